@@ -1,0 +1,83 @@
+import type { ContentId, Millis } from '../api/ids.ts';
+
+/** How a file is cut: `slots` parts of `partSize` bytes, the last one shorter where the size asks for it. Plain data. */
+export interface Grid {
+  fileSize: number;
+  partSize: number;
+  slots: number;
+}
+
+/** One place of a grid: bytes `offset` to `offset + length - 1` of the file. `index` counts from 0. */
+export interface Slot {
+  index: number;
+  offset: number;
+  length: number;
+}
+
+/** Where the bytes of an unfinished file lie. Plain data: it goes into a row and comes back after a crash. */
+export interface Staging {
+  content: ContentId;
+  grid: Grid;
+  /** What the driver alone needs to find the bytes again (an S3 upload id; nothing on disk). */
+  driver?: string;
+}
+
+/** What a driver wants back at `seal` for each slot (an ETag on S3; empty on disk). */
+export type Receipt = string;
+
+/** A run of bytes in a file on this machine, as long as it is at hand. */
+export interface LocalBytes {
+  path: string;
+  offset: number;
+  length: number;
+}
+
+/** Bytes `first` to `last`, both counted. */
+export interface ByteRange {
+  first: number;
+  last: number;
+}
+
+/** What lies in the store, as the sweep sees it. */
+export interface StoredContent {
+  content: ContentId;
+  kind: 'staging' | 'sealed';
+  modifiedAt: Millis;
+}
+
+/**
+ * Where bytes live. A driver trusts what it is given: length and digest were proven above it (`verified`), ids were
+ * made by us. It keeps nothing in memory for an upload, so that any call may come after a crash or from another node.
+ */
+export interface ContentStore {
+  /** Makes room for a new file. Resolves once that survives a power cut. */
+  begin(content: ContentId, grid: Grid): Promise<Staging>;
+
+  /**
+   * Writes one slot; `body` yields exactly `slot.length` bytes or throws before its end, and what it throws comes out
+   * here, with the slot still unwritten as far as anyone may rely on. Resolves once the bytes survive a power cut.
+   * The caller sees to it that a slot has one writer at a time. When it rejects, no write to the slot is under way.
+   */
+  write(staging: Staging, slot: Slot, body: AsyncIterable<Uint8Array>): Promise<Receipt>;
+
+  /** Where a written slot's bytes can be read on this machine, for hashing; undefined where they are not at hand. */
+  locate(staging: Staging, slot: Slot): Promise<LocalBytes | undefined>;
+
+  /** The digest has passed this slot: what was kept only for `locate` may go. */
+  release(staging: Staging, slot: Slot): Promise<void>;
+
+  /**
+   * Turns a staging whose slots are all written into a content that can be opened; no byte is copied. Idempotent: a
+   * second call, also after a crash in the first, ends in the same state. Resolves once that survives a power cut.
+   */
+  seal(staging: Staging, receipts: readonly Receipt[]): Promise<void>;
+
+  /** Reads a sealed content, or a range of it. The caller destroys the stream when it stops early. */
+  open(content: ContentId, range?: ByteRange): Promise<NodeJS.ReadableStream & AsyncIterable<Uint8Array>>;
+
+  /** Removes a sealed content, or a staging in any state, sealed or not. Idempotent; none there is no error. */
+  remove(target: ContentId | Staging): Promise<void>;
+
+  /** Everything in the store, in no order; made anew for each call and safe beside writers. */
+  list(): AsyncIterable<StoredContent>;
+}
