@@ -56,7 +56,8 @@ export interface ContentStore {
   /**
    * Writes one slot; `body` yields exactly `slot.length` bytes or throws before its end, and what it throws comes out
    * here, with the slot still unwritten as far as anyone may rely on. Resolves once the bytes survive a power cut.
-   * The caller sees to it that a slot has one writer at a time. When it rejects, no write to the slot is under way.
+   * The chunks become the store's, which frees their memory. The caller sees to it that a slot has one writer at a time.
+   * When it rejects, no write to the slot is under way.
    */
   write(staging: Staging, slot: Slot, body: AsyncIterable<Uint8Array>): Promise<Receipt>;
 
@@ -71,6 +72,12 @@ export interface ContentStore {
    * second call, also after a crash in the first, ends in the same state. Resolves once that survives a power cut.
    */
   seal(staging: Staging, receipts: readonly Receipt[]): Promise<void>;
+
+  /**
+   * Stores a content of whatever length `body` turns out to have, sealed at once; in bounded memory. What `body` throws
+   * before its end comes out here. Resolves once the bytes survive a power cut; when it rejects, nothing of them stays.
+   */
+  put(content: ContentId, body: AsyncIterable<Uint8Array>): Promise<void>;
 
   /** Reads a sealed content, or a range of it. The caller destroys the stream when it stops early. */
   open(content: ContentId, range?: ByteRange): Promise<NodeJS.ReadableStream & AsyncIterable<Uint8Array>>;

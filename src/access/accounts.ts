@@ -1,0 +1,39 @@
+import { randomBytes } from 'node:crypto';
+import type { Kysely } from 'kysely';
+import type { Millis } from '../api/ids.ts';
+import type { AppRow, Tables, UserRow } from '../sql/tables.ts';
+import { insertApp, insertUser } from './records.ts';
+import { hashSecret, newSecret } from './secrets.ts';
+
+/** Makes a user with an empty root folder. Throws where the login is taken. */
+export async function addUser(
+  db: Kysely<Tables>,
+  user: { login: string; name: string; now: Millis },
+): Promise<UserRow> {
+  const made = await insertUser(db, user);
+  if (made === undefined) throw new Error(`There is a user with the login ${user.login} already: choose another.`);
+  return made;
+}
+
+export interface NewApp {
+  app: AppRow;
+  /** Shown once; only its hash is kept. */
+  clientSecret: string;
+  serviceUser: UserRow;
+}
+
+/** Makes an app and the user it acts as when it acts for itself. */
+export async function addApp(db: Kysely<Tables>, { name, now }: { name: string; now: Millis }): Promise<NewApp> {
+  const clientId = randomBytes(16).toString('hex');
+  const clientSecret = newSecret();
+  const serviceUser = await addUser(db, { login: `app-${clientId}@partway.local`, name, now });
+  const app: AppRow = {
+    client_id: clientId,
+    name,
+    secret_sha256: hashSecret(clientSecret),
+    service_user_id: serviceUser.id,
+    created_at: now,
+  };
+  await insertApp(db, app);
+  return { app, clientSecret, serviceUser };
+}

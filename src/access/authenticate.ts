@@ -1,0 +1,21 @@
+import { Refusal } from '../api/refusal.ts';
+import type { Access } from './access.ts';
+import type { Principal } from './principal.ts';
+import { findToken } from './records.ts';
+import { hashSecret } from './secrets.ts';
+
+/** Whose access token this is. Refuses `unauthorized`; for an expired one the sentence holds `expired_token`. */
+export async function authenticate(access: Access, token: string): Promise<Principal> {
+  const tokenSha256 = hashSecret(token);
+  if (tokenSha256 === access.developer.tokenSha256) return access.developer.principal;
+  const now = access.now();
+  const cached = access.cache.get(tokenSha256, now);
+  if (cached !== undefined) return cached;
+  const known = await findToken(access.db, tokenSha256);
+  if (known === undefined) throw new Refusal('unauthorized', 'The access token provided is invalid.');
+  if (known.expiresAt <= now) {
+    throw new Refusal('unauthorized', 'expired_token: the access token provided has expired, ask for a new one.');
+  }
+  access.cache.set(tokenSha256, known.principal, known.expiresAt, now);
+  return known.principal;
+}

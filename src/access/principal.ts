@@ -1,0 +1,10 @@
+import type { ItemId, UserId } from '../api/ids.ts';
+
+/** Who is calling, as every room below the edge sees it. */
+export interface Principal {
+  userId: UserId;
+  login: string;
+  name: string;
+  /** The user's root folder, "0" at the wire. */
+  rootId: ItemId;
+}

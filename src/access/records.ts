@@ -1,0 +1,99 @@
+import type { Kysely } from 'kysely';
+import type { ItemId, Millis, UserId } from '../api/ids.ts';
+import { newId } from '../sql/new-id.ts';
+import type { AppRow, Tables, UserRow } from '../sql/tables.ts';
+import type { Principal } from './principal.ts';
+
+/** Makes a user together with their root folder; undefined where the login is taken. */
+export async function insertUser(
+  db: Kysely<Tables>,
+  user: { login: string; name: string; now: Millis },
+): Promise<UserRow | undefined> {
+  const { login, name, now } = user;
+  const row: UserRow = { id: newId<UserId>(), login, name, root_id: newId<ItemId>(), created_at: now };
+  return db.transaction().execute(async (tx) => {
+    const { numInsertedOrUpdatedRows } = await tx
+      .insertInto('users')
+      .values(row)
+      .onConflict((conflict) => conflict.column('login').doNothing())
+      .executeTakeFirst();
+    if (numInsertedOrUpdatedRows === 0n) return undefined;
+    await tx
+      .insertInto('items')
+      .values({
+        id: row.root_id,
+        kind: 'folder',
+        owner_id: row.id,
+        parent_id: null,
+        name: 'All Files',
+        name_key: 'all files',
+        description: '',
+        etag: 0,
+        version_id: null,
+        created_at: now,
+        modified_at: now,
+        content_created_at: now,
+        content_modified_at: now,
+        created_by: row.id,
+        modified_by: row.id,
+        trashed_at: null,
+        trashed_with: null,
+      })
+      .execute();
+    return row;
+  });
+}
+
+export function findUser(db: Kysely<Tables>, id: UserId): Promise<UserRow | undefined> {
+  return db.selectFrom('users').selectAll().where('id', '=', id).executeTakeFirst();
+}
+
+export function findUserByLogin(db: Kysely<Tables>, login: string): Promise<UserRow | undefined> {
+  return db.selectFrom('users').selectAll().where('login', '=', login).executeTakeFirst();
+}
+
+export function listUsers(db: Kysely<Tables>): Promise<UserRow[]> {
+  return db.selectFrom('users').selectAll().orderBy('created_at').orderBy('id').execute();
+}
+
+export async function insertApp(db: Kysely<Tables>, app: AppRow): Promise<void> {
+  await db.insertInto('apps').values(app).execute();
+}
+
+export function findApp(db: Kysely<Tables>, clientId: string): Promise<AppRow | undefined> {
+  return db.selectFrom('apps').selectAll().where('client_id', '=', clientId).executeTakeFirst();
+}
+
+export function listApps(db: Kysely<Tables>): Promise<AppRow[]> {
+  return db.selectFrom('apps').selectAll().orderBy('created_at').orderBy('client_id').execute();
+}
+
+export async function insertToken(
+  db: Kysely<Tables>,
+  token: { token_sha256: string; user_id: UserId; client_id: string; expires_at: Millis },
+): Promise<void> {
+  await db.insertInto('access_tokens').values(token).execute();
+}
+
+/** Whose token it is and until when, expired or not; undefined where there is none. */
+export async function findToken(
+  db: Kysely<Tables>,
+  tokenSha256: string,
+): Promise<{ principal: Principal; expiresAt: Millis } | undefined> {
+  const row = await db
+    .selectFrom('access_tokens')
+    .innerJoin('users', 'users.id', 'access_tokens.user_id')
+    .select(['users.id', 'users.login', 'users.name', 'users.root_id', 'access_tokens.expires_at'])
+    .where('token_sha256', '=', tokenSha256)
+    .executeTakeFirst();
+  return row && { principal: principalOf(row), expiresAt: row.expires_at };
+}
+
+/** Drops tokens that expired before `before`. */
+export async function deleteExpiredTokens(db: Kysely<Tables>, before: Millis): Promise<void> {
+  await db.deleteFrom('access_tokens').where('expires_at', '<', before).execute();
+}
+
+export function principalOf(user: Pick<UserRow, 'id' | 'login' | 'name' | 'root_id'>): Principal {
+  return { userId: user.id, login: user.login, name: user.name, rootId: user.root_id };
+}

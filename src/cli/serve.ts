@@ -1,0 +1,45 @@
+import type { Command } from 'commander';
+import { readConfig } from '../config.ts';
+import { type RunningServer, startServer } from '../main.ts';
+import { addSettings, givenSettings } from './settings-options.ts';
+
+/** `partway serve`: runs until SIGTERM or SIGINT. */
+export function addServeCommand(program: Command): void {
+  const command = program.command('serve').description('run the server');
+  addSettings(command);
+  command.action(async () => {
+    const server = await startServer(readConfig(givenSettings(command)));
+    greet(server);
+    stopOnSignal(server);
+  });
+}
+
+function greet({ url, dataFolder, developerToken }: RunningServer): void {
+  console.log(`Partway is listening on ${url}
+  data             ${dataFolder}
+  developer token  ${developerToken}
+
+Try it:
+  curl -H 'Authorization: Bearer ${developerToken}' ${url}/2.0/users/me
+`);
+}
+
+function stopOnSignal(server: RunningServer): void {
+  let stopping = false;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      if (stopping) process.exit(130);
+      stopping = true;
+      console.log(
+        'Partway is stopping: uploads under way may end. Again to stop at once (nothing acknowledged is lost).',
+      );
+      server.stop().then(
+        () => process.exit(0),
+        (error: unknown) => {
+          console.error(error);
+          process.exit(1);
+        },
+      );
+    });
+  }
+}

@@ -1,0 +1,294 @@
+import { readFileSync } from 'node:fs';
+import { BlockList, isIP } from 'node:net';
+import { resolve } from 'node:path';
+import { parseBytes, parseDuration } from './units.ts';
+
+/** Everything that can be set, checked and frozen. Sizes are bytes, times milliseconds. */
+export interface Config {
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly dataFolder: string;
+  readonly token: string | undefined;
+  readonly publicUrl: string | undefined;
+  readonly tls: { readonly cert: Buffer; readonly key: Buffer } | undefined;
+  readonly trustedProxies: readonly string[];
+  readonly corsOrigins: readonly string[];
+  readonly downloads: 'redirect' | 'direct';
+  readonly partSize: number | undefined;
+  readonly minSessionSize: number;
+  readonly maxFileSize: number;
+  readonly sessionLifetime: number;
+  readonly sweepInterval: number;
+  readonly orphanGrace: number;
+  readonly shutdownGrace: number;
+  readonly bodyTimeout: number;
+  readonly bufferBytes: number;
+  readonly maxConnections: number;
+  readonly digestThreads: number;
+  readonly logLevel: string;
+}
+
+/** One setting: its environment variable, from which its flag follows, and what the help says of it. */
+export interface Setting {
+  env: `PARTWAY_${string}`;
+  value: string;
+  help: string;
+  preset?: string;
+}
+
+export const SETTINGS = [
+  {
+    env: 'PARTWAY_LISTEN',
+    value: 'host:port',
+    help: 'address to listen on; port 0 takes a free one',
+    preset: '127.0.0.1:4400',
+  },
+  { env: 'PARTWAY_DATA', value: 'folder', help: 'folder for bytes, rows and secrets', preset: './data' },
+  { env: 'PARTWAY_TOKEN', value: 'token', help: "a fixed developer token, instead of the data folder's own" },
+  { env: 'PARTWAY_PUBLIC_URL', value: 'url', help: 'scheme and host that clients use, where a proxy stands in front' },
+  { env: 'PARTWAY_TLS_CERT', value: 'file', help: 'certificate chain as PEM; serves HTTPS together with the key' },
+  { env: 'PARTWAY_TLS_KEY', value: 'file', help: 'private key as PEM' },
+  {
+    env: 'PARTWAY_TRUSTED_PROXIES',
+    value: 'list',
+    help: 'addresses or networks whose X-Forwarded-* headers count, by commas',
+  },
+  {
+    env: 'PARTWAY_CORS_ORIGINS',
+    value: 'list',
+    help: 'web origins that may call from a browser, by commas; * for all',
+    preset: '*',
+  },
+  {
+    env: 'PARTWAY_DOWNLOADS',
+    value: 'redirect|direct',
+    help: 'answer a download with a signed address or with the bytes',
+    preset: 'redirect',
+  },
+  {
+    env: 'PARTWAY_PART_SIZE',
+    value: 'bytes',
+    help: 'part size, a power of two from 64 KiB to 1 GiB; chosen by file size where unset',
+  },
+  {
+    env: 'PARTWAY_MIN_SESSION_SIZE',
+    value: 'bytes',
+    help: 'smallest file that an upload session takes',
+    preset: '20000000',
+  },
+  { env: 'PARTWAY_MAX_FILE_SIZE', value: 'bytes', help: 'largest file', preset: '5TiB' },
+  { env: 'PARTWAY_SESSION_TTL', value: 'time', help: 'how long an upload session lives', preset: '7d' },
+  {
+    env: 'PARTWAY_SWEEP_INTERVAL',
+    value: 'time',
+    help: 'how often ended sessions and orphaned bytes are looked for',
+    preset: '1m',
+  },
+  {
+    env: 'PARTWAY_ORPHAN_GRACE',
+    value: 'time',
+    help: 'how long bytes that nothing names are left alone',
+    preset: '1h',
+  },
+  {
+    env: 'PARTWAY_SHUTDOWN_GRACE',
+    value: 'time',
+    help: 'how long requests under way may go on after SIGTERM',
+    preset: '30s',
+  },
+  {
+    env: 'PARTWAY_BODY_TIMEOUT',
+    value: 'time',
+    help: 'a body that brings under 1 KiB a second for this long is cut',
+    preset: '60s',
+  },
+  {
+    env: 'PARTWAY_BUFFERS',
+    value: 'bytes',
+    help: 'memory for bodies on their way to the disk, over all uploads',
+    preset: '32MiB',
+  },
+  {
+    env: 'PARTWAY_MAX_CONNECTIONS',
+    value: 'number',
+    help: 'connections beyond this many are closed at once',
+    preset: '10000',
+  },
+  { env: 'PARTWAY_DIGEST_THREADS', value: 'number', help: 'threads for the digests of whole files', preset: '1' },
+  {
+    env: 'PARTWAY_LOG',
+    value: 'level',
+    help: 'silent, error, warn, info or debug; JSON lines on stderr',
+    preset: 'warn',
+  },
+] as const satisfies readonly Setting[];
+
+export type SettingName = (typeof SETTINGS)[number]['env'];
+
+/** What was given, as text, by environment variable or flag. */
+export type GivenSettings = Partial<Record<SettingName, string>>;
+
+/** All that is wrong with the settings, each with its remedy. */
+export class ConfigError extends Error {
+  constructor(problems: readonly string[]) {
+    super(`Partway cannot start with these settings:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+  }
+}
+
+/** `--tls-cert` for PARTWAY_TLS_CERT. */
+export function flagOf(env: SettingName): string {
+  return `--${env.slice('PARTWAY_'.length).toLowerCase().replaceAll('_', '-')}`;
+}
+
+/** Checks every setting and throws one `ConfigError` that lists all that is wrong. */
+export function readConfig(given: GivenSettings): Config {
+  const problems: string[] = [];
+  const presets = Object.fromEntries(
+    SETTINGS.map((setting) => [setting.env, 'preset' in setting ? setting.preset : undefined]),
+  );
+
+  function read<T>(env: SettingName, parse: (text: string) => T | undefined, remedy: string): T | undefined {
+    const text = given[env] || presets[env];
+    if (text === undefined) return undefined;
+    const value = parse(text);
+    // The token is the one value that must not be shown.
+    if (value === undefined) problems.push(`${env}${env === 'PARTWAY_TOKEN' ? '' : `=${text}`}: ${remedy}`);
+    return value;
+  }
+  const size = (env: SettingName, least = 0) =>
+    read(env, (text) => atLeast(parseBytes(text), least), `give bytes, such as 20000000 or 64MiB, ${least} or more`);
+  const time = (env: SettingName, least = 0) =>
+    read(env, (text) => atLeast(parseDuration(text), least), 'give a time, such as 30s, 15m, 12h or 7d');
+  const count = (env: SettingName, most: number) =>
+    read(
+      env,
+      (text) => (/^[0-9]+$/.test(text) && Number(text) >= 1 && Number(text) <= most ? Number(text) : undefined),
+      `give a whole number from 1 to ${most}`,
+    );
+
+  const config = {
+    listen: read('PARTWAY_LISTEN', parseListen, 'give host:port, such as 127.0.0.1:4400, [::1]:4400 or 0.0.0.0:443'),
+    dataFolder: read('PARTWAY_DATA', (text) => resolve(text), ''),
+    token: read('PARTWAY_TOKEN', parseToken, 'give 16 characters or more, of letters, digits and -._~+/='),
+    publicUrl: read(
+      'PARTWAY_PUBLIC_URL',
+      parsePublicUrl,
+      'give http:// or https://, a host and nothing after it but a path',
+    ),
+    tls: readTls(given, problems),
+    trustedProxies:
+      read(
+        'PARTWAY_TRUSTED_PROXIES',
+        parseNetworks,
+        'give addresses or networks by commas, such as 10.0.0.1,192.168.0.0/16',
+      ) ?? [],
+    corsOrigins:
+      read('PARTWAY_CORS_ORIGINS', parseOrigins, 'give origins by commas, such as https://app.example.com, or *') ?? [],
+    downloads: read('PARTWAY_DOWNLOADS', oneOf('redirect', 'direct'), 'give redirect or direct'),
+    partSize: read('PARTWAY_PART_SIZE', parsePartSize, 'give a power of two from 65536 (64KiB) to 1073741824 (1GiB)'),
+    minSessionSize: size('PARTWAY_MIN_SESSION_SIZE'),
+    maxFileSize: size('PARTWAY_MAX_FILE_SIZE', 1),
+    sessionLifetime: time('PARTWAY_SESSION_TTL', 1),
+    sweepInterval: time('PARTWAY_SWEEP_INTERVAL', 10),
+    orphanGrace: time('PARTWAY_ORPHAN_GRACE'),
+    shutdownGrace: time('PARTWAY_SHUTDOWN_GRACE'),
+    bodyTimeout: time('PARTWAY_BODY_TIMEOUT', 100),
+    bufferBytes: size('PARTWAY_BUFFERS', 1024 * 1024),
+    maxConnections: count('PARTWAY_MAX_CONNECTIONS', 1_000_000),
+    digestThreads: count('PARTWAY_DIGEST_THREADS', 64),
+    logLevel: read(
+      'PARTWAY_LOG',
+      oneOf('silent', 'error', 'warn', 'info', 'debug'),
+      'give silent, error, warn, info or debug',
+    ),
+  };
+  if (problems.length > 0) throw new ConfigError(problems);
+  // Every setting with a preset has a value by now; the type cannot say so.
+  return Object.freeze(config) as Config;
+}
+
+function parseListen(text: string): Config['listen'] | undefined {
+  const [, bracketed, plain, port] = /^(?:\[([0-9a-f:.]+)\]|([^:[\]]+)):([0-9]{1,5})$/i.exec(text) ?? [];
+  const host = bracketed ?? plain;
+  if (host === undefined || Number(port) > 65_535) return undefined;
+  return { host, port: Number(port) };
+}
+
+function parseToken(text: string): string | undefined {
+  return /^[A-Za-z0-9\-._~+/=]{16,512}$/.test(text) ? text : undefined;
+}
+
+function parsePublicUrl(text: string): string | undefined {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (
+    url === undefined ||
+    !/^https?:$/.test(url.protocol) ||
+    url.search !== '' ||
+    url.hash !== '' ||
+    url.username !== ''
+  ) {
+    return undefined;
+  }
+  return url.href.replace(/\/+$/, '');
+}
+
+function parseNetworks(text: string): string[] | undefined {
+  const networks = text.split(',').map((entry) => entry.trim());
+  return networks.every(isNetwork) ? networks : undefined;
+}
+
+function isNetwork(text: string): boolean {
+  const [address = '', prefix, ...rest] = text.split('/');
+  const family = isIP(address);
+  if (family === 0 || rest.length > 0) return false;
+  if (prefix === undefined) return true;
+  try {
+    new BlockList().addSubnet(address, Number(prefix), family === 6 ? 'ipv6' : 'ipv4');
+    return /^[0-9]+$/.test(prefix);
+  } catch {
+    return false;
+  }
+}
+
+function parseOrigins(text: string): string[] | undefined {
+  const origins = text.split(',').map((entry) => entry.trim());
+  return origins.every((origin) => origin === '*' || (URL.canParse(origin) && new URL(origin).origin === origin))
+    ? origins
+    : undefined;
+}
+
+function parsePartSize(text: string): number | undefined {
+  const bytes = parseBytes(text);
+  if (bytes === undefined || bytes < 65_536 || bytes > 2 ** 30) return undefined;
+  return Number.isInteger(Math.log2(bytes)) ? bytes : undefined;
+}
+
+function readTls(given: GivenSettings, problems: string[]): Config['tls'] {
+  const { PARTWAY_TLS_CERT: certPath, PARTWAY_TLS_KEY: keyPath } = given;
+  if (!certPath && !keyPath) return undefined;
+  if (!certPath || !keyPath) {
+    problems.push('PARTWAY_TLS_CERT and PARTWAY_TLS_KEY go together: give both, or neither for plain HTTP');
+    return undefined;
+  }
+  const cert = readPem('PARTWAY_TLS_CERT', certPath, problems);
+  const key = readPem('PARTWAY_TLS_KEY', keyPath, problems);
+  return cert && key && { cert, key };
+}
+
+function readPem(env: SettingName, path: string, problems: string[]): Buffer | undefined {
+  try {
+    const pem = readFileSync(path);
+    if (pem.includes('-----BEGIN ')) return pem;
+    problems.push(`${env}=${path}: this file is not PEM; convert it with openssl`);
+  } catch (error) {
+    problems.push(`${env}=${path}: cannot be read (${(error as Error).message}); give a file that this user may read`);
+  }
+  return undefined;
+}
+
+function atLeast(value: number | undefined, least: number): number | undefined {
+  return value !== undefined && value >= least ? value : undefined;
+}
+
+function oneOf<const Choice extends string>(...choices: readonly Choice[]): (text: string) => Choice | undefined {
+  return (text) => choices.find((choice) => choice === text);
+}

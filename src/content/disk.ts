@@ -1,0 +1,172 @@
+import { mkdir, open, opendir, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import type { ContentId } from '../api/ids.ts';
+import { Refusal } from '../api/refusal.ts';
+import type { ByteRange, ContentStore, Grid, LocalBytes, Receipt, Slot, Staging, StoredContent } from './content.ts';
+import { isMissing } from './disk-refusal.ts';
+import { FileGone, LocalFiles } from './local-file.ts';
+import { putWhole } from './put-whole.ts';
+
+const CONTENT_ID = /^[0-9a-f]{32}$/;
+const FOLDER_NAME = /^[0-9a-f]{2}$/;
+/** What one read of a download takes from the disk: 64 KiB costs twice the CPU of it, 1 MiB saves no more. */
+const READ_BYTES = 512 * 1024;
+
+/**
+ * Content in files under `folder`, which is made where it is missing. A file lies in `staging/` at its full size while
+ * its slots are written, each at its own offset, and is renamed into `content/ab/cd/` when it is whole (ab, cd: the
+ * first hex digits of its id).
+ */
+export async function openDiskStore(
+  folder: string,
+  { files = new LocalFiles() }: { files?: LocalFiles } = {},
+): Promise<ContentStore> {
+  const root = resolve(folder);
+  const made = await mkdir(root, { recursive: true, mode: 0o700 });
+  if (made !== undefined) await files.ensureFolder(root, dirname(made));
+  await files.ensureFolder(join(root, 'staging'), root);
+  await files.ensureFolder(join(root, 'content'), root);
+  return new DiskStore(root, files);
+}
+
+class DiskStore implements ContentStore {
+  readonly #root: string;
+  readonly #files: LocalFiles;
+
+  constructor(root: string, files: LocalFiles) {
+    this.#root = root;
+    this.#files = files;
+  }
+
+  async begin(content: ContentId, grid: Grid): Promise<Staging> {
+    await this.#files.allocate(this.#stagingPath(content), grid.fileSize);
+    return { content, grid };
+  }
+
+  async write(staging: Staging, slot: Slot, body: AsyncIterable<Uint8Array>): Promise<Receipt> {
+    if (slot.offset < 0 || slot.length < 0 || slot.offset + slot.length > staging.grid.fileSize) {
+      throw new RangeError(`slot ${slot.index} does not lie in a file of ${staging.grid.fileSize} bytes`);
+    }
+    try {
+      await this.#files.write(this.#stagingPath(staging.content), slot, body);
+    } catch (error) {
+      throw error instanceof FileGone ? gone(error) : error;
+    }
+    return '';
+  }
+
+  async locate(staging: Staging, slot: Slot): Promise<LocalBytes | undefined> {
+    for (const path of [this.#stagingPath(staging.content), this.#sealedPath(staging.content)]) {
+      if ((await statOf(path)) !== undefined) return { path, offset: slot.offset, length: slot.length };
+    }
+    return undefined;
+  }
+
+  async release(): Promise<void> {
+    // The bytes are the file itself: nothing was kept for `locate` alone.
+  }
+
+  async seal(staging: Staging): Promise<void> {
+    const { fileSize } = staging.grid;
+    const from = this.#stagingPath(staging.content);
+    const to = this.#sealedPath(staging.content);
+    const sealed = await hasSize(to, fileSize);
+    if (await hasSize(from, fileSize)) {
+      try {
+        return await this.#files.moveDurably(from, to, { base: this.#root, readOnly: true });
+      } catch (error) {
+        if (!isMissing(error)) throw error;
+      }
+    }
+    // Moved by another call, just now or before a crash; its syncs may be still to come, or never have come.
+    if (!sealed && !(await hasSize(to, fileSize))) throw gone();
+    await this.#files.ensureFolder(dirname(to), this.#root);
+    await this.#files.syncMove(from, to);
+  }
+
+  async put(content: ContentId, body: AsyncIterable<Uint8Array>): Promise<void> {
+    const [from, to] = [this.#stagingPath(content), this.#sealedPath(content)];
+    await putWhole(this.#files, { from, to, base: this.#root }, body);
+  }
+
+  async open(content: ContentId, range?: ByteRange): Promise<NodeJS.ReadableStream & AsyncIterable<Uint8Array>> {
+    const file = await open(this.#sealedPath(content), 'r');
+    const place = range === undefined ? {} : { start: range.first, end: range.last };
+    return file.createReadStream({ ...place, highWaterMark: READ_BYTES });
+  }
+
+  async remove(target: ContentId | Staging): Promise<void> {
+    const content = typeof target === 'string' ? target : target.content;
+    // In the order in which a file moves, so that one sealed meanwhile is still met.
+    await this.#files.removeFile(this.#stagingPath(content));
+    await this.#files.removeFile(this.#sealedPath(content));
+  }
+
+  async *list(): AsyncGenerator<StoredContent, void, undefined> {
+    // In the order in which a file moves: one sealed meanwhile may be met twice, but is never missed.
+    yield* filesIn(join(this.#root, 'staging'), 'staging');
+    const content = join(this.#root, 'content');
+    for await (const ab of namesIn(content, FOLDER_NAME)) {
+      for await (const cd of namesIn(join(content, ab), FOLDER_NAME)) {
+        yield* filesIn(join(content, ab, cd), 'sealed', ab + cd);
+      }
+    }
+  }
+
+  #stagingPath(content: ContentId): string {
+    return join(this.#root, 'staging', checked(content));
+  }
+
+  #sealedPath(content: ContentId): string {
+    const name = checked(content);
+    return join(this.#root, 'content', name.slice(0, 2), name.slice(2, 4), name);
+  }
+}
+
+/** The id, proven to be one before it becomes a part of a path. */
+function checked(content: ContentId): string {
+  if (!CONTENT_ID.test(content)) throw new TypeError('a content id is 32 lower-case hex digits');
+  return content;
+}
+
+function gone(cause?: unknown): Refusal {
+  return new Refusal(
+    'upload_session_not_found',
+    'This upload is no longer there: it was aborted, committed or expired.',
+    {
+      cause,
+    },
+  );
+}
+
+/** Whether the file is there. One of another size is damage that somebody has to look at, never to build upon. */
+async function hasSize(path: string, size: number): Promise<boolean> {
+  const found = await statOf(path);
+  if (found === undefined) return false;
+  if (found.size !== size) throw new Error(`${path} has ${found.size} bytes where ${size} were written`);
+  return true;
+}
+
+async function statOf(path: string): Promise<{ size: number; mtimeMs: number } | undefined> {
+  return await stat(path).catch((error: unknown) => {
+    if (isMissing(error)) return undefined;
+    throw error;
+  });
+}
+
+async function* filesIn(folder: string, kind: StoredContent['kind'], prefix = ''): AsyncGenerator<StoredContent> {
+  for await (const name of namesIn(folder, CONTENT_ID)) {
+    if (!name.startsWith(prefix)) continue;
+    const found = await statOf(join(folder, name));
+    if (found !== undefined) yield { content: name as ContentId, kind, modifiedAt: Math.floor(found.mtimeMs) };
+  }
+}
+
+/** The names in a folder that look like `pattern`; none where the folder is missing. */
+async function* namesIn(folder: string, pattern: RegExp): AsyncGenerator<string> {
+  try {
+    for await (const entry of await opendir(folder)) if (pattern.test(entry.name)) yield entry.name;
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+}

@@ -1,0 +1,38 @@
+import { randomBytes } from 'node:crypto';
+import { chmodSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { newSecret } from '../access/secrets.ts';
+import { lockFolder } from './lock.ts';
+import { keptSecret } from './secret-file.ts';
+
+/** The folder that one server owns: rows, bytes, secrets. docs/formats.md names every file of it. */
+export interface DataFolder {
+  path: string;
+  /** The SQLite file. */
+  database: string;
+  /** The developer token: the kept one, made at the first start. */
+  developerToken(): Promise<string>;
+  /** 256 random bits that sign download addresses; made at the first start. */
+  signingKey(): Promise<Buffer>;
+  close(): void;
+}
+
+/** Makes the folder where it is missing, readable by its owner only, and takes it for this process. */
+export function openDataFolder(path: string): DataFolder {
+  const made = mkdirSync(path, { recursive: true, mode: 0o700 });
+  if (made !== undefined) chmodSync(path, 0o700);
+  const unlock = lockFolder(path);
+  return {
+    path,
+    database: databasePath(path),
+    developerToken: () => keptSecret(join(path, 'developer-token'), newSecret),
+    signingKey: async () =>
+      Buffer.from(await keptSecret(join(path, 'signing-key'), () => randomBytes(32).toString('hex')), 'hex'),
+    close: unlock,
+  };
+}
+
+/** Where the rows of a data folder lie. */
+export function databasePath(folder: string): string {
+  return join(folder, 'partway.sqlite');
+}

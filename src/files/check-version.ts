@@ -1,0 +1,25 @@
+import type { Kysely } from 'kysely';
+import type { ItemId, UserId } from '../api/ids.ts';
+import type { Tables } from '../sql/tables.ts';
+import { checkPlace } from './check-place.ts';
+import { findChangeable } from './find-changeable.ts';
+import { checkName } from './names.ts';
+
+/** A change to a file: another name where one is given, only in the state that `ifMatch` names. */
+export interface VersionChange {
+  name?: string;
+  ifMatch?: string;
+}
+
+/** Refuses a new version that could not be published now, as `publishNewVersion` would. */
+export async function checkVersion(
+  db: Kysely<Tables>,
+  owner: UserId,
+  fileId: ItemId,
+  { name, ifMatch }: VersionChange,
+): Promise<void> {
+  const file = await findChangeable(db, { kind: 'file', owner, id: fileId, ifMatch });
+  if (name === undefined || name === file.name) return;
+  checkName(name);
+  await checkPlace(db, { owner, folderId: file.parent_id as ItemId, name, except: fileId });
+}

@@ -1,0 +1,34 @@
+import type { ItemId, UserId } from '../api/ids.ts';
+import { newId } from '../sql/new-id.ts';
+import type { ItemRow } from '../sql/tables.ts';
+import { needFolder } from './check-place.ts';
+import type { Files } from './files.ts';
+import { holdFolder } from './hold-folder.ts';
+import { insertItem } from './insert-item.ts';
+import { checkName } from './names.ts';
+
+/** Makes an empty folder. Refuses `not_found` and `trashed` for its parent, `item_name_in_use`, `item_name_invalid`. */
+export async function createFolder(
+  { db, now }: Files,
+  place: { caller: UserId; folderId: ItemId; name: string },
+): Promise<ItemRow> {
+  checkName(place.name);
+  const id = newId<ItemId>();
+  const at = now();
+  return db.transaction().execute(async (tx) => {
+    await holdFolder(tx, place.caller, place.folderId);
+    await insertItem(tx, {
+      id,
+      kind: 'folder',
+      folderId: place.folderId,
+      name: place.name,
+      description: '',
+      versionId: null,
+      by: place.caller,
+      now: at,
+      contentCreatedAt: at,
+      contentModifiedAt: at,
+    });
+    return needFolder(tx, place.caller, id);
+  });
+}

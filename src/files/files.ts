@@ -1,0 +1,13 @@
+import type { Kysely } from 'kysely';
+import type { Millis } from '../api/ids.ts';
+import type { ContentStore } from '../content/content.ts';
+import type { Tables } from '../sql/tables.ts';
+
+/** What the verbs of this room work with. */
+export interface Files {
+  db: Kysely<Tables>;
+  content: ContentStore;
+  now: () => Millis;
+  /** The largest file there may be, in bytes. */
+  maxFileSize: number;
+}

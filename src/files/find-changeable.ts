@@ -1,0 +1,33 @@
+import type { Kysely } from 'kysely';
+import type { ItemId, UserId } from '../api/ids.ts';
+import { Refusal } from '../api/refusal.ts';
+import type { ItemKind, ItemRow, Tables } from '../sql/tables.ts';
+import { findFile, findFolder } from './find.ts';
+import { namesEtag } from './if-match.ts';
+
+/**
+ * The owner's item, to be changed: in use, and in the state that `ifMatch` names. Refuses `trashed`, and what is missing
+ * as `not_found`, or as `precondition_failed` where there is an `ifMatch` (wire: "Errors").
+ */
+export async function findChangeable(
+  db: Kysely<Tables>,
+  wanted: { kind: ItemKind; owner: UserId; id: ItemId; ifMatch: string | undefined },
+): Promise<ItemRow> {
+  const { kind, owner, id, ifMatch } = wanted;
+  const item = await (kind === 'file' ? findFile : findFolder)(db, owner, id);
+  if (item === undefined) {
+    throw ifMatch === undefined
+      ? new Refusal('not_found', `There is no such ${kind}.`)
+      : new Refusal('precondition_failed', `There is no such ${kind}, so If-Match cannot hold.`);
+  }
+  if (item.trashed_at !== null) throw new Refusal('trashed', `The ${kind} is in the trash.`);
+  if (ifMatch !== undefined && !namesEtag(ifMatch, item.etag)) throw changedMeanwhile(kind, ifMatch);
+  return item;
+}
+
+/** Why a guarded update met no row: with `ifMatch` the etag has moved on, without only the trash can be the reason. */
+export function changedMeanwhile(kind: ItemKind, ifMatch: string | undefined): Refusal {
+  return ifMatch === undefined
+    ? new Refusal('trashed', `The ${kind} has just gone to the trash.`)
+    : new Refusal('precondition_failed', `The ${kind} has changed: its etag is not the one in If-Match.`);
+}

@@ -1,0 +1,60 @@
+import { randomBytes } from 'node:crypto';
+import type { Transaction } from 'kysely';
+import type { ContentId, Millis, Sha1, UserId } from '../api/ids.ts';
+import { Refusal } from '../api/refusal.ts';
+import { measured } from '../content/measured.ts';
+import type { Tables } from '../sql/tables.ts';
+import type { Files } from './files.ts';
+import type { NewContent, Published } from './publish.ts';
+
+/** A body that comes in one piece, and what the client says of it. */
+export interface WholeBody {
+  caller: UserId;
+  /** As long as it is; it throws before its end where the request breaks off. */
+  bytes: AsyncIterable<Uint8Array>;
+  /** The digest that the client announced, held against the bytes. */
+  sha1: Sha1 | undefined;
+  contentCreatedAt?: Millis;
+  contentModifiedAt?: Millis;
+}
+
+/**
+ * Bytes, then the row: stores the body, and lets `publish` name it in one transaction. Refuses `bad_digest`,
+ * `file_size_limit_exceeded` and what `publish` refuses; nothing of the bytes stays then.
+ */
+export async function storeContent(
+  { db, content, now, maxFileSize }: Files,
+  body: WholeBody,
+  publish: (tx: Transaction<Tables>, made: NewContent) => Promise<Published>,
+): Promise<Published> {
+  const id = randomBytes(16).toString('hex') as ContentId;
+  const { bytes, result } = measured(body.bytes, maxFileSize);
+  await content.put(id, bytes);
+  try {
+    const { size, sha1 } = result();
+    checkDigest(sha1, body.sha1);
+    const { contentCreatedAt, contentModifiedAt } = body;
+    const made: NewContent = {
+      content: id,
+      size,
+      sha1,
+      by: body.caller,
+      now: now(),
+      ...(contentCreatedAt !== undefined && { contentCreatedAt }),
+      ...(contentModifiedAt !== undefined && { contentModifiedAt }),
+    };
+    return await db.transaction().execute((tx) => publish(tx, made));
+  } catch (error) {
+    // After any other failure nobody knows whether the row is there: the sweep asks, and removes the bytes if not.
+    if (error instanceof Refusal && error.status < 500) await content.remove(id);
+    throw error;
+  }
+}
+
+function checkDigest(found: Sha1, announced: Sha1 | undefined): void {
+  if (announced === undefined || announced === found) return;
+  throw new Refusal(
+    'bad_digest',
+    `The content-md5 header says SHA-1 ${announced}; the bytes that came have ${found}. Nothing of them was kept.`,
+  );
+}

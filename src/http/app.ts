@@ -1,0 +1,89 @@
+import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import fastify, { type FastifyInstance } from 'fastify';
+import { Refusal } from '../api/refusal.ts';
+import { PREFIXES } from './addresses.ts';
+import { awaitContinue, takeJsonBodies } from './bodies.ts';
+import { allowOrigins } from './cors.ts';
+import { watchBodies } from './deadlines.ts';
+import { serveDownloads } from './download.ts';
+import { serveHealth } from './health.ts';
+import { refuseUnknownRoutes } from './not-found.ts';
+import { serveTokens } from './oauth.ts';
+import { enforcePolicies } from './policy.ts';
+import { newRequestId, refuseBadSyntax } from './raw-answer.ts';
+import { answerRefusals } from './refusals.ts';
+import type { HttpSettings, Services } from './services.ts';
+import { serveTree } from './tree.ts';
+import { serveUploads } from './uploads.ts';
+
+/** A JSON body may have this many bytes where a route does not say otherwise. */
+const JSON_BODY_LIMIT = 64 * 1024;
+
+/** The edge, ready to listen: every route of the wire under both prefixes. */
+export async function buildApp(services: Services): Promise<FastifyInstance> {
+  const { access, settings } = services;
+  const app = fastify({
+    serverFactory: (listener) => makeServer(listener, settings),
+    trustProxy: settings.trustedProxies.length > 0 ? [...settings.trustedProxies] : false,
+    logger: { level: settings.logLevel, redact: ['req.headers.authorization'], stream: process.stderr },
+    genReqId: newRequestId,
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 64 },
+    bodyLimit: JSON_BODY_LIMIT,
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    clientErrorHandler: refuseBadSyntax,
+  });
+
+  answerRefusals(app);
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('box-request-id', request.id);
+  });
+  refuseWhileClosing(app);
+  watchBodies(app, settings.bodyPace);
+  await allowOrigins(app, settings.corsOrigins);
+  refuseUnknownRoutes(app);
+  enforcePolicies(app, access);
+  takeJsonBodies(app);
+
+  serveHealth(app);
+  serveTokens(app, access);
+  serveDownloads(app, services);
+  for (const prefix of PREFIXES) {
+    await app.register(async (scope) => serveUploads(scope, services), { prefix });
+    await app.register(async (scope) => serveTree(scope, services), { prefix });
+  }
+  return app;
+}
+
+function makeServer(listener: RequestListener, settings: HttpSettings): Server {
+  const options: ServerOptions = {
+    // A part may take as long as its line needs; `watchBodies` sees to those that stop.
+    requestTimeout: 0,
+    headersTimeout: 30_000,
+    // Longer than any client's pool or balancer keeps a connection, so that none is closed under a new request.
+    keepAliveTimeout: 75_000,
+  };
+  const server = settings.tls
+    ? createTlsServer({ ...options, ...settings.tls }, listener)
+    : createServer(options, listener);
+  server.maxConnections = settings.maxConnections;
+  server.on('checkContinue', (request, response) => {
+    awaitContinue(request, response);
+    listener(request, response);
+  });
+  return server;
+}
+
+/** A stopping server takes nothing new, also on connections that are open already. */
+function refuseWhileClosing(app: FastifyInstance): void {
+  let closing = false;
+  app.addHook('preClose', async () => {
+    closing = true;
+  });
+  app.addHook('onRequest', async (_request, reply) => {
+    if (!closing) return;
+    reply.header('connection', 'close');
+    throw new Refusal('unavailable', 'The server is stopping; try again in a moment.', { retryAfterSeconds: 5 });
+  });
+}

@@ -1,0 +1,88 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Static, TSchema } from 'typebox';
+import { Compile } from 'typebox/compile';
+import { Refusal, type RefusalCode } from '../api/refusal.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The handler reads the body itself; nothing of it is read or asked for before. */
+    body?: 'stream';
+  }
+}
+
+const awaitingContinue = new WeakMap<IncomingMessage, ServerResponse>();
+
+/** Notes that the client waits for a "100 Continue" before it sends its body. */
+export function awaitContinue(request: IncomingMessage, response: ServerResponse): void {
+  awaitingContinue.set(request, response);
+}
+
+/** Lets a waiting client send. Called when a body is about to be read, so that a refused one costs nothing. */
+export function askForBody(request: IncomingMessage): void {
+  awaitingContinue.get(request)?.writeContinue();
+  awaitingContinue.delete(request);
+}
+
+/** Bodies are JSON, whatever their content type says (some clients send none, or JSON's on an empty body). */
+export function takeJsonBodies(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addHook('preParsing', async (request) => {
+    if (request.routeOptions.config.body !== 'stream') askForBody(request.raw);
+  });
+  app.addContentTypeParser('*', { parseAs: 'string' }, (_request, text, done) => {
+    if (text === '') return done(null, undefined);
+    try {
+      done(null, JSON.parse(text as string));
+    } catch (error) {
+      done(new Refusal('bad_request', 'The body is not JSON.', { cause: error }));
+    }
+  });
+}
+
+/** Bodies are left to the handler as the stream they are. Call in a scope of its own. */
+export function leaveBodiesAlone(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (_request, _body, done) => done(null));
+  app.addHook('onRoute', (route) => {
+    route.config = { ...route.config, body: 'stream' };
+  });
+  // What a handler left unread is read and dropped, or the connection's next request would wait behind it for ever.
+  app.addHook('onResponse', async ({ raw }) => {
+    raw.resume();
+  });
+}
+
+/** Which code a field gets: when it is not there, and when it is not what the schema says. */
+export type FieldCodes = Record<string, { missing: RefusalCode; invalid: RefusalCode }>;
+
+/** Makes a reader of JSON bodies: the body as the schema says, or a refusal that names the field. */
+export function bodyReader<Schema extends TSchema>(
+  schema: Schema,
+  codes: FieldCodes = {},
+): (request: FastifyRequest) => Static<Schema> {
+  const read = valueReader(schema, codes, 'The body');
+  return (request) => read(request.body);
+}
+
+/** The same for a value that came in another way; `subject` is what refusals call it. */
+export function valueReader<Schema extends TSchema>(
+  schema: Schema,
+  codes: FieldCodes,
+  subject: string,
+): (value: unknown) => Static<Schema> {
+  const checker = Compile(schema);
+  return (value) => {
+    if (checker.Check(value)) return value;
+    for (const error of checker.Errors(value)) {
+      if (error.keyword === 'required') {
+        const field = error.params.requiredProperties.join(', ');
+        const first = `${error.instancePath}/${error.params.requiredProperties[0]}`;
+        throw new Refusal(codes[first]?.missing ?? 'bad_request', `${subject} lacks ${field}.`);
+      }
+      const code = codes[error.instancePath]?.invalid ?? 'bad_request';
+      throw new Refusal(code, `${error.instancePath.slice(1).replaceAll('/', '.') || subject} ${error.message}.`);
+    }
+    throw new Refusal('bad_request', `${subject} is not what this call takes.`);
+  };
+}

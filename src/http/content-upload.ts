@@ -1,0 +1,104 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { parseSha1Hex, type Sha1 } from '../api/ids.ts';
+import { Refusal } from '../api/refusal.ts';
+import { NewFileAttributes, NewVersionAttributes } from '../api/schemas/files.ts';
+import type { Files } from '../files/files.ts';
+import { describeFile } from '../files/find.ts';
+import type { Published } from '../files/publish.ts';
+import type { WholeBody } from '../files/store-content.ts';
+import { uploadFile } from '../files/upload-file.ts';
+import { uploadVersion } from '../files/upload-version.ts';
+import { askForBody, leaveBodiesAlone, valueReader } from './bodies.ts';
+import { fieldsOf } from './fields.ts';
+import { contentDatesOf, FILE_CODES } from './file-attributes.ts';
+import { fileIdOf, knownFolderId } from './item-ids.ts';
+import { type MultipartUpload, openMultipart } from './multipart.ts';
+import { callerOf } from './policy.ts';
+import { renderFile } from './render.ts';
+import type { Services } from './services.ts';
+
+/** What a multipart body may have beside its file, at the very most. */
+const WRAPPING_BYTES = 256 * 1024;
+
+/** POST /files/content and /files/:id/content: a file in one piece. */
+export function serveContentUpload(scope: FastifyInstance, { files }: Services): void {
+  leaveBodiesAlone(scope);
+  const config = { policy: 'bearer' as const };
+  const readNew = valueReader(NewFileAttributes, FILE_CODES, 'attributes');
+  const readVersion = valueReader(NewVersionAttributes, FILE_CODES, 'attributes');
+
+  scope.post('/files/content', { config }, async (request, reply) => {
+    const made = await receive(files, request, async (upload) => {
+      const attributes = readNew(jsonOf(upload.attributes));
+      const folderId = knownFolderId(request, attributes.parent.id);
+      const { name, description } = attributes;
+      const place = { folderId, name, ...(description != null && { description }) };
+      return uploadFile(files, place, bodyOf(request, upload, attributes));
+    });
+    return reply.code(201).send(await rendered(request, made));
+  });
+
+  scope.post('/files/:file_id/content', { config }, async (request, reply) => {
+    const fileId = fileIdOf(request);
+    const ifMatch = request.headers['if-match'];
+    const made = await receive(files, request, async (upload) => {
+      const attributes = readVersion(jsonOf(upload.attributes));
+      const { name } = attributes;
+      const change = { ...(name != null && { name }), ...(ifMatch !== undefined && { ifMatch }) };
+      return uploadVersion(files, fileId, change, bodyOf(request, upload, attributes));
+    });
+    return reply.code(201).send(await rendered(request, made));
+  });
+
+  async function rendered(request: FastifyRequest, { fileId, versionId }: Published): Promise<Record<string, unknown>> {
+    const entry = await describeFile(files.db, fileId, versionId);
+    if (entry === undefined) throw new Refusal('not_found', 'The file was deleted after this upload made it.');
+    return { total_count: 1, entries: [renderFile(entry, fieldsOf(request))] };
+  }
+}
+
+/** Asks for the body and hands it over, read up to its file. Refuses before that what is announced as too large. */
+async function receive(
+  { maxFileSize }: Files,
+  request: FastifyRequest,
+  take: (upload: MultipartUpload) => Promise<Published>,
+): Promise<Published> {
+  const announced = Number(request.headers['content-length'] ?? 0);
+  if (announced > maxFileSize + WRAPPING_BYTES) {
+    throw new Refusal('file_size_limit_exceeded', `A file may have ${maxFileSize} bytes; this body has ${announced}.`);
+  }
+  announcedDigest(request);
+  askForBody(request.raw);
+  const upload = await openMultipart(request.raw);
+  try {
+    return await take(upload);
+  } finally {
+    upload.dismiss();
+  }
+}
+
+function bodyOf(request: FastifyRequest, { file }: MultipartUpload, attributes: NewVersionAttributes): WholeBody {
+  return {
+    caller: callerOf(request).userId,
+    bytes: file,
+    sha1: announcedDigest(request),
+    ...contentDatesOf(attributes),
+  };
+}
+
+/** `content-md5`, which for Box is the SHA-1 of the file in hex. */
+function announcedDigest(request: FastifyRequest): Sha1 | undefined {
+  const header = request.headers['content-md5'];
+  if (header === undefined || header === '') return undefined;
+  const sha1 = typeof header === 'string' ? parseSha1Hex(header.trim()) : undefined;
+  if (sha1 === undefined) throw new Refusal('bad_digest', 'The content-md5 header must be a SHA-1, as 40 hex digits.');
+  return sha1;
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new Refusal('bad_request', 'The field "attributes" is not JSON.', { cause: error });
+  }
+}

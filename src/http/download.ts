@@ -1,0 +1,55 @@
+import type { FastifyInstance } from 'fastify';
+import { type ItemId, parseDecimalId, type VersionId } from '../api/ids.ts';
+import { Refusal } from '../api/refusal.ts';
+import { findDownload } from '../files/find-download.ts';
+import { originOf } from './addresses.ts';
+import { fileIdOf, versionIdOf } from './item-ids.ts';
+import { callerOf } from './policy.ts';
+import { sendContent } from './send-content.ts';
+import type { Services } from './services.ts';
+import { checkSignature, type SignedVersion, signDownload } from './sign-download.ts';
+
+/** GET /files/:id/content: a redirect to a signed address, or the bytes at once where the server is set so. */
+export function serveContent(scope: FastifyInstance, { files, settings }: Services): void {
+  scope.route({
+    method: ['GET', 'HEAD'],
+    url: '/files/:file_id/content',
+    config: { policy: 'bearer' },
+    handler: async (request, reply) => {
+      const owner = callerOf(request).userId;
+      const download = await findDownload(files.db, {
+        owner,
+        fileId: fileIdOf(request),
+        versionId: versionIdOf(request),
+      });
+      if (settings.downloads === 'direct') return sendContent(request, reply, files.content, download);
+      const signed = { fileId: download.file.id, versionId: download.version.id };
+      const path = signDownload(settings.signingKey, signed, files.now());
+      return reply.header('cache-control', 'no-store').redirect(originOf(request, settings.publicUrl) + path, 302);
+    },
+  });
+}
+
+/** The signed addresses. They lie outside the API's prefixes and need no token. */
+export function serveDownloads(app: FastifyInstance, { files, settings }: Services): void {
+  app.route({
+    method: ['GET', 'HEAD'],
+    url: '/downloads/:file_id/:version_id',
+    config: { policy: 'signed-url' },
+    // Whoever reads the log must not be able to follow them.
+    logLevel: 'warn',
+    handler: async (request, reply) => {
+      const signed = signedVersion(request.params as { file_id: string; version_id: string });
+      checkSignature(settings.signingKey, signed, request.query as Record<string, unknown>, files.now());
+      const download = await findDownload(files.db, { owner: undefined, ...signed });
+      return sendContent(request, reply, files.content, download);
+    },
+  });
+}
+
+function signedVersion(params: { file_id: string; version_id: string }): SignedVersion {
+  const fileId = parseDecimalId(params.file_id);
+  const versionId = parseDecimalId(params.version_id);
+  if (fileId === undefined || versionId === undefined) throw new Refusal('not_found', 'There is no such download.');
+  return { fileId: fileId as ItemId, versionId: versionId as VersionId };
+}

@@ -1,0 +1,32 @@
+import type { FastifyRequest } from 'fastify';
+
+/** Which fields of an object an answer holds; undefined for the standard ones. */
+export type Fields = ReadonlySet<string>;
+
+/** What every answer holds, whatever was asked for. */
+const ALWAYS = ['type', 'id', 'etag'];
+
+/** The `fields` of a request; none, where the standard fields are meant. */
+export function fieldsOf(request: FastifyRequest): Fields | undefined {
+  const { fields } = request.query as { fields?: string | string[] };
+  const names = [fields ?? []].flat().flatMap((list) => list.split(','));
+  const asked = names.map((name) => name.trim()).filter((name) => name !== '');
+  return asked.length === 0 ? undefined : new Set([...ALWAYS, ...asked]);
+}
+
+/** How each field of an object is made, so that only those asked for are. */
+export type Fieldmakers<Entry> = ReadonlyMap<string, (entry: Entry) => unknown>;
+
+/** The object with these fields; names that nobody knows are passed over, as Box does. */
+export function renderFields<Entry>(
+  entry: Entry,
+  makers: Fieldmakers<Entry>,
+  names: Iterable<string>,
+): Record<string, unknown> {
+  const rendered: Record<string, unknown> = {};
+  for (const name of names) {
+    const make = makers.get(name);
+    if (make !== undefined) rendered[name] = make(entry);
+  }
+  return rendered;
+}

@@ -1,0 +1,39 @@
+import type { FastifyRequest } from 'fastify';
+import { type ItemId, parseDecimalId, type VersionId } from '../api/ids.ts';
+import { Refusal } from '../api/refusal.ts';
+import { callerOf } from './policy.ts';
+
+/** The file that an address names. What cannot be an id is as unknown as an id that nobody has. */
+export function fileIdOf(request: FastifyRequest): ItemId {
+  const { file_id: text } = request.params as { file_id: string };
+  return itemId(text) ?? refuseUnknown('file', text);
+}
+
+/** The folder that an address names. */
+export function folderIdOf(request: FastifyRequest): ItemId {
+  const { folder_id: text } = request.params as { folder_id: string };
+  return knownFolderId(request, text);
+}
+
+/** The folder that a body names: "0" is the caller's root. */
+export function knownFolderId(request: FastifyRequest, text: string): ItemId {
+  if (text === '0') return callerOf(request).rootId;
+  return itemId(text) ?? refuseUnknown('folder', text);
+}
+
+/** The version that the query names. */
+export function versionIdOf(request: FastifyRequest): VersionId | undefined {
+  const { version } = request.query as { version?: unknown };
+  if (version === undefined || version === '') return undefined;
+  const id = typeof version === 'string' ? parseDecimalId(version) : undefined;
+  if (id === undefined) throw new Refusal('not_found', 'The file has no such version.');
+  return id as VersionId;
+}
+
+function itemId(text: string): ItemId | undefined {
+  return parseDecimalId(text) as ItemId | undefined;
+}
+
+function refuseUnknown(kind: string, text: string): never {
+  throw new Refusal('not_found', `There is no ${kind} ${JSON.stringify(text)}.`);
+}

@@ -1,0 +1,25 @@
+import type { FastifyInstance } from 'fastify';
+import { Refusal } from '../api/refusal.ts';
+
+/** Unknown addresses are 404, known ones with another method 405, both as JSON: some clients retry anything else. */
+export function refuseUnknownRoutes(app: FastifyInstance): void {
+  const methodsOf = new Map<string, { pattern: RegExp; methods: Set<string> }>();
+  app.addHook('onRoute', ({ url, method }) => {
+    const route = methodsOf.get(url) ?? { pattern: patternOf(url), methods: new Set() };
+    for (const one of [method].flat()) route.methods.add(one);
+    methodsOf.set(url, route);
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?', 1)[0] ?? '';
+    const methods = [...methodsOf.values()].filter(({ pattern }) => pattern.test(path)).flatMap((r) => [...r.methods]);
+    if (methods.length === 0) throw new Refusal('not_found', `There is no ${request.method} ${path} here.`);
+    reply.header('allow', [...new Set(methods)].sort().join(', '));
+    throw new Refusal('method_not_allowed', `${path} takes ${[...new Set(methods)].sort().join(', ')}.`);
+  });
+}
+
+/** `/files/:file_id/content` → a pattern of whole segments; none of it comes from a client. */
+function patternOf(url: string): RegExp {
+  const segments = url.split('/').map((segment) => (segment.startsWith(':') ? '[^/]+' : RegExp.escape(segment)));
+  return new RegExp(`^${segments.join('/')}/?$`);
+}

@@ -1,0 +1,39 @@
+import type { FastifyInstance } from 'fastify';
+import { PreflightFile, PreflightVersion } from '../api/schemas/files.ts';
+import { checkPlace } from '../files/check-place.ts';
+import { checkSize } from '../files/check-size.ts';
+import { checkVersion } from '../files/check-version.ts';
+import { checkName } from '../files/names.ts';
+import { apiBaseOf } from './addresses.ts';
+import { bodyReader } from './bodies.ts';
+import { FILE_CODES } from './file-attributes.ts';
+import { fileIdOf, knownFolderId } from './item-ids.ts';
+import { callerOf } from './policy.ts';
+import type { Services } from './services.ts';
+
+/** OPTIONS /files/content and /files/:id/content: would this upload be taken? It promises nothing for later. */
+export function servePreflight(scope: FastifyInstance, { files, settings }: Services): void {
+  const config = { policy: 'bearer' as const };
+  const newFile = bodyReader(PreflightFile, FILE_CODES);
+  const newVersion = bodyReader(PreflightVersion, FILE_CODES);
+
+  scope.options('/files/content', { config }, async (request) => {
+    const { name, parent, size } = newFile(request);
+    checkName(name);
+    checkSize(files, size ?? 0);
+    const folderId = knownFolderId(request, parent.id);
+    await checkPlace(files.db, { owner: callerOf(request).userId, folderId, name });
+    return { upload_url: `${apiBaseOf(request, settings.publicUrl)}/files/content`, upload_token: null };
+  });
+
+  scope.options('/files/:file_id/content', { config }, async (request) => {
+    const { name, size } = newVersion(request);
+    const fileId = fileIdOf(request);
+    checkSize(files, size ?? 0);
+    await checkVersion(files.db, callerOf(request).userId, fileId, {
+      ...(name != null && { name }),
+      ...(request.headers['if-match'] !== undefined && { ifMatch: request.headers['if-match'] }),
+    });
+    return { upload_url: `${apiBaseOf(request, settings.publicUrl)}/files/${fileId}/content`, upload_token: null };
+  });
+}

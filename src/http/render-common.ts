@@ -1,0 +1,43 @@
+import type { UserId } from '../api/ids.ts';
+import type { FolderEntry, NamedUser } from '../files/find.ts';
+import { folderMini, type Mini } from '../files/minis.ts';
+import { wireDate } from './dates.ts';
+import type { Fieldmakers } from './fields.ts';
+
+/** Where things in the trash are, as Box shows it. */
+const TRASH: Mini = { type: 'folder', id: '1', sequence_id: null, etag: null, name: 'Trash' };
+
+/** The fields that files and folders have alike. A root folder, which has no parent, has no etag. */
+export const COMMON_FIELDS: Fieldmakers<FolderEntry> = new Map<string, (entry: FolderEntry) => unknown>([
+  ['sequence_id', ({ item }) => (item.parent_id === null ? null : String(item.etag))],
+  ['etag', ({ item }) => (item.parent_id === null ? null : String(item.etag))],
+  ['name', ({ item }) => item.name],
+  ['description', ({ item }) => item.description],
+  ['path_collection', ({ item, path }) => collection(item.trashed_at === null ? path.map(folderMini) : [TRASH])],
+  ['created_at', ({ item }) => wireDate(item.created_at)],
+  ['modified_at', ({ item }) => wireDate(item.modified_at)],
+  ['trashed_at', ({ item }) => (item.trashed_at === null ? null : wireDate(item.trashed_at))],
+  ['purged_at', () => null],
+  ['content_created_at', ({ item }) => wireDate(item.content_created_at)],
+  ['content_modified_at', ({ item }) => wireDate(item.content_modified_at)],
+  ['created_by', ({ item, users }) => userMini(users, item.created_by)],
+  ['modified_by', ({ item, users }) => userMini(users, item.modified_by)],
+  ['owned_by', ({ item, users }) => userMini(users, item.owner_id)],
+  ['shared_link', () => null],
+  ['parent', ({ path }) => parentMini(path)],
+  ['item_status', ({ item }) => (item.trashed_at === null ? 'active' : 'trashed')],
+]);
+
+function collection(entries: Mini[]): { total_count: number; entries: Mini[] } {
+  return { total_count: entries.length, entries };
+}
+
+function parentMini(path: FolderEntry['path']): Mini | null {
+  const parent = path.at(-1);
+  return parent === undefined ? null : folderMini(parent);
+}
+
+function userMini(users: ReadonlyMap<UserId, NamedUser>, id: UserId): Mini {
+  const user = users.get(id);
+  return { type: 'user', id: String(id), name: user?.name ?? '', login: user?.login ?? '' };
+}

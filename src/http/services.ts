@@ -1,0 +1,31 @@
+import type { Access } from '../access/access.ts';
+import type { Files } from '../files/files.ts';
+import type { Uploads } from '../uploads/uploads.ts';
+
+/** What the edge needs to know of how it was set up. */
+export interface HttpSettings {
+  /** Certificate and key as PEM; plain HTTP where there are none. */
+  tls: { cert: Buffer; key: Buffer } | undefined;
+  /** Scheme and host that clients use, without a slash at the end; taken from each request where there is none. */
+  publicUrl: string | undefined;
+  /** Addresses and networks whose X-Forwarded-* headers are believed. */
+  trustedProxies: readonly string[];
+  corsOrigins: readonly string[];
+  /** Whether GET …/content answers with a signed address or with the bytes. */
+  downloads: 'redirect' | 'direct';
+  /** Signs download addresses. */
+  signingKey: Buffer;
+  maxConnections: number;
+  /** How long a commit is held before it answers 202. */
+  commitHoldMillis: number;
+  bodyPace: { windowMillis: number; bytes: number };
+  logLevel: string;
+}
+
+/** The rooms behind the edge. */
+export interface Services {
+  access: Access;
+  uploads: Uploads;
+  files: Files;
+  settings: HttpSettings;
+}

@@ -1,0 +1,18 @@
+import type { FastifyInstance } from 'fastify';
+import { serveContentUpload } from './content-upload.ts';
+import { serveContent } from './download.ts';
+import { serveFiles } from './files.ts';
+import { serveFolders } from './folders.ts';
+import { servePreflight } from './preflight.ts';
+import type { Services } from './services.ts';
+import { serveUsers } from './users.ts';
+
+/** Folders and files: everything of the wire but chunked upload and tokens. */
+export async function serveTree(scope: FastifyInstance, services: Services): Promise<void> {
+  serveFolders(scope, services);
+  serveFiles(scope, services);
+  serveContent(scope, services);
+  servePreflight(scope, services);
+  serveUsers(scope, services);
+  await scope.register(async (uploads) => serveContentUpload(uploads, services));
+}

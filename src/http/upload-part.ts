@@ -1,0 +1,34 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { acceptPart } from '../uploads/accept-part.ts';
+import type { PartBody } from '../uploads/claims.ts';
+import { askForBody, leaveBodiesAlone } from './bodies.ts';
+import { checkContentLength, digestOf, rangeOf, sessionIdOf } from './part-headers.ts';
+import { callerOf } from './policy.ts';
+import { renderPart } from './render-session.ts';
+import type { Services } from './services.ts';
+
+/** PUT /files/upload_sessions/:id, the reference call: header syntax here, every rule in `acceptPart`. */
+export function serveUploadPart(scope: FastifyInstance, { uploads }: Services): void {
+  leaveBodiesAlone(scope);
+  scope.put('/files/upload_sessions/:session_id', { config: { policy: 'bearer' } }, async (request) => {
+    const session = sessionIdOf(request.params);
+    const sha1 = digestOf(request.headers);
+    const range = rangeOf(request.headers);
+    checkContentLength(request.headers, range);
+    const caller = callerOf(request).userId;
+    const accepted = await acceptPart(uploads, { caller, session, range, sha1, body: bodyOf(request) });
+    return { part: renderPart(accepted.part, accepted.session.staging.grid) };
+  });
+}
+
+/** The body, which a client that waits for "100 Continue" is asked for when its first byte is wanted. */
+function bodyOf({ raw }: FastifyRequest): PartBody {
+  return {
+    destroy: (reason) => raw.destroy(reason),
+    [Symbol.asyncIterator]: () => {
+      askForBody(raw);
+      // Whoever stops reading early still wants to answer, so the connection is not torn down with the iterator.
+      return raw.iterator({ destroyOnReturn: false });
+    },
+  };
+}

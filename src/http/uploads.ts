@@ -1,0 +1,163 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { ItemId, Millis } from '../api/ids.ts';
+import { parseDecimalId, parseSha1Hex } from '../api/ids.ts';
+import { Refusal } from '../api/refusal.ts';
+import { CommitSession, CreateSession, CreateVersionSession, LogEvent } from '../api/schemas/upload-sessions.ts';
+import { describeFile } from '../files/find.ts';
+import { abort } from '../uploads/abort.ts';
+import type { ListedPart } from '../uploads/check-listed-parts.ts';
+import { commit } from '../uploads/commit.ts';
+import { createSession } from '../uploads/create-session.ts';
+import { findOwnSession } from '../uploads/find-session.ts';
+import { readParts, readSession } from '../uploads/read-session.ts';
+import { apiBaseOf } from './addresses.ts';
+import { bodyReader, type FieldCodes } from './bodies.ts';
+import { parseWireDate } from './dates.ts';
+import { fieldsOf } from './fields.ts';
+import { offsetPageOf } from './offset-page.ts';
+import { digestOf, sessionIdOf } from './part-headers.ts';
+import { callerOf } from './policy.ts';
+import { renderFile } from './render.ts';
+import { renderPart, renderSession } from './render-session.ts';
+import type { Services } from './services.ts';
+import { serveUploadPart } from './upload-part.ts';
+
+/** A commit that lists 10,000 parts, generously. */
+const COMMIT_BODY_LIMIT = 4 * 1024 * 1024;
+
+const CREATE_CODES: FieldCodes = {
+  '/folder_id': { missing: 'missing_destination', invalid: 'invalid_folder_id' },
+  '/file_size': { missing: 'missing_file_size', invalid: 'invalid_file_size' },
+  '/file_name': { missing: 'missing_file_name', invalid: 'item_name_invalid' },
+};
+
+/** The calls of chunked upload (wire: "Endpoints"). */
+export async function serveUploads(scope: FastifyInstance, services: Services): Promise<void> {
+  await scope.register(async (parts) => serveUploadPart(parts, services));
+  serveCreate(scope, services);
+  serveStatus(scope, services);
+  serveCommit(scope, services);
+  serveEnd(scope, services);
+}
+
+function serveCreate(scope: FastifyInstance, { uploads, settings }: Services): void {
+  const newFile = bodyReader(CreateSession, CREATE_CODES);
+  const newVersion = bodyReader(CreateVersionSession, CREATE_CODES);
+
+  scope.post('/files/upload_sessions', { config: { policy: 'bearer' } }, async (request, reply) => {
+    const caller = callerOf(request);
+    const body = newFile(request);
+    const folderId = body.folder_id === '0' ? caller.rootId : (Number(body.folder_id) as ItemId);
+    const session = await createSession(uploads, {
+      caller: caller.userId,
+      fileSize: body.file_size,
+      folderId,
+      name: body.file_name,
+    });
+    return reply.code(201).send(renderSession(session, 0, apiBaseOf(request, settings.publicUrl)));
+  });
+
+  scope.post('/files/:file_id/upload_sessions', { config: { policy: 'bearer' } }, async (request, reply) => {
+    const body = newVersion(request);
+    const session = await createSession(uploads, {
+      caller: callerOf(request).userId,
+      fileSize: body.file_size,
+      fileId: fileIdOf(request),
+      name: body.file_name ?? undefined,
+    });
+    return reply.code(201).send(renderSession(session, 0, apiBaseOf(request, settings.publicUrl)));
+  });
+}
+
+function serveStatus(scope: FastifyInstance, { uploads, settings }: Services): void {
+  scope.get('/files/upload_sessions/:session_id', { config: { policy: 'bearer' } }, async (request) => {
+    const { session, stored } = await readSession(uploads, callerOf(request).userId, sessionIdOf(request.params));
+    return renderSession(session, stored, apiBaseOf(request, settings.publicUrl));
+  });
+
+  scope.get('/files/upload_sessions/:session_id/parts', { config: { policy: 'bearer' } }, async (request) => {
+    const id = sessionIdOf(request.params);
+    const page = offsetPageOf(request, { defaultLimit: 1000 });
+    const { session, parts, stored } = await readParts(uploads, callerOf(request).userId, id, page);
+    return {
+      entries: parts.map((part) => renderPart(part, session.staging.grid)),
+      offset: page.offset,
+      limit: page.limit,
+      total_count: stored,
+      order: [{ by: 'offset', direction: 'ASC' }],
+    };
+  });
+}
+
+function serveCommit(scope: FastifyInstance, { uploads, files, settings }: Services): void {
+  const readBody = bodyReader(CommitSession);
+  const options = { config: { policy: 'bearer' as const }, bodyLimit: COMMIT_BODY_LIMIT };
+  scope.post('/files/upload_sessions/:session_id/commit', options, async (request, reply) => {
+    const session = sessionIdOf(request.params);
+    const sha1 = digestOf(request.headers);
+    const body = readBody(request);
+    const committed = await commit(uploads, {
+      caller: callerOf(request).userId,
+      session,
+      sha1,
+      parts: body.parts.map(listedPart),
+      attributes: attributesOf(body.attributes ?? {}),
+      ifMatch: request.headers['if-match'],
+      patience: settings.commitHoldMillis,
+    });
+    if (committed === undefined) return reply.code(202).header('retry-after', 5).send();
+    const file = await describeFile(files.db, committed.fileId, committed.versionId);
+    if (file === undefined) throw new Refusal('not_found', 'The file was deleted after this upload made it.');
+    return reply.code(201).send({ total_count: 1, entries: [renderFile(file, fieldsOf(request))] });
+  });
+}
+
+function serveEnd(scope: FastifyInstance, { uploads }: Services): void {
+  scope.delete('/files/upload_sessions/:session_id', { config: { policy: 'bearer' } }, async (request, reply) => {
+    await abort(uploads, callerOf(request).userId, sessionIdOf(request.params));
+    return reply.code(204).send();
+  });
+
+  const readEvent = bodyReader(LogEvent);
+  scope.post('/files/upload_sessions/:session_id/log', { config: { policy: 'bearer' } }, async (request, reply) => {
+    const { id } = await findOwnSession(uploads, callerOf(request).userId, sessionIdOf(request.params));
+    const { event_type: eventType, event_info: eventInfo } = readEvent(request);
+    request.log.warn({ session: id, eventType, eventInfo }, 'a client reports on its upload');
+    return reply.code(204).send();
+  });
+}
+
+function fileIdOf(request: FastifyRequest): ItemId {
+  const { file_id: text } = request.params as { file_id: string };
+  const id = parseDecimalId(text);
+  if (id === undefined) throw new Refusal('not_found', `There is no file ${text}.`);
+  return id as ItemId;
+}
+
+function listedPart(part: {
+  part_id: string;
+  offset?: number | null;
+  size?: number | null;
+  sha1?: string | null;
+}): ListedPart {
+  const { part_id: partId, offset, size, sha1 } = part;
+  const parsed = sha1 == null ? undefined : parseSha1Hex(sha1);
+  if (sha1 != null && parsed === undefined) {
+    throw new Refusal('bad_request', `The sha1 of part ${partId} is not 40 hex digits.`);
+  }
+  return { partId, offset: offset ?? undefined, size: size ?? undefined, sha1: parsed };
+}
+
+/** The file attributes that an upload can set; clients may send others, which have no meaning here. */
+function attributesOf(attributes: Record<string, unknown>): {
+  contentCreatedAt?: Millis;
+  contentModifiedAt?: Millis;
+  description?: string;
+} {
+  const { content_created_at: created, content_modified_at: modified, description } = attributes;
+  return {
+    ...(created != null && { contentCreatedAt: parseWireDate('content_created_at', created) }),
+    ...(modified != null && { contentModifiedAt: parseWireDate('content_modified_at', modified) }),
+    ...(typeof description === 'string' && { description }),
+  };
+}

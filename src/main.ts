@@ -1,0 +1,128 @@
+import type { FastifyInstance } from 'fastify';
+import type { Access } from './access/access.ts';
+import { ensureDeveloper } from './access/ensure-developer.ts';
+import { TokenCache } from './access/token-cache.ts';
+import type { Config } from './config.ts';
+import { ByteBudget } from './content/byte-budget.ts';
+import { openDiskStore } from './content/disk.ts';
+import { LocalFiles } from './content/local-file.ts';
+import { openDataFolder } from './data/data-folder.ts';
+import { openDigestPool } from './digest/digest-pool.ts';
+import { buildApp } from './http/app.ts';
+import { migrate } from './sql/migrate.ts';
+import { openSqlite } from './sql/sqlite.ts';
+import { Claims } from './uploads/claims.ts';
+import { Follower } from './uploads/follow.ts';
+import { KeyedQueue } from './uploads/keyed-queue.ts';
+import { startSweeping } from './uploads/sweep-regularly.ts';
+import type { Uploads } from './uploads/uploads.ts';
+
+/** How many sessions' running digests are kept in memory. */
+const MOST_FOLLOWED = 10_000;
+/** A request may take 60 s with the least patient clients; a commit answers 202 before that. */
+const COMMIT_HOLD_MILLIS = 45_000;
+/** A body slower than this many bytes a second is not worth its connection. */
+const SLOWEST_BODY = 1024;
+
+/** A server that accepts connections. */
+export interface RunningServer {
+  /** Scheme, host and port it is listening on, and the public URL where one is set. */
+  url: string;
+  dataFolder: string;
+  developerToken: string;
+  /** Takes nothing new, lets requests under way end within the grace time, then closes the data folder. */
+  stop(): Promise<void>;
+}
+
+/**
+ * The composition root: config → drivers → rooms → edge. The only place that knows everything. What was opened when a
+ * later step fails is closed again.
+ */
+export async function startServer(config: Config): Promise<RunningServer> {
+  await using opened = new AsyncDisposableStack();
+  const folder = openDataFolder(config.dataFolder);
+  opened.defer(() => folder.close());
+
+  const db = openSqlite(folder.database);
+  opened.defer(() => db.destroy());
+  await migrate(db);
+  const files = new LocalFiles({ budget: new ByteBudget(config.bufferBytes) });
+  const content = await openDiskStore(folder.path, { files });
+  const digests = openDigestPool({ workers: config.digestThreads });
+  opened.defer(() => digests.close());
+
+  const now = Date.now;
+  const developerToken = config.token ?? (await folder.developerToken());
+  const access: Access = {
+    db,
+    developer: await ensureDeveloper(db, developerToken, now()),
+    cache: new TokenCache(),
+    now,
+  };
+  const follower = new Follower({
+    db,
+    content,
+    digests,
+    mostSessions: MOST_FOLLOWED,
+    onTrouble: (session, error) => app.log.warn({ session, err: error }, 'the digest of an upload begins anew'),
+  });
+  const { partSize, minSessionSize, maxFileSize, sessionLifetime } = config;
+  const uploads: Uploads = {
+    db,
+    content,
+    follower,
+    claims: new Claims(),
+    commits: new KeyedQueue(),
+    limits: { partSize, minFileSize: minSessionSize, maxFileSize, sessionLifetime },
+    now,
+  };
+  const app: FastifyInstance = await buildApp({
+    access,
+    uploads,
+    files: { db, content, now, maxFileSize },
+    settings: {
+      tls: config.tls,
+      publicUrl: config.publicUrl,
+      trustedProxies: config.trustedProxies,
+      corsOrigins: config.corsOrigins,
+      downloads: config.downloads,
+      signingKey: await folder.signingKey(),
+      maxConnections: config.maxConnections,
+      commitHoldMillis: COMMIT_HOLD_MILLIS,
+      bodyPace: { windowMillis: config.bodyTimeout, bytes: (config.bodyTimeout / 1000) * SLOWEST_BODY },
+      logLevel: config.logLevel,
+    },
+  });
+  await app.listen({ host: config.listen.host, port: config.listen.port });
+  opened.defer(() => closeWithin(app, config.shutdownGrace));
+
+  opened.defer(
+    startSweeping(uploads, {
+      interval: config.sweepInterval,
+      grace: config.orphanGrace,
+      onSwept: (swept) => app.log.info(swept, 'swept'),
+      onTrouble: (error) => app.log.error({ err: error }, 'the sweep failed and is tried again'),
+    }),
+  );
+  follower.catchUp().catch((error: unknown) => app.log.error({ err: error }, 'catching up failed'));
+
+  const closing = opened.move();
+  return { url: addressOf(app, config), dataFolder: folder.path, developerToken, stop: () => closing.disposeAsync() };
+}
+
+/** Lets requests under way end, for `grace` milliseconds; then their connections are closed. */
+async function closeWithin(app: FastifyInstance, grace: number): Promise<void> {
+  const timer = setTimeout(() => app.server.closeAllConnections(), grace);
+  try {
+    await app.close();
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function addressOf(app: FastifyInstance, { tls, listen }: Config): string {
+  const address = app.server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : listen.port;
+  const host = listen.host.includes(':') ? `[${listen.host}]` : listen.host;
+  return `${tls ? 'https' : 'http'}://${host}:${port}`;
+}

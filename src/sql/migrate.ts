@@ -1,0 +1,24 @@
+import type { Kysely } from 'kysely';
+import { type Migration, Migrator } from 'kysely/migration';
+import * as foundation from './migrations/0001-foundation.ts';
+import type { Tables } from './tables.ts';
+
+/** In the order in which they run. A migration that has been released is never edited: add the next one. */
+const MIGRATIONS: Record<string, Migration> = {
+  '0001-foundation': foundation,
+};
+
+/**
+ * Brings the schema up to this build's, in one transaction a migration. Throws where the database was made by a newer
+ * build, or a migration fails (nothing of it stays).
+ */
+export async function migrate(db: Kysely<Tables>): Promise<void> {
+  const migrator = new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS } });
+  const { error } = await migrator.migrateToLatest();
+  if (error !== undefined) {
+    throw new Error(
+      'The database does not fit this version of Partway. It may have been used by a newer one: start that one instead, or restore a backup.',
+      { cause: error },
+    );
+  }
+}

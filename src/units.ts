@@ -1,0 +1,31 @@
+const BYTES: Record<string, number> = {
+  '': 1,
+  b: 1,
+  kb: 1e3,
+  mb: 1e6,
+  gb: 1e9,
+  tb: 1e12,
+  kib: 2 ** 10,
+  mib: 2 ** 20,
+  gib: 2 ** 30,
+  tib: 2 ** 40,
+};
+
+const MILLIS: Record<string, number> = { ms: 1, s: 1e3, m: 60e3, h: 3_600e3, d: 86_400e3 };
+
+/** `20000000`, `64MiB` or `5TB` in bytes; undefined for anything else, or beyond 2^53. */
+export function parseBytes(text: string): number | undefined {
+  return scaled(/^([0-9]{1,16})\s*([kmgt]?i?b?)$/i.exec(text), BYTES);
+}
+
+/** `500ms`, `30s`, `15m`, `12h` or `7d` in milliseconds; undefined for anything else. */
+export function parseDuration(text: string): number | undefined {
+  return scaled(/^([0-9]{1,12})\s*(ms|s|m|h|d)$/i.exec(text), MILLIS);
+}
+
+function scaled(match: RegExpExecArray | null, units: Record<string, number>): number | undefined {
+  const unit = units[match?.[2]?.toLowerCase() ?? 'none'];
+  if (match === null || unit === undefined) return undefined;
+  const value = Number(match[1]) * unit;
+  return Number.isSafeInteger(value) ? value : undefined;
+}

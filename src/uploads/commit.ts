@@ -1,0 +1,131 @@
+import {
+  type ItemId,
+  type Millis,
+  type SessionId,
+  type Sha1,
+  sha1ToBase64,
+  type UserId,
+  type VersionId,
+} from '../api/ids.ts';
+import { Refusal } from '../api/refusal.ts';
+import { publishNewFile, publishNewVersion } from '../files/publish.ts';
+import { checkListedParts, type ListedPart } from './check-listed-parts.ts';
+import { dropBytes } from './drop-bytes.ts';
+import { findOwnSession, sessionExpired, sessionNotFound } from './find-session.ts';
+import { findSession, listParts, markCommitted } from './records.ts';
+import type { Part, Session, Target } from './session.ts';
+import type { Uploads } from './uploads.ts';
+
+export interface CommitRequest {
+  caller: UserId;
+  session: SessionId;
+  /** SHA-1 of the whole file, as the client knows it. */
+  sha1: Sha1;
+  parts: readonly ListedPart[];
+  attributes: { contentCreatedAt?: Millis; contentModifiedAt?: Millis; description?: string };
+  /** For a new version: the file's etag must be this one. */
+  ifMatch: string | undefined;
+  /** How long to wait for the whole-file digest before saying "later". */
+  patience: Millis;
+}
+
+export interface Committed {
+  fileId: ItemId;
+  versionId: VersionId;
+}
+
+/**
+ * Makes the file: the digest of the whole agrees → seal the bytes → one transaction names them. Committed again with
+ * the same digest, it answers the same file. Undefined where the digest is not ready yet; nothing is lost then, and
+ * the call may be repeated. Whatever it refuses, the session stays open and can still be committed rightly.
+ */
+export function commit(uploads: Uploads, request: CommitRequest): Promise<Committed | undefined> {
+  return uploads.commits.run(request.session, () => commitAlone(uploads, request));
+}
+
+async function commitAlone(uploads: Uploads, request: CommitRequest): Promise<Committed | undefined> {
+  const session = await findOwnSession(uploads, request.caller, request.session);
+  if (session.committed !== undefined) return sameFile(session.committed, request.sha1);
+
+  const parts = await storedParts(uploads, session);
+  checkListedParts(session.staging.grid, parts, request.parts);
+  const whole = await uploads.follower.digestOf(session, request.patience);
+  if (whole === undefined) return undefined;
+  checkWhole(whole, request.sha1);
+
+  await uploads.content.seal(
+    session.staging,
+    parts.map((part) => part.receipt),
+  );
+  const committed = await publish(uploads, session, request);
+  uploads.follower.forget(session.id);
+  return committed;
+}
+
+/** Every part stored so far; waits for those on their way where some are still missing. */
+async function storedParts({ db, claims }: Uploads, session: Session): Promise<Part[]> {
+  const parts = await listParts(db, session.id);
+  if (parts.length === session.staging.grid.slots) return parts;
+  await claims.settled(session.id);
+  return listParts(db, session.id);
+}
+
+function checkWhole(whole: Sha1, claimed: Sha1): void {
+  if (whole === claimed) return;
+  throw new Refusal(
+    'digest_mismatch',
+    `The digest header says sha=${sha1ToBase64(claimed)}; the uploaded parts make sha=${sha1ToBase64(whole)}. Nothing is lost: commit again with the right digest.`,
+    { context: { expected: sha1ToBase64(claimed), actual: sha1ToBase64(whole) } },
+  );
+}
+
+function sameFile(committed: NonNullable<Session['committed']>, claimed: Sha1): Committed {
+  checkWhole(committed.sha1, claimed);
+  return committed;
+}
+
+async function publish(uploads: Uploads, session: Session, request: CommitRequest): Promise<Committed> {
+  const { db, now } = uploads;
+  const { target, staging } = session;
+  const { contentCreatedAt, contentModifiedAt, description } = request.attributes;
+  const made = {
+    content: staging.content,
+    size: staging.grid.fileSize,
+    sha1: request.sha1,
+    by: session.owner,
+    now: now(),
+    ...(contentCreatedAt !== undefined && { contentCreatedAt }),
+    ...(contentModifiedAt !== undefined && { contentModifiedAt }),
+  };
+  const published = await db
+    .transaction()
+    .execute(async (tx) => {
+      const file =
+        target.kind === 'file'
+          ? await publishNewFile(tx, { ...target, ...(description !== undefined && { description }) }, made)
+          : await publishNewVersion(tx, target.fileId, versionChange(target, request), made);
+      const won = await markCommitted(tx, session.id, { ...file, sha1: request.sha1 });
+      if (!won) throw new SessionEnded();
+      return file;
+    })
+    .catch((error: unknown) => {
+      if (error instanceof SessionEnded) return undefined;
+      throw error;
+    });
+  return published ?? ended(uploads, session, request.sha1);
+}
+
+function versionChange({ name }: Target, { ifMatch }: CommitRequest): { name?: string; ifMatch?: string } {
+  return { ...(name !== undefined && { name }), ...(ifMatch !== undefined && { ifMatch }) };
+}
+
+/** Rolls the transaction back: the session is no longer open, so nothing may be published by it. */
+class SessionEnded extends Error {}
+
+/** Another node committed it, or it was aborted or expired while the bytes were sealed. */
+async function ended(uploads: Uploads, session: Session, sha1: Sha1): Promise<Committed> {
+  const now = await findSession(uploads.db, session.id);
+  if (now?.committed !== undefined) return sameFile(now.committed, sha1);
+  await dropBytes(uploads, session.staging);
+  throw now === undefined ? sessionNotFound(session.id) : sessionExpired(now);
+}

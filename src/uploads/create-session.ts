@@ -1,0 +1,78 @@
+import { randomBytes } from 'node:crypto';
+import type { ContentId, ItemId, SessionId, UserId } from '../api/ids.ts';
+import { Refusal } from '../api/refusal.ts';
+import { checkPlace } from '../files/check-place.ts';
+import { findFile } from '../files/find.ts';
+import { checkName } from '../files/names.ts';
+import { planParts } from './plan-parts.ts';
+import { insertSession } from './records.ts';
+import type { Session, Target } from './session.ts';
+import type { UploadLimits, Uploads } from './uploads.ts';
+
+/** A new file in a folder, or a new version of a file (which then keeps its name unless another is given). */
+export type NewUpload =
+  | { caller: UserId; fileSize: number; folderId: ItemId; name: string }
+  | { caller: UserId; fileSize: number; fileId: ItemId; name: string | undefined };
+
+/** Opens a session: the name is free, there is room for the bytes, and the row says so. */
+export async function createSession(uploads: Uploads, upload: NewUpload): Promise<Session> {
+  const { db, content, limits, now } = uploads;
+  checkSize(limits, upload.fileSize);
+  const target = await targetOf(uploads, upload);
+
+  const grid = planParts(upload.fileSize, limits.partSize);
+  const staging = await content.begin(newHexId(16) as ContentId, grid);
+  const createdAt = now();
+  const session: Session = {
+    id: newHexId(16).toUpperCase() as SessionId,
+    owner: upload.caller,
+    state: 'open',
+    staging,
+    expiresAt: createdAt + limits.sessionLifetime,
+    target,
+    committed: undefined,
+  };
+  try {
+    await insertSession(db, session, createdAt);
+  } catch (error) {
+    // Without a row nothing will ever name these bytes; should this fail too, the sweep finds them.
+    await content.remove(staging).catch(() => {});
+    throw error;
+  }
+  return session;
+}
+
+function checkSize(limits: UploadLimits, fileSize: number): void {
+  if (fileSize > limits.maxFileSize) {
+    throw new Refusal('file_size_limit_exceeded', `A file may have ${limits.maxFileSize} bytes here, not ${fileSize}.`);
+  }
+  if (fileSize < limits.minFileSize) {
+    throw new Refusal(
+      'file_size_too_small',
+      `An upload session is for files of ${limits.minFileSize} bytes and more; send this one to /files/content.`,
+    );
+  }
+}
+
+async function targetOf({ db }: Uploads, upload: NewUpload): Promise<Target> {
+  if ('folderId' in upload) {
+    const { caller, folderId, name } = upload;
+    checkName(name);
+    await checkPlace(db, { owner: caller, folderId, name }, 'invalid_parameter');
+    return { kind: 'file', folderId, name };
+  }
+  const { caller, fileId } = upload;
+  const file = await findFile(db, caller, fileId);
+  if (file === undefined || file.parent_id === null) throw new Refusal('not_found', `There is no file ${fileId}.`);
+  if (file.trashed_at !== null) throw new Refusal('trashed', `The file ${fileId} is in the trash.`);
+  const { name } = upload;
+  if (name !== undefined) {
+    checkName(name);
+    await checkPlace(db, { owner: caller, folderId: file.parent_id, name, except: fileId }, 'not_found');
+  }
+  return { kind: 'version', folderId: file.parent_id, fileId, name };
+}
+
+function newHexId(bytes: number): string {
+  return randomBytes(bytes).toString('hex');
+}

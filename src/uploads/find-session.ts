@@ -1,0 +1,34 @@
+import type { SessionId, UserId } from '../api/ids.ts';
+import { Refusal } from '../api/refusal.ts';
+import { findSession } from './records.ts';
+import type { Session } from './session.ts';
+import type { Uploads } from './uploads.ts';
+
+/** The caller's session in any state but expired. Refuses one that is unknown, another user's, or past its time. */
+export async function findOwnSession(
+  { db, now }: Pick<Uploads, 'db' | 'now'>,
+  caller: UserId,
+  id: SessionId,
+): Promise<Session> {
+  const session = await findSession(db, id);
+  if (session === undefined) throw sessionNotFound(id);
+  if (session.owner !== caller) {
+    throw new Refusal('forbidden', 'Only the user who initiated the upload session may use it.');
+  }
+  if (session.state === 'expired' || (session.state === 'open' && session.expiresAt <= now())) {
+    throw sessionExpired(session);
+  }
+  return session;
+}
+
+export function sessionNotFound(id: SessionId): Refusal {
+  return new Refusal(
+    'upload_session_not_found',
+    `There is no upload session ${id}: it was aborted, or its file is complete and the session forgotten.`,
+  );
+}
+
+export function sessionExpired(session: Session): Refusal {
+  const when = new Date(session.expiresAt).toISOString();
+  return new Refusal('session_expired', `The upload session expired at ${when}. Create a new one and upload again.`);
+}

@@ -1,0 +1,162 @@
+import type { Kysely } from 'kysely';
+import type { SessionId, Sha1 } from '../api/ids.ts';
+import type { ContentStore } from '../content/content.ts';
+import type { DigestPool } from '../digest/digest-pool.ts';
+import type { Tables } from '../sql/tables.ts';
+import { listOpenSessions, listParts } from './records.ts';
+import type { Session } from './session.ts';
+import { slotAt } from './slot.ts';
+import { SlotSet } from './slot-set.ts';
+
+/** What the follower works with. */
+export interface FollowerParts {
+  db: Kysely<Tables>;
+  content: ContentStore;
+  digests: DigestPool;
+  /** How many sessions' digests are kept; beyond it the one longest untouched starts anew when it is needed. */
+  mostSessions: number;
+  /** Told of a digest that could not go on; it is tried again at the next part and at the commit. */
+  onTrouble: (session: SessionId, error: unknown) => void;
+}
+
+interface Followed {
+  session: Session;
+  stored: SlotSet;
+  /** The slots below this one are in the digest. */
+  next: number;
+  running: Promise<void> | undefined;
+}
+
+/** After this many failures in a row a commit gets the error instead of another try. */
+const MOST_TRIES = 3;
+
+/**
+ * The whole-file digest that walks behind an upload: slot by slot in the order of the file, as far as slots are
+ * stored, in worker threads. Its marks live in memory; after a restart `catchUp` walks again from the first slot.
+ */
+export class Follower {
+  readonly #parts: FollowerParts;
+  /** In the order in which they were last touched. */
+  readonly #followed = new Map<SessionId, Followed>();
+
+  constructor(parts: FollowerParts) {
+    this.#parts = parts;
+  }
+
+  /** This slot is stored now. Returns at once. */
+  nudge(session: Session, slot: number): void {
+    const known = this.#followed.get(session.id);
+    if (known === undefined) {
+      this.#start(session).catch((error: unknown) => this.#parts.onTrouble(session.id, error));
+      return;
+    }
+    this.#touch(known);
+    known.stored.add(slot);
+    this.#walk(known).catch(() => {});
+  }
+
+  /**
+   * The digest of a session whose slots are all stored; undefined where it is not ready after `patience` milliseconds
+   * (it goes on meanwhile). Rejects where the bytes cannot be read.
+   */
+  async digestOf(session: Session, patience: number): Promise<Sha1 | undefined> {
+    const { promise: tooLate, resolve } = Promise.withResolvers<undefined>();
+    const timer = setTimeout(resolve, patience, undefined);
+    try {
+      return await Promise.race([this.#finish(session), tooLate]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** The session has ended. */
+  forget(id: SessionId): void {
+    this.#followed.delete(id);
+    this.#parts.digests.forget(id);
+  }
+
+  /** After a start: walks what was stored before, one session after the other. */
+  async catchUp(): Promise<void> {
+    let after = '';
+    for (;;) {
+      const sessions = await listOpenSessions(this.#parts.db, after, 100);
+      if (sessions.length === 0) return;
+      for (const session of sessions) {
+        await this.#start(session).catch((error: unknown) => this.#parts.onTrouble(session.id, error));
+        after = session.id;
+      }
+    }
+  }
+
+  async #finish(session: Session): Promise<Sha1> {
+    const { slots, fileSize } = session.staging.grid;
+    for (let tries = 1; ; tries++) {
+      try {
+        const followed = await this.#load(session);
+        await this.#walk(followed);
+        const { sha1, length } = await this.#parts.digests.current(session.id);
+        if (followed.next === slots && length === fileSize) return sha1;
+        throw new Error(`the digest of ${session.id} stands at byte ${length} of ${fileSize}`);
+      } catch (error) {
+        this.forget(session.id);
+        if (tries === MOST_TRIES) throw error;
+      }
+    }
+  }
+
+  /** Makes sure the session is followed and walks what is stored. */
+  async #start(session: Session): Promise<void> {
+    await this.#walk(await this.#load(session));
+  }
+
+  /** The session as it is followed, with every slot that the database knows. */
+  async #load(session: Session): Promise<Followed> {
+    const followed = this.#followed.get(session.id) ?? {
+      session,
+      stored: new SlotSet(session.staging.grid.slots),
+      next: 0,
+      running: undefined,
+    };
+    this.#touch(followed);
+    for (const part of await listParts(this.#parts.db, session.id)) followed.stored.add(part.slot);
+    return followed;
+  }
+
+  #touch(followed: Followed): void {
+    this.#followed.delete(followed.session.id);
+    this.#followed.set(followed.session.id, followed);
+    if (this.#followed.size <= this.#parts.mostSessions) return;
+    const oldest = this.#followed.keys().next().value;
+    if (oldest !== undefined) this.forget(oldest);
+  }
+
+  /** One walk a session at a time; resolves when it has come as far as slots are stored. */
+  #walk(followed: Followed): Promise<void> {
+    followed.running ??= this.#walkOn(followed).finally(() => {
+      followed.running = undefined;
+    });
+    return followed.running;
+  }
+
+  async #walkOn(followed: Followed): Promise<void> {
+    const { content, digests, onTrouble } = this.#parts;
+    const { id, staging } = followed.session;
+    try {
+      while (followed.stored.has(followed.next) && this.#followed.get(id) === followed) {
+        const slot = slotAt(staging.grid, followed.next);
+        const bytes = await content.locate(staging, slot);
+        if (bytes === undefined) return;
+        await digests.extend(id, slot.offset, bytes);
+        followed.next += 1;
+        await content.release(staging, slot);
+      }
+    } catch (error) {
+      // The pool has dropped the digest, so this walk begins anew at the next part or at the commit.
+      if (this.#followed.get(id) === followed) {
+        this.forget(id);
+        onTrouble(id, error);
+      }
+      throw error;
+    }
+  }
+}

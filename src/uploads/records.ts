@@ -1,0 +1,199 @@
+import { type Kysely, sql, type Transaction } from 'kysely';
+import type { ContentId, Millis, SessionId } from '../api/ids.ts';
+import type { Tables } from '../sql/tables.ts';
+import { type Part, partOf, type Session, sessionOfRow } from './session.ts';
+
+/** The SQL of sessions and parts, once for both databases. Races end at unique keys and at `where state = 'open'`. */
+
+export async function insertSession(db: Kysely<Tables>, session: Session, createdAt: Millis): Promise<void> {
+  const { target, staging } = session;
+  await db
+    .insertInto('upload_sessions')
+    .values({
+      id: session.id,
+      owner_id: session.owner,
+      file_id: target.kind === 'version' ? target.fileId : null,
+      folder_id: target.folderId,
+      name: target.name ?? null,
+      content_id: staging.content,
+      staging: JSON.stringify(staging),
+      file_size: staging.grid.fileSize,
+      state: 'open',
+      created_at: createdAt,
+      expires_at: session.expiresAt,
+      committed_file_id: null,
+      committed_version_id: null,
+      committed_sha1: null,
+    })
+    .execute();
+}
+
+export async function findSession(db: Kysely<Tables>, id: SessionId): Promise<Session | undefined> {
+  const row = await db.selectFrom('upload_sessions').selectAll().where('id', '=', id).executeTakeFirst();
+  return row && sessionOfRow(row);
+}
+
+/** Records a part of an open session; false where the session is no longer open or the slot is recorded already. */
+export async function insertPart(
+  db: Kysely<Tables>,
+  session: SessionId,
+  part: Omit<Part, 'partId'>,
+  now: Millis,
+): Promise<boolean> {
+  const { numInsertedOrUpdatedRows } = await db
+    .insertInto('parts')
+    .columns(['session_id', 'slot', 'sha1', 'receipt', 'created_at'])
+    .expression((eb) =>
+      eb
+        .selectFrom('upload_sessions')
+        .select([
+          'id',
+          sql.val(part.slot).as('slot'),
+          sql.val(part.sha1).as('sha1'),
+          sql.val(part.receipt).as('receipt'),
+          sql.val(now).as('created_at'),
+        ])
+        .where('id', '=', session)
+        .where('state', '=', 'open'),
+    )
+    .onConflict((conflict) => conflict.columns(['session_id', 'slot']).doNothing())
+    .executeTakeFirstOrThrow();
+  return numInsertedOrUpdatedRows === 1n;
+}
+
+export async function findPart(db: Kysely<Tables>, session: SessionId, slot: number): Promise<Part | undefined> {
+  const row = await db
+    .selectFrom('parts')
+    .select(['slot', 'sha1', 'receipt'])
+    .where('session_id', '=', session)
+    .where('slot', '=', slot)
+    .executeTakeFirst();
+  return row && partOf(session, row);
+}
+
+/** Stored parts in the order of their bytes; at most 10,000 by the grid's limit. */
+export async function listParts(
+  db: Kysely<Tables>,
+  session: SessionId,
+  page: { offset: number; limit: number } = { offset: 0, limit: 10_000 },
+): Promise<Part[]> {
+  const rows = await db
+    .selectFrom('parts')
+    .select(['slot', 'sha1', 'receipt'])
+    .where('session_id', '=', session)
+    .orderBy('slot')
+    .limit(page.limit)
+    .offset(page.offset)
+    .execute();
+  return rows.map((row) => partOf(session, row));
+}
+
+export async function countParts(db: Kysely<Tables>, session: SessionId): Promise<number> {
+  const { stored } = await db
+    .selectFrom('parts')
+    .select((eb) => eb.fn.countAll().as('stored'))
+    .where('session_id', '=', session)
+    .executeTakeFirstOrThrow();
+  return Number(stored);
+}
+
+/** open → committed; false where it is no longer open. */
+export async function markCommitted(
+  tx: Transaction<Tables>,
+  session: SessionId,
+  committed: NonNullable<Session['committed']>,
+): Promise<boolean> {
+  const { numUpdatedRows } = await tx
+    .updateTable('upload_sessions')
+    .set({
+      state: 'committed',
+      committed_file_id: committed.fileId,
+      committed_version_id: committed.versionId,
+      committed_sha1: committed.sha1,
+    })
+    .where('id', '=', session)
+    .where('state', '=', 'open')
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+}
+
+/** open → expired; false where it is no longer open. Its parts go with it. */
+export async function markExpired(db: Kysely<Tables>, session: SessionId): Promise<boolean> {
+  return db.transaction().execute(async (tx) => {
+    const { numUpdatedRows } = await tx
+      .updateTable('upload_sessions')
+      .set({ state: 'expired' })
+      .where('id', '=', session)
+      .where('state', '=', 'open')
+      .executeTakeFirst();
+    if (numUpdatedRows === 0n) return false;
+    await tx.deleteFrom('parts').where('session_id', '=', session).execute();
+    return true;
+  });
+}
+
+/** Forgets an open session and its parts; false where it is no longer open. */
+export async function deleteOpenSession(db: Kysely<Tables>, session: SessionId): Promise<boolean> {
+  const { numDeletedRows } = await db
+    .deleteFrom('upload_sessions')
+    .where('id', '=', session)
+    .where('state', '=', 'open')
+    .executeTakeFirst();
+  return numDeletedRows === 1n;
+}
+
+/** Sessions that are still open though their time has ended, oldest first. */
+export async function listOverdueSessions(db: Kysely<Tables>, now: Millis, limit: number): Promise<Session[]> {
+  const rows = await db
+    .selectFrom('upload_sessions')
+    .selectAll()
+    .where('state', '=', 'open')
+    .where('expires_at', '<=', now)
+    .orderBy('expires_at')
+    .limit(limit)
+    .execute();
+  return rows.map(sessionOfRow);
+}
+
+/** Open sessions after `after` in the order of their ids. */
+export async function listOpenSessions(db: Kysely<Tables>, after: string, limit: number): Promise<Session[]> {
+  const rows = await db
+    .selectFrom('upload_sessions')
+    .selectAll()
+    .where('state', '=', 'open')
+    .where('id', '>', after as SessionId)
+    .orderBy('id')
+    .limit(limit)
+    .execute();
+  return rows.map(sessionOfRow);
+}
+
+/** Drops what is kept only to answer clients: committed sessions past their time, expired ones past `expiredBefore`. */
+export async function deleteEndedSessions(
+  db: Kysely<Tables>,
+  { now, expiredBefore }: { now: Millis; expiredBefore: Millis },
+): Promise<void> {
+  await db.deleteFrom('upload_sessions').where('state', '=', 'committed').where('expires_at', '<=', now).execute();
+  await db
+    .deleteFrom('upload_sessions')
+    .where('state', '=', 'expired')
+    .where('expires_at', '<=', expiredBefore)
+    .execute();
+}
+
+/** Which of these contents a version names or an open session fills. The others are nobody's. */
+export async function findOwnedContents(db: Kysely<Tables>, contents: readonly ContentId[]): Promise<Set<ContentId>> {
+  const rows = await db
+    .selectFrom('versions')
+    .select('content_id')
+    .where('content_id', 'in', contents)
+    .unionAll(
+      db
+        .selectFrom('upload_sessions')
+        .select('content_id')
+        .where('content_id', 'in', contents)
+        .where('state', '=', 'open'),
+    )
+    .execute();
+  return new Set(rows.map((row) => row.content_id));
+}

@@ -1,0 +1,27 @@
+import type { Kysely } from 'kysely';
+import type { Millis, SessionId } from '../api/ids.ts';
+import type { ContentStore } from '../content/content.ts';
+import type { Tables } from '../sql/tables.ts';
+import type { Claims } from './claims.ts';
+import type { Follower } from './follow.ts';
+import type { KeyedQueue } from './keyed-queue.ts';
+
+/** What the verbs of this room work with. */
+export interface Uploads {
+  db: Kysely<Tables>;
+  content: ContentStore;
+  follower: Follower;
+  claims: Claims;
+  /** Commits of one session, one after the other. */
+  commits: KeyedQueue<SessionId>;
+  limits: UploadLimits;
+  now: () => Millis;
+}
+
+export interface UploadLimits {
+  /** A power of two, or undefined to let the file's size decide. */
+  partSize: number | undefined;
+  minFileSize: number;
+  maxFileSize: number;
+  sessionLifetime: Millis;
+}

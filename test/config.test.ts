@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ConfigError, readConfig } from '../src/config.ts';
+import { parseBytes, parseDuration } from '../src/units.ts';
+
+test('without any setting the server listens on the loopback address and keeps its data in ./data', () => {
+  const config = readConfig({});
+  assert.deepEqual(config.listen, { host: '127.0.0.1', port: 4400 });
+  assert.ok(config.dataFolder.endsWith('/data'));
+  assert.equal(config.minSessionSize, 20_000_000);
+  assert.equal(config.sessionLifetime, 7 * 86_400_000);
+  assert.equal(config.downloads, 'redirect');
+  assert.equal(config.partSize, undefined);
+  assert.ok(Object.isFrozen(config));
+});
+
+test('everything that is wrong is listed at once, each with how to mend it, and no token among it', () => {
+  const given = {
+    PARTWAY_LISTEN: 'localhost',
+    PARTWAY_TOKEN: 'tooshort',
+    PARTWAY_PUBLIC_URL: 'ftp://x',
+    PARTWAY_TLS_CERT: '/nowhere/cert.pem',
+    PARTWAY_TRUSTED_PROXIES: '10.0.0.0/99',
+    PARTWAY_PART_SIZE: '1000000',
+    PARTWAY_MIN_SESSION_SIZE: '-1',
+    PARTWAY_MAX_FILE_SIZE: 'huge',
+    PARTWAY_SESSION_TTL: 'a week',
+    PARTWAY_LOG: 'loud',
+    PARTWAY_DOWNLOADS: 'maybe',
+  };
+  assert.throws(
+    () => readConfig(given),
+    (error) => {
+      assert.ok(error instanceof ConfigError);
+      for (const name of Object.keys(given))
+        assert.match(error.message, new RegExp(`^  - ${name}.*: |go together`, 'm'));
+      assert.ok(!error.message.includes('tooshort'));
+      assert.equal(error.message.split('\n').length, 1 + Object.keys(given).length);
+      return true;
+    },
+  );
+});
+
+test('right values are taken as they are meant', () => {
+  const config = readConfig({
+    PARTWAY_LISTEN: '[::1]:0',
+    PARTWAY_PUBLIC_URL: 'https://files.example.com/',
+    PARTWAY_TRUSTED_PROXIES: '127.0.0.1, 10.0.0.0/8,::1',
+    PARTWAY_PART_SIZE: '16MiB',
+    PARTWAY_MIN_SESSION_SIZE: '0',
+    PARTWAY_SESSION_TTL: '12h',
+  });
+  assert.deepEqual(config.listen, { host: '::1', port: 0 });
+  assert.equal(config.publicUrl, 'https://files.example.com');
+  assert.deepEqual(config.trustedProxies, ['127.0.0.1', '10.0.0.0/8', '::1']);
+  assert.equal(config.partSize, 16 * 2 ** 20);
+  assert.equal(config.minSessionSize, 0);
+  assert.equal(config.sessionLifetime, 43_200_000);
+});
+
+test('sizes and times are read with their units, and nothing else is', () => {
+  assert.deepEqual(['20000000', '64MiB', '5 TB', '1kb', '7B'].map(parseBytes), [20_000_000, 2 ** 26, 5e12, 1000, 7]);
+  assert.deepEqual(
+    ['500ms', '30s', '15m', '12h', '7d'].map(parseDuration),
+    [500, 30_000, 900_000, 43_200_000, 604_800_000],
+  );
+  for (const text of ['', 'x', '1.5MB', '-1', '1e9', '10 parsecs', '99999999999999999'])
+    assert.equal(parseBytes(text), undefined, text);
+  for (const text of ['', '7', 'd', '-1s', '1.5h']) assert.equal(parseDuration(text), undefined, text);
+});

@@ -1,0 +1,48 @@
+import { randomBytes } from 'node:crypto';
+import type { ContentId } from '../../src/api/ids.ts';
+import type { Grid, Slot } from '../../src/content/content.ts';
+
+// Files, grids and bodies for the tests of content drivers.
+
+export function newContentId(): ContentId {
+  return randomBytes(16).toString('hex') as ContentId;
+}
+
+export function grid(fileSize: number, partSize: number): Grid {
+  return { fileSize, partSize, slots: Math.ceil(fileSize / partSize) };
+}
+
+/** The slots of a grid, in its order. */
+export function slotsOf({ fileSize, partSize, slots }: Grid): Slot[] {
+  return Array.from({ length: slots }, (_, index) => {
+    const offset = index * partSize;
+    return { index, offset, length: Math.min(partSize, fileSize - offset) };
+  });
+}
+
+/** Bytes that are not alike anywhere. */
+export function bytesOfSize(size: number): Uint8Array {
+  return new Uint8Array(randomBytes(size));
+}
+
+/** A slot's bytes out of a whole file's, as a connection would bring them: in chunks of `chunkSize` bytes. */
+export async function* bodyOf(file: Uint8Array, slot: Slot, chunkSize = 16 * 1024): AsyncGenerator<Uint8Array> {
+  const end = slot.offset + slot.length;
+  for (let at = slot.offset; at < end; at += chunkSize) {
+    yield file.subarray(at, Math.min(at + chunkSize, end));
+    await new Promise(setImmediate);
+  }
+}
+
+/** A body that yields `bytes` and then breaks off with `error`. */
+export async function* brokenBody(bytes: Uint8Array, error: Error, chunkSize = 4_096): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += chunkSize) yield bytes.subarray(at, at + chunkSize);
+  throw error;
+}
+
+/** All that `items` yields. */
+export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}

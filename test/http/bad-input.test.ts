@@ -1,0 +1,253 @@
+import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Answer, Api } from '../support/api.ts';
+import { seededBytes, sha1Base64 } from '../support/bytes.ts';
+import { startServer, type TestServer } from '../support/server.ts';
+
+const PART = 65_536;
+const SIZE = 2 * PART + 500;
+const bytes = seededBytes(SIZE, 'bad-input');
+const first = { offset: 0, bytes: bytes.subarray(0, PART), total: SIZE };
+
+let server: TestServer;
+let api: Api;
+
+before(async () => {
+  const env = { PARTWAY_PART_SIZE: String(PART), PARTWAY_MIN_SESSION_SIZE: '1000', PARTWAY_MAX_FILE_SIZE: '10000000' };
+  server = await startServer({ env });
+  api = new Api(server);
+});
+after(() => server[Symbol.asyncDispose]());
+
+/** Every refusal is Box's error object, and its id is in the header. */
+function assertRefused(answer: Answer, status: number, code: string): void {
+  assert.equal(answer.status, status, answer.text);
+  const { json } = answer;
+  assert.deepEqual([json.type, json.status, json.code], ['error', status, code], answer.text);
+  assert.equal(typeof json.message, 'string');
+  assert.equal(json.request_id, answer.headers['box-request-id']);
+  assert.ok('context_info' in json && 'help_url' in json);
+}
+
+async function assertNothingStored(session: string): Promise<void> {
+  assert.equal((await api.get(`/files/upload_sessions/${session}`)).json.num_parts_processed, 0);
+}
+
+const FILE = { folder_id: '0', file_size: SIZE, file_name: 'never.bin' };
+const BAD_BODIES: [string, unknown, number, string][] = [
+  ['no folder', { ...FILE, folder_id: undefined }, 400, 'missing_destination'],
+  ['a folder id that is none', { ...FILE, folder_id: 'root' }, 400, 'invalid_folder_id'],
+  ['a folder that is not there', { ...FILE, folder_id: '123456' }, 404, 'invalid_parameter'],
+  ['no name', { ...FILE, file_name: undefined }, 400, 'missing_file_name'],
+  ['an empty name', { ...FILE, file_name: '' }, 400, 'item_name_invalid'],
+  ['a name with a slash', { ...FILE, file_name: '../etc/passwd' }, 400, 'item_name_invalid'],
+  ['a name of 256 characters', { ...FILE, file_name: 'x'.repeat(256) }, 400, 'item_name_too_long'],
+  ['no size', { ...FILE, file_size: undefined }, 400, 'missing_file_size'],
+  ['a size of -1', { ...FILE, file_size: -1 }, 400, 'invalid_file_size'],
+  ['a size of 0', { ...FILE, file_size: 0 }, 400, 'file_size_too_small'],
+  ['a size of 1.5', { ...FILE, file_size: 1.5 }, 400, 'invalid_file_size'],
+  ['a size of "x"', { ...FILE, file_size: 'x' }, 400, 'invalid_file_size'],
+  ['a size below the smallest', { ...FILE, file_size: 999 }, 400, 'file_size_too_small'],
+  ['a size of 2^60', { ...FILE, file_size: 2 ** 60 }, 403, 'file_size_limit_exceeded'],
+  ['a size above the largest', { ...FILE, file_size: 10_000_001 }, 403, 'file_size_limit_exceeded'],
+  ['JSON that is none', '{"folder_id": "0",', 400, 'bad_request'],
+  ['a list', '[]', 400, 'bad_request'],
+  ['null', 'null', 400, 'bad_request'],
+  ['nothing', undefined, 400, 'bad_request'],
+];
+for (const [what, body, status, code] of BAD_BODIES) {
+  test(`a session asked for with ${what} is refused as ${code}`, async () => {
+    assertRefused(await api.post('/files/upload_sessions', body), status, code);
+  });
+}
+
+test('a JSON body above its limit is refused, however it is sent', async () => {
+  const huge = JSON.stringify({ ...FILE, padding: 'x'.repeat(100_000) });
+  assertRefused(await api.post('/files/upload_sessions', huge), 413, 'request_entity_too_large');
+  const endless = (async function* () {
+    for (let sent = 0; sent < 100_000; sent += 1000) yield Buffer.alloc(1000, ' ');
+  })();
+  assertRefused(await api.call('POST', '/files/upload_sessions', { body: endless }), 413, 'request_entity_too_large');
+});
+
+test('bytes that do not match their digest are refused, and nothing of them counts', async () => {
+  const session = await api.createSession('digest.bin', SIZE);
+  const wrong = { digest: `sha=${sha1Base64(Buffer.from('other'))}` };
+  const answer = await api.putPart(session.id, first, wrong);
+  assertRefused(answer, 400, 'digest_mismatch');
+  assert.ok(
+    answer.json.message.includes(sha1Base64(first.bytes)) &&
+      answer.json.message.includes(sha1Base64(Buffer.from('other'))),
+  );
+  await assertNothingStored(session.id);
+  assert.equal((await api.putPart(session.id, first)).status, 200);
+});
+
+test('a part without one of its headers, or with one that cannot be read, is told which', async () => {
+  const session = await api.createSession('headers.bin', SIZE);
+  const digest = `sha=${sha1Base64(first.bytes)}`;
+  const range = `bytes 0-${PART - 1}/${SIZE}`;
+  const put = (headers: Record<string, string>) =>
+    api.call('PUT', `/files/upload_sessions/${session.id}`, { headers, body: first.bytes });
+  for (const [headers, named] of [
+    [{ 'content-range': range }, /digest/],
+    [{ digest }, /content-range/],
+    [{ digest: 'md5=HUXZLQLMuI/KZ5KDcJPcOA==', 'content-range': range }, /digest/],
+    [{ digest: 'sha=x', 'content-range': range }, /digest/],
+    [{ digest, 'content-range': 'bytes 0-65535/*' }, /content-range/],
+    [{ digest, 'content-range': 'bytes=0-65535' }, /content-range/],
+  ] as const) {
+    const answer = await put(headers);
+    assertRefused(answer, 400, 'bad_request');
+    assert.match(answer.json.message, named);
+  }
+  await assertNothingStored(session.id);
+});
+
+test('a range that is not one of the session is refused with 416', async () => {
+  const session = await api.createSession('ranges.bin', SIZE);
+  for (const range of [
+    `bytes 1-${PART}/${SIZE}`,
+    `bytes 0-${PART - 2}/${SIZE}`,
+    `bytes 0-${PART}/${SIZE}`,
+    `bytes 0-${PART - 1}/${SIZE + 1}`,
+    `bytes ${2 * PART}-${SIZE}/${SIZE}`,
+    `bytes ${3 * PART}-${4 * PART - 1}/${SIZE}`,
+    `bytes ${SIZE}-${SIZE - 1}/${SIZE}`,
+    `bytes 0-9007199254740993/9007199254740994`,
+  ]) {
+    const answer = await api.call('PUT', `/files/upload_sessions/${session.id}`, {
+      headers: { digest: `sha=${sha1Base64(first.bytes)}`, 'content-range': range, 'transfer-encoding': 'chunked' },
+      body: first.bytes,
+    });
+    assertRefused(answer, 416, 'range_not_satisfiable');
+  }
+  await assertNothingStored(session.id);
+});
+
+test('a body shorter or longer than its range is refused, with and without a length', async () => {
+  const session = await api.createSession('length.bin', SIZE);
+  for (const length of [0, 1, PART - 1, PART + 1, 4 * PART]) {
+    const body = seededBytes(length, 'length');
+    for (const framing of [{ 'content-length': length }, { 'transfer-encoding': 'chunked' }]) {
+      const headers = { digest: `sha=${sha1Base64(body)}`, 'content-range': `bytes 0-${PART - 1}/${SIZE}`, ...framing };
+      const answer = await api.call('PUT', `/files/upload_sessions/${session.id}`, { headers, body });
+      assertRefused(answer, 400, 'bad_request');
+      assert.match(answer.json.message, new RegExp(String(PART)));
+    }
+  }
+  await assertNothingStored(session.id);
+  assert.equal((await api.putPart(session.id, first)).status, 200);
+});
+
+test('chunked coding without a length is taken where the bytes are right', async () => {
+  const session = await api.createSession('chunked.bin', SIZE);
+  const answer = await api.call('PUT', `/files/upload_sessions/${session.id}`, {
+    headers: {
+      digest: `SHA=${sha1Base64(first.bytes)}`,
+      'content-range': `bytes 0-${PART - 1}/${SIZE}`,
+      'transfer-encoding': 'chunked',
+    },
+    body: (async function* () {
+      for (let at = 0; at < PART; at += 1000) yield first.bytes.subarray(at, at + 1000);
+    })(),
+  });
+  assert.equal(answer.status, 200, answer.text);
+});
+
+test('a body that stops half-way counts for nothing, and the part can be sent again', async () => {
+  const session = await api.createSession('half.bin', SIZE);
+  const { hostname, port } = new URL(server.url);
+  const socket = connect(Number(port), hostname);
+  const head = [
+    `PUT /2.0/files/upload_sessions/${session.id} HTTP/1.1`,
+    'host: x',
+    `authorization: Bearer ${server.token}`,
+    `digest: sha=${sha1Base64(first.bytes)}`,
+    `content-range: bytes 0-${PART - 1}/${SIZE}`,
+    `content-length: ${PART}`,
+  ];
+  socket.write(`${head.join('\r\n')}\r\n\r\n`);
+  await new Promise((resolve) => socket.write(first.bytes.subarray(0, PART / 2), resolve));
+  socket.destroy();
+  await assertNothingStored(session.id);
+  assert.equal((await api.putPart(session.id, first)).status, 200);
+});
+
+test('a refused part costs a client that asks first nothing: it is never told to continue', async () => {
+  const session = await api.createSession('continue.bin', SIZE);
+  const { hostname, port } = new URL(server.url);
+  const ask = async (range: string): Promise<string> => {
+    const socket = connect(Number(port), hostname);
+    const head = [
+      `PUT /2.0/files/upload_sessions/${session.id} HTTP/1.1`,
+      'host: x',
+      `authorization: Bearer ${server.token}`,
+      `digest: sha=${sha1Base64(first.bytes)}`,
+      `content-range: ${range}`,
+      `content-length: ${PART}`,
+      'expect: 100-continue',
+    ];
+    socket.write(`${head.join('\r\n')}\r\n\r\n`);
+    const [chunk] = await new Promise<Buffer[]>((resolve) => socket.once('data', (data) => resolve([data])));
+    socket.destroy();
+    return String(chunk).split('\r\n')[0] ?? '';
+  };
+  assert.equal(await ask(`bytes 1-${PART}/${SIZE}`), 'HTTP/1.1 416 Range Not Satisfiable');
+  assert.equal(await ask(`bytes 0-${PART - 1}/${SIZE}`), 'HTTP/1.1 100 Continue');
+});
+
+test('a session id that is none is refused, and never becomes a path', async () => {
+  for (const id of ['x', '..%2F..%2F..%2Fetc%2Fpasswd', '%00', 'A'.repeat(31), `${'A'.repeat(30)}%2F`]) {
+    const answer = await api.get(`/files/upload_sessions/${id}`);
+    assertRefused(answer, 400, 'invalid_upload_session_id');
+  }
+  assertRefused(await api.get(`/files/upload_sessions/${'A'.repeat(32)}`), 404, 'upload_session_not_found');
+});
+
+test('an unknown address is 404 and a known one with another method 405, both as JSON', async () => {
+  assertRefused(await api.get('/nothing/here'), 404, 'not_found');
+  assertRefused(await api.call('PATCH', '/users/me'), 405, 'method_not_allowed');
+  const wrongMethod = await api.call('PUT', '/files/upload_sessions');
+  assert.equal(wrongMethod.status, 405, wrongMethod.text);
+});
+
+test('a request that can be read in two ways is refused', async () => {
+  const { hostname, port } = new URL(server.url);
+  const socket = connect(Number(port), hostname);
+  socket.write(
+    'POST /2.0/files/upload_sessions HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n',
+  );
+  const text = await new Promise<string>((resolve) => {
+    let all = '';
+    socket.on('data', (chunk) => {
+      all += String(chunk);
+    });
+    socket.on('close', () => resolve(all));
+  });
+  assert.match(text, /^HTTP\/1\.1 400 /);
+  assert.equal(JSON.parse(text.split('\r\n\r\n')[1] ?? '').code, 'bad_request');
+});
+
+test('a session past its time is refused with 410 and its bytes go', async () => {
+  await using short = await startServer({
+    env: {
+      PARTWAY_PART_SIZE: String(PART),
+      PARTWAY_MIN_SESSION_SIZE: '1000',
+      PARTWAY_SESSION_TTL: '500ms',
+      PARTWAY_SWEEP_INTERVAL: '50ms',
+    },
+  });
+  const client = new Api(short);
+  const session = await client.createSession('expires.bin', SIZE);
+  for (;;) {
+    const status = await client.get(`/files/upload_sessions/${session.id}`);
+    if (status.status !== 200) break;
+    await sleep(20);
+  }
+  assertRefused(await client.get(`/files/upload_sessions/${session.id}`), 410, 'session_expired');
+  assertRefused(await client.putPart(session.id, first), 410, 'session_expired');
+  assertRefused(await client.commit(session.id, [{ part_id: '00000000' }], bytes), 410, 'session_expired');
+});

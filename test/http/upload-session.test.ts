@@ -1,0 +1,276 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Api } from '../support/api.ts';
+import { seededBytes, sha1Base64, sha1Hex } from '../support/bytes.ts';
+import { startServer, type TestServer } from '../support/server.ts';
+
+const PART = 65_536;
+const SIZE = 3 * PART + 1234;
+const bytes = seededBytes(SIZE, 'upload-session');
+const partAt = (index: number) => ({
+  offset: index * PART,
+  bytes: bytes.subarray(index * PART, (index + 1) * PART),
+  total: SIZE,
+});
+
+let server: TestServer;
+let api: Api;
+
+before(async () => {
+  server = await startServer({ env: { PARTWAY_PART_SIZE: String(PART), PARTWAY_MIN_SESSION_SIZE: '1000' } });
+  api = new Api(server);
+});
+after(() => server[Symbol.asyncDispose]());
+
+test('a file goes in part by part, in any order and in parallel, and comes out byte for byte', async () => {
+  const session = await api.createSession('any-order.bin', SIZE);
+  const answers = await Promise.all([3, 1, 0, 2].map((index) => api.putPart(session.id, partAt(index))));
+  for (const answer of answers) assert.equal(answer.status, 200, answer.text);
+  const parts = answers.map((answer) => answer.json.part);
+
+  const answer = await api.commit(session.id, parts, bytes);
+
+  assert.equal(answer.status, 201, answer.text);
+  assert.equal(answer.json.total_count, 1);
+  const [file] = answer.json.entries;
+  assert.equal(file.type, 'file');
+  assert.equal(file.name, 'any-order.bin');
+  assert.equal(file.size, SIZE);
+  assert.equal(file.sha1, sha1Hex(bytes));
+  assert.equal(file.etag, '0');
+  assert.equal(file.parent.id, '0');
+  assert.deepEqual(await api.download(file.id), bytes);
+});
+
+test('a new session has the shape that clients parse', async () => {
+  const answer = await api.post('/files/upload_sessions', { folder_id: '0', file_size: SIZE, file_name: 'shape.bin' });
+  assert.equal(answer.status, 201);
+  const session = answer.json;
+  assert.match(session.id, /^[0-9A-F]{32}$/);
+  assert.match(session.session_expires_at, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+  const lifetime = Date.parse(session.session_expires_at) - Date.now();
+  assert.ok(lifetime > 6.9 * 86_400_000 && lifetime < 7.1 * 86_400_000);
+  const base = `${server.url}/2.0/files/upload_sessions/${session.id}`;
+  assert.deepEqual(
+    { ...session, id: undefined, session_expires_at: undefined },
+    {
+      id: undefined,
+      type: 'upload_session',
+      session_expires_at: undefined,
+      part_size: PART,
+      total_parts: 4,
+      num_parts_processed: 0,
+      session_endpoints: {
+        upload_part: base,
+        commit: `${base}/commit`,
+        abort: base,
+        list_parts: `${base}/parts`,
+        status: base,
+        log_event: `${base}/log`,
+      },
+    },
+  );
+});
+
+test('both prefixes serve every call, and addresses in answers keep the prefix that was used', async () => {
+  const other = new Api(server, '/api/2.0');
+  const answer = await other.post('/files/upload_sessions', {
+    folder_id: '0',
+    file_size: SIZE,
+    file_name: 'prefix.bin',
+  });
+  assert.equal(answer.json.session_endpoints.status, `${server.url}/api/2.0/files/upload_sessions/${answer.json.id}`);
+  const put = await other.call('PUT', answer.json.session_endpoints.upload_part, {
+    headers: { digest: `sha=${sha1Base64(partAt(0).bytes)}`, 'content-range': `bytes 0-${PART - 1}/${SIZE}` },
+    body: partAt(0).bytes,
+  });
+  assert.equal(put.status, 200, put.text);
+  assert.equal((await api.get(`/files/upload_sessions/${answer.json.id}`)).json.num_parts_processed, 1);
+});
+
+test('a part is answered with exactly its id, place, size and digest', async () => {
+  const session = await api.createSession('part.bin', SIZE);
+  const answer = await api.putPart(session.id, partAt(3));
+  assert.equal(answer.status, 200);
+  assert.match(answer.json.part.part_id, /^[0-9A-F]{8}$/);
+  assert.deepEqual(answer.json, {
+    part: { part_id: answer.json.part.part_id, offset: 3 * PART, size: 1234, sha1: sha1Hex(partAt(3).bytes) },
+  });
+});
+
+test('a part re-sent after a lost answer gets the same part back', async () => {
+  const session = await api.createSession('resent.bin', SIZE);
+  const first = await api.putPart(session.id, partAt(1));
+  const second = await api.putPart(session.id, partAt(1));
+  assert.equal(second.status, 200);
+  assert.deepEqual(second.json, first.json);
+  assert.equal((await api.get(`/files/upload_sessions/${session.id}`)).json.num_parts_processed, 1);
+});
+
+test('other bytes for a stored range are refused, and the stored part stands', async () => {
+  const session = await api.createSession('overlap.bin', SIZE);
+  await api.uploadParts(session, bytes);
+  const refused = await api.putPart(session.id, { ...partAt(1), bytes: seededBytes(PART, 'others') });
+  assert.equal(refused.status, 409);
+  assert.equal(refused.json.code, 'range_overlaps_existing_part');
+  const listed = await api.get(`/files/upload_sessions/${session.id}/parts`);
+  const committed = await api.commit(session.id, listed.json.entries, bytes);
+  assert.equal(committed.status, 201, committed.text);
+});
+
+test('stored parts are listed in the order of their bytes, page by page, with the count of all', async () => {
+  const session = await api.createSession('list.bin', SIZE);
+  for (const index of [2, 0, 3]) await api.putPart(session.id, partAt(index));
+  const all = await api.get(`/files/upload_sessions/${session.id}/parts`);
+  assert.equal(all.status, 200);
+  assert.deepEqual(
+    all.json.entries.map((part: { offset: number }) => part.offset),
+    [0, 2 * PART, 3 * PART],
+  );
+  assert.deepEqual(
+    { ...all.json, entries: [] },
+    { entries: [], offset: 0, limit: 1000, total_count: 3, order: [{ by: 'offset', direction: 'ASC' }] },
+  );
+  const page = await api.get(`/files/upload_sessions/${session.id}/parts?offset=1&limit=1`);
+  assert.deepEqual(page.json.entries, [all.json.entries[1]]);
+  assert.deepEqual([page.json.offset, page.json.limit, page.json.total_count], [1, 1, 3]);
+  const wide = await api.get(`/files/upload_sessions/${session.id}/parts?limit=5000`);
+  assert.equal(wide.json.limit, 1000);
+  for (const [query, code] of [
+    ['offset=10001', 'invalid_offset'],
+    ['offset=x', 'invalid_offset'],
+    ['limit=0', 'invalid_limit'],
+    ['limit=-1', 'invalid_limit'],
+  ]) {
+    const refused = await api.get(`/files/upload_sessions/${session.id}/parts?${query}`);
+    assert.deepEqual([refused.status, refused.json.code], [400, code], query);
+  }
+});
+
+test('a commit sent again after a lost answer gets the same file back', async () => {
+  const session = await api.createSession('twice.bin', SIZE);
+  const parts = await api.uploadParts(session, bytes);
+  const first = await api.commit(session.id, parts, bytes);
+  const second = await api.commit(session.id, parts, bytes);
+  assert.deepEqual([first.status, second.status], [201, 201]);
+  assert.deepEqual(second.json, first.json);
+  const other = await api.commit(session.id, parts, Buffer.from('another file'));
+  assert.equal(other.status, 400);
+  assert.equal(other.json.code, 'digest_mismatch');
+});
+
+test('a session answers after its commit, and deleting it then leaves the file', async () => {
+  const session = await api.createSession('after.bin', SIZE);
+  const parts = await api.uploadParts(session, bytes);
+  const committed = await api.commit(session.id, parts, bytes);
+  const status = await api.get(`/files/upload_sessions/${session.id}`);
+  assert.deepEqual([status.status, status.json.num_parts_processed], [200, 4]);
+  assert.equal((await api.putPart(session.id, partAt(0))).status, 200);
+  assert.equal((await api.delete(`/files/upload_sessions/${session.id}`)).status, 204);
+  assert.deepEqual(await api.download(committed.json.entries[0].id), bytes);
+});
+
+test('an aborted session is gone', async () => {
+  const session = await api.createSession('aborted.bin', SIZE);
+  await api.putPart(session.id, partAt(0));
+  const aborted = await api.call('DELETE', `/files/upload_sessions/${session.id}`, {
+    headers: { 'content-type': 'application/json' },
+  });
+  assert.deepEqual([aborted.status, aborted.text], [204, '']);
+  for (const answer of [
+    await api.get(`/files/upload_sessions/${session.id}`),
+    await api.putPart(session.id, partAt(0)),
+    await api.commit(session.id, [{ part_id: '00000000' }], bytes),
+    await api.delete(`/files/upload_sessions/${session.id}`),
+  ]) {
+    assert.deepEqual([answer.status, answer.json.code], [404, 'upload_session_not_found']);
+  }
+});
+
+test('dates that a commit brings are kept to the second', async () => {
+  const session = await api.createSession('dates.bin', SIZE);
+  const parts = await api.uploadParts(session, bytes);
+  const attributes = {
+    content_created_at: '2001-02-03T04:05:06Z',
+    content_modified_at: '2010-11-12T13:14:15.999+01:00',
+  };
+  const committed = await api.commit(session.id, parts, bytes, { attributes });
+  const [file] = committed.json.entries;
+  assert.equal(file.content_created_at, '2001-02-03T04:05:06Z');
+  assert.equal(file.content_modified_at, '2010-11-12T12:14:15Z');
+});
+
+test('a new version needs only its size, keeps the name, and raises the etag', async () => {
+  const session = await api.createSession('versioned.bin', SIZE);
+  const made = await api.commit(session.id, await api.uploadParts(session, bytes), bytes);
+  const [file] = made.json.entries;
+  const next = seededBytes(2 * PART, 'second version');
+  const created = await api.post(`/files/${file.id}/upload_sessions`, { file_size: next.length });
+  assert.equal(created.status, 201, created.text);
+  const parts = await api.uploadParts(created.json, next);
+
+  const stale = await api.commit(created.json.id, parts, next, { headers: { 'if-match': '7' } });
+  assert.deepEqual([stale.status, stale.json.code], [412, 'precondition_failed']);
+  const committed = await api.commit(created.json.id, parts, next, { headers: { 'if-match': '"0"' } });
+
+  assert.equal(committed.status, 201, committed.text);
+  const [version] = committed.json.entries;
+  assert.deepEqual(
+    [version.id, version.name, version.etag, version.sha1],
+    [file.id, 'versioned.bin', '1', sha1Hex(next)],
+  );
+  assert.notEqual(version.file_version.id, file.file_version.id);
+  assert.deepEqual(await api.download(file.id), next);
+});
+
+test('parts of a commit are found by their id; what else is said of them must agree', async () => {
+  const session = await api.createSession('list-forms.bin', SIZE);
+  const parts = await api.uploadParts(session, bytes);
+  const ids = parts.map(({ part_id }) => ({ part_id, sha1: null, size: null }));
+  const altered = [{ ...parts[0], sha1: sha1Hex(Buffer.from('x')) }, ...parts.slice(1)];
+  const mismatch = await api.commit(session.id, altered, bytes);
+  assert.deepEqual([mismatch.status, mismatch.json.code], [400, 'parts_mismatch']);
+  const unknown = await api.commit(session.id, [...parts.slice(1), { part_id: 'FFFFFFFF' }], bytes);
+  assert.deepEqual([unknown.status, unknown.json.code], [400, 'parts_mismatch']);
+  const short = await api.commit(session.id, parts.slice(1), bytes);
+  assert.deepEqual([short.status, short.json.code], [400, 'bad_request']);
+  assert.match(short.json.message, /bytes 0-65535/);
+  assert.equal((await api.commit(session.id, ids.reverse(), bytes)).status, 201);
+});
+
+test('a wrong digest of the whole names both, and the session can still be committed', async () => {
+  const session = await api.createSession('wrong-whole.bin', SIZE);
+  const parts = await api.uploadParts(session, bytes);
+  const wrong = Buffer.from('not these');
+  const refused = await api.commit(session.id, parts, wrong);
+  assert.deepEqual([refused.status, refused.json.code], [400, 'digest_mismatch']);
+  assert.ok(refused.json.message.includes(sha1Base64(wrong)));
+  assert.ok(refused.json.message.includes(sha1Base64(bytes)));
+  assert.equal((await api.commit(session.id, parts, bytes)).status, 201);
+});
+
+test('a name taken in the meantime is a conflict, and the session goes on once the name is free', async () => {
+  const first = await api.createSession('Wanted.bin', SIZE);
+  const second = await api.createSession('wanted.BIN', SIZE);
+  const partsOfFirst = await api.uploadParts(first, bytes);
+  const partsOfSecond = await api.uploadParts(second, bytes);
+  const winner = await api.commit(first.id, partsOfFirst, bytes);
+  const loser = await api.commit(second.id, partsOfSecond, bytes);
+  assert.deepEqual([winner.status, loser.status, loser.json.code], [201, 409, 'item_name_in_use']);
+  assert.equal(loser.json.context_info.conflicts.id, winner.json.entries[0].id);
+  const third = await api.post('/files/upload_sessions', { folder_id: '0', file_size: SIZE, file_name: 'WANTED.bin' });
+  assert.deepEqual([third.status, third.json.code], [409, 'item_name_in_use']);
+
+  assert.equal((await api.delete(`/files/${winner.json.entries[0].id}`)).status, 204);
+  assert.equal((await api.commit(second.id, partsOfSecond, bytes)).status, 201);
+});
+
+test('what a browser client reports of its failures is in the log', async () => {
+  const session = await api.createSession('log.bin', SIZE);
+  const answer = await api.post(`/files/upload_sessions/${session.id}/log`, {
+    event_type: 'part_failed',
+    event_info: 'offset 65536',
+  });
+  assert.equal(answer.status, 204);
+  assert.match(server.stderr(), /part_failed.*offset 65536|offset 65536.*part_failed/);
+});

@@ -1,0 +1,50 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { TestServer } from './server.ts';
+
+const PARTWAY = fileURLToPath(new URL('../../bin/partway.js', import.meta.url));
+const run = promisify(execFile);
+
+/** Runs a `partway` command on a server's data folder, as its operator would, and gives what it printed. */
+export async function partway({ dataFolder }: Pick<TestServer, 'dataFolder'>, ...args: string[]): Promise<string> {
+  const { stdout } = await run(process.execPath, [PARTWAY, ...args, '--data', dataFolder]);
+  return stdout;
+}
+
+export interface TestApp {
+  clientId: string;
+  clientSecret: string;
+  enterpriseId: string;
+}
+
+/** `partway app add`. */
+export async function addApp(server: TestServer, name = 'test'): Promise<TestApp> {
+  const printed = await partway(server, 'app', 'add', name);
+  const field = (label: string) => new RegExp(`^${label} +(\\S+)$`, 'm').exec(printed)?.[1] ?? '';
+  return { clientId: field('client id'), clientSecret: field('client secret'), enterpriseId: field('enterprise id') };
+}
+
+/** `partway user add`; gives the id. */
+export async function addUser(server: TestServer, login: string): Promise<string> {
+  return /^user id +([0-9]+)$/m.exec(await partway(server, 'user', 'add', login))?.[1] ?? '';
+}
+
+/** POST /oauth2/token with a form. */
+export function askToken(server: Pick<TestServer, 'url'>, form: Record<string, string>): Promise<Response> {
+  return fetch(`${server.url}/oauth2/token`, { method: 'POST', body: new URLSearchParams(form) });
+}
+
+/** A token of the user, by `client_credentials`. */
+export async function tokenOf(server: TestServer, app: TestApp, userId: string): Promise<string> {
+  const answer = await askToken(server, {
+    grant_type: 'client_credentials',
+    client_id: app.clientId,
+    client_secret: app.clientSecret,
+    box_subject_type: 'user',
+    box_subject_id: userId,
+  });
+  const body = (await answer.json()) as { access_token: string };
+  if (answer.status !== 200) throw new Error(`no token: ${answer.status} ${JSON.stringify(body)}`);
+  return body.access_token;
+}

@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { planParts } from '../../src/uploads/plan-parts.ts';
+
+const MiB = 2 ** 20;
+const GiB = 2 ** 30;
+const fileSizes = fc.oneof(fc.integer({ min: 0, max: 200 * MiB }), fc.integer({ min: 0, max: 2 ** 45 }));
+
+test('a plan covers the file exactly, with at most 10,000 parts of a power of two', () => {
+  fc.assert(
+    fc.property(fileSizes, (fileSize) => {
+      const { partSize, slots } = planParts(fileSize);
+      assert.ok(Number.isInteger(Math.log2(partSize)));
+      assert.ok(slots <= 10_000);
+      assert.ok(slots * partSize >= fileSize);
+      assert.ok((slots - 1) * partSize < fileSize || fileSize === 0);
+    }),
+  );
+});
+
+test('parts begin at 8 MiB and stay at 64 MiB or below until the limit of 10,000 forces them up', () => {
+  assert.equal(planParts(20_000_000).partSize, 8 * MiB);
+  assert.equal(planParts(4 * GiB).partSize, 8 * MiB);
+  assert.equal(planParts(625 * GiB).partSize, 64 * MiB);
+  assert.equal(planParts(1024 * GiB).partSize, 128 * MiB);
+  fc.assert(
+    fc.property(fileSizes, (fileSize) => {
+      const { partSize } = planParts(fileSize);
+      assert.ok(partSize <= 64 * MiB || Math.ceil(fileSize / (partSize / 2)) > 10_000);
+    }),
+  );
+});
+
+test('a part size that was set stands until it would take more than 10,000 parts', () => {
+  assert.equal(planParts(100 * MiB, 65_536).partSize, 65_536);
+  assert.equal(planParts(10_000 * 65_536, 65_536).partSize, 65_536);
+  assert.equal(planParts(10_000 * 65_536 + 1, 65_536).partSize, 131_072);
+  assert.equal(planParts(1000, 2 ** 30).partSize, 2 ** 30);
+});
