@@ -2,6 +2,9 @@
 // Starts `partway` from the sources in a checkout, from the build in an installed package. Plain JavaScript, so that a
 // Node too old for the rest can still say so.
 import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 const major = Number(process.versions.node.split('.')[0]);
 if (major < 24) {
@@ -10,9 +13,25 @@ if (major < 24) {
   process.exit(1);
 }
 
-// Disk syncs wait in libuv's pool; with its default of four threads, four slow syncs would hold up every read. Must be
-// set before the pool is first used.
-process.env.UV_THREADPOOL_SIZE ??= '16';
+// What must be set before a process begins. A value that the environment already has stays.
+const WANTED = {
+  // Disk syncs wait in libuv's pool: with its default of four threads, four slow syncs would hold up every read.
+  UV_THREADPOOL_SIZE: '16',
+  // glibc keeps a heap for each of these threads otherwise; two measured 12 MB less and no slower.
+  MALLOC_ARENA_MAX: '2',
+  // Compiled sources from the second start on: 30 MB less memory in a checkout. Code lies there, so it is a folder of
+  // the user's own and not the one for temporary files, where others could put some first.
+  NODE_COMPILE_CACHE: join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'partway', 'compiled'),
+};
+// Bodies lie outside the JavaScript heap, so a large nursery only costs memory.
+const FLAGS = ['--max-semi-space-size=1'];
+
+if (process.argv[2] === 'serve' && process.env.PARTWAY_PREPARED === undefined && process.execve !== undefined) {
+  const script = fileURLToPath(import.meta.url);
+  const args = [process.execPath, ...FLAGS, ...process.execArgv, script, ...process.argv.slice(2)];
+  // The same process, begun again: its id, its terminal and its supervisor stay.
+  process.execve(process.execPath, args, { ...WANTED, ...process.env, PARTWAY_PREPARED: '1' });
+}
 
 const sources = new URL('../src/cli/partway.ts', import.meta.url);
 await import(existsSync(sources) ? sources.href : new URL('../dist/cli/partway.js', import.meta.url).href);
