@@ -5,6 +5,7 @@ import { TokenCache } from './access/token-cache.ts';
 import type { Config } from './config.ts';
 import { ByteBudget } from './content/byte-budget.ts';
 import { openDiskStore } from './content/disk.ts';
+import { InHand } from './content/in-hand.ts';
 import { LocalFiles } from './content/local-file.ts';
 import { openDataFolder } from './data/data-folder.ts';
 import { openDigestPool } from './digest/digest-pool.ts';
@@ -67,9 +68,11 @@ export async function startServer(config: Config): Promise<RunningServer> {
     onTrouble: (session, error) => app.log.warn({ session, err: error }, 'the digest of an upload begins anew'),
   });
   const { partSize, minSessionSize, maxFileSize, sessionLifetime } = config;
+  const inHand = new InHand();
   const uploads: Uploads = {
     db,
     content,
+    inHand,
     follower,
     claims: new Claims(),
     commits: new KeyedQueue(),
@@ -79,7 +82,7 @@ export async function startServer(config: Config): Promise<RunningServer> {
   const app: FastifyInstance = await buildApp({
     access,
     uploads,
-    files: { db, content, now, maxFileSize },
+    files: { db, content, inHand, now, maxFileSize },
     settings: {
       tls: config.tls,
       publicUrl: config.publicUrl,

@@ -1,12 +1,14 @@
 import type { Kysely } from 'kysely';
 import type { Millis } from '../api/ids.ts';
 import type { ContentStore } from '../content/content.ts';
+import type { InHand } from '../content/in-hand.ts';
 import type { Tables } from '../sql/tables.ts';
 
 /** What the verbs of this room work with. */
 export interface Files {
   db: Kysely<Tables>;
   content: ContentStore;
+  inHand: InHand;
   now: () => Millis;
   /** The largest file there may be, in bytes. */
   maxFileSize: number;

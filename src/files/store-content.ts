@@ -23,11 +23,12 @@ export interface WholeBody {
  * `file_size_limit_exceeded` and what `publish` refuses; nothing of the bytes stays then.
  */
 export async function storeContent(
-  { db, content, now, maxFileSize }: Files,
+  { db, content, inHand, now, maxFileSize }: Files,
   body: WholeBody,
   publish: (tx: Transaction<Tables>, made: NewContent) => Promise<Published>,
 ): Promise<Published> {
   const id = randomBytes(16).toString('hex') as ContentId;
+  using _held = inHand.hold(id);
   const { bytes, result } = measured(body.bytes, maxFileSize);
   await content.put(id, bytes);
   try {

@@ -9,7 +9,10 @@ export function refuseUnknownRoutes(app: FastifyInstance): void {
     for (const one of [method].flat()) route.methods.add(one);
     methodsOf.set(url, route);
   });
-  app.setNotFoundHandler((request, reply) => {
+  app.setNotFoundHandler(async () => {});
+  // Before the body is looked at: what there is nothing for is 404, however large it is.
+  app.addHook('onRequest', async (request, reply) => {
+    if (!request.is404) return;
     const path = request.url.split('?', 1)[0] ?? '';
     const methods = [...methodsOf.values()].filter(({ pattern }) => pattern.test(path)).flatMap((r) => [...r.methods]);
     if (methods.length === 0) throw new Refusal('not_found', `There is no ${request.method} ${path} here.`);

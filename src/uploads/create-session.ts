@@ -16,12 +16,14 @@ export type NewUpload =
 
 /** Opens a session: the name is free, there is room for the bytes, and the row says so. */
 export async function createSession(uploads: Uploads, upload: NewUpload): Promise<Session> {
-  const { db, content, limits, now } = uploads;
+  const { db, content, inHand, limits, now } = uploads;
   checkSize(limits, upload.fileSize);
   const target = await targetOf(uploads, upload);
 
   const grid = planParts(upload.fileSize, limits.partSize);
-  const staging = await content.begin(newHexId(16) as ContentId, grid);
+  const id = newHexId(16) as ContentId;
+  using _held = inHand.hold(id);
+  const staging = await content.begin(id, grid);
   const createdAt = now();
   const session: Session = {
     id: newHexId(16).toUpperCase() as SessionId,

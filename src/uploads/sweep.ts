@@ -27,11 +27,11 @@ export async function expireSessions(uploads: Uploads): Promise<number> {
 }
 
 /**
- * Removes bytes that nothing names: what a crash left between the bytes and their row. Whatever was touched less than
- * `grace` ago is left alone, since its row may be about to be written. The store is listed first and the rows are
- * asked after, so that nothing which got its row meanwhile is taken for an orphan.
+ * Removes bytes that nothing names: what a crash left between the bytes and their row. What this process is storing is
+ * passed over, and so is whatever was touched less than `grace` ago, which another node may be storing. In this order:
+ * listed, in hand, named by a row; so that what got its row meanwhile is not taken for an orphan.
  */
-export async function removeOrphans({ db, content, now }: Uploads, grace: Millis): Promise<number> {
+export async function removeOrphans({ db, content, inHand, now }: Uploads, grace: Millis): Promise<number> {
   let removed = 0;
   let batch: ContentId[] = [];
   const flush = async (): Promise<void> => {
@@ -46,7 +46,7 @@ export async function removeOrphans({ db, content, now }: Uploads, grace: Millis
   };
   const oldEnough = now() - grace;
   for await (const stored of content.list()) {
-    if (stored.modifiedAt > oldEnough) continue;
+    if (stored.modifiedAt > oldEnough || inHand.has(stored.content)) continue;
     batch.push(stored.content);
     if (batch.length === BATCH) await flush();
   }

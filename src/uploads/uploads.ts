@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { Millis, SessionId } from '../api/ids.ts';
 import type { ContentStore } from '../content/content.ts';
+import type { InHand } from '../content/in-hand.ts';
 import type { Tables } from '../sql/tables.ts';
 import type { Claims } from './claims.ts';
 import type { Follower } from './follow.ts';
@@ -10,6 +11,7 @@ import type { KeyedQueue } from './keyed-queue.ts';
 export interface Uploads {
   db: Kysely<Tables>;
   content: ContentStore;
+  inHand: InHand;
   follower: Follower;
   claims: Claims;
   /** Commits of one session, one after the other. */

@@ -3,7 +3,6 @@ import { describe, it } from 'node:test';
 import type { ContentId } from '../../src/api/ids.ts';
 import type { ContentStore, Receipt, Slot, Staging, StoredContent } from '../../src/content/content.ts';
 import { bodyOf, brokenBody, bytesOfSize, collect, grid, newContentId, slotsOf } from './content-samples.ts';
-import { puttingBehaves } from './content-store-put.ts';
 
 /** A store with nothing in it, how to open it again as after a crash, and how to get rid of it. */
 export interface StoreUnderTest {
@@ -215,8 +214,6 @@ export function contentStoreBehaves(
         assert.deepEqual(await readAll(store, content), bytes);
       });
     });
-
-    puttingBehaves(behaves, partSize);
 
     describe('reading', () => {
       behaves('any range of a content reads as those bytes, over the edges of slots too', async ({ store }) => {

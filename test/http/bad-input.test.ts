@@ -212,6 +212,9 @@ test('an unknown address is 404 and a known one with another method 405, both as
   assertRefused(await api.call('PATCH', '/users/me'), 405, 'method_not_allowed');
   const wrongMethod = await api.call('PUT', '/files/upload_sessions');
   assert.equal(wrongMethod.status, 405, wrongMethod.text);
+  const large = Buffer.alloc(3_000_000);
+  assertRefused(await api.call('POST', '/nothing', { body: large }), 404, 'not_found');
+  assertRefused(await api.call('POST', '/users/me', { body: large }), 405, 'method_not_allowed');
 });
 
 test('a request that can be read in two ways is refused', async () => {

@@ -1,0 +1,49 @@
+import { createHash } from 'node:crypto';
+import { seededBytes } from '../test/support/bytes.ts';
+import { MIB } from './support.ts';
+
+// A file of any size is this pattern over and over: four parts of 8 MiB that differ from one another.
+const PERIOD = 32 * MIB;
+
+/** The body of the benchmark's files. Making one and its digests costs time; do it before the clock starts. */
+export class BenchBody {
+  readonly #pattern: Buffer;
+  readonly #digests = new Map<string, string>();
+
+  constructor(longestPart = PERIOD) {
+    const period = seededBytes(PERIOD, 'bench');
+    const periods = Math.max(1, Math.ceil(longestPart / PERIOD));
+    this.#pattern = periods === 1 ? period : Buffer.concat(Array<Buffer>(periods).fill(period));
+  }
+
+  /** Bytes `offset` to `offset + length - 1` of the file, without a copy. `offset` lies on the part grid. */
+  bytes(offset: number, length: number): Buffer {
+    const start = offset % PERIOD;
+    return this.#pattern.subarray(start, start + length);
+  }
+
+  /** The SHA-1 of those bytes in base64; computed once for bytes that are alike. */
+  digest(offset: number, length: number): string {
+    const key = `${offset % PERIOD} ${length}`;
+    const known = this.#digests.get(key);
+    if (known !== undefined) return known;
+    const digest = createHash('sha1').update(this.bytes(offset, length)).digest('base64');
+    this.#digests.set(key, digest);
+    return digest;
+  }
+}
+
+const wholeDigests = new Map<number, string>();
+
+/** The SHA-1, in base64, of a whole file of `size` bytes; computed once a size. */
+export function wholeDigest(size: number): string {
+  const known = wholeDigests.get(size);
+  if (known !== undefined) return known;
+  const body = new BenchBody();
+  const hash = createHash('sha1');
+  for (let offset = 0; offset < size; offset += PERIOD)
+    hash.update(body.bytes(offset, Math.min(PERIOD, size - offset)));
+  const digest = hash.digest('base64');
+  wholeDigests.set(size, digest);
+  return digest;
+}

@@ -1,0 +1,89 @@
+/**
+ * How fast parts come in, proven and durable: Partway with its defaults beside @tus/server with its file store, which
+ * proves and syncs nothing. Every run has a server process of its own and a new folder on the same disk.
+ *
+ *   node bench/ingest.ts [--rounds 3] [--sizes 1,8] [--folder DIR] [--only partway|tus] [--tus-chunk] [--cold]
+ *
+ * --sizes      GiB a file
+ * --folder     where the servers' data lies (the system's folder for temporary files)
+ * --cold       do not touch the page cache before a run (see warm.ts)
+ * --tus-chunk  measure tus in PATCHes of 64 MiB, besides the one PATCH a file that suits it best
+ */
+import { execFile } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { parseArgs, promisify } from 'node:util';
+import { wholeDigest } from './body.ts';
+import { printRun, printSummary } from './ingest-report.ts';
+import type { LoadOrder, LoadResult } from './load.ts';
+import { GIB, here, inNewFolder, type MeasuredServer, MIB, saveResults, startPartway, startPeer } from './support.ts';
+
+export interface Contender {
+  name: string;
+  protocol: LoadOrder['protocol'];
+  start(dataFolder: string): Promise<MeasuredServer>;
+  chunk?: number;
+}
+
+export interface Run extends LoadResult {
+  contender: string;
+  gib: number;
+  round: number;
+}
+
+const CONNECTIONS = 4;
+const CONTENDERS: Contender[] = [
+  { name: 'partway', protocol: 'partway', start: (folder) => startPartway(folder) },
+  { name: 'tus', protocol: 'tus', start: (folder) => startPeer('tus', folder) },
+];
+const TUS_CHUNKED: Contender = { ...(CONTENDERS[1] as Contender), name: 'tus 64 MiB', chunk: 64 * MIB };
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '3' },
+    sizes: { type: 'string', default: '1,8' },
+    folder: { type: 'string', default: tmpdir() },
+    only: { type: 'string' },
+    cold: { type: 'boolean', default: false },
+    'tus-chunk': { type: 'boolean', default: false },
+  },
+});
+const contenders = [...CONTENDERS, ...(values['tus-chunk'] ? [TUS_CHUNKED] : [])].filter(
+  ({ protocol }) => values.only === undefined || protocol === values.only,
+);
+const sizes = values.sizes.split(',').map(Number);
+
+const runs: Run[] = [];
+for (const gib of sizes) {
+  for (let round = 1; round <= Number(values.rounds); round++) {
+    for (const contender of contenders) {
+      const run = { contender: contender.name, gib, round, ...(await measure(contender, gib * GIB)) };
+      runs.push(run);
+      printRun(run);
+    }
+  }
+}
+printSummary(runs);
+console.log(`\n${await saveResults('ingest', { connections: CONNECTIONS, cold: values.cold, runs })}`);
+
+async function measure(contender: Contender, size: number): Promise<LoadResult> {
+  const digest = wholeDigest(size);
+  return inNewFolder(values.folder, async (folder) => {
+    const server = await contender.start(folder);
+    try {
+      const { protocol, chunk } = contender;
+      const { url, token, pid } = server;
+      return await load({
+        ...{ protocol, url, token, pid, size, digest, connections: CONNECTIONS },
+        ...(chunk && { chunk }),
+        ...(!values.cold && { warmIn: folder }),
+      });
+    } finally {
+      await server.stop();
+    }
+  });
+}
+
+async function load(order: LoadOrder): Promise<LoadResult> {
+  const { stdout } = await promisify(execFile)(process.execPath, [here('load.ts'), JSON.stringify(order)]);
+  return JSON.parse(stdout) as LoadResult;
+}

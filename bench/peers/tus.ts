@@ -1,0 +1,15 @@
+/** @tus/server with its file store on plain node:http, as its README sets it up. Takes the folder as its argument. */
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { FileStore } from '@tus/file-store';
+import { Server } from '@tus/server';
+
+const [directory] = process.argv.slice(2);
+if (directory === undefined) throw new Error('usage: node bench/peers/tus.ts FOLDER');
+
+const tus = new Server({ path: '/files', datastore: new FileStore({ directory }) });
+const server = createServer((request, response) => void tus.handle(request, response));
+server.listen(0, '127.0.0.1', () => {
+  console.log(`listening on http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+});
+process.once('SIGTERM', () => process.exit(0));

@@ -1,0 +1,114 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cpus, release, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { leftoverFolder, leftoverProcess } from '../test/support/leftovers.ts';
+import { startServer } from '../test/support/server.ts';
+
+export const MIB = 1024 * 1024;
+export const GIB = 1024 * MIB;
+
+/** A server under measurement, in a process of its own. */
+export interface MeasuredServer {
+  url: string;
+  token: string;
+  pid: number;
+  stop(): Promise<void>;
+}
+
+/** Partway with its defaults and everything on; `env` changes settings. */
+export async function startPartway(dataFolder: string, env: Record<string, string> = {}): Promise<MeasuredServer> {
+  const server = await startServer({ dataFolder, env });
+  return { url: server.url, token: server.token, pid: server.pid, stop: async () => void (await server.stop()) };
+}
+
+/** Another server: a script of `bench/peers` that takes its folder and prints `listening on URL`. */
+export async function startPeer(name: string, dataFolder: string): Promise<MeasuredServer> {
+  const child = spawn(process.execPath, [here(`peers/${name}.ts`), dataFolder], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  leftoverProcess(child);
+  const ended = once(child, 'exit');
+  for await (const line of createInterface(child.stdout)) {
+    const url = /listening on (\S+)/.exec(line)?.[1];
+    if (url === undefined || child.pid === undefined) continue;
+    const stop = async () => {
+      child.kill('SIGTERM');
+      await ended;
+    };
+    return { url, token: '', pid: child.pid, stop };
+  }
+  throw new Error(`The peer ${name} ended before it listened.`);
+}
+
+/** Runs `use` with a new folder below `base` and removes the folder; waits until the disk is at rest again. */
+export async function inNewFolder<T>(base: string, use: (folder: string) => Promise<T>): Promise<T> {
+  const folder = leftoverFolder(await mkdtemp(join(base, 'partway-bench-')));
+  try {
+    return await use(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+    await once(spawn('sync'), 'exit');
+  }
+}
+
+/** What the kernel has counted for a process, all its threads together. */
+export interface ProcessFigures {
+  cpuSeconds: number;
+  rssBytes: number;
+  peakRssBytes: number;
+}
+
+const TICKS_PER_SECOND = 100; // USER_HZ, the same on every Linux
+
+export function readProcess(pid: number): ProcessFigures {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' '); // starts at field 3, the state
+  const ticks = Number(fields[11]) + Number(fields[12]); // utime, stime
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const kib = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]);
+  return {
+    cpuSeconds: ticks / TICKS_PER_SECOND,
+    rssBytes: kib('VmRSS') * 1024,
+    peakRssBytes: kib('VmHWM') * 1024,
+  };
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length / 2;
+  return ((sorted[Math.floor(middle)] ?? Number.NaN) + (sorted[Math.ceil(middle) - 1] ?? Number.NaN)) / 2;
+}
+
+/** How far the values lie apart, in parts of their median. */
+export function spread(values: readonly number[]): number {
+  return (Math.max(...values) - Math.min(...values)) / median(values);
+}
+
+/** Writes what was measured, and on what machine, to `bench/results/` (which git ignores) and gives the path. */
+export async function saveResults(name: string, results: object): Promise<string> {
+  const folder = here('results');
+  await mkdir(folder, { recursive: true });
+  const path = join(folder, `${name}-${new Date().toISOString().replaceAll(':', '-')}.json`);
+  await writeFile(path, `${JSON.stringify({ machine: machine(), ...results }, null, 2)}\n`);
+  return path;
+}
+
+export function machine() {
+  const processors = cpus();
+  return {
+    processor: processors[0]?.model ?? 'unknown',
+    cores: processors.length,
+    memoryGiB: Math.round(totalmem() / GIB),
+    kernel: release(),
+    node: process.version,
+  };
+}
+
+export function here(path: string): string {
+  return fileURLToPath(new URL(path, import.meta.url));
+}

@@ -1,0 +1,13 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+/** Runs a script in bash with these variables and gives what it printed; rejects when it fails. No proxy is asked. */
+export async function bash(script: string, env: Record<string, string>): Promise<string> {
+  const { stdout } = await run('bash', ['--norc', '-euo', 'pipefail', '-c', script], {
+    env: { PATH: process.env.PATH ?? '', NO_PROXY: '*', ...env },
+    timeout: 120_000,
+  });
+  return stdout;
+}

@@ -1,0 +1,72 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { addUser } from '../../src/access/accounts.ts';
+import type { ItemId, Millis } from '../../src/api/ids.ts';
+import type { ContentStore, StoredContent } from '../../src/content/content.ts';
+import { openDiskStore } from '../../src/content/disk.ts';
+import { InHand } from '../../src/content/in-hand.ts';
+import { createFolder } from '../../src/files/create-folder.ts';
+import type { Files } from '../../src/files/files.ts';
+import type { Published } from '../../src/files/publish.ts';
+import { uploadFile } from '../../src/files/upload-file.ts';
+import { migrate } from '../../src/sql/migrate.ts';
+import { openSqlite } from '../../src/sql/sqlite.ts';
+import type { ItemRow, UserRow } from '../../src/sql/tables.ts';
+import { collect } from '../conformance/content-samples.ts';
+import { type Fault, faulty } from '../faults/faulty.ts';
+import { leftoverFolder } from '../support/leftovers.ts';
+
+/** The files room as main.ts furnishes it: a real database file and a real disk store. */
+export interface House extends AsyncDisposable {
+  files: Files;
+  clock: { now: Millis };
+  owner: UserRow;
+  stranger: UserRow;
+  /** A folder of the owner's, in the root unless told otherwise. */
+  folder(name: string, parent?: ItemId): Promise<ItemRow>;
+  /** A file of the owner's, in the root unless told otherwise. */
+  file(name: string, place?: { text?: string; parent?: ItemId }): Promise<Published>;
+  /** All bytes there are, in any state. */
+  stored(): Promise<StoredContent[]>;
+}
+
+export async function openHouse(plan: readonly Fault<ContentStore>[] = []): Promise<House> {
+  const home = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-house-')));
+  const db = openSqlite(join(home, 'rows.sqlite'));
+  await migrate(db);
+  const content = faulty(await openDiskStore(home), plan);
+  const clock = { now: Date.parse('2026-11-22T15:00:00Z') };
+  const files: Files = { db, content, inHand: new InHand(), now: () => clock.now, maxFileSize: 1_000 };
+  const owner = await addUser(db, { login: 'owner@partway.test', name: 'Owner', now: clock.now });
+  const stranger = await addUser(db, { login: 'stranger@partway.test', name: 'Stranger', now: clock.now });
+  return {
+    files,
+    clock,
+    owner,
+    stranger,
+    folder: (name, parent = owner.root_id) => createFolder(files, { caller: owner.id, folderId: parent, name }),
+    file: (name, { text = name, parent = owner.root_id } = {}) =>
+      uploadFile(files, { folderId: parent, name }, bodyBy(owner, text)),
+    stored: () => collect(content.list()),
+    async [Symbol.asyncDispose]() {
+      await db.destroy();
+      await rm(home, { recursive: true, force: true });
+    },
+  };
+}
+
+/** `text` as the body of an upload. */
+export function bodyBy(user: UserRow, text: string | AsyncIterable<Uint8Array>) {
+  const bytes = typeof text === 'string' ? chunks(text) : text;
+  return { caller: user.id, bytes, sha1: undefined };
+}
+
+export async function* chunks(...texts: string[]): AsyncGenerator<Uint8Array> {
+  for (const text of texts) yield Buffer.from(text);
+}
+
+/** For assert.rejects: a refusal with this code. */
+export function refusal(code: string): (error: unknown) => boolean {
+  return (error) => (error as { code?: string }).code === code;
+}

@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ItemId } from '../../src/api/ids.ts';
+import { checkPlace } from '../../src/files/check-place.ts';
+import { describeFile, describeFolder, findFile, findFolder } from '../../src/files/find.ts';
+import { folderSize, spaceUsed } from '../../src/files/folder-size.ts';
+import { listByMarker, listByOffset, type Marker } from '../../src/files/list-folder.ts';
+import { trashFile } from '../../src/files/trash-file.ts';
+import { trashFolder } from '../../src/files/trash-folder.ts';
+import { type House, openHouse, refusal } from './house.ts';
+
+const trash = ({ files, owner }: House, folderId: ItemId, { recursive = true, ifMatch = '*' } = {}) =>
+  trashFolder(files, { caller: owner.id, folderId, recursive, ifMatch });
+const names = (entries: readonly { item: { name: string } }[]) => entries.map(({ item }) => item.name);
+
+test('the path of an item begins at the root and ends at its parent', async () => {
+  await using house = await openHouse();
+  const outer = await house.folder('outer');
+  const inner = await house.folder('inner', outer.id);
+  const { fileId } = await house.file('a.txt', { parent: inner.id });
+
+  const entry = await describeFile(house.files.db, fileId);
+
+  assert.deepEqual(
+    entry?.path.map(({ name }) => name),
+    ['All Files', 'outer', 'inner'],
+  );
+  assert.deepEqual((await describeFolder(house.files.db, outer)).path.length, 1);
+  assert.equal(entry?.users.get(house.owner.id)?.login, house.owner.login);
+});
+
+test('a name is taken whatever its case, over files and folders together, and by folders at once', async () => {
+  await using house = await openHouse();
+  const { files, owner } = house;
+  await house.folder('Inbox');
+  const { fileId } = await house.file('a.txt');
+  const place = { owner: owner.id, folderId: owner.root_id };
+
+  await assert.rejects(house.folder('A.TXT'), refusal('item_name_in_use'));
+  await assert.rejects(house.file('inbox'), refusal('item_name_in_use'));
+  await assert.rejects(checkPlace(files.db, { ...place, name: 'INBOX' }), refusal('item_name_in_use'));
+  await checkPlace(files.db, { ...place, name: 'A.txt', except: fileId });
+  await assert.rejects(
+    checkPlace(files.db, { ...place, folderId: 1 as ItemId, name: 'b' }, 'invalid_parameter'),
+    refusal('invalid_parameter'),
+  );
+  const twice = await Promise.allSettled([house.folder('new'), house.folder('NEW')]);
+  assert.deepEqual(twice.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
+});
+
+test('a folder lists folders first, then files, each by name, page by page and by marker alike', async () => {
+  await using house = await openHouse();
+  const { db } = house.files;
+  const folder = await house.folder('folder');
+  for (const name of ['b', 'D', 'f']) await house.folder(name, folder.id);
+  for (const name of ['a', 'C', 'e']) await house.file(name, { parent: folder.id });
+  const expected = ['b', 'D', 'f', 'a', 'C', 'e'];
+
+  for (const limit of [1, 2, 3, 4, 5, 6, 7]) {
+    const byOffset: string[] = [];
+    for (let offset = 0; offset < 6; offset += limit) {
+      const { entries, total } = await listByOffset(db, folder, { offset, limit });
+      assert.equal(total, 6);
+      byOffset.push(...names(entries));
+    }
+    assert.deepEqual(byOffset, expected);
+
+    const byMarker: string[] = [];
+    let marker: Marker | undefined;
+    do {
+      const page = await listByMarker(db, folder, { marker, limit });
+      byMarker.push(...names(page.entries));
+      marker = page.next;
+    } while (marker !== undefined);
+    assert.deepEqual(byMarker, expected);
+  }
+});
+
+test('a walk by marker misses nothing while items come and go', async () => {
+  await using house = await openHouse();
+  const { db } = house.files;
+  const folder = await house.folder('folder');
+  for (const name of ['b', 'd', 'f', 'h']) await house.file(name, { parent: folder.id });
+  const first = await listByMarker(db, folder, { marker: undefined, limit: 2 });
+  const at = first.entries[1]?.item.id as ItemId;
+
+  await trashFile(house.files, { caller: house.owner.id, fileId: at, ifMatch: undefined });
+  await house.file('a', { parent: folder.id });
+  const second = await listByMarker(db, folder, { marker: first.next, limit: 2 });
+
+  assert.deepEqual([...names(first.entries), ...names(second.entries)], ['b', 'd', 'f', 'h']);
+  assert.equal(second.next, undefined);
+});
+
+test('a folder with something in it goes to the trash only when it is told to take all along', async () => {
+  await using house = await openHouse();
+  const { files, owner } = house;
+  const outer = await house.folder('outer');
+  const inner = await house.folder('inner', outer.id);
+  const deep = await house.file('deep.txt', { parent: inner.id });
+  const earlier = await house.file('earlier.txt', { parent: outer.id });
+  await trashFile(files, { caller: owner.id, fileId: earlier.fileId, ifMatch: undefined });
+
+  await assert.rejects(trash(house, outer.id, { recursive: false }), refusal('folder_not_empty'));
+  assert.equal((await findFolder(files.db, owner.id, outer.id))?.trashed_at, null);
+  await trash(house, outer.id);
+
+  const kept = async (id: ItemId) =>
+    (await findFile(files.db, owner.id, id)) ?? (await findFolder(files.db, owner.id, id));
+  for (const id of [outer.id, inner.id, deep.fileId]) assert.equal((await kept(id))?.trashed_with, outer.id);
+  assert.equal((await kept(earlier.fileId))?.trashed_with, earlier.fileId);
+  await house.folder('outer');
+  assert.equal((await house.stored()).length, 2);
+});
+
+test('the trash takes an item once, in the state that was named, and never a root', async () => {
+  await using house = await openHouse();
+  const { files, owner, stranger } = house;
+  const folder = await house.folder('folder');
+  const { fileId } = await house.file('a.txt');
+  const trashIt = (ifMatch: string | undefined, caller = owner.id) => trashFile(files, { caller, fileId, ifMatch });
+
+  await assert.rejects(trashIt('5'), refusal('precondition_failed'));
+  await assert.rejects(trashIt(undefined, stranger.id), refusal('not_found'));
+  await trashIt('0');
+  await assert.rejects(trashIt(undefined), refusal('trashed'));
+  await assert.rejects(trash(house, folder.id, { ifMatch: '5' }), refusal('precondition_failed'));
+  await assert.rejects(trash(house, owner.root_id), refusal('access_denied_insufficient_permissions'));
+});
+
+test('sizes count current versions below a folder, and everything that a user keeps', async () => {
+  await using house = await openHouse();
+  const { db } = house.files;
+  const { owner } = house;
+  assert.deepEqual([await folderSize(db, owner.root_id), await spaceUsed(db, owner.id)], [0, 0]);
+  const folder = await house.folder('folder');
+  const gone = await house.file('gone', { text: '12345' });
+  await house.file('deep', { text: '123', parent: folder.id });
+  await trashFile(house.files, { caller: owner.id, fileId: gone.fileId, ifMatch: undefined });
+
+  assert.deepEqual([await folderSize(db, owner.root_id), await folderSize(db, folder.id)], [3, 3]);
+  assert.deepEqual([await spaceUsed(db, owner.id), await spaceUsed(db, house.stranger.id)], [8, 0]);
+});

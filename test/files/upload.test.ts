@@ -1,0 +1,189 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { test } from 'node:test';
+import type { Sha1 } from '../../src/api/ids.ts';
+import type { ContentStore } from '../../src/content/content.ts';
+import { describeFile } from '../../src/files/find.ts';
+import { storeContent } from '../../src/files/store-content.ts';
+import { trashFolder } from '../../src/files/trash-folder.ts';
+import { uploadFile } from '../../src/files/upload-file.ts';
+import { uploadVersion } from '../../src/files/upload-version.ts';
+import { collect } from '../conformance/content-samples.ts';
+import type { Fault } from '../faults/faulty.ts';
+import { bodyBy, chunks, openHouse, refusal } from './house.ts';
+
+const sha1Of = (text: string) => createHash('sha1').update(text).digest('hex') as Sha1;
+
+test('a file keeps its bytes, its digest and the dates that its owner gave', async () => {
+  await using house = await openHouse();
+  const { files, owner } = house;
+  const { fileId } = await uploadFile(
+    files,
+    { folderId: owner.root_id, name: 'a.txt', description: 'the first' },
+    { ...bodyBy(owner, chunks('one ', 'two')), contentCreatedAt: 5_000, contentModifiedAt: 6_000 },
+  );
+
+  const entry = await describeFile(files.db, fileId);
+
+  assert.ok(entry);
+  assert.equal(entry.version.size, 7);
+  assert.equal(entry.version.sha1, sha1Of('one two'));
+  assert.equal(entry.item.description, 'the first');
+  assert.deepEqual([entry.item.content_created_at, entry.item.content_modified_at], [5_000, 6_000]);
+  const bytes = await collect(await files.content.open(entry.version.content_id));
+  assert.equal(Buffer.concat(bytes).toString(), 'one two');
+});
+
+test('of two uploads of one name the first to end gets it, and the bytes of the other go', async () => {
+  await using house = await openHouse();
+  const { files, owner } = house;
+  const gate = Promise.withResolvers<void>();
+  async function* slowly(): AsyncGenerator<Uint8Array> {
+    yield Buffer.from('slow');
+    await gate.promise;
+  }
+  const slow = uploadFile(files, { folderId: owner.root_id, name: 'A.txt' }, bodyBy(owner, slowly()));
+  const { fileId } = await house.file('a.txt', { text: 'quick' });
+  gate.resolve();
+
+  await assert.rejects(slow, (error: unknown) => {
+    assert.ok(refusal('item_name_in_use')(error));
+    const { conflicts } = (error as { context: { conflicts: Record<string, unknown> } }).context;
+    assert.deepEqual([conflicts.id, conflicts.sha1], [String(fileId), sha1Of('quick')]);
+    return true;
+  });
+  assert.equal((await house.stored()).length, 1);
+});
+
+test('an upload that breaks off, is too large or is not what was announced leaves nothing', async () => {
+  await using house = await openHouse();
+  const { files, owner } = house;
+  const place = { folderId: owner.root_id, name: 'a.txt' };
+  const cut = new Error('the line was cut');
+  async function* broken(): AsyncGenerator<Uint8Array> {
+    yield Buffer.from('half');
+    throw cut;
+  }
+
+  await assert.rejects(uploadFile(files, place, bodyBy(owner, broken())), (error) => error === cut);
+  await assert.rejects(
+    uploadFile(files, place, bodyBy(owner, 'x'.repeat(files.maxFileSize + 1))),
+    refusal('file_size_limit_exceeded'),
+  );
+  await assert.rejects(
+    uploadFile(files, place, { ...bodyBy(owner, 'right'), sha1: sha1Of('wrong') }),
+    refusal('bad_digest'),
+  );
+
+  assert.deepEqual(await house.stored(), []);
+  await house.file('a.txt');
+});
+
+test('where the disk gives way no file appears', async () => {
+  const plan: Fault<ContentStore>[] = [{ method: 'put', when: 'after', fail: new Error('the disk is gone') }];
+  await using house = await openHouse(plan);
+
+  await assert.rejects(house.file('a.txt'), /the disk is gone/);
+
+  const { items } = await house.files.db
+    .selectFrom('items')
+    .select(({ fn }) => fn.countAll().as('items'))
+    .where('kind', '=', 'file')
+    .executeTakeFirstOrThrow();
+  assert.equal(items, 0);
+});
+
+test('bytes stay where nobody knows whether their row was written: the sweep asks later', async () => {
+  await using house = await openHouse();
+  const lost = new Error('the database did not answer');
+
+  const upload = storeContent(house.files, bodyBy(house.owner, 'a'), () => Promise.reject(lost));
+
+  await assert.rejects(upload, (error) => error === lost);
+  assert.equal((await house.stored()).length, 1);
+});
+
+test('a file cannot be put into the folder of another, into none, or into one in the trash', async () => {
+  await using house = await openHouse();
+  const { files, owner, stranger } = house;
+  const gone = await house.folder('gone');
+  await trashFolder(files, { caller: owner.id, folderId: gone.id, recursive: false, ifMatch: undefined });
+  const upload = (folderId = owner.root_id, user = owner) =>
+    uploadFile(files, { folderId, name: 'a.txt' }, bodyBy(user, 'a'));
+
+  await assert.rejects(upload(owner.root_id, stranger), refusal('not_found'));
+  await assert.rejects(upload(1 as typeof owner.root_id), refusal('not_found'));
+  await assert.rejects(upload(gone.id), refusal('trashed'));
+  assert.deepEqual(await house.stored(), []);
+});
+
+test('a folder that goes to the trash during an upload does not get the file', async () => {
+  await using house = await openHouse();
+  const { files, owner } = house;
+  const inbox = await house.folder('inbox');
+  async function* meanwhile(): AsyncGenerator<Uint8Array> {
+    yield Buffer.from('a');
+    await trashFolder(files, { caller: owner.id, folderId: inbox.id, recursive: false, ifMatch: undefined });
+  }
+
+  const upload = uploadFile(files, { folderId: inbox.id, name: 'a.txt' }, bodyBy(owner, meanwhile()));
+
+  await assert.rejects(upload, refusal('trashed'));
+  assert.deepEqual(await house.stored(), []);
+});
+
+test('a new version changes the etag and keeps the id, the earlier bytes and the date of creation', async () => {
+  await using house = await openHouse();
+  const { files, owner, clock } = house;
+  const first = await house.file('a.txt');
+  clock.now += 60_000;
+
+  const second = await uploadVersion(files, first.fileId, { name: 'b.txt', ifMatch: '"0"' }, bodyBy(owner, 'b'));
+
+  assert.equal(second.fileId, first.fileId);
+  const entry = await describeFile(files.db, first.fileId);
+  assert.ok(entry);
+  assert.deepEqual([entry.item.name, entry.item.etag, entry.version.id], ['b.txt', 1, second.versionId]);
+  assert.equal(entry.item.content_created_at, clock.now - 60_000);
+  assert.equal(entry.item.content_modified_at, clock.now);
+  assert.equal((await describeFile(files.db, first.fileId, first.versionId))?.version.sha1, sha1Of('a.txt'));
+  assert.equal((await house.stored()).length, 2);
+});
+
+test('a new version for an outdated etag, a taken name or no file is refused, and its bytes go', async () => {
+  await using house = await openHouse();
+  const { files, owner, stranger } = house;
+  const { fileId } = await house.file('a.txt');
+  await house.file('b.txt');
+  const upload = (change: { name?: string; ifMatch?: string }, id = fileId, user = owner) =>
+    uploadVersion(files, id, change, bodyBy(user, 'next'));
+
+  await assert.rejects(upload({ ifMatch: '7' }), refusal('precondition_failed'));
+  await assert.rejects(upload({ name: 'B.TXT' }), refusal('item_name_in_use'));
+  await assert.rejects(upload({ name: 'a/b' }), refusal('item_name_invalid'));
+  await assert.rejects(upload({}, 1 as typeof fileId), refusal('not_found'));
+  await assert.rejects(upload({ ifMatch: '0' }, 1 as typeof fileId), refusal('precondition_failed'));
+  await assert.rejects(upload({}, fileId, stranger), refusal('not_found'));
+  await assert.rejects(upload({}, owner.root_id), refusal('not_found'));
+  assert.equal((await house.stored()).length, 2);
+});
+
+test('a file may change the case of its own name', async () => {
+  await using house = await openHouse();
+  const { fileId } = await house.file('a.txt');
+
+  await uploadVersion(house.files, fileId, { name: 'A.txt' }, bodyBy(house.owner, 'next'));
+
+  assert.equal((await describeFile(house.files.db, fileId))?.item.name, 'A.txt');
+});
+
+test('without If-Match the last of two versions sent at once wins, and both are kept', async () => {
+  await using house = await openHouse();
+  const { files, owner } = house;
+  const { fileId } = await house.file('a.txt');
+
+  await Promise.all(['b', 'c'].map((text) => uploadVersion(files, fileId, {}, bodyBy(owner, text))));
+
+  assert.equal((await describeFile(files.db, fileId))?.item.etag, 2);
+  assert.equal((await house.stored()).length, 3);
+});

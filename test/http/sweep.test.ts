@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Api } from '../support/api.ts';
+import { seededBytes } from '../support/bytes.ts';
+import { startServer } from '../support/server.ts';
+
+const SWEEPING = { PARTWAY_SWEEP_INTERVAL: '10ms', PARTWAY_ORPHAN_GRACE: '0ms', PARTWAY_MIN_SESSION_SIZE: '0' };
+
+test('a direct upload that has no row yet is not swept from under its client', async () => {
+  await using server = await startServer({ env: SWEEPING });
+  const api = new Api(server);
+  const bytes = seededBytes(300_000, 'slow direct upload');
+  const staging = join(server.dataFolder, 'staging');
+  const answer = await api.call('POST', '/files/content', {
+    headers: { 'content-type': 'multipart/form-data; boundary=x', 'transfer-encoding': 'chunked' },
+    body: (async function* () {
+      const attributes = JSON.stringify({ name: 'slow.bin', parent: { id: '0' } });
+      yield Buffer.from(`--x\r\ncontent-disposition: form-data; name="attributes"\r\n\r\n${attributes}\r\n`);
+      yield Buffer.from('--x\r\ncontent-disposition: form-data; name="file"; filename="y"\r\n\r\n');
+      yield bytes.subarray(0, 150_000);
+      while ((await readdir(staging)).length === 0) await sleep(5);
+      // Many sweeps see the file now, and none may take it.
+      await sleep(300);
+      yield bytes.subarray(150_000);
+      yield Buffer.from('\r\n--x--\r\n');
+    })(),
+  });
+  assert.equal(answer.status, 201, answer.text);
+  assert.deepEqual(await api.download(answer.json.entries[0].id), bytes);
+});
+
+test('an aborted upload leaves nothing in the data folder', async () => {
+  await using server = await startServer({ env: { ...SWEEPING, PARTWAY_PART_SIZE: '65536' } });
+  const api = new Api(server);
+  const session = await api.createSession('aborted.bin', 100_000);
+  await api.putPart(session.id, { offset: 0, bytes: seededBytes(65_536, 'a'), total: 100_000 });
+  assert.equal((await readdir(join(server.dataFolder, 'staging'))).length, 1);
+  assert.equal((await api.delete(`/files/upload_sessions/${session.id}`)).status, 204);
+  assert.deepEqual(await readdir(join(server.dataFolder, 'staging')), []);
+});
