@@ -1,6 +1,11 @@
 import type { ByteBudget } from './byte-budget.ts';
 import { diskRefusal } from './disk-refusal.ts';
 
+/**
+ * Less than this is not worth a write of its own before the body's end: what a slow sender brings in drops would cost
+ * more in calls than in bytes. Every writer may hold as much.
+ */
+const SMALLEST_WRITE_BYTES = 32 * 1024;
 /** What is gathered at most, by one writer, while its last write is under way. */
 const GATHER_BYTES = 1024 * 1024;
 /** The kernel takes 1,024 buffers in one call; a sender of tiny chunks is held back there too. */
@@ -19,9 +24,9 @@ export interface VectorFile {
  * throws, with the reason of `stop` once that is aborted (seen at the next chunk), or with the failure of the file, a
  * full disk as `insufficient_storage`.
  *
- * The first chunk goes out at once. What comes during a write gathers and goes out with the next, in one call: a slow
- * sender costs one small chunk of memory, a fast one writes big. What gathers is drawn from `budget`; when that is used
- * up, the next chunk is pulled only after the last one is written. The chunks become the writer's own: their memory is
+ * What comes during a write gathers and goes out with the next, in one call: a slow sender costs 32 KiB of memory at
+ * most, a fast one writes big. What gathers beyond that is drawn from `budget`; when that is used up, the next chunk is
+ * pulled only after the last one is written. The chunks become the writer's own: their memory is
  * freed once they are written.
  */
 export async function writeInPlace(
@@ -74,7 +79,7 @@ class GatheringWriter {
     this.#gathered.push(chunk);
     this.#gatheredBytes += chunk.length;
     if (this.#flight === undefined) {
-      this.#takeOff();
+      if (this.#gatheredBytes >= SMALLEST_WRITE_BYTES) this.#takeOff();
     } else {
       this.#budget.exchange(this.#reserved, chunk.length);
       this.#reserved = 0;
@@ -91,6 +96,10 @@ class GatheringWriter {
   /** Resolves when all that was added is written. */
   async landed(): Promise<void> {
     while (this.#flight !== undefined) await this.#flight;
+    this.#throwFailure();
+    if (this.#gathered.length === 0) return;
+    this.#takeOff();
+    await this.#flight;
     this.#throwFailure();
   }
 
@@ -131,10 +140,12 @@ class GatheringWriter {
   #land(drawn: number): void {
     this.#flight = undefined;
     this.#budget.give(drawn);
-    if (this.#failure === undefined && this.#gathered.length > 0) {
+    if (this.#failure === undefined && this.#gatheredBytes >= SMALLEST_WRITE_BYTES) {
       this.#takeOff();
     } else {
-      this.#budget.give(this.#reserved);
+      // What is left is what every writer may hold.
+      this.#budget.give(this.#drawn + this.#reserved);
+      this.#drawn = 0;
       this.#reserved = 0;
     }
   }
@@ -156,9 +167,6 @@ async function writeAll(file: VectorFile, buffers: Uint8Array[], position: numbe
   }
 }
 
-/** What shares its memory with others is smaller than this (Node's pool), so a larger chunk is alone in its own. */
-const OWN_MEMORY_BYTES = 16 * 1024;
-
 /**
  * Gives a chunk's memory back now instead of at the next garbage collection. Chunks are memory outside the heap, which
  * at 1 GB/s asks for a full collection every 30 MB: measured, 38 of them a GiB before this and 3 since, which is a third
@@ -166,8 +174,8 @@ const OWN_MEMORY_BYTES = 16 * 1024;
  */
 function free(chunk: Uint8Array): void {
   const { buffer } = chunk;
-  const isAlone = chunk.byteLength >= OWN_MEMORY_BYTES && chunk.byteLength === buffer.byteLength;
-  if (isAlone && buffer instanceof ArrayBuffer) buffer.transfer(0);
+  // A chunk that shares its memory with others, as small ones from Node's pool do, is only a part of it.
+  if (chunk.byteLength === buffer.byteLength && buffer instanceof ArrayBuffer) buffer.transfer(0);
 }
 
 function without(buffers: Uint8Array[], bytes: number): Uint8Array[] {

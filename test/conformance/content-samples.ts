@@ -25,18 +25,21 @@ export function bytesOfSize(size: number): Uint8Array {
   return new Uint8Array(randomBytes(size));
 }
 
-/** A slot's bytes out of a whole file's, as a connection would bring them: in chunks of `chunkSize` bytes. */
+/**
+ * A slot's bytes out of a whole file's, as a connection would bring them: in chunks of `chunkSize` bytes, each a copy,
+ * since chunks become the store's.
+ */
 export async function* bodyOf(file: Uint8Array, slot: Slot, chunkSize = 16 * 1024): AsyncGenerator<Uint8Array> {
   const end = slot.offset + slot.length;
   for (let at = slot.offset; at < end; at += chunkSize) {
-    yield file.subarray(at, Math.min(at + chunkSize, end));
+    yield file.slice(at, Math.min(at + chunkSize, end));
     await new Promise(setImmediate);
   }
 }
 
 /** A body that yields `bytes` and then breaks off with `error`. */
 export async function* brokenBody(bytes: Uint8Array, error: Error, chunkSize = 4_096): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < bytes.length; at += chunkSize) yield bytes.subarray(at, at + chunkSize);
+  for (let at = 0; at < bytes.length; at += chunkSize) yield bytes.slice(at, at + chunkSize);
   throw error;
 }
 

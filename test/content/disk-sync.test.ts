@@ -173,7 +173,8 @@ async function* pausing(
   begun?: () => void,
 ): AsyncGenerator<Uint8Array> {
   let chunks = 0;
-  for await (const chunk of bodyOf(bytes, slot)) {
+  // A first chunk that is large enough for a write of its own.
+  for await (const chunk of bodyOf(bytes, slot, PART / 2)) {
     if (chunks === 1) {
       begun?.();
       await gate;

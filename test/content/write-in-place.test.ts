@@ -55,16 +55,49 @@ describe('writing in place', () => {
   it('a sender that falls silent holds nothing of the budget', async () => {
     const budget = new ByteBudget();
     const silent = Promise.withResolvers<void>();
-    const file = memoryFile(2);
+    const file = memoryFile(2 * CHUNK);
     async function* body() {
-      yield new Uint8Array(1);
+      yield new Uint8Array(CHUNK);
       await silent.promise;
-      yield new Uint8Array(1);
+      yield new Uint8Array(CHUNK);
     }
-    const writing = writeInPlace(file, { offset: 0, length: 2 }, body(), budget);
+    const writing = writeInPlace(file, { offset: 0, length: 2 * CHUNK }, body(), budget);
     while (file.done === 0 || budget.taken > 0) await new Promise(setImmediate);
     silent.resolve();
     await writing;
+  });
+
+  it('gathers what a slow sender brings in drops, and holds 32 KiB of it at most', async () => {
+    const bytes = bytesOfSize(5 * CHUNK + 7);
+    const file = memoryFile(bytes.length);
+    let held = 0;
+    async function* body() {
+      for await (const drop of chunks(bytes, 1_000)) {
+        file.received += drop.length;
+        held = Math.max(held, file.received - file.done);
+        yield drop;
+        // Slow: every write has landed before the next drop comes.
+        await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+      }
+    }
+    const budget = new ByteBudget();
+    await writeInPlace(file, { offset: 0, length: bytes.length }, body(), budget);
+    assert.deepEqual(file.bytes, bytes);
+    assert.ok(held <= 33_000, `${held} held`);
+    assert.ok(Math.min(...file.writes.slice(0, -1)) >= 32 * 1024);
+    assert.equal(budget.taken, 0);
+  });
+
+  it('frees the memory of a chunk once it is written, and none that others share', async () => {
+    const alone = new Uint8Array(CHUNK);
+    const shared = new Uint8Array(2 * CHUNK).subarray(0, CHUNK);
+    async function* body() {
+      yield alone;
+      yield shared;
+    }
+    await writeInPlace(memoryFile(2 * CHUNK), { offset: 0, length: 2 * CHUNK }, body(), new ByteBudget());
+    assert.equal(alone.length, 0);
+    assert.equal(shared.length, CHUNK);
   });
 
   it('goes on where a write was cut short by the disk', async () => {
@@ -90,11 +123,11 @@ describe('writing in place', () => {
     };
     const budget = new ByteBudget();
     async function* body() {
-      yield new Uint8Array(10);
+      yield new Uint8Array(CHUNK);
       yield new Uint8Array(10);
       throw new Error('cut');
     }
-    const writing = writeInPlace(file, { offset: 0, length: 30 }, body(), budget).catch((error: Error) => {
+    const writing = writeInPlace(file, { offset: 0, length: 2 * CHUNK }, body(), budget).catch((error: Error) => {
       events.push(error.message);
     });
     for (let turns = 0; turns < 10; turns += 1) await new Promise(setImmediate);
@@ -133,7 +166,7 @@ describe('writing in place', () => {
 });
 
 async function* chunks(bytes: Uint8Array, chunkSize: number): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < bytes.length; at += chunkSize) yield bytes.subarray(at, at + chunkSize);
+  for (let at = 0; at < bytes.length; at += chunkSize) yield bytes.slice(at, at + chunkSize);
 }
 
 /** A file in memory whose every write takes a turn of the event loop. */
