@@ -3,8 +3,8 @@ import type { SessionId, Sha1, UserId } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
 import { verified } from '../content/verified.ts';
 import type { PartBody } from './claims.ts';
-import { findOwnSession, sessionExpired, sessionNotFound } from './find-session.ts';
-import { findPart, findSession, insertPart } from './records.ts';
+import { endOf, findOwnSession } from './find-session.ts';
+import { findPart, insertPart } from './records.ts';
 import { type Part, partOf, type Session } from './session.ts';
 import { slotOf } from './slot.ts';
 import type { Uploads } from './uploads.ts';
@@ -34,7 +34,9 @@ export async function acceptPart(uploads: Uploads, arrival: PartArrival): Promis
     const stored = await findPart(db, session.id, slot.index);
     if (stored !== undefined) return { part: sameBytes(stored, sha1), session };
 
-    const receipt = await content.write(session.staging, slot, verified(body, slot.length, sha1));
+    const receipt = await content
+      .write(session.staging, slot, verified(body, slot.length, sha1))
+      .catch((error: unknown) => unlessEnded(uploads, session, error));
 
     const row = { slot: slot.index, sha1, receipt };
     if (!(await insertPart(db, session.id, row, now())))
@@ -57,6 +59,11 @@ function sameBytes(stored: Part, sha1: Sha1): Part {
 async function storedMeanwhile({ db }: Uploads, session: Session, row: { slot: number; sha1: Sha1 }): Promise<Part> {
   const stored = await findPart(db, session.id, row.slot);
   if (stored !== undefined) return sameBytes(stored, row.sha1);
-  const ended = await findSession(db, session.id);
-  throw ended === undefined ? sessionNotFound(session.id) : sessionExpired(ended);
+  throw await endOf({ db }, session);
+}
+
+/** The bytes have gone with their session: the client is told how it ended. */
+async function unlessEnded(uploads: Uploads, session: Session, error: unknown): Promise<never> {
+  if (error instanceof Refusal && error.code === 'upload_session_not_found') throw await endOf(uploads, session);
+  throw error;
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type ItemId,
   type Millis,
@@ -11,7 +12,7 @@ import { Refusal } from '../api/refusal.ts';
 import { publishNewFile, publishNewVersion } from '../files/publish.ts';
 import { checkListedParts, type ListedPart } from './check-listed-parts.ts';
 import { dropBytes } from './drop-bytes.ts';
-import { findOwnSession, sessionExpired, sessionNotFound } from './find-session.ts';
+import { endOf, findOwnSession } from './find-session.ts';
 import { findSession, listParts, markCommitted } from './records.ts';
 import type { Part, Session, Target } from './session.ts';
 import type { Uploads } from './uploads.ts';
@@ -47,26 +48,48 @@ async function commitAlone(uploads: Uploads, request: CommitRequest): Promise<Co
   const session = await findOwnSession(uploads, request.caller, request.session);
   if (session.committed !== undefined) return sameFile(session.committed, request.sha1);
 
-  const parts = await storedParts(uploads, session);
+  try {
+    return await makeFile(uploads, session, request);
+  } catch (error) {
+    return unlessEnded(uploads, session, request.sha1, error);
+  }
+}
+
+async function makeFile(uploads: Uploads, session: Session, request: CommitRequest): Promise<Committed | undefined> {
+  const { content, follower } = uploads;
+  const parts = await storedParts(uploads, session, request.patience);
   checkListedParts(session.staging.grid, parts, request.parts);
-  const whole = await uploads.follower.digestOf(session, request.patience);
+  const whole = await follower.digestOf(session, request.patience);
   if (whole === undefined) return undefined;
   checkWhole(whole, request.sha1);
 
-  await uploads.content.seal(
+  await content.seal(
     session.staging,
     parts.map((part) => part.receipt),
   );
   const committed = await publish(uploads, session, request);
-  uploads.follower.forget(session.id);
+  follower.forget(session.id);
   return committed;
 }
 
-/** Every part stored so far; waits for those on their way where some are still missing. */
-async function storedParts({ db, claims }: Uploads, session: Session): Promise<Part[]> {
+/**
+ * Whatever went wrong, the session may have ended meanwhile, and then that is the answer: committed by another node, it
+ * is the same file; aborted or expired, it is gone, and so are bytes that this commit may have sealed after they went.
+ */
+async function unlessEnded(uploads: Uploads, session: Session, sha1: Sha1, error: unknown): Promise<Committed> {
+  const now = await findSession(uploads.db, session.id);
+  if (now?.state === 'open') throw error;
+  uploads.follower.forget(session.id);
+  if (now?.committed !== undefined) return sameFile(now.committed, sha1);
+  await dropBytes(uploads, session.staging);
+  throw await endOf(uploads, session);
+}
+
+/** Every part stored so far; waits for those on their way where some are still missing, but not for one that is stuck. */
+async function storedParts({ db, claims }: Uploads, session: Session, patience: Millis): Promise<Part[]> {
   const parts = await listParts(db, session.id);
   if (parts.length === session.staging.grid.slots) return parts;
-  await claims.settled(session.id);
+  await Promise.race([claims.settled(session.id), sleep(patience, undefined, { ref: false })]);
   return listParts(db, session.id);
 }
 
@@ -97,35 +120,18 @@ async function publish(uploads: Uploads, session: Session, request: CommitReques
     ...(contentCreatedAt !== undefined && { contentCreatedAt }),
     ...(contentModifiedAt !== undefined && { contentModifiedAt }),
   };
-  const published = await db
-    .transaction()
-    .execute(async (tx) => {
-      const file =
-        target.kind === 'file'
-          ? await publishNewFile(tx, { ...target, ...(description !== undefined && { description }) }, made)
-          : await publishNewVersion(tx, target.fileId, versionChange(target, request), made);
-      const won = await markCommitted(tx, session.id, { ...file, sha1: request.sha1 });
-      if (!won) throw new SessionEnded();
-      return file;
-    })
-    .catch((error: unknown) => {
-      if (error instanceof SessionEnded) return undefined;
-      throw error;
-    });
-  return published ?? ended(uploads, session, request.sha1);
+  return db.transaction().execute(async (tx) => {
+    const file =
+      target.kind === 'file'
+        ? await publishNewFile(tx, { ...target, ...(description !== undefined && { description }) }, made)
+        : await publishNewVersion(tx, target.fileId, versionChange(target, request), made);
+    const won = await markCommitted(tx, session.id, { ...file, sha1: request.sha1 });
+    // Rolls back: a session that is no longer open publishes nothing.
+    if (!won) throw await endOf({ db: tx }, session);
+    return file;
+  });
 }
 
 function versionChange({ name }: Target, { ifMatch }: CommitRequest): { name?: string; ifMatch?: string } {
   return { ...(name !== undefined && { name }), ...(ifMatch !== undefined && { ifMatch }) };
-}
-
-/** Rolls the transaction back: the session is no longer open, so nothing may be published by it. */
-class SessionEnded extends Error {}
-
-/** Another node committed it, or it was aborted or expired while the bytes were sealed. */
-async function ended(uploads: Uploads, session: Session, sha1: Sha1): Promise<Committed> {
-  const now = await findSession(uploads.db, session.id);
-  if (now?.committed !== undefined) return sameFile(now.committed, sha1);
-  await dropBytes(uploads, session.staging);
-  throw now === undefined ? sessionNotFound(session.id) : sessionExpired(now);
 }

@@ -21,6 +21,12 @@ export async function findOwnSession(
   return session;
 }
 
+/** Why a session that was open a moment ago takes nothing any more. */
+export async function endOf({ db }: Pick<Uploads, 'db'>, session: Session): Promise<Refusal> {
+  const now = await findSession(db, session.id);
+  return now?.state === 'expired' ? sessionExpired(now) : sessionNotFound(session.id);
+}
+
 export function sessionNotFound(id: SessionId): Refusal {
   return new Refusal(
     'upload_session_not_found',

@@ -25,6 +25,8 @@ interface Followed {
   /** The slots below this one are in the digest. */
   next: number;
   running: Promise<void> | undefined;
+  /** How many commits wait for it; it is not given up meanwhile. */
+  awaited: number;
 }
 
 /** After this many failures in a row a commit gets the error instead of another try. */
@@ -47,7 +49,7 @@ export class Follower {
   nudge(session: Session, slot: number): void {
     const known = this.#followed.get(session.id);
     if (known === undefined) {
-      this.#start(session).catch((error: unknown) => this.#parts.onTrouble(session.id, error));
+      void this.#start(session);
       return;
     }
     this.#touch(known);
@@ -82,7 +84,7 @@ export class Follower {
       const sessions = await listOpenSessions(this.#parts.db, after, 100);
       if (sessions.length === 0) return;
       for (const session of sessions) {
-        await this.#start(session).catch((error: unknown) => this.#parts.onTrouble(session.id, error));
+        await this.#start(session);
         after = session.id;
       }
     }
@@ -91,46 +93,65 @@ export class Follower {
   async #finish(session: Session): Promise<Sha1> {
     const { slots, fileSize } = session.staging.grid;
     for (let tries = 1; ; tries++) {
+      const followed = this.#follow(session);
+      followed.awaited += 1;
       try {
-        const followed = await this.#load(session);
+        await this.#load(followed);
         await this.#walk(followed);
         const { sha1, length } = await this.#parts.digests.current(session.id);
         if (followed.next === slots && length === fileSize) return sha1;
         throw new Error(`the digest of ${session.id} stands at byte ${length} of ${fileSize}`);
       } catch (error) {
-        this.forget(session.id);
+        if (this.#followed.get(session.id) === followed) this.forget(session.id);
         if (tries === MOST_TRIES) throw error;
+      } finally {
+        followed.awaited -= 1;
       }
     }
   }
 
-  /** Makes sure the session is followed and walks what is stored. */
+  /** Makes sure the session is followed and walks what is stored. Never rejects. */
   async #start(session: Session): Promise<void> {
-    await this.#walk(await this.#load(session));
+    const followed = this.#follow(session);
+    try {
+      await this.#load(followed);
+    } catch (error) {
+      this.#parts.onTrouble(session.id, error);
+      return;
+    }
+    await this.#walk(followed).catch(() => {});
   }
 
-  /** The session as it is followed, with every slot that the database knows. */
-  async #load(session: Session): Promise<Followed> {
+  /** The session as it is followed, from its first slot on where it was not. */
+  #follow(session: Session): Followed {
     const followed = this.#followed.get(session.id) ?? {
       session,
       stored: new SlotSet(session.staging.grid.slots),
       next: 0,
       running: undefined,
+      awaited: 0,
     };
     this.#touch(followed);
-    for (const part of await listParts(this.#parts.db, session.id)) followed.stored.add(part.slot);
     return followed;
+  }
+
+  /** Every slot that the database knows. */
+  async #load({ session, stored }: Followed): Promise<void> {
+    for (const part of await listParts(this.#parts.db, session.id)) stored.add(part.slot);
   }
 
   #touch(followed: Followed): void {
     this.#followed.delete(followed.session.id);
     this.#followed.set(followed.session.id, followed);
     if (this.#followed.size <= this.#parts.mostSessions) return;
-    const oldest = this.#followed.keys().next().value;
-    if (oldest !== undefined) this.forget(oldest);
+    for (const [id, { awaited }] of this.#followed) {
+      if (awaited > 0 || id === followed.session.id) continue;
+      this.forget(id);
+      return;
+    }
   }
 
-  /** One walk a session at a time; resolves when it has come as far as slots are stored. */
+  /** One walk a session at a time; resolves when it has come as far as slots are stored. Tells of its own trouble. */
   #walk(followed: Followed): Promise<void> {
     followed.running ??= this.#walkOn(followed).finally(() => {
       followed.running = undefined;
@@ -142,10 +163,11 @@ export class Follower {
     const { content, digests, onTrouble } = this.#parts;
     const { id, staging } = followed.session;
     try {
-      while (followed.stored.has(followed.next) && this.#followed.get(id) === followed) {
+      while (followed.stored.has(followed.next)) {
         const slot = slotAt(staging.grid, followed.next);
         const bytes = await content.locate(staging, slot);
-        if (bytes === undefined) return;
+        // Given up meanwhile: the digest under this id is another walk's by now.
+        if (bytes === undefined || this.#followed.get(id) !== followed) return;
         await digests.extend(id, slot.offset, bytes);
         followed.next += 1;
         await content.release(staging, slot);
