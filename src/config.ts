@@ -168,7 +168,7 @@ export function readConfig(given: GivenSettings): Config {
   const config = {
     listen: read('PARTWAY_LISTEN', parseListen, 'give host:port, such as 127.0.0.1:4400, [::1]:4400 or 0.0.0.0:443'),
     dataFolder: read('PARTWAY_DATA', (text) => resolve(text), ''),
-    token: read('PARTWAY_TOKEN', parseToken, 'give 16 characters or more, of letters, digits and -._~+/='),
+    token: read('PARTWAY_TOKEN', parseToken, 'give letters, digits and -._~+/= without spaces'),
     publicUrl: read(
       'PARTWAY_PUBLIC_URL',
       parsePublicUrl,
@@ -201,6 +201,9 @@ export function readConfig(given: GivenSettings): Config {
       'give silent, error, warn, info or debug',
     ),
   };
+  if (config.token !== undefined && config.token.length < 16 && !isLoopback(config.listen?.host)) {
+    problems.push('PARTWAY_TOKEN: other machines can reach this server; give a token of 16 characters or more');
+  }
   if (problems.length > 0) throw new ConfigError(problems);
   // Every setting with a preset has a value by now; the type cannot say so.
   return Object.freeze(config) as Config;
@@ -213,8 +216,13 @@ function parseListen(text: string): Config['listen'] | undefined {
   return { host, port: Number(port) };
 }
 
+function isLoopback(host: string | undefined): boolean {
+  return host === undefined || host === 'localhost' || host === '::1' || /^127\./.test(host);
+}
+
+/** RFC 6750, section 2.1. */
 function parseToken(text: string): string | undefined {
-  return /^[A-Za-z0-9\-._~+/=]{16,512}$/.test(text) ? text : undefined;
+  return /^[A-Za-z0-9\-._~+/=]{1,512}$/.test(text) ? text : undefined;
 }
 
 function parsePublicUrl(text: string): string | undefined {

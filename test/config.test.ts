@@ -17,7 +17,7 @@ test('without any setting the server listens on the loopback address and keeps i
 test('everything that is wrong is listed at once, each with how to mend it, and no token among it', () => {
   const given = {
     PARTWAY_LISTEN: 'localhost',
-    PARTWAY_TOKEN: 'tooshort',
+    PARTWAY_TOKEN: 'a secret',
     PARTWAY_PUBLIC_URL: 'ftp://x',
     PARTWAY_TLS_CERT: '/nowhere/cert.pem',
     PARTWAY_TRUSTED_PROXIES: '10.0.0.0/99',
@@ -34,7 +34,7 @@ test('everything that is wrong is listed at once, each with how to mend it, and 
       assert.ok(error instanceof ConfigError);
       for (const name of Object.keys(given))
         assert.match(error.message, new RegExp(`^  - ${name}.*: |go together`, 'm'));
-      assert.ok(!error.message.includes('tooshort'));
+      assert.ok(!error.message.includes('a secret'));
       assert.equal(error.message.split('\n').length, 1 + Object.keys(given).length);
       return true;
     },
@@ -67,4 +67,10 @@ test('sizes and times are read with their units, and nothing else is', () => {
   for (const text of ['', 'x', '1.5MB', '-1', '1e9', '10 parsecs', '99999999999999999'])
     assert.equal(parseBytes(text), undefined, text);
   for (const text of ['', '7', 'd', '-1s', '1.5h']) assert.equal(parseDuration(text), undefined, text);
+});
+
+test('a short token is for a server that only this machine can reach', () => {
+  assert.equal(readConfig({ PARTWAY_TOKEN: 'dev' }).token, 'dev');
+  assert.throws(() => readConfig({ PARTWAY_TOKEN: 'dev', PARTWAY_LISTEN: '0.0.0.0:4400' }), /16 characters or more/);
+  assert.equal(readConfig({ PARTWAY_TOKEN: 'x'.repeat(16), PARTWAY_LISTEN: '0.0.0.0:4400' }).token?.length, 16);
 });
