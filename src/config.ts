@@ -16,6 +16,9 @@ export interface Config {
   readonly partSize: number | undefined;
   readonly minSessionSize: number;
   readonly maxFileSize: number;
+  readonly userQuota: number | undefined;
+  readonly rateLimit: number | undefined;
+  readonly uploadRateLimit: number | undefined;
   readonly sessionLifetime: number;
   readonly sweepInterval: number;
   readonly orphanGrace: number;
@@ -76,6 +79,21 @@ export const SETTINGS = [
     preset: '20000000',
   },
   { env: 'PARTWAY_MAX_FILE_SIZE', value: 'bytes', help: 'largest file', preset: '5TiB' },
+  {
+    env: 'PARTWAY_USER_QUOTA',
+    value: 'bytes',
+    help: 'how much a user may keep who has no quota of their own; no limit where unset',
+  },
+  {
+    env: 'PARTWAY_RATE_LIMIT',
+    value: 'number',
+    help: 'calls a minute and user, parts of an upload not counted; no limit where unset',
+  },
+  {
+    env: 'PARTWAY_UPLOAD_RATE_LIMIT',
+    value: 'number',
+    help: 'uploads begun a minute and user; no limit where unset',
+  },
   { env: 'PARTWAY_SESSION_TTL', value: 'time', help: 'how long an upload session lives', preset: '7d' },
   {
     env: 'PARTWAY_SWEEP_INTERVAL',
@@ -187,6 +205,9 @@ export function readConfig(given: GivenSettings): Config {
     partSize: read('PARTWAY_PART_SIZE', parsePartSize, 'give a power of two from 65536 (64KiB) to 1073741824 (1GiB)'),
     minSessionSize: size('PARTWAY_MIN_SESSION_SIZE'),
     maxFileSize: size('PARTWAY_MAX_FILE_SIZE', 1),
+    userQuota: size('PARTWAY_USER_QUOTA'),
+    rateLimit: count('PARTWAY_RATE_LIMIT', 1_000_000),
+    uploadRateLimit: count('PARTWAY_UPLOAD_RATE_LIMIT', 1_000_000),
     sessionLifetime: time('PARTWAY_SESSION_TTL', 1),
     sweepInterval: time('PARTWAY_SWEEP_INTERVAL', 10),
     orphanGrace: time('PARTWAY_ORPHAN_GRACE'),

@@ -1,7 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import type { Access } from './access/access.ts';
 import { ensureDeveloper } from './access/ensure-developer.ts';
+import { LogInAttempts } from './access/log-in.ts';
+import { sweepTokens } from './access/sweep-tokens.ts';
 import { TokenCache } from './access/token-cache.ts';
+import { type Chore, startChores } from './chores.ts';
 import type { Config } from './config.ts';
 import { ByteBudget } from './content/byte-budget.ts';
 import { openDiskStore } from './content/disk.ts';
@@ -15,7 +18,7 @@ import { openSqlite } from './sql/sqlite.ts';
 import { Claims } from './uploads/claims.ts';
 import { Follower } from './uploads/follow.ts';
 import { KeyedQueue } from './uploads/keyed-queue.ts';
-import { startSweeping } from './uploads/sweep-regularly.ts';
+import { expireSessions, removeOrphans } from './uploads/sweep.ts';
 import type { Uploads } from './uploads/uploads.ts';
 
 /** How many sessions' running digests are kept in memory. */
@@ -58,6 +61,7 @@ export async function startServer(config: Config): Promise<RunningServer> {
     db,
     developer: await ensureDeveloper(db, developerToken, now()),
     cache: new TokenCache(),
+    logIns: new LogInAttempts(),
     now,
   };
   const follower = new Follower({
@@ -67,7 +71,7 @@ export async function startServer(config: Config): Promise<RunningServer> {
     mostSessions: MOST_FOLLOWED,
     onTrouble: (session, error) => app.log.warn({ session, err: error }, 'the digest of an upload begins anew'),
   });
-  const { partSize, minSessionSize, maxFileSize, sessionLifetime } = config;
+  const { partSize, minSessionSize, maxFileSize, userQuota, sessionLifetime } = config;
   const inHand = new InHand();
   const uploads: Uploads = {
     db,
@@ -76,13 +80,13 @@ export async function startServer(config: Config): Promise<RunningServer> {
     follower,
     claims: new Claims(),
     commits: new KeyedQueue(),
-    limits: { partSize, minFileSize: minSessionSize, maxFileSize, sessionLifetime },
+    limits: { partSize, minFileSize: minSessionSize, maxFileSize, userQuota, sessionLifetime },
     now,
   };
   const app: FastifyInstance = await buildApp({
     access,
     uploads,
-    files: { db, content, inHand, now, maxFileSize },
+    files: { db, content, inHand, now, maxFileSize, userQuota },
     settings: {
       tls: config.tls,
       publicUrl: config.publicUrl,
@@ -92,19 +96,25 @@ export async function startServer(config: Config): Promise<RunningServer> {
       signingKey: await folder.signingKey(),
       maxConnections: config.maxConnections,
       commitHoldMillis: COMMIT_HOLD_MILLIS,
+      rates: { calls: config.rateLimit, uploads: config.uploadRateLimit },
       bodyPace: { windowMillis: config.bodyTimeout, bytes: (config.bodyTimeout / 1000) * SLOWEST_BODY },
       logLevel: config.logLevel,
     },
   });
-  await app.listen({ host: config.listen.host, port: config.listen.port });
+  const { host, port } = config.listen;
+  await app.listen({ host, port, listenTextResolver: () => `listening on ${addressOf(app, config)}` });
   opened.defer(() => closeWithin(app, config.shutdownGrace));
 
+  const chores: Chore[] = [
+    { name: 'end sessions past their time', run: async () => ({ expired: await expireSessions(uploads) }) },
+    { name: 'remove orphaned bytes', run: async () => ({ orphans: await removeOrphans(uploads, config.orphanGrace) }) },
+    { name: 'forget expired tokens', run: async () => ({ forgotten: await sweepTokens(access) }) },
+  ];
   opened.defer(
-    startSweeping(uploads, {
+    startChores(chores, {
       interval: config.sweepInterval,
-      grace: config.orphanGrace,
-      onSwept: (swept) => app.log.info(swept, 'swept'),
-      onTrouble: (error) => app.log.error({ err: error }, 'the sweep failed and is tried again'),
+      onDone: (chore, counts) => app.log.info({ chore, ...counts }, 'swept'),
+      onTrouble: (chore, error) => app.log.error({ chore, err: error }, 'the sweep failed and is tried again'),
     }),
   );
   follower.catchUp().catch((error: unknown) => app.log.error({ err: error }, 'catching up failed'));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -91,4 +91,19 @@ test('users and apps need a data folder that is one', async () => {
   const ended = await partway(['user', 'add', 'x@example.com', '--data', join(tmpdir(), 'partway-nowhere')]);
   assert.equal(ended.code, 1);
   assert.match(ended.stderr, /There is no Partway data in/);
+});
+
+test('a data folder whose database is gone is refused, and not one byte of it is touched', async () => {
+  await using server = await startServer({ env: { PARTWAY_MIN_SESSION_SIZE: '0', PARTWAY_PART_SIZE: '65536' } });
+  const api = new Api(server);
+  const bytes = Buffer.from('the only copy');
+  const session = await api.createSession('kept.txt', bytes.length);
+  await api.commit(session.id, await api.uploadParts(session, bytes), bytes);
+  await server.stop();
+  const before = await readdir(join(server.dataFolder, 'content'), { recursive: true });
+  await rm(join(server.dataFolder, 'partway.sqlite'));
+  const ended = await partway(['serve'], { PARTWAY_DATA: server.dataFolder, PARTWAY_LISTEN: '127.0.0.1:0' });
+  assert.equal(ended.code, 1);
+  assert.match(ended.stderr, /no database \(partway\.sqlite\)/);
+  assert.deepEqual(await readdir(join(server.dataFolder, 'content'), { recursive: true }), before);
 });

@@ -1,7 +1,8 @@
 import type { Kysely } from 'kysely';
 import type { Millis } from '../api/ids.ts';
 import type { Tables } from '../sql/tables.ts';
-import type { Principal } from './principal.ts';
+import type { Authority } from './authority.ts';
+import type { LogInAttempts } from './log-in.ts';
 import type { TokenCache } from './token-cache.ts';
 
 /** What the verbs of this room work with. */
@@ -9,12 +10,13 @@ export interface Access {
   db: Kysely<Tables>;
   developer: Developer;
   cache: TokenCache;
+  logIns: LogInAttempts;
   now: () => Millis;
 }
 
 /** The one user who is there from the first start, and the hash of the token that is theirs. */
 export interface Developer {
-  principal: Principal;
+  authority: Authority;
   tokenSha256: string;
 }
 
@@ -23,3 +25,6 @@ export const ENTERPRISE_ID = '1';
 
 /** How long an access token lives, in seconds. */
 export const TOKEN_SECONDS = 3600;
+
+/** How long a refresh token waits to be used: 60 days, as Box's. */
+export const REFRESH_MILLIS: Millis = 60 * 24 * 3_600_000;

@@ -2,7 +2,9 @@ import { randomBytes } from 'node:crypto';
 import type { Kysely } from 'kysely';
 import type { Millis } from '../api/ids.ts';
 import type { AppRow, Tables, UserRow } from '../sql/tables.ts';
-import { insertApp, insertUser } from './records.ts';
+import { insertApp } from './app-records.ts';
+import { insertUser } from './records.ts';
+import { checkRedirectUri } from './redirect-uri.ts';
 import { hashSecret, newSecret } from './secrets.ts';
 
 /** Makes a user with an empty root folder. Throws where the login is taken. */
@@ -22,8 +24,18 @@ export interface NewApp {
   serviceUser: UserRow;
 }
 
-/** Makes an app and the user it acts as when it acts for itself. */
-export async function addApp(db: Kysely<Tables>, { name, now }: { name: string; now: Millis }): Promise<NewApp> {
+export interface AppToAdd {
+  name: string;
+  now: Millis;
+  /** Whether it may act as any user, by the As-User header. */
+  asUser?: boolean;
+  /** Where a login may lead back to. */
+  redirectUris?: readonly string[];
+}
+
+/** Makes an app and the user it acts as when it acts for itself. Throws where a redirect address cannot be one. */
+export async function addApp(db: Kysely<Tables>, { name, now, asUser, redirectUris = [] }: AppToAdd): Promise<NewApp> {
+  for (const uri of redirectUris) checkRedirectUri(uri);
   const clientId = randomBytes(16).toString('hex');
   const clientSecret = newSecret();
   const serviceUser = await addUser(db, { login: `app-${clientId}@partway.local`, name, now });
@@ -33,7 +45,8 @@ export async function addApp(db: Kysely<Tables>, { name, now }: { name: string; 
     secret_sha256: hashSecret(clientSecret),
     service_user_id: serviceUser.id,
     created_at: now,
+    as_user: asUser ? 1 : 0,
   };
-  await insertApp(db, app);
+  await insertApp(db, app, redirectUris);
   return { app, clientSecret, serviceUser };
 }

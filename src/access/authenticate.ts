@@ -1,13 +1,13 @@
 import { Refusal } from '../api/refusal.ts';
 import type { Access } from './access.ts';
-import type { Principal } from './principal.ts';
-import { findToken } from './records.ts';
+import type { Authority } from './authority.ts';
 import { hashSecret } from './secrets.ts';
+import { findToken } from './token-records.ts';
 
-/** Whose access token this is. Refuses `unauthorized`; for an expired one the sentence holds `expired_token`. */
-export async function authenticate(access: Access, token: string): Promise<Principal> {
+/** What this access token stands for. Refuses `unauthorized`; for an expired one the sentence holds `expired_token`. */
+export async function authenticate(access: Access, token: string): Promise<Authority> {
   const tokenSha256 = hashSecret(token);
-  if (tokenSha256 === access.developer.tokenSha256) return access.developer.principal;
+  if (tokenSha256 === access.developer.tokenSha256) return access.developer.authority;
   const now = access.now();
   const cached = access.cache.get(tokenSha256, now);
   if (cached !== undefined) return cached;
@@ -16,6 +16,6 @@ export async function authenticate(access: Access, token: string): Promise<Princ
   if (known.expiresAt <= now) {
     throw new Refusal('unauthorized', 'expired_token: the access token provided has expired, ask for a new one.');
   }
-  access.cache.set(tokenSha256, known.principal, known.expiresAt, now);
-  return known.principal;
+  access.cache.set(tokenSha256, known.authority, known.expiresAt, now);
+  return known.authority;
 }

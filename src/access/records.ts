@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { ItemId, Millis, UserId } from '../api/ids.ts';
 import { newId } from '../sql/new-id.ts';
-import type { AppRow, Tables, UserRow } from '../sql/tables.ts';
+import type { Tables, UserRow } from '../sql/tables.ts';
 import type { Principal } from './principal.ts';
 
 /** Makes a user together with their root folder; undefined where the login is taken. */
@@ -10,7 +10,14 @@ export async function insertUser(
   user: { login: string; name: string; now: Millis },
 ): Promise<UserRow | undefined> {
   const { login, name, now } = user;
-  const row: UserRow = { id: newId<UserId>(), login, name, root_id: newId<ItemId>(), created_at: now };
+  const row: UserRow = {
+    id: newId<UserId>(),
+    login,
+    name,
+    root_id: newId<ItemId>(),
+    created_at: now,
+    password_hash: null,
+  };
   return db.transaction().execute(async (tx) => {
     const { numInsertedOrUpdatedRows } = await tx
       .insertInto('users')
@@ -54,44 +61,6 @@ export function findUserByLogin(db: Kysely<Tables>, login: string): Promise<User
 
 export function listUsers(db: Kysely<Tables>): Promise<UserRow[]> {
   return db.selectFrom('users').selectAll().orderBy('created_at').orderBy('id').execute();
-}
-
-export async function insertApp(db: Kysely<Tables>, app: AppRow): Promise<void> {
-  await db.insertInto('apps').values(app).execute();
-}
-
-export function findApp(db: Kysely<Tables>, clientId: string): Promise<AppRow | undefined> {
-  return db.selectFrom('apps').selectAll().where('client_id', '=', clientId).executeTakeFirst();
-}
-
-export function listApps(db: Kysely<Tables>): Promise<AppRow[]> {
-  return db.selectFrom('apps').selectAll().orderBy('created_at').orderBy('client_id').execute();
-}
-
-export async function insertToken(
-  db: Kysely<Tables>,
-  token: { token_sha256: string; user_id: UserId; client_id: string; expires_at: Millis },
-): Promise<void> {
-  await db.insertInto('access_tokens').values(token).execute();
-}
-
-/** Whose token it is and until when, expired or not; undefined where there is none. */
-export async function findToken(
-  db: Kysely<Tables>,
-  tokenSha256: string,
-): Promise<{ principal: Principal; expiresAt: Millis } | undefined> {
-  const row = await db
-    .selectFrom('access_tokens')
-    .innerJoin('users', 'users.id', 'access_tokens.user_id')
-    .select(['users.id', 'users.login', 'users.name', 'users.root_id', 'access_tokens.expires_at'])
-    .where('token_sha256', '=', tokenSha256)
-    .executeTakeFirst();
-  return row && { principal: principalOf(row), expiresAt: row.expires_at };
-}
-
-/** Drops tokens that expired before `before`. */
-export async function deleteExpiredTokens(db: Kysely<Tables>, before: Millis): Promise<void> {
-  await db.deleteFrom('access_tokens').where('expires_at', '<', before).execute();
 }
 
 export function principalOf(user: Pick<UserRow, 'id' | 'login' | 'name' | 'root_id'>): Principal {

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { addAppCommand } from './app.ts';
 import { addServeCommand } from './serve.ts';
+import { addTokenCommand } from './token.ts';
 import { addUserCommand } from './user.ts';
 import { version } from './version.ts';
 
@@ -15,6 +16,7 @@ const program = new Command('partway')
 addServeCommand(program);
 addUserCommand(program);
 addAppCommand(program);
+addTokenCommand(program);
 
 try {
   await program.parseAsync();

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { newSecret } from '../access/secrets.ts';
 import { lockFolder } from './lock.ts';
@@ -22,6 +22,12 @@ export function openDataFolder(path: string): DataFolder {
   const made = mkdirSync(path, { recursive: true, mode: 0o700 });
   if (made !== undefined) chmodSync(path, 0o700);
   const unlock = lockFolder(path);
+  try {
+    refuseLostDatabase(path);
+  } catch (error) {
+    unlock();
+    throw error;
+  }
   return {
     path,
     database: databasePath(path),
@@ -30,6 +36,18 @@ export function openDataFolder(path: string): DataFolder {
       Buffer.from(await keptSecret(join(path, 'signing-key'), () => randomBytes(32).toString('hex')), 'hex'),
     close: unlock,
   };
+}
+
+/**
+ * Bytes whose database is gone: a new one would name none of them, and the sweep would take them all for garbage.
+ */
+function refuseLostDatabase(path: string): void {
+  const content = join(path, 'content');
+  if (existsSync(databasePath(path)) || !existsSync(content) || readdirSync(content).length === 0) return;
+  throw new Error(
+    `${path} holds the bytes of files but no database (partway.sqlite). Put the database back from a backup, or give ` +
+      'another PARTWAY_DATA. Starting without it would remove the bytes, since nothing names them.',
+  );
 }
 
 /** Where the rows of a data folder lie. */

@@ -15,7 +15,7 @@ export interface Place {
 
 /**
  * Refuses a place that cannot be taken now: `missing` where there is no such folder of the owner's, `trashed`,
- * `item_name_in_use`. A promise of nothing: whoever writes there checks again, under the folder's lock.
+ * `item_name_in_use`. A promise of nothing: whoever writes there checks again, with the tree held.
  */
 export async function checkPlace(db: Kysely<Tables>, place: Place, missing: RefusalCode = 'not_found'): Promise<void> {
   await needFolder(db, place.owner, place.folderId, missing);

@@ -28,6 +28,7 @@ export async function createFolder(
       now: at,
       contentCreatedAt: at,
       contentModifiedAt: at,
+      size: 0,
     });
     return needFolder(tx, place.caller, id);
   });

@@ -12,4 +12,6 @@ export interface Files {
   now: () => Millis;
   /** The largest file there may be, in bytes. */
   maxFileSize: number;
+  /** How many bytes a user may keep who has no quota of their own; undefined for no limit. */
+  userQuota?: number | undefined;
 }

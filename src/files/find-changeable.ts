@@ -21,13 +21,8 @@ export async function findChangeable(
       : new Refusal('precondition_failed', `There is no such ${kind}, so If-Match cannot hold.`);
   }
   if (item.trashed_at !== null) throw new Refusal('trashed', `The ${kind} is in the trash.`);
-  if (ifMatch !== undefined && !namesEtag(ifMatch, item.etag)) throw changedMeanwhile(kind, ifMatch);
+  if (ifMatch !== undefined && !namesEtag(ifMatch, item.etag)) {
+    throw new Refusal('precondition_failed', `The ${kind} has changed: its etag is not the one in If-Match.`);
+  }
   return item;
-}
-
-/** Why a guarded update met no row: with `ifMatch` the etag has moved on, without only the trash can be the reason. */
-export function changedMeanwhile(kind: ItemKind, ifMatch: string | undefined): Refusal {
-  return ifMatch === undefined
-    ? new Refusal('trashed', `The ${kind} has just gone to the trash.`)
-    : new Refusal('precondition_failed', `The ${kind} has changed: its etag is not the one in If-Match.`);
 }

@@ -28,5 +28,6 @@ export async function findDownload(
   if (file.trashed_at !== null) throw new Refusal('trashed', 'The file is in the trash.');
   const version = await findVersion(db, file, versionId);
   if (version === undefined) throw new Refusal('not_found', 'The file has no such version.');
+  if (version.trashed_at !== null) throw new Refusal('trashed', 'This version is in the trash.');
   return { file, version };
 }

@@ -1,9 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { ItemId } from '../api/ids.ts';
 import type { ItemRow, Tables, VersionRow } from '../sql/tables.ts';
-
-/** Well below what a statement takes as parameters anywhere. */
-const BATCH = 500;
+import { inBatches } from './in-batches.ts';
 
 /** The current versions of these files, by file. */
 export async function findVersions(
@@ -11,11 +9,8 @@ export async function findVersions(
   items: readonly ItemRow[],
 ): Promise<ReadonlyMap<ItemId, VersionRow>> {
   const ids = items.flatMap(({ version_id: id }) => id ?? []);
-  const found = new Map<ItemId, VersionRow>();
-  for (let from = 0; from < ids.length; from += BATCH) {
-    const batch = ids.slice(from, from + BATCH);
-    const rows = await db.selectFrom('versions').selectAll().where('id', 'in', batch).execute();
-    for (const row of rows) found.set(row.file_id, row);
-  }
-  return found;
+  const rows = await inBatches(ids, (batch) =>
+    db.selectFrom('versions').selectAll().where('id', 'in', batch).execute(),
+  );
+  return new Map(rows.map((row) => [row.file_id, row]));
 }

@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { ItemId, UserId, VersionId } from '../api/ids.ts';
 import type { ItemRow, Tables, UserRow, VersionRow } from '../sql/tables.ts';
+import { inBatches } from './in-batches.ts';
 
 export type PathFolder = Pick<ItemRow, 'id' | 'parent_id' | 'name' | 'etag'>;
 export type NamedUser = Pick<UserRow, 'id' | 'login' | 'name'>;
@@ -84,17 +85,20 @@ export async function findPath(db: Kysely<Tables>, folderId: ItemId | null): Pro
 }
 
 /** The users who own, made or changed these items. */
-export async function findUsers(
+export function findUsers(db: Kysely<Tables>, items: readonly ItemRow[]): Promise<ReadonlyMap<UserId, NamedUser>> {
+  return findUsersById(
+    db,
+    items.flatMap((item) => [item.owner_id, item.created_by, item.modified_by]),
+  );
+}
+
+export async function findUsersById(
   db: Kysely<Tables>,
-  items: readonly ItemRow[],
+  ids: readonly UserId[],
 ): Promise<ReadonlyMap<UserId, NamedUser>> {
-  const ids = new Set(items.flatMap((item) => [item.owner_id, item.created_by, item.modified_by]));
-  if (ids.size === 0) return new Map();
-  const users = await db
-    .selectFrom('users')
-    .select(['id', 'login', 'name'])
-    .where('id', 'in', [...ids])
-    .execute();
+  const users = await inBatches([...new Set(ids)], (batch) =>
+    db.selectFrom('users').select(['id', 'login', 'name']).where('id', 'in', batch).execute(),
+  );
   return new Map(users.map((user) => [user.id, user]));
 }
 

@@ -1,18 +1,11 @@
 import type { Transaction } from 'kysely';
 import type { ItemId, UserId } from '../api/ids.ts';
-import type { Tables } from '../sql/tables.ts';
+import type { ItemRow, Tables } from '../sql/tables.ts';
 import { needFolder } from './check-place.ts';
+import { holdTree } from './hold-tree.ts';
 
-/**
- * Keeps a folder as it is until the transaction ends: nobody else gives or takes a name in it meanwhile, and it does
- * not go to the trash. Whoever changes names in a folder holds it first. Refuses as `needFolder` does.
- */
-export async function holdFolder(tx: Transaction<Tables>, owner: UserId, folderId: ItemId): Promise<void> {
-  // A write that changes nothing takes the row's lock, which SQLite and PostgreSQL both understand.
-  await tx
-    .updateTable('items')
-    .set((row) => ({ etag: row.ref('etag') }))
-    .where('id', '=', folderId)
-    .execute();
-  await needFolder(tx, owner, folderId);
+/** Holds the owner's tree, and gives a folder of it that is in use. Refuses as `needFolder` does. */
+export async function holdFolder(tx: Transaction<Tables>, owner: UserId, folderId: ItemId): Promise<ItemRow> {
+  await holdTree(tx, owner);
+  return needFolder(tx, owner, folderId);
 }

@@ -4,6 +4,7 @@ import { Refusal } from '../api/refusal.ts';
 import type { ItemKind, Tables } from '../sql/tables.ts';
 import { findNamesake, nameInUse } from './find-namesake.ts';
 import { nameKey } from './names.ts';
+import { tally } from './tally.ts';
 
 export interface NewItem {
   id: ItemId;
@@ -16,9 +17,13 @@ export interface NewItem {
   now: Millis;
   contentCreatedAt: Millis;
   contentModifiedAt: Millis;
+  /** Bytes of a file; of a folder that comes with what is in it, of all below. */
+  size: number;
+  /** How many items such a folder comes with. */
+  childCount?: number;
 }
 
-/** Puts an item into a folder that is held. Refuses `item_name_in_use`. */
+/** Puts an item into a folder of a tree that is held, and counts it there. Refuses `item_name_in_use`. */
 export async function insertItem(tx: Transaction<Tables>, made: NewItem): Promise<void> {
   const { numInsertedOrUpdatedRows } = await tx
     .insertInto('items')
@@ -40,14 +45,19 @@ export async function insertItem(tx: Transaction<Tables>, made: NewItem): Promis
       modified_by: made.by,
       trashed_at: null,
       trashed_with: null,
+      child_count: made.childCount ?? 0,
+      size: made.size,
     })
     // A unique error would end the whole transaction on PostgreSQL.
     .onConflict((conflict) => conflict.columns(['parent_id', 'name_key']).where('trashed_at', 'is', null).doNothing())
     .executeTakeFirst();
-  if (numInsertedOrUpdatedRows !== 0n) return;
+  if (numInsertedOrUpdatedRows === 0n) throw await refusalOf(tx, made);
+  await tally(tx, made.folderId, { items: 1, bytes: made.size });
+}
+
+async function refusalOf(tx: Transaction<Tables>, made: NewItem): Promise<Refusal> {
   const namesake = await findNamesake(tx, made);
-  if (namesake === undefined) {
-    throw new Refusal('operation_blocked_temporary', 'The name was taken a moment ago: send this again.');
-  }
-  throw nameInUse(namesake, { asArray: made.kind === 'folder' });
+  return namesake === undefined
+    ? new Refusal('operation_blocked_temporary', 'The name was taken a moment ago: send this again.')
+    : nameInUse(namesake, { asArray: made.kind === 'folder' });
 }

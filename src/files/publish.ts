@@ -1,12 +1,16 @@
 import type { Transaction } from 'kysely';
 import type { ContentId, ItemId, Millis, Sha1, UserId, VersionId } from '../api/ids.ts';
 import { newId } from '../sql/new-id.ts';
-import type { ItemRow, Tables } from '../sql/tables.ts';
-import { changedMeanwhile, findChangeable } from './find-changeable.ts';
-import { findNamesake, nameInUse } from './find-namesake.ts';
-import { holdFolder } from './hold-folder.ts';
+import type { Tables } from '../sql/tables.ts';
+import { type Charge, chargeSpace } from './charge-space.ts';
+import { checkLock } from './check-lock.ts';
+import { needFolder } from './check-place.ts';
+import { findChangeable } from './find-changeable.ts';
 import { insertItem } from './insert-item.ts';
+import { insertVersion } from './insert-version.ts';
 import { checkName, nameKey } from './names.ts';
+import { takeName } from './take-name.ts';
+import { tally } from './tally.ts';
 
 /** Bytes that lie sealed in the store and have no name yet. */
 export interface NewContent {
@@ -19,6 +23,10 @@ export interface NewContent {
   contentCreatedAt?: Millis;
   /** When the client says that the content was last changed; now by default. */
   contentModifiedAt?: Millis;
+  /** Whether room for the bytes was reserved, which they now take. */
+  reserved?: boolean;
+  /** How many bytes a user may keep, where no room was reserved. */
+  userQuota?: number | undefined;
 }
 
 export interface Published {
@@ -28,7 +36,7 @@ export interface Published {
 
 /**
  * Gives sealed bytes their name in a folder: from the end of the transaction on they are a file. Refuses `not_found`
- * and `trashed` for the folder, `item_name_in_use`, `item_name_invalid`.
+ * and `trashed` for the folder, `item_name_in_use`, `item_name_invalid`, `storage_limit_exceeded`.
  */
 export async function publishNewFile(
   tx: Transaction<Tables>,
@@ -36,7 +44,8 @@ export async function publishNewFile(
   made: NewContent,
 ): Promise<Published> {
   checkName(place.name);
-  await holdFolder(tx, made.by, place.folderId);
+  await chargeSpace(tx, made.by, chargeOf(made), made.userQuota);
+  await needFolder(tx, made.by, place.folderId);
   const published = { fileId: newId<ItemId>(), versionId: newId<VersionId>() };
   await insertItem(tx, {
     id: published.fileId,
@@ -49,15 +58,16 @@ export async function publishNewFile(
     now: made.now,
     contentCreatedAt: made.contentCreatedAt ?? made.now,
     contentModifiedAt: made.contentModifiedAt ?? made.now,
+    size: made.size,
   });
-  await insertVersion(tx, published, place.name, made);
+  await insertVersion(tx, published, { ...made, name: place.name });
   return published;
 }
 
 /**
  * Makes sealed bytes the current version of a file, under a new name where one is given. Refuses `not_found`,
- * `trashed`, `item_name_in_use`, `item_name_invalid`; `precondition_failed` where `ifMatch` names another state of the
- * file, or there is none.
+ * `trashed`, `item_name_in_use`, `item_name_invalid`, `storage_limit_exceeded`; `precondition_failed` where `ifMatch`
+ * names another state of the file, or there is none; `access_denied_item_locked`.
  */
 export async function publishNewVersion(
   tx: Transaction<Tables>,
@@ -66,57 +76,31 @@ export async function publishNewVersion(
   made: NewContent,
 ): Promise<Published> {
   const { ifMatch } = change;
+  await chargeSpace(tx, made.by, chargeOf(made), made.userQuota);
   const file = await findChangeable(tx, { kind: 'file', owner: made.by, id: fileId, ifMatch });
-  const renamed = change.name !== undefined && change.name !== file.name;
-  if (renamed) await holdName(tx, file, change.name as string);
+  await checkLock(tx, { fileId, caller: made.by, now: made.now });
+  const name = change.name ?? file.name;
+  if (name !== file.name) await takeName(tx, file, { name });
   const published = { fileId, versionId: newId<VersionId>() };
-  const { numUpdatedRows } = await tx
+  await tx
     .updateTable('items')
     .set((row) => ({
       etag: row('etag', '+', 1),
       version_id: published.versionId,
+      size: made.size,
       modified_at: made.now,
       modified_by: made.by,
       content_modified_at: made.contentModifiedAt ?? made.now,
       ...(made.contentCreatedAt !== undefined && { content_created_at: made.contentCreatedAt }),
-      ...(renamed && { name: change.name as string, name_key: nameKey(change.name as string) }),
+      ...(name !== file.name && { name, name_key: nameKey(name) }),
     }))
     .where('id', '=', fileId)
-    .where('trashed_at', 'is', null)
-    // Without If-Match the last writer wins, as it does when the two come one after the other.
-    .$if(ifMatch !== undefined, (query) => query.where('etag', '=', file.etag))
-    .executeTakeFirst();
-  if (numUpdatedRows === 0n) throw changedMeanwhile('file', ifMatch);
-  await insertVersion(tx, published, change.name ?? file.name, made);
+    .execute();
+  await insertVersion(tx, published, { ...made, name });
+  await tally(tx, file.parent_id as ItemId, { bytes: made.size - file.size });
   return published;
 }
 
-/** Makes sure that a file can take this name until the transaction ends. */
-async function holdName(tx: Transaction<Tables>, file: ItemRow, name: string): Promise<void> {
-  checkName(name);
-  const folderId = file.parent_id as ItemId;
-  await holdFolder(tx, file.owner_id, folderId);
-  const namesake = await findNamesake(tx, { folderId, name, except: file.id });
-  if (namesake !== undefined) throw nameInUse(namesake);
-}
-
-async function insertVersion(
-  tx: Transaction<Tables>,
-  { fileId, versionId }: Published,
-  name: string,
-  made: NewContent,
-): Promise<void> {
-  await tx
-    .insertInto('versions')
-    .values({
-      id: versionId,
-      file_id: fileId,
-      content_id: made.content,
-      name,
-      size: made.size,
-      sha1: made.sha1,
-      created_at: made.now,
-      created_by: made.by,
-    })
-    .execute();
+function chargeOf({ size, reserved }: NewContent): Charge {
+  return { used: size, reserved: reserved ? -size : 0 };
 }

@@ -1,20 +1,14 @@
 import type { Transaction } from 'kysely';
-import type { Millis } from '../api/ids.ts';
+import type { ItemId, Millis } from '../api/ids.ts';
 import type { ItemRow, Tables } from '../sql/tables.ts';
-import { changedMeanwhile } from './find-changeable.ts';
+import { tally } from './tally.ts';
 
-/** Puts one item, itself, in the trash: from here until the transaction ends nothing new can come into a folder. */
-export async function putInTrash(
-  tx: Transaction<Tables>,
-  item: ItemRow,
-  { now, ifMatch }: { now: Millis; ifMatch: string | undefined },
-): Promise<void> {
-  const { numUpdatedRows } = await tx
+/** Puts one item of a tree that is held, itself, in the trash. It no longer counts in the folders above. */
+export async function putInTrash(tx: Transaction<Tables>, item: ItemRow, now: Millis): Promise<void> {
+  await tx
     .updateTable('items')
     .set((row) => ({ trashed_at: now, trashed_with: item.id, etag: row('etag', '+', 1) }))
     .where('id', '=', item.id)
-    .where('trashed_at', 'is', null)
-    .$if(ifMatch !== undefined, (query) => query.where('etag', '=', item.etag))
-    .executeTakeFirst();
-  if (numUpdatedRows === 0n) throw changedMeanwhile(item.kind, ifMatch);
+    .execute();
+  await tally(tx, item.parent_id as ItemId, { items: -1, bytes: -item.size });
 }

@@ -6,6 +6,7 @@ import { measured } from '../content/measured.ts';
 import type { Tables } from '../sql/tables.ts';
 import type { Files } from './files.ts';
 import type { NewContent, Published } from './publish.ts';
+import { withinRoom } from './within-room.ts';
 
 /** A body that comes in one piece, and what the client says of it. */
 export interface WholeBody {
@@ -20,16 +21,17 @@ export interface WholeBody {
 
 /**
  * Bytes, then the row: stores the body, and lets `publish` name it in one transaction. Refuses `bad_digest`,
- * `file_size_limit_exceeded` and what `publish` refuses; nothing of the bytes stays then.
+ * `file_size_limit_exceeded`, `storage_limit_exceeded` and what `publish` refuses; nothing of the bytes stays then.
  */
 export async function storeContent(
-  { db, content, inHand, now, maxFileSize }: Files,
+  { db, content, inHand, now, maxFileSize, userQuota }: Files,
   body: WholeBody,
   publish: (tx: Transaction<Tables>, made: NewContent) => Promise<Published>,
 ): Promise<Published> {
   const id = randomBytes(16).toString('hex') as ContentId;
   using _held = inHand.hold(id);
-  const { bytes, result } = measured(body.bytes, maxFileSize);
+  const room = await withinRoom(db, body.caller, userQuota);
+  const { bytes, result } = measured(room(body.bytes), maxFileSize);
   await content.put(id, bytes);
   try {
     const { size, sha1 } = result();
@@ -41,6 +43,7 @@ export async function storeContent(
       sha1,
       by: body.caller,
       now: now(),
+      userQuota,
       ...(contentCreatedAt !== undefined && { contentCreatedAt }),
       ...(contentModifiedAt !== undefined && { contentModifiedAt }),
     };

@@ -1,15 +1,23 @@
 import type { ItemId, UserId } from '../api/ids.ts';
+import { checkLock } from './check-lock.ts';
 import type { Files } from './files.ts';
 import { findChangeable } from './find-changeable.ts';
+import { holdTree } from './hold-tree.ts';
 import { putInTrash } from './put-in-trash.ts';
 
-/** Moves a file to the trash; its name is free at once. Refuses `not_found`, `trashed`, `precondition_failed`. */
+/**
+ * Moves a file to the trash; its name is free at once. Refuses `not_found`, `trashed`, `precondition_failed`,
+ * `access_denied_item_locked`.
+ */
 export async function trashFile(
   { db, now }: Files,
   { caller, fileId, ifMatch }: { caller: UserId; fileId: ItemId; ifMatch: string | undefined },
 ): Promise<void> {
+  const at = now();
   await db.transaction().execute(async (tx) => {
+    await holdTree(tx, caller);
     const file = await findChangeable(tx, { kind: 'file', owner: caller, id: fileId, ifMatch });
-    await putInTrash(tx, file, { now: now(), ifMatch });
+    await checkLock(tx, { fileId, caller, now: at });
+    await putInTrash(tx, file, at);
   });
 }

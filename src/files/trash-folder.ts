@@ -4,7 +4,9 @@ import { Refusal } from '../api/refusal.ts';
 import type { Tables } from '../sql/tables.ts';
 import type { Files } from './files.ts';
 import { findChangeable } from './find-changeable.ts';
+import { holdTree } from './hold-tree.ts';
 import { putInTrash } from './put-in-trash.ts';
+import { refuseRoot } from './refuse-root.ts';
 
 export interface FolderToTrash {
   caller: UserId;
@@ -22,49 +24,39 @@ export async function trashFolder({ db, now }: Files, request: FolderToTrash): P
   const { caller, folderId, recursive, ifMatch } = request;
   const at = now();
   await db.transaction().execute(async (tx) => {
+    await holdTree(tx, caller);
     const folder = await findChangeable(tx, { kind: 'folder', owner: caller, id: folderId, ifMatch });
-    if (folder.parent_id === null) {
-      throw new Refusal('access_denied_insufficient_permissions', 'The root folder cannot be deleted.');
+    refuseRoot(folder);
+    if (folder.child_count > 0 && !recursive) {
+      throw new Refusal(
+        'folder_not_empty',
+        'The folder is not empty: delete it with recursive=true, or empty it first.',
+      );
     }
-    await putInTrash(tx, folder, { now: at, ifMatch });
-    if (!recursive) await refuseUnlessEmpty(tx, folderId);
-    // A second time finds what came into a folder below while the first was on its way to it; then nothing can any more.
-    while ((await takeAlong(tx, folderId, at)) > 0n);
+    await putInTrash(tx, folder, at);
+    if (folder.child_count > 0) await takeAlong(tx, folderId, at);
   });
 }
 
-async function refuseUnlessEmpty(tx: Transaction<Tables>, folderId: ItemId): Promise<void> {
-  const child = await tx
-    .selectFrom('items')
-    .select('id')
-    .where('parent_id', '=', folderId)
-    .where('trashed_at', 'is', null)
-    .limit(1)
-    .executeTakeFirst();
-  if (child === undefined) return;
-  throw new Refusal('folder_not_empty', 'The folder is not empty: delete it with recursive=true, or empty it first.');
-}
-
 /** Puts everything below `folderId` in the trash with it, but for what is there already by a deletion of its own. */
-async function takeAlong(tx: Transaction<Tables>, folderId: ItemId, now: Millis): Promise<bigint> {
-  const { numUpdatedRows } = await tx
+async function takeAlong(tx: Transaction<Tables>, folderId: ItemId, now: Millis): Promise<void> {
+  await tx
     .withRecursive('below(id)', (query) =>
       query
         .selectFrom('items')
         .select('items.id')
-        .where('items.id', '=', folderId)
+        .where('items.parent_id', '=', folderId)
+        .where('items.trashed_at', 'is', null)
         .unionAll(
           query
             .selectFrom('items')
             .innerJoin('below', 'below.id', 'items.parent_id')
             .select('items.id')
-            .where((row) => row.or([row('items.trashed_at', 'is', null), row('items.trashed_with', '=', folderId)])),
+            .where('items.trashed_at', 'is', null),
         ),
     )
     .updateTable('items')
     .set({ trashed_at: now, trashed_with: folderId })
     .where('id', 'in', (query) => query.selectFrom('below').select('below.id'))
-    .where('trashed_at', 'is', null)
-    .executeTakeFirst();
-  return numUpdatedRows;
+    .execute();
 }

@@ -3,6 +3,7 @@ import { createServer as createTlsServer } from 'node:https';
 import fastify, { type FastifyInstance } from 'fastify';
 import { Refusal } from '../api/refusal.ts';
 import { PREFIXES } from './addresses.ts';
+import { serveAuthorize } from './authorize.ts';
 import { awaitContinue, takeJsonBodies } from './bodies.ts';
 import { allowOrigins } from './cors.ts';
 import { watchBodies } from './deadlines.ts';
@@ -11,9 +12,12 @@ import { serveHealth } from './health.ts';
 import { refuseUnknownRoutes } from './not-found.ts';
 import { serveTokens } from './oauth.ts';
 import { enforcePolicies } from './policy.ts';
+import { limitRates } from './rate-limit.ts';
 import { newRequestId, refuseBadSyntax } from './raw-answer.ts';
 import { answerRefusals } from './refusals.ts';
+import { enforceScopes } from './scopes.ts';
 import type { HttpSettings, Services } from './services.ts';
+import { servePlaceholders } from './thumbnails.ts';
 import { serveTree } from './tree.ts';
 import { serveUploads } from './uploads.ts';
 
@@ -41,14 +45,18 @@ export async function buildApp(services: Services): Promise<FastifyInstance> {
   });
   refuseWhileClosing(app);
   watchBodies(app, settings.bodyPace);
-  await allowOrigins(app, settings.corsOrigins);
+  await allowOrigins(app, settings);
   refuseUnknownRoutes(app);
   enforcePolicies(app, access);
+  limitRates(app, settings.rates);
+  enforceScopes(app, access);
   takeJsonBodies(app);
 
   serveHealth(app);
-  serveTokens(app, access);
+  serveTokens(app, services);
+  serveAuthorize(app, services);
   serveDownloads(app, services);
+  servePlaceholders(app);
   for (const prefix of PREFIXES) {
     await app.register(async (scope) => serveUploads(scope, services), { prefix });
     await app.register(async (scope) => serveTree(scope, services), { prefix });
@@ -81,9 +89,12 @@ function refuseWhileClosing(app: FastifyInstance): void {
   app.addHook('preClose', async () => {
     closing = true;
   });
-  app.addHook('onRequest', async (_request, reply) => {
+  // Else a connection whose last answer goes out now would stay open, and hold up the stop, until its client drops it.
+  app.addHook('onSend', async (_request, reply) => {
+    if (closing) reply.header('connection', 'close');
+  });
+  app.addHook('onRequest', async () => {
     if (!closing) return;
-    reply.header('connection', 'close');
     throw new Refusal('unavailable', 'The server is stopping; try again in a moment.', { retryAfterSeconds: 5 });
   });
 }

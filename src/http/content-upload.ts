@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { parseSha1Hex, type Sha1 } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
 import { NewFileAttributes, NewVersionAttributes } from '../api/schemas/files.ts';
+import { checkSpace } from '../files/check-space.ts';
 import type { Files } from '../files/files.ts';
 import { describeFile } from '../files/find.ts';
 import type { Published } from '../files/publish.ts';
@@ -15,22 +16,23 @@ import { fileIdOf, knownFolderId } from './item-ids.ts';
 import { type MultipartUpload, openMultipart } from './multipart.ts';
 import { callerOf } from './policy.ts';
 import { renderFile } from './render.ts';
+import { bearer, checkReach } from './scopes.ts';
 import type { Services } from './services.ts';
 
 /** What a multipart body may have beside its file, at the very most. */
 const WRAPPING_BYTES = 256 * 1024;
 
 /** POST /files/content and /files/:id/content: a file in one piece. */
-export function serveContentUpload(scope: FastifyInstance, { files }: Services): void {
+export function serveContentUpload(scope: FastifyInstance, { access, files }: Services): void {
   leaveBodiesAlone(scope);
-  const config = { policy: 'bearer' as const };
   const readNew = valueReader(NewFileAttributes, FILE_CODES, 'attributes');
   const readVersion = valueReader(NewVersionAttributes, FILE_CODES, 'attributes');
 
-  scope.post('/files/content', { config }, async (request, reply) => {
+  scope.post('/files/content', { config: bearer('upload', { reach: 'in-handler' }) }, async (request, reply) => {
     const made = await receive(files, request, async (upload) => {
       const attributes = readNew(jsonOf(upload.attributes));
       const folderId = knownFolderId(request, attributes.parent.id);
+      await checkReach(access, request, folderId);
       const { name, description } = attributes;
       const place = { folderId, name, ...(description != null && { description }) };
       return uploadFile(files, place, bodyOf(request, upload, attributes));
@@ -38,7 +40,7 @@ export function serveContentUpload(scope: FastifyInstance, { files }: Services):
     return reply.code(201).send(await rendered(request, made));
   });
 
-  scope.post('/files/:file_id/content', { config }, async (request, reply) => {
+  scope.post('/files/:file_id/content', { config: bearer('upload') }, async (request, reply) => {
     const fileId = fileIdOf(request);
     const ifMatch = request.headers['if-match'];
     const made = await receive(files, request, async (upload) => {
@@ -59,7 +61,7 @@ export function serveContentUpload(scope: FastifyInstance, { files }: Services):
 
 /** Asks for the body and hands it over, read up to its file. Refuses before that what is announced as too large. */
 async function receive(
-  { maxFileSize }: Files,
+  { db, maxFileSize, userQuota }: Files,
   request: FastifyRequest,
   take: (upload: MultipartUpload) => Promise<Published>,
 ): Promise<Published> {
@@ -67,6 +69,7 @@ async function receive(
   if (announced > maxFileSize + WRAPPING_BYTES) {
     throw new Refusal('file_size_limit_exceeded', `A file may have ${maxFileSize} bytes; this body has ${announced}.`);
   }
+  await checkSpace(db, callerOf(request).userId, Math.max(0, announced - WRAPPING_BYTES), userQuota);
   announcedDigest(request);
   askForBody(request.raw);
   const upload = await openMultipart(request.raw);

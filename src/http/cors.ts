@@ -1,6 +1,8 @@
 import cors, { type FastifyCorsOptions } from '@fastify/cors';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Refusal } from '../api/refusal.ts';
+import { originOf } from './addresses.ts';
+import type { HttpSettings } from './services.ts';
 
 /** Headers that browser clients of Box send, and the ones that they read (wire: "What breaks clients"). */
 const ALLOWED_HEADERS =
@@ -12,13 +14,18 @@ const EXPOSED_HEADERS = ['Retry-After', 'Content-Range', 'Content-Disposition', 
 /**
  * CORS beside Box's own OPTIONS calls: a browser's preflight has `Access-Control-Request-Method` and no Authorization,
  * Box's preflight of an upload is the other way round and goes on to its route.
- * @param origins Which web origins may call; "*" for all (tokens are never sent by a browser on its own).
+ * Which web origins may call is set; "*" is all of them (tokens are never sent by a browser on its own). Our own pages
+ * always may.
  */
-export async function allowOrigins(app: FastifyInstance, origins: readonly string[]): Promise<void> {
+export async function allowOrigins(
+  app: FastifyInstance,
+  { corsOrigins: origins, publicUrl }: Pick<HttpSettings, 'corsOrigins' | 'publicUrl'>,
+): Promise<void> {
   const all = origins.includes('*');
   app.addHook('onRequest', async (request) => {
     const { origin } = request.headers;
-    if (origin !== undefined && !all && !origins.includes(origin)) {
+    const own = originOf(request, publicUrl && new URL(publicUrl).origin);
+    if (origin !== undefined && !all && origin !== own && !origins.includes(origin)) {
       throw new Refusal('cors_origin_not_whitelisted', `The origin ${origin} is not among PARTWAY_CORS_ORIGINS.`);
     }
   });

@@ -1,10 +1,12 @@
 import type { FastifyInstance } from 'fastify';
 import { type ItemId, parseDecimalId, type VersionId } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
+import { checkLock } from '../files/check-lock.ts';
 import { findDownload } from '../files/find-download.ts';
 import { originOf } from './addresses.ts';
 import { fileIdOf, versionIdOf } from './item-ids.ts';
 import { callerOf } from './policy.ts';
+import { bearer } from './scopes.ts';
 import { sendContent } from './send-content.ts';
 import type { Services } from './services.ts';
 import { checkSignature, type SignedVersion, signDownload } from './sign-download.ts';
@@ -14,7 +16,7 @@ export function serveContent(scope: FastifyInstance, { files, settings }: Servic
   scope.route({
     method: ['GET', 'HEAD'],
     url: '/files/:file_id/content',
-    config: { policy: 'bearer' },
+    config: bearer('download'),
     handler: async (request, reply) => {
       const owner = callerOf(request).userId;
       const download = await findDownload(files.db, {
@@ -22,6 +24,7 @@ export function serveContent(scope: FastifyInstance, { files, settings }: Servic
         fileId: fileIdOf(request),
         versionId: versionIdOf(request),
       });
+      await checkLock(files.db, { fileId: download.file.id, caller: owner, now: files.now(), to: 'download' });
       if (settings.downloads === 'direct') return sendContent(request, reply, files.content, download);
       const signed = { fileId: download.file.id, versionId: download.version.id };
       const path = signDownload(settings.signingKey, signed, files.now());

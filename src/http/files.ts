@@ -1,26 +1,75 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { ItemId } from '../api/ids.ts';
+import { CopyFile, UpdateFile } from '../api/schemas/files.ts';
+import { copyFile } from '../files/copy-file.ts';
 import { readFile } from '../files/read-file.ts';
+import type { LockRequest } from '../files/set-lock.ts';
 import { trashFile } from '../files/trash-file.ts';
+import { updateFile } from '../files/update-file.ts';
+import { bodyReader } from './bodies.ts';
 import { hasAlready, notModified } from './conditions.ts';
-import { fieldsOf } from './fields.ts';
-import { fileIdOf } from './item-ids.ts';
+import { parseWireDate } from './dates.ts';
+import { contentDatesOf, FILE_CODES } from './file-attributes.ts';
+import { itemChangeOf, placeOf } from './item-changes.ts';
+import { fileIdOf, parseVersionId } from './item-ids.ts';
 import { callerOf } from './policy.ts';
-import { renderFile } from './render.ts';
+import { answerFile } from './render-file.ts';
+import { bearer } from './scopes.ts';
 import type { Services } from './services.ts';
 
-/** /files/:id, but for its content (wire: "Endpoints"). */
+/** /files/:id, but for its content and its versions (wire: "Endpoints"). */
 export function serveFiles(scope: FastifyInstance, { files }: Services): void {
-  const config = { policy: 'bearer' as const };
+  const readUpdate = bodyReader(UpdateFile, FILE_CODES);
+  const readCopy = bodyReader(CopyFile, FILE_CODES);
 
-  scope.get('/files/:file_id', { config }, async (request, reply) => {
+  async function answer(request: FastifyRequest, fileId: ItemId): Promise<Record<string, unknown>> {
+    return answerFile(files, request, await readFile(files, callerOf(request).userId, fileId));
+  }
+
+  scope.get('/files/:file_id', { config: bearer('read') }, async (request, reply) => {
     const entry = await readFile(files, callerOf(request).userId, fileIdOf(request));
     if (hasAlready(request, entry.item)) return notModified(reply);
-    return renderFile(entry, fieldsOf(request));
+    return answerFile(files, request, entry);
   });
 
-  scope.delete('/files/:file_id', { config }, async (request, reply) => {
+  scope.put('/files/:file_id', { config: bearer('rename') }, async (request) => {
+    const caller = callerOf(request).userId;
+    const fileId = fileIdOf(request);
+    const body = readUpdate(request);
+    const lock = lockOf(body.lock);
+    const change = {
+      ...itemChangeOf(request, body),
+      ...contentDatesOf(body),
+      ...(lock !== undefined && { lock }),
+    };
+    await updateFile(files, { caller, fileId, ifMatch: request.headers['if-match'], change });
+    return answer(request, fileId);
+  });
+
+  scope.post('/files/:file_id/copy', { config: bearer('change') }, async (request, reply) => {
+    const body = readCopy(request);
+    const versionId = body.version == null ? undefined : parseVersionId(body.version);
+    const to = placeOf(request, body);
+    const caller = callerOf(request).userId;
+    const copy = await copyFile(files, { caller, fileId: fileIdOf(request), versionId, to });
+    return reply.code(201).send(await answer(request, copy));
+  });
+
+  scope.delete('/files/:file_id', { config: bearer('delete') }, async (request, reply) => {
     const caller = callerOf(request).userId;
     await trashFile(files, { caller, fileId: fileIdOf(request), ifMatch: request.headers['if-match'] });
     return reply.code(204).send();
   });
+}
+
+/** The lock that a body asks for; null takes it away, and what is left out changes nothing. */
+function lockOf(
+  lock: { expires_at?: string | null; is_download_prevented?: boolean | null } | null | undefined,
+): LockRequest | null | undefined {
+  if (lock == null) return lock;
+  const { expires_at: expires, is_download_prevented: prevented } = lock;
+  return {
+    expiresAt: expires == null ? null : parseWireDate('lock.expires_at', expires),
+    isDownloadPrevented: prevented ?? false,
+  };
 }

@@ -24,8 +24,12 @@ export function knownFolderId(request: FastifyRequest, text: string): ItemId {
 /** The version that the query names. */
 export function versionIdOf(request: FastifyRequest): VersionId | undefined {
   const { version } = request.query as { version?: unknown };
-  if (version === undefined || version === '') return undefined;
-  const id = typeof version === 'string' ? parseDecimalId(version) : undefined;
+  return version === undefined || version === '' ? undefined : parseVersionId(version);
+}
+
+/** What cannot be an id is as unknown as an id that nobody has. */
+export function parseVersionId(text: unknown): VersionId {
+  const id = typeof text === 'string' ? parseDecimalId(text) : undefined;
   if (id === undefined) throw new Refusal('not_found', 'The file has no such version.');
   return id as VersionId;
 }

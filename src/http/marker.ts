@@ -1,16 +1,26 @@
+import type { ItemId } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
-import type { Marker } from '../files/list-folder.ts';
+import type { Marker } from '../files/item-order.ts';
+import { isSortBy } from './item-order.ts';
 
-/** A place in a folder's order as text that means nothing to clients. */
-export function renderMarker({ kind, name_key }: Marker): string {
-  return Buffer.from(JSON.stringify([kind, name_key])).toString('base64url');
+/** A place in a list's order as text that means nothing to clients. */
+export function renderMarker({ by, direction, kind, key, id }: Marker): string {
+  return Buffer.from(JSON.stringify([by, direction, kind, key, id])).toString('base64url');
 }
 
 /** The place in `text`; none, for the beginning, where it is empty. Refuses what was not made here. */
 export function parseMarker(text: unknown): Marker | undefined {
   if (text === undefined || text === '') return undefined;
-  const [kind, name_key] = decoded(text);
-  if ((kind === 'file' || kind === 'folder') && typeof name_key === 'string') return { kind, name_key };
+  const [by, direction, kind, key, id] = decoded(text);
+  if (
+    isSortBy(by) &&
+    (direction === 'asc' || direction === 'desc') &&
+    (kind === 'file' || kind === 'folder') &&
+    (by === 'name' ? typeof key === 'string' : Number.isSafeInteger(key)) &&
+    Number.isSafeInteger(id)
+  ) {
+    return { by, direction, kind, key: key as string | number, id: id as ItemId };
+  }
   throw new Refusal('bad_request', 'The marker is not one that this server gave out: begin without one.');
 }
 

@@ -1,54 +1,64 @@
-import type { FastifyInstance, FastifyReply } from 'fastify';
-import type { Access } from '../access/access.ts';
-import { GrantError, type GrantedToken, grantToken } from '../access/grant-token.ts';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { GrantError } from '../access/grant-error.ts';
+import type { GrantedToken } from '../access/granted-token.ts';
+import { revokeToken } from '../access/revoke-token.ts';
+import { originOf } from './addresses.ts';
+import { clientOf, FORM_BODY_LIMIT, formOf, needed, takeForms } from './oauth-form.ts';
+import { ACCESS_TOKEN_TYPE, grantFor } from './oauth-grants.ts';
+import type { Services } from './services.ts';
 
-const PATHS = ['/oauth2/token', '/api/oauth2/token'];
+/** The API's host has the first, the host on which people log in the second; here they are one. */
+export const OAUTH_PREFIXES = ['/oauth2', '/api/oauth2'];
 
-/** Tokens for apps (wire: "Tokens"). Forms in, OAuth's own errors out. */
-export function serveTokens(app: FastifyInstance, access: Access): void {
+/** POST /oauth2/token and /oauth2/revoke (wire: "Tokens"). Forms in, OAuth's own errors out. */
+export function serveTokens(app: FastifyInstance, { access, settings }: Services): void {
+  const options = { config: { policy: 'public' as const }, bodyLimit: FORM_BODY_LIMIT };
   app.register(async (scope) => {
-    scope.removeAllContentTypeParsers();
-    scope.addContentTypeParser('*', { parseAs: 'string' }, (_request, text, done) =>
-      done(null, new URLSearchParams(text as string)),
-    );
-    for (const path of PATHS) {
-      scope.post(path, { config: { policy: 'public' } }, async (request, reply) => {
-        const form = request.body instanceof URLSearchParams ? request.body : new URLSearchParams();
-        reply.header('cache-control', 'no-store');
-        try {
-          return tokenBody(await grantFor(access, form));
-        } catch (error) {
-          if (error instanceof GrantError) return refuseGrant(reply, error);
-          throw error;
-        }
-      });
+    takeForms(scope);
+    for (const prefix of OAUTH_PREFIXES) {
+      scope.post(`${prefix}/token`, options, (request, reply) =>
+        answering(reply, async () => {
+          const audiences = OAUTH_PREFIXES.map((known) => `${originOf(request, settings.publicUrl)}${known}/token`);
+          return tokenBody(await grantFor({ access, request, form: formOf(request), audiences }));
+        }),
+      );
+      scope.post(`${prefix}/revoke`, options, (request, reply) => answering(reply, () => revoke(request, reply)));
     }
   });
-}
 
-async function grantFor(access: Access, form: URLSearchParams): Promise<GrantedToken> {
-  const grantType = form.get('grant_type');
-  if (grantType !== 'client_credentials') {
-    throw new GrantError('unsupported_grant_type', 'This server grants tokens for client_credentials.');
+  async function revoke(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const form = formOf(request);
+    await revokeToken(access, clientOf(request, form), needed(form, 'token'));
+    return reply.send();
   }
-  return grantToken(access, {
-    clientId: needed(form, 'client_id'),
-    clientSecret: needed(form, 'client_secret'),
-    subjectType: needed(form, 'box_subject_type'),
-    subjectId: needed(form, 'box_subject_id'),
-  });
 }
 
-function needed(form: URLSearchParams, field: string): string {
-  const value = form.get(field);
-  if (value === null || value === '') throw new GrantError('invalid_request', `The form lacks ${field}.`);
-  return value;
+async function answering<T>(reply: FastifyReply, work: () => Promise<T>): Promise<T | FastifyReply> {
+  reply.header('cache-control', 'no-store');
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof GrantError)) throw error;
+    return reply.code(400).send({ error: error.error, error_description: error.message });
+  }
 }
 
-function tokenBody({ accessToken, expiresInSeconds }: GrantedToken): Record<string, unknown> {
-  return { access_token: accessToken, expires_in: expiresInSeconds, token_type: 'bearer', restricted_to: [] };
+function tokenBody({ accessToken, expiresInSeconds, refreshToken, downscoped }: GrantedToken): Record<string, unknown> {
+  return {
+    access_token: accessToken,
+    expires_in: expiresInSeconds,
+    token_type: 'bearer',
+    restricted_to: downscoped === undefined ? [] : restrictedTo(downscoped),
+    ...(refreshToken !== undefined && { refresh_token: refreshToken }),
+    ...(downscoped !== undefined && { issued_token_type: ACCESS_TOKEN_TYPE }),
+  };
 }
 
-function refuseGrant(reply: FastifyReply, { error, message }: GrantError): FastifyReply {
-  return reply.code(400).send({ error, error_description: message });
+function restrictedTo({ scopes, item }: NonNullable<GrantedToken['downscoped']>): Record<string, unknown>[] {
+  if (item === undefined) return [];
+  const isRoot = item.parent_id === null;
+  const state = isRoot ? null : String(item.etag);
+  const id = isRoot ? '0' : String(item.id);
+  const object = { type: item.kind, id, sequence_id: state, etag: state, name: item.name };
+  return scopes.map((scope) => ({ scope, object }));
 }

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { PreflightFile, PreflightVersion } from '../api/schemas/files.ts';
 import { checkPlace } from '../files/check-place.ts';
 import { checkSize } from '../files/check-size.ts';
+import { checkSpace } from '../files/check-space.ts';
 import { checkVersion } from '../files/check-version.ts';
 import { checkName } from '../files/names.ts';
 import { apiBaseOf } from './addresses.ts';
@@ -9,11 +10,12 @@ import { bodyReader } from './bodies.ts';
 import { FILE_CODES } from './file-attributes.ts';
 import { fileIdOf, knownFolderId } from './item-ids.ts';
 import { callerOf } from './policy.ts';
+import { bearer } from './scopes.ts';
 import type { Services } from './services.ts';
 
 /** OPTIONS /files/content and /files/:id/content: would this upload be taken? It promises nothing for later. */
 export function servePreflight(scope: FastifyInstance, { files, settings }: Services): void {
-  const config = { policy: 'bearer' as const };
+  const config = bearer('upload');
   const newFile = bodyReader(PreflightFile, FILE_CODES);
   const newVersion = bodyReader(PreflightVersion, FILE_CODES);
 
@@ -22,7 +24,9 @@ export function servePreflight(scope: FastifyInstance, { files, settings }: Serv
     checkName(name);
     checkSize(files, size ?? 0);
     const folderId = knownFolderId(request, parent.id);
-    await checkPlace(files.db, { owner: callerOf(request).userId, folderId, name });
+    const owner = callerOf(request).userId;
+    await checkPlace(files.db, { owner, folderId, name });
+    await checkSpace(files.db, owner, size ?? 0, files.userQuota);
     return { upload_url: `${apiBaseOf(request, settings.publicUrl)}/files/content`, upload_token: null };
   });
 
@@ -30,10 +34,12 @@ export function servePreflight(scope: FastifyInstance, { files, settings }: Serv
     const { name, size } = newVersion(request);
     const fileId = fileIdOf(request);
     checkSize(files, size ?? 0);
-    await checkVersion(files.db, callerOf(request).userId, fileId, {
+    const owner = callerOf(request).userId;
+    await checkVersion(files.db, owner, fileId, {
       ...(name != null && { name }),
       ...(request.headers['if-match'] !== undefined && { ifMatch: request.headers['if-match'] }),
     });
+    await checkSpace(files.db, owner, size ?? 0, files.userQuota);
     return { upload_url: `${apiBaseOf(request, settings.publicUrl)}/files/${fileId}/content`, upload_token: null };
   });
 }

@@ -25,6 +25,14 @@ export const COMMON_FIELDS: Fieldmakers<FolderEntry> = new Map<string, (entry: F
   ['owned_by', ({ item, users }) => userMini(users, item.owner_id)],
   ['shared_link', () => null],
   ['parent', ({ path }) => parentMini(path)],
+  ['tags', () => []],
+  ['allowed_invitee_roles', () => []],
+  ['classification', () => null],
+  ['has_collaborations', () => false],
+  ['is_accessible_via_shared_link', () => false],
+  ['is_associated_with_app_item', () => false],
+  ['is_externally_owned', () => false],
+  ['watermark_info', () => ({ is_watermarked: false })],
   ['item_status', ({ item }) => (item.trashed_at === null ? 'active' : 'trashed')],
 ]);
 
@@ -37,7 +45,8 @@ function parentMini(path: FolderEntry['path']): Mini | null {
   return parent === undefined ? null : folderMini(parent);
 }
 
-function userMini(users: ReadonlyMap<UserId, NamedUser>, id: UserId): Mini {
+/** A user as others see them. */
+export function userMini(users: ReadonlyMap<UserId, NamedUser>, id: UserId): Mini {
   const user = users.get(id);
   return { type: 'user', id: String(id), name: user?.name ?? '', login: user?.login ?? '' };
 }

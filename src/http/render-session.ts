@@ -22,6 +22,7 @@ export function renderSession(session: Session, stored: number, apiBase: string)
       list_parts: `${address}/parts`,
       status: address,
       log_event: `${address}/log`,
+      plan: `${address}/plan`,
     },
   };
 }

@@ -1,14 +1,14 @@
 import type { FileEntry, FolderEntry } from '../files/find.ts';
-import { folderId } from '../files/minis.ts';
-import { type Fieldmakers, type Fields, renderFields } from './fields.ts';
-import { COMMON_FIELDS } from './render-common.ts';
+import { type Fields, renderFields } from './fields.ts';
+import { FILE_FIELDS, type FileToRender } from './file-fields.ts';
+import { FOLDER_FIELDS, type FolderToRender } from './folder-fields.ts';
 
 /** A file, in its standard form or with just the fields asked for (wire: "Objects"). */
-export function renderFile(entry: FileEntry, fields?: Fields): Record<string, unknown> {
+export function renderFile(entry: FileToRender, fields?: Fields): Record<string, unknown> {
   return renderFields(entry, FILE_FIELDS, fields ?? STANDARD_FILE);
 }
 
-/** A folder, in its standard form or with just the fields asked for; `size` and `items` where the caller has them. */
+/** A folder, in its standard form or with just the fields asked for. */
 export function renderFolder(entry: FolderToRender, fields?: Fields): Record<string, unknown> {
   return renderFields(entry, FOLDER_FIELDS, fields ?? STANDARD_FOLDER);
 }
@@ -19,32 +19,6 @@ export function renderListed(entry: FileEntry | FolderEntry, fields?: Fields): R
     ? renderFields(entry, FILE_FIELDS, fields ?? LISTED_FILE)
     : renderFields(entry, FOLDER_FIELDS, fields ?? LISTED_FOLDER);
 }
-
-export interface FolderToRender extends FolderEntry {
-  /** Bytes of all files below it. */
-  size?: number;
-  /** The first page of what it holds. */
-  items?: Record<string, unknown>;
-}
-
-const FILE_FIELDS: Fieldmakers<FileEntry> = new Map<string, (entry: FileEntry) => unknown>([
-  ...COMMON_FIELDS,
-  ['type', () => 'file'],
-  ['id', ({ item }) => String(item.id)],
-  ['file_version', ({ version: { id, sha1 } }) => ({ type: 'file_version', id: String(id), sha1 })],
-  ['sha1', ({ version }) => version.sha1],
-  ['size', ({ version }) => version.size],
-  ['extension', ({ item }) => /\.([^.]+)$/.exec(item.name)?.[1] ?? ''],
-]);
-
-const FOLDER_FIELDS: Fieldmakers<FolderToRender> = new Map<string, (entry: FolderToRender) => unknown>([
-  ...COMMON_FIELDS,
-  ['type', () => 'folder'],
-  ['id', ({ item }) => folderId(item)],
-  ['size', ({ size }) => size],
-  ['folder_upload_email', () => null],
-  ['item_collection', ({ items }) => items],
-]);
 
 const STANDARD_FILE = words(`
   type id file_version sequence_id etag sha1 name description size path_collection created_at modified_at trashed_at

@@ -18,6 +18,8 @@ export interface HttpSettings {
   maxConnections: number;
   /** How long a commit is held before it answers 202. */
   commitHoldMillis: number;
+  /** Calls, and uploads begun, that a user has a minute; undefined for no limit. */
+  rates: { calls: number | undefined; uploads: number | undefined };
   bodyPace: { windowMillis: number; bytes: number };
   logLevel: string;
 }

@@ -5,12 +5,13 @@ import { askForBody, leaveBodiesAlone } from './bodies.ts';
 import { checkContentLength, digestOf, rangeOf, sessionIdOf } from './part-headers.ts';
 import { callerOf } from './policy.ts';
 import { renderPart } from './render-session.ts';
+import { bearer } from './scopes.ts';
 import type { Services } from './services.ts';
 
 /** PUT /files/upload_sessions/:id, the reference call: header syntax here, every rule in `acceptPart`. */
 export function serveUploadPart(scope: FastifyInstance, { uploads }: Services): void {
   leaveBodiesAlone(scope);
-  scope.put('/files/upload_sessions/:session_id', { config: { policy: 'bearer' } }, async (request) => {
+  scope.put('/files/upload_sessions/:session_id', { config: bearer('upload') }, async (request) => {
     const session = sessionIdOf(request.params);
     const sha1 = digestOf(request.headers);
     const range = rangeOf(request.headers);

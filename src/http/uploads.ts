@@ -16,9 +16,11 @@ import { parseWireDate } from './dates.ts';
 import { fieldsOf } from './fields.ts';
 import { offsetPageOf } from './offset-page.ts';
 import { digestOf, sessionIdOf } from './part-headers.ts';
+import { servePlan } from './plan-upload.ts';
 import { callerOf } from './policy.ts';
 import { renderFile } from './render.ts';
 import { renderPart, renderSession } from './render-session.ts';
+import { bearer } from './scopes.ts';
 import type { Services } from './services.ts';
 import { serveUploadPart } from './upload-part.ts';
 
@@ -36,6 +38,7 @@ export async function serveUploads(scope: FastifyInstance, services: Services): 
   await scope.register(async (parts) => serveUploadPart(parts, services));
   serveCreate(scope, services);
   serveStatus(scope, services);
+  servePlan(scope, services);
   serveCommit(scope, services);
   serveEnd(scope, services);
 }
@@ -44,7 +47,7 @@ function serveCreate(scope: FastifyInstance, { uploads, settings }: Services): v
   const newFile = bodyReader(CreateSession, CREATE_CODES);
   const newVersion = bodyReader(CreateVersionSession, CREATE_CODES);
 
-  scope.post('/files/upload_sessions', { config: { policy: 'bearer' } }, async (request, reply) => {
+  scope.post('/files/upload_sessions', { config: bearer('upload') }, async (request, reply) => {
     const caller = callerOf(request);
     const body = newFile(request);
     const folderId = body.folder_id === '0' ? caller.rootId : (Number(body.folder_id) as ItemId);
@@ -57,7 +60,7 @@ function serveCreate(scope: FastifyInstance, { uploads, settings }: Services): v
     return reply.code(201).send(renderSession(session, 0, apiBaseOf(request, settings.publicUrl)));
   });
 
-  scope.post('/files/:file_id/upload_sessions', { config: { policy: 'bearer' } }, async (request, reply) => {
+  scope.post('/files/:file_id/upload_sessions', { config: bearer('upload') }, async (request, reply) => {
     const body = newVersion(request);
     const session = await createSession(uploads, {
       caller: callerOf(request).userId,
@@ -70,12 +73,12 @@ function serveCreate(scope: FastifyInstance, { uploads, settings }: Services): v
 }
 
 function serveStatus(scope: FastifyInstance, { uploads, settings }: Services): void {
-  scope.get('/files/upload_sessions/:session_id', { config: { policy: 'bearer' } }, async (request) => {
+  scope.get('/files/upload_sessions/:session_id', { config: bearer('upload') }, async (request) => {
     const { session, stored } = await readSession(uploads, callerOf(request).userId, sessionIdOf(request.params));
     return renderSession(session, stored, apiBaseOf(request, settings.publicUrl));
   });
 
-  scope.get('/files/upload_sessions/:session_id/parts', { config: { policy: 'bearer' } }, async (request) => {
+  scope.get('/files/upload_sessions/:session_id/parts', { config: bearer('upload') }, async (request) => {
     const id = sessionIdOf(request.params);
     const page = offsetPageOf(request, { defaultLimit: 1000 });
     const { session, parts, stored } = await readParts(uploads, callerOf(request).userId, id, page);
@@ -91,7 +94,7 @@ function serveStatus(scope: FastifyInstance, { uploads, settings }: Services): v
 
 function serveCommit(scope: FastifyInstance, { uploads, files, settings }: Services): void {
   const readBody = bodyReader(CommitSession);
-  const options = { config: { policy: 'bearer' as const }, bodyLimit: COMMIT_BODY_LIMIT };
+  const options = { config: bearer('upload'), bodyLimit: COMMIT_BODY_LIMIT };
   scope.post('/files/upload_sessions/:session_id/commit', options, async (request, reply) => {
     const session = sessionIdOf(request.params);
     const sha1 = digestOf(request.headers);
@@ -103,6 +106,7 @@ function serveCommit(scope: FastifyInstance, { uploads, files, settings }: Servi
       parts: body.parts.map(listedPart),
       attributes: attributesOf(body.attributes ?? {}),
       ifMatch: request.headers['if-match'],
+      ifNoneMatch: request.headers['if-none-match'],
       patience: settings.commitHoldMillis,
     });
     if (committed === undefined) return reply.code(202).header('retry-after', 5).send();
@@ -113,13 +117,13 @@ function serveCommit(scope: FastifyInstance, { uploads, files, settings }: Servi
 }
 
 function serveEnd(scope: FastifyInstance, { uploads }: Services): void {
-  scope.delete('/files/upload_sessions/:session_id', { config: { policy: 'bearer' } }, async (request, reply) => {
+  scope.delete('/files/upload_sessions/:session_id', { config: bearer('upload') }, async (request, reply) => {
     await abort(uploads, callerOf(request).userId, sessionIdOf(request.params));
     return reply.code(204).send();
   });
 
   const readEvent = bodyReader(LogEvent);
-  scope.post('/files/upload_sessions/:session_id/log', { config: { policy: 'bearer' } }, async (request, reply) => {
+  scope.post('/files/upload_sessions/:session_id/log', { config: bearer('upload') }, async (request, reply) => {
     const { id } = await findOwnSession(uploads, callerOf(request).userId, sessionIdOf(request.params));
     const { event_type: eventType, event_info: eventInfo } = readEvent(request);
     request.log.warn({ session: id, eventType, eventInfo }, 'a client reports on its upload');

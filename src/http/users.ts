@@ -2,11 +2,12 @@ import type { FastifyInstance } from 'fastify';
 import { ENTERPRISE_ID } from '../access/access.ts';
 import { findUser } from '../access/records.ts';
 import { Refusal } from '../api/refusal.ts';
-import { spaceUsed } from '../files/folder-size.ts';
+import { type Space, spaceOf } from '../files/space-of.ts';
 import type { UserRow } from '../sql/tables.ts';
 import { wireDate } from './dates.ts';
 import { type Fieldmakers, fieldsOf, renderFields } from './fields.ts';
 import { callerOf } from './policy.ts';
+import { bearer } from './scopes.ts';
 import type { Services } from './services.ts';
 
 /** What Box says of an account without a limit. */
@@ -19,7 +20,7 @@ const STANDARD =
 
 interface Me {
   user: UserRow;
-  spaceUsed: number | undefined;
+  space: Space;
   maxFileSize: number;
 }
 
@@ -32,8 +33,8 @@ const FIELDS: Fieldmakers<Me> = new Map<string, (me: Me) => unknown>([
   ['modified_at', ({ user }) => wireDate(user.created_at)],
   ['language', () => 'en'],
   ['timezone', () => 'UTC'],
-  ['space_amount', () => UNLIMITED_BYTES],
-  ['space_used', (me) => me.spaceUsed],
+  ['space_amount', ({ space }) => space.quota ?? UNLIMITED_BYTES],
+  ['space_used', ({ space }) => space.used],
   ['max_upload_size', ({ maxFileSize }) => maxFileSize],
   ['status', () => 'active'],
   ['enterprise', () => ({ type: 'enterprise', id: ENTERPRISE_ID, name: 'Partway' })],
@@ -41,12 +42,11 @@ const FIELDS: Fieldmakers<Me> = new Map<string, (me: Me) => unknown>([
 
 /** GET /users/me */
 export function serveUsers(scope: FastifyInstance, { access, files }: Services): void {
-  scope.get('/users/me', { config: { policy: 'bearer' } }, async (request) => {
+  scope.get('/users/me', { config: bearer('read', { reach: 'user-only' }) }, async (request) => {
     const { userId } = callerOf(request);
     const user = await findUser(access.db, userId);
     if (user === undefined) throw new Refusal('not_found', 'The user of this token is no longer there.');
-    const fields = fieldsOf(request) ?? STANDARD;
-    const counted = [...fields].includes('space_used') ? await spaceUsed(files.db, userId) : undefined;
-    return renderFields({ user, spaceUsed: counted, maxFileSize: files.maxFileSize }, FIELDS, fields);
+    const space = await spaceOf(files.db, userId, files.userQuota);
+    return renderFields({ user, space, maxFileSize: files.maxFileSize }, FIELDS, fieldsOf(request) ?? STANDARD);
   });
 }

@@ -1,16 +1,26 @@
+import type { Generated } from 'kysely';
 import type { ContentId, ItemId, Millis, SessionId, Sha1, UserId, VersionId } from '../api/ids.ts';
 import type { Receipt } from '../content/content.ts';
 
 /** Every row Partway keeps. Times are integer milliseconds, ids are made by us, flags are 0 or 1. */
 export interface Tables {
-  users: UserRow;
+  users: WithDefaults<UserRow & UserSpaceRow, keyof UserSpaceRow>;
   apps: AppRow;
+  app_redirects: AppRedirectRow;
+  app_keys: AppKeyRow;
   access_tokens: AccessTokenRow;
-  items: ItemRow;
-  versions: VersionRow;
+  refresh_tokens: RefreshTokenRow;
+  authorization_codes: AuthorizationCodeRow;
+  used_assertions: UsedAssertionRow;
+  items: WithDefaults<ItemRow, 'child_count' | 'size'>;
+  versions: WithDefaults<VersionRow, 'number' | 'trashed_at' | 'trashed_by' | 'restored_at' | 'restored_by'>;
+  locks: LockRow;
   upload_sessions: SessionRow;
   parts: PartRow;
 }
+
+/** A row whose columns `Keys` the database fills in where they are left out. */
+type WithDefaults<Row, Keys extends keyof Row> = Omit<Row, Keys> & { [Key in Keys]: Generated<Row[Key]> };
 
 export interface UserRow {
   id: UserId;
@@ -19,6 +29,18 @@ export interface UserRow {
   /** The user's own root folder, which the wire calls "0". */
   root_id: ItemId;
   created_at: Millis;
+  /** Null for a user who cannot log in. */
+  password_hash: string | null;
+}
+
+/** How much a user keeps and may keep, in bytes. */
+export interface UserSpaceRow {
+  /** All versions of all the user's files, also of those in the trash. */
+  space_used: number;
+  /** What the user's open upload sessions may come to. */
+  space_reserved: number;
+  /** How much both may be together; null for what the server is set to, -1 for no limit. */
+  space_quota: number | null;
 }
 
 export interface AppRow {
@@ -29,13 +51,69 @@ export interface AppRow {
   /** Who the app is when it acts for itself (`box_subject_type=enterprise`). */
   service_user_id: UserId;
   created_at: Millis;
+  /** 1 where the app may act as any user, by the As-User header. */
+  as_user: 0 | 1;
+}
+
+/** An address to which a login may lead back. */
+export interface AppRedirectRow {
+  client_id: string;
+  uri: string;
+}
+
+/** A key that proves an app's assertions. */
+export interface AppKeyRow {
+  kid: string;
+  client_id: string;
+  /** SPKI as PEM. */
+  public_key: string;
+  created_at: Millis;
 }
 
 export interface AccessTokenRow {
   /** SHA-256 of the token, hex. */
   token_sha256: string;
+  /** What people call it: says nothing of the token. */
+  id: string;
+  /** Tokens that began with one login or one exchange of secrets, and end together. */
+  grant_id: string;
+  user_id: UserId;
+  /** Null where no app asked for it: made by hand, or from the developer token. */
+  client_id: string | null;
+  /** Names of scopes, a space between; null for everything. */
+  scopes: string | null;
+  /** The file or folder beyond which it does not reach. */
+  bound_to: ItemId | null;
+  expires_at: Millis;
+}
+
+export interface RefreshTokenRow {
+  token_sha256: string;
+  id: string;
+  grant_id: string;
   user_id: UserId;
   client_id: string;
+  scopes: string | null;
+  expires_at: Millis;
+  /** When it was exchanged for the next one. It works once. */
+  used_at: Millis | null;
+}
+
+export interface AuthorizationCodeRow {
+  code_sha256: string;
+  grant_id: string;
+  user_id: UserId;
+  client_id: string;
+  redirect_uri: string;
+  scopes: string | null;
+  expires_at: Millis;
+  used_at: Millis | null;
+}
+
+export interface UsedAssertionRow {
+  client_id: string;
+  jti: string;
+  /** When the assertion itself is refused, so that this row is no longer needed. */
   expires_at: Millis;
 }
 
@@ -65,6 +143,10 @@ export interface ItemRow {
   trashed_at: Millis | null;
   /** The item whose deletion took this one along (itself, where it was the one deleted). */
   trashed_with: ItemId | null;
+  /** How many items a folder holds, without those that went to the trash by themselves; 0 for a file. */
+  child_count: number;
+  /** Bytes: of a file's current version; of all files below a folder, without those that are in the trash. */
+  size: number;
 }
 
 export interface VersionRow {
@@ -76,6 +158,23 @@ export interface VersionRow {
   sha1: Sha1;
   created_at: Millis;
   created_by: UserId;
+  /** Counts the versions of a file from 1. */
+  number: number;
+  trashed_at: Millis | null;
+  trashed_by: UserId | null;
+  restored_at: Millis | null;
+  restored_by: UserId | null;
+}
+
+/** A file that only its holder may change. */
+export interface LockRow {
+  file_id: ItemId;
+  id: number;
+  created_by: UserId;
+  created_at: Millis;
+  expires_at: Millis | null;
+  /** 1 where others may not download it either. */
+  download_prevented: 0 | 1;
 }
 
 /** open → committed, or open → expired; an aborted session has no row. */

@@ -9,6 +9,8 @@ import {
   type VersionId,
 } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
+import { findFile } from '../files/find.ts';
+import { namesEtag } from '../files/if-match.ts';
 import { publishNewFile, publishNewVersion } from '../files/publish.ts';
 import { checkListedParts, type ListedPart } from './check-listed-parts.ts';
 import { dropBytes } from './drop-bytes.ts';
@@ -26,7 +28,9 @@ export interface CommitRequest {
   attributes: { contentCreatedAt?: Millis; contentModifiedAt?: Millis; description?: string };
   /** For a new version: the file's etag must be this one. */
   ifMatch: string | undefined;
-  /** How long to wait for the whole-file digest before saying "later". */
+  /** For a new version: the file's etag must be none of these. */
+  ifNoneMatch: string | undefined;
+  /** How long to wait in all, for parts on their way and for the whole-file digest, before saying "later". */
   patience: Millis;
 }
 
@@ -41,27 +45,39 @@ export interface Committed {
  * the call may be repeated. Whatever it refuses, the session stays open and can still be committed rightly.
  */
 export function commit(uploads: Uploads, request: CommitRequest): Promise<Committed | undefined> {
-  return uploads.commits.run(request.session, () => commitAlone(uploads, request));
+  const deadline = performance.now() + request.patience;
+  const patience = () => Math.max(0, deadline - performance.now());
+  return uploads.commits.run(request.session, () => commitAlone(uploads, request, patience));
 }
 
-async function commitAlone(uploads: Uploads, request: CommitRequest): Promise<Committed | undefined> {
+async function commitAlone(
+  uploads: Uploads,
+  request: CommitRequest,
+  patience: () => Millis,
+): Promise<Committed | undefined> {
   const session = await findOwnSession(uploads, request.caller, request.session);
   if (session.committed !== undefined) return sameFile(session.committed, request.sha1);
 
   try {
-    return await makeFile(uploads, session, request);
+    return await makeFile(uploads, session, request, patience);
   } catch (error) {
     return unlessEnded(uploads, session, request.sha1, error);
   }
 }
 
-async function makeFile(uploads: Uploads, session: Session, request: CommitRequest): Promise<Committed | undefined> {
+async function makeFile(
+  uploads: Uploads,
+  session: Session,
+  request: CommitRequest,
+  patience: () => Millis,
+): Promise<Committed | undefined> {
   const { content, follower } = uploads;
-  const parts = await storedParts(uploads, session, request.patience);
+  const parts = await storedParts(uploads, session, patience());
   checkListedParts(session.staging.grid, parts, request.parts);
-  const whole = await follower.digestOf(session, request.patience);
+  const whole = await follower.digestOf(session, patience());
   if (whole === undefined) return undefined;
   checkWhole(whole, request.sha1);
+  await checkNoneMatches(uploads, session, request.ifNoneMatch);
 
   await content.seal(
     session.staging,
@@ -102,6 +118,13 @@ function checkWhole(whole: Sha1, claimed: Sha1): void {
   );
 }
 
+async function checkNoneMatches({ db }: Uploads, { target, owner }: Session, etags: string | undefined): Promise<void> {
+  if (etags === undefined || target.kind === 'file') return;
+  const file = await findFile(db, owner, target.fileId);
+  if (file === undefined || !namesEtag(etags, file.etag)) return;
+  throw new Refusal('precondition_failed', `The file's etag is ${file.etag}, which If-None-Match excludes.`);
+}
+
 function sameFile(committed: NonNullable<Session['committed']>, claimed: Sha1): Committed {
   checkWhole(committed.sha1, claimed);
   return committed;
@@ -117,6 +140,7 @@ async function publish(uploads: Uploads, session: Session, request: CommitReques
     sha1: request.sha1,
     by: session.owner,
     now: now(),
+    reserved: true,
     ...(contentCreatedAt !== undefined && { contentCreatedAt }),
     ...(contentModifiedAt !== undefined && { contentModifiedAt }),
   };

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { ContentId, ItemId, SessionId, UserId } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
 import { checkPlace } from '../files/check-place.ts';
+import { checkSpace } from '../files/check-space.ts';
 import { findFile } from '../files/find.ts';
 import { checkName } from '../files/names.ts';
 import { planParts } from './plan-parts.ts';
@@ -19,6 +20,7 @@ export async function createSession(uploads: Uploads, upload: NewUpload): Promis
   const { db, content, inHand, limits, now } = uploads;
   checkSize(limits, upload.fileSize);
   const target = await targetOf(uploads, upload);
+  await checkSpace(db, upload.caller, upload.fileSize, limits.userQuota);
 
   const grid = planParts(upload.fileSize, limits.partSize);
   const id = newHexId(16) as ContentId;
@@ -35,7 +37,7 @@ export async function createSession(uploads: Uploads, upload: NewUpload): Promis
     committed: undefined,
   };
   try {
-    await insertSession(db, session, createdAt);
+    await insertSession(db, session, createdAt, limits.userQuota);
   } catch (error) {
     // Without a row nothing will ever name these bytes; should this fail too, the sweep finds them.
     await content.remove(staging).catch(() => {});

@@ -1,13 +1,28 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
 import type { ContentId, Millis, SessionId } from '../api/ids.ts';
+import { chargeSpace } from '../files/charge-space.ts';
+import { holdTree } from '../files/hold-tree.ts';
 import type { Tables } from '../sql/tables.ts';
 import { type Part, partOf, type Session, sessionOfRow } from './session.ts';
 
 /** The SQL of sessions and parts, once for both databases. Races end at unique keys and at `where state = 'open'`. */
 
-export async function insertSession(db: Kysely<Tables>, session: Session, createdAt: Millis): Promise<void> {
+/** Writes an open session and reserves room for its file. Refuses `storage_limit_exceeded`. */
+export async function insertSession(
+  db: Kysely<Tables>,
+  session: Session,
+  createdAt: Millis,
+  userQuota?: number,
+): Promise<void> {
+  await db.transaction().execute(async (tx) => {
+    await chargeSpace(tx, session.owner, { reserved: session.staging.grid.fileSize }, userQuota);
+    await insertRow(tx, session, createdAt);
+  });
+}
+
+async function insertRow(tx: Transaction<Tables>, session: Session, createdAt: Millis): Promise<void> {
   const { target, staging } = session;
-  await db
+  await tx
     .insertInto('upload_sessions')
     .values({
       id: session.id,
@@ -117,9 +132,9 @@ export async function markCommitted(
   return numUpdatedRows === 1n;
 }
 
-/** open → expired; false where it is no longer open. Its parts go with it. */
+/** open → expired; false where it is no longer open. Its parts go with it, and its room is given back. */
 export async function markExpired(db: Kysely<Tables>, session: SessionId): Promise<boolean> {
-  return db.transaction().execute(async (tx) => {
+  return giveBackRoom(db, session, async (tx) => {
     const { numUpdatedRows } = await tx
       .updateTable('upload_sessions')
       .set({ state: 'expired' })
@@ -132,14 +147,38 @@ export async function markExpired(db: Kysely<Tables>, session: SessionId): Promi
   });
 }
 
-/** Forgets an open session and its parts; false where it is no longer open. */
+/** Forgets an open session and its parts, and gives its room back; false where it is no longer open. */
 export async function deleteOpenSession(db: Kysely<Tables>, session: SessionId): Promise<boolean> {
-  const { numDeletedRows } = await db
-    .deleteFrom('upload_sessions')
-    .where('id', '=', session)
-    .where('state', '=', 'open')
-    .executeTakeFirst();
-  return numDeletedRows === 1n;
+  return giveBackRoom(db, session, async (tx) => {
+    const { numDeletedRows } = await tx
+      .deleteFrom('upload_sessions')
+      .where('id', '=', session)
+      .where('state', '=', 'open')
+      .executeTakeFirst();
+    return numDeletedRows === 1n;
+  });
+}
+
+/** Gives back the room that was reserved for an open session, where `end` has ended it. */
+function giveBackRoom(
+  db: Kysely<Tables>,
+  session: SessionId,
+  end: (tx: Transaction<Tables>) => Promise<boolean>,
+): Promise<boolean> {
+  return db.transaction().execute(async (tx) => {
+    const row = await tx
+      .selectFrom('upload_sessions')
+      .select(['owner_id', 'file_size'])
+      .where('id', '=', session)
+      .where('state', '=', 'open')
+      .executeTakeFirst();
+    if (row === undefined) return false;
+    // Held before the session's row, in the order in which a commit holds them.
+    await holdTree(tx, row.owner_id);
+    if (!(await end(tx))) return false;
+    await chargeSpace(tx, row.owner_id, { reserved: -row.file_size }, undefined);
+    return true;
+  });
 }
 
 /** Sessions that are still open though their time has ended, oldest first. */

@@ -26,4 +26,6 @@ export interface UploadLimits {
   minFileSize: number;
   maxFileSize: number;
   sessionLifetime: Millis;
+  /** How many bytes a user may keep who has no quota of their own; undefined for no limit. */
+  userQuota?: number | undefined;
 }

@@ -210,7 +210,7 @@ test('a session id that is none is refused, and never becomes a path', async () 
 test('an unknown address is 404 and a known one with another method 405, both as JSON', async () => {
   assertRefused(await api.get('/nothing/here'), 404, 'not_found');
   assertRefused(await api.call('PATCH', '/users/me'), 405, 'method_not_allowed');
-  const wrongMethod = await api.call('PUT', '/files/upload_sessions');
+  const wrongMethod = await api.call('PUT', `/files/upload_sessions/${'A'.repeat(32)}/commit`);
   assert.equal(wrongMethod.status, 405, wrongMethod.text);
   const large = Buffer.alloc(3_000_000);
   assertRefused(await api.call('POST', '/nothing', { body: large }), 404, 'not_found');

@@ -67,6 +67,7 @@ test('a new session has the shape that clients parse', async () => {
         list_parts: `${base}/parts`,
         status: base,
         log_event: `${base}/log`,
+        plan: `${base}/plan`,
       },
     },
   );
@@ -211,6 +212,8 @@ test('a new version needs only its size, keeps the name, and raises the etag', a
 
   const stale = await api.commit(created.json.id, parts, next, { headers: { 'if-match': '7' } });
   assert.deepEqual([stale.status, stale.json.code], [412, 'precondition_failed']);
+  const unchanged = await api.commit(created.json.id, parts, next, { headers: { 'if-none-match': '"0"' } });
+  assert.deepEqual([unchanged.status, unchanged.json.code], [412, 'precondition_failed']);
   const committed = await api.commit(created.json.id, parts, next, { headers: { 'if-match': '"0"' } });
 
   assert.equal(committed.status, 201, committed.text);
@@ -263,6 +266,15 @@ test('a name taken in the meantime is a conflict, and the session goes on once t
 
   assert.equal((await api.delete(`/files/${winner.json.entries[0].id}`)).status, 204);
   assert.equal((await api.commit(second.id, partsOfSecond, bytes)).status, 201);
+});
+
+test('a plan asks for every part, since none is known by its SHA-512', async () => {
+  const session = await api.createSession('planned.bin', SIZE);
+  const part = { offset: PART, size: PART, sha512: 'a'.repeat(128) };
+  const answer = await api.post(`/files/upload_sessions/${session.id}/plan`, { parts: [part] });
+  assert.deepEqual([answer.status, answer.json], [200, { upload_session_id: session.id, hits: [], misses: [part] }]);
+  const off = await api.post(`/files/upload_sessions/${session.id}/plan`, { parts: [{ ...part, offset: 1 }] });
+  assert.equal(off.status, 416);
 });
 
 test('what a browser client reports of its failures is in the log', async () => {

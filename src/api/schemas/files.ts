@@ -1,15 +1,15 @@
 import { type Static, Type } from 'typebox';
 import { FolderRef } from './folders.ts';
+import { Description, ItemUpdateFields, orNull } from './items.ts';
 
-const orNull = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) =>
-  Type.Optional(Type.Union([schema, Type.Null()]));
-
-/** What an upload may say of a file beside its name; dates as RFC 3339. */
-const FileTraits = {
+/** What a client may say of a file's content; dates as RFC 3339. */
+const ContentDates = {
   content_created_at: orNull(Type.String()),
   content_modified_at: orNull(Type.String()),
-  description: orNull(Type.String({ maxLength: 255 })),
 };
+
+/** What an upload may say of a file beside its name. */
+const FileTraits = { ...ContentDates, description: orNull(Description) };
 
 /** The `attributes` of POST /files/content. */
 export const NewFileAttributes = Type.Object({ name: Type.String(), parent: FolderRef, ...FileTraits });
@@ -30,3 +30,19 @@ export const PreflightVersion = Type.Object({
   name: orNull(Type.String()),
   size: orNull(Type.Integer({ minimum: 0 })),
 });
+
+/** PUT /files/:file_id */
+export const UpdateFile = Type.Object({
+  ...ItemUpdateFields,
+  ...ContentDates,
+  lock: orNull(Type.Object({ expires_at: orNull(Type.String()), is_download_prevented: orNull(Type.Boolean()) })),
+});
+
+/** POST /files/:file_id/copy */
+export const CopyFile = Type.Object({ name: orNull(Type.String()), parent: FolderRef, version: orNull(Type.String()) });
+
+/** POST /files/:file_id/versions/current */
+export const PromoteVersion = Type.Object({ id: Type.String() });
+
+/** PUT /files/:file_id/versions/:version_id takes a version out of the trash, and nothing else. */
+export const RestoreVersion = Type.Object({ trashed_at: Type.Null() });

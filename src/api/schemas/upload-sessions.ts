@@ -39,6 +39,18 @@ export const CommitSession = Type.Object({
   attributes: Type.Optional(Type.Union([Type.Record(Type.String(), Type.Unknown()), Type.Null()])),
 });
 
+/** POST /files/upload_sessions/:id/plan */
+export const PlanUpload = Type.Object({
+  parts: Type.Array(
+    Type.Object({
+      offset: Type.Integer({ minimum: 0 }),
+      size: Type.Integer({ minimum: 0 }),
+      sha512: Type.String({ maxLength: 128 }),
+    }),
+    { maxItems: 10_000 },
+  ),
+});
+
 /** POST /files/upload_sessions/:id/log */
 export const LogEvent = Type.Object({
   event_type: Type.String({ maxLength: 200 }),
@@ -52,6 +64,7 @@ export const SessionEndpoints = Type.Object({
   list_parts: Type.String(),
   status: Type.String(),
   log_event: Type.String(),
+  plan: Type.String(),
 });
 
 export const UploadSession = Type.Object({

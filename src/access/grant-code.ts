@@ -1,0 +1,42 @@
+import type { Access } from './access.ts';
+import { endGrant } from './end-tokens.ts';
+import { type ClientSecret, findClient } from './find-client.ts';
+import { GrantError } from './grant-error.ts';
+import { findCode, useCode } from './grant-records.ts';
+import type { GrantedToken } from './granted-token.ts';
+import { issueTokenPair } from './issue-tokens.ts';
+import { scopesOfRow } from './scopes.ts';
+import { hashSecret } from './secrets.ts';
+
+/**
+ * Tokens for the code that a login brought (wire: "Tokens", `authorization_code`). A code works once: brought again, it
+ * ends the tokens that it gave, for one of the two who had it must have stolen it.
+ * @param redirectUri Box's SDKs leave it out; where it is given it must be the one that the code was sent to.
+ */
+export async function grantForCode(
+  access: Access,
+  client: ClientSecret,
+  { code, redirectUri }: { code: string; redirectUri: string | undefined },
+): Promise<GrantedToken> {
+  const app = await findClient(access, client);
+  const codeSha256 = hashSecret(code);
+  const now = access.now();
+  const row = await findCode(access.db, codeSha256);
+  if (row === undefined || row.client_id !== app.client_id || row.expires_at <= now) throw invalidCode();
+  if (redirectUri !== undefined && redirectUri !== row.redirect_uri) throw invalidCode();
+  const granted = await access.db.transaction().execute(async (tx) => {
+    if (!(await useCode(tx, codeSha256, now))) return undefined;
+    const grantee = { userId: row.user_id, clientId: row.client_id, scopes: scopesOfRow(row.scopes) };
+    return issueTokenPair(tx, grantee, { now, grantId: row.grant_id });
+  });
+  if (granted !== undefined) return granted;
+  access.cache.deleteAll(await endGrant(access.db, row.grant_id));
+  throw invalidCode();
+}
+
+function invalidCode(): GrantError {
+  return new GrantError(
+    'invalid_grant',
+    "The authorization code is invalid, has expired or doesn't belong to this client",
+  );
+}

@@ -1,0 +1,37 @@
+import type { Access } from './access.ts';
+import { endGrant } from './end-tokens.ts';
+import { type ClientSecret, findClient } from './find-client.ts';
+import { GrantError } from './grant-error.ts';
+import type { GrantedToken } from './granted-token.ts';
+import { issueTokenPair } from './issue-tokens.ts';
+import { scopesOfRow } from './scopes.ts';
+import { hashSecret } from './secrets.ts';
+import { findRefreshToken, useRefreshToken } from './token-records.ts';
+
+/**
+ * The next pair of tokens for a refresh token (wire: "Tokens", `refresh_token`). It works once: brought again, it ends
+ * all tokens that came of the same login, for one of the two who had it must have stolen it (RFC 9700, section 4.14).
+ */
+export async function grantForRefresh(
+  access: Access,
+  client: ClientSecret,
+  refreshToken: string,
+): Promise<GrantedToken> {
+  const app = await findClient(access, client);
+  const tokenSha256 = hashSecret(refreshToken);
+  const now = access.now();
+  const row = await findRefreshToken(access.db, tokenSha256);
+  if (row === undefined || row.client_id !== app.client_id) throw invalidToken();
+  const granted = await access.db.transaction().execute(async (tx) => {
+    if (row.expires_at <= now || !(await useRefreshToken(tx, tokenSha256, now))) return undefined;
+    const grantee = { userId: row.user_id, clientId: row.client_id, scopes: scopesOfRow(row.scopes) };
+    return issueTokenPair(tx, grantee, { now, grantId: row.grant_id });
+  });
+  if (granted !== undefined) return granted;
+  access.cache.deleteAll(await endGrant(access.db, row.grant_id));
+  throw invalidToken();
+}
+
+function invalidToken(): GrantError {
+  return new GrantError('invalid_grant', 'Refresh token has expired');
+}

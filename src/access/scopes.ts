@@ -1,0 +1,60 @@
+/**
+ * What a token may do. Every route of the API needs one of these.
+ * - `read`: see files and folders, but not what is in a file
+ * - `download`: what is in a file
+ * - `upload`: add files, versions and the folders they come in; a version may bring a new name
+ * - `rename`: another name or description
+ * - `delete`: to the trash, and out of it for good
+ * - `change`: everything else that changes something: move, copy, restore, lock
+ */
+export type Ability = 'read' | 'download' | 'upload' | 'rename' | 'delete' | 'change';
+
+/** Box's scopes, as far as they mean something here; those that give nothing are taken so that clients may ask. */
+const ABILITIES_OF = {
+  root_readwrite: ['read', 'download', 'upload', 'rename', 'delete', 'change'],
+  root_readonly: ['read', 'download'],
+  base_explorer: ['read'],
+  base_picker: ['read'],
+  base_preview: ['read'],
+  base_upload: ['upload'],
+  item_read: ['read'],
+  item_preview: ['read'],
+  item_download: ['read', 'download'],
+  item_upload: ['upload'],
+  item_rename: ['rename'],
+  item_delete: ['delete'],
+  item_share: [],
+  annotation_edit: [],
+  annotation_view_all: [],
+  annotation_view_self: [],
+} as const satisfies Record<string, readonly Ability[]>;
+
+export type Scope = keyof typeof ABILITIES_OF;
+
+/** Every scope that may be asked for. */
+export const SCOPE_NAMES: readonly string[] = Object.keys(ABILITIES_OF);
+
+/** Scopes in a text with spaces between: those that are known, each once, and those that are not. */
+export function parseScopes(text: string): { known: Scope[]; unknown: string[] } {
+  const names = [...new Set(text.split(/\s+/).filter((name) => name !== ''))];
+  return { known: names.filter(isScope), unknown: names.filter((name) => !isScope(name)) };
+}
+
+/** What these scopes allow together. Without any scopes a token is whole: it may do everything its user may. */
+export function abilitiesOf(scopes: readonly Scope[] | undefined): ReadonlySet<Ability> {
+  return new Set((scopes ?? ['root_readwrite' as const]).flatMap((scope) => ABILITIES_OF[scope]));
+}
+
+/** The form in which rows keep scopes. */
+export function scopesToRow(scopes: readonly Scope[] | undefined): string | null {
+  return scopes === undefined ? null : scopes.join(' ');
+}
+
+/** A scope that this build does not know gives nothing. */
+export function scopesOfRow(text: string | null): readonly Scope[] | undefined {
+  return text === null ? undefined : parseScopes(text).known;
+}
+
+function isScope(name: string): name is Scope {
+  return Object.hasOwn(ABILITIES_OF, name);
+}

@@ -1,0 +1,49 @@
+import type { Millis } from './api/ids.ts';
+
+/** Something to be done now and then, whether or not anybody calls. */
+export interface Chore {
+  name: string;
+  /** Does it, and says how much of what there was. */
+  run: () => Promise<Record<string, number>>;
+}
+
+export interface Rhythm {
+  interval: Millis;
+  /** Called where a chore found something to do. */
+  onDone: (name: string, counts: Record<string, number>) => void;
+  onTrouble: (name: string, error: unknown) => void;
+}
+
+/**
+ * Does the chores now and then at every interval, one after the other. One that fails keeps none of the others from
+ * their turn, and is tried again at the next interval.
+ * @returns Stops; resolves once the chore under way has ended.
+ */
+export function startChores(chores: readonly Chore[], { interval, onDone, onTrouble }: Rhythm): () => Promise<void> {
+  let stopped = false;
+  let timer: NodeJS.Timeout | undefined;
+  let running = Promise.resolve();
+
+  async function round(): Promise<void> {
+    for (const { name, run } of chores) {
+      if (stopped) return;
+      try {
+        const counts = await run();
+        if (Object.values(counts).some((count) => count > 0)) onDone(name, counts);
+      } catch (error) {
+        onTrouble(name, error);
+      }
+    }
+    if (!stopped) timer = setTimeout(start, interval).unref();
+  }
+  function start(): void {
+    running = round();
+  }
+
+  start();
+  return async () => {
+    stopped = true;
+    clearTimeout(timer);
+    await running;
+  };
+}

@@ -1,0 +1,38 @@
+import type { Command } from 'commander';
+import type { Kysely } from 'kysely';
+import { readConfig } from '../config.ts';
+import type { Tables } from '../sql/tables.ts';
+import { addSettings, givenSettings } from './settings-options.ts';
+import { withRows } from './with-rows.ts';
+
+/** What a command found or did, twice: as people read it, and as a program does. */
+export interface Shown {
+  text: string;
+  json: unknown;
+}
+
+/** Makes `command` work on the rows of a data folder, and print what it did; with `--json` for programs. */
+export function onRows(command: Command, work: (db: Kysely<Tables>, args: string[]) => Promise<Shown>): Command {
+  command.option('--json', 'print JSON');
+  return addSettings(command, ['PARTWAY_DATA']).action(async () => {
+    const { text, json } = await withRows(readConfig(givenSettings(command)), (db) => work(db, command.args));
+    console.log(command.opts().json === true ? JSON.stringify(json, undefined, 2) : text);
+  });
+}
+
+/** One line a row, its cells under each other's. */
+export function inColumns(rows: readonly (readonly string[])[]): string {
+  return rows.map((row) => row.join('\t')).join('\n');
+}
+
+/** The option of that name as text. */
+export function textOption(command: Command, name: string): string | undefined {
+  const value: unknown = command.opts()[name];
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** The option of that name as a list; empty where it was not given. */
+export function listOption(command: Command, name: string): string[] {
+  const value: unknown = command.opts()[name];
+  return Array.isArray(value) ? value.map(String) : [];
+}

@@ -1,0 +1,25 @@
+import type { Command } from 'commander';
+import { addUser } from '../access/accounts.ts';
+import { changePassword } from '../access/change-password.ts';
+import { checkPassword } from '../access/passwords.ts';
+import { onRows, textOption } from './data-command.ts';
+import { readPassword } from './user-password-input.ts';
+
+/** `partway user add` */
+export function addUserAddCommand(user: Command): void {
+  const command = user.command('add').argument('<login>', 'a name of its own, such as an e-mail address');
+  command
+    .description('add a user, with an empty root folder')
+    .option('--name <name>', 'how the user is shown; the login unless set')
+    .option('--password-stdin', 'let the user log in, with the password that comes on stdin');
+  onRows(command, async (db, [login = '']) => {
+    const password = command.opts().passwordStdin === true ? await readPassword() : undefined;
+    if (password !== undefined) checkPassword(password);
+    const made = await addUser(db, { login, name: textOption(command, 'name') ?? login, now: Date.now() });
+    if (password !== undefined) await changePassword(db, { login, password });
+    return {
+      text: `user id  ${made.id}\nlogin    ${made.login}`,
+      json: { id: String(made.id), login: made.login, name: made.name },
+    };
+  });
+}

@@ -1,0 +1,19 @@
+import type { Transaction } from 'kysely';
+import type { ItemId } from '../api/ids.ts';
+import type { ItemRow, Tables } from '../sql/tables.ts';
+import { findNamesake, nameInUse } from './find-namesake.ts';
+import { checkName } from './names.ts';
+
+/**
+ * Makes sure that an item of a tree that is held can have this name, in its own folder or another. Refuses
+ * `item_name_invalid` and `item_name_in_use`.
+ */
+export async function takeName(
+  tx: Transaction<Tables>,
+  item: ItemRow,
+  { name = item.name, folderId = item.parent_id as ItemId }: { name?: string; folderId?: ItemId },
+): Promise<void> {
+  checkName(name);
+  const namesake = await findNamesake(tx, { folderId, name, except: item.id });
+  if (namesake !== undefined) throw nameInUse(namesake, { asArray: item.kind === 'folder' });
+}

@@ -1,0 +1,61 @@
+import type { Transaction } from 'kysely';
+import type { ItemId, Millis, UserId } from '../api/ids.ts';
+import type { ItemRow, Tables } from '../sql/tables.ts';
+import { needFolder } from './check-place.ts';
+import { nameKey } from './names.ts';
+import { takeName } from './take-name.ts';
+import { tally } from './tally.ts';
+
+/** What may be changed of files and folders alike. */
+export interface ItemChange {
+  name?: string;
+  description?: string;
+  /** The folder that it goes to. */
+  folderId?: ItemId;
+}
+
+export interface UpdateBy {
+  caller: UserId;
+  now: Millis;
+  /** Other columns to set. */
+  also?: Partial<Pick<ItemRow, 'content_created_at' | 'content_modified_at'>>;
+  /** Count it as a change even if these columns stay as they are. */
+  force?: boolean;
+}
+
+/**
+ * Changes an item of a tree that is held. What changes nothing leaves the etag. Refuses `not_found` and `trashed` for
+ * the folder it goes to, `item_name_in_use`, `item_name_invalid`.
+ */
+export async function updateItem(
+  tx: Transaction<Tables>,
+  item: ItemRow,
+  { name = item.name, description = item.description, folderId = item.parent_id as ItemId }: ItemChange,
+  { caller, now, also = {}, force = false }: UpdateBy,
+): Promise<void> {
+  const from = item.parent_id as ItemId;
+  const moved = folderId !== from;
+  if (moved) await needFolder(tx, caller, folderId);
+  if (moved || name !== item.name) await takeName(tx, item, { name, folderId });
+  const next = { name, description, parent_id: folderId, ...also };
+  if (!force && Object.entries(next).every(([column, value]) => item[column as keyof typeof next] === value)) return;
+
+  await tx
+    .updateTable('items')
+    .set((row) => ({
+      ...next,
+      name_key: nameKey(name),
+      etag: row('etag', '+', 1),
+      modified_at: now,
+      modified_by: caller,
+    }))
+    .where('id', '=', item.id)
+    .execute();
+  // A version keeps the name that its file had in its time.
+  if (name !== item.name && item.version_id !== null) {
+    await tx.updateTable('versions').set({ name }).where('id', '=', item.version_id).execute();
+  }
+  if (!moved) return;
+  await tally(tx, from, { items: -1, bytes: -item.size });
+  await tally(tx, folderId, { items: 1, bytes: item.size });
+}

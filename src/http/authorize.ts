@@ -1,0 +1,106 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { findAskingApp, issueCode } from '../access/authorize.ts';
+import { logIn } from '../access/log-in.ts';
+import { parseScopes, type Scope } from '../access/scopes.ts';
+import { sendDeadEnd, sendLogInPage } from './authorize-page.ts';
+import { openTicket, sealTicket, type Ticket } from './authorize-ticket.ts';
+import { giveNonce, nonceOf } from './login-nonce.ts';
+import { OAUTH_PREFIXES } from './oauth.ts';
+import { FORM_BODY_LIMIT, formOf, takeForms } from './oauth-form.ts';
+import type { Services } from './services.ts';
+
+/** How long a login page may stand open, in milliseconds. */
+const PAGE_MILLIS = 15 * 60_000;
+
+const UNKNOWN =
+  'The app that sent you here is not known, or asks to send you back to an address that it has not registered.';
+const STALE = 'This page is too old, or belongs to another browser window. Go back to the app and begin again.';
+
+/** GET and POST /oauth2/authorize: a user logs in and lets an app in (wire: "Tokens", `authorization_code`). */
+export function serveAuthorize(app: FastifyInstance, { access, settings }: Services): void {
+  const options = { config: { policy: 'public' as const }, bodyLimit: FORM_BODY_LIMIT };
+  app.register(async (scope) => {
+    takeForms(scope);
+    for (const prefix of OAUTH_PREFIXES) {
+      scope.get(`${prefix}/authorize`, options, ask);
+      scope.post(`${prefix}/authorize`, options, decide);
+    }
+  });
+
+  async function ask(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const query = new URL(request.url, 'http://localhost').searchParams;
+    const wanted = { clientId: query.get('client_id') ?? '', redirectUri: query.get('redirect_uri') || undefined };
+    const asking = await findAskingApp(access, wanted);
+    if (asking === undefined) return sendDeadEnd(reply, UNKNOWN);
+    const { redirectUri } = asking;
+    const state = query.get('state') ?? undefined;
+    if (query.get('response_type') !== 'code') {
+      return leadBack(reply, { redirectUri, state }, { error: 'unsupported_response_type' });
+    }
+    const scopes = wantedScopes(query.get('scope'));
+    if (scopes === 'unknown') return leadBack(reply, { redirectUri, state }, { error: 'invalid_scope' });
+    const expiresAt = access.now() + PAGE_MILLIS;
+    const nonce = giveNonce(reply, request);
+    const ticket: Ticket = { clientId: wanted.clientId, redirectUri, state, scopes, expiresAt };
+    return show(reply, ticket, { nonce });
+  }
+
+  async function decide(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const form = formOf(request);
+    const nonce = nonceOf(request);
+    const ticket = nonce && openTicket(settings.signingKey, nonce, form.get('ticket') ?? '', access.now());
+    if (nonce === undefined || !ticket) return sendDeadEnd(reply, STALE);
+    if (form.get('decision') !== 'allow') return leadBack(reply, ticket, { error: 'access_denied' });
+
+    const login = form.get('login') ?? '';
+    const outcome = await logIn(access, { login, password: form.get('password') ?? '', address: request.ip });
+    if (outcome.kind === 'later') {
+      const seconds = Math.ceil(outcome.wait / 1000);
+      reply.code(429).header('retry-after', seconds);
+      return show(reply, ticket, { nonce, login, trouble: `Too many attempts. Try again in ${seconds} s.` });
+    }
+    if (outcome.kind === 'wrong') {
+      return show(reply.code(403), ticket, { nonce, login, trouble: 'Login or password is wrong.' });
+    }
+    // The app may have lost its address, or itself, since the page was shown.
+    const asking = await findAskingApp(access, ticket);
+    if (asking === undefined) return sendDeadEnd(reply, UNKNOWN);
+    return leadBack(reply, ticket, { code: await issueCode(access, { ...ticket, userId: outcome.user.id }) });
+  }
+
+  async function show(
+    reply: FastifyReply,
+    ticket: Ticket,
+    { nonce, ...rest }: { nonce: string; login?: string; trouble?: string },
+  ): Promise<FastifyReply> {
+    const asking = await findAskingApp(access, ticket);
+    if (asking === undefined) return sendDeadEnd(reply, UNKNOWN);
+    return sendLogInPage(reply, {
+      appName: asking.app.name,
+      redirectUri: ticket.redirectUri,
+      scopes: ticket.scopes,
+      ticket: sealTicket(settings.signingKey, nonce, ticket),
+      ...rest,
+    });
+  }
+}
+
+/** See Other, so that no browser sends the form, with the password in it, on to the app. */
+function leadBack(
+  reply: FastifyReply,
+  { redirectUri, state }: Pick<Ticket, 'redirectUri' | 'state'>,
+  answer: { code: string } | { error: string },
+): FastifyReply {
+  const url = new URL(redirectUri);
+  for (const [name, value] of Object.entries(answer)) url.searchParams.set(name, value);
+  if (state !== undefined) url.searchParams.set('state', state);
+  return reply.headers({ 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' }).redirect(url.href, 303);
+}
+
+/** Scopes that mean nothing here are passed over beside others, as apps ask for all that Box has. */
+function wantedScopes(text: string | null): readonly Scope[] | undefined | 'unknown' {
+  if (text === null || text.trim() === '') return undefined;
+  const { known } = parseScopes(text);
+  if (known.length === 0) return 'unknown';
+  return known.includes('root_readwrite') ? undefined : known;
+}

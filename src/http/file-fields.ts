@@ -1,0 +1,63 @@
+import type { FileEntry } from '../files/find.ts';
+import type { Lock } from '../files/find-locks.ts';
+import { wireDate } from './dates.ts';
+import type { Fieldmakers } from './fields.ts';
+import { COMMON_FIELDS, userMini } from './render-common.ts';
+
+export interface FileToRender extends FileEntry {
+  /** The lock on it, where the answer is to show one. */
+  lock?: Lock | undefined;
+}
+
+/** Whoever sees a file here owns it; what this server has no notion of, nobody may. */
+const PERMISSIONS = {
+  can_delete: true,
+  can_download: true,
+  can_invite_collaborator: false,
+  can_rename: true,
+  can_set_share_access: false,
+  can_share: false,
+  can_annotate: false,
+  can_comment: false,
+  can_preview: true,
+  can_upload: true,
+  can_view_annotations_all: false,
+  can_view_annotations_self: false,
+  can_apply_watermark: false,
+};
+
+/** Every field of a file. */
+export const FILE_FIELDS: Fieldmakers<FileToRender> = new Map<string, (entry: FileToRender) => unknown>([
+  ...COMMON_FIELDS,
+  ['type', () => 'file'],
+  ['id', ({ item }) => String(item.id)],
+  ['file_version', ({ version: { id, sha1 } }) => ({ type: 'file_version', id: String(id), sha1 })],
+  ['sha1', ({ version }) => version.sha1],
+  ['size', ({ version }) => version.size],
+  ['extension', ({ item }) => /\.([^.]+)$/.exec(item.name)?.[1] ?? ''],
+  ['version_number', ({ version }) => String(version.number)],
+  ['uploader_display_name', ({ version, users }) => users.get(version.created_by)?.name ?? ''],
+  ['lock', ({ lock }) => (lock === undefined ? null : renderLock(lock))],
+  ['permissions', () => PERMISSIONS],
+  ['comment_count', () => 0],
+  ['is_package', () => false],
+  ['expires_at', () => null],
+  ['disposition_at', () => null],
+  ['representations', () => ({ entries: [] })],
+  ['shared_link_permission_options', () => []],
+]);
+
+/** Box calls the end of a lock `expires_at` where it is set and `expired_at` where it is shown; both are shown here. */
+function renderLock({ id, by, createdAt, expiresAt, isDownloadPrevented }: Lock): Record<string, unknown> {
+  const expires = expiresAt === null ? null : wireDate(expiresAt);
+  return {
+    type: 'lock',
+    id: String(id),
+    created_by: userMini(new Map([[by.id, by]]), by.id),
+    created_at: wireDate(createdAt),
+    expires_at: expires,
+    expired_at: expires,
+    is_download_prevented: isDownloadPrevented,
+    app_type: null,
+  };
+}

@@ -1,0 +1,40 @@
+import type { FolderEntry } from '../files/find.ts';
+import { folderId } from '../files/minis.ts';
+import type { Fieldmakers } from './fields.ts';
+import { COMMON_FIELDS } from './render-common.ts';
+
+export interface FolderToRender extends FolderEntry {
+  /** A page of what it holds. */
+  items?: Record<string, unknown>;
+}
+
+/** Whoever sees a folder here owns it. The root stays as it is. */
+function permissions({ item }: FolderEntry): Record<string, boolean> {
+  const own = item.parent_id !== null;
+  return {
+    can_delete: own,
+    can_download: true,
+    can_invite_collaborator: false,
+    can_rename: own,
+    can_set_share_access: false,
+    can_share: false,
+    can_upload: true,
+    can_apply_watermark: false,
+  };
+}
+
+/** Every field of a folder. */
+export const FOLDER_FIELDS: Fieldmakers<FolderToRender> = new Map<string, (entry: FolderToRender) => unknown>([
+  ...COMMON_FIELDS,
+  ['type', () => 'folder'],
+  ['id', ({ item }) => folderId(item)],
+  ['size', ({ item }) => item.size],
+  ['folder_upload_email', () => null],
+  ['item_collection', ({ items }) => items],
+  ['permissions', permissions],
+  ['sync_state', () => 'not_synced'],
+  ['allowed_shared_link_access_levels', () => []],
+  ['can_non_owners_invite', () => false],
+  ['can_non_owners_view_collaborators', () => false],
+  ['is_collaboration_restricted_to_enterprise', () => false],
+]);

@@ -1,0 +1,51 @@
+import type { UserId } from '../api/ids.ts';
+import type { Files } from '../files/files.ts';
+import { findUsersById, type NamedUser } from '../files/find.ts';
+import type { VersionRow } from '../sql/tables.ts';
+import { wireDate } from './dates.ts';
+import { type Fieldmakers, type Fields, renderFields } from './fields.ts';
+import { userMini } from './render-common.ts';
+
+interface VersionEntry {
+  version: VersionRow;
+  users: ReadonlyMap<UserId, NamedUser>;
+}
+
+const FIELDS: Fieldmakers<VersionEntry> = new Map<string, (entry: VersionEntry) => unknown>([
+  ['type', () => 'file_version'],
+  ['id', ({ version }) => String(version.id)],
+  ['sha1', ({ version }) => version.sha1],
+  ['name', ({ version }) => version.name],
+  ['size', ({ version }) => version.size],
+  ['version_number', ({ version }) => String(version.number)],
+  ['uploader_display_name', ({ version, users }) => users.get(version.created_by)?.name ?? ''],
+  ['created_at', ({ version }) => wireDate(version.created_at)],
+  ['modified_at', ({ version }) => wireDate(version.created_at)],
+  ['modified_by', ({ version, users }) => userMini(users, version.created_by)],
+  ['trashed_at', ({ version }) => dateOrNull(version.trashed_at)],
+  ['trashed_by', ({ version, users }) => userOrNull(users, version.trashed_by)],
+  ['restored_at', ({ version }) => dateOrNull(version.restored_at)],
+  ['restored_by', ({ version, users }) => userOrNull(users, version.restored_by)],
+  ['purged_at', () => null],
+]);
+
+/** Versions of files, in their standard form or with just the fields asked for. They have no etag. */
+export async function renderVersions(
+  { db }: Files,
+  versions: readonly VersionRow[],
+  fields: Fields | undefined,
+): Promise<Record<string, unknown>[]> {
+  const users = await findUsersById(
+    db,
+    versions.flatMap((version) => [version.created_by, version.trashed_by ?? [], version.restored_by ?? []].flat()),
+  );
+  return versions.map((version) => renderFields({ version, users }, FIELDS, fields ?? FIELDS.keys()));
+}
+
+function dateOrNull(at: number | null): string | null {
+  return at === null ? null : wireDate(at);
+}
+
+function userOrNull(users: VersionEntry['users'], id: UserId | null): unknown {
+  return id === null ? null : userMini(users, id);
+}

@@ -1,0 +1,101 @@
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { SignJWT } from 'jose';
+import type { Access } from '../../src/access/access.ts';
+import { addApp, addUser } from '../../src/access/accounts.ts';
+import { addAppKey } from '../../src/access/app-keys.ts';
+import { ensureDeveloper } from '../../src/access/ensure-developer.ts';
+import type { ClientSecret } from '../../src/access/find-client.ts';
+import type { GrantError } from '../../src/access/grant-error.ts';
+import { LogInAttempts } from '../../src/access/log-in.ts';
+import { TokenCache } from '../../src/access/token-cache.ts';
+import type { Millis } from '../../src/api/ids.ts';
+import { migrate } from '../../src/sql/migrate.ts';
+import { openSqlite } from '../../src/sql/sqlite.ts';
+import type { AppRow, UserRow } from '../../src/sql/tables.ts';
+import { leftoverFolder } from '../support/leftovers.ts';
+
+export const DEVELOPER_TOKEN = 'developer-token-of-the-tests';
+export const REDIRECT = 'https://app.partway.test/callback';
+
+/** The access room as main.ts furnishes it, on a real database file, with a clock that stands still. */
+export interface Gatehouse extends AsyncDisposable {
+  access: Access;
+  clock: { now: Millis };
+  app: AppRow;
+  /** What the app proves itself with. */
+  client: ClientSecret;
+  user: UserRow;
+  /** A key that is registered for the app. */
+  key: SigningKey;
+}
+
+export interface SigningKey {
+  kid: string;
+  privateKey: KeyObject;
+  publicPem: string;
+}
+
+export async function openGatehouse(): Promise<Gatehouse> {
+  const home = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-gatehouse-')));
+  const db = openSqlite(join(home, 'rows.sqlite'));
+  await migrate(db);
+  const clock = { now: Date.parse('2026-11-22T15:00:00Z') };
+  const now = () => clock.now;
+  const developer = await ensureDeveloper(db, DEVELOPER_TOKEN, clock.now);
+  const { app, clientSecret } = await addApp(db, { name: 'App', now: clock.now, redirectUris: [REDIRECT] });
+  const user = await addUser(db, { login: 'user@partway.test', name: 'User', now: clock.now });
+  const pair = newKeyPair();
+  const kid = await addAppKey(db, { clientId: app.client_id, pem: pair.publicPem, now: clock.now });
+  return {
+    access: { db, developer, cache: new TokenCache(), logIns: new LogInAttempts(), now },
+    clock,
+    app,
+    client: { clientId: app.client_id, clientSecret },
+    user,
+    key: { kid, ...pair },
+    async [Symbol.asyncDispose]() {
+      await db.destroy();
+      await rm(home, { recursive: true, force: true });
+    },
+  };
+}
+
+export function newKeyPair(bits = 2048): Omit<SigningKey, 'kid'> {
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: bits });
+  return { privateKey, publicPem: publicKey.export({ type: 'spki', format: 'pem' }).toString() };
+}
+
+export interface AssertionTraits {
+  claims?: Record<string, unknown>;
+  header?: Record<string, unknown>;
+  key?: KeyObject;
+}
+
+let assertions = 0;
+
+/** An assertion as Box's SDKs make it, but for what is changed; a claim that is undefined is left out. */
+export function signAssertion(
+  { app, user, key, clock }: Gatehouse,
+  { claims = {}, header = {}, key: signing = key.privateKey }: AssertionTraits = {},
+): Promise<string> {
+  assertions += 1;
+  return new SignJWT({
+    iss: app.client_id,
+    sub: String(user.id),
+    box_sub_type: 'user',
+    aud: 'https://api.box.com/oauth2/token',
+    jti: `assertion-number-${assertions}`,
+    exp: clock.now / 1000 + 30,
+    ...claims,
+  })
+    .setProtectedHeader({ alg: 'RS256', kid: key.kid, ...header })
+    .sign(signing);
+}
+
+/** For assert.rejects: an OAuth error of this name. */
+export function grantError(name: string): (error: unknown) => boolean {
+  return (error) => (error as GrantError).error === name;
+}

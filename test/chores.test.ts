@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Chore, startChores } from '../src/chores.ts';
+
+test('chores are done in turn and again; one that fails holds up none, and what found nothing says nothing', async () => {
+  const log: string[] = [];
+  const twice = Promise.withResolvers<void>();
+  const chores: Chore[] = [
+    { name: 'idle', run: async () => ({ found: 0 }) },
+    {
+      name: 'broken',
+      run: async () => {
+        throw new Error('no');
+      },
+    },
+    {
+      name: 'busy',
+      run: async () => {
+        if (log.filter((line) => line === 'busy').length === 1) twice.resolve();
+        return { found: 1 };
+      },
+    },
+  ];
+  const stop = startChores(chores, {
+    interval: 1,
+    onDone: (name) => log.push(name),
+    onTrouble: (name) => log.push(`${name}!`),
+  });
+  await twice.promise;
+  await stop();
+  assert.deepEqual(log.slice(0, 4), ['broken!', 'busy', 'broken!', 'busy']);
+});
+
+test('a stop waits for the chore under way, and no other begins', async () => {
+  const begun = Promise.withResolvers<void>();
+  const goOn = Promise.withResolvers<void>();
+  const log: string[] = [];
+  const slow: Chore = {
+    name: 'slow',
+    run: async () => {
+      begun.resolve();
+      await goOn.promise;
+      log.push('slow');
+      return {};
+    },
+  };
+  const next: Chore = { name: 'next', run: async () => ({ ran: log.push('next') }) };
+  const stop = startChores([slow, next], { interval: 1, onDone: () => {}, onTrouble: () => {} });
+  await begun.promise;
+  const stopping = stop().then(() => log.push('stopped'));
+  goOn.resolve();
+  await stopping;
+  assert.deepEqual(log, ['slow', 'stopped']);
+});

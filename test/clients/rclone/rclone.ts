@@ -1,0 +1,46 @@
+import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { TestServer } from '../../support/server.ts';
+import { installed } from '../lab-suite.ts';
+import type { ConnectProxy } from './connect-proxy.ts';
+
+const run = promisify(execFile);
+const LIMIT_MS = 180_000;
+
+/** What rclone counts, from the last of its own lines that say so. */
+export interface Stats {
+  transfers: number;
+  bytes: number;
+  checks: number;
+  deletes: number;
+  renames: number;
+  errors: number;
+}
+
+/** Runs rclone with the remote `box:` and gives its standard output. */
+export type Rclone = (...args: string[]) => Promise<{ stdout: string; stats: Stats | undefined }>;
+
+/** Debian's rclone, its Box remote set up with a token as its documentation says, led to the server by the proxy. */
+export async function setUpRclone(server: TestServer, proxy: ConnectProxy): Promise<Rclone> {
+  if (server.certificates === undefined) throw new Error('rclone speaks to api.box.com over TLS only.');
+  const config = join(server.dataFolder, '..', 'rclone.conf');
+  await writeFile(config, `[box]\ntype = box\naccess_token = ${server.token}\n`, { mode: 0o600 });
+  const common = ['--config', config, '--ca-cert', server.certificates.ca];
+  const logging = ['--use-json-log', '--verbose', '--stats-log-level', 'INFO', '--retries', '1'];
+  const env = { PATH: process.env.PATH ?? '', HOME: join(server.dataFolder, '..'), HTTPS_PROXY: proxy.url };
+  return async (...args) => {
+    const { stdout, stderr } = await run(installed('rclone'), [...args, ...common, ...logging], {
+      env,
+      timeout: LIMIT_MS,
+      maxBuffer: 16 * 1024 * 1024,
+    });
+    return { stdout, stats: lastStats(stderr) };
+  };
+}
+
+function lastStats(log: string): Stats | undefined {
+  const lines = log.split('\n').filter((line) => line.includes('"stats"'));
+  return (JSON.parse(lines.at(-1) ?? '{}') as { stats?: Stats }).stats;
+}

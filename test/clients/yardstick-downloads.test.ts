@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict';
+import { download } from './generated/bodies.ts';
+import { newFile, yardstick } from './yardstick/yard.ts';
+
+yardstick('downloads', {
+  'a download brings the bytes of the upload': async ({ client }) => {
+    const { file, bytes } = await newFile({ client });
+
+    assert.deepEqual(await download(client, file.id), bytes);
+  },
+
+  'the download address is an https address': async ({ client }) => {
+    const { file } = await newFile({ client });
+
+    assert.ok((await client.downloads.getDownloadFileUrl(file.id)).includes('https://'));
+  },
+
+  'a download follows the location header, so one that leads nowhere fails': async ({ client }) => {
+    const { file } = await newFile({ client });
+    const misled = client.withInterceptors([
+      {
+        beforeRequest: (options) => options,
+        afterRequest: (response) => ({ ...response, headers: { ...response.headers, location: 'nowhere' } }),
+      },
+    ]);
+
+    await assert.rejects(misled.downloads.downloadFile(file.id));
+  },
+});

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { buffer } from 'node:stream/consumers';
+import { download, given } from './generated/bodies.ts';
+import { newFile, newName, yardstick } from './yardstick/yard.ts';
+
+yardstick('files', {
+  'a thumbnail has an https address': async ({ client }) => {
+    const { file } = await newFile({ client });
+
+    assert.ok((await client.files.getFileThumbnailUrl(file.id, 'png')).includes('https://'));
+  },
+
+  'a thumbnail is not the file': async ({ client }) => {
+    const { file, bytes } = await newFile({ client });
+
+    const thumbnail = await buffer(given(await client.files.getFileThumbnailById(file.id, 'png')));
+
+    assert.ok(!thumbnail.equals(bytes));
+  },
+
+  'is_externally_owned and has_collaborations can be asked for, and are false': async ({ client }) => {
+    const { file } = await newFile({ client });
+
+    const found = await client.files.getFileById(file.id, {
+      queryParams: { fields: ['is_externally_owned', 'has_collaborations'] },
+    });
+
+    assert.deepEqual([found.isExternallyOwned, found.hasCollaborations], [false, false]);
+  },
+
+  'a file is found, is not sent again to who has its etag, and is in the trash once deleted': async ({ client }) => {
+    const { file } = await newFile({ client });
+    const found = await client.files.getFileById(file.id);
+    const again = client.files.getFileById(file.id, {
+      queryParams: { fields: ['name'] },
+      headers: { extraHeaders: { 'if-none-match': given(found.etag) } },
+    });
+    await assert.rejects(again);
+    assert.equal(found.name, file.name);
+
+    await client.files.deleteFileById(file.id);
+
+    assert.equal((await client.trashedFiles.getTrashedFileById(file.id)).id, file.id);
+  },
+
+  'a file takes a new name and a description': async ({ client }) => {
+    const { file } = await newFile({ client });
+    const requestBody = { name: newName(), description: 'Updated description' };
+
+    const updated = await client.files.updateFileById(file.id, { requestBody });
+
+    assert.deepEqual([updated.name, updated.description], [requestBody.name, requestBody.description]);
+  },
+
+  'a file is locked and unlocked': async ({ client }) => {
+    const { file } = await newFile({ client });
+    const update = (lock: { access: 'lock' } | null) =>
+      client.files.updateFileById(file.id, { requestBody: { lock }, queryParams: { fields: ['lock'] } });
+
+    const locked = await update({ access: 'lock' });
+    const unlocked = await update(null);
+
+    assert.ok(locked.lock);
+    assert.ok(!unlocked.lock);
+    await client.files.deleteFileById(file.id);
+  },
+
+  'a file is copied, under another name': async ({ client }) => {
+    const { file, bytes } = await newFile({ client });
+    const name = newName();
+
+    const copy = await client.files.copyFile(file.id, { parent: { id: '0' }, name });
+
+    assert.deepEqual([copy.parent?.id, copy.name], ['0', name]);
+    await client.files.deleteFileById(file.id);
+    assert.deepEqual(await download(client, copy.id), bytes);
+  },
+});

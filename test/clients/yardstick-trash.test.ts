@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { given } from './generated/bodies.ts';
+import { newFile, newFolder, yardstick } from './yardstick/yard.ts';
+
+yardstick('the trash', {
+  'a deleted file is in the trash, is restored, and deleted for good': async ({ client }) => {
+    const { file } = await newFile({ client });
+    await client.files.deleteFileById(file.id);
+    const trashed = await client.trashedFiles.getTrashedFileById(file.id);
+    assert.deepEqual([trashed.id, trashed.name], [file.id, file.name]);
+    assert.equal((await client.files.getFileById(file.id)).itemStatus, 'trashed');
+
+    const restored = await client.trashedFiles.restoreFileFromTrash(file.id);
+
+    const found = await client.files.getFileById(file.id);
+    assert.deepEqual([restored.id, restored.name, found.itemStatus], [found.id, found.name, 'active']);
+    await client.files.deleteFileById(file.id);
+    await client.trashedFiles.deleteTrashedFileById(file.id);
+    await assert.rejects(client.trashedFiles.getTrashedFileById(file.id));
+  },
+
+  'a deleted folder is in the trash and nowhere else, is restored, and deleted for good': async ({ client }) => {
+    const folder = await newFolder({ client });
+    await client.folders.deleteFolderById(folder.id);
+    const trashed = await client.trashedFolders.getTrashedFolderById(folder.id);
+    assert.deepEqual([trashed.id, trashed.name], [folder.id, folder.name]);
+    await assert.rejects(client.folders.getFolderById(folder.id));
+
+    const restored = await client.trashedFolders.restoreFolderFromTrash(folder.id);
+
+    const found = await client.folders.getFolderById(folder.id);
+    assert.deepEqual([restored.id, restored.name], [found.id, found.name]);
+    await client.folders.deleteFolderById(folder.id);
+    await client.trashedFolders.deleteTrashedFolderById(folder.id);
+    await assert.rejects(client.trashedFolders.getTrashedFolderById(folder.id));
+  },
+
+  'the trash is listed': async ({ client }) => {
+    const { file } = await newFile({ client });
+    await client.files.deleteFileById(file.id);
+
+    const items = await client.trashedItems.getTrashedItems();
+
+    assert.ok(given(items.entries).some((item) => item.id === file.id));
+  },
+});

@@ -1,0 +1,50 @@
+import { BoxCcgAuth, BoxClient, BoxJwtAuth, CcgConfig, JwtConfig } from 'box-node-sdk';
+import type { Authentication } from 'box-node-sdk/networking';
+import { addApp, addUser, type TestApp } from '../../support/accounts.ts';
+import { addSigningApp } from '../signing-app.ts';
+import { newName, type Yard } from './yard.ts';
+
+/** What the two server authentications of the SDK have in common. */
+export interface ServerAuth extends Authentication {
+  withUserSubject(userId: string): ServerAuth;
+  withEnterpriseSubject(enterpriseId: string): ServerAuth;
+  downscopeToken: BoxCcgAuth['downscopeToken'];
+  revokeToken: BoxCcgAuth['revokeToken'];
+}
+
+interface Apps {
+  app: Promise<TestApp>;
+  jwtConfig: Promise<string>;
+}
+
+/** One app of each kind is enough for all checks. */
+const apps = new WeakMap<Yard, Apps>();
+
+function appsOf(yard: Yard): Apps {
+  const made = apps.get(yard) ?? { app: addApp(yard.server), jwtConfig: addSigningApp(yard.server) };
+  apps.set(yard, made);
+  return made;
+}
+
+/** Box's tests ask the same of both ways in which a server gets a token. */
+export const SERVER_AUTHS: Record<string, (yard: Yard) => Promise<ServerAuth>> = {
+  'a JWT': async (yard) => new BoxJwtAuth({ config: JwtConfig.fromConfigFile(await appsOf(yard).jwtConfig) }),
+  client_credentials: async (yard) => {
+    const { clientId, clientSecret, enterpriseId } = await appsOf(yard).app;
+    return new BoxCcgAuth({ config: new CcgConfig({ clientId, clientSecret, enterpriseId }) });
+  },
+};
+
+export function clientOf({ network }: Yard, auth: Authentication): BoxClient {
+  return new BoxClient({ auth, networkSession: network });
+}
+
+/** A user of the enterprise, and a token of theirs as an app gets it. */
+export async function userToken(yard: Yard): Promise<{ app: TestApp; userId: string; token: string }> {
+  const app = await appsOf(yard).app;
+  const userId = await addUser(yard.server, `${newName()}@example.com`);
+  const config = new CcgConfig({ clientId: app.clientId, clientSecret: app.clientSecret, userId });
+  const { accessToken } = await new BoxCcgAuth({ config }).retrieveToken(yard.network);
+  if (accessToken === undefined) throw new Error('The answer lacks the token.');
+  return { app, userId, token: accessToken };
+}

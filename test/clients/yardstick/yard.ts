@@ -1,0 +1,68 @@
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+import { BoxClient, BoxDeveloperTokenAuth } from 'box-node-sdk';
+import { BaseUrls, NetworkSession } from 'box-node-sdk/networking';
+import { seededBytes } from '../../support/bytes.ts';
+import { startServer, type TestServer } from '../../support/server.ts';
+import { given, streamOf } from '../generated/bodies.ts';
+
+/** What a check has at hand: box-node-sdk 10 on a TLS server of its family, which nothing but these checks has used. */
+export interface Yard {
+  server: TestServer;
+  network: NetworkSession;
+  client: BoxClient;
+}
+
+/** What Box's integration tests of one family assert, each under a sentence of ours. */
+export type Checks = Record<string, (yard: Yard) => Promise<void>>;
+
+/**
+ * Box ships integration tests with its SDKs, which run against Box itself. What they assert is asked of Partway here, in
+ * words and code of our own. What is known to be missing is run too, and its failure does not count.
+ */
+export function yardstick(
+  family: string,
+  checks: Checks,
+  missing: { why: string; checks: Checks } | undefined = undefined,
+): void {
+  describe(`what Box's own integration tests assert of ${family}`, () => {
+    let yard: Yard;
+
+    before(async () => {
+      const server = await startServer({ tls: true });
+      const network = networkOf(server);
+      const auth = new BoxDeveloperTokenAuth({ token: server.token });
+      yard = { server, network, client: new BoxClient({ auth, networkSession: network }) };
+    });
+    after(() => yard.server[Symbol.asyncDispose]());
+
+    for (const [sentence, check] of Object.entries(checks)) test(sentence, () => check(yard));
+    for (const [sentence, check] of Object.entries(missing?.checks ?? {})) {
+      test(sentence, { todo: missing?.why ?? true }, () => check(yard));
+    }
+  });
+}
+
+/** A name that nothing has yet. */
+export function newName(): string {
+  return randomUUID();
+}
+
+/** Uploads a file of `size` bytes into the root folder. */
+export async function newFile({ client }: Pick<Yard, 'client'>, size = 1024 * 1024, name = newName()) {
+  const attributes = { name, parent: { id: '0' } };
+  const bytes = seededBytes(size, name);
+  const { entries } = await client.uploads.uploadFile({ attributes, file: streamOf(bytes) });
+  return { file: given(entries?.[0]), bytes };
+}
+
+export function newFolder({ client }: Pick<Yard, 'client'>, parent = '0') {
+  return client.folders.createFolder({ name: newName(), parent: { id: parent } });
+}
+
+function networkOf({ url, certificates }: TestServer): NetworkSession {
+  const baseUrls = new BaseUrls({ baseUrl: url, uploadUrl: `${url}/api`, oauth2Url: `${url}/api/oauth2` });
+  const ca = readFileSync(given(certificates).ca);
+  return new NetworkSession({ baseUrls }).withCustomAgentOptions({ ca });
+}

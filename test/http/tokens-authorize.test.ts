@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { leadsTo, openPage, type Page, sendForm } from '../access/browser.ts';
+import { type AddedApp, addUserWith, partwayJson } from '../access/operator.ts';
+import { askToken } from '../support/accounts.ts';
+import { Api } from '../support/api.ts';
+import { startServer, type TestServer } from '../support/server.ts';
+
+const LOGIN = 'ada@partway.test';
+const PASSWORD = 'correct horse battery';
+const REDIRECT = 'http://localhost:9/callback?kept=1';
+const NAME = '<b>"App" & \'Co\'</b>';
+
+let server: TestServer;
+let app: AddedApp;
+let userId: string;
+before(async () => {
+  // The list of web origins holds nobody: our own page needs no place in it.
+  server = await startServer({ env: { PARTWAY_CORS_ORIGINS: 'https://elsewhere.example.com' } });
+  userId = await addUserWith(server, LOGIN, PASSWORD);
+  app = await partwayJson(server, 'app', 'add', NAME, '--redirect-uri', REDIRECT);
+});
+after(() => server[Symbol.asyncDispose]());
+
+function addressOf(change: Record<string, string> = {}, path = '/oauth2/authorize'): string {
+  const query = {
+    response_type: 'code',
+    client_id: app.client_id,
+    redirect_uri: REDIRECT,
+    state: 'a b&c=d',
+    ...change,
+  };
+  return `${server.url}${path}?${new URLSearchParams(query)}`;
+}
+const logInOn = (page: Page, fields: Record<string, string> = {}) =>
+  sendForm(page, { login: LOGIN, password: PASSWORD, ...fields });
+const exchange = (code: string | null, change: Record<string, string> = {}) =>
+  askToken(server, {
+    grant_type: 'authorization_code',
+    client_id: app.client_id,
+    client_secret: app.client_secret,
+    code: code ?? '',
+    ...change,
+  });
+
+test('a user logs in, lets the app in, and the app gets tokens of that user', async () => {
+  for (const path of ['/oauth2/authorize', '/api/oauth2/authorize']) {
+    const back = leadsTo(await logInOn(await openPage(addressOf({}, path))));
+    assert.equal(`${back.origin}${back.pathname}`, 'http://localhost:9/callback');
+    assert.deepEqual([back.searchParams.get('kept'), back.searchParams.get('state')], ['1', 'a b&c=d']);
+    const answer = await exchange(back.searchParams.get('code'), { redirect_uri: REDIRECT });
+    assert.equal(answer.status, 200);
+    const { access_token: token, refresh_token: refresh, ...rest } = (await answer.json()) as Record<string, string>;
+    assert.deepEqual(rest, { expires_in: 3600, token_type: 'bearer', restricted_to: [] });
+    assert.match(refresh ?? '', /^[\w-]{43}$/);
+    assert.equal((await new Api({ url: server.url, token: token ?? '' }).get('/users/me')).json.id, userId);
+  }
+});
+
+test('the page runs no script, lies in no frame, leaks no address, and shows the app’s name as text', async () => {
+  const page = await openPage(addressOf());
+  assert.equal(page.status, 200);
+  const policy = page.headers.get('content-security-policy') ?? '';
+  for (const part of [
+    "default-src 'none'",
+    "frame-ancestors 'none'",
+    "form-action 'self' http://localhost:9",
+    "base-uri 'none'",
+  ]) {
+    assert.ok(policy.split('; ').includes(part), `${part} in ${policy}`);
+  }
+  assert.doesNotMatch(policy, /unsafe|script-src/);
+  assert.equal(page.headers.get('x-frame-options'), 'DENY');
+  assert.equal(page.headers.get('cache-control'), 'no-store');
+  assert.match(page.headers.get('set-cookie') ?? '', /; HttpOnly; SameSite=Lax/);
+  assert.doesNotMatch(page.html, /<script|<b>| on[a-z]+=/i);
+  assert.match(page.html, /&lt;b&gt;&quot;App&quot; &amp; &#39;Co&#39;&lt;\/b&gt;/);
+});
+
+test('what was typed as a login comes back as text', async () => {
+  const page = await logInOn(await openPage(addressOf()), { login: '"><script>alert(1)</script>' });
+  assert.equal(page.status, 403);
+  assert.doesNotMatch(page.html, /<script/);
+  assert.ok(!page.html.includes(PASSWORD));
+});
+
+test('nobody is sent to an address that the app has not registered', async () => {
+  for (const change of [
+    { client_id: 'unknown' },
+    { redirect_uri: 'https://evil.example.com/' },
+    { redirect_uri: `${REDIRECT}&more=1` },
+    { redirect_uri: 'http://localhost:9/callback' },
+    { redirect_uri: 'javascript:alert(1)' },
+  ]) {
+    const page = await openPage(addressOf(change));
+    assert.deepEqual([page.status, page.headers.get('location')], [400, null]);
+    assert.match(page.html, /not known/);
+  }
+});
+
+test('a request that is wrong otherwise is told to the app, and so is a user’s no', async () => {
+  const errorOf = (page: Page) => leadsTo(page).searchParams.get('error');
+  assert.equal(errorOf(await openPage(addressOf({ response_type: 'token' }))), 'unsupported_response_type');
+  assert.equal(errorOf(await openPage(addressOf({ scope: 'make_coffee' }))), 'invalid_scope');
+  const denied = await sendForm(await openPage(addressOf()), { decision: 'deny' });
+  assert.equal(errorOf(denied), 'access_denied');
+  assert.equal(leadsTo(denied).searchParams.get('state'), 'a b&c=d');
+  assert.equal(leadsTo(denied).searchParams.get('code'), null);
+});
+
+test('a form counts only in the browser that was shown the page, and unchanged', async () => {
+  const page = await openPage(addressOf());
+  const other = await openPage(addressOf());
+  const [text = '', signature = ''] = page.ticket.split('.');
+  const changed = JSON.parse(Buffer.from(text, 'base64url').toString('utf8'));
+  changed.redirectUri = 'https://evil.example.com/';
+  const forged = `${Buffer.from(JSON.stringify(changed)).toString('base64url')}.${signature}`;
+  for (const sent of [
+    { ...page, cookie: '' },
+    { ...page, cookie: other.cookie },
+    { ...page, cookie: 'partway-login=' },
+    { ...page, ticket: '' },
+    { ...page, ticket: text },
+    { ...page, ticket: forged },
+  ]) {
+    const answer = await logInOn(sent);
+    assert.deepEqual([answer.status, answer.headers.get('location')], [400, null]);
+  }
+  assert.ok(leadsTo(await logInOn(page)));
+});
+
+test('a page of another site may not send the form', async () => {
+  const page = await openPage(addressOf());
+  const body = new URLSearchParams({ ticket: page.ticket, decision: 'allow', login: LOGIN, password: PASSWORD });
+  const headers = { cookie: page.cookie, origin: 'https://evil.example.com' };
+  const answer = await fetch(page.url, { method: 'POST', body, headers, redirect: 'manual' });
+  assert.equal(answer.status, 403);
+});
+
+test('a code works once, and ends what it gave when it comes again', async () => {
+  const code = leadsTo(await logInOn(await openPage(addressOf()))).searchParams.get('code');
+  const first = (await (await exchange(code)).json()) as { access_token: string };
+  const again = await exchange(code);
+  assert.deepEqual([again.status, ((await again.json()) as { error: string }).error], [400, 'invalid_grant']);
+  assert.equal((await new Api({ url: server.url, token: first.access_token }).get('/users/me')).status, 401);
+});
+
+test('the scopes of a login hold for its tokens, also after a refresh, and are shown before', async () => {
+  const page = await openPage(addressOf({ scope: 'root_readonly manage_webhook' }));
+  assert.match(page.html, /<li>see your files and folders<\/li><li>download your files<\/li><\/ul>/);
+  const code = leadsTo(await logInOn(page)).searchParams.get('code');
+  let pair = (await (await exchange(code)).json()) as { access_token: string; refresh_token: string };
+  for (let round = 0; round < 2; round += 1) {
+    const api = new Api({ url: server.url, token: pair.access_token });
+    assert.equal((await api.get('/folders/0')).status, 200);
+    assert.equal((await api.post('/folders', { name: 'x', parent: { id: '0' } })).json.code, 'insufficient_scope');
+    const answer = await exchange('', { grant_type: 'refresh_token', refresh_token: pair.refresh_token });
+    pair = (await answer.json()) as typeof pair;
+  }
+});
+
+test('wrong passwords are refused, and after five the next has to wait', async () => {
+  const page = await openPage(addressOf());
+  const login = 'nobody@partway.test';
+  const statuses = [];
+  let last = page;
+  for (let tries = 0; tries < 6; tries += 1) {
+    last = await logInOn(page, { login, password: 'wrong password' });
+    statuses.push(last.status);
+    if (last.status === 429) break;
+  }
+  assert.equal(statuses.at(-1), 429);
+  assert.ok(statuses.slice(0, -1).every((status) => status === 403));
+  assert.match(last.headers.get('retry-after') ?? '', /^[1-9][0-9]*$/);
+});

@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { newKeyPair } from '../access/gatehouse.ts';
+import { type AddedApp, addUserWith, partwayJson, partwayWithInput } from '../access/operator.ts';
+import { askToken, partway } from '../support/accounts.ts';
+import { Api } from '../support/api.ts';
+import { leftoverFolder } from '../support/leftovers.ts';
+import { startServer, type TestServer } from '../support/server.ts';
+
+interface MadeToken {
+  access_token: string;
+  id: string;
+  expires_at: string;
+}
+
+let server: TestServer;
+let folder: string;
+before(async () => {
+  server = await startServer();
+  folder = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-cli-')));
+});
+after(() => server[Symbol.asyncDispose]());
+
+const apiOf = (token: string) => new Api({ url: server.url, token });
+const makeToken = (...args: string[]) => partwayJson<MadeToken>(server, 'token', 'make', ...args);
+
+test('a token made by hand is its user’s, for as long and for as much as was said', async () => {
+  const id = await addUserWith(server, 'ada@partway.test', 'correct horse battery');
+  const before = Date.now();
+  const all = await makeToken('--user', 'ada@partway.test', '--expires', '2d');
+  assert.equal((await apiOf(all.access_token).get('/users/me')).json.id, id);
+  assert.ok(Date.parse(all.expires_at) >= before + 2 * 86_400_000);
+
+  const made = (await apiOf(all.access_token).post('/folders', { name: 'in', parent: { id: '0' } })).json;
+  const resource = `folders/${made.id}`;
+  const some = await makeToken('--user', 'ada@partway.test', '--scope', 'base_explorer', '--resource', resource);
+  assert.equal((await apiOf(some.access_token).get(`/${resource}`)).status, 200);
+  assert.equal((await apiOf(some.access_token).get('/folders/0')).status, 404);
+  assert.equal((await apiOf(some.access_token).delete(`/${resource}`)).status, 403);
+
+  const developers = await makeToken();
+  assert.equal((await apiOf(developers.access_token).get('/users/me')).json.login, 'developer@partway.local');
+});
+
+test('what cannot be made is refused in a sentence', async () => {
+  for (const [args, sentence] of [
+    [['token', 'make', '--user', 'nobody'], /no user with the login nobody/],
+    [['token', 'make', '--scope', 'make_coffee'], /unknown: make_coffee/],
+    [['token', 'make', '--resource', 'folders/42'], /has no folders\/42/],
+    [['token', 'make', '--expires', 'soon'], /--expires takes a time/],
+    [['token', 'revoke', 'x'], /no token x/],
+    [['user', 'add', 'ada@partway.test'], /already/],
+    [['app', 'add', 'x', '--redirect-uri', 'http://app.example.com/'], /cannot be used/],
+    [['app', 'key', 'add', 'x', join(folder, 'missing.pem')], /missing\.pem/],
+  ] as const) {
+    await assert.rejects(partwayWithInput(server, '', ...args), (error: Error) => {
+      assert.match(error.message, sentence);
+      assert.doesNotMatch(error.message, /\n +at /);
+      return true;
+    });
+  }
+  await assert.rejects(addUserWith(server, 'short@partway.test', 'short'), /8 to 1024/);
+  assert.doesNotMatch(await partway(server, 'user', 'list'), /short@partway\.test/);
+});
+
+test('tokens are listed without themselves, and end by their id', async () => {
+  const made = await makeToken('--scope', 'base_upload');
+  const listed = await partway(server, 'token', 'list');
+  assert.match(
+    listed,
+    new RegExp(`^${made.id}\taccess\tdeveloper@partway\\.local\t-\t${made.expires_at}\tbase_upload\t-$`, 'm'),
+  );
+  const all = await partwayJson<Record<string, unknown>[]>(server, 'token', 'list');
+  for (const text of [listed, JSON.stringify(all)]) assert.ok(!text.includes(made.access_token));
+  assert.deepEqual(
+    all.find(({ id }) => id === made.id),
+    {
+      id: made.id,
+      kind: 'access',
+      user: 'developer@partway.local',
+      app: null,
+      client_id: null,
+      expires_at: made.expires_at,
+      scope: 'base_upload',
+      bound_to: null,
+    },
+  );
+  await partway(server, 'token', 'revoke', made.id);
+  assert.equal((await apiOf(made.access_token).get('/users/me')).status, 401);
+  assert.doesNotMatch(await partway(server, 'token', 'list'), new RegExp(made.id));
+});
+
+test('a token that a running server remembers ends within seconds of its revocation', async () => {
+  const made = await makeToken();
+  assert.equal((await apiOf(made.access_token).get('/users/me')).status, 200);
+  await partway(server, 'token', 'revoke', made.id);
+  while ((await apiOf(made.access_token).get('/users/me')).status !== 401)
+    await new Promise((next) => setTimeout(next, 100));
+});
+
+test('another password ends the tokens of its user', async () => {
+  const login = 'grace@partway.test';
+  await addUserWith(server, login, 'correct horse battery');
+  const made = await makeToken('--user', login);
+  await partwayWithInput(server, 'another password', 'user', 'password', login);
+  assert.equal((await apiOf(made.access_token).get('/users/me')).status, 401);
+});
+
+test('apps are listed with what they may', async () => {
+  await writeFile(join(folder, 'public.pem'), newKeyPair().publicPem);
+  const uris = ['https://app.example.com/a', 'https://app.example.com/b'];
+  const keys = ['--public-key', join(folder, 'public.pem')];
+  const app = await partwayJson<AddedApp>(
+    server,
+    'app',
+    'add',
+    'Full',
+    '--as-user',
+    ...keys,
+    '--redirect-uri',
+    ...uris,
+  );
+  const key = await partwayJson<{ key_id: string }>(
+    server,
+    'app',
+    'key',
+    'add',
+    app.client_id,
+    join(folder, 'public.pem'),
+  );
+  const listed = await partwayJson<{ client_id: string; key_ids: string[] }[]>(server, 'app', 'list');
+  const found = listed.find(({ client_id: id }) => id === app.client_id);
+  assert.deepEqual(found?.key_ids.toSorted(), [...app.key_ids, key.key_id].toSorted());
+  assert.deepEqual(found, {
+    client_id: app.client_id,
+    name: 'Full',
+    service_user_id: app.service_user_id,
+    as_user: true,
+    redirect_uris: uris,
+    key_ids: found.key_ids,
+  });
+  assert.ok(!JSON.stringify(listed).includes(app.client_secret));
+});
+
+test('the config file for Box’s SDKs is its owner’s alone, and never written over another', async () => {
+  const path = join(folder, 'config.json');
+  const app = await partwayJson<AddedApp>(server, 'app', 'add', 'Signing', '--jwt-config', path);
+  assert.equal((await stat(path)).mode & 0o777, 0o600);
+  const config = JSON.parse(await readFile(path, 'utf8'));
+  assert.equal(config.boxAppSettings.appAuth.publicKeyID, app.key_ids[0]);
+  assert.match(config.boxAppSettings.appAuth.privateKey, /^-----BEGIN ENCRYPTED PRIVATE KEY-----/);
+  await assert.rejects(partwayWithInput(server, '', 'app', 'add', 'Again', '--jwt-config', path), /there already/);
+  assert.equal(JSON.parse(await readFile(path, 'utf8')).boxAppSettings.clientID, app.client_id);
+  assert.doesNotMatch(await partway(server, 'app', 'list'), /Again/);
+});
+
+test('no secret lies in the rows or the log as it is', async () => {
+  const login = 'secret@partway.test';
+  const password = 'a password of its own';
+  await addUserWith(server, login, password);
+  const app = await partwayJson<AddedApp>(server, 'app', 'add', 'Secretive');
+  const answer = await askToken(server, {
+    grant_type: 'client_credentials',
+    client_id: app.client_id,
+    client_secret: app.client_secret,
+    box_subject_type: 'enterprise',
+    box_subject_id: '1',
+  });
+  const { access_token: token } = (await answer.json()) as { access_token: string };
+  const files = ['partway.sqlite', 'partway.sqlite-wal'].map((name) => join(server.dataFolder, name));
+  const kept = (await Promise.all(files.map((path) => readFile(path, 'latin1').catch(() => '')))).join('');
+  for (const secret of [password, app.client_secret, token]) {
+    assert.ok(!kept.includes(secret));
+    assert.ok(!server.stderr().includes(secret));
+  }
+});

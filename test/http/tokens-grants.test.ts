@@ -1,0 +1,191 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { SignJWT } from 'jose';
+import { newKeyPair } from '../access/gatehouse.ts';
+import { narrowed } from '../access/narrowed.ts';
+import { type AddedApp, partwayJson } from '../access/operator.ts';
+import { addUser, askToken } from '../support/accounts.ts';
+import { Api } from '../support/api.ts';
+import { leftoverFolder } from '../support/leftovers.ts';
+import { startServer, type TestServer } from '../support/server.ts';
+
+const key = newKeyPair();
+
+let server: TestServer;
+let app: AddedApp;
+before(async () => {
+  server = await startServer();
+  const folder = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-key-')));
+  await writeFile(join(folder, 'public.pem'), key.publicPem);
+  app = await partwayJson(server, 'app', 'add', 'App', '--as-user', '--public-key', join(folder, 'public.pem'));
+});
+after(() => server[Symbol.asyncDispose]());
+
+const credentials = (change: Record<string, string> = {}) => ({
+  grant_type: 'client_credentials',
+  client_id: app.client_id,
+  client_secret: app.client_secret,
+  box_subject_type: 'enterprise',
+  box_subject_id: '1',
+  ...change,
+});
+const send = (path: string, form: Record<string, string> | URLSearchParams | string, headers = {}) =>
+  fetch(server.url + path, {
+    method: 'POST',
+    body: typeof form === 'string' ? form : new URLSearchParams(form),
+    headers,
+  });
+async function tokenFrom(answer: Response): Promise<string> {
+  const body = (await answer.json()) as { access_token: string };
+  assert.equal(answer.status, 200, JSON.stringify(body));
+  return body.access_token;
+}
+const errorOf = async (answer: Response) => [answer.status, ((await answer.json()) as { error: string }).error];
+const apiOf = (token: string) => new Api({ url: server.url, token });
+
+test('tokens are given and revoked under every path that clients derive', async () => {
+  for (const prefix of ['/oauth2', '/api/oauth2']) {
+    const answer = await send(`${prefix}/token`, credentials());
+    assert.equal(answer.headers.get('cache-control'), 'no-store');
+    const token = await tokenFrom(answer);
+    assert.equal((await apiOf(token).get('/users/me')).status, 200);
+    const { client_id, client_secret } = app;
+    const revoked = await send(`${prefix}/revoke`, { client_id, client_secret, token });
+    assert.deepEqual([revoked.status, await revoked.text()], [200, '']);
+    assert.equal((await apiOf(token).get('/users/me')).status, 401);
+  }
+});
+
+test('revoking what is not there is fine; doing it without the secret is not', async () => {
+  const { client_id, client_secret } = app;
+  assert.equal((await send('/oauth2/revoke', { client_id, client_secret, token: 'unknown' })).status, 200);
+  assert.equal((await send('/oauth2/revoke', { client_id, client_secret, token: server.token })).status, 200);
+  assert.equal((await apiOf(server.token).get('/users/me')).status, 200);
+  const token = await tokenFrom(await send('/oauth2/token', credentials()));
+  assert.deepEqual(await errorOf(await send('/oauth2/revoke', { client_id, client_secret: 'x', token })), [
+    400,
+    'invalid_client',
+  ]);
+  assert.deepEqual(await errorOf(await send('/oauth2/revoke', { token })), [400, 'invalid_request']);
+  assert.equal((await apiOf(token).get('/users/me')).status, 200);
+});
+
+test('an app may name itself by HTTP Basic authentication', async () => {
+  const form = credentials();
+  const { client_id: id, client_secret: secret, ...rest } = form;
+  const basic = (pair: string) => ({ authorization: `Basic ${Buffer.from(pair).toString('base64')}` });
+  await tokenFrom(await send('/oauth2/token', rest, basic(`${id}:${secret}`)));
+  assert.deepEqual(await errorOf(await send('/oauth2/token', rest, basic(`${id}:wrong`))), [400, 'invalid_client']);
+  for (const headers of [basic('x'), { authorization: 'Basic ???' }, { authorization: 'Bearer x' }]) {
+    assert.deepEqual(await errorOf(await send('/oauth2/token', rest, headers)), [400, 'invalid_request']);
+  }
+});
+
+test('a form that says something twice, or is no form, is refused', async () => {
+  const twice = new URLSearchParams(credentials());
+  twice.append('client_id', app.client_id);
+  assert.deepEqual(await errorOf(await send('/oauth2/token', twice)), [400, 'invalid_request']);
+  for (const body of ['', '{"grant_type":"client_credentials"}', '%', '\0']) {
+    assert.deepEqual(await errorOf(await send('/oauth2/token', body)), [400, 'invalid_request']);
+  }
+  assert.equal((await send('/oauth2/token', `grant_type=${'x'.repeat(40_000)}`)).status, 413);
+});
+
+test('a signed assertion for our own address brings a token', async () => {
+  const assertion = (jti: string, aud: string) =>
+    new SignJWT({ iss: app.client_id, sub: '1', box_sub_type: 'enterprise', aud, jti })
+      .setProtectedHeader({ alg: 'RS512', kid: app.key_ids[0] ?? '' })
+      .setExpirationTime('45 s')
+      .sign(key.privateKey);
+  const ask = async (jwt: string) =>
+    askToken(server, {
+      grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
+      client_id: app.client_id,
+      client_secret: app.client_secret,
+      assertion: jwt,
+    });
+  const jwt = await assertion('a-jti-over-the-wire', `${server.url}/oauth2/token`);
+  await tokenFrom(await ask(jwt));
+  assert.deepEqual(await errorOf(await ask(jwt)), [400, 'invalid_grant']);
+  const elsewhere = await assertion('another-jti-over-the-wire', 'https://elsewhere.example.com/oauth2/token');
+  assert.deepEqual(await errorOf(await ask(elsewhere)), [400, 'invalid_grant']);
+});
+
+test('a downscoped token says what it is restricted to, as Box does', async () => {
+  const folder = (await apiOf(server.token).post('/folders', { name: 'shared', parent: { id: '0' } })).json;
+  const answer = await askToken(server, {
+    grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+    subject_token: server.token,
+    subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+    scope: 'base_upload item_preview',
+    resource: `${server.url}/2.0/folders/${folder.id}`,
+  });
+  const { access_token: token, ...rest } = (await answer.json()) as Record<string, unknown>;
+  assert.match(String(token), /^[\w-]{43}$/);
+  const object = { type: 'folder', id: folder.id, sequence_id: '0', etag: '0', name: 'shared' };
+  assert.deepEqual(rest, {
+    expires_in: 3600,
+    token_type: 'bearer',
+    restricted_to: [
+      { scope: 'base_upload', object },
+      { scope: 'item_preview', object },
+    ],
+    issued_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+  });
+});
+
+test('a token exchange that asks for what is not offered here says so', async () => {
+  const form = {
+    grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+    subject_token: server.token,
+    subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+    scope: 'base_upload',
+  };
+  for (const [change, error] of [
+    [{ subject_token: 'x' }, 'invalid_grant'],
+    [{ subject_token_type: 'urn:ietf:params:oauth:token-type:jwt' }, 'invalid_request'],
+    [{ scope: '' }, 'invalid_request'],
+    [{ scope: 'make_coffee' }, 'invalid_scope'],
+    [{ resource: 'https://api.box.com/2.0/folders/42' }, 'invalid_resource'],
+    [{ box_shared_link: 'https://app.box.com/s/x' }, 'invalid_request'],
+    [{ actor_token: 'x' }, 'invalid_request'],
+    [{ client_id: app.client_id, client_secret: 'x' }, 'invalid_client'],
+    [{ client_id: app.client_id }, 'invalid_request'],
+  ] as const) {
+    assert.deepEqual(await errorOf(await askToken(server, { ...form, ...change })), [400, error]);
+  }
+});
+
+test('an app that may acts as another user, and in nobody’s name otherwise', async () => {
+  const userId = await addUser(server, 'managed@partway.test');
+  const own = apiOf(await tokenFrom(await send('/oauth2/token', credentials())));
+  const as = (api: Api, user: string) => api.get('/users/me', { headers: { 'as-user': user } });
+  assert.equal((await as(own, userId)).json.id, userId);
+  const made = await own.post('/folders', { name: 'theirs', parent: { id: '0' } }, { 'as-user': userId });
+  assert.equal(made.json.owned_by.id, userId);
+  assert.equal((await own.get(`/folders/${made.json.id}`)).status, 404);
+  for (const nobody of ['42', 'x', '', `${userId}, ${userId}`]) {
+    const answer = await as(own, nobody);
+    assert.deepEqual([answer.status, answer.json.code], [403, 'forbidden'], nobody);
+  }
+});
+
+test('As-User is refused for an app without the right, a person’s token, a narrowed one, and the developer’s', async () => {
+  const userId = await addUser(server, 'unmanaged@partway.test');
+  const plain = await partwayJson<AddedApp>(server, 'app', 'add', 'Plain');
+  const own = await tokenFrom(await send('/oauth2/token', credentials()));
+  const subject = { box_subject_type: 'user', box_subject_id: userId };
+  const { client_id, client_secret } = plain;
+  for (const token of [
+    await tokenFrom(await send('/oauth2/token', credentials({ client_id, client_secret }))),
+    await tokenFrom(await send('/oauth2/token', credentials(subject))),
+    await narrowed(server, { scope: 'root_readwrite', token: own }),
+    server.token,
+  ]) {
+    const answer = await apiOf(token).get('/users/me', { headers: { 'as-user': userId } });
+    assert.deepEqual([answer.status, answer.json.code], [403, 'insufficient_scope']);
+  }
+});

@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { API_ROUTES, type ApiRoute, callOf, type Named } from '../access/api-routes.ts';
+import { narrowed } from '../access/narrowed.ts';
+import { Api } from '../support/api.ts';
+import { seededBytes } from '../support/bytes.ts';
+import { startServer, type TestServer } from '../support/server.ts';
+
+const SIZE = 70_000;
+const bytes = seededBytes(SIZE, 'reach');
+
+let server: TestServer;
+let whole: Api;
+/** A folder with a file, a folder and a session in it; the same again beside it; and all this in the root. */
+let inside: Named;
+let below: Named;
+let outside: Named;
+
+before(async () => {
+  server = await startServer({ env: { PARTWAY_PART_SIZE: '65536', PARTWAY_MIN_SESSION_SIZE: '1000' } });
+  whole = new Api(server);
+  inside = await furnish(await addFolder('inside', '0'));
+  below = await furnish(await addFolder('below', inside.folder));
+  outside = await furnish(await addFolder('outside', '0'));
+});
+after(() => server[Symbol.asyncDispose]());
+
+async function addFolder(name: string, parent: string): Promise<string> {
+  return (await whole.post('/folders', { name, parent: { id: parent } })).json.id;
+}
+
+async function furnish(folder: string): Promise<Named> {
+  return {
+    folder,
+    file: await upload(whole, folder, 'file.bin'),
+    session: (await whole.createSession('later.bin', SIZE, folder)).id,
+  };
+}
+
+async function upload(api: Api, folder: string, name: string): Promise<string> {
+  const session = await api.createSession(name, SIZE, folder);
+  const committed = await api.commit(session.id, await api.uploadParts(session, bytes), bytes);
+  assert.equal(committed.status, 201, committed.text);
+  return committed.json.entries[0].id;
+}
+
+function statusBeyond({ ofUser, ofAll }: ApiRoute): number {
+  if (ofUser) return 200;
+  return ofAll ? 403 : 404;
+}
+
+const bound = async (resource: string, scope = 'root_readwrite') =>
+  new Api({ url: server.url, token: await narrowed(server, { scope, resource }) });
+
+describe('a token bound to a folder', () => {
+  for (const route of API_ROUTES) {
+    test(`does not reach beyond it with ${route.method} ${route.url}`, async () => {
+      const api = await bound(`folders/${inside.folder}`);
+      for (const named of [outside, { ...outside, folder: '0' }]) {
+        const { path, call } = callOf(route, named);
+        const answer = await api.call(route.method, path, call);
+        assert.equal(answer.status, statusBeyond(route), answer.text);
+      }
+    });
+  }
+
+  test('leaves what lies beyond as it was', async () => {
+    assert.equal((await whole.get(`/files/${outside.file}`)).json.etag, '0');
+    assert.equal((await whole.get(`/folders/${outside.folder}/items`)).json.total_count, 1);
+    assert.equal((await whole.get(`/files/upload_sessions/${outside.session}`)).json.num_parts_processed, 0);
+    const names = (await whole.get('/folders/0/items')).json.entries.map(({ name }: { name: string }) => name);
+    assert.deepEqual(names, ['inside', 'outside']);
+  });
+
+  test('reads what is in it, and below', async () => {
+    const api = await bound(`folders/${inside.folder}`, 'base_explorer item_download');
+    for (const { folder, file } of [inside, below]) {
+      assert.equal((await api.get(`/folders/${folder}`)).status, 200);
+      assert.equal((await api.get(`/folders/${folder}/items`)).status, 200);
+      assert.deepEqual(await api.download(file), bytes);
+    }
+  });
+
+  test('uploads in parts into it and below, also with a session that another token made there', async () => {
+    const api = await bound(`folders/${inside.folder}`, 'base_upload');
+    await upload(api, inside.folder, 'mine.bin');
+    await upload(api, below.folder, 'mine.bin');
+    const version = await api.post(`/files/${below.file}/upload_sessions`, { file_size: SIZE });
+    const parts = await api.uploadParts(version.json, bytes);
+    assert.equal((await api.commit(version.json.id, parts, bytes)).status, 201);
+    assert.equal((await api.get(`/files/upload_sessions/${below.session}/parts`)).status, 200);
+    assert.equal((await api.delete(`/files/upload_sessions/${below.session}`)).status, 204);
+  });
+
+  test('uploads in one piece, makes folders, and asks first', async () => {
+    const api = await bound(`folders/${inside.folder}`, 'base_upload');
+    const named = { ...below, folder: inside.folder };
+    for (const route of API_ROUTES.filter(({ url, needs }) => needs === 'upload' && !url.includes('session'))) {
+      const { path, call } = callOf(route, named);
+      const { status, text } = await api.call(route.method, path, call);
+      assert.ok(status === 200 || status === 201, `${route.method} ${route.url}: ${status} ${text}`);
+    }
+  });
+
+  test('takes an item out of it neither by a move nor by a copy', async () => {
+    const api = await bound(`folders/${inside.folder}`);
+    for (const folder of ['0', outside.folder]) {
+      const parent = { id: folder };
+      assert.equal((await api.call('PUT', `/files/${below.file}`, { body: { parent } })).status, 404);
+      assert.equal((await api.call('PUT', `/folders/${below.folder}`, { body: { parent } })).status, 404);
+      assert.equal((await api.post(`/files/${below.file}/copy`, { parent })).status, 404);
+      assert.equal((await api.post(`/folders/${below.folder}/copy`, { parent })).status, 404);
+    }
+  });
+
+  test('names its root folder like any other, and not by 0', async () => {
+    const api = await bound(`folders/${inside.folder}`);
+    assert.equal((await api.get('/folders/0')).status, 404);
+    const everything = await bound('folders/0');
+    assert.equal((await everything.get('/folders/0')).status, 200);
+    assert.equal((await everything.get(`/files/${below.file}`)).status, 200);
+  });
+
+  test('is not led out of it by an id in another form', async () => {
+    const api = await bound(`folders/${inside.folder}`);
+    for (const id of [`0${outside.folder}`, Number(outside.folder), ` ${outside.folder}`, `${outside.folder}.0`]) {
+      const body = { folder_id: id, file_size: SIZE, file_name: 'x.bin' };
+      assert.equal((await api.post('/files/upload_sessions', body)).status, 404, String(id));
+    }
+    for (const body of [{}, { parent: null }, { parent: {} }, null, []]) {
+      assert.equal((await api.post('/folders', body)).status, 403, JSON.stringify(body));
+    }
+  });
+});
+
+describe('a token bound to a file', () => {
+  for (const route of API_ROUTES) {
+    test(`does not reach beyond it with ${route.method} ${route.url}`, async () => {
+      const api = await bound(`files/${inside.file}`);
+      // Also not the folder that it is in, and its other file.
+      for (const named of [outside, { ...below, folder: inside.folder, session: inside.session }]) {
+        const { path, call } = callOf(route, named);
+        const answer = await api.call(route.method, path, call);
+        assert.equal(answer.status, statusBeyond(route), answer.text);
+      }
+    });
+  }
+
+  test('reads it, and brings new versions of it', async () => {
+    const api = await bound(`files/${inside.file}`);
+    assert.equal((await api.get(`/files/${inside.file}`)).status, 200);
+    const version = await api.post(`/files/${inside.file}/upload_sessions`, { file_size: SIZE });
+    const committed = await api.commit(version.json.id, await api.uploadParts(version.json, bytes), bytes);
+    assert.deepEqual([committed.status, committed.json.entries[0].id], [201, inside.file]);
+  });
+});

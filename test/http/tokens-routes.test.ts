@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import fastify, { type FastifyInstance, type RouteOptions } from 'fastify';
+import type { Access } from '../../src/access/access.ts';
+import { readConfig } from '../../src/config.ts';
+import { enforcePolicies } from '../../src/http/policy.ts';
+import { enforceScopes } from '../../src/http/scopes.ts';
+import { startServer } from '../../src/main.ts';
+import { API_ROUTES } from '../access/api-routes.ts';
+import { leftoverFolder, removeNow } from '../support/leftovers.ts';
+
+async function declaredRoutes(): Promise<RouteOptions[]> {
+  const routes: RouteOptions[] = [];
+  const watch = (message: unknown) => {
+    (message as { fastify: FastifyInstance }).fastify.addHook('onRoute', (route) => void routes.push(route));
+  };
+  subscribe('fastify.initialization', watch);
+  const dataFolder = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-routes-')));
+  const settings = { PARTWAY_LISTEN: '127.0.0.1:0', PARTWAY_DATA: dataFolder, PARTWAY_LOG: 'silent' };
+  try {
+    const server = await startServer(readConfig(settings));
+    await server.stop();
+  } finally {
+    unsubscribe('fastify.initialization', watch);
+    removeNow(dataFolder);
+  }
+  return routes;
+}
+
+test('every route that needs a token is in the table of the tests, with the scope it declares', async () => {
+  const declared = (await declaredRoutes())
+    .filter(({ config }) => config?.policy === 'bearer')
+    .flatMap(({ method, url, config }) => [method].flat().map((one) => `${one} ${url} ${config?.may}`))
+    // Every GET brings its HEAD.
+    .filter((line) => !line.startsWith('HEAD '));
+  const tabled = API_ROUTES.flatMap(({ method, url, needs }) =>
+    ['/2.0', '/api/2.0'].map((prefix) => `${method} ${prefix}${url} ${needs}`),
+  );
+  assert.deepEqual(declared.toSorted(), tabled.toSorted());
+});
+
+test('the routes that need no token are these', async () => {
+  const open = (await declaredRoutes()).filter(({ config }) => config?.policy !== 'bearer');
+  assert.deepEqual([...new Set(open.map(({ url, config }) => `${config?.policy} ${url}`))].toSorted(), [
+    'public /api/oauth2/authorize',
+    'public /api/oauth2/revoke',
+    'public /api/oauth2/token',
+    'public /healthz',
+    'public /oauth2/authorize',
+    'public /oauth2/revoke',
+    'public /oauth2/token',
+    'public /thumbnails/placeholder.jpg',
+    'public /thumbnails/placeholder.png',
+    'signed-url /downloads/:file_id/:version_id',
+    // What answers the preflights of browsers.
+    'undefined *',
+  ]);
+});
+
+test('a server does not start with a route that declares no policy, no scope, or an item of an unknown kind', () => {
+  const declare = (url: string, config: RouteOptions['config']) => {
+    const app = fastify();
+    enforcePolicies(app, {} as Access);
+    enforceScopes(app, {} as Access);
+    app.get(url, { ...(config && { config }) }, async () => ({}));
+  };
+  assert.throws(() => declare('/x', undefined), /declares no policy/);
+  assert.throws(() => declare('/x', { policy: 'bearer' }), /does not declare what a token `may` do/);
+  assert.throws(() => declare('/x/:thing_id', { policy: 'bearer', may: 'read' }), /:thing_id/);
+  declare('/x/:file_id', { policy: 'bearer', may: 'read' });
+});

@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { API_ROUTES, callOf } from '../access/api-routes.ts';
+import { narrowed } from '../access/narrowed.ts';
+import { Api } from '../support/api.ts';
+import { startServer, type TestServer } from '../support/server.ts';
+
+/** What Box says of its scopes, written down a second time: the server must agree with this, not with itself. */
+const SCOPES: Record<string, string[]> = {
+  root_readwrite: ['read', 'download', 'upload', 'rename', 'delete', 'change'],
+  root_readonly: ['read', 'download'],
+  base_explorer: ['read'],
+  base_picker: ['read'],
+  base_preview: ['read'],
+  base_upload: ['upload'],
+  item_read: ['read'],
+  item_preview: ['read'],
+  item_download: ['read', 'download'],
+  item_upload: ['upload'],
+  item_rename: ['rename'],
+  item_delete: ['delete'],
+  item_share: [],
+  annotation_edit: [],
+};
+/** Nobody has these, so that a call that is let through does no harm. */
+const NOBODYS = { file: '1234567890123', folder: '1234567890123', session: '0'.repeat(32) };
+
+let server: TestServer;
+before(async () => {
+  server = await startServer({ env: { PARTWAY_PART_SIZE: '65536', PARTWAY_MIN_SESSION_SIZE: '1000' } });
+});
+after(() => server[Symbol.asyncDispose]());
+
+for (const [scope, abilities] of Object.entries(SCOPES)) {
+  test(`a token with ${scope} is refused at every route but those for ${abilities.join(', ') || 'nothing'}`, async () => {
+    const api = new Api({ url: server.url, token: await narrowed(server, { scope }) });
+    for (const route of API_ROUTES) {
+      const { path, call } = callOf(route, NOBODYS);
+      const answer = await api.call(route.method, path, call);
+      const refused = answer.status === 403 && answer.json?.code === 'insufficient_scope';
+      assert.equal(refused, !abilities.includes(route.needs), `${route.method} ${route.url}: ${answer.status}`);
+      assert.ok(refused || answer.status < 500, `${route.method} ${route.url}: ${answer.status} ${answer.text}`);
+    }
+  });
+}
+
+test('scopes add up', async () => {
+  const api = new Api({ url: server.url, token: await narrowed(server, { scope: 'base_explorer item_delete' }) });
+  assert.equal((await api.get('/folders/0')).status, 200);
+  assert.equal((await api.delete('/files/1')).status, 404);
+  assert.equal((await api.get('/files/1/content')).status, 403);
+});
+
+test('a token that may rename may not move, lock or restore', async () => {
+  const api = new Api({ url: server.url, token: await narrowed(server, { scope: 'item_rename' }) });
+  const { id } = (await new Api(server).post('/folders', { name: 'old', parent: { id: '0' } })).json;
+  const change = (body: unknown) => api.call('PUT', `/folders/${id}`, { body });
+  assert.equal((await change({ name: 'new', description: 'x' })).status, 200);
+  for (const body of [{ parent: { id: '0' } }, { name: 'newer', parent: null }, { lock: { type: 'lock' } }, [], 'x']) {
+    const answer = await change(body);
+    const refused = answer.status === 403 || answer.status === 400;
+    assert.ok(refused, `${JSON.stringify(body)}: ${answer.status}`);
+  }
+  assert.equal((await new Api(server).get(`/folders/${id}`)).json.name, 'new');
+});

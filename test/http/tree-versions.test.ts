@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { addApp, addUser, tokenOf } from '../support/accounts.ts';
+import { type Answer, Api } from '../support/api.ts';
+import { startServer, type TestServer } from '../support/server.ts';
+import { attributes, filePart, form, sendForm, upload } from './forms.ts';
+
+let server: TestServer;
+let api: Api;
+
+before(async () => {
+  server = await startServer();
+  api = new Api(server);
+});
+after(() => server[Symbol.asyncDispose]());
+
+function assertRefused(answer: Answer, status: number, code: string) {
+  assert.deepEqual([answer.status, answer.json?.code], [status, code], answer.text);
+}
+
+/** A file of two versions: its path, and the id of the first. */
+async function versioned(name: string, names: [string, string] = [name, name]) {
+  const { id, file_version: first } = await upload(api, names[0], 'one');
+  const answer = await sendForm(api, `/files/${id}/content`, form(attributes({ name: names[1] }), filePart('three')));
+  assert.equal(answer.status, 201, answer.text);
+  return { path: `/files/${id}`, first: first.id as string, second: answer.json.entries[0].file_version.id as string };
+}
+
+test('the versions of a file are its past ones, each with the shape that clients parse', async () => {
+  const { path, first, second } = await versioned('list.txt');
+
+  const { status, json } = await api.get(`${path}/versions`);
+
+  assert.equal(status, 200);
+  assert.deepEqual([json.total_count, json.offset, json.limit, json.entries.length], [1, 0, 100, 1]);
+  const [version] = json.entries;
+  assert.deepEqual(
+    [version.type, version.id, version.name, version.size, version.version_number, version.trashed_at],
+    ['file_version', first, 'list.txt', 3, '1', null],
+  );
+  assert.match(version.created_at, /Z$/);
+  assert.equal(version.modified_by.type, 'user');
+  assert.deepEqual((await api.get(`${path}/versions/${first}`)).json, version);
+  const { json: some } = await api.get(`${path}/versions/${second}?fields=sha1,size,version_number`);
+  assert.deepEqual(Object.keys(some).toSorted(), ['id', 'sha1', 'size', 'type', 'version_number']);
+  assert.deepEqual((await api.get(`${path}?fields=version_number`)).json.version_number, '2');
+});
+
+test('a promoted version is current again, under the name that it had', async () => {
+  const { path, first } = await versioned('', ['before.txt', 'after.txt']);
+
+  const { status, json } = await api.post(`${path}/versions/current`, { id: first, type: 'file_version' });
+
+  assert.equal(status, 201);
+  assert.deepEqual([json.type, json.size, json.version_number], ['file_version', 3, '3']);
+  const { json: file } = await api.get(path);
+  assert.deepEqual([file.name, file.size, file.file_version.id, file.etag], ['before.txt', 3, json.id, '2']);
+  assert.equal(String(await api.download(file.id)), 'one');
+  assert.equal((await api.get(`${path}/versions`)).json.total_count, 2);
+});
+
+test('a deleted version is shown as such, cannot be read, and comes back', async () => {
+  const { path, first } = await versioned('deleted.txt');
+  const fields = `${path}/versions/${first}?fields=trashed_at,trashed_by,restored_at,restored_by`;
+
+  const deleted = await api.delete(`${path}/versions/${first}`, { 'if-match': '1' });
+  assert.deepEqual([deleted.status, deleted.text], [204, '']);
+  const { json: gone } = await api.get(fields);
+  assert.match(gone.trashed_at, /Z$/);
+  assert.deepEqual([gone.trashed_by.type, gone.restored_at, gone.restored_by], ['user', null, null]);
+  assertRefused(await api.get(`${path}/content?version=${first}`), 404, 'trashed');
+
+  const restored = await api.call('PUT', `${path}/versions/${first}`, { body: { trashed_at: null } });
+  assert.equal(restored.status, 200, restored.text);
+  const { json: back } = await api.get(fields);
+  assert.deepEqual([back.trashed_at, back.trashed_by, back.restored_by.type], [null, null, 'user']);
+  assert.match(back.restored_at, /Z$/);
+  assert.equal((await api.get(`${path}/content?version=${first}`)).status, 302);
+});
+
+test('what cannot be done with a version is refused', async () => {
+  const { path, first, second } = await versioned('refused.txt');
+  const other = await versioned('other.txt');
+  const promote = (id: unknown) => api.post(`${path}/versions/current`, { id });
+
+  assertRefused(await api.delete(`${path}/versions/${second}`), 400, 'bad_request');
+  assertRefused(await api.delete(`${path}/versions/${first}`, { 'if-match': '9' }), 412, 'precondition_failed');
+  for (const id of ['12345', 'x', '0', other.first]) {
+    assertRefused(await api.get(`${path}/versions/${id}`), 404, 'not_found');
+    assertRefused(await api.delete(`${path}/versions/${id}`), 404, 'not_found');
+    assertRefused(await promote(id), 404, 'not_found');
+  }
+  assertRefused(await promote(5), 400, 'bad_request');
+  assertRefused(await api.call('PUT', `${path}/versions/${first}`, { body: {} }), 400, 'bad_request');
+  const restore = { body: { trashed_at: null } };
+  assertRefused(await api.call('PUT', `${path}/versions/${first}`, restore), 404, 'not_trashed');
+  assertRefused(await api.get('/files/12345/versions'), 404, 'not_found');
+  await api.delete(path);
+  assertRefused(await api.get(`${path}/versions`), 404, 'trashed');
+  assertRefused(await promote(first), 404, 'trashed');
+});
+
+test("the versions of another user's file are not there, under any call", async () => {
+  const { path, first } = await versioned('private.txt');
+  const app = await addApp(server);
+  const token = await tokenOf(server, app, await addUser(server, 'versions@partway.test'));
+  const stranger = new Api({ url: server.url, token });
+
+  for (const answer of [
+    await stranger.get(`${path}/versions`),
+    await stranger.get(`${path}/versions/${first}`),
+    await stranger.post(`${path}/versions/current`, { id: first }),
+    await stranger.delete(`${path}/versions/${first}`),
+    await stranger.call('PUT', `${path}/versions/${first}`, { body: { trashed_at: null } }),
+    await stranger.get(`${path}/thumbnail.png`),
+  ]) {
+    assertRefused(answer, 404, 'not_found');
+  }
+});
+
+test('a thumbnail leads to a picture that stands for it', async () => {
+  const { path } = await versioned('picture.png');
+  for (const [extension, type, magic] of [
+    ['png', 'image/png', '89504e47'],
+    ['jpg', 'image/jpeg', 'ffd8ffe0'],
+  ] as const) {
+    const answer = await api.get(`${path}/thumbnail.${extension}?min_height=32`);
+    assert.equal(answer.status, 302);
+    const picture = await fetch(String(answer.headers.location));
+    assert.deepEqual([picture.status, picture.headers.get('content-type')], [200, type]);
+    assert.equal(Buffer.from(await picture.arrayBuffer()).toString('hex', 0, 4), magic);
+  }
+  assertRefused(await api.get(`${path}/thumbnail.gif`), 404, 'not_found');
+  assertRefused(await api.get('/files/12345/thumbnail.png'), 404, 'not_found');
+});
