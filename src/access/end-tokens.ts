@@ -7,9 +7,9 @@ export function endGrant(db: Kysely<Tables>, grantId: string): Promise<string[]>
   return endWhere(db, { grant_id: grantId });
 }
 
-/** Forgets all tokens of a user. */
-export async function endTokensOf(db: Kysely<Tables>, userId: UserId): Promise<void> {
-  await endWhere(db, { user_id: userId });
+/** Forgets all tokens of a user. Gives the hashes of the access tokens. */
+export function endTokensOf(db: Kysely<Tables>, userId: UserId): Promise<string[]> {
+  return endWhere(db, { user_id: userId });
 }
 
 /** Forgets one access token. */

@@ -4,12 +4,15 @@ import { newId } from '../sql/new-id.ts';
 import type { Tables, UserRow } from '../sql/tables.ts';
 import type { Principal } from './principal.ts';
 
-/** Makes a user together with their root folder; undefined where the login is taken. */
+/**
+ * Makes a user together with their root folder; undefined where the login is taken.
+ * @param user `spaceQuota` in bytes: -1 for no limit, what the server is set to where it is left out.
+ */
 export async function insertUser(
   db: Kysely<Tables>,
-  user: { login: string; name: string; now: Millis },
+  user: { login: string; name: string; now: Millis; spaceQuota?: number | undefined },
 ): Promise<UserRow | undefined> {
-  const { login, name, now } = user;
+  const { login, name, now, spaceQuota } = user;
   const row: UserRow = {
     id: newId<UserId>(),
     login,
@@ -21,7 +24,7 @@ export async function insertUser(
   return db.transaction().execute(async (tx) => {
     const { numInsertedOrUpdatedRows } = await tx
       .insertInto('users')
-      .values(row)
+      .values({ ...row, space_quota: spaceQuota ?? null })
       .onConflict((conflict) => conflict.column('login').doNothing())
       .executeTakeFirst();
     if (numInsertedOrUpdatedRows === 0n) return undefined;

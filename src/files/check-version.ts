@@ -5,9 +5,10 @@ import { checkPlace } from './check-place.ts';
 import { findChangeable } from './find-changeable.ts';
 import { checkName } from './names.ts';
 
-/** A change to a file: another name where one is given, only in the state that `ifMatch` names. */
+/** A change to a file: another name and description where they are given, only in the state that `ifMatch` names. */
 export interface VersionChange {
   name?: string;
+  description?: string;
   ifMatch?: string;
 }
 

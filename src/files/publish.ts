@@ -5,6 +5,7 @@ import type { Tables } from '../sql/tables.ts';
 import { type Charge, chargeSpace } from './charge-space.ts';
 import { checkLock } from './check-lock.ts';
 import { needFolder } from './check-place.ts';
+import type { VersionChange } from './check-version.ts';
 import { findChangeable } from './find-changeable.ts';
 import { insertItem } from './insert-item.ts';
 import { insertVersion } from './insert-version.ts';
@@ -72,7 +73,7 @@ export async function publishNewFile(
 export async function publishNewVersion(
   tx: Transaction<Tables>,
   fileId: ItemId,
-  change: { name?: string; ifMatch?: string },
+  change: VersionChange,
   made: NewContent,
 ): Promise<Published> {
   const { ifMatch } = change;
@@ -92,6 +93,7 @@ export async function publishNewVersion(
       modified_by: made.by,
       content_modified_at: made.contentModifiedAt ?? made.now,
       ...(made.contentCreatedAt !== undefined && { content_created_at: made.contentCreatedAt }),
+      ...(change.description !== undefined && { description: change.description }),
       ...(name !== file.name && { name, name_key: nameKey(name) }),
     }))
     .where('id', '=', fileId)

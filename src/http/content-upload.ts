@@ -45,8 +45,12 @@ export function serveContentUpload(scope: FastifyInstance, { access, files }: Se
     const ifMatch = request.headers['if-match'];
     const made = await receive(files, request, async (upload) => {
       const attributes = readVersion(jsonOf(upload.attributes));
-      const { name } = attributes;
-      const change = { ...(name != null && { name }), ...(ifMatch !== undefined && { ifMatch }) };
+      const { name, description } = attributes;
+      const change = {
+        ...(name != null && { name }),
+        ...(description != null && { description }),
+        ...(ifMatch !== undefined && { ifMatch }),
+      };
       return uploadVersion(files, fileId, change, bodyOf(request, upload, attributes));
     });
     return reply.code(201).send(await rendered(request, made));

@@ -1,52 +1,104 @@
-import type { FastifyInstance } from 'fastify';
-import { ENTERPRISE_ID } from '../access/access.ts';
-import { findUser } from '../access/records.ts';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { isAdministrator } from '../access/administrator.ts';
+import { createUser } from '../access/create-user.ts';
+import { deleteUser } from '../access/delete-user.ts';
+import { findAccount } from '../access/list-users.ts';
+import { updateUser } from '../access/update-user.ts';
+import { parseDecimalId, type UserId } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
-import { type Space, spaceOf } from '../files/space-of.ts';
-import type { UserRow } from '../sql/tables.ts';
-import { wireDate } from './dates.ts';
-import { type Fieldmakers, fieldsOf, renderFields } from './fields.ts';
-import { callerOf } from './policy.ts';
+import { CreateUser, UpdateUser } from '../api/schemas/users.ts';
+import { bodyReader, valueReader } from './bodies.ts';
+import { authorityOf, callerOf } from './policy.ts';
+import { isTrue } from './query-flag.ts';
 import { bearer } from './scopes.ts';
 import type { Services } from './services.ts';
+import { checkPromises, spaceQuotaOf } from './users-changes.ts';
+import { renderUser } from './users-fields.ts';
+import { userList } from './users-list.ts';
 
-/** What Box says of an account without a limit. */
-const UNLIMITED_BYTES = 999_999_999_999_999;
+/**
+ * /users/ID. A user is no item, and `enforceScopes` lets an address name only those: so no parameter. It refuses a token
+ * that is bound to an item here, as wherever no item is named; `checkAdministrator` refuses every other narrowed one.
+ */
+const ONE_USER = '/users/*';
 
-const STANDARD =
-  'type id name login created_at modified_at language timezone space_amount space_used max_upload_size status'.split(
-    ' ',
-  );
+/** /users: who the token is, and for administrators everybody (docs/decisions/0030-users.md). */
+export function serveUsers(scope: FastifyInstance, services: Services): void {
+  const { access, files } = services;
+  const readNew = bodyReader(CreateUser);
+  const readUpdate = valueReader(UpdateUser, {}, 'The body');
 
-interface Me {
-  user: UserRow;
-  space: Space;
-  maxFileSize: number;
+  scope.get('/users/me', { config: bearer('read', { reach: 'user-only' }) }, async (request) => {
+    const message = 'The user of this token is no longer there.';
+    return renderUser(files, request, await needAccount(callerOf(request).userId, message));
+  });
+
+  scope.get('/users', { config: bearer('read') }, async (request) => {
+    await checkAdministrator(request);
+    return userList(files, request);
+  });
+
+  scope.post('/users', { config: bearer('change') }, async (request, reply) => {
+    await checkAdministrator(request);
+    const body = readNew(request);
+    checkPromises(body);
+    const { name, login, is_platform_access_only: forAppsOnly } = body;
+    if (login == null && forAppsOnly !== true) throw new Refusal('bad_request', 'The body lacks login.');
+    const { id } = await createUser(access, { name, login: login ?? undefined, spaceQuota: spaceQuotaOf(body) });
+    return reply.code(201).send(renderUser(files, request, await needAccount(id)));
+  });
+
+  scope.get(ONE_USER, { config: bearer('read') }, async (request) => {
+    const { userId } = callerOf(request);
+    if (namedIn(request) !== String(userId)) await checkAdministrator(request);
+    return renderUser(files, request, await needAccount(userIdOf(request)));
+  });
+
+  scope.put(ONE_USER, { config: bearer('change') }, async (request) => {
+    await checkAdministrator(request);
+    const id = userIdOf(request);
+    const body = readUpdate(request.body ?? {});
+    checkPromises(body);
+    const { name, login } = body;
+    const spaceQuota = spaceQuotaOf(body);
+    await updateUser(access, id, {
+      ...(name != null && { name }),
+      ...(login != null && { login }),
+      ...(spaceQuota !== undefined && { spaceQuota }),
+    });
+    return renderUser(files, request, await needAccount(id));
+  });
+
+  // `notify` is passed over: this server sends no mail.
+  scope.delete(ONE_USER, { config: bearer('delete') }, async (request, reply) => {
+    await checkAdministrator(request);
+    const { force } = request.query as { force?: unknown };
+    await deleteUser(services, userIdOf(request), { force: isTrue(force) });
+    return reply.code(204).send();
+  });
+
+  async function checkAdministrator(request: FastifyRequest): Promise<void> {
+    if (await isAdministrator(access, authorityOf(request))) return;
+    throw new Refusal(
+      'access_denied_insufficient_permissions',
+      'Users are for the developer and for apps that act for themselves, with a token that is not downscoped.',
+    );
+  }
+
+  async function needAccount(id: UserId, message = 'There is no such user.') {
+    const account = await findAccount(access.db, id);
+    if (account === undefined) throw new Refusal('not_found', message);
+    return account;
+  }
 }
 
-const FIELDS: Fieldmakers<Me> = new Map<string, (me: Me) => unknown>([
-  ['type', () => 'user'],
-  ['id', ({ user }) => String(user.id)],
-  ['name', ({ user }) => user.name],
-  ['login', ({ user }) => user.login],
-  ['created_at', ({ user }) => wireDate(user.created_at)],
-  ['modified_at', ({ user }) => wireDate(user.created_at)],
-  ['language', () => 'en'],
-  ['timezone', () => 'UTC'],
-  ['space_amount', ({ space }) => space.quota ?? UNLIMITED_BYTES],
-  ['space_used', ({ space }) => space.used],
-  ['max_upload_size', ({ maxFileSize }) => maxFileSize],
-  ['status', () => 'active'],
-  ['enterprise', () => ({ type: 'enterprise', id: ENTERPRISE_ID, name: 'Partway' })],
-]);
+function namedIn(request: FastifyRequest): string {
+  return (request.params as { '*': string })['*'];
+}
 
-/** GET /users/me */
-export function serveUsers(scope: FastifyInstance, { access, files }: Services): void {
-  scope.get('/users/me', { config: bearer('read', { reach: 'user-only' }) }, async (request) => {
-    const { userId } = callerOf(request);
-    const user = await findUser(access.db, userId);
-    if (user === undefined) throw new Refusal('not_found', 'The user of this token is no longer there.');
-    const space = await spaceOf(files.db, userId, files.userQuota);
-    return renderFields({ user, space, maxFileSize: files.maxFileSize }, FIELDS, fieldsOf(request) ?? STANDARD);
-  });
+/** What cannot be an id is as unknown as an id that nobody has. */
+function userIdOf(request: FastifyRequest): UserId {
+  const id = parseDecimalId(namedIn(request));
+  if (id === undefined) throw new Refusal('not_found', 'There is no such user.');
+  return id as UserId;
 }

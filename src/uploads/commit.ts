@@ -9,6 +9,7 @@ import {
   type VersionId,
 } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
+import type { VersionChange } from '../files/check-version.ts';
 import { findFile } from '../files/find.ts';
 import { namesEtag } from '../files/if-match.ts';
 import { publishNewFile, publishNewVersion } from '../files/publish.ts';
@@ -156,6 +157,10 @@ async function publish(uploads: Uploads, session: Session, request: CommitReques
   });
 }
 
-function versionChange({ name }: Target, { ifMatch }: CommitRequest): { name?: string; ifMatch?: string } {
-  return { ...(name !== undefined && { name }), ...(ifMatch !== undefined && { ifMatch }) };
+function versionChange({ name }: Target, { ifMatch, attributes: { description } }: CommitRequest): VersionChange {
+  return {
+    ...(name !== undefined && { name }),
+    ...(description !== undefined && { description }),
+    ...(ifMatch !== undefined && { ifMatch }),
+  };
 }

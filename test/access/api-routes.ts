@@ -23,6 +23,11 @@ export interface ApiRoute {
  */
 export const API_ROUTES: readonly ApiRoute[] = [
   { method: 'GET', url: '/users/me', needs: 'read', ofUser: true },
+  { method: 'GET', url: '/users', needs: 'read', ofAll: true },
+  { method: 'POST', url: '/users', needs: 'change', body: { name: 'x', login: 'x@example.com' }, ofAll: true },
+  { method: 'GET', url: '/users/*', needs: 'read', ofAll: true },
+  { method: 'PUT', url: '/users/*', needs: 'change', body: { name: 'x' }, ofAll: true },
+  { method: 'DELETE', url: '/users/*', needs: 'delete', ofAll: true },
 
   { method: 'GET', url: '/files/:file_id', needs: 'read' },
   { method: 'PUT', url: '/files/:file_id', needs: 'rename', body: { name: 'z.bin' } },

@@ -2,32 +2,27 @@ import assert from 'node:assert/strict';
 import { given } from './generated/bodies.ts';
 import { newName, yardstick } from './yardstick/yard.ts';
 
-yardstick(
-  'users',
-  {
-    'the token belongs to a user': async ({ client }) => {
-      assert.equal((await client.users.getUserMe()).type, 'user');
-    },
+yardstick('users', {
+  'the token belongs to a user': async ({ client }) => {
+    assert.equal((await client.users.getUserMe()).type, 'user');
   },
-  {
-    why: 'users are listed, made, changed and deleted on the command line, not by /users',
-    checks: {
-      'the users of the enterprise are listed': async ({ client }) => {
-        assert.ok(given((await client.users.getUsers()).totalCount) >= 0);
-      },
 
-      'a user is made, found, renamed and deleted': async ({ client }) => {
-        const name = newName();
-        const login = `${name}@example.com`;
-        const user = await client.users.createUser({ name, login, isPlatformAccessOnly: true });
-        assert.equal(user.name, name);
-        assert.equal((await client.users.getUserById(user.id)).id, user.id);
-
-        const renamed = await client.users.updateUserById(user.id, { requestBody: { name: 'another' } });
-
-        assert.equal(renamed.name, 'another');
-        await client.users.deleteUserById(user.id);
-      },
-    },
+  'the users of the enterprise are listed': async ({ client }) => {
+    assert.ok(given((await client.users.getUsers()).totalCount) >= 0);
   },
-);
+
+  'a user is made, found, renamed and deleted': async ({ client }) => {
+    const name = newName();
+    const login = `${name}@example.com`;
+    const user = await client.users.createUser({ name, login, isPlatformAccessOnly: true });
+    assert.equal(user.name, name);
+    assert.equal((await client.users.getUserById(user.id)).id, user.id);
+    const another = newName();
+
+    const renamed = await client.users.updateUserById(user.id, { requestBody: { name: another } });
+
+    assert.equal(renamed.name, another);
+    await client.users.deleteUserById(user.id);
+    await assert.rejects(client.users.getUserById(user.id));
+  },
+});

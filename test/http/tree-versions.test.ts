@@ -46,6 +46,15 @@ test('the versions of a file are its past ones, each with the shape that clients
   assert.deepEqual((await api.get(`${path}?fields=version_number`)).json.version_number, '2');
 });
 
+test('an upload of a version may bring a description too', async () => {
+  const { path } = await versioned('described.txt');
+  const described = form(attributes({ description: 'the third' }), filePart('3'));
+  const { json } = await sendForm(api, `${path}/content`, described);
+  assert.deepEqual([json.entries[0].description, json.entries[0].name], ['the third', 'described.txt']);
+  await sendForm(api, `${path}/content`, form(attributes({}), filePart('4')));
+  assert.equal((await api.get(path)).json.description, 'the third');
+});
+
 test('a promoted version is current again, under the name that it had', async () => {
   const { path, first } = await versioned('', ['before.txt', 'after.txt']);
 

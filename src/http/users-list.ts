@@ -1,0 +1,61 @@
+import type { FastifyRequest } from 'fastify';
+import { listUsersByMarker, listUsersByOffset } from '../access/list-users.ts';
+import { parseDecimalId, type UserId } from '../api/ids.ts';
+import { Refusal } from '../api/refusal.ts';
+import type { Files } from '../files/files.ts';
+import { offsetPageOf } from './offset-page.ts';
+import { isTrue } from './query-flag.ts';
+import { renderUser } from './users-fields.ts';
+
+const ORDER = [{ by: 'id', direction: 'ASC' }];
+const MARKER = 'user:';
+
+/** The page of users that a request asks for, by offset or by marker. */
+export async function userList(files: Files, request: FastifyRequest): Promise<Record<string, unknown>> {
+  const { usemarker, marker, filter_term: term, user_type: type, external_app_user_id: external } = queryOf(request);
+  const { offset, limit } = offsetPageOf(request, { defaultLimit: 100 });
+  const after = parseMarker(marker);
+  checkType(type);
+  const startsWith = term || undefined;
+  // There are no users of other enterprises, and none has an id of an app's: nobody is who is asked for.
+  const nobody = type === 'external' || external !== undefined;
+  const rendered = (users: Parameters<typeof renderUser>[2][]) => users.map((user) => renderUser(files, request, user));
+
+  if (isTrue(usemarker) || after !== undefined) {
+    const page = nobody
+      ? { entries: [], next: undefined }
+      : await listUsersByMarker(files.db, { startsWith, after, limit });
+    const next = page.next === undefined ? {} : { next_marker: renderMarker(page.next) };
+    return { entries: rendered(page.entries), limit, ...next };
+  }
+  const page = nobody ? { entries: [], total: 0 } : await listUsersByOffset(files.db, { startsWith, offset, limit });
+  return { total_count: page.total, entries: rendered(page.entries), offset, limit, order: ORDER };
+}
+
+function queryOf(request: FastifyRequest): Record<string, string | undefined> {
+  const query = request.query as Record<string, string | string[]>;
+  return Object.fromEntries(
+    Object.entries(query).map(([name, value]) => {
+      if (typeof value === 'string' || name === 'fields') return [name, String(value)];
+      throw new Refusal('bad_request', `${name} can be given once only.`);
+    }),
+  );
+}
+
+function checkType(type: string | undefined): void {
+  if (type === undefined || ['', 'all', 'managed', 'external'].includes(type)) return;
+  throw new Refusal('bad_request', 'user_type is all, managed or external.');
+}
+
+/** A place in the list as text that means nothing to clients. */
+function renderMarker(id: UserId): string {
+  return Buffer.from(`${MARKER}${id}`).toString('base64url');
+}
+
+function parseMarker(text: string | undefined): UserId | undefined {
+  if (text === undefined || text === '') return undefined;
+  const decoded = Buffer.from(text, 'base64url').toString();
+  const id = decoded.startsWith(MARKER) ? parseDecimalId(decoded.slice(MARKER.length)) : undefined;
+  if (id !== undefined) return id as UserId;
+  throw new Refusal('bad_request', 'The marker is not one that this server gave out: begin without one.');
+}

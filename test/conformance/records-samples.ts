@@ -1,0 +1,69 @@
+import type { Kysely } from 'kysely';
+import type { ItemId, SessionId, VersionId } from '../../src/api/ids.ts';
+import { newId } from '../../src/sql/new-id.ts';
+import type { Tables, UserRow } from '../../src/sql/tables.ts';
+import { deleteOpenSession, insertSession, markCommitted, markExpired } from '../../src/uploads/records.ts';
+import type { Session } from '../../src/uploads/session.ts';
+import { type newContentId, newPart, newSession, newSha1 } from '../uploads/session-samples.ts';
+
+/** A database with the schema and no rows, and how to get rid of it. */
+export interface DatabaseUnderTest {
+  db: Kysely<Tables>;
+  /** Another connection to the same database, as another node has it. */
+  another(): Promise<Kysely<Tables>>;
+  close(): Promise<void>;
+}
+
+/** The same while a test has it, with a user whose uploads it is about. */
+export interface Under extends DatabaseUnderTest {
+  owner: UserRow;
+}
+
+/** Declares a test that gets a database of its own. */
+export type Behaves = (sentence: string, body: (under: Under) => Promise<void>) => void;
+
+export const NOW = 500_000;
+/** How often a race is run. Each time it may fall out otherwise; what is asserted holds however it does. */
+export const ROUNDS = 10;
+
+/** The ways in which an open session ends. Each says whether it was this call that ended it. */
+export const ENDS = {
+  committed: (db: Kysely<Tables>, session: SessionId) =>
+    db
+      .transaction()
+      .execute((tx) =>
+        markCommitted(tx, session, { fileId: newId<ItemId>(), versionId: newId<VersionId>(), sha1: newSha1() }),
+      ),
+  expired: markExpired,
+  deleted: deleteOpenSession,
+} satisfies Record<string, (db: Kysely<Tables>, session: SessionId) => Promise<boolean>>;
+export type End = keyof typeof ENDS;
+export const ALL_ENDS: readonly End[] = Object.keys(ENDS) as End[];
+
+/** Opens a session in the database. */
+export async function opened(u: Under, change: Partial<Session> = {}): Promise<Session> {
+  const session = newSession(u.owner, change);
+  await insertSession(u.db, session, NOW);
+  return session;
+}
+
+/** Records the first `slots` parts, many in a statement. */
+export async function fill({ db }: Under, session: SessionId, slots: number): Promise<void> {
+  for (let from = 0; from < slots; from += 1000) {
+    const rows = Array.from({ length: Math.min(1000, slots - from) }, (_, n) => ({
+      session_id: session,
+      ...newPart(from + n),
+      created_at: NOW,
+    }));
+    await db.insertInto('parts').values(rows).execute();
+  }
+}
+
+export function madeOf({ owner }: Under, content: ReturnType<typeof newContentId>) {
+  return { content, size: 80_000, sha1: newSha1(), by: owner.id, now: NOW };
+}
+
+/** One after the other, and from the beginning again. */
+export function turn<T>(all: readonly T[], n: number): T {
+  return all[n % all.length] as T;
+}

@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { describe } from 'node:test';
+import type { ItemId, SessionId, VersionId } from '../../src/api/ids.ts';
+import { publishNewFile } from '../../src/files/publish.ts';
+import { newId } from '../../src/sql/new-id.ts';
+import {
+  deleteEndedSessions,
+  findOwnedContents,
+  findSession,
+  insertPart,
+  listOpenSessions,
+  listOverdueSessions,
+  markCommitted,
+} from '../../src/uploads/records.ts';
+import type { Session } from '../../src/uploads/session.ts';
+import { newContentId, newPart, newSha1 } from '../uploads/session-samples.ts';
+import { ALL_ENDS, type Behaves, ENDS, madeOf, NOW, opened } from './records-samples.ts';
+
+export function sessionsBehave(behaves: Behaves): void {
+  describe('sessions', () => {
+    behaves('come back as they were put in', async (u) => {
+      const fileId = newId<ItemId>();
+      const big = { fileSize: 5 * 2 ** 40, partSize: 2 ** 30, slots: 5120 };
+      const targets: Session['target'][] = [
+        { kind: 'file', folderId: u.owner.root_id, name: 'naïve ‮ "quoted" 漢字 🎞.bin' },
+        { kind: 'version', folderId: u.owner.root_id, fileId, name: 'new name' },
+        { kind: 'version', folderId: u.owner.root_id, fileId, name: undefined },
+      ];
+      for (const target of targets) {
+        const staging = { content: newContentId(), grid: big, driver: 'what the driver needs' };
+        const session = await opened(u, { target, staging, expiresAt: 4_102_444_800_123 });
+        assert.deepEqual(await findSession(u.db, session.id), session);
+      }
+    });
+
+    behaves('say what a commit made of them', async (u) => {
+      const { id } = await opened(u);
+      const committed = { fileId: newId<ItemId>(), versionId: newId<VersionId>(), sha1: newSha1() };
+      await u.db.transaction().execute((tx) => markCommitted(tx, id, committed));
+      assert.deepEqual((await findSession(u.db, id))?.committed, committed);
+    });
+
+    behaves('are overdue from the moment of their end, the oldest first, while they are open', async (u) => {
+      const ids = [];
+      for (const expiresAt of [30, 10, 20, 40, 41]) ids.push((await opened(u, { expiresAt })).id);
+      for (const end of ALL_ENDS) await ENDS[end](u.db, (await opened(u, { expiresAt: 5 })).id);
+      const overdue = async (limit: number) => (await listOverdueSessions(u.db, 40, limit)).map(({ id }) => id);
+      assert.deepEqual(await overdue(10), [ids[1], ids[2], ids[0], ids[3]]);
+      assert.deepEqual(await overdue(2), [ids[1], ids[2]]);
+    });
+
+    behaves('are walked in the order of their ids, each open one once', async (u) => {
+      const ids: SessionId[] = [];
+      for (let n = 0; n < 7; n++) ids.push((await opened(u)).id);
+      for (const end of ALL_ENDS) await ENDS[end](u.db, (await opened(u)).id);
+      const walked: SessionId[] = [];
+      for (;;) {
+        const page = await listOpenSessions(u.db, walked.at(-1) ?? '', 3);
+        if (page.length === 0) break;
+        walked.push(...page.map(({ id }) => id));
+      }
+      assert.deepEqual(walked, ids.toSorted());
+    });
+
+    behaves('are forgotten once nobody can ask for them any more, never while they are open', async (u) => {
+      const made = { open: [], committed: [], expired: [] } as Record<'open' | 'committed' | 'expired', SessionId[]>;
+      for (const [state, ids] of Object.entries(made) as ['open' | 'committed' | 'expired', SessionId[]][]) {
+        for (const expiresAt of [10, 20, 21]) {
+          const { id } = await opened(u, { expiresAt });
+          await insertPart(u.db, id, newPart(0), NOW);
+          if (state !== 'open') await ENDS[state](u.db, id);
+          ids.push(id);
+        }
+      }
+      await deleteEndedSessions(u.db, { now: 20, expiredBefore: 10 });
+      const left = await u.db.selectFrom('upload_sessions').select('id').execute();
+      const expected = [...made.open, made.committed[2], ...made.expired.slice(1)];
+      assert.deepEqual(left.map(({ id }) => id).toSorted(), expected.toSorted());
+      const parts = await u.db.selectFrom('parts').select('session_id').execute();
+      assert.deepEqual(parts.map((part) => part.session_id).toSorted(), [...made.open, made.committed[2]].toSorted());
+    });
+  });
+
+  describe('contents', () => {
+    behaves('are owned by an open session or by a version, and by nobody else', async (u) => {
+      const named = newContentId();
+      await u.db
+        .transaction()
+        .execute((tx) => publishNewFile(tx, { folderId: u.owner.root_id, name: 'a' }, madeOf(u, named)));
+      const open = (await opened(u)).staging.content;
+      const ended = [];
+      for (const end of ALL_ENDS) {
+        const session = await opened(u);
+        await ENDS[end](u.db, session.id);
+        ended.push(session.staging.content);
+      }
+      const owned = await findOwnedContents(u.db, [...ended, named, newContentId(), open]);
+      assert.deepEqual([...owned].toSorted(), [named, open].toSorted());
+    });
+
+    behaves("are nobody's where none is asked for", async ({ db }) => {
+      assert.deepEqual(await findOwnedContents(db, []), new Set());
+    });
+  });
+}

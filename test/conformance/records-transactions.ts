@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { describe } from 'node:test';
+import { publishNewFile } from '../../src/files/publish.ts';
+import { countParts, findSession, insertPart, markCommitted } from '../../src/uploads/records.ts';
+import { newContentId, newPart } from '../uploads/session-samples.ts';
+import { type Behaves, madeOf, NOW, opened, ROUNDS, turn, type Under } from './records-samples.ts';
+
+export function transactionsBehave(behaves: Behaves): void {
+  describe('transactions', () => {
+    behaves('that fail leave nothing', async (u) => {
+      const { id } = await opened(u);
+      const failed = new Error('failed at the end');
+      const work = u.db.transaction().execute(async (tx) => {
+        const made = madeOf(u, newContentId());
+        const file = await publishNewFile(tx, { folderId: u.owner.root_id, name: 'a' }, made);
+        assert.equal(await markCommitted(tx, id, { ...file, sha1: made.sha1 }), true);
+        throw failed;
+      });
+      await assert.rejects(work, (error) => error === failed);
+      assert.equal((await findSession(u.db, id))?.state, 'open');
+      assert.deepEqual(await filesAndVersions(u), { files: [], versions: 0 });
+    });
+
+    behaves('do not take in what others write meanwhile', async (u) => {
+      const [inside, outside] = [await opened(u), await opened(u)];
+      const begun = Promise.withResolvers<void>();
+      const go = Promise.withResolvers<void>();
+      const failing = u.db.transaction().execute(async (tx) => {
+        await insertPart(tx, inside.id, newPart(0), NOW);
+        begun.resolve();
+        await go.promise;
+        await insertPart(tx, inside.id, newPart(1), NOW);
+        throw new Error('rolled back');
+      });
+      await begun.promise;
+      const other = insertPart(u.db, outside.id, newPart(0), NOW);
+      go.resolve();
+      await assert.rejects(failing, /rolled back/);
+      assert.equal(await other, true);
+      assert.equal(await countParts(u.db, outside.id), 1);
+      assert.equal(await countParts(u.db, inside.id), 0);
+    });
+
+    behaves(
+      'that publish one name at once, in any case, from several nodes: one wins, the others leave nothing',
+      async (u) => {
+        const nodes = [u.db, await u.another()];
+        for (let round = 0; round < ROUNDS; round++) {
+          const results = await Promise.allSettled(
+            Array.from({ length: 6 }, (_, n) =>
+              turn(nodes, n)
+                .transaction()
+                .execute((tx) =>
+                  publishNewFile(
+                    tx,
+                    { folderId: u.owner.root_id, name: `${n % 2 ? 'name' : 'NAME'}${round}` },
+                    madeOf(u, newContentId()),
+                  ),
+                ),
+            ),
+          );
+          const won = results.filter((result) => result.status === 'fulfilled');
+          assert.equal(won.length, 1);
+          for (const { reason } of results.filter((result) => result.status === 'rejected')) {
+            assert.equal(reason.code, 'item_name_in_use');
+            assert.equal(reason.context.conflicts.id, String(won[0]?.value.fileId));
+          }
+          const { files, versions } = await filesAndVersions(u);
+          assert.equal(files.length, round + 1);
+          assert.equal(versions, round + 1);
+        }
+      },
+    );
+  });
+}
+
+async function filesAndVersions({ db }: Under): Promise<{ files: string[]; versions: number }> {
+  const files = await db.selectFrom('items').select('name').where('kind', '=', 'file').execute();
+  const versions = await db.selectFrom('versions').select('id').execute();
+  return { files: files.map(({ name }) => name), versions: versions.length };
+}

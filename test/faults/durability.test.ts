@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { findPart, findSession } from '../../src/uploads/records.ts';
+import { assertOnlyFile, begin, commitOf, letOthersAsk, published, put, putAll } from '../uploads/acts.ts';
+import { until } from '../uploads/bodies.ts';
+import { PART_SIZE } from '../uploads/room.ts';
+import { STAGED, watchedRoom } from '../uploads/watched-room.ts';
+
+describe('bytes first, then the row, then the answer', () => {
+  it('holds for a session: its file is on the disk before its row is', async () => {
+    const { room, log } = await watchedRoom();
+    await using _ = room;
+    const { session } = await begin(room);
+    log.push('answer');
+    const path = join(room.folder, 'staging', session.staging.content);
+    const { before, rows } = splitAt('begin done', log);
+    assert.deepEqual(before, [`truncate ${path}`, `sync ${path}`, `sync ${join(room.folder, 'staging')}`]);
+    assert.ok(rows.includes('insert upload_sessions'));
+  });
+
+  it('holds for a part: its bytes are synced before its row is written, and that before the answer', async () => {
+    const { room, log } = await watchedRoom();
+    await using _ = room;
+    const upload = await begin(room);
+    log.length = 0;
+    await put(room, upload, 1);
+    log.push('answer');
+    const { before, rows } = splitAt('write done', log);
+    assert.deepEqual(
+      before.map((line) => line.replace(/ \/.*/, '')),
+      ['open', 'writev', `wrote ${PART_SIZE}`, 'datasync', 'close'],
+    );
+    assert.ok(rows.includes('insert parts'));
+  });
+
+  it('holds for a commit: the rename is synced before the rows that name the file are written', async () => {
+    const { room, log } = await watchedRoom();
+    await using _ = room;
+    const upload = await begin(room);
+    await putAll(room, upload);
+    log.length = 0;
+    const file = await commitOf(room, upload);
+    log.push('answer');
+    const id = upload.session.staging.content;
+    const [sealed, staging] = [
+      join(room.folder, 'content', id.slice(0, 2), id.slice(2, 4)),
+      join(room.folder, 'staging'),
+    ];
+    const { before, rows } = splitAt('seal done', log);
+    // Before these, the levels of folders that it made.
+    assert.deepEqual(before.slice(-2), [`sync ${sealed}`, `sync ${staging}`]);
+    for (const row of ['insert items', 'insert versions', 'update upload_sessions']) assert.ok(rows.includes(row));
+    // Not only done but committed: another connection sees it.
+    const other = await room.another();
+    await assertOnlyFile(other, upload, file);
+    assert.equal((await findSession(other.uploads.db, upload.session.id))?.state, 'committed');
+  });
+});
+
+describe('while a sync is under way', () => {
+  it('a part has neither row nor answer', async () => {
+    const disk = Promise.withResolvers<void>();
+    const { room, log } = await watchedRoom([{ method: 'datasync', path: STAGED, wait: disk.promise }]);
+    await using _ = room;
+    const upload = await begin(room);
+    let answered = false;
+    const sending = put(room, upload, 0).finally(() => {
+      answered = true;
+    });
+    await until(() => log.some((line) => line.startsWith('datasync')));
+    await letOthersAsk(room, upload);
+    assert.equal(await findPart(room.uploads.db, upload.session.id, 0), undefined);
+    assert.equal(answered, false);
+    disk.resolve();
+    await sending;
+  });
+
+  it('a commit has neither file nor answer', async () => {
+    const disk = Promise.withResolvers<void>();
+    const { room, log } = await watchedRoom([{ method: 'sync', path: /content.{6}$/, wait: disk.promise }]);
+    await using _ = room;
+    const upload = await begin(room);
+    await putAll(room, upload);
+    let answered = false;
+    const committing = commitOf(room, upload).finally(() => {
+      answered = true;
+    });
+    await until(() => log.some((line) => /^sync .*content.{6}$/.test(line)));
+    await letOthersAsk(room, upload);
+    assert.deepEqual(await published(room), []);
+    assert.equal(answered, false);
+    disk.resolve();
+    await assertOnlyFile(room, upload, await committing);
+  });
+});
+
+/** What was done before a step of the store had ended, none of it rows, and the rows written between it and the answer. */
+function splitAt(step: string, log: readonly string[]): { before: string[]; rows: string[] } {
+  const at = log.indexOf(step);
+  assert.notEqual(at, -1);
+  const [before, rows] = [log.slice(0, at), log.slice(at + 1, -1)];
+  assert.ok(!before.some(isRow), `a row was written before "${step}": ${before.join(', ')}`);
+  assert.ok(rows.every(isRow), `more than rows was written after "${step}": ${rows.join(', ')}`);
+  assert.equal(log.at(-1), 'answer');
+  return { before, rows };
+}
+
+function isRow(line: string): boolean {
+  return /^(insert|update|delete) /.test(line);
+}

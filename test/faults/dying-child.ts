@@ -1,0 +1,47 @@
+import type { ContentStore } from '../../src/content/content.ts';
+import { abort } from '../../src/uploads/abort.ts';
+import { begin, commitOf, put, putAll } from '../uploads/acts.ts';
+import { openRoom } from '../uploads/room.ts';
+import { type QueryName, watchQueries } from '../uploads/watch-queries.ts';
+import { type AsyncMethod, faulty } from './faulty.ts';
+
+/** Just before or just after something is done for the n-th time. */
+export interface DeathPoint {
+  when: 'before' | 'after';
+  what: AsyncMethod<ContentStore> | QueryName | 'answer';
+  call?: number;
+}
+
+/** How a death point comes to this process, which is started by crash-points.test.ts. */
+export interface DyingChildOrders extends DeathPoint {
+  folder: string;
+  /** Uploads and commits, or uploads and aborts. */
+  end: 'commit' | 'abort';
+}
+
+export const SLOTS = 3;
+export const SEED = 'the file of the dying child';
+
+if (process.argv[2] !== undefined) await upload(JSON.parse(process.argv[2]) as DyingChildOrders);
+
+async function upload({ folder, end, when, what, call = 1 }: DyingChildOrders): Promise<void> {
+  await using room = await openRoom({ folder });
+  let left = call;
+  const reached = (): void => {
+    left -= 1;
+    if (left === 0) process.kill(process.pid, 'SIGKILL');
+  };
+  const { uploads } = room;
+  if (what in uploads.content) {
+    const method = what as AsyncMethod<ContentStore>;
+    uploads.content = faulty(uploads.content, [{ method, when, hook: reached }]);
+  }
+  uploads.db = watchQueries(uploads.db, { [when]: (query: QueryName) => query === what && reached() });
+
+  const its = await begin(room, { slots: SLOTS, name: 'file.bin', seed: SEED });
+  await put(room, its, 1);
+  await putAll(room, its);
+  if (end === 'commit') await commitOf(room, its);
+  else await abort(uploads, its.session.owner, its.session.id);
+  if (what === 'answer') reached();
+}

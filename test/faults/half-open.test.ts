@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { seededBytes } from '../support/bytes.ts';
+import { startServer } from '../support/server.ts';
+import { beginPart } from './part-on-the-way.ts';
+import { WireClient } from './wire-client.ts';
+
+const PART = 262_144;
+const ENV = { PARTWAY_PART_SIZE: String(PART), PARTWAY_MIN_SESSION_SIZE: '0' };
+
+describe('over real connections', { timeout: 120_000 }, () => {
+  it('a part sent again is stored at once while its first connection hangs, and that one is closed', async () => {
+    await using server = await startServer({ env: ENV });
+    const client = new WireClient(server);
+    const bytes = seededBytes(PART + 5, 'half-open');
+    const { id } = await client.create('half-open.bin', bytes.length);
+    const cuts = [];
+    for (let tries = 0; tries < 3; tries++) {
+      const { answer } = await beginPart(server, id, bytes.subarray(0, PART), bytes.length);
+      cuts.push(assert.rejects(answer));
+    }
+    await client.put(id, 0, bytes.subarray(0, PART), bytes.length);
+    await Promise.all(cuts);
+    await client.put(id, PART, bytes.subarray(PART), bytes.length);
+    const file = await client.commit(id, await client.list(id), bytes);
+    assert.equal(await client.sha1Of(file.id), file.sha1);
+  });
+
+  it('a part whose connection is cut counts for nothing, and can be sent again at once', async () => {
+    await using server = await startServer({ env: ENV });
+    const client = new WireClient(server);
+    const bytes = seededBytes(PART, 'cut');
+    const { id } = await client.create('cut.bin', bytes.length);
+    for (let tries = 0; tries < 20; tries++) {
+      const { put, answer } = await beginPart(server, id, bytes, bytes.length);
+      put.write(bytes.subarray(1000, 1000 + tries * 5000));
+      const cut = assert.rejects(answer);
+      put.destroy();
+      await cut;
+    }
+    assert.deepEqual(await client.list(id), []);
+    await client.put(id, 0, bytes, bytes.length);
+    const file = await client.commit(id, await client.list(id), bytes);
+    assert.equal(await client.sha1Of(file.id), file.sha1);
+  });
+
+  it('a part that is coming in while its session is aborted is refused, and nothing of it stays', async () => {
+    await using server = await startServer({ env: ENV });
+    const client = new WireClient(server);
+    const bytes = seededBytes(PART, 'aborted');
+    const { id } = await client.create('aborted.bin', bytes.length);
+    const { put, answer } = await beginPart(server, id, bytes, bytes.length);
+    await client.abort(id);
+    put.end(bytes.subarray(1000));
+    const { status, body } = await answer;
+    assert.equal(status, 404, body);
+    assert.equal(JSON.parse(body).code, 'upload_session_not_found');
+    await assert.rejects(client.list(id), { status: 404 });
+    await client.create('aborted.bin', bytes.length);
+  });
+});

@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { ContentStore } from '../../src/content/content.ts';
+import type { ListedPart } from '../../src/uploads/check-listed-parts.ts';
+import { partIdOf } from '../../src/uploads/part-id.ts';
+import {
+  assertOnlyFile,
+  begin,
+  bytesOf,
+  commitOf,
+  letOthersAsk,
+  put,
+  putAll,
+  slotsIn,
+  tryCommit,
+  type Upload,
+} from '../uploads/acts.ts';
+import { slowBody } from '../uploads/bodies.ts';
+import { openRoom, PART_SIZE } from '../uploads/room.ts';
+import type { Fault } from './faulty.ts';
+
+const LIMIT = { timeout: 20_000 };
+
+describe('a commit', LIMIT, () => {
+  it('waits for a part that is still coming in', async () => {
+    await using room = await openRoom();
+    const upload = await begin(room);
+    await putAll(room, upload, [0, 2]);
+    const body = slowBody();
+    const last = put(room, upload, 1, { body });
+    body.send(bytesOf(upload, 1).subarray(0, 1000));
+    await letOthersAsk(room, upload);
+    // The client lists the part before it has the answer: its id is the one that it always has.
+    const parts = listedParts(upload);
+    let early = true;
+    const committing = commitOf(room, upload, { parts }).finally(() => assert.equal(early, false));
+    await letOthersAsk(room, upload);
+    early = false;
+    body.send(bytesOf(upload, 1).subarray(1000));
+    body.end();
+    await last;
+    await assertOnlyFile(room, upload, await committing);
+  });
+
+  it(
+    'waits no longer than its patience for a part that is stuck, and is done again when that has come',
+    LIMIT,
+    async () => {
+      await using room = await openRoom();
+      const upload = await begin(room);
+      await putAll(room, upload, [0, 2]);
+      const body = slowBody();
+      const last = put(room, upload, 1, { body });
+      body.send(bytesOf(upload, 1).subarray(0, 1000));
+      await letOthersAsk(room, upload);
+      const parts = listedParts(upload);
+      await assert.rejects(tryCommit(room, upload, { parts, patience: 20 }), { code: 'parts_mismatch' });
+      body.send(bytesOf(upload, 1).subarray(1000));
+      body.end();
+      await last;
+      await assertOnlyFile(room, upload, await commitOf(room, upload));
+    },
+  );
+
+  for (const when of ['before', 'after'] as const) {
+    it(`is not hurt by a part sent again while it runs, ${when} the bytes are sealed`, async () => {
+      const plan: Fault<ContentStore>[] = [];
+      await using room = await openRoom({ plan });
+      const upload = await begin(room);
+      await putAll(room, upload);
+      const part = await put(room, upload, 0);
+      const resend = async () => {
+        assert.deepEqual(await put(room, upload, 0), part);
+        const other = put(room, upload, 0, { bytes: Buffer.alloc(PART_SIZE) });
+        await assert.rejects(other, { code: 'range_overlaps_existing_part' });
+      };
+      plan.push({ method: 'seal', when, hook: resend });
+      const file = await commitOf(room, upload);
+      await resend();
+      await assertOnlyFile(room, upload, file);
+    });
+  }
+
+  it('puts the parts in the order of their offsets, in whatever order they came', async () => {
+    for (const order of [[4, 3, 2, 1, 0], [0, 1, 2, 3, 4], [2, 4, 0, 3, 1], 'all at once'] as const) {
+      await using room = await openRoom();
+      const upload = await begin(room, { slots: 5 });
+      if (order === 'all at once') await Promise.all(slotsIn(upload).map((index) => put(room, upload, index)));
+      else await putAll(room, upload, [...order]);
+      await assertOnlyFile(room, upload, await commitOf(room, upload));
+    }
+  });
+});
+
+/** The list of all parts, also of those not stored yet. */
+function listedParts(upload: Upload): ListedPart[] {
+  return slotsIn(upload).map((slot) => ({
+    partId: partIdOf(upload.session.id, slot),
+    offset: slot * PART_SIZE,
+    size: undefined,
+    sha1: undefined,
+  }));
+}

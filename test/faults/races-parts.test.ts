@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import type { ContentStore } from '../../src/content/content.ts';
+import { LocalFiles } from '../../src/content/local-file.ts';
+import { openingWith } from '../content/opening-with.ts';
+import { assertOnlyFile, begin, bytesOf, commitOf, letOthersAsk, put, putAll } from '../uploads/acts.ts';
+import { slowBody, until } from '../uploads/bodies.ts';
+import { openRoom, PART_SIZE } from '../uploads/room.ts';
+import type { Fault } from './faulty.ts';
+
+const LIMIT = { timeout: 20_000 };
+
+describe('a part sent again over a new connection, while the first one hangs,', LIMIT, () => {
+  it('is taken at once, and the first is cut', async () => {
+    await using room = await openRoom();
+    const upload = await begin(room);
+    const stalled = slowBody();
+    const cut = assert.rejects(put(room, upload, 1, { body: stalled }), /newer request/);
+    stalled.send(bytesOf(upload, 1).subarray(0, 1000));
+    await letOthersAsk(room, upload);
+    const part = await put(room, upload, 1);
+    assert.equal(stalled.destroyed, true);
+    await cut;
+    assert.deepEqual(await put(room, upload, 1), part);
+    await putAll(room, upload);
+    await assertOnlyFile(room, upload, await commitOf(room, upload));
+  });
+
+  it('wins also when it is the third, and the second hangs too', async () => {
+    await using room = await openRoom();
+    const upload = await begin(room);
+    const cut = [];
+    for (const body of [slowBody(), slowBody()]) {
+      cut.push(assert.rejects(put(room, upload, 0, { body })));
+      body.send(bytesOf(upload, 0).subarray(0, 1000));
+      await letOthersAsk(room, upload);
+    }
+    await put(room, upload, 0);
+    await Promise.all(cut);
+    await putAll(room, upload);
+    await assertOnlyFile(room, upload, await commitOf(room, upload));
+  });
+
+  it('is never torn: bytes of the first that are still on their way to the disk land before it begins', async () => {
+    const disk = Promise.withResolvers<void>();
+    const log: string[] = [];
+    const slow = { method: 'writev', path: /staging/, call: 1, wait: disk.promise } as const;
+    await using room = await openRoom({ files: new LocalFiles({ openFile: openingWith({ log, faults: [slow] }) }) });
+    const upload = await begin(room);
+    const other = Buffer.alloc(PART_SIZE, 0xee);
+    const stalled = slowBody();
+    const cut = assert.rejects(put(room, upload, 0, { bytes: other, body: stalled }));
+    stalled.send(other.subarray(0, 40_000));
+    const writes = () => log.filter((line) => line.startsWith('writev')).length;
+    await until(() => writes() === 1);
+
+    const second = put(room, upload, 0);
+    await until(() => stalled.destroyed);
+    await letOthersAsk(room, upload);
+    assert.equal(writes(), 1, 'the second wrote beside the first');
+    disk.resolve();
+    await cut;
+    await second;
+    const file = await readFile(join(room.folder, 'staging', upload.session.staging.content));
+    assert.deepEqual(file.subarray(0, PART_SIZE), bytesOf(upload, 0));
+    await putAll(room, upload);
+    await assertOnlyFile(room, upload, await commitOf(room, upload));
+  });
+
+  it('gets the part that the first has stored, when that came through in the last moment', async () => {
+    const { plan, written, goOn } = holdingAfterFirstWrite();
+    await using room = await openRoom({ plan });
+    const upload = await begin(room);
+    const first = put(room, upload, 0);
+    await written;
+    const second = put(room, upload, 0);
+    await letOthersAsk(room, upload);
+    goOn();
+    assert.deepEqual(await second, await first);
+  });
+
+  it('with other bytes than those the first has stored is refused, and these stand', async () => {
+    const { plan, written, goOn } = holdingAfterFirstWrite();
+    await using room = await openRoom({ plan });
+    const upload = await begin(room);
+    const first = put(room, upload, 0);
+    await written;
+    const second = put(room, upload, 0, { bytes: Buffer.alloc(PART_SIZE) });
+    const refused = assert.rejects(second, { code: 'range_overlaps_existing_part' });
+    goOn();
+    await first;
+    await refused;
+    await putAll(room, upload);
+    await assertOnlyFile(room, upload, await commitOf(room, upload));
+  });
+});
+
+/** Holds the first part when its bytes are written and it has no row yet. */
+function holdingAfterFirstWrite(): { plan: Fault<ContentStore>[]; written: Promise<void>; goOn: () => void } {
+  const { promise: written, resolve: isWritten } = Promise.withResolvers<void>();
+  const { promise: going, resolve: goOn } = Promise.withResolvers<void>();
+  function hook(): Promise<void> {
+    isWritten();
+    return going;
+  }
+  return { plan: [{ method: 'write', when: 'after', call: 1, hook }], written, goOn };
+}

@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { ContentStore } from '../../src/content/content.ts';
+import { findSession } from '../../src/uploads/records.ts';
+import { expireSessions, removeOrphans } from '../../src/uploads/sweep.ts';
+import { collect } from '../conformance/content-samples.ts';
+import { assertOnlyFile, begin, commitOf, published, put, putAll, removeOrphansNow, slotsIn } from '../uploads/acts.ts';
+import { LIFETIME, openRoom, type Room } from '../uploads/room.ts';
+import type { Fault } from './faulty.ts';
+
+describe('the sweep', () => {
+  for (const when of ['before', 'after'] as const) {
+    it(`leaves the bytes of a commit that is about to publish, ${when} they are sealed`, async () => {
+      const plan: Fault<ContentStore>[] = [];
+      await using room = await openRoom({ plan });
+      const upload = await begin(room);
+      await putAll(room, upload);
+      plan.push({ method: 'seal', when, hook: () => sweep(room) });
+      await assertOnlyFile(room, upload, await commitOf(room, upload));
+    });
+  }
+
+  it('leaves a file that is sealed and published while it looks through the store', async () => {
+    await using room = await openRoom();
+    const upload = await begin(room);
+    await putAll(room, upload);
+    const { content } = room.uploads;
+    async function* list() {
+      for await (const stored of content.list()) {
+        yield stored;
+        await commitOf(room, upload);
+      }
+    }
+    const slowly = { ...room, uploads: { ...room.uploads, content: { ...content, list } } };
+    assert.equal(await removeOrphansNow(slowly), 0);
+    await assertOnlyFile(room, upload, await commitOf(room, upload));
+  });
+
+  it('going on without a pause beside uploads takes nothing of theirs', async () => {
+    await using room = await openRoom();
+    let uploading = true;
+    const sweeping = (async () => {
+      let removed = 0;
+      while (uploading) removed += await sweep(room);
+      return removed;
+    })();
+    const uploads = await Promise.all([1, 2, 3, 4].map(() => begin(room)));
+    for (const upload of uploads) await Promise.all(slotsIn(upload).map((index) => put(room, upload, index)));
+    await Promise.all(uploads.map((upload) => commitOf(room, upload)));
+    uploading = false;
+    assert.equal(await sweeping, 0);
+    const files = (await published(room)).map(({ bytes }) => bytes);
+    for (const { bytes } of uploads) assert.ok(files.some((file) => file.equals(bytes)));
+  });
+
+  it('leaves bytes whose session is about to get its row: those of this server by knowing, of others by its grace', async () => {
+    const plan: Fault<ContentStore>[] = [];
+    await using room = await openRoom({ plan });
+    const other = await room.another();
+    plan.push({ method: 'begin', when: 'after', hook: () => removeOrphansNow(room) });
+    plan.push({ method: 'begin', when: 'after', hook: () => removeOrphans(other.uploads, 60_000) });
+    const upload = await begin(room);
+    await putAll(room, upload);
+    await assertOnlyFile(room, upload, await commitOf(room, upload));
+  });
+
+  it('removes what a crash left before the session had its row, once its grace is over', async () => {
+    const plan: Fault<ContentStore>[] = [{ method: 'begin', when: 'after', call: 1, fail: new Error('died here') }];
+    await using room = await openRoom({ plan });
+    await assert.rejects(begin(room), /died here/);
+    const upload = await begin(room);
+    await putAll(room, upload);
+    assert.equal(await removeOrphans(room.uploads, 60_000), 0);
+    room.clock.now += 120_000;
+    assert.equal(await removeOrphans(room.uploads, 60_000), 1);
+    room.clock.now -= 120_000;
+    await assertOnlyFile(room, upload, await commitOf(room, upload));
+  });
+});
+
+describe('expiry', () => {
+  it('never touches a finished file, however long ago it was uploaded', async () => {
+    await using room = await openRoom();
+    const upload = await begin(room);
+    await putAll(room, upload);
+    const file = await commitOf(room, upload);
+    for (let lifetimes = 0; lifetimes < 4; lifetimes++) {
+      room.clock.now += LIFETIME;
+      assert.equal(await expireSessions(room.uploads), 0);
+      await removeOrphansNow(room);
+      await assertOnlyFile(room, upload, file);
+    }
+    assert.equal(await findSession(room.uploads.db, upload.session.id), undefined);
+  });
+
+  it('of a session whose bytes a version names would leave them, whatever the session says', async () => {
+    await using room = await openRoom();
+    const upload = await begin(room);
+    await putAll(room, upload);
+    const file = await commitOf(room, upload);
+    // As no order of events should leave it.
+    await room.uploads.db.updateTable('upload_sessions').set({ state: 'open' }).execute();
+    room.clock.now += LIFETIME;
+    assert.equal(await expireSessions(room.uploads), 1);
+    await assertOnlyFile(room, upload, file);
+  });
+
+  it('ends every session past its time, more than a batch of them, and no other', async () => {
+    await using room = await openRoom();
+    const late = [];
+    for (let n = 0; n < 105; n++) late.push(await begin(room, { slots: 1 }));
+    room.clock.now += LIFETIME - 1;
+    const young = await begin(room);
+    assert.equal(await expireSessions(room.uploads), 0);
+    room.clock.now += 1;
+    assert.equal(await expireSessions(room.uploads), late.length);
+    const left = await collect(room.uploads.content.list());
+    assert.deepEqual(
+      left.map(({ content }) => content),
+      [young.session.staging.content],
+    );
+    await putAll(room, young);
+    await assertOnlyFile(room, young, await commitOf(room, young));
+  });
+
+  it('is told to clients for another lifetime; then the session is forgotten', async () => {
+    await using room = await openRoom();
+    const upload = await begin(room);
+    room.clock.now += LIFETIME;
+    await assert.rejects(put(room, upload, 0), { code: 'session_expired' });
+    await expireSessions(room.uploads);
+    await assert.rejects(put(room, upload, 0), { code: 'session_expired' });
+    room.clock.now += LIFETIME;
+    await expireSessions(room.uploads);
+    await assert.rejects(put(room, upload, 0), { code: 'upload_session_not_found' });
+  });
+});
+
+async function sweep(room: Room): Promise<number> {
+  return (await expireSessions(room.uploads)) + (await removeOrphansNow(room));
+}

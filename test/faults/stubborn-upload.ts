@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { partsOf, sha1Hex } from '../support/bytes.ts';
+import type { RestartingServer } from './restarting-server.ts';
+import type { WireFile, WirePart, WireSession } from './wire-client.ts';
+
+const AT_ONCE = 4;
+
+/**
+ * Uploads a file to a server that is killed meanwhile, as a good client does: after each failure it asks which parts are
+ * stored and sends the others, four at a time. Throws where a part that was acknowledged is not there any more.
+ */
+export async function uploadStubbornly(server: RestartingServer, name: string, bytes: Buffer): Promise<WireFile> {
+  const session = await server.call('create', (client) => client.create(name, bytes.length));
+  const acknowledged = new Map<number, WirePart>();
+  for (;;) {
+    const stored = await server.call('list', (client) => client.list(session.id));
+    assertKept(acknowledged, stored, bytes);
+    const missing = partsOf(bytes, session.part_size).filter(({ offset }) => !stored.some((p) => p.offset === offset));
+    if (missing.length === 0) {
+      return await server.call('commit', (client) => client.commit(session.id, stored, bytes));
+    }
+    await sendParts(server, session, missing, bytes.length, acknowledged);
+  }
+}
+
+function assertKept(acknowledged: Map<number, WirePart>, stored: readonly WirePart[], bytes: Buffer): void {
+  for (const part of acknowledged.values()) {
+    const found = stored.find(({ offset }) => offset === part.offset);
+    assert.deepEqual(found, part, 'a part that was acknowledged is lost');
+  }
+  for (const { offset, size, sha1 } of stored) assert.equal(sha1, sha1Hex(bytes.subarray(offset, offset + size)));
+}
+
+/** Sends parts until all are sent or the server is gone. */
+async function sendParts(
+  server: RestartingServer,
+  session: WireSession,
+  missing: readonly { offset: number; bytes: Buffer }[],
+  total: number,
+  acknowledged: Map<number, WirePart>,
+): Promise<void> {
+  const queue = [...missing];
+  let gone = false;
+  async function send(): Promise<void> {
+    for (let next = queue.shift(); next !== undefined && !gone; next = queue.shift()) {
+      const { offset, bytes } = next;
+      const part = await server.try('put', (client) => client.put(session.id, offset, bytes, total));
+      if (part === undefined) gone = true;
+      else acknowledged.set(offset, part);
+    }
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, send));
+}

@@ -1,0 +1,117 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { sha1Base64, sha1Hex } from '../support/bytes.ts';
+import type { TestServer } from '../support/server.ts';
+
+export interface WireSession {
+  id: string;
+  part_size: number;
+  total_parts: number;
+}
+
+export interface WirePart {
+  part_id: string;
+  offset: number;
+  size: number;
+  sha1: string;
+}
+
+export interface WireFile {
+  id: string;
+  name: string;
+  size: number;
+  sha1: string;
+}
+
+/** The server answered, and said no. */
+export class Refused extends Error {
+  readonly status: number;
+  readonly code: string;
+
+  constructor(call: string, status: number, body: string) {
+    super(`${call} was answered with ${status}: ${body}`);
+    this.status = status;
+    this.code = /"code":"(\w+)"/.exec(body)?.[1] ?? '';
+  }
+}
+
+/** The calls of an upload, as short as they can be. What gets no answer rejects as `fetch` does. */
+export class WireClient {
+  readonly #server: Pick<TestServer, 'url' | 'token'>;
+
+  constructor(server: Pick<TestServer, 'url' | 'token'>) {
+    this.#server = server;
+  }
+
+  create(name: string, size: number): Promise<WireSession> {
+    const body = JSON.stringify({ folder_id: '0', file_size: size, file_name: name });
+    return this.#json(201, 'POST', '/files/upload_sessions', { body });
+  }
+
+  async put(session: string, offset: number, bytes: Buffer, total: number): Promise<WirePart> {
+    const headers = {
+      digest: `sha=${sha1Base64(bytes)}`,
+      'content-range': `bytes ${offset}-${offset + bytes.length - 1}/${total}`,
+      'content-type': 'application/octet-stream',
+    };
+    const body = new Uint8Array(bytes);
+    const answer = await this.#json<{ part: WirePart }>(200, 'PUT', `/files/upload_sessions/${session}`, {
+      headers,
+      body,
+    });
+    return answer.part;
+  }
+
+  /** All parts that are stored. */
+  async list(session: string): Promise<WirePart[]> {
+    const path = `/files/upload_sessions/${session}/parts?limit=1000`;
+    return (await this.#json<{ entries: WirePart[] }>(200, 'GET', path)).entries;
+  }
+
+  /** Makes the file, asking again as long as the server says "later". */
+  async commit(session: string, parts: readonly WirePart[], whole: Buffer): Promise<WireFile> {
+    const path = `/files/upload_sessions/${session}/commit`;
+    const headers = { digest: `sha=${sha1Base64(whole)}`, 'content-type': 'application/json' };
+    for (;;) {
+      const answer = await this.#send('POST', path, { headers, body: JSON.stringify({ parts }) });
+      if (answer.status === 201) return firstEntry(await answer.json());
+      if (answer.status !== 202) throw new Refused(path, answer.status, await answer.text());
+      await sleep(100);
+    }
+  }
+
+  async abort(session: string): Promise<void> {
+    const path = `/files/upload_sessions/${session}`;
+    const answer = await this.#send('DELETE', path);
+    if (answer.status !== 204) throw new Refused(path, answer.status, await answer.text());
+  }
+
+  /** The SHA-1 of a file's bytes as they come out, following the redirect. */
+  async sha1Of(file: string): Promise<string> {
+    const answer = await this.#send('GET', `/files/${file}/content`);
+    if (answer.status !== 200) throw new Refused(`the download of ${file}`, answer.status, await answer.text());
+    return sha1Hex(Buffer.from(await answer.arrayBuffer()));
+  }
+
+  /** The names in the root folder. */
+  async names(): Promise<string[]> {
+    const path = '/folders/0/items?limit=1000';
+    return (await this.#json<{ entries: WireFile[] }>(200, 'GET', path)).entries.map(({ name }) => name);
+  }
+
+  async #json<T>(status: number, method: string, path: string, init: RequestInit = {}): Promise<T> {
+    const answer = await this.#send(method, path, init);
+    if (answer.status !== status) throw new Refused(`${method} ${path}`, answer.status, await answer.text());
+    return (await answer.json()) as T;
+  }
+
+  #send(method: string, path: string, { headers, ...init }: RequestInit = {}): Promise<Response> {
+    const { url, token } = this.#server;
+    return fetch(`${url}/2.0${path}`, { method, headers: { authorization: `Bearer ${token}`, ...headers }, ...init });
+  }
+}
+
+function firstEntry(answer: unknown): WireFile {
+  const { entries } = answer as { entries: WireFile[] };
+  if (entries.length !== 1 || entries[0] === undefined) throw new Error('a commit did not answer with one file');
+  return entries[0];
+}

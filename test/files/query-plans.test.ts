@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { checkPlace } from '../../src/files/check-place.ts';
+import { describeFolder } from '../../src/files/find.ts';
+import { findNamesake } from '../../src/files/find-namesake.ts';
+import type { Direction, ItemOrder, SortBy } from '../../src/files/item-order.ts';
+import { listByMarker, listByOffset } from '../../src/files/list-folder.ts';
+import { listTrashByMarker, listTrashByOffset } from '../../src/files/list-trash.ts';
+import { listVersions } from '../../src/files/list-versions.ts';
+import { trashFile } from '../../src/files/trash-file.ts';
+import type { ItemRow } from '../../src/sql/tables.ts';
+import { type House, openHouse } from './house.ts';
+import { type Plan, plansOf } from './query-plans.ts';
+import {
+  addVersion,
+  copy,
+  fileOf,
+  type Item,
+  move,
+  promote,
+  purge,
+  rename,
+  restore,
+  trash,
+  versionsOf,
+} from './tree-acts.ts';
+
+const INDEX_OF: Record<SortBy, string> = {
+  name: 'items_in_order',
+  id: 'items_by_parent',
+  date: 'items_by_date',
+  size: 'items_by_size',
+};
+const ORDERS: ItemOrder[] = (['name', 'id', 'date', 'size'] as const).flatMap((by) =>
+  (['asc', 'desc'] as const satisfies Direction[]).map((direction) => ({ by, direction })),
+);
+
+let house: House;
+let folder: ItemRow;
+
+before(async () => {
+  house = await openHouse();
+  folder = await house.folder('folder');
+  for (const name of ['a', 'b']) await house.folder(name, folder.id);
+  for (const name of ['c', 'd', 'e']) await house.file(name, { parent: folder.id });
+  for (const name of ['f', 'g']) {
+    const { fileId } = await house.file(name);
+    await trashFile(house.files, { caller: house.owner.id, fileId, ifMatch: undefined });
+  }
+});
+after(() => house[Symbol.asyncDispose]());
+
+/** No table is read from its beginning, and nothing is sorted. What a walk through the tree has found is no table. */
+function assertSeeks(plans: Plan[]): void {
+  assert.ok(plans.length > 0);
+  for (const { sql, steps } of plans) {
+    const walks = sql.includes('with recursive');
+    for (const step of steps) {
+      if (walks && /^SCAN (above|below)|USE TEMP B-TREE FOR ORDER BY/.test(step)) continue;
+      assert.doesNotMatch(step, /^SCAN (?!CONSTANT ROW)|TEMP B-TREE FOR (?!DISTINCT)/, sql);
+    }
+  }
+}
+
+function indexesOf(plans: Plan[], isMeant: (sql: string) => boolean): Set<string | undefined> {
+  const steps = plans.filter(({ sql }) => isMeant(sql)).flatMap((plan) => plan.steps);
+  return new Set(steps.map((step) => /USING (?:COVERING )?INDEX (\w+)/.exec(step)?.[1]));
+}
+
+const isList = (sql: string) => /^select \* from "items" where "(parent|owner)_id" = /.test(sql);
+
+describe('a page of a folder is found by seeking, however much is in the folder', () => {
+  for (const order of ORDERS) {
+    it(`by ${order.by}, ${order.direction}`, async () => {
+      const { db } = house.files;
+      const first = await listByMarker(db, folder, { marker: undefined, limit: 1, order });
+      const files = await listByMarker(db, folder, { marker: undefined, limit: 3, order });
+      const plans = await plansOf(db, async (watched) => {
+        await listByMarker(watched, folder, { marker: undefined, limit: 100, order });
+        await listByMarker(watched, folder, { marker: first.next, limit: 100, order });
+        await listByMarker(watched, folder, { marker: files.next, limit: 100, order });
+        await listByOffset(watched, folder, { offset: 0, limit: 2, order });
+        await listByOffset(watched, folder, { offset: 3, limit: 100, order });
+      });
+
+      assertSeeks(plans);
+      assert.deepEqual([...indexesOf(plans, isList)], [INDEX_OF[order.by]]);
+    });
+  }
+
+  it('as is the folder itself, with its size and the number of its items', async () => {
+    assertSeeks(await plansOf(house.files.db, (watched) => describeFolder(watched, folder)));
+  });
+});
+
+it('a name is found in a folder, or found to be free, by one seek', async () => {
+  const place = { folderId: folder.id, name: 'C' };
+  const plans = await plansOf(house.files.db, async (watched) => {
+    assert.equal((await findNamesake(watched, place))?.name, 'c');
+    await checkPlace(watched, { owner: house.owner.id, ...place, name: 'new' });
+  });
+
+  assertSeeks(plans);
+  const found = indexesOf(plans, (sql) => sql.includes('"name_key" = '));
+  assert.ok(found.has('items_one_name_a_folder'), [...found].join());
+});
+
+it('a page of the trash in the order of names is found by seeking', async () => {
+  const { owner } = house;
+  const plans = await plansOf(house.files.db, async (watched) => {
+    const { next } = await listTrashByMarker(watched, owner.id, { marker: undefined, limit: 1 });
+    assert.ok(next);
+    await listTrashByMarker(watched, owner.id, { marker: next, limit: 100 });
+    await listTrashByOffset(watched, owner.id, { offset: 1, limit: 100 });
+  });
+
+  assertSeeks(plans);
+  assert.deepEqual([...indexesOf(plans, isList)], ['items_in_trash']);
+});
+
+it('the versions of a file are found by seeking', async () => {
+  const { fileId } = await house.file('versioned');
+  const file = await house.files.db.selectFrom('items').selectAll().where('id', '=', fileId).executeTakeFirstOrThrow();
+  assertSeeks(await plansOf(house.files.db, (db) => listVersions(db, file, { offset: 0, limit: 100 })));
+});
+
+describe('a change touches what it changes, and reads no table to find it:', () => {
+  const acts: Record<string, (house: House) => Promise<unknown>> = {
+    'a new file': (within) => within.file('new'),
+    'a new version': (within) => addVersion(within, target.file, 'newer'),
+    'a promotion': async (within) =>
+      promote(within, target.file, (await versionsOf(house, target.file))[0]?.id as never),
+    'a rename': (within) => rename(within, target.file, 'renamed'),
+    'a move': (within) => move(within, target.folder, folder),
+    'a copy of a folder': (within) => copy(within, target.folder, folder, { name: 'copy' }),
+    'a deletion': (within) => trash(within, target.folder),
+    'a restore': (within) => restore(within, target.folder),
+    'a deletion for good': async (within) => {
+      await trash(house, target.folder);
+      await purge(within, target.folder);
+    },
+  };
+  let target: { folder: Item; file: Item };
+  before(async () => {
+    const made = await house.folder('target');
+    target = { folder: made, file: fileOf(await house.file('target.txt', { parent: made.id })) };
+  });
+  for (const [what, act] of Object.entries(acts)) {
+    it(what, async () => {
+      assertSeeks(await plansOf(house.files.db, (db) => act(house.withFiles({ ...house.files, db }))));
+    });
+  }
+});

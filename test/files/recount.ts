@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import type { Kysely } from 'kysely';
+import type { ItemId } from '../../src/api/ids.ts';
+import type { ItemRow, Tables } from '../../src/sql/tables.ts';
+
+/** Counts everything from the rows and holds every counter against that: folders, space used, space reserved. */
+export async function assertCountersRight(db: Kysely<Tables>): Promise<void> {
+  const items = await db.selectFrom('items').selectAll().execute();
+  const versions = await db.selectFrom('versions').selectAll().execute();
+  const below = new Map<ItemId, ItemRow[]>();
+  for (const item of items) {
+    if (item.parent_id !== null) below.set(item.parent_id, [...(below.get(item.parent_id) ?? []), item]);
+  }
+  // What went to the trash by itself does not count in its folder; what went along with the folder does.
+  const counted = (folder: ItemRow) =>
+    (below.get(folder.id) ?? []).filter((item) => item.trashed_with === null || item.trashed_with !== item.id);
+  const sizeOf = (item: ItemRow): number =>
+    item.kind === 'file'
+      ? (versions.find(({ id }) => id === item.version_id)?.size ?? Number.NaN)
+      : counted(item).reduce((sum, child) => sum + sizeOf(child), 0);
+
+  for (const item of items) {
+    const name = `${item.kind} ${item.name} ${item.id}`;
+    assert.equal(item.size, sizeOf(item), `size of ${name}`);
+    assert.equal(item.child_count, item.kind === 'file' ? 0 : counted(item).length, `children of ${name}`);
+  }
+  const owners = new Map(items.map(({ id, owner_id }) => [id, owner_id]));
+  const sessions = await db.selectFrom('upload_sessions').selectAll().where('state', '=', 'open').execute();
+  for (const user of await db.selectFrom('users').selectAll().execute()) {
+    const mine = versions.filter((version) => owners.get(version.file_id) === user.id);
+    assert.equal(user.space_used, sum(mine.map(({ size }) => size)), `space used by ${user.login}`);
+    const open = sessions.filter(({ owner_id }) => owner_id === user.id);
+    assert.equal(user.space_reserved, sum(open.map((session) => session.file_size)), `reserved for ${user.login}`);
+  }
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { listByMarker } from '../../src/files/list-folder.ts';
+import { listTrashByMarker } from '../../src/files/list-trash.ts';
+import type { ItemRow } from '../../src/sql/tables.ts';
+import type { House } from './house.ts';
+import { versionsOf } from './tree-acts.ts';
+import { childrenOf, type Node, type TreeModel } from './tree-model.ts';
+
+/** A tree as two worlds can be compared by. */
+type Drawing = { name: string; size: number; versions?: number; items?: Drawing[] };
+
+export async function drawTree(house: House, folder: ItemRow): Promise<Drawing> {
+  const { entries } = await listByMarker(house.files.db, folder, { marker: undefined, limit: 1000 });
+  const items = await Promise.all(entries.map(({ item }) => drawItem(house, item)));
+  return { name: folder.name, size: folder.size, items };
+}
+
+async function drawItem(house: House, item: ItemRow): Promise<Drawing> {
+  if (item.kind === 'folder') return drawTree(house, item);
+  return { name: item.name, size: item.size, versions: (await versionsOf(house, item)).length };
+}
+
+export function drawModel(model: TreeModel, item: Node): Drawing {
+  const { name, versions } = item;
+  if (item.kind === 'file') return { name, size: versions.at(-1)?.size ?? Number.NaN, versions: versions.length };
+  const items = inListOrder(childrenOf(model.nodes, item)).map((child) => drawModel(model, child));
+  return { name, size: items.reduce((sum, { size }) => sum + size, 0), items };
+}
+
+export async function drawTrash(house: House): Promise<string[]> {
+  const { entries } = await listTrashByMarker(house.files.db, house.owner.id, { marker: undefined, limit: 1000 });
+  return entries.map(({ item }) => `${item.kind} ${item.name_key} ${item.id}`);
+}
+
+export function drawModelTrash({ nodes }: TreeModel): string[] {
+  const own = inListOrder(nodes.filter((one) => one.trashedWith === one));
+  return own.map(({ kind, name, id }) => `${kind} ${name.toLowerCase()} ${id}`);
+}
+
+function inListOrder(nodes: Node[]): Node[] {
+  const key = ({ kind, name, id }: Node) => `${kind === 'folder' ? 0 : 1} ${name.toLowerCase()} ${id}`;
+  return nodes.toSorted((one, other) => (key(one) < key(other) ? -1 : 1));
+}
+
+/** Every content is named by a version, and every version's content is there. */
+export async function assertBytesAreNamed(house: House): Promise<void> {
+  const versions = await house.files.db.selectFrom('versions').select('content_id').distinct().execute();
+  const stored = await house.stored();
+  assert.deepEqual(stored.map(({ content }) => content).sort(), versions.map((row) => row.content_id).sort());
+}

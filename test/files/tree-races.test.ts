@@ -1,0 +1,170 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ItemRow } from '../../src/sql/tables.ts';
+import { collect } from '../conformance/content-samples.ts';
+import { type House, openHouse } from './house.ts';
+import { assertCountersRight } from './recount.ts';
+import {
+  addVersion,
+  copy,
+  fileOf,
+  move,
+  promote,
+  purge,
+  rename,
+  restore,
+  rowOf,
+  trash,
+  versionsOf,
+} from './tree-acts.ts';
+
+/** How often a race is run. Each time it may fall out otherwise; what is asserted holds however it does. */
+const ROUNDS = 8;
+
+/** Who won: the codes of those that did not, in the order of the acts. */
+async function race(...acts: Promise<unknown>[]): Promise<(string | undefined)[]> {
+  const results = await Promise.allSettled(acts);
+  return results.map((result) => {
+    if (result.status === 'fulfilled') return undefined;
+    if (result.reason.code === undefined) throw result.reason;
+    return result.reason.code;
+  });
+}
+
+async function assertWhole(house: House): Promise<void> {
+  await assertCountersRight(house.files.db);
+  const items = await house.files.db.selectFrom('items').selectAll().execute();
+  const parents = new Map(items.map((item) => [item.id, item.parent_id]));
+  for (const { id, name } of items) {
+    let above: ItemRow['parent_id'] | undefined = id;
+    for (let steps = 0; above !== null && above !== undefined; steps++) {
+      assert.ok(steps <= items.length, `${name} lies in itself`);
+      above = parents.get(above);
+    }
+  }
+  // Every version there is can be read.
+  const versions = await house.files.db.selectFrom('versions').selectAll().execute();
+  for (const { content_id: content, size } of versions) {
+    assert.equal(Buffer.concat(await collect(await house.files.content.open(content))).length, size);
+  }
+}
+
+test('of two moves that would make a cycle one is done', async () => {
+  await using house = await openHouse();
+  const node = house.another();
+  for (let round = 0; round < ROUNDS; round++) {
+    const [a, b] = [await house.folder(`a${round}`), await house.folder(`b${round}`)];
+    const below = await house.folder('below', b.id);
+
+    const codes = await race(move(house, a, below), move(round % 2 === 0 ? node : house, b, a));
+
+    assert.deepEqual(
+      codes.filter((code) => code !== undefined),
+      ['cyclical_folder_structure'],
+    );
+    await assertWhole(house);
+  }
+});
+
+test('of a restore and a new item of the same name one gets it', async () => {
+  await using house = await openHouse();
+  const node = house.another();
+  for (let round = 0; round < ROUNDS; round++) {
+    const file = fileOf(await house.file(`a${round}`));
+    await trash(house, file);
+
+    const codes = await race(restore(house, file), node.file(`A${round}`), node.folder(`a${round}`));
+
+    assert.deepEqual(
+      codes.filter((code) => code !== undefined),
+      ['item_name_in_use', 'item_name_in_use'],
+    );
+    await assertWhole(house);
+  }
+});
+
+test('of a deletion for good and a copy either may win: bytes stay as long as a version names them', async () => {
+  await using house = await openHouse();
+  const node = house.another();
+  const keep = await house.folder('keep');
+  for (let round = 0; round < ROUNDS; round++) {
+    const file = fileOf(await house.file(`a${round}`));
+
+    const away = async () => {
+      await trash(node, file);
+      await purge(node, file);
+    };
+    const codes = await race(copy(house, file, keep), away(), copy(node, file, keep, { name: `b${round}` }));
+
+    assert.equal(codes[1], undefined);
+    for (const code of [codes[0], codes[2]]) assert.ok([undefined, 'trashed', 'not_found'].includes(code), code);
+    const stays = codes[0] === undefined || codes[2] === undefined;
+    const versions = await house.files.db.selectFrom('versions').select('content_id').distinct().execute();
+    assert.equal((await house.stored()).length, versions.length);
+    await assertWhole(house);
+    if (stays) assert.ok(versions.length > 0);
+  }
+});
+
+test('of a deletion for good and a restore one is done', async () => {
+  await using house = await openHouse();
+  const node = house.another();
+  for (let round = 0; round < ROUNDS; round++) {
+    const folder = await house.folder(`f${round}`);
+    await house.file('a', { parent: folder.id });
+    await trash(house, folder);
+
+    const [restored, purged] = await race(restore(house, folder), purge(node, folder));
+
+    if (restored === undefined) assert.equal(purged, 'not_trashed');
+    else assert.deepEqual([restored, purged], ['not_found', undefined]);
+    await assertWhole(house);
+  }
+});
+
+test('nothing comes into a folder that goes to the trash, and nothing of it stays behind', async () => {
+  await using house = await openHouse();
+  const node = house.another();
+  for (let round = 0; round < ROUNDS; round++) {
+    const folder = await house.folder(`f${round}`);
+    const inner = await house.folder('inner', folder.id);
+    const mover = fileOf(await house.file(`m${round}`));
+
+    const codes = await race(node.file('new', { parent: inner.id }), trash(house, folder), move(node, mover, inner));
+
+    assert.equal(codes[1], undefined);
+    for (const code of [codes[0], codes[2]]) assert.ok([undefined, 'trashed'].includes(code), code);
+    const inside = await house.files.db.selectFrom('items').selectAll().where('parent_id', '=', inner.id).execute();
+    for (const item of inside) assert.equal(item.trashed_with, folder.id);
+    assert.equal((await rowOf(house, mover)).parent_id, codes[2] === undefined ? inner.id : house.owner.root_id);
+    await assertWhole(house);
+  }
+});
+
+test('versions, promotions and renames at once each take their turn', async () => {
+  await using house = await openHouse();
+  const node = house.another();
+  const file = fileOf(await house.file('a'));
+  const [first] = await versionsOf(house, file);
+  assert.ok(first);
+
+  const codes = await race(
+    addVersion(house, file, 'second'),
+    addVersion(node, file, 'third'),
+    promote(house, file, first.id),
+    rename(node, file, 'b'),
+    addVersion(node, file, 'fourth'),
+  );
+
+  assert.deepEqual(
+    codes.filter((code) => code !== undefined),
+    [],
+  );
+  const numbers = (await versionsOf(house, file)).map(({ number }) => number);
+  assert.deepEqual(
+    numbers,
+    Array.from(numbers, (_, n) => n + 1),
+  );
+  assert.ok([4, 5].includes(numbers.length));
+  await assertWhole(house);
+});

@@ -1,0 +1,197 @@
+import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
+import { DatabaseSync } from 'node:sqlite';
+import { after, before, test } from 'node:test';
+import { addApp, askToken, type TestApp, tokenOf } from '../support/accounts.ts';
+import { Api } from '../support/api.ts';
+import { seededBytes, sha1Base64 } from '../support/bytes.ts';
+import { startServer, type TestServer } from '../support/server.ts';
+import { upload } from './forms.ts';
+
+const SIZE = 70_000;
+
+let server: TestServer;
+let admin: Api;
+let app: TestApp;
+
+before(async () => {
+  server = await startServer({ env: { PARTWAY_PART_SIZE: '65536', PARTWAY_MIN_SESSION_SIZE: '1000' } });
+  admin = new Api(server);
+  app = await addApp(server);
+});
+after(() => server[Symbol.asyncDispose]());
+
+interface Member {
+  id: string;
+  login: string;
+  api: Api;
+}
+
+async function member(login: string): Promise<Member> {
+  const { json } = await admin.post('/users', { name: login, login });
+  return { id: json.id, login, api: new Api({ url: server.url, token: await tokenOf(server, app, json.id) }) };
+}
+
+const remove = ({ id }: Member, query = '') => admin.delete(`/users/${id}${query}`);
+
+/** All rows of a statement, from beside the server. */
+function rows(sql: string, ...parameters: (string | number)[]): Record<string, unknown>[] {
+  const db = new DatabaseSync(`${server.dataFolder}/partway.sqlite`);
+  try {
+    db.exec('pragma busy_timeout = 10000');
+    return db.prepare(sql).all(...parameters);
+  } finally {
+    db.close();
+  }
+}
+
+/** Which of these contents lie in the data folder, in any state. */
+async function lying(contents: readonly string[]): Promise<string[]> {
+  const names = (await readdir(server.dataFolder, { recursive: true })).join('\n');
+  return contents.filter((content) => names.includes(content));
+}
+
+const contentsOf = ({ id }: Member): string[] =>
+  rows(
+    `select content_id as c from versions join items on items.id = file_id where owner_id = ?
+     union select content_id from upload_sessions where owner_id = ?`,
+    Number(id),
+    Number(id),
+  ).map(({ c }) => String(c));
+
+/** A user with everything that can be owned: versions, copies, a tree, a trash, uploads that ended and that did not. */
+async function furnished(login: string): Promise<Member> {
+  const owner = await member(login);
+  const { api } = owner;
+  const folder = (await api.post('/folders', { name: 'tree', parent: { id: '0' } })).json.id;
+  const below = (await api.post('/folders', { name: 'below', parent: { id: folder } })).json.id;
+  const file = await upload(api, 'file.bin', `first ${login}`, below);
+  const version = await api.post(`/files/${file.id}/upload_sessions`, { file_size: SIZE });
+  const bytes = seededBytes(SIZE, login);
+  const parts = await api.uploadParts(version.json, bytes);
+  assert.equal((await api.commit(version.json.id, parts, bytes)).status, 201);
+  assert.equal((await api.post(`/files/${file.id}/copy`, { parent: { id: '0' } })).status, 201);
+  assert.equal((await api.call('PUT', `/files/${file.id}`, { body: { lock: {} } })).status, 200);
+  const trashed = await upload(api, 'trashed.bin', `trashed ${login}`, folder);
+  assert.equal((await api.delete(`/files/${trashed.id}`)).status, 204);
+  const session = await api.createSession('open.bin', SIZE, below);
+  await api.putPart(session.id, { offset: 0, bytes: bytes.subarray(0, 65_536), total: SIZE });
+  return owner;
+}
+
+test('a user who owns nothing is deleted, their tokens end at once, and their login is free', async () => {
+  const gone = await member('empty@example.com');
+  assert.equal((await gone.api.get('/users/me')).status, 200);
+
+  const answer = await remove(gone, '?notify=true');
+
+  assert.deepEqual([answer.status, answer.text], [204, '']);
+  assert.equal((await gone.api.get('/users/me')).status, 401);
+  const form = { grant_type: 'client_credentials', client_id: app.clientId, client_secret: app.clientSecret };
+  const refused = await askToken(server, { ...form, box_subject_type: 'user', box_subject_id: gone.id });
+  assert.equal(((await refused.json()) as { error: string }).error, 'invalid_grant');
+  assert.equal((await remove(gone)).status, 404);
+  assert.notEqual((await member(gone.login)).id, gone.id);
+});
+
+for (const [owned, furnish] of Object.entries<(api: Api) => Promise<unknown>>({
+  'a file': (api) => upload(api, 'kept.bin', 'bytes'),
+  'an empty folder': (api) => api.post('/folders', { name: 'kept', parent: { id: '0' } }),
+  'a file in the trash': async (api) => api.delete(`/files/${(await upload(api, 'kept.bin', 'bytes')).id}`),
+  'an upload under way': (api) => api.createSession('kept.bin', SIZE),
+})) {
+  test(`a user who owns ${owned} stays, until it is said that it may go`, async () => {
+    const owner = await member(`owner-of-${owned.replaceAll(' ', '-')}@example.com`);
+    await furnish(owner.api);
+    for (const query of ['', '?force=false', '?force=1', '?force=', '?notify=true', '?force=true&force=true']) {
+      const { status, json } = await remove(owner, query);
+      assert.deepEqual([status, json?.code], [400, 'bad_request'], query);
+    }
+    const inBody = await admin.call('DELETE', `/users/${owner.id}`, { body: { force: true } });
+    assert.equal(inBody.status, 400, 'force is a parameter, not a body');
+    assert.equal((await owner.api.get('/users/me')).status, 200);
+
+    assert.equal((await remove(owner, '?force=true')).status, 204);
+    assert.equal((await owner.api.get('/users/me')).status, 401);
+  });
+}
+
+test('with force everything of a user goes, rows and bytes, and nothing of anybody else', async () => {
+  const [owner, neighbour] = [await furnished('owner@example.com'), await furnished('neighbour@example.com')];
+  const [mine, theirs] = [contentsOf(owner), contentsOf(neighbour)];
+  assert.equal(mine.length, 4);
+  assert.deepEqual(await lying(mine), mine);
+  const before = await neighbour.api.get('/users/me');
+
+  assert.equal((await remove(owner, '?force=True')).status, 204);
+
+  assert.deepEqual(await lying(mine), []);
+  const columns = [
+    'items.owner_id',
+    'upload_sessions.owner_id',
+    'locks.created_by',
+    'access_tokens.user_id',
+    'users.id',
+  ];
+  for (const column of columns) {
+    const [table] = column.split('.');
+    assert.deepEqual(rows(`select * from ${table} where ${column} = ?`, Number(owner.id)), [], column);
+  }
+  assert.deepEqual(rows('select * from versions where file_id not in (select id from items)'), []);
+  assert.deepEqual(rows('pragma foreign_key_check'), []);
+  assert.deepEqual(contentsOf(neighbour), theirs);
+  assert.deepEqual(await lying(theirs), theirs);
+  assert.deepEqual((await neighbour.api.get('/users/me')).json, before.json);
+  const copy = (await neighbour.api.get('/folders/0/items')).json.entries.find(
+    (one: { name: string }) => one.name === 'file.bin',
+  );
+  assert.deepEqual(await neighbour.api.download(copy.id), seededBytes(SIZE, neighbour.login));
+});
+
+test('bytes that a version of another user names stay when their first owner goes', async () => {
+  const [owner, heir] = [await member('first-owner@example.com'), await member('heir@example.com')];
+  await upload(owner.api, 'shared.bin', 'the same bytes');
+  const inherited = await upload(heir.api, 'shared.bin', 'the same bytes');
+  const [content] = contentsOf(owner);
+  rows('update versions set content_id = ? where file_id = ?', String(content), Number(inherited.id));
+
+  assert.equal((await remove(owner, '?force=true')).status, 204);
+
+  assert.equal(String(await heir.api.download(inherited.id)), 'the same bytes');
+  assert.equal((await remove(heir, '?force=true')).status, 204);
+  assert.deepEqual(await lying([String(content)]), []);
+});
+
+test('an upload that is on its way while its user is deleted ends without a file and without bytes', async () => {
+  const owner = await member('uploading@example.com');
+  const session = await owner.api.createSession('late.bin', SIZE);
+  const bytes = seededBytes(SIZE, 'late');
+  const { promise: deleted, resolve } = Promise.withResolvers<void>();
+  async function* slowly() {
+    yield bytes.subarray(0, 1000);
+    await deleted;
+    yield bytes.subarray(1000, 65_536);
+  }
+  const late = owner.api.call('PUT', `/files/upload_sessions/${session.id}`, {
+    headers: {
+      digest: `sha=${sha1Base64(bytes.subarray(0, 65_536))}`,
+      'content-range': `bytes 0-65535/${SIZE}`,
+      'content-length': 65_536,
+    },
+    body: slowly(),
+  });
+  const contents = contentsOf(owner);
+
+  assert.equal((await remove(owner, '?force=true')).status, 204);
+  resolve();
+
+  const answer = await late;
+  assert.deepEqual([answer.status, answer.json.code], [404, 'upload_session_not_found']);
+  assert.deepEqual(await lying(contents), []);
+});
+
+test('of two who delete a user at once one does, and the other finds nobody', async () => {
+  const gone = await furnished('twice@example.com');
+  const answers = await Promise.all([remove(gone, '?force=true'), remove(gone, '?force=true')]);
+  assert.deepEqual(answers.map(({ status }) => status).toSorted(), [204, 404]);
+});

@@ -1,0 +1,40 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Kysely } from 'kysely';
+import { migrate } from '../../src/sql/migrate.ts';
+import { openSqlite } from '../../src/sql/sqlite.ts';
+import type { Tables } from '../../src/sql/tables.ts';
+
+/** An SQLite file in a folder of its own, and every connection to it. */
+export interface Database extends AsyncDisposable {
+  path: string;
+  /** A connection to the file, with the schema in place. */
+  open(): Promise<Kysely<Tables>>;
+  /** A connection to the file as it is. */
+  openAsItIs(): Kysely<Tables>;
+}
+
+export async function newDatabase(): Promise<Database> {
+  const folder = await mkdtemp(join(tmpdir(), 'partway-sqlite-'));
+  const path = join(folder, 'rows.sqlite');
+  const opened: Kysely<Tables>[] = [];
+  const openAsItIs = () => {
+    const db = openSqlite(path);
+    opened.push(db);
+    return db;
+  };
+  return {
+    path,
+    openAsItIs,
+    async open() {
+      const db = openAsItIs();
+      await migrate(db);
+      return db;
+    },
+    async [Symbol.asyncDispose]() {
+      for (const db of opened) await db.destroy();
+      await rm(folder, { recursive: true });
+    },
+  };
+}

@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import type { Sha1 } from '../../src/api/ids.ts';
+import { acceptPart } from '../../src/uploads/accept-part.ts';
+import type { PartBody } from '../../src/uploads/claims.ts';
+import { type CommitRequest, type Committed, commit } from '../../src/uploads/commit.ts';
+import { createSession } from '../../src/uploads/create-session.ts';
+import { findSession, listParts } from '../../src/uploads/records.ts';
+import type { Part, Session } from '../../src/uploads/session.ts';
+import { slotAt } from '../../src/uploads/slot.ts';
+import { removeOrphans } from '../../src/uploads/sweep.ts';
+import { collect } from '../conformance/content-samples.ts';
+import { seededBytes } from '../support/bytes.ts';
+import { PART_SIZE, type Room } from './room.ts';
+
+/** A session and the file it is for. */
+export interface Upload {
+  session: Session;
+  bytes: Buffer;
+}
+
+let made = 0;
+
+/** Opens a session for a file of `slots` parts, the last one short. */
+export async function begin(
+  room: Room,
+  change: { slots?: number; name?: string; seed?: string } = {},
+): Promise<Upload> {
+  const number = ++made;
+  const { slots = 3, name = `file-${number}.bin`, seed = `file ${number}` } = change;
+  const bytes = bytesOfSeed(slots, seed);
+  const { id: caller, root_id: folderId } = room.owner;
+  return { session: await createSession(room.uploads, { caller, fileSize: bytes.length, folderId, name }), bytes };
+}
+
+/** The file that is uploaded in `slots` parts where a seed is given. */
+export function bytesOfSeed(slots: number, seed: string): Buffer {
+  return seededBytes((slots - 1) * PART_SIZE + 100, seed);
+}
+
+/** The bytes of one slot. */
+export function bytesOf({ session, bytes }: Upload, index: number): Buffer {
+  const { offset, length } = slotAt(session.staging.grid, index);
+  return bytes.subarray(offset, offset + length);
+}
+
+/** Sends one part: its own bytes, in a body that has them ready, unless told otherwise. */
+export async function put(
+  room: Room,
+  upload: Upload,
+  index: number,
+  { bytes = bytesOf(upload, index), body = bodyOf(bytes) } = {},
+): Promise<Part> {
+  const { session } = upload;
+  const { offset, length } = slotAt(session.staging.grid, index);
+  const accepted = await acceptPart(room.uploads, {
+    caller: session.owner,
+    session: session.id,
+    range: { first: offset, last: offset + length - 1, total: session.staging.grid.fileSize },
+    sha1: sha1(bytes),
+    body,
+  });
+  return accepted.part;
+}
+
+/** A body that has these bytes ready: a copy, since the store frees what it has written. */
+function bodyOf(bytes: Buffer): PartBody {
+  return Readable.from([Buffer.from(bytes)]);
+}
+
+export async function putAll(room: Room, upload: Upload, order = slotsIn(upload)): Promise<void> {
+  for (const index of order) await put(room, upload, index);
+}
+
+export function slotsIn({ session }: Upload): number[] {
+  return Array.from({ length: session.staging.grid.slots }, (_, index) => index);
+}
+
+/** Commits every part that is stored, with the digest that is right, unless told otherwise. */
+export async function tryCommit(
+  room: Room,
+  upload: Upload,
+  change: Partial<CommitRequest> = {},
+): Promise<Committed | undefined> {
+  const { session, bytes } = upload;
+  return commit(room.uploads, {
+    caller: session.owner,
+    session: session.id,
+    sha1: sha1(bytes),
+    parts: (await listParts(room.uploads.db, session.id)).map(({ partId }) => ({ ...ANY_PLACE, partId })),
+    attributes: {},
+    ifMatch: undefined,
+    ifNoneMatch: undefined,
+    patience: 60_000,
+    ...change,
+  });
+}
+
+const ANY_PLACE = { offset: undefined, size: undefined, sha1: undefined };
+
+/** As `tryCommit`, where it cannot be too early. */
+export async function commitOf(room: Room, upload: Upload, change: Partial<CommitRequest> = {}): Promise<Committed> {
+  const committed = await tryCommit(room, upload, change);
+  assert.ok(committed, 'the commit said "later"');
+  return committed;
+}
+
+/** Every version there is, with the bytes that it names. */
+export async function published(room: Room): Promise<{ file: Committed; bytes: Buffer }[]> {
+  const versions = await room.uploads.db.selectFrom('versions').selectAll().orderBy('id').execute();
+  return Promise.all(
+    versions.map(async ({ id, file_id, content_id }) => ({
+      file: { fileId: file_id, versionId: id },
+      bytes: Buffer.concat(await collect(await room.uploads.content.open(content_id))),
+    })),
+  );
+}
+
+/** The upload has become exactly this file, and there is no other. */
+export async function assertOnlyFile(room: Room, upload: Upload, file: Committed): Promise<void> {
+  const { fileId, versionId } = file;
+  assert.deepEqual(await published(room), [{ file: { fileId, versionId }, bytes: upload.bytes }]);
+}
+
+/** Nothing is left: no file, no session that could become one, no bytes, no parts. */
+export async function assertNothingLeft(room: Room, upload: Upload): Promise<void> {
+  const { db, content } = room.uploads;
+  assert.deepEqual(await published(room), []);
+  assert.notEqual((await findSession(db, upload.session.id))?.state, 'open');
+  assert.deepEqual(await listParts(db, upload.session.id), []);
+  assert.deepEqual(await collect(content.list()), []);
+  const items = await db.selectFrom('items').select('id').where('kind', '=', 'file').execute();
+  assert.deepEqual(items, []);
+}
+
+/** Sweeps as if every file in the store had not been touched for an hour. */
+export function removeOrphansNow(room: Room): Promise<number> {
+  return removeOrphans(room.uploads, -3_600_000);
+}
+
+export function sha1(bytes: Uint8Array): Sha1 {
+  return createHash('sha1').update(bytes).digest('hex') as Sha1;
+}
+
+/**
+ * Resolves once whatever began before has asked the database what it asks at first: queries are answered in the order
+ * in which they come, so that by then it has gone on to wait for something else, or has ended.
+ */
+export async function letOthersAsk(room: Room, upload: Upload): Promise<void> {
+  for (let turn = 0; turn < 10; turn++) await findSession(room.uploads.db, upload.session.id);
+}

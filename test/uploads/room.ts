@@ -1,0 +1,109 @@
+import { mkdtempSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { addUser } from '../../src/access/accounts.ts';
+import { findUserByLogin } from '../../src/access/records.ts';
+import type { Millis } from '../../src/api/ids.ts';
+import type { ContentStore } from '../../src/content/content.ts';
+import { openDiskStore } from '../../src/content/disk.ts';
+import { InHand } from '../../src/content/in-hand.ts';
+import { LocalFiles } from '../../src/content/local-file.ts';
+import { openDigestPool } from '../../src/digest/digest-pool.ts';
+import { migrate } from '../../src/sql/migrate.ts';
+import { openSqlite } from '../../src/sql/sqlite.ts';
+import type { UserRow } from '../../src/sql/tables.ts';
+import { Claims } from '../../src/uploads/claims.ts';
+import { Follower } from '../../src/uploads/follow.ts';
+import { KeyedQueue } from '../../src/uploads/keyed-queue.ts';
+import type { Uploads } from '../../src/uploads/uploads.ts';
+import { type Fault, faulty } from '../faults/faulty.ts';
+import { leftoverFolder } from '../support/leftovers.ts';
+
+/** Small, so that a file of many parts costs little; large enough that a part can be written in more than one piece. */
+export const PART_SIZE = 65_536;
+export const LIFETIME: Millis = 60_000;
+
+const LOGIN = 'room@partway.test';
+
+export interface RoomOptions {
+  /** What goes wrong in the content store. More may be put in later. */
+  plan?: readonly Fault<ContentStore>[];
+  files?: LocalFiles;
+  /** How many sessions the follower keeps. */
+  mostSessions?: number;
+}
+
+/** The uploads room as main.ts furnishes it: a real database file, a real disk store, real digest threads. */
+export interface Room extends AsyncDisposable {
+  uploads: Uploads;
+  /** Whose uploads these are. */
+  owner: UserRow;
+  folder: string;
+  /** What the room takes for now; shared with the rooms made from this one. */
+  clock: { now: Millis };
+  /** Digests that could not go on. */
+  troubles: unknown[];
+  /** A second room on the same folder beside this one, as another node has it. It goes with this one. */
+  another(options?: RoomOptions): Promise<Room>;
+  /** Closes this room and opens another on the same folder: nothing that was in memory is there any more. */
+  restarted(options?: RoomOptions): Promise<Room>;
+}
+
+/** A room in a new folder, which goes with the room; or in one that was a room's before. */
+export async function openRoom({ folder, ...options }: RoomOptions & { folder?: string } = {}): Promise<Room> {
+  const its = folder ?? leftoverFolder(mkdtempSync(join(tmpdir(), 'partway-room-')));
+  return roomIn(its, { now: Date.now() }, options);
+}
+
+async function roomIn(folder: string, clock: Room['clock'], options: RoomOptions): Promise<Room> {
+  const { plan = [], files = new LocalFiles(), mostSessions = 100 } = options;
+  const db = openSqlite(join(folder, 'partway.sqlite'));
+  await migrate(db);
+  const owner = (await findUserByLogin(db, LOGIN)) ?? (await addUser(db, { login: LOGIN, name: 'R', now: clock.now }));
+  const content = faulty(await openDiskStore(folder, { files }), plan);
+  const digests = openDigestPool({ workers: 1 });
+  const troubles: unknown[] = [];
+  const others: Room[] = [];
+
+  async function close(): Promise<void> {
+    for (const other of others) await other[Symbol.asyncDispose]();
+    await digests.close();
+    await db.destroy();
+  }
+  return {
+    uploads: {
+      db,
+      content,
+      inHand: new InHand(),
+      follower: new Follower({
+        db,
+        content,
+        digests,
+        mostSessions,
+        onTrouble: (_session, error) => troubles.push(error),
+      }),
+      claims: new Claims(),
+      commits: new KeyedQueue(),
+      limits: { partSize: PART_SIZE, minFileSize: 0, maxFileSize: 2 ** 40, sessionLifetime: LIFETIME },
+      now: () => clock.now,
+    },
+    owner,
+    folder,
+    clock,
+    troubles,
+    async another(its = {}) {
+      const other = await roomIn(folder, clock, its);
+      others.push(other);
+      return other;
+    },
+    async restarted(its = {}) {
+      await close();
+      return roomIn(folder, clock, its);
+    },
+    async [Symbol.asyncDispose]() {
+      await close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,32 @@
+import { randomBytes } from 'node:crypto';
+import type { ContentId, SessionId, Sha1 } from '../../src/api/ids.ts';
+import type { UserRow } from '../../src/sql/tables.ts';
+import type { Part, Session } from '../../src/uploads/session.ts';
+
+// Sessions and parts for the tests of their records.
+
+export function newSession(owner: UserRow, change: Partial<Session> = {}): Session {
+  const id = randomBytes(16).toString('hex').toUpperCase() as SessionId;
+  return {
+    id,
+    owner: owner.id,
+    state: 'open',
+    staging: { content: newContentId(), grid: { fileSize: 80_000, partSize: 8, slots: 10_000 } },
+    expiresAt: 1_000_000,
+    target: { kind: 'file', folderId: owner.root_id, name: `${id}.bin` },
+    committed: undefined,
+    ...change,
+  };
+}
+
+export function newPart(slot: number, receipt = ''): Omit<Part, 'partId'> {
+  return { slot, sha1: newSha1(), receipt };
+}
+
+export function newSha1(): Sha1 {
+  return randomBytes(20).toString('hex') as Sha1;
+}
+
+export function newContentId(): ContentId {
+  return randomBytes(16).toString('hex') as ContentId;
+}

@@ -1,0 +1,34 @@
+import type { ContentStore } from '../../src/content/content.ts';
+import { LocalFiles } from '../../src/content/local-file.ts';
+import { type FileFault, openingWith } from '../content/opening-with.ts';
+import type { Fault } from '../faults/faulty.ts';
+import { openRoom, type Room } from './room.ts';
+import { watchQueries } from './watch-queries.ts';
+
+/** The path of a file that is being uploaded. */
+export const STAGED: RegExp = /staging.[0-9a-f]{32}$/;
+
+/** What is written down of an act, in the order in which it is done. */
+export interface Watched {
+  room: Room;
+  log: string[];
+}
+
+/** A room that logs what is synced and which rows are written, each when it is done. */
+export async function watchedRoom(faults: FileFault[] = []): Promise<Watched> {
+  const log: string[] = [];
+  const files = new LocalFiles({ openFile: openingWith({ log, faults }) });
+  const plan: Fault<ContentStore>[] = (['begin', 'write', 'seal'] as const).map((method) => ({
+    method,
+    when: 'after',
+    hook: () => log.push(`${method} done`),
+  }));
+  const room = await openRoom({ files, plan });
+  room.uploads.db = watchQueries(room.uploads.db, {
+    after: (query) => {
+      if (!query.startsWith('select')) log.push(query);
+    },
+  });
+  log.length = 0;
+  return { room, log };
+}
