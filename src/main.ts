@@ -51,6 +51,8 @@ export async function startServer(config: Config): Promise<RunningServer> {
   opened.defer(() => db.destroy());
   await migrate(db);
   const files = new LocalFiles({ budget: new ByteBudget(config.bufferBytes) });
+  // Or a power cut after the first upload could take the whole folder, for want of its name.
+  if (folder.madeBelow !== undefined) await files.ensureFolder(folder.path, folder.madeBelow);
   const content = await openDiskStore(folder.path, { files });
   const digests = openDigestPool({ workers: config.digestThreads });
   opened.defer(() => digests.close());

@@ -15,5 +15,5 @@ export function checkUserName(name: string): void {
 }
 
 export function loginTaken(login: string): Refusal {
-  return new Refusal('conflict', `User with the specified login already exists: ${login}`);
+  return new Refusal('user_login_already_used', `User with the specified login already exists: ${login}`);
 }

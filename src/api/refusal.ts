@@ -41,6 +41,7 @@ export const STATUS_OF = {
   name_temporarily_reserved: 409,
   operation_blocked_temporary: 409,
   conflict: 409,
+  user_login_already_used: 409,
   session_expired: 410,
   upload_failed: 410,
   precondition_failed: 412,

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { newSecret } from '../access/secrets.ts';
 import { lockFolder } from './lock.ts';
 import { keptSecret } from './secret-file.ts';
@@ -8,6 +8,8 @@ import { keptSecret } from './secret-file.ts';
 /** The folder that one server owns: rows, bytes, secrets. docs/formats.md names every file of it. */
 export interface DataFolder {
   path: string;
+  /** The existing folder above the levels that were made for this one; undefined where nothing was made. */
+  madeBelow: string | undefined;
   /** The SQLite file. */
   database: string;
   /** The developer token: the kept one, made at the first start. */
@@ -30,6 +32,7 @@ export function openDataFolder(path: string): DataFolder {
   }
   return {
     path,
+    madeBelow: made && dirname(made),
     database: databasePath(path),
     developerToken: () => keptSecret(join(path, 'developer-token'), newSecret),
     signingKey: async () =>

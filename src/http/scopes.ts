@@ -25,8 +25,8 @@ export function bearer(may: Ability, { reach }: Pick<FastifyContextConfig, 'reac
   return { policy: 'bearer', may, ...(reach !== undefined && { reach }) };
 }
 
-/** The parameters of addresses of which it is known what they name. */
-const KNOWN_PARAMETERS = ['file_id', 'folder_id', 'session_id', 'version_id'];
+/** The parameters of addresses of which it is known what they name; a user is no item, so no bound token reaches one. */
+const KNOWN_PARAMETERS = ['file_id', 'folder_id', 'session_id', 'version_id', 'user_id'];
 
 /**
  * What a token must be good for, beside being somebody's. Enforced in three steps, each before anything is done: the

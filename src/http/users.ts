@@ -16,12 +16,6 @@ import { checkPromises, spaceQuotaOf } from './users-changes.ts';
 import { renderUser } from './users-fields.ts';
 import { userList } from './users-list.ts';
 
-/**
- * /users/ID. A user is no item, and `enforceScopes` lets an address name only those: so no parameter. It refuses a token
- * that is bound to an item here, as wherever no item is named; `checkAdministrator` refuses every other narrowed one.
- */
-const ONE_USER = '/users/*';
-
 /** /users: who the token is, and for administrators everybody (docs/decisions/0030-users.md). */
 export function serveUsers(scope: FastifyInstance, services: Services): void {
   const { access, files } = services;
@@ -48,13 +42,13 @@ export function serveUsers(scope: FastifyInstance, services: Services): void {
     return reply.code(201).send(renderUser(files, request, await needAccount(id)));
   });
 
-  scope.get(ONE_USER, { config: bearer('read') }, async (request) => {
+  scope.get('/users/:user_id', { config: bearer('read') }, async (request) => {
     const { userId } = callerOf(request);
     if (namedIn(request) !== String(userId)) await checkAdministrator(request);
     return renderUser(files, request, await needAccount(userIdOf(request)));
   });
 
-  scope.put(ONE_USER, { config: bearer('change') }, async (request) => {
+  scope.put('/users/:user_id', { config: bearer('change') }, async (request) => {
     await checkAdministrator(request);
     const id = userIdOf(request);
     const body = readUpdate(request.body ?? {});
@@ -70,7 +64,7 @@ export function serveUsers(scope: FastifyInstance, services: Services): void {
   });
 
   // `notify` is passed over: this server sends no mail.
-  scope.delete(ONE_USER, { config: bearer('delete') }, async (request, reply) => {
+  scope.delete('/users/:user_id', { config: bearer('delete') }, async (request, reply) => {
     await checkAdministrator(request);
     const { force } = request.query as { force?: unknown };
     await deleteUser(services, userIdOf(request), { force: isTrue(force) });
@@ -93,7 +87,7 @@ export function serveUsers(scope: FastifyInstance, services: Services): void {
 }
 
 function namedIn(request: FastifyRequest): string {
-  return (request.params as { '*': string })['*'];
+  return (request.params as { user_id: string }).user_id;
 }
 
 /** What cannot be an id is as unknown as an id that nobody has. */

@@ -19,10 +19,16 @@ const MIGRATIONS: Record<string, Migration> = {
 export async function migrate(db: Kysely<Tables>): Promise<void> {
   const migrator = new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS } });
   const { error } = await migrator.migrateToLatest();
-  if (error !== undefined) {
+  if (error === undefined) return;
+  // Kysely's word for a migration that the database knows and this build does not.
+  if (error instanceof Error && error.message.startsWith('corrupted migrations')) {
     throw new Error(
-      'The database does not fit this version of Partway. It may have been used by a newer one: start that one instead, or restore a backup.',
+      'The database was used by a newer one than this version of Partway. Start that one instead, or restore a backup from before.',
       { cause: error },
     );
   }
+  const why = error instanceof Error ? error.message : String(error);
+  throw new Error(`The database could not be brought up to this version of Partway, and is as it was: ${why}`, {
+    cause: error,
+  });
 }

@@ -25,9 +25,9 @@ export const API_ROUTES: readonly ApiRoute[] = [
   { method: 'GET', url: '/users/me', needs: 'read', ofUser: true },
   { method: 'GET', url: '/users', needs: 'read', ofAll: true },
   { method: 'POST', url: '/users', needs: 'change', body: { name: 'x', login: 'x@example.com' }, ofAll: true },
-  { method: 'GET', url: '/users/*', needs: 'read', ofAll: true },
-  { method: 'PUT', url: '/users/*', needs: 'change', body: { name: 'x' }, ofAll: true },
-  { method: 'DELETE', url: '/users/*', needs: 'delete', ofAll: true },
+  { method: 'GET', url: '/users/:user_id', needs: 'read', ofAll: true },
+  { method: 'PUT', url: '/users/:user_id', needs: 'change', body: { name: 'x' }, ofAll: true },
+  { method: 'DELETE', url: '/users/:user_id', needs: 'delete', ofAll: true },
 
   { method: 'GET', url: '/files/:file_id', needs: 'read' },
   { method: 'PUT', url: '/files/:file_id', needs: 'rename', body: { name: 'z.bin' } },
@@ -103,7 +103,8 @@ export function callOf(
     .replace(':file_id', named.file)
     .replace(':folder_id', named.folder)
     .replace(':session_id', named.session)
-    .replace(':version_id', '1');
+    .replace(':version_id', '1')
+    .replace(':user_id', '1');
   const text = JSON.stringify(route.body ?? {}).replace('":folder"', JSON.stringify(named.folder));
   if (route.multipart) return { path, call: multipart(text) };
   const sha1 = `sha=${'A'.repeat(27)}=`;

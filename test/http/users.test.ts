@@ -87,10 +87,10 @@ test('a login belongs to one user: of two who ask at once one gets it, also by a
   const body = { name: 'Twin', login: 'twin@example.com' };
   const answers = await Promise.all([api.post('/users', body), api.post('/users', body)]);
   assert.deepEqual(answers.map(({ status }) => status).toSorted(), [201, 409]);
-  assertRefused(await api.post('/users', body), 409, 'conflict');
+  assertRefused(await api.post('/users', body), 409, 'user_login_already_used');
   const [one, other] = [await makeUser(), await makeUser()];
 
-  assertRefused(await put(one.id, { login: body.login, name: 'changed' }), 409, 'conflict');
+  assertRefused(await put(one.id, { login: body.login, name: 'changed' }), 409, 'user_login_already_used');
   assert.equal((await api.get(`/users/${one.id}`)).json.name, one.name, 'nothing of a refused change stays');
   assert.equal((await put(one.id, { login: one.login })).status, 200, 'their own is theirs already');
   const race = await Promise.all([one, other].map(({ id }) => put(id, { login: 'wanted@example.com' })));
