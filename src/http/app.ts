@@ -68,6 +68,8 @@ function makeServer(listener: RequestListener, settings: HttpSettings): Server {
   const options: ServerOptions = {
     // A part may take as long as its line needs; `watchBodies` sees to those that stop.
     requestTimeout: 0,
+    // What a connection holds unread: many slow ones add up.
+    highWaterMark: 16 * 1024,
     headersTimeout: 30_000,
     // Longer than any client's pool or balancer keeps a connection, so that none is closed under a new request.
     keepAliveTimeout: 75_000,
