@@ -12,7 +12,7 @@ export interface UserToCreate {
   spaceQuota: number | undefined;
 }
 
-/** Makes a user with an empty root folder, who cannot log in. Refuses a taken login as `conflict`, and `bad_request`. */
+/** Makes a user with an empty root folder, who cannot log in. Refuses a taken login as `user_login_already_used`, and `bad_request`. */
 export async function createUser(
   { db, now }: Access,
   { name, login = `user-${randomBytes(16).toString('hex')}@partway.local`, spaceQuota }: UserToCreate,

@@ -23,7 +23,7 @@ export async function migrate(db: Kysely<Tables>): Promise<void> {
   // Kysely's word for a migration that the database knows and this build does not.
   if (error instanceof Error && error.message.startsWith('corrupted migrations')) {
     throw new Error(
-      'The database was used by a newer one of Partway's versions. Start that one instead, or restore a backup from before.',
+      'The database was used by a newer Partway than this one. Start that one instead, or restore a backup from before.',
       { cause: error },
     );
   }
