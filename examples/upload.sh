@@ -35,7 +35,7 @@ printf 'header = "Authorization: Bearer %s"\n' "$PARTWAY_TOKEN" >"$work/token" #
 call() {
   local what=$1 wanted=$2 status
   shift 2
-  status=$(curl -sS --config "$work/token" --retry "$retries" --retry-connrefused -o "$work/answer" -w '%{http_code}' "$@") ||
+  status=$(curl -sS --config "$work/token" --retry "$retries" --retry-all-errors -o "$work/answer" -w '%{http_code}' "$@") ||
     fail "$what failed: no answer from $url"
   [ "$status" = "$wanted" ] || fail "$what failed: $status $(text code) $(text message)"
 }
