@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import type { Transaction } from 'kysely';
-import type { ContentId, Millis, Sha1, UserId } from '../api/ids.ts';
+import type { Millis, Sha1, UserId } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
 import { measured } from '../content/measured.ts';
+import { newContentId } from '../content/new-content-id.ts';
 import type { Tables } from '../sql/tables.ts';
 import type { Files } from './files.ts';
 import type { NewContent, Published } from './publish.ts';
@@ -28,7 +28,7 @@ export async function storeContent(
   body: WholeBody,
   publish: (tx: Transaction<Tables>, made: NewContent) => Promise<Published>,
 ): Promise<Published> {
-  const id = randomBytes(16).toString('hex') as ContentId;
+  const id = newContentId();
   using _held = inHand.hold(id);
   const room = await withinRoom(db, body.caller, userQuota);
   const { bytes, result } = measured(room(body.bytes), maxFileSize);

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import type { ContentId, ItemId, SessionId, UserId } from '../api/ids.ts';
+import type { ItemId, SessionId, UserId } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
+import { newContentId } from '../content/new-content-id.ts';
 import { checkPlace } from '../files/check-place.ts';
 import { checkSpace } from '../files/check-space.ts';
 import { findFile } from '../files/find.ts';
@@ -23,12 +24,12 @@ export async function createSession(uploads: Uploads, upload: NewUpload): Promis
   await checkSpace(db, upload.caller, upload.fileSize, limits.userQuota);
 
   const grid = planParts(upload.fileSize, limits.partSize);
-  const id = newHexId(16) as ContentId;
+  const id = newContentId();
   using _held = inHand.hold(id);
   const staging = await content.begin(id, grid);
   const createdAt = now();
   const session: Session = {
-    id: newHexId(16).toUpperCase() as SessionId,
+    id: newSessionId(),
     owner: upload.caller,
     state: 'open',
     staging,
@@ -77,6 +78,6 @@ async function targetOf({ db }: Uploads, upload: NewUpload): Promise<Target> {
   return { kind: 'version', folderId: file.parent_id, fileId, name };
 }
 
-function newHexId(bytes: number): string {
-  return randomBytes(bytes).toString('hex');
+function newSessionId(): SessionId {
+  return randomBytes(16).toString('hex').toUpperCase() as SessionId;
 }
