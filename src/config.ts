@@ -7,6 +7,10 @@ import { parseBytes, parseDuration } from './units.ts';
 export interface Config {
   readonly listen: { readonly host: string; readonly port: number };
   readonly dataFolder: string;
+  /** The URL of a PostgreSQL database, with its password; undefined for the data folder's SQLite file. */
+  readonly database: string | undefined;
+  /** Connections to PostgreSQL, at most. */
+  readonly databasePool: number;
   readonly token: string | undefined;
   readonly publicUrl: string | undefined;
   readonly tls: { readonly cert: Buffer; readonly key: Buffer } | undefined;
@@ -46,6 +50,17 @@ export const SETTINGS = [
     preset: '127.0.0.1:4400',
   },
   { env: 'PARTWAY_DATA', value: 'folder', help: 'folder for bytes, rows and secrets', preset: './data' },
+  {
+    env: 'PARTWAY_DATABASE',
+    value: 'url',
+    help: 'a PostgreSQL database for the rows, as postgres://user@host/name; an SQLite file in the data folder where unset',
+  },
+  {
+    env: 'PARTWAY_DATABASE_POOL',
+    value: 'number',
+    help: 'connections to PostgreSQL that this node has at most, two more aside',
+    preset: '10',
+  },
   { env: 'PARTWAY_TOKEN', value: 'token', help: "a fixed developer token, instead of the data folder's own" },
   { env: 'PARTWAY_PUBLIC_URL', value: 'url', help: 'scheme and host that clients use, where a proxy stands in front' },
   { env: 'PARTWAY_TLS_CERT', value: 'file', help: 'certificate chain as PEM; serves HTTPS together with the key' },
@@ -142,6 +157,9 @@ export const SETTINGS = [
 
 export type SettingName = (typeof SETTINGS)[number]['env'];
 
+/** Settings that hold a secret, or may: they are never shown. */
+const SECRETS: ReadonlySet<SettingName> = new Set(['PARTWAY_TOKEN', 'PARTWAY_DATABASE']);
+
 /** What was given, as text, by environment variable or flag. */
 export type GivenSettings = Partial<Record<SettingName, string>>;
 
@@ -168,8 +186,7 @@ export function readConfig(given: GivenSettings): Config {
     const text = given[env] || presets[env];
     if (text === undefined) return undefined;
     const value = parse(text);
-    // The token is the one value that must not be shown.
-    if (value === undefined) problems.push(`${env}${env === 'PARTWAY_TOKEN' ? '' : `=${text}`}: ${remedy}`);
+    if (value === undefined) problems.push(`${env}${SECRETS.has(env) ? '' : `=${text}`}: ${remedy}`);
     return value;
   }
   const size = (env: SettingName, least = 0) =>
@@ -186,6 +203,12 @@ export function readConfig(given: GivenSettings): Config {
   const config = {
     listen: read('PARTWAY_LISTEN', parseListen, 'give host:port, such as 127.0.0.1:4400, [::1]:4400 or 0.0.0.0:443'),
     dataFolder: read('PARTWAY_DATA', (text) => resolve(text), ''),
+    database: read(
+      'PARTWAY_DATABASE',
+      parseDatabase,
+      'give postgres://user:password@host:5432/name; what is left out comes from PGHOST, PGUSER, PGPASSWORD and so on',
+    ),
+    databasePool: count('PARTWAY_DATABASE_POOL', 1000),
     token: read('PARTWAY_TOKEN', parseToken, 'give letters, digits and -._~+/= without spaces'),
     publicUrl: read(
       'PARTWAY_PUBLIC_URL',
@@ -235,6 +258,10 @@ function parseListen(text: string): Config['listen'] | undefined {
   const host = bracketed ?? plain;
   if (host === undefined || Number(port) > 65_535) return undefined;
   return { host, port: Number(port) };
+}
+
+function parseDatabase(text: string): string | undefined {
+  return /^postgres(?:ql)?:\/\//.test(text) && URL.canParse(text) ? text : undefined;
 }
 
 function isLoopback(host: string | undefined): boolean {

@@ -13,8 +13,7 @@ import { LocalFiles } from './content/local-file.ts';
 import { openDataFolder } from './data/data-folder.ts';
 import { openDigestPool } from './digest/digest-pool.ts';
 import { buildApp } from './http/app.ts';
-import { migrate } from './sql/migrate.ts';
-import { openSqlite } from './sql/sqlite.ts';
+import { openDatabase } from './sql/open-database.ts';
 import { Claims } from './uploads/claims.ts';
 import { Follower } from './uploads/follow.ts';
 import { KeyedQueue } from './uploads/keyed-queue.ts';
@@ -47,9 +46,9 @@ export async function startServer(config: Config): Promise<RunningServer> {
   const folder = openDataFolder(config.dataFolder);
   opened.defer(() => folder.close());
 
-  const db = openSqlite(folder.database);
+  const { database: url, databasePool: connections } = config;
+  const db = await openDatabase({ url, file: folder.database, connections });
   opened.defer(() => db.destroy());
-  await migrate(db);
   const files = new LocalFiles({ budget: new ByteBudget(config.bufferBytes) });
   // Or a power cut after the first upload could take the whole folder, for want of its name.
   if (folder.madeBelow !== undefined) await files.ensureFolder(folder.path, folder.madeBelow);

@@ -14,7 +14,7 @@ export interface Shown {
 /** Makes `command` work on the rows of a data folder, and print what it did; with `--json` for programs. */
 export function onRows(command: Command, work: (db: Kysely<Tables>, args: string[]) => Promise<Shown>): Command {
   command.option('--json', 'print JSON');
-  return addSettings(command, ['PARTWAY_DATA']).action(async () => {
+  return addSettings(command, ['PARTWAY_DATA', 'PARTWAY_DATABASE']).action(async () => {
     const { text, json } = await withRows(readConfig(givenSettings(command)), (db) => work(db, command.args));
     console.log(command.opts().json === true ? JSON.stringify(json, undefined, 2) : text);
   });

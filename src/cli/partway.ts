@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { addAppCommand } from './app.ts';
+import { addMigrateCommand } from './migrate.ts';
 import { addServeCommand } from './serve.ts';
 import { addTokenCommand } from './token.ts';
 import { addUserCommand } from './user.ts';
@@ -14,6 +15,7 @@ const program = new Command('partway')
   .showHelpAfterError('(partway --help, or partway COMMAND --help, lists what there is)');
 
 addServeCommand(program);
+addMigrateCommand(program);
 addUserCommand(program);
 addAppCommand(program);
 addTokenCommand(program);

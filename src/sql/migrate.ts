@@ -6,11 +6,14 @@ import * as tree from './migrations/0003-tree.ts';
 import type { Tables } from './tables.ts';
 
 /** In the order in which they run. A migration that has been released is never edited: add the next one. */
-const MIGRATIONS: Record<string, Migration> = {
+export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-foundation': foundation,
   '0002-tokens': tokens,
   '0003-tree': tree,
 };
+
+export const NEWER_DATABASE =
+  'The database was used by a newer Partway than this one. Start that one instead, or restore a backup from before.';
 
 /**
  * Brings the schema up to this build's, in one transaction a migration. Throws where the database was made by a newer
@@ -22,10 +25,7 @@ export async function migrate(db: Kysely<Tables>): Promise<void> {
   if (error === undefined) return;
   // Kysely's word for a migration that the database knows and this build does not.
   if (error instanceof Error && error.message.startsWith('corrupted migrations')) {
-    throw new Error(
-      'The database was used by a newer Partway than this one. Start that one instead, or restore a backup from before.',
-      { cause: error },
-    );
+    throw new Error(NEWER_DATABASE, { cause: error });
   }
   const why = error instanceof Error ? error.message : String(error);
   throw new Error(`The database could not be brought up to this version of Partway, and is as it was: ${why}`, {
