@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { BlockList, isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { parseBytes, parseDuration } from './units.ts';
@@ -12,6 +12,8 @@ export interface Config {
   /** Connections to PostgreSQL, at most. */
   readonly databasePool: number;
   readonly token: string | undefined;
+  /** Signs download addresses, instead of the key in the data folder; 32 bytes. */
+  readonly signingKey: Buffer | undefined;
   readonly publicUrl: string | undefined;
   readonly tls: { readonly cert: Buffer; readonly key: Buffer } | undefined;
   readonly trustedProxies: readonly string[];
@@ -62,6 +64,11 @@ export const SETTINGS = [
     preset: '10',
   },
   { env: 'PARTWAY_TOKEN', value: 'token', help: "a fixed developer token, instead of the data folder's own" },
+  {
+    env: 'PARTWAY_SIGNING_KEY_FILE',
+    value: 'file',
+    help: "a key that signs download addresses, the same on all nodes, instead of the data folder's own",
+  },
   { env: 'PARTWAY_PUBLIC_URL', value: 'url', help: 'scheme and host that clients use, where a proxy stands in front' },
   { env: 'PARTWAY_TLS_CERT', value: 'file', help: 'certificate chain as PEM; serves HTTPS together with the key' },
   { env: 'PARTWAY_TLS_KEY', value: 'file', help: 'private key as PEM' },
@@ -210,6 +217,7 @@ export function readConfig(given: GivenSettings): Config {
     ),
     databasePool: count('PARTWAY_DATABASE_POOL', 1000),
     token: read('PARTWAY_TOKEN', parseToken, 'give letters, digits and -._~+/= without spaces'),
+    signingKey: readSigningKey(given, problems),
     publicUrl: read(
       'PARTWAY_PUBLIC_URL',
       parsePublicUrl,
@@ -328,6 +336,24 @@ function readTls(given: GivenSettings, problems: string[]): Config['tls'] {
   const cert = readPem('PARTWAY_TLS_CERT', certPath, problems);
   const key = readPem('PARTWAY_TLS_KEY', keyPath, problems);
   return cert && key && { cert, key };
+}
+
+function readSigningKey({ PARTWAY_SIGNING_KEY_FILE: path }: GivenSettings, problems: string[]): Buffer | undefined {
+  if (!path) return undefined;
+  const problem = (what: string) => {
+    problems.push(`PARTWAY_SIGNING_KEY_FILE=${path}: ${what}`);
+    return undefined;
+  };
+  try {
+    if ((statSync(path).mode & 0o007) !== 0) return problem('everybody on this machine can read it; chmod o= it');
+    const text = readFileSync(path, 'utf8').trim();
+    if (!/^[0-9a-f]{64}$/i.test(text)) {
+      return problem('this is no key; make one with: openssl rand -hex 32, or copy signing-key from a data folder');
+    }
+    return Buffer.from(text, 'hex');
+  } catch (error) {
+    return problem(`cannot be read (${(error as Error).message}); give a file that this user may read`);
+  }
 }
 
 function readPem(env: SettingName, path: string, problems: string[]): Buffer | undefined {

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { addAppCommand } from './app.ts';
 import { addMigrateCommand } from './migrate.ts';
+import { addSecretsCommand } from './secrets.ts';
 import { addServeCommand } from './serve.ts';
 import { addTokenCommand } from './token.ts';
 import { addUserCommand } from './user.ts';
@@ -19,6 +20,7 @@ addMigrateCommand(program);
 addUserCommand(program);
 addAppCommand(program);
 addTokenCommand(program);
+addSecretsCommand(program);
 
 try {
   await program.parseAsync();

@@ -7,20 +7,27 @@ import { dirname } from 'node:path';
  * before this resolves.
  */
 export async function keptSecret(path: string, make: () => string): Promise<string> {
-  try {
-    const kept = (await readFile(path, 'utf8')).trim();
-    // Copies and restores lose modes; a secret that others can read is none.
-    await chmod(path, 0o600);
-    if (kept !== '') return kept;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-  }
+  const kept = await readText(path);
+  // Copies and restores lose modes; a secret that others can read is none.
+  if (kept !== undefined) await chmod(path, 0o600);
+  if (kept) return kept;
   const secret = make();
   await writeWhole(path, `${secret}\n`);
   return secret;
 }
 
-async function writeWhole(path: string, text: string): Promise<void> {
+/** What the file says, without space at its ends; undefined where there is none. */
+export async function readText(path: string): Promise<string | undefined> {
+  try {
+    return (await readFile(path, 'utf8')).trim();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** Writes the whole file or nothing of it, readable by its owner only. Resolves once it would survive a power cut. */
+export async function writeWhole(path: string, text: string): Promise<void> {
   const unfinished = `${path}.${randomBytes(6).toString('hex')}`;
   try {
     await using file = await open(unfinished, 'wx', 0o600);
