@@ -1,22 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { Client, escapeIdentifier } from 'pg';
 
-/** A database of its own, made as a copy of another. */
-export interface PostgresDatabase extends AsyncDisposable {
-  url: string;
-}
-
-/** Copies the database at `template`, to which nobody may be connected. It goes, whoever is in it, when it is disposed. */
-export async function copyDatabase(template: string): Promise<PostgresDatabase> {
+/** Copies the database at `template`, to which nobody may be connected, and gives the URL of the copy. */
+export async function copyDatabase(template: string): Promise<string> {
   const name = `partway_${randomBytes(8).toString('hex')}`;
-  const of = new URL(template).pathname.slice(1);
-  await administer(template, `create database ${escapeIdentifier(name)} template ${escapeIdentifier(of)}`);
-  return {
-    url: at(template, name),
-    async [Symbol.asyncDispose]() {
-      await administer(template, `drop database if exists ${escapeIdentifier(name)} with (force)`);
-    },
-  };
+  await administer(
+    template,
+    `create database ${escapeIdentifier(name)} template ${escapeIdentifier(nameOf(template))}`,
+  );
+  return at(template, name);
 }
 
 /** Makes an empty database of this name on the server at `url`, and gives its URL. */
@@ -25,7 +17,13 @@ export async function createDatabase(url: string, name: string): Promise<string>
   return at(url, name);
 }
 
-async function administer(url: string, statement: string): Promise<void> {
+/** Drops the database, whoever is in it. */
+export async function dropDatabase(url: string): Promise<void> {
+  await administer(url, `drop database if exists ${escapeIdentifier(nameOf(url))} with (force)`);
+}
+
+/** Runs a statement in the server's own database, outside of any transaction. */
+export async function administer(url: string, statement: string): Promise<void> {
   const client = new Client({ connectionString: at(url, 'postgres') });
   await client.connect();
   try {
@@ -33,6 +31,10 @@ async function administer(url: string, statement: string): Promise<void> {
   } finally {
     await client.end();
   }
+}
+
+function nameOf(url: string): string {
+  return new URL(url).pathname.slice(1);
 }
 
 function at(url: string, database: string): string {

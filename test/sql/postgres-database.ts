@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely';
 import { openPostgres } from '../../src/sql/postgres.ts';
 import type { Tables } from '../../src/sql/tables.ts';
 import { type MigratedPostgres, startMigratedPostgres } from '../engines/migrated-postgres.ts';
-import { copyDatabase } from '../engines/postgres-database.ts';
+import { copyDatabase, dropDatabase } from '../engines/postgres-database.ts';
 
 /** A PostgreSQL database with the schema, and every pool that was opened on it. */
 export interface Database extends AsyncDisposable {
@@ -14,18 +14,18 @@ let started: Promise<MigratedPostgres> | undefined;
 
 /** A copy of the database that PARTWAY_TEST_DATABASE names; without that, of one on a server that this process starts. */
 export async function newPostgresDatabase(): Promise<Database> {
-  const database = await copyDatabase(await templateUrl());
+  const url = await copyDatabase(await templateUrl());
   const opened: Kysely<Tables>[] = [];
   return {
-    url: database.url,
+    url,
     async open() {
-      const db = openPostgres(database.url);
+      const db = openPostgres(url);
       opened.push(db);
       return db;
     },
     async [Symbol.asyncDispose]() {
       for (const db of opened) await db.destroy();
-      await database[Symbol.asyncDispose]();
+      await dropDatabase(url);
     },
   };
 }
