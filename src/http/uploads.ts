@@ -1,6 +1,5 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { ItemId, Millis } from '../api/ids.ts';
-import { parseDecimalId, parseSha1Hex } from '../api/ids.ts';
+import type { FastifyInstance } from 'fastify';
+import { type Millis, parseSha1Hex } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
 import { CommitSession, CreateSession, CreateVersionSession, LogEvent } from '../api/schemas/upload-sessions.ts';
 import { describeFile } from '../files/find.ts';
@@ -14,6 +13,7 @@ import { apiBaseOf } from './addresses.ts';
 import { bodyReader, type FieldCodes } from './bodies.ts';
 import { parseWireDate } from './dates.ts';
 import { fieldsOf } from './fields.ts';
+import { fileIdOf, knownFolderId } from './item-ids.ts';
 import { offsetPageOf } from './offset-page.ts';
 import { digestOf, sessionIdOf } from './part-headers.ts';
 import { servePlan } from './plan-upload.ts';
@@ -48,13 +48,11 @@ function serveCreate(scope: FastifyInstance, { uploads, settings }: Services): v
   const newVersion = bodyReader(CreateVersionSession, CREATE_CODES);
 
   scope.post('/files/upload_sessions', { config: bearer('upload') }, async (request, reply) => {
-    const caller = callerOf(request);
     const body = newFile(request);
-    const folderId = body.folder_id === '0' ? caller.rootId : (Number(body.folder_id) as ItemId);
     const session = await createSession(uploads, {
-      caller: caller.userId,
+      caller: callerOf(request).userId,
       fileSize: body.file_size,
-      folderId,
+      folderId: knownFolderId(request, body.folder_id),
       name: body.file_name,
     });
     return reply.code(201).send(renderSession(session, 0, apiBaseOf(request, settings.publicUrl)));
@@ -129,13 +127,6 @@ function serveEnd(scope: FastifyInstance, { uploads }: Services): void {
     request.log.warn({ session: id, eventType, eventInfo }, 'a client reports on its upload');
     return reply.code(204).send();
   });
-}
-
-function fileIdOf(request: FastifyRequest): ItemId {
-  const { file_id: text } = request.params as { file_id: string };
-  const id = parseDecimalId(text);
-  if (id === undefined) throw new Refusal('not_found', `There is no file ${text}.`);
-  return id as ItemId;
 }
 
 function listedPart(part: {

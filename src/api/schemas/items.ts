@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { FolderRef } from './folders.ts';
+import { FolderId, FolderRef } from './folders.ts';
 
 export const orNull = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) =>
   Type.Optional(Type.Union([schema, Type.Null()]));
@@ -24,5 +24,5 @@ export const CopyItem = Type.Object({ name: orNull(Type.String()), parent: Folde
 /** POST /files/:file_id and /folders/:folder_id: out of the trash. */
 export const RestoreItem = Type.Object({
   name: orNull(Type.String()),
-  parent: orNull(Type.Object({ id: orNull(FolderRef.properties.id) })),
+  parent: orNull(Type.Object({ id: orNull(FolderId) })),
 });

@@ -1,11 +1,9 @@
 import { type Static, Type } from 'typebox';
-
-/** Ids of files and folders are decimal strings; "0" is the root folder. */
-const Id = Type.String({ pattern: '^[0-9]{1,15}$' });
+import { FolderId } from './folders.ts';
 
 /** POST /files/upload_sessions */
 export const CreateSession = Type.Object({
-  folder_id: Id,
+  folder_id: FolderId,
   file_size: Type.Integer({ minimum: 0 }),
   file_name: Type.String(),
 });
