@@ -16,6 +16,9 @@ export async function authenticate(access: Access, token: string): Promise<Autho
   if (known.expiresAt <= now) {
     throw new Refusal('unauthorized', 'expired_token: the access token provided has expired, ask for a new one.');
   }
+  if (known.authority.principal.status === 'inactive') {
+    throw new Refusal('unauthorized', 'The user of this access token is inactive.');
+  }
   access.cache.set(tokenSha256, known.authority, known.expiresAt, now);
   return known.authority;
 }

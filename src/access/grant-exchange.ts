@@ -4,7 +4,7 @@ import { type Access, TOKEN_SECONDS } from './access.ts';
 import type { Authority } from './authority.ts';
 import { type ClientSecret, findClient } from './find-client.ts';
 import { findResource } from './find-resource.ts';
-import { GrantError } from './grant-error.ts';
+import { GrantError, inactiveUser } from './grant-error.ts';
 import type { GrantedToken } from './granted-token.ts';
 import { newGrantId } from './issue-tokens.ts';
 import { reaches } from './reach.ts';
@@ -62,6 +62,7 @@ async function holdSubject(access: Access, tx: Kysely<Tables>, token: string): P
     .execute();
   const stored = await findToken(tx, tokenSha256);
   if (stored === undefined || stored.expiresAt <= access.now()) throw invalidSubject();
+  if (stored.authority.principal.status === 'inactive') throw inactiveUser();
   return stored;
 }
 

@@ -1,4 +1,4 @@
-import type { Millis } from '../api/ids.ts';
+import type { Millis, UserId } from '../api/ids.ts';
 import type { Authority } from './authority.ts';
 
 /** A revoked token works no longer than this on a node that has just seen it. */
@@ -24,6 +24,13 @@ export class TokenCache {
   set(tokenSha256: string, authority: Authority, expiresAt: Millis, now: Millis): void {
     if (this.#entries.size >= MOST_TOKENS) this.#entries.clear();
     this.#entries.set(tokenSha256, { authority, until: Math.min(expiresAt, now + FRESH_FOR) });
+  }
+
+  /** Forgets all tokens of a user, which may from now on be good for something else. */
+  deleteAllOf(userId: UserId): void {
+    for (const [tokenSha256, { authority }] of this.#entries) {
+      if (authority.principal.userId === userId) this.#entries.delete(tokenSha256);
+    }
   }
 
   deleteAll(tokenSha256s: readonly string[]): void {

@@ -1,8 +1,10 @@
 import type { UserId } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
+import type { UserStatus } from '../sql/tables.ts';
 import type { Access } from './access.ts';
 import { isKeptByServer } from './administrator.ts';
 import { findUser, findUserByLogin } from './records.ts';
+import { setStatus } from './set-status.ts';
 import { checkLogin, checkUserName, loginTaken } from './user-names.ts';
 
 export interface UserChange {
@@ -10,21 +12,22 @@ export interface UserChange {
   login?: string;
   /** Bytes; -1 for no limit. What the user has already stays, however much it is. */
   spaceQuota?: number;
+  status?: UserStatus;
 }
 
 /**
  * Changes a user, whole or not at all. Refuses `not_found`, a taken login as `conflict`, `bad_request`, and another login
- * for the developer or an app's user as `access_denied_insufficient_permissions`: the server finds them by it.
+ * or status for the developer or an app's user as `access_denied_insufficient_permissions`.
  */
-export async function updateUser({ db, developer }: Access, userId: UserId, change: UserChange): Promise<void> {
-  const { name, login, spaceQuota } = change;
+export async function updateUser({ db, cache }: Access, userId: UserId, change: UserChange): Promise<void> {
+  const { name, login, spaceQuota, status } = change;
   if (name !== undefined) checkUserName(name);
   if (login !== undefined) checkLogin(login);
   await db.transaction().execute(async (tx) => {
     const user = await findUser(tx, userId);
     if (user === undefined) throw new Refusal('not_found', 'There is no such user.');
     if (login !== undefined && login !== user.login) {
-      if (await isKeptByServer(tx, developer, userId)) throw loginStays();
+      if (await isKeptByServer(tx, user)) throw loginStays();
       if ((await findUserByLogin(tx, login)) !== undefined) throw loginTaken(login);
     }
     await tx
@@ -33,7 +36,9 @@ export async function updateUser({ db, developer }: Access, userId: UserId, chan
       .$if(spaceQuota !== undefined, (query) => query.set({ space_quota: spaceQuota as number }))
       .where('id', '=', userId)
       .execute();
+    if (status !== undefined) await setStatus(tx, user, status);
   });
+  cache.deleteAllOf(userId);
 }
 
 function loginStays(): Refusal {

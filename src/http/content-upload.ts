@@ -40,7 +40,7 @@ export function serveContentUpload(scope: FastifyInstance, { access, files }: Se
     return reply.code(201).send(await rendered(request, made));
   });
 
-  scope.post('/files/:file_id/content', { config: bearer('upload') }, async (request, reply) => {
+  scope.post('/files/:file_id/content', { config: bearer('replace') }, async (request, reply) => {
     const fileId = fileIdOf(request);
     const ifMatch = request.headers['if-match'];
     const made = await receive(files, request, async (upload) => {

@@ -58,7 +58,7 @@ function serveCreate(scope: FastifyInstance, { uploads, settings }: Services): v
     return reply.code(201).send(renderSession(session, 0, apiBaseOf(request, settings.publicUrl)));
   });
 
-  scope.post('/files/:file_id/upload_sessions', { config: bearer('upload') }, async (request, reply) => {
+  scope.post('/files/:file_id/upload_sessions', { config: bearer('replace') }, async (request, reply) => {
     const body = newVersion(request);
     const session = await createSession(uploads, {
       caller: callerOf(request).userId,

@@ -31,6 +31,12 @@ const INDEX_OF: Record<SortBy, string> = {
   date: 'items_by_date',
   size: 'items_by_size',
 };
+const TRASH_INDEX_OF: Record<SortBy, string> = {
+  name: 'items_in_trash',
+  id: 'items_in_trash_by_id',
+  date: 'items_in_trash_by_date',
+  size: 'items_in_trash_by_size',
+};
 const ORDERS: ItemOrder[] = (['name', 'id', 'date', 'size'] as const).flatMap((by) =>
   (['asc', 'desc'] as const satisfies Direction[]).map((direction) => ({ by, direction })),
 );
@@ -105,17 +111,21 @@ it('a name is found in a folder, or found to be free, by one seek', async () => 
   assert.ok(found.has('items_one_name_a_folder'), [...found].join());
 });
 
-it('a page of the trash in the order of names is found by seeking', async () => {
-  const { owner } = house;
-  const plans = await plansOf(house.files.db, async (watched) => {
-    const { next } = await listTrashByMarker(watched, owner.id, { marker: undefined, limit: 1 });
-    assert.ok(next);
-    await listTrashByMarker(watched, owner.id, { marker: next, limit: 100 });
-    await listTrashByOffset(watched, owner.id, { offset: 1, limit: 100 });
-  });
+describe('a page of the trash is found by seeking, however much is in the trash', () => {
+  for (const order of ORDERS) {
+    it(`by ${order.by}, ${order.direction}`, async () => {
+      const { owner } = house;
+      const plans = await plansOf(house.files.db, async (watched) => {
+        const { next } = await listTrashByMarker(watched, owner.id, { marker: undefined, limit: 1, order });
+        assert.ok(next);
+        await listTrashByMarker(watched, owner.id, { marker: next, limit: 100, order });
+        await listTrashByOffset(watched, owner.id, { offset: 1, limit: 100, order });
+      });
 
-  assertSeeks(plans);
-  assert.deepEqual([...indexesOf(plans, isList)], ['items_in_trash']);
+      assertSeeks(plans);
+      assert.deepEqual([...indexesOf(plans, isList)], [TRASH_INDEX_OF[order.by]]);
+    });
+  }
 });
 
 it('the versions of a file are found by seeking', async () => {

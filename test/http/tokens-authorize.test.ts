@@ -173,3 +173,14 @@ test('wrong passwords are refused, and after five the next has to wait', async (
   assert.ok(statuses.slice(0, -1).every((status) => status === 403));
   assert.match(last.headers.get('retry-after') ?? '', /^[1-9][0-9]*$/);
 });
+
+test('a user who is inactive is told so, and the app gets no code', async () => {
+  const login = 'retired@partway.test';
+  await addUserWith(server, login, PASSWORD);
+  await partwayJson(server, 'user', 'status', login, 'inactive');
+
+  const answer = await logInOn(await openPage(addressOf()), { login });
+
+  assert.equal(answer.status, 403);
+  assert.match(answer.html, /This user is inactive/);
+});
