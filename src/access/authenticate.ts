@@ -11,6 +11,7 @@ export async function authenticate(access: Access, token: string): Promise<Autho
   const now = access.now();
   const cached = access.cache.get(tokenSha256, now);
   if (cached !== undefined) return cached;
+  const { mark } = access.cache;
   const known = await findToken(access.db, tokenSha256);
   if (known === undefined) throw new Refusal('unauthorized', 'The access token provided is invalid.');
   if (known.expiresAt <= now) {
@@ -19,6 +20,6 @@ export async function authenticate(access: Access, token: string): Promise<Autho
   if (known.authority.principal.status === 'inactive') {
     throw new Refusal('unauthorized', 'The user of this access token is inactive.');
   }
-  access.cache.set(tokenSha256, known.authority, known.expiresAt, now);
+  access.cache.set(tokenSha256, known.authority, { expiresAt: known.expiresAt, now, mark });
   return known.authority;
 }

@@ -31,7 +31,9 @@ export async function grantForExchange(access: Access, request: ExchangeRequest)
   return access.db.transaction().execute(async (tx) => {
     const subject = await holdSubject(access, tx, subjectToken);
     const { authority } = subject;
-    if (app !== undefined && authority.clientId !== app.client_id) throw invalidSubject();
+    // One that belongs to no app, as the developer's, is anybody's who has it.
+    const clientId = authority.clientId ?? app?.client_id;
+    if (app !== undefined && clientId !== app.client_id) throw invalidSubject();
     const scopes = narrowed(authority, scope);
     const item = resource === undefined ? undefined : await boundItem(tx, authority, resource);
     const accessToken = newSecret();
@@ -39,7 +41,7 @@ export async function grantForExchange(access: Access, request: ExchangeRequest)
     await insertToken(tx, accessToken, {
       grantId: subject.grantId,
       userId: authority.principal.userId,
-      clientId: authority.clientId,
+      clientId,
       scopes,
       boundTo: item?.id ?? authority.boundTo,
       expiresAt,
