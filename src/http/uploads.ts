@@ -14,6 +14,7 @@ import { bodyReader, type FieldCodes } from './bodies.ts';
 import { parseWireDate } from './dates.ts';
 import { fieldsOf } from './fields.ts';
 import { fileIdOf, knownFolderId } from './item-ids.ts';
+import { mayOf } from './may.ts';
 import { offsetPageOf } from './offset-page.ts';
 import { digestOf, sessionIdOf } from './part-headers.ts';
 import { servePlan } from './plan-upload.ts';
@@ -110,7 +111,9 @@ function serveCommit(scope: FastifyInstance, { uploads, files, settings }: Servi
     if (committed === undefined) return reply.code(202).header('retry-after', 5).send();
     const file = await describeFile(files.db, committed.fileId, committed.versionId);
     if (file === undefined) throw new Refusal('not_found', 'The file was deleted after this upload made it.');
-    return reply.code(201).send({ total_count: 1, entries: [renderFile(file, fieldsOf(request))] });
+    return reply
+      .code(201)
+      .send({ total_count: 1, entries: [renderFile({ ...file, may: mayOf(request) }, fieldsOf(request))] });
   });
 }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { API_ROUTES, callOf, type Named } from '../access/api-routes.ts';
+import { narrowed } from '../access/narrowed.ts';
 import { addApp, tokenOf } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
 import { startServer, type TestServer } from '../support/server.ts';
@@ -113,4 +114,29 @@ test('a user who cannot delete and edit adds files and folders, and destroys not
     assert.deepEqual([answer.status, answer.json.code], [403, 'access_denied_insufficient_permissions']);
   }
   assert.deepEqual(await api.download(file.id), Buffer.from('pages'));
+});
+
+test('the permissions of files and folders are what the token and its user’s status leave', async () => {
+  const { id, token } = await newUser('clerk');
+  const api = apiOf(token);
+  const folder = (await api.post('/folders', { name: 'desk', parent: { id: '0' } })).json.id;
+  const file = (await upload(api, 'note.txt', 'x', folder)).id;
+  const narrow = async (scope: string) => apiOf(await narrowed(server, { scope, token }));
+  const seen = async (by: Api) => {
+    const { json: one } = await by.get(`/files/${file}?fields=permissions`);
+    const { json: whole } = await by.get(`/folders/${folder}?fields=permissions,item_collection`);
+    assert.deepEqual(whole.item_collection.entries[0].permissions, one.permissions);
+    const given = (permissions: Record<string, boolean>) =>
+      ['can_download', 'can_upload', 'can_rename', 'can_delete'].filter((name) => permissions[name]);
+    return [given(one.permissions), given(whole.permissions)];
+  };
+  const all = ['can_download', 'can_upload', 'can_rename', 'can_delete'];
+  assert.deepEqual(await seen(api), [all, all]);
+  assert.deepEqual(await seen(await narrow('base_explorer')), [[], []]);
+  const some = ['can_download', 'can_rename'];
+  assert.deepEqual(await seen(await narrow('item_download item_rename')), [some, some]);
+
+  await setStatus(id, 'cannot_delete_edit');
+
+  assert.deepEqual(await seen(api), [['can_download'], ['can_download', 'can_upload']]);
 });
