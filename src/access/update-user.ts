@@ -1,6 +1,7 @@
+import type { Kysely, Transaction } from 'kysely';
 import type { UserId } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
-import type { UserStatus } from '../sql/tables.ts';
+import type { Tables, UserStatus } from '../sql/tables.ts';
 import type { Access } from './access.ts';
 import { isKeptByServer } from './administrator.ts';
 import { findUser, findUserByLogin } from './records.ts';
@@ -16,29 +17,48 @@ export interface UserChange {
 }
 
 /**
- * Changes a user, whole or not at all. Refuses `not_found`, a taken login as `conflict`, `bad_request`, and another login
+ * Changes a user, whole or not at all. Refuses `not_found`, a taken login as `user_login_already_used`, `bad_request`, and another login
  * or status for the developer or an app's user as `access_denied_insufficient_permissions`.
  */
 export async function updateUser({ db, cache }: Access, userId: UserId, change: UserChange): Promise<void> {
-  const { name, login, spaceQuota, status } = change;
+  const { name, login } = change;
   if (name !== undefined) checkUserName(name);
   if (login !== undefined) checkLogin(login);
-  await db.transaction().execute(async (tx) => {
-    const user = await findUser(tx, userId);
-    if (user === undefined) throw new Refusal('not_found', 'There is no such user.');
-    if (login !== undefined && login !== user.login) {
-      if (await isKeptByServer(tx, user)) throw loginStays();
-      if ((await findUserByLogin(tx, login)) !== undefined) throw loginTaken(login);
+  try {
+    await db.transaction().execute((tx) => changeRows(tx, userId, change));
+  } catch (error) {
+    // Of two who want a login at once one meets the unique key, which each database reports in its own way.
+    if (login !== undefined && !(error instanceof Refusal) && (await isAnothers(db, login, userId))) {
+      throw loginTaken(login);
     }
-    await tx
-      .updateTable('users')
-      .set({ name: name ?? user.name, login: login ?? user.login })
-      .$if(spaceQuota !== undefined, (query) => query.set({ space_quota: spaceQuota as number }))
-      .where('id', '=', userId)
-      .execute();
-    if (status !== undefined) await setStatus(tx, user, status);
-  });
+    throw error;
+  }
   cache.deleteAllOf(userId);
+}
+
+async function changeRows(
+  tx: Transaction<Tables>,
+  userId: UserId,
+  { name, login, spaceQuota, status }: UserChange,
+): Promise<void> {
+  const user = await findUser(tx, userId);
+  if (user === undefined) throw new Refusal('not_found', 'There is no such user.');
+  if (login !== undefined && login !== user.login) {
+    if (await isKeptByServer(tx, user)) throw loginStays();
+    if (await isAnothers(tx, login, userId)) throw loginTaken(login);
+  }
+  await tx
+    .updateTable('users')
+    .set({ name: name ?? user.name, login: login ?? user.login })
+    .$if(spaceQuota !== undefined, (query) => query.set({ space_quota: spaceQuota as number }))
+    .where('id', '=', userId)
+    .execute();
+  if (status !== undefined) await setStatus(tx, user, status);
+}
+
+async function isAnothers(db: Kysely<Tables>, login: string, userId: UserId): Promise<boolean> {
+  const holder = await findUserByLogin(db, login);
+  return holder !== undefined && holder.id !== userId;
 }
 
 function loginStays(): Refusal {
