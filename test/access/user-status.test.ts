@@ -3,7 +3,6 @@ import { after, beforeEach, test } from 'node:test';
 import { addApp } from '../../src/access/accounts.ts';
 import { actAs } from '../../src/access/act-as.ts';
 import { authenticate } from '../../src/access/authenticate.ts';
-import { issueCode } from '../../src/access/authorize.ts';
 import { changePassword } from '../../src/access/change-password.ts';
 import { grantForAssertion } from '../../src/access/grant-assertion.ts';
 import { grantForCode } from '../../src/access/grant-code.ts';
@@ -17,7 +16,7 @@ import { setStatus } from '../../src/access/set-status.ts';
 import { updateUser } from '../../src/access/update-user.ts';
 import type { UserStatus } from '../../src/sql/tables.ts';
 import { refusal } from '../files/house.ts';
-import { type Gatehouse, grantError, openGatehouse, REDIRECT, signAssertion } from './gatehouse.ts';
+import { type Gatehouse, grantError, newCode, openGatehouse, signAssertion } from './gatehouse.ts';
 
 const PASSWORD = 'correct horse battery';
 
@@ -33,13 +32,6 @@ const asUser = () => ({ type: 'user', id: String(house.user.id) });
 const byCredentials = () => grantForCredentials(house.access, house.client, asUser());
 const byAssertion = async () =>
   grantForAssertion(house.access, house.client, { assertion: await signAssertion(house), audiences: [] });
-const newCode = () =>
-  issueCode(house.access, {
-    clientId: house.app.client_id,
-    redirectUri: REDIRECT,
-    userId: house.user.id,
-    scopes: undefined,
-  });
 const byCode = (code: string) => grantForCode(house.access, house.client, { code, redirectUri: undefined });
 const narrow = (subjectToken: string) =>
   grantForExchange(house.access, { client: undefined, subjectToken, scope: 'base_explorer', resource: undefined });
@@ -50,15 +42,15 @@ test('an inactive user gets no token, in no way', async () => {
 
   await assert.rejects(byCredentials(), refused);
   await assert.rejects(byAssertion(), refused);
-  await assert.rejects(newCode().then(byCode), refused);
+  await assert.rejects(newCode(house).then(byCode), refused);
   const token = { login: house.user.login, expiresAt: house.clock.now + 1000, scope: undefined, resource: undefined };
   await assert.rejects(makeToken(house.access.db, token), /user status user@partway\.test active/);
 });
 
 test('what a user had ends at once when they become inactive, and does not come back with them', async () => {
-  const { accessToken, refreshToken = '' } = await byCode(await newCode());
+  const { accessToken, refreshToken = '' } = await byCode(await newCode(house));
   const narrowed = await narrow(accessToken);
-  const code = await newCode();
+  const code = await newCode(house);
   await authenticate(house.access, accessToken);
 
   await become('inactive');
