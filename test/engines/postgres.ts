@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, existsSync, mkdtempSync, readdirSync } from 'node:fs';
+import { chownSync, existsSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -39,22 +39,26 @@ export function findPostgres(): string | undefined {
 export const noPostgres: string | false =
   findPostgres() === undefined && 'PostgreSQL is not installed: apt-get install postgresql brings it';
 
-export async function startPostgres(): Promise<Postgres> {
+/** @param password Of the superuser; everybody is believed where there is none. */
+export async function startPostgres({ password }: { password?: string } = {}): Promise<Postgres> {
   const programs = findPostgres();
   if (programs === undefined) throw new Error(String(noPostgres));
   const home = leftoverFolder(mkdtempSync(join(tmpdir(), 'partway-postgres-')));
   const user = await unprivileged();
   if (user !== undefined) chownSync(home, user.uid, user.gid);
   const folder = join(home, 'data');
+  const secret = join(home, 'password');
+  writeFileSync(secret, `${password}\n`, { mode: 0o644 });
+  const trust = password === undefined ? ['-A', 'trust'] : ['-A', 'scram-sha-256', '--pwfile', secret];
   // English from ICU rather than "C", so that whatever relies on the order of bytes has to say so.
   await run(
     join(programs, 'initdb'),
-    ['-D', folder, '-U', 'partway', '-A', 'trust', '-E', 'UTF8', '--no-sync', ...ENGLISH],
+    ['-D', folder, '-U', 'partway', ...trust, '-E', 'UTF8', '--no-sync', ...ENGLISH],
     { ...user, cwd: home, env: { PATH: process.env.PATH, LC_ALL: 'C.UTF-8' } },
   );
 
   const port = await freePort();
-  const url = `postgres://partway@127.0.0.1:${port}/postgres`;
+  const url = `postgres://partway${password === undefined ? '' : `:${password}`}@127.0.0.1:${port}/postgres`;
   let child: ChildProcess | undefined;
   const end = async (signal: 'SIGINT' | 'SIGQUIT') => {
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
