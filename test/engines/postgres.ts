@@ -91,8 +91,8 @@ export async function startPostgres({ password }: { password?: string } = {}): P
 }
 
 const ENGLISH = ['--locale=C.UTF-8', '--locale-provider=icu', '--icu-locale=en'];
-/** No socket beside the port; nothing survives the machine, which no test turns off. */
-const FOR_TESTS = ['-k', '', '-F', '-N', '300', '-c', 'synchronous_commit=off'];
+/** No socket beside the port; what is written survives the process, and not the machine, which no test turns off. */
+const FOR_TESTS = ['-k', '', '-F', '-N', '300'];
 
 /** PostgreSQL refuses to run as root: the user that its package made, or nobody. Undefined where we are not root. */
 async function unprivileged(): Promise<{ uid: number; gid: number } | undefined> {
