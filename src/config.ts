@@ -61,7 +61,7 @@ export const SETTINGS = [
   {
     env: 'PARTWAY_DATABASE_POOL',
     value: 'number',
-    help: 'connections to PostgreSQL that this node has at most, two more aside',
+    help: 'connections to PostgreSQL for requests, at most; a few more serve the node itself',
     preset: '10',
   },
   { env: 'PARTWAY_TOKEN', value: 'token', help: "a fixed developer token, instead of the data folder's own" },

@@ -3,6 +3,7 @@ import { Refusal } from '../api/refusal.ts';
 import { migrate } from './migrate.ts';
 import { openPostgres } from './postgres.ts';
 import { requireSchema } from './require-schema.ts';
+import { requireUtf8 } from './require-utf8.ts';
 import { openSqlite } from './sqlite.ts';
 import type { Tables } from './tables.ts';
 
@@ -36,7 +37,10 @@ export function openAside({ url }: Pick<DatabasePlace, 'url'>, db: Kysely<Tables
 /** Opens the database and brings its schema up to this build's, whichever it is; one that does so at the same time is waited for. */
 export async function openToMigrate({ url, file }: Omit<DatabasePlace, 'connections'>): Promise<Kysely<Tables>> {
   const db = url === undefined ? openSqlite(file) : openPostgres(url, { connections: 1, statementTimeout: 0 });
-  return ready(db, url, () => migrate(db));
+  return ready(db, url, async () => {
+    if (url !== undefined) await requireUtf8(db);
+    await migrate(db);
+  });
 }
 
 async function ready(db: Kysely<Tables>, url: string | undefined, prepare: () => Promise<void>) {

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
 import { leftoverFolder, leftoverProcess, removeNow } from '../support/leftovers.ts';
+import { makeCertificates } from '../support/tls.ts';
 import { freePort } from './free-port.ts';
 
 const run = promisify(execFile);
@@ -18,6 +19,8 @@ const DEBIAN = '/usr/lib/postgresql';
 export interface Postgres extends AsyncDisposable {
   /** Of its superuser and an empty database. */
   readonly url: string;
+  /** With `tls`: the file with the authority to trust. */
+  readonly ca: string | undefined;
   /** Ends every connection, takes no more, and writes what there is. */
   stop(): Promise<void>;
   /** As a crash: nothing is written at the end, connections just break. */
@@ -39,8 +42,14 @@ export function findPostgres(): string | undefined {
 export const noPostgres: string | false =
   findPostgres() === undefined && 'PostgreSQL is not installed: apt-get install postgresql brings it';
 
-/** @param password Of the superuser; everybody is believed where there is none. */
-export async function startPostgres({ password }: { password?: string } = {}): Promise<Postgres> {
+export interface PostgresOptions {
+  /** Of the superuser; everybody is believed where there is none. */
+  password?: string;
+  /** Whether connections may be encrypted. */
+  tls?: boolean;
+}
+
+export async function startPostgres({ password, tls = false }: PostgresOptions = {}): Promise<Postgres> {
   const programs = findPostgres();
   if (programs === undefined) throw new Error(String(noPostgres));
   const home = leftoverFolder(mkdtempSync(join(tmpdir(), 'partway-postgres-')));
@@ -57,6 +66,12 @@ export async function startPostgres({ password }: { password?: string } = {}): P
     { ...user, cwd: home, env: { PATH: process.env.PATH, LC_ALL: 'C.UTF-8' } },
   );
 
+  const certificates = tls ? await makeCertificates(home) : undefined;
+  if (user && certificates) chownSync(certificates.key, user.uid, user.gid);
+  const encrypted = certificates
+    ? ['-c', 'ssl=on', '-c', `ssl_cert_file=${certificates.cert}`, '-c', `ssl_key_file=${certificates.key}`]
+    : [];
+
   const port = await freePort();
   const url = `postgres://partway${password === undefined ? '' : `:${password}`}@127.0.0.1:${port}/postgres`;
   let child: ChildProcess | undefined;
@@ -67,18 +82,23 @@ export async function startPostgres({ password }: { password?: string } = {}): P
     await ended;
   };
   const start = async () => {
-    child = spawn(join(programs, 'postgres'), ['-D', folder, '-h', '127.0.0.1', '-p', String(port), ...FOR_TESTS], {
-      ...user,
-      cwd: home,
-      env: { PATH: process.env.PATH, LC_ALL: 'C.UTF-8' },
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
+    child = spawn(
+      join(programs, 'postgres'),
+      ['-D', folder, '-h', '127.0.0.1', '-p', String(port), ...FOR_TESTS, ...encrypted],
+      {
+        ...user,
+        cwd: home,
+        env: { PATH: process.env.PATH, LC_ALL: 'C.UTF-8' },
+        stdio: ['ignore', 'ignore', 'pipe'],
+      },
+    );
     leftoverProcess(child);
     await untilReady(child, url);
   };
   await start();
   return {
     url,
+    ca: certificates?.ca,
     start,
     stop: () => end('SIGINT'),
     kill: () => end('SIGQUIT'),

@@ -37,6 +37,14 @@ describe('the tables in PostgreSQL', { skip: noPostgres, timeout: 120_000 }, () 
     assert.deepEqual([listed.code, listed.stderr], [0, '']);
   });
 
+  it('are not made in a database that cannot hold every name', async () => {
+    const name = newDatabaseName();
+    await administer(server.url, `create database ${name} encoding 'LATIN1' locale 'C' template template0`);
+    const ended = await partway(['migrate'], Object.assign(new URL(server.url), { pathname: `/${name}` }).href);
+    assert.equal(ended.code, 1);
+    assert.match(ended.stderr, /encoding is LATIN1.*encoding 'UTF8'/);
+  });
+
   it('are made once where two nodes migrate at once', async () => {
     for (let round = 0; round < 5; round++) {
       const url = await createDatabase(server.url, newDatabaseName());
