@@ -1,5 +1,6 @@
 import type { UserId } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
+import { holdTree } from '../files/hold-tree.ts';
 import type { Access } from './access.ts';
 import { isKeptByServer } from './administrator.ts';
 import { findUser, findUserByLogin } from './records.ts';
@@ -20,7 +21,9 @@ export async function updateUser({ db, developer }: Access, userId: UserId, chan
   const { name, login, spaceQuota } = change;
   if (name !== undefined) checkUserName(name);
   if (login !== undefined) checkLogin(login);
-  await db.transaction().execute(async (tx) => {
+  const changing = db.transaction().execute(async (tx) => {
+    // The user's row is held, so that of two changes at once neither writes back what it had read before the other.
+    await holdTree(tx, userId);
     const user = await findUser(tx, userId);
     if (user === undefined) throw new Refusal('not_found', 'There is no such user.');
     if (login !== undefined && login !== user.login) {
@@ -33,6 +36,11 @@ export async function updateUser({ db, developer }: Access, userId: UserId, chan
       .$if(spaceQuota !== undefined, (query) => query.set({ space_quota: spaceQuota as number }))
       .where('id', '=', userId)
       .execute();
+  });
+  await changing.catch((error: unknown) => {
+    // Somebody else got the login since it was looked for.
+    if (login !== undefined && error instanceof Refusal && error.code === 'conflict') throw loginTaken(login);
+    throw error;
   });
 }
 
