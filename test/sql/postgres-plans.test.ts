@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { CompiledQuery, type Kysely, type RootOperationNode, sql } from 'kysely';
+import { CompiledQuery, type Kysely, sql } from 'kysely';
 import { addUser } from '../../src/access/accounts.ts';
 import type { ItemId, SessionId } from '../../src/api/ids.ts';
 import { checkPlace } from '../../src/files/check-place.ts';
@@ -21,6 +21,7 @@ import {
   listParts,
 } from '../../src/uploads/records.ts';
 import { noPostgres } from '../engines/postgres.ts';
+import { sentStatements } from '../support/sent-statements.ts';
 import { newContentId, newPart } from '../uploads/session-samples.ts';
 import { type Database, newPostgresDatabase, stopPostgres } from './postgres-database.ts';
 
@@ -123,18 +124,8 @@ function assertSeeks(plans: Map<string, Step[]>): void {
 
 /** Runs `act` and gives, for every statement that it sent, the steps by which PostgreSQL does it. */
 async function stepsOf(db: Kysely<Tables>, act: (watched: Kysely<Tables>) => Promise<unknown>) {
-  const sent: CompiledQuery[] = [];
-  const executor = db.getExecutor();
-  const watched = db.withPlugin({
-    transformQuery({ node, queryId }) {
-      sent.push(executor.compileQuery(node as RootOperationNode, queryId));
-      return node;
-    },
-    transformResult: async ({ result }) => result,
-  });
-  await act(watched);
   const plans = new Map<string, Step[]>();
-  for (const { sql: statement, parameters } of sent) {
+  for (const { sql: statement, parameters } of await sentStatements(db, act)) {
     const asked = CompiledQuery.raw(`explain (format json) ${statement}`, [...parameters]);
     const { rows } = await db.executeQuery<{ 'QUERY PLAN': [{ Plan: Step }] }>(asked);
     plans.set(statement, allSteps(rows[0]?.['QUERY PLAN'][0].Plan));
