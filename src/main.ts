@@ -55,7 +55,7 @@ export async function startServer(config: Config): Promise<RunningServer> {
 
   const db = await openDatabase({ url, file: folder.database, connections });
   opened.defer(() => db.destroy());
-  const aside = openAside({ url }, db);
+  const aside = await openAside({ url }, db);
   opened.defer(() => aside.destroy());
   const files = new LocalFiles({ budget: new ByteBudget(config.bufferBytes) });
   // Or a power cut after the first upload could take the whole folder, for want of its name.
