@@ -17,7 +17,7 @@ const BYTES = seededBytes(1000, 'the only copy');
 
 after(stopPostgres);
 
-describe('bytes and the database that names them', { skip: noPostgres, timeout: 120_000 }, () => {
+describe('bytes and the database that names them', { skip: noPostgres, timeout: 600_000 }, () => {
   it('know each other from the first start on, also in a data folder from before', async () => {
     await using server = await startServer({ env: sqlite() });
     await addFile(server);
@@ -94,7 +94,7 @@ describe('bytes and the database that names them', { skip: noPostgres, timeout: 
   });
 });
 
-describe('the secrets of nodes on one database', { skip: noPostgres, timeout: 120_000 }, () => {
+describe('the secrets of nodes on one database', { skip: noPostgres, timeout: 600_000 }, () => {
   it('are those of the first node; another is told which file or setting to give', async () => {
     await using database = await newPostgresDatabase();
     const PARTWAY_DATABASE = database.url;

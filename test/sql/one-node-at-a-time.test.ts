@@ -6,7 +6,7 @@ import { openPostgres } from '../../src/sql/postgres.ts';
 import { noPostgres } from '../engines/postgres.ts';
 import { newPostgresDatabase, stopPostgres } from './postgres-database.ts';
 
-describe('rounds of chores on several nodes', { skip: noPostgres, timeout: 60_000 }, () => {
+describe('rounds of chores on several nodes', { skip: noPostgres, timeout: 600_000 }, () => {
   after(stopPostgres);
 
   it('run on one at a time, and once in an interval over all together', async () => {

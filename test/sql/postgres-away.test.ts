@@ -17,7 +17,7 @@ import { untilItFails } from '../support/until-it-fails.ts';
 
 const USER = { login: 'user@partway.test', name: 'User', now: 1 };
 
-describe('when PostgreSQL is away or has trouble', { skip: noPostgres, timeout: 120_000 }, () => {
+describe('when PostgreSQL is away or has trouble', { skip: noPostgres, timeout: 600_000 }, () => {
   let server: Postgres;
   let url: string;
   before(async () => {

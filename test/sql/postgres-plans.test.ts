@@ -40,7 +40,7 @@ interface Step {
   Plans?: Step[];
 }
 
-describe('on PostgreSQL, with many rows,', { skip: noPostgres, timeout: 120_000 }, () => {
+describe('on PostgreSQL, with many rows,', { skip: noPostgres, timeout: 600_000 }, () => {
   let database: Database;
   let db: Kysely<Tables>;
   let owner: UserRow;

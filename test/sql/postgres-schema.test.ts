@@ -17,7 +17,7 @@ import { leftoverFolder } from '../support/leftovers.ts';
 const PASSWORD = 'not-to-be-shown';
 const PARTWAY = fileURLToPath(new URL('../../bin/partway.js', import.meta.url));
 
-describe('the tables in PostgreSQL', { skip: noPostgres, timeout: 120_000 }, () => {
+describe('the tables in PostgreSQL', { skip: noPostgres, timeout: 600_000 }, () => {
   let server: Postgres;
   before(async () => {
     server = await startPostgres({ password: PASSWORD });

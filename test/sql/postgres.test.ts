@@ -33,7 +33,7 @@ const NAMES = [
   '\uff21',
 ];
 
-describe('PostgreSQL', { skip: noPostgres, timeout: 120_000 }, () => {
+describe('PostgreSQL', { skip: noPostgres, timeout: 600_000 }, () => {
   after(stopPostgres);
 
   recordsBehave('the records in PostgreSQL', async () => {
