@@ -17,7 +17,7 @@ const UPLOADERS = 4;
 
 describe(`a server whose PostgreSQL is stopped or killed ${RESTARTS} times under uploads`, {
   skip: noPostgres,
-  timeout: 180_000,
+  timeout: 600_000,
 }, () => {
   it(`says "later" meanwhile, stays up, and loses nothing (PARTWAY_TEST_SEED=${SEED})`, async (t) => {
     const random = seededRandom(SEED);
