@@ -49,8 +49,8 @@ describe('rounds of chores on several nodes', { skip: noPostgres, timeout: 600_0
     const round = async () => {
       ran = true;
     };
-    await oneNodeAtATime(second, { interval: 0, round });
-    assert.equal(ran, true);
+    // PostgreSQL gives the lock back a moment after it has cut the connection.
+    while (!ran) await oneNodeAtATime(second, { interval: 0, round });
     await first.destroy();
     await second.destroy();
   });
