@@ -3,6 +3,7 @@ import { after, describe, it } from 'node:test';
 import { type Kysely, sql } from 'kysely';
 import { addUser } from '../../src/access/accounts.ts';
 import type { ItemId } from '../../src/api/ids.ts';
+import { Refusal } from '../../src/api/refusal.ts';
 import { holdTree } from '../../src/files/hold-tree.ts';
 import { insertItem } from '../../src/files/insert-item.ts';
 import { listByMarker } from '../../src/files/list-folder.ts';
@@ -81,8 +82,8 @@ describe('PostgreSQL', { skip: noPostgres, timeout: 600_000 }, () => {
       );
     }, 20);
     const callers = Array.from({ length: 1000 }, async (_, n) => {
-      const user = await addUser(db, someone(n));
-      await addFolder(db, user, 'folder');
+      const user = await patiently(() => addUser(db, someone(n)));
+      await patiently(() => addFolder(db, user, 'folder'));
     });
     await Promise.all(callers);
     clearInterval(counting);
@@ -119,6 +120,17 @@ describe('PostgreSQL', { skip: noPostgres, timeout: 600_000 }, () => {
     assert.equal(listed[0]?.length, NAMES.length);
   });
 });
+
+/** A machine so busy that a caller is told to come later, for want of a connection, is asked again. */
+async function patiently<T>(act: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await act();
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.code !== 'unavailable') throw error;
+    }
+  }
+}
 
 function someone(n: number): { login: string; name: string; now: number } {
   return { login: `user-${n}@partway.test`, name: `User ${n}`, now: n };
