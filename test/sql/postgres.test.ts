@@ -85,8 +85,7 @@ describe('PostgreSQL', { skip: noPostgres, timeout: 600_000 }, () => {
       const user = await patiently(() => addUser(db, someone(n)));
       await patiently(() => addFolder(db, user, 'folder'));
     });
-    await Promise.all(callers);
-    clearInterval(counting);
+    await Promise.all(callers).finally(() => clearInterval(counting));
     const { n } = await db
       .selectFrom('items')
       .select((eb) => eb.fn.countAll<number>().as('n'))
