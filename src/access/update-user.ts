@@ -1,6 +1,7 @@
 import type { Kysely, Transaction } from 'kysely';
 import type { UserId } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
+import { holdTree } from '../files/hold-tree.ts';
 import type { Tables, UserStatus } from '../sql/tables.ts';
 import type { Access } from './access.ts';
 import { isKeptByServer } from './administrator.ts';
@@ -28,7 +29,7 @@ export async function updateUser({ db, cache }: Access, userId: UserId, change: 
     await db.transaction().execute((tx) => changeRows(tx, userId, change));
   } catch (error) {
     // Of two who want a login at once one meets the unique key, which each database reports in its own way.
-    if (login !== undefined && !(error instanceof Refusal) && (await isAnothers(db, login, userId))) {
+    if (login !== undefined && isConflict(error) && (await isAnothers(db, login, userId))) {
       throw loginTaken(login);
     }
     throw error;
@@ -41,6 +42,8 @@ async function changeRows(
   userId: UserId,
   { name, login, spaceQuota, status }: UserChange,
 ): Promise<void> {
+  // The user's row is held, so that of two changes at once neither writes back what it had read before the other.
+  await holdTree(tx, userId);
   const user = await findUser(tx, userId);
   if (user === undefined) throw new Refusal('not_found', 'There is no such user.');
   if (login !== undefined && login !== user.login) {
@@ -54,6 +57,10 @@ async function changeRows(
     .where('id', '=', userId)
     .execute();
   if (status !== undefined) await setStatus(tx, user, status);
+}
+
+function isConflict(error: unknown): boolean {
+  return !(error instanceof Refusal) || error.code === 'conflict';
 }
 
 async function isAnothers(db: Kysely<Tables>, login: string, userId: UserId): Promise<boolean> {

@@ -9,8 +9,9 @@ export function addServeCommand(program: Command): void {
   addSettings(command);
   command.action(async () => {
     const server = await startServer(readConfig(givenSettings(command)));
-    greet(server);
+    // Before the greeting: whoever waits for that may send a signal at once.
     stopOnSignal(server);
+    greet(server);
   });
 }
 

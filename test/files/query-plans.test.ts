@@ -9,6 +9,7 @@ import { listTrashByMarker, listTrashByOffset } from '../../src/files/list-trash
 import { listVersions } from '../../src/files/list-versions.ts';
 import { trashFile } from '../../src/files/trash-file.ts';
 import type { ItemRow } from '../../src/sql/tables.ts';
+import { onlySqlite } from '../support/rows.ts';
 import { type House, openHouse } from './house.ts';
 import { type Plan, plansOf } from './query-plans.ts';
 import {
@@ -75,7 +76,7 @@ function indexesOf(plans: Plan[], isMeant: (sql: string) => boolean): Set<string
 
 const isList = (sql: string) => /^select \* from "items" where "(parent|owner)_id" = /.test(sql);
 
-describe('a page of a folder is found by seeking, however much is in the folder', () => {
+describe('a page of a folder is found by seeking, however much is in the folder', { skip: onlySqlite }, () => {
   for (const order of ORDERS) {
     it(`by ${order.by}, ${order.direction}`, async () => {
       const { db } = house.files;
@@ -99,7 +100,7 @@ describe('a page of a folder is found by seeking, however much is in the folder'
   });
 });
 
-it('a name is found in a folder, or found to be free, by one seek', async () => {
+it('a name is found in a folder, or found to be free, by one seek', { skip: onlySqlite }, async () => {
   const place = { folderId: folder.id, name: 'C' };
   const plans = await plansOf(house.files.db, async (watched) => {
     assert.equal((await findNamesake(watched, place))?.name, 'c');
@@ -113,7 +114,7 @@ it('a name is found in a folder, or found to be free, by one seek', async () => 
 
 describe('a page of the trash is found by seeking, however much is in the trash', () => {
   for (const order of ORDERS) {
-    it(`by ${order.by}, ${order.direction}`, async () => {
+    it(`by ${order.by}, ${order.direction}`, { skip: onlySqlite }, async () => {
       const { owner } = house;
       const plans = await plansOf(house.files.db, async (watched) => {
         const { next } = await listTrashByMarker(watched, owner.id, { marker: undefined, limit: 1, order });
@@ -128,13 +129,13 @@ describe('a page of the trash is found by seeking, however much is in the trash'
   }
 });
 
-it('the versions of a file are found by seeking', async () => {
+it('the versions of a file are found by seeking', { skip: onlySqlite }, async () => {
   const { fileId } = await house.file('versioned');
   const file = await house.files.db.selectFrom('items').selectAll().where('id', '=', fileId).executeTakeFirstOrThrow();
   assertSeeks(await plansOf(house.files.db, (db) => listVersions(db, file, { offset: 0, limit: 100 })));
 });
 
-describe('a change touches what it changes, and reads no table to find it:', () => {
+describe('a change touches what it changes, and reads no table to find it:', { skip: onlySqlite }, () => {
   const acts: Record<string, (house: House) => Promise<unknown>> = {
     'a new file': (within) => within.file('new'),
     'a new version': (within) => addVersion(within, target.file, 'newer'),

@@ -60,6 +60,7 @@ test('the routes that need no token are these', async () => {
     'public /oauth2/authorize',
     'public /oauth2/revoke',
     'public /oauth2/token',
+    'public /readyz',
     'public /thumbnails/placeholder.jpg',
     'public /thumbnails/placeholder.png',
     'signed-url /downloads/:file_id/:version_id',
