@@ -56,12 +56,17 @@ export function answerOf(response: Response, signal: AbortSignal | undefined): T
 
 async function fetchBody(body: RequestBody): Promise<string | Blob | Uint8Array<ArrayBuffer>> {
   if (typeof body === 'string' || body instanceof Blob) return body;
-  if (body instanceof Uint8Array) return body as Uint8Array<ArrayBuffer>;
+  if (body instanceof Uint8Array) return unshared(body);
   const pieces: Uint8Array[] = [];
   // Browsers cannot stream a body over HTTP/1.1, so what would be streamed is gathered.
   if (isList(body)) pieces.push(...body);
   else for await (const piece of body.open()) pieces.push(piece);
-  return new Blob(pieces as Uint8Array<ArrayBuffer>[]);
+  return new Blob(pieces.map(unshared));
+}
+
+/** `fetch` takes no memory that threads share. */
+function unshared(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return bytes.buffer instanceof ArrayBuffer ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes);
 }
 
 function reasonOf(error: unknown): string {

@@ -6,6 +6,8 @@ export type UploadEvent = { message: string } & (
   | { type: 'renamed'; from: string; to: string }
   | { type: 'retrying'; what: 'part' | 'commit' | 'session'; offset?: number; waitMillis: number; error: unknown }
   | { type: 'parallel'; parallel: number }
+  /** The state could not be kept: the upload goes on, but not after a crash. */
+  | { type: 'not-kept'; error: unknown }
   /** Before the error is thrown: whether the same call again goes on from here. */
   | { type: 'stopped'; resumable: boolean; sessionId: string | undefined; bytesStored: number; error: unknown }
 );

@@ -1,8 +1,12 @@
+import { createHash } from 'node:crypto';
 import { type Client, type ClientOptions, makeClient } from '../client.ts';
 import { fetchTransport } from '../fetch-transport.ts';
+import { uploadFile } from '../upload/upload-file.ts';
 import { fileStateStore } from './file-state-store.ts';
 import { type NodeTransportOptions, nodeTransport } from './node-transport.ts';
+import { PartMemory } from './part-memory.ts';
 import type { NodeSource } from './source-input.ts';
+import { sourceOf } from './source-of.ts';
 
 export * from '../public.ts';
 export { defaultStateFolder, fileStateStore } from './file-state-store.ts';
@@ -16,11 +20,19 @@ export type NodeClient = Client<NodeSource>;
  */
 export function createClient(options: ClientOptions & NodeTransportOptions): NodeClient {
   const { fetch, store = fileStateStore() } = options;
+  const memory = new PartMemory();
   return makeClient(options, {
     transport: fetch === undefined ? nodeTransport(options) : fetchTransport(fetch),
     store: store === false ? undefined : store,
-    uploadFile: async () => {
-      throw new Error('not yet');
+    async uploadFile(client, source, given) {
+      return uploadFile(client, await sourceOf(source, given, memory), given, sha1Of);
     },
   });
+}
+
+async function sha1Of(bytes: Uint8Array | Blob): Promise<string> {
+  const hash = createHash('sha1');
+  if (bytes instanceof Uint8Array) hash.update(bytes);
+  else for await (const chunk of bytes.stream()) hash.update(chunk);
+  return hash.digest('hex');
 }
