@@ -3,7 +3,7 @@ import type { SourceIdentity, UploadState } from '../state.ts';
 import { resolvingConflicts } from './conflict.ts';
 import { isSessionGone } from './is-session-gone.ts';
 import { listStoredParts } from './list-stored-parts.ts';
-import { forgetState, rememberState } from './remember-state.ts';
+import { forgetState, recallState, rememberState } from './remember-state.ts';
 import { isNewFile, type Target, type Upload } from './upload.ts';
 
 /** A session that takes parts, and what it has of them. */
@@ -15,7 +15,7 @@ export interface OpenSession {
 
 /** The session that an earlier run left for this upload, if it is still of use, or a new one. */
 export async function openSession(upload: Upload): Promise<OpenSession> {
-  const left = await upload.store?.get(upload.key);
+  const left = await recallState(upload);
   return (left && (await resume(upload, left))) ?? create(upload);
 }
 

@@ -63,8 +63,8 @@ export class ParallelControl {
       return;
     }
     this.#hold -= 1;
-    if (this.#limit >= this.#most || (!this.#probing && this.#hold > 0)) return;
-    this.#limit += 1;
-    this.#probing = true;
+    const climbs = this.#limit < this.#most && (this.#probing || this.#hold <= 0);
+    if (climbs) this.#limit += 1;
+    this.#probing = climbs;
   }
 }

@@ -88,7 +88,7 @@ export class ProgressMeter implements Disposable {
       bytesStored: this.phase === 'done' ? this.total : this.#stored,
       bytesDone,
       bytesPerSecond,
-      secondsLeft: bytesPerSecond === undefined || bytesPerSecond === 0 ? undefined : left / bytesPerSecond,
+      secondsLeft: left === 0 ? 0 : bytesPerSecond ? left / bytesPerSecond : undefined,
       parallel: this.parallel,
       parts: this.parts,
     };

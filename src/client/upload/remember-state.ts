@@ -11,6 +11,17 @@ export async function rememberState({ store, emit }: Upload, state: UploadState)
   }
 }
 
+/** What an earlier run left, if that can be read. */
+export async function recallState({ store, key, emit }: Upload): Promise<UploadState | undefined> {
+  try {
+    return await store?.get(key);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    emit({ type: 'not-kept', error, message: `What an earlier run may have left cannot be read: ${why}` });
+    return undefined;
+  }
+}
+
 export async function forgetState({ store, key }: Upload): Promise<void> {
   // A state that stays is of a session that is gone, and says so when it is used.
   await store?.delete(key).catch(() => {});

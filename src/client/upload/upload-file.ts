@@ -7,6 +7,7 @@ import { BeginAnew } from './begin-anew.ts';
 import { discard } from './open-session.ts';
 import { Patience } from './patience.ts';
 import { ProgressMeter } from './progress-meter.ts';
+import { recallState } from './remember-state.ts';
 import type { UploadSource } from './source.ts';
 import type { Target, Upload, UploadClient } from './upload.ts';
 import { uploadInParts } from './upload-in-parts.ts';
@@ -105,7 +106,7 @@ function cannotBeginAnew(error: BeginAnew, { repeatable, identity }: UploadSourc
 async function stopped(upload: Upload, session: UploadState['session'] | undefined, error: unknown): Promise<unknown> {
   const { signal, options, emit, meter } = upload;
   if (signal?.aborted && options.abortSession && session !== undefined) await discard(upload, { session });
-  const resumable = (await upload.store?.get(upload.key).catch(() => undefined)) !== undefined;
+  const resumable = (await recallState(upload)) !== undefined;
   const why = error instanceof Error ? error.message : String(error);
   const message = resumable ? `${why} What is stored stays; the same upload again goes on from there.` : why;
   const { bytesStored } = meter;

@@ -5,7 +5,7 @@ import { commitSession, placeOf } from './commit-session.ts';
 import { findCommitted } from './find-committed.ts';
 import { isSessionGone } from './is-session-gone.ts';
 import { type OpenSession, openSession } from './open-session.ts';
-import { forgetState, rememberState } from './remember-state.ts';
+import { forgetState, recallState, rememberState } from './remember-state.ts';
 import { sendParts } from './send-parts.ts';
 import type { Upload } from './upload.ts';
 
@@ -52,7 +52,7 @@ async function openOrFind(upload: Upload): Promise<OpenSession | UploadedInParts
   try {
     return await openSession(upload);
   } catch (error) {
-    const state = isSessionGone(error) ? await upload.store?.get(upload.key) : undefined;
+    const state = isSessionGone(error) ? await recallState(upload) : undefined;
     if (state?.sha1 === undefined) throw error;
     const file = await findCommitted(upload.client, placeOf(upload, state.session), state.sha1, upload.signal);
     await forgetState(upload);
