@@ -2,7 +2,7 @@ import type { RequestBody } from './transport.ts';
 
 /** A multipart body of `attributes` and then the file, in pieces of which none is copied; its size is known. */
 export function multipart(attributes: object, file: Uint8Array | Blob): { contentType: string; body: RequestBody } {
-  const boundary = `partway-${crypto.randomUUID()}`;
+  const boundary = `partway-${randomHex()}`;
   const disposition = (name: string, more = '') => `content-disposition: form-data; name="${name}"${more}`;
   const head = [
     `--${boundary}`,
@@ -24,4 +24,10 @@ export function multipart(attributes: object, file: Uint8Array | Blob): { conten
 
 function bytesOf(text: string): Uint8Array {
   return new TextEncoder().encode(text);
+}
+
+/** 128 bits. `crypto.randomUUID` is only there where the page came by https. */
+function randomHex(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
