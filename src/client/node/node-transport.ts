@@ -1,6 +1,5 @@
 import { Agent, type IncomingMessage, request as requestHttp } from 'node:http';
 import { request as requestHttps, Agent as TlsAgent } from 'node:https';
-import { Readable } from 'node:stream';
 import { getCACertificates } from 'node:tls';
 import { sizeOf, type Transport, type TransportAnswer, TransportError, type TransportRequest } from '../transport.ts';
 import { sendBody } from './send-body.ts';
@@ -58,11 +57,17 @@ function exchange(url: URL, asked: TransportRequest, agent: Agent): Promise<Inco
   const headers = { ...asked.headers, ...lengthOf(method, body) };
   const sent = (url.protocol === 'https:' ? requestHttps : requestHttp)(url, { method, headers, agent });
 
+  let answered = false;
   const onAbort = () => sent.destroy();
   signal?.addEventListener('abort', onAbort, { once: true });
-  sent.once('close', () => signal?.removeEventListener('abort', onAbort));
+  sent.once('close', () => {
+    signal?.removeEventListener('abort', onAbort);
+    // Destroyed without an error, it closes, and that is all it says.
+    if (!answered) reject(signal?.aborted ? signal.reason : failure(url, new Error('it was closed')));
+  });
   sent.setTimeout(idleMillis, () => sent.destroy(new TimeoutError(idleMillis)));
   sent.once('response', (response) => {
+    answered = true;
     // Answered before all of it was sent: the rest would be in vain, and the connection is of no use afterwards.
     response.once('end', () => {
       if (!sent.writableEnded) sent.destroy();
@@ -71,8 +76,6 @@ function exchange(url: URL, asked: TransportRequest, agent: Agent): Promise<Inco
   });
   sent.on('error', (error: NodeJS.ErrnoException) => reject(signal?.aborted ? signal.reason : failure(url, error)));
   sendBody(sent, body, asked.onSent).catch((error: Error) => sent.destroy(error));
-  // A request that is destroyed without an error closes, and that is all it says.
-  sent.once('close', () => reject(signal?.aborted ? signal.reason : failure(url, new Error('it was closed'))));
   return promise;
 }
 
@@ -94,7 +97,24 @@ function answerOf(response: IncomingMessage, signal: AbortSignal | undefined): T
       }
       return Buffer.concat(chunks).toString('utf8');
     },
-    body: () => Readable.toWeb(response) as ReadableStream<Uint8Array>,
+    body() {
+      const chunks: AsyncIterator<Uint8Array> = response[Symbol.asyncIterator]();
+      return new ReadableStream<Uint8Array>(
+        {
+          async pull(controller) {
+            try {
+              const { done, value } = await chunks.next();
+              if (done) controller.close();
+              else controller.enqueue(value);
+            } catch (error) {
+              controller.error(broken(error));
+            }
+          },
+          cancel: () => void response.destroy(),
+        },
+        { highWaterMark: 0 },
+      );
+    },
   };
 }
 
