@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, truncateSync } from 'node:fs';
 import { open, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -228,6 +228,28 @@ describe(`uploads that are resumed (seed ${seed})`, () => {
       events.of('restarted').map(({ reason }) => reason),
       ['source-changed'],
     );
+    client.close();
+  });
+
+  test('a file that is cut short while its parts are read again for sending is noticed at once', async () => {
+    const shrinking = join(folder, 'shrinking.bin');
+    await writeFile(shrinking, bytes);
+    const client = clientOf(server);
+    const events = collectEvents();
+    let cut = false;
+    const { file } = await client.uploadFile(shrinking, {
+      sessionFrom: 1,
+      memory: PART_SIZE,
+      progressInterval: 1,
+      onEvent: events.onEvent,
+      onProgress({ bytesStored }) {
+        if (cut || bytesStored < bytes.length / 4) return;
+        cut = true;
+        truncateSync(shrinking, PARTS * 20_000);
+      },
+    });
+    assert.equal(await sha1OnServer(server, file.id), sha1Hex(bytes.subarray(0, PARTS * 20_000)));
+    assert.equal(events.of('restarted')[0]?.reason, 'source-changed');
     client.close();
   });
 

@@ -10,3 +10,8 @@ export class BeginAnew extends Error {
     this.reason = reason;
   }
 }
+
+/** For a source that gives other bytes than it gave before. */
+export function sourceChanged(name: string, cause?: unknown): BeginAnew {
+  return new BeginAnew('source-changed', `${name} has changed since its upload began: it begins anew.`, { cause });
+}

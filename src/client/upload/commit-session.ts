@@ -6,7 +6,7 @@ import { BeginAnew } from './begin-anew.ts';
 import { isNameTaken, takenMeanwhile } from './conflict.ts';
 import { contentAttributes } from './content-attributes.ts';
 import { findCommitted } from './find-committed.ts';
-import { isSessionGone } from './is-session-gone.ts';
+import { anewIfGone, isSessionGone } from './is-session-gone.ts';
 import type { OpenSession } from './open-session.ts';
 import { digestOf } from './part-sender.ts';
 import { isNewFile, type Upload } from './upload.ts';
@@ -60,10 +60,7 @@ export function placeOf({ target }: Upload, session: { name: string; fileId?: st
 }
 
 function explained(upload: Upload, error: unknown): unknown {
-  if (isSessionGone(error)) {
-    const message = 'The server does not have the session of this upload any more: it begins anew.';
-    return new BeginAnew('session-gone', message, { cause: error });
-  }
+  if (isSessionGone(error)) return anewIfGone(error);
   if (isNameTaken(error)) return takenMeanwhile(upload, error);
   if (error instanceof ApiError && /^(bad_digest|digest_mismatch|parts_mismatch)$/.test(error.code)) {
     const message = `What the server has is not ${upload.source.identity.name} as it was read: it begins anew.`;

@@ -1,7 +1,7 @@
 import type { UploadPart, UploadSession } from '../../api/schemas/upload-sessions.ts';
 import type { SourceIdentity, UploadState } from '../state.ts';
 import { resolvingConflicts } from './conflict.ts';
-import { isSessionGone } from './is-session-gone.ts';
+import { isSessionGone, SESSION_GONE } from './is-session-gone.ts';
 import { listStoredParts } from './list-stored-parts.ts';
 import { forgetState, recallState, rememberState } from './remember-state.ts';
 import { isNewFile, type Target, type Upload } from './upload.ts';
@@ -44,8 +44,7 @@ async function resume(upload: Upload, state: UploadState): Promise<OpenSession |
     // A commit may have been the end of it; whoever commits finds out (`state.sha1`).
     if (state.sha1 !== undefined) throw error;
     await forgetState(upload);
-    const message = 'The server does not have the session of this upload any more: it begins anew.';
-    emit({ type: 'restarted', reason: 'session-gone', message });
+    emit({ type: 'restarted', reason: 'session-gone', message: SESSION_GONE });
     return undefined;
   }
 }

@@ -3,9 +3,9 @@ import type { UploadPart, UploadSession } from '../../api/schemas/upload-session
 import { ApiError } from '../api-error.ts';
 import { TransportError } from '../transport.ts';
 import type { PartProgress } from '../upload-progress.ts';
-import { BeginAnew } from './begin-anew.ts';
+import { sourceChanged } from './begin-anew.ts';
 import { Gate } from './gate.ts';
-import { isSessionGone } from './is-session-gone.ts';
+import { anewIfGone, isSessionGone } from './is-session-gone.ts';
 import { listStoredParts } from './list-stored-parts.ts';
 import { ParallelControl } from './parallel-control.ts';
 import type { TakenPart } from './source.ts';
@@ -104,14 +104,12 @@ export class PartSender {
   ): Promise<UploadPart | undefined> {
     const { patience, source } = this.#upload;
     this.#signal.throwIfAborted();
-    if (isSessionGone(error)) {
-      const message = 'The server does not have the session of this upload any more: it begins anew.';
-      throw new BeginAnew('session-gone', message, { cause: error });
-    }
+    if (isSessionGone(error)) throw anewIfGone(error);
     if (isOverlap(error)) return this.#storedOrOther(part, taken, error);
+    const mayBeTheSource = isCorrupted(error) || error instanceof TransportError;
+    // Either the line is at fault, or the source has changed between its being hashed and its being sent.
+    if (mayBeTheSource && !(await source.isUnchanged())) throw sourceChanged(source.identity.name, error);
     if (isCorrupted(error)) {
-      // Either the line changed the bytes, or the source between its being hashed and its being sent.
-      if (!(await source.isUnchanged())) throw sourceChanged(source.identity.name, error);
       if (corruptions > MOST_CORRUPTIONS) throw error;
       return undefined;
     }
@@ -149,11 +147,11 @@ export class PartSender {
   #list(): Promise<ReadonlyMap<number, UploadPart>> {
     const { client, patience } = this.#upload;
     const { list_parts: address } = this.#session.session_endpoints;
-    this.#listing ??= patience.persist(
-      { what: 'session' },
-      () => listStoredParts(client, address, this.#signal),
-      this.#signal,
-    );
+    this.#listing ??= patience
+      .persist({ what: 'session' }, () => listStoredParts(client, address, this.#signal), this.#signal)
+      .catch((error) => {
+        throw anewIfGone(error);
+      });
     return this.#listing;
   }
 
@@ -186,9 +184,4 @@ function isOverlap(error: unknown): boolean {
 function busy(error: unknown): unknown {
   if (!(error instanceof ApiError)) return error;
   return new ApiError({ ...error, message: error.message, code: 'operation_blocked_temporary' });
-}
-
-function sourceChanged(name: string, cause: unknown): BeginAnew {
-  const message = `${name} has changed since its upload began: it begins anew.`;
-  return new BeginAnew('source-changed', message, { cause });
 }

@@ -9,12 +9,15 @@ type Trial = Omit<Extract<UploadEvent, { type: 'retrying' }>, 'type' | 'message'
 /** Refusals that say of themselves that they will pass. */
 const PASSING = new Set(['operation_blocked_temporary', 'name_temporarily_reserved']);
 
-/** How long an upload goes on trying: as long as anything gets on now and then. */
+/**
+ * How long an upload goes on trying: as long as anything gets on now and then. The time counts from the first failure after
+ * the last success, so that a part that took long to send and then failed is tried again.
+ */
 export class Patience {
   readonly #millis: number;
   readonly #signal: AbortSignal | undefined;
   readonly #emit: (event: UploadEvent) => void;
-  #since = Date.now();
+  #troubleSince: number | undefined;
 
   constructor(millis: number, signal: AbortSignal | undefined, emit: (event: UploadEvent) => void) {
     this.#millis = millis;
@@ -24,7 +27,7 @@ export class Patience {
 
   /** Something got on. */
   renew(): void {
-    this.#since = Date.now();
+    this.#troubleSince = undefined;
   }
 
   /** Does it again and again while that may help; waits as long as the server asks for, or longer each time. */
@@ -45,7 +48,9 @@ export class Patience {
     signal?.throwIfAborted();
     if (!isPassing(error)) throw error;
     const waitMillis = Math.round(backoff(attempt, error));
-    if (Date.now() + waitMillis - this.#since > this.#millis) throw error;
+    const now = Date.now();
+    this.#troubleSince ??= now;
+    if (now + waitMillis - this.#troubleSince > this.#millis) throw error;
     const why = error instanceof Error ? error.message : String(error);
     const message = `${why} Trying again in ${(waitMillis / 1000).toFixed(1)} s.`;
     this.#emit({ type: 'retrying', ...trial, waitMillis, error, message });

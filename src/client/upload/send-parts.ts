@@ -1,6 +1,7 @@
 import type { UploadPart } from '../../api/schemas/upload-sessions.ts';
+import { SourceChangedError } from '../source-changed-error.ts';
 import type { PartProgress } from '../upload-progress.ts';
-import { BeginAnew } from './begin-anew.ts';
+import { BeginAnew, sourceChanged } from './begin-anew.ts';
 import type { OpenSession } from './open-session.ts';
 import { PartSender } from './part-sender.ts';
 import { Seats } from './seats.ts';
@@ -33,8 +34,18 @@ export async function sendParts(
   const parts: UploadPart[] = [];
   const under: Promise<void>[] = [];
 
+  /** What cannot be read any more may be another source by now. */
+  async function reading<T>(read: Promise<T>): Promise<T> {
+    try {
+      return await read;
+    } catch (error) {
+      if (error instanceof SourceChangedError || (await source.isUnchanged())) throw error;
+      throw sourceChanged(source.identity.name, error);
+    }
+  }
+
   async function send(part: PartProgress, index: number): Promise<void> {
-    const taken = await reader.take(part.offset, part.size);
+    const taken = await reading(reader.take(part.offset, part.size));
     meter.enter('sending');
     const sending = sender
       .send(part, taken)
@@ -58,7 +69,7 @@ export async function sendParts(
         await send(part, index);
       } else {
         meter.enter('hashing');
-        const sha1 = await reader.skip(part.offset, part.size);
+        const sha1 = await reading(reader.skip(part.offset, part.size));
         if (known.sha1 !== sha1 || known.size !== part.size) throw changed(source.identity.name, part.offset);
         meter.stored(part, 'stored');
         parts[index] = known;

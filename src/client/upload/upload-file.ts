@@ -83,11 +83,13 @@ async function throughRestarts(upload: Upload, onSession: (session: UploadState[
     } catch (error) {
       if (error instanceof ApiError && error.code === 'file_size_too_small') return undefined;
       if (!(error instanceof BeginAnew)) throw error;
+      // Before anything is thrown away: a file that cannot be read now may be there again later.
+      const next = source.repeatable ? await source.again() : undefined;
       if (session !== undefined) await discard(upload, { session });
-      if (restarts >= MOST_RESTARTS || !source.repeatable) throw cannotBeginAnew(error, source);
+      if (restarts >= MOST_RESTARTS || next === undefined) throw cannotBeginAnew(error, source);
       emit({ type: 'restarted', reason: error.reason, message: error.message });
-      upload.source = await source.again();
-      upload.size = meter.total = upload.source.identity.size;
+      upload.source = next;
+      upload.size = meter.total = next.identity.size;
     }
   }
 }
@@ -108,7 +110,7 @@ async function stopped(upload: Upload, session: UploadState['session'] | undefin
   if (signal?.aborted && options.abortSession && session !== undefined) await discard(upload, { session });
   const resumable = (await recallState(upload)) !== undefined;
   const why = error instanceof Error ? error.message : String(error);
-  const message = resumable ? `${why} What is stored stays; the same upload again goes on from there.` : why;
+  const message = resumable ? `${why} (What is stored stays: the same upload again goes on from there.)` : why;
   const { bytesStored } = meter;
   emit({ type: 'stopped', resumable, sessionId: session?.id, bytesStored, error, message });
   return error;

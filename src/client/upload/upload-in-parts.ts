@@ -3,7 +3,7 @@ import type { UploadState } from '../state.ts';
 import { BeginAnew } from './begin-anew.ts';
 import { commitSession, placeOf } from './commit-session.ts';
 import { findCommitted } from './find-committed.ts';
-import { isSessionGone } from './is-session-gone.ts';
+import { anewIfGone, isSessionGone } from './is-session-gone.ts';
 import { type OpenSession, openSession } from './open-session.ts';
 import { forgetState, recallState, rememberState } from './remember-state.ts';
 import { sendParts } from './send-parts.ts';
@@ -59,7 +59,6 @@ async function openOrFind(upload: Upload): Promise<OpenSession | UploadedInParts
     if (file !== undefined) {
       return { file, sha1: state.sha1, sessionId: state.session.id, bytesResumed: upload.size };
     }
-    const message = 'The server does not have the session of this upload any more: it begins anew.';
-    throw new BeginAnew('session-gone', message, { cause: error });
+    throw anewIfGone(error);
   }
 }
