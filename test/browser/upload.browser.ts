@@ -46,8 +46,9 @@ describe('the client in a browser', { skip: withoutBrowser }, () => {
   const told = (page: Page) => evaluate<Told>(page, 'window.told');
 
   /** Opens the page, chooses the file, and begins. */
-  async function begin(page: Page, path: string, settings: object): Promise<void> {
+  async function begin(page: Page, path: string, settings: object, chosen = async () => {}): Promise<void> {
     await page.locator('#file').setInputFiles(path);
+    await chosen();
     await evaluate(page, `window.begin(${JSON.stringify({ server: server.url, token: server.token, ...settings })})`);
   }
 
@@ -103,6 +104,19 @@ describe('the client in a browser', { skip: withoutBrowser }, () => {
     await begin(page, path, { server: small.url, token: small.token, name: 'strict.bin', sessionFrom: 1 });
     const { result: made } = await result(page);
     assert.equal(await sha1OnServer(small, made.fileId), sha1Hex(bytes));
+    await page.close();
+  });
+
+  test('a file that was changed after it was chosen has to be chosen again, and the page says so', async () => {
+    await using small = await startSmallPartsServer();
+    const path = join(folder, 'changed.bin');
+    await writeFile(path, seededBytes(700_000, 'changed'));
+    const page = await browser.newPage();
+    await page.goto(pages.url);
+    const settings = { server: small.url, token: small.token, name: 'changed.bin', sessionFrom: 1 };
+    await begin(page, path, settings, () => writeFile(path, 'other bytes'));
+    const { error } = await once(page, ({ result, error }) => (result ?? error) !== undefined);
+    assert.match(error ?? '', /^SourceChangedError: changed\.bin was changed or removed .* choose it again\.$/);
     await page.close();
   });
 

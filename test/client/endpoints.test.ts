@@ -14,7 +14,8 @@ import { ApiError, createClient, type NodeClient, TransportError } from '../../s
 import { addApp } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
 import { hexToBase64, partsOf, seededBytes, sha1Base64, sha1Hex } from '../support/bytes.ts';
-import { startServer, type TestServer } from '../support/server.ts';
+import type { TestServer } from '../support/server.ts';
+import { startSmallPartsServer } from './client-fixture.ts';
 
 /** Fails where an answer is not what its schema says, which is all that the client's types rest on. */
 function matches(schema: TSchema, answer: unknown): void {
@@ -25,7 +26,7 @@ describe("the client's calls", () => {
   let server: TestServer;
   let client: NodeClient;
   before(async () => {
-    server = await startServer({ env: { PARTWAY_PART_SIZE: '65536', PARTWAY_MIN_SESSION_SIZE: '1' } });
+    server = await startSmallPartsServer();
     client = createClient({ server: server.url, token: server.token, store: false });
   });
   after(async () => {

@@ -61,11 +61,10 @@ function blobSource(blob: Blob, identity: SourceIdentity, name: string | undefin
     },
     async isUnchanged() {
       // A File whose file has changed cannot be read any more.
-      return (
-        (await blob
-          .slice(0, 1)
-          .arrayBuffer()
-          .catch(() => undefined)) !== undefined
+      const firstByte = blob.slice(0, 1).arrayBuffer();
+      return await firstByte.then(
+        () => true,
+        () => false,
       );
     },
   };
