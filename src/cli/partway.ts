@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { addAppCommand } from './app.ts';
+import { addFsckCommand } from './fsck.ts';
 import { addServeCommand } from './serve.ts';
 import { addTokenCommand } from './token.ts';
 import { addUserCommand } from './user.ts';
@@ -17,6 +18,7 @@ addServeCommand(program);
 addUserCommand(program);
 addAppCommand(program);
 addTokenCommand(program);
+addFsckCommand(program);
 
 try {
   await program.parseAsync();

@@ -1,0 +1,22 @@
+import type { Command } from 'commander';
+import { readConfig } from '../config.ts';
+import { EXIT } from './exit-codes.ts';
+import { checkDataFolder } from './fsck-folder.ts';
+import { fsckReport } from './fsck-report.ts';
+import { addSettings, givenSettings } from './settings-options.ts';
+
+/** `partway fsck` */
+export function addFsckCommand(program: Command): void {
+  const command = program.command('fsck').description('read everything in a data folder, and say what is wrong');
+  command
+    .option('--repair', 'mend what can be mended without guessing; the server has to be stopped')
+    .option('--json', 'print one JSON object a line: findings, then a summary');
+  addSettings(command, ['PARTWAY_DATA', 'PARTWAY_ORPHAN_GRACE']);
+  command.action(async () => {
+    const { json = false, repair = false } = command.opts<{ json?: boolean; repair?: boolean }>();
+    const config = readConfig(givenSettings(command));
+    using report = fsckReport({ json, repair });
+    const left = await checkDataFolder(config, { repair, report });
+    if (left > 0) process.exitCode = EXIT.troubleFound;
+  });
+}
