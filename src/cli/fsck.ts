@@ -1,8 +1,6 @@
 import type { Command } from 'commander';
 import { readConfig } from '../config.ts';
 import { EXIT } from './exit-codes.ts';
-import { checkDataFolder } from './fsck-folder.ts';
-import { fsckReport } from './fsck-report.ts';
 import { addSettings, givenSettings } from './settings-options.ts';
 
 /** `partway fsck` */
@@ -15,6 +13,10 @@ export function addFsckCommand(program: Command): void {
   command.action(async () => {
     const { json = false, repair = false } = command.opts<{ json?: boolean; repair?: boolean }>();
     const config = readConfig(givenSettings(command));
+    const [{ checkDataFolder }, { fsckReport }] = await Promise.all([
+      import('./fsck-folder.ts'),
+      import('./fsck-report.ts'),
+    ]);
     using report = fsckReport({ json, repair });
     const left = await checkDataFolder(config, { repair, report });
     if (left > 0) process.exitCode = EXIT.troubleFound;

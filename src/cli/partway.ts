@@ -1,8 +1,17 @@
-import { Command } from 'commander';
+import { Command, CommanderError } from 'commander';
 import { addAppCommand } from './app.ts';
+import { addDoctorCommand } from './doctor.ts';
+import { EXIT, Failure } from './exit-codes.ts';
 import { addFsckCommand } from './fsck.ts';
+import { addLoginCommand } from './login.ts';
+import { addLogoutCommand } from './logout.ts';
+import { addLsCommand } from './ls.ts';
+import { addMkdirCommand } from './mkdir.ts';
+import { addProfilesCommand } from './profiles.ts';
+import { addRmCommand } from './rm.ts';
 import { addServeCommand } from './serve.ts';
 import { addTokenCommand } from './token.ts';
+import { addUseCommand } from './use.ts';
 import { addUserCommand } from './user.ts';
 import { version } from './version.ts';
 
@@ -12,18 +21,49 @@ process.umask(0o077);
 const program = new Command('partway')
   .description('Takes in large files in parts over the Box chunked upload API, proves each part, loses none.')
   .version(version)
-  .showHelpAfterError('(partway --help, or partway COMMAND --help, lists what there is)');
+  .showHelpAfterError('(partway --help, or partway COMMAND --help, lists what there is)')
+  .exitOverride();
 
+program.commandsGroup('Files on a server:');
+addLsCommand(program);
+addMkdirCommand(program);
+addRmCommand(program);
+
+program.commandsGroup('Which server:');
+addLoginCommand(program);
+addLogoutCommand(program);
+addProfilesCommand(program);
+addUseCommand(program);
+
+program.commandsGroup('A server of your own:');
 addServeCommand(program);
 addUserCommand(program);
 addAppCommand(program);
 addTokenCommand(program);
 addFsckCommand(program);
 
+program.commandsGroup('Help:');
+addDoctorCommand(program);
+program.helpCommand(true);
+
 try {
   await program.parseAsync();
 } catch (error) {
+  process.exitCode = await tell(error);
+}
+
+/** Says on stderr what went wrong, and what to do; gives the exit code. */
+async function tell(error: unknown): Promise<number> {
+  // It has said so itself.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   // What the caller can mend is said in a sentence; the stack serves only where we are at fault.
-  console.error(process.env.PARTWAY_LOG === 'debug' ? error : (error as Error).message);
-  process.exitCode = 1;
+  if (process.env.PARTWAY_LOG === 'debug') console.error(error);
+  if (error instanceof Failure) {
+    console.error(error.message);
+    return error.exitCode;
+  }
+  const { explain } = await import('./explain.ts');
+  const { message, exitCode } = explain(error);
+  console.error(message);
+  return exitCode;
 }

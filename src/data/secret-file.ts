@@ -1,6 +1,5 @@
-import { randomBytes } from 'node:crypto';
-import { chmod, open, readFile, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { chmod, readFile } from 'node:fs/promises';
+import { writeWhole } from './write-whole.ts';
 
 /**
  * The secret kept in `path`, readable by its owner only; made by `make` where there is none yet, and on the disk
@@ -18,19 +17,4 @@ export async function keptSecret(path: string, make: () => string): Promise<stri
   const secret = make();
   await writeWhole(path, `${secret}\n`);
   return secret;
-}
-
-async function writeWhole(path: string, text: string): Promise<void> {
-  const unfinished = `${path}.${randomBytes(6).toString('hex')}`;
-  try {
-    await using file = await open(unfinished, 'wx', 0o600);
-    await file.writeFile(text);
-    await file.sync();
-    await rename(unfinished, path);
-    await using folder = await open(dirname(path), 'r');
-    await folder.sync();
-  } catch (error) {
-    await rm(unfinished, { force: true });
-    throw error;
-  }
 }
