@@ -8,7 +8,9 @@ export const EXIT = {
   notThere: 5,
   conflict: 6,
   unreachable: 7,
+  hungUp: 129,
   interrupted: 130,
+  terminated: 143,
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { addAppCommand } from './app.ts';
 import { addDoctorCommand } from './doctor.ts';
+import { addDownloadCommand } from './download.ts';
 import { EXIT, Failure } from './exit-codes.ts';
 import { addFsckCommand } from './fsck.ts';
 import { addLoginCommand } from './login.ts';
@@ -11,12 +12,13 @@ import { addProfilesCommand } from './profiles.ts';
 import { addRmCommand } from './rm.ts';
 import { addServeCommand } from './serve.ts';
 import { addTokenCommand } from './token.ts';
+import { writeForOwnerOnly } from './umask.ts';
+import { addUploadCommand } from './upload.ts';
 import { addUseCommand } from './use.ts';
 import { addUserCommand } from './user.ts';
 import { version } from './version.ts';
 
-// Whatever this process writes is for its owner alone.
-process.umask(0o077);
+writeForOwnerOnly();
 
 const program = new Command('partway')
   .description('Takes in large files in parts over the Box chunked upload API, proves each part, loses none.')
@@ -25,6 +27,8 @@ const program = new Command('partway')
   .exitOverride();
 
 program.commandsGroup('Files on a server:');
+addUploadCommand(program);
+addDownloadCommand(program);
 addLsCommand(program);
 addMkdirCommand(program);
 addRmCommand(program);

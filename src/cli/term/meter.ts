@@ -6,12 +6,17 @@ const LEAST_MILLIS = 400;
 export class Meter {
   readonly #totalBytes: number;
   readonly #now: () => number;
-  readonly #marks: { at: number; bytes: number }[] = [];
+  #marks: { at: number; bytes: number }[] = [];
 
   constructor(totalBytes: number, now: () => number = () => performance.now()) {
     this.#totalBytes = totalBytes;
     this.#now = now;
-    this.mark(0);
+    this.begin(0);
+  }
+
+  /** It begins, or begins anew, with `bytes` done already. */
+  begin(bytes: number): void {
+    this.#marks = [{ at: this.#now(), bytes }];
   }
 
   /** It has come to `bytes`. */
