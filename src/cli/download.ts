@@ -22,7 +22,7 @@ interface Order {
 
 /** `partway download` */
 export function addDownloadCommand(program: Command): void {
-  const command = program.command('download').argument('<file...>', 'paths from the root folder, or ids');
+  const command = program.command('download').argument('<remote-file...>', 'paths from the root folder, or ids');
   command
     .description('fetch files, and go on where an earlier try stopped')
     .option('--to <path>', 'a folder here, or the name of the file; this folder unless set')

@@ -8,7 +8,7 @@ import { shownText } from './term/shown-text.ts';
 
 /** `partway ls` */
 export function addLsCommand(program: Command): void {
-  const command = program.command('ls').argument('[folder]', 'path from the root folder, or id', '/');
+  const command = program.command('ls').argument('[remote-folder]', 'path from the root folder, or id', '/');
   command.description('list a folder on the server');
   onServer(command, async ({ client, args: [place = '/'], json }) => {
     const folder = await findItem(client, place, 'folder');

@@ -9,7 +9,7 @@ import { shownText } from './term/shown-text.ts';
 
 /** `partway mkdir` */
 export function addMkdirCommand(program: Command): void {
-  const command = program.command('mkdir').argument('<path...>', 'from the root folder');
+  const command = program.command('mkdir').argument('<remote-path...>', 'from the root folder');
   command.description('make folders on the server');
   command.option('-p, --parents', 'make the folders above it too, and take one that is there already');
   onServer(command, async ({ client, args, json }) => {

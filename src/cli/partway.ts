@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { addAppCommand } from './app.ts';
+import { addCompletionCommand } from './completion.ts';
 import { addDoctorCommand } from './doctor.ts';
 import { addDownloadCommand } from './download.ts';
 import { EXIT, Failure } from './exit-codes.ts';
@@ -11,6 +12,7 @@ import { addMkdirCommand } from './mkdir.ts';
 import { addProfilesCommand } from './profiles.ts';
 import { addRmCommand } from './rm.ts';
 import { addServeCommand } from './serve.ts';
+import { addSessionsCommand } from './sessions.ts';
 import { addTokenCommand } from './token.ts';
 import { writeForOwnerOnly } from './umask.ts';
 import { addUploadCommand } from './upload.ts';
@@ -32,6 +34,7 @@ addDownloadCommand(program);
 addLsCommand(program);
 addMkdirCommand(program);
 addRmCommand(program);
+addSessionsCommand(program);
 
 program.commandsGroup('Which server:');
 addLoginCommand(program);
@@ -48,6 +51,7 @@ addFsckCommand(program);
 
 program.commandsGroup('Help:');
 addDoctorCommand(program);
+addCompletionCommand(program);
 program.helpCommand(true);
 
 try {

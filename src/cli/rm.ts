@@ -7,7 +7,7 @@ import { shownText } from './term/shown-text.ts';
 
 /** `partway rm` */
 export function addRmCommand(program: Command): void {
-  const command = program.command('rm').argument('<item...>', 'paths from the root folder, or ids');
+  const command = program.command('rm').argument('<remote-item...>', 'paths from the root folder, or ids');
   command.description('move files and folders to the trash');
   command.option('-r, --recursive', 'folders with all that is in them');
   onServer(command, async ({ client, args, json }) => {

@@ -25,7 +25,7 @@ export function addUploadCommand(program: Command): void {
   const command = program.command('upload').argument('<path...>', 'files, and with --recursive folders');
   command
     .description('upload files in parallel parts, and go on where an earlier try stopped')
-    .option('--to <folder>', 'where to on the server: path from the root folder, or id', '/')
+    .option('--to <remote-folder>', 'where to on the server: path from the root folder, or id', '/')
     .option('-r, --recursive', 'folders with all that is in them')
     .option('--parallel <number>', 'requests at a time, at most, 1 to 8; chosen by what the line gives', parallelOf)
     .addOption(

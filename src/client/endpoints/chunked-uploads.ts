@@ -1,4 +1,5 @@
 import type { UploadedFiles } from '../../api/schemas/file-object.ts';
+import type { UploadSessions } from '../../api/schemas/listed-sessions.ts';
 import type {
   CommitSession,
   CreateSession,
@@ -63,6 +64,14 @@ export function chunkedUploads({ caller, upload }: Endpoint) {
     ): Promise<UploadSession> {
       const url = `${upload}/files/${encodeURIComponent(fileId)}/upload_sessions`;
       return caller.json({ ...options, method: 'POST', url, json: requestBody, repeatable: true });
+    },
+
+    /** GET /files/upload_sessions: the user's uploads under way. Partway's own call; Box answers it with 404. */
+    getFileUploadSessions({
+      queryParams: query,
+      ...options
+    }: QueryOptions<{ marker?: string; limit?: number }> = {}): Promise<UploadSessions> {
+      return caller.json({ ...options, method: 'GET', url: sessions, query });
     },
 
     getFileUploadSessionByUrl(url: string, options: CallOptions = {}): Promise<UploadSession> {
