@@ -3,7 +3,7 @@ import type { Checked } from '../check/check-everything.ts';
 import type { Finding } from '../check/finding.ts';
 import { printJson } from './json-lines.ts';
 import { barLine } from './term/bar.ts';
-import { type LiveLines, liveLines } from './term/live-lines.ts';
+import { isScreen, type LiveLines, liveLines } from './term/live-lines.ts';
 import { Meter } from './term/meter.ts';
 import { bytesText } from './term/quantities.ts';
 import { shownText } from './term/shown-text.ts';
@@ -28,7 +28,7 @@ export function fsckReport({ json, repair }: { json: boolean; repair: boolean })
     begin(totalBytes) {
       standing.totalBytes = totalBytes;
       meter = new Meter(totalBytes);
-      if (json || !process.stdout.isTTY) return;
+      if (json || !isScreen(process.stdout)) return;
       live = liveLines(process.stdout, (columns) => [
         barLine({ ...standing, ...meter.read(), label: 'reading' }, columns),
       ]);

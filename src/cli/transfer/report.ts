@@ -1,3 +1,4 @@
+import { isScreen } from '../term/live-lines.ts';
 import { jsonReport } from './json-report.ts';
 import { linesReport } from './lines-report.ts';
 import { liveReport } from './live-report.ts';
@@ -46,5 +47,5 @@ export interface RunningTransfer {
 /** One object a line with `json`; on a terminal a bar a file; in a pipe plain lines. */
 export function transferReport({ json }: { json: boolean }): TransferReport {
   if (json) return jsonReport();
-  return process.stdout.isTTY ? liveReport(process.stdout) : linesReport();
+  return isScreen(process.stdout) ? liveReport(process.stdout) : linesReport();
 }
