@@ -1,10 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { leftoverProcess } from '../support/leftovers.ts';
 
 export const PARTWAY = fileURLToPath(new URL('../../bin/partway.js', import.meta.url));
+
+/** Where this user's commands keep compiled code; each test's own home would have none. */
+const COMPILED = process.env.NODE_COMPILE_CACHE ?? join(homedir(), '.cache', 'partway', 'compiled');
 
 /** How a command ended and what it printed. */
 export interface Ended {
@@ -33,7 +38,7 @@ export function start(
   { env = {}, cwd, input = '' }: RunOptions = {},
 ): { child: ChildProcess; ended: Promise<Ended> } {
   const child = spawn(process.execPath, [PARTWAY, ...args], {
-    env: { PATH: process.env.PATH ?? '', ...env },
+    env: { PATH: process.env.PATH ?? '', NODE_COMPILE_CACHE: COMPILED, ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
     ...(cwd !== undefined && { cwd }),
   });
