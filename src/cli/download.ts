@@ -12,6 +12,12 @@ import { speedText } from './transfer/speed-text.ts';
 import { Tally } from './transfer/tally.ts';
 import { writeAsUsual } from './umask.ts';
 
+interface DownloadOptions {
+  to?: string;
+  fileVersion?: string;
+  force?: boolean;
+}
+
 interface Order {
   client: NodeClient;
   to: string | undefined;
@@ -26,10 +32,10 @@ export function addDownloadCommand(program: Command): void {
   command
     .description('fetch files, and go on where an earlier try stopped')
     .option('--to <path>', 'a folder here, or the name of the file; this folder unless set')
-    .option('--version <id>', 'an earlier version')
+    .option('--file-version <id>', 'an earlier version of it, by its id')
     .option('--force', 'replace a file that is there and is another one');
   onServer(command, async ({ client, args, json }) => {
-    const { to, version, force = false } = command.opts<{ to?: string; version?: string; force?: boolean }>();
+    const { to, fileVersion: version, force = false } = command.opts<DownloadOptions>();
     writeAsUsual();
     using stop = interrupts();
     using report = transferReport({ json });

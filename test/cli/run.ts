@@ -60,3 +60,10 @@ export function jsonLines(stdout: string): Record<string, unknown>[] {
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 }
+
+/** The file that an upload with `--json` says it made or found. */
+export function fileOf(events: readonly Record<string, unknown>[]): { id: string; name: string; sha1: string } {
+  const ended = events.find(({ event }) => event === 'done' || event === 'present');
+  if (ended === undefined) throw new Error(`nothing was uploaded: ${JSON.stringify(events)}`);
+  return ended.file as { id: string; name: string; sha1: string };
+}

@@ -120,12 +120,30 @@ async function fetchOnce(
     part.bytes = 0;
     part.hash = createHash('sha1');
   }
-  for await (const chunk of body) {
+  for await (const chunk of arriving(body, signal)) {
     if (part.bytes + chunk.length > size) throw new Failure(EXIT.failed, 'More bytes came than the file has.');
     // Opened for appending: it goes to the end, where the digest stands.
     await file.writeFile(chunk);
     part.hash.update(chunk);
     part.bytes += chunk.length;
     onBytes(part.bytes);
+  }
+}
+
+/** The bytes as they come; a connection that breaks is trouble of the line, and a stop is a stop. */
+async function* arriving(body: ReadableStream<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  const reader = body.getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      yield value;
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    throw new TransportError('The connection broke off within the file.', { cause: error });
+  } finally {
+    // Whoever stops early wants no more of it; what comes of that is of no use.
+    await reader.cancel().catch(() => {});
   }
 }

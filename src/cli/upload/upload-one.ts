@@ -39,10 +39,12 @@ export async function uploadOne(order: UploadOrder, file: LocalFile, folderId: s
       onProgress: (progress) => running.progress(standingOf(progress)),
       onEvent: (event) => tellEvent(running, event),
     });
-    tally.done(result.bytesSent);
+    // Of the file: what went out in vain, and what frames the bytes, is in bytes_sent.
+    const bytes = result.file.size - result.bytesResumed;
+    tally.done(bytes);
     running.end({
       kind: 'done',
-      message: `file ${result.file.id}, ${speedText(result.bytesSent, result.duration)}, SHA-1 ${result.sha1}`,
+      message: `file ${result.file.id}, ${speedText(bytes, result.duration)}, SHA-1 ${result.sha1}`,
       fields: {
         file: fieldsOf(result.file),
         bytes_sent: result.bytesSent,
