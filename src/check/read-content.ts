@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ContentId, Sha1 } from '../api/ids.ts';
-import { isMissing } from '../content/disk-refusal.ts';
+import { codeOf } from '../content/disk-refusal.ts';
 import type { Check } from './check.ts';
 
 /** What was found where bytes should be. */
@@ -20,11 +20,19 @@ export async function readBack(
       read(chunk.length);
     }
   } catch (error) {
-    return isMissing(error) ? 'missing' : { failure: (error as Error).message };
+    return isAbsent(error) ? 'missing' : { failure: (error as Error).message };
   }
   return { size, sha1: hash.digest('hex') as Sha1 };
 }
 
 export function readContent({ content, read }: Check, id: ContentId): Promise<ReadBack> {
   return readBack(() => content.open(id), read);
+}
+
+/** What stores say, or what they say why, where something is not there. */
+const ABSENT = new Set(['ENOENT', 'NoSuchKey', 'NotFound']);
+
+function isAbsent(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return ABSENT.has(String(codeOf(error))) || isAbsent(error.cause);
 }

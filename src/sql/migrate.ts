@@ -3,7 +3,7 @@ import { type Migration, Migrator } from 'kysely/migration';
 import * as foundation from './migrations/0001-foundation.ts';
 import * as tokens from './migrations/0002-tokens.ts';
 import * as tree from './migrations/0003-tree.ts';
-import * as sessionsByOwner from './migrations/0004-sessions-by-owner.ts';
+import * as sessionsByOwner from './migrations/0006-sessions-by-owner.ts';
 import type { Tables } from './tables.ts';
 
 /** In the order in which they run. A migration that has been released is never edited: add the next one. */
@@ -11,7 +11,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0001-foundation': foundation,
   '0002-tokens': tokens,
   '0003-tree': tree,
-  '0004-sessions-by-owner': sessionsByOwner,
+  '0006-sessions-by-owner': sessionsByOwner,
 };
 
 /**
