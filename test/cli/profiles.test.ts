@@ -115,6 +115,9 @@ test('without a token for it a server elsewhere is not spoken to', async () => {
     ended.stderr,
     /There is no token for https:\/\/files\.example\.com\. Log in with: partway login --server/,
   );
+  const nowhere = await run(['ls'], { env, cwd: place.folder });
+  assert.equal(nowhere.code, 4);
+  assert.match(nowhere.stderr, /No server is known\. Log in to one \(partway login\), or start one here/);
   const both = await run(['ls', '--server', 'x', '--profile', 'y'], { env });
   assert.equal(both.code, 2);
   const unknown = await run(['ls', '--profile', 'y'], { env });

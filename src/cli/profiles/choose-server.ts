@@ -34,22 +34,36 @@ export async function chooseServer({ profile, server }: ServerChoice): Promise<C
     const [name, same] = Object.entries(known.profiles).find((entry) => entry[1].server === address) ?? [];
     const token = process.env.PARTWAY_TOKEN;
     if (!token && same !== undefined) return { ...same, from: `profile ${name}` };
-    return { server: address, credentials: await tokenFor(address), from: '--server' };
+    return { server: address, credentials: await needToken(address), from: '--server' };
   }
   if (known.current !== undefined) {
     return { ...needProfile(known, known.current), from: `profile ${known.current}` };
   }
-  const address = serverHere();
-  return { server: address, credentials: await tokenFor(address), from: 'the server of this folder' };
+  return { ...(await needServerHere()), from: 'the server of this folder' };
 }
 
-async function tokenFor(address: string): Promise<Credentials> {
-  const token = process.env.PARTWAY_TOKEN || (isLoopbackAddress(address) ? await developerToken() : undefined);
-  if (token !== undefined) return { kind: 'token', token };
+async function needServerHere(): Promise<Pick<ChosenServer, 'server' | 'credentials'>> {
+  const server = serverHere();
+  const credentials = await tokenFor(server);
+  if (credentials !== undefined) return { server, credentials };
+  throw new Failure(
+    EXIT.notLetIn,
+    `No server is known. Log in to one (partway login), or start one here (partway serve): ${dataFolder()} holds no token of one.`,
+  );
+}
+
+async function needToken(address: string): Promise<Credentials> {
+  const credentials = await tokenFor(address);
+  if (credentials !== undefined) return credentials;
   throw new Failure(
     EXIT.notLetIn,
     `There is no token for ${address}. Log in with: partway login --server ${address} (or set PARTWAY_TOKEN).`,
   );
+}
+
+async function tokenFor(address: string): Promise<Credentials | undefined> {
+  const token = process.env.PARTWAY_TOKEN || (isLoopbackAddress(address) ? await developerToken() : undefined);
+  return token === undefined ? undefined : { kind: 'token', token };
 }
 
 /** Where `partway serve` listens with the same environment. */
@@ -71,10 +85,13 @@ function reachable(host: string): string {
 
 /** The developer token that a server keeps in the data folder here, where there is one. */
 async function developerToken(): Promise<string | undefined> {
-  const folder = process.env.PARTWAY_DATA || './data';
-  const token = await readFile(join(folder, 'developer-token'), 'utf8').catch((error: NodeJS.ErrnoException) => {
+  const token = await readFile(join(dataFolder(), 'developer-token'), 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return '';
     throw error;
   });
   return token.trim() || undefined;
+}
+
+function dataFolder(): string {
+  return process.env.PARTWAY_DATA || './data';
 }
