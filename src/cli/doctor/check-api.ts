@@ -1,10 +1,7 @@
-import { isLoopbackAddress } from '../profiles/address.ts';
 import { shownText } from '../term/shown-text.ts';
+import { diagnoseClock } from './diagnose-clock.ts';
 import type { Diagnosis } from './diagnosis.ts';
 
-/** Assertions of apps live a minute: with a clock further off than that none of them is taken. */
-const FAR_OFF_MILLIS = 60_000;
-const OFF_MILLIS = 5_000;
 const PATIENCE_MILLIS = 30_000;
 
 /** Asks the server who the token is: whether it is one of its own, and what its clock says. */
@@ -48,40 +45,4 @@ function asUser(text: string): { id?: string; login?: string; name?: string } {
   } catch {
     return {};
   }
-}
-
-/** `ahead`: how many milliseconds the server's clock is ahead of this one. */
-export function diagnoseClock(ahead: number): Diagnosis {
-  const off = Math.abs(ahead);
-  if (off < OFF_MILLIS) return { check: 'clock', state: 'ok', message: 'the clocks here and there agree' };
-  const message = `the server’s clock is ${Math.round(off / 1000)} s ${ahead > 0 ? 'ahead of' : 'behind'} this one`;
-  const remedy = 'Let both machines set their clocks by NTP: what apps sign lives a minute.';
-  return { check: 'clock', state: off < FAR_OFF_MILLIS ? 'warn' : 'fail', message, remedy };
-}
-
-/** Whether the addresses that the server hands out lead where the client came from. */
-export async function checkLinks(api: string, upload: string, token: string): Promise<Diagnosis> {
-  const response = await fetch(`${api}/2.0/files/content`, {
-    method: 'OPTIONS',
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ name: `partway-doctor-${Date.now()}`, parent: { id: '0' }, size: 1 }),
-    signal: AbortSignal.timeout(PATIENCE_MILLIS),
-  });
-  const body = (await response.json().catch(() => ({}))) as { upload_url?: string; message?: string };
-  const url = URL.parse(body.upload_url ?? '');
-  if (url === null) {
-    const message = `a file could not be uploaded: ${shownText(body.message ?? `status ${response.status}`)}`;
-    return { check: 'links', state: 'warn', message, remedy: 'Ask the server’s operator what the token may do.' };
-  }
-  const origins = [new URL(api).origin, new URL(upload).origin];
-  const loops = isLoopbackAddress(url.href) && !isLoopbackAddress(api);
-  if (origins.includes(url.origin) || (new URL(api).hostname.endsWith('.box.com') && url.protocol === 'https:')) {
-    return { check: 'links', state: 'ok', message: `uploads go to ${url.origin}` };
-  }
-  return {
-    check: 'links',
-    state: loops || url.protocol !== new URL(api).protocol ? 'fail' : 'warn',
-    message: `the server sends uploads to ${url.origin}, and was asked at ${origins[0]}`,
-    remedy: 'Set PARTWAY_PUBLIC_URL, or name the proxy in PARTWAY_TRUSTED_PROXIES (docs/operating.md).',
-  };
 }

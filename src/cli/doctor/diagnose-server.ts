@@ -4,7 +4,8 @@ import { isLoopbackAddress } from '../profiles/address.ts';
 import { type ChosenServer, chooseServer } from '../profiles/choose-server.ts';
 import type { ServerChoice } from '../profiles/server-options.ts';
 import { checkAddress } from './check-address.ts';
-import { checkApi, checkLinks } from './check-api.ts';
+import { checkApi } from './check-api.ts';
+import { checkLinks } from './check-links.ts';
 import { checkTls } from './check-tls.ts';
 import type { Diagnosis } from './diagnosis.ts';
 

@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { EXIT, Failure } from '../exit-codes.ts';
+import { sha1OfFile } from '../sha1-of-file.ts';
 import { shownText } from '../term/shown-text.ts';
 import type { Wanted } from './download-file.ts';
 
@@ -24,19 +23,12 @@ export async function localTarget(to: string | undefined, name: string): Promise
 export async function isHere(target: string, wanted: Wanted, { force }: { force: boolean }): Promise<boolean> {
   const found = await statOf(target);
   if (found === undefined) return false;
-  if (found.isFile() && found.size === wanted.size && (await sha1Of(target)) === wanted.sha1) return true;
+  if (found.isFile() && found.size === wanted.size && (await sha1OfFile(target)) === wanted.sha1) return true;
   if (force && found.isFile()) return false;
   throw new Failure(
     EXIT.conflict,
     `${shownText(target)} is there, and is another one. Give another place with --to, or --force to replace it.`,
   );
-}
-
-/** The SHA-1 of a file in hex. */
-export async function sha1Of(path: string): Promise<string> {
-  const hash = createHash('sha1');
-  for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 })) hash.update(chunk as Buffer);
-  return hash.digest('hex');
 }
 
 async function statOf(path: string) {

@@ -6,8 +6,8 @@ import {
   type UploadEvent,
   type UploadProgress,
 } from '../../client/node/index.ts';
-import { sha1Of } from '../download/local-target.ts';
 import { findByName } from '../remote/find-by-name.ts';
+import { sha1OfFile } from '../sha1-of-file.ts';
 import { bytesText } from '../term/quantities.ts';
 import type { RunningTransfer, TransferReport } from '../transfer/report.ts';
 import { speedText } from '../transfer/speed-text.ts';
@@ -82,7 +82,7 @@ async function sameThere(
 ): Promise<FileObject | undefined> {
   const taken = await findByName(client, folderId, name, 'file');
   const file = taken && (await client.files.getFileById(taken.id));
-  return file?.size === size && (await sha1Of(path)) === file.sha1 ? file : undefined;
+  return file?.size === size && (await sha1OfFile(path)) === file.sha1 ? file : undefined;
 }
 
 function standingOf({ phase, bytesDone, bytesPerSecond, secondsLeft }: UploadProgress) {
