@@ -5,12 +5,12 @@ import { interrupts } from './interrupt.ts';
 import { findItem } from './remote/find-item.ts';
 import { onServer, type RemoteCall } from './remote-command.ts';
 import { shownText } from './term/shown-text.ts';
-import { type TransferReport, transferReport } from './transfer/report.ts';
+import { transferReport } from './transfer/report.ts';
 import { Tally } from './transfer/tally.ts';
 import { type LocalFile, localFiles } from './upload/local-files.ts';
 import { RemoteFolders } from './upload/remote-folders.ts';
 import { sideBySide } from './upload/side-by-side.ts';
-import { uploadOne } from './upload/upload-one.ts';
+import { type UploadOrder, uploadOne } from './upload/upload-one.ts';
 
 interface UploadOptions {
   to: string;
@@ -46,12 +46,9 @@ async function uploadAll({ client, args, json }: RemoteCall, options: UploadOpti
   using stop = interrupts();
   using report = transferReport({ json });
   const tally = new Tally();
-  const order = { client, conflict, parallel, signal: stop.signal, report, tally };
-  await sideBySide(
-    filesIn(args, { recursive, folders, report }),
-    async (file) => uploadOne(order, file, await folders.idOf(file.folders), name ?? file.name),
-    stop.signal,
-  );
+  const order = { client, folders, conflict, parallel, signal: stop.signal, report, tally };
+  const work = (file: LocalFile) => uploadOne(order, file, name ?? file.name);
+  await sideBySide(filesIn(order, args, recursive), work, stop.signal);
   if (tally.count > 1 || json) tally.summarize(report, { verb: 'uploaded', interrupted: stop.signal.aborted });
   process.exitCode = tally.exitCode;
   if (stop.signal.aborted) throw stop.signal.reason;
@@ -59,12 +56,15 @@ async function uploadAll({ client, args, json }: RemoteCall, options: UploadOpti
 
 /** The files, with their folders made on the way, so that empty ones are there too. */
 async function* filesIn(
+  { folders, report, tally }: UploadOrder,
   paths: readonly string[],
-  { recursive, folders, report }: { recursive: boolean; folders: RemoteFolders; report: TransferReport },
+  recursive: boolean,
 ): AsyncGenerator<LocalFile> {
+  const trouble = (label: string, error: unknown) => tally.failed(error, report.begin({ label, totalBytes: 0 }));
   for await (const found of localFiles(paths, { recursive })) {
     if (found.kind === 'file') yield found.file;
-    else if (found.kind === 'folder') await folders.idOf(found.folders);
+    else if (found.kind === 'folder') await folders.idOf(found.folders).catch((error) => trouble(found.path, error));
+    else if (found.kind === 'trouble') trouble(found.path, found.error);
     else report.notice(`${shownText(found.path)} is passed over: ${found.why}.`, { path: found.path, why: found.why });
   }
 }

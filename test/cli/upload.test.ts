@@ -63,6 +63,7 @@ test('a folder goes up with all that is in it, and a second try sends what is mi
   assert.equal(ended.code, 0, ended.stderr);
   assert.match(ended.stderr, /tree\/link is passed over: it is a link/);
   assert.match(ended.stdout, /^4 uploaded, 19 B in /m);
+
   assert.deepEqual(await names('/tree'), ['b', 'a.txt', 'nothing']);
   assert.deepEqual(await names('/tree/b'), ['empty', 'c.txt', 'd.txt']);
 
@@ -79,10 +80,11 @@ test('a folder goes up with all that is in it, and a second try sends what is mi
 });
 
 test('what cannot be uploaded is said, and ends with its own exit code', async () => {
-  const missing = await upload('missing.bin');
+  await writeFile(place.at('small.txt'), 'small');
+  const missing = await upload('missing.bin', 'small.txt');
   assert.equal(missing.code, 1);
   assert.match(missing.stderr, /missing\.bin is not there\./);
-  await writeFile(place.at('small.txt'), 'small');
+  assert.match(missing.stdout, /^1 uploaded, 5 B in .*1 failed\.$/m);
   assert.equal((await upload('small.txt', '--to', '/nowhere')).code, 5);
   const usage = await upload('small.txt', '--parallel', '9');
   assert.equal(usage.code, 2);

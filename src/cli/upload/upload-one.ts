@@ -13,9 +13,11 @@ import type { RunningTransfer, TransferReport } from '../transfer/report.ts';
 import { speedText } from '../transfer/speed-text.ts';
 import type { Tally } from '../transfer/tally.ts';
 import type { LocalFile } from './local-files.ts';
+import type { RemoteFolders } from './remote-folders.ts';
 
 export interface UploadOrder {
   client: NodeClient;
+  folders: RemoteFolders;
   conflict: ConflictPolicy;
   parallel: number | undefined;
   signal: AbortSignal;
@@ -24,11 +26,12 @@ export interface UploadOrder {
 }
 
 /** Uploads one file, and tells of it. A file that is there already, with the same bytes, is one less to do. */
-export async function uploadOne(order: UploadOrder, file: LocalFile, folderId: string, name: string): Promise<void> {
-  const { client, conflict, parallel, signal, report, tally } = order;
+export async function uploadOne(order: UploadOrder, file: LocalFile, name: string): Promise<void> {
+  const { client, folders, conflict, parallel, signal, report, tally } = order;
   const running = report.begin({ label: file.path, totalBytes: file.size });
   try {
-    const there = conflict === 'version' ? await sameThere(order, file, folderId, name) : undefined;
+    const folderId = await folders.idOf(file.folders);
+    const there = conflict === 'version' ? await sameThere(order, file, name) : undefined;
     if (there !== undefined) return endPresent(running, tally, there);
     const result = await client.uploadFile(file.path, {
       folderId,
@@ -53,7 +56,7 @@ export async function uploadOne(order: UploadOrder, file: LocalFile, folderId: s
       },
     });
   } catch (error) {
-    const there = isTaken(error) ? await sameThere(order, file, folderId, name).catch(() => undefined) : undefined;
+    const there = isTaken(error) ? await sameThere(order, file, name).catch(() => undefined) : undefined;
     if (there !== undefined) endPresent(running, tally, there);
     else tally.failed(error, running);
   }
@@ -75,12 +78,11 @@ function isTaken(error: unknown): boolean {
 
 /** The file of that name, where it has the bytes that would be uploaded. */
 async function sameThere(
-  { client }: UploadOrder,
-  { path, size }: LocalFile,
-  folderId: string,
+  { client, folders }: UploadOrder,
+  { path, size, folders: above }: LocalFile,
   name: string,
 ): Promise<FileObject | undefined> {
-  const taken = await findByName(client, folderId, name, 'file');
+  const taken = await findByName(client, await folders.idOf(above), name, 'file');
   const file = taken && (await client.files.getFileById(taken.id));
   return file?.size === size && (await sha1OfFile(path)) === file.sha1 ? file : undefined;
 }
