@@ -10,6 +10,7 @@ export const EXIT = {
   unreachable: 7,
   hungUp: 129,
   interrupted: 130,
+  nobodyReads: 141,
   terminated: 143,
 } as const;
 

@@ -54,6 +54,12 @@ addDoctorCommand(program);
 addCompletionCommand(program);
 program.helpCommand(true);
 
+// Whoever reads may have enough, as head has. A server goes on; what it would print is only a greeting.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  if (process.argv[2] !== 'serve') process.exit(EXIT.nobodyReads);
+});
+
 try {
   await program.parseAsync();
 } catch (error) {

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
 import { Api } from '../support/api.ts';
 import { openPlace, type Place } from './place.ts';
+import { PARTWAY } from './run.ts';
 
 let place: Place;
 before(async () => {
@@ -62,4 +65,13 @@ test('a folder of more than a page is listed whole', async () => {
     (await place.json('ls', '/many')).map(({ name }) => name),
     names,
   );
+});
+
+test('a command that nobody listens to any more ends without a word', async () => {
+  const command = `"${process.execPath}" "${PARTWAY}" ls / | true; echo "\${PIPESTATUS[0]}"`;
+  const { stdout, stderr } = await promisify(execFile)('bash', ['-c', command], {
+    env: { PATH: process.env.PATH ?? '', ...place.env },
+  });
+  assert.equal(stderr, '');
+  assert.equal(stdout, '141\n');
 });
