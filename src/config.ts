@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { BlockList, isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { parseBytes, parseDuration } from './units.ts';
@@ -7,7 +7,13 @@ import { parseBytes, parseDuration } from './units.ts';
 export interface Config {
   readonly listen: { readonly host: string; readonly port: number };
   readonly dataFolder: string;
+  /** The URL of a PostgreSQL database, with its password; undefined for the data folder's SQLite file. */
+  readonly database: string | undefined;
+  /** Connections to PostgreSQL, at most. */
+  readonly databasePool: number;
   readonly token: string | undefined;
+  /** Signs download addresses, instead of the key in the data folder; 32 bytes. */
+  readonly signingKey: Buffer | undefined;
   readonly publicUrl: string | undefined;
   readonly tls: { readonly cert: Buffer; readonly key: Buffer } | undefined;
   readonly trustedProxies: readonly string[];
@@ -46,7 +52,23 @@ export const SETTINGS = [
     preset: '127.0.0.1:4400',
   },
   { env: 'PARTWAY_DATA', value: 'folder', help: 'folder for bytes, rows and secrets', preset: './data' },
+  {
+    env: 'PARTWAY_DATABASE',
+    value: 'url',
+    help: 'a PostgreSQL database for the rows, as postgres://user@host/name; an SQLite file in the data folder where unset',
+  },
+  {
+    env: 'PARTWAY_DATABASE_POOL',
+    value: 'number',
+    help: 'connections to PostgreSQL that this node has at most, two more aside',
+    preset: '10',
+  },
   { env: 'PARTWAY_TOKEN', value: 'token', help: "a fixed developer token, instead of the data folder's own" },
+  {
+    env: 'PARTWAY_SIGNING_KEY_FILE',
+    value: 'file',
+    help: "a key that signs download addresses, the same on all nodes, instead of the data folder's own",
+  },
   { env: 'PARTWAY_PUBLIC_URL', value: 'url', help: 'scheme and host that clients use, where a proxy stands in front' },
   { env: 'PARTWAY_TLS_CERT', value: 'file', help: 'certificate chain as PEM; serves HTTPS together with the key' },
   { env: 'PARTWAY_TLS_KEY', value: 'file', help: 'private key as PEM' },
@@ -142,6 +164,9 @@ export const SETTINGS = [
 
 export type SettingName = (typeof SETTINGS)[number]['env'];
 
+/** Settings that hold a secret, or may: they are never shown. */
+const SECRETS: ReadonlySet<SettingName> = new Set(['PARTWAY_TOKEN', 'PARTWAY_DATABASE']);
+
 /** What was given, as text, by environment variable or flag. */
 export type GivenSettings = Partial<Record<SettingName, string>>;
 
@@ -168,8 +193,7 @@ export function readConfig(given: GivenSettings): Config {
     const text = given[env] || presets[env];
     if (text === undefined) return undefined;
     const value = parse(text);
-    // The token is the one value that must not be shown.
-    if (value === undefined) problems.push(`${env}${env === 'PARTWAY_TOKEN' ? '' : `=${text}`}: ${remedy}`);
+    if (value === undefined) problems.push(`${env}${SECRETS.has(env) ? '' : `=${text}`}: ${remedy}`);
     return value;
   }
   const size = (env: SettingName, least = 0) =>
@@ -186,7 +210,14 @@ export function readConfig(given: GivenSettings): Config {
   const config = {
     listen: read('PARTWAY_LISTEN', parseListen, 'give host:port, such as 127.0.0.1:4400, [::1]:4400 or 0.0.0.0:443'),
     dataFolder: read('PARTWAY_DATA', (text) => resolve(text), ''),
+    database: read(
+      'PARTWAY_DATABASE',
+      parseDatabase,
+      'give postgres://user:password@host:5432/name; what is left out comes from PGHOST, PGUSER, PGPASSWORD and so on',
+    ),
+    databasePool: count('PARTWAY_DATABASE_POOL', 1000),
     token: read('PARTWAY_TOKEN', parseToken, 'give letters, digits and -._~+/= without spaces'),
+    signingKey: readSigningKey(given, problems),
     publicUrl: read(
       'PARTWAY_PUBLIC_URL',
       parsePublicUrl,
@@ -235,6 +266,10 @@ function parseListen(text: string): Config['listen'] | undefined {
   const host = bracketed ?? plain;
   if (host === undefined || Number(port) > 65_535) return undefined;
   return { host, port: Number(port) };
+}
+
+function parseDatabase(text: string): string | undefined {
+  return /^postgres(?:ql)?:\/\//.test(text) && URL.canParse(text) ? text : undefined;
 }
 
 function isLoopback(host: string | undefined): boolean {
@@ -301,6 +336,24 @@ function readTls(given: GivenSettings, problems: string[]): Config['tls'] {
   const cert = readPem('PARTWAY_TLS_CERT', certPath, problems);
   const key = readPem('PARTWAY_TLS_KEY', keyPath, problems);
   return cert && key && { cert, key };
+}
+
+function readSigningKey({ PARTWAY_SIGNING_KEY_FILE: path }: GivenSettings, problems: string[]): Buffer | undefined {
+  if (!path) return undefined;
+  const problem = (what: string) => {
+    problems.push(`PARTWAY_SIGNING_KEY_FILE=${path}: ${what}`);
+    return undefined;
+  };
+  try {
+    if ((statSync(path).mode & 0o007) !== 0) return problem('everybody on this machine can read it; chmod o= it');
+    const text = readFileSync(path, 'utf8').trim();
+    if (!/^[0-9a-f]{64}$/i.test(text)) {
+      return problem('this is no key; make one with: openssl rand -hex 32, or copy signing-key from a data folder');
+    }
+    return Buffer.from(text, 'hex');
+  } catch (error) {
+    return problem(`cannot be read (${(error as Error).message}); give a file that this user may read`);
+  }
 }
 
 function readPem(env: SettingName, path: string, problems: string[]): Buffer | undefined {

@@ -10,11 +10,12 @@ import { ByteBudget } from './content/byte-budget.ts';
 import { openDiskStore } from './content/disk.ts';
 import { InHand } from './content/in-hand.ts';
 import { LocalFiles } from './content/local-file.ts';
+import { checkSecrets } from './data/check-secrets.ts';
+import { claimStore } from './data/claim-store.ts';
 import { openDataFolder } from './data/data-folder.ts';
 import { openDigestPool } from './digest/digest-pool.ts';
 import { buildApp } from './http/app.ts';
-import { migrate } from './sql/migrate.ts';
-import { openSqlite } from './sql/sqlite.ts';
+import { openDatabase } from './sql/open-database.ts';
 import { Claims } from './uploads/claims.ts';
 import { Follower } from './uploads/follow.ts';
 import { KeyedQueue } from './uploads/keyed-queue.ts';
@@ -44,21 +45,24 @@ export interface RunningServer {
  */
 export async function startServer(config: Config): Promise<RunningServer> {
   await using opened = new AsyncDisposableStack();
-  const folder = openDataFolder(config.dataFolder);
+  const { database: url, databasePool: connections } = config;
+  const folder = openDataFolder(config.dataFolder, { holdsRows: url === undefined });
   opened.defer(() => folder.close());
 
-  const db = openSqlite(folder.database);
+  const db = await openDatabase({ url, file: folder.database, connections });
   opened.defer(() => db.destroy());
-  await migrate(db);
   const files = new LocalFiles({ budget: new ByteBudget(config.bufferBytes) });
   // Or a power cut after the first upload could take the whole folder, for want of its name.
   if (folder.madeBelow !== undefined) await files.ensureFolder(folder.path, folder.madeBelow);
   const content = await openDiskStore(folder.path, { files });
+  await claimStore({ db, content, mark: folder.mark, ownFolder: url === undefined });
   const digests = openDigestPool({ workers: config.digestThreads });
   opened.defer(() => digests.close());
 
   const now = Date.now;
   const developerToken = config.token ?? (await folder.developerToken());
+  const signingKey = config.signingKey ?? (await folder.signingKey());
+  if (url !== undefined) await checkSecrets(db, { signingKey, developerToken }, folder.path);
   const access: Access = {
     db,
     developer: await ensureDeveloper(db, developerToken, now()),
@@ -95,7 +99,7 @@ export async function startServer(config: Config): Promise<RunningServer> {
       trustedProxies: config.trustedProxies,
       corsOrigins: config.corsOrigins,
       downloads: config.downloads,
-      signingKey: await folder.signingKey(),
+      signingKey,
       maxConnections: config.maxConnections,
       commitHoldMillis: COMMIT_HOLD_MILLIS,
       rates: { calls: config.rateLimit, uploads: config.uploadRateLimit },

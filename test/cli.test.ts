@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Api } from './support/api.ts';
+import { onlySqlite } from './support/rows.ts';
 import { startServer } from './support/server.ts';
 
 const PARTWAY = fileURLToPath(new URL('../bin/partway.js', import.meta.url));
@@ -93,7 +94,9 @@ test('users and apps need a data folder that is one', async () => {
   assert.match(ended.stderr, /There is no Partway data in/);
 });
 
-test('a data folder whose database is gone is refused, and not one byte of it is touched', async () => {
+test('a data folder whose database is gone is refused, and not one byte of it is touched', {
+  skip: onlySqlite,
+}, async () => {
   await using server = await startServer({ env: { PARTWAY_MIN_SESSION_SIZE: '0', PARTWAY_PART_SIZE: '65536' } });
   const api = new Api(server);
   const bytes = Buffer.from('the only copy');

@@ -13,7 +13,7 @@ export interface Shown {
 /** Makes `command` work on the rows of a data folder, and print what it did; with `--json` for programs. */
 export function onRows(command: Command, work: (db: Kysely<Tables>, args: string[]) => Promise<Shown>): Command {
   command.option('--json', 'print JSON');
-  return addSettings(command, ['PARTWAY_DATA']).action(async () => {
+  return addSettings(command, ['PARTWAY_DATA', 'PARTWAY_DATABASE']).action(async () => {
     // The database's modules are most of what there is to load, and other commands need none of them.
     const { withRows } = await import('./with-rows.ts');
     const { text, json } = await withRows(readConfig(givenSettings(command)), (db) => work(db, command.args));

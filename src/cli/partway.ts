@@ -8,9 +8,11 @@ import { addFsckCommand } from './fsck.ts';
 import { addLoginCommand } from './login.ts';
 import { addLogoutCommand } from './logout.ts';
 import { addLsCommand } from './ls.ts';
+import { addMigrateCommand } from './migrate.ts';
 import { addMkdirCommand } from './mkdir.ts';
 import { addProfilesCommand } from './profiles.ts';
 import { addRmCommand } from './rm.ts';
+import { addSecretsCommand } from './secrets.ts';
 import { addServeCommand } from './serve.ts';
 import { addSessionsCommand } from './sessions.ts';
 import { addTokenCommand } from './token.ts';
@@ -44,9 +46,11 @@ addUseCommand(program);
 
 program.commandsGroup('A server of your own:');
 addServeCommand(program);
+addMigrateCommand(program);
 addUserCommand(program);
 addAppCommand(program);
 addTokenCommand(program);
+addSecretsCommand(program);
 addFsckCommand(program);
 
 program.commandsGroup('Help:');

@@ -2,19 +2,22 @@ import { existsSync } from 'node:fs';
 import type { Kysely } from 'kysely';
 import type { Config } from '../config.ts';
 import { databasePath } from '../data/data-folder.ts';
-import { migrate } from '../sql/migrate.ts';
-import { openSqlite } from '../sql/sqlite.ts';
+import { type DatabasePlace, openDatabase } from '../sql/open-database.ts';
 import type { Tables } from '../sql/tables.ts';
 
-/** Does something with the rows of a data folder, whether or not a server has it open. */
-export async function withRows<T>({ dataFolder }: Config, work: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
-  const path = databasePath(dataFolder);
-  if (!existsSync(path)) {
+/** Does something with Partway's rows, whether or not a server has them open. */
+export async function withRows<T>(
+  config: Config,
+  work: (db: Kysely<Tables>) => Promise<T>,
+  open: (place: DatabasePlace) => Promise<Kysely<Tables>> = openDatabase,
+): Promise<T> {
+  const { dataFolder, database: url, databasePool: connections } = config;
+  const file = databasePath(dataFolder);
+  if (url === undefined && !existsSync(file)) {
     throw new Error(`There is no Partway data in ${dataFolder}. Start the server there once, or give --data.`);
   }
-  const db = openSqlite(path);
+  const db = await open({ url, file, connections });
   try {
-    await migrate(db);
     return await work(db);
   } finally {
     await db.destroy();

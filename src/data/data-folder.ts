@@ -2,16 +2,19 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { newSecret } from '../access/secrets.ts';
+import type { StoreMark } from './claim-store.ts';
 import { lockFolder } from './lock.ts';
-import { keptSecret } from './secret-file.ts';
+import { keptSecret, readText, writeWhole } from './secret-file.ts';
 
 /** The folder that one server owns: rows, bytes, secrets. docs/formats.md names every file of it. */
 export interface DataFolder {
   path: string;
   /** The existing folder above the levels that were made for this one; undefined where nothing was made. */
   madeBelow: string | undefined;
-  /** The SQLite file. */
+  /** The SQLite file, where the rows are here. */
   database: string;
+  /** Says which database names the bytes of this folder. */
+  mark: StoreMark;
   /** The developer token: the kept one, made at the first start. */
   developerToken(): Promise<string>;
   /** 256 random bits that sign download addresses; made at the first start. */
@@ -19,13 +22,16 @@ export interface DataFolder {
   close(): void;
 }
 
-/** Makes the folder where it is missing, readable by its owner only, and takes it for this process. */
-export function openDataFolder(path: string): DataFolder {
+/**
+ * Makes the folder where it is missing, readable by its owner only, and takes it for this process.
+ * @param holdsRows Whether the rows are here too, and not in a database elsewhere.
+ */
+export function openDataFolder(path: string, { holdsRows }: { holdsRows: boolean }): DataFolder {
   const made = mkdirSync(path, { recursive: true, mode: 0o700 });
   if (made !== undefined) chmodSync(path, 0o700);
   const unlock = lockFolder(path);
   try {
-    refuseLostDatabase(path);
+    if (holdsRows) refuseLostDatabase(path);
   } catch (error) {
     unlock();
     throw error;
@@ -34,11 +40,18 @@ export function openDataFolder(path: string): DataFolder {
     path,
     madeBelow: made && dirname(made),
     database: databasePath(path),
+    mark: markIn(path),
     developerToken: () => keptSecret(join(path, 'developer-token'), newSecret),
     signingKey: async () =>
       Buffer.from(await keptSecret(join(path, 'signing-key'), () => randomBytes(32).toString('hex')), 'hex'),
     close: unlock,
   };
+}
+
+/** Where a data folder says which database names its bytes. */
+export function markIn(folder: string): StoreMark {
+  const place = join(folder, 'database-id');
+  return { place, read: () => readText(place), write: (id) => writeWhole(place, `${id}\n`) };
 }
 
 /**
@@ -48,8 +61,8 @@ function refuseLostDatabase(path: string): void {
   const content = join(path, 'content');
   if (existsSync(databasePath(path)) || !existsSync(content) || readdirSync(content).length === 0) return;
   throw new Error(
-    `${path} holds the bytes of files but no database (partway.sqlite). Put the database back from a backup, or give ` +
-      'another PARTWAY_DATA. Starting without it would remove the bytes, since nothing names them.',
+    `${path} holds the bytes of files but no database (partway.sqlite). Put the database back from a backup, name it ` +
+      'with PARTWAY_DATABASE if it is elsewhere, or give another PARTWAY_DATA. Starting without it would remove the bytes, since nothing names them.',
   );
 }
 

@@ -1,20 +1,43 @@
-import { chmod, readFile } from 'node:fs/promises';
-import { writeWhole } from './write-whole.ts';
+import { randomBytes } from 'node:crypto';
+import { chmod, open, readFile, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 
 /**
  * The secret kept in `path`, readable by its owner only; made by `make` where there is none yet, and on the disk
  * before this resolves.
  */
 export async function keptSecret(path: string, make: () => string): Promise<string> {
-  try {
-    const kept = (await readFile(path, 'utf8')).trim();
-    // Copies and restores lose modes; a secret that others can read is none.
-    await chmod(path, 0o600);
-    if (kept !== '') return kept;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-  }
+  const kept = await readText(path);
+  // Copies and restores lose modes; a secret that others can read is none.
+  if (kept !== undefined) await chmod(path, 0o600);
+  if (kept) return kept;
   const secret = make();
   await writeWhole(path, `${secret}\n`);
   return secret;
+}
+
+/** What the file says, without space at its ends; undefined where there is none. */
+export async function readText(path: string): Promise<string | undefined> {
+  try {
+    return (await readFile(path, 'utf8')).trim();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** Writes the whole file or nothing of it, readable by its owner only. Resolves once it would survive a power cut. */
+export async function writeWhole(path: string, text: string): Promise<void> {
+  const unfinished = `${path}.${randomBytes(6).toString('hex')}`;
+  try {
+    await using file = await open(unfinished, 'wx', 0o600);
+    await file.writeFile(text);
+    await file.sync();
+    await rename(unfinished, path);
+    await using folder = await open(dirname(path), 'r');
+    await folder.sync();
+  } catch (error) {
+    await rm(unfinished, { force: true });
+    throw error;
+  }
 }

@@ -3,16 +3,21 @@ import { type Migration, Migrator } from 'kysely/migration';
 import * as foundation from './migrations/0001-foundation.ts';
 import * as tokens from './migrations/0002-tokens.ts';
 import * as tree from './migrations/0003-tree.ts';
+import * as installation from './migrations/0005-installation.ts';
 import * as sessionsByOwner from './migrations/0006-sessions-by-owner.ts';
 import type { Tables } from './tables.ts';
 
 /** In the order in which they run. A migration that has been released is never edited: add the next one. */
-const MIGRATIONS: Record<string, Migration> = {
+export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-foundation': foundation,
   '0002-tokens': tokens,
   '0003-tree': tree,
+  '0005-installation': installation,
   '0006-sessions-by-owner': sessionsByOwner,
 };
+
+export const NEWER_DATABASE =
+  'The database was used by a newer Partway than this one. Start that one instead, or restore a backup from before.';
 
 /**
  * Brings the schema up to this build's, in one transaction a migration. Throws where the database was made by a newer
@@ -24,10 +29,7 @@ export async function migrate(db: Kysely<Tables>): Promise<void> {
   if (error === undefined) return;
   // Kysely's word for a migration that the database knows and this build does not.
   if (error instanceof Error && error.message.startsWith('corrupted migrations')) {
-    throw new Error(
-      'The database was used by a newer Partway than this one. Start that one instead, or restore a backup from before.',
-      { cause: error },
-    );
+    throw new Error(NEWER_DATABASE, { cause: error });
   }
   const why = error instanceof Error ? error.message : String(error);
   throw new Error(`The database could not be brought up to this version of Partway, and is as it was: ${why}`, {

@@ -7,8 +7,8 @@ import {
   type QueryResult,
   SqliteAdapter,
   SqliteIntrospector,
-  SqliteQueryCompiler,
 } from 'kysely';
+import { LocklessCompiler } from './sqlite-compiler.ts';
 import { SqliteThread } from './sqlite-thread.ts';
 import type { SqliteValue } from './sqlite-worker.ts';
 import type { Tables } from './tables.ts';
@@ -19,7 +19,7 @@ export function openSqlite(path: string): Kysely<Tables> {
     createAdapter: () => new TransactionalAdapter(),
     createDriver: () => new SqliteDriver(new SqliteThread(path)),
     createIntrospector: (db) => new SqliteIntrospector(db),
-    createQueryCompiler: () => new SqliteQueryCompiler(),
+    createQueryCompiler: () => new LocklessCompiler(),
   };
   return new Kysely<Tables>({ dialect });
 }

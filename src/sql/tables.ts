@@ -17,6 +17,7 @@ export interface Tables {
   locks: LockRow;
   upload_sessions: SessionRow;
   parts: PartRow;
+  installation: InstallationRow;
 }
 
 /** A row whose columns `Keys` the database fills in where they are left out. */
@@ -208,4 +209,10 @@ export interface PartRow {
   sha1: Sha1;
   receipt: Receipt;
   created_at: Millis;
+}
+
+/** One thing that is true of the whole installation. */
+export interface InstallationRow {
+  name: string;
+  value: string;
 }

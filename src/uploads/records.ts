@@ -69,7 +69,9 @@ export async function insertPart(
           sql.val(now).as('created_at'),
         ])
         .where('id', '=', session)
-        .where('state', '=', 'open'),
+        .where('state', '=', 'open')
+        // Whoever ends the session waits for this row, or this row finds the session ended.
+        .forShare(),
     )
     .onConflict((conflict) => conflict.columns(['session_id', 'slot']).doNothing())
     .executeTakeFirstOrThrow();

@@ -12,10 +12,9 @@ import type { GrantError } from '../../src/access/grant-error.ts';
 import { LogInAttempts } from '../../src/access/log-in.ts';
 import { TokenCache } from '../../src/access/token-cache.ts';
 import type { Millis } from '../../src/api/ids.ts';
-import { migrate } from '../../src/sql/migrate.ts';
-import { openSqlite } from '../../src/sql/sqlite.ts';
 import type { AppRow, UserRow } from '../../src/sql/tables.ts';
 import { leftoverFolder } from '../support/leftovers.ts';
+import { dropRows, openRows } from '../support/rows.ts';
 
 export const DEVELOPER_TOKEN = 'developer-token-of-the-tests';
 export const REDIRECT = 'https://app.partway.test/callback';
@@ -40,8 +39,7 @@ export interface SigningKey {
 
 export async function openGatehouse(): Promise<Gatehouse> {
   const home = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-gatehouse-')));
-  const db = openSqlite(join(home, 'rows.sqlite'));
-  await migrate(db);
+  const db = await openRows(home);
   const clock = { now: Date.parse('2026-11-22T15:00:00Z') };
   const now = () => clock.now;
   const developer = await ensureDeveloper(db, DEVELOPER_TOKEN, clock.now);
@@ -58,6 +56,7 @@ export async function openGatehouse(): Promise<Gatehouse> {
     key: { kid, ...pair },
     async [Symbol.asyncDispose]() {
       await db.destroy();
+      await dropRows(home);
       await rm(home, { recursive: true, force: true });
     },
   };

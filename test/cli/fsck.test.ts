@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmod, open, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { chmod, open, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
@@ -185,5 +185,28 @@ describe('partway fsck', () => {
     }
     const { entries } = (await api.get(`/files/upload_sessions/${id}/parts`)).json;
     assert.equal((await api.commit(id, entries, seededBytes(SIZE, 'torn.bin'))).status, 201);
+  });
+
+  test('bytes of another database are not looked at: to this one all of them would be orphans', async () => {
+    const mark = at('database-id');
+    const own = await readFile(mark, 'utf8');
+    await writeFile(mark, 'another');
+    try {
+      for (const args of [[], ['--repair']]) {
+        const ended = await fsck(...args);
+        assert.equal(ended.code, 1);
+        assert.match(ended.stderr, /not known to be those of this database/);
+      }
+    } finally {
+      await writeFile(mark, own);
+    }
+    await stat(at('staging', YOUNG));
+  });
+
+  test('a repair beside a database elsewhere waits for the word that all nodes are stopped', async () => {
+    const env = { PARTWAY_DATABASE: 'postgres://nobody@127.0.0.1:1/nothing' };
+    const ended = await run(['fsck', '--data', server.dataFolder, '--repair'], { env });
+    assert.equal(ended.code, 2);
+    assert.match(ended.stderr, /Stop them all, then say --all-stopped/);
   });
 });

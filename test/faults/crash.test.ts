@@ -4,9 +4,8 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { databasePath } from '../../src/data/data-folder.ts';
-import { openSqlite } from '../../src/sql/sqlite.ts';
 import { seededBytes, sha1Hex } from '../support/bytes.ts';
+import { openRows } from '../support/rows.ts';
 import { startServer } from '../support/server.ts';
 import { until } from '../uploads/bodies.ts';
 import { RestartingServer } from './restarting-server.ts';
@@ -81,7 +80,7 @@ async function assertSweptClean(dataFolder: string, files: readonly WireFile[]):
 }
 
 async function openSessions(dataFolder: string): Promise<string[]> {
-  const db = openSqlite(databasePath(dataFolder));
+  const db = await openRows(dataFolder);
   const rows = await db.selectFrom('upload_sessions').select('id').where('state', '=', 'open').execute();
   await db.destroy();
   return rows.map(({ id }) => id);

@@ -10,12 +10,11 @@ import { createFolder } from '../../src/files/create-folder.ts';
 import type { Files } from '../../src/files/files.ts';
 import type { Published } from '../../src/files/publish.ts';
 import { uploadFile } from '../../src/files/upload-file.ts';
-import { migrate } from '../../src/sql/migrate.ts';
-import { openSqlite } from '../../src/sql/sqlite.ts';
 import type { ItemRow, UserRow } from '../../src/sql/tables.ts';
 import { collect } from '../conformance/content-samples.ts';
 import { type Fault, faulty } from '../faults/faulty.ts';
 import { leftoverFolder } from '../support/leftovers.ts';
+import { dropRows, openRows } from '../support/rows.ts';
 
 /** The files room as main.ts furnishes it: a real database file and a real disk store. */
 export interface House extends AsyncDisposable {
@@ -28,7 +27,7 @@ export interface House extends AsyncDisposable {
   /** A file of the owner's, in the root unless told otherwise. */
   file(name: string, place?: { text?: string; parent?: ItemId }): Promise<Published>;
   /** The same house by another connection to its database, as another node has it. It goes with this one. */
-  another(): House;
+  another(): Promise<House>;
   /** The same house with other furniture. */
   withFiles(other: Files): House;
   /** All bytes there are, in any state. */
@@ -37,8 +36,7 @@ export interface House extends AsyncDisposable {
 
 export async function openHouse(plan: readonly Fault<ContentStore>[] = []): Promise<House> {
   const home = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-house-')));
-  const db = openSqlite(join(home, 'rows.sqlite'));
-  await migrate(db);
+  const db = await openRows(home);
   const content = faulty(await openDiskStore(home), plan);
   const clock = { now: Date.parse('2026-11-22T15:00:00Z') };
   const owner = await addUser(db, { login: 'owner@partway.test', name: 'Owner', now: clock.now });
@@ -54,8 +52,8 @@ export async function openHouse(plan: readonly Fault<ContentStore>[] = []): Prom
       folder: (name, parent = owner.root_id) => createFolder(files, { caller: owner.id, folderId: parent, name }),
       file: (name, { text = name, parent = owner.root_id } = {}) =>
         uploadFile(files, { folderId: parent, name }, bodyBy(owner, text)),
-      another() {
-        const other = openSqlite(join(home, 'rows.sqlite'));
+      async another() {
+        const other = await openRows(home);
         connections.push(other);
         return houseOf({ ...files, db: other, inHand: new InHand() });
       },
@@ -63,6 +61,7 @@ export async function openHouse(plan: readonly Fault<ContentStore>[] = []): Prom
       stored: () => collect(content.list()),
       async [Symbol.asyncDispose]() {
         for (const connection of connections) await connection.destroy();
+        await dropRows(home);
         await rm(home, { recursive: true, force: true });
       },
     };

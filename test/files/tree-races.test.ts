@@ -51,7 +51,7 @@ async function assertWhole(house: House): Promise<void> {
 
 test('of two moves that would make a cycle one is done', async () => {
   await using house = await openHouse();
-  const node = house.another();
+  const node = await house.another();
   for (let round = 0; round < ROUNDS; round++) {
     const [a, b] = [await house.folder(`a${round}`), await house.folder(`b${round}`)];
     const below = await house.folder('below', b.id);
@@ -68,7 +68,7 @@ test('of two moves that would make a cycle one is done', async () => {
 
 test('of a restore and a new item of the same name one gets it', async () => {
   await using house = await openHouse();
-  const node = house.another();
+  const node = await house.another();
   for (let round = 0; round < ROUNDS; round++) {
     const file = fileOf(await house.file(`a${round}`));
     await trash(house, file);
@@ -85,7 +85,7 @@ test('of a restore and a new item of the same name one gets it', async () => {
 
 test('of a deletion for good and a copy either may win: bytes stay as long as a version names them', async () => {
   await using house = await openHouse();
-  const node = house.another();
+  const node = await house.another();
   const keep = await house.folder('keep');
   for (let round = 0; round < ROUNDS; round++) {
     const file = fileOf(await house.file(`a${round}`));
@@ -108,7 +108,7 @@ test('of a deletion for good and a copy either may win: bytes stay as long as a 
 
 test('of a deletion for good and a restore one is done', async () => {
   await using house = await openHouse();
-  const node = house.another();
+  const node = await house.another();
   for (let round = 0; round < ROUNDS; round++) {
     const folder = await house.folder(`f${round}`);
     await house.file('a', { parent: folder.id });
@@ -124,7 +124,7 @@ test('of a deletion for good and a restore one is done', async () => {
 
 test('nothing comes into a folder that goes to the trash, and nothing of it stays behind', async () => {
   await using house = await openHouse();
-  const node = house.another();
+  const node = await house.another();
   for (let round = 0; round < ROUNDS; round++) {
     const folder = await house.folder(`f${round}`);
     const inner = await house.folder('inner', folder.id);
@@ -143,7 +143,7 @@ test('nothing comes into a folder that goes to the trash, and nothing of it stay
 
 test('versions, promotions and renames at once each take their turn', async () => {
   await using house = await openHouse();
-  const node = house.another();
+  const node = await house.another();
   const file = fileOf(await house.file('a'));
   const [first] = await versionsOf(house, file);
   assert.ok(first);

@@ -103,10 +103,10 @@ test('the root stays what it is', async () => {
   const root = { id: house.owner.root_id, kind: 'folder' as const };
 
   for (const act of [
-    rename(house, root, 'mine'),
-    move(house, root, folder),
-    copy(house, root, folder),
-    trash(house, root),
+    () => rename(house, root, 'mine'),
+    () => move(house, root, folder),
+    () => copy(house, root, folder),
+    () => trash(house, root),
   ]) {
     await assert.rejects(act, refusal('access_denied_insufficient_permissions'));
   }

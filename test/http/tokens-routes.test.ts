@@ -12,6 +12,7 @@ import { enforceScopes } from '../../src/http/scopes.ts';
 import { startServer } from '../../src/main.ts';
 import { API_ROUTES } from '../access/api-routes.ts';
 import { leftoverFolder, removeNow } from '../support/leftovers.ts';
+import { dropRows, rowsFor } from '../support/rows.ts';
 
 async function declaredRoutes(): Promise<RouteOptions[]> {
   const routes: RouteOptions[] = [];
@@ -20,12 +21,18 @@ async function declaredRoutes(): Promise<RouteOptions[]> {
   };
   subscribe('fastify.initialization', watch);
   const dataFolder = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-routes-')));
-  const settings = { PARTWAY_LISTEN: '127.0.0.1:0', PARTWAY_DATA: dataFolder, PARTWAY_LOG: 'silent' };
+  const settings = {
+    PARTWAY_LISTEN: '127.0.0.1:0',
+    PARTWAY_DATA: dataFolder,
+    PARTWAY_LOG: 'silent' as const,
+    ...(await rowsFor(dataFolder)),
+  };
   try {
     const server = await startServer(readConfig(settings));
     await server.stop();
   } finally {
     unsubscribe('fastify.initialization', watch);
+    await dropRows(dataFolder);
     removeNow(dataFolder);
   }
   return routes;

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
-import { DatabaseSync } from 'node:sqlite';
 import { after, before, test } from 'node:test';
+import { type RawBuilder, sql } from 'kysely';
 import { addApp, askToken, type TestApp, tokenOf } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
 import { seededBytes, sha1Base64 } from '../support/bytes.ts';
+import { onlySqlite, openRows } from '../support/rows.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { upload } from './forms.ts';
 
@@ -35,13 +36,12 @@ async function member(login: string): Promise<Member> {
 const remove = ({ id }: Member, query = '') => admin.delete(`/users/${id}${query}`);
 
 /** All rows of a statement, from beside the server. */
-function rows(sql: string, ...parameters: (string | number)[]): Record<string, unknown>[] {
-  const db = new DatabaseSync(`${server.dataFolder}/partway.sqlite`);
+async function rows(statement: RawBuilder<Record<string, unknown>>): Promise<Record<string, unknown>[]> {
+  const db = await openRows(server.dataFolder);
   try {
-    db.exec('pragma busy_timeout = 10000');
-    return db.prepare(sql).all(...parameters);
+    return (await statement.execute(db)).rows;
   } finally {
-    db.close();
+    await db.destroy();
   }
 }
 
@@ -51,13 +51,13 @@ async function lying(contents: readonly string[]): Promise<string[]> {
   return contents.filter((content) => names.includes(content));
 }
 
-const contentsOf = ({ id }: Member): string[] =>
-  rows(
-    `select content_id as c from versions join items on items.id = file_id where owner_id = ?
-     union select content_id from upload_sessions where owner_id = ?`,
-    Number(id),
-    Number(id),
-  ).map(({ c }) => String(c));
+async function contentsOf({ id }: Member): Promise<string[]> {
+  const found = await rows(
+    sql`select content_id as c from versions join items on items.id = file_id where owner_id = ${Number(id)}
+        union select content_id from upload_sessions where owner_id = ${Number(id)}`,
+  );
+  return found.map(({ c }) => String(c));
+}
 
 /** A user with everything that can be owned: versions, copies, a tree, a trash, uploads that ended and that did not. */
 async function furnished(login: string): Promise<Member> {
@@ -118,7 +118,7 @@ for (const [owned, furnish] of Object.entries<(api: Api) => Promise<unknown>>({
 
 test('with force everything of a user goes, rows and bytes, and nothing of anybody else', async () => {
   const [owner, neighbour] = [await furnished('owner@example.com'), await furnished('neighbour@example.com')];
-  const [mine, theirs] = [contentsOf(owner), contentsOf(neighbour)];
+  const [mine, theirs] = [await contentsOf(owner), await contentsOf(neighbour)];
   assert.equal(mine.length, 4);
   assert.deepEqual(await lying(mine), mine);
   const before = await neighbour.api.get('/users/me');
@@ -134,12 +134,16 @@ test('with force everything of a user goes, rows and bytes, and nothing of anybo
     'users.id',
   ];
   for (const column of columns) {
-    const [table] = column.split('.');
-    assert.deepEqual(rows(`select * from ${table} where ${column} = ?`, Number(owner.id)), [], column);
+    const [table = ''] = column.split('.');
+    assert.deepEqual(
+      await rows(sql`select * from ${sql.table(table)} where ${sql.ref(column)} = ${Number(owner.id)}`),
+      [],
+      column,
+    );
   }
-  assert.deepEqual(rows('select * from versions where file_id not in (select id from items)'), []);
-  assert.deepEqual(rows('pragma foreign_key_check'), []);
-  assert.deepEqual(contentsOf(neighbour), theirs);
+  assert.deepEqual(await rows(sql`select * from versions where file_id not in (select id from items)`), []);
+  if (!onlySqlite) assert.deepEqual(await rows(sql`pragma foreign_key_check`), []);
+  assert.deepEqual(await contentsOf(neighbour), theirs);
   assert.deepEqual(await lying(theirs), theirs);
   assert.deepEqual((await neighbour.api.get('/users/me')).json, before.json);
   const copy = (await neighbour.api.get('/folders/0/items')).json.entries.find(
@@ -152,8 +156,8 @@ test('bytes that a version of another user names stay when their first owner goe
   const [owner, heir] = [await member('first-owner@example.com'), await member('heir@example.com')];
   await upload(owner.api, 'shared.bin', 'the same bytes');
   const inherited = await upload(heir.api, 'shared.bin', 'the same bytes');
-  const [content] = contentsOf(owner);
-  rows('update versions set content_id = ? where file_id = ?', String(content), Number(inherited.id));
+  const [content] = await contentsOf(owner);
+  await rows(sql`update versions set content_id = ${String(content)} where file_id = ${Number(inherited.id)}`);
 
   assert.equal((await remove(owner, '?force=true')).status, 204);
 
@@ -180,7 +184,7 @@ test('an upload that is on its way while its user is deleted ends without a file
     },
     body: slowly(),
   });
-  const contents = contentsOf(owner);
+  const contents = await contentsOf(owner);
 
   assert.equal((await remove(owner, '?force=true')).status, 204);
   resolve();

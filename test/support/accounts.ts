@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { settingsFor } from './rows.ts';
 import type { TestServer } from './server.ts';
 
 const PARTWAY = fileURLToPath(new URL('../../bin/partway.js', import.meta.url));
@@ -8,7 +9,9 @@ const run = promisify(execFile);
 
 /** Runs a `partway` command on a server's data folder, as its operator would, and gives what it printed. */
 export async function partway({ dataFolder }: Pick<TestServer, 'dataFolder'>, ...args: string[]): Promise<string> {
-  const { stdout } = await run(process.execPath, [PARTWAY, ...args, '--data', dataFolder]);
+  const { stdout } = await run(process.execPath, [PARTWAY, ...args, '--data', dataFolder], {
+    env: { ...process.env, ...settingsFor(dataFolder) },
+  });
   return stdout;
 }
 

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { leftoverFolder, leftoverProcess, removeNow } from './leftovers.ts';
+import { dropRows, rowsFor } from './rows.ts';
 import { type Certificates, makeCertificates } from './tls.ts';
 
 const PARTWAY = fileURLToPath(new URL('../../bin/partway.js', import.meta.url));
@@ -52,6 +53,7 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
   const settings = {
     PARTWAY_DATA: dataFolder,
     PARTWAY_TOKEN: token,
+    ...(await rowsFor(dataFolder)),
     ...(certificates && { PARTWAY_TLS_CERT: certificates.cert, PARTWAY_TLS_KEY: certificates.key }),
     ...options.env,
   };
@@ -82,6 +84,7 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
     stderr: () => output.stderr,
     async [Symbol.asyncDispose]() {
       await stop();
+      if (options.dataFolder === undefined) await dropRows(dataFolder);
       removeNow(home);
     },
   };

@@ -10,8 +10,6 @@ import { openDiskStore } from '../../src/content/disk.ts';
 import { InHand } from '../../src/content/in-hand.ts';
 import { LocalFiles } from '../../src/content/local-file.ts';
 import { openDigestPool } from '../../src/digest/digest-pool.ts';
-import { migrate } from '../../src/sql/migrate.ts';
-import { openSqlite } from '../../src/sql/sqlite.ts';
 import type { UserRow } from '../../src/sql/tables.ts';
 import { Claims } from '../../src/uploads/claims.ts';
 import { Follower } from '../../src/uploads/follow.ts';
@@ -19,6 +17,7 @@ import { KeyedQueue } from '../../src/uploads/keyed-queue.ts';
 import type { Uploads } from '../../src/uploads/uploads.ts';
 import { type Fault, faulty } from '../faults/faulty.ts';
 import { leftoverFolder } from '../support/leftovers.ts';
+import { dropRows, openRows } from '../support/rows.ts';
 
 /** Small, so that a file of many parts costs little; large enough that a part can be written in more than one piece. */
 export const PART_SIZE = 65_536;
@@ -58,8 +57,7 @@ export async function openRoom({ folder, ...options }: RoomOptions & { folder?: 
 
 async function roomIn(folder: string, clock: Room['clock'], options: RoomOptions): Promise<Room> {
   const { plan = [], files = new LocalFiles(), mostSessions = 100 } = options;
-  const db = openSqlite(join(folder, 'partway.sqlite'));
-  await migrate(db);
+  const db = await openRows(folder);
   const owner = (await findUserByLogin(db, LOGIN)) ?? (await addUser(db, { login: LOGIN, name: 'R', now: clock.now }));
   const content = faulty(await openDiskStore(folder, { files }), plan);
   const digests = openDigestPool({ workers: 1 });
@@ -103,6 +101,7 @@ async function roomIn(folder: string, clock: Room['clock'], options: RoomOptions
     },
     async [Symbol.asyncDispose]() {
       await close();
+      await dropRows(folder);
       await rm(folder, { recursive: true, force: true });
     },
   };

@@ -1,7 +1,7 @@
 import { chmod, mkdir, readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { writeWhole } from '../../data/write-whole.ts';
+import { writeWhole } from '../../data/secret-file.ts';
 import { EXIT, Failure } from '../exit-codes.ts';
 import type { Profiles } from './profile.ts';
 

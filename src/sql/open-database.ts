@@ -1,0 +1,55 @@
+import type { Kysely } from 'kysely';
+import { Refusal } from '../api/refusal.ts';
+import { migrate } from './migrate.ts';
+import { openPostgres } from './postgres.ts';
+import { requireSchema } from './require-schema.ts';
+import { openSqlite } from './sqlite.ts';
+import type { Tables } from './tables.ts';
+
+/** Where the rows are. */
+export interface DatabasePlace {
+  /** Of a PostgreSQL database; undefined for the SQLite file. */
+  url: string | undefined;
+  /** The SQLite file. */
+  file: string;
+  /** Connections to PostgreSQL, at most. */
+  connections: number;
+}
+
+/**
+ * Opens the database with the schema of this build. An SQLite file is brought up to it; a PostgreSQL database must have
+ * been (`partway migrate`), for other nodes may be using it. Throws with what to do where it cannot be used.
+ */
+export async function openDatabase({ url, file, connections }: DatabasePlace): Promise<Kysely<Tables>> {
+  const db = url === undefined ? openSqlite(file) : openPostgres(url, { connections });
+  return ready(db, url, () => (url === undefined ? migrate(db) : requireSchema(db)));
+}
+
+/** Opens the database and brings its schema up to this build's, whichever it is; one that does so at the same time is waited for. */
+export async function openToMigrate({ url, file }: Omit<DatabasePlace, 'connections'>): Promise<Kysely<Tables>> {
+  const db = url === undefined ? openSqlite(file) : openPostgres(url, { connections: 1, statementTimeout: 0 });
+  return ready(db, url, () => migrate(db));
+}
+
+async function ready(db: Kysely<Tables>, url: string | undefined, prepare: () => Promise<void>) {
+  try {
+    await prepare();
+    return db;
+  } catch (error) {
+    await db.destroy();
+    throw url === undefined ? error : unusable(url, error);
+  }
+}
+
+/** Says which database, without its password, and why. */
+function unusable(url: string, error: unknown): Error {
+  const { host, pathname } = new URL(url);
+  const why = error instanceof Refusal ? `It cannot be reached: ${reason(error.cause)}` : reason(error);
+  return new Error(`PARTWAY_DATABASE (${host}${pathname}): ${why}`, { cause: error });
+}
+
+/** Errors of several tries at once have a code only. */
+function reason(error: unknown): string {
+  const { message, code } = error as { message?: string; code?: string };
+  return message || code || String(error);
+}

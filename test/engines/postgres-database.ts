@@ -1,0 +1,42 @@
+import { randomBytes } from 'node:crypto';
+import { Client, escapeIdentifier } from 'pg';
+
+/** Copies the database at `template`, to which nobody may be connected, and gives the URL of the copy. */
+export async function copyDatabase(template: string): Promise<string> {
+  const name = `partway_${randomBytes(8).toString('hex')}`;
+  await administer(
+    template,
+    `create database ${escapeIdentifier(name)} template ${escapeIdentifier(nameOf(template))}`,
+  );
+  return at(template, name);
+}
+
+/** Makes an empty database of this name on the server at `url`, and gives its URL. */
+export async function createDatabase(url: string, name: string): Promise<string> {
+  await administer(url, `create database ${escapeIdentifier(name)}`);
+  return at(url, name);
+}
+
+/** Drops the database, whoever is in it. */
+export async function dropDatabase(url: string): Promise<void> {
+  await administer(url, `drop database if exists ${escapeIdentifier(nameOf(url))} with (force)`);
+}
+
+/** Runs a statement in the server's own database, outside of any transaction. */
+export async function administer(url: string, statement: string): Promise<void> {
+  const client = new Client({ connectionString: at(url, 'postgres') });
+  await client.connect();
+  try {
+    await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}
+
+function nameOf(url: string): string {
+  return new URL(url).pathname.slice(1);
+}
+
+function at(url: string, database: string): string {
+  return Object.assign(new URL(url), { pathname: `/${database}` }).href;
+}

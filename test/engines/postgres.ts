@@ -1,0 +1,123 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chownSync, existsSync, mkdtempSync, readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { Client } from 'pg';
+import { leftoverFolder, leftoverProcess, removeNow } from '../support/leftovers.ts';
+import { freePort } from './free-port.ts';
+
+const run = promisify(execFile);
+const START_LIMIT_MS = 60_000;
+/** Where Debian keeps a version's programs; elsewhere they are in the PATH. */
+const DEBIAN = '/usr/lib/postgresql';
+
+/** A PostgreSQL of our own on loopback, in a temporary folder that goes with it. */
+export interface Postgres extends AsyncDisposable {
+  /** Of its superuser and an empty database. */
+  readonly url: string;
+  /** Ends every connection, takes no more, and writes what there is. */
+  stop(): Promise<void>;
+  /** As a crash: nothing is written at the end, connections just break. */
+  kill(): Promise<void>;
+  /** Again on the same folder and port. */
+  start(): Promise<void>;
+}
+
+/** The folder of PostgreSQL's programs, or undefined where there are none on this machine. */
+export function findPostgres(): string | undefined {
+  const versions = existsSync(DEBIAN) ? readdirSync(DEBIAN).toSorted((a, b) => Number(b) - Number(a)) : [];
+  const folders = [...versions.map((version) => join(DEBIAN, version, 'bin')), ...(process.env.PATH ?? '').split(':')];
+  return folders.find((folder) => existsSync(join(folder, 'initdb')));
+}
+
+/** Why tests that need PostgreSQL are skipped here; false where they are not. */
+export const noPostgres: string | false =
+  findPostgres() === undefined && 'PostgreSQL is not installed: apt-get install postgresql brings it';
+
+export async function startPostgres(): Promise<Postgres> {
+  const programs = findPostgres();
+  if (programs === undefined) throw new Error(String(noPostgres));
+  const home = leftoverFolder(mkdtempSync(join(tmpdir(), 'partway-postgres-')));
+  const user = await unprivileged();
+  if (user !== undefined) chownSync(home, user.uid, user.gid);
+  const folder = join(home, 'data');
+  // English from ICU rather than "C", so that whatever relies on the order of bytes has to say so.
+  await run(
+    join(programs, 'initdb'),
+    ['-D', folder, '-U', 'partway', '-A', 'trust', '-E', 'UTF8', '--no-sync', ...ENGLISH],
+    { ...user, cwd: home, env: { PATH: process.env.PATH, LC_ALL: 'C.UTF-8' } },
+  );
+
+  const port = await freePort();
+  const url = `postgres://partway@127.0.0.1:${port}/postgres`;
+  let child: ChildProcess | undefined;
+  const end = async (signal: 'SIGINT' | 'SIGQUIT') => {
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, 'exit');
+    child.kill(signal);
+    await ended;
+  };
+  const start = async () => {
+    child = spawn(join(programs, 'postgres'), ['-D', folder, '-h', '127.0.0.1', '-p', String(port), ...FOR_TESTS], {
+      ...user,
+      cwd: home,
+      env: { PATH: process.env.PATH, LC_ALL: 'C.UTF-8' },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    leftoverProcess(child);
+    await untilReady(child, url);
+  };
+  await start();
+  return {
+    url,
+    start,
+    stop: () => end('SIGINT'),
+    kill: () => end('SIGQUIT'),
+    async [Symbol.asyncDispose]() {
+      await end('SIGINT');
+      removeNow(home);
+    },
+  };
+}
+
+const ENGLISH = ['--locale=C.UTF-8', '--locale-provider=icu', '--icu-locale=en'];
+/** No socket beside the port; nothing survives the machine, which no test turns off. */
+const FOR_TESTS = ['-k', '', '-F', '-N', '300', '-c', 'synchronous_commit=off'];
+
+/** PostgreSQL refuses to run as root: the user that its package made, or nobody. Undefined where we are not root. */
+async function unprivileged(): Promise<{ uid: number; gid: number } | undefined> {
+  if (process.getuid?.() !== 0) return undefined;
+  for (const name of ['postgres', 'nobody']) {
+    const id = async (what: '-u' | '-g') => Number((await run('id', [what, name])).stdout);
+    try {
+      return { uid: await id('-u'), gid: await id('-g') };
+    } catch {
+      // There is no such user; the next one may exist.
+    }
+  }
+  throw new Error('PostgreSQL does not run as root, and there is no user postgres or nobody to run it as.');
+}
+
+async function untilReady(child: ChildProcess, url: string): Promise<void> {
+  let log = '';
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    log = (log + text).slice(-100_000);
+  });
+  const limit = performance.now() + START_LIMIT_MS;
+  for (;;) {
+    const client = new Client({ connectionString: url });
+    client.on('error', () => {});
+    try {
+      await client.connect();
+      await client.end();
+      return;
+    } catch (error) {
+      const over = child.exitCode !== null || performance.now() > limit;
+      if (over) throw new Error(`PostgreSQL did not start:\n${log}`, { cause: error });
+      await sleep(50);
+    }
+  }
+}
