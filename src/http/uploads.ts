@@ -14,6 +14,7 @@ import { bodyReader, type FieldCodes } from './bodies.ts';
 import { parseWireDate } from './dates.ts';
 import { fieldsOf } from './fields.ts';
 import { fileIdOf, knownFolderId } from './item-ids.ts';
+import { serveSessionList } from './list-sessions.ts';
 import { mayOf } from './may.ts';
 import { offsetPageOf } from './offset-page.ts';
 import { digestOf, sessionIdOf } from './part-headers.ts';
@@ -38,6 +39,7 @@ const CREATE_CODES: FieldCodes = {
 export async function serveUploads(scope: FastifyInstance, services: Services): Promise<void> {
   await scope.register(async (parts) => serveUploadPart(parts, services));
   serveCreate(scope, services);
+  serveSessionList(scope, services);
   serveStatus(scope, services);
   servePlan(scope, services);
   serveCommit(scope, services);

@@ -77,6 +77,7 @@ export const API_ROUTES: readonly ApiRoute[] = [
     needs: 'upload',
     body: { folder_id: ':folder', file_size: 70_000, file_name: 'y.bin' },
   },
+  { method: 'GET', url: '/files/upload_sessions', needs: 'upload', ofAll: true },
   { method: 'POST', url: '/files/:file_id/upload_sessions', needs: 'replace', body: { file_size: 70_000 } },
   { method: 'PUT', url: '/files/upload_sessions/:session_id', needs: 'upload' },
   { method: 'GET', url: '/files/upload_sessions/:session_id', needs: 'upload' },

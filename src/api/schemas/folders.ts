@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { type Static, Type } from 'typebox';
 
 /** Ids of folders are decimal strings; "0" is the root folder. Box takes numbers too, and its own tests send one. */
 export const FolderId = Type.Union([
@@ -11,3 +11,4 @@ export const FolderRef = Type.Object({ id: FolderId });
 
 /** POST /folders */
 export const CreateFolder = Type.Object({ name: Type.String(), parent: FolderRef });
+export type CreateFolder = Static<typeof CreateFolder>;
