@@ -22,11 +22,12 @@ export function serveSessionList(scope: FastifyInstance, { uploads, settings }: 
     // One more than asked for says whether there is a next page.
     const found = await listSessions(uploads, userId, { after: markerOf(request), limit: limit + 1 });
     const page = found.slice(0, limit);
+    const last = found.length > limit ? page.at(-1) : undefined;
     const base = apiBaseOf(request, settings.publicUrl);
     return {
       entries: page.map((listed) => render(listed, rootId, base)),
       limit,
-      ...(found.length > limit && { next_marker: page.at(-1)?.session.id ?? '' }),
+      ...(last !== undefined && { next_marker: last.session.id }),
     };
   });
 }
