@@ -159,6 +159,18 @@ test('the scopes of a login hold for its tokens, also after a refresh, and are s
   }
 });
 
+test('a user who is inactive is told so, and the app gets no code', async () => {
+  const login = 'retired@partway.test';
+  await addUserWith(server, login, PASSWORD);
+  await partwayJson(server, 'user', 'status', login, 'inactive');
+
+  const answer = await logInOn(await openPage(addressOf()), { login });
+
+  assert.equal(answer.status, 403);
+  assert.match(answer.html, /This user is inactive/);
+});
+
+// The last one: from now on this address has to wait, whoever logs in.
 test('wrong passwords are refused, and after five the next has to wait', async () => {
   const page = await openPage(addressOf());
   const login = 'nobody@partway.test';
@@ -173,15 +185,4 @@ test('wrong passwords are refused, and after five the next has to wait', async (
   assert.equal(statuses.at(-1), 429);
   assert.ok(statuses.slice(0, -1).every((status) => status === 403));
   assert.match(last.headers.get('retry-after') ?? '', /^[1-9][0-9]*$/);
-});
-
-test('a user who is inactive is told so, and the app gets no code', async () => {
-  const login = 'retired@partway.test';
-  await addUserWith(server, login, PASSWORD);
-  await partwayJson(server, 'user', 'status', login, 'inactive');
-
-  const answer = await logInOn(await openPage(addressOf()), { login });
-
-  assert.equal(answer.status, 403);
-  assert.match(answer.html, /This user is inactive/);
 });
