@@ -9,6 +9,8 @@ export interface Chore {
 
 export interface Rhythm {
   interval: Millis;
+  /** Runs a round, or does not where it is another node's turn; runs it always unless given. */
+  inTurn?: (round: () => Promise<void>) => Promise<void>;
   /** Called where a chore found something to do. */
   onDone: (name: string, counts: Record<string, number>) => void;
   onTrouble: (name: string, error: unknown) => void;
@@ -19,7 +21,10 @@ export interface Rhythm {
  * their turn, and is tried again at the next interval.
  * @returns Stops; resolves once the chore under way has ended.
  */
-export function startChores(chores: readonly Chore[], { interval, onDone, onTrouble }: Rhythm): () => Promise<void> {
+export function startChores(
+  chores: readonly Chore[],
+  { interval, inTurn = (round) => round(), onDone, onTrouble }: Rhythm,
+): () => Promise<void> {
   let stopped = false;
   let timer: NodeJS.Timeout | undefined;
   let running = Promise.resolve();
@@ -34,10 +39,13 @@ export function startChores(chores: readonly Chore[], { interval, onDone, onTrou
         onTrouble(name, error);
       }
     }
+  }
+  async function turn(): Promise<void> {
+    await inTurn(round).catch((error: unknown) => onTrouble('take a turn', error));
     if (!stopped) timer = setTimeout(start, interval).unref();
   }
   function start(): void {
-    running = round();
+    running = turn();
   }
 
   start();

@@ -28,6 +28,7 @@ export interface Config {
   readonly sessionLifetime: number;
   readonly sweepInterval: number;
   readonly orphanGrace: number;
+  readonly shutdownDelay: number;
   readonly shutdownGrace: number;
   readonly bodyTimeout: number;
   readonly bufferBytes: number;
@@ -128,6 +129,12 @@ export const SETTINGS = [
     value: 'time',
     help: 'how long bytes that nothing names are left alone',
     preset: '1h',
+  },
+  {
+    env: 'PARTWAY_SHUTDOWN_DELAY',
+    value: 'time',
+    help: 'how long /readyz says 503 after SIGTERM before the server takes nothing new',
+    preset: '0s',
   },
   {
     env: 'PARTWAY_SHUTDOWN_GRACE',
@@ -242,6 +249,7 @@ export function readConfig(given: GivenSettings): Config {
     sessionLifetime: time('PARTWAY_SESSION_TTL', 1),
     sweepInterval: time('PARTWAY_SWEEP_INTERVAL', 10),
     orphanGrace: time('PARTWAY_ORPHAN_GRACE'),
+    shutdownDelay: time('PARTWAY_SHUTDOWN_DELAY'),
     shutdownGrace: time('PARTWAY_SHUTDOWN_GRACE'),
     bodyTimeout: time('PARTWAY_BODY_TIMEOUT', 100),
     bufferBytes: size('PARTWAY_BUFFERS', 1024 * 1024),

@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
+import { sql } from 'kysely';
 import type { Access } from './access/access.ts';
 import { ensureDeveloper } from './access/ensure-developer.ts';
 import { LogInAttempts } from './access/log-in.ts';
@@ -15,7 +17,9 @@ import { claimStore } from './data/claim-store.ts';
 import { openDataFolder } from './data/data-folder.ts';
 import { openDigestPool } from './digest/digest-pool.ts';
 import { buildApp } from './http/app.ts';
-import { openDatabase } from './sql/open-database.ts';
+import { Readiness } from './http/readiness.ts';
+import { oneNodeAtATime } from './sql/one-node-at-a-time.ts';
+import { openAside, openDatabase } from './sql/open-database.ts';
 import { Claims } from './uploads/claims.ts';
 import { Follower } from './uploads/follow.ts';
 import { KeyedQueue } from './uploads/keyed-queue.ts';
@@ -35,7 +39,7 @@ export interface RunningServer {
   url: string;
   dataFolder: string;
   developerToken: string;
-  /** Takes nothing new, lets requests under way end within the grace time, then closes the data folder. */
+  /** Says that it is not ready, later takes nothing new, lets requests under way end, then closes the data folder. */
   stop(): Promise<void>;
 }
 
@@ -51,6 +55,8 @@ export async function startServer(config: Config): Promise<RunningServer> {
 
   const db = await openDatabase({ url, file: folder.database, connections });
   opened.defer(() => db.destroy());
+  const aside = openAside({ url }, db);
+  opened.defer(() => aside.destroy());
   const files = new LocalFiles({ budget: new ByteBudget(config.bufferBytes) });
   // Or a power cut after the first upload could take the whole folder, for want of its name.
   if (folder.madeBelow !== undefined) await files.ensureFolder(folder.path, folder.madeBelow);
@@ -89,10 +95,14 @@ export async function startServer(config: Config): Promise<RunningServer> {
     limits: { partSize, minFileSize: minSessionSize, maxFileSize, userQuota, sessionLifetime },
     now,
   };
+  const readiness = new Readiness([{ name: 'database', check: () => sql`select 1`.execute(aside) }], {
+    onTrouble: (probe, error) => app.log.error({ probe, err: error }, 'not ready'),
+  });
   const app: FastifyInstance = await buildApp({
     access,
     uploads,
     files: { db, content, inHand, now, maxFileSize, userQuota },
+    readiness,
     settings: {
       tls: config.tls,
       publicUrl: config.publicUrl,
@@ -116,9 +126,11 @@ export async function startServer(config: Config): Promise<RunningServer> {
     { name: 'remove orphaned bytes', run: async () => ({ orphans: await removeOrphans(uploads, config.orphanGrace) }) },
     { name: 'forget expired tokens', run: async () => ({ forgotten: await sweepTokens(access) }) },
   ];
+  const interval = config.sweepInterval;
   opened.defer(
     startChores(chores, {
-      interval: config.sweepInterval,
+      interval,
+      ...(url !== undefined && { inTurn: (round) => oneNodeAtATime(aside, { interval, round }) }),
       onDone: (chore, counts) => app.log.info({ chore, ...counts }, 'swept'),
       onTrouble: (chore, error) => app.log.error({ chore, err: error }, 'the sweep failed and is tried again'),
     }),
@@ -126,7 +138,12 @@ export async function startServer(config: Config): Promise<RunningServer> {
   follower.catchUp().catch((error: unknown) => app.log.error({ err: error }, 'catching up failed'));
 
   const closing = opened.move();
-  return { url: addressOf(app, config), dataFolder: folder.path, developerToken, stop: () => closing.disposeAsync() };
+  const stop = async () => {
+    readiness.stop();
+    await sleep(config.shutdownDelay);
+    await closing.disposeAsync();
+  };
+  return { url: addressOf(app, config), dataFolder: folder.path, developerToken, stop };
 }
 
 /** Lets requests under way end, for `grace` milliseconds; then their connections are closed. */

@@ -52,7 +52,7 @@ export async function buildApp(services: Services): Promise<FastifyInstance> {
   enforceScopes(app, access);
   takeJsonBodies(app);
 
-  serveHealth(app);
+  serveHealth(app, services.readiness);
   serveTokens(app, services);
   serveAuthorize(app, services);
   serveDownloads(app, services);

@@ -1,6 +1,7 @@
 import type { Access } from '../access/access.ts';
 import type { Files } from '../files/files.ts';
 import type { Uploads } from '../uploads/uploads.ts';
+import type { Readiness } from './readiness.ts';
 
 /** What the edge needs to know of how it was set up. */
 export interface HttpSettings {
@@ -30,4 +31,5 @@ export interface Services {
   uploads: Uploads;
   files: Files;
   settings: HttpSettings;
+  readiness: Readiness;
 }

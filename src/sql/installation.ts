@@ -1,8 +1,8 @@
 import type { Kysely } from 'kysely';
 import type { Tables } from './tables.ts';
 
-/** Facts about the installation, each said once by whoever is first. */
-export type Fact = 'database-id' | 'signing-key-sha256' | 'developer-token-sha256';
+/** Facts about the installation. All but when the last round of chores began are said once, by whoever is first. */
+export type Fact = 'database-id' | 'signing-key-sha256' | 'developer-token-sha256' | 'last-round';
 
 /** The id of this database, which a copy or a restored backup of it has too. */
 export async function databaseId(db: Kysely<Tables>): Promise<string> {
@@ -30,7 +30,10 @@ export async function settle(db: Kysely<Tables>, name: Fact, value: string): Pro
 }
 
 /** Unsays facts, so that the next who comes says them anew. Gives how many there were. */
-export async function unsettle(db: Kysely<Tables>, names: readonly Exclude<Fact, 'database-id'>[]): Promise<number> {
+export async function unsettle(
+  db: Kysely<Tables>,
+  names: readonly Exclude<Fact, 'database-id' | 'last-round'>[],
+): Promise<number> {
   const { numDeletedRows } = await db.deleteFrom('installation').where('name', 'in', names).executeTakeFirst();
   return Number(numDeletedRows);
 }

@@ -25,6 +25,14 @@ export async function openDatabase({ url, file, connections }: DatabasePlace): P
   return ready(db, url, () => (url === undefined ? migrate(db) : requireSchema(db)));
 }
 
+/**
+ * Two further connections to a PostgreSQL database, for what must not wait while the others are all in use; SQLite has
+ * the one it has. Whoever opens it destroys it, before `db`.
+ */
+export function openAside({ url }: Pick<DatabasePlace, 'url'>, db: Kysely<Tables>): Kysely<Tables> {
+  return url === undefined ? db : openPostgres(url, { connections: 2 });
+}
+
 /** Opens the database and brings its schema up to this build's, whichever it is; one that does so at the same time is waited for. */
 export async function openToMigrate({ url, file }: Omit<DatabasePlace, 'connections'>): Promise<Kysely<Tables>> {
   const db = url === undefined ? openSqlite(file) : openPostgres(url, { connections: 1, statementTimeout: 0 });

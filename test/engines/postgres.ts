@@ -24,6 +24,8 @@ export interface Postgres extends AsyncDisposable {
   kill(): Promise<void>;
   /** Again on the same folder and port. */
   start(): Promise<void>;
+  /** Gives a folder to the user that it runs as. */
+  own(folder: string): void;
 }
 
 /** The folder of PostgreSQL's programs, or undefined where there are none on this machine. */
@@ -76,6 +78,7 @@ export async function startPostgres(): Promise<Postgres> {
     start,
     stop: () => end('SIGINT'),
     kill: () => end('SIGQUIT'),
+    own: (given) => user && chownSync(given, user.uid, user.gid),
     async [Symbol.asyncDispose]() {
       await end('SIGINT');
       removeNow(home);

@@ -57,6 +57,7 @@ test('the routes that need no token are these', async () => {
     'public /api/oauth2/revoke',
     'public /api/oauth2/token',
     'public /healthz',
+    'public /readyz',
     'public /oauth2/authorize',
     'public /oauth2/revoke',
     'public /oauth2/token',

@@ -1,0 +1,46 @@
+import { type Kysely, sql } from 'kysely';
+import type { Tables } from './tables.ts';
+
+/** Any number will do that no other program takes in a database of ours; the migrations have another one. */
+const ROUND_LOCK = 5_733_197;
+
+/**
+ * Runs rounds of work on one node at a time, and no more often than once in an interval over all nodes together. What
+ * asks while another node is at it, or soon after, does nothing. The lock is PostgreSQL's, on one connection of `db` that
+ * the round keeps: it goes with the node. Where that connection breaks another node may begin beside this one, so a round
+ * must bear company; the lock saves work, and keeps nothing safe.
+ */
+export async function oneNodeAtATime(
+  db: Kysely<Tables>,
+  { interval, round }: { interval: number; round: () => Promise<void> },
+): Promise<void> {
+  await db.connection().execute(async (connection) => {
+    const { rows } = await sql<{ locked: boolean }>`select pg_try_advisory_lock(${ROUND_LOCK}) as locked`.execute(
+      connection,
+    );
+    if (rows[0]?.locked !== true) return;
+    try {
+      if (await isDue(connection, interval)) await round();
+    } finally {
+      await sql`select pg_advisory_unlock(${ROUND_LOCK})`.execute(connection);
+    }
+  });
+}
+
+/** Whether the last round began long enough ago, by the database's clock; if so, the next one begins now. */
+async function isDue(db: Kysely<Tables>, interval: number): Promise<boolean> {
+  const now = sql<string>`(extract(epoch from clock_timestamp()) * 1000)::bigint`;
+  // A little less, for nodes whose timers run a little faster than the round takes.
+  const due = sql<boolean>`installation.value::bigint <= ${now} - ${Math.floor(interval * 0.9)}::bigint`;
+  const { numInsertedOrUpdatedRows } = await db
+    .insertInto('installation')
+    .values({ name: 'last-round', value: sql<string>`${now}::text` })
+    .onConflict((conflict) =>
+      conflict
+        .column('name')
+        .doUpdateSet({ value: (row) => row.ref('excluded.value') })
+        .where(due),
+    )
+    .executeTakeFirstOrThrow();
+  return numInsertedOrUpdatedRows === 1n;
+}

@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Probe, Readiness } from '../../src/http/readiness.ts';
+import { startServer } from '../support/server.ts';
+
+test('a server that runs is ready, and says what it has asked', async () => {
+  await using server = await startServer();
+  const answer = await fetch(`${server.url}/readyz`);
+  assert.equal(answer.status, 200);
+  assert.deepEqual(await answer.json(), { status: 'ok', checks: { database: 'ok' } });
+});
+
+test('a server that is told to stop says so first, and serves on until its delay is over', async () => {
+  await using server = await startServer({ env: { PARTWAY_SHUTDOWN_DELAY: '1s' } });
+  const stopped = server.stop();
+  for (;;) {
+    const { status, headers } = await fetch(`${server.url}/readyz`);
+    if (status === 200) continue;
+    assert.equal(status, 503);
+    assert.equal(headers.get('retry-after'), '1');
+    break;
+  }
+  assert.equal((await fetch(`${server.url}/healthz`)).status, 200);
+  assert.equal(await stopped, 0);
+});
+
+test('readiness is the worst of what was asked, and names what failed', async () => {
+  const troubles: string[] = [];
+  const fails: Probe = { name: 'store', check: () => Promise.reject(new Error('gone')) };
+  const works: Probe = { name: 'database', check: async () => {} };
+  const readiness = new Readiness([works, fails], { fresh: 0, onTrouble: (probe) => troubles.push(probe) });
+  assert.deepEqual(await readiness.verdict(), { ready: false, checks: { database: 'ok', store: 'failed' } });
+  await sleep(2);
+  assert.equal((await readiness.verdict()).ready, false);
+  assert.deepEqual(troubles, ['store'], 'it is told once, not at each question');
+});
+
+test('however many ask, a probe is asked once at a time', async () => {
+  let asked = 0;
+  const readiness = new Readiness([{ name: 'database', check: async () => ++asked }], { fresh: 60_000 });
+  await Promise.all(Array.from({ length: 100 }, () => readiness.verdict()));
+  assert.equal(asked, 1);
+});
+
+test('a probe that never answers counts as failed in time', async () => {
+  const never: Probe = { name: 'database', check: () => new Promise(() => {}) };
+  const readiness = new Readiness([never], { patience: 20 });
+  assert.deepEqual(await readiness.verdict(), { ready: false, checks: { database: 'failed' } });
+});
