@@ -1,12 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { BlockList, isIP } from 'node:net';
 import { resolve } from 'node:path';
+import { parseEndpoint, parseS3Url, type Storage, storageProblems } from './storage.ts';
 import { parseBytes, parseDuration } from './units.ts';
 
 /** Everything that can be set, checked and frozen. Sizes are bytes, times milliseconds. */
 export interface Config {
   readonly listen: { readonly host: string; readonly port: number };
   readonly dataFolder: string;
+  readonly storage: Storage;
   readonly token: string | undefined;
   readonly publicUrl: string | undefined;
   readonly tls: { readonly cert: Buffer; readonly key: Buffer } | undefined;
@@ -46,6 +48,33 @@ export const SETTINGS = [
     preset: '127.0.0.1:4400',
   },
   { env: 'PARTWAY_DATA', value: 'folder', help: 'folder for bytes, rows and secrets', preset: './data' },
+  {
+    env: 'PARTWAY_STORAGE',
+    value: 's3://bucket/prefix',
+    help: 'keep the bytes of files in a bucket; in the data folder where unset',
+  },
+  {
+    env: 'PARTWAY_S3_ENDPOINT',
+    value: 'url',
+    help: "the S3 store to talk to; AWS where unset. Region and keys: the AWS SDK's variables",
+  },
+  {
+    env: 'PARTWAY_S3_PATH_STYLE',
+    value: 'yes|no',
+    help: 'name the bucket in the path of addresses; yes where there is an endpoint, else no',
+  },
+  {
+    env: 'PARTWAY_S3_MIN_PART_SIZE',
+    value: 'bytes',
+    help: 'the smallest part that the store takes',
+    preset: '5MiB',
+  },
+  {
+    env: 'PARTWAY_SPOOL_SIZE',
+    value: 'bytes',
+    help: 'room in the data folder for parts on their way to S3',
+    preset: '4GiB',
+  },
   { env: 'PARTWAY_TOKEN', value: 'token', help: "a fixed developer token, instead of the data folder's own" },
   { env: 'PARTWAY_PUBLIC_URL', value: 'url', help: 'scheme and host that clients use, where a proxy stands in front' },
   { env: 'PARTWAY_TLS_CERT', value: 'file', help: 'certificate chain as PEM; serves HTTPS together with the key' },
@@ -142,6 +171,9 @@ export const SETTINGS = [
 
 export type SettingName = (typeof SETTINGS)[number]['env'];
 
+/** A spool that holds fewer than a few parts of 16 MiB is not one. */
+const LEAST_SPOOL: number = 64 * 1024 * 1024;
+
 /** What was given, as text, by environment variable or flag. */
 export type GivenSettings = Partial<Record<SettingName, string>>;
 
@@ -183,9 +215,21 @@ export function readConfig(given: GivenSettings): Config {
       `give a whole number from 1 to ${most}`,
     );
 
+  function readStorage(): Storage {
+    const place = read('PARTWAY_STORAGE', parseS3Url, 'give s3://bucket or s3://bucket/prefix');
+    const endpoint = read('PARTWAY_S3_ENDPOINT', parseEndpoint, 'give http:// or https:// and a host, without a path');
+    const pathStyle = read('PARTWAY_S3_PATH_STYLE', oneOf('yes', 'no'), 'give yes or no');
+    const spoolSize = size('PARTWAY_SPOOL_SIZE', LEAST_SPOOL);
+    const leastPartSize = size('PARTWAY_S3_MIN_PART_SIZE', 1);
+    if (place === undefined || spoolSize === undefined || leastPartSize === undefined) return { kind: 'disk' };
+    const styled = pathStyle === undefined ? endpoint !== undefined : pathStyle === 'yes';
+    return { kind: 's3', ...place, endpoint, pathStyle: styled, spoolSize, leastPartSize };
+  }
+
   const config = {
     listen: read('PARTWAY_LISTEN', parseListen, 'give host:port, such as 127.0.0.1:4400, [::1]:4400 or 0.0.0.0:443'),
     dataFolder: read('PARTWAY_DATA', (text) => resolve(text), ''),
+    storage: readStorage(),
     token: read('PARTWAY_TOKEN', parseToken, 'give letters, digits and -._~+/= without spaces'),
     publicUrl: read(
       'PARTWAY_PUBLIC_URL',
@@ -225,6 +269,7 @@ export function readConfig(given: GivenSettings): Config {
   if (config.token !== undefined && config.token.length < 16 && !isLoopback(config.listen?.host)) {
     problems.push('PARTWAY_TOKEN: other machines can reach this server; give a token of 16 characters or more');
   }
+  problems.push(...storageProblems(config.storage, config));
   if (problems.length > 0) throw new ConfigError(problems);
   // Every setting with a preset has a value by now; the type cannot say so.
   return Object.freeze(config) as Config;

@@ -7,12 +7,12 @@ import { TokenCache } from './access/token-cache.ts';
 import { type Chore, startChores } from './chores.ts';
 import type { Config } from './config.ts';
 import { ByteBudget } from './content/byte-budget.ts';
-import { openDiskStore } from './content/disk.ts';
 import { InHand } from './content/in-hand.ts';
 import { LocalFiles } from './content/local-file.ts';
 import { openDataFolder } from './data/data-folder.ts';
 import { openDigestPool } from './digest/digest-pool.ts';
 import { buildApp } from './http/app.ts';
+import { openContent } from './open-content.ts';
 import { migrate } from './sql/migrate.ts';
 import { openSqlite } from './sql/sqlite.ts';
 import { Claims } from './uploads/claims.ts';
@@ -50,10 +50,12 @@ export async function startServer(config: Config): Promise<RunningServer> {
   const db = openSqlite(folder.database);
   opened.defer(() => db.destroy());
   await migrate(db);
-  const files = new LocalFiles({ budget: new ByteBudget(config.bufferBytes) });
+  const budget = new ByteBudget(config.bufferBytes);
+  const files = new LocalFiles({ budget });
   // Or a power cut after the first upload could take the whole folder, for want of its name.
   if (folder.madeBelow !== undefined) await files.ensureFolder(folder.path, folder.madeBelow);
-  const content = await openDiskStore(folder.path, { files });
+  const { content, close } = await openContent(config.storage, { folder: folder.path, files, budget });
+  opened.defer(close);
   const digests = openDigestPool({ workers: config.digestThreads });
   opened.defer(() => digests.close());
 
