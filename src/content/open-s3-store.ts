@@ -1,6 +1,7 @@
 import type { Millis } from '../api/ids.ts';
 import type { ContentStore } from './content.ts';
 import { S3Store } from './s3.ts';
+import { S3_LIMITS } from './s3-call.ts';
 import { openS3Client, type S3Address } from './s3-client.ts';
 import { S3Failure } from './s3-failure.ts';
 import { S3Keys } from './s3-keys.ts';
@@ -27,10 +28,10 @@ export interface OpenedS3Store {
 }
 
 /** Opens the store and asks it one small question, so that what is wrong is said now, in one sentence, with its remedy. */
-export async function openS3Store(place: S3Place, spool: Spool): Promise<OpenedS3Store> {
+export async function openS3Store(place: S3Place, spool: Spool, limits = S3_LIMITS): Promise<OpenedS3Store> {
   const where = `s3://${place.bucket}${place.prefix && `/${place.prefix}`}`;
   const client = await openS3Client(place);
-  const bucket = { client, name: place.bucket };
+  const bucket = { client, name: place.bucket, limits };
   const keys = new S3Keys(place.prefix);
   const objects = new S3Objects(bucket);
   try {
@@ -49,20 +50,27 @@ export async function openS3Store(place: S3Place, spool: Spool): Promise<OpenedS
   };
 }
 
-/** An answer counts for this long. */
+/** How long an answer counts: a good one, and a bad one, after which somebody waits for the good one. */
 const FRESH: Millis = 5_000;
+const FRESH_FAILURE: Millis = 500;
 const PROBE = { patience: 3_000, silence: 2_000 };
 
 /** Probes may come from many balancers at once: they share one question, and its answer for a while. */
 function readiness(objects: S3Objects, keys: S3Keys): () => Promise<void> {
-  let last: { at: Millis; answer: Promise<void> } | undefined;
+  let answer: Promise<void> | undefined;
+  let until: Millis = Number.POSITIVE_INFINITY;
   return () => {
-    if (last === undefined || performance.now() - last.at > FRESH) {
-      const answer = objects.some(keys.contents, PROBE).then(() => {});
-      // Whoever asks gets the rejection; nobody may be there to ask.
-      answer.catch(() => {});
-      last = { at: performance.now(), answer };
-    }
-    return last.answer;
+    if (answer !== undefined && performance.now() < until) return answer;
+    until = Number.POSITIVE_INFINITY;
+    answer = objects.some(keys.contents, PROBE).then(
+      () => {
+        until = performance.now() + FRESH;
+      },
+      (error: unknown) => {
+        until = performance.now() + FRESH_FAILURE;
+        throw error;
+      },
+    );
+    return answer;
   };
 }

@@ -11,14 +11,27 @@ import type { ProvenFile } from './spooled-file.ts';
  */
 export const PART_PATIENCE: Millis = 45_000;
 
-/** For calls that S3 answers at once. */
-export const CALL: Persistence<never> = { patience: 30_000, silence: 10_000 };
-const BODY: Persistence<never> = { patience: PART_PATIENCE, silence: 12_000 };
+/** How long calls are tried. */
+export interface S3Limits {
+  /** What S3 answers at once. */
+  call: Persistence<never>;
+  /** What carries a body; its silence begins anew whenever a piece of it has gone out. */
+  body: Persistence<never>;
+  /** Putting 10,000 parts together takes a store its time, in which some say nothing. */
+  complete: Persistence<never>;
+}
 
-/** One bucket, and the client that knows the way there. */
+export const S3_LIMITS: S3Limits = {
+  call: { patience: 30_000, silence: 10_000 },
+  body: { patience: PART_PATIENCE, silence: 12_000 },
+  complete: { patience: 150_000, silence: 50_000 },
+};
+
+/** One bucket, the client that knows the way there, and how long it is tried. */
 export interface Bucket {
   client: S3Client;
   name: string;
+  limits: S3Limits;
 }
 
 /** Where a bucket's object of that key lies, as commands take it. */
@@ -45,10 +58,11 @@ export interface BodyInput {
 /** Makes a call that carries a spooled file, from the file's beginning at each try. */
 export function callWithBody<T>(
   operation: string,
+  limits: Persistence<T>,
   { file, length, proof }: ProvenFile,
   send: (body: BodyInput, options: { abortSignal: AbortSignal }) => Promise<T>,
 ): Promise<T> {
-  return persist(operation, BODY, async (watchdog) => {
+  return persist(operation, limits, async (watchdog) => {
     const sha256 = 'sha256' in proof ? proof.sha256 : undefined;
     const Body = new SpooledBody(file.path, { sha256, onWanted: () => watchdog.touch() });
     const input = { Body, ContentLength: length, ...('crc32' in proof && { ChecksumCRC32: proof.crc32 }) };

@@ -8,8 +8,7 @@ import {
 } from '@aws-sdk/client-s3';
 import type { Millis } from '../api/ids.ts';
 import type { ByteRange } from './content.ts';
-import type { Persistence } from './persist.ts';
-import { at, type Bucket, CALL, call, callWithBody, unlessGone } from './s3-call.ts';
+import { at, type Bucket, call, callWithBody, unlessGone } from './s3-call.ts';
 import type { ProvenFile } from './spooled-file.ts';
 
 /** An object as S3 lists it. */
@@ -27,20 +26,22 @@ export class S3Objects {
   }
 
   async put(key: string, body: ProvenFile): Promise<void> {
-    await callWithBody('PutObject', body, (bodyInput, options) =>
+    await callWithBody('PutObject', this.#bucket.limits.body, body, (bodyInput, options) =>
       this.#bucket.client.send(new PutObjectCommand({ ...at(this.#bucket, key), ...bodyInput }), options),
     );
   }
 
   async putText(key: string, text: string, type = 'application/json'): Promise<void> {
     const input = { ...at(this.#bucket, key), Body: text, ContentLength: Buffer.byteLength(text), ContentType: type };
-    await call('PutObject', CALL, (options) => this.#bucket.client.send(new PutObjectCommand(input), options));
+    await call('PutObject', this.#bucket.limits.call, (options) =>
+      this.#bucket.client.send(new PutObjectCommand(input), options),
+    );
   }
 
   /** An object as text; undefined where there is none. */
   async getText(key: string): Promise<string | undefined> {
     return unlessGone(
-      call('GetObject', CALL, async (options) => {
+      call('GetObject', this.#bucket.limits.call, async (options) => {
         const { Body } = await this.#bucket.client.send(new GetObjectCommand(at(this.#bucket, key)), options);
         return (await Body?.transformToString()) ?? '';
       }),
@@ -50,7 +51,7 @@ export class S3Objects {
   /** An object's bytes, or a range of them, as they come from one answer of S3, which may break off. */
   async get(key: string, range?: ByteRange): Promise<{ body: Readable; length: number }> {
     const input = { ...at(this.#bucket, key), ...(range && { Range: `bytes=${range.first}-${range.last}` }) };
-    return call('GetObject', CALL, async (options) => {
+    return call('GetObject', this.#bucket.limits.call, async (options) => {
       const { Body, ContentLength } = await this.#bucket.client.send(new GetObjectCommand(input), options);
       if (Body === undefined || ContentLength === undefined) throw new Error('S3 gave an object without a body');
       return { body: Body as Readable, length: ContentLength };
@@ -60,7 +61,7 @@ export class S3Objects {
   /** Undefined where there is no such object. */
   async sizeOf(key: string): Promise<number | undefined> {
     const head = await unlessGone(
-      call('HeadObject', CALL, (options) =>
+      call('HeadObject', this.#bucket.limits.call, (options) =>
         this.#bucket.client.send(new HeadObjectCommand(at(this.#bucket, key)), options),
       ),
     );
@@ -70,14 +71,14 @@ export class S3Objects {
   /** Idempotent. */
   async delete(key: string): Promise<void> {
     await unlessGone(
-      call('DeleteObject', CALL, (options) =>
+      call('DeleteObject', this.#bucket.limits.call, (options) =>
         this.#bucket.client.send(new DeleteObjectCommand(at(this.#bucket, key)), options),
       ),
     );
   }
 
   /** Some key that begins like this; the smallest question that needs bucket, credentials and the way there at once. */
-  async some(prefix: string, limits: Persistence<never> = CALL): Promise<string | undefined> {
+  async some(prefix: string, limits = this.#bucket.limits.call): Promise<string | undefined> {
     const input = { Bucket: this.#bucket.name, Prefix: prefix, MaxKeys: 1 };
     const page = await call('ListObjectsV2', limits, (options) =>
       this.#bucket.client.send(new ListObjectsV2Command(input), options),
@@ -89,7 +90,7 @@ export class S3Objects {
     let after: string | undefined;
     do {
       const input = { Bucket: this.#bucket.name, Prefix: prefix, ...(after && { ContinuationToken: after }) };
-      const page = await call('ListObjectsV2', CALL, (options) =>
+      const page = await call('ListObjectsV2', this.#bucket.limits.call, (options) =>
         this.#bucket.client.send(new ListObjectsV2Command(input), options),
       );
       for (const { Key: key, LastModified } of page.Contents ?? []) {

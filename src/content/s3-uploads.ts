@@ -8,13 +8,9 @@ import {
 } from '@aws-sdk/client-s3';
 import type { Millis } from '../api/ids.ts';
 import type { ProofKind } from './part-proof.ts';
-import type { Persistence } from './persist.ts';
-import { at, type Bucket, CALL, call, callWithBody, unlessGone } from './s3-call.ts';
+import { at, type Bucket, call, callWithBody, unlessGone } from './s3-call.ts';
 import { S3Failure } from './s3-failure.ts';
 import type { ProvenFile } from './spooled-file.ts';
-
-/** Putting 10,000 parts together takes a store its time, in which some say nothing. */
-const COMPLETE: Persistence<true> = { patience: 150_000, silence: 50_000 };
 
 /** An upload under way at S3, and how its parts are proven. */
 export interface S3Upload {
@@ -53,8 +49,10 @@ export class S3Uploads {
     const asked = crc32 && this.#askForCrc32;
     const input = { ...at(this.#bucket, key), ...(asked && { ChecksumAlgorithm: 'CRC32' as const }) };
     try {
-      const { UploadId: id, ChecksumAlgorithm: kept } = await call('CreateMultipartUpload', CALL, (options) =>
-        this.#bucket.client.send(new CreateMultipartUploadCommand(input), options),
+      const { UploadId: id, ChecksumAlgorithm: kept } = await call(
+        'CreateMultipartUpload',
+        this.#bucket.limits.call,
+        (options) => this.#bucket.client.send(new CreateMultipartUploadCommand(input), options),
       );
       if (id === undefined) throw new Error('S3 began an upload and gave it no id');
       return { key, id, proof: kept === 'CRC32' ? 'crc32' : 'sha256' };
@@ -67,7 +65,7 @@ export class S3Uploads {
 
   async sendPart({ key, id }: S3Upload, number: number, body: ProvenFile): Promise<S3Part> {
     const input = { ...at(this.#bucket, key), UploadId: id, PartNumber: number };
-    const { ETag } = await callWithBody('UploadPart', body, (bodyInput, options) =>
+    const { ETag } = await callWithBody('UploadPart', this.#bucket.limits.body, body, (bodyInput, options) =>
       this.#bucket.client.send(new UploadPartCommand({ ...input, ...bodyInput }), options),
     );
     if (ETag === undefined) throw new Error('S3 took a part and gave it no ETag');
@@ -86,7 +84,7 @@ export class S3Uploads {
       ...(crc32 !== undefined && { ChecksumCRC32: crc32 }),
     }));
     const input = { ...at(this.#bucket, key), UploadId: id, MultipartUpload: { Parts } };
-    await call('CompleteMultipartUpload', { ...COMPLETE, outcome }, async (options) => {
+    await call('CompleteMultipartUpload', { ...this.#bucket.limits.complete, outcome }, async (options) => {
       await this.#bucket.client.send(new CompleteMultipartUploadCommand(input), options);
       return true;
     });
@@ -96,7 +94,7 @@ export class S3Uploads {
   async abort({ key, id }: Pick<S3Upload, 'key' | 'id'>): Promise<void> {
     const input = { ...at(this.#bucket, key), UploadId: id };
     await unlessGone(
-      call('AbortMultipartUpload', CALL, (options) =>
+      call('AbortMultipartUpload', this.#bucket.limits.call, (options) =>
         this.#bucket.client.send(new AbortMultipartUploadCommand(input), options),
       ),
     );
@@ -106,7 +104,9 @@ export class S3Uploads {
   async has({ key, id }: S3Upload): Promise<boolean> {
     const input = { ...at(this.#bucket, key), UploadId: id, MaxParts: 1 };
     const page = await unlessGone(
-      call('ListParts', CALL, (options) => this.#bucket.client.send(new ListPartsCommand(input), options)),
+      call('ListParts', this.#bucket.limits.call, (options) =>
+        this.#bucket.client.send(new ListPartsCommand(input), options),
+      ),
     );
     return page !== undefined;
   }
@@ -118,7 +118,9 @@ export class S3Uploads {
     do {
       const input = { ...at(this.#bucket, key), UploadId: id, ...(after && { PartNumberMarker: after }) };
       const page = await unlessGone(
-        call('ListParts', CALL, (options) => this.#bucket.client.send(new ListPartsCommand(input), options)),
+        call('ListParts', this.#bucket.limits.call, (options) =>
+          this.#bucket.client.send(new ListPartsCommand(input), options),
+        ),
       );
       if (page === undefined) return undefined;
       for (const { PartNumber: number, ETag } of page.Parts ?? []) {
@@ -133,7 +135,7 @@ export class S3Uploads {
     let after = {};
     for (;;) {
       const input = { Bucket: this.#bucket.name, Prefix: prefix, ...after };
-      const page = await call('ListMultipartUploads', CALL, (options) =>
+      const page = await call('ListMultipartUploads', this.#bucket.limits.call, (options) =>
         this.#bucket.client.send(new ListMultipartUploadsCommand(input), options),
       );
       for (const { Key: key, UploadId: id, Initiated } of page.Uploads ?? []) {

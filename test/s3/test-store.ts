@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { ByteBudget } from '../../src/content/byte-budget.ts';
 import { type OpenedS3Store, openS3Store, type S3Place } from '../../src/content/open-s3-store.ts';
+import type { S3Limits } from '../../src/content/s3-call.ts';
 import { Spool } from '../../src/content/spool.ts';
 import { leftoverFolder, removeNow } from '../support/leftovers.ts';
 
@@ -41,11 +42,13 @@ export interface TestStoreOptions {
   spoolSize?: number;
   /** How long a body waits for room in the spool. */
   patience?: number;
+  /** How long calls are tried; as ever where nothing is said. */
+  limits?: S3Limits;
 }
 
 /** A store with a spool of its own. */
 export async function openTestStore(options: TestStoreOptions = {}): Promise<TestStore> {
-  const { place = freshPlace(), spoolSize = 2 ** 28, patience } = options;
+  const { place = freshPlace(), spoolSize = 2 ** 28, patience, limits } = options;
   const folder = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-s3-')));
   const budget = new ByteBudget();
   const spool = await Spool.open({
@@ -54,7 +57,7 @@ export async function openTestStore(options: TestStoreOptions = {}): Promise<Tes
     budget,
     ...(patience !== undefined && { patience }),
   });
-  const opened = await openS3Store(place, spool);
+  const opened = await openS3Store(place, spool, limits);
   return {
     ...opened,
     spool,
