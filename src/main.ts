@@ -9,7 +9,6 @@ import { TokenCache } from './access/token-cache.ts';
 import { type Chore, startChores } from './chores.ts';
 import type { Config } from './config.ts';
 import { ByteBudget } from './content/byte-budget.ts';
-import { openDiskStore } from './content/disk.ts';
 import { InHand } from './content/in-hand.ts';
 import { LocalFiles } from './content/local-file.ts';
 import { checkSecrets } from './data/check-secrets.ts';
@@ -18,6 +17,8 @@ import { openDataFolder } from './data/data-folder.ts';
 import { openDigestPool } from './digest/digest-pool.ts';
 import { buildApp } from './http/app.ts';
 import { Readiness } from './http/readiness.ts';
+import { openContent } from './open-content.ts';
+import { databaseId } from './sql/installation.ts';
 import { oneNodeAtATime } from './sql/one-node-at-a-time.ts';
 import { openAside, openDatabase } from './sql/open-database.ts';
 import { Claims } from './uploads/claims.ts';
@@ -57,11 +58,15 @@ export async function startServer(config: Config): Promise<RunningServer> {
   opened.defer(() => db.destroy());
   const aside = openAside({ url }, db);
   opened.defer(() => aside.destroy());
-  const files = new LocalFiles({ budget: new ByteBudget(config.bufferBytes) });
+  const budget = new ByteBudget(config.bufferBytes);
+  const files = new LocalFiles({ budget });
   // Or a power cut after the first upload could take the whole folder, for want of its name.
   if (folder.madeBelow !== undefined) await files.ensureFolder(folder.path, folder.madeBelow);
-  const content = await openDiskStore(folder.path, { files });
-  await claimStore({ db, content, mark: folder.mark, ownFolder: url === undefined });
+  const store = await openContent(config.storage, { folder: folder.path, files, budget });
+  const { content } = store;
+  opened.defer(() => store.close());
+  if (store.checkStoreOwner !== undefined) await store.checkStoreOwner(await databaseId(db));
+  else await claimStore({ db, content, mark: folder.mark, ownFolder: url === undefined });
   const digests = openDigestPool({ workers: config.digestThreads });
   opened.defer(() => digests.close());
 

@@ -1,0 +1,30 @@
+import { join } from 'node:path';
+import type { ByteBudget } from './content/byte-budget.ts';
+import type { ContentStore } from './content/content.ts';
+import { openDiskStore } from './content/disk.ts';
+import type { LocalFiles } from './content/local-file.ts';
+import { openS3Store } from './content/open-s3-store.ts';
+import { Spool } from './content/spool.ts';
+import type { Storage } from './storage.ts';
+
+/** The content store that the settings ask for. */
+export interface OpenedContent {
+  content: ContentStore;
+  /** Resolves where the store can be reached, for `/readyz`. Bounded in time, and cheap to ask often. */
+  ready(): Promise<void>;
+  /** Refuses a store that belongs to another database; takes one that belongs to none. Absent where the folder's mark says so. */
+  checkStoreOwner?(databaseId: string): Promise<void>;
+  close(): void;
+}
+
+/** Opens the driver for `storage`, with what it keeps on this machine below `folder`. */
+export async function openContent(
+  storage: Storage,
+  { folder, files, budget }: { folder: string; files: LocalFiles; budget: ByteBudget },
+): Promise<OpenedContent> {
+  if (storage.kind === 'disk') {
+    return { content: await openDiskStore(folder, { files }), ready: async () => {}, close() {} };
+  }
+  const spool = await Spool.open({ folder: join(folder, 'spool'), size: storage.spoolSize, budget });
+  return openS3Store(storage, spool);
+}
