@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
-import { sql } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import type { Access } from './access/access.ts';
 import { ensureDeveloper } from './access/ensure-developer.ts';
 import { LogInAttempts } from './access/log-in.ts';
@@ -16,11 +16,11 @@ import { claimStore } from './data/claim-store.ts';
 import { openDataFolder } from './data/data-folder.ts';
 import { openDigestPool } from './digest/digest-pool.ts';
 import { buildApp } from './http/app.ts';
-import { Readiness } from './http/readiness.ts';
-import { openContent } from './open-content.ts';
-import { databaseId } from './sql/installation.ts';
+import { type Probe, Readiness } from './http/readiness.ts';
+import { type OpenedContent, openContent } from './open-content.ts';
 import { oneNodeAtATime } from './sql/one-node-at-a-time.ts';
 import { openAside, openDatabase } from './sql/open-database.ts';
+import type { Tables } from './sql/tables.ts';
 import { Claims } from './uploads/claims.ts';
 import { Follower } from './uploads/follow.ts';
 import { KeyedQueue } from './uploads/keyed-queue.ts';
@@ -65,8 +65,8 @@ export async function startServer(config: Config): Promise<RunningServer> {
   const store = await openContent(config.storage, { folder: folder.path, files, budget });
   const { content } = store;
   opened.defer(() => store.close());
-  if (store.checkStoreOwner !== undefined) await store.checkStoreOwner(await databaseId(db));
-  else await claimStore({ db, content, mark: folder.mark, ownFolder: url === undefined });
+  const mark = store.mark ?? folder.mark;
+  await claimStore({ db, content, mark, ownFolder: url === undefined && mark === folder.mark });
   const digests = openDigestPool({ workers: config.digestThreads });
   opened.defer(() => digests.close());
 
@@ -100,7 +100,7 @@ export async function startServer(config: Config): Promise<RunningServer> {
     limits: { partSize, minFileSize: minSessionSize, maxFileSize, userQuota, sessionLifetime },
     now,
   };
-  const readiness = new Readiness([{ name: 'database', check: () => sql`select 1`.execute(aside) }], {
+  const readiness = new Readiness(probesOf(aside, store), {
     onTrouble: (probe, error) => app.log.error({ probe, err: error }, 'not ready'),
   });
   const app: FastifyInstance = await buildApp({
@@ -149,6 +149,12 @@ export async function startServer(config: Config): Promise<RunningServer> {
     await closing.disposeAsync();
   };
   return { url: addressOf(app, config), dataFolder: folder.path, developerToken, stop };
+}
+
+/** What has to be there for this node to serve. */
+function probesOf(db: Kysely<Tables>, { ready }: OpenedContent): Probe[] {
+  const database: Probe = { name: 'database', check: () => sql`select 1`.execute(db) };
+  return ready === undefined ? [database] : [database, { name: 'storage', check: ready }];
 }
 
 /** Lets requests under way end, for `grace` milliseconds; then their connections are closed. */

@@ -5,15 +5,16 @@ import { openDiskStore } from './content/disk.ts';
 import type { LocalFiles } from './content/local-file.ts';
 import { openS3Store } from './content/open-s3-store.ts';
 import { Spool } from './content/spool.ts';
+import type { StoreMark } from './data/claim-store.ts';
 import type { Storage } from './storage.ts';
 
 /** The content store that the settings ask for. */
 export interface OpenedContent {
   content: ContentStore;
-  /** Resolves where the store can be reached, for `/readyz`. Bounded in time, and cheap to ask often. */
-  ready(): Promise<void>;
-  /** Refuses a store that belongs to another database; takes one that belongs to none. Absent where the folder's mark says so. */
-  checkStoreOwner?(databaseId: string): Promise<void>;
+  /** Resolves where the store can be reached, in bounded time, and cheap to ask often; absent where it is this machine's. */
+  ready?(): Promise<void>;
+  /** Where the store says which database names its bytes; absent where the data folder says it. */
+  mark?: StoreMark;
   close(): void;
 }
 
@@ -23,7 +24,7 @@ export async function openContent(
   { folder, files, budget }: { folder: string; files: LocalFiles; budget: ByteBudget },
 ): Promise<OpenedContent> {
   if (storage.kind === 'disk') {
-    return { content: await openDiskStore(folder, { files }), ready: async () => {}, close() {} };
+    return { content: await openDiskStore(folder, { files }), close() {} };
   }
   const spool = await Spool.open({ folder: join(folder, 'spool'), size: storage.spoolSize, budget });
   return openS3Store(storage, spool);

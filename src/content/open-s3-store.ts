@@ -5,8 +5,8 @@ import { S3_LIMITS } from './s3-call.ts';
 import { openS3Client, type S3Address } from './s3-client.ts';
 import { S3Failure } from './s3-failure.ts';
 import { S3Keys } from './s3-keys.ts';
+import { type S3Mark, s3Mark } from './s3-mark.ts';
 import { S3Objects } from './s3-objects.ts';
-import { checkStoreOwner } from './s3-owner.ts';
 import type { Spool } from './spool.ts';
 
 /** At a start nobody waits for long: what is wrong is said, and whoever started it starts it again. */
@@ -20,8 +20,8 @@ export interface S3Place extends S3Address {
 /** A store on S3, with what the server needs of it beside the contents. */
 export interface OpenedS3Store {
   content: ContentStore;
-  /** Refuses a place that belongs to another database; takes one that belongs to none. */
-  checkStoreOwner(databaseId: string): Promise<void>;
+  /** Says whose these contents are. */
+  mark: S3Mark;
   /** Resolves where the store answers; asks it at most every few seconds, and waits a few seconds at most. */
   ready(): Promise<void>;
   close(): void;
@@ -44,7 +44,7 @@ export async function openS3Store(place: S3Place, spool: Spool, limits = S3_LIMI
   const encrypted = place.endpoint === undefined || place.endpoint.startsWith('https:');
   return {
     content: new S3Store({ bucket, keys, spool, encrypted }),
-    checkStoreOwner: (databaseId) => checkStoreOwner(objects, keys, where, databaseId),
+    mark: s3Mark(objects, keys, place.bucket),
     ready: readiness(objects, keys),
     close: () => client.destroy(),
   };

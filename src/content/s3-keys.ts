@@ -2,16 +2,17 @@ import type { ContentId } from '../api/ids.ts';
 
 const CONTENT_ID = /^[0-9a-f]{32}$/;
 
-/** Which key is whose, below one prefix: `PREFIX/content/ID` for the bytes of ID, `PREFIX/partway.json` for the owner. */
+/** Which key is whose, below one prefix: `PREFIX/content/ID` for the bytes of ID, `PREFIX/database-id` for the mark. */
 export class S3Keys {
-  readonly owner: string;
+  /** Says which database names the contents. */
+  readonly mark: string;
   /** Of all contents. */
   readonly contents: string;
 
   /** `prefix` without slashes at its ends; empty for the bucket's root. */
   constructor(prefix: string) {
     const base = prefix === '' ? '' : `${prefix}/`;
-    this.owner = `${base}partway.json`;
+    this.mark = `${base}database-id`;
     this.contents = `${base}content/`;
   }
 

@@ -2,12 +2,12 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { existsSync, mkdtempSync, openSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { leftoverFolder, leftoverProcess, removeNow } from '../support/leftovers.ts';
+import { freePort } from './free-port.ts';
 
 const run = promisify(execFile);
 
@@ -16,18 +16,15 @@ const LEAST_PART_BYTES = 1024;
 const PROGRAMS = ['ceph', 'ceph-mon', 'ceph-mgr', 'ceph-osd', 'monmaptool', 'radosgw', 'radosgw-admin'];
 const DAEMON_LIMIT_MS = 120_000;
 
-/** A Ceph of one monitor, one manager, one disk in a file, and its S3 gateway, on free ports of 127.0.0.1. */
-export interface Ceph {
+/**
+ * A Ceph of one monitor, one manager, one disk in a file, and its S3 gateway, on free ports of 127.0.0.1. Disposed of,
+ * it ends, and its data goes.
+ */
+export interface Ceph extends AsyncDisposable {
   /** Where its S3 gateway answers. */
   url: string;
   accessKeyId: string;
   secretAccessKey: string;
-  /** Ends the gateway alone, as a failing machine would. */
-  stopGateway(): Promise<void>;
-  /** Starts the gateway again on the same port. */
-  startGateway(): Promise<void>;
-  /** Ends what was started here, and removes its data. */
-  stop(): Promise<void>;
 }
 
 /** Why Ceph cannot be started on this machine; undefined where it can. */
@@ -59,28 +56,15 @@ export async function startCeph(): Promise<Ceph> {
     return child;
   };
   const stop = async () => {
-    // The last one started goes first. A minute is what a shutdown in good order may take; there is no data to keep.
+    // The last one started goes first.
     for (const child of daemons) await end(child);
     removeNow(folder);
   };
 
-  let gateway: ChildProcess | undefined;
-  const startGateway = async () => {
-    gateway = daemon('radosgw', '-n', 'client.rgw');
-    await untilItWorks(() => fetch(url), gateway);
-  };
   try {
     const map = join(folder, 'monmap');
-    await run('monmaptool', [
-      '--create',
-      '--clobber',
-      '--fsid',
-      fsid,
-      '--addv',
-      'a',
-      `[v2:127.0.0.1:${monitorPort}]`,
-      map,
-    ]);
+    const monitorAddress = `[v2:127.0.0.1:${monitorPort}]`;
+    await run('monmaptool', ['--create', '--fsid', fsid, '--addv', 'a', monitorAddress, map]);
     await run('ceph-mon', ['-c', conf, '--mkfs', '-i', 'a', '--monmap', map, '--keyring', join(folder, 'keyring')]);
     const monitor = daemon('ceph-mon', '-i', 'a');
     await untilItWorks(() => run('ceph', ['-c', conf, '--connect-timeout', '5', 'status']), monitor);
@@ -89,7 +73,8 @@ export async function startCeph(): Promise<Ceph> {
     await run('ceph', ['-c', conf, 'osd', 'new', disk]);
     await run('ceph-osd', ['-c', conf, '-i', '0', '--mkfs', '--osd-uuid', disk]);
     daemon('ceph-osd', '-i', '0');
-    await startGateway();
+    const gateway = daemon('radosgw', '-n', 'client.rgw');
+    await untilItWorks(() => fetch(url), gateway);
     await run('radosgw-admin', [
       ...['-c', conf, '-n', 'client.rgw', 'user', 'create', '--uid', 'partway', '--display-name', 'partway'],
       ...['--access-key', 'partway', '--secret-key', secretAccessKey],
@@ -102,9 +87,7 @@ export async function startCeph(): Promise<Ceph> {
     url,
     accessKeyId: 'partway',
     secretAccessKey,
-    stopGateway: async () => void (gateway && (await end(gateway))),
-    startGateway,
-    stop,
+    [Symbol.asyncDispose]: stop,
   };
 }
 
@@ -176,15 +159,6 @@ function newCephKey(): string {
   return Buffer.concat([head, randomBytes(16)]).toString('base64');
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (typeof address !== 'object' || address === null) throw new Error('a listening socket has no port');
-  return address.port;
-}
-
 /** Asks again and again, as long as `daemon` runs, for two minutes. */
 async function untilItWorks(ask: () => Promise<unknown>, daemon: ChildProcess): Promise<void> {
   const deadline = performance.now() + DAEMON_LIMIT_MS;
@@ -204,6 +178,7 @@ async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = new Promise((resolve) => child.once('exit', resolve));
   child.kill('SIGTERM');
+  // There is no data to keep.
   const impatience = setTimeout(() => child.kill('SIGKILL'), 5_000);
   await ended;
   clearTimeout(impatience);
