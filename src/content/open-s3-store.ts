@@ -10,7 +10,7 @@ import { S3Objects } from './s3-objects.ts';
 import type { Spool } from './spool.ts';
 
 /** At a start nobody waits for long: what is wrong is said, and whoever started it starts it again. */
-const START = { patience: 20_000, silence: 10_000 };
+const START = { patience: 8_000, silence: 5_000 };
 
 export interface S3Place extends S3Address {
   /** Below which everything lies; without slashes at its ends, empty for the whole bucket. */

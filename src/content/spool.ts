@@ -1,4 +1,4 @@
-import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Millis } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
@@ -12,6 +12,8 @@ import { writeInPlace } from './write-in-place.ts';
 const ROOM_PATIENCE: Millis = 15_000;
 /** A file whose place was asked for is being read; if its release never comes, it may go after this long. */
 const READING_LIMIT: Millis = 60_000;
+
+const FILE_NAME = /^[0-9]+$/;
 
 export interface SpoolOptions {
   /** Made where it is missing, and emptied: what lies in it counted for nothing once its server had ended. */
@@ -43,8 +45,10 @@ export class Spool {
   #files = 0;
 
   static async open(options: SpoolOptions): Promise<Spool> {
-    await rm(options.folder, { recursive: true, force: true });
     await mkdir(options.folder, { recursive: true, mode: 0o700 });
+    // The folder itself stays: it may be a disk of its own, with what file systems put there.
+    const left = (await readdir(options.folder)).filter((name) => FILE_NAME.test(name));
+    for (const name of left) await rm(join(options.folder, name), { force: true });
     return new Spool(options);
   }
 

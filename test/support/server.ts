@@ -56,7 +56,7 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
     PARTWAY_TOKEN: token,
     ...(await rowsFor(dataFolder)),
     ...(certificates && { PARTWAY_TLS_CERT: certificates.cert, PARTWAY_TLS_KEY: certificates.key }),
-    ...storageSettings(dataFolder),
+    ...(options.env?.PARTWAY_STORAGE === undefined && storageSettings(dataFolder)),
     ...options.env,
   };
   const output = { stderr: '' };
