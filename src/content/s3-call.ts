@@ -64,7 +64,7 @@ export function callWithBody<T>(
 ): Promise<T> {
   return persist(operation, limits, async (watchdog) => {
     const sha256 = 'sha256' in proof ? proof.sha256 : undefined;
-    const Body = new SpooledBody(file.path, { sha256, onWanted: () => watchdog.touch() });
+    const Body = new SpooledBody(file.path, { sha256, onSent: () => watchdog.touch() });
     const input = { Body, ContentLength: length, ...('crc32' in proof && { ChecksumCRC32: proof.crc32 }) };
     // A request does not notice when what it sends breaks off.
     const { promise: broken, reject } = Promise.withResolvers<never>();
