@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { ByteBudget } from '../../src/content/byte-budget.ts';
-import type { ContentStore } from '../../src/content/content.ts';
+import type { ContentStore, StoredContent } from '../../src/content/content.ts';
 import { openDiskStore } from '../../src/content/disk.ts';
 import { LocalFiles } from '../../src/content/local-file.ts';
 import { openS3Store } from '../../src/content/open-s3-store.ts';
 import { Spool } from '../../src/content/spool.ts';
+import { collect } from '../conformance/content-samples.ts';
 
 /**
  * Where the bytes of the tests lie that do not care: on the disk, or, with PARTWAY_TEST_STORAGE=s3://BUCKET, below a
@@ -13,7 +14,7 @@ import { Spool } from '../../src/content/spool.ts';
  */
 const BUCKET = /^s3:\/\/([^/]+)$/.exec(process.env.PARTWAY_TEST_STORAGE ?? '')?.[1];
 
-/** Why tests that look into the data folder for bytes are passed over; undefined where they are not. */
+/** Why tests that look at the files of the data folder's store are passed over; undefined where they are not. */
 export const bytesNotOnDisk: string | undefined = BUCKET && 'the bytes are on S3 in this run';
 
 /** Settings of a server with this data folder. Below a part size of 5 MiB, as most tests want it, goes with Ceph. */
@@ -43,6 +44,16 @@ export async function openTestContent(
   const spool = await Spool.open({ folder: join(folder, `spool-${node}`), size: 2 ** 28, budget: new ByteBudget() });
   const endpoint = process.env.PARTWAY_TEST_S3 ?? '';
   return openS3Store({ bucket: BUCKET, prefix: prefixOf(folder), endpoint, pathStyle: true }, spool);
+}
+
+/** All bytes that lie there for a server with this data folder, in any state. */
+export async function storedFor(dataFolder: string): Promise<StoredContent[]> {
+  const { content, close } = await openTestContent(dataFolder, { node: 'onlooker' });
+  try {
+    return await collect(content.list());
+  } finally {
+    close();
+  }
 }
 
 function prefixOf(folder: string): string {
