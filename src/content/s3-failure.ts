@@ -114,7 +114,8 @@ function whatItTells(error: Error): Told | undefined {
   const requestId = $metadata?.requestId;
   const named = typeof systemCode === 'string' ? systemCode : error.name;
   if (status !== undefined && status >= 300) {
-    const passing = status >= 500 || status === 408 || status === 429 || PASSING_CODES.has(error.name);
+    const passing =
+      (status >= 500 && status !== 501) || status === 408 || status === 429 || PASSING_CODES.has(error.name);
     const code = status === 301 || status === 307 ? 'PermanentRedirect' : error.name;
     return { code, status, requestId, passing };
   }

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import {
   type ClientRequest,
   createServer,
@@ -6,8 +7,10 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { pipeline } from 'node:stream/promises';
+import { crc32 } from 'node:zlib';
 import { s3Url } from './test-store.ts';
 
 export type Operation =
@@ -58,7 +61,14 @@ export interface S3Proxy extends AsyncDisposable {
   accept(): Promise<void>;
 }
 
-export async function startS3Proxy(target = s3Url()): Promise<S3Proxy> {
+export interface S3ProxyOptions {
+  /** Speaks TLS, with these files. */
+  tls?: { cert: string; key: string };
+  /** Keeps and verifies a CRC-32 of each part, as AWS S3 does, in front of a store that does not. */
+  keepsCrc32?: boolean;
+}
+
+export async function startS3Proxy({ tls, keepsCrc32 = false }: S3ProxyOptions = {}): Promise<S3Proxy> {
   const faults: S3Fault[] = [];
   const calls: Operation[] = [];
   const handle = (request: IncomingMessage, response: ServerResponse): void => {
@@ -66,23 +76,29 @@ export async function startS3Proxy(target = s3Url()): Promise<S3Proxy> {
     calls.push(operation);
     const fault = nextFault(faults, operation);
     const { socket } = request;
-    pass(target, request, response, fault).catch(() => socket.destroy());
+    const crc32Of = keepsCrc32 ? operation : undefined;
+    pass(request, response, { fault, crc32Of }).catch(() => socket.destroy());
   };
-  let server = createServer(handle);
+  const newServer = () => (tls === undefined ? createServer(handle) : createTlsServer(readTls(tls), handle));
+  let server = newServer();
   await listen(server, 0);
   const { port } = server.address() as AddressInfo;
   const refuse = () => close(server);
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`,
     faults,
     calls,
     refuse,
     async accept() {
-      server = createServer(handle);
+      server = newServer();
       await listen(server, port);
     },
     [Symbol.asyncDispose]: refuse,
   };
+}
+
+function readTls({ cert, key }: { cert: string; key: string }) {
+  return { cert: readFileSync(cert), key: readFileSync(key) };
 }
 
 /** What S3 is asked to do, by method and query. */
@@ -113,17 +129,18 @@ function nextFault(faults: S3Fault[], operation: Operation): S3Fault | undefined
   return fault;
 }
 
-async function pass(
-  target: string,
-  request: IncomingMessage,
-  response: ServerResponse,
-  fault: S3Fault | undefined,
-): Promise<void> {
+interface Way {
+  fault: S3Fault | undefined;
+  /** What is asked, where the proxy keeps a CRC-32 of parts. */
+  crc32Of: Operation | undefined;
+}
+
+async function pass(request: IncomingMessage, response: ServerResponse, { fault, crc32Of }: Way): Promise<void> {
   await fault?.until;
   if (fault?.silent) return void request.resume();
   if (fault?.answer !== undefined) return answer(request, response, fault.answer);
 
-  const onward = requestOf(target + request.url, { method: request.method, setHost: false });
+  const onward = requestOf(s3Url() + request.url, { method: request.method, setHost: false });
   for (let n = 0; n < request.rawHeaders.length; n += 2) {
     // As they came: the signature covers them, the name of the proxy among them.
     onward.setHeader(request.rawHeaders[n] ?? '', request.rawHeaders[n + 1] ?? '');
@@ -133,7 +150,15 @@ async function pass(
   );
   answered.catch(() => {});
   try {
-    await passOn(request, onward, fault);
+    const sum = await passOn(request, onward, fault);
+    if (crc32Of === 'UploadPart' && request.headers['x-amz-checksum-crc32'] !== sum) {
+      onward.destroy();
+      return answer(request, response, { status: 400, code: 'BadDigest' });
+    }
+    if (crc32Of === 'CreateMultipartUpload') {
+      response.setHeader('x-amz-checksum-algorithm', request.headers['x-amz-checksum-algorithm'] ?? '');
+    }
+    onward.end();
   } catch (error) {
     onward.destroy();
     throw error;
@@ -141,7 +166,9 @@ async function pass(
   await passBack(await answered, response, fault);
 }
 
-async function passOn(request: IncomingMessage, onward: ClientRequest, fault: S3Fault | undefined): Promise<void> {
+/** Passes the body on, and gives its CRC-32 as headers have it. The request is not ended. */
+async function passOn(request: IncomingMessage, onward: ClientRequest, fault: S3Fault | undefined): Promise<string> {
+  let sum = 0;
   const { holdAfter: hold, cutRequestAfter: cut, flipByte } = fault ?? {};
   if (cut === 0) throw new Error('cut as told');
   let passed = 0;
@@ -149,6 +176,7 @@ async function passOn(request: IncomingMessage, onward: ClientRequest, fault: S3
     if (flipByte !== undefined && flipByte >= passed && flipByte < passed + chunk.length) {
       chunk.writeUInt8(chunk.readUInt8(flipByte - passed) ^ 1, flipByte - passed);
     }
+    sum = crc32(chunk, sum);
     onward.write(cut === undefined ? chunk : chunk.subarray(0, Math.max(0, cut - passed)));
     const before = passed;
     passed += chunk.length;
@@ -158,7 +186,9 @@ async function passOn(request: IncomingMessage, onward: ClientRequest, fault: S3
       await hold.until;
     }
   }
-  onward.end();
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(sum);
+  return bytes.toString('base64');
 }
 
 async function passBack(from: IncomingMessage, response: ServerResponse, fault: S3Fault | undefined): Promise<void> {
@@ -169,7 +199,8 @@ async function passBack(from: IncomingMessage, response: ServerResponse, fault: 
     return void socket?.destroy();
   }
   if (fault?.cutAnswerAfter === undefined) {
-    response.writeHead(statusCode, rawHeaders);
+    response.statusCode = statusCode;
+    for (let n = 0; n < rawHeaders.length; n += 2) response.setHeader(rawHeaders[n] ?? '', rawHeaders[n + 1] ?? '');
     return pipeline(from, response);
   }
   const body = Buffer.concat(await from.toArray());
