@@ -31,7 +31,7 @@ export async function persist<T>(
     const watchdog = new Watchdog({ silence, deadline });
     let failure: unknown;
     try {
-      return await attempt(watchdog);
+      return await Promise.race([attempt(watchdog), watchdog.bitten]);
     } catch (error) {
       // A request whose answer came before its end would hold its connection for ever.
       watchdog.bite();

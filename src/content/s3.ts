@@ -156,7 +156,8 @@ export class S3Store implements ContentStore {
   /** Which slots S3 does not have as their receipts say: written over by a late request, or never there. */
   async #lost(upload: S3Upload, receipts: readonly Receipt[], cause: S3Failure): Promise<unknown> {
     const parts = await refusing(this.#uploads.listParts(upload));
-    const etags = new Map(parts?.map(({ number, etag }) => [number, etag]));
+    if (parts === undefined) return gone(cause);
+    const etags = new Map(parts.map(({ number, etag }) => [number, etag]));
     const slots = [...receipts.keys()].filter(
       (index) => etags.get(index + 1) !== partOf(receipts[index] ?? '', index).etag,
     );
