@@ -25,7 +25,7 @@ interface Figures {
   cpuSeconds: number;
 }
 
-const size = Number(process.argv[2] ?? 1) * GIB;
+const size = Number(process.argv[2] ?? 0.5) * GIB;
 const rounds = Number(process.argv[3] ?? 3);
 await using ceph = await startCeph();
 Object.assign(process.env, {

@@ -98,7 +98,7 @@ interface Places {
   gatewayPort: number;
 }
 
-/** One copy of everything on one disk, few placement groups, and little memory: it is for tests. */
+/** One copy of everything on one disk (a file of 20 GiB that takes what was written), few placement groups, little memory. */
 function configuration({ folder, fsid, monitorPort, gatewayPort }: Places): string {
   return `[global]
 fsid = ${fsid}
