@@ -8,7 +8,7 @@ const LONGEST_PAUSE: Millis = 5_000;
 
 /** How long, and how often, a call to S3 is tried. */
 export interface Persistence<T> {
-  /** The whole of it: after this long it has settled, whatever S3 does. */
+  /** The whole of it: after this long it has settled, whatever S3 does; `outcome` has its own time beside it. */
   patience: Millis;
   /** A try that sees nothing happen for this long is given up, and the next one begins. */
   silence: Millis;
