@@ -1,12 +1,5 @@
 import { readFileSync } from 'node:fs';
-import {
-  type ClientRequest,
-  createServer,
-  type IncomingMessage,
-  request as requestOf,
-  type Server,
-  type ServerResponse,
-} from 'node:http';
+import { createServer, type IncomingMessage, request as requestOf, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { pipeline } from 'node:stream/promises';
@@ -150,14 +143,19 @@ async function pass(request: IncomingMessage, response: ServerResponse, { fault,
   );
   answered.catch(() => {});
   try {
-    const sum = await passOn(request, onward, fault);
-    if (crc32Of === 'UploadPart' && request.headers['x-amz-checksum-crc32'] !== sum) {
+    // A part that is to be verified goes on only when it was: S3 would take what has come, also from a line that is cut.
+    const held: Buffer[] = [];
+    const verifies = crc32Of === 'UploadPart';
+    const forward = verifies ? (bytes: Buffer) => held.push(bytes) : (bytes: Buffer) => onward.write(bytes);
+    const sum = await passOn(request, forward, fault);
+    if (verifies && request.headers['x-amz-checksum-crc32'] !== sum) {
       onward.destroy();
       return answer(request, response, { status: 400, code: 'BadDigest' });
     }
     if (crc32Of === 'CreateMultipartUpload') {
       response.setHeader('x-amz-checksum-algorithm', request.headers['x-amz-checksum-algorithm'] ?? '');
     }
+    for (const bytes of held) onward.write(bytes);
     onward.end();
   } catch (error) {
     onward.destroy();
@@ -167,7 +165,11 @@ async function pass(request: IncomingMessage, response: ServerResponse, { fault,
 }
 
 /** Passes the body on, and gives its CRC-32 as headers have it. The request is not ended. */
-async function passOn(request: IncomingMessage, onward: ClientRequest, fault: S3Fault | undefined): Promise<string> {
+async function passOn(
+  request: IncomingMessage,
+  forward: (bytes: Buffer) => void,
+  fault: S3Fault | undefined,
+): Promise<string> {
   let sum = 0;
   const { holdAfter: hold, cutRequestAfter: cut, flipByte } = fault ?? {};
   if (cut === 0) throw new Error('cut as told');
@@ -177,7 +179,7 @@ async function passOn(request: IncomingMessage, onward: ClientRequest, fault: S3
       chunk.writeUInt8(chunk.readUInt8(flipByte - passed) ^ 1, flipByte - passed);
     }
     sum = crc32(chunk, sum);
-    onward.write(cut === undefined ? chunk : chunk.subarray(0, Math.max(0, cut - passed)));
+    forward(cut === undefined ? chunk : chunk.subarray(0, Math.max(0, cut - passed)));
     const before = passed;
     passed += chunk.length;
     if (cut !== undefined && passed >= cut) throw new Error('cut as told');
