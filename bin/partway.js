@@ -2,6 +2,7 @@
 // Starts `partway` from the sources in a checkout, from the build in an installed package. Plain JavaScript, so that a
 // Node too old for the rest can still say so.
 import { existsSync } from 'node:fs';
+import module from 'node:module';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -35,6 +36,9 @@ if (process.argv[2] === 'serve' && process.env.PARTWAY_PREPARED === undefined &&
   // The same process, begun again: its id, its terminal and its supervisor stay.
   process.execve(process.execPath, args, { ...WANTED, ...process.env, PARTWAY_PREPARED: '1' });
 }
+
+// The other commands end soon, and begin sooner with it.
+if (process.env.NODE_COMPILE_CACHE === undefined) module.enableCompileCache?.(WANTED.NODE_COMPILE_CACHE);
 
 const sources = new URL('../src/cli/partway.ts', import.meta.url);
 await import(existsSync(sources) ? sources.href : new URL('../dist/cli/partway.js', import.meta.url).href);

@@ -63,7 +63,7 @@ export const SETTINGS = [
   {
     env: 'PARTWAY_DATABASE_POOL',
     value: 'number',
-    help: 'connections to PostgreSQL that this node has at most, two more aside',
+    help: 'connections to PostgreSQL for requests, at most; a few more serve the node itself',
     preset: '10',
   },
   {

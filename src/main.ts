@@ -57,7 +57,7 @@ export async function startServer(config: Config): Promise<RunningServer> {
 
   const db = await openDatabase({ url, file: folder.database, connections });
   opened.defer(() => db.destroy());
-  const aside = openAside({ url }, db);
+  const aside = await openAside({ url }, db);
   opened.defer(() => aside.destroy());
   const budget = new ByteBudget(config.bufferBytes);
   const files = new LocalFiles({ budget });

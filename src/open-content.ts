@@ -1,5 +1,8 @@
+import { rmSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ByteBudget } from './content/byte-budget.ts';
+import { ByteBudget } from './content/byte-budget.ts';
 import type { ContentStore } from './content/content.ts';
 import { openDiskStore } from './content/disk.ts';
 import type { LocalFiles } from './content/local-file.ts';
@@ -28,4 +31,22 @@ export async function openContent(
   }
   const spool = await Spool.open({ folder: join(folder, 'spool'), size: storage.spoolSize, budget });
   return openS3Store(storage, spool);
+}
+
+/**
+ * The same store for a look from beside a server, which has the folder and its spool for itself: what comes into a spool
+ * here lies in a temporary folder.
+ */
+export async function openContentBeside(storage: Storage, folder: string): Promise<OpenedContent> {
+  if (storage.kind === 'disk') return { content: await openDiskStore(folder), close() {} };
+  const spoolFolder = await mkdtemp(join(tmpdir(), 'partway-spool-'));
+  const spool = await Spool.open({ folder: spoolFolder, size: storage.spoolSize, budget: new ByteBudget() });
+  const store = await openS3Store(storage, spool);
+  return {
+    ...store,
+    close() {
+      store.close();
+      rmSync(spoolFolder, { recursive: true, force: true });
+    },
+  };
 }

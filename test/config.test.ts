@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { ConfigError, readConfig } from '../src/config.ts';
 import { parseBytes, parseDuration } from '../src/units.ts';
+import { leftoverFolder } from './support/leftovers.ts';
 
 test('without any setting the server listens on the loopback address and keeps its data in ./data', () => {
   const config = readConfig({});
@@ -18,6 +22,9 @@ test('everything that is wrong is listed at once, each with how to mend it, and 
   const given = {
     PARTWAY_LISTEN: 'localhost',
     PARTWAY_TOKEN: 'a secret',
+    PARTWAY_DATABASE: 'mysql://user:a secret@host/name',
+    PARTWAY_DATABASE_POOL: '0',
+    PARTWAY_SIGNING_KEY_FILE: '/nowhere/key',
     PARTWAY_PUBLIC_URL: 'ftp://x',
     PARTWAY_TLS_CERT: '/nowhere/cert.pem',
     PARTWAY_TRUSTED_PROXIES: '10.0.0.0/99',
@@ -102,5 +109,20 @@ test('a place for bytes that is none, parts that S3 refuses and a spool that hol
     [{ PARTWAY_SPOOL_SIZE: '1MiB' }, /PARTWAY_SPOOL_SIZE=1MiB/],
   ] as const) {
     assert.throws(() => readConfig(given), problem);
+  }
+});
+
+test('a signing key is a file of 32 bytes as hex that not everybody can read', () => {
+  const folder = leftoverFolder(mkdtempSync(join(tmpdir(), 'partway-config-')));
+  const key = (name: string, text: string, mode: number) => {
+    const path = join(folder, name);
+    writeFileSync(path, text, { mode });
+    return { PARTWAY_SIGNING_KEY_FILE: path };
+  };
+  const hex = '0123456789abcdef'.repeat(4);
+  assert.equal(readConfig(key('good', `${hex}\n`, 0o640)).signingKey?.toString('hex'), hex);
+  assert.throws(() => readConfig(key('open', hex, 0o644)), /everybody on this machine can read it/);
+  for (const text of ['', hex.slice(1), `${hex}00`, `${hex}\n${hex}`]) {
+    assert.throws(() => readConfig(key(`bad-${text.length}`, text, 0o600)), /this is no key/);
   }
 });

@@ -7,10 +7,13 @@ import { insertUser } from './records.ts';
 import { checkRedirectUri } from './redirect-uri.ts';
 import { hashSecret, newSecret } from './secrets.ts';
 
-/** Makes a user with an empty root folder. Throws where the login is taken. */
+/**
+ * Makes a user with an empty root folder. Throws where the login is taken.
+ * @param user `spaceQuota` in bytes: -1 for no limit, what the server is set to where it is left out.
+ */
 export async function addUser(
   db: Kysely<Tables>,
-  user: { login: string; name: string; now: Millis },
+  user: { login: string; name: string; now: Millis; spaceQuota?: number | undefined },
 ): Promise<UserRow> {
   const made = await insertUser(db, user);
   if (made === undefined) throw new Error(`There is a user with the login ${user.login} already: choose another.`);

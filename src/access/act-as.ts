@@ -6,7 +6,7 @@ import { findUser, principalOf } from './records.ts';
 
 /**
  * The same authority over another user's files, for an app that may (the As-User header). Refuses `insufficient_scope`
- * for any other token, and `forbidden` for a user who is not there.
+ * for any other token, and `forbidden` for a user who is not there or inactive.
  */
 export async function actAs({ db }: Access, authority: Authority, userId: string): Promise<Authority> {
   if (!authority.mayActAs) {
@@ -15,5 +15,6 @@ export async function actAs({ db }: Access, authority: Authority, userId: string
   const id = parseDecimalId(userId.trim());
   const user = id === undefined ? undefined : await findUser(db, id as UserId);
   if (user === undefined) throw new Refusal('forbidden', 'The user of the As-User header is not there.');
+  if (user.status === 'inactive') throw new Refusal('forbidden', 'The user of the As-User header is inactive.');
   return { ...authority, principal: principalOf(user), mayActAs: false };
 }

@@ -11,11 +11,15 @@ export async function authenticate(access: Access, token: string): Promise<Autho
   const now = access.now();
   const cached = access.cache.get(tokenSha256, now);
   if (cached !== undefined) return cached;
+  const { mark } = access.cache;
   const known = await findToken(access.db, tokenSha256);
   if (known === undefined) throw new Refusal('unauthorized', 'The access token provided is invalid.');
   if (known.expiresAt <= now) {
     throw new Refusal('unauthorized', 'expired_token: the access token provided has expired, ask for a new one.');
   }
-  access.cache.set(tokenSha256, known.authority, known.expiresAt, now);
+  if (known.authority.principal.status === 'inactive') {
+    throw new Refusal('unauthorized', 'The user of this access token is inactive.');
+  }
+  access.cache.set(tokenSha256, known.authority, { expiresAt: known.expiresAt, now, mark });
   return known.authority;
 }

@@ -44,7 +44,7 @@ export async function deleteUser(
     await holdTree(tx, userId);
     const user = await findUser(tx, userId);
     if (user === undefined) throw new Refusal('not_found', 'There is no such user.');
-    if (await isKeptByServer(tx, access.developer, userId)) throw userStays();
+    if (await isKeptByServer(tx, user)) throw userStays();
     if (!force && (await ownsAnything(tx, user))) throw ownsFiles();
     return deleteRows(tx, userId);
   });
@@ -79,7 +79,6 @@ async function deleteRows(tx: Transaction<Tables>, userId: UserId): Promise<Left
   await tx.deleteFrom('locks').where('created_by', '=', userId).execute();
   await tx.deleteFrom('items').where('owner_id', '=', userId).execute();
   await tx.deleteFrom('upload_sessions').where('owner_id', '=', userId).execute();
-  await tx.deleteFrom('authorization_codes').where('user_id', '=', userId).execute();
   const tokens = await endTokensOf(tx, userId);
   await tx.deleteFrom('users').where('id', '=', userId).execute();
   return { contents: contents.map((row) => row.content_id), sessions: sessions.map(sessionOfRow), tokens };

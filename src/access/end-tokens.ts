@@ -7,8 +7,9 @@ export function endGrant(db: Kysely<Tables>, grantId: string): Promise<string[]>
   return endWhere(db, { grant_id: grantId });
 }
 
-/** Forgets all tokens of a user. Gives the hashes of the access tokens. */
-export function endTokensOf(db: Kysely<Tables>, userId: UserId): Promise<string[]> {
+/** Forgets all tokens of a user, and the codes that would bring some. Gives the hashes of the access tokens. */
+export async function endTokensOf(db: Kysely<Tables>, userId: UserId): Promise<string[]> {
+  await db.deleteFrom('authorization_codes').where('user_id', '=', userId).execute();
   return endWhere(db, { user_id: userId });
 }
 

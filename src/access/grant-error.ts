@@ -15,3 +15,8 @@ export class GrantError extends Error {
     this.error = error;
   }
 }
+
+/** The refusal of a grant for a user whom an administrator has shut out. */
+export function inactiveUser(): GrantError {
+  return new GrantError('invalid_grant', 'The user is inactive: an administrator has to make them active again');
+}

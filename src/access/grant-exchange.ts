@@ -4,7 +4,7 @@ import { type Access, TOKEN_SECONDS } from './access.ts';
 import type { Authority } from './authority.ts';
 import { type ClientSecret, findClient } from './find-client.ts';
 import { findResource } from './find-resource.ts';
-import { GrantError } from './grant-error.ts';
+import { GrantError, inactiveUser } from './grant-error.ts';
 import type { GrantedToken } from './granted-token.ts';
 import { newGrantId } from './issue-tokens.ts';
 import { reaches } from './reach.ts';
@@ -31,7 +31,9 @@ export async function grantForExchange(access: Access, request: ExchangeRequest)
   return access.db.transaction().execute(async (tx) => {
     const subject = await holdSubject(access, tx, subjectToken);
     const { authority } = subject;
-    if (app !== undefined && authority.clientId !== app.client_id) throw invalidSubject();
+    // One that belongs to no app, as the developer's, is anybody's who has it.
+    const clientId = authority.clientId ?? app?.client_id;
+    if (app !== undefined && clientId !== app.client_id) throw invalidSubject();
     const scopes = narrowed(authority, scope);
     const item = resource === undefined ? undefined : await boundItem(tx, authority, resource);
     const accessToken = newSecret();
@@ -39,7 +41,7 @@ export async function grantForExchange(access: Access, request: ExchangeRequest)
     await insertToken(tx, accessToken, {
       grantId: subject.grantId,
       userId: authority.principal.userId,
-      clientId: authority.clientId,
+      clientId,
       scopes,
       boundTo: item?.id ?? authority.boundTo,
       expiresAt,
@@ -62,6 +64,7 @@ async function holdSubject(access: Access, tx: Kysely<Tables>, token: string): P
     .execute();
   const stored = await findToken(tx, tokenSha256);
   if (stored === undefined || stored.expiresAt <= access.now()) throw invalidSubject();
+  if (stored.authority.principal.status === 'inactive') throw inactiveUser();
   return stored;
 }
 

@@ -3,7 +3,9 @@ import type { Kysely } from 'kysely';
 import type { Millis, UserId } from '../api/ids.ts';
 import type { Tables } from '../sql/tables.ts';
 import { REFRESH_MILLIS, TOKEN_SECONDS } from './access.ts';
+import { inactiveUser } from './grant-error.ts';
 import type { GrantedToken } from './granted-token.ts';
+import { findUser } from './records.ts';
 import { type Scope, scopesToRow } from './scopes.ts';
 import { newSecret } from './secrets.ts';
 import { insertRefreshToken, insertToken } from './token-records.ts';
@@ -19,12 +21,13 @@ export function newGrantId(): string {
   return randomBytes(16).toString('hex');
 }
 
-/** An access token for an app that can come back with its own secret at any time. */
+/** An access token for an app that can come back with its own secret at any time. Refuses an inactive user. */
 export async function issueToken(
   db: Kysely<Tables>,
   { userId, clientId, scopes }: Grantee,
   { now, grantId = newGrantId() }: { now: Millis; grantId?: string },
 ): Promise<GrantedToken> {
+  if ((await findUser(db, userId))?.status === 'inactive') throw inactiveUser();
   const accessToken = newSecret();
   const expiresAt = now + TOKEN_SECONDS * 1000;
   await insertToken(db, accessToken, { grantId, userId, clientId, scopes, boundTo: undefined, expiresAt });

@@ -16,6 +16,8 @@ const MOST_WAITING = 16;
 export type LogInOutcome =
   | { kind: 'user'; user: UserRow }
   | { kind: 'wrong' }
+  /** Login and password are right, but an administrator has shut the user out. */
+  | { kind: 'inactive' }
   /** Nothing was tried. */
   | { kind: 'later'; wait: Millis };
 
@@ -64,7 +66,7 @@ export async function logIn(
   if (!right || user === undefined) return { kind: 'wrong' };
   logins.forget(login);
   addresses.takeBack(network);
-  return { kind: 'user', user };
+  return user.status === 'inactive' ? { kind: 'inactive' } : { kind: 'user', user };
 }
 
 /** One who has an IPv6 address has 2^64 of them. */

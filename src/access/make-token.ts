@@ -3,7 +3,7 @@ import type { Millis } from '../api/ids.ts';
 import type { Tables } from '../sql/tables.ts';
 import { findResource } from './find-resource.ts';
 import { newGrantId } from './issue-tokens.ts';
-import { findUserByLogin, principalOf } from './records.ts';
+import { needUser, principalOf } from './records.ts';
 import { parseScopes, SCOPE_NAMES, type Scope } from './scopes.ts';
 import { newSecret } from './secrets.ts';
 import { insertToken } from './token-records.ts';
@@ -22,8 +22,8 @@ export async function makeToken(
   db: Kysely<Tables>,
   { login, expiresAt, scope, resource }: TokenToMake,
 ): Promise<{ id: string; token: string }> {
-  const user = await findUserByLogin(db, login);
-  if (user === undefined) throw new Error(`There is no user with the login ${login}: partway user list shows all.`);
+  const user = await needUser(db, login);
+  if (user.status === 'inactive') throw new Error(`${login} is inactive: partway user status ${login} active.`);
   const item = resource === undefined ? undefined : await findResource(db, principalOf(user), resource);
   if (resource !== undefined && item === undefined) {
     throw new Error(`${login} has no ${resource}: give an address such as folders/123, or folders/0 for all.`);

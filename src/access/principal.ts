@@ -1,4 +1,5 @@
 import type { ItemId, UserId } from '../api/ids.ts';
+import type { UserStatus } from '../sql/tables.ts';
 
 /** Who is calling, as every room below the edge sees it. */
 export interface Principal {
@@ -7,4 +8,5 @@ export interface Principal {
   name: string;
   /** The user's root folder, "0" at the wire. */
   rootId: ItemId;
+  status: UserStatus;
 }

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { ItemId, Millis, UserId } from '../api/ids.ts';
 import { newId } from '../sql/new-id.ts';
-import type { Tables, UserRow } from '../sql/tables.ts';
+import type { Tables, UserRow, UserStatus } from '../sql/tables.ts';
 import type { Principal } from './principal.ts';
 
 /**
@@ -10,9 +10,9 @@ import type { Principal } from './principal.ts';
  */
 export async function insertUser(
   db: Kysely<Tables>,
-  user: { login: string; name: string; now: Millis; spaceQuota?: number | undefined },
+  user: { login: string; name: string; now: Millis; spaceQuota?: number | undefined; status?: UserStatus | undefined },
 ): Promise<UserRow | undefined> {
-  const { login, name, now, spaceQuota } = user;
+  const { login, name, now, spaceQuota, status = 'active' } = user;
   const row: UserRow = {
     id: newId<UserId>(),
     login,
@@ -20,6 +20,7 @@ export async function insertUser(
     root_id: newId<ItemId>(),
     created_at: now,
     password_hash: null,
+    status,
   };
   return db.transaction().execute(async (tx) => {
     const { numInsertedOrUpdatedRows } = await tx
@@ -62,10 +63,13 @@ export function findUserByLogin(db: Kysely<Tables>, login: string): Promise<User
   return db.selectFrom('users').selectAll().where('login', '=', login).executeTakeFirst();
 }
 
-export function listUsers(db: Kysely<Tables>): Promise<UserRow[]> {
-  return db.selectFrom('users').selectAll().orderBy('created_at').orderBy('id').execute();
+/** The user with this login. Throws a sentence for the operator where there is none. */
+export async function needUser(db: Kysely<Tables>, login: string): Promise<UserRow> {
+  const user = await findUserByLogin(db, login);
+  if (user === undefined) throw new Error(`There is no user with the login ${login}: partway user list shows all.`);
+  return user;
 }
 
-export function principalOf(user: Pick<UserRow, 'id' | 'login' | 'name' | 'root_id'>): Principal {
-  return { userId: user.id, login: user.login, name: user.name, rootId: user.root_id };
+export function principalOf(user: Pick<UserRow, 'id' | 'login' | 'name' | 'root_id' | 'status'>): Principal {
+  return { userId: user.id, login: user.login, name: user.name, rootId: user.root_id, status: user.status };
 }

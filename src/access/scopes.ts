@@ -2,25 +2,26 @@
  * What a token may do. Every route of the API needs one of these.
  * - `read`: see files and folders, but not what is in a file
  * - `download`: what is in a file
- * - `upload`: add files, versions and the folders they come in; a version may bring a new name
+ * - `upload`: add files and the folders they come in
+ * - `replace`: add a version to a file, which may bring a new name
  * - `rename`: another name or description
  * - `delete`: to the trash, and out of it for good
  * - `change`: everything else that changes something: move, copy, restore, lock
  */
-export type Ability = 'read' | 'download' | 'upload' | 'rename' | 'delete' | 'change';
+export type Ability = 'read' | 'download' | 'upload' | 'replace' | 'rename' | 'delete' | 'change';
 
 /** Box's scopes, as far as they mean something here; those that give nothing are taken so that clients may ask. */
 const ABILITIES_OF = {
-  root_readwrite: ['read', 'download', 'upload', 'rename', 'delete', 'change'],
+  root_readwrite: ['read', 'download', 'upload', 'replace', 'rename', 'delete', 'change'],
   root_readonly: ['read', 'download'],
   base_explorer: ['read'],
   base_picker: ['read'],
   base_preview: ['read'],
-  base_upload: ['upload'],
+  base_upload: ['upload', 'replace'],
   item_read: ['read'],
   item_preview: ['read'],
   item_download: ['read', 'download'],
-  item_upload: ['upload'],
+  item_upload: ['upload', 'replace'],
   item_rename: ['rename'],
   item_delete: ['delete'],
   item_share: [],

@@ -3,7 +3,6 @@ import type { Kysely } from 'kysely';
 import { readConfig } from '../config.ts';
 import type { Tables } from '../sql/tables.ts';
 import { addSettings, givenSettings } from './settings-options.ts';
-import { withRows } from './with-rows.ts';
 
 /** What a command found or did, twice: as people read it, and as a program does. */
 export interface Shown {
@@ -15,6 +14,8 @@ export interface Shown {
 export function onRows(command: Command, work: (db: Kysely<Tables>, args: string[]) => Promise<Shown>): Command {
   command.option('--json', 'print JSON');
   return addSettings(command, ['PARTWAY_DATA', 'PARTWAY_DATABASE']).action(async () => {
+    // The database's modules are most of what there is to load, and other commands need none of them.
+    const { withRows } = await import('./with-rows.ts');
     const { text, json } = await withRows(readConfig(givenSettings(command)), (db) => work(db, command.args));
     console.log(command.opts().json === true ? JSON.stringify(json, undefined, 2) : text);
   });

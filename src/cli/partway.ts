@@ -1,31 +1,87 @@
-import { Command } from 'commander';
+import { Command, CommanderError } from 'commander';
 import { addAppCommand } from './app.ts';
+import { addCompletionCommand } from './completion.ts';
+import { addDoctorCommand } from './doctor.ts';
+import { addDownloadCommand } from './download.ts';
+import { EXIT, Failure } from './exit-codes.ts';
+import { addFsckCommand } from './fsck.ts';
+import { addLoginCommand } from './login.ts';
+import { addLogoutCommand } from './logout.ts';
+import { addLsCommand } from './ls.ts';
 import { addMigrateCommand } from './migrate.ts';
+import { addMkdirCommand } from './mkdir.ts';
+import { addProfilesCommand } from './profiles.ts';
+import { addRmCommand } from './rm.ts';
 import { addSecretsCommand } from './secrets.ts';
 import { addServeCommand } from './serve.ts';
+import { addSessionsCommand } from './sessions.ts';
 import { addTokenCommand } from './token.ts';
+import { writeForOwnerOnly } from './umask.ts';
+import { addUploadCommand } from './upload.ts';
+import { addUseCommand } from './use.ts';
 import { addUserCommand } from './user.ts';
 import { version } from './version.ts';
 
-// Whatever this process writes is for its owner alone.
-process.umask(0o077);
+writeForOwnerOnly();
 
 const program = new Command('partway')
   .description('Takes in large files in parts over the Box chunked upload API, proves each part, loses none.')
   .version(version)
-  .showHelpAfterError('(partway --help, or partway COMMAND --help, lists what there is)');
+  .showHelpAfterError('(partway --help, or partway COMMAND --help, lists what there is)')
+  .exitOverride();
 
+program.commandsGroup('Files on a server:');
+addUploadCommand(program);
+addDownloadCommand(program);
+addLsCommand(program);
+addMkdirCommand(program);
+addRmCommand(program);
+addSessionsCommand(program);
+
+program.commandsGroup('Which server:');
+addLoginCommand(program);
+addLogoutCommand(program);
+addProfilesCommand(program);
+addUseCommand(program);
+
+program.commandsGroup('A server of your own:');
 addServeCommand(program);
 addMigrateCommand(program);
 addUserCommand(program);
 addAppCommand(program);
 addTokenCommand(program);
 addSecretsCommand(program);
+addFsckCommand(program);
+
+program.commandsGroup('Help:');
+addDoctorCommand(program);
+addCompletionCommand(program);
+program.helpCommand(true);
+
+// Whoever reads may have enough, as head has. A server goes on; what it would print is only a greeting.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  if (process.argv[2] !== 'serve') process.exit(EXIT.nobodyReads);
+});
 
 try {
   await program.parseAsync();
 } catch (error) {
+  process.exitCode = await tell(error);
+}
+
+/** Says on stderr what went wrong, and what to do; gives the exit code. */
+async function tell(error: unknown): Promise<number> {
+  // It has said so itself.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   // What the caller can mend is said in a sentence; the stack serves only where we are at fault.
-  console.error(process.env.PARTWAY_LOG === 'debug' ? error : (error as Error).message);
-  process.exitCode = 1;
+  if (process.env.PARTWAY_LOG === 'debug') console.error(error);
+  if (error instanceof Failure) {
+    console.error(error.message);
+    return error.exitCode;
+  }
+  const { explain } = await import('./explain.ts');
+  const { message, exitCode } = explain(error);
+  console.error(message);
+  return exitCode;
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { readConfig } from '../config.ts';
-import { type RunningServer, startServer } from '../main.ts';
+import type { RunningServer } from '../main.ts';
 import { addSettings, givenSettings } from './settings-options.ts';
 
 /** `partway serve`: runs until SIGTERM or SIGINT. */
@@ -8,9 +8,13 @@ export function addServeCommand(program: Command): void {
   const command = program.command('serve').description('run the server');
   addSettings(command);
   command.action(async () => {
-    const server = await startServer(readConfig(givenSettings(command)));
-    greet(server);
+    const config = readConfig(givenSettings(command));
+    // Only now: the whole server would be loaded for every other command too.
+    const { startServer } = await import('../main.ts');
+    const server = await startServer(config);
+    // Before the greeting: whoever waits for that may send a signal at once.
     stopOnSignal(server);
+    greet(server);
   });
 }
 

@@ -3,6 +3,7 @@ import { addUser } from '../access/accounts.ts';
 import { changePassword } from '../access/change-password.ts';
 import { checkPassword } from '../access/passwords.ts';
 import { onRows, textOption } from './data-command.ts';
+import { parseQuota } from './quota-option.ts';
 import { readPassword } from './user-password-input.ts';
 
 /** `partway user add` */
@@ -11,11 +12,17 @@ export function addUserAddCommand(user: Command): void {
   command
     .description('add a user, with an empty root folder')
     .option('--name <name>', 'how the user is shown; the login unless set')
+    .option(
+      '--quota <size>',
+      'how much the user may keep: a size, none for no limit; as the server is set unless given',
+    )
     .option('--password-stdin', 'let the user log in, with the password that comes on stdin');
   onRows(command, async (db, [login = '']) => {
     const password = command.opts().passwordStdin === true ? await readPassword() : undefined;
     if (password !== undefined) checkPassword(password);
-    const made = await addUser(db, { login, name: textOption(command, 'name') ?? login, now: Date.now() });
+    const spaceQuota = parseQuota(textOption(command, 'quota') ?? 'default') ?? undefined;
+    const name = textOption(command, 'name') ?? login;
+    const made = await addUser(db, { login, name, now: Date.now(), spaceQuota });
     if (password !== undefined) await changePassword(db, { login, password });
     return {
       text: `user id  ${made.id}\nlogin    ${made.login}`,

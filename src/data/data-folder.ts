@@ -48,7 +48,8 @@ export function openDataFolder(path: string, { holdsRows }: { holdsRows: boolean
   };
 }
 
-function markIn(folder: string): StoreMark {
+/** Where a data folder says which database names its bytes. */
+export function markIn(folder: string): StoreMark {
   const place = join(folder, 'database-id');
   return { place, read: () => readText(place), write: (id) => writeWhole(place, `${id}\n`) };
 }

@@ -31,7 +31,7 @@ export const FOLDER_COLUMNS: Record<SortBy, SortColumn> = {
   size: 'size',
 };
 
-/** In the trash the date is that of the deletion. An index has the names only. */
+/** In the trash the date is that of the deletion. Here too an index has each. */
 export const TRASH_COLUMNS: Record<SortBy, SortColumn> = { ...FOLDER_COLUMNS, date: 'trashed_at' };
 
 /** Rows of one kind in this order; the id settles what is equal. One walk along an index. */

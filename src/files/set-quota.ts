@@ -3,13 +3,13 @@ import type { UserId } from '../api/ids.ts';
 import type { Tables } from '../sql/tables.ts';
 
 /**
- * Sets how many bytes a user may keep: `none` for no limit, undefined for what the server is set to. What the user has
- * already stays, however much it is. Gives whether there is such a user.
+ * Sets how many bytes a user may keep: -1 for no limit, null for what the server is set to. What the user has already
+ * stays, however much it is. Gives whether there is such a user.
  */
-export async function setQuota(db: Kysely<Tables>, user: UserId, quota: number | 'none' | undefined): Promise<boolean> {
+export async function setQuota(db: Kysely<Tables>, user: UserId, quota: number | null): Promise<boolean> {
   const { numUpdatedRows } = await db
     .updateTable('users')
-    .set({ space_quota: quota === 'none' ? -1 : (quota ?? null) })
+    .set({ space_quota: quota })
     .where('id', '=', user)
     .executeTakeFirst();
   return numUpdatedRows === 1n;

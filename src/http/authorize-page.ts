@@ -12,7 +12,8 @@ const STYLE_SOURCE = `'sha256-${createHash('sha256').update(STYLE).digest('base6
 const WORDS: Record<Ability, string> = {
   read: 'see your files and folders',
   download: 'download your files',
-  upload: 'add files, versions and folders',
+  upload: 'add files and folders',
+  replace: 'add versions to your files',
   rename: 'rename files and folders',
   delete: 'delete files and folders',
   change: 'move, copy and restore files and folders',

@@ -62,6 +62,10 @@ export function serveAuthorize(app: FastifyInstance, { access, settings }: Servi
     if (outcome.kind === 'wrong') {
       return show(reply.code(403), ticket, { nonce, login, trouble: 'Login or password is wrong.' });
     }
+    if (outcome.kind === 'inactive') {
+      const trouble = 'This user is inactive: an administrator has to make them active again.';
+      return show(reply.code(403), ticket, { nonce, login, trouble });
+    }
     // The app may have lost its address, or itself, since the page was shown.
     const asking = await findAskingApp(access, ticket);
     if (asking === undefined) return sendDeadEnd(reply, UNKNOWN);

@@ -13,6 +13,7 @@ import { askForBody, leaveBodiesAlone, valueReader } from './bodies.ts';
 import { fieldsOf } from './fields.ts';
 import { contentDatesOf, FILE_CODES } from './file-attributes.ts';
 import { fileIdOf, knownFolderId } from './item-ids.ts';
+import { mayOf } from './may.ts';
 import { type MultipartUpload, openMultipart } from './multipart.ts';
 import { callerOf } from './policy.ts';
 import { renderFile } from './render.ts';
@@ -40,7 +41,7 @@ export function serveContentUpload(scope: FastifyInstance, { access, files }: Se
     return reply.code(201).send(await rendered(request, made));
   });
 
-  scope.post('/files/:file_id/content', { config: bearer('upload') }, async (request, reply) => {
+  scope.post('/files/:file_id/content', { config: bearer('replace') }, async (request, reply) => {
     const fileId = fileIdOf(request);
     const ifMatch = request.headers['if-match'];
     const made = await receive(files, request, async (upload) => {
@@ -59,7 +60,7 @@ export function serveContentUpload(scope: FastifyInstance, { access, files }: Se
   async function rendered(request: FastifyRequest, { fileId, versionId }: Published): Promise<Record<string, unknown>> {
     const entry = await describeFile(files.db, fileId, versionId);
     if (entry === undefined) throw new Refusal('not_found', 'The file was deleted after this upload made it.');
-    return { total_count: 1, entries: [renderFile(entry, fieldsOf(request))] };
+    return { total_count: 1, entries: [renderFile({ ...entry, may: mayOf(request) }, fieldsOf(request))] };
   }
 }
 

@@ -2,29 +2,34 @@ import type { FileEntry } from '../files/find.ts';
 import type { Lock } from '../files/find-locks.ts';
 import { wireDate } from './dates.ts';
 import type { Fieldmakers } from './fields.ts';
+import type { May } from './may.ts';
 import { COMMON_FIELDS, userMini } from './render-common.ts';
 
 export interface FileToRender extends FileEntry {
+  /** What the caller may do, by their token and their status. */
+  may: May;
   /** The lock on it, where the answer is to show one. */
   lock?: Lock | undefined;
 }
 
 /** Whoever sees a file here owns it; what this server has no notion of, nobody may. */
-const PERMISSIONS = {
-  can_delete: true,
-  can_download: true,
-  can_invite_collaborator: false,
-  can_rename: true,
-  can_set_share_access: false,
-  can_share: false,
-  can_annotate: false,
-  can_comment: false,
-  can_preview: true,
-  can_upload: true,
-  can_view_annotations_all: false,
-  can_view_annotations_self: false,
-  can_apply_watermark: false,
-};
+function permissions({ may }: FileToRender): Record<string, boolean> {
+  return {
+    can_delete: may('delete'),
+    can_download: may('download'),
+    can_invite_collaborator: false,
+    can_rename: may('rename'),
+    can_set_share_access: false,
+    can_share: false,
+    can_annotate: false,
+    can_comment: false,
+    can_preview: may('read'),
+    can_upload: may('replace'),
+    can_view_annotations_all: false,
+    can_view_annotations_self: false,
+    can_apply_watermark: false,
+  };
+}
 
 /** Every field of a file. */
 export const FILE_FIELDS: Fieldmakers<FileToRender> = new Map<string, (entry: FileToRender) => unknown>([
@@ -38,7 +43,7 @@ export const FILE_FIELDS: Fieldmakers<FileToRender> = new Map<string, (entry: Fi
   ['version_number', ({ version }) => String(version.number)],
   ['uploader_display_name', ({ version, users }) => users.get(version.created_by)?.name ?? ''],
   ['lock', ({ lock }) => (lock === undefined ? null : renderLock(lock))],
-  ['permissions', () => PERMISSIONS],
+  ['permissions', permissions],
   ['comment_count', () => 0],
   ['is_package', () => false],
   ['expires_at', () => null],

@@ -1,24 +1,27 @@
 import type { FolderEntry } from '../files/find.ts';
 import { folderId } from '../files/minis.ts';
 import type { Fieldmakers } from './fields.ts';
+import type { May } from './may.ts';
 import { COMMON_FIELDS } from './render-common.ts';
 
 export interface FolderToRender extends FolderEntry {
+  /** What the caller may do, by their token and their status. */
+  may: May;
   /** A page of what it holds. */
   items?: Record<string, unknown>;
 }
 
 /** Whoever sees a folder here owns it. The root stays as it is. */
-function permissions({ item }: FolderEntry): Record<string, boolean> {
+function permissions({ item, may }: FolderToRender): Record<string, boolean> {
   const own = item.parent_id !== null;
   return {
-    can_delete: own,
-    can_download: true,
+    can_delete: own && may('delete'),
+    can_download: may('download'),
     can_invite_collaborator: false,
-    can_rename: own,
+    can_rename: own && may('rename'),
     can_set_share_access: false,
     can_share: false,
-    can_upload: true,
+    can_upload: may('upload'),
     can_apply_watermark: false,
   };
 }

@@ -20,7 +20,7 @@ export function itemChangeOf(request: FastifyRequest, body: ItemUpdate): ItemCha
 /** Where a body puts a copy or a restored item: a folder, and a name where one is given. */
 export function placeOf(
   request: FastifyRequest,
-  { name, parent }: { name?: string | null; parent: { id: string } },
+  { name, parent }: { name?: string | null; parent: { id: string | number } },
 ): { folderId: ReturnType<typeof knownFolderId>; name?: string } {
   return { folderId: knownFolderId(request, parent.id), ...(name != null && { name }) };
 }

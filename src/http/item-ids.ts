@@ -16,7 +16,8 @@ export function folderIdOf(request: FastifyRequest): ItemId {
 }
 
 /** The folder that a body names: "0" is the caller's root. */
-export function knownFolderId(request: FastifyRequest, text: string): ItemId {
+export function knownFolderId(request: FastifyRequest, id: string | number): ItemId {
+  const text = String(id);
   if (text === '0') return callerOf(request).rootId;
   return itemId(text) ?? refuseUnknown('folder', text);
 }

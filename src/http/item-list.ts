@@ -5,6 +5,7 @@ import type { Listed } from '../files/listed-items.ts';
 import { fieldsOf } from './fields.ts';
 import { orderOf, renderOrder } from './item-order.ts';
 import { parseMarker, renderMarker } from './marker.ts';
+import { mayOf } from './may.ts';
 import { offsetPageOf } from './offset-page.ts';
 import { isTrue } from './query-flag.ts';
 import { renderListed } from './render.ts';
@@ -60,5 +61,6 @@ export async function itemPage(
 
 async function rendered(files: Files, request: FastifyRequest, entries: Listed[]): Promise<Record<string, unknown>[]> {
   const fields = fieldsOf(request);
-  return (await withLocks(files, entries, fields)).map((entry) => renderListed(entry, fields));
+  const may = mayOf(request);
+  return (await withLocks(files, entries, fields)).map((entry) => renderListed({ ...entry, may }, fields));
 }

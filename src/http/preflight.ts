@@ -15,11 +15,10 @@ import type { Services } from './services.ts';
 
 /** OPTIONS /files/content and /files/:id/content: would this upload be taken? It promises nothing for later. */
 export function servePreflight(scope: FastifyInstance, { files, settings }: Services): void {
-  const config = bearer('upload');
   const newFile = bodyReader(PreflightFile, FILE_CODES);
   const newVersion = bodyReader(PreflightVersion, FILE_CODES);
 
-  scope.options('/files/content', { config }, async (request) => {
+  scope.options('/files/content', { config: bearer('upload') }, async (request) => {
     const { name, parent, size } = newFile(request);
     checkName(name);
     checkSize(files, size ?? 0);
@@ -30,7 +29,7 @@ export function servePreflight(scope: FastifyInstance, { files, settings }: Serv
     return { upload_url: `${apiBaseOf(request, settings.publicUrl)}/files/content`, upload_token: null };
   });
 
-  scope.options('/files/:file_id/content', { config }, async (request) => {
+  scope.options('/files/:file_id/content', { config: bearer('replace') }, async (request) => {
     const { name, size } = newVersion(request);
     const fileId = fileIdOf(request);
     checkSize(files, size ?? 0);

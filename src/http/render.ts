@@ -1,4 +1,3 @@
-import type { FileEntry, FolderEntry } from '../files/find.ts';
 import { type Fields, renderFields } from './fields.ts';
 import { FILE_FIELDS, type FileToRender } from './file-fields.ts';
 import { FOLDER_FIELDS, type FolderToRender } from './folder-fields.ts';
@@ -14,7 +13,7 @@ export function renderFolder(entry: FolderToRender, fields?: Fields): Record<str
 }
 
 /** An item as a list holds it. */
-export function renderListed(entry: FileEntry | FolderEntry, fields?: Fields): Record<string, unknown> {
+export function renderListed(entry: FileToRender | FolderToRender, fields?: Fields): Record<string, unknown> {
   return 'version' in entry
     ? renderFields(entry, FILE_FIELDS, fields ?? LISTED_FILE)
     : renderFields(entry, FOLDER_FIELDS, fields ?? LISTED_FOLDER);

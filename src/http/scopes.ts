@@ -3,6 +3,7 @@ import type { Access } from '../access/access.ts';
 import { type Authority, mayDo } from '../access/authority.ts';
 import { reaches } from '../access/reach.ts';
 import type { Ability } from '../access/scopes.ts';
+import { statusAllows } from '../access/user-status.ts';
 import { type ItemId, parseDecimalId, parseSessionId } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
 import { findSession } from '../uploads/records.ts';
@@ -29,8 +30,8 @@ export function bearer(may: Ability, { reach }: Pick<FastifyContextConfig, 'reac
 const KNOWN_PARAMETERS = ['file_id', 'folder_id', 'session_id', 'version_id', 'user_id'];
 
 /**
- * What a token must be good for, beside being somebody's. Enforced in three steps, each before anything is done: the
- * ability that a route declares; the file, folder or session that its address names; the folder that its JSON body names
+ * What a token must be good for, beside being somebody's. Enforced in steps, each before anything is done: the ability
+ * that a route declares, which the token must have and its user's status allow; the file, folder or session that its address names; the folder that its JSON body names
  * (`parent.id`, `folder_id`). A token bound to an item is refused 404 beyond it, as for what is not there; what it may not
  * do within, and what names no item at all, is 403 `insufficient_scope`.
  */
@@ -49,6 +50,7 @@ export function enforceScopes(app: FastifyInstance, access: Access): void {
     if (policy !== 'bearer') return;
     const authority = authorityOf(request);
     if (may === undefined || !mayDo(authority, may)) throw insufficient(may);
+    if (!statusAllows(authority.principal.status, may)) throw shutOut(authority.principal.status, may);
     await checkAddress(access, request, authority);
   });
   app.addHook('preHandler', async (request) => {
@@ -113,6 +115,13 @@ function namedInBody(body: unknown): string[] {
 
 function changesMoreThanNames(body: unknown): boolean {
   return Object.keys(body ?? {}).some((field) => field !== 'name' && field !== 'description');
+}
+
+function shutOut(status: string, may: Ability): Refusal {
+  return new Refusal(
+    'access_denied_insufficient_permissions',
+    `An administrator has set this user to ${status}, who may not ${may}.`,
+  );
 }
 
 function insufficient(may: Ability | undefined): Refusal {

@@ -1,6 +1,5 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { ItemId, Millis } from '../api/ids.ts';
-import { parseDecimalId, parseSha1Hex } from '../api/ids.ts';
+import type { FastifyInstance } from 'fastify';
+import { type Millis, parseSha1Hex } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
 import { CommitSession, CreateSession, CreateVersionSession, LogEvent } from '../api/schemas/upload-sessions.ts';
 import { describeFile } from '../files/find.ts';
@@ -14,6 +13,9 @@ import { apiBaseOf } from './addresses.ts';
 import { bodyReader, type FieldCodes } from './bodies.ts';
 import { parseWireDate } from './dates.ts';
 import { fieldsOf } from './fields.ts';
+import { fileIdOf, knownFolderId } from './item-ids.ts';
+import { serveSessionList } from './list-sessions.ts';
+import { mayOf } from './may.ts';
 import { offsetPageOf } from './offset-page.ts';
 import { digestOf, sessionIdOf } from './part-headers.ts';
 import { servePlan } from './plan-upload.ts';
@@ -37,6 +39,7 @@ const CREATE_CODES: FieldCodes = {
 export async function serveUploads(scope: FastifyInstance, services: Services): Promise<void> {
   await scope.register(async (parts) => serveUploadPart(parts, services));
   serveCreate(scope, services);
+  serveSessionList(scope, services);
   serveStatus(scope, services);
   servePlan(scope, services);
   serveCommit(scope, services);
@@ -48,19 +51,17 @@ function serveCreate(scope: FastifyInstance, { uploads, settings }: Services): v
   const newVersion = bodyReader(CreateVersionSession, CREATE_CODES);
 
   scope.post('/files/upload_sessions', { config: bearer('upload') }, async (request, reply) => {
-    const caller = callerOf(request);
     const body = newFile(request);
-    const folderId = body.folder_id === '0' ? caller.rootId : (Number(body.folder_id) as ItemId);
     const session = await createSession(uploads, {
-      caller: caller.userId,
+      caller: callerOf(request).userId,
       fileSize: body.file_size,
-      folderId,
+      folderId: knownFolderId(request, body.folder_id),
       name: body.file_name,
     });
     return reply.code(201).send(renderSession(session, 0, apiBaseOf(request, settings.publicUrl)));
   });
 
-  scope.post('/files/:file_id/upload_sessions', { config: bearer('upload') }, async (request, reply) => {
+  scope.post('/files/:file_id/upload_sessions', { config: bearer('replace') }, async (request, reply) => {
     const body = newVersion(request);
     const session = await createSession(uploads, {
       caller: callerOf(request).userId,
@@ -112,7 +113,9 @@ function serveCommit(scope: FastifyInstance, { uploads, files, settings }: Servi
     if (committed === undefined) return reply.code(202).header('retry-after', 5).send();
     const file = await describeFile(files.db, committed.fileId, committed.versionId);
     if (file === undefined) throw new Refusal('not_found', 'The file was deleted after this upload made it.');
-    return reply.code(201).send({ total_count: 1, entries: [renderFile(file, fieldsOf(request))] });
+    return reply
+      .code(201)
+      .send({ total_count: 1, entries: [renderFile({ ...file, may: mayOf(request) }, fieldsOf(request))] });
   });
 }
 
@@ -129,13 +132,6 @@ function serveEnd(scope: FastifyInstance, { uploads }: Services): void {
     request.log.warn({ session: id, eventType, eventInfo }, 'a client reports on its upload');
     return reply.code(204).send();
   });
-}
-
-function fileIdOf(request: FastifyRequest): ItemId {
-  const { file_id: text } = request.params as { file_id: string };
-  const id = parseDecimalId(text);
-  if (id === undefined) throw new Refusal('not_found', `There is no file ${text}.`);
-  return id as ItemId;
 }
 
 function listedPart(part: {

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import { ENTERPRISE_ID } from '../access/access.ts';
-import type { Account } from '../access/list-users.ts';
+import { type Account, administers } from '../access/list-users.ts';
 import { UNLIMITED_BYTES } from '../api/schemas/users.ts';
 import type { Files } from '../files/files.ts';
 import { wireDate } from './dates.ts';
@@ -28,7 +28,8 @@ const FIELDS: Fieldmakers<UserToRender> = new Map<string, (entry: UserToRender) 
   ['space_amount', ({ user, limits }) => spaceAmount(user.space_quota ?? limits.userQuota ?? -1)],
   ['space_used', ({ user }) => user.space_used],
   ['max_upload_size', ({ limits }) => limits.maxFileSize],
-  ['status', () => 'active'],
+  ['status', ({ user }) => user.status],
+  ['role', ({ user }) => (administers(user) ? 'admin' : 'user')],
   ['enterprise', () => ({ type: 'enterprise', id: ENTERPRISE_ID, name: 'Partway' })],
   // Whoever has no password cannot log in: then only apps act for them.
   ['is_platform_access_only', ({ user }) => user.password_hash === null],

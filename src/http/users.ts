@@ -12,7 +12,7 @@ import { authorityOf, callerOf } from './policy.ts';
 import { isTrue } from './query-flag.ts';
 import { bearer } from './scopes.ts';
 import type { Services } from './services.ts';
-import { checkPromises, spaceQuotaOf } from './users-changes.ts';
+import { checkPromises, spaceQuotaOf, statusOf } from './users-changes.ts';
 import { renderUser } from './users-fields.ts';
 import { userList } from './users-list.ts';
 
@@ -38,7 +38,12 @@ export function serveUsers(scope: FastifyInstance, services: Services): void {
     checkPromises(body);
     const { name, login, is_platform_access_only: forAppsOnly } = body;
     if (login == null && forAppsOnly !== true) throw new Refusal('bad_request', 'The body lacks login.');
-    const { id } = await createUser(access, { name, login: login ?? undefined, spaceQuota: spaceQuotaOf(body) });
+    const { id } = await createUser(access, {
+      name,
+      login: login ?? undefined,
+      spaceQuota: spaceQuotaOf(body),
+      status: statusOf(body),
+    });
     return reply.code(201).send(renderUser(files, request, await needAccount(id)));
   });
 
@@ -55,10 +60,12 @@ export function serveUsers(scope: FastifyInstance, services: Services): void {
     checkPromises(body);
     const { name, login } = body;
     const spaceQuota = spaceQuotaOf(body);
+    const status = statusOf(body);
     await updateUser(access, id, {
       ...(name != null && { name }),
       ...(login != null && { login }),
       ...(spaceQuota !== undefined && { spaceQuota }),
+      ...(status !== undefined && { status }),
     });
     return renderUser(files, request, await needAccount(id));
   });
@@ -72,7 +79,7 @@ export function serveUsers(scope: FastifyInstance, services: Services): void {
   });
 
   async function checkAdministrator(request: FastifyRequest): Promise<void> {
-    if (await isAdministrator(access, authorityOf(request))) return;
+    if (await isAdministrator(access.db, authorityOf(request))) return;
     throw new Refusal(
       'access_denied_insufficient_permissions',
       'Users are for the developer and for apps that act for themselves, with a token that is not downscoped.',

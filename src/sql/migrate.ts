@@ -3,7 +3,9 @@ import { type Migration, Migrator } from 'kysely/migration';
 import * as foundation from './migrations/0001-foundation.ts';
 import * as tokens from './migrations/0002-tokens.ts';
 import * as tree from './migrations/0003-tree.ts';
+import * as statusAndTrashOrders from './migrations/0004-status-and-trash-orders.ts';
 import * as installation from './migrations/0005-installation.ts';
+import * as sessionsByOwner from './migrations/0006-sessions-by-owner.ts';
 import type { Tables } from './tables.ts';
 
 /** In the order in which they run. A migration that has been released is never edited: add the next one. */
@@ -11,7 +13,9 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-foundation': foundation,
   '0002-tokens': tokens,
   '0003-tree': tree,
+  '0004-status-and-trash-orders': statusAndTrashOrders,
   '0005-installation': installation,
+  '0006-sessions-by-owner': sessionsByOwner,
 };
 
 export const NEWER_DATABASE =

@@ -1,8 +1,9 @@
 import type { Kysely } from 'kysely';
 import { Refusal } from '../api/refusal.ts';
 import { migrate } from './migrate.ts';
-import { openPostgres } from './postgres.ts';
+import type { PostgresOptions } from './postgres.ts';
 import { requireSchema } from './require-schema.ts';
+import { requireUtf8 } from './require-utf8.ts';
 import { openSqlite } from './sqlite.ts';
 import type { Tables } from './tables.ts';
 
@@ -21,7 +22,7 @@ export interface DatabasePlace {
  * been (`partway migrate`), for other nodes may be using it. Throws with what to do where it cannot be used.
  */
 export async function openDatabase({ url, file, connections }: DatabasePlace): Promise<Kysely<Tables>> {
-  const db = url === undefined ? openSqlite(file) : openPostgres(url, { connections });
+  const db = await open(url, file, { connections });
   return ready(db, url, () => (url === undefined ? migrate(db) : requireSchema(db)));
 }
 
@@ -29,14 +30,24 @@ export async function openDatabase({ url, file, connections }: DatabasePlace): P
  * Two further connections to a PostgreSQL database, for what must not wait while the others are all in use; SQLite has
  * the one it has. Whoever opens it destroys it, before `db`.
  */
-export function openAside({ url }: Pick<DatabasePlace, 'url'>, db: Kysely<Tables>): Kysely<Tables> {
-  return url === undefined ? db : openPostgres(url, { connections: 2 });
+export async function openAside({ url }: Pick<DatabasePlace, 'url'>, db: Kysely<Tables>): Promise<Kysely<Tables>> {
+  return url === undefined ? db : open(url, '', { connections: 2 });
 }
 
 /** Opens the database and brings its schema up to this build's, whichever it is; one that does so at the same time is waited for. */
 export async function openToMigrate({ url, file }: Omit<DatabasePlace, 'connections'>): Promise<Kysely<Tables>> {
-  const db = url === undefined ? openSqlite(file) : openPostgres(url, { connections: 1, statementTimeout: 0 });
-  return ready(db, url, () => migrate(db));
+  const db = await open(url, file, { connections: 1, statementTimeout: 0 });
+  return ready(db, url, async () => {
+    if (url !== undefined) await requireUtf8(db);
+    await migrate(db);
+  });
+}
+
+async function open(url: string | undefined, file: string, options: PostgresOptions): Promise<Kysely<Tables>> {
+  if (url === undefined) return openSqlite(file);
+  // Loaded only where it is used: the driver takes 11 MB of memory.
+  const { openPostgres } = await import('./postgres.ts');
+  return openPostgres(url, options);
 }
 
 async function ready(db: Kysely<Tables>, url: string | undefined, prepare: () => Promise<void>) {

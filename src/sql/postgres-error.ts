@@ -11,6 +11,9 @@ const PASSING = /^(?:08...|53[23]00|57P..|55P03|57014|25P03|25006|40...)$/;
 /** Of these, those after which the connection itself is gone, or about to go, or serves no longer. */
 const ENDING = /^(?:08...|57P..|25P03|25006)$/;
 const DISK_FULL = '53100';
+/** A key that somebody else took, and a row that somebody else took away, in the same moment: all that is asked for first. */
+const DUPLICATE = '23505';
+const REFERENCED = '23503';
 /** Text that the database cannot hold: the character NUL. */
 const BAD_TEXT = /^(?:22021|22P05)$/;
 
@@ -25,6 +28,16 @@ export function postgresError(error: unknown): unknown {
     return new Refusal(
       'insufficient_storage',
       'The disk of the database is full. What was acknowledged is safe; send this again once there is room.',
+      { cause: error },
+    );
+  }
+  if (code === DUPLICATE) {
+    return new Refusal('conflict', 'Somebody else took the same name a moment ago: read it again.', { cause: error });
+  }
+  if (code === REFERENCED) {
+    return new Refusal(
+      'operation_blocked_temporary',
+      'Something that belongs to this came or went a moment ago: send this again.',
       { cause: error },
     );
   }

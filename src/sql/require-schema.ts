@@ -1,5 +1,4 @@
 import { type Kysely, sql } from 'kysely';
-import { DatabaseError } from 'pg';
 import { MIGRATIONS, NEWER_DATABASE } from './migrate.ts';
 import type { Tables } from './tables.ts';
 
@@ -23,7 +22,7 @@ async function migrationsOf(db: Kysely<Tables>): Promise<string[]> {
     const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(db);
     return rows.map(({ name }) => name);
   } catch (error) {
-    if (error instanceof DatabaseError && error.code === UNDEFINED_TABLE) return [];
+    if ((error as { code?: string }).code === UNDEFINED_TABLE) return [];
     throw error;
   }
 }

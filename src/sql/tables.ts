@@ -4,7 +4,7 @@ import type { Receipt } from '../content/content.ts';
 
 /** Every row Partway keeps. Times are integer milliseconds, ids are made by us, flags are 0 or 1. */
 export interface Tables {
-  users: WithDefaults<UserRow & UserSpaceRow, keyof UserSpaceRow>;
+  users: WithDefaults<UserRow & UserSpaceRow, keyof UserSpaceRow | 'status'>;
   apps: AppRow;
   app_redirects: AppRedirectRow;
   app_keys: AppKeyRow;
@@ -23,6 +23,9 @@ export interface Tables {
 /** A row whose columns `Keys` the database fills in where they are left out. */
 type WithDefaults<Row, Keys extends keyof Row> = Omit<Row, Keys> & { [Key in Keys]: Generated<Row[Key]> };
 
+/** What a user may do at all: everything, nothing, all but destroy and change, or only read. */
+export type UserStatus = 'active' | 'inactive' | 'cannot_delete_edit' | 'cannot_delete_edit_upload';
+
 export interface UserRow {
   id: UserId;
   login: string;
@@ -32,6 +35,7 @@ export interface UserRow {
   created_at: Millis;
   /** Null for a user who cannot log in. */
   password_hash: string | null;
+  status: UserStatus;
 }
 
 /** How much a user keeps and may keep, in bytes. */

@@ -148,3 +148,20 @@ test('the developer token can be narrowed, and a narrowed token never acts as an
   assert.deepEqual([authority.clientId, authority.mayActAs], [undefined, false]);
   assert.equal(authority.principal.login, 'developer@partway.local');
 });
+
+test('a token that belongs to no app is narrowed by any app that proves itself, and is its to revoke', async () => {
+  const { access, client } = house;
+  for (const client of [
+    { ...house.client, clientSecret: 'x' },
+    { clientId: 'x', clientSecret: 'x' },
+  ]) {
+    await assert.rejects(exchange(DEVELOPER_TOKEN, { client }), grantError('invalid_client'));
+  }
+
+  const { accessToken } = await exchange(DEVELOPER_TOKEN, { client });
+
+  const { principal, clientId, mayActAs } = await authenticate(access, accessToken);
+  assert.deepEqual([principal.login, clientId, mayActAs], ['developer@partway.local', client.clientId, false]);
+  await revokeToken(access, client, accessToken);
+  await assert.rejects(authenticate(access, accessToken), refusal('unauthorized'));
+});

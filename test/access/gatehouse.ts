@@ -6,6 +6,7 @@ import { SignJWT } from 'jose';
 import type { Access } from '../../src/access/access.ts';
 import { addApp, addUser } from '../../src/access/accounts.ts';
 import { addAppKey } from '../../src/access/app-keys.ts';
+import { issueCode } from '../../src/access/authorize.ts';
 import { ensureDeveloper } from '../../src/access/ensure-developer.ts';
 import type { ClientSecret } from '../../src/access/find-client.ts';
 import type { GrantError } from '../../src/access/grant-error.ts';
@@ -92,6 +93,16 @@ export function signAssertion(
   })
     .setProtectedHeader({ alg: 'RS256', kid: key.kid, ...header })
     .sign(signing);
+}
+
+/** A code as a login of the user's brings it. */
+export function newCode({ access, app, user }: Gatehouse): Promise<string> {
+  return issueCode(access, {
+    clientId: app.client_id,
+    redirectUri: REDIRECT,
+    userId: user.id,
+    scopes: undefined,
+  });
 }
 
 /** For assert.rejects: an OAuth error of this name. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, beforeEach, test } from 'node:test';
 import { addApp } from '../../src/access/accounts.ts';
 import { authenticate } from '../../src/access/authenticate.ts';
-import { findAskingApp, issueCode } from '../../src/access/authorize.ts';
+import { findAskingApp } from '../../src/access/authorize.ts';
 import { grantForCode } from '../../src/access/grant-code.ts';
 import { grantForCredentials } from '../../src/access/grant-credentials.ts';
 import { grantForRefresh } from '../../src/access/grant-refresh.ts';
@@ -10,7 +10,7 @@ import type { GrantedToken } from '../../src/access/granted-token.ts';
 import { revokeToken } from '../../src/access/revoke-token.ts';
 import { sweepTokens } from '../../src/access/sweep-tokens.ts';
 import { refusal } from '../files/house.ts';
-import { type Gatehouse, grantError, openGatehouse, REDIRECT } from './gatehouse.ts';
+import { type Gatehouse, grantError, newCode, openGatehouse, REDIRECT } from './gatehouse.ts';
 
 let house: Gatehouse;
 beforeEach(async () => {
@@ -19,13 +19,6 @@ beforeEach(async () => {
 });
 after(() => house[Symbol.asyncDispose]());
 
-const newCode = () =>
-  issueCode(house.access, {
-    clientId: house.app.client_id,
-    redirectUri: REDIRECT,
-    userId: house.user.id,
-    scopes: undefined,
-  });
 const exchangeCode = (code: string, redirectUri?: string, client = house.client) =>
   grantForCode(house.access, client, { code, redirectUri });
 const refresh = (token: string | undefined, client = house.client) =>
@@ -40,17 +33,17 @@ async function otherClient() {
 
 test('a code brings tokens of the user who gave it, with or without the redirect address', async () => {
   for (const redirectUri of [undefined, REDIRECT]) {
-    const { principal } = await works(await exchangeCode(await newCode(), redirectUri));
+    const { principal } = await works(await exchangeCode(await newCode(house), redirectUri));
     assert.equal(principal.userId, house.user.id);
   }
 });
 
 test('a code works for its app, its address and one minute', async () => {
   const wrong = grantError('invalid_grant');
-  await assert.rejects(exchangeCode(await newCode(), 'https://app.partway.test/callback2'), wrong);
-  await assert.rejects(exchangeCode(await newCode(), undefined, await otherClient()), wrong);
+  await assert.rejects(exchangeCode(await newCode(house), 'https://app.partway.test/callback2'), wrong);
+  await assert.rejects(exchangeCode(await newCode(house), undefined, await otherClient()), wrong);
   await assert.rejects(exchangeCode('x'), wrong);
-  const code = await newCode();
+  const code = await newCode(house);
   await assert.rejects(
     exchangeCode(code, undefined, { ...house.client, clientSecret: 'x' }),
     grantError('invalid_client'),
@@ -60,7 +53,7 @@ test('a code works for its app, its address and one minute', async () => {
 });
 
 test('a code that comes a second time ends the tokens that it gave', async () => {
-  const code = await newCode();
+  const code = await newCode(house);
   const first = await exchangeCode(code);
   await works(first);
   await assert.rejects(exchangeCode(code), grantError('invalid_grant'));
@@ -69,10 +62,10 @@ test('a code that comes a second time ends the tokens that it gave', async () =>
 });
 
 test('of two who bring one code, or one refresh token, at the same time at most one is served', async () => {
-  const code = await newCode();
+  const code = await newCode(house);
   const codes = await Promise.allSettled([exchangeCode(code), exchangeCode(code)]);
   assert.equal(codes.filter(({ status }) => status === 'fulfilled').length, 1);
-  const { refreshToken } = await exchangeCode(await newCode());
+  const { refreshToken } = await exchangeCode(await newCode(house));
   const refreshes = await Promise.allSettled([refresh(refreshToken), refresh(refreshToken)]);
   const served = refreshes.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
   assert.equal(served.length, 1);
@@ -80,7 +73,7 @@ test('of two who bring one code, or one refresh token, at the same time at most 
 });
 
 test('a refresh token brings the next pair, and each works once', async () => {
-  const first = await exchangeCode(await newCode());
+  const first = await exchangeCode(await newCode(house));
   const second = await refresh(first.refreshToken);
   const third = await refresh(second.refreshToken);
   await works(third);
@@ -88,9 +81,9 @@ test('a refresh token brings the next pair, and each works once', async () => {
 });
 
 test('a used refresh token ends everything that came of the same login', async () => {
-  const first = await exchangeCode(await newCode());
+  const first = await exchangeCode(await newCode(house));
   const second = await refresh(first.refreshToken);
-  const another = await exchangeCode(await newCode());
+  const another = await exchangeCode(await newCode(house));
   await works(second);
   await assert.rejects(refresh(first.refreshToken), grantError('invalid_grant'));
   await isOver(second);
@@ -99,7 +92,7 @@ test('a used refresh token ends everything that came of the same login', async (
 });
 
 test('a refresh token is of no use to another app, nor after sixty days, nor as an access token', async () => {
-  const { refreshToken, accessToken } = await exchangeCode(await newCode());
+  const { refreshToken, accessToken } = await exchangeCode(await newCode(house));
   await assert.rejects(refresh(refreshToken, await otherClient()), grantError('invalid_grant'));
   await assert.rejects(refresh(accessToken), grantError('invalid_grant'));
   await assert.rejects(authenticate(house.access, refreshToken ?? ''), refusal('unauthorized'));
@@ -117,7 +110,7 @@ test('an access token ends after an hour, and is then said to have expired', asy
 
 test('revoking an access or a refresh token ends both', async () => {
   for (const which of ['accessToken', 'refreshToken'] as const) {
-    const pair = await exchangeCode(await newCode());
+    const pair = await exchangeCode(await newCode(house));
     await works(pair);
     await revokeToken(house.access, house.client, pair[which] ?? '');
     await isOver(pair);
@@ -126,7 +119,7 @@ test('revoking an access or a refresh token ends both', async () => {
 });
 
 test('an app revokes its own tokens only, and must prove itself', async () => {
-  const pair = await exchangeCode(await newCode());
+  const pair = await exchangeCode(await newCode(house));
   await revokeToken(house.access, await otherClient(), pair.accessToken);
   await revokeToken(house.access, await otherClient(), pair.refreshToken ?? '');
   await works(pair);
@@ -157,7 +150,7 @@ test('an app asks to send users back to an address of its own, to the letter', a
 });
 
 test('the sweep forgets what has run out, and keeps what has not', async () => {
-  const live = await exchangeCode(await newCode());
+  const live = await exchangeCode(await newCode(house));
   assert.equal(await sweepTokens(house.access), 0);
   house.clock.now += 61_000;
   assert.equal(await sweepTokens(house.access), 1, 'the code');

@@ -6,7 +6,9 @@ import { startMigratedPostgres } from './migrated-postgres.ts';
  * `npm run test:postgres`: starts a PostgreSQL, runs the suites over it that run over SQLite otherwise, and stops it.
  * `npm run test:postgres -- test/http/users.test.ts` runs these files only.
  */
-const SUITES = ['access', 'faults', 'files', 'http', 'sql', 'uploads'].map((room) => `test/${room}/**/*.test.ts`);
+const SUITES = ['access', 'check', 'faults', 'files', 'http', 'sql', 'uploads'].map(
+  (room) => `test/${room}/**/*.test.ts`,
+);
 
 const asked = process.argv.slice(2);
 await using postgres = await startMigratedPostgres();

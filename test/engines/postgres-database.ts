@@ -1,9 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import { Client, escapeIdentifier } from 'pg';
+import { newDatabaseName } from './new-database-name.ts';
 
 /** Copies the database at `template`, to which nobody may be connected, and gives the URL of the copy. */
 export async function copyDatabase(template: string): Promise<string> {
-  const name = `partway_${randomBytes(8).toString('hex')}`;
+  const name = newDatabaseName();
   await administer(
     template,
     `create database ${escapeIdentifier(name)} template ${escapeIdentifier(nameOf(template))}`,

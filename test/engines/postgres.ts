@@ -1,12 +1,13 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, existsSync, mkdtempSync, readdirSync } from 'node:fs';
+import { chownSync, existsSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
 import { leftoverFolder, leftoverProcess, removeNow } from '../support/leftovers.ts';
+import { makeCertificates } from '../support/tls.ts';
 import { freePort } from './free-port.ts';
 
 const run = promisify(execFile);
@@ -18,6 +19,8 @@ const DEBIAN = '/usr/lib/postgresql';
 export interface Postgres extends AsyncDisposable {
   /** Of its superuser and an empty database. */
   readonly url: string;
+  /** With `tls`: the file with the authority to trust. */
+  readonly ca: string | undefined;
   /** Ends every connection, takes no more, and writes what there is. */
   stop(): Promise<void>;
   /** As a crash: nothing is written at the end, connections just break. */
@@ -39,22 +42,38 @@ export function findPostgres(): string | undefined {
 export const noPostgres: string | false =
   findPostgres() === undefined && 'PostgreSQL is not installed: apt-get install postgresql brings it';
 
-export async function startPostgres(): Promise<Postgres> {
+export interface PostgresOptions {
+  /** Of the superuser; everybody is believed where there is none. */
+  password?: string;
+  /** Whether connections may be encrypted. */
+  tls?: boolean;
+}
+
+export async function startPostgres({ password, tls = false }: PostgresOptions = {}): Promise<Postgres> {
   const programs = findPostgres();
   if (programs === undefined) throw new Error(String(noPostgres));
   const home = leftoverFolder(mkdtempSync(join(tmpdir(), 'partway-postgres-')));
   const user = await unprivileged();
   if (user !== undefined) chownSync(home, user.uid, user.gid);
   const folder = join(home, 'data');
+  const secret = join(home, 'password');
+  writeFileSync(secret, `${password}\n`, { mode: 0o644 });
+  const trust = password === undefined ? ['-A', 'trust'] : ['-A', 'scram-sha-256', '--pwfile', secret];
   // English from ICU rather than "C", so that whatever relies on the order of bytes has to say so.
   await run(
     join(programs, 'initdb'),
-    ['-D', folder, '-U', 'partway', '-A', 'trust', '-E', 'UTF8', '--no-sync', ...ENGLISH],
+    ['-D', folder, '-U', 'partway', ...trust, '-E', 'UTF8', '--no-sync', ...ENGLISH],
     { ...user, cwd: home, env: { PATH: process.env.PATH, LC_ALL: 'C.UTF-8' } },
   );
 
+  const certificates = tls ? await makeCertificates(home) : undefined;
+  if (user && certificates) chownSync(certificates.key, user.uid, user.gid);
+  const encrypted = certificates
+    ? ['-c', 'ssl=on', '-c', `ssl_cert_file=${certificates.cert}`, '-c', `ssl_key_file=${certificates.key}`]
+    : [];
+
   const port = await freePort();
-  const url = `postgres://partway@127.0.0.1:${port}/postgres`;
+  const url = `postgres://partway${password === undefined ? '' : `:${password}`}@127.0.0.1:${port}/postgres`;
   let child: ChildProcess | undefined;
   const end = async (signal: 'SIGINT' | 'SIGQUIT') => {
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
@@ -63,18 +82,23 @@ export async function startPostgres(): Promise<Postgres> {
     await ended;
   };
   const start = async () => {
-    child = spawn(join(programs, 'postgres'), ['-D', folder, '-h', '127.0.0.1', '-p', String(port), ...FOR_TESTS], {
-      ...user,
-      cwd: home,
-      env: { PATH: process.env.PATH, LC_ALL: 'C.UTF-8' },
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
+    child = spawn(
+      join(programs, 'postgres'),
+      ['-D', folder, '-h', '127.0.0.1', '-p', String(port), ...FOR_TESTS, ...encrypted],
+      {
+        ...user,
+        cwd: home,
+        env: { PATH: process.env.PATH, LC_ALL: 'C.UTF-8' },
+        stdio: ['ignore', 'ignore', 'pipe'],
+      },
+    );
     leftoverProcess(child);
     await untilReady(child, url);
   };
   await start();
   return {
     url,
+    ca: certificates?.ca,
     start,
     stop: () => end('SIGINT'),
     kill: () => end('SIGQUIT'),
@@ -87,8 +111,8 @@ export async function startPostgres(): Promise<Postgres> {
 }
 
 const ENGLISH = ['--locale=C.UTF-8', '--locale-provider=icu', '--icu-locale=en'];
-/** No socket beside the port; nothing survives the machine, which no test turns off. */
-const FOR_TESTS = ['-k', '', '-F', '-N', '300', '-c', 'synchronous_commit=off'];
+/** No socket beside the port; what is written survives the process, and not the machine, which no test turns off. */
+const FOR_TESTS = ['-k', '', '-F', '-N', '300'];
 
 /** PostgreSQL refuses to run as root: the user that its package made, or nobody. Undefined where we are not root. */
 async function unprivileged(): Promise<{ uid: number; gid: number } | undefined> {

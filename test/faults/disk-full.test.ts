@@ -6,6 +6,7 @@ import { partsOf, seededBytes, sha1Hex } from '../support/bytes.ts';
 import { onlySqlite } from '../support/rows.ts';
 import { startServer } from '../support/server.ts';
 import { bytesNotOnDisk } from '../support/storage.ts';
+import { untilItFails } from '../support/until-it-fails.ts';
 import { smallDisk } from './small-disk.ts';
 import { Refused, WireClient, type WirePart } from './wire-client.ts';
 
@@ -63,7 +64,7 @@ describe('a server whose disk is full', { timeout: 120_000 }, () => {
 
     const ballast = join(disk.folder, 'ballast');
     await writeFile(ballast, Buffer.alloc(64 * MIB)).catch(() => {});
-    const failure = await untilItFails(async (n) => void (await client.create(`another-${n}.bin`, PART)));
+    const failure = await untilItFails(5000, async (n) => void (await client.create(`another-${n}.bin`, PART)));
     assertFull(failure);
     const committing = await client.commit(id, await client.list(id), bytes).catch((error: unknown) => error);
     if (committing instanceof Error) assertFull(committing);
@@ -80,15 +81,4 @@ function assertFull(error: unknown): void {
   assert.ok(error instanceof Refused, String(error));
   assert.equal(error.status, 507, error.message);
   assert.equal(error.code, 'insufficient_storage');
-}
-
-async function untilItFails(act: (n: number) => Promise<void>): Promise<unknown> {
-  for (let n = 0; n < 5000; n++) {
-    try {
-      await act(n);
-    } catch (error) {
-      return error;
-    }
-  }
-  return assert.fail('the disk never got full');
 }

@@ -108,10 +108,10 @@ test("a user's own quota goes before the server's, also where it is none; what i
   assert.equal(await setQuota(files.db, owner.id, 2), true);
   assert.deepEqual([await quotaOf(owner), await quotaOf(house.stranger)], [2, 5]);
   await assert.rejects(checkSpace(files.db, owner.id, 1, files.userQuota), full);
-  await setQuota(files.db, owner.id, 'none');
+  await setQuota(files.db, owner.id, -1);
   assert.equal(await quotaOf(owner), undefined);
   await house.file('b', { text: '123456789' });
-  await setQuota(files.db, owner.id, undefined);
+  await setQuota(files.db, owner.id, null);
   assert.equal(await quotaOf(owner), 5);
   assert.equal(await setQuota(files.db, 1 as typeof owner.id, 5), false);
 });

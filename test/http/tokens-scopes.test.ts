@@ -7,16 +7,16 @@ import { startServer, type TestServer } from '../support/server.ts';
 
 /** What Box says of its scopes, written down a second time: the server must agree with this, not with itself. */
 const SCOPES: Record<string, string[]> = {
-  root_readwrite: ['read', 'download', 'upload', 'rename', 'delete', 'change'],
+  root_readwrite: ['read', 'download', 'upload', 'replace', 'rename', 'delete', 'change'],
   root_readonly: ['read', 'download'],
   base_explorer: ['read'],
   base_picker: ['read'],
   base_preview: ['read'],
-  base_upload: ['upload'],
+  base_upload: ['upload', 'replace'],
   item_read: ['read'],
   item_preview: ['read'],
   item_download: ['read', 'download'],
-  item_upload: ['upload'],
+  item_upload: ['upload', 'replace'],
   item_rename: ['rename'],
   item_delete: ['delete'],
   item_share: [],

@@ -83,6 +83,18 @@ test('a user gets another name, login and space, and what is not said or null st
   });
 });
 
+test('a user has the status that they are given, and administrators have a role of their own', async () => {
+  const { id } = await makeUser({ status: 'cannot_delete_edit' });
+  const seen = async (user: string) => (await api.get(`/users/${user}?fields=status,role`)).json;
+  assert.deepEqual(await seen(id), { type: 'user', id, status: 'cannot_delete_edit', role: 'user' });
+  for (const status of ['cannot_delete_edit_upload', 'inactive', 'active']) {
+    assert.equal((await put(id, { status })).json.status, status);
+  }
+  const { id: developer } = (await api.get('/users/me')).json;
+  assert.equal((await seen(developer)).role, 'admin');
+  assertRefused(await put(developer, { status: 'inactive' }), 403, 'access_denied_insufficient_permissions');
+});
+
 test('a login belongs to one user: of two who ask at once one gets it, also by a change', async () => {
   const body = { name: 'Twin', login: 'twin@example.com' };
   const answers = await Promise.all([api.post('/users', body), api.post('/users', body)]);
@@ -112,7 +124,7 @@ test('what cannot be a user is refused, and nobody is made', async () => {
     ...['', 'with space@example.com', 'a\tb', 'a\u200bb', 'x'.repeat(255), 5].map((login) => ({ ...whole, login })),
     ...[-2, 1.5, '5', 1e15, 1e300].map((space) => ({ ...whole, space_amount: space })),
     { ...whole, is_platform_access_only: 'yes' },
-    { ...whole, status: 'inactive' },
+    { ...whole, status: 'retired' },
     { ...whole, status: 1 },
     { ...whole, role: 'coadmin' },
     { ...whole, external_app_user_id: 'my-id-1' },
@@ -130,8 +142,8 @@ test('a change that would be a promise, or makes no sense, is refused and change
     { name: ' ' },
     { login: 'a b' },
     { space_amount: -2 },
-    { name: 'x', status: 'inactive' },
-    { name: 'x', status: 'cannot_delete_edit' },
+    { name: 'x', status: 'retired' },
+    { name: 'x', status: ['inactive'] },
     { name: 'x', role: 'coadmin' },
     { name: 'x', enterprise: null },
     { name: 'x', is_password_reset_required: true },

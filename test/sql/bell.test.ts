@@ -7,7 +7,7 @@ import { openPostgres } from '../../src/sql/postgres.ts';
 import { noPostgres, type Postgres, startPostgres } from '../engines/postgres.ts';
 import { tcpLine } from '../engines/tcp-line.ts';
 
-describe('the bell between nodes', { skip: noPostgres, timeout: 120_000 }, () => {
+describe('the bell between nodes', { skip: noPostgres, timeout: 600_000 }, () => {
   let server: Postgres;
   before(async () => {
     server = await startPostgres();

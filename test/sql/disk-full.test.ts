@@ -8,6 +8,7 @@ import { migrate } from '../../src/sql/migrate.ts';
 import { openSqlite } from '../../src/sql/sqlite.ts';
 import type { Tables } from '../../src/sql/tables.ts';
 import { smallDisk } from '../faults/small-disk.ts';
+import { untilItFails } from '../support/until-it-fails.ts';
 
 /** Larger than what any file system keeps back in a half-filled page. */
 const ROW = 'x'.repeat(20_000);
@@ -26,13 +27,13 @@ describe('an SQLite database on a disk that is full', () => {
       await writeFile(ballast, Buffer.alloc(5 * 2 ** 20));
 
       let rows = 0;
-      const failure = await untilItFails(async () => {
+      const failure = await untilItFails(2000, async () => {
         await insert(db);
         rows = await count(db);
       });
       assertFull(failure);
       assert.equal(await count(db), rows);
-      assertFull(await untilItFails(() => insert(db)));
+      assertFull(await untilItFails(2000, () => insert(db)));
       assert.equal(await count(db), rows);
 
       await rm(ballast);
@@ -75,15 +76,4 @@ function assertFull(failure: unknown): void {
 async function count(db: Kysely<Tables>): Promise<number> {
   const { rows } = await sql<{ n: number }>`select count(*) as n from filling`.execute(db);
   return rows[0]?.n ?? 0;
-}
-
-async function untilItFails(act: () => Promise<void>): Promise<unknown> {
-  for (let n = 0; n < 2000; n++) {
-    try {
-      await act();
-    } catch (error) {
-      return error;
-    }
-  }
-  return assert.fail('the disk never got full');
 }

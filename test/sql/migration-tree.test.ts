@@ -8,6 +8,7 @@ import { migrate } from '../../src/sql/migrate.ts';
 import * as foundation from '../../src/sql/migrations/0001-foundation.ts';
 import * as tokens from '../../src/sql/migrations/0002-tokens.ts';
 import * as tree from '../../src/sql/migrations/0003-tree.ts';
+import * as statusAndTrashOrders from '../../src/sql/migrations/0004-status-and-trash-orders.ts';
 import { openSqlite } from '../../src/sql/sqlite.ts';
 import { assertCountersRight } from '../files/recount.ts';
 import { leftoverFolder } from '../support/leftovers.ts';
@@ -54,7 +55,7 @@ async function rowsOfBefore(db: Kysely<unknown>): Promise<void> {
   }
 }
 
-test('a database from before gets its counters and version numbers from the rows that it has', async () => {
+test('a database from before gets its counters, version numbers and status from the rows that it has', async () => {
   const home = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-migration-')));
   const db = openSqlite(join(home, 'rows.sqlite'));
   try {
@@ -64,14 +65,12 @@ test('a database from before gets its counters and version numbers from the rows
       await tokens.up(before);
       await rowsOfBefore(before);
       await tree.up(before);
+      await statusAndTrashOrders.up(before);
     });
 
     await assertCountersRight(db);
-    const { space_used: used, space_reserved: reserved } = await db
-      .selectFrom('users')
-      .selectAll()
-      .executeTakeFirstOrThrow();
-    assert.deepEqual([used, reserved], [39, 17]);
+    const user = await db.selectFrom('users').selectAll().executeTakeFirstOrThrow();
+    assert.deepEqual([user.space_used, user.space_reserved, user.status], [39, 17, 'active']);
     const versions = await db.selectFrom('versions').select(['id', 'number']).orderBy('id').execute();
     assert.deepEqual(
       versions.map(({ number }) => number),

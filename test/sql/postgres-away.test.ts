@@ -13,10 +13,11 @@ import { noPostgres, type Postgres, startPostgres } from '../engines/postgres.ts
 import { administer, createDatabase } from '../engines/postgres-database.ts';
 import { type TcpLine, tcpLine } from '../engines/tcp-line.ts';
 import { smallDisk } from '../faults/small-disk.ts';
+import { untilItFails } from '../support/until-it-fails.ts';
 
 const USER = { login: 'user@partway.test', name: 'User', now: 1 };
 
-describe('when PostgreSQL is away or has trouble', { skip: noPostgres, timeout: 120_000 }, () => {
+describe('when PostgreSQL is away or has trouble', { skip: noPostgres, timeout: 600_000 }, () => {
   let server: Postgres;
   let url: string;
   before(async () => {
@@ -141,7 +142,7 @@ describe('when PostgreSQL is away or has trouble', { skip: noPostgres, timeout: 
     const db = openPostgres(url);
     await sql`create table filling (row text) tablespace small`.execute(db);
     const fill = () => sql`insert into filling select repeat(md5(n::text), 60) from generate_series(1, 2000) as n`;
-    const failure = await untilItFails(async () => fill().execute(db));
+    const failure = await untilItFails(100, async () => fill().execute(db));
     assert.ok(failure instanceof Refusal, String(failure));
     assert.equal(failure.code, 'insufficient_storage');
     assert.ok(await findUserByLogin(db, USER.login));
@@ -169,15 +170,4 @@ function unavailable(error: unknown): true {
 
 function through(line: TcpLine, url: string): string {
   return Object.assign(new URL(url), { port: String(line.port) }).href;
-}
-
-async function untilItFails(act: () => Promise<unknown>): Promise<unknown> {
-  for (let n = 0; n < 100; n++) {
-    try {
-      await act();
-    } catch (error) {
-      return error;
-    }
-  }
-  return assert.fail('the disk never got full');
 }

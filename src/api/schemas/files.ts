@@ -13,6 +13,7 @@ const FileTraits = { ...ContentDates, description: orNull(Description) };
 
 /** The `attributes` of POST /files/content. */
 export const NewFileAttributes = Type.Object({ name: Type.String(), parent: FolderRef, ...FileTraits });
+export type NewFileAttributes = Static<typeof NewFileAttributes>;
 
 /** The `attributes` of POST /files/:file_id/content: the name stays where none is given. */
 export const NewVersionAttributes = Type.Object({ name: orNull(Type.String()), ...FileTraits });
@@ -24,12 +25,14 @@ export const PreflightFile = Type.Object({
   parent: FolderRef,
   size: orNull(Type.Integer({ minimum: 0 })),
 });
+export type PreflightFile = Static<typeof PreflightFile>;
 
 /** OPTIONS /files/:file_id/content */
 export const PreflightVersion = Type.Object({
   name: orNull(Type.String()),
   size: orNull(Type.Integer({ minimum: 0 })),
 });
+export type PreflightVersion = Static<typeof PreflightVersion>;
 
 /** PUT /files/:file_id */
 export const UpdateFile = Type.Object({
@@ -37,12 +40,15 @@ export const UpdateFile = Type.Object({
   ...ContentDates,
   lock: orNull(Type.Object({ expires_at: orNull(Type.String()), is_download_prevented: orNull(Type.Boolean()) })),
 });
+export type UpdateFile = Static<typeof UpdateFile>;
 
 /** POST /files/:file_id/copy */
 export const CopyFile = Type.Object({ name: orNull(Type.String()), parent: FolderRef, version: orNull(Type.String()) });
+export type CopyFile = Static<typeof CopyFile>;
 
 /** POST /files/:file_id/versions/current */
 export const PromoteVersion = Type.Object({ id: Type.String() });
+export type PromoteVersion = Static<typeof PromoteVersion>;
 
 /** PUT /files/:file_id/versions/:version_id takes a version out of the trash, and nothing else. */
 export const RestoreVersion = Type.Object({ trashed_at: Type.Null() });

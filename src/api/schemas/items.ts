@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { FolderRef } from './folders.ts';
+import { FolderId, FolderRef } from './folders.ts';
 
 export const orNull = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) =>
   Type.Optional(Type.Union([schema, Type.Null()]));
@@ -20,9 +20,11 @@ export type ItemUpdate = Static<typeof ItemUpdate>;
 
 /** POST /folders/:folder_id/copy */
 export const CopyItem = Type.Object({ name: orNull(Type.String()), parent: FolderRef });
+export type CopyItem = Static<typeof CopyItem>;
 
 /** POST /files/:file_id and /folders/:folder_id: out of the trash. */
 export const RestoreItem = Type.Object({
   name: orNull(Type.String()),
-  parent: orNull(Type.Object({ id: orNull(FolderRef.properties.id) })),
+  parent: orNull(Type.Object({ id: orNull(FolderId) })),
 });
+export type RestoreItem = Static<typeof RestoreItem>;

@@ -1,20 +1,20 @@
 import { type Static, Type } from 'typebox';
-
-/** Ids of files and folders are decimal strings; "0" is the root folder. */
-const Id = Type.String({ pattern: '^[0-9]{1,15}$' });
+import { FolderId } from './folders.ts';
 
 /** POST /files/upload_sessions */
 export const CreateSession = Type.Object({
-  folder_id: Id,
+  folder_id: FolderId,
   file_size: Type.Integer({ minimum: 0 }),
   file_name: Type.String(),
 });
+export type CreateSession = Static<typeof CreateSession>;
 
 /** POST /files/:file_id/upload_sessions */
 export const CreateVersionSession = Type.Object({
   file_size: Type.Integer({ minimum: 0 }),
   file_name: Type.Optional(Type.Union([Type.String(), Type.Null()])),
 });
+export type CreateVersionSession = Static<typeof CreateVersionSession>;
 
 /** One part, as it is answered and as a commit may list it back. */
 export const UploadPart = Type.Object({
@@ -24,6 +24,20 @@ export const UploadPart = Type.Object({
   sha1: Type.String(),
 });
 export type UploadPart = Static<typeof UploadPart>;
+
+/** PUT /files/upload_sessions/:id */
+export const UploadedPart = Type.Object({ part: UploadPart });
+export type UploadedPart = Static<typeof UploadedPart>;
+
+/** GET /files/upload_sessions/:id/parts, by offset in the file. total_count is that of all stored parts. */
+export const UploadParts = Type.Object({
+  entries: Type.Array(UploadPart),
+  offset: Type.Integer(),
+  limit: Type.Integer(),
+  total_count: Type.Integer(),
+  order: Type.Array(Type.Object({ by: Type.String(), direction: Type.String() })),
+});
+export type UploadParts = Static<typeof UploadParts>;
 
 /** POST /files/upload_sessions/:id/commit. Everything of a part but its id may be left out or null. */
 export const CommitSession = Type.Object({
@@ -38,6 +52,7 @@ export const CommitSession = Type.Object({
   ),
   attributes: Type.Optional(Type.Union([Type.Record(Type.String(), Type.Unknown()), Type.Null()])),
 });
+export type CommitSession = Static<typeof CommitSession>;
 
 /** POST /files/upload_sessions/:id/plan */
 export const PlanUpload = Type.Object({
@@ -50,12 +65,14 @@ export const PlanUpload = Type.Object({
     { maxItems: 10_000 },
   ),
 });
+export type PlanUpload = Static<typeof PlanUpload>;
 
 /** POST /files/upload_sessions/:id/log */
 export const LogEvent = Type.Object({
   event_type: Type.String({ maxLength: 200 }),
   event_info: Type.Optional(Type.Unknown()),
 });
+export type LogEvent = Static<typeof LogEvent>;
 
 export const SessionEndpoints = Type.Object({
   upload_part: Type.String(),
@@ -66,6 +83,7 @@ export const SessionEndpoints = Type.Object({
   log_event: Type.String(),
   plan: Type.String(),
 });
+export type SessionEndpoints = Static<typeof SessionEndpoints>;
 
 export const UploadSession = Type.Object({
   id: Type.String(),
@@ -77,3 +95,12 @@ export const UploadSession = Type.Object({
   session_endpoints: SessionEndpoints,
 });
 export type UploadSession = Static<typeof UploadSession>;
+
+/** POST /files/upload_sessions/:id/plan answers which parts need no upload. */
+const PlannedPart = Type.Object({ offset: Type.Integer(), size: Type.Integer(), sha512: Type.String() });
+export const UploadPlan = Type.Object({
+  upload_session_id: Type.String(),
+  hits: Type.Array(Type.Object({ ...PlannedPart.properties, part_id: Type.String() })),
+  misses: Type.Array(PlannedPart),
+});
+export type UploadPlan = Static<typeof UploadPlan>;

@@ -96,10 +96,15 @@ export interface LegacyError extends Error {
   response: { body: { code?: string } | Buffer };
 }
 
-/** The SDK as it comes, with the developer token; it refuses plain http for uploads, so the server must speak TLS. */
+/** The files of `legacyBasicClient`. */
 export function legacyFilesOf(server: TestServer): LegacyFiles {
+  return legacyBasicClient(server).files as LegacyFiles;
+}
+
+/** The SDK as it comes, with the developer token; it refuses plain http for uploads, so the server must speak TLS. */
+export function legacyBasicClient(server: TestServer) {
   const app = { clientId: 'partway-tests', clientSecret: 'unused with a developer token', enterpriseId: '0' };
-  return legacySdk(server, app).getBasicClient(server.token).files as LegacyFiles;
+  return legacySdk(server, app).getBasicClient(server.token);
 }
 
 /** The SDK with `client_credentials`: as the app's own user, or as `userId`. */

@@ -24,19 +24,30 @@ export type Rclone = (...args: string[]) => Promise<{ stdout: string; stats: Sta
 
 /** Debian's rclone, its Box remote set up with a token as its documentation says, led to the server by the proxy. */
 export async function setUpRclone(server: TestServer, proxy: ConnectProxy): Promise<Rclone> {
-  if (server.certificates === undefined) throw new Error('rclone speaks to api.box.com over TLS only.');
-  const config = join(server.dataFolder, '..', 'rclone.conf');
-  await writeFile(config, `[box]\ntype = box\naccess_token = ${server.token}\n`, { mode: 0o600 });
-  const common = ['--config', config, '--ca-cert', server.certificates.ca];
+  const { file, args: common, env } = await rcloneSetup(server, proxy);
   const logging = ['--use-json-log', '--verbose', '--stats-log-level', 'INFO', '--retries', '1'];
-  const env = { PATH: process.env.PATH ?? '', HOME: join(server.dataFolder, '..'), HTTPS_PROXY: proxy.url };
   return async (...args) => {
-    const { stdout, stderr } = await run(installed('rclone'), [...args, ...common, ...logging], {
+    const { stdout, stderr } = await run(file, [...args, ...common, ...logging], {
       env,
       timeout: LIMIT_MS,
       maxBuffer: 16 * 1024 * 1024,
     });
     return { stdout, stats: lastStats(stderr) };
+  };
+}
+
+/** How to start rclone so that `box:` is the server: the program, what goes behind its own arguments, its environment. */
+export async function rcloneSetup(
+  server: TestServer,
+  proxy: ConnectProxy,
+): Promise<{ file: string; args: string[]; env: Record<string, string> }> {
+  if (server.certificates === undefined) throw new Error('rclone speaks to api.box.com over TLS only.');
+  const config = join(server.dataFolder, '..', 'rclone.conf');
+  await writeFile(config, `[box]\ntype = box\naccess_token = ${server.token}\n`, { mode: 0o600 });
+  return {
+    file: installed('rclone'),
+    args: ['--config', config, '--ca-cert', server.certificates.ca],
+    env: { PATH: process.env.PATH ?? '', HOME: join(server.dataFolder, '..'), HTTPS_PROXY: proxy.url },
   };
 }
 

@@ -1,0 +1,102 @@
+/**
+ * How fast clients bring a file in: `partway upload`, box-node-sdk 10's uploadBigFile and rclone, each a process of its own
+ * with its defaults, one after the other on one Partway server over TLS (rclone speaks nothing else).
+ *
+ *   node bench/client.ts [--rounds 3] [--gib 4] [--folder DIR] [--only partway,sdk,rclone] [--plain]
+ *
+ * --folder  where the server's data and the file lie (the system's folder for temporary files)
+ * --plain   plain HTTP, without rclone
+ */
+import { readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { createClient } from '../src/client/node/index.ts';
+import { startConnectProxy } from '../test/clients/rclone/connect-proxy.ts';
+import { rcloneSetup } from '../test/clients/rclone/rclone.ts';
+import { makeFile } from '../test/support/bytes.ts';
+import { startServer, type TestServer } from '../test/support/server.ts';
+import { type ClientRun, printRun, printSummary } from './client-report.ts';
+import { GIB, here, inNewFolder, readProcess, saveResults } from './support.ts';
+import { warmPageCache } from './warm.ts';
+import { type WatchedRun, watchedRun } from './watched-run.ts';
+
+const HOSTS = ['api.box.com:443', 'upload.box.com:443'];
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '3' },
+    gib: { type: 'string', default: '4' },
+    folder: { type: 'string', default: tmpdir() },
+    only: { type: 'string', default: 'partway,sdk,rclone' },
+    plain: { type: 'boolean', default: false },
+  },
+});
+const size = Number(values.gib) * GIB;
+const runs: ClientRun[] = [];
+
+await inNewFolder(values.folder, async (folder) => {
+  const file = join(folder, 'file.bin');
+  const sha1 = await makeFile(file, size, 'bench client');
+  await using server = await startServer({ tls: !values.plain, dataFolder: join(folder, 'data') });
+  const upload = await uploaders(server, folder, file);
+  const clients = values.only.split(',').filter((client) => client !== 'rclone' || !values.plain);
+  for (let round = 1; round <= Number(values.rounds); round++) {
+    for (const client of clients) runs.push(await measure(server, { client, round, folder, sha1 }, upload));
+  }
+});
+printSummary(runs);
+console.log(`\n${await saveResults('client', { gib: Number(values.gib), plain: values.plain, runs })}`);
+
+type Uploader = (client: string, name: string) => Promise<WatchedRun>;
+
+async function uploaders(server: TestServer, folder: string, file: string): Promise<Uploader> {
+  const env = {
+    PATH: process.env.PATH ?? '',
+    HOME: folder,
+    ...(server.certificates && { NODE_EXTRA_CA_CERTS: server.certificates.ca }),
+  };
+  return async (client, name) => {
+    const { url, token } = server;
+    if (client === 'sdk') {
+      return watchedRun(process.execPath, [here('client-sdk.ts'), url, token, file, name], env);
+    }
+    if (client === 'partway') {
+      const args = [here('../bin/partway.js'), 'upload', file, '--server', url, '--name', name, '--json'];
+      const profile = process.env.BENCH_CPU_PROFILE;
+      const flags = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
+      return watchedRun(process.execPath, [...flags, ...args], { ...env, PARTWAY_TOKEN: token });
+    }
+    await using proxy = await startConnectProxy(Number(new URL(url).port), HOSTS);
+    const rclone = await rcloneSetup(server, proxy);
+    return await watchedRun(rclone.file, ['copyto', file, `box:${name}`, ...rclone.args], rclone.env);
+  };
+}
+
+/** One upload into an empty server, held against the SHA-1 that it must have. */
+async function measure(
+  server: TestServer,
+  { client, round, folder, sha1 }: { client: string; round: number; folder: string; sha1: string },
+  upload: Uploader,
+): Promise<ClientRun> {
+  warmPageCache(folder, size);
+  const name = `${client}-${round}.bin`;
+  const before = readProcess(server.pid).cpuSeconds;
+  const { seconds, figures } = await upload(client, name);
+  const serverCpuSeconds = readProcess(server.pid).cpuSeconds - before;
+  await removeUploaded(server, name, sha1);
+  const run = { client, round, bytes: size, seconds, ...figures, serverCpuSeconds };
+  printRun(run);
+  return run;
+}
+
+async function removeUploaded({ url, token, certificates }: TestServer, name: string, sha1: string): Promise<void> {
+  const ca = certificates && (await readFile(certificates.ca));
+  const client = createClient({ server: url, token, store: false, ca });
+  const { entries } = await client.folders.getFolderItems('0', { queryParams: { fields: ['name', 'sha1'] } });
+  const file = entries.find((item) => item.name === name);
+  if (file?.type !== 'file' || file.sha1 !== sha1) throw new Error(`${name} has not come in whole.`);
+  await client.files.deleteFileById(file.id);
+  await client.trashedFiles.deleteTrashedFileById(file.id);
+  client.close();
+}

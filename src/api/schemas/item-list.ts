@@ -1,0 +1,38 @@
+import { type Static, Type } from 'typebox';
+import { orNull } from './items.ts';
+import { FileVersionMini, FolderMini } from './minis.ts';
+
+const Order = Type.Array(Type.Object({ by: Type.String(), direction: Type.String() }));
+
+/** A file in a list, where nothing else is asked for. */
+export const ListedFile = Type.Object({
+  type: Type.Literal('file'),
+  id: Type.String(),
+  file_version: FileVersionMini,
+  sequence_id: Type.String(),
+  etag: Type.String(),
+  sha1: Type.String(),
+  name: Type.String(),
+  item_status: Type.String(),
+});
+export type ListedFile = Static<typeof ListedFile>;
+
+/** A folder in a list, where nothing else is asked for. */
+export const ListedFolder = Type.Object({ ...FolderMini.properties, item_status: Type.String() });
+export type ListedFolder = Static<typeof ListedFolder>;
+
+/** How a page says where it stands. By offset there is a total_count; by marker a next_marker, but on the last page. */
+export const PAGE_FIELDS = {
+  total_count: Type.Optional(Type.Integer()),
+  offset: Type.Optional(Type.Integer()),
+  limit: Type.Integer(),
+  next_marker: orNull(Type.String()),
+  order: Type.Optional(Order),
+};
+
+/** GET /folders/:id/items, GET /folders/trash/items */
+export const ItemList = Type.Object({
+  ...PAGE_FIELDS,
+  entries: Type.Array(Type.Union([ListedFile, ListedFolder])),
+});
+export type ItemList = Static<typeof ItemList>;

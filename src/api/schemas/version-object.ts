@@ -1,0 +1,30 @@
+import { type Static, Type } from 'typebox';
+import { PAGE_FIELDS } from './item-list.ts';
+import { UserMini } from './minis.ts';
+
+const NullableDate = Type.Union([Type.String(), Type.Null()]);
+const NullableUser = Type.Union([UserMini, Type.Null()]);
+
+/** A version of a file. */
+export const FileVersionObject = Type.Object({
+  type: Type.Literal('file_version'),
+  id: Type.String(),
+  sha1: Type.String(),
+  name: Type.String(),
+  size: Type.Integer(),
+  version_number: Type.String(),
+  uploader_display_name: Type.String(),
+  created_at: Type.String(),
+  modified_at: Type.String(),
+  modified_by: NullableUser,
+  trashed_at: NullableDate,
+  trashed_by: NullableUser,
+  restored_at: NullableDate,
+  restored_by: NullableUser,
+  purged_at: NullableDate,
+});
+export type FileVersionObject = Static<typeof FileVersionObject>;
+
+/** GET /files/:id/versions: the past ones, the newest of them first. */
+export const FileVersionList = Type.Object({ ...PAGE_FIELDS, entries: Type.Array(FileVersionObject) });
+export type FileVersionList = Static<typeof FileVersionList>;

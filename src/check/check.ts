@@ -1,0 +1,18 @@
+import type { Kysely } from 'kysely';
+import type { Millis } from '../api/ids.ts';
+import type { ContentStore } from '../content/content.ts';
+import type { Tables } from '../sql/tables.ts';
+import type { Found } from './finding.ts';
+
+/** What a check works with: the two seams, so that it serves every store and every database. */
+export interface Check {
+  db: Kysely<Tables>;
+  content: ContentStore;
+  now: () => Millis;
+  /** Bytes younger than this are passed over: somebody may be about to write their row. */
+  grace: Millis;
+  /** Told of each thing that is wrong, as it is found; mends it where it wants to. The check goes on once it resolves. */
+  found: (found: Found) => Promise<void>;
+  /** Told of bytes that have been read. */
+  read: (bytes: number) => void;
+}

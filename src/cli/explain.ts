@@ -1,0 +1,72 @@
+import { ApiError, SourceChangedError, TransportError } from '../client/node/index.ts';
+import { EXIT, type ExitCode, Failure } from './exit-codes.ts';
+import { shownText } from './term/shown-text.ts';
+
+/** An error as the command line tells it: what happened, what to do, and how the command ends. */
+export interface Explained {
+  message: string;
+  exitCode: ExitCode;
+  /** The API's word for it, where it has one. */
+  code: string | undefined;
+}
+
+/** Adds what to do to what happened. */
+export function explain(error: unknown): Explained {
+  if (error instanceof Failure) return { message: error.message, exitCode: error.exitCode, code: undefined };
+  if (error instanceof ApiError) return explainRefusal(error);
+  if (error instanceof TransportError) {
+    const message = `${shownText(error.message)} Is the server running, and is this its address? partway doctor looks.`;
+    return { message, exitCode: EXIT.unreachable, code: error.code };
+  }
+  if (error instanceof SourceChangedError) {
+    return {
+      message: `${error.message} Run the command again once nobody writes to it.`,
+      exitCode: EXIT.failed,
+      code: undefined,
+    };
+  }
+  const { message, code } = error as NodeJS.ErrnoException;
+  return { message: explainSystem(error as NodeJS.ErrnoException) ?? message, exitCode: EXIT.failed, code };
+}
+
+function explainSystem({ code, path }: NodeJS.ErrnoException): string | undefined {
+  if (path === undefined) return undefined;
+  const shown = shownText(path);
+  if (code === 'ENOENT') return `${shown} is not there.`;
+  if (code === 'EACCES' || code === 'EPERM') return `${shown} may not be read or written by this user.`;
+  if (code === 'ENOSPC') return `The disk is full: ${shown} could not be written.`;
+  return undefined;
+}
+
+/** What to do about a refusal; the server's own sentence says what happened. */
+const ADVICE: Record<string, [ExitCode, string]> = {
+  unauthorized: [EXIT.notLetIn, 'Log in again: partway login.'],
+  invalid_client: [EXIT.notLetIn, 'Check the app’s id and secret, and log in again: partway login.'],
+  invalid_grant: [EXIT.notLetIn, 'Log in again: partway login.'],
+  forbidden: [EXIT.notLetIn, 'It belongs to another user than this token’s.'],
+  insufficient_scope: [EXIT.notLetIn, 'Use a token that may do more.'],
+  access_denied_insufficient_permissions: [EXIT.notLetIn, 'Use a token that may do more.'],
+  item_name_in_use: [EXIT.conflict, 'Choose --conflict version or --conflict rename, or another --name.'],
+  folder_not_empty: [EXIT.conflict, 'With --recursive it goes to the trash with all that is in it.'],
+  precondition_failed: [EXIT.conflict, 'Somebody else has changed it meanwhile.'],
+  trashed: [EXIT.notThere, 'It is in the trash.'],
+  storage_limit_exceeded: [EXIT.failed, 'Delete something out of the trash, or ask the operator for more space.'],
+  insufficient_storage: [EXIT.failed, 'Run the command again once the server has room: what was stored stays.'],
+  file_size_limit_exceeded: [EXIT.failed, 'The server’s operator sets the limit.'],
+  rate_limit_exceeded: [EXIT.failed, 'Wait a while, then run the command again.'],
+};
+
+function explainRefusal({ status, code, message, requestId }: ApiError): Explained {
+  const [exitCode, advice] = ADVICE[code] ?? adviceFor(status);
+  const said = shownText(/[.!?]$/.test(message) ? message : `${message}.`);
+  const id = status >= 500 && requestId !== '' ? ` In the server’s log it is ${shownText(requestId)}.` : '';
+  return { message: `${said} (${status} ${shownText(code)}) ${advice}${id}`.trim(), exitCode, code };
+}
+
+function adviceFor(status: number): [ExitCode, string] {
+  if (status === 401) return [EXIT.notLetIn, 'Log in again: partway login.'];
+  if (status === 403) return [EXIT.notLetIn, ''];
+  if (status === 404 || status === 410) return [EXIT.notThere, ''];
+  if (status === 409 || status === 412) return [EXIT.conflict, ''];
+  return [EXIT.failed, status >= 500 ? 'The fault is the server’s; run the command again later.' : ''];
+}

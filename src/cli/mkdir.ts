@@ -1,0 +1,30 @@
+import type { Command } from 'commander';
+import { EXIT, Failure } from './exit-codes.ts';
+import { printJson } from './json-lines.ts';
+import { ensureFolder } from './remote/ensure-folder.ts';
+import { findItem, ROOT } from './remote/find-item.ts';
+import { splitPath } from './remote/split-path.ts';
+import { onServer } from './remote-command.ts';
+import { shownText } from './term/shown-text.ts';
+
+/** `partway mkdir` */
+export function addMkdirCommand(program: Command): void {
+  const command = program.command('mkdir').argument('<remote-path...>', 'from the root folder');
+  command.description('make folders on the server');
+  command.option('-p, --parents', 'make the folders above it too, and take one that is there already');
+  onServer(command, async ({ client, args, json }) => {
+    const parents = command.opts().parents === true;
+    for (const path of args) {
+      const names = splitPath(path);
+      const name = names.pop();
+      if (name === undefined) throw new Failure(EXIT.usage, 'The root folder is always there.');
+      let folder = parents ? ROOT : await findItem(client, `/${names.join('/')}`, 'folder');
+      if (parents) for (const above of names) folder = await ensureFolder(client, folder.id, above);
+      const made = parents
+        ? await ensureFolder(client, folder.id, name)
+        : await client.folders.createFolder({ name, parent: { id: folder.id } });
+      if (json) printJson({ type: 'folder', id: made.id, name: made.name });
+      else console.log(`${made.id}  ${shownText(`/${[...names, name].join('/')}`)}`);
+    }
+  });
+}

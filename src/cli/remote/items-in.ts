@@ -1,0 +1,40 @@
+import type { NodeClient } from '../../client/node/index.ts';
+import type { Item } from './find-item.ts';
+
+const PAGE = 1000;
+
+/** An item of a folder, with what a list of it shows. */
+export interface ListedItem extends Item {
+  /** Bytes; of a folder all that is below it. */
+  size: number;
+  /** RFC 3339 */
+  modifiedAt: string;
+  /** Hex; of a file only. */
+  sha1: string | undefined;
+}
+
+/** Everything in a folder, page by page: folders first, each by its name. */
+export async function* itemsIn(client: NodeClient, folderId: string): AsyncGenerator<ListedItem> {
+  let marker: string | undefined;
+  do {
+    const page = await client.folders.getFolderItems(folderId, {
+      queryParams: {
+        fields: ['name', 'size', 'modified_at', 'sha1'],
+        usemarker: true,
+        limit: PAGE,
+        ...(marker !== undefined && { marker }),
+      },
+    });
+    for (const entry of page.entries) {
+      yield {
+        type: entry.type,
+        id: entry.id,
+        name: entry.name,
+        size: entry.size ?? 0,
+        modifiedAt: entry.modified_at ?? '',
+        sha1: 'sha1' in entry ? entry.sha1 : undefined,
+      };
+    }
+    marker = page.next_marker ?? undefined;
+  } while (marker !== undefined);
+}

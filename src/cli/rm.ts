@@ -1,0 +1,24 @@
+import type { Command } from 'commander';
+import { EXIT, Failure } from './exit-codes.ts';
+import { printJson } from './json-lines.ts';
+import { findItem } from './remote/find-item.ts';
+import { onServer } from './remote-command.ts';
+import { shownText } from './term/shown-text.ts';
+
+/** `partway rm` */
+export function addRmCommand(program: Command): void {
+  const command = program.command('rm').argument('<remote-item...>', 'paths from the root folder, or ids');
+  command.description('move files and folders to the trash');
+  command.option('-r, --recursive', 'folders with all that is in them');
+  onServer(command, async ({ client, args, json }) => {
+    const recursive = command.opts().recursive === true;
+    for (const place of args) {
+      const { type, id, name } = await findItem(client, place);
+      if (id === '0') throw new Failure(EXIT.usage, 'The root folder stays.');
+      if (type === 'file') await client.files.deleteFileById(id);
+      else await client.folders.deleteFolderById(id, { queryParams: { recursive } });
+      if (json) printJson({ type, id, name, trashed: true });
+      else console.log(`${type} ${shownText(name)} (${id}) is in the trash.`);
+    }
+  });
+}

@@ -1,0 +1,48 @@
+import type { Command } from 'commander';
+import type { NodeClient } from '../../client/node/index.ts';
+import { printJson } from '../json-lines.ts';
+import { onServer } from '../remote-command.ts';
+import { bytesText } from '../term/quantities.ts';
+import { shownText } from '../term/shown-text.ts';
+import { ownRecords } from './known-sessions.ts';
+import { partMap } from './part-map.ts';
+
+const PAGE = 1000;
+
+/** `partway sessions show` */
+export function addSessionsShowCommand(sessions: Command): void {
+  const command = sessions.command('show').argument('<session>', 'its id in partway sessions list');
+  command.description('show an upload under way, with a map of its parts');
+  onServer(command, async ({ client, args: [id = ''], json }) => {
+    const session = await client.chunkedUploads.getFileUploadSessionById(id);
+    const record = (await ownRecords(client)).get(session.id);
+    const { part_size: partSize, total_parts: total } = session;
+    const stored = await storedParts(client, id, partSize);
+    if (json) {
+      const { session_endpoints: _, ...fields } = session;
+      return printJson({ ...fields, source: record?.source.name ?? null, stored_parts: [...stored] });
+    }
+    const { lines, partsPerCell } = partMap(stored, total, {
+      columns: Math.min((process.stdout.columns ?? 80) - 2, 100),
+    });
+    if (record !== undefined) {
+      console.log(
+        `${shownText(record.session.name)}, ${bytesText(record.source.size)}, from ${shownText(record.source.name)}`,
+      );
+    }
+    console.log(`${stored.size} of ${total} parts of ${bytesText(partSize)} are stored; it ends at ${session.session_expires_at}.
+${lines.map((line) => `  ${line}`).join('\n')}
+${partsPerCell === 1 ? 'One cell is one part' : `One cell is ${partsPerCell} parts`}: █ stored, · missing.`);
+  });
+}
+
+/** The numbers of the stored parts, from 0. */
+async function storedParts(client: NodeClient, id: string, partSize: number): Promise<Set<number>> {
+  const stored = new Set<number>();
+  for (;;) {
+    const queryParams = { offset: stored.size, limit: PAGE };
+    const page = await client.chunkedUploads.getFileUploadSessionParts(id, { queryParams });
+    for (const { offset } of page.entries) stored.add(offset / partSize);
+    if (page.entries.length === 0 || stored.size >= page.total_count) return stored;
+  }
+}

@@ -1,0 +1,21 @@
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+
+/** Bytes as people read them: `512 B`, `1.5 KiB`, `24 MiB`. */
+export function bytesText(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  // 1023.6 KiB would be rounded to 1024.
+  while (value >= (unit === 0 ? 1024 : 1023.5) && unit < UNITS.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  return `${unit === 0 || value >= 99.5 ? Math.round(value) : value.toFixed(1)} ${UNITS[unit]}`;
+}
+
+/** Milliseconds as a clock shows them: `0:07`, `12:40`, `1:02:03`. */
+export function clockText(millis: number): string {
+  const seconds = Math.round(millis / 1000);
+  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+  const two = (value: number) => String(value).padStart(2, '0');
+  return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
+}

@@ -1,0 +1,112 @@
+import {
+  ApiError,
+  type ConflictPolicy,
+  type FileObject,
+  type NodeClient,
+  type UploadEvent,
+  type UploadProgress,
+} from '../../client/node/index.ts';
+import { findByName } from '../remote/find-by-name.ts';
+import { sha1OfFile } from '../sha1-of-file.ts';
+import { bytesText } from '../term/quantities.ts';
+import type { RunningTransfer, TransferReport } from '../transfer/report.ts';
+import { speedText } from '../transfer/speed-text.ts';
+import type { Tally } from '../transfer/tally.ts';
+import type { LocalFile } from './local-files.ts';
+import type { RemoteFolders } from './remote-folders.ts';
+
+export interface UploadOrder {
+  client: NodeClient;
+  folders: RemoteFolders;
+  conflict: ConflictPolicy;
+  parallel: number | undefined;
+  signal: AbortSignal;
+  report: TransferReport;
+  tally: Tally;
+}
+
+/** Uploads one file, and tells of it. A file that is there already, with the same bytes, is one less to do. */
+export async function uploadOne(order: UploadOrder, file: LocalFile, name: string): Promise<void> {
+  const { client, folders, conflict, parallel, signal, report, tally } = order;
+  const running = report.begin({ label: file.path, totalBytes: file.size });
+  try {
+    const folderId = await folders.idOf(file.folders);
+    const there = conflict === 'version' ? await sameThere(order, file, name) : undefined;
+    if (there !== undefined) return endPresent(running, tally, there);
+    const result = await client.uploadFile(file.path, {
+      folderId,
+      name,
+      conflict,
+      signal,
+      ...(parallel !== undefined && { parallel }),
+      onProgress: (progress) => running.progress(standingOf(progress)),
+      onEvent: (event) => tellEvent(running, event),
+    });
+    // Of the file: what went out in vain, and what frames the bytes, is in bytes_sent.
+    const bytes = result.file.size - result.bytesResumed;
+    tally.done(bytes);
+    running.end({
+      kind: 'done',
+      message: `file ${result.file.id}, ${speedText(bytes, result.duration)}, SHA-1 ${result.sha1}`,
+      fields: {
+        file: fieldsOf(result.file),
+        bytes_sent: result.bytesSent,
+        bytes_resumed: result.bytesResumed,
+        millis: Math.round(result.duration),
+      },
+    });
+  } catch (error) {
+    const there = isTaken(error) ? await sameThere(order, file, name).catch(() => undefined) : undefined;
+    if (there !== undefined) endPresent(running, tally, there);
+    else tally.failed(error, running);
+  }
+}
+
+function endPresent(running: RunningTransfer, tally: Tally, there: FileObject): void {
+  tally.present += 1;
+  const message = `is there already, as file ${there.id}`;
+  running.end({ kind: 'present', message, fields: { file: fieldsOf(there) } });
+}
+
+function fieldsOf({ id, name, size, sha1 }: FileObject): object {
+  return { id, name, size, sha1 };
+}
+
+function isTaken(error: unknown): boolean {
+  return error instanceof ApiError && error.code === 'item_name_in_use';
+}
+
+/** The file of that name, where it has the bytes that would be uploaded. */
+async function sameThere(
+  { client, folders }: UploadOrder,
+  { path, size, folders: above }: LocalFile,
+  name: string,
+): Promise<FileObject | undefined> {
+  const taken = await findByName(client, await folders.idOf(above), name, 'file');
+  const file = taken && (await client.files.getFileById(taken.id));
+  return file?.size === size && (await sha1OfFile(path)) === file.sha1 ? file : undefined;
+}
+
+function standingOf({ phase, bytesDone, bytesPerSecond, secondsLeft }: UploadProgress) {
+  return {
+    doneBytes: bytesDone,
+    rate: bytesPerSecond,
+    left: secondsLeft === undefined ? undefined : secondsLeft * 1000,
+    ...(phase === 'hashing' && { note: 'reading what is sent' }),
+    ...(phase === 'committing' && { note: 'finishing' }),
+  };
+}
+
+/** Sessions and how many requests there are show in the bars, and a stop in how it ends. */
+function tellEvent(running: RunningTransfer, event: UploadEvent): void {
+  if (event.type === 'resumed') {
+    const { bytesStored: bytes, sessionId } = event;
+    running.event(`goes on after ${bytesText(bytes)}`, { event: 'resumed', session_id: sessionId, bytes });
+  } else if (event.type === 'restarted') {
+    running.event(event.message, { event: 'restarted', reason: event.reason });
+  } else if (event.type === 'renamed') {
+    running.event(event.message, { event: 'renamed', from: event.from, to: event.to });
+  } else if (event.type === 'retrying') {
+    running.event(event.message, { event: 'retrying', wait_millis: event.waitMillis });
+  }
+}

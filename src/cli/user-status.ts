@@ -1,0 +1,18 @@
+import type { Command } from 'commander';
+import { needUser } from '../access/records.ts';
+import { setStatus } from '../access/set-status.ts';
+import { isUserStatus, USER_STATUSES } from '../access/user-status.ts';
+import { onRows } from './data-command.ts';
+
+/** `partway user status` */
+export function addUserStatusCommand(user: Command): void {
+  const command = user.command('status').argument('<login>', 'whose');
+  command
+    .argument('<status>', USER_STATUSES.join(', '))
+    .description('say what a user may do at all; all tokens of one who becomes inactive end');
+  onRows(command, async (db, [login = '', status = '']) => {
+    if (!isUserStatus(status)) throw new Error(`${status} is no status: give one of ${USER_STATUSES.join(', ')}.`);
+    await db.transaction().execute(async (tx) => setStatus(tx, await needUser(tx, login), status));
+    return { text: `${login} is ${status}.`, json: { login, status } };
+  });
+}

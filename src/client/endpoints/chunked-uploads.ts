@@ -1,0 +1,189 @@
+import type { UploadedFiles } from '../../api/schemas/file-object.ts';
+import type { UploadSessions } from '../../api/schemas/listed-sessions.ts';
+import type {
+  CommitSession,
+  CreateSession,
+  CreateVersionSession,
+  LogEvent,
+  PlanUpload,
+  UploadedPart,
+  UploadParts,
+  UploadPlan,
+  UploadSession,
+} from '../../api/schemas/upload-sessions.ts';
+import { ApiError, retryAfterOf } from '../api-error.ts';
+import type { CallOptions } from '../call.ts';
+import type { RequestBody } from '../transport.ts';
+import type { Endpoint, QueryOptions } from './endpoint.ts';
+
+/** A part's headers (wire: "The reference call"). */
+export interface PartHeaders {
+  /** `sha=` and the SHA-1 of the part in base64. */
+  digest: string;
+  /** `bytes FIRST-LAST/TOTAL` */
+  contentRange: string;
+}
+
+export interface CommitHeaders {
+  /** `sha=` and the SHA-1 of the whole file in base64. */
+  digest: string;
+  ifMatch?: string | undefined;
+  ifNoneMatch?: string | undefined;
+}
+
+/** What a commit brings: the file, or after how long to ask again where the server is still at it (202). */
+export type Committed = { files: UploadedFiles } | { files: undefined; retryAfterMillis: number };
+
+export interface PartOptions extends CallOptions {
+  /** How many bytes of the part have gone out. */
+  onSent?: ((bytes: number) => void) | undefined;
+  idleMillis?: number | undefined;
+}
+
+export type ChunkedUploads = ReturnType<typeof chunkedUploads>;
+
+/**
+ * The calls of chunked upload. Those whose names end in `ByUrl` take an address out of a session's `session_endpoints`,
+ * which is the better way where there is one; the others make it of the session's id.
+ */
+export function chunkedUploads({ caller, upload }: Endpoint) {
+  const sessions = `${upload}/files/upload_sessions`;
+  const at = (sessionId: string) => `${sessions}/${encodeURIComponent(sessionId)}`;
+
+  const calls = {
+    /** POST /files/upload_sessions. A lost answer leaves a session that nobody uses and that expires. */
+    createFileUploadSession(requestBody: CreateSession, options: CallOptions = {}): Promise<UploadSession> {
+      return caller.json({ ...options, method: 'POST', url: sessions, json: requestBody, repeatable: true });
+    },
+
+    /** POST /files/:file_id/upload_sessions: for a new version. */
+    createFileUploadSessionForExistingFile(
+      fileId: string,
+      requestBody: CreateVersionSession,
+      options: CallOptions = {},
+    ): Promise<UploadSession> {
+      const url = `${upload}/files/${encodeURIComponent(fileId)}/upload_sessions`;
+      return caller.json({ ...options, method: 'POST', url, json: requestBody, repeatable: true });
+    },
+
+    /** GET /files/upload_sessions: the user's uploads under way. Partway's own call; Box answers it with 404. */
+    getFileUploadSessions({
+      queryParams: query,
+      ...options
+    }: QueryOptions<{ marker?: string; limit?: number }> = {}): Promise<UploadSessions> {
+      return caller.json({ ...options, method: 'GET', url: sessions, query });
+    },
+
+    getFileUploadSessionByUrl(url: string, options: CallOptions = {}): Promise<UploadSession> {
+      return caller.json({ ...options, method: 'GET', url });
+    },
+    getFileUploadSessionById(sessionId: string, options: CallOptions = {}): Promise<UploadSession> {
+      return calls.getFileUploadSessionByUrl(at(sessionId), options);
+    },
+
+    /** PUT of one part. The reply means that the part will be there after a power cut (of a Partway server). */
+    uploadFilePartByUrl(
+      url: string,
+      requestBody: RequestBody,
+      { digest, contentRange }: PartHeaders,
+      options: PartOptions = {},
+    ): Promise<UploadedPart> {
+      const headers = {
+        'content-type': 'application/octet-stream',
+        digest,
+        'content-range': contentRange,
+        ...options.headers,
+      };
+      return caller.json({ ...options, method: 'PUT', url, headers, body: requestBody });
+    },
+    uploadFilePart(
+      sessionId: string,
+      requestBody: RequestBody,
+      headers: PartHeaders,
+      options: PartOptions = {},
+    ): Promise<UploadedPart> {
+      return calls.uploadFilePartByUrl(at(sessionId), requestBody, headers, options);
+    },
+
+    /** A page of the stored parts, by their offset in the file; `offset` counts parts, not bytes. */
+    getFileUploadSessionPartsByUrl(
+      url: string,
+      { queryParams: query, ...options }: QueryOptions<{ offset?: number; limit?: number }> = {},
+    ): Promise<UploadParts> {
+      return caller.json({ ...options, method: 'GET', url, query });
+    },
+    getFileUploadSessionParts(
+      sessionId: string,
+      options: QueryOptions<{ offset?: number; limit?: number }> = {},
+    ): Promise<UploadParts> {
+      return calls.getFileUploadSessionPartsByUrl(`${at(sessionId)}/parts`, options);
+    },
+
+    /** POST …/commit. A second one of the same session and digest is answered with the same file. */
+    async createFileUploadSessionCommitByUrl(
+      url: string,
+      requestBody: CommitSession,
+      { digest, ifMatch, ifNoneMatch }: CommitHeaders,
+      options: CallOptions = {},
+    ): Promise<Committed> {
+      const headers = {
+        digest,
+        ...(ifMatch !== undefined && { 'if-match': ifMatch }),
+        ...(ifNoneMatch !== undefined && { 'if-none-match': ifNoneMatch }),
+        ...options.headers,
+      };
+      const answer = await caller.answer({
+        ...options,
+        method: 'POST',
+        url,
+        headers,
+        json: requestBody,
+        repeatable: true,
+      });
+      const text = await answer.text();
+      if (answer.status === 202) return { files: undefined, retryAfterMillis: retryAfterOf(answer) ?? 1000 };
+      return { files: JSON.parse(text) };
+    },
+    createFileUploadSessionCommit(
+      sessionId: string,
+      requestBody: CommitSession,
+      headers: CommitHeaders,
+      options: CallOptions = {},
+    ): Promise<Committed> {
+      return calls.createFileUploadSessionCommitByUrl(`${at(sessionId)}/commit`, requestBody, headers, options);
+    },
+
+    /** DELETE of a session: everything stored in it goes. A committed file stays. */
+    async deleteFileUploadSessionByUrl(url: string, options: CallOptions = {}): Promise<void> {
+      try {
+        await (await caller.answer({ ...options, method: 'DELETE', url })).text();
+      } catch (error) {
+        // Gone is what was asked for, be it by a first try whose answer was lost.
+        if (!(error instanceof ApiError) || (error.status !== 404 && error.status !== 410)) throw error;
+      }
+    },
+    deleteFileUploadSessionById(sessionId: string, options: CallOptions = {}): Promise<void> {
+      return calls.deleteFileUploadSessionByUrl(at(sessionId), options);
+    },
+
+    /** POST …/plan: which parts the user has stored before, so that they need no upload. */
+    createFileUploadSessionPlan(
+      sessionId: string,
+      requestBody: PlanUpload,
+      options: CallOptions = {},
+    ): Promise<UploadPlan> {
+      const url = `${at(sessionId)}/plan`;
+      return caller.json({ ...options, method: 'POST', url, json: requestBody, repeatable: true });
+    },
+
+    /** POST …/log: a failure, for the server's log. */
+    async createFileUploadSessionLog(
+      sessionId: string,
+      requestBody: LogEvent,
+      options: CallOptions = {},
+    ): Promise<void> {
+      await caller.json({ ...options, method: 'POST', url: `${at(sessionId)}/log`, json: requestBody });
+    },
+  };
+  return calls;
+}

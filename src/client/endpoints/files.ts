@@ -1,0 +1,45 @@
+import type { FileObject, FileWithAllFields } from '../../api/schemas/file-object.ts';
+import type { CopyFile, UpdateFile } from '../../api/schemas/files.ts';
+import type { CallOptions } from '../call.ts';
+import type { Answered, Endpoint, FieldsQuery, QueryOptions } from './endpoint.ts';
+
+type FileOptions<Field> = QueryOptions<FieldsQuery<Field>>;
+type File<Field extends keyof FileWithAllFields> = Promise<Answered<FileObject, FileWithAllFields, Field>>;
+
+export type Files = ReturnType<typeof files>;
+
+/** /files/:file_id. `if-match` in the headers makes a change wait for nobody else's. */
+export function files({ caller, api }: Endpoint) {
+  const at = (fileId: string) => `${api}/files/${encodeURIComponent(fileId)}`;
+
+  return {
+    getFileById<Field extends keyof FileWithAllFields = never>(
+      fileId: string,
+      { queryParams: query, ...options }: FileOptions<Field> = {},
+    ): File<Field> {
+      return caller.json({ ...options, method: 'GET', url: at(fileId), query });
+    },
+
+    /** A new name, parent, description or lock. */
+    updateFileById<Field extends keyof FileWithAllFields = never>(
+      fileId: string,
+      requestBody: UpdateFile,
+      { queryParams: query, ...options }: FileOptions<Field> = {},
+    ): File<Field> {
+      return caller.json({ ...options, method: 'PUT', url: at(fileId), query, json: requestBody });
+    },
+
+    /** Into the trash. */
+    async deleteFileById(fileId: string, options: CallOptions = {}): Promise<void> {
+      await caller.json({ ...options, method: 'DELETE', url: at(fileId) });
+    },
+
+    copyFile<Field extends keyof FileWithAllFields = never>(
+      fileId: string,
+      requestBody: CopyFile,
+      { queryParams: query, ...options }: FileOptions<Field> = {},
+    ): File<Field> {
+      return caller.json({ ...options, method: 'POST', url: `${at(fileId)}/copy`, query, json: requestBody });
+    },
+  };
+}

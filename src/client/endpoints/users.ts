@@ -1,0 +1,17 @@
+import type { UserObject, UserWithAllFields } from '../../api/schemas/user-object.ts';
+import type { Answered, Endpoint, FieldsQuery, QueryOptions } from './endpoint.ts';
+
+export type Users = ReturnType<typeof users>;
+
+/** /users */
+export function users({ caller, api }: Endpoint) {
+  return {
+    /** Whose token it is. */
+    getUserMe<Field extends keyof UserWithAllFields = never>({
+      queryParams: query,
+      ...options
+    }: QueryOptions<FieldsQuery<Field>> = {}): Promise<Answered<UserObject, UserWithAllFields, Field>> {
+      return caller.json({ ...options, method: 'GET', url: `${api}/users/me`, query });
+    },
+  };
+}

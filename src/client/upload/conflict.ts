@@ -1,0 +1,61 @@
+import { ApiError } from '../api-error.ts';
+import { BeginAnew } from './begin-anew.ts';
+import { isNewFile, type Target, type Upload } from './upload.ts';
+
+/** Past so many names that are taken there is something else wrong. */
+const MOST_NAMES = 200;
+
+/** Does `act` for the target, or for the next one that the policy allows while the name is taken. */
+export async function resolvingConflicts<T>(upload: Upload, act: (target: Target) => Promise<T>): Promise<T> {
+  let target = upload.target;
+  for (let taken = 1; ; taken += 1) {
+    try {
+      return await act(target);
+    } catch (error) {
+      target = nextTarget(upload, error, taken);
+    }
+  }
+}
+
+function nextTarget({ target, options, emit }: Upload, error: unknown, taken: number): Target {
+  if (!isNameTaken(error) || !isNewFile(target) || taken > MOST_NAMES) throw error;
+  switch (options.conflict ?? 'fail') {
+    case 'fail':
+      throw error;
+    case 'version': {
+      const { type, id } = conflictOf(error);
+      // A folder has no versions; and a second file in the way would be a surprise.
+      if (type !== 'file' || id === undefined || taken > 1) throw error;
+      return { fileId: id, name: target.name };
+    }
+    case 'rename': {
+      const name = numbered(target.name, taken);
+      const message = `"${target.name}" is taken; trying "${name}".`;
+      emit({ type: 'renamed', from: target.name, to: name, message });
+      return { ...target, name };
+    }
+  }
+}
+
+export function isNameTaken(error: unknown): error is ApiError {
+  return error instanceof ApiError && error.code === 'item_name_in_use';
+}
+
+/** What has the name: an object for a file, an array for a folder, and both at some calls of Box's. */
+export function conflictOf(error: ApiError): { type?: string; id?: string; sha1?: string } {
+  const [conflict] = [error.contextInfo.conflicts].flat();
+  return typeof conflict === 'object' && conflict !== null ? conflict : {};
+}
+
+/** What a conflict at the end of an upload means, when the name was free at its start. */
+export function takenMeanwhile(upload: Upload, error: ApiError): ApiError | BeginAnew {
+  if ((upload.options.conflict ?? 'fail') === 'fail' || !isNewFile(upload.target)) return error;
+  return new BeginAnew('name-taken', `"${upload.target.name}" was taken while this was uploaded.`, { cause: error });
+}
+
+/** `report (2).pdf` */
+function numbered(name: string, number: number): string {
+  const dot = name.lastIndexOf('.');
+  const at = dot > 0 ? dot : name.length;
+  return `${name.slice(0, at)} (${number})${name.slice(at)}`;
+}

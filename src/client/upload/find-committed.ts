@@ -1,0 +1,37 @@
+import type { FileObject } from '../../api/schemas/file-object.ts';
+import { conflictOf, isNameTaken } from './conflict.ts';
+import type { UploadClient } from './upload.ts';
+
+/** Where a commit may have put a file. */
+export type CommittedTo = { fileId: string } | { folderId: string; name: string };
+
+/**
+ * The file that a commit made whose answer was lost, where the server does not repeat its answer (Box forgets a session
+ * once it is committed): the file at that place, if its bytes are these.
+ */
+export async function findCommitted(
+  client: UploadClient,
+  place: CommittedTo,
+  sha1: string,
+  signal: AbortSignal | undefined,
+): Promise<FileObject | undefined> {
+  const id = 'fileId' in place ? place.fileId : await idOf(client, place, signal);
+  if (id === undefined) return undefined;
+  const file = await client.files.getFileById(id, { signal });
+  return file.sha1 === sha1 ? file : undefined;
+}
+
+async function idOf(
+  client: UploadClient,
+  { folderId, name }: { folderId: string; name: string },
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
+  try {
+    await client.uploads.preflightFileUploadCheck({ name, parent: { id: folderId } }, { signal });
+    return undefined;
+  } catch (error) {
+    if (!isNameTaken(error)) throw error;
+    const { type, id } = conflictOf(error);
+    return type === 'file' ? id : undefined;
+  }
+}

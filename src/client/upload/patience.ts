@@ -1,0 +1,63 @@
+import { ApiError } from '../api-error.ts';
+import { backoff } from '../backoff.ts';
+import { mayTryAgain } from '../call.ts';
+import { sleep } from '../sleep.ts';
+import type { UploadEvent } from '../upload-events.ts';
+
+type Trial = Omit<Extract<UploadEvent, { type: 'retrying' }>, 'type' | 'message' | 'waitMillis' | 'error'>;
+
+/** Refusals that say of themselves that they will pass. */
+const PASSING = new Set(['operation_blocked_temporary', 'name_temporarily_reserved']);
+
+/**
+ * How long an upload goes on trying: as long as anything gets on now and then. The time counts from the first failure after
+ * the last success, so that a part that took long to send and then failed is tried again.
+ */
+export class Patience {
+  readonly #millis: number;
+  readonly #signal: AbortSignal | undefined;
+  readonly #emit: (event: UploadEvent) => void;
+  #troubleSince: number | undefined;
+
+  constructor(millis: number, signal: AbortSignal | undefined, emit: (event: UploadEvent) => void) {
+    this.#millis = millis;
+    this.#signal = signal;
+    this.#emit = emit;
+  }
+
+  /** Something got on. */
+  renew(): void {
+    this.#troubleSince = undefined;
+  }
+
+  /** Does it again and again while that may help; waits as long as the server asks for, or longer each time. */
+  async persist<T>(trial: Trial, act: () => Promise<T>, signal = this.#signal): Promise<T> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        const result = await act();
+        this.renew();
+        return result;
+      } catch (error) {
+        await this.waitAfter(trial, attempt, error, signal);
+      }
+    }
+  }
+
+  /** Waits before the next try. Throws `error` where another one would not help, or the patience is at an end. */
+  async waitAfter(trial: Trial, attempt: number, error: unknown, signal = this.#signal): Promise<void> {
+    signal?.throwIfAborted();
+    if (!isPassing(error)) throw error;
+    const waitMillis = Math.round(backoff(attempt, error));
+    const now = Date.now();
+    this.#troubleSince ??= now;
+    if (now + waitMillis - this.#troubleSince > this.#millis) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    const message = `${why} Trying again in ${(waitMillis / 1000).toFixed(1)} s.`;
+    this.#emit({ type: 'retrying', ...trial, waitMillis, error, message });
+    await sleep(waitMillis, signal);
+  }
+}
+
+export function isPassing(error: unknown): boolean {
+  return mayTryAgain(error, true) || (error instanceof ApiError && PASSING.has(error.code));
+}

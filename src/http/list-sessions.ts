@@ -1,0 +1,52 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { parseSessionId, type SessionId } from '../api/ids.ts';
+import { Refusal } from '../api/refusal.ts';
+import type { ListedUploadSession, UploadSessions } from '../api/schemas/listed-sessions.ts';
+import { type ListedSession, listSessions } from '../uploads/list-sessions.ts';
+import { apiBaseOf } from './addresses.ts';
+import { wireDate } from './dates.ts';
+import { offsetPageOf } from './offset-page.ts';
+import { callerOf } from './policy.ts';
+import { renderSession } from './render-session.ts';
+import { bearer } from './scopes.ts';
+import type { Services } from './services.ts';
+
+/**
+ * GET /files/upload_sessions: the caller's uploads under way. Box has no such call; who has lost a session's id has no
+ * other way to it (docs/decisions/0081-listing-uploads.md).
+ */
+export function serveSessionList(scope: FastifyInstance, { uploads, settings }: Services): void {
+  scope.get('/files/upload_sessions', { config: bearer('upload') }, async (request): Promise<UploadSessions> => {
+    const { rootId, userId } = callerOf(request);
+    const { limit } = offsetPageOf(request, { defaultLimit: 100 });
+    // One more than asked for says whether there is a next page.
+    const found = await listSessions(uploads, userId, { after: markerOf(request), limit: limit + 1 });
+    const page = found.slice(0, limit);
+    const base = apiBaseOf(request, settings.publicUrl);
+    return {
+      entries: page.map((listed) => render(listed, rootId, base)),
+      limit,
+      ...(found.length > limit && { next_marker: page.at(-1)?.session.id ?? '' }),
+    };
+  });
+}
+
+function render({ session, stored, createdAt }: ListedSession, rootId: number, apiBase: string): ListedUploadSession {
+  const { target, staging } = session;
+  return {
+    ...renderSession(session, stored, apiBase),
+    file_name: target.name ?? null,
+    file_size: staging.grid.fileSize,
+    file_id: target.kind === 'version' ? String(target.fileId) : null,
+    folder_id: target.folderId === rootId ? '0' : String(target.folderId),
+    created_at: wireDate(createdAt),
+  };
+}
+
+function markerOf(request: FastifyRequest): SessionId | undefined {
+  const { marker } = request.query as { marker?: unknown };
+  if (marker === undefined || marker === '') return undefined;
+  const id = typeof marker === 'string' ? parseSessionId(marker) : undefined;
+  if (id !== undefined) return id;
+  throw new Refusal('bad_request', 'The marker is not one that this server gave out: begin without one.');
+}

@@ -1,0 +1,51 @@
+import type { Kysely } from 'kysely';
+import type { Millis, SessionId, UserId } from '../api/ids.ts';
+import type { Tables } from '../sql/tables.ts';
+import { type Session, sessionOfRow } from './session.ts';
+import type { Uploads } from './uploads.ts';
+
+/** An upload under way, as a list shows it. */
+export interface ListedSession {
+  session: Session;
+  /** How many parts are stored. */
+  stored: number;
+  createdAt: Millis;
+}
+
+/** The caller's uploads under way, after `after` in the order of their ids; those past their time are not among them. */
+export async function listSessions(
+  { db, now }: Pick<Uploads, 'db' | 'now'>,
+  caller: UserId,
+  { after, limit }: { after: SessionId | undefined; limit: number },
+): Promise<ListedSession[]> {
+  const rows = await db
+    .selectFrom('upload_sessions')
+    .selectAll()
+    .where('owner_id', '=', caller)
+    .where('state', '=', 'open')
+    .where('expires_at', '>', now())
+    .$if(after !== undefined, (query) => query.where('id', '>', after as SessionId))
+    .orderBy('id')
+    .limit(limit)
+    .execute();
+  const stored = await countStored(
+    db,
+    rows.map(({ id }) => id),
+  );
+  return rows.map((row) => ({
+    session: sessionOfRow(row),
+    stored: stored.get(row.id) ?? 0,
+    createdAt: row.created_at,
+  }));
+}
+
+async function countStored(db: Kysely<Tables>, sessions: SessionId[]): Promise<Map<SessionId, number>> {
+  if (sessions.length === 0) return new Map();
+  const counts = await db
+    .selectFrom('parts')
+    .select((row) => ['session_id', row.fn.countAll().as('stored')])
+    .where('session_id', 'in', sessions)
+    .groupBy('session_id')
+    .execute();
+  return new Map(counts.map(({ session_id: id, stored }) => [id, Number(stored)]));
+}

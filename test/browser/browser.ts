@@ -1,0 +1,33 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type BrowserContext, chromium } from 'playwright-core';
+import { leftoverFolder, removeNow } from '../support/leftovers.ts';
+
+const CHROMIUM = process.env.PARTWAY_TEST_CHROMIUM ?? '/usr/bin/chromium';
+
+/** Why there is no browser to test with; undefined where there is one. */
+export const withoutBrowser = existsSync(CHROMIUM)
+  ? undefined
+  : `no browser at ${CHROMIUM}: install Debian's chromium, or say where one is by PARTWAY_TEST_CHROMIUM`;
+
+/** A browser with a profile of its own, that calls nobody but the test. */
+export async function openBrowser(): Promise<BrowserContext & AsyncDisposable> {
+  const profile = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-browser-')));
+  const context = await chromium.launchPersistentContext(profile, {
+    executablePath: CHROMIUM,
+    headless: true,
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  });
+  context.once('close', () => removeNow(profile));
+  return Object.assign(context, { [Symbol.asyncDispose]: () => context.close() });
+}

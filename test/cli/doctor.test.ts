@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdir, readdir } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
+import { checkDisk } from '../../src/cli/doctor/check-disk.ts';
+import { checkNode } from '../../src/cli/doctor/check-node.ts';
+import { checkTls } from '../../src/cli/doctor/check-tls.ts';
+import { diagnoseClock } from '../../src/cli/doctor/diagnose-clock.ts';
+import { openPlace, type Place } from './place.ts';
+import { jsonLines, type RunOptions } from './run.ts';
+
+const run = promisify(execFile);
+
+let place: Place;
+let secure: Place;
+before(async () => {
+  [place, secure] = await Promise.all([openPlace(), openPlace({ tls: true })]);
+});
+after(async () => {
+  await place[Symbol.asyncDispose]();
+  await secure[Symbol.asyncDispose]();
+});
+
+/** What it says of each thing that it looked at, and its exit code. */
+async function doctor(at: Place, args: string[] = [], options: RunOptions = {}) {
+  const ended = await at.run(['doctor', '--json', ...args], options);
+  const found = jsonLines(ended.stdout) as { check: string; state: string; message: string; remedy?: string }[];
+  for (const { state, remedy } of found) assert.equal(state !== 'ok', remedy !== undefined, ended.stdout);
+  return { code: ended.code, found, of: (check: string) => found.filter((one) => one.check === check) };
+}
+
+test('where all is well every line says so', async () => {
+  const { dataFolder } = place.server;
+  await chmod(dataFolder, 0o700);
+  const { code, found } = await doctor(place, ['--data', dataFolder]);
+  assert.deepEqual(
+    found.filter(({ state, check }) => state !== 'ok' && check !== 'disk' && check !== 'sync'),
+    [],
+  );
+  assert.deepEqual(
+    [...new Set(found.map(({ check }) => check))],
+    ['node', 'server', 'address', 'token', 'clock', 'links', 'folder', 'disk', 'sync'],
+  );
+  assert.equal(code, found.some(({ state }) => state === 'fail') ? 3 : 0);
+  assert.ok((await readdir(dataFolder)).every((name) => !name.startsWith('doctor-')));
+});
+
+test('a server that is away, a wrong token and a profile nobody has are told apart, each with what to do', async () => {
+  const away = await doctor(place, ['--server', 'http://127.0.0.1:1']);
+  assert.equal(away.code, 3);
+  assert.match(String(away.of('address')[0]?.message), /nothing listens at port 1 of 127\.0\.0\.1/);
+  assert.match(String(away.of('address')[0]?.remedy), /partway serve/);
+  const refused = await doctor(place, [], { env: { PARTWAY_TOKEN: 'nonsense' } });
+  assert.equal(refused.code, 3);
+  assert.equal(refused.of('token')[0]?.state, 'fail');
+  assert.match(String(refused.of('token')[0]?.remedy), /partway login/);
+  const none = await doctor(place, ['--profile', 'none']);
+  assert.match(String(none.of('server')[0]?.remedy), /There is no profile none/);
+});
+
+test('a certificate is looked at before a token goes anywhere', async () => {
+  const trusted = await doctor(secure);
+  assert.equal(trusted.code, 0, JSON.stringify(trusted.found));
+  // The tests' certificates end in two days.
+  assert.equal(trusted.of('tls')[0]?.state, 'warn');
+  assert.match(
+    String(trusted.of('tls')[0]?.message),
+    /a certificate for 127\.0\.0\.1 until \d{4}-\d\d-\d\d \([12] days\)/,
+  );
+  const untrusted = await doctor(secure, [], { env: { NODE_EXTRA_CA_CERTS: '' } });
+  assert.equal(untrusted.code, 3);
+  assert.match(String(untrusted.of('tls')[0]?.remedy), /whole chain.*NODE_EXTRA_CA_CERTS/);
+  assert.deepEqual(untrusted.of('token'), []);
+  const plain = await doctor(place, ['--server', place.server.url.replace('http:', 'https:')]);
+  assert.match(String(plain.of('tls')[0]?.remedy), /speak TLS/);
+});
+
+test('a certificate for another name, and one that has ended, are found', async () => {
+  const { certificates } = secure.server;
+  const url = new URL(secure.server.url);
+  const later = Date.now() + 10 * 86_400_000;
+  assert.match((await checkTls(url, later)).message, /the certificate ended on/);
+  const [key, cert] = [place.at('other.key'), place.at('other.pem')];
+  const subject = ['-subj', '/CN=other.example', '-addext', 'subjectAltName=DNS:other.example'];
+  const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', key];
+  await run('openssl', ['req', '-x509', ...newKey, ...subject, '-days', '90', '-out', cert]);
+  await using other = await openPlace({ env: { PARTWAY_TLS_CERT: cert, PARTWAY_TLS_KEY: key } });
+  assert.ok(certificates !== undefined);
+  const { of } = await doctor(other, [], { env: { NODE_EXTRA_CA_CERTS: cert } });
+  assert.match(String(of('tls')[0]?.message), /not one for 127\.0\.0\.1: it is for DNS:other\.example/);
+});
+
+/** A server whose answers are wrong in one way. */
+async function wrongServer(answer: (server: Server) => { headers: Record<string, string>; upload: string }) {
+  const server = createServer((request, response) => {
+    const { headers, upload } = answer(server);
+    response.writeHead(200, { 'content-type': 'application/json', ...headers });
+    response.end(
+      JSON.stringify(request.method === 'OPTIONS' ? { upload_url: upload } : { id: '1', name: 'N', login: 'n@x' }),
+    );
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return Object.assign(server, { url, [Symbol.asyncDispose]: async () => void server.close() });
+}
+
+test('a clock that is off and addresses that lead elsewhere are found', async () => {
+  await using wrong = await wrongServer(() => ({
+    headers: { date: new Date(Date.now() - 120_000).toUTCString() },
+    upload: 'https://elsewhere.example/api/2.0/files/content',
+  }));
+  const slow = await doctor(place, ['--server', wrong.url]);
+  assert.equal(slow.of('clock')[0]?.state, 'fail');
+  assert.match(String(slow.of('clock')[0]?.message), /1(19|20|21) s behind/);
+  assert.deepEqual(diagnoseClock(20_000), {
+    check: 'clock',
+    state: 'warn',
+    message: 'the server’s clock is 20 s ahead of this one',
+    remedy: 'Let both machines set their clocks by NTP: what apps sign lives a minute.',
+  });
+  await using elsewhere = await wrongServer(() => ({
+    headers: {},
+    upload: 'https://elsewhere.example/api/2.0/files/content',
+  }));
+  const led = await doctor(place, ['--server', elsewhere.url]);
+  assert.equal(led.of('links')[0]?.state, 'fail');
+  assert.match(String(led.of('links')[0]?.remedy), /PARTWAY_PUBLIC_URL/);
+});
+
+test('a data folder that is not there, lies open, or has no database is found', async () => {
+  const missing = await doctor(place, ['--data', place.at('nowhere')]);
+  assert.match(String(missing.of('folder')[0]?.message), /is not there/);
+  await mkdir(place.at('open'), { mode: 0o755 });
+  const open = await doctor(place, ['--data', place.at('open')]);
+  const said = open.of('folder').map(({ message }) => message);
+  assert.ok(said.some((message) => /has no database/.test(message)));
+  assert.ok(said.some((message) => /can be read by others/.test(message)));
+});
+
+test('a full disk and a file system that keeps nothing are found', async () => {
+  const figures = { bsize: 4096, blocks: 1_000_000, bfree: 10, bavail: 10, files: 1000, ffree: 3, frsize: 4096 };
+  const full = await checkDisk('/data', { ...figures, type: 0x01021994 });
+  assert.deepEqual(
+    full.map(({ state }) => state),
+    ['fail', 'fail', 'warn'],
+  );
+  const fine = await checkDisk('/data', { ...figures, bavail: 5e6, blocks: 6e6, ffree: 900, type: 0xef53 });
+  assert.deepEqual(
+    fine.map(({ state, message }) => `${state} ${message}`),
+    ['ok /data is on ext4', 'ok 19.1 GiB of 22.9 GiB are free'],
+  );
+  const nfs = await checkDisk('/data', { ...figures, bavail: 5e6, ffree: 900, type: 0x6969 });
+  assert.match(String(nfs[0]?.remedy), /over a network/);
+});
+
+test('a Node that is too old, or not for long, is found', () => {
+  assert.equal(checkNode('22.1.0').state, 'fail');
+  assert.equal(checkNode('25.0.0').state, 'warn');
+  assert.equal(checkNode('24.0.0').state, 'ok');
+});

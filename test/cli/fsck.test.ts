@@ -1,0 +1,212 @@
+import assert from 'node:assert/strict';
+import { chmod, open, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { after, before, describe, test } from 'node:test';
+import { Api } from '../support/api.ts';
+import { partsOf, seededBytes, sha1Hex } from '../support/bytes.ts';
+import { startServer, type TestServer } from '../support/server.ts';
+import { type Ended, jsonLines, run } from './run.ts';
+
+const PART = 65_536;
+const SIZE = 4 * PART + 100;
+const ORPHAN = 'f0'.repeat(16);
+const YOUNG = 'f1'.repeat(16);
+
+let server: TestServer;
+before(async () => {
+  server = await startServer({ env: { PARTWAY_PART_SIZE: String(PART), PARTWAY_MIN_SESSION_SIZE: '0' } });
+});
+after(() => server[Symbol.asyncDispose]());
+
+const fsck = (...args: string[]) => run(['fsck', '--data', server.dataFolder, ...args]);
+const at = (...path: string[]) => join(server.dataFolder, ...path);
+const contentPath = (id: string) => at('content', id.slice(0, 2), id.slice(2, 4), id);
+
+function rows<Row>(sql: string): Row[] {
+  const db = new DatabaseSync(at('partway.sqlite'));
+  try {
+    return db.prepare(sql).all() as Row[];
+  } finally {
+    db.close();
+  }
+}
+
+function findings({ stdout }: Ended): Map<string, Record<string, unknown>[]> {
+  return Map.groupBy(
+    jsonLines(stdout).filter(({ event }) => event === 'finding'),
+    ({ kind }) => String(kind),
+  );
+}
+
+async function upload(name: string, parts = partsOf(seededBytes(SIZE, name), PART)) {
+  const api = new Api(server);
+  const session = await api.createSession(name, SIZE);
+  for (const { offset, bytes } of parts) await api.putPart(session.id, { offset, bytes, total: SIZE });
+  return { api, session };
+}
+
+async function uploadWhole(name: string): Promise<string> {
+  const { api, session } = await upload(name);
+  const { entries } = (await api.get(`/files/upload_sessions/${session.id}/parts`)).json;
+  const answer = await api.commit(session.id, entries, seededBytes(SIZE, name));
+  assert.equal(answer.status, 201, answer.text);
+  return answer.json.entries[0].id;
+}
+
+async function overwrite(path: string, offset: number, text: string): Promise<void> {
+  const { mode } = await stat(path);
+  await chmod(path, 0o600);
+  const file = await open(path, 'r+');
+  await file.write(text, offset);
+  await file.close();
+  await chmod(path, mode);
+}
+
+describe('partway fsck', () => {
+  test('a data folder that is whole is said to be so, beside its running server', async () => {
+    await uploadWhole('whole.bin');
+    const ended = await fsck();
+    assert.equal(ended.code, 0, ended.stdout + ended.stderr);
+    assert.match(ended.stdout, /Read 1 contents and 0 parts/);
+    assert.match(ended.stdout, /Everything is as it should be/);
+  });
+
+  test('a repair is refused while the server runs, and says what to do', async () => {
+    const ended = await fsck('--repair');
+    assert.equal(ended.code, 1);
+    assert.match(ended.stderr, /in use by process \d+.*Stop the server, then repair/);
+  });
+
+  test('there is nothing to check where no server ever was', async () => {
+    const ended = await run(['fsck', '--data', at('nowhere')]);
+    assert.equal(ended.code, 1);
+    assert.match(ended.stderr, /There is no Partway data/);
+  });
+
+  test('each kind of damage is found and named, and what can be mended is mended', async () => {
+    const names = ['damaged.bin', 'short.bin', 'gone.bin'];
+    const ids = new Map<string, string>();
+    for (const name of names) ids.set(name, await uploadWhole(name));
+    await new Api(server).post(`/files/${ids.get('damaged.bin')}/copy`, { parent: { id: '0' }, name: 'copy.bin' });
+    const torn = await upload('torn.bin', partsOf(seededBytes(SIZE, 'torn.bin'), PART).slice(0, 3));
+    const lost = await upload('lost.bin', partsOf(seededBytes(SIZE, 'lost.bin'), PART).slice(0, 1));
+    await server.stop();
+
+    const content = new Map(
+      rows<{ name: string; content_id: string }>('select name, content_id from versions').map((row) => [
+        row.name,
+        row.content_id,
+      ]),
+    );
+    const staging = (id: string) =>
+      at(
+        'staging',
+        rows<{ content_id: string }>(`select content_id from upload_sessions where id = '${id}'`)[0]?.content_id ?? '',
+      );
+    await overwrite(contentPath(content.get('damaged.bin') ?? ''), 1000, 'other bytes');
+    await rm(contentPath(content.get('gone.bin') ?? ''));
+    await chmod(contentPath(content.get('short.bin') ?? ''), 0o600);
+    const short = await open(contentPath(content.get('short.bin') ?? ''), 'r+');
+    await short.truncate(SIZE - 1);
+    await short.close();
+    await overwrite(staging(torn.session.id), PART + 10, 'other bytes');
+    await rm(staging(lost.session.id));
+    await writeFile(at('staging', ORPHAN), 'nobody’s');
+    await utimes(at('staging', ORPHAN), 1_000_000, 1_000_000);
+    await writeFile(at('staging', YOUNG), 'somebody’s soon');
+    const db = new DatabaseSync(at('partway.sqlite'));
+    db.exec('update users set space_used = space_used + 5, space_reserved = space_reserved - 7');
+    db.exec("update items set size = size + 1 where name = 'whole.bin'");
+    db.exec('update items set child_count = child_count + 1, size = size - 3 where parent_id is null');
+    db.close();
+
+    const checked = await fsck('--json');
+    assert.equal(checked.code, 3, checked.stderr);
+    const found = findings(checked);
+    // The developer is the only user of this server.
+    const expected = {
+      child_count_off: 1,
+      content_damaged: 2,
+      content_missing: 1,
+      content_orphaned: 1,
+      item_size_off: 2,
+      part_damaged: 1,
+      session_without_bytes: 1,
+      space_reserved_off: 1,
+      space_used_off: 1,
+    };
+    assert.deepEqual(
+      Object.fromEntries([...found].map(([kind, all]) => [kind, all.length]).toSorted()),
+      expected,
+      checked.stdout,
+    );
+    const damaged = found.get('content_damaged')?.find(({ message }) => String(message).includes('copy.bin'));
+    assert.match(String(damaged?.message), /damaged\.bin \(file \d+, version 1\), copy\.bin|copy\.bin .*damaged\.bin/);
+    assert.deepEqual(found.get('part_damaged')?.[0]?.about, {
+      session_id: torn.session.id,
+      slot: 1,
+      sha1: sha1Hex(seededBytes(SIZE, 'torn.bin').subarray(PART, 2 * PART)),
+    });
+    assert.ok([...found.values()].flat().every(({ mended }) => mended === undefined));
+
+    const repaired = await fsck('--repair', '--json');
+    assert.equal(repaired.code, 3, repaired.stderr);
+    for (const [kind, all] of findings(repaired)) {
+      const lasts = kind.startsWith('content_') && kind !== 'content_orphaned';
+      assert.ok(
+        all.every(({ mendable, mended }) => mendable === !lasts && mended === (lasts ? undefined : true)),
+        `${kind}: ${JSON.stringify(all)}`,
+      );
+    }
+    assert.equal(jsonLines(repaired.stdout).at(-1)?.young, 1);
+    await assert.rejects(stat(at('staging', ORPHAN)));
+    await stat(at('staging', YOUNG));
+
+    const again = findings(await fsck('--json'));
+    assert.deepEqual([...again.keys()].toSorted(), ['content_damaged', 'content_missing']);
+    const said = await fsck();
+    assert.match(said.stdout, /gone\.bin .*the bytes are gone\. Restore content [0-9a-f]{32} from a backup/);
+  });
+
+  test('after a repair an upload goes on: the part that was damaged is sent again', async () => {
+    await server.restart();
+    const api = new Api(server);
+    const [session] = rows<{ id: string }>("select id from upload_sessions where state = 'open'");
+    const parts = partsOf(seededBytes(SIZE, 'torn.bin'), PART);
+    const id = session?.id ?? '';
+    const stored = (await api.get(`/files/upload_sessions/${id}/parts`)).json.entries;
+    assert.deepEqual(
+      stored.map(({ offset }: { offset: number }) => offset / PART),
+      [0, 2],
+    );
+    for (const { offset, bytes } of [1, 3, 4].map((slot) => parts[slot] ?? assert.fail())) {
+      assert.equal((await api.putPart(id, { offset, bytes, total: SIZE })).status, 200);
+    }
+    const { entries } = (await api.get(`/files/upload_sessions/${id}/parts`)).json;
+    assert.equal((await api.commit(id, entries, seededBytes(SIZE, 'torn.bin'))).status, 201);
+  });
+
+  test('bytes of another database are not looked at: to this one all of them would be orphans', async () => {
+    const mark = at('database-id');
+    const own = await readFile(mark, 'utf8');
+    await writeFile(mark, 'another');
+    try {
+      for (const args of [[], ['--repair']]) {
+        const ended = await fsck(...args);
+        assert.equal(ended.code, 1);
+        assert.match(ended.stderr, /not known to be those of this database/);
+      }
+    } finally {
+      await writeFile(mark, own);
+    }
+    await stat(at('staging', YOUNG));
+  });
+
+  test('a repair beside a database elsewhere waits for the word that all nodes are stopped', async () => {
+    const env = { PARTWAY_DATABASE: 'postgres://nobody@127.0.0.1:1/nothing' };
+    const ended = await run(['fsck', '--data', server.dataFolder, '--repair'], { env });
+    assert.equal(ended.code, 2);
+    assert.match(ended.stderr, /Stop them all, then say --all-stopped/);
+  });
+});

@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import type { ChildProcess } from 'node:child_process';
+import { after, before, test } from 'node:test';
+import { startFaultProxy } from '../client/fault-proxy.ts';
+import { makeFile } from '../support/bytes.ts';
+import { openPlace, type Place } from './place.ts';
+import { fileOf, jsonLines } from './run.ts';
+
+const SIZE = 24 * 1024 * 1024;
+const PARTS = 24;
+/** Long beside what a command takes to hear of a signal; nobody waits for it. */
+const HELD_MILLIS = 5_000;
+
+let place: Place;
+let sha1: string;
+before(async () => {
+  place = await openPlace({ env: { PARTWAY_PART_SIZE: '1MiB' } });
+  sha1 = await makeFile(place.at('big.bin'), SIZE, 'cli resume');
+});
+after(() => place[Symbol.asyncDispose]());
+
+/** A proxy before the server that holds every part after the tenth back, until it is opened. */
+async function holdingProxy(onHeld: () => void) {
+  let parts = 0;
+  let open = false;
+  const proxy = await startFaultProxy(place.server, ({ method }) => {
+    if (method !== 'PUT' || open) return undefined;
+    parts += 1;
+    if (parts <= 10) return undefined;
+    if (parts === 11) onHeld();
+    return { delay: HELD_MILLIS };
+  });
+  return Object.assign(proxy, {
+    open: () => {
+      open = true;
+    },
+  });
+}
+
+/** Uploads big.bin under this name, and does something to the command once its eleventh part is on the way. */
+async function stopped(name: string, stop: (child: ChildProcess) => void) {
+  const proxy = await holdingProxy(() => stop(running.child));
+  const env = { PARTWAY_SERVER: proxy.url };
+  const running = place.start(['upload', 'big.bin', '--name', name], { env });
+  return { ended: await running.ended, proxy, env };
+}
+
+/** The same upload again, with nothing in its way. */
+async function goOn(name: string, proxy: Awaited<ReturnType<typeof holdingProxy>>) {
+  proxy.open();
+  const args = ['upload', 'big.bin', '--name', name, '--json'];
+  const ended = await place.run(args, { env: { PARTWAY_SERVER: proxy.url } });
+  assert.equal(ended.code, 0, ended.stderr);
+  const events = jsonLines(ended.stdout);
+  const done = events.find(({ event }) => event === 'done');
+  assert.equal(fileOf(events).sha1, sha1);
+  return { resumed: events.find(({ event }) => event === 'resumed'), bytesResumed: Number(done?.bytes_resumed) };
+}
+
+test('Ctrl-C stops an upload and says how to go on; sessions shows it; the same command goes on', async () => {
+  const { ended, proxy, env } = await stopped('ctrl-c.bin', (child) => child.kill('SIGINT'));
+  await using _ = proxy;
+  assert.equal(ended.code, 130, ended.stderr);
+  assert.match(ended.stderr, /Stopped\. Run the same command again: it goes on from here\./);
+  assert.match(ended.stdout, /big\.bin: stopped/);
+
+  const [session] = jsonLines((await place.run(['sessions', 'list', '--json'], { env })).stdout);
+  assert.equal(session?.file_name, 'ctrl-c.bin');
+  assert.equal(session?.source, place.at('big.bin'));
+  const stored = Number(session?.num_parts_processed);
+  assert.ok(stored > 0 && stored < PARTS, `${stored}`);
+  const shown = await place.run(['sessions', 'show', String(session?.id)], { env });
+  // Whatever was on the wire may have come in since.
+  const counted = Number(new RegExp(`^(\\d+) of ${PARTS} parts of 1\\.0 MiB are stored`, 'm').exec(shown.stdout)?.[1]);
+  assert.ok(counted >= stored && counted < PARTS, shown.stdout);
+  const map = /^ {2}([█·]+)$/m.exec(shown.stdout)?.[1] ?? '';
+  assert.equal(map.length, PARTS);
+  assert.equal([...map].filter((cell) => cell === '█').length, counted);
+
+  const { resumed, bytesResumed } = await goOn('ctrl-c.bin', proxy);
+  assert.equal(resumed?.session_id, session?.id);
+  assert.ok(bytesResumed >= counted * 1024 * 1024 && bytesResumed < SIZE, `${bytesResumed}`);
+  assert.deepEqual(await place.json('sessions', 'list'), []);
+});
+
+test('a second Ctrl-C ends the command at once, and SIGTERM stops it in order', async () => {
+  const twice = await stopped('twice.bin', (child) => {
+    child.kill('SIGINT');
+    child.kill('SIGINT');
+  });
+  await using _ = twice.proxy;
+  assert.equal(twice.ended.code, 130);
+  assert.ok((await goOn('twice.bin', twice.proxy)).bytesResumed > 0);
+  const { ended, proxy } = await stopped('terminated.bin', (child) => child.kill('SIGTERM'));
+  await using __ = proxy;
+  assert.equal(ended.code, 143);
+  assert.match(ended.stderr, /goes on from here/);
+});
+
+test('a command that was killed goes on where it was when it is given again', async () => {
+  const { ended, proxy } = await stopped('killed.bin', (child) => child.kill('SIGKILL'));
+  await using _ = proxy;
+  assert.equal(ended.signal, 'SIGKILL');
+  const { bytesResumed } = await goOn('killed.bin', proxy);
+  assert.ok(bytesResumed > 0 && bytesResumed < SIZE, `${bytesResumed}`);
+});
+
+test('an upload that is given up is gone on the server and here', async () => {
+  const { proxy, env } = await stopped('given-up.bin', (child) => child.kill('SIGINT'));
+  await using _ = proxy;
+  const listed = jsonLines((await place.run(['sessions', 'list', '--json'], { env })).stdout);
+  const id = String(listed.find(({ file_name: name }) => name === 'given-up.bin')?.id);
+  assert.match((await place.run(['sessions', 'abort', id], { env })).stdout, /is given up/);
+  assert.equal((await place.run(['sessions', 'abort', id], { env })).code, 5);
+  assert.equal((await goOn('given-up.bin', proxy)).bytesResumed, 0);
+});

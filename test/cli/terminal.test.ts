@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
+import { after, before, describe, test } from 'node:test';
+import { startFaultProxy } from '../client/fault-proxy.ts';
+import { makeFile } from '../support/bytes.ts';
+import { openPlace, type Place } from './place.ts';
+import { noTerminal, onTerminal } from './terminal.ts';
+
+const MIB = 1024 * 1024;
+const SIZE = 24 * MIB;
+const BAR = /^▕([█▏▎▍▌▋▊▉ ]{20})▏ *(\d+)% +([\d.]+ [KMG]?i?B)\/24\.0 MiB(?: +([\d.]+ [KMG]?i?B)\/s)?.*big\.bin$/;
+
+const [HIDE_CURSOR, SHOW_CURSOR] = ['\u001b[?25l', '\u001b[?25h'];
+
+describe('on a terminal', { skip: noTerminal }, () => {
+  let place: Place;
+  before(async () => {
+    place = await openPlace({ env: { PARTWAY_PART_SIZE: '1MiB' } });
+    await makeFile(place.at('big.bin'), SIZE, 'cli terminal');
+  });
+  after(() => place[Symbol.asyncDispose]());
+
+  test('an upload shows a bar that is true: it goes forward, and its cells, share and bytes say the same', async () => {
+    // Each part takes its time, so that the bar is drawn in between.
+    await using proxy = await startFaultProxy(place.server, ({ method }) =>
+      method === 'PUT' ? { delay: 60 } : undefined,
+    );
+    const command = onTerminal(['upload', 'big.bin', '--parallel', '2'], {
+      env: { ...place.env, PARTWAY_SERVER: proxy.url },
+      cwd: place.folder,
+    });
+    assert.equal((await command.ended).code, 0, command.output());
+    const bars = command
+      .shown()
+      .map((line) => BAR.exec(line))
+      .filter((match) => match !== null)
+      .map(([, cells = '', percent, done = '', rate]) => ({
+        filled: [...cells].filter((cell) => cell === '█').length,
+        percent: Number(percent),
+        mib: done.endsWith('MiB') ? Number.parseFloat(done) : 0,
+        rate,
+      }));
+    assert.ok(bars.length >= 3, command.output());
+    for (const { filled, percent, mib } of bars) {
+      assert.ok(percent - filled * 5 >= 0 && percent - filled * 5 < 6, `${filled} cells at ${percent} %`);
+      assert.ok(Math.abs((mib / 24) * 100 - percent) < 3, `${mib} MiB at ${percent} %`);
+    }
+    const percents = bars.map(({ percent }) => percent);
+    assert.deepEqual(
+      percents,
+      percents.toSorted((a, b) => a - b),
+    );
+    assert.ok(bars.some(({ rate }) => rate !== undefined));
+    // What stays is a line that says what there is, and the cursor.
+    const stays = command.shown().slice(command.shown().findIndex((line) => line.includes('big.bin: file')));
+    assert.match(stays.join('').trim(), /^big\.bin: file \d+, 24\.0 MiB in \d+:\d\d( \(.*\/s\))?, SHA-1 [0-9a-f]{40}$/);
+    assert.ok(command.output().lastIndexOf(SHOW_CURSOR) > command.output().lastIndexOf(HIDE_CURSOR));
+  });
+
+  test('Ctrl-C typed there stops an upload; typed again, it goes on with the bar where it was', async () => {
+    let held = true;
+    await using proxy = await startFaultProxy(place.server, ({ method }) => {
+      if (method !== 'PUT' || !held || proxy.puts().length <= 12) return undefined;
+      if (proxy.puts().length === 13) first.type('\u0003');
+      return { delay: 5_000 };
+    });
+    const at = { env: { ...place.env, PARTWAY_SERVER: proxy.url }, cwd: place.folder };
+    const first = onTerminal(['upload', 'big.bin', '--name', 'stopped.bin'], at);
+    assert.equal((await first.ended).code, 130, first.output());
+    assert.ok(first.shown().includes('Stopped. Run the same command again: it goes on from here.'), first.output());
+    held = false;
+    const second = onTerminal(['upload', 'big.bin', '--name', 'stopped.bin'], at);
+    assert.equal((await second.ended).code, 0, second.output());
+    assert.ok(
+      second.shown().some((line) => /^big\.bin: goes on after \d+(\.\d)? MiB$/.test(line)),
+      second.output(),
+    );
+  });
+
+  test('colours are for terminals, and NO_COLOR takes them away', async () => {
+    const again = ['upload', 'big.bin'];
+    const coloured = onTerminal(again, { env: place.env, cwd: place.folder });
+    await coloured.ended;
+    assert.ok(coloured.output().includes('\u001b[32m'), coloured.output());
+    const plain = onTerminal(again, { env: { ...place.env, NO_COLOR: '1' }, cwd: place.folder });
+    await plain.ended;
+    assert.ok(!plain.output().includes('\u001b[32m'), plain.output());
+    const piped = await place.run(again);
+    assert.ok(!piped.stdout.includes('\u001b'), piped.stdout);
+  });
+
+  test('login asks for what is missing, and never shows the token', async () => {
+    const { server } = place;
+    const env = { HOME: place.at('asked') };
+    const command = onTerminal(['login'], { env, cwd: place.folder });
+    await command.shows(/The address of the server/);
+    command.type(`${server.url}\r`);
+    await command.shows(/How do you get in\?/);
+    command.type('\r');
+    await command.shows(/The token/);
+    command.type(`${server.token}\r`);
+    assert.equal((await command.ended).code, 0, command.output());
+    assert.match(command.shown().join('\n'), /You are Developer/);
+    assert.ok(!command.output().includes(server.token));
+    await rm(place.at('asked'), { recursive: true });
+  });
+
+  test('login that is given up with Ctrl-C keeps nothing', async () => {
+    const command = onTerminal(['login'], { env: { HOME: place.at('given-up') }, cwd: place.folder });
+    await command.shows(/The address of the server/);
+    command.type('\u0003');
+    assert.equal((await command.ended).code, 130, command.output());
+    assert.match(command.shown().join('\n'), /Nothing was kept\./);
+  });
+
+  test('fsck shows how far it has read', async () => {
+    const command = onTerminal(['fsck', '--data', place.server.dataFolder], { env: {}, cwd: place.folder });
+    assert.equal((await command.ended).code, 0, command.output());
+    assert.ok(
+      command.shown().some((line) => /^▕.*▏ .*\/\d.* reading$/.test(line)),
+      command.output(),
+    );
+    assert.ok(command.shown().includes('Everything is as it should be.'));
+  });
+});

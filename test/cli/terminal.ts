@@ -1,0 +1,75 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { leftoverProcess } from '../support/leftovers.ts';
+import { PARTWAY } from './run.ts';
+
+/** Which makes a pseudo-terminal for a command; part of util-linux. */
+export const SCRIPT = '/usr/bin/script';
+/** Why a test cannot be run, or false where it can. */
+export const noTerminal = existsSync(SCRIPT) ? false : `${SCRIPT} is not there`;
+
+/** A command on a terminal of its own. */
+export interface OnTerminal {
+  child: ChildProcess;
+  /** Everything that was written to the terminal, escape sequences and all. */
+  output(): string;
+  /** What the lines of the screen showed over time: text between escape sequences and line ends, in its order. */
+  shown(): string[];
+  type(keys: string): void;
+  /** Resolves once `pattern` has been shown; rejects where the command ends before. */
+  shows(pattern: RegExp): Promise<void>;
+  ended: Promise<{ code: number | null }>;
+}
+
+/** Starts `partway` on a terminal of 24 lines of 100 cells. */
+export function onTerminal(
+  args: readonly string[],
+  { env, cwd }: { env: Record<string, string>; cwd: string },
+): OnTerminal {
+  const command = ['stty rows 24 cols 100;', 'exec', process.execPath, PARTWAY, ...args].map(shellWord).join(' ');
+  const child = spawn(SCRIPT, ['-qefc', command, '/dev/null'], {
+    env: { PATH: process.env.PATH ?? '', TERM: 'xterm-256color', LANG: 'C.UTF-8', ...env },
+    cwd,
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  leftoverProcess(child);
+  let output = '';
+  const waiting = new Set<() => void>();
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+    for (const look of waiting) look();
+  });
+  const ended = once(child, 'close').then(([code]) => ({ code: code as number | null }));
+  return {
+    child,
+    output: () => output,
+    shown: () => linesOf(output),
+    type: (keys) => child.stdin.write(keys),
+    shows(pattern) {
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      const look = () => {
+        if (linesOf(output).some((line) => pattern.test(line))) resolve();
+      };
+      waiting.add(look);
+      look();
+      void ended.then(() => reject(new Error(`${pattern} was not shown:\n${linesOf(output).join('\n')}`)));
+      return promise.finally(() => waiting.delete(look));
+    },
+    ended,
+  };
+}
+
+function shellWord(word: string): string {
+  return /^[\w./:;=-]+$|^stty |^exec$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+function linesOf(output: string): string[] {
+  return (
+    output
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences begin with one.
+      .split(/(?:\u001b\[[0-9;?]*[A-Za-z]|\r|\n)+/)
+      .map((line) => line.trimEnd())
+      .filter((line) => line !== '')
+  );
+}

@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { describe, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { bundleClient } from '../../scripts/bundle-client.ts';
+
+/** Bytes; what docs/client.md promises, with a little room. */
+const MOST = 70_000;
+const MOST_COMPRESSED = 23_000;
+
+describe("the browser's client", async () => {
+  const bundle = await bundleClient();
+
+  test('is one file that imports nothing, least of all from Node', () => {
+    assert.doesNotMatch(bundle, /\bimport\s*[{*"'(]|\bfrom\s*["']|\brequire\(|["']node:/);
+    for (const name of ['process.', 'typebox', 'fastify']) assert.ok(!bundle.includes(name), name);
+  });
+
+  test('exports what the documentation says', () => {
+    const exported = /export\{([^}]*)\}/
+      .exec(bundle)?.[1]
+      ?.split(',')
+      .map((name) => name.replace(/.* as /, ''));
+    assert.deepEqual(exported?.sort(), [
+      'ApiError',
+      'SourceChangedError',
+      'TransportError',
+      'createClient',
+      'indexedDbStateStore',
+      'localStorageStateStore',
+      'memoryStateStore',
+    ]);
+  });
+
+  test('is as small as the documentation says', async () => {
+    const compressed = gzipSync(bundle).length;
+    assert.ok(bundle.length <= MOST && compressed <= MOST_COMPRESSED, `${bundle.length}, ${compressed} compressed`);
+    const said = /(\d+) KB, (\d+) KB compressed/.exec(await readFile('docs/client.md', 'utf8'));
+    assert.deepEqual(
+      [Number(said?.[1]), Number(said?.[2])],
+      [Math.round(bundle.length / 1000), Math.round(compressed / 1000)],
+      'docs/client.md says another size',
+    );
+  });
+});

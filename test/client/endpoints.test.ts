@@ -1,0 +1,264 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import type { TSchema } from 'typebox';
+import { Errors } from 'typebox/value';
+import { ErrorObject } from '../../src/api/schemas/error-object.ts';
+import { FileObject, FileWithAllFields, UploadedFiles, UploadUrl } from '../../src/api/schemas/file-object.ts';
+import { FolderObject, FolderWithAllFields } from '../../src/api/schemas/folder-object.ts';
+import { ItemList } from '../../src/api/schemas/item-list.ts';
+import { AccessToken } from '../../src/api/schemas/token-object.ts';
+import { UploadedPart, UploadParts, UploadPlan, UploadSession } from '../../src/api/schemas/upload-sessions.ts';
+import { UserObject, UserWithAllFields } from '../../src/api/schemas/user-object.ts';
+import { FileVersionList, FileVersionObject } from '../../src/api/schemas/version-object.ts';
+import { ApiError, createClient, type NodeClient, TransportError } from '../../src/client/node/index.ts';
+import { addApp } from '../support/accounts.ts';
+import { Api } from '../support/api.ts';
+import { hexToBase64, partsOf, seededBytes, sha1Base64, sha1Hex } from '../support/bytes.ts';
+import type { TestServer } from '../support/server.ts';
+import { startSmallPartsServer } from './client-fixture.ts';
+
+/** Fails where an answer is not what its schema says, which is all that the client's types rest on. */
+function matches(schema: TSchema, answer: unknown): void {
+  assert.deepEqual(Errors(schema, answer), []);
+}
+
+describe("the client's calls", () => {
+  let server: TestServer;
+  let client: NodeClient;
+  before(async () => {
+    server = await startSmallPartsServer();
+    client = createClient({ server: server.url, token: server.token, store: false });
+  });
+  after(async () => {
+    client.close();
+    await server[Symbol.asyncDispose]();
+  });
+
+  const putFile = async (name: string, bytes = Buffer.from(name)) => {
+    const { entries } = await client.uploads.uploadFile({ attributes: { name, parent: { id: '0' } }, file: bytes });
+    return entries[0] as FileObject;
+  };
+
+  test('a session is created, filled, listed, planned, committed and read back', async () => {
+    const bytes = seededBytes(150_000, 'endpoints');
+    const { chunkedUploads } = client;
+    const session = await chunkedUploads.createFileUploadSession({
+      folder_id: '0',
+      file_name: 'by-parts.bin',
+      file_size: bytes.length,
+    });
+    matches(UploadSession, session);
+    const sent: number[] = [];
+    for (const { offset, bytes: part } of partsOf(bytes, session.part_size)) {
+      const headers = {
+        digest: `sha=${sha1Base64(part)}`,
+        contentRange: `bytes ${offset}-${offset + part.length - 1}/${bytes.length}`,
+      };
+      const onSent = (count: number) => sent.push(count);
+      const answer = await chunkedUploads.uploadFilePart(session.id, part, headers, { onSent });
+      matches(UploadedPart, answer);
+      assert.equal(answer.part.sha1, sha1Hex(part));
+      assert.equal(sent.at(-1), part.length);
+    }
+    const planned = [{ offset: 0, size: 65536, sha512: '0' }];
+    matches(UploadPlan, await chunkedUploads.createFileUploadSessionPlan(session.id, { parts: planned }));
+    await chunkedUploads.createFileUploadSessionLog(session.id, { event_type: 'test' });
+    const parts = await chunkedUploads.getFileUploadSessionParts(session.id, { queryParams: { offset: 1, limit: 1 } });
+    matches(UploadParts, parts);
+    assert.deepEqual([parts.total_count, parts.entries[0]?.offset], [3, 65536]);
+    matches(UploadSession, await chunkedUploads.getFileUploadSessionById(session.id));
+
+    const all = await chunkedUploads.getFileUploadSessionPartsByUrl(session.session_endpoints.list_parts);
+    const digest = `sha=${sha1Base64(bytes)}`;
+    const { files } = await chunkedUploads.createFileUploadSessionCommit(
+      session.id,
+      { parts: all.entries },
+      { digest },
+    );
+    matches(UploadedFiles, files);
+    const download = await client.downloads.downloadFile(files?.entries[0]?.id ?? '');
+    assert.equal(download.size, bytes.length);
+    assert.equal(sha1Hex(await bytesOf(download.body)), sha1Hex(bytes));
+  });
+
+  test('a session that is deleted twice, or is not there, is gone', async () => {
+    const body = { folder_id: '0', file_name: 'deleted.bin', file_size: 1000 };
+    const { id } = await client.chunkedUploads.createFileUploadSession(body);
+    await client.chunkedUploads.deleteFileUploadSessionById(id);
+    await client.chunkedUploads.deleteFileUploadSessionById(id);
+  });
+
+  test('a file in one piece is refused where its digest is another one', async () => {
+    const attributes = { name: 'one-piece.txt', parent: { id: '0' } };
+    const file = Buffer.from('one piece');
+    matches(UploadUrl, await client.uploads.preflightFileUploadCheck({ ...attributes, size: file.length }));
+    await assert.rejects(
+      client.uploads.uploadFile({ attributes, file }, { sha1: sha1Hex(Buffer.from('another')) }),
+      (error) => error instanceof ApiError && error.code === 'bad_digest' && error.status === 400,
+    );
+    matches(UploadedFiles, await client.uploads.uploadFile({ attributes, file }, { sha1: sha1Hex(file) }));
+    await assert.rejects(client.uploads.preflightFileUploadCheck(attributes), { code: 'item_name_in_use' });
+  });
+
+  test('versions are uploaded, listed, promoted, trashed and brought back', async () => {
+    const { id, etag } = await putFile('versions.txt');
+    const file = new Blob(['second']);
+    const second = await client.uploads.uploadFileVersion(
+      id,
+      { attributes: {}, file },
+      { headers: { 'if-match': etag } },
+    );
+    matches(UploadedFiles, second);
+    matches(UploadUrl, await client.uploads.preflightFileVersionUploadCheck(id, { size: 5 }));
+    const versions = await client.fileVersions.getFileVersions(id);
+    matches(FileVersionList, versions);
+    const past = versions.entries[0]?.id ?? '';
+    matches(FileVersionObject, await client.fileVersions.getFileVersionById(id, past));
+    matches(FileVersionObject, await client.fileVersions.promoteFileVersion(id, { id: past }));
+    await client.fileVersions.deleteFileVersionById(id, past);
+    matches(FileVersionObject, await client.fileVersions.updateFileVersionById(id, past, { trashed_at: null }));
+  });
+
+  test('files are read, changed, copied, and come with just the fields asked for', async () => {
+    const { id } = await putFile('plain.txt');
+    matches(FileObject, await client.files.getFileById(id));
+    const some = await client.files.getFileById(id, { queryParams: { fields: ['size', 'lock', 'permissions'] } });
+    assert.deepEqual(Object.keys(some).sort(), ['etag', 'id', 'lock', 'permissions', 'size', 'type']);
+    const fields = Object.keys(FileWithAllFields.properties) as (keyof FileWithAllFields)[];
+    matches(FileWithAllFields, await client.files.getFileById(id, { queryParams: { fields } }));
+    const renamed = await client.files.updateFileById(id, { name: 'renamed.txt' });
+    assert.equal(renamed.name, 'renamed.txt');
+    matches(FileObject, await client.files.copyFile(id, { name: 'copy.txt', parent: { id: '0' } }));
+  });
+
+  test('folders are made, listed by pages, renamed, copied, trashed, restored and removed for good', async () => {
+    const folder = await client.folders.createFolder({ name: 'folder', parent: { id: '0' } });
+    matches(FolderObject, folder);
+    await client.folders.createFolder({ name: 'inner', parent: folder });
+    const items = await client.folders.getFolderItems('0', { queryParams: { usemarker: true, limit: 1 } });
+    matches(ItemList, items);
+    assert.equal(typeof items.next_marker, 'string');
+    const sized = await client.folders.getFolderItems('0', { queryParams: { fields: ['name', 'size', 'sha1'] } });
+    assert.equal(typeof sized.entries[0]?.size, 'number');
+    const fields = Object.keys(FolderWithAllFields.properties) as (keyof FolderWithAllFields)[];
+    matches(FolderWithAllFields, await client.folders.getFolderById(folder.id, { queryParams: { fields } }));
+    matches(FolderObject, await client.folders.getFolderById('0'));
+    matches(FolderObject, await client.folders.updateFolderById(folder.id, { name: 'renamed' }));
+    matches(FolderObject, await client.folders.copyFolder(folder.id, { name: 'copy', parent: { id: '0' } }));
+    await assert.rejects(client.folders.deleteFolderById(folder.id), { code: 'folder_not_empty' });
+    await client.folders.deleteFolderById(folder.id, { queryParams: { recursive: true } });
+    matches(FolderObject, await client.trashedFolders.getTrashedFolderById(folder.id));
+    matches(ItemList, await client.trashedItems.getTrashedItems());
+    matches(FolderObject, await client.trashedFolders.restoreFolderFromTrash(folder.id));
+    await client.folders.deleteFolderById(folder.id, { queryParams: { recursive: true } });
+    await client.trashedFolders.deleteTrashedFolderById(folder.id);
+    await assert.rejects(client.trashedFolders.getTrashedFolderById(folder.id), { status: 404 });
+  });
+
+  test('files go to the trash and come back', async () => {
+    const { id } = await putFile('trash.txt');
+    await client.files.deleteFileById(id);
+    matches(FileObject, await client.trashedFiles.getTrashedFileById(id));
+    matches(FileObject, await client.trashedFiles.restoreFileFromTrash(id, { name: 'back.txt' }));
+    await client.files.deleteFileById(id);
+    await client.trashedFiles.deleteTrashedFileById(id);
+  });
+
+  test('a range of a file, and the address that needs no token', async () => {
+    const { id } = await putFile('range.txt', Buffer.from('0123456789'));
+    const { status, totalSize, body } = await client.downloads.downloadFile(id, { range: { first: 3, last: 5 } });
+    assert.deepEqual([status, totalSize, String(await bytesOf(body))], [206, 10, '345']);
+    const address = await client.downloads.getDownloadFileUrl(id);
+    assert.equal(await (await fetch(address)).text(), '0123456789');
+  });
+
+  test('whose token it is, and tokens by an app', async () => {
+    matches(UserObject, await client.users.getUserMe());
+    const fields = Object.keys(UserWithAllFields.properties) as (keyof UserWithAllFields)[];
+    matches(UserWithAllFields, await client.users.getUserMe({ queryParams: { fields } }));
+    const { clientId, clientSecret, enterpriseId } = await addApp(server);
+    const credentials = { client_id: clientId, client_secret: clientSecret };
+    const token = await client.authorization.requestAccessToken({
+      grant_type: 'client_credentials',
+      ...credentials,
+      box_subject_type: 'enterprise',
+      box_subject_id: enterpriseId,
+    });
+    matches(AccessToken, token);
+    await client.authorization.revokeAccessToken({ token: token.access_token, ...credentials });
+    await assert.rejects(client.authorization.refreshAccessToken({ refresh_token: 'unknown', ...credentials }), {
+      code: 'invalid_grant',
+    });
+  });
+
+  test('a refusal holds all that the server said of it', async () => {
+    const { id } = await putFile('taken.txt');
+    const refused = await new Api(server).post('/folders', { name: 'taken.txt', parent: { id: '0' } });
+    matches(ErrorObject, refused.json);
+    await assert.rejects(putFile('taken.txt'), (error) => {
+      assert.ok(error instanceof ApiError);
+      assert.deepEqual([error.status, error.code], [409, 'item_name_in_use']);
+      assert.equal((error.contextInfo.conflicts as { id: string }).id, id);
+      assert.match(error.requestId, /\S/);
+      assert.equal(error.call, 'POST /api/2.0/files/content');
+      return true;
+    });
+  });
+
+  test('a token that is refused is asked for anew, once for all calls that wait for it', async () => {
+    const asked: (string | undefined)[] = [];
+    const renewing = createClient({
+      server: server.url,
+      store: false,
+      token(refused) {
+        asked.push(refused);
+        return refused === undefined ? 'expired' : server.token;
+      },
+    });
+    await Promise.all([renewing.users.getUserMe(), renewing.users.getUserMe(), renewing.folders.getFolderById('0')]);
+    assert.deepEqual(asked, [undefined, 'expired']);
+    renewing.close();
+    const wrong = createClient({ server: server.url, token: 'wrong', store: false });
+    await assert.rejects(wrong.users.getUserMe(), { status: 401, code: 'unauthorized' });
+    wrong.close();
+  });
+
+  test('a client that was given a fetch uses that', async () => {
+    const called: string[] = [];
+    const custom = createClient({
+      server: server.url,
+      token: server.token,
+      store: false,
+      fetch: (input, init) => {
+        called.push(String(input));
+        return fetch(input, init);
+      },
+    });
+    const { entries } = await custom.uploads.uploadFile({
+      attributes: { name: 'by-fetch.txt', parent: { id: '0' } },
+      file: Buffer.from('by fetch'),
+    });
+    const { body } = await custom.downloads.downloadFile(entries[0]?.id ?? '');
+    assert.equal(String(await bytesOf(body)), 'by fetch');
+    assert.equal(called.length, 2);
+  });
+
+  test('a server that is not there is told apart from one that refuses', async () => {
+    const nowhere = createClient({ server: 'http://127.0.0.1:1', token: 'x', store: false });
+    await assert.rejects(nowhere.users.getUserMe({ retries: 0 }), (error) => {
+      assert.ok(error instanceof TransportError);
+      assert.equal(error.code, 'ECONNREFUSED');
+      return true;
+    });
+    assert.throws(() => createClient({ server: 'files.example.com', token: 'x' }), /begins with http/);
+  });
+
+  test('a digest of the wire is the SHA-1 of the hex', () => {
+    const bytes = Buffer.from('digest');
+    assert.equal(hexToBase64(sha1Hex(bytes)), sha1Base64(bytes));
+  });
+});
+
+async function bytesOf(body: ReadableStream<Uint8Array>): Promise<Buffer> {
+  return Buffer.from(await new Response(body).arrayBuffer());
+}

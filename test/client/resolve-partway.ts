@@ -1,0 +1,9 @@
+import { registerHooks } from 'node:module';
+
+// For programs that are run as a user would write them: `partway/client` is the source of this checkout.
+registerHooks({
+  resolve(specifier, context, next) {
+    if (specifier !== 'partway/client') return next(specifier, context);
+    return next(new URL('../../src/client/node/index.ts', import.meta.url).href, context);
+  },
+});

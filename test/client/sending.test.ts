@@ -1,0 +1,190 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { addressesOf } from '../../src/client/addresses.ts';
+import { ApiError, retryAfterOf } from '../../src/client/api-error.ts';
+import { backoff } from '../../src/client/backoff.ts';
+import { ByteFeed } from '../../src/client/byte-feed.ts';
+import { Gate } from '../../src/client/upload/gate.ts';
+import { ParallelControl } from '../../src/client/upload/parallel-control.ts';
+import { Seats } from '../../src/client/upload/seats.ts';
+
+describe('how many requests there are at a time', () => {
+  /** Lets parts be stored as fast as `rate` says for so many at a time (parts a second), and gives the limits seen. */
+  function run(control: ParallelControl, rate: (limit: number) => number, seconds: number, from = 0): number[] {
+    const limits = [];
+    for (let now = from; now < from + seconds * 1000; ) {
+      now += 1000 / rate(control.limit);
+      control.stored(1_000_000, now);
+      limits.push(control.limit);
+    }
+    return limits;
+  }
+
+  test('it grows while each further one brings more', () => {
+    assert.equal(run(new ParallelControl(8, 0), (limit) => 10 * limit, 60).at(-1), 8);
+  });
+
+  test('it stays where a further one brings nothing, and tries again now and then', () => {
+    const limits = run(new ParallelControl(8, 0), (limit) => 10 * Math.min(limit, 4), 120).slice(100);
+    assert.deepEqual([...new Set(limits)].sort(), [4, 5]);
+    assert.ok(limits.filter((limit) => limit === 4).length > 0.7 * limits.length);
+  });
+
+  test('it never passes what is allowed', () => {
+    for (const most of [1, 2])
+      assert.ok(run(new ParallelControl(most, 0), (limit) => limit, 60).every((l) => l <= most));
+  });
+
+  test('trouble halves it, once for all requests that fail together, and it recovers', () => {
+    const control = new ParallelControl(8, 0);
+    run(control, (limit) => 10 * limit, 60);
+    for (let failed = 0; failed < 8; failed += 1) control.trouble(60_000 + failed);
+    assert.equal(control.limit, 4);
+    control.trouble(62_000);
+    control.trouble(64_000);
+    control.trouble(66_000);
+    assert.equal(control.limit, 1);
+    assert.equal(run(control, (limit) => 10 * limit, 60, 66_000).at(-1), 8);
+  });
+});
+
+describe('who goes first', () => {
+  const { signal } = new AbortController();
+
+  test('the gate lets the smallest offset in first, and no more than its limit', async () => {
+    const gate = new Gate(1);
+    const entered: number[] = [];
+    await gate.enter(0, signal);
+    const waiting = [5, 3, 9, 1].map((order) => gate.enter(order, signal).then(() => entered.push(order)));
+    gate.limit = 2;
+    await Promise.resolve();
+    for (let left = 0; left < 4; left += 1) {
+      gate.leave();
+      await new Promise(setImmediate);
+    }
+    await Promise.all(waiting);
+    assert.deepEqual(entered, [1, 3, 5, 9]);
+  });
+
+  test('who gives up waiting holds nobody else up', async () => {
+    const gate = new Gate(1);
+    await gate.enter(0, signal);
+    const cancel = new AbortController();
+    const first = gate.enter(1, cancel.signal);
+    const second = gate.enter(2, signal);
+    cancel.abort(new Error('enough'));
+    await assert.rejects(first, /enough/);
+    await assert.rejects(gate.enter(3, AbortSignal.abort(new Error('before'))), /before/);
+    gate.leave();
+    await second;
+  });
+
+  test('a paused gate opens again by itself', async () => {
+    const gate = new Gate(2);
+    gate.pause(30);
+    const begun = performance.now();
+    await gate.enter(1, signal);
+    assert.ok(performance.now() - begun >= 29);
+  });
+
+  test('there are never more takers than seats, also when those become fewer', async () => {
+    const seats = new Seats(2);
+    await seats.take(signal);
+    await seats.take(signal);
+    let seated = false;
+    const third = seats.take(signal).then(() => {
+      seated = true;
+    });
+    seats.count = 1;
+    seats.leave();
+    await new Promise(setImmediate);
+    assert.equal(seated, false);
+    seats.leave();
+    await third;
+    await assert.rejects(seats.take(AbortSignal.timeout(1)), { name: 'TimeoutError' });
+  });
+});
+
+describe('when to try again', () => {
+  const refusal = (retryAfterMillis?: number) =>
+    new ApiError({ message: '', status: 503, code: 'unavailable', call: '', retryAfterMillis });
+
+  test('the wait doubles up to a limit, the half of it at random', () => {
+    assert.deepEqual(
+      [1, 2, 3, 10].map((attempt) => backoff(attempt, undefined, () => 1)),
+      [400, 800, 1600, 20_000],
+    );
+    assert.equal(
+      backoff(3, refusal(), () => 0),
+      800,
+    );
+  });
+
+  test('it is never shorter than the server asks for', () => {
+    fc.assert(
+      fc.property(fc.nat(1_000_000), fc.integer({ min: 1, max: 50 }), (asked, attempt) => {
+        assert.ok(backoff(attempt, refusal(asked)) >= asked);
+      }),
+    );
+  });
+
+  test('Retry-After is read as seconds and as a date', () => {
+    const at = (value: string) => ({ header: () => value });
+    const now = Date.parse('2026-01-01T00:00:00Z');
+    assert.equal(retryAfterOf(at('7'), now), 7000);
+    assert.equal(retryAfterOf(at('Thu, 01 Jan 2026 00:00:09 GMT'), now), 9000);
+    assert.equal(retryAfterOf(at('Thu, 01 Jan 2020 00:00:00 GMT'), now), 0);
+    assert.equal(retryAfterOf(at('soon'), now), undefined);
+    assert.equal(retryAfterOf({ header: () => undefined }), undefined);
+  });
+});
+
+describe('what is sent where', () => {
+  test('the addresses of Partway, of Box, and each by itself', () => {
+    const here = 'https://files.example.com';
+    assert.deepEqual(addressesOf(`${here}/`), {
+      api: here,
+      upload: `${here}/api`,
+      oauth2: `${here}/oauth2`,
+      authorize: `${here}/oauth2/authorize`,
+    });
+    assert.equal(addressesOf(`${here}/prefix/2.0`).upload, `${here}/prefix/api`);
+    assert.equal(addressesOf('https://api.box.com').upload, 'https://upload.box.com/api');
+    assert.equal(addressesOf({ api: here, upload: 'http://upload:1/' }).upload, 'http://upload:1');
+    assert.throws(() => addressesOf({ upload: here }), /api/);
+    assert.throws(() => addressesOf('ftp://x'), /begins with http/);
+    assert.throws(
+      () => addressesOf('https://user:secret@x'),
+      (error: Error) => !error.message.includes('secret'),
+    );
+  });
+
+  test('a feed gives the bytes of a stream in whatever pieces are asked for', async () => {
+    const pieces = fc.array(fc.nat(9), { maxLength: 20 });
+    await fc.assert(
+      fc.asyncProperty(pieces, pieces, async (chunks, wanted) => {
+        const total = chunks.reduce((sum, size) => sum + size, 0);
+        const bytes = Uint8Array.from({ length: total }, (_, index) => index);
+        async function* stream() {
+          let at = 0;
+          for (const size of chunks) {
+            yield bytes.subarray(at, at + size);
+            at += size;
+          }
+        }
+        const feed = new ByteFeed(stream(), 'The stream');
+        let got = 0;
+        for (const size of wanted) {
+          const target = new Uint8Array(size);
+          if (got + size > total) return assert.rejects(feed.fill(target), /ended after/);
+          await feed.fill(target);
+          assert.deepEqual(target, bytes.subarray(got, got + size));
+          got += size;
+        }
+        if (got < total) await assert.rejects(feed.end(), /more bytes/);
+        else await feed.end();
+      }),
+    );
+  });
+});

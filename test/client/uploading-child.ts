@@ -1,0 +1,14 @@
+import { createClient, fileStateStore } from '../../src/client/node/index.ts';
+
+// An upload in a process of its own, that can be killed. Tells each event and the result as a line of JSON.
+
+const [server = '', path = '', name = '', states = ''] = process.argv.slice(2);
+const client = createClient({ server, token: process.env.TOKEN ?? '', store: fileStateStore(states) });
+const { file, sha1, bytesResumed, bytesSent } = await client.uploadFile(path, {
+  name,
+  sessionFrom: 1,
+  patience: 30_000,
+  onEvent: ({ type }) => console.log(JSON.stringify({ type })),
+});
+console.log(JSON.stringify({ type: 'result', fileId: file.id, sha1, bytesResumed, bytesSent }));
+client.close();

@@ -1,0 +1,141 @@
+/**
+ * The package as its users get it: packed, installed from the tarball into empty folders, and used there. Takes its
+ * dependencies from the registry, so it is run by `npm run test:pack` and not with the other tests.
+ */
+import assert from 'node:assert/strict';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { makeFile, sha1OfFile } from '../support/bytes.ts';
+import { leftoverFolder, leftoverProcess } from '../support/leftovers.ts';
+
+const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
+const LIMIT_MILLIS = 300_000;
+
+let home: string;
+let tarball: string;
+let packed: string[];
+before(async () => {
+  home = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-pack-')));
+  const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', home], REPOSITORY);
+  // What the build prints comes first.
+  const [made] = JSON.parse(stdout.slice(stdout.indexOf('[\n'))) as { filename: string; files: { path: string }[] }[];
+  assert.ok(made !== undefined);
+  tarball = join(home, made.filename);
+  packed = made.files.map(({ path }) => path);
+});
+
+/** Runs a program with the Node of these tests first on its path, and a home of its own. */
+function run(file: string, args: readonly string[], cwd: string, env: Record<string, string> = {}) {
+  return promisify(execFile)(file, args, {
+    cwd,
+    env: { ...environment(), ...env },
+    timeout: LIMIT_MILLIS,
+    maxBuffer: 16 * 1024 * 1024,
+  });
+}
+
+function environment(): Record<string, string> {
+  const { PATH = '', HOME = '', ...others } = process.env;
+  const npm = Object.entries(others).filter(
+    (entry): entry is [string, string] =>
+      /^npm_config_(registry|cache)$|_proxy$/i.test(entry[0]) && entry[1] !== undefined,
+  );
+  return { ...Object.fromEntries(npm), PATH: `${dirname(process.execPath)}:${PATH}`, HOME };
+}
+
+test('the package holds what runs and what is to be read, and nothing else', () => {
+  for (const path of ['bin/partway.js', 'dist/cli/partway.js', 'dist/client/node/index.js', 'README.md', 'LICENSE']) {
+    assert.ok(packed.includes(path), path);
+  }
+  const strange = packed.filter(
+    (path) => !/^(bin|dist|docs)\/|^(README|CHANGELOG)\.md$|^(LICENSE|package\.json)$/.test(path),
+  );
+  assert.deepEqual(strange, []);
+});
+
+test('npm i -g: the command serves, uploads and downloads', async () => {
+  const prefix = join(home, 'prefix');
+  const empty = join(home, 'empty');
+  await mkdir(empty);
+  await run('npm', ['install', '--global', '--prefix', prefix, '--prefer-offline', tarball], empty);
+  const partway = join(prefix, 'bin', 'partway');
+  // What develops Partway, its own Node among it, is not what runs it.
+  const modules = join(prefix, 'lib', 'node_modules', 'partway', 'node_modules');
+  for (const name of ['node', 'typescript', 'esbuild', 'playwright-core', '@biomejs']) {
+    assert.ok(!existsSync(join(modules, name)), name);
+  }
+  const { version } = JSON.parse(await readFile(join(REPOSITORY, 'package.json'), 'utf8')) as { version: string };
+  assert.equal((await run(partway, ['--version'], empty)).stdout, `${version}\n`);
+
+  const { child, url } = await serve(partway, empty);
+  after(() => child.kill('SIGKILL'));
+  const sha1 = await makeFile(join(empty, 'big.bin'), 21_000_000, 'pack');
+  const env = { PARTWAY_SERVER: url };
+  const uploaded = await run(partway, ['upload', 'big.bin'], empty, env);
+  assert.match(uploaded.stdout, new RegExp(`SHA-1 ${sha1}`));
+  await run(partway, ['download', '/big.bin', '--to', 'copy.bin'], empty, env);
+  assert.equal(await sha1OfFile(join(empty, 'copy.bin')), sha1);
+  assert.match((await run(partway, ['fsck'], empty)).stdout, /Everything is as it should be/);
+});
+
+test('npx partway runs the package that a folder has installed, and the library is there to be imported', async () => {
+  const folder = join(home, 'with-package');
+  await mkdir(folder);
+  await run('npm', ['init', '--yes'], folder);
+  await run('npm', ['install', '--prefer-offline', tarball], folder);
+  assert.match((await run('npx', ['partway', '--help'], folder)).stdout, /Files on a server:/);
+  const { child, url } = await serve(join(folder, 'node_modules', '.bin', 'partway'), folder);
+  after(() => child.kill('SIGKILL'));
+  await writeFile(
+    join(folder, 'use.mjs'),
+    `import { readFileSync } from 'node:fs';
+import { createClient } from 'partway/client';
+const client = createClient({ server: process.argv[2], token: readFileSync('data/developer-token', 'utf8').trim() });
+const { file } = await client.uploadFile(Buffer.alloc(100_000, 'x'), { name: 'x.txt' });
+console.log((await client.files.getFileById(file.id)).size, (await client.users.getUserMe()).login);
+client.close();
+`,
+  );
+  const { stdout } = await run(process.execPath, ['use.mjs', url], folder);
+  assert.equal(stdout, '100000 developer@partway.local\n');
+});
+
+test('npx runs the tarball itself in an empty folder', async () => {
+  const folder = join(home, 'with-nothing');
+  await mkdir(folder);
+  const { stdout } = await run(
+    'npx',
+    ['--yes', '--prefer-offline', `--package=${tarball}`, 'partway', 'ls', '--help'],
+    folder,
+  );
+  assert.match(stdout, /list a folder on the server/);
+});
+
+/** Starts `partway serve` on a free port and the data folder of `cwd`. */
+async function serve(partway: string, cwd: string): Promise<{ child: ChildProcess; url: string }> {
+  const child = spawn(partway, ['serve', '--listen', '127.0.0.1:0'], {
+    cwd,
+    env: environment(),
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  leftoverProcess(child);
+  const ended = once(child, 'exit').then(() => assert.fail('the server ended before it listened'));
+  const listening = (async () => {
+    for await (const line of createInterface(child.stdout)) {
+      const url = /listening on (\S+)/.exec(line)?.[1];
+      if (url !== undefined) return url;
+    }
+    return assert.fail('the server said nothing');
+  })();
+  const url = await Promise.race([listening, ended]);
+  ended.catch(() => {});
+  return { child, url };
+}
