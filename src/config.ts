@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { BlockList, isIP } from 'node:net';
 import { resolve } from 'node:path';
+import { parseEndpoint, parseS3Url, type Storage, storageProblems } from './storage.ts';
 import { parseBytes, parseDuration } from './units.ts';
 
 /** Everything that can be set, checked and frozen. Sizes are bytes, times milliseconds. */
@@ -11,6 +12,7 @@ export interface Config {
   readonly database: string | undefined;
   /** Connections to PostgreSQL, at most. */
   readonly databasePool: number;
+  readonly storage: Storage;
   readonly token: string | undefined;
   /** Signs download addresses, instead of the key in the data folder; 32 bytes. */
   readonly signingKey: Buffer | undefined;
@@ -63,6 +65,33 @@ export const SETTINGS = [
     value: 'number',
     help: 'connections to PostgreSQL for requests, at most; a few more serve the node itself',
     preset: '10',
+  },
+  {
+    env: 'PARTWAY_STORAGE',
+    value: 's3://bucket/prefix',
+    help: 'keep the bytes of files in a bucket; in the data folder where unset',
+  },
+  {
+    env: 'PARTWAY_S3_ENDPOINT',
+    value: 'url',
+    help: "the S3 store to talk to; AWS where unset. Region and keys: the AWS SDK's variables",
+  },
+  {
+    env: 'PARTWAY_S3_PATH_STYLE',
+    value: 'yes|no',
+    help: 'name the bucket in the path of addresses; yes where there is an endpoint, else no',
+  },
+  {
+    env: 'PARTWAY_S3_MIN_PART_SIZE',
+    value: 'bytes',
+    help: 'the smallest part that the store takes',
+    preset: '5MiB',
+  },
+  {
+    env: 'PARTWAY_SPOOL_SIZE',
+    value: 'bytes',
+    help: 'room in the data folder for parts on their way to S3',
+    preset: '4GiB',
   },
   { env: 'PARTWAY_TOKEN', value: 'token', help: "a fixed developer token, instead of the data folder's own" },
   {
@@ -173,6 +202,8 @@ export type SettingName = (typeof SETTINGS)[number]['env'];
 
 /** Settings that hold a secret, or may: they are never shown. */
 const SECRETS: ReadonlySet<SettingName> = new Set(['PARTWAY_TOKEN', 'PARTWAY_DATABASE']);
+/** A spool that holds fewer than a few parts of 16 MiB is not one. */
+const LEAST_SPOOL: number = 64 * 1024 * 1024;
 
 /** What was given, as text, by environment variable or flag. */
 export type GivenSettings = Partial<Record<SettingName, string>>;
@@ -214,6 +245,17 @@ export function readConfig(given: GivenSettings): Config {
       `give a whole number from 1 to ${most}`,
     );
 
+  function readStorage(): Storage {
+    const place = read('PARTWAY_STORAGE', parseS3Url, 'give s3://bucket or s3://bucket/prefix');
+    const endpoint = read('PARTWAY_S3_ENDPOINT', parseEndpoint, 'give http:// or https:// and a host, without a path');
+    const pathStyle = read('PARTWAY_S3_PATH_STYLE', oneOf('yes', 'no'), 'give yes or no');
+    const spoolSize = size('PARTWAY_SPOOL_SIZE', LEAST_SPOOL);
+    const leastPartSize = size('PARTWAY_S3_MIN_PART_SIZE', 1);
+    if (place === undefined || spoolSize === undefined || leastPartSize === undefined) return { kind: 'disk' };
+    const styled = pathStyle === undefined ? endpoint !== undefined : pathStyle === 'yes';
+    return { kind: 's3', ...place, endpoint, pathStyle: styled, spoolSize, leastPartSize };
+  }
+
   const config = {
     listen: read('PARTWAY_LISTEN', parseListen, 'give host:port, such as 127.0.0.1:4400, [::1]:4400 or 0.0.0.0:443'),
     dataFolder: read('PARTWAY_DATA', (text) => resolve(text), ''),
@@ -223,6 +265,7 @@ export function readConfig(given: GivenSettings): Config {
       'give postgres://user:password@host:5432/name; what is left out comes from PGHOST, PGUSER, PGPASSWORD and so on',
     ),
     databasePool: count('PARTWAY_DATABASE_POOL', 1000),
+    storage: readStorage(),
     token: read('PARTWAY_TOKEN', parseToken, 'give letters, digits and -._~+/= without spaces'),
     signingKey: readSigningKey(given, problems),
     publicUrl: read(
@@ -264,6 +307,7 @@ export function readConfig(given: GivenSettings): Config {
   if (config.token !== undefined && config.token.length < 16 && !isLoopback(config.listen?.host)) {
     problems.push('PARTWAY_TOKEN: other machines can reach this server; give a token of 16 characters or more');
   }
+  problems.push(...storageProblems(config.storage, config));
   if (problems.length > 0) throw new ConfigError(problems);
   // Every setting with a preset has a value by now; the type cannot say so.
   return Object.freeze(config) as Config;

@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
-import { sql } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import type { Access } from './access/access.ts';
 import { ensureDeveloper } from './access/ensure-developer.ts';
 import { LogInAttempts } from './access/log-in.ts';
 import { sweepTokens } from './access/sweep-tokens.ts';
 import { TokenCache } from './access/token-cache.ts';
+import { atMostEvery } from './at-most-every.ts';
 import { type Chore, startChores } from './chores.ts';
 import type { Config } from './config.ts';
 import { ByteBudget } from './content/byte-budget.ts';
-import { openDiskStore } from './content/disk.ts';
 import { InHand } from './content/in-hand.ts';
 import { LocalFiles } from './content/local-file.ts';
 import { checkSecrets } from './data/check-secrets.ts';
@@ -17,9 +17,11 @@ import { claimStore } from './data/claim-store.ts';
 import { openDataFolder } from './data/data-folder.ts';
 import { openDigestPool } from './digest/digest-pool.ts';
 import { buildApp } from './http/app.ts';
-import { Readiness } from './http/readiness.ts';
+import { type Probe, Readiness } from './http/readiness.ts';
+import { type OpenedContent, openContent } from './open-content.ts';
 import { oneNodeAtATime } from './sql/one-node-at-a-time.ts';
 import { openAside, openDatabase } from './sql/open-database.ts';
+import type { Tables } from './sql/tables.ts';
 import { Claims } from './uploads/claims.ts';
 import { Follower } from './uploads/follow.ts';
 import { KeyedQueue } from './uploads/keyed-queue.ts';
@@ -57,11 +59,15 @@ export async function startServer(config: Config): Promise<RunningServer> {
   opened.defer(() => db.destroy());
   const aside = await openAside({ url }, db);
   opened.defer(() => aside.destroy());
-  const files = new LocalFiles({ budget: new ByteBudget(config.bufferBytes) });
+  const budget = new ByteBudget(config.bufferBytes);
+  const files = new LocalFiles({ budget });
   // Or a power cut after the first upload could take the whole folder, for want of its name.
   if (folder.madeBelow !== undefined) await files.ensureFolder(folder.path, folder.madeBelow);
-  const content = await openDiskStore(folder.path, { files });
-  await claimStore({ db, content, mark: folder.mark, ownFolder: url === undefined });
+  const store = await openContent(config.storage, { folder: folder.path, files, budget });
+  const { content } = store;
+  opened.defer(() => store.close());
+  const mark = store.mark ?? folder.mark;
+  await claimStore({ db, content, mark, ownFolder: url === undefined && mark === folder.mark });
   const digests = openDigestPool({ workers: config.digestThreads });
   opened.defer(() => digests.close());
 
@@ -95,7 +101,7 @@ export async function startServer(config: Config): Promise<RunningServer> {
     limits: { partSize, minFileSize: minSessionSize, maxFileSize, userQuota, sessionLifetime },
     now,
   };
-  const readiness = new Readiness([{ name: 'database', check: () => sql`select 1`.execute(aside) }], {
+  const readiness = new Readiness(probesOf(aside, store), {
     onTrouble: (probe, error) => app.log.error({ probe, err: error }, 'not ready'),
   });
   const app: FastifyInstance = await buildApp({
@@ -123,7 +129,11 @@ export async function startServer(config: Config): Promise<RunningServer> {
 
   const chores: Chore[] = [
     { name: 'end sessions past their time', run: async () => ({ expired: await expireSessions(uploads) }) },
-    { name: 'remove orphaned bytes', run: async () => ({ orphans: await removeOrphans(uploads, config.orphanGrace) }) },
+    atMostEvery(config.storage.kind === 's3' ? config.orphanGrace : 0, {
+      // It lists the whole store, which a bucket counts by calls; what is new there is nobody's orphan for that long.
+      name: 'remove orphaned bytes',
+      run: async () => ({ orphans: await removeOrphans(uploads, config.orphanGrace) }),
+    }),
     { name: 'forget expired tokens', run: async () => ({ forgotten: await sweepTokens(access) }) },
   ];
   const interval = config.sweepInterval;
@@ -144,6 +154,12 @@ export async function startServer(config: Config): Promise<RunningServer> {
     await closing.disposeAsync();
   };
   return { url: addressOf(app, config), dataFolder: folder.path, developerToken, stop };
+}
+
+/** What has to be there for this node to serve. */
+function probesOf(db: Kysely<Tables>, { ready }: OpenedContent): Probe[] {
+  const database: Probe = { name: 'database', check: () => sql`select 1`.execute(db) };
+  return ready === undefined ? [database] : [database, { name: 'storage', check: ready }];
 }
 
 /** Lets requests under way end, for `grace` milliseconds; then their connections are closed. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { atMostEvery } from '../src/at-most-every.ts';
 import { type Chore, startChores } from '../src/chores.ts';
 
 test('chores are done in turn and again; one that fails holds up none, and what found nothing says nothing', async () => {
@@ -51,4 +52,25 @@ test('a stop waits for the chore under way, and no other begins', async () => {
   goOn.resolve();
   await stopping;
   assert.deepEqual(log, ['slow', 'stopped']);
+});
+
+test('a chore that costs is passed over until its time has come, and is done again at once where it failed', async () => {
+  let done = 0;
+  let failing = true;
+  const chore = atMostEvery(20, {
+    name: 'costly',
+    async run() {
+      if (failing) throw new Error('not yet');
+      done += 1;
+      return { done };
+    },
+  });
+  await assert.rejects(chore.run(), /not yet/);
+  failing = false;
+  assert.deepEqual(await chore.run(), { done: 1 });
+  while (done < 2) {
+    const counts = await chore.run();
+    assert.deepEqual(counts, done === 1 ? {} : { done: 2 });
+    await new Promise(setImmediate);
+  }
 });

@@ -82,6 +82,36 @@ test('a short token is for a server that only this machine can reach', () => {
   assert.equal(readConfig({ PARTWAY_TOKEN: 'x'.repeat(16), PARTWAY_LISTEN: '0.0.0.0:4400' }).token?.length, 16);
 });
 
+test('bytes lie in the data folder, or where PARTWAY_STORAGE says; an endpoint is asked by paths unless told otherwise', () => {
+  assert.deepEqual(readConfig({}).storage, { kind: 'disk' });
+  const preset = { kind: 's3', spoolSize: 4 * 2 ** 30, leastPartSize: 5 * 2 ** 20 };
+  assert.deepEqual(readConfig({ PARTWAY_STORAGE: 's3://bucket' }).storage, {
+    ...preset,
+    ...{ bucket: 'bucket', prefix: '', endpoint: undefined, pathStyle: false },
+  });
+  const elsewhere = { PARTWAY_STORAGE: 's3://my.bucket/some/where/', PARTWAY_S3_ENDPOINT: 'http://127.0.0.1:7480/' };
+  const place = { bucket: 'my.bucket', prefix: 'some/where', endpoint: 'http://127.0.0.1:7480' };
+  assert.deepEqual(readConfig(elsewhere).storage, { ...preset, ...place, pathStyle: true });
+  const hosted = readConfig({ ...elsewhere, PARTWAY_S3_PATH_STYLE: 'no', PARTWAY_SPOOL_SIZE: '1GiB' });
+  assert.deepEqual(hosted.storage, { ...preset, ...place, pathStyle: false, spoolSize: 2 ** 30 });
+});
+
+test('a place for bytes that is none, parts that S3 refuses and a spool that holds none are found at the start', () => {
+  for (const [given, problem] of [
+    [{ PARTWAY_STORAGE: 'bucket' }, /give s3:\/\/bucket or s3:\/\/bucket\/prefix/],
+    [{ PARTWAY_STORAGE: 's3://bucket/../other' }, /give s3:\/\/bucket/],
+    [{ PARTWAY_STORAGE: 's3://bucket/a//b' }, /give s3:\/\/bucket/],
+    [{ PARTWAY_S3_ENDPOINT: 'http://user@host' }, /a host, without a path/],
+    [{ PARTWAY_S3_ENDPOINT: 'https://host/path' }, /a host, without a path/],
+    [{ PARTWAY_STORAGE: 's3://bucket', PARTWAY_PART_SIZE: '1MiB' }, /S3 takes no parts below 5 MiB/],
+    [{ PARTWAY_STORAGE: 's3://bucket', PARTWAY_MAX_FILE_SIZE: '6TiB' }, /S3 takes no object above 5 TiB/],
+    [{ PARTWAY_STORAGE: 's3://bucket', PARTWAY_SPOOL_SIZE: '512MiB' }, /parts of 1073741824 bytes/],
+    [{ PARTWAY_SPOOL_SIZE: '1MiB' }, /PARTWAY_SPOOL_SIZE=1MiB/],
+  ] as const) {
+    assert.throws(() => readConfig(given), problem);
+  }
+});
+
 test('a signing key is a file of 32 bytes as hex that not everybody can read', () => {
   const folder = leftoverFolder(mkdtempSync(join(tmpdir(), 'partway-config-')));
   const key = (name: string, text: string, mode: number) => {

@@ -2,10 +2,10 @@ import { bytesToRead } from '../check/bytes-to-read.ts';
 import { checkEverything } from '../check/check-everything.ts';
 import type { Finding, Found } from '../check/finding.ts';
 import type { Config } from '../config.ts';
-import { openDiskStore } from '../content/disk.ts';
 import { checkClaim } from '../data/check-claim.ts';
 import { markIn } from '../data/data-folder.ts';
 import { FolderInUse, lockFolder } from '../data/lock.ts';
+import { openContentBeside } from '../open-content.ts';
 import { EXIT, Failure } from './exit-codes.ts';
 import type { FsckReport } from './fsck-report.ts';
 import { withRows } from './with-rows.ts';
@@ -23,7 +23,7 @@ export interface FsckOptions {
  * @returns How many things are still wrong.
  */
 export function checkDataFolder(config: Config, { repair, allStopped, report }: FsckOptions): Promise<number> {
-  const { dataFolder, database, orphanGrace } = config;
+  const { dataFolder, database, storage, orphanGrace } = config;
   if (repair && database !== undefined && !allStopped) {
     throw new Failure(
       EXIT.usage,
@@ -31,11 +31,13 @@ export function checkDataFolder(config: Config, { repair, allStopped, report }: 
     );
   }
   return withRows(config, async (db) => {
-    await checkClaim({ db, mark: markIn(dataFolder), ownFolder: database === undefined });
-    const unlock = repair ? lockForRepair(dataFolder) : () => {};
+    const { content, mark, close } = await openContentBeside(storage, dataFolder);
+    let unlock = () => {};
     try {
+      const ownFolder = database === undefined && mark === undefined;
+      await checkClaim({ db, mark: mark ?? markIn(dataFolder), ownFolder });
+      if (repair) unlock = lockForRepair(dataFolder);
       let left = 0;
-      const content = await openDiskStore(dataFolder);
       report.begin(await bytesToRead(db));
       const checked = await checkEverything({
         db,
@@ -53,6 +55,7 @@ export function checkDataFolder(config: Config, { repair, allStopped, report }: 
       return left;
     } finally {
       unlock();
+      close();
     }
   });
 }

@@ -10,7 +10,10 @@ export function addFsckCommand(program: Command): void {
     .option('--repair', 'mend what can be mended without guessing; the server has to be stopped')
     .option('--all-stopped', 'say that no node runs, which only you can know where the database is elsewhere')
     .option('--json', 'print one JSON object a line: findings, then a summary');
-  addSettings(command, ['PARTWAY_DATA', 'PARTWAY_DATABASE', 'PARTWAY_ORPHAN_GRACE']);
+  addSettings(command, [
+    ...(['PARTWAY_DATA', 'PARTWAY_DATABASE', 'PARTWAY_ORPHAN_GRACE'] as const),
+    ...(['PARTWAY_STORAGE', 'PARTWAY_S3_ENDPOINT', 'PARTWAY_S3_PATH_STYLE'] as const),
+  ]);
   command.action(async () => {
     const { json = false, repair = false, allStopped = false } = command.opts<Record<string, boolean | undefined>>();
     const config = readConfig(givenSettings(command));

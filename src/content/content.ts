@@ -46,6 +46,21 @@ export interface StoredContent {
 }
 
 /**
+ * What `seal` found: these slots do not hold what their receipts say. Their rows count no more, and they have to be
+ * written again; the upload is as open as it was.
+ */
+export class LostParts extends Error {
+  override readonly name = 'LostParts';
+  /** Indexes, counted from 0. */
+  readonly slots: readonly number[];
+
+  constructor(slots: readonly number[], options?: ErrorOptions) {
+    super(`the store no longer holds what was written into slots ${slots.join(', ')}`, options);
+    this.slots = slots;
+  }
+}
+
+/**
  * Where bytes live. A driver trusts what it is given: length and digest were proven above it (`verified`), ids were
  * made by us. It keeps nothing in memory for an upload, so that any call may come after a crash or from another node.
  */
@@ -70,6 +85,7 @@ export interface ContentStore {
   /**
    * Turns a staging whose slots are all written into a content that can be opened; no byte is copied. Idempotent: a
    * second call, also after a crash in the first, ends in the same state. Resolves once that survives a power cut.
+   * Rejects with `LostParts` where a slot no longer holds what it held when its receipt was given.
    */
   seal(staging: Staging, receipts: readonly Receipt[]): Promise<void>;
 

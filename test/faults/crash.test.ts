@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { seededBytes, sha1Hex } from '../support/bytes.ts';
 import { openRows } from '../support/rows.ts';
 import { startServer } from '../support/server.ts';
+import { storedFor } from '../support/storage.ts';
 import { until } from '../uploads/bodies.ts';
 import { RestartingServer } from './restarting-server.ts';
 import { seededRandom } from './seeded-random.ts';
@@ -74,8 +73,10 @@ async function assertSweptClean(dataFolder: string, files: readonly WireFile[]):
   const client = new WireClient(server);
   // Sessions that no client knows of, because the server died before it could tell.
   for (const session of forgotten) await client.abort(session);
-  await until(async () => (await readdir(join(dataFolder, 'staging'))).length === 0);
-  await until(async () => (await contents(dataFolder)) === files.length);
+  await until(async () => {
+    const stored = await storedFor(dataFolder);
+    return stored.length === files.length && stored.every(({ kind }) => kind === 'sealed');
+  });
   for (const file of files) assert.equal(await client.sha1Of(file.id), file.sha1);
 }
 
@@ -84,9 +85,4 @@ async function openSessions(dataFolder: string): Promise<string[]> {
   const rows = await db.selectFrom('upload_sessions').select('id').where('state', '=', 'open').execute();
   await db.destroy();
   return rows.map(({ id }) => id);
-}
-
-async function contents(dataFolder: string): Promise<number> {
-  const entries = await readdir(join(dataFolder, 'content'), { recursive: true, withFileTypes: true });
-  return entries.filter((entry) => entry.isFile()).length;
 }

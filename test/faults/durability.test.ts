@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { findPart, findSession } from '../../src/uploads/records.ts';
+import { bytesNotOnDisk } from '../support/storage.ts';
 import { assertOnlyFile, begin, commitOf, letOthersAsk, published, put, putAll } from '../uploads/acts.ts';
 import { until } from '../uploads/bodies.ts';
 import { PART_SIZE } from '../uploads/room.ts';
 import { STAGED, watchedRoom } from '../uploads/watched-room.ts';
 
-describe('bytes first, then the row, then the answer', () => {
+describe('bytes first, then the row, then the answer', { skip: bytesNotOnDisk ?? false }, () => {
   it('holds for a session: its file is on the disk before its row is', async () => {
     const { room, log } = await watchedRoom();
     await using _ = room;
@@ -58,7 +59,7 @@ describe('bytes first, then the row, then the answer', () => {
   });
 });
 
-describe('while a sync is under way', () => {
+describe('while a sync is under way', { skip: bytesNotOnDisk ?? false }, () => {
   it('a part has neither row nor answer', async () => {
     const disk = Promise.withResolvers<void>();
     const { room, log } = await watchedRoom([{ method: 'datasync', path: STAGED, wait: disk.promise }]);

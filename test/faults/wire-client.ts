@@ -26,10 +26,13 @@ export interface WireFile {
 export class Refused extends Error {
   readonly status: number;
   readonly code: string;
+  /** The header of that name; null where it was not sent. */
+  readonly retryAfter: string | null;
 
-  constructor(call: string, status: number, body: string) {
-    super(`${call} was answered with ${status}: ${body}`);
-    this.status = status;
+  constructor(call: string, answer: Response, body: string) {
+    super(`${call} was answered with ${answer.status}: ${body}`);
+    this.status = answer.status;
+    this.retryAfter = answer.headers.get('retry-after');
     this.code = /"code":"(\w+)"/.exec(body)?.[1] ?? '';
   }
 }
@@ -74,7 +77,7 @@ export class WireClient {
     for (;;) {
       const answer = await this.#send('POST', path, { headers, body: JSON.stringify({ parts }) });
       if (answer.status === 201) return firstEntry(await answer.json());
-      if (answer.status !== 202) throw new Refused(path, answer.status, await answer.text());
+      if (answer.status !== 202) throw new Refused(path, answer, await answer.text());
       await sleep(100);
     }
   }
@@ -82,13 +85,13 @@ export class WireClient {
   async abort(session: string): Promise<void> {
     const path = `/files/upload_sessions/${session}`;
     const answer = await this.#send('DELETE', path);
-    if (answer.status !== 204) throw new Refused(path, answer.status, await answer.text());
+    if (answer.status !== 204) throw new Refused(path, answer, await answer.text());
   }
 
   /** The SHA-1 of a file's bytes as they come out, following the redirect. */
   async sha1Of(file: string): Promise<string> {
     const answer = await this.#send('GET', `/files/${file}/content`);
-    if (answer.status !== 200) throw new Refused(`the download of ${file}`, answer.status, await answer.text());
+    if (answer.status !== 200) throw new Refused(`the download of ${file}`, answer, await answer.text());
     return sha1Hex(Buffer.from(await answer.arrayBuffer()));
   }
 
@@ -100,7 +103,7 @@ export class WireClient {
 
   async #json<T>(status: number, method: string, path: string, init: RequestInit = {}): Promise<T> {
     const answer = await this.#send(method, path, init);
-    if (answer.status !== status) throw new Refused(`${method} ${path}`, answer.status, await answer.text());
+    if (answer.status !== status) throw new Refused(`${method} ${path}`, answer, await answer.text());
     return (await answer.json()) as T;
   }
 

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { addUser } from '../../src/access/accounts.ts';
 import type { ItemId, Millis } from '../../src/api/ids.ts';
 import type { ContentStore, StoredContent } from '../../src/content/content.ts';
-import { openDiskStore } from '../../src/content/disk.ts';
 import { InHand } from '../../src/content/in-hand.ts';
 import { createFolder } from '../../src/files/create-folder.ts';
 import type { Files } from '../../src/files/files.ts';
@@ -15,6 +14,7 @@ import { collect } from '../conformance/content-samples.ts';
 import { type Fault, faulty } from '../faults/faulty.ts';
 import { leftoverFolder } from '../support/leftovers.ts';
 import { dropRows, openRows } from '../support/rows.ts';
+import { openTestContent } from '../support/storage.ts';
 
 /** The files room as main.ts furnishes it: a real database file and a real disk store. */
 export interface House extends AsyncDisposable {
@@ -37,7 +37,8 @@ export interface House extends AsyncDisposable {
 export async function openHouse(plan: readonly Fault<ContentStore>[] = []): Promise<House> {
   const home = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-house-')));
   const db = await openRows(home);
-  const content = faulty(await openDiskStore(home), plan);
+  const store = await openTestContent(home);
+  const content = faulty(store.content, plan);
   const clock = { now: Date.parse('2026-11-22T15:00:00Z') };
   const owner = await addUser(db, { login: 'owner@partway.test', name: 'Owner', now: clock.now });
   const stranger = await addUser(db, { login: 'stranger@partway.test', name: 'Stranger', now: clock.now });
@@ -62,6 +63,7 @@ export async function openHouse(plan: readonly Fault<ContentStore>[] = []): Prom
       async [Symbol.asyncDispose]() {
         for (const connection of connections) await connection.destroy();
         await dropRows(home);
+        store.close();
         await rm(home, { recursive: true, force: true });
       },
     };

@@ -3,12 +3,16 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Probe, Readiness } from '../../src/http/readiness.ts';
 import { startServer } from '../support/server.ts';
+import { bytesNotOnDisk } from '../support/storage.ts';
 
 test('a server that runs is ready, and says what it has asked', async () => {
   await using server = await startServer();
   const answer = await fetch(`${server.url}/readyz`);
   assert.equal(answer.status, 200);
-  assert.deepEqual(await answer.json(), { status: 'ok', checks: { database: 'ok' } });
+  assert.deepEqual(await answer.json(), {
+    status: 'ok',
+    checks: { database: 'ok', ...(bytesNotOnDisk && { storage: 'ok' }) },
+  });
 });
 
 test('a server that is told to stop says so first, and serves on until its delay is over', async () => {

@@ -6,10 +6,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Api } from '../support/api.ts';
 import { seededBytes } from '../support/bytes.ts';
 import { startServer } from '../support/server.ts';
+import { bytesNotOnDisk, storedFor } from '../support/storage.ts';
 
 const SWEEPING = { PARTWAY_SWEEP_INTERVAL: '10ms', PARTWAY_ORPHAN_GRACE: '0ms', PARTWAY_MIN_SESSION_SIZE: '0' };
 
-test('a direct upload that has no row yet is not swept from under its client', async () => {
+test('a direct upload that has no row yet is not swept from under its client', {
+  skip: bytesNotOnDisk && `${bytesNotOnDisk}, where a direct upload is nowhere before all of it has come`,
+}, async () => {
   await using server = await startServer({ env: SWEEPING });
   const api = new Api(server);
   const bytes = seededBytes(300_000, 'slow direct upload');
@@ -32,12 +35,12 @@ test('a direct upload that has no row yet is not swept from under its client', a
   assert.deepEqual(await api.download(answer.json.entries[0].id), bytes);
 });
 
-test('an aborted upload leaves nothing in the data folder', async () => {
+test('an aborted upload leaves no bytes', async () => {
   await using server = await startServer({ env: { ...SWEEPING, PARTWAY_PART_SIZE: '65536' } });
   const api = new Api(server);
   const session = await api.createSession('aborted.bin', 100_000);
   await api.putPart(session.id, { offset: 0, bytes: seededBytes(65_536, 'a'), total: 100_000 });
-  assert.equal((await readdir(join(server.dataFolder, 'staging'))).length, 1);
+  assert.equal((await storedFor(server.dataFolder)).length, 1);
   assert.equal((await api.delete(`/files/upload_sessions/${session.id}`)).status, 204);
-  assert.deepEqual(await readdir(join(server.dataFolder, 'staging')), []);
+  assert.deepEqual(await storedFor(server.dataFolder), []);
 });

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Api } from '../support/api.ts';
 import { seededBytes, sha1Hex } from '../support/bytes.ts';
 import { startServer, type TestServer } from '../support/server.ts';
+import { bytesNotOnDisk } from '../support/storage.ts';
 import { attributes, filePart, form, sendForm, upload } from './forms.ts';
 
 const bytes = seededBytes(100_000, 'tree-download');
@@ -174,7 +175,9 @@ test('a server set to direct downloads sends the bytes at once', async () => {
   assert.equal((await fetch(`${direct.url}/2.0/files/${id}/content`)).status, 401);
 });
 
-test('clients that hang up in a download leave no open file', { skip: process.platform !== 'linux' }, async () => {
+test('clients that hang up in a download leave no open file', {
+  skip: bytesNotOnDisk ?? process.platform !== 'linux',
+}, async () => {
   const large = await upload(api, 'large.bin', Buffer.alloc(32 * 1024 * 1024));
   const url = await addressOf(`/files/${large.id}/content`);
   const downloads = await Promise.all(

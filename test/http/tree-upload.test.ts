@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Api } from '../support/api.ts';
 import { seededBytes, sha1Hex } from '../support/bytes.ts';
 import { startServer, type TestServer } from '../support/server.ts';
+import { bytesNotOnDisk } from '../support/storage.ts';
 import { attributes, FORM, filePart, form, sendForm, upload } from './forms.ts';
 
 const bytes = seededBytes(300_001, 'tree-upload');
@@ -231,7 +232,7 @@ test('a body announced as too large is refused before it is sent', async () => {
 test('uploads that are cut leave no bytes and no open file', { skip: process.platform !== 'linux' }, async () => {
   // A connection to a database may come and go meanwhile, so sockets are not counted.
   const openFiles = () => readdirSync(`/proc/${server.pid}/fd`).filter((fd) => !isSocket(server.pid, fd)).length;
-  const staged = () => readdirSync(join(server.dataFolder, 'staging')).length;
+  const staged = () => readdirSync(join(server.dataFolder, bytesNotOnDisk ? 'spool' : 'staging')).length;
   const before = openFiles();
   const half = form(named('cut.bin'), filePart(bytes)).subarray(0, 150_000);
   const cuts = Array.from({ length: 30 }, () => {

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { readdir } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { type RawBuilder, sql } from 'kysely';
 import { addApp, askToken, type TestApp, tokenOf } from '../support/accounts.ts';
@@ -7,6 +6,7 @@ import { Api } from '../support/api.ts';
 import { seededBytes, sha1Base64 } from '../support/bytes.ts';
 import { onlySqlite, openRows } from '../support/rows.ts';
 import { startServer, type TestServer } from '../support/server.ts';
+import { storedFor } from '../support/storage.ts';
 import { upload } from './forms.ts';
 
 const SIZE = 70_000;
@@ -45,10 +45,10 @@ async function rows(statement: RawBuilder<Record<string, unknown>>): Promise<Rec
   }
 }
 
-/** Which of these contents lie in the data folder, in any state. */
+/** Which of these contents have bytes, in any state. */
 async function lying(contents: readonly string[]): Promise<string[]> {
-  const names = (await readdir(server.dataFolder, { recursive: true })).join('\n');
-  return contents.filter((content) => names.includes(content));
+  const stored = new Set<string>((await storedFor(server.dataFolder)).map(({ content }) => content));
+  return contents.filter((content) => stored.has(content));
 }
 
 async function contentsOf({ id }: Member): Promise<string[]> {

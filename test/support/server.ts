@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { leftoverFolder, leftoverProcess, removeNow } from './leftovers.ts';
 import { dropRows, rowsFor } from './rows.ts';
+import { storageSettings } from './storage.ts';
 import { type Certificates, makeCertificates } from './tls.ts';
 
 const PARTWAY = fileURLToPath(new URL('../../bin/partway.js', import.meta.url));
@@ -55,6 +56,7 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
     PARTWAY_TOKEN: token,
     ...(await rowsFor(dataFolder)),
     ...(certificates && { PARTWAY_TLS_CERT: certificates.cert, PARTWAY_TLS_KEY: certificates.key }),
+    ...(options.env?.PARTWAY_STORAGE === undefined && storageSettings(dataFolder)),
     ...options.env,
   };
   const output = { stderr: '' };

@@ -6,7 +6,6 @@ import { addUser } from '../../src/access/accounts.ts';
 import { findUserByLogin } from '../../src/access/records.ts';
 import type { Millis } from '../../src/api/ids.ts';
 import type { ContentStore } from '../../src/content/content.ts';
-import { openDiskStore } from '../../src/content/disk.ts';
 import { InHand } from '../../src/content/in-hand.ts';
 import { LocalFiles } from '../../src/content/local-file.ts';
 import { openDigestPool } from '../../src/digest/digest-pool.ts';
@@ -18,10 +17,14 @@ import type { Uploads } from '../../src/uploads/uploads.ts';
 import { type Fault, faulty } from '../faults/faulty.ts';
 import { leftoverFolder } from '../support/leftovers.ts';
 import { dropRows, openRows } from '../support/rows.ts';
+import { openTestContent } from '../support/storage.ts';
 
 /** Small, so that a file of many parts costs little; large enough that a part can be written in more than one piece. */
 export const PART_SIZE = 65_536;
 export const LIFETIME: Millis = 60_000;
+
+/** Of all rooms in this process; rooms in one folder are nodes, and each node has a spool of its own. */
+let nodes = 0;
 
 const LOGIN = 'room@partway.test';
 
@@ -59,7 +62,8 @@ async function roomIn(folder: string, clock: Room['clock'], options: RoomOptions
   const { plan = [], files = new LocalFiles(), mostSessions = 100 } = options;
   const db = await openRows(folder);
   const owner = (await findUserByLogin(db, LOGIN)) ?? (await addUser(db, { login: LOGIN, name: 'R', now: clock.now }));
-  const content = faulty(await openDiskStore(folder, { files }), plan);
+  const store = await openTestContent(folder, { files, node: String(nodes++) });
+  const content = faulty(store.content, plan);
   const digests = openDigestPool({ workers: 1 });
   const troubles: unknown[] = [];
   const others: Room[] = [];
@@ -67,6 +71,7 @@ async function roomIn(folder: string, clock: Room['clock'], options: RoomOptions
   async function close(): Promise<void> {
     for (const other of others) await other[Symbol.asyncDispose]();
     await digests.close();
+    store.close();
     await db.destroy();
   }
   return {

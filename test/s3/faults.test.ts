@@ -1,0 +1,249 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Slot } from '../../src/content/content.ts';
+import type { S3Place } from '../../src/content/open-s3-store.ts';
+import type { S3Limits } from '../../src/content/s3-call.ts';
+import { bodyOf, bytesOfSize, collect, newContentId, slotsOf } from '../conformance/content-samples.ts';
+import { type Operation, type S3Fault, type S3Proxy, startS3Proxy } from './s3-proxy.ts';
+import { freshPlace, openTestStore, type TestStore, type TestStoreOptions, whyNoS3 } from './test-store.ts';
+import { begin, PART, readAll, writeAll } from './uploads.ts';
+
+/** As patient as ever, but that silence is noticed soon. */
+const ALERT: S3Limits = {
+  call: { patience: 30_000, silence: 1_000 },
+  body: { patience: 45_000, silence: 1_000 },
+  complete: { patience: 150_000, silence: 1_000 },
+};
+/** Gives up soon. */
+const IMPATIENT: S3Limits = {
+  call: { patience: 600, silence: 300 },
+  body: { patience: 600, silence: 300 },
+  complete: { patience: 600, silence: 300 },
+};
+
+type Trouble = Omit<S3Fault, 'operation'>;
+
+/** What passes: whatever S3 or the way there does, the same call goes through later. */
+const PASSING: Record<string, Trouble> = {
+  'answers 500': { answer: { status: 500, code: 'InternalError' } },
+  'answers 503 SlowDown, twice': { answer: { status: 503, code: 'SlowDown' }, times: 2 },
+  'answers 503 before it has read the body': { answer: { status: 503, code: 'SlowDown', early: true } },
+  'answers 400 RequestTimeout': { answer: { status: 400, code: 'RequestTimeout' } },
+  'takes the request and never answers': { silent: true },
+  'cuts the line before the answer': { cutRequestAfter: 0 },
+  'cuts the answer half-way': { cutAnswerAfter: 100 },
+  'does it, and the answer is lost': { loseAnswer: true },
+};
+
+describe('S3 in trouble', { skip: whyNoS3 ?? false, timeout: 120_000 }, () => {
+  for (const operation of ['CreateMultipartUpload', 'UploadPart', 'CompleteMultipartUpload'] as const) {
+    for (const [trouble, fault] of Object.entries(PASSING)) {
+      it(`${operation} ${trouble}: the upload ends with the right bytes`, async () => {
+        await using under = await underProxy({ limits: ALERT });
+        under.proxy.faults.push({ operation, ...fault });
+        const upload = await begin(under.content);
+        await under.content.seal(upload.staging, await writeAll(under.content, upload));
+        assert.deepEqual(await readAll(under.content, upload), upload.bytes);
+        assert.equal(under.proxy.faults.length, 0, 'nothing went wrong');
+      });
+    }
+  }
+
+  for (const [trouble, fault] of Object.entries(PASSING)) {
+    it(`PutObject ${trouble}: a direct upload ends with the right bytes`, async () => {
+      await using under = await underProxy({ limits: ALERT });
+      under.proxy.faults.push({ operation: 'PutObject', ...fault });
+      const [content, bytes] = [newContentId(), bytesOfSize(PART + 1)];
+      await under.content.put(content, bodyOf(bytes, whole(bytes)));
+      assert.deepEqual(new Uint8Array(Buffer.concat(await collect(await under.content.open(content)))), bytes);
+      assert.equal(under.proxy.faults.length, 0, 'nothing went wrong');
+    });
+  }
+
+  it('a part that is cut on its way goes through whole at the next try', async () => {
+    await using under = await underProxy();
+    const upload = await begin(under.content);
+    for (const bytes of [1, PART / 2, PART - 1]) {
+      under.proxy.faults.push({ operation: 'UploadPart', cutRequestAfter: bytes });
+    }
+    await under.content.seal(upload.staging, await writeAll(under.content, upload));
+    assert.deepEqual(await readAll(under.content, upload), upload.bytes);
+    assert.equal(under.proxy.faults.length, 0);
+  });
+
+  it('a commit of which S3 says 200 with an error inside is tried again', async () => {
+    await using under = await underProxy();
+    under.proxy.faults.push({ operation: 'CompleteMultipartUpload', answer: { status: 200, code: 'InternalError' } });
+    const upload = await begin(under.content);
+    await under.content.seal(upload.staging, await writeAll(under.content, upload));
+    assert.deepEqual(await readAll(under.content, upload), upload.bytes);
+    assert.equal(count(under.proxy, 'CompleteMultipartUpload'), 2);
+  });
+
+  it('parts go through once S3 is back that refused connections for seconds', async () => {
+    await using under = await underProxy();
+    const upload = await begin(under.content);
+    await under.proxy.refuse();
+    const writing = writeAll(under.content, upload);
+    await sleep(2_000);
+    await under.proxy.accept();
+    await under.content.seal(upload.staging, await writing);
+    assert.deepEqual(await readAll(under.content, upload), upload.bytes);
+  });
+
+  it('while S3 stays away every call is refused as unavailable, in bounded time, and nothing stays in the spool', async () => {
+    await using under = await underProxy({ limits: IMPATIENT });
+    const begun = await openTestStore({ place: under.place });
+    const upload = await begin(begun.content);
+    begun.end();
+    const slot = slotsOf(upload.staging.grid)[0] as Slot;
+    await under.proxy.refuse();
+    const unavailable = { code: 'unavailable', status: 503, retryAfterSeconds: 5, message: /send this again later/ };
+    const content = newContentId();
+    for (const call of [
+      () => under.content.begin(content, upload.staging.grid),
+      () => under.content.write(upload.staging, slot, bodyOf(upload.bytes, slot)),
+      () => under.content.seal(upload.staging, ['x', 'x', 'x', 'x']),
+      () => under.content.put(content, bodyOf(upload.bytes, whole(upload.bytes))),
+      () => under.content.open(content),
+      () => under.content.remove(content),
+    ]) {
+      await assert.rejects(call(), unavailable);
+    }
+    assert.equal(under.spool.taken, 0);
+    await under.proxy.accept();
+    // S3 may be slow, and this one is told not to wait.
+    const patient = await openTestStore({ place: under.place });
+    await patient.content.seal(upload.staging, await writeAll(patient.content, upload));
+    assert.deepEqual(await readAll(patient.content, upload), upload.bytes);
+    patient.end();
+  });
+
+  it('a right that is missing is not asked for again: the error says what to do, and holds no key', async () => {
+    await using under = await underProxy();
+    const upload = await begin(under.content);
+    const slot = slotsOf(upload.staging.grid)[0] as Slot;
+    under.proxy.faults.push({ operation: 'UploadPart', answer: { status: 403, code: 'AccessDenied' } });
+    await assert.rejects(under.content.write(upload.staging, slot, bodyOf(upload.bytes, slot)), (error: Error) => {
+      assert.match(error.message, /UploadPart: AccessDenied, 403.*docs\/operating.md lists/);
+      assert.ok(!JSON.stringify({ ...error, stack: error.stack }).includes(process.env.AWS_ACCESS_KEY_ID ?? ''));
+      return true;
+    });
+    assert.equal(count(under.proxy, 'UploadPart'), 1);
+    assert.equal(under.spool.taken, 0);
+  });
+
+  it('a part whose bytes were changed on their way is refused by S3 and sent again from the spool', async () => {
+    await using under = await underProxy();
+    const upload = await begin(under.content);
+    under.proxy.faults.push({ operation: 'UploadPart', flipByte: PART / 2 });
+    await under.content.seal(upload.staging, await writeAll(under.content, upload));
+    assert.deepEqual(await readAll(under.content, upload), upload.bytes);
+    assert.equal(count(under.proxy, 'UploadPart'), 5);
+  });
+
+  it('S3 sees no byte of a part before all of it has come and is right', async () => {
+    await using under = await underProxy();
+    const upload = await begin(under.content);
+    const slot = slotsOf(upload.staging.grid)[0] as Slot;
+    async function* wrong(): AsyncGenerator<Uint8Array> {
+      yield* bodyOf(upload.bytes, slot);
+      await sleep(50);
+      assert.equal(count(under.proxy, 'UploadPart'), 0);
+      throw new Error('the digest is another');
+    }
+    await assert.rejects(under.content.write(upload.staging, slot, wrong()), /the digest is another/);
+    assert.equal(count(under.proxy, 'UploadPart'), 0);
+    assert.equal(under.spool.taken, 0);
+  });
+
+  it('a removal while a part is on its way takes the upload; the part is refused by name, and nothing stays', async () => {
+    await using under = await underProxy();
+    const upload = await begin(under.content);
+    const slot = slotsOf(upload.staging.grid)[0] as Slot;
+    const half = Promise.withResolvers<void>();
+    const removed = Promise.withResolvers<void>();
+    const holdAfter = { bytes: PART / 2, reached: half.resolve, until: removed.promise };
+    under.proxy.faults.push({ operation: 'UploadPart', holdAfter });
+    const writing = under.content.write(upload.staging, slot, bodyOf(upload.bytes, slot));
+    writing.catch(() => {});
+    await half.promise;
+    await under.content.remove(upload.staging);
+    removed.resolve();
+    await assert.rejects(writing, { code: 'upload_session_not_found' });
+    // What the sweep does with what it finds; Ceph leaves nothing, AWS may list the upload again.
+    for await (const { content } of under.content.list()) await under.content.remove(content);
+    assert.deepEqual(await collect(under.content.list()), []);
+  });
+
+  it('an upload of which no row knows, for its answer was lost, is listed and removed by its content', async () => {
+    await using under = await underProxy();
+    under.proxy.faults.push({ operation: 'CreateMultipartUpload', loseAnswer: true });
+    const { staging } = await begin(under.content);
+    assert.equal((await collect(under.content.list())).length, 2);
+    await under.content.remove(staging.content);
+    assert.deepEqual(await collect(under.content.list()), []);
+  });
+});
+
+describe('a reading from S3', { skip: whyNoS3 ?? false, timeout: 60_000 }, () => {
+  it('goes on where it broke off, however often, as long as it gets on', async () => {
+    await using under = await underProxy({ limits: ALERT });
+    const [content, bytes] = [newContentId(), bytesOfSize(40 * PART)];
+    await under.content.put(content, bodyOf(bytes, whole(bytes)));
+    for (let n = 0; n < 20; n += 1) under.proxy.faults.push({ operation: 'GetObject', cutAnswerAfter: PART + n });
+    const read = Buffer.concat(await collect(await under.content.open(content)));
+    assert.deepEqual(new Uint8Array(read), bytes);
+    assert.equal(under.proxy.faults.length, 0);
+    for (let n = 0; n < 3; n += 1) under.proxy.faults.push({ operation: 'GetObject', cutAnswerAfter: PART });
+    const range = { first: 5, last: 7 * PART };
+    const some = Buffer.concat(await collect(await under.content.open(content, range)));
+    assert.deepEqual(new Uint8Array(some), bytes.subarray(5, 7 * PART + 1));
+  });
+
+  it('fails when it gets on no more, and does not try for ever', async () => {
+    await using under = await underProxy();
+    const [content, bytes] = [newContentId(), bytesOfSize(4 * PART)];
+    await under.content.put(content, bodyOf(bytes, whole(bytes)));
+    under.proxy.faults.push({ operation: 'GetObject', cutAnswerAfter: PART });
+    under.proxy.faults.push({ operation: 'GetObject', cutAnswerAfter: 0, times: 100 });
+    const reading = await under.content.open(content);
+    await assert.rejects(collect(reading), { code: 'unavailable' });
+    assert.equal(count(under.proxy, 'GetObject'), 1 + 5);
+  });
+
+  it('ends its request at S3 when its reader stops', async () => {
+    await using under = await underProxy();
+    const [content, bytes] = [newContentId(), bytesOfSize(100 * PART)];
+    await under.content.put(content, bodyOf(bytes, whole(bytes)));
+    for await (const _ of await under.content.open(content)) break;
+    assert.equal(count(under.proxy, 'GetObject'), 1);
+  });
+});
+
+type UnderProxy = TestStore & { proxy: S3Proxy; place: S3Place } & AsyncDisposable;
+
+async function underProxy(options: TestStoreOptions = {}): Promise<UnderProxy> {
+  const proxy = await startS3Proxy();
+  const place = freshPlace(proxy.url);
+  const store = await openTestStore({ place, ...options });
+  proxy.calls.length = 0;
+  return {
+    ...store,
+    proxy,
+    place,
+    async [Symbol.asyncDispose]() {
+      store.end();
+      await proxy[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function count({ calls }: S3Proxy, operation: Operation): number {
+  return calls.filter((call) => call === operation).length;
+}
+
+function whole(bytes: Uint8Array): Slot {
+  return { index: 0, offset: 0, length: bytes.length };
+}

@@ -1,0 +1,199 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import {
+  CreateMultipartUploadCommand,
+  GetObjectCommand,
+  PutObjectCommand,
+  S3Client,
+  UploadPartCommand,
+} from '@aws-sdk/client-s3';
+import type { ContentId } from '../../src/api/ids.ts';
+import { LostParts, type Slot } from '../../src/content/content.ts';
+import { bodyOf, bytesOfSize, collect, grid, newContentId, slotsOf } from '../conformance/content-samples.ts';
+import { startS3Proxy } from './s3-proxy.ts';
+import { freshPlace, openTestStore, s3Url, type TestStore, whyNoS3 } from './test-store.ts';
+import { begin, PART, readAll, type Upload, writeAll } from './uploads.ts';
+
+describe('the S3 store', { skip: whyNoS3 ?? false, timeout: 120_000 }, () => {
+  it('makes an object of each content that any S3 tool finds under its id', async () => {
+    await using under = await opened();
+    const upload = await begin(under.content);
+    await under.content.seal(upload.staging, await writeAll(under.content, upload));
+    const client = newClient();
+    const Key = `${under.prefix}/content/${upload.staging.content}`;
+    const { Body } = await client.send(new GetObjectCommand({ Bucket: 'partway-test', Key }));
+    assert.deepEqual(await Body?.transformToByteArray(), upload.bytes);
+    client.destroy();
+  });
+
+  it('asks S3 once to begin, once for each part and once to seal', async () => {
+    await using proxy = await startS3Proxy();
+    await using under = await opened(proxy.url);
+    proxy.calls.length = 0;
+    const upload = await begin(under.content, 8 * PART);
+    await under.content.seal(upload.staging, await writeAll(under.content, upload));
+    const calls = Map.groupBy(proxy.calls, (call) => call);
+    assert.deepEqual(
+      new Map([...calls].map(([call, { length }]) => [call, length])),
+      new Map([
+        ['CreateMultipartUpload', 1],
+        ['UploadPart', 8],
+        ['CompleteMultipartUpload', 1],
+      ]),
+    );
+    proxy.calls.length = 0;
+    await readAll(under.content, upload);
+    await under.content.remove(upload.staging.content);
+    assert.deepEqual(proxy.calls, ['GetObject', 'ListMultipartUploads', 'DeleteObject']);
+    proxy.calls.length = 0;
+    const small = bytesOfSize(100);
+    await under.content.put(newContentId(), bodyOf(small, { index: 0, offset: 0, length: small.length }));
+    assert.deepEqual(proxy.calls, ['PutObject']);
+    proxy.calls.length = 0;
+    await under.content.remove((await begin(under.content)).staging);
+    assert.deepEqual(proxy.calls, ['CreateMultipartUpload', 'AbortMultipartUpload', 'DeleteObject']);
+  });
+
+  it('names the slots that S3 no longer holds as they were written; written again, the upload is sealed', async () => {
+    await using under = await opened();
+    const upload = await begin(under.content);
+    const receipts = await writeAll(under.content, upload);
+    // As a request does that was given up, and came through when the slot had been written anew.
+    await overwrite(under.prefix, upload, 2, bytesOfSize(PART));
+    await assert.rejects(under.content.seal(upload.staging, receipts), (error) => {
+      assert.ok(error instanceof LostParts);
+      assert.deepEqual(error.slots, [1]);
+      return true;
+    });
+    await assert.rejects(under.content.open(upload.staging.content));
+    const slot = slotsOf(upload.staging.grid)[1] as Slot;
+    receipts[1] = await under.content.write(upload.staging, slot, bodyOf(upload.bytes, slot));
+    await under.content.seal(upload.staging, receipts);
+    assert.deepEqual(await readAll(under.content, upload), upload.bytes);
+  });
+
+  it('reads lists that are longer than a page: of objects, of uploads and of parts', async () => {
+    await using under = await opened();
+    const client = newClient();
+    const [objects, uploads] = [idsOf(1_003), idsOf(1_003)];
+    const Bucket = 'partway-test';
+    await sideBySide(objects, async (id) => {
+      await client.send(new PutObjectCommand({ Bucket, Key: `${under.prefix}/content/${id}`, Body: 'x' }));
+    });
+    await sideBySide(uploads, async (id) => {
+      await client.send(new CreateMultipartUploadCommand({ Bucket, Key: `${under.prefix}/content/${id}` }));
+    });
+    const found = await collect(under.content.list());
+    const of = (kind: string) => found.filter((each) => each.kind === kind).map(({ content }) => content);
+    assert.deepEqual(of('sealed').toSorted(), objects.toSorted());
+    assert.deepEqual(of('staging').toSorted(), uploads.toSorted());
+
+    const size = 1_003 * 1024;
+    const staging = await under.content.begin(newContentId(), grid(size, 1024));
+    const upload = { staging, bytes: bytesOfSize(size) };
+    const receipts: string[] = [];
+    await sideBySide(slotsOf(staging.grid), async (slot) => {
+      receipts[slot.index] = await under.content.write(staging, slot, bodyOf(upload.bytes, slot));
+    });
+    await overwrite(under.prefix, upload, 1_002, bytesOfSize(1024));
+    await assert.rejects(under.content.seal(staging, receipts), { slots: [1_001] });
+    client.destroy();
+  });
+
+  it('passes over what lies below its prefix and is none of its contents', async () => {
+    await using under = await opened();
+    const client = newClient();
+    for (const key of ['database-id', 'content/readme.txt', 'content/sub/0123456789abcdef0123456789abcdef', 'other']) {
+      await client.send(new PutObjectCommand({ Bucket: 'partway-test', Key: `${under.prefix}/${key}`, Body: 'x' }));
+    }
+    client.destroy();
+    assert.deepEqual(await collect(under.content.list()), []);
+  });
+
+  it('keeps two prefixes of a bucket apart, also where one begins like the other', async () => {
+    await using one = await opened();
+    await using other = await opened(s3Url(), `${one.prefix}-more`);
+    const upload = await begin(one.content);
+    assert.deepEqual(await collect(other.content.list()), []);
+    await other.content.remove(upload.staging.content);
+    assert.equal((await collect(one.content.list())).length, 1);
+  });
+
+  it('stores a content of several pieces by one upload, and nothing of it where its body breaks off', async () => {
+    await using proxy = await startS3Proxy();
+    await using under = await opened(proxy.url);
+    proxy.calls.length = 0;
+    const [content, bytes] = [newContentId(), bytesOfSize(2 * 16 * 2 ** 20 + 1)];
+    await under.content.put(content, bodyOf(bytes, { index: 0, offset: 0, length: bytes.length }, 2 ** 18));
+    const pieces = ['UploadPart', 'UploadPart', 'UploadPart'];
+    assert.deepEqual(proxy.calls, ['CreateMultipartUpload', ...pieces, 'CompleteMultipartUpload']);
+    assert.ok(Buffer.concat(await collect(await under.content.open(content))).equals(bytes));
+    assert.equal(under.spool.taken, 0);
+
+    const cut = newContentId();
+    async function* broken(): AsyncGenerator<Uint8Array> {
+      yield* bodyOf(bytes, { index: 0, offset: 0, length: 2 ** 24 + 5 }, 2 ** 18);
+      throw new Error('cut');
+    }
+    await assert.rejects(under.content.put(cut, broken()), /cut/);
+    assert.deepEqual(
+      (await collect(under.content.list())).map((stored) => stored.content),
+      [content],
+    );
+    assert.equal(under.spool.taken, 0);
+  });
+
+  it('has a slot at hand until it is released, or until its room is needed', async () => {
+    await using under = await opened(s3Url(), freshPlace().prefix, 2 * PART);
+    const upload = await begin(under.content, 4 * PART);
+    const [first, second, third] = slotsOf(upload.staging.grid) as [Slot, Slot, Slot];
+    for (const slot of [first, second]) await under.content.write(upload.staging, slot, bodyOf(upload.bytes, slot));
+    assert.ok(await under.content.locate(upload.staging, second));
+    await under.content.write(upload.staging, third, bodyOf(upload.bytes, third));
+    assert.equal(await under.content.locate(upload.staging, first), undefined);
+    assert.ok(await under.content.locate(upload.staging, second));
+    await under.content.release(upload.staging, second);
+    assert.equal(await under.content.locate(upload.staging, second), undefined);
+    assert.equal(under.spool.taken, PART);
+  });
+
+  it('asks S3 once, however many ask whether it is ready', async () => {
+    await using proxy = await startS3Proxy();
+    await using under = await opened(proxy.url);
+    proxy.calls.length = 0;
+    for (let n = 0; n < 3; n += 1) await Promise.all(Array.from({ length: 20 }, () => under.ready()));
+    assert.deepEqual(proxy.calls, ['ListObjectsV2']);
+  });
+});
+
+type Opened = TestStore & { prefix: string } & AsyncDisposable;
+
+async function opened(endpoint = s3Url(), prefix = freshPlace().prefix, spoolSize = 2 ** 28): Promise<Opened> {
+  const store = await openTestStore({ place: { ...freshPlace(endpoint), prefix }, spoolSize });
+  return { ...store, prefix, [Symbol.asyncDispose]: async () => store.end() };
+}
+
+function newClient(): S3Client {
+  return new S3Client({ endpoint: s3Url(), forcePathStyle: true, region: 'us-east-1' });
+}
+
+async function overwrite(prefix: string, { staging }: Upload, number: number, Body: Uint8Array): Promise<void> {
+  const client = newClient();
+  const Key = `${prefix}/content/${staging.content}`;
+  const part = { Bucket: 'partway-test', Key, UploadId: staging.driver, PartNumber: number };
+  await client.send(new UploadPartCommand({ ...part, Body }));
+  client.destroy();
+}
+
+function idsOf(count: number): ContentId[] {
+  return Array.from({ length: count }, newContentId);
+}
+
+async function sideBySide<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const left = [...items];
+  await Promise.all(
+    Array.from({ length: 16 }, async () => {
+      for (let item = left.shift(); item !== undefined; item = left.shift()) await work(item);
+    }),
+  );
+}

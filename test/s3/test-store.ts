@@ -1,0 +1,69 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import { ByteBudget } from '../../src/content/byte-budget.ts';
+import { type OpenedS3Store, openS3Store, type S3Place } from '../../src/content/open-s3-store.ts';
+import type { S3Limits } from '../../src/content/s3-call.ts';
+import { Spool } from '../../src/content/spool.ts';
+import { leftoverFolder, removeNow } from '../support/leftovers.ts';
+
+/** Why the tests on S3 are passed over; undefined where they are not. `npm run test:s3` sets what they need. */
+export const whyNoS3: string | undefined = process.env.PARTWAY_TEST_S3
+  ? undefined
+  : 'no S3 store to test on: npm run test:s3 starts a Ceph for these tests (Debian: ceph-mon ceph-mgr ceph-osd radosgw ceph-common)';
+
+/** Where the S3 store for tests answers. */
+export function s3Url(): string {
+  return process.env.PARTWAY_TEST_S3 ?? '';
+}
+
+/** A place in it that nobody used before. */
+export function freshPlace(endpoint = s3Url()): S3Place {
+  return { bucket: 'partway-test', prefix: randomBytes(8).toString('hex'), endpoint, pathStyle: true };
+}
+
+/** Makes the bucket of the tests. */
+export async function makeTestBucket(endpoint: string): Promise<void> {
+  const client = new S3Client({ endpoint, forcePathStyle: true, region: 'us-east-1' });
+  await client.send(new CreateBucketCommand({ Bucket: 'partway-test' }));
+  client.destroy();
+}
+
+export interface TestStore extends OpenedS3Store {
+  spool: Spool;
+  /** Closes it, and removes its spool. */
+  end(): void;
+}
+
+export interface TestStoreOptions {
+  place?: S3Place;
+  spoolSize?: number;
+  /** How long a body waits for room in the spool. */
+  patience?: number;
+  /** How long calls are tried; as ever where nothing is said. */
+  limits?: S3Limits;
+}
+
+/** A store with a spool of its own. */
+export async function openTestStore(options: TestStoreOptions = {}): Promise<TestStore> {
+  const { place = freshPlace(), spoolSize = 2 ** 28, patience, limits } = options;
+  const folder = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-s3-')));
+  const budget = new ByteBudget();
+  const spool = await Spool.open({
+    folder: join(folder, 'spool'),
+    size: spoolSize,
+    budget,
+    ...(patience !== undefined && { patience }),
+  });
+  const opened = await openS3Store(place, spool, limits);
+  return {
+    ...opened,
+    spool,
+    end() {
+      opened.close();
+      removeNow(folder);
+    },
+  };
+}

@@ -1,0 +1,32 @@
+import type { ContentStore, Receipt, Staging } from '../../src/content/content.ts';
+import { bodyOf, bytesOfSize, collect, grid, newContentId, slotsOf } from '../conformance/content-samples.ts';
+
+/** Small, and more than one chunk. */
+export const PART = 64 * 1024;
+
+export interface Upload {
+  staging: Staging;
+  bytes: Uint8Array;
+}
+
+/** An upload of three parts and a bit, nothing of it sent. */
+export async function begin(store: ContentStore, size = 3 * PART + 17): Promise<Upload> {
+  return { staging: await store.begin(newContentId(), grid(size, PART)), bytes: bytesOfSize(size) };
+}
+
+/** Sends all parts, two at a time. */
+export async function writeAll(store: ContentStore, { staging, bytes }: Upload): Promise<Receipt[]> {
+  const receipts: Receipt[] = [];
+  const left = slotsOf(staging.grid);
+  async function send(): Promise<void> {
+    for (let slot = left.shift(); slot !== undefined; slot = left.shift()) {
+      receipts[slot.index] = await store.write(staging, slot, bodyOf(bytes, slot));
+    }
+  }
+  await Promise.all([send(), send()]);
+  return receipts;
+}
+
+export async function readAll(store: ContentStore, { staging }: Upload): Promise<Uint8Array> {
+  return new Uint8Array(Buffer.concat(await collect(await store.open(staging.content))));
+}

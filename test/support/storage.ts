@@ -1,0 +1,61 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { ByteBudget } from '../../src/content/byte-budget.ts';
+import type { ContentStore, StoredContent } from '../../src/content/content.ts';
+import { openDiskStore } from '../../src/content/disk.ts';
+import { LocalFiles } from '../../src/content/local-file.ts';
+import { openS3Store } from '../../src/content/open-s3-store.ts';
+import { Spool } from '../../src/content/spool.ts';
+import { collect } from '../conformance/content-samples.ts';
+
+/**
+ * Where the bytes of the tests lie that do not care: on the disk, or, with PARTWAY_TEST_STORAGE=s3://BUCKET, below a
+ * prefix of that bucket in the store at PARTWAY_TEST_S3, one for each data folder.
+ */
+const BUCKET = /^s3:\/\/([^/]+)$/.exec(process.env.PARTWAY_TEST_STORAGE ?? '')?.[1];
+
+/** Why tests that look at the files of the data folder's store are passed over; undefined where they are not. */
+export const bytesNotOnDisk: string | undefined = BUCKET && 'the bytes are on S3 in this run';
+
+/** Settings of a server with this data folder. Below a part size of 5 MiB, as most tests want it, goes with Ceph. */
+export function storageSettings(dataFolder: string): Record<string, string> {
+  if (BUCKET === undefined) return {};
+  return s3Settings(process.env.PARTWAY_TEST_S3 ?? '', `s3://${BUCKET}/${prefixOf(dataFolder)}`);
+}
+
+/** Settings of a server whose bytes lie at `storage`, in the store for tests behind `endpoint`. */
+export function s3Settings(endpoint: string, storage: string): Record<string, string> {
+  return {
+    PARTWAY_STORAGE: storage,
+    PARTWAY_S3_ENDPOINT: endpoint,
+    PARTWAY_S3_MIN_PART_SIZE: '1KiB',
+    AWS_ACCESS_KEY_ID: process.env.AWS_ACCESS_KEY_ID ?? '',
+    AWS_SECRET_ACCESS_KEY: process.env.AWS_SECRET_ACCESS_KEY ?? '',
+    AWS_REGION: process.env.AWS_REGION ?? '',
+  };
+}
+
+/** A store whose place is that of `folder`; `close` it when the test is over. */
+export async function openTestContent(
+  folder: string,
+  { files = new LocalFiles(), node = 'one' }: { files?: LocalFiles; node?: string } = {},
+): Promise<{ content: ContentStore; close(): void }> {
+  if (BUCKET === undefined) return { content: await openDiskStore(folder, { files }), close() {} };
+  const spool = await Spool.open({ folder: join(folder, `spool-${node}`), size: 2 ** 28, budget: new ByteBudget() });
+  const endpoint = process.env.PARTWAY_TEST_S3 ?? '';
+  return openS3Store({ bucket: BUCKET, prefix: prefixOf(folder), endpoint, pathStyle: true }, spool);
+}
+
+/** All bytes that lie there for a server with this data folder, in any state. */
+export async function storedFor(dataFolder: string): Promise<StoredContent[]> {
+  const { content, close } = await openTestContent(dataFolder, { node: 'onlooker' });
+  try {
+    return await collect(content.list());
+  } finally {
+    close();
+  }
+}
+
+function prefixOf(folder: string): string {
+  return createHash('sha1').update(folder).digest('hex').slice(0, 16);
+}
