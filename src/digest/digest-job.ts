@@ -7,18 +7,11 @@ export interface RunningDigest {
   length: number;
 }
 
-/** What a lane sends its worker. `forget` gets no answer; the others get one each, in order. */
+/**
+ * What a worker that keeps digests is sent. `forget` gets no answer, `extend` an empty one, `current` the digest,
+ * undefined where none is kept for the key.
+ */
 export type DigestJob =
   | { kind: 'extend'; key: string; from: number; bytes: LocalBytes }
   | { kind: 'current'; key: string }
   | { kind: 'forget'; key: string };
-
-/** What comes back: for `current` the digest, undefined where none is kept for the key; or what went wrong. */
-export type DigestAnswer = { digest?: RunningDigest | undefined } | { failure: DigestFailure };
-
-/** An error as it crosses between threads; `code` is the system's, such as ENOENT. */
-export interface DigestFailure {
-  message: string;
-  code?: string | undefined;
-  outOfStep: boolean;
-}

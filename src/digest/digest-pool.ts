@@ -3,8 +3,8 @@ import type { LocalBytes } from '../content/content.ts';
 import type { RunningDigest } from './digest-job.ts';
 import { DigestLane, startDigestWorker } from './digest-lane.ts';
 
+export { DigestOutOfStep, DigestWorkerLost } from './digest-failures.ts';
 export type { RunningDigest } from './digest-job.ts';
-export { DigestOutOfStep, DigestWorkerLost } from './digest-lane.ts';
 
 /**
  * Digests that follow files as they grow, by key, computed in worker threads. They live in memory alone: after a

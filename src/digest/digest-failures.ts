@@ -1,0 +1,36 @@
+/** The digest of a key does not stand where the caller thought; it was dropped, and starts again at byte 0. */
+export class DigestOutOfStep extends Error {
+  override readonly name = 'DigestOutOfStep';
+}
+
+/** The worker died, or the pool was closed: what only it knew is gone. */
+export class DigestWorkerLost extends Error {
+  override readonly name = 'DigestWorkerLost';
+}
+
+/** A saved state that this build cannot go on from: another version made it, or it is damaged. */
+export class DigestStateUnusable extends Error {
+  override readonly name = 'DigestStateUnusable';
+}
+
+/** An error as it crosses between threads; `code` is the system's, such as ENOENT. */
+export interface DigestFailure {
+  message: string;
+  code?: string | undefined;
+  kind?: 'out of step' | 'unusable state' | undefined;
+}
+
+/** Makes an error ready to cross. */
+export function failureOf(error: unknown): DigestFailure {
+  return {
+    message: error instanceof Error ? error.message : String(error),
+    code: error instanceof Error && 'code' in error ? String(error.code) : undefined,
+    kind: kindOf(error),
+  };
+}
+
+function kindOf(error: unknown): DigestFailure['kind'] {
+  if (error instanceof DigestOutOfStep) return 'out of step';
+  if (error instanceof DigestStateUnusable) return 'unusable state';
+  return undefined;
+}
