@@ -15,21 +15,19 @@ import { LocalFiles } from './content/local-file.ts';
 import { checkSecrets } from './data/check-secrets.ts';
 import { claimStore } from './data/claim-store.ts';
 import { openDataFolder } from './data/data-folder.ts';
-import { openDigestPool } from './digest/digest-pool.ts';
 import { buildApp } from './http/app.ts';
 import { type Probe, Readiness } from './http/readiness.ts';
+import { newNodeId } from './node-id.ts';
 import { type OpenedContent, openContent } from './open-content.ts';
+import { openFollowing } from './open-following.ts';
 import { oneNodeAtATime } from './sql/one-node-at-a-time.ts';
 import { openAside, openDatabase } from './sql/open-database.ts';
 import type { Tables } from './sql/tables.ts';
 import { Claims } from './uploads/claims.ts';
-import { Follower } from './uploads/follow.ts';
 import { KeyedQueue } from './uploads/keyed-queue.ts';
 import { expireSessions, removeOrphans } from './uploads/sweep.ts';
 import type { Uploads } from './uploads/uploads.ts';
 
-/** How many sessions' running digests are kept in memory. */
-const MOST_FOLLOWED = 10_000;
 /** A request may take 60 s with the least patient clients; a commit answers 202 before that. */
 const COMMIT_HOLD_MILLIS = 45_000;
 /** A body slower than this many bytes a second is not worth its connection. */
@@ -68,8 +66,6 @@ export async function startServer(config: Config): Promise<RunningServer> {
   opened.defer(() => store.close());
   const mark = store.mark ?? folder.mark;
   await claimStore({ db, content, mark, ownFolder: url === undefined && mark === folder.mark });
-  const digests = openDigestPool({ workers: config.digestThreads });
-  opened.defer(() => digests.close());
 
   const now = Date.now;
   const developerToken = config.token ?? (await folder.developerToken());
@@ -82,19 +78,25 @@ export async function startServer(config: Config): Promise<RunningServer> {
     logIns: new LogInAttempts(),
     now,
   };
-  const follower = new Follower({
-    db,
-    content,
-    digests,
-    mostSessions: MOST_FOLLOWED,
-    onTrouble: (session, error) => app.log.warn({ session, err: error }, 'the digest of an upload begins anew'),
-  });
+  const following = openFollowing(
+    { db, content, node: newNodeId(), now },
+    {
+      keepsBytes: config.storage.kind === 'disk',
+      url,
+      threads: config.digestThreads,
+      onTrouble: (session, error) =>
+        app.log.warn({ session, err: error }, 'a digest could not go on, and will be tried again'),
+    },
+  );
+  opened.defer(() => following.close());
+  const { ledger, follower } = following;
   const { partSize, minSessionSize, maxFileSize, userQuota, sessionLifetime } = config;
   const inHand = new InHand();
   const uploads: Uploads = {
     db,
     content,
     inHand,
+    ledger,
     follower,
     claims: new Claims(),
     commits: new KeyedQueue(),

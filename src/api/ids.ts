@@ -12,6 +12,9 @@ export type SessionId = Branded<string, 'SessionId'>;
 /** The bytes of one file version, wherever they lie: 32 lower-case hex digits (128 random bits). */
 export type ContentId = Branded<string, 'ContentId'>;
 
+/** A server process, from its start to its end: 16 lower-case hex digits; empty for none. */
+export type NodeId = Branded<string, 'NodeId'>;
+
 /** A SHA-1, as 40 lower-case hex digits. */
 export type Sha1 = Branded<string, 'Sha1'>;
 

@@ -6,6 +6,7 @@ import * as tree from './migrations/0003-tree.ts';
 import * as statusAndTrashOrders from './migrations/0004-status-and-trash-orders.ts';
 import * as installation from './migrations/0005-installation.ts';
 import * as sessionsByOwner from './migrations/0006-sessions-by-owner.ts';
+import * as manyNodes from './migrations/0007-many-nodes.ts';
 import type { Tables } from './tables.ts';
 
 /** In the order in which they run. A migration that has been released is never edited: add the next one. */
@@ -16,6 +17,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0004-status-and-trash-orders': statusAndTrashOrders,
   '0005-installation': installation,
   '0006-sessions-by-owner': sessionsByOwner,
+  '0007-many-nodes': manyNodes,
 };
 
 export const NEWER_DATABASE =

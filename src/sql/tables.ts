@@ -1,6 +1,7 @@
 import type { Generated } from 'kysely';
-import type { ContentId, ItemId, Millis, SessionId, Sha1, UserId, VersionId } from '../api/ids.ts';
+import type { ContentId, ItemId, Millis, NodeId, SessionId, Sha1, UserId, VersionId } from '../api/ids.ts';
 import type { Receipt } from '../content/content.ts';
+import type { DigestState } from '../digest/saved-digests.ts';
 
 /** Every row Partway keeps. Times are integer milliseconds, ids are made by us, flags are 0 or 1. */
 export interface Tables {
@@ -15,8 +16,8 @@ export interface Tables {
   items: WithDefaults<ItemRow, 'child_count' | 'size'>;
   versions: WithDefaults<VersionRow, 'number' | 'trashed_at' | 'trashed_by' | 'restored_at' | 'restored_by'>;
   locks: LockRow;
-  upload_sessions: SessionRow;
-  parts: PartRow;
+  upload_sessions: WithDefaults<SessionRow & DigestRow, keyof DigestRow>;
+  parts: WithDefaults<PartRow, 'stored' | 'node'>;
   installation: InstallationRow;
 }
 
@@ -207,12 +208,28 @@ export interface SessionRow {
   committed_sha1: Sha1 | null;
 }
 
+/** How far the digest of a session's whole file has come, where it lies in rows. */
+export interface DigestRow {
+  /** The slots below this one are in the digest; -1 where it has to be made anew, from the sealed bytes. */
+  digest_slots: number;
+  /** The digest's state at that mark; null for that of nothing. */
+  digest_state: DigestState | null;
+  /** The node that reads the sealed bytes back, and until when the others leave it to that node. */
+  reader: NodeId | null;
+  reader_until: Millis;
+}
+
 export interface PartRow {
   session_id: SessionId;
   slot: number;
   sha1: Sha1;
   receipt: Receipt;
+  /** Since when the slot is this part's: of one that is stored, when it was; of another, when a node last meant to. */
   created_at: Millis;
+  /** 1 where the part exists; 0 where a node means to store these bytes, and others must not put any in their place. */
+  stored: 0 | 1;
+  /** The process that has the bytes at hand, or had; empty where none has. */
+  node: NodeId;
 }
 
 /** One thing that is true of the whole installation. */

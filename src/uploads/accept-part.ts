@@ -1,10 +1,13 @@
 import type { ContentRange } from '../api/headers.ts';
 import type { SessionId, Sha1, UserId } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
+import type { Slot } from '../content/content.ts';
 import { verified } from '../content/verified.ts';
 import type { PartBody } from './claims.ts';
-import { endOf, findOwnSession } from './find-session.ts';
-import { findPart, insertPart } from './records.ts';
+import { endOf } from './find-session.ts';
+import { sameBytes, takenMeanwhile } from './fix-slot.ts';
+import { AlreadyStored } from './ledger.ts';
+import { findPart, findSession } from './records.ts';
 import { type Part, partOf, type Session } from './session.ts';
 import { slotOf } from './slot.ts';
 import type { Uploads } from './uploads.ts';
@@ -19,51 +22,58 @@ export interface PartArrival {
 }
 
 /**
- * A part exists when its row exists, and its row is written only once its bytes would survive a power cut: bytes
- * first, then the row, then the reply. Sent again with the same digest, it is answered again; with another digest it
- * is refused, and the stored part stands.
+ * A part exists when its row says so, and the row says so only once its bytes would survive a power cut: bytes first,
+ * then the row, then the reply. Sent again with the same digest, it is answered again; with another digest it is
+ * refused, and the stored part stands.
  */
 export async function acceptPart(uploads: Uploads, arrival: PartArrival): Promise<{ part: Part; session: Session }> {
-  const { db, content, follower, claims, now } = uploads;
+  const { content, ledger, follower, claims } = uploads;
   const { sha1, body } = arrival;
 
-  const session = await findOwnSession(uploads, arrival.caller, arrival.session);
+  const session = await ledger.session(arrival.caller, arrival.session);
   const slot = slotOf(session.staging.grid, arrival.range);
   const claim = await claims.take(session.id, slot.index, body);
   try {
-    const stored = await findPart(db, session.id, slot.index);
+    const stored = await ledger.stored(session, slot.index);
     if (stored !== undefined) return { part: sameBytes(stored, sha1), session };
 
-    const receipt = await content
-      .write(session.staging, slot, verified(body, slot.length, sha1))
-      .catch((error: unknown) => unlessEnded(uploads, session, error));
+    const proven = ledger.fixing(session, slot, sha1, verified(body, slot.length, sha1));
+    const receipt = await content.write(session.staging, slot, proven);
 
     const row = { slot: slot.index, sha1, receipt };
-    if (!(await insertPart(db, session.id, row, now())))
-      return { part: await storedMeanwhile(uploads, session, row), session };
-    follower.nudge(session, slot.index);
+    const recorded = await ledger.record(session, row);
+    if (!recorded.made) return { part: await storedMeanwhile(uploads, session, slot, sha1), session };
+
+    follower.nudge(session, slot.index, recorded.mark);
     return { part: partOf(session.id, row), session };
+  } catch (error) {
+    return { part: await storedAfterAll(uploads, session, slot, sha1, error), session };
   } finally {
     claim.giveBack();
   }
 }
 
-function sameBytes(stored: Part, sha1: Sha1): Part {
-  if (stored.sha1 === sha1) return stored;
-  throw new Refusal('range_overlaps_existing_part', 'This range already holds other bytes, which stand.', {
-    context: { part_id: stored.partId, sha1: stored.sha1 },
-  });
-}
-
 /** No row was written: another node recorded the slot first, or the session ended while the body came in. */
-async function storedMeanwhile({ db }: Uploads, session: Session, row: { slot: number; sha1: Sha1 }): Promise<Part> {
-  const stored = await findPart(db, session.id, row.slot);
-  if (stored !== undefined) return sameBytes(stored, row.sha1);
+async function storedMeanwhile({ db, content }: Uploads, session: Session, slot: Slot, sha1: Sha1): Promise<Part> {
+  // Bytes that are no part's are nothing for the digest.
+  await content.release(session.staging, slot);
+  const stored = await findPart(db, session.id, slot.index);
+  if (stored !== undefined) return sameBytes(stored, sha1);
+  if ((await findSession(db, session.id))?.state === 'open') throw takenMeanwhile();
   throw await endOf({ db }, session);
 }
 
-/** The bytes have gone with their session: the client is told how it ended. */
-async function unlessEnded(uploads: Uploads, session: Session, error: unknown): Promise<never> {
-  if (error instanceof Refusal && error.code === 'upload_session_not_found') throw await endOf(uploads, session);
-  throw error;
+/** The part, where it turned out to be stored already; else the error, or how the session ended with its bytes. */
+async function storedAfterAll(
+  { db }: Uploads,
+  session: Session,
+  slot: Slot,
+  sha1: Sha1,
+  error: unknown,
+): Promise<Part> {
+  if (error instanceof AlreadyStored) return error.part;
+  if (!(error instanceof Refusal) || error.code !== 'upload_session_not_found') throw error;
+  const stored = await findPart(db, session.id, slot.index);
+  if (stored !== undefined) return sameBytes(stored, sha1);
+  throw await endOf({ db }, session);
 }

@@ -9,6 +9,7 @@ import {
   type VersionId,
 } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
+import { LostParts } from '../content/content.ts';
 import type { VersionChange } from '../files/check-version.ts';
 import { findFile } from '../files/find.ts';
 import { namesEtag } from '../files/if-match.ts';
@@ -16,6 +17,9 @@ import { publishNewFile, publishNewVersion } from '../files/publish.ts';
 import { checkListedParts, type ListedPart } from './check-listed-parts.ts';
 import { dropBytes } from './drop-bytes.ts';
 import { endOf, findOwnSession } from './find-session.ts';
+import { hasIntents } from './fix-slot.ts';
+import { forget } from './forget.ts';
+import { forgetLostParts } from './forget-lost-parts.ts';
 import { findSession, listParts, markCommitted } from './records.ts';
 import type { Part, Session, Target } from './session.ts';
 import type { Uploads } from './uploads.ts';
@@ -73,9 +77,9 @@ async function makeFile(
   patience: () => Millis,
 ): Promise<Committed | undefined> {
   const { content, follower } = uploads;
-  const parts = await storedParts(uploads, session, patience());
+  const parts = await storedParts(uploads, session, patience);
   checkListedParts(session.staging.grid, parts, request.parts);
-  const whole = await follower.digestOf(session, patience());
+  const whole = await follower.digestOf(session, parts, patience());
   if (whole === undefined) return undefined;
   checkWhole(whole, request.sha1);
   await checkNoneMatches(uploads, session, request.ifNoneMatch);
@@ -85,7 +89,7 @@ async function makeFile(
     parts.map((part) => part.receipt),
   );
   const committed = await publish(uploads, session, request);
-  follower.forget(session.id);
+  forget(uploads, session.id);
   return committed;
 }
 
@@ -95,19 +99,25 @@ async function makeFile(
  */
 async function unlessEnded(uploads: Uploads, session: Session, sha1: Sha1, error: unknown): Promise<Committed> {
   const now = await findSession(uploads.db, session.id);
-  if (now?.state === 'open') throw error;
-  uploads.follower.forget(session.id);
+  if (now?.state === 'open') throw error instanceof LostParts ? await forgetLostParts(uploads, now, error) : error;
+  forget(uploads, session.id);
   if (now?.committed !== undefined) return sameFile(now.committed, sha1);
   await dropBytes(uploads, session.staging);
   throw await endOf(uploads, session);
 }
 
 /** Every part stored so far; waits for those on their way where some are still missing, but not for one that is stuck. */
-async function storedParts({ db, claims }: Uploads, session: Session, patience: Millis): Promise<Part[]> {
-  const parts = await listParts(db, session.id);
-  if (parts.length === session.staging.grid.slots) return parts;
-  await Promise.race([claims.settled(session.id), sleep(patience, undefined, { ref: false })]);
-  return listParts(db, session.id);
+async function storedParts({ db, claims, now }: Uploads, session: Session, patience: () => Millis): Promise<Part[]> {
+  const { id } = session;
+  const { slots } = session.staging.grid;
+  const parts = await listParts(db, id);
+  if (parts.length === slots) return parts;
+  await Promise.race([claims.settled(id), sleep(patience(), undefined, { ref: false })]);
+  // At other nodes, as far as their rows tell: a body that is still coming in there is not waited for.
+  for (let pause = 50; patience() > 0 && (await hasIntents(db, id, now())); pause = Math.min(2 * pause, 1_000)) {
+    await sleep(Math.min(pause, patience()));
+  }
+  return listParts(db, id);
 }
 
 function checkWhole(whole: Sha1, claimed: Sha1): void {

@@ -1,4 +1,4 @@
-import type { SessionId, UserId } from '../api/ids.ts';
+import type { Millis, SessionId, UserId } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
 import { findSession } from './records.ts';
 import type { Session } from './session.ts';
@@ -12,10 +12,15 @@ export async function findOwnSession(
 ): Promise<Session> {
   const session = await findSession(db, id);
   if (session === undefined) throw sessionNotFound(id);
+  return needOwn(session, caller, now());
+}
+
+/** The session, if it is the caller's and has not passed its time. */
+export function needOwn(session: Session, caller: UserId, now: Millis): Session {
   if (session.owner !== caller) {
     throw new Refusal('forbidden', 'Only the user who initiated the upload session may use it.');
   }
-  if (session.state === 'expired' || (session.state === 'open' && session.expiresAt <= now())) {
+  if (session.state === 'expired' || (session.state === 'open' && session.expiresAt <= now)) {
     throw sessionExpired(session);
   }
   return session;

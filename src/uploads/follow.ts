@@ -3,13 +3,14 @@ import type { SessionId, Sha1 } from '../api/ids.ts';
 import type { ContentStore } from '../content/content.ts';
 import type { DigestPool } from '../digest/digest-pool.ts';
 import type { Tables } from '../sql/tables.ts';
+import type { Follower } from './follower.ts';
 import { listOpenSessions, listParts } from './records.ts';
-import type { Session } from './session.ts';
+import type { Part, Session } from './session.ts';
 import { slotAt } from './slot.ts';
 import { SlotSet } from './slot-set.ts';
 
 /** What the follower works with. */
-export interface FollowerParts {
+export interface FollowerInMemoryParts {
   db: Kysely<Tables>;
   content: ContentStore;
   digests: DigestPool;
@@ -36,16 +37,15 @@ const MOST_TRIES = 3;
  * The whole-file digest that walks behind an upload: slot by slot in the order of the file, as far as slots are
  * stored, in worker threads. Its marks live in memory; after a restart `catchUp` walks again from the first slot.
  */
-export class Follower {
-  readonly #parts: FollowerParts;
+export class FollowerInMemory implements Follower {
+  readonly #parts: FollowerInMemoryParts;
   /** In the order in which they were last touched. */
   readonly #followed = new Map<SessionId, Followed>();
 
-  constructor(parts: FollowerParts) {
+  constructor(parts: FollowerInMemoryParts) {
     this.#parts = parts;
   }
 
-  /** This slot is stored now. Returns at once. */
   nudge(session: Session, slot: number): void {
     const known = this.#followed.get(session.id);
     if (known === undefined) {
@@ -57,11 +57,7 @@ export class Follower {
     this.#walk(known).catch(() => {});
   }
 
-  /**
-   * The digest of a session whose slots are all stored; undefined where it is not ready after `patience` milliseconds
-   * (it goes on meanwhile). Rejects where the bytes cannot be read.
-   */
-  async digestOf(session: Session, patience: number): Promise<Sha1 | undefined> {
+  async digestOf(session: Session, _parts: readonly Part[], patience: number): Promise<Sha1 | undefined> {
     const { promise: tooLate, resolve } = Promise.withResolvers<undefined>();
     const timer = setTimeout(resolve, patience, undefined);
     try {
@@ -71,7 +67,6 @@ export class Follower {
     }
   }
 
-  /** The session has ended. */
   forget(id: SessionId): void {
     this.#followed.delete(id);
     this.#parts.digests.forget(id);

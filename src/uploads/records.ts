@@ -1,8 +1,8 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
-import type { ContentId, Millis, SessionId } from '../api/ids.ts';
+import type { ContentId, Millis, NodeId, SessionId } from '../api/ids.ts';
 import { chargeSpace } from '../files/charge-space.ts';
 import { holdTree } from '../files/hold-tree.ts';
-import type { Tables } from '../sql/tables.ts';
+import type { SessionState, Tables } from '../sql/tables.ts';
 import { type Part, partOf, type Session, sessionOfRow } from './session.ts';
 
 /** The SQL of sessions and parts, once for both databases. Races end at unique keys and at `where state = 'open'`. */
@@ -48,16 +48,17 @@ export async function findSession(db: Kysely<Tables>, id: SessionId): Promise<Se
   return row && sessionOfRow(row);
 }
 
-/** Records a part of an open session; false where the session is no longer open or the slot is recorded already. */
+/** Records a part of an open session; false where it is no longer open or the slot is taken already. `node` has the bytes. */
 export async function insertPart(
   db: Kysely<Tables>,
   session: SessionId,
   part: Omit<Part, 'partId'>,
   now: Millis,
+  node = '' as NodeId,
 ): Promise<boolean> {
   const { numInsertedOrUpdatedRows } = await db
     .insertInto('parts')
-    .columns(['session_id', 'slot', 'sha1', 'receipt', 'created_at'])
+    .columns(['session_id', 'slot', 'sha1', 'receipt', 'created_at', 'node'])
     .expression((eb) =>
       eb
         .selectFrom('upload_sessions')
@@ -67,6 +68,7 @@ export async function insertPart(
           sql.val(part.sha1).as('sha1'),
           sql.val(part.receipt).as('receipt'),
           sql.val(now).as('created_at'),
+          sql.val(node).as('node'),
         ])
         .where('id', '=', session)
         .where('state', '=', 'open')
@@ -84,6 +86,7 @@ export async function findPart(db: Kysely<Tables>, session: SessionId, slot: num
     .select(['slot', 'sha1', 'receipt'])
     .where('session_id', '=', session)
     .where('slot', '=', slot)
+    .where('stored', '=', 1)
     .executeTakeFirst();
   return row && partOf(session, row);
 }
@@ -98,6 +101,7 @@ export async function listParts(
     .selectFrom('parts')
     .select(['slot', 'sha1', 'receipt'])
     .where('session_id', '=', session)
+    .where('stored', '=', 1)
     .orderBy('slot')
     .limit(page.limit)
     .offset(page.offset)
@@ -110,6 +114,7 @@ export async function countParts(db: Kysely<Tables>, session: SessionId): Promis
     .selectFrom('parts')
     .select((eb) => eb.fn.countAll().as('stored'))
     .where('session_id', '=', session)
+    .where('stored', '=', 1)
     .executeTakeFirstOrThrow();
   return Number(stored);
 }
@@ -209,17 +214,34 @@ export async function listOpenSessions(db: Kysely<Tables>, after: string, limit:
   return rows.map(sessionOfRow);
 }
 
+/** How many ended sessions go in one statement: their parts, which may be ten thousand each, go with them. */
+const ENDED_AT_ONCE = 100;
+
 /** Drops what is kept only to answer clients: committed sessions past their time, expired ones past `expiredBefore`. */
 export async function deleteEndedSessions(
   db: Kysely<Tables>,
   { now, expiredBefore }: { now: Millis; expiredBefore: Millis },
 ): Promise<void> {
-  await db.deleteFrom('upload_sessions').where('state', '=', 'committed').where('expires_at', '<=', now).execute();
-  await db
-    .deleteFrom('upload_sessions')
-    .where('state', '=', 'expired')
-    .where('expires_at', '<=', expiredBefore)
-    .execute();
+  await deleteEnded(db, 'committed', now);
+  await deleteEnded(db, 'expired', expiredBefore);
+}
+
+async function deleteEnded(db: Kysely<Tables>, state: SessionState, before: Millis): Promise<void> {
+  for (;;) {
+    const { numDeletedRows } = await db
+      .deleteFrom('upload_sessions')
+      .where('id', 'in', (of) =>
+        of
+          .selectFrom('upload_sessions')
+          .select('id')
+          .where('state', '=', state)
+          .where('expires_at', '<=', before)
+          .orderBy('expires_at')
+          .limit(ENDED_AT_ONCE),
+      )
+      .executeTakeFirst();
+    if (numDeletedRows < ENDED_AT_ONCE) return;
+  }
 }
 
 /** Which of these contents a version names or an open session fills. The others are nobody's. */

@@ -20,7 +20,7 @@ export interface Session {
   committed: { fileId: ItemId; versionId: VersionId; sha1: Sha1 } | undefined;
 }
 
-/** A stored part. A part exists when its row exists. */
+/** A stored part. A part exists when its row exists and says that it is stored. */
 export interface Part {
   partId: string;
   slot: number;

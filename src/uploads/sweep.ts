@@ -1,5 +1,6 @@
 import type { ContentId, Millis } from '../api/ids.ts';
 import { dropBytes } from './drop-bytes.ts';
+import { forget } from './forget.ts';
 import { deleteEndedSessions, findOwnedContents, listOverdueSessions, markExpired } from './records.ts';
 import type { Uploads } from './uploads.ts';
 
@@ -10,14 +11,14 @@ const BATCH = 100;
  * or expired, never both: the first to change its state wins.
  */
 export async function expireSessions(uploads: Uploads): Promise<number> {
-  const { db, follower, limits, now } = uploads;
+  const { db, limits, now } = uploads;
   let expired = 0;
   for (;;) {
     const overdue = await listOverdueSessions(db, now(), BATCH);
     for (const session of overdue) {
       if (!(await markExpired(db, session.id))) continue;
       expired += 1;
-      follower.forget(session.id);
+      forget(uploads, session.id);
       await dropBytes(uploads, session.staging);
     }
     if (overdue.length < BATCH) break;

@@ -4,14 +4,16 @@ import type { ContentStore } from '../content/content.ts';
 import type { InHand } from '../content/in-hand.ts';
 import type { Tables } from '../sql/tables.ts';
 import type { Claims } from './claims.ts';
-import type { Follower } from './follow.ts';
+import type { Follower } from './follower.ts';
 import type { KeyedQueue } from './keyed-queue.ts';
+import type { Ledger } from './ledger.ts';
 
 /** What the verbs of this room work with. */
 export interface Uploads {
   db: Kysely<Tables>;
   content: ContentStore;
   inHand: InHand;
+  ledger: Ledger;
   follower: Follower;
   claims: Claims;
   /** Commits of one session, one after the other. */

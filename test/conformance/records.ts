@@ -4,6 +4,7 @@ import { endsBehave } from './records-ends.ts';
 import { partsBehave } from './records-parts.ts';
 import { type Behaves, type DatabaseUnderTest, NOW } from './records-samples.ts';
 import { sessionsBehave } from './records-sessions.ts';
+import { slotsBehave } from './records-slots.ts';
 import { transactionsBehave } from './records-transactions.ts';
 
 export type { DatabaseUnderTest } from './records-samples.ts';
@@ -24,6 +25,7 @@ export function recordsBehave(name: string, openDb: () => Promise<DatabaseUnderT
 
   describe(name, () => {
     partsBehave(behaves);
+    slotsBehave(behaves);
     endsBehave(behaves);
     sessionsBehave(behaves);
     transactionsBehave(behaves);

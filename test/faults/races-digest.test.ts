@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { ContentStore } from '../../src/content/content.ts';
+import { bytesNotOnDisk } from '../support/storage.ts';
 import { assertOnlyFile, begin, commitOf, published, put, putAll, slotsIn, tryCommit } from '../uploads/acts.ts';
 import { until } from '../uploads/bodies.ts';
 import { openRoom } from '../uploads/room.ts';
@@ -82,7 +83,10 @@ describe('the digest of the whole', () => {
 });
 
 describe('after a restart', () => {
-  it('a whole upload is caught up with before anybody asks, and committed', async () => {
+  // What S3 has of an upload cannot be read back before it is whole: lone-node.test.ts says what happens there.
+  it('a whole upload is caught up with before anybody asks, and committed', {
+    skip: bytesNotOnDisk ?? false,
+  }, async () => {
     await using first = await openRoom();
     const uploads = [await begin(first), await begin(first)];
     for (const upload of uploads) await putAll(first, upload);

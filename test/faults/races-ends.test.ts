@@ -5,6 +5,7 @@ import type { ContentStore } from '../../src/content/content.ts';
 import { abort } from '../../src/uploads/abort.ts';
 import type { PartBody } from '../../src/uploads/claims.ts';
 import { expireSessions } from '../../src/uploads/sweep.ts';
+import { bytesNotOnDisk } from '../support/storage.ts';
 import {
   assertNothingLeft,
   assertOnlyFile,
@@ -50,7 +51,9 @@ for (const [what, { end, code }] of Object.entries(ENDS)) {
         'when the whole digest is ready': { method: 'seal', when: 'before' },
         'when the bytes are sealed and not yet published': { method: 'seal', when: 'after' },
       } satisfies Record<string, Fault<ContentStore>>)) {
-        it(`wins over a commit ${point}, and leaves nothing`, async () => {
+        // Over S3 the digest needs no byte again after a restart; nodes-ends.test.ts has the commit that does.
+        const skip = fault.method === 'locate' && bytesNotOnDisk;
+        it(`wins over a commit ${point}, and leaves nothing`, { skip: skip || false }, async () => {
           await using first = await openRoom();
           const upload = await begin(first);
           await putAll(first, upload);

@@ -4,20 +4,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { addUser } from '../../src/access/accounts.ts';
 import { findUserByLogin } from '../../src/access/records.ts';
-import type { Millis } from '../../src/api/ids.ts';
+import type { Millis, SessionId } from '../../src/api/ids.ts';
 import type { ContentStore } from '../../src/content/content.ts';
 import { InHand } from '../../src/content/in-hand.ts';
 import { LocalFiles } from '../../src/content/local-file.ts';
-import { openDigestPool } from '../../src/digest/digest-pool.ts';
+import { newNodeId } from '../../src/node-id.ts';
+import { openFollowing } from '../../src/open-following.ts';
 import type { UserRow } from '../../src/sql/tables.ts';
 import { Claims } from '../../src/uploads/claims.ts';
-import { Follower } from '../../src/uploads/follow.ts';
 import { KeyedQueue } from '../../src/uploads/keyed-queue.ts';
 import type { Uploads } from '../../src/uploads/uploads.ts';
 import { type Fault, faulty } from '../faults/faulty.ts';
 import { leftoverFolder } from '../support/leftovers.ts';
-import { dropRows, openRows } from '../support/rows.ts';
-import { openTestContent } from '../support/storage.ts';
+import { dropRows, openRows, settingsFor } from '../support/rows.ts';
+import { bytesNotOnDisk, openTestContent } from '../support/storage.ts';
 
 /** Small, so that a file of many parts costs little; large enough that a part can be written in more than one piece. */
 export const PART_SIZE = 65_536;
@@ -64,33 +64,39 @@ async function roomIn(folder: string, clock: Room['clock'], options: RoomOptions
   const owner = (await findUserByLogin(db, LOGIN)) ?? (await addUser(db, { login: LOGIN, name: 'R', now: clock.now }));
   const store = await openTestContent(folder, { files, node: String(nodes++) });
   const content = faulty(store.content, plan);
-  const digests = openDigestPool({ workers: 1 });
+  const now = () => clock.now;
   const troubles: unknown[] = [];
   const others: Room[] = [];
 
   async function close(): Promise<void> {
     for (const other of others) await other[Symbol.asyncDispose]();
-    await digests.close();
+    await closeFollowing();
     store.close();
     await db.destroy();
   }
+  const shelf = { db, content, node: newNodeId(), now };
+  const { PARTWAY_DATABASE: url } = settingsFor(folder);
+  const {
+    ledger,
+    follower,
+    close: closeFollowing,
+  } = openFollowing(shelf, {
+    keepsBytes: bytesNotOnDisk === undefined,
+    url,
+    threads: 1,
+    mostSessions,
+    onTrouble: (_session, error) => troubles.push(error),
+  });
   return {
-    uploads: {
-      db,
-      content,
+    // One object, so that a database put into it by a test is the ledger's too.
+    uploads: Object.assign(shelf, {
       inHand: new InHand(),
-      follower: new Follower({
-        db,
-        content,
-        digests,
-        mostSessions,
-        onTrouble: (_session, error) => troubles.push(error),
-      }),
+      ledger,
+      follower,
       claims: new Claims(),
-      commits: new KeyedQueue(),
+      commits: new KeyedQueue<SessionId>(),
       limits: { partSize: PART_SIZE, minFileSize: 0, maxFileSize: 2 ** 40, sessionLifetime: LIFETIME },
-      now: () => clock.now,
-    },
+    }),
     owner,
     folder,
     clock,

@@ -1,0 +1,33 @@
+/** As much as a worker is handed at a time. */
+const PIECE_BYTES = 1024 * 1024;
+
+/**
+ * Cuts a stream into pieces of a mebibyte, in buffers of their own, which may be handed on to another thread; a piece
+ * also ends at every multiple of `boundary`. The next piece is filled only when it is asked for.
+ */
+export async function* inPieces(
+  stream: AsyncIterable<Uint8Array>,
+  boundary: number,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let left = boundary;
+  let piece = newPiece(left);
+  let filled = 0;
+  for await (const chunk of stream) {
+    for (let at = 0; at < chunk.length; ) {
+      const taken = chunk.subarray(at, at + piece.length - filled);
+      piece.set(taken, filled);
+      filled += taken.length;
+      at += taken.length;
+      if (filled < piece.length) continue;
+      left = left === filled ? boundary : left - filled;
+      yield piece;
+      piece = newPiece(left);
+      filled = 0;
+    }
+  }
+  if (filled > 0) yield piece.slice(0, filled);
+}
+
+function newPiece(left: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(Math.min(PIECE_BYTES, left));
+}

@@ -1,0 +1,293 @@
+import assert from 'node:assert/strict';
+import { after, describe, it } from 'node:test';
+import type { ContentStore } from '../../src/content/content.ts';
+import type { DigestState, SavedDigests } from '../../src/digest/saved-digests.ts';
+import { findMark } from '../../src/uploads/digest-mark.ts';
+import { findSession } from '../../src/uploads/records.ts';
+import { noPostgres } from '../engines/postgres.ts';
+import { stopPostgres } from '../sql/postgres-database.ts';
+import {
+  assertOnlyFile,
+  begin,
+  commitOf,
+  published,
+  put,
+  putAll,
+  sha1,
+  slotsIn,
+  tryCommit,
+  type Upload,
+} from '../uploads/acts.ts';
+import { until } from '../uploads/bodies.ts';
+import { type Node, openNodes } from '../uploads/nodes.ts';
+import { PART_SIZE } from '../uploads/room.ts';
+import type { Fault } from './faulty.ts';
+import { seededRandom } from './seeded-random.ts';
+
+after(stopPostgres);
+
+describe('the digest of an upload at several nodes', { skip: noPostgres }, () => {
+  it('is handed from node to node as the parts come in, and is whole before the commit asks', async () => {
+    await using nodes = await openNodes();
+    const all = [await nodes.start(), await nodes.start(), await nodes.start()];
+    const upload = await begin(pick(all, 0), { slots: 12 });
+    for (const index of slotsIn(upload)) await put(pick(all, index), upload, index);
+    await reaches(pick(all, 0), upload, 12);
+    await assertOnlyFile(pick(all, 1), upload, await commitOf(pick(all, 1), upload));
+    assertNoTrouble(all);
+  });
+
+  it('is whole though the parts come in any order, at any node, several at a time', async () => {
+    await using nodes = await openNodes();
+    const all = [await nodes.start(), await nodes.start(), await nodes.start()];
+    const upload = await begin(pick(all, 0), { slots: 40 });
+    await putAnywhere(all, upload, 20_261_125);
+    await assertOnlyFile(pick(all, 2), upload, await commitOf(pick(all, 2), upload));
+    assertNoTrouble(all);
+  });
+
+  it('is whole though each node remembers one upload only', async () => {
+    await using nodes = await openNodes();
+    const all = [await nodes.start({ mostSessions: 1 }), await nodes.start({ mostSessions: 1 })];
+    const uploads = [];
+    for (let n = 0; n < 3; n++) uploads.push(await begin(pick(all, 0), { slots: 6 }));
+    for (let index = 0; index < 6; index++) for (const upload of uploads) await put(pick(all, index), upload, index);
+    for (const upload of uploads) await commitOf(pick(all, 1), upload);
+    const files = (await published(pick(all, 0))).map(({ bytes }) => bytes);
+    for (const { bytes } of uploads) assert.ok(files.some((file) => file.equals(bytes)));
+  });
+
+  it('goes on at another node where the first is restarted in the middle', async () => {
+    await using nodes = await openNodes();
+    const first = await nodes.start();
+    const other = await nodes.start();
+    const upload = await begin(first, { slots: 8 });
+    await putAll(first, upload, [0, 1, 2]);
+    await reaches(first, upload, 3);
+    const again = await first.restarted();
+    await put(other, upload, 3);
+    await putAll(again, upload, [4, 5]);
+    await putAll(other, upload, [6, 7]);
+    await reaches(other, upload, 8);
+    await assertOnlyFile(again, upload, await commitOf(again, upload));
+  });
+
+  it('is made by one node where the other has died with bytes that were not in it: from the sealed file, from there on', async () => {
+    const opened: unknown[] = [];
+    const held = Promise.withResolvers<void>();
+    await using nodes = await openNodes();
+    const dying = await nodes.start({
+      digestPlan: [{ method: 'extend', when: 'before', call: 3, delay: held.promise }],
+    });
+    const other = await nodes.start({
+      plan: [{ method: 'open', when: 'before', hook: (_, range) => opened.push(range) }],
+    });
+    const upload = await begin(dying, { slots: 6 });
+    await put(dying, upload, 0);
+    await put(dying, upload, 1);
+    await reaches(dying, upload, 2);
+    await putAll(dying, upload, [2, 3]);
+    await putAll(other, upload, [4, 5]);
+    await dying.die();
+    held.resolve();
+    const file = await commitOf(other, upload);
+    assert.deepEqual(opened, [{ first: 2 * PART_SIZE, last: upload.bytes.length - 1 }]);
+    await assertOnlyFile(other, upload, file);
+  });
+
+  it('is made from the sealed file where the spools gave the bytes up, and not a byte more is read than has to be', async () => {
+    const opened: unknown[] = [];
+    const plan: Fault<ContentStore>[] = [{ method: 'open', when: 'before', hook: (_, range) => opened.push(range) }];
+    await using nodes = await openNodes();
+    const all = [await nodes.start({ plan }), await nodes.start({ plan })];
+    const upload = await begin(pick(all, 0), { slots: 5 });
+    await put(pick(all, 0), upload, 0);
+    await reaches(pick(all, 0), upload, 1);
+    for (const index of [4, 3, 2]) await put(pick(all, index), upload, index);
+    for (const { spool } of all) spool.giveUp();
+    await put(pick(all, 1), upload, 1);
+    await reaches(pick(all, 0), upload, 2);
+    const file = await commitOf(pick(all, 1), upload);
+    assert.deepEqual(opened, [{ first: 2 * PART_SIZE, last: upload.bytes.length - 1 }]);
+    await assertOnlyFile(pick(all, 1), upload, file);
+  });
+
+  it('goes on with the next part where a call was lost', async () => {
+    await using nodes = await openNodes();
+    const [first, deaf] = [await nodes.start(), await nodes.start()];
+    deaf.deaf = true;
+    const upload = await begin(first, { slots: 5 });
+    await put(deaf, upload, 1);
+    await put(first, upload, 0);
+    await reaches(first, upload, 1);
+    await put(deaf, upload, 2);
+    await reaches(first, upload, 3);
+    await putAll(first, upload, [3, 4]);
+    await assertOnlyFile(first, upload, await commitOf(first, upload));
+    assert.deepEqual([...first.troubles, ...deaf.troubles], []);
+  });
+
+  it('is asked for again by the commit where the last call was lost', async () => {
+    let opened = 0;
+    const plan: Fault<ContentStore>[] = [{ method: 'open', when: 'before', hook: () => opened++ }];
+    await using nodes = await openNodes();
+    const [first, other] = [await nodes.start({ plan }), await nodes.start({ plan })];
+    other.deaf = true;
+    const upload = await begin(first, { slots: 3 });
+    await putAll(other, upload, [1, 2]);
+    await put(first, upload, 0);
+    await reaches(first, upload, 1);
+    other.deaf = false;
+    const file = await commitOf(first, upload);
+    assert.equal(opened, 0);
+    await assertOnlyFile(first, upload, file);
+  });
+
+  it('goes on where the line of the calls was down for a while', async () => {
+    await using nodes = await openNodes();
+    const [first, other] = [await nodes.start(), await nodes.start()];
+    const upload = await begin(first, { slots: 3 });
+    other.deaf = true;
+    await putAll(other, upload, [1, 2]);
+    await put(first, upload, 0);
+    await reaches(first, upload, 1);
+    other.deaf = false;
+    await nodes.cutCalls();
+    await reaches(first, upload, 3);
+    await assertOnlyFile(first, upload, await commitOf(first, upload));
+  });
+
+  it('is right where another node has moved the mark while this one was reading', async () => {
+    const late = Promise.withResolvers<void>();
+    const digestPlan: Fault<SavedDigests>[] = [{ method: 'extend', when: 'after', call: 2, delay: late.promise }];
+    await using nodes = await openNodes();
+    const [slow, other] = [await nodes.start({ digestPlan }), await nodes.start()];
+    const upload = await begin(slow, { slots: 4 });
+    await put(slow, upload, 0);
+    await reaches(slow, upload, 1);
+    await putAll(slow, upload, [1, 2]);
+    await put(other, upload, 3);
+    slow.deaf = true;
+    assert.equal(await tryCommit(other, upload, { sha1: sha1(Buffer.of()) }).catch(codeOf), 'digest_mismatch');
+    await reaches(other, upload, 4);
+    late.resolve();
+    const file = await commitOf(slow, upload);
+    await assertOnlyFile(slow, upload, file);
+    assert.deepEqual(slow.troubles, []);
+  });
+
+  it('is begun anew where its saved state cannot be gone on from, as after a change of version', async () => {
+    await using nodes = await openNodes();
+    const [first, other] = [await nodes.start(), await nodes.start()];
+    const upload = await begin(first, { slots: 4 });
+    await put(first, upload, 0);
+    await reaches(first, upload, 1);
+    const state = 'QUJDRA==' as DigestState;
+    await first.uploads.db.updateTable('upload_sessions').set({ digest_state: state }).execute();
+    await putAll(other, upload, [1, 2, 3]);
+    await assertOnlyFile(first, upload, await commitOf(first, upload));
+    assert.equal(other.troubles.length, 1);
+  });
+});
+
+describe('a commit that has to read the sealed file back', { skip: noPostgres }, () => {
+  it('with a wrong digest leaves the session open, and the right one commits it, at any node', async () => {
+    await using nodes = await openNodes();
+    const [first, other] = [await nodes.start(), await nodes.start()];
+    const upload = await begin(first, { slots: 4 });
+    await putWithoutDigest(first, upload);
+    const wrong = tryCommit(first, upload, { sha1: sha1(Buffer.of(1)) });
+    await assert.rejects(wrong, { code: 'digest_mismatch' });
+    assert.equal((await findSession(first.uploads.db, upload.session.id))?.state, 'open');
+    assert.deepEqual(await published(first), []);
+    await assertOnlyFile(other, upload, await commitOf(other, upload));
+  });
+
+  it('is "later" where that takes too long, and goes on meanwhile: one reads, whoever asks again', async () => {
+    let opened = 0;
+    const gate = Promise.withResolvers<void>();
+    const plan: Fault<ContentStore>[] = [{ method: 'open', when: 'before', delay: gate.promise, hook: () => opened++ }];
+    await using nodes = await openNodes();
+    const [first, other] = [await nodes.start({ plan }), await nodes.start({ plan })];
+    const upload = await begin(first, { slots: 4 });
+    await putWithoutDigest(first, upload);
+    assert.equal(await tryCommit(first, upload, { patience: 50 }), undefined);
+    const asked = [commitOf(first, upload), commitOf(other, upload), commitOf(first, upload)];
+    gate.resolve();
+    const [file, ...same] = await Promise.all(asked);
+    assert.ok(file);
+    for (const one of same) assert.equal(one.versionId, file.versionId);
+    // The last one reads the file that was published.
+    assert.equal(opened, 1);
+    await assertOnlyFile(first, upload, file);
+  });
+
+  it('goes on where another node died in the middle of reading', async () => {
+    await using nodes = await openNodes();
+    const never = Promise.withResolvers<void>();
+    const dying = await nodes.start({
+      digestPlan: [{ method: 'extend', when: 'before', call: 2, delay: never.promise }],
+    });
+    const upload = await begin(dying, { slots: 4 });
+    await putWithoutDigest(dying, upload);
+    assert.equal(await tryCommit(dying, upload, { patience: 50 }), undefined);
+    await dying.die();
+    const other = await nodes.start();
+    // As long as nobody knows that it is dead, its reading is left to it.
+    dying.clock.now += 40_000;
+    await assertOnlyFile(other, upload, await commitOf(other, upload));
+    never.resolve();
+  });
+
+  it('fails where the store fails, loses nothing, and the next commit makes the file', async () => {
+    const plan: Fault<ContentStore>[] = [
+      { method: 'seal', when: 'before', call: 1, fail: new Error('the store is away') },
+      { method: 'open', when: 'before', call: 1, fail: new Error('the store is away again') },
+    ];
+    await using nodes = await openNodes();
+    const node = await nodes.start({ plan });
+    const upload = await begin(node, { slots: 4 });
+    await putWithoutDigest(node, upload);
+    await assert.rejects(tryCommit(node, upload), /the store is away$/);
+    await assert.rejects(tryCommit(node, upload), /the store is away again/);
+    await assertOnlyFile(node, upload, await commitOf(node, upload));
+  });
+});
+
+function pick(all: readonly Node[], index: number): Node {
+  return all[index % all.length] ?? assert.fail();
+}
+
+/** Every part, in a random order, each at a random node, four at a time. */
+async function putAnywhere(all: readonly Node[], upload: Upload, seed: number): Promise<void> {
+  const random = seededRandom(seed);
+  const left = slotsIn(upload);
+  const worker = async () => {
+    while (left.length > 0) {
+      const [index] = left.splice(random.below(left.length), 1);
+      await put(random.pick(all), upload, index ?? assert.fail());
+    }
+  };
+  await Promise.all([worker(), worker(), worker(), worker()]);
+}
+
+/** Stores all parts so that no node can put any of them into the digest: the bytes go as soon as they are stored. */
+async function putWithoutDigest(node: Node, upload: Upload): Promise<void> {
+  for (const index of slotsIn(upload).toReversed()) {
+    if (index === 0) node.spool.giveUp();
+    await put(node, upload, index);
+  }
+  await reaches(node, upload, 1);
+}
+
+async function reaches(node: Node, { session }: Upload, slots: number): Promise<void> {
+  await until(async () => (await findMark(node.uploads.db, session.id))?.slots === slots);
+}
+
+function assertNoTrouble(all: readonly Node[]): void {
+  for (const { troubles } of all) assert.deepEqual(troubles, []);
+}
+
+function codeOf(error: unknown): unknown {
+  return (error as { code?: unknown }).code;
+}

@@ -1,0 +1,203 @@
+import assert from 'node:assert/strict';
+import { after, describe, it } from 'node:test';
+import type { RefusalCode } from '../../src/api/refusal.ts';
+import type { ContentStore } from '../../src/content/content.ts';
+import { uploadFile } from '../../src/files/upload-file.ts';
+import { abort } from '../../src/uploads/abort.ts';
+import { findSession } from '../../src/uploads/records.ts';
+import { expireSessions, removeOrphans } from '../../src/uploads/sweep.ts';
+import { noPostgres } from '../engines/postgres.ts';
+import { stopPostgres } from '../sql/postgres-database.ts';
+import {
+  assertNothingLeft,
+  assertOnlyFile,
+  begin,
+  commitOf,
+  published,
+  put,
+  putAll,
+  removeOrphansNow,
+  slotsIn,
+  tryCommit,
+  type Upload,
+} from '../uploads/acts.ts';
+import { slowBody } from '../uploads/bodies.ts';
+import { type Node, openNodes } from '../uploads/nodes.ts';
+import { LIFETIME } from '../uploads/room.ts';
+import type { Fault } from './faulty.ts';
+
+const ROUNDS = 8;
+
+/** How a session ends without a file, at a node, and what whoever comes too late is told. */
+const ENDS: Record<string, { end: (node: Node, upload: Upload) => Promise<unknown>; code: RefusalCode }> = {
+  'an abort': {
+    end: (node, { session }) => abort(node.uploads, session.owner, session.id),
+    code: 'upload_session_not_found',
+  },
+  'an expiry': {
+    end: (node) => {
+      node.uploads.now = () => node.clock.now + LIFETIME;
+      return expireSessions(node.uploads);
+    },
+    code: 'session_expired',
+  },
+};
+
+after(stopPostgres);
+
+describe('two commits of one upload at two nodes', { skip: noPostgres }, () => {
+  it('at once make one file of one version, and both get it', async () => {
+    await using nodes = await openNodes();
+    const [one, other] = [await nodes.start(), await nodes.start()];
+    for (let round = 1; round <= ROUNDS; round++) {
+      const upload = await begin(one);
+      for (const index of slotsIn(upload)) await put(index % 2 === 0 ? one : other, upload, index);
+      const [file, same] = await Promise.all([commitOf(one, upload), commitOf(other, upload)]);
+      assert.equal(same.versionId, file.versionId);
+      assert.equal((await published(one)).length, round);
+    }
+  });
+
+  for (const when of ['before', 'after'] as const) {
+    it(`make one file where the other does all of it ${when} this one has sealed`, async () => {
+      const plan: Fault<ContentStore>[] = [];
+      await using nodes = await openNodes();
+      const [one, other] = [await nodes.start({ plan }), await nodes.start()];
+      const upload = await begin(one);
+      await putAll(one, upload);
+      plan.push({ method: 'seal', when, hook: () => commitOf(other, upload) });
+      const file = await commitOf(one, upload);
+      await removeOrphansNow(other);
+      await assertOnlyFile(one, upload, file);
+    });
+  }
+});
+
+for (const [what, { end, code }] of Object.entries(ENDS)) {
+  describe(`${what} at one node and a commit at another`, { skip: noPostgres }, () => {
+    for (const when of ['before', 'after'] as const) {
+      it(`${when} the bytes are sealed: the first to change the session wins, and nothing is left`, async () => {
+        const plan: Fault<ContentStore>[] = [];
+        await using nodes = await openNodes();
+        const [one, other] = [await nodes.start({ plan }), await nodes.start()];
+        const upload = await begin(one);
+        await putAll(one, upload);
+        plan.push({ method: 'seal', when, hook: () => end(other, upload) });
+        await assert.rejects(tryCommit(one, upload), { code });
+        await assertNothingLeft(one, upload);
+      });
+    }
+
+    it('while the sealed bytes are read back: nothing is left', async () => {
+      const plan: Fault<ContentStore>[] = [];
+      await using nodes = await openNodes();
+      const [one, other] = [await nodes.start({ plan }), await nodes.start()];
+      const upload = await begin(one);
+      for (const index of [2, 1]) await put(one, upload, index);
+      one.spool.giveUp();
+      await put(one, upload, 0);
+      plan.push({ method: 'open', when: 'after', hook: () => end(other, upload) });
+      await assert.rejects(tryCommit(one, upload), { code });
+      await assertNothingLeft(one, upload);
+    });
+
+    it('at once: there is the file or nothing, and whoever lost is told', async () => {
+      await using nodes = await openNodes();
+      const [one, other] = [await nodes.start(), await nodes.start()];
+      for (let round = 0; round < ROUNDS; round++) {
+        other.uploads.now = () => other.clock.now;
+        const upload = await begin(one);
+        await putAll(one, upload);
+        const [committed] = await Promise.allSettled([commitOf(one, upload), end(other, upload)]);
+        const state = (await findSession(one.uploads.db, upload.session.id))?.state;
+        if (committed.status === 'fulfilled') {
+          // Or forgotten already: the expiry also forgets what was committed long ago.
+          assert.ok(state === 'committed' || state === undefined, state);
+          const { versionId } = committed.value;
+          const file = (await published(one)).find((version) => version.file.versionId === versionId);
+          assert.deepEqual(file?.bytes, upload.bytes);
+        } else {
+          assert.equal(committed.reason.code, code);
+          assert.notEqual(state, 'open');
+          assert.notEqual(state, 'committed');
+        }
+      }
+    });
+  });
+}
+
+describe('the sweep at one node', { skip: noPostgres }, () => {
+  for (const when of ['before', 'after'] as const) {
+    it(`leaves the bytes of a commit that is about to publish at another, ${when} they are sealed`, async () => {
+      const plan: Fault<ContentStore>[] = [];
+      await using nodes = await openNodes();
+      const [one, other] = [await nodes.start({ plan }), await nodes.start()];
+      const upload = await begin(one);
+      await putAll(one, upload);
+      plan.push({
+        method: 'seal',
+        when,
+        hook: async () =>
+          assert.deepEqual([await expireSessions(other.uploads), await removeOrphansNow(other)], [0, 0]),
+      });
+      await assertOnlyFile(one, upload, await commitOf(one, upload));
+    });
+  }
+
+  it('leaves the bytes of an upload that is about to get its row at another: within the grace they are not looked at', async () => {
+    const plan: Fault<ContentStore>[] = [];
+    await using nodes = await openNodes();
+    const [one, other] = [await nodes.start({ plan }), await nodes.start()];
+    plan.push({ method: 'begin', when: 'after', hook: () => removeOrphans(other.uploads, 60_000) });
+    const upload = await begin(one);
+    await putAll(one, upload);
+    await assertOnlyFile(one, upload, await commitOf(one, upload));
+  });
+
+  it('leaves the bytes of a direct upload at another, stored and not yet named', async () => {
+    const plan: Fault<ContentStore>[] = [];
+    await using nodes = await openNodes();
+    const [one, other] = [await nodes.start({ plan }), await nodes.start()];
+    plan.push({
+      method: 'put',
+      when: 'after',
+      hook: async () => assert.equal(await removeOrphans(other.uploads, 60_000), 0),
+    });
+    const { fileId } = await sendWhole(one, Buffer.from('a direct upload'));
+    const [file, ...more] = await published(one);
+    assert.deepEqual(more, []);
+    assert.deepEqual(file, {
+      file: { fileId, versionId: file?.file.versionId },
+      bytes: Buffer.from('a direct upload'),
+    });
+  });
+
+  it('that takes the bytes of a direct upload which lasts longer than the grace fails that upload, and no file is half', async () => {
+    await using nodes = await openNodes();
+    const [one, other] = [await nodes.start(), await nodes.start()];
+    const body = slowBody();
+    const sending = sendWhole(one, body);
+    body.send(Buffer.alloc(200_000));
+    // Long enough for the store to have begun, which it does at its first byte.
+    while (true) {
+      if ((await removeOrphansNow(other)) > 0) break;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    body.send(Buffer.alloc(100));
+    body.end();
+    await assert.rejects(sending);
+    assert.deepEqual(await published(one), []);
+  });
+});
+
+async function sendWhole(node: Node, bytes: AsyncIterable<Uint8Array> | Buffer) {
+  const { db, content, inHand, now, limits } = node.uploads;
+  const files = { db, content, inHand, now, maxFileSize: limits.maxFileSize, userQuota: undefined };
+  const { id: caller, root_id: folderId } = node.owner;
+  const body = Buffer.isBuffer(bytes) ? oneChunk(bytes) : bytes;
+  return uploadFile(files, { folderId, name: 'direct.bin' }, { caller, bytes: body, sha1: undefined });
+}
+
+async function* oneChunk(bytes: Buffer): AsyncGenerator<Uint8Array> {
+  yield new Uint8Array(bytes);
+}

@@ -1,0 +1,277 @@
+import assert from 'node:assert/strict';
+import { after, describe, it } from 'node:test';
+import type { ContentStore } from '../../src/content/content.ts';
+import { openDiskStore } from '../../src/content/disk.ts';
+import { abort } from '../../src/uploads/abort.ts';
+import { findMark } from '../../src/uploads/digest-mark.ts';
+import { FIXED_FOR } from '../../src/uploads/fix-slot.ts';
+import { partIdOf } from '../../src/uploads/part-id.ts';
+import { findPart, listParts } from '../../src/uploads/records.ts';
+import { expireSessions } from '../../src/uploads/sweep.ts';
+import { noPostgres } from '../engines/postgres.ts';
+import { stopPostgres } from '../sql/postgres-database.ts';
+import {
+  assertNothingLeft,
+  assertOnlyFile,
+  begin,
+  bytesOf,
+  commitOf,
+  put,
+  putAll,
+  sha1,
+  slotsIn,
+  tryCommit,
+  type Upload,
+} from '../uploads/acts.ts';
+import { slowBody, until } from '../uploads/bodies.ts';
+import { type Node, type NodeOptions, openNodes } from '../uploads/nodes.ts';
+import { LIFETIME } from '../uploads/room.ts';
+import type { Fault } from './faulty.ts';
+
+after(stopPostgres);
+
+describe('one part sent to two nodes', { skip: noPostgres }, () => {
+  it('at once with the same bytes is one part, and both get it', async () => {
+    await using nodes = await openNodes();
+    const [one, other] = [await nodes.start(), await nodes.start()];
+    for (let round = 0; round < 10; round++) {
+      const upload = await begin(one);
+      const [part, same] = await Promise.all([put(one, upload, 0), put(other, upload, 0)]);
+      assert.deepEqual({ ...same, receipt: '' }, { ...part, receipt: '' });
+      await putAll(other, upload);
+      await commitOf(one, upload);
+    }
+  });
+
+  it('at once with other bytes is the first one, whose bytes stay; the other is refused', async () => {
+    await using nodes = await openNodes();
+    const [one, other] = [await nodes.start(), await nodes.start()];
+    for (let round = 0; round < 10; round++) {
+      const upload = await begin(one);
+      const otherBytes = Buffer.alloc(bytesOf(upload, 0).length, round);
+      const results = await Promise.allSettled([put(one, upload, 0), put(other, upload, 0, { bytes: otherBytes })]);
+      const won = results.findIndex(({ status }) => status === 'fulfilled');
+      const [lost] = results.filter((result) => result.status === 'rejected');
+      assert.match(lost?.reason.code, /^(range_overlaps_existing_part|unavailable)$/);
+      assert.equal(
+        (await findPart(one.uploads.db, upload.session.id, 0))?.sha1,
+        won === 0 ? sha1(bytesOf(upload, 0)) : sha1(otherBytes),
+      );
+      // What was refused for a moment is refused for good by now.
+      const again = won === 0 ? put(other, upload, 0, { bytes: otherBytes }) : put(one, upload, 0);
+      await assert.rejects(again, { code: 'range_overlaps_existing_part' });
+
+      const file = won === 0 ? upload.bytes : Buffer.concat([otherBytes, upload.bytes.subarray(otherBytes.length)]);
+      await put(one, upload, 1);
+      await put(other, upload, 2);
+      await commitOf(one, { ...upload, bytes: file });
+    }
+  });
+
+  it('one after the other, since the first answer was lost, is the same part, and is stored once', async () => {
+    let writes = 0;
+    const plan: Fault<ContentStore>[] = [{ method: 'write', when: 'after', hook: () => writes++ }];
+    await using nodes = await openNodes();
+    const [one, other] = [await nodes.start({ plan }), await nodes.start({ plan })];
+    const upload = await begin(one);
+    const part = await put(one, upload, 1);
+    assert.deepEqual(await put(other, upload, 1), part);
+    assert.deepEqual(await put(one, upload, 1), part);
+    assert.equal(writes, 1);
+  });
+
+  it('with other bytes while the first node is still storing it is asked to come later', async () => {
+    const gate = Promise.withResolvers<void>();
+    await using nodes = await openNodes();
+    const [one, other] = [await nodes.start(storingLate(gate.promise)), await nodes.start()];
+    const upload = await begin(one);
+    const storing = put(one, upload, 0);
+    await until(() => isFixed(one, upload, 0));
+    await assert.rejects(put(other, upload, 0, { bytes: Buffer.alloc(bytesOf(upload, 0).length) }), {
+      code: 'unavailable',
+      retryAfterSeconds: 10,
+    });
+    gate.resolve();
+    await storing;
+    await putAll(other, upload);
+    await assertOnlyFile(one, upload, await commitOf(one, upload));
+  });
+
+  it('where the first node died before it was stored, is taken at once with the same bytes', async () => {
+    const never = Promise.withResolvers<void>();
+    await using nodes = await openNodes();
+    const [dying, other] = [await nodes.start(storingLate(never.promise)), await nodes.start()];
+    const upload = await begin(dying);
+    void put(dying, upload, 0).catch(() => {});
+    await until(() => isFixed(other, upload, 0));
+    await dying.die();
+    await putAll(other, upload);
+    await assertOnlyFile(other, upload, await commitOf(other, upload));
+    never.resolve();
+  });
+
+  it('where the first node died before it was stored, is taken with other bytes once nothing of it can come any more', async () => {
+    const never = Promise.withResolvers<void>();
+    await using nodes = await openNodes();
+    const [dying, other] = [await nodes.start(storingLate(never.promise)), await nodes.start()];
+    const upload = await begin(dying);
+    void put(dying, upload, 0, { bytes: Buffer.alloc(bytesOf(upload, 0).length) }).catch(() => {});
+    await until(() => isFixed(other, upload, 0));
+    await dying.die();
+    await assert.rejects(put(other, upload, 0), { code: 'unavailable' });
+    other.uploads.now = () => other.clock.now + FIXED_FOR;
+    await extend(other, upload);
+    await putAll(other, upload);
+    await assertOnlyFile(other, upload, await commitOf(other, upload));
+    never.resolve();
+  });
+});
+
+describe('a part that the store lost after it was acknowledged', { skip: noPostgres }, () => {
+  it('as by a node that slept longer than its right to the slot lasted, is found out by the commit, and can be sent again', async () => {
+    const gate = Promise.withResolvers<void>();
+    await using nodes = await openNodes();
+    const [zombie, other] = [await nodes.start(storingLate(gate.promise)), await nodes.start()];
+    const upload = await begin(zombie);
+    const late = put(zombie, upload, 1, { bytes: Buffer.alloc(bytesOf(upload, 1).length) });
+    await until(() => isFixed(other, upload, 1));
+    other.uploads.now = () => other.clock.now + FIXED_FOR;
+    await extend(other, upload);
+    await putAll(other, upload);
+    // The spools of these nodes are the store itself: what the digest has read, nobody can change under it.
+    await until(async () => (await findMark(other.uploads.db, upload.session.id))?.slots === 3);
+
+    gate.resolve();
+    await assert.rejects(late, { code: 'range_overlaps_existing_part' });
+    await assert.rejects(tryCommit(other, upload), { code: 'parts_mismatch' });
+    const left = (await listParts(other.uploads.db, upload.session.id)).map(({ slot }) => slot);
+    assert.deepEqual(left, [0, 2]);
+    await put(other, upload, 1);
+    await assertOnlyFile(other, upload, await commitOf(other, upload));
+  });
+
+  it('may be sent again with other bytes, and the digest of the whole is that of what is there', async () => {
+    await using nodes = await openNodes();
+    const node = await nodes.start();
+    const upload = await begin(node);
+    await putAll(node, upload);
+    await until(async () => (await findMark(node.uploads.db, upload.session.id))?.slots === 3);
+    const raw = await openDiskStore(node.folder);
+    const { staging } = upload.session;
+    const other = Buffer.alloc(bytesOf(upload, 0).length, 1);
+    await raw.write(staging, { index: 0, offset: 0, length: other.length }, oneChunk(other));
+    await assert.rejects(tryCommit(node, upload), { code: 'parts_mismatch' });
+    await put(node, upload, 0, { bytes: other });
+    const whole = { ...upload, bytes: Buffer.concat([other, upload.bytes.subarray(other.length)]) };
+    await assertOnlyFile(node, whole, await commitOf(node, whole));
+  });
+});
+
+describe('a part at one node', { skip: noPostgres }, () => {
+  it('that is being stored is waited for by a commit at another, which makes the file', async () => {
+    const gate = Promise.withResolvers<void>();
+    await using nodes = await openNodes();
+    const [one, other] = [await nodes.start(storingLate(gate.promise)), await nodes.start()];
+    const upload = await begin(one);
+    await putAll(other, upload, [0, 1]);
+    const storing = put(one, upload, 2);
+    await until(() => isFixed(other, upload, 2));
+    const parts = slotsIn(upload).map((slot) => ({ ...ANY_PLACE, partId: partIdOf(upload.session.id, slot) }));
+    const committing = commitOf(other, upload, { parts });
+    setTimeout(gate.resolve, 300);
+    await storing;
+    await assertOnlyFile(other, upload, await committing);
+  });
+
+  it('is not waited for by a commit at another that cannot know of it, and that can be made again', async () => {
+    await using nodes = await openNodes();
+    const [one, other] = [await nodes.start(), await nodes.start()];
+    const upload = await begin(one);
+    await putAll(other, upload, [0, 1]);
+    const body = slowBody();
+    const coming = put(one, upload, 2, { body });
+    await assert.rejects(tryCommit(other, upload), { code: 'bad_request' });
+    body.send(bytesOf(upload, 2));
+    body.end();
+    await coming;
+    await assertOnlyFile(other, upload, await commitOf(other, upload));
+  });
+
+  it('of an upload that was aborted at another while its body came in is refused, and nothing of it stays', async () => {
+    await using nodes = await openNodes();
+    const [one, other] = [await nodes.start(), await nodes.start()];
+    const upload = await begin(one);
+    await put(one, upload, 0);
+    const body = slowBody();
+    const coming = put(one, upload, 1, { body });
+    body.send(bytesOf(upload, 1));
+    await abort(other.uploads, upload.session.owner, upload.session.id);
+    body.end();
+    await assert.rejects(coming, { code: 'upload_session_not_found' });
+    await assertNothingLeft(one, upload);
+  });
+
+  it('of an upload that was aborted at another while it was being stored is refused, and nothing of it stays', async () => {
+    const gate = Promise.withResolvers<void>();
+    await using nodes = await openNodes();
+    const [one, other] = [await nodes.start(storingLate(gate.promise)), await nodes.start()];
+    const upload = await begin(one);
+    const storing = put(one, upload, 1);
+    await until(() => isFixed(other, upload, 1));
+    await abort(other.uploads, upload.session.owner, upload.session.id);
+    gate.resolve();
+    await assert.rejects(storing, { code: 'upload_session_not_found' });
+    await assertNothingLeft(one, upload);
+  });
+
+  it('of an upload that has expired at another is told so, though this node remembers it open', async () => {
+    await using nodes = await openNodes();
+    const [one, other] = [await nodes.start(), await nodes.start()];
+    const upload = await begin(one);
+    await put(one, upload, 0);
+    other.uploads.now = () => other.clock.now + LIFETIME;
+    assert.equal(await expireSessions(other.uploads), 1);
+    await assert.rejects(put(one, upload, 1), { code: 'session_expired' });
+    await assertNothingLeft(one, upload);
+  });
+
+  it('sent again after another has made the file is answered again', async () => {
+    await using nodes = await openNodes();
+    const [one, other] = [await nodes.start(), await nodes.start()];
+    const upload = await begin(one);
+    const part = await put(one, upload, 0);
+    await putAll(other, upload);
+    const file = await commitOf(other, upload);
+    assert.deepEqual(await put(one, upload, 0), part);
+    assert.deepEqual(await put(other, upload, 0), part);
+    await assertOnlyFile(one, upload, file);
+  });
+});
+
+const ANY_PLACE = { offset: undefined, size: undefined, sha1: undefined };
+
+/** A node that waits before the store sees a byte of its first part, with the slot fixed by then. */
+function storingLate(gate: Promise<unknown>): NodeOptions {
+  return { storePlan: [{ method: 'write', when: 'before', call: 1, delay: gate }] };
+}
+
+async function isFixed(node: Node, { session }: Upload, slot: number): Promise<boolean> {
+  const row = await node.uploads.db
+    .selectFrom('parts')
+    .select('stored')
+    .where('session_id', '=', session.id)
+    .where('slot', '=', slot)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** The session outlives what the test does to the clock. */
+async function extend(node: Node, { session }: Upload): Promise<void> {
+  const until = { expires_at: session.expiresAt + 10 * FIXED_FOR };
+  await node.uploads.db.updateTable('upload_sessions').set(until).where('id', '=', session.id).execute();
+  node.uploads.ledger.forget(session.id);
+}
+
+async function* oneChunk(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield new Uint8Array(bytes);
+}

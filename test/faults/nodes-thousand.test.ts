@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { after, describe, it } from 'node:test';
+import { type Kysely, sql } from 'kysely';
+import type { Tables } from '../../src/sql/tables.ts';
+import { noPostgres } from '../engines/postgres.ts';
+import { stopPostgres } from '../sql/postgres-database.ts';
+import { begin, bytesOf, commitOf, put, type Upload } from '../uploads/acts.ts';
+import { type SlowBody, slowBody } from '../uploads/bodies.ts';
+import { type Node, openNodes } from '../uploads/nodes.ts';
+
+const UPLOADS = 1_000;
+
+after(stopPostgres);
+
+describe('a thousand uploads at two nodes of ten connections each', { skip: noPostgres }, () => {
+  it('hold none of them while their bodies come in, and all become files', async () => {
+    await using nodes = await openNodes();
+    const all = [await nodes.start(), await nodes.start()];
+    const nodeOf = (n: number): Node => all[n % all.length] ?? assert.fail();
+    const uploads: Upload[] = [];
+    await inTurns(UPLOADS, async (n) => {
+      uploads[n] = await begin(nodeOf(n), { slots: 2 });
+    });
+
+    const coming = uploads.map((upload, n) => partsOnTheWay(nodeOf(n), upload));
+    await inTurns(UPLOADS, async (n) => {
+      await coming[n]?.half();
+    });
+    // Every body has been asked for, so that all checks are done; what is left is to wait for the rest of it.
+    assert.deepEqual(await busyConnections(nodeOf(0).uploads.db), []);
+    for (const { rest } of coming) rest();
+    await Promise.all(coming.flatMap(({ parts }) => parts));
+
+    assert.ok((await connections(nodeOf(0).uploads.db)) <= 2 * 10);
+    await inTurns(UPLOADS, async (n) => {
+      await commitOf(nodeOf(n + 1), uploads[n] ?? assert.fail());
+    });
+    const { made } = await nodeOf(0)
+      .uploads.db.selectFrom('versions')
+      .select((of) => of.fn.countAll<number>().as('made'))
+      .executeTakeFirstOrThrow();
+    assert.equal(made, UPLOADS);
+    for (const { troubles } of all) assert.deepEqual(troubles, []);
+  });
+});
+
+/** Both parts of an upload, in bodies that have begun. */
+function partsOnTheWay(node: Node, upload: Upload) {
+  const bodies = [watched(slowBody()), watched(slowBody())];
+  const parts = bodies.map(({ body }, index) => put(node, upload, index, { body }));
+  return {
+    parts,
+    half: async () => {
+      for (const [index, { body, asked }] of bodies.entries()) {
+        await asked;
+        body.send(bytesOf(upload, index).subarray(0, 50));
+      }
+    },
+    rest: () => {
+      for (const [index, { body }] of bodies.entries()) {
+        body.send(bytesOf(upload, index).subarray(50));
+        body.end();
+      }
+    },
+  };
+}
+
+/** Says when somebody begins to read the body. */
+function watched(body: SlowBody): { body: SlowBody; asked: Promise<void> } {
+  const { promise: asked, resolve } = Promise.withResolvers<void>();
+  const read = body[Symbol.asyncIterator];
+  return {
+    asked,
+    body: Object.assign(body, {
+      [Symbol.asyncIterator]: () => {
+        resolve();
+        return read();
+      },
+    }),
+  };
+}
+
+async function busyConnections(db: Kysely<Tables>): Promise<unknown[]> {
+  const { rows } = await sql`select state, query from pg_stat_activity
+    where datname = current_database() and application_name = 'partway' and pid <> pg_backend_pid() and state <> 'idle'`.execute(
+    db,
+  );
+  return rows;
+}
+
+async function connections(db: Kysely<Tables>): Promise<number> {
+  const { rows } = await sql<{ n: number }>`select count(*) as n from pg_stat_activity
+    where datname = current_database() and application_name = 'partway'`.execute(db);
+  return rows[0]?.n ?? assert.fail();
+}
+
+/** Does something `times` times, twenty at once. */
+async function inTurns(times: number, act: (n: number) => Promise<void>): Promise<void> {
+  let next = 0;
+  const worker = async () => {
+    while (next < times) await act(next++);
+  };
+  await Promise.all(Array.from({ length: 20 }, worker));
+}

@@ -1,0 +1,23 @@
+import { Client } from 'pg';
+
+/** Every statement that this process has sent to PostgreSQL since the count began, `begin` and `commit` among them. */
+export interface StatementCount extends Disposable {
+  statements: string[];
+}
+
+/** Begins to write down what goes out, at the driver, whoever sends it; but for what a bell sends to stay alive. */
+export function countStatements(): StatementCount {
+  const statements: string[] = [];
+  const { query } = Client.prototype;
+  Client.prototype.query = function (this: Client, ...args: unknown[]) {
+    const [text] = args;
+    if (typeof text === 'string' && text !== 'select 1' && !text.startsWith('listen ')) statements.push(text);
+    return (query as (...args: unknown[]) => unknown).apply(this, args);
+  } as typeof query;
+  return {
+    statements,
+    [Symbol.dispose]: () => {
+      Client.prototype.query = query;
+    },
+  };
+}

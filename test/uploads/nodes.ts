@@ -1,0 +1,185 @@
+import { mkdtempSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Kysely, sql } from 'kysely';
+import { addUser } from '../../src/access/accounts.ts';
+import { findUserByLogin } from '../../src/access/records.ts';
+import type { NodeId, SessionId } from '../../src/api/ids.ts';
+import type { ContentStore } from '../../src/content/content.ts';
+import { openDiskStore } from '../../src/content/disk.ts';
+import { InHand } from '../../src/content/in-hand.ts';
+import { openSavedDigests, type SavedDigests } from '../../src/digest/saved-digests.ts';
+import { newNodeId } from '../../src/node-id.ts';
+import { Bell } from '../../src/sql/bell.ts';
+import { openDatabase } from '../../src/sql/open-database.ts';
+import { openPostgres } from '../../src/sql/postgres.ts';
+import type { Tables } from '../../src/sql/tables.ts';
+import { Claims } from '../../src/uploads/claims.ts';
+import { FollowerOverRows } from '../../src/uploads/follow-over-rows.ts';
+import { KeyedQueue } from '../../src/uploads/keyed-queue.ts';
+import { LedgerOfMany } from '../../src/uploads/ledger-of-many.ts';
+import { LedgerOfOne } from '../../src/uploads/ledger-of-one.ts';
+import { type Channels, NodeCalls } from '../../src/uploads/node-calls.ts';
+import { type Fault, faulty } from '../faults/faulty.ts';
+import { newPostgresDatabase } from '../sql/postgres-database.ts';
+import { leftoverFolder } from '../support/leftovers.ts';
+import { LIFETIME, PART_SIZE, type Room } from './room.ts';
+import { type SpoolingStore, spooling } from './spooling-store.ts';
+
+export interface NodeOptions {
+  /** What goes wrong in the content store, as this node sees it. More may be put in later. */
+  plan?: readonly Fault<ContentStore>[];
+  /** What goes wrong in the store that the nodes share, behind this node's spool. */
+  storePlan?: readonly Fault<ContentStore>[];
+  /** What goes wrong with its digests. */
+  digestPlan?: readonly Fault<SavedDigests>[];
+  mostSessions?: number;
+  /** What the node sees the database through. */
+  watch?: (db: Kysely<Tables>) => Kysely<Tables>;
+}
+
+/** A node: an uploads room as main.ts furnishes one of several. */
+export interface Node extends Room {
+  id: NodeId;
+  spool: SpoolingStore;
+  /** Calls to it are lost while this is true. */
+  deaf: boolean;
+  /** Ends without a word, as a killed process does: what it had at hand is gone, its connections are closed. */
+  die(): Promise<void>;
+}
+
+/** Nodes over one PostgreSQL database and one store. */
+export interface Nodes extends AsyncDisposable {
+  url: string;
+  folder: string;
+  start(options?: NodeOptions): Promise<Node>;
+  /** Cuts the connections over which nodes hear each other; they make new ones. */
+  cutCalls(): Promise<void>;
+}
+
+export async function openNodes(): Promise<Nodes> {
+  const folder = leftoverFolder(mkdtempSync(join(tmpdir(), 'partway-nodes-')));
+  const database = await newPostgresDatabase();
+  const clock = { now: Date.now() };
+  const started: Node[] = [];
+  const start = async (options: NodeOptions = {}): Promise<Node> => {
+    const node = await startNode({ url: database.url, folder, clock }, options, start);
+    started.push(node);
+    return node;
+  };
+  return {
+    url: database.url,
+    folder,
+    start,
+    async cutCalls() {
+      const db = openPostgres(database.url, { connections: 1 });
+      await sql`select pg_terminate_backend(pid) from pg_stat_activity
+        where datname = current_database() and application_name = 'partway bell'`.execute(db);
+      await db.destroy();
+    },
+    async [Symbol.asyncDispose]() {
+      for (const node of started) await node.die();
+      await database[Symbol.asyncDispose]();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** One node alone, over an SQLite file and a store that is as if beyond a network. `restarted` starts it anew. */
+export async function openLoneNode(options: NodeOptions = {}): Promise<Node> {
+  const folder = leftoverFolder(mkdtempSync(join(tmpdir(), 'partway-lone-node-')));
+  const clock = { now: Date.now() };
+  const start = (its: NodeOptions = {}) => startNode({ url: undefined, folder, clock }, its, start);
+  return start(options);
+}
+
+/** Where nodes meet. */
+export interface Meeting {
+  /** Of the PostgreSQL database; undefined for an SQLite file in the folder. */
+  url: string | undefined;
+  folder: string;
+  clock: Room['clock'];
+}
+
+const LOGIN = 'nodes@partway.test';
+
+export async function startNode(
+  { url, folder, clock }: Meeting,
+  { plan = [], storePlan = [], digestPlan = [], mostSessions = 100, watch = (db) => db }: NodeOptions,
+  start: (options?: NodeOptions) => Promise<Node>,
+): Promise<Node> {
+  const pool = await openDatabase({ url, file: join(folder, 'partway.sqlite'), connections: 10 });
+  const db = watch(pool);
+  const owner = (await findUserByLogin(db, LOGIN)) ?? (await addUser(db, { login: LOGIN, name: 'N', now: clock.now }));
+  const spool = spooling(faulty(await openDiskStore(folder), storePlan));
+  const content = faulty<ContentStore>(spool, plan);
+  const digests = openSavedDigests({ workers: 1 });
+  const bell = url === undefined ? undefined : new Bell(url);
+  const id = newNodeId();
+  const now = () => clock.now;
+  const troubles: unknown[] = [];
+  let dead: Promise<void> | undefined;
+
+  const channels: Channels | undefined = bell && {
+    listen: (channel, listener) =>
+      bell.listen(channel, {
+        onPayload: (payload) => {
+          if (!node.deaf) listener.onPayload(payload);
+        },
+        onGap: listener.onGap,
+      }),
+  };
+  const follower = new FollowerOverRows({
+    db,
+    content,
+    digests: faulty<SavedDigests>(digests, digestPlan),
+    node: id,
+    calls: channels && new NodeCalls(db, channels),
+    mostSessions,
+    onTrouble: (_session, error) => troubles.push(error),
+    now,
+  });
+  const shelf = {
+    db,
+    content,
+    inHand: new InHand(),
+    follower,
+    claims: new Claims(),
+    commits: new KeyedQueue<SessionId>(),
+    limits: { partSize: PART_SIZE, minFileSize: 0, maxFileSize: 2 ** 40, sessionLifetime: LIFETIME },
+    node: id,
+    now,
+  };
+  async function end(): Promise<void> {
+    follower.stop();
+    spool.giveUp();
+    await digests.close();
+    await bell?.close();
+    await pool.destroy();
+  }
+  const node: Node = {
+    id,
+    uploads: Object.assign(shelf, { ledger: url === undefined ? new LedgerOfOne(shelf) : new LedgerOfMany(shelf) }),
+    owner,
+    folder,
+    clock,
+    troubles,
+    spool,
+    deaf: false,
+    another: start,
+    async restarted(options) {
+      await node.die();
+      return start(options);
+    },
+    die() {
+      dead ??= end();
+      return dead;
+    },
+    async [Symbol.asyncDispose]() {
+      await node.die();
+      if (url === undefined) await rm(folder, { recursive: true, force: true });
+    },
+  };
+  return node;
+}
