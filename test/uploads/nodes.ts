@@ -121,13 +121,17 @@ export async function startNode(
   const troubles: unknown[] = [];
   let dead: Promise<void> | undefined;
 
+  const { promise: heard, resolve: isHeard } = Promise.withResolvers<void>();
   const channels: Channels | undefined = bell && {
     listen: (channel, listener) =>
       bell.listen(channel, {
         onPayload: (payload) => {
           if (!node.deaf) listener.onPayload(payload);
         },
-        onGap: listener.onGap,
+        onGap: () => {
+          listener.onGap();
+          isHeard();
+        },
       }),
   };
   const follower = new FollowerOverRows({
@@ -151,6 +155,9 @@ export async function startNode(
     node: id,
     now,
   };
+  // From now on no call to it is lost, and it has looked for what it may have missed.
+  if (bell !== undefined) await heard;
+
   async function end(): Promise<void> {
     follower.stop();
     spool.giveUp();

@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { DEVELOPER_LOGIN } from '../../src/access/ensure-developer.ts';
+import { makeToken } from '../../src/access/make-token.ts';
+import { readConfig } from '../../src/config.ts';
+import { type RunningServer, startServer } from '../../src/main.ts';
+import { noPostgres } from '../engines/postgres.ts';
+import { WireClient, type WirePart } from '../faults/wire-client.ts';
+import { startS3Proxy } from '../s3/s3-proxy.ts';
+import { freshPlace, whyNoS3 } from '../s3/test-store.ts';
+import { type Database, newPostgresDatabase, stopPostgres } from '../sql/postgres-database.ts';
+import { partsOf, seededBytes } from '../support/bytes.ts';
+import { SMALL_PART } from '../support/cluster.ts';
+import { countStatements } from '../support/count-statements.ts';
+import { leftoverFolder, removeNow } from '../support/leftovers.ts';
+import { until } from '../uploads/bodies.ts';
+
+const SLOTS = 10;
+
+after(stopPostgres);
+
+describe('an upload over PostgreSQL and S3', { skip: whyNoS3 ?? noPostgres }, () => {
+  it('costs three statements and one UploadPart for each part, and for beginning and end what the documents say', async (t) => {
+    await using proxy = await startS3Proxy();
+    await using database = await newPostgresDatabase();
+    const home = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-costs-')));
+    using count = countStatements();
+    const server = await serve(database.url, proxy.url, home);
+    await using stack = new AsyncDisposableStack();
+    stack.defer(() => removeNow(home));
+    stack.defer(() => server.stop());
+    const token = await tokenFor(database);
+    const client = new WireClient({ url: server.url, token });
+    const bytes = seededBytes(SLOTS * SMALL_PART, 'costs');
+    // The sweep of the start is over, and the node listens for calls.
+    await until(() => count.statements.some((statement) => statement.includes('pg_advisory_unlock')));
+    await until(() => count.channels.some((channel) => channel.includes('partway_node_')));
+    await client.names();
+
+    const tokens: string[] = [];
+    const began = performance.now();
+    const costOf = async <T>(what: string, act: () => Promise<T>): Promise<T> => {
+      count.statements.length = 0;
+      proxy.calls.length = 0;
+      const result = await act();
+      const [its, rest] = [count.statements.filter(isOfToken), count.statements.filter((one) => !isOfToken(one))];
+      tokens.push(...its);
+      costs[what] = [rest.length, [...proxy.calls]];
+      return result;
+    };
+    const costs: Record<string, unknown> = {};
+    const session = await costOf('create', () => client.create('costs.bin', bytes.length));
+    const parts = partsOf(bytes, session.part_size);
+    const sent: WirePart[] = [];
+    await costOf('parts', async () => {
+      for (const part of parts) {
+        sent.push(await client.put(session.id, part.offset, part.bytes, bytes.length));
+        // The digest has gone as far as this part before the next one comes.
+        await until(() => advances(count.statements) === sent.length);
+      }
+    });
+    await costOf('part again', () => client.put(session.id, 0, parts[0]?.bytes ?? assert.fail(), bytes.length));
+    await costOf('commit', () => client.commit(session.id, sent, bytes));
+    // The token is remembered for five seconds.
+    assert.ok(tokens.length <= 1 + (performance.now() - began) / 5_000, `${tokens.length} questions for the token`);
+    t.diagnostic(JSON.stringify(costs));
+    assert.deepEqual(costs, {
+      create: [7, ['CreateMultipartUpload']],
+      parts: [3 * SLOTS + 1, Array(SLOTS).fill('UploadPart')],
+      'part again': [1, []],
+      commit: [15, ['CompleteMultipartUpload']],
+    });
+  });
+});
+
+async function serve(database: string, endpoint: string, home: string): Promise<RunningServer> {
+  const { bucket, prefix } = freshPlace();
+  return startServer(
+    readConfig({
+      PARTWAY_LISTEN: '127.0.0.1:0',
+      PARTWAY_DATA: home,
+      PARTWAY_DATABASE: database,
+      PARTWAY_STORAGE: `s3://${bucket}/${prefix}`,
+      PARTWAY_S3_ENDPOINT: endpoint,
+      PARTWAY_S3_MIN_PART_SIZE: String(SMALL_PART),
+      PARTWAY_PART_SIZE: String(SMALL_PART),
+      PARTWAY_MIN_SESSION_SIZE: '0',
+      PARTWAY_MAX_FILE_SIZE: '64MiB',
+      PARTWAY_SPOOL_SIZE: '64MiB',
+      PARTWAY_SWEEP_INTERVAL: '1h',
+      PARTWAY_LOG: 'silent',
+    }),
+  );
+}
+
+async function tokenFor(database: Database): Promise<string> {
+  const db = await database.open();
+  const expiresAt = Date.now() + 3_600_000;
+  return (await makeToken(db, { login: DEVELOPER_LOGIN, expiresAt, scope: undefined, resource: undefined })).token;
+}
+
+function isOfToken(statement: string): boolean {
+  return statement.includes('"access_tokens"');
+}
+
+function advances(statements: readonly string[]): number {
+  return statements.filter((statement) => statement.startsWith('update "upload_sessions"')).length;
+}

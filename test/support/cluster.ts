@@ -1,0 +1,51 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freshPlace } from '../s3/test-store.ts';
+import { newPostgresDatabase } from '../sql/postgres-database.ts';
+import { leftoverFolder, removeNow } from './leftovers.ts';
+import { startServer, type TestServer } from './server.ts';
+import { s3Settings } from './storage.ts';
+
+/** Servers in processes of their own, with one PostgreSQL database and one place on S3. */
+export interface Cluster extends AsyncDisposable {
+  servers: TestServer[];
+  token: string;
+}
+
+export const SMALL_PART = 65_536;
+
+export async function startCluster(size: number, env: Record<string, string> = {}): Promise<Cluster> {
+  const home = leftoverFolder(mkdtempSync(join(tmpdir(), 'partway-cluster-')));
+  const signingKey = join(home, 'signing-key');
+  writeFileSync(signingKey, randomBytes(32).toString('hex'), { mode: 0o600 });
+  const database = await newPostgresDatabase();
+  const { bucket, prefix, endpoint } = freshPlace();
+  const token = randomBytes(16).toString('hex');
+  const settings = {
+    PARTWAY_TOKEN: token,
+    PARTWAY_SIGNING_KEY_FILE: signingKey,
+    PARTWAY_DATABASE: database.url,
+    ...s3Settings(endpoint ?? '', `s3://${bucket}/${prefix}`),
+    PARTWAY_PART_SIZE: String(SMALL_PART),
+    PARTWAY_MIN_SESSION_SIZE: '0',
+    PARTWAY_SPOOL_SIZE: '64MiB',
+    PARTWAY_MAX_FILE_SIZE: '64MiB',
+    ...env,
+  };
+  // One after the other: the first to come says which secrets and which store go with the database.
+  const servers: TestServer[] = [];
+  for (let n = 0; n < size; n++) {
+    servers.push(await startServer({ env: settings, dataFolder: join(home, `node-${n}`) }));
+  }
+  return {
+    servers,
+    token,
+    async [Symbol.asyncDispose]() {
+      for (const server of servers) await server[Symbol.asyncDispose]();
+      await database[Symbol.asyncDispose]();
+      removeNow(home);
+    },
+  };
+}
