@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Api } from './support/api.ts';
+import { leftoverProcess } from './support/leftovers.ts';
 import { onlySqlite } from './support/rows.ts';
 import { startServer } from './support/server.ts';
 
@@ -52,6 +53,27 @@ test('the first start makes a developer token for its owner only, prints it, and
     await server.restart();
     assert.equal((await readFile(path, 'utf8')).trim(), token);
     assert.equal((await new Api({ url: server.url, token }).get('/users/me')).status, 200);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
+test('a developer token that was set is not printed', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'partway-cli-'));
+  const token = 'known-to-whoever-set-it';
+  const env = { PARTWAY_DATA: folder, PARTWAY_LISTEN: '127.0.0.1:0', PARTWAY_TOKEN: token };
+  try {
+    const server = spawn(process.execPath, [PARTWAY, 'serve'], {
+      env: { PATH: process.env.PATH ?? '', HOME: folder, ...env },
+    });
+    leftoverProcess(server);
+    let printed = '';
+    for await (const text of server.stdout.setEncoding('utf8')) {
+      printed += text;
+      if (printed.includes('Try it:')) server.kill('SIGTERM');
+    }
+    assert.match(printed, /developer token {2}as set/);
+    assert.ok(!printed.includes(token));
   } finally {
     await rm(folder, { recursive: true });
   }

@@ -14,17 +14,18 @@ export function addServeCommand(program: Command): void {
     const server = await startServer(config);
     // Before the greeting: whoever waits for that may send a signal at once.
     stopOnSignal(server);
-    greet(server);
+    greet(server, config.token === undefined);
   });
 }
 
-function greet({ url, dataFolder, developerToken }: RunningServer): void {
+/** A token that was set is known to whoever set it, and stays out of what collects the output of services. */
+function greet({ url, dataFolder, developerToken }: RunningServer, isNews: boolean): void {
   console.log(`Partway is listening on ${url}
   data             ${dataFolder}
-  developer token  ${developerToken}
+  developer token  ${isNews ? developerToken : 'as set'}
 
 Try it:
-  curl -H 'Authorization: Bearer ${developerToken}' ${url}/2.0/users/me
+  curl -H 'Authorization: Bearer ${isNews ? developerToken : '…'}' ${url}/2.0/users/me
 `);
 }
 
