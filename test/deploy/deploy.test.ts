@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { globSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { readConfig, SETTINGS } from '../../src/config.ts';
+import { writeNginxConfig } from '../engines/nginx-config.ts';
+import { leftoverFolder } from '../support/leftovers.ts';
+import { DEPLOY, lint, linted } from './linter.ts';
+
+const CHECKOUT = fileURLToPath(new URL('../../', import.meta.url));
+/** Versions of Kubernetes whose API the manifests have to fit: the oldest with every field of theirs, and the newest. */
+const KUBERNETES = ['1.34.0', '1.37.0'];
+/** Of 10, as systemd counts it; 10 is a service that may do everything. */
+const MOST_EXPOSED = 1.5;
+
+const files = (pattern: string) => globSync(pattern, { cwd: DEPLOY }).map((file) => join(DEPLOY, file));
+
+for (const upstream of ['nginx/upstream.conf', 'nginx/upstream-affinity.conf', 'compose/upstream.conf']) {
+  linted(`nginx takes the example with ${upstream}`, 'nginx', async (nginx) => {
+    const folder = temporaryFolder();
+    const config = writeNginxConfig({ folder, port: 8080, nodes: ['127.0.0.1:4401', '127.0.0.1:4402'], upstream });
+    assert.match(await lint(nginx, ['-t', '-q', '-e', 'stderr', '-c', config]), /^$/);
+  });
+}
+
+linted('systemd finds nothing wrong with the unit', 'systemd-analyze', async (systemd) => {
+  assert.equal(await lint(systemd, ['verify', '--man=no', unitOfThisMachine()]), '');
+});
+
+linted('the unit leaves the server little to reach', 'systemd-analyze', async (systemd) => {
+  const most = `--threshold=${MOST_EXPOSED * 10}`;
+  assert.match(
+    await lint(systemd, ['security', '--offline=true', most, unitOfThisMachine()]),
+    /Overall exposure level/,
+  );
+});
+
+linted('the compose files are what the compose specification allows', 'check-jsonschema', async (check) => {
+  const found = files('compose/*.yaml');
+  assert.equal(found.length, 2);
+  await lint(check, ['--builtin-schema', 'vendor.compose-spec', ...found]);
+});
+
+for (const version of KUBERNETES) {
+  linted(`Kubernetes ${version} knows every field of the manifests`, 'kubernetes-validate', async (validate) => {
+    const found = files('kubernetes/*.yaml');
+    const said = await lint(validate, ['--strict', '--kubernetes-version', version, ...found]);
+    for (const file of found) assert.ok(said.includes(`${file} passed`), `${file} was not looked at:\n${said}`);
+  });
+}
+
+linted('the Dockerfile follows the rules for Dockerfiles', 'hadolint', async (hadolint) => {
+  assert.equal(await lint(hadolint, [join(DEPLOY, 'Dockerfile')]), '');
+});
+
+test('every setting that an example names is one that Partway has', () => {
+  const known = new Set<string>(SETTINGS.map(({ env }) => env));
+  const named = files('**/*').filter((file) => statSync(file).isFile());
+  assert.ok(named.length >= 15);
+  for (const file of named) {
+    for (const [name] of readFileSync(file, 'utf8').matchAll(/PARTWAY_[A-Z0-9_]+/g)) {
+      assert.ok(known.has(name), `${file} names ${name}`);
+    }
+  }
+});
+
+test('the settings of the examples are ones with which Partway starts', () => {
+  const given = ['systemd/single.env', 'systemd/node.env', 'compose/single.env.example', 'compose/cluster.env.example'];
+  for (const name of given) {
+    const text = readFileSync(join(DEPLOY, name), 'utf8');
+    const settings = Object.fromEntries(
+      [...text.matchAll(/^(PARTWAY_\w+)=(.*)$/gm)].map(([, env, value]) => [env, value]),
+    );
+    assert.ok(Object.keys(settings).length > 0, name);
+    // The one that names a file, which is the operator's to make.
+    readConfig({ ...settings, PARTWAY_SIGNING_KEY_FILE: '' });
+  }
+});
+
+test('the image is made without a compiler: no dependency of the server runs a script when it is installed', () => {
+  const lock = JSON.parse(readFileSync(join(CHECKOUT, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, { dev?: boolean; optional?: boolean; hasInstallScript?: boolean }>;
+  };
+  const server = Object.entries(lock.packages).filter(([path, { dev }]) => path !== '' && dev !== true);
+  assert.ok(server.length > 10);
+  assert.deepEqual(
+    server.filter(([, { hasInstallScript, optional }]) => hasInstallScript === true && optional !== true),
+    [],
+  );
+});
+
+test('the image holds what a start needs', () => {
+  const dockerfile = readFileSync(join(DEPLOY, 'Dockerfile'), 'utf8');
+  const ignored = readFileSync(join(DEPLOY, 'Dockerfile.dockerignore'), 'utf8').split('\n');
+  const copied = [...dockerfile.matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, names = '']) => names.split(' '));
+  assert.deepEqual(copied.toSorted(), [
+    '.npmrc',
+    'LICENSE',
+    'bin',
+    'package-lock.json',
+    'package.json',
+    'package.json',
+    'src',
+  ]);
+  for (const name of copied) assert.ok(ignored.includes(`!${name}`), `${name} is kept out of the build`);
+});
+
+/** The unit with the paths of this machine and checkout, as systemd looks whether programs are there. */
+function unitOfThisMachine(): string {
+  const unit = readFileSync(join(DEPLOY, 'systemd/partway.service'), 'utf8');
+  const here = unit.replace('/usr/bin/node /opt/partway/', `${process.execPath} ${CHECKOUT}`);
+  assert.notEqual(here, unit);
+  const path = join(temporaryFolder(), 'partway.service');
+  writeFileSync(path, here);
+  return path;
+}
+
+function temporaryFolder(): string {
+  return leftoverFolder(mkdtempSync(join(tmpdir(), 'partway-deploy-')));
+}
