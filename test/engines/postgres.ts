@@ -47,9 +47,11 @@ export interface PostgresOptions {
   password?: string;
   /** Whether connections may be encrypted. */
   tls?: boolean;
+  /** Of PostgreSQL's own, in place of those for tests: `fsync` and `synchronous_commit` are off unless given. */
+  settings?: Readonly<Record<string, string>>;
 }
 
-export async function startPostgres({ password, tls = false }: PostgresOptions = {}): Promise<Postgres> {
+export async function startPostgres({ password, tls = false, settings = {} }: PostgresOptions = {}): Promise<Postgres> {
   const programs = findPostgres();
   if (programs === undefined) throw new Error(String(noPostgres));
   const home = leftoverFolder(mkdtempSync(join(tmpdir(), 'partway-postgres-')));
@@ -82,16 +84,14 @@ export async function startPostgres({ password, tls = false }: PostgresOptions =
     await ended;
   };
   const start = async () => {
-    child = spawn(
-      join(programs, 'postgres'),
-      ['-D', folder, '-h', '127.0.0.1', '-p', String(port), ...FOR_TESTS, ...encrypted],
-      {
-        ...user,
-        cwd: home,
-        env: { PATH: process.env.PATH, LC_ALL: 'C.UTF-8' },
-        stdio: ['ignore', 'ignore', 'pipe'],
-      },
-    );
+    const given = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+    const options = ['-D', folder, '-h', '127.0.0.1', '-p', String(port), ...FOR_TESTS, ...encrypted, ...given];
+    child = spawn(join(programs, 'postgres'), options, {
+      ...user,
+      cwd: home,
+      env: { PATH: process.env.PATH, LC_ALL: 'C.UTF-8' },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
     leftoverProcess(child);
     await untilReady(child, url);
   };
