@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { open } from 'node:fs/promises';
 import { seededBytes } from '../test/support/bytes.ts';
 import { MIB } from './support.ts';
 
@@ -30,6 +31,19 @@ export class BenchBody {
     const digest = createHash('sha1').update(this.bytes(offset, length)).digest('base64');
     this.#digests.set(key, digest);
     return digest;
+  }
+}
+
+/** Writes such a file of `size` bytes. */
+export async function writeBenchFile(path: string, size: number): Promise<void> {
+  const body = new BenchBody();
+  const file = await open(path, 'w');
+  try {
+    for (let offset = 0; offset < size; offset += PERIOD) {
+      await file.writeFile(body.bytes(offset, Math.min(PERIOD, size - offset)));
+    }
+  } finally {
+    await file.close();
   }
 }
 

@@ -9,13 +9,13 @@
  * --cold       do not touch the page cache before a run (see warm.ts)
  * --tus-chunk  measure tus in PATCHes of 64 MiB, besides the one PATCH a file that suits it best
  */
-import { execFile } from 'node:child_process';
 import { tmpdir } from 'node:os';
-import { parseArgs, promisify } from 'node:util';
+import { parseArgs } from 'node:util';
 import { wholeDigest } from './body.ts';
 import { printRun, printSummary } from './ingest-report.ts';
 import type { LoadOrder, LoadResult } from './load.ts';
-import { GIB, here, inNewFolder, type MeasuredServer, MIB, saveResults, startPartway, startPeer } from './support.ts';
+import { loadInProcess } from './load-in-process.ts';
+import { GIB, inNewFolder, type MeasuredServer, MIB, saveResults, startPartway, startPeer } from './support.ts';
 
 export interface Contender {
   name: string;
@@ -72,7 +72,7 @@ async function measure(contender: Contender, size: number): Promise<LoadResult> 
     try {
       const { protocol, chunk } = contender;
       const { url, token, pid } = server;
-      return await load({
+      return await loadInProcess({
         ...{ protocol, url, token, pid, size, digest, connections: CONNECTIONS },
         ...(chunk && { chunk }),
         ...(!values.cold && { warmIn: folder }),
@@ -81,9 +81,4 @@ async function measure(contender: Contender, size: number): Promise<LoadResult> 
       await server.stop();
     }
   });
-}
-
-async function load(order: LoadOrder): Promise<LoadResult> {
-  const { stdout } = await promisify(execFile)(process.execPath, [here('load.ts'), JSON.stringify(order)]);
-  return JSON.parse(stdout) as LoadResult;
 }

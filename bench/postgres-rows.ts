@@ -39,10 +39,12 @@ const SYNC_MICROS = 1000;
 const RECEIPT = `'"' || md5(place::text) || '"'`;
 const STATE = `repeat('s', 128)`;
 
-await using postgres = await startPostgres({ settings: {
-  ...{ fsync: 'on', synchronous_commit: 'on', shared_buffers: '1GB' },
-  ...{ commit_delay: String(SYNC_MICROS), commit_siblings: '0' },
-} });
+await using postgres = await startPostgres({
+  settings: {
+    ...{ fsync: 'on', synchronous_commit: 'on', shared_buffers: '1GB' },
+    ...{ commit_delay: String(SYNC_MICROS), commit_siblings: '0' },
+  },
+});
 const url = await createDatabase(postgres.url, 'rows');
 const schema = openPostgres(url, { statementTimeout: 0 });
 await migrate(schema);

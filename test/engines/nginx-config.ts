@@ -10,6 +10,10 @@ export interface NginxPlan {
   /** Addresses of nodes, as host:port; those in `down` get no new request. */
   nodes: readonly string[];
   down?: readonly string[];
+  /** Closes the connection of a client after each answer, so that none is closed at the moment in which it is used again. */
+  oneRequestAConnection?: boolean;
+  /** PEM files, with which it speaks TLS and nothing else. */
+  tls?: { cert: string; key: string };
   /** The file with the nodes, below `deploy/`; `nginx/upstream.conf` unless given. */
   upstream?: string;
 }
@@ -21,10 +25,13 @@ export function findNginx(): string | undefined {
 }
 
 /** Writes the examples of `deploy/` with these ports and addresses, and a main file around them; gives its path. */
-export function writeNginxConfig({ folder, port, nodes, down = [], upstream }: NginxPlan): string {
+export function writeNginxConfig({ folder, port, nodes, down = [], ...plan }: NginxPlan): string {
+  const { tls, upstream, oneRequestAConnection = false } = plan;
   mkdirSync(join(folder, 'temporary'), { recursive: true });
+  const secure = tls && `    ssl_certificate ${tls.cert};\n    ssl_certificate_key ${tls.key};`;
+  const listen = `    listen 127.0.0.1:${port}${secure === undefined ? ';' : ` ssl;\n${secure}`}`;
   const server = changed(example('nginx/partway.conf'), [
-    [/^ {4}listen 80;$/m, `    listen 127.0.0.1:${port};`],
+    [/^ {4}listen 80;$/m, listen],
     [/\/var\/log\/nginx/g, folder],
   ]);
   const servers = nodes.map(
@@ -36,11 +43,11 @@ export function writeNginxConfig({ folder, port, nodes, down = [], upstream }: N
   writeFileSync(join(folder, 'partway.conf'), server);
   writeFileSync(join(folder, 'upstream.conf'), nodesOf);
   const main = join(folder, 'nginx.conf');
-  writeFileSync(main, mainFile(folder));
+  writeFileSync(main, mainFile(folder, oneRequestAConnection ? 0 : 75));
   return main;
 }
 
-function mainFile(folder: string): string {
+function mainFile(folder: string, keepaliveSeconds: number): string {
   const places = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
   return `daemon off;
 worker_processes 2;
@@ -50,6 +57,7 @@ events { worker_connections 1024; }
 http {
 ${places.map((place) => `    ${place}_temp_path ${folder}/temporary/${place};`).join('\n')}
     access_log off;
+    keepalive_timeout ${keepaliveSeconds};
     include ${folder}/upstream.conf;
     include ${folder}/partway.conf;
 }

@@ -27,7 +27,7 @@ export const nodeSdk10 = {
 } satisfies GeneratedSdk;
 
 /** The upload base ends in `/api`, as Box's does. */
-export function networkOf({ url }: TestServer): NetworkSession {
+export function networkOf({ url }: Pick<TestServer, 'url'>): NetworkSession {
   const baseUrls = new BaseUrls({ baseUrl: url, uploadUrl: `${url}/api`, oauth2Url: `${url}/api/oauth2` });
   return new NetworkSession({}).withCustomBaseUrls(baseUrls);
 }

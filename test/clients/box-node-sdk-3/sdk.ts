@@ -96,13 +96,16 @@ export interface LegacyError extends Error {
   response: { body: { code?: string } | Buffer };
 }
 
+/** What the SDK has to know of a server, or of a balancer in front of several. */
+export type SecureServer = Pick<TestServer, 'url' | 'token' | 'certificates'>;
+
 /** The files of `legacyBasicClient`. */
-export function legacyFilesOf(server: TestServer): LegacyFiles {
+export function legacyFilesOf(server: SecureServer): LegacyFiles {
   return legacyBasicClient(server).files as LegacyFiles;
 }
 
 /** The SDK as it comes, with the developer token; it refuses plain http for uploads, so the server must speak TLS. */
-export function legacyBasicClient(server: TestServer) {
+export function legacyBasicClient(server: SecureServer) {
   const app = { clientId: 'partway-tests', clientSecret: 'unused with a developer token', enterpriseId: '0' };
   return legacySdk(server, app).getBasicClient(server.token);
 }
@@ -121,11 +124,11 @@ export function legacySigningClient(server: TestServer, configFile: string): Leg
   return sdk.getAppAuthClient('enterprise') as unknown as LegacyClient;
 }
 
-function legacySdk(server: TestServer, { clientId, clientSecret, enterpriseId }: TestApp): BoxSDK {
+function legacySdk(server: SecureServer, { clientId, clientSecret, enterpriseId }: TestApp): BoxSDK {
   return new BoxSDK({ clientID: clientId, clientSecret, enterpriseID: enterpriseId, ...addressesOf(server) });
 }
 
-function addressesOf({ url, certificates }: TestServer) {
+function addressesOf({ url, certificates }: Omit<SecureServer, 'token'>) {
   if (certificates === undefined) throw new Error('box-node-sdk 3 needs a server with TLS.');
   return {
     apiRootURL: url,

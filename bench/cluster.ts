@@ -1,0 +1,116 @@
+/**
+ * Many nodes, as marks: what one node over PostgreSQL and Ceph takes in beside a bare multipart upload to the same Ceph, and
+ * how long it takes from the last part to the 201 where parts land on two nodes. Engines, nodes and load share the
+ * machine, so compare within one run.
+ *
+ *   node bench/cluster.ts [--rounds 3] [--sizes 1,4] [--only bare|commit]
+ *
+ * bare    one node, 4 connections, beside rclone and the AWS CLI with 4 parts at a time of the same size
+ * commit  two nodes behind nginx in turn, 4 connections
+ */
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { startCluster } from '../test/cluster/cluster.ts';
+import { startCeph } from '../test/engines/ceph.ts';
+import { startPostgres } from '../test/engines/postgres.ts';
+import { makeTestBucket } from '../test/s3/test-store.ts';
+import { leftoverFolder } from '../test/support/leftovers.ts';
+import { wholeDigest, writeBenchFile } from './body.ts';
+import { AWS_CLI, type BareClient, RCLONE } from './cluster/bare-clients.ts';
+import { type ClusterRun, printClusterSummary } from './cluster/report.ts';
+import { loadInProcess } from './load-in-process.ts';
+import { GIB, readProcess, saveResults } from './support.ts';
+
+const CONNECTIONS = 4;
+const BARE: readonly BareClient[] = [RCLONE, AWS_CLI];
+/** As a database that must keep what it has said. */
+const DURABLE = { fsync: 'on', synchronous_commit: 'on' };
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '3' },
+    sizes: { type: 'string', default: '1,4' },
+    only: { type: 'string' },
+  },
+});
+const rounds = Number(values.rounds);
+const runs: ClusterRun[] = [];
+for (const gib of values.sizes.split(',').map(Number)) {
+  if (values.only !== 'commit') await beside(gib * GIB);
+  if (values.only !== 'bare') await overTwoNodes(gib * GIB);
+}
+printClusterSummary(runs);
+console.log(await saveResults('cluster', { connections: CONNECTIONS, runs }));
+
+/** A Ceph for each comparison: what its disk has taken in it does not give back for hours. */
+async function beside(size: number): Promise<void> {
+  await using engines = await startEngines();
+  const file = join(leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-bench-'))), 'bench.bin');
+  await writeBenchFile(file, size);
+  for (let round = 1; round <= rounds; round++) {
+    await overNodes(engines, { size, round, nodes: 1 });
+    for (const client of BARE) {
+      const seconds = await client.upload({
+        endpoint: engines.s3,
+        file,
+        key: `${client.name}-${round}`,
+        connections: CONNECTIONS,
+      });
+      note({ contender: client.name, size, round, seconds });
+    }
+  }
+}
+
+async function overTwoNodes(size: number): Promise<void> {
+  await using engines = await startEngines();
+  for (let round = 1; round <= rounds; round++) await overNodes(engines, { size, round, nodes: 2 });
+}
+
+async function overNodes(
+  engines: Engines,
+  { size, round, nodes }: { size: number; round: number; nodes: number },
+): Promise<void> {
+  await using cluster = await startCluster({ nodes, postgres: engines.postgres, s3: engines.s3 });
+  const pids = cluster.nodes.map(({ pid }) => pid);
+  const cpu = () => pids.reduce((sum, pid) => sum + readProcess(pid).cpuSeconds, 0);
+  // One node is asked itself: a balancer in front would be measured too.
+  const url = nodes === 1 ? (cluster.nodes[0]?.url ?? '') : cluster.url;
+  const before = cpu();
+  const loaded = await loadInProcess({
+    ...{ protocol: 'partway', url, token: cluster.token, pid: pids[0] ?? 0 },
+    ...{ size, digest: wholeDigest(size), connections: CONNECTIONS },
+  });
+  const { seconds, commitSeconds = Number.NaN, serverPeakRssBytes } = loaded;
+  note({
+    ...{ contender: nodes === 1 ? 'partway' : `partway, ${nodes} nodes`, size, round },
+    ...{
+      seconds: seconds + commitSeconds,
+      commitSeconds,
+      cpuSeconds: cpu() - before,
+      peakRssBytes: serverPeakRssBytes,
+    },
+  });
+}
+
+interface Engines extends AsyncDisposable {
+  postgres: { url: string };
+  s3: string;
+}
+
+async function startEngines(): Promise<Engines> {
+  await using started = new AsyncDisposableStack();
+  const ceph = started.use(await startCeph());
+  process.env.AWS_ACCESS_KEY_ID = ceph.accessKeyId;
+  process.env.AWS_SECRET_ACCESS_KEY = ceph.secretAccessKey;
+  await makeTestBucket(ceph.url);
+  const postgres = started.use(await startPostgres({ settings: DURABLE }));
+  const running = started.move();
+  return { postgres, s3: ceph.url, [Symbol.asyncDispose]: () => running.disposeAsync() };
+}
+
+function note(run: ClusterRun): void {
+  runs.push(run);
+  console.log(run);
+}

@@ -1,0 +1,25 @@
+import assert from 'node:assert/strict';
+import type { Api } from '../support/api.ts';
+import { partsOf } from '../support/bytes.ts';
+
+const AT_ONCE = 4;
+
+/** Uploads the parts of a session, four at a time as most clients do; every one of them has to be taken at once. */
+export async function uploadAtOnce(
+  api: Api,
+  session: { id: string; part_size: number },
+  bytes: Buffer,
+): Promise<{ part_id: string }[]> {
+  const pieces = [...partsOf(bytes, session.part_size).entries()];
+  const parts: { part_id: string }[] = [];
+  const lane = async () => {
+    for (let next = pieces.shift(); next !== undefined; next = pieces.shift()) {
+      const [index, piece] = next;
+      const answer = await api.putPart(session.id, { ...piece, total: bytes.length });
+      assert.equal(answer.status, 200, answer.text);
+      parts[index] = answer.json.part;
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, lane));
+  return parts;
+}

@@ -1,0 +1,77 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { leftoverFolder, leftoverProcess, removeNow } from '../support/leftovers.ts';
+import { freePort } from './free-port.ts';
+import { findNginx, type NginxPlan, writeNginxConfig } from './nginx-config.ts';
+
+const START_LIMIT_MS = 30_000;
+
+/** nginx with the configuration of `deploy/nginx`, on a free port of 127.0.0.1. */
+export interface Nginx extends AsyncDisposable {
+  url: string;
+  /** Takes these nodes out and all others in; resolves once no request is under way that was sent otherwise. */
+  takeOut(...down: string[]): Promise<void>;
+  /** The requests it has passed on, a line each, with the nodes that were asked and what they answered. */
+  log(): string[];
+}
+
+/** Why nginx cannot be started on this machine; undefined where it can. */
+export function whyNoNginx(): string | undefined {
+  return findNginx() === undefined ? 'nginx is not installed: apt-get install nginx-light brings it' : undefined;
+}
+
+export type Balancing = Omit<NginxPlan, 'folder' | 'port' | 'down'>;
+
+export async function startNginx(balancing: Balancing): Promise<Nginx> {
+  const program = findNginx();
+  if (program === undefined) throw new Error(whyNoNginx());
+  const folder = leftoverFolder(mkdtempSync(join(tmpdir(), 'partway-nginx-')));
+  const port = await freePort();
+  const write = (down: readonly string[]) => writeNginxConfig({ folder, port, ...balancing, down });
+  const child = spawn(program, ['-e', join(folder, 'error.log'), '-c', write([])], { stdio: 'ignore' });
+  leftoverProcess(child);
+  const url = `${balancing.tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`;
+  await untilItListens(port, child, join(folder, 'error.log'));
+  return {
+    url,
+    async takeOut(...down) {
+      write(down);
+      const before = workersOf(child);
+      child.kill('SIGHUP');
+      // Workers of the old configuration end once their last request has.
+      while (before.some((pid) => existsSync(`/proc/${pid}`))) await sleep(10);
+    },
+    log: () => readFileSync(join(folder, 'partway.log'), 'utf8').split('\n').slice(0, -1),
+    async [Symbol.asyncDispose]() {
+      const ended = once(child, 'exit');
+      if (child.exitCode === null && child.kill('SIGTERM')) await ended;
+      removeNow(folder);
+    },
+  };
+}
+
+function workersOf({ pid }: ChildProcess): string[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
+}
+
+async function untilItListens(port: number, child: ChildProcess, log: string): Promise<void> {
+  const limit = performance.now() + START_LIMIT_MS;
+  for (;;) {
+    const socket = connect(port, '127.0.0.1');
+    try {
+      await once(socket, 'connect');
+      return;
+    } catch (error) {
+      const over = child.exitCode !== null || performance.now() > limit;
+      if (over) throw new Error(`nginx did not start:\n${readFileSync(log, 'utf8')}`, { cause: error });
+      await sleep(20);
+    } finally {
+      socket.destroy();
+    }
+  }
+}
