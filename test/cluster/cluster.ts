@@ -15,8 +15,10 @@ import { type Certificates, makeCertificates } from '../support/tls.ts';
 
 const PARTWAY = fileURLToPath(new URL('../../bin/partway.js', import.meta.url));
 
-/** Why there can be no cluster here; false where there can. `npm run test:cluster` starts Ceph for it. */
-export const noCluster: string | false = whyNoS3 ?? (noPostgres || (whyNoNginx() ?? false));
+/** Why there can be no cluster here; false where there can. */
+export const noCluster: string | false =
+  (whyNoS3 && 'no S3 store to test on: npm run test:cluster starts a Ceph for these tests') ??
+  (noPostgres || (whyNoNginx() ?? false));
 
 /** Settings for files of few bytes and many parts. */
 export const SMALL_PARTS = {

@@ -3,6 +3,7 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Postgres, startPostgres } from '../engines/postgres.ts';
 import { startS3Proxy } from '../s3/s3-proxy.ts';
+import { Api } from '../support/api.ts';
 import { seededBytes, sha1Hex } from '../support/bytes.ts';
 import { noCluster, SMALL_PARTS, startCluster } from './cluster.ts';
 import { partsByNode } from './parts-by-node.ts';
@@ -86,6 +87,18 @@ describe('a node is taken out', { skip: noCluster }, () => {
     assert.equal(await cluster.nodes[0]?.stop(), 0);
     await haveFiles(client, await uploads);
     assertPassing(client);
+  });
+
+  test('with no node left the balancer says 503 as Box would, and when to come again', async () => {
+    await using cluster = await startCluster({ nodes: 2, postgres, env: SMALL_PARTS });
+    for (const node of cluster.nodes) await node.kill();
+    const { status, headers, json } = await new Api(cluster).get('/folders/0');
+    assert.equal(status, 503);
+    assert.equal(headers['retry-after'], '2');
+    assert.match(String(headers['content-type']), /^application\/json/);
+    assert.equal(json.type, 'error');
+    assert.equal(json.code, 'unavailable');
+    assert.equal(json.request_id, headers['box-request-id']);
   });
 
   test('a node that is to stop says so on /readyz, and takes requests until the balancer has heard', async () => {
