@@ -74,24 +74,41 @@ async function overNodes(
 ): Promise<void> {
   await using cluster = await startCluster({ nodes, postgres: engines.postgres, s3: engines.s3 });
   const pids = cluster.nodes.map(({ pid }) => pid);
-  const cpu = () => pids.reduce((sum, pid) => sum + readProcess(pid).cpuSeconds, 0);
+  const cpu = (): CpuSeconds => {
+    const read = pids.map(readProcess);
+    return {
+      all: read.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0),
+      loops: read.reduce((sum, { loopCpuSeconds }) => sum + loopCpuSeconds, 0),
+    };
+  };
   // One node is asked itself: a balancer in front would be measured too.
   const url = nodes === 1 ? (cluster.nodes[0]?.url ?? '') : cluster.url;
   const before = cpu();
   const loaded = await loadInProcess({
     ...{ protocol: 'partway', url, token: cluster.token, pid: pids[0] ?? 0 },
     ...{ size, digest: wholeDigest(size), connections: CONNECTIONS },
+  }).catch((error: unknown) => {
+    for (const node of cluster.nodes) console.error(node.stderr());
+    throw error;
   });
+  const after = cpu();
   const { seconds, commitSeconds = Number.NaN, serverPeakRssBytes } = loaded;
   note({
     ...{ contender: nodes === 1 ? 'partway' : `partway, ${nodes} nodes`, size, round },
     ...{
       seconds: seconds + commitSeconds,
       commitSeconds,
-      cpuSeconds: cpu() - before,
+      cpuSeconds: after.all - before.all,
+      loopCpuSeconds: after.loops - before.loops,
       peakRssBytes: serverPeakRssBytes,
     },
   });
+}
+
+interface CpuSeconds {
+  all: number;
+  /** Of the event loops alone: what one more core does not make faster. */
+  loops: number;
 }
 
 interface Engines extends AsyncDisposable {

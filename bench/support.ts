@@ -59,6 +59,8 @@ export async function inNewFolder<T>(base: string, use: (folder: string) => Prom
 /** What the kernel has counted for a process, all its threads together. */
 export interface ProcessFigures {
   cpuSeconds: number;
+  /** Of these the first thread's, in which Node's event loop runs. */
+  loopCpuSeconds: number;
   rssBytes: number;
   peakRssBytes: number;
 }
@@ -66,16 +68,20 @@ export interface ProcessFigures {
 const TICKS_PER_SECOND = 100; // USER_HZ, the same on every Linux
 
 export function readProcess(pid: number): ProcessFigures {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' '); // starts at field 3, the state
-  const ticks = Number(fields[11]) + Number(fields[12]); // utime, stime
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   const kib = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]);
   return {
-    cpuSeconds: ticks / TICKS_PER_SECOND,
+    cpuSeconds: cpuSecondsIn(`/proc/${pid}/stat`),
+    loopCpuSeconds: cpuSecondsIn(`/proc/${pid}/task/${pid}/stat`),
     rssBytes: kib('VmRSS') * 1024,
     peakRssBytes: kib('VmHWM') * 1024,
   };
+}
+
+function cpuSecondsIn(statFile: string): number {
+  const stat = readFileSync(statFile, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' '); // starts at field 3, the state
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND; // utime, stime
 }
 
 export function median(values: readonly number[]): number {

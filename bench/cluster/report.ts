@@ -12,12 +12,15 @@ export interface ClusterRun {
   commitSeconds?: number;
   /** Of all nodes together, the engines' not among them. */
   cpuSeconds?: number;
+  /** Of these, the event loops'. */
+  loopCpuSeconds?: number;
   peakRssBytes?: number;
 }
 
 const FIGURES: { title: string; of(run: ClusterRun): number; digits: number }[] = [
   { title: 'GB/s', of: (run) => run.size / 1e9 / run.seconds, digits: 3 },
   { title: 'CPU s/GB', of: (run) => (run.cpuSeconds ?? Number.NaN) / (run.size / 1e9), digits: 2 },
+  { title: 'of them in loops', of: (run) => (run.loopCpuSeconds ?? Number.NaN) / (run.size / 1e9), digits: 2 },
   { title: 'peak MiB', of: (run) => (run.peakRssBytes ?? Number.NaN) / MIB, digits: 0 },
   { title: 'last part to 201 ms', of: (run) => (run.commitSeconds ?? Number.NaN) * 1000, digits: 0 },
 ];

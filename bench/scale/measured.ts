@@ -20,7 +20,7 @@ export const MEASURED = {
   /** Of the sweep's question for 100 contents among a million; `bench/postgres-rows.ts`. */
   millisAHundredContents: 1.27,
   /** Of a list request for 1,000 keys, on Ceph; `bench/s3-list.ts`. */
-  millisAListRequest: 100,
-  /** One node over PostgreSQL and Ceph; `bench/cluster.ts`. */
-  node: { cpuSecondsAGigabyte: 7.4, mostBytesASecond: 0.2e9 },
+  millisAListRequest: 23,
+  /** Of a node over PostgreSQL and Ceph, and of its event loop alone, which has one core at most; `bench/cluster.ts`. */
+  node: { cpuSecondsAGigabyte: 4.5, loopCpuSecondsAGigabyte: 2.4 },
 };

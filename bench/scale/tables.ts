@@ -113,7 +113,7 @@ function nodes(): string {
     const cores = (peak / 1e9) * MEASURED.node.cpuSecondsAGigabyte;
     const connections = count * (POOL + ASIDE);
     const short = [
-      peak > MEASURED.node.mostBytesASecond ? 'the nodes' : '',
+      (peak / 1e9) * MEASURED.node.loopCpuSecondsAGigabyte > 1 ? 'the nodes' : '',
       connections > CONNECTIONS_WITHOUT_POOLER ? 'the connections' : '',
     ].filter((what) => what !== '');
     return [
