@@ -57,7 +57,8 @@ export interface Advance {
 
 /**
  * Moves the mark, if it still is where the caller had it and the session is open: the way by which many nodes carry one
- * digest, and by which none puts another's work back. One statement, with the call to the next node.
+ * digest, and by which none puts another's work back. One statement, with the call to the next node; not to be run within
+ * a transaction, which it would keep from being synced.
  * @returns Which node has the next slot; undefined where the mark was not moved.
  */
 export async function advanceMark(
@@ -78,10 +79,17 @@ export async function advanceMark(
     // The state says which bytes are in it: a mark that was taken back and has come here again by others is not this one.
     .$if(from.state !== undefined, (query) => query.where('digest_state', '=', from.state ?? null))
     .returning(nextNode)
-    .$if(calling, (query) => query.returning(callOf(session, to, by).as('called')))
+    .$if(calling, (query) => query.returning([callOf(session, to, by).as('called'), UNSYNCED]))
     .executeTakeFirst();
   return row && { next: row.next_node ?? undefined };
 }
+
+/**
+ * Lets the transaction of this statement end without waiting for PostgreSQL's disk. PostgreSQL commits what notifies one
+ * after the other and holds that lock until the commit is synced, so every node would wait for every other's sync. A mark
+ * that goes in a crash is one that others bring on again. Only for a statement that is a transaction of its own.
+ */
+const UNSYNCED = sql<string>`set_config('synchronous_commit', 'off', true)`.as('unsynced');
 
 /** Takes the mark back, wherever it is: the digest is made from the sealed bytes, at the commit. */
 export async function voidMark(db: Kysely<Tables>, session: SessionId): Promise<void> {

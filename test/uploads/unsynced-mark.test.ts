@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Kysely, sql } from 'kysely';
+import { addUser } from '../../src/access/accounts.ts';
+import type { NodeId } from '../../src/api/ids.ts';
+import type { DigestState } from '../../src/digest/saved-digests.ts';
+import { migrate } from '../../src/sql/migrate.ts';
+import { openPostgres } from '../../src/sql/postgres.ts';
+import type { Tables } from '../../src/sql/tables.ts';
+import { advanceMark, findMark } from '../../src/uploads/digest-mark.ts';
+import { insertPart, insertSession } from '../../src/uploads/records.ts';
+import { noPostgres, startPostgres } from '../engines/postgres.ts';
+import { until } from './bodies.ts';
+import { newPart, newSession } from './session-samples.ts';
+
+const [ONE, OTHER] = ['1111111111111111' as NodeId, '2222222222222222' as NodeId];
+
+test('moving a mark and calling the next node waits for no sync, and keeps nothing else from waiting', {
+  skip: noPostgres,
+  // Without what it tests it would wait for ever.
+  timeout: 120_000,
+}, async () => {
+  await using postgres = await startPostgres({ settings: { synchronous_commit: 'on' } });
+  await using opened = new AsyncDisposableStack();
+  const [db, aside, third] = [1, 2, 3].map(() => {
+    const pool = openPostgres(postgres.url, { connections: 1 });
+    opened.defer(() => pool.destroy());
+    return pool;
+  }) as [Kysely<Tables>, Kysely<Tables>, Kysely<Tables>];
+  await migrate(db);
+  const session = newSession(await addUser(db, { login: 'mark', name: 'Mark', now: 0 }));
+  await insertSession(db, session, 0);
+  await insertPart(db, session.id, newPart(1), 0, OTHER);
+
+  // Whatever waits for its commit to be safe now waits for a standby that never comes.
+  await setStandbys(aside, 'nobody');
+  const blocked = await firstToWait(third, aside);
+
+  const to = { slots: 1, state: 'state' as DigestState };
+  const moved = await advanceMark(db, session.id, { from: { slots: 0, state: undefined }, to, by: ONE, calling: true });
+  assert.deepEqual(moved, { next: OTHER });
+  assert.deepEqual(await findMark(db, session.id), { ...to, next: OTHER });
+
+  // On the same connection, right after it.
+  const ordinary = sql`update upload_sessions set name = 'waits'`.execute(db);
+  await until(async () => (await countWaiting(aside)) === 2);
+  await setStandbys(aside, '');
+  await Promise.all([blocked.ended, ordinary]);
+});
+
+/** An ordinary change that waits for its commit; those before it came before PostgreSQL had heard what to wait for. */
+async function firstToWait(db: Kysely<Tables>, aside: Kysely<Tables>): Promise<{ ended: Promise<unknown> }> {
+  for (;;) {
+    let over = false;
+    const ended = sql`update users set name = 'waits'`.execute(db).finally(() => {
+      over = true;
+    });
+    await until(async () => over || (await countWaiting(aside)) === 1);
+    if (!over) return { ended };
+    await ended;
+  }
+}
+
+async function countWaiting(aside: Kysely<Tables>): Promise<number> {
+  const { rows } = await sql`select from pg_stat_activity where wait_event = 'SyncRep'`.execute(aside);
+  return rows.length;
+}
+
+/** Says which standbys have to have a commit before it is answered, to every connection. */
+async function setStandbys(db: Kysely<Tables>, names: string): Promise<void> {
+  await sql`alter system set synchronous_standby_names = ${sql.lit(names)}`.execute(db);
+  await sql`select pg_reload_conf()`.execute(db);
+  const shown = sql<{ synchronous_standby_names: string }>`show synchronous_standby_names`;
+  await until(async () => (await shown.execute(db)).rows[0]?.synchronous_standby_names === names);
+}
