@@ -1,16 +1,34 @@
 import type { Millis } from './api/ids.ts';
 import type { Chore } from './chores.ts';
 
-/** The same chore, passed over as long as it was last done less than `interval` ago. */
-export function atMostEvery(interval: Millis, { name, run }: Chore): Chore {
-  let due = Number.NEGATIVE_INFINITY;
+/**
+ * The same chore, passed over as long as it was last begun less than `interval` ago; what failed is done again at the
+ * next turn. `isDue` says whether it is time, and that it begins now: by this process's clock, unless given.
+ */
+export function atMostEvery(
+  interval: Millis,
+  { name, run }: Chore,
+  isDue: () => boolean | Promise<boolean> = dueHere(interval),
+): Chore {
+  let owed = false;
   return {
     name,
     async run() {
-      if (performance.now() < due) return {};
+      if (!owed && !(await isDue())) return {};
+      owed = true;
       const counts = await run();
-      due = performance.now() + interval;
+      owed = false;
       return counts;
     },
+  };
+}
+
+function dueHere(interval: Millis): () => boolean {
+  let due = Number.NEGATIVE_INFINITY;
+  return () => {
+    const now = performance.now();
+    if (now < due) return false;
+    due = now + interval;
+    return true;
   };
 }

@@ -6,6 +6,7 @@ import { ensureDeveloper } from './access/ensure-developer.ts';
 import { LogInAttempts } from './access/log-in.ts';
 import { sweepTokens } from './access/sweep-tokens.ts';
 import { TokenCache } from './access/token-cache.ts';
+import type { Millis } from './api/ids.ts';
 import { atMostEvery } from './at-most-every.ts';
 import { type Chore, startChores } from './chores.ts';
 import type { Config } from './config.ts';
@@ -20,6 +21,7 @@ import { type Probe, Readiness } from './http/readiness.ts';
 import { newNodeId } from './node-id.ts';
 import { type OpenedContent, openContent } from './open-content.ts';
 import { openFollowing } from './open-following.ts';
+import { isDue } from './sql/is-due.ts';
 import { oneNodeAtATime } from './sql/one-node-at-a-time.ts';
 import { openAside, openDatabase } from './sql/open-database.ts';
 import type { Tables } from './sql/tables.ts';
@@ -129,13 +131,16 @@ export async function startServer(config: Config): Promise<RunningServer> {
   await app.listen({ host, port, listenTextResolver: () => `listening on ${addressOf(app, config)}` });
   opened.defer(() => closeWithin(app, config.shutdownGrace));
 
+  const search: Chore = {
+    name: 'remove orphaned bytes',
+    run: async () => ({ orphans: await removeOrphans(uploads, config.orphanGrace) }),
+  };
   const chores: Chore[] = [
     { name: 'end sessions past their time', run: async () => ({ expired: await expireSessions(uploads) }) },
-    atMostEvery(config.storage.kind === 's3' ? config.orphanGrace : 0, {
-      // It lists the whole store, which a bucket counts by calls; what is new there is nobody's orphan for that long.
-      name: 'remove orphaned bytes',
-      run: async () => ({ orphans: await removeOrphans(uploads, config.orphanGrace) }),
-    }),
+    // It lists the whole store, which a bucket counts by calls; what is new there is nobody's orphan for that long.
+    config.storage.kind === 's3'
+      ? seldom(search, { every: config.orphanGrace, db, shared: url !== undefined })
+      : search,
     { name: 'forget expired tokens', run: async () => ({ forgotten: await sweepTokens(access) }) },
   ];
   const interval = config.sweepInterval;
@@ -156,6 +161,11 @@ export async function startServer(config: Config): Promise<RunningServer> {
     await closing.disposeAsync();
   };
   return { url: addressOf(app, config), dataFolder: folder.path, developerToken, stop };
+}
+
+/** Of several nodes on one database, one does it for all. */
+function seldom(chore: Chore, { every, db, shared }: { every: Millis; db: Kysely<Tables>; shared: boolean }): Chore {
+  return shared ? atMostEvery(every, chore, () => isDue(db, 'last-orphan-search', every)) : atMostEvery(every, chore);
 }
 
 /** What has to be there for this node to serve. */

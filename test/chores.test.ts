@@ -68,6 +68,9 @@ test('a chore that costs is passed over until its time has come, and is done aga
   await assert.rejects(chore.run(), /not yet/);
   failing = false;
   assert.deepEqual(await chore.run(), { done: 1 });
+  // By the clock of this process, or whatever else says that it is time.
+  const never = atMostEvery(0, { name: 'never', run: async () => assert.fail('its time has not come') }, () => false);
+  assert.deepEqual(await never.run(), {});
   while (done < 2) {
     const counts = await chore.run();
     assert.deepEqual(counts, done === 1 ? {} : { done: 2 });

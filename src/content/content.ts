@@ -43,6 +43,8 @@ export interface StoredContent {
   content: ContentId;
   kind: 'staging' | 'sealed';
   modifiedAt: Millis;
+  /** Where `modifiedAt` says only when it was begun: when it was last written to. Asks the store once more. */
+  lastWrite?: () => Promise<Millis>;
 }
 
 /**

@@ -26,6 +26,13 @@ export interface S3Part {
   crc32?: string;
 }
 
+/** A part as S3 lists it. */
+export interface ListedPart {
+  number: number;
+  etag: string;
+  storedAt: Millis;
+}
+
 /** An upload as S3 lists it. */
 export interface ListedUpload {
   key: string;
@@ -112,8 +119,8 @@ export class S3Uploads {
   }
 
   /** The parts that S3 has of an upload; undefined where there is no such upload. */
-  async listParts({ key, id }: S3Upload): Promise<S3Part[] | undefined> {
-    const parts: S3Part[] = [];
+  async listParts({ key, id }: Pick<S3Upload, 'key' | 'id'>): Promise<ListedPart[] | undefined> {
+    const parts: ListedPart[] = [];
     let after: string | undefined;
     do {
       const input = { ...at(this.#bucket, key), UploadId: id, ...(after && { PartNumberMarker: after }) };
@@ -123,8 +130,9 @@ export class S3Uploads {
         ),
       );
       if (page === undefined) return undefined;
-      for (const { PartNumber: number, ETag } of page.Parts ?? []) {
-        if (number !== undefined && ETag !== undefined) parts.push({ number, etag: unquoted(ETag) });
+      for (const { PartNumber: number, ETag, LastModified } of page.Parts ?? []) {
+        if (number === undefined || ETag === undefined) continue;
+        parts.push({ number, etag: unquoted(ETag), storedAt: LastModified?.getTime() ?? Date.now() });
       }
       after = page.IsTruncated === true ? page.NextPartNumberMarker : undefined;
     } while (after !== undefined);

@@ -1,4 +1,4 @@
-import type { ContentId } from '../api/ids.ts';
+import type { ContentId, Millis } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
 import {
   type ByteRange,
@@ -20,7 +20,7 @@ import type { S3Keys } from './s3-keys.ts';
 import { S3Objects } from './s3-objects.ts';
 import { hasObject, outcomeOf } from './s3-outcome.ts';
 import { openReading } from './s3-reading.ts';
-import { type S3Upload, S3Uploads } from './s3-uploads.ts';
+import { type ListedUpload, type S3Upload, S3Uploads } from './s3-uploads.ts';
 import type { Spool } from './spool.ts';
 
 /** S3's limit for one upload. */
@@ -120,9 +120,10 @@ export class S3Store implements ContentStore {
 
   async *list(): AsyncGenerator<StoredContent, void, undefined> {
     // In the order in which an upload becomes an object: one sealed meanwhile may be met twice, but is never missed.
-    for await (const { key, begunAt } of this.#uploads.list(this.#keys.contents)) {
-      const content = this.#keys.contentOf(key);
-      if (content !== undefined) yield { content, kind: 'staging', modifiedAt: begunAt };
+    for await (const upload of this.#uploads.list(this.#keys.contents)) {
+      const content = this.#keys.contentOf(upload.key);
+      const lastWrite = () => refusing(this.#lastPart(upload));
+      if (content !== undefined) yield { content, kind: 'staging', modifiedAt: upload.begunAt, lastWrite };
     }
     for await (const { key, modifiedAt } of this.#objects.list(this.#keys.contents)) {
       const content = this.#keys.contentOf(key);
@@ -138,6 +139,13 @@ export class S3Store implements ContentStore {
     const upload = uploadOf(staging, this.#keys.of(staging.content));
     if (upload === undefined) throw new Error(`the upload of ${staging.content} was not begun on S3`);
     return upload;
+  }
+
+  /** When the newest part of an upload was stored, or the upload begun; now, where it has just been sealed or aborted. */
+  async #lastPart(upload: ListedUpload): Promise<Millis> {
+    const parts = await this.#uploads.listParts(upload);
+    if (parts === undefined) return Date.now();
+    return parts.reduce((last, { storedAt }) => Math.max(last, storedAt), upload.begunAt);
   }
 
   /** Where only the key is known, S3 is asked for its uploads: after a crash there may be one that no row names. */

@@ -1,8 +1,10 @@
 import type { Kysely } from 'kysely';
 import type { Tables } from './tables.ts';
 
-/** Facts about the installation. All but when the last round of chores began are said once, by whoever is first. */
-export type Fact = 'database-id' | 'signing-key-sha256' | 'developer-token-sha256' | 'last-round';
+/** What all nodes do together no more often than now and then; the fact is when it last began. */
+export type SharedWork = 'last-round' | 'last-orphan-search';
+/** Facts about the installation. All but the times are said once, by whoever is first. */
+export type Fact = 'database-id' | 'signing-key-sha256' | 'developer-token-sha256' | SharedWork;
 
 /** The id of this database, which a copy or a restored backup of it has too. */
 export async function databaseId(db: Kysely<Tables>): Promise<string> {
@@ -32,7 +34,7 @@ export async function settle(db: Kysely<Tables>, name: Fact, value: string): Pro
 /** Unsays facts, so that the next who comes says them anew. Gives how many there were. */
 export async function unsettle(
   db: Kysely<Tables>,
-  names: readonly Exclude<Fact, 'database-id' | 'last-round'>[],
+  names: readonly Exclude<Fact, 'database-id' | SharedWork>[],
 ): Promise<number> {
   const { numDeletedRows } = await db.deleteFrom('installation').where('name', 'in', names).executeTakeFirst();
   return Number(numDeletedRows);

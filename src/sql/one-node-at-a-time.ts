@@ -1,4 +1,5 @@
 import { type Kysely, sql } from 'kysely';
+import { isDue } from './is-due.ts';
 import type { Tables } from './tables.ts';
 
 /** Any number will do that no other program takes in a database of ours; the migrations have another one. */
@@ -20,27 +21,9 @@ export async function oneNodeAtATime(
     );
     if (rows[0]?.locked !== true) return;
     try {
-      if (await isDue(connection, interval)) await round();
+      if (await isDue(connection, 'last-round', interval)) await round();
     } finally {
       await sql`select pg_advisory_unlock(${ROUND_LOCK})`.execute(connection);
     }
   });
-}
-
-/** Whether the last round began long enough ago, by the database's clock; if so, the next one begins now. */
-async function isDue(db: Kysely<Tables>, interval: number): Promise<boolean> {
-  const now = sql<string>`(extract(epoch from clock_timestamp()) * 1000)::bigint`;
-  // A little less, for nodes whose timers run a little faster than the round takes.
-  const due = sql<boolean>`installation.value::bigint <= ${now} - ${Math.floor(interval * 0.9)}::bigint`;
-  const { numInsertedOrUpdatedRows } = await db
-    .insertInto('installation')
-    .values({ name: 'last-round', value: sql<string>`${now}::text` })
-    .onConflict((conflict) =>
-      conflict
-        .column('name')
-        .doUpdateSet({ value: (row) => row.ref('excluded.value') })
-        .where(due),
-    )
-    .executeTakeFirstOrThrow();
-  return numInsertedOrUpdatedRows === 1n;
 }

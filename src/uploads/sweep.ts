@@ -1,4 +1,5 @@
-import type { ContentId, Millis } from '../api/ids.ts';
+import type { Millis } from '../api/ids.ts';
+import type { StoredContent } from '../content/content.ts';
 import { dropBytes } from './drop-bytes.ts';
 import { forget } from './forget.ts';
 import { deleteEndedSessions, findOwnedContents, listOverdueSessions, markExpired } from './records.ts';
@@ -34,21 +35,26 @@ export async function expireSessions(uploads: Uploads): Promise<number> {
  */
 export async function removeOrphans({ db, content, inHand, now }: Uploads, grace: Millis): Promise<number> {
   let removed = 0;
-  let batch: ContentId[] = [];
+  let batch: StoredContent[] = [];
+  const oldEnough = now() - grace;
   const flush = async (): Promise<void> => {
     if (batch.length === 0) return;
-    const owned = await findOwnedContents(db, batch);
-    for (const id of batch) {
+    const owned = await findOwnedContents(
+      db,
+      batch.map((stored) => stored.content),
+    );
+    for (const { content: id, lastWrite } of batch) {
       if (owned.has(id)) continue;
+      // Only now, where it is worth the call: a long direct upload at another node was begun long ago as well.
+      if (lastWrite !== undefined && (await lastWrite()) > oldEnough) continue;
       await content.remove(id);
       removed += 1;
     }
     batch = [];
   };
-  const oldEnough = now() - grace;
   for await (const stored of content.list()) {
     if (stored.modifiedAt > oldEnough || inHand.has(stored.content)) continue;
-    batch.push(stored.content);
+    batch.push(stored);
     if (batch.length === BATCH) await flush();
   }
   await flush();

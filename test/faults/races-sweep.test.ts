@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { ContentStore } from '../../src/content/content.ts';
+import type { ContentStore, StoredContent } from '../../src/content/content.ts';
 import { findSession } from '../../src/uploads/records.ts';
 import { expireSessions, removeOrphans } from '../../src/uploads/sweep.ts';
 import { collect } from '../conformance/content-samples.ts';
@@ -62,6 +62,23 @@ describe('the sweep', () => {
     const upload = await begin(room);
     await putAll(room, upload);
     await assertOnlyFile(room, upload, await commitOf(room, upload));
+  });
+
+  it('leaves a long direct upload of another node as long as it gets on, and removes it once it does not', async () => {
+    await using room = await openRoom();
+    const { content } = room.uploads;
+    const { session } = await begin(room);
+    await room.uploads.db.deleteFrom('upload_sessions').execute();
+    const begunAt = room.clock.now - 2 * 60_000;
+    let wroteAt = room.clock.now - 59_000;
+    async function* list(): AsyncGenerator<StoredContent> {
+      yield { content: session.staging.content, kind: 'staging', modifiedAt: begunAt, lastWrite: async () => wroteAt };
+    }
+    const uploads = { ...room.uploads, content: { ...content, list } };
+    assert.equal(await removeOrphans(uploads, 60_000), 0);
+    wroteAt -= 2_000;
+    assert.equal(await removeOrphans(uploads, 60_000), 1);
+    assert.deepEqual(await collect(content.list()), []);
   });
 
   it('removes what a crash left before the session had its row, once its grace is over', async () => {

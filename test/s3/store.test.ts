@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   CreateMultipartUploadCommand,
   GetObjectCommand,
@@ -98,6 +99,24 @@ describe('the S3 store', { skip: whyNoS3 ?? false, timeout: 120_000 }, () => {
     await overwrite(under.prefix, upload, 1_002, bytesOfSize(1024));
     await assert.rejects(under.content.seal(staging, receipts), { slots: [1_001] });
     client.destroy();
+  });
+
+  it('says of an upload when its last part came, and of one that has just gone that it is not old', async () => {
+    await using under = await opened();
+    const { staging, bytes } = await begin(under.content);
+    const [first] = slotsOf(staging.grid);
+    assert.ok(first);
+    const [begun] = await collect(under.content.list());
+    assert.equal(await begun?.lastWrite?.(), begun?.modifiedAt);
+    // S3 counts whole seconds.
+    await sleep(1_100);
+    await under.content.write(staging, first, bodyOf(bytes, first));
+    const [written] = await collect(under.content.list());
+    assert.equal(written?.modifiedAt, begun?.modifiedAt);
+    assert.ok(((await written?.lastWrite?.()) ?? 0) > (written?.modifiedAt ?? Number.NaN));
+    await under.content.remove(staging);
+    const before = Date.now();
+    assert.ok(((await written?.lastWrite?.()) ?? 0) >= before);
   });
 
   it('passes over what lies below its prefix and is none of its contents', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { sql } from 'kysely';
+import { isDue } from '../../src/sql/is-due.ts';
 import { oneNodeAtATime } from '../../src/sql/one-node-at-a-time.ts';
 import { openPostgres } from '../../src/sql/postgres.ts';
 import { noPostgres } from '../engines/postgres.ts';
@@ -29,6 +30,16 @@ describe('rounds of chores on several nodes', { skip: noPostgres, timeout: 600_0
     assert.equal(most, 1);
     assert.ok(rounds >= 6, `${rounds} rounds`);
     for (const node of nodes) await node.destroy();
+  });
+
+  it('leave what is dear to one of them once in its own interval', async () => {
+    await using database = await newPostgresDatabase();
+    const db = await database.open();
+    const asked = await Promise.all(Array.from({ length: 8 }, () => isDue(db, 'last-orphan-search', 60_000)));
+    assert.equal(asked.filter(Boolean).length, 1);
+    assert.equal(await isDue(db, 'last-round', 60_000), true);
+    assert.equal(await isDue(db, 'last-orphan-search', 60_000), false);
+    assert.equal(await isDue(db, 'last-orphan-search', 0), true);
   });
 
   it('are free again where one fails, or its connection is lost', async () => {

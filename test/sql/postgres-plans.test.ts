@@ -98,7 +98,7 @@ describe('on PostgreSQL, with many rows,', { skip: noPostgres, timeout: 600_000 
       await stepsOf(db, async (watched) => {
         await listOverdueSessions(watched, MANY, 100);
         await listOpenSessions(watched, SESSION, 100);
-        await deleteEndedSessions(watched, { now: 20, expiredBefore: 10 });
+        await deleteEndedSessions(watched, { now: 3_000, expiredBefore: 3_000 });
         await findOwnedContents(watched, Array.from({ length: 100 }, newContentId));
       }),
     );
