@@ -110,6 +110,8 @@ export class FollowerOverRows implements Follower {
         if (mark.slots === session.staging.grid.slots) return await digests.sha1Of(mark.state);
         followed.mark = mark;
         if (mark.next === node) await this.#recall(followed);
+        // One that fails did so for whoever began it; this one tries for itself.
+        while (followed.running !== undefined) await followed.running.catch(() => {});
         await this.#walk(followed);
         if (followed.mark.slots !== mark.slots) continue;
         if (await this.#leaveToOther(followed, mark, silent)) continue;
@@ -200,10 +202,14 @@ export class FollowerOverRows implements Follower {
     }
   }
 
-  /** One walk a session at a time; resolves when it has come as far as this node has bytes. */
+  /**
+   * One walk a session at a time; resolves when it has come as far as this node has bytes. It rejects for whoever began
+   * it, so that what went wrong once is told once.
+   */
   #walk(followed: Followed): Promise<void> {
     followed.again = true;
-    followed.running ??= this.#walkOn(followed);
+    if (followed.running !== undefined) return followed.running.catch(() => {});
+    followed.running = this.#walkOn(followed);
     return followed.running;
   }
 
