@@ -12,9 +12,13 @@ const SUITES = ['access', 'check', 'faults', 'files', 'http', 'sql', 'uploads'].
 
 const asked = process.argv.slice(2);
 await using postgres = await startMigratedPostgres();
-const suites = spawn(process.execPath, ['--test', ...(asked.length > 0 ? asked : [...SUITES, 'test/*.test.ts'])], {
-  stdio: 'inherit',
-  env: { ...process.env, PARTWAY_TEST_DATABASE: postgres.template },
-});
+const suites = spawn(
+  process.execPath,
+  ['--test', '--test-concurrency=3', ...(asked.length > 0 ? asked : [...SUITES, 'test/*.test.ts'])],
+  {
+    stdio: 'inherit',
+    env: { ...process.env, PARTWAY_TEST_DATABASE: postgres.template },
+  },
+);
 const [code] = await once(suites, 'exit');
 process.exitCode = code ?? 1;
