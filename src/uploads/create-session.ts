@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { Kysely } from 'kysely';
 import type { ItemId, SessionId, UserId } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
 import { newContentId } from '../content/new-content-id.ts';
@@ -6,8 +7,9 @@ import { checkPlace } from '../files/check-place.ts';
 import { checkSpace } from '../files/check-space.ts';
 import { findFile } from '../files/find.ts';
 import { checkName } from '../files/names.ts';
+import type { Tables } from '../sql/tables.ts';
 import { planParts } from './plan-parts.ts';
-import { insertSession } from './records.ts';
+import { findSession, insertSession } from './records.ts';
 import type { Session, Target } from './session.ts';
 import type { UploadLimits, Uploads } from './uploads.ts';
 
@@ -40,11 +42,17 @@ export async function createSession(uploads: Uploads, upload: NewUpload): Promis
   try {
     await insertSession(db, session, createdAt, limits.userQuota);
   } catch (error) {
+    if (await isOpen(db, session.id)) return session;
     // Without a row nothing will ever name these bytes; should this fail too, the sweep finds them.
     await content.remove(staging).catch(() => {});
     throw error;
   }
   return session;
+}
+
+/** Whether the row was written, and only the word of it was lost. Rejects where that cannot be said: the bytes stay then. */
+async function isOpen(db: Kysely<Tables>, id: SessionId): Promise<boolean> {
+  return (await findSession(db, id))?.state === 'open';
 }
 
 function checkSize(limits: UploadLimits, fileSize: number): void {
