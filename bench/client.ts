@@ -2,10 +2,12 @@
  * How fast clients bring a file in: `partway upload`, box-node-sdk 10's uploadBigFile and rclone, each a process of its own
  * with its defaults, one after the other on one Partway server over TLS (rclone speaks nothing else).
  *
- *   node bench/client.ts [--rounds 3] [--gib 4] [--folder DIR] [--only partway,sdk,rclone] [--plain]
+ *   node bench/client.ts [--rounds 3] [--gib 4] [--folder DIR] [--only partway,sdk,rclone] [--plain] [--rtt 0]
  *
  * --folder  where the server's data and the file lie (the system's folder for temporary files)
  * --plain   plain HTTP, without rclone
+ * --rtt     a line so many milliseconds long, there and back, on which each connection has 1 MiB under way (bench/line.ts);
+ *           0 is none: the clients and the server are each other's neighbours, and share this machine's cores
  */
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -17,6 +19,7 @@ import { rcloneSetup } from '../test/clients/rclone/rclone.ts';
 import { makeFile } from '../test/support/bytes.ts';
 import { startServer, type TestServer } from '../test/support/server.ts';
 import { type ClientRun, printRun, printSummary } from './client-report.ts';
+import { openLine } from './line.ts';
 import { GIB, here, inNewFolder, readProcess, saveResults } from './support.ts';
 import { warmPageCache } from './warm.ts';
 import { type WatchedRun, watchedRun } from './watched-run.ts';
@@ -30,34 +33,44 @@ const { values } = parseArgs({
     folder: { type: 'string', default: tmpdir() },
     only: { type: 'string', default: 'partway,sdk,rclone' },
     plain: { type: 'boolean', default: false },
+    rtt: { type: 'string', default: '0' },
   },
 });
 const size = Number(values.gib) * GIB;
+const rtt = Number(values.rtt);
+const WINDOW = 1024 * 1024;
 const runs: ClientRun[] = [];
 
 await inNewFolder(values.folder, async (folder) => {
   const file = join(folder, 'file.bin');
   const sha1 = await makeFile(file, size, 'bench client');
   await using server = await startServer({ tls: !values.plain, dataFolder: join(folder, 'data') });
-  const upload = await uploaders(server, folder, file);
+  const port = Number(new URL(server.url).port);
+  await using line = rtt > 0 ? await openLine({ port, rtt, window: WINDOW }) : undefined;
+  const upload = await uploaders(server, { folder, file, port: line?.port ?? port });
   const clients = values.only.split(',').filter((client) => client !== 'rclone' || !values.plain);
   for (let round = 1; round <= Number(values.rounds); round++) {
     for (const client of clients) runs.push(await measure(server, { client, round, folder, sha1 }, upload));
   }
 });
 printSummary(runs);
-console.log(`\n${await saveResults('client', { gib: Number(values.gib), plain: values.plain, runs })}`);
+console.log(`\n${await saveResults('client', { gib: Number(values.gib), plain: values.plain, rtt, runs })}`);
 
 type Uploader = (client: string, name: string) => Promise<WatchedRun>;
 
-async function uploaders(server: TestServer, folder: string, file: string): Promise<Uploader> {
+/** Runs of clients that send `file` to the server by way of `port`. */
+async function uploaders(
+  server: TestServer,
+  { folder, file, port }: { folder: string; file: string; port: number },
+): Promise<Uploader> {
   const env = {
     PATH: process.env.PATH ?? '',
     HOME: folder,
     ...(server.certificates && { NODE_EXTRA_CA_CERTS: server.certificates.ca }),
   };
   return async (client, name) => {
-    const { url, token } = server;
+    const { token } = server;
+    const url = Object.assign(new URL(server.url), { port }).origin;
     if (client === 'sdk') {
       return watchedRun(process.execPath, [here('client-sdk.ts'), url, token, file, name], env);
     }
@@ -67,7 +80,7 @@ async function uploaders(server: TestServer, folder: string, file: string): Prom
       const flags = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
       return watchedRun(process.execPath, [...flags, ...args], { ...env, PARTWAY_TOKEN: token });
     }
-    await using proxy = await startConnectProxy(Number(new URL(url).port), HOSTS);
+    await using proxy = await startConnectProxy(port, HOSTS);
     const rclone = await rcloneSetup(server, proxy);
     return await watchedRun(rclone.file, ['copyto', file, `box:${name}`, ...rclone.args], rclone.env);
   };
