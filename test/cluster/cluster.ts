@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,6 +11,7 @@ import { createDatabase } from '../engines/postgres-database.ts';
 import { s3Url, whyNoS3 } from '../s3/test-store.ts';
 import { leftoverFolder, removeNow } from '../support/leftovers.ts';
 import { startServer, type TestServer } from '../support/server.ts';
+import { sharedSettings } from '../support/shared-settings.ts';
 import { type Certificates, makeCertificates } from '../support/tls.ts';
 
 const PARTWAY = fileURLToPath(new URL('../../bin/partway.js', import.meta.url));
@@ -24,7 +25,6 @@ export const noCluster: string | false =
 export const SMALL_PARTS = {
   PARTWAY_PART_SIZE: '64KiB',
   PARTWAY_MIN_SESSION_SIZE: '0',
-  PARTWAY_S3_MIN_PART_SIZE: '1024',
 };
 
 export interface ClusterOptions extends Pick<Balancing, 'upstream' | 'oneRequestAConnection'> {
@@ -61,19 +61,10 @@ export async function startCluster({ nodes: count, ...options }: ClusterOptions)
   const name = `cluster_${randomBytes(8).toString('hex')}`;
   const folder = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-cluster-')));
   started.defer(() => removeNow(folder));
-  const signingKey = join(folder, 'signing-key');
-  await writeFile(signingKey, randomBytes(32).toString('hex'), { mode: 0o600 });
-  const token = randomBytes(16).toString('hex');
   const database = await createDatabase(postgres.url, name);
   const storage = `s3://partway-test/${name}`;
   const settings = {
-    PARTWAY_DATABASE: database,
-    PARTWAY_STORAGE: storage,
-    PARTWAY_S3_ENDPOINT: s3 ?? s3Url(),
-    AWS_ACCESS_KEY_ID: process.env.AWS_ACCESS_KEY_ID ?? '',
-    AWS_SECRET_ACCESS_KEY: process.env.AWS_SECRET_ACCESS_KEY ?? '',
-    PARTWAY_SIGNING_KEY_FILE: signingKey,
-    PARTWAY_TOKEN: token,
+    ...(await sharedSettings(folder, { database, storage, s3: s3 ?? s3Url() })),
     PARTWAY_TRUSTED_PROXIES: '127.0.0.1',
     ...env,
   };
@@ -90,7 +81,7 @@ export async function startCluster({ nodes: count, ...options }: ClusterOptions)
   const running = started.move();
   const { url } = nginx;
   return {
-    ...{ url, token, certificates, nodes, nginx, database, storage },
+    ...{ url, token: settings.PARTWAY_TOKEN, certificates, nodes, nginx, database, storage },
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
 }

@@ -1,12 +1,11 @@
-import { randomBytes } from 'node:crypto';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freshPlace } from '../s3/test-store.ts';
 import { newPostgresDatabase } from '../sql/postgres-database.ts';
 import { leftoverFolder, removeNow } from './leftovers.ts';
 import { startServer, type TestServer } from './server.ts';
-import { s3Settings } from './storage.ts';
+import { sharedSettings } from './shared-settings.ts';
 
 /** Servers in processes of their own, with one PostgreSQL database and one place on S3. */
 export interface Cluster extends AsyncDisposable {
@@ -18,16 +17,11 @@ export const SMALL_PART = 65_536;
 
 export async function startCluster(size: number, env: Record<string, string> = {}): Promise<Cluster> {
   const home = leftoverFolder(mkdtempSync(join(tmpdir(), 'partway-cluster-')));
-  const signingKey = join(home, 'signing-key');
-  writeFileSync(signingKey, randomBytes(32).toString('hex'), { mode: 0o600 });
   const database = await newPostgresDatabase();
-  const { bucket, prefix, endpoint } = freshPlace();
-  const token = randomBytes(16).toString('hex');
+  const { bucket, prefix, endpoint = '' } = freshPlace();
+  const place = { database: database.url, storage: `s3://${bucket}/${prefix}`, s3: endpoint };
   const settings = {
-    PARTWAY_TOKEN: token,
-    PARTWAY_SIGNING_KEY_FILE: signingKey,
-    PARTWAY_DATABASE: database.url,
-    ...s3Settings(endpoint ?? '', `s3://${bucket}/${prefix}`),
+    ...(await sharedSettings(home, place)),
     PARTWAY_PART_SIZE: String(SMALL_PART),
     PARTWAY_MIN_SESSION_SIZE: '0',
     PARTWAY_SPOOL_SIZE: '64MiB',
@@ -41,7 +35,7 @@ export async function startCluster(size: number, env: Record<string, string> = {
   }
   return {
     servers,
-    token,
+    token: settings.PARTWAY_TOKEN,
     async [Symbol.asyncDispose]() {
       for (const server of servers) await server[Symbol.asyncDispose]();
       await database[Symbol.asyncDispose]();

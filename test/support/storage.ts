@@ -31,7 +31,7 @@ export function s3Settings(endpoint: string, storage: string): Record<string, st
     PARTWAY_S3_MIN_PART_SIZE: '1KiB',
     AWS_ACCESS_KEY_ID: process.env.AWS_ACCESS_KEY_ID ?? '',
     AWS_SECRET_ACCESS_KEY: process.env.AWS_SECRET_ACCESS_KEY ?? '',
-    AWS_REGION: process.env.AWS_REGION ?? '',
+    AWS_REGION: process.env.AWS_REGION ?? 'us-east-1',
   };
 }
 
