@@ -1,9 +1,7 @@
 import { ApiError } from '../api-error.ts';
 import { BeginAnew } from './begin-anew.ts';
+import { MOST_NAMES, numberedName } from './numbered-name.ts';
 import { isNewFile, type Target, type Upload } from './upload.ts';
-
-/** Past so many names that are taken there is something else wrong. */
-const MOST_NAMES = 200;
 
 /** Does `act` for the target, or for the next one that the policy allows while the name is taken. */
 export async function resolvingConflicts<T>(upload: Upload, act: (target: Target) => Promise<T>): Promise<T> {
@@ -29,7 +27,7 @@ function nextTarget({ target, options, emit }: Upload, error: unknown, taken: nu
       return { fileId: id, name: target.name };
     }
     case 'rename': {
-      const name = numbered(target.name, taken);
+      const name = numberedName(target.name, taken);
       const message = `"${target.name}" is taken; trying "${name}".`;
       emit({ type: 'renamed', from: target.name, to: name, message });
       return { ...target, name };
@@ -51,11 +49,4 @@ export function conflictOf(error: ApiError): { type?: string; id?: string; sha1?
 export function takenMeanwhile(upload: Upload, error: ApiError): ApiError | BeginAnew {
   if ((upload.options.conflict ?? 'fail') === 'fail' || !isNewFile(upload.target)) return error;
   return new BeginAnew('name-taken', `"${upload.target.name}" was taken while this was uploaded.`, { cause: error });
-}
-
-/** `report (2).pdf` */
-function numbered(name: string, number: number): string {
-  const dot = name.lastIndexOf('.');
-  const at = dot > 0 ? dot : name.length;
-  return `${name.slice(0, at)} (${number})${name.slice(at)}`;
 }

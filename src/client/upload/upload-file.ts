@@ -97,10 +97,12 @@ async function throughRestarts(upload: Upload, onSession: (session: UploadState[
 function cannotBeginAnew(error: BeginAnew, { repeatable, identity }: UploadSource): Error {
   const why = error.message.replace(/: it begins anew\.$/, '.');
   if (!repeatable) {
-    return new SourceChangedError(`${why} A stream cannot be read again: call uploadFile with a new one.`, error);
+    return new SourceChangedError(`${why} A stream cannot be read again: call uploadFile with a new one.`, {
+      cause: error,
+    });
   }
   return error.reason === 'source-changed'
-    ? new SourceChangedError(`${identity.name} changes faster than it can be uploaded.`, error)
+    ? new SourceChangedError(`${identity.name} changes faster than it can be uploaded.`, { cause: error })
     : error;
 }
 
