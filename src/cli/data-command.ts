@@ -17,7 +17,9 @@ export function onRows(command: Command, work: (db: Kysely<Tables>, args: string
     // The database's modules are most of what there is to load, and other commands need none of them.
     const { withRows } = await import('./with-rows.ts');
     const { text, json } = await withRows(readConfig(givenSettings(command)), (db) => work(db, command.args));
-    console.log(command.opts().json === true ? JSON.stringify(json, undefined, 2) : text);
+    if (command.opts().json === true) console.log(JSON.stringify(json, undefined, 2));
+    // A list of nothing is no line, for whoever counts them.
+    else if (text !== '') console.log(text);
   });
 }
 

@@ -1,5 +1,6 @@
 import { ApiError, SourceChangedError, TransportError } from '../client/node/index.ts';
 import { EXIT, type ExitCode, Failure } from './exit-codes.ts';
+import { remedyFor } from './remedy-for.ts';
 import { shownText } from './term/shown-text.ts';
 
 /** An error as the command line tells it: what happened, what to do, and how the command ends. */
@@ -15,7 +16,7 @@ export function explain(error: unknown): Explained {
   if (error instanceof Failure) return { message: error.message, exitCode: error.exitCode, code: undefined };
   if (error instanceof ApiError) return explainRefusal(error);
   if (error instanceof TransportError) {
-    const message = `${shownText(error.message)} Is the server running, and is this its address? partway doctor looks.`;
+    const message = `${shownText(error.message)} ${remedyFor(error.code)} partway doctor looks closer.`;
     return { message, exitCode: EXIT.unreachable, code: error.code };
   }
   if (error instanceof SourceChangedError) {
@@ -34,6 +35,7 @@ function explainSystem({ code, path }: NodeJS.ErrnoException): string | undefine
   const shown = shownText(path);
   if (code === 'ENOENT') return `${shown} is not there.`;
   if (code === 'EACCES' || code === 'EPERM') return `${shown} may not be read or written by this user.`;
+  if (code === 'ENAMETOOLONG') return `${shown} is longer than names may be here.`;
   if (code === 'ENOSPC') return `The disk is full: ${shown} could not be written.`;
   return undefined;
 }
@@ -47,8 +49,9 @@ const ADVICE: Record<string, [ExitCode, string]> = {
   insufficient_scope: [EXIT.notLetIn, 'Use a token that may do more.'],
   access_denied_insufficient_permissions: [EXIT.notLetIn, 'Use a token that may do more.'],
   item_name_in_use: [EXIT.conflict, 'Choose --conflict version or --conflict rename, or another --name.'],
-  folder_not_empty: [EXIT.conflict, 'With --recursive it goes to the trash with all that is in it.'],
   precondition_failed: [EXIT.conflict, 'Somebody else has changed it meanwhile.'],
+  upload_session_not_found: [EXIT.notThere, 'partway sessions list shows what is under way.'],
+  invalid_upload_session_id: [EXIT.notThere, 'partway sessions list shows what is under way.'],
   trashed: [EXIT.notThere, 'It is in the trash.'],
   storage_limit_exceeded: [EXIT.failed, 'Delete something out of the trash, or ask the operator for more space.'],
   insufficient_storage: [EXIT.failed, 'Run the command again once the server has room: what was stored stays.'],

@@ -47,8 +47,11 @@ export function fsckReport({ json, repair }: { json: boolean; repair: boolean })
     end(checked) {
       live?.[Symbol.dispose]();
       live = undefined;
-      if (json) printJson({ event: 'summary', findings: findings.all, mended: findings.mended, ...checked });
-      else console.log(summary(checked, findings, repair));
+      if (json) {
+        const { partsOutOfReach: parts_out_of_reach, ...counts } = checked;
+        const { all, mended } = findings;
+        printJson({ event: 'summary', findings: all, mended, ...counts, parts_out_of_reach });
+      } else console.log(summary(checked, findings, repair));
     },
     [Symbol.dispose]: () => live?.[Symbol.dispose](),
   };

@@ -2,7 +2,8 @@ import type { Command } from 'commander';
 import type { NodeClient } from '../client/node/index.ts';
 import { chooseServer } from './profiles/choose-server.ts';
 import { connect } from './profiles/connect.ts';
-import { addServerOptions, serverChoice } from './profiles/server-options.ts';
+import { addServerOptions, type ServerChoice, serverChoice } from './profiles/server-options.ts';
+import { shellWord } from './term/shell-word.ts';
 
 /** What a command on a server is given. */
 export interface RemoteCall {
@@ -10,6 +11,8 @@ export interface RemoteCall {
   args: string[];
   /** Whether it is to print JSON, one object a line. */
   json: boolean;
+  /** The options that said which server, for another command that is shown: empty, or such as " --profile work". */
+  sameServer: string;
 }
 
 /** Makes `command` work on a server: the one that its options, the environment or the profile in use name. */
@@ -17,6 +20,12 @@ export function onServer(command: Command, work: (call: RemoteCall) => Promise<v
   command.option('--json', 'print one JSON object a line');
   return addServerOptions(command).action(async () => {
     using client = connect(await chooseServer(serverChoice(command)));
-    await work({ client, args: command.args, json: command.opts().json === true });
+    await work({ client, args: command.args, json: command.opts().json === true, sameServer: sameServer(command) });
   });
+}
+
+function sameServer(command: Command): string {
+  const { profile, server } = command.opts<ServerChoice>();
+  const given = Object.entries({ profile, server }).filter(([, value]) => value !== undefined);
+  return given.map(([name, value]) => ` --${name} ${shellWord(value ?? '')}`).join('');
 }

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { ApiError } from '../client/node/index.ts';
 import { EXIT, Failure } from './exit-codes.ts';
 import { printJson } from './json-lines.ts';
 import { findItem } from './remote/find-item.ts';
@@ -16,9 +17,18 @@ export function addRmCommand(program: Command): void {
       const { type, id, name } = await findItem(client, place);
       if (id === '0') throw new Failure(EXIT.usage, 'The root folder stays.');
       if (type === 'file') await client.files.deleteFileById(id);
-      else await client.folders.deleteFolderById(id, { queryParams: { recursive } });
+      else await client.folders.deleteFolderById(id, { queryParams: { recursive } }).catch(unlessFull(place));
       if (json) printJson({ type, id, name, trashed: true });
       else console.log(`${type} ${shownText(name)} (${id}) is in the trash.`);
     }
   });
+}
+
+/** Says it in this command's words: the server's name its own parameter. */
+function unlessFull(place: string): (error: unknown) => never {
+  return (error) => {
+    if (!(error instanceof ApiError) || error.code !== 'folder_not_empty') throw error;
+    const message = `${shownText(place)} is not empty. With --recursive it goes to the trash with all that is in it.`;
+    throw new Failure(EXIT.conflict, message, { cause: error });
+  };
 }

@@ -58,6 +58,9 @@ test('a server that is away, a wrong token and a profile nobody has are told apa
   assert.equal(refused.code, 3);
   assert.equal(refused.of('token')[0]?.state, 'fail');
   assert.match(String(refused.of('token')[0]?.remedy), /partway login/);
+  const tokenless = await doctor(place, ['--server', place.server.url], { env: { PARTWAY_TOKEN: '' } });
+  assert.equal(tokenless.of('address')[0]?.state, 'ok');
+  assert.match(String(tokenless.of('token')[0]?.remedy), /^There is no token for .*partway login --server/);
   const none = await doctor(place, ['--profile', 'none']);
   assert.match(String(none.of('server')[0]?.remedy), /There is no profile none/);
 });

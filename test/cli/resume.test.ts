@@ -69,7 +69,11 @@ test('Ctrl-C stops an upload and says how to go on; sessions shows it; the same 
   assert.equal(session?.source, place.at('big.bin'));
   const stored = Number(session?.num_parts_processed);
   assert.ok(stored > 0 && stored < PARTS, `${stored}`);
+  const [whole] = jsonLines((await place.run(['sessions', 'show', String(session?.id), '--json'], { env })).stdout);
+  assert.deepEqual([whole?.file_name, whole?.file_size, whole?.source], ['ctrl-c.bin', SIZE, place.at('big.bin')]);
+  assert.ok(Array.isArray(whole?.stored_parts) && whole.stored_parts.length >= stored);
   const shown = await place.run(['sessions', 'show', String(session?.id)], { env });
+  assert.match(shown.stdout, /^ctrl-c\.bin, 24\.0 MiB, from /);
   // Whatever was on the wire may have come in since.
   const counted = Number(new RegExp(`^(\\d+) of ${PARTS} parts of 1\\.0 MiB are stored`, 'm').exec(shown.stdout)?.[1]);
   assert.ok(counted >= stored && counted < PARTS, shown.stdout);

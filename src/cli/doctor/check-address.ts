@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { remedyFor } from '../remedy-for.ts';
 import type { Diagnosis } from './diagnosis.ts';
 
 const PATIENCE_MILLIS = 10_000;
@@ -24,24 +25,16 @@ export async function checkAddress(address: URL, { loopback }: { loopback: boole
 }
 
 function explained(error: NodeJS.ErrnoException, host: string, port: number): Pick<Diagnosis, 'message' | 'remedy'> {
+  const remedy = remedyFor(error.code);
   switch (error.code) {
     case 'ECONNREFUSED':
-      return {
-        message: `nothing listens at port ${port} of ${host}`,
-        remedy: 'Start the server (partway serve), or give its port in the address.',
-      };
+      return { message: `nothing listens at port ${port} of ${host}`, remedy };
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
-      return {
-        message: `the name ${host} is not known`,
-        remedy: 'Look for a slip in the address, or at this machine’s DNS.',
-      };
+      return { message: `the name ${host} is not known`, remedy };
     case 'ABORT_ERR':
-      return {
-        message: `${host} did not answer within ${PATIENCE_MILLIS / 1000} s`,
-        remedy: 'Look at firewalls between here and there, and whether the machine is up.',
-      };
+      return { message: `${host} did not answer within ${PATIENCE_MILLIS / 1000} s`, remedy };
     default:
-      return { message: `${host} cannot be reached: ${error.message}`, remedy: 'Look at the network of this machine.' };
+      return { message: `${host} cannot be reached: ${error.message}`, remedy };
   }
 }

@@ -1,6 +1,7 @@
 import { addressesOf } from '../../client/addresses.ts';
+import { EXIT, Failure } from '../exit-codes.ts';
 import { accessToken } from '../profiles/access-token.ts';
-import { isLoopbackAddress } from '../profiles/address.ts';
+import { isLoopbackAddress, serverAddress } from '../profiles/address.ts';
 import { type ChosenServer, chooseServer } from '../profiles/choose-server.ts';
 import type { ServerChoice } from '../profiles/server-options.ts';
 import { checkAddress } from './check-address.ts';
@@ -15,21 +16,34 @@ export async function* diagnoseServer(choice: ServerChoice): AsyncGenerator<Diag
   try {
     chosen = await chooseServer(choice);
   } catch (error) {
-    yield { check: 'server', state: 'fail', message: 'no server to look at', remedy: (error as Error).message };
+    yield* withoutToken(choice, error as Error);
     return;
   }
   yield { check: 'server', state: 'ok', message: `${chosen.server} (${chosen.from})` };
+  if (yield* isReached(chosen.server)) yield* await diagnoseApi(chosen);
+}
 
-  const url = new URL(chosen.server);
-  const address = await checkAddress(url, { loopback: isLoopbackAddress(chosen.server) });
-  yield address;
-  if (address.state === 'fail') return;
-  if (url.protocol === 'https:') {
-    const tls = await attempt('tls', () => checkTls(url, Date.now()));
-    yield tls;
-    if (tls.state === 'fail') return;
+/** Where nothing but the token is missing, the server can be looked at as far as it takes none. */
+async function* withoutToken({ server }: ServerChoice, error: Error): AsyncGenerator<Diagnosis> {
+  const { message: remedy } = error;
+  if (server === undefined || !(error instanceof Failure && error.exitCode === EXIT.notLetIn)) {
+    yield { check: 'server', state: 'fail', message: 'no server to look at', remedy };
+    return;
   }
-  yield* await diagnoseApi(chosen);
+  const address = serverAddress(server);
+  yield { check: 'server', state: 'ok', message: `${address} (--server)` };
+  if (yield* isReached(address)) yield { check: 'token', state: 'fail', message: 'there is none for it', remedy };
+}
+
+async function* isReached(server: string): AsyncGenerator<Diagnosis, boolean> {
+  const url = new URL(server);
+  const address = await checkAddress(url, { loopback: isLoopbackAddress(server) });
+  yield address;
+  if (address.state === 'fail') return false;
+  if (url.protocol !== 'https:') return true;
+  const tls = await attempt('tls', () => checkTls(url, Date.now()));
+  yield tls;
+  return tls.state !== 'fail';
 }
 
 async function diagnoseApi(chosen: ChosenServer): Promise<Diagnosis[]> {

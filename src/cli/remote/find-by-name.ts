@@ -7,15 +7,9 @@ import { itemsIn } from './items-in.ts';
  * a file of that name could come there, which a server answers without going through the folder: a taken name is refused
  * with who has it. Where that is not answered so, the folder is listed.
  */
-export async function findByName(
-  client: NodeClient,
-  folderId: string,
-  name: string,
-  type?: Item['type'],
-): Promise<Item | undefined> {
+export async function findByName(client: NodeClient, folderId: string, name: string): Promise<Item | undefined> {
   const asked = await askPreflight(client, folderId, name);
-  const found = asked === 'unknown' ? await look(client, folderId, name) : asked;
-  return found === undefined || type === undefined || found.type === type ? found : undefined;
+  return asked === 'unknown' ? look(client, folderId, name) : asked;
 }
 
 async function askPreflight(client: NodeClient, folderId: string, name: string): Promise<Item | undefined | 'unknown'> {
@@ -31,8 +25,8 @@ async function askPreflight(client: NodeClient, folderId: string, name: string):
 }
 
 function isItem(value: unknown): value is Item {
-  const { type, id } = (value ?? {}) as Partial<Item>;
-  return (type === 'file' || type === 'folder') && typeof id === 'string';
+  const { type, id, name } = (value ?? {}) as Partial<Item>;
+  return (type === 'file' || type === 'folder') && typeof id === 'string' && typeof name === 'string';
 }
 
 async function look(client: NodeClient, folderId: string, name: string): Promise<Item | undefined> {

@@ -1,5 +1,6 @@
 import { ApiError, type NodeClient } from '../../client/node/index.ts';
 import { EXIT, Failure } from '../exit-codes.ts';
+import { shellWord } from '../term/shell-word.ts';
 import { shownText } from '../term/shown-text.ts';
 import { findByName } from './find-by-name.ts';
 import { isId, splitPath } from './split-path.ts';
@@ -13,29 +14,41 @@ export interface Item {
 
 export const ROOT: Item = { type: 'folder', id: '0', name: '/' };
 
+/** What to do where a path is not there: `missing` is how much of it is not, from the root folder on. */
+export type Advice = (missing: { path: string; parent: string }) => string;
+
 /** The item at a path from the root folder, or with an id; of `type`, where that is said. */
-export async function findItem(client: NodeClient, place: string, type?: Item['type']): Promise<Item> {
-  const item = isId(place) ? await itemById(client, place, type) : await itemByPath(client, place, type);
+export async function findItem(
+  client: NodeClient,
+  place: string,
+  type?: Item['type'],
+  advice: Advice = lookAround,
+): Promise<Item> {
+  // As of a variable that is not set: the root folder would be a surprise.
+  if (place === '') throw new Failure(EXIT.usage, 'An empty path names nothing on the server; the root folder is /.');
+  const item = isId(place) ? await itemById(client, place, type) : await itemByPath(client, place, advice);
   if (type === undefined || item.type === type) return item;
   throw new Failure(EXIT.notThere, `${shownText(place)} is a ${item.type}, not a ${type}.`);
 }
 
-async function itemByPath(client: NodeClient, place: string, type: Item['type'] | undefined): Promise<Item> {
+async function itemByPath(client: NodeClient, place: string, advice: Advice): Promise<Item> {
   const names = splitPath(place);
   let item = ROOT;
   for (const [depth, name] of names.entries()) {
-    const wanted = depth < names.length - 1 ? 'folder' : type;
-    const next = item.type === 'folder' ? await findByName(client, item.id, name, wanted) : undefined;
+    const parent = `/${names.slice(0, depth).join('/')}`;
+    if (item.type !== 'folder') throw new Failure(EXIT.notThere, `${shownText(parent)} is a file, not a folder.`);
+    const next = await findByName(client, item.id, name);
     if (next === undefined) {
-      const where = `/${names.slice(0, depth + 1).join('/')}`;
-      const hint = isId(name)
-        ? ''
-        : ` partway ls ${shownText(`/${names.slice(0, depth).join('/')}`)} shows what there is.`;
-      throw new Failure(EXIT.notThere, `There is no ${shownText(where)} on the server.${hint}`);
+      const path = `/${names.slice(0, depth + 1).join('/')}`;
+      throw new Failure(EXIT.notThere, `There is no ${shownText(path)} on the server. ${advice({ path, parent })}`);
     }
     item = next;
   }
   return item;
+}
+
+function lookAround({ parent }: { parent: string }): string {
+  return `partway ls ${shellWord(parent)} shows what there is.`;
 }
 
 async function itemById(client: NodeClient, id: string, type: Item['type'] | undefined): Promise<Item> {

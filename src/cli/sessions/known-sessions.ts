@@ -53,7 +53,7 @@ async function listedSessions(
           totalParts: entry.total_parts,
           stored: entry.num_parts_processed,
           expiresAt: entry.session_expires_at,
-          source: state?.source.name,
+          source: state && pathOf(state),
         });
       }
       marker = page.next_marker;
@@ -78,7 +78,7 @@ async function recordedSessions(client: NodeClient, states: readonly UploadState
       totalParts: session.total_parts,
       stored: session.num_parts_processed,
       expiresAt: session.session_expires_at,
-      source: state.source.name,
+      source: pathOf(state),
     });
   }
   return found;
@@ -87,4 +87,9 @@ async function recordedSessions(client: NodeClient, states: readonly UploadState
 function unlessGone(error: unknown): undefined {
   if (error instanceof ApiError && (error.status === 404 || error.status === 410)) return undefined;
   throw error;
+}
+
+/** Where the bytes come from, if that is a file on this machine. */
+function pathOf({ source }: UploadState): string | undefined {
+  return source.kind === 'path' ? source.name : undefined;
 }

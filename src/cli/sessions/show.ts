@@ -4,7 +4,8 @@ import { printJson } from '../json-lines.ts';
 import { onServer } from '../remote-command.ts';
 import { bytesText } from '../term/quantities.ts';
 import { shownText } from '../term/shown-text.ts';
-import { ownRecords } from './known-sessions.ts';
+import { knownSessions } from './known-sessions.ts';
+import { jsonOf } from './list.ts';
 import { partMap } from './part-map.ts';
 
 const PAGE = 1000;
@@ -15,20 +16,19 @@ export function addSessionsShowCommand(sessions: Command): void {
   command.description('show an upload under way, with a map of its parts');
   onServer(command, async ({ client, args: [id = ''], json }) => {
     const session = await client.chunkedUploads.getFileUploadSessionById(id);
-    const record = (await ownRecords(client)).get(session.id);
+    const known = (await knownSessions(client)).find((one) => one.id === session.id);
     const { part_size: partSize, total_parts: total } = session;
     const stored = await storedParts(client, id, partSize);
     if (json) {
       const { session_endpoints: _, ...fields } = session;
-      return printJson({ ...fields, source: record?.source.name ?? null, stored_parts: [...stored] });
+      return printJson({ ...fields, ...(known && jsonOf(known)), stored_parts: [...stored] });
     }
     const { lines, partsPerCell } = partMap(stored, total, {
       columns: Math.min((process.stdout.columns ?? 80) - 2, 100),
     });
-    if (record !== undefined) {
-      console.log(
-        `${shownText(record.session.name)}, ${bytesText(record.source.size)}, from ${shownText(record.source.name)}`,
-      );
+    if (known !== undefined) {
+      const from = known.source === undefined ? '' : `, from ${shownText(known.source)}`;
+      console.log(`${shownText(known.name ?? 'A new version')}, ${bytesText(known.size)}${from}`);
     }
     console.log(`${stored.size} of ${total} parts of ${bytesText(partSize)} are stored; it ends at ${session.session_expires_at}.
 ${lines.map((line) => `  ${line}`).join('\n')}

@@ -82,8 +82,8 @@ async function sameThere(
   { path, size, folders: above }: LocalFile,
   name: string,
 ): Promise<FileObject | undefined> {
-  const taken = await findByName(client, await folders.idOf(above), name, 'file');
-  const file = taken && (await client.files.getFileById(taken.id));
+  const taken = await findByName(client, await folders.idOf(above), name);
+  const file = taken?.type === 'file' ? await client.files.getFileById(taken.id) : undefined;
   return file?.size === size && (await sha1OfFile(path)) === file.sha1 ? file : undefined;
 }
 
