@@ -1,93 +1,84 @@
 import type { Command } from 'commander';
 import type { NodeClient } from '../client/node/index.ts';
-import { downloadFile } from './download/download-file.ts';
-import { isHere, localTarget } from './download/local-target.ts';
-import { wantedFile } from './download/wanted-file.ts';
+import { type DownloadOrder, downloadOne } from './download/download-one.ts';
+import { isFolderHere } from './download/local-target.ts';
+import { type Places, type RemoteFile, remoteFiles } from './download/remote-files.ts';
+import { EXIT, Failure } from './exit-codes.ts';
 import { interrupts } from './interrupt.ts';
-import { onServer } from './remote-command.ts';
-import { Meter } from './term/meter.ts';
-import { bytesText } from './term/quantities.ts';
-import { type RunningTransfer, transferReport } from './transfer/report.ts';
-import { speedText } from './transfer/speed-text.ts';
+import { findItem } from './remote/find-item.ts';
+import { onServer, type RemoteCall } from './remote-command.ts';
+import { shownText } from './term/shown-text.ts';
+import { transferReport } from './transfer/report.ts';
+import { sideBySide } from './transfer/side-by-side.ts';
 import { Tally } from './transfer/tally.ts';
 import { writeAsUsual } from './umask.ts';
 
 interface DownloadOptions {
   to?: string;
+  recursive?: boolean;
   fileVersion?: string;
   force?: boolean;
 }
 
-interface Order {
-  client: NodeClient;
-  to: string | undefined;
-  version: string | undefined;
-  force: boolean;
-  signal: AbortSignal;
-}
-
 /** `partway download` */
 export function addDownloadCommand(program: Command): void {
-  const command = program.command('download').argument('<remote-file...>', 'paths from the root folder, or ids');
+  const command = program
+    .command('download')
+    .argument('<remote-path...>', 'files, and with --recursive folders: paths from the root folder, or ids');
   command
-    .description('fetch files, and go on where an earlier try stopped')
+    .description('fetch files and folders, and go on where an earlier try stopped')
     .option('--to <path>', 'a folder here, or the name of the file; this folder unless set')
+    .option('-r, --recursive', 'folders with all that is in them')
     .option('--file-version <id>', 'an earlier version of it, by its id')
     .option('--force', 'replace a file that is there and is another one');
-  onServer(command, async ({ client, args, json }) => {
-    const { to, fileVersion: version, force = false } = command.opts<DownloadOptions>();
-    writeAsUsual();
-    using stop = interrupts();
-    using report = transferReport({ json });
-    const tally = new Tally();
-    for (const place of args) {
-      if (stop.signal.aborted) break;
-      await fetchOne({ client, to, version, force, signal: stop.signal }, place, tally, report);
-    }
-    if (args.length > 1 || json) tally.summarize(report, { verb: 'downloaded', interrupted: stop.signal.aborted });
-    process.exitCode = tally.exitCode;
-    if (stop.signal.aborted) throw stop.signal.reason;
-  });
+  onServer(command, (call) => downloadAll(call, command.opts<DownloadOptions>()));
 }
 
-async function fetchOne(
-  order: Order,
-  place: string,
-  tally: Tally,
-  report: ReturnType<typeof transferReport>,
-): Promise<void> {
-  let running: RunningTransfer | undefined;
-  try {
-    const wanted = await wantedFile(order.client, place, order.version);
-    const target = await localTarget(order.to, wanted.name);
-    running = report.begin({ label: place, totalBytes: wanted.size });
-    const fields = { file_id: wanted.fileId, sha1: wanted.sha1, bytes: wanted.size, to: target };
-    if (await isHere(target, wanted, order)) {
-      tally.present += 1;
-      running.end({ kind: 'present', message: `is here already, as ${target}`, fields });
-      return;
-    }
-    const began = performance.now();
-    const came = await downloadFile(order.client, wanted, target, options(order, running, wanted.size));
-    tally.done(came);
-    const message = `${target}, ${speedText(came, performance.now() - began)}, SHA-1 ${wanted.sha1}`;
-    running.end({ kind: 'done', message, fields: { ...fields, bytes_received: came } });
-  } catch (error) {
-    tally.failed(error, running ?? report.begin({ label: place, totalBytes: 0 }));
+async function downloadAll({ client, args, json }: RemoteCall, options: DownloadOptions): Promise<void> {
+  const { to, recursive = false, fileVersion: version, force = false } = options;
+  await checkArguments(args, options);
+  writeAsUsual();
+  using stop = interrupts();
+  using report = transferReport({ json });
+  const tally = new Tally();
+  const order = { client, to, version, recursive, force, signal: stop.signal, report, tally };
+  if (recursive || args.length > 1) report.expect(() => bytesOf(client, args));
+  await sideBySide(filesIn(order, args), (file) => downloadOne(order, file), stop.signal);
+  if (tally.count > 1 || json) tally.summarize(report, { verb: 'downloaded', interrupted: stop.signal.aborted });
+  process.exitCode = tally.exitCode;
+  if (stop.signal.aborted) throw stop.signal.reason;
+}
+
+async function checkArguments(args: readonly string[], { to, recursive, fileVersion }: DownloadOptions): Promise<void> {
+  const several = args.length > 1 || recursive === true;
+  if (fileVersion !== undefined && several) throw new Failure(EXIT.usage, '--file-version is for a single file.');
+  if (to !== undefined && several && !recursive && !(await isFolderHere(to))) {
+    throw new Failure(EXIT.usage, `Several files go into a folder, and ${shownText(to)} is none: make it first.`);
   }
 }
 
-function options({ signal }: Order, running: RunningTransfer, size: number) {
-  const meter = new Meter(size);
-  return {
-    signal,
-    onBytes(doneBytes: number) {
-      meter.mark(doneBytes);
-      running.progress({ doneBytes, ...meter.read() });
-    },
-    onResumed(bytes: number) {
-      meter.begin(bytes);
-      running.event(`goes on after ${bytesText(bytes)}`, { event: 'resumed', bytes });
-    },
-  };
+/** What these files and folders come to, as the server counts it. */
+async function bytesOf(client: NodeClient, places: readonly string[]): Promise<number> {
+  const options = { queryParams: { fields: ['size'] as const } };
+  let bytes = 0;
+  for (const place of places) {
+    const { type, id } = await findItem(client, place);
+    const item = await (type === 'file'
+      ? client.files.getFileById(id, options)
+      : client.folders.getFolderById(id, options));
+    bytes += item.size;
+  }
+  return bytes;
+}
+
+async function* filesIn(order: Places & DownloadOrder, places: readonly string[]): AsyncGenerator<RemoteFile> {
+  const { report, tally } = order;
+  for await (const found of remoteFiles(order, places)) {
+    if (found.kind === 'file') yield found.file;
+    else if (found.kind === 'trouble') tally.failed(found.error, report.begin({ label: found.label, totalBytes: 0 }));
+    else {
+      const { label: path, why } = found;
+      report.notice(`${shownText(path)} is passed over: ${why}.`, { path, why });
+    }
+  }
 }

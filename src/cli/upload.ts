@@ -6,10 +6,10 @@ import { findItem } from './remote/find-item.ts';
 import { onServer, type RemoteCall } from './remote-command.ts';
 import { shownText } from './term/shown-text.ts';
 import { transferReport } from './transfer/report.ts';
+import { sideBySide } from './transfer/side-by-side.ts';
 import { Tally } from './transfer/tally.ts';
 import { type LocalFile, localFiles } from './upload/local-files.ts';
 import { RemoteFolders } from './upload/remote-folders.ts';
-import { sideBySide } from './upload/side-by-side.ts';
 import { type UploadOrder, uploadOne } from './upload/upload-one.ts';
 
 interface UploadOptions {

@@ -1,11 +1,12 @@
 import { createHash, type Hash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { type FileHandle, open, rename, rm, stat, utimes } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { backoff } from '../../client/backoff.ts';
 import { type NodeClient, TransportError } from '../../client/node/index.ts';
 import { sleep } from '../../client/sleep.ts';
 import { EXIT, Failure } from '../exit-codes.ts';
+import { shownText } from '../term/shown-text.ts';
 
 /** A version of a file, as far as it takes to have it here. */
 export interface Wanted {
@@ -40,8 +41,8 @@ export async function downloadFile(
   options: DownloadOptions,
 ): Promise<number> {
   const path = unfinishedPath(target, wanted);
-  await using file = await open(path, 'a+', 0o666);
-  const part = await resumed(file, path, wanted);
+  await using file = await openUnfinished(path);
+  const part = await resumed(file, wanted);
   const had = part.bytes;
   if (had > 0) options.onResumed(had);
   await fetchRest(client, wanted, file, part, options);
@@ -55,7 +56,7 @@ export async function downloadFile(
     );
   }
   await file.sync();
-  if (wanted.modifiedAt !== null) await utimes(path, new Date(), new Date(wanted.modifiedAt));
+  if (wanted.modifiedAt !== null) await file.utimes(new Date(), new Date(wanted.modifiedAt));
   await rename(path, target);
   await using folder = await open(dirname(target), 'r');
   await folder.sync();
@@ -64,7 +65,29 @@ export async function downloadFile(
 
 /** Where the bytes lie until all are there: another version is another file, so that no two are ever mixed. */
 export function unfinishedPath(target: string, { fileId, versionId }: Wanted): string {
+  // The server's words become a path here.
+  if (!/^\w+$/.test(fileId) || !/^\w+$/.test(versionId)) {
+    throw new Failure(EXIT.failed, `The server gives an id that is none: ${shownText(`${fileId}, ${versionId}`)}.`);
+  }
   return join(dirname(target), `.partway-${fileId}-${versionId}.part`);
+}
+
+/** Opens it for reading, and for writing at its end; never through a link, which somebody else may have put there. */
+async function openUnfinished(path: string): Promise<FileHandle> {
+  const { O_RDWR, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
+  // Windows has neither of the two last.
+  const flags = O_RDWR | O_APPEND | O_CREAT | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0);
+  const file = await open(path, flags, 0o666).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ELOOP') throw inTheWay(path);
+    throw error;
+  });
+  if ((await file.stat()).isFile()) return file;
+  await file.close();
+  throw inTheWay(path);
+}
+
+function inTheWay(path: string): Failure {
+  return new Failure(EXIT.conflict, `${shownText(path)} is there and is not a file: remove it, and run it again.`);
 }
 
 interface Part {
@@ -73,11 +96,13 @@ interface Part {
 }
 
 /** What an earlier run left, read into the digest. */
-async function resumed(file: FileHandle, path: string, { size }: Wanted): Promise<Part> {
-  const { size: found } = await stat(path);
+async function resumed(file: FileHandle, { size }: Wanted): Promise<Part> {
+  const { size: found } = await file.stat();
   const hash = createHash('sha1');
   if (found > size) await file.truncate(0);
-  else if (found > 0) for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  else if (found > 0) {
+    for await (const chunk of file.createReadStream({ start: 0, autoClose: false })) hash.update(chunk as Buffer);
+  }
   return { bytes: found > size ? 0 : found, hash };
 }
 

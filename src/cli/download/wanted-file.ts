@@ -1,14 +1,12 @@
 import type { NodeClient } from '../../client/node/index.ts';
-import { findItem } from '../remote/find-item.ts';
 import type { Wanted } from './download-file.ts';
 
 /** What a server says of a file, or of an earlier version of it. */
 export async function wantedFile(
   client: NodeClient,
-  place: string,
+  id: string,
   version: string | undefined,
 ): Promise<Wanted & { name: string }> {
-  const { id } = await findItem(client, place, 'file');
   const file = await client.files.getFileById(id);
   if (version === undefined || version === file.file_version.id) {
     const { size, sha1, name, file_version: current, content_modified_at: modifiedAt } = file;

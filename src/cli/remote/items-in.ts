@@ -11,6 +11,10 @@ export interface ListedItem extends Item {
   modifiedAt: string;
   /** Hex; of a file only. */
   sha1: string | undefined;
+  /** The id of the newest version; of a file only. */
+  versionId: string | undefined;
+  /** RFC 3339; of the content, as its owner has it. */
+  contentModifiedAt: string | null;
 }
 
 /** Everything in a folder, page by page: folders first, each by its name. */
@@ -19,7 +23,7 @@ export async function* itemsIn(client: NodeClient, folderId: string): AsyncGener
   do {
     const page = await client.folders.getFolderItems(folderId, {
       queryParams: {
-        fields: ['name', 'size', 'modified_at', 'sha1'],
+        fields: ['name', 'size', 'modified_at', 'content_modified_at', 'sha1', 'file_version'],
         usemarker: true,
         limit: PAGE,
         ...(marker !== undefined && { marker }),
@@ -33,6 +37,8 @@ export async function* itemsIn(client: NodeClient, folderId: string): AsyncGener
         size: entry.size ?? 0,
         modifiedAt: entry.modified_at ?? '',
         sha1: 'sha1' in entry ? entry.sha1 : undefined,
+        versionId: 'file_version' in entry ? entry.file_version.id : undefined,
+        contentModifiedAt: entry.content_modified_at ?? null,
       };
     }
     marker = page.next_marker ?? undefined;

@@ -27,6 +27,8 @@ export function jsonReport(): TransferReport {
         end: ({ kind, message, fields }) => printJson({ event: kind, path, ...fields, message }),
       };
     },
+    // What is done of each file is what programs and logs are told.
+    expect() {},
     notice: (message, fields) => printJson({ event: 'notice', ...fields, message }),
     summary: (message, fields) => printJson({ event: 'summary', ...fields, message }),
     [Symbol.dispose]() {},

@@ -23,6 +23,8 @@ export function linesReport(): TransferReport {
         end: (outcome) => printOutcome(label, outcome),
       };
     },
+    // What is done of each file is what programs and logs are told.
+    expect() {},
     notice: (message) => console.error(message),
     summary: (message) => console.log(message),
     [Symbol.dispose]() {},

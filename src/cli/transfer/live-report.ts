@@ -2,27 +2,46 @@ import { styleText } from 'node:util';
 import { barLine } from '../term/bar.ts';
 import { liveLines } from '../term/live-lines.ts';
 import { shownText } from '../term/shown-text.ts';
+import { Overall } from './overall.ts';
 import type { Outcome, Progress, Transfer, TransferReport } from './report.ts';
 
-/** A bar for each file on its way, at the bottom of a terminal; what is over stays above them as a line. */
+/** A bar for each file on its way, and one for all of them, at the bottom of a terminal; what is over stays above them as a line. */
 export function liveReport(stream: NodeJS.WriteStream): TransferReport {
   const running = new Map<Transfer, Progress>();
-  const live = liveLines(stream, (columns) =>
-    [...running].map(([{ label, totalBytes }, progress]) =>
+  const overall = new Overall<Transfer>();
+  const live = liveLines(stream, (columns) => {
+    const bars = [...running].map(([{ label, totalBytes }, progress]) =>
       barLine({ label: shownText(label), totalBytes, ...progress }, columns),
-    ),
-  );
+    );
+    const all = overall.standing();
+    return all === undefined ? bars : [...bars, barLine(all, columns)];
+  });
   return {
     begin(transfer) {
       running.set(transfer, { doneBytes: 0, rate: undefined, left: undefined });
       return {
-        progress: (progress) => running.set(transfer, progress),
-        event: (message) => live.keep(`${shownText(transfer.label)}: ${shownText(message)}`),
+        progress(progress) {
+          running.set(transfer, progress);
+          // A note is of something else than bytes on the line.
+          overall.at(transfer, progress.doneBytes, { moved: progress.note === undefined });
+        },
+        event(message, { event, bytes }) {
+          if (event === 'resumed') overall.at(transfer, Number(bytes), { moved: false });
+          live.keep(`${shownText(transfer.label)}: ${shownText(message)}`);
+        },
         end(outcome) {
           running.delete(transfer);
+          overall.end(transfer, outcome.kind, transfer.totalBytes);
           live.keep(lineOf(transfer, outcome));
         },
       };
+    },
+    expect(total) {
+      // Where that cannot be found out there is no such line; the files themselves say what is wrong.
+      void total().then(
+        (bytes) => overall.expect(bytes),
+        () => {},
+      );
     },
     notice: (message) => live.keep(message),
     summary: (message) => live.keep(message),

@@ -31,6 +31,8 @@ export interface Outcome {
 /** Tells how files get on. */
 export interface TransferReport extends Disposable {
   begin(transfer: Transfer): RunningTransfer;
+  /** Shows how far all files have come together, where that can be shown; `total` finds out what they come to, in bytes. */
+  expect(total: () => Promise<number>): void;
   /** A sentence that concerns no file under way. */
   notice(message: string, fields: Record<string, unknown>): void;
   /** A sentence about all of it, at the end. */

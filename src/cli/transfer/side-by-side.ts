@@ -1,5 +1,5 @@
-/** Above this a file goes in parts, which fill the line by themselves. */
-const SMALL_BYTES = 20_000_000;
+/** From this size on a file goes up in parts; up or down, it fills the line by itself. */
+export const SMALL_BYTES = 20_000_000;
 const SMALL_AT_A_TIME = 4;
 
 /**

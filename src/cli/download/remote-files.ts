@@ -1,0 +1,102 @@
+import { join, resolve } from 'node:path';
+import type { NodeClient } from '../../client/node/index.ts';
+import { EXIT, Failure } from '../exit-codes.ts';
+import { findItem, type Item } from '../remote/find-item.ts';
+import { itemsIn, type ListedItem } from '../remote/items-in.ts';
+import type { Wanted } from './download-file.ts';
+import { ensureLocalFolder, ensureNamedFolder } from './local-folder.ts';
+import { localName } from './local-name.ts';
+import { localTarget } from './local-target.ts';
+import { wantedFile } from './wanted-file.ts';
+
+/** A file on the server that is to come here. */
+export interface RemoteFile {
+  /** What it is called where people see it: its place as it was given, with what is below that. */
+  label: string;
+  wanted: Wanted;
+  /** Bytes. */
+  size: number;
+  /** Its path here. */
+  target: string;
+}
+
+/** What is met on the way: a file, something that is passed over, or something that cannot be had. */
+export type FoundThere =
+  | { kind: 'file'; file: RemoteFile }
+  | { kind: 'passed-over'; label: string; why: string }
+  | { kind: 'trouble'; label: string; error: unknown };
+
+export interface Places {
+  client: NodeClient;
+  /** The folder here or, of a single file, its path here. */
+  to: string | undefined;
+  version: string | undefined;
+  recursive: boolean;
+  signal: AbortSignal;
+}
+
+/**
+ * The files that these places name, in their order, and below a folder page by page; folders are made here on the way, empty
+ * ones too. Trouble with one keeps none of the others from their turn.
+ */
+export async function* remoteFiles(order: Places, places: readonly string[]): AsyncGenerator<FoundThere> {
+  for (const place of places) {
+    try {
+      yield* named(order, place);
+    } catch (error) {
+      yield { kind: 'trouble', label: place, error };
+    }
+  }
+}
+
+async function* named(order: Places, place: string): AsyncGenerator<FoundThere> {
+  const { client, to, version, recursive } = order;
+  const item = await findItem(client, place);
+  if (item.type === 'file') {
+    const wanted = await wantedFile(client, item.id, version);
+    if (recursive && to !== undefined) await ensureNamedFolder(resolve(to));
+    const target = await localTarget(to, wanted.name);
+    yield { kind: 'file', file: { label: place, wanted, size: wanted.size, target } };
+    return;
+  }
+  if (!recursive) {
+    throw new Failure(EXIT.usage, 'It is a folder: with --recursive it comes with all that is in it.');
+  }
+  // Where to is the user's word, through links too; what is below it is the server's.
+  const folder = resolve(to ?? '.');
+  await ensureNamedFolder(folder);
+  const here = item.id === '0' ? folder : join(folder, localName(item.name));
+  if (item.id !== '0') await ensureLocalFolder(here);
+  yield* below(order, item, { label: place.replace(/\/+$/, ''), here, above: new Set() });
+}
+
+interface Level {
+  label: string;
+  here: string;
+  /** Ids of the folders above it. */
+  above: ReadonlySet<string>;
+}
+
+async function* below(order: Places, { id }: Item, { label, here, above }: Level): AsyncGenerator<FoundThere> {
+  if (above.has(id)) throw new Failure(EXIT.failed, 'The server says that this folder is in itself.');
+  for await (const item of itemsIn(order.client, id)) {
+    if (order.signal.aborted) return;
+    const inner = `${label}/${item.name}`;
+    try {
+      const path = join(here, localName(item.name));
+      if (item.type === 'folder') {
+        await ensureLocalFolder(path);
+        yield* below(order, item, { label: inner, here: path, above: new Set([...above, id]) });
+      } else if (item.type === 'file') {
+        yield { kind: 'file', file: { label: inner, wanted: wantedOf(item), size: item.size, target: path } };
+      } else yield { kind: 'passed-over', label: inner, why: 'it is neither a file nor a folder' };
+    } catch (error) {
+      yield { kind: 'trouble', label: inner, error };
+    }
+  }
+}
+
+function wantedOf({ id, versionId, size, sha1, contentModifiedAt }: ListedItem): Wanted {
+  if (versionId === undefined || sha1 === undefined) throw new Error('The server does not say which version this is.');
+  return { fileId: id, versionId, size, sha1, modifiedAt: contentModifiedAt };
+}
