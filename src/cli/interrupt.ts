@@ -2,8 +2,8 @@ import { EXIT, type ExitCode, Failure } from './exit-codes.ts';
 
 /** Somebody stopped the command: by Ctrl-C, or by a signal that asks it to end. */
 export class Interrupted extends Failure {
-  constructor(exitCode: ExitCode) {
-    super(exitCode, 'Stopped. Run the same command again: it goes on from here.');
+  constructor(exitCode: ExitCode, advice: string) {
+    super(exitCode, `Stopped. ${advice}`);
   }
 }
 
@@ -11,14 +11,16 @@ const CODES = { SIGINT: EXIT.interrupted, SIGTERM: EXIT.terminated, SIGHUP: EXIT
 
 /**
  * Turns the first Ctrl-C (or SIGTERM, SIGHUP) into an abort of `signal`, so that what is under way can end in order and say
- * how to go on; the second one ends the process at once. Until it is disposed of.
+ * how to go on (`advice`); the second one ends the process at once. Until it is disposed of.
  */
-export function interrupts(): { signal: AbortSignal } & Disposable {
+export function interrupts(
+  advice = 'Run the same command again: it goes on from here.',
+): { signal: AbortSignal } & Disposable {
   const controller = new AbortController();
   const onSignal = (name: NodeJS.Signals) => {
     const code = CODES[name as keyof typeof CODES];
     if (controller.signal.aborted) process.exit(code);
-    controller.abort(new Interrupted(code));
+    controller.abort(new Interrupted(code, advice));
   };
   const names = Object.keys(CODES) as (keyof typeof CODES)[];
   for (const name of names) process.on(name, onSignal);

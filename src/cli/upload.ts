@@ -1,15 +1,20 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { ConflictPolicy } from '../client/node/index.ts';
+import { type ConflictPolicy, type NodeClient, TransportError } from '../client/node/index.ts';
+import { parseBytes } from '../units.ts';
 import { EXIT, Failure } from './exit-codes.ts';
 import { interrupts } from './interrupt.ts';
-import { findItem } from './remote/find-item.ts';
+import { findItem, ROOT } from './remote/find-item.ts';
+import { splitPath } from './remote/split-path.ts';
 import { onServer, type RemoteCall } from './remote-command.ts';
+import { shellWord } from './term/shell-word.ts';
 import { shownText } from './term/shown-text.ts';
 import { transferReport } from './transfer/report.ts';
 import { sideBySide } from './transfer/side-by-side.ts';
 import { Tally } from './transfer/tally.ts';
 import { type LocalFile, localFiles } from './upload/local-files.ts';
+import { oneOfAKind } from './upload/one-of-a-kind.ts';
 import { RemoteFolders } from './upload/remote-folders.ts';
+import { STANDARD_INPUT, standardInput } from './upload/standard-input.ts';
 import { type UploadOrder, uploadOne } from './upload/upload-one.ts';
 
 interface UploadOptions {
@@ -18,11 +23,14 @@ interface UploadOptions {
   parallel?: number;
   conflict: ConflictPolicy;
   name?: string;
+  size?: number;
 }
 
 /** `partway upload` */
 export function addUploadCommand(program: Command): void {
-  const command = program.command('upload').argument('<path...>', 'files, and with --recursive folders');
+  const command = program
+    .command('upload')
+    .argument('<path...>', 'files, with --recursive folders; - for standard input');
   command
     .description('upload files in parallel parts, and go on where an earlier try stopped')
     .option('--to <remote-folder>', 'where to on the server: path from the root folder, or id', '/')
@@ -33,25 +41,85 @@ export function addUploadCommand(program: Command): void {
         .choices(['fail', 'rename', 'version'] satisfies ConflictPolicy[])
         .default('fail'),
     )
-    .option('--name <name>', 'what the file is called on the server');
+    .option('--name <name>', 'what the file is called on the server')
+    .option('--size <size>', 'of standard input: how much of it comes, such as 123456 or 4GiB', sizeOf);
   onServer(command, (call) => uploadAll(call, command.opts<UploadOptions>()));
 }
 
-async function uploadAll({ client, args, json }: RemoteCall, options: UploadOptions): Promise<void> {
-  const { to, recursive = false, parallel, conflict, name } = options;
-  if (name !== undefined && (args.length > 1 || recursive))
-    throw new Failure(EXIT.usage, '--name is for a single file.');
-  const target = await findItem(client, to, 'folder');
+async function uploadAll({ client, args, json, sameServer }: RemoteCall, options: UploadOptions): Promise<void> {
+  const { to, recursive = false, parallel, conflict } = options;
+  checkArguments(args, options);
+  const target = await findItem(client, to, 'folder', () => {
+    return `Make it first: partway mkdir -p ${shellWord(`/${splitPath(to).join('/')}`)}${sameServer}`;
+  });
+  // The root folder is known without asking.
+  if (target.id === ROOT.id) await reach(client);
   const folders = new RemoteFolders(client, target.id);
-  using stop = interrupts();
+  const piped = args[0] === STANDARD_INPUT;
+  using stop = interrupts(piped ? 'Run the same command again: with the same input it goes on from here.' : undefined);
   using report = transferReport({ json });
   const tally = new Tally();
-  const order = { client, folders, conflict, parallel, signal: stop.signal, report, tally };
-  const work = (file: LocalFile) => uploadOne(order, file, name ?? file.name);
-  await sideBySide(filesIn(order, args, recursive), work, stop.signal);
+  const order = { client, folders, conflict, parallel, signal: stop.signal, report, tally, claimed: new Set<string>() };
+  if (piped) await uploadInput(order, options);
+  else {
+    if (recursive || args.length > 1) report.expect(() => bytesIn(args, recursive, stop.signal));
+    await sideBySide(filesIn(order, args, recursive), uploader(order, options), stop.signal);
+  }
   if (tally.count > 1 || json) tally.summarize(report, { verb: 'uploaded', interrupted: stop.signal.aborted });
   process.exitCode = tally.exitCode;
   if (stop.signal.aborted) throw stop.signal.reason;
+}
+
+/**
+ * Finds out whether there is a server. An upload waits minutes for one that goes away; one that was never there is a slip in the
+ * address more often than not.
+ */
+async function reach(client: NodeClient): Promise<void> {
+  await client.users.getUserMe({ queryParams: { fields: ['name'] } }).catch((error: unknown) => {
+    // A refusal is an answer, and a token may be for uploads alone.
+    if (error instanceof TransportError) throw error;
+  });
+}
+
+function checkArguments(args: readonly string[], { recursive, name, size }: UploadOptions): void {
+  const fail = (message: string) => {
+    throw new Failure(EXIT.usage, message);
+  };
+  if (!args.includes(STANDARD_INPUT)) {
+    if (name !== undefined && (args.length > 1 || recursive)) fail('--name is for a single file.');
+    if (size !== undefined)
+      fail('--size is for standard input, as in COMMAND | partway upload - --name NAME --size SIZE');
+    return;
+  }
+  if (args.length > 1 || recursive) {
+    fail('Standard input (-) goes up by itself. A file that is named so is ./-');
+  }
+  if (name === undefined) fail('What comes on standard input has no name: give it one with --name.');
+  if (size === undefined) {
+    fail(
+      'An upload has to say at its start how long it is, and standard input does not: give its bytes with --size. ' +
+        `Where nobody knows them, put it into a file first: COMMAND > FILE && partway upload FILE --name ${shellWord(name ?? '')}`,
+    );
+  }
+}
+
+async function uploadInput(order: UploadOrder, { name = '', size = 0 }: UploadOptions): Promise<void> {
+  try {
+    using file = await standardInput(name, size);
+    await uploadOne(order, file, name);
+  } catch (error) {
+    order.tally.failed(error, order.report.begin({ label: STANDARD_INPUT, totalBytes: size }));
+  }
+}
+
+/** Uploads a file; where it may be renamed, not beside one that may take its name. */
+function uploader(order: UploadOrder, options: UploadOptions): (file: LocalFile) => Promise<void> {
+  const inTurn = oneOfAKind();
+  return (file) => {
+    const name = options.name ?? file.name;
+    const work = () => uploadOne(order, file, name);
+    return order.conflict === 'rename' ? inTurn(file.folders, name, work) : work();
+  };
 }
 
 /** The files, with their folders made on the way, so that empty ones are there too. */
@@ -69,8 +137,23 @@ async function* filesIn(
   }
 }
 
+async function bytesIn(paths: readonly string[], recursive: boolean, signal: AbortSignal): Promise<number> {
+  let bytes = 0;
+  for await (const found of localFiles(paths, { recursive })) {
+    signal.throwIfAborted();
+    if (found.kind === 'file') bytes += found.file.size;
+  }
+  return bytes;
+}
+
 function parallelOf(text: string): number {
   const number = Number(text);
   if (Number.isInteger(number) && number >= 1 && number <= 8) return number;
   throw new InvalidArgumentError('Give a whole number from 1 to 8.');
+}
+
+function sizeOf(text: string): number {
+  const bytes = parseBytes(text);
+  if (bytes !== undefined) return bytes;
+  throw new InvalidArgumentError('Give bytes, such as 123456 or 4GiB.');
 }

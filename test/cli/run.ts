@@ -23,8 +23,8 @@ export interface RunOptions {
   /** What it finds in its environment, besides the path. */
   env?: Record<string, string>;
   cwd?: string;
-  /** What comes on stdin, which is at its end otherwise. */
-  input?: string;
+  /** What comes on stdin, which is at its end otherwise; null where the test writes to it itself. */
+  input?: string | Uint8Array | null;
 }
 
 /** Runs `partway` in a process of its own, in an environment that is empty but for what is given. */
@@ -45,7 +45,7 @@ export function start(
   leftoverProcess(child);
   // A command that does not read its input may be gone before it came.
   child.stdin.on('error', () => {});
-  child.stdin.end(input);
+  if (input !== null) child.stdin.end(input);
   const ended = Promise.all([once(child, 'close'), text(child.stdout), text(child.stderr)]);
   return {
     child,

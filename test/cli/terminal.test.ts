@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import { startFaultProxy } from '../client/fault-proxy.ts';
 import { makeFile } from '../support/bytes.ts';
@@ -75,6 +75,38 @@ describe('on a terminal', { skip: noTerminal }, () => {
       second.shown().some((line) => /^big\.bin: goes on after \d+(\.\d)? MiB$/.test(line)),
       second.output(),
     );
+  });
+
+  test('several files have a bar for all of them, which counts what is there already and comes to the end', async () => {
+    const names = ['one.bin', 'two.bin', 'three.bin'];
+    await mkdir(place.at('several'));
+    for (const name of names) await makeFile(place.at('several', name), 22 * MIB, name);
+    await place.json('upload', 'several/one.bin', '--to', String((await place.json('mkdir', '/several'))[0]?.id));
+    // Each takes its time, so that the bar is drawn in between.
+    await using proxy = await startFaultProxy(place.server, ({ method, path }) => {
+      if (method === 'GET' && path.endsWith('/content')) return { delay: 400 };
+      return method === 'PUT' ? { delay: 60 } : undefined;
+    });
+    const at = { env: { ...place.env, PARTWAY_SERVER: proxy.url }, cwd: place.folder };
+    for (const args of [
+      ['upload', '-r', 'several', '--parallel', '2'],
+      ['download', '-r', '/several', '--to', 'again'],
+    ]) {
+      const command = onTerminal(args, at);
+      assert.equal((await command.ended).code, 0, command.output());
+      const totals = command
+        .shown()
+        .map((line) => /^▕.*▏ *(\d+)% +([\d.]+ [KMG]?i?B)\/([\d.]+ [KMG]?i?B).* total$/.exec(line))
+        .filter((match) => match !== null)
+        .map(([, percent, , all]) => ({ percent: Number(percent), all }));
+      assert.deepEqual([...new Set(totals.map(({ all }) => all))], ['66.0 MiB'], command.output());
+      const percents = totals.map(({ percent }) => percent);
+      assert.deepEqual(
+        percents,
+        percents.toSorted((a, b) => a - b),
+      );
+      assert.ok((percents.at(-1) ?? 0) >= 33, `${percents}`);
+    }
   });
 
   test('colours are for terminals, and NO_COLOR takes them away', async () => {

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
+import { explain } from '../../src/cli/explain.ts';
+import { TransportError } from '../../src/client/node/index.ts';
 import { Api } from '../support/api.ts';
 import { openPlace, type Place } from './place.ts';
 import { PARTWAY } from './run.ts';
@@ -52,8 +55,55 @@ test('a path that is not there, or is something else, is said to be so', async (
   assert.match(missing.stderr, /There is no \/nowhere on the server\. partway ls \/ shows what there is\./);
   const file = await place.run(['ls', '/note.txt']);
   assert.equal(file.code, 5);
+  assert.match(file.stderr, /^\/note\.txt is a file, not a folder\.$/m);
+  assert.match((await place.run(['ls', '/note.txt/x'])).stderr, /^\/note\.txt is a file, not a folder\.$/m);
   assert.equal((await place.run(['rm', '/'])).code, 2);
   assert.equal((await place.run(['mkdir', '/'])).code, 2);
+});
+
+test('where a folder is not there, the command that makes it is said, and works', async () => {
+  const cases = [
+    { path: 'some/path', shown: '/some/path' },
+    { path: '/it is/a "new" one’s', shown: `'/it is/a "new" one’s'` },
+    { path: "/it's/$HOME", shown: `'/it'\\''s/$HOME'` },
+  ];
+  await writeFile(place.at('note.txt'), 'note');
+  for (const { path, shown } of cases) {
+    const uploaded = await place.run(['upload', 'note.txt', '--to', path, '--server', place.server.url]);
+    assert.equal(uploaded.code, 5);
+    const advised = `partway mkdir -p ${shown} --server ${place.server.url}`;
+    assert.ok(uploaded.stderr.endsWith(` on the server. Make it first: ${advised}\n`), uploaded.stderr);
+    const made = await place.run(['mkdir', path]);
+    assert.ok(made.stderr.endsWith(`With -p it is made on the way: partway mkdir -p ${shown}\n`), made.stderr);
+    const command = `"${process.execPath}" "${PARTWAY}" ${advised.slice('partway '.length)}`;
+    await promisify(execFile)('bash', ['-c', command], { env: { PATH: process.env.PATH ?? '', ...place.env } });
+    assert.equal((await place.run(['upload', 'note.txt', '--to', path])).code, 0);
+  }
+});
+
+test('a folder that is there already is enough with -p, and is said to be there without', async () => {
+  await place.json('mkdir', '/there');
+  const refused = await place.run(['mkdir', '/There']);
+  assert.equal(refused.code, 6);
+  assert.equal(refused.stderr, '/There is there already. With -p a folder that is there is enough.\n');
+});
+
+test('an upload under way that is not known is said to be so, with where to look', async () => {
+  for (const id of ['no-id', '0'.repeat(32)]) {
+    for (const act of ['show', 'abort']) {
+      const ended = await place.run(['sessions', act, id]);
+      assert.equal(ended.code, 5);
+      assert.match(ended.stderr, /partway sessions list shows what is under way\.$/m);
+    }
+  }
+});
+
+test('a server that cannot be reached is said to be so, with what to look at', async () => {
+  const refused = await place.run(['ls'], { env: { PARTWAY_SERVER: 'http://127.0.0.1:1' } });
+  assert.equal(refused.code, 7);
+  assert.match(refused.stderr, /ECONNREFUSED.* Start the server \(partway serve\), or give its port.* partway doctor/);
+  const unknown = explain(new TransportError('The connection to box failed: …', { code: 'ENOTFOUND' }));
+  assert.match(unknown.message, /Look for a slip in the address, or at this machine’s DNS\. partway doctor/);
 });
 
 test('a folder of more than a page is listed whole', async () => {

@@ -91,6 +91,12 @@ test('what cannot be uploaded is said, and ends with its own exit code', async (
   assert.match(usage.stderr, /whole number from 1 to 8/);
   assert.equal((await upload('small.txt', 'taken.txt', '--name', 'x')).code, 2);
   assert.equal((await upload()).code, 2);
+  const unset = await upload('small.txt', '--to', '');
+  assert.equal(unset.code, 2);
+  assert.match(unset.stderr, /the root folder is \/\./);
+  const away = await place.run(['upload', 'small.txt'], { env: { PARTWAY_SERVER: 'http://127.0.0.1:1' } });
+  assert.equal(away.code, 7);
+  assert.match(away.stderr, /^The connection to 127\.0\.0\.1:1 failed: .*partway doctor looks closer\.$/m);
   const refused = await place.run(['upload', 'small.txt'], { env: { PARTWAY_TOKEN: 'nobodys' } });
   assert.equal(refused.code, 4);
   assert.match(refused.stderr, /Log in again: partway login/);

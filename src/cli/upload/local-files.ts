@@ -1,16 +1,25 @@
 import type { Dirent } from 'node:fs';
 import { lstat, readdir, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
+import type { NodeSource } from '../../client/node/index.ts';
 import { EXIT, Failure } from '../exit-codes.ts';
+import { sha1OfFile } from '../sha1-of-file.ts';
 
-/** A file on this machine that is to be uploaded. */
+/** Something on this machine that is to be uploaded: a file, or what comes on standard input. */
 export interface LocalFile {
+  /** What it is called where people see it. */
   path: string;
+  /** Bytes. */
   size: number;
   /** Names of the folders below the target that it goes into, from the outermost on. */
   folders: string[];
   /** Its name here. */
   name: string;
+  source: NodeSource;
+  /** Whether its bytes come once only, and so cannot be read to be compared before they are uploaded. */
+  readOnce: boolean;
+  /** Reads all of it; undefined where its bytes came once only, and are gone. In hex. */
+  sha1(): Promise<string | undefined>;
 }
 
 /**
@@ -42,9 +51,10 @@ export async function* localFiles(
 }
 
 async function* named(path: string, recursive: boolean): AsyncGenerator<Found> {
+  if (path === '') throw new Failure(EXIT.usage, 'An empty path names nothing.');
   const found = await stat(path);
   const name = basename(resolve(path));
-  if (found.isFile()) yield { kind: 'file', file: { path, size: found.size, folders: [], name } };
+  if (found.isFile()) yield { kind: 'file', file: onDisk(path, found.size, [], name) };
   else if (!found.isDirectory()) throw new Failure(EXIT.usage, 'It is neither a file nor a folder.');
   else if (recursive) yield* below(path, name === '' ? [] : [name]);
   else throw new Failure(EXIT.usage, 'It is a folder: with --recursive it goes with all that is in it.');
@@ -57,7 +67,7 @@ async function* below(folder: string, folders: string[]): AsyncGenerator<Found> 
     try {
       if (entry.isDirectory()) yield* below(path, [...folders, entry.name]);
       else if (entry.isFile()) {
-        yield { kind: 'file', file: { path, size: (await lstat(path)).size, folders, name: entry.name } };
+        yield { kind: 'file', file: onDisk(path, (await lstat(path)).size, folders, entry.name) };
       } else yield { kind: 'passed-over', path, why: entry.isSymbolicLink() ? 'it is a link' : 'it is not a file' };
     } catch (error) {
       yield { kind: 'trouble', path, error };
@@ -68,4 +78,8 @@ async function* below(folder: string, folders: string[]): AsyncGenerator<Found> 
 async function entriesOf(folder: string): Promise<Dirent[]> {
   const entries = await readdir(folder, { withFileTypes: true });
   return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function onDisk(path: string, size: number, folders: string[], name: string): LocalFile {
+  return { path, size, folders, name, source: path, readOnce: false, sha1: () => sha1OfFile(path) };
 }

@@ -3,17 +3,19 @@ import {
   type ConflictPolicy,
   type FileObject,
   type NodeClient,
+  SourceChangedError,
   type UploadEvent,
   type UploadProgress,
 } from '../../client/node/index.ts';
-import { findByName } from '../remote/find-by-name.ts';
-import { sha1OfFile } from '../sha1-of-file.ts';
+import { EXIT, Failure } from '../exit-codes.ts';
 import { bytesText } from '../term/quantities.ts';
+import { shownText } from '../term/shown-text.ts';
 import type { RunningTransfer, TransferReport } from '../transfer/report.ts';
 import { speedText } from '../transfer/speed-text.ts';
 import type { Tally } from '../transfer/tally.ts';
 import type { LocalFile } from './local-files.ts';
 import type { RemoteFolders } from './remote-folders.ts';
+import { sameThere } from './same-there.ts';
 
 export interface UploadOrder {
   client: NodeClient;
@@ -23,25 +25,30 @@ export interface UploadOrder {
   signal: AbortSignal;
   report: TransferReport;
   tally: Tally;
+  /** Ids of the files on the server that a file of this run has become, or was found to be. */
+  claimed: Set<string>;
 }
 
 /** Uploads one file, and tells of it. A file that is there already, with the same bytes, is one less to do. */
 export async function uploadOne(order: UploadOrder, file: LocalFile, name: string): Promise<void> {
-  const { client, folders, conflict, parallel, signal, report, tally } = order;
+  const { client, folders, conflict, parallel, signal, report, tally, claimed } = order;
   const running = report.begin({ label: file.path, totalBytes: file.size });
   try {
     const folderId = await folders.idOf(file.folders);
-    const there = conflict === 'version' ? await sameThere(order, file, name) : undefined;
-    if (there !== undefined) return endPresent(running, tally, there);
-    const result = await client.uploadFile(file.path, {
+    const asksFirst = conflict !== 'fail' && !file.readOnce;
+    const there = asksFirst ? await sameThere(order, file, name) : undefined;
+    if (there !== undefined) return endPresent(running, tally, there, name);
+    const result = await client.uploadFile(file.source, {
       folderId,
       name,
       conflict,
       signal,
+      ...(file.readOnce && { size: file.size }),
       ...(parallel !== undefined && { parallel }),
       onProgress: (progress) => running.progress(standingOf(progress)),
       onEvent: (event) => tellEvent(running, event),
     });
+    claimed.add(result.file.id);
     // Of the file: what went out in vain, and what frames the bytes, is in bytes_sent.
     const bytes = result.file.size - result.bytesResumed;
     tally.done(bytes);
@@ -57,14 +64,24 @@ export async function uploadOne(order: UploadOrder, file: LocalFile, name: strin
     });
   } catch (error) {
     const there = isTaken(error) ? await sameThere(order, file, name).catch(() => undefined) : undefined;
-    if (there !== undefined) endPresent(running, tally, there);
-    else tally.failed(error, running);
+    if (there !== undefined) endPresent(running, tally, there, name);
+    else tally.failed(file.readOnce ? ofInput(error) : error, running);
   }
 }
 
-function endPresent(running: RunningTransfer, tally: Tally, there: FileObject): void {
+/** Bytes that are gone cannot be begun anew with: here it takes whoever pipes them in. */
+function ofInput(error: unknown): unknown {
+  if (!(error instanceof SourceChangedError)) return error;
+  const why = error.cause instanceof Error ? error.cause.message : error.message;
+  const happened = why.replace(/:? it begins anew\.$/, '.').replace(/([^.])$/, '$1.');
+  const advice = 'What was stored is thrown away. Run the same command again, with its input from the first byte on.';
+  return new Failure(EXIT.failed, `${happened} ${advice}`, { cause: error });
+}
+
+function endPresent(running: RunningTransfer, tally: Tally, there: FileObject, name: string): void {
   tally.present += 1;
-  const message = `is there already, as file ${there.id}`;
+  const called = there.name === name ? '' : `${shownText(there.name)}, `;
+  const message = `is there already, as ${called}file ${there.id}`;
   running.end({ kind: 'present', message, fields: { file: fieldsOf(there) } });
 }
 
@@ -74,17 +91,6 @@ function fieldsOf({ id, name, size, sha1 }: FileObject): object {
 
 function isTaken(error: unknown): boolean {
   return error instanceof ApiError && error.code === 'item_name_in_use';
-}
-
-/** The file of that name, where it has the bytes that would be uploaded. */
-async function sameThere(
-  { client, folders }: UploadOrder,
-  { path, size, folders: above }: LocalFile,
-  name: string,
-): Promise<FileObject | undefined> {
-  const taken = await findByName(client, await folders.idOf(above), name);
-  const file = taken?.type === 'file' ? await client.files.getFileById(taken.id) : undefined;
-  return file?.size === size && (await sha1OfFile(path)) === file.sha1 ? file : undefined;
 }
 
 function standingOf({ phase, bytesDone, bytesPerSecond, secondsLeft }: UploadProgress) {

@@ -1,0 +1,20 @@
+/**
+ * Does the work for files that may take each other's names one after the other: those of one folder whose names differ in
+ * nothing but case and the numbers that `rename` adds. All others go on beside them.
+ */
+export function oneOfAKind(): (folders: readonly string[], name: string, work: () => Promise<void>) => Promise<void> {
+  const last = new Map<string, Promise<void>>();
+  return (folders, name, work) => {
+    const kind = [...folders, bare(name)].join('/').normalize('NFC').toLowerCase();
+    const mine = (last.get(kind) ?? Promise.resolve()).then(work).finally(() => {
+      if (last.get(kind) === mine) last.delete(kind);
+    });
+    last.set(kind, mine);
+    return mine;
+  };
+}
+
+/** `report.pdf` for `report (2).pdf`, and for `report (2) (1).pdf`. */
+function bare(name: string): string {
+  return name.replace(/(?: \(\d+\))+(?=(?:\.[^.]*)?$)/, '');
+}

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import type { ChildProcess } from 'node:child_process';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { after, before, test } from 'node:test';
+import { type SeenRequest, startFaultProxy } from '../client/fault-proxy.ts';
+import { makeFile } from '../support/bytes.ts';
+import { killedUpload } from './killed-upload.ts';
+import { openPlace, type Place } from './place.ts';
+import { fileOf, jsonLines } from './run.ts';
+
+let place: Place;
+before(async () => {
+  place = await openPlace({ env: { PARTWAY_PART_SIZE: '1MiB' } });
+});
+after(() => place[Symbol.asyncDispose]());
+
+/** What a run with `--conflict rename` came to. */
+async function rename(...args: string[]) {
+  const events = await place.json('upload', ...args, '--conflict', 'rename');
+  const { files, present, failed } = events.at(-1) ?? {};
+  return { events, counts: { files, present, failed } };
+}
+
+/** Name and SHA-1 of the files in a folder on the server, by name. */
+async function filesOf(folder: string): Promise<string[]> {
+  const listed = await place.json('ls', folder);
+  return listed.filter(({ type }) => type === 'file').map(({ name, sha1 }) => `${sha1} ${name}`);
+}
+
+test('a file that was renamed in an earlier run is found under its new name, and not sent again', async () => {
+  await writeFile(place.at('report.txt'), 'theirs');
+  await place.json('mkdir', '/once');
+  await place.json('upload', 'report.txt', '--to', '/once');
+  await writeFile(place.at('report.txt'), 'mine');
+  const first = await rename('report.txt', '--to', '/once');
+  assert.equal(fileOf(first.events).name, 'report (1).txt');
+  const again = await rename('report.txt', '--to', '/once');
+  assert.deepEqual(again.counts, { files: 0, present: 1, failed: 0 });
+  assert.equal(fileOf(again.events).id, fileOf(first.events).id);
+  const said = await place.run(['upload', 'report.txt', '--to', '/once', '--conflict', 'rename']);
+  assert.equal(said.stdout, `report.txt: is there already, as report (1).txt, file ${fileOf(first.events).id}\n`);
+  await writeFile(place.at('report.txt'), 'more');
+  assert.equal(fileOf((await rename('report.txt', '--to', '/once')).events).name, 'report (2).txt');
+  await writeFile(place.at('report.txt'), 'mine');
+  assert.deepEqual((await rename('report.txt', '--to', '/once')).counts, { files: 0, present: 1, failed: 0 });
+  assert.equal((await filesOf('/once')).length, 3);
+});
+
+test('files with the same bytes whose names meet are all there in the end, once each', async () => {
+  for (const folder of ['x', 'y', 'z']) {
+    await mkdir(place.at(folder));
+    await writeFile(place.at(folder, 'same.txt'), 'same');
+    await writeFile(place.at(folder, 'Same (1).txt'), 'same');
+  }
+  await place.json('mkdir', '/meet');
+  const names = ['x', 'y', 'z'].flatMap((folder) => [`${folder}/same.txt`, `${folder}/Same (1).txt`]);
+  assert.deepEqual((await rename(...names, '--to', '/meet')).counts, { files: 6, present: 0, failed: 0 });
+  const there = await filesOf('/meet');
+  assert.equal(there.length, 6, there.join());
+  assert.deepEqual((await rename(...names, '--to', '/meet')).counts, { files: 0, present: 6, failed: 0 });
+  assert.deepEqual(await filesOf('/meet'), there);
+});
+
+test('a folder that is uploaded with rename and killed anywhere comes to each file once', async () => {
+  const small = ['a1.txt', 'a2.txt', 'a3.txt', 'z1.txt', 'z2.txt'];
+  await mkdir(place.at('tree'));
+  for (const name of [...small, 'big.bin']) await writeFile(place.at('tree', name), `theirs ${name}`);
+  await place.json('upload', '-r', 'tree');
+  const theirs = await filesOf('/tree');
+  for (const name of small) await writeFile(place.at('tree', name), `mine ${name}`);
+  const sha1 = await makeFile(place.at('tree', 'big.bin'), 22 * 1024 * 1024, 'cli rename');
+
+  const isPart = ({ method, path }: SeenRequest) => method === 'PUT' && path.includes('/upload_sessions/');
+  const isSmall = ({ method, path }: SeenRequest) => method === 'POST' && path === '/files/content';
+  const isCommit = ({ path }: SeenRequest) => path.endsWith('/commit');
+  // The answer is lost as well, so that the server may have what the client never heard of.
+  let kill: { isIt: (request: SeenRequest) => boolean; left: number; child?: ChildProcess } | undefined;
+  await using proxy = await startFaultProxy(place.server, (request) => {
+    if (kill === undefined || !kill.isIt(request)) return undefined;
+    kill.left -= 1;
+    if (kill.left > 0) return undefined;
+    kill.child?.kill('SIGKILL');
+    return { loseAnswer: true };
+  });
+  const env = { PARTWAY_SERVER: proxy.url };
+  for (const [isIt, left] of [
+    [isSmall, 2],
+    [isPart, 9],
+    [isCommit, 1],
+    [isSmall, 1],
+  ] as const) {
+    kill = { isIt, left };
+    const running = place.start(['upload', '-r', 'tree', '--conflict', 'rename'], { env });
+    kill.child = running.child;
+    assert.equal((await running.ended).signal, 'SIGKILL');
+  }
+  kill = undefined;
+  const last = await place.run(['upload', '-r', 'tree', '--conflict', 'rename'], { env });
+  assert.equal(last.code, 0, last.stderr);
+  assert.deepEqual(await place.json('sessions', 'list'), []);
+  const mine = (await filesOf('/tree')).filter((file) => !theirs.includes(file));
+  assert.equal(mine.length, small.length + 1, mine.join('\n'));
+  assert.deepEqual(mine.map((file) => file.slice(41)).toSorted(), [
+    ...['a1 (1).txt', 'a2 (1).txt', 'a3 (1).txt', 'big (1).bin', 'z1 (1).txt', 'z2 (1).txt'],
+  ]);
+  assert.ok(mine.includes(`${sha1} big (1).bin`));
+  assert.deepEqual((await rename('-r', 'tree')).counts, { files: 0, present: 6, failed: 0 });
+  assert.equal((await filesOf('/tree')).length, 2 * theirs.length);
+});
+
+test('an upload under its new name that was stopped goes on, and begins no further one', async () => {
+  await writeFile(place.at('large.bin'), 'theirs');
+  await place.json('upload', 'large.bin');
+  await makeFile(place.at('large.bin'), 22 * 1024 * 1024, 'cli rename on');
+  await using killed = await killedUpload(place, ['upload', 'large.bin', '--conflict', 'rename', '--json']);
+  const again = await killed.again();
+  assert.equal(again.code, 0, again.stderr);
+  const events = jsonLines(again.stdout);
+  assert.ok(Number(events.find(({ event }) => event === 'resumed')?.bytes) > 0, again.stdout);
+  assert.equal(fileOf(events).name, 'large (1).bin');
+  assert.deepEqual(await place.json('sessions', 'list'), []);
+});

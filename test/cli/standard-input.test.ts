@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { seededBytes, sha1Hex } from '../support/bytes.ts';
+import { killedUpload } from './killed-upload.ts';
+import { openPlace, type Place } from './place.ts';
+import { fileOf, jsonLines } from './run.ts';
+
+const SIZE = 24 * 1024 * 1024;
+const bytes = seededBytes(SIZE, 'cli standard input');
+
+let place: Place;
+before(async () => {
+  place = await openPlace({ env: { PARTWAY_PART_SIZE: '1MiB' } });
+});
+after(() => place[Symbol.asyncDispose]());
+
+const pipe = (input: string | Uint8Array, ...args: string[]) => place.run(['upload', '-', ...args], { input });
+const names = async () => (await place.json('ls')).map(({ name }) => name);
+
+test('what is piped in goes up, small or in parts, and a second time finds it there', async () => {
+  const small = await pipe('hello', '--name', 'hello.txt', '--size', '5', '--json');
+  assert.equal(small.code, 0, small.stderr);
+  assert.deepEqual(
+    jsonLines(small.stdout).map(({ event, path }) => `${event} ${path}`),
+    ['start -', 'done -', 'summary undefined'],
+  );
+  assert.equal(fileOf(jsonLines(small.stdout)).sha1, sha1Hex(Buffer.from('hello')));
+  const large = await pipe(bytes, '--name', 'large.bin', '--size', '24MiB', '--json');
+  assert.equal(fileOf(jsonLines(large.stdout)).sha1, sha1Hex(bytes));
+  for (const [input, name] of [
+    ['hello', 'hello.txt'],
+    [bytes, 'large.bin'],
+  ] as const) {
+    const again = await pipe(input, '--name', name, '--size', String(input.length));
+    assert.equal(again.code, 0, again.stderr);
+    assert.match(again.stdout, /^-: is there already, as file \d+\n$/);
+    const other = Buffer.from(input);
+    other[0] = 0;
+    assert.equal((await pipe(other, '--name', name, '--size', String(input.length))).code, 6);
+  }
+});
+
+test('without a size or a name it says what to do, and reads nothing', async () => {
+  const sizeless = await pipe('hello', '--name', 'my file');
+  assert.equal(sizeless.code, 2);
+  assert.match(sizeless.stderr, /give its bytes with --size\..*COMMAND > FILE && partway upload FILE --name 'my file'/);
+  assert.match((await pipe('hello', '--size', '5')).stderr, /has no name: give it one with --name\./);
+  assert.equal((await pipe('hello', 'other', '--size', '5', '--name', 'x')).code, 2);
+  assert.equal((await pipe('hello', '--size', 'much', '--name', 'x')).code, 2);
+  const path = await place.run(['upload', 'other', '--size', '5']);
+  assert.equal(path.code, 2);
+  assert.match(path.stderr, /--size is for standard input/);
+});
+
+test('more or less than was said becomes no file', async () => {
+  for (const [input, size] of [
+    ['hello', 4],
+    ['hello', 6],
+    [bytes, SIZE - 1],
+    [bytes, SIZE + 1],
+  ] as const) {
+    const ended = await pipe(input, '--name', 'wrong', '--size', String(size));
+    assert.equal(ended.code, 1);
+    const said = input.length > size ? `More bytes come than the ${size}` : `ended after ${input.length} bytes`;
+    assert.match(ended.stderr, new RegExp(`${said}.*Did what is piped in fail\\?`));
+  }
+  assert.ok(!(await names()).includes('wrong'));
+});
+
+const killedPipe = (name: string) =>
+  killedUpload(place, ['upload', '-', '--name', name, '--size', String(SIZE), '--json'], bytes);
+
+test('an upload from a pipe that was killed goes on when the same bytes are piped in again', async () => {
+  await using killed = await killedPipe('killed.bin');
+  const ended = await killed.again(bytes);
+  assert.equal(ended.code, 0, ended.stderr);
+  const events = jsonLines(ended.stdout);
+  assert.equal(fileOf(events).sha1, sha1Hex(bytes));
+  const resumed = Number(events.find(({ event }) => event === 'done')?.bytes_resumed);
+  assert.ok(resumed > 0 && resumed < SIZE, `${resumed}`);
+});
+
+test('other bytes than before are never put behind those that are stored', async () => {
+  const other = Buffer.from(bytes);
+  other.writeUInt8(other.readUInt8(100) ^ 1, 100);
+  await using killed = await killedPipe('others.bin');
+  const refused = await killed.again(other);
+  assert.equal(refused.code, 1);
+  const failed = jsonLines(refused.stdout).find(({ event }) => event === 'failed');
+  assert.match(String(failed?.message), /has other bytes at 0 .*Run the same command again, with its input/);
+  const anew = await killed.again(other);
+  assert.equal(anew.code, 0, anew.stderr);
+  assert.equal(fileOf(jsonLines(anew.stdout)).sha1, sha1Hex(other));
+  assert.equal(jsonLines(anew.stdout).find(({ event }) => event === 'done')?.bytes_resumed, 0);
+});
+
+test('a command ends though nobody ends its input', async () => {
+  const { child, ended } = place.start(['upload', '-', '--name', 'open.txt', '--size', '2'], { input: null });
+  child.stdin?.write('abc');
+  assert.equal((await ended).code, 1);
+});
