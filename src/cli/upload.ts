@@ -105,7 +105,7 @@ function checkArguments(args: readonly string[], { recursive, name, size }: Uplo
 
 async function uploadInput(order: UploadOrder, { name = '', size = 0 }: UploadOptions): Promise<void> {
   try {
-    using file = await standardInput(name, size);
+    using file = await standardInput({ name, size, signal: order.signal });
     await uploadOne(order, file, name);
   } catch (error) {
     order.tally.failed(error, order.report.begin({ label: STANDARD_INPUT, totalBytes: size }));

@@ -99,3 +99,19 @@ test('a command ends though nobody ends its input', async () => {
   child.stdin?.write('abc');
   assert.equal((await ended).code, 1);
 });
+
+test('Ctrl-C stops an upload whose input neither goes on nor ends', async () => {
+  const args = ['upload', '-', '--name', 'waiting.bin', '--size', String(SIZE), '--json'];
+  const { child, ended } = place.start(args, { input: null });
+  child.stdin?.write(bytes.subarray(0, 3_000_000));
+  child.stdout?.on('data', (chunk) => {
+    if (String(chunk).includes('"start"')) child.kill('SIGINT');
+  });
+  const { code, stdout, stderr } = await ended;
+  assert.equal(code, 130, stderr);
+  assert.ok(
+    jsonLines(stdout).some(({ event }) => event === 'stopped'),
+    stdout,
+  );
+  assert.match(stderr, /^Stopped\. Run the same command again: with the same input it goes on from here\.$/m);
+});

@@ -10,11 +10,10 @@ export const STANDARD_INPUT = '-';
 
 /**
  * What comes on standard input, which has to be `size` bytes. So little as goes up in one piece is held in memory; of more
- * only what is on its way, so that it can be read once.
+ * only what is on its way, so that it can be read once. `signal` ends the input, and whoever reads it.
  */
 export async function standardInput(
-  name: string,
-  size: number,
+  { name, size, signal }: { name: string; size: number; signal: AbortSignal },
   input = process.stdin,
 ): Promise<LocalFile & Disposable> {
   if (input.isTTY) {
@@ -23,6 +22,10 @@ export async function standardInput(
       'Nothing is piped in: - takes what another command prints, as in COMMAND | partway …',
     );
   }
+  // Whoever waits for bytes that do not come hears of a stop as well.
+  signal.addEventListener('abort', () => input.destroy(signal.reason), { once: true });
+  // It is whoever reads that throws it.
+  input.on('error', () => {});
   const bytes = exactly(input, size);
   const common = { path: STANDARD_INPUT, size, folders: [], name, [Symbol.dispose]: () => void input.destroy() };
   if (size < SMALL_BYTES) {
