@@ -5,7 +5,8 @@ import { Refusal } from '../api/refusal.ts';
 export function answerRefusals(app: FastifyInstance): void {
   app.setErrorHandler((error: FastifyError | Refusal | Error, request, reply) => {
     const refusal = asRefusal(error);
-    if (refusal.status >= 500) request.log.error({ err: refusal.cause ?? error }, refusal.message);
+    if (hasLeft(request, error)) request.log.info({ err: error }, 'the client went away before its request was whole');
+    else if (refusal.status >= 500) request.log.error({ err: refusal.cause ?? error }, refusal.message);
     if (reply.raw.headersSent || reply.raw.destroyed) {
       // Half an answer is out, or nobody is there to read one.
       reply.hijack();
@@ -14,6 +15,11 @@ export function answerRefusals(app: FastifyInstance): void {
     }
     return answer(request, reply, refusal);
   });
+}
+
+/** A client that stops in the middle of its body is nobody's failure here. */
+function hasLeft({ raw }: FastifyRequest, error: Error): boolean {
+  return !(error instanceof Refusal) && raw.destroyed && !raw.complete;
 }
 
 /** Box's error object (wire: "Errors"). */
