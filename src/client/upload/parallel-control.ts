@@ -1,4 +1,6 @@
-const FIRST = 3;
+const FIRST = 4;
+/** By how many it climbs at first: an upload over a long line is half over before single steps have come to its end. */
+const FIRST_STEP = 2;
 /** A further request at a time must bring this much, or it is not worth its memory. */
 const WORTH_IT = 1.05;
 const SHORTEST_WINDOW = 300;
@@ -9,14 +11,17 @@ const WINDOWS_AFTER_TROUBLE = 3;
 const ONE_TROUBLE = 1_000;
 
 /**
- * How many requests there should be at a time. It climbs: one more, and if the next window of parts is stored at least
- * 5 % faster, one more again; if not, one back, and after a while another try. Trouble (a refusal for load, a broken
+ * How many requests there should be at a time. It climbs: two more, and if the next window of parts is stored at least
+ * 5 % faster, two more again; if not, back to what it was, and after a while a try with one more. Trouble (a refusal for load, a broken
  * connection) halves it. Windows are as long as twice the requests take, and at least 0.3 s.
  */
 export class ParallelControl {
   readonly #most: number;
   #limit: number;
   #probing = true;
+  #step = FIRST_STEP;
+  /** What the limit was before the last step. */
+  #before: number;
   #hold = 0;
   /** Bytes a millisecond of the window before. */
   #rate = 0;
@@ -26,6 +31,7 @@ export class ParallelControl {
   constructor(most: number, now: number) {
     this.#most = most;
     this.#limit = Math.min(FIRST, most);
+    this.#before = this.#limit;
     this.#window = { since: now, bytes: 0, parts: 0 };
   }
 
@@ -49,6 +55,7 @@ export class ParallelControl {
     this.#troubleAt = now;
     this.#limit = Math.max(1, Math.floor(this.#limit / 2));
     this.#probing = false;
+    this.#step = 1;
     this.#hold = WINDOWS_AFTER_TROUBLE;
     this.#window = { since: now, bytes: 0, parts: 0 };
   }
@@ -57,14 +64,18 @@ export class ParallelControl {
     const faster = rate >= this.#rate * WORTH_IT;
     this.#rate = rate;
     if (this.#probing && !faster) {
-      this.#limit = Math.max(1, this.#limit - 1);
+      this.#limit = this.#before;
       this.#probing = false;
+      this.#step = 1;
       this.#hold = WINDOWS_BEFORE_NEXT_PROBE;
       return;
     }
     this.#hold -= 1;
     const climbs = this.#limit < this.#most && (this.#probing || this.#hold <= 0);
-    if (climbs) this.#limit += 1;
+    if (climbs) {
+      this.#before = this.#limit;
+      this.#limit = Math.min(this.#most, this.#limit + this.#step);
+    }
     this.#probing = climbs;
   }
 }
