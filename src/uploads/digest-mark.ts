@@ -91,6 +91,15 @@ export async function advanceMark(
  */
 const UNSYNCED = sql<string>`set_config('synchronous_commit', 'off', true)`.as('unsynced');
 
+/** Takes back a mark whose state cannot be gone on from, as after a change of build; nothing where it has moved meanwhile. */
+export async function takeBack(
+  db: Kysely<Tables>,
+  session: SessionId,
+  { from, by }: Pick<Advance, 'from' | 'by'>,
+): Promise<void> {
+  await advanceMark(db, session, { from, to: VOID, by, calling: false });
+}
+
 /** Takes the mark back, wherever it is: the digest is made from the sealed bytes, at the commit. */
 export async function voidMark(db: Kysely<Tables>, session: SessionId): Promise<void> {
   await db

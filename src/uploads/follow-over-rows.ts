@@ -3,7 +3,7 @@ import type { Millis, NodeId, SessionId, Sha1 } from '../api/ids.ts';
 import type { LocalBytes } from '../content/content.ts';
 import { DigestWorkerLost } from '../digest/digest-failures.ts';
 import { type DigestState, DigestStateUnusable } from '../digest/saved-digests.ts';
-import { advanceMark, type DigestMark, findMark, findMarks, type PlacedMark, VOID } from './digest-mark.ts';
+import { advanceMark, type DigestMark, findMark, findMarks, type PlacedMark, takeBack } from './digest-mark.ts';
 import { sessionNotFound } from './find-session.ts';
 import { type Followed, learn, newFollowed } from './followed.ts';
 import type { Follower } from './follower.ts';
@@ -99,7 +99,7 @@ export class FollowerOverRows implements Follower {
   }
 
   async #finish(session: Session, parts: readonly Part[]): Promise<Sha1> {
-    const { db, digests, node } = this.#parts;
+    const { db, node } = this.#parts;
     const followed = this.#follow(session);
     followed.awaited += 1;
     try {
@@ -107,7 +107,11 @@ export class FollowerOverRows implements Follower {
       for (;;) {
         const mark = await findMark(db, session.id);
         if (mark === undefined) throw sessionNotFound(session.id);
-        if (mark.slots === session.staging.grid.slots) return await digests.sha1Of(mark.state);
+        if (mark.slots === session.staging.grid.slots) {
+          const whole = await this.#sha1At(session, mark);
+          if (whole !== undefined) return whole;
+          continue;
+        }
         followed.mark = mark;
         if (mark.next === node) await this.#recall(followed);
         // One that fails did so for whoever began it; this one tries for itself.
@@ -119,6 +123,18 @@ export class FollowerOverRows implements Follower {
       }
     } finally {
       followed.awaited -= 1;
+    }
+  }
+
+  /** Undefined where its state is of another build; it is taken back then. */
+  async #sha1At(session: Session, mark: DigestMark): Promise<Sha1 | undefined> {
+    const { db, digests, node } = this.#parts;
+    try {
+      return await digests.sha1Of(mark.state);
+    } catch (error) {
+      if (!(error instanceof DigestStateUnusable)) throw error;
+      await takeBack(db, session.id, { from: mark, by: node });
+      return undefined;
     }
   }
 
@@ -275,7 +291,7 @@ export class FollowerOverRows implements Follower {
     } catch (error) {
       // The next one is started by this.
       if (error instanceof DigestWorkerLost) return await digests.extend(from.state, bytes);
-      if (error instanceof DigestStateUnusable) await advanceMark(db, id, { from, to: VOID, by: node, calling: false });
+      if (error instanceof DigestStateUnusable) await takeBack(db, id, { from, by: node });
       onTrouble(id, error);
       return undefined;
     }

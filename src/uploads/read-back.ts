@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kysely } from 'kysely';
 import type { Millis, NodeId } from '../api/ids.ts';
 import type { ContentStore } from '../content/content.ts';
-import type { SavedDigests } from '../digest/saved-digests.ts';
+import { DigestStateUnusable, type SavedDigests } from '../digest/saved-digests.ts';
 import type { Tables } from '../sql/tables.ts';
-import { advanceMark, type DigestMark, giveReadingBack, takeReading } from './digest-mark.ts';
+import { advanceMark, type DigestMark, giveReadingBack, takeBack, takeReading, VOID } from './digest-mark.ts';
 import { inPieces } from './in-pieces.ts';
 import { oneAhead } from './one-ahead.ts';
 import type { Part, Session } from './session.ts';
@@ -44,6 +44,9 @@ export async function readBack(parts: ReadBackParts, session: Session, stored: r
       stored.map(({ receipt }) => receipt),
     );
     await readFrom(parts, session, mark);
+  } catch (error) {
+    if (!(error instanceof DigestStateUnusable)) throw error;
+    await takeBack(db, session.id, { from: mark, by: node });
   } finally {
     // Should this fail too, the others wait until its time is over.
     await giveReadingBack(db, session.id, node).catch(() => {});
@@ -60,7 +63,9 @@ async function readFrom(
   if (slots === grid.slots) return;
 
   const save = async (): Promise<boolean> => {
-    const to = { slots, state };
+    // One that was taken back moves at the end only. From half-way, a node would go on that has a part as it was before
+    // the store lost it.
+    const to = mark.slots < 0 && slots < grid.slots ? VOID : { slots, state };
     const readingUntil = now() + ALONE_FOR;
     const moved = await advanceMark(db, session.id, { from: saved, to, by: node, calling: false, readingUntil });
     saved = to;

@@ -138,7 +138,7 @@ describe('a part that the store lost after it was acknowledged', { skip: noPostg
     other.uploads.now = () => other.clock.now + FIXED_FOR;
     await extend(other, upload);
     await putAll(other, upload);
-    // The spools of these nodes are the store itself: what the digest has read, nobody can change under it.
+    // The digest holds what was there, which is not what the store will have.
     await until(async () => (await findMark(other.uploads.db, upload.session.id))?.slots === 3);
 
     gate.resolve();

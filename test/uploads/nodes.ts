@@ -112,11 +112,11 @@ export async function startNode(
   const pool = await openDatabase({ url, file: join(folder, 'partway.sqlite'), connections: 10 });
   const db = watch(pool);
   const owner = (await findUserByLogin(db, LOGIN)) ?? (await addUser(db, { login: LOGIN, name: 'N', now: clock.now }));
-  const spool = spooling(faulty(await openDiskStore(folder), storePlan));
+  const id = newNodeId();
+  const spool = spooling(faulty(await openDiskStore(folder), storePlan), join(folder, `spool-${id}`));
   const content = faulty<ContentStore>(spool, plan);
   const digests = openSavedDigests({ workers: 1 });
   const bell = url === undefined ? undefined : new Bell(url);
-  const id = newNodeId();
   const now = () => clock.now;
   const troubles: unknown[] = [];
   let dead: Promise<void> | undefined;

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { open } from 'node:fs/promises';
+import { mkdir, open, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { ContentStore, Receipt, Slot, Staging } from '../../src/content/content.ts';
 import { LostParts } from '../../src/content/content.ts';
 import { collect } from '../conformance/content-samples.ts';
@@ -12,12 +13,13 @@ export interface SpoolingStore extends ContentStore {
 
 /**
  * A store on a disk that behaves as one beyond a network does: it sees no byte of a part before the body has ended;
- * only the parts that came through this node are at hand, until the digest has passed them; a part that was overwritten
- * is found out when the file is sealed. Nodes share the store below.
+ * only the parts that came through this node are at hand, as they came, until the digest has passed them; a part that
+ * was overwritten is found out when the file is sealed. Nodes share the store below, and have a `folder` each.
  */
-export function spooling(store: ContentStore): SpoolingStore {
-  const atHand = new Set<string>();
+export function spooling(store: ContentStore, folder: string): SpoolingStore {
+  const atHand = new Map<string, string>();
   const key = (staging: Staging, slot: Slot) => `${staging.content} ${slot.index}`;
+  let files = 0;
 
   return {
     begin: (content, grid) => store.begin(content, grid),
@@ -28,13 +30,19 @@ export function spooling(store: ContentStore): SpoolingStore {
         staging,
         slot,
         (async function* () {
-          yield bytes;
+          yield new Uint8Array(bytes);
         })(),
       );
-      atHand.add(key(staging, slot));
+      await mkdir(folder, { recursive: true });
+      const path = join(folder, String(files++));
+      await writeFile(path, bytes);
+      atHand.set(key(staging, slot), path);
       return receipt;
     },
-    locate: async (staging, slot) => (atHand.has(key(staging, slot)) ? store.locate(staging, slot) : undefined),
+    locate: async (staging, slot) => {
+      const path = atHand.get(key(staging, slot));
+      return path === undefined ? undefined : { path, offset: 0, length: slot.length };
+    },
     release: async (staging, slot) => {
       atHand.delete(key(staging, slot));
     },
