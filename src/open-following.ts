@@ -3,6 +3,7 @@ import type { ContentStore } from './content/content.ts';
 import { openDigestPool } from './digest/digest-pool.ts';
 import { openSavedDigests } from './digest/saved-digests.ts';
 import { Bell } from './sql/bell.ts';
+import { DATABASE_NOW } from './sql/instant.ts';
 import { FollowerInMemory } from './uploads/follow.ts';
 import { FollowerOverRows } from './uploads/follow-over-rows.ts';
 import type { Follower } from './uploads/follower.ts';
@@ -58,7 +59,13 @@ export function openFollowing(
   const digests = openSavedDigests({ workers: threads });
   const bell = url === undefined ? undefined : new Bell(url, { onTrouble: (error) => onTrouble(undefined, error) });
   const calls = bell && new NodeCalls(db, bell);
-  const follower = new FollowerOverRows({ ...shared, digests, node, calls, now });
+  const follower = new FollowerOverRows({
+    ...shared,
+    digests,
+    node,
+    calls,
+    now: url === undefined ? now : () => DATABASE_NOW,
+  });
   return {
     ledger: url === undefined ? new LedgerOfOne(room) : new LedgerOfMany(room),
     follower,

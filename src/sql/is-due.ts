@@ -1,16 +1,16 @@
 import { type Kysely, sql } from 'kysely';
 import type { Millis } from '../api/ids.ts';
 import type { SharedWork } from './installation.ts';
+import { DATABASE_NOW, shifted } from './instant.ts';
 import type { Tables } from './tables.ts';
 
 /** Whether this work last began long enough ago, by the database's clock; if so, it begins now. PostgreSQL's alone. */
 export async function isDue(db: Kysely<Tables>, work: SharedWork, interval: Millis): Promise<boolean> {
-  const now = sql<string>`(extract(epoch from clock_timestamp()) * 1000)::bigint`;
   // A little less, for nodes whose timers run a little faster than the work takes.
-  const due = sql<boolean>`installation.value::bigint <= ${now} - ${Math.floor(interval * 0.9)}::bigint`;
+  const due = sql<boolean>`installation.value::bigint <= ${shifted(DATABASE_NOW, -Math.floor(interval * 0.9))}`;
   const { numInsertedOrUpdatedRows } = await db
     .insertInto('installation')
-    .values({ name: work, value: sql<string>`${now}::text` })
+    .values({ name: work, value: sql<string>`${DATABASE_NOW}::text` })
     .onConflict((conflict) =>
       conflict
         .column('name')

@@ -17,7 +17,6 @@ import { publishNewFile, publishNewVersion } from '../files/publish.ts';
 import { checkListedParts, type ListedPart } from './check-listed-parts.ts';
 import { dropBytes } from './drop-bytes.ts';
 import { endOf, findOwnSession } from './find-session.ts';
-import { hasIntents } from './fix-slot.ts';
 import { forget } from './forget.ts';
 import { forgetLostParts } from './forget-lost-parts.ts';
 import { findSession, listParts, markCommitted } from './records.ts';
@@ -107,14 +106,14 @@ async function unlessEnded(uploads: Uploads, session: Session, sha1: Sha1, error
 }
 
 /** Every part stored so far; waits for those on their way where some are still missing, but not for one that is stuck. */
-async function storedParts({ db, claims, now }: Uploads, session: Session, patience: () => Millis): Promise<Part[]> {
+async function storedParts({ db, claims, ledger }: Uploads, session: Session, patience: () => Millis): Promise<Part[]> {
   const { id } = session;
   const { slots } = session.staging.grid;
   const parts = await listParts(db, id);
   if (parts.length === slots) return parts;
   await Promise.race([claims.settled(id), sleep(patience(), undefined, { ref: false })]);
   // At other nodes, as far as their rows tell: a body that is still coming in there is not waited for.
-  for (let pause = 50; patience() > 0 && (await hasIntents(db, id, now())); pause = Math.min(2 * pause, 1_000)) {
+  for (let pause = 50; patience() > 0 && (await ledger.isStoring(id)); pause = Math.min(2 * pause, 1_000)) {
     await sleep(Math.min(pause, patience()));
   }
   return listParts(db, id);

@@ -1,6 +1,7 @@
 import { type ExpressionBuilder, type Kysely, sql } from 'kysely';
-import type { Millis, NodeId, SessionId } from '../api/ids.ts';
+import type { NodeId, SessionId } from '../api/ids.ts';
 import type { DigestState } from '../digest/saved-digests.ts';
+import { type Instant, shifted } from '../sql/instant.ts';
 import type { Tables } from '../sql/tables.ts';
 import { channelOf } from './node-calls.ts';
 
@@ -52,7 +53,7 @@ export interface Advance {
   /** Whether the node that has the next slot is to be called, where it is another one. */
   calling: boolean;
   /** For a node that reads the sealed bytes back: until when it alone does so. */
-  readingUntil?: Millis;
+  readingUntil?: Instant;
 }
 
 /**
@@ -71,7 +72,7 @@ export async function advanceMark(
     .set({
       digest_slots: to.slots,
       digest_state: to.state ?? null,
-      ...(readingUntil !== undefined && { reader_until: readingUntil }),
+      ...(readingUntil !== undefined && { reader_until: shifted(readingUntil, 0) }),
     })
     .where('id', '=', session)
     .where('state', '=', 'open')
@@ -117,14 +118,14 @@ export async function voidMark(db: Kysely<Tables>, session: SessionId): Promise<
 export async function takeReading(
   db: Kysely<Tables>,
   session: SessionId,
-  { by, now, until }: { by: NodeId; now: Millis; until: Millis },
+  { by, now, until }: { by: NodeId; now: Instant; until: Instant },
 ): Promise<DigestMark | undefined> {
   const row = await db
     .updateTable('upload_sessions')
-    .set({ reader: by, reader_until: until })
+    .set({ reader: by, reader_until: shifted(until, 0) })
     .where('id', '=', session)
     .where('state', '=', 'open')
-    .where((is) => is.or([is('reader', '=', by), is('reader_until', '<=', now)]))
+    .where((is) => is.or([is('reader', '=', by), is('reader_until', '<=', shifted(now, 0))]))
     .returning(['digest_slots', 'digest_state'])
     .executeTakeFirst();
   return row && markOf(row);

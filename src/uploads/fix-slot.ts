@@ -2,6 +2,7 @@ import { type Kysely, sql } from 'kysely';
 import type { Millis, NodeId, SessionId, Sha1 } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
 import type { Receipt } from '../content/content.ts';
+import { type Instant, shifted } from '../sql/instant.ts';
 import type { Tables } from '../sql/tables.ts';
 import { type DigestMark, markOf } from './digest-mark.ts';
 import { endOf } from './find-session.ts';
@@ -10,7 +11,7 @@ import { type Part, partOf, type Session } from './session.ts';
 
 /**
  * For how long a slot belongs to the bytes that a node means to put there. Longer than a store's driver tries to send
- * one part (under 50 seconds), by more than the clocks of two nodes may differ.
+ * one part (under 50 seconds), by more than a node may stand still between its row and its request.
  */
 export const FIXED_FOR: Millis = 120_000;
 const RETRY_AFTER_SECONDS = 10;
@@ -32,7 +33,7 @@ export async function fixSlot(
   db: Kysely<Tables>,
   session: Session,
   intent: Intent,
-  now: Millis,
+  now: Instant,
 ): Promise<Part | undefined> {
   if (await insertIntent(db, session.id, intent, now)) return undefined;
   const row = await db
@@ -52,12 +53,12 @@ export async function storeFixed(
   db: Kysely<Tables>,
   session: SessionId,
   { slot, sha1, node, receipt }: Intent & { receipt: Receipt },
-  now: Millis,
+  now: Instant,
 ): Promise<DigestMark | undefined> {
   // Asks nothing of the session: what ends it takes this row along.
   const row = await db
     .updateTable('parts')
-    .set({ stored: 1, receipt, node, created_at: now })
+    .set({ stored: 1, receipt, node, created_at: shifted(now, 0) })
     .where('session_id', '=', session)
     .where('slot', '=', slot)
     .where('sha1', '=', sha1)
@@ -71,13 +72,13 @@ export async function storeFixed(
 }
 
 /** Whether some node is about to store a part of this session. */
-export async function hasIntents(db: Kysely<Tables>, session: SessionId, now: Millis): Promise<boolean> {
+export async function hasIntents(db: Kysely<Tables>, session: SessionId, now: Instant): Promise<boolean> {
   const row = await db
     .selectFrom('parts')
     .select('slot')
     .where('session_id', '=', session)
     .where('stored', '=', 0)
-    .where('created_at', '>', now - FIXED_FOR)
+    .where('created_at', '>', shifted(now, -FIXED_FOR))
     .limit(1)
     .executeTakeFirst();
   return row !== undefined;
@@ -104,7 +105,7 @@ async function insertIntent(
   db: Kysely<Tables>,
   session: SessionId,
   { slot, sha1, node }: Intent,
-  now: Millis,
+  now: Instant,
 ): Promise<boolean> {
   const { numInsertedOrUpdatedRows } = await db
     .insertInto('parts')
@@ -117,7 +118,7 @@ async function insertIntent(
           sql.val(slot).as('slot'),
           sql.val(sha1).as('sha1'),
           sql.val('').as('receipt'),
-          sql.val(now).as('created_at'),
+          shifted(now, 0).as('created_at'),
           sql.val(0 as const).as('stored'),
           sql.val(node).as('node'),
         ])
@@ -136,7 +137,10 @@ async function insertIntent(
         }))
         .where('parts.stored', '=', 0)
         .where((is) =>
-          is.or([is('parts.sha1', '=', is.ref('excluded.sha1')), is('parts.created_at', '<=', now - FIXED_FOR)]),
+          is.or([
+            is('parts.sha1', '=', is.ref('excluded.sha1')),
+            is('parts.created_at', '<=', shifted(now, -FIXED_FOR)),
+          ]),
         ),
     )
     .executeTakeFirstOrThrow();

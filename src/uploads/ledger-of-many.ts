@@ -1,7 +1,8 @@
 import type { SessionId, Sha1, UserId } from '../api/ids.ts';
 import type { Slot } from '../content/content.ts';
+import { DATABASE_NOW } from '../sql/instant.ts';
 import { findOwnSession, needOwn } from './find-session.ts';
-import { fixSlot, storeFixed } from './fix-slot.ts';
+import { fixSlot, hasIntents, storeFixed } from './fix-slot.ts';
 import { LeastRecent } from './least-recent.ts';
 import { AlreadyStored, type Ledger, type LedgerParts, type Recorded } from './ledger.ts';
 import { findPart } from './records.ts';
@@ -53,7 +54,7 @@ export class LedgerOfMany implements Ledger {
   ): AsyncGenerator<Uint8Array, void, undefined> {
     yield* body;
     const intent = { slot: slot.index, sha1, node: this.#parts.node };
-    const stored = await fixSlot(this.#parts.db, session, intent, this.#parts.now()).catch((error: unknown) => {
+    const stored = await fixSlot(this.#parts.db, session, intent, DATABASE_NOW).catch((error: unknown) => {
       // It may have ended, and is asked for anew.
       this.forget(session.id);
       throw error;
@@ -62,10 +63,14 @@ export class LedgerOfMany implements Ledger {
   }
 
   async record({ id }: Session, part: Omit<Part, 'partId'>): Promise<Recorded> {
-    const mark = await storeFixed(this.#parts.db, id, { ...part, node: this.#parts.node }, this.#parts.now());
+    const mark = await storeFixed(this.#parts.db, id, { ...part, node: this.#parts.node }, DATABASE_NOW);
     if (mark === undefined) return { made: false };
     this.#known.get(id)?.filled.add(part.slot);
     return { made: true, mark };
+  }
+
+  isStoring(id: SessionId): Promise<boolean> {
+    return hasIntents(this.#parts.db, id, DATABASE_NOW);
   }
 
   forget(id: SessionId): void {

@@ -30,5 +30,10 @@ export class LedgerOfOne implements Ledger {
     return made ? { made, mark: undefined } : { made };
   }
 
+  /** Other nodes there are none, and what this one is about to store its claims know. */
+  async isStoring(): Promise<boolean> {
+    return false;
+  }
+
   forget(): void {}
 }

@@ -25,6 +25,9 @@ export interface Ledger {
   /** Records a part whose bytes are stored, in an open session. Says where the digest stands, as far as that is known. */
   record(session: Session, part: Omit<Part, 'partId'>): Promise<Recorded>;
 
+  /** Whether a node is about to store a part of this session, as far as rows tell. */
+  isStoring(id: SessionId): Promise<boolean>;
+
   /** The session has ended, as far as this node knows. */
   forget(id: SessionId): void;
 }

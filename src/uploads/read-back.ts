@@ -3,6 +3,7 @@ import type { Kysely } from 'kysely';
 import type { Millis, NodeId } from '../api/ids.ts';
 import type { ContentStore } from '../content/content.ts';
 import { DigestStateUnusable, type SavedDigests } from '../digest/saved-digests.ts';
+import { type Instant, shifted } from '../sql/instant.ts';
 import type { Tables } from '../sql/tables.ts';
 import { advanceMark, type DigestMark, giveReadingBack, takeBack, takeReading, VOID } from './digest-mark.ts';
 import { inPieces } from './in-pieces.ts';
@@ -16,7 +17,8 @@ export interface ReadBackParts {
   digests: SavedDigests;
   /** This process. */
   node: NodeId;
-  now: () => Millis;
+  /** The clock of whoever may read: the database's, where that is several nodes. */
+  now: () => Instant;
 }
 
 /** For how long the others leave it to a node that reads; it is prolonged whenever the mark is saved. */
@@ -33,7 +35,7 @@ const PAUSE: Millis = 500;
  */
 export async function readBack(parts: ReadBackParts, session: Session, stored: readonly Part[]): Promise<void> {
   const { db, content, node, now } = parts;
-  const mark = await takeReading(db, session.id, { by: node, now: now(), until: now() + ALONE_FOR });
+  const mark = await takeReading(db, session.id, { by: node, now: now(), until: shifted(now(), ALONE_FOR) });
   if (mark === undefined) {
     await sleep(PAUSE);
     return;
@@ -66,7 +68,7 @@ async function readFrom(
     // One that was taken back moves at the end only. From half-way, a node would go on that has a part as it was before
     // the store lost it.
     const to = mark.slots < 0 && slots < grid.slots ? VOID : { slots, state };
-    const readingUntil = now() + ALONE_FOR;
+    const readingUntil = shifted(now(), ALONE_FOR);
     const moved = await advanceMark(db, session.id, { from: saved, to, by: node, calling: false, readingUntil });
     saved = to;
     return moved !== undefined;

@@ -97,6 +97,24 @@ describe('one part sent to two nodes', { skip: noPostgres }, () => {
     await assertOnlyFile(one, upload, await commitOf(one, upload));
   });
 
+  it('with other bytes is asked to come later also by a node whose clock is minutes ahead', async () => {
+    const gate = Promise.withResolvers<void>();
+    await using nodes = await openNodes();
+    const [one, other] = [await nodes.start(storingLate(gate.promise)), await nodes.start()];
+    const upload = await begin(one);
+    await extend(one, upload);
+    other.uploads.now = () => other.clock.now + 2 * FIXED_FOR;
+    const storing = put(one, upload, 0);
+    await until(() => isFixed(one, upload, 0));
+    await assert.rejects(put(other, upload, 0, { bytes: Buffer.alloc(bytesOf(upload, 0).length) }), {
+      code: 'unavailable',
+    });
+    gate.resolve();
+    await storing;
+    await putAll(other, upload);
+    await assertOnlyFile(one, upload, await commitOf(one, upload));
+  });
+
   it('where the first node died before it was stored, is taken at once with the same bytes', async () => {
     const never = Promise.withResolvers<void>();
     await using nodes = await openNodes();
@@ -119,8 +137,7 @@ describe('one part sent to two nodes', { skip: noPostgres }, () => {
     await until(() => isFixed(other, upload, 0));
     await dying.die();
     await assert.rejects(put(other, upload, 0), { code: 'unavailable' });
-    other.uploads.now = () => other.clock.now + FIXED_FOR;
-    await extend(other, upload);
+    await letRightsEnd(other, upload);
     await putAll(other, upload);
     await assertOnlyFile(other, upload, await commitOf(other, upload));
     never.resolve();
@@ -135,8 +152,7 @@ describe('a part that the store lost after it was acknowledged', { skip: noPostg
     const upload = await begin(zombie);
     const late = put(zombie, upload, 1, { bytes: Buffer.alloc(bytesOf(upload, 1).length) });
     await until(() => isFixed(other, upload, 1));
-    other.uploads.now = () => other.clock.now + FIXED_FOR;
-    await extend(other, upload);
+    await letRightsEnd(other, upload);
     await putAll(other, upload);
     // The digest holds what was there, which is not what the store will have.
     await until(async () => (await findMark(other.uploads.db, upload.session.id))?.slots === 3);
@@ -263,6 +279,15 @@ async function isFixed(node: Node, { session }: Upload, slot: number): Promise<b
     .where('slot', '=', slot)
     .executeTakeFirst();
   return row !== undefined;
+}
+
+/** As if what is fixed now had been fixed so long ago that it may be given to others. */
+async function letRightsEnd({ uploads: { db } }: Node, { session }: Upload): Promise<void> {
+  await db
+    .updateTable('parts')
+    .set((row) => ({ created_at: row('created_at', '-', FIXED_FOR) }))
+    .where('session_id', '=', session.id)
+    .execute();
 }
 
 /** The session outlives what the test does to the clock. */

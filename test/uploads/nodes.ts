@@ -12,6 +12,7 @@ import { InHand } from '../../src/content/in-hand.ts';
 import { openSavedDigests, type SavedDigests } from '../../src/digest/saved-digests.ts';
 import { newNodeId } from '../../src/node-id.ts';
 import { Bell } from '../../src/sql/bell.ts';
+import { DATABASE_NOW } from '../../src/sql/instant.ts';
 import { openDatabase } from '../../src/sql/open-database.ts';
 import { openPostgres } from '../../src/sql/postgres.ts';
 import type { Tables } from '../../src/sql/tables.ts';
@@ -142,7 +143,7 @@ export async function startNode(
     calls: channels && new NodeCalls(db, channels),
     mostSessions,
     onTrouble: (_session, error) => troubles.push(error),
-    now,
+    now: url === undefined ? now : () => DATABASE_NOW,
   });
   const shelf = {
     db,
