@@ -9,6 +9,7 @@ import {
 import type { Millis } from '../api/ids.ts';
 import type { ByteRange } from './content.ts';
 import { at, type Bucket, call, callWithBody, unlessGone } from './s3-call.ts';
+import { S3Failure } from './s3-failure.ts';
 import type { ProvenFile } from './spooled-file.ts';
 
 /** An object as S3 lists it. */
@@ -52,9 +53,16 @@ export class S3Objects {
   async get(key: string, range?: ByteRange): Promise<{ body: Readable; length: number }> {
     const input = { ...at(this.#bucket, key), ...(range && { Range: `bytes=${range.first}-${range.last}` }) };
     return call('GetObject', this.#bucket.limits.call, async (options) => {
-      const { Body, ContentLength } = await this.#bucket.client.send(new GetObjectCommand(input), options);
+      const answer = await this.#bucket.client.send(new GetObjectCommand(input), options);
+      const { Body, ContentLength, ContentRange } = answer;
       if (Body === undefined || ContentLength === undefined) throw new Error('S3 gave an object without a body');
-      return { body: Body as Readable, length: ContentLength };
+      const body = Body as Readable;
+      // Whoever does not know ranges answers with all of it, and a reading that goes on would put that in its middle.
+      if (range !== undefined && !ContentRange?.startsWith(`bytes ${range.first}-${range.last}/`)) {
+        body.destroy();
+        throw new S3Failure('GetObject', { code: 'another range than was asked for', passing: false });
+      }
+      return { body, length: ContentLength };
     });
   }
 

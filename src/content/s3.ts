@@ -91,13 +91,12 @@ export class S3Store implements ContentStore {
         await this.#uploads.complete(upload, receipts.map(partOf), outcome);
       }
     } catch (error) {
-      if (isGone(error)) {
-        // Sealed by another call, just now or before a crash.
-        if (await refusing(hasObject(this.#objects, upload.key, size))) return;
-        throw gone(error);
-      }
-      if (error instanceof S3Failure && error.code === 'InvalidPart') throw await this.#lost(upload, receipts, error);
-      throw s3Refusal(error);
+      const lost = isOfParts(error) ? await this.#lost(upload, receipts) : [];
+      if (lost !== undefined && lost.length > 0) throw new LostParts(lost, { cause: error });
+      if (lost !== undefined && !isGone(error)) throw s3Refusal(error);
+      // Sealed by another call, just now or before a crash.
+      if (await refusing(hasObject(this.#objects, upload.key, size))) return;
+      throw gone(error);
     }
   }
 
@@ -161,20 +160,24 @@ export class S3Store implements ContentStore {
     await this.#uploads.abort(upload);
   }
 
-  /** Which slots S3 does not have as their receipts say: written over by a late request, or never there. */
-  async #lost(upload: S3Upload, receipts: readonly Receipt[], cause: S3Failure): Promise<unknown> {
+  /**
+   * Which slots S3 does not have as their receipts say: written over by a late request, or never there. Undefined where
+   * the upload is gone, and its parts with it.
+   */
+  async #lost(upload: S3Upload, receipts: readonly Receipt[]): Promise<number[] | undefined> {
     const parts = await refusing(this.#uploads.listParts(upload));
-    if (parts === undefined) return gone(cause);
+    if (parts === undefined) return undefined;
     const etags = new Map(parts.map(({ number, etag }) => [number, etag]));
-    const slots = [...receipts.keys()].filter(
-      (index) => etags.get(index + 1) !== partOf(receipts[index] ?? '', index).etag,
-    );
-    return slots.length > 0 ? new LostParts(slots, { cause }) : cause;
+    return [...receipts.keys()].filter((index) => etags.get(index + 1) !== partOf(receipts[index] ?? '', index).etag);
   }
 }
 
 function spoolKey({ content }: Staging, { index }: Slot): string {
   return `${content}/${index}`;
+}
+
+function isOfParts(error: unknown): boolean {
+  return error instanceof S3Failure && error.code === 'InvalidPart';
 }
 
 function gone(cause?: unknown): Refusal {

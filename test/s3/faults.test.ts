@@ -177,6 +177,17 @@ describe('S3 in trouble', { skip: whyNoS3 ?? false, timeout: 120_000 }, () => {
     assert.deepEqual(await collect(under.content.list()), []);
   });
 
+  it('a seal that is refused for its parts, since another call has just sealed them, has sealed', async () => {
+    await using under = await underProxy();
+    const upload = await begin(under.content);
+    const receipts = await writeAll(under.content, upload);
+    await under.content.seal(upload.staging, receipts);
+    under.proxy.faults.push({ operation: 'CompleteMultipartUpload', answer: { status: 400, code: 'InvalidPart' } });
+    await under.content.seal(upload.staging, receipts);
+    assert.deepEqual(await readAll(under.content, upload), upload.bytes);
+    assert.equal(under.proxy.faults.length, 0, 'nothing went wrong');
+  });
+
   it('an upload of which no row knows, for its answer was lost, is listed and removed by its content', async () => {
     await using under = await underProxy();
     under.proxy.faults.push({ operation: 'CreateMultipartUpload', loseAnswer: true });
@@ -211,6 +222,17 @@ describe('a reading from S3', { skip: whyNoS3 ?? false, timeout: 60_000 }, () =>
     const reading = await under.content.open(content);
     await assert.rejects(collect(reading), { code: 'unavailable' });
     assert.equal(count(under.proxy, 'GetObject'), 1 + 5);
+  });
+
+  it('fails where S3, or a cache before it, gives other bytes than the range that was asked for', async () => {
+    await using under = await underProxy();
+    const [content, bytes] = [newContentId(), bytesOfSize(4 * PART)];
+    await under.content.put(content, bodyOf(bytes, whole(bytes)));
+    under.proxy.faults.push({ operation: 'GetObject', serve: bytes });
+    await assert.rejects(under.content.open(content, { first: 5, last: PART }), /another range/);
+    under.proxy.faults.push({ operation: 'GetObject', cutAnswerAfter: PART });
+    under.proxy.faults.push({ operation: 'GetObject', serve: bytes });
+    await assert.rejects(collect(await under.content.open(content)), /another range/);
   });
 
   it('ends its request at S3 when its reader stops', async () => {

@@ -27,6 +27,8 @@ export interface S3Fault {
   until?: Promise<unknown>;
   /** Answers so itself, after it has read the request or, with `early`, before; S3 sees nothing of it. */
   answer?: { status: number; code: string; early?: boolean };
+  /** Answers with these bytes itself, whatever range was asked for. */
+  serve?: Uint8Array;
   /** Takes the request and never answers. */
   silent?: boolean;
   /** Lets so many bytes of the request's body through, then cuts both lines. */
@@ -131,6 +133,7 @@ interface Way {
 async function pass(request: IncomingMessage, response: ServerResponse, { fault, crc32Of }: Way): Promise<void> {
   await fault?.until;
   if (fault?.silent) return void request.resume();
+  if (fault?.serve !== undefined) return void response.end(fault.serve);
   if (fault?.answer !== undefined) return answer(request, response, fault.answer);
 
   const onward = requestOf(s3Url() + request.url, { method: request.method, setHost: false });
