@@ -1,8 +1,9 @@
 import { Refusal } from '../api/refusal.ts';
 import { ProofMaker } from './part-proof.ts';
 import { Pieces } from './pieces.ts';
+import { isGone } from './s3-failure.ts';
 import type { S3Objects } from './s3-objects.ts';
-import { outcomeOf } from './s3-outcome.ts';
+import { hasObject, outcomeOf } from './s3-outcome.ts';
 import type { S3Part, S3Uploads } from './s3-uploads.ts';
 import type { Spool } from './spool.ts';
 import type { ProvenFile } from './spooled-file.ts';
@@ -76,7 +77,12 @@ async function putMany(
       size += piece.length;
     }
     const gone = () => new Error(`the upload of ${key} is gone`);
-    await uploads.complete(upload, parts, () => outcomeOf(store, upload, { size, gone }));
+    try {
+      await uploads.complete(upload, parts, () => outcomeOf(store, upload, { size, gone }));
+    } catch (error) {
+      // Done by a try that was not heard of, when nobody could be asked either.
+      if (!isGone(error) || !(await hasObject(objects, key, size))) throw error;
+    }
   } catch (error) {
     await uploads.abort(upload).catch(() => {});
     await objects.delete(key).catch(() => {});

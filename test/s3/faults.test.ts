@@ -188,6 +188,23 @@ describe('S3 in trouble', { skip: whyNoS3 ?? false, timeout: 120_000 }, () => {
     assert.equal(under.proxy.faults.length, 0, 'nothing went wrong');
   });
 
+  it('a long direct upload is stored, though its seal was done unheard and S3 knows of no such upload after that', async () => {
+    await using under = await underProxy({
+      spoolSize: 2 * PART,
+      limits: { ...ALERT, call: { patience: 4_000, silence: 2_000 } },
+    });
+    const [content, bytes] = [newContentId(), bytesOfSize(5 * PART)];
+    under.proxy.faults.push(
+      { operation: 'CompleteMultipartUpload', loseAnswer: true },
+      // Nobody can be asked meanwhile what has come of it.
+      { operation: 'ListParts', answer: { status: 503, code: 'SlowDown' }, times: 100 },
+      { operation: 'CompleteMultipartUpload', answer: { status: 404, code: 'NoSuchUpload' } },
+    );
+    await under.content.put(content, bodyOf(bytes, whole(bytes)));
+    assert.deepEqual(new Uint8Array(Buffer.concat(await collect(await under.content.open(content)))), bytes);
+    assert.equal(count(under.proxy, 'CompleteMultipartUpload'), 2);
+  });
+
   it('an upload of which no row knows, for its answer was lost, is listed and removed by its content', async () => {
     await using under = await underProxy();
     under.proxy.faults.push({ operation: 'CreateMultipartUpload', loseAnswer: true });
