@@ -10,6 +10,7 @@ import type { Millis } from '../api/ids.ts';
 import type { ByteRange } from './content.ts';
 import { at, type Bucket, call, callWithBody, unlessGone } from './s3-call.ts';
 import { S3Failure } from './s3-failure.ts';
+import { momentOf } from './s3-moment.ts';
 import type { ProvenFile } from './spooled-file.ts';
 
 /** An object as S3 lists it. */
@@ -102,7 +103,7 @@ export class S3Objects {
         this.#bucket.client.send(new ListObjectsV2Command(input), options),
       );
       for (const { Key: key, LastModified } of page.Contents ?? []) {
-        if (key !== undefined) yield { key, modifiedAt: LastModified?.getTime() ?? Date.now() };
+        if (key !== undefined) yield { key, modifiedAt: momentOf(this.#bucket, LastModified) };
       }
       after = page.IsTruncated === true ? page.NextContinuationToken : undefined;
     } while (after !== undefined);

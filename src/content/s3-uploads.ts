@@ -10,6 +10,7 @@ import type { Millis } from '../api/ids.ts';
 import type { ProofKind } from './part-proof.ts';
 import { at, type Bucket, call, callWithBody, unlessGone } from './s3-call.ts';
 import { S3Failure } from './s3-failure.ts';
+import { momentOf } from './s3-moment.ts';
 import type { ProvenFile } from './spooled-file.ts';
 
 /** An upload under way at S3, and how its parts are proven. */
@@ -132,7 +133,7 @@ export class S3Uploads {
       if (page === undefined) return undefined;
       for (const { PartNumber: number, ETag, LastModified } of page.Parts ?? []) {
         if (number === undefined || ETag === undefined) continue;
-        parts.push({ number, etag: unquoted(ETag), storedAt: LastModified?.getTime() ?? Date.now() });
+        parts.push({ number, etag: unquoted(ETag), storedAt: momentOf(this.#bucket, LastModified) });
       }
       after = page.IsTruncated === true ? page.NextPartNumberMarker : undefined;
     } while (after !== undefined);
@@ -147,7 +148,7 @@ export class S3Uploads {
         this.#bucket.client.send(new ListMultipartUploadsCommand(input), options),
       );
       for (const { Key: key, UploadId: id, Initiated } of page.Uploads ?? []) {
-        if (key !== undefined && id !== undefined) yield { key, id, begunAt: Initiated?.getTime() ?? Date.now() };
+        if (key !== undefined && id !== undefined) yield { key, id, begunAt: momentOf(this.#bucket, Initiated) };
       }
       if (page.IsTruncated !== true || page.NextKeyMarker === undefined) return;
       after = { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker };

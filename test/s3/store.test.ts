@@ -119,6 +119,22 @@ describe('the S3 store', { skip: whyNoS3 ?? false, timeout: 120_000 }, () => {
     assert.ok(((await written?.lastWrite?.()) ?? 0) >= before);
   });
 
+  it('says when contents came by the clock of this machine, though that is an hour ahead', async (test) => {
+    await using under = await opened();
+    test.mock.timers.enable({ apis: ['Date'], now: Date.now() + 3_600_000 });
+    const { staging, bytes } = await begin(under.content);
+    const [first] = slotsOf(staging.grid);
+    assert.ok(first);
+    await under.content.write(staging, first, bodyOf(bytes, first));
+    await under.content.put(newContentId(), bodyOf(bytes, { index: 0, offset: 0, length: bytes.length }));
+    const found = await collect(under.content.list());
+    assert.deepEqual(found.map(({ kind }) => kind).toSorted(), ['sealed', 'staging']);
+    for (const { modifiedAt, lastWrite } of found) {
+      assert.ok(modifiedAt > Date.now() - 60_000, new Date(modifiedAt).toISOString());
+      assert.ok(((await lastWrite?.()) ?? modifiedAt) > Date.now() - 60_000);
+    }
+  });
+
   it('passes over what lies below its prefix and is none of its contents', async () => {
     await using under = await opened();
     const client = newClient();
