@@ -55,10 +55,14 @@ export class LostParts extends Error {
   override readonly name = 'LostParts';
   /** Indexes, counted from 0. */
   readonly slots: readonly number[];
+  /** Of each of these slots the receipt for what is there no more. */
+  readonly receipts: ReadonlyMap<number, Receipt>;
 
-  constructor(slots: readonly number[], options?: ErrorOptions) {
+  constructor(receipts: ReadonlyMap<number, Receipt>, options?: ErrorOptions) {
+    const slots = [...receipts.keys()];
     super(`the store no longer holds what was written into slots ${slots.join(', ')}`, options);
     this.slots = slots;
+    this.receipts = receipts;
   }
 }
 

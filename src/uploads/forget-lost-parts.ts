@@ -2,30 +2,38 @@ import { Refusal } from '../api/refusal.ts';
 import type { LostParts } from '../content/content.ts';
 import { voidMark } from './digest-mark.ts';
 import { forget } from './forget.ts';
+import { listParts } from './records.ts';
 import type { Session } from './session.ts';
 import { slotAt } from './slot.ts';
 import type { Uploads } from './uploads.ts';
 
 /**
  * The store has lost parts that were acknowledged: their rows go, so that the client can send them again rather than
- * fail for ever. The digest may hold other bytes than those that will come, so that it is made anew, at the commit.
+ * fail for ever; what was sent again meanwhile, since another commit had found it out before, stays. The digest may hold other bytes than those that will come, so that it is made anew, at the commit.
  * @returns What the commit that found it out is refused with.
  */
 export async function forgetLostParts(uploads: Uploads, session: Session, lost: LostParts): Promise<Refusal> {
-  await uploads.db.transaction().execute(async (tx) => {
+  const slots = await uploads.db.transaction().execute(async (tx) => {
+    // First, for it holds the session: of those who found the same loss, one after the other looks at the parts.
     await voidMark(tx, session.id);
-    await tx
-      .deleteFrom('parts')
-      .where('session_id', '=', session.id)
-      .where('slot', 'in', lost.slots)
-      .where('stored', '=', 1)
-      .execute();
+    const still = (await listParts(tx, session.id)).filter(({ slot, receipt }) => lost.receipts.get(slot) === receipt);
+    const gone = still.map(({ slot }) => slot);
+    await tx.deleteFrom('parts').where('session_id', '=', session.id).where('slot', 'in', gone).execute();
+    return gone;
   });
   forget(uploads, session.id);
-  const offsets = lost.slots.map((slot) => slotAt(session.staging.grid, slot).offset);
+  if (slots.length === 0) return sentAgain(lost);
+  const offsets = slots.map((slot) => slotAt(session.staging.grid, slot).offset);
   return new Refusal(
     'parts_mismatch',
     `The store no longer has ${offsets.length === 1 ? 'a part' : 'parts'} of this upload. The session stays open: list its parts, send again what is missing, and commit.`,
     { context: { offsets }, cause: lost },
   );
+}
+
+function sentAgain(lost: LostParts): Refusal {
+  return new Refusal('unavailable', 'Parts of this upload were sent again while it was committed. Commit again.', {
+    retryAfterSeconds: 1,
+    cause: lost,
+  });
 }

@@ -48,7 +48,7 @@ export function spooling(store: ContentStore, folder: string): SpoolingStore {
     },
     async seal(staging, receipts) {
       const lost = await overwritten(store, staging, receipts);
-      if (lost.length > 0) throw new LostParts(lost);
+      if (lost.size > 0) throw new LostParts(lost);
       await store.seal(staging, receipts);
     },
     put: (content, body) => store.put(content, body),
@@ -59,16 +59,20 @@ export function spooling(store: ContentStore, folder: string): SpoolingStore {
   };
 }
 
-async function overwritten(store: ContentStore, staging: Staging, receipts: readonly Receipt[]): Promise<number[]> {
+async function overwritten(
+  store: ContentStore,
+  staging: Staging,
+  receipts: readonly Receipt[],
+): Promise<Map<number, Receipt>> {
   const { fileSize, partSize } = staging.grid;
-  const lost = [];
+  const lost = new Map<number, Receipt>();
   for (const [index, receipt] of receipts.entries()) {
     const offset = index * partSize;
     const slot = { index, offset, length: Math.min(partSize, fileSize - offset) };
     const there = await store.locate(staging, slot);
     // Sealed meanwhile by another node, a file is where it was not a moment ago.
     const sha1 = there && (await sha1Of(there).catch(unlessMoved));
-    if (sha1 !== undefined && sha1 !== receipt) lost.push(index);
+    if (sha1 !== undefined && sha1 !== receipt) lost.set(index, receipt);
   }
   return lost;
 }
