@@ -15,31 +15,33 @@ export async function sendContent(
 ): Promise<FastifyReply> {
   const tag = `"${version.sha1}"`;
   const modified = new Date(version.created_at).toUTCString();
-  reply.headers({
+  const always = {
     etag: tag,
     'last-modified': modified,
     'accept-ranges': 'bytes',
     'cache-control': 'private',
     'x-content-type-options': 'nosniff',
-  });
-  if (request.headers['if-none-match'] === tag) return reply.code(304).send();
+  };
+  if (request.headers['if-none-match'] === tag) return reply.code(304).headers(always).send();
 
   const range = wantedRange(request, version.size, [tag, modified]);
   if (range === 'unsatisfiable') {
-    reply.header('content-range', `bytes */${version.size}`);
+    reply.headers(always).header('content-range', `bytes */${version.size}`);
     throw new Refusal('range_not_satisfiable', `The file has ${version.size} bytes; the range lies beyond them.`);
   }
-  if (range !== undefined) {
-    reply.code(206).header('content-range', `bytes ${range.first}-${range.last}/${version.size}`);
-  }
-  reply.headers({
+  const headers = {
+    ...always,
     'content-type': lookup(file.name) || 'application/octet-stream',
     'content-length': range === undefined ? version.size : range.last - range.first + 1,
     'content-disposition': contentDisposition(file.name),
-  });
-  if (request.method === 'HEAD') return reply.send();
+  };
+  // Before a word is said of the bytes: where they cannot be had, the answer is about something else.
+  const bytes = request.method === 'HEAD' ? undefined : await content.open(version.content_id, range);
+  if (range !== undefined) {
+    reply.code(206).header('content-range', `bytes ${range.first}-${range.last}/${version.size}`);
+  }
   // Fastify ends the reading when the client hangs up.
-  return reply.send(await content.open(version.content_id, range));
+  return reply.headers(headers).send(bytes);
 }
 
 /** The one range to send; all of it where several are asked for, the range is no range, or `If-Range` has passed. */

@@ -91,6 +91,19 @@ describe('a file of which the way to S3 is troubled has the right SHA-1 at the e
     assert.equal(proxy.faults.length, 0, 'nothing went wrong');
   });
 
+  it('where a download cannot begin: the answer says nothing of the bytes that do not follow', async () => {
+    const { file } = await uploadAndCompare(server, 'not to be read.bin');
+    proxy.faults.push({ operation: 'GetObject', answer: { status: 403, code: 'AccessDenied' } });
+    const answer = await fetch(`${server.url}/2.0/files/${file.id}/content`, {
+      headers: { authorization: `Bearer ${server.token}`, range: 'bytes=5-9' },
+    });
+    assert.equal(answer.status, 500);
+    for (const name of ['content-range', 'accept-ranges', 'etag', 'last-modified', 'content-disposition']) {
+      assert.equal(answer.headers.get(name), null, name);
+    }
+    assert.equal(((await answer.json()) as { code: string }).code, 'internal_server_error');
+  });
+
   it('counts at S3: one call to begin, one for each part, one for the commit', async () => {
     proxy.calls.length = 0;
     await uploadAndCompare(server, 'counted.bin');
