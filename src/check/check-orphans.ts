@@ -29,9 +29,9 @@ async function checkBatch({ db, content, found }: Check, batch: StoredContent[],
   const ids = batch.map((stored) => stored.content);
   const owned = await findOwnedContents(db, ids);
   let young = 0;
-  for (const { content: id, kind, modifiedAt } of batch) {
+  for (const { content: id, kind, modifiedAt, lastWrite } of batch) {
     if (owned.has(id)) continue;
-    if (modifiedAt > oldEnough) {
+    if (modifiedAt > oldEnough || (lastWrite !== undefined && (await lastWrite()) > oldEnough)) {
       young += 1;
       continue;
     }

@@ -148,3 +148,27 @@ test('a content that gets its row between the list and the question is nobody’
   assert.deepEqual(kinds(all).slice(0, 1), ['content_orphaned']);
   assert.ok((await house.stored()).some((stored) => stored.content === ORPHAN));
 });
+
+test('a content that was begun long ago and is still being written to is young', async () => {
+  await using house = await openHouse();
+  const { db, content } = house.files;
+  await content.put(ORPHAN, chunks('a direct upload that takes its time'));
+  const now = () => Date.now() + 2 * GRACE;
+  const stillWritten: ContentStore = {
+    ...content,
+    async *list() {
+      for await (const stored of content.list()) yield { ...stored, lastWrite: async () => now() };
+    },
+  };
+  const all: Found[] = [];
+  const checked = await checkEverything({
+    db,
+    content: stillWritten,
+    now,
+    grace: GRACE,
+    read: () => {},
+    found: async (one) => void all.push(one),
+  });
+  assert.deepEqual(kinds(all), []);
+  assert.equal(checked.young, 1);
+});
