@@ -177,6 +177,20 @@ describe('S3 in trouble', { skip: whyNoS3 ?? false, timeout: 120_000 }, () => {
     assert.deepEqual(await collect(under.content.list()), []);
   });
 
+  it('a part that is lost is found out also where S3 has said 200 before it looked', async () => {
+    await using under = await underProxy({ limits: { ...ALERT, complete: { patience: 3_000, silence: 1_000 } } });
+    const upload = await begin(under.content);
+    const receipts = await writeAll(under.content, upload);
+    const slot = slotsOf(upload.staging.grid)[1] as Slot;
+    await under.content.write(upload.staging, slot, bodyOf(bytesOfSize(4 * PART).fill(1), slot));
+    under.proxy.faults.push({
+      operation: 'CompleteMultipartUpload',
+      answer: { status: 200, code: 'InvalidPart' },
+      times: 100,
+    });
+    await assert.rejects(under.content.seal(upload.staging, receipts), { name: 'LostParts', slots: [1] });
+  });
+
   it('a seal that is refused for its parts, since another call has just sealed them, has sealed', async () => {
     await using under = await underProxy();
     const upload = await begin(under.content);
