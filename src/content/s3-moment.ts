@@ -1,8 +1,8 @@
 import type { Millis } from '../api/ids.ts';
 import type { Bucket } from './s3-call.ts';
 
-/** Clocks that differ by less are taken for the same: what is compared with them is counted in minutes and hours. */
-const SAME: Millis = 60_000;
+/** Clocks that differ by less are taken for the same: an answer that S3 takes minutes for says no more than that. */
+const SAME: Millis = 5 * 60_000;
 
 /**
  * A moment that S3 tells, by the clock of this machine, with which it is compared: a clock that is wrong here would make

@@ -91,7 +91,7 @@ export class S3Store implements ContentStore {
         await this.#uploads.complete(upload, receipts.map(partOf), outcome);
       }
     } catch (error) {
-      const lost = isOfParts(error) ? await this.#lost(upload, receipts) : new Map();
+      const lost = isOfParts(error) ? await this.#lost(upload, receipts) : new Map<number, Receipt>();
       if (lost !== undefined && lost.size > 0) throw new LostParts(lost, { cause: error });
       if (lost !== undefined && !isGone(error)) throw s3Refusal(error);
       // Sealed by another call, just now or before a crash.
