@@ -13,10 +13,10 @@ export function atMostEvery(
   let owed = false;
   return {
     name,
-    async run() {
+    async run(signal) {
       if (!owed && !(await isDue())) return {};
       owed = true;
-      const counts = await run();
+      const counts = await run(signal);
       owed = false;
       return counts;
     },

@@ -3,8 +3,8 @@ import type { Millis } from './api/ids.ts';
 /** Something to be done now and then, whether or not anybody calls. */
 export interface Chore {
   name: string;
-  /** Does it, and says how much of what there was. */
-  run: () => Promise<Record<string, number>>;
+  /** Does it, and says how much of what there was. The signal says that the server stops. */
+  run: (signal: AbortSignal) => Promise<Record<string, number>>;
 }
 
 export interface Rhythm {
@@ -25,24 +25,26 @@ export function startChores(
   chores: readonly Chore[],
   { interval, inTurn = (round) => round(), onDone, onTrouble }: Rhythm,
 ): () => Promise<void> {
-  let stopped = false;
+  const stopping = new AbortController();
+  const { signal } = stopping;
   let timer: NodeJS.Timeout | undefined;
   let running = Promise.resolve();
 
   async function round(): Promise<void> {
     for (const { name, run } of chores) {
-      if (stopped) return;
+      if (signal.aborted) return;
       try {
-        const counts = await run();
+        const counts = await run(signal);
         if (Object.values(counts).some((count) => count > 0)) onDone(name, counts);
       } catch (error) {
+        if (signal.aborted && error instanceof Error && error.name === 'AbortError') return;
         onTrouble(name, error);
       }
     }
   }
   async function turn(): Promise<void> {
     await inTurn(round).catch((error: unknown) => onTrouble('take a turn', error));
-    if (!stopped) timer = setTimeout(start, interval).unref();
+    if (!signal.aborted) timer = setTimeout(start, interval).unref();
   }
   function start(): void {
     running = turn();
@@ -50,7 +52,7 @@ export function startChores(
 
   start();
   return async () => {
-    stopped = true;
+    stopping.abort();
     clearTimeout(timer);
     await running;
   };

@@ -27,13 +27,17 @@ import { openAside, openDatabase } from './sql/open-database.ts';
 import type { Tables } from './sql/tables.ts';
 import { Claims } from './uploads/claims.ts';
 import { KeyedQueue } from './uploads/keyed-queue.ts';
-import { expireSessions, removeOrphans } from './uploads/sweep.ts';
+import { removeOrphans } from './uploads/remove-orphans.ts';
+import { expireSessions } from './uploads/sweep.ts';
 import type { Uploads } from './uploads/uploads.ts';
 
 /** A request may take 60 s with the least patient clients; a commit answers 202 before that. */
 const COMMIT_HOLD_MILLIS = 45_000;
 /** A body slower than this many bytes a second is not worth its connection. */
 const SLOWEST_BODY = 1024;
+
+/** More than a content on S3 takes from being whole, through every try to hear of it, to having its row. */
+const ORPHANS_SETTLE = 180_000;
 
 /** A server that accepts connections. */
 export interface RunningServer {
@@ -133,7 +137,10 @@ export async function startServer(config: Config): Promise<RunningServer> {
 
   const search: Chore = {
     name: 'remove orphaned bytes',
-    run: async () => ({ orphans: await removeOrphans(uploads, config.orphanGrace) }),
+    run: async (signal) => {
+      const settle = config.storage.kind === 's3' ? Math.min(ORPHANS_SETTLE, config.orphanGrace) : 0;
+      return { orphans: await removeOrphans(uploads, { grace: config.orphanGrace, settle, signal }) };
+    },
   };
   const chores: Chore[] = [
     { name: 'end sessions past their time', run: async () => ({ expired: await expireSessions(uploads) }) },

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { atMostEvery } from '../src/at-most-every.ts';
 import { type Chore, startChores } from '../src/chores.ts';
 
@@ -55,6 +56,7 @@ test('a stop waits for the chore under way, and no other begins', async () => {
 });
 
 test('a chore that costs is passed over until its time has come, and is done again at once where it failed', async () => {
+  const { signal } = new AbortController();
   let done = 0;
   let failing = true;
   const chore = atMostEvery(20, {
@@ -65,15 +67,32 @@ test('a chore that costs is passed over until its time has come, and is done aga
       return { done };
     },
   });
-  await assert.rejects(chore.run(), /not yet/);
+  await assert.rejects(chore.run(signal), /not yet/);
   failing = false;
-  assert.deepEqual(await chore.run(), { done: 1 });
+  assert.deepEqual(await chore.run(signal), { done: 1 });
   // By the clock of this process, or whatever else says that it is time.
   const never = atMostEvery(0, { name: 'never', run: async () => assert.fail('its time has not come') }, () => false);
-  assert.deepEqual(await never.run(), {});
+  assert.deepEqual(await never.run(signal), {});
   while (done < 2) {
-    const counts = await chore.run();
+    const counts = await chore.run(signal);
     assert.deepEqual(counts, done === 1 ? {} : { done: 2 });
     await new Promise(setImmediate);
   }
+});
+
+test('a chore that waits is told of the stop, and that it ends by it is no trouble', async () => {
+  const begun = Promise.withResolvers<void>();
+  const log: string[] = [];
+  const waits: Chore = {
+    name: 'waits',
+    async run(signal) {
+      begun.resolve();
+      await sleep(60_000, undefined, { signal });
+      return {};
+    },
+  };
+  const stop = startChores([waits], { interval: 1, onDone: () => {}, onTrouble: (name) => log.push(name) });
+  await begun.promise;
+  await stop();
+  assert.deepEqual(log, []);
 });

@@ -5,7 +5,8 @@ import type { ContentStore } from '../../src/content/content.ts';
 import { uploadFile } from '../../src/files/upload-file.ts';
 import { abort } from '../../src/uploads/abort.ts';
 import { findSession } from '../../src/uploads/records.ts';
-import { expireSessions, removeOrphans } from '../../src/uploads/sweep.ts';
+import { removeOrphans } from '../../src/uploads/remove-orphans.ts';
+import { expireSessions } from '../../src/uploads/sweep.ts';
 import { noPostgres } from '../engines/postgres.ts';
 import { stopPostgres } from '../sql/postgres-database.ts';
 import {
@@ -148,7 +149,7 @@ describe('the sweep at one node', { skip: noPostgres }, () => {
     const plan: Fault<ContentStore>[] = [];
     await using nodes = await openNodes();
     const [one, other] = [await nodes.start({ plan }), await nodes.start()];
-    plan.push({ method: 'begin', when: 'after', hook: () => removeOrphans(other.uploads, 60_000) });
+    plan.push({ method: 'begin', when: 'after', hook: () => removeOrphans(other.uploads, { grace: 60_000 }) });
     const upload = await begin(one);
     await putAll(one, upload);
     await assertOnlyFile(one, upload, await commitOf(one, upload));
@@ -161,7 +162,7 @@ describe('the sweep at one node', { skip: noPostgres }, () => {
     plan.push({
       method: 'put',
       when: 'after',
-      hook: async () => assert.equal(await removeOrphans(other.uploads, 60_000), 0),
+      hook: async () => assert.equal(await removeOrphans(other.uploads, { grace: 60_000 }), 0),
     });
     const { fileId } = await sendWhole(one, Buffer.from('a direct upload'));
     const [file, ...more] = await published(one);

@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { ContentStore, StoredContent } from '../../src/content/content.ts';
 import { findSession } from '../../src/uploads/records.ts';
-import { expireSessions, removeOrphans } from '../../src/uploads/sweep.ts';
+import { removeOrphans } from '../../src/uploads/remove-orphans.ts';
+import { expireSessions } from '../../src/uploads/sweep.ts';
 import { collect } from '../conformance/content-samples.ts';
 import { assertOnlyFile, begin, commitOf, published, put, putAll, removeOrphansNow, slotsIn } from '../uploads/acts.ts';
 import { LIFETIME, openRoom, type Room } from '../uploads/room.ts';
+import { watchQueries } from '../uploads/watch-queries.ts';
 import type { Fault } from './faulty.ts';
 
 describe('the sweep', () => {
@@ -58,7 +60,7 @@ describe('the sweep', () => {
     await using room = await openRoom({ plan });
     const other = await room.another();
     plan.push({ method: 'begin', when: 'after', hook: () => removeOrphansNow(room) });
-    plan.push({ method: 'begin', when: 'after', hook: () => removeOrphans(other.uploads, 60_000) });
+    plan.push({ method: 'begin', when: 'after', hook: () => removeOrphans(other.uploads, { grace: 60_000 }) });
     const upload = await begin(room);
     await putAll(room, upload);
     await assertOnlyFile(room, upload, await commitOf(room, upload));
@@ -75,10 +77,43 @@ describe('the sweep', () => {
       yield { content: session.staging.content, kind: 'staging', modifiedAt: begunAt, lastWrite: async () => wroteAt };
     }
     const uploads = { ...room.uploads, content: { ...content, list } };
-    assert.equal(await removeOrphans(uploads, 60_000), 0);
+    assert.equal(await removeOrphans(uploads, { grace: 60_000 }), 0);
     wroteAt -= 2_000;
-    assert.equal(await removeOrphans(uploads, 60_000), 1);
+    assert.equal(await removeOrphans(uploads, { grace: 60_000 }), 1);
     assert.deepEqual(await collect(content.list()), []);
+  });
+
+  it('looks once more at what has no name, and leaves what has got one meanwhile', async () => {
+    await using room = await openRoom();
+    const upload = await begin(room);
+    await putAll(room, upload);
+    const { db } = room.uploads;
+    const row = await db.selectFrom('upload_sessions').selectAll().executeTakeFirstOrThrow();
+    const parts = await db.selectFrom('parts').selectAll().execute();
+    await db.deleteFrom('upload_sessions').execute();
+    // As a direct upload has its row a moment after its bytes are whole.
+    let named = false;
+    const watched = watchQueries(db, {
+      async after(query) {
+        if (query !== 'select versions' || named) return;
+        named = true;
+        await db.insertInto('upload_sessions').values(row).execute();
+        await db.insertInto('parts').values(parts).execute();
+      },
+    });
+    const search = { grace: -3_600_000, settle: 1 };
+    assert.equal(await removeOrphans({ ...room.uploads, db: watched }, search), 0);
+    assert.ok(named);
+    await assertOnlyFile(room, upload, await commitOf(room, upload));
+  });
+
+  it('removes after a second look what has no name then either, and nothing where the server stops before', async () => {
+    await using room = await openRoom();
+    await begin(room);
+    await room.uploads.db.deleteFrom('upload_sessions').execute();
+    const stops = { grace: -3_600_000, settle: 60_000, signal: AbortSignal.abort() };
+    await assert.rejects(removeOrphans(room.uploads, stops), { name: 'AbortError' });
+    assert.equal(await removeOrphans(room.uploads, { grace: -3_600_000, settle: 1 }), 1);
   });
 
   it('removes what a crash left before the session had its row, once its grace is over', async () => {
@@ -87,9 +122,9 @@ describe('the sweep', () => {
     await assert.rejects(begin(room), /died here/);
     const upload = await begin(room);
     await putAll(room, upload);
-    assert.equal(await removeOrphans(room.uploads, 60_000), 0);
+    assert.equal(await removeOrphans(room.uploads, { grace: 60_000 }), 0);
     room.clock.now += 120_000;
-    assert.equal(await removeOrphans(room.uploads, 60_000), 1);
+    assert.equal(await removeOrphans(room.uploads, { grace: 60_000 }), 1);
     room.clock.now -= 120_000;
     await assertOnlyFile(room, upload, await commitOf(room, upload));
   });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ContentStore } from '../../src/content/content.ts';
-import { removeOrphans } from '../../src/uploads/sweep.ts';
+import { removeOrphans } from '../../src/uploads/remove-orphans.ts';
 import type { Uploads } from '../../src/uploads/uploads.ts';
 import type { Fault } from '../faults/faulty.ts';
 import { watchQueries } from '../uploads/watch-queries.ts';
@@ -14,7 +14,7 @@ const died = new Error('the process died');
 
 /** Sweeps as if everything in the store had not been touched for an hour. */
 function sweep({ files }: House): Promise<number> {
-  return removeOrphans({ ...files, now: Date.now } as unknown as Uploads, -3_600_000);
+  return removeOrphans({ ...files, now: Date.now } as unknown as Uploads, { grace: -3_600_000 });
 }
 
 /** The house whose `n`-th statement from now on, and every one after it, finds no database. */

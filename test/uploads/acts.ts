@@ -7,9 +7,9 @@ import type { PartBody } from '../../src/uploads/claims.ts';
 import { type CommitRequest, type Committed, commit } from '../../src/uploads/commit.ts';
 import { createSession } from '../../src/uploads/create-session.ts';
 import { findSession, listParts } from '../../src/uploads/records.ts';
+import { removeOrphans } from '../../src/uploads/remove-orphans.ts';
 import type { Part, Session } from '../../src/uploads/session.ts';
 import { slotAt } from '../../src/uploads/slot.ts';
-import { removeOrphans } from '../../src/uploads/sweep.ts';
 import { collect } from '../conformance/content-samples.ts';
 import { seededBytes } from '../support/bytes.ts';
 import { PART_SIZE, type Room } from './room.ts';
@@ -136,7 +136,7 @@ export async function assertNothingLeft(room: Room, upload: Upload): Promise<voi
 
 /** Sweeps as if every file in the store had not been touched for an hour. */
 export function removeOrphansNow(room: Room): Promise<number> {
-  return removeOrphans(room.uploads, -3_600_000);
+  return removeOrphans(room.uploads, { grace: -3_600_000 });
 }
 
 export function sha1(bytes: Uint8Array): Sha1 {
