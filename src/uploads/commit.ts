@@ -111,7 +111,9 @@ async function storedParts({ db, claims, ledger }: Uploads, session: Session, pa
   const { slots } = session.staging.grid;
   const parts = await listParts(db, id);
   if (parts.length === slots) return parts;
-  await Promise.race([claims.settled(id), sleep(patience(), undefined, { ref: false })]);
+  const over = new AbortController();
+  const tooLong = sleep(patience(), undefined, { ref: false, signal: over.signal }).catch(() => {});
+  await Promise.race([claims.settled(id), tooLong]).finally(() => over.abort());
   // At other nodes, as far as their rows tell: a body that is still coming in there is not waited for.
   for (let pause = 50; patience() > 0 && (await ledger.isStoring(id)); pause = Math.min(2 * pause, 1_000)) {
     await sleep(Math.min(pause, patience()));
