@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { flagOf, type GivenSettings, SETTINGS, type SettingName } from '../config.ts';
+import { flagOf, type GivenSettings, SETTINGS, type SettingName } from '../settings.ts';
 
 /** Adds a flag for each of these settings; the environment variable of the same name stands in for it. */
 export function addSettings(command: Command, names: readonly SettingName[] = SETTINGS.map(({ env }) => env)): Command {
