@@ -36,8 +36,11 @@ const COMMIT_HOLD_MILLIS = 45_000;
 /** A body slower than this many bytes a second is not worth its connection. */
 const SLOWEST_BODY = 1024;
 
-/** More than a content on S3 takes from being whole, through every try to hear of it, to having its row. */
-const ORPHANS_SETTLE = 180_000;
+/**
+ * More than a content on S3 takes from being whole to having its row: 150 s of tries to hear of it, a minute of asking
+ * what has become of it, a minute for the transaction.
+ */
+const ORPHANS_SETTLE = 300_000;
 
 /** A server that accepts connections. */
 export interface RunningServer {
