@@ -127,14 +127,14 @@ export class PartSender {
   /** After a broken connection: the part, if it had arrived whole all the same. */
   async #findStored(part: PartProgress, taken: TakenPart): Promise<UploadPart | undefined> {
     const stored = (await this.#list()).get(part.offset);
-    return stored?.sha1 === taken.sha1 && stored.size === part.size ? stored : undefined;
+    return isSame(stored, part, taken) ? stored : undefined;
   }
 
   /** Box answers a part that is stored already with an overlap: it is ours if it has our bytes. */
   async #storedOrOther(part: PartProgress, taken: TakenPart, error: unknown): Promise<UploadPart | undefined> {
     this.#listing = undefined;
     const stored = (await this.#list()).get(part.offset);
-    if (stored?.sha1 === taken.sha1 && stored.size === part.size) return stored;
+    if (isSame(stored, part, taken)) return stored;
     if (stored === undefined) {
       // Refused for a part that is not there (yet): a try whose connection broke may still be under way.
       const trial = { what: 'part', offset: part.offset } as const;
@@ -171,6 +171,11 @@ export function digestOf(hex: string): string {
   const sha1 = parseSha1Hex(hex);
   if (sha1 === undefined) throw new TypeError(`"${hex}" is not a SHA-1.`);
   return `sha=${sha1ToBase64(sha1)}`;
+}
+
+/** Whether the part that the server has is made of these bytes. */
+function isSame(stored: UploadPart | undefined, { size }: PartProgress, { sha1 }: TakenPart): boolean {
+  return stored?.sha1 === sha1 && stored.size === size;
 }
 
 function isCorrupted(error: unknown): boolean {
