@@ -9,6 +9,7 @@ import { allowOrigins } from './cors.ts';
 import { watchBodies } from './deadlines.ts';
 import { serveDownloads } from './download.ts';
 import { serveHealth } from './health.ts';
+import { logTo } from './logger.ts';
 import { refuseUnknownRoutes } from './not-found.ts';
 import { serveTokens } from './oauth.ts';
 import { enforcePolicies } from './policy.ts';
@@ -30,7 +31,7 @@ export async function buildApp(services: Services): Promise<FastifyInstance> {
   const app = fastify({
     serverFactory: (listener) => makeServer(listener, settings),
     trustProxy: settings.trustedProxies.length > 0 ? [...settings.trustedProxies] : false,
-    logger: { level: settings.logLevel, redact: ['req.headers.authorization'], stream: process.stderr },
+    logger: logTo(settings.logLevel),
     genReqId: newRequestId,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 64 },
     bodyLimit: JSON_BODY_LIMIT,

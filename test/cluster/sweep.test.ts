@@ -65,6 +65,8 @@ describe('two nodes sweep', { skip: noCluster }, () => {
       { state: 'committed', count: String(files.size) },
       { state: 'expired', count: String(OVERDUE) },
     ]);
+    // Then all that they logged is here.
+    for (const node of cluster.nodes) await node.stop();
     assert.equal(total(cluster, 'expired'), OVERDUE, 'a session was ended twice, or by nobody');
     assert.equal(
       (

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { seededBytes } from '../support/bytes.ts';
 import { startServer } from '../support/server.ts';
 import { beginPart } from './part-on-the-way.ts';
@@ -44,7 +43,8 @@ describe('over real connections', { timeout: 120_000 }, () => {
     const file = await client.commit(id, await client.list(id), bytes);
     assert.equal(await client.sha1Of(file.id), file.sha1);
     // Nothing has failed here: the log tells of it, and wakes nobody.
-    while (!server.stderr().includes('went away before its request was whole')) await sleep(10);
+    await server.logged(/went away before its request was whole/);
+    await server.stop();
     assert.ok(!server.stderr().includes('"level":50'));
   });
 

@@ -284,5 +284,5 @@ test('what a browser client reports of its failures is in the log', async () => 
     event_info: 'offset 65536',
   });
   assert.equal(answer.status, 204);
-  assert.match(server.stderr(), /part_failed.*offset 65536|offset 65536.*part_failed/);
+  await server.logged(/part_failed.*offset 65536|offset 65536.*part_failed/);
 });

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { mkdir, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { leftoverFolder, leftoverProcess, removeNow } from './leftovers.ts';
 import { dropRows, rowsFor } from './rows.ts';
@@ -12,6 +13,7 @@ import { type Certificates, makeCertificates } from './tls.ts';
 
 const PARTWAY = fileURLToPath(new URL('../../bin/partway.js', import.meta.url));
 const START_LIMIT_MS = 60_000;
+const LOG_LIMIT_MS = 30_000;
 const KEPT_OUTPUT = 1024 * 1024;
 
 export interface ServerOptions {
@@ -42,6 +44,8 @@ export interface TestServer extends AsyncDisposable {
   restart(): Promise<void>;
   /** The last mebibyte of what all runs wrote to stderr: the log, as JSON lines. */
   stderr(): string;
+  /** Resolves once the log has this; a server may answer first and log then. Fails with the log after a while. */
+  logged(what: RegExp): Promise<void>;
 }
 
 /** Starts a server on a free port of 127.0.0.1 and resolves once it accepts connections. */
@@ -84,6 +88,13 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
       running = await start(new URL(url).host);
     },
     stderr: () => output.stderr,
+    async logged(what) {
+      const limit = Date.now() + LOG_LIMIT_MS;
+      while (!what.test(output.stderr)) {
+        if (Date.now() > limit) throw new Error(`The log has no ${what}:\n${output.stderr}`);
+        await sleep(10);
+      }
+    },
     async [Symbol.asyncDispose]() {
       await stop();
       if (options.dataFolder === undefined) await dropRows(dataFolder);
@@ -127,9 +138,10 @@ function startProcess(env: Record<string, string>, output: { stderr: string }): 
   });
 }
 
+/** Ends a process and waits until all that it has written is here. */
 async function end(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
-  const ended = once(child, 'exit');
+  const ended = once(child, 'close');
   child.kill(signal);
   await ended;
 }
