@@ -39,7 +39,7 @@ async function downloadAll({ client, args, json }: RemoteCall, options: Download
   await checkArguments(args, options);
   writeAsUsual();
   using stop = interrupts();
-  using report = transferReport({ json });
+  using report = await transferReport({ json });
   const tally = new Tally();
   const order = { client, to, version, recursive, force, signal: stop.signal, report, tally };
   if (recursive || args.length > 1) report.expect(() => bytesOf(client, args));

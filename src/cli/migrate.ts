@@ -1,13 +1,15 @@
 import type { Command } from 'commander';
 import { readConfig } from '../config.ts';
-import { openToMigrate } from '../sql/open-database.ts';
 import { addSettings, givenSettings } from './settings-options.ts';
-import { withRows } from './with-rows.ts';
 
 /** `partway migrate` */
 export function addMigrateCommand(program: Command): void {
   const command = program.command('migrate').description("bring the database's tables up to this version");
   addSettings(command, ['PARTWAY_DATA', 'PARTWAY_DATABASE']).action(async () => {
+    const [{ withRows }, { openToMigrate }] = await Promise.all([
+      import('./with-rows.ts'),
+      import('../sql/open-database.ts'),
+    ]);
     await withRows(readConfig(givenSettings(command)), async () => {}, openToMigrate);
     console.log('The database has the tables of this version.');
   });

@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { unsettle } from '../sql/installation.ts';
 import { onRows } from './data-command.ts';
 
 /** `partway secrets forget` */
@@ -9,6 +8,7 @@ export function addSecretsCommand(program: Command): void {
     .command('forget')
     .description('let the next node that starts bring a new signing key and developer token; stop all nodes first');
   onRows(forget, async (db) => {
+    const { unsettle } = await import('../sql/installation.ts');
     const forgotten = await unsettle(db, ['signing-key-sha256', 'developer-token-sha256']);
     return {
       text: 'The next node that starts says which secrets hold; all others then need the same.',

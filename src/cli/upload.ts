@@ -57,7 +57,7 @@ async function uploadAll({ client, args, json, sameServer }: RemoteCall, options
   const folders = new RemoteFolders(client, target.id);
   const piped = args[0] === STANDARD_INPUT;
   using stop = interrupts(piped ? 'Run the same command again: with the same input it goes on from here.' : undefined);
-  using report = transferReport({ json });
+  using report = await transferReport({ json });
   const tally = new Tally();
   const order = { client, folders, conflict, parallel, signal: stop.signal, report, tally, claimed: new Set<string>() };
   if (piped) await uploadInput(order, options);

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
-import { listAccounts } from '../access/list-users.ts';
 import { inColumns, onRows } from './data-command.ts';
 import { shownQuota } from './quota-option.ts';
 
 /** `partway user list` */
 export function addUserListCommand(user: Command): void {
   onRows(user.command('list').description('list users, with what they keep and may keep'), async (db) => {
+    const { listAccounts } = await import('../access/list-users.ts');
     const users = await listAccounts(db);
     return {
       text: inColumns(

@@ -9,11 +9,6 @@ export interface LiveLines extends Disposable {
   keep(line: string): void;
 }
 
-/** Whether lines can be drawn over and over there: a terminal that says how large it is. */
-export function isScreen(stream: NodeJS.WriteStream): boolean {
-  return stream.isTTY === true && stream.columns > 0 && stream.rows > 0;
-}
-
 /** Draws what `lines` gives, ten times a second, until it is disposed of; then those lines are gone. */
 export function liveLines(stream: NodeJS.WriteStream, lines: (columns: number) => string[]): LiveLines {
   const update = createLogUpdate(stream);

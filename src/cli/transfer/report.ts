@@ -1,7 +1,6 @@
-import { isScreen } from '../term/live-lines.ts';
+import { isScreen } from '../term/is-screen.ts';
 import { jsonReport } from './json-report.ts';
 import { linesReport } from './lines-report.ts';
-import { liveReport } from './live-report.ts';
 
 /** A file on its way, or about to be. */
 export interface Transfer {
@@ -47,7 +46,9 @@ export interface RunningTransfer {
 }
 
 /** One object a line with `json`; on a terminal a bar a file; in a pipe plain lines. */
-export function transferReport({ json }: { json: boolean }): TransferReport {
+export async function transferReport({ json }: { json: boolean }): Promise<TransferReport> {
   if (json) return jsonReport();
-  return isScreen(process.stdout) ? liveReport(process.stdout) : linesReport();
+  if (!isScreen(process.stdout)) return linesReport();
+  const { liveReport } = await import('./live-report.ts');
+  return liveReport(process.stdout);
 }
