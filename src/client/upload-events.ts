@@ -4,7 +4,15 @@ export type UploadEvent = { message: string } & (
   | { type: 'resumed'; sessionId: string; bytesStored: number; partsStored: number }
   | { type: 'restarted'; reason: RestartReason }
   | { type: 'renamed'; from: string; to: string }
-  | { type: 'retrying'; what: 'part' | 'commit' | 'session'; offset?: number; waitMillis: number; error: unknown }
+  | {
+      type: 'retrying';
+      what: 'part' | 'commit' | 'session';
+      offset?: number;
+      waitMillis: number;
+      error: unknown;
+      /** The first, second, … time in which nothing gets on: every request under way runs into the same one. */
+      outage: number;
+    }
   | { type: 'parallel'; parallel: number }
   /** The state could not be kept: the upload goes on, but not after a crash. */
   | { type: 'not-kept'; error: unknown }

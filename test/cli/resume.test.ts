@@ -118,3 +118,24 @@ test('an upload that is given up is gone on the server and here', async () => {
   assert.equal((await place.run(['sessions', 'abort', id], { env })).code, 5);
   assert.equal((await goOn('given-up.bin', proxy)).bytesResumed, 0);
 });
+
+/** Uploads big.bin through a server that refuses the first four requests with parts; gives what the command printed. */
+async function throughOutage(name: string, ...options: string[]): Promise<string> {
+  let refused = 0;
+  await using proxy = await startFaultProxy(place.server, ({ method }) => {
+    if (method !== 'PUT' || refused === 4) return undefined;
+    refused += 1;
+    return { answer: { status: 503 } };
+  });
+  const env = { PARTWAY_SERVER: proxy.url };
+  const ended = await place.run(['upload', 'big.bin', '--name', name, ...options], { env });
+  assert.equal(ended.code, 0, ended.stderr);
+  return ended.stdout;
+}
+
+test('people hear once of an outage that many parts run into, and programs of every part', async () => {
+  const lines = (await throughOutage('told.bin')).split('\n');
+  assert.equal(lines.filter((line) => /Trying again in/.test(line)).length, 1, lines.join('\n'));
+  const events = jsonLines(await throughOutage('counted.bin', '--json'));
+  assert.equal(events.filter(({ event }) => event === 'retrying').length, 4);
+});

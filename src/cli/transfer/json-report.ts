@@ -9,6 +9,7 @@ export function jsonReport(): TransferReport {
   return {
     begin({ label: path, totalBytes }) {
       let told = performance.now();
+      const event = (message: string, fields: object) => printJson({ ...fields, path, message });
       printJson({ event: 'start', path, bytes_total: totalBytes });
       return {
         progress({ doneBytes, rate, left }: Progress) {
@@ -23,7 +24,8 @@ export function jsonReport(): TransferReport {
             ...(left !== undefined && { seconds_left: Math.ceil(left / 1000) }),
           });
         },
-        event: (message, fields) => printJson({ ...fields, path, message }),
+        event,
+        again: event,
         end: ({ kind, message, fields }) => printJson({ event: kind, path, ...fields, message }),
       };
     },

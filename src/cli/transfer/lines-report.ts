@@ -20,6 +20,7 @@ export function linesReport(): TransferReport {
           console.log(`${shownText(label)}: ${share}% of ${bytesText(totalBytes)}${pace}${time}`);
         },
         event: (message) => console.log(`${shownText(label)}: ${shownText(message)}`),
+        again() {},
         end: (outcome) => printOutcome(label, outcome),
       };
     },

@@ -29,6 +29,7 @@ export function liveReport(stream: NodeJS.WriteStream): TransferReport {
           if (event === 'resumed') overall.at(transfer, Number(bytes), { moved: false });
           live.keep(`${shownText(transfer.label)}: ${shownText(message)}`);
         },
+        again() {},
         end(outcome) {
           running.delete(transfer);
           overall.end(transfer, outcome.kind, transfer.totalBytes);

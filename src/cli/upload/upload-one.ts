@@ -14,6 +14,7 @@ import type { RunningTransfer, TransferReport } from '../transfer/report.ts';
 import { speedText } from '../transfer/speed-text.ts';
 import type { Tally } from '../transfer/tally.ts';
 import type { LocalFile } from './local-files.ts';
+import { Outages } from './outages.ts';
 import type { RemoteFolders } from './remote-folders.ts';
 import { sameThere } from './same-there.ts';
 
@@ -33,6 +34,7 @@ export interface UploadOrder {
 export async function uploadOne(order: UploadOrder, file: LocalFile, name: string): Promise<void> {
   const { client, folders, conflict, parallel, signal, report, tally, claimed } = order;
   const running = report.begin({ label: file.path, totalBytes: file.size });
+  const outages = new Outages();
   try {
     const folderId = await folders.idOf(file.folders);
     const asksFirst = conflict !== 'fail' && !file.readOnce;
@@ -46,7 +48,7 @@ export async function uploadOne(order: UploadOrder, file: LocalFile, name: strin
       ...(file.readOnce && { size: file.size }),
       ...(parallel !== undefined && { parallel }),
       onProgress: (progress) => running.progress(standingOf(progress)),
-      onEvent: (event) => tellEvent(running, event),
+      onEvent: (event) => tellEvent(running, event, outages),
     });
     claimed.add(result.file.id);
     // Of the file: what went out in vain, and what frames the bytes, is in bytes_sent.
@@ -104,7 +106,7 @@ function standingOf({ phase, bytesDone, bytesPerSecond, secondsLeft }: UploadPro
 }
 
 /** Sessions and how many requests there are show in the bars, and a stop in how it ends. */
-function tellEvent(running: RunningTransfer, event: UploadEvent): void {
+function tellEvent(running: RunningTransfer, event: UploadEvent, outages: Outages): void {
   if (event.type === 'resumed') {
     const { bytesStored: bytes, sessionId } = event;
     running.event(`goes on after ${bytesText(bytes)}`, { event: 'resumed', session_id: sessionId, bytes });
@@ -113,6 +115,8 @@ function tellEvent(running: RunningTransfer, event: UploadEvent): void {
   } else if (event.type === 'renamed') {
     running.event(event.message, { event: 'renamed', from: event.from, to: event.to });
   } else if (event.type === 'retrying') {
-    running.event(event.message, { event: 'retrying', wait_millis: event.waitMillis });
+    const fields = { event: 'retrying', wait_millis: event.waitMillis };
+    if (outages.isNews(event)) running.event(event.message, fields);
+    else running.again(event.message, fields);
   }
 }

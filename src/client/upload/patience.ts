@@ -4,7 +4,7 @@ import { mayTryAgain } from '../call.ts';
 import { sleep } from '../sleep.ts';
 import type { UploadEvent } from '../upload-events.ts';
 
-type Trial = Omit<Extract<UploadEvent, { type: 'retrying' }>, 'type' | 'message' | 'waitMillis' | 'error'>;
+type Trial = Omit<Extract<UploadEvent, { type: 'retrying' }>, 'type' | 'message' | 'waitMillis' | 'error' | 'outage'>;
 
 /** Refusals that say of themselves that they will pass. */
 const PASSING = new Set(['operation_blocked_temporary', 'name_temporarily_reserved']);
@@ -18,6 +18,7 @@ export class Patience {
   readonly #signal: AbortSignal | undefined;
   readonly #emit: (event: UploadEvent) => void;
   #troubleSince: number | undefined;
+  #outage = 0;
 
   constructor(millis: number, signal: AbortSignal | undefined, emit: (event: UploadEvent) => void) {
     this.#millis = millis;
@@ -49,11 +50,14 @@ export class Patience {
     if (!isPassing(error)) throw error;
     const waitMillis = Math.round(backoff(attempt, error));
     const now = Date.now();
-    this.#troubleSince ??= now;
+    if (this.#troubleSince === undefined) {
+      this.#troubleSince = now;
+      this.#outage += 1;
+    }
     if (now + waitMillis - this.#troubleSince > this.#millis) throw error;
     const why = error instanceof Error ? error.message : String(error);
     const message = `${why} Trying again in ${(waitMillis / 1000).toFixed(1)} s.`;
-    this.#emit({ type: 'retrying', ...trial, waitMillis, error, message });
+    this.#emit({ type: 'retrying', ...trial, waitMillis, error, outage: this.#outage, message });
     await sleep(waitMillis, signal);
   }
 }

@@ -1,0 +1,19 @@
+import type { UploadEvent } from '../../client/node/index.ts';
+
+type Retrying = Extract<UploadEvent, { type: 'retrying' }>;
+
+/** What people have been told of an outage: every request under way runs into it, and they need to hear of it once. */
+export class Outages {
+  #outage = 0;
+  readonly #told = new Set<string>();
+
+  /** Whether this is another outage, or another reason in the same one. */
+  isNews({ outage, error }: Retrying): boolean {
+    if (outage !== this.#outage) this.#told.clear();
+    this.#outage = outage;
+    const reason = error instanceof Error ? error.message : String(error);
+    const isNews = !this.#told.has(reason);
+    this.#told.add(reason);
+    return isNews;
+  }
+}
