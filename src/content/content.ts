@@ -55,14 +55,10 @@ export class LostParts extends Error {
   override readonly name = 'LostParts';
   /** Indexes, counted from 0. */
   readonly slots: readonly number[];
-  /** Of each of these slots the receipt for what is there no more. */
-  readonly receipts: ReadonlyMap<number, Receipt>;
 
-  constructor(receipts: ReadonlyMap<number, Receipt>, options?: ErrorOptions) {
-    const slots = [...receipts.keys()];
+  constructor(slots: readonly number[], options?: ErrorOptions) {
     super(`the store no longer holds what was written into slots ${slots.join(', ')}`, options);
     this.slots = slots;
-    this.receipts = receipts;
   }
 }
 
@@ -91,7 +87,8 @@ export interface ContentStore {
   /**
    * Turns a staging whose slots are all written into a content that can be opened; no byte is copied. Idempotent: a
    * second call, also after a crash in the first, ends in the same state. Resolves once that survives a power cut.
-   * Rejects with `LostParts` where a slot no longer holds what it held when its receipt was given.
+   * Rejects with `LostParts` where a slot no longer holds what it held when its receipt was given. Of a content that is
+   * sealed already it may look at no receipt: another call has sealed it, maybe with other ones.
    */
   seal(staging: Staging, receipts: readonly Receipt[]): Promise<void>;
 

@@ -91,8 +91,8 @@ export class S3Store implements ContentStore {
         await this.#uploads.complete(upload, receipts.map(partOf), outcome);
       }
     } catch (error) {
-      const lost = isOfParts(error) ? await this.#lost(upload, receipts) : new Map<number, Receipt>();
-      if (lost !== undefined && lost.size > 0) throw new LostParts(lost, { cause: error });
+      const lost = isOfParts(error) ? await this.#lost(upload, receipts) : [];
+      if (lost !== undefined && lost.length > 0) throw new LostParts(lost, { cause: error });
       if (lost !== undefined && !isGone(error)) throw s3Refusal(error);
       // Sealed by another call, just now or before a crash.
       if (await refusing(hasObject(this.#objects, upload.key, size))) return;
@@ -164,13 +164,11 @@ export class S3Store implements ContentStore {
    * Which slots S3 does not have as their receipts say: written over by a late request, or never there. Undefined where
    * the upload is gone, and its parts with it.
    */
-  async #lost(upload: S3Upload, receipts: readonly Receipt[]): Promise<Map<number, Receipt> | undefined> {
+  async #lost(upload: S3Upload, receipts: readonly Receipt[]): Promise<number[] | undefined> {
     const parts = await refusing(this.#uploads.listParts(upload));
     if (parts === undefined) return undefined;
     const etags = new Map(parts.map(({ number, etag }) => [number, etag]));
-    return new Map(
-      [...receipts.entries()].filter(([index, receipt]) => etags.get(index + 1) !== partOf(receipt, index).etag),
-    );
+    return [...receipts.keys()].filter((index) => etags.get(index + 1) !== partOf(receipts[index] ?? '', index).etag);
   }
 }
 

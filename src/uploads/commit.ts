@@ -9,7 +9,6 @@ import {
   type VersionId,
 } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
-import { LostParts } from '../content/content.ts';
 import type { VersionChange } from '../files/check-version.ts';
 import { findFile } from '../files/find.ts';
 import { namesEtag } from '../files/if-match.ts';
@@ -20,7 +19,8 @@ import { endOf, findOwnSession } from './find-session.ts';
 import { forget } from './forget.ts';
 import { forgetLostParts } from './forget-lost-parts.ts';
 import { findSession, listParts, markCommitted } from './records.ts';
-import type { Part, Session, Target } from './session.ts';
+import { GoneParts, sealParts } from './seal-parts.ts';
+import type { Session, StoredPart, Target } from './session.ts';
 import type { Uploads } from './uploads.ts';
 
 export interface CommitRequest {
@@ -83,10 +83,7 @@ async function makeFile(
   checkWhole(whole, request.sha1);
   await checkNoneMatches(uploads, session, request.ifNoneMatch);
 
-  await content.seal(
-    session.staging,
-    parts.map((part) => part.receipt),
-  );
+  await sealParts(content, session, parts);
   const committed = await publish(uploads, session, request);
   forget(uploads, session.id);
   return committed;
@@ -98,7 +95,7 @@ async function makeFile(
  */
 async function unlessEnded(uploads: Uploads, session: Session, sha1: Sha1, error: unknown): Promise<Committed> {
   const now = await findSession(uploads.db, session.id);
-  if (now?.state === 'open') throw error instanceof LostParts ? await forgetLostParts(uploads, now, error) : error;
+  if (now?.state === 'open') throw error instanceof GoneParts ? await forgetLostParts(uploads, now, error) : error;
   forget(uploads, session.id);
   if (now?.committed !== undefined) return sameFile(now.committed, sha1);
   await dropBytes(uploads, session.staging);
@@ -106,7 +103,11 @@ async function unlessEnded(uploads: Uploads, session: Session, sha1: Sha1, error
 }
 
 /** Every part stored so far; waits for those on their way where some are still missing, but not for one that is stuck. */
-async function storedParts({ db, claims, ledger }: Uploads, session: Session, patience: () => Millis): Promise<Part[]> {
+async function storedParts(
+  { db, claims, ledger }: Uploads,
+  session: Session,
+  patience: () => Millis,
+): Promise<StoredPart[]> {
   const { id } = session;
   const { slots } = session.staging.grid;
   const parts = await listParts(db, id);

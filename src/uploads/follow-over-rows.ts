@@ -11,7 +11,7 @@ import { disownSlot, listHeldSlots } from './held-parts.ts';
 import type { NodeCall, NodeCalls } from './node-calls.ts';
 import { type ReadBackParts, readBack } from './read-back.ts';
 import { findSession } from './records.ts';
-import type { Part, Session } from './session.ts';
+import type { Session, StoredPart } from './session.ts';
 import { slotAt } from './slot.ts';
 
 /** What this follower works with. */
@@ -65,7 +65,7 @@ export class FollowerOverRows implements Follower {
     });
   }
 
-  async digestOf(session: Session, parts: readonly Part[], patience: number): Promise<Sha1 | undefined> {
+  async digestOf(session: Session, parts: readonly StoredPart[], patience: number): Promise<Sha1 | undefined> {
     const { promise: tooLate, resolve } = Promise.withResolvers<undefined>();
     const timer = setTimeout(resolve, patience, undefined);
     try {
@@ -88,7 +88,7 @@ export class FollowerOverRows implements Follower {
   }
 
   /** One finish a session at a time; a commit that comes again joins it. */
-  #finishOnce(session: Session, parts: readonly Part[]): Promise<Sha1> {
+  #finishOnce(session: Session, parts: readonly StoredPart[]): Promise<Sha1> {
     const running = this.#finishing.get(session.id);
     if (running !== undefined) return running;
     const finishing = this.#finish(session, parts).finally(() => this.#finishing.delete(session.id));
@@ -98,7 +98,7 @@ export class FollowerOverRows implements Follower {
     return finishing;
   }
 
-  async #finish(session: Session, parts: readonly Part[]): Promise<Sha1> {
+  async #finish(session: Session, parts: readonly StoredPart[]): Promise<Sha1> {
     const { db, node } = this.#parts;
     const followed = this.#follow(session);
     followed.awaited += 1;

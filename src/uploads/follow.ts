@@ -5,7 +5,7 @@ import type { DigestPool } from '../digest/digest-pool.ts';
 import type { Tables } from '../sql/tables.ts';
 import type { Follower } from './follower.ts';
 import { listOpenSessions, listParts } from './records.ts';
-import type { Part, Session } from './session.ts';
+import type { Session, StoredPart } from './session.ts';
 import { slotAt } from './slot.ts';
 import { SlotSet } from './slot-set.ts';
 
@@ -57,7 +57,7 @@ export class FollowerInMemory implements Follower {
     this.#walk(known).catch(() => {});
   }
 
-  async digestOf(session: Session, _parts: readonly Part[], patience: number): Promise<Sha1 | undefined> {
+  async digestOf(session: Session, _parts: readonly StoredPart[], patience: number): Promise<Sha1 | undefined> {
     const { promise: tooLate, resolve } = Promise.withResolvers<undefined>();
     const timer = setTimeout(resolve, patience, undefined);
     try {

@@ -1,6 +1,6 @@
 import type { SessionId, Sha1 } from '../api/ids.ts';
 import type { DigestMark } from './digest-mark.ts';
-import type { Part, Session } from './session.ts';
+import type { Session, StoredPart } from './session.ts';
 
 /**
  * The whole-file digest that walks behind an upload, slot by slot in the order of the file, so that a commit need not
@@ -14,7 +14,7 @@ export interface Follower {
    * The digest of a session whose slots are all stored, as `parts`; undefined where it is not ready after `patience`
    * milliseconds (it goes on meanwhile). Rejects where the bytes cannot be read.
    */
-  digestOf(session: Session, parts: readonly Part[], patience: number): Promise<Sha1 | undefined>;
+  digestOf(session: Session, parts: readonly StoredPart[], patience: number): Promise<Sha1 | undefined>;
 
   /** The session has ended. */
   forget(id: SessionId): void;

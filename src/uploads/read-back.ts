@@ -8,7 +8,8 @@ import type { Tables } from '../sql/tables.ts';
 import { advanceMark, type DigestMark, giveReadingBack, takeBack, takeReading, VOID } from './digest-mark.ts';
 import { inPieces } from './in-pieces.ts';
 import { oneAhead } from './one-ahead.ts';
-import type { Part, Session } from './session.ts';
+import { sealParts } from './seal-parts.ts';
+import type { Session, StoredPart } from './session.ts';
 
 /** What reading back works with. */
 export interface ReadBackParts {
@@ -33,7 +34,7 @@ const PAUSE: Millis = 500;
  * allow, and reads it once from the mark on. Returns when it has reached the end, or when somebody else has moved the
  * mark or is reading: the caller looks at the mark again. Rejects where the bytes cannot be sealed or read.
  */
-export async function readBack(parts: ReadBackParts, session: Session, stored: readonly Part[]): Promise<void> {
+export async function readBack(parts: ReadBackParts, session: Session, stored: readonly StoredPart[]): Promise<void> {
   const { db, content, node, now } = parts;
   const mark = await takeReading(db, session.id, { by: node, now: now(), until: shifted(now(), ALONE_FOR) });
   if (mark === undefined) {
@@ -41,10 +42,7 @@ export async function readBack(parts: ReadBackParts, session: Session, stored: r
     return;
   }
   try {
-    await content.seal(
-      session.staging,
-      stored.map(({ receipt }) => receipt),
-    );
+    await sealParts(content, session, stored);
     await readFrom(parts, session, mark);
   } catch (error) {
     if (!(error instanceof DigestStateUnusable)) throw error;

@@ -3,7 +3,7 @@ import type { ContentId, Millis, NodeId, SessionId } from '../api/ids.ts';
 import { chargeSpace } from '../files/charge-space.ts';
 import { holdTree } from '../files/hold-tree.ts';
 import type { SessionState, Tables } from '../sql/tables.ts';
-import { type Part, partOf, type Session, sessionOfRow } from './session.ts';
+import { type Part, partOf, type Session, type StoredPart, sessionOfRow } from './session.ts';
 
 /** The SQL of sessions and parts, once for both databases. Races end at unique keys and at `where state = 'open'`. */
 
@@ -96,17 +96,17 @@ export async function listParts(
   db: Kysely<Tables>,
   session: SessionId,
   page: { offset: number; limit: number } = { offset: 0, limit: 10_000 },
-): Promise<Part[]> {
+): Promise<StoredPart[]> {
   const rows = await db
     .selectFrom('parts')
-    .select(['slot', 'sha1', 'receipt'])
+    .select(['slot', 'sha1', 'receipt', 'created_at'])
     .where('session_id', '=', session)
     .where('stored', '=', 1)
     .orderBy('slot')
     .limit(page.limit)
     .offset(page.offset)
     .execute();
-  return rows.map((row) => partOf(session, row));
+  return rows.map((row) => ({ ...partOf(session, row), storedAt: row.created_at }));
 }
 
 export async function countParts(db: Kysely<Tables>, session: SessionId): Promise<number> {

@@ -28,6 +28,12 @@ export interface Part {
   receipt: Receipt;
 }
 
+/** A part as its row has it. */
+export interface StoredPart extends Part {
+  /** Tells it from one that comes into the same slot later. */
+  storedAt: Millis;
+}
+
 export function sessionOfRow(row: SessionRow): Session {
   const { committed_file_id: fileId, committed_version_id: versionId, committed_sha1: sha1 } = row;
   return {

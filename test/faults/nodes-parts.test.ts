@@ -184,37 +184,42 @@ describe('a part that the store lost after it was acknowledged', { skip: noPostg
 });
 
 describe('a part that was lost and sent again', { skip: noPostgres }, () => {
-  it('stays, though a commit that found the loss before comes to an end only after that', async () => {
-    const [judging, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-    // The third slot is looked at when the second was found to be lost.
-    const storePlan: Fault<ContentStore>[] = [
-      { method: 'locate', when: 'before', call: 3, hook: () => judging.resolve() },
-      { method: 'locate', when: 'before', call: 3, delay: gate.promise },
-    ];
-    await using nodes = await openNodes();
-    const [slow, other] = [await nodes.start({ storePlan }), await nodes.start()];
-    const upload = await begin(slow);
-    await putAll(slow, upload);
-    await until(async () => (await findMark(slow.uploads.db, upload.session.id))?.slots === 3);
-    const raw = await openDiskStore(slow.folder);
-    const { length } = bytesOf(upload, 1);
-    const slot = { index: 1, offset: length, length };
-    await raw.write(upload.session.staging, slot, oneChunk(Buffer.alloc(length, 1)));
+  for (const [which, again] of [
+    ['the same', (upload: Upload) => bytesOf(upload, 1)],
+    ['other', (upload: Upload) => Buffer.alloc(bytesOf(upload, 1).length, 2)],
+  ] as const) {
+    it(`with ${which} bytes stays, though a commit that found the loss before comes to an end only after that`, async () => {
+      const [judging, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+      // The third slot is looked at when the second was found to be lost.
+      const storePlan: Fault<ContentStore>[] = [
+        { method: 'locate', when: 'before', call: 3, hook: () => judging.resolve() },
+        { method: 'locate', when: 'before', call: 3, delay: gate.promise },
+      ];
+      await using nodes = await openNodes();
+      const [slow, other] = [await nodes.start({ storePlan }), await nodes.start()];
+      const upload = await begin(slow);
+      await putAll(slow, upload);
+      await until(async () => (await findMark(slow.uploads.db, upload.session.id))?.slots === 3);
+      const raw = await openDiskStore(slow.folder);
+      const { length } = bytesOf(upload, 1);
+      const slot = { index: 1, offset: length, length };
+      await raw.write(upload.session.staging, slot, oneChunk(Buffer.alloc(length, 1)));
 
-    const committing = tryCommit(slow, upload).catch((error: unknown) => error);
-    await judging.promise;
-    await assert.rejects(tryCommit(other, upload), { code: 'parts_mismatch' });
-    const changed = Buffer.alloc(length, 2);
-    const part = await put(other, upload, 1, { bytes: changed });
-    gate.resolve();
-    const { code } = (await committing) as { code?: string };
-    assert.equal(code, 'unavailable');
-    assert.deepEqual(await findPart(other.uploads.db, upload.session.id, 1), part);
-    const bytes = Buffer.from(upload.bytes);
-    changed.copy(bytes, slot.offset);
-    const whole = { ...upload, bytes };
-    await assertOnlyFile(slow, whole, await commitOf(slow, whole));
-  });
+      const committing = tryCommit(slow, upload).catch((error: unknown) => error);
+      await judging.promise;
+      await assert.rejects(tryCommit(other, upload), { code: 'parts_mismatch' });
+      const sent = again(upload);
+      const part = await put(other, upload, 1, { bytes: sent });
+      gate.resolve();
+      const { code } = (await committing) as { code?: string };
+      assert.equal(code, 'unavailable');
+      assert.deepEqual(await findPart(other.uploads.db, upload.session.id, 1), part);
+      const bytes = Buffer.from(upload.bytes);
+      sent.copy(bytes, slot.offset);
+      const whole = { ...upload, bytes };
+      await assertOnlyFile(slow, whole, await commitOf(slow, whole));
+    });
+  }
 });
 
 describe('a part at one node', { skip: noPostgres }, () => {

@@ -14,7 +14,7 @@ export interface SpoolingStore extends ContentStore {
 /**
  * A store on a disk that behaves as one beyond a network does: it sees no byte of a part before the body has ended;
  * only the parts that came through this node are at hand, as they came, until the digest has passed them; a part that
- * was overwritten is found out when the file is sealed. Nodes share the store below, and have a `folder` each.
+ * was overwritten is found out when the file is sealed, and of one that is sealed already no part is looked at. Nodes share the store below, and have a `folder` each.
  */
 export function spooling(store: ContentStore, folder: string): SpoolingStore {
   const atHand = new Map<string, string>();
@@ -48,7 +48,7 @@ export function spooling(store: ContentStore, folder: string): SpoolingStore {
     },
     async seal(staging, receipts) {
       const lost = await overwritten(store, staging, receipts);
-      if (lost.size > 0) throw new LostParts(lost);
+      if (lost.length > 0) throw new LostParts(lost);
       await store.seal(staging, receipts);
     },
     put: (content, body) => store.put(content, body),
@@ -59,20 +59,17 @@ export function spooling(store: ContentStore, folder: string): SpoolingStore {
   };
 }
 
-async function overwritten(
-  store: ContentStore,
-  staging: Staging,
-  receipts: readonly Receipt[],
-): Promise<Map<number, Receipt>> {
+async function overwritten(store: ContentStore, staging: Staging, receipts: readonly Receipt[]): Promise<number[]> {
   const { fileSize, partSize } = staging.grid;
-  const lost = new Map<number, Receipt>();
+  const lost: number[] = [];
   for (const [index, receipt] of receipts.entries()) {
     const offset = index * partSize;
     const slot = { index, offset, length: Math.min(partSize, fileSize - offset) };
     const there = await store.locate(staging, slot);
+    if (there !== undefined && !there.path.includes('/staging/')) return [];
     // Sealed meanwhile by another node, a file is where it was not a moment ago.
     const sha1 = there && (await sha1Of(there).catch(unlessMoved));
-    if (sha1 !== undefined && sha1 !== receipt) lost.set(index, receipt);
+    if (sha1 !== undefined && sha1 !== receipt) lost.push(index);
   }
   return lost;
 }
