@@ -14,10 +14,11 @@ import { findFile } from '../files/find.ts';
 import { namesEtag } from '../files/if-match.ts';
 import { publishNewFile, publishNewVersion } from '../files/publish.ts';
 import { checkListedParts, type ListedPart } from './check-listed-parts.ts';
+import { type DigestMark, findMark } from './digest-mark.ts';
 import { dropBytes } from './drop-bytes.ts';
 import { endOf, findOwnSession } from './find-session.ts';
 import { forget } from './forget.ts';
-import { forgetLostParts } from './forget-lost-parts.ts';
+import { forgetLostParts, sentAgain } from './forget-lost-parts.ts';
 import { findSession, listParts, markCommitted } from './records.ts';
 import { GoneParts, sealParts } from './seal-parts.ts';
 import type { Session, StoredPart, Target } from './session.ts';
@@ -80,11 +81,11 @@ async function makeFile(
   checkListedParts(session.staging.grid, parts, request.parts);
   const whole = await follower.digestOf(session, parts, patience());
   if (whole === undefined) return undefined;
-  checkWhole(whole, request.sha1);
+  checkWhole(whole.sha1, request.sha1);
   await checkNoneMatches(uploads, session, request.ifNoneMatch);
 
   await sealParts(content, session, parts);
-  const committed = await publish(uploads, session, request);
+  const committed = await publish(uploads, session, request, whole.mark);
   forget(uploads, session.id);
   return committed;
 }
@@ -143,7 +144,12 @@ function sameFile(committed: NonNullable<Session['committed']>, claimed: Sha1): 
   return committed;
 }
 
-async function publish(uploads: Uploads, session: Session, request: CommitRequest): Promise<Committed> {
+async function publish(
+  uploads: Uploads,
+  session: Session,
+  request: CommitRequest,
+  mark: DigestMark | undefined,
+): Promise<Committed> {
   const { db, now } = uploads;
   const { target, staging } = session;
   const { contentCreatedAt, contentModifiedAt, description } = request.attributes;
@@ -162,9 +168,9 @@ async function publish(uploads: Uploads, session: Session, request: CommitReques
       target.kind === 'file'
         ? await publishNewFile(tx, { ...target, ...(description !== undefined && { description }) }, made)
         : await publishNewVersion(tx, target.fileId, versionChange(target, request), made);
-    const won = await markCommitted(tx, session.id, { ...file, sha1: request.sha1 });
-    // Rolls back: a session that is no longer open publishes nothing.
-    if (!won) throw await endOf({ db: tx }, session);
+    const won = await markCommitted(tx, session.id, { ...file, sha1: request.sha1 }, mark);
+    // Rolls back: a session that is no longer open publishes nothing, nor does a digest of parts that were lost since.
+    if (!won) throw (await findMark(tx, session.id)) === undefined ? await endOf({ db: tx }, session) : sentAgain();
     return file;
   });
 }

@@ -76,13 +76,20 @@ export async function advanceMark(
     })
     .where('id', '=', session)
     .where('state', '=', 'open')
-    .where('digest_slots', '=', from.slots)
-    // The state says which bytes are in it: a mark that was taken back and has come here again by others is not this one.
-    .$if(from.state !== undefined, (query) => query.where('digest_state', '=', from.state ?? null))
+    .where(isAt(from))
     .returning(nextNode)
     .$if(calling, (query) => query.returning([callOf(session, to, by).as('called'), UNSYNCED]))
     .executeTakeFirst();
   return row && { next: row.next_node ?? undefined };
+}
+
+/**
+ * Whether a session's mark is this one. The state says which bytes are in it: a mark that was taken back and has come here
+ * again by others is not this one.
+ */
+export function isAt({ slots, state }: DigestMark) {
+  return (is: ExpressionBuilder<Tables, 'upload_sessions'>) =>
+    is.and([is('digest_slots', '=', slots), ...(state === undefined ? [] : [is('digest_state', '=', state)])]);
 }
 
 /**

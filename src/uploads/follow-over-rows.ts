@@ -6,7 +6,7 @@ import { type DigestState, DigestStateUnusable } from '../digest/saved-digests.t
 import { advanceMark, type DigestMark, findMark, findMarks, type PlacedMark, takeBack } from './digest-mark.ts';
 import { sessionNotFound } from './find-session.ts';
 import { type Followed, learn, newFollowed } from './followed.ts';
-import type { Follower } from './follower.ts';
+import type { Follower, WholeDigest } from './follower.ts';
 import { disownSlot, listHeldSlots } from './held-parts.ts';
 import type { NodeCall, NodeCalls } from './node-calls.ts';
 import { type ReadBackParts, readBack } from './read-back.ts';
@@ -42,7 +42,7 @@ export class FollowerOverRows implements Follower {
   readonly #parts: FollowerOverRowsParts;
   /** In the order in which they were last touched. */
   readonly #followed = new Map<SessionId, Followed>();
-  readonly #finishing = new Map<SessionId, Promise<Sha1>>();
+  readonly #finishing = new Map<SessionId, Promise<WholeDigest>>();
   readonly #stopHearing: (() => void) | undefined;
 
   constructor(parts: FollowerOverRowsParts) {
@@ -65,7 +65,7 @@ export class FollowerOverRows implements Follower {
     });
   }
 
-  async digestOf(session: Session, parts: readonly StoredPart[], patience: number): Promise<Sha1 | undefined> {
+  async digestOf(session: Session, parts: readonly StoredPart[], patience: number): Promise<WholeDigest | undefined> {
     const { promise: tooLate, resolve } = Promise.withResolvers<undefined>();
     const timer = setTimeout(resolve, patience, undefined);
     try {
@@ -88,7 +88,7 @@ export class FollowerOverRows implements Follower {
   }
 
   /** One finish a session at a time; a commit that comes again joins it. */
-  #finishOnce(session: Session, parts: readonly StoredPart[]): Promise<Sha1> {
+  #finishOnce(session: Session, parts: readonly StoredPart[]): Promise<WholeDigest> {
     const running = this.#finishing.get(session.id);
     if (running !== undefined) return running;
     const finishing = this.#finish(session, parts).finally(() => this.#finishing.delete(session.id));
@@ -98,7 +98,7 @@ export class FollowerOverRows implements Follower {
     return finishing;
   }
 
-  async #finish(session: Session, parts: readonly StoredPart[]): Promise<Sha1> {
+  async #finish(session: Session, parts: readonly StoredPart[]): Promise<WholeDigest> {
     const { db, node } = this.#parts;
     const followed = this.#follow(session);
     followed.awaited += 1;
@@ -108,8 +108,8 @@ export class FollowerOverRows implements Follower {
         const mark = await findMark(db, session.id);
         if (mark === undefined) throw sessionNotFound(session.id);
         if (mark.slots === session.staging.grid.slots) {
-          const whole = await this.#sha1At(session, mark);
-          if (whole !== undefined) return whole;
+          const sha1 = await this.#sha1At(session, mark);
+          if (sha1 !== undefined) return { sha1, mark };
           continue;
         }
         followed.mark = mark;

@@ -1,9 +1,9 @@
 import type { Kysely } from 'kysely';
-import type { SessionId, Sha1 } from '../api/ids.ts';
+import type { SessionId } from '../api/ids.ts';
 import type { ContentStore } from '../content/content.ts';
 import type { DigestPool } from '../digest/digest-pool.ts';
 import type { Tables } from '../sql/tables.ts';
-import type { Follower } from './follower.ts';
+import type { Follower, WholeDigest } from './follower.ts';
 import { listOpenSessions, listParts } from './records.ts';
 import type { Session, StoredPart } from './session.ts';
 import { slotAt } from './slot.ts';
@@ -57,7 +57,7 @@ export class FollowerInMemory implements Follower {
     this.#walk(known).catch(() => {});
   }
 
-  async digestOf(session: Session, _parts: readonly StoredPart[], patience: number): Promise<Sha1 | undefined> {
+  async digestOf(session: Session, _parts: readonly StoredPart[], patience: number): Promise<WholeDigest | undefined> {
     const { promise: tooLate, resolve } = Promise.withResolvers<undefined>();
     const timer = setTimeout(resolve, patience, undefined);
     try {
@@ -85,7 +85,7 @@ export class FollowerInMemory implements Follower {
     }
   }
 
-  async #finish(session: Session): Promise<Sha1> {
+  async #finish(session: Session): Promise<WholeDigest> {
     const { slots, fileSize } = session.staging.grid;
     for (let tries = 1; ; tries++) {
       const followed = this.#follow(session);
@@ -94,7 +94,7 @@ export class FollowerInMemory implements Follower {
         await this.#load(followed);
         await this.#walk(followed);
         const { sha1, length } = await this.#parts.digests.current(session.id);
-        if (followed.next === slots && length === fileSize) return sha1;
+        if (followed.next === slots && length === fileSize) return { sha1 };
         throw new Error(`the digest of ${session.id} stands at byte ${length} of ${fileSize}`);
       } catch (error) {
         if (this.#followed.get(session.id) === followed) this.forget(session.id);

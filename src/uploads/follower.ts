@@ -2,6 +2,13 @@ import type { SessionId, Sha1 } from '../api/ids.ts';
 import type { DigestMark } from './digest-mark.ts';
 import type { Session, StoredPart } from './session.ts';
 
+/** The digest of a whole file. */
+export interface WholeDigest {
+  sha1: Sha1;
+  /** Where it stands in the session's row, it counts only as long as this is there: parts may be lost and come anew. */
+  mark?: DigestMark;
+}
+
 /**
  * The whole-file digest that walks behind an upload, slot by slot in the order of the file, so that a commit need not
  * wait for it: in one process's memory (`follow.ts`), or handed from node to node through rows (`follow-over-rows.ts`).
@@ -14,7 +21,7 @@ export interface Follower {
    * The digest of a session whose slots are all stored, as `parts`; undefined where it is not ready after `patience`
    * milliseconds (it goes on meanwhile). Rejects where the bytes cannot be read.
    */
-  digestOf(session: Session, parts: readonly StoredPart[], patience: number): Promise<Sha1 | undefined>;
+  digestOf(session: Session, parts: readonly StoredPart[], patience: number): Promise<WholeDigest | undefined>;
 
   /** The session has ended. */
   forget(id: SessionId): void;

@@ -3,6 +3,7 @@ import type { ContentId, Millis, NodeId, SessionId } from '../api/ids.ts';
 import { chargeSpace } from '../files/charge-space.ts';
 import { holdTree } from '../files/hold-tree.ts';
 import type { SessionState, Tables } from '../sql/tables.ts';
+import { type DigestMark, isAt } from './digest-mark.ts';
 import { type Part, partOf, type Session, type StoredPart, sessionOfRow } from './session.ts';
 
 /** The SQL of sessions and parts, once for both databases. Races end at unique keys and at `where state = 'open'`. */
@@ -119,13 +120,14 @@ export async function countParts(db: Kysely<Tables>, session: SessionId): Promis
   return Number(stored);
 }
 
-/** open → committed; false where it is no longer open. */
+/** open → committed; false where it is no longer open, or its digest's mark, if one is given, is another by now. */
 export async function markCommitted(
   tx: Transaction<Tables>,
   session: SessionId,
   committed: NonNullable<Session['committed']>,
+  mark?: DigestMark,
 ): Promise<boolean> {
-  const { numUpdatedRows } = await tx
+  const update = tx
     .updateTable('upload_sessions')
     .set({
       state: 'committed',
@@ -134,8 +136,8 @@ export async function markCommitted(
       committed_sha1: committed.sha1,
     })
     .where('id', '=', session)
-    .where('state', '=', 'open')
-    .executeTakeFirst();
+    .where('state', '=', 'open');
+  const { numUpdatedRows } = await (mark === undefined ? update : update.where(isAt(mark))).executeTakeFirst();
   return numUpdatedRows === 1n;
 }
 

@@ -16,6 +16,7 @@ import {
   begin,
   bytesOf,
   commitOf,
+  published,
   put,
   putAll,
   sha1,
@@ -221,6 +222,45 @@ describe('a part that was lost and sent again', { skip: noPostgres }, () => {
     });
   }
 });
+
+describe('an upload whose lost part was sent again with other bytes, and sealed', { skip: noPostgres }, () => {
+  it('gets no digest of before from a commit at a node that stood still before it sealed', async () => {
+    const [sealing, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const plan: Fault<ContentStore>[] = [
+      { method: 'seal', when: 'before', call: 1, hook: () => sealing.resolve() },
+      { method: 'seal', when: 'before', call: 1, delay: gate.promise },
+    ];
+    await using nodes = await openNodes();
+    const [slow, other] = [await nodes.start({ plan }), await nodes.start()];
+    const upload = await begin(slow);
+    await putAll(slow, upload);
+    await until(async () => (await findMark(slow.uploads.db, upload.session.id))?.slots === 3);
+    const committing = tryCommit(slow, upload).catch((error: unknown) => error);
+    await sealing.promise;
+
+    const changed = await loseAndChange(slow, other, upload);
+    await assert.rejects(tryCommit(other, upload), { code: 'digest_mismatch' });
+    gate.resolve();
+    assert.equal(((await committing) as { code?: string }).code, 'unavailable');
+    assert.deepEqual(await published(slow), []);
+    await assert.rejects(tryCommit(slow, upload), { code: 'digest_mismatch' });
+    await assertOnlyFile(slow, changed, await commitOf(slow, changed));
+  });
+});
+
+/** The store loses the second part; `node` finds that out, and takes other bytes in its place. */
+async function loseAndChange(holder: Node, node: Node, upload: Upload): Promise<Upload> {
+  const raw = await openDiskStore(holder.folder);
+  const { length } = bytesOf(upload, 1);
+  const slot = { index: 1, offset: length, length };
+  await raw.write(upload.session.staging, slot, oneChunk(Buffer.alloc(length, 1)));
+  await assert.rejects(tryCommit(node, upload), { code: 'parts_mismatch' });
+  const bytes = Buffer.from(upload.bytes);
+  Buffer.alloc(length, 2).copy(bytes, slot.offset);
+  const changed = { ...upload, bytes };
+  await put(node, changed, 1);
+  return changed;
+}
 
 describe('a part at one node', { skip: noPostgres }, () => {
   it('that is being stored is waited for by a commit at another, which makes the file', async () => {
