@@ -41,6 +41,9 @@ export interface ListedUpload {
   begunAt: Millis;
 }
 
+/** Nobody is kept waiting for long to leave no trace of what nobody needs. */
+const TIDYING = { patience: 5_000, silence: 5_000 };
+
 /** The multipart uploads of one bucket. */
 export class S3Uploads {
   readonly #bucket: Bucket;
@@ -56,13 +59,18 @@ export class S3Uploads {
   async create(key: string, { crc32 }: { crc32: boolean }): Promise<S3Upload> {
     const asked = crc32 && this.#askForCrc32;
     const input = { ...at(this.#bucket, key), ...(asked && { ChecksumAlgorithm: 'CRC32' as const }) };
+    let tries = 0;
     try {
       const { UploadId: id, ChecksumAlgorithm: kept } = await call(
         'CreateMultipartUpload',
         this.#bucket.limits.call,
-        (options) => this.#bucket.client.send(new CreateMultipartUploadCommand(input), options),
+        (options) => {
+          tries += 1;
+          return this.#bucket.client.send(new CreateMultipartUploadCommand(input), options);
+        },
       );
       if (id === undefined) throw new Error('S3 began an upload and gave it no id');
+      if (tries > 1) await this.#abortOthers({ key, id }).catch(() => {});
       return { key, id, proof: kept === 'CRC32' ? 'crc32' : 'sha256' };
     } catch (error) {
       if (!asked || !isNotKnown(error)) throw error;
@@ -108,6 +116,17 @@ export class S3Uploads {
     );
   }
 
+  /**
+   * A try whose answer was lost may have begun one more upload, of which only the key is known. Once that is a file's it
+   * is no orphan's any more, and the upload would be listed for as long as the file is there. It has no part and costs
+   * nothing, so it is tried once; a try that S3 does later still goes with the file.
+   */
+  async #abortOthers({ key, id }: Pick<S3Upload, 'key' | 'id'>): Promise<void> {
+    for await (const found of this.list(key, TIDYING)) {
+      if (found.key === key && found.id !== id) await this.abort(found);
+    }
+  }
+
   /** Whether there is such an upload still. */
   async has({ key, id }: S3Upload): Promise<boolean> {
     const input = { ...at(this.#bucket, key), UploadId: id, MaxParts: 1 };
@@ -140,11 +159,11 @@ export class S3Uploads {
     return parts;
   }
 
-  async *list(prefix: string): AsyncGenerator<ListedUpload, void, undefined> {
+  async *list(prefix: string, limits = this.#bucket.limits.call): AsyncGenerator<ListedUpload, void, undefined> {
     let after = {};
     for (;;) {
       const input = { Bucket: this.#bucket.name, Prefix: prefix, ...after };
-      const page = await call('ListMultipartUploads', this.#bucket.limits.call, (options) =>
+      const page = await call('ListMultipartUploads', limits, (options) =>
         this.#bucket.client.send(new ListMultipartUploadsCommand(input), options),
       );
       for (const { Key: key, UploadId: id, Initiated } of page.Uploads ?? []) {
