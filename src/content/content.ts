@@ -1,4 +1,4 @@
-import type { ContentId, Millis } from '../api/ids.ts';
+import type { ContentId, Millis, UserId } from '../api/ids.ts';
 
 /** How a file is cut: `slots` parts of `partSize` bytes, the last one shorter where the size asks for it. Plain data. */
 export interface Grid {
@@ -74,9 +74,10 @@ export interface ContentStore {
    * Writes one slot; `body` yields exactly `slot.length` bytes or throws before its end, and what it throws comes out
    * here, with the slot still unwritten as far as anyone may rely on. Resolves once the bytes survive a power cut.
    * The chunks become the store's, which frees their memory. The caller sees to it that a slot has one writer at a time.
-   * When it rejects, no write to the slot is under way.
+   * When it rejects, no write to the slot is under way. `by` is the user from whom the body comes: where the store has
+   * little room for bodies under way, it leaves some for the others.
    */
-  write(staging: Staging, slot: Slot, body: AsyncIterable<Uint8Array>): Promise<Receipt>;
+  write(staging: Staging, slot: Slot, body: AsyncIterable<Uint8Array>, by?: UserId): Promise<Receipt>;
 
   /** Where a written slot's bytes can be read on this machine, for hashing; undefined where they are not at hand. */
   locate(staging: Staging, slot: Slot): Promise<LocalBytes | undefined>;
@@ -95,8 +96,9 @@ export interface ContentStore {
   /**
    * Stores a content of whatever length `body` turns out to have, sealed at once; in bounded memory. What `body` throws
    * before its end comes out here. Resolves once the bytes survive a power cut; when it rejects, nothing of them stays.
+   * `by` as at `write`.
    */
-  put(content: ContentId, body: AsyncIterable<Uint8Array>): Promise<void>;
+  put(content: ContentId, body: AsyncIterable<Uint8Array>, by?: UserId): Promise<void>;
 
   /** Reads a sealed content, or a range of it. The caller destroys the stream when it stops early. */
   open(content: ContentId, range?: ByteRange): Promise<NodeJS.ReadableStream & AsyncIterable<Uint8Array>>;

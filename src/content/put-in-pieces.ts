@@ -1,3 +1,4 @@
+import type { UserId } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
 import { ProofMaker } from './part-proof.ts';
 import { Pieces } from './pieces.ts';
@@ -12,18 +13,22 @@ import type { ProvenFile } from './spooled-file.ts';
 const PIECE_BYTES = 16 * 1024 * 1024;
 const MOST_PIECES = 10_000;
 
+/** Where pieces go, and from whom they come. */
+export interface PieceStore {
+  spool: Spool;
+  uploads: S3Uploads;
+  objects: S3Objects;
+  by?: UserId | undefined;
+}
+
 /**
  * Stores a body as long as it is: in one call where it is short, else as an upload of pieces that are spooled one after
  * the other. When it rejects, nothing of it stays, or an upload or object that nothing names and the sweep finds.
  */
-export async function putInPieces(
-  store: { spool: Spool; uploads: S3Uploads; objects: S3Objects },
-  key: string,
-  body: AsyncIterable<Uint8Array>,
-): Promise<void> {
+export async function putInPieces(store: PieceStore, key: string, body: AsyncIterable<Uint8Array>): Promise<void> {
   const pieces = new Pieces(body);
   try {
-    await using first = await spooled(store.spool, pieces);
+    await using first = await spooled(store, pieces);
     if (await pieces.more()) await putMany(store, key, pieces, first);
     else await putOne(store.objects, key, first);
   } finally {
@@ -34,7 +39,7 @@ export async function putInPieces(
 /** A piece in the spool; it goes when it is disposed of. */
 type Piece = ProvenFile & AsyncDisposable;
 
-async function spooled(spool: Spool, pieces: Pieces): Promise<Piece> {
+async function spooled({ spool, by }: PieceStore, pieces: Pieces): Promise<Piece> {
   const maker = new ProofMaker('sha256');
   const most = Math.min(PIECE_BYTES, spool.size);
   let length = 0;
@@ -44,7 +49,7 @@ async function spooled(spool: Spool, pieces: Pieces): Promise<Piece> {
       yield chunk;
     }
   }
-  const file = await spool.receive(maker.watch(counted()), { most });
+  const file = await spool.receive(maker.watch(counted()), { most, by });
   return { file, length, proof: maker.proof(), [Symbol.asyncDispose]: () => file.remove() };
 }
 
@@ -58,13 +63,8 @@ async function putOne(objects: S3Objects, key: string, piece: Piece): Promise<vo
   }
 }
 
-async function putMany(
-  store: { spool: Spool; uploads: S3Uploads; objects: S3Objects },
-  key: string,
-  pieces: Pieces,
-  first: Piece,
-): Promise<void> {
-  const { spool, uploads, objects } = store;
+async function putMany(store: PieceStore, key: string, pieces: Pieces, first: Piece): Promise<void> {
+  const { uploads, objects } = store;
   const upload = await uploads.create(key, { crc32: false });
   try {
     const parts: S3Part[] = [await uploads.sendPart(upload, 1, first)];
@@ -72,7 +72,7 @@ async function putMany(
     await first.file.remove();
     while (await pieces.more()) {
       if (parts.length === MOST_PIECES) throw tooLong(size);
-      await using piece = await spooled(spool, pieces);
+      await using piece = await spooled(store, pieces);
       parts.push(await uploads.sendPart(upload, parts.length + 1, piece));
       size += piece.length;
     }

@@ -1,4 +1,4 @@
-import type { ContentId, Millis } from '../api/ids.ts';
+import type { ContentId, Millis, UserId } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
 import {
   type ByteRange,
@@ -57,11 +57,11 @@ export class S3Store implements ContentStore {
     return { content, grid, driver: driverOf(upload) };
   }
 
-  async write(staging: Staging, slot: Slot, body: AsyncIterable<Uint8Array>): Promise<Receipt> {
+  async write(staging: Staging, slot: Slot, body: AsyncIterable<Uint8Array>, by?: UserId): Promise<Receipt> {
     const upload = this.#uploadOf(staging);
     const maker = new ProofMaker(upload.proof);
     const { length } = slot;
-    const file = await this.#spool.receive(maker.watch(body), { length, most: length });
+    const file = await this.#spool.receive(maker.watch(body), { length, most: length, by });
     try {
       const part = await this.#uploads.sendPart(upload, slot.index + 1, { file, length, proof: maker.proof() });
       await this.#spool.keep(spoolKey(staging, slot), file);
@@ -100,8 +100,8 @@ export class S3Store implements ContentStore {
     }
   }
 
-  async put(content: ContentId, body: AsyncIterable<Uint8Array>): Promise<void> {
-    await refusing(putInPieces({ spool: this.#spool, ...this.#both }, this.#keys.of(content), body));
+  async put(content: ContentId, body: AsyncIterable<Uint8Array>, by?: UserId): Promise<void> {
+    await refusing(putInPieces({ spool: this.#spool, ...this.#both, by }, this.#keys.of(content), body));
   }
 
   async open(content: ContentId, range?: ByteRange): Promise<NodeJS.ReadableStream & AsyncIterable<Uint8Array>> {

@@ -1,17 +1,35 @@
-import type { Millis } from '../api/ids.ts';
+import type { Millis, UserId } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
+
+/** Room that was taken for a body. */
+export interface Hold {
+  /** The body is kept only as long as nobody needs its room: it is held against nobody from now on. */
+  free(): void;
+  /** Gives the room back; once. */
+  give(): void;
+}
 
 interface Waiting {
   bytes: number;
+  by: UserId | undefined;
   letIn: () => void;
 }
 
-/** How many bytes the spool may hold. Whoever finds no room waits for it in line, and not for ever. */
+/**
+ * How many bytes the spool may hold. Whoever finds no room waits for it in line, and not for ever.
+ *
+ * A body holds its room for as long as its sender likes, so no user may have all of it: with a further body, one who has
+ * some under way may hold no more than is left for the others. For one user that is half of the room. Who has nothing
+ * under way is held to the room alone, and a body under way waits for no other: so there is always one who gets on.
+ */
 export class SpoolRoom {
   readonly total: number;
   readonly #patience: Millis;
   readonly #makeRoom: () => Promise<boolean>;
   readonly #line: Waiting[] = [];
+  /** Of bodies under way: how much of the room each user has, and all of them. */
+  readonly #held = new Map<UserId, number>();
+  #underWay = 0;
   #taken = 0;
   #serving: Promise<void> | undefined;
 
@@ -27,13 +45,16 @@ export class SpoolRoom {
     return this.#taken;
   }
 
-  /** Resolves once `bytes` are the caller's. Refuses as `unavailable` after the time that one may wait. */
-  async take(bytes: number): Promise<void> {
+  /**
+   * Resolves once `bytes` are the caller's, for a body that comes from `by`; where nobody is named, the room alone is the
+   * limit. Refuses as `unavailable` after the time that one may wait.
+   */
+  async take(bytes: number, by?: UserId): Promise<Hold> {
     if (bytes > this.total) {
       throw new RangeError(`a spool of ${this.total} bytes cannot hold a part of ${bytes}: raise PARTWAY_SPOOL_SIZE`);
     }
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const waiting: Waiting = { bytes, letIn: resolve };
+    const waiting: Waiting = { bytes, by, letIn: resolve };
     this.#line.push(waiting);
     const timer = setTimeout(() => {
       this.#line.splice(this.#line.indexOf(waiting), 1);
@@ -46,43 +67,66 @@ export class SpoolRoom {
     } finally {
       clearTimeout(timer);
     }
+    return this.#holdOf(waiting);
   }
 
-  give(bytes: number): void {
-    this.#taken -= bytes;
-    this.#serve();
-  }
-
-  /** There may be something now that `makeRoom` finds. */
-  lookAgain(): void {
-    if (this.#line.length > 0) this.#serve();
+  #holdOf({ bytes, by }: Waiting): Hold {
+    let underWay = true;
+    const free = () => {
+      if (underWay) this.#count(-bytes, by);
+      underWay = false;
+      this.#serve();
+    };
+    return {
+      free,
+      give: () => {
+        this.#taken -= bytes;
+        free();
+      },
+    };
   }
 
   /** Lets in who waits, as far as there is room; one run at a time. */
   #serve(): void {
     this.#serving ??= this.#letIn().finally(() => {
       this.#serving = undefined;
-      if (this.#fits()) this.#serve();
+      if (this.#fits(this.#next())) this.#serve();
     });
   }
 
   async #letIn(): Promise<void> {
-    while (this.#line.length > 0) {
-      if (!this.#fits()) {
+    for (let next = this.#next(); next !== undefined; next = this.#next()) {
+      if (!this.#fits(next)) {
         if (await this.#makeRoom()) continue;
-        // Bytes may have come back, and the first in line may have left, while it looked.
-        if (!this.#fits()) return;
+        // Bytes may have come back, and whoever was next may have left, while it looked.
+        next = this.#next();
+        if (next === undefined || !this.#fits(next)) return;
       }
-      const next = this.#line.shift();
-      if (next === undefined) return;
+      this.#line.splice(this.#line.indexOf(next), 1);
       this.#taken += next.bytes;
+      this.#count(next.bytes, next.by);
       next.letIn();
     }
   }
 
-  #fits(): boolean {
-    const [first] = this.#line;
-    return first !== undefined && this.#taken + first.bytes <= this.total;
+  /** The first in line who may have more. Where there is no room for that one, those behind wait too. */
+  #next(): Waiting | undefined {
+    return this.#line.find(({ bytes, by }) => {
+      const held = by === undefined ? 0 : (this.#held.get(by) ?? 0);
+      return held === 0 || held + bytes <= this.total - this.#underWay - bytes;
+    });
+  }
+
+  #fits(waiting: Waiting | undefined): boolean {
+    return waiting !== undefined && this.#taken + waiting.bytes <= this.total;
+  }
+
+  #count(bytes: number, by: UserId | undefined): void {
+    this.#underWay += bytes;
+    if (by === undefined) return;
+    const held = (this.#held.get(by) ?? 0) + bytes;
+    if (held === 0) this.#held.delete(by);
+    else this.#held.set(by, held);
   }
 }
 

@@ -1,6 +1,6 @@
 import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Millis } from '../api/ids.ts';
+import type { Millis, UserId } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
 import type { ByteBudget } from './byte-budget.ts';
 import { diskRefusal } from './disk-refusal.ts';
@@ -71,14 +71,15 @@ export class Spool {
   /**
    * Writes `body` into a file and resolves when it has ended; with `length` it must be just that long, without it it may
    * have up to `most` bytes. What it throws comes out here, and nothing of it stays. Where there is no room, not for this
-   * body or not on the disk, it refuses as `unavailable`; before it has read from the body in the first case.
+   * body or not on the disk, it refuses as `unavailable`; before it has read from the body in the first case. `by` is
+   * the user whom it comes from, so that no user takes all of the room.
    */
   async receive(
     body: AsyncIterable<Uint8Array>,
-    { length, most }: { length?: number; most: number },
+    { length, most, by }: { length?: number; most: number; by?: UserId | undefined },
   ): Promise<SpooledFile> {
-    await this.#room.take(most);
-    const file = new SpooledFile(join(this.#folder, String(this.#files++)), () => this.#room.give(most));
+    const hold = await this.#room.take(most, by);
+    const file = new SpooledFile(join(this.#folder, String(this.#files++)), hold);
     try {
       await this.#write(file.path, body, length);
       return file;
@@ -92,7 +93,7 @@ export class Spool {
   async keep(key: string, file: SpooledFile): Promise<void> {
     await this.drop(key);
     this.#kept.set(key, { file, askedAt: undefined });
-    this.#room.lookAgain();
+    file.free();
   }
 
   /** Where a kept file lies. Who asks is taken to read it, so that it stays until it is dropped, or for a minute. */

@@ -1,22 +1,28 @@
 import { rm } from 'node:fs/promises';
 import type { Proof } from './part-proof.ts';
+import type { Hold } from './spool-room.ts';
 
 /** A body that lies in the spool. Whoever holds it removes it, or gives it to the spool to keep. */
 export class SpooledFile {
   readonly path: string;
-  readonly #onRemoved: () => void;
+  readonly #hold: Hold;
   #removed: Promise<void> | undefined;
 
-  constructor(path: string, onRemoved: () => void) {
+  constructor(path: string, hold: Hold) {
     this.path = path;
-    this.#onRemoved = onRemoved;
+    this.#hold = hold;
+  }
+
+  /** The store has its bytes: it is kept only as long as nobody needs its room. */
+  free(): void {
+    this.#hold.free();
   }
 
   /** Idempotent. The room is given back even if the file cannot be removed, which the next start puts right. */
   remove(): Promise<void> {
     this.#removed ??= rm(this.path, { force: true })
       .catch(() => {})
-      .finally(this.#onRemoved);
+      .finally(() => this.#hold.give());
     return this.#removed;
   }
 }

@@ -32,7 +32,7 @@ export async function storeContent(
   using _held = inHand.hold(id);
   const room = await withinRoom(db, body.caller, userQuota);
   const { bytes, result } = measured(room(body.bytes), maxFileSize);
-  await content.put(id, bytes);
+  await content.put(id, bytes, body.caller);
   try {
     const { size, sha1 } = result();
     checkDigest(sha1, body.sha1);

@@ -38,7 +38,7 @@ export async function acceptPart(uploads: Uploads, arrival: PartArrival): Promis
     if (stored !== undefined) return { part: sameBytes(stored, sha1), session };
 
     const proven = ledger.fixing(session, slot, sha1, verified(body, slot.length, sha1));
-    const receipt = await content.write(session.staging, slot, proven);
+    const receipt = await content.write(session.staging, slot, proven, session.owner);
 
     const row = { slot: slot.index, sha1, receipt };
     const recorded = await ledger.record(session, row);

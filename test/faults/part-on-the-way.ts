@@ -17,7 +17,7 @@ export interface Answer {
 
 /** Sends the first 1,000 bytes of a part, and resolves once the server has asked for more of it. */
 export async function beginPart(
-  server: TestServer,
+  server: Pick<TestServer, 'url' | 'token'>,
   session: string,
   bytes: Buffer,
   total: number,

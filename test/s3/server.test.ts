@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { beginPart, type PartOnTheWay } from '../faults/part-on-the-way.ts';
 import { smallDisk } from '../faults/small-disk.ts';
 import { Refused, WireClient, type WireFile, type WirePart } from '../faults/wire-client.ts';
+import { addApp, addUser, tokenOf } from '../support/accounts.ts';
 import { partsOf, seededBytes, sha1Hex } from '../support/bytes.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { s3Settings } from '../support/storage.ts';
@@ -149,6 +151,50 @@ describe('a server on S3 whose spool is on a full disk', { skip: whyNoS3 ?? fals
     await rm(ballast);
     for (const part of others) parts.push(await client.put(session.id, part.offset, part.bytes, bytes.length));
     await assertSame(client, await client.commit(session.id, parts, bytes), bytes);
+  });
+});
+
+describe('a server on S3 with a user who is slow', { skip: whyNoS3 ?? false, timeout: 120_000 }, () => {
+  it('takes the parts of others at once, however many of that user are under way', async () => {
+    const env = {
+      ...ENV,
+      PARTWAY_PART_SIZE: '8MiB',
+      PARTWAY_MAX_FILE_SIZE: '1GiB',
+      PARTWAY_SPOOL_SIZE: '64MiB',
+      ...s3Settings(s3Url(), `s3://partway-test/${freshPlace().prefix}`),
+    };
+    await using server = await startServer({ env });
+    const token = await tokenOf(server, await addApp(server), await addUser(server, 'slow@partway.test'));
+    const slow = { url: server.url, token };
+    const part = seededBytes(8 * 2 ** 20, 'slow');
+    const { promise: isHalfFull, resolve } = Promise.withResolvers<void>();
+    const under: PartOnTheWay[] = [];
+    let over = false;
+    // As much as the spool holds; all but the last byte of each may take its time.
+    for (let n = 0; n < 8; n += 1) {
+      const { id } = await new WireClient(slow).create(`slow-${n}.bin`, part.length);
+      beginPart(slow, id, part, part.length).then(
+        (begun) => {
+          begun.answer.catch(() => {});
+          if (over) begun.put.destroy();
+          else if (under.push(begun) === 4) resolve();
+        },
+        () => {},
+      );
+    }
+    await isHalfFull;
+
+    const client = new WireClient(server);
+    const bytes = seededBytes(2 * part.length, 'of another');
+    const session = await client.create('other.bin', bytes.length);
+    const parts: WirePart[] = [];
+    for (const { offset, bytes: its } of partsOf(bytes, part.length)) {
+      parts.push(await client.put(session.id, offset, its, bytes.length));
+    }
+    await assertSame(client, await client.commit(session.id, parts, bytes), bytes);
+    assert.equal(under.length, 4);
+    over = true;
+    for (const { put } of under) put.destroy();
   });
 });
 
