@@ -4,6 +4,7 @@ import type { LocalBytes } from '../content/content.ts';
 import { DigestWorkerLost } from '../digest/digest-failures.ts';
 import { type DigestState, DigestStateUnusable } from '../digest/saved-digests.ts';
 import { advanceMark, type DigestMark, findMark, findMarks, type PlacedMark, takeBack } from './digest-mark.ts';
+import { dropBytes } from './drop-bytes.ts';
 import { sessionNotFound } from './find-session.ts';
 import { type Followed, learn, newFollowed } from './followed.ts';
 import type { Follower, WholeDigest } from './follower.ts';
@@ -106,7 +107,7 @@ export class FollowerOverRows implements Follower {
       const silent = new Set<NodeId>();
       for (;;) {
         const mark = await findMark(db, session.id);
-        if (mark === undefined) throw sessionNotFound(session.id);
+        if (mark === undefined) throw await this.#ended(session);
         if (mark.slots === session.staging.grid.slots) {
           const sha1 = await this.#sha1At(session, mark);
           if (sha1 !== undefined) return { sha1, mark };
@@ -124,6 +125,15 @@ export class FollowerOverRows implements Follower {
     } finally {
       followed.awaited -= 1;
     }
+  }
+
+  /**
+   * The session has ended meanwhile. What removed its bytes may have come before a seal for the reading back had its effect,
+   * and nobody may be waiting any more who would look.
+   */
+  async #ended({ id, staging }: Session): Promise<Error> {
+    await dropBytes(this.#parts, staging);
+    return sessionNotFound(id);
   }
 
   /** Undefined where its state is of another build; it is taken back then. */

@@ -7,6 +7,7 @@ import { abort } from '../../src/uploads/abort.ts';
 import { findSession } from '../../src/uploads/records.ts';
 import { removeOrphans } from '../../src/uploads/remove-orphans.ts';
 import { expireSessions } from '../../src/uploads/sweep.ts';
+import { collect } from '../conformance/content-samples.ts';
 import { noPostgres } from '../engines/postgres.ts';
 import { stopPostgres } from '../sql/postgres-database.ts';
 import {
@@ -22,7 +23,7 @@ import {
   tryCommit,
   type Upload,
 } from '../uploads/acts.ts';
-import { slowBody } from '../uploads/bodies.ts';
+import { slowBody, until } from '../uploads/bodies.ts';
 import { type Node, openNodes } from '../uploads/nodes.ts';
 import { LIFETIME } from '../uploads/room.ts';
 import type { Fault } from './faulty.ts';
@@ -99,6 +100,28 @@ for (const [what, { end, code }] of Object.entries(ENDS)) {
       await put(one, upload, 0);
       plan.push({ method: 'open', when: 'after', hook: () => end(other, upload) });
       await assert.rejects(tryCommit(one, upload), { code });
+      await assertNothingLeft(one, upload);
+    });
+
+    it('that has said "later" and reads on, where the removal came too early for the seal: nothing is left', {
+      timeout: 60_000,
+    }, async () => {
+      const gate = Promise.withResolvers<void>();
+      const plan: Fault<ContentStore>[] = [{ method: 'open', when: 'before', delay: gate.promise }];
+      // As an S3 that shows an object only after it was told to delete it.
+      const early: Fault<ContentStore>[] = [
+        { method: 'remove', when: 'before', call: 1, fail: new Error('the store is away') },
+      ];
+      await using nodes = await openNodes();
+      const [one, other] = [await nodes.start({ plan }), await nodes.start({ plan: early })];
+      const upload = await begin(one);
+      for (const index of [2, 1]) await put(one, upload, index);
+      one.spool.giveUp();
+      await put(one, upload, 0);
+      assert.equal(await tryCommit(one, upload, { patience: 50 }), undefined);
+      await assert.rejects(end(other, upload), /the store is away/);
+      gate.resolve();
+      await until(async () => (await collect(one.uploads.content.list())).length === 0);
       await assertNothingLeft(one, upload);
     });
 
