@@ -24,14 +24,16 @@ describe('a thousand uploads at two nodes of ten connections each', { skip: noPo
       uploads[n] = await begin(nodeOf(n), { slots: 2 });
     });
 
-    const coming = uploads.map((upload, n) => partsOnTheWay(nodeOf(n), upload));
+    const coming: PartsOnTheWay[] = [];
     await inTurns(UPLOADS, async (n) => {
-      await coming[n]?.half();
+      coming[n] = partsOnTheWay(nodeOf(n), uploads[n] ?? assert.fail());
+      await coming[n].half();
     });
     // Every body has been asked for, so that all checks are done; what is left is to wait for the rest of it.
     assert.deepEqual(await busyConnections(nodeOf(0).uploads.db), []);
-    for (const { rest } of coming) rest();
-    await Promise.all(coming.flatMap(({ parts }) => parts));
+    await inTurns(UPLOADS, async (n) => {
+      await coming[n]?.rest();
+    });
 
     assert.ok((await connections(nodeOf(0).uploads.db)) <= 2 * 10);
     await inTurns(UPLOADS, async (n) => {
@@ -46,12 +48,18 @@ describe('a thousand uploads at two nodes of ten connections each', { skip: noPo
   });
 });
 
+interface PartsOnTheWay {
+  /** Sends half of both, and resolves once both are being read. */
+  half(): Promise<void>;
+  /** Sends the rest, and resolves once both are stored. */
+  rest(): Promise<unknown>;
+}
+
 /** Both parts of an upload, in bodies that have begun. */
-function partsOnTheWay(node: Node, upload: Upload) {
+function partsOnTheWay(node: Node, upload: Upload): PartsOnTheWay {
   const bodies = [watched(slowBody()), watched(slowBody())];
   const parts = bodies.map(({ body }, index) => put(node, upload, index, { body }));
   return {
-    parts,
     half: async () => {
       for (const [index, { body, asked }] of bodies.entries()) {
         await asked;
@@ -63,6 +71,7 @@ function partsOnTheWay(node: Node, upload: Upload) {
         body.send(bytesOf(upload, index).subarray(50));
         body.end();
       }
+      return Promise.all(parts);
     },
   };
 }
