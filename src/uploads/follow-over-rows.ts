@@ -1,19 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Millis, NodeId, SessionId, Sha1 } from '../api/ids.ts';
-import type { LocalBytes } from '../content/content.ts';
-import { DigestWorkerLost } from '../digest/digest-failures.ts';
-import { type DigestState, DigestStateUnusable } from '../digest/saved-digests.ts';
-import { advanceMark, type DigestMark, findMark, findMarks, type PlacedMark, takeBack } from './digest-mark.ts';
+import { DigestStateUnusable } from '../digest/saved-digests.ts';
+import { type DigestMark, findMark, findMarks, type PlacedMark, takeBack } from './digest-mark.ts';
+import { DigestWalk } from './digest-walk.ts';
 import { dropBytes } from './drop-bytes.ts';
 import { sessionNotFound } from './find-session.ts';
 import { type Followed, learn, newFollowed } from './followed.ts';
 import type { Follower, WholeDigest } from './follower.ts';
-import { disownSlot, listHeldSlots } from './held-parts.ts';
 import type { NodeCall, NodeCalls } from './node-calls.ts';
 import { type ReadBackParts, readBack } from './read-back.ts';
 import { findSession } from './records.ts';
 import type { Session, StoredPart } from './session.ts';
-import { slotAt } from './slot.ts';
 
 /** What this follower works with. */
 export interface FollowerOverRowsParts extends ReadBackParts {
@@ -25,8 +22,6 @@ export interface FollowerOverRowsParts extends ReadBackParts {
   onTrouble: (session: SessionId | undefined, error: unknown) => void;
 }
 
-/** How long a walk goes on before its mark is saved. What is not saved yet is lost with the process. */
-const SAVE_EVERY: Millis = 2_000;
 /** After this long without a word, a node that was asked for its bytes is taken for dead. */
 const SILENCE: Millis = 2_000;
 /** For how long an answer is good. */
@@ -41,6 +36,7 @@ const [FIRST_PAUSE, LAST_PAUSE]: [Millis, Millis] = [10, 250];
  */
 export class FollowerOverRows implements Follower {
   readonly #parts: FollowerOverRowsParts;
+  readonly #walk: DigestWalk;
   /** In the order in which they were last touched. */
   readonly #followed = new Map<SessionId, Followed>();
   readonly #finishing = new Map<SessionId, Promise<WholeDigest>>();
@@ -48,6 +44,11 @@ export class FollowerOverRows implements Follower {
 
   constructor(parts: FollowerOverRowsParts) {
     this.#parts = parts;
+    this.#walk = new DigestWalk({
+      ...parts,
+      calling: parts.calls !== undefined,
+      forget: (session) => this.forget(session),
+    });
     this.#stopHearing = parts.calls?.hear(
       parts.node,
       (call) => this.#try(call.session, () => this.#called(call)),
@@ -62,7 +63,7 @@ export class FollowerOverRows implements Follower {
       const known = mark ?? (await findMark(this.#parts.db, session.id));
       if (known === undefined) return this.forget(session.id);
       learn(followed, known);
-      await this.#walk(followed);
+      await this.#walk.on(followed);
     });
   }
 
@@ -114,10 +115,10 @@ export class FollowerOverRows implements Follower {
           continue;
         }
         followed.mark = mark;
-        if (mark.next === node) await this.#recall(followed);
+        if (mark.next === node) await this.#walk.recall(followed);
         // One that fails did so for whoever began it; this one tries for itself.
         while (followed.running !== undefined) await followed.running.catch(() => {});
-        await this.#walk(followed);
+        await this.#walk.on(followed);
         if (followed.mark.slots !== mark.slots) continue;
         if (await this.#leaveToOther(followed, mark, silent)) continue;
         await readBack(this.#parts, session, parts);
@@ -176,11 +177,11 @@ export class FollowerOverRows implements Follower {
     if (session?.state !== 'open') return;
     const followed = this.#follow(session);
     learn(followed, { slots: call.slots, state: call.state });
-    await this.#recall(followed);
+    await this.#walk.recall(followed);
     if (call.from !== undefined && followed.held.has(followed.mark.slots)) {
       await calls?.send(call.from, { session: session.id, coming: true });
     }
-    await this.#walk(followed);
+    await this.#walk.on(followed);
   }
 
   /** Calls may have been missed: looks where the digests stand for which this node has bytes. */
@@ -197,19 +198,10 @@ export class FollowerOverRows implements Follower {
         if (mark === undefined) this.forget(followed.session.id);
         else {
           learn(followed, mark);
-          this.#try(followed.session.id, () => this.#walk(followed));
+          this.#try(followed.session.id, () => this.#walk.on(followed));
         }
       }
     }
-  }
-
-  /**
-   * Which slots this node has, where it has forgotten it for want of room. Only what a row gives as this node's counts:
-   * a spool may also hold bytes that became no part.
-   */
-  async #recall({ session: { id }, held, mark }: Followed): Promise<void> {
-    if (held.has(mark.slots)) return;
-    for (const slot of await listHeldSlots(this.#parts.db, id, this.#parts.node, mark.slots)) held.add(slot);
   }
 
   #follow(session: Session): Followed {
@@ -226,98 +218,6 @@ export class FollowerOverRows implements Follower {
       this.#followed.delete(id);
       return;
     }
-  }
-
-  /**
-   * One walk a session at a time; resolves when it has come as far as this node has bytes. It rejects for whoever began
-   * it, so that what went wrong once is told once.
-   */
-  #walk(followed: Followed): Promise<void> {
-    followed.again = true;
-    if (followed.running !== undefined) return followed.running.catch(() => {});
-    followed.running = this.#walkOn(followed);
-    return followed.running;
-  }
-
-  async #walkOn(followed: Followed): Promise<void> {
-    try {
-      while (followed.again) {
-        followed.again = false;
-        while (await this.#stride(followed));
-      }
-    } finally {
-      // In the same moment in which `again` was seen to be false, so that what comes next begins another walk.
-      followed.running = undefined;
-    }
-  }
-
-  /** Adds what is at hand to the digest, and saves the mark. Whether the mark is another now. */
-  async #stride(followed: Followed): Promise<boolean> {
-    const { db, node, calls } = this.#parts;
-    const { session, held, mark: from } = followed;
-    const to = await this.#extend(followed);
-    if (to.slots === from.slots) return false;
-
-    const moved = await advanceMark(db, session.id, { from, to, by: node, calling: calls !== undefined });
-    if (moved === undefined) return this.#lookAgain(followed);
-    followed.mark = to;
-    if (moved.next === node) held.add(to.slots);
-    for (let index = from.slots; index < to.slots; index++) await this.#letGo(followed, index);
-    return true;
-  }
-
-  /** The saved mark has passed this slot: its bytes are needed no more. */
-  async #letGo({ session: { staging }, held }: Followed, index: number): Promise<void> {
-    if (!held.has(index)) return;
-    held.delete(index);
-    await this.#parts.content.release(staging, slotAt(staging.grid, index));
-  }
-
-  async #extend({ session, held, mark }: Followed): Promise<DigestMark> {
-    const { db, content, node } = this.#parts;
-    const { staging, id } = session;
-    const until = performance.now() + SAVE_EVERY;
-    let { slots, state } = mark;
-    while (held.has(slots) && performance.now() < until) {
-      const slot = slotAt(staging.grid, slots);
-      const bytes = await content.locate(staging, slot);
-      const extended = bytes && (await this.#read(session, { slots, state }, bytes));
-      if (extended === undefined) {
-        held.delete(slots);
-        await disownSlot(db, id, node, slots);
-        break;
-      }
-      state = extended;
-      slots += 1;
-    }
-    return { slots, state };
-  }
-
-  /** Undefined where these bytes can be read no more: given up for room since they were located, or damaged. */
-  async #read({ id }: Session, from: DigestMark, bytes: LocalBytes): Promise<DigestState | undefined> {
-    const { db, digests, node, onTrouble } = this.#parts;
-    try {
-      return await digests.extend(from.state, bytes);
-    } catch (error) {
-      // The next one is started by this.
-      if (error instanceof DigestWorkerLost) return await digests.extend(from.state, bytes);
-      if (error instanceof DigestStateUnusable) await takeBack(db, id, { from, by: node });
-      onTrouble(id, error);
-      return undefined;
-    }
-  }
-
-  /** The mark is no longer where it was: another node moved it, or the session has ended. */
-  async #lookAgain(followed: Followed): Promise<boolean> {
-    const before = followed.mark;
-    const now = await findMark(this.#parts.db, followed.session.id);
-    if (now === undefined) {
-      this.forget(followed.session.id);
-      return false;
-    }
-    followed.mark = now;
-    for (let index = Math.max(0, before.slots); index < now.slots; index++) await this.#letGo(followed, index);
-    return now.slots !== before.slots || now.state !== before.state;
   }
 
   /** Does what nobody waits for, and tells of what went wrong. */
