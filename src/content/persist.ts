@@ -13,7 +13,7 @@ export interface Persistence<T> {
   /** A try that sees nothing happen for this long is given up, and the next one begins. */
   silence: Millis;
   /** Asked after a try that failed in passing: what has come of it in spite of that. Undefined: try again. */
-  outcome?: () => Promise<T | undefined>;
+  outcome?: (failure: S3Failure) => Promise<T | undefined>;
 }
 
 /**
@@ -40,7 +40,7 @@ export async function persist<T>(
       watchdog.stop();
     }
     if (!(failure instanceof S3Failure) || !failure.passing) throw failure;
-    const came = await outcome?.();
+    const came = await outcome?.(failure);
     if (came !== undefined) return came;
     const wait = pause * (0.5 + 0.5 * Math.random());
     if (performance.now() + wait >= deadline) throw failure;

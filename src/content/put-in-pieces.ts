@@ -78,7 +78,9 @@ async function putMany(store: PieceStore, key: string, pieces: Pieces, first: Pi
     }
     const gone = () => new Error(`the upload of ${key} is gone`);
     try {
-      await uploads.complete(upload, parts, () => outcomeOf(store, upload, { size, gone }));
+      await uploads.complete(upload, parts, (failure, patience) =>
+        outcomeOf(store, upload, { size, gone, failure, patience }),
+      );
     } catch (error) {
       // Done by a try that was not heard of, when nobody could be asked either.
       if (!isGone(error) || !(await hasObject(objects, key, size))) throw error;

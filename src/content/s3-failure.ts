@@ -9,6 +9,8 @@ const PASSING_CODES = new Set([
   ...['EAI_AGAIN', 'EADDRNOTAVAIL', 'EPROTO', 'ERR_STREAM_PREMATURE_CLOSE', 'TimeoutError', 'AbortError'],
   // Damaged or cut on its way to S3: sent again it is right.
   ...['BadDigest', 'IncompleteBody', 'RequestTimeout', 'XAmzContentSHA256Mismatch', 'InternalError', 'SlowDown'],
+  // Garage's name for that.
+  'InvalidDigest',
   // The SDK notes the difference of the clocks, and signs the next try by S3's.
   'RequestTimeTooSkewed',
   // From the service that hands out credentials, or a renewal that came too late.
@@ -78,8 +80,9 @@ export function remedyOf(code: string): string {
     case 'AccessDenied':
     case 'AllAccessDisabled':
     case 'Forbidden':
-      return 'The credentials lack a right: docs/operating.md lists those that Partway needs on its bucket.';
+      return 'The credentials lack a right: docs/operating.md lists those that Partway needs on its bucket. Garage says so of a wrong key or secret too.';
     case 'InvalidAccessKeyId':
+    case 'XAdminUserNotFound':
       return 'S3 does not know this access key: correct AWS_ACCESS_KEY_ID, or the profile or role it comes from.';
     case 'SignatureDoesNotMatch':
       return 'The secret key does not belong to the access key: correct AWS_SECRET_ACCESS_KEY.';

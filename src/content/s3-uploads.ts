@@ -3,6 +3,7 @@ import {
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
   ListMultipartUploadsCommand,
+  type ListMultipartUploadsCommandOutput,
   ListPartsCommand,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
@@ -88,11 +89,11 @@ export class S3Uploads {
     return { number, etag: unquoted(ETag), ...('crc32' in body.proof && { crc32: body.proof.crc32 }) };
   }
 
-  /** `outcome` says what has become of the upload where S3's answer was none. */
+  /** `outcome` says what has become of the upload where S3's answer was none; it may wait for `patience`. */
   async complete(
     { key, id }: S3Upload,
     parts: readonly S3Part[],
-    outcome: () => Promise<true | undefined>,
+    outcome: (failure: S3Failure, patience: Millis) => Promise<true | undefined>,
   ): Promise<void> {
     const Parts = parts.map(({ number, etag, crc32 }) => ({
       PartNumber: number,
@@ -100,7 +101,9 @@ export class S3Uploads {
       ...(crc32 !== undefined && { ChecksumCRC32: crc32 }),
     }));
     const input = { ...at(this.#bucket, key), UploadId: id, MultipartUpload: { Parts } };
-    await call('CompleteMultipartUpload', { ...this.#bucket.limits.complete, outcome }, async (options) => {
+    const { complete } = this.#bucket.limits;
+    const limits = { ...complete, outcome: (failure: S3Failure) => outcome(failure, complete.silence) };
+    await call('CompleteMultipartUpload', limits, async (options) => {
       await this.#bucket.client.send(new CompleteMultipartUploadCommand(input), options);
       return true;
     });
@@ -160,12 +163,9 @@ export class S3Uploads {
   }
 
   async *list(prefix: string, limits = this.#bucket.limits.call): AsyncGenerator<ListedUpload, void, undefined> {
-    let after = {};
+    let after: Marker = {};
     for (;;) {
-      const input = { Bucket: this.#bucket.name, Prefix: prefix, ...after };
-      const page = await call('ListMultipartUploads', limits, (options) =>
-        this.#bucket.client.send(new ListMultipartUploadsCommand(input), options),
-      );
+      const page = await this.#page(prefix, after, limits);
       for (const { Key: key, UploadId: id, Initiated } of page.Uploads ?? []) {
         if (key !== undefined && id !== undefined) yield { key, id, begunAt: momentOf(this.#bucket, Initiated) };
       }
@@ -173,6 +173,29 @@ export class S3Uploads {
       after = { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker };
     }
   }
+
+  async #page(
+    prefix: string,
+    after: Marker,
+    limits: Bucket['limits']['call'],
+  ): Promise<ListMultipartUploadsCommandOutput> {
+    const input = { Bucket: this.#bucket.name, Prefix: prefix, ...after };
+    try {
+      return await call('ListMultipartUploads', limits, (options) =>
+        this.#bucket.client.send(new ListMultipartUploadsCommand(input), options),
+      );
+    } catch (error) {
+      if (after.UploadIdMarker === undefined || !isNotKnown(error)) throw error;
+      // versitygw knows no marker, and others none whose upload has gone: then it goes on behind its key.
+      return this.#page(prefix, { KeyMarker: after.KeyMarker }, limits);
+    }
+  }
+}
+
+/** Where a page of uploads begins. */
+interface Marker {
+  KeyMarker?: string | undefined;
+  UploadIdMarker?: string | undefined;
 }
 
 /** Some stores refuse what others pass over in silence. */

@@ -87,8 +87,9 @@ export class S3Store implements ContentStore {
     try {
       if (staging.grid.slots === 0) await this.#sealEmpty(upload);
       else {
-        const outcome = () => outcomeOf(this.#both, upload, { size, gone });
-        await this.#uploads.complete(upload, receipts.map(partOf), outcome);
+        await this.#uploads.complete(upload, receipts.map(partOf), (failure, patience) =>
+          outcomeOf(this.#both, upload, { size, gone, failure, patience }),
+        );
       }
     } catch (error) {
       const lost = isOfParts(error) ? await this.#lost(upload, receipts) : [];

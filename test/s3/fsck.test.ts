@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { DeleteObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
+import { DeleteObjectCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { jsonLines, run } from '../cli/run.ts';
 import { Api } from '../support/api.ts';
 import { seededBytes } from '../support/bytes.ts';
 import { startServer } from '../support/server.ts';
 import { s3Settings } from '../support/storage.ts';
-import { freshPlace, s3Url, whyNoS3 } from './test-store.ts';
+import { freshPlace, newTestClient, s3Url, timeFor, whyNoS3 } from './test-store.ts';
 
-describe('partway fsck beside a server on S3', { skip: whyNoS3 ?? false, timeout: 60_000 }, () => {
+describe('partway fsck beside a server on S3', { skip: whyNoS3 ?? false, timeout: timeFor(60_000) }, () => {
   it('reads the files from the bucket, and says which are gone', async () => {
     const { bucket, prefix } = freshPlace();
     const settings = s3Settings(s3Url(), `s3://${bucket}/${prefix}`);
@@ -27,7 +27,7 @@ describe('partway fsck beside a server on S3', { skip: whyNoS3 ?? false, timeout
       false,
     );
 
-    const client = new S3Client({ endpoint: s3Url(), forcePathStyle: true, region: 'us-east-1' });
+    const client = newTestClient();
     const { Contents } = await client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: `${prefix}/content/` }));
     assert.equal(Contents?.length, 1);
     await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: Contents[0]?.Key }));

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, request as requestOf, type Server, type ServerResponse } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
+import { createServer as createTlsServer, request as requestOverTls } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import { crc32 } from 'node:zlib';
@@ -22,6 +22,8 @@ export type Operation =
 /** What goes wrong on the way to S3 or back, at the next `times` calls of an operation (once, where nothing is said). */
 export interface S3Fault {
   operation: Operation;
+  /** Only where the address has this in it. */
+  having?: string;
   times?: number;
   /** Waits for this before anything else. */
   until?: Promise<unknown>;
@@ -59,20 +61,20 @@ export interface S3Proxy extends AsyncDisposable {
 export interface S3ProxyOptions {
   /** Speaks TLS, with these files. */
   tls?: { cert: string; key: string };
-  /** Keeps and verifies a CRC-32 of each part, as AWS S3 does, in front of a store that does not. */
+  /** Keeps and verifies a CRC-32 of each part, as AWS S3 does; or says of none that it is kept. As the store does it, unless set. */
   keepsCrc32?: boolean;
 }
 
-export async function startS3Proxy({ tls, keepsCrc32 = false }: S3ProxyOptions = {}): Promise<S3Proxy> {
+export async function startS3Proxy({ tls, keepsCrc32 }: S3ProxyOptions = {}): Promise<S3Proxy> {
   const faults: S3Fault[] = [];
   const calls: Operation[] = [];
   const handle = (request: IncomingMessage, response: ServerResponse): void => {
     const operation = operationOf(request);
     calls.push(operation);
-    const fault = nextFault(faults, operation);
+    const fault = nextFault(faults, operation, request.url ?? '');
     const { socket } = request;
     const crc32Of = keepsCrc32 ? operation : undefined;
-    pass(request, response, { fault, crc32Of }).catch(() => socket.destroy());
+    pass(request, response, { fault, crc32Of, hidesCrc32: keepsCrc32 === false }).catch(() => socket.destroy());
   };
   const newServer = () => (tls === undefined ? createServer(handle) : createTlsServer(readTls(tls), handle));
   let server = newServer();
@@ -116,8 +118,8 @@ function operationOf({ method, url = '' }: IncomingMessage): Operation {
   }
 }
 
-function nextFault(faults: S3Fault[], operation: Operation): S3Fault | undefined {
-  const fault = faults.find((each) => each.operation === operation);
+function nextFault(faults: S3Fault[], operation: Operation, url: string): S3Fault | undefined {
+  const fault = faults.find((each) => each.operation === operation && url.includes(each.having ?? ''));
   if (fault === undefined) return undefined;
   fault.times = (fault.times ?? 1) - 1;
   if (fault.times <= 0) faults.splice(faults.indexOf(fault), 1);
@@ -128,15 +130,18 @@ interface Way {
   fault: S3Fault | undefined;
   /** What is asked, where the proxy keeps a CRC-32 of parts. */
   crc32Of: Operation | undefined;
+  hidesCrc32: boolean;
 }
 
-async function pass(request: IncomingMessage, response: ServerResponse, { fault, crc32Of }: Way): Promise<void> {
+async function pass(request: IncomingMessage, response: ServerResponse, way: Way): Promise<void> {
+  const { fault, crc32Of } = way;
   await fault?.until;
   if (fault?.silent) return void request.resume();
   if (fault?.serve !== undefined) return void response.end(fault.serve);
   if (fault?.answer !== undefined) return answer(request, response, fault.answer);
 
-  const onward = requestOf(s3Url() + request.url, { method: request.method, setHost: false });
+  const begin = s3Url().startsWith('https:') ? requestOverTls : requestOf;
+  const onward = begin(s3Url() + request.url, { method: request.method, setHost: false });
   for (let n = 0; n < request.rawHeaders.length; n += 2) {
     // As they came: the signature covers them, the name of the proxy among them.
     onward.setHeader(request.rawHeaders[n] ?? '', request.rawHeaders[n + 1] ?? '');
@@ -164,7 +169,7 @@ async function pass(request: IncomingMessage, response: ServerResponse, { fault,
     onward.destroy();
     throw error;
   }
-  await passBack(await answered, response, fault);
+  await passBack(await answered, response, way);
 }
 
 /** Passes the body on, and gives its CRC-32 as headers have it. The request is not ended. */
@@ -196,7 +201,7 @@ async function passOn(
   return bytes.toString('base64');
 }
 
-async function passBack(from: IncomingMessage, response: ServerResponse, fault: S3Fault | undefined): Promise<void> {
+async function passBack(from: IncomingMessage, response: ServerResponse, { fault, hidesCrc32 }: Way): Promise<void> {
   const { socket } = response;
   const { statusCode = 500, statusMessage, rawHeaders } = from;
   if (fault?.loseAnswer) {
@@ -206,6 +211,7 @@ async function passBack(from: IncomingMessage, response: ServerResponse, fault: 
   if (fault?.cutAnswerAfter === undefined) {
     response.statusCode = statusCode;
     for (let n = 0; n < rawHeaders.length; n += 2) response.setHeader(rawHeaders[n] ?? '', rawHeaders[n + 1] ?? '');
+    if (hidesCrc32) response.removeHeader('x-amz-checksum-algorithm');
     return pipeline(from, response);
   }
   const body = Buffer.concat(await from.toArray());

@@ -1,22 +1,27 @@
 import { describe } from 'node:test';
 import { contentStoreBehaves } from '../conformance/content-store.ts';
 import { freshPlace, openTestStore, whyNoS3 } from './test-store.ts';
+import { PART } from './uploads.ts';
 
-describe('a store on Ceph', { skip: whyNoS3 ?? false }, () => {
-  contentStoreBehaves('the S3 store', async () => {
-    const place = freshPlace();
-    const first = await openTestStore({ place });
-    const opened = [first];
-    return {
-      store: first.content,
-      async restart() {
-        const again = await openTestStore({ place });
-        opened.push(again);
-        return again.content;
-      },
-      async close() {
-        for (const store of opened) store.end();
-      },
-    };
-  });
+describe('a store on S3', { skip: whyNoS3 ?? false }, () => {
+  contentStoreBehaves(
+    'the S3 store',
+    async () => {
+      const place = freshPlace();
+      const first = await openTestStore({ place });
+      const opened = [first];
+      return {
+        store: first.content,
+        async restart() {
+          const again = await openTestStore({ place });
+          opened.push(again);
+          return again.content;
+        },
+        async close() {
+          for (const store of opened) store.end();
+        },
+      };
+    },
+    { partSize: PART },
+  );
 });

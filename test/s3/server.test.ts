@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { beginPart, type PartOnTheWay } from '../faults/part-on-the-way.ts';
 import { smallDisk } from '../faults/small-disk.ts';
 import { Refused, WireClient, type WireFile, type WirePart } from '../faults/wire-client.ts';
@@ -10,9 +11,9 @@ import { partsOf, seededBytes, sha1Hex } from '../support/bytes.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { s3Settings } from '../support/storage.ts';
 import { type S3Fault, type S3Proxy, startS3Proxy } from './s3-proxy.ts';
-import { freshPlace, s3Url, whyNoS3 } from './test-store.ts';
+import { freshPlace, LEAST_PART, s3Url, TEST_BUCKET, timeFor, whyNoS3 } from './test-store.ts';
 
-const PART = 262_144;
+const PART = Math.max(262_144, LEAST_PART);
 const ENV = { PARTWAY_PART_SIZE: String(PART), PARTWAY_MIN_SESSION_SIZE: '0' };
 
 const TROUBLES: [sentence: string, ...faults: S3Fault[]][] = [
@@ -30,14 +31,14 @@ const TROUBLES: [sentence: string, ...faults: S3Fault[]][] = [
 
 describe('a file of which the way to S3 is troubled has the right SHA-1 at the end', {
   skip: whyNoS3 ?? false,
-  timeout: 120_000,
+  timeout: timeFor(120_000),
 }, () => {
   let proxy: S3Proxy;
   let server: TestServer;
   before(async () => {
     proxy = await startS3Proxy();
     server = await startServer({
-      env: { ...ENV, ...s3Settings(proxy.url, `s3://partway-test/${freshPlace().prefix}`) },
+      env: { ...ENV, ...s3Settings(proxy.url, `s3://${TEST_BUCKET}/${freshPlace().prefix}`) },
     });
   });
   after(async () => {
@@ -117,9 +118,10 @@ describe('a file of which the way to S3 is troubled has the right SHA-1 at the e
   });
 });
 
-describe('a server on S3 whose spool is on a full disk', { skip: whyNoS3 ?? false, timeout: 60_000 }, () => {
+describe('a server on S3 whose spool is on a full disk', { skip: whyNoS3 ?? false, timeout: timeFor(60_000) }, () => {
   it('answers parts with 503, keeps what it has, and takes the rest in the same session once there is room', async (t) => {
-    await using disk = await smallDisk('8m');
+    const size = Math.max(2 ** 20, LEAST_PART);
+    await using disk = await smallDisk(`${8 * size}`);
     if (disk.reason !== undefined) return t.skip(disk.reason);
     await using under = await smallDisk('64m');
     if (under.reason !== undefined) return t.skip(under.reason);
@@ -128,19 +130,21 @@ describe('a server on S3 whose spool is on a full disk', { skip: whyNoS3 ?? fals
     await symlink(disk.folder, join(dataFolder, 'spool'));
     const env = {
       ...ENV,
-      PARTWAY_PART_SIZE: '1048576',
-      ...s3Settings(s3Url(), `s3://partway-test/${freshPlace().prefix}`),
+      PARTWAY_PART_SIZE: String(size),
+      ...s3Settings(s3Url(), `s3://${TEST_BUCKET}/${freshPlace().prefix}`),
     };
     await using server = await startServer({ dataFolder, env });
     const client = new WireClient(server);
-    const bytes = seededBytes(6 * 2 ** 20 + 1, 'a full spool');
+    const bytes = seededBytes(6 * size + 1, 'a full spool');
     const session = await client.create('full.bin', bytes.length);
-    const [first, ...others] = partsOf(bytes, 2 ** 20);
+    const [first, ...others] = partsOf(bytes, size);
     assert.ok(first);
     const parts: WirePart[] = [await client.put(session.id, first.offset, first.bytes, bytes.length)];
 
+    // The digest has read the part, and its room is filled too.
+    while ((await readdir(disk.folder)).length > 0) await sleep(10);
     const ballast = join(disk.folder, 'ballast');
-    await writeFile(ballast, Buffer.alloc(8 * 2 ** 20)).catch(() => {});
+    await writeFile(ballast, Buffer.alloc(8 * size)).catch(() => {});
     for (const part of others.slice(0, 3)) {
       assertToldToComeAgain(
         await client.put(session.id, part.offset, part.bytes, bytes.length).catch((error) => error),

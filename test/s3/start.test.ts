@@ -3,13 +3,14 @@ import { describe, it } from 'node:test';
 import { startServer } from '../support/server.ts';
 import { s3Settings } from '../support/storage.ts';
 import { startS3Proxy } from './s3-proxy.ts';
-import { freshPlace, s3Url, whyNoS3 } from './test-store.ts';
+import { freshPlace, s3Url, TEST_BUCKET, timeFor, whyNoS3 } from './test-store.ts';
 
-const place = () => `s3://partway-test/${freshPlace().prefix}`;
+const place = () => `s3://${TEST_BUCKET}/${freshPlace().prefix}`;
 
 /** What S3 says, and the sentence that the operator must read. */
 const SAYS: [status: number, code: string, sentence: RegExp][] = [
   [403, 'AccessDenied', /lack a right: docs\/operating.md lists/],
+  [404, 'XAdminUserNotFound', /does not know this access key: correct AWS_ACCESS_KEY_ID/],
   [403, 'RequestTimeTooSkewed', /clock of this machine .* 15 minutes: set it right/],
   [400, 'ExpiredToken', /credentials have expired: renew them/],
   [400, 'AuthorizationHeaderMalformed', /in another region: set AWS_REGION/],
@@ -18,7 +19,7 @@ const SAYS: [status: number, code: string, sentence: RegExp][] = [
 
 describe('a server that cannot use its S3 store does not start, and says in one sentence why', {
   skip: whyNoS3 ?? false,
-  timeout: 120_000,
+  timeout: timeFor(240_000),
 }, () => {
   for (const [status, code, sentence] of SAYS) {
     it(`where S3 says ${code}`, async () => {
@@ -78,7 +79,7 @@ describe('a server that cannot use its S3 store does not start, and says in one 
   });
 });
 
-describe('a server on S3', { skip: whyNoS3 ?? false, timeout: 60_000 }, () => {
+describe('a server on S3', { skip: whyNoS3 ?? false, timeout: timeFor(60_000) }, () => {
   it('is ready while S3 answers, and says so when it does not', async () => {
     await using proxy = await startS3Proxy();
     await using server = await startServer({ env: s3Settings(proxy.url, place()) });

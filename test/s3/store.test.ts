@@ -5,24 +5,35 @@ import {
   CreateMultipartUploadCommand,
   GetObjectCommand,
   PutObjectCommand,
-  S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import type { ContentId } from '../../src/api/ids.ts';
 import { LostParts, type Slot } from '../../src/content/content.ts';
 import { bodyOf, bytesOfSize, collect, grid, newContentId, slotsOf } from '../conformance/content-samples.ts';
 import { startS3Proxy } from './s3-proxy.ts';
-import { freshPlace, openTestStore, s3Url, type TestStore, whyNoS3 } from './test-store.ts';
+import {
+  freshPlace,
+  LEAST_PART,
+  newTestClient,
+  openTestStore,
+  s3Url,
+  TEST_BUCKET,
+  type TestStore,
+  timeFor,
+  whyNoS3,
+} from './test-store.ts';
 import { begin, PART, readAll, type Upload, writeAll } from './uploads.ts';
 
-describe('the S3 store', { skip: whyNoS3 ?? false, timeout: 120_000 }, () => {
+const SMALL_PARTS_ONLY = LEAST_PART > 1024 && 'a thousand parts as big as this store wants them are 8 GiB';
+
+describe('the S3 store', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) }, () => {
   it('makes an object of each content that any S3 tool finds under its id', async () => {
     await using under = await opened();
     const upload = await begin(under.content);
     await under.content.seal(upload.staging, await writeAll(under.content, upload));
-    const client = newClient();
+    const client = newTestClient();
     const Key = `${under.prefix}/content/${upload.staging.content}`;
-    const { Body } = await client.send(new GetObjectCommand({ Bucket: 'partway-test', Key }));
+    const { Body } = await client.send(new GetObjectCommand({ Bucket: TEST_BUCKET, Key }));
     assert.deepEqual(await Body?.transformToByteArray(), upload.bytes);
     client.destroy();
   });
@@ -73,22 +84,36 @@ describe('the S3 store', { skip: whyNoS3 ?? false, timeout: 120_000 }, () => {
     assert.deepEqual(await readAll(under.content, upload), upload.bytes);
   });
 
-  it('reads lists that are longer than a page: of objects, of uploads and of parts', async () => {
-    await using under = await opened();
-    const client = newClient();
+  it('reads lists that are longer than a page: of objects and of uploads', async () => {
+    await using proxy = await startS3Proxy();
+    await using under = await opened(proxy.url);
+    const client = newTestClient();
     const [objects, uploads] = [idsOf(1_003), idsOf(1_003)];
-    const Bucket = 'partway-test';
+    const Bucket = TEST_BUCKET;
     await sideBySide(objects, async (id) => {
       await client.send(new PutObjectCommand({ Bucket, Key: `${under.prefix}/content/${id}`, Body: 'x' }));
     });
     await sideBySide(uploads, async (id) => {
       await client.send(new CreateMultipartUploadCommand({ Bucket, Key: `${under.prefix}/content/${id}` }));
     });
-    const found = await collect(under.content.list());
-    const of = (kind: string) => found.filter((each) => each.kind === kind).map(({ content }) => content);
-    assert.deepEqual(of('sealed').toSorted(), objects.toSorted());
-    assert.deepEqual(of('staging').toSorted(), uploads.toSorted());
+    client.destroy();
+    async function lists(): Promise<void> {
+      const found = await collect(under.content.list());
+      const of = (kind: string) => found.filter((each) => each.kind === kind).map(({ content }) => content);
+      assert.deepEqual(of('sealed').toSorted(), objects.toSorted());
+      // One may be met twice.
+      assert.deepEqual([...new Set(of('staging'))].toSorted(), uploads.toSorted());
+    }
+    await lists();
+    // Where the upload that the page before ended with is not known, or no more.
+    const answer = { status: 400, code: 'InvalidArgument' };
+    proxy.faults.push({ operation: 'ListMultipartUploads', having: 'upload-id-marker', answer });
+    await lists();
+    assert.deepEqual(proxy.faults, []);
+  });
 
+  it('reads a list of parts that is longer than a page', { skip: SMALL_PARTS_ONLY }, async () => {
+    await using under = await opened();
     const size = 1_003 * 1024;
     const staging = await under.content.begin(newContentId(), grid(size, 1024));
     const upload = { staging, bytes: bytesOfSize(size) };
@@ -98,7 +123,6 @@ describe('the S3 store', { skip: whyNoS3 ?? false, timeout: 120_000 }, () => {
     });
     await overwrite(under.prefix, upload, 1_002, bytesOfSize(1024));
     await assert.rejects(under.content.seal(staging, receipts), { slots: [1_001] });
-    client.destroy();
   });
 
   it('says of an upload when its last part came, and of one that has just gone that it is not old', async () => {
@@ -137,9 +161,9 @@ describe('the S3 store', { skip: whyNoS3 ?? false, timeout: 120_000 }, () => {
 
   it('passes over what lies below its prefix and is none of its contents', async () => {
     await using under = await opened();
-    const client = newClient();
+    const client = newTestClient();
     for (const key of ['database-id', 'content/readme.txt', 'content/sub/0123456789abcdef0123456789abcdef', 'other']) {
-      await client.send(new PutObjectCommand({ Bucket: 'partway-test', Key: `${under.prefix}/${key}`, Body: 'x' }));
+      await client.send(new PutObjectCommand({ Bucket: TEST_BUCKET, Key: `${under.prefix}/${key}`, Body: 'x' }));
     }
     client.destroy();
     assert.deepEqual(await collect(under.content.list()), []);
@@ -208,14 +232,10 @@ async function opened(endpoint = s3Url(), prefix = freshPlace().prefix, spoolSiz
   return { ...store, prefix, [Symbol.asyncDispose]: async () => store.end() };
 }
 
-function newClient(): S3Client {
-  return new S3Client({ endpoint: s3Url(), forcePathStyle: true, region: 'us-east-1' });
-}
-
 async function overwrite(prefix: string, { staging }: Upload, number: number, Body: Uint8Array): Promise<void> {
-  const client = newClient();
+  const client = newTestClient();
   const Key = `${prefix}/content/${staging.content}`;
-  const part = { Bucket: 'partway-test', Key, UploadId: staging.driver, PartNumber: number };
+  const part = { Bucket: TEST_BUCKET, Key, UploadId: staging.driver, PartNumber: number };
   await client.send(new UploadPartCommand({ ...part, Body }));
   client.destroy();
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import { CreateBucketCommand, HeadBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { ByteBudget } from '../../src/content/byte-budget.ts';
 import { type OpenedS3Store, openS3Store, type S3Place } from '../../src/content/open-s3-store.ts';
 import type { S3Limits } from '../../src/content/s3-call.ts';
@@ -19,16 +19,38 @@ export function s3Url(): string {
   return process.env.PARTWAY_TEST_S3 ?? '';
 }
 
-/** A place in it that nobody used before. */
-export function freshPlace(endpoint = s3Url()): S3Place {
-  return { bucket: 'partway-test', prefix: randomBytes(8).toString('hex'), endpoint, pathStyle: true };
+/** The bucket for tests in it. */
+export const TEST_BUCKET = /^s3:\/\/([^/]+)$/.exec(process.env.PARTWAY_TEST_STORAGE ?? '')?.[1] ?? 'partway-test';
+
+/** The least size of a part that the tests send where there are others, in bytes: a power of two that the store takes. */
+export const LEAST_PART = Number(process.env.PARTWAY_TEST_LEAST_PART ?? 1024);
+
+/** The time of a test, or of several, with parts as big as they have to be. */
+export function timeFor(milliseconds: number): number {
+  return milliseconds * (LEAST_PART > 1024 ? 20 : 1);
 }
 
-/** Makes the bucket of the tests. */
-export async function makeTestBucket(endpoint: string): Promise<void> {
-  const client = new S3Client({ endpoint, forcePathStyle: true, region: 'us-east-1' });
-  await client.send(new CreateBucketCommand({ Bucket: 'partway-test' }));
-  client.destroy();
+/** A place in it that nobody used before. */
+export function freshPlace(endpoint = s3Url()): S3Place {
+  return { bucket: TEST_BUCKET, prefix: randomBytes(8).toString('hex'), endpoint, pathStyle: true };
+}
+
+/** Makes the bucket of the tests, where there is none. */
+export async function makeTestBucket(endpoint: string, Bucket = TEST_BUCKET): Promise<void> {
+  const client = new S3Client({ endpoint, forcePathStyle: true, region: process.env.AWS_REGION ?? 'us-east-1' });
+  try {
+    await client.send(new HeadBucketCommand({ Bucket }));
+  } catch (error) {
+    if (!(error instanceof Error && error.name === 'NotFound')) throw error;
+    await client.send(new CreateBucketCommand({ Bucket }));
+  } finally {
+    client.destroy();
+  }
+}
+
+/** A client of the tests' own. */
+export function newTestClient(): S3Client {
+  return new S3Client({ endpoint: s3Url(), forcePathStyle: true, region: process.env.AWS_REGION ?? 'us-east-1' });
 }
 
 export interface TestStore extends OpenedS3Store {

@@ -1,8 +1,9 @@
 import type { ContentStore, Receipt, Staging } from '../../src/content/content.ts';
 import { bodyOf, bytesOfSize, collect, grid, newContentId, slotsOf } from '../conformance/content-samples.ts';
+import { LEAST_PART } from './test-store.ts';
 
-/** Small, and more than one chunk. */
-export const PART = 64 * 1024;
+/** As small as the store takes it, and more than one chunk. */
+export const PART = Math.max(64 * 1024, LEAST_PART);
 
 export interface Upload {
   staging: Staging;
