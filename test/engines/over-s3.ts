@@ -1,0 +1,63 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { S3Client } from '@aws-sdk/client-s3';
+import { makeTestBucket } from '../s3/test-store.ts';
+import { startCeph, whyNoCeph } from './ceph.ts';
+import { leastPartOf } from './least-part.ts';
+
+/**
+ * `npm run test:s3`: starts a Ceph, runs the suites of the S3 store and those that run over a disk otherwise, and stops
+ * it. `npm run test:s3 -- test/s3/faults.test.ts` runs these files only. `npm run test:s3 -- --store URL/BUCKET` runs them
+ * over a store that is there, with the credentials that the AWS SDK finds in the environment.
+ */
+const S3_SUITES = ['test/s3/**/*.test.ts'];
+const SUITES = [...S3_SUITES, ...['faults', 'files', 'http', 'uploads'].map((room) => `test/${room}/**/*.test.ts`)];
+
+const args = process.argv.slice(2);
+const given = args.includes('--store') ? args.splice(args.indexOf('--store'), 2)[1] : undefined;
+await using store = given === undefined ? await ceph() : otherStore(given);
+Object.assign(process.env, {
+  AWS_REGION: process.env.AWS_REGION ?? 'us-east-1',
+  PARTWAY_TEST_S3: store.url,
+  PARTWAY_TEST_STORAGE: `s3://${store.bucket}`,
+});
+const leastPart = await prepare(store);
+process.env.PARTWAY_TEST_LEAST_PART = String(leastPart);
+if (args.length === 0 && leastPart > 1024) {
+  console.error('This store takes no part below 5 MiB: only the suites of the S3 store run over it.');
+}
+const suites = args.length > 0 ? args : leastPart > 1024 ? S3_SUITES : SUITES;
+const running = spawn(process.execPath, ['--test', '--test-concurrency=3', ...suites], { stdio: 'inherit' });
+const [code] = await once(running, 'exit');
+process.exitCode = code ?? 1;
+
+interface StoreForTests extends AsyncDisposable {
+  url: string;
+  bucket: string;
+}
+
+async function ceph(): Promise<StoreForTests> {
+  const reason = whyNoCeph();
+  if (reason !== undefined) throw new Error(reason);
+  const { url, accessKeyId, secretAccessKey, ...started } = await startCeph();
+  process.env.AWS_ACCESS_KEY_ID = accessKeyId;
+  process.env.AWS_SECRET_ACCESS_KEY = secretAccessKey;
+  return { url, bucket: 'partway-test', [Symbol.asyncDispose]: () => started[Symbol.asyncDispose]() };
+}
+
+function otherStore(given: string): StoreForTests {
+  const { origin, pathname } = new URL(given);
+  const bucket = pathname.replaceAll('/', '') || 'partway-test';
+  return { url: origin, bucket, [Symbol.asyncDispose]: async () => {} };
+}
+
+/** Sees to it that the bucket is there; gives the least size of its parts. */
+async function prepare({ url, bucket }: StoreForTests): Promise<number> {
+  await makeTestBucket(url, bucket);
+  const client = new S3Client({ endpoint: url, forcePathStyle: true });
+  try {
+    return await leastPartOf(client, bucket);
+  } finally {
+    client.destroy();
+  }
+}
