@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
-import { countParts, findSession, insertPart } from '../../src/uploads/records.ts';
-import { newPart } from '../uploads/session-samples.ts';
+import type { ItemId, NodeId, VersionId } from '../../src/api/ids.ts';
+import type { DigestState } from '../../src/digest/saved-digests.ts';
+import { newId } from '../../src/sql/new-id.ts';
+import { advanceMark, type DigestMark, VOID, voidMark } from '../../src/uploads/digest-mark.ts';
+import { countParts, findSession, insertPart, markCommitted } from '../../src/uploads/records.ts';
+import { newPart, newSha1 } from '../uploads/session-samples.ts';
 import { ALL_ENDS, type Behaves, ENDS, fill, NOW, opened, ROUNDS, turn } from './records-samples.ts';
 
 export function endsBehave(behaves: Behaves): void {
@@ -16,6 +20,21 @@ export function endsBehave(behaves: Behaves): void {
         });
       }
     }
+
+    behaves('is no commit with a digest whose mark is another by now, though it has come as far', async (u) => {
+      const { id } = await opened(u);
+      const at = (state: string): DigestMark => ({ slots: 3, state: state as DigestState });
+      const made = { fileId: newId<ItemId>(), versionId: newId<VersionId>(), sha1: newSha1() };
+      const commit = (mark: DigestMark) => u.db.transaction().execute((tx) => markCommitted(tx, id, made, mark));
+      const move = { to: at('of these bytes'), by: 'one' as NodeId, calling: false };
+      assert.ok(await advanceMark(u.db, id, { ...move, from: { slots: 0, state: undefined } }));
+      assert.equal(await commit(at('of others')), false);
+      await voidMark(u.db, id);
+      assert.equal(await commit(at('of these bytes')), false);
+      assert.equal((await findSession(u.db, id))?.state, 'open');
+      assert.ok(await advanceMark(u.db, id, { ...move, from: VOID }));
+      assert.equal(await commit(at('of these bytes')), true);
+    });
 
     behaves('of a commit, an expiry and an abort at once, from several nodes, one wins', async (u) => {
       const nodes = [u.db, await u.another()];
