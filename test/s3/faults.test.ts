@@ -251,7 +251,7 @@ describe('S3 in trouble', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) },
   });
 
   it('an upload that was begun twice is an upload, though S3 does not say which ones there are', async () => {
-    await using under = await underProxy({ limits: IMPATIENT });
+    await using under = await underProxy();
     under.proxy.faults.push(
       { operation: 'CreateMultipartUpload', loseAnswer: true },
       { operation: 'ListMultipartUploads', answer: { status: 403, code: 'AccessDenied' } },
