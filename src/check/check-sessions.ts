@@ -22,18 +22,22 @@ export async function checkSessions(check: Check): Promise<{ parts: number; outO
   let after = '';
   for (;;) {
     const page = await listOpenSessions(check.db, after, PAGE);
-    const missing = await withoutBytes(check, page);
+    const missing = await notListed(check, page);
     for (const session of page) {
       after = session.id;
-      if (missing.has(session.staging.content)) await tellMissing(check, session);
+      if (missing.has(session.staging.content) && !(await check.content.has(session.staging)))
+        await tellMissing(check, session);
       else await checkParts(check, session, counts);
     }
     if (page.length < PAGE) return counts;
   }
 }
 
-/** Which of these sessions' contents the store does not have, in any state. */
-async function withoutBytes({ content }: Check, sessions: readonly Session[]): Promise<Set<ContentId>> {
+/**
+ * Which of these sessions' contents the store does not list, in any state. That alone says nothing: MinIO, for one, lists an
+ * upload only where it is asked for its very key.
+ */
+async function notListed({ content }: Check, sessions: readonly Session[]): Promise<Set<ContentId>> {
   const missing = new Set(sessions.map(({ staging }) => staging.content));
   if (missing.size === 0) return missing;
   for await (const stored of content.list()) missing.delete(stored.content);

@@ -106,6 +106,9 @@ export interface ContentStore {
   /** Removes a sealed content, or a staging in any state, sealed or not. Idempotent; none there is no error. */
   remove(target: ContentId | Staging): Promise<void>;
 
+  /** Whether a staging is there, sealed or not. Asked for itself: a list may leave out what is there. */
+  has(staging: Staging): Promise<boolean>;
+
   /** Everything in the store, in no order; made anew for each call and safe beside writers. */
   list(): AsyncIterable<StoredContent>;
 }

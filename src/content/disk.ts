@@ -102,6 +102,14 @@ class DiskStore implements ContentStore {
     await this.#files.removeFile(this.#sealedPath(content));
   }
 
+  async has({ content }: Staging): Promise<boolean> {
+    // In the order in which a file moves, so that one sealed meanwhile is still met.
+    return (
+      (await statOf(this.#stagingPath(content))) !== undefined ||
+      (await statOf(this.#sealedPath(content))) !== undefined
+    );
+  }
+
   async *list(): AsyncGenerator<StoredContent, void, undefined> {
     // In the order in which a file moves: one sealed meanwhile may be met twice, but is never missed.
     yield* filesIn(join(this.#root, 'staging'), 'staging');

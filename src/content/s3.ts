@@ -118,6 +118,11 @@ export class S3Store implements ContentStore {
     await refusing(this.#objects.delete(key));
   }
 
+  async has(staging: Staging): Promise<boolean> {
+    const upload = this.#uploadOf(staging);
+    return refusing(this.#isThere(upload));
+  }
+
   async *list(): AsyncGenerator<StoredContent, void, undefined> {
     // In the order in which an upload becomes an object: one sealed meanwhile may be met twice, but is never missed.
     for await (const upload of this.#uploads.list(this.#keys.contents)) {
@@ -139,6 +144,10 @@ export class S3Store implements ContentStore {
     const upload = uploadOf(staging, this.#keys.of(staging.content));
     if (upload === undefined) throw new Error(`the upload of ${staging.content} was not begun on S3`);
     return upload;
+  }
+
+  async #isThere(upload: S3Upload): Promise<boolean> {
+    return (await this.#uploads.has(upload)) || (await this.#objects.sizeOf(upload.key)) !== undefined;
   }
 
   /** When the newest part of an upload was stored, or the upload begun; now, where it has just been sealed or aborted. */

@@ -9,6 +9,8 @@ import type { Fault } from '../faults/faulty.ts';
 import { chunks, type House, openHouse } from '../files/house.ts';
 import { assertCountersRight } from '../files/recount.ts';
 import { fileOf, purge, trash } from '../files/tree-acts.ts';
+import { begin } from '../uploads/acts.ts';
+import { openRoom } from '../uploads/room.ts';
 
 const GRACE = 60_000;
 const ORPHAN = 'f0'.repeat(16) as ContentId;
@@ -147,6 +149,29 @@ test('a content that gets its row between the list and the question is nobody’
   });
   assert.deepEqual(kinds(all).slice(0, 1), ['content_orphaned']);
   assert.ok((await house.stored()).some((stored) => stored.content === ORPHAN));
+});
+
+test('an open upload that a store does not list is not taken for gone, as long as the store knows it', async () => {
+  await using room = await openRoom();
+  const { db, content } = room.uploads;
+  const all: Found[] = [];
+  const check = async (store: ContentStore) => {
+    await checkEverything({
+      db,
+      content: store,
+      now: () => Date.now(),
+      grace: GRACE,
+      read: () => {},
+      found: async (one) => void all.push(one),
+    });
+  };
+  const { session } = await begin(room);
+  const listsNothing: ContentStore = { ...content, async *list() {} };
+  await check(listsNothing);
+  assert.deepEqual(kinds(all), []);
+  await content.remove(session.staging);
+  await check(listsNothing);
+  assert.deepEqual(kinds(all), ['session_without_bytes']);
 });
 
 test('a content that was begun long ago and is still being written to is young', async () => {

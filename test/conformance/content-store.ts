@@ -248,6 +248,21 @@ export function contentStoreBehaves(
       });
     });
 
+    describe('asked for one upload', () => {
+      behaves('the store has it until it is removed, sealed or not, and also as another process', async (under) => {
+        const open = await begun(under.store, threeAndABit, partSize);
+        const sealed = await begun(under.store, threeAndABit, partSize);
+        await sealedInOrder(under.store, sealed.staging, sealed.bytes, [0, 1, 2, 3]);
+        for (const store of [under.store, await under.restart()]) {
+          assert.deepEqual(await Promise.all([store.has(open.staging), store.has(sealed.staging)]), [true, true]);
+        }
+        for (const { staging } of [open, sealed]) {
+          await under.store.remove(staging);
+          assert.equal(await under.store.has(staging), false);
+        }
+      });
+    });
+
     describe('removing', () => {
       behaves('an upload can be removed in any state, and as often as one likes', async ({ store }) => {
         const states: ((staging: Staging, bytes: Uint8Array) => Promise<void>)[] = [

@@ -54,6 +54,7 @@ export function spooling(store: ContentStore, folder: string): SpoolingStore {
     put: (content, body) => store.put(content, body),
     open: (content, range) => store.open(content, range),
     remove: (target) => store.remove(target),
+    has: (staging) => store.has(staging),
     list: () => store.list(),
     giveUp: () => atHand.clear(),
   };
