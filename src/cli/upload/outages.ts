@@ -1,4 +1,4 @@
-import type { UploadEvent } from '../../client/node/index.ts';
+import { TransportError, type UploadEvent } from '../../client/node/index.ts';
 
 type Retrying = Extract<UploadEvent, { type: 'retrying' }>;
 
@@ -11,9 +11,15 @@ export class Outages {
   isNews({ outage, error }: Retrying): boolean {
     if (outage !== this.#outage) this.#told.clear();
     this.#outage = outage;
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = reasonOf(error);
     const isNews = !this.#told.has(reason);
     this.#told.add(reason);
     return isNews;
   }
+}
+
+/** A server that goes away resets some connections, hangs up others and refuses new ones: all of it says the same. */
+function reasonOf(error: unknown): string {
+  if (error instanceof TransportError) return 'connection';
+  return error instanceof Error ? error.message : String(error);
 }
