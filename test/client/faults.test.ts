@@ -142,6 +142,21 @@ describe(`uploads through a line that fails (seed ${seed})`, { concurrency: 4 },
     await assert.rejects(upload, { code: 'insufficient_storage', message: 'The disk is full.' });
   });
 
+  test('a server that refuses every part is given up on after the patience, though it answers all else', async () => {
+    let refused = 0;
+    const upload = uploadThrough(
+      (seen) => {
+        if (!isPut(seen)) return undefined;
+        refused += 1;
+        // By then it has been tried for longer than it should; it would go on for ever.
+        return refused > 400 ? undefined : { answer: { status: 503, headers: { 'retry-after': '0' } } };
+      },
+      { patience: 500 },
+    );
+    await assert.rejects(upload, { status: 503 });
+    assert.ok(refused > 1);
+  });
+
   test('a token that expires in the middle is asked for anew, and nothing is lost', async () => {
     let tokens = 0;
     let calls = 0;

@@ -61,6 +61,7 @@ export class PartSender {
         if (isCorrupted(error)) corruptions += 1;
         const stored = await this.#afterTrouble(part, taken, attempt, corruptions, error);
         if (stored !== undefined) {
+          patience.renew();
           meter.stored(part, 'sent');
           return stored;
         }
@@ -148,7 +149,10 @@ export class PartSender {
     const { client, patience } = this.#upload;
     const { list_parts: address } = this.#session.session_endpoints;
     this.#listing ??= patience
-      .persist({ what: 'session' }, () => listStoredParts(client, address, this.#signal), this.#signal)
+      .persist({ what: 'session' }, () => listStoredParts(client, address, this.#signal), {
+        signal: this.#signal,
+        getsOn: false,
+      })
       .catch((error) => {
         throw anewIfGone(error);
       });

@@ -31,12 +31,19 @@ export class Patience {
     this.#troubleSince = undefined;
   }
 
-  /** Does it again and again while that may help; waits as long as the server asks for, or longer each time. */
-  async persist<T>(trial: Trial, act: () => Promise<T>, signal = this.#signal): Promise<T> {
+  /**
+   * Does it again and again while that may help; waits as long as the server asks for, or longer each time. Where it only
+   * asks how things stand, that brings nothing on: `getsOn` is false.
+   */
+  async persist<T>(
+    trial: Trial,
+    act: () => Promise<T>,
+    { signal = this.#signal, getsOn = true }: { signal?: AbortSignal | undefined; getsOn?: boolean } = {},
+  ): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
       try {
         const result = await act();
-        this.renew();
+        if (getsOn) this.renew();
         return result;
       } catch (error) {
         await this.waitAfter(trial, attempt, error, signal);
