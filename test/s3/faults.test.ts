@@ -13,7 +13,7 @@ import { begin, PART, readAll, writeAll } from './uploads.ts';
 const ALERT: S3Limits = {
   call: { patience: 30_000, silence: 1_000 },
   body: { patience: 45_000, silence: 1_000 },
-  complete: { patience: 150_000, silence: 1_000 },
+  complete: { patience: 150_000, silence: timeFor(1_000) },
 };
 /** Gives up soon. */
 const IMPATIENT: S3Limits = {

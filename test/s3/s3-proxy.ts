@@ -61,11 +61,11 @@ export interface S3Proxy extends AsyncDisposable {
 export interface S3ProxyOptions {
   /** Speaks TLS, with these files. */
   tls?: { cert: string; key: string };
-  /** Keeps and verifies a CRC-32 of each part, as AWS S3 does; or says of none that it is kept. As the store does it, unless set. */
+  /** Keeps and verifies a CRC-32 of each part, as AWS S3 does, in front of a store that does not. */
   keepsCrc32?: boolean;
 }
 
-export async function startS3Proxy({ tls, keepsCrc32 }: S3ProxyOptions = {}): Promise<S3Proxy> {
+export async function startS3Proxy({ tls, keepsCrc32 = false }: S3ProxyOptions = {}): Promise<S3Proxy> {
   const faults: S3Fault[] = [];
   const calls: Operation[] = [];
   const handle = (request: IncomingMessage, response: ServerResponse): void => {
@@ -74,7 +74,7 @@ export async function startS3Proxy({ tls, keepsCrc32 }: S3ProxyOptions = {}): Pr
     const fault = nextFault(faults, operation, request.url ?? '');
     const { socket } = request;
     const crc32Of = keepsCrc32 ? operation : undefined;
-    pass(request, response, { fault, crc32Of, hidesCrc32: keepsCrc32 === false }).catch(() => socket.destroy());
+    pass(request, response, { fault, crc32Of }).catch(() => socket.destroy());
   };
   const newServer = () => (tls === undefined ? createServer(handle) : createTlsServer(readTls(tls), handle));
   let server = newServer();
@@ -130,11 +130,9 @@ interface Way {
   fault: S3Fault | undefined;
   /** What is asked, where the proxy keeps a CRC-32 of parts. */
   crc32Of: Operation | undefined;
-  hidesCrc32: boolean;
 }
 
-async function pass(request: IncomingMessage, response: ServerResponse, way: Way): Promise<void> {
-  const { fault, crc32Of } = way;
+async function pass(request: IncomingMessage, response: ServerResponse, { fault, crc32Of }: Way): Promise<void> {
   await fault?.until;
   if (fault?.silent) return void request.resume();
   if (fault?.serve !== undefined) return void response.end(fault.serve);
@@ -169,7 +167,7 @@ async function pass(request: IncomingMessage, response: ServerResponse, way: Way
     onward.destroy();
     throw error;
   }
-  await passBack(await answered, response, way);
+  await passBack(await answered, response, fault);
 }
 
 /** Passes the body on, and gives its CRC-32 as headers have it. The request is not ended. */
@@ -201,7 +199,7 @@ async function passOn(
   return bytes.toString('base64');
 }
 
-async function passBack(from: IncomingMessage, response: ServerResponse, { fault, hidesCrc32 }: Way): Promise<void> {
+async function passBack(from: IncomingMessage, response: ServerResponse, fault: S3Fault | undefined): Promise<void> {
   const { socket } = response;
   const { statusCode = 500, statusMessage, rawHeaders } = from;
   if (fault?.loseAnswer) {
@@ -211,7 +209,6 @@ async function passBack(from: IncomingMessage, response: ServerResponse, { fault
   if (fault?.cutAnswerAfter === undefined) {
     response.statusCode = statusCode;
     for (let n = 0; n < rawHeaders.length; n += 2) response.setHeader(rawHeaders[n] ?? '', rawHeaders[n + 1] ?? '');
-    if (hidesCrc32) response.removeHeader('x-amz-checksum-algorithm');
     return pipeline(from, response);
   }
   const body = Buffer.concat(await from.toArray());
