@@ -6,7 +6,7 @@ import { noPostgres } from '../engines/postgres.ts';
 import { whyNoS3 } from '../s3/test-store.ts';
 import { stopPostgres } from '../sql/postgres-database.ts';
 import { partsOf, seededBytes, sha1Hex } from '../support/bytes.ts';
-import { type Cluster, SMALL_PART, startCluster } from '../support/cluster.ts';
+import { type SeveralServers, SMALL_PART, startSeveralServers } from '../support/several-servers.ts';
 import { type SeededRandom, seededRandom } from './seeded-random.ts';
 import { Refused, WireClient, type WireFile, type WirePart } from './wire-client.ts';
 
@@ -22,8 +22,8 @@ describe('three nodes over PostgreSQL and S3', {
   timeout: 120_000 + KILLS * 30_000,
 }, () => {
   it('keep what they acknowledged where one is killed with bytes that no digest has, and the other commits', async () => {
-    await using cluster = await startCluster(2);
-    const [dying, other] = cluster.servers;
+    await using nodes = await startSeveralServers(2);
+    const [dying, other] = nodes.servers;
     assert.ok(dying && other);
     const [at, elsewhere] = [new WireClient(dying), new WireClient(other)];
     const bytes = seededBytes(8 * SMALL_PART - 1, `${SEED} of two nodes`);
@@ -43,7 +43,7 @@ describe('three nodes over PostgreSQL and S3', {
 
   it(`of which one is killed ${KILLS} times at any moment, under parallel uploads to all of them, keep every part and every file (PARTWAY_TEST_SEED=${SEED})`, async (t) => {
     const random = seededRandom(SEED);
-    await using cluster = await startCluster(3);
+    await using nodes = await startSeveralServers(3);
     const files: { file: WireFile; bytes: () => Buffer }[] = [];
     let killing = true;
 
@@ -52,14 +52,14 @@ describe('three nodes over PostgreSQL and S3', {
         const name = `${uploader}-${n}.bin`;
         const size = random.below(12 * SMALL_PART) + 1;
         const bytes = () => seededBytes(size, `${SEED} ${name}`);
-        files.push({ file: await uploadAnywhere(cluster, random, name, bytes()), bytes });
+        files.push({ file: await uploadAnywhere(nodes, random, name, bytes()), bytes });
       }
     }
     async function keepKilling(): Promise<void> {
       for (let kill = 0; kill < KILLS; kill++) {
         // Not a wait for anything: it spreads the kills.
         await sleep(random.below(1_500));
-        const victim = random.pick(cluster.servers);
+        const victim = random.pick(nodes.servers);
         await victim.kill();
         await victim.restart();
       }
@@ -68,7 +68,7 @@ describe('three nodes over PostgreSQL and S3', {
     await Promise.all([keepKilling(), ...Array.from({ length: UPLOADERS }, (_, n) => keepUploading(n))]);
     t.diagnostic(`${files.length} files`);
 
-    const client = new WireClient(cluster.servers[0] ?? assert.fail());
+    const client = new WireClient(nodes.servers[0] ?? assert.fail());
     for (const { file, bytes } of files) {
       assert.equal(file.sha1, sha1Hex(bytes()));
       assert.equal(await client.sha1Of(file.id), file.sha1);
@@ -77,8 +77,13 @@ describe('three nodes over PostgreSQL and S3', {
 });
 
 /** Uploads a file by calls to any node, four parts at a time; what a node could not answer is asked of the next one. */
-async function uploadAnywhere(cluster: Cluster, random: SeededRandom, name: string, bytes: Buffer): Promise<WireFile> {
-  const ask = <T>(call: (client: WireClient) => Promise<T>) => askUntilAnswered(cluster, random, call);
+async function uploadAnywhere(
+  nodes: SeveralServers,
+  random: SeededRandom,
+  name: string,
+  bytes: Buffer,
+): Promise<WireFile> {
+  const ask = <T>(call: (client: WireClient) => Promise<T>) => askUntilAnswered(nodes, random, call);
   // A create whose answer was lost holds no name: the next one is another session.
   const session = await ask((client) => client.create(name, bytes.length));
   const queue = partsOf(bytes, session.part_size);
@@ -97,7 +102,7 @@ async function uploadAnywhere(cluster: Cluster, random: SeededRandom, name: stri
 
 /** No answer and 503 are all that a client may see of a node that dies, or of one that waits for it. */
 async function askUntilAnswered<T>(
-  { servers }: Cluster,
+  { servers }: SeveralServers,
   random: SeededRandom,
   call: (client: WireClient) => Promise<T>,
 ): Promise<T> {

@@ -13,9 +13,9 @@ import { startS3Proxy } from '../s3/s3-proxy.ts';
 import { freshPlace, whyNoS3 } from '../s3/test-store.ts';
 import { type Database, newPostgresDatabase, stopPostgres } from '../sql/postgres-database.ts';
 import { partsOf, seededBytes } from '../support/bytes.ts';
-import { SMALL_PART } from '../support/cluster.ts';
 import { countStatements } from '../support/count-statements.ts';
 import { leftoverFolder, removeNow } from '../support/leftovers.ts';
+import { SMALL_PART } from '../support/several-servers.ts';
 import { until } from '../uploads/bodies.ts';
 
 const SLOTS = 10;

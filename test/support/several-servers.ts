@@ -7,15 +7,15 @@ import { leftoverFolder, removeNow } from './leftovers.ts';
 import { startServer, type TestServer } from './server.ts';
 import { sharedSettings } from './shared-settings.ts';
 
-/** Servers in processes of their own, with one PostgreSQL database and one place on S3. */
-export interface Cluster extends AsyncDisposable {
+/** Servers in processes of their own, with one PostgreSQL database and one place on S3, and no balancer before them. */
+export interface SeveralServers extends AsyncDisposable {
   servers: TestServer[];
   token: string;
 }
 
 export const SMALL_PART = 65_536;
 
-export async function startCluster(size: number, env: Record<string, string> = {}): Promise<Cluster> {
+export async function startSeveralServers(size: number, env: Record<string, string> = {}): Promise<SeveralServers> {
   const home = leftoverFolder(mkdtempSync(join(tmpdir(), 'partway-cluster-')));
   const database = await newPostgresDatabase();
   const { bucket, prefix, endpoint = '' } = freshPlace();
