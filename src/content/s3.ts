@@ -177,8 +177,10 @@ export class S3Store implements ContentStore {
   async #lost(upload: S3Upload, receipts: readonly Receipt[]): Promise<number[] | undefined> {
     const parts = await refusing(this.#uploads.listParts(upload));
     if (parts === undefined) return undefined;
-    const etags = new Map(parts.map(({ number, etag }) => [number, etag]));
-    return [...receipts.keys()].filter((index) => etags.get(index + 1) !== partOf(receipts[index] ?? '', index).etag);
+    // SeaweedFS lists all that were sent of a number, and takes that of the receipt.
+    const stored = new Set(parts.map(({ number, etag }) => `${number} ${etag}`));
+    const lost = receipts.map(partOf).filter(({ number, etag }) => !stored.has(`${number} ${etag}`));
+    return lost.map(({ number }) => number - 1);
   }
 }
 

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import {
   CreateMultipartUploadCommand,
   GetObjectCommand,
+  ListMultipartUploadsCommand,
   PutObjectCommand,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
@@ -22,7 +23,7 @@ import {
   timeFor,
   whyNoS3,
 } from './test-store.ts';
-import { begin, PART, readAll, type Upload, writeAll } from './uploads.ts';
+import { begin, keepsAllOf, PART, readAll, type Upload, writeAll } from './uploads.ts';
 
 const SMALL_PARTS_ONLY = LEAST_PART > 1024 && 'a thousand parts as big as this store wants them are 8 GiB';
 
@@ -72,6 +73,11 @@ describe('the S3 store', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) }, 
     const receipts = await writeAll(under.content, upload);
     // As a request does that was given up, and came through when the slot had been written anew.
     await overwrite(under.prefix, upload, 2, bytesOfSize(PART));
+    if (await keepsAllOf(under.prefix, upload, 2)) {
+      await under.content.seal(upload.staging, receipts);
+      assert.deepEqual(await readAll(under.content, upload), upload.bytes);
+      return;
+    }
     await assert.rejects(under.content.seal(upload.staging, receipts), (error) => {
       assert.ok(error instanceof LostParts);
       assert.deepEqual(error.slots, [1]);
@@ -94,6 +100,22 @@ describe('the S3 store', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) }, 
     assert.deepEqual(await readAll(under.content, upload), changed.bytes);
   });
 
+  it('names no slot as lost of which S3 lists what was written and something else besides', async () => {
+    await using proxy = await startS3Proxy();
+    await using under = await opened(proxy.url);
+    const upload = await begin(under.content);
+    const receipts = await writeAll(under.content, upload);
+    const others = 'another';
+    const listed = [receipts[0], others, others, receipts[2], receipts[3]];
+    const numbers = [1, 1, 2, 3, 4];
+    const parts = numbers.map((n, at) => `<Part><PartNumber>${n}</PartNumber><ETag>${listed[at]}</ETag></Part>`);
+    proxy.faults.push(
+      { operation: 'CompleteMultipartUpload', answer: { status: 400, code: 'InvalidPart' } },
+      { operation: 'ListParts', serve: Buffer.from(`<ListPartsResult>${parts.join('')}</ListPartsResult>`) },
+    );
+    await assert.rejects(under.content.seal(upload.staging, receipts), { name: 'LostParts', slots: [1] });
+  });
+
   it('reads lists that are longer than a page: of objects and of uploads', async () => {
     await using proxy = await startS3Proxy();
     await using under = await opened(proxy.url);
@@ -106,6 +128,9 @@ describe('the S3 store', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) }, 
     await sideBySide(uploads, async (id) => {
       await client.send(new CreateMultipartUploadCommand({ Bucket, Key: `${under.prefix}/content/${id}` }));
     });
+    const Prefix = `${under.prefix}/content/`;
+    const first = await client.send(new ListMultipartUploadsCommand({ Bucket, Prefix }));
+    const marked = first.IsTruncated === true && first.NextUploadIdMarker !== undefined;
     client.destroy();
     async function lists(): Promise<void> {
       const found = await collect(under.content.list());
@@ -119,7 +144,8 @@ describe('the S3 store', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) }, 
     const answer = { status: 400, code: 'InvalidArgument' };
     proxy.faults.push({ operation: 'ListMultipartUploads', having: 'upload-id-marker', answer });
     await lists();
-    assert.deepEqual(proxy.faults, []);
+    // SeaweedFS has room for all on one page, and Garage tells the key alone.
+    assert.equal(proxy.faults.length, marked ? 0 : 1);
   });
 
   it('reads a list of parts that is longer than a page', { skip: SMALL_PARTS_ONLY }, async () => {

@@ -1,6 +1,7 @@
+import { ListPartsCommand } from '@aws-sdk/client-s3';
 import type { ContentStore, Receipt, Staging } from '../../src/content/content.ts';
 import { bodyOf, bytesOfSize, collect, grid, newContentId, slotsOf } from '../conformance/content-samples.ts';
-import { LEAST_PART } from './test-store.ts';
+import { LEAST_PART, newTestClient, TEST_BUCKET } from './test-store.ts';
 
 /** As small as the store takes it, and more than one chunk. */
 export const PART = Math.max(64 * 1024, LEAST_PART);
@@ -30,4 +31,13 @@ export async function writeAll(store: ContentStore, { staging, bytes }: Upload):
 
 export async function readAll(store: ContentStore, { staging }: Upload): Promise<Uint8Array> {
   return new Uint8Array(Buffer.concat(await collect(await store.open(staging.content))));
+}
+
+/** Whether S3 keeps what was written of a part before, and takes that by its ETag, as SeaweedFS does. */
+export async function keepsAllOf(prefix: string, { staging }: Upload, number: number): Promise<boolean> {
+  const client = newTestClient();
+  const Key = `${prefix}/content/${staging.content}`;
+  const { Parts } = await client.send(new ListPartsCommand({ Bucket: TEST_BUCKET, Key, UploadId: staging.driver }));
+  client.destroy();
+  return (Parts ?? []).filter(({ PartNumber }) => PartNumber === number).length > 1;
 }
