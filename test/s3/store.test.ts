@@ -148,7 +148,7 @@ describe('the S3 store', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) }, 
     assert.equal(proxy.faults.length, marked ? 0 : 1);
   });
 
-  it('reads a list of parts that is longer than a page', { skip: SMALL_PARTS_ONLY }, async () => {
+  it('reads a list of parts that is longer than a page', { skip: SMALL_PARTS_ONLY }, async (t) => {
     await using under = await opened();
     const size = 1_003 * 1024;
     const staging = await under.content.begin(newContentId(), grid(size, 1024));
@@ -158,6 +158,7 @@ describe('the S3 store', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) }, 
       receipts[slot.index] = await under.content.write(staging, slot, bodyOf(upload.bytes, slot));
     });
     await overwrite(under.prefix, upload, 1_002, bytesOfSize(1024));
+    if (await keepsAllOf(under.prefix, upload, 1_002)) return t.skip('this store loses no part that is written over');
     await assert.rejects(under.content.seal(staging, receipts), { slots: [1_001] });
   });
 

@@ -37,7 +37,8 @@ export async function readAll(store: ContentStore, { staging }: Upload): Promise
 export async function keepsAllOf(prefix: string, { staging }: Upload, number: number): Promise<boolean> {
   const client = newTestClient();
   const Key = `${prefix}/content/${staging.content}`;
-  const { Parts } = await client.send(new ListPartsCommand({ Bucket: TEST_BUCKET, Key, UploadId: staging.driver }));
+  const upload = { Bucket: TEST_BUCKET, Key, UploadId: staging.driver };
+  const { Parts } = await client.send(new ListPartsCommand({ ...upload, PartNumberMarker: String(number - 1) }));
   client.destroy();
   return (Parts ?? []).filter(({ PartNumber }) => PartNumber === number).length > 1;
 }
