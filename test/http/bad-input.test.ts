@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -168,8 +169,11 @@ test('a body that stops half-way counts for nothing, and the part can be sent ag
     `digest: sha=${sha1Base64(first.bytes)}`,
     `content-range: bytes 0-${PART - 1}/${SIZE}`,
     `content-length: ${PART}`,
+    'expect: 100-continue',
   ];
   socket.write(`${head.join('\r\n')}\r\n\r\n`);
+  // Then the slot is this request's; else it could come to it after the one below, and cut that.
+  assert.match(String(await once(socket, 'data')), /^HTTP\/1\.1 100 Continue/);
   await new Promise((resolve) => socket.write(first.bytes.subarray(0, PART / 2), resolve));
   socket.destroy();
   await assertNothingStored(session.id);
