@@ -1,7 +1,7 @@
-import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { runTests } from '../support/run-tests.ts';
 
 /**
  * Runs the lab: `npm run lab` all clients, `npm run lab -- python curl` those whose names begin so. A client's name is
@@ -34,8 +34,5 @@ if (unknown.length > 0) {
 
 const chosen = clients.filter(({ name }) => asked.length === 0 || asked.some((prefix) => name.startsWith(prefix)));
 // One after the other: each wants the machine for itself.
-const options = ['--test', '--test-concurrency=1', '--test-reporter=spec'];
-const run = spawn(process.execPath, [...options, ...chosen.map(({ file }) => HERE + file)], { stdio: 'inherit' });
-run.once('exit', (code, signal) => {
-  process.exitCode = signal === null ? (code ?? 1) : 1;
-});
+const options = ['--test-concurrency=1', '--test-reporter=spec'];
+process.exitCode = await runTests([...options, ...chosen.map(({ file }) => HERE + file)]);

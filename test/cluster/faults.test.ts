@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type Postgres, startPostgres } from '../engines/postgres.ts';
 import { startS3Proxy } from '../s3/s3-proxy.ts';
 import { Api } from '../support/api.ts';
 import { seededBytes, sha1Hex } from '../support/bytes.ts';
+import { until } from '../support/until.ts';
 import { noCluster, SMALL_PARTS, startCluster } from './cluster.ts';
 import { partsByNode } from './parts-by-node.ts';
 import { PatientClient } from './patient-client.ts';
@@ -146,8 +146,4 @@ function assertPassing({ trouble }: PatientClient): void {
     assert.equal(status, 503, message);
     assert.match(retryAfter ?? '', /^[0-9]+$/, message);
   }
-}
-
-async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await holds())) await sleep(5);
 }

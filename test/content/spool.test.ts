@@ -6,7 +6,7 @@ import { ByteBudget } from '../../src/content/byte-budget.ts';
 import { Spool } from '../../src/content/spool.ts';
 import { brokenBody, bytesOfSize } from '../conformance/content-samples.ts';
 import { smallDisk } from '../faults/small-disk.ts';
-import { until } from '../uploads/bodies.ts';
+import { until } from '../support/until.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 const PART = 64 * 1024;

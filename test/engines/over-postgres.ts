@@ -1,5 +1,4 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { runTests } from '../support/run-tests.ts';
 import { startMigratedPostgres } from './migrated-postgres.ts';
 
 /**
@@ -12,13 +11,6 @@ const SUITES = ['access', 'check', 'faults', 'files', 'http', 'sql', 'uploads'].
 
 const asked = process.argv.slice(2);
 await using postgres = await startMigratedPostgres();
-const suites = spawn(
-  process.execPath,
-  ['--test', '--test-concurrency=3', ...(asked.length > 0 ? asked : [...SUITES, 'test/*.test.ts'])],
-  {
-    stdio: 'inherit',
-    env: { ...process.env, PARTWAY_TEST_DATABASE: postgres.template },
-  },
-);
-const [code] = await once(suites, 'exit');
-process.exitCode = code ?? 1;
+process.exitCode = await runTests(asked.length > 0 ? asked : [...SUITES, 'test/*.test.ts'], {
+  env: { ...process.env, PARTWAY_TEST_DATABASE: postgres.template },
+});

@@ -1,7 +1,6 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { S3Client } from '@aws-sdk/client-s3';
 import { makeTestBucket } from '../s3/test-store.ts';
+import { runTests } from '../support/run-tests.ts';
 import { startCeph, whyNoCeph } from './ceph.ts';
 import { leastPartOf } from './least-part.ts';
 
@@ -27,9 +26,7 @@ if (args.length === 0 && leastPart > 1024) {
   console.error('This store takes no part below 5 MiB: only the suites of the S3 store run over it.');
 }
 const suites = args.length > 0 ? args : leastPart > 1024 ? S3_SUITES : SUITES;
-const running = spawn(process.execPath, ['--test', '--test-concurrency=3', ...suites], { stdio: 'inherit' });
-const [code] = await once(running, 'exit');
-process.exitCode = code ?? 1;
+process.exitCode = await runTests(suites);
 
 interface StoreForTests extends AsyncDisposable {
   url: string;

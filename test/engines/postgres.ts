@@ -74,8 +74,7 @@ export async function startPostgres({ password, tls = false, settings = {} }: Po
     ? ['-c', 'ssl=on', '-c', `ssl_cert_file=${certificates.cert}`, '-c', `ssl_key_file=${certificates.key}`]
     : [];
 
-  const port = await freePort();
-  const url = `postgres://partway${password === undefined ? '' : `:${password}`}@127.0.0.1:${port}/postgres`;
+  let [port, url] = [0, ''];
   let child: ChildProcess | undefined;
   const end = async (signal: 'SIGINT' | 'SIGQUIT') => {
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
@@ -93,9 +92,18 @@ export async function startPostgres({ password, tls = false, settings = {} }: Po
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     leftoverProcess(child);
-    await untilReady(child, url);
+    await untilReady(child, { url, folder });
   };
-  await start();
+  for (let left = PORTS_TRIED; ; left--) {
+    port = await freePort();
+    url = `postgres://partway${password === undefined ? '' : `:${password}`}@127.0.0.1:${port}/postgres`;
+    try {
+      await start();
+      break;
+    } catch (error) {
+      if (left === 1 || !/Address already in use/.test(String(error))) throw error;
+    }
+  }
   return {
     url,
     ca: certificates?.ca,
@@ -111,6 +119,8 @@ export async function startPostgres({ password, tls = false, settings = {} }: Po
 }
 
 const ENGLISH = ['--locale=C.UTF-8', '--locale-provider=icu', '--icu-locale=en'];
+/** A port that was free may be taken before PostgreSQL comes to it: by another test, or by a connection to somewhere. */
+const PORTS_TRIED = 5;
 /** No socket beside the port; what is written survives the process, and not the machine, which no test turns off. */
 const FOR_TESTS = ['-k', '', '-F', '-N', '300'];
 
@@ -128,7 +138,7 @@ async function unprivileged(): Promise<{ uid: number; gid: number } | undefined>
   throw new Error('PostgreSQL does not run as root, and there is no user postgres or nobody to run it as.');
 }
 
-async function untilReady(child: ChildProcess, url: string): Promise<void> {
+async function untilReady(child: ChildProcess, { url, folder }: { url: string; folder: string }): Promise<void> {
   let log = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     log = (log + text).slice(-100_000);
@@ -139,7 +149,9 @@ async function untilReady(child: ChildProcess, url: string): Promise<void> {
     client.on('error', () => {});
     try {
       await client.connect();
-      await client.end();
+      const { rows } = await client.query('show data_directory').finally(() => client.end());
+      // Another test's, which took the port before this one came to it.
+      if (rows[0]?.data_directory !== folder) throw new Error(`another PostgreSQL answers at ${url}`);
       return;
     } catch (error) {
       const over = child.exitCode !== null || performance.now() > limit;

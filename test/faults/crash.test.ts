@@ -6,7 +6,7 @@ import { seededBytes, sha1Hex } from '../support/bytes.ts';
 import { openRows } from '../support/rows.ts';
 import { startServer } from '../support/server.ts';
 import { storedFor } from '../support/storage.ts';
-import { until } from '../uploads/bodies.ts';
+import { until } from '../support/until.ts';
 import { RestartingServer } from './restarting-server.ts';
 import { seededRandom } from './seeded-random.ts';
 import { uploadStubbornly } from './stubborn-upload.ts';

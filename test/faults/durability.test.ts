@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { findPart, findSession } from '../../src/uploads/records.ts';
 import { bytesNotOnDisk } from '../support/storage.ts';
+import { until } from '../support/until.ts';
 import { assertOnlyFile, begin, commitOf, letOthersAsk, published, put, putAll } from '../uploads/acts.ts';
-import { until } from '../uploads/bodies.ts';
 import { PART_SIZE } from '../uploads/room.ts';
 import { STAGED, watchedRoom } from '../uploads/watched-room.ts';
 

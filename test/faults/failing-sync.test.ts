@@ -4,8 +4,8 @@ import { findPart } from '../../src/uploads/records.ts';
 import { collect } from '../conformance/content-samples.ts';
 import { type FileFault, systemError } from '../content/opening-with.ts';
 import { bytesNotOnDisk } from '../support/storage.ts';
+import { until } from '../support/until.ts';
 import { assertOnlyFile, begin, commitOf, published, put, putAll, tryCommit } from '../uploads/acts.ts';
-import { until } from '../uploads/bodies.ts';
 import { PART_SIZE } from '../uploads/room.ts';
 import { STAGED, watchedRoom } from '../uploads/watched-room.ts';
 

@@ -6,6 +6,7 @@ import { findMark } from '../../src/uploads/digest-mark.ts';
 import { findSession } from '../../src/uploads/records.ts';
 import { noPostgres } from '../engines/postgres.ts';
 import { stopPostgres } from '../sql/postgres-database.ts';
+import { until } from '../support/until.ts';
 import {
   assertOnlyFile,
   begin,
@@ -18,7 +19,6 @@ import {
   tryCommit,
   type Upload,
 } from '../uploads/acts.ts';
-import { until } from '../uploads/bodies.ts';
 import { type Node, openNodes } from '../uploads/nodes.ts';
 import { PART_SIZE } from '../uploads/room.ts';
 import type { Fault } from './faulty.ts';

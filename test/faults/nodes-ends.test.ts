@@ -10,6 +10,7 @@ import { expireSessions } from '../../src/uploads/sweep.ts';
 import { collect } from '../conformance/content-samples.ts';
 import { noPostgres } from '../engines/postgres.ts';
 import { stopPostgres } from '../sql/postgres-database.ts';
+import { until } from '../support/until.ts';
 import {
   assertNothingLeft,
   assertOnlyFile,
@@ -23,7 +24,7 @@ import {
   tryCommit,
   type Upload,
 } from '../uploads/acts.ts';
-import { slowBody, until } from '../uploads/bodies.ts';
+import { slowBody } from '../uploads/bodies.ts';
 import { type Node, openNodes } from '../uploads/nodes.ts';
 import { LIFETIME } from '../uploads/room.ts';
 import type { Fault } from './faulty.ts';

@@ -5,8 +5,8 @@ import type { DigestState, SavedDigests } from '../../src/digest/saved-digests.t
 import { findMark } from '../../src/uploads/digest-mark.ts';
 import { noPostgres } from '../engines/postgres.ts';
 import { stopPostgres } from '../sql/postgres-database.ts';
+import { until } from '../support/until.ts';
 import { assertOnlyFile, begin, commitOf, put, putAll, tryCommit, type Upload } from '../uploads/acts.ts';
-import { until } from '../uploads/bodies.ts';
 import { type Node, openNodes } from '../uploads/nodes.ts';
 import { PART_SIZE } from '../uploads/room.ts';
 import type { Fault } from './faulty.ts';

@@ -10,6 +10,7 @@ import { findPart, listParts } from '../../src/uploads/records.ts';
 import { expireSessions } from '../../src/uploads/sweep.ts';
 import { noPostgres } from '../engines/postgres.ts';
 import { stopPostgres } from '../sql/postgres-database.ts';
+import { until } from '../support/until.ts';
 import {
   assertNothingLeft,
   assertOnlyFile,
@@ -24,7 +25,7 @@ import {
   tryCommit,
   type Upload,
 } from '../uploads/acts.ts';
-import { slowBody, until } from '../uploads/bodies.ts';
+import { slowBody } from '../uploads/bodies.ts';
 import { type Node, type NodeOptions, openNodes } from '../uploads/nodes.ts';
 import { LIFETIME } from '../uploads/room.ts';
 import type { Fault } from './faulty.ts';

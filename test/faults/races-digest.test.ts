@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { ContentStore } from '../../src/content/content.ts';
 import { bytesNotOnDisk } from '../support/storage.ts';
+import { until } from '../support/until.ts';
 import { assertOnlyFile, begin, commitOf, published, put, putAll, slotsIn, tryCommit } from '../uploads/acts.ts';
-import { until } from '../uploads/bodies.ts';
 import { openRoom } from '../uploads/room.ts';
 import type { Fault } from './faulty.ts';
 

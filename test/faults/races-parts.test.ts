@@ -6,8 +6,9 @@ import type { ContentStore } from '../../src/content/content.ts';
 import { LocalFiles } from '../../src/content/local-file.ts';
 import { openingWith } from '../content/opening-with.ts';
 import { bytesNotOnDisk } from '../support/storage.ts';
+import { until } from '../support/until.ts';
 import { assertOnlyFile, begin, bytesOf, commitOf, letOthersAsk, put, putAll } from '../uploads/acts.ts';
-import { slowBody, until } from '../uploads/bodies.ts';
+import { slowBody } from '../uploads/bodies.ts';
 import { openRoom, PART_SIZE } from '../uploads/room.ts';
 import type { Fault } from './faulty.ts';
 

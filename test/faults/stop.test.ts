@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { describe, it } from 'node:test';
 import { seededBytes } from '../support/bytes.ts';
 import { startServer, type TestServer } from '../support/server.ts';
-import { until } from '../uploads/bodies.ts';
+import { until } from '../support/until.ts';
 import { beginPart } from './part-on-the-way.ts';
 import { WireClient } from './wire-client.ts';
 

@@ -16,7 +16,7 @@ import { partsOf, seededBytes } from '../support/bytes.ts';
 import { countStatements } from '../support/count-statements.ts';
 import { leftoverFolder, removeNow } from '../support/leftovers.ts';
 import { SMALL_PART } from '../support/several-servers.ts';
-import { until } from '../uploads/bodies.ts';
+import { until } from '../support/until.ts';
 
 const SLOTS = 10;
 

@@ -24,8 +24,3 @@ export function slowBody(): SlowBody {
     [Symbol.asyncIterator]: () => stream[Symbol.asyncIterator](),
   };
 }
-
-/** Resolves once `holds` does; the test's own time limit ends the wait. */
-export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 2));
-}

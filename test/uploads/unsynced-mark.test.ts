@@ -10,7 +10,7 @@ import type { Tables } from '../../src/sql/tables.ts';
 import { advanceMark, findMark } from '../../src/uploads/digest-mark.ts';
 import { insertPart, insertSession } from '../../src/uploads/records.ts';
 import { noPostgres, startPostgres } from '../engines/postgres.ts';
-import { until } from './bodies.ts';
+import { until } from '../support/until.ts';
 import { newPart, newSession } from './session-samples.ts';
 
 const [ONE, OTHER] = ['1111111111111111' as NodeId, '2222222222222222' as NodeId];

@@ -1,0 +1,22 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+
+/** For a test that names none of its own, in milliseconds: some five times what the longest takes on two slow cores. */
+const TEST_LIMIT_MILLIS = 300_000;
+
+/**
+ * Runs test files with Node's runner, each in a process of its own, three at a time; no test and no file runs for ever.
+ * @param args Paths, patterns, and options of the runner, which stand against those given here.
+ * @returns The exit code: 0 where all of them passed.
+ */
+export async function runTests(args: readonly string[], { env = process.env } = {}): Promise<number> {
+  const options = [
+    '--test',
+    '--test-concurrency=3',
+    `--test-timeout=${TEST_LIMIT_MILLIS}`,
+    `--import=${new URL('./end-with-tests.ts', import.meta.url)}`,
+  ];
+  const running = spawn(process.execPath, [...options, ...args], { stdio: 'inherit', env });
+  const [code] = await once(running, 'exit');
+  return code ?? 1;
+}
