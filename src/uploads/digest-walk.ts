@@ -3,7 +3,7 @@ import type { LocalBytes } from '../content/content.ts';
 import { DigestWorkerLost } from '../digest/digest-failures.ts';
 import { type DigestState, DigestStateUnusable } from '../digest/saved-digests.ts';
 import { advanceMark, type DigestMark, findMark, takeBack } from './digest-mark.ts';
-import type { Followed } from './followed.ts';
+import { type Followed, learn } from './followed.ts';
 import { disownSlot, listHeldSlots } from './held-parts.ts';
 import type { ReadBackParts } from './read-back.ts';
 import type { Session } from './session.ts';
@@ -71,7 +71,8 @@ export class DigestWalk {
 
     const moved = await advanceMark(db, session.id, { from, to, by: node, calling });
     if (moved === undefined) return this.#lookAgain(followed);
-    followed.mark = to;
+    // The next node's call, with a mark beyond this one, may have come before the database's answer to this move.
+    learn(followed, to);
     if (moved.next === node) held.add(to.slots);
     for (let index = from.slots; index < to.slots; index++) await this.#letGo(followed, index);
     return true;

@@ -21,6 +21,7 @@ import {
 } from '../uploads/acts.ts';
 import { type Node, openNodes } from '../uploads/nodes.ts';
 import { PART_SIZE } from '../uploads/room.ts';
+import { watchQueries } from '../uploads/watch-queries.ts';
 import type { Fault } from './faulty.ts';
 import { seededRandom } from './seeded-random.ts';
 
@@ -155,6 +156,27 @@ describe('the digest of an upload at several nodes', { skip: noPostgres }, () =>
     await nodes.cutCalls();
     await reaches(first, upload, 3);
     await assertOnlyFile(first, upload, await commitOf(first, upload));
+  });
+
+  it('goes on where a call overtakes the answer of the database to what this node did before', async () => {
+    let moves = 0;
+    await using nodes = await openNodes();
+    const first = await nodes.start({
+      watch: (db) =>
+        watchQueries(db, {
+          after: async (query) => {
+            if (query === 'update upload_sessions' && moves++ === 0) await until(() => first.heard === 1);
+          },
+        }),
+    });
+    const other = await nodes.start();
+    const upload = await begin(other, { slots: 3 });
+    await put(other, upload, 1);
+    await put(first, upload, 2);
+    await put(first, upload, 0);
+    await reaches(other, upload, 3);
+    assert.equal(first.heard, 1);
+    assertNoTrouble([first, other]);
   });
 
   it('is right where another node has moved the mark while this one was reading', async () => {

@@ -46,6 +46,8 @@ export interface Node extends Room {
   spool: SpoolingStore;
   /** Calls to it are lost while this is true. */
   deaf: boolean;
+  /** How many calls it has heard. */
+  heard: number;
   /** Ends without a word, as a killed process does: what it had at hand is gone, its connections are closed. */
   die(): Promise<void>;
 }
@@ -127,7 +129,9 @@ export async function startNode(
     listen: (channel, listener) =>
       bell.listen(channel, {
         onPayload: (payload) => {
-          if (!node.deaf) listener.onPayload(payload);
+          if (node.deaf) return;
+          listener.onPayload(payload);
+          node.heard += 1;
         },
         onGap: () => {
           listener.onGap();
@@ -175,6 +179,7 @@ export async function startNode(
     troubles,
     spool,
     deaf: false,
+    heard: 0,
     another: start,
     async restarted(options) {
       await node.die();
