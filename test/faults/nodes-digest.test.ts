@@ -32,7 +32,13 @@ describe('the digest of an upload at several nodes', { skip: noPostgres }, () =>
     await using nodes = await openNodes();
     const all = [await nodes.start(), await nodes.start(), await nodes.start()];
     const upload = await begin(pick(all, 0), { slots: 12 });
-    for (const index of slotsIn(upload)) await put(pick(all, index), upload, index);
+    // The first half at one call after the other; the second where each node finds the mark at its part.
+    for (const index of [5, 4, 3, 2, 1, 0]) await put(pick(all, index), upload, index);
+    for (const index of [6, 7, 8, 9, 10, 11]) {
+      // Recorded while the mark is moved, a part may be missed by either until a commit asks (decision 62).
+      await reaches(pick(all, 0), upload, index);
+      await put(pick(all, index), upload, index);
+    }
     await reaches(pick(all, 0), upload, 12);
     await assertOnlyFile(pick(all, 1), upload, await commitOf(pick(all, 1), upload));
     assertNoTrouble(all);
