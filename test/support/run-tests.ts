@@ -4,6 +4,8 @@ import { fileURLToPath } from 'node:url';
 
 /** For a test that names none of its own, in milliseconds: some five times what the longest takes on two slow cores. */
 const TEST_LIMIT_MILLIS = 300_000;
+/** The same where tests were asked to go on for longer, or to send larger parts to a store that may be far away. */
+const LONG_TEST_LIMIT_MILLIS = 3_600_000;
 
 /** Compiled sources, for the processes of all files: each would compile the same ones for itself otherwise. */
 const COMPILED = fileURLToPath(new URL('../../node_modules/.cache/compiled', import.meta.url));
@@ -17,7 +19,7 @@ export async function runTests(args: readonly string[], { env = process.env } = 
   const options = [
     '--test',
     '--test-concurrency=3',
-    `--test-timeout=${TEST_LIMIT_MILLIS}`,
+    `--test-timeout=${takesLong(env) ? LONG_TEST_LIMIT_MILLIS : TEST_LIMIT_MILLIS}`,
     `--import=${new URL('./end-with-tests.ts', import.meta.url)}`,
   ];
   const running = spawn(process.execPath, [...options, ...args], {
@@ -26,4 +28,8 @@ export async function runTests(args: readonly string[], { env = process.env } = 
   });
   const [code] = await once(running, 'exit');
   return code ?? 1;
+}
+
+function takesLong({ PARTWAY_TEST_KILLS, PARTWAY_TEST_LEAST_PART = '1024' }: NodeJS.ProcessEnv): boolean {
+  return PARTWAY_TEST_KILLS !== undefined || Number(PARTWAY_TEST_LEAST_PART) > 1024;
 }
