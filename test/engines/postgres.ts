@@ -74,7 +74,8 @@ export async function startPostgres({ password, tls = false, settings = {} }: Po
     ? ['-c', 'ssl=on', '-c', `ssl_cert_file=${certificates.cert}`, '-c', `ssl_key_file=${certificates.key}`]
     : [];
 
-  let [port, url] = [0, ''];
+  let port = 0;
+  const url = () => `postgres://partway${password === undefined ? '' : `:${password}`}@127.0.0.1:${port}/postgres`;
   let child: ChildProcess | undefined;
   const end = async (signal: 'SIGINT' | 'SIGQUIT') => {
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
@@ -92,11 +93,10 @@ export async function startPostgres({ password, tls = false, settings = {} }: Po
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     leftoverProcess(child);
-    await untilReady(child, { url, folder });
+    await untilReady(child, { url: url(), folder });
   };
   for (let left = PORTS_TRIED; ; left--) {
     port = await freePort();
-    url = `postgres://partway${password === undefined ? '' : `:${password}`}@127.0.0.1:${port}/postgres`;
     try {
       await start();
       break;
@@ -105,7 +105,7 @@ export async function startPostgres({ password, tls = false, settings = {} }: Po
     }
   }
   return {
-    url,
+    url: url(),
     ca: certificates?.ca,
     start,
     stop: () => end('SIGINT'),
