@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type { Kysely } from 'kysely';
 import { addUser } from '../src/access/accounts.ts';
 import type { ContentId, ItemId, Sha1, VersionId } from '../src/api/ids.ts';
+import { GuardedClock } from '../src/clock.ts';
 import { openDiskStore } from '../src/content/disk.ts';
 import { InHand } from '../src/content/in-hand.ts';
 import { createFolder } from '../src/files/create-folder.ts';
@@ -36,7 +37,7 @@ const home = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-bench-folder-'
 const db = openSqlite(join(home, 'rows.sqlite'));
 await migrate(db);
 const content = await openDiskStore(home);
-const files: Files = { db, content, inHand: new InHand(), now: Date.now, maxFileSize: 1e9 };
+const files: Files = { db, content, inHand: new InHand(), clock: new GuardedClock(), maxFileSize: 1e9 };
 const owner = await addUser(db, { login: 'bench', name: 'Bench', now: Date.now() });
 
 const folders: ItemRow[] = [];

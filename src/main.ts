@@ -9,6 +9,7 @@ import { TokenCache } from './access/token-cache.ts';
 import type { Millis } from './api/ids.ts';
 import { atMostEvery } from './at-most-every.ts';
 import { type Chore, startChores } from './chores.ts';
+import { GuardedClock } from './clock.ts';
 import type { Config } from './config.ts';
 import { ByteBudget } from './content/byte-budget.ts';
 import { InHand } from './content/in-hand.ts';
@@ -76,19 +77,19 @@ export async function startServer(config: Config): Promise<RunningServer> {
   const mark = store.mark ?? folder.mark;
   await claimStore({ db, content, mark, ownFolder: url === undefined && mark === folder.mark });
 
-  const now = Date.now;
+  const clock = new GuardedClock();
   const developerToken = config.token ?? (await folder.developerToken());
   const signingKey = config.signingKey ?? (await folder.signingKey());
   if (url !== undefined) await checkSecrets(db, { signingKey, developerToken }, folder.path);
   const access: Access = {
     db,
-    developer: await ensureDeveloper(db, developerToken, now()),
+    developer: await ensureDeveloper(db, developerToken, clock.now()),
     cache: new TokenCache(),
     logIns: new LogInAttempts(),
-    now,
+    clock,
   };
   const following = openFollowing(
-    { db, content, node: newNodeId(), now },
+    { db, content, node: newNodeId(), clock },
     {
       keepsBytes: config.storage.kind === 'disk',
       url,
@@ -110,7 +111,7 @@ export async function startServer(config: Config): Promise<RunningServer> {
     claims: new Claims(),
     commits: new KeyedQueue(),
     limits: { partSize, minFileSize: minSessionSize, maxFileSize, userQuota, sessionLifetime },
-    now,
+    clock,
   };
   const readiness = new Readiness(probesOf(aside, store), {
     onTrouble: (probe, error) => app.log.error({ probe, err: error }, 'not ready'),
@@ -118,7 +119,7 @@ export async function startServer(config: Config): Promise<RunningServer> {
   const app: FastifyInstance = await buildApp({
     access,
     uploads,
-    files: { db, content, inHand, now, maxFileSize, userQuota },
+    files: { db, content, inHand, clock, maxFileSize, userQuota },
     readiness,
     settings: {
       tls: config.tls,

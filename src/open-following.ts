@@ -46,7 +46,7 @@ export function openFollowing(
   room: FollowedRoom,
   { keepsBytes, url, threads, onTrouble, mostSessions = MOST_FOLLOWED }: FollowingOptions,
 ): Following {
-  const { db, content, node, now } = room;
+  const { db, content, node, clock } = room;
   const shared = { db, content, mostSessions, onTrouble };
   if (keepsBytes) {
     const digests = openDigestPool({ workers: threads });
@@ -64,7 +64,7 @@ export function openFollowing(
     digests,
     node,
     calls,
-    now: url === undefined ? now : () => DATABASE_NOW,
+    now: url === undefined ? () => clock.now() : () => DATABASE_NOW,
   });
   return {
     ledger: url === undefined ? new LedgerOfOne(room) : new LedgerOfMany(room),

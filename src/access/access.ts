@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely';
 import type { Millis } from '../api/ids.ts';
+import type { Clock } from '../clock.ts';
 import type { Tables } from '../sql/tables.ts';
 import type { Authority } from './authority.ts';
 import type { LogInAttempts } from './log-in.ts';
@@ -11,7 +12,7 @@ export interface Access {
   developer: Developer;
   cache: TokenCache;
   logIns: LogInAttempts;
-  now: () => Millis;
+  clock: Clock;
 }
 
 /** The one user who is there from the first start, and the hash of the token that is theirs. */

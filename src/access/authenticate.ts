@@ -8,7 +8,7 @@ import { findToken } from './token-records.ts';
 export async function authenticate(access: Access, token: string): Promise<Authority> {
   const tokenSha256 = hashSecret(token);
   if (tokenSha256 === access.developer.tokenSha256) return access.developer.authority;
-  const now = access.now();
+  const now = access.clock.now();
   const cached = access.cache.get(tokenSha256, now);
   if (cached !== undefined) return cached;
   const { mark } = access.cache;

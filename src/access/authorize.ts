@@ -34,7 +34,7 @@ export async function findAskingApp(
 
 /** A code for the app that the user has let in. */
 export async function issueCode(
-  { db, now }: Access,
+  { db, clock }: Access,
   consent: { clientId: string; redirectUri: string; userId: UserId; scopes: readonly Scope[] | undefined },
 ): Promise<string> {
   const code = newSecret();
@@ -45,7 +45,7 @@ export async function issueCode(
     client_id: consent.clientId,
     redirect_uri: consent.redirectUri,
     scopes: scopesToRow(consent.scopes),
-    expires_at: now() + CODE_MILLIS,
+    expires_at: clock.now() + CODE_MILLIS,
   });
   return code;
 }

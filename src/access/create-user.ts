@@ -16,12 +16,12 @@ export interface UserToCreate {
 
 /** Makes a user with an empty root folder, who cannot log in. Refuses a taken login as `user_login_already_used`, and `bad_request`. */
 export async function createUser(
-  { db, now }: Access,
+  { db, clock }: Access,
   { name, login = `user-${randomBytes(16).toString('hex')}@partway.local`, spaceQuota, status }: UserToCreate,
 ): Promise<UserRow> {
   checkUserName(name);
   checkLogin(login);
-  const made = await insertUser(db, { login, name, now: now(), spaceQuota, status });
+  const made = await insertUser(db, { login, name, now: clock.now(), spaceQuota, status });
   if (made === undefined) throw loginTaken(login);
   return made;
 }

@@ -20,7 +20,7 @@ export async function grantForCode(
 ): Promise<GrantedToken> {
   const app = await findClient(access, client);
   const codeSha256 = hashSecret(code);
-  const now = access.now();
+  const now = access.clock.now();
   const row = await findCode(access.db, codeSha256);
   if (row === undefined || row.client_id !== app.client_id || row.expires_at <= now) throw invalidCode();
   if (redirectUri !== undefined && redirectUri !== row.redirect_uri) throw invalidCode();

@@ -27,7 +27,7 @@ export interface ExchangeRequest {
 export async function grantForExchange(access: Access, request: ExchangeRequest): Promise<GrantedToken> {
   const { client, subjectToken, scope, resource } = request;
   const app = client && (await findClient(access, client));
-  const now = access.now();
+  const now = access.clock.now();
   return access.db.transaction().execute(async (tx) => {
     const subject = await holdSubject(access, tx, subjectToken);
     const { authority } = subject;
@@ -63,7 +63,7 @@ async function holdSubject(access: Access, tx: Kysely<Tables>, token: string): P
     .where('token_sha256', '=', tokenSha256)
     .execute();
   const stored = await findToken(tx, tokenSha256);
-  if (stored === undefined || stored.expiresAt <= access.now()) throw invalidSubject();
+  if (stored === undefined || stored.expiresAt <= access.clock.now()) throw invalidSubject();
   if (stored.authority.principal.status === 'inactive') throw inactiveUser();
   return stored;
 }

@@ -19,7 +19,7 @@ export async function grantForRefresh(
 ): Promise<GrantedToken> {
   const app = await findClient(access, client);
   const tokenSha256 = hashSecret(refreshToken);
-  const now = access.now();
+  const now = access.clock.now();
   const row = await findRefreshToken(access.db, tokenSha256);
   if (row === undefined || row.client_id !== app.client_id) throw invalidToken();
   const granted = await access.db.transaction().execute(async (tx) => {

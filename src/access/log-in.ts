@@ -44,13 +44,13 @@ export class LogInAttempts {
 
 /** Whose login and password these are. Who fails too often, under one login or from one address, has to wait. */
 export async function logIn(
-  { db, logIns, now }: Access,
+  { db, logIns, clock }: Access,
   attempt: { login: string; password: string; address: string },
 ): Promise<LogInOutcome> {
   const { logins, addresses } = logIns;
   const { login, password } = attempt;
   const network = networkOf(attempt.address);
-  const at = now();
+  const at = clock.now();
   const wait = Math.max(logins.waitOf(login, at), addresses.waitOf(network, at));
   if (wait > 0) return { kind: 'later', wait };
   logins.note(login, at);

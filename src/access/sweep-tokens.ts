@@ -5,8 +5,8 @@ import type { Access } from './access.ts';
 const EXPIRED_KEPT: Millis = 7 * 24 * 3_600_000;
 
 /** Forgets what has run out: tokens, codes, used assertions. Gives how many. */
-export async function sweepTokens({ db, now }: Pick<Access, 'db' | 'now'>): Promise<number> {
-  const at = now();
+export async function sweepTokens({ db, clock }: Pick<Access, 'db' | 'clock'>): Promise<number> {
+  const at = clock.now();
   const counts = [
     await db
       .deleteFrom('access_tokens')

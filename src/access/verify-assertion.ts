@@ -21,7 +21,7 @@ export interface AssertionClaims {
 
 /** What an assertion says, once it is proven. Refuses `invalid_grant`, with the claim that is wrong. */
 export async function verifyAssertion(
-  { db, now }: Access,
+  { db, clock }: Access,
   app: AppRow,
   assertion: string,
   audiences: readonly string[],
@@ -31,13 +31,13 @@ export async function verifyAssertion(
     issuer: app.client_id,
     audience: [BOX_AUDIENCE, ...audiences],
     clockTolerance: LEEWAY_SECONDS,
-    currentDate: new Date(now()),
+    currentDate: new Date(clock.now()),
     requiredClaims: ['exp', 'jti', 'sub', 'box_sub_type'],
   };
   try {
     const { kid, alg } = headerOf(assertion);
     const keys = await listAppKeys(db, app.client_id, kid);
-    return claimsOf(await verifyWithOne(keys, (key) => verifyWith(key, alg, assertion, options)), now());
+    return claimsOf(await verifyWithOne(keys, (key) => verifyWith(key, alg, assertion, options)), clock.now());
   } catch (error) {
     throw asGrantError(error);
   }

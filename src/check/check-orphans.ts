@@ -10,8 +10,8 @@ const BATCH = 100;
  * its row meanwhile is not taken for an orphan.
  */
 export async function checkOrphans(check: Check): Promise<{ young: number }> {
-  const { content, now, grace } = check;
-  const oldEnough = now() - grace;
+  const { content, clock, grace } = check;
+  const oldEnough = clock.now() - grace;
   let young = 0;
   let batch: StoredContent[] = [];
   for await (const stored of content.list()) {

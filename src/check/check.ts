@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely';
 import type { Millis } from '../api/ids.ts';
+import type { Clock } from '../clock.ts';
 import type { ContentStore } from '../content/content.ts';
 import type { Tables } from '../sql/tables.ts';
 import type { Found } from './finding.ts';
@@ -8,7 +9,7 @@ import type { Found } from './finding.ts';
 export interface Check {
   db: Kysely<Tables>;
   content: ContentStore;
-  now: () => Millis;
+  clock: Clock;
   /** Bytes younger than this are passed over: somebody may be about to write their row. */
   grace: Millis;
   /** Told of each thing that is wrong, as it is found; mends it where it wants to. The check goes on once it resolves. */

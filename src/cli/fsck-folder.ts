@@ -1,6 +1,7 @@
 import { bytesToRead } from '../check/bytes-to-read.ts';
 import { checkEverything } from '../check/check-everything.ts';
 import type { Finding, Found } from '../check/finding.ts';
+import { GuardedClock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import { checkClaim } from '../data/check-claim.ts';
 import { markIn } from '../data/data-folder.ts';
@@ -42,7 +43,7 @@ export function checkDataFolder(config: Config, { repair, allStopped, report }: 
       const checked = await checkEverything({
         db,
         content,
-        now: Date.now,
+        clock: new GuardedClock(),
         grace: orphanGrace,
         read: (bytes) => report.read(bytes),
         async found(found) {

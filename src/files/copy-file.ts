@@ -24,10 +24,10 @@ export interface FileToCopy {
  * one of them is there. Refuses `not_found`, `trashed`, `item_name_in_use`, `item_name_invalid`, `storage_limit_exceeded`.
  */
 export async function copyFile(
-  { db, now, userQuota }: Files,
+  { db, clock, userQuota }: Files,
   { caller, fileId, versionId, to }: FileToCopy,
 ): Promise<ItemId> {
-  const at = now();
+  const at = clock.now();
   const made = { fileId: newId<ItemId>(), versionId: newId<VersionId>() };
   await db.transaction().execute(async (tx) => {
     // From here on nobody deletes the version for good.

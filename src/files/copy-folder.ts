@@ -24,10 +24,10 @@ export interface FolderToCopy {
  * folder, `cyclical_folder_structure`, `item_name_in_use`, `item_name_invalid`, `storage_limit_exceeded`.
  */
 export async function copyFolder(
-  { db, now, userQuota }: Files,
+  { db, clock, userQuota }: Files,
   { caller, folderId, to }: FolderToCopy,
 ): Promise<ItemRow> {
-  const at = now();
+  const at = clock.now();
   const id = newId<ItemId>();
   return db.transaction().execute(async (tx) => {
     await holdTree(tx, caller);

@@ -9,12 +9,12 @@ import { checkName } from './names.ts';
 
 /** Makes an empty folder. Refuses `not_found` and `trashed` for its parent, `item_name_in_use`, `item_name_invalid`. */
 export async function createFolder(
-  { db, now }: Files,
+  { db, clock }: Files,
   place: { caller: UserId; folderId: ItemId; name: string },
 ): Promise<ItemRow> {
   checkName(place.name);
   const id = newId<ItemId>();
-  const at = now();
+  const at = clock.now();
   return db.transaction().execute(async (tx) => {
     await holdFolder(tx, place.caller, place.folderId);
     await insertItem(tx, {

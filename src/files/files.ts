@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely';
-import type { Millis } from '../api/ids.ts';
+import type { Clock } from '../clock.ts';
 import type { ContentStore } from '../content/content.ts';
 import type { InHand } from '../content/in-hand.ts';
 import type { Tables } from '../sql/tables.ts';
@@ -9,7 +9,7 @@ export interface Files {
   db: Kysely<Tables>;
   content: ContentStore;
   inHand: InHand;
-  now: () => Millis;
+  clock: Clock;
   /** The largest file there may be, in bytes. */
   maxFileSize: number;
   /** How many bytes a user may keep who has no quota of their own; undefined for no limit. */

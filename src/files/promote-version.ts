@@ -16,9 +16,9 @@ import { tally } from './tally.ts';
  * version stays what it is. Refuses `not_found`, `trashed`, `item_name_in_use`, `storage_limit_exceeded`,
  * `precondition_failed`, `access_denied_item_locked`. Gives the version that is current then.
  */
-export async function promoteVersion({ db, now, userQuota }: Files, request: NamedVersion): Promise<VersionId> {
+export async function promoteVersion({ db, clock, userQuota }: Files, request: NamedVersion): Promise<VersionId> {
   const { caller, fileId } = request;
-  const at = now();
+  const at = clock.now();
   return db.transaction().execute(async (tx) => {
     await holdTree(tx, caller);
     const { file, version } = await needVersion(tx, request);

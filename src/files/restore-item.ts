@@ -21,9 +21,9 @@ export interface RestoreTo {
  * Takes a file, or a folder with all that went along with it, out of the trash. Refuses `not_found`, `not_trashed`,
  * `trashed` where the folder it was in is there itself and no other was named, `item_name_in_use`, `item_name_invalid`.
  */
-export async function restoreItem({ db, now }: Files, trashed: Trashed, to: RestoreTo): Promise<void> {
+export async function restoreItem({ db, clock }: Files, trashed: Trashed, to: RestoreTo): Promise<void> {
   const { caller, id } = trashed;
-  const at = now();
+  const at = clock.now();
   await db.transaction().execute(async (tx) => {
     await holdTree(tx, caller);
     const item = await needTrashed(tx, trashed);

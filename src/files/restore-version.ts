@@ -6,9 +6,9 @@ import { holdTree } from './hold-tree.ts';
 import { type NamedVersion, needVersion } from './need-version.ts';
 
 /** Takes a version out of the trash. Refuses `not_found`, `trashed` for its file, `not_trashed`, `access_denied_item_locked`. */
-export async function restoreVersion({ db, now }: Files, request: NamedVersion): Promise<VersionRow> {
+export async function restoreVersion({ db, clock }: Files, request: NamedVersion): Promise<VersionRow> {
   const { caller, fileId } = request;
-  const at = now();
+  const at = clock.now();
   return db.transaction().execute(async (tx) => {
     await holdTree(tx, caller);
     const { version } = await needVersion(tx, request);

@@ -24,7 +24,7 @@ export interface WholeBody {
  * `file_size_limit_exceeded`, `storage_limit_exceeded` and what `publish` refuses; nothing of the bytes stays then.
  */
 export async function storeContent(
-  { db, content, inHand, now, maxFileSize, userQuota }: Files,
+  { db, content, inHand, clock, maxFileSize, userQuota }: Files,
   body: WholeBody,
   publish: (tx: Transaction<Tables>, made: NewContent) => Promise<Published>,
 ): Promise<Published> {
@@ -42,7 +42,7 @@ export async function storeContent(
       size,
       sha1,
       by: body.caller,
-      now: now(),
+      now: clock.now(),
       userQuota,
       ...(contentCreatedAt !== undefined && { contentCreatedAt }),
       ...(contentModifiedAt !== undefined && { contentModifiedAt }),

@@ -10,10 +10,10 @@ import { putInTrash } from './put-in-trash.ts';
  * `access_denied_item_locked`.
  */
 export async function trashFile(
-  { db, now }: Files,
+  { db, clock }: Files,
   { caller, fileId, ifMatch }: { caller: UserId; fileId: ItemId; ifMatch: string | undefined },
 ): Promise<void> {
-  const at = now();
+  const at = clock.now();
   await db.transaction().execute(async (tx) => {
     await holdTree(tx, caller);
     const file = await findChangeable(tx, { kind: 'file', owner: caller, id: fileId, ifMatch });

@@ -20,9 +20,9 @@ export interface FolderToTrash {
  * Moves a folder to the trash with all that is in it. Refuses `not_found`, `trashed`, `precondition_failed`,
  * `folder_not_empty` without `recursive`, and a root folder as `access_denied_insufficient_permissions`.
  */
-export async function trashFolder({ db, now }: Files, request: FolderToTrash): Promise<void> {
+export async function trashFolder({ db, clock }: Files, request: FolderToTrash): Promise<void> {
   const { caller, folderId, recursive, ifMatch } = request;
-  const at = now();
+  const at = clock.now();
   await db.transaction().execute(async (tx) => {
     await holdTree(tx, caller);
     const folder = await findChangeable(tx, { kind: 'folder', owner: caller, id: folderId, ifMatch });

@@ -9,9 +9,9 @@ import { type NamedVersion, needVersion } from './need-version.ts';
  * Refuses `not_found`, `trashed`, `precondition_failed`, `access_denied_item_locked`, and the current version as
  * `bad_request`.
  */
-export async function trashVersion({ db, now }: Files, request: NamedVersion): Promise<void> {
+export async function trashVersion({ db, clock }: Files, request: NamedVersion): Promise<void> {
   const { caller, fileId } = request;
-  const at = now();
+  const at = clock.now();
   await db.transaction().execute(async (tx) => {
     await holdTree(tx, caller);
     const { file, version } = await needVersion(tx, request);

@@ -22,8 +22,8 @@ export interface FileUpdate {
  * Renames, moves, describes, dates, locks or unlocks a file. Refuses `not_found`, `trashed`, `precondition_failed`,
  * `access_denied_item_locked` where another holds its lock, and what `updateItem` refuses.
  */
-export async function updateFile({ db, now }: Files, { caller, fileId, ifMatch, change }: FileUpdate): Promise<void> {
-  const at = now();
+export async function updateFile({ db, clock }: Files, { caller, fileId, ifMatch, change }: FileUpdate): Promise<void> {
+  const at = clock.now();
   await db.transaction().execute(async (tx) => {
     await holdTree(tx, caller);
     const file = await findChangeable(tx, { kind: 'file', owner: caller, id: fileId, ifMatch });

@@ -18,7 +18,7 @@ export interface FolderUpdate {
  * Renames, moves or describes a folder. Refuses `not_found`, `trashed`, `precondition_failed`, a root folder as
  * `access_denied_insufficient_permissions`, `cyclical_folder_structure`, and what `updateItem` refuses.
  */
-export async function updateFolder({ db, now }: Files, request: FolderUpdate): Promise<void> {
+export async function updateFolder({ db, clock }: Files, request: FolderUpdate): Promise<void> {
   const { caller, folderId, ifMatch, change } = request;
   await db.transaction().execute(async (tx) => {
     await holdTree(tx, caller);
@@ -26,7 +26,7 @@ export async function updateFolder({ db, now }: Files, request: FolderUpdate): P
     refuseRoot(folder);
     const path = change.folderId === undefined ? [] : await findPath(tx, change.folderId);
     if (path.some(({ id }) => id === folderId)) throw cyclical();
-    await updateItem(tx, folder, change, { caller, now: now() });
+    await updateItem(tx, folder, change, { caller, now: clock.now() });
   });
 }
 

@@ -39,7 +39,7 @@ export function serveAuthorize(app: FastifyInstance, { access, settings }: Servi
     }
     const scopes = wantedScopes(query.get('scope'));
     if (scopes === 'unknown') return leadBack(reply, { redirectUri, state }, { error: 'invalid_scope' });
-    const expiresAt = access.now() + PAGE_MILLIS;
+    const expiresAt = access.clock.now() + PAGE_MILLIS;
     const nonce = giveNonce(reply, request);
     const ticket: Ticket = { clientId: wanted.clientId, redirectUri, state, scopes, expiresAt };
     return show(reply, ticket, { nonce });
@@ -48,7 +48,7 @@ export function serveAuthorize(app: FastifyInstance, { access, settings }: Servi
   async function decide(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const form = formOf(request);
     const nonce = nonceOf(request);
-    const ticket = nonce && openTicket(settings.signingKey, nonce, form.get('ticket') ?? '', access.now());
+    const ticket = nonce && openTicket(settings.signingKey, nonce, form.get('ticket') ?? '', access.clock.now());
     if (nonce === undefined || !ticket) return sendDeadEnd(reply, STALE);
     if (form.get('decision') !== 'allow') return leadBack(reply, ticket, { error: 'access_denied' });
 

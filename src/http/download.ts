@@ -24,10 +24,10 @@ export function serveContent(scope: FastifyInstance, { files, settings }: Servic
         fileId: fileIdOf(request),
         versionId: versionIdOf(request),
       });
-      await checkLock(files.db, { fileId: download.file.id, caller: owner, now: files.now(), to: 'download' });
+      await checkLock(files.db, { fileId: download.file.id, caller: owner, now: files.clock.now(), to: 'download' });
       if (settings.downloads === 'direct') return sendContent(request, reply, files.content, download);
       const signed = { fileId: download.file.id, versionId: download.version.id };
-      const path = signDownload(settings.signingKey, signed, files.now());
+      const path = signDownload(settings.signingKey, signed, files.clock.now());
       return reply.header('cache-control', 'no-store').redirect(originOf(request, settings.publicUrl) + path, 302);
     },
   });
@@ -41,7 +41,7 @@ export function serveDownloads(app: FastifyInstance, { files, settings }: Servic
     config: { policy: 'signed-url' },
     handler: async (request, reply) => {
       const signed = signedVersion(request.params as { file_id: string; version_id: string });
-      checkSignature(settings.signingKey, signed, request.query as Record<string, unknown>, files.now());
+      checkSignature(settings.signingKey, signed, request.query as Record<string, unknown>, files.clock.now());
       const download = await findDownload(files.db, { owner: undefined, ...signed });
       return sendContent(request, reply, files.content, download);
     },

@@ -150,7 +150,7 @@ async function publish(
   request: CommitRequest,
   mark: DigestMark | undefined,
 ): Promise<Committed> {
-  const { db, now } = uploads;
+  const { db, clock } = uploads;
   const { target, staging } = session;
   const { contentCreatedAt, contentModifiedAt, description } = request.attributes;
   const made = {
@@ -158,7 +158,7 @@ async function publish(
     size: staging.grid.fileSize,
     sha1: request.sha1,
     by: session.owner,
-    now: now(),
+    now: clock.now(),
     reserved: true,
     ...(contentCreatedAt !== undefined && { contentCreatedAt }),
     ...(contentModifiedAt !== undefined && { contentModifiedAt }),

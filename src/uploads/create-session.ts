@@ -20,7 +20,7 @@ export type NewUpload =
 
 /** Opens a session: the name is free, there is room for the bytes, and the row says so. */
 export async function createSession(uploads: Uploads, upload: NewUpload): Promise<Session> {
-  const { db, content, inHand, limits, now } = uploads;
+  const { db, content, inHand, limits, clock } = uploads;
   checkSize(limits, upload.fileSize);
   const target = await targetOf(uploads, upload);
   await checkSpace(db, upload.caller, upload.fileSize, limits.userQuota);
@@ -29,7 +29,7 @@ export async function createSession(uploads: Uploads, upload: NewUpload): Promis
   const id = newContentId();
   using _held = inHand.hold(id);
   const staging = await content.begin(id, grid);
-  const createdAt = now();
+  const createdAt = clock.now();
   const session: Session = {
     id: newSessionId(),
     owner: upload.caller,

@@ -6,13 +6,13 @@ import type { Uploads } from './uploads.ts';
 
 /** The caller's session in any state but expired. Refuses one that is unknown, another user's, or past its time. */
 export async function findOwnSession(
-  { db, now }: Pick<Uploads, 'db' | 'now'>,
+  { db, clock }: Pick<Uploads, 'db' | 'clock'>,
   caller: UserId,
   id: SessionId,
 ): Promise<Session> {
   const session = await findSession(db, id);
   if (session === undefined) throw sessionNotFound(id);
-  return needOwn(session, caller, now());
+  return needOwn(session, caller, clock.now());
 }
 
 /** The session, if it is the caller's and has not passed its time. */

@@ -26,7 +26,7 @@ export class LedgerOfOne implements Ledger {
   }
 
   async record({ id }: Session, part: Omit<Part, 'partId'>): Promise<Recorded> {
-    const made = await insertPart(this.#parts.db, id, part, this.#parts.now(), this.#parts.node);
+    const made = await insertPart(this.#parts.db, id, part, this.#parts.clock.now(), this.#parts.node);
     return made ? { made, mark: undefined } : { made };
   }
 

@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely';
-import type { Millis, NodeId, SessionId, Sha1, UserId } from '../api/ids.ts';
+import type { NodeId, SessionId, Sha1, UserId } from '../api/ids.ts';
+import type { Clock } from '../clock.ts';
 import type { Slot } from '../content/content.ts';
 import type { Tables } from '../sql/tables.ts';
 import type { DigestMark } from './digest-mark.ts';
@@ -37,7 +38,7 @@ export interface LedgerParts {
   db: Kysely<Tables>;
   /** This process. */
   node: NodeId;
-  now: () => Millis;
+  clock: Clock;
 }
 
 /** Whether this call made the part. If not, another did meanwhile, or the session has ended. */

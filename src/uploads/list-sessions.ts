@@ -14,7 +14,7 @@ export interface ListedSession {
 
 /** The caller's uploads under way, after `after` in the order of their ids; those past their time are not among them. */
 export async function listSessions(
-  { db, now }: Pick<Uploads, 'db' | 'now'>,
+  { db, clock }: Pick<Uploads, 'db' | 'clock'>,
   caller: UserId,
   { after, limit }: { after: SessionId | undefined; limit: number },
 ): Promise<ListedSession[]> {
@@ -23,7 +23,7 @@ export async function listSessions(
     .selectAll()
     .where('owner_id', '=', caller)
     .where('state', '=', 'open')
-    .where('expires_at', '>', now())
+    .where('expires_at', '>', clock.now())
     .$if(after !== undefined, (query) => query.where('id', '>', after as SessionId))
     .orderBy('id')
     .limit(limit)

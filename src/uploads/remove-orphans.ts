@@ -28,10 +28,10 @@ export interface OrphanSearch {
  * @returns How many it removed.
  */
 export async function removeOrphans(uploads: Uploads, search: OrphanSearch): Promise<number> {
-  const { content, inHand, now } = uploads;
+  const { content, inHand, clock } = uploads;
   const { grace, settle = 0 } = search;
   const most = settle > 0 ? MOST_SUSPECTS : BATCH;
-  const oldEnough = now() - grace;
+  const oldEnough = clock.now() - grace;
   let removed = 0;
   let batch: StoredContent[] = [];
   let suspects: StoredContent[] = [];
@@ -56,7 +56,7 @@ async function removeStill(
 ): Promise<number> {
   if (suspects.length === 0) return 0;
   if (settle > 0) await sleep(settle, undefined, signal && { signal });
-  const oldEnough = uploads.now() - grace;
+  const oldEnough = uploads.clock.now() - grace;
   let removed = 0;
   for (let at = 0; at < suspects.length; at += BATCH) {
     const batch = suspects.slice(at, at + BATCH);

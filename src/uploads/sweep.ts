@@ -10,10 +10,10 @@ const BATCH = 100;
  * or expired, never both: the first to change its state wins.
  */
 export async function expireSessions(uploads: Uploads): Promise<number> {
-  const { db, limits, now } = uploads;
+  const { db, limits, clock } = uploads;
   let expired = 0;
   for (;;) {
-    const overdue = await listOverdueSessions(db, now(), BATCH);
+    const overdue = await listOverdueSessions(db, clock.now(), BATCH);
     for (const session of overdue) {
       if (!(await markExpired(db, session.id))) continue;
       expired += 1;
@@ -22,6 +22,6 @@ export async function expireSessions(uploads: Uploads): Promise<number> {
     }
     if (overdue.length < BATCH) break;
   }
-  await deleteEndedSessions(db, { now: now(), expiredBefore: now() - limits.sessionLifetime });
+  await deleteEndedSessions(db, { now: clock.now(), expiredBefore: clock.now() - limits.sessionLifetime });
   return expired;
 }

@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely';
 import type { Millis, SessionId } from '../api/ids.ts';
+import type { Clock } from '../clock.ts';
 import type { ContentStore } from '../content/content.ts';
 import type { InHand } from '../content/in-hand.ts';
 import type { Tables } from '../sql/tables.ts';
@@ -19,7 +20,7 @@ export interface Uploads {
   /** Commits of one session, one after the other. */
   commits: KeyedQueue<SessionId>;
   limits: UploadLimits;
-  now: () => Millis;
+  clock: Clock;
 }
 
 export interface UploadLimits {

@@ -51,7 +51,7 @@ test('an assertion that is refused for another reason does not use up its jti', 
 });
 
 test('every claim must be there and right', async () => {
-  const now = house.clock.now / 1000;
+  const now = house.clock.now() / 1000;
   for (const claims of [
     { iss: 'another' },
     { iss: undefined },
@@ -79,13 +79,13 @@ test('every claim must be there and right', async () => {
 });
 
 test('clocks may be ten seconds apart', async () => {
-  const now = house.clock.now / 1000;
+  const now = house.clock.now() / 1000;
   await grant(await signAssertion(house, { claims: { exp: now - 9 } }));
   await grant(await signAssertion(house, { claims: { exp: now + 69 } }));
 });
 
 test('what is wrong with exp and jti is said, because clients try those again', async () => {
-  const late = await signAssertion(house, { claims: { exp: house.clock.now / 1000 - 60 } });
+  const late = await signAssertion(house, { claims: { exp: house.clock.now() / 1000 - 60 } });
   await assert.rejects(grant(late), /exp/);
   const used = await signAssertion(house);
   await grant(used);
@@ -96,7 +96,7 @@ test('only a key of the app proves anything', async () => {
   const stranger = newKeyPair();
   await refused(await signAssertion(house, { key: stranger.privateKey }));
   await refused(await signAssertion(house, { header: { kid: 'unknown' } }));
-  const other = await addApp(house.access.db, { name: 'Other', now: house.clock.now });
+  const other = await addApp(house.access.db, { name: 'Other', now: house.clock.now() });
   const client = { clientId: other.app.client_id, clientSecret: other.clientSecret };
   const borrowed = await signAssertion(house, { claims: { iss: client.clientId } });
   await assert.rejects(grant(borrowed, client), grantError('invalid_grant'));
@@ -107,7 +107,7 @@ test('without a kid, as the generated SDKs sign, any key of the app is taken, an
   await grant(await signAssertion(house, { header }));
   const [second, stranger] = [newKeyPair(), newKeyPair()];
   const { access, app, clock } = house;
-  await addAppKey(access.db, { clientId: app.client_id, pem: second.publicPem, now: clock.now });
+  await addAppKey(access.db, { clientId: app.client_id, pem: second.publicPem, now: clock.now() });
   await grant(await signAssertion(house, { header }));
   await grant(await signAssertion(house, { header, key: second.privateKey }));
   await refused(await signAssertion(house, { header, key: stranger.privateKey }));
@@ -126,7 +126,7 @@ test('an assertion without a signature, or signed with the public key as a secre
     box_sub_type: 'user',
     aud: OWN,
     jti: 'a-jti-of-a-forger',
-    exp: house.clock.now / 1000 + 30,
+    exp: house.clock.now() / 1000 + 30,
   };
   await refused(new UnsecuredJWT(claims).encode());
   const { publicPem, kid } = house.key;

@@ -24,7 +24,7 @@ after(() => house[Symbol.asyncDispose]());
 
 async function addFolder(owner: UserId, parent: ItemId, name: string): Promise<ItemId> {
   const id = newId<ItemId>();
-  const { now } = house.clock;
+  const now = house.clock.now();
   const row = { id, kind: 'folder' as const, owner_id: owner, parent_id: parent, name, name_key: name, etag: 0 };
   const dates = { created_at: now, modified_at: now, content_created_at: now, content_modified_at: now };
   const rest = { description: '', version_id: null, created_by: owner, modified_by: owner };
@@ -90,10 +90,10 @@ test('a narrowed token is narrowed further, never widened', async () => {
 
 test('a narrowed token ends no later than the one it was made from', async () => {
   const subject = await whole();
-  house.clock.now += 3_000_000;
+  house.clock.advance(3_000_000);
   const child = await exchange(subject);
   assert.equal(child.expiresInSeconds, 600);
-  house.clock.now += 600_000;
+  house.clock.advance(600_000);
   await assert.rejects(authenticate(house.access, child.accessToken), /expired_token/);
   await assert.rejects(exchange(subject), grantError('invalid_grant'));
 });
@@ -135,7 +135,7 @@ test('unknown scopes, and what is no item of the user’s, are refused', async (
 test('an app that names itself must prove it, and narrow a token of its own', async () => {
   const subject = await whole();
   await exchange(subject, { client: house.client });
-  const { app, clientSecret } = await addApp(house.access.db, { name: 'Other', now: house.clock.now });
+  const { app, clientSecret } = await addApp(house.access.db, { name: 'Other', now: house.clock.now() });
   const other = { clientId: app.client_id, clientSecret };
   await assert.rejects(exchange(subject, { client: other }), grantError('invalid_grant'));
   const forged = { ...house.client, clientSecret: 'x' };

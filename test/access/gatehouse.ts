@@ -12,10 +12,10 @@ import type { ClientSecret } from '../../src/access/find-client.ts';
 import type { GrantError } from '../../src/access/grant-error.ts';
 import { LogInAttempts } from '../../src/access/log-in.ts';
 import { TokenCache } from '../../src/access/token-cache.ts';
-import type { Millis } from '../../src/api/ids.ts';
 import type { AppRow, UserRow } from '../../src/sql/tables.ts';
 import { leftoverFolder } from '../support/leftovers.ts';
 import { dropRows, openRows } from '../support/rows.ts';
+import { TestClock } from '../support/test-clock.ts';
 
 export const DEVELOPER_TOKEN = 'developer-token-of-the-tests';
 export const REDIRECT = 'https://app.partway.test/callback';
@@ -23,7 +23,7 @@ export const REDIRECT = 'https://app.partway.test/callback';
 /** The access room as main.ts furnishes it, on a real database file, with a clock that stands still. */
 export interface Gatehouse extends AsyncDisposable {
   access: Access;
-  clock: { now: Millis };
+  clock: TestClock;
   app: AppRow;
   /** What the app proves itself with. */
   client: ClientSecret;
@@ -41,15 +41,14 @@ export interface SigningKey {
 export async function openGatehouse(): Promise<Gatehouse> {
   const home = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-gatehouse-')));
   const db = await openRows(home);
-  const clock = { now: Date.parse('2026-11-22T15:00:00Z') };
-  const now = () => clock.now;
-  const developer = await ensureDeveloper(db, DEVELOPER_TOKEN, clock.now);
-  const { app, clientSecret } = await addApp(db, { name: 'App', now: clock.now, redirectUris: [REDIRECT] });
-  const user = await addUser(db, { login: 'user@partway.test', name: 'User', now: clock.now });
+  const clock = new TestClock(Date.parse('2026-11-22T15:00:00Z'));
+  const developer = await ensureDeveloper(db, DEVELOPER_TOKEN, clock.now());
+  const { app, clientSecret } = await addApp(db, { name: 'App', now: clock.now(), redirectUris: [REDIRECT] });
+  const user = await addUser(db, { login: 'user@partway.test', name: 'User', now: clock.now() });
   const pair = newKeyPair();
-  const kid = await addAppKey(db, { clientId: app.client_id, pem: pair.publicPem, now: clock.now });
+  const kid = await addAppKey(db, { clientId: app.client_id, pem: pair.publicPem, now: clock.now() });
   return {
-    access: { db, developer, cache: new TokenCache(), logIns: new LogInAttempts(), now },
+    access: { db, developer, cache: new TokenCache(), logIns: new LogInAttempts(), clock },
     clock,
     app,
     client: { clientId: app.client_id, clientSecret },
@@ -88,7 +87,7 @@ export function signAssertion(
     box_sub_type: 'user',
     aud: 'https://api.box.com/oauth2/token',
     jti: `assertion-number-${assertions}`,
-    exp: clock.now / 1000 + 30,
+    exp: clock.now() / 1000 + 30,
     ...claims,
   })
     .setProtectedHeader({ alg: 'RS256', kid: key.kid, ...header })

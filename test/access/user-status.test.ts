@@ -43,7 +43,7 @@ test('an inactive user gets no token, in no way', async () => {
   await assert.rejects(byCredentials(), refused);
   await assert.rejects(byAssertion(), refused);
   await assert.rejects(newCode(house).then(byCode), refused);
-  const token = { login: house.user.login, expiresAt: house.clock.now + 1000, scope: undefined, resource: undefined };
+  const token = { login: house.user.login, expiresAt: house.clock.now() + 1000, scope: undefined, resource: undefined };
   await assert.rejects(makeToken(house.access.db, token), /user status user@partway\.test active/);
 });
 
@@ -85,7 +85,7 @@ test('only who knows the password learns at the login page that the user is inac
 });
 
 test('nobody acts as an inactive user, and who acts as another may no more than they', async () => {
-  const { clientSecret, app } = await addApp(house.access.db, { name: 'Acting', now: house.clock.now, asUser: true });
+  const { clientSecret, app } = await addApp(house.access.db, { name: 'Acting', now: house.clock.now(), asUser: true });
   const client = { clientId: app.client_id, clientSecret };
   const granted = await grantForCredentials(house.access, client, { type: 'enterprise', id: '1' });
   const authority = await authenticate(house.access, granted.accessToken);

@@ -9,6 +9,7 @@ import type { Fault } from '../faults/faulty.ts';
 import { chunks, type House, openHouse } from '../files/house.ts';
 import { assertCountersRight } from '../files/recount.ts';
 import { fileOf, purge, trash } from '../files/tree-acts.ts';
+import { TestClock } from '../support/test-clock.ts';
 import { begin } from '../uploads/acts.ts';
 import { openRoom } from '../uploads/room.ts';
 
@@ -24,7 +25,7 @@ async function found(house: House, { mend = false } = {}): Promise<Found[]> {
     db,
     content,
     // The bytes have the machine's own time.
-    now: () => Date.now() + 2 * GRACE,
+    clock: new TestClock(Date.now() + 2 * GRACE),
     grace: GRACE,
     read: (bytes) => {
       read += bytes;
@@ -137,7 +138,7 @@ test('a content that gets its row between the list and the question is nobody’
   await checkEverything({
     db,
     content,
-    now: () => Date.now() + 2 * GRACE,
+    clock: new TestClock(Date.now() + 2 * GRACE),
     grace: GRACE,
     read: () => {},
     async found(one) {
@@ -159,7 +160,7 @@ test('an open upload that a store does not list is not taken for gone, as long a
     await checkEverything({
       db,
       content: store,
-      now: () => Date.now(),
+      clock: new TestClock(Date.now()),
       grace: GRACE,
       read: () => {},
       found: async (one) => void all.push(one),
@@ -178,18 +179,18 @@ test('a content that was begun long ago and is still being written to is young',
   await using house = await openHouse();
   const { db, content } = house.files;
   await content.put(ORPHAN, chunks('a direct upload that takes its time'));
-  const now = () => Date.now() + 2 * GRACE;
+  const clock = new TestClock(Date.now() + 2 * GRACE);
   const stillWritten: ContentStore = {
     ...content,
     async *list() {
-      for await (const stored of content.list()) yield { ...stored, lastWrite: async () => now() };
+      for await (const stored of content.list()) yield { ...stored, lastWrite: async () => clock.now() };
     },
   };
   const all: Found[] = [];
   const checked = await checkEverything({
     db,
     content: stillWritten,
-    now,
+    clock,
     grace: GRACE,
     read: () => {},
     found: async (one) => void all.push(one),

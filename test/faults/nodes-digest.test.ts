@@ -258,12 +258,12 @@ describe('a commit that has to read the sealed file back', { skip: noPostgres },
     });
     const upload = await begin(dying, { slots: 4 });
     await putWithoutDigest(dying, upload);
-    dying.clock.now += 50_000;
+    dying.clock.advance(50_000);
     assert.equal(await tryCommit(dying, upload, { patience: 50 }), undefined);
     await until(() => isRead(dying));
     await dying.die();
     const other = await nodes.start();
-    other.clock.now -= 50_000;
+    other.clock.advance(-50_000);
     // As long as nobody knows that it is dead, its reading is left to it.
     await other.uploads.db
       .updateTable('upload_sessions')

@@ -39,7 +39,7 @@ const ENDS: Record<string, { end: (node: Node, upload: Upload) => Promise<unknow
   },
   'an expiry': {
     end: (node) => {
-      node.uploads.now = () => node.clock.now + LIFETIME;
+      node.uploads.clock = node.clock.ahead(LIFETIME);
       return expireSessions(node.uploads);
     },
     code: 'session_expired',
@@ -130,7 +130,7 @@ for (const [what, { end, code }] of Object.entries(ENDS)) {
       await using nodes = await openNodes();
       const [one, other] = [await nodes.start(), await nodes.start()];
       for (let round = 0; round < ROUNDS; round++) {
-        other.uploads.now = () => other.clock.now;
+        other.uploads.clock = other.clock;
         const upload = await begin(one);
         await putAll(one, upload);
         const [committed] = await Promise.allSettled([commitOf(one, upload), end(other, upload)]);
@@ -216,8 +216,8 @@ describe('the sweep at one node', { skip: noPostgres }, () => {
 });
 
 async function sendWhole(node: Node, bytes: AsyncIterable<Uint8Array> | Buffer) {
-  const { db, content, inHand, now, limits } = node.uploads;
-  const files = { db, content, inHand, now, maxFileSize: limits.maxFileSize, userQuota: undefined };
+  const { db, content, inHand, clock, limits } = node.uploads;
+  const files = { db, content, inHand, clock, maxFileSize: limits.maxFileSize, userQuota: undefined };
   const { id: caller, root_id: folderId } = node.owner;
   const body = Buffer.isBuffer(bytes) ? oneChunk(bytes) : bytes;
   return uploadFile(files, { folderId, name: 'direct.bin' }, { caller, bytes: body, sha1: undefined });

@@ -105,7 +105,7 @@ describe('one part sent to two nodes', { skip: noPostgres }, () => {
     const [one, other] = [await nodes.start(storingLate(gate.promise)), await nodes.start()];
     const upload = await begin(one);
     await extend(one, upload);
-    other.uploads.now = () => other.clock.now + 2 * FIXED_FOR;
+    other.uploads.clock = other.clock.ahead(2 * FIXED_FOR);
     const storing = put(one, upload, 0);
     await until(() => isFixed(one, upload, 0));
     await assert.rejects(put(other, upload, 0, { bytes: Buffer.alloc(bytesOf(upload, 0).length) }), {
@@ -325,7 +325,7 @@ describe('a part at one node', { skip: noPostgres }, () => {
     const [one, other] = [await nodes.start(), await nodes.start()];
     const upload = await begin(one);
     await put(one, upload, 0);
-    other.uploads.now = () => other.clock.now + LIFETIME;
+    other.uploads.clock = other.clock.ahead(LIFETIME);
     assert.equal(await expireSessions(other.uploads), 1);
     await assert.rejects(put(one, upload, 1), { code: 'session_expired' });
     await assertNothingLeft(one, upload);

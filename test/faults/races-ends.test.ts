@@ -30,7 +30,7 @@ const ENDS: Record<string, { end: (room: Room, upload: Upload) => Promise<unknow
   },
   'an expiry': {
     end: (room) => {
-      room.clock.now += LIFETIME;
+      room.clock.advance(LIFETIME);
       return expireSessions(room.uploads);
     },
     code: 'session_expired',

@@ -71,8 +71,8 @@ describe('the sweep', () => {
     const { content } = room.uploads;
     const { session } = await begin(room);
     await room.uploads.db.deleteFrom('upload_sessions').execute();
-    const begunAt = room.clock.now - 2 * 60_000;
-    let wroteAt = room.clock.now - 59_000;
+    const begunAt = room.clock.now() - 2 * 60_000;
+    let wroteAt = room.clock.now() - 59_000;
     async function* list(): AsyncGenerator<StoredContent> {
       yield { content: session.staging.content, kind: 'staging', modifiedAt: begunAt, lastWrite: async () => wroteAt };
     }
@@ -123,9 +123,9 @@ describe('the sweep', () => {
     const upload = await begin(room);
     await putAll(room, upload);
     assert.equal(await removeOrphans(room.uploads, { grace: 60_000 }), 0);
-    room.clock.now += 120_000;
+    room.clock.advance(120_000);
     assert.equal(await removeOrphans(room.uploads, { grace: 60_000 }), 1);
-    room.clock.now -= 120_000;
+    room.clock.advance(-120_000);
     await assertOnlyFile(room, upload, await commitOf(room, upload));
   });
 });
@@ -137,7 +137,7 @@ describe('expiry', () => {
     await putAll(room, upload);
     const file = await commitOf(room, upload);
     for (let lifetimes = 0; lifetimes < 4; lifetimes++) {
-      room.clock.now += LIFETIME;
+      room.clock.advance(LIFETIME);
       assert.equal(await expireSessions(room.uploads), 0);
       await removeOrphansNow(room);
       await assertOnlyFile(room, upload, file);
@@ -152,7 +152,7 @@ describe('expiry', () => {
     const file = await commitOf(room, upload);
     // As no order of events should leave it.
     await room.uploads.db.updateTable('upload_sessions').set({ state: 'open' }).execute();
-    room.clock.now += LIFETIME;
+    room.clock.advance(LIFETIME);
     assert.equal(await expireSessions(room.uploads), 1);
     await assertOnlyFile(room, upload, file);
   });
@@ -161,10 +161,10 @@ describe('expiry', () => {
     await using room = await openRoom();
     const late = [];
     for (let n = 0; n < 105; n++) late.push(await begin(room, { slots: 1 }));
-    room.clock.now += LIFETIME - 1;
+    room.clock.advance(LIFETIME - 1);
     const young = await begin(room);
     assert.equal(await expireSessions(room.uploads), 0);
-    room.clock.now += 1;
+    room.clock.advance(1);
     assert.equal(await expireSessions(room.uploads), late.length);
     const left = await collect(room.uploads.content.list());
     assert.deepEqual(
@@ -178,11 +178,11 @@ describe('expiry', () => {
   it('is told to clients for another lifetime; then the session is forgotten', async () => {
     await using room = await openRoom();
     const upload = await begin(room);
-    room.clock.now += LIFETIME;
+    room.clock.advance(LIFETIME);
     await assert.rejects(put(room, upload, 0), { code: 'session_expired' });
     await expireSessions(room.uploads);
     await assert.rejects(put(room, upload, 0), { code: 'session_expired' });
-    room.clock.now += LIFETIME;
+    room.clock.advance(LIFETIME);
     await expireSessions(room.uploads);
     await assert.rejects(put(room, upload, 0), { code: 'upload_session_not_found' });
   });

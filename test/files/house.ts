@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { addUser } from '../../src/access/accounts.ts';
-import type { ItemId, Millis } from '../../src/api/ids.ts';
+import type { ItemId } from '../../src/api/ids.ts';
 import type { ContentStore, StoredContent } from '../../src/content/content.ts';
 import { InHand } from '../../src/content/in-hand.ts';
 import { createFolder } from '../../src/files/create-folder.ts';
@@ -15,11 +15,12 @@ import { type Fault, faulty } from '../faults/faulty.ts';
 import { leftoverFolder } from '../support/leftovers.ts';
 import { dropRows, openRows } from '../support/rows.ts';
 import { openTestContent } from '../support/storage.ts';
+import { TestClock } from '../support/test-clock.ts';
 
 /** The files room as main.ts furnishes it: a real database file and a real disk store. */
 export interface House extends AsyncDisposable {
   files: Files;
-  clock: { now: Millis };
+  clock: TestClock;
   owner: UserRow;
   stranger: UserRow;
   /** A folder of the owner's, in the root unless told otherwise. */
@@ -39,9 +40,9 @@ export async function openHouse(plan: readonly Fault<ContentStore>[] = []): Prom
   const db = await openRows(home);
   const store = await openTestContent(home);
   const content = faulty(store.content, plan);
-  const clock = { now: Date.parse('2026-11-22T15:00:00Z') };
-  const owner = await addUser(db, { login: 'owner@partway.test', name: 'Owner', now: clock.now });
-  const stranger = await addUser(db, { login: 'stranger@partway.test', name: 'Stranger', now: clock.now });
+  const clock = new TestClock(Date.parse('2026-11-22T15:00:00Z'));
+  const owner = await addUser(db, { login: 'owner@partway.test', name: 'Owner', now: clock.now() });
+  const stranger = await addUser(db, { login: 'stranger@partway.test', name: 'Stranger', now: clock.now() });
   const connections = [db];
 
   function houseOf(files: Files): House {
@@ -68,7 +69,7 @@ export async function openHouse(plan: readonly Fault<ContentStore>[] = []): Prom
       },
     };
   }
-  return houseOf({ db, content, inHand: new InHand(), now: () => clock.now, maxFileSize: 1_000 });
+  return houseOf({ db, content, inHand: new InHand(), clock, maxFileSize: 1_000 });
 }
 
 /** `text` as the body of an upload. */

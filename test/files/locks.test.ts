@@ -16,19 +16,19 @@ function lock(house: House, fileId: ItemId, its: { expiresAt: Millis | null; isD
 
 /** Puts another user's lock on a file, as one could who shared it. */
 function lockByStranger({ files, stranger }: House, fileId: ItemId, its: typeof NO_END): Promise<void> {
-  const by = { fileId, caller: stranger.id, now: files.now() };
+  const by = { fileId, caller: stranger.id, now: files.clock.now() };
   return files.db.transaction().execute((tx) => setLock(tx, by, its));
 }
 
 test('a lock says who set it and when it ends, and goes when it is taken away or has ended', async () => {
   await using house = await openHouse();
   const { fileId } = await house.file('a.txt');
-  const found = async () => (await findLocks(house.files.db, [fileId], house.clock.now)).get(fileId);
+  const found = async () => (await findLocks(house.files.db, [fileId], house.clock.now())).get(fileId);
 
-  await lock(house, fileId, { expiresAt: house.clock.now + 1000, isDownloadPrevented: true });
+  await lock(house, fileId, { expiresAt: house.clock.now() + 1000, isDownloadPrevented: true });
   const set = await found();
   assert.deepEqual([set?.by.login, set?.isDownloadPrevented], [house.owner.login, true]);
-  house.clock.now += 1000;
+  house.clock.advance(1000);
   assert.equal(await found(), undefined);
   await lock(house, fileId, NO_END);
   assert.equal((await found())?.expiresAt, null);
@@ -75,7 +75,7 @@ test("another's lock stops downloads only where it says so", async () => {
   await using house = await openHouse();
   const { fileId } = await house.file('a.txt');
   const check = () =>
-    checkLock(house.files.db, { fileId, caller: house.owner.id, now: house.clock.now, to: 'download' });
+    checkLock(house.files.db, { fileId, caller: house.owner.id, now: house.clock.now(), to: 'download' });
 
   await lockByStranger(house, fileId, NO_END);
   await check();

@@ -29,7 +29,7 @@ test('a session reserves room for its file, which its commit takes and an abort 
   const end = {
     abort: ({ session }: Awaited<ReturnType<typeof begin>>) => abort(room.uploads, room.owner.id, session.id),
     expiry: async () => {
-      room.clock.now += LIFETIME;
+      room.clock.advance(LIFETIME);
       await expireSessions(room.uploads);
     },
   };

@@ -26,7 +26,7 @@ test('the trash lists what was put there, but not what went along with it, in ev
     files.push(fileOf(await house.file(name, { text })));
   }
   for (const item of [folder, ...files]) {
-    house.clock.now += 1000;
+    house.clock.advance(1000);
     await trash(house, item);
   }
 

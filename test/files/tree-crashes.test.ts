@@ -4,6 +4,7 @@ import type { ContentStore } from '../../src/content/content.ts';
 import { removeOrphans } from '../../src/uploads/remove-orphans.ts';
 import type { Uploads } from '../../src/uploads/uploads.ts';
 import type { Fault } from '../faults/faulty.ts';
+import { TestClock } from '../support/test-clock.ts';
 import { watchQueries } from '../uploads/watch-queries.ts';
 import { type House, openHouse } from './house.ts';
 import { assertCountersRight } from './recount.ts';
@@ -14,7 +15,7 @@ const died = new Error('the process died');
 
 /** Sweeps as if everything in the store had not been touched for an hour. */
 function sweep({ files }: House): Promise<number> {
-  return removeOrphans({ ...files, now: Date.now } as unknown as Uploads, { grace: -3_600_000 });
+  return removeOrphans({ ...files, clock: new TestClock(Date.now()) } as unknown as Uploads, { grace: -3_600_000 });
 }
 
 /** The house whose `n`-th statement from now on, and every one after it, finds no database. */

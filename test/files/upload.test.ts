@@ -136,7 +136,7 @@ test('a new version changes the etag and keeps the id, the earlier bytes and the
   await using house = await openHouse();
   const { files, owner, clock } = house;
   const first = await house.file('a.txt');
-  clock.now += 60_000;
+  clock.advance(60_000);
 
   const second = await uploadVersion(files, first.fileId, { name: 'b.txt', ifMatch: '"0"' }, bodyBy(owner, 'b'));
 
@@ -144,8 +144,8 @@ test('a new version changes the etag and keeps the id, the earlier bytes and the
   const entry = await describeFile(files.db, first.fileId);
   assert.ok(entry);
   assert.deepEqual([entry.item.name, entry.item.etag, entry.version.id], ['b.txt', 1, second.versionId]);
-  assert.equal(entry.item.content_created_at, clock.now - 60_000);
-  assert.equal(entry.item.content_modified_at, clock.now);
+  assert.equal(entry.item.content_created_at, clock.now() - 60_000);
+  assert.equal(entry.item.content_modified_at, clock.now());
   assert.equal((await describeFile(files.db, first.fileId, first.versionId))?.version.sha1, sha1Of('a.txt'));
   assert.equal((await house.stored()).length, 2);
 });

@@ -89,13 +89,13 @@ test('a deleted version cannot be read or promoted until it is restored; its byt
 
   await trashVersion(house.files, named(1));
   const [trashed] = await versionsOf(house, file);
-  assert.deepEqual([trashed?.trashed_at, trashed?.trashed_by], [house.clock.now, house.owner.id]);
+  assert.deepEqual([trashed?.trashed_at, trashed?.trashed_by], [house.clock.now(), house.owner.id]);
   await assert.rejects(read(), refusal('trashed'));
   await assert.rejects(promote(house, file, ids[0] as VersionId), refusal('trashed'));
   await assert.rejects(trashVersion(house.files, named(1)), refusal('trashed'));
 
   const restored = await restoreVersion(house.files, named(1));
-  assert.deepEqual([restored.trashed_at, restored.restored_at], [null, house.clock.now]);
+  assert.deepEqual([restored.trashed_at, restored.restored_at], [null, house.clock.now()]);
   await assert.rejects(restoreVersion(house.files, named(1)), refusal('not_trashed'));
   assert.equal((await read()).version.size, 5);
   await assertCountersRight(house.files.db);

@@ -25,6 +25,7 @@ import { type Channels, NodeCalls } from '../../src/uploads/node-calls.ts';
 import { type Fault, faulty } from '../faults/faulty.ts';
 import { newPostgresDatabase } from '../sql/postgres-database.ts';
 import { leftoverFolder } from '../support/leftovers.ts';
+import { TestClock } from '../support/test-clock.ts';
 import { LIFETIME, PART_SIZE, type Room } from './room.ts';
 import { type SpoolingStore, spooling } from './spooling-store.ts';
 
@@ -64,7 +65,7 @@ export interface Nodes extends AsyncDisposable {
 export async function openNodes(): Promise<Nodes> {
   const folder = leftoverFolder(mkdtempSync(join(tmpdir(), 'partway-nodes-')));
   const database = await newPostgresDatabase();
-  const clock = { now: Date.now() };
+  const clock = new TestClock(Date.now());
   const started: Node[] = [];
   const start = async (options: NodeOptions = {}): Promise<Node> => {
     const node = await startNode({ url: database.url, folder, clock }, options, start);
@@ -92,7 +93,7 @@ export async function openNodes(): Promise<Nodes> {
 /** One node alone, over an SQLite file and a store that is as if beyond a network. `restarted` starts it anew. */
 export async function openLoneNode(options: NodeOptions = {}): Promise<Node> {
   const folder = leftoverFolder(mkdtempSync(join(tmpdir(), 'partway-lone-node-')));
-  const clock = { now: Date.now() };
+  const clock = new TestClock(Date.now());
   const start = (its: NodeOptions = {}) => startNode({ url: undefined, folder, clock }, its, start);
   return start(options);
 }
@@ -114,13 +115,13 @@ export async function startNode(
 ): Promise<Node> {
   const pool = await openDatabase({ url, file: join(folder, 'partway.sqlite'), connections: 10 });
   const db = watch(pool);
-  const owner = (await findUserByLogin(db, LOGIN)) ?? (await addUser(db, { login: LOGIN, name: 'N', now: clock.now }));
+  const owner =
+    (await findUserByLogin(db, LOGIN)) ?? (await addUser(db, { login: LOGIN, name: 'N', now: clock.now() }));
   const id = newNodeId();
   const spool = spooling(faulty(await openDiskStore(folder), storePlan), join(folder, `spool-${id}`));
   const content = faulty<ContentStore>(spool, plan);
   const digests = openSavedDigests({ workers: 1 });
   const bell = url === undefined ? undefined : new Bell(url);
-  const now = () => clock.now;
   const troubles: unknown[] = [];
   let dead: Promise<void> | undefined;
 
@@ -147,7 +148,7 @@ export async function startNode(
     calls: channels && new NodeCalls(db, channels),
     mostSessions,
     onTrouble: (_session, error) => troubles.push(error),
-    now: url === undefined ? now : () => DATABASE_NOW,
+    now: url === undefined ? () => clock.now() : () => DATABASE_NOW,
   });
   const shelf = {
     db,
@@ -158,7 +159,7 @@ export async function startNode(
     commits: new KeyedQueue<SessionId>(),
     limits: { partSize: PART_SIZE, minFileSize: 0, maxFileSize: 2 ** 40, sessionLifetime: LIFETIME },
     node: id,
-    now,
+    clock,
   };
   // From now on no call to it is lost, and it has looked for what it may have missed.
   if (bell !== undefined) await heard;

@@ -18,6 +18,7 @@ import { type Fault, faulty } from '../faults/faulty.ts';
 import { leftoverFolder } from '../support/leftovers.ts';
 import { dropRows, openRows, settingsFor } from '../support/rows.ts';
 import { bytesNotOnDisk, openTestContent } from '../support/storage.ts';
+import { TestClock } from '../support/test-clock.ts';
 
 /** Small, so that a file of many parts costs little; large enough that a part can be written in more than one piece. */
 export const PART_SIZE = 65_536;
@@ -43,7 +44,7 @@ export interface Room extends AsyncDisposable {
   owner: UserRow;
   folder: string;
   /** What the room takes for now; shared with the rooms made from this one. */
-  clock: { now: Millis };
+  clock: TestClock;
   /** Digests that could not go on. */
   troubles: unknown[];
   /** A second room on the same folder beside this one, as another node has it. It goes with this one. */
@@ -55,16 +56,16 @@ export interface Room extends AsyncDisposable {
 /** A room in a new folder, which goes with the room; or in one that was a room's before. */
 export async function openRoom({ folder, ...options }: RoomOptions & { folder?: string } = {}): Promise<Room> {
   const its = folder ?? leftoverFolder(mkdtempSync(join(tmpdir(), 'partway-room-')));
-  return roomIn(its, { now: Date.now() }, options);
+  return roomIn(its, new TestClock(Date.now()), options);
 }
 
 async function roomIn(folder: string, clock: Room['clock'], options: RoomOptions): Promise<Room> {
   const { plan = [], files = new LocalFiles(), mostSessions = 100 } = options;
   const db = await openRows(folder);
-  const owner = (await findUserByLogin(db, LOGIN)) ?? (await addUser(db, { login: LOGIN, name: 'R', now: clock.now }));
+  const owner =
+    (await findUserByLogin(db, LOGIN)) ?? (await addUser(db, { login: LOGIN, name: 'R', now: clock.now() }));
   const store = await openTestContent(folder, { files, node: String(nodes++) });
   const content = faulty(store.content, plan);
-  const now = () => clock.now;
   const troubles: unknown[] = [];
   const others: Room[] = [];
 
@@ -74,7 +75,7 @@ async function roomIn(folder: string, clock: Room['clock'], options: RoomOptions
     store.close();
     await db.destroy();
   }
-  const shelf = { db, content, node: newNodeId(), now };
+  const shelf = { db, content, node: newNodeId(), clock };
   const { PARTWAY_DATABASE: url } = settingsFor(folder);
   const {
     ledger,

@@ -1,0 +1,33 @@
+import type { Millis } from '../../src/api/ids.ts';
+import { type Clock, GuardedClock } from '../../src/clock.ts';
+
+/** A server's clock that stands still until a test moves it. */
+export class TestClock extends GuardedClock {
+  readonly #moment: { wall: Millis; monotonic: Millis };
+
+  constructor(wall: Millis, options?: { onJump?: (by: Millis) => void }) {
+    const moment = { wall, monotonic: 1_000 };
+    super({ wall: () => moment.wall, monotonic: () => moment.monotonic }, options);
+    this.#moment = moment;
+  }
+
+  /** Time passes: by both clocks. */
+  advance(by: Millis): void {
+    this.#moment.wall += by;
+    this.#moment.monotonic += by;
+  }
+
+  /** Somebody sets the wall clock ahead, or back if `by` is negative. */
+  jump(by: Millis): void {
+    this.#moment.wall += by;
+  }
+
+  /** The clock of another machine, which is ahead of this one, or behind if `by` is negative. */
+  ahead(by: Millis): Clock {
+    return {
+      now: () => this.now() + by,
+      monotonic: () => this.monotonic(),
+      expiryTime: () => this.expiryTime() + by,
+    };
+  }
+}
