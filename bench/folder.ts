@@ -18,6 +18,7 @@ import { findNamesake } from '../src/files/find-namesake.ts';
 import type { ItemOrder } from '../src/files/item-order.ts';
 import { listByMarker, listByOffset } from '../src/files/list-folder.ts';
 import { publishNewFile } from '../src/files/publish.ts';
+import { DEFAULT_LIMITS } from '../src/limits.ts';
 import { migrate } from '../src/sql/migrate.ts';
 import { newId } from '../src/sql/new-id.ts';
 import { openSqlite } from '../src/sql/sqlite.ts';
@@ -37,7 +38,14 @@ const home = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-bench-folder-'
 const db = openSqlite(join(home, 'rows.sqlite'));
 await migrate(db);
 const content = await openDiskStore(home);
-const files: Files = { db, content, inHand: new InHand(), clock: new GuardedClock(), maxFileSize: 1e9 };
+const files: Files = {
+  db,
+  content,
+  inHand: new InHand(),
+  clock: new GuardedClock(),
+  maxFileSize: 1e9,
+  limits: DEFAULT_LIMITS,
+};
 const owner = await addUser(db, { login: 'bench', name: 'Bench', now: Date.now() });
 
 const folders: ItemRow[] = [];

@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { BlockList, isIP } from 'node:net';
 import { resolve } from 'node:path';
+import { type Limits, limitsOf } from './limits.ts';
 import { type GivenSettings, SETTINGS, type SettingName } from './settings.ts';
 import { parseEndpoint, parseS3Url, type Storage, storageProblems } from './storage.ts';
 import { parseBytes, parseDuration } from './units.ts';
@@ -28,6 +29,7 @@ export interface Config {
   readonly userQuota: number | undefined;
   readonly rateLimit: number | undefined;
   readonly uploadRateLimit: number | undefined;
+  readonly limits: Readonly<Limits>;
   readonly sessionLifetime: number;
   readonly sweepInterval: number;
   readonly orphanGrace: number;
@@ -66,8 +68,12 @@ export function readConfig(given: GivenSettings): Config {
     if (value === undefined) problems.push(`${env}${SECRETS.has(env) ? '' : `=${text}`}: ${remedy}`);
     return value;
   }
-  const size = (env: SettingName, least = 0) =>
-    read(env, (text) => atLeast(parseBytes(text), least), `give bytes, such as 20000000 or 64MiB, ${least} or more`);
+  const size = (env: SettingName, least = 0, most = Number.MAX_SAFE_INTEGER) =>
+    read(
+      env,
+      (text) => within(parseBytes(text), least, most),
+      `give bytes, such as 20000000 or 64MiB, ${most < Number.MAX_SAFE_INTEGER ? `${least} to ${most}` : `${least} or more`}`,
+    );
   const time = (env: SettingName, least = 0) =>
     read(env, (text) => atLeast(parseDuration(text), least), 'give a time, such as 30s, 15m, 12h or 7d');
   const count = (env: SettingName, most: number) =>
@@ -121,6 +127,7 @@ export function readConfig(given: GivenSettings): Config {
     userQuota: size('PARTWAY_USER_QUOTA'),
     rateLimit: count('PARTWAY_RATE_LIMIT', 1_000_000),
     uploadRateLimit: count('PARTWAY_UPLOAD_RATE_LIMIT', 1_000_000),
+    limits: limitsOf(({ env, kind, least, most }) => (kind === 'bytes' ? size(env, least, most) : count(env, most))),
     sessionLifetime: time('PARTWAY_SESSION_TTL', 1),
     sweepInterval: time('PARTWAY_SWEEP_INTERVAL', 10),
     orphanGrace: time('PARTWAY_ORPHAN_GRACE'),
@@ -252,7 +259,11 @@ function readPem(env: SettingName, path: string, problems: string[]): Buffer | u
 }
 
 function atLeast(value: number | undefined, least: number): number | undefined {
-  return value !== undefined && value >= least ? value : undefined;
+  return within(value, least, Number.MAX_SAFE_INTEGER);
+}
+
+function within(value: number | undefined, least: number, most: number): number | undefined {
+  return value !== undefined && value >= least && value <= most ? value : undefined;
 }
 
 function oneOf<const Choice extends string>(...choices: readonly Choice[]): (text: string) => Choice | undefined {

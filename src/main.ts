@@ -100,7 +100,7 @@ export async function startServer(config: Config): Promise<RunningServer> {
   );
   opened.defer(() => following.close());
   const { ledger, follower } = following;
-  const { partSize, minSessionSize, maxFileSize, userQuota, sessionLifetime } = config;
+  const { partSize, minSessionSize, maxFileSize, userQuota, sessionLifetime, limits } = config;
   const inHand = new InHand();
   const uploads: Uploads = {
     db,
@@ -110,7 +110,7 @@ export async function startServer(config: Config): Promise<RunningServer> {
     follower,
     claims: new Claims(),
     commits: new KeyedQueue(),
-    limits: { partSize, minFileSize: minSessionSize, maxFileSize, userQuota, sessionLifetime },
+    limits: { ...limits, partSize, minFileSize: minSessionSize, maxFileSize, userQuota, sessionLifetime },
     clock,
   };
   const readiness = new Readiness(probesOf(aside, store), {
@@ -119,7 +119,7 @@ export async function startServer(config: Config): Promise<RunningServer> {
   const app: FastifyInstance = await buildApp({
     access,
     uploads,
-    files: { db, content, inHand, clock, maxFileSize, userQuota },
+    files: { db, content, inHand, clock, maxFileSize, userQuota, limits },
     readiness,
     settings: {
       tls: config.tls,

@@ -1,3 +1,5 @@
+import { LIMIT_SETTINGS } from './limits.ts';
+
 /** One setting: its environment variable, from which its flag follows, and what the help says of it. */
 export interface Setting {
   env: `PARTWAY_${string}`;
@@ -105,6 +107,7 @@ export const SETTINGS = [
     value: 'number',
     help: 'uploads begun a minute and user; no limit where unset',
   },
+  ...LIMIT_SETTINGS,
   { env: 'PARTWAY_SESSION_TTL', value: 'time', help: 'how long an upload session lives', preset: '7d' },
   {
     env: 'PARTWAY_SWEEP_INTERVAL',

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ConfigError, readConfig } from '../src/config.ts';
+import { DEFAULT_LIMITS, LIMIT_SETTINGS } from '../src/limits.ts';
 import { parseBytes, parseDuration } from '../src/units.ts';
 import { leftoverFolder } from './support/leftovers.ts';
 
@@ -125,4 +126,23 @@ test('a signing key is a file of 32 bytes as hex that not everybody can read', (
   for (const text of ['', hex.slice(1), `${hex}00`, `${hex}\n${hex}`]) {
     assert.throws(() => readConfig(key(`bad-${text.length}`, text, 0o600)), /this is no key/);
   }
+});
+
+test('every limit has a default, can be set, and is refused outside its range', () => {
+  assert.deepEqual(readConfig({}).limits, DEFAULT_LIMITS);
+  for (const { limit, env, least, most } of LIMIT_SETTINGS) {
+    for (const value of [least, most]) assert.equal(readConfig({ [env]: String(value) }).limits[limit], value, env);
+    for (const value of [least - 1, most + 1]) {
+      assert.throws(
+        () => readConfig({ [env]: String(value) }),
+        (error) => String(error).includes(`${env}=${value}: give`),
+      );
+    }
+  }
+});
+
+test('the defaults leave every sum of bytes exact, also that of a user with the most open sessions', () => {
+  const { reservedBytes } = DEFAULT_LIMITS;
+  assert.ok(reservedBytes <= 2 ** 50);
+  assert.ok(Math.max(...LIMIT_SETTINGS.filter(({ kind }) => kind === 'bytes').map(({ most }) => most)) < 2 ** 53);
 });

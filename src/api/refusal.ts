@@ -26,6 +26,7 @@ export const STATUS_OF = {
   insufficient_scope: 403,
   access_denied_insufficient_permissions: 403,
   access_denied_item_locked: 403,
+  operation_limit_exceeded: 403,
   storage_limit_exceeded: 403,
   file_size_limit_exceeded: 403,
   cors_origin_not_whitelisted: 403,

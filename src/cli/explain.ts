@@ -54,6 +54,7 @@ const ADVICE: Record<string, [ExitCode, string]> = {
   invalid_upload_session_id: [EXIT.notThere, 'partway sessions list shows what is under way.'],
   trashed: [EXIT.notThere, 'It is in the trash.'],
   storage_limit_exceeded: [EXIT.failed, 'Delete something out of the trash, or ask the operator for more space.'],
+  operation_limit_exceeded: [EXIT.failed, 'Do it in smaller steps; the server’s operator sets the limit.'],
   insufficient_storage: [EXIT.failed, 'Run the command again once the server has room: what was stored stays.'],
   file_size_limit_exceeded: [EXIT.failed, 'The server’s operator sets the limit.'],
   rate_limit_exceeded: [EXIT.failed, 'Wait a while, then run the command again.'],

@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely';
 import type { Clock } from '../clock.ts';
 import type { ContentStore } from '../content/content.ts';
 import type { InHand } from '../content/in-hand.ts';
+import type { Limits } from '../limits.ts';
 import type { Tables } from '../sql/tables.ts';
 
 /** What the verbs of this room work with. */
@@ -14,4 +15,5 @@ export interface Files {
   maxFileSize: number;
   /** How many bytes a user may keep who has no quota of their own; undefined for no limit. */
   userQuota?: number | undefined;
+  limits: Limits;
 }

@@ -3,6 +3,7 @@ import type { Millis, SessionId } from '../api/ids.ts';
 import type { Clock } from '../clock.ts';
 import type { ContentStore } from '../content/content.ts';
 import type { InHand } from '../content/in-hand.ts';
+import type { Limits } from '../limits.ts';
 import type { Tables } from '../sql/tables.ts';
 import type { Claims } from './claims.ts';
 import type { Follower } from './follower.ts';
@@ -23,7 +24,7 @@ export interface Uploads {
   clock: Clock;
 }
 
-export interface UploadLimits {
+export interface UploadLimits extends Limits {
   /** A power of two, or undefined to let the file's size decide. */
   partSize: number | undefined;
   minFileSize: number;

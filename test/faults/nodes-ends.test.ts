@@ -217,7 +217,7 @@ describe('the sweep at one node', { skip: noPostgres }, () => {
 
 async function sendWhole(node: Node, bytes: AsyncIterable<Uint8Array> | Buffer) {
   const { db, content, inHand, clock, limits } = node.uploads;
-  const files = { db, content, inHand, clock, maxFileSize: limits.maxFileSize, userQuota: undefined };
+  const files = { db, content, inHand, clock, maxFileSize: limits.maxFileSize, userQuota: undefined, limits };
   const { id: caller, root_id: folderId } = node.owner;
   const body = Buffer.isBuffer(bytes) ? oneChunk(bytes) : bytes;
   return uploadFile(files, { folderId, name: 'direct.bin' }, { caller, bytes: body, sha1: undefined });

@@ -9,6 +9,7 @@ import { createFolder } from '../../src/files/create-folder.ts';
 import type { Files } from '../../src/files/files.ts';
 import type { Published } from '../../src/files/publish.ts';
 import { uploadFile } from '../../src/files/upload-file.ts';
+import { DEFAULT_LIMITS } from '../../src/limits.ts';
 import type { ItemRow, UserRow } from '../../src/sql/tables.ts';
 import { collect } from '../conformance/content-samples.ts';
 import { type Fault, faulty } from '../faults/faulty.ts';
@@ -69,7 +70,7 @@ export async function openHouse(plan: readonly Fault<ContentStore>[] = []): Prom
       },
     };
   }
-  return houseOf({ db, content, inHand: new InHand(), clock, maxFileSize: 1_000 });
+  return houseOf({ db, content, inHand: new InHand(), clock, maxFileSize: 1_000, limits: { ...DEFAULT_LIMITS } });
 }
 
 /** `text` as the body of an upload. */

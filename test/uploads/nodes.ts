@@ -10,6 +10,7 @@ import type { ContentStore } from '../../src/content/content.ts';
 import { openDiskStore } from '../../src/content/disk.ts';
 import { InHand } from '../../src/content/in-hand.ts';
 import { openSavedDigests, type SavedDigests } from '../../src/digest/saved-digests.ts';
+import { DEFAULT_LIMITS } from '../../src/limits.ts';
 import { newNodeId } from '../../src/node-id.ts';
 import { Bell } from '../../src/sql/bell.ts';
 import { DATABASE_NOW } from '../../src/sql/instant.ts';
@@ -157,7 +158,7 @@ export async function startNode(
     follower,
     claims: new Claims(),
     commits: new KeyedQueue<SessionId>(),
-    limits: { partSize: PART_SIZE, minFileSize: 0, maxFileSize: 2 ** 40, sessionLifetime: LIFETIME },
+    limits: { ...DEFAULT_LIMITS, partSize: PART_SIZE, minFileSize: 0, maxFileSize: 2 ** 40, sessionLifetime: LIFETIME },
     node: id,
     clock,
   };

@@ -8,6 +8,7 @@ import type { Millis, SessionId } from '../../src/api/ids.ts';
 import type { ContentStore } from '../../src/content/content.ts';
 import { InHand } from '../../src/content/in-hand.ts';
 import { LocalFiles } from '../../src/content/local-file.ts';
+import { DEFAULT_LIMITS } from '../../src/limits.ts';
 import { newNodeId } from '../../src/node-id.ts';
 import { openFollowing } from '../../src/open-following.ts';
 import type { UserRow } from '../../src/sql/tables.ts';
@@ -96,7 +97,13 @@ async function roomIn(folder: string, clock: Room['clock'], options: RoomOptions
       follower,
       claims: new Claims(),
       commits: new KeyedQueue<SessionId>(),
-      limits: { partSize: PART_SIZE, minFileSize: 0, maxFileSize: 2 ** 40, sessionLifetime: LIFETIME },
+      limits: {
+        ...DEFAULT_LIMITS,
+        partSize: PART_SIZE,
+        minFileSize: 0,
+        maxFileSize: 2 ** 40,
+        sessionLifetime: LIFETIME,
+      },
     }),
     owner,
     folder,
