@@ -5,6 +5,7 @@ import { Refusal } from '../api/refusal.ts';
 import { PREFIXES } from './addresses.ts';
 import { serveAuthorize } from './authorize.ts';
 import { awaitContinue, takeJsonBodies } from './bodies.ts';
+import { checkQueryTexts } from './check-text.ts';
 import { allowOrigins } from './cors.ts';
 import { watchBodies } from './deadlines.ts';
 import { serveDownloads } from './download.ts';
@@ -49,6 +50,7 @@ export async function buildApp(services: Services): Promise<FastifyInstance> {
   await allowOrigins(app, settings);
   refuseUnknownRoutes(app);
   enforcePolicies(app, access);
+  checkQueryTexts(app);
   limitRates(app, settings.rates);
   enforceScopes(app, access);
   takeJsonBodies(app);

@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Ajv } from 'ajv';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Static, TSchema } from 'typebox';
 import { Refusal, type RefusalCode } from '../api/refusal.ts';
+import { checkTexts } from './check-text.ts';
+import { compileSchema, faultOf } from './validator.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -10,9 +11,6 @@ declare module 'fastify' {
     body?: 'stream';
   }
 }
-
-/** Fastify brings it along; TypeBox's own checker would be 300 modules more to load at every start. */
-const ajv = new Ajv({ verbose: true });
 
 const awaitingContinue = new WeakMap<IncomingMessage, ServerResponse>();
 
@@ -74,18 +72,20 @@ export function valueReader<Schema extends TSchema>(
   codes: FieldCodes,
   subject: string,
 ): (value: unknown) => Static<Schema> {
-  const isRight = ajv.compile<Static<Schema>>(schema);
+  const isRight = compileSchema(schema);
   return (value) => {
+    checkTexts(value, subject);
     if (isRight(value)) return value;
     const [error] = isRight.errors ?? [];
     if (error === undefined) throw new Refusal('bad_request', `${subject} is not what this call takes.`);
-    const { instancePath: path, keyword, message } = error;
+    const { instancePath: path, keyword } = error;
     if (keyword === 'required') {
       const missing = (error.schema as string[]).filter((field) => !Object.hasOwn(error.data as object, field));
       const code = codes[`${path}/${missing[0]}`]?.missing ?? 'bad_request';
       throw new Refusal(code, `${subject} lacks ${missing.join(', ')}.`);
     }
     const name = path.slice(1).replaceAll('/', '.') || subject;
-    throw new Refusal(codes[path]?.invalid ?? 'bad_request', `${name} ${message}.`);
+    const { says, code } = faultOf(error);
+    throw new Refusal(code ?? codes[path]?.invalid ?? 'bad_request', `${name} ${says}.`);
   };
 }

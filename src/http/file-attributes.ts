@@ -1,7 +1,7 @@
 import type { Millis } from '../api/ids.ts';
-import type { NewVersionAttributes } from '../api/schemas/files.ts';
+import type { FileTraits } from '../api/schemas/files.ts';
 import type { FieldCodes } from './bodies.ts';
-import { parseWireDate } from './dates.ts';
+import { dateOf } from './dates.ts';
 
 /** Which codes the fields of a file get that is named in a body. */
 export const FILE_CODES: FieldCodes = {
@@ -11,14 +11,21 @@ export const FILE_CODES: FieldCodes = {
   '/size': { missing: 'missing_file_size', invalid: 'invalid_file_size' },
 };
 
-/** What a client says of a file's content, to the second. Refuses dates that are none. */
-export function contentDatesOf(attributes: NewVersionAttributes): {
+/** What a client says of a file's content, to the second. */
+export function contentDatesOf(attributes: Pick<FileTraits, 'content_created_at' | 'content_modified_at'>): {
   contentCreatedAt?: Millis;
   contentModifiedAt?: Millis;
 } {
-  const { content_created_at: created, content_modified_at: modified } = attributes;
+  const contentCreatedAt = dateOf('content_created_at', attributes.content_created_at);
+  const contentModifiedAt = dateOf('content_modified_at', attributes.content_modified_at);
   return {
-    ...(created != null && { contentCreatedAt: parseWireDate('content_created_at', created) }),
-    ...(modified != null && { contentModifiedAt: parseWireDate('content_modified_at', modified) }),
+    ...(contentCreatedAt !== undefined && { contentCreatedAt }),
+    ...(contentModifiedAt !== undefined && { contentModifiedAt }),
   };
+}
+
+/** What an upload or a commit says of a file beside its name. */
+export function fileTraitsOf(attributes: FileTraits): ReturnType<typeof contentDatesOf> & { description?: string } {
+  const { description } = attributes;
+  return { ...contentDatesOf(attributes), ...(description != null && { description }) };
 }

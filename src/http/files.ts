@@ -8,7 +8,7 @@ import { trashFile } from '../files/trash-file.ts';
 import { updateFile } from '../files/update-file.ts';
 import { bodyReader } from './bodies.ts';
 import { hasAlready, notModified } from './conditions.ts';
-import { parseWireDate } from './dates.ts';
+import { dateOf } from './dates.ts';
 import { contentDatesOf, FILE_CODES } from './file-attributes.ts';
 import { itemChangeOf, placeOf } from './item-changes.ts';
 import { fileIdOf, parseVersionId } from './item-ids.ts';
@@ -69,7 +69,7 @@ function lockOf(
   if (lock == null) return lock;
   const { expires_at: expires, is_download_prevented: prevented } = lock;
   return {
-    expiresAt: expires == null ? null : parseWireDate('lock.expires_at', expires),
+    expiresAt: dateOf('lock.expires_at', expires) ?? null,
     isDownloadPrevented: prevented ?? false,
   };
 }

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { type Millis, parseSha1Hex } from '../api/ids.ts';
+import { parseSha1Hex } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
 import { CommitSession, CreateSession, CreateVersionSession, LogEvent } from '../api/schemas/upload-sessions.ts';
 import { describeFile } from '../files/find.ts';
@@ -11,8 +11,8 @@ import { findOwnSession } from '../uploads/find-session.ts';
 import { readParts, readSession } from '../uploads/read-session.ts';
 import { apiBaseOf } from './addresses.ts';
 import { bodyReader, type FieldCodes } from './bodies.ts';
-import { parseWireDate } from './dates.ts';
 import { fieldsOf } from './fields.ts';
+import { fileTraitsOf } from './file-attributes.ts';
 import { fileIdOf, knownFolderId } from './item-ids.ts';
 import { serveSessionList } from './list-sessions.ts';
 import { mayOf } from './may.ts';
@@ -105,7 +105,7 @@ function serveCommit(scope: FastifyInstance, { uploads, files, settings }: Servi
       session,
       sha1,
       parts: body.parts.map(listedPart),
-      attributes: attributesOf(body.attributes ?? {}),
+      attributes: fileTraitsOf(body.attributes ?? {}),
       ifMatch: request.headers['if-match'],
       ifNoneMatch: request.headers['if-none-match'],
       patience: settings.commitHoldMillis,
@@ -146,18 +146,4 @@ function listedPart(part: {
     throw new Refusal('bad_request', `The sha1 of part ${partId} is not 40 hex digits.`);
   }
   return { partId, offset: offset ?? undefined, size: size ?? undefined, sha1: parsed };
-}
-
-/** The file attributes that an upload can set; clients may send others, which have no meaning here. */
-function attributesOf(attributes: Record<string, unknown>): {
-  contentCreatedAt?: Millis;
-  contentModifiedAt?: Millis;
-  description?: string;
-} {
-  const { content_created_at: created, content_modified_at: modified, description } = attributes;
-  return {
-    ...(created != null && { contentCreatedAt: parseWireDate('content_created_at', created) }),
-    ...(modified != null && { contentModifiedAt: parseWireDate('content_modified_at', modified) }),
-    ...(typeof description === 'string' && { description }),
-  };
 }

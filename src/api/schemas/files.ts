@@ -1,36 +1,39 @@
 import { type Static, Type } from 'typebox';
-import { FolderRef } from './folders.ts';
-import { Description, ItemUpdateFields, orNull } from './items.ts';
+import { ByteCount, Description, FolderRef, ItemName, orNull, VersionIdText, WireDate } from './concepts.ts';
+import { ItemUpdateFields } from './items.ts';
 
 /** What a client may say of a file's content; dates as RFC 3339. */
 const ContentDates = {
-  content_created_at: orNull(Type.String()),
-  content_modified_at: orNull(Type.String()),
+  content_created_at: orNull(WireDate),
+  content_modified_at: orNull(WireDate),
 };
 
-/** What an upload may say of a file beside its name. */
-const FileTraits = { ...ContentDates, description: orNull(Description) };
+/** What an upload may say of a file beside its name: attributes of a body and of a commit. */
+export const FileTraitFields = { ...ContentDates, description: orNull(Description) };
+
+export const FileTraits = Type.Object(FileTraitFields);
+export type FileTraits = Static<typeof FileTraits>;
 
 /** The `attributes` of POST /files/content. */
-export const NewFileAttributes = Type.Object({ name: Type.String(), parent: FolderRef, ...FileTraits });
+export const NewFileAttributes = Type.Object({ name: ItemName, parent: FolderRef, ...FileTraitFields });
 export type NewFileAttributes = Static<typeof NewFileAttributes>;
 
 /** The `attributes` of POST /files/:file_id/content: the name stays where none is given. */
-export const NewVersionAttributes = Type.Object({ name: orNull(Type.String()), ...FileTraits });
+export const NewVersionAttributes = Type.Object({ name: orNull(ItemName), ...FileTraitFields });
 export type NewVersionAttributes = Static<typeof NewVersionAttributes>;
 
 /** OPTIONS /files/content. Some clients do not know the size yet. */
 export const PreflightFile = Type.Object({
-  name: Type.String(),
+  name: ItemName,
   parent: FolderRef,
-  size: orNull(Type.Integer({ minimum: 0 })),
+  size: orNull(ByteCount),
 });
 export type PreflightFile = Static<typeof PreflightFile>;
 
 /** OPTIONS /files/:file_id/content */
 export const PreflightVersion = Type.Object({
-  name: orNull(Type.String()),
-  size: orNull(Type.Integer({ minimum: 0 })),
+  name: orNull(ItemName),
+  size: orNull(ByteCount),
 });
 export type PreflightVersion = Static<typeof PreflightVersion>;
 
@@ -38,16 +41,16 @@ export type PreflightVersion = Static<typeof PreflightVersion>;
 export const UpdateFile = Type.Object({
   ...ItemUpdateFields,
   ...ContentDates,
-  lock: orNull(Type.Object({ expires_at: orNull(Type.String()), is_download_prevented: orNull(Type.Boolean()) })),
+  lock: orNull(Type.Object({ expires_at: orNull(WireDate), is_download_prevented: orNull(Type.Boolean()) })),
 });
 export type UpdateFile = Static<typeof UpdateFile>;
 
 /** POST /files/:file_id/copy */
-export const CopyFile = Type.Object({ name: orNull(Type.String()), parent: FolderRef, version: orNull(Type.String()) });
+export const CopyFile = Type.Object({ name: orNull(ItemName), parent: FolderRef, version: orNull(VersionIdText) });
 export type CopyFile = Static<typeof CopyFile>;
 
 /** POST /files/:file_id/versions/current */
-export const PromoteVersion = Type.Object({ id: Type.String() });
+export const PromoteVersion = Type.Object({ id: VersionIdText });
 export type PromoteVersion = Static<typeof PromoteVersion>;
 
 /** PUT /files/:file_id/versions/:version_id takes a version out of the trash, and nothing else. */

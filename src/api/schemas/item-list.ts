@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { orNull } from './items.ts';
+import { orNull } from './concepts.ts';
 import { FileVersionMini, FolderMini } from './minis.ts';
 
 const Order = Type.Array(Type.Object({ by: Type.String(), direction: Type.String() }));

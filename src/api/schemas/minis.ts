@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { orNull } from './items.ts';
+import { orNull } from './concepts.ts';
 
 /** What objects hold of others: just enough to name them. Digests are lower-case hex, dates RFC 3339. */
 

@@ -1,18 +1,19 @@
 import { type Static, Type } from 'typebox';
-import { FolderId } from './folders.ts';
+import { ByteCount, FolderId, ItemName, orNull } from './concepts.ts';
+import { FileTraits } from './files.ts';
 
 /** POST /files/upload_sessions */
 export const CreateSession = Type.Object({
   folder_id: FolderId,
-  file_size: Type.Integer({ minimum: 0 }),
-  file_name: Type.String(),
+  file_size: ByteCount,
+  file_name: ItemName,
 });
 export type CreateSession = Static<typeof CreateSession>;
 
 /** POST /files/:file_id/upload_sessions */
 export const CreateVersionSession = Type.Object({
-  file_size: Type.Integer({ minimum: 0 }),
-  file_name: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  file_size: ByteCount,
+  file_name: orNull(ItemName),
 });
 export type CreateVersionSession = Static<typeof CreateVersionSession>;
 
@@ -44,13 +45,13 @@ export const CommitSession = Type.Object({
   parts: Type.Array(
     Type.Object({
       part_id: Type.String({ maxLength: 64 }),
-      offset: Type.Optional(Type.Union([Type.Integer(), Type.Null()])),
-      size: Type.Optional(Type.Union([Type.Integer(), Type.Null()])),
-      sha1: Type.Optional(Type.Union([Type.String({ maxLength: 64 }), Type.Null()])),
+      offset: orNull(ByteCount),
+      size: orNull(ByteCount),
+      sha1: orNull(Type.String({ maxLength: 64 })),
     }),
     { maxItems: 10_000 },
   ),
-  attributes: Type.Optional(Type.Union([Type.Record(Type.String(), Type.Unknown()), Type.Null()])),
+  attributes: orNull(FileTraits),
 });
 export type CommitSession = Static<typeof CommitSession>;
 
@@ -58,8 +59,8 @@ export type CommitSession = Static<typeof CommitSession>;
 export const PlanUpload = Type.Object({
   parts: Type.Array(
     Type.Object({
-      offset: Type.Integer({ minimum: 0 }),
-      size: Type.Integer({ minimum: 0 }),
+      offset: ByteCount,
+      size: ByteCount,
       sha512: Type.String({ maxLength: 128 }),
     }),
     { maxItems: 10_000 },

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { orNull } from './items.ts';
+import { orNull } from './concepts.ts';
 
 /** What Box answers as the space of an account without a limit. */
 export const UNLIMITED_BYTES = 999_999_999_999_999;
