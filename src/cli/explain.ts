@@ -1,4 +1,4 @@
-import { ApiError, SourceChangedError, TransportError } from '../client/node/index.ts';
+import { ApiError, SourceChangedError, TransportError, UnexpectedAnswer } from '../client/node/index.ts';
 import { EXIT, type ExitCode, Failure } from './exit-codes.ts';
 import { remedyFor } from './remedy-for.ts';
 import { shownText } from './term/shown-text.ts';
@@ -18,6 +18,10 @@ export function explain(error: unknown): Explained {
   if (error instanceof TransportError) {
     const message = `${shownText(error.message)} ${remedyFor(error.code)} partway doctor looks closer.`;
     return { message, exitCode: EXIT.unreachable, code: error.code };
+  }
+  if (error instanceof UnexpectedAnswer) {
+    const advice = 'Check the address, and HTTP_PROXY and HTTPS_PROXY. partway doctor looks closer.';
+    return { message: `${shownText(error.message)} ${advice}`, exitCode: EXIT.unreachable, code: 'unexpected_answer' };
   }
   if (error instanceof SourceChangedError) {
     return {

@@ -3,6 +3,7 @@ import type { NodeClient } from '../client/node/index.ts';
 import { chooseServer } from './profiles/choose-server.ts';
 import { connect } from './profiles/connect.ts';
 import { addServerOptions, type ServerChoice, serverChoice } from './profiles/server-options.ts';
+import { RetryNotices } from './remote/retry-notices.ts';
 import { shellWord } from './term/shell-word.ts';
 
 /** What a command on a server is given. */
@@ -13,14 +14,18 @@ export interface RemoteCall {
   json: boolean;
   /** The options that said which server, for another command that is shown: empty, or such as " --profile work". */
   sameServer: string;
+  /** Where it is said that the command waits for the server. */
+  notices: RetryNotices;
 }
 
 /** Makes `command` work on a server: the one that its options, the environment or the profile in use name. */
 export function onServer(command: Command, work: (call: RemoteCall) => Promise<void>): Command {
   command.option('--json', 'print one JSON object a line');
   return addServerOptions(command).action(async () => {
-    using client = connect(await chooseServer(serverChoice(command)));
-    await work({ client, args: command.args, json: command.opts().json === true, sameServer: sameServer(command) });
+    const notices = new RetryNotices();
+    using client = connect(await chooseServer(serverChoice(command)), notices.onRetry);
+    const json = command.opts().json === true;
+    await work({ client, args: command.args, json, sameServer: sameServer(command), notices });
   });
 }
 

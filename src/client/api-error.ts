@@ -51,12 +51,15 @@ export async function readApiError(answer: TransportAnswer, call: string): Promi
   });
 }
 
-/** `Retry-After` in milliseconds, given as seconds or as a date. */
+/** No server is waited for longer than this, whatever it asks for; timers take no more than 24 days. */
+const LONGEST_RETRY_AFTER = 24 * 60 * 60 * 1000;
+
+/** `Retry-After` in milliseconds, given as seconds or as a date; a day at most. */
 export function retryAfterOf(answer: Pick<TransportAnswer, 'header'>, now = Date.now()): number | undefined {
   const header = answer.header('retry-after');
   if (header === undefined) return undefined;
   const millis = /^\s*\d+\s*$/.test(header) ? Number(header) * 1000 : Date.parse(header) - now;
-  return Number.isNaN(millis) ? undefined : Math.max(0, millis);
+  return Number.isNaN(millis) ? undefined : Math.min(Math.max(0, millis), LONGEST_RETRY_AFTER);
 }
 
 function errorObjectIn(text: string): Partial<ErrorObject> & { error?: string; error_description?: string } {

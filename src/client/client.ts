@@ -1,5 +1,5 @@
 import { type Addresses, addressesOf } from './addresses.ts';
-import { makeCaller } from './call.ts';
+import { type CallRetry, makeCaller } from './call.ts';
 import { type Authorization, authorization } from './endpoints/authorization.ts';
 import { type ChunkedUploads, chunkedUploads } from './endpoints/chunked-uploads.ts';
 import { type Downloads, downloads } from './endpoints/downloads.ts';
@@ -31,6 +31,13 @@ export interface ClientOptions {
   fetch?: typeof globalThis.fetch | undefined;
   /** Sent with every request, such as `{'as-user': '12'}`. */
   headers?: Record<string, string> | undefined;
+  /**
+   * For how long each call is tried again while the server is away, in milliseconds, once it has answered at all; four
+   * times (a few seconds) unless set. `uploadFile` has a patience of its own.
+   */
+  patience?: number | undefined;
+  /** Told before a call is tried again. What `uploadFile` tries again it tells by its own events. */
+  onRetry?: ((retry: CallRetry) => void) | undefined;
   /** Where states of uploads are kept; false for nowhere. The platform's own store unless set. */
   store?: StateStore | false | undefined;
 }
@@ -75,7 +82,11 @@ export interface Platform<Source> {
 export function makeClient<Source>(options: ClientOptions, platform: Platform<Source>): Client<Source> {
   const { transport } = platform;
   const addresses = addressesOf(options.server);
-  const caller = makeCaller(transport, new TokenSource(options.token), options.headers ?? {});
+  const caller = makeCaller(transport, new TokenSource(options.token), {
+    ownHeaders: options.headers ?? {},
+    patience: options.patience,
+    onRetry: options.onRetry,
+  });
   const endpoint = endpointOf(caller, addresses);
   const client = {
     addresses,

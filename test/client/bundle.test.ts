@@ -5,8 +5,8 @@ import { gzipSync } from 'node:zlib';
 import { bundleClient } from '../../scripts/bundle-client.ts';
 
 /** Bytes; what docs/client.md promises, with a little room. */
-const MOST = 70_000;
-const MOST_COMPRESSED = 23_000;
+const MOST = 80_000;
+const MOST_COMPRESSED = 26_000;
 
 describe("the browser's client", async () => {
   const bundle = await bundleClient();
@@ -25,6 +25,7 @@ describe("the browser's client", async () => {
       'ApiError',
       'SourceChangedError',
       'TransportError',
+      'UnexpectedAnswer',
       'createClient',
       'indexedDbStateStore',
       'localStorageStateStore',

@@ -14,7 +14,17 @@ export interface Fault {
   /** Change one byte of the body, at this offset. */
   corruptAt?: number;
   /** Answer this without asking the server. */
-  answer?: { status: number; headers?: Record<string, string>; json?: unknown };
+  answer?: StandIn;
+  /** Pass it on whole, and answer this in place of what the server answered. */
+  answerAfter?: StandIn;
+}
+
+export interface StandIn {
+  status: number;
+  headers?: Record<string, string>;
+  json?: unknown;
+  /** Instead of `json`. */
+  text?: string;
 }
 
 export interface SeenRequest {
@@ -78,9 +88,7 @@ async function pass(server: URL, incoming: IncomingMessage, outgoing: ServerResp
   if (fault.answer !== undefined) {
     incoming.resume();
     await once(incoming, 'end');
-    const { status, headers = {}, json } = fault.answer;
-    outgoing.writeHead(status, { 'content-type': 'application/json', ...headers });
-    outgoing.end(json === undefined ? '' : JSON.stringify(json));
+    standIn(outgoing, fault.answer);
     return;
   }
   const onward = request({
@@ -98,6 +106,12 @@ async function pass(server: URL, incoming: IncomingMessage, outgoing: ServerResp
     if (fault.loseAnswer) {
       response.resume();
       socket.destroy();
+      return;
+    }
+    const { answerAfter } = fault;
+    if (answerAfter !== undefined) {
+      response.resume();
+      response.once('end', () => standIn(outgoing, answerAfter));
       return;
     }
     response.on('error', () => outgoing.destroy());
@@ -119,4 +133,9 @@ async function pass(server: URL, incoming: IncomingMessage, outgoing: ServerResp
     passed += chunk.length;
   }
   onward.end();
+}
+
+function standIn(outgoing: ServerResponse, { status, headers = {}, json, text }: StandIn): void {
+  outgoing.writeHead(status, { 'content-type': 'application/json', ...headers });
+  outgoing.end(text ?? (json === undefined ? '' : JSON.stringify(json)));
 }

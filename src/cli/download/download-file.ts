@@ -2,10 +2,10 @@ import { createHash, type Hash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { backoff } from '../../client/backoff.ts';
-import { type NodeClient, TransportError } from '../../client/node/index.ts';
-import { sleep } from '../../client/sleep.ts';
+import { type NodeClient, TransportError, UnexpectedAnswer } from '../../client/node/index.ts';
+import { mayTryAgain, RetryWindow } from '../../client/retry.ts';
 import { EXIT, Failure } from '../exit-codes.ts';
+import { PATIENCE } from '../profiles/connect.ts';
 import { shownText } from '../term/shown-text.ts';
 
 /** A version of a file, as far as it takes to have it here. */
@@ -25,9 +25,6 @@ export interface DownloadOptions {
   onBytes: (bytes: number) => void;
   onResumed: (bytes: number) => void;
 }
-
-/** So often in a row it is tried again without a byte having come. */
-const MOST_TRIES = 5;
 
 /**
  * Fetches a file into `target`. Its bytes come into a file beside it, from which another run goes on; only when all are
@@ -113,16 +110,17 @@ async function fetchRest(
   part: Part,
   options: DownloadOptions,
 ): Promise<void> {
-  for (let tries = 1; part.bytes < wanted.size; ) {
+  const window = new RetryWindow(PATIENCE);
+  for (let tries = 0; part.bytes < wanted.size; ) {
     const before = part.bytes;
     try {
       await fetchOnce(client, wanted, file, part, options);
       if (part.bytes < wanted.size) throw new TransportError('The connection ended before the file did.');
     } catch (error) {
-      if (!(error instanceof TransportError)) throw error;
+      if (!(error instanceof TransportError) || !mayTryAgain(error, true)) throw error;
+      if (part.bytes > before) window.renew();
       tries = part.bytes > before ? 1 : tries + 1;
-      if (tries > MOST_TRIES) throw error;
-      await sleep(backoff(tries, error), options.signal);
+      await window.wait(tries, error, options.signal);
     }
   }
 }
@@ -134,7 +132,11 @@ async function fetchOnce(
   part: Part,
   { signal, onBytes }: DownloadOptions,
 ): Promise<void> {
-  const { status, body } = await client.downloads.downloadFile(fileId, {
+  const {
+    status,
+    size: coming,
+    body,
+  } = await client.downloads.downloadFile(fileId, {
     queryParams: { version: versionId },
     signal,
     ...(part.bytes > 0 && { range: { first: part.bytes } }),
@@ -144,6 +146,11 @@ async function fetchOnce(
     await file.truncate(0);
     part.bytes = 0;
     part.hash = createHash('sha1');
+  }
+  if (coming !== undefined && coming !== size - part.bytes) {
+    await body.cancel();
+    const url = `${client.addresses.api}/2.0/files/${fileId}/content`;
+    throw new UnexpectedAnswer({ method: 'GET', url, status, text: `${coming} bytes instead of ${size - part.bytes}` });
   }
   for await (const chunk of arriving(body, signal)) {
     if (part.bytes + chunk.length > size) throw new Failure(EXIT.failed, 'More bytes came than the file has.');

@@ -18,7 +18,17 @@ export function authorization({ caller, oauth2, authorize }: Endpoint) {
 
   const calls = {
     requestAccessToken(requestBody: TokenForm, options: CallOptions = {}): Promise<AccessToken> {
-      return caller.json({ ...options, ...post, url: `${oauth2}/token`, ...form(requestBody, options) });
+      return caller.json(
+        {
+          ...options,
+          ...post,
+          url: `${oauth2}/token`,
+          ...form(requestBody, options),
+          // A code, an assertion or a refresh token is used up by a first try; an app's secret is not.
+          repeatable: requestBody.grant_type === 'client_credentials',
+        },
+        { shape: { access_token: 'string' } },
+      );
     },
 
     /** The refresh token is used up by this, and the answer holds the next one. */
@@ -34,7 +44,7 @@ export function authorization({ caller, oauth2, authorize }: Endpoint) {
       options: CallOptions = {},
     ): Promise<void> {
       const sent = form({ ...requestBody }, options);
-      await caller.json({ ...options, ...post, url: `${oauth2}/revoke`, ...sent });
+      await caller.json({ ...options, ...post, url: `${oauth2}/revoke`, ...sent }, { shape: 'nothing' });
     },
 
     /** Where to send a person who is to let an app act for them. */

@@ -12,9 +12,32 @@ import type {
   UploadSession,
 } from '../../api/schemas/upload-sessions.ts';
 import { ApiError, retryAfterOf } from '../api-error.ts';
-import type { CallOptions } from '../call.ts';
+import { type CallOptions, parse } from '../call.ts';
+import { type Shape, UPLOADED } from '../shape.ts';
 import type { RequestBody } from '../transport.ts';
+import { deleted, isGone } from './deleted.ts';
 import type { Endpoint, QueryOptions } from './endpoint.ts';
+
+const SESSION: Shape = {
+  id: 'string',
+  part_size: 'number',
+  total_parts: 'number',
+  session_expires_at: 'string',
+  session_endpoints: {
+    upload_part: 'string',
+    commit: 'string',
+    abort: 'string',
+    list_parts: 'string',
+    status: 'string',
+  },
+};
+const SESSIONS: Shape = { entries: [{ id: 'string', file_size: 'number' }], 'next_marker?': 'string' };
+const PART: Shape = { part_id: 'string', offset: 'number', size: 'number', 'sha1?': 'string' };
+const PARTS: Shape = { entries: [PART], total_count: 'number' };
+const PLAN: Shape = { hits: [{ offset: 'number', size: 'number', part_id: 'string' }], misses: [{ offset: 'number' }] };
+
+/** A server that is still at a commit is asked again after this at the latest, in milliseconds. */
+const LONGEST_COMMIT_WAIT = 60_000;
 
 /** A part's headers (wire: "The reference call"). */
 export interface PartHeaders {
@@ -53,7 +76,10 @@ export function chunkedUploads({ caller, upload }: Endpoint) {
   const calls = {
     /** POST /files/upload_sessions. A lost answer leaves a session that nobody uses and that expires. */
     createFileUploadSession(requestBody: CreateSession, options: CallOptions = {}): Promise<UploadSession> {
-      return caller.json({ ...options, method: 'POST', url: sessions, json: requestBody, repeatable: true });
+      return caller.json(
+        { ...options, method: 'POST', url: sessions, json: requestBody, repeatable: true },
+        { shape: SESSION },
+      );
     },
 
     /** POST /files/:file_id/upload_sessions: for a new version. */
@@ -63,7 +89,7 @@ export function chunkedUploads({ caller, upload }: Endpoint) {
       options: CallOptions = {},
     ): Promise<UploadSession> {
       const url = `${upload}/files/${encodeURIComponent(fileId)}/upload_sessions`;
-      return caller.json({ ...options, method: 'POST', url, json: requestBody, repeatable: true });
+      return caller.json({ ...options, method: 'POST', url, json: requestBody, repeatable: true }, { shape: SESSION });
     },
 
     /** GET /files/upload_sessions: the user's uploads under way. Partway's own call; Box answers it with 404. */
@@ -71,11 +97,11 @@ export function chunkedUploads({ caller, upload }: Endpoint) {
       queryParams: query,
       ...options
     }: QueryOptions<{ marker?: string; limit?: number }> = {}): Promise<UploadSessions> {
-      return caller.json({ ...options, method: 'GET', url: sessions, query });
+      return caller.json({ ...options, method: 'GET', url: sessions, query }, { shape: SESSIONS });
     },
 
     getFileUploadSessionByUrl(url: string, options: CallOptions = {}): Promise<UploadSession> {
-      return caller.json({ ...options, method: 'GET', url });
+      return caller.json({ ...options, method: 'GET', url }, { shape: SESSION });
     },
     getFileUploadSessionById(sessionId: string, options: CallOptions = {}): Promise<UploadSession> {
       return calls.getFileUploadSessionByUrl(at(sessionId), options);
@@ -94,7 +120,7 @@ export function chunkedUploads({ caller, upload }: Endpoint) {
         'content-range': contentRange,
         ...options.headers,
       };
-      return caller.json({ ...options, method: 'PUT', url, headers, body: requestBody });
+      return caller.json({ ...options, method: 'PUT', url, headers, body: requestBody }, { shape: { part: PART } });
     },
     uploadFilePart(
       sessionId: string,
@@ -110,7 +136,7 @@ export function chunkedUploads({ caller, upload }: Endpoint) {
       url: string,
       { queryParams: query, ...options }: QueryOptions<{ offset?: number; limit?: number }> = {},
     ): Promise<UploadParts> {
-      return caller.json({ ...options, method: 'GET', url, query });
+      return caller.json({ ...options, method: 'GET', url, query }, { shape: PARTS });
     },
     getFileUploadSessionParts(
       sessionId: string,
@@ -132,17 +158,12 @@ export function chunkedUploads({ caller, upload }: Endpoint) {
         ...(ifNoneMatch !== undefined && { 'if-none-match': ifNoneMatch }),
         ...options.headers,
       };
-      const answer = await caller.answer({
-        ...options,
-        method: 'POST',
-        url,
-        headers,
-        json: requestBody,
-        repeatable: true,
+      const call = { ...options, method: 'POST', url, headers, json: requestBody, repeatable: true } as const;
+      return caller.read<Committed>(call, async (answer) => {
+        const text = await answer.text();
+        if (answer.status !== 202) return { files: parse<UploadedFiles>(call, answer.status, text, UPLOADED) };
+        return { files: undefined, retryAfterMillis: Math.min(retryAfterOf(answer) ?? 1000, LONGEST_COMMIT_WAIT) };
       });
-      const text = await answer.text();
-      if (answer.status === 202) return { files: undefined, retryAfterMillis: retryAfterOf(answer) ?? 1000 };
-      return { files: JSON.parse(text) };
     },
     createFileUploadSessionCommit(
       sessionId: string,
@@ -156,7 +177,10 @@ export function chunkedUploads({ caller, upload }: Endpoint) {
     /** DELETE of a session: everything stored in it goes. A committed file stays. */
     async deleteFileUploadSessionByUrl(url: string, options: CallOptions = {}): Promise<void> {
       try {
-        await (await caller.answer({ ...options, method: 'DELETE', url })).text();
+        await caller.json(
+          { ...options, method: 'DELETE', url },
+          deleted(() => isGone(caller, url, options)),
+        );
       } catch (error) {
         // Gone is what was asked for, be it by a first try whose answer was lost.
         if (!(error instanceof ApiError) || (error.status !== 404 && error.status !== 410)) throw error;
@@ -173,7 +197,7 @@ export function chunkedUploads({ caller, upload }: Endpoint) {
       options: CallOptions = {},
     ): Promise<UploadPlan> {
       const url = `${at(sessionId)}/plan`;
-      return caller.json({ ...options, method: 'POST', url, json: requestBody, repeatable: true });
+      return caller.json({ ...options, method: 'POST', url, json: requestBody, repeatable: true }, { shape: PLAN });
     },
 
     /** POST …/log: a failure, for the server's log. */

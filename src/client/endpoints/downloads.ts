@@ -1,4 +1,5 @@
 import type { Call } from '../call.ts';
+import { UnexpectedAnswer } from '../unexpected-answer.ts';
 import type { Endpoint, QueryOptions } from './endpoint.ts';
 
 export interface DownloadQuery {
@@ -42,7 +43,11 @@ export function downloads({ caller, api }: Endpoint) {
   return {
     /** The bytes, through the redirect. A stream that breaks off is continued by another call with a `range`. */
     async downloadFile(fileId: string, options: DownloadOptions = {}): Promise<Download> {
-      const answer = await caller.answer(callFor(fileId, options));
+      const call = callFor(fileId, options);
+      const answer = await caller.answer(call);
+      if (answer.status !== 200 && answer.status !== 206) {
+        throw new UnexpectedAnswer({ method: 'GET', url: call.url, status: answer.status, text: await answer.text() });
+      }
       const total = /\/(\d+)$/.exec(answer.header('content-range') ?? '')?.[1];
       return {
         status: answer.status,
@@ -58,7 +63,8 @@ export function downloads({ caller, api }: Endpoint) {
       const answer = await caller.answer({ ...callFor(fileId, options), redirect: 'manual' });
       await answer.body().cancel();
       const address = answer.header('location');
-      if (address === undefined) throw new Error('This server sends the bytes itself; there is no address for them.');
+      if (address === undefined || !URL.canParse(address))
+        throw new Error('This server sends the bytes itself; there is no address for them.');
       return address;
     },
   };

@@ -1,7 +1,11 @@
 import type { PromoteVersion } from '../../api/schemas/files.ts';
 import type { FileVersionList, FileVersionObject } from '../../api/schemas/version-object.ts';
 import type { CallOptions } from '../call.ts';
+import { FILE_VERSION } from '../shape.ts';
+import { deleted } from './deleted.ts';
 import type { Endpoint, QueryOptions } from './endpoint.ts';
+
+const VERSION = { id: 'string' } as const;
 
 export type FileVersions = ReturnType<typeof fileVersions>;
 
@@ -15,11 +19,14 @@ export function fileVersions({ caller, api }: Endpoint) {
       fileId: string,
       { queryParams: query, ...options }: QueryOptions<{ offset?: number; limit?: number }> = {},
     ): Promise<FileVersionList> {
-      return caller.json({ ...options, method: 'GET', url: at(fileId), query });
+      return caller.json(
+        { ...options, method: 'GET', url: at(fileId), query },
+        { shape: { entries: [{ id: 'string' }] } },
+      );
     },
 
     getFileVersionById(fileId: string, versionId: string, options: CallOptions = {}): Promise<FileVersionObject> {
-      return caller.json({ ...options, method: 'GET', url: version(fileId, versionId) });
+      return caller.json({ ...options, method: 'GET', url: version(fileId, versionId) }, { shape: FILE_VERSION });
     },
 
     /** Makes a past version the newest, by a copy of it. */
@@ -28,12 +35,15 @@ export function fileVersions({ caller, api }: Endpoint) {
       requestBody: PromoteVersion,
       options: CallOptions = {},
     ): Promise<FileVersionObject> {
-      return caller.json({ ...options, method: 'POST', url: `${at(fileId)}/current`, json: requestBody });
+      return caller.json(
+        { ...options, method: 'POST', url: `${at(fileId)}/current`, json: requestBody },
+        { shape: VERSION },
+      );
     },
 
     /** Into the trash. */
     async deleteFileVersionById(fileId: string, versionId: string, options: CallOptions = {}): Promise<void> {
-      await caller.json({ ...options, method: 'DELETE', url: version(fileId, versionId) });
+      await caller.json({ ...options, method: 'DELETE', url: version(fileId, versionId) }, deleted());
     },
 
     /** Out of the trash. */
@@ -43,7 +53,10 @@ export function fileVersions({ caller, api }: Endpoint) {
       requestBody: { trashed_at: null },
       options: CallOptions = {},
     ): Promise<FileVersionObject> {
-      return caller.json({ ...options, method: 'PUT', url: version(fileId, versionId), json: requestBody });
+      return caller.json(
+        { ...options, method: 'PUT', url: version(fileId, versionId), json: requestBody },
+        { shape: VERSION },
+      );
     },
   };
 }

@@ -1,6 +1,8 @@
 import type { FileObject, FileWithAllFields } from '../../api/schemas/file-object.ts';
 import type { CopyFile, UpdateFile } from '../../api/schemas/files.ts';
 import type { CallOptions } from '../call.ts';
+import { itemShape } from '../shape.ts';
+import { deleted, isGone } from './deleted.ts';
 import type { Answered, Endpoint, FieldsQuery, QueryOptions } from './endpoint.ts';
 
 type FileOptions<Field> = QueryOptions<FieldsQuery<Field>>;
@@ -17,7 +19,10 @@ export function files({ caller, api }: Endpoint) {
       fileId: string,
       { queryParams: query, ...options }: FileOptions<Field> = {},
     ): File<Field> {
-      return caller.json({ ...options, method: 'GET', url: at(fileId), query });
+      return caller.json(
+        { ...options, method: 'GET', url: at(fileId), query },
+        { shape: itemShape('file', query?.fields) },
+      );
     },
 
     /** A new name, parent, description or lock. */
@@ -26,12 +31,18 @@ export function files({ caller, api }: Endpoint) {
       requestBody: UpdateFile,
       { queryParams: query, ...options }: FileOptions<Field> = {},
     ): File<Field> {
-      return caller.json({ ...options, method: 'PUT', url: at(fileId), query, json: requestBody });
+      return caller.json(
+        { ...options, method: 'PUT', url: at(fileId), query, json: requestBody },
+        { shape: itemShape('file', query?.fields) },
+      );
     },
 
     /** Into the trash. */
     async deleteFileById(fileId: string, options: CallOptions = {}): Promise<void> {
-      await caller.json({ ...options, method: 'DELETE', url: at(fileId) });
+      await caller.json(
+        { ...options, method: 'DELETE', url: at(fileId) },
+        deleted(() => isGone(caller, at(fileId), options)),
+      );
     },
 
     copyFile<Field extends keyof FileWithAllFields = never>(
@@ -39,7 +50,10 @@ export function files({ caller, api }: Endpoint) {
       requestBody: CopyFile,
       { queryParams: query, ...options }: FileOptions<Field> = {},
     ): File<Field> {
-      return caller.json({ ...options, method: 'POST', url: `${at(fileId)}/copy`, query, json: requestBody });
+      return caller.json(
+        { ...options, method: 'POST', url: `${at(fileId)}/copy`, query, json: requestBody },
+        { shape: itemShape('file', query?.fields) },
+      );
     },
   };
 }

@@ -3,7 +3,12 @@ import type { FolderObject, FolderWithAllFields } from '../../api/schemas/folder
 import type { CreateFolder } from '../../api/schemas/folders.ts';
 import type { ItemList } from '../../api/schemas/item-list.ts';
 import type { CopyItem, ItemUpdate } from '../../api/schemas/items.ts';
+import type { CallOptions } from '../call.ts';
+import { findByName, type NamedItem } from '../find-by-name.ts';
+import { itemPageShape, itemShape } from '../shape.ts';
+import { deleted, isGone } from './deleted.ts';
 import type { Answered, Endpoint, FieldsQuery, PageQuery, QueryOptions } from './endpoint.ts';
+import { madeFolder } from './made-folder.ts';
 
 type FolderOptions<Field> = QueryOptions<FieldsQuery<Field> & PageQuery>;
 type Folder<Field extends keyof FolderWithAllFields> = Promise<Answered<FolderObject, FolderWithAllFields, Field>>;
@@ -30,7 +35,10 @@ export function folders({ caller, api }: Endpoint) {
       folderId: string,
       { queryParams: query, ...options }: FolderOptions<Field> = {},
     ): Folder<Field> {
-      return caller.json({ ...options, method: 'GET', url: at(folderId), query });
+      return caller.json(
+        { ...options, method: 'GET', url: at(folderId), query },
+        { shape: itemShape('folder', query?.fields) },
+      );
     },
 
     /** A page of what it holds: 100 items, or `limit` up to 1000. */
@@ -38,7 +46,10 @@ export function folders({ caller, api }: Endpoint) {
       folderId: string,
       { queryParams: query, ...options }: QueryOptions<FieldsQuery<Field> & PageQuery> = {},
     ): Promise<ItemPage<Field>> {
-      return caller.json({ ...options, method: 'GET', url: `${at(folderId)}/items`, query });
+      return caller.json(
+        { ...options, method: 'GET', url: `${at(folderId)}/items`, query },
+        { shape: itemPageShape(query?.fields) },
+      );
     },
 
     /** 409 `item_name_in_use` where the name is taken; `contextInfo.conflicts` is then an array. */
@@ -46,7 +57,19 @@ export function folders({ caller, api }: Endpoint) {
       requestBody: CreateFolder,
       { queryParams: query, ...options }: FolderOptions<Field> = {},
     ): Folder<Field> {
-      return caller.json({ ...options, method: 'POST', url: `${api}/folders`, query, json: requestBody });
+      return caller.json<Awaited<Folder<Field>>>(
+        { ...options, method: 'POST', url: `${api}/folders`, query, json: requestBody, repeatable: true },
+        {
+          shape: itemShape('folder', query?.fields),
+          settle: (outcome, since) =>
+            madeFolder<Awaited<Folder<Field>>>(caller, api, requestBody, { query, options, outcome, since }),
+        },
+      );
+    },
+
+    /** What has this name in a folder, whatever its case; undefined where nothing has. */
+    findItemByName(folderId: string, name: string, options: CallOptions = {}): Promise<NamedItem | undefined> {
+      return findByName(caller, api, folderId, name, options);
     },
 
     updateFolderById<Field extends keyof FolderWithAllFields = never>(
@@ -54,7 +77,10 @@ export function folders({ caller, api }: Endpoint) {
       requestBody: ItemUpdate,
       { queryParams: query, ...options }: FolderOptions<Field> = {},
     ): Folder<Field> {
-      return caller.json({ ...options, method: 'PUT', url: at(folderId), query, json: requestBody });
+      return caller.json(
+        { ...options, method: 'PUT', url: at(folderId), query, json: requestBody },
+        { shape: itemShape('folder', query?.fields) },
+      );
     },
 
     /** Into the trash; 400 `folder_not_empty` where it holds something and `recursive` is not set. */
@@ -62,7 +88,10 @@ export function folders({ caller, api }: Endpoint) {
       folderId: string,
       { queryParams: query, ...options }: QueryOptions<{ recursive?: boolean }> = {},
     ): Promise<void> {
-      await caller.json({ ...options, method: 'DELETE', url: at(folderId), query });
+      await caller.json(
+        { ...options, method: 'DELETE', url: at(folderId), query },
+        deleted(() => isGone(caller, at(folderId), options)),
+      );
     },
 
     copyFolder<Field extends keyof FolderWithAllFields = never>(
@@ -70,7 +99,10 @@ export function folders({ caller, api }: Endpoint) {
       requestBody: CopyItem,
       { queryParams: query, ...options }: FolderOptions<Field> = {},
     ): Folder<Field> {
-      return caller.json({ ...options, method: 'POST', url: `${at(folderId)}/copy`, query, json: requestBody });
+      return caller.json(
+        { ...options, method: 'POST', url: `${at(folderId)}/copy`, query, json: requestBody },
+        { shape: itemShape('folder', query?.fields) },
+      );
     },
   };
 }

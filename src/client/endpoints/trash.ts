@@ -3,6 +3,8 @@ import type { FolderObject } from '../../api/schemas/folder-object.ts';
 import type { ItemList } from '../../api/schemas/item-list.ts';
 import type { RestoreItem } from '../../api/schemas/items.ts';
 import type { CallOptions } from '../call.ts';
+import { itemPageShape } from '../shape.ts';
+import { deleted, isGone } from './deleted.ts';
 import type { Endpoint, PageQuery, QueryOptions } from './endpoint.ts';
 
 export type TrashedFiles = ReturnType<typeof trashedFiles>;
@@ -25,25 +27,32 @@ export function trashedFolders(endpoint: Endpoint) {
 export function trashedItems({ caller, api }: Endpoint) {
   return {
     getTrashedItems({ queryParams: query, ...options }: QueryOptions<PageQuery> = {}): Promise<ItemList> {
-      return caller.json({ ...options, method: 'GET', url: `${api}/folders/trash/items`, query });
+      return caller.json(
+        { ...options, method: 'GET', url: `${api}/folders/trash/items`, query },
+        { shape: itemPageShape(undefined) },
+      );
     },
   };
 }
 
 function trashed<Item>({ caller, api }: Endpoint, kind: 'files' | 'folders') {
   const at = (id: string) => `${api}/${kind}/${encodeURIComponent(id)}`;
+  const shape = { type: kind === 'files' ? '=file' : '=folder', id: 'string', name: 'string' } as const;
   return {
     /** @throws ApiError 404 where it is not in the trash. */
     get(id: string, options: CallOptions = {}): Promise<Item> {
-      return caller.json({ ...options, method: 'GET', url: `${at(id)}/trash` });
+      return caller.json({ ...options, method: 'GET', url: `${at(id)}/trash` }, { shape });
     },
     /** Back to where it was, or to another name or parent. */
     restore(id: string, requestBody: RestoreItem = {}, options: CallOptions = {}): Promise<Item> {
-      return caller.json({ ...options, method: 'POST', url: at(id), json: requestBody });
+      return caller.json({ ...options, method: 'POST', url: at(id), json: requestBody }, { shape });
     },
     /** For good. */
     async remove(id: string, options: CallOptions = {}): Promise<void> {
-      await caller.json({ ...options, method: 'DELETE', url: `${at(id)}/trash` });
+      await caller.json(
+        { ...options, method: 'DELETE', url: `${at(id)}/trash` },
+        deleted(() => isGone(caller, `${at(id)}/trash`, options)),
+      );
     },
   };
 }

@@ -7,7 +7,10 @@ import type {
 } from '../../api/schemas/files.ts';
 import type { CallOptions } from '../call.ts';
 import { multipart } from '../multipart.ts';
+import { uploadedShape } from '../shape.ts';
 import type { Answered, Endpoint, FieldsQuery, QueryOptions } from './endpoint.ts';
+
+const MAY_UPLOAD = { upload_url: 'string' } as const;
 
 /** A file in one piece. */
 export interface DirectUpload<Attributes> {
@@ -40,7 +43,10 @@ export function uploads({ caller, api, upload }: Endpoint) {
       ...(sha1 !== undefined && { 'content-md5': sha1 }),
       ...options.headers,
     };
-    return caller.json({ ...options, method: 'POST', url, query, headers, body });
+    return caller.json(
+      { ...options, method: 'POST', url, query, headers, body },
+      { shape: uploadedShape(query?.fields) },
+    );
   }
 
   return {
@@ -63,7 +69,10 @@ export function uploads({ caller, api, upload }: Endpoint) {
 
     /** OPTIONS /files/content: resolves where the file would be taken now. It promises nothing for later. */
     preflightFileUploadCheck(requestBody: PreflightFile, options: CallOptions = {}): Promise<UploadUrl> {
-      return caller.json({ ...options, method: 'OPTIONS', url: `${api}/files/content`, json: requestBody });
+      return caller.json(
+        { ...options, method: 'OPTIONS', url: `${api}/files/content`, json: requestBody },
+        { shape: MAY_UPLOAD },
+      );
     },
 
     /** OPTIONS /files/:file_id/content, of a new version. */
@@ -73,7 +82,7 @@ export function uploads({ caller, api, upload }: Endpoint) {
       options: CallOptions = {},
     ): Promise<UploadUrl> {
       const url = `${api}/files/${encodeURIComponent(fileId)}/content`;
-      return caller.json({ ...options, method: 'OPTIONS', url, json: requestBody });
+      return caller.json({ ...options, method: 'OPTIONS', url, json: requestBody }, { shape: MAY_UPLOAD });
     },
   };
 }

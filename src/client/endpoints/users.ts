@@ -1,6 +1,8 @@
 import type { UserObject, UserWithAllFields } from '../../api/schemas/user-object.ts';
 import type { Answered, Endpoint, FieldsQuery, QueryOptions } from './endpoint.ts';
 
+const ME = { type: '=user', id: 'string' } as const;
+
 export type Users = ReturnType<typeof users>;
 
 /** /users */
@@ -11,7 +13,7 @@ export function users({ caller, api }: Endpoint) {
       queryParams: query,
       ...options
     }: QueryOptions<FieldsQuery<Field>> = {}): Promise<Answered<UserObject, UserWithAllFields, Field>> {
-      return caller.json({ ...options, method: 'GET', url: `${api}/users/me`, query });
+      return caller.json({ ...options, method: 'GET', url: `${api}/users/me`, query }, { shape: ME });
     },
   };
 }

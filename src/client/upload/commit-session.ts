@@ -2,6 +2,7 @@ import type { FileObject } from '../../api/schemas/file-object.ts';
 import type { UploadPart, UploadSession } from '../../api/schemas/upload-sessions.ts';
 import { ApiError } from '../api-error.ts';
 import { sleep } from '../sleep.ts';
+import { UnexpectedAnswer } from '../unexpected-answer.ts';
 import { BeginAnew } from './begin-anew.ts';
 import { isNameTaken, takenMeanwhile } from './conflict.ts';
 import { contentAttributes } from './content-attributes.ts';
@@ -22,8 +23,8 @@ export async function commitSession(
     return await untilAnswered(upload, session, parts, sha1);
   } catch (error) {
     // Box forgets a session that is committed, and then the name is taken: perhaps by this very upload.
-    if (isSessionGone(error) || isNameTaken(error)) {
-      const file = await findCommitted(upload.client, placeOf(upload, state.session), sha1, upload.signal);
+    if (isSessionGone(error) || isNameTaken(error) || error instanceof UnexpectedAnswer) {
+      const file = await findCommitted(upload.client, placeOf(upload, state.session), sha1, upload.asking);
       if (file !== undefined) return file;
     }
     throw explained(upload, error);

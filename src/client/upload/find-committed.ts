@@ -1,5 +1,5 @@
 import type { FileObject } from '../../api/schemas/file-object.ts';
-import { conflictOf, isNameTaken } from './conflict.ts';
+import type { CallOptions } from '../call.ts';
 import type { UploadClient } from './upload.ts';
 
 /** Where a commit may have put a file. */
@@ -13,25 +13,19 @@ export async function findCommitted(
   client: UploadClient,
   place: CommittedTo,
   sha1: string,
-  signal: AbortSignal | undefined,
+  options: CallOptions,
 ): Promise<FileObject | undefined> {
-  const id = 'fileId' in place ? place.fileId : await idOf(client, place, signal);
+  const id = 'fileId' in place ? place.fileId : await idOf(client, place, options);
   if (id === undefined) return undefined;
-  const file = await client.files.getFileById(id, { signal });
+  const file = await client.files.getFileById(id, options);
   return file.sha1 === sha1 ? file : undefined;
 }
 
 async function idOf(
   client: UploadClient,
   { folderId, name }: { folderId: string; name: string },
-  signal: AbortSignal | undefined,
+  options: CallOptions,
 ): Promise<string | undefined> {
-  try {
-    await client.uploads.preflightFileUploadCheck({ name, parent: { id: folderId } }, { signal });
-    return undefined;
-  } catch (error) {
-    if (!isNameTaken(error)) throw error;
-    const { type, id } = conflictOf(error);
-    return type === 'file' ? id : undefined;
-  }
+  const there = await client.folders.findItemByName(folderId, name, options);
+  return there?.type === 'file' ? there.id : undefined;
 }

@@ -2,6 +2,7 @@ import { parseSha1Hex, sha1ToBase64 } from '../../api/ids.ts';
 import type { UploadPart, UploadSession } from '../../api/schemas/upload-sessions.ts';
 import { ApiError } from '../api-error.ts';
 import { TransportError } from '../transport.ts';
+import { UnexpectedAnswer } from '../unexpected-answer.ts';
 import type { PartProgress } from '../upload-progress.ts';
 import { sourceChanged } from './begin-anew.ts';
 import { Gate } from './gate.ts';
@@ -106,6 +107,7 @@ export class PartSender {
     const { patience, source } = this.#upload;
     this.#signal.throwIfAborted();
     if (isSessionGone(error)) throw anewIfGone(error);
+    if (error instanceof UnexpectedAnswer) return this.#storedOrThrow(part, taken, error);
     if (isOverlap(error)) return this.#storedOrOther(part, taken, error);
     const mayBeTheSource = isCorrupted(error) || error instanceof TransportError;
     // Either the line is at fault, or the source has changed between its being hashed and its being sent.
@@ -129,6 +131,14 @@ export class PartSender {
   async #findStored(part: PartProgress, taken: TakenPart): Promise<UploadPart | undefined> {
     const stored = (await this.#list()).get(part.offset);
     return isSame(stored, part, taken) ? stored : undefined;
+  }
+
+  /** After an answer that is not the server's: the part, if it arrived behind it. */
+  async #storedOrThrow(part: PartProgress, taken: TakenPart, error: unknown): Promise<UploadPart> {
+    this.#listing = undefined;
+    const stored = await this.#findStored(part, taken);
+    if (stored === undefined) throw error;
+    return stored;
   }
 
   /** Box answers a part that is stored already with an overlap: it is ours if it has our bytes. */

@@ -1,34 +1,27 @@
-import { ApiError } from '../api-error.ts';
-import { backoff } from '../backoff.ts';
-import { mayTryAgain } from '../call.ts';
+import { isPassing, RetryWindow } from '../retry.ts';
 import { sleep } from '../sleep.ts';
 import type { UploadEvent } from '../upload-events.ts';
 
 type Trial = Omit<Extract<UploadEvent, { type: 'retrying' }>, 'type' | 'message' | 'waitMillis' | 'error' | 'outage'>;
-
-/** Refusals that say of themselves that they will pass. */
-const PASSING = new Set(['operation_blocked_temporary', 'name_temporarily_reserved']);
 
 /**
  * How long an upload goes on trying: as long as anything gets on now and then. The time counts from the first failure after
  * the last success, so that a part that took long to send and then failed is tried again.
  */
 export class Patience {
-  readonly #millis: number;
+  readonly #window: RetryWindow;
   readonly #signal: AbortSignal | undefined;
   readonly #emit: (event: UploadEvent) => void;
-  #troubleSince: number | undefined;
-  #outage = 0;
 
   constructor(millis: number, signal: AbortSignal | undefined, emit: (event: UploadEvent) => void) {
-    this.#millis = millis;
+    this.#window = new RetryWindow(millis);
     this.#signal = signal;
     this.#emit = emit;
   }
 
   /** Something got on. */
   renew(): void {
-    this.#troubleSince = undefined;
+    this.#window.renew();
   }
 
   /**
@@ -55,20 +48,10 @@ export class Patience {
   async waitAfter(trial: Trial, attempt: number, error: unknown, signal = this.#signal): Promise<void> {
     signal?.throwIfAborted();
     if (!isPassing(error)) throw error;
-    const waitMillis = Math.round(backoff(attempt, error));
-    const now = Date.now();
-    if (this.#troubleSince === undefined) {
-      this.#troubleSince = now;
-      this.#outage += 1;
-    }
-    if (now + waitMillis - this.#troubleSince > this.#millis) throw error;
+    const waitMillis = this.#window.waitAfter(attempt, error);
     const why = error instanceof Error ? error.message : String(error);
     const message = `${why} Trying again in ${(waitMillis / 1000).toFixed(1)} s.`;
-    this.#emit({ type: 'retrying', ...trial, waitMillis, error, outage: this.#outage, message });
+    this.#emit({ type: 'retrying', ...trial, waitMillis, error, outage: this.#window.outage, message });
     await sleep(waitMillis, signal);
   }
-}
-
-export function isPassing(error: unknown): boolean {
-  return mayTryAgain(error, true) || (error instanceof ApiError && PASSING.has(error.code));
 }

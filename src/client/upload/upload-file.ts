@@ -44,6 +44,7 @@ export async function uploadFile(
     meter,
     patience: new Patience(options.patience ?? PATIENCE, signal, emit),
     signal,
+    asking: { signal, patience: options.patience ?? PATIENCE },
     emit,
   };
 

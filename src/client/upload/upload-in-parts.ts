@@ -54,7 +54,7 @@ async function openOrFind(upload: Upload): Promise<OpenSession | UploadedInParts
   } catch (error) {
     const state = isSessionGone(error) ? await recallState(upload) : undefined;
     if (state?.sha1 === undefined) throw error;
-    const file = await findCommitted(upload.client, placeOf(upload, state.session), state.sha1, upload.signal);
+    const file = await findCommitted(upload.client, placeOf(upload, state.session), state.sha1, upload.asking);
     await forgetState(upload);
     if (file !== undefined) {
       return { file, sha1: state.sha1, sessionId: state.session.id, bytesResumed: upload.size };

@@ -1,9 +1,10 @@
 import type { FileObject } from '../../api/schemas/file-object.ts';
-import { ApiError } from '../api-error.ts';
-import { TransportError } from '../transport.ts';
+import { mayHaveHappened } from '../retry.ts';
+import { UnexpectedAnswer } from '../unexpected-answer.ts';
 import { onlyFile } from './commit-session.ts';
-import { conflictOf, isNameTaken, resolvingConflicts } from './conflict.ts';
+import { resolvingConflicts } from './conflict.ts';
 import { contentAttributes } from './content-attributes.ts';
+import { findCommitted } from './find-committed.ts';
 import { isNewFile, type Target, type Upload } from './upload.ts';
 
 /** Uploads a file in one piece, with its SHA-1, so that a lost answer can be told from a lost request. */
@@ -13,17 +14,16 @@ export async function uploadWhole(upload: Upload, bytes: Uint8Array | Blob, sha1
   return resolvingConflicts(upload, async (target) => {
     let mayBeThere = false;
     return patience.persist({ what: 'part', offset: 0 }, async () => {
-      if (mayBeThere && !isNewFile(target)) {
-        const file = await upload.client.files.getFileById(target.fileId, { signal: upload.signal, retries: 0 });
-        if (file.sha1 === sha1) return file;
-      }
+      // Asked before the bytes go out once more: an earlier try may have arrived.
+      const arrived = mayBeThere ? await findArrived(upload, target, sha1) : undefined;
+      if (arrived !== undefined) return arrived;
       try {
         return await send(upload, target, bytes, sha1);
       } catch (error) {
         meter.sentWhole(0);
-        const file = mayBeThere && isNameTaken(error) ? await ours(upload, error, sha1) : undefined;
+        mayBeThere ||= mayHaveHappened(error);
+        const file = error instanceof UnexpectedAnswer ? await findArrived(upload, target, sha1) : undefined;
         if (file !== undefined) return file;
-        mayBeThere ||= error instanceof TransportError || (error instanceof ApiError && error.status >= 500);
         throw error;
       }
     });
@@ -44,10 +44,7 @@ async function send(upload: Upload, target: Target, file: Uint8Array | Blob, sha
   return onlyFile(answer.entries);
 }
 
-/** The file in the way, if an earlier try of this upload made it. */
-async function ours({ client, signal }: Upload, error: ApiError, sha1: string): Promise<FileObject | undefined> {
-  const { type, id } = conflictOf(error);
-  if (type !== 'file' || id === undefined) return undefined;
-  const file = await client.files.getFileById(id, { signal });
-  return file.sha1 === sha1 ? file : undefined;
+/** The file at the target, if its bytes are these. */
+function findArrived({ client, asking }: Upload, target: Target, sha1: string): Promise<FileObject | undefined> {
+  return findCommitted(client, isNewFile(target) ? target : { fileId: target.fileId }, sha1, asking);
 }

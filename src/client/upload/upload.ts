@@ -1,3 +1,4 @@
+import type { CallOptions } from '../call.ts';
 import type { Client } from '../client.ts';
 import type { StateStore } from '../state.ts';
 import type { UploadEvent } from '../upload-events.ts';
@@ -7,7 +8,10 @@ import type { ProgressMeter } from './progress-meter.ts';
 import type { UploadSource } from './source.ts';
 
 /** What uploads need of a client. */
-export type UploadClient = Pick<Client<never>, 'addresses' | 'chunkedUploads' | 'files' | 'store' | 'uploads'>;
+export type UploadClient = Pick<
+  Client<never>,
+  'addresses' | 'chunkedUploads' | 'files' | 'folders' | 'store' | 'uploads'
+>;
 
 /** One call of `uploadFile`, in the hands of those who do its steps. */
 export interface Upload {
@@ -23,6 +27,8 @@ export interface Upload {
   meter: ProgressMeter;
   patience: Patience;
   signal: AbortSignal | undefined;
+  /** Of calls that only ask how things stand: they wait for a server that is away as long as the upload does. */
+  asking: CallOptions;
   emit(event: UploadEvent): void;
 }
 
