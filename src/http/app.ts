@@ -6,6 +6,7 @@ import { PREFIXES } from './addresses.ts';
 import { serveAuthorize } from './authorize.ts';
 import { awaitContinue, takeJsonBodies } from './bodies.ts';
 import { checkQueryTexts } from './check-text.ts';
+import { setContentTypesAside } from './content-type.ts';
 import { allowOrigins } from './cors.ts';
 import { watchBodies } from './deadlines.ts';
 import { serveDownloads } from './download.ts';
@@ -22,6 +23,7 @@ import type { HttpSettings, Services } from './services.ts';
 import { servePlaceholders } from './thumbnails.ts';
 import { serveTree } from './tree.ts';
 import { serveUploads } from './uploads.ts';
+import { refuseUndecodableQueries } from './url-text.ts';
 
 /** A JSON body may have this many bytes where a route does not say otherwise. */
 const JSON_BODY_LIMIT = 64 * 1024;
@@ -45,9 +47,11 @@ export async function buildApp(services: Services): Promise<FastifyInstance> {
   app.addHook('onRequest', async (request, reply) => {
     reply.header('box-request-id', request.id);
   });
+  setContentTypesAside(app);
   refuseWhileClosing(app);
   watchBodies(app, settings.bodyPace);
   await allowOrigins(app, settings);
+  refuseUndecodableQueries(app);
   refuseUnknownRoutes(app);
   enforcePolicies(app, access);
   checkQueryTexts(app);

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { findAskingApp, issueCode } from '../access/authorize.ts';
+import { GrantError } from '../access/grant-error.ts';
 import { logIn } from '../access/log-in.ts';
 import { parseScopes, type Scope } from '../access/scopes.ts';
 import { sendDeadEnd, sendLogInPage } from './authorize-page.ts';
@@ -15,6 +16,7 @@ const PAGE_MILLIS = 15 * 60_000;
 const UNKNOWN =
   'The app that sent you here is not known, or asks to send you back to an address that it has not registered.';
 const STALE = 'This page is too old, or belongs to another browser window. Go back to the app and begin again.';
+const UNREADABLE = 'What your browser sent is not UTF-8. Go back and try again.';
 
 /** GET and POST /oauth2/authorize: a user logs in and lets an app in (wire: "Tokens", `authorization_code`). */
 export function serveAuthorize(app: FastifyInstance, { access, settings }: Services): void {
@@ -46,7 +48,8 @@ export function serveAuthorize(app: FastifyInstance, { access, settings }: Servi
   }
 
   async function decide(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    const form = formOf(request);
+    const form = readForm(request);
+    if (form === undefined) return sendDeadEnd(reply, UNREADABLE);
     const nonce = nonceOf(request);
     const ticket = nonce && openTicket(settings.signingKey, nonce, form.get('ticket') ?? '', access.clock.now());
     if (nonce === undefined || !ticket) return sendDeadEnd(reply, STALE);
@@ -86,6 +89,15 @@ export function serveAuthorize(app: FastifyInstance, { access, settings }: Servi
       ticket: sealTicket(settings.signingKey, nonce, ticket),
       ...rest,
     });
+  }
+}
+
+function readForm(request: FastifyRequest): URLSearchParams | undefined {
+  try {
+    return formOf(request);
+  } catch (error) {
+    if (error instanceof GrantError) return undefined;
+    throw error;
   }
 }
 

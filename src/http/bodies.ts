@@ -3,6 +3,8 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Static, TSchema } from 'typebox';
 import { Refusal, type RefusalCode } from '../api/refusal.ts';
 import { checkTexts } from './check-text.ts';
+import { contentTypeOf } from './content-type.ts';
+import { parseJson } from './parse-json.ts';
 import { compileSchema, faultOf } from './validator.ts';
 
 declare module 'fastify' {
@@ -25,19 +27,16 @@ export function askForBody(request: IncomingMessage): void {
   awaitingContinue.delete(request);
 }
 
-/** Bodies are JSON, whatever their content type says (some clients send none, or JSON's on an empty body). */
+/** Bodies are JSON, whatever type they declare (some clients declare none, or JSON with an empty body). */
 export function takeJsonBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addHook('preParsing', async (request) => {
     if (request.routeOptions.config.body !== 'stream') askForBody(request.raw);
   });
-  app.addContentTypeParser('*', { parseAs: 'string' }, (_request, text, done) => {
-    if (text === '') return done(null, undefined);
-    try {
-      done(null, JSON.parse(text as string));
-    } catch (error) {
-      done(new Refusal('bad_request', 'The body is not JSON.', { cause: error }));
-    }
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, async (request: FastifyRequest, bytes: Buffer) => {
+    // A DELETE has no use for a body, and so it cannot be wrong.
+    if (bytes.length === 0 || request.method === 'DELETE') return undefined;
+    return parseJson(bytes, contentTypeOf(request.raw).parameters.charset, 'The body');
   });
 }
 

@@ -14,7 +14,7 @@ import { fieldsOf } from './fields.ts';
 import { contentDatesOf, FILE_CODES } from './file-attributes.ts';
 import { fileIdOf, knownFolderId } from './item-ids.ts';
 import { mayOf } from './may.ts';
-import { type MultipartUpload, openMultipart } from './multipart.ts';
+import { attributesTooLate, type MultipartUpload, openMultipart } from './multipart.ts';
 import { callerOf } from './policy.ts';
 import { renderFile } from './render.ts';
 import { bearer, checkReach } from './scopes.ts';
@@ -31,7 +31,7 @@ export function serveContentUpload(scope: FastifyInstance, { access, files }: Se
 
   scope.post('/files/content', { config: bearer('upload', { reach: 'in-handler' }) }, async (request, reply) => {
     const made = await receive(files, request, async (upload) => {
-      const attributes = readNew(jsonOf(upload.attributes));
+      const attributes = readNew(upload.attributes ?? refuseTooLate());
       const folderId = knownFolderId(request, attributes.parent.id);
       await checkReach(access, request, folderId);
       const { name, description } = attributes;
@@ -45,7 +45,7 @@ export function serveContentUpload(scope: FastifyInstance, { access, files }: Se
     const fileId = fileIdOf(request);
     const ifMatch = request.headers['if-match'];
     const made = await receive(files, request, async (upload) => {
-      const attributes = readVersion(jsonOf(upload.attributes));
+      const attributes = readVersion(upload.attributes ?? {});
       const { name, description } = attributes;
       const change = {
         ...(name != null && { name }),
@@ -103,10 +103,6 @@ function announcedDigest(request: FastifyRequest): Sha1 | undefined {
   return sha1;
 }
 
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new Refusal('bad_request', 'The field "attributes" is not JSON.', { cause: error });
-  }
+function refuseTooLate(): never {
+  throw attributesTooLate();
 }

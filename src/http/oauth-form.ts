@@ -1,20 +1,30 @@
+import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ClientSecret } from '../access/find-client.ts';
 import { GrantError } from '../access/grant-error.ts';
+import { Refusal } from '../api/refusal.ts';
+import { contentTypeOf } from './content-type.ts';
+import { decodeText } from './decode-text.ts';
+import { parseForm } from './url-text.ts';
 
 /** Forms are small; an assertion is the largest thing in one. */
 export const FORM_BODY_LIMIT = 32 * 1024;
 
-/** Bodies are forms, whatever their content type says. Call in a scope of its own. */
+/** Bodies are forms, whatever type they declare; `formOf` reads them. Call in a scope of its own. */
 export function takeForms(scope: FastifyInstance): void {
   scope.removeAllContentTypeParsers();
-  scope.addContentTypeParser('*', { parseAs: 'string' }, (_request, text, done) =>
-    done(null, new URLSearchParams(text as string)),
-  );
+  scope.addContentTypeParser('*', { parseAs: 'buffer' }, async (_request: FastifyRequest, bytes: Buffer) => bytes);
 }
 
+/** The fields of a form, in UTF-8, or in the charset that it declares if its bytes are not percent-encoded. */
 export function formOf(request: FastifyRequest): URLSearchParams {
-  return request.body instanceof URLSearchParams ? request.body : new URLSearchParams();
+  const bytes = request.body instanceof Uint8Array ? request.body : new Uint8Array();
+  try {
+    return parseForm(decodeText(bytes, contentTypeOf(request.raw).parameters.charset, 'The form'), 'The form');
+  } catch (error) {
+    if (error instanceof Refusal) throw new GrantError('invalid_request', error.message);
+    throw error;
+  }
 }
 
 /** A field, once; undefined where it is empty or left out, which is the same (RFC 6749, section 3.1). */
@@ -46,9 +56,12 @@ export function optionalClientOf(request: FastifyRequest, form: URLSearchParams)
 function basicOf({ headers }: FastifyRequest): ClientSecret | undefined {
   const [, encoded] = /^basic +([A-Za-z0-9+/=]+)$/i.exec((headers.authorization ?? '').trim()) ?? [];
   if (encoded === undefined) return undefined;
-  const [, id, secret] = /^([^:]*):(.*)$/s.exec(Buffer.from(encoded, 'base64').toString('utf8')) ?? [];
-  if (id === undefined || secret === undefined) return undefined;
-  return { clientId: formDecoded(id), clientSecret: formDecoded(secret) };
+  const bytes = Buffer.from(encoded, 'base64');
+  if (!isUtf8(bytes)) throw new GrantError('invalid_client', 'The Authorization header is not UTF-8, in base64.');
+  const text = bytes.toString('utf8');
+  const colon = text.indexOf(':');
+  if (colon < 0) return undefined;
+  return { clientId: formDecoded(text.slice(0, colon)), clientSecret: formDecoded(text.slice(colon + 1)) };
 }
 
 /** Both are form-encoded before they are joined. */

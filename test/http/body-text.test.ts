@@ -1,0 +1,235 @@
+import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import { after, before, test } from 'node:test';
+import { MOST_JSON_NESTING, MOST_JSON_VALUES } from '../../src/http/parse-json.ts';
+import { API_ROUTES, callOf } from '../access/api-routes.ts';
+import { type Answer, Api } from '../support/api.ts';
+import { seededBytes, sha1Base64 } from '../support/bytes.ts';
+import { startServer, type TestServer } from '../support/server.ts';
+import { filePart, form, sendForm, upload } from './forms.ts';
+
+const PART = 65_536;
+const SIZE = PART + 500;
+
+let server: TestServer;
+let api: Api;
+
+before(async () => {
+  server = await startServer({ env: { PARTWAY_PART_SIZE: String(PART), PARTWAY_MIN_SESSION_SIZE: '1000' } });
+  api = new Api(server);
+});
+after(() => server[Symbol.asyncDispose]());
+
+function assertRefused(answer: Answer, status: number, code: string, said?: RegExp): void {
+  assert.deepEqual([answer.status, answer.json?.code], [status, code], answer.text);
+  assert.equal(answer.json.request_id, answer.headers['box-request-id']);
+  if (said) assert.match(answer.json.message, said);
+}
+
+async function names(): Promise<string[]> {
+  const answer = await api.get('/folders/0/items?limit=1000');
+  return answer.json.entries.map(({ name }: { name: string }) => name);
+}
+
+function folderIn(encoded: Uint8Array, type?: string): Promise<Answer> {
+  return api.call('POST', '/folders', { body: encoded, headers: type === undefined ? {} : { 'content-type': type } });
+}
+
+/** A folder's JSON with these bytes as its name. */
+function named(...name: (string | number)[]): Buffer {
+  const bytes = name.map((piece) => (typeof piece === 'number' ? Buffer.from([piece]) : Buffer.from(piece)));
+  return Buffer.concat([Buffer.from('{"parent":{"id":"0"},"name":"'), ...bytes, Buffer.from('"}')]);
+}
+
+function utf16(text: string, order: 'le' | 'be', mark: boolean): Buffer {
+  const bytes = Buffer.from((mark ? '\ufeff' : '') + text, 'utf16le');
+  return order === 'le' ? bytes : bytes.swap16();
+}
+
+for (const [what, bytes] of [
+  ['a Latin-1 letter', [0xe9]],
+  ['a character cut off', [0xe2, 0x82]],
+  ['an overlong slash', [0xc0, 0xaf]],
+  ['a surrogate in UTF-8', [0xed, 0xa0, 0x80]],
+] as const) {
+  test(`a JSON body with ${what} is refused as no UTF-8, and makes nothing`, async () => {
+    const before = await names();
+    for (const type of [
+      undefined,
+      'application/json',
+      'application/json; charset=utf-8',
+      'text/plain; charset="UTF-8"',
+    ]) {
+      assertRefused(await folderIn(named('caf', ...bytes), type), 400, 'bad_request', /UTF-8/);
+    }
+    assert.deepEqual(await names(), before);
+  });
+}
+
+test('a JSON body in another charset is decoded as what it declares', async () => {
+  const text = '{"parent":{"id":"0"},"name":"NAME é"}';
+  for (const [type, body] of [
+    ['application/json; charset=ISO-8859-1', Buffer.from(text, 'latin1')],
+    ['application/json; charset="iso-8859-1"; x=y', Buffer.from(text, 'latin1')],
+    ['application/json;charset=windows-1252', Buffer.from(text, 'latin1')],
+    ['text/plain; charset=utf-16le', utf16(text, 'le', false)],
+    ['application/json; charset=utf-16', utf16(text, 'be', true)],
+    ['application/json; charset=utf-16', utf16(text, 'le', true)],
+    ['application/json; charset=utf-16', utf16(text, 'be', false)],
+    ['application/json', Buffer.from(`\ufeff${text}`)],
+  ] as const) {
+    const answer = await folderIn(body, type);
+    assert.deepEqual([answer.status, answer.json.name], [201, 'NAME é'], type);
+    await api.delete(`/folders/${answer.json.id}`);
+  }
+});
+
+test('a charset that is not known is refused with 415 where it could change what is said', async () => {
+  assertRefused(await folderIn(named('caf', 0xe9), 'application/json; charset=x-none'), 415, 'unsupported_media_type');
+  assertRefused(await folderIn(named('+AOk-'), 'application/json; charset=utf-7'), 415, 'unsupported_media_type');
+  const ascii = await folderIn(named('ascii'), 'application/json; charset=binary');
+  assert.deepEqual([ascii.status, ascii.json.name], [201, 'ascii']);
+});
+
+test('half of a surrogate pair is refused everywhere in a body, also as a key', async () => {
+  const parent = '"parent":{"id":"0"}';
+  for (const body of [
+    `{${parent},"name":"a\\ud800"}`,
+    `{${parent},"name":"\\uDFFFa"}`,
+    `{${parent},"name":"fine","tags":["\\udc00\\ud800"]}`,
+    `{${parent},"name":"fine","\\ud800":1}`,
+  ]) {
+    assertRefused(await api.post('/folders', body), 400, 'bad_request', /surrogate/);
+  }
+  const pair = await api.post('/folders', `{${parent},"name":"a\\ud83d\\ude00"}`);
+  assert.deepEqual([pair.status, pair.json.name], [201, 'a😀']);
+  const attributes = { disposition: 'name="attributes"', body: `{${parent},"name":"\\ud800"}` };
+  assertRefused(
+    await sendForm(api, '/files/content', form(attributes, filePart('a'))),
+    400,
+    'bad_request',
+    /surrogate/,
+  );
+});
+
+test('nesting beyond its limit, and more values than any call needs, are refused', async () => {
+  const parent = '"parent":{"id":"0"}';
+  const nested = (depth: number) => `${'['.repeat(depth)}${']'.repeat(depth)}`;
+  const answer = (extra: string) => api.post('/folders', `{${parent},"name":"nested","extra":${extra}}`);
+  assertRefused(await answer(nested(MOST_JSON_NESTING)), 400, 'bad_request', /nested/);
+  assertRefused(await answer('{"a":'.repeat(9000) + 1 + '}'.repeat(9000)), 400, 'bad_request', /nested/);
+  const brackets = await api.post('/folders', `{${parent},"name":"${'['.repeat(100)}"}`);
+  assert.equal(brackets.status, 201, 'brackets in a string nest nothing');
+
+  const session = await api.createSession('values.bin', SIZE);
+  const commit = `/files/upload_sessions/${session.id}/commit`;
+  const zeros = `{"parts":[${'0,'.repeat(MOST_JSON_VALUES)}0]}`;
+  assertRefused(
+    await api.post(commit, zeros, { digest: `sha=${sha1Base64(Buffer.alloc(0))}` }),
+    400,
+    'bad_request',
+    /values/,
+  );
+});
+
+test('a query that is not UTF-8, percent-encoded, is refused', async () => {
+  for (const query of ['fields=%E9', 'fields=100%', 'marker=%ed%a0%80', 'fields=name&x=%C3', '%ff=1']) {
+    assertRefused(await api.get(`/folders/0/items?${query}`), 400, 'bad_request', /UTF-8/);
+  }
+  assert.equal((await api.get('/folders/0/items?fields=name%2Cid&x=%C3%A9+%25')).status, 200);
+  const raw = await rawStatus(Buffer.from('GET /2.0/folders/0/items?fields=\xe9 HTTP/1.1\r\nhost: x\r\n', 'latin1'));
+  assert.equal(raw, 400);
+});
+
+test('a form that is not UTF-8 is refused as OAuth has it', async () => {
+  const post = (body: string | Buffer, type = 'application/x-www-form-urlencoded') =>
+    api.call('POST', `${server.url}/oauth2/token`, { body, headers: { 'content-type': type } });
+  for (const body of ['grant_type=%E9', Buffer.from('grant_type=caf\xe9', 'latin1'), 'grant_type=100%']) {
+    const answer = await post(body);
+    assert.deepEqual([answer.status, answer.json?.error], [400, 'invalid_request'], answer.text);
+    assert.match(answer.json.error_description, /UTF-8/);
+  }
+  const read = await post(
+    Buffer.from('grant_type=caf\xe9', 'latin1'),
+    'application/x-www-form-urlencoded; charset=latin1',
+  );
+  assert.equal(read.json.error, 'unsupported_grant_type');
+  const page = await api.call('POST', `${server.url}/oauth2/authorize`, { body: 'ticket=%E9' });
+  assert.equal(page.status, 400);
+  assert.match(page.text, /<!doctype html>/);
+});
+
+const TYPES = [
+  '',
+  'undefined',
+  'foo',
+  '; charset=binary',
+  'a/b/c',
+  ',',
+  'text/plain; q',
+  '\xe9',
+  'null, text/plain',
+  '/',
+];
+
+test('the type of a part means nothing, whatever it is', async () => {
+  const session = await api.createSession('types.bin', SIZE);
+  const first = { offset: 0, bytes: seededBytes(SIZE, 'types').subarray(0, PART), total: SIZE };
+  for (const type of TYPES) {
+    const answer = await api.putPart(session.id, first, { 'content-type': type });
+    assert.equal(answer.status, 200, `${JSON.stringify(type)}: ${answer.text}`);
+  }
+  const several = await api.call('PUT', `/files/upload_sessions/${session.id}`, {
+    headers: {
+      digest: `sha=${sha1Base64(first.bytes)}`,
+      'content-range': `bytes 0-${PART - 1}/${SIZE}`,
+      'content-type': ['text/plain', 'foo'] as unknown as string,
+    },
+    body: first.bytes,
+  });
+  assert.equal(several.status, 200, several.text);
+});
+
+test('no route answers otherwise because of a type that means nothing to it', async () => {
+  const file = await upload(api, 'routes.bin', 'a');
+  for (const route of API_ROUTES.filter(({ multipart }) => !multipart)) {
+    // Nothing that changes what the next call finds: of these, a refusal of the address is as good an answer.
+    const ids = { file: file.id, folder: '0', session: 'A'.repeat(32) };
+    const harmless = route.method === 'GET' || route.method === 'OPTIONS' ? ids : { ...ids, file: '1', folder: '1' };
+    const { method } = route;
+    const { path, call } = callOf(route, harmless);
+    const answers = new Set<number>();
+    for (const type of [undefined, 'application/json', ...TYPES]) {
+      const headers = { ...call.headers, ...(type !== undefined && { 'content-type': type }) };
+      answers.add((await api.call(method, path, { headers, body: '{}' })).status);
+    }
+    assert.equal(answers.size, 1, `${method} ${path}: ${[...answers]}`);
+    assert.ok(!answers.has(415), `${method} ${path}`);
+  }
+});
+
+test('what a DELETE or a GET brings as its body means nothing', async () => {
+  for (const type of ['', 'foo', 'application/json']) {
+    const { id } = await upload(api, 'deleted.bin', 'a');
+    const call = { headers: { 'content-type': type }, body: '{"no json' };
+    assert.equal((await api.call('GET', `/files/${id}`, call)).status, 200);
+    assert.equal((await api.call('DELETE', `/files/${id}`, call)).status, 204);
+  }
+});
+
+/** The status of a request without a body, from its bytes. */
+function rawStatus(head: Buffer): Promise<number> {
+  const { hostname, port } = new URL(server.url);
+  const socket = connect(Number(port), hostname);
+  socket.write(
+    Buffer.concat([head, Buffer.from(`authorization: Bearer ${server.token}\r\nconnection: close\r\n\r\n`)]),
+  );
+  return new Promise((resolve, reject) => {
+    let text = '';
+    socket.on('data', (chunk) => {
+      text += chunk;
+    });
+    socket.on('close', () => resolve(Number(text.split(' ')[1])));
+    socket.on('error', reject);
+  });
+}

@@ -1,0 +1,201 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { type Answer, Api } from '../support/api.ts';
+import { seededBytes } from '../support/bytes.ts';
+import { startServer, type TestServer } from '../support/server.ts';
+import { attributes, type FormPart, filePart, form, sendForm, upload } from './forms.ts';
+
+const bytes = seededBytes(100_000, 'multipart-layouts');
+
+let server: TestServer;
+let api: Api;
+let made = 0;
+
+before(async () => {
+  server = await startServer();
+  api = new Api(server);
+});
+after(() => server[Symbol.asyncDispose]());
+
+function send(body: unknown, headers = {}): Promise<Answer> {
+  return sendForm(api, '/files/content', body, headers);
+}
+
+function newName(): string {
+  made += 1;
+  return `layout ${made} ü.bin`;
+}
+
+function named(name: string, type?: string): FormPart {
+  return attributes({ name, parent: { id: '0' } }, type);
+}
+
+function text(name: string, body: string | Uint8Array = 'x'): FormPart {
+  return { disposition: `name="${name}"`, body };
+}
+
+function assertRefused(answer: Answer, code: string, said?: RegExp): void {
+  assert.deepEqual([answer.status, answer.json?.code], [400, code], answer.text);
+  if (said) assert.match(answer.json.message, said);
+}
+
+async function assertStored(answer: Answer, name: string): Promise<void> {
+  assert.equal(answer.status, 201, answer.text);
+  const [file] = answer.json.entries;
+  assert.equal(file.name, name);
+  assert.deepEqual(await api.download(file.id), bytes);
+}
+
+async function countFiles(): Promise<number> {
+  return (await api.get('/folders/0/items?limit=1')).json.total_count;
+}
+
+const EXTRA = { ...text('meta', '{"name":"never"}'), type: 'application/json' };
+const UNNAMED = { disposition: 'nothing', body: 'x' };
+for (const [where, layout] of [
+  ['before attributes', (name: string) => [text('csrf'), text('_method'), UNNAMED, named(name), filePart(bytes)]],
+  ['between attributes and the file', (name: string) => [named(name), text('csrf'), EXTRA, filePart(bytes)]],
+  ['behind the file', (name: string) => [named(name), filePart(bytes), text('submit'), EXTRA]],
+  ['everywhere, one name twice', (name: string) => [text('a'), named(name), text('a'), filePart(bytes), text('a')]],
+] as const) {
+  test(`other fields ${where} are ignored, whole or cut anywhere`, async () => {
+    for (const size of [1_000_000, 7]) {
+      const name = newName();
+      const body = form(...layout(name));
+      const pieces = (async function* () {
+        // The file itself need not come in pieces so small.
+        const until = Math.min(body.length, 600);
+        for (let at = 0; at < until; at += size) yield body.subarray(at, Math.min(at + size, until));
+        yield body.subarray(until);
+      })();
+      await assertStored(await send(pieces), name);
+    }
+  });
+}
+
+test('a file before attributes is refused for that, and only for that', async () => {
+  const count = await countFiles();
+  const name = newName();
+  assertRefused(await send(form(filePart(bytes), named(name))), 'metadata_after_file_contents');
+  assertRefused(await send(form(text('csrf'), filePart(bytes), named(name))), 'metadata_after_file_contents');
+  assertRefused(await send(form(text('parent_id', '0'), filePart(bytes), named(name))), 'metadata_after_file_contents');
+  assertRefused(await send(form(named(name), filePart(bytes), named(name))), 'metadata_after_file_contents');
+  assertRefused(await send(form(named(name), named(name), filePart(bytes))), 'bad_request', /twice/);
+  assertRefused(await send(form(named(name), filePart('a'), filePart('b'))), 'bad_request', /more than one file/);
+  assertRefused(await send(form(named(name), text('csrf'))), 'bad_request', /no file/);
+  assert.equal(await countFiles(), count);
+});
+
+test('fields are bounded in number and in size, before and behind the file', async () => {
+  const count = await countFiles();
+  const many = Array.from({ length: 60 }, (_, at) => text(`f${at}`));
+  const large = text('large', Buffer.alloc(129 * 1024, 'x'));
+  const halves = [text('a', Buffer.alloc(70_000)), text('b', Buffer.alloc(70_000))];
+  for (const extra of [many, [large], halves]) {
+    const name = newName();
+    assertRefused(await send(form(...extra, named(name), filePart(bytes))), 'bad_request');
+    assertRefused(await send(form(named(name), filePart(bytes), ...extra)), 'bad_request');
+  }
+  const huge = { disposition: 'name="attributes"', body: `{"name":"${'x'.repeat(65_536)}"}` };
+  assertRefused(await send(form(huge, filePart(bytes))), 'bad_request', /65536/);
+  assertRefused(
+    await send(Buffer.concat([Buffer.alloc(140_000, 'x'), form(named('x'), filePart('a'))])),
+    'bad_request',
+  );
+  assert.equal(await countFiles(), count);
+});
+
+test('a preamble and an epilogue are ignored', async () => {
+  const name = newName();
+  const whole = [Buffer.from('This is a form.\r\n'), form(named(name), filePart(bytes)), Buffer.from('\r\nthe end')];
+  await assertStored(await send(Buffer.concat(whole)), name);
+});
+
+for (const type of [
+  'multipart/form-data; boundary="partway-test-boundary"',
+  'Multipart/Form-Data;BOUNDARY=partway-test-boundary',
+  'multipart/form-data; charset=utf-8; boundary=partway-test-boundary; x',
+  'multipart/form-data;; boundary="partway-test-boundary";',
+]) {
+  test(`the content type may be ${type}`, async () => {
+    const name = newName();
+    await assertStored(await send(form(named(name), filePart(bytes)), { 'content-type': type }), name);
+  });
+}
+
+test('a boundary may hold what has to be quoted, and is refused if it is missing or endless', async () => {
+  const name = newName();
+  const boundary = '--=_Part 1; (a,b):?';
+  const body = form(named(name), filePart(bytes)).toString('latin1').replaceAll('partway-test-boundary', boundary);
+  const quoted = { 'content-type': `multipart/form-data; boundary="${boundary}"` };
+  await assertStored(await send(Buffer.from(body, 'latin1'), quoted), name);
+  for (const type of [
+    'multipart/form-data',
+    'multipart/form-data; boundary=',
+    `multipart/form-data; boundary=${'x'.repeat(300)}`,
+  ]) {
+    assertRefused(await send(body, { 'content-type': type }), 'bad_request', /boundary/);
+  }
+});
+
+test('names of part headers and parameters may be in any case, and attributes may look like a file', async () => {
+  const name = newName();
+  const body = form(
+    {
+      disposition: 'name="attributes"; filename="blob"',
+      type: 'application/json; charset=UTF-8',
+      body: JSON.stringify({ name, parent: { id: '0' } }),
+    },
+    filePart(bytes, 'FileName=other.bin; NAME=file'),
+  );
+  const shouted = Buffer.from(
+    body.toString('latin1').replaceAll(/content-(disposition|type)/g, (all) => all.toUpperCase()),
+    'latin1',
+  );
+  await assertStored(await send(shouted), name);
+});
+
+test('attributes in another charset are decoded as what they, the form or _charset_ declare', async () => {
+  const latin1 = (name: string) => Buffer.from(JSON.stringify({ name, parent: { id: '0' } }), 'latin1');
+  for (const [type, parts, charset] of [
+    ['application/json; charset=ISO-8859-1', [], ''],
+    [undefined, [text('_charset_', 'ISO-8859-1')], ''],
+    [undefined, [], '; charset=ISO-8859-1'],
+  ] as const) {
+    const name = newName();
+    const field = { disposition: 'name="attributes"', ...(type && { type }), body: latin1(name) };
+    const header = { 'content-type': `multipart/form-data; boundary=partway-test-boundary${charset}` };
+    await assertStored(await send(form(...parts, field, filePart(bytes)), header), name);
+  }
+  const count = await countFiles();
+  const plain = { disposition: 'name="attributes"', body: latin1('é') };
+  assertRefused(await send(form(plain, filePart(bytes))), 'bad_request', /UTF-8/);
+  const unknown = await send(form({ ...plain, type: 'text/plain; charset=x-none' }, filePart(bytes)));
+  assert.deepEqual([unknown.status, unknown.json.code], [415, 'unsupported_media_type']);
+  assert.equal(await countFiles(), count);
+});
+
+test("a form of Box's first API is taken: parent_id or folder_id, then the file with its name", async () => {
+  for (const field of ['parent_id', 'folder_id']) {
+    const name = newName();
+    const file = filePart(bytes, `name="filename"; filename="${name}"`);
+    await assertStored(await send(form(text(field, '0'), file)), name);
+  }
+  const count = await countFiles();
+  const latin1 = Buffer.concat([form(text('parent_id', '0'), filePart('a', 'name="f"; filename="caf\x01.txt"'))]);
+  latin1[latin1.indexOf(1)] = 0xe9;
+  assertRefused(await send(latin1), 'bad_request', /UTF-8/);
+  const nameless = form(text('parent_id', '0'), filePart('a', 'name="file"; filename=""'));
+  assertRefused(await send(nameless), 'item_name_invalid');
+  assertRefused(await send(form(filePart(bytes), text('parent_id', '0'))), 'metadata_after_file_contents');
+  assert.equal(await countFiles(), count);
+});
+
+test('a version needs no attributes, and takes none behind its file', async () => {
+  const { id } = await upload(api, newName(), 'one');
+  const next = await sendForm(api, `/files/${id}/content`, form(filePart('two')));
+  assert.deepEqual([next.status, next.json.entries?.[0].etag], [201, '1'], next.text);
+  const late = await sendForm(api, `/files/${id}/content`, form(filePart('three'), attributes({ name: 'late' })));
+  assertRefused(late, 'metadata_after_file_contents');
+  assert.deepEqual(await api.download(id), Buffer.from('two'));
+});
