@@ -1,14 +1,16 @@
 import type { Millis } from './api/ids.ts';
 import type { Chore } from './chores.ts';
+import type { Clock } from './clock.ts';
 
 /**
  * The same chore, passed over as long as it was last begun less than `interval` ago; what failed is done again at the
  * next turn. `isDue` says whether it is time, and that it begins now: by this process's clock, unless given.
  */
 export function atMostEvery(
+  clock: Pick<Clock, 'monotonic'>,
   interval: Millis,
   { name, run }: Chore,
-  isDue: () => boolean | Promise<boolean> = dueHere(interval),
+  isDue: () => boolean | Promise<boolean> = dueHere(clock, interval),
 ): Chore {
   let owed = false;
   return {
@@ -23,10 +25,10 @@ export function atMostEvery(
   };
 }
 
-function dueHere(interval: Millis): () => boolean {
+function dueHere(clock: Pick<Clock, 'monotonic'>, interval: Millis): () => boolean {
   let due = Number.NEGATIVE_INFINITY;
   return () => {
-    const now = performance.now();
+    const now = clock.monotonic();
     if (now < due) return false;
     due = now + interval;
     return true;

@@ -11,6 +11,10 @@ export interface Clock {
    * ahead of `now()`.
    */
   expiryTime(): Millis;
+  /** The same by the clock of this machine, by which its files are dated, if `now()` is the time of another one. */
+  fileExpiryTime(): Millis;
+  /** For how long the wall clock has agreed with the monotonic one. */
+  steadyFor(): Millis;
 }
 
 /** Where a clock reads the time. */
@@ -22,9 +26,9 @@ export interface ClockSources {
 /** The clocks of this machine. */
 export const MACHINE_SOURCES: ClockSources = { wall: () => Date.now(), monotonic: () => performance.now() };
 
-/** Wall and monotonic clock may drift this far apart between two readings: NTP sets small differences right. */
-const TOLERANCE: Millis = 60_000;
-/** How old the newest time in the database may be at the start of the server without being suspicious. */
+/** Two clocks that differ by less are taken for the same: NTP sets small differences right. */
+export const CLOCK_TOLERANCE: Millis = 60_000;
+/** How old the newest time in the database may be when the server starts without raising suspicion. */
 const START_TOLERANCE: Millis = 10 * 60_000;
 /** For so long both clocks have to agree before a new wall time counts for expiry. */
 export const CLOCK_GRACE: Millis = 15 * 60_000;
@@ -35,18 +39,20 @@ export const CLOCK_GRACE: Millis = 15 * 60_000;
  * speed, until both clocks have agreed for `CLOCK_GRACE` (docs/decisions/0103-expiry-by-a-trusted-time.md).
  */
 export class GuardedClock implements Clock {
+  /** Told of each jump of the wall clock, ahead or back, in milliseconds. */
+  onJump: (by: Millis) => void = () => {};
   readonly #sources: ClockSources;
-  readonly #onJump: (by: Millis) => void;
-  /** Wall minus monotonic, as it was while the wall clock was last trusted. */
+  /** What is added to this machine's wall clock to get the time that all nodes share. */
+  #correction: Millis = 0;
+  #follows = false;
+  /** Wall minus monotonic, as it was when the wall clock was last trusted. */
   #trusted: Millis;
   /** The same difference as last read, and since when (monotonic) it has held. */
   #current: Millis;
   #since: Millis;
 
-  /** @param onJump Told of each jump of the wall clock, ahead or back, in milliseconds. */
-  constructor(sources: ClockSources = MACHINE_SOURCES, { onJump = () => {} }: { onJump?: (by: Millis) => void } = {}) {
+  constructor(sources: ClockSources = MACHINE_SOURCES) {
     this.#sources = sources;
-    this.#onJump = onJump;
     this.#since = sources.monotonic();
     this.#current = sources.wall() - this.#since;
     this.#trusted = this.#current;
@@ -65,40 +71,66 @@ export class GuardedClock implements Clock {
     return Math.min(wall, Math.floor(monotonic + this.#trusted));
   }
 
-  /** For how long the wall clock has agreed with the monotonic one. */
+  fileExpiryTime(): Millis {
+    return this.expiryTime() - this.#correction;
+  }
+
   steadyFor(): Millis {
     return this.#read().monotonic - this.#since;
   }
 
   /**
-   * Compares the wall clock with the newest time that the database knows, once, before anything is removed. If the wall
-   * clock is far ahead, it may not have been set yet: expiry starts from `newest`.
+   * Compares the wall clock with the newest time that the database knows, once, before anything is removed. A wall clock
+   * far ahead of it may not have been set yet: expiry then continues from `newest`.
    */
   startFrom(newest: Millis): void {
     const { wall, monotonic } = this.#read();
     const ahead = wall - newest;
-    if (ahead > START_TOLERANCE) this.#distrust(monotonic, newest - monotonic);
-    if (ahead > START_TOLERANCE || ahead < -TOLERANCE) this.#onJump(ahead);
+    if (ahead > START_TOLERANCE) this.#trusted = newest - monotonic;
+    if (ahead > START_TOLERANCE || ahead < -CLOCK_TOLERANCE) {
+      this.#since = monotonic;
+      this.onJump(ahead);
+    }
+  }
+
+  /**
+   * From now on `now()` is the time of another machine, which several nodes share: `shared` is what it says at this
+   * moment. The first call is the start of this clock; what a later one corrects is a jump.
+   */
+  follow(shared: Millis): void {
+    const correction = Math.round(shared - this.#sources.wall());
+    if (!this.#follows) {
+      this.#follows = true;
+      this.#correction = correction;
+      this.#since = this.#sources.monotonic();
+      this.#current = shared - this.#since;
+      this.#trusted = this.#current;
+    }
+    // A shorter difference says more of the network than of the clocks.
+    if (Math.abs(correction - this.#correction) > 100) this.#correction = correction;
   }
 
   #read(): { wall: Millis; monotonic: Millis } {
-    const wall = this.#sources.wall();
+    const wall = this.#sources.wall() + this.#correction;
     const monotonic = this.#sources.monotonic();
     const difference = wall - monotonic;
     const jump = difference - this.#current;
     this.#current = difference;
-    if (Math.abs(jump) > TOLERANCE) {
+    if (Math.abs(jump) > CLOCK_TOLERANCE) {
       this.#since = monotonic;
-      this.#onJump(Math.round(jump));
+      this.onJump(Math.round(jump));
     }
-    // Back where it was before it jumped, or the same for long enough.
-    const isTrusted = Math.abs(difference - this.#trusted) <= TOLERANCE || monotonic - this.#since >= CLOCK_GRACE;
-    if (isTrusted) this.#trusted = difference;
+    // Back where it was before it jumped, or steady for long enough.
+    const isBack = Math.abs(difference - this.#trusted) <= CLOCK_TOLERANCE;
+    if (isBack || monotonic - this.#since >= CLOCK_GRACE) this.#trusted = difference;
     return { wall, monotonic };
   }
+}
 
-  #distrust(monotonic: Millis, trusted: Millis): void {
-    this.#trusted = trusted;
-    this.#since = monotonic;
-  }
+/**
+ * Whether something that lives for `lifetime` and is soon asked for again (a code, a login page, a download address) still
+ * counts at `now`. One that would end later than one made now is from before the clock was set back.
+ */
+export function isStillGood(expiresAt: Millis, lifetime: Millis, now: Millis): boolean {
+  return expiresAt > now && expiresAt <= now + lifetime + CLOCK_TOLERANCE;
 }

@@ -9,7 +9,7 @@ import { TokenCache } from './access/token-cache.ts';
 import type { Millis } from './api/ids.ts';
 import { atMostEvery } from './at-most-every.ts';
 import { type Chore, startChores } from './chores.ts';
-import { GuardedClock } from './clock.ts';
+import { type Clock, GuardedClock } from './clock.ts';
 import type { Config } from './config.ts';
 import { ByteBudget } from './content/byte-budget.ts';
 import { InHand } from './content/in-hand.ts';
@@ -19,10 +19,12 @@ import { claimStore } from './data/claim-store.ts';
 import { openDataFolder } from './data/data-folder.ts';
 import { buildApp } from './http/app.ts';
 import { type Probe, Readiness } from './http/readiness.ts';
+import { compareWithRows, followDatabase, saveTimeChore } from './keep-time.ts';
 import { newNodeId } from './node-id.ts';
 import { type OpenedContent, openContent } from './open-content.ts';
 import { openFollowing } from './open-following.ts';
 import { isDue } from './sql/is-due.ts';
+import { saveTime } from './sql/newest-time.ts';
 import { oneNodeAtATime } from './sql/one-node-at-a-time.ts';
 import { openAside, openDatabase } from './sql/open-database.ts';
 import type { Tables } from './sql/tables.ts';
@@ -43,6 +45,9 @@ const SLOWEST_BODY = 1024;
  */
 const ORPHANS_SETTLE = 300_000;
 
+const CLOCK_JUMPED =
+  'the wall clock is not where the monotonic clock or the database expected it: nothing expires by it until it has been steady for 15 minutes; check NTP';
+
 /** A server that accepts connections. */
 export interface RunningServer {
   /** Scheme, host and port it is listening on, and the public URL where one is set. */
@@ -56,8 +61,9 @@ export interface RunningServer {
 /**
  * The composition root: config → drivers → rooms → edge. The only place that knows everything. What was opened when a
  * later step fails is closed again.
+ * @param clock Of its own if a test wants to move it.
  */
-export async function startServer(config: Config): Promise<RunningServer> {
+export async function startServer(config: Config, clock = new GuardedClock()): Promise<RunningServer> {
   await using opened = new AsyncDisposableStack();
   const { database: url, databasePool: connections } = config;
   const folder = openDataFolder(config.dataFolder, { holdsRows: url === undefined });
@@ -77,7 +83,7 @@ export async function startServer(config: Config): Promise<RunningServer> {
   const mark = store.mark ?? folder.mark;
   await claimStore({ db, content, mark, ownFolder: url === undefined && mark === folder.mark });
 
-  const clock = new GuardedClock();
+  if (url !== undefined) opened.defer(await followDatabase(clock, aside));
   const developerToken = config.token ?? (await folder.developerToken());
   const signingKey = config.signingKey ?? (await folder.signingKey());
   if (url !== undefined) await checkSecrets(db, { signingKey, developerToken }, folder.path);
@@ -115,6 +121,7 @@ export async function startServer(config: Config): Promise<RunningServer> {
   };
   const readiness = new Readiness(probesOf(aside, store), {
     onTrouble: (probe, error) => app.log.error({ probe, err: error }, 'not ready'),
+    clock,
   });
   const app: FastifyInstance = await buildApp({
     access,
@@ -135,6 +142,9 @@ export async function startServer(config: Config): Promise<RunningServer> {
       logLevel: config.logLevel,
     },
   });
+  clock.onJump = (by) => app.log.warn({ aheadMillis: by }, CLOCK_JUMPED);
+  await compareWithRows(clock, db);
+  opened.defer(() => saveTime(db, clock.expiryTime()).catch(() => {}));
   const { host, port } = config.listen;
   await app.listen({ host, port, listenTextResolver: () => `listening on ${addressOf(app, config)}` });
   opened.defer(() => closeWithin(app, config.shutdownGrace));
@@ -150,9 +160,10 @@ export async function startServer(config: Config): Promise<RunningServer> {
     { name: 'end sessions past their time', run: async () => ({ expired: await expireSessions(uploads) }) },
     // It lists the whole store, which a bucket counts by calls; what is new there is nobody's orphan for that long.
     config.storage.kind === 's3'
-      ? seldom(search, { every: config.orphanGrace, db, shared: url !== undefined })
+      ? seldom(search, { every: config.orphanGrace, db, clock, shared: url !== undefined })
       : search,
     { name: 'forget expired tokens', run: async () => ({ forgotten: await sweepTokens(access) }) },
+    saveTimeChore(clock, db),
   ];
   const interval = config.sweepInterval;
   opened.defer(
@@ -175,8 +186,12 @@ export async function startServer(config: Config): Promise<RunningServer> {
 }
 
 /** Of several nodes on one database, one does it for all. */
-function seldom(chore: Chore, { every, db, shared }: { every: Millis; db: Kysely<Tables>; shared: boolean }): Chore {
-  return shared ? atMostEvery(every, chore, () => isDue(db, 'last-orphan-search', every)) : atMostEvery(every, chore);
+function seldom(
+  chore: Chore,
+  { every, db, clock, shared }: { every: Millis; db: Kysely<Tables>; clock: Clock; shared: boolean },
+): Chore {
+  const isDueHere = shared ? () => isDue(db, 'last-orphan-search', every) : undefined;
+  return atMostEvery(clock, every, chore, isDueHere);
 }
 
 /** What has to be there for this node to serve. */

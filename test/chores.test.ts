@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { atMostEvery } from '../src/at-most-every.ts';
 import { type Chore, startChores } from '../src/chores.ts';
+import { MACHINE_SOURCES } from '../src/clock.ts';
 
 test('chores are done in turn and again; one that fails holds up none, and what found nothing says nothing', async () => {
   const log: string[] = [];
@@ -59,7 +60,7 @@ test('a chore that costs is passed over until its time has come, and is done aga
   const { signal } = new AbortController();
   let done = 0;
   let failing = true;
-  const chore = atMostEvery(20, {
+  const chore = atMostEvery(MACHINE_SOURCES, 20, {
     name: 'costly',
     async run() {
       if (failing) throw new Error('not yet');
@@ -71,7 +72,12 @@ test('a chore that costs is passed over until its time has come, and is done aga
   failing = false;
   assert.deepEqual(await chore.run(signal), { done: 1 });
   // By the clock of this process, or whatever else says that it is time.
-  const never = atMostEvery(0, { name: 'never', run: async () => assert.fail('its time has not come') }, () => false);
+  const never = atMostEvery(
+    MACHINE_SOURCES,
+    0,
+    { name: 'never', run: async () => assert.fail('its time has not come') },
+    () => false,
+  );
   assert.deepEqual(await never.run(signal), {});
   while (done < 2) {
     const counts = await chore.run(signal);

@@ -8,8 +8,10 @@ import { findToken } from './token-records.ts';
 export async function authenticate(access: Access, token: string): Promise<Authority> {
   const tokenSha256 = hashSecret(token);
   if (tokenSha256 === access.developer.tokenSha256) return access.developer.authority;
-  const now = access.clock.now();
-  const cached = access.cache.get(tokenSha256, now);
+  const { clock } = access;
+  const now = clock.expiryTime();
+  const monotonic = clock.monotonic();
+  const cached = access.cache.get(tokenSha256, { now, monotonic });
   if (cached !== undefined) return cached;
   const { mark } = access.cache;
   const known = await findToken(access.db, tokenSha256);
@@ -20,6 +22,6 @@ export async function authenticate(access: Access, token: string): Promise<Autho
   if (known.authority.principal.status === 'inactive') {
     throw new Refusal('unauthorized', 'The user of this access token is inactive.');
   }
-  access.cache.set(tokenSha256, known.authority, { expiresAt: known.expiresAt, now, mark });
+  access.cache.set(tokenSha256, known.authority, { expiresAt: known.expiresAt, monotonic, mark });
   return known.authority;
 }

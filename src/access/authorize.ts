@@ -8,7 +8,7 @@ import { type Scope, scopesToRow } from './scopes.ts';
 import { hashSecret, newSecret } from './secrets.ts';
 
 /** How long a code waits to be exchanged, in milliseconds. */
-const CODE_MILLIS = 60_000;
+export const CODE_MILLIS = 60_000;
 
 /** An app that asks a user to let it in, and where the answer goes. */
 export interface AskingApp {

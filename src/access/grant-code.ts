@@ -1,4 +1,6 @@
+import { isStillGood } from '../clock.ts';
 import type { Access } from './access.ts';
+import { CODE_MILLIS } from './authorize.ts';
 import { endGrant } from './end-tokens.ts';
 import { type ClientSecret, findClient } from './find-client.ts';
 import { GrantError } from './grant-error.ts';
@@ -22,7 +24,9 @@ export async function grantForCode(
   const codeSha256 = hashSecret(code);
   const now = access.clock.now();
   const row = await findCode(access.db, codeSha256);
-  if (row === undefined || row.client_id !== app.client_id || row.expires_at <= now) throw invalidCode();
+  if (row === undefined || row.client_id !== app.client_id || !isStillGood(row.expires_at, CODE_MILLIS, now)) {
+    throw invalidCode();
+  }
   if (redirectUri !== undefined && redirectUri !== row.redirect_uri) throw invalidCode();
   const granted = await access.db.transaction().execute(async (tx) => {
     if (!(await useCode(tx, codeSha256, now))) return undefined;

@@ -63,7 +63,7 @@ async function holdSubject(access: Access, tx: Kysely<Tables>, token: string): P
     .where('token_sha256', '=', tokenSha256)
     .execute();
   const stored = await findToken(tx, tokenSha256);
-  if (stored === undefined || stored.expiresAt <= access.clock.now()) throw invalidSubject();
+  if (stored === undefined || stored.expiresAt <= access.clock.expiryTime()) throw invalidSubject();
   if (stored.authority.principal.status === 'inactive') throw inactiveUser();
   return stored;
 }

@@ -50,7 +50,7 @@ export async function logIn(
   const { logins, addresses } = logIns;
   const { login, password } = attempt;
   const network = networkOf(attempt.address);
-  const at = clock.now();
+  const at = clock.monotonic();
   const wait = Math.max(logins.waitOf(login, at), addresses.waitOf(network, at));
   if (wait > 0) return { kind: 'later', wait };
   logins.note(login, at);

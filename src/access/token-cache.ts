@@ -7,13 +7,16 @@ const MOST_TOKENS = 10_000;
 
 interface Entry {
   authority: Authority;
-  until: Millis;
+  /** By the wall clock. */
+  expiresAt: Millis;
+  /** By the monotonic clock. */
+  freshUntil: Millis;
 }
 
-/** When the token ends; when, and at which mark, it was looked up. */
+/** When the token ends; when (by the monotonic clock), and at which mark, it was looked up. */
 interface Known {
   expiresAt: Millis;
-  now: Millis;
+  monotonic: Millis;
   mark: number;
 }
 
@@ -27,9 +30,9 @@ export class TokenCache {
     return this.#forgotten;
   }
 
-  get(tokenSha256: string, now: Millis): Authority | undefined {
+  get(tokenSha256: string, { now, monotonic }: { now: Millis; monotonic: Millis }): Authority | undefined {
     const entry = this.#entries.get(tokenSha256);
-    if (entry === undefined || entry.until <= now) return undefined;
+    if (entry === undefined || entry.expiresAt <= now || entry.freshUntil <= monotonic) return undefined;
     return entry.authority;
   }
 
@@ -37,10 +40,10 @@ export class TokenCache {
    * Keeps `authority` for a few seconds, never beyond `expiresAt`. Not where a token was forgotten since `mark`: it may
    * have been this one, read just before it ended.
    */
-  set(tokenSha256: string, authority: Authority, { expiresAt, now, mark }: Known): void {
+  set(tokenSha256: string, authority: Authority, { expiresAt, monotonic, mark }: Known): void {
     if (mark !== this.#forgotten) return;
     if (this.#entries.size >= MOST_TOKENS) this.#entries.clear();
-    this.#entries.set(tokenSha256, { authority, until: Math.min(expiresAt, now + FRESH_FOR) });
+    this.#entries.set(tokenSha256, { authority, expiresAt, freshUntil: monotonic + FRESH_FOR });
   }
 
   /** Forgets all tokens of a user, which may from now on be good for something else. */

@@ -11,7 +11,7 @@ const BATCH = 100;
  */
 export async function checkOrphans(check: Check): Promise<{ young: number }> {
   const { content, clock, grace } = check;
-  const oldEnough = clock.now() - grace;
+  const oldEnough = clock.fileExpiryTime() - grace;
   let young = 0;
   let batch: StoredContent[] = [];
   for await (const stored of content.list()) {

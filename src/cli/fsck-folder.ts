@@ -6,6 +6,7 @@ import type { Config } from '../config.ts';
 import { checkClaim } from '../data/check-claim.ts';
 import { markIn } from '../data/data-folder.ts';
 import { FolderInUse, lockFolder } from '../data/lock.ts';
+import { compareWithRows } from '../keep-time.ts';
 import { openContentBeside } from '../open-content.ts';
 import { EXIT, Failure } from './exit-codes.ts';
 import type { FsckReport } from './fsck-report.ts';
@@ -38,12 +39,14 @@ export function checkDataFolder(config: Config, { repair, allStopped, report }: 
       const ownFolder = database === undefined && mark === undefined;
       await checkClaim({ db, mark: mark ?? markIn(dataFolder), ownFolder });
       if (repair) unlock = lockForRepair(dataFolder);
+      const clock = new GuardedClock();
+      await compareWithRows(clock, db);
       let left = 0;
       report.begin(await bytesToRead(db));
       const checked = await checkEverything({
         db,
         content,
-        clock: new GuardedClock(),
+        clock,
         grace: orphanGrace,
         read: (bytes) => report.read(bytes),
         async found(found) {

@@ -22,7 +22,7 @@ export async function promoteVersion({ db, clock, userQuota }: Files, request: N
   return db.transaction().execute(async (tx) => {
     await holdTree(tx, caller);
     const { file, version } = await needVersion(tx, request);
-    await checkLock(tx, { fileId, caller, now: at });
+    await checkLock(tx, { fileId, caller, now: clock.expiryTime() });
     if (version.id === file.version_id) return version.id;
     if (version.trashed_at !== null) throw new Refusal('trashed', 'This version is in the trash: restore it first.');
     const { name, size, sha1, content_id: content } = version;

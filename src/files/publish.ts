@@ -20,6 +20,8 @@ export interface NewContent {
   sha1: Sha1;
   by: UserId;
   now: Millis;
+  /** The time by which locks have expired or not; `now` by default. */
+  locksAt?: Millis;
   /** When the client says that the content was made: for a new file now, for a new version as before by default. */
   contentCreatedAt?: Millis;
   /** When the client says that the content was last changed; now by default. */
@@ -79,7 +81,7 @@ export async function publishNewVersion(
   const { ifMatch } = change;
   await chargeSpace(tx, made.by, chargeOf(made), made.userQuota);
   const file = await findChangeable(tx, { kind: 'file', owner: made.by, id: fileId, ifMatch });
-  await checkLock(tx, { fileId, caller: made.by, now: made.now });
+  await checkLock(tx, { fileId, caller: made.by, now: made.locksAt ?? made.now });
   const name = change.name ?? file.name;
   if (name !== file.name) await takeName(tx, file, { name });
   const published = { fileId, versionId: newId<VersionId>() };

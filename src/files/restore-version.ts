@@ -12,7 +12,7 @@ export async function restoreVersion({ db, clock }: Files, request: NamedVersion
   return db.transaction().execute(async (tx) => {
     await holdTree(tx, caller);
     const { version } = await needVersion(tx, request);
-    await checkLock(tx, { fileId, caller, now: at });
+    await checkLock(tx, { fileId, caller, now: clock.expiryTime() });
     if (version.trashed_at === null) throw new Refusal('not_trashed', 'This version is not in the trash.');
     const restored = { trashed_at: null, trashed_by: null, restored_at: at, restored_by: caller };
     await tx.updateTable('versions').set(restored).where('id', '=', version.id).execute();

@@ -43,6 +43,7 @@ export async function storeContent(
       sha1,
       by: body.caller,
       now: clock.now(),
+      locksAt: clock.expiryTime(),
       userQuota,
       ...(contentCreatedAt !== undefined && { contentCreatedAt }),
       ...(contentModifiedAt !== undefined && { contentModifiedAt }),

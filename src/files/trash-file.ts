@@ -17,7 +17,7 @@ export async function trashFile(
   await db.transaction().execute(async (tx) => {
     await holdTree(tx, caller);
     const file = await findChangeable(tx, { kind: 'file', owner: caller, id: fileId, ifMatch });
-    await checkLock(tx, { fileId, caller, now: at });
+    await checkLock(tx, { fileId, caller, now: clock.expiryTime() });
     await putInTrash(tx, file, at);
   });
 }

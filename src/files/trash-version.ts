@@ -15,7 +15,7 @@ export async function trashVersion({ db, clock }: Files, request: NamedVersion):
   await db.transaction().execute(async (tx) => {
     await holdTree(tx, caller);
     const { file, version } = await needVersion(tx, request);
-    await checkLock(tx, { fileId, caller, now: at });
+    await checkLock(tx, { fileId, caller, now: clock.expiryTime() });
     if (version.id === file.version_id) {
       throw new Refusal('bad_request', 'The current version cannot be deleted: promote another first.');
     }

@@ -27,7 +27,7 @@ export async function updateFile({ db, clock }: Files, { caller, fileId, ifMatch
   await db.transaction().execute(async (tx) => {
     await holdTree(tx, caller);
     const file = await findChangeable(tx, { kind: 'file', owner: caller, id: fileId, ifMatch });
-    await checkLock(tx, { fileId, caller, now: at });
+    await checkLock(tx, { fileId, caller, now: clock.expiryTime() });
     const { lock, contentCreatedAt, contentModifiedAt, ...placed } = change;
     if (lock !== undefined) await setLock(tx, { fileId, caller, now: at }, lock);
     await updateItem(tx, file, placed, {

@@ -55,7 +55,7 @@ export async function buildApp(services: Services): Promise<FastifyInstance> {
   refuseUnknownRoutes(app);
   enforcePolicies(app, access);
   checkQueryTexts(app);
-  limitRates(app, settings.rates);
+  limitRates(app, settings.rates, access.clock);
   enforceScopes(app, access);
   takeJsonBodies(app);
 

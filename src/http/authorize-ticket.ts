@@ -1,6 +1,10 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Scope } from '../access/scopes.ts';
 import type { Millis } from '../api/ids.ts';
+import { isStillGood } from '../clock.ts';
+
+/** How long a login page may stand open, in milliseconds. */
+export const PAGE_MILLIS = 15 * 60_000;
 
 /** What a login page was shown for. It goes into the page, signed, and comes back with the form. */
 export interface Ticket {
@@ -27,7 +31,7 @@ export function openTicket(key: Buffer, nonce: string, sealed: string, now: Mill
   const right = sign(key, nonce, text);
   if (given.length !== right.length || !timingSafeEqual(given, right)) return undefined;
   const ticket = JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as Ticket;
-  return ticket.expiresAt > now ? ticket : undefined;
+  return isStillGood(ticket.expiresAt, PAGE_MILLIS, now) ? ticket : undefined;
 }
 
 function sign(key: Buffer, nonce: string, text: string): Buffer {

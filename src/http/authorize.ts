@@ -4,14 +4,11 @@ import { GrantError } from '../access/grant-error.ts';
 import { logIn } from '../access/log-in.ts';
 import { parseScopes, type Scope } from '../access/scopes.ts';
 import { sendDeadEnd, sendLogInPage } from './authorize-page.ts';
-import { openTicket, sealTicket, type Ticket } from './authorize-ticket.ts';
+import { openTicket, PAGE_MILLIS, sealTicket, type Ticket } from './authorize-ticket.ts';
 import { giveNonce, nonceOf } from './login-nonce.ts';
 import { OAUTH_PREFIXES } from './oauth.ts';
 import { FORM_BODY_LIMIT, formOf, takeForms } from './oauth-form.ts';
 import type { Services } from './services.ts';
-
-/** How long a login page may stand open, in milliseconds. */
-const PAGE_MILLIS = 15 * 60_000;
 
 const UNKNOWN =
   'The app that sent you here is not known, or asks to send you back to an address that it has not registered.';

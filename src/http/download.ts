@@ -24,7 +24,12 @@ export function serveContent(scope: FastifyInstance, { files, settings }: Servic
         fileId: fileIdOf(request),
         versionId: versionIdOf(request),
       });
-      await checkLock(files.db, { fileId: download.file.id, caller: owner, now: files.clock.now(), to: 'download' });
+      await checkLock(files.db, {
+        fileId: download.file.id,
+        caller: owner,
+        now: files.clock.expiryTime(),
+        to: 'download',
+      });
       if (settings.downloads === 'direct') return sendContent(request, reply, files.content, download);
       const signed = { fileId: download.file.id, versionId: download.version.id };
       const path = signDownload(settings.signingKey, signed, files.clock.now());

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { UserId } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
+import type { Clock } from '../clock.ts';
 import { callerOf } from './policy.ts';
 import { TokenBuckets } from './token-buckets.ts';
 
@@ -14,7 +15,7 @@ export interface Rates {
  * Refuses `rate_limit_exceeded`, with the time after which to come again, before anything else is done for a call. The
  * parts of an upload are not counted: its size bounds them, and an upload that was let in should end.
  */
-export function limitRates(app: FastifyInstance, { calls, uploads }: Rates): void {
+export function limitRates(app: FastifyInstance, { calls, uploads }: Rates, clock: Clock): void {
   const limits = [
     { what: 'calls', isCounted: (request: FastifyRequest) => !isPart(request), buckets: bucketsOf(calls) },
     { what: 'uploads', isCounted: beginsUpload, buckets: bucketsOf(uploads) },
@@ -25,7 +26,7 @@ export function limitRates(app: FastifyInstance, { calls, uploads }: Rates): voi
     const { userId } = callerOf(request);
     for (const { what, isCounted, buckets } of limits) {
       if (buckets === undefined || !isCounted(request)) continue;
-      const wait = buckets.take(userId, performance.now());
+      const wait = buckets.take(userId, clock.monotonic());
       if (wait > 0) throw tooMany(what, wait);
     }
   });

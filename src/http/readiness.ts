@@ -1,4 +1,5 @@
 import type { Millis } from '../api/ids.ts';
+import { type Clock, MACHINE_SOURCES } from '../clock.ts';
 
 /** Something without which the server cannot serve. */
 export interface Probe {
@@ -21,6 +22,7 @@ export interface ReadinessOptions {
   fresh?: Millis;
   /** How long a probe has. */
   patience?: Millis;
+  clock?: Pick<Clock, 'monotonic'>;
 }
 
 const FRESH: Millis = 1_000;
@@ -32,18 +34,20 @@ export class Readiness {
   readonly #onTrouble: (probe: string, error: unknown) => void;
   readonly #fresh: Millis;
   readonly #patience: Millis;
+  readonly #clock: Pick<Clock, 'monotonic'>;
   readonly #failing = new Set<string>();
   #last: { asked: number; verdict: Promise<Verdict> } | undefined;
   #stopping = false;
 
   constructor(
     probes: readonly Probe[],
-    { onTrouble = () => {}, fresh = FRESH, patience = PATIENCE }: ReadinessOptions = {},
+    { onTrouble = () => {}, fresh = FRESH, patience = PATIENCE, clock = MACHINE_SOURCES }: ReadinessOptions = {},
   ) {
     this.#probes = probes;
     this.#onTrouble = onTrouble;
     this.#fresh = fresh;
     this.#patience = patience;
+    this.#clock = clock;
   }
 
   /** From now on the server is not ready, whatever the probes say. */
@@ -52,7 +56,7 @@ export class Readiness {
   }
 
   async verdict(): Promise<Verdict> {
-    const now = performance.now();
+    const now = this.#clock.monotonic();
     if (this.#last === undefined || now - this.#last.asked > this.#fresh) {
       this.#last = { asked: now, verdict: this.#probe() };
     }

@@ -1,6 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { ItemId, Millis, VersionId } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
+import { isStillGood } from '../clock.ts';
 
 /** How long a signed address works: long enough to be followed, too short to be kept. A download begun goes on. */
 const SIGNED_FOR: Millis = 5 * 60 * 1000;
@@ -29,7 +30,7 @@ export function checkSignature(
   if (given.length !== right.length || !timingSafeEqual(given, right)) {
     throw new Refusal('forbidden', 'This download address was not made by this server.');
   }
-  if (Number(expires) * 1000 < now) {
+  if (!isStillGood(Number(expires) * 1000 + 1, SIGNED_FOR, now)) {
     throw new Refusal('forbidden', 'This download address has expired: ask for the content again.');
   }
 }

@@ -11,6 +11,6 @@ export async function withLocks<Entry extends FileEntry | FolderEntry>(
 ): Promise<(Entry & { lock?: Lock | undefined })[]> {
   if (!fields?.has('lock')) return [...entries];
   const ids = entries.filter(({ item }) => item.kind === 'file').map(({ item }) => item.id);
-  const locks = await findLocks(db, ids, clock.now());
+  const locks = await findLocks(db, ids, clock.expiryTime());
   return entries.map((entry) => ({ ...entry, lock: locks.get(entry.item.id) }));
 }

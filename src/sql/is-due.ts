@@ -1,13 +1,18 @@
 import { type Kysely, sql } from 'kysely';
 import type { Millis } from '../api/ids.ts';
+import { CLOCK_TOLERANCE } from '../clock.ts';
 import type { SharedWork } from './installation.ts';
 import { DATABASE_NOW, shifted } from './instant.ts';
 import type { Tables } from './tables.ts';
 
-/** Whether this work last began long enough ago, by the database's clock; if so, it begins now. PostgreSQL's alone. */
+/**
+ * Whether this work last began long enough ago, by the database's clock; if so, it begins now. A beginning in the future
+ * says that the clock was set back since: then it is due, too. PostgreSQL's alone.
+ */
 export async function isDue(db: Kysely<Tables>, work: SharedWork, interval: Millis): Promise<boolean> {
   // A little less, for nodes whose timers run a little faster than the work takes.
-  const due = sql<boolean>`installation.value::bigint <= ${shifted(DATABASE_NOW, -Math.floor(interval * 0.9))}`;
+  const due = sql<boolean>`(installation.value::bigint <= ${shifted(DATABASE_NOW, -Math.floor(interval * 0.9))}
+    or installation.value::bigint > ${shifted(DATABASE_NOW, CLOCK_TOLERANCE)})`;
   const { numInsertedOrUpdatedRows } = await db
     .insertInto('installation')
     .values({ name: work, value: sql<string>`${DATABASE_NOW}::text` })

@@ -159,6 +159,7 @@ async function publish(
     sha1: request.sha1,
     by: session.owner,
     now: clock.now(),
+    locksAt: clock.expiryTime(),
     reserved: true,
     ...(contentCreatedAt !== undefined && { contentCreatedAt }),
     ...(contentModifiedAt !== undefined && { contentModifiedAt }),

@@ -1,5 +1,6 @@
 import { type ExpressionBuilder, type Kysely, sql } from 'kysely';
 import type { NodeId, SessionId } from '../api/ids.ts';
+import { CLOCK_TOLERANCE } from '../clock.ts';
 import type { DigestState } from '../digest/saved-digests.ts';
 import { type Instant, shifted } from '../sql/instant.ts';
 import type { Tables } from '../sql/tables.ts';
@@ -132,7 +133,14 @@ export async function takeReading(
     .set({ reader: by, reader_until: shifted(until, 0) })
     .where('id', '=', session)
     .where('state', '=', 'open')
-    .where((is) => is.or([is('reader', '=', by), is('reader_until', '<=', shifted(now, 0))]))
+    // A lease that would end later than the one asked for is from before the clock was set back.
+    .where((is) =>
+      is.or([
+        is('reader', '=', by),
+        is('reader_until', '<=', shifted(now, 0)),
+        is('reader_until', '>', shifted(until, CLOCK_TOLERANCE)),
+      ]),
+    )
     .returning(['digest_slots', 'digest_state'])
     .executeTakeFirst();
   return row && markOf(row);

@@ -12,15 +12,15 @@ export async function findOwnSession(
 ): Promise<Session> {
   const session = await findSession(db, id);
   if (session === undefined) throw sessionNotFound(id);
-  return needOwn(session, caller, clock.now());
+  return needOwn(session, caller, clock.expiryTime());
 }
 
-/** The session, if it is the caller's and has not passed its time. */
-export function needOwn(session: Session, caller: UserId, now: Millis): Session {
+/** The session, if it is the caller's and has not passed its time. `expiryTime` is the clock's. */
+export function needOwn(session: Session, caller: UserId, expiryTime: Millis): Session {
   if (session.owner !== caller) {
     throw new Refusal('forbidden', 'Only the user who initiated the upload session may use it.');
   }
-  if (session.state === 'expired' || (session.state === 'open' && session.expiresAt <= now)) {
+  if (session.state === 'expired' || (session.state === 'open' && session.expiresAt <= expiryTime)) {
     throw sessionExpired(session);
   }
   return session;

@@ -79,6 +79,7 @@ export async function hasIntents(db: Kysely<Tables>, session: SessionId, now: In
     .where('session_id', '=', session)
     .where('stored', '=', 0)
     .where('created_at', '>', shifted(now, -FIXED_FOR))
+    .where('created_at', '<=', shifted(now, FIXED_FOR))
     .limit(1)
     .executeTakeFirst();
   return row !== undefined;
@@ -140,6 +141,8 @@ async function insertIntent(
           is.or([
             is('parts.sha1', '=', is.ref('excluded.sha1')),
             is('parts.created_at', '<=', shifted(now, -FIXED_FOR)),
+            // From before the clock was set back.
+            is('parts.created_at', '>', shifted(now, FIXED_FOR)),
           ]),
         ),
     )

@@ -33,7 +33,7 @@ export class LedgerOfMany implements Ledger {
 
   async session(caller: UserId, id: SessionId): Promise<Session> {
     const known = this.#known.get(id);
-    if (known !== undefined) return needOwn(known.session, caller, this.#parts.clock.now());
+    if (known !== undefined) return needOwn(known.session, caller, this.#parts.clock.expiryTime());
     const session = await findOwnSession(this.#parts, caller, id);
     if (session.state === 'open') {
       this.#known.set(id, { session, filled: new SlotSet(session.staging.grid.slots) });

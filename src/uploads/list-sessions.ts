@@ -23,7 +23,7 @@ export async function listSessions(
     .selectAll()
     .where('owner_id', '=', caller)
     .where('state', '=', 'open')
-    .where('expires_at', '>', clock.now())
+    .where('expires_at', '>', clock.expiryTime())
     .$if(after !== undefined, (query) => query.where('id', '>', after as SessionId))
     .orderBy('id')
     .limit(limit)

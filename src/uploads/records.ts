@@ -203,6 +203,23 @@ export async function listOverdueSessions(db: Kysely<Tables>, now: Millis, limit
   return rows.map(sessionOfRow);
 }
 
+/** Open sessions that say they were created after `createdAfter`, and live beyond `expiringAfter`. */
+export async function listFutureSessions(
+  db: Kysely<Tables>,
+  { createdAfter, expiringAfter }: { createdAfter: Millis; expiringAfter: Millis },
+  limit: number,
+): Promise<Session[]> {
+  const rows = await db
+    .selectFrom('upload_sessions')
+    .selectAll()
+    .where('state', '=', 'open')
+    .where('expires_at', '>', expiringAfter)
+    .where('created_at', '>', createdAfter)
+    .limit(limit)
+    .execute();
+  return rows.map(sessionOfRow);
+}
+
 /** Open sessions after `after` in the order of their ids. */
 export async function listOpenSessions(db: Kysely<Tables>, after: string, limit: number): Promise<Session[]> {
   const rows = await db

@@ -31,7 +31,7 @@ export async function removeOrphans(uploads: Uploads, search: OrphanSearch): Pro
   const { content, inHand, clock } = uploads;
   const { grace, settle = 0 } = search;
   const most = settle > 0 ? MOST_SUSPECTS : BATCH;
-  const oldEnough = clock.now() - grace;
+  const oldEnough = clock.fileExpiryTime() - grace;
   let removed = 0;
   let batch: StoredContent[] = [];
   let suspects: StoredContent[] = [];
@@ -56,7 +56,7 @@ async function removeStill(
 ): Promise<number> {
   if (suspects.length === 0) return 0;
   if (settle > 0) await sleep(settle, undefined, signal && { signal });
-  const oldEnough = uploads.clock.now() - grace;
+  const oldEnough = uploads.clock.fileExpiryTime() - grace;
   let removed = 0;
   for (let at = 0; at < suspects.length; at += BATCH) {
     const batch = suspects.slice(at, at + BATCH);

@@ -1,6 +1,8 @@
+import { CLOCK_TOLERANCE } from '../clock.ts';
 import { dropBytes } from './drop-bytes.ts';
 import { forget } from './forget.ts';
-import { deleteEndedSessions, listOverdueSessions, markExpired } from './records.ts';
+import { deleteEndedSessions, listFutureSessions, listOverdueSessions, markExpired } from './records.ts';
+import type { Session } from './session.ts';
 import type { Uploads } from './uploads.ts';
 
 const BATCH = 100;
@@ -11,17 +13,30 @@ const BATCH = 100;
  */
 export async function expireSessions(uploads: Uploads): Promise<number> {
   const { db, limits, clock } = uploads;
+  let expired = await expireAll(uploads, () => listOverdueSessions(db, clock.expiryTime(), BATCH));
+  // One created by a clock that was ahead would live for too long. Once the clock has been right for a whole lifetime,
+  // such a session is older than that.
+  if (clock.steadyFor() >= limits.sessionLifetime) {
+    const createdAfter = clock.now() + CLOCK_TOLERANCE;
+    const future = { createdAfter, expiringAfter: createdAfter + limits.sessionLifetime };
+    expired += await expireAll(uploads, () => listFutureSessions(db, future, BATCH));
+  }
+  const now = clock.expiryTime();
+  await deleteEndedSessions(db, { now, expiredBefore: now - limits.sessionLifetime });
+  return expired;
+}
+
+async function expireAll(uploads: Uploads, find: () => Promise<Session[]>): Promise<number> {
+  const { db } = uploads;
   let expired = 0;
   for (;;) {
-    const overdue = await listOverdueSessions(db, clock.now(), BATCH);
+    const overdue = await find();
     for (const session of overdue) {
       if (!(await markExpired(db, session.id))) continue;
       expired += 1;
       forget(uploads, session.id);
       await dropBytes(uploads, session.staging);
     }
-    if (overdue.length < BATCH) break;
+    if (overdue.length < BATCH) return expired;
   }
-  await deleteEndedSessions(db, { now: clock.now(), expiredBefore: clock.now() - limits.sessionLifetime });
-  return expired;
 }

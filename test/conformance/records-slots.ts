@@ -43,6 +43,14 @@ export function slotsBehave(behaves: Behaves): void {
       assert.equal((await fixSlot(u.db, session, intent, NOW))?.receipt, 'r');
     });
 
+    behaves('takes other bytes at once where it was fixed before the clock was set back', async (u) => {
+      const session = await opened(u);
+      await fixSlot(u.db, session, { slot: 0, sha1: newSha1(), node: ONE }, NOW + 86_400_000);
+      assert.equal(await hasIntents(u.db, session.id, NOW), false);
+      await fixSlot(u.db, session, { slot: 0, sha1: newSha1(), node: OTHER }, NOW);
+      assert.equal(await hasIntents(u.db, session.id, NOW), true);
+    });
+
     behaves('takes the same bytes from another node, and others only when its time is over', async (u) => {
       const session = await opened(u);
       const intent = { slot: 0, sha1: newSha1(), node: ONE };
@@ -161,6 +169,13 @@ export function slotsBehave(behaves: Behaves): void {
       assert.equal(await take(ONE, NOW + 20), undefined);
       await giveReadingBack(u.db, id, OTHER);
       assert.deepEqual(await take(ONE, NOW + 20), BEGINNING);
+    });
+
+    behaves('is read on to at once where its time is from before the clock was set back', async (u) => {
+      const { id } = await opened(u);
+      const take = (by: NodeId, now: number) => takeReading(u.db, id, { by, now, until: now + 10 });
+      assert.deepEqual(await take(ONE, NOW + 86_400_000), BEGINNING);
+      assert.deepEqual(await take(OTHER, NOW), BEGINNING);
     });
   });
 }

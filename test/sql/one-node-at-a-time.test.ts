@@ -42,6 +42,15 @@ describe('rounds of chores on several nodes', { skip: noPostgres, timeout: 600_0
     assert.equal(await isDue(db, 'last-orphan-search', 0), true);
   });
 
+  it('do not stop for as long as the clock of the database was set back', async () => {
+    await using database = await newPostgresDatabase();
+    const db = await database.open();
+    assert.equal(await isDue(db, 'last-round', 60_000), true);
+    await sql`update installation set value = (value::bigint + 86400000)::text where name = 'last-round'`.execute(db);
+    assert.equal(await isDue(db, 'last-round', 60_000), true, 'the last one began in the future');
+    assert.equal(await isDue(db, 'last-round', 60_000), false);
+  });
+
   it('are free again where one fails, or its connection is lost', async () => {
     await using database = await newPostgresDatabase();
     const [first, second] = [openPostgres(database.url), openPostgres(database.url)];

@@ -5,9 +5,9 @@ import { type Clock, GuardedClock } from '../../src/clock.ts';
 export class TestClock extends GuardedClock {
   readonly #moment: { wall: Millis; monotonic: Millis };
 
-  constructor(wall: Millis, options?: { onJump?: (by: Millis) => void }) {
+  constructor(wall: Millis) {
     const moment = { wall, monotonic: 1_000 };
-    super({ wall: () => moment.wall, monotonic: () => moment.monotonic }, options);
+    super({ wall: () => moment.wall, monotonic: () => moment.monotonic });
     this.#moment = moment;
   }
 
@@ -20,6 +20,7 @@ export class TestClock extends GuardedClock {
   /** Somebody sets the wall clock ahead, or back if `by` is negative. */
   jump(by: Millis): void {
     this.#moment.wall += by;
+    this.now();
   }
 
   /** The clock of another machine, which is ahead of this one, or behind if `by` is negative. */
@@ -28,6 +29,8 @@ export class TestClock extends GuardedClock {
       now: () => this.now() + by,
       monotonic: () => this.monotonic(),
       expiryTime: () => this.expiryTime() + by,
+      fileExpiryTime: () => this.fileExpiryTime() + by,
+      steadyFor: () => this.steadyFor(),
     };
   }
 }
