@@ -36,6 +36,8 @@ export interface Config {
   readonly shutdownDelay: number;
   readonly shutdownGrace: number;
   readonly bodyTimeout: number;
+  readonly responseTimeout: number;
+  readonly maxPipelined: number;
   readonly bufferBytes: number;
   readonly maxConnections: number;
   readonly digestThreads: number;
@@ -134,6 +136,8 @@ export function readConfig(given: GivenSettings): Config {
     shutdownDelay: time('PARTWAY_SHUTDOWN_DELAY'),
     shutdownGrace: time('PARTWAY_SHUTDOWN_GRACE'),
     bodyTimeout: time('PARTWAY_BODY_TIMEOUT', 100),
+    responseTimeout: time('PARTWAY_RESPONSE_TIMEOUT', 100),
+    maxPipelined: count('PARTWAY_MAX_PIPELINED', 10_000),
     bufferBytes: size('PARTWAY_BUFFERS', 1024 * 1024),
     maxConnections: count('PARTWAY_MAX_CONNECTIONS', 1_000_000),
     digestThreads: count('PARTWAY_DIGEST_THREADS', 64),

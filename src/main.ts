@@ -36,8 +36,8 @@ import type { Uploads } from './uploads/uploads.ts';
 
 /** A request may take 60 s with the least patient clients; a commit answers 202 before that. */
 const COMMIT_HOLD_MILLIS = 45_000;
-/** A body slower than this many bytes a second is not worth its connection. */
-const SLOWEST_BODY = 1024;
+/** A body or a response slower than this many bytes a second is not worth its connection. */
+const SLOWEST = 1024;
 
 /**
  * More than a content on S3 takes from being whole to having its row: 150 s of tries to hear of it, a minute of asking
@@ -138,7 +138,9 @@ export async function startServer(config: Config, clock = new GuardedClock()): P
       maxConnections: config.maxConnections,
       commitHoldMillis: COMMIT_HOLD_MILLIS,
       rates: { calls: config.rateLimit, uploads: config.uploadRateLimit },
-      bodyPace: { windowMillis: config.bodyTimeout, bytes: (config.bodyTimeout / 1000) * SLOWEST_BODY },
+      bodyPace: paceOver(config.bodyTimeout),
+      responsePace: paceOver(config.responseTimeout),
+      maxPipelined: config.maxPipelined,
       logLevel: config.logLevel,
     },
   });
@@ -198,6 +200,10 @@ function seldom(
 function probesOf(db: Kysely<Tables>, { ready }: OpenedContent): Probe[] {
   const database: Probe = { name: 'database', check: () => sql`select 1`.execute(db) };
   return ready === undefined ? [database] : [database, { name: 'storage', check: ready }];
+}
+
+function paceOver(windowMillis: Millis): { windowMillis: Millis; bytes: number } {
+  return { windowMillis, bytes: (windowMillis / 1000) * SLOWEST };
 }
 
 /** Lets requests under way end, for `grace` milliseconds; then their connections are closed. */

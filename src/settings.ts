@@ -140,6 +140,18 @@ export const SETTINGS = [
     preset: '60s',
   },
   {
+    env: 'PARTWAY_RESPONSE_TIMEOUT',
+    value: 'time',
+    help: 'a response of which the client takes under 1 KiB a second for this long is cut',
+    preset: '60s',
+  },
+  {
+    env: 'PARTWAY_MAX_PIPELINED',
+    value: 'number',
+    help: 'requests that a client may send ahead on one connection, which serves one at a time',
+    preset: '256',
+  },
+  {
     env: 'PARTWAY_BUFFERS',
     value: 'bytes',
     help: 'memory for bodies on their way to the disk, over all uploads',

@@ -50,6 +50,7 @@ export const STATUS_OF = {
   request_entity_too_large: 413,
   unsupported_media_type: 415,
   range_not_satisfiable: 416,
+  expectation_failed: 417,
   rate_limit_exceeded: 429,
   request_header_fields_too_large: 431,
   internal_server_error: 500,

@@ -1,14 +1,15 @@
-import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
+import { createServer, type Server, type ServerOptions } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
+import type { Socket } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
 import { Refusal } from '../api/refusal.ts';
-import { PREFIXES } from './addresses.ts';
+import { checkForwarded, PREFIXES } from './addresses.ts';
 import { serveAuthorize } from './authorize.ts';
-import { awaitContinue, takeJsonBodies } from './bodies.ts';
+import { takeJsonBodies } from './bodies.ts';
 import { checkQueryTexts } from './check-text.ts';
+import { Connections } from './connections.ts';
 import { setContentTypesAside } from './content-type.ts';
 import { allowOrigins } from './cors.ts';
-import { watchBodies } from './deadlines.ts';
 import { serveDownloads } from './download.ts';
 import { serveHealth } from './health.ts';
 import { logTo } from './logger.ts';
@@ -16,8 +17,8 @@ import { refuseUnknownRoutes } from './not-found.ts';
 import { serveTokens } from './oauth.ts';
 import { enforcePolicies } from './policy.ts';
 import { limitRates } from './rate-limit.ts';
-import { newRequestId, refuseBadSyntax } from './raw-answer.ts';
-import { answerRefusals } from './refusals.ts';
+import { newRequestId } from './raw-answer.ts';
+import { answerRefusals, answerThrown } from './refusals.ts';
 import { enforceScopes } from './scopes.ts';
 import type { HttpSettings, Services } from './services.ts';
 import { servePlaceholders } from './thumbnails.ts';
@@ -27,29 +28,39 @@ import { refuseUndecodableQueries } from './url-text.ts';
 
 /** A JSON body may have this many bytes where a route does not say otherwise. */
 const JSON_BODY_LIMIT = 64 * 1024;
+/** Request line and headers together. */
+const MOST_HEADER_BYTES = 16 * 1024;
 
 /** The edge, ready to listen: every route of the wire under both prefixes. */
 export async function buildApp(services: Services): Promise<FastifyInstance> {
   const { access, settings } = services;
-  const app = fastify({
-    serverFactory: (listener) => makeServer(listener, settings),
+  const connections = new Connections(settings, () => app.log);
+  const app: FastifyInstance = fastify({
+    serverFactory: (listener) => {
+      const server = makeServer(settings);
+      connections.serve(server, listener);
+      return server;
+    },
     trustProxy: settings.trustedProxies.length > 0 ? [...settings.trustedProxies] : false,
     logger: logTo(settings.logLevel),
     genReqId: newRequestId,
-    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 64 },
+    // A parameter may be as long as a header: what it must look like is for its route to say.
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: MOST_HEADER_BYTES },
     bodyLimit: JSON_BODY_LIMIT,
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-    clientErrorHandler: refuseBadSyntax,
+    clientErrorHandler: (error, socket) => connections.refuseBadSyntax(error, socket as Socket),
+    frameworkErrors: answerThrown,
   });
 
   answerRefusals(app);
   app.addHook('onRequest', async (request, reply) => {
+    connections.begun(request.raw, reply);
     reply.header('box-request-id', request.id);
   });
   setContentTypesAside(app);
+  checkForwarded(app);
   refuseWhileClosing(app);
-  watchBodies(app, settings.bodyPace);
   await allowOrigins(app, settings);
   refuseUndecodableQueries(app);
   refuseUnknownRoutes(app);
@@ -71,24 +82,23 @@ export async function buildApp(services: Services): Promise<FastifyInstance> {
   return app;
 }
 
-function makeServer(listener: RequestListener, settings: HttpSettings): Server {
+function makeServer(settings: HttpSettings): Server {
   const options: ServerOptions = {
-    // A part may take as long as its line needs; `watchBodies` sees to those that stop.
+    // A part may take as long as its line needs; `Deadlines` sees to those that stop.
     requestTimeout: 0,
     // What a connection holds unread: many slow ones add up.
     highWaterMark: 16 * 1024,
+    maxHeaderSize: MOST_HEADER_BYTES,
     headersTimeout: 30_000,
     // Longer than any client's pool or balancer keeps a connection, so that none is closed under a new request.
     keepAliveTimeout: 75_000,
+    // Refused by `settleAddress`, in Box's format.
+    requireHostHeader: false,
   };
   const server = settings.tls
-    ? createTlsServer({ ...options, ...settings.tls }, listener)
-    : createServer(options, listener);
+    ? createTlsServer({ ...options, ...settings.tls, allowHalfOpen: true, handshakeTimeout: 30_000 })
+    : createServer(options);
   server.maxConnections = settings.maxConnections;
-  server.on('checkContinue', (request, response) => {
-    awaitContinue(request, response);
-    listener(request, response);
-  });
   return server;
 }
 

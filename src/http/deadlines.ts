@@ -1,60 +1,110 @@
-import type { IncomingMessage } from 'node:http';
-import type { FastifyInstance } from 'fastify';
-import { Refusal } from '../api/refusal.ts';
-import { refuseOnSocket } from './raw-answer.ts';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 
-/** How slowly a client may send a body before its connection is closed. */
-export interface BodyPace {
+/** How slowly a client may send a body, or take a response, before its connection is closed. */
+export interface Pace {
   /** Over which time the pace is taken, in milliseconds. */
   windowMillis: number;
-  /** The fewest bytes that must come in such a window. */
+  /** The fewest bytes that must pass in such a window. */
   bytes: number;
 }
 
-interface Watched {
-  bytesAtStart: number;
-  startedAt: number;
+/** A request and the response to it. */
+export interface Exchange {
+  request: IncomingMessage;
+  response: ServerResponse;
+}
+
+export interface DeadlineOptions<E extends Exchange> {
+  body: Pace;
+  response: Pace;
+  /** The body has stopped, or comes too slowly. Called once. */
+  onSlowBody: (exchange: E) => void;
+  /** The client does not read the response, or reads it too slowly. Called once. */
+  onSlowReader: (exchange: E) => void;
+}
+
+/** Bytes at a moment, from which the pace is taken. */
+interface Since {
+  bytes: number;
+  at: number;
 }
 
 /**
- * Closes connections whose body has stopped or trickles below `pace`, so that nobody holds sockets for nothing. Time
- * in which the server itself does not read (a slow disk) is not held against the client. Reads to the end of refused
- * bodies are watched as well.
+ * Sees to it that nobody holds a connection for nothing. Time in which the server itself does not read (a slow disk) or
+ * has nothing to send is not held against the client. Bodies of refused requests are watched to their end as well.
  */
-export function watchBodies(app: FastifyInstance, pace: BodyPace): void {
-  const watched = new Map<IncomingMessage, Watched>();
-  const timer = setInterval(
-    () => {
-      const now = performance.now();
-      for (const [request, since] of watched) {
-        const { socket } = request;
-        if (request.complete || socket.destroyed) {
-          watched.delete(request);
-        } else if (isWaitingForUs(request) || socket.bytesRead - since.bytesAtStart >= pace.bytes) {
-          watched.set(request, { bytesAtStart: socket.bytesRead, startedAt: now });
-        } else if (now - since.startedAt >= pace.windowMillis) {
-          watched.delete(request);
-          refuseOnSocket(
-            socket,
-            new Refusal(
-              'request_timeout',
-              'The body came too slowly or stopped. What was acknowledged stands; send this again.',
-            ),
-          );
-          request.destroy();
-        }
-      }
-    },
-    Math.min(1_000, pace.windowMillis / 4),
-  );
-  timer.unref();
+export class Deadlines<E extends Exchange> {
+  readonly #options: DeadlineOptions<E>;
+  readonly #watched = new Map<E, { received: Since; taken: Since }>();
+  readonly #timer: NodeJS.Timeout;
 
-  app.addHook('onRequest', async ({ raw }) => {
-    if (!raw.complete) watched.set(raw, { bytesAtStart: raw.socket.bytesRead, startedAt: performance.now() });
-  });
-  app.addHook('onClose', async () => clearInterval(timer));
+  constructor(options: DeadlineOptions<E>) {
+    this.#options = options;
+    const shortest = Math.min(options.body.windowMillis, options.response.windowMillis);
+    this.#timer = setInterval(() => this.#look(), Math.min(1_000, shortest / 4));
+    this.#timer.unref();
+  }
+
+  /** From now until the body has come and the response is sent, or the connection is closed. */
+  watch(exchange: E): void {
+    const at = performance.now();
+    const { socket } = exchange.request;
+    this.#watched.set(exchange, {
+      received: { bytes: socket.bytesRead, at },
+      taken: { bytes: bytesTaken(socket), at },
+    });
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  #look(): void {
+    const now = performance.now();
+    for (const [exchange, { received, taken }] of this.#watched) {
+      const { request, response } = exchange;
+      const { socket } = request;
+      if (socket.destroyed || (request.complete && response.closed)) {
+        this.#watched.delete(exchange);
+      } else if (isLate(received, { bytes: socket.bytesRead, at: now }, this.#options.body, waitsForBody(request))) {
+        this.#watched.delete(exchange);
+        this.#options.onSlowBody(exchange);
+      } else if (
+        isLate(taken, { bytes: bytesTaken(socket), at: now }, this.#options.response, waitsForReader(exchange))
+      ) {
+        this.#watched.delete(exchange);
+        this.#options.onSlowReader(exchange);
+      }
+    }
+  }
 }
 
-function isWaitingForUs(request: IncomingMessage): boolean {
-  return request.readableLength >= request.readableHighWaterMark;
+/** Whether too little has passed since `since`, which is moved up to `now` if enough has or the client is not to blame. */
+function isLate(since: Since, now: Since, pace: Pace, isClientsTurn: boolean): boolean {
+  if (!isClientsTurn || now.bytes - since.bytes >= pace.bytes) {
+    Object.assign(since, now);
+    return false;
+  }
+  return now.at - since.at >= pace.windowMillis;
+}
+
+function waitsForBody(request: IncomingMessage): boolean {
+  return !request.complete && request.readableLength < request.readableHighWaterMark;
+}
+
+function waitsForReader({ request, response }: Exchange): boolean {
+  return response.headersSent && !response.writableFinished && request.socket.writableLength > 0;
+}
+
+/**
+ * Bytes that the system has taken from a connection so far. Node counts a write when it begins and forgets it when it
+ * ends, so that a large one would look as if nothing moved; its handle knows how much is left of it.
+ */
+function bytesTaken(socket: Socket): number {
+  const { _handle: handle } = socket as { _handle?: { bytesWritten?: number; writeQueueSize?: number } | null };
+  if (handle?.bytesWritten !== undefined && handle.writeQueueSize !== undefined) {
+    return handle.bytesWritten - handle.writeQueueSize;
+  }
+  return socket.bytesWritten - socket.writableLength;
 }

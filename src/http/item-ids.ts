@@ -6,7 +6,7 @@ import { callerOf } from './policy.ts';
 /** The file that an address names. What cannot be an id is as unknown as an id that nobody has. */
 export function fileIdOf(request: FastifyRequest): ItemId {
   const { file_id: text } = request.params as { file_id: string };
-  return itemId(text) ?? refuseUnknown('file', text);
+  return itemId(text) ?? refuseUnknown('file');
 }
 
 /** The folder that an address names. */
@@ -19,7 +19,7 @@ export function folderIdOf(request: FastifyRequest): ItemId {
 export function knownFolderId(request: FastifyRequest, id: string | number): ItemId {
   const text = String(id);
   if (text === '0') return callerOf(request).rootId;
-  return itemId(text) ?? refuseUnknown('folder', text);
+  return itemId(text) ?? refuseUnknown('folder');
 }
 
 /** The version that the query names. */
@@ -39,6 +39,6 @@ function itemId(text: string): ItemId | undefined {
   return parseDecimalId(text) as ItemId | undefined;
 }
 
-function refuseUnknown(kind: string, text: string): never {
-  throw new Refusal('not_found', `There is no ${kind} ${JSON.stringify(text)}.`);
+function refuseUnknown(kind: string): never {
+  throw new Refusal('not_found', `There is no ${kind} with this ID: IDs are numbers of at most 15 digits.`);
 }

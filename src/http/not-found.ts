@@ -15,9 +15,10 @@ export function refuseUnknownRoutes(app: FastifyInstance): void {
     if (!request.is404) return;
     const path = request.url.split('?', 1)[0] ?? '';
     const methods = [...methodsOf.values()].filter(({ pattern }) => pattern.test(path)).flatMap((r) => [...r.methods]);
-    if (methods.length === 0) throw new Refusal('not_found', `There is no ${request.method} ${path} here.`);
-    reply.header('allow', [...new Set(methods)].sort().join(', '));
-    throw new Refusal('method_not_allowed', `${path} takes ${[...new Set(methods)].sort().join(', ')}.`);
+    if (methods.length === 0) throw new Refusal('not_found', 'There is nothing at this address.');
+    const allowed = [...new Set(methods)].sort().join(', ');
+    reply.header('allow', allowed);
+    throw new Refusal('method_not_allowed', `This address takes ${allowed}.`);
   });
 }
 

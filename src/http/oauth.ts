@@ -1,5 +1,4 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { GrantError } from '../access/grant-error.ts';
 import type { GrantedToken } from '../access/granted-token.ts';
 import { revokeToken } from '../access/revoke-token.ts';
 import { originOf } from './addresses.ts';
@@ -17,12 +16,12 @@ export function serveTokens(app: FastifyInstance, { access, settings }: Services
     takeForms(scope);
     for (const prefix of OAUTH_PREFIXES) {
       scope.post(`${prefix}/token`, options, (request, reply) =>
-        answering(reply, async () => {
+        unstored(reply, async () => {
           const audiences = OAUTH_PREFIXES.map((known) => `${originOf(request, settings.publicUrl)}${known}/token`);
           return tokenBody(await grantFor({ access, request, form: formOf(request), audiences }));
         }),
       );
-      scope.post(`${prefix}/revoke`, options, (request, reply) => answering(reply, () => revoke(request, reply)));
+      scope.post(`${prefix}/revoke`, options, (request, reply) => unstored(reply, () => revoke(request, reply)));
     }
   });
 
@@ -33,14 +32,10 @@ export function serveTokens(app: FastifyInstance, { access, settings }: Services
   }
 }
 
-async function answering<T>(reply: FastifyReply, work: () => Promise<T>): Promise<T | FastifyReply> {
+/** No cache keeps what `work` answers, nor its error. */
+async function unstored<T>(reply: FastifyReply, work: () => Promise<T>): Promise<T> {
   reply.header('cache-control', 'no-store');
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof GrantError)) throw error;
-    return reply.code(400).send({ error: error.error, error_description: error.message });
-  }
+  return await work();
 }
 
 function tokenBody({ accessToken, expiresInSeconds, refreshToken, downscoped }: GrantedToken): Record<string, unknown> {

@@ -1,42 +1,68 @@
 import { randomBytes } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
-import type { Duplex } from 'node:stream';
-import { Refusal } from '../api/refusal.ts';
-import { errorBody } from './refusals.ts';
+import type { Socket } from 'node:net';
+import type { Refusal } from '../api/refusal.ts';
+import type { Exchange } from './deadlines.ts';
+import { errorResponse } from './error-response.ts';
+
+/** How long a client has to take a last response before its connection is closed, in milliseconds. */
+const LINGER = 2_000;
 
 /** A short id that the client sees and the log holds. */
 export function newRequestId(): string {
   return randomBytes(8).toString('hex');
 }
 
-/** Answers on a connection whose request never became one, or cannot be answered in the usual way, and closes it. */
-export function refuseOnSocket(socket: Duplex, refusal: Refusal): void {
-  if (!socket.writable) return;
+/** Answers a request outside of Fastify, in its turn on the connection. */
+export function refuseRequest(
+  { request, response, requestId }: Exchange & { requestId: string },
+  refusal: Refusal,
+  { close }: { close: boolean },
+): void {
+  const { status, headers, body } = errorResponse(refusal, { requestId, url: request.url });
+  // What a handler may have set describes a response that is not sent.
+  for (const name of response.getHeaderNames()) response.removeHeader(name);
+  response.writeHead(status, {
+    ...headers,
+    'content-length': Buffer.byteLength(body),
+    ...(close && { connection: 'close' }),
+  });
+  response.end(body);
+}
+
+/** Answers on a connection on which no request waits for its response, and closes it. Returns the request ID. */
+export function refuseOnSocket(socket: Socket, refusal: Refusal): string {
   const requestId = newRequestId();
-  const body = JSON.stringify(errorBody(refusal, requestId));
-  const head = [
-    `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status] ?? 'Error'}`,
-    'content-type: application/json',
-    `content-length: ${Buffer.byteLength(body)}`,
-    `box-request-id: ${requestId}`,
-    'connection: close',
-  ];
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+  const { status, headers, body } = errorResponse(refusal, { requestId, url: undefined });
+  const lines = Object.entries({
+    ...headers,
+    date: new Date().toUTCString(),
+    'content-length': String(Buffer.byteLength(body)),
+    connection: 'close',
+  }).map(([name, value]) => `${name}: ${value}\r\n`);
+  closeGently(socket, `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}\r\n${lines.join('')}\r\n${body}`);
+  return requestId;
 }
 
-/** What Node's parser gives up on: headers too large, a request that is none, a header section that never ends. */
-export function refuseBadSyntax(error: Error & { code?: string }, socket: Duplex): void {
-  if (error.code === 'ECONNRESET') socket.destroy();
-  else refuseOnSocket(socket, syntaxRefusal(error.code));
-}
-
-function syntaxRefusal(code: string | undefined): Refusal {
-  switch (code) {
-    case 'HPE_HEADER_OVERFLOW':
-      return new Refusal('request_header_fields_too_large', 'The headers are larger than 16 KiB.');
-    case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return new Refusal('request_timeout', 'The headers took too long.');
-    default:
-      return new Refusal('bad_request', 'This is not an HTTP/1.1 request that can be read in one way only.');
+/**
+ * Ends a connection after `last`. What the client still sends is read and dropped for a moment: closed with unread bytes, a
+ * connection is reset, and the client may lose the response. One whose client does not close it is closed here.
+ */
+export function closeGently(socket: Socket, last = ''): void {
+  if (socket.destroyed) return;
+  const timer = setTimeout(() => socket.destroy(), LINGER);
+  timer.unref();
+  const finish = () => {
+    if (socket.writableFinished) socket.destroy();
+    else socket.once('finish', () => socket.destroy());
+  };
+  socket.on('error', () => {});
+  socket.once('close', () => clearTimeout(timer));
+  if (socket.writable) socket.end(last);
+  if (socket.readableEnded) {
+    finish();
+  } else {
+    socket.once('end', finish);
+    socket.resume();
   }
 }

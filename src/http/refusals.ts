@@ -1,20 +1,35 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { GrantError } from '../access/grant-error.ts';
 import { Refusal } from '../api/refusal.ts';
+import { errorResponse } from './error-response.ts';
+
+type Thrown = FastifyError | Refusal | GrantError | Error;
+
+/** What describes the representation that a handler had in mind, not the error that is sent instead. */
+const OF_CONTENT = ['content-disposition', 'etag', 'last-modified', 'content-encoding'];
+
+/** Answers what was thrown, or what Fastify found wrong before there was a route (`frameworkErrors`). */
+export function answerThrown(error: Thrown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const refusal = asRefusal(error);
+  if (hasLeft(request, error)) request.log.info({ err: error }, 'the client went away before its request was whole');
+  else if (refusal instanceof Refusal && refusal.status >= 500) {
+    request.log.error({ err: refusal.cause ?? error }, refusal.message);
+  }
+  if (reply.raw.headersSent || reply.raw.destroyed) {
+    // Half an answer is out, or nobody is there to read one.
+    reply.hijack();
+    reply.raw.destroy();
+    return reply;
+  }
+  const { status, headers, body } = errorResponse(refusal, { requestId: request.id, url: request.url });
+  for (const name of OF_CONTENT) reply.removeHeader(name);
+  reply.code(status).headers(headers);
+  return body === '' ? reply.send() : reply.send(body);
+}
 
 /** The one place in which what was thrown becomes an answer. */
 export function answerRefusals(app: FastifyInstance): void {
-  app.setErrorHandler((error: FastifyError | Refusal | Error, request, reply) => {
-    const refusal = asRefusal(error);
-    if (hasLeft(request, error)) request.log.info({ err: error }, 'the client went away before its request was whole');
-    else if (refusal.status >= 500) request.log.error({ err: refusal.cause ?? error }, refusal.message);
-    if (reply.raw.headersSent || reply.raw.destroyed) {
-      // Half an answer is out, or nobody is there to read one.
-      reply.hijack();
-      reply.raw.destroy();
-      return reply;
-    }
-    return answer(request, reply, refusal);
-  });
+  app.setErrorHandler(answerThrown);
 }
 
 /** A client that stops in the middle of its body is nobody's failure here. */
@@ -22,46 +37,29 @@ function hasLeft({ raw }: FastifyRequest, error: Error): boolean {
   return !(error instanceof Refusal) && raw.destroyed && !raw.complete;
 }
 
-/** Box's error object (wire: "Errors"). */
-export function errorBody(refusal: Refusal, requestId: string): Record<string, unknown> {
-  return {
-    type: 'error',
-    status: refusal.status,
-    code: refusal.code,
-    message: refusal.message,
-    context_info: refusal.context ?? null,
-    help_url: 'https://developer.box.com/guides/api-calls/permissions-and-errors/common-errors/',
-    request_id: requestId,
-  };
-}
-
-function answer(request: FastifyRequest, reply: FastifyReply, refusal: Refusal): FastifyReply {
-  reply.code(refusal.status);
-  if (refusal.retryAfterSeconds !== undefined) reply.header('retry-after', refusal.retryAfterSeconds);
-  if (refusal.code === 'unauthorized') {
-    // Clients tell an expired token by this header; the body is empty as Box's is.
-    const description = refusal.message.replaceAll('"', "'");
-    return reply
-      .header('www-authenticate', `Bearer realm="Service", error="invalid_token", error_description="${description}"`)
-      .send();
+/** None of the texts are Fastify's: those name its own codes and repeat what the client sent. */
+function asRefusal(error: Thrown): Refusal | GrantError {
+  if (error instanceof Refusal || error instanceof GrantError) return error;
+  const { code, statusCode: status } = error as Partial<FastifyError>;
+  const because = { cause: error };
+  if (code === 'FST_ERR_BAD_URL') {
+    return new Refusal('bad_request', 'The address holds a % that two hex digits of UTF-8 do not follow.', because);
   }
-  return reply.type('application/json').send(JSON.stringify(errorBody(refusal, request.id)));
-}
-
-function asRefusal(error: FastifyError | Refusal | Error): Refusal {
-  if (error instanceof Refusal) return error;
-  const status = 'statusCode' in error ? error.statusCode : undefined;
+  if (code === 'FST_ERR_MAX_PARAM_LENGTH') {
+    return new Refusal('bad_request', 'The address has a part that is too long for anything here.', because);
+  }
+  if (code === 'FST_ERR_CTP_INVALID_CONTENT_LENGTH') {
+    return new Refusal('bad_request', 'The body is not as long as its Content-Length says.', because);
+  }
   if (status === 413) {
-    return new Refusal('request_entity_too_large', 'The body is larger than this call takes.', { cause: error });
+    return new Refusal('request_entity_too_large', 'The body is larger than this call takes.', because);
   }
   if (status !== undefined && status >= 400 && status < 500) {
-    return new Refusal('bad_request', error.message, { cause: error });
+    return new Refusal('bad_request', 'The request, or the type of its body, cannot be read.', because);
   }
   return new Refusal(
     'internal_server_error',
     'Partway failed to do this. The log has the reason under this request_id.',
-    {
-      cause: error,
-    },
+    because,
   );
 }

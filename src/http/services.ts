@@ -1,6 +1,7 @@
 import type { Access } from '../access/access.ts';
 import type { Files } from '../files/files.ts';
 import type { Uploads } from '../uploads/uploads.ts';
+import type { Pace } from './deadlines.ts';
 import type { Readiness } from './readiness.ts';
 
 /** What the edge needs to know of how it was set up. */
@@ -21,7 +22,10 @@ export interface HttpSettings {
   commitHoldMillis: number;
   /** Calls, and uploads begun, that a user has a minute; undefined for no limit. */
   rates: { calls: number | undefined; uploads: number | undefined };
-  bodyPace: { windowMillis: number; bytes: number };
+  bodyPace: Pace;
+  responsePace: Pace;
+  /** Requests that a client may send ahead on one connection while one is in progress. */
+  maxPipelined: number;
   logLevel: string;
 }
 

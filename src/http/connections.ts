@@ -1,0 +1,244 @@
+import type { IncomingMessage, RequestListener, Server } from 'node:http';
+import type { Socket } from 'node:net';
+import type { FastifyBaseLogger, FastifyReply } from 'fastify';
+import { Refusal } from '../api/refusal.ts';
+import { settleAddress } from './addresses.ts';
+import { awaitContinue } from './bodies.ts';
+import { Deadlines, type Exchange, type Pace } from './deadlines.ts';
+import { closeGently, newRequestId, refuseOnSocket, refuseRequest } from './raw-answer.ts';
+
+/** Requests that may wait for their turn on all connections together; each takes a few kilobytes. */
+const MOST_AHEAD = 16_384;
+
+export interface ConnectionSettings {
+  /** Requests that a client may send ahead on one connection while one is in progress. */
+  maxPipelined: number;
+  bodyPace: Pace;
+  responsePace: Pace;
+}
+
+interface Turn extends Exchange {
+  /** What is wrong with the request, if that is known before its turn; and whether it ends the connection. */
+  refusal?: Refusal;
+  close?: boolean;
+  /** Fastify's reply, once it has one. */
+  reply?: FastifyReply;
+}
+
+interface Connection {
+  /** The request that is being answered. */
+  current: Turn | undefined;
+  /** The request that came last; its body may still come after its response. */
+  latest?: Turn;
+  /** Read, but not begun. */
+  waiting: Turn[];
+  /** No further request is taken; how many were dropped since. */
+  ending: boolean;
+  dropped: number;
+  /** Sent after the last response, before the connection is closed. */
+  last?: Refusal;
+}
+
+/**
+ * What lies between Node's server and Fastify. Requests of one connection are handled one at a time, in their order,
+ * however many come ahead; nothing is begun for a client that has left. Whatever Node would answer by itself is refused
+ * here in Box's format, in its turn, and never after a response that has begun.
+ */
+export class Connections {
+  readonly #maxPipelined: number;
+  readonly #log: () => FastifyBaseLogger;
+  readonly #deadlines: Deadlines<Turn>;
+  readonly #connections = new WeakMap<Socket, Connection>();
+  readonly #turns = new WeakMap<IncomingMessage, Turn>();
+  /** Requests that wait for their turn, of all connections. */
+  #ahead = 0;
+  #handle: RequestListener = () => {};
+
+  constructor({ maxPipelined, bodyPace, responsePace }: ConnectionSettings, log: () => FastifyBaseLogger) {
+    this.#maxPipelined = maxPipelined;
+    this.#log = log;
+    this.#deadlines = new Deadlines<Turn>({
+      body: bodyPace,
+      response: responsePace,
+      onSlowBody: (turn) =>
+        this.#breakOff(
+          turn,
+          new Refusal(
+            'request_timeout',
+            'The body came too slowly or stopped. What was acknowledged stands; send this again.',
+          ),
+        ),
+      onSlowReader: ({ request }) => {
+        this.#log().info({ remoteAddress: request.socket.remoteAddress }, 'a client does not read its response');
+        cut(request.socket);
+      },
+    });
+  }
+
+  /** Takes over what `server` receives; `handle` is called for each request in its turn. */
+  serve(server: Server, handle: RequestListener): void {
+    this.#handle = handle;
+    // A client may say that it sends no more and still wait for its responses.
+    Object.assign(server, { httpAllowHalfOpen: true });
+    server.on('request', (request, response) => this.#take({ request, response }));
+    server.on('checkContinue', (request, response) => {
+      awaitContinue(request, response);
+      this.#take({ request, response });
+    });
+    server.on('checkExpectation', (request, response) =>
+      this.#take({
+        request,
+        response,
+        refusal: new Refusal('expectation_failed', 'The only Expect header that is understood is 100-continue.'),
+      }),
+    );
+    server.on('connect', (_request, socket: Socket) => {
+      // Node has let go of the connection: errors, and the end of what is in progress, are ours now.
+      const connection = this.#of(socket);
+      socket.on('error', () => {});
+      socket.on('drain', () => connection.current?.response.emit('drain'));
+      socket.resume();
+      this.#end(socket, new Refusal('method_not_allowed', 'This server is no proxy: it does not take CONNECT.'));
+    });
+    server.once('close', () => this.#deadlines.close());
+  }
+
+  /** What Node's parser gives up on, and connections that break. */
+  refuseBadSyntax(error: Error & { code?: string }, socket: Socket): void {
+    const refusal = syntaxRefusal(error.code);
+    if (refusal === undefined) socket.destroy();
+    else this.#end(socket, refusal);
+  }
+
+  /** Notes Fastify's reply to a request, so that it can be overtaken. */
+  begun(request: IncomingMessage, reply: FastifyReply): void {
+    const turn = this.#turns.get(request);
+    if (turn !== undefined) turn.reply = reply;
+  }
+
+  #of(socket: Socket): Connection {
+    const known = this.#connections.get(socket);
+    if (known !== undefined) return known;
+    const connection: Connection = { current: undefined, waiting: [], ending: false, dropped: 0 };
+    this.#connections.set(socket, connection);
+    const destroySoon = socket.destroySoon.bind(socket);
+    // Node calls it after the last response that it knows of: something may have to follow, or a refused body may still come.
+    socket.destroySoon = () => {
+      const { current, last } = connection;
+      if (last !== undefined && current?.response.shouldKeepAlive) refuseOnSocket(socket, last);
+      else if (current?.request.complete === false) closeGently(socket);
+      else destroySoon();
+    };
+    return connection;
+  }
+
+  #take(turn: Turn): void {
+    const { socket } = turn.request;
+    const connection = this.#of(socket);
+    const { waiting } = connection;
+    if (connection.ending) {
+      connection.dropped += 1;
+      if (connection.dropped > this.#maxPipelined) socket.destroy();
+      return;
+    }
+    if (waiting.length >= this.#maxPipelined || this.#ahead >= MOST_AHEAD) {
+      connection.ending = true;
+      turn.close = true;
+      turn.refusal = new Refusal('unavailable', 'Too many requests were sent ahead of responses: wait for some first.');
+    }
+    connection.latest = turn;
+    waiting.push(turn);
+    this.#ahead += 1;
+    if (connection.current === undefined) this.#next(socket, connection);
+    // Those that are read already wait here; those that are not, where the client has them.
+    else socket.pause();
+  }
+
+  #next(socket: Socket, connection: Connection): void {
+    const { waiting } = connection;
+    if (socket.destroyed || socket.writableEnded) this.#ahead -= waiting.splice(0).length;
+    const turn = waiting.shift();
+    connection.current = turn;
+    if (turn === undefined) {
+      if (connection.last !== undefined && socket.writable) refuseOnSocket(socket, connection.last);
+      return;
+    }
+    this.#ahead -= 1;
+    const { request, response } = turn;
+    this.#turns.set(request, turn);
+    this.#deadlines.watch(turn);
+    response.once('close', () => this.#next(socket, connection));
+    if (waiting.length === 0) socket.resume();
+
+    const misaddressed = settleAddress(request);
+    const refusal = turn.refusal ?? misaddressed;
+    if (refusal === undefined) this.#handle(request, response);
+    else this.#refuse(turn, refusal, { close: turn.close ?? misaddressed !== undefined });
+  }
+
+  /** Ends a connection with `refusal`, in its turn; nothing that comes in any more counts. */
+  #end(socket: Socket, refusal: Refusal): void {
+    const connection = this.#of(socket);
+    if (connection.ending) return;
+    connection.ending = true;
+    const { current, latest } = connection;
+    if (latest !== undefined && !latest.request.complete) {
+      if (connection.waiting.includes(latest)) Object.assign(latest, { refusal, close: true });
+      else this.#breakOff(latest, refusal);
+    } else if (current !== undefined) {
+      connection.last = refusal;
+    } else {
+      const { remoteAddress } = socket;
+      this.#log().info({ reqId: refuseOnSocket(socket, refusal), remoteAddress, code: refusal.code }, refusal.message);
+    }
+  }
+
+  /** Answers a request whose body cannot be read to its end, whatever its handler is doing, and closes its connection. */
+  #breakOff(turn: Turn, refusal: Refusal): void {
+    const { request, response, reply } = turn;
+    const { socket } = request;
+    this.#of(socket).ending = true;
+    if (response.headersSent) {
+      // There is no place for another one, be the first whole or not.
+      if (response.writableFinished) closeGently(socket);
+      else socket.destroy();
+      return;
+    }
+    if (reply !== undefined) {
+      // The handler learns of it when its body breaks off; that it fails then is no news.
+      reply.log = reply.log.child({}, { level: 'silent' });
+      reply.hijack();
+    }
+    this.#refuse(turn, refusal, { close: true });
+  }
+
+  #refuse({ request, response, reply }: Turn, refusal: Refusal, { close }: { close: boolean }): void {
+    const { method, socket } = request;
+    const reqId = reply?.request.id ?? newRequestId();
+    refuseRequest({ request, response, requestId: reqId }, refusal, { close });
+    this.#log().info({ reqId, method, remoteAddress: socket.remoteAddress, code: refusal.code }, refusal.message);
+  }
+}
+
+/** Drops a connection with all that the system still holds for it. */
+function cut(socket: Socket): void {
+  if ('encrypted' in socket) socket.destroy();
+  else socket.resetAndDestroy();
+}
+
+/** What to answer to input that is no request; undefined if the connection itself broke. */
+function syntaxRefusal(code: string | undefined): Refusal | undefined {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return new Refusal('request_header_fields_too_large', 'The headers are larger than 16 KiB.');
+    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
+      return new Refusal('request_entity_too_large', 'The chunk extensions of the body are larger than 16 KiB.');
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return new Refusal('request_timeout', 'The headers took too long.');
+    case 'HPE_INVALID_EOF_STATE':
+      return new Refusal('bad_request', 'The client stopped sending, or went away before its request was whole.');
+    default:
+      if (code?.startsWith('HPE_') !== true) return undefined;
+      return new Refusal('bad_request', 'This is not an HTTP/1.1 request that can be read in one way only.');
+  }
+}

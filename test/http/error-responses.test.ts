@@ -1,0 +1,198 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Api } from '../support/api.ts';
+import { seededBytes, sha1Base64 } from '../support/bytes.ts';
+import { RawConnection, rawRequest } from '../support/raw-connection.ts';
+import type { RawResponse } from '../support/responses.ts';
+import { startServer, type TestServer } from '../support/server.ts';
+import { until } from '../support/until.ts';
+
+const PART = 65_536;
+
+let server: TestServer;
+let api: Api;
+let token: string;
+
+before(async () => {
+  server = await startServer({
+    env: {
+      PARTWAY_PART_SIZE: String(PART),
+      PARTWAY_MIN_SESSION_SIZE: '1000',
+      PARTWAY_BODY_TIMEOUT: '300ms',
+      PARTWAY_LOG: 'info',
+    },
+  });
+  api = new Api(server);
+  token = `authorization: Bearer ${server.token}`;
+});
+after(() => server[Symbol.asyncDispose]());
+
+/** Sends bytes on a connection of their own, says that no more come, and gives all that came back. */
+async function answers(bytes: string | Uint8Array, methods: readonly string[] = []): Promise<RawResponse[]> {
+  const connection = await RawConnection.open(server);
+  await connection.send(bytes);
+  connection.finish();
+  return connection.closed(methods);
+}
+
+function assertBoxError(response: RawResponse | undefined, status: number, code: string): void {
+  assert.ok(response !== undefined, 'no response came');
+  assert.equal(response.status, status, response.body);
+  const body = JSON.parse(response.body);
+  assert.deepEqual([body.type, body.status, body.code], ['error', status, code], response.body);
+  assert.equal(body.request_id, response.headers['box-request-id']);
+  assert.match(body.request_id, /^[0-9a-f]{16}$/);
+  assert.equal(response.headers['content-type'], 'application/json; charset=utf-8');
+  assert.ok(typeof body.message === 'string' && 'context_info' in body && 'help_url' in body);
+  assert.doesNotMatch(response.body, /FST_|HPE_|ERR_|node:|\.ts\b|at .*:[0-9]+/);
+}
+
+const LONG = 'A'.repeat(5_000);
+const FOUND_BY_FASTIFY: [string, string, string[], number, string][] = [
+  ['a folder that is half a percent code', 'GET /2.0/folders/100%/items', [], 400, 'bad_request'],
+  ['a file that is no percent code', 'GET /2.0/files/%zz', [], 400, 'bad_request'],
+  ['percent codes that are not UTF-8', 'GET /api/2.0/files/%ff%fe/content', [], 400, 'bad_request'],
+  ['a bad percent code with a body', 'POST /2.0/files/%/copy', ['content-length: 2'], 400, 'bad_request'],
+  ['a session ID of 5,000 characters', `GET /2.0/files/upload_sessions/${LONG}`, [], 400, 'invalid_upload_session_id'],
+  ['a file ID of 5,000 characters', `GET /2.0/files/${LONG}`, [], 404, 'not_found'],
+  ['an unknown address of 5,000 characters', `GET /${LONG}`, [], 404, 'not_found'],
+  ['a method that no route has', 'PROPFIND /2.0/users/me', [], 405, 'method_not_allowed'],
+  ['a body that is no JSON', 'POST /2.0/folders', ['content-length: 2', 'content-type: x/y'], 400, 'bad_request'],
+  ['a body above its limit', 'POST /2.0/folders', ['content-length: 99999999'], 413, 'request_entity_too_large'],
+];
+for (const [what, line, headers, status, code] of FOUND_BY_FASTIFY) {
+  test(`${what} is refused with Box's error object, which does not repeat the address`, async () => {
+    const [response, ...others] = await answers(rawRequest(line, [token, ...headers], headers.length > 0 ? '{]' : ''));
+    assertBoxError(response, status, code);
+    assert.equal(others.length, 0);
+    assert.ok(!response?.body.includes('AAAAAAAAAA') && !response?.body.includes('%'.concat('zz')), response?.body);
+  });
+}
+
+const FOUND_BY_NODE: [string, string, number, string][] = [
+  ['a request line that is none', 'HELLO\r\n\r\n', 400, 'bad_request'],
+  ['a method that does not exist', rawRequest('FETCH /2.0/users/me'), 400, 'bad_request'],
+  ["HTTP/2's greeting", 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400, 'bad_request'],
+  ['a version that does not exist', 'GET /2.0/users/me HTTP/3.7\r\nhost: a\r\n\r\n', 400, 'bad_request'],
+  ['headers of 17 KiB', rawRequest('GET /', [`x: ${'x'.repeat(17_000)}`]), 431, 'request_header_fields_too_large'],
+  ['an Expect header that nobody knows', rawRequest('GET /2.0/users/me', ['expect: tea']), 417, 'expectation_failed'],
+  ['CONNECT', rawRequest('CONNECT example.org:443'), 405, 'method_not_allowed'],
+  ['a request without Host', 'GET /healthz HTTP/1.1\r\n\r\n', 400, 'bad_request'],
+  ['a coding that is not chunked', rawRequest('POST /', ['transfer-encoding: gzip']), 400, 'bad_request'],
+  ['two lengths', rawRequest('POST /', ['content-length: 1', 'content-length: 2']), 400, 'bad_request'],
+  ['a length that is no number', rawRequest('POST /', ['content-length: 1e3']), 400, 'bad_request'],
+  [
+    'a chunk size that is no number',
+    rawRequest('POST /2.0/folders', ['transfer-encoding: chunked'], 'zz\r\n'),
+    400,
+    'bad_request',
+  ],
+  ['a header name with a space', rawRequest('GET /', ['a b: c']), 400, 'bad_request'],
+  ['a header section that is cut off', 'GET / HTTP/1.1\r\nhost: a\r\nx: ', 400, 'bad_request'],
+  ['a body that is cut off', rawRequest('POST /oops', ['content-length: 10'], '123'), 404, 'not_found'],
+  ['an address that is neither path nor URL', rawRequest('GET ftp://a/b'), 400, 'bad_request'],
+  ['OPTIONS for the whole server', rawRequest('OPTIONS *'), 400, 'bad_request'],
+];
+for (const [what, bytes, status, code] of FOUND_BY_NODE) {
+  test(`${what} is refused with Box's error object`, async () => {
+    const [response, ...others] = await answers(bytes);
+    assertBoxError(response, status, code);
+    assert.equal(others.length, 0);
+  });
+}
+
+test('a request that offers to upgrade to another protocol is answered in this one', async () => {
+  const request = rawRequest('GET /2.0/users/me', [token, 'connection: upgrade', 'upgrade: websocket']);
+  const [response, ...others] = await answers(request);
+  assert.equal(response?.status, 200);
+  assert.equal(others.length, 0);
+});
+
+test('an error response to HEAD has no body', async () => {
+  for (const [line, status] of [
+    ['HEAD /2.0/files/%zz', 400],
+    ['HEAD /nothing', 404],
+    ['HEAD /2.0/files/1/content', 404],
+  ] as const) {
+    const [response, ...others] = await answers(rawRequest(line, [token]), ['HEAD']);
+    assert.equal(response?.status, status);
+    assert.match(response?.headers['box-request-id'] ?? '', /^[0-9a-f]{16}$/);
+    assert.equal(others.length, 0);
+  }
+});
+
+const OAUTH: [string, string, string[], string, number][] = [
+  ['an empty form', 'POST /oauth2/token', ['content-length: 0'], '', 400],
+  ['a form above its limit', 'POST /api/oauth2/token', ['content-length: 9999999'], '', 413],
+  ['another method', 'GET /oauth2/token', [], '', 405],
+  ['an unknown address', 'POST /oauth2/nothing', [], '', 404],
+  ['a bad percent code', 'GET /oauth2/authorize%', [], '', 400],
+  ['a chunk size that is no number', 'POST /oauth2/revoke', ['transfer-encoding: chunked'], 'zz\r\n', 400],
+  ['an Expect header that nobody knows', 'POST /oauth2/revoke', ['expect: tea', 'content-length: 0'], '', 417],
+];
+for (const [what, line, headers, body, status] of OAUTH) {
+  test(`${what} on an OAuth address is refused in OAuth's format`, async () => {
+    const [response, ...others] = await answers(rawRequest(line, headers, body));
+    assert.equal(response?.status, status, response?.body);
+    assert.deepEqual(Object.keys(JSON.parse(response?.body ?? '')), ['error', 'error_description']);
+    assert.match(response?.headers['box-request-id'] ?? '', /^[0-9a-f]{16}$/);
+    assert.equal(others.length, 0);
+  });
+}
+
+test('bytes that are no request get their response after those of the requests before them', async () => {
+  const me = rawRequest('GET /2.0/users/me', [token]);
+  for (const rubbish of ['HELLO\r\n\r\n', rawRequest('CONNECT a:1'), rawRequest('GET /', ['a b: c'])]) {
+    const [first, second, third, ...others] = await answers(`${me}${me}${rubbish}`);
+    assert.deepEqual([first?.status, second?.status], [200, 200]);
+    assert.equal(JSON.parse(third?.body ?? '').type, 'error');
+    assert.equal(others.length, 0);
+  }
+});
+
+test('a refused request whose body then stalls gets no second response: its connection is closed', async () => {
+  const connection = await RawConnection.open(server);
+  await connection.send(rawRequest('PUT /2.0/files/upload_sessions/1', ['content-length: 100000'], 'begun'));
+  const [refused] = await connection.responses(1);
+  assert.equal(refused?.status, 401);
+  assert.equal((await connection.closed()).length, 1);
+});
+
+test('a part whose body stalls is refused with 408, and one whose chunks are no chunks with 400, once', async () => {
+  const bytes = seededBytes(PART, 'stalled');
+  const session = await api.createSession('stalled.bin', PART);
+  const head = [token, `digest: sha=${sha1Base64(bytes)}`, `content-range: bytes 0-${PART - 1}/${PART}`];
+  const put = `PUT /2.0/files/upload_sessions/${session.id}`;
+
+  const stalled = await RawConnection.open(server);
+  await stalled.send(rawRequest(put, [...head, `content-length: ${PART}`], 'begun'));
+  const [late, ...lateOthers] = await stalled.closed();
+  assertBoxError(late, 408, 'request_timeout');
+  assert.equal(lateOthers.length, 0);
+
+  const broken = await RawConnection.open(server);
+  await broken.send(rawRequest(put, [...head, 'transfer-encoding: chunked'], '5\r\nbegun\r\nno-size\r\n'));
+  const [bad, ...badOthers] = await broken.closed();
+  assertBoxError(bad, 400, 'bad_request');
+  assert.equal(badOthers.length, 0);
+
+  assert.equal((await api.get(`/files/upload_sessions/${session.id}`)).json.num_parts_processed, 0);
+  assert.equal((await api.putPart(session.id, { offset: 0, bytes, total: PART })).status, 200);
+});
+
+test('the response to a body that is too large reaches a client that is still sending it', async () => {
+  const connection = await RawConnection.open(server);
+  await connection.send(rawRequest('POST /2.0/folders', [token, 'content-length: 9000000']));
+  const chunk = Buffer.alloc(64 * 1024, ' ');
+  connection.socket.on('drain', () => connection.socket.write(chunk));
+  connection.socket.write(chunk);
+  await until(() => connection.bytes.length > 0 || connection.socket.closed);
+  assert.equal(connection.failure, undefined);
+  const [response] = await connection.closed();
+  assertBoxError(response, 413, 'request_entity_too_large');
+});
+
+test('the log has the request ID of every refusal', async () => {
+  const [response] = await answers('HELLO\r\n\r\n');
+  await server.logged(new RegExp(`"reqId":"${response?.headers['box-request-id']}"`));
+});
