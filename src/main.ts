@@ -69,7 +69,12 @@ export async function startServer(config: Config, clock = new GuardedClock()): P
   const folder = openDataFolder(config.dataFolder, { holdsRows: url === undefined });
   opened.defer(() => folder.close());
 
-  const db = await openDatabase({ url, file: folder.database, connections });
+  const db = await openDatabase({
+    url,
+    file: folder.database,
+    connections,
+    onThreadDeath: (error) => app.log.error({ err: error }, 'a thread of the database ended, and is replaced'),
+  });
   opened.defer(() => db.destroy());
   const aside = await openAside({ url }, db);
   opened.defer(() => aside.destroy());

@@ -16,7 +16,7 @@ export async function withRows<T>(
   if (url === undefined && !existsSync(file)) {
     throw new Error(`There is no Partway data in ${dataFolder}. Start the server there once, or give --data.`);
   }
-  const db = await open({ url, file, connections });
+  const db = await open({ url, file, connections, readers: 0 });
   try {
     return await work(db);
   } finally {

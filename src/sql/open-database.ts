@@ -4,7 +4,7 @@ import { migrate } from './migrate.ts';
 import type { PostgresOptions } from './postgres.ts';
 import { requireSchema } from './require-schema.ts';
 import { requireUtf8 } from './require-utf8.ts';
-import { openSqlite } from './sqlite.ts';
+import { openSqlite, type SqliteOptions } from './sqlite.ts';
 import type { Tables } from './tables.ts';
 
 /** Where the rows are. */
@@ -15,36 +15,45 @@ export interface DatabasePlace {
   file: string;
   /** Connections to PostgreSQL, at most. */
   connections: number;
+  /** Threads that read the SQLite file beside the one that writes; 0 where nobody else waits, as in a command. */
+  readers?: number;
+  /** Told why a thread of SQLite ended by itself. It is replaced. */
+  onThreadDeath?: (error: Error) => void;
 }
 
 /**
  * Opens the database with the schema of this build. An SQLite file is brought up to it; a PostgreSQL database must have
  * been (`partway migrate`), for other nodes may be using it. Throws with what to do where it cannot be used.
  */
-export async function openDatabase({ url, file, connections }: DatabasePlace): Promise<Kysely<Tables>> {
-  const db = await open(url, file, { connections });
+export async function openDatabase({ url, file, connections, ...sqlite }: DatabasePlace): Promise<Kysely<Tables>> {
+  const db = await open(url, file, { connections }, sqlite);
   return ready(db, url, () => (url === undefined ? migrate(db) : requireSchema(db)));
 }
 
 /**
- * Two further connections to a PostgreSQL database, for what must not wait while the others are all in use; SQLite has
- * the one it has. Whoever opens it destroys it, before `db`.
+ * Two further connections to a PostgreSQL database, for what must not wait while the others are all in use; SQLite's
+ * readers wait for no writer. Whoever opens it destroys it, before `db`.
  */
 export async function openAside({ url }: Pick<DatabasePlace, 'url'>, db: Kysely<Tables>): Promise<Kysely<Tables>> {
   return url === undefined ? db : open(url, '', { connections: 2 });
 }
 
 /** Opens the database and brings its schema up to this build's, whichever it is; one that does so at the same time is waited for. */
-export async function openToMigrate({ url, file }: Omit<DatabasePlace, 'connections'>): Promise<Kysely<Tables>> {
-  const db = await open(url, file, { connections: 1, statementTimeout: 0 });
+export async function openToMigrate({ url, file }: Pick<DatabasePlace, 'url' | 'file'>): Promise<Kysely<Tables>> {
+  const db = await open(url, file, { connections: 1, statementTimeout: 0 }, { readers: 0 });
   return ready(db, url, async () => {
     if (url !== undefined) await requireUtf8(db);
     await migrate(db);
   });
 }
 
-async function open(url: string | undefined, file: string, options: PostgresOptions): Promise<Kysely<Tables>> {
-  if (url === undefined) return openSqlite(file);
+async function open(
+  url: string | undefined,
+  file: string,
+  options: PostgresOptions,
+  sqlite: SqliteOptions = {},
+): Promise<Kysely<Tables>> {
+  if (url === undefined) return openSqlite(file, sqlite);
   // Loaded only where it is used: the driver takes 11 MB of memory.
   const { openPostgres } = await import('./postgres.ts');
   return openPostgres(url, options);

@@ -1,45 +1,99 @@
 import { Worker } from 'node:worker_threads';
 import { Refusal } from '../api/refusal.ts';
-import type { SqliteReply, SqliteRequest, SqliteValue } from './sqlite-worker.ts';
+import type {
+  SqliteAnswer,
+  SqliteFailure,
+  SqliteOutcome,
+  SqliteReply,
+  SqliteRequest,
+  SqliteStatement,
+  SqliteWorkerData,
+} from './sqlite-worker.ts';
 
-/** SQLite's own number for "the disk is full". */
+/** SQLite's own numbers; the higher bytes of an error number say more of it. */
+const SQLITE_BUSY = 5;
 const SQLITE_FULL = 13;
 
-export interface QueryAnswer {
-  rows: Record<string, unknown>[];
-  /** Rows changed, or rows returned by a statement that returns some. */
-  changes: number;
+/** What a thread may take beside SQLite's own memory; an answer is 64 MiB at most. */
+const MOST_HEAP_MIB = 256;
+
+export interface SqliteThreadOptions extends SqliteWorkerData {
+  /** Told why when the thread ends by itself after it had opened the file. */
+  onDeath: (error: Error) => void;
 }
 
-/** A database file, open in a thread of its own. */
+/** A connection to a database file in a thread of its own. One that ends by itself is not used again. */
 export class SqliteThread {
+  /** Resolves once the file is open and what it holds is durable; rejects with the reason where it cannot be opened. */
+  readonly opened: Promise<void>;
   readonly #worker: Worker;
-  readonly #waiting = new Map<number, { resolve: (answer: QueryAnswer) => void; reject: (error: Error) => void }>();
+  readonly #waiting = new Map<
+    number,
+    { resolve: (outcomes: SqliteOutcome[]) => void; reject: (error: Error) => void }
+  >();
+  readonly #opening = Promise.withResolvers<void>();
+  readonly #onDeath: (error: Error) => void;
   #lastId = 0;
+  #isOpen = false;
+  #closing = false;
   #dead: Error | undefined;
 
-  constructor(path: string) {
+  constructor({ path, readOnly, onDeath }: SqliteThreadOptions) {
+    this.#onDeath = onDeath;
+    this.opened = this.#opening.promise;
+    // Whoever waits for it hears of it; nobody has to.
+    this.opened.catch(() => {});
     // The extension is that of this file: .ts in a checkout, .js in a build.
     const entry = new URL(`./sqlite-worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
-    this.#worker = new Worker(entry, { workerData: { path }, execArgv: ['--no-warnings'] });
+    this.#worker = new Worker(entry, {
+      workerData: { path, readOnly } satisfies SqliteWorkerData,
+      execArgv: ['--no-warnings'],
+      resourceLimits: { maxOldGenerationSizeMb: MOST_HEAP_MIB },
+    });
     this.#worker.unref();
-    this.#worker.on('message', (reply: SqliteReply) => this.#settle(reply));
+    this.#worker.on('message', (reply: SqliteReply) => this.#hear(reply));
     this.#worker.on('error', (error: Error) => this.#die(error));
-    this.#worker.on('exit', () => this.#die(new Error('the database is closed')));
+    this.#worker.on('exit', (code) => this.#die(new Error(`the database thread ended with code ${code}`)));
+  }
+
+  /** Whether the file is open. */
+  get isOpen(): boolean {
+    return this.#isOpen && this.#dead === undefined;
+  }
+
+  /** Whether it ever was. */
+  get wasOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** Whether it has ended: every statement is refused from then on. */
+  get isDead(): boolean {
+    return this.#dead !== undefined;
   }
 
   /** Runs one statement. Rejects with `insufficient_storage` where the disk is full; nothing of it stays then. */
-  query(sql: string, parameters: readonly SqliteValue[]): Promise<QueryAnswer> {
-    return this.#send((id) => ({ id, kind: 'query', sql, parameters }));
+  async query(statement: SqliteStatement): Promise<SqliteAnswer> {
+    const [outcome] = await this.run([statement]);
+    if (outcome === undefined) throw new Error('a statement was answered with nothing');
+    return answered(outcome);
+  }
+
+  /** Runs statements, several as one transaction. Each has an outcome of its own, for `answered`. */
+  run(statements: readonly SqliteStatement[]): Promise<SqliteOutcome[]> {
+    return this.#send((id) => ({ id, kind: 'run', statements }));
   }
 
   /** Runs what has been sent, then closes the file. */
   async close(): Promise<void> {
     if (this.#dead !== undefined) return;
-    await this.#send((id) => ({ id, kind: 'close' }));
+    this.#closing = true;
+    await this.#send((id) => ({ id, kind: 'close' })).catch((error: unknown) => {
+      // One that could not be opened, or has ended meanwhile, is closed.
+      if (error !== this.#dead) throw error;
+    });
   }
 
-  #send(make: (id: number) => SqliteRequest): Promise<QueryAnswer> {
+  #send(make: (id: number) => SqliteRequest): Promise<SqliteOutcome[]> {
     if (this.#dead !== undefined) return Promise.reject(this.#dead);
     const id = ++this.#lastId;
     // Referenced only while an answer is awaited, so that an idle database never holds the process.
@@ -50,28 +104,55 @@ export class SqliteThread {
     });
   }
 
-  #settle(reply: SqliteReply): void {
+  #hear(reply: SqliteReply): void {
+    if (reply.kind === 'opened') {
+      this.#isOpen = true;
+      this.#opening.resolve();
+      return;
+    }
     const waiter = this.#waiting.get(reply.id);
     this.#waiting.delete(reply.id);
     if (this.#waiting.size === 0) this.#worker.unref();
-    if ('failure' in reply) waiter?.reject(sqliteError(reply.failure));
-    else waiter?.resolve(reply);
+    waiter?.resolve(reply.outcomes);
   }
 
   #die(error: Error): void {
-    this.#dead ??= error;
+    if (this.#dead !== undefined) return;
+    this.#dead = this.#isOpen ? lost(error) : error;
+    this.#opening.reject(this.#dead);
     for (const waiter of this.#waiting.values()) waiter.reject(this.#dead);
     this.#waiting.clear();
+    if (this.#isOpen && !this.#closing) this.#onDeath(error);
   }
 }
 
-function sqliteError(failure: { message: string; errcode: number | undefined }): Error {
-  if (failure.errcode === SQLITE_FULL) {
+/** The answer, or the failure thrown as an error. */
+export function answered(outcome: SqliteOutcome): SqliteAnswer {
+  if ('failure' in outcome) throw sqliteError(outcome.failure);
+  return outcome;
+}
+
+function lost(cause: Error): Refusal {
+  return new Refusal('unavailable', 'The database had to be opened again. Send this again.', {
+    cause,
+    retryAfterSeconds: 1,
+  });
+}
+
+function sqliteError(failure: SqliteFailure): Error {
+  const primary = failure.errcode === undefined ? undefined : failure.errcode & 0xff;
+  if (primary === SQLITE_FULL) {
     return new Refusal(
       'insufficient_storage',
       'The disk is full. What was acknowledged is safe; send this again once there is room.',
       { cause: failure },
     );
+  }
+  if (primary === SQLITE_BUSY) {
+    return new Refusal('unavailable', 'Another process holds the database. Send this again in a moment.', {
+      cause: failure,
+      retryAfterSeconds: 1,
+    });
   }
   return Object.assign(new Error(`SQLite: ${failure.message}`), { errcode: failure.errcode });
 }

@@ -9,86 +9,112 @@ import {
   SqliteIntrospector,
 } from 'kysely';
 import { LocklessCompiler } from './sqlite-compiler.ts';
-import { SqliteThread } from './sqlite-thread.ts';
-import type { SqliteValue } from './sqlite-worker.ts';
+import { SqliteReaders } from './sqlite-readers.ts';
+import type { SqliteAnswer, SqliteStatement, SqliteValue } from './sqlite-worker.ts';
+import { SqliteWriter, type WriterLoan } from './sqlite-writer.ts';
 import type { Tables } from './tables.ts';
 
+/** How many threads of a server read. */
+export const READERS = 2;
+
+export interface SqliteOptions {
+  /** Connections that only read; with 0, reads wait for the one that writes, and a short command needs no further thread. */
+  readers?: number;
+  /** Told why a thread of the database ended by itself. It is replaced. */
+  onThreadDeath?: (error: Error) => void;
+}
+
 /** Opens the SQLite file at `path`, making it where there is none. `destroy()` closes it cleanly. */
-export function openSqlite(path: string): Kysely<Tables> {
+export function openSqlite(path: string, options: SqliteOptions = {}): Kysely<Tables> {
   const dialect: Dialect = {
-    createAdapter: () => new TransactionalAdapter(),
-    createDriver: () => new SqliteDriver(new SqliteThread(path)),
+    createAdapter: () => new BesideEachOtherAdapter(),
+    createDriver: () => new SqliteDriver(path, options),
     createIntrospector: (db) => new SqliteIntrospector(db),
     createQueryCompiler: () => new LocklessCompiler(),
   };
   return new Kysely<Tables>({ dialect });
 }
 
-/** Kysely leaves it out for SQLite; without it, a first start that dies half-way leaves tables that stop every later one. */
-class TransactionalAdapter extends SqliteAdapter {
+class BesideEachOtherAdapter extends SqliteAdapter {
+  /** Kysely leaves it out for SQLite; without it, a first start that dies half-way leaves tables that stop every later one. */
   override get supportsTransactionalDdl(): boolean {
+    return true;
+  }
+
+  /** Or Kysely lends one connection at a time, and reads wait for writers after all. */
+  override get supportsMultipleConnections(): boolean {
     return true;
   }
 }
 
-/** One connection, lent to one borrower at a time: a transaction keeps it until it ends, everything else queues. */
+/** Lends connections that decide at each statement who runs it: the writer, which a transaction keeps, or a reader. */
 class SqliteDriver implements Driver {
-  readonly #thread: SqliteThread;
-  readonly #connection: DatabaseConnection;
-  #queue: Promise<void> = Promise.resolve();
-  #giveBack: () => void = () => {};
+  readonly #path: string;
+  readonly #options: SqliteOptions;
+  #writer: SqliteWriter | undefined;
+  #readers: SqliteReaders | undefined;
+  #lent = 0;
+  #allBack = Promise.withResolvers<void>();
 
-  constructor(thread: SqliteThread) {
-    this.#thread = thread;
-    this.#connection = new SqliteConnection(thread);
+  constructor(path: string, options: SqliteOptions) {
+    this.#path = path;
+    this.#options = options;
   }
 
-  async init(): Promise<void> {}
-
-  async acquireConnection(): Promise<DatabaseConnection> {
-    const before = this.#queue;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#queue = promise;
-    await before;
-    this.#giveBack = resolve;
-    return this.#connection;
+  async init(): Promise<void> {
+    const { readers = READERS, onThreadDeath = () => {} } = this.#options;
+    this.#writer = new SqliteWriter(this.#path, onThreadDeath);
+    if (readers > 0) this.#readers = new SqliteReaders(this.#path, readers, onThreadDeath);
   }
 
-  async releaseConnection(): Promise<void> {
-    this.#giveBack();
+  async acquireConnection(): Promise<SqliteConnection> {
+    if (this.#writer === undefined) throw new Error('the database is not open');
+    this.#lent += 1;
+    return new SqliteConnection(this.#writer, this.#readers);
   }
 
-  async beginTransaction(): Promise<void> {
-    // IMMEDIATE takes the write lock now: a later upgrade could fail half-way through.
-    await this.#thread.query('begin immediate', []);
+  async releaseConnection(connection: SqliteConnection): Promise<void> {
+    connection.release();
+    this.#lent -= 1;
+    if (this.#lent === 0) this.#allBack.resolve();
   }
 
-  async commitTransaction(): Promise<void> {
-    await this.#thread.query('commit', []);
+  beginTransaction(connection: SqliteConnection): Promise<void> {
+    return connection.begin();
   }
 
-  async rollbackTransaction(): Promise<void> {
-    await this.#thread.query('rollback', []).catch((error: Error) => {
-      // SQLite has done so itself where the disk was full; the statement's own error is the one to tell then.
-      if (!error.message.includes('no transaction is active')) throw error;
-    });
+  commitTransaction(connection: SqliteConnection): Promise<void> {
+    return connection.commit();
   }
 
+  rollbackTransaction(connection: SqliteConnection): Promise<void> {
+    return connection.rollback();
+  }
+
+  /** Waits for what is lent. The writer closes last: whoever closes last empties the log and removes it. */
   async destroy(): Promise<void> {
-    await this.#queue;
-    await this.#thread.close();
+    while (this.#lent > 0) {
+      this.#allBack = Promise.withResolvers();
+      await this.#allBack.promise;
+    }
+    await this.#readers?.close();
+    await this.#writer?.close();
   }
 }
 
 class SqliteConnection implements DatabaseConnection {
-  readonly #thread: SqliteThread;
+  readonly #writer: SqliteWriter;
+  readonly #readers: SqliteReaders | undefined;
+  /** The writer, while a transaction has it. */
+  #loan: WriterLoan | undefined;
 
-  constructor(thread: SqliteThread) {
-    this.#thread = thread;
+  constructor(writer: SqliteWriter, readers: SqliteReaders | undefined) {
+    this.#writer = writer;
+    this.#readers = readers;
   }
 
-  async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
-    const { rows, changes } = await this.#thread.query(sql, parameters as readonly SqliteValue[]);
+  async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    const { rows, changes } = await this.#run(query);
     return { rows: rows as R[], numAffectedRows: BigInt(changes) };
   }
 
@@ -96,4 +122,66 @@ class SqliteConnection implements DatabaseConnection {
   async *streamQuery<R>(): AsyncIterableIterator<QueryResult<R>> {
     throw new Error('this connection does not stream: ask for a page');
   }
+
+  async begin(): Promise<void> {
+    this.#loan = await this.#writer.lend();
+    // IMMEDIATE takes the write lock now: a later upgrade could fail half-way through.
+    await this.#loan.query(plain('begin immediate'));
+  }
+
+  async commit(): Promise<void> {
+    await this.#loan?.query(plain('commit'));
+    this.release();
+  }
+
+  async rollback(): Promise<void> {
+    try {
+      await this.#loan?.query(plain('rollback'));
+    } catch (error) {
+      // It is rolled back already where the disk was full or the thread has ended; the statement's own error is the one to tell.
+      if (!this.#loan?.isLost && !String(error).includes('no transaction is active')) throw error;
+    } finally {
+      this.release();
+    }
+  }
+
+  /** Gives the writer back, if a transaction has it. */
+  release(): void {
+    this.#loan?.giveBack();
+    this.#loan = undefined;
+  }
+
+  async #run(query: CompiledQuery): Promise<SqliteAnswer> {
+    const statement = { sql: query.sql, parameters: query.parameters as readonly SqliteValue[] };
+    if (this.#loan !== undefined) return this.#loan.query(statement);
+    if (this.#readers !== undefined && isRead(query)) {
+      // The writer opens the file first: it makes durable what it finds there, before anybody reads it.
+      await this.#writer.opened();
+      return this.#readers.read(statement);
+    }
+    return isChange(query) ? this.#writer.change(statement) : this.#alone(statement);
+  }
+
+  /** Such as a pragma, or a table that is made: not every one of these may share a transaction. */
+  async #alone(statement: SqliteStatement): Promise<SqliteAnswer> {
+    const loan = await this.#writer.lend();
+    try {
+      return await loan.query(statement);
+    } finally {
+      loan.giveBack();
+    }
+  }
+}
+
+function plain(sql: string): SqliteStatement {
+  return { sql, parameters: [] };
+}
+
+function isRead({ query: { kind }, sql }: CompiledQuery): boolean {
+  return kind === 'SelectQueryNode' || (kind === 'RawNode' && /^\s*select\b/i.test(sql));
+}
+
+function isChange({ query: { kind }, sql }: CompiledQuery): boolean {
+  if (kind === 'RawNode') return /^\s*(?:insert|update|delete)\b/i.test(sql);
+  return kind === 'InsertQueryNode' || kind === 'UpdateQueryNode' || kind === 'DeleteQueryNode';
 }

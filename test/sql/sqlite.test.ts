@@ -60,17 +60,18 @@ describe('an SQLite database', () => {
     assert.deepEqual(rows, [{ n: 1 }]);
   });
 
-  it('keeps a transaction apart from the statements of other callers', async () => {
+  it('keeps a transaction apart from what other callers write', async () => {
     await using database = await newDatabase();
     const db = await database.open();
+    await sql`create table proof (n integer)`.execute(db);
     const order: string[] = [];
     const transaction = db.transaction().execute(async (tx) => {
       for (const n of [1, 2, 3]) {
-        await sql`select 1`.execute(tx);
+        await sql`insert into proof values (${n})`.execute(tx);
         order.push(`inside ${n}`);
       }
     });
-    const outside = sql`select 1`.execute(db).then(() => order.push('outside'));
+    const outside = sql`insert into proof values (4)`.execute(db).then(() => order.push('outside'));
     await Promise.all([transaction, outside]);
     assert.deepEqual(order, ['inside 1', 'inside 2', 'inside 3', 'outside']);
   });
