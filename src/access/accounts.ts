@@ -6,15 +6,18 @@ import { insertApp } from './app-records.ts';
 import { insertUser } from './records.ts';
 import { checkRedirectUri } from './redirect-uri.ts';
 import { hashSecret, newSecret } from './secrets.ts';
+import { checkLogin, checkUserName } from './user-names.ts';
 
 /**
- * Makes a user with an empty root folder. Throws where the login is taken.
+ * Makes a user with an empty root folder. Throws where the login is taken, and for what can be no login or name.
  * @param user `spaceQuota` in bytes: -1 for no limit, what the server is set to where it is left out.
  */
 export async function addUser(
   db: Kysely<Tables>,
   user: { login: string; name: string; now: Millis; spaceQuota?: number | undefined },
 ): Promise<UserRow> {
+  checkUserName(user.name);
+  checkLogin(user.login);
   const made = await insertUser(db, user);
   if (made === undefined) throw new Error(`There is a user with the login ${user.login} already: choose another.`);
   return made;

@@ -4,12 +4,12 @@ import { Refusal } from '../api/refusal.ts';
 import { dropContents } from '../files/drop-contents.ts';
 import type { Files } from '../files/files.ts';
 import { holdTree } from '../files/hold-tree.ts';
-import type { Tables, UserRow } from '../sql/tables.ts';
+import type { Tables, UserRole, UserRow } from '../sql/tables.ts';
 import { dropBytes } from '../uploads/drop-bytes.ts';
 import { type Session, sessionOfRow } from '../uploads/session.ts';
 import type { Uploads } from '../uploads/uploads.ts';
 import type { Access } from './access.ts';
-import { isKeptByServer } from './administrator.ts';
+import { checkAdministers, isKeptByServer } from './administrator.ts';
 import { endTokensOf } from './end-tokens.ts';
 import { findUser } from './records.ts';
 
@@ -33,17 +33,19 @@ interface Left {
  * Deletes a user for good: tokens, uploads and, with `force`, all files and folders, also from the trash. Rows first, in
  * one transaction, then the bytes that no version names any more; a crash between leaves those to the sweep. Refuses
  * `not_found`; `bad_request` without `force` where anything is left; the developer and the users of apps as
- * `access_denied_insufficient_permissions`.
+ * `access_denied_insufficient_permissions`, and who is not for this administrator to delete (`checkAdministers`).
+ * @param request `by` says how far the caller administers.
  */
 export async function deleteUser(
   { access, files, uploads }: Rooms,
   userId: UserId,
-  { force }: { force: boolean },
+  { force, by }: { force: boolean; by: UserRole },
 ): Promise<void> {
   const left = await access.db.transaction().execute(async (tx) => {
     await holdTree(tx, userId);
     const user = await findUser(tx, userId);
     if (user === undefined) throw new Refusal('not_found', 'There is no such user.');
+    await checkAdministers(tx, by, user);
     if (await isKeptByServer(tx, user)) throw userStays();
     if (!force && (await ownsAnything(tx, user))) throw ownsFiles();
     return deleteRows(tx, userId);

@@ -1,32 +1,41 @@
 import { type Kysely, sql } from 'kysely';
+import { foldCase } from '../api/fold-case.ts';
 import type { UserId } from '../api/ids.ts';
-import type { Tables, UserRow, UserSpaceRow } from '../sql/tables.ts';
+import type { Tables, UserRole, UserRow, UserSpaceRow } from '../sql/tables.ts';
 import { DEVELOPER_LOGIN } from './ensure-developer.ts';
 
 /** A user with the space they have. */
 export type Account = UserRow & UserSpaceRow & { app: string | null };
 
-/** Whether a user is an administrator: the developer, or an app when it acts for itself. */
-export function administers({ login, app }: Pick<Account, 'login' | 'app'>): boolean {
-  return login === DEVELOPER_LOGIN || app !== null;
+/** The role of a user: that of the developer and of an app when it acts for itself is to administer, whatever was said. */
+export function roleOf({ login, app, role }: Pick<Account, 'login' | 'app' | 'role'>): UserRole {
+  return login === DEVELOPER_LOGIN || app !== null ? 'admin' : role;
+}
+
+/** Which users a list holds: all, where both are left out. */
+export interface UserFilter {
+  /** How a name or login begins. */
+  startsWith?: string | undefined;
+  /** What an app calls the user, exactly. */
+  externalAppUserId?: string | undefined;
 }
 
 export function findAccount(db: Kysely<Tables>, id: UserId): Promise<Account | undefined> {
-  return accountsOf(db, undefined).where('users.id', '=', id).executeTakeFirst();
+  return accountsOf(db, {}).where('users.id', '=', id).executeTakeFirst();
 }
 
 /** All users, the oldest first. */
 export function listAccounts(db: Kysely<Tables>): Promise<Account[]> {
-  return accountsOf(db, undefined).orderBy('users.created_at').orderBy('users.id').execute();
+  return accountsOf(db, {}).orderBy('users.created_at').orderBy('users.id').execute();
 }
 
 /** Users in the order of their ids: `offset` to `offset + limit - 1`, and how many in all. */
 export async function listUsersByOffset(
   db: Kysely<Tables>,
-  { startsWith, offset, limit }: { startsWith: string | undefined; offset: number; limit: number },
+  { offset, limit, ...filter }: UserFilter & { offset: number; limit: number },
 ): Promise<{ entries: Account[]; total: number }> {
-  const entries = await accountsOf(db, startsWith).orderBy('users.id').offset(offset).limit(limit).execute();
-  const { total } = await usersOf(db, startsWith)
+  const entries = await accountsOf(db, filter).orderBy('users.id').offset(offset).limit(limit).execute();
+  const { total } = await usersOf(db, filter)
     .select(({ fn }) => fn.countAll().as('total'))
     .executeTakeFirstOrThrow();
   return { entries, total: Number(total) };
@@ -35,9 +44,9 @@ export async function listUsersByOffset(
 /** The same behind the user `after`; `next` where more follow. */
 export async function listUsersByMarker(
   db: Kysely<Tables>,
-  { startsWith, after, limit }: { startsWith: string | undefined; after: UserId | undefined; limit: number },
+  { after, limit, ...filter }: UserFilter & { after: UserId | undefined; limit: number },
 ): Promise<{ entries: Account[]; next: UserId | undefined }> {
-  const found = await accountsOf(db, startsWith)
+  const found = await accountsOf(db, filter)
     .$if(after !== undefined, (query) => query.where('users.id', '>', after as UserId))
     .orderBy('users.id')
     .limit(limit + 1)
@@ -46,23 +55,25 @@ export async function listUsersByMarker(
   return { entries, next: found.length > limit ? entries.at(-1)?.id : undefined };
 }
 
-function accountsOf(db: Kysely<Tables>, startsWith: string | undefined) {
-  return usersOf(db, startsWith)
+function accountsOf(db: Kysely<Tables>, filter: UserFilter) {
+  return usersOf(db, filter)
     .leftJoin('apps', 'apps.service_user_id', 'users.id')
     .selectAll('users')
     .select('apps.client_id as app');
 }
 
-/** Those whose name or login begins so, in any case of the letters a to z. */
-function usersOf(db: Kysely<Tables>, startsWith: string | undefined) {
-  const pattern = `${(startsWith ?? '').replaceAll(/[\\%_]/g, '\\$&')}%`;
+function usersOf(db: Kysely<Tables>, { startsWith, externalAppUserId }: UserFilter) {
+  const pattern = `${foldCase(startsWith ?? '').replaceAll(/[\\%_]/g, '\\$&')}%`;
   return db
     .selectFrom('users')
+    .$if(externalAppUserId !== undefined, (query) =>
+      query.where('users.external_app_user_id', '=', externalAppUserId as string),
+    )
     .$if(startsWith !== undefined, (query) =>
       query.where(({ or, ref }) =>
         or(
-          (['users.name', 'users.login'] as const).map(
-            (column) => sql<boolean>`lower(${ref(column)}) like lower(${pattern}) escape '\\'`,
+          (['users.name_key', 'users.login_key'] as const).map(
+            (column) => sql<boolean>`${ref(column)} like ${pattern} escape '\\'`,
           ),
         ),
       ),

@@ -1,5 +1,5 @@
 import type { ItemId, UserId } from '../api/ids.ts';
-import type { UserStatus } from '../sql/tables.ts';
+import type { UserRole, UserStatus } from '../sql/tables.ts';
 
 /** Who is calling, as every room below the edge sees it. */
 export interface Principal {
@@ -9,4 +9,5 @@ export interface Principal {
   /** The user's root folder, "0" at the wire. */
   rootId: ItemId;
   status: UserStatus;
+  role: UserRole;
 }

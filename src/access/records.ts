@@ -1,32 +1,48 @@
 import type { Kysely } from 'kysely';
+import { foldCase } from '../api/fold-case.ts';
 import type { ItemId, Millis, UserId } from '../api/ids.ts';
+import { type UserDetails, withUserDetails } from '../api/user-details.ts';
 import { newId } from '../sql/new-id.ts';
-import type { Tables, UserRow, UserStatus } from '../sql/tables.ts';
+import type { Tables, UserRole, UserRow, UserStatus } from '../sql/tables.ts';
 import type { Principal } from './principal.ts';
 
-/**
- * Makes a user together with their root folder; undefined where the login is taken.
- * @param user `spaceQuota` in bytes: -1 for no limit, what the server is set to where it is left out.
- */
-export async function insertUser(
-  db: Kysely<Tables>,
-  user: { login: string; name: string; now: Millis; spaceQuota?: number | undefined; status?: UserStatus | undefined },
-): Promise<UserRow | undefined> {
-  const { login, name, now, spaceQuota, status = 'active' } = user;
+export interface NewUser {
+  login: string;
+  name: string;
+  now: Millis;
+  /** Bytes; -1 for no limit, what the server is set to where it is left out. */
+  spaceQuota?: number | undefined;
+  /** Active where it is left out. */
+  status?: UserStatus | undefined;
+  /** That of a user who does not administer where it is left out. */
+  role?: UserRole | undefined;
+  externalAppUserId?: string | undefined;
+  details?: Partial<UserDetails>;
+}
+
+/** Makes a user together with their root folder; undefined where the login is taken. */
+export async function insertUser(db: Kysely<Tables>, user: NewUser): Promise<UserRow | undefined> {
+  const { login, name, now, spaceQuota, status = 'active', role = 'user', externalAppUserId, details = {} } = user;
   const row: UserRow = {
     id: newId<UserId>(),
     login,
+    login_key: foldCase(login),
     name,
+    name_key: foldCase(name),
     root_id: newId<ItemId>(),
     created_at: now,
     password_hash: null,
     status,
+    role,
+    modified_at: now,
+    external_app_user_id: externalAppUserId ?? null,
+    details: withUserDetails('', details),
   };
   return db.transaction().execute(async (tx) => {
     const { numInsertedOrUpdatedRows } = await tx
       .insertInto('users')
       .values({ ...row, space_quota: spaceQuota ?? null })
-      .onConflict((conflict) => conflict.column('login').doNothing())
+      .onConflict((conflict) => conflict.doNothing())
       .executeTakeFirst();
     if (numInsertedOrUpdatedRows === 0n) return undefined;
     await tx
@@ -60,16 +76,17 @@ export function findUser(db: Kysely<Tables>, id: UserId): Promise<UserRow | unde
 }
 
 export function findUserByLogin(db: Kysely<Tables>, login: string): Promise<UserRow | undefined> {
-  return db.selectFrom('users').selectAll().where('login', '=', login).executeTakeFirst();
+  return db.selectFrom('users').selectAll().where('login_key', '=', foldCase(login)).executeTakeFirst();
 }
 
-/** The user with this login. Throws a sentence for the operator where there is none. */
+/** The user with this login, in whatever case. Throws a sentence for the operator where there is none. */
 export async function needUser(db: Kysely<Tables>, login: string): Promise<UserRow> {
   const user = await findUserByLogin(db, login);
   if (user === undefined) throw new Error(`There is no user with the login ${login}: partway user list shows all.`);
   return user;
 }
 
-export function principalOf(user: Pick<UserRow, 'id' | 'login' | 'name' | 'root_id' | 'status'>): Principal {
-  return { userId: user.id, login: user.login, name: user.name, rootId: user.root_id, status: user.status };
+export function principalOf(user: Pick<UserRow, 'id' | 'login' | 'name' | 'root_id' | 'status' | 'role'>): Principal {
+  const { id, login, name, root_id: rootId, status, role } = user;
+  return { userId: id, login, name, rootId, status, role };
 }

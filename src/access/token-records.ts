@@ -44,7 +44,7 @@ export async function findToken(db: Kysely<Tables>, tokenSha256: string): Promis
     .selectFrom('access_tokens as token')
     .innerJoin('users', 'users.id', 'token.user_id')
     .leftJoin('apps', 'apps.client_id', 'token.client_id')
-    .select(['users.id', 'users.login', 'users.name', 'users.root_id', 'users.status'])
+    .select(['users.id', 'users.login', 'users.name', 'users.root_id', 'users.status', 'users.role'])
     .select(['token.grant_id', 'token.client_id', 'token.scopes', 'token.bound_to', 'token.expires_at'])
     .select(['apps.as_user', 'apps.service_user_id'])
     .where('token.token_sha256', '=', tokenSha256)

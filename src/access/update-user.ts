@@ -1,10 +1,12 @@
 import type { Kysely, Transaction } from 'kysely';
-import type { UserId } from '../api/ids.ts';
+import { foldCase } from '../api/fold-case.ts';
+import type { Millis, UserId } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
+import { type UserDetails, withUserDetails } from '../api/user-details.ts';
 import { holdTree } from '../files/hold-tree.ts';
-import type { Tables, UserStatus } from '../sql/tables.ts';
+import type { Tables, UserRole, UserStatus } from '../sql/tables.ts';
 import type { Access } from './access.ts';
-import { isKeptByServer } from './administrator.ts';
+import { checkAdministers, isKeptByServer } from './administrator.ts';
 import { findUser, findUserByLogin } from './records.ts';
 import { setStatus } from './set-status.ts';
 import { checkLogin, checkUserName, loginTaken } from './user-names.ts';
@@ -15,18 +17,29 @@ export interface UserChange {
   /** Bytes; -1 for no limit. What the user has already stays, however much it is. */
   spaceQuota?: number;
   status?: UserStatus;
+  role?: UserRole;
+  /** Empty for none. */
+  externalAppUserId?: string;
+  details?: Partial<UserDetails>;
 }
 
 /**
- * Changes a user, whole or not at all. Refuses `not_found`, a taken login as `user_login_already_used`, `bad_request`, and another login
- * or status for the developer or an app's user as `access_denied_insufficient_permissions`.
+ * Changes a user, whole or not at all. Refuses `not_found`, a taken login as `user_login_already_used`, `bad_request`; as
+ * `access_denied_insufficient_permissions` another login, status or role for the developer or an app's user, and what is
+ * not for this administrator (`checkAdministers`).
+ * @param by how far the caller administers.
  */
-export async function updateUser({ db, cache }: Access, userId: UserId, change: UserChange): Promise<void> {
+export async function updateUser(
+  { db, cache, clock }: Access,
+  userId: UserId,
+  change: UserChange,
+  by: UserRole,
+): Promise<void> {
   const { name, login } = change;
   if (name !== undefined) checkUserName(name);
   if (login !== undefined) checkLogin(login);
   try {
-    await db.transaction().execute((tx) => changeRows(tx, userId, change));
+    await db.transaction().execute((tx) => changeRows(tx, userId, change, { by, now: clock.now() }));
   } catch (error) {
     // Of two who want a login at once one meets the unique key, which each database reports in its own way.
     if (login !== undefined && isConflict(error) && (await isAnothers(db, login, userId))) {
@@ -40,20 +53,32 @@ export async function updateUser({ db, cache }: Access, userId: UserId, change: 
 async function changeRows(
   tx: Transaction<Tables>,
   userId: UserId,
-  { name, login, spaceQuota, status }: UserChange,
+  { name, login, spaceQuota, status, role, externalAppUserId, details }: UserChange,
+  { by, now }: { by: UserRole; now: Millis },
 ): Promise<void> {
   // The user's row is held, so that of two changes at once neither writes back what it had read before the other.
   await holdTree(tx, userId);
   const user = await findUser(tx, userId);
   if (user === undefined) throw new Refusal('not_found', 'There is no such user.');
+  await checkAdministers(tx, by, user, role);
+  if (role !== undefined && role !== 'admin' && (await isKeptByServer(tx, user))) throw roleStays();
   if (login !== undefined && login !== user.login) {
     if (await isKeptByServer(tx, user)) throw loginStays();
     if (await isAnothers(tx, login, userId)) throw loginTaken(login);
   }
   await tx
     .updateTable('users')
-    .set({ name: name ?? user.name, login: login ?? user.login })
-    .$if(spaceQuota !== undefined, (query) => query.set({ space_quota: spaceQuota as number }))
+    .set({
+      name: name ?? user.name,
+      name_key: foldCase(name ?? user.name),
+      login: login ?? user.login,
+      login_key: foldCase(login ?? user.login),
+      role: role ?? user.role,
+      modified_at: now,
+      details: withUserDetails(user.details, details ?? {}),
+      ...(externalAppUserId !== undefined && { external_app_user_id: externalAppUserId || null }),
+      ...(spaceQuota !== undefined && { space_quota: spaceQuota }),
+    })
     .where('id', '=', userId)
     .execute();
   if (status !== undefined) await setStatus(tx, user, status);
@@ -66,6 +91,13 @@ function isConflict(error: unknown): boolean {
 async function isAnothers(db: Kysely<Tables>, login: string, userId: UserId): Promise<boolean> {
   const holder = await findUserByLogin(db, login);
   return holder !== undefined && holder.id !== userId;
+}
+
+function roleStays(): Refusal {
+  return new Refusal(
+    'access_denied_insufficient_permissions',
+    'The developer and the users of apps are administrators always: the server needs them.',
+  );
 }
 
 function loginStays(): Refusal {

@@ -1,5 +1,6 @@
 import type { Fault } from './fault.ts';
 import { itemNameFault } from './item-name.ts';
+import { loginFault, timeZoneFault, userNameFault } from './user-name.ts';
 import { wireDateFault } from './wire-date.ts';
 
 /**
@@ -9,4 +10,7 @@ import { wireDateFault } from './wire-date.ts';
 export const FORMATS: Readonly<Record<string, (text: string) => Fault | undefined>> = {
   'item-name': itemNameFault,
   'wire-date': wireDateFault,
+  login: loginFault,
+  'user-name': userNameFault,
+  'time-zone': timeZoneFault,
 };

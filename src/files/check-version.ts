@@ -1,14 +1,16 @@
 import type { Kysely } from 'kysely';
 import type { ItemId, UserId } from '../api/ids.ts';
+import type { ItemDetails } from '../api/item-details.ts';
 import type { Tables } from '../sql/tables.ts';
 import { checkPlace } from './check-place.ts';
 import { findChangeable } from './find-changeable.ts';
 import { checkName } from './names.ts';
 
-/** A change to a file: another name and description where they are given, only in the state that `ifMatch` names. */
+/** A change to a file: another name, description and details where they are given, only in the state that `ifMatch` names. */
 export interface VersionChange {
   name?: string;
   description?: string;
+  details?: Partial<ItemDetails>;
   ifMatch?: string;
 }
 

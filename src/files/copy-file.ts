@@ -46,6 +46,7 @@ export async function copyFile(
       folderId: to.folderId,
       name,
       description: file.description,
+      details: file.details,
       versionId: made.versionId,
       by: caller,
       now: at,

@@ -45,6 +45,7 @@ export async function copyFolder(
       folderId: to.folderId,
       name,
       description: folder.description,
+      details: folder.details,
       versionId: null,
       by: caller,
       now: at,

@@ -1,4 +1,5 @@
 import type { ItemId, UserId } from '../api/ids.ts';
+import { type ItemDetails, withDetails } from '../api/item-details.ts';
 import { newId } from '../sql/new-id.ts';
 import type { ItemRow } from '../sql/tables.ts';
 import { needFolder } from './check-place.ts';
@@ -10,7 +11,7 @@ import { checkName } from './names.ts';
 /** Makes an empty folder. Refuses `not_found` and `trashed` for its parent, `item_name_in_use`, `item_name_invalid`. */
 export async function createFolder(
   { db, clock }: Files,
-  place: { caller: UserId; folderId: ItemId; name: string },
+  place: { caller: UserId; folderId: ItemId; name: string; description?: string; details?: Partial<ItemDetails> },
 ): Promise<ItemRow> {
   checkName(place.name);
   const id = newId<ItemId>();
@@ -22,7 +23,8 @@ export async function createFolder(
       kind: 'folder',
       folderId: place.folderId,
       name: place.name,
-      description: '',
+      description: place.description ?? '',
+      details: withDetails('', place.details ?? {}),
       versionId: null,
       by: place.caller,
       now: at,

@@ -12,6 +12,8 @@ export interface NewItem {
   folderId: ItemId;
   name: string;
   description: string;
+  /** The column as `withDetails` makes it. */
+  details: string;
   versionId: VersionId | null;
   by: UserId;
   now: Millis;
@@ -35,6 +37,7 @@ export async function insertItem(tx: Transaction<Tables>, made: NewItem): Promis
       name: made.name,
       name_key: nameKey(made.name),
       description: made.description,
+      details: made.details,
       etag: 0,
       version_id: made.versionId,
       created_at: made.now,

@@ -1,3 +1,4 @@
+import { foldCase } from '../api/fold-case.ts';
 import { itemNameFault } from '../api/item-name.ts';
 import { Refusal } from '../api/refusal.ts';
 
@@ -9,5 +10,5 @@ export function checkName(name: string): void {
 
 /** A name as it is compared with its siblings': two that differ in case or in Unicode composition only are one name. */
 export function nameKey(name: string): string {
-  return name.normalize('NFC').toLowerCase().normalize('NFC');
+  return foldCase(name);
 }

@@ -1,5 +1,6 @@
 import type { Transaction } from 'kysely';
 import type { ContentId, ItemId, Millis, Sha1, UserId, VersionId } from '../api/ids.ts';
+import { type ItemDetails, withDetails } from '../api/item-details.ts';
 import { newId } from '../sql/new-id.ts';
 import type { Tables } from '../sql/tables.ts';
 import { type Charge, chargeSpace } from './charge-space.ts';
@@ -43,7 +44,7 @@ export interface Published {
  */
 export async function publishNewFile(
   tx: Transaction<Tables>,
-  place: { folderId: ItemId; name: string; description?: string },
+  place: { folderId: ItemId; name: string; description?: string; details?: Partial<ItemDetails> },
   made: NewContent,
 ): Promise<Published> {
   checkName(place.name);
@@ -56,6 +57,7 @@ export async function publishNewFile(
     folderId: place.folderId,
     name: place.name,
     description: place.description ?? '',
+    details: withDetails('', place.details ?? {}),
     versionId: published.versionId,
     by: made.by,
     now: made.now,
@@ -96,6 +98,7 @@ export async function publishNewVersion(
       content_modified_at: made.contentModifiedAt ?? made.now,
       ...(made.contentCreatedAt !== undefined && { content_created_at: made.contentCreatedAt }),
       ...(change.description !== undefined && { description: change.description }),
+      ...(change.details !== undefined && { details: withDetails(file.details, change.details) }),
       ...(name !== file.name && { name, name_key: nameKey(name) }),
     }))
     .where('id', '=', fileId)

@@ -1,5 +1,6 @@
 import type { Transaction } from 'kysely';
 import type { ItemId, Millis, UserId } from '../api/ids.ts';
+import { type ItemDetails, withDetails } from '../api/item-details.ts';
 import type { ItemRow, Tables } from '../sql/tables.ts';
 import { needFolder } from './check-place.ts';
 import { nameKey } from './names.ts';
@@ -12,6 +13,7 @@ export interface ItemChange {
   description?: string;
   /** The folder that it goes to. */
   folderId?: ItemId;
+  details?: Partial<ItemDetails>;
 }
 
 export interface UpdateBy {
@@ -30,14 +32,20 @@ export interface UpdateBy {
 export async function updateItem(
   tx: Transaction<Tables>,
   item: ItemRow,
-  { name = item.name, description = item.description, folderId = item.parent_id as ItemId }: ItemChange,
+  { name = item.name, description = item.description, folderId = item.parent_id as ItemId, details = {} }: ItemChange,
   { caller, now, also = {}, force = false }: UpdateBy,
 ): Promise<void> {
   const from = item.parent_id as ItemId;
   const moved = folderId !== from;
   if (moved) await needFolder(tx, caller, folderId);
   if (moved || name !== item.name) await takeName(tx, item, { name, folderId });
-  const next = { name, description, parent_id: folderId, ...also };
+  const next = {
+    name,
+    description,
+    details: withDetails(item.details, details),
+    parent_id: folderId,
+    ...also,
+  };
   if (!force && Object.entries(next).every(([column, value]) => item[column as keyof typeof next] === value)) return;
 
   await tx

@@ -1,4 +1,5 @@
 import type { ItemId } from '../api/ids.ts';
+import type { ItemDetails } from '../api/item-details.ts';
 import { checkPlace } from './check-place.ts';
 import type { Files } from './files.ts';
 import { checkName } from './names.ts';
@@ -11,7 +12,7 @@ import { storeContent, type WholeBody } from './store-content.ts';
  */
 export async function uploadFile(
   files: Files,
-  place: { folderId: ItemId; name: string; description?: string },
+  place: { folderId: ItemId; name: string; description?: string; details?: Partial<ItemDetails> },
   body: WholeBody,
 ): Promise<Published> {
   checkName(place.name);

@@ -11,7 +11,7 @@ import { uploadFile } from '../files/upload-file.ts';
 import { uploadVersion } from '../files/upload-version.ts';
 import { askForBody, leaveBodiesAlone, valueReader } from './bodies.ts';
 import { fieldsOf } from './fields.ts';
-import { contentDatesOf, FILE_CODES } from './file-attributes.ts';
+import { contentDatesOf, FILE_CODES, shownTraitsOf } from './file-attributes.ts';
 import { fileIdOf, knownFolderId } from './item-ids.ts';
 import { mayOf } from './may.ts';
 import { attributesTooLate, type MultipartUpload, openMultipart } from './multipart.ts';
@@ -34,8 +34,7 @@ export function serveContentUpload(scope: FastifyInstance, { access, files }: Se
       const attributes = readNew(upload.attributes ?? refuseTooLate());
       const folderId = knownFolderId(request, attributes.parent.id);
       await checkReach(access, request, folderId);
-      const { name, description } = attributes;
-      const place = { folderId, name, ...(description != null && { description }) };
+      const place = { folderId, name: attributes.name, ...shownTraitsOf(attributes) };
       return uploadFile(files, place, bodyOf(request, upload, attributes));
     });
     return reply.code(201).send(await rendered(request, made));
@@ -46,10 +45,10 @@ export function serveContentUpload(scope: FastifyInstance, { access, files }: Se
     const ifMatch = request.headers['if-match'];
     const made = await receive(files, request, async (upload) => {
       const attributes = readVersion(upload.attributes ?? {});
-      const { name, description } = attributes;
+      const { name } = attributes;
       const change = {
         ...(name != null && { name }),
-        ...(description != null && { description }),
+        ...shownTraitsOf(attributes),
         ...(ifMatch !== undefined && { ifMatch }),
       };
       return uploadVersion(files, fileId, change, bodyOf(request, upload, attributes));

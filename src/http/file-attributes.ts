@@ -1,4 +1,5 @@
 import type { Millis } from '../api/ids.ts';
+import { type ItemDetails, saidDetails } from '../api/item-details.ts';
 import type { FileTraits } from '../api/schemas/files.ts';
 import type { FieldCodes } from './bodies.ts';
 import { dateOf } from './dates.ts';
@@ -25,7 +26,14 @@ export function contentDatesOf(attributes: Pick<FileTraits, 'content_created_at'
 }
 
 /** What an upload or a commit says of a file beside its name. */
-export function fileTraitsOf(attributes: FileTraits): ReturnType<typeof contentDatesOf> & { description?: string } {
+export function fileTraitsOf(
+  attributes: FileTraits,
+): ReturnType<typeof contentDatesOf> & { description?: string; details: Partial<ItemDetails> } {
+  return { ...contentDatesOf(attributes), ...shownTraitsOf(attributes) };
+}
+
+/** Of these what the file itself keeps, whichever version is shown. */
+export function shownTraitsOf(attributes: FileTraits): { description?: string; details: Partial<ItemDetails> } {
   const { description } = attributes;
-  return { ...contentDatesOf(attributes), ...(description != null && { description }) };
+  return { ...(description != null && { description }), details: saidDetails({ tags: attributes.tags }) };
 }

@@ -1,3 +1,4 @@
+import { detailsOf } from '../api/item-details.ts';
 import type { FolderEntry } from '../files/find.ts';
 import { folderId } from '../files/minis.ts';
 import type { Fieldmakers } from './fields.ts';
@@ -35,9 +36,12 @@ export const FOLDER_FIELDS: Fieldmakers<FolderToRender> = new Map<string, (entry
   ['folder_upload_email', () => null],
   ['item_collection', ({ items }) => items],
   ['permissions', permissions],
-  ['sync_state', () => 'not_synced'],
+  ['sync_state', ({ item }) => detailsOf(item.details).sync_state],
   ['allowed_shared_link_access_levels', () => []],
-  ['can_non_owners_invite', () => false],
-  ['can_non_owners_view_collaborators', () => false],
-  ['is_collaboration_restricted_to_enterprise', () => false],
+  ['can_non_owners_invite', ({ item }) => detailsOf(item.details).can_non_owners_invite],
+  ['can_non_owners_view_collaborators', ({ item }) => detailsOf(item.details).can_non_owners_view_collaborators],
+  [
+    'is_collaboration_restricted_to_enterprise',
+    ({ item }) => detailsOf(item.details).is_collaboration_restricted_to_enterprise,
+  ],
 ]);

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
-import { CreateFolder } from '../api/schemas/folders.ts';
-import { CopyItem, ItemUpdate } from '../api/schemas/items.ts';
+import { saidDetails } from '../api/item-details.ts';
+import { CreateFolder, UpdateFolder } from '../api/schemas/folders.ts';
+import { CopyItem } from '../api/schemas/items.ts';
 import { needFolder } from '../files/check-place.ts';
 import { copyFolder } from '../files/copy-folder.ts';
 import { createFolder } from '../files/create-folder.ts';
@@ -25,14 +26,20 @@ const CODES: FieldCodes = {
 /** /folders (wire: "Endpoints"). */
 export function serveFolders(scope: FastifyInstance, { files }: Services): void {
   const readNew = bodyReader(CreateFolder, CODES);
-  const readUpdate = bodyReader(ItemUpdate, CODES);
+  const readUpdate = bodyReader(UpdateFolder, CODES);
   const readCopy = bodyReader(CopyItem, CODES);
   serveFolderItems(scope, files);
 
   scope.post('/folders', { config: bearer('upload') }, async (request, reply) => {
-    const { name, parent } = readNew(request);
-    const caller = callerOf(request).userId;
-    const folder = await createFolder(files, { caller, folderId: knownFolderId(request, parent.id), name });
+    const body = readNew(request);
+    const { name, description, parent } = body;
+    const folder = await createFolder(files, {
+      caller: callerOf(request).userId,
+      folderId: knownFolderId(request, parent.id),
+      name,
+      ...(description != null && { description }),
+      details: saidDetails(body),
+    });
     return reply.code(201).send(await answerFolder(files, request, folder));
   });
 
@@ -45,7 +52,8 @@ export function serveFolders(scope: FastifyInstance, { files }: Services): void 
   scope.put('/folders/:folder_id', { config: bearer('rename') }, async (request) => {
     const caller = callerOf(request).userId;
     const folderId = folderIdOf(request);
-    const change = itemChangeOf(request, readUpdate(request));
+    const body = readUpdate(request);
+    const change = { ...itemChangeOf(request, body), details: saidDetails(body) };
     await updateFolder(files, { caller, folderId, ifMatch: request.headers['if-match'], change });
     return answerFolder(files, request, await needFolder(files.db, caller, folderId));
   });

@@ -1,19 +1,17 @@
 import type { FastifyRequest } from 'fastify';
-import { Refusal } from '../api/refusal.ts';
+import { saidDetails } from '../api/item-details.ts';
 import type { ItemUpdate } from '../api/schemas/items.ts';
 import type { ItemChange } from '../files/update-item.ts';
 import { knownFolderId } from './item-ids.ts';
 
-/** What a body says about a file's or folder's name, place and description. What is null stays as it is. */
+/** What a body says about a file's or folder's name, place, description and details. What is null stays as it is. */
 export function itemChangeOf(request: FastifyRequest, body: ItemUpdate): ItemChange {
-  const { name, description, parent, shared_link: sharedLink } = body;
-  if (sharedLink != null) {
-    throw new Refusal('access_denied_insufficient_permissions', 'This server makes no shared links.');
-  }
+  const { name, description, parent } = body;
   return {
     ...(name != null && { name }),
     ...(description != null && { description }),
     ...(parent != null && { folderId: knownFolderId(request, parent.id) }),
+    details: saidDetails({ tags: body.tags }),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { UserId } from '../api/ids.ts';
+import { detailsOf } from '../api/item-details.ts';
 import type { FolderEntry, NamedUser } from '../files/find.ts';
 import { folderMini, type Mini } from '../files/minis.ts';
 import { wireDate } from './dates.ts';
@@ -25,7 +26,8 @@ export const COMMON_FIELDS: Fieldmakers<FolderEntry> = new Map<string, (entry: F
   ['owned_by', ({ item, users }) => userMini(users, item.owner_id)],
   ['shared_link', () => null],
   ['parent', ({ path }) => parentMini(path)],
-  ['tags', () => []],
+  ['tags', ({ item }) => detailsOf(item.details).tags],
+  ['collections', () => []],
   ['allowed_invitee_roles', () => []],
   ['classification', () => null],
   ['has_collaborations', () => false],

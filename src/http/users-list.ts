@@ -16,19 +16,19 @@ export async function userList(files: Files, request: FastifyRequest): Promise<R
   const { offset, limit } = offsetPageOf(request, { defaultLimit: 100 });
   const after = parseMarker(marker);
   checkType(type);
-  const startsWith = term || undefined;
-  // There are no users of other enterprises, and none has an id of an app's: nobody is who is asked for.
-  const nobody = type === 'external' || external !== undefined;
+  const filter = { startsWith: term || undefined, externalAppUserId: external };
+  // There are no users of other enterprises, and the empty id is nobody's.
+  const nobody = type === 'external' || external === '';
   const rendered = (users: Parameters<typeof renderUser>[2][]) => users.map((user) => renderUser(files, request, user));
 
   if (isTrue(usemarker) || after !== undefined) {
     const page = nobody
       ? { entries: [], next: undefined }
-      : await listUsersByMarker(files.db, { startsWith, after, limit });
+      : await listUsersByMarker(files.db, { ...filter, after, limit });
     const next = page.next === undefined ? {} : { next_marker: renderMarker(page.next) };
     return { entries: rendered(page.entries), limit, ...next };
   }
-  const page = nobody ? { entries: [], total: 0 } : await listUsersByOffset(files.db, { startsWith, offset, limit });
+  const page = nobody ? { entries: [], total: 0 } : await listUsersByOffset(files.db, { ...filter, offset, limit });
   return { total_count: page.total, entries: rendered(page.entries), offset, limit, order: ORDER };
 }
 

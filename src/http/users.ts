@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { isAdministrator } from '../access/administrator.ts';
+import { administrationOf, checkAdministers } from '../access/administrator.ts';
 import { createUser } from '../access/create-user.ts';
 import { deleteUser } from '../access/delete-user.ts';
 import { findAccount } from '../access/list-users.ts';
@@ -7,12 +7,13 @@ import { updateUser } from '../access/update-user.ts';
 import { parseDecimalId, type UserId } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
 import { CreateUser, UpdateUser } from '../api/schemas/users.ts';
+import type { UserRole } from '../sql/tables.ts';
 import { bodyReader, valueReader } from './bodies.ts';
 import { authorityOf, callerOf } from './policy.ts';
 import { isTrue } from './query-flag.ts';
 import { bearer } from './scopes.ts';
 import type { Services } from './services.ts';
-import { checkPromises, spaceQuotaOf, statusOf } from './users-changes.ts';
+import { userTraitsOf } from './users-changes.ts';
 import { renderUser } from './users-fields.ts';
 import { userList } from './users-list.ts';
 
@@ -33,17 +34,13 @@ export function serveUsers(scope: FastifyInstance, services: Services): void {
   });
 
   scope.post('/users', { config: bearer('change') }, async (request, reply) => {
-    await checkAdministrator(request);
+    const by = await checkAdministrator(request);
     const body = readNew(request);
-    checkPromises(body);
     const { name, login, is_platform_access_only: forAppsOnly } = body;
     if (login == null && forAppsOnly !== true) throw new Refusal('bad_request', 'The body lacks login.');
-    const { id } = await createUser(access, {
-      name,
-      login: login ?? undefined,
-      spaceQuota: spaceQuotaOf(body),
-      status: statusOf(body),
-    });
+    const traits = userTraitsOf(body);
+    await checkAdministers(access.db, by, undefined, traits.role);
+    const { id } = await createUser(access, { name, login: login ?? undefined, ...traits });
     return reply.code(201).send(renderUser(files, request, await needAccount(id)));
   });
 
@@ -54,35 +51,30 @@ export function serveUsers(scope: FastifyInstance, services: Services): void {
   });
 
   scope.put('/users/:user_id', { config: bearer('change') }, async (request) => {
-    await checkAdministrator(request);
+    const by = await checkAdministrator(request);
     const id = userIdOf(request);
     const body = readUpdate(request.body ?? {});
-    checkPromises(body);
     const { name, login } = body;
-    const spaceQuota = spaceQuotaOf(body);
-    const status = statusOf(body);
-    await updateUser(access, id, {
-      ...(name != null && { name }),
-      ...(login != null && { login }),
-      ...(spaceQuota !== undefined && { spaceQuota }),
-      ...(status !== undefined && { status }),
-    });
+    const change = { ...(name != null && { name }), ...(login != null && { login }), ...userTraitsOf(body) };
+    await updateUser(access, id, change, by);
     return renderUser(files, request, await needAccount(id));
   });
 
   // `notify` is passed over: this server sends no mail.
   scope.delete('/users/:user_id', { config: bearer('delete') }, async (request, reply) => {
-    await checkAdministrator(request);
+    const by = await checkAdministrator(request);
     const { force } = request.query as { force?: unknown };
-    await deleteUser(services, userIdOf(request), { force: isTrue(force) });
+    await deleteUser(services, userIdOf(request), { force: isTrue(force), by });
     return reply.code(204).send();
   });
 
-  async function checkAdministrator(request: FastifyRequest): Promise<void> {
-    if (await isAdministrator(access.db, authorityOf(request))) return;
+  /** How far the caller administers. Refuses who does not. */
+  async function checkAdministrator(request: FastifyRequest): Promise<UserRole> {
+    const by = await administrationOf(access.db, authorityOf(request));
+    if (by !== 'user') return by;
     throw new Refusal(
       'access_denied_insufficient_permissions',
-      'Users are for the developer and for apps that act for themselves, with a token that is not downscoped.',
+      'Users are for administrators, and for apps that act for themselves, with a token that is not downscoped.',
     );
   }
 

@@ -2,12 +2,20 @@ import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import type { Static, TSchema } from 'typebox';
 import type { Fault } from '../api/fault.ts';
 import { FORMATS } from '../api/formats.ts';
+import { asksNothing, type Refused } from '../api/schemas/field-notes.ts';
 
 /** Fastify brings it along; TypeBox's own checker would be 300 modules more to load at every start. */
 const ajv = new Ajv({ verbose: true });
 for (const [format, faultOf] of Object.entries(FORMATS)) {
   ajv.addFormat(format, (text: string) => faultOf(text) === undefined);
 }
+ajv.addKeyword({ keyword: 'ignored', schemaType: 'string' });
+ajv.addKeyword({
+  keyword: 'refused',
+  schemaType: 'object',
+  errors: false,
+  validate: (note: Refused, value: unknown) => asksNothing(note, value),
+});
 
 /** Makes a check of values against a schema, with the formats of the API. */
 export function compileSchema<Schema extends TSchema>(schema: Schema): ValidateFunction<Static<Schema>> {
@@ -15,7 +23,10 @@ export function compileSchema<Schema extends TSchema>(schema: Schema): ValidateF
 }
 
 /** What a value's first fault is: said as the concept says it, or else as JSON Schema does. */
-export function faultOf({ keyword, params, data, message }: ErrorObject): Fault {
+export function faultOf({ keyword, params, schema, data, message }: ErrorObject): Fault {
+  if (keyword === 'refused') return { says: `cannot be set: ${(schema as Refused).reason}` };
+  if (keyword === 'enum') return { says: `must be one of ${(params.allowedValues as unknown[]).join(', ')}` };
+  if (keyword === 'const') return { says: `must be ${JSON.stringify(params.allowedValue)}` };
   const fault = keyword === 'format' ? FORMATS[String(params.format)]?.(String(data)) : undefined;
   return fault ?? { says: message ?? 'is not what this call takes' };
 }

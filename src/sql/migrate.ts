@@ -7,6 +7,7 @@ import * as statusAndTrashOrders from './migrations/0004-status-and-trash-orders
 import * as installation from './migrations/0005-installation.ts';
 import * as sessionsByOwner from './migrations/0006-sessions-by-owner.ts';
 import * as manyNodes from './migrations/0007-many-nodes.ts';
+import * as detailsAndFoldedNames from './migrations/0009-details-and-folded-names.ts';
 import type { Tables } from './tables.ts';
 
 /** In the order in which they run. A migration that has been released is never edited: add the next one. */
@@ -18,6 +19,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0005-installation': installation,
   '0006-sessions-by-owner': sessionsByOwner,
   '0007-many-nodes': manyNodes,
+  '0009-details-and-folded-names': detailsAndFoldedNames,
 };
 
 export const NEWER_DATABASE =

@@ -13,7 +13,7 @@ export interface Tables {
   refresh_tokens: RefreshTokenRow;
   authorization_codes: AuthorizationCodeRow;
   used_assertions: UsedAssertionRow;
-  items: WithDefaults<ItemRow, 'child_count' | 'size'>;
+  items: WithDefaults<ItemRow, 'child_count' | 'size' | 'details'>;
   versions: WithDefaults<VersionRow, 'number' | 'trashed_at' | 'trashed_by' | 'restored_at' | 'restored_by'>;
   locks: LockRow;
   upload_sessions: WithDefaults<SessionRow & DigestRow, keyof DigestRow>;
@@ -24,19 +24,33 @@ export interface Tables {
 /** A row whose columns `Keys` the database fills in where they are left out. */
 type WithDefaults<Row, Keys extends keyof Row> = Omit<Row, Keys> & { [Key in Keys]: Generated<Row[Key]> };
 
+/** Whether a user administers the others: not at all, all of them, or those who do not administer themselves. */
+export type UserRole = 'user' | 'admin' | 'coadmin';
+
 /** What a user may do at all: everything, nothing, all but destroy and change, or only read. */
 export type UserStatus = 'active' | 'inactive' | 'cannot_delete_edit' | 'cannot_delete_edit_upload';
 
 export interface UserRow {
   id: UserId;
   login: string;
+  /** The login as it is compared (src/api/fold-case.ts); no two users have the same. */
+  login_key: string;
   name: string;
+  /** The name as it is searched. */
+  name_key: string;
   /** The user's own root folder, which the wire calls "0". */
   root_id: ItemId;
   created_at: Millis;
   /** Null for a user who cannot log in. */
   password_hash: string | null;
   status: UserStatus;
+  /** As it was given; the developer and the users of apps administer whatever it says. */
+  role: UserRole;
+  modified_at: Millis;
+  /** What an app calls the user. */
+  external_app_user_id: string | null;
+  /** What else is said of the user and only shown (src/api/user-details.ts): JSON, or nothing. */
+  details: string;
 }
 
 /** How much a user keeps and may keep, in bytes. */
@@ -132,9 +146,11 @@ export interface ItemRow {
   /** Null for a root folder. */
   parent_id: ItemId | null;
   name: string;
-  /** The name as it is compared: NFC, lower case. Unique among the parent's items that are not in the trash. */
+  /** The name as it is compared (src/api/fold-case.ts). Unique among the parent's items that are not in the trash. */
   name_key: string;
   description: string;
+  /** What else is said of it and only shown (src/api/item-details.ts): JSON, or nothing. */
+  details: string;
   /** +1 for each change; the wire's `etag` and `sequence_id`. */
   etag: number;
   /** The current version of a file; null for a folder. */

@@ -8,6 +8,7 @@ import {
   type UserId,
   type VersionId,
 } from '../api/ids.ts';
+import type { ItemDetails } from '../api/item-details.ts';
 import { Refusal } from '../api/refusal.ts';
 import type { VersionChange } from '../files/check-version.ts';
 import { findFile } from '../files/find.ts';
@@ -30,7 +31,12 @@ export interface CommitRequest {
   /** SHA-1 of the whole file, as the client knows it. */
   sha1: Sha1;
   parts: readonly ListedPart[];
-  attributes: { contentCreatedAt?: Millis; contentModifiedAt?: Millis; description?: string };
+  attributes: {
+    contentCreatedAt?: Millis;
+    contentModifiedAt?: Millis;
+    description?: string;
+    details?: Partial<ItemDetails>;
+  };
   /** For a new version: the file's etag must be this one. */
   ifMatch: string | undefined;
   /** For a new version: the file's etag must be none of these. */
@@ -152,7 +158,7 @@ async function publish(
 ): Promise<Committed> {
   const { db, clock } = uploads;
   const { target, staging } = session;
-  const { contentCreatedAt, contentModifiedAt, description } = request.attributes;
+  const { contentCreatedAt, contentModifiedAt, ...shown } = request.attributes;
   const made = {
     content: staging.content,
     size: staging.grid.fileSize,
@@ -167,7 +173,7 @@ async function publish(
   return db.transaction().execute(async (tx) => {
     const file =
       target.kind === 'file'
-        ? await publishNewFile(tx, { ...target, ...(description !== undefined && { description }) }, made)
+        ? await publishNewFile(tx, { ...target, ...shown }, made)
         : await publishNewVersion(tx, target.fileId, versionChange(target, request), made);
     const won = await markCommitted(tx, session.id, { ...file, sha1: request.sha1 }, mark);
     // Rolls back: a session that is no longer open publishes nothing, nor does a digest of parts that were lost since.
@@ -176,10 +182,12 @@ async function publish(
   });
 }
 
-function versionChange({ name }: Target, { ifMatch, attributes: { description } }: CommitRequest): VersionChange {
+function versionChange({ name }: Target, { ifMatch, attributes }: CommitRequest): VersionChange {
+  const { description, details } = attributes;
   return {
     ...(name !== undefined && { name }),
     ...(description !== undefined && { description }),
+    ...(details !== undefined && { details }),
     ...(ifMatch !== undefined && { ifMatch }),
   };
 }

@@ -43,7 +43,9 @@ test('a token that is revoked while it is being looked up is not remembered', as
 test('a token whose user gets another status while it is being looked up is not remembered as before', async () => {
   const token = await newToken();
 
-  await authenticateDuring(token, () => updateUser(house.access, house.user.id, { status: 'cannot_delete_edit' }));
+  await authenticateDuring(token, () =>
+    updateUser(house.access, house.user.id, { status: 'cannot_delete_edit' }, 'admin'),
+  );
 
   assert.equal((await authenticate(house.access, token)).principal.status, 'cannot_delete_edit');
 });

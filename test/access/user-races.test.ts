@@ -21,7 +21,7 @@ test('of two users who take one login at once, one gets it and the other is told
     const users = await Promise.all(
       [1, 2].map((n) => addUser(access.db, { login: `user-${round}-${n}@partway.test`, name: 'U', now: 1 })),
     );
-    const results = await Promise.allSettled(users.map(({ id }) => updateUser(access, id, { login })));
+    const results = await Promise.allSettled(users.map(({ id }) => updateUser(access, id, { login }, 'admin')));
     const [refused, ...more] = results.filter((result) => result.status === 'rejected');
     assert.ok(refused?.reason instanceof Refusal, String(refused?.reason));
     assert.equal(refused.reason.code, 'user_login_already_used');
@@ -34,7 +34,10 @@ test('two changes of one user at once both hold', async () => {
   const { access, user } = house;
   for (let round = 0; round < ROUNDS; round++) {
     const [name, login] = [`Name ${round}`, `login-${round}@partway.test`];
-    await Promise.all([updateUser(access, user.id, { name }), updateUser(access, user.id, { login })]);
+    await Promise.all([
+      updateUser(access, user.id, { name }, 'admin'),
+      updateUser(access, user.id, { login }, 'admin'),
+    ]);
     const found = await findUser(access.db, user.id);
     assert.deepEqual([found?.name, found?.login], [name, login]);
   }

@@ -27,7 +27,7 @@ beforeEach(async () => {
 });
 after(() => house[Symbol.asyncDispose]());
 
-const become = (status: UserStatus) => updateUser(house.access, house.user.id, { status });
+const become = (status: UserStatus) => updateUser(house.access, house.user.id, { status }, 'admin');
 const asUser = () => ({ type: 'user', id: String(house.user.id) });
 const byCredentials = () => grantForCredentials(house.access, house.client, asUser());
 const byAssertion = async () =>
@@ -112,8 +112,8 @@ test('the developer and the users of apps stay active', async () => {
   const { db, developer } = house.access;
   for (const userId of [developer.authority.principal.userId, house.app.service_user_id]) {
     const refused = refusal('access_denied_insufficient_permissions');
-    await assert.rejects(updateUser(house.access, userId, { status: 'inactive' }), refused);
-    await updateUser(house.access, userId, { status: 'active' });
+    await assert.rejects(updateUser(house.access, userId, { status: 'inactive' }, 'admin'), refused);
+    await updateUser(house.access, userId, { status: 'active' }, 'admin');
   }
   const { login } = developer.authority.principal;
   await assert.rejects(

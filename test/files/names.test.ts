@@ -38,6 +38,35 @@ describe('names', () => {
     assert.notEqual(nameKey('a'), nameKey('ä'));
   });
 
+  for (const [same, ...others] of [
+    ['ΟΔΟΣ.txt', 'οδος.txt', 'οδοσ.txt', 'Οδός.txt'.normalize('NFD').replace('\u0301', '')],
+    ['STRASSE', 'straße', 'STRAẞE', 'Strasse'],
+    ['ﬁle', 'FILE', 'file'],
+    ['İ', 'i\u0307', 'I\u0307'],
+    ['ᾳ\u0301', '\u1fb4', 'Α\u0345\u0301'],
+    ['ꭰ', 'Ꭰ'],
+    ['\u212a', 'k', 'K'],
+    ['\u212b', 'å', 'A\u030a'],
+    ['한글', '한글'.normalize('NFD')],
+  ]) {
+    test(`${same} is one name with ${others.join(', ')}`, () => {
+      for (const other of others) assert.equal(nameKey(other), nameKey(same as string));
+    });
+  }
+
+  for (const [one, other] of [
+    ['ı', 'i'],
+    ['ı', 'İ'],
+    ['İ', 'i'],
+    ['Ａ', 'a'],
+    ['о', 'o'],
+    ['σ', 's'],
+    ['é', 'e'],
+    ['①', '1'],
+  ] as const) {
+    test(`${one} and ${other} are two names`, () => assert.notEqual(nameKey(one), nameKey(other)));
+  }
+
   test('how a name is composed does not matter, and a key is its own key', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme' }), (name) => {

@@ -80,7 +80,7 @@ test('an update that cannot be is refused, and changes nothing', async () => {
   assertRefused(await put(path, { parent: { id: 'x' } }), 400, 'invalid_folder_id');
   assertRefused(await put(path, { content_modified_at: 'yesterday' }), 400, 'bad_request');
   assertRefused(await put(path, { description: 'x'.repeat(257) }), 400, 'bad_request');
-  assertRefused(await put(path, { shared_link: { access: 'open' } }), 403, 'access_denied_insufficient_permissions');
+  assertRefused(await put(path, { shared_link: { access: 'open' } }), 400, 'bad_request');
   assertRefused(await put(path, undefined), 400, 'bad_request');
   assertRefused(await put(path, { name: 'b' }, { 'if-match': '3' }), 412, 'precondition_failed');
   assertRefused(await put('/files/12345', { name: 'b' }, { 'if-match': '3' }), 412, 'precondition_failed');

@@ -139,7 +139,14 @@ function someone(n: number): { login: string; name: string; now: number } {
 async function addFolder(db: Kysely<Tables>, user: UserRow, name: string): Promise<void> {
   await db.transaction().execute(async (tx) => {
     await holdTree(tx, user.id);
-    const made = { id: newId<ItemId>(), kind: 'folder', folderId: user.root_id, name, description: '' } as const;
+    const made = {
+      id: newId<ItemId>(),
+      kind: 'folder',
+      folderId: user.root_id,
+      name,
+      description: '',
+      details: '',
+    } as const;
     const dates = { now: 1, contentCreatedAt: 1, contentModifiedAt: 1 };
     await insertItem(tx, { ...made, ...dates, versionId: null, by: user.id, size: 0 });
   });

@@ -31,3 +31,11 @@ export const FolderRef = Type.Object({ id: FolderId });
 
 /** The id of a version. What cannot be one is as unknown as one that nobody has, and no fault of the body's form. */
 export const VersionIdText = Type.String({ maxLength: 64 });
+
+/** Tags of a file or folder: as many as Box takes. */
+export const Tags = Type.Array(Type.String({ minLength: 1, maxLength: 255 }), { maxItems: 100 });
+
+/** One of these words. */
+export function oneOf<const Word extends string>(...words: Word[]) {
+  return Type.Unsafe<Word>({ type: 'string', enum: words });
+}

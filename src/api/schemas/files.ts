@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
-import { ByteCount, Description, FolderRef, ItemName, orNull, VersionIdText, WireDate } from './concepts.ts';
+import { ByteCount, Description, FolderRef, ItemName, orNull, Tags, VersionIdText, WireDate } from './concepts.ts';
+import { refused } from './field-notes.ts';
 import { ItemUpdateFields } from './items.ts';
 
 /** What a client may say of a file's content; dates as RFC 3339. */
@@ -9,7 +10,7 @@ const ContentDates = {
 };
 
 /** What an upload may say of a file beside its name: attributes of a body and of a commit. */
-export const FileTraitFields = { ...ContentDates, description: orNull(Description) };
+export const FileTraitFields = { ...ContentDates, description: orNull(Description), tags: orNull(Tags) };
 
 export const FileTraits = Type.Object(FileTraitFields);
 export type FileTraits = Static<typeof FileTraits>;
@@ -41,7 +42,17 @@ export type PreflightVersion = Static<typeof PreflightVersion>;
 export const UpdateFile = Type.Object({
   ...ItemUpdateFields,
   ...ContentDates,
-  lock: orNull(Type.Object({ expires_at: orNull(WireDate), is_download_prevented: orNull(Type.Boolean()) })),
+  lock: orNull(
+    Type.Object({
+      access: orNull(Type.Literal('lock')),
+      expires_at: orNull(WireDate),
+      is_download_prevented: orNull(Type.Boolean()),
+    }),
+  ),
+  disposition_at: refused('this server has no retention policies'),
+  permissions: refused('files are not shared here, so that there is nobody whose downloads it could allow', {
+    accepts: [{ can_download: 'open' }],
+  }),
 });
 export type UpdateFile = Static<typeof UpdateFile>;
 
@@ -50,7 +61,7 @@ export const CopyFile = Type.Object({ name: orNull(ItemName), parent: FolderRef,
 export type CopyFile = Static<typeof CopyFile>;
 
 /** POST /files/:file_id/versions/current */
-export const PromoteVersion = Type.Object({ id: VersionIdText });
+export const PromoteVersion = Type.Object({ id: VersionIdText, type: orNull(Type.Literal('file_version')) });
 export type PromoteVersion = Static<typeof PromoteVersion>;
 
 /** PUT /files/:file_id/versions/:version_id takes a version out of the trash, and nothing else. */

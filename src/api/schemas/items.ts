@@ -1,16 +1,21 @@
 import { type Static, Type } from 'typebox';
-import { Description, FolderId, FolderRef, ItemName, orNull } from './concepts.ts';
+import { Description, FolderId, FolderRef, ItemName, orNull, Tags } from './concepts.ts';
+import { refused } from './field-notes.ts';
 
-/** What PUT of a file and of a folder take alike. Clients may send more, which has no meaning here. */
+/** What PUT of a file and of a folder take alike. */
 export const ItemUpdateFields = {
   name: orNull(ItemName),
   description: orNull(Description),
-  parent: orNull(FolderRef),
-  shared_link: Type.Optional(Type.Unknown()),
+  parent: orNull(
+    Type.Object({ ...FolderRef.properties, user_id: refused('files and folders stay with their owner here') }),
+  ),
+  tags: orNull(Tags),
+  shared_link: refused('this server makes no shared links'),
+  collections: refused('this server keeps no collections', { accepts: [[]] }),
 };
 
-/** PUT /folders/:folder_id */
-export const ItemUpdate = Type.Object(ItemUpdateFields);
+/** What a change of a file and of a folder says alike. */
+const ItemUpdate = Type.Object(ItemUpdateFields);
 export type ItemUpdate = Static<typeof ItemUpdate>;
 
 /** POST /folders/:folder_id/copy */

@@ -1,28 +1,62 @@
 import { type Static, Type } from 'typebox';
-import { orNull } from './concepts.ts';
+import { oneOf, orNull } from './concepts.ts';
+import { ignored, refused } from './field-notes.ts';
 
 /** What Box answers as the space of an account without a limit. */
 export const UNLIMITED_BYTES = 999_999_999_999_999;
 
-/** What both calls take. Clients may send more: what would be a promise is refused, the rest has no meaning here. */
+const UserName = Type.String({ format: 'user-name' });
+const Login = Type.String({ format: 'login' });
+
+/** What both calls take. There is nobody to share with, no device limit and no second factor: the flags are only stored. */
 const UserFields = {
+  role: orNull(oneOf('user', 'coadmin', 'admin')),
+  language: orNull(Type.String({ maxLength: 35, pattern: '^[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*$' })),
+  timezone: orNull(Type.String({ format: 'time-zone' })),
+  job_title: orNull(Type.String({ maxLength: 100 })),
+  phone: orNull(Type.String({ maxLength: 100 })),
+  address: orNull(Type.String({ maxLength: 255 })),
   /** Bytes; -1 for no limit. */
   space_amount: orNull(Type.Integer({ minimum: -1, maximum: UNLIMITED_BYTES })),
-  status: Type.Optional(Type.Unknown()),
-  role: Type.Optional(Type.Unknown()),
-  external_app_user_id: Type.Optional(Type.Unknown()),
-  is_password_reset_required: Type.Optional(Type.Unknown()),
-  enterprise: Type.Optional(Type.Unknown()),
+  tracking_codes: orNull(
+    Type.Array(
+      Type.Object({
+        type: orNull(Type.Literal('tracking_code')),
+        name: Type.String({ minLength: 1, maxLength: 255 }),
+        value: Type.String({ maxLength: 255 }),
+      }),
+      { maxItems: 100 },
+    ),
+  ),
+  is_platform_access_only: orNull(Type.Boolean()),
+  is_sync_enabled: orNull(Type.Boolean()),
+  can_see_managed_users: orNull(Type.Boolean()),
+  is_external_collab_restricted: orNull(Type.Boolean()),
+  is_exempt_from_device_limits: orNull(Type.Boolean()),
+  is_exempt_from_login_verification: orNull(Type.Boolean()),
+  status: orNull(oneOf('active', 'inactive', 'cannot_delete_edit', 'cannot_delete_edit_upload')),
+  /** Empty for none. */
+  external_app_user_id: orNull(Type.String({ maxLength: 255 })),
 };
 
 /** POST /users. Only a user of an app (`is_platform_access_only`) may come without a login. */
 export const CreateUser = Type.Object({
-  name: Type.String(),
-  login: orNull(Type.String()),
-  is_platform_access_only: orNull(Type.Boolean()),
+  name: UserName,
+  login: orNull(Login),
   ...UserFields,
 });
+export type CreateUser = Static<typeof CreateUser>;
 
 /** PUT /users/:user_id */
-export const UpdateUser = Type.Object({ name: orNull(Type.String()), login: orNull(Type.String()), ...UserFields });
+export const UpdateUser = Type.Object({
+  name: orNull(UserName),
+  login: orNull(Login),
+  ...UserFields,
+  enterprise: refused('there is one enterprise, which a user leaves by being deleted', { nullToo: true }),
+  notify: ignored('it asks for mail to a user who leaves the enterprise, and none leaves it by this call'),
+  is_password_reset_required: refused('passwords are given by the command line, and ask for no reset', {
+    accepts: [false],
+  }),
+  notification_email: refused('this server sends no mail'),
+});
 export type UpdateUser = Static<typeof UpdateUser>;
