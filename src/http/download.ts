@@ -30,7 +30,7 @@ export function serveContent(scope: FastifyInstance, { files, settings }: Servic
         now: files.clock.expiryTime(),
         to: 'download',
       });
-      if (settings.downloads === 'direct') return sendContent(request, reply, files.content, download);
+      if (settings.downloads === 'direct') return sendContent(request, reply, files, download);
       const signed = { fileId: download.file.id, versionId: download.version.id };
       const path = signDownload(settings.signingKey, signed, files.clock.now());
       return reply.header('cache-control', 'no-store').redirect(originOf(request, settings.publicUrl) + path, 302);
@@ -48,7 +48,7 @@ export function serveDownloads(app: FastifyInstance, { files, settings }: Servic
       const signed = signedVersion(request.params as { file_id: string; version_id: string });
       checkSignature(settings.signingKey, signed, request.query as Record<string, unknown>, files.clock.now());
       const download = await findDownload(files.db, { owner: undefined, ...signed });
-      return sendContent(request, reply, files.content, download);
+      return sendContent(request, reply, files, download);
     },
   });
 }

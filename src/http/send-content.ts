@@ -1,32 +1,45 @@
 import { create as contentDisposition } from 'content-disposition';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { lookup } from 'mime-types';
-import parseRange from 'range-parser';
 import { Refusal } from '../api/refusal.ts';
-import type { ByteRange, ContentStore } from '../content/content.ts';
+import type { ByteRange } from '../content/content.ts';
+import type { Files } from '../files/files.ts';
 import type { Download } from '../files/find-download.ts';
+import { sharesSecond } from '../files/shares-second.ts';
+import type { VersionRow } from '../sql/tables.ts';
+import { parseRange } from './byte-range.ts';
+import { checkPreconditions, mayResume, type Validators } from './preconditions.ts';
 
-/** Answers with the bytes of a version, or with the one range asked for (RFC 9110, sections 13 and 14). */
+/**
+ * Answers with the bytes of a version, or with the one range asked for (RFC 9110, sections 13 and 14). A HEAD gets what
+ * its GET would. Several ranges get the whole file, as HTTP lets a server decide.
+ */
 export async function sendContent(
   request: FastifyRequest,
   reply: FastifyReply,
-  content: ContentStore,
+  { db, content }: Pick<Files, 'db' | 'content'>,
   { file, version }: Download,
 ): Promise<FastifyReply> {
-  const tag = `"${version.sha1}"`;
-  const modified = new Date(version.created_at).toUTCString();
+  const state = validatorsOf(db, version);
   const always = {
-    etag: tag,
-    'last-modified': modified,
+    etag: `"${state.etag}"`,
+    'last-modified': new Date(state.modifiedAt).toUTCString(),
     'accept-ranges': 'bytes',
     'cache-control': 'private',
     'x-content-type-options': 'nosniff',
   };
-  if (request.headers['if-none-match'] === tag) return reply.code(304).headers(always).send();
+  const outcome = await checkPreconditions(request.headers, state);
+  if (outcome === 'not-modified') return reply.code(304).headers(always).send();
+  if (outcome === 'failed') {
+    throw new Refusal(
+      'precondition_failed',
+      'The file is not the one that the request means: begin from its first byte.',
+    );
+  }
 
-  const range = wantedRange(request, version.size, [tag, modified]);
+  const range = await wantedRange(request, version.size, state);
   if (range === 'unsatisfiable') {
-    reply.headers(always).header('content-range', `bytes */${version.size}`);
+    reply.header('content-range', `bytes */${version.size}`);
     throw new Refusal('range_not_satisfiable', `The file has ${version.size} bytes; the range lies beyond them.`);
   }
   const headers = {
@@ -44,18 +57,19 @@ export async function sendContent(
   return reply.headers(headers).send(bytes);
 }
 
-/** The one range to send; all of it where several are asked for, the range is no range, or `If-Range` has passed. */
-function wantedRange(
-  request: FastifyRequest,
+function validatorsOf(db: Files['db'], version: VersionRow): Validators {
+  return {
+    etag: version.sha1,
+    modifiedAt: Math.floor(version.created_at / 1000) * 1000,
+    isDateStrong: async () => !(await sharesSecond(db, version)),
+  };
+}
+
+async function wantedRange(
+  { headers }: FastifyRequest,
   size: number,
-  unchanged: readonly string[],
-): ByteRange | 'unsatisfiable' | undefined {
-  const { range: header, 'if-range': ifRange } = request.headers;
-  if (header === undefined) return undefined;
-  if (typeof ifRange === 'string' && !unchanged.includes(ifRange.trim())) return undefined;
-  const ranges = parseRange(size, header);
-  if (ranges === -1) return 'unsatisfiable';
-  if (ranges === -2 || ranges.type !== 'bytes') return undefined;
-  const [only, ...others] = ranges;
-  return only === undefined || others.length > 0 ? undefined : { first: only.start, last: only.end };
+  state: Validators,
+): Promise<ByteRange | 'unsatisfiable' | undefined> {
+  if (headers.range === undefined || !(await mayResume(headers, state))) return undefined;
+  return parseRange(headers.range, size);
 }
