@@ -11,6 +11,7 @@ import { addLsCommand } from './ls.ts';
 import { addMigrateCommand } from './migrate.ts';
 import { addMkdirCommand } from './mkdir.ts';
 import { addProfilesCommand } from './profiles.ts';
+import { checkArguments } from './raw-arguments.ts';
 import { addRmCommand } from './rm.ts';
 import { addSecretsCommand } from './secrets.ts';
 import { addServeCommand } from './serve.ts';
@@ -29,6 +30,9 @@ const program = new Command('partway')
   .version(version)
   .showHelpAfterError('(partway --help, or partway COMMAND --help, lists what there is)')
   .exitOverride();
+
+// Node has lost bytes that are no text by now; names made of what is left would be others than were meant.
+program.hook('preAction', (_, command) => checkArguments(command));
 
 program.commandsGroup('Files on a server:');
 addUploadCommand(program);

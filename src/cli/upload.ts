@@ -8,14 +8,23 @@ import { splitPath } from './remote/split-path.ts';
 import { onServer, type RemoteCall } from './remote-command.ts';
 import { shellWord } from './term/shell-word.ts';
 import { shownText } from './term/shown-text.ts';
+import { ahead } from './transfer/ahead.ts';
+import { Lines } from './transfer/lines.ts';
 import { transferReport } from './transfer/report.ts';
-import { sideBySide } from './transfer/side-by-side.ts';
+
 import { Tally } from './transfer/tally.ts';
-import { type LocalFile, localFiles } from './upload/local-files.ts';
+import { DiskThreads } from './upload/disk-threads.ts';
+import { type LocalFile, localFiles, type Walk } from './upload/local-files.ts';
 import { oneOfAKind } from './upload/one-of-a-kind.ts';
 import { RemoteFolders } from './upload/remote-folders.ts';
 import { STANDARD_INPUT, standardInput } from './upload/standard-input.ts';
+import { UploadFolder } from './upload/upload-folder.ts';
 import { type UploadOrder, uploadOne } from './upload/upload-one.ts';
+
+/** So many small files send their bytes at a time. */
+const SMALL_AT_A_TIME = 4;
+/** So many files are compared at a time, or wait for their turn to be sent. */
+const MOST_COMPARED = 256;
 
 interface UploadOptions {
   to: string;
@@ -46,7 +55,10 @@ export function addUploadCommand(program: Command): void {
   onServer(command, (call) => uploadAll(call, command.opts<UploadOptions>()));
 }
 
-async function uploadAll({ client, args, json, sameServer }: RemoteCall, options: UploadOptions): Promise<void> {
+async function uploadAll(
+  { client, args, json, sameServer, notices }: RemoteCall,
+  options: UploadOptions,
+): Promise<void> {
   const { to, recursive = false, parallel, conflict } = options;
   checkArguments(args, options);
   const target = await findItem(client, to, 'folder', () => {
@@ -54,16 +66,22 @@ async function uploadAll({ client, args, json, sameServer }: RemoteCall, options
   });
   // The root folder is known without asking.
   if (target.id === ROOT.id) await reach(client);
-  const folders = new RemoteFolders(client, target.id);
   const piped = args[0] === STANDARD_INPUT;
   using stop = interrupts(piped ? 'Run the same command again: with the same input it goes on from here.' : undefined);
   using report = await transferReport({ json });
+  notices.tell = report.notice;
+  using disk = new DiskThreads();
+  const { signal } = stop;
+  const renames = conflict === 'rename';
+  const folders = new RemoteFolders(client, target.id, { signal, renames });
   const tally = new Tally();
-  const order = { client, folders, conflict, parallel, signal: stop.signal, report, tally, claimed: new Set<string>() };
+  const lines = new Lines(SMALL_AT_A_TIME);
+  const order = { client, folders, conflict, parallel, signal, report, tally, lines, claimed: new Set<string>() };
+  const walk = { recursive, renames, disk, name: options.name };
   if (piped) await uploadInput(order, options);
   else {
-    if (recursive || args.length > 1) report.expect(() => bytesIn(args, recursive, stop.signal));
-    await sideBySide(filesIn(order, args, recursive), uploader(order, options), stop.signal);
+    if (recursive || args.length > 1) report.expect(() => bytesIn(args, walk, signal));
+    await ahead(filesIn(order, args, walk), MOST_COMPARED, uploader(order, options), signal);
   }
   if (tally.count > 1 || json) tally.summarize(report, { verb: 'uploaded', interrupted: stop.signal.aborted });
   process.exitCode = tally.exitCode;
@@ -118,7 +136,7 @@ function uploader(order: UploadOrder, options: UploadOptions): (file: LocalFile)
   return (file) => {
     const name = options.name ?? file.name;
     const work = () => uploadOne(order, file, name);
-    return order.conflict === 'rename' ? inTurn(file.folders, name, work) : work();
+    return order.conflict === 'rename' ? inTurn(file.folder, name, work) : work();
   };
 }
 
@@ -126,20 +144,20 @@ function uploader(order: UploadOrder, options: UploadOptions): (file: LocalFile)
 async function* filesIn(
   { folders, report, tally }: UploadOrder,
   paths: readonly string[],
-  recursive: boolean,
+  walk: Walk,
 ): AsyncGenerator<LocalFile> {
   const trouble = (label: string, error: unknown) => tally.failed(error, report.begin({ label, totalBytes: 0 }));
-  for await (const found of localFiles(paths, { recursive })) {
+  for await (const found of localFiles(paths, new UploadFolder(), walk)) {
     if (found.kind === 'file') yield found.file;
-    else if (found.kind === 'folder') await folders.idOf(found.folders).catch((error) => trouble(found.path, error));
+    else if (found.kind === 'folder') await folders.at(found.folder).catch((error) => trouble(found.path, error));
     else if (found.kind === 'trouble') trouble(found.path, found.error);
     else report.notice(`${shownText(found.path)} is passed over: ${found.why}.`, { path: found.path, why: found.why });
   }
 }
 
-async function bytesIn(paths: readonly string[], recursive: boolean, signal: AbortSignal): Promise<number> {
+async function bytesIn(paths: readonly string[], walk: Walk, signal: AbortSignal): Promise<number> {
   let bytes = 0;
-  for await (const found of localFiles(paths, { recursive })) {
+  for await (const found of localFiles(paths, new UploadFolder(), walk)) {
     signal.throwIfAborted();
     if (found.kind === 'file') bytes += found.file.size;
   }

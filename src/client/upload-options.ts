@@ -17,6 +17,11 @@ export interface UploadOptions {
   ifMatch?: string | undefined;
   /** "fail" unless set. */
   conflict?: ConflictPolicy | undefined;
+  /**
+   * What has a name in the folder, as far as the caller knows: such a name is taken without sending anything. A file that
+   * got there since is met all the same.
+   */
+  whatHas?: ((name: string) => { type: 'file' | 'folder'; id: string } | undefined) | undefined;
   /** How many bytes come; only a stream needs it. */
   size?: number | undefined;
   /** At most so many requests at a time, 1 to 8; 8 unless set. How many there are follows what the line gives. */

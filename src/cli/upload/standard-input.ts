@@ -4,6 +4,7 @@ import { EXIT, Failure } from '../exit-codes.ts';
 import { bytesText } from '../term/quantities.ts';
 import { SMALL_BYTES } from '../transfer/side-by-side.ts';
 import type { LocalFile } from './local-files.ts';
+import { UploadFolder } from './upload-folder.ts';
 
 /** How standard input is named among paths. */
 export const STANDARD_INPUT = '-';
@@ -27,7 +28,13 @@ export async function standardInput(
   // It is whoever reads that throws it.
   input.on('error', () => {});
   const bytes = exactly(input, size);
-  const common = { path: STANDARD_INPUT, size, folders: [], name, [Symbol.dispose]: () => void input.destroy() };
+  const common = {
+    path: STANDARD_INPUT,
+    size,
+    folder: new UploadFolder(),
+    name,
+    [Symbol.dispose]: () => void input.destroy(),
+  };
   if (size < SMALL_BYTES) {
     const whole = await buffer(bytes);
     const sha1 = createHash('sha1').update(whole).digest('hex');

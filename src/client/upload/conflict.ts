@@ -8,11 +8,25 @@ export async function resolvingConflicts<T>(upload: Upload, act: (target: Target
   let target = upload.target;
   for (let taken = 1; ; taken += 1) {
     try {
+      if (isNewFile(target)) refuseKnown(upload, target.name);
       return await act(target);
     } catch (error) {
       target = nextTarget(upload, error, taken);
     }
   }
+}
+
+/** @throws what the server would say of a name that is known to be taken. */
+function refuseKnown({ options, client }: Upload, name: string): void {
+  const there = options.whatHas?.(name);
+  if (there === undefined) return;
+  throw new ApiError({
+    status: 409,
+    code: 'item_name_in_use',
+    message: `"${name}" is taken by ${there.type} ${there.id}.`,
+    contextInfo: { conflicts: there },
+    call: `POST ${client.addresses.upload}/2.0/files/content`,
+  });
 }
 
 function nextTarget({ target, options, emit }: Upload, error: unknown, taken: number): Target {
