@@ -18,6 +18,7 @@ import { checkSecrets } from './data/check-secrets.ts';
 import { claimStore } from './data/claim-store.ts';
 import { openDataFolder } from './data/data-folder.ts';
 import { buildApp } from './http/app.ts';
+import { openLog } from './http/logger.ts';
 import { type Probe, Readiness } from './http/readiness.ts';
 import { compareWithRows, followDatabase, saveTimeChore } from './keep-time.ts';
 import { newNodeId } from './node-id.ts';
@@ -64,6 +65,7 @@ export interface RunningServer {
  * @param clock Of its own if a test wants to move it.
  */
 export async function startServer(config: Config, clock = new GuardedClock()): Promise<RunningServer> {
+  const log = openLog(config.logLevel);
   await using opened = new AsyncDisposableStack();
   const { database: url, databasePool: connections } = config;
   const folder = openDataFolder(config.dataFolder, { holdsRows: url === undefined });
@@ -106,7 +108,7 @@ export async function startServer(config: Config, clock = new GuardedClock()): P
       url,
       threads: config.digestThreads,
       onTrouble: (session, error) =>
-        app.log.warn({ session, err: error }, 'a digest could not go on, and will be tried again'),
+        log.warn({ session, err: error }, 'a digest could not go on, and will be tried again'),
     },
   );
   opened.defer(() => following.close());
@@ -125,7 +127,7 @@ export async function startServer(config: Config, clock = new GuardedClock()): P
     clock,
   };
   const readiness = new Readiness(probesOf(aside, store), {
-    onTrouble: (probe, error) => app.log.error({ probe, err: error }, 'not ready'),
+    onTrouble: (probe, error) => log.error({ probe, err: error }, 'not ready'),
     clock,
   });
   const app: FastifyInstance = await buildApp({
@@ -133,6 +135,7 @@ export async function startServer(config: Config, clock = new GuardedClock()): P
     uploads,
     files: { db, content, inHand, clock, maxFileSize, userQuota, limits },
     readiness,
+    log,
     settings: {
       tls: config.tls,
       publicUrl: config.publicUrl,
@@ -146,10 +149,9 @@ export async function startServer(config: Config, clock = new GuardedClock()): P
       bodyPace: paceOver(config.bodyTimeout),
       responsePace: paceOver(config.responseTimeout),
       maxPipelined: config.maxPipelined,
-      logLevel: config.logLevel,
     },
   });
-  clock.onJump = (by) => app.log.warn({ aheadMillis: by }, CLOCK_JUMPED);
+  clock.onJump = (by) => log.warn({ aheadMillis: by }, CLOCK_JUMPED);
   await compareWithRows(clock, db);
   opened.defer(() => saveTime(db, clock.expiryTime()).catch(() => {}));
   const { host, port } = config.listen;
@@ -177,11 +179,11 @@ export async function startServer(config: Config, clock = new GuardedClock()): P
     startChores(chores, {
       interval,
       ...(url !== undefined && { inTurn: (round) => oneNodeAtATime(aside, { interval, round }) }),
-      onDone: (chore, counts) => app.log.info({ chore, ...counts }, 'swept'),
-      onTrouble: (chore, error) => app.log.error({ chore, err: error }, 'the sweep failed and is tried again'),
+      onDone: (chore, counts) => log.info({ chore, ...counts }, 'swept'),
+      onTrouble: (chore, error) => log.error({ chore, err: error }, 'the sweep failed and is tried again'),
     }),
   );
-  follower.catchUp().catch((error: unknown) => app.log.error({ err: error }, 'catching up failed'));
+  follower.catchUp().catch((error: unknown) => log.error({ err: error }, 'catching up failed'));
 
   const closing = opened.move();
   const stop = async () => {

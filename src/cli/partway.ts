@@ -62,11 +62,15 @@ addDoctorCommand(program);
 addCompletionCommand(program);
 program.helpCommand(true);
 
-// Whoever reads may have enough, as head has. A server goes on; what it would print is only a greeting.
+// Whoever reads may have enough, as head has. A server runs on; what it would print is only a greeting.
+const isServer = process.argv[2] === 'serve';
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (isServer) return;
   if (error.code !== 'EPIPE') throw error;
-  if (process.argv[2] !== 'serve') process.exit(EXIT.nobodyReads);
+  process.exit(EXIT.nobodyReads);
 });
+// There is nowhere left to say it.
+process.stderr.on('error', () => {});
 
 try {
   await program.parseAsync();

@@ -12,7 +12,6 @@ import { setContentTypesAside } from './content-type.ts';
 import { allowOrigins } from './cors.ts';
 import { serveDownloads } from './download.ts';
 import { serveHealth } from './health.ts';
-import { logTo } from './logger.ts';
 import { refuseUnknownRoutes } from './not-found.ts';
 import { serveTokens } from './oauth.ts';
 import { enforcePolicies } from './policy.ts';
@@ -33,8 +32,8 @@ const MOST_HEADER_BYTES = 16 * 1024;
 
 /** The edge, ready to listen: every route of the wire under both prefixes. */
 export async function buildApp(services: Services): Promise<FastifyInstance> {
-  const { access, settings } = services;
-  const connections = new Connections(settings, () => app.log);
+  const { access, log, settings } = services;
+  const connections = new Connections(settings, log);
   const app: FastifyInstance = fastify({
     serverFactory: (listener) => {
       const server = makeServer(settings);
@@ -42,7 +41,7 @@ export async function buildApp(services: Services): Promise<FastifyInstance> {
       return server;
     },
     trustProxy: settings.trustedProxies.length > 0 ? [...settings.trustedProxies] : false,
-    logger: logTo(settings.logLevel),
+    loggerInstance: log,
     genReqId: newRequestId,
     // A parameter may be as long as a header: what it must look like is for its route to say.
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: MOST_HEADER_BYTES },

@@ -46,7 +46,7 @@ interface Connection {
  */
 export class Connections {
   readonly #maxPipelined: number;
-  readonly #log: () => FastifyBaseLogger;
+  readonly #log: FastifyBaseLogger;
   readonly #deadlines: Deadlines<Turn>;
   readonly #connections = new WeakMap<Socket, Connection>();
   readonly #turns = new WeakMap<IncomingMessage, Turn>();
@@ -54,7 +54,7 @@ export class Connections {
   #ahead = 0;
   #handle: RequestListener = () => {};
 
-  constructor({ maxPipelined, bodyPace, responsePace }: ConnectionSettings, log: () => FastifyBaseLogger) {
+  constructor({ maxPipelined, bodyPace, responsePace }: ConnectionSettings, log: FastifyBaseLogger) {
     this.#maxPipelined = maxPipelined;
     this.#log = log;
     this.#deadlines = new Deadlines<Turn>({
@@ -69,7 +69,7 @@ export class Connections {
           ),
         ),
       onSlowReader: ({ request }) => {
-        this.#log().info({ remoteAddress: request.socket.remoteAddress }, 'a client does not read its response');
+        this.#log.info({ remoteAddress: request.socket.remoteAddress }, 'a client does not read its response');
         cut(request.socket);
       },
     });
@@ -189,7 +189,7 @@ export class Connections {
       connection.last = refusal;
     } else {
       const { remoteAddress } = socket;
-      this.#log().info({ reqId: refuseOnSocket(socket, refusal), remoteAddress, code: refusal.code }, refusal.message);
+      this.#log.info({ reqId: refuseOnSocket(socket, refusal), remoteAddress, code: refusal.code }, refusal.message);
     }
   }
 
@@ -216,7 +216,7 @@ export class Connections {
     const { method, socket } = request;
     const reqId = reply?.request.id ?? newRequestId();
     refuseRequest({ request, response, requestId: reqId }, refusal, { close });
-    this.#log().info({ reqId, method, remoteAddress: socket.remoteAddress, code: refusal.code }, refusal.message);
+    this.#log.info({ reqId, method, remoteAddress: socket.remoteAddress, code: refusal.code }, refusal.message);
   }
 }
 

@@ -1,15 +1,28 @@
-import type { FastifyLoggerOptions, FastifyRequest } from 'fastify';
-import type { HttpSettings } from './services.ts';
+import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify';
+import { pino, stdSerializers } from 'pino';
+import { type LogOutput, logToStandardError } from '../log-output.ts';
+
+/** An address may be as long as a header. */
+const MOST_URL_CHARACTERS = 300;
 
 /**
  * The log: JSON lines on stderr. Of a request it names what is listed here and nothing else: an address's query may let its
  * reader in (a signed download), and so may headers.
  */
-export function logTo(level: HttpSettings['logLevel']): FastifyLoggerOptions & { stream: NodeJS.WritableStream } {
-  return { level, stream: process.stderr, serializers: { req: describeRequest } };
+export function openLog(level: string, output: LogOutput = logToStandardError()): FastifyBaseLogger {
+  const serializers = { req: describeRequest, res: describeReply, err: stdSerializers.err };
+  const log = pino({ level, serializers }, output);
+  output.onRecovered = (lost, code) =>
+    log.error({ lost, code }, `${lost} lines of the log were lost: they could not be written (${code})`);
+  return log;
 }
 
 function describeRequest({ method, url, host, ip, socket }: FastifyRequest) {
   const { remotePort } = socket;
-  return { method, url: url.replace(/\?.*/s, ''), host, remoteAddress: ip, ...(remotePort && { remotePort }) };
+  const path = url.replace(/\?.*/s, '').slice(0, MOST_URL_CHARACTERS);
+  return { method, url: path, host, remoteAddress: ip, ...(remotePort && { remotePort }) };
+}
+
+function describeReply({ statusCode }: FastifyReply) {
+  return { statusCode };
 }

@@ -1,3 +1,4 @@
+import type { FastifyBaseLogger } from 'fastify';
 import type { Access } from '../access/access.ts';
 import type { Files } from '../files/files.ts';
 import type { Uploads } from '../uploads/uploads.ts';
@@ -26,7 +27,6 @@ export interface HttpSettings {
   responsePace: Pace;
   /** Requests that a client may send ahead on one connection while one is in progress. */
   maxPipelined: number;
-  logLevel: string;
 }
 
 /** The rooms behind the edge. */
@@ -36,4 +36,5 @@ export interface Services {
   files: Files;
   settings: HttpSettings;
   readiness: Readiness;
+  log: FastifyBaseLogger;
 }
