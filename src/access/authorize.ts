@@ -35,7 +35,14 @@ export async function findAskingApp(
 /** A code for the app that the user has let in. */
 export async function issueCode(
   { db, clock }: Access,
-  consent: { clientId: string; redirectUri: string; userId: UserId; scopes: readonly Scope[] | undefined },
+  consent: {
+    clientId: string;
+    redirectUri: string;
+    userId: UserId;
+    scopes: readonly Scope[] | undefined;
+    /** Of PKCE, S256. */
+    codeChallenge?: string | undefined;
+  },
 ): Promise<string> {
   const code = newSecret();
   await insertCode(db, {
@@ -45,6 +52,7 @@ export async function issueCode(
     client_id: consent.clientId,
     redirect_uri: consent.redirectUri,
     scopes: scopesToRow(consent.scopes),
+    code_challenge: consent.codeChallenge ?? null,
     expires_at: clock.now() + CODE_MILLIS,
   });
   return code;

@@ -13,9 +13,46 @@ export async function endTokensOf(db: Kysely<Tables>, userId: UserId): Promise<s
   return endWhere(db, { user_id: userId });
 }
 
-/** Forgets one access token. */
-export async function endToken(db: Kysely<Tables>, tokenSha256: string): Promise<void> {
-  await db.deleteFrom('access_tokens').where('token_sha256', '=', tokenSha256).execute();
+/**
+ * Ends an access token as its revocation does. One that a login or a call brought ends its whole grant, whatever scopes it
+ * has. One that was made by an exchange ends alone, with what was made from it in turn: whoever was given it must not
+ * end more. Gives the hashes of the access tokens that ended.
+ */
+export function endAccessToken(
+  db: Kysely<Tables>,
+  token: { tokenSha256: string; grantId: string; isExchanged: boolean },
+): Promise<string[]> {
+  return token.isExchanged ? endExchanged(db, token.tokenSha256) : endGrant(db, token.grantId);
+}
+
+async function endExchanged(db: Kysely<Tables>, tokenSha256: string): Promise<string[]> {
+  const ended: string[] = [];
+  await db.transaction().execute(async (tx) => {
+    // An exchange holds the row of its subject, so what it adds is there by the time that row is gone.
+    let level = await deleteReturning(tx, 'token_sha256', [tokenSha256]);
+    while (level.length > 0) {
+      ended.push(...level);
+      level = await deleteReturning(tx, 'parent_sha256', level);
+    }
+  });
+  return ended;
+}
+
+async function deleteReturning(
+  db: Kysely<Tables>,
+  column: 'token_sha256' | 'parent_sha256',
+  values: readonly string[],
+): Promise<string[]> {
+  const gone: string[] = [];
+  for (let at = 0; at < values.length; at += 500) {
+    const rows = await db
+      .deleteFrom('access_tokens')
+      .where(column, 'in', values.slice(at, at + 500))
+      .returning('token_sha256')
+      .execute();
+    gone.push(...rows.map((row) => row.token_sha256));
+  }
+  return gone;
 }
 
 async function endWhere(db: Kysely<Tables>, which: { grant_id: string } | { user_id: UserId }): Promise<string[]> {

@@ -1,6 +1,7 @@
 import { isStillGood } from '../clock.ts';
 import type { Access } from './access.ts';
 import { CODE_MILLIS } from './authorize.ts';
+import { verifies } from './code-challenge.ts';
 import { endGrant } from './end-tokens.ts';
 import { type ClientSecret, findClient } from './find-client.ts';
 import { GrantError } from './grant-error.ts';
@@ -10,15 +11,22 @@ import { issueTokenPair } from './issue-tokens.ts';
 import { scopesOfRow } from './scopes.ts';
 import { hashSecret } from './secrets.ts';
 
+export interface CodeToExchange {
+  code: string;
+  redirectUri: string | undefined;
+  codeVerifier?: string | undefined;
+}
+
 /**
  * Tokens for the code that a login brought (wire: "Tokens", `authorization_code`). A code works once: brought again, it
  * ends the tokens that it gave, for one of the two who had it must have stolen it.
+ * @param codeVerifier Of PKCE: needed if the code was asked for with a challenge, and refused if it was not.
  * @param redirectUri Box's SDKs leave it out; where it is given it must be the one that the code was sent to.
  */
 export async function grantForCode(
   access: Access,
   client: ClientSecret,
-  { code, redirectUri }: { code: string; redirectUri: string | undefined },
+  { code, redirectUri, codeVerifier }: CodeToExchange,
 ): Promise<GrantedToken> {
   const app = await findClient(access, client);
   const codeSha256 = hashSecret(code);
@@ -28,6 +36,12 @@ export async function grantForCode(
     throw invalidCode();
   }
   if (redirectUri !== undefined && redirectUri !== row.redirect_uri) throw invalidCode();
+  if (!verifies(codeVerifier, row.code_challenge)) {
+    throw new GrantError(
+      'invalid_grant',
+      'The code_verifier does not fit the code_challenge of the authorization request',
+    );
+  }
   const granted = await access.db.transaction().execute(async (tx) => {
     if (!(await useCode(tx, codeSha256, now))) return undefined;
     const grantee = { userId: row.user_id, clientId: row.client_id, scopes: scopesOfRow(row.scopes) };

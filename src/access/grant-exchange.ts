@@ -45,17 +45,26 @@ export async function grantForExchange(access: Access, request: ExchangeRequest)
       scopes,
       boundTo: item?.id ?? authority.boundTo,
       expiresAt,
+      parentSha256: subject.tokenSha256,
     });
     const expiresInSeconds = Math.floor((expiresAt - now) / 1000);
     return { accessToken, expiresInSeconds, downscoped: { scopes, item } };
   });
 }
 
+interface Subject extends Pick<StoredToken, 'authority' | 'grantId' | 'expiresAt'> {
+  /** Undefined for the developer token, which is in no row. */
+  tokenSha256: string | undefined;
+}
+
 /** The token to be narrowed, which is not revoked until the transaction ends; then what was made of it goes with it. */
-async function holdSubject(access: Access, tx: Kysely<Tables>, token: string): Promise<StoredToken> {
+async function holdSubject(access: Access, tx: Kysely<Tables>, token: string): Promise<Subject> {
   const tokenSha256 = hashSecret(token);
   const { authority, tokenSha256: developerSha256 } = access.developer;
-  if (tokenSha256 === developerSha256) return { authority, grantId: newGrantId(), expiresAt: Number.POSITIVE_INFINITY };
+  if (tokenSha256 === developerSha256) {
+    // Nothing ends it, so what is made of it belongs to nothing.
+    return { authority, grantId: newGrantId(), tokenSha256: undefined, expiresAt: Number.POSITIVE_INFINITY };
+  }
   // A write that changes nothing takes the row's lock.
   await tx
     .updateTable('access_tokens')
@@ -65,7 +74,7 @@ async function holdSubject(access: Access, tx: Kysely<Tables>, token: string): P
   const stored = await findToken(tx, tokenSha256);
   if (stored === undefined || stored.expiresAt <= access.clock.expiryTime()) throw invalidSubject();
   if (stored.authority.principal.status === 'inactive') throw inactiveUser();
-  return stored;
+  return { ...stored, tokenSha256 };
 }
 
 function narrowed(subject: Authority, text: string): Scope[] {

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { ItemId, Millis } from '../api/ids.ts';
 import type { Tables } from '../sql/tables.ts';
-import { endGrant } from './end-tokens.ts';
+import { endAccessToken, endGrant } from './end-tokens.ts';
 
 /** A token as its operator may see it: never the token itself. */
 export interface ListedToken {
@@ -40,16 +40,16 @@ export async function listTokens(db: Kysely<Tables>, now: Millis): Promise<Liste
   ].sort((one, other) => one.expiresAt - other.expiresAt);
 }
 
-/** Ends the token of this id, with all that came of the same login or call; false where there is none. */
+/** Ends the token of this id as its revocation does, with all that came of the same login or call; false if there is none. */
 export async function endTokenById(db: Kysely<Tables>, id: string): Promise<boolean> {
   const access = await db.selectFrom('access_tokens').selectAll().where('id', '=', id).executeTakeFirst();
-  if (access !== undefined && (access.scopes !== null || access.bound_to !== null)) {
-    const { numDeletedRows } = await db.deleteFrom('access_tokens').where('id', '=', id).executeTakeFirst();
-    return numDeletedRows > 0n;
+  if (access !== undefined) {
+    const { token_sha256: tokenSha256, grant_id: grantId, parent_sha256: parent } = access;
+    await endAccessToken(db, { tokenSha256, grantId, isExchanged: parent !== null });
+    return true;
   }
   const refresh = await db.selectFrom('refresh_tokens').select('grant_id').where('id', '=', id).executeTakeFirst();
-  const grantId = access?.grant_id ?? refresh?.grant_id;
-  if (grantId === undefined) return false;
-  await endGrant(db, grantId);
+  if (refresh === undefined) return false;
+  await endGrant(db, refresh.grant_id);
   return true;
 }

@@ -1,12 +1,12 @@
 import type { Access } from './access.ts';
-import { endGrant, endToken } from './end-tokens.ts';
+import { endAccessToken, endGrant } from './end-tokens.ts';
 import { type ClientSecret, findClient } from './find-client.ts';
 import { hashSecret } from './secrets.ts';
 import { findRefreshToken, findToken } from './token-records.ts';
 
 /**
  * Ends a token of the app's, access or refresh, with all that came of the same login or call (wire: "Tokens"; RFC 7009).
- * A downscoped token ends alone: whoever was given it must not end more. One that is unknown, or another app's, is
+ * One that was made by an exchange ends alone, with what was made from it. One that is unknown, or another app's, is
  * nobody's business. Refuses `invalid_client`.
  */
 export async function revokeToken(access: Access, client: ClientSecret, token: string): Promise<void> {
@@ -14,12 +14,8 @@ export async function revokeToken(access: Access, client: ClientSecret, token: s
   const tokenSha256 = hashSecret(token);
   const stored = await findToken(access.db, tokenSha256);
   if (stored !== undefined) {
-    const { clientId, scopes, boundTo } = stored.authority;
-    if (clientId !== app.client_id) return;
-    const downscoped = scopes !== undefined || boundTo !== undefined;
-    if (!downscoped) return access.cache.deleteAll(await endGrant(access.db, stored.grantId));
-    await endToken(access.db, tokenSha256);
-    return access.cache.deleteAll([tokenSha256]);
+    if (stored.authority.clientId !== app.client_id) return;
+    return access.cache.deleteAll(await endAccessToken(access.db, { ...stored, tokenSha256 }));
   }
   const refresh = await findRefreshToken(access.db, tokenSha256);
   if (refresh?.client_id === app.client_id) access.cache.deleteAll(await endGrant(access.db, refresh.grant_id));

@@ -10,7 +10,10 @@
  */
 export type Ability = 'read' | 'download' | 'upload' | 'replace' | 'rename' | 'delete' | 'change';
 
-/** Box's scopes, as far as they mean something here; those that give nothing are taken so that clients may ask. */
+/**
+ * Box's scopes, as far as they mean something here; those that give nothing are taken so that clients may ask. Box's
+ * older SDKs ask for `item_readwrite` (boxsdk 3) and `item_content_upload` (Java), which its documentation does not name.
+ */
 const ABILITIES_OF = {
   root_readwrite: ['read', 'download', 'upload', 'replace', 'rename', 'delete', 'change'],
   root_readonly: ['read', 'download'],
@@ -18,13 +21,17 @@ const ABILITIES_OF = {
   base_picker: ['read'],
   base_preview: ['read'],
   base_upload: ['upload', 'replace'],
+  base_sidebar: ['read'],
   item_read: ['read'],
+  item_readwrite: ['read', 'download', 'upload', 'replace', 'rename', 'delete', 'change'],
   item_preview: ['read'],
   item_download: ['read', 'download'],
   item_upload: ['upload', 'replace'],
+  item_content_upload: ['upload', 'replace'],
   item_rename: ['rename'],
   item_delete: ['delete'],
   item_share: [],
+  item_execute_integration: [],
   annotation_edit: [],
   annotation_view_all: [],
   annotation_view_self: [],

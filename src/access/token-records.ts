@@ -11,6 +11,8 @@ import { hashSecret } from './secrets.ts';
 export interface StoredToken {
   authority: Authority;
   grantId: string;
+  /** Whether it was made by an exchange, from another token. */
+  isExchanged: boolean;
   expiresAt: Millis;
 }
 
@@ -22,6 +24,8 @@ export interface NewToken {
   scopes: readonly Scope[] | undefined;
   boundTo: ItemId | undefined;
   expiresAt: Millis;
+  /** SHA-256 of the token that it is made from by an exchange. */
+  parentSha256?: string | undefined;
 }
 
 export async function insertToken(db: Kysely<Tables>, secret: string, token: NewToken): Promise<AccessTokenRow> {
@@ -33,6 +37,7 @@ export async function insertToken(db: Kysely<Tables>, secret: string, token: New
     scopes: scopesToRow(token.scopes),
     bound_to: token.boundTo ?? null,
     expires_at: token.expiresAt,
+    parent_sha256: token.parentSha256 ?? null,
   };
   await db.insertInto('access_tokens').values(row).execute();
   return row;
@@ -46,6 +51,7 @@ export async function findToken(db: Kysely<Tables>, tokenSha256: string): Promis
     .leftJoin('apps', 'apps.client_id', 'token.client_id')
     .select(['users.id', 'users.login', 'users.name', 'users.root_id', 'users.status', 'users.role'])
     .select(['token.grant_id', 'token.client_id', 'token.scopes', 'token.bound_to', 'token.expires_at'])
+    .select('token.parent_sha256')
     .select(['apps.as_user', 'apps.service_user_id'])
     .where('token.token_sha256', '=', tokenSha256)
     .executeTakeFirst();
@@ -53,6 +59,7 @@ export async function findToken(db: Kysely<Tables>, tokenSha256: string): Promis
   const whole = row.scopes === null && row.bound_to === null;
   return {
     grantId: row.grant_id,
+    isExchanged: row.parent_sha256 !== null,
     expiresAt: row.expires_at,
     authority: {
       principal: principalOf(row),

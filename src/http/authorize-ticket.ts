@@ -12,6 +12,7 @@ export interface Ticket {
   redirectUri: string;
   state: string | undefined;
   scopes: readonly Scope[] | undefined;
+  codeChallenge: string | undefined;
   expiresAt: Millis;
 }
 

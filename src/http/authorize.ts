@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { findAskingApp, issueCode } from '../access/authorize.ts';
+import { faultOfChallenge } from '../access/code-challenge.ts';
 import { GrantError } from '../access/grant-error.ts';
 import { logIn } from '../access/log-in.ts';
 import { parseScopes, type Scope } from '../access/scopes.ts';
@@ -9,6 +10,9 @@ import { giveNonce, nonceOf } from './login-nonce.ts';
 import { OAUTH_PREFIXES } from './oauth.ts';
 import { FORM_BODY_LIMIT, formOf, takeForms } from './oauth-form.ts';
 import type { Services } from './services.ts';
+
+/** What a request may say once (RFC 6749, section 3.1). */
+const OAUTH_PARAMETERS = ['response_type', 'scope', 'state', 'code_challenge', 'code_challenge_method'];
 
 const UNKNOWN =
   'The app that sent you here is not known, or asks to send you back to an address that it has not registered.';
@@ -28,19 +32,29 @@ export function serveAuthorize(app: FastifyInstance, { access, settings }: Servi
 
   async function ask(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const query = new URL(request.url, 'http://localhost').searchParams;
+    const repeated = new Set([...query.keys()].filter((name) => query.getAll(name).length > 1));
+    // Which of two apps or addresses is meant cannot be known, so nothing is sent to either.
+    if (repeated.has('client_id') || repeated.has('redirect_uri')) return sendDeadEnd(reply, UNKNOWN);
     const wanted = { clientId: query.get('client_id') ?? '', redirectUri: query.get('redirect_uri') || undefined };
     const asking = await findAskingApp(access, wanted);
     if (asking === undefined) return sendDeadEnd(reply, UNKNOWN);
     const { redirectUri } = asking;
     const state = query.get('state') ?? undefined;
+    const answer = { redirectUri, state };
+    const [twice] = OAUTH_PARAMETERS.filter((name) => repeated.has(name));
+    if (twice !== undefined) return leadBack(reply, answer, invalidRequest(`${twice} is there more than once`));
     if (query.get('response_type') !== 'code') {
-      return leadBack(reply, { redirectUri, state }, { error: 'unsupported_response_type' });
+      return leadBack(reply, answer, { error: 'unsupported_response_type' });
     }
+    const codeChallenge = query.get('code_challenge') || undefined;
+    const method = query.get('code_challenge_method') || undefined;
+    const fault = faultOfChallenge({ challenge: codeChallenge, method });
+    if (fault !== undefined) return leadBack(reply, answer, invalidRequest(fault));
     const scopes = wantedScopes(query.get('scope'));
-    if (scopes === 'unknown') return leadBack(reply, { redirectUri, state }, { error: 'invalid_scope' });
+    if (scopes === 'unknown') return leadBack(reply, answer, { error: 'invalid_scope' });
     const expiresAt = access.clock.now() + PAGE_MILLIS;
     const nonce = giveNonce(reply, request);
-    const ticket: Ticket = { clientId: wanted.clientId, redirectUri, state, scopes, expiresAt };
+    const ticket: Ticket = { clientId: wanted.clientId, redirectUri, state, scopes, codeChallenge, expiresAt };
     return show(reply, ticket, { nonce });
   }
 
@@ -102,12 +116,16 @@ function readForm(request: FastifyRequest): URLSearchParams | undefined {
 function leadBack(
   reply: FastifyReply,
   { redirectUri, state }: Pick<Ticket, 'redirectUri' | 'state'>,
-  answer: { code: string } | { error: string },
+  answer: { code: string } | { error: string; error_description?: string },
 ): FastifyReply {
   const url = new URL(redirectUri);
   for (const [name, value] of Object.entries(answer)) url.searchParams.set(name, value);
   if (state !== undefined) url.searchParams.set('state', state);
   return reply.headers({ 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' }).redirect(url.href, 303);
+}
+
+function invalidRequest(fault: string): { error: string; error_description: string } {
+  return { error: 'invalid_request', error_description: fault };
 }
 
 /** Scopes that mean nothing here are passed over beside others, as apps ask for all that Box has. */

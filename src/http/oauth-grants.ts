@@ -41,6 +41,7 @@ const GRANTS = new Map<string, (call: TokenCall) => Promise<GrantedToken>>([
       grantForCode(access, clientOf(request, form), {
         code: needed(form, 'code'),
         redirectUri: optional(form, 'redirect_uri'),
+        codeVerifier: optional(form, 'code_verifier'),
       }),
   ],
   [

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { GrantedToken } from '../access/granted-token.ts';
 import { revokeToken } from '../access/revoke-token.ts';
-import { originOf } from './addresses.ts';
+import { audiencesOf } from './audiences.ts';
 import { clientOf, FORM_BODY_LIMIT, formOf, needed, takeForms } from './oauth-form.ts';
 import { ACCESS_TOKEN_TYPE, grantFor } from './oauth-grants.ts';
 import type { Services } from './services.ts';
@@ -17,7 +17,7 @@ export function serveTokens(app: FastifyInstance, { access, settings }: Services
     for (const prefix of OAUTH_PREFIXES) {
       scope.post(`${prefix}/token`, options, (request, reply) =>
         unstored(reply, async () => {
-          const audiences = OAUTH_PREFIXES.map((known) => `${originOf(request, settings.publicUrl)}${known}/token`);
+          const audiences = audiencesOf(request, settings);
           return tokenBody(await grantFor({ access, request, form: formOf(request), audiences }));
         }),
       );

@@ -3,9 +3,11 @@ import { administrationOf, checkAdministers } from '../access/administrator.ts';
 import { createUser } from '../access/create-user.ts';
 import { deleteUser } from '../access/delete-user.ts';
 import { findAccount } from '../access/list-users.ts';
+import { terminateSessions } from '../access/terminate-sessions.ts';
 import { updateUser } from '../access/update-user.ts';
 import { parseDecimalId, type UserId } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
+import { TerminateSessions } from '../api/schemas/terminate-sessions.ts';
 import { CreateUser, UpdateUser } from '../api/schemas/users.ts';
 import type { UserRole } from '../sql/tables.ts';
 import { bodyReader, valueReader } from './bodies.ts';
@@ -17,10 +19,14 @@ import { userTraitsOf } from './users-changes.ts';
 import { renderUser } from './users-fields.ts';
 import { userList } from './users-list.ts';
 
+/** Box's own words, which its SDKs' tests compare. Here it is done by the time they are said. */
+const TERMINATED = 'Request is successful, please check the admin events for the status of the job';
+
 /** /users: who the token is, and for administrators everybody (docs/decisions/0030-users.md). */
 export function serveUsers(scope: FastifyInstance, services: Services): void {
   const { access, files } = services;
   const readNew = bodyReader(CreateUser);
+  const readTermination = bodyReader(TerminateSessions);
   const readUpdate = valueReader(UpdateUser, {}, 'The body');
 
   scope.get('/users/me', { config: bearer('read', { reach: 'user-only' }) }, async (request) => {
@@ -58,6 +64,17 @@ export function serveUsers(scope: FastifyInstance, services: Services): void {
     const change = { ...(name != null && { name }), ...(login != null && { login }), ...userTraitsOf(body) };
     await updateUser(access, id, change, by);
     return renderUser(files, request, await needAccount(id));
+  });
+
+  scope.post('/users/terminate_sessions', { config: bearer('change') }, async (request, reply) => {
+    await checkAdministrator(request);
+    const { user_ids: ids, user_logins: logins } = readTermination(request);
+    const named = { ids: ids ?? [], logins: logins ?? [] };
+    if (named.ids.length + named.logins.length === 0) {
+      throw new Refusal('bad_request', 'The body names nobody: give user_ids or user_logins.');
+    }
+    await terminateSessions(access, named);
+    return reply.code(202).send({ message: TERMINATED });
   });
 
   // `notify` is passed over: this server sends no mail.

@@ -8,6 +8,7 @@ import * as installation from './migrations/0005-installation.ts';
 import * as sessionsByOwner from './migrations/0006-sessions-by-owner.ts';
 import * as manyNodes from './migrations/0007-many-nodes.ts';
 import * as detailsAndFoldedNames from './migrations/0009-details-and-folded-names.ts';
+import * as tokenParentsAndChallenges from './migrations/0012-token-parents-and-challenges.ts';
 import type { Tables } from './tables.ts';
 
 /** In the order in which they run. A migration that has been released is never edited: add the next one. */
@@ -20,6 +21,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0006-sessions-by-owner': sessionsByOwner,
   '0007-many-nodes': manyNodes,
   '0009-details-and-folded-names': detailsAndFoldedNames,
+  '0012-token-parents-and-challenges': tokenParentsAndChallenges,
 };
 
 export const NEWER_DATABASE =

@@ -105,6 +105,8 @@ export interface AccessTokenRow {
   /** The file or folder beyond which it does not reach. */
   bound_to: ItemId | null;
   expires_at: Millis;
+  /** The token that it was exchanged for; empty if that is not known, null if it was not made by an exchange. */
+  parent_sha256: string | null;
 }
 
 export interface RefreshTokenRow {
@@ -126,6 +128,8 @@ export interface AuthorizationCodeRow {
   client_id: string;
   redirect_uri: string;
   scopes: string | null;
+  /** SHA-256 of the verifier that the app has to show, base64url (PKCE, S256); null if it gave none. */
+  code_challenge: string | null;
   expires_at: Millis;
   used_at: Millis | null;
 }

@@ -25,6 +25,7 @@ export const API_ROUTES: readonly ApiRoute[] = [
   { method: 'GET', url: '/users/me', needs: 'read', ofUser: true },
   { method: 'GET', url: '/users', needs: 'read', ofAll: true },
   { method: 'POST', url: '/users', needs: 'change', body: { name: 'x', login: 'x@example.com' }, ofAll: true },
+  { method: 'POST', url: '/users/terminate_sessions', needs: 'change', body: { user_ids: ['1'] }, ofAll: true },
   { method: 'GET', url: '/users/:user_id', needs: 'read', ofAll: true },
   { method: 'PUT', url: '/users/:user_id', needs: 'change', body: { name: 'x' }, ofAll: true },
   { method: 'DELETE', url: '/users/:user_id', needs: 'delete', ofAll: true },

@@ -108,6 +108,40 @@ test('a request that is wrong otherwise is told to the app, and so is a user’s
   assert.equal(leadsTo(denied).searchParams.get('code'), null);
 });
 
+test('a login with a PKCE challenge gives tokens only to whoever has the verifier', async () => {
+  const verifier = 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk';
+  const challenge = { code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM', code_challenge_method: 'S256' };
+  const code = leadsTo(await logInOn(await openPage(addressOf(challenge)))).searchParams.get('code');
+  for (const change of [{}, { code_verifier: challenge.code_challenge }]) {
+    const answer = await exchange(code, change);
+    assert.deepEqual([answer.status, ((await answer.json()) as { error: string }).error], [400, 'invalid_grant']);
+  }
+  assert.equal((await exchange(code, { code_verifier: verifier })).status, 200);
+});
+
+test('a request with a challenge that proves nothing, or with a parameter twice, is sent back with what is wrong', async () => {
+  const errorOf = (page: Page) => ['error', 'error_description'].map((name) => leadsTo(page).searchParams.get(name));
+  const challenge = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM';
+  for (const [change, what] of [
+    [{ code_challenge: challenge, code_challenge_method: 'plain' }, /S256/],
+    [{ code_challenge: challenge }, /S256/],
+    [{ code_challenge: 'short', code_challenge_method: 'S256' }, /43 characters/],
+    [{ code_challenge_method: 'S256' }, /needs a code_challenge/],
+  ] as const) {
+    const [error, description] = errorOf(await openPage(addressOf(change)));
+    assert.equal(error, 'invalid_request');
+    assert.match(description ?? '', what);
+  }
+  assert.deepEqual(errorOf(await openPage(`${addressOf()}&scope=root_readonly&scope=root_readwrite`)), [
+    'invalid_request',
+    'scope is there more than once',
+  ]);
+  for (const twice of ['client_id=x', 'redirect_uri=https%3A%2F%2Fevil.example.com%2F']) {
+    const page = await openPage(`${addressOf()}&${twice}`);
+    assert.deepEqual([page.status, page.headers.get('location')], [400, null]);
+  }
+});
+
 test('a form counts only in the browser that was shown the page, and unchanged', async () => {
   const page = await openPage(addressOf());
   const other = await openPage(addressOf());

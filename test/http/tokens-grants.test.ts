@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { mkdtemp, writeFile } from 'node:fs/promises';
+import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -112,7 +113,47 @@ test('a signed assertion for our own address brings a token', async () => {
   assert.deepEqual(await errorOf(await ask(jwt)), [400, 'invalid_grant']);
   const elsewhere = await assertion('another-jti-over-the-wire', 'https://elsewhere.example.com/oauth2/token');
   assert.deepEqual(await errorOf(await ask(elsewhere)), [400, 'invalid_grant']);
+  // Whoever sends the request chooses these.
+  const form = {
+    grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
+    client_id: app.client_id,
+    client_secret: app.client_secret,
+  };
+  for (const [n, headers] of [
+    { host: 'elsewhere.example.com' },
+    { host: 'elsewhere.example.com', 'x-forwarded-host': 'elsewhere.example.com', 'x-forwarded-proto': 'https' },
+  ].entries()) {
+    for (const scheme of ['http', 'https']) {
+      const jwt = await assertion(
+        `a-jti-for-elsewhere-${n}-${scheme}`,
+        `${scheme}://elsewhere.example.com/oauth2/token`,
+      );
+      const answer = await postAs(headers, new URLSearchParams({ ...form, assertion: jwt }).toString());
+      assert.deepEqual(answer, [400, 'invalid_grant']);
+    }
+  }
+  const local = server.url.replace('127.0.0.1', 'localhost');
+  await tokenFrom(await ask(await assertion('a-jti-for-localhost', `${local}/api/oauth2/token`)));
 });
+
+/** POST /oauth2/token with headers that fetch does not let through. */
+function postAs(headers: Record<string, string>, body: string): Promise<[number, string]> {
+  return new Promise((resolve, reject) => {
+    const type = { 'content-type': 'application/x-www-form-urlencoded' };
+    const sent = request(
+      `${server.url}/oauth2/token`,
+      { method: 'POST', headers: { ...type, ...headers } },
+      (answer) => {
+        let text = '';
+        answer.setEncoding('utf8').on('data', (chunk: string) => {
+          text += chunk;
+        });
+        answer.on('end', () => resolve([answer.statusCode ?? 0, (JSON.parse(text) as { error: string }).error]));
+      },
+    );
+    sent.on('error', reject).end(body);
+  });
+}
 
 test('a downscoped token says what it is restricted to, as Box does', async () => {
   const folder = (await apiOf(server.token).post('/folders', { name: 'shared', parent: { id: '0' } })).json;

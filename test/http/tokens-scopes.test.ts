@@ -13,13 +13,17 @@ const SCOPES: Record<string, string[]> = {
   base_picker: ['read'],
   base_preview: ['read'],
   base_upload: ['upload', 'replace'],
+  base_sidebar: ['read'],
   item_read: ['read'],
+  item_readwrite: ['read', 'download', 'upload', 'replace', 'rename', 'delete', 'change'],
   item_preview: ['read'],
   item_download: ['read', 'download'],
   item_upload: ['upload', 'replace'],
+  item_content_upload: ['upload', 'replace'],
   item_rename: ['rename'],
   item_delete: ['delete'],
   item_share: [],
+  item_execute_integration: [],
   annotation_edit: [],
 };
 /** Nobody has these, so that a call that is let through does no harm. */

@@ -43,6 +43,7 @@ function callsAbout(id: string): [method: string, path: string, body?: unknown][
     ['POST', '/users', { name: 'Intruder', login: 'intruder@example.com' }],
     // A token that is bound to an item may name that item; it is not let in by it.
     ['POST', '/users', { name: 'Intruder', login: 'intruder@example.com', parent: { id: '0' }, folder_id: '0' }],
+    ['POST', '/users/terminate_sessions', { user_ids: [id], user_logins: [] }],
     ['GET', `/users/${id}`],
     ['PUT', `/users/${id}`, { name: 'Changed' }],
     ['PUT', `/users/${id}`, { name: 'Changed', parent: { id: '0' } }],

@@ -1,0 +1,26 @@
+import type { FastifyRequest } from 'fastify';
+import type { HttpSettings } from './services.ts';
+
+const PATHS = ['/oauth2/token', '/api/oauth2/token'];
+
+/**
+ * The addresses of our token route that an assertion may name as its audience: those of the public URL or, without one, of
+ * the socket that the request came to. Never that of a Host header: whoever sends the assertion chooses it, so it would
+ * make assertions for any other server good here.
+ */
+export function audiencesOf(
+  request: FastifyRequest,
+  { publicUrl, tls }: Pick<HttpSettings, 'publicUrl' | 'tls'>,
+): string[] {
+  const origins = publicUrl === undefined ? socketOrigins(request, tls === undefined ? 'http' : 'https') : [publicUrl];
+  return origins.flatMap((origin) => PATHS.map((path) => origin + path));
+}
+
+function socketOrigins({ raw }: FastifyRequest, scheme: 'http' | 'https'): string[] {
+  const { localAddress = '', localPort } = raw.socket;
+  const address = localAddress.replace(/^::ffff:(?=\d+\.)/, '');
+  const isLoopback = address === '::1' || address.startsWith('127.');
+  const hosts = [address.includes(':') ? `[${address}]` : address, ...(isLoopback ? ['localhost'] : [])];
+  // As `URL` writes it: without the scheme's own port.
+  return hosts.map((host) => new URL(`${scheme}://${host}:${localPort}`).origin);
+}

@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { addApp, addUser, tokenOf } from '../support/accounts.ts';
+import { Api } from '../support/api.ts';
+import { startServer, type TestServer } from '../support/server.ts';
+
+let server: TestServer;
+let api: Api;
+let users: { id: string; login: string }[];
+const MESSAGE = 'Request is successful, please check the admin events for the status of the job';
+
+before(async () => {
+  server = await startServer();
+  api = new Api(server);
+  users = [];
+  for (const login of ['one@example.com', 'two@example.com', 'three@example.com']) {
+    users.push({ id: await addUser(server, login), login });
+  }
+});
+after(() => server[Symbol.asyncDispose]());
+
+async function tokens(): Promise<string[]> {
+  const app = await addApp(server);
+  return Promise.all(users.map(({ id }) => tokenOf(server, app, id)));
+}
+const whoWorks = async (all: string[]) =>
+  Promise.all(all.map(async (token) => (await new Api({ url: server.url, token }).get('/users/me')).status));
+const terminate = (body?: unknown) => api.post('/users/terminate_sessions', body);
+
+test('an administrator ends the sessions of the users that are named by id or login, and of nobody else', async () => {
+  const all = await tokens();
+  assert.deepEqual(await whoWorks(all), [200, 200, 200]);
+  const answer = await terminate({ user_ids: [users[0]?.id], user_logins: [users[1]?.login] });
+  assert.deepEqual([answer.status, answer.json], [202, { message: MESSAGE }]);
+  assert.deepEqual(await whoWorks(all), [401, 401, 200]);
+});
+
+test('either list may be left out or empty, and a user may be in both', async () => {
+  const [one, two] = users;
+  for (const body of [
+    { user_ids: [one?.id] },
+    { user_logins: [one?.login] },
+    { user_ids: [one?.id, one?.id], user_logins: [one?.login] },
+    { user_ids: [], user_logins: [one?.login, two?.login] },
+    { user_ids: [one?.id], user_logins: null },
+  ]) {
+    const all = await tokens();
+    assert.equal((await terminate(body)).status, 202);
+    assert.deepEqual((await whoWorks(all))[0], 401, JSON.stringify(body));
+  }
+});
+
+test('a request that names nobody, or somebody who is not there, ends nothing and says so', async () => {
+  const all = await tokens();
+  const known = [users[0]?.id];
+  for (const [body, status] of [
+    [undefined, 400],
+    [{}, 400],
+    [{ user_ids: [], user_logins: [] }, 400],
+    [{ user_ids: users[0]?.id }, 400],
+    [{ user_ids: [{}] }, 400],
+    [{ user_ids: Array.from({ length: 1001 }, () => '1') }, 400],
+    [{ user_ids: [...known, '999999'] }, 404],
+    [{ user_ids: [...known, 'x'] }, 404],
+    [{ user_ids: known, user_logins: ['nobody@example.com'] }, 404],
+  ] as const) {
+    const answer = await terminate(body);
+    assert.equal(answer.status, status, `${JSON.stringify(body)?.slice(0, 100)} ${answer.text}`);
+  }
+  assert.deepEqual(await whoWorks(all), [200, 200, 200]);
+});
