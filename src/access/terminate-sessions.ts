@@ -1,50 +1,58 @@
 import type { Transaction } from 'kysely';
+import { foldCase } from '../api/fold-case.ts';
 import { parseDecimalId, type UserId } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
 import { inBatches } from '../files/in-batches.ts';
-import type { Tables } from '../sql/tables.ts';
+import type { Tables, UserRole, UserRow } from '../sql/tables.ts';
 import type { Access } from './access.ts';
+import { checkAdministers } from './administrator.ts';
 import { endTokensOf } from './end-tokens.ts';
+
+type NamedUser = Pick<UserRow, 'id' | 'login' | 'role'>;
 
 /**
  * Ends every login of these users: their access and refresh tokens, and the codes that would bring some. All of them or,
- * if one is not there, none: refuses `not_found` with the name. The developer token is no login and stays.
+ * if one cannot be, none: refuses `not_found` with the name of one who is not there, and who is not for this administrator
+ * (`checkAdministers`). The developer token is no login and stays.
+ * @param named `by` says how far the caller administers.
  */
 export async function terminateSessions(
   { db, cache }: Pick<Access, 'db' | 'cache'>,
-  { ids, logins }: { ids: readonly string[]; logins: readonly string[] },
+  { ids, logins, by }: { ids: readonly string[]; logins: readonly string[]; by: UserRole },
 ): Promise<void> {
   const ended = await db.transaction().execute(async (tx) => {
-    const users = await findUsers(tx, ids, logins);
+    const users = [...(await findByIds(tx, ids)), ...(await findByLogins(tx, logins))];
+    for (const user of users) await checkAdministers(tx, by, user);
     const tokens: string[] = [];
-    for (const id of users) tokens.push(...(await endTokensOf(tx, id)));
+    // In the order of their ids, so that two calls at once do not wait for each other.
+    for (const id of [...new Set(users.map((user) => user.id))].sort((one, other) => one - other)) {
+      tokens.push(...(await endTokensOf(tx, id)));
+    }
     return tokens;
   });
   cache.deleteAll(ended);
 }
 
-/** In the order of their ids, in which everybody locks users. */
-async function findUsers(
-  tx: Transaction<Tables>,
-  ids: readonly string[],
-  logins: readonly string[],
-): Promise<UserId[]> {
-  const wanted = new Map(ids.map((text) => [parseDecimalId(text) as UserId | undefined, text]));
-  const byId = await inBatches(
-    [...wanted.keys()].filter((id) => id !== undefined),
-    (batch) => tx.selectFrom('users').select('id').where('id', 'in', batch).execute(),
-  );
-  const found = new Set(byId.map(({ id }) => id));
-  for (const [id, text] of wanted) if (id === undefined || !found.has(id)) throw noUser(text);
-  const byLogin = await inBatches([...new Set(logins)], (batch) =>
-    tx.selectFrom('users').select(['id', 'login']).where('login', 'in', batch).execute(),
-  );
-  const known = new Set(byLogin.map(({ login }) => login));
-  for (const login of logins) if (!known.has(login)) throw noUser(login);
-  for (const { id } of byLogin) found.add(id);
-  return [...found].sort((one, other) => one - other);
+async function findByIds(tx: Transaction<Tables>, texts: readonly string[]): Promise<NamedUser[]> {
+  const ids = texts.map((text) => (parseDecimalId(text) as UserId | undefined) ?? noUser(text));
+  const rows = await inBatches([...new Set(ids)], (batch) => usersOf(tx).where('id', 'in', batch).execute());
+  const found = new Set(rows.map(({ id }) => id));
+  for (const id of ids) if (!found.has(id)) noUser(String(id));
+  return rows;
 }
 
-function noUser(name: string): Refusal {
-  return new Refusal('not_found', `There is no user ${JSON.stringify(name)}; nobody's sessions were ended.`);
+async function findByLogins(tx: Transaction<Tables>, logins: readonly string[]): Promise<NamedUser[]> {
+  const keys = [...new Set(logins.map(foldCase))];
+  const rows = await inBatches(keys, (batch) => usersOf(tx).where('login_key', 'in', batch).execute());
+  const found = new Set(rows.map(({ login }) => foldCase(login)));
+  for (const login of logins) if (!found.has(foldCase(login))) noUser(login);
+  return rows;
+}
+
+function usersOf(tx: Transaction<Tables>) {
+  return tx.selectFrom('users').select(['id', 'login', 'role']);
+}
+
+function noUser(name: string): never {
+  throw new Refusal('not_found', `There is no user ${JSON.stringify(name)}; nobody's sessions were ended.`);
 }

@@ -67,9 +67,9 @@ export function serveUsers(scope: FastifyInstance, services: Services): void {
   });
 
   scope.post('/users/terminate_sessions', { config: bearer('change') }, async (request, reply) => {
-    await checkAdministrator(request);
+    const by = await checkAdministrator(request);
     const { user_ids: ids, user_logins: logins } = readTermination(request);
-    const named = { ids: ids ?? [], logins: logins ?? [] };
+    const named = { ids: ids ?? [], logins: logins ?? [], by };
     if (named.ids.length + named.logins.length === 0) {
       throw new Refusal('bad_request', 'The body names nobody: give user_ids or user_logins.');
     }

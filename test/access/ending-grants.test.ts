@@ -145,9 +145,13 @@ for (const [way, begin] of Object.entries(WAYS)) {
     }
 
     for (const [why, end] of Object.entries({
-      'their user becomes inactive': () => updateUser(house.access, house.user.id, { status: 'inactive' }),
+      'their user becomes inactive': () => updateUser(house.access, house.user.id, { status: 'inactive' }, 'admin'),
       'an administrator ends the sessions of their user': () =>
-        terminateSessions(house.access, { ids: [String(house.user.id)], logins: [house.user.login] }),
+        terminateSessions(house.access, {
+          ids: [String(house.user.id)],
+          logins: [house.user.login],
+          by: 'admin',
+        }),
       'their user gets another password': async () => {
         await changePassword(house.access.db, { login: house.user.login, password: 'another password' });
         house.clock.advance(5_000);
@@ -155,7 +159,7 @@ for (const [way, begin] of Object.entries(WAYS)) {
       'their user is deleted': async () => {
         const rooms = { access: house.access } as unknown as Parameters<typeof deleteUser>[0];
         Object.assign(rooms, { files: { db: house.access.db }, uploads: {} });
-        await deleteUser(rooms, house.user.id, { force: true });
+        await deleteUser(rooms, house.user.id, { force: true, by: 'admin' });
       },
     })) {
       it(`all end when ${why}`, async () => {

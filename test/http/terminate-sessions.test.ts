@@ -50,6 +50,23 @@ test('either list may be left out or empty, and a user may be in both', async ()
   }
 });
 
+test('a co-administrator ends the sessions of users, and of nobody who administers', async () => {
+  const [one, two, three] = users;
+  for (const [user, role] of [
+    [two, 'coadmin'],
+    [three, 'admin'],
+  ] as const) {
+    assert.equal((await api.call('PUT', `/users/${user?.id}`, { body: { role } })).status, 200);
+  }
+  const all = await tokens();
+  const coadmin = new Api({ url: server.url, token: all[1] ?? '' });
+  const end = (ids: unknown[]) => coadmin.post('/users/terminate_sessions', { user_ids: ids });
+  assert.equal((await end([one?.id, three?.id])).status, 403);
+  assert.deepEqual(await whoWorks(all), [200, 200, 200]);
+  assert.equal((await end([one?.id])).status, 202);
+  assert.deepEqual(await whoWorks(all), [401, 200, 200]);
+});
+
 test('a request that names nobody, or somebody who is not there, ends nothing and says so', async () => {
   const all = await tokens();
   const known = [users[0]?.id];
