@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { randomInt } from 'node:crypto';
+import { before, describe, it } from 'node:test';
+import { finishUploads } from './finish-uploads.ts';
+import { cutPower } from './lab.ts';
+import { type Recording, record } from './recording.ts';
+import { canTrace } from './strace.ts';
+
+/** How many states of the disk are looked at in all: a few for each change, 10,000 before a release. */
+const STATES = Number(process.env.PARTWAY_TEST_STATES ?? 240);
+const SEED = Number(process.env.PARTWAY_TEST_SEED ?? randomInt(2 ** 31));
+/** A recording is good for about this many states before they repeat themselves. */
+const STATES_OF_A_RECORDING = 1_000;
+/** On how many of them a whole server is started. */
+const SERVERS = Math.max(3, Math.round(STATES / 100));
+
+const skip =
+  canTrace() || process.env.CI === 'true' ? false : 'this records system calls with strace, which is not installed';
+const HOUR = 3_600_000;
+
+describe('a server whose power is cut', { skip, timeout: HOUR }, () => {
+  let recordings: Recording[];
+
+  before(async () => {
+    const count = Math.ceil(STATES / STATES_OF_A_RECORDING);
+    recordings = [];
+    for (let n = 0; n < count; n++) recordings.push(await record({ seed: SEED + n, kills: 3, rounds: 5 }));
+  });
+
+  it(`keeps every part and every file that it acknowledged, also after it was killed and started again (PARTWAY_TEST_SEED=${SEED})`, async (t) => {
+    const states = Math.ceil(STATES / recordings.length);
+    const every = Math.ceil((states * recordings.length) / SERVERS);
+    let [seen, promises, servers, files] = [0, 0, 0, 0];
+    for (const [n, recording] of recordings.entries()) {
+      const result = await cutPower(recording, {
+        seed: SEED + n,
+        states,
+        sample: {
+          every,
+          look: async (folder, given) => {
+            servers += 1;
+            files += await finishUploads(folder, given, recording);
+          },
+        },
+      });
+      assert.deepEqual(result.violations, []);
+      seen += result.states;
+      promises += result.promises;
+    }
+    assert.ok(promises > seen, 'the recordings hold answers to be kept');
+    t.diagnostic(`${seen} states, ${promises} promises, ${servers} servers, which gave ${files} files back`);
+  });
+
+  // What is found to be safe is worth as much as the lab's eye for what is not.
+  for (const [what, ignores] of Object.entries({
+    'the bytes of parts': (path: string) => path.startsWith('staging/'),
+    'the names of files': (path: string) => path === 'staging' || /^content(\/..){0,2}$/.test(path),
+    'the rows': (path: string) => path.endsWith('-wal'),
+  })) {
+    it(`would lose something if ${what} were not synced, and the lab sees it`, async () => {
+      const [recording] = recordings;
+      assert.ok(recording);
+      const { violations } = await cutPower(recording, {
+        seed: SEED,
+        states: STATES,
+        ignores: (_call, path) => ignores(path),
+        atMost: 1,
+      });
+      assert.equal(violations.length, 1);
+    });
+  }
+});

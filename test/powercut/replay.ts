@@ -1,0 +1,208 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { DiskModel, type ModelEntry, type ModelFile } from './disk-model.ts';
+import { descriptorOf, lastNumberOf, type SystemCall, stringsOf } from './strace.ts';
+
+/** SQLite's index of the WAL: shared memory that happens to have a name, rebuilt by whichever process opens it first. */
+const NOT_FOR_KEEPS = /-shm$/;
+
+/** What an open descriptor refers to. */
+interface Open {
+  path: string;
+  entry: ModelEntry;
+  position: number;
+}
+
+/** Replays the system calls of a server, one life after the other, on a model of its data folder. */
+export class Replay {
+  readonly disk = new DiskModel();
+  readonly #root: string;
+  readonly #ignores: (call: string, path: string) => boolean;
+  #open = new Map<number, Open>();
+
+  /**
+   * @param root The data folder, as an absolute path.
+   * @param ignores Which syncs count for nothing, by name of the call and path below the root: a server without them.
+   */
+  constructor(root: string, ignores: (call: string, path: string) => boolean = () => false) {
+    this.#root = root;
+    this.#ignores = ignores;
+  }
+
+  /** Whether the call changed something in the folder, or made something durable. */
+  apply(call: SystemCall): boolean {
+    if (call.result < 0) return false;
+    switch (call.name) {
+      case 'openat':
+      case 'open':
+        return this.#openFile(call);
+      case 'close':
+        this.#open.delete(descriptorOf(call) ?? -1);
+        return false;
+      case 'lseek':
+        return this.#seek(call);
+      case 'write':
+      case 'writev':
+      case 'pwrite64':
+      case 'pwritev':
+        return this.#write(call);
+      case 'ftruncate':
+        return this.#resize(call, lastNumberOf(call));
+      case 'fsync':
+      case 'fdatasync':
+        return this.#sync(call);
+      case 'rename':
+      case 'renameat':
+      case 'renameat2':
+        return this.#rename(call);
+      case 'unlink':
+      case 'unlinkat':
+      case 'rmdir':
+        return this.#unlink(call);
+      case 'mkdir':
+      case 'mkdirat':
+        return this.#mkdir(call);
+      case 'mmap':
+        return this.#refuseWritableMapping(call);
+      default:
+        return this.#refuse(call);
+    }
+  }
+
+  /**
+   * The process is gone, and left the folder as it is copied in `left`. What calls that never returned have done is
+   * taken over from there, as not durable.
+   */
+  endLife(left: string, at: number): void {
+    this.#open = new Map();
+    const found = new Set<string>();
+    for (const path of listTree(left)) {
+      if (NOT_FOR_KEEPS.test(path.name)) continue;
+      found.add(path.name);
+      this.#takeOver(left, path, at);
+    }
+    for (const name of [...this.disk.current.keys()]) if (name !== '' && !found.has(name)) this.disk.unlink(name, at);
+  }
+
+  #takeOver(left: string, { name, isFolder }: { name: string; isFolder: boolean }, at: number): void {
+    const known = this.disk.current.get(name);
+    if (isFolder) {
+      if (known === undefined) this.disk.link(name, { kind: 'folder' }, at);
+      return;
+    }
+    const bytes = readFileSync(join(left, name));
+    const file = known?.kind === 'file' ? known : newFile();
+    if (known === undefined) this.disk.link(name, file, at);
+    if (file.current.length !== bytes.length) this.disk.resize(file, bytes.length, at);
+    if (!file.current.equals(bytes)) this.disk.write(file, 0, bytes, at);
+  }
+
+  #openFile(call: SystemCall): boolean {
+    const path = this.#pathIn(call);
+    if (path === undefined) return false;
+    const known = this.disk.current.get(path);
+    const entry = known ?? (call.args.includes('O_CREAT') ? newFile() : undefined);
+    if (entry === undefined) throw new Error(`the log opens ${path}, which the model does not have`);
+    if (known === undefined) this.disk.link(path, entry, call.ended);
+    const truncates = known?.kind === 'file' && call.args.includes('O_TRUNC') && known.current.length > 0;
+    if (truncates) this.disk.resize(known, 0, call.ended);
+    const position = entry.kind === 'file' && call.args.includes('O_APPEND') ? entry.current.length : 0;
+    this.#open.set(call.result, { path, entry, position });
+    return known === undefined || truncates;
+  }
+
+  #seek(call: SystemCall): boolean {
+    const open = this.#open.get(descriptorOf(call) ?? -1);
+    if (open !== undefined) open.position = call.result;
+    return false;
+  }
+
+  #write(call: SystemCall): boolean {
+    const open = this.#fileOf(call);
+    if (open === undefined) return false;
+    const bytes = Buffer.concat(stringsOf(call)).subarray(0, call.result);
+    const placed = call.name === 'pwrite64' || call.name === 'pwritev';
+    this.disk.write(open.file, placed ? lastNumberOf(call) : open.position, bytes, call.ended);
+    if (!placed) open.position += bytes.length;
+    return true;
+  }
+
+  #resize(call: SystemCall, size: number): boolean {
+    const open = this.#fileOf(call);
+    if (open === undefined) return false;
+    this.disk.resize(open.file, size, call.ended);
+    return true;
+  }
+
+  #sync(call: SystemCall): boolean {
+    const open = this.#open.get(descriptorOf(call) ?? -1);
+    if (open === undefined || this.#ignores(call.name, open.path)) return false;
+    if (open.entry.kind === 'file') this.disk.syncFile(open.entry, call.began);
+    else this.disk.syncFolder(open.path, call.began);
+    return true;
+  }
+
+  #rename(call: SystemCall): boolean {
+    const [from, to] = stringsOf(call).map((path) => this.#below(path.toString()));
+    if (from === undefined && to === undefined) return false;
+    if (from === undefined || to === undefined) return this.#refuse(call);
+    this.disk.rename(from, to, call.ended);
+    for (const open of this.#open.values()) if (open.path === from) open.path = to;
+    return true;
+  }
+
+  #unlink(call: SystemCall): boolean {
+    const path = this.#pathIn(call);
+    if (path === undefined) return false;
+    this.disk.unlink(path, call.ended);
+    return true;
+  }
+
+  #mkdir(call: SystemCall): boolean {
+    const path = this.#pathIn(call);
+    if (path === undefined) return false;
+    this.disk.link(path, { kind: 'folder' }, call.ended);
+    return true;
+  }
+
+  #refuseWritableMapping(call: SystemCall): boolean {
+    const writes = call.args.includes('MAP_SHARED') && call.args.includes('PROT_WRITE');
+    return writes ? this.#refuse(call) : false;
+  }
+
+  /** The model would be wrong without it, and say so of nothing. */
+  #refuse(call: SystemCall): boolean {
+    if (!call.args.replaceAll('\\x', '').includes(Buffer.from(`${this.#root}/`).toString('hex'))) return false;
+    if (call.args.includes(Buffer.from('-shm').toString('hex').replaceAll(/(..)/g, '\\x$1'))) return false;
+    throw new Error(`the model of the disk does not know ${call.name}(${call.args.slice(0, 500)})`);
+  }
+
+  #fileOf(call: SystemCall): (Open & { file: ModelFile }) | undefined {
+    const open = this.#open.get(descriptorOf(call) ?? -1);
+    return open?.entry.kind === 'file' ? Object.assign(open, { file: open.entry }) : undefined;
+  }
+
+  #pathIn(call: SystemCall): string | undefined {
+    const [path] = stringsOf(call);
+    return path === undefined ? undefined : this.#below(path.toString());
+  }
+
+  /** The path below the root; undefined for others, and for what is not kept. */
+  #below(path: string): string | undefined {
+    if (path !== this.#root && !path.startsWith(`${this.#root}/`)) return undefined;
+    return NOT_FOR_KEEPS.test(path) ? undefined : relative(this.#root, path);
+  }
+}
+
+function newFile(): ModelFile {
+  return { kind: 'file', durable: Buffer.alloc(0), current: Buffer.alloc(0), pending: [] };
+}
+
+/** Folders before what is in them. */
+function* listTree(root: string, below = ''): Generator<{ name: string; isFolder: boolean }> {
+  for (const entry of readdirSync(join(root, below), { withFileTypes: true })) {
+    const name = join(below, entry.name);
+    yield { name, isFolder: entry.isDirectory() };
+    if (entry.isDirectory()) yield* listTree(root, name);
+  }
+}

@@ -1,0 +1,163 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Kysely } from 'kysely';
+import type { ContentId } from '../../src/api/ids.ts';
+import type { ContentStore } from '../../src/content/content.ts';
+import { openDiskStore } from '../../src/content/disk.ts';
+import { openDatabase } from '../../src/sql/open-database.ts';
+import type { Tables } from '../../src/sql/tables.ts';
+import { type Session, sessionOfRow } from '../../src/uploads/session.ts';
+import { slotAt } from '../../src/uploads/slot.ts';
+import type { CrashState } from './disk-model.ts';
+import type { Promises } from './journal.ts';
+
+/** Puts what a power cut left into `folder`, which is emptied first. */
+export function materialize(state: CrashState, folder: string): void {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { mode: 0o700 });
+  for (const [path, bytes] of state) {
+    if (bytes === undefined) continue;
+    const file = join(folder, path);
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    writeFileSync(file, bytes, { mode: 0o600 });
+  }
+  for (const [path, bytes] of state) if (bytes === undefined) mkdirSync(join(folder, path), { recursive: true });
+}
+
+/**
+ * Opens the stores of a data folder after a power cut, as a server that starts does, and checks every promise, and that
+ * the bytes of every row are there.
+ * @returns What is broken, one sentence each; none if all is well.
+ */
+export async function violationsIn(folder: string, promises: Promises): Promise<string[]> {
+  const file = join(folder, 'partway.sqlite');
+  await using opened = new AsyncDisposableStack();
+  try {
+    const db = await openDatabase({ url: undefined, file, connections: 1 });
+    opened.defer(() => db.destroy());
+    const content = await openDiskStore(folder);
+    const check = new Check(await readRows(db), content, promises);
+    check.promises();
+    await check.bytes();
+    return check.violations;
+  } catch (error) {
+    return [`the stores cannot be opened: ${error}`];
+  }
+}
+
+/** All rows that promises are about, read once. */
+interface Rows {
+  sessions: Map<string, Session>;
+  parts: { session: string; index: number; sha1: string }[];
+  items: Map<string, { name: string; isTrashed: boolean; version: number | null }>;
+  versions: Map<number, { content: ContentId; sha1: string; size: number }>;
+}
+
+class Check {
+  readonly violations: string[] = [];
+  readonly #rows: Rows;
+  readonly #content: ContentStore;
+  readonly #promises: Promises;
+
+  constructor(rows: Rows, content: ContentStore, promises: Promises) {
+    this.#rows = rows;
+    this.#content = content;
+    this.#promises = promises;
+  }
+
+  promises(): void {
+    const { sessions, parts, items } = this.#rows;
+    const given = this.#promises;
+    const stored = new Map(parts.map(({ session, index, sha1 }) => [`${session} ${index}`, sha1]));
+    for (const { session } of given.acked('session')) {
+      if (given.mayHave('abort', { session })) continue;
+      if (!sessions.has(session)) this.#broken(`session ${session} is gone`);
+    }
+    for (const { session, index, sha1 } of given.acked('part')) {
+      if (given.mayHave('abort', { session })) continue;
+      const found = stored.get(`${session} ${index}`);
+      if (found !== sha1) this.#broken(`part ${index} of session ${session} is ${found ?? 'gone'}`);
+    }
+    for (const { session } of given.acked('abort')) {
+      if (sessions.has(session)) this.#broken(`the aborted session ${session} is back`);
+    }
+    for (const { session, sha1, file } of given.acked('commit')) {
+      if (sessions.get(session)?.committed?.sha1 !== sha1) this.#broken(`session ${session} is not committed`);
+      if (file !== undefined) this.#file(file, sha1);
+    }
+    for (const { file, sha1 } of given.acked('file')) this.#file(file, sha1);
+    for (const { folder, name } of given.acked('folder')) {
+      if (items.get(folder)?.name !== name) this.#broken(`folder ${folder} is gone`);
+    }
+    for (const { file } of given.acked('trash')) {
+      if (items.get(file)?.isTrashed === false) this.#broken(`file ${file} is out of the trash again`);
+    }
+    for (const { file } of given.acked('delete')) {
+      if (items.has(file)) this.#broken(`the deleted file ${file} is back`);
+    }
+  }
+
+  /** A row is never written before its bytes would survive: that holds for rows of which nobody was told, too. */
+  async bytes(): Promise<void> {
+    for (const [id, { content, sha1, size }] of this.#rows.versions) {
+      const found = await sha1Of(() => this.#content.open(content));
+      if (found !== sha1) this.#broken(`version ${id} of ${size} bytes reads as ${found}`);
+    }
+    for (const { session: id, index, sha1 } of this.#rows.parts) {
+      const session = this.#rows.sessions.get(id);
+      if (session?.state !== 'open') continue;
+      const found = await sha1Of(() => this.#openPart(session, index));
+      if (found !== sha1) this.#broken(`part ${index} of session ${id} reads as ${found}`);
+    }
+  }
+
+  #file(file: string, sha1: string): void {
+    if (this.#promises.mayHave('delete', { file })) return;
+    const version = this.#rows.items.get(file)?.version;
+    const found = version == null ? undefined : this.#rows.versions.get(version)?.sha1;
+    if (found !== sha1) this.#broken(`file ${file} is ${found ?? 'gone'}`);
+  }
+
+  async #openPart(session: Session, index: number): Promise<AsyncIterable<Uint8Array>> {
+    const place = await this.#content.locate(session.staging, slotAt(session.staging.grid, index));
+    if (place === undefined) throw new Error('no bytes');
+    const file = await open(place.path, 'r');
+    return file.createReadStream({ start: place.offset, end: place.offset + place.length - 1 });
+  }
+
+  #broken(promise: string): void {
+    this.violations.push(promise);
+  }
+}
+
+async function readRows(db: Kysely<Tables>): Promise<Rows> {
+  const [sessions, parts, items, versions] = await Promise.all([
+    db.selectFrom('upload_sessions').selectAll().execute(),
+    db.selectFrom('parts').select(['session_id', 'slot', 'sha1']).execute(),
+    db.selectFrom('items').select(['id', 'name', 'trashed_at', 'version_id']).execute(),
+    db.selectFrom('versions').select(['id', 'content_id', 'sha1', 'size']).execute(),
+  ]);
+  return {
+    sessions: new Map(sessions.map((row) => [row.id, sessionOfRow(row)])),
+    parts: parts.map(({ session_id: session, slot: index, sha1 }) => ({ session, index, sha1 })),
+    items: new Map(
+      items.map((row) => [
+        String(row.id),
+        { name: row.name, isTrashed: row.trashed_at !== null, version: row.version_id },
+      ]),
+    ),
+    versions: new Map(versions.map(({ id, content_id: content, sha1, size }) => [id, { content, sha1, size }])),
+  };
+}
+
+async function sha1Of(read: () => Promise<AsyncIterable<Uint8Array>>): Promise<string> {
+  const hash = createHash('sha1');
+  try {
+    for await (const chunk of await read()) hash.update(chunk);
+  } catch (error) {
+    return String(error);
+  }
+  return hash.digest('hex');
+}
