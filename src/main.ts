@@ -16,7 +16,7 @@ import { InHand } from './content/in-hand.ts';
 import { LocalFiles } from './content/local-file.ts';
 import { checkSecrets } from './data/check-secrets.ts';
 import { claimStore } from './data/claim-store.ts';
-import { openDataFolder } from './data/data-folder.ts';
+import { openDataFolder, syncNamesAbove } from './data/data-folder.ts';
 import { buildApp } from './http/app.ts';
 import { openLog } from './http/logger.ts';
 import { type Probe, Readiness } from './http/readiness.ts';
@@ -82,8 +82,8 @@ export async function startServer(config: Config, clock = new GuardedClock()): P
   opened.defer(() => aside.destroy());
   const budget = new ByteBudget(config.bufferBytes);
   const files = new LocalFiles({ budget });
-  // Or a power cut after the first upload could take the whole folder, for want of its name.
-  if (folder.madeBelow !== undefined) await files.ensureFolder(folder.path, folder.madeBelow);
+  // Or a power cut after the first upload could take the whole folder, because its name was never synced.
+  await syncNamesAbove(folder.path);
   const store = await openContent(config.storage, { folder: folder.path, files, budget });
   const { content } = store;
   opened.defer(() => store.close());

@@ -1,16 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { newSecret } from '../access/secrets.ts';
 import type { StoreMark } from './claim-store.ts';
 import { lockFolder } from './lock.ts';
-import { keptSecret, readText, writeWhole } from './secret-file.ts';
+import { keptSecret, readDurably, writeWhole } from './secret-file.ts';
 
 /** The folder that one server owns: rows, bytes, secrets. docs/formats.md names every file of it. */
 export interface DataFolder {
   path: string;
-  /** The existing folder above the levels that were made for this one; undefined where nothing was made. */
-  madeBelow: string | undefined;
   /** The SQLite file, where the rows are here. */
   database: string;
   /** Says which database names the bytes of this folder. */
@@ -38,7 +37,6 @@ export function openDataFolder(path: string, { holdsRows }: { holdsRows: boolean
   }
   return {
     path,
-    madeBelow: made && dirname(made),
     database: databasePath(path),
     mark: markIn(path),
     developerToken: () => keptSecret(join(path, 'developer-token'), newSecret),
@@ -48,10 +46,29 @@ export function openDataFolder(path: string, { holdsRows }: { holdsRows: boolean
   };
 }
 
+/** A folder above that this user may not open, or that cannot change, was not made by Partway. */
+const NOT_OURS = ['EACCES', 'EPERM', 'EROFS', 'EINVAL', 'ENOTSUP'];
+
+/**
+ * Resolves once the name of the data folder survives a power cut, with the names of all folders above it: one of them may
+ * have been made a moment ago, by this process or by one that was killed before it came to syncing it.
+ */
+export async function syncNamesAbove(path: string): Promise<void> {
+  for (let folder = dirname(path); ; folder = dirname(folder)) {
+    try {
+      await using handle = await open(folder, 'r');
+      await handle.sync();
+    } catch (error) {
+      if (!NOT_OURS.includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    }
+    if (folder === dirname(folder)) return;
+  }
+}
+
 /** Where a data folder says which database names its bytes. */
 export function markIn(folder: string): StoreMark {
   const place = join(folder, 'database-id');
-  return { place, read: () => readText(place), write: (id) => writeWhole(place, `${id}\n`) };
+  return { place, read: () => readDurably(place), write: (id) => writeWhole(place, `${id}\n`) };
 }
 
 /**

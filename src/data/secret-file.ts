@@ -7,7 +7,7 @@ import { dirname } from 'node:path';
  * before this resolves.
  */
 export async function keptSecret(path: string, make: () => string): Promise<string> {
-  const kept = await readText(path);
+  const kept = await readDurably(path);
   // Copies and restores lose modes; a secret that others can read is none.
   if (kept !== undefined) await chmod(path, 0o600);
   if (kept) return kept;
@@ -16,8 +16,26 @@ export async function keptSecret(path: string, make: () => string): Promise<stri
   return secret;
 }
 
+/**
+ * What the file says, as `readText`, and on the disk before this resolves: a process that was killed may have written the
+ * file and not have come to its sync, and a power cut would take back what others have been told since.
+ */
+export async function readDurably(path: string): Promise<string | undefined> {
+  const text = await readText(path);
+  if (text !== undefined) await syncWithName(path);
+  return text;
+}
+
+/** Resolves once the file, or the folder, and its name survive a power cut. */
+export async function syncWithName(path: string): Promise<void> {
+  for (const place of [path, dirname(path)]) {
+    await using handle = await open(place, 'r');
+    await handle.sync();
+  }
+}
+
 /** What the file says, without space at its ends; undefined where there is none. */
-export async function readText(path: string): Promise<string | undefined> {
+async function readText(path: string): Promise<string | undefined> {
   try {
     return (await readFile(path, 'utf8')).trim();
   } catch (error) {

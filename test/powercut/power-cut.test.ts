@@ -4,7 +4,7 @@ import { before, describe, it } from 'node:test';
 import { finishUploads } from './finish-uploads.ts';
 import { cutPower } from './lab.ts';
 import { type Recording, record } from './recording.ts';
-import { canTrace } from './strace.ts';
+import { skipUntraced } from './skip-untraced.ts';
 
 /** How many states of the disk are looked at in all: a few for each change, 10,000 before a release. */
 const STATES = Number(process.env.PARTWAY_TEST_STATES ?? 240);
@@ -14,11 +14,9 @@ const STATES_OF_A_RECORDING = 1_000;
 /** On how many of them a whole server is started. */
 const SERVERS = Math.max(3, Math.round(STATES / 100));
 
-const skip =
-  canTrace() || process.env.CI === 'true' ? false : 'this records system calls with strace, which is not installed';
 const HOUR = 3_600_000;
 
-describe('a server whose power is cut', { skip, timeout: HOUR }, () => {
+describe('a server whose power is cut', { skip: skipUntraced, timeout: HOUR }, () => {
   let recordings: Recording[];
 
   before(async () => {

@@ -104,3 +104,9 @@ export function stringsOf({ args }: SystemCall): Buffer[] {
 export function lastNumberOf({ args }: SystemCall): number {
   return Number(args.slice(args.lastIndexOf(',') + 1).trim());
 }
+
+/** The path of the descriptor that is a call's first argument; undefined if it is none. */
+export function pathOf({ args }: SystemCall): string | undefined {
+  const hex = DESCRIPTOR.exec(args)?.[2];
+  return hex === undefined ? undefined : Buffer.from(hex.replaceAll('\\x', ''), 'hex').toString();
+}
