@@ -24,6 +24,6 @@ yardstick('downloads', {
       },
     ]);
 
-    await assert.rejects(misled.downloads.downloadFile(file.id));
+    await assert.rejects(misled.downloads.downloadFile(file.id), { code: 'ERR_INVALID_URL' });
   },
 });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { newFolder, newName, yardstick } from './yardstick/yard.ts';
+import { answered, newFolder, newName, yardstick } from './yardstick/yard.ts';
 
 yardstick('folders', {
   'the root folder is 0, All Files': async ({ client }) => {
@@ -24,7 +24,7 @@ yardstick('folders', {
 
     await client.folders.deleteFolderById(folder.id);
 
-    await assert.rejects(client.folders.getFolderById(folder.id));
+    await assert.rejects(client.folders.getFolderById(folder.id), answered(404, 'trashed'));
   },
 
   'a folder takes a new name and a description': async ({ client }) => {

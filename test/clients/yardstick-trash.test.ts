@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { given } from './generated/bodies.ts';
-import { newFile, newFolder, yardstick } from './yardstick/yard.ts';
+import { answered, newFile, newFolder, yardstick } from './yardstick/yard.ts';
 
 yardstick('the trash', {
   'a deleted file is in the trash, is restored, and deleted for good': async ({ client }) => {
@@ -16,7 +16,7 @@ yardstick('the trash', {
     assert.deepEqual([restored.id, restored.name, found.itemStatus], [found.id, found.name, 'active']);
     await client.files.deleteFileById(file.id);
     await client.trashedFiles.deleteTrashedFileById(file.id);
-    await assert.rejects(client.trashedFiles.getTrashedFileById(file.id));
+    await assert.rejects(client.trashedFiles.getTrashedFileById(file.id), answered(404, 'not_found'));
   },
 
   'a deleted folder is in the trash and nowhere else, is restored, and deleted for good': async ({ client }) => {
@@ -24,7 +24,7 @@ yardstick('the trash', {
     await client.folders.deleteFolderById(folder.id);
     const trashed = await client.trashedFolders.getTrashedFolderById(folder.id);
     assert.deepEqual([trashed.id, trashed.name], [folder.id, folder.name]);
-    await assert.rejects(client.folders.getFolderById(folder.id));
+    await assert.rejects(client.folders.getFolderById(folder.id), answered(404, 'trashed'));
 
     const restored = await client.trashedFolders.restoreFolderFromTrash(folder.id);
 
@@ -32,7 +32,7 @@ yardstick('the trash', {
     assert.deepEqual([restored.id, restored.name], [found.id, found.name]);
     await client.folders.deleteFolderById(folder.id);
     await client.trashedFolders.deleteTrashedFolderById(folder.id);
-    await assert.rejects(client.trashedFolders.getTrashedFolderById(folder.id));
+    await assert.rejects(client.trashedFolders.getTrashedFolderById(folder.id), answered(404, 'not_found'));
   },
 
   'the trash is listed': async ({ client }) => {

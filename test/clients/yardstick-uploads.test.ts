@@ -3,7 +3,7 @@ import { UploadsManager } from 'box-node-sdk/managers/uploads';
 import { BoxRetryStrategy } from 'box-node-sdk/networking/retries';
 import { seededBytes } from '../support/bytes.ts';
 import { given, streamOf } from './generated/bodies.ts';
-import { newFile, newName, yardstick } from './yardstick/yard.ts';
+import { answered, newFile, newName, yardstick } from './yardstick/yard.ts';
 
 const MIB = 1024 * 1024;
 
@@ -46,9 +46,9 @@ yardstick('direct uploads', {
         file: streamOf(seededBytes(MIB, 'preflight')),
       });
 
-    await assert.rejects(upload(-1));
+    await assert.rejects(upload(-1), answered(400, 'invalid_file_size'));
     const file = given((await upload(MIB)).entries?.[0]);
-    await assert.rejects(upload(MIB));
+    await assert.rejects(upload(MIB), answered(409, 'item_name_in_use'));
 
     assert.equal(file.name, name);
     assert.equal(file.size, MIB);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { given } from './generated/bodies.ts';
-import { newName, yardstick } from './yardstick/yard.ts';
+import { answered, newName, yardstick } from './yardstick/yard.ts';
 
 yardstick('users', {
   'the token belongs to a user': async ({ client }) => {
@@ -23,6 +23,6 @@ yardstick('users', {
 
     assert.equal(renamed.name, another);
     await client.users.deleteUserById(user.id);
-    await assert.rejects(client.users.getUserById(user.id));
+    await assert.rejects(client.users.getUserById(user.id), answered(404, 'not_found'));
   },
 });

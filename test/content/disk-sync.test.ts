@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, rename } from 'node:fs/promises';
+import { access, mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { ByteBudget } from '../../src/content/byte-budget.ts';
@@ -30,6 +30,49 @@ describe('the disk store and its syncs', () => {
       [...levels, join(folder, 'staging')].map((level) => `sync ${level}`),
     );
   });
+
+  it('syncs the names of all the folders that it makes for itself', async (t) => {
+    const above = await temporaryFolder(t);
+    const folder = join(above, 'made', 'for', 'it');
+    const log: string[] = [];
+    await openDiskStore(folder, { files: new LocalFiles({ openFile: openingWith({ log }) }) });
+    const levels = [above, join(above, 'made'), join(above, 'made', 'for'), folder];
+    assert.deepEqual(
+      [...new Set(log)],
+      levels.map((level) => `sync ${level}`),
+    );
+    // `staging` and `content`, one sync each.
+    assert.equal(log.filter((line) => line === `sync ${folder}`).length, 2);
+  });
+
+  for (const failing of ['staging', 'content']) {
+    it(`leaves no file of a direct upload if the sync of ${failing}/ after its rename fails`, async (t) => {
+      const folder = await temporaryFolder(t);
+      const id = newContentId();
+      const [staged, sealed] = [
+        join(folder, 'staging', id),
+        join(folder, 'content', id.slice(0, 2), id.slice(2, 4), id),
+      ];
+      const after: string[] = [];
+      const faults = [
+        {
+          method: 'sync' as const,
+          path: failing === 'staging' ? /staging$/ : new RegExp(`${id.slice(2, 4)}$`),
+          call: failing === 'staging' ? 2 : 1,
+          error: systemError('EIO'),
+        },
+      ];
+      const files = new LocalFiles({ openFile: openingWith({ log: after, faults }) });
+      const store = await openDiskStore(folder, { files });
+      await assert.rejects(store.put(id, bodyOf(bytesOfSize(100), { index: 0, offset: 0, length: 100 })), /EIO/);
+      assert.ok(
+        after.some((line) => line.startsWith('wrote 100 ')),
+        'the bytes were written',
+      );
+      await assert.rejects(access(staged), { code: 'ENOENT' });
+      await assert.rejects(access(sealed), { code: 'ENOENT' });
+    });
+  }
 
   it('syncs a file and every folder it makes before it says so', async (t) => {
     const folder = await temporaryFolder(t);

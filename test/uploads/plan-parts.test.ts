@@ -32,6 +32,16 @@ test('parts begin at 8 MiB and stay at 64 MiB or below until the limit of 10,000
   );
 });
 
+test('parts grow at the first byte beyond 1,000 of them, and not before', () => {
+  assert.deepEqual(planParts(1000 * 8 * MiB), { fileSize: 1000 * 8 * MiB, partSize: 8 * MiB, slots: 1000 });
+  assert.deepEqual(planParts(1000 * 8 * MiB + 1), { fileSize: 1000 * 8 * MiB + 1, partSize: 16 * MiB, slots: 501 });
+  assert.equal(planParts(1000 * 32 * MiB).partSize, 32 * MiB);
+  assert.equal(planParts(1000 * 32 * MiB + 1).partSize, 64 * MiB);
+  assert.equal(planParts(1000 * 64 * MiB + 1).partSize, 64 * MiB);
+  assert.equal(planParts(10_000 * 64 * MiB).partSize, 64 * MiB);
+  assert.equal(planParts(10_000 * 64 * MiB + 1).partSize, 128 * MiB);
+});
+
 test('a part size that was set stands until it would take more than 10,000 parts', () => {
   assert.equal(planParts(100 * MiB, 65_536).partSize, 65_536);
   assert.equal(planParts(10_000 * 65_536, 65_536).partSize, 65_536);

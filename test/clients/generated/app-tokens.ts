@@ -5,7 +5,7 @@ import { seededBytes, sha1Hex } from '../../support/bytes.ts';
 import { startServer, type TestServer } from '../../support/server.ts';
 import { addSigningApp } from '../signing-app.ts';
 import { given, streamOf } from './bodies.ts';
-import type { GeneratedSdk } from './sdk.ts';
+import { type GeneratedSdk, isRefusal } from './sdk.ts';
 
 export function testAppTokens(sdk: GeneratedSdk): void {
   describe(`tokens of apps with ${sdk.name}`, () => {
@@ -30,7 +30,7 @@ export function testAppTokens(sdk: GeneratedSdk): void {
       assert.equal(me.enterprise?.id, app.enterpriseId);
       assert.equal(file.sha1, sha1Hex(bytes));
       assert.equal(file.ownedBy?.id, me.id);
-      await assert.rejects(sdk.connect(server).files.getFileById(file.id));
+      await assert.rejects(sdk.connect(server).files.getFileById(file.id), isRefusal(sdk, 404, 'not_found'));
     });
 
     test('an app may act as a user of the enterprise', async () => {

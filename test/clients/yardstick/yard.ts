@@ -1,7 +1,9 @@
+import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { BoxClient, BoxDeveloperTokenAuth } from 'box-node-sdk';
+import { BoxApiError } from 'box-node-sdk/box';
 import { BaseUrls, NetworkSession } from 'box-node-sdk/networking';
 import { seededBytes } from '../../support/bytes.ts';
 import { startServer, type TestServer } from '../../support/server.ts';
@@ -42,6 +44,17 @@ export function yardstick(
       test(sentence, { todo: missing?.why ?? true }, () => check(yard));
     }
   });
+}
+
+/** For `assert.rejects`: the SDK threw what it makes of an answer with this status and, if given, this code. */
+export function answered(status: number, code?: string): (error: unknown) => boolean {
+  return (error) => {
+    assert.ok(error instanceof BoxApiError, `an answer was to be thrown, not ${error}`);
+    const { statusCode, body } = error.responseInfo;
+    assert.equal(statusCode, status);
+    if (code !== undefined) assert.equal((body as { code?: string } | undefined)?.code, code);
+    return true;
+  };
 }
 
 /** A name that nothing has yet. */
