@@ -241,6 +241,38 @@ test('parts of a commit are found by their id; what else is said of them must ag
   assert.equal((await api.commit(session.id, ids.reverse(), bytes)).status, 201);
 });
 
+test('a commit without the last part is refused, whether it is stored or not, and its session stays open', async () => {
+  const session = await api.createSession('last-part.bin', SIZE);
+  const parts = [];
+  for (const index of [0, 1, 2]) parts.push((await api.putPart(session.id, partAt(index))).json.part);
+  const [first, last] = [3 * PART, SIZE - 1];
+  for (const [state, sent] of [
+    ['has not been uploaded', undefined],
+    ['is not listed in the commit', partAt(3)],
+  ] as const) {
+    if (sent !== undefined) assert.equal((await api.putPart(session.id, sent)).status, 200);
+    const refused = await api.commit(session.id, parts, bytes);
+    assert.deepEqual([refused.status, refused.json.code], [400, 'bad_request'], state);
+    assert.ok(refused.json.message.includes(`bytes ${first}-${last} ${state}`), refused.json.message);
+    assert.equal((await api.get(`/files/upload_sessions/${session.id}`)).status, 200);
+  }
+  const listed = await api.get(`/files/upload_sessions/${session.id}/parts`);
+  assert.equal((await api.commit(session.id, listed.json.entries, bytes)).status, 201);
+});
+
+test('no session is opened for a file in the trash', async () => {
+  const session = await api.createSession('to the trash.bin', SIZE);
+  const made = await api.commit(session.id, await api.uploadParts(session, bytes), bytes);
+  const { id } = made.json.entries[0];
+  assert.equal((await api.delete(`/files/${id}`)).status, 204);
+  for (const body of [{ file_size: SIZE }, { file_size: SIZE, file_name: 'another name.bin' }]) {
+    const refused = await api.post(`/files/${id}/upload_sessions`, body);
+    assert.deepEqual([refused.status, refused.json.code], [404, 'trashed']);
+  }
+  assert.equal((await api.post(`/files/${id}`)).status, 201);
+  assert.equal((await api.post(`/files/${id}/upload_sessions`, { file_size: SIZE })).status, 201);
+});
+
 test('a wrong digest of the whole names both, and the session can still be committed', async () => {
   const session = await api.createSession('wrong-whole.bin', SIZE);
   const parts = await api.uploadParts(session, bytes);

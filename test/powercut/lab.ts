@@ -6,7 +6,7 @@ import { leftoverFolder, removeNow } from '../support/leftovers.ts';
 import type { CrashState } from './disk-model.ts';
 import { Promises } from './journal.ts';
 import type { Life, Recording } from './recording.ts';
-import { Replay } from './replay.ts';
+import { type IgnoredSyncs, Replay } from './replay.ts';
 import { materialize, violationsIn } from './verify.ts';
 
 export interface Violation {
@@ -20,8 +20,8 @@ export interface LabOptions {
   seed: number;
   /** How many states are looked at. */
   states: number;
-  /** Syncs that count for nothing, by name of the call and path in the data folder. */
-  ignores?: (call: string, path: string) => boolean;
+  /** Syncs that count for nothing. */
+  ignores?: IgnoredSyncs;
   /** Stops after this many violations. */
   atMost?: number;
   /** Called with some of the states, after they were found to be whole, on disk in `folder`. */
@@ -81,7 +81,9 @@ function* crashes(
   for (const [life, { log, left }] of lives.entries()) {
     // Positions go on over all lives, so that a call of an earlier one is before any of a later one.
     const base = position;
+    const firstAnswer = notes.find(({ ackedAt = 0 }) => ackedAt > (log.times[0] ?? 0))?.ackedAt ?? 0;
     for (const [index, call] of log.calls.entries()) {
+      replay.restarting(life > 0 && (log.times[call.began] ?? 0) < firstAnswer);
       replay.apply({ ...call, began: base + call.began, ended: base + call.ended });
       while (moments[0]?.life === life && moments[0].call === index) {
         moments.shift();

@@ -13,20 +13,32 @@ interface Open {
   position: number;
 }
 
+/**
+ * Whether a sync of this path below the data folder counts for nothing. `isStarting`: it comes from a server that was
+ * killed before, and that has not answered anybody since.
+ */
+export type IgnoredSyncs = (path: string, isStarting: boolean) => boolean;
+
 /** Replays the system calls of a server, one life after the other, on a model of its data folder. */
 export class Replay {
   readonly disk = new DiskModel();
   readonly #root: string;
-  readonly #ignores: (call: string, path: string) => boolean;
+  readonly #ignores: IgnoredSyncs;
+  #isStarting = false;
   #open = new Map<number, Open>();
 
   /**
    * @param root The data folder, as an absolute path.
-   * @param ignores Which syncs count for nothing, by name of the call and path below the root: a server without them.
+   * @param ignores Which syncs count for nothing: a server without them.
    */
-  constructor(root: string, ignores: (call: string, path: string) => boolean = () => false) {
+  constructor(root: string, ignores: IgnoredSyncs = () => false) {
     this.#root = root;
     this.#ignores = ignores;
+  }
+
+  /** Says whether the calls that follow are those of a server that starts again and has not answered anybody yet. */
+  restarting(isStarting: boolean): void {
+    this.#isStarting = isStarting;
   }
 
   /** Whether the call changed something in the folder, or made something durable. */
@@ -136,7 +148,7 @@ export class Replay {
 
   #sync(call: SystemCall): boolean {
     const open = this.#open.get(descriptorOf(call) ?? -1);
-    if (open === undefined || this.#ignores(call.name, open.path)) return false;
+    if (open === undefined || this.#ignores(open.path, this.#isStarting)) return false;
     if (open.entry.kind === 'file') this.disk.syncFile(open.entry, call.began);
     else this.disk.syncFolder(open.path, call.began);
     return true;

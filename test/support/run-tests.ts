@@ -30,6 +30,12 @@ export async function runTests(args: readonly string[], { env = process.env } = 
   return code ?? 1;
 }
 
-function takesLong({ PARTWAY_TEST_KILLS, PARTWAY_TEST_LEAST_PART = '1024' }: NodeJS.ProcessEnv): boolean {
-  return PARTWAY_TEST_KILLS !== undefined || Number(PARTWAY_TEST_LEAST_PART) > 1024;
+function takesLong({
+  PARTWAY_TEST_KILLS,
+  PARTWAY_TEST_STATES,
+  PARTWAY_TEST_LEAST_PART = '1024',
+}: NodeJS.ProcessEnv): boolean {
+  return (
+    PARTWAY_TEST_KILLS !== undefined || PARTWAY_TEST_STATES !== undefined || Number(PARTWAY_TEST_LEAST_PART) > 1024
+  );
 }
