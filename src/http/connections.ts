@@ -198,6 +198,8 @@ export class Connections {
     const { request, response, reply } = turn;
     const { socket } = request;
     this.#of(socket).ending = true;
+    // Node forgets a request once it is answered, and then nobody tells its handler that no more of its body comes.
+    socket.once('close', () => request.destroy());
     if (response.headersSent) {
       // There is no place for another one, be the first whole or not.
       if (response.writableFinished) closeGently(socket);

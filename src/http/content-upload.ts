@@ -3,6 +3,7 @@ import { parseSha1Hex, type Sha1 } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
 import { NewFileAttributes, NewVersionAttributes } from '../api/schemas/files.ts';
 import { checkSpace } from '../files/check-space.ts';
+import { checkVersion } from '../files/check-version.ts';
 import type { Files } from '../files/files.ts';
 import { describeFile } from '../files/find.ts';
 import type { Published } from '../files/publish.ts';
@@ -43,6 +44,7 @@ export function serveContentUpload(scope: FastifyInstance, { access, files }: Se
   scope.post('/files/:file_id/content', { config: bearer('replace') }, async (request, reply) => {
     const fileId = fileIdOf(request);
     const ifMatch = request.headers['if-match'];
+    await checkVersion(files.db, callerOf(request).userId, fileId, { ...(ifMatch !== undefined && { ifMatch }) });
     const made = await receive(files, request, async (upload) => {
       const attributes = readVersion(upload.attributes ?? {});
       const { name } = attributes;
@@ -75,8 +77,10 @@ async function receive(
   }
   await checkSpace(db, callerOf(request).userId, Math.max(0, announced - WRAPPING_BYTES), userQuota);
   announcedDigest(request);
+  // Refuses a form without a boundary before the body is asked for.
+  const opening = openMultipart(request.raw);
   askForBody(request.raw);
-  const upload = await openMultipart(request.raw);
+  const upload = await opening;
   try {
     return await take(upload);
   } finally {

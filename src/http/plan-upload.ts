@@ -1,10 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import { PlanUpload } from '../api/schemas/upload-sessions.ts';
-import { findOwnSession } from '../uploads/find-session.ts';
 import { slotOf } from '../uploads/slot.ts';
 import { bodyReader } from './bodies.ts';
-import { sessionIdOf } from './part-headers.ts';
-import { callerOf } from './policy.ts';
+import { ownSessionFirst, ownSessionOf } from './own-session.ts';
 import { bearer } from './scopes.ts';
 import type { Services } from './services.ts';
 
@@ -17,10 +15,10 @@ const PLAN_BODY_LIMIT = 4 * 1024 * 1024;
  */
 export function servePlan(scope: FastifyInstance, { uploads }: Services): void {
   const readBody = bodyReader(PlanUpload);
-  const options = { config: bearer('upload'), bodyLimit: PLAN_BODY_LIMIT };
+  const options = { config: bearer('upload'), bodyLimit: PLAN_BODY_LIMIT, onRequest: ownSessionFirst(uploads) };
   scope.post('/files/upload_sessions/:session_id/plan', options, async (request) => {
     const { parts } = readBody(request);
-    const { id, staging } = await findOwnSession(uploads, callerOf(request).userId, sessionIdOf(request.params));
+    const { id, staging } = ownSessionOf(request);
     const total = staging.grid.fileSize;
     for (const { offset, size } of parts) slotOf(staging.grid, { first: offset, last: offset + size - 1, total });
     return {

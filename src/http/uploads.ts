@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { parseSha1Hex } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
 import { CommitSession, CreateSession, CreateVersionSession, LogEvent } from '../api/schemas/upload-sessions.ts';
@@ -7,7 +7,6 @@ import { abort } from '../uploads/abort.ts';
 import type { ListedPart } from '../uploads/check-listed-parts.ts';
 import { commit } from '../uploads/commit.ts';
 import { createSession } from '../uploads/create-session.ts';
-import { findOwnSession } from '../uploads/find-session.ts';
 import { readParts, readSession } from '../uploads/read-session.ts';
 import { apiBaseOf } from './addresses.ts';
 import { bodyReader, type FieldCodes } from './bodies.ts';
@@ -17,6 +16,7 @@ import { fileIdOf, knownFolderId } from './item-ids.ts';
 import { serveSessionList } from './list-sessions.ts';
 import { mayOf } from './may.ts';
 import { offsetPageOf } from './offset-page.ts';
+import { ownSessionFirst, ownSessionOf } from './own-session.ts';
 import { digestOf, sessionIdOf } from './part-headers.ts';
 import { servePlan } from './plan-upload.ts';
 import { callerOf } from './policy.ts';
@@ -95,7 +95,11 @@ function serveStatus(scope: FastifyInstance, { uploads, settings }: Services): v
 
 function serveCommit(scope: FastifyInstance, { uploads, files, settings }: Services): void {
   const readBody = bodyReader(CommitSession);
-  const options = { config: bearer('upload'), bodyLimit: COMMIT_BODY_LIMIT };
+  const options = {
+    config: bearer('upload'),
+    bodyLimit: COMMIT_BODY_LIMIT,
+    onRequest: [ownSessionFirst(uploads), async ({ headers }: FastifyRequest) => void digestOf(headers)],
+  };
   scope.post('/files/upload_sessions/:session_id/commit', options, async (request, reply) => {
     const session = sessionIdOf(request.params);
     const sha1 = digestOf(request.headers);
@@ -126,8 +130,9 @@ function serveEnd(scope: FastifyInstance, { uploads }: Services): void {
   });
 
   const readEvent = bodyReader(LogEvent);
-  scope.post('/files/upload_sessions/:session_id/log', { config: bearer('upload') }, async (request, reply) => {
-    const { id } = await findOwnSession(uploads, callerOf(request).userId, sessionIdOf(request.params));
+  const options = { config: bearer('upload'), onRequest: ownSessionFirst(uploads) };
+  scope.post('/files/upload_sessions/:session_id/log', options, async (request, reply) => {
+    const { id } = ownSessionOf(request);
     const { event_type: eventType, event_info: eventInfo } = readEvent(request);
     request.log.warn({ session: id, eventType, eventInfo }, 'a client reports on its upload');
     return reply.code(204).send();
