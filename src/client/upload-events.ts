@@ -14,6 +14,8 @@ export type UploadEvent = { message: string } & (
       outage: number;
     }
   | { type: 'parallel'; parallel: number }
+  /** The source's time of change is none that a server takes; the file goes up without. */
+  | { type: 'date-left-out' }
   /** The state could not be kept: the upload goes on, but not after a crash. */
   | { type: 'not-kept'; error: unknown }
   /** Before the error is thrown: whether the same call again goes on from here. */

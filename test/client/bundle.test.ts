@@ -5,8 +5,8 @@ import { gzipSync } from 'node:zlib';
 import { bundleClient } from '../../scripts/bundle-client.ts';
 
 /** Bytes; what docs/client.md promises, with a little room. */
-const MOST = 80_000;
-const MOST_COMPRESSED = 26_000;
+const MOST = 84_000;
+const MOST_COMPRESSED = 27_000;
 
 describe("the browser's client", async () => {
   const bundle = await bundleClient();

@@ -7,6 +7,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export interface Fault {
   /** Wait so long first, in milliseconds. */
   delay?: number;
+  /** Wait for this first. */
+  waitFor?: Promise<unknown>;
+  /** Do this first. */
+  before?: () => Promise<unknown>;
   /** Close the connection once so many bytes of the body have been passed on. */
   cutAfter?: number;
   /** Pass it on whole, and close the connection instead of answering. */
@@ -85,6 +89,8 @@ function enter(seen: SeenRequest[], { method = '', url = '', headers }: Incoming
 async function pass(server: URL, incoming: IncomingMessage, outgoing: ServerResponse, fault: Fault): Promise<void> {
   const { socket } = incoming;
   if (fault.delay !== undefined) await sleep(fault.delay);
+  await fault.waitFor;
+  await fault.before?.();
   if (fault.answer !== undefined) {
     incoming.resume();
     await once(incoming, 'end');

@@ -350,7 +350,7 @@ describe(`uploads through a line that fails (seed ${seed})`, { concurrency: 4 },
     client.close();
   });
 
-  test('a name that is taken while the upload runs is refused at its end, and the session stays', async () => {
+  test('a name that is taken while the upload runs is refused at its end, and leaves no session', async () => {
     const client = clientOf(server);
     const events = collectEvents();
     let taken: Promise<unknown> | undefined;
@@ -360,11 +360,11 @@ describe(`uploads through a line that fails (seed ${seed})`, { concurrency: 4 },
     };
     const upload = () => client.uploadFile(bytes, { name: 'late', sessionFrom: 1, onEvent });
     await assert.rejects(upload(), (error) => error instanceof ApiError && error.code === 'item_name_in_use');
-    assert.equal(events.of('stopped')[0]?.resumable, true);
-    const { file } = (await taken) as { file: { id: string } };
-    await client.files.updateFileById(file.id, { name: 'out of the way' });
-    const second = await upload();
-    assert.deepEqual([second.bytesSent, second.bytesResumed], [0, bytes.length]);
+    assert.equal(events.of('stopped')[0]?.resumable, false);
+    const left = events.of('session-created')[0]?.sessionId ?? '';
+    await assert.rejects(client.chunkedUploads.getFileUploadSessionById(left), { status: 404 });
+    assert.deepEqual(await client.store?.list(), []);
+    await taken;
 
     taken = undefined;
     const name = 'late too';

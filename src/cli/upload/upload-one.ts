@@ -189,6 +189,8 @@ function tellEvent(running: RunningTransfer, event: UploadEvent, outages: Outage
     running.event(`goes on after ${bytesText(bytes)}`, { event: 'resumed', session_id: sessionId, bytes });
   } else if (event.type === 'restarted') {
     running.event(event.message, { event: 'restarted', reason: event.reason });
+  } else if (event.type === 'date-left-out') {
+    running.event(event.message, { event: 'date_left_out' });
   } else if (event.type === 'renamed') {
     running.event(event.message, { event: 'renamed', from: event.from, to: event.to });
   } else if (event.type === 'retrying') {

@@ -5,10 +5,9 @@ import { sleep } from '../sleep.ts';
 import { UnexpectedAnswer } from '../unexpected-answer.ts';
 import { BeginAnew } from './begin-anew.ts';
 import { isNameTaken, takenMeanwhile } from './conflict.ts';
-import { contentAttributes } from './content-attributes.ts';
 import { findCommitted } from './find-committed.ts';
 import { anewIfGone, isSessionGone } from './is-session-gone.ts';
-import type { OpenSession } from './open-session.ts';
+import { deleteSession, type OpenSession } from './open-session.ts';
 import { digestOf } from './part-sender.ts';
 import { isNewFile, type Upload } from './upload.ts';
 
@@ -25,7 +24,11 @@ export async function commitSession(
     // Box forgets a session that is committed, and then the name is taken: perhaps by this very upload.
     if (isSessionGone(error) || isNameTaken(error) || error instanceof UnexpectedAnswer) {
       const file = await findCommitted(upload.client, placeOf(upload, state.session), sha1, upload.asking);
-      if (file !== undefined) return file;
+      if (file !== undefined) {
+        // Made by somebody else, or by a commit whose answer was another one: the parts here are of no more use.
+        await deleteSession(upload, state);
+        return file;
+      }
     }
     throw explained(upload, error);
   }
@@ -38,7 +41,7 @@ async function untilAnswered(
   sha1: string,
 ): Promise<FileObject> {
   const { client, options, signal, patience } = upload;
-  const attributes = contentAttributes(upload);
+  const { attributes } = upload;
   const body = { parts: [...parts], ...(Object.keys(attributes).length > 0 && { attributes }) };
   for (;;) {
     const committed = await patience.persist({ what: 'commit' }, () =>

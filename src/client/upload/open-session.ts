@@ -1,10 +1,15 @@
 import type { UploadPart, UploadSession } from '../../api/schemas/upload-sessions.ts';
+import { mayHaveHappened } from '../retry.ts';
 import type { SourceIdentity, UploadState } from '../state.ts';
 import { resolvingConflicts } from './conflict.ts';
+import { dropLostSessions } from './drop-lost-sessions.ts';
 import { isSessionGone, SESSION_GONE } from './is-session-gone.ts';
 import { listStoredParts } from './list-stored-parts.ts';
 import { forgetState, recallState, rememberState } from './remember-state.ts';
 import { isNewFile, type Target, type Upload } from './upload.ts';
+
+/** So long a deletion that nobody waits for may take. */
+const DELETION_MILLIS = 10_000;
 
 /** A session that takes parts, and what it has of them. */
 export interface OpenSession {
@@ -52,7 +57,7 @@ async function resume(upload: Upload, state: UploadState): Promise<OpenSession |
 async function create(upload: Upload): Promise<OpenSession> {
   const { meter, emit } = upload;
   const { session, target } = await resolvingConflicts(upload, async (target) => ({
-    session: await upload.patience.persist({ what: 'session' }, () => createFor(upload, target)),
+    session: await createOnce(upload, target),
     target,
   }));
   const state = stateOf(upload, session, target);
@@ -62,6 +67,28 @@ async function create(upload: Upload): Promise<OpenSession> {
   const message = `Sends ${totalParts} parts of ${partSize} bytes.`;
   emit({ type: 'session-created', sessionId, partSize, totalParts, expiresAt, message });
   return { session, stored: new Map(), state };
+}
+
+/** Creates a session; one whose answer was lost is given up, or it would keep its space for days. */
+async function createOnce(upload: Upload, target: Target): Promise<UploadSession> {
+  const beganAt = performance.now();
+  let mayBeThere = false;
+  try {
+    const session = await upload.patience.persist({ what: 'session' }, async () => {
+      try {
+        return await createFor(upload, target);
+      } catch (error) {
+        mayBeThere ||= mayHaveHappened(error);
+        throw error;
+      }
+    });
+    if (mayBeThere)
+      await dropLostSessions(upload, target, { own: session.id, sinceMillis: performance.now() - beganAt });
+    return session;
+  } catch (error) {
+    if (mayBeThere) await dropLostSessions(upload, target, { own: '', sinceMillis: performance.now() - beganAt });
+    throw error;
+  }
 }
 
 function createFor({ client, size, signal }: Upload, target: Target): Promise<UploadSession> {
@@ -78,9 +105,17 @@ function createFor({ client, size, signal }: Upload, target: Target): Promise<Up
 /** Deletes what an upload that is of no use any more has left, as far as that can be done now. */
 export async function discard(upload: Upload, { session }: Pick<UploadState, 'session'>): Promise<void> {
   await forgetState(upload);
+  await deleteSession(upload, { session });
+}
+
+/** Deletes what is stored on the server in a session, as far as that can be done now. */
+export async function deleteSession(
+  { client }: Pick<Upload, 'client'>,
+  { session }: Pick<UploadState, 'session'>,
+): Promise<void> {
   // What stays behind expires; nothing here depends on it.
-  await upload.client.chunkedUploads
-    .deleteFileUploadSessionByUrl(session.endpoints.abort, { retries: 1 })
+  await client.chunkedUploads
+    .deleteFileUploadSessionByUrl(session.endpoints.abort, { retries: 2, signal: AbortSignal.timeout(DELETION_MILLIS) })
     .catch(() => {});
 }
 

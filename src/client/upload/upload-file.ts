@@ -1,10 +1,13 @@
+import { itemNameFault } from '../../api/item-name.ts';
 import { ApiError } from '../api-error.ts';
 import { SourceChangedError } from '../source-changed-error.ts';
 import type { UploadState } from '../state.ts';
 import type { UploadEvent } from '../upload-events.ts';
 import type { UploadOptions, UploadResult } from '../upload-options.ts';
 import { BeginAnew } from './begin-anew.ts';
-import { discard } from './open-session.ts';
+import { checkedAttributes } from './content-attributes.ts';
+import { isFinal } from './is-final.ts';
+import { deleteSession, discard } from './open-session.ts';
 import { Patience } from './patience.ts';
 import { ProgressMeter } from './progress-meter.ts';
 import { recallState } from './remember-state.ts';
@@ -32,6 +35,7 @@ export async function uploadFile(
   const emit = (event: UploadEvent) => onEvent?.(event);
   const { size } = source.identity;
   const target = targetOf(options, source);
+  checkTarget(target);
   using meter = new ProgressMeter(size, options.onProgress, options.progressInterval ?? PROGRESS_INTERVAL);
   const upload: Upload = {
     client,
@@ -42,6 +46,7 @@ export async function uploadFile(
     store: options.store === false ? undefined : (options.store ?? client.store),
     key: keyOf(client, source, target),
     meter,
+    attributes: checkedAttributes({ options, source, emit }),
     patience: new Patience(options.patience ?? PATIENCE, signal, emit),
     signal,
     asking: { signal, patience: options.patience ?? PATIENCE },
@@ -90,6 +95,7 @@ async function throughRestarts(upload: Upload, onSession: (session: UploadState[
       if (restarts >= MOST_RESTARTS || next === undefined) throw cannotBeginAnew(error, source);
       emit({ type: 'restarted', reason: error.reason, message: error.message });
       upload.source = next;
+      upload.attributes = checkedAttributes(upload);
       upload.size = meter.total = next.identity.size;
     }
   }
@@ -110,13 +116,22 @@ function cannotBeginAnew(error: BeginAnew, { repeatable, identity }: UploadSourc
 /** Says whether the upload can go on, and deletes what is stored where a cancel is to do that. Gives what is thrown. */
 async function stopped(upload: Upload, session: UploadState['session'] | undefined, error: unknown): Promise<unknown> {
   const { signal, options, emit, meter } = upload;
-  if (signal?.aborted && options.abortSession && session !== undefined) await discard(upload, { session });
+  const leadsNowhere = (signal?.aborted && options.abortSession) || isFinal(error);
+  if (session !== undefined && leadsNowhere) await discard(upload, { session });
   const resumable = (await recallState(upload)) !== undefined;
+  // Nobody can go on with it.
+  if (session !== undefined && !resumable && !leadsNowhere) await deleteSession(upload, { session });
   const why = error instanceof Error ? error.message : String(error);
   const message = resumable ? `${why} (What is stored stays: the same upload again goes on from there.)` : why;
   const { bytesStored } = meter;
   emit({ type: 'stopped', resumable, sessionId: session?.id, bytesStored, error, message });
   return error;
+}
+
+/** @throws TypeError for a name that no server takes, before anything is sent. */
+function checkTarget({ name }: Target): void {
+  const fault = name === undefined ? undefined : itemNameFault(name);
+  if (fault !== undefined) throw new TypeError(`The name "${name}" ${fault.says}.`);
 }
 
 function targetOf({ fileId, folderId = '0', name }: UploadOptions, source: UploadSource): Target {

@@ -3,7 +3,6 @@ import { mayHaveHappened } from '../retry.ts';
 import { UnexpectedAnswer } from '../unexpected-answer.ts';
 import { onlyFile } from './commit-session.ts';
 import { resolvingConflicts } from './conflict.ts';
-import { contentAttributes } from './content-attributes.ts';
 import { findCommitted } from './find-committed.ts';
 import { isNewFile, type Target, type Upload } from './upload.ts';
 
@@ -33,7 +32,7 @@ export async function uploadWhole(upload: Upload, bytes: Uint8Array | Blob, sha1
 async function send(upload: Upload, target: Target, file: Uint8Array | Blob, sha1: string): Promise<FileObject> {
   const { client, options, signal, meter } = upload;
   const sending = { sha1, signal, retries: 0, onSent: (bytes: number) => meter.sentWhole(bytes) };
-  const traits = contentAttributes(upload);
+  const { attributes: traits } = upload;
   if (isNewFile(target)) {
     const attributes = { name: target.name, parent: { id: target.folderId }, ...traits };
     return onlyFile((await client.uploads.uploadFile({ attributes, file }, sending)).entries);

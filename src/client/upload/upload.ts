@@ -3,6 +3,7 @@ import type { Client } from '../client.ts';
 import type { StateStore } from '../state.ts';
 import type { UploadEvent } from '../upload-events.ts';
 import type { UploadOptions } from '../upload-options.ts';
+import type { ContentAttributes } from './content-attributes.ts';
 import type { Patience } from './patience.ts';
 import type { ProgressMeter } from './progress-meter.ts';
 import type { UploadSource } from './source.ts';
@@ -25,6 +26,8 @@ export interface Upload {
   /** Under which the store has its state. */
   key: string;
   meter: ProgressMeter;
+  /** What it says of the file beside its bytes. */
+  attributes: ContentAttributes;
   patience: Patience;
   signal: AbortSignal | undefined;
   /** Of calls that only ask how things stand: they wait for a server that is away as long as the upload does. */

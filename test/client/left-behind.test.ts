@@ -1,0 +1,327 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { createClient, type NodeClient, SourceChangedError } from '../../src/client/node/index.ts';
+import { seededBytes, sha1Hex } from '../support/bytes.ts';
+import type { TestServer } from '../support/server.ts';
+import {
+  clientOf,
+  collectEvents,
+  PART_SIZE,
+  sha1OnServer,
+  startSmallPartsServer,
+  temporaryFolder,
+} from './client-fixture.ts';
+import { type Fault, type SeenRequest, startFaultProxy } from './fault-proxy.ts';
+
+const isPut = ({ method, path }: SeenRequest) => method === 'PUT' && path.includes('upload_sessions');
+const isCommit = ({ path }: SeenRequest) => path.endsWith('/commit');
+const isCreate = ({ method, path }: SeenRequest) => method === 'POST' && path.endsWith('/upload_sessions');
+const refusal = (status: number, code: string): Fault => ({
+  answer: { status, json: { type: 'error', status, code, message: `${code}.` } },
+});
+
+describe('what an upload leaves behind', () => {
+  const bytes = seededBytes(5 * PART_SIZE - 100, 'left behind');
+  let server: TestServer;
+  let direct: NodeClient;
+  before(async () => {
+    server = await startSmallPartsServer();
+    direct = clientOf(server);
+  });
+  after(async () => {
+    direct.close();
+    await server[Symbol.asyncDispose]();
+  });
+
+  const sessions = async () => (await direct.chunkedUploads.getFileUploadSessions()).entries.map(({ id }) => id);
+
+  /** Uploads through a proxy; gives the events, the error and whether a state was kept. */
+  async function failing(decide: (seen: SeenRequest) => Fault | undefined, options: object = {}) {
+    await using proxy = await startFaultProxy(server, decide);
+    const client = clientOf(server, proxy);
+    const events = collectEvents();
+    const name = `failing ${Math.random()}`;
+    const error = await client
+      .uploadFile(bytes, { name, sessionFrom: 1, patience: 200, onEvent: events.onEvent, ...options })
+      .then(
+        () => undefined,
+        (reason: unknown) => reason,
+      );
+    const states = (await client.store?.list()) ?? [];
+    client.close();
+    return { events, error: error as { code?: string; status?: number } | undefined, states };
+  }
+
+  for (const sameBytes of [true, false]) {
+    test(`two machines upload one file at a time (${sameBytes ? 'the same' : 'other'} bytes): the one that loses leaves no session`, async () => {
+      const name = `raced ${sameBytes}`;
+      const machines = [clientOf(server), clientOf(server)];
+      const gate = Promise.withResolvers<void>();
+      let begun = 0;
+      // Both have sent everything before either commits.
+      await using proxy = await startFaultProxy(server, (seen) =>
+        isCommit(seen) ? { waitFor: gate.promise } : undefined,
+      );
+      const through = machines.map(() => clientOf(server, proxy));
+      const uploads = through.map((client, machine) => {
+        const content = sameBytes || machine === 0 ? bytes : seededBytes(bytes.length, 'other');
+        return client.uploadFile(content, {
+          name,
+          sessionFrom: 1,
+          onProgress({ phase }) {
+            if (phase === 'committing') begun += 1;
+            if (begun === 2) gate.resolve();
+          },
+        });
+      });
+      const ended = await Promise.allSettled(uploads);
+      assert.deepEqual(
+        ended.map(({ status }) => status).toSorted(),
+        [sameBytes ? 'fulfilled' : 'fulfilled', sameBytes ? 'fulfilled' : 'rejected'].toSorted(),
+      );
+      const lost = ended.find((end) => end.status === 'rejected');
+      if (!sameBytes) assert.equal((lost?.reason as { code?: string } | undefined)?.code, 'item_name_in_use');
+      assert.deepEqual(await sessions(), []);
+      for (const client of through) assert.deepEqual(await client.store?.list(), []);
+      for (const client of [...machines, ...through]) client.close();
+    });
+  }
+
+  test('refusals at the end that would come again leave neither a session nor a state', async () => {
+    for (const [status, code] of [
+      [409, 'item_name_in_use'],
+      [412, 'precondition_failed'],
+      [400, 'bad_request'],
+      [413, 'request_entity_too_large'],
+    ] as const) {
+      const { error, events, states } = await failing((seen) => (isCommit(seen) ? refusal(status, code) : undefined));
+      assert.equal(error?.code, code);
+      assert.equal(events.of('stopped')[0]?.resumable, false, code);
+      assert.deepEqual([await sessions(), states], [[], []], code);
+    }
+  });
+
+  test('what may pass (a login, room, load, a broken line) keeps the session, and the same upload goes on', async () => {
+    for (const fault of [
+      refusal(401, 'unauthorized'),
+      refusal(403, 'access_denied_insufficient_permissions'),
+      refusal(429, 'rate_limit_exceeded'),
+      refusal(507, 'insufficient_storage'),
+      refusal(503, 'unavailable'),
+      { answer: { status: 502 } },
+      { loseAnswer: true },
+      { answer: { status: 200, text: '<html>' } },
+    ] satisfies Fault[]) {
+      const { error, events, states } = await failing((seen) => (isPut(seen) && seen.before >= 2 ? fault : undefined));
+      assert.ok(error !== undefined);
+      assert.equal(events.of('stopped')[0]?.resumable, true, String(error));
+      const left = await sessions();
+      assert.deepEqual(
+        states.map(({ session }) => session.id),
+        left,
+      );
+      assert.equal(left.length, 1);
+      await direct.chunkedUploads.deleteFileUploadSessionById(left[0] ?? '');
+    }
+  });
+
+  test('where no state is kept, nobody could go on, and the session is deleted', async () => {
+    const { events } = await failing(
+      (seen) => (isPut(seen) && seen.before >= 2 ? refusal(507, 'insufficient_storage') : undefined),
+      {
+        store: false,
+      },
+    );
+    assert.equal(events.of('stopped')[0]?.resumable, false);
+    assert.deepEqual(await sessions(), []);
+
+    const stop = new AbortController();
+    const stopped = direct.uploadFile(bytes, {
+      name: 'stopped',
+      sessionFrom: 1,
+      store: false,
+      signal: stop.signal,
+      onEvent: ({ type }) => type === 'session-created' && stop.abort(new Error('enough')),
+    });
+    await assert.rejects(stopped, { message: 'enough' });
+    assert.deepEqual(await sessions(), []);
+  });
+
+  test('a session whose answer was lost does not stay beside the one that is used', async () => {
+    let others = 0;
+    await using proxy = await startFaultProxy(server, (seen) =>
+      isCreate(seen) && seen.before < 2 ? { loseAnswer: true } : undefined,
+    );
+    // Another upload's session of the same name elsewhere is none of its.
+    const other = await direct.chunkedUploads.createFileUploadSession({
+      folder_id: '0',
+      file_name: 'lost too',
+      file_size: 1000,
+    });
+    const client = clientOf(server, proxy);
+    const { file } = await client.uploadFile(bytes, {
+      name: 'lost',
+      sessionFrom: 1,
+      onEvent: ({ type }) => {
+        if (type === 'session-created') others = proxy.seen.filter(({ method }) => method === 'DELETE').length;
+      },
+    });
+    assert.equal(await sha1OnServer(server, file.id), sha1Hex(bytes));
+    assert.equal(others, 2);
+    assert.deepEqual(await sessions(), [other.id]);
+    await direct.chunkedUploads.deleteFileUploadSessionById(other.id);
+    client.close();
+  });
+
+  test('a session that was created behind a proxy’s own answer is given up with the upload', async () => {
+    const { error } = await failing((seen) => (isCreate(seen) ? { answerAfter: { status: 204 } } : undefined));
+    assert.match(String(error), /was answered with 204 and no body/);
+    assert.deepEqual(await sessions(), []);
+  });
+});
+
+describe('bytes that are others than were hashed', () => {
+  let server: TestServer;
+  before(async () => {
+    server = await startSmallPartsServer();
+  });
+  after(() => server[Symbol.asyncDispose]());
+  const bytes = seededBytes(4 * PART_SIZE, 'hashed');
+
+  test('a file that changes between the hash of a part and its sending begins again, and says so', async () => {
+    const path = join(await temporaryFolder(), 'changing.bin');
+    const changed = seededBytes(bytes.length, 'changed');
+    await writeFile(path, bytes);
+    let writes = 0;
+    await using proxy = await startFaultProxy(server, (seen) => {
+      if (!isPut(seen) || !seen.headers['content-range']?.startsWith('bytes 0-') || writes > 0) return undefined;
+      writes += 1;
+      return { before: () => writeFile(path, changed), ...refusal(503, 'unavailable') };
+    });
+    const client = clientOf(server, proxy);
+    const events = collectEvents();
+    // So little memory that parts are read again when they are sent.
+    const upload = { name: 'changing.bin', sessionFrom: 1, memory: 1, onEvent: events.onEvent };
+    const { file, sha1 } = await client.uploadFile(path, upload);
+    assert.deepEqual([sha1, await sha1OnServer(server, file.id)], [sha1Hex(changed), sha1Hex(changed)]);
+    assert.deepEqual(
+      events.of('restarted').map(({ reason }) => reason),
+      ['source-changed'],
+    );
+    assert.match(
+      events.of('restarted')[0]?.message ?? '',
+      /changing\.bin has changed since its upload began: it begins anew\./,
+    );
+    // The second session is the only one, and it became the file.
+    assert.equal(events.of('session-created').length, 2);
+    assert.deepEqual((await client.chunkedUploads.getFileUploadSessions()).entries, []);
+    client.close();
+  });
+
+  for (const code of ['digest_mismatch', 'parts_mismatch', 'bad_digest']) {
+    test(`a commit that is refused with ${code} begins the upload again, in a new session`, async () => {
+      await using proxy = await startFaultProxy(server, (seen) => {
+        const earlier = proxy.seen.filter(isCommit).length;
+        return isCommit(seen) && earlier === 1 ? refusal(400, code) : undefined;
+      });
+      const client = clientOf(server, proxy);
+      const events = collectEvents();
+      const { file } = await client.uploadFile(bytes, { name: code, sessionFrom: 1, onEvent: events.onEvent });
+      assert.equal(await sha1OnServer(server, file.id), sha1Hex(bytes));
+      assert.deepEqual(events.types(), ['session-created', 'restarted', 'session-created']);
+      assert.equal(events.of('restarted')[0]?.reason, 'source-changed');
+      assert.equal(proxy.puts().length, 8);
+      assert.equal(proxy.seen.filter(({ method }) => method === 'DELETE').length, 1);
+      client.close();
+    });
+
+    test(`a server that refuses every commit with ${code} is given up on, and no session stays`, async () => {
+      await using proxy = await startFaultProxy(server, (seen) => (isCommit(seen) ? refusal(400, code) : undefined));
+      const client = clientOf(server, proxy);
+      await assert.rejects(client.uploadFile(bytes, { name: `always ${code}`, sessionFrom: 1 }), SourceChangedError);
+      assert.equal(proxy.seen.filter(isCommit).length, 4);
+      assert.deepEqual((await client.chunkedUploads.getFileUploadSessions()).entries, []);
+      client.close();
+    });
+  }
+});
+
+describe('what the server would refuse', () => {
+  let server: TestServer;
+  let client: NodeClient;
+  before(async () => {
+    server = await startSmallPartsServer();
+    client = createClient({ server: server.url, token: server.token, store: false });
+  });
+  after(async () => {
+    client.close();
+    await server[Symbol.asyncDispose]();
+  });
+
+  for (const sessionFrom of [1, Number.POSITIVE_INFINITY]) {
+    const how = sessionFrom === 1 ? 'in parts' : 'in one piece';
+
+    test(`a file dated beyond the years of the wire goes up ${how}, once, without its date, and that is said once`, async () => {
+      for (const lastModified of [253_402_300_800_000, 9e15, -62_135_596_800_001]) {
+        const source = new File([seededBytes(3 * PART_SIZE, 'late')], `late-${lastModified}-${how}.bin`, {
+          lastModified,
+        });
+        await using proxy = await startFaultProxy(server);
+        const through = clientOf(server, proxy);
+        const events = collectEvents();
+        const { file } = await through.uploadFile(source, { sessionFrom, onEvent: events.onEvent });
+        assert.equal(events.of('date-left-out').length, 1);
+        assert.match(events.of('date-left-out')[0]?.message ?? '', /late-.* has a time of change that no server takes/);
+        const sent = proxy.seen.filter(
+          ({ method, path }) => method === 'PUT' || (method === 'POST' && path.endsWith('/content')),
+        );
+        assert.equal(sent.length, sessionFrom === 1 ? 3 : 1);
+        assert.ok(Number(file.content_modified_at?.slice(0, 4)) < 3000);
+        through.close();
+      }
+    });
+
+    test(`the last second of the year 9999 and the first of the year 1 are kept ${how}`, async () => {
+      for (const date of ['9999-12-31T23:59:59Z', '0001-01-01T00:00:00Z']) {
+        const { file } = await client.uploadFile(Buffer.from('x'), {
+          name: `${date.slice(0, 4)} ${how}`,
+          sessionFrom,
+          contentModifiedAt: new Date(date),
+          contentCreatedAt: new Date(date),
+        });
+        assert.deepEqual([file.content_modified_at, file.content_created_at], [date, date]);
+      }
+    });
+
+    test(`dates, descriptions and names that no server takes are refused before anything is sent (${how})`, async () => {
+      await using proxy = await startFaultProxy(server);
+      const through = clientOf(server, proxy);
+      const refused: [object, RegExp][] = [
+        [{ contentModifiedAt: new Date('+010000-01-01T00:00:00Z') }, /contentModifiedAt must be a date within/],
+        [{ contentCreatedAt: new Date('-000001-12-31T23:59:59Z') }, /contentCreatedAt must be a date within/],
+        [{ contentModifiedAt: new Date(Number.NaN) }, /contentModifiedAt must be a date within/],
+        [{ description: 'x'.repeat(257) }, /A description has at most 256 characters/],
+        [{ description: 'a\0b' }, /without the character NUL/],
+        [{ description: '\ud800' }, /half a surrogate pair/],
+        [{ name: 'a/b' }, /slash/],
+        [{ name: 'x'.repeat(256) }, /at most 255 characters/],
+        [{ name: 'a\ud800' }, /not valid Unicode/],
+        [{ name: '' }, /it is empty/],
+      ];
+      for (const [options, message] of refused) {
+        const upload = through.uploadFile(Buffer.from('x'), { name: 'ok', sessionFrom, ...options });
+        await assert.rejects(upload, (error) => error instanceof TypeError && message.test(error.message));
+      }
+      assert.deepEqual(proxy.seen, []);
+      const { file } = await through.uploadFile(Buffer.from('x'), {
+        name: `described ${how}`,
+        sessionFrom,
+        description: '\u{1f600}'.repeat(256),
+      });
+      assert.equal(file.description, '\u{1f600}'.repeat(256));
+      through.close();
+    });
+  }
+});
