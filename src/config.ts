@@ -2,6 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { BlockList, isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { type Limits, limitsOf } from './limits.ts';
+import { type Environment, secretProblems } from './secret-problems.ts';
 import { type GivenSettings, SETTINGS, type SettingName } from './settings.ts';
 import { parseEndpoint, parseS3Url, type Storage, storageProblems } from './storage.ts';
 import { parseBytes, parseDuration } from './units.ts';
@@ -46,6 +47,8 @@ export interface Config {
 
 /** Settings that hold a secret, or may: they are never shown. */
 const SECRETS: ReadonlySet<SettingName> = new Set(['PARTWAY_TOKEN', 'PARTWAY_DATABASE']);
+/** 32 random bytes have more different ones than this. */
+const FEWEST_KEY_BYTES = 12;
 /** A spool that holds fewer than a few parts of 16 MiB is not one. */
 const LEAST_SPOOL: number = 64 * 1024 * 1024;
 
@@ -56,8 +59,11 @@ export class ConfigError extends Error {
   }
 }
 
-/** Checks every setting and throws one `ConfigError` that lists all that is wrong. */
-export function readConfig(given: GivenSettings): Config {
+/**
+ * Checks every setting and throws one `ConfigError` that lists all that is wrong.
+ * @param environment Where the libraries of PostgreSQL and S3 find their secrets.
+ */
+export function readConfig(given: GivenSettings, environment: Environment = process.env): Config {
   const problems: string[] = [];
   const presets = Object.fromEntries(
     SETTINGS.map((setting) => [setting.env, 'preset' in setting ? setting.preset : undefined]),
@@ -147,9 +153,10 @@ export function readConfig(given: GivenSettings): Config {
       'give silent, error, warn, info or debug',
     ),
   };
-  if (config.token !== undefined && config.token.length < 16 && !isLoopback(config.listen?.host)) {
-    problems.push('PARTWAY_TOKEN: other machines can reach this server; give a token of 16 characters or more');
-  }
+  const { token, database, storage, publicUrl, trustedProxies } = config;
+  const isOnS3 = storage.kind === 's3';
+  const host = config.listen?.host;
+  problems.push(...secretProblems({ token, database, isOnS3, host, publicUrl, trustedProxies }, environment));
   problems.push(...storageProblems(config.storage, config));
   if (problems.length > 0) throw new ConfigError(problems);
   // Every setting with a preset has a value by now; the type cannot say so.
@@ -165,10 +172,6 @@ function parseListen(text: string): Config['listen'] | undefined {
 
 function parseDatabase(text: string): string | undefined {
   return /^postgres(?:ql)?:\/\//.test(text) && URL.canParse(text) ? text : undefined;
-}
-
-function isLoopback(host: string | undefined): boolean {
-  return host === undefined || host === 'localhost' || host === '::1' || /^127\./.test(host);
 }
 
 /** RFC 6750, section 2.1. */
@@ -245,7 +248,10 @@ function readSigningKey({ PARTWAY_SIGNING_KEY_FILE: path }: GivenSettings, probl
     if (!/^[0-9a-f]{64}$/i.test(text)) {
       return problem('this is no key; make one with: openssl rand -hex 32, or copy signing-key from a data folder');
     }
-    return Buffer.from(text, 'hex');
+    const key = Buffer.from(text, 'hex');
+    if (new Set(key).size < FEWEST_KEY_BYTES)
+      return problem('this key could be guessed; make one with: openssl rand -hex 32');
+    return key;
   } catch (error) {
     return problem(`cannot be read (${(error as Error).message}); give a file that this user may read`);
   }

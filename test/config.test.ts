@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -80,7 +81,51 @@ test('sizes and times are read with their units, and nothing else is', () => {
 test('a short token is for a server that only this machine can reach', () => {
   assert.equal(readConfig({ PARTWAY_TOKEN: 'dev' }).token, 'dev');
   assert.throws(() => readConfig({ PARTWAY_TOKEN: 'dev', PARTWAY_LISTEN: '0.0.0.0:4400' }), /16 characters or more/);
-  assert.equal(readConfig({ PARTWAY_TOKEN: 'x'.repeat(16), PARTWAY_LISTEN: '0.0.0.0:4400' }).token?.length, 16);
+  for (const reachable of [
+    { PARTWAY_LISTEN: '0.0.0.0:4400' },
+    { PARTWAY_PUBLIC_URL: 'https://files.example.com' },
+    { PARTWAY_TRUSTED_PROXIES: '127.0.0.1' },
+  ]) {
+    assert.throws(() => readConfig({ PARTWAY_TOKEN: 'dev', ...reachable }), /16 characters or more/);
+    assert.throws(() => readConfig({ PARTWAY_TOKEN: 'x'.repeat(16), ...reachable }), /different characters/);
+    const token = '0123456789abcdef';
+    assert.equal(readConfig({ PARTWAY_TOKEN: token, ...reachable }).token, token);
+  }
+  assert.equal(readConfig({ PARTWAY_TOKEN: 'dev', PARTWAY_PUBLIC_URL: 'http://[::1]:4400' }).token, 'dev');
+});
+
+test('the placeholder of an example stops the start, whichever secret it stands for and however it is written', () => {
+  const TOKENS = ['CHANGE-ME', 'CHANGE-ME-openssl-rand-hex-32', 'change_me', 'ChangeMe123', 'replace-me', 'your-token'];
+  for (const PARTWAY_TOKEN of TOKENS) {
+    assert.throws(
+      () => readConfig({ PARTWAY_TOKEN }),
+      /PARTWAY_TOKEN: this is the placeholder.*openssl rand/,
+      PARTWAY_TOKEN,
+    );
+  }
+  const database = (password: string) => ({ PARTWAY_DATABASE: `postgres://partway${password}@db.example.com/partway` });
+  for (const password of [':CHANGE-ME', ':change%2Dme', ':Change.Me', ':your-password']) {
+    assert.throws(() => readConfig(database(password)), /PARTWAY_DATABASE: this is the placeholder/, password);
+  }
+  const onS3 = { PARTWAY_STORAGE: 's3://bucket' };
+  assert.throws(() => readConfig(database(''), { PGPASSWORD: 'CHANGE-ME' }), /PGPASSWORD: this is the placeholder/);
+  for (const [name, value] of [
+    ['AWS_ACCESS_KEY_ID', 'CHANGE-ME'],
+    ['AWS_SECRET_ACCESS_KEY', 'CHANGE-ME'],
+    ['AWS_SECRET_ACCESS_KEY', 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY'],
+  ] as const) {
+    assert.throws(() => readConfig(onS3, { [name]: value }), new RegExp(`${name}: this is the placeholder`));
+    readConfig({}, { [name]: value });
+  }
+  assert.throws(
+    () => readConfig({ PARTWAY_TOKEN: 'CHANGE-ME' }),
+    (error) => error instanceof ConfigError && !error.message.includes('CHANGE-ME'),
+  );
+});
+
+test('secrets that are random start the server, also where they spell a word by chance', () => {
+  const random = 'qmE3-sKf_0LchangeQ9Zx7-meVt2BpR4Nw8yUoTgHaJd';
+  readConfig({ PARTWAY_TOKEN: random, PARTWAY_LISTEN: '0.0.0.0:4400' });
 });
 
 test('bytes lie in the data folder, or where PARTWAY_STORAGE says; an endpoint is asked by paths unless told otherwise', () => {
@@ -120,11 +165,15 @@ test('a signing key is a file of 32 bytes as hex that not everybody can read', (
     writeFileSync(path, text, { mode });
     return { PARTWAY_SIGNING_KEY_FILE: path };
   };
-  const hex = '0123456789abcdef'.repeat(4);
+  const hex = createHash('sha256').update('a signing key').digest('hex');
   assert.equal(readConfig(key('good', `${hex}\n`, 0o640)).signingKey?.toString('hex'), hex);
   assert.throws(() => readConfig(key('open', hex, 0o644)), /everybody on this machine can read it/);
   for (const text of ['', hex.slice(1), `${hex}00`, `${hex}\n${hex}`]) {
     assert.throws(() => readConfig(key(`bad-${text.length}`, text, 0o600)), /this is no key/);
+  }
+  for (const digits of ['0', 'ab', '0123456789abcdef']) {
+    const guessable = digits.repeat(64 / digits.length);
+    assert.throws(() => readConfig(key(`weak-${digits}`, guessable, 0o600)), /could be guessed/);
   }
 });
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { newSecret } from '../../src/access/secrets.ts';
 import { readConfig } from '../../src/config.ts';
 import { SETTINGS } from '../../src/settings.ts';
 import { writeNginxConfig } from '../engines/nginx-config.ts';
@@ -72,13 +73,59 @@ test('the settings of the examples are ones with which Partway starts', () => {
   for (const name of given) {
     const text = readFileSync(join(DEPLOY, name), 'utf8');
     const settings = Object.fromEntries(
-      [...text.matchAll(/^(PARTWAY_\w+)=(.*)$/gm)].map(([, env, value]) => [env, value]),
+      [...text.matchAll(/^(PARTWAY_\w+)=(.*)$/gm)].map(([, env = '', value = '']): [string, string] => [env, value]),
     );
     assert.ok(Object.keys(settings).length > 0, name);
-    // The one that names a file, which is the operator's to make.
-    readConfig({ ...settings, PARTWAY_SIGNING_KEY_FILE: '' });
+    // What has no sensible example, as the operator fills it in; and the file that is the operator's to make.
+    const filledIn = Object.entries(settings).map(([env, value]) => [
+      env,
+      value.replace(/CHANGE-ME[\w-]*/, newSecret()),
+    ]);
+    readConfig({ ...Object.fromEntries(filledIn), PARTWAY_SIGNING_KEY_FILE: '' }, {});
   }
 });
+
+test('no placeholder of an example or of the documents works', () => {
+  const texts = [...files('**/*'), ...documents()].filter((file) => statSync(file).isFile());
+  let found = 0;
+  for (const file of texts) {
+    for (const line of readFileSync(file, 'utf8').split('\n')) {
+      const [, name, value = ''] =
+        /^[#\s-]*(?:export )?([A-Za-z_-]+)(?:=|: +)["']?(\S*change[-_ ]?me\S*?)["']?\s*$/i.exec(line) ?? [];
+      if (name === undefined) {
+        assert.doesNotMatch(
+          line,
+          /[=:@]\S*change[-_ ]?me/i,
+          `${file}: a placeholder that this test does not understand`,
+        );
+        continue;
+      }
+      found += 1;
+      const set = settingsOf(name, value);
+      // PostgreSQL's own, whose twin in PARTWAY_DATABASE stops the start.
+      if (set !== undefined) assert.throws(() => readConfig(...set), /placeholder|this is no key/, `${file}: ${line}`);
+    }
+  }
+  assert.ok(found >= 15, `${found} placeholders`);
+});
+
+/** What gives the server this value of an example. */
+function settingsOf(name: string, value: string): Parameters<typeof readConfig> | undefined {
+  if (name === 'POSTGRES_PASSWORD') return undefined;
+  if (name === 'signing-key') {
+    const path = join(temporaryFolder(), 'signing-key');
+    writeFileSync(path, value, { mode: 0o600 });
+    return [{ PARTWAY_SIGNING_KEY_FILE: path }, {}];
+  }
+  return name.startsWith('PARTWAY_')
+    ? [{ [name]: value }, {}]
+    : [{ PARTWAY_STORAGE: 's3://bucket' }, { [name]: value }];
+}
+
+const documents = () =>
+  ['README.md', 'SECURITY.md', 'docs/*.md']
+    .flatMap((pattern) => globSync(pattern, { cwd: CHECKOUT }))
+    .map((file) => join(CHECKOUT, file));
 
 test('the image is made without a compiler: no dependency of the server runs a script when it is installed', () => {
   const lock = JSON.parse(readFileSync(join(CHECKOUT, 'package-lock.json'), 'utf8')) as {
