@@ -27,7 +27,9 @@ export async function openContent(
   { folder, files, budget }: { folder: string; files: LocalFiles; budget: ByteBudget },
 ): Promise<OpenedContent> {
   if (storage.kind === 'disk') {
-    return { content: await openDiskStore(folder, { files }), close() {} };
+    // Downloads have as much as uploads, of their own: neither kind can take it from the other.
+    const readAhead = new ByteBudget(budget.total);
+    return { content: await openDiskStore(folder, { files, readAhead }), close() {} };
   }
   const spool = await Spool.open({ folder: join(folder, 'spool'), size: storage.spoolSize, budget });
   return openS3Store(storage, spool);

@@ -154,7 +154,7 @@ export const SETTINGS = [
   {
     env: 'PARTWAY_BUFFERS',
     value: 'bytes',
-    help: 'memory for bodies on their way to the disk, over all uploads',
+    help: 'memory for bodies on their way to the disk, over all uploads; as much again for downloads',
     preset: '32MiB',
   },
   {

@@ -2,16 +2,15 @@ import { mkdir, open, opendir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { ContentId } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
+import { ByteBudget } from './byte-budget.ts';
 import type { ByteRange, ContentStore, Grid, LocalBytes, Receipt, Slot, Staging, StoredContent } from './content.ts';
 import { isMissing } from './disk-refusal.ts';
+import { FileReading } from './file-reading.ts';
 import { FileGone, LocalFiles } from './local-file.ts';
 import { putWhole } from './put-whole.ts';
 
 const CONTENT_ID = /^[0-9a-f]{32}$/;
 const FOLDER_NAME = /^[0-9a-f]{2}$/;
-/** What one read of a download takes from the disk: 64 KiB costs twice the CPU of it, 1 MiB saves no more. */
-const READ_BYTES = 512 * 1024;
-
 /**
  * Content in files under `folder`, which is made where it is missing. A file lies in `staging/` at its full size while
  * its slots are written, each at its own offset, and is renamed into `content/ab/cd/` when it is whole (ab, cd: the
@@ -19,23 +18,25 @@ const READ_BYTES = 512 * 1024;
  */
 export async function openDiskStore(
   folder: string,
-  { files = new LocalFiles() }: { files?: LocalFiles } = {},
+  { files = new LocalFiles(), readAhead = new ByteBudget() }: { files?: LocalFiles; readAhead?: ByteBudget } = {},
 ): Promise<ContentStore> {
   const root = resolve(folder);
   const made = await mkdir(root, { recursive: true, mode: 0o700 });
   if (made !== undefined) await files.ensureFolder(root, dirname(made));
   await files.ensureFolder(join(root, 'staging'), root);
   await files.ensureFolder(join(root, 'content'), root);
-  return new DiskStore(root, files);
+  return new DiskStore(root, files, readAhead);
 }
 
 class DiskStore implements ContentStore {
   readonly #root: string;
   readonly #files: LocalFiles;
+  readonly #readAhead: ByteBudget;
 
-  constructor(root: string, files: LocalFiles) {
+  constructor(root: string, files: LocalFiles, readAhead: ByteBudget) {
     this.#root = root;
     this.#files = files;
+    this.#readAhead = readAhead;
   }
 
   async begin(content: ContentId, grid: Grid): Promise<Staging> {
@@ -91,8 +92,12 @@ class DiskStore implements ContentStore {
 
   async open(content: ContentId, range?: ByteRange): Promise<NodeJS.ReadableStream & AsyncIterable<Uint8Array>> {
     const file = await open(this.#sealedPath(content), 'r');
-    const place = range === undefined ? {} : { start: range.first, end: range.last };
-    return file.createReadStream({ ...place, highWaterMark: READ_BYTES });
+    try {
+      return new FileReading(file, range ?? { first: 0, last: (await file.stat()).size - 1 }, this.#readAhead);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
   }
 
   async remove(target: ContentId | Staging): Promise<void> {
