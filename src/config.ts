@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { BlockList, isIP } from 'node:net';
 import { resolve } from 'node:path';
+import { trimSlashes } from './api/trim-slashes.ts';
 import { type Limits, limitsOf } from './limits.ts';
 import { type Environment, secretProblems } from './secret-problems.ts';
 import { type GivenSettings, SETTINGS, type SettingName } from './settings.ts';
@@ -190,7 +191,7 @@ function parsePublicUrl(text: string): string | undefined {
   ) {
     return undefined;
   }
-  return url.href.replace(/\/+$/, '');
+  return trimSlashes(url.href);
 }
 
 function parseNetworks(text: string): string[] | undefined {

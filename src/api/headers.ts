@@ -21,8 +21,9 @@ export function parseContentRange(header: string): ContentRange | undefined {
 /** The SHA-1 in `digest: sha=…` (RFC 3230), the algorithm's name in any case, others beside it passed over. */
 export function parseDigest(header: string): Sha1 | undefined {
   for (const entry of header.split(',')) {
-    const [, base64] = /^\s*sha=(.*?)\s*$/i.exec(entry) ?? [];
-    if (base64 !== undefined && SHA1_BASE64.test(base64)) return parseSha1Hex(base64ToHex(base64));
+    const [algorithm = '', ...value] = entry.split('=');
+    const base64 = value.join('=').trim();
+    if (algorithm.trim().toLowerCase() === 'sha' && SHA1_BASE64.test(base64)) return parseSha1Hex(base64ToHex(base64));
   }
   return undefined;
 }

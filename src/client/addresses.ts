@@ -1,3 +1,4 @@
+import { trimSlashes } from '../api/trim-slashes.ts';
 /** Where the API is, each without a slash at its end and without `/2.0`. */
 export interface Addresses {
   /** Files, folders, users: Box's is https://api.box.com. */
@@ -42,5 +43,5 @@ function baseOf(address: string | URL): string {
   if (url.username !== '' || url.password !== '') {
     throw new TypeError('The address of a server holds no user and no password; give a token instead.');
   }
-  return (url.origin + url.pathname).replace(/\/+$/, '').replace(/\/2\.0$/, '');
+  return trimSlashes(url.origin + url.pathname).replace(/\/2\.0$/, '');
 }

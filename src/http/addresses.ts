@@ -73,7 +73,8 @@ function isAuthority(text: string): boolean {
 
 function connectedTo({ socket }: IncomingMessage): string {
   const { localAddress = 'localhost', localPort } = socket;
-  const address = localAddress.replace(/^::ffff:(?=[0-9.]+$)/, '').replace(/%.*$/, '');
+  const [unscoped = ''] = localAddress.split('%', 1);
+  const address = unscoped.replace(/^::ffff:(?=[0-9.]+$)/, '');
   return `${isIPv6(address) ? `[${address}]` : address}:${localPort}`;
 }
 

@@ -87,3 +87,13 @@ test('a session id is 32 hex digits and nothing that could become a path', () =>
     assert.equal(parseSessionId(text), undefined, JSON.stringify(text));
   }
 });
+
+test('a digest among spaces, equal signs and commas is read, in one look at each character', () => {
+  const base64 = createHash('sha1').digest('base64');
+  const hex = createHash('sha1').digest('hex');
+  assert.equal(parseDigest(`\t sha= ${base64}\t`), hex);
+  assert.equal(parseDigest(`=,,sha==,a=b=c,SHA=${base64}`), hex);
+  for (const none of [`sha=${' '.repeat(15_000)}x`, `xsha=${base64}`, `sha ${base64}`, '='.repeat(15_000)]) {
+    assert.equal(parseDigest(none), undefined);
+  }
+});

@@ -1,4 +1,5 @@
 import { join, resolve } from 'node:path';
+import { trimSlashes } from '../../api/trim-slashes.ts';
 import type { NodeClient } from '../../client/node/index.ts';
 import { EXIT, Failure } from '../exit-codes.ts';
 import { findItem, type Item } from '../remote/find-item.ts';
@@ -67,7 +68,7 @@ async function* named(order: Places, place: string): AsyncGenerator<FoundThere> 
   await ensureNamedFolder(folder);
   const here = item.id === '0' ? folder : join(folder, localName(item.name));
   if (item.id !== '0') await ensureLocalFolder(here);
-  yield* below(order, item, { label: place.replace(/\/+$/, ''), here, above: new Set() });
+  yield* below(order, item, { label: trimSlashes(place), here, above: new Set() });
 }
 
 interface Level {

@@ -19,5 +19,19 @@ export function oneOfAKind(): (folder: UploadFolder, name: string, work: () => P
 
 /** `report.pdf` for `report (2).pdf`, and for `report (2) (1).pdf`. */
 export function bareName(name: string): string {
-  return name.replace(/(?: \(\d+\))+(?=(?:\.[^.]*)?$)/, '');
+  const dot = name.lastIndexOf('.');
+  const stem = dot < 0 ? name : name.slice(0, dot);
+  const shorter = withoutNumbers(stem);
+  return shorter === stem ? withoutNumbers(name) : shorter + name.slice(dot < 0 ? name.length : dot);
+}
+
+/** Without all ` (n)` at its end. */
+function withoutNumbers(text: string): string {
+  let end = text.length;
+  while (text[end - 1] === ')') {
+    const start = text.lastIndexOf(' (', end - 1);
+    if (start < 0 || !/^\d+$/.test(text.slice(start + 2, end - 1))) break;
+    end = start;
+  }
+  return text.slice(0, end);
 }

@@ -1,0 +1,22 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { bareName } from '../../src/cli/upload/one-of-a-kind.ts';
+
+test('names that differ in nothing but the numbers that renaming adds are of one kind', () => {
+  for (const [name, bare] of [
+    ['report.pdf', 'report.pdf'],
+    ['report (2).pdf', 'report.pdf'],
+    ['report (2) (1).pdf', 'report.pdf'],
+    ['report (2)', 'report'],
+    ['a.b (2) (3)', 'a.b'],
+    ['a (1).b (2)', 'a.b (2)'],
+    ['a (1).tar.gz', 'a (1).tar.gz'],
+    ['a (x) (1).txt', 'a (x).txt'],
+    ['a ().txt', 'a ().txt'],
+    ['a(1).txt', 'a(1).txt'],
+    [').txt', ').txt'],
+    [' (1)', ''],
+  ]) {
+    assert.equal(bareName(name ?? ''), bare);
+  }
+});
