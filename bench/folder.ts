@@ -18,6 +18,7 @@ import { findNamesake } from '../src/files/find-namesake.ts';
 import type { ItemOrder } from '../src/files/item-order.ts';
 import { listByMarker, listByOffset } from '../src/files/list-folder.ts';
 import { publishNewFile } from '../src/files/publish.ts';
+import { Turns } from '../src/files/turns.ts';
 import { DEFAULT_LIMITS } from '../src/limits.ts';
 import { migrate } from '../src/sql/migrate.ts';
 import { newId } from '../src/sql/new-id.ts';
@@ -45,6 +46,7 @@ const files: Files = {
   clock: new GuardedClock(),
   maxFileSize: 1e9,
   limits: DEFAULT_LIMITS,
+  turns: new Turns(),
 };
 const owner = await addUser(db, { login: 'bench', name: 'Bench', now: Date.now() });
 
@@ -111,6 +113,7 @@ function addFile(folder: ItemRow, name: string): Promise<unknown> {
     sha1: SHA1,
     by: owner.id,
     now: Date.now(),
+    mostItems: DEFAULT_LIMITS.items,
   };
   return db.transaction().execute((tx) => publishNewFile(tx, { folderId: folder.id, name }, made));
 }

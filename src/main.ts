@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { type Kysely, sql } from 'kysely';
 import type { Access } from './access/access.ts';
+import { endTreeJobs } from './access/end-tree-jobs.ts';
 import { ensureDeveloper } from './access/ensure-developer.ts';
 import { LogInAttempts } from './access/log-in.ts';
 import { sweepTokens } from './access/sweep-tokens.ts';
@@ -17,6 +18,8 @@ import { LocalFiles } from './content/local-file.ts';
 import { checkSecrets } from './data/check-secrets.ts';
 import { claimStore } from './data/claim-store.ts';
 import { openDataFolder, syncNamesAbove } from './data/data-folder.ts';
+import type { Files } from './files/files.ts';
+import { Turns } from './files/turns.ts';
 import { buildApp } from './http/app.ts';
 import { openLog } from './http/logger.ts';
 import { type Probe, Readiness } from './http/readiness.ts';
@@ -126,6 +129,7 @@ export async function startServer(config: Config, clock = new GuardedClock()): P
     limits: { ...limits, partSize, minFileSize: minSessionSize, maxFileSize, userQuota, sessionLifetime },
     clock,
   };
+  const tree: Files = { db, content, inHand, clock, maxFileSize, userQuota, limits, turns: new Turns() };
   const readiness = new Readiness(probesOf(aside, store), {
     onTrouble: (probe, error) => log.error({ probe, err: error }, 'not ready'),
     clock,
@@ -133,7 +137,7 @@ export async function startServer(config: Config, clock = new GuardedClock()): P
   const app: FastifyInstance = await buildApp({
     access,
     uploads,
-    files: { db, content, inHand, clock, maxFileSize, userQuota, limits },
+    files: tree,
     readiness,
     log,
     settings: {
@@ -171,6 +175,10 @@ export async function startServer(config: Config, clock = new GuardedClock()): P
     config.storage.kind === 's3'
       ? seldom(search, { every: config.orphanGrace, db, clock, shared: url !== undefined })
       : search,
+    {
+      name: 'end copies and deletions that were left',
+      run: async (signal) => ({ ended: await endTreeJobs({ access, files: tree, uploads }, { signal }) }),
+    },
     { name: 'forget expired tokens', run: async () => ({ forgotten: await sweepTokens(access) }) },
     saveTimeChore(clock, db),
   ];

@@ -62,10 +62,21 @@ function accountsOf(db: Kysely<Tables>, filter: UserFilter) {
     .select('apps.client_id as app');
 }
 
+/** Those whose name or login begins so, in any case; without those who are being deleted. */
 function usersOf(db: Kysely<Tables>, { startsWith, externalAppUserId }: UserFilter) {
   const pattern = `${foldCase(startsWith ?? '').replaceAll(/[\\%_]/g, '\\$&')}%`;
   return db
     .selectFrom('users')
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('tree_jobs')
+            .select('tree_jobs.id')
+            .whereRef('tree_jobs.owner_id', '=', 'users.id')
+            .where('tree_jobs.kind', '=', 'delete-user'),
+        ),
+      ),
+    )
     .$if(externalAppUserId !== undefined, (query) =>
       query.where('users.external_app_user_id', '=', externalAppUserId as string),
     )

@@ -26,6 +26,9 @@ export type ItemId = Branded<number, 'ItemId'>;
 export type VersionId = Branded<number, 'VersionId'>;
 export type UserId = Branded<number, 'UserId'>;
 
+/** A tree that is copied or deleted in batches; never on the wire. */
+export type TreeJobId = Branded<number, 'TreeJobId'>;
+
 const SESSION_ID = /^[0-9A-F]{32}$/i;
 const SHA1_HEX = /^[0-9a-f]{40}$/i;
 const DECIMAL_ID = /^[1-9][0-9]{0,14}$/;

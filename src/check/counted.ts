@@ -17,15 +17,29 @@ export interface ItemCount {
   child_count: Counter;
 }
 
-type Space = Pick<UserSpaceRow, 'space_used' | 'space_reserved'>;
+type Space = Pick<UserSpaceRow, 'space_used' | 'space_reserved' | 'item_count'>;
 
-/** What a user's versions take and what the user's open sessions may come to, kept and counted, in one statement. */
+/** What a user's versions take, what the open sessions may come to, and how many items there are, kept and counted. */
 export async function countedSpace(db: Kysely<Tables>, id: UserId): Promise<{ kept: Space; counted: Space }> {
   const row = await db
     .selectFrom('users')
     .select((user) => [
       'users.space_used',
       'users.space_reserved',
+      'users.item_count',
+      user
+        .selectFrom('items')
+        .select((of) => of.fn.countAll().as('folders'))
+        .whereRef('items.owner_id', '=', 'users.id')
+        .where('items.kind', '=', 'folder')
+        .whereRef('items.id', '!=', 'users.root_id')
+        .as('folders'),
+      user
+        .selectFrom('items')
+        .innerJoin('versions', 'versions.file_id', 'items.id')
+        .select((of) => of.fn.countAll().as('versions'))
+        .whereRef('items.owner_id', '=', 'users.id')
+        .as('versions'),
       user
         .selectFrom('items')
         .innerJoin('versions', 'versions.file_id', 'items.id')
@@ -42,8 +56,16 @@ export async function countedSpace(db: Kysely<Tables>, id: UserId): Promise<{ ke
     .where('users.id', '=', id)
     .executeTakeFirstOrThrow();
   return {
-    kept: { space_used: Number(row.space_used), space_reserved: Number(row.space_reserved) },
-    counted: { space_used: Number(row.used), space_reserved: Number(row.reserved) },
+    kept: {
+      space_used: Number(row.space_used),
+      space_reserved: Number(row.space_reserved),
+      item_count: Number(row.item_count),
+    },
+    counted: {
+      space_used: Number(row.used),
+      space_reserved: Number(row.reserved),
+      item_count: Number(row.folders) + Number(row.versions),
+    },
   };
 }
 

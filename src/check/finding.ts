@@ -10,6 +10,7 @@ export type FindingKind =
   | 'part_unreadable'
   | 'space_used_off'
   | 'space_reserved_off'
+  | 'item_count_off'
   | 'item_size_off'
   | 'child_count_off';
 

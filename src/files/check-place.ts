@@ -1,8 +1,9 @@
 import type { Kysely } from 'kysely';
 import type { ItemId, UserId } from '../api/ids.ts';
 import { Refusal, type RefusalCode } from '../api/refusal.ts';
-import type { ItemRow, Tables } from '../sql/tables.ts';
+import type { Tables } from '../sql/tables.ts';
 import { findFolder } from './find.ts';
+import type { FoundItem } from './find-item.ts';
 import { findNamesake, nameInUse } from './find-namesake.ts';
 
 /** Where a file or folder is to be: its owner, folder and name; `except` is the item itself, where it is there already. */
@@ -29,7 +30,7 @@ export async function needFolder(
   owner: UserId,
   id: ItemId,
   missing: RefusalCode = 'not_found',
-): Promise<ItemRow> {
+): Promise<FoundItem> {
   const folder = await findFolder(db, owner, id);
   if (folder === undefined) throw new Refusal(missing, 'There is no such folder.');
   if (folder.trashed_at !== null) throw new Refusal('trashed', 'The folder is in the trash.');

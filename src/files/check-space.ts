@@ -1,11 +1,11 @@
 import type { Kysely } from 'kysely';
 import type { UserId } from '../api/ids.ts';
 import type { Tables } from '../sql/tables.ts';
-import { storageLimitExceeded } from './charge-space.ts';
+import { storageLimitExceeded, tooManyItems } from './charge-space.ts';
 import { isWithinQuota } from './quota.ts';
 
 /**
- * Refuses `storage_limit_exceeded` where there is no room for so many bytes now, before anything is done for them. A
+ * Refuses `storage_limit_exceeded` if there is no room now for so many bytes and items, before anything is done for them. A
  * promise of nothing: `chargeSpace` decides.
  */
 export async function checkSpace(
@@ -13,12 +13,14 @@ export async function checkSpace(
   owner: UserId,
   bytes: number,
   userQuota: number | undefined,
+  { items = 1, mostItems = Number.MAX_SAFE_INTEGER }: { items?: number; mostItems?: number } = {},
 ): Promise<void> {
-  const room = await db
+  const row = await db
     .selectFrom('users')
-    .select('id')
+    .select('item_count')
+    .select(isWithinQuota(bytes, userQuota).as('has_room'))
     .where('id', '=', owner)
-    .where(isWithinQuota(bytes, userQuota))
     .executeTakeFirst();
-  if (room === undefined) throw storageLimitExceeded(bytes);
+  if (row === undefined || !row.has_room) throw storageLimitExceeded(bytes);
+  if (row.item_count + items > mostItems) throw tooManyItems(row.item_count, items, mostItems);
 }

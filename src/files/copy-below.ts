@@ -1,87 +1,69 @@
 import type { Transaction } from 'kysely';
-import type { ItemId, Millis, UserId, VersionId } from '../api/ids.ts';
-import { newId } from '../sql/new-id.ts';
-import type { ItemKind, ItemRow, Tables, VersionRow } from '../sql/tables.ts';
-import { findVersions } from './find-versions.ts';
+import type { ItemId, Millis, UserId } from '../api/ids.ts';
+import type { ItemKind, Tables } from '../sql/tables.ts';
+import { copyRows, type Pair, pageToCopy, pairOf } from './copy-rows.ts';
+import { BATCH_ROWS } from './tree-jobs.ts';
 
-/** Rows a statement; twenty-one parameters each is well below what any database takes. */
-const BATCH = 500;
+/** Folders that one transaction looks into. */
+const MOST_STEPS = 50;
 
-interface Pair {
-  from: ItemId;
-  to: ItemId;
+/** What one batch has copied. */
+export interface Copied {
+  items: number;
+  /** Bytes of the versions among them. */
+  bytes: number;
 }
 
-interface Stamp {
-  by: UserId;
-  now: Millis;
+/** A folder that is being copied: its items after `after`, of this kind, are still to come. */
+interface Frame {
+  from: ItemId;
+  to: ItemId;
+  kind: ItemKind;
+  after: ItemId;
 }
 
 /**
- * Copies everything below a folder into a new one, folder by folder and page by page, so that memory holds a page and
- * the ids of folders. Both trees are held, and the new one does not lie in the old. Counters are copied with the rows.
+ * Copies everything below a folder into a new one, batch by batch: at most `BATCH_ROWS` items each. Memory holds a batch
+ * of folders for each level. Nothing in the original changes meanwhile; its counters are copied with the rows.
  */
-export async function copyBelow(tx: Transaction<Tables>, top: Pair, stamp: Stamp): Promise<void> {
-  const folders = [top];
-  for (let next = folders.pop(); next !== undefined; next = folders.pop()) {
-    for (const kind of ['folder', 'file'] as const) {
-      for await (const page of pagesOf(tx, next.from, kind))
-        folders.push(...(await copyPage(tx, page, next.to, stamp)));
+export class TreeCopy {
+  readonly #frames: Frame[];
+
+  constructor({ from, to }: Pick<Frame, 'from' | 'to'>) {
+    this.#frames = framesOf([{ from, to }]);
+  }
+
+  get isDone(): boolean {
+    return this.#frames.length === 0;
+  }
+
+  /** Copies the next items. */
+  async copyBatch(tx: Transaction<Tables>, stamp: { by: UserId; now: Millis }): Promise<Copied> {
+    const pairs: Pair[] = [];
+    let bytes = 0;
+    for (let steps = 0; steps < MOST_STEPS && pairs.length < BATCH_ROWS; steps++) {
+      const frame = this.#frames.pop();
+      if (frame === undefined) break;
+      const { from: folderId, kind, after } = frame;
+      const { page, isLast } = await pageToCopy(tx, { folderId, kind, after, limit: BATCH_ROWS - pairs.length });
+      const last = page.at(-1);
+      if (!isLast && last !== undefined) this.#frames.push({ ...frame, after: last.id });
+      const folders: { from: ItemId; to: ItemId }[] = [];
+      for (const item of page) {
+        const pair = pairOf(item, frame.to);
+        pairs.push(pair);
+        if (item.kind === 'file') bytes += item.size;
+        else if (item.child_count > 0) folders.push(pair);
+      }
+      this.#frames.push(...framesOf(folders));
     }
+    await copyRows(tx, pairs, stamp);
+    return { items: pairs.length, bytes };
   }
 }
 
-async function* pagesOf(tx: Transaction<Tables>, folderId: ItemId, kind: ItemKind): AsyncGenerator<ItemRow[]> {
-  for (let after = 0, more = true; more; ) {
-    const page = await tx
-      .selectFrom('items')
-      .selectAll()
-      .where('parent_id', '=', folderId)
-      .where('kind', '=', kind)
-      .where('id', '>', after as ItemId)
-      .where('trashed_at', 'is', null)
-      .orderBy('id')
-      .limit(BATCH)
-      .execute();
-    if (page.length > 0) yield page;
-    more = page.length === BATCH;
-    after = page.at(-1)?.id ?? after;
-  }
-}
-
-/** Copies these items into a folder; gives the folders among them, which are still empty. */
-async function copyPage(tx: Transaction<Tables>, page: ItemRow[], folderId: ItemId, stamp: Stamp): Promise<Pair[]> {
-  const versions = await findVersions(tx, page);
-  const folders: Pair[] = [];
-  const items: ItemRow[] = [];
-  const copies: VersionRow[] = [];
-  for (const item of page) {
-    const id = newId<ItemId>();
-    const version = versions.get(item.id);
-    const copy = version && copyOfVersion(version, { id, name: item.name }, stamp);
-    items.push(copyOfItem(item, { id, folderId, versionId: copy?.id ?? null }, stamp));
-    if (copy !== undefined) copies.push(copy);
-    if (item.kind === 'folder') folders.push({ from: item.id, to: id });
-  }
-  await tx.insertInto('items').values(items).execute();
-  if (copies.length > 0) await tx.insertInto('versions').values(copies).execute();
-  return folders;
-}
-
-function copyOfItem(
-  item: ItemRow,
-  { id, folderId, versionId }: { id: ItemId; folderId: ItemId; versionId: VersionId | null },
-  { by, now }: Stamp,
-): ItemRow {
-  const made = { created_at: now, created_by: by, modified_at: now, modified_by: by };
-  return { ...item, ...made, id, parent_id: folderId, version_id: versionId, etag: 0 };
-}
-
-function copyOfVersion(
-  version: VersionRow,
-  { id, name }: { id: ItemId; name: string },
-  { by, now }: Stamp,
-): VersionRow {
-  const made = { id: newId<VersionId>(), file_id: id, name, number: 1, created_at: now, created_by: by };
-  return { ...version, ...made, trashed_at: null, trashed_by: null, restored_at: null, restored_by: null };
+function framesOf(folders: readonly Pick<Frame, 'from' | 'to'>[]): Frame[] {
+  return folders.flatMap(({ from, to }) =>
+    (['folder', 'file'] as const).map((kind) => ({ from, to, kind, after: 0 as ItemId })),
+  );
 }

@@ -24,7 +24,7 @@ export interface FileToCopy {
  * one of them is there. Refuses `not_found`, `trashed`, `item_name_in_use`, `item_name_invalid`, `storage_limit_exceeded`.
  */
 export async function copyFile(
-  { db, clock, userQuota }: Files,
+  { db, clock, userQuota, limits }: Files,
   { caller, fileId, versionId, to }: FileToCopy,
 ): Promise<ItemId> {
   const at = clock.now();
@@ -39,7 +39,7 @@ export async function copyFile(
     await needFolder(tx, caller, to.folderId);
     const name = to.name ?? file.name;
     checkName(name);
-    await chargeSpace(tx, caller, { used: version.size }, userQuota);
+    await chargeSpace(tx, caller, { used: version.size, items: 1 }, userQuota, limits.items);
     await insertItem(tx, {
       id: made.fileId,
       kind: 'file',

@@ -2,22 +2,27 @@ import type { ItemId, UserId } from '../api/ids.ts';
 import { type ItemDetails, withDetails } from '../api/item-details.ts';
 import { newId } from '../sql/new-id.ts';
 import type { ItemRow } from '../sql/tables.ts';
+import { chargeSpace } from './charge-space.ts';
+import { checkDepth } from './check-depth.ts';
 import { needFolder } from './check-place.ts';
 import type { Files } from './files.ts';
-import { holdFolder } from './hold-folder.ts';
 import { insertItem } from './insert-item.ts';
 import { checkName } from './names.ts';
 
-/** Makes an empty folder. Refuses `not_found` and `trashed` for its parent, `item_name_in_use`, `item_name_invalid`. */
+/**
+ * Makes an empty folder. Refuses `not_found` and `trashed` for its parent, `item_name_in_use`, `item_name_invalid`;
+ * `operation_limit_exceeded` if it would be too deep, `storage_limit_exceeded` if the user has too many items.
+ */
 export async function createFolder(
-  { db, clock }: Files,
+  files: Files,
   place: { caller: UserId; folderId: ItemId; name: string; description?: string; details?: Partial<ItemDetails> },
 ): Promise<ItemRow> {
   checkName(place.name);
   const id = newId<ItemId>();
-  const at = clock.now();
-  return db.transaction().execute(async (tx) => {
-    await holdFolder(tx, place.caller, place.folderId);
+  const at = files.clock.now();
+  return files.db.transaction().execute(async (tx) => {
+    await chargeSpace(tx, place.caller, { items: 1 }, undefined, files.limits.items);
+    checkDepth(files, await needFolder(tx, place.caller, place.folderId));
     await insertItem(tx, {
       id,
       kind: 'folder',

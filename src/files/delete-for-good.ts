@@ -1,62 +1,32 @@
-import type { Transaction } from 'kysely';
-import type { ContentId, ItemId, UserId } from '../api/ids.ts';
-import type { Tables } from '../sql/tables.ts';
-import { chargeSpace } from './charge-space.ts';
 import { dropContents } from './drop-contents.ts';
 import type { Files } from './files.ts';
 import { needTrashed, type Trashed } from './find-trashed.ts';
 import { holdTree } from './hold-tree.ts';
+import { removeTree, TreeRemoval } from './remove-tree.ts';
+import { checkNotCopied, insertJob, leaveJob } from './tree-jobs.ts';
 
-/** How many contents a deletion removes itself, so that it ends soon; what is more the sweep finds. */
-const REMOVED_AT_ONCE = 1000;
+/** How many batches a request waits for, so that it ends soon; what is more the sweep deletes. */
+const BATCHES_AT_ONCE = 100;
 
 /**
- * Deletes a file, or a folder with all that went along with it, out of the trash: rows first, then bytes that no version
- * names any more; a crash between leaves those to the sweep. What went to the trash by itself out of such a folder stays
- * there, and would be restored to the root. Refuses `not_found` and `not_trashed`.
+ * Deletes a file, or a folder with all that went along with it, out of the trash. From the first transaction on nobody
+ * sees any of it, and if it is small, that is the only one. Else the rest follows in batches that let others through, and
+ * a crash leaves it to the sweep. Rows go before the bytes that no version names any more. What went to the trash by
+ * itself out of such a folder stays there, and would be restored to the root. Refuses `not_found`, `not_trashed`, and
+ * `operation_blocked_temporary` while something in it is being copied.
  */
 export async function deleteForGood(files: Files, trashed: Trashed): Promise<void> {
   const { caller, id } = trashed;
-  const contents = await files.db.transaction().execute(async (tx) => {
+  const { job, removal, contents } = await files.db.transaction().execute(async (tx) => {
     await holdTree(tx, caller);
     await needTrashed(tx, trashed);
-    await keepOthers(tx, caller, id);
-    const named = await namedBelow(tx, id);
-    await deleteRows(tx, id);
-    await chargeSpace(tx, caller, { used: -named.bytes }, undefined);
-    return named.contents;
+    await checkNotCopied(tx, caller, id, { orBelow: true });
+    const detached = { parent_id: null, trashed_at: null, trashed_with: null };
+    await tx.updateTable('items').set(detached).where('id', '=', id).execute();
+    const job = await insertJob(tx, { kind: 'delete', owner_id: caller, root_id: id }, files.clock.now());
+    const removal = new TreeRemoval(job);
+    return { job, removal, contents: await removal.deleteRows(tx) };
   });
   await dropContents(files, contents);
-}
-
-/** Items that are in the trash by themselves, in a folder that goes: they are the root's from now on. */
-async function keepOthers(tx: Transaction<Tables>, owner: UserId, id: ItemId): Promise<void> {
-  await tx
-    .updateTable('items')
-    .set((row) => ({ parent_id: row.selectFrom('users').select('root_id').where('users.id', '=', owner) }))
-    .where('parent_id', 'in', (query) =>
-      query.selectFrom('items as gone').select('gone.id').where('gone.trashed_with', '=', id),
-    )
-    .where('trashed_with', '!=', id)
-    .execute();
-}
-
-async function namedBelow(tx: Transaction<Tables>, id: ItemId): Promise<{ bytes: number; contents: ContentId[] }> {
-  const versions = tx
-    .selectFrom('versions')
-    .innerJoin('items', 'items.id', 'versions.file_id')
-    .where('items.trashed_with', '=', id);
-  const { bytes } = await versions.select(({ fn }) => fn.sum('versions.size').as('bytes')).executeTakeFirstOrThrow();
-  const rows = await versions.select('versions.content_id').distinct().limit(REMOVED_AT_ONCE).execute();
-  return { bytes: Number(bytes ?? 0), contents: rows.map((row) => row.content_id) };
-}
-
-async function deleteRows(tx: Transaction<Tables>, id: ItemId): Promise<void> {
-  await tx
-    .deleteFrom('versions')
-    .where('file_id', 'in', (query) =>
-      query.selectFrom('items').select('items.id').where('items.trashed_with', '=', id),
-    )
-    .execute();
-  await tx.deleteFrom('items').where('trashed_with', '=', id).execute();
+  if (!(await removeTree(files, job, removal, { batches: BATCHES_AT_ONCE }))) await leaveJob(files.db, job);
 }

@@ -1,8 +1,8 @@
 import type { Kysely } from 'kysely';
 import type { ItemId, UserId } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
-import type { ItemKind, ItemRow, Tables } from '../sql/tables.ts';
-import { findFile, findFolder } from './find.ts';
+import type { ItemKind, Tables } from '../sql/tables.ts';
+import { type FoundItem, findItem } from './find-item.ts';
 import { namesEtag } from './if-match.ts';
 
 /**
@@ -12,9 +12,9 @@ import { namesEtag } from './if-match.ts';
 export async function findChangeable(
   db: Kysely<Tables>,
   wanted: { kind: ItemKind; owner: UserId; id: ItemId; ifMatch: string | undefined },
-): Promise<ItemRow> {
-  const { kind, owner, id, ifMatch } = wanted;
-  const item = await (kind === 'file' ? findFile : findFolder)(db, owner, id);
+): Promise<FoundItem> {
+  const { kind, ifMatch } = wanted;
+  const item = await findItem(db, wanted);
   if (item === undefined) {
     throw ifMatch === undefined
       ? new Refusal('not_found', `There is no such ${kind}.`)

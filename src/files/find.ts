@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { ItemId, UserId, VersionId } from '../api/ids.ts';
 import type { ItemRow, Tables, UserRow, VersionRow } from '../sql/tables.ts';
+import { type FoundItem, findItem } from './find-item.ts';
 import { inBatches } from './in-batches.ts';
 
 export type PathFolder = Pick<ItemRow, 'id' | 'parent_id' | 'name' | 'etag'>;
@@ -21,16 +22,13 @@ export interface FileEntry extends FolderEntry {
 }
 
 /** The owner's folder, also from the trash. */
-export function findFolder(db: Kysely<Tables>, owner: UserId, id: ItemId): Promise<ItemRow | undefined> {
-  return findItem(db, id).where('kind', '=', 'folder').where('owner_id', '=', owner).executeTakeFirst();
+export function findFolder(db: Kysely<Tables>, owner: UserId, id: ItemId): Promise<FoundItem | undefined> {
+  return findItem(db, { kind: 'folder', owner, id });
 }
 
 /** The owner's file, also from the trash; anyone's where `owner` is undefined. */
-export function findFile(db: Kysely<Tables>, owner: UserId | undefined, id: ItemId): Promise<ItemRow | undefined> {
-  return findItem(db, id)
-    .where('kind', '=', 'file')
-    .$if(owner !== undefined, (query) => query.where('owner_id', '=', owner as UserId))
-    .executeTakeFirst();
+export function findFile(db: Kysely<Tables>, owner: UserId | undefined, id: ItemId): Promise<FoundItem | undefined> {
+  return findItem(db, { kind: 'file', owner, id });
 }
 
 /** A version of a file: the current one unless `id` says otherwise. */
@@ -100,8 +98,4 @@ export async function findUsersById(
     db.selectFrom('users').select(['id', 'login', 'name']).where('id', 'in', batch).execute(),
   );
   return new Map(users.map((user) => [user.id, user]));
-}
-
-function findItem(db: Kysely<Tables>, id: ItemId) {
-  return db.selectFrom('items').selectAll().where('id', '=', id);
 }

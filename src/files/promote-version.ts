@@ -16,7 +16,10 @@ import { tally } from './tally.ts';
  * version stays what it is. Refuses `not_found`, `trashed`, `item_name_in_use`, `storage_limit_exceeded`,
  * `precondition_failed`, `access_denied_item_locked`. Gives the version that is current then.
  */
-export async function promoteVersion({ db, clock, userQuota }: Files, request: NamedVersion): Promise<VersionId> {
+export async function promoteVersion(
+  { db, clock, userQuota, limits }: Files,
+  request: NamedVersion,
+): Promise<VersionId> {
   const { caller, fileId } = request;
   const at = clock.now();
   return db.transaction().execute(async (tx) => {
@@ -27,7 +30,7 @@ export async function promoteVersion({ db, clock, userQuota }: Files, request: N
     if (version.trashed_at !== null) throw new Refusal('trashed', 'This version is in the trash: restore it first.');
     const { name, size, sha1, content_id: content } = version;
     if (name !== file.name) await takeName(tx, file, { name });
-    await chargeSpace(tx, caller, { used: size }, userQuota);
+    await chargeSpace(tx, caller, { used: size, items: 1 }, userQuota, limits.items);
     const versionId = newId<VersionId>();
     await insertVersion(tx, { fileId, versionId }, { content, name, size, sha1, by: caller, now: at });
     await tx

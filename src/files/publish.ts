@@ -31,6 +31,8 @@ export interface NewContent {
   reserved?: boolean;
   /** How many bytes a user may keep, where no room was reserved. */
   userQuota?: number | undefined;
+  /** How many items a user may have. */
+  mostItems: number;
 }
 
 export interface Published {
@@ -48,7 +50,7 @@ export async function publishNewFile(
   made: NewContent,
 ): Promise<Published> {
   checkName(place.name);
-  await chargeSpace(tx, made.by, chargeOf(made), made.userQuota);
+  await chargeSpace(tx, made.by, chargeOf(made), made.userQuota, made.mostItems);
   await needFolder(tx, made.by, place.folderId);
   const published = { fileId: newId<ItemId>(), versionId: newId<VersionId>() };
   await insertItem(tx, {
@@ -81,7 +83,7 @@ export async function publishNewVersion(
   made: NewContent,
 ): Promise<Published> {
   const { ifMatch } = change;
-  await chargeSpace(tx, made.by, chargeOf(made), made.userQuota);
+  await chargeSpace(tx, made.by, chargeOf(made), made.userQuota, made.mostItems);
   const file = await findChangeable(tx, { kind: 'file', owner: made.by, id: fileId, ifMatch });
   await checkLock(tx, { fileId, caller: made.by, now: made.locksAt ?? made.now });
   const name = change.name ?? file.name;
@@ -109,5 +111,5 @@ export async function publishNewVersion(
 }
 
 function chargeOf({ size, reserved }: NewContent): Charge {
-  return { used: size, reserved: reserved ? -size : 0 };
+  return { used: size, reserved: reserved ? -size : 0, items: 1 };
 }

@@ -24,7 +24,7 @@ export interface WholeBody {
  * `file_size_limit_exceeded`, `storage_limit_exceeded` and what `publish` refuses; nothing of the bytes stays then.
  */
 export async function storeContent(
-  { db, content, inHand, clock, maxFileSize, userQuota }: Files,
+  { db, content, inHand, clock, maxFileSize, userQuota, limits }: Files,
   body: WholeBody,
   publish: (tx: Transaction<Tables>, made: NewContent) => Promise<Published>,
 ): Promise<Published> {
@@ -45,6 +45,7 @@ export async function storeContent(
       now: clock.now(),
       locksAt: clock.expiryTime(),
       userQuota,
+      mostItems: limits.items,
       ...(contentCreatedAt !== undefined && { contentCreatedAt }),
       ...(contentModifiedAt !== undefined && { contentModifiedAt }),
     };

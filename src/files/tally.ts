@@ -1,10 +1,12 @@
 import type { Transaction } from 'kysely';
 import type { ItemId } from '../api/ids.ts';
 import type { Tables } from '../sql/tables.ts';
+import { beingCopied } from './tree-jobs.ts';
 
 /**
  * Counts what came into a folder or left it: `items` for the folder itself, `bytes` for it and every folder above. The
- * tree is held. So that a folder's size and the number of its items are there to be read, however much it holds.
+ * tree is held. So that a folder's size and the number of its items are there to be read, however much it holds. Refuses
+ * `operation_blocked_temporary` while the folder, or one above it, is being copied.
  */
 export async function tally(
   tx: Transaction<Tables>,
@@ -12,7 +14,7 @@ export async function tally(
   { items = 0, bytes = 0 }: { items?: number; bytes?: number },
 ): Promise<void> {
   if (items === 0 && bytes === 0) return;
-  await tx
+  const { numUpdatedRows } = await tx
     .withRecursive('above(id, parent_id)', (query) =>
       query
         .selectFrom('items')
@@ -37,5 +39,15 @@ export async function tally(
     }))
     .$if(bytes !== 0, (query) => query.where('id', 'in', (all) => all.selectFrom('above').select('above.id')))
     .$if(bytes === 0, (query) => query.where('id', '=', folderId))
-    .execute();
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('tree_jobs')
+            .select('tree_jobs.id')
+            .where('tree_jobs.source_id', 'in', (all) => all.selectFrom('above').select('above.id')),
+        ),
+      ),
+    )
+    .executeTakeFirst();
+  if (numUpdatedRows === 0n) throw beingCopied();
 }

@@ -1,7 +1,5 @@
-import type { Transaction } from 'kysely';
-import type { ItemId, Millis, UserId } from '../api/ids.ts';
+import type { ItemId, UserId } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
-import type { Tables } from '../sql/tables.ts';
 import type { Files } from './files.ts';
 import { findChangeable } from './find-changeable.ts';
 import { holdTree } from './hold-tree.ts';
@@ -17,7 +15,7 @@ export interface FolderToTrash {
 }
 
 /**
- * Moves a folder to the trash with all that is in it. Refuses `not_found`, `trashed`, `precondition_failed`,
+ * Moves a folder to the trash with all that is in it, which its own row says for everything below. Refuses `not_found`, `trashed`, `precondition_failed`,
  * `folder_not_empty` without `recursive`, and a root folder as `access_denied_insufficient_permissions`.
  */
 export async function trashFolder({ db, clock }: Files, request: FolderToTrash): Promise<void> {
@@ -34,29 +32,5 @@ export async function trashFolder({ db, clock }: Files, request: FolderToTrash):
       );
     }
     await putInTrash(tx, folder, at);
-    if (folder.child_count > 0) await takeAlong(tx, folderId, at);
   });
-}
-
-/** Puts everything below `folderId` in the trash with it, but for what is there already by a deletion of its own. */
-async function takeAlong(tx: Transaction<Tables>, folderId: ItemId, now: Millis): Promise<void> {
-  await tx
-    .withRecursive('below(id)', (query) =>
-      query
-        .selectFrom('items')
-        .select('items.id')
-        .where('items.parent_id', '=', folderId)
-        .where('items.trashed_at', 'is', null)
-        .unionAll(
-          query
-            .selectFrom('items')
-            .innerJoin('below', 'below.id', 'items.parent_id')
-            .select('items.id')
-            .where('items.trashed_at', 'is', null),
-        ),
-    )
-    .updateTable('items')
-    .set({ trashed_at: now, trashed_with: folderId })
-    .where('id', 'in', (query) => query.selectFrom('below').select('below.id'))
-    .execute();
 }

@@ -67,7 +67,7 @@ export function serveContentUpload(scope: FastifyInstance, { access, files }: Se
 
 /** Asks for the body and hands it over, read up to its file. Refuses before that what is announced as too large. */
 async function receive(
-  { db, maxFileSize, userQuota }: Files,
+  { db, maxFileSize, userQuota, limits }: Files,
   request: FastifyRequest,
   take: (upload: MultipartUpload) => Promise<Published>,
 ): Promise<Published> {
@@ -75,7 +75,9 @@ async function receive(
   if (announced > maxFileSize + WRAPPING_BYTES) {
     throw new Refusal('file_size_limit_exceeded', `A file may have ${maxFileSize} bytes; this body has ${announced}.`);
   }
-  await checkSpace(db, callerOf(request).userId, Math.max(0, announced - WRAPPING_BYTES), userQuota);
+  await checkSpace(db, callerOf(request).userId, Math.max(0, announced - WRAPPING_BYTES), userQuota, {
+    mostItems: limits.items,
+  });
   announcedDigest(request);
   // Refuses a form without a boundary before the body is asked for.
   const opening = openMultipart(request.raw);

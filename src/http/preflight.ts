@@ -25,7 +25,7 @@ export function servePreflight(scope: FastifyInstance, { files, settings }: Serv
     const folderId = knownFolderId(request, parent.id);
     const owner = callerOf(request).userId;
     await checkPlace(files.db, { owner, folderId, name });
-    await checkSpace(files.db, owner, size ?? 0, files.userQuota);
+    await checkSpace(files.db, owner, size ?? 0, files.userQuota, { mostItems: files.limits.items });
     return { upload_url: `${apiBaseOf(request, settings.publicUrl)}/files/content`, upload_token: null };
   });
 
@@ -38,7 +38,7 @@ export function servePreflight(scope: FastifyInstance, { files, settings }: Serv
       ...(name != null && { name }),
       ...(request.headers['if-match'] !== undefined && { ifMatch: request.headers['if-match'] }),
     });
-    await checkSpace(files.db, owner, size ?? 0, files.userQuota);
+    await checkSpace(files.db, owner, size ?? 0, files.userQuota, { mostItems: files.limits.items });
     return { upload_url: `${apiBaseOf(request, settings.publicUrl)}/files/${fileId}/content`, upload_token: null };
   });
 }

@@ -1,5 +1,5 @@
 import type { Generated } from 'kysely';
-import type { ContentId, ItemId, Millis, NodeId, SessionId, Sha1, UserId, VersionId } from '../api/ids.ts';
+import type { ContentId, ItemId, Millis, NodeId, SessionId, Sha1, TreeJobId, UserId, VersionId } from '../api/ids.ts';
 import type { Receipt } from '../content/content.ts';
 import type { DigestState } from '../digest/saved-digests.ts';
 
@@ -16,6 +16,7 @@ export interface Tables {
   items: WithDefaults<ItemRow, 'child_count' | 'size' | 'details'>;
   versions: WithDefaults<VersionRow, 'number' | 'trashed_at' | 'trashed_by' | 'restored_at' | 'restored_by'>;
   locks: LockRow;
+  tree_jobs: TreeJobRow;
   upload_sessions: WithDefaults<SessionRow & DigestRow, keyof DigestRow>;
   parts: WithDefaults<PartRow, 'stored' | 'node'>;
   installation: InstallationRow;
@@ -53,7 +54,7 @@ export interface UserRow {
   details: string;
 }
 
-/** How much a user keeps and may keep, in bytes. */
+/** How much a user keeps and may keep, in bytes; and how many items. */
 export interface UserSpaceRow {
   /** All versions of all the user's files, also of those in the trash. */
   space_used: number;
@@ -61,6 +62,8 @@ export interface UserSpaceRow {
   space_reserved: number;
   /** How much both may be together; null for what the server is set to, -1 for no limit. */
   space_quota: number | null;
+  /** Folders and versions of files, also of those in the trash; the root folder does not count. */
+  item_count: number;
 }
 
 export interface AppRow {
@@ -165,9 +168,9 @@ export interface ItemRow {
   content_modified_at: Millis;
   created_by: UserId;
   modified_by: UserId;
-  /** When it went to the trash; null while it is in use. */
+  /** When it went to the trash itself; null in use, and for what is in the trash because a folder above it is. */
   trashed_at: Millis | null;
-  /** The item whose deletion took this one along (itself, where it was the one deleted). */
+  /** Its own id where it went to the trash itself, else null. */
   trashed_with: ItemId | null;
   /** How many items a folder holds, without those that went to the trash by themselves; 0 for a file. */
   child_count: number;
@@ -190,6 +193,19 @@ export interface VersionRow {
   trashed_by: UserId | null;
   restored_at: Millis | null;
   restored_by: UserId | null;
+}
+
+/** A large tree that is being copied or deleted, batch by batch. Nobody sees the tree below `root_id` meanwhile. */
+export interface TreeJobRow {
+  id: TreeJobId;
+  kind: 'copy' | 'delete' | 'delete-user';
+  owner_id: UserId;
+  /** The top of the copy that is being made, or of the tree that is being deleted. */
+  root_id: ItemId;
+  /** Of a copy: the folder that is copied. Nothing in it moves until the copy is whole. */
+  source_id: ItemId | null;
+  /** Until when the process that began it is taken to be at work on it. After that the sweep ends it. */
+  lease_until: Millis;
 }
 
 /** A file that only its holder may change. */

@@ -156,7 +156,7 @@ async function publish(
   request: CommitRequest,
   mark: DigestMark | undefined,
 ): Promise<Committed> {
-  const { db, clock } = uploads;
+  const { db, clock, limits } = uploads;
   const { target, staging } = session;
   const { contentCreatedAt, contentModifiedAt, ...shown } = request.attributes;
   const made = {
@@ -167,6 +167,7 @@ async function publish(
     now: clock.now(),
     locksAt: clock.expiryTime(),
     reserved: true,
+    mostItems: limits.items,
     ...(contentCreatedAt !== undefined && { contentCreatedAt }),
     ...(contentModifiedAt !== undefined && { contentModifiedAt }),
   };

@@ -23,7 +23,7 @@ export async function createSession(uploads: Uploads, upload: NewUpload): Promis
   const { db, content, inHand, limits, clock } = uploads;
   checkSize(limits, upload.fileSize);
   const target = await targetOf(uploads, upload);
-  await checkSpace(db, upload.caller, upload.fileSize, limits.userQuota);
+  await checkSpace(db, upload.caller, upload.fileSize, limits.userQuota, { mostItems: limits.items });
 
   const grid = planParts(upload.fileSize, limits.partSize);
   const id = newContentId();

@@ -3,6 +3,7 @@ import type { ContentId, Millis, NodeId, SessionId } from '../api/ids.ts';
 import { chargeSpace } from '../files/charge-space.ts';
 import { holdTree } from '../files/hold-tree.ts';
 import type { SessionState, Tables } from '../sql/tables.ts';
+import { deletePartsOf } from './delete-parts.ts';
 import { type DigestMark, isAt } from './digest-mark.ts';
 import { type Part, partOf, type Session, type StoredPart, sessionOfRow } from './session.ts';
 
@@ -141,19 +142,19 @@ export async function markCommitted(
   return numUpdatedRows === 1n;
 }
 
-/** open → expired; false where it is no longer open. Its parts go with it, and its room is given back. */
+/** open → expired; false where it is no longer open. Its room is given back, and its parts go after it. */
 export async function markExpired(db: Kysely<Tables>, session: SessionId): Promise<boolean> {
-  return giveBackRoom(db, session, async (tx) => {
+  const ended = await giveBackRoom(db, session, async (tx) => {
     const { numUpdatedRows } = await tx
       .updateTable('upload_sessions')
       .set({ state: 'expired' })
       .where('id', '=', session)
       .where('state', '=', 'open')
       .executeTakeFirst();
-    if (numUpdatedRows === 0n) return false;
-    await tx.deleteFrom('parts').where('session_id', '=', session).execute();
-    return true;
+    return numUpdatedRows === 1n;
   });
+  if (ended) await deletePartsOf(db, session);
+  return ended;
 }
 
 /** Forgets an open session and its parts, and gives its room back; false where it is no longer open. */
@@ -233,7 +234,7 @@ export async function listOpenSessions(db: Kysely<Tables>, after: string, limit:
   return rows.map(sessionOfRow);
 }
 
-/** How many ended sessions go in one statement: their parts, which may be ten thousand each, go with them. */
+/** How many ended sessions are looked up at once. Each goes by itself, after its parts, which may be ten thousand. */
 const ENDED_AT_ONCE = 100;
 
 /** Drops what is kept only to answer clients: committed sessions past their time, expired ones past `expiredBefore`. */
@@ -247,19 +248,19 @@ export async function deleteEndedSessions(
 
 async function deleteEnded(db: Kysely<Tables>, state: SessionState, before: Millis): Promise<void> {
   for (;;) {
-    const { numDeletedRows } = await db
-      .deleteFrom('upload_sessions')
-      .where('id', 'in', (of) =>
-        of
-          .selectFrom('upload_sessions')
-          .select('id')
-          .where('state', '=', state)
-          .where('expires_at', '<=', before)
-          .orderBy('expires_at')
-          .limit(ENDED_AT_ONCE),
-      )
-      .executeTakeFirst();
-    if (numDeletedRows < ENDED_AT_ONCE) return;
+    const ended = await db
+      .selectFrom('upload_sessions')
+      .select('id')
+      .where('state', '=', state)
+      .where('expires_at', '<=', before)
+      .orderBy('expires_at')
+      .limit(ENDED_AT_ONCE)
+      .execute();
+    for (const { id } of ended) {
+      await deletePartsOf(db, id);
+      await db.deleteFrom('upload_sessions').where('id', '=', id).where('state', '=', state).execute();
+    }
+    if (ended.length < ENDED_AT_ONCE) return;
   }
 }
 

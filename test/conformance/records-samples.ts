@@ -60,7 +60,7 @@ export async function fill({ db }: Under, session: SessionId, slots: number): Pr
 }
 
 export function madeOf({ owner }: Under, content: ReturnType<typeof newContentId>) {
-  return { content, size: 80_000, sha1: newSha1(), by: owner.id, now: NOW };
+  return { content, size: 80_000, sha1: newSha1(), by: owner.id, now: NOW, mostItems: 1_000 };
 }
 
 /** One after the other, and from the beginning again. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import type { RefusalCode } from '../../src/api/refusal.ts';
 import type { ContentStore } from '../../src/content/content.ts';
+import { Turns } from '../../src/files/turns.ts';
 import { uploadFile } from '../../src/files/upload-file.ts';
 import { abort } from '../../src/uploads/abort.ts';
 import { findSession } from '../../src/uploads/records.ts';
@@ -217,7 +218,16 @@ describe('the sweep at one node', { skip: noPostgres }, () => {
 
 async function sendWhole(node: Node, bytes: AsyncIterable<Uint8Array> | Buffer) {
   const { db, content, inHand, clock, limits } = node.uploads;
-  const files = { db, content, inHand, clock, maxFileSize: limits.maxFileSize, userQuota: undefined, limits };
+  const files = {
+    db,
+    content,
+    inHand,
+    clock,
+    maxFileSize: limits.maxFileSize,
+    userQuota: undefined,
+    limits,
+    turns: new Turns(),
+  };
   const { id: caller, root_id: folderId } = node.owner;
   const body = Buffer.isBuffer(bytes) ? oneChunk(bytes) : bytes;
   return uploadFile(files, { folderId, name: 'direct.bin' }, { caller, bytes: body, sha1: undefined });

@@ -101,6 +101,7 @@ test('a folder of more items than a statement takes is copied whole', async () =
     await house.files.db.insertInto('items').values(half).execute();
   }
   await house.files.db.updateTable('items').set({ child_count: 1101 }).where('id', '=', folder.id).execute();
+  await house.files.db.updateTable('users').set({ item_count: 1102 }).where('id', '=', house.owner.id).execute();
 
   const made = await copy(house, folder, { id: house.owner.root_id }, { name: 'copy' });
 

@@ -8,6 +8,7 @@ import { InHand } from '../../src/content/in-hand.ts';
 import { createFolder } from '../../src/files/create-folder.ts';
 import type { Files } from '../../src/files/files.ts';
 import type { Published } from '../../src/files/publish.ts';
+import { Turns } from '../../src/files/turns.ts';
 import { uploadFile } from '../../src/files/upload-file.ts';
 import { DEFAULT_LIMITS } from '../../src/limits.ts';
 import type { ItemRow, UserRow } from '../../src/sql/tables.ts';
@@ -70,7 +71,15 @@ export async function openHouse(plan: readonly Fault<ContentStore>[] = []): Prom
       },
     };
   }
-  return houseOf({ db, content, inHand: new InHand(), clock, maxFileSize: 1_000, limits: { ...DEFAULT_LIMITS } });
+  return houseOf({
+    db,
+    content,
+    inHand: new InHand(),
+    clock,
+    maxFileSize: 1_000,
+    limits: { ...DEFAULT_LIMITS },
+    turns: new Turns(),
+  });
 }
 
 /** `text` as the body of an upload. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { findItem } from '../../src/files/find-item.ts';
 import type { ItemRow } from '../../src/sql/tables.ts';
 import { collect } from '../conformance/content-samples.ts';
 import { type House, openHouse } from './house.ts';
@@ -135,7 +136,10 @@ test('nothing comes into a folder that goes to the trash, and nothing of it stay
     assert.equal(codes[1], undefined);
     for (const code of [codes[0], codes[2]]) assert.ok([undefined, 'trashed'].includes(code), code);
     const inside = await house.files.db.selectFrom('items').selectAll().where('parent_id', '=', inner.id).execute();
-    for (const item of inside) assert.equal(item.trashed_with, folder.id);
+    for (const { id, kind } of inside) {
+      const found = await findItem(house.files.db, { kind, owner: house.owner.id, id });
+      assert.equal(found?.trashed_with, folder.id);
+    }
     assert.equal((await rowOf(house, mover)).parent_id, codes[2] === undefined ? inner.id : house.owner.root_id);
     await assertWhole(house);
   }

@@ -4,11 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { type Kysely, sql } from 'kysely';
+import type { ItemId } from '../../src/api/ids.ts';
+import { findItem } from '../../src/files/find-item.ts';
 import { migrate } from '../../src/sql/migrate.ts';
 import * as foundation from '../../src/sql/migrations/0001-foundation.ts';
 import * as tokens from '../../src/sql/migrations/0002-tokens.ts';
 import * as tree from '../../src/sql/migrations/0003-tree.ts';
 import * as statusAndTrashOrders from '../../src/sql/migrations/0004-status-and-trash-orders.ts';
+import * as treeCosts from '../../src/sql/migrations/0010-tree-costs.ts';
 import { openSqlite } from '../../src/sql/sqlite.ts';
 import { assertCountersRight } from '../files/recount.ts';
 import { leftoverFolder } from '../support/leftovers.ts';
@@ -55,7 +58,7 @@ async function rowsOfBefore(db: Kysely<unknown>): Promise<void> {
   }
 }
 
-test('a database from before gets its counters, version numbers and status from the rows that it has', async () => {
+test('a database from before gets its counters, version numbers and status from the rows that it has, and its trash stays', async () => {
   const home = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-migration-')));
   const db = openSqlite(join(home, 'rows.sqlite'));
   try {
@@ -66,16 +69,24 @@ test('a database from before gets its counters, version numbers and status from 
       await rowsOfBefore(before);
       await tree.up(before);
       await statusAndTrashOrders.up(before);
+      await treeCosts.up(before);
     });
 
     await assertCountersRight(db);
     const user = await db.selectFrom('users').selectAll().executeTakeFirstOrThrow();
     assert.deepEqual([user.space_used, user.space_reserved, user.status], [39, 17, 'active']);
+    assert.equal(user.item_count, 8);
     const versions = await db.selectFrom('versions').select(['id', 'number']).orderBy('id').execute();
     assert.deepEqual(
       versions.map(({ number }) => number),
       [1, 2, 1, 1, 1],
     );
+    const whose = new Map<number, number | null>();
+    for (const [id, kind] of ITEMS) {
+      const item = await findItem(db, { kind, owner: user.id, id: id as ItemId });
+      whose.set(id, item?.trashed_with ?? null);
+    }
+    assert.deepEqual([...whose.values()], [null, null, null, null, 5, 6, 6, 8]);
   } finally {
     await db.destroy();
     await rm(home, { recursive: true });

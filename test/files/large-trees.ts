@@ -1,0 +1,106 @@
+import { sql } from 'kysely';
+import { endTreeJobs } from '../../src/access/end-tree-jobs.ts';
+import type { ItemId } from '../../src/api/ids.ts';
+import type { Files } from '../../src/files/files.ts';
+import { itemRowOf } from '../../src/files/insert-item.ts';
+import { Turns } from '../../src/files/turns.ts';
+import { newId } from '../../src/sql/new-id.ts';
+import type { ItemRow } from '../../src/sql/tables.ts';
+import { sentStatements } from '../support/sent-statements.ts';
+import type { House } from './house.ts';
+
+/** Puts so many empty folders into a folder, by its rows, with all counters. Gives their IDs. */
+export async function addFolders({ files, owner }: House, folderId: ItemId, count: number): Promise<ItemId[]> {
+  const rows = Array.from({ length: count }, (_, n) =>
+    itemRowOf({
+      id: newId<ItemId>(),
+      kind: 'folder',
+      folderId,
+      name: `folder ${String(n).padStart(7, '0')}`,
+      description: '',
+      details: '',
+      versionId: null,
+      by: owner.id,
+      now: 0,
+      contentCreatedAt: 0,
+      contentModifiedAt: 0,
+      size: 0,
+    }),
+  );
+  const { db } = files;
+  for (let from = 0; from < count; from += 500) {
+    await db
+      .insertInto('items')
+      .values(rows.slice(from, from + 500))
+      .execute();
+  }
+  await db
+    .updateTable('items')
+    .set((row) => ({ child_count: row('child_count', '+', count) }))
+    .where('id', '=', folderId)
+    .execute();
+  await db
+    .updateTable('users')
+    .set((row) => ({ item_count: row('item_count', '+', count) }))
+    .where('id', '=', owner.id)
+    .execute();
+  return rows.map(({ id }) => id);
+}
+
+/** A folder with 450 folders, the last of which holds 250 more and a file of three bytes. */
+export async function largeFolder(house: House, name = 'large'): Promise<{ large: ItemRow; inner: ItemId }> {
+  const large = await house.folder(name);
+  const folders = await addFolders(house, large.id, 450);
+  const inner = folders.at(-1) ?? large.id;
+  await addFolders(house, inner, 250);
+  await house.file('deep.txt', { text: 'abc', parent: inner });
+  const row = await house.files.db.selectFrom('items').selectAll().where('id', '=', large.id).executeTakeFirstOrThrow();
+  return { large: row, inner };
+}
+
+/** What is below `largeFolder`. */
+export const LARGE = 450 + 250 + 1;
+
+/** The house whose long operations call `between` after each batch, before the next one may begin. */
+export function betweenBatches(house: House, between: (batch: number) => Promise<void>): House {
+  let batches = 0;
+  class Watched extends Turns {
+    override async run<T>(batch: () => Promise<T>): Promise<T> {
+      const result = await super.run(batch);
+      batches += 1;
+      await between(batches);
+      return result;
+    }
+  }
+  return house.withFiles({ ...house.files, turns: new Watched() });
+}
+
+/** The largest number of rows that one statement of `act` writes, and how many statements there are. */
+export async function writesOf(
+  files: Files,
+  act: (watched: Files) => Promise<unknown>,
+): Promise<{ most: number; all: number; statements: number }> {
+  const counts: number[] = [];
+  const db = files.db.withPlugin({
+    transformQuery: ({ node }) => node,
+    async transformResult({ result }) {
+      if (result.numAffectedRows !== undefined && result.rows.length === 0) counts.push(Number(result.numAffectedRows));
+      return result;
+    },
+  });
+  const sent = await sentStatements(db, (watched) => act({ ...files, db: watched }));
+  return { most: Math.max(0, ...counts), all: counts.reduce((sum, count) => sum + count, 0), statements: sent.length };
+}
+
+/** Ends everything that was left, as the sweep does once every lease is over. */
+export async function sweepTrees(house: House): Promise<number> {
+  house.clock.advance(3_600_000);
+  const { files } = house;
+  return endTreeJobs({ files } as Parameters<typeof endTreeJobs>[0]);
+}
+
+export async function countRows({ files }: House): Promise<Record<string, number>> {
+  const { rows } = await sql<Record<string, number>>`select (select count(*) from items) as items,
+    (select count(*) from versions) as versions, (select count(*) from tree_jobs) as jobs`.execute(files.db);
+  return Object.fromEntries(Object.entries(rows[0] ?? {}).map(([name, count]) => [name, Number(count)]));
+}
