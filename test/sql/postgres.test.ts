@@ -50,7 +50,7 @@ describe('PostgreSQL', { skip: noPostgres, timeout: 600_000 }, () => {
     const { rows } = await sql`select ${most}::bigint as n, sum(m) as sum, count(*) as count, true as yes
       from (values (${most - 1}::bigint), (1)) as v(m)`.execute(db);
     assert.deepEqual(rows, [{ n: most, sum: most, count: 2, yes: true }]);
-    const beyond = await sql`select 9007199254740993::bigint as n, -9223372036854775808::bigint as least,
+    const beyond = await sql`select 9007199254740993::bigint as n, '-9223372036854775808'::bigint as least,
       sum(m) as sum from (values (9223372036854775807::bigint), (1)) as v(m)`.execute(db);
     assert.deepEqual(beyond.rows, [{ n: most, least: -most, sum: most }]);
   });
