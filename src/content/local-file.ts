@@ -23,7 +23,7 @@ export class FileGone extends Error {
 }
 
 /**
- * Files that survive a power cut: the only place of the project that syncs. When a method resolves, what it promises
+ * Files that survive a power cut: the only place that syncs what is not SQLite's. When a method resolves, what it promises
  * lies on the disk. A full disk rejects as `insufficient_storage`, a file too large as `file_size_limit_exceeded`,
  * anything else as the system's own error.
  */

@@ -6,6 +6,9 @@ import type { SqliteAnswer, SqliteValue } from './sqlite-worker.ts';
 const MOST_STATEMENTS = 500;
 /** What the rows of one answer may take, in bytes. The largest page of ours takes a tenth of it. */
 const MOST_ANSWER_BYTES = 64 * 2 ** 20;
+/** What a row and each of its values take beside their text. */
+const ROW_BYTES = 64;
+const VALUE_BYTES = 16;
 
 interface Prepared {
   statement: StatementSync;
@@ -67,8 +70,10 @@ function answerOf(found: Iterable<unknown>, most: number): SqliteAnswer {
   let bytes = 0;
   for (const each of found) {
     const row = each as Record<string, unknown>;
+    bytes += ROW_BYTES;
     for (const column in row) {
       const value = row[column];
+      bytes += VALUE_BYTES;
       if (typeof value === 'string') bytes += value.length;
       else if (value instanceof Uint8Array) bytes += value.length;
       else if (typeof value === 'number' || typeof value === 'bigint') row[column] = asSafeNumber(value);

@@ -47,6 +47,7 @@ export class SqliteThread {
     const entry = new URL(`./sqlite-worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
     this.#worker = new Worker(entry, {
       workerData: { path, readOnly } satisfies SqliteWorkerData,
+      name: readOnly ? 'sqlite-reader' : 'sqlite-writer',
       execArgv: ['--no-warnings'],
       resourceLimits: { maxOldGenerationSizeMb: MOST_HEAP_MIB },
     });

@@ -43,6 +43,9 @@ export interface SqliteWorkerData {
 /** How long a statement waits for another process that is writing, in milliseconds. */
 const BUSY_TIMEOUT = 10_000;
 
+/** The largest text or blob. Those of ours have some kilobytes. */
+const MOST_VALUE_BYTES = 64 * 2 ** 20;
+
 const port = parentPort;
 if (port === null) throw new Error('sqlite-worker runs only as a worker thread');
 
@@ -68,7 +71,7 @@ port.on('message', (request: SqliteRequest) => {
 });
 
 function openDatabase(): DatabaseSync {
-  const opened = new DatabaseSync(path, { readOnly, timeout: BUSY_TIMEOUT });
+  const opened = new DatabaseSync(path, { readOnly, timeout: BUSY_TIMEOUT, limits: { length: MOST_VALUE_BYTES } });
   if (readOnly) return opened;
   // FULL: a commit that was answered survives a power cut, not only a crash of the process.
   opened.exec('pragma synchronous = full');
