@@ -9,7 +9,7 @@ import { takeJsonBodies } from './bodies.ts';
 import { checkQueryTexts } from './check-text.ts';
 import { Connections } from './connections.ts';
 import { setContentTypesAside } from './content-type.ts';
-import { allowOrigins } from './cors.ts';
+import { allowOrigins, corsHeadersOfErrors } from './cors.ts';
 import { serveDownloads } from './download.ts';
 import { serveHealth } from './health.ts';
 import { refuseUnknownRoutes } from './not-found.ts';
@@ -49,7 +49,10 @@ export async function buildApp(services: Services): Promise<FastifyInstance> {
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     clientErrorHandler: (error, socket) => connections.refuseBadSyntax(error, socket as Socket),
-    frameworkErrors: answerThrown,
+    frameworkErrors: (error, request, reply) => {
+      reply.headers(corsHeadersOfErrors(request, settings));
+      answerThrown(error, request, reply);
+    },
   });
 
   answerRefusals(app);
@@ -58,9 +61,9 @@ export async function buildApp(services: Services): Promise<FastifyInstance> {
     reply.header('box-request-id', request.id);
   });
   setContentTypesAside(app);
+  await allowOrigins(app, settings);
   checkForwarded(app);
   refuseWhileClosing(app);
-  await allowOrigins(app, settings);
   refuseUndecodableQueries(app);
   refuseUnknownRoutes(app);
   enforcePolicies(app, access);

@@ -12,7 +12,8 @@ export function refuseUnknownRoutes(app: FastifyInstance): void {
   app.setNotFoundHandler(async () => {});
   // Before the body is looked at: what there is nothing for is 404, however large it is.
   app.addHook('onRequest', async (request, reply) => {
-    if (!request.is404) return;
+    // The CORS plugin has a route for every OPTIONS; a browser's preflight was answered before.
+    if (!request.is404 && request.routeOptions.url !== '*') return;
     const path = request.url.split('?', 1)[0] ?? '';
     const methods = [...methodsOf.values()].filter(({ pattern }) => pattern.test(path)).flatMap((r) => [...r.methods]);
     if (methods.length === 0) throw new Refusal('not_found', 'There is nothing at this address.');

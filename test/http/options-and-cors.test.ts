@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import { after, before, test } from 'node:test';
+import { API_ROUTES, callOf } from '../access/api-routes.ts';
+import { type Answer, Api } from '../support/api.ts';
+import { startServer, type TestServer } from '../support/server.ts';
+
+const ORIGIN = 'https://app.example.com';
+const NAMED = { file: '1', folder: '1', session: 'A'.repeat(32) };
+
+let server: TestServer;
+let api: Api;
+
+before(async () => {
+  server = await startServer();
+  api = new Api(server);
+});
+after(() => server[Symbol.asyncDispose]());
+
+function preflight(path: string, headers: Record<string, string> = {}): Promise<Answer> {
+  const asked = { origin: ORIGIN, 'access-control-request-method': 'PUT', ...headers };
+  return new Api({ url: server.url }).call('OPTIONS', path, { headers: asked });
+}
+
+function allowedBy(answer: Answer): string[] {
+  return String(answer.headers['access-control-allow-headers']).toLowerCase().split(', ');
+}
+
+test('OPTIONS of an unknown address is 404, with a token and without, as other methods are', async () => {
+  for (const path of ['/nonsense', '/files', '/folders/1/nothing', `${server.url}/`, `${server.url}/x`]) {
+    for (const client of [api, new Api({ url: server.url })]) {
+      const answer = await client.call('OPTIONS', path);
+      assert.deepEqual([answer.status, answer.json?.code], [404, 'not_found'], path);
+      assert.equal((await client.get(path)).status, 404, path);
+    }
+  }
+});
+
+test('OPTIONS of every address that does not take it is 405 and says what it takes', async () => {
+  const taking = new Set(
+    API_ROUTES.filter(({ method }) => method === 'OPTIONS').map((route) => callOf(route, NAMED).path),
+  );
+  for (const route of API_ROUTES) {
+    const { path } = callOf(route, NAMED);
+    if (taking.has(path)) continue;
+    for (const client of [api, new Api({ url: server.url })]) {
+      const answer = await client.call('OPTIONS', path, { body: '{}', headers: { 'content-type': 'foo' } });
+      assert.deepEqual([answer.status, answer.json?.code], [405, 'method_not_allowed'], path);
+      assert.ok(answer.headers.allow?.split(', ').includes(route.method), `${path}: ${answer.headers.allow}`);
+    }
+  }
+});
+
+test("Box's own preflight needs a token, and only a browser's needs none", async () => {
+  const body = { name: 'free.bin', parent: { id: '0' } };
+  const anonymous = new Api({ url: server.url });
+  assert.equal((await anonymous.call('OPTIONS', '/files/content', { body })).status, 401);
+  assert.equal((await api.call('OPTIONS', '/files/content', { body })).status, 200);
+  for (const half of [{ origin: ORIGIN }, { 'access-control-request-method': 'POST' }]) {
+    assert.equal((await anonymous.call('OPTIONS', '/files/content', { body, headers: half })).status, 401);
+    assert.equal((await anonymous.call('OPTIONS', '/nonsense', { headers: half })).status, 404);
+    assert.equal((await api.call('OPTIONS', '/files/1', { headers: half })).status, 405);
+  }
+  for (const path of ['/files/content', '/files/1', '/nonsense']) assert.equal((await preflight(path)).status, 204);
+});
+
+test('a page may send the headers that it asks for, and never credentials', async () => {
+  const answer = await preflight('/files/1', {
+    'access-control-request-headers': 'authorization,traceparent, As-User,x-request-id,box-version',
+  });
+  for (const name of ['traceparent', 'x-request-id', 'as-user', 'box-version', 'authorization', 'if-range']) {
+    assert.ok(allowedBy(answer).includes(name), name);
+  }
+  assert.equal(new Set(allowedBy(answer)).size, allowedBy(answer).length, 'each once');
+  assert.equal(answer.headers['access-control-allow-credentials'], undefined);
+  assert.match(String(answer.headers.vary), /Access-Control-Request-Headers/);
+  assert.match(String(answer.headers.vary), /Origin/);
+  assert.equal(answer.headers['access-control-allow-private-network'], undefined);
+});
+
+test('what is no list of header names, or an endless one, is not reflected', async () => {
+  for (const list of [
+    'a b',
+    'x\u00e9',
+    'x; y',
+    '<script>',
+    Array.from({ length: 65 }, (_, at) => `x-${at}`).join(','),
+    `x-${'y'.repeat(5000)}`,
+  ]) {
+    const answer = await preflight('/files/1', { 'access-control-request-headers': list });
+    assert.equal(answer.status, 204);
+    assert.ok(allowedBy(answer).includes('authorization'));
+    assert.ok(String(answer.headers['access-control-allow-headers']).length < 500);
+  }
+});
+
+test('a page can read every error, whatever step refuses it', async () => {
+  await using small = await startServer({ env: { PARTWAY_RATE_LIMIT: '1' } });
+  const limited = new Api(small);
+  await limited.get('/users/me');
+  const headers = { origin: ORIGIN };
+  const huge = { body: `{"x":"${'x'.repeat(100_000)}"}`, headers };
+  for (const [status, asked] of [
+    [401, new Api({ url: server.url }).get('/users/me', { headers })],
+    [404, api.get('/nothing', { headers })],
+    [404, api.get('/files/12345', { headers })],
+    [405, api.call('PATCH', '/users/me', { headers })],
+    [413, api.call('POST', '/folders', huge)],
+    [400, api.get('/folders/100%/items', { headers })],
+    [400, api.get('/folders/0/items?fields=%E9', { headers })],
+    [429, limited.get('/users/me', { headers })],
+    [403, api.get(`${server.url}/downloads/1/1`, { headers })],
+  ] as const) {
+    const answer = await asked;
+    assert.equal(answer.status, status, answer.text);
+    assert.equal(answer.headers['access-control-allow-origin'], '*', String(status));
+  }
+});
+
+test('with origins set, each page gets its own name back, and other pages nothing', async () => {
+  await using strict = await startServer({ env: { PARTWAY_CORS_ORIGINS: `${ORIGIN},https://other.example` } });
+  const ask = (origin: string, path = '/nothing') => new Api(strict).get(path, { headers: { origin } });
+  for (const path of ['/nothing', '/users/me', '/folders/100%/items']) {
+    const answer = await ask(ORIGIN, path);
+    assert.equal(answer.headers['access-control-allow-origin'], ORIGIN, path);
+    assert.match(String(answer.headers.vary), /Origin/, path);
+  }
+  for (const origin of ['https://bad.example', 'null', `${ORIGIN}.bad.example`]) {
+    const answer = await ask(origin);
+    assert.deepEqual([answer.status, answer.headers['access-control-allow-origin']], [403, undefined], origin);
+    assert.equal((await ask(origin, '/folders/100%/items')).headers['access-control-allow-origin'], undefined);
+  }
+});
+
+test('a preflight that brings a body of a type that is none is answered, and leaves the connection fit', async () => {
+  const { hostname, port } = new URL(server.url);
+  const socket = connect(Number(port), hostname);
+  const head = (extra: string) =>
+    `OPTIONS /2.0/files/1 HTTP/1.1\r\nhost: x\r\norigin: ${ORIGIN}\r\naccess-control-request-method: PUT\r\n${extra}\r\n`;
+  socket.write(`${head('content-type: ;\r\ncontent-length: 5\r\n')}{"no"${head('connection: close\r\n')}`);
+  let text = '';
+  socket.on('data', (chunk) => {
+    text += chunk;
+  });
+  await new Promise((resolve) => socket.on('close', resolve));
+  assert.deepEqual(text.match(/^HTTP\/1\.1 \d+/gm), ['HTTP/1.1 204', 'HTTP/1.1 204']);
+});
