@@ -84,8 +84,13 @@ describe("the client's calls", () => {
   test('a session that is deleted twice, or is not there, is gone', async () => {
     const body = { folder_id: '0', file_name: 'deleted.bin', file_size: 1000 };
     const { id } = await client.chunkedUploads.createFileUploadSession(body);
-    await client.chunkedUploads.deleteFileUploadSessionById(id);
-    await client.chunkedUploads.deleteFileUploadSessionById(id);
+    for (const gone of [id, id, '0123456789ABCDEF0123456789ABCDEF']) {
+      assert.equal(await client.chunkedUploads.deleteFileUploadSessionById(gone), undefined);
+      await assert.rejects(client.chunkedUploads.getFileUploadSessionById(gone), {
+        status: 404,
+        code: 'upload_session_not_found',
+      });
+    }
   });
 
   test('a file in one piece is refused where its digest is another one', async () => {

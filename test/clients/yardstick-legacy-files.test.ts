@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { seededBytes } from '../support/bytes.ts';
+import { until } from '../support/until.ts';
 import { type Body, type LegacyYard, legacyYardstick, namesIn, newLegacyFile } from './yardstick/legacy-yard.ts';
 import { newName } from './yardstick/yard.ts';
 
@@ -53,7 +53,7 @@ legacyYardstick('files', (yard) => {
     const file = await newLegacyFile(yard, bytes);
 
     const stream = await yard.client.files.getReadStream(file.id);
-    await sleep(500);
+    await until(() => stream.readableLength > 0);
 
     assert.deepEqual(await buffer(stream), bytes);
     assert.equal((await bytesOf(yard, (await newLegacyFile(yard, '')).id)).length, 0);

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type Answer, Api } from '../support/api.ts';
 import { seededBytes, sha1Base64 } from '../support/bytes.ts';
 import { startServer, type TestServer } from '../support/server.ts';
+import { storedFor } from '../support/storage.ts';
+import { until } from '../support/until.ts';
 
 const PART = 65_536;
 const SIZE = 2 * PART + 500;
@@ -249,12 +250,10 @@ test('a session past its time is refused with 410 and its bytes go', async () =>
   });
   const client = new Api(short);
   const session = await client.createSession('expires.bin', SIZE);
-  for (;;) {
-    const status = await client.get(`/files/upload_sessions/${session.id}`);
-    if (status.status !== 200) break;
-    await sleep(20);
-  }
+  assert.equal((await storedFor(short.dataFolder)).length, 1);
+  await until(async () => (await client.get(`/files/upload_sessions/${session.id}`)).status !== 200);
   assertRefused(await client.get(`/files/upload_sessions/${session.id}`), 410, 'session_expired');
   assertRefused(await client.putPart(session.id, first), 410, 'session_expired');
   assertRefused(await client.commit(session.id, [{ part_id: '00000000' }], bytes), 410, 'session_expired');
+  await until(async () => (await storedFor(short.dataFolder)).length === 0);
 });
