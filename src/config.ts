@@ -35,6 +35,7 @@ export interface Config {
   readonly sessionLifetime: number;
   readonly sweepInterval: number;
   readonly orphanGrace: number;
+  readonly orphanRetention: number;
   readonly shutdownDelay: number;
   readonly shutdownGrace: number;
   readonly bodyTimeout: number;
@@ -140,6 +141,7 @@ export function readConfig(given: GivenSettings, environment: Environment = proc
     sessionLifetime: time('PARTWAY_SESSION_TTL', 1),
     sweepInterval: time('PARTWAY_SWEEP_INTERVAL', 10),
     orphanGrace: time('PARTWAY_ORPHAN_GRACE'),
+    orphanRetention: time('PARTWAY_ORPHAN_RETENTION'),
     shutdownDelay: time('PARTWAY_SHUTDOWN_DELAY'),
     shutdownGrace: time('PARTWAY_SHUTDOWN_GRACE'),
     bodyTimeout: time('PARTWAY_BODY_TIMEOUT', 100),

@@ -33,8 +33,9 @@ import { oneNodeAtATime } from './sql/one-node-at-a-time.ts';
 import { openAside, openDatabase } from './sql/open-database.ts';
 import type { Tables } from './sql/tables.ts';
 import { Claims } from './uploads/claims.ts';
+import { deleteUnreferenced, giveUpAll } from './uploads/delete-unreferenced.ts';
 import { KeyedQueue } from './uploads/keyed-queue.ts';
-import { removeOrphans } from './uploads/remove-orphans.ts';
+import { OrphanSearch } from './uploads/orphan-search.ts';
 import { expireSessions } from './uploads/sweep.ts';
 import type { Uploads } from './uploads/uploads.ts';
 
@@ -43,11 +44,9 @@ const COMMIT_HOLD_MILLIS = 45_000;
 /** A body or a response slower than this many bytes a second is not worth its connection. */
 const SLOWEST = 1024;
 
-/**
- * More than a content on S3 takes from being whole to having its row: 150 s of tries to hear of it, a minute of asking
- * what has become of it, a minute for the transaction.
- */
-const ORPHANS_SETTLE = 300_000;
+/** For how long a round looks for orphans on the disk: longer at the start, when a database may have been restored. */
+const FIRST_ORPHAN_SEARCH: Millis = 5_000;
+const ORPHAN_SEARCH: Millis = 250;
 
 const CLOCK_JUMPED =
   'the wall clock is not where the monotonic clock or the database expected it: nothing expires by it until it has been steady for 15 minutes; check NTP';
@@ -130,6 +129,8 @@ export async function startServer(config: Config, clock = new GuardedClock()): P
     clock,
   };
   const tree: Files = { db, content, inHand, clock, maxFileSize, userQuota, limits, turns: new Turns() };
+  // Of several nodes another one may be writing it: there a writer is dead once its lease is over.
+  if (url === undefined) await giveUpAll(uploads);
   const readiness = new Readiness(probesOf(aside, store), {
     onTrouble: (probe, error) => log.error({ probe, err: error }, 'not ready'),
     clock,
@@ -162,24 +163,36 @@ export async function startServer(config: Config, clock = new GuardedClock()): P
   await app.listen({ host, port, listenTextResolver: () => `listening on ${addressOf(app, config)}` });
   opened.defer(() => closeWithin(app, config.shutdownGrace));
 
+  const { orphanGrace: grace, orphanRetention: retention } = config;
+  const orphans = new OrphanSearch(uploads, {
+    grace,
+    retention,
+    onFound: (count, keptUntil) =>
+      app.log.warn(
+        { orphans: count, keptUntil: new Date(keptUntil).toISOString() },
+        `the store holds ${count} contents that no row of this database explains, and which are kept for now. If an older ` +
+          'backup of the database was restored, they are the newer files: read "Restoring an older database" in docs/operating.md',
+      ),
+  });
+  let time = config.storage.kind === 's3' ? Number.POSITIVE_INFINITY : FIRST_ORPHAN_SEARCH;
   const search: Chore = {
-    name: 'remove orphaned bytes',
+    name: 'look for orphaned bytes',
     run: async (signal) => {
-      const settle = config.storage.kind === 's3' ? Math.min(ORPHANS_SETTLE, config.orphanGrace) : 0;
-      return { orphans: await removeOrphans(uploads, { grace: config.orphanGrace, settle, signal }) };
+      const removed = await orphans.round({ budget: time, signal });
+      if (config.storage.kind === 'disk') time = ORPHAN_SEARCH;
+      return { orphans: removed };
     },
   };
   const chores: Chore[] = [
     { name: 'end sessions past their time', run: async () => ({ expired: await expireSessions(uploads) }) },
-    // It lists the whole store, which a bucket counts by calls; what is new there is nobody's orphan for that long.
-    config.storage.kind === 's3'
-      ? seldom(search, { every: config.orphanGrace, db, clock, shared: url !== undefined })
-      : search,
+    { name: 'delete unreferenced bytes', run: async () => ({ deleted: await deleteUnreferenced(uploads, { grace }) }) },
     {
       name: 'end copies and deletions that were left',
       run: async (signal) => ({ ended: await endTreeJobs({ access, files: tree, uploads }, { signal }) }),
     },
     { name: 'forget expired tokens', run: async () => ({ forgotten: await sweepTokens(access) }) },
+    // It lists the whole store, which a bucket counts by calls; what is new there is nobody's orphan for that long.
+    config.storage.kind === 's3' ? seldom(search, { every: grace, db, clock, shared: url !== undefined }) : search,
     saveTimeChore(clock, db),
   ];
   const interval = config.sweepInterval;

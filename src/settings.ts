@@ -122,6 +122,12 @@ export const SETTINGS = [
     preset: '1h',
   },
   {
+    env: 'PARTWAY_ORPHAN_RETENTION',
+    value: 'time',
+    help: 'how long bytes that no row explains are kept once they are found',
+    preset: '7d',
+  },
+  {
     env: 'PARTWAY_SHUTDOWN_DELAY',
     value: 'time',
     help: 'how long /readyz says 503 after SIGTERM before the server takes nothing new',

@@ -12,6 +12,8 @@ export interface Check {
   clock: Clock;
   /** Bytes younger than this are passed over: somebody may be about to write their row. */
   grace: Millis;
+  /** For how long bytes without a row are kept once the server has found them. */
+  retention: Millis;
   /** Told of each thing that is wrong, as it is found; mends it where it wants to. The check goes on once it resolves. */
   found: (found: Found) => Promise<void>;
   /** Told of bytes that have been read. */

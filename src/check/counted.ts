@@ -52,6 +52,11 @@ export async function countedSpace(db: Kysely<Tables>, id: UserId): Promise<{ ke
         .whereRef('upload_sessions.owner_id', '=', 'users.id')
         .where('state', '=', 'open')
         .as('reserved'),
+      user
+        .selectFrom('unreferenced_blobs')
+        .select((of) => of.fn.coalesce(of.fn.sum('reserved'), sql.lit(0)).as('bytes'))
+        .whereRef('unreferenced_blobs.owner_id', '=', 'users.id')
+        .as('arriving'),
     ])
     .where('users.id', '=', id)
     .executeTakeFirstOrThrow();
@@ -63,7 +68,7 @@ export async function countedSpace(db: Kysely<Tables>, id: UserId): Promise<{ ke
     },
     counted: {
       space_used: Number(row.used),
-      space_reserved: Number(row.reserved),
+      space_reserved: Number(row.reserved) + Number(row.arriving),
       item_count: Number(row.folders) + Number(row.versions),
     },
   };

@@ -25,7 +25,7 @@ export interface FsckOptions {
  * @returns How many things are still wrong.
  */
 export function checkDataFolder(config: Config, { repair, allStopped, report }: FsckOptions): Promise<number> {
-  const { dataFolder, database, storage, orphanGrace } = config;
+  const { dataFolder, database, storage, orphanGrace, orphanRetention } = config;
   if (repair && database !== undefined && !allStopped) {
     throw new Failure(
       EXIT.usage,
@@ -48,6 +48,7 @@ export function checkDataFolder(config: Config, { repair, allStopped, report }: 
         content,
         clock,
         grace: orphanGrace,
+        retention: orphanRetention,
         read: (bytes) => report.read(bytes),
         async found(found) {
           const finding = await findingOf(found, repair);

@@ -11,7 +11,7 @@ export function addFsckCommand(program: Command): void {
     .option('--all-stopped', 'say that no node runs, which only you can know where the database is elsewhere')
     .option('--json', 'print one JSON object a line: findings, then a summary');
   addSettings(command, [
-    ...(['PARTWAY_DATA', 'PARTWAY_DATABASE', 'PARTWAY_ORPHAN_GRACE'] as const),
+    ...(['PARTWAY_DATA', 'PARTWAY_DATABASE', 'PARTWAY_ORPHAN_GRACE', 'PARTWAY_ORPHAN_RETENTION'] as const),
     ...(['PARTWAY_STORAGE', 'PARTWAY_S3_ENDPOINT', 'PARTWAY_S3_PATH_STYLE'] as const),
   ]);
   command.action(async () => {

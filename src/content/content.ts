@@ -47,6 +47,13 @@ export interface StoredContent {
   lastWrite?: () => Promise<Millis>;
 }
 
+/** What lies in the store, as a search for orphans sees it. */
+export interface FoundContent {
+  content: ContentId;
+  /** When it was last written to; undefined if it is gone by now. Asks the store. */
+  lastWrite: () => Promise<Millis | undefined>;
+}
+
 /**
  * What `seal` found: these slots do not hold what their receipts say. Their rows count no more, and they have to be
  * written again; the upload is as open as it was.
@@ -109,6 +116,19 @@ export interface ContentStore {
   /** Whether a staging is there, sealed or not. Asked for itself: a list may leave out what is there. */
   has(staging: Staging): Promise<boolean>;
 
+  /** Whether a content is whole: sealed, or stored at once. */
+  isSealed(content: ContentId): Promise<boolean>;
+
   /** Everything in the store, in no order; made anew for each call and safe beside writers. */
   list(): AsyncIterable<StoredContent>;
+
+  /** In how many parts `look` goes through the store. */
+  parts(): number;
+
+  /**
+   * Everything in one part of the store, for a search that comes often and has to be cheap: names, and nothing else is
+   * asked for. Part 0 is that in which uploads are in progress. What is sealed meanwhile may be met twice, but is never
+   * missed by who looks at part 0 first.
+   */
+  look(part: number): AsyncIterable<FoundContent>;
 }

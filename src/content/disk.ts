@@ -1,16 +1,28 @@
-import { mkdir, open, opendir, stat } from 'node:fs/promises';
+import { mkdir, open, opendir, readdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { ContentId } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
 import { ByteBudget } from './byte-budget.ts';
-import type { ByteRange, ContentStore, Grid, LocalBytes, Receipt, Slot, Staging, StoredContent } from './content.ts';
-import { isMissing } from './disk-refusal.ts';
+import type {
+  ByteRange,
+  ContentStore,
+  FoundContent,
+  Grid,
+  LocalBytes,
+  Receipt,
+  Slot,
+  Staging,
+  StoredContent,
+} from './content.ts';
+import { codeOf, isMissing } from './disk-refusal.ts';
 import { FileReading } from './file-reading.ts';
 import { FileGone, LocalFiles } from './local-file.ts';
 import { putWhole } from './put-whole.ts';
 
 const CONTENT_ID = /^[0-9a-f]{32}$/;
 const FOLDER_NAME = /^[0-9a-f]{2}$/;
+const FIRST_BYTES = 256;
+
 /**
  * Content in files under `folder`, which is made where it is missing. A file lies in `staging/` at its full size while
  * its slots are written, each at its own offset, and is renamed into `content/ab/cd/` when it is whole (ab, cd: the
@@ -115,6 +127,10 @@ class DiskStore implements ContentStore {
     );
   }
 
+  async isSealed(content: ContentId): Promise<boolean> {
+    return (await statOf(this.#sealedPath(content))) !== undefined;
+  }
+
   async *list(): AsyncGenerator<StoredContent, void, undefined> {
     // In the order in which a file moves: one sealed meanwhile may be met twice, but is never missed.
     yield* filesIn(join(this.#root, 'staging'), 'staging');
@@ -122,6 +138,28 @@ class DiskStore implements ContentStore {
     for await (const ab of namesIn(content, FOLDER_NAME)) {
       for await (const cd of namesIn(join(content, ab), FOLDER_NAME)) {
         yield* filesIn(join(content, ab, cd), 'sealed', ab + cd);
+      }
+    }
+  }
+
+  /** `staging`, and the folders of `content`, each with all ids that begin alike. */
+  parts(): number {
+    return 1 + FIRST_BYTES;
+  }
+
+  async *look(part: number): AsyncGenerator<FoundContent, void, undefined> {
+    if (part === 0) {
+      const folder = join(this.#root, 'staging');
+      for await (const name of namesIn(folder, CONTENT_ID)) yield foundIn(folder, name);
+      return;
+    }
+    const ab = (part - 1).toString(16).padStart(2, '0');
+    const above = join(this.#root, 'content', ab);
+    for (const cd of await allNamesIn(above)) {
+      if (!FOLDER_NAME.test(cd)) continue;
+      const folder = join(above, cd);
+      for (const name of await allNamesIn(folder)) {
+        if (CONTENT_ID.test(name) && name.startsWith(ab + cd)) yield foundIn(folder, name);
       }
     }
   }
@@ -172,6 +210,26 @@ async function* filesIn(folder: string, kind: StoredContent['kind'], prefix = ''
     if (!name.startsWith(prefix)) continue;
     const found = await statOf(join(folder, name));
     if (found !== undefined) yield { content: name as ContentId, kind, modifiedAt: Math.floor(found.mtimeMs) };
+  }
+}
+
+function foundIn(folder: string, name: string): FoundContent {
+  return {
+    content: name as ContentId,
+    lastWrite: async () => {
+      const found = await statOf(join(folder, name));
+      return found && Math.floor(found.mtimeMs);
+    },
+  };
+}
+
+/** All names in a folder that holds few, with one call; none if the folder is missing. */
+async function allNamesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (isMissing(error) || codeOf(error) === 'ENOTDIR') return [];
+    throw error;
   }
 }
 

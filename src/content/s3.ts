@@ -3,6 +3,7 @@ import { Refusal } from '../api/refusal.ts';
 import {
   type ByteRange,
   type ContentStore,
+  type FoundContent,
   type Grid,
   type LocalBytes,
   LostParts,
@@ -123,6 +124,10 @@ export class S3Store implements ContentStore {
     return refusing(this.#isThere(upload));
   }
 
+  async isSealed(content: ContentId): Promise<boolean> {
+    return (await refusing(this.#objects.sizeOf(this.#keys.of(content)))) !== undefined;
+  }
+
   async *list(): AsyncGenerator<StoredContent, void, undefined> {
     // In the order in which an upload becomes an object: one sealed meanwhile may be met twice, but is never missed.
     for await (const upload of this.#uploads.list(this.#keys.contents)) {
@@ -133,6 +138,17 @@ export class S3Store implements ContentStore {
     for await (const { key, modifiedAt } of this.#objects.list(this.#keys.contents)) {
       const content = this.#keys.contentOf(key);
       if (content !== undefined) yield { content, kind: 'sealed', modifiedAt };
+    }
+  }
+
+  /** A bucket is listed by a thousand names a call, whatever they begin with: one part is the cheapest. */
+  parts(): number {
+    return 1;
+  }
+
+  async *look(): AsyncGenerator<FoundContent, void, undefined> {
+    for await (const { content, modifiedAt, lastWrite = async () => modifiedAt } of this.list()) {
+      yield { content, lastWrite };
     }
   }
 

@@ -1,6 +1,10 @@
 import type { ContentId } from '../api/ids.ts';
 import type { Files } from './files.ts';
 import { inBatches } from './in-batches.ts';
+import { forgetBlobs } from './unreferenced-blobs.ts';
+
+/** Well below what a statement takes as parameters anywhere. */
+const BATCH = 500;
 
 /**
  * Removes the bytes of versions that are gone, but for those that another version names. It asks only after the rows are
@@ -11,5 +15,7 @@ export async function dropContents({ db, content }: Files, contents: readonly Co
     db.selectFrom('versions').select('content_id').distinct().where('content_id', 'in', batch).execute(),
   );
   const kept = new Set(named.map((row) => row.content_id));
-  for (const id of contents) if (!kept.has(id)) await content.remove(id);
+  const gone = contents.filter((id) => !kept.has(id));
+  for (const id of gone) await content.remove(id);
+  for (let from = 0; from < gone.length; from += BATCH) await forgetBlobs(db, gone.slice(from, from + BATCH));
 }

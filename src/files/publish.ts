@@ -27,9 +27,9 @@ export interface NewContent {
   contentCreatedAt?: Millis;
   /** When the client says that the content was last changed; now by default. */
   contentModifiedAt?: Millis;
-  /** Whether room for the bytes was reserved, which they now take. */
-  reserved?: boolean;
-  /** How many bytes a user may keep, where no room was reserved. */
+  /** How many bytes were reserved for it, which are given back as it takes its own. */
+  reserved?: number;
+  /** How many bytes a user may keep, for what goes beyond that. */
   userQuota?: number | undefined;
   /** How many items a user may have. */
   mostItems: number;
@@ -110,6 +110,6 @@ export async function publishNewVersion(
   return published;
 }
 
-function chargeOf({ size, reserved }: NewContent): Charge {
-  return { used: size, reserved: reserved ? -size : 0, items: 1 };
+function chargeOf({ size, reserved = 0 }: NewContent): Charge {
+  return { used: size, reserved: -reserved, items: 1 };
 }

@@ -6,6 +6,7 @@ import { dropContents } from './drop-contents.ts';
 import type { Files } from './files.ts';
 import { holdTree } from './hold-tree.ts';
 import { BATCH_ROWS, deleteJob, renewJob, type TreeJob } from './tree-jobs.ts';
+import { doomBlobs } from './unreferenced-blobs.ts';
 
 /** Looks for the next rows, in one transaction. */
 const MOST_STEPS = 20;
@@ -85,6 +86,10 @@ export class TreeRemoval {
     if (versions.length > 0) {
       const all = versions.map(({ id }) => id);
       await tx.deleteFrom('versions').where('id', 'in', all).execute();
+      await doomBlobs(
+        tx,
+        versions.map((version) => version.content_id),
+      );
     }
     this.#given.items += versions.length;
     for (const { size, content_id: content } of versions) {

@@ -4,9 +4,11 @@ import { Refusal } from '../api/refusal.ts';
 import { measured } from '../content/measured.ts';
 import { newContentId } from '../content/new-content-id.ts';
 import type { Tables } from '../sql/tables.ts';
+import { discardBlob } from './discard-blob.ts';
 import type { Files } from './files.ts';
 import type { NewContent, Published } from './publish.ts';
-import { withinRoom } from './within-room.ts';
+import { reserveSpace } from './reserve-space.ts';
+import { nameBlob } from './unreferenced-blobs.ts';
 
 /** A body that comes in one piece, and what the client says of it. */
 export interface WholeBody {
@@ -15,6 +17,8 @@ export interface WholeBody {
   bytes: AsyncIterable<Uint8Array>;
   /** The digest that the client announced, held against the bytes. */
   sha1: Sha1 | undefined;
+  /** Between which sizes it is, in bytes, as far as the request says. */
+  announced?: { least: number; most: number } | undefined;
   contentCreatedAt?: Millis;
   contentModifiedAt?: Millis;
 }
@@ -24,15 +28,22 @@ export interface WholeBody {
  * `file_size_limit_exceeded`, `storage_limit_exceeded` and what `publish` refuses; nothing of the bytes stays then.
  */
 export async function storeContent(
-  { db, content, inHand, clock, maxFileSize, userQuota, limits }: Files,
+  files: Files,
   body: WholeBody,
   publish: (tx: Transaction<Tables>, made: NewContent) => Promise<Published>,
 ): Promise<Published> {
+  const { db, content, inHand, clock, maxFileSize, userQuota, limits } = files;
   const id = newContentId();
   using _held = inHand.hold(id);
-  const room = await withinRoom(db, body.caller, userQuota);
-  const { bytes, result } = measured(room(body.bytes), maxFileSize);
-  await content.put(id, bytes, body.caller);
+  const reservation = await reserveSpace(files, { blob: id, owner: body.caller, announced: body.announced });
+  const { bytes, result } = measured(reservation.hold(body.bytes), maxFileSize);
+  try {
+    await content.put(id, bytes, body.caller);
+  } catch (error) {
+    // Should this fail too, the sweep does it.
+    await discardBlob(files, id).catch(() => {});
+    throw error;
+  }
   try {
     const { size, sha1 } = result();
     checkDigest(sha1, body.sha1);
@@ -46,13 +57,18 @@ export async function storeContent(
       locksAt: clock.expiryTime(),
       userQuota,
       mostItems: limits.items,
+      reserved: reservation.bytes,
       ...(contentCreatedAt !== undefined && { contentCreatedAt }),
       ...(contentModifiedAt !== undefined && { contentModifiedAt }),
     };
-    return await db.transaction().execute((tx) => publish(tx, made));
+    return await db.transaction().execute(async (tx) => {
+      const published = await publish(tx, made);
+      await nameBlob(tx, id);
+      return published;
+    });
   } catch (error) {
     // After any other failure nobody knows whether the row is there: the sweep asks, and removes the bytes if not.
-    if (error instanceof Refusal && error.status < 500) await content.remove(id);
+    if (error instanceof Refusal && error.status < 500) await discardBlob(files, id);
     throw error;
   }
 }

@@ -71,13 +71,11 @@ async function receive(
   request: FastifyRequest,
   take: (upload: MultipartUpload) => Promise<Published>,
 ): Promise<Published> {
-  const announced = Number(request.headers['content-length'] ?? 0);
-  if (announced > maxFileSize + WRAPPING_BYTES) {
-    throw new Refusal('file_size_limit_exceeded', `A file may have ${maxFileSize} bytes; this body has ${announced}.`);
+  const { least, most } = announcedSize(request) ?? { least: 0, most: 0 };
+  if (least > maxFileSize) {
+    throw new Refusal('file_size_limit_exceeded', `A file may have ${maxFileSize} bytes; this body has ${most}.`);
   }
-  await checkSpace(db, callerOf(request).userId, Math.max(0, announced - WRAPPING_BYTES), userQuota, {
-    mostItems: limits.items,
-  });
+  await checkSpace(db, callerOf(request).userId, least, userQuota, { mostItems: limits.items });
   announcedDigest(request);
   // Refuses a form without a boundary before the body is asked for.
   const opening = openMultipart(request.raw);
@@ -94,9 +92,17 @@ function bodyOf(request: FastifyRequest, { file }: MultipartUpload, attributes: 
   return {
     caller: callerOf(request).userId,
     bytes: file,
+    announced: announcedSize(request),
     sha1: announcedDigest(request),
     ...contentDatesOf(attributes),
   };
+}
+
+/** Between which sizes the file is, by the length of its request; undefined if that says nothing. */
+function announcedSize({ headers }: FastifyRequest): { least: number; most: number } | undefined {
+  const length = headers['content-length'];
+  if (length === undefined) return undefined;
+  return { least: Math.max(0, Number(length) - WRAPPING_BYTES), most: Number(length) };
 }
 
 /** `content-md5`, which for Box is the SHA-1 of the file in hex. */

@@ -9,6 +9,7 @@ import * as sessionsByOwner from './migrations/0006-sessions-by-owner.ts';
 import * as manyNodes from './migrations/0007-many-nodes.ts';
 import * as detailsAndFoldedNames from './migrations/0009-details-and-folded-names.ts';
 import * as treeCosts from './migrations/0010-tree-costs.ts';
+import * as unreferencedBlobs from './migrations/0011-unreferenced-blobs.ts';
 import * as tokenParentsAndChallenges from './migrations/0012-token-parents-and-challenges.ts';
 import type { Tables } from './tables.ts';
 
@@ -24,6 +25,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0009-details-and-folded-names': detailsAndFoldedNames,
   '0010-tree-costs': treeCosts,
   '0012-token-parents-and-challenges': tokenParentsAndChallenges,
+  '0011-unreferenced-blobs': unreferencedBlobs,
 };
 
 export const NEWER_DATABASE =

@@ -19,6 +19,8 @@ export interface Tables {
   tree_jobs: TreeJobRow;
   upload_sessions: WithDefaults<SessionRow & DigestRow, keyof DigestRow>;
   parts: WithDefaults<PartRow, 'stored' | 'node'>;
+  unreferenced_blobs: WithDefaults<UnreferencedBlobRow, 'reserved'>;
+  orphaned_blobs: OrphanedBlobRow;
   installation: InstallationRow;
 }
 
@@ -266,6 +268,26 @@ export interface PartRow {
   stored: 0 | 1;
   /** The process that has the bytes at hand, or had; empty where none has. */
   node: NodeId;
+}
+
+/** A blob that is known, and that no version and no session names: one that is being written, or is to be deleted. */
+export interface UnreferencedBlobRow {
+  blob_id: ContentId;
+  /** Who sends it; null for one that is to be deleted. */
+  owner_id: UserId | null;
+  /** Bytes of it that count as reserved by its owner. */
+  reserved: number;
+  /** When its writer was last known to be at work. Of one that is to be deleted it only tells one note from the next. */
+  touched_at: Millis;
+  /** 0 while it is being written and may still get a name; 1 once it never will. */
+  doomed: 0 | 1;
+}
+
+/** A blob in the store that no row explains, as after an older backup of the database was restored. */
+export interface OrphanedBlobRow {
+  blob_id: ContentId;
+  /** When this database first knew of it. */
+  found_at: Millis;
 }
 
 /** One thing that is true of the whole installation. */

@@ -166,7 +166,7 @@ async function publish(
     by: session.owner,
     now: clock.now(),
     locksAt: clock.expiryTime(),
-    reserved: true,
+    reserved: session.staging.grid.fileSize,
     mostItems: limits.items,
     ...(contentCreatedAt !== undefined && { contentCreatedAt }),
     ...(contentModifiedAt !== undefined && { contentModifiedAt }),

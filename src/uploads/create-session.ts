@@ -5,8 +5,10 @@ import { Refusal } from '../api/refusal.ts';
 import { newContentId } from '../content/new-content-id.ts';
 import { checkPlace } from '../files/check-place.ts';
 import { checkSpace } from '../files/check-space.ts';
+import { discardBlob } from '../files/discard-blob.ts';
 import { findFile } from '../files/find.ts';
 import { checkName } from '../files/names.ts';
+import { noteBlob } from '../files/unreferenced-blobs.ts';
 import type { Tables } from '../sql/tables.ts';
 import { planParts } from './plan-parts.ts';
 import { findSession, insertSession } from './records.ts';
@@ -28,8 +30,9 @@ export async function createSession(uploads: Uploads, upload: NewUpload): Promis
   const grid = planParts(upload.fileSize, limits.partSize);
   const id = newContentId();
   using _held = inHand.hold(id);
-  const staging = await content.begin(id, grid);
   const createdAt = clock.now();
+  await noteBlob(db, { blob: id, owner: upload.caller }, createdAt);
+  const staging = await content.begin(id, grid);
   const session: Session = {
     id: newSessionId(),
     owner: upload.caller,
@@ -43,8 +46,9 @@ export async function createSession(uploads: Uploads, upload: NewUpload): Promis
     await insertSession(db, session, createdAt, limits.userQuota);
   } catch (error) {
     if (await isOpen(db, session.id)) return session;
-    // Without a row nothing will ever name these bytes; should this fail too, the sweep finds them.
+    // Without a row nothing will ever name these bytes; should this fail too, the sweep deletes them.
     await content.remove(staging).catch(() => {});
+    await discardBlob({ db, content }, staging).catch(() => {});
     throw error;
   }
   return session;

@@ -1,4 +1,5 @@
 import type { Staging } from '../content/content.ts';
+import { forgetBlobs } from '../files/unreferenced-blobs.ts';
 import { findOwnedContents } from './records.ts';
 import type { Uploads } from './uploads.ts';
 
@@ -7,6 +8,8 @@ import type { Uploads } from './uploads.ts';
  * last whether a version names them, so that no order of commit, abort, expiry and crash can take a published file.
  */
 export async function dropBytes({ db, content }: Pick<Uploads, 'db' | 'content'>, staging: Staging): Promise<void> {
-  const owned = await findOwnedContents(db, [staging.content]);
-  if (!owned.has(staging.content)) await content.remove(staging);
+  const named = await findOwnedContents(db, [staging.content]);
+  if (named.has(staging.content)) return;
+  await content.remove(staging);
+  await forgetBlobs(db, [staging.content]);
 }

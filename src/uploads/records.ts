@@ -2,6 +2,7 @@ import { type Kysely, sql, type Transaction } from 'kysely';
 import type { ContentId, Millis, NodeId, SessionId } from '../api/ids.ts';
 import { chargeSpace } from '../files/charge-space.ts';
 import { holdTree } from '../files/hold-tree.ts';
+import { doomBlobs, nameBlob } from '../files/unreferenced-blobs.ts';
 import type { SessionState, Tables } from '../sql/tables.ts';
 import { deletePartsOf } from './delete-parts.ts';
 import { type DigestMark, isAt } from './digest-mark.ts';
@@ -9,7 +10,7 @@ import { type Part, partOf, type Session, type StoredPart, sessionOfRow } from '
 
 /** The SQL of sessions and parts, once for both databases. Races end at unique keys and at `where state = 'open'`. */
 
-/** Writes an open session and reserves room for its file. Refuses `storage_limit_exceeded`. */
+/** Writes an open session, which names its blob, and reserves room for its file. Refuses `storage_limit_exceeded`. */
 export async function insertSession(
   db: Kysely<Tables>,
   session: Session,
@@ -18,6 +19,7 @@ export async function insertSession(
 ): Promise<void> {
   await db.transaction().execute(async (tx) => {
     await chargeSpace(tx, session.owner, { reserved: session.staging.grid.fileSize }, userQuota);
+    await nameBlob(tx, session.staging.content);
     await insertRow(tx, session, createdAt);
   });
 }
@@ -169,7 +171,7 @@ export async function deleteOpenSession(db: Kysely<Tables>, session: SessionId):
   });
 }
 
-/** Gives back the room that was reserved for an open session, where `end` has ended it. */
+/** Gives back the room that was reserved for an open session, where `end` has ended it, and dooms its blob. */
 function giveBackRoom(
   db: Kysely<Tables>,
   session: SessionId,
@@ -178,7 +180,7 @@ function giveBackRoom(
   return db.transaction().execute(async (tx) => {
     const row = await tx
       .selectFrom('upload_sessions')
-      .select(['owner_id', 'file_size'])
+      .select(['owner_id', 'file_size', 'content_id'])
       .where('id', '=', session)
       .where('state', '=', 'open')
       .executeTakeFirst();
@@ -186,6 +188,7 @@ function giveBackRoom(
     // Held before the session's row, in the order in which a commit holds them.
     await holdTree(tx, row.owner_id);
     if (!(await end(tx))) return false;
+    await doomBlobs(tx, [row.content_id]);
     await chargeSpace(tx, row.owner_id, { reserved: -row.file_size }, undefined);
     return true;
   });
@@ -266,7 +269,27 @@ async function deleteEnded(db: Kysely<Tables>, state: SessionState, before: Mill
 
 /** Which of these contents a version names or an open session fills. The others are nobody's. */
 export async function findOwnedContents(db: Kysely<Tables>, contents: readonly ContentId[]): Promise<Set<ContentId>> {
-  const rows = await db
+  if (contents.length === 0) return new Set();
+  const rows = await namesOf(db, contents).execute();
+  return new Set(rows.map((row) => row.content_id));
+}
+
+/** The same, and which of them are known to be unreferenced. In one statement, as one turns into the other. */
+export async function findExplainedContents(
+  db: Kysely<Tables>,
+  contents: readonly ContentId[],
+): Promise<Set<ContentId>> {
+  if (contents.length === 0) return new Set();
+  const unreferenced = db
+    .selectFrom('unreferenced_blobs')
+    .select('blob_id as content_id')
+    .where('blob_id', 'in', contents);
+  const rows = await namesOf(db, contents).unionAll(unreferenced).execute();
+  return new Set(rows.map((row) => row.content_id));
+}
+
+function namesOf(db: Kysely<Tables>, contents: readonly ContentId[]) {
+  return db
     .selectFrom('versions')
     .select('content_id')
     .where('content_id', 'in', contents)
@@ -276,7 +299,5 @@ export async function findOwnedContents(db: Kysely<Tables>, contents: readonly C
         .select('content_id')
         .where('content_id', 'in', contents)
         .where('state', '=', 'open'),
-    )
-    .execute();
-  return new Set(rows.map((row) => row.content_id));
+    );
 }

@@ -27,6 +27,7 @@ async function found(house: House, { mend = false } = {}): Promise<Found[]> {
     // The bytes have the machine's own time.
     clock: new TestClock(Date.now() + 2 * GRACE),
     grace: GRACE,
+    retention: GRACE,
     read: (bytes) => {
       read += bytes;
     },
@@ -37,6 +38,14 @@ async function found(house: House, { mend = false } = {}): Promise<Found[]> {
   });
   assert.equal(checked.bytes, read);
   return all.sort((a, b) => (a.kind < b.kind ? -1 : 1));
+}
+
+/** As if all rows had been written after the bytes that lie there: none of them is a newer file whose row is missing. */
+async function rowsNewerThanBytes(house: House): Promise<void> {
+  await house.files.db
+    .updateTable('versions')
+    .set({ created_at: Date.now() + GRACE })
+    .execute();
 }
 
 const kinds = (all: Found[]) => all.map(({ kind }) => kind);
@@ -79,6 +88,7 @@ test('bytes that are gone are told with the file that has lost them, orphans go,
   const { content } = house.files;
   await content.remove(await contentOf(house, 'gone.txt'));
   await content.put(ORPHAN, chunks('nobody’s'));
+  await rowsNewerThanBytes(house);
   const all = await found(house, { mend: true });
   assert.deepEqual(kinds(all), ['content_missing', 'content_orphaned']);
   assert.match(all[0]?.message ?? '', /^gone\.txt \(file \d+, version 1\): the bytes are gone\./);
@@ -88,6 +98,29 @@ test('bytes that are gone are told with the file that has lost them, orphans go,
     [await contentOf(house, 'stays.txt')],
   );
   assert.deepEqual(kinds(await found(house)), ['content_missing']);
+});
+
+test('bytes newer than every row are told, and a repair keeps them: rows may be missing', async () => {
+  await using house = await openHouse();
+  await house.file('old.txt');
+  await house.files.content.put(ORPHAN, chunks('newer than the backup'));
+  const [orphan] = await found(house, { mend: true });
+  assert.equal(orphan?.kind, 'content_orphaned');
+  assert.match(orphan?.message ?? '', /if an older backup of the database was restored, this is a newer file/);
+  assert.equal(orphan?.mend, undefined);
+  assert.ok((await house.stored()).some((stored) => stored.content === ORPHAN));
+});
+
+test('bytes that the server has found a short while ago are kept by a repair too', async () => {
+  await using house = await openHouse();
+  await house.file('old.txt');
+  await house.files.content.put(ORPHAN, chunks('found'));
+  await rowsNewerThanBytes(house);
+  await house.files.db
+    .insertInto('orphaned_blobs')
+    .values({ blob_id: ORPHAN, found_at: Date.now() + 2 * GRACE })
+    .execute();
+  assert.equal((await found(house, { mend: true }))[0]?.mend, undefined);
 });
 
 test('a version that says other than its bytes are is found, and what it says stays', async () => {
@@ -133,6 +166,7 @@ test('a content that gets its row between the list and the question is nobody’
   const { content } = house.files;
   await content.put(ORPHAN, chunks('a.txt'));
   await house.file('a.txt');
+  await rowsNewerThanBytes(house);
   const all: Found[] = [];
   const { db } = house.files;
   await checkEverything({
@@ -140,6 +174,7 @@ test('a content that gets its row between the list and the question is nobody’
     content,
     clock: new TestClock(Date.now() + 2 * GRACE),
     grace: GRACE,
+    retention: GRACE,
     read: () => {},
     async found(one) {
       all.push(one);
@@ -162,6 +197,7 @@ test('an open upload that a store does not list is not taken for gone, as long a
       content: store,
       clock: new TestClock(Date.now()),
       grace: GRACE,
+      retention: GRACE,
       read: () => {},
       found: async (one) => void all.push(one),
     });
@@ -192,6 +228,7 @@ test('a content that was begun long ago and is still being written to is young',
     content: stillWritten,
     clock,
     grace: GRACE,
+    retention: GRACE,
     read: () => {},
     found: async (one) => void all.push(one),
   });

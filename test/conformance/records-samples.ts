@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely';
 import type { ItemId, SessionId, VersionId } from '../../src/api/ids.ts';
+import { noteBlob } from '../../src/files/unreferenced-blobs.ts';
 import { newId } from '../../src/sql/new-id.ts';
 import type { Tables, UserRow } from '../../src/sql/tables.ts';
 import { deleteOpenSession, insertSession, markCommitted, markExpired } from '../../src/uploads/records.ts';
@@ -43,6 +44,7 @@ export const ALL_ENDS: readonly End[] = Object.keys(ENDS) as End[];
 /** Opens a session in the database. */
 export async function opened(u: Under, change: Partial<Session> = {}): Promise<Session> {
   const session = newSession(u.owner, change);
+  await noteBlob(u.db, { blob: session.staging.content, owner: session.owner }, NOW);
   await insertSession(u.db, session, NOW);
   return session;
 }

@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { ContentStore, StoredContent } from '../../src/content/content.ts';
+import type { ContentStore, FoundContent } from '../../src/content/content.ts';
+import { OrphanSearch } from '../../src/uploads/orphan-search.ts';
 import { findSession } from '../../src/uploads/records.ts';
 import { removeOrphans } from '../../src/uploads/remove-orphans.ts';
 import { expireSessions } from '../../src/uploads/sweep.ts';
 import { collect } from '../conformance/content-samples.ts';
 import { assertOnlyFile, begin, commitOf, published, put, putAll, removeOrphansNow, slotsIn } from '../uploads/acts.ts';
 import { LIFETIME, openRoom, type Room } from '../uploads/room.ts';
-import { watchQueries } from '../uploads/watch-queries.ts';
 import type { Fault } from './faulty.ts';
+
+const DAY = 24 * 3_600_000;
 
 describe('the sweep', () => {
   for (const when of ['before', 'after'] as const) {
@@ -27,13 +29,13 @@ describe('the sweep', () => {
     const upload = await begin(room);
     await putAll(room, upload);
     const { content } = room.uploads;
-    async function* list() {
-      for await (const stored of content.list()) {
-        yield stored;
+    async function* look(part: number) {
+      for await (const found of content.look(part)) {
+        yield found;
         await commitOf(room, upload);
       }
     }
-    const slowly = { ...room, uploads: { ...room.uploads, content: { ...content, list } } };
+    const slowly = { ...room, uploads: { ...room.uploads, content: { ...content, look } } };
     assert.equal(await removeOrphansNow(slowly), 0);
     await assertOnlyFile(room, upload, await commitOf(room, upload));
   });
@@ -66,24 +68,42 @@ describe('the sweep', () => {
     await assertOnlyFile(room, upload, await commitOf(room, upload));
   });
 
-  it('leaves a long direct upload of another node as long as it gets on, and removes it once it does not', async () => {
+  it('leaves bytes without a row as long as they are still written to, and removes them once they are not', async () => {
     await using room = await openRoom();
     const { content } = room.uploads;
     const { session } = await begin(room);
     await room.uploads.db.deleteFrom('upload_sessions').execute();
-    const begunAt = room.clock.now() - 2 * 60_000;
     let wroteAt = room.clock.now() - 59_000;
-    async function* list(): AsyncGenerator<StoredContent> {
-      yield { content: session.staging.content, kind: 'staging', modifiedAt: begunAt, lastWrite: async () => wroteAt };
+    async function* look(part: number): AsyncGenerator<FoundContent> {
+      if (part === 0) yield { content: session.staging.content, lastWrite: async () => wroteAt };
     }
-    const uploads = { ...room.uploads, content: { ...content, list } };
+    const uploads = { ...room.uploads, content: { ...content, look } };
     assert.equal(await removeOrphans(uploads, { grace: 60_000 }), 0);
     wroteAt -= 2_000;
     assert.equal(await removeOrphans(uploads, { grace: 60_000 }), 1);
     assert.deepEqual(await collect(content.list()), []);
   });
 
-  it('looks once more at what has no name, and leaves what has got one meanwhile', async () => {
+  it('keeps bytes that no row explains until it has known of them for long, also if it looks again and again', async () => {
+    await using room = await openRoom();
+    await begin(room);
+    await room.uploads.db.deleteFrom('upload_sessions').execute();
+    const told: number[] = [];
+    const rules = { grace: -3_600_000, retention: 7 * DAY, onFound: (count: number) => told.push(count) };
+    const search = new OrphanSearch(room.uploads, rules);
+    for (const days of [0, 3, 3.9]) {
+      room.clock.advance(days * DAY);
+      assert.equal(await search.round(), 0);
+    }
+    assert.equal((await collect(room.uploads.content.list())).length, 1);
+    assert.deepEqual(told, [1]);
+    room.clock.advance(0.2 * DAY);
+    assert.equal(await search.round(), 1);
+    assert.deepEqual(await collect(room.uploads.content.list()), []);
+    assert.deepEqual(await room.uploads.db.selectFrom('orphaned_blobs').selectAll().execute(), []);
+  });
+
+  it('forgets what it knew of bytes that have their row again, and never removes them', async () => {
     await using room = await openRoom();
     const upload = await begin(room);
     await putAll(room, upload);
@@ -91,29 +111,18 @@ describe('the sweep', () => {
     const row = await db.selectFrom('upload_sessions').selectAll().executeTakeFirstOrThrow();
     const parts = await db.selectFrom('parts').selectAll().execute();
     await db.deleteFrom('upload_sessions').execute();
-    // As a direct upload has its row a moment after its bytes are whole.
-    let named = false;
-    const watched = watchQueries(db, {
-      async after(query) {
-        if (query !== 'select versions' || named) return;
-        named = true;
-        await db.insertInto('upload_sessions').values(row).execute();
-        await db.insertInto('parts').values(parts).execute();
-      },
-    });
-    const search = { grace: -3_600_000, settle: 1 };
-    assert.equal(await removeOrphans({ ...room.uploads, db: watched }, search), 0);
-    assert.ok(named);
+    const search = new OrphanSearch(room.uploads, { grace: -3_600_000, retention: DAY });
+    await search.round();
+    assert.equal((await db.selectFrom('orphaned_blobs').selectAll().execute()).length, 1);
+    await db
+      .insertInto('upload_sessions')
+      .values({ ...row, expires_at: room.clock.now() + 9 * DAY })
+      .execute();
+    await db.insertInto('parts').values(parts).execute();
+    room.clock.advance(2 * DAY);
+    assert.equal(await search.round(), 0);
+    assert.deepEqual(await db.selectFrom('orphaned_blobs').selectAll().execute(), []);
     await assertOnlyFile(room, upload, await commitOf(room, upload));
-  });
-
-  it('removes after a second look what has no name then either, and nothing where the server stops before', async () => {
-    await using room = await openRoom();
-    await begin(room);
-    await room.uploads.db.deleteFrom('upload_sessions').execute();
-    const stops = { grace: -3_600_000, settle: 60_000, signal: AbortSignal.abort() };
-    await assert.rejects(removeOrphans(room.uploads, stops), { name: 'AbortError' });
-    assert.equal(await removeOrphans(room.uploads, { grace: -3_600_000, settle: 1 }), 1);
   });
 
   it('removes what a crash left before the session had its row, once its grace is over', async () => {

@@ -21,6 +21,8 @@ import { TestClock } from '../support/test-clock.ts';
 
 /** The files room as main.ts furnishes it: a real database file and a real disk store. */
 export interface House extends AsyncDisposable {
+  /** Where its bytes lie, if they lie on the disk. */
+  folderOfBytes: string;
   files: Files;
   clock: TestClock;
   owner: UserRow;
@@ -49,6 +51,7 @@ export async function openHouse(plan: readonly Fault<ContentStore>[] = []): Prom
 
   function houseOf(files: Files): House {
     return {
+      folderOfBytes: home,
       files,
       clock,
       owner,

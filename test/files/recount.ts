@@ -35,6 +35,7 @@ export async function assertCountersRight(db: Kysely<Tables>): Promise<void> {
   }
   const owners = new Map(items.map(({ id, owner_id }) => [id, owner_id]));
   const sessions = await db.selectFrom('upload_sessions').selectAll().where('state', '=', 'open').execute();
+  const blobs = await db.selectFrom('unreferenced_blobs').selectAll().execute();
   for (const user of users) {
     const mine = versions.filter((version) => owners.get(version.file_id) === user.id);
     const folders = items.filter(
@@ -43,7 +44,9 @@ export async function assertCountersRight(db: Kysely<Tables>): Promise<void> {
     assert.equal(user.item_count, folders.length + mine.length, `items of ${user.login}`);
     assert.equal(user.space_used, sum(mine.map(({ size }) => size)), `space used by ${user.login}`);
     const open = sessions.filter(({ owner_id }) => owner_id === user.id);
-    assert.equal(user.space_reserved, sum(open.map((session) => session.file_size)), `reserved for ${user.login}`);
+    const arriving = blobs.filter(({ owner_id }) => owner_id === user.id);
+    const reserved = sum(open.map((session) => session.file_size)) + sum(arriving.map((blob) => blob.reserved));
+    assert.equal(user.space_reserved, reserved, `reserved for ${user.login}`);
   }
 }
 

@@ -55,7 +55,10 @@ export function spooling(store: ContentStore, folder: string): SpoolingStore {
     open: (content, range) => store.open(content, range),
     remove: (target) => store.remove(target),
     has: (staging) => store.has(staging),
+    isSealed: (content) => store.isSealed(content),
     list: () => store.list(),
+    parts: () => store.parts(),
+    look: (part) => store.look(part),
     giveUp: () => atHand.clear(),
   };
 }

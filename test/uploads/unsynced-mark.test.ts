@@ -4,6 +4,7 @@ import { type Kysely, sql } from 'kysely';
 import { addUser } from '../../src/access/accounts.ts';
 import type { NodeId } from '../../src/api/ids.ts';
 import type { DigestState } from '../../src/digest/saved-digests.ts';
+import { noteBlob } from '../../src/files/unreferenced-blobs.ts';
 import { migrate } from '../../src/sql/migrate.ts';
 import { openPostgres } from '../../src/sql/postgres.ts';
 import type { Tables } from '../../src/sql/tables.ts';
@@ -29,6 +30,7 @@ test('moving a mark and calling the next node waits for no sync, and keeps nothi
   }) as [Kysely<Tables>, Kysely<Tables>, Kysely<Tables>];
   await migrate(db);
   const session = newSession(await addUser(db, { login: 'mark', name: 'Mark', now: 0 }));
+  await noteBlob(db, { blob: session.staging.content, owner: session.owner }, 0);
   await insertSession(db, session, 0);
   await insertPart(db, session.id, newPart(1), 0, OTHER);
 

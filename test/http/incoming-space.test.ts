@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { Readable } from 'node:stream';
+import { test } from 'node:test';
+import { Api } from '../support/api.ts';
+import { seededBytes } from '../support/bytes.ts';
+import { onlySqlite } from '../support/rows.ts';
+import { startServer, type TestServer } from '../support/server.ts';
+import { until } from '../support/until.ts';
+import { attributes, FORM, filePart, form, sendForm, upload } from './forms.ts';
+
+const QUOTA = 1_000_000;
+const ENV = { PARTWAY_USER_QUOTA: String(QUOTA), PARTWAY_MIN_SESSION_SIZE: '1000' };
+const LARGE = seededBytes(0.9 * QUOTA, 'one fits');
+
+const bodyOf = (name: string, bytes: Buffer) => form(attributes({ name, parent: { id: '0' } }), filePart(bytes));
+
+/** What is reserved and used, by the rows. */
+function counted(server: TestServer): { reserved: number; used: number; incoming: number } {
+  const db = new DatabaseSync(join(server.dataFolder, 'partway.sqlite'), { readOnly: true });
+  const row = db
+    .prepare(
+      `select (select sum(space_reserved) from users) as reserved, (select sum(space_used) from users) as used,
+        (select count(*) from unreferenced_blobs) as incoming`,
+    )
+    .get() as { reserved: number; used: number; incoming: number };
+  db.close();
+  return { ...row };
+}
+
+for (const [how, wrap] of [
+  ['that say their length', (body: Buffer) => body],
+  ['of unknown length', (body: Buffer) => Readable.from([body.subarray(0, 100_000), body.subarray(100_000)])],
+] as const) {
+  test(`of 30 direct uploads at once ${how} no more are taken than the quota has room for`, async () => {
+    await using server = await startServer({ env: ENV });
+    const api = new Api(server);
+    const answers = await Promise.all(
+      Array.from({ length: 30 }, (_, n) => sendForm(api, '/files/content', wrap(bodyOf(`${n}.bin`, LARGE)))),
+    );
+    const made = answers.filter(({ status }) => status === 201);
+    assert.ok(made.length <= 1, `${made.length} were taken`);
+    for (const answer of answers.filter(({ status }) => status !== 201)) {
+      assert.deepEqual([answer.status, answer.json.code], [403, 'storage_limit_exceeded']);
+    }
+    if (made.length === 0) await upload(api, 'after.bin', LARGE);
+    assert.equal((await api.get('/users/me')).json.space_used, LARGE.length);
+    // What was reserved for the others is free again.
+    await upload(api, 'rest.bin', seededBytes(QUOTA - LARGE.length, 'rest'));
+  });
+}
+
+test('new versions, sessions and copies compete with what is arriving', { skip: onlySqlite }, async () => {
+  await using server = await startServer({ env: ENV });
+  const api = new Api(server);
+  const { id } = await upload(api, 'small.bin', seededBytes(190_000, 'small'));
+  const arriving = await hold(server, seededBytes(600_000, 'arriving'));
+  await until(() => counted(server).reserved >= 600_000);
+
+  const session = await api.post('/files/upload_sessions', { folder_id: '0', file_size: 300_000, file_name: 's' });
+  assert.deepEqual([session.status, session.json.code], [403, 'storage_limit_exceeded']);
+  const copy = await api.post(`/files/${id}/copy`, { parent: { id: '0' }, name: 'copy' });
+  assert.equal(copy.status, 201, copy.text);
+  const version = await sendForm(api, `/files/${id}/content`, bodyOf('small.bin', LARGE));
+  assert.deepEqual([version.status, version.json.code], [403, 'storage_limit_exceeded']);
+
+  arriving.destroy();
+  await until(() => counted(server).reserved === 0);
+  assert.equal(
+    (await api.post('/files/upload_sessions', { folder_id: '0', file_size: 300_000, file_name: 's' })).status,
+    201,
+  );
+});
+
+test('what a client that left or a server that was killed had reserved is given back', {
+  skip: onlySqlite,
+}, async () => {
+  await using server = await startServer({ env: ENV });
+  const api = new Api(server);
+  const left = await hold(server, LARGE);
+  await until(() => counted(server).reserved > 0);
+  left.destroy();
+  await until(() => counted(server).reserved === 0 && counted(server).incoming === 0);
+
+  const killed = await hold(server, LARGE);
+  await until(() => counted(server).reserved > 0);
+  await server.kill();
+  killed.destroy();
+  assert.ok(counted(server).reserved > 0);
+  await server.restart();
+  assert.equal(counted(server).reserved, 0);
+  await upload(api, 'after.bin', LARGE);
+  await until(() => counted(server).incoming === 0);
+});
+
+/** A direct upload of which all but the end has been sent. */
+async function hold(server: TestServer, bytes: Buffer) {
+  const body = bodyOf('held.bin', bytes);
+  const headers = { ...FORM, authorization: `Bearer ${server.token}`, 'content-length': body.length };
+  const sent = request(`${server.url}/2.0/files/content`, { method: 'POST', headers });
+  sent.on('error', () => {});
+  if (!sent.write(body.subarray(0, -100))) await once(sent, 'drain');
+  return sent;
+}

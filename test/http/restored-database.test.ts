@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { copyFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { Api } from '../support/api.ts';
+import { seededBytes } from '../support/bytes.ts';
+import { onlySqlite } from '../support/rows.ts';
+import { startServer, type TestServer } from '../support/server.ts';
+import { bytesNotOnDisk, storedFor } from '../support/storage.ts';
+import { upload } from './forms.ts';
+
+const ENV = {
+  PARTWAY_ORPHAN_GRACE: '0ms',
+  PARTWAY_SWEEP_INTERVAL: '20ms',
+  PARTWAY_MIN_SESSION_SIZE: '0',
+  PARTWAY_PART_SIZE: '65536',
+  PARTWAY_LOG: 'info',
+};
+const SIZE = 100_000;
+const skip = onlySqlite || bytesNotOnDisk || false;
+
+const bytesOf = (name: string) => seededBytes(SIZE, name);
+const databaseOf = ({ dataFolder }: TestServer) => join(dataFolder, 'partway.sqlite');
+
+async function putDatabase(server: TestServer, from: string): Promise<void> {
+  await server.stop();
+  for (const suffix of ['-wal', '-shm']) await rm(`${databaseOf(server)}${suffix}`, { force: true });
+  await copyFile(from, databaseOf(server));
+  await server.restart();
+}
+
+test('an older backup of the database takes nothing of the newer files, and says so; the newer one finds them all', {
+  skip,
+}, async () => {
+  await using server = await startServer({ env: ENV });
+  const [older, newer] = ['older', 'newer'].map((name) => join(server.dataFolder, `../${name}.sqlite`)) as [
+    string,
+    string,
+  ];
+  const api = new Api(server);
+  const files = new Map<string, string>();
+  for (let n = 0; n < 3; n++) files.set(`old-${n}`, (await upload(api, `old-${n}`, bytesOf(`old-${n}`))).id);
+  await server.stop();
+  await copyFile(databaseOf(server), older);
+  await server.restart();
+  for (let n = 0; n < 5; n++) files.set(`new-${n}`, (await upload(api, `new-${n}`, bytesOf(`new-${n}`))).id);
+  const session = await api.createSession('open.bin', SIZE);
+  const bytes = bytesOf('open.bin');
+  const first = await api.putPart(session.id, { offset: 0, bytes: bytes.subarray(0, 65_536), total: SIZE });
+  assert.equal(first.status, 200);
+  await server.stop();
+  await copyFile(databaseOf(server), newer);
+  const before = await storedFor(server.dataFolder);
+
+  await putDatabase(server, older);
+  await server.logged(/"orphans":6,.*no row of this database explains.*Restoring an older database/);
+  // A sweep later nothing has gone either.
+  await upload(api, 'since', bytesOf('since'));
+  assert.equal((await storedFor(server.dataFolder)).length, before.length + 1);
+
+  await putDatabase(server, newer);
+  for (const [name, id] of files) assert.deepEqual(await api.download(id), bytesOf(name), name);
+  const last = await api.putPart(session.id, { offset: 65_536, bytes: bytes.subarray(65_536), total: SIZE });
+  const committed = await api.commit(session.id, [first.json.part, last.json.part], bytes);
+  assert.equal(committed.status, 201, committed.text);
+});
+
+test('what was deleted for good, aborted or refused is no orphan: its bytes go at once', { skip }, async () => {
+  await using server = await startServer({ env: { ...ENV, PARTWAY_USER_QUOTA: '250000' } });
+  const api = new Api(server);
+  const { id } = await upload(api, 'deleted', bytesOf('deleted'));
+  await api.delete(`/files/${id}`);
+  await api.delete(`/files/${id}/trash`);
+  const { id: session } = await api.createSession('aborted', SIZE);
+  await api.delete(`/files/upload_sessions/${session}`);
+  await assert.rejects(upload(api, 'refused', seededBytes(250_001, 'refused')), /storage_limit_exceeded/);
+  assert.deepEqual(await storedFor(server.dataFolder), []);
+  assert.equal((await api.get('/users/me')).json.space_used, 0);
+});
