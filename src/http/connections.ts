@@ -212,6 +212,10 @@ export class Connections {
       reply.hijack();
     }
     this.#refuse(turn, refusal, { close: true });
+    // Node forgets a request once it is answered: whoever reads its body would wait for the rest of it forever.
+    const breakBody = () => request.destroy(new Error('the body broke off'));
+    if (socket.destroyed) breakBody();
+    else socket.once('close', breakBody);
   }
 
   #refuse({ request, response, reply }: Turn, refusal: Refusal, { close }: { close: boolean }): void {

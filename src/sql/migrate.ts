@@ -24,8 +24,8 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0007-many-nodes': manyNodes,
   '0009-details-and-folded-names': detailsAndFoldedNames,
   '0010-tree-costs': treeCosts,
-  '0012-token-parents-and-challenges': tokenParentsAndChallenges,
   '0011-unreferenced-blobs': unreferencedBlobs,
+  '0012-token-parents-and-challenges': tokenParentsAndChallenges,
 };
 
 export const NEWER_DATABASE =
