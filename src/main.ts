@@ -4,7 +4,7 @@ import { type Kysely, sql } from 'kysely';
 import type { Access } from './access/access.ts';
 import { endTreeJobs } from './access/end-tree-jobs.ts';
 import { ensureDeveloper } from './access/ensure-developer.ts';
-import { LogInAttempts } from './access/log-in.ts';
+import { LogInAttempts } from './access/log-in-attempts.ts';
 import { sweepTokens } from './access/sweep-tokens.ts';
 import { TokenCache } from './access/token-cache.ts';
 import type { Millis } from './api/ids.ts';

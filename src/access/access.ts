@@ -3,7 +3,7 @@ import type { Millis } from '../api/ids.ts';
 import type { Clock } from '../clock.ts';
 import type { Tables } from '../sql/tables.ts';
 import type { Authority } from './authority.ts';
-import type { LogInAttempts } from './log-in.ts';
+import type { LogInAttempts } from './log-in-attempts.ts';
 import type { TokenCache } from './token-cache.ts';
 
 /** What the verbs of this room work with. */

@@ -1,8 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Millis } from '../api/ids.ts';
 
-/** So many attempts are free; each further one doubles the wait. */
-const FREE = 5;
 const FIRST_WAIT: Millis = 1_000;
 /** After so long without an attempt all is forgotten. */
 const FORGOTTEN_AFTER: Millis = 60 * 60 * 1_000;
@@ -12,25 +10,33 @@ interface Entry {
   last: Millis;
 }
 
+export interface SlowdownOptions {
+  /** How many names are remembered. */
+  most: number;
+  /** So many attempts cost no wait; each further one doubles it. */
+  free: number;
+  longestWait: Millis;
+}
+
 /**
  * Makes whoever guesses wait: per name, ever longer. An attempt counts when it begins, so that many at once are many;
- * one that was right is taken back. Keeps the names used last, as hashes, so what it holds is bounded.
+ * one that was right is taken back. Keeps the names used last, as hashes, so what it holds is bounded. Times are those of
+ * a monotonic clock.
  */
 export class Slowdown {
   readonly #entries = new Map<string, Entry>();
-  readonly #most: number;
-  readonly #longestWait: Millis;
+  readonly #options: SlowdownOptions;
 
-  constructor({ most, longestWait }: { most: number; longestWait: Millis }) {
-    this.#most = most;
-    this.#longestWait = longestWait;
+  constructor(options: SlowdownOptions) {
+    this.#options = options;
   }
 
   /** How long to wait before another attempt under this name. */
   waitOf(name: string, now: Millis): Millis {
+    const { free, longestWait } = this.#options;
     const entry = this.#entries.get(keyOf(name));
-    if (entry === undefined || entry.attempts < FREE) return 0;
-    const wait = Math.min(FIRST_WAIT * 2 ** (entry.attempts - FREE), this.#longestWait);
+    if (entry === undefined || entry.attempts < free) return 0;
+    const wait = Math.min(FIRST_WAIT * 2 ** (entry.attempts - free), longestWait);
     return Math.max(0, entry.last + wait - now);
   }
 
@@ -43,7 +49,7 @@ export class Slowdown {
     this.#entries.delete(key);
     this.#entries.set(key, { attempts: fresh ? before.attempts + 1 : 1, last: now });
     for (const oldest of this.#entries.keys()) {
-      if (this.#entries.size <= this.#most) break;
+      if (this.#entries.size <= this.#options.most) break;
       this.#entries.delete(oldest);
     }
   }
@@ -68,6 +74,6 @@ export class Slowdown {
 }
 
 /** As short for a long name as for a short one. */
-function keyOf(name: string): string {
+export function keyOf(name: string): string {
   return createHash('sha256').update(name).digest('base64');
 }

@@ -22,6 +22,7 @@ import { enforceScopes } from './scopes.ts';
 import type { HttpSettings, Services } from './services.ts';
 import { servePlaceholders } from './thumbnails.ts';
 import { serveTree } from './tree.ts';
+import { warnOfUntrustedProxy } from './untrusted-proxy.ts';
 import { serveUploads } from './uploads.ts';
 import { refuseUndecodableQueries } from './url-text.ts';
 
@@ -64,6 +65,7 @@ export async function buildApp(services: Services): Promise<FastifyInstance> {
   await allowOrigins(app, settings);
   checkForwarded(app);
   refuseWhileClosing(app);
+  warnOfUntrustedProxy(app, settings);
   refuseUndecodableQueries(app);
   refuseUnknownRoutes(app);
   enforcePolicies(app, access);

@@ -10,7 +10,7 @@ import { issueCode } from '../../src/access/authorize.ts';
 import { ensureDeveloper } from '../../src/access/ensure-developer.ts';
 import type { ClientSecret } from '../../src/access/find-client.ts';
 import type { GrantError } from '../../src/access/grant-error.ts';
-import { LogInAttempts } from '../../src/access/log-in.ts';
+import { LogInAttempts } from '../../src/access/log-in-attempts.ts';
 import { TokenCache } from '../../src/access/token-cache.ts';
 import type { AppRow, UserRow } from '../../src/sql/tables.ts';
 import { leftoverFolder } from '../support/leftovers.ts';
