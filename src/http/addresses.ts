@@ -3,8 +3,12 @@ import { isIPv6 } from 'node:net';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Refusal } from '../api/refusal.ts';
 
-/** The wire's prefixes: SDKs use the first for the API and the second for uploads, browsers the second for both. */
-export const PREFIXES = ['/2.0', '/api/2.0'] as const;
+/**
+ * The wire's prefixes: SDKs use the first for the API and the second for uploads, browsers the second for both. Box's CLI
+ * and box-node-sdk 3 and 4 tell a direct upload by an address that has `upload.box.com` in it, wherever the server is:
+ * theirs is the third.
+ */
+export const PREFIXES = ['/2.0', '/api/2.0', '/upload.box.com/api/2.0'] as const;
 
 /** `scheme://authority` and what follows (RFC 9112, section 3.2.2). */
 const ABSOLUTE_FORM = /^https?:\/\/([^/?#]*)([^#]*)/i;

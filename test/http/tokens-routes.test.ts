@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import fastify, { type FastifyInstance, type RouteOptions } from 'fastify';
 import type { Access } from '../../src/access/access.ts';
 import { readConfig } from '../../src/config.ts';
+import { PREFIXES } from '../../src/http/addresses.ts';
 import { enforcePolicies } from '../../src/http/policy.ts';
 import { enforceScopes } from '../../src/http/scopes.ts';
 import { startServer } from '../../src/main.ts';
@@ -45,7 +46,7 @@ test('every route that needs a token is in the table of the tests, with the scop
     // Every GET brings its HEAD.
     .filter((line) => !line.startsWith('HEAD '));
   const tabled = API_ROUTES.flatMap(({ method, url, needs }) =>
-    ['/2.0', '/api/2.0'].map((prefix) => `${method} ${prefix}${url} ${needs}`),
+    PREFIXES.map((prefix) => `${method} ${prefix}${url} ${needs}`),
   );
   assert.deepEqual(declared.toSorted(), tabled.toSorted());
 });

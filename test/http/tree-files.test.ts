@@ -61,7 +61,7 @@ test('what is no file is not found, whatever its id looks like', async () => {
 });
 
 test('a preflight of a new file says where to send it, under the prefix that was used', async () => {
-  for (const prefix of ['/2.0', '/api/2.0']) {
+  for (const prefix of ['/2.0', '/api/2.0', '/upload.box.com/api/2.0']) {
     const client = new Api(server, prefix);
     for (const [path, size] of [
       ['/files/content', 5],

@@ -40,6 +40,7 @@ export interface LegacyFiles {
   getReadStream(fileId: string): Promise<Readable>;
   get(fileId: string): Promise<LegacyFile>;
   uploadFile(folderId: string, name: string, content: Buffer | Readable): Promise<Committed>;
+  uploadNewFileVersion(fileId: string, content: Buffer | Readable): Promise<Committed>;
 }
 
 export interface LegacyClient {
@@ -108,6 +109,14 @@ export function legacyFilesOf(server: SecureServer): LegacyFiles {
 export function legacyBasicClient(server: SecureServer) {
   const app = { clientId: 'partway-tests', clientSecret: 'unused with a developer token', enterpriseId: '0' };
   return legacySdk(server, app).getBasicClient(server.token);
+}
+
+/** The SDK as Box's CLI sets it up: with iterators, and an upload address by which it knows its own direct uploads. */
+export function legacyIteratingClient(server: SecureServer) {
+  const app = { clientID: 'partway-tests', clientSecret: 'unused with a developer token' };
+  const uploadAPIRootURL = `${server.url}/upload.box.com/api`;
+  const sdk = new BoxSDK({ ...app, ...addressesOf(server), uploadAPIRootURL, iterators: true });
+  return sdk.getBasicClient(server.token) as unknown as LegacyClient;
 }
 
 /** The SDK with `client_credentials`: as the app's own user, or as `userId`. */
