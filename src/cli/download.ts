@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { NodeClient } from '../client/node/index.ts';
 import { type DownloadOrder, downloadOne } from './download/download-one.ts';
+import { LocalClaims } from './download/local-claims.ts';
 import { isFolderHere } from './download/local-target.ts';
 import { type Places, type RemoteFile, remoteFiles } from './download/remote-files.ts';
 import { EXIT, Failure } from './exit-codes.ts';
@@ -34,14 +35,25 @@ export function addDownloadCommand(program: Command): void {
   onServer(command, (call) => downloadAll(call, command.opts<DownloadOptions>()));
 }
 
-async function downloadAll({ client, args, json }: RemoteCall, options: DownloadOptions): Promise<void> {
+async function downloadAll({ client, args, json, notices }: RemoteCall, options: DownloadOptions): Promise<void> {
   const { to, recursive = false, fileVersion: version, force = false } = options;
   await checkArguments(args, options);
   writeAsUsual();
   using stop = interrupts();
   using report = await transferReport({ json });
+  notices.tell = report.notice;
   const tally = new Tally();
-  const order = { client, to, version, recursive, force, signal: stop.signal, report, tally };
+  const order = {
+    client,
+    to,
+    version,
+    recursive,
+    force,
+    signal: stop.signal,
+    report,
+    tally,
+    claims: new LocalClaims(),
+  };
   if (recursive || args.length > 1) report.expect(() => bytesOf(client, args));
   await sideBySide(filesIn(order, args), (file) => downloadOne(order, file), stop.signal);
   if (tally.count > 1 || json) tally.summarize(report, { verb: 'downloaded', interrupted: stop.signal.aborted });

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { lstat, mkdir, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
+import { link, lstat, mkdir, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { LocalClaims } from '../../src/cli/download/local-claims.ts';
 import { localName } from '../../src/cli/download/local-name.ts';
 import { startFaultProxy } from '../client/fault-proxy.ts';
 import { makeFile, sha1OfFile } from '../support/bytes.ts';
@@ -211,4 +213,46 @@ test('names are the system’s own business where it has its own', () => {
     assert.throws(() => localName(name, 'win32'), /cannot be a name here/);
   }
   for (const name of ['nulls', 'com10', 'a.b', '..a', 'ünï']) assert.equal(localName(name, 'win32'), name);
+});
+
+test('two files of one run that come to one place here do not overwrite each other, with --force neither', async () => {
+  for (const side of ['left', 'right']) {
+    await mkdir(place.at(side, 'photos'), { recursive: true });
+    await writeFile(place.at(side, 'photos', 'x.jpg'), side);
+    await writeFile(place.at(side, 'photos', `${side}.jpg`), side);
+    await place.json('mkdir', `/${side}`);
+    await place.json('upload', '-r', `${side}/photos`, '--to', `/${side}`);
+  }
+  await mkdir(place.at('meet'));
+  for (const force of [[], ['--force']]) {
+    const ended = await download('/left/photos/x.jpg', '/right/photos/x.jpg', '--to', 'meet', ...force);
+    assert.equal(ended.code, 6, ended.stderr);
+    assert.match(
+      ended.stderr,
+      /It is not downloaded: \/left\/photos\/x\.jpg and \/right\/photos\/x\.jpg would both be .*\/meet\/x\.jpg here/,
+    );
+    assert.equal(await readFile(place.at('meet', 'x.jpg'), 'utf8'), 'left');
+  }
+  const trees = await download('-r', '/left/photos', '/right/photos', '--to', 'meet-trees', '--force');
+  assert.equal(trees.code, 6);
+  assert.deepEqual(await below('meet-trees'), ['photos', 'photos/left.jpg', 'photos/right.jpg', 'photos/x.jpg']);
+  assert.equal(await readFile(place.at('meet-trees', 'photos', 'x.jpg'), 'utf8'), 'left');
+  // The same file twice is one.
+  const twice = await download('/left/photos/x.jpg', 'left/photos/X.JPG', '--to', 'meet');
+  assert.equal(twice.code, 0, twice.stderr);
+  assert.match(twice.stderr, /is passed over: it was named before/);
+});
+
+test('items that the file system takes for one place are told apart by what is there, and only then', async () => {
+  const claims = new LocalClaims();
+  const folder = place.at('claims');
+  await mkdir(folder);
+  const item = (label: string, id: string) => ({ label, id, kind: 'file' as const });
+  (await claims.claim(join(folder, 'A.txt'), item('/A.txt', '1')))();
+  // This file system has room for both.
+  await writeFile(join(folder, 'A.txt'), 'A');
+  (await claims.claim(join(folder, 'a.txt'), item('/a.txt', '2')))();
+  // One that has not looks like a link of one file under both names.
+  await link(join(folder, 'A.txt'), join(folder, 'a.TXT'));
+  await assert.rejects(claims.claim(join(folder, 'a.TXT'), item('/a.TXT', '3')), /\/A\.txt and \/a\.TXT would both be/);
 });

@@ -11,6 +11,8 @@ export interface Fault {
   waitFor?: Promise<unknown>;
   /** Do this first. */
   before?: () => Promise<unknown>;
+  /** Close the connection at once, without a byte. */
+  reset?: boolean;
   /** Close the connection once so many bytes of the body have been passed on. */
   cutAfter?: number;
   /** Pass it on whole, and close the connection instead of answering. */
@@ -91,6 +93,7 @@ async function pass(server: URL, incoming: IncomingMessage, outgoing: ServerResp
   if (fault.delay !== undefined) await sleep(fault.delay);
   await fault.waitFor;
   await fault.before?.();
+  if (fault.reset) return void socket.destroy();
   if (fault.answer !== undefined) {
     incoming.resume();
     await once(incoming, 'end');

@@ -18,7 +18,7 @@ export interface DownloadOrder {
 }
 
 /** Fetches one file, and tells of it. One that is here already, with the same bytes, is one less to do. */
-export async function downloadOne(order: DownloadOrder, { label, wanted, target }: RemoteFile): Promise<void> {
+export async function downloadOne(order: DownloadOrder, { label, wanted, target, over }: RemoteFile): Promise<void> {
   const { client, report, tally, signal } = order;
   const running = report.begin({ label, totalBytes: wanted.size });
   try {
@@ -35,6 +35,8 @@ export async function downloadOne(order: DownloadOrder, { label, wanted, target 
     running.end({ kind: 'done', message, fields: { ...fields, bytes_received: came } });
   } catch (error) {
     tally.failed(error, running);
+  } finally {
+    over();
   }
 }
 

@@ -5,6 +5,7 @@ import { EXIT, Failure } from '../exit-codes.ts';
 import { findItem, type Item } from '../remote/find-item.ts';
 import { itemsIn, type ListedItem } from '../remote/items-in.ts';
 import type { Wanted } from './download-file.ts';
+import { type LocalClaims, SamePlaceError } from './local-claims.ts';
 import { ensureLocalFolder, ensureNamedFolder } from './local-folder.ts';
 import { localName } from './local-name.ts';
 import { localTarget } from './local-target.ts';
@@ -19,6 +20,8 @@ export interface RemoteFile {
   size: number;
   /** Its path here. */
   target: string;
+  /** Called when it is here, or has failed. */
+  over(): void;
 }
 
 /** What is met on the way: a file, something that is passed over, or something that cannot be had. */
@@ -34,6 +37,7 @@ export interface Places {
   version: string | undefined;
   recursive: boolean;
   signal: AbortSignal;
+  claims: LocalClaims;
 }
 
 /**
@@ -43,21 +47,22 @@ export interface Places {
 export async function* remoteFiles(order: Places, places: readonly string[]): AsyncGenerator<FoundThere> {
   for (const place of places) {
     try {
-      yield* named(order, place);
+      yield* named(order, place, places.length > 1);
     } catch (error) {
-      yield { kind: 'trouble', label: place, error };
+      yield troubleWith(place, error);
     }
   }
 }
 
-async function* named(order: Places, place: string): AsyncGenerator<FoundThere> {
+async function* named(order: Places, place: string, several: boolean): AsyncGenerator<FoundThere> {
   const { client, to, version, recursive } = order;
   const item = await findItem(client, place);
   if (item.type === 'file') {
     const wanted = await wantedFile(client, item.id, version);
     if (recursive && to !== undefined) await ensureNamedFolder(resolve(to));
     const target = await localTarget(to, wanted.name);
-    yield { kind: 'file', file: { label: place, wanted, size: wanted.size, target } };
+    const over = await order.claims.claim(target, { label: place, id: item.id, kind: 'file' });
+    yield { kind: 'file', file: { label: place, wanted, size: wanted.size, target, over } };
     return;
   }
   if (!recursive) {
@@ -67,8 +72,11 @@ async function* named(order: Places, place: string): AsyncGenerator<FoundThere> 
   const folder = resolve(to ?? '.');
   await ensureNamedFolder(folder);
   const here = item.id === '0' ? folder : join(folder, localName(item.name));
-  if (item.id !== '0') await ensureLocalFolder(here);
-  yield* below(order, item, { label: trimSlashes(place), here, above: new Set() });
+  if (item.id !== '0') {
+    const made = await order.claims.claim(here, { label: place, id: item.id, kind: 'folder' });
+    await ensureLocalFolder(here).finally(made);
+  }
+  yield* below(order, item, { label: trimSlashes(place), here, above: new Set(), several });
 }
 
 interface Level {
@@ -76,25 +84,37 @@ interface Level {
   here: string;
   /** Ids of the folders above it. */
   above: ReadonlySet<string>;
+  /** Whether something else of the run may come into it later. */
+  several: boolean;
 }
 
-async function* below(order: Places, { id }: Item, { label, here, above }: Level): AsyncGenerator<FoundThere> {
+async function* below(order: Places, { id }: Item, { label, here, above, several }: Level): AsyncGenerator<FoundThere> {
   if (above.has(id)) throw new Failure(EXIT.failed, 'The server says that this folder is in itself.');
-  for await (const item of itemsIn(order.client, id)) {
+  for await (const item of itemsIn(order.client, id, { signal: order.signal })) {
     if (order.signal.aborted) return;
     const inner = `${label}/${item.name}`;
     try {
       const path = join(here, localName(item.name));
       if (item.type === 'folder') {
-        await ensureLocalFolder(path);
-        yield* below(order, item, { label: inner, here: path, above: new Set([...above, id]) });
+        const made = await order.claims.claim(path, { label: inner, id: item.id, kind: 'folder' });
+        await ensureLocalFolder(path).finally(made);
+        yield* below(order, item, { label: inner, here: path, above: new Set([...above, id]), several });
       } else if (item.type === 'file') {
-        yield { kind: 'file', file: { label: inner, wanted: wantedOf(item), size: item.size, target: path } };
+        const wanted = wantedOf(item);
+        const over = await order.claims.claim(path, { label: inner, id: item.id, kind: 'file' });
+        yield { kind: 'file', file: { label: inner, wanted, size: item.size, target: path, over } };
       } else yield { kind: 'passed-over', label: inner, why: 'it is neither a file nor a folder' };
     } catch (error) {
-      yield { kind: 'trouble', label: inner, error };
+      yield troubleWith(inner, error);
     }
   }
+  if (!several) order.claims.leave(here);
+}
+
+function troubleWith(label: string, error: unknown): FoundThere {
+  if (error instanceof SamePlaceError && error.isSame)
+    return { kind: 'passed-over', label, why: 'it was named before' };
+  return { kind: 'trouble', label, error };
 }
 
 function wantedOf({ id, versionId, size, sha1, contentModifiedAt }: ListedItem): Wanted {

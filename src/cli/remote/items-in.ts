@@ -1,4 +1,4 @@
-import type { NodeClient } from '../../client/node/index.ts';
+import type { CallOptions, NodeClient } from '../../client/node/index.ts';
 import type { Item } from './find-item.ts';
 
 const PAGE = 1000;
@@ -18,10 +18,15 @@ export interface ListedItem extends Item {
 }
 
 /** Everything in a folder, page by page: folders first, each by its name. */
-export async function* itemsIn(client: NodeClient, folderId: string): AsyncGenerator<ListedItem> {
+export async function* itemsIn(
+  client: NodeClient,
+  folderId: string,
+  options: CallOptions = {},
+): AsyncGenerator<ListedItem> {
   let marker: string | undefined;
   do {
     const page = await client.folders.getFolderItems(folderId, {
+      ...options,
       queryParams: {
         fields: ['name', 'size', 'modified_at', 'content_modified_at', 'sha1', 'file_version'],
         usemarker: true,
