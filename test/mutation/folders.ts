@@ -1,0 +1,35 @@
+/** A part of the source that is mutated, and the tests that ought to notice. */
+export interface MutatedFolder {
+  source: string;
+  /** Patterns of test files, the ones that notice most first. */
+  tests: readonly string[];
+}
+
+export const FOLDERS: readonly MutatedFolder[] = [
+  {
+    source: 'src/uploads',
+    tests: [
+      'test/uploads/*.test.ts',
+      'test/faults/{races-*,crash-points,durability,failing-sync,lost-answer}.test.ts',
+      'test/http/{upload-session,bad-input,list-sessions,limits}.test.ts',
+      'test/faults/nodes-*.test.ts',
+    ],
+  },
+  {
+    source: 'src/content',
+    tests: [
+      'test/content/*.test.ts',
+      'test/faults/{durability,failing-sync,disk-full}.test.ts',
+      'test/http/tree-*.test.ts',
+    ],
+  },
+  { source: 'src/files', tests: ['test/files/*.test.ts', 'test/http/tree-*.test.ts', 'test/check/*.test.ts'] },
+  {
+    source: 'src/access',
+    tests: ['test/access/*.test.ts', 'test/http/{tokens-*,users*,access,roles}.test.ts'],
+  },
+  {
+    source: 'src/client/upload',
+    tests: ['test/client/*.test.ts', 'test/cli/{upload*,standard-input}.test.ts'],
+  },
+];
