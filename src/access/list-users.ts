@@ -1,6 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import { foldCase } from '../api/fold-case.ts';
 import type { UserId } from '../api/ids.ts';
+import { inBatches } from '../files/in-batches.ts';
 import type { Tables, UserRole, UserRow, UserSpaceRow } from '../sql/tables.ts';
 import { DEVELOPER_LOGIN } from './ensure-developer.ts';
 
@@ -29,30 +30,55 @@ export function listAccounts(db: Kysely<Tables>): Promise<Account[]> {
   return accountsOf(db, {}).orderBy('users.created_at').orderBy('users.id').execute();
 }
 
-/** Users in the order of their ids: `offset` to `offset + limit - 1`, and how many in all. */
+/** A page of users. What is said of them is read for as many as `wideBytes` allow, and for one at least. */
+export interface UserPage extends UserFilter {
+  limit: number;
+  wideBytes?: number;
+}
+
+/** Users in the order of their ids: `offset` to `offset + limit - 1`, or the first of them; and how many in all. */
 export async function listUsersByOffset(
   db: Kysely<Tables>,
-  { offset, limit, ...filter }: UserFilter & { offset: number; limit: number },
+  { offset, limit, wideBytes, ...filter }: UserPage & { offset: number },
 ): Promise<{ entries: Account[]; total: number }> {
-  const entries = await accountsOf(db, filter).orderBy('users.id').offset(offset).limit(limit).execute();
+  const found = await lengthsOf(db, filter).offset(offset).limit(limit).execute();
   const { total } = await usersOf(db, filter)
     .select(({ fn }) => fn.countAll().as('total'))
     .executeTakeFirstOrThrow();
-  return { entries, total: Number(total) };
+  return { entries: await accountsWithin(db, found, wideBytes), total: Number(total) };
 }
 
 /** The same behind the user `after`; `next` where more follow. */
 export async function listUsersByMarker(
   db: Kysely<Tables>,
-  { after, limit, ...filter }: UserFilter & { after: UserId | undefined; limit: number },
+  { after, limit, wideBytes, ...filter }: UserPage & { after: UserId | undefined },
 ): Promise<{ entries: Account[]; next: UserId | undefined }> {
-  const found = await accountsOf(db, filter)
+  const found = await lengthsOf(db, filter)
     .$if(after !== undefined, (query) => query.where('users.id', '>', after as UserId))
-    .orderBy('users.id')
     .limit(limit + 1)
     .execute();
-  const entries = found.slice(0, limit);
-  return { entries, next: found.length > limit ? entries.at(-1)?.id : undefined };
+  const entries = await accountsWithin(db, found.slice(0, limit), wideBytes);
+  return { entries, next: found.length > entries.length ? entries.at(-1)?.id : undefined };
+}
+
+function lengthsOf(db: Kysely<Tables>, filter: UserFilter) {
+  return usersOf(db, filter)
+    .select(['users.id', sql<number>`octet_length(users.details)`.as('bytes')])
+    .orderBy('users.id');
+}
+
+async function accountsWithin(
+  db: Kysely<Tables>,
+  found: readonly { id: UserId; bytes: number }[],
+  most = Number.POSITIVE_INFINITY,
+): Promise<Account[]> {
+  let bytes = 0;
+  const first = found.findIndex((user, at) => {
+    bytes += Number(user.bytes);
+    return bytes > most && at > 0;
+  });
+  const ids = found.slice(0, first === -1 ? found.length : first).map(({ id }) => id);
+  return inBatches(ids, (batch) => accountsOf(db, {}).where('users.id', 'in', batch).orderBy('users.id').execute());
 }
 
 function accountsOf(db: Kysely<Tables>, filter: UserFilter) {

@@ -2,14 +2,16 @@ import type { Kysely } from 'kysely';
 import type { UserId } from '../api/ids.ts';
 import type { Tables } from '../sql/tables.ts';
 import { BY_NAME, type ItemOrder, type Marker, TRASH_COLUMNS } from './item-order.ts';
-import { type Listed, listedItems } from './listed-items.ts';
-import { type ItemList, pageByMarker, pageByOffset } from './page-of-items.ts';
+import { type Listed, listedItems, narrowItems, type PageToList } from './listed-items.ts';
+import { type ItemList, type MarkedPage, pageAfter, pageByMarker, pageByOffset } from './page-of-items.ts';
+
+type Page = Pick<PageToList, 'show' | 'wideBytes'> & { limit: number; order?: ItemOrder };
 
 /** What a user put in the trash, without what went along: items `offset` to `offset + limit - 1`; and how many in all. */
 export async function listTrashByOffset(
   db: Kysely<Tables>,
   owner: UserId,
-  { offset, limit, order = BY_NAME }: { offset: number; limit: number; order?: ItemOrder },
+  { offset, limit, order = BY_NAME, ...page }: Page & { offset: number },
 ): Promise<{ entries: Listed[]; total: number }> {
   const trash = trashOf(db, owner);
   const rows = await pageByOffset(trash, order, { offset, limit });
@@ -17,20 +19,20 @@ export async function listTrashByOffset(
     .clearSelect()
     .select(({ fn }) => fn.countAll().as('total'))
     .executeTakeFirstOrThrow();
-  return { entries: await listedItems(db, rows), total: Number(total) };
+  return { entries: await listedItems(db, rows, page), total: Number(total) };
 }
 
 /** The same after `marker`, in its order; `next` where more follow. */
 export async function listTrashByMarker(
   db: Kysely<Tables>,
   owner: UserId,
-  { marker, limit, order = BY_NAME }: { marker: Marker | undefined; limit: number; order?: ItemOrder },
-): Promise<{ entries: Listed[]; next: Marker | undefined }> {
-  const { rows, next } = await pageByMarker(trashOf(db, owner), { marker, order, limit });
-  return { entries: await listedItems(db, rows), next };
+  { marker, limit, order = BY_NAME, ...page }: Page & { marker: Marker | undefined },
+): Promise<MarkedPage<Listed>> {
+  const found = await pageByMarker(trashOf(db, owner), { marker, order, limit });
+  return pageAfter(found, await listedItems(db, found.rows, page));
 }
 
 function trashOf(db: Kysely<Tables>, owner: UserId): ItemList {
-  const items = db.selectFrom('items').selectAll().where('owner_id', '=', owner).whereRef('trashed_with', '=', 'id');
+  const items = narrowItems(db).where('owner_id', '=', owner).whereRef('trashed_with', '=', 'id');
   return { items, columns: TRASH_COLUMNS };
 }

@@ -39,7 +39,7 @@ async function countFolders(items: ItemList['items']): Promise<number> {
 export async function pageByMarker(
   { items, columns }: ItemList,
   { marker, order, limit }: { marker: Marker | undefined; order: ItemOrder; limit: number },
-): Promise<{ rows: ItemRow[]; next: Marker | undefined }> {
+): Promise<FoundPage> {
   const { by, direction } = marker ?? order;
   const column = columns[by];
   const found: ItemRow[] = [];
@@ -53,8 +53,33 @@ export async function pageByMarker(
         .execute()),
     );
   }
-  const rows = found.slice(0, limit);
-  const last = rows.at(-1);
-  const more = found.length > limit && last !== undefined;
-  return { rows, next: more ? markerAt(last, column, { by, direction }) : undefined };
+  const after = (item: ItemRow) => markerAt(item, column, { by, direction });
+  return { rows: found.slice(0, limit), more: found.length > limit, after };
+}
+
+/** Rows of a page, and how to go on after any of them. */
+interface FoundPage {
+  rows: ItemRow[];
+  /** Whether other items follow. */
+  more: boolean;
+  after: (item: ItemRow) => Marker;
+}
+
+/** Entries of a page, of which an answer may show fewer. */
+export interface MarkedPage<Entry> {
+  entries: Entry[];
+  /** The place after the last entry; undefined at the end of the list. */
+  next: Marker | undefined;
+  /** The place after any of them. */
+  after: (entry: Entry) => Marker;
+}
+
+/** The page with what was read of its rows, or of the first of them. */
+export function pageAfter<Entry extends { item: ItemRow }>(
+  { rows, more, after }: FoundPage,
+  entries: Entry[],
+): MarkedPage<Entry> {
+  const last = entries.at(-1)?.item ?? rows.at(-1);
+  const isWhole = !more && last?.id === rows.at(-1)?.id;
+  return { entries, next: isWhole || last === undefined ? undefined : after(last), after: ({ item }) => after(item) };
 }

@@ -1,24 +1,24 @@
 import type { FastifyRequest } from 'fastify';
 import type { Files } from '../files/files.ts';
 import type { ItemOrder, Marker } from '../files/item-order.ts';
-import type { Listed } from '../files/listed-items.ts';
-import { fieldsOf } from './fields.ts';
+import type { Listed, PageToList } from '../files/listed-items.ts';
+import type { MarkedPage } from '../files/page-of-items.ts';
+import { type Fields, fieldsOf } from './fields.ts';
 import { orderOf, renderOrder } from './item-order.ts';
 import { parseMarker, renderMarker } from './marker.ts';
 import { mayOf } from './may.ts';
 import { offsetPageOf } from './offset-page.ts';
+import { limitShown, withinBytes } from './page-bytes.ts';
 import { isTrue } from './query-flag.ts';
-import { renderListed } from './render.ts';
+import { renderListed, shownInList } from './render.ts';
 import { withLocks } from './with-locks.ts';
+
+type Page = Required<Pick<PageToList, 'show' | 'wideBytes'>> & { limit: number; order: ItemOrder };
 
 /** A list of items, as the domain gives it. */
 export interface Lister {
-  byOffset(page: { offset: number; limit: number; order: ItemOrder }): Promise<{ entries: Listed[]; total: number }>;
-  byMarker(page: {
-    marker: Marker | undefined;
-    limit: number;
-    order: ItemOrder;
-  }): Promise<{ entries: Listed[]; next: Marker | undefined }>;
+  byOffset(page: Page & { offset: number }): Promise<{ entries: Listed[]; total: number }>;
+  byMarker(page: Page & { marker: Marker | undefined }): Promise<MarkedPage<Listed>>;
 }
 
 /** The page of a list that a request asks for, by offset or by marker. */
@@ -33,34 +33,53 @@ export async function itemList(
   const order = orderOf(request);
   if (!isTrue(usemarker) && marker === undefined) return itemPage(files, request, lister, { ...page, order });
 
-  const { entries, next } = await lister.byMarker({ marker, limit: page.limit, order });
+  const fields = fieldsOf(request);
+  const { limit } = page;
+  const { entries, next, after } = await lister.byMarker({ marker, limit, order, ...boundsOf(files, fields) });
+  const shown = await rendered(files, request, entries, fields);
+  const last = shown.length < entries.length ? entries[shown.length - 1] : undefined;
+  const following = last === undefined ? next : after(last);
   return {
-    entries: await rendered(files, request, entries),
-    limit: page.limit,
+    entries: shown,
+    limit,
     order: renderOrder(marker ?? order),
-    ...(next !== undefined && { next_marker: renderMarker(next) }),
+    ...(following !== undefined && { next_marker: renderMarker(following) }),
   };
 }
 
-/** A page by offset; also a folder's own `item_collection`. */
+/**
+ * A page by offset; also a folder's own `item_collection`. One that would be too large ends earlier and says so by its
+ * `limit`, at which clients go on.
+ */
 export async function itemPage(
   files: Files,
   request: FastifyRequest,
   lister: Pick<Lister, 'byOffset'>,
   page: { offset: number; limit: number; order: ItemOrder },
 ): Promise<Record<string, unknown>> {
-  const { entries, total } = await lister.byOffset(page);
+  const fields = fieldsOf(request);
+  const { entries, total } = await lister.byOffset({ ...page, ...boundsOf(files, fields) });
+  const shown = await rendered(files, request, entries, fields);
   return {
     total_count: total,
-    entries: await rendered(files, request, entries),
+    entries: shown,
     offset: page.offset,
-    limit: page.limit,
+    limit: limitShown(shown, { ...page, total }),
     order: renderOrder(page.order),
   };
 }
 
-async function rendered(files: Files, request: FastifyRequest, entries: Listed[]): Promise<Record<string, unknown>[]> {
-  const fields = fieldsOf(request);
+function boundsOf({ limits }: Files, fields: Fields | undefined): Pick<Page, 'show' | 'wideBytes'> {
+  return { show: shownInList(fields), wideBytes: limits.listBytes };
+}
+
+async function rendered(
+  files: Files,
+  request: FastifyRequest,
+  entries: Listed[],
+  fields: Fields | undefined,
+): Promise<Record<string, unknown>[]> {
   const may = mayOf(request);
-  return (await withLocks(files, entries, fields)).map((entry) => renderListed({ ...entry, may }, fields));
+  const complete = await withLocks(files, entries, fields);
+  return withinBytes(complete, files.limits.listBytes, (entry) => renderListed({ ...entry, may }, fields));
 }

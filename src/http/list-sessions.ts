@@ -11,6 +11,9 @@ import { renderSession } from './render-session.ts';
 import { bearer } from './scopes.ts';
 import type { Services } from './services.ts';
 
+/** The stored parts of each are counted, ten thousand at most. */
+const MOST_LISTED = 100;
+
 /**
  * GET /files/upload_sessions: the caller's uploads under way. Box has no such call; who has lost a session's id has no
  * other way to it (docs/decisions/0081-listing-uploads.md).
@@ -18,7 +21,7 @@ import type { Services } from './services.ts';
 export function serveSessionList(scope: FastifyInstance, { uploads, settings }: Services): void {
   scope.get('/files/upload_sessions', { config: bearer('upload') }, async (request): Promise<UploadSessions> => {
     const { rootId, userId } = callerOf(request);
-    const { limit } = offsetPageOf(request, { defaultLimit: 100 });
+    const limit = Math.min(offsetPageOf(request, { defaultLimit: 100 }).limit, MOST_LISTED);
     // One more than asked for says whether there is a next page.
     const found = await listSessions(uploads, userId, { after: markerOf(request), limit: limit + 1 });
     const page = found.slice(0, limit);

@@ -14,7 +14,7 @@ export const COMMON_FIELDS: Fieldmakers<FolderEntry> = new Map<string, (entry: F
   ['etag', ({ item }) => (item.parent_id === null ? null : String(item.etag))],
   ['name', ({ item }) => item.name],
   ['description', ({ item }) => item.description],
-  ['path_collection', ({ item, path }) => collection(item.trashed_at === null ? path.map(folderMini) : [TRASH])],
+  ['path_collection', ({ item, path }) => (item.trashed_at === null ? pathCollection(path) : collection([TRASH]))],
   ['created_at', ({ item }) => wireDate(item.created_at)],
   ['modified_at', ({ item }) => wireDate(item.modified_at)],
   ['trashed_at', ({ item }) => (item.trashed_at === null ? null : wireDate(item.trashed_at))],
@@ -37,6 +37,17 @@ export const COMMON_FIELDS: Fieldmakers<FolderEntry> = new Map<string, (entry: F
   ['watermark_info', () => ({ is_watermarked: false })],
   ['item_status', ({ item }) => (item.trashed_at === null ? 'active' : 'trashed')],
 ]);
+
+/** Entries of a page share their path, which is rendered once. */
+const collections = new WeakMap<FolderEntry['path'], { total_count: number; entries: Mini[] }>();
+
+function pathCollection(path: FolderEntry['path']): { total_count: number; entries: Mini[] } {
+  const known = collections.get(path);
+  if (known !== undefined) return known;
+  const made = collection(path.map(folderMini));
+  collections.set(path, made);
+  return made;
+}
 
 function collection(entries: Mini[]): { total_count: number; entries: Mini[] } {
   return { total_count: entries.length, entries };

@@ -1,3 +1,4 @@
+import type { Shown } from '../files/listed-items.ts';
 import { type Fields, renderFields } from './fields.ts';
 import { FILE_FIELDS, type FileToRender } from './file-fields.ts';
 import { FOLDER_FIELDS, type FolderToRender } from './folder-fields.ts';
@@ -30,6 +31,20 @@ const STANDARD_FOLDER = words(`
 
 const LISTED_FILE = words('type id file_version sequence_id etag sha1 name item_status');
 const LISTED_FOLDER = words('type id sequence_id etag name item_status');
+
+/** What a list has to read for these fields. The standard ones of a list are names and digests. */
+export function shownInList(fields: Fields | undefined): Shown {
+  const has = (names: readonly string[]) => fields !== undefined && names.some((name) => fields.has(name));
+  return {
+    description: has(['description']),
+    details: has(DETAILS),
+    path: has(['path_collection', 'parent']),
+    users: has(['created_by', 'modified_by', 'owned_by', 'uploader_display_name']),
+  };
+}
+
+const DETAILS = words(`
+  tags sync_state can_non_owners_invite can_non_owners_view_collaborators is_collaboration_restricted_to_enterprise`);
 
 function words(text: string): readonly string[] {
   return text.trim().split(/\s+/);

@@ -1,9 +1,10 @@
 import type { FastifyRequest } from 'fastify';
-import { listUsersByMarker, listUsersByOffset } from '../access/list-users.ts';
+import { type Account, listUsersByMarker, listUsersByOffset } from '../access/list-users.ts';
 import { parseDecimalId, type UserId } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
 import type { Files } from '../files/files.ts';
 import { offsetPageOf } from './offset-page.ts';
+import { limitShown, withinBytes } from './page-bytes.ts';
 import { isTrue } from './query-flag.ts';
 import { renderUser } from './users-fields.ts';
 
@@ -19,17 +20,27 @@ export async function userList(files: Files, request: FastifyRequest): Promise<R
   const filter = { startsWith: term || undefined, externalAppUserId: external };
   // There are no users of other enterprises, and the empty id is nobody's.
   const nobody = type === 'external' || external === '';
-  const rendered = (users: Parameters<typeof renderUser>[2][]) => users.map((user) => renderUser(files, request, user));
+  const { listBytes } = files.limits;
+  const bounds = { ...filter, wideBytes: listBytes };
+  const rendered = (users: Account[]) => withinBytes(users, listBytes, (user) => renderUser(files, request, user));
 
   if (isTrue(usemarker) || after !== undefined) {
     const page = nobody
       ? { entries: [], next: undefined }
-      : await listUsersByMarker(files.db, { ...filter, after, limit });
-    const next = page.next === undefined ? {} : { next_marker: renderMarker(page.next) };
-    return { entries: rendered(page.entries), limit, ...next };
+      : await listUsersByMarker(files.db, { ...bounds, after, limit });
+    const entries = rendered(page.entries);
+    const last = entries.length < page.entries.length ? page.entries[entries.length - 1]?.id : page.next;
+    return { entries, limit, ...(last !== undefined && { next_marker: renderMarker(last) }) };
   }
-  const page = nobody ? { entries: [], total: 0 } : await listUsersByOffset(files.db, { ...filter, offset, limit });
-  return { total_count: page.total, entries: rendered(page.entries), offset, limit, order: ORDER };
+  const page = nobody ? { entries: [], total: 0 } : await listUsersByOffset(files.db, { ...bounds, offset, limit });
+  const entries = rendered(page.entries);
+  return {
+    total_count: page.total,
+    entries,
+    offset,
+    limit: limitShown(entries, { ...page, offset, limit }),
+    order: ORDER,
+  };
 }
 
 function queryOf(request: FastifyRequest): Record<string, string | undefined> {

@@ -11,6 +11,7 @@ import { bodyReader } from './bodies.ts';
 import { fieldsOf } from './fields.ts';
 import { fileIdOf, parseVersionId } from './item-ids.ts';
 import { offsetPageOf } from './offset-page.ts';
+import { limitShown, withinBytes } from './page-bytes.ts';
 import { callerOf } from './policy.ts';
 import { renderVersions } from './render-version.ts';
 import { bearer } from './scopes.ts';
@@ -30,11 +31,13 @@ export function serveVersions(scope: FastifyInstance, { files }: Services): void
     const owner = callerOf(request).userId;
     const file = await findChangeable(files.db, { kind: 'file', owner, id: fileIdOf(request), ifMatch: undefined });
     const { versions, total } = await listVersions(files.db, file, page);
+    const all = await renderVersions(files, versions, fieldsOf(request));
+    const entries = withinBytes(all, files.limits.listBytes, (version) => version);
     return {
       total_count: total,
-      entries: await renderVersions(files, versions, fieldsOf(request)),
+      entries,
       offset: page.offset,
-      limit: page.limit,
+      limit: limitShown(entries, { ...page, total }),
       order: [{ by: 'version_number', direction: 'DESC' }],
     };
   });

@@ -4,6 +4,9 @@ import type { Tables } from '../sql/tables.ts';
 import { type Session, sessionOfRow } from './session.ts';
 import type { Uploads } from './uploads.ts';
 
+/** Sessions whose parts one statement counts: 100,000 rows at most. */
+const COUNTED_AT_ONCE = 10;
+
 /** An upload under way, as a list shows it. */
 export interface ListedSession {
   session: Session;
@@ -40,12 +43,16 @@ export async function listSessions(
 }
 
 async function countStored(db: Kysely<Tables>, sessions: SessionId[]): Promise<Map<SessionId, number>> {
-  if (sessions.length === 0) return new Map();
-  const counts = await db
-    .selectFrom('parts')
-    .select((row) => ['session_id', row.fn.countAll().as('stored')])
-    .where('session_id', 'in', sessions)
-    .groupBy('session_id')
-    .execute();
+  const counts: { session_id: SessionId; stored: number | string | bigint }[] = [];
+  for (let from = 0; from < sessions.length; from += COUNTED_AT_ONCE) {
+    counts.push(
+      ...(await db
+        .selectFrom('parts')
+        .select((row) => ['session_id', row.fn.countAll().as('stored')])
+        .where('session_id', 'in', sessions.slice(from, from + COUNTED_AT_ONCE))
+        .groupBy('session_id')
+        .execute()),
+    );
+  }
   return new Map(counts.map(({ session_id: id, stored }) => [id, Number(stored)]));
 }
