@@ -13,6 +13,7 @@ import type { Tables } from '../sql/tables.ts';
 import { planParts } from './plan-parts.ts';
 import { findSession, insertSession } from './records.ts';
 import type { Session, Target } from './session.ts';
+import { checkSessionLimits } from './session-limits.ts';
 import type { UploadLimits, Uploads } from './uploads.ts';
 
 /** A new file in a folder, or a new version of a file (which then keeps its name unless another is given). */
@@ -24,6 +25,7 @@ export type NewUpload =
 export async function createSession(uploads: Uploads, upload: NewUpload): Promise<Session> {
   const { db, content, inHand, limits, clock } = uploads;
   checkSize(limits, upload.fileSize);
+  await checkSessionLimits(db, upload.caller, limits, upload.fileSize);
   const target = await targetOf(uploads, upload);
   await checkSpace(db, upload.caller, upload.fileSize, limits.userQuota, { mostItems: limits.items });
 
@@ -32,7 +34,11 @@ export async function createSession(uploads: Uploads, upload: NewUpload): Promis
   using _held = inHand.hold(id);
   const createdAt = clock.now();
   await noteBlob(db, { blob: id, owner: upload.caller }, createdAt);
-  const staging = await content.begin(id, grid);
+  const staging = await content.begin(id, grid).catch(async (error: unknown) => {
+    // Refused, it has left nothing. After any other failure nobody knows: the sweep deletes what is there.
+    if (error instanceof Refusal) await discardBlob({ db, content }, id).catch(() => {});
+    throw error;
+  });
   const session: Session = {
     id: newSessionId(),
     owner: upload.caller,
@@ -43,7 +49,7 @@ export async function createSession(uploads: Uploads, upload: NewUpload): Promis
     committed: undefined,
   };
   try {
-    await insertSession(db, session, createdAt, limits.userQuota);
+    await insertSession(db, session, createdAt, limits);
   } catch (error) {
     if (await isOpen(db, session.id)) return session;
     // Without a row nothing will ever name these bytes; should this fail too, the sweep deletes them.

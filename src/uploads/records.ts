@@ -3,22 +3,29 @@ import type { ContentId, Millis, NodeId, SessionId } from '../api/ids.ts';
 import { chargeSpace } from '../files/charge-space.ts';
 import { holdTree } from '../files/hold-tree.ts';
 import { doomBlobs, nameBlob } from '../files/unreferenced-blobs.ts';
+import { DEFAULT_LIMITS } from '../limits.ts';
 import type { SessionState, Tables } from '../sql/tables.ts';
 import { deletePartsOf } from './delete-parts.ts';
 import { type DigestMark, isAt } from './digest-mark.ts';
 import { type Part, partOf, type Session, type StoredPart, sessionOfRow } from './session.ts';
+import { checkSessionLimits, type SessionLimits } from './session-limits.ts';
 
 /** The SQL of sessions and parts, once for both databases. Races end at unique keys and at `where state = 'open'`. */
 
-/** Writes an open session, which names its blob, and reserves room for its file. Refuses `storage_limit_exceeded`. */
+/**
+ * Writes an open session, which names its blob, and reserves room for its file. Refuses
+ * `storage_limit_exceeded` and what `checkSessionLimits` refuses.
+ */
 export async function insertSession(
   db: Kysely<Tables>,
   session: Session,
   createdAt: Millis,
-  userQuota?: number,
+  { userQuota, ...limits }: SessionLimits & { userQuota?: number | undefined } = DEFAULT_LIMITS,
 ): Promise<void> {
   await db.transaction().execute(async (tx) => {
-    await chargeSpace(tx, session.owner, { reserved: session.staging.grid.fileSize }, userQuota);
+    const { owner, staging } = session;
+    await chargeSpace(tx, owner, { reserved: staging.grid.fileSize }, userQuota);
+    await checkSessionLimits(tx, owner, limits, 0);
     await nameBlob(tx, session.staging.content);
     await insertRow(tx, session, createdAt);
   });
