@@ -1,3 +1,4 @@
+import { foldCase } from '../api/fold-case.ts';
 import { ApiError } from './api-error.ts';
 import type { Caller, CallOptions } from './call.ts';
 import { itemPageShape } from './shape.ts';
@@ -30,7 +31,7 @@ export async function findByName(
 
 /** A name as a server compares it: two that differ in case or in Unicode composition only are one name. */
 export function nameKey(name: string): string {
-  return name.normalize('NFC').toLowerCase().normalize('NFC');
+  return foldCase(name);
 }
 
 async function askPreflight(

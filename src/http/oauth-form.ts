@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ClientSecret } from '../access/find-client.ts';
 import { GrantError } from '../access/grant-error.ts';
 import { Refusal } from '../api/refusal.ts';
+import { isStorableText, NOT_STORABLE } from '../api/text.ts';
 import { contentTypeOf } from './content-type.ts';
 import { decodeText } from './decode-text.ts';
 import { parseForm } from './url-text.ts';
@@ -31,7 +32,9 @@ export function formOf(request: FastifyRequest): URLSearchParams {
 export function optional(form: URLSearchParams, field: string): string | undefined {
   const values = form.getAll(field);
   if (values.length > 1) throw new GrantError('invalid_request', `The form has ${field} more than once.`);
-  return values[0] === '' ? undefined : values[0];
+  const [value] = values;
+  if (value !== undefined) checkStorable(field, value);
+  return value === '' ? undefined : value;
 }
 
 export function needed(form: URLSearchParams, field: string): string {
@@ -61,7 +64,13 @@ function basicOf({ headers }: FastifyRequest): ClientSecret | undefined {
   const text = bytes.toString('utf8');
   const colon = text.indexOf(':');
   if (colon < 0) return undefined;
-  return { clientId: formDecoded(text.slice(0, colon)), clientSecret: formDecoded(text.slice(colon + 1)) };
+  const clientId = formDecoded(text.slice(0, colon));
+  checkStorable('client_id', clientId);
+  return { clientId, clientSecret: formDecoded(text.slice(colon + 1)) };
+}
+
+function checkStorable(field: string, value: string): void {
+  if (!isStorableText(value)) throw new GrantError('invalid_request', `${field} ${NOT_STORABLE}.`);
 }
 
 /** Both are form-encoded before they are joined. */

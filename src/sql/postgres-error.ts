@@ -1,5 +1,6 @@
 import { DatabaseError } from 'pg';
 import { Refusal } from '../api/refusal.ts';
+import { badText } from './bad-text.ts';
 
 /**
  * What PostgreSQL says that passes by itself, by SQLSTATE or its class (PostgreSQL, appendix A): connections that fail (08)
@@ -42,7 +43,7 @@ export function postgresError(error: unknown): unknown {
     );
   }
   if (BAD_TEXT.test(code)) {
-    return new Refusal('bad_request', 'A text may hold any character but NUL (U+0000).', { cause: error });
+    return badText(error);
   }
   return error;
 }

@@ -8,6 +8,7 @@ import {
   SqliteAdapter,
   SqliteIntrospector,
 } from 'kysely';
+import { refuseBadText } from './bad-text.ts';
 import { LocklessCompiler } from './sqlite-compiler.ts';
 import { SqliteReaders } from './sqlite-readers.ts';
 import type { SqliteAnswer, SqliteStatement, SqliteValue } from './sqlite-worker.ts';
@@ -152,6 +153,7 @@ class SqliteConnection implements DatabaseConnection {
   }
 
   async #run(query: CompiledQuery): Promise<SqliteAnswer> {
+    refuseBadText(query.parameters);
     const statement = { sql: query.sql, parameters: query.parameters as readonly SqliteValue[] };
     if (this.#loan !== undefined) return this.#loan.query(statement);
     if (this.#readers !== undefined && isRead(query)) {
