@@ -49,7 +49,7 @@ export async function buildApp(services: Services): Promise<FastifyInstance> {
     bodyLimit: JSON_BODY_LIMIT,
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-    clientErrorHandler: (error, socket) => connections.refuseBadSyntax(error, socket as Socket),
+    clientErrorHandler: (error, socket) => connections.refuseBadSyntax(error as Error, socket as Socket),
     frameworkErrors: (error, request, reply) => {
       reply.headers(corsHeadersOfErrors(request, settings));
       answerThrown(error, request, reply);

@@ -6,6 +6,7 @@ import { settleAddress } from './addresses.ts';
 import { awaitContinue } from './bodies.ts';
 import { Deadlines, type Exchange, type Pace } from './deadlines.ts';
 import { closeGently, newRequestId, refuseOnSocket, refuseRequest } from './raw-answer.ts';
+import { type RequestLine, requestLineOf, type SyntaxFault, syntaxRefusal } from './syntax-fault.ts';
 
 /** Requests that may wait for their turn on all connections together; each takes a few kilobytes. */
 const MOST_AHEAD = 16_384;
@@ -36,7 +37,13 @@ interface Connection {
   ending: boolean;
   dropped: number;
   /** Sent after the last response, before the connection is closed. */
-  last?: Refusal;
+  last?: Ending;
+}
+
+/** A refusal of something that never became a request, as far as it got. */
+interface Ending {
+  refusal: Refusal;
+  line: RequestLine;
 }
 
 /**
@@ -98,16 +105,17 @@ export class Connections {
       socket.on('error', () => {});
       socket.on('drain', () => connection.current?.response.emit('drain'));
       socket.resume();
-      this.#end(socket, new Refusal('method_not_allowed', 'This server is no proxy: it does not take CONNECT.'));
+      const refusal = new Refusal('method_not_allowed', 'This server is no proxy: it does not take CONNECT.');
+      this.#end(socket, { refusal, line: {} });
     });
     server.once('close', () => this.#deadlines.close());
   }
 
   /** What Node's parser gives up on, and connections that break. */
-  refuseBadSyntax(error: Error & { code?: string }, socket: Socket): void {
+  refuseBadSyntax(error: SyntaxFault, socket: Socket): void {
     const refusal = syntaxRefusal(error.code);
     if (refusal === undefined) socket.destroy();
-    else this.#end(socket, refusal);
+    else this.#end(socket, { refusal, line: requestLineOf(error) });
   }
 
   /** Notes Fastify's reply to a request, so that it can be overtaken. */
@@ -125,7 +133,7 @@ export class Connections {
     // Node calls it after the last response that it knows of: something may have to follow, or a refused body may still come.
     socket.destroySoon = () => {
       const { current, last } = connection;
-      if (last !== undefined && current?.response.shouldKeepAlive) refuseOnSocket(socket, last);
+      if (last !== undefined && current?.response.shouldKeepAlive) this.#refuseLast(socket, last);
       else if (current?.request.complete === false) closeGently(socket);
       else destroySoon();
     };
@@ -160,7 +168,7 @@ export class Connections {
     const turn = waiting.shift();
     connection.current = turn;
     if (turn === undefined) {
-      if (connection.last !== undefined && socket.writable) refuseOnSocket(socket, connection.last);
+      if (connection.last !== undefined && socket.writable) this.#refuseLast(socket, connection.last);
       return;
     }
     this.#ahead -= 1;
@@ -176,8 +184,9 @@ export class Connections {
     else this.#refuse(turn, refusal, { close: turn.close ?? misaddressed !== undefined });
   }
 
-  /** Ends a connection with `refusal`, in its turn; nothing that comes in any more counts. */
-  #end(socket: Socket, refusal: Refusal): void {
+  /** Ends a connection with a refusal, in its turn; nothing that comes in any more counts. */
+  #end(socket: Socket, ending: Ending): void {
+    const { refusal } = ending;
     const connection = this.#of(socket);
     if (connection.ending) return;
     connection.ending = true;
@@ -186,11 +195,16 @@ export class Connections {
       if (connection.waiting.includes(latest)) Object.assign(latest, { refusal, close: true });
       else this.#breakOff(latest, refusal);
     } else if (current !== undefined) {
-      connection.last = refusal;
+      connection.last = ending;
     } else {
-      const { remoteAddress } = socket;
-      this.#log.info({ reqId: refuseOnSocket(socket, refusal), remoteAddress, code: refusal.code }, refusal.message);
+      this.#refuseLast(socket, ending);
     }
+  }
+
+  #refuseLast(socket: Socket, { refusal, line }: Ending): void {
+    const { remoteAddress } = socket;
+    const reqId = refuseOnSocket(socket, refusal, line);
+    this.#log.info({ reqId, remoteAddress, code: refusal.code }, refusal.message);
   }
 
   /** Answers a request whose body cannot be read to its end, whatever its handler is doing, and closes its connection. */
@@ -230,21 +244,4 @@ export class Connections {
 function cut(socket: Socket): void {
   if ('encrypted' in socket) socket.destroy();
   else socket.resetAndDestroy();
-}
-
-/** What to answer to input that is no request; undefined if the connection itself broke. */
-function syntaxRefusal(code: string | undefined): Refusal | undefined {
-  switch (code) {
-    case 'HPE_HEADER_OVERFLOW':
-      return new Refusal('request_header_fields_too_large', 'The headers are larger than 16 KiB.');
-    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
-      return new Refusal('request_entity_too_large', 'The chunk extensions of the body are larger than 16 KiB.');
-    case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return new Refusal('request_timeout', 'The headers took too long.');
-    case 'HPE_INVALID_EOF_STATE':
-      return new Refusal('bad_request', 'The client stopped sending, or went away before its request was whole.');
-    default:
-      if (code?.startsWith('HPE_') !== true) return undefined;
-      return new Refusal('bad_request', 'This is not an HTTP/1.1 request that can be read in one way only.');
-  }
 }

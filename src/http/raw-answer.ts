@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type { Refusal } from '../api/refusal.ts';
 import type { Exchange } from './deadlines.ts';
 import { errorResponse } from './error-response.ts';
+import type { RequestLine } from './syntax-fault.ts';
 
 /** How long a client has to take a last response before its connection is closed, in milliseconds. */
 const LINGER = 2_000;
@@ -31,16 +32,19 @@ export function refuseRequest(
 }
 
 /** Answers on a connection on which no request waits for its response, and closes it. Returns the request ID. */
-export function refuseOnSocket(socket: Socket, refusal: Refusal): string {
+export function refuseOnSocket(socket: Socket, refusal: Refusal, { method, url }: RequestLine): string {
   const requestId = newRequestId();
-  const { status, headers, body } = errorResponse(refusal, { requestId, url: undefined });
+  const { status, headers, body } = errorResponse(refusal, { requestId, url });
   const lines = Object.entries({
     ...headers,
     date: new Date().toUTCString(),
     'content-length': String(Buffer.byteLength(body)),
     connection: 'close',
   }).map(([name, value]) => `${name}: ${value}\r\n`);
-  closeGently(socket, `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}\r\n${lines.join('')}\r\n${body}`);
+  closeGently(
+    socket,
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}\r\n${lines.join('')}\r\n${method === 'HEAD' ? '' : body}`,
+  );
   return requestId;
 }
 

@@ -113,6 +113,7 @@ test('an error response to HEAD has no body', async () => {
     ['HEAD /2.0/files/%zz', 400],
     ['HEAD /nothing', 404],
     ['HEAD /2.0/files/1/content', 404],
+    ['HEAD /2.0/files/\u00e9', 400],
   ] as const) {
     const [response, ...others] = await answers(rawRequest(line, [token]), ['HEAD']);
     assert.equal(response?.status, status);
@@ -128,6 +129,7 @@ const OAUTH: [string, string, string[], string, number][] = [
   ['an unknown address', 'POST /oauth2/nothing', [], '', 404],
   ['a bad percent code', 'GET /oauth2/authorize%', [], '', 400],
   ['a chunk size that is no number', 'POST /oauth2/revoke', ['transfer-encoding: chunked'], 'zz\r\n', 400],
+  ['an address that is not ASCII', 'POST /oauth2/token\u00e9', [], '', 400],
   ['an Expect header that nobody knows', 'POST /oauth2/revoke', ['expect: tea', 'content-length: 0'], '', 417],
 ];
 for (const [what, line, headers, body, status] of OAUTH) {
