@@ -1,11 +1,12 @@
 import type { Kysely } from 'kysely';
+import { sumOf } from '../sql/safe-number.ts';
 import type { Tables } from '../sql/tables.ts';
 
 /** How many bytes a check will read, about: all contents that versions name, and all parts of open sessions. */
 export async function bytesToRead(db: Kysely<Tables>): Promise<number> {
   const { bytes } = await db
     .selectFrom((from) => from.selectFrom('versions').select(['content_id', 'size']).distinct().as('contents'))
-    .select((row) => row.fn.sum('size').as('bytes'))
+    .select(sumOf('size').as('bytes'))
     .executeTakeFirstOrThrow();
   const open = await db
     .selectFrom('upload_sessions')
@@ -14,11 +15,8 @@ export async function bytesToRead(db: Kysely<Tables>): Promise<number> {
     .where('state', '=', 'open')
     .groupBy(['upload_sessions.id', 'staging', 'file_size'])
     .execute();
-  return open.reduce(
-    (sum, { staging, file_size: size, parts }) => {
-      const { partSize } = (JSON.parse(staging) as { grid: { partSize: number } }).grid;
-      return sum + Math.min(Number(parts) * partSize, Number(size));
-    },
-    Number(bytes ?? 0),
-  );
+  return open.reduce((sum, { staging, file_size: size, parts }) => {
+    const { partSize } = (JSON.parse(staging) as { grid: { partSize: number } }).grid;
+    return sum + Math.min(Number(parts) * partSize, Number(size));
+  }, bytes);
 }

@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 import type { ItemId, UserId } from '../api/ids.ts';
+import { asSafeNumber, sumOf } from '../sql/safe-number.ts';
 import type { ItemKind, Tables, UserSpaceRow } from '../sql/tables.ts';
 
 /** A counter as it is kept, and as the rows say. */
@@ -43,18 +44,18 @@ export async function countedSpace(db: Kysely<Tables>, id: UserId): Promise<{ ke
       user
         .selectFrom('items')
         .innerJoin('versions', 'versions.file_id', 'items.id')
-        .select((of) => of.fn.coalesce(of.fn.sum('versions.size'), sql.lit(0)).as('bytes'))
+        .select(sumOf('versions.size').as('bytes'))
         .whereRef('items.owner_id', '=', 'users.id')
         .as('used'),
       user
         .selectFrom('upload_sessions')
-        .select((of) => of.fn.coalesce(of.fn.sum('file_size'), sql.lit(0)).as('bytes'))
+        .select(sumOf('file_size').as('bytes'))
         .whereRef('upload_sessions.owner_id', '=', 'users.id')
         .where('state', '=', 'open')
         .as('reserved'),
       user
         .selectFrom('unreferenced_blobs')
-        .select((of) => of.fn.coalesce(of.fn.sum('reserved'), sql.lit(0)).as('bytes'))
+        .select(sumOf('reserved').as('bytes'))
         .whereRef('unreferenced_blobs.owner_id', '=', 'users.id')
         .as('arriving'),
     ])
@@ -67,8 +68,8 @@ export async function countedSpace(db: Kysely<Tables>, id: UserId): Promise<{ ke
       item_count: Number(row.item_count),
     },
     counted: {
-      space_used: Number(row.used),
-      space_reserved: Number(row.reserved) + Number(row.arriving),
+      space_used: asSafeNumber(row.used ?? 0),
+      space_reserved: asSafeNumber((row.reserved ?? 0) + (row.arriving ?? 0)),
       item_count: Number(row.folders) + Number(row.versions),
     },
   };
@@ -97,7 +98,7 @@ export async function countedItems(
            select c.id, case when c.kind = 'file' then coalesce(v.size, 0) else 0 end
            from below join items as c on c.parent_id = below.id left join versions as v on v.id = c.version_id
            where c.trashed_with is null or c.trashed_with <> c.id)
-         select coalesce(sum(bytes), 0) from below) end as bytes_counted
+         select ${sumOf('bytes')} from below) end as bytes_counted
     from items where items.id > ${after} order by items.id limit ${limit}`.execute(db);
   return rows.map(itemCountOf);
 }
@@ -110,7 +111,7 @@ function itemCountOf(row: Record<string, unknown>): ItemCount {
     kind: row.kind as ItemKind,
     name: String(row.name),
     // A file without a version has no size to hold its own against.
-    size: { kept: size, counted: row.bytes_counted === null ? size : Number(row.bytes_counted) },
+    size: { kept: size, counted: row.bytes_counted === null ? size : asSafeNumber(Number(row.bytes_counted)) },
     child_count: { kept: Number(row.child_count), counted: Number(row.items_counted) },
   };
 }

@@ -9,6 +9,6 @@ import { openSqlite } from '../../src/sql/sqlite.ts';
 const [path = '', ...logins] = process.argv.slice(2);
 const db = openSqlite(path);
 await migrate(db);
-for (const login of logins) await addUser(db, { login, name: '', now: 1 });
+for (const login of logins) await addUser(db, { login, name: 'N', now: 1 });
 const users = await db.selectFrom('users').select('id').execute();
 process.stdout.write(`users: ${users.length}\n`, () => process.kill(process.pid, 'SIGKILL'));

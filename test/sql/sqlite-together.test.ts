@@ -144,7 +144,7 @@ describe('rows that wait for the disk together', () => {
 
 async function openSession(db: Kysely<Tables>): Promise<Session> {
   const login = `${Math.random()}@partway.test`;
-  const session = newSession(await addUser(db, { login, name: '', now: 1 }));
+  const session = newSession(await addUser(db, { login, name: 'N', now: 1 }));
   await insertSession(db, session, 1);
   return session;
 }
