@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { type Kysely, sql } from 'kysely';
 import { addUser } from '../../src/access/accounts.ts';
 import { Refusal } from '../../src/api/refusal.ts';
+import { noteBlob } from '../../src/files/unreferenced-blobs.ts';
 import type { Tables } from '../../src/sql/tables.ts';
 import { countParts, deleteOpenSession, insertPart, insertSession } from '../../src/uploads/records.ts';
 import type { Session } from '../../src/uploads/session.ts';
@@ -145,6 +146,7 @@ describe('rows that wait for the disk together', () => {
 async function openSession(db: Kysely<Tables>): Promise<Session> {
   const login = `${Math.random()}@partway.test`;
   const session = newSession(await addUser(db, { login, name: 'N', now: 1 }));
+  await noteBlob(db, { blob: session.staging.content, owner: session.owner }, 1);
   await insertSession(db, session, 1);
   return session;
 }
