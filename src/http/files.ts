@@ -14,6 +14,7 @@ import { itemChangeOf, placeOf } from './item-changes.ts';
 import { fileIdOf, parseVersionId } from './item-ids.ts';
 import { callerOf } from './policy.ts';
 import { answerFile } from './render-file.ts';
+import { checkRoomForItem } from './room-for-item.ts';
 import { bearer } from './scopes.ts';
 import type { Services } from './services.ts';
 
@@ -32,7 +33,15 @@ export function serveFiles(scope: FastifyInstance, { files }: Services): void {
     return answerFile(files, request, entry);
   });
 
-  scope.put('/files/:file_id', { config: bearer('rename') }, async (request) => {
+  const earlyUpdate = (request: FastifyRequest) => {
+    itemChangeOf(request, readUpdate(request));
+  };
+  const earlyCopy = async (request: FastifyRequest) => {
+    placeOf(request, readCopy(request));
+    await checkRoomForItem(files, request);
+  };
+
+  scope.put('/files/:file_id', { config: { ...bearer('rename'), early: earlyUpdate } }, async (request) => {
     const caller = callerOf(request).userId;
     const fileId = fileIdOf(request);
     const body = readUpdate(request);
@@ -46,7 +55,7 @@ export function serveFiles(scope: FastifyInstance, { files }: Services): void {
     return answer(request, fileId);
   });
 
-  scope.post('/files/:file_id/copy', { config: bearer('change') }, async (request, reply) => {
+  scope.post('/files/:file_id/copy', { config: { ...bearer('change'), early: earlyCopy } }, async (request, reply) => {
     const body = readCopy(request);
     const versionId = body.version == null ? undefined : parseVersionId(body.version);
     const to = placeOf(request, body);

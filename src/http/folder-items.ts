@@ -4,13 +4,13 @@ import type { Files } from '../files/files.ts';
 import { listByMarker, listByOffset } from '../files/list-folder.ts';
 import type { ItemRow } from '../sql/tables.ts';
 import { folderIdOf } from './item-ids.ts';
-import { itemList, type Lister } from './item-list.ts';
+import { checkItemList, itemList, type Lister } from './item-list.ts';
 import { callerOf } from './policy.ts';
 import { bearer } from './scopes.ts';
 
 /** GET /folders/:id/items, by offset or by marker. */
 export function serveFolderItems(scope: FastifyInstance, files: Files): void {
-  scope.get('/folders/:folder_id/items', { config: bearer('read') }, async (request) => {
+  scope.get('/folders/:folder_id/items', { config: { ...bearer('read'), early: checkItemList } }, async (request) => {
     const folder = await needFolder(files.db, callerOf(request).userId, folderIdOf(request));
     return itemList(files, request, itemsOf(files, folder));
   });

@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { saidDetails } from '../api/item-details.ts';
 import { CreateFolder, UpdateFolder } from '../api/schemas/folders.ts';
 import { CopyItem } from '../api/schemas/items.ts';
@@ -15,6 +15,7 @@ import { folderIdOf, knownFolderId } from './item-ids.ts';
 import { callerOf } from './policy.ts';
 import { isTrue } from './query-flag.ts';
 import { answerFolder } from './render-folder.ts';
+import { checkRoomForItem } from './room-for-item.ts';
 import { bearer } from './scopes.ts';
 import type { Services } from './services.ts';
 
@@ -30,7 +31,19 @@ export function serveFolders(scope: FastifyInstance, { files }: Services): void 
   const readCopy = bodyReader(CopyItem, CODES);
   serveFolderItems(scope, files);
 
-  scope.post('/folders', { config: bearer('upload') }, async (request, reply) => {
+  const earlyNew = async (request: FastifyRequest) => {
+    knownFolderId(request, readNew(request).parent.id);
+    await checkRoomForItem(files, request);
+  };
+  const earlyUpdate = (request: FastifyRequest) => {
+    itemChangeOf(request, readUpdate(request));
+  };
+  const earlyCopy = async (request: FastifyRequest) => {
+    placeOf(request, readCopy(request));
+    await checkRoomForItem(files, request);
+  };
+
+  scope.post('/folders', { config: { ...bearer('upload'), early: earlyNew } }, async (request, reply) => {
     const body = readNew(request);
     const { name, description, parent } = body;
     const folder = await createFolder(files, {
@@ -49,7 +62,7 @@ export function serveFolders(scope: FastifyInstance, { files }: Services): void 
     return answerFolder(files, request, folder);
   });
 
-  scope.put('/folders/:folder_id', { config: bearer('rename') }, async (request) => {
+  scope.put('/folders/:folder_id', { config: { ...bearer('rename'), early: earlyUpdate } }, async (request) => {
     const caller = callerOf(request).userId;
     const folderId = folderIdOf(request);
     const body = readUpdate(request);
@@ -58,12 +71,16 @@ export function serveFolders(scope: FastifyInstance, { files }: Services): void 
     return answerFolder(files, request, await needFolder(files.db, caller, folderId));
   });
 
-  scope.post('/folders/:folder_id/copy', { config: bearer('change') }, async (request, reply) => {
-    const caller = callerOf(request).userId;
-    const to = placeOf(request, readCopy(request));
-    const folder = await copyFolder(files, { caller, folderId: folderIdOf(request), to });
-    return reply.code(201).send(await answerFolder(files, request, folder));
-  });
+  scope.post(
+    '/folders/:folder_id/copy',
+    { config: { ...bearer('change'), early: earlyCopy } },
+    async (request, reply) => {
+      const caller = callerOf(request).userId;
+      const to = placeOf(request, readCopy(request));
+      const folder = await copyFolder(files, { caller, folderId: folderIdOf(request), to });
+      return reply.code(201).send(await answerFolder(files, request, folder));
+    },
+  );
 
   scope.delete('/folders/:folder_id', { config: bearer('delete') }, async (request, reply) => {
     await trashFolder(files, {

@@ -21,6 +21,14 @@ export interface Lister {
   byMarker(page: Page & { marker: Marker | undefined }): Promise<MarkedPage<Listed>>;
 }
 
+/** Refuses what is malformed in the query of a list. */
+export function checkItemList(request: FastifyRequest): void {
+  offsetPageOf(request, { defaultLimit: 100 });
+  parseMarker((request.query as { marker?: string }).marker);
+  orderOf(request);
+  fieldsOf(request);
+}
+
 /** The page of a list that a request asks for, by offset or by marker. */
 export async function itemList(
   files: Files,

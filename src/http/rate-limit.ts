@@ -11,9 +11,25 @@ export interface Rates {
   uploads: number | undefined;
 }
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /**
+     * What a call to this route is refused for even if it is one too many: 400 for what is malformed, then 403 for what a
+     * limit of the user forbids. A client that hears 429 comes again, and would be refused for ever. It may read a few
+     * rows and changes nothing; a route whose body is large has none.
+     */
+    early?: (request: FastifyRequest) => void | Promise<void>;
+  }
+  interface FastifyRequest {
+    overRate: Refusal | undefined;
+  }
+}
+
 /**
- * Refuses `rate_limit_exceeded`, with the time after which to come again, before anything else is done for a call. The
- * parts of an upload are not counted: its size bounds them, and an upload that was let in should end.
+ * Refuses `rate_limit_exceeded`, with the time after which to come again. Every call counts, also one that is refused for
+ * something else. The order is always the same: 401, 400 malformed, 403 limits of the user, 429. What a route checks
+ * before 429 it declares as `early`; without that 429 comes before anything else is done. The parts of an upload are not
+ * counted: its size bounds them, and an upload that was let in should end.
  */
 export function limitRates(app: FastifyInstance, { calls, uploads }: Rates, clock: Clock): void {
   const limits = [
@@ -21,14 +37,21 @@ export function limitRates(app: FastifyInstance, { calls, uploads }: Rates, cloc
     { what: 'uploads', isCounted: beginsUpload, buckets: bucketsOf(uploads) },
   ];
   if (limits.every(({ buckets }) => buckets === undefined)) return;
+  app.decorateRequest('overRate', undefined);
   app.addHook('onRequest', async (request) => {
     if (request.routeOptions.config.policy !== 'bearer') return;
     const { userId } = callerOf(request);
     for (const { what, isCounted, buckets } of limits) {
       if (buckets === undefined || !isCounted(request)) continue;
       const wait = buckets.take(userId, clock.monotonic());
-      if (wait > 0) throw tooMany(what, wait);
+      if (wait > 0) request.overRate ??= tooMany(what, wait);
     }
+    if (request.overRate !== undefined && request.routeOptions.config.early === undefined) throw request.overRate;
+  });
+  app.addHook('preHandler', async (request) => {
+    if (request.overRate === undefined) return;
+    await request.routeOptions.config.early?.(request);
+    throw request.overRate;
   });
 }
 

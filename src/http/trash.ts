@@ -10,7 +10,7 @@ import type { ItemKind } from '../sql/tables.ts';
 import { valueReader } from './bodies.ts';
 import { FILE_CODES } from './file-attributes.ts';
 import { fileIdOf, folderIdOf, knownFolderId } from './item-ids.ts';
-import { itemList } from './item-list.ts';
+import { checkItemList, itemList } from './item-list.ts';
 import { callerOf } from './policy.ts';
 import { answerFile } from './render-file.ts';
 import { answerFolder } from './render-folder.ts';
@@ -21,7 +21,7 @@ import type { Services } from './services.ts';
 export function serveTrash(scope: FastifyInstance, { files }: Services): void {
   const readRestore = valueReader(RestoreItem, FILE_CODES, 'The body');
 
-  scope.get('/folders/trash/items', { config: bearer('read') }, (request) => {
+  scope.get('/folders/trash/items', { config: { ...bearer('read'), early: checkItemList } }, (request) => {
     const { userId } = callerOf(request);
     return itemList(files, request, {
       byOffset: (page) => listTrashByOffset(files.db, userId, page),

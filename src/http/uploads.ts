@@ -6,7 +6,7 @@ import { describeFile } from '../files/find.ts';
 import { abort } from '../uploads/abort.ts';
 import type { ListedPart } from '../uploads/check-listed-parts.ts';
 import { commit } from '../uploads/commit.ts';
-import { createSession } from '../uploads/create-session.ts';
+import { checkUploadLimits, createSession } from '../uploads/create-session.ts';
 import { readParts, readSession } from '../uploads/read-session.ts';
 import { apiBaseOf } from './addresses.ts';
 import { bodyReader, type FieldCodes } from './bodies.ts';
@@ -50,7 +50,12 @@ function serveCreate(scope: FastifyInstance, { uploads, settings }: Services): v
   const newFile = bodyReader(CreateSession, CREATE_CODES);
   const newVersion = bodyReader(CreateVersionSession, CREATE_CODES);
 
-  scope.post('/files/upload_sessions', { config: bearer('upload') }, async (request, reply) => {
+  const early = (request: FastifyRequest, { file_size: fileSize }: { file_size: number }) =>
+    checkUploadLimits(uploads, { caller: callerOf(request).userId, fileSize });
+  const earlyFile = { early: (request: FastifyRequest) => early(request, newFile(request)) };
+  const earlyVersion = { early: (request: FastifyRequest) => early(request, newVersion(request)) };
+
+  scope.post('/files/upload_sessions', { config: { ...bearer('upload'), ...earlyFile } }, async (request, reply) => {
     const body = newFile(request);
     const session = await createSession(uploads, {
       caller: callerOf(request).userId,
@@ -61,16 +66,20 @@ function serveCreate(scope: FastifyInstance, { uploads, settings }: Services): v
     return reply.code(201).send(renderSession(session, 0, apiBaseOf(request, settings.publicUrl)));
   });
 
-  scope.post('/files/:file_id/upload_sessions', { config: bearer('replace') }, async (request, reply) => {
-    const body = newVersion(request);
-    const session = await createSession(uploads, {
-      caller: callerOf(request).userId,
-      fileSize: body.file_size,
-      fileId: fileIdOf(request),
-      name: body.file_name ?? undefined,
-    });
-    return reply.code(201).send(renderSession(session, 0, apiBaseOf(request, settings.publicUrl)));
-  });
+  scope.post(
+    '/files/:file_id/upload_sessions',
+    { config: { ...bearer('replace'), ...earlyVersion } },
+    async (request, reply) => {
+      const body = newVersion(request);
+      const session = await createSession(uploads, {
+        caller: callerOf(request).userId,
+        fileSize: body.file_size,
+        fileId: fileIdOf(request),
+        name: body.file_name ?? undefined,
+      });
+      return reply.code(201).send(renderSession(session, 0, apiBaseOf(request, settings.publicUrl)));
+    },
+  );
 }
 
 function serveStatus(scope: FastifyInstance, { uploads, settings }: Services): void {

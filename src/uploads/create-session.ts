@@ -21,6 +21,15 @@ export type NewUpload =
   | { caller: UserId; fileSize: number; folderId: ItemId; name: string }
   | { caller: UserId; fileSize: number; fileId: ItemId; name: string | undefined };
 
+/** Refuses an upload that a limit of its user or of the server forbids, whatever its place and name. Changes nothing. */
+export async function checkUploadLimits(
+  { db, limits }: Pick<Uploads, 'db' | 'limits'>,
+  { caller, fileSize }: Pick<NewUpload, 'caller' | 'fileSize'>,
+): Promise<void> {
+  checkSize(limits, fileSize);
+  await checkSpace(db, caller, fileSize, limits.userQuota, { mostItems: limits.items });
+}
+
 /** Opens a session: the name is free, there is room for the bytes, and the row says so. */
 export async function createSession(uploads: Uploads, upload: NewUpload): Promise<Session> {
   const { db, content, inHand, limits, clock } = uploads;
