@@ -28,6 +28,21 @@ export function apiBaseOf(request: FastifyRequest, publicUrl: string | undefined
   return originOf(request, publicUrl) + prefix;
 }
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** `originOf` and the prefix that the client used: no slash at its end. */
+    apiBase: string;
+  }
+}
+
+/** Notes with each request under which address the client sees the API. */
+export function noteApiBase(app: FastifyInstance, publicUrl: string | undefined): void {
+  app.decorateRequest('apiBase', '');
+  app.addHook('onRequest', async (request) => {
+    request.apiBase = apiBaseOf(request, publicUrl);
+  });
+}
+
 /**
  * Settles which host a request is for, before anything reads it (RFC 9112, sections 3.2 and 3.3): the target's authority
  * if it has one, else the Host header, else, for HTTP/1.0, the address that the client connected to. From then on

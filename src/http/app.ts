@@ -3,7 +3,7 @@ import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
 import { Refusal } from '../api/refusal.ts';
-import { checkForwarded, PREFIXES } from './addresses.ts';
+import { checkForwarded, noteApiBase, PREFIXES } from './addresses.ts';
 import { serveAuthorize } from './authorize.ts';
 import { takeJsonBodies } from './bodies.ts';
 import { checkQueryTexts } from './check-text.ts';
@@ -64,6 +64,7 @@ export async function buildApp(services: Services): Promise<FastifyInstance> {
   setContentTypesAside(app);
   await allowOrigins(app, settings);
   checkForwarded(app);
+  noteApiBase(app, settings.publicUrl);
   refuseWhileClosing(app);
   warnOfUntrustedProxy(app, settings);
   refuseUndecodableQueries(app);

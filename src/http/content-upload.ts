@@ -14,7 +14,7 @@ import { askForBody, leaveBodiesAlone, valueReader } from './bodies.ts';
 import { fieldsOf } from './fields.ts';
 import { contentDatesOf, FILE_CODES, shownTraitsOf } from './file-attributes.ts';
 import { fileIdOf, knownFolderId } from './item-ids.ts';
-import { mayOf } from './may.ts';
+import { viewOf } from './may.ts';
 import { attributesTooLate, type MultipartUpload, openMultipart } from './multipart.ts';
 import { callerOf } from './policy.ts';
 import { renderFile } from './render.ts';
@@ -61,7 +61,7 @@ export function serveContentUpload(scope: FastifyInstance, { access, files }: Se
   async function rendered(request: FastifyRequest, { fileId, versionId }: Published): Promise<Record<string, unknown>> {
     const entry = await describeFile(files.db, fileId, versionId);
     if (entry === undefined) throw new Refusal('not_found', 'The file was deleted after this upload made it.');
-    return { total_count: 1, entries: [renderFile({ ...entry, may: mayOf(request) }, fieldsOf(request))] };
+    return { total_count: 1, entries: [renderFile({ ...entry, ...viewOf(request) }, fieldsOf(request))] };
   }
 }
 

@@ -16,7 +16,7 @@ export function serveContent(scope: FastifyInstance, { files, settings }: Servic
   scope.route({
     method: ['GET', 'HEAD'],
     url: '/files/:file_id/content',
-    config: bearer('download'),
+    config: bearer('download', { tokenInQuery: true }),
     handler: async (request, reply) => {
       const owner = callerOf(request).userId;
       const download = await findDownload(files.db, {

@@ -1,13 +1,12 @@
+import type { ItemId, VersionId } from '../api/ids.ts';
 import type { FileEntry } from '../files/find.ts';
 import type { Lock } from '../files/find-locks.ts';
 import { wireDate } from './dates.ts';
 import type { Fieldmakers } from './fields.ts';
-import type { May } from './may.ts';
+import type { View } from './may.ts';
 import { COMMON_FIELDS, userMini } from './render-common.ts';
 
-export interface FileToRender extends FileEntry {
-  /** What the caller may do, by their token and their status. */
-  may: May;
+export interface FileToRender extends FileEntry, View {
   /** The lock on it, where the answer is to show one. */
   lock?: Lock | undefined;
 }
@@ -50,7 +49,14 @@ export const FILE_FIELDS: Fieldmakers<FileToRender> = new Map<string, (entry: Fi
   ['disposition_at', () => null],
   ['representations', () => ({ entries: [] })],
   ['shared_link_permission_options', () => []],
+  ['authenticated_download_url', ({ item, apiBase }) => downloadUrl(apiBase, item.id)],
+  ['is_download_available', ({ item, may }) => item.trashed_at === null && may('download')],
 ]);
+
+/** Where the file's content is for whoever has a token: in a header, or in the query as `access_token`. */
+export function downloadUrl(apiBase: string, fileId: ItemId, versionId?: VersionId): string {
+  return `${apiBase}/files/${fileId}/content${versionId === undefined ? '' : `?version=${versionId}`}`;
+}
 
 /** Box calls the end of a lock `expires_at` where it is set and `expired_at` where it is shown; both are shown here. */
 function renderLock({ id, by, createdAt, expiresAt, isDownloadPrevented }: Lock): Record<string, unknown> {

@@ -2,12 +2,10 @@ import { detailsOf } from '../api/item-details.ts';
 import type { FolderEntry } from '../files/find.ts';
 import { folderId } from '../files/minis.ts';
 import type { Fieldmakers } from './fields.ts';
-import type { May } from './may.ts';
+import type { View } from './may.ts';
 import { COMMON_FIELDS } from './render-common.ts';
 
-export interface FolderToRender extends FolderEntry {
-  /** What the caller may do, by their token and their status. */
-  may: May;
+export interface FolderToRender extends FolderEntry, View {
   /** A page of what it holds. */
   items?: Record<string, unknown>;
 }

@@ -6,7 +6,7 @@ import type { MarkedPage } from '../files/page-of-items.ts';
 import { type Fields, fieldsOf } from './fields.ts';
 import { orderOf, renderOrder } from './item-order.ts';
 import { parseMarker, renderMarker } from './marker.ts';
-import { mayOf } from './may.ts';
+import { viewOf } from './may.ts';
 import { offsetPageOf } from './offset-page.ts';
 import { limitShown, withinBytes } from './page-bytes.ts';
 import { isTrue } from './query-flag.ts';
@@ -87,7 +87,7 @@ async function rendered(
   entries: Listed[],
   fields: Fields | undefined,
 ): Promise<Record<string, unknown>[]> {
-  const may = mayOf(request);
+  const view = viewOf(request);
   const complete = await withLocks(files, entries, fields);
-  return withinBytes(complete, files.limits.listBytes, (entry) => renderListed({ ...entry, may }, fields));
+  return withinBytes(complete, files.limits.listBytes, (entry) => renderListed({ ...entry, ...view }, fields));
 }

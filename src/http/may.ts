@@ -7,8 +7,21 @@ import { authorityOf } from './policy.ts';
 /** Whether the caller has an ability: the token is good for it, and the user's status allows it. */
 export type May = (ability: Ability) => boolean;
 
+/** What an object's form depends on beside its rows. */
+export interface View {
+  /** What the caller may do, by their token and their status. */
+  may: May;
+  /** The API's address as the client used it. */
+  apiBase: string;
+}
+
+/** How the caller of a `bearer` route sees objects. */
+export function viewOf(request: FastifyRequest): View {
+  return { may: mayOf(request), apiBase: request.apiBase };
+}
+
 /** What the caller of a `bearer` route may do; how far the token reaches is not asked. */
-export function mayOf(request: FastifyRequest): May {
+function mayOf(request: FastifyRequest): May {
   const authority = authorityOf(request);
   return (ability) => mayDo(authority, ability) && statusAllows(authority.principal.status, ability);
 }

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Access } from '../access/access.ts';
 import { actAs } from '../access/act-as.ts';
 import { authenticate } from '../access/authenticate.ts';
@@ -19,6 +19,8 @@ export type Policy = 'bearer' | 'signed-url' | 'public';
 declare module 'fastify' {
   interface FastifyContextConfig {
     policy?: Policy;
+    /** The token may stand in the query, as `access_token`: for what browsers open by themselves. */
+    tokenInQuery?: boolean;
   }
   interface FastifyRequest {
     authority: Authority | undefined;
@@ -33,9 +35,9 @@ export function enforcePolicies(app: FastifyInstance, access: Access): void {
       throw new Error(`route ${String(route.method)} ${route.url} declares no policy`);
     }
   });
-  app.addHook('onRequest', async (request) => {
+  app.addHook('onRequest', async (request, reply) => {
     if (request.routeOptions.config.policy !== 'bearer') return;
-    const authority = await authenticate(access, bearerToken(request));
+    const authority = await authenticate(access, bearerToken(request) ?? queryToken(request, reply) ?? refuse());
     const asUser = request.headers['as-user'];
     request.authority = asUser === undefined ? authority : await actAs(access, authority, String(asUser));
   });
@@ -52,10 +54,20 @@ export function authorityOf({ authority, routeOptions }: FastifyRequest): Author
   return authority;
 }
 
-function bearerToken(request: FastifyRequest): string {
-  const [scheme, token, ...rest] = (request.headers.authorization ?? '').trim().split(/ +/);
-  if (scheme?.toLowerCase() !== 'bearer' || token === undefined || rest.length > 0) {
-    throw new Refusal('unauthorized', 'The request needs an Authorization header: Bearer and an access token.');
-  }
+function bearerToken({ headers }: FastifyRequest): string | undefined {
+  if (headers.authorization === undefined) return undefined;
+  const [scheme, token, ...rest] = headers.authorization.trim().split(/ +/);
+  return scheme?.toLowerCase() === 'bearer' && token !== undefined && rest.length === 0 ? token : refuse();
+}
+
+/** The token of an address that a browser opens by itself, and that no page it leads to may learn. */
+function queryToken({ routeOptions, query }: FastifyRequest, reply: FastifyReply): string | undefined {
+  const { access_token: token } = query as { access_token?: unknown };
+  if (routeOptions.config.tokenInQuery !== true || typeof token !== 'string' || token === '') return undefined;
+  reply.header('referrer-policy', 'no-referrer');
   return token;
+}
+
+function refuse(): never {
+  throw new Refusal('unauthorized', 'The request needs an Authorization header: Bearer and an access token.');
 }

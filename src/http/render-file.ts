@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import type { Files } from '../files/files.ts';
 import type { FileEntry } from '../files/find.ts';
 import { fieldsOf } from './fields.ts';
-import { mayOf } from './may.ts';
+import { viewOf } from './may.ts';
 import { renderFile } from './render.ts';
 import { withLocks } from './with-locks.ts';
 
@@ -14,5 +14,5 @@ export async function answerFile(
 ): Promise<Record<string, unknown>> {
   const fields = fieldsOf(request);
   const [entry = file] = await withLocks(files, [file], fields);
-  return renderFile({ ...entry, may: mayOf(request) }, fields);
+  return renderFile({ ...entry, ...viewOf(request) }, fields);
 }

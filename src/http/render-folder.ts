@@ -6,7 +6,7 @@ import { fieldsOf } from './fields.ts';
 import { itemsOf } from './folder-items.ts';
 import { itemPage } from './item-list.ts';
 import { orderOf } from './item-order.ts';
-import { mayOf } from './may.ts';
+import { viewOf } from './may.ts';
 import { offsetPageOf } from './offset-page.ts';
 import { renderFolder } from './render.ts';
 
@@ -20,7 +20,7 @@ export async function answerFolder(
   folder: ItemRow,
 ): Promise<Record<string, unknown>> {
   const fields = fieldsOf(request);
-  const entry = { ...(await describeFolder(files.db, folder)), may: mayOf(request) };
+  const entry = { ...(await describeFolder(files.db, folder)), ...viewOf(request) };
   const listed = folder.trashed_at === null && (fields?.has('item_collection') ?? true);
   if (!listed) return renderFolder(entry, fields);
   const page = { ...offsetPageOf(request, { defaultLimit: 100 }), order: orderOf(request) };

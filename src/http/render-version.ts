@@ -4,9 +4,11 @@ import { findUsersById, type NamedUser } from '../files/find.ts';
 import type { VersionRow } from '../sql/tables.ts';
 import { wireDate } from './dates.ts';
 import { type Fieldmakers, type Fields, renderFields } from './fields.ts';
+import { downloadUrl } from './file-fields.ts';
+import type { View } from './may.ts';
 import { userMini } from './render-common.ts';
 
-interface VersionEntry {
+interface VersionEntry extends View {
   version: VersionRow;
   users: ReadonlyMap<UserId, NamedUser>;
 }
@@ -26,20 +28,27 @@ const FIELDS: Fieldmakers<VersionEntry> = new Map<string, (entry: VersionEntry) 
   ['trashed_by', ({ version, users }) => userOrNull(users, version.trashed_by)],
   ['restored_at', ({ version }) => dateOrNull(version.restored_at)],
   ['restored_by', ({ version, users }) => userOrNull(users, version.restored_by)],
+  ['authenticated_download_url', ({ version: { file_id, id }, apiBase }) => downloadUrl(apiBase, file_id, id)],
+  ['is_download_available', ({ version, may }) => version.trashed_at === null && may('download')],
   ['purged_at', () => null],
 ]);
+
+/** Fields that are shown only to whoever asks for them. */
+const ON_REQUEST = ['authenticated_download_url', 'is_download_available'];
+const STANDARD = [...FIELDS.keys()].filter((name) => !ON_REQUEST.includes(name));
 
 /** Versions of files, in their standard form or with just the fields asked for. They have no etag. */
 export async function renderVersions(
   { db }: Files,
   versions: readonly VersionRow[],
+  view: View,
   fields: Fields | undefined,
 ): Promise<Record<string, unknown>[]> {
   const users = await findUsersById(
     db,
     versions.flatMap((version) => [version.created_by, version.trashed_by ?? [], version.restored_by ?? []].flat()),
   );
-  return versions.map((version) => renderFields({ version, users }, FIELDS, fields ?? FIELDS.keys()));
+  return versions.map((version) => renderFields({ version, users, ...view }, FIELDS, fields ?? STANDARD));
 }
 
 function dateOrNull(at: number | null): string | null {

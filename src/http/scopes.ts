@@ -22,8 +22,11 @@ declare module 'fastify' {
 }
 
 /** The config of a route for whoever has an access token that may do this. */
-export function bearer(may: Ability, { reach }: Pick<FastifyContextConfig, 'reach'> = {}): FastifyContextConfig {
-  return { policy: 'bearer', may, ...(reach !== undefined && { reach }) };
+export function bearer(
+  may: Ability,
+  more: Pick<FastifyContextConfig, 'reach' | 'tokenInQuery'> = {},
+): FastifyContextConfig {
+  return { policy: 'bearer', may, ...more };
 }
 
 /** The parameters of addresses of which it is known what they name; a user is no item, so no bound token reaches one. */

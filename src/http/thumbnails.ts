@@ -30,12 +30,16 @@ const PLACEHOLDERS = {
  */
 export function serveThumbnails(scope: FastifyInstance, { files, settings }: Services): void {
   for (const extension of ['png', 'jpg'] as const) {
-    scope.get(`/files/:file_id/thumbnail.${extension}`, { config: bearer('read') }, async (request, reply) => {
-      const owner = callerOf(request).userId;
-      await findDownload(files.db, { owner, fileId: fileIdOf(request), versionId: undefined });
-      const origin = originOf(request, settings.publicUrl);
-      return reply.redirect(`${origin}/thumbnails/placeholder.${extension}`, 302);
-    });
+    scope.get(
+      `/files/:file_id/thumbnail.${extension}`,
+      { config: bearer('read', { tokenInQuery: true }) },
+      async (request, reply) => {
+        const owner = callerOf(request).userId;
+        await findDownload(files.db, { owner, fileId: fileIdOf(request), versionId: undefined });
+        const origin = originOf(request, settings.publicUrl);
+        return reply.redirect(`${origin}/thumbnails/placeholder.${extension}`, 302);
+      },
+    );
   }
 }
 

@@ -14,7 +14,7 @@ import { fieldsOf } from './fields.ts';
 import { fileTraitsOf } from './file-attributes.ts';
 import { fileIdOf, knownFolderId } from './item-ids.ts';
 import { serveSessionList } from './list-sessions.ts';
-import { mayOf } from './may.ts';
+import { viewOf } from './may.ts';
 import { offsetPageOf } from './offset-page.ts';
 import { ownSessionFirst, ownSessionOf } from './own-session.ts';
 import { digestOf, sessionIdOf } from './part-headers.ts';
@@ -128,7 +128,7 @@ function serveCommit(scope: FastifyInstance, { uploads, files, settings }: Servi
     if (file === undefined) throw new Refusal('not_found', 'The file was deleted after this upload made it.');
     return reply
       .code(201)
-      .send({ total_count: 1, entries: [renderFile({ ...file, may: mayOf(request) }, fieldsOf(request))] });
+      .send({ total_count: 1, entries: [renderFile({ ...file, ...viewOf(request) }, fieldsOf(request))] });
   });
 }
 

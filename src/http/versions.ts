@@ -10,6 +10,7 @@ import type { VersionRow } from '../sql/tables.ts';
 import { bodyReader } from './bodies.ts';
 import { fieldsOf } from './fields.ts';
 import { fileIdOf, parseVersionId } from './item-ids.ts';
+import { viewOf } from './may.ts';
 import { offsetPageOf } from './offset-page.ts';
 import { limitShown, withinBytes } from './page-bytes.ts';
 import { callerOf } from './policy.ts';
@@ -23,7 +24,7 @@ export function serveVersions(scope: FastifyInstance, { files }: Services): void
   const readRestore = bodyReader(RestoreVersion);
 
   async function answer(request: FastifyRequest, version: VersionRow): Promise<Record<string, unknown> | undefined> {
-    return (await renderVersions(files, [version], fieldsOf(request)))[0];
+    return (await renderVersions(files, [version], viewOf(request), fieldsOf(request)))[0];
   }
 
   scope.get('/files/:file_id/versions', { config: bearer('read') }, async (request) => {
@@ -31,7 +32,7 @@ export function serveVersions(scope: FastifyInstance, { files }: Services): void
     const owner = callerOf(request).userId;
     const file = await findChangeable(files.db, { kind: 'file', owner, id: fileIdOf(request), ifMatch: undefined });
     const { versions, total } = await listVersions(files.db, file, page);
-    const all = await renderVersions(files, versions, fieldsOf(request));
+    const all = await renderVersions(files, versions, viewOf(request), fieldsOf(request));
     const entries = withinBytes(all, files.limits.listBytes, (version) => version);
     return {
       total_count: total,
