@@ -1,5 +1,6 @@
 import { ApiError, SourceChangedError, TransportError, UnexpectedAnswer } from '../client/node/index.ts';
 import { EXIT, type ExitCode, Failure } from './exit-codes.ts';
+import { explainSystem, type SystemError } from './explain-system.ts';
 import { remedyFor } from './remedy-for.ts';
 import { shownText } from './term/shown-text.ts';
 
@@ -15,10 +16,7 @@ export interface Explained {
 export function explain(error: unknown): Explained {
   if (error instanceof Failure) return { message: error.message, exitCode: error.exitCode, code: undefined };
   if (error instanceof ApiError) return explainRefusal(error);
-  if (error instanceof TransportError) {
-    const message = `${shownText(error.message)} ${remedyFor(error.code)} partway doctor looks closer.`;
-    return { message, exitCode: EXIT.unreachable, code: error.code };
-  }
+  if (error instanceof TransportError) return explainConnection(error);
   if (error instanceof UnexpectedAnswer) {
     const advice = 'Check the address, and HTTP_PROXY and HTTPS_PROXY. partway doctor looks closer.';
     return { message: `${shownText(error.message)} ${advice}`, exitCode: EXIT.unreachable, code: 'unexpected_answer' };
@@ -30,18 +28,19 @@ export function explain(error: unknown): Explained {
       code: undefined,
     };
   }
-  const { message, code } = error as NodeJS.ErrnoException;
-  return { message: explainSystem(error as NodeJS.ErrnoException) ?? message, exitCode: EXIT.failed, code };
+  const { message, code } = error as SystemError;
+  return { message: explainSystem(error as SystemError) ?? message, exitCode: EXIT.failed, code };
 }
 
-function explainSystem({ code, path }: NodeJS.ErrnoException): string | undefined {
-  if (path === undefined) return undefined;
-  const shown = shownText(path);
-  if (code === 'ENOENT') return `${shown} is not there.`;
-  if (code === 'EACCES' || code === 'EPERM') return `${shown} may not be read or written by this user.`;
-  if (code === 'ENAMETOOLONG') return `${shown} is longer than names may be here.`;
-  if (code === 'ENOSPC') return `The disk is full: ${shown} could not be written.`;
-  return undefined;
+function explainConnection({ message, code }: TransportError): Explained {
+  const { happened, advice } = remedyFor(code);
+  const host = /^The connection to (\S+) failed: /.exec(message)?.[1];
+  const said =
+    happened === undefined || host === undefined ? message : `The connection to ${host} failed: ${happened}.`;
+  // The system's own name stays in, for those who look it up.
+  const name = code === undefined || said.includes(code) ? '' : ` (${code})`;
+  const shown = `${shownText(said)}${name} ${advice} partway doctor looks closer.`;
+  return { message: shown, exitCode: EXIT.unreachable, code };
 }
 
 /** What to do about a refusal; the server's own sentence says what happened. */
@@ -64,8 +63,15 @@ const ADVICE: Record<string, [ExitCode, string]> = {
   rate_limit_exceeded: [EXIT.failed, 'Wait a while, then run the command again.'],
 };
 
+/** An error whose body is not the API's. */
+const NOT_THE_API: [ExitCode, string] = [
+  EXIT.unreachable,
+  'It is not this API that answers there. Check the address, and HTTP_PROXY and HTTPS_PROXY. partway doctor looks closer.',
+];
+
 function explainRefusal({ status, code, message, requestId }: ApiError): Explained {
-  const [exitCode, advice] = ADVICE[code] ?? adviceFor(status);
+  const [exitCode, advice] =
+    ADVICE[code] ?? (/^http_4(?!13)/.test(code) ? NOT_THE_API : undefined) ?? adviceFor(status);
   const said = shownText(/[.!?]$/.test(message) ? message : `${message}.`);
   const id = status >= 500 && requestId !== '' ? ` In the server’s log it is ${shownText(requestId)}.` : '';
   return { message: `${said} (${status} ${shownText(code)}) ${advice}${id}`.trim(), exitCode, code };
@@ -73,6 +79,7 @@ function explainRefusal({ status, code, message, requestId }: ApiError): Explain
 
 function adviceFor(status: number): [ExitCode, string] {
   if (status === 401) return [EXIT.notLetIn, 'Log in again: partway login.'];
+  if (status === 413) return [EXIT.failed, 'The server, or a proxy in front of it, takes no request of this size.'];
   if (status === 403) return [EXIT.notLetIn, ''];
   if (status === 404 || status === 410) return [EXIT.notThere, ''];
   if (status === 409 || status === 412) return [EXIT.conflict, ''];

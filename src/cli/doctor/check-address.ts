@@ -25,7 +25,7 @@ export async function checkAddress(address: URL, { loopback }: { loopback: boole
 }
 
 function explained(error: NodeJS.ErrnoException, host: string, port: number): Pick<Diagnosis, 'message' | 'remedy'> {
-  const remedy = remedyFor(error.code);
+  const { advice: remedy } = remedyFor(error.code);
   switch (error.code) {
     case 'ECONNREFUSED':
       return { message: `nothing listens at port ${port} of ${host}`, remedy };

@@ -17,7 +17,7 @@ export class RetryNotices {
     this.#toldAt.set(reason, now);
     if (now - before < ONE_OUTAGE) return;
     const why = error instanceof Error ? error.message : String(error);
-    const message = `${shownText(why)} Trying again in ${(waitMillis / 1000).toFixed(1)} s, for five minutes at most.`;
+    const message = `${shownText(why)} Trying again in ${(waitMillis / 1000).toFixed(1)} s.`;
     this.tell(message, { call, wait_millis: waitMillis });
   };
 }

@@ -1,0 +1,228 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { createServer as createHttp } from 'node:http';
+import { createServer as createHttps } from 'node:https';
+import { type AddressInfo, createServer as createTcp, type Server } from 'node:net';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
+import { explain } from '../../src/cli/explain.ts';
+import { TransportError } from '../../src/client/node/index.ts';
+import { openPlace, type Place } from './place.ts';
+
+let place: Place;
+before(async () => {
+  place = await openPlace();
+});
+after(() => place[Symbol.asyncDispose]());
+
+async function listening(server: Server) {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    [Symbol.dispose]: () => void server.close(),
+  };
+}
+
+/** A certificate that is its own authority; with `ended` one of the year 2020. */
+async function certificate(name: string, subject: string, { ended = false } = {}) {
+  const openssl = (...args: string[]) => promisify(execFile)('openssl', args);
+  const [cert, key] = [place.at(`${name}.pem`), place.at(`${name}.key`)];
+  const [config, request] = [place.at(`${name}.cnf`), place.at(`${name}.csr`)];
+  const folder = place.at(`${name}-ca`);
+  await mkdir(folder);
+  await writeFile(join(folder, 'index'), '');
+  await writeFile(
+    config,
+    `[req]\ndistinguished_name=names\nprompt=no\n[names]\nCN=x\n[more]\nsubjectAltName=${subject}\n[ca]\ndefault_ca=own\n[own]\ndatabase=${folder}/index\n` +
+      `rand_serial=yes\nnew_certs_dir=${folder}\ndefault_md=sha256\npolicy=any\nx509_extensions=more\n[any]\ncommonName=supplied\n`,
+  );
+  await openssl('req', '-new', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', request, '-config', config);
+  const until = ended ? ['-startdate', '20200101000000Z', '-enddate', '20200102000000Z'] : ['-days', '2'];
+  await openssl(
+    'ca',
+    '-batch',
+    '-selfsign',
+    '-config',
+    config,
+    '-keyfile',
+    key,
+    '-in',
+    request,
+    '-out',
+    cert,
+    '-notext',
+    ...until,
+  );
+  return { file: cert, cert: await readFile(cert), key: await readFile(key) };
+}
+
+test('what is wrong with TLS is said in words, at once, with what to do', async () => {
+  const mine = await certificate('mine', 'IP:127.0.0.1');
+  const expired = await certificate('expired', 'IP:127.0.0.1', { ended: true });
+  const other = await certificate('other', 'DNS:other.example');
+  const page = (_: unknown, response: { end(text: string): void }) => response.end('<html>');
+  using trusted = await listening(createHttps(mine, page));
+  using old = await listening(createHttps(expired, page));
+  using elsewhere = await listening(createHttps(other, page));
+  using plain = await listening(createHttp(page));
+  using neither = await listening(
+    createTcp((socket) => {
+      socket.on('error', () => {});
+      socket.end('220 mail.example ESMTP\r\n');
+    }),
+  );
+  const cases: [string, Record<string, string>, RegExp][] = [
+    [
+      `https://127.0.0.1:${trusted.port}`,
+      {},
+      /its certificate is not from an authority that this machine trusts\. \(DEPTH_ZERO_SELF_SIGNED_CERT\) .*NODE_EXTRA_CA_CERTS/,
+    ],
+    [
+      `https://127.0.0.1:${old.port}`,
+      { NODE_EXTRA_CA_CERTS: expired.file },
+      /its certificate has expired\. \(CERT_HAS_EXPIRED\) It has to be renewed/,
+    ],
+    [
+      `https://127.0.0.1:${elsewhere.port}`,
+      { NODE_EXTRA_CA_CERTS: other.file },
+      /its certificate is for another name\. .* Use the name/,
+    ],
+    [`https://127.0.0.1:${plain.port}`, {}, /this port does not speak TLS\. .*begins with http:\/\//],
+    [`http://127.0.0.1:${neither.port}`, {}, /what answers there does not speak HTTP\. .*begins with https:\/\//],
+    [`http://127.0.0.1:${plain.port}`, {}, /was answered with 200 and “<html>”, which is not a response of this API/],
+  ];
+  for (const [server, env, said] of cases) {
+    const ended = await place.run(['ls'], { env: { PARTWAY_SERVER: server, NODE_EXTRA_CA_CERTS: '', ...env } });
+    assert.equal(ended.code, 7, `${server}: ${ended.stderr}`);
+    assert.match(ended.stderr, said);
+    // Nothing of this passes with time.
+    assert.doesNotMatch(ended.stderr, /Trying again/);
+    assert.doesNotMatch(ended.stderr, /SSL routines|Node\.js|at Object\./);
+  }
+  const closed = await place.run(['ls'], { env: { PARTWAY_SERVER: `http://127.0.0.1:${trusted.port}` } });
+  assert.equal(closed.code, 7);
+  assert.match(closed.stderr, /http:\/\/ or https:\/\/ as it should|begins with https:\/\//);
+});
+
+test('a server that cannot start says why, and what to do', async () => {
+  const serve = (listen: string, env: Record<string, string> = {}, data = 'unstarted') =>
+    place.run(['serve', '--listen', listen, '--data', place.at(data)], { env });
+  const used = new URL(place.server.url).host;
+  const inUse = await serve(used);
+  assert.equal(inUse.code, 1);
+  assert.match(inUse.stderr, new RegExp(`${used} is in use by another program, .*choose another with --listen`));
+  const token = { PARTWAY_TOKEN: 'a-token-that-is-long-enough-0123456789' };
+  const elsewhere = await serve('203.0.113.7:4400', token);
+  assert.equal(elsewhere.code, 1);
+  assert.match(elsewhere.stderr, /This machine has no address 203\.0\.113\.7/);
+  const pem = await certificate('swapped', 'IP:127.0.0.1');
+  const swapped = await serve('127.0.0.1:0', {
+    PARTWAY_TLS_CERT: pem.file.replace('.pem', '.key'),
+    PARTWAY_TLS_KEY: pem.file,
+  });
+  assert.equal(swapped.code, 1);
+  assert.match(
+    swapped.stderr,
+    /The certificate or its key cannot be read .*PARTWAY_TLS_CERT and PARTWAY_TLS_KEY name PEM files/,
+  );
+  await mkdir(place.at('damaged'));
+  await writeFile(place.at('damaged', 'partway.sqlite'), 'not a database '.repeat(1000));
+  const damaged = await serve('127.0.0.1:0', {}, 'damaged');
+  assert.equal(damaged.code, 1);
+  assert.match(damaged.stderr, /is not a database\. .*restore the last backup/);
+});
+
+test('what is in the way on this machine is said by its path', {
+  skip: process.getuid?.() === 0 && 'root may read all',
+}, async () => {
+  await writeFile(place.at('secret.txt'), 'x');
+  await chmod(place.at('secret.txt'), 0);
+  const ended = await place.run(['upload', 'secret.txt']);
+  assert.equal(ended.code, 1);
+  assert.match(ended.stderr, /secret\.txt may not be read or written by this user\. Change its permissions/);
+});
+
+test('errors of the system are told in words, with what to do', () => {
+  const of = (code: string, more: object = {}) =>
+    explain(Object.assign(new Error(`${code}: raw`), { code, ...more })).message;
+  const path = '/some/file';
+  for (const [code, said] of [
+    ['ENOENT', /^\/some\/file is not there\.$/],
+    ['ENOTDIR', /is not there: a part of its path is a file/],
+    ['EISDIR', /is a folder, not a file/],
+    ['EEXIST', /is there already/],
+    ['EACCES', /may not be read or written by this user/],
+    ['EPERM', /may not be read or written by this user/],
+    ['ENAMETOOLONG', /longer than names may be here/],
+    ['ENOSPC', /^The disk is full: \/some\/file could not be written/],
+    ['EDQUOT', /quota on this disk is used up/],
+    ['EFBIG', /larger than files may be here/],
+    ['EROFS', /may only be read/],
+    ['EBUSY', /in use by another program/],
+    ['EIO', /^The disk failed at \/some\/file/],
+    ['ELOOP', /circle of links/],
+  ] as const) {
+    assert.match(of(code, { path }), said);
+    assert.doesNotMatch(of(code, { path }), /raw/);
+  }
+  for (const code of ['ENOSPC', 'EDQUOT', 'EROFS', 'EIO', 'EMFILE', 'ENFILE', 'ENOMEM', 'EPIPE']) {
+    assert.doesNotMatch(of(code), /raw/, code);
+  }
+  const listen = { syscall: 'listen', address: '127.0.0.1', port: 80 };
+  for (const code of ['EADDRINUSE', 'EACCES', 'EADDRNOTAVAIL', 'ENOTFOUND']) {
+    assert.match(of(code, listen), /127\.0\.0\.1.*--listen \(PARTWAY_LISTEN\)/, code);
+  }
+  for (const [errcode, said] of [
+    [5, /Another process holds the database/],
+    [517, /Another process holds the database/],
+    [8, /may only be read/],
+    [10, /The disk failed/],
+    [11, /The database is damaged\. .*restore the last backup/],
+    [13, /The disk is full/],
+    [14, /cannot be opened/],
+    [26, /is not a database/],
+  ] as const) {
+    assert.match(of('ERR_SQLITE_ERROR', { errcode }), said);
+  }
+});
+
+test('errors of connections are told in words, with what to do, and end with code 7', () => {
+  for (const code of [
+    ...[
+      'ECONNREFUSED',
+      'ENOTFOUND',
+      'EAI_AGAIN',
+      'ETIMEDOUT',
+      'EHOSTUNREACH',
+      'ENETUNREACH',
+      'ECONNRESET',
+      'EPIPE',
+      'EMFILE',
+    ],
+    ...[
+      'DEPTH_ZERO_SELF_SIGNED_CERT',
+      'SELF_SIGNED_CERT_IN_CHAIN',
+      'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+      'CERT_HAS_EXPIRED',
+    ],
+    ...[
+      'CERT_NOT_YET_VALID',
+      'ERR_TLS_CERT_ALTNAME_INVALID',
+      'EPROTO',
+      'ERR_SSL_WRONG_VERSION_NUMBER',
+      'HPE_INVALID_CONSTANT',
+    ],
+  ]) {
+    const { message, exitCode } = explain(new TransportError('The connection to h:1 failed: raw.', { code }));
+    assert.equal(exitCode, 7);
+    assert.match(
+      message,
+      new RegExp(`^The connection to h:1 failed: .*\\(${code}\\) .*partway doctor looks closer\\.$`),
+    );
+    assert.doesNotMatch(message, /Is the server running, and is this its address\?/, code);
+  }
+});
