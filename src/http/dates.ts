@@ -1,8 +1,13 @@
 import type { Millis } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
-import { readWireDate } from '../api/wire-date.ts';
+import { readWireDate, wireDate } from '../api/wire-date.ts';
 
-export { wireDate } from '../api/wire-date.ts';
+export { wireDate };
+
+/** The same of a moment that there may not be. */
+export function dateOrNull(at: Millis | null): string | null {
+  return at === null ? null : wireDate(at);
+}
 
 /** The moment in a field that its schema calls a `WireDate`; undefined where nothing is said. */
 export function dateOf(field: string, text: string | null | undefined): Millis | undefined {

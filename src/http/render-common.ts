@@ -2,7 +2,8 @@ import type { UserId } from '../api/ids.ts';
 import { detailsOf } from '../api/item-details.ts';
 import type { FolderEntry, NamedUser } from '../files/find.ts';
 import { folderMini, type Mini } from '../files/minis.ts';
-import { wireDate } from './dates.ts';
+import { purgedAt } from '../files/purged-at.ts';
+import { dateOrNull, wireDate } from './dates.ts';
 import type { Fieldmakers } from './fields.ts';
 
 /** Where things in the trash are, as Box shows it. */
@@ -17,8 +18,8 @@ export const COMMON_FIELDS: Fieldmakers<FolderEntry> = new Map<string, (entry: F
   ['path_collection', ({ item, path }) => (item.trashed_at === null ? pathCollection(path) : collection([TRASH]))],
   ['created_at', ({ item }) => wireDate(item.created_at)],
   ['modified_at', ({ item }) => wireDate(item.modified_at)],
-  ['trashed_at', ({ item }) => (item.trashed_at === null ? null : wireDate(item.trashed_at))],
-  ['purged_at', () => null],
+  ['trashed_at', ({ item }) => dateOrNull(item.trashed_at)],
+  ['purged_at', ({ item }) => dateOrNull(purgedAt(item.trashed_at))],
   ['content_created_at', ({ item }) => wireDate(item.content_created_at)],
   ['content_modified_at', ({ item }) => wireDate(item.content_modified_at)],
   ['created_by', ({ item, users }) => userMini(users, item.created_by)],

@@ -1,8 +1,9 @@
 import type { UserId } from '../api/ids.ts';
 import type { Files } from '../files/files.ts';
 import { findUsersById, type NamedUser } from '../files/find.ts';
+import { purgedAt } from '../files/purged-at.ts';
 import type { VersionRow } from '../sql/tables.ts';
-import { wireDate } from './dates.ts';
+import { dateOrNull, wireDate } from './dates.ts';
 import { type Fieldmakers, type Fields, renderFields } from './fields.ts';
 import { downloadUrl } from './file-fields.ts';
 import type { View } from './may.ts';
@@ -30,11 +31,11 @@ const FIELDS: Fieldmakers<VersionEntry> = new Map<string, (entry: VersionEntry) 
   ['restored_by', ({ version, users }) => userOrNull(users, version.restored_by)],
   ['authenticated_download_url', ({ version: { file_id, id }, apiBase }) => downloadUrl(apiBase, file_id, id)],
   ['is_download_available', ({ version, may }) => version.trashed_at === null && may('download')],
-  ['purged_at', () => null],
+  ['purged_at', ({ version }) => dateOrNull(purgedAt(version.trashed_at))],
 ]);
 
 /** Fields that are shown only to whoever asks for them. */
-const ON_REQUEST = ['authenticated_download_url', 'is_download_available'];
+const ON_REQUEST = ['version_number', 'authenticated_download_url', 'is_download_available'];
 const STANDARD = [...FIELDS.keys()].filter((name) => !ON_REQUEST.includes(name));
 
 /** Versions of files, in their standard form or with just the fields asked for. They have no etag. */
@@ -49,10 +50,6 @@ export async function renderVersions(
     versions.flatMap((version) => [version.created_by, version.trashed_by ?? [], version.restored_by ?? []].flat()),
   );
   return versions.map((version) => renderFields({ version, users, ...view }, FIELDS, fields ?? STANDARD));
-}
-
-function dateOrNull(at: number | null): string | null {
-  return at === null ? null : wireDate(at);
 }
 
 function userOrNull(users: VersionEntry['users'], id: UserId | null): unknown {

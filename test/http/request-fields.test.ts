@@ -126,6 +126,11 @@ const BASES: Record<string, () => Promise<Base>> = {
     path: '/users',
     body: { name: 'User', login: `${fresh()}@example.com` },
   }),
+  'POST /users/terminate_sessions': async () => ({
+    method: 'POST',
+    path: '/users/terminate_sessions',
+    body: { user_ids: [await newUser()] },
+  }),
   'PUT /users/{user_id}': async () => ({ method: 'PUT', path: `/users/${await newUser()}`, body: {} }),
 };
 
@@ -259,6 +264,10 @@ const EFFECTS: Record<string, Record<string, Effect>> = {
   'POST /folders/{folder_id}': PLACE,
   'POST /users': { ...USER, is_platform_access_only: { value: false } },
   'PUT /users/{user_id}': USER,
+  'POST /users/terminate_sessions': {
+    'user_ids[]': checked('user_ids[]', '123456789', 404),
+    'user_logins[]': checked('user_logins[]', 'nobody@example.com', 404),
+  },
 };
 
 async function sessionShows(base: Base, field: string, value: unknown): Promise<void> {

@@ -107,7 +107,10 @@ test('the trash is listed by offset and by marker, in the order that was asked f
   assert.equal(all.json.entries[0].item_status, 'trashed');
   assert.deepEqual(names(await tidy.get('/folders/trash/items?sort=name&direction=DESC&offset=1&limit=2')), ['c', 'b']);
   const first = await tidy.get('/folders/trash/items?usemarker=true&limit=3&fields=name,trashed_at');
-  assert.match(first.json.entries[0].trashed_at, /Z$/);
+  const [entry] = first.json.entries;
+  assert.match(entry.trashed_at, /Z$/);
+  const { purged_at: purged } = (await tidy.get(`/${entry.type}s/${entry.id}/trash`)).json;
+  assert.equal(Date.parse(purged) - Date.parse(entry.trashed_at), 30 * 86_400_000, 'kept for 30 days at least');
   const second = await tidy.get(`/folders/trash/items?marker=${first.json.next_marker}&limit=3`);
   assert.deepEqual([...names(first), ...names(second)], ['z', 'a', 'b', 'c']);
   assert.ok(!('next_marker' in second.json));

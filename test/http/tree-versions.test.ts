@@ -35,9 +35,12 @@ test('the versions of a file are its past ones, each with the shape that clients
   assert.deepEqual([json.total_count, json.offset, json.limit, json.entries.length], [1, 0, 100, 1]);
   const [version] = json.entries;
   assert.deepEqual(
-    [version.type, version.id, version.name, version.size, version.version_number, version.trashed_at],
-    ['file_version', first, 'list.txt', 3, '1', null],
+    [version.type, version.id, version.name, version.size, version.trashed_at, version.purged_at],
+    ['file_version', first, 'list.txt', 3, null, null],
   );
+  assert.ok(!('version_number' in version), 'the number is given where it is asked for');
+  const numbered = await api.get(`${path}/versions?fields=version_number`);
+  assert.equal(numbered.json.entries[0].version_number, '1');
   assert.match(version.created_at, /Z$/);
   assert.equal(version.modified_by.type, 'user');
   assert.deepEqual((await api.get(`${path}/versions/${first}`)).json, version);
@@ -58,7 +61,8 @@ test('an upload of a version may bring a description too', async () => {
 test('a promoted version is current again, under the name that it had', async () => {
   const { path, first } = await versioned('', ['before.txt', 'after.txt']);
 
-  const { status, json } = await api.post(`${path}/versions/current`, { id: first, type: 'file_version' });
+  const promote = `${path}/versions/current?fields=size,version_number`;
+  const { status, json } = await api.post(promote, { id: first, type: 'file_version' });
 
   assert.equal(status, 201);
   assert.deepEqual([json.type, json.size, json.version_number], ['file_version', 3, '3']);
@@ -70,19 +74,23 @@ test('a promoted version is current again, under the name that it had', async ()
 
 test('a deleted version is shown as such, cannot be read, and comes back', async () => {
   const { path, first } = await versioned('deleted.txt');
-  const fields = `${path}/versions/${first}?fields=trashed_at,trashed_by,restored_at,restored_by`;
+  const fields = `${path}/versions/${first}?fields=trashed_at,trashed_by,restored_at,restored_by,purged_at`;
 
   const deleted = await api.delete(`${path}/versions/${first}`, { 'if-match': '1' });
   assert.deepEqual([deleted.status, deleted.text], [204, '']);
   const { json: gone } = await api.get(fields);
   assert.match(gone.trashed_at, /Z$/);
+  assert.equal(Date.parse(gone.purged_at) - Date.parse(gone.trashed_at), 30 * 86_400_000, 'kept for 30 days at least');
   assert.deepEqual([gone.trashed_by.type, gone.restored_at, gone.restored_by], ['user', null, null]);
   assertRefused(await api.get(`${path}/content?version=${first}`), 404, 'trashed');
 
   const restored = await api.call('PUT', `${path}/versions/${first}`, { body: { trashed_at: null } });
   assert.equal(restored.status, 200, restored.text);
   const { json: back } = await api.get(fields);
-  assert.deepEqual([back.trashed_at, back.trashed_by, back.restored_by.type], [null, null, 'user']);
+  assert.deepEqual(
+    [back.trashed_at, back.purged_at, back.trashed_by, back.restored_by.type],
+    [null, null, null, 'user'],
+  );
   assert.match(back.restored_at, /Z$/);
   assert.equal((await api.get(`${path}/content?version=${first}`)).status, 302);
 });

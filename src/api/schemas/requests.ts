@@ -11,6 +11,7 @@ import {
 } from './files.ts';
 import { CreateFolder, UpdateFolder } from './folders.ts';
 import { CopyItem, RestoreItem } from './items.ts';
+import { TerminateSessions } from './terminate-sessions.ts';
 import { CommitSession, CreateSession, CreateVersionSession } from './upload-sessions.ts';
 import { CreateUser, UpdateUser } from './users.ts';
 
@@ -140,6 +141,8 @@ export const REQUESTS: Readonly<Record<string, RequestFields>> = {
   'GET /users/{user_id}': fields,
   'PUT /users/{user_id}': { body: UpdateUser, ...fields },
   'DELETE /users/{user_id}': { query: { notify: ignored('this server sends no mail'), force: used } },
+
+  'POST /users/terminate_sessions': { body: TerminateSessions },
 
   'POST /oauth2/token': { body: TokenForm },
   'POST /oauth2/revoke': { body: Type.Object({ client_id: used, client_secret: used, token: used }) },

@@ -12,7 +12,8 @@ export const FileVersionObject = Type.Object({
   sha1: Type.String(),
   name: Type.String(),
   size: Type.Integer(),
-  version_number: Type.String(),
+  /** Only where `fields` asks for it. */
+  version_number: Type.Optional(Type.String()),
   uploader_display_name: Type.String(),
   created_at: Type.String(),
   modified_at: Type.String(),
