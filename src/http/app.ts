@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
 import { Refusal } from '../api/refusal.ts';
 import { checkForwarded, noteApiBase, PREFIXES } from './addresses.ts';
+import { checkApiVersion } from './api-version.ts';
 import { serveAuthorize } from './authorize.ts';
 import { takeJsonBodies } from './bodies.ts';
 import { checkQueryTexts } from './check-text.ts';
@@ -70,6 +71,7 @@ export async function buildApp(services: Services): Promise<FastifyInstance> {
   refuseUndecodableQueries(app);
   refuseUnknownRoutes(app);
   enforcePolicies(app, access);
+  checkApiVersion(app);
   checkQueryTexts(app);
   limitRates(app, settings.rates, access.clock);
   enforceScopes(app, access);
