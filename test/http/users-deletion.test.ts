@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type RawBuilder, sql } from 'kysely';
+import type { UserId } from '../../src/api/ids.ts';
+import { itemRowOf } from '../../src/files/insert-item.ts';
+import { newId } from '../../src/sql/new-id.ts';
 import { addApp, askToken, type TestApp, tokenOf } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
 import { seededBytes, sha1Base64 } from '../support/bytes.ts';
 import { onlySqlite, openRows } from '../support/rows.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { storedFor } from '../support/storage.ts';
+import { until } from '../support/until.ts';
 import { upload } from './forms.ts';
 
 const SIZE = 70_000;
@@ -198,4 +202,70 @@ test('of two who delete a user at once one does, and the other finds nobody', as
   const gone = await furnished('twice@example.com');
   const answers = await Promise.all([remove(gone, '?force=true'), remove(gone, '?force=true')]);
   assert.deepEqual(answers.map(({ status }) => status).toSorted(), [204, 404]);
+});
+
+test('a user with more rows than a batch is deleted whole, and one whose deletion was cut off is nobody and goes with the sweep', async () => {
+  await using sweeping = await startServer({ env: { PARTWAY_SWEEP_INTERVAL: '50ms' } });
+  const operator = new Api(sweeping);
+  const large = async (login: string): Promise<string> => {
+    const { json } = await operator.post('/users', { name: login, login });
+    const db = await openRows(sweeping.dataFolder);
+    const { id, root_id: root } = await db
+      .selectFrom('users')
+      .select(['id', 'root_id'])
+      .where('login', '=', login)
+      .executeTakeFirstOrThrow();
+    const folder = { kind: 'folder' as const, folderId: root, description: '', details: '', versionId: null, by: id };
+    const rows = Array.from({ length: 450 }, (_, n) =>
+      itemRowOf({ ...folder, id: newId(), name: `${n}`, now: 0, contentCreatedAt: 0, contentModifiedAt: 0, size: 0 }),
+    );
+    await db.insertInto('items').values(rows).execute();
+    await db.updateTable('items').set({ child_count: 450 }).where('id', '=', root).execute();
+    await db.updateTable('users').set({ item_count: 450 }).where('id', '=', id).execute();
+    await db.destroy();
+    return json.id;
+  };
+  const left = async (id: string) => {
+    const db = await openRows(sweeping.dataFolder);
+    try {
+      const owned = await db
+        .selectFrom('items')
+        .select('id')
+        .where('owner_id', '=', Number(id) as UserId)
+        .execute();
+      const user = await db
+        .selectFrom('users')
+        .select('id')
+        .where('id', '=', Number(id) as UserId)
+        .execute();
+      return owned.length + user.length;
+    } finally {
+      await db.destroy();
+    }
+  };
+
+  const one = await large('large@example.com');
+  assert.equal((await operator.delete(`/users/${one}`)).status, 400);
+  assert.equal((await operator.delete(`/users/${one}?force=true`)).status, 204);
+  assert.equal(await left(one), 0);
+
+  const two = await large('cut@example.com');
+  const db = await openRows(sweeping.dataFolder);
+  const id = Number(two) as UserId;
+  const { root_id: root } = await db
+    .selectFrom('users')
+    .select('root_id')
+    .where('id', '=', id)
+    .executeTakeFirstOrThrow();
+  const job = { kind: 'delete-user' as const, owner_id: id, root_id: root, source_id: null };
+  await db
+    .insertInto('tree_jobs')
+    .values({ ...job, id: newId(), lease_until: Date.now() + 600_000 })
+    .execute();
+  assert.equal((await operator.get(`/users/${two}`)).status, 404);
+  assert.equal((await operator.delete(`/users/${two}?force=true`)).status, 404);
+  assert.equal(await left(two), 452);
+  await db.updateTable('tree_jobs').set({ lease_until: 0 }).execute();
+  await db.destroy();
+  await until(async () => (await left(two)) === 0);
 });

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { PARTS_AT_ONCE } from '../../src/uploads/delete-parts.ts';
+import { expireSessions } from '../../src/uploads/sweep.ts';
+import { begin } from './acts.ts';
+import { LIFETIME, openRoom } from './room.ts';
+
+test('no statement of the sweep deletes more than a thousand parts, however many sessions have ended', async () => {
+  await using room = await openRoom();
+  const { db } = room.uploads;
+  const most = { parts: 0, sessions: 0 };
+  const count = { ...most };
+  for (let n = 0; n < 3; n++) {
+    const { session } = await begin(room);
+    for (let from = 10; from < 2_510; from += 500) {
+      const rows = Array.from({ length: 500 }, (_, slot) => ({
+        ...{ session_id: session.id, slot: from + slot, sha1: 'a'.repeat(40), receipt: '', created_at: 0 },
+      }));
+      await db
+        .insertInto('parts')
+        .values(rows as never)
+        .execute();
+    }
+  }
+  room.uploads.db = db
+    .withPlugin({
+      transformQuery: ({ node }) => node,
+      async transformResult({ result, queryId }) {
+        const deleted = deletions.get(queryId);
+        if (deleted !== undefined) {
+          most[deleted] = Math.max(most[deleted], Number(result.numAffectedRows ?? 0));
+          count[deleted] += Number(result.numAffectedRows ?? 0);
+        }
+        return result;
+      },
+    })
+    .withPlugin({
+      transformQuery({ node, queryId }) {
+        const text = JSON.stringify(node);
+        if (node.kind === 'DeleteQueryNode') deletions.set(queryId, text.includes('"parts"') ? 'parts' : 'sessions');
+        return node;
+      },
+      transformResult: async ({ result }) => result,
+    });
+
+  room.clock.advance(LIFETIME + 1);
+  assert.equal(await expireSessions(room.uploads), 3);
+  assert.deepEqual([most.parts, count.parts], [PARTS_AT_ONCE, 7_500]);
+  room.clock.advance(2 * LIFETIME);
+  await expireSessions(room.uploads);
+  assert.deepEqual(await db.selectFrom('upload_sessions').select('id').execute(), []);
+  assert.deepEqual(most, { parts: PARTS_AT_ONCE, sessions: 1 });
+});
+
+const deletions = new WeakMap<object, 'parts' | 'sessions'>();
