@@ -100,7 +100,7 @@ export const SETTINGS = [
   {
     env: 'PARTWAY_RATE_LIMIT',
     value: 'number',
-    help: 'calls a minute and user, parts of an upload not counted; no limit where unset',
+    help: 'calls a minute and user, stored parts of an upload not counted; no limit where unset',
   },
   {
     env: 'PARTWAY_UPLOAD_RATE_LIMIT',

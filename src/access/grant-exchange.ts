@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely';
+import type { UserId } from '../api/ids.ts';
 import type { Tables } from '../sql/tables.ts';
 import { type Access, TOKEN_SECONDS } from './access.ts';
 import type { Authority } from './authority.ts';
@@ -18,6 +19,8 @@ export interface ExchangeRequest {
   subjectToken: string;
   scope: string;
   resource: string | undefined;
+  /** Told whose token it is, before anything is made of it; what it throws comes out. */
+  admit?: (user: UserId) => void;
 }
 
 /**
@@ -31,6 +34,7 @@ export async function grantForExchange(access: Access, request: ExchangeRequest)
   return access.db.transaction().execute(async (tx) => {
     const subject = await holdSubject(access, tx, subjectToken);
     const { authority } = subject;
+    request.admit?.(authority.principal.userId);
     // One that belongs to no app, as the developer's, is anybody's who has it.
     const clientId = authority.clientId ?? app?.client_id;
     if (app !== undefined && clientId !== app.client_id) throw invalidSubject();

@@ -39,8 +39,8 @@ export async function logIn(
   return user.status === 'inactive' ? { kind: 'inactive' } : { kind: 'user', user };
 }
 
-/** One who has an IPv6 address has 2^64 of them. */
-function networkOf(address: string): string {
+/** An address as attempts are counted: one who has an IPv6 address has 2^64 of them. */
+export function networkOf(address: string): string {
   if (!isIPv6(address)) return address;
   if (/^::ffff:[0-9.]+$/i.test(address)) return address.slice('::ffff:'.length);
   const [head = '', tail] = address.split('%', 1)[0]?.split('::') ?? [];

@@ -17,6 +17,7 @@ import { refuseUnknownRoutes } from './not-found.ts';
 import { serveTokens } from './oauth.ts';
 import { enforcePolicies } from './policy.ts';
 import { limitRates } from './rate-limit.ts';
+import { RateLimiter } from './rate-limiter.ts';
 import { newRequestId } from './raw-answer.ts';
 import { answerRefusals, answerThrown } from './refusals.ts';
 import { enforceScopes } from './scopes.ts';
@@ -73,17 +74,18 @@ export async function buildApp(services: Services): Promise<FastifyInstance> {
   enforcePolicies(app, access);
   checkApiVersion(app);
   checkQueryTexts(app);
-  limitRates(app, settings.rates, access.clock);
+  const rates = new RateLimiter(settings.rates, access.clock);
+  limitRates(app, rates);
   enforceScopes(app, access);
   takeJsonBodies(app);
 
   serveHealth(app, services.readiness);
-  serveTokens(app, services);
+  serveTokens(app, services, rates);
   serveAuthorize(app, services);
   serveDownloads(app, services);
   servePlaceholders(app);
   for (const prefix of PREFIXES) {
-    await app.register(async (scope) => serveUploads(scope, services), { prefix });
+    await app.register(async (scope) => serveUploads(scope, services, rates), { prefix });
     await app.register(async (scope) => serveTree(scope, services), { prefix });
   }
   return app;

@@ -8,6 +8,7 @@ import { grantForExchange } from '../access/grant-exchange.ts';
 import { grantForRefresh } from '../access/grant-refresh.ts';
 import type { GrantedToken } from '../access/granted-token.ts';
 import { clientOf, needed, optional, optionalClientOf } from './oauth-form.ts';
+import type { RateLimiter } from './rate-limiter.ts';
 
 export const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token';
 
@@ -18,6 +19,7 @@ export interface TokenCall {
   form: URLSearchParams;
   /** The addresses of the token route, as this client may know them. */
   audiences: readonly string[];
+  rates: RateLimiter;
 }
 
 /** What each `grant_type` brings, out of the form into the type that its grant wants. */
@@ -57,7 +59,7 @@ export async function grantFor(call: TokenCall): Promise<GrantedToken> {
   throw new GrantError('unsupported_grant_type', `This server grants tokens for ${[...GRANTS.keys()].join(', ')}.`);
 }
 
-async function exchange({ access, request, form }: TokenCall): Promise<GrantedToken> {
+async function exchange({ access, request, form, rates }: TokenCall): Promise<GrantedToken> {
   const type = needed(form, 'subject_token_type');
   if (type !== ACCESS_TOKEN_TYPE) {
     throw new GrantError('invalid_request', `The subject_token_type must be ${ACCESS_TOKEN_TYPE}.`);
@@ -69,6 +71,7 @@ async function exchange({ access, request, form }: TokenCall): Promise<GrantedTo
   return grantForExchange(access, {
     client: optionalClientOf(request, form),
     subjectToken: needed(form, 'subject_token'),
+    admit: (user) => rates.call(user),
     scope: needed(form, 'scope'),
     resource: optional(form, 'resource'),
   });

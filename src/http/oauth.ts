@@ -4,13 +4,14 @@ import { revokeToken } from '../access/revoke-token.ts';
 import { audiencesOf } from './audiences.ts';
 import { clientOf, FORM_BODY_LIMIT, formOf, needed, takeForms } from './oauth-form.ts';
 import { ACCESS_TOKEN_TYPE, grantFor } from './oauth-grants.ts';
+import type { RateLimiter } from './rate-limiter.ts';
 import type { Services } from './services.ts';
 
 /** The API's host has the first, the host on which people log in the second; here they are one. */
 export const OAUTH_PREFIXES = ['/oauth2', '/api/oauth2'];
 
 /** POST /oauth2/token and /oauth2/revoke (wire: "Tokens"). Forms in, OAuth's own errors out. */
-export function serveTokens(app: FastifyInstance, { access, settings }: Services): void {
+export function serveTokens(app: FastifyInstance, { access, settings }: Services, rates: RateLimiter): void {
   const options = { config: { policy: 'public' as const }, bodyLimit: FORM_BODY_LIMIT };
   app.register(async (scope) => {
     takeForms(scope);
@@ -18,7 +19,7 @@ export function serveTokens(app: FastifyInstance, { access, settings }: Services
       scope.post(`${prefix}/token`, options, (request, reply) =>
         unstored(reply, async () => {
           const audiences = audiencesOf(request, settings);
-          return tokenBody(await grantFor({ access, request, form: formOf(request), audiences }));
+          return tokenBody(await grantFor({ access, request, form: formOf(request), audiences, rates }));
         }),
       );
       scope.post(`${prefix}/revoke`, options, (request, reply) => unstored(reply, () => revoke(request, reply)));

@@ -1,15 +1,8 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { UserId } from '../api/ids.ts';
+import { networkOf } from '../access/log-in.ts';
 import { Refusal } from '../api/refusal.ts';
-import type { Clock } from '../clock.ts';
 import { callerOf } from './policy.ts';
-import { TokenBuckets } from './token-buckets.ts';
-
-/** How often a user may do what, a minute; undefined for no limit. */
-export interface Rates {
-  calls: number | undefined;
-  uploads: number | undefined;
-}
+import type { RateLimiter } from './rate-limiter.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -22,30 +15,32 @@ declare module 'fastify' {
   }
   interface FastifyRequest {
     overRate: Refusal | undefined;
+    /** For a part of an upload: whether it counts as a call when it ends, which one that was stored does not. */
+    isWasted: boolean;
   }
 }
 
+/** Requests whose rate is that of an address: nobody is known to have sent them. */
+const TOKENS = /^(?:\/api)?\/oauth2\//;
+const DOWNLOADS = /^\/downloads\//;
+
 /**
- * Refuses `rate_limit_exceeded`, with the time after which to come again. Every call counts, also one that is refused for
- * something else. The order is always the same: 401, 400 malformed, 403 limits of the user, 429. What a route checks
- * before 429 it declares as `early`; without that 429 comes before anything else is done. The parts of an upload are not
- * counted: its size bounds them, and an upload that was let in should end.
+ * Counts every request but those for the server's health, also one that is refused for something else, and refuses
+ * `rate_limit_exceeded`, with the time after which to come again. Parts of an upload count when they end, and only those
+ * that stored nothing (`RateLimiter`). The order is always the same: 401, 400 malformed, 403 limits of the user, 429. What
+ * a route checks before 429 it declares as `early`; without that 429 comes before anything else is done.
  */
-export function limitRates(app: FastifyInstance, { calls, uploads }: Rates, clock: Clock): void {
-  const limits = [
-    { what: 'calls', isCounted: (request: FastifyRequest) => !isPart(request), buckets: bucketsOf(calls) },
-    { what: 'uploads', isCounted: beginsUpload, buckets: bucketsOf(uploads) },
-  ];
-  if (limits.every(({ buckets }) => buckets === undefined)) return;
+export function limitRates(app: FastifyInstance, rates: RateLimiter): void {
   app.decorateRequest('overRate', undefined);
+  app.decorateRequest('isWasted', true);
   app.addHook('onRequest', async (request) => {
-    if (request.routeOptions.config.policy !== 'bearer') return;
+    if (request.routeOptions.config.policy !== 'bearer') return countStranger(rates, request);
     const { userId } = callerOf(request);
-    for (const { what, isCounted, buckets } of limits) {
-      if (buckets === undefined || !isCounted(request)) continue;
-      const wait = buckets.take(userId, clock.monotonic());
-      if (wait > 0) request.overRate ??= tooMany(what, wait);
-    }
+    const counts = [
+      () => (isPart(request) ? rates.part(userId) : rates.call(userId)),
+      () => beginsUpload(request) && rates.upload(userId),
+    ];
+    for (const count of counts) request.overRate = overRate(count) ?? request.overRate;
     if (request.overRate !== undefined && request.routeOptions.config.early === undefined) throw request.overRate;
   });
   app.addHook('preHandler', async (request) => {
@@ -53,10 +48,32 @@ export function limitRates(app: FastifyInstance, { calls, uploads }: Rates, cloc
     await request.routeOptions.config.early?.(request);
     throw request.overRate;
   });
+  const countPart = async (request: FastifyRequest) => {
+    if (!request.isWasted || !isPart(request) || request.authority === undefined) return;
+    request.isWasted = false;
+    rates.wastedPart(callerOf(request).userId);
+  };
+  app.addHook('onResponse', async (request, { statusCode }) => {
+    // What the server could not do is no fault of the client's, and a 429 has been counted.
+    if (statusCode < 500 && statusCode !== 429) await countPart(request);
+  });
+  app.addHook('onRequestAbort', countPart);
 }
 
-function bucketsOf(perMinute: number | undefined): TokenBuckets<UserId> | undefined {
-  return perMinute === undefined ? undefined : new TokenBuckets(perMinute);
+/** What `count` refuses; undefined if there was a token left. */
+function overRate(count: () => unknown): Refusal | undefined {
+  try {
+    count();
+    return undefined;
+  } catch (error) {
+    if (error instanceof Refusal) return error;
+    throw error;
+  }
+}
+
+function countStranger(rates: RateLimiter, { ip, routeOptions: { url = '' } }: FastifyRequest): void {
+  if (TOKENS.test(url)) rates.token(networkOf(ip));
+  else if (DOWNLOADS.test(url)) rates.download(networkOf(ip));
 }
 
 function isPart({ method, routeOptions }: FastifyRequest): boolean {
@@ -65,11 +82,4 @@ function isPart({ method, routeOptions }: FastifyRequest): boolean {
 
 function beginsUpload({ method, routeOptions }: FastifyRequest): boolean {
   return method === 'POST' && /\/files(\/:file_id)?\/(content|upload_sessions)$/.test(routeOptions.url ?? '');
-}
-
-function tooMany(what: string, waitMillis: number): Refusal {
-  const retryAfterSeconds = Math.ceil(waitMillis / 1000);
-  return new Refusal('rate_limit_exceeded', `Too many ${what}: send this again in ${retryAfterSeconds} s.`, {
-    retryAfterSeconds,
-  });
 }

@@ -20,16 +20,28 @@ export class TokenBuckets<Key> {
     return this.#buckets.size;
   }
 
+  /** After how many milliseconds there will be a token; 0 if there is one. Takes none. */
+  wait(key: Key, now: number): number {
+    return this.#waitOf(this.#tokensOf(key, now));
+  }
+
   /** Takes one token; gives 0, or after how many milliseconds there will be one. `now` is a monotonic clock's. */
   take(key: Key, now: number): number {
+    const tokens = this.#tokensOf(key, now);
+    this.#buckets.delete(key);
+    this.#buckets.set(key, { tokens: tokens >= 1 ? tokens - 1 : tokens, at: now });
+    this.#forget(now);
+    return this.#waitOf(tokens);
+  }
+
+  #tokensOf(key: Key, now: number): number {
     const bucket = this.#buckets.get(key) ?? { tokens: this.#perMinute, at: now };
     const refilled = bucket.tokens + ((now - bucket.at) * this.#perMinute) / WINDOW_MILLIS;
-    const tokens = Math.min(this.#perMinute, refilled);
-    const enough = tokens >= 1;
-    this.#buckets.delete(key);
-    this.#buckets.set(key, { tokens: enough ? tokens - 1 : tokens, at: now });
-    this.#forget(now);
-    return enough ? 0 : ((1 - tokens) * WINDOW_MILLIS) / this.#perMinute;
+    return Math.min(this.#perMinute, refilled);
+  }
+
+  #waitOf(tokens: number): number {
+    return tokens >= 1 ? 0 : ((1 - tokens) * WINDOW_MILLIS) / this.#perMinute;
   }
 
   /** Those unused for a minute are full, and so as good as new; beyond the bound, those unused for longest go. */

@@ -18,6 +18,7 @@ export function serveUploadPart(scope: FastifyInstance, { uploads }: Services): 
     checkContentLength(request.headers, range);
     const caller = callerOf(request).userId;
     const accepted = await acceptPart(uploads, { caller, session, range, sha1, body: bodyOf(request) });
+    request.isWasted = !accepted.isNew;
     return { part: renderPart(accepted.part, accepted.session.staging.grid) };
   });
 }

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { parseSha1Hex } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
-import { CommitSession, CreateSession, CreateVersionSession, LogEvent } from '../api/schemas/upload-sessions.ts';
+import { CommitSession, CreateSession, CreateVersionSession } from '../api/schemas/upload-sessions.ts';
 import { describeFile } from '../files/find.ts';
 import { abort } from '../uploads/abort.ts';
 import type { ListedPart } from '../uploads/check-listed-parts.ts';
@@ -16,12 +16,14 @@ import { fileIdOf, knownFolderId } from './item-ids.ts';
 import { serveSessionList } from './list-sessions.ts';
 import { viewOf } from './may.ts';
 import { offsetPageOf } from './offset-page.ts';
-import { ownSessionFirst, ownSessionOf } from './own-session.ts';
+import { ownSessionFirst } from './own-session.ts';
 import { digestOf, sessionIdOf } from './part-headers.ts';
 import { servePlan } from './plan-upload.ts';
 import { callerOf } from './policy.ts';
+import type { RateLimiter } from './rate-limiter.ts';
 import { renderFile } from './render.ts';
 import { renderPart, renderSession } from './render-session.ts';
+import { serveReports } from './report-event.ts';
 import { bearer } from './scopes.ts';
 import type { Services } from './services.ts';
 import { serveUploadPart } from './upload-part.ts';
@@ -36,14 +38,15 @@ const CREATE_CODES: FieldCodes = {
 };
 
 /** The calls of chunked upload (wire: "Endpoints"). */
-export async function serveUploads(scope: FastifyInstance, services: Services): Promise<void> {
+export async function serveUploads(scope: FastifyInstance, services: Services, rates: RateLimiter): Promise<void> {
   await scope.register(async (parts) => serveUploadPart(parts, services));
   serveCreate(scope, services);
   serveSessionList(scope, services);
   serveStatus(scope, services);
   servePlan(scope, services);
   serveCommit(scope, services);
-  serveEnd(scope, services);
+  serveAbort(scope, services);
+  serveReports(scope, services, rates);
 }
 
 function serveCreate(scope: FastifyInstance, { uploads, settings }: Services): void {
@@ -132,18 +135,9 @@ function serveCommit(scope: FastifyInstance, { uploads, files, settings }: Servi
   });
 }
 
-function serveEnd(scope: FastifyInstance, { uploads }: Services): void {
+function serveAbort(scope: FastifyInstance, { uploads }: Services): void {
   scope.delete('/files/upload_sessions/:session_id', { config: bearer('upload') }, async (request, reply) => {
     await abort(uploads, callerOf(request).userId, sessionIdOf(request.params));
-    return reply.code(204).send();
-  });
-
-  const readEvent = bodyReader(LogEvent);
-  const options = { config: bearer('upload'), onRequest: ownSessionFirst(uploads) };
-  scope.post('/files/upload_sessions/:session_id/log', options, async (request, reply) => {
-    const { id } = ownSessionOf(request);
-    const { event_type: eventType, event_info: eventInfo } = readEvent(request);
-    request.log.warn({ session: id, eventType, eventInfo }, 'a client reports on its upload');
     return reply.code(204).send();
   });
 }

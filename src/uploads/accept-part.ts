@@ -21,12 +21,20 @@ export interface PartArrival {
   body: PartBody;
 }
 
+/** The part as it is stored now. */
+export interface AcceptedPart {
+  part: Part;
+  session: Session;
+  /** Whether these bytes made it; not if it was stored before. */
+  isNew: boolean;
+}
+
 /**
  * A part exists when its row says so, and the row says so only once its bytes would survive a power cut: bytes first,
  * then the row, then the reply. Sent again with the same digest, it is answered again; with another digest it is
  * refused, and the stored part stands.
  */
-export async function acceptPart(uploads: Uploads, arrival: PartArrival): Promise<{ part: Part; session: Session }> {
+export async function acceptPart(uploads: Uploads, arrival: PartArrival): Promise<AcceptedPart> {
   const { content, ledger, follower, claims } = uploads;
   const { sha1, body } = arrival;
 
@@ -35,19 +43,19 @@ export async function acceptPart(uploads: Uploads, arrival: PartArrival): Promis
   const claim = await claims.take(session.id, slot.index, body);
   try {
     const stored = await ledger.stored(session, slot.index);
-    if (stored !== undefined) return { part: sameBytes(stored, sha1), session };
+    if (stored !== undefined) return { part: sameBytes(stored, sha1), session, isNew: false };
 
     const proven = ledger.fixing(session, slot, sha1, verified(body, slot.length, sha1));
     const receipt = await content.write(session.staging, slot, proven, session.owner);
 
     const row = { slot: slot.index, sha1, receipt };
     const recorded = await ledger.record(session, row);
-    if (!recorded.made) return { part: await storedMeanwhile(uploads, session, slot, sha1), session };
+    if (!recorded.made) return { part: await storedMeanwhile(uploads, session, slot, sha1), session, isNew: false };
 
     follower.nudge(session, slot.index, recorded.mark);
-    return { part: partOf(session.id, row), session };
+    return { part: partOf(session.id, row), session, isNew: true };
   } catch (error) {
-    return { part: await storedAfterAll(uploads, session, slot, sha1, error), session };
+    return { part: await storedAfterAll(uploads, session, slot, sha1, error), session, isNew: false };
   } finally {
     claim.giveBack();
   }
