@@ -13,6 +13,7 @@ import { setContentTypesAside } from './content-type.ts';
 import { allowOrigins, corsHeadersOfErrors } from './cors.ts';
 import { serveDownloads } from './download.ts';
 import { serveHealth } from './health.ts';
+import { insistOnHttps } from './https.ts';
 import { refuseUnknownRoutes } from './not-found.ts';
 import { serveTokens } from './oauth.ts';
 import { enforcePolicies } from './policy.ts';
@@ -54,6 +55,7 @@ export async function buildApp(services: Services): Promise<FastifyInstance> {
     clientErrorHandler: (error, socket) => connections.refuseBadSyntax(error as Error, socket as Socket),
     frameworkErrors: (error, request, reply) => {
       reply.headers(corsHeadersOfErrors(request, settings));
+      insistOnHttps(request, reply, settings);
       answerThrown(error, request, reply);
     },
   });
@@ -62,6 +64,7 @@ export async function buildApp(services: Services): Promise<FastifyInstance> {
   app.addHook('onRequest', async (request, reply) => {
     connections.begun(request.raw, reply);
     reply.header('box-request-id', request.id);
+    insistOnHttps(request, reply, settings);
   });
   setContentTypesAside(app);
   await allowOrigins(app, settings);

@@ -53,7 +53,7 @@ export function serveAuthorize(app: FastifyInstance, { access, settings }: Servi
     const scopes = wantedScopes(query.get('scope'));
     if (scopes === 'unknown') return leadBack(reply, answer, { error: 'invalid_scope' });
     const expiresAt = access.clock.now() + PAGE_MILLIS;
-    const nonce = giveNonce(reply, request);
+    const nonce = giveNonce(reply, request, settings);
     const ticket: Ticket = { clientId: wanted.clientId, redirectUri, state, scopes, codeChallenge, expiresAt };
     return show(reply, ticket, { nonce });
   }
@@ -61,7 +61,7 @@ export function serveAuthorize(app: FastifyInstance, { access, settings }: Servi
   async function decide(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const form = readForm(request);
     if (form === undefined) return sendDeadEnd(reply, UNREADABLE);
-    const nonce = nonceOf(request);
+    const nonce = nonceOf(request, settings);
     const ticket = nonce && openTicket(settings.signingKey, nonce, form.get('ticket') ?? '', access.clock.now());
     if (nonce === undefined || !ticket) return sendDeadEnd(reply, STALE);
     if (form.get('decision') !== 'allow') return leadBack(reply, ticket, { error: 'access_denied' });

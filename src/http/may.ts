@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import { mayDo } from '../access/authority.ts';
 import type { Ability } from '../access/scopes.ts';
 import { statusAllows } from '../access/user-status.ts';
+import type { ItemId } from '../api/ids.ts';
 import { authorityOf } from './policy.ts';
 
 /** Whether the caller has an ability: the token is good for it, and the user's status allows it. */
@@ -13,11 +14,13 @@ export interface View {
   may: May;
   /** The API's address as the client used it. */
   apiBase: string;
+  /** The file or folder beyond which the caller's token does not reach. */
+  boundTo: ItemId | undefined;
 }
 
 /** How the caller of a `bearer` route sees objects. */
 export function viewOf(request: FastifyRequest): View {
-  return { may: mayOf(request), apiBase: request.apiBase };
+  return { may: mayOf(request), apiBase: request.apiBase, boundTo: authorityOf(request).boundTo };
 }
 
 /** What the caller of a `bearer` route may do; how far the token reaches is not asked. */

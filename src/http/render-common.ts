@@ -5,17 +5,22 @@ import { folderMini, type Mini } from '../files/minis.ts';
 import { purgedAt } from '../files/purged-at.ts';
 import { dateOrNull, wireDate } from './dates.ts';
 import type { Fieldmakers } from './fields.ts';
+import type { View } from './may.ts';
+import { visiblePath } from './visible-path.ts';
 
 /** Where things in the trash are, as Box shows it. */
 const TRASH: Mini = { type: 'folder', id: '1', sequence_id: null, etag: null, name: 'Trash' };
 
 /** The fields that files and folders have alike. A root folder, which has no parent, has no etag. */
-export const COMMON_FIELDS: Fieldmakers<FolderEntry> = new Map<string, (entry: FolderEntry) => unknown>([
+export const COMMON_FIELDS: Fieldmakers<FolderEntry & View> = new Map<string, (entry: FolderEntry & View) => unknown>([
   ['sequence_id', ({ item }) => (item.parent_id === null ? null : String(item.etag))],
   ['etag', ({ item }) => (item.parent_id === null ? null : String(item.etag))],
   ['name', ({ item }) => item.name],
   ['description', ({ item }) => item.description],
-  ['path_collection', ({ item, path }) => (item.trashed_at === null ? pathCollection(path) : collection([TRASH]))],
+  [
+    'path_collection',
+    (entry) => (entry.item.trashed_at === null ? pathCollection(visiblePath(entry)) : collection([TRASH])),
+  ],
   ['created_at', ({ item }) => wireDate(item.created_at)],
   ['modified_at', ({ item }) => wireDate(item.modified_at)],
   ['trashed_at', ({ item }) => dateOrNull(item.trashed_at)],
@@ -26,7 +31,7 @@ export const COMMON_FIELDS: Fieldmakers<FolderEntry> = new Map<string, (entry: F
   ['modified_by', ({ item, users }) => userMini(users, item.modified_by)],
   ['owned_by', ({ item, users }) => userMini(users, item.owner_id)],
   ['shared_link', () => null],
-  ['parent', ({ path }) => parentMini(path)],
+  ['parent', (entry) => parentMini(visiblePath(entry))],
   ['tags', ({ item }) => detailsOf(item.details).tags],
   ['collections', () => []],
   ['allowed_invitee_roles', () => []],

@@ -127,6 +127,31 @@ const documents = () =>
     .flatMap((pattern) => globSync(pattern, { cwd: CHECKOUT }))
     .map((file) => join(CHECKOUT, file));
 
+test('images of others are named by a complete version, never by a tag that moves', () => {
+  const named = files('**/*').filter((file) => statSync(file).isFile() && !file.endsWith('.md'));
+  const images = named.flatMap((file) =>
+    [...readFileSync(file, 'utf8').matchAll(/^(?: *image: |ARG NODE_IMAGE=|FROM (?!\$))(\S+)/gm)].map(
+      ([, image = '']) => image,
+    ),
+  );
+  assert.ok(images.length >= 8, images.join(' '));
+  for (const image of images) assert.match(image, /:\d+\.\d+(\.\d+)?(-[\w-]+)?$|@sha256:[0-9a-f]{64}$/, image);
+});
+
+test('a network policy stands before every pod of the manifests, and lets only the ingress controller in', () => {
+  for (const name of ['single', 'cluster', 'migrate']) {
+    const documents = readFileSync(join(DEPLOY, `kubernetes/${name}.yaml`), 'utf8').split(/^---$/m);
+    const pods = documents.filter((text) => /^kind: (StatefulSet|Deployment|Job|DaemonSet|Pod|CronJob)$/m.test(text));
+    const policies = documents.filter((text) => /^kind: NetworkPolicy$/m.test(text));
+    assert.deepEqual([pods.length, policies.length], [1, 1], name);
+    const labels = (text = '') => /labels: &labels\n((?: {4}app\.\S+: \S+\n)+)/.exec(text)?.[1];
+    assert.ok(labels(pods[0]), name);
+    assert.equal(labels(policies[0]), labels(pods[0]), name);
+    assert.match(policies[0] ?? '', /podSelector:\n {4}matchLabels: \*labels\n {2}policyTypes: \[Ingress, Egress\]/);
+    assert.doesNotMatch(policies[0] ?? '', /ingress:\n {4}- \{\}|cidr: 0\.0\.0\.0/);
+  }
+});
+
 test('the image is made without a compiler: no dependency of the server runs a script when it is installed', () => {
   const lock = JSON.parse(readFileSync(join(CHECKOUT, 'package-lock.json'), 'utf8')) as {
     packages: Record<string, { dev?: boolean; optional?: boolean; hasInstallScript?: boolean }>;

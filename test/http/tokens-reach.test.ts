@@ -154,3 +154,63 @@ describe('a token bound to a file', () => {
     assert.deepEqual([committed.status, committed.json.entries[0].id], [201, inside.file]);
   });
 });
+
+describe('a token bound to a folder sees nothing of what lies above it', () => {
+  const names = (json: { path_collection: { entries: { name: string }[]; total_count: number } }) => {
+    assert.equal(json.path_collection.total_count, json.path_collection.entries.length);
+    return json.path_collection.entries.map(({ name }) => name);
+  };
+  /** Every answer about an item that such a token gets. */
+  async function answersBelow(api: Api): Promise<[what: string, json: unknown][]> {
+    const fields = 'fields=name,parent,path_collection';
+    const name = `made ${Math.random()}`;
+    const made = (await api.post('/folders', { name, parent: { id: below.folder } })).json;
+    const change = (path: string, body: unknown) => api.call('PUT', path, { body });
+    return [
+      ['the folder', (await api.get(`/folders/${below.folder}`)).json],
+      ['its items', (await api.get(`/folders/${below.folder}/items?${fields}`)).json],
+      ['its items by marker', (await api.get(`/folders/${below.folder}/items?usemarker=true&${fields}`)).json],
+      ['a file', (await api.get(`/files/${below.file}`)).json],
+      ['a folder made', made],
+      ['a folder renamed', (await change(`/folders/${made.id}`, { name: `${name} again` })).json],
+      [
+        'a copy',
+        (await api.post(`/folders/${made.id}/copy`, { parent: { id: below.folder }, name: `${name} copy` })).json,
+      ],
+      ['a file renamed', (await change(`/files/${below.file}`, { name: 'file.bin', description: name })).json],
+    ];
+  }
+
+  test('its own folder has no parent and no path, and what lies in it a path that starts there', async () => {
+    const api = await bound(`folders/${below.folder}`);
+    const own = (await api.get(`/folders/${below.folder}`)).json;
+    assert.deepEqual([own.parent, names(own)], [null, []]);
+    const file = (await api.get(`/files/${below.file}`)).json;
+    assert.deepEqual([file.parent.name, names(file)], ['below', ['below']]);
+    const deeper = (await api.post('/folders', { name: 'deeper', parent: { id: below.folder } })).json;
+    const deepest = (await api.post('/folders', { name: 'deepest', parent: { id: deeper.id } })).json;
+    assert.deepEqual([deepest.parent.name, names(deepest)], ['deeper', ['below', 'deeper']]);
+    const whole_ = (await whole.get(`/folders/${deepest.id}`)).json;
+    assert.deepEqual(names(whole_), ['All Files', 'inside', 'below', 'deeper']);
+  });
+
+  test('no answer names a folder above, by its name or its id', async () => {
+    const api = await bound(`folders/${below.folder}`);
+    for (const [what, json] of await answersBelow(api)) {
+      const text = JSON.stringify(json);
+      assert.match(text, /"id"/, what);
+      assert.doesNotMatch(text, /All Files|"inside"|"name":"inside/, what);
+      assert.ok(!text.includes(`"${inside.folder}"`) && !text.includes('"id":"0"'), `${what}: ${text}`);
+    }
+  });
+
+  test('a token bound to a file sees neither its folder nor its path', async () => {
+    const file = (await (await bound(`files/${below.file}`)).get(`/files/${below.file}`)).json;
+    assert.deepEqual([file.parent, names(file)], [null, []]);
+  });
+
+  test('a token bound to the root sees every path from there', async () => {
+    const file = (await (await bound('folders/0')).get(`/files/${below.file}`)).json;
+    assert.deepEqual(names(file), ['All Files', 'inside', 'below']);
+  });
+});
