@@ -36,8 +36,16 @@ export function takeJsonBodies(app: FastifyInstance): void {
   app.addContentTypeParser('*', { parseAs: 'buffer' }, async (request: FastifyRequest, bytes: Buffer) => {
     // A DELETE has no use for a body, and so it cannot be wrong.
     if (bytes.length === 0 || request.method === 'DELETE') return undefined;
+    refuseEncoded(request);
     return parseJson(bytes, contentTypeOf(request.raw).parameters.charset, 'The body');
   });
+}
+
+/** Unpacked here, a small body could become a huge one. */
+function refuseEncoded({ headers }: FastifyRequest): void {
+  const { 'content-encoding': encoding = '' } = headers;
+  if (['', 'identity'].includes(encoding.trim().toLowerCase())) return;
+  throw new Refusal('unsupported_media_type', 'The body has a content-encoding: send it as it is.');
 }
 
 /** Bodies are left to the handler as the stream they are. Call in a scope of its own. */
