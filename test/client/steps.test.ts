@@ -1,0 +1,366 @@
+import assert from 'node:assert/strict';
+import { stat, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import {
+  createClient,
+  memoryStateStore,
+  type NodeClient,
+  type StateStore,
+  type UploadOptions,
+} from '../../src/client/node/index.ts';
+import { listStoredParts } from '../../src/client/upload/list-stored-parts.ts';
+import { numberedName } from '../../src/client/upload/numbered-name.ts';
+import { ProgressMeter } from '../../src/client/upload/progress-meter.ts';
+import { partsOf, seededBytes, sha1Base64, sha1Hex } from '../support/bytes.ts';
+import type { TestServer } from '../support/server.ts';
+import {
+  clientOf,
+  collectEvents,
+  PART_SIZE,
+  sha1OnServer,
+  startSmallPartsServer,
+  temporaryFolder,
+} from './client-fixture.ts';
+import { type Fault, type SeenRequest, startFaultProxy } from './fault-proxy.ts';
+
+const isPut = ({ method }: SeenRequest) => method === 'PUT';
+const isCommit = ({ path }: SeenRequest) => path.endsWith('/commit');
+const isCreate = ({ method, path }: SeenRequest) => method === 'POST' && path.endsWith('/upload_sessions');
+const isWhole = ({ method, path }: SeenRequest) => method === 'POST' && path.endsWith('/content');
+const refusal = (status: number, code: string): Fault => ({
+  answer: { status, json: { type: 'error', status, code, message: `${code}.` } },
+});
+
+test('a number goes before the last dot of a name, and behind a name that begins with its only dot', () => {
+  assert.deepEqual(
+    [numberedName('a.tar.gz', 2), numberedName('.bashrc', 1), numberedName('none', 1), numberedName('a.b', 0)],
+    ['a.tar (2).gz', '.bashrc (1)', 'none (1)', 'a.b'],
+  );
+});
+
+test('bytes that an earlier run has stored say nothing of the rate', () => {
+  using meter = new ProgressMeter(4 * PART_SIZE, undefined, 1000);
+  meter.begin(PART_SIZE);
+  const [first, second, third, last] = meter.parts;
+  assert.ok(first && second && third && last);
+  meter.stored(first, 'stored');
+  meter.sent(second, 1000);
+  assert.deepEqual(
+    [meter.bytesStored, meter.bytesSent, meter.progress().bytesDone],
+    [PART_SIZE, 1000, PART_SIZE + 1000],
+  );
+  // Sent again from its beginning: what went out before was in vain, and counts as sent.
+  meter.sent(second, 0);
+  meter.sent(second, PART_SIZE);
+  meter.stored(second, 'sent');
+  assert.deepEqual([meter.bytesStored, meter.bytesSent], [2 * PART_SIZE, PART_SIZE + 1000]);
+  meter.stored(third, 'stored');
+  assert.equal(meter.progress().bytesPerSecond, undefined);
+  assert.equal(meter.progress().bytesDone, 3 * PART_SIZE);
+  meter.enter('done');
+  assert.deepEqual([meter.progress().bytesStored, meter.progress().secondsLeft], [4 * PART_SIZE, 0]);
+});
+
+describe('the steps of an upload', { concurrency: 4 }, () => {
+  const bytes = seededBytes(5 * PART_SIZE - 1, 'steps');
+  const sha1 = sha1Hex(bytes);
+  let server: TestServer;
+  let direct: NodeClient;
+  before(async () => {
+    server = await startSmallPartsServer();
+    direct = clientOf(server);
+  });
+  after(async () => {
+    direct.close();
+    await server[Symbol.asyncDispose]();
+  });
+
+  /** Uploads through a proxy that does what `decide` says. */
+  async function through(
+    name: string,
+    decide: (seen: SeenRequest, client: NodeClient) => Fault | undefined,
+    options: UploadOptions = {},
+    { source = bytes as string | Uint8Array, store = memoryStateStore() as StateStore } = {},
+  ) {
+    await using proxy = await startFaultProxy(server, (seen) => decide(seen, client));
+    const client: NodeClient = createClient({ server: proxy.url, token: server.token, store });
+    const events = collectEvents();
+    const given = { name, sessionFrom: 1, onEvent: events.onEvent, ...options };
+    const result = await client.uploadFile(source, given).then(
+      (done) => done,
+      (error: unknown) => ({ error: error as { code?: string; status?: number } }),
+    );
+    client.close();
+    return {
+      result,
+      events,
+      proxy,
+      file: 'file' in result ? result.file : undefined,
+      error: 'error' in result ? result.error : undefined,
+    };
+  }
+
+  test('the list of stored parts is read to its end, whatever a page holds', async () => {
+    const { chunkedUploads } = direct;
+    const session = await chunkedUploads.createFileUploadSession({
+      folder_id: '0',
+      file_name: 'paged',
+      file_size: bytes.length,
+    });
+    for (const { offset, bytes: part } of partsOf(bytes, PART_SIZE)) {
+      const contentRange = `bytes ${offset}-${offset + part.length - 1}/${bytes.length}`;
+      await chunkedUploads.uploadFilePart(session.id, part, { digest: `sha=${sha1Base64(part)}`, contentRange });
+    }
+    for (const limit of [1, 2, 5, 1000]) {
+      let pages = 0;
+      const paged: typeof chunkedUploads = {
+        ...chunkedUploads,
+        getFileUploadSessionPartsByUrl(url, options) {
+          pages += 1;
+          return chunkedUploads.getFileUploadSessionPartsByUrl(url, {
+            queryParams: { ...options?.queryParams, limit },
+          });
+        },
+      };
+      const parts = await listStoredParts(
+        { ...direct, chunkedUploads: paged },
+        session.session_endpoints.list_parts,
+        undefined,
+      );
+      assert.deepEqual(
+        [...parts.keys()],
+        [0, 1, 2, 3, 4].map((n) => n * PART_SIZE),
+      );
+      assert.equal(pages, Math.ceil(5 / limit));
+    }
+    await chunkedUploads.deleteFileUploadSessionById(session.id);
+  });
+
+  for (const sessionFrom of [1, Number.POSITIVE_INFINITY]) {
+    const how = sessionFrom === 1 ? 'in parts' : 'in one piece';
+
+    test(`a folder in the way gets no version, and a name that stays taken is tried once more (${how})`, async () => {
+      await direct.folders.createFolder({ name: `folder ${how}`, parent: { id: '0' } });
+      const folder = await through(`folder ${how}`, () => undefined, { conflict: 'version', sessionFrom });
+      assert.equal(folder.error?.code, 'item_name_in_use');
+      const { file } = await direct.uploadFile(Buffer.from('x'), { name: `taken ${how}` });
+      const taken = refusal(409, 'item_name_in_use');
+      const conflicts = {
+        answer: {
+          status: 409,
+          json: { ...(taken.answer?.json as object), context_info: { conflicts: { type: 'file', id: file.id } } },
+        },
+      };
+      const always = await through(
+        `taken ${how}`,
+        (seen) => (isCreate(seen) || isWhole(seen) ? conflicts : undefined),
+        { conflict: 'version', sessionFrom },
+      );
+      assert.equal(always.error?.code, 'item_name_in_use');
+      assert.equal(always.proxy.seen.filter((seen) => isCreate(seen) || isWhole(seen)).length, 2);
+    });
+
+    test(`a version is only made of the etag that was asked for (${how})`, async () => {
+      const { file } = await direct.uploadFile(Buffer.from('x'), { name: `etag ${how}` });
+      const stale = await through('', () => undefined, {
+        fileId: file.id,
+        ifMatch: '17',
+        sessionFrom,
+        name: undefined,
+      });
+      assert.equal(stale.error?.status, 412);
+      const right = await through('', () => undefined, {
+        fileId: file.id,
+        ifMatch: file.etag,
+        sessionFrom,
+        name: undefined,
+      });
+      assert.equal(right.file?.sha1, sha1);
+    });
+  }
+
+  test('a session that is somebody else’s by now is begun again, and another refusal by 403 is not', async () => {
+    let refused = 0;
+    const other = await through('forbidden', (seen) => {
+      if (!isPut(seen) || refused > 0) return undefined;
+      refused += 1;
+      return refusal(403, 'forbidden');
+    });
+    assert.equal(other.file?.sha1, sha1);
+    assert.deepEqual(
+      other.events.of('restarted').map(({ reason }) => reason),
+      ['session-gone'],
+    );
+    const scope = await through('scope', (seen) => (isPut(seen) ? refusal(403, 'insufficient_scope') : undefined));
+    assert.equal(scope.error?.code, 'insufficient_scope');
+    assert.deepEqual(scope.events.of('restarted'), []);
+  });
+
+  test('a source of another size is begun again, though it says the same time of change', async () => {
+    const path = join(await temporaryFolder(), 'size.bin');
+    await writeFile(path, bytes);
+    const { atime, mtime } = await stat(path);
+    let isFull = true;
+    await using proxy = await startFaultProxy(server, (seen) =>
+      isFull && isPut(seen) && seen.before > 2 ? refusal(507, 'insufficient_storage') : undefined,
+    );
+    const client = clientOf(server, proxy);
+    const events = collectEvents();
+    const upload = () => client.uploadFile(path, { name: 'size', sessionFrom: 1, onEvent: events.onEvent });
+    await assert.rejects(upload(), { status: 507 });
+    isFull = false;
+    const shorter = bytes.subarray(0, bytes.length - 10);
+    await writeFile(path, shorter);
+    await utimes(path, atime, mtime);
+    assert.equal((await upload()).sha1, sha1Hex(shorter));
+    assert.match(events.of('restarted')[0]?.message ?? '', /has another size than when its upload began/);
+    const left = (await client.chunkedUploads.getFileUploadSessions()).entries;
+    assert.deepEqual(
+      left.filter(({ file_name: name }) => name === 'size'),
+      [],
+    );
+    client.close();
+  });
+
+  test('a file that changes after its last part was sent is noticed before the commit', async () => {
+    const path = join(await temporaryFolder(), 'late.bin');
+    const changed = seededBytes(bytes.length, 'late change');
+    await writeFile(path, bytes);
+    let writes = 0;
+    const { file, events, proxy } = await through(
+      'late',
+      (seen) => {
+        if (!isPut(seen) || !seen.headers['content-range']?.startsWith(`bytes ${4 * PART_SIZE}-`) || writes > 0)
+          return undefined;
+        writes += 1;
+        return { before: () => writeFile(path, changed) };
+      },
+      {},
+      { source: path },
+    );
+    assert.equal(file?.sha1, sha1Hex(changed));
+    assert.equal(events.of('restarted')[0]?.reason, 'source-changed');
+    assert.equal(proxy.seen.filter(isCommit).length, 1);
+  });
+
+  test('the digest of the whole is kept before the commit, and the state is gone after it', async () => {
+    const store = memoryStateStore();
+    const kept: (string | undefined)[] = [];
+    const { file } = await through(
+      'kept',
+      (seen) => (isCommit(seen) ? { before: async () => void kept.push((await store.list())[0]?.sha1) } : undefined),
+      {},
+      { store },
+    );
+    assert.deepEqual([file?.sha1, kept, await store.list()], [sha1, [sha1], []]);
+  });
+
+  test('a file of the name with other bytes is not taken for the one whose commit was lost', async () => {
+    let lost = false;
+    const { file, events } = await through(
+      'not ours',
+      (seen) => {
+        if (!isCommit(seen) || lost) return undefined;
+        lost = true;
+        return {
+          before: () => direct.uploadFile(Buffer.from('x'), { name: 'not ours' }),
+          ...refusal(404, 'not_found'),
+        };
+      },
+      { conflict: 'rename' },
+    );
+    assert.deepEqual([file?.name, file?.sha1], ['not ours (1)', sha1]);
+    assert.ok(events.of('restarted').length > 0);
+  });
+
+  test('an overlap with a part that is not listed yet is waited for, and the part sent again', async () => {
+    let refused = 0;
+    const { file, proxy } = await through('overlap', (seen) => {
+      if (!isPut(seen) || refused >= 2) return undefined;
+      refused += 1;
+      return refusal(409, 'range_overlaps_existing_part');
+    });
+    assert.equal(file?.sha1, sha1);
+    assert.equal(proxy.puts().length, 5 + 2);
+  });
+
+  test('a part that arrives with other bytes is sent nine times in all, and then given up', async () => {
+    const { error, proxy } = await through('corrupt', (seen) =>
+      isPut(seen) && seen.headers['content-range']?.startsWith('bytes 0-') ? { corruptAt: 0 } : undefined,
+    );
+    assert.equal(error?.code, 'digest_mismatch');
+    assert.equal(proxy.puts().filter(({ headers }) => headers['content-range']?.startsWith('bytes 0-')).length, 9);
+  });
+
+  test('a refusal for good stops the parts that have not begun', async () => {
+    const { error, proxy } = await through(
+      'stops',
+      (seen) => (isPut(seen) ? refusal(507, 'insufficient_storage') : undefined),
+      { parallel: 1 },
+    );
+    assert.equal(error?.status, 507);
+    assert.equal(proxy.puts().length, 1);
+  });
+
+  test('a commit that is blocked for a while is tried again, and keeps its session where that lasts', async () => {
+    let blocked = 0;
+    const passing = await through('blocked', (seen) =>
+      isCommit(seen) && blocked++ < 2 ? refusal(409, 'operation_blocked_temporary') : undefined,
+    );
+    assert.equal(passing.file?.sha1, sha1);
+    const lasting = await through(
+      'blocks',
+      (seen) => (isCommit(seen) ? refusal(409, 'name_temporarily_reserved') : undefined),
+      { patience: 300 },
+    );
+    assert.equal(lasting.error?.code, 'name_temporarily_reserved');
+    assert.equal(lasting.events.of('stopped')[0]?.resumable, true);
+  });
+
+  test('a session of the same file that has parts is another machine’s, and stays', async () => {
+    const body = { folder_id: '0', file_name: 'machines', file_size: bytes.length };
+    const other = await direct.chunkedUploads.createFileUploadSession(body);
+    const part = bytes.subarray(0, PART_SIZE);
+    const contentRange = `bytes 0-${PART_SIZE - 1}/${bytes.length}`;
+    await direct.chunkedUploads.uploadFilePart(other.id, part, { digest: `sha=${sha1Base64(part)}`, contentRange });
+    const { file } = await through('machines', (seen) =>
+      isCreate(seen) && seen.before === 0 ? { loseAnswer: true } : undefined,
+    );
+    assert.equal(file?.sha1, sha1);
+    const left = (await direct.chunkedUploads.getFileUploadSessions()).entries.filter(
+      ({ file_name: name }) => name === 'machines',
+    );
+    assert.deepEqual(
+      left.map(({ id }) => id),
+      [other.id],
+    );
+  });
+
+  test('a server that takes the file in one piece only gets it so', async () => {
+    const { file, result, proxy } = await through('too small', (seen) =>
+      isCreate(seen) ? refusal(400, 'file_size_too_small') : undefined,
+    );
+    assert.equal(await sha1OnServer(server, file?.id ?? ''), sha1);
+    assert.ok(!('error' in result) && result.sessionId === undefined);
+    assert.equal(proxy.seen.filter(isWhole).length, 1);
+  });
+
+  test('a store that fails is said to, and the upload goes through', async () => {
+    const broken = async () => {
+      throw new Error('no disk');
+    };
+    const store: StateStore = { get: broken, set: broken, delete: broken, list: broken };
+    const { file, events } = await through('unkept', () => undefined, {}, { store });
+    assert.equal(file?.sha1, sha1);
+    const said = events.of('not-kept').map(({ message }) => message);
+    assert.ok(
+      said.some((message) => /cannot be read: no disk/.test(message)),
+      said.join(),
+    );
+    assert.ok(
+      said.some((message) => /cannot be resumed: no disk/.test(message)),
+      said.join(),
+    );
+  });
+});
