@@ -53,7 +53,8 @@ export async function downloadFile(
     );
   }
   await file.sync();
-  if (wanted.modifiedAt !== null) await file.utimes(new Date(), new Date(wanted.modifiedAt));
+  const modifiedAt = Date.parse(wanted.modifiedAt ?? '');
+  if (!Number.isNaN(modifiedAt)) await file.utimes(new Date(), new Date(modifiedAt));
   await rename(path, target);
   await using folder = await open(dirname(target), 'r');
   await folder.sync();

@@ -56,9 +56,10 @@ export async function* remoteFiles(order: Places, places: readonly string[]): As
 
 async function* named(order: Places, place: string, several: boolean): AsyncGenerator<FoundThere> {
   const { client, to, version, recursive } = order;
-  const item = await findItem(client, place);
+  const options = { signal: order.signal };
+  const item = await findItem(client, place, undefined, undefined, options);
   if (item.type === 'file') {
-    const wanted = await wantedFile(client, item.id, version);
+    const wanted = await wantedFile(client, item.id, version, options);
     if (recursive && to !== undefined) await ensureNamedFolder(resolve(to));
     const target = await localTarget(to, wanted.name);
     const over = await order.claims.claim(target, { label: place, id: item.id, kind: 'file' });

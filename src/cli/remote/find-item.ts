@@ -1,4 +1,4 @@
-import { ApiError, type NodeClient } from '../../client/node/index.ts';
+import { ApiError, type CallOptions, type NodeClient } from '../../client/node/index.ts';
 import { EXIT, Failure } from '../exit-codes.ts';
 import { shellWord } from '../term/shell-word.ts';
 import { shownText } from '../term/shown-text.ts';
@@ -23,21 +23,24 @@ export async function findItem(
   place: string,
   type?: Item['type'],
   advice: Advice = lookAround,
+  options: CallOptions = {},
 ): Promise<Item> {
   // As of a variable that is not set: the root folder would be a surprise.
   if (place === '') throw new Failure(EXIT.usage, 'An empty path names nothing on the server; the root folder is /.');
-  const item = isId(place) ? await itemById(client, place, type) : await itemByPath(client, place, advice);
+  const item = isId(place)
+    ? await itemById(client, place, type, options)
+    : await itemByPath(client, place, advice, options);
   if (type === undefined || item.type === type) return item;
   throw new Failure(EXIT.notThere, `${shownText(place)} is a ${item.type}, not a ${type}.`);
 }
 
-async function itemByPath(client: NodeClient, place: string, advice: Advice): Promise<Item> {
+async function itemByPath(client: NodeClient, place: string, advice: Advice, options: CallOptions): Promise<Item> {
   const names = splitPath(place);
   let item = ROOT;
   for (const [depth, name] of names.entries()) {
     const parent = `/${names.slice(0, depth).join('/')}`;
     if (item.type !== 'folder') throw new Failure(EXIT.notThere, `${shownText(parent)} is a file, not a folder.`);
-    const next = await findByName(client, item.id, name);
+    const next = await findByName(client, item.id, name, options);
     if (next === undefined) {
       const path = `/${names.slice(0, depth + 1).join('/')}`;
       throw new Failure(EXIT.notThere, `There is no ${shownText(path)} on the server. ${advice({ path, parent })}`);
@@ -51,15 +54,20 @@ function lookAround({ parent }: { parent: string }): string {
   return `partway ls ${shellWord(parent)} shows what there is.`;
 }
 
-async function itemById(client: NodeClient, id: string, type: Item['type'] | undefined): Promise<Item> {
+async function itemById(
+  client: NodeClient,
+  id: string,
+  type: Item['type'] | undefined,
+  options: CallOptions,
+): Promise<Item> {
   if (id === '0') return ROOT;
   const queryParams = { fields: ['name'] as const };
   if (type !== 'folder') {
-    const file = await client.files.getFileById(id, { queryParams }).catch(unlessMissing);
+    const file = await client.files.getFileById(id, { ...options, queryParams }).catch(unlessMissing);
     if (file !== undefined) return { type: 'file', id, name: file.name };
   }
   if (type !== 'file') {
-    const folder = await client.folders.getFolderById(id, { queryParams }).catch(unlessMissing);
+    const folder = await client.folders.getFolderById(id, { ...options, queryParams }).catch(unlessMissing);
     if (folder !== undefined) return { type: 'folder', id, name: folder.name };
   }
   const hint = `A ${type ?? 'file or folder'} that is named so is /${id}.`;
