@@ -103,9 +103,10 @@ export interface ContentStore {
   /**
    * Stores a content of whatever length `body` turns out to have, sealed at once; in bounded memory. What `body` throws
    * before its end comes out here. Resolves once the bytes survive a power cut; when it rejects, nothing of them stays.
-   * `by` as at `write`.
+   * `by` as at `write`; `announced` is how many bytes will come at least, if that is known, so that the store refuses
+   * `insufficient_storage` before it takes any.
    */
-  put(content: ContentId, body: AsyncIterable<Uint8Array>, by?: UserId): Promise<void>;
+  put(content: ContentId, body: AsyncIterable<Uint8Array>, by?: UserId, announced?: number): Promise<void>;
 
   /** Reads a sealed content, or a range of it. The caller destroys the stream when it stops early. */
   open(content: ContentId, range?: ByteRange): Promise<NodeJS.ReadableStream & AsyncIterable<Uint8Array>>;

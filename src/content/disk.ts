@@ -1,6 +1,6 @@
 import { mkdir, open, opendir, readdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import type { ContentId } from '../api/ids.ts';
+import type { ContentId, UserId } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
 import { ByteBudget } from './byte-budget.ts';
 import type {
@@ -15,6 +15,7 @@ import type {
   StoredContent,
 } from './content.ts';
 import { codeOf, isMissing } from './disk-refusal.ts';
+import { DiskRoom } from './disk-room.ts';
 import { FileReading } from './file-reading.ts';
 import { FileGone, LocalFiles } from './local-file.ts';
 import { putWhole } from './put-whole.ts';
@@ -22,6 +23,8 @@ import { putWhole } from './put-whole.ts';
 const CONTENT_ID = /^[0-9a-f]{32}$/;
 const FOLDER_NAME = /^[0-9a-f]{2}$/;
 const FIRST_BYTES = 256;
+/** How much of the disk is promised at a time to a body of unknown length. */
+const STEP: number = 1024 * 1024;
 
 /**
  * Content in files under `folder`, which is made where it is missing. A file lies in `staging/` at its full size while
@@ -37,22 +40,34 @@ export async function openDiskStore(
   if (made !== undefined) await files.ensureFolder(root, dirname(made));
   await files.ensureFolder(join(root, 'staging'), root);
   await files.ensureFolder(join(root, 'content'), root);
-  return new DiskStore(root, files, readAhead);
+  const room = new DiskRoom(root);
+  await room.count(join(root, 'staging'));
+  return new DiskStore(root, files, { readAhead, room });
 }
 
 class DiskStore implements ContentStore {
   readonly #root: string;
   readonly #files: LocalFiles;
   readonly #readAhead: ByteBudget;
+  readonly #room: DiskRoom;
 
-  constructor(root: string, files: LocalFiles, readAhead: ByteBudget) {
+  constructor(root: string, files: LocalFiles, { readAhead, room }: { readAhead: ByteBudget; room: DiskRoom }) {
     this.#root = root;
     this.#files = files;
     this.#readAhead = readAhead;
+    this.#room = room;
   }
 
   async begin(content: ContentId, grid: Grid): Promise<Staging> {
-    await this.#files.allocate(this.#stagingPath(content), grid.fileSize);
+    const path = this.#stagingPath(content);
+    // First, for the file system knows best how large a file may be.
+    await this.#files.allocate(path, grid.fileSize);
+    try {
+      await this.#room.promise(content, grid.fileSize);
+    } catch (error) {
+      await this.#files.removeFile(path);
+      throw error;
+    }
     return { content, grid };
   }
 
@@ -65,6 +80,7 @@ class DiskStore implements ContentStore {
     } catch (error) {
       throw error instanceof FileGone ? gone(error) : error;
     }
+    await this.#room.recount(staging.content, this.#stagingPath(staging.content));
     return '';
   }
 
@@ -84,6 +100,7 @@ class DiskStore implements ContentStore {
     const from = this.#stagingPath(staging.content);
     const to = this.#sealedPath(staging.content);
     const sealed = await hasSize(to, fileSize);
+    this.#room.release(staging.content);
     if (await hasSize(from, fileSize)) {
       try {
         return await this.#files.moveDurably(from, to, { base: this.#root, readOnly: true });
@@ -97,9 +114,24 @@ class DiskStore implements ContentStore {
     await this.#files.syncMove(from, to);
   }
 
-  async put(content: ContentId, body: AsyncIterable<Uint8Array>): Promise<void> {
+  async put(content: ContentId, body: AsyncIterable<Uint8Array>, _by?: UserId, announced = 0): Promise<void> {
     const [from, to] = [this.#stagingPath(content), this.#sealedPath(content)];
-    await putWhole(this.#files, { from, to, base: this.#root }, body);
+    try {
+      await this.#room.promise(content, announced);
+      await putWhole(this.#files, { from, to, base: this.#root }, this.#withinRoom(content, body));
+    } finally {
+      this.#room.release(content);
+    }
+  }
+
+  /** Passes a body on, a step at a time beyond what was announced of it, as long as nobody was promised its room. */
+  async *#withinRoom(content: ContentId, body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+    for await (const chunk of body) {
+      if (chunk.length > this.#room.promisedTo(content))
+        await this.#room.promise(content, Math.max(STEP, chunk.length));
+      this.#room.taken(content, chunk.length);
+      yield chunk;
+    }
   }
 
   async open(content: ContentId, range?: ByteRange): Promise<NodeJS.ReadableStream & AsyncIterable<Uint8Array>> {
@@ -114,6 +146,7 @@ class DiskStore implements ContentStore {
 
   async remove(target: ContentId | Staging): Promise<void> {
     const content = typeof target === 'string' ? target : target.content;
+    this.#room.release(content);
     // In the order in which a file moves, so that one sealed meanwhile is still met.
     await this.#files.removeFile(this.#stagingPath(content));
     await this.#files.removeFile(this.#sealedPath(content));

@@ -38,7 +38,7 @@ export async function storeContent(
   const reservation = await reserveSpace(files, { blob: id, owner: body.caller, announced: body.announced });
   const { bytes, result } = measured(reservation.hold(body.bytes), maxFileSize);
   try {
-    await content.put(id, bytes, body.caller);
+    await content.put(id, bytes, body.caller, body.announced?.least);
   } catch (error) {
     // Should this fail too, the sweep does it.
     await discardBlob(files, id).catch(() => {});
