@@ -115,3 +115,21 @@ test('what cannot be set is refused in a sentence', async () => {
   }
   assert.equal(await listed('new@example.com'), undefined);
 });
+
+test('an operator cannot add what the API would refuse: logins and names have one rule', async () => {
+  const before = (await partwayJson<ListedUser[]>(server, 'user', 'list')).length;
+  await partway(server, 'user', 'add', 'Twice@example.com');
+  for (const args of [
+    ['user', 'add', 'with space@example.com'],
+    ['user', 'add', 'a\u200bb@example.com'],
+    ['user', 'add', 'x'.repeat(255)],
+    ['user', 'add', 'named@example.com', '--name', '  '],
+    ['user', 'add', 'named@example.com', '--name', 'a\nb'],
+    ['user', 'add', 'TWICE@EXAMPLE.COM'],
+    ['app', 'add', ' '],
+    ['app', 'add', 'x'.repeat(255)],
+  ]) {
+    await assert.rejects(partway(server, ...args), /must have|already/, args.join(' '));
+  }
+  assert.equal((await partwayJson<ListedUser[]>(server, 'user', 'list')).length, before + 1);
+});

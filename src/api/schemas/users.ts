@@ -25,7 +25,7 @@ const UserFields = {
         name: Type.String({ minLength: 1, maxLength: 255 }),
         value: Type.String({ maxLength: 255 }),
       }),
-      { maxItems: 100 },
+      { maxItems: 20 },
     ),
   ),
   is_platform_access_only: orNull(Type.Boolean()),
