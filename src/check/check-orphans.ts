@@ -69,7 +69,7 @@ const KEPT =
 /** Whether the server has found it, and not long enough ago to remove it. */
 async function isKept({ db, clock, retention }: Check, id: ContentId): Promise<boolean> {
   const known = await db.selectFrom('orphaned_blobs').select('found_at').where('blob_id', '=', id).executeTakeFirst();
-  return known !== undefined && known.found_at > clock.now() - retention;
+  return known !== undefined && known.found_at > clock.expiryTime() - retention;
 }
 
 /** When the newest row that names bytes was written; what is newer than that may have lost its row. */
