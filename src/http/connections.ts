@@ -22,6 +22,8 @@ interface Turn extends Exchange {
   /** What is wrong with the request, if that is known before its turn; and whether it ends the connection. */
   refusal?: Refusal;
   close?: boolean;
+  /** What had been read from the connection when the headers were. */
+  begun?: number;
   /** Fastify's reply, once it has one. */
   reply?: FastifyReply;
 }
@@ -78,6 +80,10 @@ export class Connections {
       onSlowReader: ({ request }) => {
         this.#log.info({ remoteAddress: request.socket.remoteAddress }, 'a client does not read its response');
         cut(request.socket);
+      },
+      onDeparted: (socket) => {
+        this.#log.info({ remoteAddress: socket.remoteAddress }, 'a client is gone whose body was not read yet');
+        socket.destroy();
       },
     });
   }
@@ -154,6 +160,7 @@ export class Connections {
       turn.close = true;
       turn.refusal = new Refusal('unavailable', 'Too many requests were sent ahead of responses: wait for some first.');
     }
+    turn.begun = socket.bytesRead;
     connection.latest = turn;
     waiting.push(turn);
     this.#ahead += 1;
@@ -174,7 +181,7 @@ export class Connections {
     this.#ahead -= 1;
     const { request, response } = turn;
     this.#turns.set(request, turn);
-    this.#deadlines.watch(turn);
+    this.#deadlines.watch(turn, turn.begun ?? socket.bytesRead);
     response.once('close', () => this.#next(socket, connection));
     if (waiting.length === 0) socket.resume();
 

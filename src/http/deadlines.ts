@@ -1,5 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { departed } from './departed.ts';
+
+/** What of a body may have been read with the headers before it. */
+const READ_AT_ONCE = 64 * 1024;
 
 /** How slowly a client may send a body, or take a response, before its connection is closed. */
 export interface Pace {
@@ -22,6 +26,8 @@ export interface DeadlineOptions<E extends Exchange> {
   onSlowBody: (exchange: E) => void;
   /** The client does not read the response, or reads it too slowly. Called once. */
   onSlowReader: (exchange: E) => void;
+  /** The client is gone, and the rest of its body will not come. */
+  onDeparted: (socket: Socket) => void;
 }
 
 /** Bytes at a moment, from which the pace is taken. */
@@ -36,8 +42,9 @@ interface Since {
  */
 export class Deadlines<E extends Exchange> {
   readonly #options: DeadlineOptions<E>;
-  readonly #watched = new Map<E, { received: Since; taken: Since }>();
+  readonly #watched = new Map<E, { begun: number; received: Since; taken: Since }>();
   readonly #timer: NodeJS.Timeout;
+  #isLookingForDeparted = false;
 
   constructor(options: DeadlineOptions<E>) {
     this.#options = options;
@@ -46,11 +53,15 @@ export class Deadlines<E extends Exchange> {
     this.#timer.unref();
   }
 
-  /** From now until the body has come and the response is sent, or the connection is closed. */
-  watch(exchange: E): void {
+  /**
+   * From now until the body has come and the response is sent, or the connection is closed. `begun` is how much had been
+   * read from the connection when the request's headers were.
+   */
+  watch(exchange: E, begun: number): void {
     const at = performance.now();
     const { socket } = exchange.request;
     this.#watched.set(exchange, {
+      begun,
       received: { bytes: socket.bytesRead, at },
       taken: { bytes: bytesTaken(socket), at },
     });
@@ -76,6 +87,25 @@ export class Deadlines<E extends Exchange> {
         this.#watched.delete(exchange);
         this.#options.onSlowReader(exchange);
       }
+    }
+    this.#lookForDeparted().catch(() => {});
+  }
+
+  /** Of bodies that the server does not read now, those whose clients are gone. */
+  async #lookForDeparted(): Promise<void> {
+    if (this.#isLookingForDeparted) return;
+    this.#isLookingForDeparted = true;
+    try {
+      const unread = [...this.#watched].flatMap(([{ request }, { begun }]) => {
+        const { socket } = request;
+        if (request.complete || socket.destroyed || waitsForBody(request)) return [];
+        const length = Number(request.headers['content-length'] ?? Number.NaN);
+        const came = socket.bytesRead - begun + READ_AT_ONCE;
+        return [{ socket, missing: Number.isSafeInteger(length) ? length - came : undefined }];
+      });
+      for (const socket of await departed(unread)) this.#options.onDeparted(socket);
+    } finally {
+      this.#isLookingForDeparted = false;
     }
   }
 }

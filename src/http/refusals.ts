@@ -1,6 +1,7 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { GrantError } from '../access/grant-error.ts';
 import { Refusal } from '../api/refusal.ts';
+import { ClientGone } from './client-gone.ts';
 import { errorResponse } from './error-response.ts';
 
 type Thrown = FastifyError | Refusal | GrantError | Error;
@@ -34,6 +35,7 @@ export function answerRefusals(app: FastifyInstance): void {
 
 /** A client that stops in the middle of its body is nobody's failure here. */
 function hasLeft({ raw }: FastifyRequest, error: Error): boolean {
+  if (error instanceof ClientGone) return true;
   return !(error instanceof Refusal) && raw.destroyed && !raw.complete;
 }
 

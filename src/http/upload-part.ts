@@ -1,7 +1,8 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { acceptPart } from '../uploads/accept-part.ts';
 import type { PartBody } from '../uploads/claims.ts';
 import { askForBody, leaveBodiesAlone } from './bodies.ts';
+import { untilClientLeaves } from './client-gone.ts';
 import { checkContentLength, digestOf, rangeOf, sessionIdOf } from './part-headers.ts';
 import { callerOf } from './policy.ts';
 import { renderPart } from './render-session.ts';
@@ -11,21 +12,23 @@ import type { Services } from './services.ts';
 /** PUT /files/upload_sessions/:id, the reference call: header syntax here, every rule in `acceptPart`. */
 export function serveUploadPart(scope: FastifyInstance, { uploads }: Services): void {
   leaveBodiesAlone(scope);
-  scope.put('/files/upload_sessions/:session_id', { config: bearer('upload') }, async (request) => {
+  scope.put('/files/upload_sessions/:session_id', { config: bearer('upload') }, async (request, reply) => {
     const session = sessionIdOf(request.params);
     const sha1 = digestOf(request.headers);
     const range = rangeOf(request.headers);
     checkContentLength(request.headers, range);
     const caller = callerOf(request).userId;
-    const accepted = await acceptPart(uploads, { caller, session, range, sha1, body: bodyOf(request) });
+    const accepted = await acceptPart(uploads, { caller, session, range, sha1, body: bodyOf(request, reply) });
     request.isWasted = !accepted.isNew;
     return { part: renderPart(accepted.part, accepted.session.staging.grid) };
   });
 }
 
 /** The body, which a client that waits for "100 Continue" is asked for when its first byte is wanted. */
-function bodyOf({ raw }: FastifyRequest): PartBody {
+function bodyOf(request: FastifyRequest, reply: FastifyReply): PartBody {
+  const { raw } = request;
   return {
+    signal: untilClientLeaves(request, reply),
     destroy: (reason) => raw.destroy(reason),
     [Symbol.asyncIterator]: () => {
       askForBody(raw);

@@ -44,6 +44,7 @@ export async function acceptPart(uploads: Uploads, arrival: PartArrival): Promis
   try {
     const stored = await ledger.stored(session, slot.index);
     if (stored !== undefined) return { part: sameBytes(stored, sha1), session, isNew: false };
+    body.signal?.throwIfAborted();
 
     const proven = ledger.fixing(session, slot, sha1, verified(body, slot.length, sha1));
     const receipt = await content.write(session.staging, slot, proven, session.owner);

@@ -165,20 +165,24 @@ test('downloads that nobody reads end, and their descriptors with them', async (
 });
 
 test('a download that is read slowly but steadily comes whole, however long it takes', async () => {
-  const connection = await RawConnection.open(server);
+  await using patient = await startServer({
+    env: { PARTWAY_DOWNLOADS: 'direct', PARTWAY_RESPONSE_TIMEOUT: '4s', PARTWAY_TOKEN: server.token },
+  });
+  const { id } = await upload(new Api(patient), 'large.bin', seededBytes(LARGE, 'large'));
+  const connection = await RawConnection.open(patient);
   const { socket } = connection;
-  // Twice the response's deadline in between is never passed; the whole takes longer than it.
+  // The whole takes longer than the response's deadline.
   let allowance = 0;
   socket.on('data', (chunk: Buffer) => {
     allowance -= chunk.length;
     if (allowance <= 0) socket.pause();
   });
   const timer = setInterval(() => {
-    allowance = 512 * 1024;
+    allowance = 96 * 1024;
     socket.resume();
-  }, 50);
-  await connection.send(content());
-  await until(() => connection.bytes.length > LARGE || socket.closed);
+  }, 20);
+  await connection.send(content(id));
+  await until(() => socket.bytesRead > LARGE || socket.closed);
   clearInterval(timer);
   const [answer] = readResponses(connection.bytes, ['GET']);
   assert.equal(answer?.body.length, LARGE);

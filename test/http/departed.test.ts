@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { test } from 'node:test';
+import { Connections } from '../../src/http/connections.ts';
+import { openLog } from '../../src/http/logger.ts';
+import { RawConnection, rawRequest } from '../support/raw-connection.ts';
+import { until } from '../support/until.ts';
+
+const SENT = Buffer.alloc(100_000, 'x');
+const PACE = { windowMillis: 200, bytes: 1 };
+
+/** A server that reads no body by itself, as one whose disk is busy, and the requests that it has. */
+async function busyServer() {
+  const server = createServer({ highWaterMark: 16 * 1024 });
+  const requests: { request: IncomingMessage; response: ServerResponse }[] = [];
+  const settings = { maxPipelined: 10, bodyPace: PACE, responsePace: PACE };
+  new Connections(settings, openLog('silent')).serve(server, (request, response) => {
+    request.on('error', () => {});
+    requests.push({ request, response });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    requests,
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+for (const [how, leave] of [
+  ['closes its connection', (socket) => socket.destroy()],
+  ['resets its connection', (socket) => socket.resetAndDestroy()],
+] as [string, (socket: RawConnection['socket']) => void][]) {
+  test(`a client that ${how} in the middle of its body is noticed although nobody reads that`, async (t) => {
+    if (process.platform !== 'linux') return t.skip('only Linux tells');
+    await using server = await busyServer();
+    const staying = await RawConnection.open(server);
+    await staying.send(rawRequest('PUT /', ['content-length: 10000000']));
+    await staying.send(SENT);
+    const clients = await Promise.all(
+      Array.from({ length: 50 }, async () => {
+        const client = await RawConnection.open(server);
+        await client.send(rawRequest('PUT /', ['content-length: 10000000']));
+        await client.send(SENT);
+        return client;
+      }),
+    );
+    await until(() => server.requests.length === 51);
+    for (const { socket } of clients) leave(socket);
+    await until(() => server.requests.filter(({ request }) => request.destroyed).length === 50);
+    assert.equal(server.requests[0]?.request.destroyed, false);
+    staying.socket.destroy();
+  });
+}
+
+test('a client that has sent everything and closed its side is not taken for one that is gone', async (t) => {
+  if (process.platform !== 'linux') return t.skip('only Linux tells');
+  await using server = await busyServer();
+  const waiting = await RawConnection.open(server);
+  await waiting.send(rawRequest('PUT /', [`content-length: ${SENT.length}`]));
+  await waiting.send(SENT);
+  waiting.finish();
+  await until(() => server.requests.length === 1);
+
+  // When this one is noticed, that one was looked at as well, three times over.
+  for (let look = 0; look < 3; look++) {
+    const gone = await RawConnection.open(server);
+    await gone.send(rawRequest('PUT /', ['content-length: 10000000']));
+    await gone.send(SENT);
+    await until(() => server.requests.length === 2 + look);
+    gone.socket.destroy();
+    await until(() => server.requests.at(-1)?.request.destroyed === true);
+  }
+  const [first] = server.requests;
+  assert.ok(first !== undefined && !first.request.destroyed);
+  const body = Buffer.concat(await first.request.toArray());
+  first.response.end(String(body.length));
+  const [answer] = await waiting.closed();
+  assert.equal(answer?.body, String(SENT.length));
+});
