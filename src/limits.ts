@@ -97,7 +97,7 @@ export const LIMIT_SETTINGS = [
     least: 64 * 1024,
     most: 2 ** 30,
     value: 'bytes',
-    preset: '4MiB',
+    preset: '2MiB',
     code: undefined,
     help: 'bytes of one page of a list; a longer one ends earlier, and its limit says so',
   },

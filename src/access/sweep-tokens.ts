@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { Millis } from '../api/ids.ts';
 import { CLOCK_GRACE, CLOCK_TOLERANCE } from '../clock.ts';
 import { type Access, TOKEN_SECONDS } from './access.ts';
@@ -8,23 +9,37 @@ const EXPIRED_KEPT: Millis = 7 * DAY;
 /** A used assertion is remembered for so long after its end, lest a clock that is set back make it good again. */
 const ASSERTION_KEPT: Millis = DAY;
 
+/** Rows that one statement deletes at most. */
+const ROWS_AT_ONCE = 1_000;
+
 /** Forgets what has run out: tokens, codes, used assertions. Gives how many. */
 export async function sweepTokens({ db, clock }: Pick<Access, 'db' | 'clock'>): Promise<number> {
   await shortenTokens({ db, clock });
   const at = clock.expiryTime();
-  const counts = [
-    await db
-      .deleteFrom('access_tokens')
-      .where('expires_at', '<=', at - EXPIRED_KEPT)
-      .executeTakeFirst(),
-    await db.deleteFrom('refresh_tokens').where('expires_at', '<=', at).executeTakeFirst(),
-    await db.deleteFrom('authorization_codes').where('expires_at', '<=', at).executeTakeFirst(),
-    await db
-      .deleteFrom('used_assertions')
-      .where('expires_at', '<=', at - ASSERTION_KEPT)
-      .executeTakeFirst(),
+  const expired = [
+    await deleteExpired(db, 'access_tokens', ['token_sha256'], at - EXPIRED_KEPT),
+    await deleteExpired(db, 'refresh_tokens', ['token_sha256'], at),
+    await deleteExpired(db, 'authorization_codes', ['code_sha256'], at),
+    await deleteExpired(db, 'used_assertions', ['client_id', 'jti'], at - ASSERTION_KEPT),
   ];
-  return counts.reduce((sum, { numDeletedRows }) => sum + Number(numDeletedRows), 0);
+  return expired.reduce((sum, count) => sum + count, 0);
+}
+
+/** Deletes the rows of a table that expired at `before` or earlier, in statements that let others through. */
+async function deleteExpired(
+  db: Access['db'],
+  table: 'access_tokens' | 'refresh_tokens' | 'authorization_codes' | 'used_assertions',
+  key: readonly string[],
+  before: Millis,
+): Promise<number> {
+  const columns = sql.join(key.map((column) => sql.ref(column)));
+  for (let count = 0; ; ) {
+    const { numAffectedRows } = await sql`delete from ${sql.table(table)} where (${columns}) in
+      (select ${columns} from ${sql.table(table)} where expires_at <= ${before} limit ${ROWS_AT_ONCE})`.execute(db);
+    const deleted = Number(numAffectedRows ?? 0);
+    count += deleted;
+    if (deleted < ROWS_AT_ONCE) return count;
+  }
 }
 
 /**
