@@ -77,7 +77,7 @@ export async function startServer(config: Config, clock = new GuardedClock()): P
     url,
     file: folder.database,
     connections,
-    onThreadDeath: (error) => app.log.error({ err: error }, 'a thread of the database ended, and is replaced'),
+    onThreadDeath: (error) => log.error({ err: error }, 'a thread of the database ended, and is replaced'),
   });
   opened.defer(() => db.destroy());
   const aside = await openAside({ url }, db);

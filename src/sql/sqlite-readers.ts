@@ -59,6 +59,6 @@ export class SqliteReaders {
     for (let thread = this.#idle.pop(); thread !== undefined; thread = this.#idle.pop()) {
       if (!thread.isDead) return thread;
     }
-    return new SqliteThread({ path: this.#path, readOnly: true, onDeath: this.#onDeath });
+    return new SqliteThread({ path: this.#path, readOnly: true, again: true, onDeath: this.#onDeath });
   }
 }

@@ -25,6 +25,7 @@ export class SqliteWriter {
   readonly #onDeath: (error: Error) => void;
   #thread: SqliteThread;
   #triedAt: number;
+  #wasOpen = false;
   #jobs: Job[] = [];
   #busy = false;
 
@@ -32,7 +33,7 @@ export class SqliteWriter {
     this.#path = path;
     this.#onDeath = onDeath;
     this.#triedAt = performance.now();
-    this.#thread = this.#open();
+    this.#thread = this.#open(false);
   }
 
   /** Resolves once the file is open; rejects with the reason where it cannot be. Who only reads asks it first. */
@@ -107,13 +108,14 @@ export class SqliteWriter {
   #usable(): SqliteThread {
     if (this.#thread.isDead && (this.#thread.wasOpen || performance.now() - this.#triedAt > OPENS_AGAIN_AFTER)) {
       this.#triedAt = performance.now();
-      this.#thread = this.#open();
+      this.#wasOpen ||= this.#thread.wasOpen;
+      this.#thread = this.#open(this.#wasOpen);
     }
     return this.#thread;
   }
 
-  #open(): SqliteThread {
-    return new SqliteThread({ path: this.#path, readOnly: false, onDeath: this.#onDeath });
+  #open(again: boolean): SqliteThread {
+    return new SqliteThread({ path: this.#path, readOnly: false, again, onDeath: this.#onDeath });
   }
 }
 

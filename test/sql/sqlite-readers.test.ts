@@ -72,7 +72,7 @@ describe('reads of an SQLite database', () => {
   it('come over connections that can change nothing', async () => {
     await using database = await newDatabase();
     await database.open();
-    const reader = new SqliteThread({ path: database.path, readOnly: true, onDeath: () => {} });
+    const reader = new SqliteThread({ path: database.path, readOnly: true, again: false, onDeath: () => {} });
     const write = { sql: 'delete from users', parameters: [] };
     await assert.rejects(reader.query(write), /attempt to write a readonly database/);
     await reader.close();
@@ -144,7 +144,7 @@ function someone(n: number): { login: string; name: string; now: number } {
 
 /** One statement, where `addUser` is a transaction. */
 async function addUserIn(db: Kysely<Tables>, n: number): Promise<void> {
-  await sql`insert into users (id, login, name, root_id, created_at) values (${n}, ${String(n)}, '', ${n}, 1)`.execute(
+  await sql`insert into users (id, login, login_key, name, root_id, created_at) values (${n}, ${n}, ${n}, '', ${n}, 1)`.execute(
     db,
   );
 }

@@ -147,7 +147,7 @@ const WRITER = `
   const { DatabaseSync } = require('node:sqlite');
   const db = new DatabaseSync(process.argv[1]);
   db.exec('begin immediate');
-  db.exec("insert into users (id, login, name, root_id, created_at) values (1, 'other process', '', 1, 1)");
+  db.exec("insert into users (id, login, login_key, name, root_id, created_at) values (1, 'other process', 'other process', '', 1, 1)");
   console.log('held');
   process.stdin.on('end', () => { db.exec('commit'); db.close(); }).resume();
 `;

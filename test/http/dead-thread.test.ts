@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { Worker } from 'node:worker_threads';
+import { readConfig } from '../../src/config.ts';
+import { startServer } from '../../src/main.ts';
+import { Api } from '../support/api.ts';
+import { leftoverFolder } from '../support/leftovers.ts';
+import { onlySqlite } from '../support/rows.ts';
+import { storageSettings } from '../support/storage.ts';
+import { until } from '../support/until.ts';
+
+const TOKEN = 'dead-thread'.repeat(4);
+
+test('a server whose database threads die serves on, and one that cannot open its database again is not ready', {
+  skip: onlySqlite,
+}, async () => {
+  const threads: Worker[] = [];
+  const made = (thread: Worker) => threads.push(thread);
+  process.on('worker', made);
+  const dataFolder = leftoverFolder(mkdtempSync(join(tmpdir(), 'partway-dead-thread-')));
+  const server = await startServer(
+    readConfig({
+      PARTWAY_DATA: dataFolder,
+      PARTWAY_TOKEN: TOKEN,
+      PARTWAY_LISTEN: '127.0.0.1:0',
+      PARTWAY_LOG: 'silent',
+      PARTWAY_MIN_SESSION_SIZE: '0',
+      ...storageSettings(dataFolder),
+    }),
+  );
+  const killAll = async () => {
+    const alive = threads.filter(({ threadName }) => threadName?.startsWith('sqlite-'));
+    for (const thread of alive) await thread.terminate();
+    await until(() => alive.every(({ threadId }) => threadId === -1));
+    return alive.length;
+  };
+  const api = new Api({ url: server.url, token: TOKEN });
+  const ready = async () => (await api.get(`${server.url}/readyz`)).status;
+
+  for (let n = 0; n < 3; n++) {
+    assert.ok((await killAll()) >= 1);
+    assert.equal((await api.get('/users/me')).status, 200);
+    await api.createSession(`${n}.bin`, 1000);
+    assert.equal((await api.get('/folders/0/items')).status, 200);
+  }
+
+  // In the place of the file, where it cannot be opened, is a folder.
+  const file = join(dataFolder, 'partway.sqlite');
+  await killAll();
+  for (const end of ['', '-wal', '-shm']) renameSync(file + end, `${file}${end}.away`);
+  mkdirSync(file);
+  for (const answer of [await api.get('/users/me'), await api.post('/folders', { name: 'a', parent: { id: '0' } })]) {
+    assert.equal(answer.status, 503, answer.text);
+    assert.equal(answer.json.code, 'unavailable');
+  }
+  await until(async () => (await ready()) === 503);
+
+  rmSync(file, { recursive: true });
+  for (const end of ['', '-wal', '-shm']) renameSync(`${file}${end}.away`, file + end);
+  await until(async () => (await ready()) === 200);
+  const { entries } = (await api.get('/files/upload_sessions')).json;
+  assert.equal(entries.length, 3, 'what was answered is there');
+  await server.stop();
+  process.off('worker', made);
+});
