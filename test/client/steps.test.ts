@@ -274,6 +274,62 @@ describe('the steps of an upload', { concurrency: 4 }, () => {
     assert.ok(events.of('restarted').length > 0);
   });
 
+  test('a commit whose answer was lost with its client is found by the next run, where the session is forgotten', async () => {
+    let gone = false;
+    await using proxy = await startFaultProxy(server, (seen) => {
+      if (isCommit(seen)) return { loseAnswer: true };
+      return gone && /\/upload_sessions\/[^/]+$/.test(seen.path) ? refusal(404, 'not_found') : undefined;
+    });
+    const client = clientOf(server, proxy);
+    const events = collectEvents();
+    const upload = () =>
+      client.uploadFile(bytes, { name: 'found', sessionFrom: 1, patience: 300, onEvent: events.onEvent });
+    await assert.rejects(upload(), { name: 'TransportError' });
+    gone = true;
+    const { file, bytesResumed, bytesSent } = await upload();
+    assert.deepEqual([file.sha1, bytesResumed, bytesSent], [sha1, bytes.length, 0]);
+    assert.equal(events.of('session-created').length, 1);
+    assert.deepEqual([events.of('restarted'), await client.store?.list()], [[], []]);
+    client.close();
+  });
+
+  test('a part that is stored with other bytes is never taken for ours: nothing is committed with it', async () => {
+    const other = seededBytes(PART_SIZE, 'not these');
+    const contentRange = `bytes 0-${PART_SIZE - 1}/${bytes.length}`;
+    let put = false;
+    const { file, events, proxy } = await through('others', (seen) => {
+      if (!isPut(seen) || put || seen.headers['content-range'] !== contentRange) return undefined;
+      put = true;
+      const session = seen.path.split('/').at(-1) ?? '';
+      const headers = { digest: `sha=${sha1Base64(other)}`, contentRange };
+      return { before: () => direct.chunkedUploads.uploadFilePart(session, other, headers) };
+    });
+    assert.equal(file?.sha1, sha1);
+    assert.equal(events.of('restarted')[0]?.reason, 'source-changed');
+    assert.equal(proxy.seen.filter(isCommit).length, 1);
+  });
+
+  test('other bytes of the same name and size are noticed before a commit, and begun again', async () => {
+    let isFull = true;
+    await using proxy = await startFaultProxy(server, (seen) =>
+      isFull && isPut(seen) && seen.before > 2 ? refusal(507, 'insufficient_storage') : undefined,
+    );
+    const client = clientOf(server, proxy);
+    const events = collectEvents();
+    const upload = (source: Uint8Array) =>
+      client.uploadFile(source, { name: 'swapped', sessionFrom: 1, parallel: 1, onEvent: events.onEvent });
+    await assert.rejects(upload(bytes), { status: 507 });
+    isFull = false;
+    const swapped = seededBytes(bytes.length, 'swapped');
+    assert.equal((await upload(swapped)).sha1, sha1Hex(swapped));
+    assert.match(
+      events.of('restarted')[0]?.message ?? '',
+      /has other bytes at 0 than those that were uploaded from there/,
+    );
+    assert.equal(proxy.seen.filter(isCommit).length, 1);
+    client.close();
+  });
+
   test('an overlap with a part that is not listed yet is waited for, and the part sent again', async () => {
     let refused = 0;
     const { file, proxy } = await through('overlap', (seen) => {
