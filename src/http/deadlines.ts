@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { departed } from './departed.ts';
+import { TcpTable } from './tcp-table.ts';
 
 /** What of a body may have been read with the headers before it. */
 const READ_AT_ONCE = 64 * 1024;
@@ -36,20 +37,34 @@ interface Since {
   at: number;
 }
 
+interface Watched {
+  /** What had been read from the connection when the request's headers were. */
+  begun: number;
+  received: Since;
+  /** What the system has taken of the response. */
+  taken: Since;
+  /** What the client has acknowledged, since the system takes nothing more. */
+  acknowledged: Since | undefined;
+}
+
 /**
  * Sees to it that nobody holds a connection for nothing. Time in which the server itself does not read (a slow disk) or
  * has nothing to send is not held against the client. Bodies of refused requests are watched to their end as well.
  */
 export class Deadlines<E extends Exchange> {
   readonly #options: DeadlineOptions<E>;
-  readonly #watched = new Map<E, { begun: number; received: Since; taken: Since }>();
+  readonly #watched = new Map<E, Watched>();
+  /** How often it looks, in milliseconds. */
+  readonly #every: number;
   readonly #timer: NodeJS.Timeout;
   #isLookingForDeparted = false;
+  #isLookingAtReaders = false;
 
   constructor(options: DeadlineOptions<E>) {
     this.#options = options;
     const shortest = Math.min(options.body.windowMillis, options.response.windowMillis);
-    this.#timer = setInterval(() => this.#look(), Math.min(1_000, shortest / 4));
+    this.#every = Math.min(1_000, shortest / 4);
+    this.#timer = setInterval(() => this.#look(), this.#every);
     this.#timer.unref();
   }
 
@@ -64,6 +79,7 @@ export class Deadlines<E extends Exchange> {
       begun,
       received: { bytes: socket.bytesRead, at },
       taken: { bytes: bytesTaken(socket), at },
+      acknowledged: undefined,
     });
   }
 
@@ -73,22 +89,54 @@ export class Deadlines<E extends Exchange> {
 
   #look(): void {
     const now = performance.now();
-    for (const [exchange, { received, taken }] of this.#watched) {
+    const { body, response: pace } = this.#options;
+    const stalled: E[] = [];
+    for (const [exchange, watched] of this.#watched) {
+      const { received, taken } = watched;
       const { request, response } = exchange;
       const { socket } = request;
       if (socket.destroyed || (request.complete && response.closed)) {
         this.#watched.delete(exchange);
-      } else if (isLate(received, { bytes: socket.bytesRead, at: now }, this.#options.body, waitsForBody(request))) {
+      } else if (isLate(received, { bytes: socket.bytesRead, at: now }, body, waitsForBody(request))) {
         this.#watched.delete(exchange);
         this.#options.onSlowBody(exchange);
-      } else if (
-        isLate(taken, { bytes: bytesTaken(socket), at: now }, this.#options.response, waitsForReader(exchange))
-      ) {
+      } else if (isMoving(taken, { bytes: bytesTaken(socket), at: now }, pace, waitsForReader(exchange))) {
+        watched.acknowledged = undefined;
+      } else if (now - (watched.acknowledged ?? taken).at >= (watched.acknowledged ? pace.windowMillis : this.#every)) {
+        stalled.push(exchange);
+      }
+    }
+    this.#lookAtReaders(stalled).catch(() => {});
+    this.#lookForDeparted().catch(() => {});
+  }
+
+  /**
+   * Of responses of which the system takes nothing more, those that their clients do not read. The system's buffer has room
+   * for some megabytes, which a slow client reads for minutes before there is room again; so it is asked what the client
+   * has acknowledged, once when nothing moves and once a window later.
+   */
+  async #lookAtReaders(stalled: readonly E[]): Promise<void> {
+    if (stalled.length === 0 || this.#isLookingAtReaders) return;
+    this.#isLookingAtReaders = true;
+    try {
+      const table = await TcpTable.read();
+      const now = performance.now();
+      for (const exchange of stalled) {
+        const watched = this.#watched.get(exchange);
+        const { socket } = exchange.request;
+        if (watched === undefined || socket.destroyed) continue;
+        const row = table?.find(socket);
+        const unsent = row === undefined || row === 'unknown' ? 0 : row.toSend;
+        const acknowledged = { bytes: bytesTaken(socket) - unsent, at: now };
+        const before = watched.acknowledged;
+        watched.acknowledged = acknowledged;
+        if (before === undefined || acknowledged.bytes - before.bytes >= this.#options.response.bytes) continue;
         this.#watched.delete(exchange);
         this.#options.onSlowReader(exchange);
       }
+    } finally {
+      this.#isLookingAtReaders = false;
     }
-    this.#lookForDeparted().catch(() => {});
   }
 
   /** Of bodies that the server does not read now, those whose clients are gone. */
@@ -110,13 +158,16 @@ export class Deadlines<E extends Exchange> {
   }
 }
 
-/** Whether too little has passed since `since`, which is moved up to `now` if enough has or the client is not to blame. */
+/** Whether too little has passed since `since` for a whole window. */
 function isLate(since: Since, now: Since, pace: Pace, isClientsTurn: boolean): boolean {
-  if (!isClientsTurn || now.bytes - since.bytes >= pace.bytes) {
-    Object.assign(since, now);
-    return false;
-  }
-  return now.at - since.at >= pace.windowMillis;
+  return !isMoving(since, now, pace, isClientsTurn) && now.at - since.at >= pace.windowMillis;
+}
+
+/** Whether enough has passed since `since`, or the client is not to blame; then `since` is moved up to `now`. */
+function isMoving(since: Since, now: Since, pace: Pace, isClientsTurn: boolean): boolean {
+  const moves = !isClientsTurn || now.bytes - since.bytes >= pace.bytes;
+  if (moves) Object.assign(since, now);
+  return moves;
 }
 
 function waitsForBody(request: IncomingMessage): boolean {

@@ -166,24 +166,27 @@ test('downloads that nobody reads end, and their descriptors with them', async (
 
 test('a download that is read slowly but steadily comes whole, however long it takes', async () => {
   await using patient = await startServer({
-    env: { PARTWAY_DOWNLOADS: 'direct', PARTWAY_RESPONSE_TIMEOUT: '15s', PARTWAY_TOKEN: server.token },
+    env: { PARTWAY_DOWNLOADS: 'direct', PARTWAY_RESPONSE_TIMEOUT: '2s', PARTWAY_TOKEN: server.token },
   });
   const { id } = await upload(new Api(patient), 'large.bin', seededBytes(LARGE, 'large'));
   const connection = await RawConnection.open(patient);
   const { socket } = connection;
-  // The system's own buffers make what it takes come in lumps of some MiB: each has the deadline for itself.
+  // The system's own buffers take some MiB at once, and then nothing for longer than the deadline.
   let allowance = 0;
   socket.on('data', (chunk: Buffer) => {
     allowance -= chunk.length;
     if (allowance <= 0) socket.pause();
   });
   const timer = setInterval(() => {
-    allowance = 96 * 1024;
+    allowance = 256 * 1024;
     socket.resume();
-  }, 20);
+  }, 500);
   await connection.send(content(id));
-  await until(() => socket.bytesRead > LARGE || socket.closed);
+  await until(() => socket.bytesRead > 5 * 1024 * 1024 || socket.closed);
   clearInterval(timer);
+  allowance = LARGE;
+  socket.resume();
+  await until(() => socket.bytesRead > LARGE || socket.closed);
   const [answer] = readResponses(connection.bytes, ['GET']);
   assert.equal(answer?.body.length, LARGE);
   socket.destroy();

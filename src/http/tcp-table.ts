@@ -1,0 +1,60 @@
+import { readFile } from 'node:fs/promises';
+import type { Socket } from 'node:net';
+
+const TABLES = ['/proc/self/net/tcp', '/proc/self/net/tcp6'];
+
+/** A connection as Linux shows it. */
+export interface TcpRow {
+  /** Two hexadecimal digits, such as 08 for one whose client has closed its side (net/tcp_states.h of Linux). */
+  state: string;
+  /** Bytes that were given to the system and that the client has not acknowledged. */
+  toSend: number;
+  /** Bytes that have come and were not read. */
+  toRead: number;
+}
+
+/** The TCP connections of this system, by their ports. */
+export class TcpTable {
+  readonly #rows = new Map<string, TcpRow[]>();
+
+  /** Reads the table as it is now; undefined if this system has none. */
+  static async read(): Promise<TcpTable | undefined> {
+    const table = new TcpTable();
+    try {
+      for (const path of TABLES) table.#add(await readFile(path, 'latin1'));
+    } catch {
+      return undefined;
+    }
+    return table;
+  }
+
+  /**
+   * The row of a connection. 'unknown' if it cannot be told from another: two clients may have the same port at different
+   * addresses. Undefined if there is none: the system forgets a connection that was reset.
+   */
+  find(socket: Socket): TcpRow | 'unknown' | undefined {
+    if (socket.localPort === undefined) return 'unknown';
+    const rows = this.#rows.get(keyOf(socket.localPort, socket.remotePort)) ?? [];
+    return rows.length > 1 ? 'unknown' : rows[0];
+  }
+
+  /** Lines such as `3: 0100007F:1130 0100007F:9C40 08 00000000:00020000 …`: addresses, state, bytes to send and to read. */
+  #add(table: string): void {
+    for (const line of table.split('\n').slice(1)) {
+      const [, local = '', remote = '', state = '', queues = ''] = line.trim().split(/\s+/, 5);
+      if (state === '') continue;
+      const [toSend = '0', toRead = '0'] = queues.split(':');
+      const row = { state, toSend: Number.parseInt(toSend, 16), toRead: Number.parseInt(toRead, 16) };
+      const key = keyOf(portOf(local), portOf(remote));
+      this.#rows.set(key, [...(this.#rows.get(key) ?? []), row]);
+    }
+  }
+}
+
+function portOf(address: string): number {
+  return Number.parseInt(address.slice(address.indexOf(':') + 1), 16);
+}
+
+function keyOf(local: number, remote: number | undefined): string {
+  return `${local} ${remote}`;
+}
