@@ -78,7 +78,9 @@ test('a token goes only to the server that it is for', async () => {
   const seen: string[] = [];
   const other = createServer((request, response) => {
     seen.push(String(request.headers.authorization));
-    response.writeHead(200, { 'content-type': 'application/json' }).end('{"entries": []}');
+    const user = { type: 'user', id: '1', name: 'Somebody', login: 'somebody@example.com' };
+    const answer = request.url?.includes('/users/me') ? user : { entries: [], limit: 1000, next_marker: null };
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
   });
   other.listen(0, '127.0.0.1');
   await once(other, 'listening');
