@@ -16,6 +16,23 @@ const RUNS: readonly LongRun[] = [
     command: ['npm', 'test', '--', '--test-timeout=36000000', 'test/fuzz/requests.test.ts'],
     env: { PARTWAY_TEST_FUZZ: '1000000' },
   },
+  {
+    name: 'power-cut',
+    command: ['npm', 'run', 'test:powercut'],
+    env: { PARTWAY_TEST_STATES: '10000' },
+  },
+  {
+    name: 'kills',
+    command: ['npm', 'test', '--', 'test/faults/crash.test.ts', 'test/client/resume.test.ts'],
+    env: { PARTWAY_TEST_KILLS: '200' },
+  },
+  {
+    name: 'kills-of-nodes',
+    command: ['node', 'test/engines/over-s3.ts', 'test/cluster/kills.test.ts'],
+    env: { PARTWAY_TEST_KILLS: '200' },
+  },
+  { name: 'attacks', command: ['node', 'bench/attacks.ts'] },
+  { name: 'mutation', command: ['npm', 'run', 'test:mutation'] },
 ];
 
 const wanted = process.argv.slice(2);

@@ -32,7 +32,7 @@ import { type SeenRequest, startFaultProxy } from './fault-proxy.ts';
 const CHILD = fileURLToPath(new URL('./uploading-child.ts', import.meta.url));
 const seed = Number(process.env.PARTWAY_TEST_SEED ?? Date.now() % 1_000_000);
 const kills = Number(process.env.PARTWAY_TEST_KILLS ?? 5);
-const PARTS = 80;
+const PARTS = Math.max(80, 16 * kills);
 
 describe(`uploads that are resumed (seed ${seed})`, () => {
   const bytes = seededBytes(PARTS * PART_SIZE - 77, `resume ${seed}`);
