@@ -42,6 +42,7 @@ const result = await inNewFolder(values.folder, async (dataFolder) => {
   const child = spawn(process.execPath, [here('attacks/attackers.ts'), JSON.stringify(order)], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
+  const ended = once(child, 'exit');
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
   if ((await lines.next()).done) throw new Error('the attackers ended before they began');
   const { pid } = server;
@@ -50,7 +51,7 @@ const result = await inNewFolder(values.folder, async (dataFolder) => {
   await sleep(2_000);
   const attacked = await measure(victim, pid, seconds - 4);
   const answers = JSON.parse(String((await lines.next()).value)) as unknown;
-  await once(child, 'exit');
+  await ended;
   const after = await measure(victim, pid, 10);
   return { alone, attacked, after, answers, samePid: server.pid === pid };
 });
