@@ -14,7 +14,8 @@ export interface RequestLine {
   url?: string;
 }
 
-const REQUEST_LINE = /(?:^|\n)([A-Z]{3,20}) ([^\s]{1,2000})/g;
+/** Not only at the start of a line: the body of the request before may end without one. */
+const REQUEST_LINE = /(?:^|[^A-Z ])([A-Z]{3,20}) ([^\s]{1,2000})/g;
 
 /** The request line before a fault, so that its response has no body for HEAD, and the format of its address. */
 export function requestLineOf({ rawPacket, bytesParsed = 0 }: SyntaxFault): RequestLine {

@@ -108,6 +108,13 @@ test('a request that offers to upgrade to another protocol is answered in this o
   assert.equal(others.length, 0);
 });
 
+test('what cannot be read behind a HEAD with a body gets an error response with one', async () => {
+  const head = `HEAD /2.0/users/me HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}`;
+  const [first, second, ...others] = await answers(`${head}POST http:/ HTTP/1.1\r\nhost: x\r\n\r\n`, ['HEAD', 'POST']);
+  assert.deepEqual([first?.body, others], ['', []]);
+  assertBoxError(second, 400, 'bad_request');
+});
+
 test('an error response to HEAD has no body', async () => {
   for (const [line, status] of [
     ['HEAD /2.0/files/%zz', 400],
