@@ -139,7 +139,7 @@ function allSteps(step: Step | undefined): Step[] {
 
 async function fill(db: Kysely<Tables>, owner: UserRow): Promise<void> {
   const n = sql`generate_series(1, ${sql.lit(MANY)}) as n`;
-  await sql`insert into users (id, login, name, root_id, created_at) select n, 'user-' || n, 'User', n, n from ${n}`.execute(
+  await sql`insert into users (id, login, login_key, name, root_id, created_at) select n, 'user-' || n, 'user-' || n, 'User', n, n from ${n}`.execute(
     db,
   );
   const item = (parent: string, base: number, trashed: boolean) => sql`
