@@ -17,9 +17,9 @@ export const ASIDE = 3;
 export const KEPT_DAYS = 7;
 /** What PostgreSQL is given to hold without a pooler: beyond some hundreds each connection costs all others. */
 export const CONNECTIONS_WITHOUT_POOLER = 500;
-/** Statements: three a part; seven to begin a session, one for its first part at a node, fifteen to commit it. */
+/** Statements: three a part; eleven to begin a session, one for its first part at a node, sixteen to commit it. */
 export const STATEMENTS_A_PART = 3;
-export const STATEMENTS_AN_UPLOAD = 23;
+export const STATEMENTS_AN_UPLOAD = 28;
 /** US dollars, as AWS lists them for S3 Standard in its oldest region: they change; look yours up. */
 export const PRICE_A_WRITE_REQUEST = 0.005 / 1000;
 /** Contents a request of a bucket's list, and contents that the sweep asks the rows for at a time. */

@@ -30,7 +30,13 @@ describe('two nodes sweep', { skip: noCluster }, () => {
   after(() => postgres?.[Symbol.asyncDispose]());
 
   test("also at the same time: what is overdue or nobody's goes once, and what is being uploaded stays", async () => {
-    const env = { ...SMALL_PARTS, PARTWAY_SWEEP_INTERVAL: '50ms', PARTWAY_ORPHAN_GRACE: GRACE, PARTWAY_LOG: 'info' };
+    const env = {
+      ...SMALL_PARTS,
+      PARTWAY_SWEEP_INTERVAL: '50ms',
+      PARTWAY_ORPHAN_GRACE: GRACE,
+      PARTWAY_ORPHAN_RETENTION: '0s',
+      PARTWAY_LOG: 'info',
+    };
     await using cluster = await startCluster({ nodes: 2, postgres, env });
     const bucket = new Bucket(cluster);
     const db = new Client({ connectionString: cluster.database });

@@ -68,10 +68,10 @@ describe('an upload over PostgreSQL and S3', { skip: whyNoS3 ?? noPostgres }, ()
     assert.ok(tokens.length <= 1 + (performance.now() - began) / 5_000, `${tokens.length} questions for the token`);
     t.diagnostic(JSON.stringify(costs));
     assert.deepEqual(costs, {
-      create: [7, ['CreateMultipartUpload']],
+      create: [11, ['CreateMultipartUpload']],
       parts: [3 * SLOTS + 1, Array(SLOTS).fill('UploadPart')],
       'part again': [1, []],
-      commit: [15, ['CompleteMultipartUpload']],
+      commit: [16, ['CompleteMultipartUpload']],
     });
   });
 });
