@@ -12,6 +12,7 @@ import * as tokens from '../../src/sql/migrations/0002-tokens.ts';
 import * as tree from '../../src/sql/migrations/0003-tree.ts';
 import * as statusAndTrashOrders from '../../src/sql/migrations/0004-status-and-trash-orders.ts';
 import * as treeCosts from '../../src/sql/migrations/0010-tree-costs.ts';
+import * as unreferencedBlobs from '../../src/sql/migrations/0011-unreferenced-blobs.ts';
 import { openSqlite } from '../../src/sql/sqlite.ts';
 import { assertCountersRight } from '../files/recount.ts';
 import { leftoverFolder } from '../support/leftovers.ts';
@@ -70,6 +71,7 @@ test('a database from before gets its counters, version numbers and status from 
       await tree.up(before);
       await statusAndTrashOrders.up(before);
       await treeCosts.up(before);
+      await unreferencedBlobs.up(before);
     });
 
     await assertCountersRight(db);
