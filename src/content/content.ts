@@ -69,6 +69,14 @@ export class LostParts extends Error {
   }
 }
 
+/** Whom a body comes from. */
+export interface BodySource {
+  /** Where the store has little room for bodies under way, it leaves some for other users. */
+  by?: UserId;
+  /** Aborted when the client is gone: a body that has not begun does not wait for its turn any more. */
+  signal?: AbortSignal | undefined;
+}
+
 /**
  * Where bytes live. A driver trusts what it is given: length and digest were proven above it (`verified`), ids were
  * made by us. It keeps nothing in memory for an upload, so that any call may come after a crash or from another node.
@@ -81,10 +89,9 @@ export interface ContentStore {
    * Writes one slot; `body` yields exactly `slot.length` bytes or throws before its end, and what it throws comes out
    * here, with the slot still unwritten as far as anyone may rely on. Resolves once the bytes survive a power cut.
    * The chunks become the store's, which frees their memory. The caller sees to it that a slot has one writer at a time.
-   * When it rejects, no write to the slot is under way. `by` is the user from whom the body comes: where the store has
-   * little room for bodies under way, it leaves some for the others.
+   * When it rejects, no write to the slot is under way.
    */
-  write(staging: Staging, slot: Slot, body: AsyncIterable<Uint8Array>, by?: UserId): Promise<Receipt>;
+  write(staging: Staging, slot: Slot, body: AsyncIterable<Uint8Array>, from?: BodySource): Promise<Receipt>;
 
   /** Where a written slot's bytes can be read on this machine, for hashing; undefined where they are not at hand. */
   locate(staging: Staging, slot: Slot): Promise<LocalBytes | undefined>;

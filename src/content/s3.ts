@@ -1,6 +1,7 @@
 import type { ContentId, Millis, UserId } from '../api/ids.ts';
 import { Refusal } from '../api/refusal.ts';
 import {
+  type BodySource,
   type ByteRange,
   type ContentStore,
   type FoundContent,
@@ -58,11 +59,16 @@ export class S3Store implements ContentStore {
     return { content, grid, driver: driverOf(upload) };
   }
 
-  async write(staging: Staging, slot: Slot, body: AsyncIterable<Uint8Array>, by?: UserId): Promise<Receipt> {
+  async write(
+    staging: Staging,
+    slot: Slot,
+    body: AsyncIterable<Uint8Array>,
+    { by, signal }: BodySource = {},
+  ): Promise<Receipt> {
     const upload = this.#uploadOf(staging);
     const maker = new ProofMaker(upload.proof);
     const { length } = slot;
-    const file = await this.#spool.receive(maker.watch(body), { length, most: length, by });
+    const file = await this.#spool.receive(maker.watch(body), { length, most: length, by, signal });
     try {
       const part = await this.#uploads.sendPart(upload, slot.index + 1, { file, length, proof: maker.proof() });
       await this.#spool.keep(spoolKey(staging, slot), file);

@@ -47,25 +47,34 @@ export class SpoolRoom {
 
   /**
    * Resolves once `bytes` are the caller's, for a body that comes from `by`; where nobody is named, the room alone is the
-   * limit. Refuses as `unavailable` after the time that one may wait.
+   * limit. Refuses as `unavailable` after the time that one may wait, and rejects with the reason of `signal`, whose place
+   * in line is given up at once, when that is aborted.
    */
-  async take(bytes: number, by?: UserId): Promise<Hold> {
+  async take(bytes: number, by?: UserId, signal?: AbortSignal): Promise<Hold> {
     if (bytes > this.total) {
       throw new RangeError(`a spool of ${this.total} bytes cannot hold a part of ${bytes}: raise PARTWAY_SPOOL_SIZE`);
     }
+    signal?.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const waiting: Waiting = { bytes, by, letIn: resolve };
     this.#line.push(waiting);
-    const timer = setTimeout(() => {
-      this.#line.splice(this.#line.indexOf(waiting), 1);
-      reject(spoolFull());
+    const leave = (reason: unknown) => {
+      const at = this.#line.indexOf(waiting);
+      // Let in a moment ago: the room is the caller's, to give back.
+      if (at < 0) return;
+      this.#line.splice(at, 1);
+      reject(reason);
       this.#serve();
-    }, this.#patience);
+    };
+    const onAbort = () => leave(signal?.reason);
+    const timer = setTimeout(() => leave(spoolFull()), this.#patience);
+    signal?.addEventListener('abort', onAbort, { once: true });
     this.#serve();
     try {
       await promise;
     } finally {
       clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
     }
     return this.#holdOf(waiting);
   }

@@ -31,6 +31,17 @@ interface Kept {
   askedAt: Millis | undefined;
 }
 
+/** What is known of a body before it is received. */
+export interface ReceiveOptions {
+  /** How long it has to be, in bytes. */
+  length?: number;
+  /** How long it may be, in bytes. */
+  most: number;
+  by?: UserId | undefined;
+  /** Aborted when its client is gone. */
+  signal?: AbortSignal | undefined;
+}
+
 /**
  * Bodies on their way to a store elsewhere: in files on this machine, never more than `size` bytes of them. A body lies
  * here whole before the store sees any of it. Nothing here has to survive anything, so nothing is synced. What the store
@@ -72,13 +83,10 @@ export class Spool {
    * Writes `body` into a file and resolves when it has ended; with `length` it must be just that long, without it it may
    * have up to `most` bytes. What it throws comes out here, and nothing of it stays. Where there is no room, not for this
    * body or not on the disk, it refuses as `unavailable`; before it has read from the body in the first case. `by` is
-   * the user whom it comes from, so that no user takes all of the room.
+   * the user whom it comes from, so that no user takes all of the room. It waits for room no longer than until `signal`.
    */
-  async receive(
-    body: AsyncIterable<Uint8Array>,
-    { length, most, by }: { length?: number; most: number; by?: UserId | undefined },
-  ): Promise<SpooledFile> {
-    const hold = await this.#room.take(most, by);
+  async receive(body: AsyncIterable<Uint8Array>, { length, most, by, signal }: ReceiveOptions): Promise<SpooledFile> {
+    const hold = await this.#room.take(most, by, signal);
     const file = new SpooledFile(join(this.#folder, String(this.#files++)), hold);
     try {
       await this.#write(file.path, body, length);

@@ -47,7 +47,10 @@ export async function acceptPart(uploads: Uploads, arrival: PartArrival): Promis
     body.signal?.throwIfAborted();
 
     const proven = ledger.fixing(session, slot, sha1, verified(body, slot.length, sha1));
-    const receipt = await content.write(session.staging, slot, proven, session.owner);
+    const receipt = await content.write(session.staging, slot, proven, {
+      by: session.owner,
+      signal: body.signal,
+    });
 
     const row = { slot: slot.index, sha1, receipt };
     const recorded = await ledger.record(session, row);

@@ -25,6 +25,22 @@ describe('the room of the spool', () => {
     await waiting.done;
   });
 
+  it('is waited for no longer by one who has gone, who keeps nobody behind waiting', async () => {
+    const room = roomOf(8);
+    const [hold] = [await room.take(8, HOG)];
+    const gone = new AbortController();
+    const leaving = room.take(8, OTHER, gone.signal);
+    const waiting = waitFor(room, THIRD);
+    await turns();
+    assert.equal(waiting.in, false);
+    gone.abort(new Error('gone'));
+    await assert.rejects(leaving, /gone/);
+    await assert.rejects(room.take(1, OTHER, gone.signal), /gone/);
+    hold.give();
+    await waiting.done;
+    assert.equal(room.taken, 1);
+  });
+
   it('leaves a half of what is left to whoever comes next, however many come', async () => {
     const room = roomOf(100, 1_000);
     for (const by of [1, 2, 3, 4]) {
