@@ -10,12 +10,15 @@ import { descriptorsOf, openContents } from '../support/descriptors.ts';
 import { RawConnection, rawRequest } from '../support/raw-connection.ts';
 import { readResponses } from '../support/responses.ts';
 import { startServer, type TestServer } from '../support/server.ts';
+import { bytesNotOnDisk } from '../support/storage.ts';
 import { until } from '../support/until.ts';
 import { attributes, FORM, filePart, form, upload } from './forms.ts';
 
 const PART = 65_536;
 /** More than the buffers of a connection hold. */
 const LARGE = 24 * 1024 * 1024;
+/** Why tests that count the open files of downloads are skipped; false if they are not. */
+const noOpenFiles = bytesNotOnDisk ? `${bytesNotOnDisk}, and a download opens no file` : false;
 
 let server: TestServer;
 let api: Api;
@@ -118,7 +121,9 @@ test('a client that sends too many requests ahead gets the responses to the firs
   assert.equal(JSON.parse(answers.at(-1)?.body ?? '').code, 'unavailable');
 });
 
-test('of downloads sent ahead one at a time is begun, and none for a client that has left', async () => {
+test('of downloads sent ahead one at a time is begun, and none for a client that has left', {
+  skip: noOpenFiles,
+}, async () => {
   const before = descriptorsOf(server.pid).length;
   const connections = [];
   for (let index = 0; index < 10; index++) {
@@ -138,7 +143,7 @@ test('of downloads sent ahead one at a time is begun, and none for a client that
   await until(() => openContents(server.pid) === 0 && descriptorsOf(server.pid).length <= before + 1);
 });
 
-test('a client that leaves after the first of its responses leaves no file open', async () => {
+test('a client that leaves after the first of its responses leaves no file open', { skip: noOpenFiles }, async () => {
   for (let round = 0; round < 20; round++) {
     const connection = await RawConnection.open(server);
     await connection.send(me() + content() + content() + (round % 2 === 0 ? rawRequest('CONNECT a:1') : ''));
@@ -149,7 +154,7 @@ test('a client that leaves after the first of its responses leaves no file open'
   await until(() => openContents(server.pid) === 0);
 });
 
-test('downloads that nobody reads end, and their descriptors with them', async () => {
+test('downloads that nobody reads end, and their descriptors with them', { skip: noOpenFiles }, async () => {
   const before = descriptorsOf(server.pid).length;
   const connections = await Promise.all(
     Array.from({ length: 100 }, async () => {
