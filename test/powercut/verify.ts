@@ -35,7 +35,7 @@ export async function violationsIn(folder: string, promises: Promises): Promise<
   const file = join(folder, 'partway.sqlite');
   await using opened = new AsyncDisposableStack();
   try {
-    const db = await openDatabase({ url: undefined, file, connections: 1 });
+    const db = await openDatabase({ url: undefined, file, connections: 1, readers: 0 });
     opened.defer(() => db.destroy());
     const content = await openDiskStore(folder);
     const check = new Check(await readRows(db), content, promises);
