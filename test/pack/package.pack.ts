@@ -46,7 +46,9 @@ function environment(): Record<string, string> {
   const { PATH = '', HOME = '', ...others } = process.env;
   const npm = Object.entries(others).filter(
     (entry): entry is [string, string] =>
-      /^npm_config_(registry|cache|fetch_.*)$|_proxy$/i.test(entry[0]) && entry[1] !== undefined,
+      // Where the registry is, and which authorities vouch for it.
+      /^npm_config_(registry|cache|fetch_.*)$|_proxy$|^NODE_EXTRA_CA_CERTS$|^SSL_CERT_(FILE|DIR)$/i.test(entry[0]) &&
+      entry[1] !== undefined,
   );
   return { ...Object.fromEntries(npm), PATH: `${dirname(process.execPath)}:${PATH}`, HOME };
 }
