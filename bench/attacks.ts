@@ -60,7 +60,12 @@ const { alone, attacked, after } = result;
 const share = attacked.partsPerSecond / alone.partsPerSecond;
 console.log(JSON.stringify(result.answers, null, 2));
 for (const [name, figures] of Object.entries({ alone, attacked, after })) console.log(name, figures);
+// Figures of an attack that did not take place say nothing.
+const idle = Object.entries(result.answers as Record<string, Record<string, number>>).filter(
+  ([, answers]) => Object.keys(answers).length === 0,
+);
 const verdicts = {
+  [`attacks that were answered: all but ${idle.map(([name]) => name).join(', ') || 'none'}`]: idle.length === 0,
   [`parts: ${Math.round(share * 100)} % of the rate without attackers`]: share >= TARGETS.rate,
   [`/users/me p99: ${Math.round(attacked.p99Millis)} ms`]: attacked.p99Millis <= TARGETS.p99Millis,
   [`RSS: ${Math.round(attacked.rssBytes / MIB)} MiB`]: attacked.rssBytes <= TARGETS.rssBytes,
