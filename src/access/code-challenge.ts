@@ -11,7 +11,7 @@ export interface ChallengeRequest {
 
 /**
  * What is wrong with a PKCE challenge, as a sentence for the app's developer; undefined if nothing is, or there is none.
- * `plain`, which is also what a missing method means (RFC 7636, section 4.3), proves nothing to whoever reads the address.
+ * `plain`, which is also what a missing method means (RFC 7636, section 4.3), proves nothing: anyone who reads the address has it.
  */
 export function faultOfChallenge({ challenge, method }: ChallengeRequest): string | undefined {
   if (challenge === undefined) return method === undefined ? undefined : 'code_challenge_method needs a code_challenge';

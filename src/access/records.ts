@@ -20,7 +20,7 @@ export interface NewUser {
   details?: Partial<UserDetails>;
 }
 
-/** Makes a user together with their root folder; undefined where the login is taken. */
+/** Makes a user together with their root folder; undefined if the login is taken. */
 export async function insertUser(db: Kysely<Tables>, user: NewUser): Promise<UserRow | undefined> {
   const { login, name, now, spaceQuota, status = 'active', role = 'user', externalAppUserId, details = {} } = user;
   const row: UserRow = {

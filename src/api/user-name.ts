@@ -2,7 +2,7 @@ import type { Fault } from './fault.ts';
 
 const LONGEST = 254;
 
-/** What keeps a text from being a login; undefined for one. It need not be an e-mail address: nothing is sent there. */
+/** Why a text cannot be a login; undefined if it can. A login does not have to be an e-mail address: no mail is sent. */
 export function loginFault(login: string): Fault | undefined {
   if (login.length <= LONGEST && /^[^\s\p{C}]+$/u.test(login)) return undefined;
   return { says: `must have 1 to ${LONGEST} characters, and no spaces` };

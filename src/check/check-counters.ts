@@ -42,7 +42,7 @@ async function checkSpace(check: Check, user: Pick<UserRow, 'id' | 'login'>): Pr
   }
 }
 
-/** What is in a tree that is copied or deleted in batches is passed over: nobody sees its counters. */
+/** Skips trees that are being copied or deleted in batches: nobody sees their counters. */
 async function checkItem(check: Check, item: ItemCount): Promise<void> {
   for (const [column, kind] of [
     ['size', 'item_size_off'],
