@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { isIPv6 } from 'node:net';
+import { isIPv6, type Socket } from 'node:net';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Refusal } from '../api/refusal.ts';
 
@@ -63,10 +63,23 @@ export function settleAddress(request: IncomingMessage): Refusal | undefined {
     request.headers.host = authority;
   } else if (!request.url?.startsWith('/')) {
     return bad('The request line must have a path that begins with a slash, or an http:// address.');
-  } else {
-    request.headers.host ??= connectedTo(request);
+  } else if (host === undefined) {
+    const local = localAddressOf(request.socket);
+    if (local === undefined) return bad('The client has closed its connection.');
+    request.headers.host = `${local.host}:${local.port}`;
   }
   return undefined;
+}
+
+/**
+ * The address that the client of `socket` connected to, its host as a URL has it: IPv6 in brackets, without a zone.
+ * Undefined once the socket is closed, which it may be before its last request is handled.
+ */
+export function localAddressOf({ localAddress, localPort }: Socket): { host: string; port: number } | undefined {
+  if (localAddress === undefined || localPort === undefined) return undefined;
+  const [unscoped = ''] = localAddress.split('%', 1);
+  const address = unscoped.replace(/^::ffff:(?=[0-9.]+$)/, '');
+  return { host: isIPv6(address) ? `[${address}]` : address, port: localPort };
 }
 
 /** Refuses requests for which a trusted proxy reports a host or scheme that no URL can have. */
@@ -88,13 +101,6 @@ function isAuthority(text: string): boolean {
   if (ipv6 !== undefined) return isIPv6(ipv6) && !ipv6.includes('%');
   // Some names of digits and dots are neither a name nor an address.
   return HOST_NAME.test(name) && URL.canParse(`http://${name}/`);
-}
-
-function connectedTo({ socket }: IncomingMessage): string {
-  const { localAddress = 'localhost', localPort } = socket;
-  const [unscoped = ''] = localAddress.split('%', 1);
-  const address = unscoped.replace(/^::ffff:(?=[0-9.]+$)/, '');
-  return `${isIPv6(address) ? `[${address}]` : address}:${localPort}`;
 }
 
 function bad(message: string): Refusal {

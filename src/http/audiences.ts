@@ -1,11 +1,12 @@
 import type { FastifyRequest } from 'fastify';
+import { localAddressOf } from './addresses.ts';
 import type { HttpSettings } from './services.ts';
 
 const PATHS = ['/oauth2/token', '/api/oauth2/token'];
 
 /**
  * The addresses of our token route that an assertion may name as its audience: those of the public URL or, without one, of
- * the socket that the request came to. Never that of a Host header: whoever sends the assertion chooses it, so it would
+ * the socket that the request came to; none if its client has left. Never that of a Host header: whoever sends the assertion chooses it, so it would
  * make assertions for any other server good here.
  */
 export function audiencesOf(
@@ -17,10 +18,10 @@ export function audiencesOf(
 }
 
 function socketOrigins({ raw }: FastifyRequest, scheme: 'http' | 'https'): string[] {
-  const { localAddress = '', localPort } = raw.socket;
-  const address = localAddress.replace(/^::ffff:(?=\d+\.)/, '');
-  const isLoopback = address === '::1' || address.startsWith('127.');
-  const hosts = [address.includes(':') ? `[${address}]` : address, ...(isLoopback ? ['localhost'] : [])];
+  const local = localAddressOf(raw.socket);
+  if (local === undefined) return [];
+  const isLoopback = local.host === '[::1]' || local.host.startsWith('127.');
+  const hosts = [local.host, ...(isLoopback ? ['localhost'] : [])];
   // As `URL` writes it: without the scheme's own port.
-  return hosts.map((host) => new URL(`${scheme}://${host}:${localPort}`).origin);
+  return hosts.map((host) => new URL(`${scheme}://${host}:${local.port}`).origin);
 }

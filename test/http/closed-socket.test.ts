@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { test } from 'node:test';
+import type { FastifyRequest } from 'fastify';
+import { settleAddress } from '../../src/http/addresses.ts';
+import { audiencesOf } from '../../src/http/audiences.ts';
+
+const SETTINGS = { publicUrl: undefined, tls: undefined };
+
+test('a request whose client has left has no audience and no host of its own, and handling it fails nothing', async () => {
+  const open = { audiences: [] as string[], host: '' as string | undefined };
+  const server = createServer().listen(0, '127.0.0.1');
+  try {
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const client = connect(port, '127.0.0.1').on('error', () => {});
+    client.write('POST /oauth2/token HTTP/1.0\r\n\r\n');
+    const [request] = (await once(server, 'request')) as [IncomingMessage];
+    open.audiences = audiencesOf({ raw: request } as FastifyRequest, SETTINGS);
+    assert.equal(settleAddress(request), undefined);
+    open.host = request.headers.host;
+
+    const closed = once(
+      request.socket.on('error', () => {}),
+      'close',
+    );
+    client.destroy();
+    request.socket.resume();
+    await closed;
+    assert.deepEqual(audiencesOf({ raw: request } as FastifyRequest, SETTINGS), []);
+    delete request.headers.host;
+    assert.equal(settleAddress(request)?.code, 'bad_request');
+    assert.equal(open.host, `127.0.0.1:${port}`);
+    assert.ok(open.audiences.includes(`http://localhost:${port}/oauth2/token`));
+    assert.ok(open.audiences.includes(`http://127.0.0.1:${port}/oauth2/token`));
+  } finally {
+    server.close();
+  }
+});
