@@ -2,7 +2,7 @@
  * What one user's attacks cost another user: parts a second, the latency of `/users/me`, the server's memory and descriptors.
  * The attacks S1 to S6, S8, S9 and S15 run together, in a process at the lowest priority.
  *
- *   node bench/attacks.ts [--minutes 5] [--rate 10] [--folder DIR]
+ *   node bench/attacks.ts [--minutes 5] [--rate 10] [--only 'S2,S4 downloads'] [--folder DIR]
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -22,10 +22,12 @@ const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '5' },
     rate: { type: 'string', default: '10' },
+    only: { type: 'string', default: '' },
     folder: { type: 'string', default: tmpdir() },
   },
 });
 const seconds = Number(values.minutes) * 60;
+const only = values.only.split(',').filter((name) => name !== '');
 const PART = 8 * MIB;
 const LANES = 2;
 const TARGETS = { rate: 0.7, p99Millis: 500, rssBytes: 400 * MIB, descriptors: 2000 };
@@ -37,7 +39,7 @@ const result = await inNewFolder(values.folder, async (dataFolder) => {
   const attacker = await tokenOf(server, app, await addUser(server, 'attacker@bench'));
   const limited = await tokenOf(server, app, await addUser(server, 'limited@bench'));
   await partway(server, 'user', 'quota', 'limited@bench', '10MB');
-  const order: AttackOrder = { url: server.url, token: attacker, limited, seconds, rate: Number(values.rate) };
+  const order: AttackOrder = { url: server.url, token: attacker, limited, seconds, rate: Number(values.rate), only };
 
   const child = spawn(process.execPath, [here('attacks/attackers.ts'), JSON.stringify(order)], {
     stdio: ['pipe', 'pipe', 'inherit'],

@@ -18,6 +18,8 @@ export interface AttackOrder {
   seconds: number;
   /** Requests a second of each attacker. */
   rate: number;
+  /** Only the attacks whose names begin with one of these; all if there is none. */
+  only: readonly string[];
 }
 
 const TIB = 2 ** 40;
@@ -25,7 +27,8 @@ const order = JSON.parse(process.argv[2] ?? 'null') as AttackOrder;
 const api = new Api(order);
 const limited = new Api({ url: order.url, token: order.limited });
 const statuses: Record<string, Record<string, number>> = {};
-const end = performance.now() + order.seconds * 1000;
+/** Set when the attack begins. */
+let end = Number.POSITIVE_INFINITY;
 let made = 0;
 
 setPriority(19);
@@ -36,6 +39,7 @@ const { id: session } = await api.createSession('target-session.bin', 64 * MIB);
 const location = String((await api.get(`/files/${file}/content`)).headers.location);
 console.log('ready');
 await once(process.stdin, 'data');
+end = performance.now() + order.seconds * 1000;
 await Promise.all([
   repeat('S1 sessions of 5 TiB', () => create(5 * TIB)),
   repeat('S1 sessions of 20 MB', () => create(20_000_000)),
@@ -45,8 +49,8 @@ await Promise.all([
   repeat('S2 copies', () => api.post(`/files/${file}/copy`, { parent: { id: '0' }, name: `copy-${made++}` })),
   repeat('S2 lists', () => api.get('/folders/0/items?limit=1000&fields=description,path_collection')),
   repeat('S3 digests of spaces', () => commit({ parts: [] }, session, `sha=${' '.repeat(15_000)}x`)),
-  ...Array.from({ length: 400 }, () => neverRead()),
-  ...Array.from({ length: 10 }, () => pipeline()),
+  ...many(400, 'S4 downloads', neverRead),
+  ...many(10, 'S4 pipelines', pipeline),
   repeat('S5 copies of folders', () =>
     api.post(`/folders/${wide}/copy`, { parent: { id: '0' }, name: `wide-${made++}` }),
   ),
@@ -64,9 +68,18 @@ await Promise.all([
 console.log(JSON.stringify(statuses));
 process.exit(0);
 
+function isWanted(name: string): boolean {
+  return order.only.length === 0 || order.only.some((start) => name.startsWith(start));
+}
+
+function many(count: number, name: string, attack: () => Promise<void>): Promise<void>[] {
+  return isWanted(name) ? Array.from({ length: count }, attack) : [];
+}
+
 async function repeat(name: string, act: () => Promise<Answer | Response>, perSecond = order.rate): Promise<void> {
-  const answers: Record<string, number> = {};
-  statuses[name] = answers;
+  if (!isWanted(name)) return;
+  statuses[name] ??= {};
+  const answers = statuses[name];
   while (performance.now() < end) {
     const next = performance.now() + 1000 / perSecond;
     const status = await act().then(
