@@ -1,4 +1,4 @@
-import { isAscii } from 'node:buffer';
+import { isAscii, isUtf8 } from 'node:buffer';
 import { TextDecoder } from 'node:util';
 import { Refusal } from '../api/refusal.ts';
 
@@ -11,12 +11,24 @@ const NOT_ASCII = ['utf-7', 'utf7', 'hz-', 'iso-2022-', 'iso2022', 'utf-32', 'ut
  * `subject` is what refusals call the text. Throws `bad_request`, or `unsupported_media_type` for an unknown charset.
  */
 export function decodeText(bytes: Uint8Array, charset: string | undefined, subject: string): string {
+  const fast = fastDecoded(bytes, charset);
+  if (fast !== undefined) return fast;
   const decoder = decoderFor(bytes, charset, subject);
   try {
     return decoder.decode(bytes);
   } catch (error) {
     throw new Refusal('bad_request', `${subject} is not ${nameOf(decoder)}: send it as UTF-8.`, { cause: error });
   }
+}
+
+/** The same as a decoder for UTF-8 makes of it, at a third of its cost; undefined if the bytes are not valid UTF-8. */
+function fastDecoded(bytes: Uint8Array, charset: string | undefined): string | undefined {
+  if (charset !== undefined && !/^ *utf-?8 *$/i.test(charset)) return undefined;
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (isAscii(buffer)) return buffer.toString('latin1');
+  if (!isUtf8(buffer)) return undefined;
+  const text = buffer.toString('utf8');
+  return text.startsWith('\ufeff') ? text.slice(1) : text;
 }
 
 function decoderFor(bytes: Uint8Array, charset: string | undefined, subject: string): TextDecoder {
