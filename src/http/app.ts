@@ -6,7 +6,7 @@ import { Refusal } from '../api/refusal.ts';
 import { checkForwarded, noteApiBase, PREFIXES } from './addresses.ts';
 import { checkApiVersion } from './api-version.ts';
 import { serveAuthorize } from './authorize.ts';
-import { takeJsonBodies } from './bodies.ts';
+import { dropUnreadBodies, takeJsonBodies } from './bodies.ts';
 import { checkQueryTexts } from './check-text.ts';
 import { Connections } from './connections.ts';
 import { setContentTypesAside } from './content-type.ts';
@@ -81,6 +81,7 @@ export async function buildApp(services: Services): Promise<FastifyInstance> {
   limitRates(app, rates);
   enforceScopes(app, access);
   takeJsonBodies(app);
+  dropUnreadBodies(app);
 
   serveHealth(app, services.readiness);
   serveTokens(app, services, rates);

@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { connect } from 'node:net';
+import { test } from 'node:test';
+import fastify from 'fastify';
+import { dropUnreadBodies, leaveBodiesAlone } from '../../src/http/bodies.ts';
+
+const MIB = 1024 * 1024;
+const BODY = 64 * MIB;
+
+test('a body that nobody reads is dropped without its bytes staying in memory, and the connection goes on', async () => {
+  const app = fastify({ bodyLimit: BODY });
+  dropUnreadBodies(app);
+  await app.register(async (scope) => {
+    leaveBodiesAlone(scope);
+    scope.post('/refused', async (_request, reply) => reply.code(403).send({ length: BODY }));
+  });
+  await app.listen({ port: 0, host: '127.0.0.1' });
+  try {
+    const client = connect((app.server.address() as AddressInfo).port, '127.0.0.1');
+    let received = '';
+    client.setEncoding('latin1').on('data', (text: string) => {
+      received += text;
+    });
+    const head = `POST /refused HTTP/1.1\r\nhost: x\r\ncontent-type: x/y\r\ncontent-length: ${BODY}\r\n\r\n`;
+    client.write(head);
+    const chunk = Buffer.alloc(MIB);
+    let most = 0;
+    const before = process.memoryUsage().arrayBuffers;
+    for (let sent = 0; sent < BODY; sent += chunk.length) {
+      if (!client.write(chunk)) await once(client, 'drain');
+      most = Math.max(most, process.memoryUsage().arrayBuffers - before);
+    }
+    assert.match(received, /^HTTP\/1.1 403 /);
+    client.end(head.replace(String(BODY), '0'));
+    await once(client, 'close');
+    assert.equal(received.match(/HTTP\/1.1 403 /g)?.length, 2);
+    assert.ok(most < 8 * MIB, `${most} bytes of ${BODY} were held`);
+  } finally {
+    await app.close();
+  }
+});
