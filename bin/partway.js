@@ -20,15 +20,22 @@ const WANTED = {
   UV_THREADPOOL_SIZE: '16',
   // glibc keeps a heap for each of these threads otherwise; two measured 12 MB less and no slower.
   MALLOC_ARENA_MAX: '2',
+  // Larger blocks go back to the system as soon as they are free. By itself glibc raises both limits to 32 MB once such
+  // blocks were in use: 80 MB more memory after a user who asks for 400 downloads and reads none.
+  MALLOC_MMAP_THRESHOLD_: '524288',
+  MALLOC_TRIM_THRESHOLD_: '4194304',
   // Compiled sources from the second start on: 30 MB less memory in a checkout. Code lies there, so it is a folder of
   // the user's own and not the one for temporary files, where others could put some first.
   NODE_COMPILE_CACHE: join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'partway', 'compiled'),
 };
 // Bodies lie outside the JavaScript heap, which holds little that stays: a small nursery, and a collection whenever the
-// rest has grown by a fifth. With 1,000 slow uploads that is 50 KiB of memory each instead of 180 (docs/performance.md).
+// rest has grown by a third, on one thread beside the event loop. With 1,000 slow uploads that is 50 KiB of memory each
+// instead of 180 (docs/performance.md).
 // Flags of V8 that a later Node may not know would stop the start, so they go to those that were tried.
 const FLAGS =
-  major <= 26 ? ['--max-semi-space-size=2', '--initial-old-space-size=32', '--heap-growing-percent=20'] : [];
+  major <= 26
+    ? ['--max-semi-space-size=4', '--initial-old-space-size=32', '--heap-growing-percent=35', '--v8-pool-size=1']
+    : [];
 
 if (process.argv[2] === 'serve' && process.env.PARTWAY_PREPARED === undefined && process.execve !== undefined) {
   const script = fileURLToPath(import.meta.url);
