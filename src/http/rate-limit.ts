@@ -76,7 +76,8 @@ function countStranger(rates: RateLimiter, { ip, routeOptions: { url = '' } }: F
   else if (DOWNLOADS.test(url)) rates.download(networkOf(ip));
 }
 
-function isPart({ method, routeOptions }: FastifyRequest): boolean {
+/** Whether this is a part of an upload session. */
+export function isPart({ method, routeOptions }: FastifyRequest): boolean {
   return method === 'PUT' && /\/upload_sessions\/:session_id$/.test(routeOptions.url ?? '');
 }
 

@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fastify, { type FastifyRequest } from 'fastify';
+import { takeJsonBodies } from '../../src/http/bodies.ts';
+import { FairShare, MOST_UNITS } from '../../src/http/fair-share.ts';
+import { takeFairTurns } from '../../src/http/fair-turns.ts';
+import { TestClock } from '../support/test-clock.ts';
+import { until } from '../support/until.ts';
+
+const BEARER = { config: { policy: 'bearer' as const } };
+const STREAM = { config: { policy: 'bearer' as const, body: 'stream' as const } };
+
+/** A server that is busy as long as the test says so, on a real socket. Callers say who they are. */
+async function startBusy() {
+  const clock = new TestClock(Date.UTC(2026, 0, 1));
+  const state = { load: 1 };
+  const fair = new FairShare<string>(clock, () => state.load);
+  const app = fastify({ forceCloseConnections: true });
+  app.decorateRequest('authority', undefined);
+  app.addHook('onRequest', async (request: FastifyRequest) => {
+    const userId = request.headers['x-user'];
+    if (userId !== undefined) request.authority = { principal: { userId } } as never;
+  });
+  takeFairTurns(app, fair);
+  takeJsonBodies(app);
+  app.post('/items', { ...BEARER, bodyLimit: 8 * 1024 * 1024 }, async () => ({}));
+  app.get('/list', BEARER, async () => ({ entries: 'x'.repeat(4 * 1024 * 1024) }));
+  app.get('/healthz', { config: { policy: 'public' } }, async () => ({}));
+  app.get('/downloads/:version', { config: { policy: 'signed-url' } }, async () => ({}));
+  await app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('*', (_request, _body, done) => done(null));
+    scope.put('/2.0/files/upload_sessions/:session_id', STREAM, async ({ raw }) => {
+      raw.resume();
+      return {};
+    });
+  });
+  const url = await app.listen({ port: 0, host: '127.0.0.1' });
+  const ask = async (user: string | undefined, path: string, init: RequestInit = {}) => {
+    const response = await fetch(url + path, { ...init, headers: user === undefined ? {} : { 'x-user': user } });
+    await response.arrayBuffer();
+    return response.status;
+  };
+  /** Waiting requests have waited for long enough. */
+  const letAllGo = () => {
+    clock.advance(60_000);
+    fair.look();
+  };
+  return { fair, ask, letAllGo, [Symbol.asyncDispose]: () => app.close() };
+}
+
+test('a user who sent large bodies waits on a busy server; parts, downloads and health checks do not, nor does anybody else', async () => {
+  await using server = await startBusy();
+  const { fair, ask, letAllGo } = server;
+  assert.equal(await ask('small', '/items', { method: 'POST', body: '{}' }), 200);
+  const large = { method: 'POST', body: JSON.stringify({ text: 'x'.repeat((MOST_UNITS + 1) * 32 * 1024) }) };
+  assert.equal(await ask('large', '/items', large), 200);
+
+  const waiting = ask('large', '/items', { method: 'POST', body: '{}' });
+  await until(() => fair.waiting === 1);
+  const part = { method: 'PUT', body: Buffer.alloc(1024 * 1024) };
+  assert.equal(await ask('large', '/2.0/files/upload_sessions/1', part), 200);
+  assert.equal(await ask(undefined, '/healthz'), 200);
+  assert.equal(await ask(undefined, '/downloads/1'), 200);
+  assert.equal(await ask('small', '/items', { method: 'POST', body: '{}' }), 200);
+  assert.equal(fair.waiting, 1);
+  letAllGo();
+  assert.equal(await waiting, 200);
+});
+
+test('a user who was sent large responses waits on a busy server', async () => {
+  await using server = await startBusy();
+  const { fair, ask, letAllGo } = server;
+  await ask('small', '/items', { method: 'POST', body: '{}' });
+  assert.equal(await ask('large', '/list'), 200);
+  const waiting = ask('large', '/list');
+  await until(() => fair.waiting === 1);
+  letAllGo();
+  assert.equal(await waiting, 200);
+});
+
+test('a request that waits ends when its client leaves', async () => {
+  await using server = await startBusy();
+  const { fair, ask } = server;
+  await ask('small', '/items', { method: 'POST', body: '{}' });
+  await ask('large', '/list');
+  const client = new AbortController();
+  const waiting = ask('large', '/list', { signal: client.signal });
+  await until(() => fair.waiting === 1);
+  client.abort();
+  await assert.rejects(waiting);
+  await until(() => fair.waiting === 0);
+});
