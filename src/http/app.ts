@@ -12,8 +12,7 @@ import { Connections } from './connections.ts';
 import { setContentTypesAside } from './content-type.ts';
 import { allowOrigins, corsHeadersOfErrors } from './cors.ts';
 import { serveDownloads } from './download.ts';
-import { FairShare } from './fair-share.ts';
-import { takeFairTurns } from './fair-turns.ts';
+import { newFairShare, takeFairTurns } from './fair-turns.ts';
 import { serveHealth } from './health.ts';
 import { insistOnHttps } from './https.ts';
 import { refuseUnknownRoutes } from './not-found.ts';
@@ -81,7 +80,7 @@ export async function buildApp(services: Services): Promise<FastifyInstance> {
   checkQueryTexts(app);
   const rates = new RateLimiter(settings.rates, access.clock);
   limitRates(app, rates);
-  takeFairTurns(app, new FairShare(access.clock));
+  takeFairTurns(app, newFairShare(access.clock));
   enforceScopes(app, access);
   takeJsonBodies(app);
   dropUnreadBodies(app);

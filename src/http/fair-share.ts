@@ -57,6 +57,7 @@ export function eventLoopLoad(): LoopLoad {
 export class FairShare<Key> {
   readonly #clock: Clock;
   readonly #load: LoopLoad;
+  readonly #isUser: (key: Key) => boolean;
   /** In the order of their last request. */
   readonly #shares = new Map<Key, Share>();
   /** Users with waiting requests, the one whose turn it is first. */
@@ -66,9 +67,11 @@ export class FairShare<Key> {
   #loadAt = Number.NEGATIVE_INFINITY;
   #isBusy = false;
 
-  constructor(clock: Clock, load: LoopLoad = eventLoopLoad()) {
+  /** @param isUser Whether somebody may be slowed down for this key's sake; an address whose user is not known is not. */
+  constructor(clock: Clock, load: LoopLoad = eventLoopLoad(), isUser: (key: Key) => boolean = () => true) {
     this.#clock = clock;
     this.#load = load;
+    this.#isUser = isUser;
     this.#beyond = { units: 0, at: clock.monotonic() };
   }
 
@@ -168,7 +171,7 @@ export class FairShare<Key> {
   #othersAreActive(key: Key): boolean {
     const now = this.#clock.monotonic();
     for (const [other, { at, waiting }] of this.#shares) {
-      if (other !== key && (now - at <= ACTIVE || waiting.size > 0)) return true;
+      if (other !== key && this.#isUser(other) && (now - at <= ACTIVE || waiting.size > 0)) return true;
     }
     return false;
   }

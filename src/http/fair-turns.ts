@@ -1,7 +1,8 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { networkOf } from '../access/log-in.ts';
+import type { Clock } from '../clock.ts';
 import { untilClientLeaves } from './client-gone.ts';
-import type { FairShare } from './fair-share.ts';
+import { eventLoopLoad, FairShare } from './fair-share.ts';
 import { isPart } from './rate-limit.ts';
 
 /** JSON is parsed, checked and made on the event loop: so many bytes of it cost about as much as a request without any. */
@@ -27,8 +28,15 @@ export function takeFairTurns(app: FastifyInstance, fair: FairShare<string>): vo
   });
 }
 
+/** The turns of a server's users. An address that asks for tokens may be that of a user who is known already. */
+export function newFairShare(clock: Clock, load = eventLoopLoad()): FairShare<string> {
+  return new FairShare<string>(clock, load, (key) => key.startsWith(USER));
+}
+
+const USER = 'user ';
+
 function keyOf({ authority, ip, routeOptions: { config, url = '' } }: FastifyRequest): string | undefined {
-  if (config.policy === 'bearer') return authority === undefined ? undefined : `user ${authority.principal.userId}`;
+  if (config.policy === 'bearer') return authority === undefined ? undefined : USER + authority.principal.userId;
   return url.includes('/oauth2/') ? `address ${networkOf(ip)}` : undefined;
 }
 

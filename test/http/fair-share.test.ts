@@ -59,12 +59,26 @@ test('of a user who asks for too much on a busy server, what is beyond the allow
 
 test('nobody waits while the server has time, or while nobody else is active', async () => {
   const idle = busyServer();
-  idle.server.load = 0.4;
+  idle.server.load = 0.3;
   idle.fair.seen('small');
   assert.equal(await askForMany(idle.ask, 'large', idle.fair), 3 * MOST_UNITS);
 
   const alone = busyServer();
   assert.equal(await askForMany(alone.ask, 'large', alone.fair), 3 * MOST_UNITS);
+});
+
+test('an address whose user is not known slows nobody down, and waits for users', async () => {
+  const fair = new FairShare<string>(
+    new TestClock(Date.UTC(2026, 0, 1)),
+    () => 1,
+    (key) => key !== 'address',
+  );
+  await fair.turn('address', MOST_UNITS + 1, () => STAYS);
+  await fair.turn('large', MOST_UNITS + 1, () => STAYS);
+  await fair.turn('large', 1, () => STAYS);
+  assert.equal(fair.waiting, 0, 'only the address was there beside it');
+  void fair.turn('address', 1, () => STAYS);
+  assert.equal(fair.waiting, 1);
 });
 
 test('a user who waits gets what is left for all beyond their allowances, and no more', async () => {

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fastify, { type FastifyRequest } from 'fastify';
 import { takeJsonBodies } from '../../src/http/bodies.ts';
-import { FairShare, MOST_UNITS } from '../../src/http/fair-share.ts';
-import { takeFairTurns } from '../../src/http/fair-turns.ts';
+import { MOST_UNITS } from '../../src/http/fair-share.ts';
+import { newFairShare, takeFairTurns } from '../../src/http/fair-turns.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { until } from '../support/until.ts';
 
@@ -14,7 +14,7 @@ const STREAM = { config: { policy: 'bearer' as const, body: 'stream' as const } 
 async function startBusy() {
   const clock = new TestClock(Date.UTC(2026, 0, 1));
   const state = { load: 1 };
-  const fair = new FairShare<string>(clock, () => state.load);
+  const fair = newFairShare(clock, () => state.load);
   const app = fastify({ forceCloseConnections: true });
   app.decorateRequest('authority', undefined);
   app.addHook('onRequest', async (request: FastifyRequest) => {
