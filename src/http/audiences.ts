@@ -6,8 +6,8 @@ const PATHS = ['/oauth2/token', '/api/oauth2/token'];
 
 /**
  * The addresses of our token route that an assertion may name as its audience: those of the public URL or, without one, of
- * the socket that the request came to; none if its client has left. Never that of a Host header: whoever sends the assertion chooses it, so it would
- * make assertions for any other server good here.
+ * the socket that the request came to; none if its client has left. Never that of a Host header: the sender chooses it, and
+ * could make an assertion for another server valid here.
  */
 export function audiencesOf(
   request: FastifyRequest,

@@ -5,8 +5,7 @@ import { Refusal, type RefusalCode } from '../api/refusal.ts';
 import { freeChunk } from '../content/free-chunk.ts';
 import { checkTexts } from './check-text.ts';
 import { contentTypeOf } from './content-type.ts';
-import { decodeText } from './decode-text.ts';
-import { parseJsonText } from './parse-json.ts';
+import { parseJson } from './parse-json.ts';
 import { compileSchema, faultOf } from './validator.ts';
 
 declare module 'fastify' {
@@ -39,9 +38,11 @@ export function takeJsonBodies(app: FastifyInstance): void {
     // A DELETE has no use for a body, and so it cannot be wrong.
     if (bytes.length === 0 || request.method === 'DELETE') return undefined;
     refuseEncoded(request);
-    const text = decodeText(bytes, contentTypeOf(request.raw).parameters.charset, 'The body');
-    freeChunk(bytes);
-    return parseJsonText(text, 'The body');
+    try {
+      return parseJson(bytes, contentTypeOf(request.raw).parameters.charset, 'The body');
+    } finally {
+      freeChunk(bytes);
+    }
   });
 }
 

@@ -16,12 +16,13 @@ export const LONGEST_WAIT = 10_000;
 const ACTIVE = 2_000;
 /** How often waiting requests are looked at, in milliseconds. */
 export const TICK = 25;
-/** How many of a user's requests go on at once when the server is not busy any more. */
-const GO_AT_ONCE = 4;
+/** How many requests of each user, on average, are released in one tick at most. */
+const MOST_RELEASED = 4;
 /** How many users are remembered; of more, those that were active the longest ago are forgotten. */
 const MOST_KEYS = 10_000;
 
 interface Share {
+  isUser: boolean;
   units: number;
   /** When `units` was right and the user last asked for something, by the monotonic clock. */
   at: number;
@@ -63,6 +64,9 @@ export class FairShare<Key> {
   /** Users with waiting requests, the one whose turn it is first. */
   readonly #queue = new Set<Share>();
   readonly #beyond: { units: number; at: number };
+  /** The user who asked for something last, and the one before: when each did so last. */
+  #latest: { share: Share | undefined; at: number } = { share: undefined, at: Number.NEGATIVE_INFINITY };
+  #previousAt = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
   #loadAt = Number.NEGATIVE_INFINITY;
   #isBusy = false;
@@ -96,7 +100,7 @@ export class FairShare<Key> {
    */
   async turn(key: Key, units: number, untilLeft: () => AbortSignal): Promise<void> {
     const share = this.#touch(key);
-    const mustWait = share.units < 0 && this.#busy() && this.#othersAreActive(key);
+    const mustWait = share.units < 0 && this.#busy() && this.#othersAreActive(share);
     if (mustWait || share.waiting.size > 0) await this.#wait(share, units, untilLeft());
     else this.#take(share, units);
   }
@@ -107,7 +111,7 @@ export class FairShare<Key> {
     if (share !== undefined) this.#take(share, units);
   }
 
-  /** Lets go on who has waited enough, and who may because there is time or an allowance. Called every `TICK`. */
+  /** Releases requests that have waited long enough, then those for which there is time or an allowance. Called every `TICK`. */
   look(): void {
     const now = this.#clock.monotonic();
     refill(this.#beyond, now, BEYOND_PER_SECOND, (BEYOND_PER_SECOND * TICK) / 1000);
@@ -118,7 +122,7 @@ export class FairShare<Key> {
         this.#release(share, one);
       }
     }
-    for (let left = GO_AT_ONCE * this.#queue.size; left > 0; left -= 1) {
+    for (let left = MOST_RELEASED * this.#queue.size; left > 0; left -= 1) {
       const [share] = this.#queue;
       const [first] = share?.waiting ?? [];
       if (share === undefined || first === undefined || (isBusy && this.#beyond.units <= 0)) break;
@@ -131,7 +135,7 @@ export class FairShare<Key> {
 
   #release(share: Share, one: Waiting): void {
     this.#leave(share, one);
-    // Behind the others.
+    // It is the others' turn next.
     if (this.#queue.delete(share)) this.#queue.add(share);
     this.#take(share, one.units);
     one.go();
@@ -152,12 +156,18 @@ export class FairShare<Key> {
   #touch(key: Key): Share {
     const now = this.#clock.monotonic();
     const known = this.#shares.get(key);
-    const share = known ?? { units: MOST_UNITS, at: now, waiting: new Set() };
+    const share = known ?? { isUser: this.#isUser(key), units: MOST_UNITS, at: now, waiting: new Set() };
     refill(share, now, UNITS_PER_SECOND, MOST_UNITS);
     this.#shares.delete(key);
     this.#shares.set(key, share);
+    if (share.isUser) this.#noteActive(share, now);
     if (known === undefined) this.#forget(now);
     return share;
+  }
+
+  #noteActive(share: Share, now: number): void {
+    if (this.#latest.share !== share) this.#previousAt = this.#latest.at;
+    this.#latest = { share, at: now };
   }
 
   #forget(now: number): void {
@@ -168,12 +178,10 @@ export class FairShare<Key> {
     }
   }
 
-  #othersAreActive(key: Key): boolean {
-    const now = this.#clock.monotonic();
-    for (const [other, { at, waiting }] of this.#shares) {
-      if (other !== key && this.#isUser(other) && (now - at <= ACTIVE || waiting.size > 0)) return true;
-    }
-    return false;
+  #othersAreActive(share: Share): boolean {
+    const otherAt = this.#latest.share === share ? this.#previousAt : this.#latest.at;
+    if (this.#clock.monotonic() - otherAt <= ACTIVE) return true;
+    return this.#queue.values().some((other) => other !== share && other.isUser);
   }
 
   #busy(): boolean {

@@ -3,7 +3,7 @@ import { networkOf } from '../access/log-in.ts';
 import type { Clock } from '../clock.ts';
 import { untilClientLeaves } from './client-gone.ts';
 import { eventLoopLoad, FairShare } from './fair-share.ts';
-import { isPart } from './rate-limit.ts';
+import { isPart, isTokenRequest } from './rate-limit.ts';
 
 /** JSON is parsed, checked and made on the event loop: so many bytes of it cost about as much as a request without any. */
 const JSON_UNIT_BYTES = 32 * 1024;
@@ -35,9 +35,10 @@ export function newFairShare(clock: Clock, load = eventLoopLoad()): FairShare<st
 
 const USER = 'user ';
 
-function keyOf({ authority, ip, routeOptions: { config, url = '' } }: FastifyRequest): string | undefined {
-  if (config.policy === 'bearer') return authority === undefined ? undefined : USER + authority.principal.userId;
-  return url.includes('/oauth2/') ? `address ${networkOf(ip)}` : undefined;
+function keyOf(request: FastifyRequest): string | undefined {
+  const { authority } = request;
+  if (authority !== undefined) return USER + authority.principal.userId;
+  return isTokenRequest(request) ? `address ${networkOf(request.ip)}` : undefined;
 }
 
 /** By its announced length; a body without one may be as long as its route allows. */

@@ -11,11 +11,7 @@ export const MOST_JSON_VALUES = 100_000;
  * than any call needs. `subject` is what refusals call the text.
  */
 export function parseJson(bytes: Uint8Array, charset: string | undefined, subject: string): unknown {
-  return parseJsonText(decodeText(bytes, charset, subject), subject);
-}
-
-/** The same for a text that is decoded already. */
-export function parseJsonText(text: string, subject: string): unknown {
+  const text = decodeText(bytes, charset, subject);
   checkShape(text, subject);
   try {
     return JSON.parse(text);

@@ -71,9 +71,14 @@ function overRate(count: () => unknown): Refusal | undefined {
   }
 }
 
-function countStranger(rates: RateLimiter, { ip, routeOptions: { url = '' } }: FastifyRequest): void {
-  if (TOKENS.test(url)) rates.token(networkOf(ip));
-  else if (DOWNLOADS.test(url)) rates.download(networkOf(ip));
+function countStranger(rates: RateLimiter, request: FastifyRequest): void {
+  if (isTokenRequest(request)) rates.token(networkOf(request.ip));
+  else if (DOWNLOADS.test(request.routeOptions.url ?? '')) rates.download(networkOf(request.ip));
+}
+
+/** Whether this asks for a token, or for anything else that logging in takes. */
+export function isTokenRequest({ routeOptions }: FastifyRequest): boolean {
+  return TOKENS.test(routeOptions.url ?? '');
 }
 
 /** Whether this is a part of an upload session. */

@@ -67,6 +67,24 @@ test('nobody waits while the server has time, or while nobody else is active', a
   assert.equal(await askForMany(alone.ask, 'large', alone.fair), 3 * MOST_UNITS);
 });
 
+test('a user counts as active for two seconds after the last request, also if another came since', async () => {
+  const { clock, fair, ask } = busyServer();
+  await ask('small');
+  await ask('large', MOST_UNITS + 100);
+  clock.advance(1_900);
+  void ask('large');
+  await settled();
+  assert.equal(fair.waiting, 1);
+
+  const quiet = busyServer();
+  await quiet.ask('small');
+  await quiet.ask('large', MOST_UNITS + 100);
+  quiet.clock.advance(2_100);
+  await quiet.ask('large');
+  await quiet.ask('large');
+  assert.equal(quiet.fair.waiting, 0);
+});
+
 test('an address whose user is not known slows nobody down, and waits for users', async () => {
   const fair = new FairShare<string>(
     new TestClock(Date.UTC(2026, 0, 1)),
