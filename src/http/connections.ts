@@ -139,7 +139,7 @@ export class Connections {
     // Node calls it after the last response that it knows of: something may have to follow, or a refused body may still come.
     socket.destroySoon = () => {
       const { current, last } = connection;
-      if (last !== undefined && current?.response.shouldKeepAlive) this.#refuseLast(socket, last);
+      if (last !== undefined && current !== undefined && !saidLast(current)) this.#refuseLast(socket, last);
       else if (current?.request.complete === false) closeGently(socket);
       else destroySoon();
     };
@@ -239,12 +239,22 @@ export class Connections {
     else socket.once('close', breakBody);
   }
 
-  #refuse({ request, response, reply }: Turn, refusal: Refusal, { close }: { close: boolean }): void {
+  #refuse(turn: Turn, refusal: Refusal, { close }: { close: boolean }): void {
+    const { request, response, reply } = turn;
     const { method, socket } = request;
+    turn.close = close;
     const reqId = reply?.request.id ?? newRequestId();
     refuseRequest({ request, response, requestId: reqId }, refusal, { close });
     this.#log.info({ reqId, method, remoteAddress: socket.remoteAddress, code: refusal.code }, refusal.message);
   }
+}
+
+/**
+ * Whether the response says that it is the connection's last one. Node's own flag for that is also set when the client sends
+ * no more, and `shouldKeepAlive` only says what the request wished for.
+ */
+function saidLast({ response, reply, close }: Turn): boolean {
+  return !response.shouldKeepAlive || close === true || reply?.getHeader('connection') === 'close';
 }
 
 /** Drops a connection with all that the system still holds for it. */

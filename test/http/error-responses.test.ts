@@ -159,6 +159,30 @@ test('bytes that are no request get their response after those of the requests b
   }
 });
 
+const LAST: [string, () => string][] = [
+  ['refused for its address', () => rawRequest('PROPFIND *')],
+  ['refused for its host', () => 'GET /2.0/users/me HTTP/1.1\r\nhost: a b\r\n\r\n'],
+  ['without a host', () => 'GET /2.0/users/me HTTP/1.1\r\n\r\n'],
+  ['that asks for the end of the connection', () => rawRequest('GET /2.0/users/me', [token, 'connection: close'])],
+  ['in HTTP/1.0', () => rawRequest('GET /2.0/users/me', [token]).replace('HTTP/1.1', 'HTTP/1.0')],
+  [
+    'with a body that is too large',
+    () => rawRequest('POST /2.0/folders', [token, 'content-length: 100000'], 'x'.repeat(100_000)),
+  ],
+];
+for (const [which, request] of LAST) {
+  test(`nothing follows the response to a request ${which}, which says that it is the last one`, async () => {
+    for (const finishes of [true, false]) {
+      const connection = await RawConnection.open(server);
+      await connection.send(`${request()}${rawRequest('HEAD /2.0/users/me', [token])}HELLO\r\n\r\n`);
+      if (finishes) connection.finish();
+      const [last, ...others] = await connection.closed();
+      assert.equal(last?.headers.connection, 'close', last?.body);
+      assert.equal(others.length, 0);
+    }
+  });
+}
+
 test('a refused request whose body then stalls gets no second response: its connection is closed', async () => {
   const connection = await RawConnection.open(server);
   await connection.send(rawRequest('PUT /2.0/files/upload_sessions/1', ['content-length: 100000'], 'begun'));
