@@ -6,7 +6,7 @@ import { freeChunk } from '../content/free-chunk.ts';
 import { checkTexts } from './check-text.ts';
 import { contentTypeOf } from './content-type.ts';
 import { parseJson } from './parse-json.ts';
-import { compileSchema, faultOf } from './validator.ts';
+import { faultOf, schemaCheck } from './validator.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -100,9 +100,10 @@ export function valueReader<Schema extends TSchema>(
   codes: FieldCodes,
   subject: string,
 ): (value: unknown) => Static<Schema> {
-  const isRight = compileSchema(schema);
+  const check = schemaCheck(schema);
   return (value) => {
     checkTexts(value, subject);
+    const isRight = check();
     if (isRight(value)) return value;
     const [error] = isRight.errors ?? [];
     if (error === undefined) throw new Refusal('bad_request', `${subject} is not what this call takes.`);

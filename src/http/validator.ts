@@ -4,8 +4,11 @@ import type { Fault } from '../api/fault.ts';
 import { FORMATS } from '../api/formats.ts';
 import { asksNothing, type Refused } from '../api/schemas/field-notes.ts';
 
-/** Fastify brings it along; TypeBox's own checker would be 300 modules more to load at every start. */
-const ajv = new Ajv({ verbose: true });
+/**
+ * Fastify brings it along; TypeBox's own checker would be 300 modules more to load at every start. The schemas come from
+ * TypeBox, so that checking each against JSON Schema's own would only cost time.
+ */
+const ajv = new Ajv({ verbose: true, meta: false, validateSchema: false });
 for (const [format, faultOf] of Object.entries(FORMATS)) {
   ajv.addFormat(format, (text: string) => faultOf(text) === undefined);
 }
@@ -17,9 +20,16 @@ ajv.addKeyword({
   validate: (note: Refused, value: unknown) => asksNothing(note, value),
 });
 
-/** Makes a check of values against a schema, with the formats of the API. */
-export function compileSchema<Schema extends TSchema>(schema: Schema): ValidateFunction<Static<Schema>> {
-  return ajv.compile<Static<Schema>>(schema);
+/**
+ * Makes a check of values against a schema, with the formats of the API. Compiling takes milliseconds, and a server has
+ * some sixty schemas: each is compiled when it is needed for the first time, or they would be a quarter of every start.
+ */
+export function schemaCheck<Schema extends TSchema>(schema: Schema): () => ValidateFunction<Static<Schema>> {
+  let check: ValidateFunction<Static<Schema>> | undefined;
+  return () => {
+    check ??= ajv.compile<Static<Schema>>(schema);
+    return check;
+  };
 }
 
 /** What a value's first fault is: said as the concept says it, or else as JSON Schema does. */
