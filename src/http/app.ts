@@ -8,13 +8,13 @@ import { checkApiVersion } from './api-version.ts';
 import { serveAuthorize } from './authorize.ts';
 import { dropUnreadBodies, takeJsonBodies } from './bodies.ts';
 import { checkQueryTexts } from './check-text.ts';
-import { Connections } from './connections.ts';
+import { Connections, type ErrorHeaders } from './connections.ts';
 import { setContentTypesAside } from './content-type.ts';
 import { allowOrigins, corsHeadersOfErrors } from './cors.ts';
 import { serveDownloads } from './download.ts';
 import { newFairShare, takeFairTurns } from './fair-turns.ts';
 import { serveHealth } from './health.ts';
-import { insistOnHttps } from './https.ts';
+import { hstsHeaders } from './https.ts';
 import { refuseUnknownRoutes } from './not-found.ts';
 import { serveTokens } from './oauth.ts';
 import { enforcePolicies } from './policy.ts';
@@ -38,7 +38,11 @@ const MOST_HEADER_BYTES = 16 * 1024;
 /** The edge, ready to listen: every route of the wire under both prefixes. */
 export async function buildApp(services: Services): Promise<FastifyInstance> {
   const { access, log, settings } = services;
-  const connections = new Connections(settings, log);
+  const errorHeaders: ErrorHeaders = (request) => ({
+    ...corsHeadersOfErrors(request, settings),
+    ...hstsHeaders(request, settings),
+  });
+  const connections = new Connections({ ...settings, errorHeaders }, log);
   const app: FastifyInstance = fastify({
     serverFactory: (listener) => {
       const server = makeServer(settings);
@@ -55,8 +59,7 @@ export async function buildApp(services: Services): Promise<FastifyInstance> {
     forceCloseConnections: 'idle',
     clientErrorHandler: (error, socket) => connections.refuseBadSyntax(error as Error, socket as Socket),
     frameworkErrors: (error, request, reply) => {
-      reply.headers(corsHeadersOfErrors(request, settings));
-      insistOnHttps(request, reply, settings);
+      reply.headers(errorHeaders(request));
       answerThrown(error, request, reply);
     },
   });
@@ -65,7 +68,7 @@ export async function buildApp(services: Services): Promise<FastifyInstance> {
   app.addHook('onRequest', async (request, reply) => {
     connections.begun(request.raw, reply);
     reply.header('box-request-id', request.id);
-    insistOnHttps(request, reply, settings);
+    reply.headers(hstsHeaders(request, settings));
   });
   setContentTypesAside(app);
   await allowOrigins(app, settings);

@@ -1,6 +1,6 @@
 import type { IncomingMessage, RequestListener, Server } from 'node:http';
 import type { Socket } from 'node:net';
-import type { FastifyBaseLogger, FastifyReply } from 'fastify';
+import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify';
 import { Refusal } from '../api/refusal.ts';
 import { settleAddress } from './addresses.ts';
 import { awaitContinue } from './bodies.ts';
@@ -16,7 +16,13 @@ export interface ConnectionSettings {
   maxPipelined: number;
   bodyPace: Pace;
   responsePace: Pace;
+  errorHeaders: ErrorHeaders;
 }
+
+/** Headers of an error that is sent without Fastify; the request's own are empty if they could not be read. */
+export type ErrorHeaders = (
+  request: Pick<IncomingMessage, 'headers'> & Pick<FastifyRequest, 'protocol'>,
+) => Record<string, string>;
 
 interface Turn extends Exchange {
   /** What is wrong with the request, if that is known before its turn; and whether it ends the connection. */
@@ -55,6 +61,7 @@ interface Ending {
  */
 export class Connections {
   readonly #maxPipelined: number;
+  readonly #errorHeaders: ErrorHeaders;
   readonly #log: FastifyBaseLogger;
   readonly #deadlines: Deadlines<Turn>;
   readonly #connections = new WeakMap<Socket, Connection>();
@@ -63,8 +70,9 @@ export class Connections {
   #ahead = 0;
   #handle: RequestListener = () => {};
 
-  constructor({ maxPipelined, bodyPace, responsePace }: ConnectionSettings, log: FastifyBaseLogger) {
+  constructor({ maxPipelined, bodyPace, responsePace, errorHeaders }: ConnectionSettings, log: FastifyBaseLogger) {
     this.#maxPipelined = maxPipelined;
+    this.#errorHeaders = errorHeaders;
     this.#log = log;
     this.#deadlines = new Deadlines<Turn>({
       body: bodyPace,
@@ -210,7 +218,8 @@ export class Connections {
 
   #refuseLast(socket: Socket, { refusal, line }: Ending): void {
     const { remoteAddress } = socket;
-    const reqId = refuseOnSocket(socket, refusal, line);
+    const headers = this.#errorHeaders({ headers: {}, protocol: protocolOf(socket) });
+    const reqId = refuseOnSocket(socket, refusal, { line, headers });
     this.#log.info({ reqId, remoteAddress, code: refusal.code }, refusal.message);
   }
 
@@ -244,7 +253,9 @@ export class Connections {
     const { method, socket } = request;
     turn.close = close;
     const reqId = reply?.request.id ?? newRequestId();
-    refuseRequest({ request, response, requestId: reqId }, refusal, { close });
+    const protocol = reply?.request.protocol ?? protocolOf(socket);
+    const headers = this.#errorHeaders({ headers: request.headers, protocol });
+    refuseRequest({ request, response, requestId: reqId }, refusal, { close, headers });
     this.#log.info({ reqId, method, remoteAddress: socket.remoteAddress, code: refusal.code }, refusal.message);
   }
 }
@@ -255,6 +266,10 @@ export class Connections {
  */
 function saidLast({ response, reply, close }: Turn): boolean {
   return !response.shouldKeepAlive || close === true || reply?.getHeader('connection') === 'close';
+}
+
+function protocolOf(socket: Socket): 'http' | 'https' {
+  return 'encrypted' in socket ? 'https' : 'http';
 }
 
 /** Drops a connection with all that the system still holds for it. */

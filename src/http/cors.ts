@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import cors, { type FastifyCorsOptions } from '@fastify/cors';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Refusal } from '../api/refusal.ts';
@@ -77,13 +78,14 @@ function requestedHeaders({ headers }: FastifyRequest): string[] {
   return names.filter((name) => !known.has(name.toLowerCase()));
 }
 
-/** What an error needs that is sent before any hook runs, so that a page can read it. */
+/** What a page needs to read an error that is sent without the hooks above. */
 export function corsHeadersOfErrors(
-  request: FastifyRequest,
+  { headers: { origin } }: Pick<IncomingMessage, 'headers'>,
   { corsOrigins: origins }: Pick<HttpSettings, 'corsOrigins'>,
 ): Record<string, string> {
-  const { origin } = request.headers;
+  const exposed = { 'access-control-expose-headers': EXPOSED_HEADERS.join(', ') };
+  if (origins.includes('*')) return { 'access-control-allow-origin': '*', ...exposed };
   if (origin === undefined) return {};
-  if (origins.includes('*')) return { 'access-control-allow-origin': '*' };
-  return origins.includes(origin) ? { 'access-control-allow-origin': origin, vary: 'Origin' } : { vary: 'Origin' };
+  if (!origins.includes(origin)) return { vary: 'Origin' };
+  return { 'access-control-allow-origin': origin, vary: 'Origin', ...exposed };
 }

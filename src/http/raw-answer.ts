@@ -18,12 +18,13 @@ export function newRequestId(): string {
 export function refuseRequest(
   { request, response, requestId }: Exchange & { requestId: string },
   refusal: Refusal,
-  { close }: { close: boolean },
+  { close, headers: further }: { close: boolean; headers: Record<string, string> },
 ): void {
   const { status, headers, body } = errorResponse(refusal, { requestId, url: request.url });
   // What a handler may have set describes a response that is not sent.
   for (const name of response.getHeaderNames()) response.removeHeader(name);
   response.writeHead(status, {
+    ...further,
     ...headers,
     'content-length': Buffer.byteLength(body),
     ...(close && { connection: 'close' }),
@@ -32,10 +33,15 @@ export function refuseRequest(
 }
 
 /** Answers on a connection on which no request waits for its response, and closes it. Returns the request ID. */
-export function refuseOnSocket(socket: Socket, refusal: Refusal, { method, url }: RequestLine): string {
+export function refuseOnSocket(
+  socket: Socket,
+  refusal: Refusal,
+  { line: { method, url }, headers: further }: { line: RequestLine; headers: Record<string, string> },
+): string {
   const requestId = newRequestId();
   const { status, headers, body } = errorResponse(refusal, { requestId, url });
   const lines = Object.entries({
+    ...further,
     ...headers,
     date: new Date().toUTCString(),
     'content-length': String(Buffer.byteLength(body)),

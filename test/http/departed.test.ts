@@ -15,7 +15,7 @@ const PACE = { windowMillis: 200, bytes: 1 };
 async function busyServer() {
   const server = createServer({ highWaterMark: 16 * 1024 });
   const requests: { request: IncomingMessage; response: ServerResponse }[] = [];
-  const settings = { maxPipelined: 10, bodyPace: PACE, responsePace: PACE };
+  const settings = { maxPipelined: 10, bodyPace: PACE, responsePace: PACE, errorHeaders: () => ({}) };
   new Connections(settings, openLog('silent')).serve(server, (request, response) => {
     request.on('error', () => {});
     requests.push({ request, response });
