@@ -11,7 +11,12 @@ export interface Clock {
    * ahead of `now()`.
    */
   expiryTime(): Millis;
-  /** The same by the clock of this machine, by which its files are dated, if `now()` is the time of another one. */
+  /**
+   * The time from which the lives of stored things are counted: the wall clock's, but never behind the last trusted time. So
+   * what begins while the wall clock is set back does not end early when it is set right. Never behind `now()`.
+   */
+  lifetimesFrom(): Millis;
+  /** The same as `expiryTime` by the clock of this machine, by which its files are dated, if `now()` is the time of another one. */
   fileExpiryTime(): Millis;
   /** For how long the wall clock has agreed with the monotonic one. */
   steadyFor(): Millis;
@@ -67,8 +72,18 @@ export class GuardedClock implements Clock {
   }
 
   expiryTime(): Millis {
-    const { wall, monotonic } = this.#read();
-    return Math.min(wall, Math.floor(monotonic + this.#trusted));
+    const { wall, trusted } = this.#read();
+    return Math.min(wall, trusted);
+  }
+
+  lifetimesFrom(): Millis {
+    const { wall, trusted } = this.#read();
+    return Math.max(wall, trusted);
+  }
+
+  /** The last trusted time and what has passed since: what the next start is to compare its wall clock with. */
+  trustedTime(): Millis {
+    return this.#read().trusted;
   }
 
   fileExpiryTime(): Millis {
@@ -81,13 +96,13 @@ export class GuardedClock implements Clock {
 
   /**
    * Compares the wall clock with the newest time that the database knows, once, before anything is removed. A wall clock
-   * far ahead of it may not have been set yet: expiry then continues from `newest`.
+   * far ahead of it, or behind it, may not have been set yet: expiry, or the count of lifetimes, then continues from `newest`.
    */
   startFrom(newest: Millis): void {
     const { wall, monotonic } = this.#read();
     const ahead = wall - newest;
-    if (ahead > START_TOLERANCE) this.#trusted = newest - monotonic;
     if (ahead > START_TOLERANCE || ahead < -CLOCK_TOLERANCE) {
+      this.#trusted = newest - monotonic;
       this.#since = monotonic;
       this.onJump(ahead);
     }
@@ -110,7 +125,7 @@ export class GuardedClock implements Clock {
     if (Math.abs(correction - this.#correction) > 100) this.#correction = correction;
   }
 
-  #read(): { wall: Millis; monotonic: Millis } {
+  #read(): { wall: Millis; trusted: Millis; monotonic: Millis } {
     const wall = this.#sources.wall() + this.#correction;
     const monotonic = this.#sources.monotonic();
     const difference = wall - monotonic;
@@ -123,7 +138,7 @@ export class GuardedClock implements Clock {
     // Back where it was before it jumped, or steady for long enough.
     const isBack = Math.abs(difference - this.#trusted) <= CLOCK_TOLERANCE;
     if (isBack || monotonic - this.#since >= CLOCK_GRACE) this.#trusted = difference;
-    return { wall, monotonic };
+    return { wall, trusted: Math.floor(monotonic + this.#trusted), monotonic };
   }
 }
 

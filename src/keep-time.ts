@@ -3,7 +3,7 @@ import type { Kysely } from 'kysely';
 import type { Millis } from './api/ids.ts';
 import { atMostEvery } from './at-most-every.ts';
 import type { Chore } from './chores.ts';
-import type { Clock, GuardedClock } from './clock.ts';
+import type { GuardedClock } from './clock.ts';
 import { askDatabaseTime, newestTime, saveTime } from './sql/newest-time.ts';
 import type { Tables } from './sql/tables.ts';
 
@@ -44,11 +44,11 @@ export async function compareWithRows(clock: GuardedClock, db: Kysely<Tables>): 
 }
 
 /** Writes down how late it is now and then, for the next start to compare. */
-export function saveTimeChore(clock: Clock, db: Kysely<Tables>): Chore {
+export function saveTimeChore(clock: GuardedClock, db: Kysely<Tables>): Chore {
   return atMostEvery(clock, SAVE_EVERY, {
     name: 'save the time',
     async run() {
-      await saveTime(db, clock.expiryTime());
+      await saveTime(db, clock.trustedTime());
       return {};
     },
   });

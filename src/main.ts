@@ -158,7 +158,7 @@ export async function startServer(config: Config, clock = new GuardedClock()): P
   });
   clock.onJump = (by) => log.warn({ aheadMillis: by }, CLOCK_JUMPED);
   await compareWithRows(clock, db);
-  opened.defer(() => saveTime(db, clock.expiryTime()).catch(() => {}));
+  opened.defer(() => saveTime(db, clock.trustedTime()).catch(() => {}));
   const { host, port } = config.listen;
   await app.listen({ host, port, listenTextResolver: () => `listening on ${addressOf(app, config)}` });
   opened.defer(() => closeWithin(app, config.shutdownGrace));

@@ -50,6 +50,30 @@ test('expiry follows a wall clock that is set back at once, and holds when it is
   assert.equal(clock.expiryTime(), clock.now());
 });
 
+test('lifetimes are counted from no earlier time because the wall clock is set back, until that has held for a while', () => {
+  const clock = new TestClock(START);
+  assert.equal(clock.lifetimesFrom(), START);
+  clock.jump(8 * DAY);
+  assert.equal(clock.lifetimesFrom(), clock.now());
+  clock.jump(-16 * DAY);
+  clock.advance(2_500);
+  assert.deepEqual([clock.now(), clock.lifetimesFrom()], [START - 8 * DAY + 2_500, START + 2_500]);
+  clock.advance(CLOCK_GRACE);
+  assert.equal(clock.lifetimesFrom(), clock.now());
+});
+
+test('a start with a wall clock far behind the database counts lifetimes from there for a quarter of an hour', () => {
+  const clock = new TestClock(START);
+  clock.startFrom(START + 8 * DAY);
+  clock.advance(2_500);
+  assert.deepEqual([clock.expiryTime(), clock.lifetimesFrom()], [START + 2_500, START + 8 * DAY + 2_500]);
+  clock.jump(8 * DAY);
+  assert.equal(clock.expiryTime(), clock.now(), 'set right by NTP');
+  clock.jump(-8 * DAY);
+  clock.advance(CLOCK_GRACE);
+  assert.equal(clock.lifetimesFrom(), clock.now());
+});
+
 test('small corrections, as NTP makes them, hold nothing up', () => {
   const clock = new TestClock(START);
   const jumps: number[] = [];

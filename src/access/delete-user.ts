@@ -43,7 +43,7 @@ export async function deleteUser(
     await tx.updateTable('users').set({ status: 'inactive' }).where('id', '=', userId).execute();
     const tokens = await endTokensOf(tx, userId);
     const deletion = { kind: 'delete-user' as const, owner_id: userId, root_id: user.root_id };
-    return { job: await insertJob(tx, deletion, access.clock.now()), tokens };
+    return { job: await insertJob(tx, deletion, access.clock.lifetimesFrom()), tokens };
   });
   access.cache.deleteAll(tokens);
   await removeUser(rooms, job);

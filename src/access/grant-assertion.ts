@@ -22,5 +22,5 @@ export async function grantForAssertion(
   if (!(await insertUsedAssertion(access.db, { client_id: app.client_id, jti, expires_at: refusedFrom }))) {
     throw new GrantError('invalid_grant', "Please check the 'jti' claim. A unique 'jti' value is required.");
   }
-  return issueToken(access.db, { userId: user.id, clientId: app.client_id }, { now: access.clock.now() });
+  return issueToken(access.db, { userId: user.id, clientId: app.client_id }, { now: access.clock.lifetimesFrom() });
 }

@@ -11,5 +11,5 @@ export async function grantForCredentials(
 ): Promise<GrantedToken> {
   const app = await findClient(access, client);
   const user = await findSubject(access, app, subject);
-  return issueToken(access.db, { userId: user.id, clientId: app.client_id }, { now: access.clock.now() });
+  return issueToken(access.db, { userId: user.id, clientId: app.client_id }, { now: access.clock.lifetimesFrom() });
 }

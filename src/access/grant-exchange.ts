@@ -30,7 +30,7 @@ export interface ExchangeRequest {
 export async function grantForExchange(access: Access, request: ExchangeRequest): Promise<GrantedToken> {
   const { client, subjectToken, scope, resource } = request;
   const app = client && (await findClient(access, client));
-  const now = access.clock.now();
+  const now = access.clock.lifetimesFrom();
   return access.db.transaction().execute(async (tx) => {
     const subject = await holdSubject(access, tx, subjectToken);
     const { authority } = subject;

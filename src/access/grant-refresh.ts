@@ -27,7 +27,7 @@ export async function grantForRefresh(
   const granted = await access.db.transaction().execute(async (tx) => {
     if (!(await useRefreshToken(tx, tokenSha256, now))) return undefined;
     const grantee = { userId: row.user_id, clientId: row.client_id, scopes: scopesOfRow(row.scopes) };
-    return issueTokenPair(tx, grantee, { now, grantId: row.grant_id });
+    return issueTokenPair(tx, grantee, { now: access.clock.lifetimesFrom(), grantId: row.grant_id });
   });
   if (granted !== undefined) return granted;
   access.cache.deleteAll(await endGrant(access.db, row.grant_id));

@@ -115,7 +115,11 @@ async function begin(files: Files, tx: Transaction<Tables>, request: FolderToCop
     .insertInto('items')
     .values(itemRowOf({ ...shownOf(folder), id, folderId: null, name, by: caller, now }))
     .execute();
-  const job = await insertJob(tx, { kind: 'copy', owner_id: caller, root_id: id, source_id: folderId }, now);
+  const job = await insertJob(
+    tx,
+    { kind: 'copy', owner_id: caller, root_id: id, source_id: folderId },
+    files.clock.lifetimesFrom(),
+  );
   return { job, id, name, size };
 }
 
@@ -185,7 +189,7 @@ async function checkTarget(
 
 async function renew({ clock }: Files, tx: Transaction<Tables>, job: TreeJob): Promise<void> {
   await holdTree(tx, job.owner_id);
-  if (await renewJob(tx, job, clock.now())) return;
+  if (await renewJob(tx, job, clock.lifetimesFrom())) return;
   throw new Refusal(
     'unavailable',
     'The copy was given up because the server heard nothing of it for too long, or its user is being deleted. Copy again.',

@@ -23,7 +23,7 @@ export async function deleteForGood(files: Files, trashed: Trashed): Promise<voi
     await checkNotCopied(tx, caller, id, { orBelow: true });
     const detached = { parent_id: null, trashed_at: null, trashed_with: null };
     await tx.updateTable('items').set(detached).where('id', '=', id).execute();
-    const job = await insertJob(tx, { kind: 'delete', owner_id: caller, root_id: id }, files.clock.now());
+    const job = await insertJob(tx, { kind: 'delete', owner_id: caller, root_id: id }, files.clock.lifetimesFrom());
     const removal = new TreeRemoval(job);
     return { job, removal, contents: await removal.deleteRows(tx) };
   });

@@ -134,7 +134,7 @@ export async function removeTree(
     const contents = await files.turns.run(() =>
       files.db.transaction().execute(async (tx) => {
         await holdTree(tx, job.owner_id);
-        await renewJob(tx, job, files.clock.now());
+        await renewJob(tx, job, files.clock.lifetimesFrom());
         return removal.deleteRows(tx);
       }),
     );

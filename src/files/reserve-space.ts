@@ -39,7 +39,7 @@ export async function reserveSpace(
   const { quota } = await spaceOf(db, owner, userQuota);
   const limited = quota !== undefined;
   let reserved = limited ? (announced?.most ?? 0) : 0;
-  const note = (reserve: number) => noteBlob(db, { blob, owner, reserve }, clock.now(), userQuota);
+  const note = (reserve: number) => noteBlob(db, { blob, owner, reserve }, clock.lifetimesFrom(), userQuota);
   try {
     await note(reserved);
   } catch (error) {
@@ -55,7 +55,7 @@ export async function reserveSpace(
     const room = now.quota === undefined ? Number.POSITIVE_INFINITY : now.quota - now.used - now.reserved;
     // Where little is left, no more than is there to be stored: others want some too.
     const bytes = Math.max(least, Math.min(step, Math.floor(room / LEFT_TO_OTHERS)));
-    await reserveMore(db, { blob, owner, reserve: bytes }, clock.now(), userQuota);
+    await reserveMore(db, { blob, owner, reserve: bytes }, clock.lifetimesFrom(), userQuota);
     reserved += bytes;
     step = Math.min(LARGEST_STEP, step * 2);
   }
@@ -71,7 +71,7 @@ export async function reserveSpace(
         size += chunk.length;
         if (limited && size > reserved) await reserve(size - reserved);
         if (clock.monotonic() - signedAt > SIGN_OF_LIFE) {
-          await keepBlob(db, blob, clock.now());
+          await keepBlob(db, blob, clock.lifetimesFrom());
           signedAt = clock.monotonic();
         }
         yield chunk;

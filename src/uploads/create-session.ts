@@ -41,7 +41,7 @@ export async function createSession(uploads: Uploads, upload: NewUpload): Promis
   const grid = planParts(upload.fileSize, limits.partSize);
   const id = newContentId();
   using _held = inHand.hold(id);
-  const createdAt = clock.now();
+  const createdAt = clock.lifetimesFrom();
   await noteBlob(db, { blob: id, owner: upload.caller }, createdAt);
   const staging = await content.begin(id, grid).catch(async (error: unknown) => {
     // Refused, it has left nothing. After any other failure nobody knows: the sweep deletes what is there.

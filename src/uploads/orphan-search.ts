@@ -54,7 +54,7 @@ export class OrphanSearch {
       this.#next = this.#next === others ? 1 : this.#next + 1;
     }
     removed += await this.#examine(names.rest());
-    if (this.#found > 0) this.#rules.onFound?.(this.#found, clock.now() + this.#rules.retention);
+    if (this.#found > 0) this.#rules.onFound?.(this.#found, clock.lifetimesFrom() + this.#rules.retention);
     await forgetRescued(db, clock.expiryTime() - this.#rules.retention - FORGOTTEN_AFTER);
     return removed;
   }
@@ -78,7 +78,7 @@ export class OrphanSearch {
     if (orphans.length === 0) return 0;
     const known = await findKnown(db, idsOf(orphans));
     const fresh = await this.#oldEnough(orphans.filter((found) => !known.has(found.content)));
-    const now = clock.now();
+    const now = clock.lifetimesFrom();
     const overdue = clock.expiryTime() - this.#rules.retention;
     if (this.#rules.retention > 0) {
       await note(db, fresh, now);

@@ -1,4 +1,4 @@
-import { CLOCK_TOLERANCE } from '../clock.ts';
+import { CLOCK_GRACE, CLOCK_TOLERANCE } from '../clock.ts';
 import { dropBytes } from './drop-bytes.ts';
 import { forget } from './forget.ts';
 import { deleteEndedSessions, listFutureSessions, listOverdueSessions, markExpired } from './records.ts';
@@ -14,9 +14,9 @@ const BATCH = 100;
 export async function expireSessions(uploads: Uploads): Promise<number> {
   const { db, limits, clock } = uploads;
   let expired = await expireAll(uploads, () => listOverdueSessions(db, clock.expiryTime(), BATCH));
-  // One created by a clock that was ahead would live for too long. Once the clock has been right for a whole lifetime,
-  // such a session is older than that.
-  if (clock.steadyFor() >= limits.sessionLifetime) {
+  // One created by a clock that was ahead would live for too long. Once the clock has been right for a whole lifetime, and
+  // for as long as a time before counted on, such a session is older than that.
+  if (clock.steadyFor() >= limits.sessionLifetime + CLOCK_GRACE) {
     const createdAfter = clock.now() + CLOCK_TOLERANCE;
     const future = { createdAfter, expiringAfter: createdAfter + limits.sessionLifetime };
     expired += await expireAll(uploads, () => listFutureSessions(db, future, BATCH));

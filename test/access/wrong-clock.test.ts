@@ -5,6 +5,7 @@ import { changePassword } from '../../src/access/change-password.ts';
 import { grantForAssertion } from '../../src/access/grant-assertion.ts';
 import { grantForCode } from '../../src/access/grant-code.ts';
 import { grantForCredentials } from '../../src/access/grant-credentials.ts';
+import { grantForExchange } from '../../src/access/grant-exchange.ts';
 import { grantForRefresh } from '../../src/access/grant-refresh.ts';
 import { logIn } from '../../src/access/log-in.ts';
 import { makeToken } from '../../src/access/make-token.ts';
@@ -25,6 +26,8 @@ after(() => house[Symbol.asyncDispose]());
 
 const tokensOfLogIn = async () =>
   grantForCode(house.access, house.client, { code: await newCode(house), redirectUri: undefined });
+const narrowed = (subjectToken: string) =>
+  grantForExchange(house.access, { client: undefined, subjectToken, scope: 'item_preview', resource: undefined });
 const ownToken = () => grantForCredentials(house.access, house.client, { type: 'enterprise', id: '1' });
 
 test('a clock that is months ahead for seconds ends no token and no login', async () => {
@@ -39,11 +42,32 @@ test('a clock that is months ahead for seconds ends no token and no login', asyn
   assert.equal(await sweepTokens(house.access), 0);
   await authenticate(house.access, made.token);
   await authenticate(house.access, login.accessToken);
+  const second = await grantForRefresh(house.access, house.client, (await tokensOfLogIn()).refreshToken ?? '');
+  await narrowed(made.token);
   house.clock.advance(2_500);
   house.clock.jump(-100 * DAY);
+  await authenticate(house.access, second.accessToken);
   await authenticate(house.access, made.token);
   const next = await grantForRefresh(house.access, house.client, login.refreshToken ?? '');
   await authenticate(house.access, next.accessToken);
+});
+
+test('a login and tokens from while the clock was months behind are good once it is set right', async () => {
+  house.clock.jump(-100 * DAY);
+  const login = await tokensOfLogIn();
+  const { accessToken } = await ownToken();
+  const renewed = await grantForRefresh(house.access, house.client, (await tokensOfLogIn()).refreshToken ?? '');
+  const narrow = await narrowed(login.accessToken);
+  assert.equal(narrow.expiresInSeconds, 3600);
+  house.clock.advance(2_500);
+  house.clock.jump(100 * DAY);
+  await sweepTokens(house.access);
+  for (const token of [login.accessToken, accessToken, renewed.accessToken, narrow.accessToken]) {
+    await authenticate(house.access, token);
+  }
+  for (const { refreshToken } of [login, renewed]) {
+    await grantForRefresh(house.access, house.client, refreshToken ?? '');
+  }
 });
 
 test('a refresh token brought when it has expired by the clock ends nothing of its login', async () => {

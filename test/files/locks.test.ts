@@ -15,7 +15,11 @@ function lock(house: House, fileId: ItemId, its: { expiresAt: Millis | null; isD
 }
 
 /** Puts another user's lock on a file, as one could who shared it. */
-function lockByStranger({ files, stranger }: House, fileId: ItemId, its: typeof NO_END): Promise<void> {
+function lockByStranger(
+  { files, stranger }: House,
+  fileId: ItemId,
+  its: { expiresAt: Millis | null; isDownloadPrevented: boolean },
+): Promise<void> {
   const by = { fileId, caller: stranger.id, now: files.clock.now() };
   return files.db.transaction().execute((tx) => setLock(tx, by, its));
 }
@@ -69,6 +73,26 @@ test("another's lock keeps a file as it is: no rename, version, promotion, delet
   }
   assert.equal((await house.stored()).length, 2);
   await copy(house, file, { id: house.owner.root_id }, { name: 'copy' });
+});
+
+test("another's lock does not end by a clock that is days ahead for seconds", async () => {
+  await using house = await openHouse();
+  const file = fileOf(await house.file('a.txt'));
+  await addVersion(house, file, 'next');
+  const [first] = await versionsOf(house, file);
+  assert.ok(first);
+  await lockByStranger(house, file.id, { ...NO_END, expiresAt: house.clock.now() + 3_600_000 });
+
+  house.clock.jump(8 * 24 * 3_600_000);
+
+  for (const act of [
+    () => rename(house, file, 'b.txt'),
+    () => addVersion(house, file, 'third'),
+    () => promote(house, file, first.id),
+    () => trash(house, file),
+  ]) {
+    await assert.rejects(act(), refusal('access_denied_item_locked'));
+  }
 });
 
 test("another's lock stops downloads only where it says so", async () => {

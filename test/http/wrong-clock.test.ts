@@ -3,9 +3,11 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { makeToken } from '../../src/access/make-token.ts';
 import { CLOCK_GRACE } from '../../src/clock.ts';
 import { readConfig } from '../../src/config.ts';
 import { startServer } from '../../src/main.ts';
+import { newestTime } from '../../src/sql/newest-time.ts';
 import { sha1Base64 } from '../support/bytes.ts';
 import { leftoverFolder } from '../support/leftovers.ts';
 import { dropRows, onlySqlite, openRows, rowsFor } from '../support/rows.ts';
@@ -69,21 +71,13 @@ test('a server started before NTP, eight days ahead, keeps every open upload, an
   const after = await serve(folder, clock);
   const db = await openRows(folder);
   try {
-    // A row that the sweep does remove says that it has been through.
-    const swept = async () => {
-      await db
-        .insertInto('used_assertions')
-        .values({ client_id: await anApp(db), jti: `swept-${Math.random()}`, expires_at: 0 })
-        .execute();
-      await until(async () => (await db.selectFrom('used_assertions').selectAll().execute()).length === 0);
-    };
-    await swept();
+    await swept(db);
     assert.equal((await put(after.call)).status, 200, 'a part that is stored is answered again');
     const parts = await after.call('GET', `/files/upload_sessions/${id}/parts`);
     assert.equal(((await parts.json()) as { total_count: number }).total_count, 1);
     clock.advance(2_500);
     clock.jump(-8 * DAY);
-    await swept();
+    await swept(db);
     assert.equal((await after.call('GET', `/files/upload_sessions/${id}`)).status, 200);
     // The machine was off for eight days after all.
     clock.jump(8 * DAY);
@@ -95,6 +89,81 @@ test('a server started before NTP, eight days ahead, keeps every open upload, an
     await dropRows(folder);
   }
 });
+
+test('the time is written down while a server runs and when it stops, so that a start can compare it whatever there is', {
+  skip: onlySqlite,
+}, async () => {
+  const folder = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-clock-')));
+  const START = Date.now();
+  const clock = new TestClock(START);
+  const before = await serve(folder, clock);
+  const db = await openRows(folder);
+  try {
+    await until(async () => (await newestTime(db)) === START);
+    clock.advance(120_000);
+    await until(async () => (await newestTime(db)) === START + 120_000);
+    const { login } = await db.selectFrom('users').select('login').executeTakeFirstOrThrow();
+    const expiresAt = START + 30 * DAY;
+    const { token } = await makeToken(db, { login, expiresAt, scope: undefined, resource: undefined });
+    clock.advance(30_000);
+    await before.server.stop();
+    assert.equal(await newestTime(db), START + 150_000);
+
+    // There is no upload session whose time could be compared.
+    const after = await serve(folder, new TestClock(START + 100 * DAY));
+    const me = await fetch(`${after.server.url}/2.0/users/me`, { headers: { authorization: `Bearer ${token}` } });
+    assert.equal(me.status, 200);
+    await after.server.stop();
+  } finally {
+    await db.destroy();
+    await dropRows(folder);
+  }
+});
+
+test('a server started before NTP, eight days behind, keeps what is begun until it is set right, also over a restart', {
+  skip: onlySqlite,
+}, async () => {
+  const folder = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-clock-')));
+  const START = Date.now();
+  await (await serve(folder, new TestClock(START))).server.stop();
+  const db = await openRows(folder);
+  try {
+    const sessions: string[] = [];
+    const begin = async ({ call }: Awaited<ReturnType<typeof serve>>) => {
+      const created = await call('POST', '/files/upload_sessions', {
+        body: { folder_id: '0', file_size: BYTES.length, file_name: `${sessions.length}.bin` },
+      });
+      sessions.push(((await created.json()) as { id: string }).id);
+    };
+    const first = await serve(folder, new TestClock(START - 8 * DAY));
+    await begin(first);
+    await first.server.stop();
+    assert.ok(Number(await newestTime(db)) >= START);
+
+    const clock = new TestClock(START - 8 * DAY);
+    const second = await serve(folder, clock);
+    await begin(second);
+    clock.advance(2_500);
+    clock.jump(8 * DAY);
+    await swept(db);
+    for (const id of sessions) {
+      assert.equal((await second.call('GET', `/files/upload_sessions/${id}`)).status, 200);
+    }
+    await second.server.stop();
+  } finally {
+    await db.destroy();
+    await dropRows(folder);
+  }
+});
+
+/** A row that the sweep does remove says that it has been through. */
+async function swept(db: Awaited<ReturnType<typeof openRows>>): Promise<void> {
+  await db
+    .insertInto('used_assertions')
+    .values({ client_id: await anApp(db), jti: `swept-${Math.random()}`, expires_at: 0 })
+    .execute();
+  await until(async () => (await db.selectFrom('used_assertions').selectAll().execute()).length === 0);
+}
 
 async function anApp(db: Awaited<ReturnType<typeof openRows>>): Promise<string> {
   const app = await db.selectFrom('apps').select('client_id').executeTakeFirst();

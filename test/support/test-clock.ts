@@ -29,6 +29,7 @@ export class TestClock extends GuardedClock {
       now: () => this.now() + by,
       monotonic: () => this.monotonic(),
       expiryTime: () => this.expiryTime() + by,
+      lifetimesFrom: () => this.lifetimesFrom() + by,
       fileExpiryTime: () => this.fileExpiryTime() + by,
       steadyFor: () => this.steadyFor(),
     };
