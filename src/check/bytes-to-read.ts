@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely';
-import { sumOf } from '../sql/safe-number.ts';
+import { sumOf } from '../sql/sum-of.ts';
 import type { Tables } from '../sql/tables.ts';
 
 /** How many bytes a check will read, about: all contents that versions name, and all parts of open sessions. */

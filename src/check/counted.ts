@@ -1,6 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import type { ItemId, UserId } from '../api/ids.ts';
-import { asSafeNumber, sumOf } from '../sql/safe-number.ts';
+import { asSafeNumber } from '../sql/safe-number.ts';
+import { sumOf } from '../sql/sum-of.ts';
 import type { ItemKind, Tables, UserSpaceRow } from '../sql/tables.ts';
 
 /** A counter as it is kept, and as the rows say. */
