@@ -32,6 +32,8 @@ export interface CommitRequest {
   sha1: Sha1;
   parts: readonly ListedPart[];
   attributes: {
+    /** Instead of the name that the session was made with. */
+    name?: string;
     contentCreatedAt?: Millis;
     contentModifiedAt?: Millis;
     description?: string;
@@ -183,8 +185,9 @@ async function publish(
   });
 }
 
-function versionChange({ name }: Target, { ifMatch, attributes }: CommitRequest): VersionChange {
+function versionChange(target: Target, { ifMatch, attributes }: CommitRequest): VersionChange {
   const { description, details } = attributes;
+  const name = attributes.name ?? target.name;
   return {
     ...(name !== undefined && { name }),
     ...(description !== undefined && { description }),

@@ -201,6 +201,30 @@ test('dates that a commit brings are kept to the second', async () => {
   assert.equal(file.content_modified_at, '2010-11-12T12:14:15Z');
 });
 
+test('a commit may name its file otherwise than the session did, if no other has that name', async () => {
+  await api.post('/folders', { name: 'taken', parent: { id: '0' } });
+  const session = await api.createSession('named-first.bin', SIZE);
+  const parts = await api.uploadParts(session, bytes);
+  const conflict = await api.commit(session.id, parts, bytes, { attributes: { name: 'Taken' } });
+  assert.deepEqual([conflict.status, conflict.json.code], [409, 'item_name_in_use'], conflict.text);
+  const committed = await api.commit(session.id, parts, bytes, { attributes: { name: 'named-last.bin' } });
+  assert.equal(committed.status, 201, committed.text);
+  const [file] = committed.json.entries;
+  assert.equal(file.name, 'named-last.bin');
+
+  const next = seededBytes(SIZE, 'named by its commit');
+  for (const [said, name] of [
+    [{}, 'named-last.bin'],
+    [{ name: null }, 'named-last.bin'],
+    [{ name: 'renamed.bin' }, 'renamed.bin'],
+  ] as const) {
+    const { json: again } = await api.post(`/files/${file.id}/upload_sessions`, { file_size: SIZE });
+    const version = await api.commit(again.id, await api.uploadParts(again, next), next, { attributes: said });
+    assert.deepEqual([version.status, version.json.entries?.[0].name], [201, name], version.text);
+    assert.equal((await api.get(`/files/${file.id}`)).json.name, name);
+  }
+});
+
 test('a new version needs only its size, keeps the name, and raises the etag', async () => {
   const session = await api.createSession('versioned.bin', SIZE);
   const made = await api.commit(session.id, await api.uploadParts(session, bytes), bytes);

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { ByteCount, FolderId, ItemName, orNull } from './concepts.ts';
-import { FileTraits } from './files.ts';
+import { NewVersionAttributes } from './files.ts';
 
 /** POST /files/upload_sessions */
 export const CreateSession = Type.Object({
@@ -40,7 +40,10 @@ export const UploadParts = Type.Object({
 });
 export type UploadParts = Static<typeof UploadParts>;
 
-/** POST /files/upload_sessions/:id/commit. Everything of a part but its id may be left out or null. */
+/**
+ * POST /files/upload_sessions/:id/commit. Everything of a part but its id may be left out or null. The attributes are those
+ * of an upload in one piece: Box's CLI gives a new version its name here and not when it makes the session.
+ */
 export const CommitSession = Type.Object({
   parts: Type.Array(
     Type.Object({
@@ -51,7 +54,7 @@ export const CommitSession = Type.Object({
     }),
     { maxItems: 10_000 },
   ),
-  attributes: orNull(FileTraits),
+  attributes: orNull(NewVersionAttributes),
 });
 export type CommitSession = Static<typeof CommitSession>;
 

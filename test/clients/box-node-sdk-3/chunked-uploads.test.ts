@@ -66,6 +66,16 @@ describe('chunked upload with box-node-sdk 3 over TLS', () => {
     assert.equal(entries[0].sha1, sha1Hex(BYTES));
   });
 
+  test('getNewVersionChunkedUploader gives the file another name, as files:versions:upload --name of Box’s CLI does', async () => {
+    const uploaded = await files.uploadFile('0', 'before.bin', Buffer.from('the first version'));
+    const options = { fileAttributes: { name: 'after.bin' } };
+    const uploader = await files.getNewVersionChunkedUploader(uploaded.entries[0].id, BYTES.length, BYTES, options);
+
+    const { entries } = await uploader.start();
+
+    assert.deepEqual([entries[0].id, entries[0].name], [uploaded.entries[0].id, 'after.bin']);
+  });
+
   test('uploadPart with a callback hands over the stored part', async () => {
     const session = await files.createUploadSession('0', BYTES.length, 'callback.bin');
     const part = PARTS[2];
