@@ -53,9 +53,11 @@ export function openMultipart(request: IncomingMessage): Promise<MultipartUpload
   }
 
   function takePart(part: Readable, field: FormField): void {
-    const { name, isFile } = field;
+    const { name, isFile, isEncoded } = field;
     const isAttributes = name === 'attributes';
-    if (isFile) takeFile(part, field);
+    if (isEncoded && (isFile || isAttributes))
+      stop(malformed('a part has a content-transfer-encoding: send its bytes'));
+    else if (isFile) takeFile(part, field);
     else if (isAttributes && file !== undefined) stop(attributesTooLate());
     else if (isAttributes && texts.has(name)) stop(malformed('it holds attributes twice'));
     else {

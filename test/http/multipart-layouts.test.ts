@@ -191,6 +191,49 @@ test("a form of Box's first API is taken: parent_id or folder_id, then the file 
   assert.equal(await countFiles(), count);
 });
 
+test('a file may have its name in filename*, as older clients write one that is not ASCII', async () => {
+  const name = newName();
+  const extended = `filename*=utf-8''${encodeURIComponent(name)}`;
+  await assertStored(await send(form(named(name), filePart(bytes, `name="anything"; ${extended}`))), name);
+  for (const [charset, letter] of [
+    ['UTF-8', '%C3%BC'],
+    ['iso-8859-1', '%fc'],
+  ]) {
+    const own = newName();
+    const encoded = encodeURIComponent(own).replace('%C3%BC', letter as string);
+    const file = filePart(bytes, `name="file"; filename="never"; filename*=${charset}'en'${encoded}`);
+    await assertStored(await send(form(text('parent_id', '0'), file)), own);
+  }
+  const count = await countFiles();
+  const lossy = filePart('a', 'name="file"; filename*=utf-8\'\'caf%E9');
+  assertRefused(await send(form(text('parent_id', '0'), lossy)), 'bad_request', /UTF-8/);
+  assert.equal(await countFiles(), count);
+});
+
+test('a file or attributes in a transfer encoding are refused, and not stored as what stands for them', async () => {
+  const count = await countFiles();
+  const encoded = (part: FormPart, encoding: string) => ({
+    ...part,
+    disposition: `${part.disposition}\r\nContent-Transfer-Encoding: ${encoding}`,
+  });
+  const name = newName();
+  for (const encoding of ['base64', 'BASE64', 'quoted-printable ']) {
+    const file = encoded(filePart(bytes.toString('base64')), encoding);
+    assertRefused(await send(form(named(name), file)), 'bad_request', /content-transfer-encoding/);
+    assertRefused(await send(form(encoded(named(name), encoding), filePart(bytes))), 'bad_request', /encoding/);
+  }
+  assert.equal(await countFiles(), count);
+  for (const encoding of ['binary', '8bit', '7bit', 'foo']) {
+    const own = newName();
+    const body = form(
+      encoded(text('csrf'), 'base64'),
+      encoded(named(own), encoding),
+      encoded(filePart(bytes), encoding),
+    );
+    await assertStored(await send(body), own);
+  }
+});
+
 test('a version needs no attributes, and takes none behind its file', async () => {
   const { id } = await upload(api, newName(), 'one');
   const next = await sendForm(api, `/files/${id}/content`, form(filePart('two')));
