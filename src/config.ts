@@ -106,7 +106,11 @@ export function readConfig(given: GivenSettings, environment: Environment = proc
 
   const config = {
     listen: read('PARTWAY_LISTEN', parseListen, 'give host:port, such as 127.0.0.1:4400, [::1]:4400 or 0.0.0.0:443'),
-    dataFolder: read('PARTWAY_DATA', (text) => resolve(text), ''),
+    dataFolder: read(
+      'PARTWAY_DATA',
+      (text) => (text.includes('\uFFFD') ? undefined : resolve(text)),
+      'this path is not valid UTF-8, and another folder would be made instead; give one that is',
+    ),
     database: read(
       'PARTWAY_DATABASE',
       parseDatabase,

@@ -23,6 +23,8 @@ test('without any setting the server listens on the loopback address and keeps i
 test('everything that is wrong is listed at once, each with how to mend it, and no token among it', () => {
   const given = {
     PARTWAY_LISTEN: 'localhost',
+    // What Node makes of bytes that are not UTF-8.
+    PARTWAY_DATA: '/srv/caf\uFFFD',
     PARTWAY_TOKEN: 'a secret',
     PARTWAY_DATABASE: 'mysql://user:a secret@host/name',
     PARTWAY_DATABASE_POOL: '0',

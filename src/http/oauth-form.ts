@@ -75,5 +75,10 @@ function checkStorable(field: string, value: string): void {
 
 /** Both are form-encoded before they are joined. */
 function formDecoded(text: string): string {
-  return new URLSearchParams(`text=${text.replaceAll('&', '%26')}`).get('text') ?? '';
+  try {
+    return parseForm(`text=${text.replaceAll('&', '%26')}`, 'The Authorization header').get('text') ?? '';
+  } catch (error) {
+    if (error instanceof Refusal) throw new GrantError('invalid_client', error.message);
+    throw error;
+  }
 }

@@ -171,6 +171,21 @@ test('a form that is not UTF-8 is refused as OAuth has it', async () => {
   assert.match(page.text, /<!doctype html>/);
 });
 
+test('Basic credentials that are not UTF-8, in base64 or in percent codes, are refused as such', async () => {
+  for (const credentials of [
+    Buffer.from('caf\xe9:secret', 'latin1'),
+    Buffer.from('caf%E9:a'),
+    Buffer.from('a:caf%E9'),
+  ]) {
+    const answer = await api.call('POST', `${server.url}/oauth2/token`, {
+      body: 'grant_type=client_credentials&box_subject_type=user&box_subject_id=1',
+      headers: { authorization: `Basic ${credentials.toString('base64')}` },
+    });
+    assert.deepEqual([answer.status, answer.json?.error], [400, 'invalid_client'], answer.text);
+    assert.match(answer.json.error_description, /UTF-8/);
+  }
+});
+
 const TYPES = [
   '',
   'undefined',
