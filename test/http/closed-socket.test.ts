@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import { test } from 'node:test';
 import type { FastifyRequest } from 'fastify';
-import { settleAddress } from '../../src/http/addresses.ts';
+import { localAddressOf, settleAddress } from '../../src/http/addresses.ts';
 import { audiencesOf } from '../../src/http/audiences.ts';
 
 const SETTINGS = { publicUrl: undefined, tls: undefined };
@@ -37,5 +37,16 @@ test('a request whose client has left has no audience and no host of its own, an
     assert.ok(open.audiences.includes(`http://127.0.0.1:${port}/oauth2/token`));
   } finally {
     server.close();
+  }
+});
+
+test('the address that a client connected to is written as a URL has it', () => {
+  for (const [localAddress, host] of [
+    ['10.1.2.3', '10.1.2.3'],
+    ['::ffff:10.1.2.3', '10.1.2.3'],
+    ['::1', '[::1]'],
+    ['fe80::1%eth0', '[fe80::1]'],
+  ]) {
+    assert.deepEqual(localAddressOf({ localAddress, localPort: 4400 } as Socket), { host, port: 4400 });
   }
 });

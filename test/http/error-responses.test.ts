@@ -225,6 +225,27 @@ test('the response to a body that is too large reaches a client that is still se
   assertBoxError(response, 413, 'request_entity_too_large');
 });
 
+test('every other response has a request ID of its own, too', async () => {
+  const { id } = (await api.post('/folders', { name: 'with an ID', parent: { id: '0' } })).json;
+  const preflight = { origin: 'https://app.example.com', 'access-control-request-method': 'PUT' };
+  const given = [
+    await api.get('/users/me'),
+    await api.call('HEAD', '/users/me'),
+    await api.get(`/folders/${id}`, { headers: { 'if-none-match': '0' } }),
+    await new Api({ url: server.url }).call('OPTIONS', '/files/1', { headers: preflight }),
+    await api.post('/folders', { name: 'another', parent: { id: '0' } }),
+    await api.delete(`/folders/${id}`),
+    await api.get(`${server.url}/healthz`),
+  ];
+  assert.deepEqual(
+    given.map(({ status }) => status),
+    [200, 200, 304, 204, 201, 204, 200],
+  );
+  const ids = given.map(({ headers }) => String(headers['box-request-id']));
+  for (const requestId of ids) assert.match(requestId, /^[0-9a-f]{16}$/);
+  assert.equal(new Set(ids).size, ids.length);
+});
+
 test('the log has the request ID of every refusal', async () => {
   const [response] = await answers('HELLO\r\n\r\n');
   await server.logged(new RegExp(`"reqId":"${response?.headers['box-request-id']}"`));

@@ -77,6 +77,8 @@ const NAMES: Record<string, Way> = {
     api.post('/files/upload_sessions', { folder_id: '0', file_size: 5000, file_name: name }),
   'POST /files/:id/upload_sessions': async (name) =>
     api.post(`/files/${await newFile()}/upload_sessions`, { file_size: 5000, file_name: name }),
+  'a commit of a new file': (name) => commit({ name }),
+  'a commit of a new version': async (name) => commit({ name }, await newFile()),
 };
 
 /** Every way in which a description gets here. */
@@ -87,8 +89,20 @@ const DESCRIPTIONS: Record<string, Way> = {
   'a commit of a new file': (description) => commit({ description }),
   'a commit of a new version': async (description) => commit({ description }, await newFile()),
   'PUT /files/:id': async (description) => api.call('PUT', `/files/${await newFile()}`, { body: { description } }),
+  'POST /folders': (description) => api.post('/folders', { name: freshName(), parent: { id: '0' }, description }),
   'PUT /folders/:id': async (description) =>
     api.call('PUT', `/folders/${await newFolder()}`, { body: { description } }),
+};
+
+/** Every way in which tags get here. */
+const TAGS: Record<string, Way> = {
+  'POST /files/content': (tags) => direct('/files/content', { name: freshName(), parent: { id: '0' }, tags }),
+  'POST /files/:id/content': async (tags) => direct(`/files/${await newFile()}/content`, { tags }),
+  'a commit of a new file': (tags) => commit({ tags }),
+  'a commit of a new version': async (tags) => commit({ tags }, await newFile()),
+  'PUT /files/:id': async (tags) => api.call('PUT', `/files/${await newFile()}`, { body: { tags } }),
+  'POST /folders': (tags) => api.post('/folders', { name: freshName(), parent: { id: '0' }, tags }),
+  'PUT /folders/:id': async (tags) => api.call('PUT', `/folders/${await newFolder()}`, { body: { tags } }),
 };
 
 /** Every way in which a date gets here, and the name that a refusal calls it. */
@@ -129,6 +143,16 @@ const BAD_DESCRIPTIONS: [what: string, value: unknown][] = [
   ['with half a surrogate pair', '\udc00'],
   ['that is a number', 7],
   ['that is a list', ['x']],
+];
+
+const BAD_TAGS: [what: string, value: unknown][] = [
+  ['101 tags', Array.from({ length: 101 }, (_, at) => `tag ${at}`)],
+  ['a tag of 256 characters', ['x'.repeat(256)]],
+  ['an empty tag', ['fine', '']],
+  ['a tag with NUL', ['a\u0000b']],
+  ['a tag with half a surrogate pair', ['\ud800']],
+  ['a tag that is a number', [7]],
+  ['a text in place of the list', 'tag'],
 ];
 
 const BAD_DATES: [what: string, value: unknown][] = [
@@ -184,6 +208,25 @@ for (const [way, send] of Object.entries(DESCRIPTIONS)) {
       const { status, json, text } = await send('👩'.repeat(256));
       assert.ok(status === 200 || status === 201, text);
       assert.equal((json.entries?.[0] ?? json).description, '👩'.repeat(256));
+    });
+  });
+}
+
+for (const [way, send] of Object.entries(TAGS)) {
+  describe(`by ${way}`, () => {
+    for (const [what, value] of BAD_TAGS) {
+      test(`${what} is refused, and named`, async () => {
+        const { status, json, text } = await send(value);
+        assert.deepEqual([status, json?.code], [400, 'bad_request'], text);
+        assert.match(json.message, /tags/);
+      });
+    }
+    test('100 tags of 255 characters are taken and shown', async () => {
+      const tags = Array.from({ length: 100 }, (_, at) => String(at).padEnd(255, 'x'));
+      const { status, json, text } = await send(tags);
+      assert.ok(status === 200 || status === 201, text);
+      const { type, id } = json.entries?.[0] ?? json;
+      assert.deepEqual((await api.get(`/${type}s/${id}?fields=tags`)).json.tags, tags);
     });
   });
 }

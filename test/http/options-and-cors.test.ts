@@ -78,6 +78,35 @@ test('a page may send the headers that it asks for, and never credentials', asyn
   assert.equal(answer.headers['access-control-allow-private-network'], undefined);
 });
 
+test('what clients of Box send is allowed without being asked for, and what they read is exposed', async () => {
+  const known = allowedBy(await preflight('/files/1'));
+  for (const name of [
+    'authorization',
+    'as-user',
+    'box-version',
+    'digest',
+    'content-range',
+    'content-md5',
+    'if-range',
+  ]) {
+    assert.ok(known.includes(name), name);
+  }
+  const answer = await api.get('/users/me', { headers: { origin: ORIGIN } });
+  const exposed = String(answer.headers['access-control-expose-headers']).toLowerCase().split(', ');
+  for (const name of [
+    'box-request-id',
+    'box-version',
+    'retry-after',
+    'www-authenticate',
+    'etag',
+    'accept-ranges',
+    'content-range',
+    'content-disposition',
+  ]) {
+    assert.ok(exposed.includes(name), name);
+  }
+});
+
 test('what is no list of header names, or an endless one, is not reflected', async () => {
   for (const list of [
     'a b',

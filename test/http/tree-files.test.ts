@@ -31,7 +31,8 @@ test('if-none-match saves the answer that the client has already', async () => {
   const get = (tag: string) => api.get(`/files/${file.id}`, { headers: { 'if-none-match': tag } });
 
   assert.deepEqual([(await get('"0"')).status, (await get('0')).text], [304, '']);
-  assert.equal((await get('1')).status, 200);
+  for (const tags of ['*', 'W/"0"', '"7" , W/"0"', '7,0']) assert.equal((await get(tags)).status, 304, tags);
+  for (const tags of ['1', '""', '"7", "8"', '"0 0"']) assert.equal((await get(tags)).status, 200, tags);
 });
 
 test('a deleted file is in the trash, where it can be seen and not read, and its name is free', async () => {

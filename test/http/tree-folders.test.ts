@@ -155,9 +155,12 @@ test('if-match and if-none-match hold folders to the state they name', async () 
   const get = (tag: string) => api.get(`/folders/${folder.id}`, { headers: { 'if-none-match': tag } });
 
   assert.deepEqual([(await get('0')).status, (await get('"0"')).text, (await get('1')).status], [304, '', 200]);
-  assertRefused(await api.delete(`/folders/${folder.id}`, { 'if-match': '1' }), 412, 'precondition_failed');
+  for (const tags of ['*', 'W/"0"', '"7", "0"']) assert.equal((await get(tags)).status, 304, tags);
+  for (const tags of ['1', '"1", "2"']) {
+    assertRefused(await api.delete(`/folders/${folder.id}`, { 'if-match': tags }), 412, 'precondition_failed');
+  }
   assertRefused(await api.delete('/folders/12345', { 'if-match': '1' }), 412, 'precondition_failed');
-  assert.equal((await api.delete(`/folders/${folder.id}`, { 'if-match': '"0"' })).status, 204);
+  assert.equal((await api.delete(`/folders/${folder.id}`, { 'if-match': '"9", "0"' })).status, 204);
 });
 
 test("another user's folders and files are not there, under any call", async () => {
