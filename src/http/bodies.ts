@@ -37,16 +37,21 @@ export function takeJsonBodies(app: FastifyInstance): void {
   app.addContentTypeParser('*', { parseAs: 'buffer' }, async (request: FastifyRequest, bytes: Buffer) => {
     // A DELETE has no use for a body, and so it cannot be wrong.
     if (bytes.length === 0 || request.method === 'DELETE') return undefined;
-    refuseEncoded(request);
     try {
       return parseJson(bytes, contentTypeOf(request.raw).parameters.charset, 'The body');
+    } catch (error) {
+      refuseEncoded(request);
+      throw error;
     } finally {
       freeChunk(bytes);
     }
   });
 }
 
-/** Unpacked here, a small body could become a huge one. */
+/**
+ * For a body that cannot be read: compressed ones are not unpacked here, since a small one could become a huge one. Where
+ * the body is JSON as it is, the header is one of those that some clients send and nothing depends on.
+ */
 function refuseEncoded({ headers }: FastifyRequest): void {
   const { 'content-encoding': encoding = '' } = headers;
   if (['', 'identity'].includes(encoding.trim().toLowerCase())) return;

@@ -91,16 +91,18 @@ test('a charset that is not known is refused with 415 where it could change what
   assert.deepEqual([ascii.status, ascii.json.name], [201, 'ascii']);
 });
 
-test('a compressed body is refused with 415, and an encoding that changes nothing is not', async () => {
+test('a compressed body is refused with 415, and a header that only says so of plain JSON means nothing', async () => {
   const { gzipSync } = await import('node:zlib');
   const body = gzipSync(named('packed'));
   const packed = await api.call('POST', '/folders', { body, headers: { 'content-encoding': 'gzip' } });
   assertRefused(packed, 415, 'unsupported_media_type', /content-encoding/);
-  const plain = await api.call('POST', '/folders', {
-    body: named('plain'),
-    headers: { 'content-encoding': 'identity' },
-  });
-  assert.equal(plain.status, 201, plain.text);
+  for (const encoding of ['identity', 'UTF-8', '', 'gzip']) {
+    const headers = { 'content-encoding': encoding };
+    const plain = await api.call('POST', '/folders', { body: named(`plain (${encoding})`), headers });
+    assert.equal(plain.status, 201, plain.text);
+  }
+  const broken = await api.call('POST', '/folders', { body: '{', headers: { 'content-encoding': 'identity' } });
+  assertRefused(broken, 400, 'bad_request');
 });
 
 test('half of a surrogate pair is refused everywhere in a body, also as a key', async () => {
