@@ -33,22 +33,29 @@ async function makeTree(name: string): Promise<Map<string, string>> {
   return sha1s;
 }
 
+/** Each file of the tree is there once, with its bytes, and each folder once. */
 async function assertThere(name: string, sha1s: ReadonlyMap<string, string>): Promise<void> {
-  for (const [path, sha1] of sha1s) {
-    const folder = path.includes('/') ? `/${path.slice(0, path.lastIndexOf('/'))}` : '';
-    const listed = await place.json('ls', `/${name}${folder}`);
-    const found = listed.filter((item) => `${folder}/${item.name}` === `/${path}`);
-    assert.deepEqual(
-      found.map((item) => item.sha1),
-      [sha1],
-      path,
-    );
-  }
-  const folders = (await place.json('ls', `/${name}`)).filter(({ type }) => type === 'folder');
-  assert.deepEqual(
-    folders.map((folder) => folder.name),
-    ['a', 'b', 'c', 'empty'],
+  const api = new Api(place.server);
+  const files: [path: string, sha1: string][] = [];
+  const folders: string[] = [];
+  const visit = async (id: string, path: string) => {
+    const { entries } = (await api.get(`/folders/${id}/items?fields=name,sha1&limit=1000`)).json;
+    for (const item of entries) {
+      if (path === '' && item.name !== name) continue;
+      const below = `${path}/${item.name}`;
+      if (item.type === 'file') files.push([below, item.sha1]);
+      else {
+        folders.push(below);
+        await visit(item.id, below);
+      }
+    }
+  };
+  await visit('0', '');
+  assert.deepEqual(files.toSorted(), [...sha1s].map(([path, sha1]) => [`/${name}/${path}`, sha1]).toSorted());
+  const expected = ['', '/a', '/a/inner', '/b', '/b/inner', '/c', '/c/inner', '/empty'].map(
+    (path) => `/${name}${path}`,
   );
+  assert.deepEqual(folders.toSorted(), expected);
 }
 
 const KINDS: Record<string, (seen: SeenRequest) => boolean> = {
