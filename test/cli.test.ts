@@ -34,7 +34,7 @@ test('a start with wrong settings ends with the list of them, and makes no data 
   assert.match(ended.stderr, /PARTWAY_LISTEN=x: give host:port/);
   assert.match(ended.stderr, /PARTWAY_PART_SIZE=3: give a power of two/);
   assert.doesNotMatch(ended.stderr, /at .*\.ts:/);
-  await assert.rejects(stat(folder));
+  await assert.rejects(stat(folder), { code: 'ENOENT' });
 });
 
 test('a flag goes before its environment variable', async () => {

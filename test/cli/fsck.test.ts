@@ -160,7 +160,7 @@ describe('partway fsck', () => {
       );
     }
     assert.equal(jsonLines(repaired.stdout).at(-1)?.young, 1);
-    await assert.rejects(stat(at('staging', ORPHAN)));
+    await assert.rejects(stat(at('staging', ORPHAN)), { code: 'ENOENT' });
     await stat(at('staging', YOUNG));
 
     const again = findings(await fsck('--json'));

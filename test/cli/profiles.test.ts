@@ -71,7 +71,7 @@ test('credentials that do not let in are not kept, and the exit code says why', 
   const noTerminal = await run(['login'], { env });
   assert.equal(noTerminal.code, 2);
   assert.match(noTerminal.stderr, /There is nobody to ask/);
-  await assert.rejects(stat(profilesOf('refused')));
+  await assert.rejects(stat(profilesOf('refused')), { code: 'ENOENT' });
 });
 
 test('a token goes only to the server that it is for', async () => {

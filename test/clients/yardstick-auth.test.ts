@@ -68,7 +68,7 @@ const ofServerAuths: Checks = Object.fromEntries(
 
         const { accessToken } = await auth.downscopeToken(['root_readonly'], undefined, undefined, yard.network);
 
-        await assert.rejects(newFile({ client: withToken(yard, accessToken) }));
+        await assert.rejects(newFile({ client: withToken(yard, accessToken) }), answered(403));
       },
     ],
     [
@@ -80,7 +80,7 @@ const ofServerAuths: Checks = Object.fromEntries(
         await auth.revokeToken(yard.network);
 
         assert.notEqual((await auth.retrieveToken(yard.network)).accessToken, before.accessToken);
-        await assert.rejects(withToken(yard, before.accessToken).users.getUserMe());
+        await assert.rejects(withToken(yard, before.accessToken).users.getUserMe(), /Developer token has expired/);
       },
     ],
   ]),
@@ -122,11 +122,13 @@ yardstick('auth', {
 
   'where there is no token, none is narrowed': async (yard) => {
     const resource = `${BOX}/folders/12345`;
-    const auths = [
-      new BoxDeveloperTokenAuth({ token: '' }),
-      new BoxOAuth({ config: new OAuthConfig({ clientId: 'nobody', clientSecret: 'nothing' }) }),
-    ];
+    const unnamed = new BoxDeveloperTokenAuth({ token: '' });
+    const strange = new BoxOAuth({ config: new OAuthConfig({ clientId: 'nobody', clientSecret: 'nothing' }) });
 
-    for (const auth of auths) await assert.rejects(auth.downscopeToken(SCOPES, resource, undefined, yard.network));
+    await assert.rejects(unnamed.downscopeToken(SCOPES, resource, undefined, yard.network), answered(400));
+    await assert.rejects(
+      strange.downscopeToken(SCOPES, resource, undefined, yard.network),
+      /Access and refresh tokens not available/,
+    );
   },
 });

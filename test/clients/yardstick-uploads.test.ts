@@ -30,7 +30,7 @@ yardstick('direct uploads', {
     const name = newName();
     const body = { attributes: { name, parent: { id: '0' } }, file: streamOf(seededBytes(MIB, 'cancelled')) };
 
-    await assert.rejects(uploads.uploadFile(body, { cancellationToken: AbortSignal.abort() }));
+    await assert.rejects(uploads.uploadFile(body, { cancellationToken: AbortSignal.abort() }), /The user aborted/);
 
     const items = await client.folders.getFolderItems('0');
     assert.ok(!items.entries?.some((item) => item.name === name));

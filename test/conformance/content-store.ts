@@ -100,7 +100,10 @@ export function contentStoreBehaves(
         const receipts = new Map<number, Receipt>();
         for (const slot of [first, ...others])
           receipts.set(slot.index, await store.write(staging, slot, bodyOf(bytes, slot)));
-        await assert.rejects(store.write(staging, second, brokenBody(bytesOfSize(partSize - 1), new Error('cut'))));
+        await assert.rejects(
+          store.write(staging, second, brokenBody(bytesOfSize(partSize - 1), new Error('cut'))),
+          /cut/,
+        );
         receipts.set(second.index, await store.write(staging, second, bodyOf(bytes, second)));
         await store.seal(staging, inGridOrder(receipts));
         assert.deepEqual(await readAll(store, staging.content), bytes);

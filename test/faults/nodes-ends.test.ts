@@ -211,7 +211,7 @@ describe('the sweep at one node', { skip: noPostgres }, () => {
     }
     body.send(Buffer.alloc(100));
     body.end();
-    await assert.rejects(sending);
+    await assert.rejects(sending, { code: 'ENOENT' });
     assert.deepEqual(await published(one), []);
   });
 });

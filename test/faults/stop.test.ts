@@ -67,7 +67,7 @@ describe('a server that is told to stop', LIMIT, () => {
     const bytes = seededBytes(PART, 'stop');
     const { id } = await client.create('stop.bin', bytes.length);
     const { answer } = await beginPart(server, id, bytes, bytes.length);
-    const cut = assert.rejects(answer);
+    const cut = assert.rejects(answer, { code: 'ECONNRESET' });
     assert.equal(await server.stop(), 0);
     await cut;
     await server.restart();

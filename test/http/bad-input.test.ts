@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
 import { type Answer, Api } from '../support/api.ts';
 import { seededBytes, sha1Base64 } from '../support/bytes.ts';
+import { openRows } from '../support/rows.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { storedFor } from '../support/storage.ts';
 import { until } from '../support/until.ts';
@@ -244,13 +245,15 @@ test('a session past its time is refused with 410 and its bytes go', async () =>
     env: {
       PARTWAY_PART_SIZE: String(PART),
       PARTWAY_MIN_SESSION_SIZE: '1000',
-      PARTWAY_SESSION_TTL: '500ms',
       PARTWAY_SWEEP_INTERVAL: '50ms',
     },
   });
   const client = new Api(short);
   const session = await client.createSession('expires.bin', SIZE);
   assert.equal((await storedFor(short.dataFolder)).length, 1);
+  const rows = await openRows(short.dataFolder);
+  await rows.updateTable('upload_sessions').set({ expires_at: 1 }).execute();
+  await rows.destroy();
   await until(async () => (await client.get(`/files/upload_sessions/${session.id}`)).status !== 200);
   assertRefused(await client.get(`/files/upload_sessions/${session.id}`), 410, 'session_expired');
   assertRefused(await client.putPart(session.id, first), 410, 'session_expired');

@@ -88,6 +88,6 @@ test('a request that waits ends when its client leaves', async () => {
   const waiting = ask('large', '/list', { signal: client.signal });
   await until(() => fair.waiting === 1);
   client.abort();
-  await assert.rejects(waiting);
+  await assert.rejects(waiting, { name: 'AbortError' });
   await until(() => fair.waiting === 0);
 });

@@ -75,6 +75,26 @@ test('new versions, sessions and copies compete with what is arriving', { skip: 
   );
 });
 
+test('a body of unknown length is counted as it comes, and refused where no more is left', {
+  skip: onlySqlite,
+}, async () => {
+  await using server = await startServer({ env: ENV });
+  const api = new Api(server);
+  const arriving = await hold(server, seededBytes(600_000, 'arriving'), { saysLength: false });
+  await until(() => counted(server).reserved >= 590_000);
+  assert.ok(counted(server).reserved < 700_000);
+
+  const session = await api.post('/files/upload_sessions', { folder_id: '0', file_size: 500_000, file_name: 's' });
+  assert.deepEqual([session.status, session.json.code], [403, 'storage_limit_exceeded']);
+  // Its end never comes.
+  const [refused] = await once(await hold(server, LARGE, { saysLength: false }), 'response');
+  assert.equal(refused.statusCode, 403);
+
+  arriving.destroy();
+  await until(() => counted(server).reserved === 0 && counted(server).incoming === 0);
+  await upload(api, 'after.bin', LARGE);
+});
+
 test('what a client that left or a server that was killed had reserved is given back', {
   skip: onlySqlite,
 }, async () => {
@@ -97,9 +117,10 @@ test('what a client that left or a server that was killed had reserved is given 
 });
 
 /** A direct upload of which all but the end has been sent. */
-async function hold(server: TestServer, bytes: Buffer) {
+async function hold(server: TestServer, bytes: Buffer, { saysLength = true } = {}) {
   const body = bodyOf('held.bin', bytes);
-  const headers = { ...FORM, authorization: `Bearer ${server.token}`, 'content-length': body.length };
+  const length = saysLength ? { 'content-length': body.length } : {};
+  const headers = { ...FORM, authorization: `Bearer ${server.token}`, ...length };
   const sent = request(`${server.url}/2.0/files/content`, { method: 'POST', headers });
   sent.on('error', () => {});
   if (!sent.write(body.subarray(0, -100))) await once(sent, 'drain');

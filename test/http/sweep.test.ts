@@ -2,11 +2,13 @@ import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Api } from '../support/api.ts';
 import { seededBytes } from '../support/bytes.ts';
+import { openRows } from '../support/rows.ts';
 import { startServer } from '../support/server.ts';
 import { bytesNotOnDisk, storedFor } from '../support/storage.ts';
+import { swept } from '../support/swept.ts';
+import { until } from '../support/until.ts';
 
 const SWEEPING = { PARTWAY_SWEEP_INTERVAL: '10ms', PARTWAY_ORPHAN_GRACE: '0ms', PARTWAY_MIN_SESSION_SIZE: '0' };
 
@@ -17,6 +19,7 @@ test('a direct upload that has no row yet is not swept from under its client', {
   const api = new Api(server);
   const bytes = seededBytes(300_000, 'slow direct upload');
   const staging = join(server.dataFolder, 'staging');
+  const rows = await openRows(server.dataFolder);
   const answer = await api.call('POST', '/files/content', {
     headers: { 'content-type': 'multipart/form-data; boundary=x', 'transfer-encoding': 'chunked' },
     body: (async function* () {
@@ -24,13 +27,14 @@ test('a direct upload that has no row yet is not swept from under its client', {
       yield Buffer.from(`--x\r\ncontent-disposition: form-data; name="attributes"\r\n\r\n${attributes}\r\n`);
       yield Buffer.from('--x\r\ncontent-disposition: form-data; name="file"; filename="y"\r\n\r\n');
       yield bytes.subarray(0, 150_000);
-      while ((await readdir(staging)).length === 0) await sleep(5);
-      // Many sweeps see the file now, and none may take it.
-      await sleep(300);
+      await until(async () => (await readdir(staging)).length > 0);
+      // Sweeps see the file now, and none may take it.
+      for (let sweeps = 0; sweeps < 3; sweeps++) await swept(rows);
       yield bytes.subarray(150_000);
       yield Buffer.from('\r\n--x--\r\n');
     })(),
   });
+  await rows.destroy();
   assert.equal(answer.status, 201, answer.text);
   assert.deepEqual(await api.download(answer.json.entries[0].id), bytes);
 });

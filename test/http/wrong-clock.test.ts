@@ -11,6 +11,7 @@ import { newestTime } from '../../src/sql/newest-time.ts';
 import { sha1Base64 } from '../support/bytes.ts';
 import { leftoverFolder } from '../support/leftovers.ts';
 import { dropRows, onlySqlite, openRows, rowsFor } from '../support/rows.ts';
+import { swept } from '../support/swept.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { until } from '../support/until.ts';
 
@@ -155,24 +156,3 @@ test('a server started before NTP, eight days behind, keeps what is begun until 
     await dropRows(folder);
   }
 });
-
-/** A row that the sweep does remove says that it has been through. */
-async function swept(db: Awaited<ReturnType<typeof openRows>>): Promise<void> {
-  await db
-    .insertInto('used_assertions')
-    .values({ client_id: await anApp(db), jti: `swept-${Math.random()}`, expires_at: 0 })
-    .execute();
-  await until(async () => (await db.selectFrom('used_assertions').selectAll().execute()).length === 0);
-}
-
-async function anApp(db: Awaited<ReturnType<typeof openRows>>): Promise<string> {
-  const app = await db.selectFrom('apps').select('client_id').executeTakeFirst();
-  if (app !== undefined) return app.client_id;
-  const user = await db.selectFrom('users').select('id').executeTakeFirstOrThrow();
-  const made = { client_id: 'swept', name: 'Swept', secret_sha256: '', service_user_id: user.id, created_at: 0 };
-  await db
-    .insertInto('apps')
-    .values({ ...made, as_user: 0 })
-    .execute();
-  return made.client_id;
-}

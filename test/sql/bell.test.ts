@@ -27,6 +27,7 @@ describe('the bell between nodes', { skip: noPostgres, timeout: 600_000 }, () =>
         await notify(tx, 'parts', 'never');
         throw new Error('rolled back');
       }),
+      /rolled back/,
     );
     await notify(db, 'other', 'not asked for');
     await notify(db, 'parts', 'last');

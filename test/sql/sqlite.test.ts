@@ -136,7 +136,7 @@ describe('an SQLite database', () => {
   it('that cannot be opened fails each call with the reason', async () => {
     await using database = await newDatabase();
     const db = openSqlite(`${database.path}/there is no such folder/rows.sqlite`);
-    await assert.rejects(migrate(db));
+    await assert.rejects(migrate(db), /unable to open/);
     await assert.rejects(findUserByLogin(db, 'a'), /unable to open/);
     await db.destroy();
   });
