@@ -136,21 +136,50 @@ test('a signed assertion for our own address brings a token', async () => {
   await tokenFrom(await ask(await assertion('a-jti-for-localhost', `${local}/api/oauth2/token`)));
 });
 
+test('with a public URL only that, or Box’s own, is the audience of an assertion, whatever host the request names', async () => {
+  await using behind = await startServer({ env: { PARTWAY_PUBLIC_URL: 'https://files.example.com' } });
+  const folder = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-key-')));
+  await writeFile(join(folder, 'public.pem'), key.publicPem);
+  const signer = await partwayJson<AddedApp>(behind, 'app', 'add', 'App', '--public-key', join(folder, 'public.pem'));
+  const ask = async (aud: string) => {
+    const claims = { iss: signer.client_id, sub: '1', box_sub_type: 'enterprise', aud, jti: `a-jti-for-${aud}` };
+    const assertion = await new SignJWT(claims)
+      .setProtectedHeader({ alg: 'RS512', kid: signer.key_ids[0] ?? '' })
+      .setExpirationTime('45 s')
+      .sign(key.privateKey);
+    const form = new URLSearchParams({
+      grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
+      client_id: signer.client_id,
+      client_secret: signer.client_secret,
+      assertion,
+    });
+    const [status] = await postAs({ host: 'elsewhere.example.com' }, form.toString(), behind);
+    return status;
+  };
+  const addresses = ['https://files.example.com/oauth2/token', 'https://files.example.com/api/oauth2/token'];
+  for (const aud of [...addresses, 'https://api.box.com/oauth2/token']) assert.equal(await ask(aud), 200, aud);
+  for (const aud of [
+    'http://files.example.com/oauth2/token',
+    'https://files.example.com:444/oauth2/token',
+    'https://elsewhere.example.com/oauth2/token',
+    'http://elsewhere.example.com/oauth2/token',
+    `${behind.url}/oauth2/token`,
+  ]) {
+    assert.equal(await ask(aud), 400, aud);
+  }
+});
+
 /** POST /oauth2/token with headers that fetch does not let through. */
-function postAs(headers: Record<string, string>, body: string): Promise<[number, string]> {
+function postAs(headers: Record<string, string>, body: string, { url } = server): Promise<[number, string]> {
   return new Promise((resolve, reject) => {
     const type = { 'content-type': 'application/x-www-form-urlencoded' };
-    const sent = request(
-      `${server.url}/oauth2/token`,
-      { method: 'POST', headers: { ...type, ...headers } },
-      (answer) => {
-        let text = '';
-        answer.setEncoding('utf8').on('data', (chunk: string) => {
-          text += chunk;
-        });
-        answer.on('end', () => resolve([answer.statusCode ?? 0, (JSON.parse(text) as { error: string }).error]));
-      },
-    );
+    const sent = request(`${url}/oauth2/token`, { method: 'POST', headers: { ...type, ...headers } }, (answer) => {
+      let text = '';
+      answer.setEncoding('utf8').on('data', (chunk: string) => {
+        text += chunk;
+      });
+      answer.on('end', () => resolve([answer.statusCode ?? 0, (JSON.parse(text) as { error: string }).error]));
+    });
     sent.on('error', reject).end(body);
   });
 }
