@@ -66,3 +66,40 @@ test('a server whose database threads die serves on, and one that cannot open it
   await server.stop();
   process.off('worker', made);
 });
+
+for (const nth of [1, 2, 3]) {
+  test(`a start whose thread number ${nth} dies says why it ends, or goes on with another thread`, {
+    skip: onlySqlite,
+  }, async () => {
+    let threads = 0;
+    const made = (thread: Worker) => {
+      threads += 1;
+      if (threads === nth) thread.once('online', () => void thread.terminate());
+    };
+    const failures: unknown[] = [];
+    const failed = (error: unknown) => failures.push(error);
+    process.on('worker', made);
+    process.on('uncaughtException', failed);
+    const dataFolder = leftoverFolder(mkdtempSync(join(tmpdir(), 'partway-dead-thread-')));
+    const env = {
+      PARTWAY_DATA: dataFolder,
+      PARTWAY_TOKEN: TOKEN,
+      PARTWAY_LISTEN: '127.0.0.1:0',
+      PARTWAY_LOG: 'silent',
+      ...storageSettings(dataFolder),
+    };
+    try {
+      const server = await startServer(readConfig(env));
+      assert.equal((await new Api({ url: server.url, token: TOKEN }).get('/users/me')).status, 200);
+      await server.stop();
+    } catch (error) {
+      assert.match(String(error), /is as it was: (the database thread ended|The database had to be opened again)/);
+    }
+    await until(() => threads >= nth);
+    // What a step of the start was to be told of, it was told of, whatever there was of the server by then.
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('worker', made);
+    process.off('uncaughtException', failed);
+    assert.deepEqual(failures, []);
+  });
+}
