@@ -116,7 +116,7 @@ describe('an SQLite database', () => {
 
   it('whose first start died at any statement is made whole by the next start', async () => {
     for (let last = 1; ; last++) {
-      await using database = await newDatabase();
+      await using database = await newDatabase({ readers: 0 });
       let left = last;
       const dying = watchQueries(database.openAsItIs(), {
         beforeAny: () => {
