@@ -86,9 +86,15 @@ export class DiskModel {
 
   syncFolder(folder: string, began: number): void {
     const covered = new Set(this.#pending.filter((change) => change.folder === folder && change.at < began));
-    for (const { needs } of covered) if (needs !== undefined) covered.add(needs);
+    for (const { needs } of covered) if (needs !== undefined) this.#addReachable(needs, covered);
     for (const { path, entry } of covered) name(this.#durable, path, entry);
     this.#pending = this.#pending.filter((change) => !covered.has(change));
+  }
+
+  /** A change, and the names of the folders that lead to it: the journal keeps a rename as a whole. */
+  #addReachable(change: NameChange, to: Set<NameChange>): void {
+    to.add(change);
+    for (const other of this.#pending) if (leadsTo(other, change.path)) to.add(other);
   }
 
   /** A sync of everything (sync, syncfs). */
@@ -114,7 +120,7 @@ export class DiskModel {
     const cut = new Set<string>();
     const lost = new Set<NameChange>();
     for (const change of this.#pending) {
-      const survives = random.below(100) < odds && (change.needs === undefined || !lost.has(change.needs));
+      const survives = random.below(100) < odds && (change.needs === undefined || isThere(change.needs, lost, names));
       if (!survives) cut.add(change.folder);
       if (cut.has(change.folder)) lost.add(change);
       else name(names, change.path, change.entry);
@@ -185,7 +191,16 @@ function name(names: Map<string, ModelEntry>, path: string, entry: ModelEntry | 
   else names.set(path, entry);
 }
 
-function isReachable(state: CrashState, path: string): boolean {
+/** Whether a change makes the name of a folder above `path`. */
+function leadsTo({ entry, path: folder }: NameChange, path: string): boolean {
+  return entry?.kind === 'folder' && path.startsWith(`${folder}/`);
+}
+
+function isThere(change: NameChange, lost: ReadonlySet<NameChange>, names: ReadonlyMap<string, ModelEntry>): boolean {
+  return !lost.has(change) && isReachable(names, change.path);
+}
+
+function isReachable(state: ReadonlyMap<string, unknown>, path: string): boolean {
   return path === '' || (state.has(folderOf(path)) && isReachable(state, folderOf(path)));
 }
 

@@ -1,12 +1,16 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { DiskModel, type ModelEntry, type ModelFile } from './disk-model.ts';
-import { descriptorOf, lastNumberOf, type SystemCall, stringsOf } from './strace.ts';
+import { descriptorOf, lastNumberOf, pathOf, type SystemCall, stringsOf } from './strace.ts';
 
 /** SQLite's index of the WAL: shared memory that happens to have a name, rebuilt by whichever process opens it first. */
 const NOT_FOR_KEEPS = /-shm$/;
 
-/** What an open descriptor refers to. */
+/**
+ * What an open descriptor refers to. Threads are written down in the order in which strace hears of them: the log may have
+ * a descriptor opened by one thread before it was closed by another. So the path that strace prints beside a descriptor
+ * decides what a call is about; this has only the position, and files that have lost their name.
+ */
 interface Open {
   path: string;
   entry: ModelEntry;
@@ -87,13 +91,17 @@ export class Replay {
    */
   endLife(left: string, at: number): void {
     this.#open = new Map();
-    const found = new Set<string>();
-    for (const path of listTree(left)) {
-      if (NOT_FOR_KEEPS.test(path.name)) continue;
-      found.add(path.name);
+    const found = [...listTree(left)].filter(({ name }) => !NOT_FOR_KEEPS.test(name));
+    const names = new Set(found.map(({ name }) => name));
+    const gone = [...this.disk.current.keys()].filter((name) => name !== '' && !names.has(name));
+    for (const path of found) {
+      // The server gives no two files the same last name.
+      const from = gone.findIndex((name) => basename(name) === basename(path.name));
+      const isMoved = from >= 0 && !path.isFolder && !this.disk.current.has(path.name);
+      if (isMoved) for (const name of gone.splice(from, 1)) this.disk.rename(name, path.name, at);
       this.#takeOver(left, path, at);
     }
-    for (const name of [...this.disk.current.keys()]) if (name !== '' && !found.has(name)) this.disk.unlink(name, at);
+    for (const name of gone) this.disk.unlink(name, at);
   }
 
   #takeOver(left: string, { name, isFolder }: { name: string; isFolder: boolean }, at: number): void {
@@ -134,6 +142,7 @@ export class Replay {
     if (open === undefined) return false;
     const bytes = Buffer.concat(stringsOf(call)).subarray(0, call.result);
     const placed = call.name === 'pwrite64' || call.name === 'pwritev';
+    if (!placed && Number.isNaN(open.position)) throw new Error(`the log does not say where in ${open.path} it writes`);
     this.disk.write(open.file, placed ? lastNumberOf(call) : open.position, bytes, call.ended);
     if (!placed) open.position += bytes.length;
     return true;
@@ -147,10 +156,10 @@ export class Replay {
   }
 
   #sync(call: SystemCall): boolean {
-    const open = this.#open.get(descriptorOf(call) ?? -1);
-    if (open === undefined || this.#ignores(open.path, this.#isStarting)) return false;
-    if (open.entry.kind === 'file') this.disk.syncFile(open.entry, call.began);
-    else this.disk.syncFolder(open.path, call.began);
+    const synced = this.#referredBy(call);
+    if (synced === undefined || this.#ignores(synced.path, this.#isStarting)) return false;
+    if (synced.entry.kind === 'file') this.disk.syncFile(synced.entry, call.began);
+    else this.disk.syncFolder(synced.path, call.began);
     return true;
   }
 
@@ -190,8 +199,18 @@ export class Replay {
   }
 
   #fileOf(call: SystemCall): (Open & { file: ModelFile }) | undefined {
-    const open = this.#open.get(descriptorOf(call) ?? -1);
+    const open = this.#referredBy(call);
     return open?.entry.kind === 'file' ? Object.assign(open, { file: open.entry }) : undefined;
+  }
+
+  /** What the descriptor of a call refers to; undefined if that is not kept. */
+  #referredBy(call: SystemCall): Open | undefined {
+    const open = this.#open.get(descriptorOf(call) ?? -1);
+    const path = this.#below(pathOf(call) ?? '');
+    const entry = path === undefined ? undefined : this.disk.current.get(path);
+    if (path === undefined || entry === undefined || entry === open?.entry) return open;
+    // Only the position is not known then: the server writes at places of its own choice, but for small new files.
+    return { path, entry, position: Number.NaN };
   }
 
   #pathIn(call: SystemCall): string | undefined {
