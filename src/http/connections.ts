@@ -231,8 +231,8 @@ export class Connections {
     // Node forgets a request once it is answered, and then nobody tells its handler that no more of its body comes.
     socket.once('close', () => request.destroy());
     if (response.headersSent) {
-      // There is no place for another one, be the first whole or not.
-      if (response.writableFinished) closeGently(socket);
+      // There is no place for another one. What was ended is sent to its end; of anything else there will be no more.
+      if (response.writableEnded) closeGently(socket);
       else socket.destroy();
       return;
     }

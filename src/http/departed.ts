@@ -14,17 +14,23 @@ export interface Unread {
  * Of connections that are not being read, those whose client is gone: reset, or closed with less to read than its request
  * needs. Nothing tells a process of that before it has read all that came first, which waits for a slow disk; Linux shows
  * it in a table. None where there is no such table.
+ *
+ * The table is not read in one moment, and while connections come and go, it may leave out one that is there: only what is
+ * missing twice is gone.
  */
-export async function departed(unread: readonly Unread[]): Promise<Socket[]> {
-  if (unread.length === 0) return [];
-  const table = await TcpTable.read();
-  if (table === undefined) return [];
-  return unread
-    .filter(({ socket, missing }) => {
-      if (socket.destroyed) return false;
-      const row = table.find(socket);
-      if (row === 'unknown') return false;
-      return row === undefined || (row.state === CLOSE_WAIT && missing !== undefined && row.toRead < missing);
-    })
-    .map(({ socket }) => socket);
+export async function departed(unread: readonly Unread[], readTable = () => TcpTable.read()): Promise<Socket[]> {
+  let gone = [...unread];
+  for (let look = 0; look < 2 && gone.length > 0; look++) {
+    const table = await readTable();
+    if (table === undefined) return [];
+    gone = gone.filter((one) => isGone(one, table));
+  }
+  return gone.map(({ socket }) => socket);
+}
+
+function isGone({ socket, missing }: Unread, table: TcpTable): boolean {
+  if (socket.destroyed) return false;
+  const row = table.find(socket);
+  if (row === 'unknown') return false;
+  return row === undefined || (row.state === CLOSE_WAIT && missing !== undefined && row.toRead < missing);
 }

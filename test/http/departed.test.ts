@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { test } from 'node:test';
 import { Connections } from '../../src/http/connections.ts';
+import { departed } from '../../src/http/departed.ts';
 import { openLog } from '../../src/http/logger.ts';
+import { TcpTable } from '../../src/http/tcp-table.ts';
 import { RawConnection, rawRequest } from '../support/raw-connection.ts';
 import { until } from '../support/until.ts';
 
@@ -12,13 +14,16 @@ const SENT = Buffer.alloc(100_000, 'x');
 const PACE = { windowMillis: 200, bytes: 1 };
 
 /** A server that reads no body by itself, as one whose disk is busy, and the requests that it has. */
-async function busyServer() {
+async function busyServer(answer: (response: ServerResponse) => void = () => {}, responsePace = PACE) {
   const server = createServer({ highWaterMark: 16 * 1024 });
   const requests: { request: IncomingMessage; response: ServerResponse }[] = [];
-  const settings = { maxPipelined: 10, bodyPace: PACE, responsePace: PACE, errorHeaders: () => ({}) };
-  new Connections(settings, openLog('silent')).serve(server, (request, response) => {
+  const settings = { maxPipelined: 10, bodyPace: PACE, responsePace, errorHeaders: () => ({}) };
+  const connections = new Connections(settings, openLog('silent'));
+  server.on('clientError', (error, socket) => connections.refuseBadSyntax(error, socket as Socket));
+  connections.serve(server, (request, response) => {
     request.on('error', () => {});
     requests.push({ request, response });
+    answer(response);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -83,4 +88,35 @@ test('a client that has sent everything and closed its side is not taken for one
   first.response.end(String(body.length));
   const [answer] = await waiting.closed();
   assert.equal(answer?.body, String(SENT.length));
+});
+
+test('a connection that the table of the system leaves out once is not taken for one that is gone', async () => {
+  await using server = await busyServer();
+  const client = await RawConnection.open(server);
+  await client.send(rawRequest('PUT /', ['content-length: 10000000']));
+  await until(() => server.requests.length === 1);
+  const { socket } = server.requests[0]?.request ?? assert.fail();
+  for (const [found, tables] of [
+    [[], [new TcpTable(), await TcpTable.read()]],
+    [[socket], [new TcpTable(), new TcpTable()]],
+  ] as const) {
+    const left = [...tables];
+    assert.deepEqual(await departed([{ socket, missing: 10_000_000 }], async () => left.shift()), found);
+  }
+  client.socket.destroy();
+});
+
+test('a response that was sent to its end arrives whole, though the body of its request breaks off', async () => {
+  const large = 'x'.repeat(20_000_000);
+  await using server = await busyServer((response) => response.end(large), { ...PACE, windowMillis: 60_000 });
+  const client = await RawConnection.open(server);
+  client.socket.pause();
+  await client.send(rawRequest('PUT /', ['content-length: 100'], 'begun'));
+  await until(() => server.requests.length === 1);
+  client.finish();
+  // It is known to the server by now that no more comes.
+  await until(() => server.requests[0]?.request.socket.readableEnded === true);
+  client.socket.resume();
+  const [response] = await client.closed();
+  assert.equal(response?.body.length, large.length);
 });
