@@ -6,7 +6,7 @@ import { settleAddress } from './addresses.ts';
 import { awaitContinue } from './bodies.ts';
 import { Deadlines, type Exchange, type Pace } from './deadlines.ts';
 import { closeGently, newRequestId, refuseOnSocket, refuseRequest } from './raw-answer.ts';
-import { type RequestLine, requestLineOf, type SyntaxFault, syntaxRefusal } from './syntax-fault.ts';
+import { cutShort, type RequestLine, requestLineOf, type SyntaxFault, syntaxRefusal } from './syntax-fault.ts';
 
 /** Requests that may wait for their turn on all connections together; each takes a few kilobytes. */
 const MOST_AHEAD = 16_384;
@@ -89,10 +89,8 @@ export class Connections {
         this.#log.info({ remoteAddress: request.socket.remoteAddress }, 'a client does not read its response');
         cut(request.socket);
       },
-      onDeparted: (socket) => {
-        this.#log.info({ remoteAddress: socket.remoteAddress }, 'a client is gone whose body was not read yet');
-        socket.destroy();
-      },
+      // It may have closed its side only, and wait for a response.
+      onCutBody: (turn) => this.#breakOff(turn, cutShort()),
     });
   }
 

@@ -27,8 +27,8 @@ export interface DeadlineOptions<E extends Exchange> {
   onSlowBody: (exchange: E) => void;
   /** The client does not read the response, or reads it too slowly. Called once. */
   onSlowReader: (exchange: E) => void;
-  /** The client is gone, and the rest of its body will not come. */
-  onDeparted: (socket: Socket) => void;
+  /** The rest of the body will not come: the client has closed its side, or is gone. Called once. */
+  onCutBody: (exchange: E) => void;
 }
 
 /** Bytes at a moment, from which the pace is taken. */
@@ -144,14 +144,17 @@ export class Deadlines<E extends Exchange> {
     if (this.#isLookingForDeparted) return;
     this.#isLookingForDeparted = true;
     try {
-      const unread = [...this.#watched].flatMap(([{ request }, { begun }]) => {
+      const unread = [...this.#watched].flatMap(([exchange, { begun }]) => {
+        const { request } = exchange;
         const { socket } = request;
         if (request.complete || socket.destroyed || waitsForBody(request)) return [];
         const length = Number(request.headers['content-length'] ?? Number.NaN);
         const came = socket.bytesRead - begun + READ_AT_ONCE;
-        return [{ socket, missing: Number.isSafeInteger(length) ? length - came : undefined }];
+        return [{ exchange, socket, missing: Number.isSafeInteger(length) ? length - came : undefined }];
       });
-      for (const socket of await departed(unread)) this.#options.onDeparted(socket);
+      for (const { exchange } of await departed(unread)) {
+        if (this.#watched.delete(exchange)) this.#options.onCutBody(exchange);
+      }
     } finally {
       this.#isLookingForDeparted = false;
     }

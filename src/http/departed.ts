@@ -18,14 +18,17 @@ export interface Unread {
  * The table is not read in one moment, and while connections come and go, it may leave out one that is there: only what is
  * missing twice is gone.
  */
-export async function departed(unread: readonly Unread[], readTable = () => TcpTable.read()): Promise<Socket[]> {
+export async function departed<One extends Unread>(
+  unread: readonly One[],
+  readTable = () => TcpTable.read(),
+): Promise<One[]> {
   let gone = [...unread];
   for (let look = 0; look < 2 && gone.length > 0; look++) {
     const table = await readTable();
     if (table === undefined) return [];
     gone = gone.filter((one) => isGone(one, table));
   }
-  return gone.map(({ socket }) => socket);
+  return gone;
 }
 
 function isGone({ socket, missing }: Unread, table: TcpTable): boolean {

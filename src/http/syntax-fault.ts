@@ -27,6 +27,11 @@ export function requestLineOf({ rawPacket, bytesParsed = 0 }: SyntaxFault): Requ
   return line;
 }
 
+/** What to answer to a client that has closed its side too early. */
+export function cutShort(): Refusal {
+  return new Refusal('bad_request', 'The client stopped sending, or went away before its request was whole.');
+}
+
 /** What to answer to input that is no request; undefined if the connection itself broke. */
 export function syntaxRefusal(code: string | undefined): Refusal | undefined {
   switch (code) {
@@ -37,7 +42,7 @@ export function syntaxRefusal(code: string | undefined): Refusal | undefined {
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return new Refusal('request_timeout', 'The headers took too long.');
     case 'HPE_INVALID_EOF_STATE':
-      return new Refusal('bad_request', 'The client stopped sending, or went away before its request was whole.');
+      return cutShort();
     default:
       if (code?.startsWith('HPE_') !== true) return undefined;
       return new Refusal('bad_request', 'This is not an HTTP/1.1 request that can be read in one way only.');
