@@ -31,7 +31,7 @@ const narrowed = (subjectToken: string) =>
 const ownToken = () => grantForCredentials(house.access, house.client, { type: 'enterprise', id: '1' });
 
 test('a clock that is months ahead for seconds ends no token and no login', async () => {
-  const login = await tokensOfLogIn();
+  const [login, other] = [await tokensOfLogIn(), await tokensOfLogIn()];
   const made = await makeToken(house.access.db, {
     login: house.user.login,
     expiresAt: house.clock.now() + 30 * DAY,
@@ -42,7 +42,7 @@ test('a clock that is months ahead for seconds ends no token and no login', asyn
   assert.equal(await sweepTokens(house.access), 0);
   await authenticate(house.access, made.token);
   await authenticate(house.access, login.accessToken);
-  const second = await grantForRefresh(house.access, house.client, (await tokensOfLogIn()).refreshToken ?? '');
+  const second = await grantForRefresh(house.access, house.client, other.refreshToken ?? '');
   await narrowed(made.token);
   house.clock.advance(2_500);
   house.clock.jump(-100 * DAY);

@@ -76,7 +76,10 @@ const OUTAGES: Record<string, Fault> = {
   'a 502 of something that was done': { answerAfter: { status: 502 } },
   'a 503 with Retry-After': { answer: { status: 503, headers: { 'retry-after': '1' } } },
   'a 504 of something that was done': { answerAfter: { status: 504 } },
+  'a long row of 503s': { answer: { status: 503, headers: { 'retry-after': '0' } } },
 };
+/** How many requests of each kind fail; more than the tries of a client without patience, however many come at a time. */
+const failing = (outage: string) => (outage === 'a long row of 503s' ? 24 : 2);
 
 describe('an outage in the middle of a recursive upload', { concurrency: 3 }, () => {
   for (const [outage, fault] of Object.entries(OUTAGES)) {
@@ -84,14 +87,14 @@ describe('an outage in the middle of a recursive upload', { concurrency: 3 }, ()
       const name = `up ${outage}`;
       const sha1s = await makeTree(name);
       const hit = new Set<string>();
-      // Each kind's first two requests fail.
+      // Each kind's first requests fail.
       const seenOf = new Map<string, number>();
       await using proxy = await startFaultProxy(place.server, (seen) => {
         const kind = Object.keys(KINDS).find((key) => KINDS[key]?.(seen));
         if (kind === undefined) return undefined;
         const before = seenOf.get(kind) ?? 0;
         seenOf.set(kind, before + 1);
-        if (before >= 2) return undefined;
+        if (before >= failing(outage)) return undefined;
         hit.add(kind);
         return fault;
       });
