@@ -68,7 +68,8 @@ export function mutantsOf(file: string, source: string): Mutant[] {
     Literal: ({ value, start, end }, _state, above) => {
       if (above.some(isMessage)) return;
       if (typeof value === 'boolean') add(start, end, String(!value));
-      if (typeof value === 'number' && value <= 1_000) add(start, end, String(value + 1));
+      // One more of a thousand is no mistake that anybody could see.
+      if (typeof value === 'number' && value <= 1_000) add(start, end, String(value < 100 ? value + 1 : value * 2));
     },
     ExpressionStatement: ({ expression, start, end }) => {
       const call = expression.type === 'AwaitExpression' ? expression.argument : expression;
