@@ -26,7 +26,10 @@ export const FOLDERS: readonly MutatedFolder[] = [
   { source: 'src/files', tests: ['test/files/*.test.ts', 'test/http/tree-*.test.ts', 'test/check/*.test.ts'] },
   {
     source: 'src/access',
-    tests: ['test/access/*.test.ts', 'test/http/{tokens-*,users*,access,roles}.test.ts'],
+    tests: [
+      'test/access/*.test.ts',
+      'test/http/{tokens-*,users*,access,roles,user-roles,terminate-sessions,query-token,wrong-clock}.test.ts',
+    ],
   },
   {
     source: 'src/client/upload',
