@@ -1,0 +1,116 @@
+import { globSync, readFileSync } from 'node:fs';
+import { basename, dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/**
+ * `npm run house`: how the sources are laid out, held against the rules of CONTRIBUTING.md. Counts lines as `wc -l` does, and
+ * takes type-only imports for imports.
+ */
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const MOST_IN_A_FOLDER = 20;
+const MOST_LINES = 400;
+const SMALL = 15;
+const FEW_IMPORTERS = 3;
+const IMPORT = /^(?:import|export)\b[^;'"]*?\bfrom\s+'(\.[^']+)'|^import\s+'(\.[^']+)'|\bimport\('(\.[^']+)'\)/gm;
+
+interface Source {
+  path: string;
+  lines: number;
+  imports: string[];
+}
+
+const sources = readSources(['src/**/*.ts', 'packages/*/src/**/*.ts']);
+const importers = countImporters(sources);
+const lines = sources.map((source) => source.lines).sort((a, b) => a - b);
+const folders = Object.entries(Object.groupBy(sources, ({ path }) => dirname(path)))
+  .map(([folder, files = []]) => ({ folder, files: files.length }))
+  .sort((a, b) => b.files - a.files);
+const crowded = folders.filter(({ files }) => files > MOST_IN_A_FOLDER);
+const small = sources.filter(
+  ({ path, lines }) => lines < SMALL && (importers.get(path) ?? 0) < FEW_IMPORTERS && !isEntry(path),
+);
+const large = sources.filter((source) => source.lines > MOST_LINES);
+const cycles = findCycles(sources);
+
+console.table([
+  { what: 'files', is: sources.length, rule: '' },
+  { what: 'lines', is: lines.reduce((sum, count) => sum + count, 0), rule: '' },
+  { what: 'lines a file, median', is: quantile(lines, 0.5), rule: '60 to 90' },
+  { what: 'lines a file, 90 %', is: quantile(lines, 0.9), rule: '250 at most' },
+  { what: 'lines a file, most', is: lines.at(-1), rule: `${MOST_LINES} at most` },
+  { what: 'files in one folder, most', is: folders[0]?.files, rule: `${MOST_IN_A_FOLDER} at most` },
+  { what: `folders with more than ${MOST_IN_A_FOLDER}`, is: crowded.length, rule: 'none' },
+  { what: `files under ${SMALL} lines with under ${FEW_IMPORTERS} importers`, is: small.length, rule: 'none' },
+  { what: 'import cycles, types included', is: cycles.length, rule: 'none' },
+]);
+list(
+  `More than ${MOST_IN_A_FOLDER} files`,
+  crowded.map(({ folder, files }) => `${folder}: ${files}`),
+);
+list(
+  `More than ${MOST_LINES} lines`,
+  large.map(({ path, lines }) => `${path}: ${lines}`),
+);
+list(
+  'Small, and used by few',
+  small.map(({ path, lines }) => `${path}: ${lines}, ${importers.get(path) ?? 0} importers`),
+);
+list(
+  'Cycles',
+  cycles.map((cycle) => cycle.join(' → ')),
+);
+
+function readSources(patterns: readonly string[]): Source[] {
+  return globSync([...patterns], { cwd: ROOT })
+    .filter((path) => !path.endsWith('.test.ts'))
+    .sort()
+    .map((path) => {
+      const text = readFileSync(join(ROOT, path), 'utf8');
+      const imports = [...text.matchAll(IMPORT)].map(([, from, bare, dynamic]) => from ?? bare ?? dynamic ?? '');
+      return { path, lines: text.split('\n').length - 1, imports: imports.map((to) => join(dirname(path), to)) };
+    });
+}
+
+function countImporters(files: readonly Source[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { imports } of files) for (const to of new Set(imports)) counts.set(to, (counts.get(to) ?? 0) + 1);
+  return counts;
+}
+
+/** Started by a path instead of an import: threads, the command, what the package exports. */
+function isEntry(path: string): boolean {
+  return /(?:-worker|^index|^partway)\.ts$/.test(basename(path));
+}
+
+/** Groups of files that import each other, directly or not: Tarjan's strongly connected components of more than one file. */
+function findCycles(files: readonly Source[]): string[][] {
+  const byPath = new Map(files.map((file) => [file.path, file]));
+  const order = new Map<string, number>();
+  const low = new Map<string, number>();
+  const stack: string[] = [];
+  const found: string[][] = [];
+  const visit = (path: string): void => {
+    order.set(path, order.size);
+    low.set(path, order.size - 1);
+    stack.push(path);
+    for (const to of byPath.get(path)?.imports ?? []) {
+      if (!byPath.has(to)) continue;
+      if (!order.has(to)) visit(to);
+      else if (!stack.includes(to)) continue;
+      low.set(path, Math.min(low.get(path) ?? 0, low.get(to) ?? 0));
+    }
+    if (low.get(path) !== order.get(path)) return;
+    const component = stack.splice(stack.indexOf(path));
+    if (component.length > 1) found.push(component.map((file) => relative('.', file)));
+  };
+  for (const { path } of files) if (!order.has(path)) visit(path);
+  return found;
+}
+
+function quantile(sorted: readonly number[], share: number): number | undefined {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
+}
+
+function list(title: string, entries: readonly string[]): void {
+  if (entries.length > 0) console.log(`\n${title}:\n  ${entries.join('\n  ')}`);
+}
