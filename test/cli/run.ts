@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { COVERAGE_ENV } from '../support/coverage-env.ts';
 import { leftoverProcess } from '../support/leftovers.ts';
 
 export const PARTWAY = fileURLToPath(new URL('../../bin/partway.js', import.meta.url));
@@ -38,7 +39,7 @@ export function start(
   { env = {}, cwd, input = '' }: RunOptions = {},
 ): { child: ChildProcess; ended: Promise<Ended> } {
   const child = spawn(process.execPath, [PARTWAY, ...args], {
-    env: { PATH: process.env.PATH ?? '', NODE_COMPILE_CACHE: COMPILED, ...env },
+    env: { PATH: process.env.PATH ?? '', NODE_COMPILE_CACHE: COMPILED, ...COVERAGE_ENV, ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
     ...(cwd !== undefined && { cwd }),
   });

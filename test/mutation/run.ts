@@ -3,14 +3,16 @@ import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { seededRandom } from '../faults/seeded-random.ts';
+import { Coverage } from './coverage.ts';
 import { FOLDERS, type MutatedFolder } from './folders.ts';
 import { type Mutant, mutantsOf, mutated } from './mutants.ts';
 
 /**
- * Changes the source in small ways, one at a time, and says which changes no test notices:
+ * Changes the source in small ways, one at a time, and says which changes no test notices. A mutant meets only the test
+ * files that run its code, the quickest first:
  * `node test/mutation/run.ts [FOLDER ...]`. A sample of PARTWAY_MUTANTS (60) for each folder, chosen by
  * PARTWAY_TEST_SEED. Survivors that change nothing anybody could see are listed in accepted.json with the reason; they
  * count for neither side. Ends with 1 if less than 92 % are noticed in all, or less than 85 % in one folder.
@@ -23,6 +25,13 @@ const LEAST_IN_A_FOLDER = 0.85;
 /** A test file that takes this long has noticed something, in milliseconds: the slowest takes a tenth of it. */
 const FILE_LIMIT = 240_000;
 const WORKERS = 2;
+
+/** A test file that passes without any mutant. */
+interface TestFile {
+  path: string;
+  millis: number;
+  coverage: Coverage;
+}
 
 interface Outcome {
   mutant: Mutant;
@@ -65,11 +74,10 @@ async function tryFolder({ source, tests }: MutatedFolder): Promise<Outcome[]> {
     .flatMap((file) => mutantsOf(file, readFileSync(join(ROOT, file), 'utf8')))
     .filter((mutant) => !isAccepted(mutant));
   const sample = Array.from({ length: Math.min(SAMPLE, all.length) }, () => all.splice(random.below(all.length), 1)[0]);
-  const files = tests.flatMap((pattern) => globSync(pattern, { cwd: ROOT }).sort());
-  for (const [at, copy] of copies.entries()) {
-    const failing = at === 0 ? await firstFailing(copy, files) : undefined;
-    if (failing !== undefined) throw new Error(`${failing} fails without any mutant`);
-  }
+  const files = await watchTests(
+    tests.flatMap((pattern) => globSync(pattern, { cwd: ROOT }).sort()),
+    source,
+  );
   const outcomes: Outcome[] = [];
   await Promise.all(
     copies.map(async (copy) => {
@@ -81,37 +89,50 @@ async function tryFolder({ source, tests }: MutatedFolder): Promise<Outcome[]> {
   return outcomes;
 }
 
-async function tryMutant(copy: string, mutant: Mutant, files: readonly string[]): Promise<Outcome> {
+/** Runs the tests without any mutant, to know how long each file takes and which code it runs. The quickest come first. */
+async function watchTests(paths: readonly string[], source: string): Promise<TestFile[]> {
+  const left = [...new Set(paths)];
+  const files: TestFile[] = [];
+  await Promise.all(
+    copies.map(async (copy) => {
+      for (let path = left.shift(); path !== undefined; path = left.shift()) {
+        const coverage = new Coverage();
+        const from = performance.now();
+        if (!(await passes(copy, path, coverage.env))) throw new Error(`${path} fails without any mutant`);
+        files.push({ path, millis: performance.now() - from, coverage });
+        coverage.read(copy, source);
+      }
+    }),
+  );
+  return files.sort((a, b) => a.millis - b.millis);
+}
+
+async function tryMutant(copy: string, mutant: Mutant, files: readonly TestFile[]): Promise<Outcome> {
   const source = readFileSync(join(ROOT, mutant.file), 'utf8');
   writeFileSync(join(copy, mutant.file), mutated(source, mutant));
   try {
-    const noticedBy = await firstFailing(copy, nearestFirst(copy, mutant.file, files));
-    if (noticedBy === undefined) console.log(`  not noticed: ${describe(mutant)}`);
+    const running = files.filter(({ coverage }) => coverage.ran(mutant.file, mutant.start));
+    const noticedBy = await firstFailing(copy, running);
+    if (noticedBy === undefined) {
+      console.log(`  ${running.length === 0 ? 'run by no test' : 'not noticed'}: ${describe(mutant)}`);
+    }
     return { mutant, noticedBy };
   } finally {
     writeFileSync(join(copy, mutant.file), source);
   }
 }
 
-/** Test files that import the mutated file, or are named like it, before the others. */
-function nearestFirst(copy: string, file: string, files: readonly string[]): string[] {
-  const name = basename(file, '.ts');
-  const isNear = (test: string) =>
-    basename(test).startsWith(name) || readFileSync(join(copy, test), 'utf8').includes(`/${name}.ts'`);
-  const near = files.filter(isNear);
-  return [...near, ...files.filter((test) => !near.includes(test))];
-}
-
-async function firstFailing(copy: string, files: readonly string[]): Promise<string | undefined> {
-  for (const file of files) if (!(await passes(copy, file))) return file;
+async function firstFailing(copy: string, files: readonly TestFile[]): Promise<string | undefined> {
+  for (const { path } of files) if (!(await passes(copy, path))) return path;
   return undefined;
 }
 
-async function passes(copy: string, file: string): Promise<boolean> {
+async function passes(copy: string, file: string, env: Record<string, string> = {}): Promise<boolean> {
   const child = spawn(process.execPath, ['--test', '--test-isolation=none', `--test-timeout=${FILE_LIMIT}`, file], {
     cwd: copy,
     stdio: 'ignore',
     detached: true,
+    env: { NODE_COMPILE_CACHE: join(copy, '..', 'compiled'), ...process.env, ...env },
   });
   const limit = setTimeout(() => killGroup(child.pid), FILE_LIMIT);
   const [code] = await once(child, 'exit');

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { COVERAGE_ENV } from './coverage-env.ts';
 import { leftoverFolder, leftoverProcess, removeNow } from './leftovers.ts';
 import { dropRows, rowsFor } from './rows.ts';
 import { storageSettings } from './storage.ts';
@@ -111,7 +112,7 @@ interface Running {
 
 function startProcess(env: Record<string, string>, output: { stderr: string }): Promise<Running> {
   const child = spawn(process.execPath, [PARTWAY, 'serve'], {
-    env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', TMPDIR: tmpdir(), ...env },
+    env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', TMPDIR: tmpdir(), ...COVERAGE_ENV, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   leftoverProcess(child);
