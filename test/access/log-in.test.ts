@@ -145,6 +145,18 @@ test('no more than sixteen guesses from one network, and sixty-four in all, wait
   assert.equal(done.filter((result) => result === true).length, 1 + 16 + 48 + 1);
 });
 
+test('who comes when too many wait to be checked is asked to come again in a second, and no attempt is counted', async () => {
+  const { turns } = house.access.logIns;
+  const gate = Promise.withResolvers<void>();
+  const taken = Array.from({ length: 17 }, () =>
+    turns.take({ network: '192.0.2.1', isKnown: false }, () => gate.promise),
+  );
+  for (let tries = 0; tries < 10; tries += 1) assert.deepEqual(await attempt(PASSWORD), { kind: 'later', wait: 1_000 });
+  gate.resolve();
+  await Promise.all(taken);
+  assert.equal((await attempt(PASSWORD)).kind, 'user');
+});
+
 test('guesses that come all at once count as many', async () => {
   const outcomes = await Promise.all(Array.from({ length: 12 }, () => attempt('wrong password')));
   assert.equal(outcomes.filter(({ kind }) => kind === 'wrong').length, 5);

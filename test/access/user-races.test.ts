@@ -1,9 +1,16 @@
 import assert from 'node:assert/strict';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { sql } from 'kysely';
 import { addUser } from '../../src/access/accounts.ts';
+import { ensureDeveloper } from '../../src/access/ensure-developer.ts';
 import { findUser, findUserByLogin } from '../../src/access/records.ts';
 import { updateUser } from '../../src/access/update-user.ts';
 import { Refusal } from '../../src/api/refusal.ts';
+import { leftoverFolder } from '../support/leftovers.ts';
+import { dropRows, openRows } from '../support/rows.ts';
 import { type Gatehouse, openGatehouse } from './gatehouse.ts';
 
 const ROUNDS = 10;
@@ -41,4 +48,27 @@ test('two changes of one user at once both hold', async () => {
     const found = await findUser(access.db, user.id);
     assert.deepEqual([found?.name, found?.login], [name, login]);
   }
+});
+
+test('of servers that start at once on a new database, one makes the developer and all have the same', async () => {
+  const home = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-developer-')));
+  const db = await openRows(home);
+  // None finds one before all have looked.
+  const all = Promise.withResolvers<void>();
+  let looking = 4;
+  const patient = db.withPlugin({
+    transformQuery: ({ node }) => node,
+    async transformResult({ result }) {
+      looking -= 1;
+      if (looking === 0) all.resolve();
+      if (looking >= 0) await all.promise;
+      return result;
+    },
+  });
+  const developers = await Promise.all(Array.from({ length: 4 }, () => ensureDeveloper(patient, 'token', 1)));
+  assert.equal(new Set(developers.map(({ authority }) => authority.principal.userId)).size, 1);
+  const { rows } = await sql`select id from users`.execute(db);
+  assert.equal(rows.length, 1);
+  await db.destroy();
+  await dropRows(home);
 });
