@@ -23,7 +23,14 @@ export const FOLDERS: readonly MutatedFolder[] = [
       'test/http/tree-*.test.ts',
     ],
   },
-  { source: 'src/files', tests: ['test/files/*.test.ts', 'test/http/tree-*.test.ts', 'test/check/*.test.ts'] },
+  {
+    source: 'src/files',
+    tests: [
+      'test/files/*.test.ts',
+      'test/http/{tree-*,incoming-space,wrong-clock,users-deletion}.test.ts',
+      'test/{check,uploads}/*.test.ts',
+    ],
+  },
   {
     source: 'src/access',
     tests: [
