@@ -3,10 +3,11 @@ import { test } from 'node:test';
 import type { VersionId } from '../../src/api/ids.ts';
 import { createFolder } from '../../src/files/create-folder.ts';
 import { findFolder } from '../../src/files/find.ts';
+import { leaveJob, takeOverdueJob } from '../../src/files/tree-jobs.ts';
 import { newId } from '../../src/sql/new-id.ts';
 import { watchQueries } from '../uploads/watch-queries.ts';
 import { openHouse, refusal } from './house.ts';
-import { betweenBatches, countRows, LARGE, largeFolder, sweepTrees } from './large-trees.ts';
+import { addFolders, betweenBatches, countRows, LARGE, largeFolder, sweepTrees } from './large-trees.ts';
 import { assertCountersRight } from './recount.ts';
 import { fileOf, purge, restore, rowOf, trash, versionsOf } from './tree-acts.ts';
 import { drawTrash } from './tree-drawing.ts';
@@ -70,6 +71,25 @@ test('a deletion that dies at any of its statements has not begun, or the sweep 
     assert.deepEqual(await countRows(house), begun ? { items: 2, versions: 0, jobs: 0 } : before);
     await assertCountersRight(house.files.db);
   }
+});
+
+test('of a very large folder the call deletes a part, and the sweep goes on with the rest at once', async () => {
+  await using house = await openHouse();
+  const large = await house.folder('large');
+  await addFolders(house, large.id, 21_000);
+  const folder = { id: large.id, kind: 'folder' as const };
+  await trash(house, folder);
+  await purge(house, folder);
+  const { items = 0, jobs } = await countRows(house);
+  assert.ok(items > 2 && items < 2_000, `${items} items`);
+  assert.equal(jobs, 1);
+  // Nobody has to wait until the lease of that call is over.
+  const job = await takeOverdueJob(house.files.db, house.files.clock.now());
+  assert.equal(job?.root_id, large.id);
+  await leaveJob(house.files.db, job);
+  await sweepTrees(house);
+  assert.deepEqual(await countRows(house), { items: 2, versions: 0, jobs: 0 });
+  await assertCountersRight(house.files.db);
 });
 
 test('a file of many versions is deleted in batches too', async () => {
