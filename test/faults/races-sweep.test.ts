@@ -24,6 +24,40 @@ describe('the sweep', () => {
     });
   }
 
+  it('leaves the bytes of a commit that publishes after the sweep has found its session overdue', async () => {
+    const plan: Fault<ContentStore>[] = [];
+    await using room = await openRoom({ plan });
+    const upload = await begin(room);
+    await putAll(room, upload);
+    const [sealed, found] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    plan.push({
+      method: 'seal',
+      when: 'after',
+      hook: () => {
+        sealed.resolve();
+        return found.promise;
+      },
+    });
+    const committing = commitOf(room, upload);
+    await sealed.promise;
+    room.clock.advance(LIFETIME);
+    const { db } = room.uploads;
+    let asked = 0;
+    const patient = db.withPlugin({
+      transformQuery: ({ node }) => node,
+      async transformResult({ result }) {
+        asked += 1;
+        if (asked > 1) return result;
+        assert.equal(result.rows.length, 1, 'the session is overdue');
+        found.resolve();
+        await committing;
+        return result;
+      },
+    });
+    assert.equal(await expireSessions({ ...room.uploads, db: patient }), 0);
+    await assertOnlyFile(room, upload, await committing);
+  });
+
   it('leaves a file that is sealed and published while it looks through the store', async () => {
     await using room = await openRoom();
     const upload = await begin(room);
