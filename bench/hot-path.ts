@@ -5,21 +5,22 @@
  *
  *   node bench/hot-path.ts [--list]
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { mkdtemp } from 'node:fs/promises';
-import { request as requestHttp } from 'node:http';
 import { Session } from 'node:inspector/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readConfig } from '../src/config.ts';
 import { startServer } from '../src/main.ts';
+import { WireClient } from '../test/faults/wire-client.ts';
 import { leftoverFolder } from '../test/support/leftovers.ts';
 
 const PART = 8 * 1024 * 1024;
 /** Parts before the one that counts: what happens only the first time is no part of the path. */
 const WARM_UP = 3;
-const SOURCES = new URL('../', import.meta.url).href;
+const ROOT = new URL('../', import.meta.url).href;
+const TOTAL = (WARM_UP + 2) * PART;
 
 const { values } = parseArgs({ options: { list: { type: 'boolean', default: false } } });
 const home = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-bench-hot-path-')));
@@ -31,12 +32,10 @@ const config = readConfig({
   PARTWAY_LOG: 'error',
 });
 const server = await startServer(config);
+const client = new WireClient({ url: server.url, token });
 const part = randomBytes(PART);
-const sha1 = createHash('sha1').update(part).digest('base64');
-const created = await call('POST', '/2.0/files/upload_sessions', {
-  body: JSON.stringify({ folder_id: '0', file_size: PART * (WARM_UP + 2), file_name: 'hot-path.bin' }),
-});
-const { id } = JSON.parse(created) as { id: string };
+const { id } = await client.create('hot-path.bin', TOTAL);
+const putPart = (n: number) => client.put(id, n * PART, part, TOTAL);
 
 const session = new Session();
 session.connect();
@@ -48,12 +47,12 @@ const { result } = await session.post('Profiler.takePreciseCoverage');
 await session.post('Profiler.stopPreciseCoverage');
 
 const called = result
-  .filter(({ url }) => /\/src\//.test(url) && url.startsWith(SOURCES))
+  .filter(({ url }) => url.startsWith(`${ROOT}src/`))
   .flatMap(({ url, functions }) =>
     functions
       .filter(({ ranges }) => (ranges[0]?.count ?? 0) > 0)
       .map(({ functionName, ranges }) => ({
-        file: url.slice(SOURCES.length),
+        file: url.slice(ROOT.length),
         name: functionName || `(at ${ranges[0]?.startOffset})`,
       })),
   );
@@ -65,40 +64,4 @@ if (values.list) {
     const names = called.filter((one) => one.file === file).map(({ name }) => name);
     console.log(`${file}: ${names.join(', ')}`);
   }
-}
-
-async function putPart(n: number): Promise<void> {
-  const first = n * PART;
-  await call('PUT', `/2.0/files/upload_sessions/${id}`, {
-    body: part,
-    headers: {
-      digest: `sha=${sha1}`,
-      'content-range': `bytes ${first}-${first + PART - 1}/${PART * (WARM_UP + 2)}`,
-      'content-type': 'application/octet-stream',
-    },
-  });
-}
-
-function call(
-  method: string,
-  path: string,
-  { body, headers = {} }: { body: string | Buffer; headers?: Record<string, string> },
-): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const sent = requestHttp(
-      `${server.url}${path}`,
-      { method, headers: { authorization: `Bearer ${token}`, 'content-length': Buffer.byteLength(body), ...headers } },
-      (response) => {
-        let text = '';
-        response.setEncoding('utf8').on('data', (chunk: string) => {
-          text += chunk;
-        });
-        response.on('end', () => {
-          if ((response.statusCode ?? 500) < 300) resolve(text);
-          else reject(new Error(`${method} ${path}: ${response.statusCode} ${text}`));
-        });
-      },
-    );
-    sent.on('error', reject).end(body);
-  });
 }

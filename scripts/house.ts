@@ -1,10 +1,10 @@
 import { globSync, readFileSync } from 'node:fs';
-import { basename, dirname, join, relative } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /**
- * `npm run house`: how the sources are laid out, held against the rules of CONTRIBUTING.md. Counts lines as `wc -l` does, and
- * takes type-only imports for imports.
+ * `npm run house`: measures how the sources are laid out and prints the rule beside each figure. Lines are counted as by
+ * `wc -l`; type-only imports count as imports.
  */
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const MOST_IN_A_FOLDER = 20;
@@ -90,8 +90,9 @@ function findCycles(files: readonly Source[]): string[][] {
   const stack: string[] = [];
   const found: string[][] = [];
   const visit = (path: string): void => {
-    order.set(path, order.size);
-    low.set(path, order.size - 1);
+    const position = order.size;
+    order.set(path, position);
+    low.set(path, position);
     stack.push(path);
     for (const to of byPath.get(path)?.imports ?? []) {
       if (!byPath.has(to)) continue;
@@ -101,7 +102,7 @@ function findCycles(files: readonly Source[]): string[][] {
     }
     if (low.get(path) !== order.get(path)) return;
     const component = stack.splice(stack.indexOf(path));
-    if (component.length > 1) found.push(component.map((file) => relative('.', file)));
+    if (component.length > 1) found.push(component);
   };
   for (const { path } of files) if (!order.has(path)) visit(path);
   return found;

@@ -12,7 +12,7 @@ import { uploadFile } from '../files/upload-file.ts';
 import { uploadVersion } from '../files/upload-version.ts';
 import { askForBody, leaveBodiesAlone, valueReader } from './bodies.ts';
 import { fieldsOf } from './fields.ts';
-import { contentDatesOf, FILE_CODES, shownTraitsOf } from './file-attributes.ts';
+import { contentDatesOf, FILE_CODES, shownTraitsOf, versionTraitsOf } from './file-attributes.ts';
 import { fileIdOf, knownFolderId } from './item-ids.ts';
 import { viewOf } from './may.ts';
 import { attributesTooLate, type MultipartUpload, openMultipart } from './multipart.ts';
@@ -47,12 +47,7 @@ export function serveContentUpload(scope: FastifyInstance, { access, files }: Se
     await checkVersion(files.db, callerOf(request).userId, fileId, { ...(ifMatch !== undefined && { ifMatch }) });
     const made = await receive(files, request, async (upload) => {
       const attributes = readVersion(upload.attributes ?? {});
-      const { name } = attributes;
-      const change = {
-        ...(name != null && { name }),
-        ...shownTraitsOf(attributes),
-        ...(ifMatch !== undefined && { ifMatch }),
-      };
+      const change = { ...versionTraitsOf(attributes), ...(ifMatch !== undefined && { ifMatch }) };
       return uploadVersion(files, fileId, change, bodyOf(request, upload, attributes));
     });
     return reply.code(201).send(await rendered(request, made));

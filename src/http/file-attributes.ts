@@ -1,6 +1,6 @@
 import type { Millis } from '../api/ids.ts';
 import { type ItemDetails, saidDetails } from '../api/item-details.ts';
-import type { FileTraits } from '../api/schemas/files.ts';
+import type { FileTraits, NewVersionAttributes } from '../api/schemas/files.ts';
 import type { FieldCodes } from './bodies.ts';
 import { dateOf } from './dates.ts';
 
@@ -27,9 +27,17 @@ export function contentDatesOf(attributes: Pick<FileTraits, 'content_created_at'
 
 /** What an upload or a commit says of a file beside its name. */
 export function fileTraitsOf(
-  attributes: FileTraits,
-): ReturnType<typeof contentDatesOf> & { description?: string; details: Partial<ItemDetails> } {
-  return { ...contentDatesOf(attributes), ...shownTraitsOf(attributes) };
+  attributes: NewVersionAttributes,
+): ReturnType<typeof contentDatesOf> & ReturnType<typeof versionTraitsOf> {
+  return { ...contentDatesOf(attributes), ...versionTraitsOf(attributes) };
+}
+
+/** What a new version changes of the file itself: its name, if it gets one, and what the file keeps. */
+export function versionTraitsOf(
+  attributes: NewVersionAttributes,
+): ReturnType<typeof shownTraitsOf> & { name?: string } {
+  const { name } = attributes;
+  return { ...(name != null && { name }), ...shownTraitsOf(attributes) };
 }
 
 /** Of these what the file itself keeps, whichever version is shown. */

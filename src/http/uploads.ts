@@ -116,13 +116,12 @@ function serveCommit(scope: FastifyInstance, { uploads, files, settings }: Servi
     const session = sessionIdOf(request.params);
     const sha1 = digestOf(request.headers);
     const body = readBody(request);
-    const attributes = body.attributes ?? {};
     const committed = await commit(uploads, {
       caller: callerOf(request).userId,
       session,
       sha1,
       parts: body.parts.map(listedPart),
-      attributes: { ...fileTraitsOf(attributes), ...(attributes.name != null && { name: attributes.name }) },
+      attributes: fileTraitsOf(body.attributes ?? {}),
       ifMatch: request.headers['if-match'],
       ifNoneMatch: request.headers['if-none-match'],
       patience: settings.commitHoldMillis,

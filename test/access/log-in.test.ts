@@ -143,6 +143,7 @@ test('no more than sixteen guesses from one network, and sixty-four in all, wait
   gate.resolve();
   const done = await Promise.all(taken);
   assert.equal(done.filter((result) => result === true).length, 1 + 16 + 48 + 1);
+  assert.equal(done.slice(1, 21).filter((result) => result === true).length, 16);
 });
 
 test('who comes when too many wait to be checked is asked to come again in a second, and no attempt is counted', async () => {

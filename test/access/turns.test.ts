@@ -20,15 +20,6 @@ function underWay() {
   return { ask, ran, end };
 }
 
-test('of one network 16 checks of passwords wait at most', async () => {
-  const { ask, end } = underWay();
-  const asked = Array.from({ length: 20 }, () => ask('one'));
-  const other = ask('other');
-  await end();
-  assert.equal((await Promise.all(asked)).filter((network) => network === 'one').length, 16);
-  assert.equal(await other, 'other');
-});
-
 test('64 checks of passwords wait at most, and as many of those that are known at their address', async () => {
   const { ask, end } = underWay();
   const asked = Array.from({ length: 70 }, (_, n) => ask(`network ${n}`));

@@ -17,7 +17,7 @@ interface Report {
  * What some processes ran of the sources, from what Node writes to NODE_V8_COVERAGE. Types are replaced by spaces of the same
  * length before V8 sees a source, so its positions are those of the file. A process that was killed has written nothing.
  */
-export class Coverage implements Disposable {
+export class Coverage {
   readonly folder = mkdtempSync(join(tmpdir(), 'partway-coverage-'));
   /** Of each source below `root`, the ranges of each process that loaded it. */
   readonly #ranges = new Map<string, Range[][]>();
@@ -39,7 +39,7 @@ export class Coverage implements Disposable {
         this.#ranges.set(path, [...(this.#ranges.get(path) ?? []), ranges]);
       }
     }
-    this[Symbol.dispose]();
+    this.remove();
   }
 
   /** Whether any process ran the code at a position of a file, given from the root. */
@@ -47,7 +47,8 @@ export class Coverage implements Disposable {
     return (this.#ranges.get(path) ?? []).some((ranges) => countAt(ranges, position) > 0);
   }
 
-  [Symbol.dispose](): void {
+  /** Removes what the processes have written. */
+  remove(): void {
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

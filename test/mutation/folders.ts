@@ -1,7 +1,7 @@
 /** A part of the source that is mutated, and the tests that ought to notice. */
 export interface MutatedFolder {
   source: string;
-  /** Patterns of test files, the ones that notice most first. */
+  /** Patterns of test files; of these a mutant meets the ones that run its code. */
   tests: readonly string[];
 }
 

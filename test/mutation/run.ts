@@ -98,7 +98,10 @@ async function watchTests(paths: readonly string[], source: string): Promise<Tes
       for (let path = left.shift(); path !== undefined; path = left.shift()) {
         const coverage = new Coverage();
         const from = performance.now();
-        if (!(await passes(copy, path, coverage.env))) throw new Error(`${path} fails without any mutant`);
+        if (!(await passes(copy, path, coverage.env))) {
+          coverage.remove();
+          throw new Error(`${path} fails without any mutant`);
+        }
         files.push({ path, millis: performance.now() - from, coverage });
         coverage.read(copy, source);
       }
