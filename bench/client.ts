@@ -13,7 +13,7 @@ import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { createClient } from '../src/client/node/index.ts';
+import { createClient } from '../packages/client/src/node/index.ts';
 import { startConnectProxy } from '../test/clients/rclone/connect-proxy.ts';
 import { rcloneSetup } from '../test/clients/rclone/rclone.ts';
 import { makeFile } from '../test/support/bytes.ts';
@@ -75,7 +75,7 @@ async function uploaders(
       return watchedRun(process.execPath, [here('client-sdk.ts'), url, token, file, name], env);
     }
     if (client === 'partway') {
-      const args = [here('../bin/partway.js'), 'upload', file, '--server', url, '--name', name, '--json'];
+      const args = [here('../packages/cli/bin/partway.js'), 'upload', file, '--server', url, '--name', name, '--json'];
       const profile = process.env.BENCH_CPU_PROFILE;
       const flags = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
       return watchedRun(process.execPath, [...flags, ...args], { ...env, PARTWAY_TOKEN: token });

@@ -11,8 +11,8 @@ import { Session } from 'node:inspector/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { readConfig } from '../src/config.ts';
-import { startServer } from '../src/main.ts';
+import { readConfig } from '../packages/server/src/config/config.ts';
+import { startServer } from '../packages/server/src/server.ts';
 import { WireClient } from '../test/faults/wire-client.ts';
 import { leftoverFolder } from '../test/support/leftovers.ts';
 

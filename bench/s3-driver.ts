@@ -1,5 +1,5 @@
 /** One upload by the S3 driver alone, without a server or a client: `node bench/s3-driver.ts SIZE PART_SIZE`. */
-import type { Receipt, Slot } from '../src/content/content.ts';
+import type { Receipt, Slot } from '../packages/server/src/storage/blob-store.ts';
 import { grid, newContentId, slotsOf } from '../test/conformance/content-samples.ts';
 import { openTestStore } from '../test/s3/test-store.ts';
 import { BenchBody } from './body.ts';

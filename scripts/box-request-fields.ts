@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { REQUESTS } from '../src/api/schemas/requests.ts';
+import { REQUESTS } from '../packages/protocol/src/schemas/requests.ts';
 
 /**
  * Derives docs/box-request-fields.json from Box's description of its API: which fields the calls that Partway answers

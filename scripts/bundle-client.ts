@@ -8,7 +8,7 @@ const at = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url
 
 /** The browser's client as one file without imports, as it is published. */
 export const CLIENT_BUNDLE = {
-  entryPoints: [at('src/client/browser/index.ts')],
+  entryPoints: [at('packages/client/src/browser/index.ts')],
   bundle: true,
   minify: true,
   format: 'esm',
@@ -47,5 +47,3 @@ export async function bundleClient(outfile?: string): Promise<string> {
   await copyFile(at('node_modules/hash-wasm/LICENSE'), resolve(dirname(outfile), 'LICENSE.hash-wasm'));
   return readFileSync(outfile, 'utf8');
 }
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) await bundleClient(at('dist/client/browser.js'));

@@ -19,7 +19,7 @@ interface Source {
   imports: string[];
 }
 
-const sources = readSources(['src/**/*.ts', 'packages/*/src/**/*.ts']);
+const sources = readSources(['packages/*/src/**/*.ts']);
 const importers = countImporters(sources);
 const lines = sources.map((source) => source.lines).sort((a, b) => a - b);
 const folders = Object.entries(Object.groupBy(sources, ({ path }) => dirname(path)))

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { noteOf } from '../src/api/schemas/field-notes.ts';
-import { REQUESTS } from '../src/api/schemas/requests.ts';
+import { noteOf } from '../packages/protocol/src/schemas/field-notes.ts';
+import { REQUESTS } from '../packages/protocol/src/schemas/requests.ts';
 
 /**
  * The part of docs/api-coverage.md that says which documented fields are refused or ignored, and why: the reasons are

@@ -1,4 +1,4 @@
-import { planParts } from '../../src/uploads/plan-parts.ts';
+import { planParts } from '../../packages/server/src/uploads/part-layout.ts';
 import {
   ASIDE,
   ASKED_AT_A_TIME,

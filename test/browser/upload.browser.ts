@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BrowserContext, Page } from 'playwright-core';
-import type { UploadEvent } from '../../src/client/node/index.ts';
+import type { UploadEvent } from '../../packages/client/src/node/index.ts';
 import { sha1OnServer, startSmallPartsServer, temporaryFolder } from '../client/client-fixture.ts';
 import { makeFile, seededBytes, sha1Hex } from '../support/bytes.ts';
 import { startServer, type TestServer } from '../support/server.ts';

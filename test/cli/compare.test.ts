@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
-import { listFor } from '../../src/cli/upload/remote-listing.ts';
-import { createClient } from '../../src/client/node/index.ts';
+import { listFor } from '../../packages/cli/src/transfer/upload/remote-listing.ts';
+import { createClient } from '../../packages/client/src/node/index.ts';
 import { type FaultProxy, type SeenRequest, startFaultProxy } from '../client/fault-proxy.ts';
 import { seededBytes } from '../support/bytes.ts';
 import { openPlace, type Place } from './place.ts';

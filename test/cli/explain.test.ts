@@ -8,8 +8,8 @@ import { type AddressInfo, createServer as createTcp, type Server } from 'node:n
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
-import { explain } from '../../src/cli/explain.ts';
-import { TransportError } from '../../src/client/node/index.ts';
+import { explain } from '../../packages/cli/src/errors/explain.ts';
+import { TransportError } from '../../packages/client/src/node/index.ts';
 import { openPlace, type Place } from './place.ts';
 
 let place: Place;

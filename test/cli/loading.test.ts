@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-const PARTWAY = fileURLToPath(new URL('../../bin/partway.js', import.meta.url));
+const PARTWAY = fileURLToPath(new URL('../../packages/cli/bin/partway.js', import.meta.url));
 
 /** Prints the packages that were loaded, at the end, on stderr. */
 const WATCH = `data:text/javascript,${encodeURIComponent(`

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { bareName } from '../../src/cli/upload/one-of-a-kind.ts';
+import { bareName } from '../../packages/cli/src/transfer/upload/serialize-by-name.ts';
 
 test('names that differ in nothing but the numbers that renaming adds are of one kind', () => {
   for (const [name, bare] of [

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { COVERAGE_ENV } from '../support/coverage-env.ts';
 import { leftoverProcess } from '../support/leftovers.ts';
 
-export const PARTWAY = fileURLToPath(new URL('../../bin/partway.js', import.meta.url));
+export const PARTWAY = fileURLToPath(new URL('../../packages/cli/bin/partway.js', import.meta.url));
 
 /** Where this user's commands keep compiled code; each test's own home would have none. */
 const COMPILED = process.env.NODE_COMPILE_CACHE ?? join(homedir(), '.cache', 'partway', 'compiled');

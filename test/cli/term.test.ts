@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { partMap } from '../../src/cli/sessions/part-map.ts';
-import { barLine } from '../../src/cli/term/bar.ts';
-import { Meter } from '../../src/cli/term/meter.ts';
-import { bytesText, clockText } from '../../src/cli/term/quantities.ts';
-import { shownText } from '../../src/cli/term/shown-text.ts';
+import { partMap } from '../../packages/cli/src/commands/transfer/part-map.ts';
+import { barLine } from '../../packages/cli/src/output/bar.ts';
+import { Meter } from '../../packages/cli/src/output/meter.ts';
+import { bytesText, clockText } from '../../packages/cli/src/output/quantities.ts';
+import { shownText } from '../../packages/cli/src/output/text.ts';
 
 test('bytes and times read as people read them', () => {
   const texts = [0, 1023, 1024, 1536, 1024 * 1023.9, 25_000_000, 4 * 1024 ** 3, 1024 ** 6].map(bytesText);

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
-import { createClient, type NodeClient, UnexpectedAnswer } from '../../src/client/node/index.ts';
+import { createClient, type NodeClient, UnexpectedAnswer } from '../../packages/client/src/node/index.ts';
 import { seededBytes, sha1Hex } from '../support/bytes.ts';
 import type { TestServer } from '../support/server.ts';
 import { clientOf, PART_SIZE, sha1OnServer, startSmallPartsServer } from './client-fixture.ts';

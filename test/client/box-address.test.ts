@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
-import { createClient, memoryStateStore } from '../../src/client/node/index.ts';
+import { createClient, memoryStateStore } from '../../packages/client/src/node/index.ts';
 import { startConnectProxy } from '../clients/rclone/connect-proxy.ts';
 import { seededBytes, sha1Hex } from '../support/bytes.ts';
 import { startServer } from '../support/server.ts';

@@ -1,7 +1,12 @@
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createClient, memoryStateStore, type NodeClient, type UploadEvent } from '../../src/client/node/index.ts';
+import {
+  createClient,
+  memoryStateStore,
+  type NodeClient,
+  type UploadEvent,
+} from '../../packages/client/src/node/index.ts';
 import { Api } from '../support/api.ts';
 import { sha1Hex } from '../support/bytes.ts';
 import { leftoverFolder } from '../support/leftovers.ts';

@@ -2,15 +2,25 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { TSchema } from 'typebox';
 import { Errors } from 'typebox/value';
-import { ErrorObject } from '../../src/api/schemas/error-object.ts';
-import { FileObject, FileWithAllFields, UploadedFiles, UploadUrl } from '../../src/api/schemas/file-object.ts';
-import { FolderObject, FolderWithAllFields } from '../../src/api/schemas/folder-object.ts';
-import { ItemList } from '../../src/api/schemas/item-list.ts';
-import { AccessToken } from '../../src/api/schemas/token-object.ts';
-import { UploadedPart, UploadParts, UploadPlan, UploadSession } from '../../src/api/schemas/upload-sessions.ts';
-import { UserObject, UserWithAllFields } from '../../src/api/schemas/user-object.ts';
-import { FileVersionList, FileVersionObject } from '../../src/api/schemas/version-object.ts';
-import { ApiError, createClient, type NodeClient, TransportError } from '../../src/client/node/index.ts';
+import { ApiError, createClient, type NodeClient, TransportError } from '../../packages/client/src/node/index.ts';
+import { ErrorObject } from '../../packages/protocol/src/schemas/error-object.ts';
+import {
+  FileObject,
+  FileWithAllFields,
+  UploadedFiles,
+  UploadUrl,
+} from '../../packages/protocol/src/schemas/file-object.ts';
+import { FolderObject, FolderWithAllFields } from '../../packages/protocol/src/schemas/folder-object.ts';
+import { ItemList } from '../../packages/protocol/src/schemas/item-list.ts';
+import { AccessToken } from '../../packages/protocol/src/schemas/oauth.ts';
+import {
+  UploadedPart,
+  UploadParts,
+  UploadPlan,
+  UploadSession,
+} from '../../packages/protocol/src/schemas/upload-sessions.ts';
+import { UserObject, UserWithAllFields } from '../../packages/protocol/src/schemas/user-object.ts';
+import { FileVersionList, FileVersionObject } from '../../packages/protocol/src/schemas/versions.ts';
 import { addApp } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
 import { hexToBase64, partsOf, seededBytes, sha1Base64, sha1Hex } from '../support/bytes.ts';

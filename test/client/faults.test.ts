@@ -6,7 +6,7 @@ import {
   SourceChangedError,
   TransportError,
   type UploadOptions,
-} from '../../src/client/node/index.ts';
+} from '../../packages/client/src/node/index.ts';
 import { seededRandom } from '../faults/seeded-random.ts';
 import { seededBytes, sha1Hex } from '../support/bytes.ts';
 import type { TestServer } from '../support/server.ts';

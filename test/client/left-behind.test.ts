@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { createClient, type NodeClient, SourceChangedError } from '../../src/client/node/index.ts';
+import { createClient, type NodeClient, SourceChangedError } from '../../packages/client/src/node/index.ts';
 import { seededBytes, sha1Hex } from '../support/bytes.ts';
 import type { TestServer } from '../support/server.ts';
 import {

@@ -4,6 +4,6 @@ import { registerHooks } from 'node:module';
 registerHooks({
   resolve(specifier, context, next) {
     if (specifier !== 'partway/client') return next(specifier, context);
-    return next(new URL('../../src/client/node/index.ts', import.meta.url).href, context);
+    return next(new URL('../../packages/client/src/node/index.ts', import.meta.url).href, context);
   },
 });

@@ -13,7 +13,7 @@ import {
   type NodeClient,
   type StateStore,
   type UploadOptions,
-} from '../../src/client/node/index.ts';
+} from '../../packages/client/src/node/index.ts';
 import { seededRandom } from '../faults/seeded-random.ts';
 import { seededBytes, sha1Hex } from '../support/bytes.ts';
 import { leftoverProcess } from '../support/leftovers.ts';

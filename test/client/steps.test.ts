@@ -8,10 +8,10 @@ import {
   type NodeClient,
   type StateStore,
   type UploadOptions,
-} from '../../src/client/node/index.ts';
-import { listStoredParts } from '../../src/client/upload/list-stored-parts.ts';
-import { numberedName } from '../../src/client/upload/numbered-name.ts';
-import { ProgressMeter } from '../../src/client/upload/progress-meter.ts';
+} from '../../packages/client/src/node/index.ts';
+import { listStoredParts } from '../../packages/client/src/upload/list-parts.ts';
+import { numberedName } from '../../packages/client/src/upload/numbered-name.ts';
+import { ProgressMeter } from '../../packages/client/src/upload/progress.ts';
 import { partsOf, seededBytes, sha1Base64, sha1Hex } from '../support/bytes.ts';
 import type { TestServer } from '../support/server.ts';
 import {

@@ -5,7 +5,12 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { after, before, describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { ApiError, type NodeClient, type NodeSource, type UploadProgress } from '../../src/client/node/index.ts';
+import {
+  ApiError,
+  type NodeClient,
+  type NodeSource,
+  type UploadProgress,
+} from '../../packages/client/src/node/index.ts';
 import { seededBytes, sha1Hex } from '../support/bytes.ts';
 import type { TestServer } from '../support/server.ts';
 import {

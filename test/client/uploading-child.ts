@@ -1,4 +1,4 @@
-import { createClient, fileStateStore } from '../../src/client/node/index.ts';
+import { createClient, fileStateStore } from '../../packages/client/src/node/index.ts';
 
 // An upload in a process of its own, that can be killed. Tells each event and the result as a line of JSON.
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { buffer } from 'node:stream/consumers';
 import { BoxCcgAuth, type BoxClient, CcgConfig } from 'box-node-sdk';
-import { type AddedApp, partwayJson } from '../access/operator.ts';
+import { type AddedApp, partwayJson } from '../auth/operator.ts';
 import { seededBytes } from '../support/bytes.ts';
 import { given, streamOf } from './generated/bodies.ts';
 import { clientOf } from './yardstick/apps.ts';

@@ -14,7 +14,7 @@ import { startServer, type TestServer } from '../support/server.ts';
 import { sharedSettings } from '../support/shared-settings.ts';
 import { type Certificates, makeCertificates } from '../support/tls.ts';
 
-const PARTWAY = fileURLToPath(new URL('../../bin/partway.js', import.meta.url));
+const PARTWAY = fileURLToPath(new URL('../../packages/cli/bin/partway.js', import.meta.url));
 
 /** Why there can be no cluster here; false where there can. */
 export const noCluster: string | false =

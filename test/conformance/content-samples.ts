@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import type { ContentId } from '../../src/api/ids.ts';
-import type { Grid, Slot } from '../../src/content/content.ts';
+import type { ContentId } from '../../packages/protocol/src/ids.ts';
+import type { Grid, Slot } from '../../packages/server/src/storage/blob-store.ts';
 
 // Files, grids and bodies for the tests of content drivers.
 

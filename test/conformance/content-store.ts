@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { ContentId } from '../../src/api/ids.ts';
-import type { ContentStore, Receipt, Slot, Staging, StoredContent } from '../../src/content/content.ts';
+import type { ContentId } from '../../packages/protocol/src/ids.ts';
+import type {
+  ContentStore,
+  Receipt,
+  Slot,
+  Staging,
+  StoredContent,
+} from '../../packages/server/src/storage/blob-store.ts';
 import { bodyOf, brokenBody, bytesOfSize, collect, grid, newContentId, slotsOf } from './content-samples.ts';
 
 /** A store with nothing in it, how to open it again as after a crash, and how to get rid of it. */

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
-import type { ItemId, NodeId, VersionId } from '../../src/api/ids.ts';
-import type { DigestState } from '../../src/digest/saved-digests.ts';
-import { newId } from '../../src/sql/new-id.ts';
-import { advanceMark, type DigestMark, VOID, voidMark } from '../../src/uploads/digest-mark.ts';
-import { countParts, findSession, insertPart, markCommitted } from '../../src/uploads/records.ts';
+import type { ItemId, NodeId, VersionId } from '../../packages/protocol/src/ids.ts';
+import { newId } from '../../packages/server/src/database/new-id.ts';
+import type { DigestState } from '../../packages/server/src/hash-workers/resumable-pool.ts';
+import { advanceMark, type DigestMark, VOID, voidMark } from '../../packages/server/src/uploads/hashing/checkpoint.ts';
+import { countParts, findSession, insertPart, markCommitted } from '../../packages/server/src/uploads/session-store.ts';
 import { newPart, newSha1 } from '../uploads/session-samples.ts';
 import { ALL_ENDS, type Behaves, ENDS, fill, NOW, opened, ROUNDS, turn } from './records-samples.ts';
 

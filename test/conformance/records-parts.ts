@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
-import { countParts, findPart, insertPart, listParts } from '../../src/uploads/records.ts';
+import { countParts, findPart, insertPart, listParts } from '../../packages/server/src/uploads/session-store.ts';
 import { newPart, newSession } from '../uploads/session-samples.ts';
 import { ALL_ENDS, type Behaves, ENDS, fill, NOW, opened, ROUNDS, turn } from './records-samples.ts';
 

@@ -1,10 +1,15 @@
 import type { Kysely } from 'kysely';
-import type { ItemId, SessionId, VersionId } from '../../src/api/ids.ts';
-import { noteBlob } from '../../src/files/unreferenced-blobs.ts';
-import { newId } from '../../src/sql/new-id.ts';
-import type { Tables, UserRow } from '../../src/sql/tables.ts';
-import { deleteOpenSession, insertSession, markCommitted, markExpired } from '../../src/uploads/records.ts';
-import type { Session } from '../../src/uploads/session.ts';
+import type { ItemId, SessionId, VersionId } from '../../packages/protocol/src/ids.ts';
+import { newId } from '../../packages/server/src/database/new-id.ts';
+import type { Tables, UserRow } from '../../packages/server/src/database/schema.ts';
+import { noteBlob } from '../../packages/server/src/files/blobs.ts';
+import type { Session } from '../../packages/server/src/uploads/session.ts';
+import {
+  deleteOpenSession,
+  insertSession,
+  markCommitted,
+  markExpired,
+} from '../../packages/server/src/uploads/session-store.ts';
 import { type newContentId, newPart, newSession, newSha1 } from '../uploads/session-samples.ts';
 
 /** A database with the schema and no rows, and how to get rid of it. */

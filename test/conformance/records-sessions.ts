@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
-import type { ItemId, SessionId, VersionId } from '../../src/api/ids.ts';
-import { publishNewFile } from '../../src/files/publish.ts';
-import { newId } from '../../src/sql/new-id.ts';
+import type { ItemId, SessionId, VersionId } from '../../packages/protocol/src/ids.ts';
+import { newId } from '../../packages/server/src/database/new-id.ts';
+import { publishNewFile } from '../../packages/server/src/files/publish.ts';
+import type { Session } from '../../packages/server/src/uploads/session.ts';
 import {
   deleteEndedSessions,
   findOwnedContents,
@@ -11,8 +12,7 @@ import {
   listOpenSessions,
   listOverdueSessions,
   markCommitted,
-} from '../../src/uploads/records.ts';
-import type { Session } from '../../src/uploads/session.ts';
+} from '../../packages/server/src/uploads/session-store.ts';
 import { newContentId, newPart, newSha1 } from '../uploads/session-samples.ts';
 import { ALL_ENDS, type Behaves, ENDS, madeOf, NOW, opened } from './records-samples.ts';
 

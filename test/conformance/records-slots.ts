@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
-import type { NodeId } from '../../src/api/ids.ts';
-import type { DigestState } from '../../src/digest/saved-digests.ts';
+import type { NodeId } from '../../packages/protocol/src/ids.ts';
+import type { DigestState } from '../../packages/server/src/hash-workers/resumable-pool.ts';
 import {
   advanceMark,
   type DigestMark,
@@ -10,10 +10,10 @@ import {
   giveReadingBack,
   takeReading,
   voidMark,
-} from '../../src/uploads/digest-mark.ts';
-import { FIXED_FOR, fixSlot, hasIntents, storeFixed } from '../../src/uploads/fix-slot.ts';
-import { disownSlot, listHeldSlots } from '../../src/uploads/held-parts.ts';
-import { countParts, findPart, insertPart, listParts } from '../../src/uploads/records.ts';
+} from '../../packages/server/src/uploads/hashing/checkpoint.ts';
+import { disownSlot, listHeldSlots } from '../../packages/server/src/uploads/hashing/local-parts.ts';
+import { FIXED_FOR, fixSlot, hasIntents, storeFixed } from '../../packages/server/src/uploads/registry/reservation.ts';
+import { countParts, findPart, insertPart, listParts } from '../../packages/server/src/uploads/session-store.ts';
 import { newPart, newSha1 } from '../uploads/session-samples.ts';
 import { ALL_ENDS, type Behaves, ENDS, NOW, opened, ROUNDS, turn } from './records-samples.ts';
 

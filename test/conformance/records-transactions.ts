@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
-import { publishNewFile } from '../../src/files/publish.ts';
-import { countParts, findSession, insertPart, markCommitted } from '../../src/uploads/records.ts';
+import { publishNewFile } from '../../packages/server/src/files/publish.ts';
+import { countParts, findSession, insertPart, markCommitted } from '../../packages/server/src/uploads/session-store.ts';
 import { newContentId, newPart } from '../uploads/session-samples.ts';
 import { type Behaves, madeOf, NOW, opened, ROUNDS, turn, type Under } from './records-samples.ts';
 

@@ -1,5 +1,5 @@
 import { describe, it } from 'node:test';
-import { addUser } from '../../src/access/accounts.ts';
+import { addUser } from '../../packages/server/src/auth/accounts.ts';
 import { endsBehave } from './records-ends.ts';
 import { partsBehave } from './records-parts.ts';
 import { type Behaves, type DatabaseUnderTest, NOW } from './records-samples.ts';

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { newSecret } from '../../src/access/secrets.ts';
-import { readConfig } from '../../src/config.ts';
-import { SETTINGS } from '../../src/settings.ts';
+import { newSecret } from '../../packages/server/src/auth/secrets.ts';
+import { readConfig } from '../../packages/server/src/config/config.ts';
+import { SETTINGS } from '../../packages/server/src/config/settings.ts';
 import { writeNginxConfig } from '../engines/nginx-config.ts';
 import { leftoverFolder } from '../support/leftovers.ts';
 import { DEPLOY, lint, linted } from './linter.ts';
@@ -171,13 +171,18 @@ test('the image holds what a start needs', () => {
   assert.deepEqual(copied.toSorted(), [
     '.npmrc',
     'LICENSE',
-    'bin',
     'package-lock.json',
     'package.json',
     'package.json',
-    'src',
+    'packages',
+    'packages/cli/package.json',
+    'packages/client/package.json',
+    'packages/protocol/package.json',
+    'packages/server/package.json',
   ]);
-  for (const name of copied) assert.ok(ignored.includes(`!${name}`), `${name} is kept out of the build`);
+  for (const name of copied) {
+    assert.ok(ignored.includes(`!${name.split('/')[0]}`), `${name} is kept out of the build`);
+  }
 });
 
 /** The unit with the paths of this machine and checkout, as systemd looks whether programs are there. */

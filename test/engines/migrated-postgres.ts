@@ -1,5 +1,5 @@
-import { migrate } from '../../src/sql/migrate.ts';
-import { openPostgres } from '../../src/sql/postgres.ts';
+import { migrate } from '../../packages/server/src/database/migrate.ts';
+import { openPostgres } from '../../packages/server/src/database/postgres/postgres.ts';
 import { startPostgres } from './postgres.ts';
 import { createDatabase } from './postgres-database.ts';
 

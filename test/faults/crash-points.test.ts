@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { findPart } from '../../src/uploads/records.ts';
-import { sessionOfRow } from '../../src/uploads/session.ts';
+import { sessionOfRow } from '../../packages/server/src/uploads/session.ts';
+import { findPart } from '../../packages/server/src/uploads/session-store.ts';
 import { leftoverFolder, leftoverProcess } from '../support/leftovers.ts';
 import {
   assertOnlyFile,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { findPart, findSession } from '../../src/uploads/records.ts';
+import { findPart, findSession } from '../../packages/server/src/uploads/session-store.ts';
 import { bytesNotOnDisk } from '../support/storage.ts';
 import { until } from '../support/until.ts';
 import { assertOnlyFile, begin, commitOf, letOthersAsk, published, put, putAll } from '../uploads/acts.ts';

@@ -1,5 +1,5 @@
-import type { ContentStore } from '../../src/content/content.ts';
-import { abort } from '../../src/uploads/abort.ts';
+import type { ContentStore } from '../../packages/server/src/storage/blob-store.ts';
+import { abort } from '../../packages/server/src/uploads/end-session.ts';
 import { begin, commitOf, put, putAll } from '../uploads/acts.ts';
 import { openRoom } from '../uploads/room.ts';
 import { type QueryName, watchQueries } from '../uploads/watch-queries.ts';

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { leftoverFolder, leftoverProcess } from '../support/leftovers.ts';
 import { RawConnection, rawRequest } from '../support/raw-connection.ts';
 
-const PARTWAY = fileURLToPath(new URL('../../bin/partway.js', import.meta.url));
+const PARTWAY = fileURLToPath(new URL('../../packages/cli/bin/partway.js', import.meta.url));
 
 interface Started {
   child: ChildProcess;

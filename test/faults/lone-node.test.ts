@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { ContentStore } from '../../src/content/content.ts';
-import { findMark } from '../../src/uploads/digest-mark.ts';
+import type { ContentStore } from '../../packages/server/src/storage/blob-store.ts';
+import { findMark } from '../../packages/server/src/uploads/hashing/checkpoint.ts';
 import { until } from '../support/until.ts';
 import { assertOnlyFile, begin, commitOf, put, putAll, slotsIn } from '../uploads/acts.ts';
 import { openLoneNode } from '../uploads/nodes.ts';

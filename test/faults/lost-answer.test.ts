@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import type { Kysely } from 'kysely';
-import type { Tables } from '../../src/sql/tables.ts';
+import type { Tables } from '../../packages/server/src/database/schema.ts';
 import { collect } from '../conformance/content-samples.ts';
 import { assertOnlyFile, begin, commitOf, putAll, removeOrphansNow } from '../uploads/acts.ts';
 import { openRoom } from '../uploads/room.ts';

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
-import type { ContentStore } from '../../src/content/content.ts';
-import type { DigestState, SavedDigests } from '../../src/digest/saved-digests.ts';
-import { findMark } from '../../src/uploads/digest-mark.ts';
-import { findSession } from '../../src/uploads/records.ts';
+import type { DigestState, SavedDigests } from '../../packages/server/src/hash-workers/resumable-pool.ts';
+import type { ContentStore } from '../../packages/server/src/storage/blob-store.ts';
+import { findMark } from '../../packages/server/src/uploads/hashing/checkpoint.ts';
+import { findSession } from '../../packages/server/src/uploads/session-store.ts';
+import { stopPostgres } from '../database/postgres-database.ts';
 import { noPostgres } from '../engines/postgres.ts';
-import { stopPostgres } from '../sql/postgres-database.ts';
 import { until } from '../support/until.ts';
 import {
   assertOnlyFile,

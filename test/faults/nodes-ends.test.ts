@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
-import type { RefusalCode } from '../../src/api/refusal.ts';
-import type { ContentStore } from '../../src/content/content.ts';
-import { Turns } from '../../src/files/turns.ts';
-import { uploadFile } from '../../src/files/upload-file.ts';
-import { abort } from '../../src/uploads/abort.ts';
-import { findSession } from '../../src/uploads/records.ts';
-import { removeOrphans } from '../../src/uploads/remove-orphans.ts';
-import { expireSessions } from '../../src/uploads/sweep.ts';
+import type { RefusalCode } from '../../packages/protocol/src/errors.ts';
+import { uploadFile } from '../../packages/server/src/files/upload-file.ts';
+import type { ContentStore } from '../../packages/server/src/storage/blob-store.ts';
+import { abort } from '../../packages/server/src/uploads/end-session.ts';
+import { removeOrphans } from '../../packages/server/src/uploads/remove-orphans.ts';
+import { findSession } from '../../packages/server/src/uploads/session-store.ts';
+import { expireSessions } from '../../packages/server/src/uploads/sweep.ts';
+import { Turns } from '../../packages/server/src/util/turns.ts';
 import { collect } from '../conformance/content-samples.ts';
+import { stopPostgres } from '../database/postgres-database.ts';
 import { noPostgres } from '../engines/postgres.ts';
-import { stopPostgres } from '../sql/postgres-database.ts';
 import { until } from '../support/until.ts';
 import {
   assertNothingLeft,

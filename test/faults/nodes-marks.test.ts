@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
-import { openDiskStore } from '../../src/content/disk.ts';
-import type { DigestState, SavedDigests } from '../../src/digest/saved-digests.ts';
-import { findMark } from '../../src/uploads/digest-mark.ts';
+import type { DigestState, SavedDigests } from '../../packages/server/src/hash-workers/resumable-pool.ts';
+import { openDiskStore } from '../../packages/server/src/storage/disk/disk-store.ts';
+import { findMark } from '../../packages/server/src/uploads/hashing/checkpoint.ts';
+import { stopPostgres } from '../database/postgres-database.ts';
 import { noPostgres } from '../engines/postgres.ts';
-import { stopPostgres } from '../sql/postgres-database.ts';
 import { until } from '../support/until.ts';
 import { assertOnlyFile, begin, commitOf, put, putAll, tryCommit, type Upload } from '../uploads/acts.ts';
 import { type Node, openNodes } from '../uploads/nodes.ts';

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
-import type { ContentStore } from '../../src/content/content.ts';
-import { openDiskStore } from '../../src/content/disk.ts';
-import { abort } from '../../src/uploads/abort.ts';
-import { findMark } from '../../src/uploads/digest-mark.ts';
-import { FIXED_FOR } from '../../src/uploads/fix-slot.ts';
-import { partIdOf } from '../../src/uploads/part-id.ts';
-import { findPart, listParts } from '../../src/uploads/records.ts';
-import { expireSessions } from '../../src/uploads/sweep.ts';
+import type { ContentStore } from '../../packages/server/src/storage/blob-store.ts';
+import { openDiskStore } from '../../packages/server/src/storage/disk/disk-store.ts';
+import { abort } from '../../packages/server/src/uploads/end-session.ts';
+import { findMark } from '../../packages/server/src/uploads/hashing/checkpoint.ts';
+import { partIdOf } from '../../packages/server/src/uploads/part-id.ts';
+import { FIXED_FOR } from '../../packages/server/src/uploads/registry/reservation.ts';
+import { findPart, listParts } from '../../packages/server/src/uploads/session-store.ts';
+import { expireSessions } from '../../packages/server/src/uploads/sweep.ts';
+import { stopPostgres } from '../database/postgres-database.ts';
 import { noPostgres } from '../engines/postgres.ts';
-import { stopPostgres } from '../sql/postgres-database.ts';
 import { until } from '../support/until.ts';
 import {
   assertNothingLeft,

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { type Kysely, sql } from 'kysely';
-import type { Tables } from '../../src/sql/tables.ts';
+import type { Tables } from '../../packages/server/src/database/schema.ts';
+import { stopPostgres } from '../database/postgres-database.ts';
 import { noPostgres } from '../engines/postgres.ts';
-import { stopPostgres } from '../sql/postgres-database.ts';
 import { begin, bytesOf, commitOf, put, type Upload } from '../uploads/acts.ts';
 import { type SlowBody, slowBody } from '../uploads/bodies.ts';
 import { type Node, openNodes } from '../uploads/nodes.ts';

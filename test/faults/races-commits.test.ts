@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { ContentStore } from '../../src/content/content.ts';
-import { findSession } from '../../src/uploads/records.ts';
+import type { ContentStore } from '../../packages/server/src/storage/blob-store.ts';
+import { findSession } from '../../packages/server/src/uploads/session-store.ts';
 import {
   assertOnlyFile,
   begin,

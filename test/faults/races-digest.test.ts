@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { ContentStore } from '../../src/content/content.ts';
+import type { ContentStore } from '../../packages/server/src/storage/blob-store.ts';
 import { bytesNotOnDisk } from '../support/storage.ts';
 import { until } from '../support/until.ts';
 import { assertOnlyFile, begin, commitOf, published, put, putAll, slotsIn, tryCommit } from '../uploads/acts.ts';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { copyFile } from '../../src/files/copy-file.ts';
-import { describeFile } from '../../src/files/find.ts';
-import { listByMarker } from '../../src/files/list-folder.ts';
-import { trashVersion } from '../../src/files/trash-version.ts';
+import { copyFile } from '../../packages/server/src/files/copy/copy-file.ts';
+import { describeFile } from '../../packages/server/src/files/find.ts';
+import { listByMarker } from '../../packages/server/src/files/list-folder.ts';
+import { trashVersion } from '../../packages/server/src/files/trash-version.ts';
 import { collect } from '../conformance/content-samples.ts';
 import { type House, openHouse, refusal } from './house.ts';
 import { assertCountersRight } from './recount.ts';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ItemId } from '../../src/api/ids.ts';
-import { findFolder } from '../../src/files/find.ts';
-import { listByMarker } from '../../src/files/list-folder.ts';
-import type { Limits } from '../../src/limits.ts';
+import type { ItemId } from '../../packages/protocol/src/ids.ts';
+import { findFolder } from '../../packages/server/src/files/find.ts';
+import { listByMarker } from '../../packages/server/src/files/list-folder.ts';
+import type { Limits } from '../../packages/server/src/limits.ts';
 import { type House, openHouse } from './house.ts';
 import { addFolders, LARGE, largeFolder, writesOf } from './large-trees.ts';
 import { assertCountersRight } from './recount.ts';

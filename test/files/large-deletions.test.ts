@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { VersionId } from '../../src/api/ids.ts';
-import { createFolder } from '../../src/files/create-folder.ts';
-import { findFolder } from '../../src/files/find.ts';
-import { leaveJob, takeOverdueJob } from '../../src/files/tree-jobs.ts';
-import { newId } from '../../src/sql/new-id.ts';
+import type { VersionId } from '../../packages/protocol/src/ids.ts';
+import { newId } from '../../packages/server/src/database/new-id.ts';
+import { createFolder } from '../../packages/server/src/files/create-folder.ts';
+import { findFolder } from '../../packages/server/src/files/find.ts';
+import { leaveJob, takeOverdueJob } from '../../packages/server/src/files/tree-jobs.ts';
 import { watchQueries } from '../uploads/watch-queries.ts';
 import { openHouse, refusal } from './house.ts';
 import { addFolders, betweenBatches, countRows, LARGE, largeFolder, sweepTrees } from './large-trees.ts';

@@ -1,11 +1,11 @@
 import { sql } from 'kysely';
-import { endTreeJobs } from '../../src/access/end-tree-jobs.ts';
-import type { ItemId } from '../../src/api/ids.ts';
-import type { Files } from '../../src/files/files.ts';
-import { itemRowOf } from '../../src/files/insert-item.ts';
-import { Turns } from '../../src/files/turns.ts';
-import { newId } from '../../src/sql/new-id.ts';
-import type { ItemRow } from '../../src/sql/tables.ts';
+import type { ItemId } from '../../packages/protocol/src/ids.ts';
+import { endTreeJobs } from '../../packages/server/src/auth/users/end-tree-jobs.ts';
+import { newId } from '../../packages/server/src/database/new-id.ts';
+import type { ItemRow } from '../../packages/server/src/database/schema.ts';
+import type { Files } from '../../packages/server/src/files/context.ts';
+import { itemRowOf } from '../../packages/server/src/files/items.ts';
+import { Turns } from '../../packages/server/src/util/turns.ts';
 import { sentStatements } from '../support/sent-statements.ts';
 import type { House } from './house.ts';
 

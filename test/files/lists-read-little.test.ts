@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ItemId } from '../../src/api/ids.ts';
-import type { Marker } from '../../src/files/item-order.ts';
-import { listByMarker, listByOffset } from '../../src/files/list-folder.ts';
-import { listTrashByMarker } from '../../src/files/list-trash.ts';
-import { ALL_SHOWN } from '../../src/files/listed-items.ts';
-import { shownInList } from '../../src/http/render.ts';
+import type { ItemId } from '../../packages/protocol/src/ids.ts';
+import type { Marker } from '../../packages/server/src/files/item-order.ts';
+import { listByMarker, listByOffset } from '../../packages/server/src/files/list-folder.ts';
+import { ALL_SHOWN } from '../../packages/server/src/files/list-items.ts';
+import { listTrashByMarker } from '../../packages/server/src/files/list-trash.ts';
+import { shownInList } from '../../packages/server/src/http/render/items.ts';
 import { sentStatements } from '../support/sent-statements.ts';
 import { type House, openHouse } from './house.ts';
 import { addFolders } from './large-trees.ts';

@@ -1,5 +1,5 @@
 import { CompiledQuery, type Kysely } from 'kysely';
-import type { Tables } from '../../src/sql/tables.ts';
+import type { Tables } from '../../packages/server/src/database/schema.ts';
 import { sentStatements } from '../support/sent-statements.ts';
 
 export interface Plan {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Kysely } from 'kysely';
-import type { ItemId } from '../../src/api/ids.ts';
-import type { ItemRow, Tables } from '../../src/sql/tables.ts';
+import type { ItemId } from '../../packages/protocol/src/ids.ts';
+import type { ItemRow, Tables } from '../../packages/server/src/database/schema.ts';
 
 /** Counts everything from the rows and holds every counter against that: folders, space used, space reserved, items. */
 export async function assertCountersRight(db: Kysely<Tables>): Promise<void> {

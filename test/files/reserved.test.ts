@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { spaceOf } from '../../src/files/space-of.ts';
-import { abort } from '../../src/uploads/abort.ts';
-import { expireSessions } from '../../src/uploads/sweep.ts';
+import { spaceOf } from '../../packages/server/src/files/space-of.ts';
+import { abort } from '../../packages/server/src/uploads/end-session.ts';
+import { expireSessions } from '../../packages/server/src/uploads/sweep.ts';
 import { collect } from '../conformance/content-samples.ts';
 import { begin, commitOf, putAll, tryCommit } from '../uploads/acts.ts';
 import { LIFETIME, openRoom, PART_SIZE, type Room } from '../uploads/room.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Direction, Marker, SortBy } from '../../src/files/item-order.ts';
-import { listTrashByMarker, listTrashByOffset } from '../../src/files/list-trash.ts';
+import type { Direction, Marker, SortBy } from '../../packages/server/src/files/item-order.ts';
+import { listTrashByMarker, listTrashByOffset } from '../../packages/server/src/files/list-trash.ts';
 import { type House, openHouse, refusal } from './house.ts';
 import { assertCountersRight } from './recount.ts';
 import { fileOf, purge, rename, restore, rowOf, trash } from './tree-acts.ts';

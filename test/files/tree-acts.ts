@@ -1,16 +1,16 @@
-import type { ItemId, VersionId } from '../../src/api/ids.ts';
-import { copyFile } from '../../src/files/copy-file.ts';
-import { copyFolder } from '../../src/files/copy-folder.ts';
-import { deleteForGood } from '../../src/files/delete-for-good.ts';
-import { promoteVersion } from '../../src/files/promote-version.ts';
-import { restoreItem } from '../../src/files/restore-item.ts';
-import { trashFile } from '../../src/files/trash-file.ts';
-import { trashFolder } from '../../src/files/trash-folder.ts';
-import { updateFile } from '../../src/files/update-file.ts';
-import { updateFolder } from '../../src/files/update-folder.ts';
-import type { ItemChange } from '../../src/files/update-item.ts';
-import { uploadVersion } from '../../src/files/upload-version.ts';
-import type { UserRow } from '../../src/sql/tables.ts';
+import type { ItemId, VersionId } from '../../packages/protocol/src/ids.ts';
+import type { UserRow } from '../../packages/server/src/database/schema.ts';
+import { copyFile } from '../../packages/server/src/files/copy/copy-file.ts';
+import { copyFolder } from '../../packages/server/src/files/copy/copy-folder.ts';
+import { deleteForGood } from '../../packages/server/src/files/delete-for-good.ts';
+import { restoreItem } from '../../packages/server/src/files/trash.ts';
+import { trashFile } from '../../packages/server/src/files/trash-file.ts';
+import { trashFolder } from '../../packages/server/src/files/trash-folder.ts';
+import { updateFile } from '../../packages/server/src/files/update-file.ts';
+import { updateFolder } from '../../packages/server/src/files/update-folder.ts';
+import type { ItemChange } from '../../packages/server/src/files/update-item.ts';
+import { uploadVersion } from '../../packages/server/src/files/upload-version.ts';
+import { promoteVersion } from '../../packages/server/src/files/versions.ts';
 import { bodyBy, type House } from './house.ts';
 
 // The verbs of the files room, files and folders alike, as a test says them. The owner acts unless told otherwise.

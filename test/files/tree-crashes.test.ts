@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ContentStore } from '../../src/content/content.ts';
-import { removeOrphans } from '../../src/uploads/remove-orphans.ts';
-import type { Uploads } from '../../src/uploads/uploads.ts';
+import type { ContentStore } from '../../packages/server/src/storage/blob-store.ts';
+import type { Uploads } from '../../packages/server/src/uploads/context.ts';
+import { removeOrphans } from '../../packages/server/src/uploads/remove-orphans.ts';
 import type { Fault } from '../faults/faulty.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { watchQueries } from '../uploads/watch-queries.ts';

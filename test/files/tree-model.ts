@@ -1,4 +1,4 @@
-import type { ItemId } from '../../src/api/ids.ts';
+import type { ItemId } from '../../packages/protocol/src/ids.ts';
 
 /** A file or folder as a child would draw it. */
 export interface Node {

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ItemId } from '../../src/api/ids.ts';
-import { checkPlace } from '../../src/files/check-place.ts';
-import { describeFile, describeFolder, findFile, findFolder } from '../../src/files/find.ts';
-import { listByMarker, listByOffset, type Marker } from '../../src/files/list-folder.ts';
-import { spaceOf } from '../../src/files/space-of.ts';
-import { trashFile } from '../../src/files/trash-file.ts';
-import { trashFolder } from '../../src/files/trash-folder.ts';
+import type { ItemId } from '../../packages/protocol/src/ids.ts';
+import { checkPlace } from '../../packages/server/src/files/check-place.ts';
+import { describeFile, describeFolder, findFile, findFolder } from '../../packages/server/src/files/find.ts';
+import { listByMarker, listByOffset, type Marker } from '../../packages/server/src/files/list-folder.ts';
+import { spaceOf } from '../../packages/server/src/files/space-of.ts';
+import { trashFile } from '../../packages/server/src/files/trash-file.ts';
+import { trashFolder } from '../../packages/server/src/files/trash-folder.ts';
 import { type House, openHouse, refusal } from './house.ts';
 import { assertCountersRight } from './recount.ts';
 

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { VersionId } from '../../src/api/ids.ts';
-import { findDownload } from '../../src/files/find-download.ts';
-import { listVersions } from '../../src/files/list-versions.ts';
-import { promoteVersion } from '../../src/files/promote-version.ts';
-import { restoreVersion } from '../../src/files/restore-version.ts';
-import { trashVersion } from '../../src/files/trash-version.ts';
+import type { VersionId } from '../../packages/protocol/src/ids.ts';
+import { findDownload } from '../../packages/server/src/files/find-download.ts';
+import { listVersions } from '../../packages/server/src/files/list-versions.ts';
+import { restoreVersion } from '../../packages/server/src/files/restore-version.ts';
+import { trashVersion } from '../../packages/server/src/files/trash-version.ts';
+import { promoteVersion } from '../../packages/server/src/files/versions.ts';
 import { type House, openHouse, refusal } from './house.ts';
 import { assertCountersRight } from './recount.ts';
 import { addVersion, fileOf, promote, purge, rename, rowOf, trash, versionsOf } from './tree-acts.ts';

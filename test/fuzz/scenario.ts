@@ -1,4 +1,4 @@
-import { API_ROUTES } from '../access/api-routes.ts';
+import { API_ROUTES } from '../auth/api-routes.ts';
 import type { SeededRandom } from '../faults/seeded-random.ts';
 import { sha1Base64 } from '../support/bytes.ts';
 

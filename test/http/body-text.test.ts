@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
-import { MOST_JSON_NESTING, MOST_JSON_VALUES } from '../../src/http/parse-json.ts';
-import { API_ROUTES, callOf } from '../access/api-routes.ts';
+import { MOST_JSON_NESTING, MOST_JSON_VALUES } from '../../packages/server/src/http/request/parse-json.ts';
+import { API_ROUTES, callOf } from '../auth/api-routes.ts';
 import { type Answer, Api } from '../support/api.ts';
 import { seededBytes, sha1Base64 } from '../support/bytes.ts';
 import { startServer, type TestServer } from '../support/server.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { noteOf } from '../../src/api/schemas/field-notes.ts';
-import { REQUESTS } from '../../src/api/schemas/requests.ts';
+import { noteOf } from '../../packages/protocol/src/schemas/field-notes.ts';
+import { REQUESTS } from '../../packages/protocol/src/schemas/requests.ts';
 
 type Place = 'body' | 'query' | 'headers';
 

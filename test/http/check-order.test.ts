@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { makeToken } from '../../src/access/make-token.ts';
-import type { UserId } from '../../src/api/ids.ts';
+import type { UserId } from '../../packages/protocol/src/ids.ts';
+import { makeToken } from '../../packages/server/src/auth/tokens/make.ts';
 import { addUser } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
 import { openRows } from '../support/rows.ts';

@@ -4,8 +4,8 @@ import { createServer, type IncomingMessage } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { test } from 'node:test';
 import type { FastifyRequest } from 'fastify';
-import { localAddressOf, settleAddress } from '../../src/http/addresses.ts';
-import { audiencesOf } from '../../src/http/audiences.ts';
+import { localAddressOf, settleAddress } from '../../packages/server/src/http/addresses.ts';
+import { audiencesOf } from '../../packages/server/src/http/routes/audiences.ts';
 
 const SETTINGS = { publicUrl: undefined, tls: undefined };
 

@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { test } from 'node:test';
-import { Connections } from '../../src/http/connections.ts';
-import { departed } from '../../src/http/departed.ts';
-import { openLog } from '../../src/http/logger.ts';
-import { TcpTable } from '../../src/http/tcp-table.ts';
+import { Connections } from '../../packages/server/src/http/connections/connections.ts';
+import { departed } from '../../packages/server/src/http/connections/disconnects.ts';
+import { TcpTable } from '../../packages/server/src/http/connections/tcp-table.ts';
+import { openLog } from '../../packages/server/src/logging/logger.ts';
 import { RawConnection, rawRequest } from '../support/raw-connection.ts';
 import { until } from '../support/until.ts';
 

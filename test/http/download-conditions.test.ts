@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import fc from 'fast-check';
-import { parseRange } from '../../src/http/byte-range.ts';
-import { parseEntityTags } from '../../src/http/entity-tags.ts';
-import { parseHttpDate } from '../../src/http/http-date.ts';
+import { parseRange } from '../../packages/server/src/http/request/byte-range.ts';
+import { parseEntityTags } from '../../packages/server/src/http/request/entity-tags.ts';
+import { parseHttpDate } from '../../packages/server/src/http/request/http-date.ts';
 import { type Answer, Api } from '../support/api.ts';
 import { sha1Hex } from '../support/bytes.ts';
 import { startServer, type TestServer } from '../support/server.ts';

@@ -7,7 +7,7 @@ import {
   MOST_UNITS,
   TICK,
   UNITS_PER_SECOND,
-} from '../../src/http/fair-share.ts';
+} from '../../packages/server/src/http/hooks/fair-share.ts';
 import { TestClock } from '../support/test-clock.ts';
 
 const STAYS = new AbortController().signal;

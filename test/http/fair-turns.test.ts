@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fastify, { type FastifyRequest } from 'fastify';
-import { takeJsonBodies } from '../../src/http/bodies.ts';
-import { MOST_UNITS } from '../../src/http/fair-share.ts';
-import { newFairShare, takeFairTurns } from '../../src/http/fair-turns.ts';
+import { MOST_UNITS } from '../../packages/server/src/http/hooks/fair-share.ts';
+import { newFairShare, takeFairTurns } from '../../packages/server/src/http/hooks/fair-turns.ts';
+import { takeJsonBodies } from '../../packages/server/src/http/request/bodies.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { until } from '../support/until.ts';
 

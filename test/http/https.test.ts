@@ -4,7 +4,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { test } from 'node:test';
-import { addUserWith, partwayJson } from '../access/operator.ts';
+import { addUserWith, partwayJson } from '../auth/operator.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
 const HSTS = 'max-age=31536000';

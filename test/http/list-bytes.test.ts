@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import type { ItemId, Sha1, UserId, VersionId } from '../../src/api/ids.ts';
-import { renderListed } from '../../src/http/render.ts';
-import { DEFAULT_LIMITS } from '../../src/limits.ts';
+import type { ItemId, Sha1, UserId, VersionId } from '../../packages/protocol/src/ids.ts';
+import { renderListed } from '../../packages/server/src/http/render/items.ts';
+import { DEFAULT_LIMITS } from '../../packages/server/src/limits.ts';
 import { Api } from '../support/api.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { attributes, filePart, form, sendForm, upload } from './forms.ts';

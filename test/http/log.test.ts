@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { leadsTo, openPage, sendForm } from '../access/browser.ts';
-import { type AddedApp, addUserWith, partwayJson } from '../access/operator.ts';
+import { leadsTo, openPage, sendForm } from '../auth/browser.ts';
+import { type AddedApp, addUserWith, partwayJson } from '../auth/operator.ts';
 import { askToken } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
 import { startServer } from '../support/server.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { narrowed } from '../access/narrowed.ts';
+import { narrowed } from '../auth/narrowed.ts';
 import { Api } from '../support/api.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { attributes, filePart, form, sendForm } from './forms.ts';

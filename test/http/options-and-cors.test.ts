@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
-import { API_ROUTES, callOf } from '../access/api-routes.ts';
+import { API_ROUTES, callOf } from '../auth/api-routes.ts';
 import { type Answer, Api } from '../support/api.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 

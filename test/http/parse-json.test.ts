@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TextDecoder } from 'node:util';
 import fc from 'fast-check';
-import { decodeText } from '../../src/http/decode-text.ts';
-import { MOST_JSON_NESTING, MOST_JSON_VALUES, parseJson } from '../../src/http/parse-json.ts';
+import { decodeText } from '../../packages/server/src/http/request/decode-text.ts';
+import { MOST_JSON_NESTING, MOST_JSON_VALUES, parseJson } from '../../packages/server/src/http/request/parse-json.ts';
 
 const parse = (text: string) => parseJson(Buffer.from(text), undefined, 'The body');
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Probe, Readiness } from '../../src/http/readiness.ts';
+import { type Probe, Readiness } from '../../packages/server/src/http/routes/readiness.ts';
 import { startServer } from '../support/server.ts';
 import { bytesNotOnDisk } from '../support/storage.ts';
 

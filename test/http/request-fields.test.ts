@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { REQUESTS } from '../../packages/protocol/src/schemas/requests.ts';
 import { readPage, withSection } from '../../scripts/request-fields-section.ts';
-import { REQUESTS } from '../../src/api/schemas/requests.ts';
-import { API_ROUTES } from '../access/api-routes.ts';
+import { API_ROUTES } from '../auth/api-routes.ts';
 import { type Answer, Api } from '../support/api.ts';
 import { seededBytes, sha1Base64 } from '../support/bytes.ts';
 import { startServer, type TestServer } from '../support/server.ts';

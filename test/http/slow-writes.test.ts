@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { commitsInLog, holdLock } from '../sql/held-database.ts';
+import { commitsInLog, holdLock } from '../database/held-database.ts';
 import { addApp, addUser, tokenOf } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
 import { partsOf, seededBytes } from '../support/bytes.ts';

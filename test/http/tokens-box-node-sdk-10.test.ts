@@ -16,8 +16,8 @@ import {
 } from 'box-node-sdk';
 import { BoxApiError } from 'box-node-sdk/box';
 import { BaseUrls, NetworkSession } from 'box-node-sdk/networking';
-import { leadsTo, openPage, sendForm } from '../access/browser.ts';
-import { type AddedApp, addUserWith, partwayJson } from '../access/operator.ts';
+import { leadsTo, openPage, sendForm } from '../auth/browser.ts';
+import { type AddedApp, addUserWith, partwayJson } from '../auth/operator.ts';
 import { Api } from '../support/api.ts';
 import { leftoverFolder } from '../support/leftovers.ts';
 import { startServer, type TestServer } from '../support/server.ts';

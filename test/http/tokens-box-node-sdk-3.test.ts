@@ -3,8 +3,8 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { type LegacySdk, legacySdk } from '../access/legacy-sdk.ts';
-import { type AddedApp, addUserWith, partwayJson } from '../access/operator.ts';
+import { type LegacySdk, legacySdk } from '../auth/legacy-sdk.ts';
+import { type AddedApp, addUserWith, partwayJson } from '../auth/operator.ts';
 import { leftoverFolder } from '../support/leftovers.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 

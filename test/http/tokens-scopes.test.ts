@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { API_ROUTES, callOf } from '../access/api-routes.ts';
-import { narrowed } from '../access/narrowed.ts';
+import { API_ROUTES, callOf } from '../auth/api-routes.ts';
+import { narrowed } from '../auth/narrowed.ts';
 import { Api } from '../support/api.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 

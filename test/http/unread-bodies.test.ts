@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import fastify from 'fastify';
-import { dropUnreadBodies, leaveBodiesAlone } from '../../src/http/bodies.ts';
+import { dropUnreadBodies, leaveBodiesAlone } from '../../packages/server/src/http/request/bodies.ts';
 
 const MIB = 1024 * 1024;
 const BODY = 64 * MIB;

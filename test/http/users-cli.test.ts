@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { partwayJson, partwayWithInput } from '../access/operator.ts';
+import { partwayJson, partwayWithInput } from '../auth/operator.ts';
 import { addApp, addUser, askToken, partway, tokenOf } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
 import { startServer, type TestServer } from '../support/server.ts';

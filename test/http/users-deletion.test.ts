@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type RawBuilder, sql } from 'kysely';
-import type { UserId } from '../../src/api/ids.ts';
-import { itemRowOf } from '../../src/files/insert-item.ts';
-import { newId } from '../../src/sql/new-id.ts';
+import type { UserId } from '../../packages/protocol/src/ids.ts';
+import { newId } from '../../packages/server/src/database/new-id.ts';
+import { itemRowOf } from '../../packages/server/src/files/items.ts';
 import { addApp, askToken, type TestApp, tokenOf } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
 import { seededBytes, sha1Base64 } from '../support/bytes.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { narrowed } from '../access/narrowed.ts';
-import { type AddedApp, partwayJson } from '../access/operator.ts';
+import { narrowed } from '../auth/narrowed.ts';
+import { type AddedApp, partwayJson } from '../auth/operator.ts';
 import { addUser, askToken, tokenOf } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
 import { startServer, type TestServer } from '../support/server.ts';

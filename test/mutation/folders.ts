@@ -7,7 +7,7 @@ export interface MutatedFolder {
 
 export const FOLDERS: readonly MutatedFolder[] = [
   {
-    source: 'src/uploads',
+    source: 'packages/server/src/uploads',
     tests: [
       'test/uploads/*.test.ts',
       'test/faults/{races-*,crash-points,durability,failing-sync,lost-answer}.test.ts',
@@ -16,30 +16,30 @@ export const FOLDERS: readonly MutatedFolder[] = [
     ],
   },
   {
-    source: 'src/content',
+    source: 'packages/server/src/storage',
     tests: [
-      'test/content/*.test.ts',
+      'test/storage/*.test.ts',
       'test/faults/{durability,failing-sync,disk-full}.test.ts',
       'test/http/tree-*.test.ts',
     ],
   },
   {
-    source: 'src/files',
+    source: 'packages/server/src/files',
     tests: [
       'test/files/*.test.ts',
       'test/http/{tree-*,incoming-space,wrong-clock,users-deletion}.test.ts',
-      'test/{check,uploads}/*.test.ts',
+      'test/{fsck,uploads}/*.test.ts',
     ],
   },
   {
-    source: 'src/access',
+    source: 'packages/server/src/auth',
     tests: [
-      'test/access/*.test.ts',
+      'test/auth/*.test.ts',
       'test/http/{tokens-*,users*,access,roles,user-roles,terminate-sessions,query-token,wrong-clock}.test.ts',
     ],
   },
   {
-    source: 'src/client/upload',
+    source: 'packages/client/src/upload',
     tests: ['test/client/*.test.ts', 'test/cli/{upload*,standard-input}.test.ts'],
   },
 ];

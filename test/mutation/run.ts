@@ -1,7 +1,16 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -186,6 +195,19 @@ function makeCopy(): string {
   const to = join(copy, 'project');
   const done = spawnSync('sh', ['-c', `tar -C "${ROOT}" --null -T "${list}" -cf - | tar -C "${to}" -xf -`]);
   if (done.status !== 0) throw new Error(`the project cannot be copied: ${done.stderr}`);
-  symlinkSync(join(ROOT, 'node_modules'), join(to, 'node_modules'));
+  linkDependencies(to);
   return to;
+}
+
+/** The same dependencies, except that the workspace packages are those of the copy. */
+function linkDependencies(copy: string): void {
+  const from = join(ROOT, 'node_modules');
+  const to = join(copy, 'node_modules');
+  mkdirSync(join(to, '@partway'), { recursive: true });
+  for (const name of readdirSync(from)) {
+    if (name !== '@partway' && name !== 'partway') symlinkSync(join(from, name), join(to, name));
+  }
+  for (const name of readdirSync(join(from, '@partway'))) {
+    symlinkSync(join(copy, 'packages', name), join(to, '@partway', name));
+  }
 }

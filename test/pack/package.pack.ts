@@ -54,11 +54,20 @@ function environment(): Record<string, string> {
 }
 
 test('the package holds what runs and what is to be read, and nothing else', () => {
-  for (const path of ['bin/partway.js', 'dist/cli/partway.js', 'dist/client/node/index.js', 'README.md', 'LICENSE']) {
+  for (const path of [
+    'packages/cli/bin/partway.js',
+    'packages/cli/dist/partway.js',
+    'packages/cli/dist/client.js',
+    'README.md',
+    'LICENSE',
+  ]) {
     assert.ok(packed.includes(path), path);
   }
   const strange = packed.filter(
-    (path) => !/^(bin|dist|docs|deploy)\/|^(README|CHANGELOG)\.md$|^(LICENSE|package\.json)$/.test(path),
+    (path) =>
+      !/^(packages\/cli\/(bin|dist)|docs|deploy)\/|^(README|CHANGELOG)\.md$|^(LICENSE|(packages\/cli\/)?package\.json)$/.test(
+        path,
+      ),
   );
   assert.deepEqual(strange, []);
 });

@@ -10,7 +10,7 @@ import { Journal, type Noted } from './journal.ts';
 import { readLog, type SystemCallLog, straced } from './strace.ts';
 import { PART_SIZE, Workload } from './workload.ts';
 
-const PARTWAY = fileURLToPath(new URL('../../bin/partway.js', import.meta.url));
+const PARTWAY = fileURLToPath(new URL('../../packages/cli/bin/partway.js', import.meta.url));
 export const TOKEN = 'the-token-of-the-power-cut-lab';
 
 /** A server's settings in the lab. */

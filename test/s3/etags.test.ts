@@ -9,15 +9,15 @@ import type {
   UploadPartCommandInput,
   UploadPartCommandOutput,
 } from '@aws-sdk/client-s3';
-import { ByteBudget } from '../../src/content/byte-budget.ts';
-import type { ContentStore, Slot } from '../../src/content/content.ts';
-import { S3Store } from '../../src/content/s3.ts';
-import { S3_LIMITS } from '../../src/content/s3-call.ts';
-import { openS3Client } from '../../src/content/s3-client.ts';
-import { S3Keys } from '../../src/content/s3-keys.ts';
-import { Spool } from '../../src/content/spool.ts';
+import type { ContentStore, Slot } from '../../packages/server/src/storage/blob-store.ts';
+import { ByteBudget } from '../../packages/server/src/storage/s3/byte-budget.ts';
+import { openS3Client } from '../../packages/server/src/storage/s3/client.ts';
+import { S3Keys } from '../../packages/server/src/storage/s3/keys.ts';
+import { S3_LIMITS } from '../../packages/server/src/storage/s3/retry.ts';
+import { S3Store } from '../../packages/server/src/storage/s3/s3-store.ts';
+import { Spool } from '../../packages/server/src/storage/spool/spool.ts';
 import { bodyOf, slotsOf } from '../conformance/content-samples.ts';
-import { temporaryFolder } from '../content/temporary-folder.ts';
+import { temporaryFolder } from '../storage/temporary-folder.ts';
 import { freshPlace, whyNoS3 } from './test-store.ts';
 import { begin, readAll, type Upload, writeAll } from './uploads.ts';
 

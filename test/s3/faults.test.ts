@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Slot } from '../../src/content/content.ts';
-import type { S3Place } from '../../src/content/open-s3-store.ts';
-import type { S3Limits } from '../../src/content/s3-call.ts';
+import type { Slot } from '../../packages/server/src/storage/blob-store.ts';
+import type { S3Place } from '../../packages/server/src/storage/s3/open-s3-store.ts';
+import type { S3Limits } from '../../packages/server/src/storage/s3/retry.ts';
 import { bodyOf, bytesOfSize, collect, newContentId, slotsOf } from '../conformance/content-samples.ts';
 import { type Operation, type S3Fault, type S3Proxy, startS3Proxy } from './s3-proxy.ts';
 import { freshPlace, openTestStore, type TestStore, type TestStoreOptions, timeFor, whyNoS3 } from './test-store.ts';

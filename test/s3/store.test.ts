@@ -8,8 +8,8 @@ import {
   PutObjectCommand,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
-import type { ContentId } from '../../src/api/ids.ts';
-import { LostParts, type Slot } from '../../src/content/content.ts';
+import type { ContentId } from '../../packages/protocol/src/ids.ts';
+import { LostParts, type Slot } from '../../packages/server/src/storage/blob-store.ts';
 import { bodyOf, bytesOfSize, collect, grid, newContentId, slotsOf } from '../conformance/content-samples.ts';
 import { startS3Proxy } from './s3-proxy.ts';
 import {

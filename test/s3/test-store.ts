@@ -3,10 +3,10 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CreateBucketCommand, HeadBucketCommand, S3Client } from '@aws-sdk/client-s3';
-import { ByteBudget } from '../../src/content/byte-budget.ts';
-import { type OpenedS3Store, openS3Store, type S3Place } from '../../src/content/open-s3-store.ts';
-import type { S3Limits } from '../../src/content/s3-call.ts';
-import { Spool } from '../../src/content/spool.ts';
+import { ByteBudget } from '../../packages/server/src/storage/s3/byte-budget.ts';
+import { type OpenedS3Store, openS3Store, type S3Place } from '../../packages/server/src/storage/s3/open-s3-store.ts';
+import type { S3Limits } from '../../packages/server/src/storage/s3/retry.ts';
+import { Spool } from '../../packages/server/src/storage/spool/spool.ts';
 import { leftoverFolder, removeNow } from '../support/leftovers.ts';
 
 /** Why the tests on S3 are passed over; undefined where they are not. `npm run test:s3` sets what they need. */

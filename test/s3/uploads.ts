@@ -1,5 +1,5 @@
 import { ListPartsCommand } from '@aws-sdk/client-s3';
-import type { ContentStore, Receipt, Staging } from '../../src/content/content.ts';
+import type { ContentStore, Receipt, Staging } from '../../packages/server/src/storage/blob-store.ts';
 import { bodyOf, bytesOfSize, collect, grid, newContentId, slotsOf } from '../conformance/content-samples.ts';
 import { LEAST_PART, newTestClient, TEST_BUCKET } from './test-store.ts';
 

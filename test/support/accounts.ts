@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { settingsFor } from './rows.ts';
 import type { TestServer } from './server.ts';
 
-const PARTWAY = fileURLToPath(new URL('../../bin/partway.js', import.meta.url));
+const PARTWAY = fileURLToPath(new URL('../../packages/cli/bin/partway.js', import.meta.url));
 const run = promisify(execFile);
 
 /** Runs a `partway` command on a server's data folder, as its operator would, and gives what it printed. */

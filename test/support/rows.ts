@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Kysely, sql } from 'kysely';
-import { openDatabase } from '../../src/sql/open-database.ts';
-import type { Tables } from '../../src/sql/tables.ts';
+import { openDatabase } from '../../packages/server/src/database/open-database.ts';
+import type { Tables } from '../../packages/server/src/database/schema.ts';
 import { copyDatabase, dropDatabase } from '../engines/postgres-database.ts';
 
 /**

@@ -1,5 +1,5 @@
 import type { CompiledQuery, Kysely, RootOperationNode } from 'kysely';
-import type { Tables } from '../../src/sql/tables.ts';
+import type { Tables } from '../../packages/server/src/database/schema.ts';
 
 /** Runs `act`, and gives every statement that it sent. */
 export async function sentStatements(

@@ -12,7 +12,7 @@ import { dropRows, rowsFor } from './rows.ts';
 import { storageSettings } from './storage.ts';
 import { type Certificates, makeCertificates } from './tls.ts';
 
-const PARTWAY = fileURLToPath(new URL('../../bin/partway.js', import.meta.url));
+const PARTWAY = fileURLToPath(new URL('../../packages/cli/bin/partway.js', import.meta.url));
 const START_LIMIT_MS = 60_000;
 const LOG_LIMIT_MS = 30_000;
 const KEPT_OUTPUT = 1024 * 1024;

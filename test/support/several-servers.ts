@@ -1,8 +1,8 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { newPostgresDatabase } from '../database/postgres-database.ts';
 import { freshPlace } from '../s3/test-store.ts';
-import { newPostgresDatabase } from '../sql/postgres-database.ts';
 import { leftoverFolder, removeNow } from './leftovers.ts';
 import { startServer, type TestServer } from './server.ts';
 import { sharedSettings } from './shared-settings.ts';

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { ByteBudget } from '../../src/content/byte-budget.ts';
-import type { ContentStore, StoredContent } from '../../src/content/content.ts';
-import { openDiskStore } from '../../src/content/disk.ts';
-import { LocalFiles } from '../../src/content/local-file.ts';
-import { openS3Store } from '../../src/content/open-s3-store.ts';
-import { Spool } from '../../src/content/spool.ts';
+import type { ContentStore, StoredContent } from '../../packages/server/src/storage/blob-store.ts';
+import { openDiskStore } from '../../packages/server/src/storage/disk/disk-store.ts';
+import { LocalFiles } from '../../packages/server/src/storage/disk/durable-files.ts';
+import { ByteBudget } from '../../packages/server/src/storage/s3/byte-budget.ts';
+import { openS3Store } from '../../packages/server/src/storage/s3/open-s3-store.ts';
+import { Spool } from '../../packages/server/src/storage/spool/spool.ts';
 import { collect } from '../conformance/content-samples.ts';
 
 /**

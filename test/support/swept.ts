@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely';
-import type { Tables } from '../../src/sql/tables.ts';
+import type { Tables } from '../../packages/server/src/database/schema.ts';
 import { until } from './until.ts';
 
 /** Resolves once the sweep of a server has been through its rows: a row that it does remove is gone. */

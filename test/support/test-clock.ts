@@ -1,5 +1,5 @@
-import type { Millis } from '../../src/api/ids.ts';
-import { type Clock, GuardedClock } from '../../src/clock.ts';
+import type { Millis } from '../../packages/protocol/src/ids.ts';
+import { type Clock, GuardedClock } from '../../packages/server/src/time/clock.ts';
 
 /** A server's clock that stands still until a test moves it. */
 export class TestClock extends GuardedClock {

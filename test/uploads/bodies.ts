@@ -1,5 +1,5 @@
 import { PassThrough } from 'node:stream';
-import type { PartBody } from '../../src/uploads/claims.ts';
+import type { PartBody } from '../../packages/server/src/uploads/part-locks.ts';
 
 /** A body whose bytes come when the test sends them, as over a connection that may hang. */
 export interface SlowBody extends PartBody {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { SessionId } from '../../src/api/ids.ts';
-import { Claims } from '../../src/uploads/claims.ts';
+import type { SessionId } from '../../packages/protocol/src/ids.ts';
+import { Claims } from '../../packages/server/src/uploads/part-locks.ts';
 import { slowBody } from './bodies.ts';
 
 const SESSION = 'A'.repeat(32) as SessionId;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { planParts } from '../../src/uploads/plan-parts.ts';
+import { planParts } from '../../packages/server/src/uploads/part-layout.ts';
 
 const MiB = 2 ** 20;
 const GiB = 2 ** 30;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { abort } from '../../src/uploads/abort.ts';
-import { createSession } from '../../src/uploads/create-session.ts';
-import { expireSessions } from '../../src/uploads/sweep.ts';
+import { createSession } from '../../packages/server/src/uploads/create-session.ts';
+import { abort } from '../../packages/server/src/uploads/end-session.ts';
+import { expireSessions } from '../../packages/server/src/uploads/sweep.ts';
 import { collect } from '../conformance/content-samples.ts';
 import { assertCountersRight } from '../files/recount.ts';
 import { begin, commitOf, put, putAll } from './acts.ts';

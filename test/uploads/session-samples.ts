@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import type { ContentId, SessionId, Sha1 } from '../../src/api/ids.ts';
-import type { UserRow } from '../../src/sql/tables.ts';
-import type { Part, Session } from '../../src/uploads/session.ts';
+import type { ContentId, SessionId, Sha1 } from '../../packages/protocol/src/ids.ts';
+import type { UserRow } from '../../packages/server/src/database/schema.ts';
+import type { Part, Session } from '../../packages/server/src/uploads/session.ts';
 
 // Sessions and parts for the tests of their records.
 

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { mkdir, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ContentStore, Receipt, Slot, Staging } from '../../src/content/content.ts';
-import { LostParts } from '../../src/content/content.ts';
+import type { ContentStore, Receipt, Slot, Staging } from '../../packages/server/src/storage/blob-store.ts';
+import { LostParts } from '../../packages/server/src/storage/blob-store.ts';
 import { collect } from '../conformance/content-samples.ts';
 
 /** A store as one node sees it. */

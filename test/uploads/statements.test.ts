@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
-import { Bell } from '../../src/sql/bell.ts';
-import { findMark } from '../../src/uploads/digest-mark.ts';
-import { channelOf } from '../../src/uploads/node-calls.ts';
+import { Bell } from '../../packages/server/src/database/postgres/listener.ts';
+import { findMark } from '../../packages/server/src/uploads/hashing/checkpoint.ts';
+import { channelOf } from '../../packages/server/src/uploads/hashing/node-messages.ts';
+import { stopPostgres } from '../database/postgres-database.ts';
 import { noPostgres } from '../engines/postgres.ts';
-import { stopPostgres } from '../sql/postgres-database.ts';
 import { countStatements } from '../support/count-statements.ts';
 import { until } from '../support/until.ts';
 import { begin, commitOf, put, type Upload } from './acts.ts';

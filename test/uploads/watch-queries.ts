@@ -1,5 +1,5 @@
 import type { Kysely, OperationNode, RootOperationNode } from 'kysely';
-import type { Tables } from '../../src/sql/tables.ts';
+import type { Tables } from '../../packages/server/src/database/schema.ts';
 
 /** A statement as tests name it: what it does to which table, such as "insert parts". */
 export type QueryName = `${'select' | 'insert' | 'update' | 'delete'} ${keyof Tables}`;

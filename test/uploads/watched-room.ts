@@ -1,7 +1,7 @@
-import type { ContentStore } from '../../src/content/content.ts';
-import { LocalFiles } from '../../src/content/local-file.ts';
-import { type FileFault, openingWith } from '../content/opening-with.ts';
+import type { ContentStore } from '../../packages/server/src/storage/blob-store.ts';
+import { LocalFiles } from '../../packages/server/src/storage/disk/durable-files.ts';
 import type { Fault } from '../faults/faulty.ts';
+import { type FileFault, openingWith } from '../storage/opening-with.ts';
 import { openRoom, type Room } from './room.ts';
 import { watchQueries } from './watch-queries.ts';
 

@@ -3,7 +3,7 @@ import {
   localStorageStateStore,
   type UploadEvent,
   type UploadProgress,
-} from '../../../src/client/browser/index.ts';
+} from '../../../packages/client/src/browser/index.ts';
 
 // The page that the tests open: one input for a file, and functions for them to call.
 

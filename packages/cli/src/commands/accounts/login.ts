@@ -1,0 +1,43 @@
+import type { Command } from 'commander';
+import { EXIT, Failure } from '../../exit-codes.ts';
+import { printJson } from '../../output/json.ts';
+import { shownText } from '../../output/text.ts';
+import type { Profile } from '../../profiles/profile.ts';
+import { profilesPath, readProfiles, writeProfiles } from '../../profiles/profiles-file.ts';
+import { type BegunLogin, givenLogin } from './given-login.ts';
+import { whoIs } from './who-is.ts';
+
+/** `partway login` */
+export function addLoginCommand(program: Command): void {
+  const command = program.command('login').description('keep the address of a server and how to get in, as a profile');
+  command
+    .option('--server <url>', 'its address; https://api.box.com is Box')
+    .option('--name <name>', 'what the profile is called; the host unless set')
+    .option('--token-stdin', 'take the access token from stdin, instead of asking')
+    .option('--client-id <id>', 'get in as an app')
+    .option('--client-secret-stdin', 'take the app’s secret from stdin')
+    .option('--user <id>', 'let the app act for this user')
+    .option('--enterprise <id>', 'let the app act for itself, in this enterprise; 1 on a Partway server')
+    .option('--json', 'print JSON')
+    .addHelpText('after', '\nWithout a token or secret on stdin it asks for what is missing, on a terminal.');
+  command.action(async () => {
+    const given = givenLogin(command);
+    const { server, credentials } = (await given.whole()) ?? (await ask(given.begun));
+    const user = await whoIs({ server, credentials });
+    const name = command.opts<{ name?: string }>().name ?? new URL(server).host;
+    if (name === '') throw new Failure(EXIT.usage, 'A profile needs a name.');
+    const known = await readProfiles();
+    await writeProfiles({ current: name, profiles: { ...known.profiles, [name]: { server, credentials } } });
+    if (command.opts().json === true) printJson({ profile: name, server, user });
+    else {
+      console.log(`You are ${shownText(`${user.name} <${user.login}>`)} at ${server}.
+Kept as profile ${shownText(name)} in ${profilesPath()}, and in use from now on.`);
+    }
+  });
+}
+
+async function ask(begun: BegunLogin): Promise<Profile> {
+  // The library that asks is loaded where somebody is asked.
+  const { askLogin } = await import('./ask-login.ts');
+  return askLogin(begun);
+}

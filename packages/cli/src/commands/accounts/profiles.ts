@@ -1,0 +1,31 @@
+import type { Command } from 'commander';
+import { printJson } from '../../output/json.ts';
+import { shownText } from '../../output/text.ts';
+import { readProfiles } from '../../profiles/profiles-file.ts';
+import { inColumns } from '../data-command.ts';
+
+/** `partway profiles` */
+export function addProfilesCommand(program: Command): void {
+  const command = program.command('profiles').description('list the servers that are known, never their secrets');
+  command.option('--json', 'print one JSON object a line').action(async () => {
+    const { current, profiles } = await readProfiles();
+    const known = Object.entries(profiles).map(([name, { server, credentials }]) => ({
+      name,
+      in_use: name === current,
+      server,
+      credentials: credentials.kind,
+    }));
+    if (command.opts().json === true) return known.forEach(printJson);
+    if (known.length === 0) return console.log('There is no profile yet: partway login makes one.');
+    console.log(
+      inColumns(
+        known.map(({ name, in_use: inUse, server, credentials }) => [
+          inUse ? '*' : ' ',
+          shownText(name),
+          server,
+          credentials,
+        ]),
+      ),
+    );
+  });
+}

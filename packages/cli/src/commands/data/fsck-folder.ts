@@ -1,0 +1,84 @@
+import type { Config } from '@partway/server/config/config';
+import { checkClaim } from '@partway/server/data-folder/check-claim';
+import { markIn } from '@partway/server/data-folder/data-folder';
+import { FolderInUse, lockFolder } from '@partway/server/data-folder/lock';
+import { bytesToRead } from '@partway/server/fsck/bytes-to-read';
+import type { Finding, Found } from '@partway/server/fsck/findings';
+import { checkEverything } from '@partway/server/fsck/fsck';
+import { openContentBeside } from '@partway/server/open-storage';
+import { GuardedClock } from '@partway/server/time/clock';
+import { compareWithRows } from '@partway/server/time/database-clock';
+import { EXIT, Failure } from '../../exit-codes.ts';
+import type { FsckReport } from './fsck-report.ts';
+import { withRows } from './with-rows.ts';
+
+export interface FsckOptions {
+  repair: boolean;
+  /** Said by the operator, where the database is elsewhere and the folder's lock says nothing of other nodes. */
+  allStopped: boolean;
+  report: FsckReport;
+}
+
+/**
+ * Checks the bytes of a data folder and the rows that name them, and mends them where `repair` is set, with the folder
+ * locked.
+ * @returns How many things are still wrong.
+ */
+export function checkDataFolder(config: Config, { repair, allStopped, report }: FsckOptions): Promise<number> {
+  const { dataFolder, database, storage, orphanGrace, orphanRetention } = config;
+  if (repair && database !== undefined && !allStopped) {
+    throw new Failure(
+      EXIT.usage,
+      'Other nodes may be using this database, which cannot be seen from here. Stop them all, then say --all-stopped.',
+    );
+  }
+  return withRows(config, async (db) => {
+    const { content, mark, close } = await openContentBeside(storage, dataFolder);
+    let unlock = () => {};
+    try {
+      const ownFolder = database === undefined && mark === undefined;
+      await checkClaim({ db, mark: mark ?? markIn(dataFolder), ownFolder });
+      if (repair) unlock = lockForRepair(dataFolder);
+      const clock = new GuardedClock();
+      await compareWithRows(clock, db);
+      let left = 0;
+      report.begin(await bytesToRead(db));
+      const checked = await checkEverything({
+        db,
+        content,
+        clock,
+        grace: orphanGrace,
+        retention: orphanRetention,
+        read: (bytes) => report.read(bytes),
+        async found(found) {
+          const finding = await findingOf(found, repair);
+          if (finding.mended !== true) left += 1;
+          report.finding(finding);
+        },
+      });
+      report.end(checked);
+      return left;
+    } finally {
+      unlock();
+      close();
+    }
+  });
+}
+
+async function findingOf({ mend, ...found }: Found, repair: boolean): Promise<Finding> {
+  if (mend === undefined || !repair) return { ...found, mendable: mend !== undefined };
+  return { ...found, mendable: true, mended: await mend() };
+}
+
+function lockForRepair(folder: string): () => void {
+  try {
+    return lockFolder(folder);
+  } catch (error) {
+    if (!(error instanceof FolderInUse)) throw error;
+    throw new Failure(
+      EXIT.failed,
+      `${error.message.split('. ')[0]}. Stop the server, then repair. Without --repair a check may run beside it.`,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,25 @@
+import { existsSync } from 'node:fs';
+import type { Config } from '@partway/server/config/config';
+import { databasePath } from '@partway/server/data-folder/data-folder';
+import { type DatabasePlace, openDatabase } from '@partway/server/database/open-database';
+import type { Tables } from '@partway/server/database/schema';
+import type { Kysely } from 'kysely';
+
+/** Does something with Partway's rows, whether or not a server has them open. */
+export async function withRows<T>(
+  config: Config,
+  work: (db: Kysely<Tables>) => Promise<T>,
+  open: (place: DatabasePlace) => Promise<Kysely<Tables>> = openDatabase,
+): Promise<T> {
+  const { dataFolder, database: url, databasePool: connections } = config;
+  const file = databasePath(dataFolder);
+  if (url === undefined && !existsSync(file)) {
+    throw new Error(`There is no Partway data in ${dataFolder}. Start the server there once, or give --data.`);
+  }
+  const db = await open({ url, file, connections, readers: 0 });
+  try {
+    return await work(db);
+  } finally {
+    await db.destroy();
+  }
+}

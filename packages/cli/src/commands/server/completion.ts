@@ -1,0 +1,25 @@
+import { Argument, type Command } from 'commander';
+import { bashCompletion } from '../../completion/bash.ts';
+import { describeCommand } from '../../completion/describe.ts';
+import { fishCompletion } from '../../completion/fish.ts';
+import { zshCompletion } from '../../completion/zsh.ts';
+
+const SHELLS = { bash: bashCompletion, zsh: zshCompletion, fish: fishCompletion };
+
+/** `partway completion` */
+export function addCompletionCommand(program: Command): void {
+  program
+    .command('completion')
+    .addArgument(new Argument('<shell>', 'yours').choices(Object.keys(SHELLS)))
+    .description('print a script that lets a shell complete commands and options')
+    .addHelpText(
+      'after',
+      `
+  bash  eval "$(partway completion bash)"                 in ~/.bashrc
+  zsh   eval "$(partway completion zsh)"                  in ~/.zshrc, after compinit
+  fish  partway completion fish > ~/.config/fish/completions/partway.fish`,
+    )
+    .action((shell: keyof typeof SHELLS) => {
+      process.stdout.write(SHELLS[shell](describeCommand(program)));
+    });
+}

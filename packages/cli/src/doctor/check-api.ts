@@ -1,0 +1,48 @@
+import { shownText } from '../output/text.ts';
+import { diagnoseClock } from './diagnose-clock.ts';
+import type { Diagnosis } from './diagnosis.ts';
+
+const PATIENCE_MILLIS = 30_000;
+
+/** Asks the server who the token is: whether it is one of its own, and what its clock says. */
+export async function checkApi(api: string, token: string): Promise<Diagnosis[]> {
+  const sent = Date.now();
+  const response = await fetch(`${api}/2.0/users/me`, {
+    headers: { authorization: `Bearer ${token}` },
+    redirect: 'manual',
+    signal: AbortSignal.timeout(PATIENCE_MILLIS),
+  });
+  const came = Date.now();
+  const text = await response.text();
+  const diagnoses = [diagnoseToken(response, text)];
+  const date = Date.parse(response.headers.get('date') ?? '');
+  // The header counts whole seconds, so that on the average half of one is past.
+  if (!Number.isNaN(date)) diagnoses.push(diagnoseClock(date + 500 - (sent + came) / 2));
+  return diagnoses;
+}
+
+function diagnoseToken(response: Response, text: string): Diagnosis {
+  const { login, name, id } = asUser(text);
+  if (response.status === 200 && id !== undefined) {
+    return { check: 'token', state: 'ok', message: `the token is that of ${shownText(`${name} <${login}>`)}` };
+  }
+  if (response.status === 401) {
+    const why = /error_description="([^"]*)"/.exec(response.headers.get('www-authenticate') ?? '')?.[1];
+    const message = `the server does not take the token${why === undefined ? '' : ` (${shownText(why)})`}`;
+    return { check: 'token', state: 'fail', message, remedy: 'Log in again: partway login.' };
+  }
+  return {
+    check: 'token',
+    state: 'fail',
+    message: `GET /2.0/users/me was answered with status ${response.status}, and not with a user`,
+    remedy: 'Is this the address of the API? A proxy in front may answer in its place.',
+  };
+}
+
+function asUser(text: string): { id?: string; login?: string; name?: string } {
+  try {
+    return JSON.parse(text) as { id?: string };
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,32 @@
+import { shownText } from '../output/text.ts';
+import { isLoopbackAddress } from '../profiles/address.ts';
+import type { Diagnosis } from './diagnosis.ts';
+
+const PATIENCE_MILLIS = 30_000;
+
+/** Whether the addresses that the server hands out lead where the client came from. */
+export async function checkLinks(api: string, upload: string, token: string): Promise<Diagnosis> {
+  const response = await fetch(`${api}/2.0/files/content`, {
+    method: 'OPTIONS',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ name: `partway-doctor-${Date.now()}`, parent: { id: '0' }, size: 1 }),
+    signal: AbortSignal.timeout(PATIENCE_MILLIS),
+  });
+  const body = (await response.json().catch(() => ({}))) as { upload_url?: string; message?: string };
+  const url = URL.parse(body.upload_url ?? '');
+  if (url === null) {
+    const message = `a file could not be uploaded: ${shownText(body.message ?? `status ${response.status}`)}`;
+    return { check: 'links', state: 'warn', message, remedy: 'Ask the server’s operator what the token may do.' };
+  }
+  const origins = [new URL(api).origin, new URL(upload).origin];
+  const loops = isLoopbackAddress(url.href) && !isLoopbackAddress(api);
+  if (origins.includes(url.origin) || (new URL(api).hostname.endsWith('.box.com') && url.protocol === 'https:')) {
+    return { check: 'links', state: 'ok', message: `uploads go to ${url.origin}` };
+  }
+  return {
+    check: 'links',
+    state: loops || url.protocol !== new URL(api).protocol ? 'fail' : 'warn',
+    message: `the server sends uploads to ${url.origin}, and was asked at ${origins[0]}`,
+    remedy: 'Set PARTWAY_PUBLIC_URL, or name the proxy in PARTWAY_TRUSTED_PROXIES (docs/operating.md).',
+  };
+}

@@ -1,0 +1,65 @@
+import { chmod, mkdir, readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { writeWhole } from '@partway/server/data-folder/secret-file';
+import { EXIT, Failure } from '../exit-codes.ts';
+import type { Profiles } from './profile.ts';
+
+/** Where profiles are kept: `profiles.json` in `$XDG_CONFIG_HOME/partway`, or in `~/.config/partway`. */
+export function profilesPath(): string {
+  return join(process.env.XDG_CONFIG_HOME || join(homedir(), '.config'), 'partway', 'profiles.json');
+}
+
+/** All profiles; none where there is no file yet. Makes the file its owner's alone, since copies lose modes. */
+export async function readProfiles(): Promise<Profiles> {
+  const path = profilesPath();
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+    await chmod(path, 0o600);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { profiles: {} };
+    throw error;
+  }
+  return parse(text, path);
+}
+
+export async function writeProfiles(profiles: Profiles): Promise<void> {
+  const path = profilesPath();
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await writeWhole(path, `${JSON.stringify(profiles, undefined, 2)}\n`);
+}
+
+function parse(text: string, path: string): Profiles {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (areProfiles(value)) return value;
+  } catch {
+    // Said below.
+  }
+  throw new Failure(EXIT.failed, `${path} is not a file of profiles. Mend it, or move it away and use partway login.`);
+}
+
+function areProfiles(value: unknown): value is Profiles {
+  if (!isObject(value) || !isObject(value.profiles)) return false;
+  if (value.current !== undefined && typeof value.current !== 'string') return false;
+  return Object.values(value.profiles).every(
+    (profile) => isObject(profile) && isText(profile.server) && areCredentials(profile.credentials),
+  );
+}
+
+function areCredentials(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  if (value.kind === 'token') return isText(value.token);
+  const { kind, clientId, clientSecret, subject } = value;
+  if (kind !== 'app' || !isText(clientId) || !isText(clientSecret) || !isObject(subject)) return false;
+  return (subject.type === 'user' || subject.type === 'enterprise') && isText(subject.id);
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
+}

@@ -1,0 +1,201 @@
+import {
+  ApiError,
+  type ConflictPolicy,
+  type FileObject,
+  type NodeClient,
+  SourceChangedError,
+  type UploadEvent,
+  type UploadProgress,
+} from '@partway/client/node/index';
+import { EXIT, Failure } from '../../exit-codes.ts';
+import { bytesText } from '../../output/quantities.ts';
+import { speedText } from '../../output/speed-text.ts';
+import { shownText } from '../../output/text.ts';
+import type { RunningTransfer, TransferReport } from '../../output/transfer-report.ts';
+import type { Lines } from '../lanes.ts';
+import type { Tally } from '../tally.ts';
+import { findUploaded } from './find-uploaded.ts';
+import type { LocalFile } from './local-files.ts';
+import { Outages } from './outages.ts';
+import type { RemoteFolders } from './remote-folders.ts';
+import { askEach, type RemoteItem } from './remote-listing.ts';
+
+export interface UploadOrder {
+  client: NodeClient;
+  folders: RemoteFolders;
+  conflict: ConflictPolicy;
+  parallel: number | undefined;
+  signal: AbortSignal;
+  report: TransferReport;
+  tally: Tally;
+  /** Ids of the files on the server that a file of this run has become, or was found to be. */
+  claimed: Set<string>;
+  /** Lets so many files at a time send their bytes. */
+  lines: Lines;
+}
+
+/**
+ * Uploads one file, and tells of it. What the server has is compared first, by size and then SHA-1: a file that is there
+ * already is one less to do, and one whose name is taken is refused, before anything of it is sent.
+ */
+export async function uploadOne(order: UploadOrder, file: LocalFile, name: string): Promise<void> {
+  const { folders, conflict, signal, tally } = order;
+  const begin = () => order.report.begin({ label: file.path, totalBytes: file.size });
+  let running: RunningTransfer | undefined;
+  try {
+    if (file.after !== undefined) await folders.at(file.after);
+    const folder = await folders.at(file.folder);
+    const listing = await folder.listing();
+    // Bytes that come once are not compared, unless they would be refused.
+    const asksFirst = conflict === 'fail' || !file.readOnce;
+    const { same, taken } = asksFirst ? await findUploaded(order, listing, file, name) : NOTHING_KNOWN;
+    signal.throwIfAborted();
+    if (same !== undefined) return endPresent(begin(), tally, same, name);
+    const there = taken.get(name);
+    if (there !== undefined && (conflict === 'fail' || (conflict === 'version' && there.type === 'folder'))) {
+      throw nameTaken(there);
+    }
+    await order.lines.run(file.size, signal, async () => {
+      running = begin();
+      const sent = await send(order, file, { folderId: folder.id, name, taken, running });
+      listing.add({ type: 'file', id: sent.id, name: sent.name, size: sent.size, sha1: sent.sha1 });
+    });
+  } catch (error) {
+    // Nothing of it was begun when the command was stopped.
+    if (running === undefined && signal.aborted) return;
+    running ??= begin();
+    const there = isTaken(error) && !isOurs(error) ? await comparedAfterwards(order, file, name) : undefined;
+    if (there !== undefined) endPresent(running, tally, there, name);
+    else tally.failed(file.readOnce ? ofInput(error) : error, running);
+  }
+}
+
+const NOTHING_KNOWN = { same: undefined, taken: new Map<string, RemoteItem>() };
+
+interface Sending {
+  folderId: string;
+  name: string;
+  taken: ReadonlyMap<string, RemoteItem>;
+  running: RunningTransfer;
+}
+
+async function send(
+  { client, conflict, parallel, signal, tally, claimed }: UploadOrder,
+  file: LocalFile,
+  { folderId, name, taken, running }: Sending,
+): Promise<FileObject> {
+  const outages = new Outages();
+  const result = await client.uploadFile(file.source, {
+    folderId,
+    name,
+    conflict,
+    signal,
+    whatHas: (called) => taken.get(called),
+    ...(file.readOnce && { size: file.size }),
+    ...(parallel !== undefined && { parallel }),
+    onProgress: (progress) => running.progress(standingOf(progress)),
+    onEvent: (event) => tellEvent(running, event, outages),
+  });
+  claimed.add(result.file.id);
+  // Of the file: what went out in vain, and what frames the bytes, is in bytes_sent.
+  const bytes = result.file.size - result.bytesResumed;
+  tally.done(bytes);
+  running.end({
+    kind: 'done',
+    message: `file ${result.file.id}, ${speedText(bytes, result.duration)}, SHA-1 ${result.sha1}`,
+    fields: {
+      file: fieldsOf(result.file),
+      bytes_sent: result.bytesSent,
+      bytes_resumed: result.bytesResumed,
+      millis: Math.round(result.duration),
+    },
+  });
+  return result.file;
+}
+
+/** As the server would say it, had it been asked with the bytes. */
+function nameTaken(there: RemoteItem): ApiError {
+  const { type, id, name } = there;
+  return new ApiError({
+    status: 409,
+    code: 'item_name_in_use',
+    message: `The name is taken by ${type} ${id}, ${shownText(name)}, and nothing was sent.`,
+    contextInfo: { conflicts: { type, id, name }, [FOUND_HERE]: true },
+    call: 'GET /2.0/folders/:id/items',
+  });
+}
+
+/** Marks a conflict that was found by the comparison, which has nothing more to compare. */
+const FOUND_HERE = 'compared';
+
+function isOurs(error: unknown): boolean {
+  return error instanceof ApiError && error.contextInfo[FOUND_HERE] === true;
+}
+
+/** The same file, where somebody has put it there since it was looked for. */
+async function comparedAfterwards(
+  { client, folders, conflict, claimed, signal }: UploadOrder,
+  file: LocalFile,
+  name: string,
+): Promise<RemoteItem | undefined> {
+  try {
+    const { id } = await folders.at(file.folder);
+    const { same } = await findUploaded({ conflict, claimed }, askEach({ client, folderId: id, signal }), file, name);
+    return same;
+  } catch {
+    // What the upload met is what is told.
+    return undefined;
+  }
+}
+
+/** Bytes that are gone cannot be begun anew with: here it takes whoever pipes them in. */
+function ofInput(error: unknown): unknown {
+  if (!(error instanceof SourceChangedError)) return error;
+  const why = error.cause instanceof Error ? error.cause.message : error.message;
+  const happened = why.replace(/:? it begins anew\.$/, '.').replace(/([^.])$/, '$1.');
+  const advice = 'What was stored is thrown away. Run the same command again, with its input from the first byte on.';
+  return new Failure(EXIT.failed, `${happened} ${advice}`, { cause: error });
+}
+
+function endPresent(running: RunningTransfer, tally: Tally, there: RemoteItem, name: string): void {
+  tally.present += 1;
+  const called = there.name === name ? '' : `${shownText(there.name)}, `;
+  const message = `is there already, as ${called}file ${there.id}`;
+  running.end({ kind: 'present', message, fields: { file: fieldsOf(there) } });
+}
+
+function fieldsOf({ id, name, size, sha1 }: Pick<FileObject, 'id' | 'name' | 'size' | 'sha1'>): object {
+  return { id, name, size, sha1 };
+}
+
+function isTaken(error: unknown): boolean {
+  return error instanceof ApiError && error.code === 'item_name_in_use';
+}
+
+function standingOf({ phase, bytesDone, bytesPerSecond, secondsLeft }: UploadProgress) {
+  return {
+    doneBytes: bytesDone,
+    rate: bytesPerSecond,
+    left: secondsLeft === undefined ? undefined : secondsLeft * 1000,
+    ...(phase === 'hashing' && { note: 'reading what is sent' }),
+    ...(phase === 'committing' && { note: 'finishing' }),
+  };
+}
+
+/** Sessions and how many requests there are show in the bars, and a stop in how it ends. */
+function tellEvent(running: RunningTransfer, event: UploadEvent, outages: Outages): void {
+  if (event.type === 'resumed') {
+    const { bytesStored: bytes, sessionId } = event;
+    running.event(`goes on after ${bytesText(bytes)}`, { event: 'resumed', session_id: sessionId, bytes });
+  } else if (event.type === 'restarted') {
+    running.event(event.message, { event: 'restarted', reason: event.reason });
+  } else if (event.type === 'date-left-out') {
+    running.event(event.message, { event: 'date_left_out' });
+  } else if (event.type === 'renamed') {
+    running.event(event.message, { event: 'renamed', from: event.from, to: event.to });
+  } else if (event.type === 'retrying') {
+    const fields = { event: 'retrying', wait_millis: event.waitMillis };
+    if (outages.isNews(event)) running.event(event.message, fields);
+    else running.again(event.message, fields);
+  }
+}

@@ -1,0 +1,64 @@
+import type { AccessToken } from '@partway/protocol/schemas/oauth';
+import type { CallOptions } from '../call.ts';
+import type { Endpoint } from './endpoint.ts';
+
+/** The form of POST /oauth2/token: `grant_type` and what that grant wants (wire: "Tokens"). */
+export interface TokenForm {
+  grant_type: string;
+  client_id?: string;
+  client_secret?: string;
+  [field: string]: string | undefined;
+}
+
+export type Authorization = ReturnType<typeof authorization>;
+
+/** /oauth2. These calls need no token of the client; their refusals are OAuth's, the `error` as code. */
+export function authorization({ caller, oauth2, authorize }: Endpoint) {
+  const post = { method: 'POST', authorized: false } as const;
+
+  const calls = {
+    requestAccessToken(requestBody: TokenForm, options: CallOptions = {}): Promise<AccessToken> {
+      return caller.json(
+        {
+          ...options,
+          ...post,
+          url: `${oauth2}/token`,
+          ...form(requestBody, options),
+          // A code, an assertion or a refresh token is used up by a first try; an app's secret is not.
+          repeatable: requestBody.grant_type === 'client_credentials',
+        },
+        { shape: { access_token: 'string' } },
+      );
+    },
+
+    /** The refresh token is used up by this, and the answer holds the next one. */
+    refreshAccessToken(
+      requestBody: { refresh_token: string; client_id: string; client_secret?: string },
+      options: CallOptions = {},
+    ): Promise<AccessToken> {
+      return calls.requestAccessToken({ grant_type: 'refresh_token', ...requestBody }, options);
+    },
+
+    async revokeAccessToken(
+      requestBody: { token: string; client_id?: string; client_secret?: string },
+      options: CallOptions = {},
+    ): Promise<void> {
+      const sent = form({ ...requestBody }, options);
+      await caller.json({ ...options, ...post, url: `${oauth2}/revoke`, ...sent }, { shape: 'nothing' });
+    },
+
+    /** Where to send a person who is to let an app act for them. */
+    authorizeUrl(query: { client_id: string; redirect_uri?: string; state?: string; scope?: string }): string {
+      return `${authorize}?${new URLSearchParams({ response_type: 'code', ...query })}`;
+    },
+  };
+  return calls;
+}
+
+function form(fields: Record<string, string | undefined>, { headers }: CallOptions) {
+  const given = Object.entries(fields).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return {
+    body: String(new URLSearchParams(given)),
+    headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
+  };
+}

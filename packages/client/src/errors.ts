@@ -1,0 +1,85 @@
+import type { ErrorObject } from '@partway/protocol/schemas/error-object';
+import type { TransportAnswer } from './transport.ts';
+
+/** What a server refused, in its own words (wire: "Errors"). */
+export class ApiError extends Error {
+  /** The HTTP status. */
+  readonly status: number;
+  /** Such as `item_name_in_use`; `unauthorized` of a 401; `http_STATUS` where the server named none. */
+  readonly code: string;
+  /** Under which the server's log has it; empty where it gave none. */
+  readonly requestId: string;
+  /** `context_info`: of a conflict, for example, whom with. */
+  readonly contextInfo: Readonly<Record<string, unknown>>;
+  /** After how many milliseconds the server wants to be asked again, where it said so. */
+  readonly retryAfterMillis: number | undefined;
+  /** METHOD and path of the call, without its query. */
+  readonly call: string;
+
+  constructor(fields: {
+    message: string;
+    status: number;
+    code: string;
+    requestId?: string;
+    contextInfo?: Record<string, unknown>;
+    retryAfterMillis?: number | undefined;
+    call: string;
+  }) {
+    super(fields.message);
+    this.name = 'ApiError';
+    this.status = fields.status;
+    this.code = fields.code;
+    this.requestId = fields.requestId ?? '';
+    this.contextInfo = fields.contextInfo ?? {};
+    this.retryAfterMillis = fields.retryAfterMillis;
+    this.call = fields.call;
+  }
+}
+
+/** Reads the refusal out of an answer; also where its body is empty, or is not the API's but a proxy's. */
+export async function readApiError(answer: TransportAnswer, call: string): Promise<ApiError> {
+  const text = await answer.text();
+  const body = errorObjectIn(text);
+  return new ApiError({
+    message: messageOf(answer, body, call),
+    status: answer.status,
+    code: body.code ?? (answer.status === 401 ? 'unauthorized' : `http_${answer.status}`),
+    requestId: body.request_id ?? answer.header('box-request-id') ?? '',
+    contextInfo: body.context_info ?? {},
+    retryAfterMillis: retryAfterOf(answer),
+    call,
+  });
+}
+
+/** No server is waited for longer than this, whatever it asks for; timers take no more than 24 days. */
+const LONGEST_RETRY_AFTER = 24 * 60 * 60 * 1000;
+
+/** `Retry-After` in milliseconds, given as seconds or as a date; a day at most. */
+export function retryAfterOf(answer: Pick<TransportAnswer, 'header'>, now = Date.now()): number | undefined {
+  const header = answer.header('retry-after');
+  if (header === undefined) return undefined;
+  const millis = /^\s*\d+\s*$/.test(header) ? Number(header) * 1000 : Date.parse(header) - now;
+  return Number.isNaN(millis) ? undefined : Math.min(Math.max(0, millis), LONGEST_RETRY_AFTER);
+}
+
+function errorObjectIn(text: string): Partial<ErrorObject> & { error?: string; error_description?: string } {
+  try {
+    const body: unknown = JSON.parse(text);
+    if (typeof body !== 'object' || body === null) return {};
+    const { error } = body as { error?: unknown };
+    // The token route says what is wrong in OAuth's words.
+    return typeof error === 'string' ? { ...body, code: error } : body;
+  } catch {
+    return {};
+  }
+}
+
+function messageOf(answer: TransportAnswer, body: ReturnType<typeof errorObjectIn>, call: string): string {
+  const said = body.message ?? body.error_description;
+  if (said !== undefined) return said;
+  const challenge = /error_description="([^"]*)"/.exec(answer.header('www-authenticate') ?? '')?.[1];
+  if (challenge !== undefined) return challenge;
+  const location = answer.header('location');
+  if (location !== undefined) return `${call} is redirected to ${location}; use that server's address instead.`;
+  return `${call} was answered with status ${answer.status}.`;
+}

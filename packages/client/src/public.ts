@@ -1,0 +1,28 @@
+/** What both entries of the library export. */
+
+export type { FileObject, FileWithAllFields } from '@partway/protocol/schemas/file-object';
+export type { FolderObject, FolderWithAllFields } from '@partway/protocol/schemas/folder-object';
+export type { ItemList, ListedFile, ListedFolder } from '@partway/protocol/schemas/item-list';
+export type { AccessToken } from '@partway/protocol/schemas/oauth';
+export type { UploadPart, UploadParts, UploadSession } from '@partway/protocol/schemas/upload-sessions';
+export type { UserObject } from '@partway/protocol/schemas/user-object';
+export type { FileVersionObject } from '@partway/protocol/schemas/versions';
+export type { Addresses } from './addresses.ts';
+export type { CallOptions, CallRetry } from './call.ts';
+export type { Client, ClientOptions } from './client.ts';
+export type { CommitHeaders, Committed, PartHeaders, PartOptions } from './endpoints/chunked-uploads.ts';
+export type { DirectUpload, DirectUploadOptions } from './endpoints/direct-uploads.ts';
+export type { Download, DownloadOptions } from './endpoints/downloads.ts';
+export type { PageQuery, QueryOptions } from './endpoints/endpoint.ts';
+export type { ItemPage, ItemWith } from './endpoints/folders.ts';
+export { ApiError } from './errors.ts';
+export type { NamedItem } from './find-by-name.ts';
+export { memoryStateStore } from './memory-state-store.ts';
+export { SourceChangedError } from './source-changed-error.ts';
+export type { SourceIdentity, StateStore, UploadState } from './state.ts';
+export type { TokenFunction } from './token-source.ts';
+export { type RequestBody, type StreamedBody, TransportError } from './transport.ts';
+export { UnexpectedAnswer } from './unexpected-answer.ts';
+export type { RestartReason, UploadEvent } from './upload-events.ts';
+export type { ConflictPolicy, UploadOptions, UploadResult } from './upload-options.ts';
+export type { PartProgress, PartState, UploadProgress } from './upload-progress.ts';

@@ -1,0 +1,66 @@
+import { ApiError } from '../errors.ts';
+import { BeginAnew } from './begin-anew.ts';
+import { MOST_NAMES, numberedName } from './numbered-name.ts';
+import { isNewFile, type Target, type Upload } from './upload.ts';
+
+/** Does `act` for the target, or for the next one that the policy allows while the name is taken. */
+export async function resolvingConflicts<T>(upload: Upload, act: (target: Target) => Promise<T>): Promise<T> {
+  let target = upload.target;
+  for (let taken = 1; ; taken += 1) {
+    try {
+      if (isNewFile(target)) refuseKnown(upload, target.name);
+      return await act(target);
+    } catch (error) {
+      target = nextTarget(upload, error, taken);
+    }
+  }
+}
+
+/** @throws what the server would say of a name that is known to be taken. */
+function refuseKnown({ options, client }: Upload, name: string): void {
+  const there = options.whatHas?.(name);
+  if (there === undefined) return;
+  throw new ApiError({
+    status: 409,
+    code: 'item_name_in_use',
+    message: `"${name}" is taken by ${there.type} ${there.id}.`,
+    contextInfo: { conflicts: there },
+    call: `POST ${client.addresses.upload}/2.0/files/content`,
+  });
+}
+
+function nextTarget({ target, options, emit }: Upload, error: unknown, taken: number): Target {
+  if (!isNameTaken(error) || !isNewFile(target) || taken > MOST_NAMES) throw error;
+  switch (options.conflict ?? 'fail') {
+    case 'fail':
+      throw error;
+    case 'version': {
+      const { type, id } = conflictOf(error);
+      // A folder has no versions; and a second file in the way would be a surprise.
+      if (type !== 'file' || id === undefined || taken > 1) throw error;
+      return { fileId: id, name: target.name };
+    }
+    case 'rename': {
+      const name = numberedName(target.name, taken);
+      const message = `"${target.name}" is taken; trying "${name}".`;
+      emit({ type: 'renamed', from: target.name, to: name, message });
+      return { ...target, name };
+    }
+  }
+}
+
+export function isNameTaken(error: unknown): error is ApiError {
+  return error instanceof ApiError && error.code === 'item_name_in_use';
+}
+
+/** What has the name: an object for a file, an array for a folder, and both at some calls of Box's. */
+export function conflictOf(error: ApiError): { type?: string; id?: string; sha1?: string } {
+  const [conflict] = [error.contextInfo.conflicts].flat();
+  return typeof conflict === 'object' && conflict !== null ? conflict : {};
+}
+
+/** What a conflict at the end of an upload means, when the name was free at its start. */
+export function takenMeanwhile(upload: Upload, error: ApiError): ApiError | BeginAnew {
+  if ((upload.options.conflict ?? 'fail') === 'fail' || !isNewFile(upload.target)) return error;
+  return new BeginAnew('name-taken', `"${upload.target.name}" was taken while this was uploaded.`, { cause: error });
+}

@@ -1,0 +1,42 @@
+import { parseDecimalId, type UserId } from '@partway/protocol/ids';
+import type { AppRow, UserRow } from '../../database/schema.ts';
+import { type Access, ENTERPRISE_ID } from '../context.ts';
+import { GrantError } from '../grants/errors.ts';
+import { matchesHash } from '../secrets.ts';
+import { findUser } from '../users/store.ts';
+import { findApp } from './store.ts';
+
+/** How an app proves that it is itself. */
+export interface ClientSecret {
+  clientId: string;
+  clientSecret: string;
+}
+
+/** The app with this id and secret. Refuses `invalid_client`. */
+export async function findClient({ db }: Access, { clientId, clientSecret }: ClientSecret): Promise<AppRow> {
+  const app = await findApp(db, clientId);
+  if (app === undefined || !matchesHash(clientSecret, app.secret_sha256)) {
+    throw new GrantError('invalid_client', 'The client credentials are invalid');
+  }
+  return app;
+}
+
+/** The app's own user (`enterprise`), or a user of the server (`user`). Refuses `invalid_grant`. */
+export async function findSubject(
+  { db }: Access,
+  app: AppRow,
+  { type, id }: { type: string; id: string },
+): Promise<UserRow> {
+  const user = await findUserOf(db, app, type, id);
+  if (user !== undefined) return user;
+  throw new GrantError(
+    'invalid_grant',
+    `Grant credentials are invalid: the subject must be "enterprise" with id ${ENTERPRISE_ID}, or "user" with the id of a user`,
+  );
+}
+
+async function findUserOf(db: Access['db'], app: AppRow, type: string, id: string): Promise<UserRow | undefined> {
+  if (type === 'enterprise' && id === ENTERPRISE_ID) return findUser(db, app.service_user_id);
+  const userId = type === 'user' ? parseDecimalId(id) : undefined;
+  return userId === undefined ? undefined : findUser(db, userId as UserId);
+}

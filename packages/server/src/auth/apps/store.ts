@@ -1,0 +1,45 @@
+import type { Kysely } from 'kysely';
+import type { AppKeyRow, AppRow, Tables } from '../../database/schema.ts';
+
+/** The SQL of apps, their redirect addresses and their keys. */
+
+export async function insertApp(db: Kysely<Tables>, app: AppRow, redirectUris: readonly string[]): Promise<void> {
+  await db.insertInto('apps').values(app).execute();
+  for (const uri of new Set(redirectUris)) {
+    await db.insertInto('app_redirects').values({ client_id: app.client_id, uri }).execute();
+  }
+}
+
+export function findApp(db: Kysely<Tables>, clientId: string): Promise<AppRow | undefined> {
+  return db.selectFrom('apps').selectAll().where('client_id', '=', clientId).executeTakeFirst();
+}
+
+export function listApps(db: Kysely<Tables>): Promise<AppRow[]> {
+  return db.selectFrom('apps').selectAll().orderBy('created_at').orderBy('client_id').execute();
+}
+
+export async function listRedirects(db: Kysely<Tables>, clientId: string): Promise<string[]> {
+  const rows = await db
+    .selectFrom('app_redirects')
+    .select('uri')
+    .where('client_id', '=', clientId)
+    .orderBy('uri')
+    .execute();
+  return rows.map(({ uri }) => uri);
+}
+
+export async function insertAppKey(db: Kysely<Tables>, key: AppKeyRow): Promise<void> {
+  await db.insertInto('app_keys').values(key).execute();
+}
+
+/** The keys of an app, or the one of this id among them. */
+export function listAppKeys(db: Kysely<Tables>, clientId: string, kid?: string): Promise<AppKeyRow[]> {
+  return db
+    .selectFrom('app_keys')
+    .selectAll()
+    .where('client_id', '=', clientId)
+    .$if(kid !== undefined, (query) => query.where('kid', '=', kid as string))
+    .orderBy('created_at')
+    .orderBy('kid')
+    .execute();
+}

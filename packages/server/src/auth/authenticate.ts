@@ -1,0 +1,27 @@
+import { Refusal } from '@partway/protocol/errors';
+import type { Authority } from './authority.ts';
+import type { Access } from './context.ts';
+import { hashSecret } from './secrets.ts';
+import { findToken } from './tokens/store.ts';
+
+/** What this access token stands for. Refuses `unauthorized`; for an expired one the sentence holds `expired_token`. */
+export async function authenticate(access: Access, token: string): Promise<Authority> {
+  const tokenSha256 = hashSecret(token);
+  if (tokenSha256 === access.developer.tokenSha256) return access.developer.authority;
+  const { clock } = access;
+  const now = clock.expiryTime();
+  const monotonic = clock.monotonic();
+  const cached = access.cache.get(tokenSha256, { now, monotonic });
+  if (cached !== undefined) return cached;
+  const { mark } = access.cache;
+  const known = await findToken(access.db, tokenSha256);
+  if (known === undefined) throw new Refusal('unauthorized', 'The access token provided is invalid.');
+  if (known.expiresAt <= now) {
+    throw new Refusal('unauthorized', 'expired_token: the access token provided has expired, ask for a new one.');
+  }
+  if (known.authority.principal.status === 'inactive') {
+    throw new Refusal('unauthorized', 'The user of this access token is inactive.');
+  }
+  access.cache.set(tokenSha256, known.authority, { expiresAt: known.expiresAt, monotonic, mark });
+  return known.authority;
+}

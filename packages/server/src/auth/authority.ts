@@ -1,0 +1,20 @@
+import type { ItemId } from '@partway/protocol/ids';
+import type { Principal } from './principal.ts';
+import { type Ability, abilitiesOf, type Scope } from './scopes.ts';
+
+/** What an access token stands for: whose it is, and how far it goes. */
+export interface Authority {
+  principal: Principal;
+  /** The app it was given to; undefined where none asked for it. */
+  clientId: string | undefined;
+  /** Undefined for a token that may do whatever its user may. */
+  scopes: readonly Scope[] | undefined;
+  /** The file or folder beyond which it does not reach. */
+  boundTo: ItemId | undefined;
+  /** Whether it may act as another user. */
+  mayActAs: boolean;
+}
+
+export function mayDo(authority: Authority, ability: Ability): boolean {
+  return abilitiesOf(authority.scopes).has(ability);
+}

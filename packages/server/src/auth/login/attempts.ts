@@ -1,0 +1,89 @@
+import type { Millis } from '@partway/protocol/ids';
+import { keyOf, Slowdown } from './throttle.ts';
+import { Turns } from './turns.ts';
+
+const MOST_NAMES = 10_000;
+/** Short enough that guessing at somebody's login does not keep them out. */
+const LONGEST_WAIT: Millis = 30_000;
+const LONGEST_ADDRESS_WAIT: Millis = 60_000;
+/** Attempts without a wait: at one login from one address, at any logins from one address, at one login from anywhere. */
+const FREE = { pair: 5, address: 50, login: 100 };
+
+/** Who tries to log in, and from where: both as they are compared, not as they were written. */
+export interface Attempt {
+  login: string;
+  network: string;
+}
+
+export interface BegunAttempt extends Attempt {
+  /** Whether the login was known at this address when the attempt began. */
+  isKnown: boolean;
+}
+
+/**
+ * What is remembered of attempts to log in (docs/decisions/0104-who-waits-to-log-in.md). Wrong guesses count against the
+ * login and address together first. Only many of them make others at the address, or at the login, wait; never somebody
+ * who has logged in from this address before.
+ */
+export class LogInAttempts {
+  readonly turns = new Turns();
+  readonly #pairs = new Slowdown({ most: MOST_NAMES, free: FREE.pair, longestWait: LONGEST_WAIT });
+  readonly #addresses = new Slowdown({ most: MOST_NAMES, free: FREE.address, longestWait: LONGEST_ADDRESS_WAIT });
+  readonly #logins = new Slowdown({ most: MOST_NAMES, free: FREE.login, longestWait: LONGEST_WAIT });
+  /** Pairs from which the right password came, the one used last at the end. */
+  readonly #known = new Set<string>();
+
+  isKnown(attempt: Attempt): boolean {
+    return this.#known.has(keyOf(pairOf(attempt)));
+  }
+
+  /** How long to wait before this attempt. `now` is a monotonic clock's. */
+  waitOf(attempt: Attempt, now: Millis): Millis {
+    const wait = this.#pairs.waitOf(pairOf(attempt), now);
+    if (this.isKnown(attempt)) return wait;
+    return Math.max(wait, this.#addresses.waitOf(attempt.network, now), this.#logins.waitOf(attempt.login, now));
+  }
+
+  /** Notes that an attempt begins. Those of somebody known count for nobody else. */
+  begin(attempt: Attempt, now: Millis): BegunAttempt {
+    const isKnown = this.isKnown(attempt);
+    this.#pairs.note(pairOf(attempt), now);
+    if (!isKnown) {
+      this.#addresses.note(attempt.network, now);
+      this.#logins.note(attempt.login, now);
+    }
+    return { ...attempt, isKnown };
+  }
+
+  /** The attempt was right, or never made. */
+  takeBack(attempt: BegunAttempt): void {
+    this.#pairs.takeBack(pairOf(attempt));
+    if (attempt.isKnown) return;
+    this.#addresses.takeBack(attempt.network);
+    this.#logins.takeBack(attempt.login);
+  }
+
+  /** The attempt was right. From now on the login is known at this address. */
+  succeed(attempt: BegunAttempt): void {
+    this.takeBack(attempt);
+    const pair = pairOf(attempt);
+    this.#pairs.forget(pair);
+    const key = keyOf(pair);
+    this.#known.delete(key);
+    this.#known.add(key);
+    for (const oldest of this.#known) {
+      if (this.#known.size <= MOST_NAMES) break;
+      this.#known.delete(oldest);
+    }
+  }
+
+  /** How many entries all of this holds. */
+  get size(): number {
+    return this.#pairs.size + this.#addresses.size + this.#logins.size + this.#known.size;
+  }
+}
+
+/** A network has no space in it. */
+function pairOf({ login, network }: Attempt): string {
+  return `${network} ${login}`;
+}

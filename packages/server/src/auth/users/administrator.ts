@@ -1,0 +1,51 @@
+import { Refusal } from '@partway/protocol/errors';
+import type { Kysely } from 'kysely';
+import type { Tables, UserRole, UserRow } from '../../database/schema.ts';
+import type { Authority } from '../authority.ts';
+import { DEVELOPER_LOGIN } from './developer.ts';
+
+/**
+ * How far a token administers the users of the server. `admin`: it is the developer's, that of an app acting for itself,
+ * or that of a user with this role. `coadmin`: its user has that role, and administers those who do not administer
+ * themselves. `user`: not at all; so does one that was made to do less, whoever it was made from.
+ */
+export async function administrationOf(db: Kysely<Tables>, authority: Authority): Promise<UserRole> {
+  const { principal, scopes, boundTo } = authority;
+  if (scopes !== undefined || boundTo !== undefined) return 'user';
+  if (await isKeptByServer(db, { id: principal.userId, login: principal.login })) return 'admin';
+  return principal.role;
+}
+
+/** Whether a token may see and change the users of the server. */
+export async function isAdministrator(db: Kysely<Tables>, authority: Authority): Promise<boolean> {
+  return (await administrationOf(db, authority)) !== 'user';
+}
+
+/**
+ * Refuses a change to a user, or to their role, that is not for this administrator: a co-administrator changes nobody who
+ * administers, and makes nobody administer.
+ */
+export async function checkAdministers(
+  db: Kysely<Tables>,
+  by: UserRole,
+  user: Pick<UserRow, 'id' | 'login' | 'role'> | undefined,
+  role?: UserRole,
+): Promise<void> {
+  if (by === 'admin') return;
+  const administers = user !== undefined && (user.role !== 'user' || (await isKeptByServer(db, user)));
+  if (by === 'coadmin' && !administers && (role ?? 'user') === 'user') return;
+  throw new Refusal(
+    'access_denied_insufficient_permissions',
+    'Those who administer are for administrators: a co-administrator changes none of them, and gives no role.',
+  );
+}
+
+/** Whether a user is the developer or the user of an app, without whom the server or the app could not go on. */
+export async function isKeptByServer(
+  db: Kysely<Tables>,
+  { id, login }: Pick<UserRow, 'id' | 'login'>,
+): Promise<boolean> {
+  if (login === DEVELOPER_LOGIN) return true;
+  const app = await db.selectFrom('apps').select('client_id').where('service_user_id', '=', id).executeTakeFirst();
+  return app !== undefined;
+}

@@ -1,0 +1,18 @@
+import type { Kysely } from 'kysely';
+import type { Tables } from '../../database/schema.ts';
+import { endTokensOf } from '../tokens/end.ts';
+import { hashPassword } from './password.ts';
+import { needUser } from './store.ts';
+
+/** Gives a user another password. Whoever got in with the old one is out: their tokens end. Throws where there is no such user. */
+export async function changePassword(
+  db: Kysely<Tables>,
+  { login, password }: { login: string; password: string },
+): Promise<void> {
+  const passwordHash = await hashPassword(password);
+  await db.transaction().execute(async (tx) => {
+    const user = await needUser(tx, login);
+    await tx.updateTable('users').set({ password_hash: passwordHash }).where('id', '=', user.id).execute();
+    await endTokensOf(tx, user.id);
+  });
+}

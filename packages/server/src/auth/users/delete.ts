@@ -1,0 +1,75 @@
+import { Refusal } from '@partway/protocol/errors';
+import type { UserId } from '@partway/protocol/ids';
+import type { Transaction } from 'kysely';
+import type { Tables, UserRole, UserRow } from '../../database/schema.ts';
+import type { Files } from '../../files/context.ts';
+import { holdTree } from '../../files/hold-tree.ts';
+import { insertJob, isBeingDeleted } from '../../files/tree-jobs.ts';
+import type { Uploads } from '../../uploads/context.ts';
+import type { Access } from '../context.ts';
+import { endTokensOf } from '../tokens/end.ts';
+import { checkAdministers, isKeptByServer } from './administrator.ts';
+import { removeUser } from './remove.ts';
+import { findUser } from './store.ts';
+
+export interface Rooms {
+  access: Access;
+  files: Files;
+  uploads: Uploads;
+}
+
+/**
+ * Deletes a user for good: tokens, uploads and, with `force`, all files and folders, also from the trash. From the first
+ * transaction on the user can do nothing any more; the rest follows in batches that let others through, the user's own row
+ * last. A crash leaves the rest to the sweep. Refuses `not_found`; `bad_request` without `force` where anything is left;
+ * the developer and the users of apps as `access_denied_insufficient_permissions`, and who is not for this administrator
+ * to delete (`checkAdministers`).
+ * @param request `by` says how far the caller administers.
+ */
+export async function deleteUser(
+  rooms: Rooms,
+  userId: UserId,
+  { force, by }: { force: boolean; by: UserRole },
+): Promise<void> {
+  const { access } = rooms;
+  const { job, tokens } = await access.db.transaction().execute(async (tx) => {
+    await holdTree(tx, userId);
+    const user = await findUser(tx, userId);
+    if (user === undefined || (await isBeingDeleted(tx, userId)))
+      throw new Refusal('not_found', 'There is no such user.');
+    await checkAdministers(tx, by, user);
+    if (await isKeptByServer(tx, user)) throw userStays();
+    if (!force && (await ownsAnything(tx, user))) throw ownsFiles();
+    await tx.updateTable('users').set({ status: 'inactive' }).where('id', '=', userId).execute();
+    const tokens = await endTokensOf(tx, userId);
+    const deletion = { kind: 'delete-user' as const, owner_id: userId, root_id: user.root_id };
+    return { job: await insertJob(tx, deletion, access.clock.lifetimesFrom()), tokens };
+  });
+  access.cache.deleteAll(tokens);
+  await removeUser(rooms, job);
+}
+
+/** Whatever a user owns lies below their root, also what is in the trash. */
+async function ownsAnything(tx: Transaction<Tables>, user: UserRow): Promise<boolean> {
+  const item = await tx.selectFrom('items').select('id').where('parent_id', '=', user.root_id).executeTakeFirst();
+  return item !== undefined || (await hasOpenSessions(tx, user.id));
+}
+
+async function hasOpenSessions(tx: Transaction<Tables>, userId: UserId): Promise<boolean> {
+  const sessions = tx.selectFrom('upload_sessions').select('id').where('owner_id', '=', userId);
+  return (await sessions.where('state', '=', 'open').executeTakeFirst()) !== undefined;
+}
+
+function userStays(): Refusal {
+  return new Refusal(
+    'access_denied_insufficient_permissions',
+    'The developer and the users of apps cannot be deleted: the server needs them.',
+  );
+}
+
+function ownsFiles(): Refusal {
+  return new Refusal(
+    'bad_request',
+    'User has managed content: files, folders, a trash or uploads. Empty them first, or delete all of it with force=true.',
+  );
+}

@@ -1,0 +1,27 @@
+import type { Millis } from '@partway/protocol/ids';
+import type { Kysely } from 'kysely';
+import type { Tables } from '../../database/schema.ts';
+import type { Developer } from '../context.ts';
+import { hashSecret } from '../secrets.ts';
+import { findUserByLogin, insertUser, principalOf } from './store.ts';
+
+export const DEVELOPER_LOGIN = 'developer@partway.local';
+
+/** The user whom the developer token belongs to; made at the first start. */
+export async function ensureDeveloper(db: Kysely<Tables>, token: string, now: Millis): Promise<Developer> {
+  const user =
+    (await findUserByLogin(db, DEVELOPER_LOGIN)) ??
+    (await insertUser(db, { login: DEVELOPER_LOGIN, name: 'Developer', now })) ??
+    (await findUserByLogin(db, DEVELOPER_LOGIN));
+  if (user === undefined) throw new Error('the developer user could be neither found nor made');
+  return {
+    authority: {
+      principal: principalOf(user),
+      clientId: undefined,
+      scopes: undefined,
+      boundTo: undefined,
+      mayActAs: false,
+    },
+    tokenSha256: hashSecret(token),
+  };
+}

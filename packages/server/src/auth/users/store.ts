@@ -1,0 +1,92 @@
+import { foldCase } from '@partway/protocol/fold-case';
+import type { ItemId, Millis, UserId } from '@partway/protocol/ids';
+import { type UserDetails, withUserDetails } from '@partway/protocol/user-details';
+import type { Kysely } from 'kysely';
+import { newId } from '../../database/new-id.ts';
+import type { Tables, UserRole, UserRow, UserStatus } from '../../database/schema.ts';
+import type { Principal } from '../principal.ts';
+
+export interface NewUser {
+  login: string;
+  name: string;
+  now: Millis;
+  /** Bytes; -1 for no limit, what the server is set to where it is left out. */
+  spaceQuota?: number | undefined;
+  /** Active where it is left out. */
+  status?: UserStatus | undefined;
+  /** That of a user who does not administer where it is left out. */
+  role?: UserRole | undefined;
+  externalAppUserId?: string | undefined;
+  details?: Partial<UserDetails>;
+}
+
+/** Makes a user together with their root folder; undefined if the login is taken. */
+export async function insertUser(db: Kysely<Tables>, user: NewUser): Promise<UserRow | undefined> {
+  const { login, name, now, spaceQuota, status = 'active', role = 'user', externalAppUserId, details = {} } = user;
+  const row: UserRow = {
+    id: newId<UserId>(),
+    login,
+    login_key: foldCase(login),
+    name,
+    name_key: foldCase(name),
+    root_id: newId<ItemId>(),
+    created_at: now,
+    password_hash: null,
+    status,
+    role,
+    modified_at: now,
+    external_app_user_id: externalAppUserId ?? null,
+    details: withUserDetails('', details),
+  };
+  return db.transaction().execute(async (tx) => {
+    const { numInsertedOrUpdatedRows } = await tx
+      .insertInto('users')
+      .values({ ...row, space_quota: spaceQuota ?? null })
+      .onConflict((conflict) => conflict.doNothing())
+      .executeTakeFirst();
+    if (numInsertedOrUpdatedRows === 0n) return undefined;
+    await tx
+      .insertInto('items')
+      .values({
+        id: row.root_id,
+        kind: 'folder',
+        owner_id: row.id,
+        parent_id: null,
+        name: 'All Files',
+        name_key: 'all files',
+        description: '',
+        etag: 0,
+        version_id: null,
+        created_at: now,
+        modified_at: now,
+        content_created_at: now,
+        content_modified_at: now,
+        created_by: row.id,
+        modified_by: row.id,
+        trashed_at: null,
+        trashed_with: null,
+      })
+      .execute();
+    return row;
+  });
+}
+
+export function findUser(db: Kysely<Tables>, id: UserId): Promise<UserRow | undefined> {
+  return db.selectFrom('users').selectAll().where('id', '=', id).executeTakeFirst();
+}
+
+export function findUserByLogin(db: Kysely<Tables>, login: string): Promise<UserRow | undefined> {
+  return db.selectFrom('users').selectAll().where('login_key', '=', foldCase(login)).executeTakeFirst();
+}
+
+/** The user with this login, in whatever case. Throws a sentence for the operator where there is none. */
+export async function needUser(db: Kysely<Tables>, login: string): Promise<UserRow> {
+  const user = await findUserByLogin(db, login);
+  if (user === undefined) throw new Error(`There is no user with the login ${login}: partway user list shows all.`);
+  return user;
+}
+
+export function principalOf(user: Pick<UserRow, 'id' | 'login' | 'name' | 'root_id' | 'status' | 'role'>): Principal {
+  const { id, login, name, root_id: rootId, status, role } = user;
+  return { userId: id, login, name, rootId, status, role };
+}

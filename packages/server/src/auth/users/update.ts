@@ -1,0 +1,108 @@
+import { Refusal } from '@partway/protocol/errors';
+import { foldCase } from '@partway/protocol/fold-case';
+import type { Millis, UserId } from '@partway/protocol/ids';
+import { type UserDetails, withUserDetails } from '@partway/protocol/user-details';
+import type { Kysely, Transaction } from 'kysely';
+import type { Tables, UserRole, UserStatus } from '../../database/schema.ts';
+import { holdTree } from '../../files/hold-tree.ts';
+import type { Access } from '../context.ts';
+import { checkAdministers, isKeptByServer } from './administrator.ts';
+import { setStatus } from './set-status.ts';
+import { findUser, findUserByLogin } from './store.ts';
+import { checkLogin, checkUserName, loginTaken } from './user-names.ts';
+
+export interface UserChange {
+  name?: string;
+  login?: string;
+  /** Bytes; -1 for no limit. What the user has already stays, however much it is. */
+  spaceQuota?: number;
+  status?: UserStatus;
+  role?: UserRole;
+  /** Empty for none. */
+  externalAppUserId?: string;
+  details?: Partial<UserDetails>;
+}
+
+/**
+ * Changes a user, whole or not at all. Refuses `not_found`, a taken login as `user_login_already_used`, `bad_request`; as
+ * `access_denied_insufficient_permissions` another login, status or role for the developer or an app's user, and what is
+ * not for this administrator (`checkAdministers`).
+ * @param by how far the caller administers.
+ */
+export async function updateUser(
+  { db, cache, clock }: Access,
+  userId: UserId,
+  change: UserChange,
+  by: UserRole,
+): Promise<void> {
+  const { name, login } = change;
+  if (name !== undefined) checkUserName(name);
+  if (login !== undefined) checkLogin(login);
+  try {
+    await db.transaction().execute((tx) => changeRows(tx, userId, change, { by, now: clock.now() }));
+  } catch (error) {
+    // Of two who want a login at once one meets the unique key, which each database reports in its own way.
+    if (login !== undefined && isConflict(error) && (await isAnothers(db, login, userId))) {
+      throw loginTaken(login);
+    }
+    throw error;
+  }
+  cache.deleteAllOf(userId);
+}
+
+async function changeRows(
+  tx: Transaction<Tables>,
+  userId: UserId,
+  { name, login, spaceQuota, status, role, externalAppUserId, details }: UserChange,
+  { by, now }: { by: UserRole; now: Millis },
+): Promise<void> {
+  // The user's row is held, so that of two changes at once neither writes back what it had read before the other.
+  await holdTree(tx, userId);
+  const user = await findUser(tx, userId);
+  if (user === undefined) throw new Refusal('not_found', 'There is no such user.');
+  await checkAdministers(tx, by, user, role);
+  if (role !== undefined && role !== 'admin' && (await isKeptByServer(tx, user))) throw roleStays();
+  if (login !== undefined && login !== user.login) {
+    if (await isKeptByServer(tx, user)) throw loginStays();
+    if (await isAnothers(tx, login, userId)) throw loginTaken(login);
+  }
+  await tx
+    .updateTable('users')
+    .set({
+      name: name ?? user.name,
+      name_key: foldCase(name ?? user.name),
+      login: login ?? user.login,
+      login_key: foldCase(login ?? user.login),
+      role: role ?? user.role,
+      modified_at: now,
+      details: withUserDetails(user.details, details ?? {}),
+      ...(externalAppUserId !== undefined && { external_app_user_id: externalAppUserId || null }),
+      ...(spaceQuota !== undefined && { space_quota: spaceQuota }),
+    })
+    .where('id', '=', userId)
+    .execute();
+  if (status !== undefined) await setStatus(tx, user, status);
+}
+
+function isConflict(error: unknown): boolean {
+  return !(error instanceof Refusal) || error.code === 'conflict';
+}
+
+async function isAnothers(db: Kysely<Tables>, login: string, userId: UserId): Promise<boolean> {
+  const holder = await findUserByLogin(db, login);
+  return holder !== undefined && holder.id !== userId;
+}
+
+function roleStays(): Refusal {
+  return new Refusal(
+    'access_denied_insufficient_permissions',
+    'The developer and the users of apps are administrators always: the server needs them.',
+  );
+}
+
+function loginStays(): Refusal {
+  return new Refusal(
+    'access_denied_insufficient_permissions',
+    'The logins of the developer and of the users of apps cannot be changed.',
+  );
+}

@@ -1,0 +1,288 @@
+import { readFileSync, statSync } from 'node:fs';
+import { BlockList, isIP } from 'node:net';
+import { resolve } from 'node:path';
+import { trimSlashes } from '@partway/protocol/trim-slashes';
+import { type Limits, limitsOf } from '../limits.ts';
+import { parseBytes, parseDuration } from './parse.ts';
+import { type Environment, secretProblems } from './secret-problems.ts';
+import { type GivenSettings, SETTINGS, type SettingName } from './settings.ts';
+import { parseEndpoint, parseS3Url, type Storage, storageProblems } from './storage.ts';
+
+/** Everything that can be set, checked and frozen. Sizes are bytes, times milliseconds. */
+export interface Config {
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly dataFolder: string;
+  /** The URL of a PostgreSQL database, with its password; undefined for the data folder's SQLite file. */
+  readonly database: string | undefined;
+  /** Connections to PostgreSQL, at most. */
+  readonly databasePool: number;
+  readonly storage: Storage;
+  readonly token: string | undefined;
+  /** Signs download addresses, instead of the key in the data folder; 32 bytes. */
+  readonly signingKey: Buffer | undefined;
+  readonly publicUrl: string | undefined;
+  readonly tls: { readonly cert: Buffer; readonly key: Buffer } | undefined;
+  readonly trustedProxies: readonly string[];
+  readonly corsOrigins: readonly string[];
+  readonly downloads: 'redirect' | 'direct';
+  readonly partSize: number | undefined;
+  readonly minSessionSize: number;
+  readonly maxFileSize: number;
+  readonly userQuota: number | undefined;
+  readonly rateLimit: number | undefined;
+  readonly uploadRateLimit: number | undefined;
+  readonly limits: Readonly<Limits>;
+  readonly sessionLifetime: number;
+  readonly sweepInterval: number;
+  readonly orphanGrace: number;
+  readonly orphanRetention: number;
+  readonly shutdownDelay: number;
+  readonly shutdownGrace: number;
+  readonly bodyTimeout: number;
+  readonly responseTimeout: number;
+  readonly maxPipelined: number;
+  readonly bufferBytes: number;
+  readonly maxConnections: number;
+  readonly digestThreads: number;
+  readonly logLevel: string;
+}
+
+/** Settings that hold a secret, or may: they are never shown. */
+const SECRETS: ReadonlySet<SettingName> = new Set(['PARTWAY_TOKEN', 'PARTWAY_DATABASE']);
+/** 32 random bytes have more different ones than this. */
+const FEWEST_KEY_BYTES = 12;
+/** A spool that holds fewer than a few parts of 16 MiB is not one. */
+const LEAST_SPOOL: number = 64 * 1024 * 1024;
+
+/** All that is wrong with the settings, each with its remedy. */
+export class ConfigError extends Error {
+  constructor(problems: readonly string[]) {
+    super(`Partway cannot start with these settings:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+  }
+}
+
+/**
+ * Checks every setting and throws one `ConfigError` that lists all that is wrong.
+ * @param environment Where the libraries of PostgreSQL and S3 find their secrets.
+ */
+export function readConfig(given: GivenSettings, environment: Environment = process.env): Config {
+  const problems: string[] = [];
+  const presets = Object.fromEntries(
+    SETTINGS.map((setting) => [setting.env, 'preset' in setting ? setting.preset : undefined]),
+  );
+
+  function read<T>(env: SettingName, parse: (text: string) => T | undefined, remedy: string): T | undefined {
+    const text = given[env] || presets[env];
+    if (text === undefined) return undefined;
+    const value = parse(text);
+    if (value === undefined) problems.push(`${env}${SECRETS.has(env) ? '' : `=${text}`}: ${remedy}`);
+    return value;
+  }
+  const size = (env: SettingName, least = 0, most = Number.MAX_SAFE_INTEGER) =>
+    read(
+      env,
+      (text) => within(parseBytes(text), least, most),
+      `give bytes, such as 20000000 or 64MiB, ${most < Number.MAX_SAFE_INTEGER ? `${least} to ${most}` : `${least} or more`}`,
+    );
+  const time = (env: SettingName, least = 0) =>
+    read(env, (text) => atLeast(parseDuration(text), least), 'give a time, such as 30s, 15m, 12h or 7d');
+  const count = (env: SettingName, most: number) =>
+    read(
+      env,
+      (text) => (/^[0-9]+$/.test(text) && Number(text) >= 1 && Number(text) <= most ? Number(text) : undefined),
+      `give a whole number from 1 to ${most}`,
+    );
+
+  function readStorage(): Storage {
+    const place = read('PARTWAY_STORAGE', parseS3Url, 'give s3://bucket or s3://bucket/prefix');
+    const endpoint = read('PARTWAY_S3_ENDPOINT', parseEndpoint, 'give http:// or https:// and a host, without a path');
+    const pathStyle = read('PARTWAY_S3_PATH_STYLE', oneOf('yes', 'no'), 'give yes or no');
+    const spoolSize = size('PARTWAY_SPOOL_SIZE', LEAST_SPOOL);
+    const leastPartSize = size('PARTWAY_S3_MIN_PART_SIZE', 1);
+    if (place === undefined || spoolSize === undefined || leastPartSize === undefined) return { kind: 'disk' };
+    const styled = pathStyle === undefined ? endpoint !== undefined : pathStyle === 'yes';
+    return { kind: 's3', ...place, endpoint, pathStyle: styled, spoolSize, leastPartSize };
+  }
+
+  const config = {
+    listen: read('PARTWAY_LISTEN', parseListen, 'give host:port, such as 127.0.0.1:4400, [::1]:4400 or 0.0.0.0:443'),
+    dataFolder: read(
+      'PARTWAY_DATA',
+      (text) => (text.includes('\uFFFD') ? undefined : resolve(text)),
+      'this path is not valid UTF-8, and another folder would be made instead; give one that is',
+    ),
+    database: read(
+      'PARTWAY_DATABASE',
+      parseDatabase,
+      'give postgres://user:password@host:5432/name; what is left out comes from PGHOST, PGUSER, PGPASSWORD and so on',
+    ),
+    databasePool: count('PARTWAY_DATABASE_POOL', 1000),
+    storage: readStorage(),
+    token: read('PARTWAY_TOKEN', parseToken, 'give letters, digits and -._~+/= without spaces'),
+    signingKey: readSigningKey(given, problems),
+    publicUrl: read(
+      'PARTWAY_PUBLIC_URL',
+      parsePublicUrl,
+      'give http:// or https://, a host and nothing after it but a path',
+    ),
+    tls: readTls(given, problems),
+    trustedProxies:
+      read(
+        'PARTWAY_TRUSTED_PROXIES',
+        parseNetworks,
+        'give addresses or networks by commas, such as 10.0.0.1,192.168.0.0/16',
+      ) ?? [],
+    corsOrigins:
+      read('PARTWAY_CORS_ORIGINS', parseOrigins, 'give origins by commas, such as https://app.example.com, or *') ?? [],
+    downloads: read('PARTWAY_DOWNLOADS', oneOf('redirect', 'direct'), 'give redirect or direct'),
+    partSize: read('PARTWAY_PART_SIZE', parsePartSize, 'give a power of two from 65536 (64KiB) to 1073741824 (1GiB)'),
+    minSessionSize: size('PARTWAY_MIN_SESSION_SIZE'),
+    maxFileSize: size('PARTWAY_MAX_FILE_SIZE', 1),
+    userQuota: size('PARTWAY_USER_QUOTA'),
+    rateLimit: count('PARTWAY_RATE_LIMIT', 1_000_000),
+    uploadRateLimit: count('PARTWAY_UPLOAD_RATE_LIMIT', 1_000_000),
+    limits: limitsOf(({ env, kind, least, most }) => (kind === 'bytes' ? size(env, least, most) : count(env, most))),
+    sessionLifetime: time('PARTWAY_SESSION_TTL', 1),
+    sweepInterval: time('PARTWAY_SWEEP_INTERVAL', 10),
+    orphanGrace: time('PARTWAY_ORPHAN_GRACE'),
+    orphanRetention: time('PARTWAY_ORPHAN_RETENTION'),
+    shutdownDelay: time('PARTWAY_SHUTDOWN_DELAY'),
+    shutdownGrace: time('PARTWAY_SHUTDOWN_GRACE'),
+    bodyTimeout: time('PARTWAY_BODY_TIMEOUT', 100),
+    responseTimeout: time('PARTWAY_RESPONSE_TIMEOUT', 100),
+    maxPipelined: count('PARTWAY_MAX_PIPELINED', 10_000),
+    bufferBytes: size('PARTWAY_BUFFERS', 1024 * 1024),
+    maxConnections: count('PARTWAY_MAX_CONNECTIONS', 1_000_000),
+    digestThreads: count('PARTWAY_DIGEST_THREADS', 64),
+    logLevel: read(
+      'PARTWAY_LOG',
+      oneOf('silent', 'error', 'warn', 'info', 'debug'),
+      'give silent, error, warn, info or debug',
+    ),
+  };
+  const { token, database, storage, publicUrl, trustedProxies } = config;
+  const isOnS3 = storage.kind === 's3';
+  const host = config.listen?.host;
+  problems.push(...secretProblems({ token, database, isOnS3, host, publicUrl, trustedProxies }, environment));
+  problems.push(...storageProblems(config.storage, config));
+  if (problems.length > 0) throw new ConfigError(problems);
+  // Every setting with a preset has a value by now; the type cannot say so.
+  return Object.freeze(config) as Config;
+}
+
+function parseListen(text: string): Config['listen'] | undefined {
+  const [, bracketed, plain, port] = /^(?:\[([0-9a-f:.]+)\]|([^:[\]]+)):([0-9]{1,5})$/i.exec(text) ?? [];
+  const host = bracketed ?? plain;
+  if (host === undefined || Number(port) > 65_535) return undefined;
+  return { host, port: Number(port) };
+}
+
+function parseDatabase(text: string): string | undefined {
+  return /^postgres(?:ql)?:\/\//.test(text) && URL.canParse(text) ? text : undefined;
+}
+
+/** RFC 6750, section 2.1. */
+function parseToken(text: string): string | undefined {
+  return /^[A-Za-z0-9\-._~+/=]{1,512}$/.test(text) ? text : undefined;
+}
+
+function parsePublicUrl(text: string): string | undefined {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (
+    url === undefined ||
+    !/^https?:$/.test(url.protocol) ||
+    url.search !== '' ||
+    url.hash !== '' ||
+    url.username !== ''
+  ) {
+    return undefined;
+  }
+  return trimSlashes(url.href);
+}
+
+function parseNetworks(text: string): string[] | undefined {
+  const networks = text.split(',').map((entry) => entry.trim());
+  return networks.every(isNetwork) ? networks : undefined;
+}
+
+function isNetwork(text: string): boolean {
+  const [address = '', prefix, ...rest] = text.split('/');
+  const family = isIP(address);
+  if (family === 0 || rest.length > 0) return false;
+  if (prefix === undefined) return true;
+  try {
+    new BlockList().addSubnet(address, Number(prefix), family === 6 ? 'ipv6' : 'ipv4');
+    return /^[0-9]+$/.test(prefix);
+  } catch {
+    return false;
+  }
+}
+
+function parseOrigins(text: string): string[] | undefined {
+  const origins = text.split(',').map((entry) => entry.trim());
+  return origins.every((origin) => origin === '*' || (URL.canParse(origin) && new URL(origin).origin === origin))
+    ? origins
+    : undefined;
+}
+
+function parsePartSize(text: string): number | undefined {
+  const bytes = parseBytes(text);
+  if (bytes === undefined || bytes < 65_536 || bytes > 2 ** 30) return undefined;
+  return Number.isInteger(Math.log2(bytes)) ? bytes : undefined;
+}
+
+function readTls(given: GivenSettings, problems: string[]): Config['tls'] {
+  const { PARTWAY_TLS_CERT: certPath, PARTWAY_TLS_KEY: keyPath } = given;
+  if (!certPath && !keyPath) return undefined;
+  if (!certPath || !keyPath) {
+    problems.push('PARTWAY_TLS_CERT and PARTWAY_TLS_KEY go together: give both, or neither for plain HTTP');
+    return undefined;
+  }
+  const cert = readPem('PARTWAY_TLS_CERT', certPath, problems);
+  const key = readPem('PARTWAY_TLS_KEY', keyPath, problems);
+  return cert && key && { cert, key };
+}
+
+function readSigningKey({ PARTWAY_SIGNING_KEY_FILE: path }: GivenSettings, problems: string[]): Buffer | undefined {
+  if (!path) return undefined;
+  const problem = (what: string) => {
+    problems.push(`PARTWAY_SIGNING_KEY_FILE=${path}: ${what}`);
+    return undefined;
+  };
+  try {
+    if ((statSync(path).mode & 0o007) !== 0) return problem('everybody on this machine can read it; chmod o= it');
+    const text = readFileSync(path, 'utf8').trim();
+    if (!/^[0-9a-f]{64}$/i.test(text)) {
+      return problem('this is no key; make one with: openssl rand -hex 32, or copy signing-key from a data folder');
+    }
+    const key = Buffer.from(text, 'hex');
+    if (new Set(key).size < FEWEST_KEY_BYTES)
+      return problem('this key could be guessed; make one with: openssl rand -hex 32');
+    return key;
+  } catch (error) {
+    return problem(`cannot be read (${(error as Error).message}); give a file that this user may read`);
+  }
+}
+
+function readPem(env: SettingName, path: string, problems: string[]): Buffer | undefined {
+  try {
+    const pem = readFileSync(path);
+    if (pem.includes('-----BEGIN ')) return pem;
+    problems.push(`${env}=${path}: this file is not PEM; convert it with openssl`);
+  } catch (error) {
+    problems.push(`${env}=${path}: cannot be read (${(error as Error).message}); give a file that this user may read`);
+  }
+  return undefined;
+}
+
+function atLeast(value: number | undefined, least: number): number | undefined {
+  return within(value, least, Number.MAX_SAFE_INTEGER);
+}
+
+function within(value: number | undefined, least: number, most: number): number | undefined {
+  return value !== undefined && value >= least && value <= most ? value : undefined;
+}
+
+function oneOf<const Choice extends string>(...choices: readonly Choice[]): (text: string) => Choice | undefined {
+  return (text) => choices.find((choice) => choice === text);
+}

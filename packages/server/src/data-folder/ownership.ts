@@ -1,0 +1,61 @@
+import type { Kysely } from 'kysely';
+import { databaseId } from '../database/metadata.ts';
+import type { Tables } from '../database/schema.ts';
+import type { ContentStore } from '../storage/blob-store.ts';
+
+/** The place in a content store where it says which database names its bytes. */
+export interface StoreMark {
+  /** Where the mark is, for people. */
+  readonly place: string;
+  /** The id that was written; undefined where there is none. */
+  read(): Promise<string | undefined>;
+  /** Resolves once it would survive a power cut. */
+  write(id: string): Promise<void>;
+}
+
+export interface StoreClaim {
+  db: Kysely<Tables>;
+  content: ContentStore;
+  mark: StoreMark;
+  /** Whether bytes without a mark are this database's for certain: those of a data folder whose own SQLite file it is. */
+  ownFolder: boolean;
+}
+
+/**
+ * Makes sure that this store holds the bytes of this database, at every start and before anything is swept: a sweep with
+ * another database would take all bytes for garbage, since nothing there names them. The first to come marks the store.
+ * Throws with what to do where they do not belong together.
+ */
+export async function claimStore({ db, content, mark, ownFolder }: StoreClaim): Promise<void> {
+  const id = await databaseId(db);
+  const marked = await mark.read();
+  if (marked === id) return;
+  if (marked !== undefined || !ownFolder) {
+    const mend = `If they do belong together, make the text of ${mark.place} this: ${id}`;
+    if (await holdsBytes(content)) {
+      throw new Error(
+        `The bytes beside ${mark.place} are not known to be those of this database, and starting would remove them, since ` +
+          `nothing names them. Give the database and the place for bytes that were used together. ${mend}`,
+      );
+    }
+    if (await namesBytes(db)) {
+      throw new Error(
+        `This database names files whose bytes are not here: ${mark.place} is not its mark. Give the place for bytes that ` +
+          `was used with it; a disk store is for one node. ${mend}`,
+      );
+    }
+  }
+  await mark.write(id);
+}
+
+async function holdsBytes(content: ContentStore): Promise<boolean> {
+  for await (const _ of content.list()) return true;
+  return false;
+}
+
+async function namesBytes(db: Kysely<Tables>): Promise<boolean> {
+  const version = await db.selectFrom('versions').select('id').limit(1).executeTakeFirst();
+  if (version !== undefined) return true;
+  const session = await db.selectFrom('upload_sessions').select('id').where('state', '=', 'open').limit(1);
+  return (await session.executeTakeFirst()) !== undefined;
+}

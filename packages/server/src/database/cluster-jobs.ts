@@ -1,0 +1,29 @@
+import { type Kysely, sql } from 'kysely';
+import { isDue } from './is-due.ts';
+import type { Tables } from './schema.ts';
+
+/** Any number will do that no other program takes in a database of ours; the migrations have another one. */
+const ROUND_LOCK = 5_733_197;
+
+/**
+ * Runs rounds of work on one node at a time, and no more often than once in an interval over all nodes together. What
+ * asks while another node is at it, or soon after, does nothing. The lock is PostgreSQL's, on one connection of `db` that
+ * the round keeps: it goes with the node. Where that connection breaks another node may begin beside this one, so a round
+ * must bear company; the lock saves work, and keeps nothing safe.
+ */
+export async function oneNodeAtATime(
+  db: Kysely<Tables>,
+  { interval, round }: { interval: number; round: () => Promise<void> },
+): Promise<void> {
+  await db.connection().execute(async (connection) => {
+    const { rows } = await sql<{ locked: boolean }>`select pg_try_advisory_lock(${ROUND_LOCK}) as locked`.execute(
+      connection,
+    );
+    if (rows[0]?.locked !== true) return;
+    try {
+      if (await isDue(connection, 'last-round', interval)) await round();
+    } finally {
+      await sql`select pg_advisory_unlock(${ROUND_LOCK})`.execute(connection);
+    }
+  });
+}

@@ -1,0 +1,41 @@
+import type { Kysely } from 'kysely';
+import type { Tables } from './schema.ts';
+
+/** What all nodes do together no more often than now and then; the fact is when it last began. */
+export type SharedWork = 'last-round' | 'last-orphan-search';
+/** Facts about the installation. All but the times are said once, by whoever is first. */
+export type Fact = 'database-id' | 'signing-key-sha256' | 'developer-token-sha256' | SharedWork;
+
+/** The id of this database, which a copy or a restored backup of it has too. */
+export async function databaseId(db: Kysely<Tables>): Promise<string> {
+  const { value } = await db
+    .selectFrom('installation')
+    .select('value')
+    .where('name', '=', 'database-id')
+    .executeTakeFirstOrThrow();
+  return value;
+}
+
+/** Says a fact unless it has been said before; gives what holds from then on. */
+export async function settle(db: Kysely<Tables>, name: Fact, value: string): Promise<string> {
+  await db
+    .insertInto('installation')
+    .values({ name, value })
+    .onConflict((conflict) => conflict.column('name').doNothing())
+    .execute();
+  const settled = await db
+    .selectFrom('installation')
+    .select('value')
+    .where('name', '=', name)
+    .executeTakeFirstOrThrow();
+  return settled.value;
+}
+
+/** Unsays facts, so that the next who comes says them anew. Gives how many there were. */
+export async function unsettle(
+  db: Kysely<Tables>,
+  names: readonly Exclude<Fact, 'database-id' | SharedWork>[],
+): Promise<number> {
+  const { numDeletedRows } = await db.deleteFrom('installation').where('name', 'in', names).executeTakeFirst();
+  return Number(numDeletedRows);
+}

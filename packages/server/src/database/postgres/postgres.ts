@@ -1,0 +1,126 @@
+import {
+  type Dialect,
+  HandleEmptyInListsPlugin,
+  Kysely,
+  PostgresAdapter,
+  type PostgresClient,
+  PostgresDriver,
+  PostgresIntrospector,
+  type PostgresPool,
+  type PostgresPoolClient,
+  replaceWithNoncontingentExpression,
+} from 'kysely';
+import { Pool, type PoolClient } from 'pg';
+import type { Tables } from '../schema.ts';
+import { isConnectionLost, postgresError } from './errors.ts';
+import { ByteOrderCompiler } from './postgres-compiler.ts';
+import { numbersAsNumbers } from './postgres-types.ts';
+
+export interface PostgresOptions {
+  /** Connections of this process, at most; what asks for one more waits. */
+  connections?: number;
+  /** How long one statement may take, in milliseconds; 0 for as long as it needs. */
+  statementTimeout?: number;
+}
+
+/** A statement of a request that takes longer than this is broken off: its client has long gone. */
+const STATEMENT_TIMEOUT = 60_000;
+/** A row that another transaction holds for longer is not waited for. */
+const LOCK_TIMEOUT = 10_000;
+/** A node that stands still within a transaction loses it, and with it what it holds. */
+const IDLE_IN_TRANSACTION = 30_000;
+/** For a connection, new or given back by somebody else. */
+const CONNECT_TIMEOUT = 10_000;
+/** After an answer that the server owes beyond its own timeout, the line is taken for dead. */
+const SILENCE = 5_000;
+const IDLE_KEPT = 60_000;
+/** So that after a failover, or a change of its name's address, no node stays where it was for long. */
+const LIFETIME_SECONDS = 1800;
+
+/**
+ * Opens the PostgreSQL database at `url`; the variables that libpq reads (PGHOST, PGPASSWORD, …) stand in for what the
+ * URL leaves out. Connects when it is first asked. Where the server is away or has no time, statements reject with the
+ * refusal `unavailable`; where its disk is full, with `insufficient_storage`. `destroy()` waits for what is under way.
+ */
+export function openPostgres(url: string, options: PostgresOptions = {}): Kysely<Tables> {
+  const dialect: Dialect = {
+    createAdapter: () => new PostgresAdapter(),
+    createDriver: () => new PostgresDriver({ pool: new RefusingPool(makePool(url, options)) }),
+    createIntrospector: (db) => new PostgresIntrospector(db),
+    createQueryCompiler: () => new ByteOrderCompiler(),
+  };
+  // `in ()` is a syntax error here, and false in SQLite.
+  const emptyLists = new HandleEmptyInListsPlugin({ strategy: replaceWithNoncontingentExpression });
+  return new Kysely<Tables>({ dialect, plugins: [emptyLists] });
+}
+
+function makePool(url: string, { connections = 10, statementTimeout = STATEMENT_TIMEOUT }: PostgresOptions): Pool {
+  const pool = new Pool({
+    connectionString: url,
+    application_name: 'partway',
+    max: connections,
+    connectionTimeoutMillis: CONNECT_TIMEOUT,
+    idleTimeoutMillis: IDLE_KEPT,
+    maxLifetimeSeconds: LIFETIME_SECONDS,
+    allowExitOnIdle: true,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 30_000,
+    statement_timeout: statementTimeout,
+    query_timeout: statementTimeout && statementTimeout + SILENCE,
+    lock_timeout: LOCK_TIMEOUT,
+    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION,
+    types: numbersAsNumbers,
+  });
+  // A connection that breaks while nobody uses it is replaced at the next use; unheard, it would end the process.
+  pool.on('error', () => {});
+  pool.on('connect', (client) => client.on('error', () => {}));
+  return pool;
+}
+
+/** The pool, with its errors in our words, and without the connections that are no longer whole. */
+class RefusingPool implements PostgresPool {
+  readonly options: object;
+  readonly #pool: Pool;
+
+  constructor(pool: Pool) {
+    this.#pool = pool;
+    this.options = pool.options;
+  }
+
+  async connect(): Promise<PostgresPoolClient> {
+    try {
+      return new RefusingClient(await this.#pool.connect());
+    } catch (error) {
+      throw postgresError(error);
+    }
+  }
+
+  end(): Promise<void> {
+    return this.#pool.end();
+  }
+}
+
+class RefusingClient implements PostgresPoolClient {
+  readonly query: PostgresClient['query'];
+  readonly #client: PoolClient;
+  #lost = false;
+
+  constructor(client: PoolClient) {
+    this.#client = client;
+    this.query = ((sql: string, parameters: readonly unknown[]) => this.#query(sql, parameters)) as typeof this.query;
+  }
+
+  async #query(sql: string, parameters: readonly unknown[]): Promise<unknown> {
+    try {
+      return await this.#client.query(sql, parameters as unknown[]);
+    } catch (error) {
+      // An answer may still be on its way, and would be taken for the next one's.
+      this.#lost ||= isConnectionLost(error);
+      throw postgresError(error);
+    }
+  }
+
+  release(destroy = false): void {
+    this.#client.release(destroy || this.#lost);
+  }
+}

@@ -1,0 +1,148 @@
+import { Refusal } from '@partway/protocol/errors';
+import type { ContentId, Millis, UserId } from '@partway/protocol/ids';
+import type { Kysely, Transaction } from 'kysely';
+import type { Tables } from '../database/schema.ts';
+import { holdTree } from './hold-tree.ts';
+import { chargeSpace } from './quota.ts';
+
+/**
+ * Every blob has a row from before its first byte until after its last one is deleted: one of these while nothing names
+ * it. So whatever a crash leaves is known, is deleted soon, and gives back what it had reserved; and bytes without any
+ * row are nobody's leftovers, but a sign that rows are missing.
+ */
+
+export interface BlobToWrite {
+  blob: ContentId;
+  owner: UserId;
+  /** Bytes to count as reserved by the owner until the blob has its name. */
+  reserve?: number;
+}
+
+/** Notes that a blob is about to be written. Refuses `storage_limit_exceeded` if there is no room for what it reserves. */
+export async function noteBlob(
+  db: Kysely<Tables>,
+  { blob, owner, reserve = 0 }: BlobToWrite,
+  now: Millis,
+  userQuota?: number,
+): Promise<void> {
+  const row = { blob_id: blob, owner_id: owner, reserved: reserve, touched_at: now, doomed: 0 as const };
+  if (reserve === 0) {
+    await db.insertInto('unreferenced_blobs').values(row).execute();
+    return;
+  }
+  await db.transaction().execute(async (tx) => {
+    await chargeSpace(tx, owner, { reserved: reserve }, userQuota);
+    await tx.insertInto('unreferenced_blobs').values(row).execute();
+  });
+}
+
+/**
+ * Reserves more for a blob that is being written. Refuses `storage_limit_exceeded`, and `unavailable` if the blob was
+ * given up meanwhile.
+ */
+export async function reserveMore(
+  db: Kysely<Tables>,
+  { blob, owner, reserve }: Required<BlobToWrite>,
+  now: Millis,
+  userQuota: number | undefined,
+): Promise<void> {
+  await db.transaction().execute(async (tx) => {
+    await chargeSpace(tx, owner, { reserved: reserve }, userQuota);
+    await touch(tx, blob, reserve, now);
+  });
+}
+
+/** Says that the writer of a blob is still at work. Refuses `unavailable` if the blob was given up meanwhile. */
+export function keepBlob(db: Kysely<Tables>, blob: ContentId, now: Millis): Promise<void> {
+  return touch(db, blob, 0, now);
+}
+
+async function touch(db: Kysely<Tables>, blob: ContentId, more: number, now: Millis): Promise<void> {
+  const { numUpdatedRows } = await db
+    .updateTable('unreferenced_blobs')
+    .set((row) => ({ reserved: row('reserved', '+', more), touched_at: now }))
+    .where('blob_id', '=', blob)
+    .where('doomed', '=', 0)
+    .executeTakeFirst();
+  if (numUpdatedRows === 0n) throw givenUp();
+}
+
+/**
+ * In the transaction that names the blob: it is unreferenced no longer. What it had reserved is for the caller to give
+ * back. Refuses `unavailable` if the blob was given up meanwhile: its bytes may be gone.
+ */
+export async function nameBlob(tx: Transaction<Tables>, blob: ContentId): Promise<void> {
+  const { numDeletedRows } = await tx
+    .deleteFrom('unreferenced_blobs')
+    .where('blob_id', '=', blob)
+    .where('doomed', '=', 0)
+    .executeTakeFirst();
+  if (numDeletedRows === 0n) throw givenUp();
+}
+
+function givenUp(): Refusal {
+  return new Refusal(
+    'unavailable',
+    'The server took this upload for abandoned, because it heard nothing of it for too long. Send it again.',
+    { retryAfterSeconds: 5 },
+  );
+}
+
+/**
+ * Says that a blob will never get a name, and gives back what it had reserved. Gives false if it has got one, or is to be
+ * deleted already. With `before`, only if its writer was last at work before that moment. With `keep`, its bytes are not
+ * to be deleted: they are forgotten, and nothing explains them from then on.
+ */
+export function giveUpBlob(
+  db: Kysely<Tables>,
+  blob: ContentId,
+  { before, keep = false }: { before?: Millis; keep?: boolean } = {},
+): Promise<boolean> {
+  return db.transaction().execute(async (tx) => {
+    const note = tx.selectFrom('unreferenced_blobs').where('blob_id', '=', blob).where('doomed', '=', 0);
+    const owner = (await note.select('owner_id').executeTakeFirst())?.owner_id;
+    if (owner == null) return false;
+    // The user's row first, as every other transaction does: from here on nobody reserves more for this blob.
+    await holdTree(tx, owner);
+    const reserved = (await note.select('reserved').executeTakeFirst())?.reserved ?? 0;
+    const { numUpdatedRows } = await tx
+      .updateTable('unreferenced_blobs')
+      .set({ doomed: 1, owner_id: null, reserved: 0, touched_at: 0 })
+      .where('blob_id', '=', blob)
+      .where('doomed', '=', 0)
+      .$if(before !== undefined, (query) => query.where('touched_at', '<=', before ?? 0))
+      .executeTakeFirst();
+    if (numUpdatedRows === 0n) return false;
+    if (reserved > 0) await chargeSpace(tx, owner, { reserved: -reserved }, undefined);
+    if (keep) await forgetBlobs(tx, [blob]);
+    return true;
+  });
+}
+
+/**
+ * In the transaction that deletes rows: notes the blobs that these rows named, which are then deleted unless another row
+ * names them too.
+ */
+export async function doomBlobs(tx: Transaction<Tables>, blobs: Iterable<ContentId>): Promise<void> {
+  const rows = [...new Set(blobs)].map((blob) => ({
+    blob_id: blob,
+    owner_id: null,
+    touched_at: 0,
+    doomed: 1 as const,
+  }));
+  if (rows.length === 0) return;
+  await tx
+    .insertInto('unreferenced_blobs')
+    .values(rows)
+    // One that is doomed already is noted again, so that whoever looked before does not forget it.
+    .onConflict((conflict) =>
+      conflict.column('blob_id').doUpdateSet((row) => ({ touched_at: row('unreferenced_blobs.touched_at', '+', 1) })),
+    )
+    .execute();
+}
+
+/** Forgets doomed blobs whose bytes are gone. */
+export async function forgetBlobs(db: Kysely<Tables>, blobs: readonly ContentId[]): Promise<void> {
+  if (blobs.length === 0) return;
+  await db.deleteFrom('unreferenced_blobs').where('blob_id', 'in', blobs).where('doomed', '=', 1).execute();
+}

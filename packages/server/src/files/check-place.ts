@@ -1,0 +1,38 @@
+import { Refusal, type RefusalCode } from '@partway/protocol/errors';
+import type { ItemId, UserId } from '@partway/protocol/ids';
+import type { Kysely } from 'kysely';
+import type { Tables } from '../database/schema.ts';
+import { findFolder } from './find.ts';
+import type { FoundItem } from './find-item.ts';
+import { findNamesake, nameInUse } from './find-namesake.ts';
+
+/** Where a file or folder is to be: its owner, folder and name; `except` is the item itself, where it is there already. */
+export interface Place {
+  owner: UserId;
+  folderId: ItemId;
+  name: string;
+  except?: ItemId;
+}
+
+/**
+ * Refuses a place that cannot be taken now: `missing` where there is no such folder of the owner's, `trashed`,
+ * `item_name_in_use`. A promise of nothing: whoever writes there checks again, with the tree held.
+ */
+export async function checkPlace(db: Kysely<Tables>, place: Place, missing: RefusalCode = 'not_found'): Promise<void> {
+  await needFolder(db, place.owner, place.folderId, missing);
+  const namesake = await findNamesake(db, place);
+  if (namesake !== undefined) throw nameInUse(namesake);
+}
+
+/** The owner's folder, in use. Refuses `missing` and `trashed`. */
+export async function needFolder(
+  db: Kysely<Tables>,
+  owner: UserId,
+  id: ItemId,
+  missing: RefusalCode = 'not_found',
+): Promise<FoundItem> {
+  const folder = await findFolder(db, owner, id);
+  if (folder === undefined) throw new Refusal(missing, 'There is no such folder.');
+  if (folder.trashed_at !== null) throw new Refusal('trashed', 'The folder is in the trash.');
+  return folder;
+}

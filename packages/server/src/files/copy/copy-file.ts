@@ -1,0 +1,61 @@
+import { Refusal } from '@partway/protocol/errors';
+import type { ItemId, UserId, VersionId } from '@partway/protocol/ids';
+import { newId } from '../../database/new-id.ts';
+import { needFolder } from '../check-place.ts';
+import type { Files } from '../context.ts';
+import { findVersion } from '../find.ts';
+import { findChangeable } from '../find-changeable.ts';
+import { holdTree } from '../hold-tree.ts';
+import { insertVersion } from '../insert-version.ts';
+import { insertItem } from '../items.ts';
+import { checkName } from '../names.ts';
+import { chargeSpace } from '../quota.ts';
+
+export interface FileToCopy {
+  caller: UserId;
+  fileId: ItemId;
+  /** The current one where it is left out. */
+  versionId: VersionId | undefined;
+  to: { folderId: ItemId; name?: string };
+}
+
+/**
+ * Makes a file of a version of another. No byte is copied: both versions name the same content, which stays as long as
+ * one of them is there. Refuses `not_found`, `trashed`, `item_name_in_use`, `item_name_invalid`, `storage_limit_exceeded`.
+ */
+export async function copyFile(
+  { db, clock, userQuota, limits }: Files,
+  { caller, fileId, versionId, to }: FileToCopy,
+): Promise<ItemId> {
+  const at = clock.now();
+  const made = { fileId: newId<ItemId>(), versionId: newId<VersionId>() };
+  await db.transaction().execute(async (tx) => {
+    // From here on nobody deletes the version for good.
+    await holdTree(tx, caller);
+    const file = await findChangeable(tx, { kind: 'file', owner: caller, id: fileId, ifMatch: undefined });
+    const version = await findVersion(tx, file, versionId);
+    if (version === undefined) throw new Refusal('not_found', 'The file has no such version.');
+    if (version.trashed_at !== null) throw new Refusal('trashed', 'This version is in the trash.');
+    await needFolder(tx, caller, to.folderId);
+    const name = to.name ?? file.name;
+    checkName(name);
+    await chargeSpace(tx, caller, { used: version.size, items: 1 }, userQuota, limits.items);
+    await insertItem(tx, {
+      id: made.fileId,
+      kind: 'file',
+      folderId: to.folderId,
+      name,
+      description: file.description,
+      details: file.details,
+      versionId: made.versionId,
+      by: caller,
+      now: at,
+      contentCreatedAt: file.content_created_at,
+      contentModifiedAt: file.content_modified_at,
+      size: version.size,
+    });
+    const { content_id: content, size, sha1 } = version;
+    await insertVersion(tx, made, { content, name, size, sha1, by: caller, now: at });
+  });
+  return made.fileId;
+}

@@ -1,0 +1,81 @@
+import type { ItemId, Millis, UserId, VersionId } from '@partway/protocol/ids';
+import { sql, type Transaction } from 'kysely';
+import { newId } from '../../database/new-id.ts';
+import type { ItemKind, ItemRow, Tables } from '../../database/schema.ts';
+
+/** Bytes of descriptions that one batch copies; only rows of older builds have long ones. */
+const BATCH_BYTES = 8 * 1024 * 1024;
+
+/** An item to copy, with the IDs of its copy. */
+export interface Pair {
+  from: ItemId;
+  to: ItemId;
+  /** The folder that the copy is in. */
+  folder: ItemId;
+  /** The copy's version; null for a folder. */
+  version: VersionId | null;
+}
+
+export type PageItem = Pick<ItemRow, 'id' | 'kind' | 'version_id' | 'child_count' | 'size'>;
+
+/** The next items in use of a folder, of one kind, in the order of their IDs. */
+export async function pageToCopy(
+  tx: Transaction<Tables>,
+  { folderId, kind, after, limit }: { folderId: ItemId; kind: ItemKind; after: ItemId; limit: number },
+): Promise<{ page: PageItem[]; isLast: boolean }> {
+  const rows = await tx
+    .selectFrom('items')
+    .select(['id', 'kind', 'version_id', 'child_count', 'size'])
+    .select(sql<number>`octet_length(description) + octet_length(details)`.as('description_bytes'))
+    .where('parent_id', '=', folderId)
+    .where('kind', '=', kind)
+    .where('id', '>', after)
+    .where('trashed_at', 'is', null)
+    .orderBy('id')
+    .limit(limit)
+    .execute();
+  const page: PageItem[] = [];
+  let bytes = 0;
+  for (const { description_bytes: more, ...item } of rows) {
+    bytes += Number(more);
+    if (bytes > BATCH_BYTES && page.length > 0) return { page, isLast: false };
+    page.push(item);
+  }
+  return { page, isLast: rows.length < limit };
+}
+
+export function pairOf({ id, version_id: version }: Pick<PageItem, 'id' | 'version_id'>, folder: ItemId): Pair {
+  return { from: id, to: newId<ItemId>(), folder, version: version === null ? null : newId<VersionId>() };
+}
+
+/** Copies rows within the database: an item's counters go with it, a file's current version becomes the copy's first. */
+export async function copyRows(
+  tx: Transaction<Tables>,
+  pairs: readonly Pair[],
+  { by, now }: { by: UserId; now: Millis },
+): Promise<void> {
+  if (pairs.length === 0) return;
+  const rows = sql.join(
+    pairs.map(
+      ({ from, to, folder, version }) => sql`(${whole(from)}, ${whole(to)}, ${whole(folder)}, ${whole(version)})`,
+    ),
+  );
+  const pair = sql`(select column1 as from_id, column2 as to_id, column3 as folder_id, column4 as version_id
+    from (values ${rows}) as given) as pair`;
+  await sql`insert into items (id, kind, owner_id, parent_id, name, name_key, description, details, etag, version_id, created_at,
+      modified_at, content_created_at, content_modified_at, created_by, modified_by, child_count, size)
+    select pair.to_id, items.kind, items.owner_id, pair.folder_id, items.name, items.name_key, items.description, items.details, 0,
+      pair.version_id, ${whole(now)}, ${whole(now)}, items.content_created_at, items.content_modified_at, ${whole(by)},
+      ${whole(by)}, items.child_count, items.size
+    from ${pair} join items on items.id = pair.from_id`.execute(tx);
+  if (pairs.every(({ version }) => version === null)) return;
+  await sql`insert into versions (id, file_id, content_id, name, size, sha1, created_at, created_by, number)
+    select pair.version_id, pair.to_id, versions.content_id, items.name, versions.size, versions.sha1, ${whole(now)},
+      ${whole(by)}, 1
+    from ${pair} join items on items.id = pair.from_id join versions on versions.id = items.version_id`.execute(tx);
+}
+
+/** A number that PostgreSQL, too, takes for a whole one wherever it stands. */
+function whole(value: number | null) {
+  return sql`cast(${value} as bigint)`;
+}

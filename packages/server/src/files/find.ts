@@ -1,0 +1,101 @@
+import type { ItemId, UserId, VersionId } from '@partway/protocol/ids';
+import type { Kysely } from 'kysely';
+import type { ItemRow, Tables, UserRow, VersionRow } from '../database/schema.ts';
+import { type FoundItem, findItem } from './find-item.ts';
+import { inBatches } from './in-batches.ts';
+
+export type PathFolder = Pick<ItemRow, 'id' | 'parent_id' | 'name' | 'etag'>;
+export type NamedUser = Pick<UserRow, 'id' | 'login' | 'name'>;
+
+/** A folder with all that an answer about it may hold. */
+export interface FolderEntry {
+  item: ItemRow;
+  /** The folders above it, the root first. */
+  path: readonly PathFolder[];
+  /** The users who are named in it. */
+  users: ReadonlyMap<UserId, NamedUser>;
+}
+
+/** A file, with the version that is shown of it. */
+export interface FileEntry extends FolderEntry {
+  version: VersionRow;
+}
+
+/** The owner's folder, also from the trash. */
+export function findFolder(db: Kysely<Tables>, owner: UserId, id: ItemId): Promise<FoundItem | undefined> {
+  return findItem(db, { kind: 'folder', owner, id });
+}
+
+/** The owner's file, also from the trash; anyone's where `owner` is undefined. */
+export function findFile(db: Kysely<Tables>, owner: UserId | undefined, id: ItemId): Promise<FoundItem | undefined> {
+  return findItem(db, { kind: 'file', owner, id });
+}
+
+/** A version of a file: the current one unless `id` says otherwise. */
+export function findVersion(db: Kysely<Tables>, file: ItemRow, id = file.version_id): Promise<VersionRow | undefined> {
+  return db.selectFrom('versions').selectAll().where('id', '=', id).where('file_id', '=', file.id).executeTakeFirst();
+}
+
+/** A file as an answer shows it, whoever asks, also from the trash; with its current version unless told otherwise. */
+export async function describeFile(
+  db: Kysely<Tables>,
+  fileId: ItemId,
+  versionId?: VersionId,
+): Promise<FileEntry | undefined> {
+  const item = await findFile(db, undefined, fileId);
+  if (item === undefined) return undefined;
+  const version = await findVersion(db, item, versionId);
+  if (version === undefined) return undefined;
+  return { version, ...(await describeFolder(db, item)) };
+}
+
+/** A folder (or what a file has in common with one) as an answer shows it. */
+export async function describeFolder(db: Kysely<Tables>, item: ItemRow): Promise<FolderEntry> {
+  return { item, path: await findPath(db, item.parent_id), users: await findUsers(db, [item]) };
+}
+
+/** The folders from the root down to `folderId`, itself included. */
+export async function findPath(db: Kysely<Tables>, folderId: ItemId | null): Promise<PathFolder[]> {
+  if (folderId === null) return [];
+  return db
+    .withRecursive('above(id, parent_id, name, etag, height)', (query) =>
+      query
+        .selectFrom('items')
+        .select(({ lit }) => ['id', 'parent_id', 'name', 'etag', lit(0).as('height')])
+        .where('id', '=', folderId)
+        .unionAll(
+          query
+            .selectFrom('items')
+            .innerJoin('above', 'above.parent_id', 'items.id')
+            .select((eb) => [
+              'items.id',
+              'items.parent_id',
+              'items.name',
+              'items.etag',
+              eb('height', '+', 1).as('height'),
+            ]),
+        ),
+    )
+    .selectFrom('above')
+    .select(['id', 'parent_id', 'name', 'etag'])
+    .orderBy('height', 'desc')
+    .execute();
+}
+
+/** The users who own, made or changed these items. */
+export function findUsers(db: Kysely<Tables>, items: readonly ItemRow[]): Promise<ReadonlyMap<UserId, NamedUser>> {
+  return findUsersById(
+    db,
+    items.flatMap((item) => [item.owner_id, item.created_by, item.modified_by]),
+  );
+}
+
+export async function findUsersById(
+  db: Kysely<Tables>,
+  ids: readonly UserId[],
+): Promise<ReadonlyMap<UserId, NamedUser>> {
+  const users = await inBatches([...new Set(ids)], (batch) =>
+    db.selectFrom('users').select(['id', 'login', 'name']).where('id', 'in', batch).execute(),
+  );
+  return new Map(users.map((user) => [user.id, user]));
+}

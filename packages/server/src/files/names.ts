@@ -1,0 +1,14 @@
+import { Refusal } from '@partway/protocol/errors';
+import { foldCase } from '@partway/protocol/fold-case';
+import { itemNameFault } from '@partway/protocol/names';
+
+/** Refuses what cannot be the name of a file or folder (wire: "Errors", names). */
+export function checkName(name: string): void {
+  const fault = itemNameFault(name);
+  if (fault !== undefined) throw new Refusal(fault.code ?? 'item_name_invalid', `The name ${fault.says}.`);
+}
+
+/** A name as it is compared with its siblings': two that differ in case or in Unicode composition only are one name. */
+export function nameKey(name: string): string {
+  return foldCase(name);
+}

@@ -1,0 +1,94 @@
+import type { ContentId, ItemId, Sha1 } from '@partway/protocol/ids';
+import type { Kysely } from 'kysely';
+import type { Tables } from '../database/schema.ts';
+import type { Check } from './context.ts';
+import type { Found } from './findings.ts';
+import { type ReadBack, readContent } from './read-content.ts';
+
+/** What a version says of its content. */
+interface Naming {
+  file_id: ItemId;
+  number: number;
+  name: string;
+  sha1: Sha1;
+  size: number;
+}
+
+const PAGE = 200;
+
+/**
+ * Reads each content that versions name, once however many name it, and holds their sizes and SHA-1s against it. What is
+ * damaged or gone is only reported, with the files that it is about.
+ * @returns How many were read.
+ */
+export async function checkContents(check: Check): Promise<number> {
+  let checked = 0;
+  let after = '';
+  for (;;) {
+    const page = await namedContents(check.db, after);
+    for (const content of page) {
+      await checkContent(check, content);
+      checked += 1;
+      after = content;
+    }
+    if (page.length < PAGE) return checked;
+  }
+}
+
+async function checkContent(check: Check, content: ContentId): Promise<void> {
+  const read = await readContent(check, content);
+  // Asked for after the reading: what was deleted for good meanwhile is named no more.
+  const wrong = (await namingsOf(check.db, content)).filter((naming) => !isAsSaid(naming, read));
+  const [first] = wrong;
+  if (first === undefined) return;
+  const files = wrong.map(({ file_id, number, name }) => `${name} (file ${file_id}, version ${number})`);
+  await check.found({
+    ...troubleWith(first, read, files.join(', '), content),
+    about: {
+      content_id: content,
+      sha1: first.sha1,
+      size: Number(first.size),
+      file_ids: [...new Set(wrong.map(({ file_id }) => file_id))].join(' '),
+    },
+  });
+}
+
+function isAsSaid({ sha1, size }: Naming, read: ReadBack): boolean {
+  return typeof read === 'object' && 'sha1' in read && read.sha1 === sha1 && read.size === Number(size);
+}
+
+function troubleWith(said: Naming, read: ReadBack, files: string, content: ContentId): Pick<Found, 'kind' | 'message'> {
+  const remedy = `Restore content ${content} from a backup, or upload the file anew.`;
+  if (read === 'missing') return { kind: 'content_missing', message: `${files}: the bytes are gone. ${remedy}` };
+  if ('failure' in read) {
+    return { kind: 'content_unreadable', message: `${files}: the bytes cannot be read (${read.failure}). ${remedy}` };
+  }
+  const what =
+    read.size === Number(said.size)
+      ? `the SHA-1 is ${read.sha1} instead of ${said.sha1}`
+      : `there are ${read.size} bytes instead of ${said.size}`;
+  return { kind: 'content_damaged', message: `${files}: ${what}. ${remedy}` };
+}
+
+async function namedContents(db: Kysely<Tables>, after: string): Promise<ContentId[]> {
+  const rows = await db
+    .selectFrom('versions')
+    .select('content_id')
+    .distinct()
+    .where('content_id', '>', after as ContentId)
+    .orderBy('content_id')
+    .limit(PAGE)
+    .execute();
+  return rows.map((row) => row.content_id);
+}
+
+function namingsOf(db: Kysely<Tables>, content: ContentId): Promise<Naming[]> {
+  return db
+    .selectFrom('versions')
+    .innerJoin('items', 'items.id', 'versions.file_id')
+    .select(['versions.file_id', 'versions.number', 'items.name', 'versions.sha1', 'versions.size'])
+    .where('versions.content_id', '=', content)
+    .orderBy('versions.file_id')
+    .orderBy('versions.number')
+    .execute();
+}

@@ -1,0 +1,86 @@
+import type { ContentId, Millis } from '@partway/protocol/ids';
+import type { Kysely } from 'kysely';
+import type { Tables } from '../database/schema.ts';
+import type { StoredContent } from '../storage/blob-store.ts';
+import { findExplainedContents } from '../uploads/session-store.ts';
+import type { Check } from './context.ts';
+
+const BATCH = 100;
+
+/**
+ * Bytes without rows. Listed first and held against the rows after that, in the order of the sweep, so that what gets
+ * its row meanwhile is not taken for an orphan.
+ */
+export async function checkOrphans(check: Check): Promise<{ young: number }> {
+  const { content, clock, grace } = check;
+  const ages = { oldEnough: clock.fileExpiryTime() - grace, newestRow: await newestRow(check.db) };
+  let young = 0;
+  let batch: StoredContent[] = [];
+  for await (const stored of content.list()) {
+    batch.push(stored);
+    if (batch.length < BATCH) continue;
+    young += await checkBatch(check, batch, ages);
+    batch = [];
+  }
+  young += await checkBatch(check, batch, ages);
+  return { young };
+}
+
+async function checkBatch(
+  check: Check,
+  batch: StoredContent[],
+  { oldEnough, newestRow }: { oldEnough: Millis; newestRow: Millis },
+): Promise<number> {
+  if (batch.length === 0) return 0;
+  const { db, content, found } = check;
+  const explained = await findExplainedContents(
+    db,
+    batch.map((stored) => stored.content),
+  );
+  let young = 0;
+  for (const { content: id, kind, modifiedAt, lastWrite } of batch) {
+    if (explained.has(id)) continue;
+    const written = (await lastWrite?.()) ?? modifiedAt;
+    if (written > oldEnough) {
+      young += 1;
+      continue;
+    }
+    const kept = written > newestRow || (await isKept(check, id));
+    await found({
+      kind: 'content_orphaned',
+      message: `The ${kind === 'staging' ? 'unfinished' : 'finished'} content ${id} is named by no row.${kept ? KEPT : ''}`,
+      about: { content_id: id, place: kind, modified_at: new Date(written).toISOString() },
+      ...(!kept && {
+        mend: async () => {
+          if ((await findExplainedContents(db, [id])).has(id)) return false;
+          await content.remove(id);
+          return true;
+        },
+      }),
+    });
+  }
+  return young;
+}
+
+const KEPT =
+  ' It is kept, since rows may be missing: if an older backup of the database was restored, this is a newer file. ' +
+  'The server removes it once it has known of it for PARTWAY_ORPHAN_RETENTION.';
+
+/** Whether the server has found it, and not long enough ago to remove it. */
+async function isKept({ db, clock, retention }: Check, id: ContentId): Promise<boolean> {
+  const known = await db.selectFrom('orphaned_blobs').select('found_at').where('blob_id', '=', id).executeTakeFirst();
+  return known !== undefined && known.found_at > clock.expiryTime() - retention;
+}
+
+/** When the newest row that names bytes was written; what is newer than that may have lost its row. */
+async function newestRow(db: Kysely<Tables>): Promise<Millis> {
+  const newest = await Promise.all(
+    (['versions', 'upload_sessions'] as const).map((table) =>
+      db
+        .selectFrom(table)
+        .select((row) => row.fn.max('created_at').as('at'))
+        .executeTakeFirst(),
+    ),
+  );
+  return Math.max(0, ...newest.map((row) => Number(row?.at ?? 0)));
+}

@@ -1,0 +1,17 @@
+import type { Sha1 } from '@partway/protocol/ids';
+import type { LocalBytes } from '../storage/blob-store.ts';
+
+/** A digest as far as it has come: the SHA-1 of the first `length` bytes. */
+export interface RunningDigest {
+  sha1: Sha1;
+  length: number;
+}
+
+/**
+ * What a worker that keeps digests is sent. `forget` gets no answer, `extend` an empty one, `current` the digest,
+ * undefined where none is kept for the key.
+ */
+export type DigestJob =
+  | { kind: 'extend'; key: string; from: number; bytes: LocalBytes }
+  | { kind: 'current'; key: string }
+  | { kind: 'forget'; key: string };

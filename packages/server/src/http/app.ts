@@ -1,0 +1,137 @@
+import { createServer, type Server, type ServerOptions } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { Socket } from 'node:net';
+import { Refusal } from '@partway/protocol/errors';
+import fastify, { type FastifyInstance } from 'fastify';
+import { checkForwarded, noteApiBase, PREFIXES } from './addresses.ts';
+import { Connections, type ErrorHeaders } from './connections/connections.ts';
+import { newRequestId } from './connections/raw-responses.ts';
+import { checkApiVersion } from './hooks/api-version.ts';
+import { enforcePolicies } from './hooks/authenticate.ts';
+import { allowOrigins, corsHeadersOfErrors } from './hooks/cors.ts';
+import { answerRefusals, answerThrown } from './hooks/errors.ts';
+import { newFairShare, takeFairTurns } from './hooks/fair-turns.ts';
+import { warnOfUntrustedProxy } from './hooks/forwarded-headers.ts';
+import { hstsHeaders } from './hooks/https.ts';
+import { refuseUnknownRoutes } from './hooks/not-found.ts';
+import { limitRates } from './hooks/rate-limit.ts';
+import { RateLimiter } from './hooks/rate-limiter.ts';
+import { checkQueryTexts } from './hooks/request-text.ts';
+import { enforceScopes } from './hooks/scopes.ts';
+import { dropUnreadBodies, takeJsonBodies } from './request/bodies.ts';
+import { setContentTypesAside } from './request/content-type.ts';
+import { refuseUndecodableQueries } from './request/url-text.ts';
+import { serveDownloads } from './routes/downloads.ts';
+import { serveHealth } from './routes/health.ts';
+import { serveAuthorize } from './routes/oauth-authorize.ts';
+import { serveTokens } from './routes/oauth-token.ts';
+import { servePlaceholders } from './routes/thumbnails.ts';
+import { serveTree } from './routes/tree.ts';
+import { serveUploads } from './routes/upload-sessions.ts';
+import type { HttpSettings, Services } from './services.ts';
+
+/** A JSON body may have this many bytes where a route does not say otherwise. */
+const JSON_BODY_LIMIT = 64 * 1024;
+/** Request line and headers together. */
+const MOST_HEADER_BYTES = 16 * 1024;
+
+/** The edge, ready to listen: every route of the wire under both prefixes. */
+export async function buildApp(services: Services): Promise<FastifyInstance> {
+  const { access, log, settings } = services;
+  const errorHeaders: ErrorHeaders = (request) => ({
+    ...corsHeadersOfErrors(request, settings),
+    ...hstsHeaders(request, settings),
+  });
+  const connections = new Connections({ ...settings, errorHeaders }, log);
+  const app: FastifyInstance = fastify({
+    serverFactory: (listener) => {
+      const server = makeServer(settings);
+      connections.serve(server, listener);
+      return server;
+    },
+    trustProxy: settings.trustedProxies.length > 0 ? [...settings.trustedProxies] : false,
+    loggerInstance: log,
+    genReqId: newRequestId,
+    // A parameter may be as long as a header: what it must look like is for its route to say.
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: MOST_HEADER_BYTES },
+    bodyLimit: JSON_BODY_LIMIT,
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    clientErrorHandler: (error, socket) => connections.refuseBadSyntax(error as Error, socket as Socket),
+    frameworkErrors: (error, request, reply) => {
+      reply.headers(errorHeaders(request));
+      answerThrown(error, request, reply);
+    },
+  });
+
+  answerRefusals(app);
+  app.addHook('onRequest', async (request, reply) => {
+    connections.begun(request.raw, reply);
+    reply.header('box-request-id', request.id);
+    reply.headers(hstsHeaders(request, settings));
+  });
+  setContentTypesAside(app);
+  await allowOrigins(app, settings);
+  checkForwarded(app);
+  noteApiBase(app, settings.publicUrl);
+  refuseWhileClosing(app);
+  warnOfUntrustedProxy(app, settings);
+  refuseUndecodableQueries(app);
+  refuseUnknownRoutes(app);
+  enforcePolicies(app, access);
+  checkApiVersion(app);
+  checkQueryTexts(app);
+  const rates = new RateLimiter(settings.rates, access.clock);
+  limitRates(app, rates);
+  takeFairTurns(app, newFairShare(access.clock));
+  enforceScopes(app, access);
+  takeJsonBodies(app);
+  dropUnreadBodies(app);
+
+  serveHealth(app, services.readiness);
+  serveTokens(app, services, rates);
+  serveAuthorize(app, services);
+  serveDownloads(app, services);
+  servePlaceholders(app);
+  for (const prefix of PREFIXES) {
+    await app.register(async (scope) => serveUploads(scope, services, rates), { prefix });
+    await app.register(async (scope) => serveTree(scope, services), { prefix });
+  }
+  return app;
+}
+
+function makeServer(settings: HttpSettings): Server {
+  const options: ServerOptions = {
+    // A part may take as long as its line needs; `Deadlines` sees to those that stop.
+    requestTimeout: 0,
+    // What a connection holds unread: many slow ones add up.
+    highWaterMark: 16 * 1024,
+    maxHeaderSize: MOST_HEADER_BYTES,
+    headersTimeout: 30_000,
+    // Longer than any client's pool or balancer keeps a connection, so that none is closed under a new request.
+    keepAliveTimeout: 75_000,
+    // Refused by `settleAddress`, in Box's format.
+    requireHostHeader: false,
+  };
+  const server = settings.tls
+    ? createTlsServer({ ...options, ...settings.tls, allowHalfOpen: true, handshakeTimeout: 30_000 })
+    : createServer(options);
+  server.maxConnections = settings.maxConnections;
+  return server;
+}
+
+/** A stopping server takes nothing new, also on connections that are open already. */
+function refuseWhileClosing(app: FastifyInstance): void {
+  let closing = false;
+  app.addHook('preClose', async () => {
+    closing = true;
+  });
+  // Else a connection whose last answer goes out now would stay open, and hold up the stop, until its client drops it.
+  app.addHook('onSend', async (_request, reply) => {
+    if (closing) reply.header('connection', 'close');
+  });
+  app.addHook('onRequest', async () => {
+    if (!closing) return;
+    throw new Refusal('unavailable', 'The server is stopping; try again in a moment.', { retryAfterSeconds: 5 });
+  });
+}

@@ -1,0 +1,277 @@
+import type { IncomingMessage, RequestListener, Server } from 'node:http';
+import type { Socket } from 'node:net';
+import { Refusal } from '@partway/protocol/errors';
+import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify';
+import { settleAddress } from '../addresses.ts';
+import { awaitContinue } from '../request/bodies.ts';
+import { Deadlines, type Exchange, type Pace } from './deadlines.ts';
+import { closeGently, newRequestId, refuseOnSocket, refuseRequest } from './raw-responses.ts';
+import { cutShort, type RequestLine, requestLineOf, type SyntaxFault, syntaxRefusal } from './syntax-errors.ts';
+
+/** Requests that may wait for their turn on all connections together; each takes a few kilobytes. */
+const MOST_AHEAD = 16_384;
+
+export interface ConnectionSettings {
+  /** Requests that a client may send ahead on one connection while one is in progress. */
+  maxPipelined: number;
+  bodyPace: Pace;
+  responsePace: Pace;
+  errorHeaders: ErrorHeaders;
+}
+
+/** Headers of an error that is sent without Fastify; the request's own are empty if they could not be read. */
+export type ErrorHeaders = (
+  request: Pick<IncomingMessage, 'headers'> & Pick<FastifyRequest, 'protocol'>,
+) => Record<string, string>;
+
+interface Turn extends Exchange {
+  /** What is wrong with the request, if that is known before its turn; and whether it ends the connection. */
+  refusal?: Refusal;
+  close?: boolean;
+  /** What had been read from the connection when the headers were. */
+  begun?: number;
+  /** Fastify's reply, once it has one. */
+  reply?: FastifyReply;
+}
+
+interface Connection {
+  /** The request that is being answered. */
+  current: Turn | undefined;
+  /** The request that came last; its body may still come after its response. */
+  latest?: Turn;
+  /** Read, but not begun. */
+  waiting: Turn[];
+  /** No further request is taken; how many were dropped since. */
+  ending: boolean;
+  dropped: number;
+  /** Sent after the last response, before the connection is closed. */
+  last?: Ending;
+}
+
+/** A refusal of something that never became a request, as far as it got. */
+interface Ending {
+  refusal: Refusal;
+  line: RequestLine;
+}
+
+/**
+ * What lies between Node's server and Fastify. Requests of one connection are handled one at a time, in their order,
+ * however many come ahead; nothing is begun for a client that has left. Whatever Node would answer by itself is refused
+ * here in Box's format, in its turn, and never after a response that has begun.
+ */
+export class Connections {
+  readonly #maxPipelined: number;
+  readonly #errorHeaders: ErrorHeaders;
+  readonly #log: FastifyBaseLogger;
+  readonly #deadlines: Deadlines<Turn>;
+  readonly #connections = new WeakMap<Socket, Connection>();
+  readonly #turns = new WeakMap<IncomingMessage, Turn>();
+  /** Requests that wait for their turn, of all connections. */
+  #ahead = 0;
+  #handle: RequestListener = () => {};
+
+  constructor({ maxPipelined, bodyPace, responsePace, errorHeaders }: ConnectionSettings, log: FastifyBaseLogger) {
+    this.#maxPipelined = maxPipelined;
+    this.#errorHeaders = errorHeaders;
+    this.#log = log;
+    this.#deadlines = new Deadlines<Turn>({
+      body: bodyPace,
+      response: responsePace,
+      onSlowBody: (turn) =>
+        this.#breakOff(
+          turn,
+          new Refusal(
+            'request_timeout',
+            'The body came too slowly or stopped. What was acknowledged stands; send this again.',
+          ),
+        ),
+      onSlowReader: ({ request }) => {
+        this.#log.info({ remoteAddress: request.socket.remoteAddress }, 'a client does not read its response');
+        cut(request.socket);
+      },
+      // It may have closed its side only, and wait for a response.
+      onCutBody: (turn) => this.#breakOff(turn, cutShort()),
+    });
+  }
+
+  /** Takes over what `server` receives; `handle` is called for each request in its turn. */
+  serve(server: Server, handle: RequestListener): void {
+    this.#handle = handle;
+    // A client may say that it sends no more and still wait for its responses.
+    Object.assign(server, { httpAllowHalfOpen: true });
+    server.on('request', (request, response) => this.#take({ request, response }));
+    server.on('checkContinue', (request, response) => {
+      awaitContinue(request, response);
+      this.#take({ request, response });
+    });
+    server.on('checkExpectation', (request, response) =>
+      this.#take({
+        request,
+        response,
+        refusal: new Refusal('expectation_failed', 'The only Expect header that is understood is 100-continue.'),
+      }),
+    );
+    server.on('connect', (_request, socket: Socket) => {
+      // Node has let go of the connection: errors, and the end of what is in progress, are ours now.
+      const connection = this.#of(socket);
+      socket.on('error', () => {});
+      socket.on('drain', () => connection.current?.response.emit('drain'));
+      socket.resume();
+      const refusal = new Refusal('method_not_allowed', 'This server is no proxy: it does not take CONNECT.');
+      this.#end(socket, { refusal, line: {} });
+    });
+    server.once('close', () => this.#deadlines.close());
+  }
+
+  /** What Node's parser gives up on, and connections that break. */
+  refuseBadSyntax(error: SyntaxFault, socket: Socket): void {
+    const refusal = syntaxRefusal(error.code);
+    if (refusal === undefined) socket.destroy();
+    else this.#end(socket, { refusal, line: requestLineOf(error) });
+  }
+
+  /** Notes Fastify's reply to a request, so that it can be overtaken. */
+  begun(request: IncomingMessage, reply: FastifyReply): void {
+    const turn = this.#turns.get(request);
+    if (turn !== undefined) turn.reply = reply;
+  }
+
+  #of(socket: Socket): Connection {
+    const known = this.#connections.get(socket);
+    if (known !== undefined) return known;
+    const connection: Connection = { current: undefined, waiting: [], ending: false, dropped: 0 };
+    this.#connections.set(socket, connection);
+    const destroySoon = socket.destroySoon.bind(socket);
+    // Node calls it after the last response that it knows of: something may have to follow, or a refused body may still come.
+    socket.destroySoon = () => {
+      const { current, last } = connection;
+      if (last !== undefined && current !== undefined && !saidLast(current)) this.#refuseLast(socket, last);
+      else if (current?.request.complete === false) closeGently(socket);
+      else destroySoon();
+    };
+    return connection;
+  }
+
+  #take(turn: Turn): void {
+    const { socket } = turn.request;
+    const connection = this.#of(socket);
+    const { waiting } = connection;
+    if (connection.ending) {
+      connection.dropped += 1;
+      if (connection.dropped > this.#maxPipelined) socket.destroy();
+      return;
+    }
+    if (waiting.length >= this.#maxPipelined || this.#ahead >= MOST_AHEAD) {
+      connection.ending = true;
+      turn.close = true;
+      turn.refusal = new Refusal('unavailable', 'Too many requests were sent ahead of responses: wait for some first.');
+    }
+    turn.begun = socket.bytesRead;
+    connection.latest = turn;
+    waiting.push(turn);
+    this.#ahead += 1;
+    if (connection.current === undefined) this.#next(socket, connection);
+    // Those that are read already wait here; those that are not, where the client has them.
+    else socket.pause();
+  }
+
+  #next(socket: Socket, connection: Connection): void {
+    const { waiting } = connection;
+    if (socket.destroyed || socket.writableEnded) this.#ahead -= waiting.splice(0).length;
+    const turn = waiting.shift();
+    connection.current = turn;
+    if (turn === undefined) {
+      if (connection.last !== undefined && socket.writable) this.#refuseLast(socket, connection.last);
+      return;
+    }
+    this.#ahead -= 1;
+    const { request, response } = turn;
+    this.#turns.set(request, turn);
+    this.#deadlines.watch(turn, turn.begun ?? socket.bytesRead);
+    response.once('close', () => this.#next(socket, connection));
+    if (waiting.length === 0) socket.resume();
+
+    const misaddressed = settleAddress(request);
+    const refusal = turn.refusal ?? misaddressed;
+    if (refusal === undefined) this.#handle(request, response);
+    else this.#refuse(turn, refusal, { close: turn.close ?? misaddressed !== undefined });
+  }
+
+  /** Ends a connection with a refusal, in its turn; nothing that comes in any more counts. */
+  #end(socket: Socket, ending: Ending): void {
+    const { refusal } = ending;
+    const connection = this.#of(socket);
+    if (connection.ending) return;
+    connection.ending = true;
+    const { current, latest } = connection;
+    if (latest !== undefined && !latest.request.complete) {
+      if (connection.waiting.includes(latest)) Object.assign(latest, { refusal, close: true });
+      else this.#breakOff(latest, refusal);
+    } else if (current !== undefined) {
+      connection.last = ending;
+    } else {
+      this.#refuseLast(socket, ending);
+    }
+  }
+
+  #refuseLast(socket: Socket, { refusal, line }: Ending): void {
+    const { remoteAddress } = socket;
+    const headers = this.#errorHeaders({ headers: {}, protocol: protocolOf(socket) });
+    const reqId = refuseOnSocket(socket, refusal, { line, headers });
+    this.#log.info({ reqId, remoteAddress, code: refusal.code }, refusal.message);
+  }
+
+  /** Answers a request whose body cannot be read to its end, whatever its handler is doing, and closes its connection. */
+  #breakOff(turn: Turn, refusal: Refusal): void {
+    const { request, response, reply } = turn;
+    const { socket } = request;
+    this.#of(socket).ending = true;
+    // Node forgets a request once it is answered, and then nobody tells its handler that no more of its body comes.
+    socket.once('close', () => request.destroy());
+    if (response.headersSent) {
+      // There is no place for another one. What was ended is sent to its end; of anything else there will be no more.
+      if (response.writableEnded) closeGently(socket);
+      else socket.destroy();
+      return;
+    }
+    if (reply !== undefined) {
+      // The handler learns of it when its body breaks off; that it fails then is no news.
+      reply.log = reply.log.child({}, { level: 'silent' });
+      reply.hijack();
+    }
+    this.#refuse(turn, refusal, { close: true });
+    // Node forgets a request once it is answered: whoever reads its body would wait for the rest of it forever.
+    const breakBody = () => request.destroy(new Error('the body broke off'));
+    if (socket.destroyed) breakBody();
+    else socket.once('close', breakBody);
+  }
+
+  #refuse(turn: Turn, refusal: Refusal, { close }: { close: boolean }): void {
+    const { request, response, reply } = turn;
+    const { method, socket } = request;
+    turn.close = close;
+    const reqId = reply?.request.id ?? newRequestId();
+    const protocol = reply?.request.protocol ?? protocolOf(socket);
+    const headers = this.#errorHeaders({ headers: request.headers, protocol });
+    refuseRequest({ request, response, requestId: reqId }, refusal, { close, headers });
+    this.#log.info({ reqId, method, remoteAddress: socket.remoteAddress, code: refusal.code }, refusal.message);
+  }
+}
+
+/**
+ * Whether the response says that it is the connection's last one. Node's own flag for that is also set when the client sends
+ * no more, and `shouldKeepAlive` only says what the request wished for.
+ */
+function saidLast({ response, reply, close }: Turn): boolean {
+  return !response.shouldKeepAlive || close === true || reply?.getHeader('connection') === 'close';
+}
+
+function protocolOf(socket: Socket): 'http' | 'https' {
+  return 'encrypted' in socket ? 'https' : 'http';
+}
+
+/** Drops a connection with all that the system still holds for it. */
+function cut(socket: Socket): void {
+  if ('encrypted' in socket) socket.destroy();
+  else socket.resetAndDestroy();
+}

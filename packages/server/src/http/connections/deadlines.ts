@@ -1,0 +1,194 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { departed } from './disconnects.ts';
+import { TcpTable } from './tcp-table.ts';
+
+/** What of a body may have been read with the headers before it. */
+const READ_AT_ONCE = 64 * 1024;
+
+/** How slowly a client may send a body, or take a response, before its connection is closed. */
+export interface Pace {
+  /** Over which time the pace is taken, in milliseconds. */
+  windowMillis: number;
+  /** The fewest bytes that must pass in such a window. */
+  bytes: number;
+}
+
+/** A request and the response to it. */
+export interface Exchange {
+  request: IncomingMessage;
+  response: ServerResponse;
+}
+
+export interface DeadlineOptions<E extends Exchange> {
+  body: Pace;
+  response: Pace;
+  /** The body has stopped, or comes too slowly. Called once. */
+  onSlowBody: (exchange: E) => void;
+  /** The client does not read the response, or reads it too slowly. Called once. */
+  onSlowReader: (exchange: E) => void;
+  /** The rest of the body will not come: the client has closed its side, or is gone. Called once. */
+  onCutBody: (exchange: E) => void;
+}
+
+/** Bytes at a moment, from which the pace is taken. */
+interface Since {
+  bytes: number;
+  at: number;
+}
+
+interface Watched {
+  /** What had been read from the connection when the request's headers were. */
+  begun: number;
+  received: Since;
+  /** What the system has taken of the response. */
+  taken: Since;
+  /** What the client has acknowledged, since the system takes nothing more. */
+  acknowledged: Since | undefined;
+}
+
+/**
+ * Sees to it that nobody holds a connection for nothing. Time in which the server itself does not read (a slow disk) or
+ * has nothing to send is not held against the client. Bodies of refused requests are watched to their end as well.
+ */
+export class Deadlines<E extends Exchange> {
+  readonly #options: DeadlineOptions<E>;
+  readonly #watched = new Map<E, Watched>();
+  /** How often it looks, in milliseconds. */
+  readonly #every: number;
+  readonly #timer: NodeJS.Timeout;
+  #isLookingForDeparted = false;
+  #isLookingAtReaders = false;
+
+  constructor(options: DeadlineOptions<E>) {
+    this.#options = options;
+    const shortest = Math.min(options.body.windowMillis, options.response.windowMillis);
+    this.#every = Math.min(1_000, shortest / 4);
+    this.#timer = setInterval(() => this.#look(), this.#every);
+    this.#timer.unref();
+  }
+
+  /**
+   * From now until the body has come and the response is sent, or the connection is closed. `begun` is how much had been
+   * read from the connection when the request's headers were.
+   */
+  watch(exchange: E, begun: number): void {
+    const at = performance.now();
+    const { socket } = exchange.request;
+    this.#watched.set(exchange, {
+      begun,
+      received: { bytes: socket.bytesRead, at },
+      taken: { bytes: bytesTaken(socket), at },
+      acknowledged: undefined,
+    });
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  #look(): void {
+    const now = performance.now();
+    const { body, response: pace } = this.#options;
+    const stalled: E[] = [];
+    for (const [exchange, watched] of this.#watched) {
+      const { received, taken } = watched;
+      const { request, response } = exchange;
+      const { socket } = request;
+      if (socket.destroyed || (request.complete && response.closed)) {
+        this.#watched.delete(exchange);
+      } else if (isLate(received, { bytes: socket.bytesRead, at: now }, body, waitsForBody(request))) {
+        this.#watched.delete(exchange);
+        this.#options.onSlowBody(exchange);
+      } else if (isMoving(taken, { bytes: bytesTaken(socket), at: now }, pace, waitsForReader(exchange))) {
+        watched.acknowledged = undefined;
+      } else if (now - (watched.acknowledged ?? taken).at >= (watched.acknowledged ? pace.windowMillis : this.#every)) {
+        stalled.push(exchange);
+      }
+    }
+    this.#lookAtReaders(stalled).catch(() => {});
+    this.#lookForDeparted().catch(() => {});
+  }
+
+  /**
+   * Of responses of which the system takes nothing more, those that their clients do not read. The system's buffer has room
+   * for some megabytes, which a slow client reads for minutes before there is room again; so it is asked what the client
+   * has acknowledged, once when nothing moves and once a window later.
+   */
+  async #lookAtReaders(stalled: readonly E[]): Promise<void> {
+    if (stalled.length === 0 || this.#isLookingAtReaders) return;
+    this.#isLookingAtReaders = true;
+    try {
+      const table = await TcpTable.read();
+      const now = performance.now();
+      for (const exchange of stalled) {
+        const watched = this.#watched.get(exchange);
+        const { socket } = exchange.request;
+        if (watched === undefined || socket.destroyed) continue;
+        const row = table?.find(socket);
+        const unsent = row === undefined || row === 'unknown' ? 0 : row.toSend;
+        const acknowledged = { bytes: bytesTaken(socket) - unsent, at: now };
+        const before = watched.acknowledged;
+        watched.acknowledged = acknowledged;
+        if (before === undefined || acknowledged.bytes - before.bytes >= this.#options.response.bytes) continue;
+        this.#watched.delete(exchange);
+        this.#options.onSlowReader(exchange);
+      }
+    } finally {
+      this.#isLookingAtReaders = false;
+    }
+  }
+
+  /** Of bodies that the server does not read now, those whose clients are gone. */
+  async #lookForDeparted(): Promise<void> {
+    if (this.#isLookingForDeparted) return;
+    this.#isLookingForDeparted = true;
+    try {
+      const unread = [...this.#watched].flatMap(([exchange, { begun }]) => {
+        const { request } = exchange;
+        const { socket } = request;
+        if (request.complete || socket.destroyed || waitsForBody(request)) return [];
+        const length = Number(request.headers['content-length'] ?? Number.NaN);
+        const came = socket.bytesRead - begun + READ_AT_ONCE;
+        return [{ exchange, socket, missing: Number.isSafeInteger(length) ? length - came : undefined }];
+      });
+      for (const { exchange } of await departed(unread)) {
+        if (this.#watched.delete(exchange)) this.#options.onCutBody(exchange);
+      }
+    } finally {
+      this.#isLookingForDeparted = false;
+    }
+  }
+}
+
+/** Whether too little has passed since `since` for a whole window. */
+function isLate(since: Since, now: Since, pace: Pace, isClientsTurn: boolean): boolean {
+  return !isMoving(since, now, pace, isClientsTurn) && now.at - since.at >= pace.windowMillis;
+}
+
+/** Whether enough has passed since `since`, or the client is not to blame; then `since` is moved up to `now`. */
+function isMoving(since: Since, now: Since, pace: Pace, isClientsTurn: boolean): boolean {
+  const moves = !isClientsTurn || now.bytes - since.bytes >= pace.bytes;
+  if (moves) Object.assign(since, now);
+  return moves;
+}
+
+function waitsForBody(request: IncomingMessage): boolean {
+  return !request.complete && request.readableLength < request.readableHighWaterMark;
+}
+
+function waitsForReader({ request, response }: Exchange): boolean {
+  return response.headersSent && !response.writableFinished && request.socket.writableLength > 0;
+}
+
+/**
+ * Bytes that the system has taken from a connection so far. Node counts a write when it begins and forgets it when it
+ * ends, so that a large one would look as if nothing moved; its handle knows how much is left of it.
+ */
+function bytesTaken(socket: Socket): number {
+  const { _handle: handle } = socket as { _handle?: { bytesWritten?: number; writeQueueSize?: number } | null };
+  if (handle?.bytesWritten !== undefined && handle.writeQueueSize !== undefined) {
+    return handle.bytesWritten - handle.writeQueueSize;
+  }
+  return socket.bytesWritten - socket.writableLength;
+}

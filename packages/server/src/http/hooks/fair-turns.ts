@@ -1,0 +1,52 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { networkOf } from '../../auth/login/log-in.ts';
+import type { Clock } from '../../time/clock.ts';
+import { untilClientLeaves } from '../connections/client-gone.ts';
+import { eventLoopLoad, FairShare } from './fair-share.ts';
+import { isPart, isTokenRequest } from './rate-limit.ts';
+
+/** JSON is parsed, checked and made on the event loop: so many bytes of it cost about as much as a request without any. */
+const JSON_UNIT_BYTES = 32 * 1024;
+/** The same for bytes that only pass through. */
+const STREAM_UNIT_BYTES = 1024 * 1024;
+
+/**
+ * Makes requests of users who keep a busy server busy wait for others (`FairShare`), before anything of their body is
+ * read. Parts and downloads never wait: what bounds them is the line and the disk. Nor do health checks.
+ */
+export function takeFairTurns(app: FastifyInstance, fair: FairShare<string>): void {
+  app.addHook('onRequest', async (request, reply) => {
+    const key = keyOf(request);
+    if (key === undefined) return;
+    if (isPart(request)) fair.seen(key);
+    else await fair.turn(key, 1 + bodyUnits(request), () => untilClientLeaves(request, reply));
+  });
+  app.addHook('onSend', async (request, _reply, payload) => {
+    const key = keyOf(request);
+    if (key === undefined || typeof payload !== 'string') return;
+    fair.charge(key, payload.length / JSON_UNIT_BYTES);
+  });
+}
+
+/** The turns of a server's users. An address that asks for tokens may be that of a user who is known already. */
+export function newFairShare(clock: Clock, load = eventLoopLoad()): FairShare<string> {
+  return new FairShare<string>(clock, load, (key) => key.startsWith(USER));
+}
+
+const USER = 'user ';
+
+function keyOf(request: FastifyRequest): string | undefined {
+  const { authority } = request;
+  if (authority !== undefined) return USER + authority.principal.userId;
+  return isTokenRequest(request) ? `address ${networkOf(request.ip)}` : undefined;
+}
+
+/** By its announced length; a body without one may be as long as its route allows. */
+function bodyUnits(request: FastifyRequest): number {
+  const { headers, routeOptions } = request;
+  const isStream = routeOptions.config.body === 'stream';
+  const { 'content-length': length, 'transfer-encoding': encoding } = headers;
+  if (length === undefined && encoding === undefined) return 0;
+  if (isStream) return Number(length ?? 0) / STREAM_UNIT_BYTES;
+  return Math.min(Number(length ?? Number.POSITIVE_INFINITY), routeOptions.bodyLimit ?? 0) / JSON_UNIT_BYTES;
+}

@@ -1,0 +1,71 @@
+import type { UserId } from '@partway/protocol/ids';
+import { detailsOf } from '@partway/protocol/item-details';
+import type { FolderEntry, NamedUser } from '../../files/find.ts';
+import { folderMini, type Mini } from '../../files/minis.ts';
+import { purgedAt } from '../../files/purged-at.ts';
+import type { View } from '../hooks/permissions.ts';
+import { visiblePath } from '../request/visible-path.ts';
+import { dateOrNull, wireDate } from './dates.ts';
+import type { Fieldmakers } from './fields.ts';
+
+/** Where things in the trash are, as Box shows it. */
+const TRASH: Mini = { type: 'folder', id: '1', sequence_id: null, etag: null, name: 'Trash' };
+
+/** The fields that files and folders have alike. A root folder, which has no parent, has no etag. */
+export const COMMON_FIELDS: Fieldmakers<FolderEntry & View> = new Map<string, (entry: FolderEntry & View) => unknown>([
+  ['sequence_id', ({ item }) => (item.parent_id === null ? null : String(item.etag))],
+  ['etag', ({ item }) => (item.parent_id === null ? null : String(item.etag))],
+  ['name', ({ item }) => item.name],
+  ['description', ({ item }) => item.description],
+  [
+    'path_collection',
+    (entry) => (entry.item.trashed_at === null ? pathCollection(visiblePath(entry)) : collection([TRASH])),
+  ],
+  ['created_at', ({ item }) => wireDate(item.created_at)],
+  ['modified_at', ({ item }) => wireDate(item.modified_at)],
+  ['trashed_at', ({ item }) => dateOrNull(item.trashed_at)],
+  ['purged_at', ({ item }) => dateOrNull(purgedAt(item.trashed_at))],
+  ['content_created_at', ({ item }) => wireDate(item.content_created_at)],
+  ['content_modified_at', ({ item }) => wireDate(item.content_modified_at)],
+  ['created_by', ({ item, users }) => userMini(users, item.created_by)],
+  ['modified_by', ({ item, users }) => userMini(users, item.modified_by)],
+  ['owned_by', ({ item, users }) => userMini(users, item.owner_id)],
+  ['shared_link', () => null],
+  ['parent', (entry) => parentMini(visiblePath(entry))],
+  ['tags', ({ item }) => detailsOf(item.details).tags],
+  ['collections', () => []],
+  ['allowed_invitee_roles', () => []],
+  ['classification', () => null],
+  ['has_collaborations', () => false],
+  ['is_accessible_via_shared_link', () => false],
+  ['is_associated_with_app_item', () => false],
+  ['is_externally_owned', () => false],
+  ['watermark_info', () => ({ is_watermarked: false })],
+  ['item_status', ({ item }) => (item.trashed_at === null ? 'active' : 'trashed')],
+]);
+
+/** Entries of a page share their path, which is rendered once. */
+const collections = new WeakMap<FolderEntry['path'], { total_count: number; entries: Mini[] }>();
+
+function pathCollection(path: FolderEntry['path']): { total_count: number; entries: Mini[] } {
+  const known = collections.get(path);
+  if (known !== undefined) return known;
+  const made = collection(path.map(folderMini));
+  collections.set(path, made);
+  return made;
+}
+
+function collection(entries: Mini[]): { total_count: number; entries: Mini[] } {
+  return { total_count: entries.length, entries };
+}
+
+function parentMini(path: FolderEntry['path']): Mini | null {
+  const parent = path.at(-1);
+  return parent === undefined ? null : folderMini(parent);
+}
+
+/** A user as others see them. */
+export function userMini(users: ReadonlyMap<UserId, NamedUser>, id: UserId): Mini {
+  const user = users.get(id);
+  return { type: 'user', id: String(id), name: user?.name ?? '', login: user?.login ?? '' };
+}

@@ -1,0 +1,18 @@
+import { readWireDate, wireDate } from '@partway/protocol/dates';
+import { Refusal } from '@partway/protocol/errors';
+import type { Millis } from '@partway/protocol/ids';
+
+export { wireDate };
+
+/** The same of a moment that there may not be. */
+export function dateOrNull(at: Millis | null): string | null {
+  return at === null ? null : wireDate(at);
+}
+
+/** The moment in a field that its schema calls a `WireDate`; undefined where nothing is said. */
+export function dateOf(field: string, text: string | null | undefined): Millis | undefined {
+  if (text == null) return undefined;
+  const read = readWireDate(text);
+  if (typeof read === 'number') return read;
+  throw new Refusal('bad_request', `${field} ${read.says}.`);
+}

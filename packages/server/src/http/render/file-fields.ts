@@ -1,0 +1,74 @@
+import type { ItemId, VersionId } from '@partway/protocol/ids';
+import type { FileEntry } from '../../files/find.ts';
+import type { Lock } from '../../files/locks.ts';
+import type { View } from '../hooks/permissions.ts';
+import { COMMON_FIELDS, userMini } from './common-fields.ts';
+import { wireDate } from './dates.ts';
+import type { Fieldmakers } from './fields.ts';
+
+export interface FileToRender extends FileEntry, View {
+  /** The lock on it, where the answer is to show one. */
+  lock?: Lock | undefined;
+}
+
+/** Whoever sees a file here owns it; what this server has no notion of, nobody may. */
+function permissions({ may }: FileToRender): Record<string, boolean> {
+  return {
+    can_delete: may('delete'),
+    can_download: may('download'),
+    can_invite_collaborator: false,
+    can_rename: may('rename'),
+    can_set_share_access: false,
+    can_share: false,
+    can_annotate: false,
+    can_comment: false,
+    can_preview: may('read'),
+    can_upload: may('replace'),
+    can_view_annotations_all: false,
+    can_view_annotations_self: false,
+    can_apply_watermark: false,
+  };
+}
+
+/** Every field of a file. */
+export const FILE_FIELDS: Fieldmakers<FileToRender> = new Map<string, (entry: FileToRender) => unknown>([
+  ...COMMON_FIELDS,
+  ['type', () => 'file'],
+  ['id', ({ item }) => String(item.id)],
+  ['file_version', ({ version: { id, sha1 } }) => ({ type: 'file_version', id: String(id), sha1 })],
+  ['sha1', ({ version }) => version.sha1],
+  ['size', ({ version }) => version.size],
+  ['extension', ({ item }) => /\.([^.]+)$/.exec(item.name)?.[1] ?? ''],
+  ['version_number', ({ version }) => String(version.number)],
+  ['uploader_display_name', ({ version, users }) => users.get(version.created_by)?.name ?? ''],
+  ['lock', ({ lock }) => (lock === undefined ? null : renderLock(lock))],
+  ['permissions', permissions],
+  ['comment_count', () => 0],
+  ['is_package', () => false],
+  ['expires_at', () => null],
+  ['disposition_at', () => null],
+  ['representations', () => ({ entries: [] })],
+  ['shared_link_permission_options', () => []],
+  ['authenticated_download_url', ({ item, apiBase }) => downloadUrl(apiBase, item.id)],
+  ['is_download_available', ({ item, may }) => item.trashed_at === null && may('download')],
+]);
+
+/** Where the file's content is for whoever has a token: in a header, or in the query as `access_token`. */
+export function downloadUrl(apiBase: string, fileId: ItemId, versionId?: VersionId): string {
+  return `${apiBase}/files/${fileId}/content${versionId === undefined ? '' : `?version=${versionId}`}`;
+}
+
+/** Box calls the end of a lock `expires_at` where it is set and `expired_at` where it is shown; both are shown here. */
+function renderLock({ id, by, createdAt, expiresAt, isDownloadPrevented }: Lock): Record<string, unknown> {
+  const expires = expiresAt === null ? null : wireDate(expiresAt);
+  return {
+    type: 'lock',
+    id: String(id),
+    created_by: userMini(new Map([[by.id, by]]), by.id),
+    created_at: wireDate(createdAt),
+    expires_at: expires,
+    expired_at: expires,
+    is_download_prevented: isDownloadPrevented,
+    app_type: null,
+  };
+}

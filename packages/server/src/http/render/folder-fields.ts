@@ -1,0 +1,45 @@
+import { detailsOf } from '@partway/protocol/item-details';
+import type { FolderEntry } from '../../files/find.ts';
+import { folderId } from '../../files/minis.ts';
+import type { View } from '../hooks/permissions.ts';
+import { COMMON_FIELDS } from './common-fields.ts';
+import type { Fieldmakers } from './fields.ts';
+
+export interface FolderToRender extends FolderEntry, View {
+  /** A page of what it holds. */
+  items?: Record<string, unknown>;
+}
+
+/** Whoever sees a folder here owns it. The root stays as it is. */
+function permissions({ item, may }: FolderToRender): Record<string, boolean> {
+  const own = item.parent_id !== null;
+  return {
+    can_delete: own && may('delete'),
+    can_download: may('download'),
+    can_invite_collaborator: false,
+    can_rename: own && may('rename'),
+    can_set_share_access: false,
+    can_share: false,
+    can_upload: may('upload'),
+    can_apply_watermark: false,
+  };
+}
+
+/** Every field of a folder. */
+export const FOLDER_FIELDS: Fieldmakers<FolderToRender> = new Map<string, (entry: FolderToRender) => unknown>([
+  ...COMMON_FIELDS,
+  ['type', () => 'folder'],
+  ['id', ({ item }) => folderId(item)],
+  ['size', ({ item }) => item.size],
+  ['folder_upload_email', () => null],
+  ['item_collection', ({ items }) => items],
+  ['permissions', permissions],
+  ['sync_state', ({ item }) => detailsOf(item.details).sync_state],
+  ['allowed_shared_link_access_levels', () => []],
+  ['can_non_owners_invite', ({ item }) => detailsOf(item.details).can_non_owners_invite],
+  ['can_non_owners_view_collaborators', ({ item }) => detailsOf(item.details).can_non_owners_view_collaborators],
+  [
+    'is_collaboration_restricted_to_enterprise',
+    ({ item }) => detailsOf(item.details).is_collaboration_restricted_to_enterprise,
+  ],
+]);

@@ -1,0 +1,93 @@
+import type { FastifyRequest } from 'fastify';
+import type { Files } from '../../files/context.ts';
+import type { ItemOrder, Marker } from '../../files/item-order.ts';
+import type { Listed, PageToList } from '../../files/list-items.ts';
+import type { MarkedPage } from '../../files/paging.ts';
+import { viewOf } from '../hooks/permissions.ts';
+import { orderOf, renderOrder } from '../request/item-order.ts';
+import { offsetPageOf } from '../request/offset-page.ts';
+import { parseMarker, renderMarker } from '../request/paging.ts';
+import { isTrue } from '../request/query-flag.ts';
+import { type Fields, fieldsOf } from './fields.ts';
+import { renderListed, shownInList } from './items.ts';
+import { limitShown, withinBytes } from './page-bytes.ts';
+import { withLocks } from './with-locks.ts';
+
+type Page = Required<Pick<PageToList, 'show' | 'wideBytes'>> & { limit: number; order: ItemOrder };
+
+/** A list of items, as the domain gives it. */
+export interface Lister {
+  byOffset(page: Page & { offset: number }): Promise<{ entries: Listed[]; total: number }>;
+  byMarker(page: Page & { marker: Marker | undefined }): Promise<MarkedPage<Listed>>;
+}
+
+/** Refuses what is malformed in the query of a list. */
+export function checkItemList(request: FastifyRequest): void {
+  offsetPageOf(request, { defaultLimit: 100 });
+  parseMarker((request.query as { marker?: string }).marker);
+  orderOf(request);
+  fieldsOf(request);
+}
+
+/** The page of a list that a request asks for, by offset or by marker. */
+export async function itemList(
+  files: Files,
+  request: FastifyRequest,
+  lister: Lister,
+): Promise<Record<string, unknown>> {
+  const page = offsetPageOf(request, { defaultLimit: 100 });
+  const { usemarker, marker: text } = request.query as { usemarker?: string; marker?: string };
+  const marker = parseMarker(text);
+  const order = orderOf(request);
+  if (!isTrue(usemarker) && marker === undefined) return itemPage(files, request, lister, { ...page, order });
+
+  const fields = fieldsOf(request);
+  const { limit } = page;
+  const { entries, next, after } = await lister.byMarker({ marker, limit, order, ...boundsOf(files, fields) });
+  const shown = await rendered(files, request, entries, fields);
+  const last = shown.length < entries.length ? entries[shown.length - 1] : undefined;
+  const following = last === undefined ? next : after(last);
+  return {
+    entries: shown,
+    limit,
+    order: renderOrder(marker ?? order),
+    ...(following !== undefined && { next_marker: renderMarker(following) }),
+  };
+}
+
+/**
+ * A page by offset; also a folder's own `item_collection`. One that would be too large ends earlier and says so by its
+ * `limit`, at which clients go on.
+ */
+export async function itemPage(
+  files: Files,
+  request: FastifyRequest,
+  lister: Pick<Lister, 'byOffset'>,
+  page: { offset: number; limit: number; order: ItemOrder },
+): Promise<Record<string, unknown>> {
+  const fields = fieldsOf(request);
+  const { entries, total } = await lister.byOffset({ ...page, ...boundsOf(files, fields) });
+  const shown = await rendered(files, request, entries, fields);
+  return {
+    total_count: total,
+    entries: shown,
+    offset: page.offset,
+    limit: limitShown(shown, { ...page, total }),
+    order: renderOrder(page.order),
+  };
+}
+
+function boundsOf({ limits }: Files, fields: Fields | undefined): Pick<Page, 'show' | 'wideBytes'> {
+  return { show: shownInList(fields), wideBytes: limits.listBytes };
+}
+
+async function rendered(
+  files: Files,
+  request: FastifyRequest,
+  entries: Listed[],
+  fields: Fields | undefined,
+): Promise<Record<string, unknown>[]> {
+  const view = viewOf(request);
+  const complete = await withLocks(files, entries, fields);
+  return withinBytes(complete, files.limits.listBytes, (entry) => renderListed({ ...entry, ...view }, fields));
+}

@@ -1,0 +1,57 @@
+import type { UserId } from '@partway/protocol/ids';
+import type { VersionRow } from '../../database/schema.ts';
+import type { Files } from '../../files/context.ts';
+import { findUsersById, type NamedUser } from '../../files/find.ts';
+import { purgedAt } from '../../files/purged-at.ts';
+import type { View } from '../hooks/permissions.ts';
+import { userMini } from './common-fields.ts';
+import { dateOrNull, wireDate } from './dates.ts';
+import { type Fieldmakers, type Fields, renderFields } from './fields.ts';
+import { downloadUrl } from './file-fields.ts';
+
+interface VersionEntry extends View {
+  version: VersionRow;
+  users: ReadonlyMap<UserId, NamedUser>;
+}
+
+const FIELDS: Fieldmakers<VersionEntry> = new Map<string, (entry: VersionEntry) => unknown>([
+  ['type', () => 'file_version'],
+  ['id', ({ version }) => String(version.id)],
+  ['sha1', ({ version }) => version.sha1],
+  ['name', ({ version }) => version.name],
+  ['size', ({ version }) => version.size],
+  ['version_number', ({ version }) => String(version.number)],
+  ['uploader_display_name', ({ version, users }) => users.get(version.created_by)?.name ?? ''],
+  ['created_at', ({ version }) => wireDate(version.created_at)],
+  ['modified_at', ({ version }) => wireDate(version.created_at)],
+  ['modified_by', ({ version, users }) => userMini(users, version.created_by)],
+  ['trashed_at', ({ version }) => dateOrNull(version.trashed_at)],
+  ['trashed_by', ({ version, users }) => userOrNull(users, version.trashed_by)],
+  ['restored_at', ({ version }) => dateOrNull(version.restored_at)],
+  ['restored_by', ({ version, users }) => userOrNull(users, version.restored_by)],
+  ['authenticated_download_url', ({ version: { file_id, id }, apiBase }) => downloadUrl(apiBase, file_id, id)],
+  ['is_download_available', ({ version, may }) => version.trashed_at === null && may('download')],
+  ['purged_at', ({ version }) => dateOrNull(purgedAt(version.trashed_at))],
+]);
+
+/** Fields that are shown only to whoever asks for them. */
+const ON_REQUEST = ['version_number', 'authenticated_download_url', 'is_download_available'];
+const STANDARD = [...FIELDS.keys()].filter((name) => !ON_REQUEST.includes(name));
+
+/** Versions of files, in their standard form or with just the fields asked for. They have no etag. */
+export async function renderVersions(
+  { db }: Files,
+  versions: readonly VersionRow[],
+  view: View,
+  fields: Fields | undefined,
+): Promise<Record<string, unknown>[]> {
+  const users = await findUsersById(
+    db,
+    versions.flatMap((version) => [version.created_by, version.trashed_by ?? [], version.restored_by ?? []].flat()),
+  );
+  return versions.map((version) => renderFields({ version, users, ...view }, FIELDS, fields ?? STANDARD));
+}
+
+function userOrNull(users: VersionEntry['users'], id: UserId | null): unknown {
+  return id === null ? null : userMini(users, id);
+}

@@ -1,0 +1,59 @@
+import { isAscii, isUtf8 } from 'node:buffer';
+import { TextDecoder } from 'node:util';
+import { Refusal } from '@partway/protocol/errors';
+
+/** Charsets in which bytes below 0x80 stand for other characters than in ASCII, and which are not decoded here. */
+const NOT_ASCII = ['utf-7', 'utf7', 'hz-', 'iso-2022-', 'iso2022', 'utf-32', 'utf32', 'ucs-4', 'ibm', 'ebcdic', 'cp0'];
+
+/**
+ * Text that a client sent, without loss: bytes that are no text in the declared charset (UTF-8 if there is none) are
+ * refused instead of replaced, since two different names would become one. A byte order mark is dropped.
+ * `subject` is what refusals call the text. Throws `bad_request`, or `unsupported_media_type` for an unknown charset.
+ */
+export function decodeText(bytes: Uint8Array, charset: string | undefined, subject: string): string {
+  const fast = fastDecoded(bytes, charset);
+  if (fast !== undefined) return fast;
+  const decoder = decoderFor(bytes, charset, subject);
+  try {
+    return decoder.decode(bytes);
+  } catch (error) {
+    throw new Refusal('bad_request', `${subject} is not ${nameOf(decoder)}: send it as UTF-8.`, { cause: error });
+  }
+}
+
+/** The same as a decoder for UTF-8 makes of it, at a third of its cost; undefined if the bytes are not valid UTF-8. */
+function fastDecoded(bytes: Uint8Array, charset: string | undefined): string | undefined {
+  if (charset !== undefined && !/^ *utf-?8 *$/i.test(charset)) return undefined;
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (isAscii(buffer)) return buffer.toString('latin1');
+  if (!isUtf8(buffer)) return undefined;
+  const text = buffer.toString('utf8');
+  return text.startsWith('\ufeff') ? text.slice(1) : text;
+}
+
+function decoderFor(bytes: Uint8Array, charset: string | undefined, subject: string): TextDecoder {
+  const label = (charset ?? '').trim().toLowerCase();
+  try {
+    return new TextDecoder(label === 'utf-16' ? utf16Of(bytes) : label || 'utf-8', { fatal: true });
+  } catch (error) {
+    // Words such as "binary" or "undefined" name no charset. In ASCII they cannot change what is said.
+    if (isAscii(bytes) && !NOT_ASCII.some((known) => label.startsWith(known))) return new TextDecoder();
+    const shown = JSON.stringify(label.slice(0, 40));
+    throw new Refusal(
+      'unsupported_media_type',
+      `${subject} is in the charset ${shown}, which is not known here: send UTF-8.`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+/** UTF-16 says its byte order itself: by its mark, or by where the zero of its first character is. */
+function utf16Of([first, second]: Uint8Array): string {
+  return first === 0 || (first === 0xfe && second === 0xff) ? 'utf-16be' : 'utf-16le';
+}
+
+function nameOf({ encoding }: TextDecoder): string {
+  return encoding.toUpperCase();
+}

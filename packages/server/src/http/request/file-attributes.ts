@@ -1,0 +1,47 @@
+import type { Millis } from '@partway/protocol/ids';
+import { type ItemDetails, saidDetails } from '@partway/protocol/item-details';
+import type { FileTraits, NewVersionAttributes } from '@partway/protocol/schemas/files';
+import { dateOf } from '../render/dates.ts';
+import type { FieldCodes } from './bodies.ts';
+
+/** Which codes the fields of a file get that is named in a body. */
+export const FILE_CODES: FieldCodes = {
+  '/name': { missing: 'missing_file_name', invalid: 'item_name_invalid' },
+  '/parent': { missing: 'missing_destination', invalid: 'missing_destination' },
+  '/parent/id': { missing: 'missing_destination', invalid: 'invalid_folder_id' },
+  '/size': { missing: 'missing_file_size', invalid: 'invalid_file_size' },
+};
+
+/** What a client says of a file's content, to the second. */
+export function contentDatesOf(attributes: Pick<FileTraits, 'content_created_at' | 'content_modified_at'>): {
+  contentCreatedAt?: Millis;
+  contentModifiedAt?: Millis;
+} {
+  const contentCreatedAt = dateOf('content_created_at', attributes.content_created_at);
+  const contentModifiedAt = dateOf('content_modified_at', attributes.content_modified_at);
+  return {
+    ...(contentCreatedAt !== undefined && { contentCreatedAt }),
+    ...(contentModifiedAt !== undefined && { contentModifiedAt }),
+  };
+}
+
+/** What an upload or a commit says of a file beside its name. */
+export function fileTraitsOf(
+  attributes: NewVersionAttributes,
+): ReturnType<typeof contentDatesOf> & ReturnType<typeof versionTraitsOf> {
+  return { ...contentDatesOf(attributes), ...versionTraitsOf(attributes) };
+}
+
+/** What a new version changes of the file itself: its name, if it gets one, and what the file keeps. */
+export function versionTraitsOf(
+  attributes: NewVersionAttributes,
+): ReturnType<typeof shownTraitsOf> & { name?: string } {
+  const { name } = attributes;
+  return { ...(name != null && { name }), ...shownTraitsOf(attributes) };
+}
+
+/** Of these what the file itself keeps, whichever version is shown. */
+export function shownTraitsOf(attributes: FileTraits): { description?: string; details: Partial<ItemDetails> } {
+  const { description } = attributes;
+  return { ...(description != null && { description }), details: saidDetails({ tags: attributes.tags }) };
+}

@@ -1,0 +1,46 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { Refusal } from '@partway/protocol/errors';
+import { type ContentRange, parseContentRange, parseDigest } from '@partway/protocol/headers';
+import { parseSessionId, type SessionId, type Sha1 } from '@partway/protocol/ids';
+
+export function sessionIdOf(params: unknown): SessionId {
+  const id = parseSessionId((params as { session_id: string }).session_id);
+  if (id === undefined) throw new Refusal('invalid_upload_session_id', 'An upload session id is 32 hex digits.');
+  return id;
+}
+
+/** The `digest` header, which a part and a commit both need. */
+export function digestOf(headers: IncomingHttpHeaders): Sha1 {
+  const header = headers.digest;
+  if (typeof header !== 'string') throw new Refusal('bad_request', 'The digest header is missing: digest: sha=BASE64.');
+  const sha1 = parseDigest(header);
+  if (sha1 === undefined) {
+    throw new Refusal('bad_request', 'The digest header must be sha= and the base64 of the 20 bytes of a SHA-1.');
+  }
+  return sha1;
+}
+
+/** The `content-range` header of a part. A Content-Length that contradicts it is refused before the body is read. */
+export function rangeOf(headers: IncomingHttpHeaders): ContentRange {
+  const header = headers['content-range'];
+  if (header === undefined) {
+    throw new Refusal('bad_request', 'The content-range header is missing: content-range: bytes FIRST-LAST/TOTAL.');
+  }
+  const range = parseContentRange(header);
+  if (range === undefined) {
+    throw new Refusal('bad_request', 'The content-range header must be bytes FIRST-LAST/TOTAL, all three in digits.');
+  }
+  return range;
+}
+
+/** Refuses a body whose announced length is not that of its range, before a byte of it is read. */
+export function checkContentLength(headers: IncomingHttpHeaders, { first, last }: ContentRange): void {
+  const announced = headers['content-length'];
+  const length = last - first + 1;
+  if (announced !== undefined && Number(announced) !== length && length > 0) {
+    throw new Refusal(
+      'bad_request',
+      `content-length is ${announced}; the range ${first}-${last} holds ${length} bytes.`,
+    );
+  }
+}

@@ -1,0 +1,114 @@
+import { Refusal } from '@partway/protocol/errors';
+import { parseSha1Hex, type Sha1 } from '@partway/protocol/ids';
+import { NewFileAttributes, NewVersionAttributes } from '@partway/protocol/schemas/files';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { checkSpace } from '../../files/check-space.ts';
+import { checkVersion } from '../../files/check-version.ts';
+import type { Files } from '../../files/context.ts';
+import type { WholeBody } from '../../files/direct-upload.ts';
+import { describeFile } from '../../files/find.ts';
+import type { Published } from '../../files/publish.ts';
+import { uploadFile } from '../../files/upload-file.ts';
+import { uploadVersion } from '../../files/upload-version.ts';
+import { callerOf } from '../hooks/authenticate.ts';
+import { viewOf } from '../hooks/permissions.ts';
+import { bearer, checkReach } from '../hooks/scopes.ts';
+import { fieldsOf } from '../render/fields.ts';
+import { renderFile } from '../render/items.ts';
+import { askForBody, leaveBodiesAlone, valueReader } from '../request/bodies.ts';
+import { contentDatesOf, FILE_CODES, shownTraitsOf, versionTraitsOf } from '../request/file-attributes.ts';
+import { fileIdOf, knownFolderId } from '../request/ids.ts';
+import { attributesTooLate, type MultipartUpload, openMultipart } from '../request/multipart.ts';
+import type { Services } from '../services.ts';
+
+/** What a multipart body may have beside its file, at the very most. */
+const WRAPPING_BYTES = 256 * 1024;
+
+/** POST /files/content and /files/:id/content: a file in one piece. */
+export function serveContentUpload(scope: FastifyInstance, { access, files }: Services): void {
+  leaveBodiesAlone(scope);
+  const readNew = valueReader(NewFileAttributes, FILE_CODES, 'attributes');
+  const readVersion = valueReader(NewVersionAttributes, FILE_CODES, 'attributes');
+
+  scope.post('/files/content', { config: bearer('upload', { reach: 'in-handler' }) }, async (request, reply) => {
+    const made = await receive(files, request, async (upload) => {
+      const attributes = readNew(upload.attributes ?? refuseTooLate());
+      const folderId = knownFolderId(request, attributes.parent.id);
+      await checkReach(access, request, folderId);
+      const place = { folderId, name: attributes.name, ...shownTraitsOf(attributes) };
+      return uploadFile(files, place, bodyOf(request, upload, attributes));
+    });
+    return reply.code(201).send(await rendered(request, made));
+  });
+
+  scope.post('/files/:file_id/content', { config: bearer('replace') }, async (request, reply) => {
+    const fileId = fileIdOf(request);
+    const ifMatch = request.headers['if-match'];
+    await checkVersion(files.db, callerOf(request).userId, fileId, { ...(ifMatch !== undefined && { ifMatch }) });
+    const made = await receive(files, request, async (upload) => {
+      const attributes = readVersion(upload.attributes ?? {});
+      const change = { ...versionTraitsOf(attributes), ...(ifMatch !== undefined && { ifMatch }) };
+      return uploadVersion(files, fileId, change, bodyOf(request, upload, attributes));
+    });
+    return reply.code(201).send(await rendered(request, made));
+  });
+
+  async function rendered(request: FastifyRequest, { fileId, versionId }: Published): Promise<Record<string, unknown>> {
+    const entry = await describeFile(files.db, fileId, versionId);
+    if (entry === undefined) throw new Refusal('not_found', 'The file was deleted after this upload made it.');
+    return { total_count: 1, entries: [renderFile({ ...entry, ...viewOf(request) }, fieldsOf(request))] };
+  }
+}
+
+/** Asks for the body and hands it over, read up to its file. Refuses before that what is announced as too large. */
+async function receive(
+  { db, maxFileSize, userQuota, limits }: Files,
+  request: FastifyRequest,
+  take: (upload: MultipartUpload) => Promise<Published>,
+): Promise<Published> {
+  const { least, most } = announcedSize(request) ?? { least: 0, most: 0 };
+  if (least > maxFileSize) {
+    throw new Refusal('file_size_limit_exceeded', `A file may have ${maxFileSize} bytes; this body has ${most}.`);
+  }
+  await checkSpace(db, callerOf(request).userId, least, userQuota, { mostItems: limits.items });
+  announcedDigest(request);
+  // Refuses a form without a boundary before the body is asked for.
+  const opening = openMultipart(request.raw);
+  askForBody(request.raw);
+  const upload = await opening;
+  try {
+    return await take(upload);
+  } finally {
+    upload.dismiss();
+  }
+}
+
+function bodyOf(request: FastifyRequest, { file }: MultipartUpload, attributes: NewVersionAttributes): WholeBody {
+  return {
+    caller: callerOf(request).userId,
+    bytes: file,
+    announced: announcedSize(request),
+    sha1: announcedDigest(request),
+    ...contentDatesOf(attributes),
+  };
+}
+
+/** Between which sizes the file is, by the length of its request; undefined if that says nothing. */
+function announcedSize({ headers }: FastifyRequest): { least: number; most: number } | undefined {
+  const length = headers['content-length'];
+  if (length === undefined) return undefined;
+  return { least: Math.max(0, Number(length) - WRAPPING_BYTES), most: Number(length) };
+}
+
+/** `content-md5`, which for Box is the SHA-1 of the file in hex. */
+function announcedDigest(request: FastifyRequest): Sha1 | undefined {
+  const header = request.headers['content-md5'];
+  if (header === undefined || header === '') return undefined;
+  const sha1 = typeof header === 'string' ? parseSha1Hex(header.trim()) : undefined;
+  if (sha1 === undefined) throw new Refusal('bad_digest', 'The content-md5 header must be a SHA-1, as 40 hex digits.');
+  return sha1;
+}
+
+function refuseTooLate(): never {
+  throw attributesTooLate();
+}

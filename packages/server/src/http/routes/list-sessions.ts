@@ -1,0 +1,56 @@
+import { Refusal } from '@partway/protocol/errors';
+import { parseSessionId, type SessionId } from '@partway/protocol/ids';
+import type { ListedUploadSession, UploadSessions } from '@partway/protocol/schemas/listed-sessions';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { type ListedSession, listSessions } from '../../uploads/list-sessions.ts';
+import { apiBaseOf } from '../addresses.ts';
+import { callerOf } from '../hooks/authenticate.ts';
+import { bearer } from '../hooks/scopes.ts';
+import { wireDate } from '../render/dates.ts';
+import { renderSession } from '../render/session.ts';
+import { offsetPageOf } from '../request/offset-page.ts';
+import type { Services } from '../services.ts';
+
+/** The stored parts of each are counted, ten thousand at most. */
+const MOST_LISTED = 100;
+
+/**
+ * GET /files/upload_sessions: the caller's uploads under way. Box has no such call; who has lost a session's id has no
+ * other way to it (docs/decisions/0081-listing-uploads.md).
+ */
+export function serveSessionList(scope: FastifyInstance, { uploads, settings }: Services): void {
+  scope.get('/files/upload_sessions', { config: bearer('upload') }, async (request): Promise<UploadSessions> => {
+    const { rootId, userId } = callerOf(request);
+    const limit = Math.min(offsetPageOf(request, { defaultLimit: 100 }).limit, MOST_LISTED);
+    // One more than asked for says whether there is a next page.
+    const found = await listSessions(uploads, userId, { after: markerOf(request), limit: limit + 1 });
+    const page = found.slice(0, limit);
+    const last = found.length > limit ? page.at(-1) : undefined;
+    const base = apiBaseOf(request, settings.publicUrl);
+    return {
+      entries: page.map((listed) => render(listed, rootId, base)),
+      limit,
+      ...(last !== undefined && { next_marker: last.session.id }),
+    };
+  });
+}
+
+function render({ session, stored, createdAt }: ListedSession, rootId: number, apiBase: string): ListedUploadSession {
+  const { target, staging } = session;
+  return {
+    ...renderSession(session, stored, apiBase),
+    file_name: target.name ?? null,
+    file_size: staging.grid.fileSize,
+    file_id: target.kind === 'version' ? String(target.fileId) : null,
+    folder_id: target.folderId === rootId ? '0' : String(target.folderId),
+    created_at: wireDate(createdAt),
+  };
+}
+
+function markerOf(request: FastifyRequest): SessionId | undefined {
+  const { marker } = request.query as { marker?: unknown };
+  if (marker === undefined || marker === '') return undefined;
+  const id = typeof marker === 'string' ? parseSessionId(marker) : undefined;
+  if (id !== undefined) return id;
+  throw new Refusal('bad_request', 'The marker is not one that this server gave out: begin without one.');
+}

@@ -1,0 +1,40 @@
+import { LogEvent } from '@partway/protocol/schemas/upload-sessions';
+import type { FastifyInstance } from 'fastify';
+import { callerOf } from '../hooks/authenticate.ts';
+import type { RateLimiter } from '../hooks/rate-limiter.ts';
+import { bearer } from '../hooks/scopes.ts';
+import { ownSessionFirst, ownSessionOf } from '../hooks/session-owner.ts';
+import { bodyReader } from '../request/bodies.ts';
+import type { Services } from '../services.ts';
+
+/** How many characters of what a client reports go into the log. */
+const LOGGED_CHARACTERS = 400;
+
+/** POST /files/upload_sessions/:id/log: a browser client reports its failures here. */
+export function serveReports(scope: FastifyInstance, { uploads }: Services, rates: RateLimiter): void {
+  const readEvent = bodyReader(LogEvent);
+  const options = { config: bearer('upload'), onRequest: ownSessionFirst(uploads) };
+  scope.post('/files/upload_sessions/:session_id/log', options, async (request, reply) => {
+    const { id } = ownSessionOf(request);
+    const { event_type: type, event_info: info } = readEvent(request);
+    rates.report(callerOf(request).userId);
+    const event = {
+      session: id,
+      eventType: shortened(type, 100),
+      eventInfo: shortened(info ?? null, LOGGED_CHARACTERS),
+    };
+    request.log.warn(event, 'a client reports on its upload');
+    return reply.code(204).send();
+  });
+}
+
+/** A value as JSON of printable ASCII, cut if it is long: nothing in it moves a terminal's cursor or its text. */
+function shortened(value: unknown, most: number): string {
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  const plain = text.slice(0, most).replace(/[^ -~]/g, escaped);
+  return text.length > most || plain.length > most ? `${plain.slice(0, most)}...` : plain;
+}
+
+function escaped(char: string): string {
+  return `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}

@@ -1,0 +1,137 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { findAskingApp, issueCode } from '../../auth/grants/authorize.ts';
+import { faultOfChallenge } from '../../auth/grants/code-challenge.ts';
+import { GrantError } from '../../auth/grants/errors.ts';
+import { logIn } from '../../auth/login/log-in.ts';
+import { parseScopes, type Scope } from '../../auth/scopes.ts';
+import { FORM_BODY_LIMIT, formOf, takeForms } from '../request/oauth-form.ts';
+import type { Services } from '../services.ts';
+import { openTicket, PAGE_MILLIS, sealTicket, type Ticket } from './authorize-ticket.ts';
+import { giveNonce, nonceOf } from './login-nonce.ts';
+import { sendDeadEnd, sendLogInPage } from './oauth-login-page.ts';
+import { OAUTH_PREFIXES } from './oauth-token.ts';
+
+/** What a request may say once (RFC 6749, section 3.1). */
+const OAUTH_PARAMETERS = ['response_type', 'scope', 'state', 'code_challenge', 'code_challenge_method'];
+
+const UNKNOWN =
+  'The app that sent you here is not known, or asks to send you back to an address that it has not registered.';
+const STALE = 'This page is too old, or belongs to another browser window. Go back to the app and begin again.';
+const UNREADABLE = 'What your browser sent is not UTF-8. Go back and try again.';
+
+/** GET and POST /oauth2/authorize: a user logs in and lets an app in (wire: "Tokens", `authorization_code`). */
+export function serveAuthorize(app: FastifyInstance, { access, settings }: Services): void {
+  const options = { config: { policy: 'public' as const }, bodyLimit: FORM_BODY_LIMIT };
+  app.register(async (scope) => {
+    takeForms(scope);
+    for (const prefix of OAUTH_PREFIXES) {
+      scope.get(`${prefix}/authorize`, options, ask);
+      scope.post(`${prefix}/authorize`, options, decide);
+    }
+  });
+
+  async function ask(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const query = new URL(request.url, 'http://localhost').searchParams;
+    const repeated = new Set([...query.keys()].filter((name) => query.getAll(name).length > 1));
+    // Which of two apps or addresses is meant cannot be known, so nothing is sent to either.
+    if (repeated.has('client_id') || repeated.has('redirect_uri')) return sendDeadEnd(reply, UNKNOWN);
+    const wanted = { clientId: query.get('client_id') ?? '', redirectUri: query.get('redirect_uri') || undefined };
+    const asking = await findAskingApp(access, wanted);
+    if (asking === undefined) return sendDeadEnd(reply, UNKNOWN);
+    const { redirectUri } = asking;
+    const state = query.get('state') ?? undefined;
+    const answer = { redirectUri, state };
+    const [twice] = OAUTH_PARAMETERS.filter((name) => repeated.has(name));
+    if (twice !== undefined) return leadBack(reply, answer, invalidRequest(`${twice} is there more than once`));
+    if (query.get('response_type') !== 'code') {
+      return leadBack(reply, answer, { error: 'unsupported_response_type' });
+    }
+    const codeChallenge = query.get('code_challenge') || undefined;
+    const method = query.get('code_challenge_method') || undefined;
+    const fault = faultOfChallenge({ challenge: codeChallenge, method });
+    if (fault !== undefined) return leadBack(reply, answer, invalidRequest(fault));
+    const scopes = wantedScopes(query.get('scope'));
+    if (scopes === 'unknown') return leadBack(reply, answer, { error: 'invalid_scope' });
+    const expiresAt = access.clock.now() + PAGE_MILLIS;
+    const nonce = giveNonce(reply, request, settings);
+    const ticket: Ticket = { clientId: wanted.clientId, redirectUri, state, scopes, codeChallenge, expiresAt };
+    return show(reply, ticket, { nonce });
+  }
+
+  async function decide(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const form = readForm(request);
+    if (form === undefined) return sendDeadEnd(reply, UNREADABLE);
+    const nonce = nonceOf(request, settings);
+    const ticket = nonce && openTicket(settings.signingKey, nonce, form.get('ticket') ?? '', access.clock.now());
+    if (nonce === undefined || !ticket) return sendDeadEnd(reply, STALE);
+    if (form.get('decision') !== 'allow') return leadBack(reply, ticket, { error: 'access_denied' });
+
+    const login = form.get('login') ?? '';
+    const outcome = await logIn(access, { login, password: form.get('password') ?? '', address: request.ip });
+    if (outcome.kind === 'later') {
+      const seconds = Math.ceil(outcome.wait / 1000);
+      reply.code(429).header('retry-after', seconds);
+      return show(reply, ticket, { nonce, login, trouble: `Too many attempts. Try again in ${seconds} s.` });
+    }
+    if (outcome.kind === 'wrong') {
+      return show(reply.code(403), ticket, { nonce, login, trouble: 'Login or password is wrong.' });
+    }
+    if (outcome.kind === 'inactive') {
+      const trouble = 'This user is inactive: an administrator has to make them active again.';
+      return show(reply.code(403), ticket, { nonce, login, trouble });
+    }
+    // The app may have lost its address, or itself, since the page was shown.
+    const asking = await findAskingApp(access, ticket);
+    if (asking === undefined) return sendDeadEnd(reply, UNKNOWN);
+    return leadBack(reply, ticket, { code: await issueCode(access, { ...ticket, userId: outcome.user.id }) });
+  }
+
+  async function show(
+    reply: FastifyReply,
+    ticket: Ticket,
+    { nonce, ...rest }: { nonce: string; login?: string; trouble?: string },
+  ): Promise<FastifyReply> {
+    const asking = await findAskingApp(access, ticket);
+    if (asking === undefined) return sendDeadEnd(reply, UNKNOWN);
+    return sendLogInPage(reply, {
+      appName: asking.app.name,
+      redirectUri: ticket.redirectUri,
+      scopes: ticket.scopes,
+      ticket: sealTicket(settings.signingKey, nonce, ticket),
+      ...rest,
+    });
+  }
+}
+
+function readForm(request: FastifyRequest): URLSearchParams | undefined {
+  try {
+    return formOf(request);
+  } catch (error) {
+    if (error instanceof GrantError) return undefined;
+    throw error;
+  }
+}
+
+/** See Other, so that no browser sends the form, with the password in it, on to the app. */
+function leadBack(
+  reply: FastifyReply,
+  { redirectUri, state }: Pick<Ticket, 'redirectUri' | 'state'>,
+  answer: { code: string } | { error: string; error_description?: string },
+): FastifyReply {
+  const url = new URL(redirectUri);
+  for (const [name, value] of Object.entries(answer)) url.searchParams.set(name, value);
+  if (state !== undefined) url.searchParams.set('state', state);
+  return reply.headers({ 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' }).redirect(url.href, 303);
+}
+
+function invalidRequest(fault: string): { error: string; error_description: string } {
+  return { error: 'invalid_request', error_description: fault };
+}
+
+/** Scopes that mean nothing here are passed over beside others, as apps ask for all that Box has. */
+function wantedScopes(text: string | null): readonly Scope[] | undefined | 'unknown' {
+  if (text === null || text.trim() === '') return undefined;
+  const { known } = parseScopes(text);
+  if (known.length === 0) return 'unknown';
+  return known.includes('root_readwrite') ? undefined : known;
+}

@@ -1,0 +1,75 @@
+import { createHash } from 'node:crypto';
+import type { FastifyReply } from 'fastify';
+import { redirectSource } from '../../auth/apps/redirect-uri.ts';
+import type { Ability, Scope } from '../../auth/scopes.ts';
+import { abilitiesOf } from '../../auth/scopes.ts';
+
+const STYLE = `body{font:16px/1.5 system-ui,sans-serif;max-width:26rem;margin:10vh auto;padding:0 1rem;color:#222;background:#fff}
+label{display:block;margin:1rem 0}input{display:block;width:100%;box-sizing:border-box;font:inherit;padding:.5rem}
+button{font:inherit;padding:.5rem 1.5rem;margin-right:.5rem}.wrong{color:#a00}`;
+const STYLE_SOURCE = `'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`;
+
+const WORDS: Record<Ability, string> = {
+  read: 'see your files and folders',
+  download: 'download your files',
+  upload: 'add files and folders',
+  replace: 'add versions to your files',
+  rename: 'rename files and folders',
+  delete: 'delete files and folders',
+  change: 'move, copy and restore files and folders',
+};
+
+export interface LogInPage {
+  appName: string;
+  redirectUri: string;
+  scopes: readonly Scope[] | undefined;
+  ticket: string;
+  login?: string;
+  /** What went wrong the last time. */
+  trouble?: string;
+}
+
+/** The one page on which a user logs in and lets an app in, or not. */
+export function sendLogInPage(reply: FastifyReply, page: LogInPage): FastifyReply {
+  const abilities = [...abilitiesOf(page.scopes)].map((ability) => `<li>${WORDS[ability]}</li>`).join('');
+  const trouble = page.trouble === undefined ? '' : `<p class="wrong" role="alert">${escaped(page.trouble)}</p>`;
+  return sendPage(
+    reply,
+    `<h1>Log in to let ${escaped(page.appName)} in</h1>
+<p>It wants to:</p><ul>${abilities}</ul>
+<p>You will then be sent to ${escaped(redirectSource(page.redirectUri))}.</p>${trouble}
+<form method="post">
+<input type="hidden" name="ticket" value="${escaped(page.ticket)}">
+<label>Login<input name="login" value="${escaped(page.login ?? '')}" autocomplete="username" maxlength="256"></label>
+<label>Password<input name="password" type="password" autocomplete="current-password" maxlength="1024"></label>
+<button name="decision" value="allow">Allow</button><button name="decision" value="deny">Deny</button>
+</form>`,
+    // Browsers hold a form to this also where its answer leads on.
+    `'self' ${redirectSource(page.redirectUri)}`,
+  );
+}
+
+/** A page that leads nowhere: the request cannot be trusted with a way back. */
+export function sendDeadEnd(reply: FastifyReply, sentence: string): FastifyReply {
+  return sendPage(reply.code(400), `<h1>This login cannot go on</h1><p>${escaped(sentence)}</p>`, "'none'");
+}
+
+function sendPage(reply: FastifyReply, body: string, formAction: string): FastifyReply {
+  return reply
+    .headers({
+      'content-type': 'text/html; charset=utf-8',
+      'content-security-policy': `default-src 'none'; style-src ${STYLE_SOURCE}; form-action ${formAction}; frame-ancestors 'none'; base-uri 'none'`,
+      'x-frame-options': 'DENY',
+      'x-content-type-options': 'nosniff',
+      // Not "no-referrer": a form would then come back with the origin "null".
+      'referrer-policy': 'same-origin',
+      'cache-control': 'no-store',
+    })
+    .send(`<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Partway</title>
+<meta name="viewport" content="width=device-width"><style>${STYLE}</style></head><body>${body}</body></html>`);
+}
+
+function escaped(text: string): string {
+  const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+  return text.replace(/[&<>"']/g, (char) => entities[char] ?? '');
+}

@@ -1,0 +1,44 @@
+import { PreflightFile, PreflightVersion } from '@partway/protocol/schemas/files';
+import type { FastifyInstance } from 'fastify';
+import { checkPlace } from '../../files/check-place.ts';
+import { checkSize } from '../../files/check-size.ts';
+import { checkSpace } from '../../files/check-space.ts';
+import { checkVersion } from '../../files/check-version.ts';
+import { checkName } from '../../files/names.ts';
+import { apiBaseOf } from '../addresses.ts';
+import { callerOf } from '../hooks/authenticate.ts';
+import { bearer } from '../hooks/scopes.ts';
+import { bodyReader } from '../request/bodies.ts';
+import { FILE_CODES } from '../request/file-attributes.ts';
+import { fileIdOf, knownFolderId } from '../request/ids.ts';
+import type { Services } from '../services.ts';
+
+/** OPTIONS /files/content and /files/:id/content: would this upload be taken? It promises nothing for later. */
+export function servePreflight(scope: FastifyInstance, { files, settings }: Services): void {
+  const newFile = bodyReader(PreflightFile, FILE_CODES);
+  const newVersion = bodyReader(PreflightVersion, FILE_CODES);
+
+  scope.options('/files/content', { config: bearer('upload') }, async (request) => {
+    const { name, parent, size } = newFile(request);
+    checkName(name);
+    checkSize(files, size ?? 0);
+    const folderId = knownFolderId(request, parent.id);
+    const owner = callerOf(request).userId;
+    await checkPlace(files.db, { owner, folderId, name });
+    await checkSpace(files.db, owner, size ?? 0, files.userQuota, { mostItems: files.limits.items });
+    return { upload_url: `${apiBaseOf(request, settings.publicUrl)}/files/content`, upload_token: null };
+  });
+
+  scope.options('/files/:file_id/content', { config: bearer('replace') }, async (request) => {
+    const { name, size } = newVersion(request);
+    const fileId = fileIdOf(request);
+    checkSize(files, size ?? 0);
+    const owner = callerOf(request).userId;
+    await checkVersion(files.db, owner, fileId, {
+      ...(name != null && { name }),
+      ...(request.headers['if-match'] !== undefined && { ifMatch: request.headers['if-match'] }),
+    });
+    await checkSpace(files.db, owner, size ?? 0, files.userQuota, { mostItems: files.limits.items });
+    return { upload_url: `${apiBaseOf(request, settings.publicUrl)}/files/${fileId}/content`, upload_token: null };
+  });
+}

@@ -1,0 +1,53 @@
+import type { FastifyInstance } from 'fastify';
+import { findDownload } from '../../files/find-download.ts';
+import { originOf } from '../addresses.ts';
+import { callerOf } from '../hooks/authenticate.ts';
+import { bearer } from '../hooks/scopes.ts';
+import { fileIdOf } from '../request/ids.ts';
+import type { Services } from '../services.ts';
+
+/** A grey square. */
+const PLACEHOLDERS = {
+  png: {
+    type: 'image/png',
+    bytes: Buffer.from(
+      'iVBORw0KGgoAAAANSUhEUgAAACAAAAAgAQMAAABJtOi3AAAAA1BMVEXZ3eHGuVrZAAAADElEQVR42mNgGNwAAACgAAGO+7G0AAAAAElFTkSuQmCC',
+      'base64',
+    ),
+  },
+  jpg: {
+    type: 'image/jpeg',
+    bytes: Buffer.from(
+      '/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAj/wAALCAAgACABAREA/8QAFQABAQAAAAAAAAAAAAAAAAAAAAf/xAAUEAEAAAAAAAAAAAAAAAAAAAAA/9oACAEBAAA/AK6AAAAA/9k=',
+      'base64',
+    ),
+  },
+} as const;
+
+/**
+ * GET /files/:id/thumbnail.png and .jpg: no thumbnails are made here, and so the answer is Box's where it cannot make
+ * one: 302, to a picture that stands for the file. (Its 202 would have clients come back for one that never comes.)
+ */
+export function serveThumbnails(scope: FastifyInstance, { files, settings }: Services): void {
+  for (const extension of ['png', 'jpg'] as const) {
+    scope.get(
+      `/files/:file_id/thumbnail.${extension}`,
+      { config: bearer('read', { tokenInQuery: true }) },
+      async (request, reply) => {
+        const owner = callerOf(request).userId;
+        await findDownload(files.db, { owner, fileId: fileIdOf(request), versionId: undefined });
+        const origin = originOf(request, settings.publicUrl);
+        return reply.redirect(`${origin}/thumbnails/placeholder.${extension}`, 302);
+      },
+    );
+  }
+}
+
+/** The pictures that stand for files. They lie outside the API's prefixes and are the same for everybody. */
+export function servePlaceholders(app: FastifyInstance): void {
+  for (const [extension, { type, bytes }] of Object.entries(PLACEHOLDERS)) {
+    app.get(`/thumbnails/placeholder.${extension}`, { config: { policy: 'public' } }, async (_request, reply) =>
+      reply.type(type).header('cache-control', 'public, max-age=86400').send(bytes),
+    );
+  }
+}

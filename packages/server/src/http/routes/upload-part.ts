@@ -1,0 +1,39 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { acceptPart } from '../../uploads/accept-part.ts';
+import type { PartBody } from '../../uploads/part-locks.ts';
+import { untilClientLeaves } from '../connections/client-gone.ts';
+import { callerOf } from '../hooks/authenticate.ts';
+import { bearer } from '../hooks/scopes.ts';
+import { renderPart } from '../render/session.ts';
+import { askForBody, leaveBodiesAlone } from '../request/bodies.ts';
+import { checkContentLength, digestOf, rangeOf, sessionIdOf } from '../request/part-headers.ts';
+import type { Services } from '../services.ts';
+
+/** PUT /files/upload_sessions/:id, the reference call: header syntax here, every rule in `acceptPart`. */
+export function serveUploadPart(scope: FastifyInstance, { uploads }: Services): void {
+  leaveBodiesAlone(scope);
+  scope.put('/files/upload_sessions/:session_id', { config: bearer('upload') }, async (request, reply) => {
+    const session = sessionIdOf(request.params);
+    const sha1 = digestOf(request.headers);
+    const range = rangeOf(request.headers);
+    checkContentLength(request.headers, range);
+    const caller = callerOf(request).userId;
+    const accepted = await acceptPart(uploads, { caller, session, range, sha1, body: bodyOf(request, reply) });
+    request.isWasted = !accepted.isNew;
+    return { part: renderPart(accepted.part, accepted.session.staging.grid) };
+  });
+}
+
+/** The body, which a client that waits for "100 Continue" is asked for when its first byte is wanted. */
+function bodyOf(request: FastifyRequest, reply: FastifyReply): PartBody {
+  const { raw } = request;
+  return {
+    signal: untilClientLeaves(request, reply),
+    destroy: (reason) => raw.destroy(reason),
+    [Symbol.asyncIterator]: () => {
+      askForBody(raw);
+      // Whoever stops reading early still wants to answer, so the connection is not torn down with the iterator.
+      return raw.iterator({ destroyOnReturn: false });
+    },
+  };
+}

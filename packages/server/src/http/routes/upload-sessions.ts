@@ -1,0 +1,157 @@
+import { Refusal } from '@partway/protocol/errors';
+import { parseSha1Hex } from '@partway/protocol/ids';
+import { CommitSession, CreateSession, CreateVersionSession } from '@partway/protocol/schemas/upload-sessions';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { describeFile } from '../../files/find.ts';
+import type { ListedPart } from '../../uploads/check-listed-parts.ts';
+import { commit } from '../../uploads/commit.ts';
+import { checkUploadLimits, createSession } from '../../uploads/create-session.ts';
+import { abort } from '../../uploads/end-session.ts';
+import { readParts, readSession } from '../../uploads/read-session.ts';
+import { apiBaseOf } from '../addresses.ts';
+import { callerOf } from '../hooks/authenticate.ts';
+import { viewOf } from '../hooks/permissions.ts';
+import type { RateLimiter } from '../hooks/rate-limiter.ts';
+import { bearer } from '../hooks/scopes.ts';
+import { ownSessionFirst } from '../hooks/session-owner.ts';
+import { fieldsOf } from '../render/fields.ts';
+import { renderFile } from '../render/items.ts';
+import { renderPart, renderSession } from '../render/session.ts';
+import { bodyReader, type FieldCodes } from '../request/bodies.ts';
+import { fileTraitsOf } from '../request/file-attributes.ts';
+import { fileIdOf, knownFolderId } from '../request/ids.ts';
+import { offsetPageOf } from '../request/offset-page.ts';
+import { digestOf, sessionIdOf } from '../request/part-headers.ts';
+import type { Services } from '../services.ts';
+import { serveSessionList } from './list-sessions.ts';
+import { serveReports } from './log-events.ts';
+import { servePlan } from './plan-upload.ts';
+import { serveUploadPart } from './upload-part.ts';
+
+/** A commit that lists 10,000 parts, generously. */
+const COMMIT_BODY_LIMIT = 4 * 1024 * 1024;
+
+const CREATE_CODES: FieldCodes = {
+  '/folder_id': { missing: 'missing_destination', invalid: 'invalid_folder_id' },
+  '/file_size': { missing: 'missing_file_size', invalid: 'invalid_file_size' },
+  '/file_name': { missing: 'missing_file_name', invalid: 'item_name_invalid' },
+};
+
+/** The calls of chunked upload (wire: "Endpoints"). */
+export async function serveUploads(scope: FastifyInstance, services: Services, rates: RateLimiter): Promise<void> {
+  await scope.register(async (parts) => serveUploadPart(parts, services));
+  serveCreate(scope, services);
+  serveSessionList(scope, services);
+  serveStatus(scope, services);
+  servePlan(scope, services);
+  serveCommit(scope, services);
+  serveAbort(scope, services);
+  serveReports(scope, services, rates);
+}
+
+function serveCreate(scope: FastifyInstance, { uploads, settings }: Services): void {
+  const newFile = bodyReader(CreateSession, CREATE_CODES);
+  const newVersion = bodyReader(CreateVersionSession, CREATE_CODES);
+
+  const early = (request: FastifyRequest, { file_size: fileSize }: { file_size: number }) =>
+    checkUploadLimits(uploads, { caller: callerOf(request).userId, fileSize });
+  const earlyFile = { early: (request: FastifyRequest) => early(request, newFile(request)) };
+  const earlyVersion = { early: (request: FastifyRequest) => early(request, newVersion(request)) };
+
+  scope.post('/files/upload_sessions', { config: { ...bearer('upload'), ...earlyFile } }, async (request, reply) => {
+    const body = newFile(request);
+    const session = await createSession(uploads, {
+      caller: callerOf(request).userId,
+      fileSize: body.file_size,
+      folderId: knownFolderId(request, body.folder_id),
+      name: body.file_name,
+    });
+    return reply.code(201).send(renderSession(session, 0, apiBaseOf(request, settings.publicUrl)));
+  });
+
+  scope.post(
+    '/files/:file_id/upload_sessions',
+    { config: { ...bearer('replace'), ...earlyVersion } },
+    async (request, reply) => {
+      const body = newVersion(request);
+      const session = await createSession(uploads, {
+        caller: callerOf(request).userId,
+        fileSize: body.file_size,
+        fileId: fileIdOf(request),
+        name: body.file_name ?? undefined,
+      });
+      return reply.code(201).send(renderSession(session, 0, apiBaseOf(request, settings.publicUrl)));
+    },
+  );
+}
+
+function serveStatus(scope: FastifyInstance, { uploads, settings }: Services): void {
+  scope.get('/files/upload_sessions/:session_id', { config: bearer('upload') }, async (request) => {
+    const { session, stored } = await readSession(uploads, callerOf(request).userId, sessionIdOf(request.params));
+    return renderSession(session, stored, apiBaseOf(request, settings.publicUrl));
+  });
+
+  scope.get('/files/upload_sessions/:session_id/parts', { config: bearer('upload') }, async (request) => {
+    const id = sessionIdOf(request.params);
+    const page = offsetPageOf(request, { defaultLimit: 1000 });
+    const { session, parts, stored } = await readParts(uploads, callerOf(request).userId, id, page);
+    return {
+      entries: parts.map((part) => renderPart(part, session.staging.grid)),
+      offset: page.offset,
+      limit: page.limit,
+      total_count: stored,
+      order: [{ by: 'offset', direction: 'ASC' }],
+    };
+  });
+}
+
+function serveCommit(scope: FastifyInstance, { uploads, files, settings }: Services): void {
+  const readBody = bodyReader(CommitSession);
+  const options = {
+    config: bearer('upload'),
+    bodyLimit: COMMIT_BODY_LIMIT,
+    onRequest: [ownSessionFirst(uploads), async ({ headers }: FastifyRequest) => void digestOf(headers)],
+  };
+  scope.post('/files/upload_sessions/:session_id/commit', options, async (request, reply) => {
+    const session = sessionIdOf(request.params);
+    const sha1 = digestOf(request.headers);
+    const body = readBody(request);
+    const committed = await commit(uploads, {
+      caller: callerOf(request).userId,
+      session,
+      sha1,
+      parts: body.parts.map(listedPart),
+      attributes: fileTraitsOf(body.attributes ?? {}),
+      ifMatch: request.headers['if-match'],
+      ifNoneMatch: request.headers['if-none-match'],
+      patience: settings.commitHoldMillis,
+    });
+    if (committed === undefined) return reply.code(202).header('retry-after', 5).send();
+    const file = await describeFile(files.db, committed.fileId, committed.versionId);
+    if (file === undefined) throw new Refusal('not_found', 'The file was deleted after this upload made it.');
+    return reply
+      .code(201)
+      .send({ total_count: 1, entries: [renderFile({ ...file, ...viewOf(request) }, fieldsOf(request))] });
+  });
+}
+
+function serveAbort(scope: FastifyInstance, { uploads }: Services): void {
+  scope.delete('/files/upload_sessions/:session_id', { config: bearer('upload') }, async (request, reply) => {
+    await abort(uploads, callerOf(request).userId, sessionIdOf(request.params));
+    return reply.code(204).send();
+  });
+}
+
+function listedPart(part: {
+  part_id: string;
+  offset?: number | null;
+  size?: number | null;
+  sha1?: string | null;
+}): ListedPart {
+  const { part_id: partId, offset, size, sha1 } = part;
+  const parsed = sha1 == null ? undefined : parseSha1Hex(sha1);
+  if (sha1 != null && parsed === undefined) {
+    throw new Refusal('bad_request', `The sha1 of part ${partId} is not 40 hex digits.`);
+  }
+  return { partId, offset: offset ?? undefined, size: size ?? undefined, sha1: parsed };
+}

@@ -1,0 +1,76 @@
+import { readdir, stat, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Refusal } from '@partway/protocol/errors';
+
+/** Left free for everything else on the disk, the database first: one percent of it, and no more than this. */
+const MOST_MARGIN: number = 256 * 1024 * 1024;
+
+/**
+ * How many bytes of a disk are promised to files that are not written yet. A file of an upload is sparse, so the file system
+ * knows nothing of what it will take; what is free counts only as far as nobody has been promised it.
+ */
+export class DiskRoom {
+  readonly #folder: string;
+  /** Bytes that a file will still take, by its name. */
+  readonly #promised = new Map<string, number>();
+  #sum = 0;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /** Counts what the files in `folder` have still to take, as after a restart. */
+  async count(folder: string): Promise<void> {
+    for (const name of await readdir(folder)) await this.recount(name, join(folder, name));
+  }
+
+  /** Promises `bytes` to a file. Refuses `insufficient_storage` if they are not free, or promised to others. */
+  promise(name: string, bytes: number): Promise<void> {
+    // One after the other: each sees what those before were promised.
+    const promised = this.#turn.then(() => this.#promise(name, bytes));
+    this.#turn = promised.catch(() => {});
+    return promised;
+  }
+
+  async #promise(name: string, bytes: number): Promise<void> {
+    const { bavail, blocks, bsize } = await statfs(this.#folder);
+    const margin = Math.min(MOST_MARGIN, Math.floor((blocks * bsize) / 100));
+    const free = Math.max(0, bavail * bsize - margin - this.#sum);
+    if (bytes > free) {
+      throw new Refusal(
+        'insufficient_storage',
+        `The disk of this server has no room for ${bytes} bytes: ${free} are free and not promised to other uploads. ` +
+          'Try again once there is room, or ask the operator for more.',
+      );
+    }
+    this.#set(name, (this.#promised.get(name) ?? 0) + bytes);
+  }
+
+  promisedTo(name: string): number {
+    return this.#promised.get(name) ?? 0;
+  }
+
+  /** A file has taken some of what it was promised. */
+  taken(name: string, bytes: number): void {
+    const promised = this.#promised.get(name);
+    if (promised !== undefined) this.#set(name, Math.max(0, promised - bytes));
+  }
+
+  /** Looks how much a sparse file at `path` has still to take. */
+  async recount(name: string, path: string): Promise<void> {
+    const found = await stat(path).catch(() => undefined);
+    if (found?.isFile()) this.#set(name, Math.max(0, found.size - found.blocks * 512));
+  }
+
+  /** A file takes nothing more: it is whole, or gone. */
+  release(name: string): void {
+    this.#sum -= this.#promised.get(name) ?? 0;
+    this.#promised.delete(name);
+  }
+
+  #set(name: string, bytes: number): void {
+    this.#sum += bytes - (this.#promised.get(name) ?? 0);
+    this.#promised.set(name, bytes);
+  }
+}

@@ -1,0 +1,25 @@
+import { Refusal } from '@partway/protocol/errors';
+import { codeOf } from '../../util/system-error.ts';
+
+/** What a failed file operation means to the client: a full disk and a file too large get a code, the rest stays as it is. */
+export function diskRefusal(error: unknown): unknown {
+  switch (codeOf(error)) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return new Refusal(
+        'insufficient_storage',
+        'The disk of this server is full. What was acknowledged stands; send this part again once there is room.',
+        { cause: error },
+      );
+    case 'EFBIG':
+      return new Refusal(
+        'file_size_limit_exceeded',
+        'The file is larger than the file system of this server can hold.',
+        {
+          cause: error,
+        },
+      );
+    default:
+      return error;
+  }
+}

@@ -1,0 +1,111 @@
+import type { Readable } from 'node:stream';
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+} from '@aws-sdk/client-s3';
+import type { Millis } from '@partway/protocol/ids';
+import type { ByteRange } from '../blob-store.ts';
+import type { ProvenFile } from '../spool/spooled-file.ts';
+import { S3Failure } from './errors.ts';
+import { at, type Bucket, call, callWithBody, unlessGone } from './retry.ts';
+import { momentOf } from './s3-moment.ts';
+
+/** An object as S3 lists it. */
+export interface ListedObject {
+  key: string;
+  modifiedAt: Millis;
+}
+
+/** The objects of one bucket. */
+export class S3Objects {
+  readonly #bucket: Bucket;
+
+  constructor(bucket: Bucket) {
+    this.#bucket = bucket;
+  }
+
+  async put(key: string, body: ProvenFile): Promise<void> {
+    await callWithBody('PutObject', this.#bucket.limits.body, body, (bodyInput, options) =>
+      this.#bucket.client.send(new PutObjectCommand({ ...at(this.#bucket, key), ...bodyInput }), options),
+    );
+  }
+
+  async putText(key: string, text: string, type = 'application/json'): Promise<void> {
+    const input = { ...at(this.#bucket, key), Body: text, ContentLength: Buffer.byteLength(text), ContentType: type };
+    await call('PutObject', this.#bucket.limits.call, (options) =>
+      this.#bucket.client.send(new PutObjectCommand(input), options),
+    );
+  }
+
+  /** An object as text; undefined where there is none. */
+  async getText(key: string): Promise<string | undefined> {
+    return unlessGone(
+      call('GetObject', this.#bucket.limits.call, async (options) => {
+        const { Body } = await this.#bucket.client.send(new GetObjectCommand(at(this.#bucket, key)), options);
+        return (await Body?.transformToString()) ?? '';
+      }),
+    );
+  }
+
+  /** An object's bytes, or a range of them, as they come from one answer of S3, which may break off. */
+  async get(key: string, range?: ByteRange): Promise<{ body: Readable; length: number }> {
+    const input = { ...at(this.#bucket, key), ...(range && { Range: `bytes=${range.first}-${range.last}` }) };
+    return call('GetObject', this.#bucket.limits.call, async (options) => {
+      const answer = await this.#bucket.client.send(new GetObjectCommand(input), options);
+      const { Body, ContentLength, ContentRange } = answer;
+      if (Body === undefined || ContentLength === undefined) throw new Error('S3 gave an object without a body');
+      const body = Body as Readable;
+      // Whoever does not know ranges answers with all of it, and a reading that goes on would put that in its middle.
+      if (range !== undefined && !ContentRange?.startsWith(`bytes ${range.first}-${range.last}/`)) {
+        body.destroy();
+        throw new S3Failure('GetObject', { code: 'another range than was asked for', passing: false });
+      }
+      return { body, length: ContentLength };
+    });
+  }
+
+  /** Undefined where there is no such object. */
+  async sizeOf(key: string): Promise<number | undefined> {
+    const head = await unlessGone(
+      call('HeadObject', this.#bucket.limits.call, (options) =>
+        this.#bucket.client.send(new HeadObjectCommand(at(this.#bucket, key)), options),
+      ),
+    );
+    return head?.ContentLength;
+  }
+
+  /** Idempotent. */
+  async delete(key: string): Promise<void> {
+    await unlessGone(
+      call('DeleteObject', this.#bucket.limits.call, (options) =>
+        this.#bucket.client.send(new DeleteObjectCommand(at(this.#bucket, key)), options),
+      ),
+    );
+  }
+
+  /** Some key that begins like this; the smallest question that needs bucket, credentials and the way there at once. */
+  async some(prefix: string, limits = this.#bucket.limits.call): Promise<string | undefined> {
+    const input = { Bucket: this.#bucket.name, Prefix: prefix, MaxKeys: 1 };
+    const page = await call('ListObjectsV2', limits, (options) =>
+      this.#bucket.client.send(new ListObjectsV2Command(input), options),
+    );
+    return page.Contents?.[0]?.Key;
+  }
+
+  async *list(prefix: string): AsyncGenerator<ListedObject, void, undefined> {
+    let after: string | undefined;
+    do {
+      const input = { Bucket: this.#bucket.name, Prefix: prefix, ...(after && { ContinuationToken: after }) };
+      const page = await call('ListObjectsV2', this.#bucket.limits.call, (options) =>
+        this.#bucket.client.send(new ListObjectsV2Command(input), options),
+      );
+      for (const { Key: key, LastModified } of page.Contents ?? []) {
+        if (key !== undefined) yield { key, modifiedAt: momentOf(this.#bucket, LastModified) };
+      }
+      after = page.IsTruncated === true ? page.NextContinuationToken : undefined;
+    } while (after !== undefined);
+  }
+}

@@ -1,0 +1,76 @@
+import type { Millis } from '@partway/protocol/ids';
+import type { ContentStore } from '../blob-store.ts';
+import type { Spool } from '../spool/spool.ts';
+import { openS3Client, type S3Address } from './client.ts';
+import { S3Failure } from './errors.ts';
+import { S3Keys } from './keys.ts';
+import { S3Objects } from './objects.ts';
+import { S3_LIMITS } from './retry.ts';
+import { type S3Mark, s3Mark } from './s3-mark.ts';
+import { S3Store } from './s3-store.ts';
+
+/** At a start nobody waits for long: what is wrong is said, and whoever started it starts it again. */
+const START = { patience: 8_000, silence: 5_000 };
+
+export interface S3Place extends S3Address {
+  /** Below which everything lies; without slashes at its ends, empty for the whole bucket. */
+  prefix: string;
+}
+
+/** A store on S3, with what the server needs of it beside the contents. */
+export interface OpenedS3Store {
+  content: ContentStore;
+  /** Says whose these contents are. */
+  mark: S3Mark;
+  /** Resolves where the store answers; asks it at most every few seconds, and waits a few seconds at most. */
+  ready(): Promise<void>;
+  close(): void;
+}
+
+/** Opens the store and asks it one small question, so that what is wrong is said now, in one sentence, with its remedy. */
+export async function openS3Store(place: S3Place, spool: Spool, limits = S3_LIMITS): Promise<OpenedS3Store> {
+  const where = `s3://${place.bucket}${place.prefix && `/${place.prefix}`}`;
+  const client = await openS3Client(place);
+  const bucket = { client, name: place.bucket, limits };
+  const keys = new S3Keys(place.prefix);
+  const objects = new S3Objects(bucket);
+  try {
+    await objects.some(keys.contents, START);
+  } catch (error) {
+    client.destroy();
+    if (!(error instanceof S3Failure)) throw error;
+    throw new Error(`Partway cannot use ${where}${place.endpoint ? ` at ${place.endpoint}` : ''}. ${error.message}`);
+  }
+  const encrypted = place.endpoint === undefined || place.endpoint.startsWith('https:');
+  return {
+    content: new S3Store({ bucket, keys, spool, encrypted }),
+    mark: s3Mark(objects, keys, place.bucket),
+    ready: readiness(objects, keys),
+    close: () => client.destroy(),
+  };
+}
+
+/** How long an answer counts: a good one, and a bad one, after which somebody waits for the good one. */
+const FRESH: Millis = 5_000;
+const FRESH_FAILURE: Millis = 500;
+const PROBE = { patience: 3_000, silence: 2_000 };
+
+/** Probes may come from many balancers at once: they share one question, and its answer for a while. */
+function readiness(objects: S3Objects, keys: S3Keys): () => Promise<void> {
+  let answer: Promise<void> | undefined;
+  let until: Millis = Number.POSITIVE_INFINITY;
+  return () => {
+    if (answer !== undefined && performance.now() < until) return answer;
+    until = Number.POSITIVE_INFINITY;
+    answer = objects.some(keys.contents, PROBE).then(
+      () => {
+        until = performance.now() + FRESH;
+      },
+      (error: unknown) => {
+        until = performance.now() + FRESH_FAILURE;
+        throw error;
+      },
+    );
+    return answer;
+  };
+}

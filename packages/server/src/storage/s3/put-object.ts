@@ -1,0 +1,100 @@
+import { Refusal } from '@partway/protocol/errors';
+import type { UserId } from '@partway/protocol/ids';
+import type { Spool } from '../spool/spool.ts';
+import type { ProvenFile } from '../spool/spooled-file.ts';
+import { ProofMaker } from './checksums.ts';
+import { hasObject, outcomeOf } from './completion.ts';
+import { isGone } from './errors.ts';
+import type { S3Part, S3Uploads } from './multipart-uploads.ts';
+import type { S3Objects } from './objects.ts';
+import { Pieces } from './pieces.ts';
+
+/** How much of a body of unknown length is spooled at a time; every piece but the last is this long, as some stores want. */
+const PIECE_BYTES = 16 * 1024 * 1024;
+const MOST_PIECES = 10_000;
+
+/** Where pieces go, and from whom they come. */
+export interface PieceStore {
+  spool: Spool;
+  uploads: S3Uploads;
+  objects: S3Objects;
+  by?: UserId | undefined;
+}
+
+/**
+ * Stores a body as long as it is: in one call where it is short, else as an upload of pieces that are spooled one after
+ * the other. When it rejects, nothing of it stays, or an upload or object that nothing names and the sweep finds.
+ */
+export async function putInPieces(store: PieceStore, key: string, body: AsyncIterable<Uint8Array>): Promise<void> {
+  const pieces = new Pieces(body);
+  try {
+    await using first = await spooled(store, pieces);
+    if (await pieces.more()) await putMany(store, key, pieces, first);
+    else await putOne(store.objects, key, first);
+  } finally {
+    await pieces.close();
+  }
+}
+
+/** A piece in the spool; it goes when it is disposed of. */
+type Piece = ProvenFile & AsyncDisposable;
+
+async function spooled({ spool, by }: PieceStore, pieces: Pieces): Promise<Piece> {
+  const maker = new ProofMaker('sha256');
+  const most = Math.min(PIECE_BYTES, spool.size);
+  let length = 0;
+  async function* counted(): AsyncGenerator<Uint8Array, void, undefined> {
+    for await (const chunk of pieces.next(most)) {
+      length += chunk.length;
+      yield chunk;
+    }
+  }
+  const file = await spool.receive(maker.watch(counted()), { most, by });
+  return { file, length, proof: maker.proof(), [Symbol.asyncDispose]: () => file.remove() };
+}
+
+async function putOne(objects: S3Objects, key: string, piece: Piece): Promise<void> {
+  try {
+    await objects.put(key, piece);
+  } catch (error) {
+    // Its answer may be all that was lost.
+    await objects.delete(key).catch(() => {});
+    throw error;
+  }
+}
+
+async function putMany(store: PieceStore, key: string, pieces: Pieces, first: Piece): Promise<void> {
+  const { uploads, objects } = store;
+  const upload = await uploads.create(key, { crc32: false });
+  try {
+    const parts: S3Part[] = [await uploads.sendPart(upload, 1, first)];
+    let size = first.length;
+    await first.file.remove();
+    while (await pieces.more()) {
+      if (parts.length === MOST_PIECES) throw tooLong(size);
+      await using piece = await spooled(store, pieces);
+      parts.push(await uploads.sendPart(upload, parts.length + 1, piece));
+      size += piece.length;
+    }
+    const gone = () => new Error(`the upload of ${key} is gone`);
+    try {
+      await uploads.complete(upload, parts, (failure, patience) =>
+        outcomeOf(store, upload, { size, gone, failure, patience }),
+      );
+    } catch (error) {
+      // Done by a try that was not heard of, when nobody could be asked either.
+      if (!isGone(error) || !(await hasObject(objects, key, size))) throw error;
+    }
+  } catch (error) {
+    await uploads.abort(upload).catch(() => {});
+    await objects.delete(key).catch(() => {});
+    throw error;
+  }
+}
+
+function tooLong(size: number): Refusal {
+  return new Refusal(
+    'file_size_limit_exceeded',
+    `An upload in one request may have ${size} bytes here; open an upload session for this file.`,
+  );
+}

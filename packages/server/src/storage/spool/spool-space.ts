@@ -1,0 +1,149 @@
+import { Refusal } from '@partway/protocol/errors';
+import type { Millis, UserId } from '@partway/protocol/ids';
+
+/** Room that was taken for a body. */
+export interface Hold {
+  /** The body is kept only as long as nobody needs its room: it is held against nobody from now on. */
+  free(): void;
+  /** Gives the room back; once. */
+  give(): void;
+}
+
+interface Waiting {
+  bytes: number;
+  by: UserId | undefined;
+  letIn: () => void;
+}
+
+/**
+ * How many bytes the spool may hold. Whoever finds no room waits for it in line, and not for ever.
+ *
+ * A body holds its room for as long as its sender likes, so no user may have all of it: with a further body, one who has
+ * some under way may hold no more than is left for the others. For one user that is half of the room. Who has nothing
+ * under way is held to the room alone, and a body under way waits for no other: so there is always one who gets on.
+ */
+export class SpoolRoom {
+  readonly total: number;
+  readonly #patience: Millis;
+  readonly #makeRoom: () => Promise<boolean>;
+  readonly #line: Waiting[] = [];
+  /** Of bodies under way: how much of the room each user has, and all of them. */
+  readonly #held = new Map<UserId, number>();
+  #underWay = 0;
+  #taken = 0;
+  #serving: Promise<void> | undefined;
+
+  /** `makeRoom` gives bytes back that nobody needs, by `give`, and says whether there were any. */
+  constructor(total: number, { patience, makeRoom }: { patience: Millis; makeRoom: () => Promise<boolean> }) {
+    this.total = total;
+    this.#patience = patience;
+    this.#makeRoom = makeRoom;
+  }
+
+  /** Bytes out at present. */
+  get taken(): number {
+    return this.#taken;
+  }
+
+  /**
+   * Resolves once `bytes` are the caller's, for a body that comes from `by`; where nobody is named, the room alone is the
+   * limit. Refuses as `unavailable` after the time that one may wait, and rejects with the reason of `signal`, whose place
+   * in line is given up at once, when that is aborted.
+   */
+  async take(bytes: number, by?: UserId, signal?: AbortSignal): Promise<Hold> {
+    if (bytes > this.total) {
+      throw new RangeError(`a spool of ${this.total} bytes cannot hold a part of ${bytes}: raise PARTWAY_SPOOL_SIZE`);
+    }
+    signal?.throwIfAborted();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const waiting: Waiting = { bytes, by, letIn: resolve };
+    this.#line.push(waiting);
+    const leave = (reason: unknown) => {
+      const at = this.#line.indexOf(waiting);
+      // Let in a moment ago: the room is the caller's, to give back.
+      if (at < 0) return;
+      this.#line.splice(at, 1);
+      reject(reason);
+      this.#serve();
+    };
+    const onAbort = () => leave(signal?.reason);
+    const timer = setTimeout(() => leave(spoolFull()), this.#patience);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    this.#serve();
+    try {
+      await promise;
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+    }
+    return this.#holdOf(waiting);
+  }
+
+  #holdOf({ bytes, by }: Waiting): Hold {
+    let underWay = true;
+    const free = () => {
+      if (underWay) this.#count(-bytes, by);
+      underWay = false;
+      this.#serve();
+    };
+    return {
+      free,
+      give: () => {
+        this.#taken -= bytes;
+        free();
+      },
+    };
+  }
+
+  /** Lets in who waits, as far as there is room; one run at a time. */
+  #serve(): void {
+    this.#serving ??= this.#letIn().finally(() => {
+      this.#serving = undefined;
+      if (this.#fits(this.#next())) this.#serve();
+    });
+  }
+
+  async #letIn(): Promise<void> {
+    for (let next = this.#next(); next !== undefined; next = this.#next()) {
+      if (!this.#fits(next)) {
+        if (await this.#makeRoom()) continue;
+        // Bytes may have come back, and whoever was next may have left, while it looked.
+        next = this.#next();
+        if (next === undefined || !this.#fits(next)) return;
+      }
+      this.#line.splice(this.#line.indexOf(next), 1);
+      this.#taken += next.bytes;
+      this.#count(next.bytes, next.by);
+      next.letIn();
+    }
+  }
+
+  /** The first in line who may have more. Where there is no room for that one, those behind wait too. */
+  #next(): Waiting | undefined {
+    return this.#line.find(({ bytes, by }) => {
+      const held = by === undefined ? 0 : (this.#held.get(by) ?? 0);
+      return held === 0 || held + bytes <= this.total - this.#underWay - bytes;
+    });
+  }
+
+  #fits(waiting: Waiting | undefined): boolean {
+    return waiting !== undefined && this.#taken + waiting.bytes <= this.total;
+  }
+
+  #count(bytes: number, by: UserId | undefined): void {
+    this.#underWay += bytes;
+    if (by === undefined) return;
+    const held = (this.#held.get(by) ?? 0) + bytes;
+    if (held === 0) this.#held.delete(by);
+    else this.#held.set(by, held);
+  }
+}
+
+/** The refusal of a body for which the spool has no room at present. */
+export function spoolFull(cause?: unknown): Refusal {
+  return new Refusal(
+    'unavailable',
+    'This server has no room for a further part at present. What was acknowledged stands; send this one again later.',
+    { retryAfterSeconds: 5, cause },
+  );
+}

@@ -1,0 +1,36 @@
+import { createHash } from 'node:crypto';
+import { Refusal } from '@partway/protocol/errors';
+import { type Sha1, sha1ToBase64 } from '@partway/protocol/ids';
+
+/**
+ * Passes `body` on, chunk by chunk, and lets it end only if it was `length` bytes with this SHA-1: a consumer that sees
+ * the end has the right bytes. Otherwise it throws before the end, and a byte beyond `length` is never passed on:
+ * `bad_request` for too many or too few bytes, `digest_mismatch` for the wrong ones. What `body` throws passes through.
+ *
+ * Hashes on the calling thread: at 2 GB/s a core (1.9 measured from here) that costs less than handing chunks to another.
+ */
+export async function* verified(
+  body: AsyncIterable<Uint8Array>,
+  length: number,
+  sha1: Sha1,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const hash = createHash('sha1');
+  let came = 0;
+  for await (const chunk of body) {
+    came += chunk.length;
+    if (came > length) throw new Refusal('bad_request', `${holds(length)}, but at least ${came} came`);
+    hash.update(chunk);
+    yield chunk;
+  }
+  if (came < length) throw new Refusal('bad_request', `${holds(length)}, but only ${came} came`);
+  const found = hash.digest('hex') as Sha1;
+  if (found !== sha1) throw new Refusal('digest_mismatch', mismatch(sha1, found));
+}
+
+function holds(length: number): string {
+  return `The range holds ${length} bytes`;
+}
+
+function mismatch(announced: Sha1, found: Sha1): string {
+  return `The digest announced is sha=${sha1ToBase64(announced)}, but that of the bytes that came is sha=${sha1ToBase64(found)}`;
+}

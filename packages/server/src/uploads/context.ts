@@ -1,0 +1,35 @@
+import type { Millis, SessionId } from '@partway/protocol/ids';
+import type { Kysely } from 'kysely';
+import type { Tables } from '../database/schema.ts';
+import type { Limits } from '../limits.ts';
+import type { ContentStore } from '../storage/blob-store.ts';
+import type { InHand } from '../storage/in-flight.ts';
+import type { Clock } from '../time/clock.ts';
+import type { KeyedQueue } from '../util/keyed-queue.ts';
+import type { Follower } from './hashing/hasher.ts';
+import type { Claims } from './part-locks.ts';
+import type { Ledger } from './registry/part-registry.ts';
+
+/** What the verbs of this room work with. */
+export interface Uploads {
+  db: Kysely<Tables>;
+  content: ContentStore;
+  inHand: InHand;
+  ledger: Ledger;
+  follower: Follower;
+  claims: Claims;
+  /** Commits of one session, one after the other. */
+  commits: KeyedQueue<SessionId>;
+  limits: UploadLimits;
+  clock: Clock;
+}
+
+export interface UploadLimits extends Limits {
+  /** A power of two, or undefined to let the file's size decide. */
+  partSize: number | undefined;
+  minFileSize: number;
+  maxFileSize: number;
+  sessionLifetime: Millis;
+  /** How many bytes a user may keep who has no quota of their own; undefined for no limit. */
+  userQuota?: number | undefined;
+}

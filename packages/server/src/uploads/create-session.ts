@@ -1,0 +1,110 @@
+import { randomBytes } from 'node:crypto';
+import { Refusal } from '@partway/protocol/errors';
+import type { ItemId, SessionId, UserId } from '@partway/protocol/ids';
+import type { Kysely } from 'kysely';
+import type { Tables } from '../database/schema.ts';
+import { noteBlob } from '../files/blobs.ts';
+import { checkPlace } from '../files/check-place.ts';
+import { checkSpace } from '../files/check-space.ts';
+import { discardBlob } from '../files/discard-blob.ts';
+import { findFile } from '../files/find.ts';
+import { checkName } from '../files/names.ts';
+import { newContentId } from '../storage/new-content-id.ts';
+import type { UploadLimits, Uploads } from './context.ts';
+import { planParts } from './part-layout.ts';
+import type { Session, Target } from './session.ts';
+import { checkSessionLimits } from './session-limits.ts';
+import { findSession, insertSession } from './session-store.ts';
+
+/** A new file in a folder, or a new version of a file (which then keeps its name unless another is given). */
+export type NewUpload =
+  | { caller: UserId; fileSize: number; folderId: ItemId; name: string }
+  | { caller: UserId; fileSize: number; fileId: ItemId; name: string | undefined };
+
+/** Refuses an upload that a limit of its user or of the server forbids, whatever its place and name. Changes nothing. */
+export async function checkUploadLimits(
+  { db, limits }: Pick<Uploads, 'db' | 'limits'>,
+  { caller, fileSize }: Pick<NewUpload, 'caller' | 'fileSize'>,
+): Promise<void> {
+  checkSize(limits, fileSize);
+  await checkSpace(db, caller, fileSize, limits.userQuota, { mostItems: limits.items });
+}
+
+/** Opens a session: the name is free, there is room for the bytes, and the row says so. */
+export async function createSession(uploads: Uploads, upload: NewUpload): Promise<Session> {
+  const { db, content, inHand, limits, clock } = uploads;
+  checkSize(limits, upload.fileSize);
+  await checkSessionLimits(db, upload.caller, limits, upload.fileSize);
+  const target = await targetOf(uploads, upload);
+  await checkSpace(db, upload.caller, upload.fileSize, limits.userQuota, { mostItems: limits.items });
+
+  const grid = planParts(upload.fileSize, limits.partSize);
+  const id = newContentId();
+  using _held = inHand.hold(id);
+  const createdAt = clock.lifetimesFrom();
+  await noteBlob(db, { blob: id, owner: upload.caller }, createdAt);
+  const staging = await content.begin(id, grid).catch(async (error: unknown) => {
+    // Refused, it has left nothing. After any other failure nobody knows: the sweep deletes what is there.
+    if (error instanceof Refusal) await discardBlob({ db, content }, id).catch(() => {});
+    throw error;
+  });
+  const session: Session = {
+    id: newSessionId(),
+    owner: upload.caller,
+    state: 'open',
+    staging,
+    expiresAt: createdAt + limits.sessionLifetime,
+    target,
+    committed: undefined,
+  };
+  try {
+    await insertSession(db, session, createdAt, limits);
+  } catch (error) {
+    if (await isOpen(db, session.id)) return session;
+    // Without a row nothing will ever name these bytes; should this fail too, the sweep deletes them.
+    await content.remove(staging).catch(() => {});
+    await discardBlob({ db, content }, staging).catch(() => {});
+    throw error;
+  }
+  return session;
+}
+
+/** Whether the row was written, and only the word of it was lost. Rejects where that cannot be said: the bytes stay then. */
+async function isOpen(db: Kysely<Tables>, id: SessionId): Promise<boolean> {
+  return (await findSession(db, id))?.state === 'open';
+}
+
+function checkSize(limits: UploadLimits, fileSize: number): void {
+  if (fileSize > limits.maxFileSize) {
+    throw new Refusal('file_size_limit_exceeded', `A file may have ${limits.maxFileSize} bytes here, not ${fileSize}.`);
+  }
+  if (fileSize < limits.minFileSize) {
+    throw new Refusal(
+      'file_size_too_small',
+      `An upload session is for files of ${limits.minFileSize} bytes and more; send this one to /files/content.`,
+    );
+  }
+}
+
+async function targetOf({ db }: Uploads, upload: NewUpload): Promise<Target> {
+  if ('folderId' in upload) {
+    const { caller, folderId, name } = upload;
+    checkName(name);
+    await checkPlace(db, { owner: caller, folderId, name }, 'invalid_parameter');
+    return { kind: 'file', folderId, name };
+  }
+  const { caller, fileId } = upload;
+  const file = await findFile(db, caller, fileId);
+  if (file === undefined || file.parent_id === null) throw new Refusal('not_found', `There is no file ${fileId}.`);
+  if (file.trashed_at !== null) throw new Refusal('trashed', `The file ${fileId} is in the trash.`);
+  const { name } = upload;
+  if (name !== undefined) {
+    checkName(name);
+    await checkPlace(db, { owner: caller, folderId: file.parent_id, name, except: fileId }, 'not_found');
+  }
+  return { kind: 'version', folderId: file.parent_id, fileId, name };
+}
+
+function newSessionId(): SessionId {
+  return randomBytes(16).toString('hex').toUpperCase() as SessionId;
+}

@@ -1,0 +1,32 @@
+import type { NodeId, SessionId } from '@partway/protocol/ids';
+import type { Kysely } from 'kysely';
+import type { Tables } from '../../database/schema.ts';
+
+/** The slots of a session, from `from` on, whose bytes this node is said to have. */
+export async function listHeldSlots(
+  db: Kysely<Tables>,
+  session: SessionId,
+  node: NodeId,
+  from: number,
+): Promise<number[]> {
+  const rows = await db
+    .selectFrom('parts')
+    .select('slot')
+    .where('session_id', '=', session)
+    .where('slot', '>=', from)
+    .where('node', '=', node)
+    .where('stored', '=', 1)
+    .execute();
+  return rows.map(({ slot }) => slot);
+}
+
+/** This node has the bytes of a slot no more: nobody need ask it for them. */
+export async function disownSlot(db: Kysely<Tables>, session: SessionId, node: NodeId, slot: number): Promise<void> {
+  await db
+    .updateTable('parts')
+    .set({ node: '' as NodeId })
+    .where('session_id', '=', session)
+    .where('slot', '=', slot)
+    .where('node', '=', node)
+    .execute();
+}

@@ -1,0 +1,310 @@
+import type { ContentId, Millis, NodeId, SessionId } from '@partway/protocol/ids';
+import { type Kysely, sql, type Transaction } from 'kysely';
+import type { SessionState, Tables } from '../database/schema.ts';
+import { doomBlobs, nameBlob } from '../files/blobs.ts';
+import { holdTree } from '../files/hold-tree.ts';
+import { chargeSpace } from '../files/quota.ts';
+import { DEFAULT_LIMITS } from '../limits.ts';
+import { deletePartsOf } from './delete-parts.ts';
+import { type DigestMark, isAt } from './hashing/checkpoint.ts';
+import { type Part, partOf, type Session, type StoredPart, sessionOfRow } from './session.ts';
+import { checkSessionLimits, type SessionLimits } from './session-limits.ts';
+
+/** The SQL of sessions and parts, once for both databases. Races end at unique keys and at `where state = 'open'`. */
+
+/**
+ * Writes an open session, which names its blob, and reserves room for its file. Refuses
+ * `storage_limit_exceeded` and what `checkSessionLimits` refuses.
+ */
+export async function insertSession(
+  db: Kysely<Tables>,
+  session: Session,
+  createdAt: Millis,
+  { userQuota, ...limits }: SessionLimits & { userQuota?: number | undefined } = DEFAULT_LIMITS,
+): Promise<void> {
+  await db.transaction().execute(async (tx) => {
+    const { owner, staging } = session;
+    await chargeSpace(tx, owner, { reserved: staging.grid.fileSize }, userQuota);
+    await checkSessionLimits(tx, owner, limits, 0);
+    await nameBlob(tx, session.staging.content);
+    await insertRow(tx, session, createdAt);
+  });
+}
+
+async function insertRow(tx: Transaction<Tables>, session: Session, createdAt: Millis): Promise<void> {
+  const { target, staging } = session;
+  await tx
+    .insertInto('upload_sessions')
+    .values({
+      id: session.id,
+      owner_id: session.owner,
+      file_id: target.kind === 'version' ? target.fileId : null,
+      folder_id: target.folderId,
+      name: target.name ?? null,
+      content_id: staging.content,
+      staging: JSON.stringify(staging),
+      file_size: staging.grid.fileSize,
+      state: 'open',
+      created_at: createdAt,
+      expires_at: session.expiresAt,
+      committed_file_id: null,
+      committed_version_id: null,
+      committed_sha1: null,
+    })
+    .execute();
+}
+
+export async function findSession(db: Kysely<Tables>, id: SessionId): Promise<Session | undefined> {
+  const row = await db.selectFrom('upload_sessions').selectAll().where('id', '=', id).executeTakeFirst();
+  return row && sessionOfRow(row);
+}
+
+/** Records a part of an open session; false where it is no longer open or the slot is taken already. `node` has the bytes. */
+export async function insertPart(
+  db: Kysely<Tables>,
+  session: SessionId,
+  part: Omit<Part, 'partId'>,
+  now: Millis,
+  node = '' as NodeId,
+): Promise<boolean> {
+  const { numInsertedOrUpdatedRows } = await db
+    .insertInto('parts')
+    .columns(['session_id', 'slot', 'sha1', 'receipt', 'created_at', 'node'])
+    .expression((eb) =>
+      eb
+        .selectFrom('upload_sessions')
+        .select([
+          'id',
+          sql.val(part.slot).as('slot'),
+          sql.val(part.sha1).as('sha1'),
+          sql.val(part.receipt).as('receipt'),
+          sql.val(now).as('created_at'),
+          sql.val(node).as('node'),
+        ])
+        .where('id', '=', session)
+        .where('state', '=', 'open')
+        // Whoever ends the session waits for this row, or this row finds the session ended.
+        .forShare(),
+    )
+    .onConflict((conflict) => conflict.columns(['session_id', 'slot']).doNothing())
+    .executeTakeFirstOrThrow();
+  return numInsertedOrUpdatedRows === 1n;
+}
+
+export async function findPart(db: Kysely<Tables>, session: SessionId, slot: number): Promise<Part | undefined> {
+  const row = await db
+    .selectFrom('parts')
+    .select(['slot', 'sha1', 'receipt'])
+    .where('session_id', '=', session)
+    .where('slot', '=', slot)
+    .where('stored', '=', 1)
+    .executeTakeFirst();
+  return row && partOf(session, row);
+}
+
+/** Stored parts in the order of their bytes; at most 10,000 by the grid's limit. */
+export async function listParts(
+  db: Kysely<Tables>,
+  session: SessionId,
+  page: { offset: number; limit: number } = { offset: 0, limit: 10_000 },
+): Promise<StoredPart[]> {
+  const rows = await db
+    .selectFrom('parts')
+    .select(['slot', 'sha1', 'receipt', 'created_at'])
+    .where('session_id', '=', session)
+    .where('stored', '=', 1)
+    .orderBy('slot')
+    .limit(page.limit)
+    .offset(page.offset)
+    .execute();
+  return rows.map((row) => ({ ...partOf(session, row), storedAt: row.created_at }));
+}
+
+export async function countParts(db: Kysely<Tables>, session: SessionId): Promise<number> {
+  const { stored } = await db
+    .selectFrom('parts')
+    .select((eb) => eb.fn.countAll().as('stored'))
+    .where('session_id', '=', session)
+    .where('stored', '=', 1)
+    .executeTakeFirstOrThrow();
+  return Number(stored);
+}
+
+/** open → committed; false where it is no longer open, or its digest's mark, if one is given, is another by now. */
+export async function markCommitted(
+  tx: Transaction<Tables>,
+  session: SessionId,
+  committed: NonNullable<Session['committed']>,
+  mark?: DigestMark,
+): Promise<boolean> {
+  const update = tx
+    .updateTable('upload_sessions')
+    .set({
+      state: 'committed',
+      committed_file_id: committed.fileId,
+      committed_version_id: committed.versionId,
+      committed_sha1: committed.sha1,
+    })
+    .where('id', '=', session)
+    .where('state', '=', 'open');
+  const { numUpdatedRows } = await (mark === undefined ? update : update.where(isAt(mark))).executeTakeFirst();
+  return numUpdatedRows === 1n;
+}
+
+/** open → expired; false where it is no longer open. Its room is given back, and its parts go after it. */
+export async function markExpired(db: Kysely<Tables>, session: SessionId): Promise<boolean> {
+  const ended = await giveBackRoom(db, session, async (tx) => {
+    const { numUpdatedRows } = await tx
+      .updateTable('upload_sessions')
+      .set({ state: 'expired' })
+      .where('id', '=', session)
+      .where('state', '=', 'open')
+      .executeTakeFirst();
+    return numUpdatedRows === 1n;
+  });
+  if (ended) await deletePartsOf(db, session);
+  return ended;
+}
+
+/** Forgets an open session and its parts, and gives its room back; false where it is no longer open. */
+export async function deleteOpenSession(db: Kysely<Tables>, session: SessionId): Promise<boolean> {
+  return giveBackRoom(db, session, async (tx) => {
+    const { numDeletedRows } = await tx
+      .deleteFrom('upload_sessions')
+      .where('id', '=', session)
+      .where('state', '=', 'open')
+      .executeTakeFirst();
+    return numDeletedRows === 1n;
+  });
+}
+
+/** Gives back the room that was reserved for an open session, where `end` has ended it, and dooms its blob. */
+function giveBackRoom(
+  db: Kysely<Tables>,
+  session: SessionId,
+  end: (tx: Transaction<Tables>) => Promise<boolean>,
+): Promise<boolean> {
+  return db.transaction().execute(async (tx) => {
+    const row = await tx
+      .selectFrom('upload_sessions')
+      .select(['owner_id', 'file_size', 'content_id'])
+      .where('id', '=', session)
+      .where('state', '=', 'open')
+      .executeTakeFirst();
+    if (row === undefined) return false;
+    // Held before the session's row, in the order in which a commit holds them.
+    await holdTree(tx, row.owner_id);
+    if (!(await end(tx))) return false;
+    await doomBlobs(tx, [row.content_id]);
+    await chargeSpace(tx, row.owner_id, { reserved: -row.file_size }, undefined);
+    return true;
+  });
+}
+
+/** Sessions that are still open though their time has ended, oldest first. */
+export async function listOverdueSessions(db: Kysely<Tables>, now: Millis, limit: number): Promise<Session[]> {
+  const rows = await db
+    .selectFrom('upload_sessions')
+    .selectAll()
+    .where('state', '=', 'open')
+    .where('expires_at', '<=', now)
+    .orderBy('expires_at')
+    .limit(limit)
+    .execute();
+  return rows.map(sessionOfRow);
+}
+
+/** Open sessions that say they were created after `createdAfter`, and live beyond `expiringAfter`. */
+export async function listFutureSessions(
+  db: Kysely<Tables>,
+  { createdAfter, expiringAfter }: { createdAfter: Millis; expiringAfter: Millis },
+  limit: number,
+): Promise<Session[]> {
+  const rows = await db
+    .selectFrom('upload_sessions')
+    .selectAll()
+    .where('state', '=', 'open')
+    .where('expires_at', '>', expiringAfter)
+    .where('created_at', '>', createdAfter)
+    .limit(limit)
+    .execute();
+  return rows.map(sessionOfRow);
+}
+
+/** Open sessions after `after` in the order of their ids. */
+export async function listOpenSessions(db: Kysely<Tables>, after: string, limit: number): Promise<Session[]> {
+  const rows = await db
+    .selectFrom('upload_sessions')
+    .selectAll()
+    .where('state', '=', 'open')
+    .where('id', '>', after as SessionId)
+    .orderBy('id')
+    .limit(limit)
+    .execute();
+  return rows.map(sessionOfRow);
+}
+
+/** How many ended sessions are looked up at once. Each goes by itself, after its parts, which may be ten thousand. */
+const ENDED_AT_ONCE = 100;
+
+/** Drops what is kept only to answer clients: committed sessions past their time, expired ones past `expiredBefore`. */
+export async function deleteEndedSessions(
+  db: Kysely<Tables>,
+  { now, expiredBefore }: { now: Millis; expiredBefore: Millis },
+): Promise<void> {
+  await deleteEnded(db, 'committed', now);
+  await deleteEnded(db, 'expired', expiredBefore);
+}
+
+async function deleteEnded(db: Kysely<Tables>, state: SessionState, before: Millis): Promise<void> {
+  for (;;) {
+    const ended = await db
+      .selectFrom('upload_sessions')
+      .select('id')
+      .where('state', '=', state)
+      .where('expires_at', '<=', before)
+      .orderBy('expires_at')
+      .limit(ENDED_AT_ONCE)
+      .execute();
+    for (const { id } of ended) {
+      await deletePartsOf(db, id);
+      await db.deleteFrom('upload_sessions').where('id', '=', id).where('state', '=', state).execute();
+    }
+    if (ended.length < ENDED_AT_ONCE) return;
+  }
+}
+
+/** Which of these contents a version names or an open session fills. The others are nobody's. */
+export async function findOwnedContents(db: Kysely<Tables>, contents: readonly ContentId[]): Promise<Set<ContentId>> {
+  if (contents.length === 0) return new Set();
+  const rows = await namesOf(db, contents).execute();
+  return new Set(rows.map((row) => row.content_id));
+}
+
+/** The same, and which of them are known to be unreferenced. In one statement, as one turns into the other. */
+export async function findExplainedContents(
+  db: Kysely<Tables>,
+  contents: readonly ContentId[],
+): Promise<Set<ContentId>> {
+  if (contents.length === 0) return new Set();
+  const unreferenced = db
+    .selectFrom('unreferenced_blobs')
+    .select('blob_id as content_id')
+    .where('blob_id', 'in', contents);
+  const rows = await namesOf(db, contents).unionAll(unreferenced).execute();
+  return new Set(rows.map((row) => row.content_id));
+}
+
+function namesOf(db: Kysely<Tables>, contents: readonly ContentId[]) {
+  return db
+    .selectFrom('versions')
+    .select('content_id')
+    .where('content_id', 'in', contents)
+    .unionAll(
+      db
+        .selectFrom('upload_sessions')
+        .select('content_id')
+        .where('content_id', 'in', contents)
+        .where('state', '=', 'open'),
+    );
+}

@@ -1,0 +1,58 @@
+import type { ItemId, Millis, SessionId, Sha1, UserId, VersionId } from '@partway/protocol/ids';
+import type { SessionRow, SessionState } from '../database/schema.ts';
+import type { Receipt, Staging } from '../storage/blob-store.ts';
+import { partIdOf } from './part-id.ts';
+
+/** Where an upload goes: a new file of this name in this folder, or a new version, which may bring a new name. */
+export type Target =
+  | { kind: 'file'; folderId: ItemId; name: string }
+  | { kind: 'version'; folderId: ItemId; fileId: ItemId; name: string | undefined };
+
+/** An upload on its way. */
+export interface Session {
+  id: SessionId;
+  owner: UserId;
+  state: SessionState;
+  staging: Staging;
+  expiresAt: Millis;
+  target: Target;
+  /** What a commit made of it. */
+  committed: { fileId: ItemId; versionId: VersionId; sha1: Sha1 } | undefined;
+}
+
+/** A stored part. A part exists when its row exists and says that it is stored. */
+export interface Part {
+  partId: string;
+  slot: number;
+  sha1: Sha1;
+  receipt: Receipt;
+}
+
+/** A part as its row has it. */
+export interface StoredPart extends Part {
+  /** Tells it from one that comes into the same slot later. */
+  storedAt: Millis;
+}
+
+export function sessionOfRow(row: SessionRow): Session {
+  const { committed_file_id: fileId, committed_version_id: versionId, committed_sha1: sha1 } = row;
+  return {
+    id: row.id,
+    owner: row.owner_id,
+    state: row.state,
+    staging: JSON.parse(row.staging) as Staging,
+    expiresAt: row.expires_at,
+    target: targetOfRow(row),
+    committed: fileId !== null && versionId !== null && sha1 !== null ? { fileId, versionId, sha1 } : undefined,
+  };
+}
+
+function targetOfRow({ folder_id: folderId, file_id: fileId, name }: SessionRow): Target {
+  if (fileId !== null) return { kind: 'version', folderId, fileId, name: name ?? undefined };
+  if (name === null) throw new Error('a session for a new file has no name');
+  return { kind: 'file', folderId, name };
+}
+
+export function partOf(session: SessionId, row: { slot: number; sha1: Sha1; receipt: Receipt }): Part {
+  return { partId: partIdOf(session, row.slot), slot: row.slot, sha1: row.sha1, receipt: row.receipt };
+}

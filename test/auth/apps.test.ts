@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
+import { test } from 'node:test';
+import { checkPublicKey } from '../../packages/server/src/auth/apps/keys.ts';
+import { checkRedirectUri, redirectSource } from '../../packages/server/src/auth/apps/redirect-uri.ts';
+import { parseResource } from '../../packages/server/src/auth/resource.ts';
+import { abilitiesOf, parseScopes } from '../../packages/server/src/auth/scopes.ts';
+import { newKeyPair } from './gatehouse.ts';
+
+test('a login may lead back to an app, over a protected way, and nowhere else', () => {
+  for (const uri of [
+    'https://app.example.com/callback?x=1',
+    'http://localhost:3000/',
+    'http://127.0.0.1:53682/',
+    'http://[::1]:8080/x',
+    'x-cyberduck-action:oauth',
+    'com.example.app://login',
+  ]) {
+    checkRedirectUri(uri);
+  }
+  for (const uri of [
+    'callback',
+    '//app.example.com',
+    'http://app.example.com/',
+    'https://app.example.com/#x',
+    'https://user@app.example.com/',
+    'https://a;b.example.com/',
+    'javascript:alert(1)',
+    'JavaScript:alert(1)',
+    'data:text/html,x',
+    'file:///etc/passwd',
+  ]) {
+    assert.throws(() => checkRedirectUri(uri), /cannot be used/, uri);
+  }
+  assert.equal(redirectSource('http://127.0.0.1:53682/x'), 'http://127.0.0.1:53682');
+  assert.equal(redirectSource('x-cyberduck-action:oauth'), 'x-cyberduck-action:');
+  assert.equal(redirectSource('http://[::1]:8080/x'), 'http:');
+});
+
+test('an app signs with an RSA key of 2048 bits or more, and gives the public half only', () => {
+  checkPublicKey(newKeyPair().publicPem);
+  assert.throws(() => checkPublicKey(newKeyPair(1024).publicPem), /2048 bits/);
+  const pem = { type: 'spki', format: 'pem' } as const;
+  const curve = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export(pem).toString();
+  assert.throws(() => checkPublicKey(curve), /RSA/);
+  const secret = newKeyPair().privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  assert.throws(() => checkPublicKey(secret), /private key/);
+  assert.throws(() => checkPublicKey('x'), /PEM/);
+});
+
+test('a scope that is unknown gives nothing, and no scopes at all give everything', () => {
+  assert.deepEqual(parseScopes('base_upload  base_upload toString item_share'), {
+    known: ['base_upload', 'item_share'],
+    unknown: ['toString'],
+  });
+  assert.deepEqual([...abilitiesOf([])], []);
+  assert.deepEqual([...abilitiesOf(['item_share'])], []);
+  assert.deepEqual(abilitiesOf(undefined), abilitiesOf(['root_readwrite']));
+});
+
+test('an address of the API names a file or a folder', () => {
+  assert.deepEqual(parseResource('https://api.box.com/2.0/files/123'), { kind: 'file', id: 123 });
+  assert.deepEqual(parseResource('folders/0'), { kind: 'folder', id: 0 });
+  for (const text of ['https://x/2.0/files/', 'files/01', 'files/1/content', 'users/1', 'files/-1', 'files/1e3', '']) {
+    assert.equal(parseResource(text), undefined, text);
+  }
+});

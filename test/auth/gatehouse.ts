@@ -1,0 +1,114 @@
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { SignJWT } from 'jose';
+import { addApp, addUser } from '../../packages/server/src/auth/accounts.ts';
+import type { ClientSecret } from '../../packages/server/src/auth/apps/find-client.ts';
+import { addAppKey } from '../../packages/server/src/auth/apps/keys.ts';
+import type { Access } from '../../packages/server/src/auth/context.ts';
+import { issueCode } from '../../packages/server/src/auth/grants/authorize.ts';
+import type { GrantError } from '../../packages/server/src/auth/grants/errors.ts';
+import { LogInAttempts } from '../../packages/server/src/auth/login/attempts.ts';
+import { TokenCache } from '../../packages/server/src/auth/token-cache.ts';
+import { ensureDeveloper } from '../../packages/server/src/auth/users/developer.ts';
+import type { AppRow, UserRow } from '../../packages/server/src/database/schema.ts';
+import { leftoverFolder } from '../support/leftovers.ts';
+import { dropRows, openRows } from '../support/rows.ts';
+import { TestClock } from '../support/test-clock.ts';
+
+export const DEVELOPER_TOKEN = 'developer-token-of-the-tests';
+export const REDIRECT = 'https://app.partway.test/callback';
+
+/** The access room as main.ts furnishes it, on a real database file, with a clock that stands still. */
+export interface Gatehouse extends AsyncDisposable {
+  access: Access;
+  clock: TestClock;
+  app: AppRow;
+  /** What the app proves itself with. */
+  client: ClientSecret;
+  user: UserRow;
+  /** A key that is registered for the app. */
+  key: SigningKey;
+}
+
+export interface SigningKey {
+  kid: string;
+  privateKey: KeyObject;
+  publicPem: string;
+}
+
+/** Made once: it takes a tenth of a second, and a file of tests opens dozens of these. */
+let appKeys: ReturnType<typeof newKeyPair> | undefined;
+
+export async function openGatehouse(): Promise<Gatehouse> {
+  const home = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-gatehouse-')));
+  const db = await openRows(home);
+  const clock = new TestClock(Date.parse('2026-11-22T15:00:00Z'));
+  const developer = await ensureDeveloper(db, DEVELOPER_TOKEN, clock.now());
+  const { app, clientSecret } = await addApp(db, { name: 'App', now: clock.now(), redirectUris: [REDIRECT] });
+  const user = await addUser(db, { login: 'user@partway.test', name: 'User', now: clock.now() });
+  appKeys ??= newKeyPair();
+  const pair = appKeys;
+  const kid = await addAppKey(db, { clientId: app.client_id, pem: pair.publicPem, now: clock.now() });
+  return {
+    access: { db, developer, cache: new TokenCache(), logIns: new LogInAttempts(), clock },
+    clock,
+    app,
+    client: { clientId: app.client_id, clientSecret },
+    user,
+    key: { kid, ...pair },
+    async [Symbol.asyncDispose]() {
+      await db.destroy();
+      await dropRows(home);
+      await rm(home, { recursive: true, force: true });
+    },
+  };
+}
+
+export function newKeyPair(bits = 2048): Omit<SigningKey, 'kid'> {
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: bits });
+  return { privateKey, publicPem: publicKey.export({ type: 'spki', format: 'pem' }).toString() };
+}
+
+export interface AssertionTraits {
+  claims?: Record<string, unknown>;
+  header?: Record<string, unknown>;
+  key?: KeyObject;
+}
+
+let assertions = 0;
+
+/** An assertion as Box's SDKs make it, but for what is changed; a claim that is undefined is left out. */
+export function signAssertion(
+  { app, user, key, clock }: Gatehouse,
+  { claims = {}, header = {}, key: signing = key.privateKey }: AssertionTraits = {},
+): Promise<string> {
+  assertions += 1;
+  return new SignJWT({
+    iss: app.client_id,
+    sub: String(user.id),
+    box_sub_type: 'user',
+    aud: 'https://api.box.com/oauth2/token',
+    jti: `assertion-number-${assertions}`,
+    exp: clock.now() / 1000 + 30,
+    ...claims,
+  })
+    .setProtectedHeader({ alg: 'RS256', kid: key.kid, ...header })
+    .sign(signing);
+}
+
+/** A code as a login of the user's brings it. */
+export function newCode({ access, app, user }: Gatehouse): Promise<string> {
+  return issueCode(access, {
+    clientId: app.client_id,
+    redirectUri: REDIRECT,
+    userId: user.id,
+    scopes: undefined,
+  });
+}
+
+/** For assert.rejects: an OAuth error of this name. */
+export function grantError(name: string): (error: unknown) => boolean {
+  return (error) => (error as GrantError).error === name;
+}

@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict';
+import { after, beforeEach, test } from 'node:test';
+import { addApp } from '../../packages/server/src/auth/accounts.ts';
+import { authenticate } from '../../packages/server/src/auth/authenticate.ts';
+import { grantForCode } from '../../packages/server/src/auth/grants/authorization-code.ts';
+import { findAskingApp } from '../../packages/server/src/auth/grants/authorize.ts';
+import { grantForCredentials } from '../../packages/server/src/auth/grants/client-credentials.ts';
+import { grantForRefresh } from '../../packages/server/src/auth/grants/refresh-token.ts';
+import type { GrantedToken } from '../../packages/server/src/auth/tokens/granted-token.ts';
+import { revokeToken } from '../../packages/server/src/auth/tokens/revoke.ts';
+import { sweepTokens } from '../../packages/server/src/auth/tokens/sweep.ts';
+import { refusal } from '../files/house.ts';
+import { type Gatehouse, grantError, newCode, openGatehouse, REDIRECT } from './gatehouse.ts';
+
+let house: Gatehouse;
+beforeEach(async () => {
+  await house?.[Symbol.asyncDispose]();
+  house = await openGatehouse();
+});
+after(() => house[Symbol.asyncDispose]());
+
+const exchangeCode = (code: string, redirectUri?: string, client = house.client) =>
+  grantForCode(house.access, client, { code, redirectUri });
+const refresh = (token: string | undefined, client = house.client) =>
+  grantForRefresh(house.access, client, token ?? '');
+const works = ({ accessToken }: GrantedToken) => authenticate(house.access, accessToken);
+const isOver = (granted: GrantedToken) => assert.rejects(works(granted), refusal('unauthorized'));
+
+async function otherClient() {
+  const { app, clientSecret } = await addApp(house.access.db, { name: 'Other', now: house.clock.now() });
+  return { clientId: app.client_id, clientSecret };
+}
+
+test('a code brings tokens of the user who gave it, with or without the redirect address', async () => {
+  for (const redirectUri of [undefined, REDIRECT]) {
+    const { principal } = await works(await exchangeCode(await newCode(house), redirectUri));
+    assert.equal(principal.userId, house.user.id);
+  }
+});
+
+test('a code works for its app, its address and one minute', async () => {
+  const wrong = grantError('invalid_grant');
+  await assert.rejects(exchangeCode(await newCode(house), 'https://app.partway.test/callback2'), wrong);
+  await assert.rejects(exchangeCode(await newCode(house), undefined, await otherClient()), wrong);
+  await assert.rejects(exchangeCode('x'), wrong);
+  const code = await newCode(house);
+  await assert.rejects(
+    exchangeCode(code, undefined, { ...house.client, clientSecret: 'x' }),
+    grantError('invalid_client'),
+  );
+  house.clock.advance(60_000);
+  await assert.rejects(exchangeCode(code), wrong);
+});
+
+test('a code that comes a second time ends the tokens that it gave', async () => {
+  const code = await newCode(house);
+  const first = await exchangeCode(code);
+  await works(first);
+  await assert.rejects(exchangeCode(code), grantError('invalid_grant'));
+  await isOver(first);
+  await assert.rejects(refresh(first.refreshToken), grantError('invalid_grant'));
+});
+
+test('of two who bring one code, or one refresh token, at the same time at most one is served', async () => {
+  const code = await newCode(house);
+  const codes = await Promise.allSettled([exchangeCode(code), exchangeCode(code)]);
+  assert.equal(codes.filter(({ status }) => status === 'fulfilled').length, 1);
+  const { refreshToken } = await exchangeCode(await newCode(house));
+  const refreshes = await Promise.allSettled([refresh(refreshToken), refresh(refreshToken)]);
+  const served = refreshes.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  assert.equal(served.length, 1);
+  for (const one of served) await isOver(one);
+});
+
+test('a refresh token brings the next pair, and each works once', async () => {
+  const first = await exchangeCode(await newCode(house));
+  const second = await refresh(first.refreshToken);
+  const third = await refresh(second.refreshToken);
+  await works(third);
+  assert.equal(new Set([first, second, third].map((pair) => pair.refreshToken)).size, 3);
+});
+
+test('a used refresh token ends everything that came of the same login', async () => {
+  const first = await exchangeCode(await newCode(house));
+  const second = await refresh(first.refreshToken);
+  const another = await exchangeCode(await newCode(house));
+  await works(second);
+  await assert.rejects(refresh(first.refreshToken), grantError('invalid_grant'));
+  await isOver(second);
+  await assert.rejects(refresh(second.refreshToken), grantError('invalid_grant'));
+  await works(another);
+});
+
+test('a refresh token is of no use to another app, nor after sixty days, nor as an access token', async () => {
+  const { refreshToken, accessToken } = await exchangeCode(await newCode(house));
+  await assert.rejects(refresh(refreshToken, await otherClient()), grantError('invalid_grant'));
+  await assert.rejects(refresh(accessToken), grantError('invalid_grant'));
+  await assert.rejects(authenticate(house.access, refreshToken ?? ''), refusal('unauthorized'));
+  house.clock.advance(60 * 24 * 3_600_000);
+  await assert.rejects(refresh(refreshToken), grantError('invalid_grant'));
+});
+
+test('an access token ends after an hour, and is then said to have expired', async () => {
+  const granted = await grantForCredentials(house.access, house.client, { type: 'enterprise', id: '1' });
+  house.clock.advance(3_599_999);
+  await works(granted);
+  house.clock.advance(1);
+  await assert.rejects(works(granted), /expired_token/);
+});
+
+test('revoking an access or a refresh token ends both', async () => {
+  for (const which of ['accessToken', 'refreshToken'] as const) {
+    const pair = await exchangeCode(await newCode(house));
+    await works(pair);
+    await revokeToken(house.access, house.client, pair[which] ?? '');
+    await isOver(pair);
+    await assert.rejects(refresh(pair.refreshToken), grantError('invalid_grant'));
+  }
+});
+
+test('an app revokes its own tokens only, and must prove itself', async () => {
+  const pair = await exchangeCode(await newCode(house));
+  await revokeToken(house.access, await otherClient(), pair.accessToken);
+  await revokeToken(house.access, await otherClient(), pair.refreshToken ?? '');
+  await works(pair);
+  const forged = revokeToken(house.access, { ...house.client, clientSecret: 'x' }, pair.accessToken);
+  await assert.rejects(forged, grantError('invalid_client'));
+  await works(pair);
+  await revokeToken(house.access, house.client, 'unknown');
+});
+
+test('an app asks to send users back to an address of its own, to the letter', async () => {
+  const { client_id: clientId } = house.app;
+  const ask = (redirectUri: string | undefined, id = clientId) =>
+    findAskingApp(house.access, { clientId: id, redirectUri });
+  assert.equal((await ask(REDIRECT))?.redirectUri, REDIRECT);
+  assert.equal((await ask(undefined))?.redirectUri, REDIRECT);
+  for (const other of [`${REDIRECT}/`, `${REDIRECT}?x=1`, 'https://app.partway.test', REDIRECT.toUpperCase()]) {
+    assert.equal(await ask(other), undefined, other);
+  }
+  assert.equal(await ask(REDIRECT, 'unknown'), undefined);
+  const two = await addApp(house.access.db, {
+    name: 'Two',
+    now: house.clock.now(),
+    redirectUris: [REDIRECT, 'http://localhost:3000/'],
+  });
+  assert.equal(await ask(undefined, two.app.client_id), undefined);
+  const none = await addApp(house.access.db, { name: 'None', now: house.clock.now() });
+  assert.equal(await ask(undefined, none.app.client_id), undefined);
+});
+
+test('the sweep forgets what has run out, and keeps what has not', async () => {
+  const live = await exchangeCode(await newCode(house));
+  assert.equal(await sweepTokens(house.access), 0);
+  house.clock.advance(61_000);
+  assert.equal(await sweepTokens(house.access), 1, 'the code');
+  const next = await refresh(live.refreshToken);
+  house.clock.advance(8 * 24 * 3_600_000);
+  assert.equal(await sweepTokens(house.access), 2, 'both access tokens');
+  const last = await refresh(next.refreshToken);
+  house.clock.advance(61 * 24 * 3_600_000);
+  assert.equal(await sweepTokens(house.access), 4, 'three refresh tokens and an access token');
+  await assert.rejects(refresh(last.refreshToken), grantError('invalid_grant'));
+});

@@ -1,0 +1,197 @@
+import assert from 'node:assert/strict';
+import { after, beforeEach, test } from 'node:test';
+import { authenticate } from '../../packages/server/src/auth/authenticate.ts';
+import { grantForCredentials } from '../../packages/server/src/auth/grants/client-credentials.ts';
+import { logIn } from '../../packages/server/src/auth/login/log-in.ts';
+import { Slowdown } from '../../packages/server/src/auth/login/throttle.ts';
+import { changePassword } from '../../packages/server/src/auth/users/change-password.ts';
+import { hashPassword, matchesPassword } from '../../packages/server/src/auth/users/password.ts';
+import { refusal } from '../files/house.ts';
+import { type Gatehouse, openGatehouse } from './gatehouse.ts';
+
+const PASSWORD = 'correct horse battery';
+
+let house: Gatehouse;
+beforeEach(async () => {
+  await house?.[Symbol.asyncDispose]();
+  house = await openGatehouse();
+  await changePassword(house.access.db, { login: house.user.login, password: PASSWORD });
+});
+after(() => house[Symbol.asyncDispose]());
+
+const attempt = (password: string, { login = house.user.login, address = '192.0.2.1' } = {}) =>
+  logIn(house.access, { login, password, address });
+
+test('only the right password of a user who has one lets in', async () => {
+  const outcome = await attempt(PASSWORD);
+  assert.ok(outcome.kind === 'user' && outcome.user.id === house.user.id);
+  for (const [password, login] of [
+    ['wrong password', house.user.login],
+    ['', house.user.login],
+    [PASSWORD, 'nobody@partway.test'],
+    ['', 'developer@partway.local'],
+  ] as const) {
+    assert.equal((await attempt(password, { login, address: login })).kind, 'wrong', login);
+  }
+});
+
+/** As many guesses were made as these, without the time that each takes. */
+function note({ login = house.user.login, network = '192.0.2.1' }, times: number): void {
+  for (let n = 0; n < times; n += 1) house.access.logIns.begin({ login, network }, house.clock.monotonic());
+}
+
+test('guessing at one login from one address gets ever slower, and half a minute at most', async () => {
+  const waits: number[] = [];
+  for (let tries = 0; tries < 12; tries += 1) {
+    let outcome = await attempt('wrong password');
+    if (outcome.kind === 'later') {
+      waits.push(outcome.wait);
+      house.clock.advance(outcome.wait);
+      outcome = await attempt('wrong password', { login: house.user.login.toUpperCase() });
+    }
+    assert.equal(outcome.kind, 'wrong');
+  }
+  assert.deepEqual(waits, [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
+  assert.equal((await attempt(PASSWORD)).kind, 'later');
+  house.clock.advance(30_000);
+  assert.equal((await attempt(PASSWORD)).kind, 'user');
+  assert.equal((await attempt('wrong password')).kind, 'wrong', 'all is forgotten');
+});
+
+test('the right password lets in after forty guesses from forty addresses, from an old and a new address', async () => {
+  assert.equal((await attempt(PASSWORD)).kind, 'user');
+  for (let n = 0; n < 40; n += 1) note({ network: `198.51.100.${n}` }, 1);
+  assert.equal((await attempt(PASSWORD)).kind, 'user');
+  assert.equal((await attempt(PASSWORD, { address: '203.0.113.7' })).kind, 'user');
+});
+
+test('the right password lets in while twenty guesses from twenty addresses wait for their turn', async () => {
+  assert.equal((await attempt(PASSWORD)).kind, 'user');
+  const guesses = guessesAtOnce(20);
+  const order: string[] = [];
+  const known = attempt(PASSWORD).then(({ kind }) => order.push(`known ${kind}`));
+  const unknown = attempt(PASSWORD, { address: '203.0.113.7' }).then(({ kind }) => order.push(`new ${kind}`));
+  await Promise.all([known, unknown]);
+  assert.deepEqual(order, ['known user', 'new user']);
+  assert.ok((await Promise.all(guesses)).every(({ kind }) => kind === 'wrong'));
+});
+
+const guessesAtOnce = (addresses: number) =>
+  Array.from({ length: addresses }, (_, n) => attempt('wrong password', { address: `198.51.100.${n}` }));
+
+test('more than a hundred guesses at one login slow strangers down, and nobody who was known at their address', async () => {
+  assert.equal((await attempt(PASSWORD)).kind, 'user');
+  for (let n = 0; n < 200; n += 1) note({ network: `198.51.100.${n}` }, 1);
+  const stranger = await attempt(PASSWORD, { address: '203.0.113.7' });
+  assert.ok(stranger.kind === 'later' && stranger.wait <= 30_000);
+  assert.equal((await attempt(PASSWORD)).kind, 'user');
+  house.clock.advance(30_000);
+  assert.equal((await attempt(PASSWORD, { address: '203.0.113.7' })).kind, 'user');
+});
+
+test('five wrong guesses behind one proxy make only that login wait', async () => {
+  for (let tries = 0; tries < 5; tries += 1) await attempt('wrong password', { login: 'other@partway.test' });
+  assert.equal((await attempt('wrong password', { login: 'other@partway.test' })).kind, 'later');
+  assert.equal((await attempt(PASSWORD)).kind, 'user');
+});
+
+test('guessing from one address at whatever logins gets slower after fifty, but not for who was known there', async () => {
+  assert.equal((await attempt(PASSWORD)).kind, 'user');
+  for (let n = 0; n < 60; n += 1) note({ login: `user${n}` }, 1);
+  const stranger = await attempt('wrong password', { login: 'yet-another@partway.test' });
+  assert.ok(stranger.kind === 'later' && stranger.wait <= 60_000);
+  assert.equal((await attempt(PASSWORD)).kind, 'user');
+  assert.equal((await attempt(PASSWORD, { address: '192.0.2.2' })).kind, 'user');
+});
+
+test('who is known at an address is slowed down like anybody when they guess', async () => {
+  assert.equal((await attempt(PASSWORD)).kind, 'user');
+  for (let tries = 0; tries < 5; tries += 1) assert.equal((await attempt('wrong password')).kind, 'wrong');
+  assert.equal((await attempt('wrong password')).kind, 'later');
+});
+
+test('all addresses of one IPv6 network are one, and an IPv4 address is the same in both forms', async () => {
+  const addresses = ['2001:db8::1', '2001:db8:0:0:1::', '2001:db8::ffff:1', '2001:db8:0:0:a:b:c:d', '2001:db8::'];
+  for (const address of addresses) await attempt('wrong password', { address });
+  assert.equal((await attempt(PASSWORD, { address: '2001:db8::2' })).kind, 'later');
+  assert.equal((await attempt(PASSWORD, { address: '2001:db8:0:1::1' })).kind, 'user');
+  for (let tries = 0; tries < 5; tries += 1) await attempt('wrong password', { address: '::ffff:192.0.2.9' });
+  assert.equal((await attempt(PASSWORD, { address: '192.0.2.9' })).kind, 'later');
+});
+
+test('what is remembered of attempts is bounded, whatever is tried', async () => {
+  const { logIns } = house.access;
+  for (let n = 0; n < 25_000; n += 1) {
+    const attempt = { login: `user${n}`, network: `2001:db8:${n.toString(16)}:0` };
+    logIns.succeed(logIns.begin(attempt, 0));
+    logIns.begin(attempt, 0);
+  }
+  assert.ok(logIns.size <= 40_000, `${logIns.size} entries`);
+});
+
+test('no more than sixteen guesses from one network, and sixty-four in all, wait to be checked', async () => {
+  const { turns } = house.access.logIns;
+  const gate = Promise.withResolvers<void>();
+  const take = (network: string, isKnown = false) =>
+    turns.take({ network, isKnown }, () => gate.promise.then(() => true));
+  const taken = [
+    take('running'),
+    ...Array.from({ length: 20 }, () => take('one')),
+    ...Array.from({ length: 60 }, (_, n) => take(`n${n}`)),
+    take('one', true),
+  ];
+  gate.resolve();
+  const done = await Promise.all(taken);
+  assert.equal(done.filter((result) => result === true).length, 1 + 16 + 48 + 1);
+  assert.equal(done.slice(1, 21).filter((result) => result === true).length, 16);
+});
+
+test('who comes when too many wait to be checked is asked to come again in a second, and no attempt is counted', async () => {
+  const { turns } = house.access.logIns;
+  const gate = Promise.withResolvers<void>();
+  const taken = Array.from({ length: 17 }, () =>
+    turns.take({ network: '192.0.2.1', isKnown: false }, () => gate.promise),
+  );
+  for (let tries = 0; tries < 10; tries += 1) assert.deepEqual(await attempt(PASSWORD), { kind: 'later', wait: 1_000 });
+  gate.resolve();
+  await Promise.all(taken);
+  assert.equal((await attempt(PASSWORD)).kind, 'user');
+});
+
+test('guesses that come all at once count as many', async () => {
+  const outcomes = await Promise.all(Array.from({ length: 12 }, () => attempt('wrong password')));
+  assert.equal(outcomes.filter(({ kind }) => kind === 'wrong').length, 5);
+});
+
+test('what is remembered of attempts is bounded, and keeps the latest', () => {
+  const slowdown = new Slowdown({ most: 100, free: 5, longestWait: 1_000 });
+  for (let tries = 0; tries < 10; tries += 1) slowdown.note('early', 0);
+  for (let name = 0; name < 99; name += 1) slowdown.note(`name ${name}`, 0);
+  assert.equal(slowdown.size, 100);
+  assert.equal(slowdown.waitOf('early', 0), 1_000);
+  slowdown.note('one more', 0);
+  assert.equal(slowdown.size, 100);
+  assert.equal(slowdown.waitOf('early', 0), 0);
+});
+
+test('passwords are kept as salted scrypt hashes, and compared as Unicode composes them', async () => {
+  const [one, other] = [await hashPassword('pässword'), await hashPassword('pässword')];
+  assert.match(one, /^scrypt\$32768\$8\$3\$[\w-]{22}\$[\w-]{43}$/);
+  assert.notEqual(one, other);
+  assert.equal(await matchesPassword('pa\u0308ssword', one), true);
+  assert.equal(await matchesPassword('password', one), false);
+  for (const damaged of ['', 'scrypt$', 'plain$pässword', one.slice(0, -43)]) {
+    assert.equal(await matchesPassword('pässword', damaged).catch(() => false), false, damaged);
+  }
+  await assert.rejects(hashPassword('short'), /8 to 1024 characters/);
+});
+
+test('another password ends what was given to whoever knew the old one', async () => {
+  const subject = { type: 'user', id: String(house.user.id) };
+  const { accessToken } = await grantForCredentials(house.access, house.client, subject);
+  await changePassword(house.access.db, { login: house.user.login, password: 'another password' });
+  await assert.rejects(authenticate(house.access, accessToken), refusal('unauthorized'));
+  assert.equal((await attempt(PASSWORD)).kind, 'wrong');
+  assert.equal((await attempt('another password')).kind, 'user');
+  await assert.rejects(changePassword(house.access.db, { login: 'nobody', password: PASSWORD }), /no user/);
+});

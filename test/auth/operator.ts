@@ -1,0 +1,42 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { partway } from '../support/accounts.ts';
+import { settingsFor } from '../support/rows.ts';
+import type { TestServer } from '../support/server.ts';
+
+const PARTWAY = fileURLToPath(new URL('../../packages/cli/bin/partway.js', import.meta.url));
+
+type Folder = Pick<TestServer, 'dataFolder'>;
+
+/** What `partway app add --json` prints. */
+export interface AddedApp {
+  client_id: string;
+  client_secret: string;
+  enterprise_id: string;
+  service_user_id: string;
+  key_ids: string[];
+}
+
+/** Runs a `partway` command with `--json`, and gives what it printed. */
+export async function partwayJson<T>(server: Folder, ...args: string[]): Promise<T> {
+  return JSON.parse(await partway(server, ...args, '--json')) as T;
+}
+
+/** The same with something on stdin; rejects with what it printed on stderr. */
+export function partwayWithInput<T>(server: Folder, input: string, ...args: string[]): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
+  const all = [PARTWAY, ...args, '--json', '--data', server.dataFolder];
+  const env = { ...process.env, ...settingsFor(server.dataFolder) };
+  const child = execFile(process.execPath, all, { env }, (error, stdout, stderr) => {
+    if (error === null) resolve(JSON.parse(stdout) as T);
+    else reject(new Error(stderr));
+  });
+  child.stdin?.end(input);
+  return promise;
+}
+
+/** A user who can log in; gives the id. */
+export async function addUserWith(server: Folder, login: string, password: string): Promise<string> {
+  const args = ['user', 'add', login, '--password-stdin'];
+  return (await partwayWithInput<{ id: string }>(server, `${password}\n`, ...args)).id;
+}

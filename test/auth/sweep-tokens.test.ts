@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { sweepTokens } from '../../packages/server/src/auth/tokens/sweep.ts';
+import { openHouse } from '../files/house.ts';
+
+const DAY = 86_400_000;
+
+test('no statement of the sweep deletes more than a thousand tokens or assertions, and all that expired go', async () => {
+  await using house = await openHouse();
+  const { db } = house.files;
+  const now = house.clock.now();
+  const app = { client_id: 'app', name: 'app', secret_sha256: '', service_user_id: house.owner.id, created_at: now };
+  await db
+    .insertInto('apps')
+    .values({ ...app, as_user: 0 })
+    .execute();
+  for (let from = 0; from < 2_500; from += 500) {
+    const rows = Array.from({ length: 500 }, (_, n) => ({ client_id: 'app', jti: `${from + n}`, expires_at: now }));
+    await db.insertInto('used_assertions').values(rows).execute();
+  }
+  await db
+    .insertInto('used_assertions')
+    .values({ client_id: 'app', jti: 'kept', expires_at: now + 30 * DAY })
+    .execute();
+  const counts: number[] = [];
+  const watched = db.withPlugin({
+    transformQuery: ({ node }) => node,
+    async transformResult({ result }) {
+      counts.push(Number(result.numAffectedRows ?? 0));
+      return result;
+    },
+  });
+
+  house.clock.advance(10 * DAY);
+  assert.equal(await sweepTokens({ db: watched, clock: house.clock }), 2_500);
+
+  assert.equal(Math.max(...counts), 1_000);
+  const left = await db.selectFrom('used_assertions').select('jti').execute();
+  assert.deepEqual(left, [{ jti: 'kept' }]);
+});

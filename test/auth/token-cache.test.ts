@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { UserId } from '../../packages/protocol/src/ids.ts';
+import { authenticate } from '../../packages/server/src/auth/authenticate.ts';
+import type { Authority } from '../../packages/server/src/auth/authority.ts';
+import { grantForCredentials } from '../../packages/server/src/auth/grants/client-credentials.ts';
+import { TokenCache } from '../../packages/server/src/auth/token-cache.ts';
+import { revokeToken } from '../../packages/server/src/auth/tokens/revoke.ts';
+import { updateUser } from '../../packages/server/src/auth/users/update.ts';
+import { refusal } from '../files/house.ts';
+import { type Gatehouse, openGatehouse } from './gatehouse.ts';
+
+let house: Gatehouse;
+before(async () => {
+  house = await openGatehouse();
+});
+after(() => house[Symbol.asyncDispose]());
+
+const newToken = async () =>
+  (await grantForCredentials(house.access, house.client, { type: 'user', id: String(house.user.id) })).accessToken;
+
+/** Asks whose token it is, and lets `meanwhile` happen after its row was read and before the answer is there. */
+function authenticateDuring(token: string, meanwhile: () => Promise<void>) {
+  let happened = false;
+  const db = house.access.db.withPlugin({
+    transformQuery: ({ node }) => node,
+    async transformResult({ result }) {
+      if (!happened) {
+        happened = true;
+        await meanwhile();
+      }
+      return result;
+    },
+  });
+  return authenticate({ ...house.access, db }, token);
+}
+
+test('a token that is revoked while it is being looked up is not remembered', async () => {
+  const token = await newToken();
+
+  await authenticateDuring(token, () => revokeToken(house.access, house.client, token));
+
+  await assert.rejects(authenticate(house.access, token), refusal('unauthorized'));
+});
+
+test('a token whose user gets another status while it is being looked up is not remembered as before', async () => {
+  const token = await newToken();
+
+  await authenticateDuring(token, () =>
+    updateUser(house.access, house.user.id, { status: 'cannot_delete_edit' }, 'admin'),
+  );
+
+  assert.equal((await authenticate(house.access, token)).principal.status, 'cannot_delete_edit');
+});
+
+const NOW = { now: 1_000, monotonic: 0 };
+const authorityOf = (userId: number) => ({ principal: { userId: userId as UserId } }) as Authority;
+
+/** Keeps a token of a user's, named after the user. */
+function keep(cache: TokenCache, userId: number, expiresAt = Number.POSITIVE_INFINITY): void {
+  cache.set(`token of ${userId}`, authorityOf(userId), { expiresAt, monotonic: 0, mark: cache.mark });
+}
+
+const known = (cache: TokenCache, userIds: readonly number[], at = NOW) =>
+  userIds.filter((userId) => cache.get(`token of ${userId}`, at) !== undefined);
+
+test('the tokens of many users are known at once, each with its own authority', () => {
+  const cache = new TokenCache();
+  const users = Array.from({ length: 1_000 }, (_, n) => n);
+  for (const user of users) keep(cache, user);
+  assert.deepEqual(known(cache, users), users);
+  assert.equal(cache.get('token of 7', NOW)?.principal.userId, 7);
+});
+
+test('no more tokens are kept than memory is set aside for', () => {
+  const cache = new TokenCache();
+  const users = Array.from({ length: 30_000 }, (_, n) => n);
+  for (const user of users) keep(cache, user);
+  const kept = known(cache, users);
+  assert.ok(kept.length > 0 && kept.length <= 10_000, `${kept.length}`);
+  assert.ok(kept.includes(29_999));
+});
+
+test('a token is known for five seconds, and never once it has expired', () => {
+  const cache = new TokenCache();
+  keep(cache, 1);
+  keep(cache, 2, 2_000);
+  assert.deepEqual(known(cache, [1, 2], { now: 1_999, monotonic: 4_999 }), [1, 2]);
+  assert.deepEqual(known(cache, [1, 2], { now: 2_000, monotonic: 4_999 }), [1]);
+  assert.deepEqual(known(cache, [1, 2], { now: 2_000, monotonic: 5_000 }), []);
+});
+
+test('what is forgotten takes nobody else along, and is not kept by one who read it before', () => {
+  const cache = new TokenCache();
+  for (const user of [1, 2, 3]) keep(cache, user);
+  const { mark } = cache;
+  cache.deleteAllOf(1 as UserId);
+  cache.deleteAll(['token of 2']);
+  cache.set('token of 1', authorityOf(1), { expiresAt: Number.POSITIVE_INFINITY, monotonic: 0, mark });
+  assert.deepEqual(known(cache, [1, 2, 3]), [3]);
+});

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { sql } from 'kysely';
+import { Refusal } from '../../packages/protocol/src/errors.ts';
+import { addUser } from '../../packages/server/src/auth/accounts.ts';
+import { ensureDeveloper } from '../../packages/server/src/auth/users/developer.ts';
+import { findUser, findUserByLogin } from '../../packages/server/src/auth/users/store.ts';
+import { updateUser } from '../../packages/server/src/auth/users/update.ts';
+import { leftoverFolder } from '../support/leftovers.ts';
+import { dropRows, openRows } from '../support/rows.ts';
+import { type Gatehouse, openGatehouse } from './gatehouse.ts';
+
+const ROUNDS = 10;
+
+let house: Gatehouse;
+before(async () => {
+  house = await openGatehouse();
+});
+after(() => house[Symbol.asyncDispose]());
+
+test('of two users who take one login at once, one gets it and the other is told', async () => {
+  const { access } = house;
+  for (let round = 0; round < ROUNDS; round++) {
+    const login = `wanted-${round}@partway.test`;
+    const users = await Promise.all(
+      [1, 2].map((n) => addUser(access.db, { login: `user-${round}-${n}@partway.test`, name: 'U', now: 1 })),
+    );
+    const results = await Promise.allSettled(users.map(({ id }) => updateUser(access, id, { login }, 'admin')));
+    const [refused, ...more] = results.filter((result) => result.status === 'rejected');
+    assert.ok(refused?.reason instanceof Refusal, String(refused?.reason));
+    assert.equal(refused.reason.code, 'user_login_already_used');
+    assert.deepEqual(more, []);
+    assert.ok(await findUserByLogin(access.db, login));
+  }
+});
+
+test('two changes of one user at once both hold', async () => {
+  const { access, user } = house;
+  for (let round = 0; round < ROUNDS; round++) {
+    const [name, login] = [`Name ${round}`, `login-${round}@partway.test`];
+    await Promise.all([
+      updateUser(access, user.id, { name }, 'admin'),
+      updateUser(access, user.id, { login }, 'admin'),
+    ]);
+    const found = await findUser(access.db, user.id);
+    assert.deepEqual([found?.name, found?.login], [name, login]);
+  }
+});
+
+test('of servers that start at once on a new database, one makes the developer and all have the same', async () => {
+  const home = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-developer-')));
+  const db = await openRows(home);
+  // None finds one before all have looked.
+  const all = Promise.withResolvers<void>();
+  let looking = 4;
+  const patient = db.withPlugin({
+    transformQuery: ({ node }) => node,
+    async transformResult({ result }) {
+      looking -= 1;
+      if (looking === 0) all.resolve();
+      if (looking >= 0) await all.promise;
+      return result;
+    },
+  });
+  const developers = await Promise.all(Array.from({ length: 4 }, () => ensureDeveloper(patient, 'token', 1)));
+  assert.equal(new Set(developers.map(({ authority }) => authority.principal.userId)).size, 1);
+  const { rows } = await sql`select id from users`.execute(db);
+  assert.equal(rows.length, 1);
+  await db.destroy();
+  await dropRows(home);
+});

@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { sql } from 'kysely';
+import { openDatabase } from '../../packages/server/src/database/open-database.ts';
+import { newPostgresDatabase, stopPostgres } from '../database/postgres-database.ts';
+import { noPostgres } from '../engines/postgres.ts';
+import { partway } from '../support/accounts.ts';
+import { Api } from '../support/api.ts';
+import { seededBytes } from '../support/bytes.ts';
+import { startServer, type TestServer } from '../support/server.ts';
+
+const ENV = { PARTWAY_ORPHAN_GRACE: '0s', PARTWAY_SWEEP_INTERVAL: '20ms' };
+const BYTES = seededBytes(1000, 'the only copy');
+
+after(stopPostgres);
+
+describe('bytes and the database that names them', { skip: noPostgres, timeout: 600_000 }, () => {
+  it('know each other from the first start on, also in a data folder from before', async () => {
+    await using server = await startServer({ env: sqlite() });
+    await addFile(server);
+    await server.stop();
+    const mark = join(server.dataFolder, 'database-id');
+    const id = await readFile(mark, 'utf8');
+    assert.match(id, /^[0-9a-f]{32}\n$/);
+    await rm(mark);
+    await server.restart();
+    assert.equal(await readFile(mark, 'utf8'), id);
+  });
+
+  it('that do not belong together are refused before a byte is swept', async () => {
+    await using database = await newPostgresDatabase();
+    await using own = await startServer({ env: sqlite() });
+    const file = await addFile(own);
+    await own.stop();
+    const { dataFolder } = own;
+    const elsewhere = { dataFolder, env: { ...ENV, PARTWAY_DATABASE: database.url } };
+    await assert.rejects(startServer(elsewhere), /not known to be those of this database/);
+    // As in a folder from before, of which nobody can know.
+    await rm(join(dataFolder, 'database-id'));
+    await assert.rejects(startServer(elsewhere), /not known to be those of this database/);
+    await sleep(100);
+    await own.restart();
+    assert.deepEqual(await new Api(own).download(file), BYTES);
+  });
+
+  it('are told apart where another SQLite file was put into the folder', async () => {
+    await using own = await startServer({ env: sqlite() });
+    const file = await addFile(own);
+    await own.stop();
+    const rows = join(own.dataFolder, 'partway.sqlite');
+    const kept = await readFile(rows);
+    await rm(rows);
+    await (await openDatabase({ url: undefined, file: rows, connections: 1 })).destroy();
+    await assert.rejects(own.restart(), /not known to be those of this database/);
+    await writeFile(rows, kept);
+    await own.restart();
+    assert.deepEqual(await new Api(own).download(file), BYTES);
+  });
+
+  it('are not parted where a second node comes with a folder of its own', async () => {
+    await using database = await newPostgresDatabase();
+    const env = { ...ENV, PARTWAY_DATABASE: database.url, PARTWAY_TOKEN: 'the-token-of-all-nodes' };
+    await using first = await startServer({ env });
+    const key = join(first.dataFolder, 'signing-key');
+    // Nothing is lost while there are no files, and bytes may come to lie elsewhere.
+    await using early = await startServer({ env: { ...env, PARTWAY_SIGNING_KEY_FILE: key } });
+    await early.stop();
+    const file = await addFile(first);
+    await assert.rejects(
+      startServer({ env: { ...env, PARTWAY_SIGNING_KEY_FILE: key } }),
+      /names files whose bytes are not here/,
+    );
+    await first.restart();
+    assert.deepEqual(await new Api(first).download(file), BYTES);
+  });
+
+  it('can be joined by hand as the message says', async () => {
+    await using database = await newPostgresDatabase();
+    const env = { ...ENV, PARTWAY_DATABASE: database.url };
+    await using server = await startServer({ env });
+    const file = await addFile(server);
+    await server.stop();
+    const mark = join(server.dataFolder, 'database-id');
+    await rm(mark);
+    const failure = await server.restart().catch((error: Error) => error);
+    const [, place = '', id = ''] = /make the text of (\S+) this: ([0-9a-f]{32})/.exec(String(failure)) ?? [];
+    assert.equal(place, mark);
+    await writeFile(place, id);
+    await server.restart();
+    assert.deepEqual(await new Api(server).download(file), BYTES);
+  });
+});
+
+describe('the secrets of nodes on one database', { skip: noPostgres, timeout: 600_000 }, () => {
+  it('are those of the first node; another is told which file or setting to give', async () => {
+    await using database = await newPostgresDatabase();
+    const PARTWAY_DATABASE = database.url;
+    await using first = await startServer({ env: { PARTWAY_DATABASE } });
+    const PARTWAY_TOKEN = first.token;
+    await assert.rejects(startServer({ env: { PARTWAY_DATABASE, PARTWAY_TOKEN } }), /PARTWAY_SIGNING_KEY_FILE/);
+    const PARTWAY_SIGNING_KEY_FILE = join(first.dataFolder, 'signing-key');
+    await assert.rejects(
+      startServer({ env: { PARTWAY_DATABASE, PARTWAY_SIGNING_KEY_FILE } }),
+      (error: Error) => /Give PARTWAY_TOKEN the same value/.test(error.message) && !error.message.includes(first.token),
+    );
+    await using second = await startServer({ env: { PARTWAY_DATABASE, PARTWAY_TOKEN, PARTWAY_SIGNING_KEY_FILE } });
+    assert.equal((await new Api(second).get('/users/me')).status, 200);
+    const { rows } = await sql<{ value: string }>`select value from installation`.execute(await database.open());
+    assert.ok(rows.every(({ value }) => value !== first.token));
+  });
+
+  it('are changed by forgetting them', async () => {
+    await using database = await newPostgresDatabase();
+    const PARTWAY_DATABASE = database.url;
+    await using first = await startServer({ env: { PARTWAY_DATABASE } });
+    await first.stop();
+    await partway(first, 'secrets', 'forget', '--database', PARTWAY_DATABASE);
+    await using second = await startServer({ env: { PARTWAY_DATABASE } });
+    assert.equal((await new Api(second).get('/users/me')).status, 200);
+    await assert.rejects(first.restart(), /other key than the nodes before it/);
+  });
+});
+
+/** The SQLite file of the data folder, whatever the suites run over. */
+function sqlite(): Record<string, string> {
+  return { ...ENV, PARTWAY_DATABASE: '' };
+}
+
+async function addFile(server: TestServer): Promise<string> {
+  const form = new FormData();
+  form.set('attributes', JSON.stringify({ name: 'file.bin', parent: { id: '0' } }));
+  form.set('file', new Blob([BYTES]));
+  const headers = { authorization: `Bearer ${server.token}` };
+  const answer = await fetch(`${server.url}/2.0/files/content`, { method: 'POST', headers, body: form });
+  assert.equal(answer.status, 201);
+  return ((await answer.json()) as { entries: { id: string }[] }).entries[0]?.id ?? '';
+}

@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { type Kysely, sql } from 'kysely';
+import { Refusal } from '../../packages/protocol/src/errors.ts';
+import { addUser } from '../../packages/server/src/auth/accounts.ts';
+import { findUserByLogin } from '../../packages/server/src/auth/users/store.ts';
+import { migrate } from '../../packages/server/src/database/migrate.ts';
+import { openPostgres } from '../../packages/server/src/database/postgres/postgres.ts';
+import type { Tables } from '../../packages/server/src/database/schema.ts';
+import { noPostgres, type Postgres, startPostgres } from '../engines/postgres.ts';
+import { administer, createDatabase } from '../engines/postgres-database.ts';
+import { type TcpLine, tcpLine } from '../engines/tcp-line.ts';
+import { smallDisk } from '../faults/small-disk.ts';
+import { untilItFails } from '../support/until-it-fails.ts';
+
+const USER = { login: 'user@partway.test', name: 'User', now: 1 };
+
+describe('when PostgreSQL is away or has trouble', { skip: noPostgres, timeout: 600_000 }, () => {
+  let server: Postgres;
+  let url: string;
+  before(async () => {
+    server = await startPostgres();
+    url = await createDatabase(server.url, 'partway');
+    const db = openPostgres(url);
+    await migrate(db);
+    await addUser(db, USER);
+    await db.destroy();
+  });
+  after(() => server[Symbol.asyncDispose]());
+
+  for (const [fault, happens] of Object.entries({
+    stopped: () => server.stop(),
+    killed: () => server.kill(),
+  })) {
+    it(`${fault}, statements and transactions are unavailable, and go on once it is back`, async () => {
+      const db = openPostgres(url);
+      // More connections than one, so that some are idle and some in use when it goes.
+      await Promise.all(Array.from({ length: 10 }, () => sql`select pg_sleep(0.01)`.execute(db)));
+      const held = Promise.withResolvers<void>();
+      const begun = Promise.withResolvers<void>();
+      const transaction = db.transaction().execute(async (tx) => {
+        await sql`update users set name = 'never'`.execute(tx);
+        begun.resolve();
+        await held.promise;
+        await sql`update users set name = 'never again'`.execute(tx);
+      });
+      const sleeping = sql`select pg_sleep(60)`.execute(db);
+      await begun.promise;
+      const cut = assert.rejects(sleeping, unavailable);
+      await happens();
+      held.resolve();
+      await assert.rejects(transaction, unavailable);
+      await cut;
+      await assert.rejects(findUserByLogin(db, USER.login), unavailable);
+      await assert.rejects(
+        db.transaction().execute((tx) => findUserByLogin(tx, USER.login)),
+        unavailable,
+      );
+      await server.start();
+      assert.equal((await findUserByLogin(db, USER.login))?.name, 'User');
+      await db.destroy();
+    });
+  }
+
+  it('a connection that is cut in the middle of a transaction takes nothing else along', async () => {
+    await using line = await tcpLine(Number(new URL(url).port));
+    const db = openPostgres(through(line, url));
+    await assert.rejects(
+      db.transaction().execute(async (tx) => {
+        await sql`update users set name = 'never'`.execute(tx);
+        line.cut();
+        await sql`select 1`.execute(tx);
+      }),
+      unavailable,
+    );
+    assert.equal((await findUserByLogin(db, USER.login))?.name, 'User');
+    await db.destroy();
+  });
+
+  it('an answer that never comes is not waited for for ever, and is not taken for the next one', async () => {
+    await using line = await tcpLine(Number(new URL(url).port));
+    const db = openPostgres(through(line, url), { connections: 1, statementTimeout: 100 });
+    await sql`select 1`.execute(db);
+    line.freeze();
+    await assert.rejects(sql`select 2`.execute(db), unavailable);
+    const { rows } = await sql<{ n: number }>`select 3 as n`.execute(db);
+    assert.deepEqual(rows, [{ n: 3 }]);
+    await db.destroy();
+  });
+
+  it('a statement that takes too long is broken off, and its connection used on', async () => {
+    const db = openPostgres(url, { connections: 1, statementTimeout: 50 });
+    const backend = () => sql`select pg_backend_pid() as pid`.execute(db).then(({ rows }) => rows);
+    const before = await backend();
+    await assert.rejects(sql`select pg_sleep(10)`.execute(db), unavailable);
+    assert.deepEqual(await backend(), before);
+    await db.destroy();
+  });
+
+  it('too many connections are answered with "later"', async () => {
+    await administer(server.url, 'create role narrow login connection limit 1');
+    const narrow = Object.assign(new URL(url), { username: 'narrow' }).href;
+    const [first, second] = [openPostgres(narrow), openPostgres(narrow)];
+    await sql`select 1`.execute(first);
+    await assert.rejects(sql`select 1`.execute(second), unavailable);
+    await first.destroy();
+    await second.destroy();
+  });
+
+  it('two transactions that wait for each other: one is told to come again, the other goes on', async () => {
+    const db = openPostgres(url);
+    await addUser(db, { login: 'other@partway.test', name: 'Other', now: 1 });
+    const both = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const touch = (tx: Kysely<Tables>, login: string) =>
+      sql`update users set name = name where login = ${login}`.execute(tx);
+    const crossing = async (n: 0 | 1, first: string, second: string) =>
+      db.transaction().execute(async (tx) => {
+        await touch(tx, first);
+        both[n]?.resolve();
+        await both[1 - n]?.promise;
+        await touch(tx, second);
+      });
+    const results = await Promise.allSettled([
+      crossing(0, USER.login, 'other@partway.test'),
+      crossing(1, 'other@partway.test', USER.login),
+    ]);
+    const lost = results.filter((result) => result.status === 'rejected');
+    assert.equal(lost.length, 1);
+    unavailable(lost[0]?.reason);
+    await db.destroy();
+  });
+
+  it('a disk that is full is said to be, and what is there stays', async (t) => {
+    await using disk = await smallDisk('24m');
+    if (disk.reason !== undefined) return t.skip(disk.reason);
+    server.own(disk.folder);
+    const ballast = join(disk.folder, 'ballast');
+    await writeFile(ballast, Buffer.alloc(8 * 2 ** 20));
+    await administer(server.url, `create tablespace small location '${disk.folder}'`);
+    const db = openPostgres(url);
+    await sql`create table filling (row text) tablespace small`.execute(db);
+    const fill = () => sql`insert into filling select repeat(md5(n::text), 60) from generate_series(1, 2000) as n`;
+    const failure = await untilItFails(100, async () => fill().execute(db));
+    assert.ok(failure instanceof Refusal, String(failure));
+    assert.equal(failure.code, 'insufficient_storage');
+    assert.ok(await findUserByLogin(db, USER.login));
+    await rm(ballast);
+    await fill().execute(db);
+    await sql`drop table filling`.execute(db);
+    await administer(server.url, 'drop tablespace small');
+    await db.destroy();
+  });
+
+  it('what it cannot hold is a fault of what was sent, and what was done wrong stays a fault of ours', async () => {
+    const db = openPostgres(url);
+    await assert.rejects(findUserByLogin(db, 'a\0b'), (error: Refusal) => error.code === 'bad_request');
+    await assert.rejects(sql`select * from nowhere`.execute(db), /relation "nowhere" does not exist/);
+    await db.destroy();
+  });
+});
+
+function unavailable(error: unknown): true {
+  assert.ok(error instanceof Refusal, String(error));
+  assert.equal(error.code, 'unavailable');
+  assert.ok((error.retryAfterSeconds ?? 0) > 0);
+  return true;
+}
+
+function through(line: TcpLine, url: string): string {
+  return Object.assign(new URL(url), { port: String(line.port) }).href;
+}

@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { type Kysely, sql } from 'kysely';
+import { Refusal } from '../../packages/protocol/src/errors.ts';
+import { addUser } from '../../packages/server/src/auth/accounts.ts';
+import type { Tables } from '../../packages/server/src/database/schema.ts';
+import { noteBlob } from '../../packages/server/src/files/blobs.ts';
+import type { Session } from '../../packages/server/src/uploads/session.ts';
+import {
+  countParts,
+  deleteOpenSession,
+  insertPart,
+  insertSession,
+} from '../../packages/server/src/uploads/session-store.ts';
+import { newPart, newSession } from '../uploads/session-samples.ts';
+import { newDatabase } from './database.ts';
+import { commitsInLog, holdLock } from './held-database.ts';
+
+const PARTS = 40;
+
+describe('rows that wait for the disk together', () => {
+  it('are one commit: 40 parts at once, behind a slow one, take two', async () => {
+    await using database = await newDatabase();
+    const db = await database.open();
+    const session = await openSession(db);
+    const before = commitsInLog(database.path);
+    using lock = holdLock(database.path);
+    const made = Array.from({ length: PARTS }, (_, slot) => insertPart(db, session.id, newPart(slot), 1));
+    await reads(db);
+    lock.giveBack();
+    assert.deepEqual(await Promise.all(made), Array(PARTS).fill(true));
+    const commits = commitsInLog(database.path) - before;
+    assert.ok(commits <= 2, `${PARTS} parts took ${commits} commits`);
+    assert.equal(await countParts(db, session.id), PARTS);
+  });
+
+  it('have an answer each: a slot that is taken and a session that has ended do not count, the others do', async () => {
+    await using database = await newDatabase();
+    const db = await database.open();
+    const [session, ended] = [await openSession(db), await openSession(db)];
+    await deleteOpenSession(db, ended.id);
+    await insertPart(db, session.id, newPart(3), 1);
+    using lock = holdLock(database.path);
+    const made = [
+      insertPart(db, session.id, newPart(0), 1),
+      insertPart(db, session.id, newPart(1), 1),
+      insertPart(db, ended.id, newPart(2), 1),
+      insertPart(db, session.id, newPart(3), 1),
+      insertPart(db, session.id, newPart(4), 1),
+      insertPart(db, session.id, newPart(4), 1),
+    ];
+    await reads(db);
+    lock.giveBack();
+    assert.deepEqual(await Promise.all(made), [true, true, false, false, true, false]);
+    assert.equal(await countParts(db, session.id), 4);
+  });
+
+  it('do not fail for one of them that does', async () => {
+    await using database = await newDatabase();
+    const db = await database.open();
+    const session = await openSession(db);
+    const before = commitsInLog(database.path);
+    using lock = holdLock(database.path);
+    const made = Promise.allSettled([
+      insertPart(db, session.id, newPart(0), 1),
+      insertPart(db, session.id, newPart(1), 1),
+      sql`insert into parts (session_id, slot) values (${session.id}, 2)`.execute(db),
+      sql`insert into nowhere values (1)`.execute(db),
+      sql`insert into parts select * from parts`.execute(db),
+      insertPart(db, session.id, newPart(5), 1),
+    ]);
+    await reads(db);
+    lock.giveBack();
+    const outcomes = (await made).map(({ status }) => status);
+    assert.deepEqual(outcomes, ['fulfilled', 'fulfilled', 'rejected', 'rejected', 'rejected', 'fulfilled']);
+    assert.equal(await countParts(db, session.id), 3);
+    assert.ok(commitsInLog(database.path) - before <= 2);
+  });
+
+  it('all fail with the transaction that they share, and leave nothing', async () => {
+    await using database = await newDatabase();
+    const db = await database.open();
+    await sql`create table strict_rows (n integer primary key, other integer references strict_rows deferrable initially deferred)`.execute(
+      db,
+    );
+    using lock = holdLock(database.path);
+    const first = sql`insert into strict_rows values (1, null)`.execute(db);
+    // Only the commit finds that the second has nothing to refer to.
+    const together = Promise.allSettled([
+      sql`insert into strict_rows values (2, null)`.execute(db),
+      sql`insert into strict_rows values (3, 77)`.execute(db),
+      sql`insert into strict_rows values (4, null)`.execute(db),
+    ]);
+    await reads(db);
+    lock.giveBack();
+    await first;
+    for (const outcome of await together) {
+      assert.equal(outcome.status, 'rejected');
+      assert.match(String(outcome.reason), /FOREIGN KEY constraint failed/);
+    }
+    assert.deepEqual((await sql`select n from strict_rows`.execute(db)).rows, [{ n: 1 }]);
+    await sql`insert into strict_rows values (5, 1)`.execute(db);
+  });
+
+  it('give what they return, once it is committed', async () => {
+    await using database = await newDatabase();
+    const db = await database.open();
+    await sql`create table numbers (n integer)`.execute(db);
+    using lock = holdLock(database.path);
+    const returned = [1, 2, 3].map((n) =>
+      sql<{ n: number }>`insert into numbers values (${n}) returning n`.execute(db).then(({ rows }) => rows),
+    );
+    await reads(db);
+    lock.giveBack();
+    assert.deepEqual(await Promise.all(returned), [[{ n: 1 }], [{ n: 2 }], [{ n: 3 }]]);
+  });
+
+  it('wait no longer for a transaction that came before some of them than for one transaction', async () => {
+    await using database = await newDatabase();
+    const db = await database.open();
+    await sql`create table numbers (n integer)`.execute(db);
+    const before = commitsInLog(database.path);
+    using lock = holdLock(database.path);
+    const all = [];
+    for (let n = 0; n < 10; n++) {
+      all.push(sql`insert into numbers values (${n})`.execute(db));
+      if (n < 2) all.push(db.transaction().execute((tx) => sql`insert into numbers values (${100 + n})`.execute(tx)));
+    }
+    await reads(db);
+    lock.giveBack();
+    await Promise.all(all);
+    // The first, the two transactions, and one for all the others.
+    assert.ok(commitsInLog(database.path) - before <= 4);
+    assert.equal((await sql`select n from numbers`.execute(db)).rows.length, 12);
+  });
+
+  it('are refused as unavailable when another process does not give the lock back in time', async () => {
+    await using database = await newDatabase();
+    const db = await database.open();
+    const session = await openSession(db);
+    using _lock = holdLock(database.path);
+    await assert.rejects(insertPart(db, session.id, newPart(0), 1), (error) => {
+      assert.ok(error instanceof Refusal);
+      assert.equal(error.code, 'unavailable');
+      return true;
+    });
+    assert.equal(await countParts(db, session.id), 0);
+  });
+});
+
+async function openSession(db: Kysely<Tables>): Promise<Session> {
+  const login = `${Math.random()}@partway.test`;
+  const session = newSession(await addUser(db, { login, name: 'N', now: 1 }));
+  await noteBlob(db, { blob: session.staging.content, owner: session.owner }, 1);
+  await insertSession(db, session, 1);
+  return session;
+}
+
+/** Reads go beside writes: when these are answered, the writes have long been sent. */
+async function reads(db: Kysely<Tables>): Promise<void> {
+  for (let n = 0; n < 5; n++) await sql`select 1`.execute(db);
+}

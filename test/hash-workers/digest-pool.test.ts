@@ -1,0 +1,168 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { promisify } from 'node:util';
+import type { Worker } from 'node:worker_threads';
+import { startDigestWorker } from '../../packages/server/src/hash-workers/native-lane.ts';
+import {
+  DigestOutOfStep,
+  type DigestPool,
+  DigestWorkerLost,
+  openDigestPool,
+} from '../../packages/server/src/hash-workers/native-pool.ts';
+
+const MIB = 1024 * 1024;
+const EMPTY = { sha1: 'da39a3ee5e6b4b0d3255bfef95601890afd80709', length: 0 };
+
+describe('a pool of digests', () => {
+  const bytes = randomBytes(3 * MIB + 7);
+  let folder: string;
+  let path: string;
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'partway-digest-'));
+    path = join(folder, 'file');
+    await writeFile(path, bytes);
+  });
+  after(() => rm(folder, { recursive: true }));
+
+  it('follows a file slot by slot, and says the digest at every step', () =>
+    withPool(async (pool) => {
+      for (const [from, to] of [
+        [0, 1],
+        [1, MIB],
+        [MIB, MIB],
+        [MIB, 3 * MIB + 1],
+        [3 * MIB + 1, bytes.length],
+      ] as const) {
+        await pool.extend('a', from, { path, offset: from, length: to - from });
+        const expected = { sha1: sha1(bytes.subarray(0, to)), length: to };
+        assert.deepEqual(await pool.current('a'), expected);
+        assert.deepEqual(await pool.current('a'), expected);
+      }
+    }));
+
+  it('says the digest of nothing for a file not begun', () =>
+    withPool(async (pool) => assert.deepEqual(await pool.current('never seen'), EMPTY)));
+
+  it('reads bytes that lie elsewhere in a local file than in the whole', () =>
+    withPool(async (pool) => {
+      await pool.extend('a', 0, { path, offset: 1_000, length: 10 });
+      await pool.extend('a', 10, { path, offset: 5, length: 10 });
+      const expected = Buffer.concat([bytes.subarray(1_000, 1_010), bytes.subarray(5, 15)]);
+      assert.deepEqual(await pool.current('a'), { sha1: sha1(expected), length: 20 });
+    }));
+
+  it('keeps many files apart, whichever worker has them', () =>
+    withPool(async (pool) => {
+      const keys = Array.from({ length: 20 }, (_, n) => ({ key: `key ${n}`, length: 1_000 * n }));
+      await Promise.all(keys.map(({ key, length }) => pool.extend(key, 0, { path, offset: 0, length })));
+      for (const { key, length } of keys) {
+        assert.deepEqual(await pool.current(key), { sha1: sha1(bytes.subarray(0, length)), length });
+      }
+    }, 3));
+
+  it('does the calls of one file in the order they were made', () =>
+    withPool(async (pool) => {
+      const steps = Array.from({ length: 50 }, (_, n) =>
+        pool.extend('a', n * 100, { path, offset: n * 100, length: 100 }),
+      );
+      const digest = pool.current('a');
+      await Promise.all(steps);
+      assert.deepEqual(await digest, { sha1: sha1(bytes.subarray(0, 5_000)), length: 5_000 });
+    }, 2));
+
+  it('refuses a step from another byte by name, and starts again at 0', () =>
+    withPool(async (pool) => {
+      await pool.extend('a', 0, { path, offset: 0, length: 100 });
+      await assert.rejects(pool.extend('a', 200, { path, offset: 200, length: 100 }), DigestOutOfStep);
+      assert.deepEqual(await pool.current('a'), EMPTY);
+      await pool.extend('a', 0, { path, offset: 0, length: 300 });
+      assert.deepEqual(await pool.current('a'), { sha1: sha1(bytes.subarray(0, 300)), length: 300 });
+    }));
+
+  it('rejects when the file ends early or is not there, and starts again at 0', () =>
+    withPool(async (pool) => {
+      await pool.extend('a', 0, { path, offset: 0, length: 100 });
+      await assert.rejects(pool.extend('a', 100, { path, offset: 100, length: bytes.length }), /ended early/);
+      assert.deepEqual(await pool.current('a'), EMPTY);
+      await assert.rejects(pool.extend('a', 0, { path: join(folder, 'none'), offset: 0, length: 1 }), {
+        code: 'ENOENT',
+      });
+      assert.deepEqual(await pool.current('a'), EMPTY);
+    }));
+
+  it('forgets a file when told to', () =>
+    withPool(async (pool) => {
+      await pool.extend('a', 0, { path, offset: 0, length: 100 });
+      pool.forget('a');
+      pool.forget('never seen');
+      assert.deepEqual(await pool.current('a'), EMPTY);
+    }));
+
+  it('rejects what was waiting when a worker dies, forgets what it knew, and goes on with another', async () => {
+    const started: Worker[] = [];
+    const startWorker = () => {
+      const worker = startDigestWorker();
+      started.push(worker);
+      return worker;
+    };
+    const huge = join(folder, 'huge');
+    await writeFile(huge, '');
+    await truncate(huge, 64 * 1024 * MIB);
+    const pool = openDigestPool({ workers: 1, startWorker });
+    try {
+      await pool.extend('a', 0, { path, offset: 0, length: 100 });
+      // Half a minute of work, which ends as soon as the worker does.
+      const lost = [
+        pool.extend('b', 0, { path: huge, offset: 0, length: 64 * 1024 * MIB }),
+        pool.extend('a', 100, { path, offset: 100, length: 100 }),
+      ].map((call) => assert.rejects(call, DigestWorkerLost));
+      await started[0]?.terminate();
+      await Promise.all(lost);
+      assert.deepEqual(await pool.current('a'), EMPTY);
+      await assert.rejects(pool.extend('a', 100, { path, offset: 100, length: 100 }), DigestOutOfStep);
+      await pool.extend('a', 0, { path, offset: 0, length: 200 });
+      assert.deepEqual(await pool.current('a'), { sha1: sha1(bytes.subarray(0, 200)), length: 200 });
+      assert.equal(started.length, 2);
+    } finally {
+      await pool.close();
+    }
+  });
+
+  it('does not keep a process alive that has nothing else to do, but answers it first', async () => {
+    const pool = new URL('../../packages/server/src/hash-workers/native-pool.ts', import.meta.url).href;
+    const script = `
+      import { openDigestPool } from ${JSON.stringify(pool)};
+      const pool = openDigestPool({ workers: 2 });
+      await pool.extend('a', 0, { path: ${JSON.stringify(path)}, offset: 0, length: 100 });
+      console.log((await pool.current('a')).sha1);`;
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script]);
+    assert.equal(stdout.trim(), sha1(bytes.subarray(0, 100)));
+  });
+
+  it('rejects what is waiting and what comes later once it is closed', async () => {
+    const pool = openDigestPool({ workers: 2 });
+    const waiting = assert.rejects(pool.current('a'), DigestWorkerLost);
+    await pool.close();
+    await waiting;
+    await assert.rejects(pool.extend('a', 0, { path, offset: 0, length: 1 }), DigestWorkerLost);
+  });
+});
+
+async function withPool(body: (pool: DigestPool) => Promise<void>, workers = 1): Promise<void> {
+  const pool = openDigestPool({ workers });
+  try {
+    await body(pool);
+  } finally {
+    await pool.close();
+  }
+}
+
+function sha1(of: Uint8Array): string {
+  return createHash('sha1').update(of).digest('hex');
+}

@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import type { Worker } from 'node:worker_threads';
+import { DigestWorkerLost } from '../../packages/server/src/hash-workers/native-pool.ts';
+import {
+  type DigestState,
+  DigestStateUnusable,
+  openSavedDigests,
+  type SavedDigests,
+  startSavedDigestWorker,
+} from '../../packages/server/src/hash-workers/resumable-pool.ts';
+
+const MIB = 1024 * 1024;
+
+describe('digests that can be saved', () => {
+  const bytes = randomBytes(3 * MIB + 7);
+  let folder: string;
+  let path: string;
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'partway-saved-digest-'));
+    path = join(folder, 'file');
+    await writeFile(path, bytes);
+  });
+  after(() => rm(folder, { recursive: true }));
+
+  const local = (from: number, to: number) => ({ path, offset: from, length: to - from });
+
+  it('go on at another pool from wherever they stand, by a text of 128 characters', async () => {
+    let state: DigestState | undefined;
+    let from = 0;
+    for (const to of [1, 63, 64, 65, MIB, MIB, 3 * MIB + 1, bytes.length]) {
+      await withDigests(async (digests) => {
+        state = await digests.extend(state, local(from, to));
+        assert.equal(await digests.sha1Of(state), sha1(bytes.subarray(0, to)));
+      });
+      assert.match(state ?? '', /^[A-Za-z0-9+/]{128}$/);
+      from = to;
+    }
+  });
+
+  it('take bytes from memory as from a file', () =>
+    withDigests(async (digests) => {
+      let state = await digests.extend(undefined, local(0, 100));
+      state = await digests.extend(state, new Uint8Array(bytes.subarray(100, MIB)));
+      state = await digests.extend(state, local(MIB, bytes.length));
+      assert.equal(await digests.sha1Of(state), sha1(bytes));
+    }));
+
+  it('are not changed by being gone on from: a state is a value', () =>
+    withDigests(async (digests) => {
+      const state = await digests.extend(undefined, local(0, 1000));
+      const [one, other] = await Promise.all([
+        digests.extend(state, local(1000, 2000)),
+        digests.extend(state, local(1000, 3000)),
+      ]);
+      assert.equal(await digests.sha1Of(state), sha1(bytes.subarray(0, 1000)));
+      assert.equal(await digests.sha1Of(one), sha1(bytes.subarray(0, 2000)));
+      assert.equal(await digests.sha1Of(other), sha1(bytes.subarray(0, 3000)));
+    }, 2));
+
+  it('say the digest of nothing where nothing was added', () =>
+    withDigests(async (digests) => {
+      assert.equal(await digests.sha1Of(undefined), sha1(Buffer.of()));
+      assert.equal(await digests.sha1Of(await digests.extend(undefined, new Uint8Array())), sha1(Buffer.of()));
+    }));
+
+  it('refuse a state by name that another build made or that is damaged', () =>
+    withDigests(async (digests) => {
+      const state = await digests.extend(undefined, local(0, 1000));
+      const foreign = Buffer.from(state, 'base64');
+      foreign.writeUInt8(foreign.readUInt8(0) ^ 1, 0);
+      for (const unusable of [foreign.toString('base64'), state.slice(0, 64), '']) {
+        await assert.rejects(digests.extend(unusable as DigestState, local(0, 1)), DigestStateUnusable);
+        await assert.rejects(digests.sha1Of(unusable as DigestState), DigestStateUnusable);
+      }
+    }));
+
+  it('reject where a file ends early or is not there, and the state before still stands', () =>
+    withDigests(async (digests) => {
+      const state = await digests.extend(undefined, local(0, 100));
+      await assert.rejects(digests.extend(state, local(100, bytes.length + 1)), /ended early/);
+      const nowhere = { path: join(folder, 'none'), offset: 0, length: 1 };
+      await assert.rejects(digests.extend(state, nowhere), { code: 'ENOENT' });
+      assert.equal(await digests.sha1Of(await digests.extend(state, local(100, 200))), sha1(bytes.subarray(0, 200)));
+    }));
+
+  it('go on with another worker when one dies, with nothing lost', async () => {
+    const started: Worker[] = [];
+    const start = () => {
+      const worker = startSavedDigestWorker();
+      started.push(worker);
+      return worker;
+    };
+    const huge = join(folder, 'huge');
+    await writeFile(huge, '');
+    await truncate(huge, 64 * 1024 * MIB);
+    const digests = openSavedDigests({ workers: 1, start });
+    try {
+      const state = await digests.extend(undefined, local(0, 100));
+      // A minute of work, which ends as soon as the worker does.
+      const lost = assert.rejects(
+        digests.extend(state, { path: huge, offset: 0, length: 64 * 1024 * MIB }),
+        DigestWorkerLost,
+      );
+      await started[0]?.terminate();
+      await lost;
+      assert.equal(await digests.sha1Of(await digests.extend(state, local(100, 200))), sha1(bytes.subarray(0, 200)));
+      assert.equal(started.length, 2);
+    } finally {
+      await digests.close();
+    }
+    await assert.rejects(digests.extend(undefined, local(0, 1)), DigestWorkerLost);
+  });
+});
+
+async function withDigests(body: (digests: SavedDigests) => Promise<void>, workers = 1): Promise<void> {
+  const digests = openSavedDigests({ workers });
+  try {
+    await body(digests);
+  } finally {
+    await digests.close();
+  }
+}
+
+function sha1(of: Uint8Array): string {
+  return createHash('sha1').update(of).digest('hex');
+}

@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict';
+import { globSync } from 'node:fs';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const SOURCES = fileURLToPath(new URL('../../packages', import.meta.url));
+
+/** What each thread loads of other packages, beside what Node has. */
+const LIBRARIES: Record<string, string[]> = {
+  'client/src/browser/hash-worker.ts': ['hash-wasm'],
+  'server/src/hash-workers/resumable-worker.ts': ['hash-wasm'],
+};
+
+// The threads of the database once loaded all of its library for one function: a quarter of every start, and 10 MB each.
+test('a thread loads no library that it does not use', async () => {
+  const entries = globSync('*/src/**/*-worker.ts', { cwd: SOURCES });
+  assert.ok(entries.includes('server/src/database/sqlite/sqlite-worker.ts') && entries.length >= 5, entries.join(' '));
+  for (const entry of entries) {
+    const { metafile } = await build({
+      entryPoints: [`${SOURCES}/${entry}`],
+      bundle: true,
+      write: false,
+      metafile: true,
+      platform: 'node',
+      format: 'esm',
+      packages: 'external',
+      outdir: SOURCES,
+    });
+    const imports = Object.values(metafile.outputs).flatMap((output) => output.imports.map(({ path }) => path));
+    const libraries = imports.filter((path) => !path.startsWith('node:'));
+    assert.deepEqual([...new Set(libraries)], LIBRARIES[entry] ?? [], entry);
+  }
+});

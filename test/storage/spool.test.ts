@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { ByteBudget } from '../../packages/server/src/storage/s3/byte-budget.ts';
+import { Spool } from '../../packages/server/src/storage/spool/spool.ts';
+import { brokenBody, bytesOfSize } from '../conformance/content-samples.ts';
+import { smallDisk } from '../faults/small-disk.ts';
+import { until } from '../support/until.ts';
+import { temporaryFolder } from './temporary-folder.ts';
+
+const PART = 64 * 1024;
+
+describe('the spool', () => {
+  it('holds a body whole before anybody is told of it, and nothing of one that breaks off', async (t) => {
+    const { spool, folder } = await spoolOf(t, 4 * PART);
+    const bytes = bytesOfSize(PART);
+    const file = await spool.receive(bodyOf(bytes), { length: PART, most: PART });
+    assert.deepEqual(new Uint8Array(await readFile(file.path)), bytes);
+    const broken = new Error('the line was cut');
+    const cut = spool.receive(brokenBody(bytes.slice(10), broken), { length: PART, most: PART });
+    await assert.rejects(cut, (error) => error === broken);
+    assert.equal((await readdir(folder)).length, 1);
+    assert.equal(spool.taken, PART);
+    await file.remove();
+    await file.remove();
+    assert.deepEqual(await readdir(folder), []);
+    assert.equal(spool.taken, 0);
+  });
+
+  it('takes no body that is longer or shorter than its place', async (t) => {
+    const { spool, folder } = await spoolOf(t, 4 * PART);
+    for (const size of [PART - 1, PART + 1]) {
+      await assert.rejects(spool.receive(bodyOf(bytesOfSize(size)), { length: PART, most: PART }), RangeError);
+    }
+    assert.deepEqual(await readdir(folder), []);
+    assert.equal(spool.taken, 0);
+  });
+
+  it('reads not a byte of a body for which it has no room, and lets it in when there is some', async (t) => {
+    const { spool } = await spoolOf(t, 2 * PART);
+    const first = await spool.receive(bodyOf(bytesOfSize(PART)), { length: PART, most: PART });
+    const second = await spool.receive(bodyOf(bytesOfSize(PART)), { length: PART, most: PART });
+    let read = 0;
+    async function* body(): AsyncGenerator<Uint8Array> {
+      read += 1;
+      yield bytesOfSize(PART);
+    }
+    const waiting = [1, 2].map(() => spool.receive(body(), { length: PART, most: PART }));
+    await turns();
+    assert.equal(read, 0);
+    await first.remove();
+    await waiting[0];
+    assert.equal(read, 1);
+    await second.remove();
+    await waiting[1];
+    assert.equal(spool.taken, 2 * PART);
+  });
+
+  it('refuses a body as unavailable that has waited too long, with the time to come again', async (t) => {
+    const { spool } = await spoolOf(t, PART, { patience: 30 });
+    const first = await spool.receive(bodyOf(bytesOfSize(PART)), { length: PART, most: PART });
+    const refused = { code: 'unavailable', status: 503, retryAfterSeconds: 5 };
+    await assert.rejects(spool.receive(unread(), { length: PART, most: PART }), refused);
+    // Who leaves the line does not keep others out that are small enough.
+    await first.remove();
+    await (await spool.receive(bodyOf(bytesOfSize(PART)), { length: PART, most: PART })).remove();
+  });
+
+  it('says what to set where a part is larger than all of it', async (t) => {
+    const { spool } = await spoolOf(t, PART);
+    await assert.rejects(spool.receive(unread(), { most: PART + 1 }), /raise PARTWAY_SPOOL_SIZE/);
+  });
+
+  it('drops what it keeps when the room is needed: the longest kept first, and nothing that is being read', async (t) => {
+    const { spool } = await spoolOf(t, 3 * PART);
+    for (const key of ['a', 'b', 'c']) await spool.keep(key, await receive(spool));
+    const path = spool.find('a');
+    await spool.keep('d', await receive(spool));
+    assert.equal(spool.find('a'), path);
+    assert.equal(spool.find('b'), undefined);
+    const held = await receive(spool);
+    assert.deepEqual(
+      ['a', 'c', 'd'].map((key) => spool.find(key) !== undefined),
+      [true, false, true],
+    );
+    // Now all of it is in use: one body under way, and two that are being read, until one of these is released.
+    const waiting = receive(spool);
+    await turns();
+    await spool.drop('d');
+    await (await waiting).remove();
+    await held.remove();
+  });
+
+  it('keeps one file under a key, and forgets all of an upload at once', async (t) => {
+    const { spool, folder } = await spoolOf(t, 8 * PART);
+    for (const key of ['one/0', 'one/0', 'one/1', 'other/0']) await spool.keep(key, await receive(spool));
+    assert.equal((await readdir(folder)).length, 3);
+    await spool.dropAll('one/');
+    assert.equal((await readdir(folder)).length, 1);
+    assert.equal(spool.taken, PART);
+  });
+
+  it('begins empty, whatever lay in it', async (t) => {
+    const { folder } = await spoolOf(t, PART);
+    await writeFile(join(folder, '17'), 'from before');
+    await Spool.open({ folder, size: PART, budget: new ByteBudget() });
+    assert.deepEqual(await readdir(folder), []);
+  });
+
+  it('on a full disk refuses as unavailable, drops what it keeps, and takes the part once there is room', async (t) => {
+    await using disk = await smallDisk('2m');
+    if (disk.reason !== undefined) return t.skip(disk.reason);
+    const ballast = join(disk.folder, 'ballast');
+    const spool = await Spool.open({ folder: join(disk.folder, 'spool'), size: 2 ** 30, budget: new ByteBudget() });
+    await spool.keep('kept', await receive(spool));
+    await writeFile(ballast, Buffer.alloc(1536 * 1024));
+    const large = () => spool.receive(bodyOf(bytesOfSize(2 ** 20)), { length: 2 ** 20, most: 2 ** 20 });
+    await assert.rejects(large(), { code: 'unavailable', retryAfterSeconds: 5 });
+    assert.equal(spool.find('kept'), undefined);
+    await until(async () => spool.taken === 0);
+    await rm(ballast);
+    await (await large()).remove();
+  });
+});
+
+async function spoolOf(t: TestContext, size: number, options: { patience?: number } = {}) {
+  const folder = join(await temporaryFolder(t), 'spool');
+  return { folder, spool: await Spool.open({ folder, size, budget: new ByteBudget(), ...options }) };
+}
+
+function receive(spool: Spool) {
+  return spool.receive(bodyOf(bytesOfSize(PART)), { length: PART, most: PART });
+}
+
+async function* bodyOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += 10_000) yield bytes.slice(at, at + 10_000);
+}
+
+// biome-ignore lint/correctness/useYield: it fails where it is read at all.
+async function* unread(): AsyncGenerator<Uint8Array> {
+  assert.fail('a body was read that has no room');
+}
+
+/** Long enough for whatever goes on by itself: many turns of the event loop. */
+async function turns(): Promise<void> {
+  for (let n = 0; n < 50; n += 1) await new Promise(setImmediate);
+}

@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import { describe, it } from 'node:test';
+import type { Sha1 } from '../../packages/protocol/src/ids.ts';
+import { verified } from '../../packages/server/src/storage/verify.ts';
+
+const bytes = new Uint8Array(randomBytes(10_000));
+const right = sha1(bytes);
+
+describe('a verified body', () => {
+  it('passes on the bytes as they come', async () => {
+    assert.deepEqual(await read(verified(inChunks(bytes, 999), bytes.length, right)), { bytes, error: undefined });
+  });
+
+  it('of no bytes ends at once', async () => {
+    const nothing = new Uint8Array();
+    const { bytes: passed, error } = await read(verified(inChunks(nothing, 1), 0, sha1(nothing)));
+    assert.equal(passed.length, 0);
+    assert.equal(error, undefined);
+  });
+
+  it('throws at the first byte too many and passes on none of it', async () => {
+    let pulled = 0;
+    async function* endless(): AsyncGenerator<Uint8Array> {
+      for (;;) {
+        pulled += 1;
+        yield new Uint8Array(1_000);
+      }
+    }
+    const { bytes: passed, error } = await read(verified(endless(), 2_500, right));
+    assert.ok(passed.length <= 2_500);
+    assert.equal(pulled, 3);
+    assert.equal(error?.code, 'bad_request');
+    assert.match(error?.message ?? '', /2500 bytes.*at least 3000 came/);
+  });
+
+  it('throws before its end when bytes are missing, and says how many came', async () => {
+    const { error } = await read(verified(inChunks(bytes, 999), bytes.length + 1, right));
+    assert.equal(error?.code, 'bad_request');
+    assert.match(error?.message ?? '', /10001 bytes.*only 10000 came/);
+  });
+
+  it('throws before its end when one bit is wrong, and names both digests as the header does', async () => {
+    const flipped = bytes.slice();
+    flipped[5_000] = (flipped[5_000] ?? 0) ^ 1;
+    const { error } = await read(verified(inChunks(flipped, 999), bytes.length, right));
+    assert.equal(error?.code, 'digest_mismatch');
+    for (const digest of [right, sha1(flipped)]) {
+      assert.ok(error?.message.includes(`sha=${Buffer.from(digest, 'hex').toString('base64')}`));
+    }
+  });
+
+  it('of no bytes with a digest of some is refused', async () => {
+    const { error } = await read(verified(inChunks(new Uint8Array(), 1), 0, right));
+    assert.equal(error?.code, 'digest_mismatch');
+  });
+
+  it('throws what the body throws', async () => {
+    const cut = new Error('the line was cut');
+    async function* broken(): AsyncGenerator<Uint8Array> {
+      yield bytes;
+      throw cut;
+    }
+    const { error } = await read(verified(broken(), bytes.length, right));
+    assert.equal(error, cut);
+  });
+
+  it('lets go of the body when its reader stops early', async () => {
+    let released = false;
+    async function* body(): AsyncGenerator<Uint8Array> {
+      try {
+        for (;;) yield bytes;
+      } finally {
+        released = true;
+      }
+    }
+    for await (const _ of verified(body(), 1_000_000, right)) break;
+    assert.ok(released);
+  });
+});
+
+function sha1(of: Uint8Array): Sha1 {
+  return createHash('sha1').update(of).digest('hex') as Sha1;
+}
+
+async function* inChunks(of: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < of.length; at += size) yield of.subarray(at, at + size);
+}
+
+async function read(body: AsyncIterable<Uint8Array>) {
+  const chunks: Uint8Array[] = [];
+  let error: (Error & { code?: string }) | undefined;
+  try {
+    for await (const chunk of body) chunks.push(chunk);
+  } catch (caught) {
+    assert.ok(caught instanceof Error);
+    error = caught;
+  }
+  return { bytes: new Uint8Array(Buffer.concat(chunks)), error };
+}

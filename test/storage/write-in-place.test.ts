@@ -1,0 +1,193 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { type VectorFile, writeInPlace } from '../../packages/server/src/storage/disk/write-in-place.ts';
+import { ByteBudget } from '../../packages/server/src/storage/s3/byte-budget.ts';
+import { bytesOfSize } from '../conformance/content-samples.ts';
+
+const CHUNK = 64 * 1024;
+
+describe('writing in place', () => {
+  it('gathers what comes during a write and writes it with the next, up to a mebibyte', async () => {
+    const bytes = bytesOfSize(40 * CHUNK);
+    const file = memoryFile(bytes.length);
+    await writeInPlace(file, { offset: 0, length: bytes.length }, chunks(bytes, CHUNK), new ByteBudget());
+    assert.deepEqual(file.bytes, bytes);
+    assert.equal(file.writes[0], CHUNK);
+    assert.equal(file.writes[1], 16 * CHUNK);
+    assert.ok(Math.max(...file.writes) <= 16 * CHUNK);
+  });
+
+  it('pulls a chunk only after the last one is written when the budget is used up', async () => {
+    const bytes = bytesOfSize(10 * CHUNK);
+    const file = memoryFile(bytes.length);
+    let held = 0;
+    async function* body() {
+      for await (const chunk of chunks(bytes, CHUNK)) {
+        held = Math.max(held, file.received + CHUNK - file.done);
+        file.received += CHUNK;
+        yield chunk;
+      }
+    }
+    const budget = new ByteBudget(CHUNK - 1);
+    await writeInPlace(file, { offset: 0, length: bytes.length }, body(), budget);
+    assert.deepEqual(file.bytes, bytes);
+    assert.equal(held, CHUNK);
+    assert.deepEqual(new Set(file.writes), new Set([CHUNK]));
+  });
+
+  it('keeps many writers together within the budget, and gives all of it back', async () => {
+    const budget = new ByteBudget(20 * CHUNK);
+    let most = 0;
+    await Promise.all(
+      Array.from({ length: 30 }, async () => {
+        const bytes = bytesOfSize(20 * CHUNK + 3);
+        const file = memoryFile(bytes.length, () => {
+          most = Math.max(most, budget.taken);
+        });
+        await writeInPlace(file, { offset: 0, length: bytes.length }, chunks(bytes, 9_999), budget);
+        assert.deepEqual(file.bytes, bytes);
+      }),
+    );
+    assert.ok(most > 0 && most <= budget.total, `${most} of ${budget.total}`);
+    assert.equal(budget.taken, 0);
+  });
+
+  it('a sender that falls silent holds nothing of the budget', async () => {
+    const budget = new ByteBudget();
+    const silent = Promise.withResolvers<void>();
+    const file = memoryFile(2 * CHUNK);
+    async function* body() {
+      yield new Uint8Array(CHUNK);
+      await silent.promise;
+      yield new Uint8Array(CHUNK);
+    }
+    const writing = writeInPlace(file, { offset: 0, length: 2 * CHUNK }, body(), budget);
+    while (file.done === 0 || budget.taken > 0) await new Promise(setImmediate);
+    silent.resolve();
+    await writing;
+  });
+
+  it('gathers what a slow sender brings in drops, and holds 32 KiB of it at most', async () => {
+    const bytes = bytesOfSize(5 * CHUNK + 7);
+    const file = memoryFile(bytes.length);
+    let held = 0;
+    async function* body() {
+      for await (const drop of chunks(bytes, 1_000)) {
+        file.received += drop.length;
+        held = Math.max(held, file.received - file.done);
+        yield drop;
+        // Slow: every write has landed before the next drop comes.
+        await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+      }
+    }
+    const budget = new ByteBudget();
+    await writeInPlace(file, { offset: 0, length: bytes.length }, body(), budget);
+    assert.deepEqual(file.bytes, bytes);
+    assert.ok(held <= 33_000, `${held} held`);
+    assert.ok(Math.min(...file.writes.slice(0, -1)) >= 32 * 1024);
+    assert.equal(budget.taken, 0);
+  });
+
+  it('frees the memory of a chunk once it is written, and none that others share', async () => {
+    const alone = new Uint8Array(CHUNK);
+    const shared = new Uint8Array(2 * CHUNK).subarray(0, CHUNK);
+    async function* body() {
+      yield alone;
+      yield shared;
+    }
+    await writeInPlace(memoryFile(2 * CHUNK), { offset: 0, length: 2 * CHUNK }, body(), new ByteBudget());
+    assert.equal(alone.length, 0);
+    assert.equal(shared.length, CHUNK);
+  });
+
+  it('goes on where a write was cut short by the disk', async () => {
+    const bytes = bytesOfSize(3 * CHUNK);
+    const file = memoryFile(bytes.length + 10);
+    const short: VectorFile = {
+      writev: (buffers, position) => file.writev([Buffer.concat(buffers).subarray(0, 10_007)], position),
+    };
+    await writeInPlace(short, { offset: 10, length: bytes.length }, chunks(bytes, 1_000), new ByteBudget());
+    assert.deepEqual(file.bytes.subarray(10), bytes);
+  });
+
+  it('rejects only after the write under way has ended', async () => {
+    const gate = Promise.withResolvers<void>();
+    const events: string[] = [];
+    const file: VectorFile = {
+      async writev(buffers) {
+        events.push('write begins');
+        await gate.promise;
+        events.push('write ends');
+        return { bytesWritten: size(buffers) };
+      },
+    };
+    const budget = new ByteBudget();
+    async function* body() {
+      yield new Uint8Array(CHUNK);
+      yield new Uint8Array(10);
+      throw new Error('cut');
+    }
+    const writing = writeInPlace(file, { offset: 0, length: 2 * CHUNK }, body(), budget).catch((error: Error) => {
+      events.push(error.message);
+    });
+    for (let turns = 0; turns < 10; turns += 1) await new Promise(setImmediate);
+    gate.resolve();
+    await writing;
+    assert.deepEqual(events, ['write begins', 'write ends', 'cut']);
+    assert.equal(budget.taken, 0);
+  });
+
+  it('stops pulling and rejects when a write fails', async () => {
+    const budget = new ByteBudget();
+    const full = Object.assign(new Error('full'), { code: 'ENOSPC' });
+    const file: VectorFile = { writev: () => Promise.reject(full) };
+    let released = false;
+    async function* body() {
+      try {
+        for (;;) {
+          yield new Uint8Array(CHUNK);
+          await new Promise(setImmediate);
+        }
+      } finally {
+        released = true;
+      }
+    }
+    const writing = writeInPlace(file, { offset: 0, length: 1e9 }, body(), budget);
+    await assert.rejects(writing, { code: 'insufficient_storage', cause: full });
+    assert.ok(released);
+    assert.equal(budget.taken, 0);
+  });
+
+  it('does not spin on a file that takes nothing', async () => {
+    const file: VectorFile = { writev: async () => ({ bytesWritten: 0 }) };
+    const body = chunks(new Uint8Array(10), 10);
+    await assert.rejects(writeInPlace(file, { offset: 0, length: 10 }, body, new ByteBudget()), /took none/);
+  });
+});
+
+async function* chunks(bytes: Uint8Array, chunkSize: number): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += chunkSize) yield bytes.slice(at, at + chunkSize);
+}
+
+/** A file in memory whose every write takes a turn of the event loop. */
+function memoryFile(length: number, onWrite = () => {}) {
+  const file = {
+    bytes: new Uint8Array(length),
+    writes: [] as number[],
+    received: 0,
+    done: 0,
+    async writev(buffers: Uint8Array[], position: number) {
+      onWrite();
+      await new Promise(setImmediate);
+      file.bytes.set(Buffer.concat(buffers), position);
+      file.writes.push(size(buffers));
+      file.done += size(buffers);
+      return { bytesWritten: size(buffers) };
+    },
+  };
+  return file;
+}
+
+function size(buffers: Uint8Array[]): number {
+  return buffers.reduce((sum, buffer) => sum + buffer.length, 0);
+}
