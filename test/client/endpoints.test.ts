@@ -3,23 +3,17 @@ import { after, before, describe, test } from 'node:test';
 import type { TSchema } from 'typebox';
 import { Errors } from 'typebox/value';
 import { ApiError, createClient, type NodeClient, TransportError } from '../../packages/client/src/node/index.ts';
-import { ErrorObject } from '../../packages/protocol/src/schemas/error-object.ts';
-import {
-  FileObject,
-  FileWithAllFields,
-  UploadedFiles,
-  UploadUrl,
-} from '../../packages/protocol/src/schemas/file-object.ts';
-import { FolderObject, FolderWithAllFields } from '../../packages/protocol/src/schemas/folder-object.ts';
+import { FileObject, FileWithAllFields, UploadedFiles, UploadUrl } from '../../packages/protocol/src/schemas/files.ts';
+import { FolderObject, FolderWithAllFields } from '../../packages/protocol/src/schemas/folders.ts';
 import { ItemList } from '../../packages/protocol/src/schemas/item-list.ts';
-import { AccessToken } from '../../packages/protocol/src/schemas/oauth.ts';
+import { AccessToken, ErrorObject } from '../../packages/protocol/src/schemas/oauth.ts';
 import {
   UploadedPart,
   UploadParts,
   UploadPlan,
   UploadSession,
 } from '../../packages/protocol/src/schemas/upload-sessions.ts';
-import { UserObject, UserWithAllFields } from '../../packages/protocol/src/schemas/user-object.ts';
+import { UserObject, UserWithAllFields } from '../../packages/protocol/src/schemas/users.ts';
 import { FileVersionList, FileVersionObject } from '../../packages/protocol/src/schemas/versions.ts';
 import { addApp } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';

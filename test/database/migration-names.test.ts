@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { type Kysely, sql } from 'kysely';
-import { foldCase } from '../../packages/protocol/src/fold-case.ts';
+import { foldCase } from '../../packages/protocol/src/text.ts';
 import { MIGRATIONS, migrate } from '../../packages/server/src/database/migrate.ts';
 import type { Tables } from '../../packages/server/src/database/schema.ts';
 import { noPostgres } from '../engines/postgres.ts';

@@ -1,4 +1,4 @@
-import { trimSlashes } from '@partway/protocol/trim-slashes';
+import { trimSlashes } from '@partway/protocol/text';
 /** Where the API is, each without a slash at its end and without `/2.0`. */
 export interface Addresses {
   /** Files, folders, users: Box's is https://api.box.com. */

@@ -1,4 +1,4 @@
-import type { ErrorObject } from '@partway/protocol/schemas/error-object';
+import type { ErrorObject } from '@partway/protocol/schemas/oauth';
 import type { TransportAnswer } from './transport.ts';
 
 /** What a server refused, in its own words (wire: "Errors"). */

@@ -1,4 +1,4 @@
-import { foldCase } from '@partway/protocol/fold-case';
+import { foldCase } from '@partway/protocol/text';
 import type { Caller, CallOptions } from './call.ts';
 import { ApiError } from './errors.ts';
 import { itemPageShape } from './response-shape.ts';

@@ -1,11 +1,11 @@
 /** What both entries of the library export. */
 
-export type { FileObject, FileWithAllFields } from '@partway/protocol/schemas/file-object';
-export type { FolderObject, FolderWithAllFields } from '@partway/protocol/schemas/folder-object';
+export type { FileObject, FileWithAllFields } from '@partway/protocol/schemas/files';
+export type { FolderObject, FolderWithAllFields } from '@partway/protocol/schemas/folders';
 export type { ItemList, ListedFile, ListedFolder } from '@partway/protocol/schemas/item-list';
 export type { AccessToken } from '@partway/protocol/schemas/oauth';
 export type { UploadPart, UploadParts, UploadSession } from '@partway/protocol/schemas/upload-sessions';
-export type { UserObject } from '@partway/protocol/schemas/user-object';
+export type { UserObject } from '@partway/protocol/schemas/users';
 export type { FileVersionObject } from '@partway/protocol/schemas/versions';
 export type { Addresses } from './addresses.ts';
 export type { CallOptions, CallRetry } from './call.ts';

@@ -1,4 +1,4 @@
-import type { FileObject } from '@partway/protocol/schemas/file-object';
+import type { FileObject } from '@partway/protocol/schemas/files';
 import type { StateStore } from './state.ts';
 import type { UploadEvent } from './upload-events.ts';
 import type { UploadProgress } from './upload-progress.ts';

@@ -1,7 +1,6 @@
 import { wireDateFault } from './dates.ts';
 import type { Fault } from './fault.ts';
-import { itemNameFault } from './names.ts';
-import { loginFault, timeZoneFault, userNameFault } from './user-name.ts';
+import { itemNameFault, loginFault, timeZoneFault, userNameFault } from './names.ts';
 
 /**
  * What the `format` of a text in a schema means: undefined for a text that has it, or else what is wrong. Every concept

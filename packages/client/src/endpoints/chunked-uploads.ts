@@ -1,5 +1,4 @@
-import type { UploadedFiles } from '@partway/protocol/schemas/file-object';
-import type { UploadSessions } from '@partway/protocol/schemas/listed-sessions';
+import type { UploadedFiles } from '@partway/protocol/schemas/files';
 import type {
   CommitSession,
   CreateSession,
@@ -10,6 +9,7 @@ import type {
   UploadParts,
   UploadPlan,
   UploadSession,
+  UploadSessions,
 } from '@partway/protocol/schemas/upload-sessions';
 import { type CallOptions, parse } from '../call.ts';
 import { ApiError, retryAfterOf } from '../errors.ts';

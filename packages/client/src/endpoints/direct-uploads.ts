@@ -1,9 +1,12 @@
-import type { FileObject, FileWithAllFields, UploadedFiles, UploadUrl } from '@partway/protocol/schemas/file-object';
 import type {
+  FileObject,
+  FileWithAllFields,
   NewFileAttributes,
   NewVersionAttributes,
   PreflightFile,
   PreflightVersion,
+  UploadedFiles,
+  UploadUrl,
 } from '@partway/protocol/schemas/files';
 import type { CallOptions } from '../call.ts';
 import { multipart } from '../multipart.ts';

@@ -1,5 +1,4 @@
-import type { FileObject, FileWithAllFields } from '@partway/protocol/schemas/file-object';
-import type { CopyFile, UpdateFile } from '@partway/protocol/schemas/files';
+import type { CopyFile, FileObject, FileWithAllFields, UpdateFile } from '@partway/protocol/schemas/files';
 import type { CallOptions } from '../call.ts';
 import { itemShape } from '../response-shape.ts';
 import { deleted, isGone } from './delete.ts';

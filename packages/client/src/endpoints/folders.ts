@@ -1,6 +1,5 @@
-import type { FileWithAllFields } from '@partway/protocol/schemas/file-object';
-import type { FolderObject, FolderWithAllFields } from '@partway/protocol/schemas/folder-object';
-import type { CreateFolder } from '@partway/protocol/schemas/folders';
+import type { FileWithAllFields } from '@partway/protocol/schemas/files';
+import type { CreateFolder, FolderObject, FolderWithAllFields } from '@partway/protocol/schemas/folders';
 import type { ItemList } from '@partway/protocol/schemas/item-list';
 import type { CopyItem, ItemUpdate } from '@partway/protocol/schemas/items';
 import type { CallOptions } from '../call.ts';

@@ -1,5 +1,5 @@
-import type { FileObject } from '@partway/protocol/schemas/file-object';
-import type { FolderObject } from '@partway/protocol/schemas/folder-object';
+import type { FileObject } from '@partway/protocol/schemas/files';
+import type { FolderObject } from '@partway/protocol/schemas/folders';
 import type { ItemList } from '@partway/protocol/schemas/item-list';
 import type { RestoreItem } from '@partway/protocol/schemas/items';
 import type { CallOptions } from '../call.ts';

@@ -1,4 +1,4 @@
-import type { UserObject, UserWithAllFields } from '@partway/protocol/schemas/user-object';
+import type { UserObject, UserWithAllFields } from '@partway/protocol/schemas/users';
 import type { Answered, Endpoint, FieldsQuery, QueryOptions } from './endpoint.ts';
 
 const ME = { type: '=user', id: 'string' } as const;

@@ -1,4 +1,4 @@
-import type { FileObject } from '@partway/protocol/schemas/file-object';
+import type { FileObject } from '@partway/protocol/schemas/files';
 import type { UploadPart, UploadSession } from '@partway/protocol/schemas/upload-sessions';
 import { ApiError } from '../errors.ts';
 import { sleep } from '../sleep.ts';

@@ -1,4 +1,4 @@
-import type { FileObject } from '@partway/protocol/schemas/file-object';
+import type { FileObject } from '@partway/protocol/schemas/files';
 import type { CallOptions } from '../call.ts';
 import type { UploadClient } from './upload.ts';
 

@@ -1,4 +1,4 @@
-import type { FileObject } from '@partway/protocol/schemas/file-object';
+import type { FileObject } from '@partway/protocol/schemas/files';
 import type { UploadState } from '../state.ts';
 import { BeginAnew } from './begin-anew.ts';
 import { commitSession, placeOf } from './commit-session.ts';

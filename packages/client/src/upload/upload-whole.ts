@@ -1,4 +1,4 @@
-import type { FileObject } from '@partway/protocol/schemas/file-object';
+import type { FileObject } from '@partway/protocol/schemas/files';
 import { mayHaveHappened } from '../retry.ts';
 import { UnexpectedAnswer } from '../unexpected-answer.ts';
 import { onlyFile } from './commit-session.ts';

@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { type Static, Type } from 'typebox';
 
 /**
  * The schema of each concept, once. A body, the attributes of an upload and those of a commit all take their fields from
@@ -39,3 +39,30 @@ export const Tags = Type.Array(Type.String({ minLength: 1, maxLength: 255 }), { 
 export function oneOf<const Word extends string>(...words: Word[]) {
   return Type.Unsafe<Word>({ type: 'string', enum: words });
 }
+
+/** What objects hold of others: just enough to name them. Digests are lower-case hex, dates RFC 3339. */
+
+export const UserMini = Type.Object({
+  type: Type.Literal('user'),
+  id: Type.String(),
+  name: Type.String(),
+  login: Type.String(),
+});
+export type UserMini = Static<typeof UserMini>;
+
+/** The root folder, "0", has neither an etag nor a sequence_id, and so has the trash, "1". */
+export const FolderMini = Type.Object({
+  type: Type.Literal('folder'),
+  id: Type.String(),
+  sequence_id: orNull(Type.String()),
+  etag: orNull(Type.String()),
+  name: Type.String(),
+});
+export type FolderMini = Static<typeof FolderMini>;
+
+export const FileVersionMini = Type.Object({
+  type: Type.Literal('file_version'),
+  id: Type.String(),
+  sha1: Type.String(),
+});
+export type FileVersionMini = Static<typeof FileVersionMini>;

@@ -1,6 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { orNull } from './concepts.ts';
-import { FileVersionMini, FolderMini } from './minis.ts';
+import { FileVersionMini, FolderMini, orNull } from './concepts.ts';
 
 const Order = Type.Array(Type.Object({ by: Type.String(), direction: Type.String() }));
 

@@ -11,9 +11,8 @@ import {
 } from './files.ts';
 import { CreateFolder, UpdateFolder } from './folders.ts';
 import { CopyItem, RestoreItem } from './items.ts';
-import { TerminateSessions } from './terminate-sessions.ts';
 import { CommitSession, CreateSession, CreateVersionSession } from './upload-sessions.ts';
-import { CreateUser, UpdateUser } from './users.ts';
+import { CreateUser, TerminateSessions, UpdateUser } from './users.ts';
 
 /** What one call takes beside the ids in its address. */
 export interface RequestFields {

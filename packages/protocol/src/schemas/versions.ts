@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox';
+import { UserMini } from './concepts.ts';
 import { PAGE_FIELDS } from './item-list.ts';
-import { UserMini } from './minis.ts';
 
 const NullableDate = Type.Union([Type.String(), Type.Null()]);
 const NullableUser = Type.Union([UserMini, Type.Null()]);

@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { BlockList, isIP } from 'node:net';
 import { resolve } from 'node:path';
-import { trimSlashes } from '@partway/protocol/trim-slashes';
+import { trimSlashes } from '@partway/protocol/text';
 import { type Limits, limitsOf } from '../limits.ts';
 import { parseBytes, parseDuration } from './parse.ts';
 import { type Environment, secretProblems } from './secret-problems.ts';

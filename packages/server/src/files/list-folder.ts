@@ -5,8 +5,6 @@ import { BY_NAME, FOLDER_COLUMNS, type ItemOrder, type Marker } from './item-ord
 import { type Listed, listedItems, narrowItems, type PageToList } from './list-items.ts';
 import { type ItemList, type MarkedPage, pageAfter, pageByMarker, pageByOffset } from './paging.ts';
 
-export type { Marker } from './item-order.ts';
-
 type Page = Pick<PageToList, 'show' | 'wideBytes'> & { limit: number; order?: ItemOrder };
 
 /** Items `offset` to `offset + limit - 1` of a folder, folders first, then by name; and how many there are in all. */

@@ -5,13 +5,13 @@ import { BY_NAME, type ItemOrder, type Marker, TRASH_COLUMNS } from './item-orde
 import { type Listed, listedItems, narrowItems, type PageToList } from './list-items.ts';
 import { type ItemList, type MarkedPage, pageAfter, pageByMarker, pageByOffset } from './paging.ts';
 
-type Page = Pick<PageToList, 'show' | 'wideBytes'> & { limit: number; order?: ItemOrder };
+type TrashPage = Pick<PageToList, 'show' | 'wideBytes'> & { limit: number; order?: ItemOrder };
 
 /** What a user put in the trash, without what went along: items `offset` to `offset + limit - 1`; and how many in all. */
 export async function listTrashByOffset(
   db: Kysely<Tables>,
   owner: UserId,
-  { offset, limit, order = BY_NAME, ...page }: Page & { offset: number },
+  { offset, limit, order = BY_NAME, ...page }: TrashPage & { offset: number },
 ): Promise<{ entries: Listed[]; total: number }> {
   const trash = trashOf(db, owner);
   const rows = await pageByOffset(trash, order, { offset, limit });
@@ -26,7 +26,7 @@ export async function listTrashByOffset(
 export async function listTrashByMarker(
   db: Kysely<Tables>,
   owner: UserId,
-  { marker, limit, order = BY_NAME, ...page }: Page & { marker: Marker | undefined },
+  { marker, limit, order = BY_NAME, ...page }: TrashPage & { marker: Marker | undefined },
 ): Promise<MarkedPage<Listed>> {
   const found = await pageByMarker(trashOf(db, owner), { marker, order, limit });
   return pageAfter(found, await listedItems(db, found.rows, page));

@@ -1,6 +1,6 @@
 import { Refusal } from '@partway/protocol/errors';
-import { foldCase } from '@partway/protocol/fold-case';
 import { itemNameFault } from '@partway/protocol/names';
+import { foldCase } from '@partway/protocol/text';
 
 /** Refuses what cannot be the name of a file or folder (wire: "Errors", names). */
 export function checkName(name: string): void {

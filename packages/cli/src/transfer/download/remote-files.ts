@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import type { NodeClient } from '@partway/client/node/index';
-import { trimSlashes } from '@partway/protocol/trim-slashes';
+import { trimSlashes } from '@partway/protocol/text';
 import { EXIT, Failure } from '../../exit-codes.ts';
 import { findItem, type Item } from '../../remote/find-item.ts';
 import { itemsIn, type ListedItem } from '../../remote/list-items.ts';

@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net';
-import { foldCase } from '@partway/protocol/fold-case';
 import type { Millis } from '@partway/protocol/ids';
+import { foldCase } from '@partway/protocol/text';
 import type { UserRow } from '../../database/schema.ts';
 import type { Access } from '../context.ts';
 import { matchesPassword } from '../users/password.ts';

@@ -1,6 +1,6 @@
 import { Refusal } from '@partway/protocol/errors';
-import { foldCase } from '@partway/protocol/fold-case';
 import { parseDecimalId, type UserId } from '@partway/protocol/ids';
+import { foldCase } from '@partway/protocol/text';
 import type { Transaction } from 'kysely';
 import type { Tables, UserRole, UserRow } from '../../database/schema.ts';
 import { inBatches } from '../../files/in-batches.ts';

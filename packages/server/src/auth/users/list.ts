@@ -1,5 +1,5 @@
-import { foldCase } from '@partway/protocol/fold-case';
 import type { UserId } from '@partway/protocol/ids';
+import { foldCase } from '@partway/protocol/text';
 import { type Kysely, sql } from 'kysely';
 import type { Tables, UserRole, UserRow, UserSpaceRow } from '../../database/schema.ts';
 import { inBatches } from '../../files/in-batches.ts';

@@ -1,5 +1,5 @@
-import { foldCase } from '@partway/protocol/fold-case';
 import type { ItemId, Millis, UserId } from '@partway/protocol/ids';
+import { foldCase } from '@partway/protocol/text';
 import { type UserDetails, withUserDetails } from '@partway/protocol/user-details';
 import type { Kysely } from 'kysely';
 import { newId } from '../../database/new-id.ts';

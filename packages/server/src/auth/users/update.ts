@@ -1,6 +1,6 @@
 import { Refusal } from '@partway/protocol/errors';
-import { foldCase } from '@partway/protocol/fold-case';
 import type { Millis, UserId } from '@partway/protocol/ids';
+import { foldCase } from '@partway/protocol/text';
 import { type UserDetails, withUserDetails } from '@partway/protocol/user-details';
 import type { Kysely, Transaction } from 'kysely';
 import type { Tables, UserRole, UserStatus } from '../../database/schema.ts';

@@ -1,6 +1,6 @@
 import { Refusal } from '@partway/protocol/errors';
 import type { Fault } from '@partway/protocol/fault';
-import { loginFault, userNameFault } from '@partway/protocol/user-name';
+import { loginFault, userNameFault } from '@partway/protocol/names';
 
 /** Refuses what no login can be. */
 export function checkLogin(login: string): void {

@@ -1,4 +1,4 @@
-import { foldCase } from '@partway/protocol/fold-case';
+import { foldCase } from '@partway/protocol/text';
 import { type Kysely, sql } from 'kysely';
 
 /** The columns that this migration reads and writes. */

@@ -1,6 +1,6 @@
 import { Refusal } from '@partway/protocol/errors';
 import { parseSessionId, type SessionId } from '@partway/protocol/ids';
-import type { ListedUploadSession, UploadSessions } from '@partway/protocol/schemas/listed-sessions';
+import type { ListedUploadSession, UploadSessions } from '@partway/protocol/schemas/upload-sessions';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type ListedSession, listSessions } from '../../uploads/list-sessions.ts';
 import { apiBaseOf } from '../addresses.ts';

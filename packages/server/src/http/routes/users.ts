@@ -1,7 +1,6 @@
 import { Refusal } from '@partway/protocol/errors';
 import { parseDecimalId, type UserId } from '@partway/protocol/ids';
-import { TerminateSessions } from '@partway/protocol/schemas/terminate-sessions';
-import { CreateUser, UpdateUser } from '@partway/protocol/schemas/users';
+import { CreateUser, TerminateSessions, UpdateUser } from '@partway/protocol/schemas/users';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { terminateSessions } from '../../auth/tokens/terminate-sessions.ts';
 import { administrationOf, checkAdministers } from '../../auth/users/administrator.ts';
