@@ -2,12 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { addressesOf } from '../../packages/client/src/addresses.ts';
-import { backoff } from '../../packages/client/src/backoff.ts';
 import { ByteFeed } from '../../packages/client/src/byte-reader.ts';
 import { ApiError, retryAfterOf } from '../../packages/client/src/errors.ts';
+import { backoff } from '../../packages/client/src/retry.ts';
 import { ParallelControl } from '../../packages/client/src/upload/concurrency.ts';
-import { Seats } from '../../packages/client/src/upload/seats.ts';
-import { Gate } from '../../packages/client/src/upload/semaphore.ts';
+import { Gate, Seats } from '../../packages/client/src/upload/semaphore.ts';
 
 describe('how many requests there are at a time', () => {
   /** Lets parts be stored as fast as `rate` says for so many at a time (parts a second), and gives the limits seen. */

@@ -9,8 +9,8 @@ import {
   type StateStore,
   type UploadOptions,
 } from '../../packages/client/src/node/index.ts';
+import { numberedName } from '../../packages/client/src/upload/conflict.ts';
 import { listStoredParts } from '../../packages/client/src/upload/list-parts.ts';
-import { numberedName } from '../../packages/client/src/upload/numbered-name.ts';
 import { ProgressMeter } from '../../packages/client/src/upload/progress.ts';
 import { partsOf, seededBytes, sha1Base64, sha1Hex } from '../support/bytes.ts';
 import type { TestServer } from '../support/server.ts';

@@ -1,10 +1,8 @@
-import { ApiError, readApiError } from './errors.ts';
+import { ApiError, readApiError, UnexpectedAnswer } from './errors.ts';
 import { fits, type Shape } from './response-shape.ts';
-import { mayHaveHappened, mayTryAgain, RetryWindow } from './retry.ts';
-import { sleep } from './sleep.ts';
+import { mayHaveHappened, mayTryAgain, RetryWindow, sleep } from './retry.ts';
 import type { TokenSource } from './token-source.ts';
 import { type RequestBody, type Transport, type TransportAnswer, TransportError } from './transport.ts';
-import { UnexpectedAnswer } from './unexpected-answer.ts';
 
 /** What every call takes beside its own arguments. */
 export interface CallOptions {

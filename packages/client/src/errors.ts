@@ -83,3 +83,41 @@ function messageOf(answer: TransportAnswer, body: ReturnType<typeof errorObjectI
   if (location !== undefined) return `${call} is redirected to ${location}; use that server's address instead.`;
   return `${call} was answered with status ${answer.status}.`;
 }
+
+/** How much of an unexpected body is shown, in characters. */
+const SHOWN = 80;
+
+/**
+ * A success (2xx) without what the API promises, such as a proxy's page. Whether the server did what was asked is unknown.
+ */
+export class UnexpectedAnswer extends Error {
+  /** The HTTP status. */
+  readonly status: number;
+  /** The address that was asked, without its query. */
+  readonly url: string;
+
+  constructor({ method, url, status, text }: { method: string; url: string; status: number; text: string }) {
+    const { origin, pathname } = new URL(url);
+    super(
+      `${method} ${origin}${pathname} was answered with ${status} and ${shown(text)}, which is not a response of this API. ` +
+        'Something between here and the server answers in its place (a proxy, a login page), or the address is another service’s.',
+    );
+    this.name = 'UnexpectedAnswer';
+    this.status = status;
+    this.url = `${origin}${pathname}`;
+  }
+}
+
+function shown(text: string): string {
+  const line = text.replace(/\s+/g, ' ').trim();
+  if (line === '') return 'no body';
+  return `“${line.length > SHOWN ? `${line.slice(0, SHOWN)}…` : line}”`;
+}
+
+/** The source gives other bytes than it gave before, and cannot be begun anew by itself. */
+export class SourceChangedError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'SourceChangedError';
+  }
+}

@@ -1,8 +1,7 @@
 import { foldCase } from '@partway/protocol/text';
 import type { Caller, CallOptions } from './call.ts';
-import { ApiError } from './errors.ts';
+import { ApiError, UnexpectedAnswer } from './errors.ts';
 import { itemPageShape } from './response-shape.ts';
-import { UnexpectedAnswer } from './unexpected-answer.ts';
 
 /** An item of a folder, as far as it takes to tell what has a name. */
 export interface NamedItem {

@@ -15,14 +15,19 @@ export type { DirectUpload, DirectUploadOptions } from './endpoints/direct-uploa
 export type { Download, DownloadOptions } from './endpoints/downloads.ts';
 export type { PageQuery, QueryOptions } from './endpoints/endpoint.ts';
 export type { ItemPage, ItemWith } from './endpoints/folders.ts';
-export { ApiError } from './errors.ts';
+export { ApiError, SourceChangedError, UnexpectedAnswer } from './errors.ts';
 export type { NamedItem } from './find-by-name.ts';
-export { memoryStateStore } from './memory-state-store.ts';
-export { SourceChangedError } from './source-changed-error.ts';
 export type { SourceIdentity, StateStore, UploadState } from './state.ts';
+export { memoryStateStore } from './state.ts';
 export type { TokenFunction } from './token-source.ts';
 export { type RequestBody, type StreamedBody, TransportError } from './transport.ts';
-export { UnexpectedAnswer } from './unexpected-answer.ts';
-export type { RestartReason, UploadEvent } from './upload-events.ts';
-export type { ConflictPolicy, UploadOptions, UploadResult } from './upload-options.ts';
-export type { PartProgress, PartState, UploadProgress } from './upload-progress.ts';
+export type {
+  ConflictPolicy,
+  PartProgress,
+  PartState,
+  RestartReason,
+  UploadEvent,
+  UploadOptions,
+  UploadProgress,
+  UploadResult,
+} from './upload-options.ts';

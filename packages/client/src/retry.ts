@@ -1,8 +1,5 @@
-import { backoff } from './backoff.ts';
-import { ApiError } from './errors.ts';
-import { sleep } from './sleep.ts';
+import { ApiError, UnexpectedAnswer } from './errors.ts';
 import { TransportError } from './transport.ts';
-import { UnexpectedAnswer } from './unexpected-answer.ts';
 
 /** Connections that fail this way carried no request: another try can do no harm. */
 const NEVER_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
@@ -81,4 +78,34 @@ export class RetryWindow {
   async wait(attempt: number, error: unknown, signal?: AbortSignal): Promise<void> {
     await sleep(this.waitAfter(attempt, error), signal);
   }
+}
+
+const FIRST_WAIT = 400;
+const LONGEST_WAIT = 20_000;
+
+/**
+ * How long to wait before try number `attempt` + 1, in milliseconds: twice as long each time, the half of it at random, so
+ * that many clients do not come back at one moment; never before the time that the server named.
+ */
+export function backoff(attempt: number, error?: unknown, random: () => number = Math.random): number {
+  const longest = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** (attempt - 1));
+  const wait = longest * (0.5 + random() / 2);
+  const asked = error instanceof ApiError ? error.retryAfterMillis : undefined;
+  return asked === undefined ? wait : Math.max(asked + random() * 100, 1);
+}
+
+/** Resolves after so many milliseconds; rejects with the signal's reason as soon as that is aborted. */
+export function sleep(millis: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const onAbort = () => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', onAbort);
+      resolve();
+    }, millis);
+    signal?.addEventListener('abort', onAbort, { once: true });
+  });
 }

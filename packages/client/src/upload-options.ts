@@ -1,7 +1,5 @@
 import type { FileObject } from '@partway/protocol/schemas/files';
 import type { StateStore } from './state.ts';
-import type { UploadEvent } from './upload-events.ts';
-import type { UploadProgress } from './upload-progress.ts';
 
 /** What is done where the name is taken: give up with 409, take the next free name, or make a new version of that file. */
 export type ConflictPolicy = 'fail' | 'rename' | 'version';
@@ -61,4 +59,67 @@ export interface UploadResult {
   duration: number;
   /** The session; undefined where the file went in one piece. */
   sessionId: string | undefined;
+}
+
+/** What happens to an upload beside its bytes. `message` is a sentence for people. */
+export type UploadEvent = { message: string } & (
+  | { type: 'session-created'; sessionId: string; partSize: number; totalParts: number; expiresAt: string }
+  | { type: 'resumed'; sessionId: string; bytesStored: number; partsStored: number }
+  | { type: 'restarted'; reason: RestartReason }
+  | { type: 'renamed'; from: string; to: string }
+  | {
+      type: 'retrying';
+      what: 'part' | 'commit' | 'session';
+      offset?: number;
+      waitMillis: number;
+      error: unknown;
+      /** The first, second, … time in which nothing gets on: every request under way runs into the same one. */
+      outage: number;
+    }
+  | { type: 'parallel'; parallel: number }
+  /** The source's time of change is none that a server takes; the file goes up without. */
+  | { type: 'date-left-out' }
+  /** The state could not be kept: the upload goes on, but not after a crash. */
+  | { type: 'not-kept'; error: unknown }
+  /** Before the error is thrown: whether the same call again goes on from here. */
+  | { type: 'stopped'; resumable: boolean; sessionId: string | undefined; bytesStored: number; error: unknown }
+);
+
+export type RestartReason =
+  /** Size, time of change or bytes are others than those of which parts are stored. */
+  | 'source-changed'
+  /** The server does not have the session any more. */
+  | 'session-gone'
+  /** The name was free when the session began, and was taken when it ended. */
+  | 'name-taken';
+
+/** What is with a part: `stored` means by an earlier run, `failed` that it is about to be tried again. */
+export type PartState = 'queued' | 'sending' | 'sent' | 'failed' | 'stored';
+
+export interface PartProgress {
+  /** Bytes. */
+  readonly offset: number;
+  readonly size: number;
+  state: PartState;
+  /** Bytes that have gone out of the present try. */
+  sent: number;
+  /** How often it was begun to be sent. */
+  tries: number;
+}
+
+export interface UploadProgress {
+  /** `hashing`: reading what is stored already; `committing`: all is sent, and the server makes the file. */
+  phase: 'starting' | 'hashing' | 'sending' | 'committing' | 'done';
+  bytesTotal: number;
+  /** Bytes of parts that the server has, those of earlier runs among them. */
+  bytesStored: number;
+  /** `bytesStored` and what has gone out of the parts under way. */
+  bytesDone: number;
+  /** Over the last few seconds; undefined until there is one. */
+  bytesPerSecond: number | undefined;
+  secondsLeft: number | undefined;
+  /** How many requests are allowed at a time now. */
+  parallel: number;
+  /** By offset. The list lives on: it shows the present state whenever it is read. Empty where a file goes in one piece. */
+  parts: readonly PartProgress[];
 }

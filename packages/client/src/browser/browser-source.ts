@@ -1,5 +1,5 @@
 import { ByteFeed } from '../byte-reader.ts';
-import { SourceChangedError } from '../source-changed-error.ts';
+import { SourceChangedError } from '../errors.ts';
 import type { SourceIdentity } from '../state.ts';
 import type { PartReader, ReadingPlan, UploadSource } from '../upload/source.ts';
 import type { UploadOptions } from '../upload-options.ts';

@@ -1,4 +1,4 @@
-import type { HashAnswer, HashJob } from './hash-job.ts';
+import type { HashAnswer, HashJob } from './hasher.ts';
 import { twoDigests } from './two-digests.ts';
 
 // Runs in a web worker, so that a page stays quick while its files are hashed.

@@ -1,5 +1,4 @@
 import script from 'inline-worker:./hash-worker.ts';
-import type { HashAnswer, HashJob } from './hash-job.ts';
 import { twoDigests } from './two-digests.ts';
 
 /** Hashes one source, part by part, in the order of its bytes. */
@@ -63,3 +62,8 @@ async function hereHasher(): Promise<Hasher> {
   const { part, whole } = await twoDigests();
   return { part, whole: async () => whole(), close() {} };
 }
+
+/** What is asked of the hash worker, and what it answers; one after the other. */
+export type HashJob = { id: number; bytes: Blob } | { id: number; bytes: undefined };
+
+export type HashAnswer = { id: number; sha1: string } | { id: number; error: { name: string; message: string } };

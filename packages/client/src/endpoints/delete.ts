@@ -1,6 +1,5 @@
 import type { Call, Caller, CallOptions, Expected, Outcome } from '../call.ts';
-import { ApiError } from '../errors.ts';
-import { UnexpectedAnswer } from '../unexpected-answer.ts';
+import { ApiError, UnexpectedAnswer } from '../errors.ts';
 
 /**
  * What a deletion expects: an empty answer. After a lost one, a refusal because the item is not there any more means that

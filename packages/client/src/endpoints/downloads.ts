@@ -1,5 +1,5 @@
 import type { Call } from '../call.ts';
-import { UnexpectedAnswer } from '../unexpected-answer.ts';
+import { UnexpectedAnswer } from '../errors.ts';
 import type { Endpoint, QueryOptions } from './endpoint.ts';
 
 export interface DownloadQuery {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
-import type { HashAnswer, HashJob } from './hash-job.ts';
+import type { HashAnswer, HashJob } from './hash-thread.ts';
 
 // Runs in a worker thread: reads block, and that is fine here. Every byte is read once and goes into two digests while it is
 // still in the processor's cache: that of its part, and that of the whole.

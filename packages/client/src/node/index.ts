@@ -5,12 +5,11 @@ import { uploadFile } from '../upload/upload-file.ts';
 import { fileStateStore } from './file-state-store.ts';
 import { type NodeTransportOptions, nodeTransport } from './node-transport.ts';
 import { PartMemory } from './part-memory.ts';
-import { sourceOf } from './source.ts';
-import type { NodeSource } from './source-input.ts';
+import { type NodeSource, sourceOf } from './source.ts';
 
 export * from '../public.ts';
 export { defaultStateFolder, fileStateStore } from './file-state-store.ts';
-export type { NodeSource } from './source-input.ts';
+export type { NodeSource } from './source.ts';
 
 export type NodeClient = Client<NodeSource>;
 

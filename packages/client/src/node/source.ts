@@ -3,7 +3,6 @@ import type { UploadSource } from '../upload/source.ts';
 import type { UploadOptions } from '../upload-options.ts';
 import type { PartMemory } from './part-memory.ts';
 import { pathSource } from './path-source.ts';
-import type { NodeSource } from './source-input.ts';
 import { streamSource } from './stream-source.ts';
 
 /** What the caller gave, as uploads read it. */
@@ -39,3 +38,15 @@ export async function sourceOf(given: NodeSource, options: UploadOptions, pool: 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
 }
+
+/**
+ * What can be uploaded in Node: a path or a file: URL, bytes, a Blob or File, or a stream, which needs `size`. A function
+ * that opens a stream is better than a stream: it can be begun anew where something has changed.
+ */
+export type NodeSource =
+  | string
+  | URL
+  | Uint8Array
+  | Blob
+  | AsyncIterable<Uint8Array>
+  | (() => AsyncIterable<Uint8Array>);

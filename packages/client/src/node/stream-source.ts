@@ -1,8 +1,8 @@
 import { ByteFeed } from '../byte-reader.ts';
 import type { SourceIdentity } from '../state.ts';
-import type { UploadSource } from '../upload/source.ts';
+import type { PartReader, ReadingPlan, UploadSource } from '../upload/source.ts';
+import { HashThread } from './hash-thread.ts';
 import type { PartMemory } from './part-memory.ts';
-import { readStream } from './read-stream.ts';
 
 /** Bytes that come one after the other: of a stream, of a Blob, of memory. `repeatable` where `open` can be called again. */
 export function streamSource(
@@ -27,4 +27,43 @@ export function streamSource(
     isUnchanged: async () => true,
   };
   return source;
+}
+
+/** Reads a stream, whose parts have to be held while they are sent: as many as fit, and at least one. */
+export function readStream(
+  chunks: AsyncIterable<Uint8Array>,
+  name: string,
+  pool: PartMemory,
+  { partSize, memory, parts }: ReadingPlan,
+): PartReader {
+  const feed = new ByteFeed(chunks, name);
+  const thread = new HashThread();
+
+  async function read(size: number) {
+    const held = pool.take(partSize);
+    const body = new Uint8Array(held, 0, size);
+    await feed.fill(body);
+    return { held, body, sha1: await thread.part(0, size, held) };
+  }
+
+  return {
+    mostHeld: Math.max(1, Math.min(Math.floor(memory / partSize), parts)),
+    async take(_offset, size) {
+      const { held, body, sha1 } = await read(size);
+      return { sha1, body, release: () => pool.giveBack(held) };
+    },
+    async skip(_offset, size) {
+      const { held, sha1 } = await read(size);
+      pool.giveBack(held);
+      return sha1;
+    },
+    async sha1() {
+      await feed.end();
+      return thread.whole();
+    },
+    async [Symbol.asyncDispose]() {
+      await thread[Symbol.asyncDispose]();
+      await feed.close();
+    },
+  };
 }

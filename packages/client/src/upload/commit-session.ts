@@ -1,14 +1,12 @@
 import type { FileObject } from '@partway/protocol/schemas/files';
 import type { UploadPart, UploadSession } from '@partway/protocol/schemas/upload-sessions';
-import { ApiError } from '../errors.ts';
-import { sleep } from '../sleep.ts';
-import { UnexpectedAnswer } from '../unexpected-answer.ts';
-import { BeginAnew } from './begin-anew.ts';
+import { ApiError, UnexpectedAnswer } from '../errors.ts';
+import { sleep } from '../retry.ts';
 import { isNameTaken, takenMeanwhile } from './conflict.ts';
 import { findCommitted } from './find-committed.ts';
 import { deleteSession, type OpenSession } from './open-session.ts';
 import { digestOf } from './part-sender.ts';
-import { anewIfGone, isSessionGone } from './session-errors.ts';
+import { anewIfGone, BeginAnew, isSessionGone } from './session-errors.ts';
 import { isNewFile, type Upload } from './upload.ts';
 
 /** Makes the file of its parts. Repeated where its answer was lost: the same session and digest give the same file. */

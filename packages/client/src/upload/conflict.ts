@@ -1,6 +1,5 @@
 import { ApiError } from '../errors.ts';
-import { BeginAnew } from './begin-anew.ts';
-import { MOST_NAMES, numberedName } from './numbered-name.ts';
+import { BeginAnew } from './session-errors.ts';
 import { isNewFile, type Target, type Upload } from './upload.ts';
 
 /** Does `act` for the target, or for the next one that the policy allows while the name is taken. */
@@ -63,4 +62,15 @@ export function conflictOf(error: ApiError): { type?: string; id?: string; sha1?
 export function takenMeanwhile(upload: Upload, error: ApiError): ApiError | BeginAnew {
   if ((upload.options.conflict ?? 'fail') === 'fail' || !isNewFile(upload.target)) return error;
   return new BeginAnew('name-taken', `"${upload.target.name}" was taken while this was uploaded.`, { cause: error });
+}
+
+/** Past so many names that are taken there is something else wrong. */
+export const MOST_NAMES = 200;
+
+/** The name to try where `number` names before it were taken: `report.pdf` for 0, then `report (1).pdf` and so on. */
+export function numberedName(name: string, number: number): string {
+  if (number === 0) return name;
+  const dot = name.lastIndexOf('.');
+  const at = dot > 0 ? dot : name.length;
+  return `${name.slice(0, at)} (${number})${name.slice(at)}`;
 }

@@ -1,14 +1,12 @@
 import { parseSha1Hex, sha1ToBase64 } from '@partway/protocol/ids';
 import type { UploadPart, UploadSession } from '@partway/protocol/schemas/upload-sessions';
-import { ApiError } from '../errors.ts';
+import { ApiError, UnexpectedAnswer } from '../errors.ts';
 import { TransportError } from '../transport.ts';
-import { UnexpectedAnswer } from '../unexpected-answer.ts';
-import type { PartProgress } from '../upload-progress.ts';
-import { sourceChanged } from './begin-anew.ts';
+import type { PartProgress } from '../upload-options.ts';
 import { ParallelControl } from './concurrency.ts';
 import { listStoredParts } from './list-parts.ts';
 import { Gate } from './semaphore.ts';
-import { anewIfGone, isSessionGone } from './session-errors.ts';
+import { anewIfGone, isSessionGone, sourceChanged } from './session-errors.ts';
 import type { TakenPart } from './source.ts';
 import type { Upload } from './upload.ts';
 

@@ -1,4 +1,4 @@
-import type { PartProgress, UploadProgress } from '../upload-progress.ts';
+import type { PartProgress, UploadProgress } from '../upload-options.ts';
 
 /** Over how long the rate is taken, and how often it is looked at, in milliseconds. */
 const RATE_OVER = 5_000;

@@ -1,6 +1,5 @@
-import { isPassing, RetryWindow } from '../retry.ts';
-import { sleep } from '../sleep.ts';
-import type { UploadEvent } from '../upload-events.ts';
+import { isPassing, RetryWindow, sleep } from '../retry.ts';
+import type { UploadEvent } from '../upload-options.ts';
 
 type Trial = Omit<Extract<UploadEvent, { type: 'retrying' }>, 'type' | 'message' | 'waitMillis' | 'error' | 'outage'>;
 

@@ -1,10 +1,10 @@
 import type { UploadPart } from '@partway/protocol/schemas/upload-sessions';
-import { SourceChangedError } from '../source-changed-error.ts';
-import type { PartProgress } from '../upload-progress.ts';
-import { BeginAnew, sourceChanged } from './begin-anew.ts';
+import { SourceChangedError } from '../errors.ts';
+import type { PartProgress } from '../upload-options.ts';
 import type { OpenSession } from './open-session.ts';
 import { PartSender } from './part-sender.ts';
-import { Seats } from './seats.ts';
+import { Seats } from './semaphore.ts';
+import { BeginAnew, sourceChanged } from './session-errors.ts';
 import type { PartReader } from './source.ts';
 import type { Upload } from './upload.ts';
 

@@ -1,15 +1,12 @@
 import { itemNameFault } from '@partway/protocol/names';
-import { ApiError } from '../errors.ts';
-import { SourceChangedError } from '../source-changed-error.ts';
+import { ApiError, SourceChangedError } from '../errors.ts';
 import type { UploadState } from '../state.ts';
-import type { UploadEvent } from '../upload-events.ts';
-import type { UploadOptions, UploadResult } from '../upload-options.ts';
-import { BeginAnew } from './begin-anew.ts';
+import type { UploadEvent, UploadOptions, UploadResult } from '../upload-options.ts';
 import { checkedAttributes } from './content-attributes.ts';
-import { isFinal } from './is-final.ts';
 import { deleteSession, discard } from './open-session.ts';
 import { ProgressMeter } from './progress.ts';
 import { Patience } from './retry-budget.ts';
+import { BeginAnew, isFinal } from './session-errors.ts';
 import type { UploadSource } from './source.ts';
 import type { Target, Upload, UploadClient } from './upload.ts';
 import { uploadInParts } from './upload-in-parts.ts';

@@ -1,11 +1,10 @@
 import type { FileObject } from '@partway/protocol/schemas/files';
 import type { UploadState } from '../state.ts';
-import { BeginAnew } from './begin-anew.ts';
 import { commitSession, placeOf } from './commit-session.ts';
 import { findCommitted } from './find-committed.ts';
 import { type OpenSession, openSession } from './open-session.ts';
 import { sendParts } from './send-parts.ts';
-import { anewIfGone, isSessionGone } from './session-errors.ts';
+import { anewIfGone, BeginAnew, isSessionGone } from './session-errors.ts';
 import type { Upload } from './upload.ts';
 import { forgetState, recallState, rememberState } from './upload-state.ts';
 

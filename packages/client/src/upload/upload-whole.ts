@@ -1,6 +1,6 @@
 import type { FileObject } from '@partway/protocol/schemas/files';
+import { UnexpectedAnswer } from '../errors.ts';
 import { mayHaveHappened } from '../retry.ts';
-import { UnexpectedAnswer } from '../unexpected-answer.ts';
 import { onlyFile } from './commit-session.ts';
 import { resolvingConflicts } from './conflict.ts';
 import { findCommitted } from './find-committed.ts';

@@ -1,8 +1,7 @@
 import type { CallOptions } from '../call.ts';
 import type { Client } from '../client.ts';
 import type { StateStore } from '../state.ts';
-import type { UploadEvent } from '../upload-events.ts';
-import type { UploadOptions } from '../upload-options.ts';
+import type { UploadEvent, UploadOptions } from '../upload-options.ts';
 import type { ContentAttributes } from './content-attributes.ts';
 import type { ProgressMeter } from './progress.ts';
 import type { Patience } from './retry-budget.ts';
