@@ -6,10 +6,10 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
+import { diagnoseClock } from '../../packages/cli/src/doctor/check-api.ts';
 import { checkDisk } from '../../packages/cli/src/doctor/check-disk.ts';
 import { checkNode } from '../../packages/cli/src/doctor/check-node.ts';
 import { checkTls } from '../../packages/cli/src/doctor/check-tls.ts';
-import { diagnoseClock } from '../../packages/cli/src/doctor/diagnose-clock.ts';
 import { openPlace, type Place } from './place.ts';
 import { jsonLines, type RunOptions } from './run.ts';
 

@@ -4,7 +4,7 @@ import { link, lstat, mkdir, readdir, readFile, readlink, rm, symlink, writeFile
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { LocalClaims } from '../../packages/cli/src/transfer/download/local-claims.ts';
-import { localName } from '../../packages/cli/src/transfer/download/local-name.ts';
+import { localName } from '../../packages/cli/src/transfer/download/local-target.ts';
 import { startFaultProxy } from '../client/fault-proxy.ts';
 import { makeFile, sha1OfFile } from '../support/bytes.ts';
 import { startCuttingProxy } from './cutting-proxy.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { partMap } from '../../packages/cli/src/commands/transfer/part-map.ts';
+import { partMap } from '../../packages/cli/src/commands/transfer/sessions.ts';
 import { barLine } from '../../packages/cli/src/output/bar.ts';
 import { Meter } from '../../packages/cli/src/output/meter.ts';
 import { bytesText, clockText } from '../../packages/cli/src/output/quantities.ts';

@@ -1,11 +1,10 @@
+import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { checkArguments } from './arguments.ts';
 import { addAppCommand } from './commands/accounts/app.ts';
-import { addLoginCommand } from './commands/accounts/login.ts';
-import { addLogoutCommand } from './commands/accounts/logout.ts';
-import { addProfilesCommand } from './commands/accounts/profiles.ts';
+import { addLoginCommand, addLogoutCommand } from './commands/accounts/login.ts';
+import { addProfilesCommand, addUseCommand } from './commands/accounts/profiles.ts';
 import { addTokenCommand } from './commands/accounts/token.ts';
-import { addUseCommand } from './commands/accounts/use.ts';
 import { addUserCommand } from './commands/accounts/user.ts';
 import { addFsckCommand } from './commands/data/fsck.ts';
 import { addMigrateCommand } from './commands/data/migrate.ts';
@@ -20,8 +19,12 @@ import { addDownloadCommand } from './commands/transfer/download.ts';
 import { addSessionsCommand } from './commands/transfer/sessions.ts';
 import { addUploadCommand } from './commands/transfer/upload.ts';
 import { EXIT, Failure } from './exit-codes.ts';
-import { writeForOwnerOnly } from './umask.ts';
-import { version } from './version.ts';
+import { writeForOwnerOnly } from './process.ts';
+
+/** This package's version. */
+const version: string = (
+  JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
+).version;
 
 writeForOwnerOnly();
 

@@ -1,6 +1,6 @@
 import type { NodeClient } from '@partway/client/node/index';
 import type { Command } from 'commander';
-import { shellWord } from '../output/shell-word.ts';
+import { shellWord } from '../output/text.ts';
 import { chooseServer } from '../profiles/choose-server.ts';
 import { connect } from '../profiles/connect.ts';
 import { addServerOptions, type ServerChoice, serverChoice } from '../profiles/server-options.ts';

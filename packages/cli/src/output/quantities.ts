@@ -19,3 +19,9 @@ export function clockText(millis: number): string {
   const two = (value: number) => String(value).padStart(2, '0');
   return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
 }
+
+/** "4.0 GiB in 0:12 (341 MiB/s)", without a rate where that would mean nothing. */
+export function speedText(bytes: number, millis: number): string {
+  const rate = millis >= 100 && bytes > 0 ? ` (${bytesText((bytes * 1000) / millis)}/s)` : '';
+  return `${bytesText(bytes)} in ${clockText(millis)}${rate}`;
+}

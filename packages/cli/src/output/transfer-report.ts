@@ -1,6 +1,6 @@
-import { isScreen } from './is-screen.ts';
 import { jsonReport } from './json-report.ts';
 import { linesReport } from './lines-report.ts';
+import { isScreen } from './terminal.ts';
 
 /** A file on its way, or about to be. */
 export interface Transfer {

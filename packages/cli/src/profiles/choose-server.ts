@@ -3,8 +3,7 @@ import { join } from 'node:path';
 import { readConfig } from '@partway/server/config/config';
 import { EXIT, Failure } from '../exit-codes.ts';
 import { isLoopbackAddress, serverAddress } from './address.ts';
-import { needProfile } from './need-profile.ts';
-import type { Credentials } from './profile.ts';
+import { type Credentials, needProfile } from './profile.ts';
 import { readProfiles } from './profiles-file.ts';
 import type { ServerChoice } from './server-options.ts';
 

@@ -1,3 +1,6 @@
+import { EXIT, Failure } from '../exit-codes.ts';
+import { shownText } from '../output/text.ts';
+
 /** A server and how to get in. */
 export interface Profile {
   /** Scheme, host and port, and a path where a proxy wants one: `https://files.example.com`, `https://api.box.com`. */
@@ -26,4 +29,12 @@ export interface Profiles {
   /** The one that counts where none is named. */
   current?: string;
   profiles: Record<string, Profile>;
+}
+
+/** The profile of that name. */
+export function needProfile({ profiles }: Profiles, name: string): Profile {
+  if (Object.hasOwn(profiles, name)) return profiles[name] as Profile;
+  const names = Object.keys(profiles).map(shownText);
+  const known = names.length === 0 ? 'There is none yet' : `There are: ${names.join(', ')}`;
+  throw new Failure(EXIT.usage, `There is no profile ${shownText(name)}. ${known}. partway login makes one.`);
 }

@@ -1,8 +1,6 @@
 import { ApiError, type CallOptions, type NodeClient } from '@partway/client/node/index';
 import { EXIT, Failure } from '../exit-codes.ts';
-import { shellWord } from '../output/shell-word.ts';
-import { shownText } from '../output/text.ts';
-import { findByName } from './find-by-name.ts';
+import { shellWord, shownText } from '../output/text.ts';
 import { isId, splitPath } from './paths.ts';
 
 /** A file or folder on the server, as far as it takes to do something with it. */
@@ -77,4 +75,14 @@ async function itemById(
 function unlessMissing(error: unknown): undefined {
   if (error instanceof ApiError && error.status === 404) return undefined;
   throw error;
+}
+
+/** The item of that name in a folder, whatever its case, as names are unique; undefined where there is none. */
+export function findByName(
+  client: NodeClient,
+  folderId: string,
+  name: string,
+  options: CallOptions = {},
+): Promise<Item | undefined> {
+  return client.folders.findItemByName(folderId, name, options);
 }

@@ -1,6 +1,6 @@
 import { explain } from '../errors/explain.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { speedText } from '../output/speed-text.ts';
+import { speedText } from '../output/quantities.ts';
 import type { RunningTransfer, TransferReport } from '../output/transfer-report.ts';
 import { Interrupted } from '../process.ts';
 

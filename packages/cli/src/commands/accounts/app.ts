@@ -1,7 +1,13 @@
+import { open, readFile, rm } from 'node:fs/promises';
+import { addApp, type NewApp } from '@partway/server/auth/accounts';
+import { jwtConfig, makeKeyPair } from '@partway/server/auth/apps/jwt-config';
+import { addAppKey, checkPublicKey } from '@partway/server/auth/apps/keys';
+import { findApp, listAppKeys, listApps, listRedirects } from '@partway/server/auth/apps/store';
+import { ENTERPRISE_ID } from '@partway/server/auth/context';
+import type { Tables } from '@partway/server/database/schema';
 import type { Command } from 'commander';
-import { addAppAddCommand } from './app-add.ts';
-import { addAppKeyCommand } from './app-key.ts';
-import { addAppListCommand } from './app-list.ts';
+import type { Kysely } from 'kysely';
+import { inColumns, listOption, onRows, type Shown, textOption } from '../data-command.ts';
 
 /** `partway app …`: programs that get tokens. */
 export function addAppCommand(program: Command): void {
@@ -9,4 +15,110 @@ export function addAppCommand(program: Command): void {
   addAppAddCommand(app);
   addAppKeyCommand(app);
   addAppListCommand(app);
+}
+
+/** `partway app add` */
+export function addAppAddCommand(app: Command): void {
+  const command = app.command('add').argument('<name>', 'how the app is shown');
+  command
+    .description('add an app')
+    .option('--as-user', 'let it act as any user, by the As-User header')
+    .option('--redirect-uri <uri...>', 'where a login may lead back to')
+    .option('--public-key <file...>', 'RSA public key (PEM) with which it signs')
+    .option('--jwt-config <file>', "make a key pair and write the JSON file that Box's SDKs read; it holds the secret");
+  onRows(command, async (db, [name = '']) => {
+    const pems = await Promise.all(listOption(command, 'publicKey').map((path) => readFile(path, 'utf8')));
+    for (const pem of pems) checkPublicKey(pem);
+    const asked = { asUser: command.opts().asUser === true, redirectUris: listOption(command, 'redirectUri') };
+    const make = () => addApp(db, { name, now: Date.now(), ...asked });
+    const config = textOption(command, 'jwtConfig');
+    const { made, kids } =
+      config === undefined ? { made: await make(), kids: [] } : await writeJwtConfig(db, config, make);
+    for (const pem of pems) kids.push(await addAppKey(db, { clientId: made.app.client_id, pem, now: Date.now() }));
+    return shown(made, kids);
+  });
+}
+
+function shown({ app, clientSecret, serviceUser }: NewApp, kids: string[]): Shown {
+  const keys = kids.map((kid) => `key id         ${kid}\n`).join('');
+  return {
+    text: `client id      ${app.client_id}
+client secret  ${clientSecret}
+enterprise id  ${ENTERPRISE_ID}
+service user   ${serviceUser.id}
+${keys}The secret is shown this once. With box_subject_type=enterprise the app acts as its service user.`,
+    json: {
+      client_id: app.client_id,
+      client_secret: clientSecret,
+      enterprise_id: ENTERPRISE_ID,
+      service_user_id: String(serviceUser.id),
+      key_ids: kids,
+    },
+  };
+}
+
+/** `partway app list` */
+export function addAppListCommand(app: Command): void {
+  onRows(app.command('list').description('list apps'), async (db) => {
+    const apps = [];
+    for (const row of await listApps(db)) {
+      apps.push({
+        client_id: row.client_id,
+        name: row.name,
+        service_user_id: String(row.service_user_id),
+        as_user: row.as_user === 1,
+        redirect_uris: await listRedirects(db, row.client_id),
+        key_ids: (await listAppKeys(db, row.client_id)).map(({ kid }) => kid),
+      });
+    }
+    return {
+      text: inColumns(
+        apps.map((one) => [
+          one.client_id,
+          one.name,
+          one.service_user_id,
+          one.as_user ? 'as-user' : '-',
+          one.redirect_uris.join(' ') || '-',
+          one.key_ids.join(' ') || '-',
+        ]),
+      ),
+      json: apps,
+    };
+  });
+}
+
+/** `partway app key add` */
+export function addAppKeyCommand(app: Command): void {
+  const key = app.command('key').description('register the keys with which apps sign');
+  const command = key.command('add').argument('<client-id>', 'whose').argument('<file>', 'RSA public key (PEM)');
+  onRows(command.description('register a public key'), async (db, [clientId = '', path = '']) => {
+    const pem = await readFile(path, 'utf8');
+    if ((await findApp(db, clientId)) === undefined) {
+      throw new Error(`There is no app ${clientId}: partway app list shows all.`);
+    }
+    const kid = await addAppKey(db, { clientId, pem, now: Date.now() });
+    return { text: `key id  ${kid}`, json: { client_id: clientId, key_id: kid } };
+  });
+}
+
+/** Makes an app with a key pair, and writes what Box's SDKs read into a new file, for its owner only. */
+export async function writeJwtConfig(
+  db: Kysely<Tables>,
+  path: string,
+  make: () => Promise<NewApp>,
+): Promise<{ made: NewApp; kids: string[] }> {
+  await using file = await open(path, 'wx', 0o600).catch((error: NodeJS.ErrnoException) => {
+    throw error.code === 'EEXIST' ? new Error(`${path} is there already: give another name, or move it away.`) : error;
+  });
+  try {
+    const pair = await makeKeyPair();
+    const made = await make();
+    const clientId = made.app.client_id;
+    const kid = await addAppKey(db, { clientId, pem: pair.publicKey, now: Date.now() });
+    await file.writeFile(jwtConfig({ clientId, clientSecret: made.clientSecret, kid }, pair));
+    return { made, kids: [kid] };
+  } catch (error) {
+    await rm(path, { force: true });
+    throw error;
+  }
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { EXIT, Failure } from '../../exit-codes.ts';
-import { readPassword } from '../../output/user-password-input.ts';
+import { readPassword } from '../../output/terminal.ts';
 import { serverAddress } from '../../profiles/address.ts';
 import type { Profile, Subject } from '../../profiles/profile.ts';
 

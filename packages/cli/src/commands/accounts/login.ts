@@ -2,10 +2,10 @@ import type { Command } from 'commander';
 import { EXIT, Failure } from '../../exit-codes.ts';
 import { printJson } from '../../output/json.ts';
 import { shownText } from '../../output/text.ts';
-import type { Profile } from '../../profiles/profile.ts';
+import { connect } from '../../profiles/connect.ts';
+import { needProfile, type Profile } from '../../profiles/profile.ts';
 import { profilesPath, readProfiles, writeProfiles } from '../../profiles/profiles-file.ts';
 import { type BegunLogin, givenLogin } from './given-login.ts';
-import { whoIs } from './who-is.ts';
 
 /** `partway login` */
 export function addLoginCommand(program: Command): void {
@@ -40,4 +40,26 @@ async function ask(begun: BegunLogin): Promise<Profile> {
   // The library that asks is loaded where somebody is asked.
   const { askLogin } = await import('./ask-login.ts');
   return askLogin(begun);
+}
+
+/** `partway logout` */
+export function addLogoutCommand(program: Command): void {
+  const command = program.command('logout').argument('[profile]', 'which one; the one in use unless set');
+  command.description('forget a profile; its token goes on working elsewhere').action(async (named?: string) => {
+    const known = await readProfiles();
+    const name = named ?? known.current;
+    if (name === undefined) throw new Failure(EXIT.usage, 'No profile is in use: name the one to forget.');
+    needProfile(known, name);
+    const { [name]: forgotten, ...profiles } = known.profiles;
+    const current = known.current === name ? undefined : known.current;
+    await writeProfiles({ ...(current !== undefined && { current }), profiles });
+    console.log(`The profile ${shownText(name)} (${forgotten?.server}) is forgotten.`);
+  });
+}
+
+/** Whose credentials these are, asked of the server. */
+export async function whoIs({ server, credentials }: Profile): Promise<{ id: string; name: string; login: string }> {
+  using client = connect({ server, credentials });
+  const { id, name, login } = await client.users.getUserMe();
+  return { id, name, login };
 }

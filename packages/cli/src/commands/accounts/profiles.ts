@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { printJson } from '../../output/json.ts';
 import { shownText } from '../../output/text.ts';
-import { readProfiles } from '../../profiles/profiles-file.ts';
+import { needProfile } from '../../profiles/profile.ts';
+import { readProfiles, writeProfiles } from '../../profiles/profiles-file.ts';
 import { inColumns } from '../data-command.ts';
 
 /** `partway profiles` */
@@ -27,5 +28,16 @@ export function addProfilesCommand(program: Command): void {
         ]),
       ),
     );
+  });
+}
+
+/** `partway use` */
+export function addUseCommand(program: Command): void {
+  const command = program.command('use').argument('<profile>', 'its name in partway profiles');
+  command.description('let a profile count where none is named').action(async (name: string) => {
+    const known = await readProfiles();
+    const { server } = needProfile(known, name);
+    await writeProfiles({ ...known, current: name });
+    console.log(`${server} is in use from now on.`);
   });
 }

@@ -2,11 +2,10 @@ import { styleText } from 'node:util';
 import type { Finding } from '@partway/server/fsck/findings';
 import type { Checked } from '@partway/server/fsck/fsck';
 import { barLine } from '../../output/bar.ts';
-import { isScreen } from '../../output/is-screen.ts';
 import { printJson } from '../../output/json.ts';
 import { Meter } from '../../output/meter.ts';
 import { bytesText } from '../../output/quantities.ts';
-import { type LiveLines, liveLines } from '../../output/terminal.ts';
+import { isScreen, type LiveLines, liveLines } from '../../output/terminal.ts';
 import { shownText } from '../../output/text.ts';
 
 /** Tells how a check goes, and what it finds. */

@@ -3,15 +3,14 @@ import type { Command } from 'commander';
 import { EXIT, Failure } from '../../exit-codes.ts';
 import { shownText } from '../../output/text.ts';
 import { transferReport } from '../../output/transfer-report.ts';
-import { interrupts } from '../../process.ts';
+import { interrupts, writeAsUsual } from '../../process.ts';
 import { findItem } from '../../remote/find-item.ts';
 import { type DownloadOrder, downloadOne } from '../../transfer/download/download-one.ts';
 import { LocalClaims } from '../../transfer/download/local-claims.ts';
 import { isFolderHere } from '../../transfer/download/local-target.ts';
 import { type Places, type RemoteFile, remoteFiles } from '../../transfer/download/remote-files.ts';
-import { sideBySide } from '../../transfer/side-by-side.ts';
+import { sideBySide } from '../../transfer/lanes.ts';
 import { Tally } from '../../transfer/tally.ts';
-import { writeAsUsual } from '../../umask.ts';
 import { onServer, type RemoteCall } from '../remote-command.ts';
 
 interface DownloadOptions {

@@ -1,7 +1,10 @@
+import type { NodeClient } from '@partway/client/node/index';
 import type { Command } from 'commander';
-import { addSessionsAbortCommand } from './abort.ts';
-import { addSessionsListCommand } from './list.ts';
-import { addSessionsShowCommand } from './show.ts';
+import { printJson } from '../../output/json.ts';
+import { bytesText } from '../../output/quantities.ts';
+import { shownText } from '../../output/text.ts';
+import { onServer } from '../remote-command.ts';
+import { type KnownSession, knownSessions, ownRecords } from './known-sessions.ts';
 
 /** `partway sessions …`: uploads under way. */
 export function addSessionsCommand(program: Command): void {
@@ -9,4 +12,125 @@ export function addSessionsCommand(program: Command): void {
   addSessionsListCommand(sessions);
   addSessionsShowCommand(sessions);
   addSessionsAbortCommand(sessions);
+}
+
+/** `partway sessions abort` */
+export function addSessionsAbortCommand(sessions: Command): void {
+  const command = sessions.command('abort').argument('<session...>', 'ids in partway sessions list');
+  command.description('give uploads up: what the server has stored of them goes');
+  onServer(command, async ({ client, args, json }) => {
+    const records = await ownRecords(client);
+    for (const id of args) {
+      // Asked first: an abort of one that is not there is answered as if it had been.
+      const session = await client.chunkedUploads.getFileUploadSessionById(id);
+      await client.chunkedUploads.deleteFileUploadSessionById(id);
+      const record = records.get(session.id);
+      if (record !== undefined) await client.store?.delete(record.key);
+      if (json) printJson({ id: session.id, aborted: true });
+      else console.log(`${session.id} is given up.`);
+    }
+  });
+}
+
+/** `partway sessions list` */
+export function addSessionsListCommand(sessions: Command): void {
+  const command = sessions.command('list').description('list uploads under way, whoever began them, wherever');
+  onServer(command, async ({ client, json }) => {
+    const known = await knownSessions(client);
+    if (json) known.map(jsonOf).forEach(printJson);
+    else if (known.length === 0) console.log('No upload is under way.');
+    else for (const session of known) console.log(lineOf(session));
+  });
+}
+
+function lineOf({ id, name, size, totalParts, stored, expiresAt, source }: KnownSession): string {
+  const share = `${Math.floor((stored / totalParts) * 100)}%`.padStart(4);
+  const until = expiresAt.slice(0, 16).replace('T', ' ');
+  const from = source === undefined ? '' : `  from ${shownText(source)}`;
+  return `${id}  ${share} of ${bytesText(size).padStart(8)}  until ${until}  ${shownText(name ?? 'a new version')}${from}`;
+}
+
+/** A session for programs. */
+export function jsonOf(session: KnownSession): object {
+  const { id, name, size, partSize, totalParts, stored, expiresAt, source } = session;
+  return {
+    id,
+    file_name: name ?? null,
+    file_size: size,
+    part_size: partSize,
+    total_parts: totalParts,
+    num_parts_processed: stored,
+    session_expires_at: expiresAt,
+    source: source ?? null,
+  };
+}
+
+const PAGE = 1000;
+
+/** `partway sessions show` */
+export function addSessionsShowCommand(sessions: Command): void {
+  const command = sessions.command('show').argument('<session>', 'its id in partway sessions list');
+  command.description('show an upload under way, with a map of its parts');
+  onServer(command, async ({ client, args: [id = ''], json }) => {
+    const session = await client.chunkedUploads.getFileUploadSessionById(id);
+    const known = (await knownSessions(client)).find((one) => one.id === session.id);
+    const { part_size: partSize, total_parts: total } = session;
+    const stored = await storedParts(client, id, partSize);
+    if (json) {
+      const { session_endpoints: _, ...fields } = session;
+      return printJson({ ...fields, ...(known && jsonOf(known)), stored_parts: [...stored] });
+    }
+    const { lines, partsPerCell } = partMap(stored, total, {
+      columns: Math.min((process.stdout.columns ?? 80) - 2, 100),
+    });
+    if (known !== undefined) {
+      const from = known.source === undefined ? '' : `, from ${shownText(known.source)}`;
+      console.log(`${shownText(known.name ?? 'A new version')}, ${bytesText(known.size)}${from}`);
+    }
+    console.log(`${stored.size} of ${total} parts of ${bytesText(partSize)} are stored; it ends at ${session.session_expires_at}.
+${lines.map((line) => `  ${line}`).join('\n')}
+${partsPerCell === 1 ? 'One cell is one part' : `One cell is ${partsPerCell} parts`}: █ stored, · missing.`);
+  });
+}
+
+/** The numbers of the stored parts, from 0. */
+async function storedParts(client: NodeClient, id: string, partSize: number): Promise<Set<number>> {
+  const stored = new Set<number>();
+  for (;;) {
+    const queryParams = { offset: stored.size, limit: PAGE };
+    const page = await client.chunkedUploads.getFileUploadSessionParts(id, { queryParams });
+    for (const { offset } of page.entries) stored.add(offset / partSize);
+    if (page.entries.length === 0 || stored.size >= page.total_count) return stored;
+  }
+}
+
+/** From none to all of the parts that a cell stands for. */
+const SHADES = ['·', '░', '▒', '▓', '█'];
+
+/**
+ * A map of which parts are stored, in lines of at most `columns` cells: `█` where all parts of a cell are, `·` where none
+ * is, shades between. A cell is one part, or as many as it takes for the map to have no more than `mostLines` lines.
+ */
+export function partMap(
+  stored: ReadonlySet<number>,
+  total: number,
+  { columns, mostLines = 16 }: { columns: number; mostLines?: number },
+): { lines: string[]; partsPerCell: number } {
+  const partsPerCell = Math.max(1, Math.ceil(total / (columns * mostLines)));
+  let cells = '';
+  for (let first = 0; first < total; first += partsPerCell) {
+    const parts = Math.min(partsPerCell, total - first);
+    let have = 0;
+    for (let part = first; part < first + parts; part++) if (stored.has(part)) have += 1;
+    cells += shadeOf(have / parts);
+  }
+  const lines: string[] = [];
+  for (let from = 0; from < cells.length; from += columns) lines.push(cells.slice(from, from + columns));
+  return { lines, partsPerCell };
+}
+
+/** The ends mean what they say: nothing is rounded to none or all. */
+function shadeOf(share: number): string {
+  if (share === 0 || share === 1) return SHADES[share * (SHADES.length - 1)] ?? '';
+  return SHADES[1 + Math.min(Math.floor(share * (SHADES.length - 2)), SHADES.length - 3)] ?? '';
 }

@@ -1,7 +1,6 @@
 import type { NodeClient } from '@partway/client/node/index';
 import { Meter } from '../../output/meter.ts';
-import { bytesText } from '../../output/quantities.ts';
-import { speedText } from '../../output/speed-text.ts';
+import { bytesText, speedText } from '../../output/quantities.ts';
 import { shownText } from '../../output/text.ts';
 import type { RunningTransfer, TransferReport } from '../../output/transfer-report.ts';
 import type { Tally } from '../tally.ts';

@@ -1,11 +1,10 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { lstat, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { EXIT, Failure } from '../../exit-codes.ts';
-import { shellWord } from '../../output/shell-word.ts';
-import { shownText } from '../../output/text.ts';
+import { shellWord, shownText } from '../../output/text.ts';
 import type { Wanted } from './download-file.ts';
-import { localName } from './local-name.ts';
-import { sha1OfFile } from './sha1-of-file.ts';
 
 /** Where a file goes on this machine: into `to` where that is a folder, else it is `to` itself. */
 export async function localTarget(to: string | undefined, name: string): Promise<string> {
@@ -42,4 +41,36 @@ async function statOf(path: string, look: typeof stat | typeof lstat = stat) {
 
 export async function isFolderHere(path: string): Promise<boolean> {
   return (await statOf(path))?.isDirectory() === true;
+}
+
+/** What Windows keeps for devices, whatever is behind a dot. */
+const DEVICES = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\.|$)/i;
+/** What unfinished downloads are called. */
+const UNFINISHED = /^\.partway-.*\.part$/i;
+
+/**
+ * A name that a server gave, as one of a file or folder here. It is the server's word, and must lead nowhere else: neither out
+ * of the folder it is meant for, nor to a device, nor into what another download has begun.
+ */
+export function localName(name: string, platform: NodeJS.Platform = process.platform): string {
+  const nowhere = name === '' || name === '.' || name === '..' || /[/\0]/.test(name);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: Windows takes none of them in a name.
+  const notOnWindows = /[<>:"\\|?*\u0001-\u001f]|[. ]$/.test(name) || DEVICES.test(name);
+  if (nowhere || UNFINISHED.test(name) || (platform === 'win32' && notOnWindows)) {
+    throw new Failure(
+      EXIT.failed,
+      `${shownText(name) || 'A name of no characters'} cannot be a name here. Fetch the file by itself, and name it with --to.`,
+    );
+  }
+  return name;
+}
+
+/** What one read takes from the disk. */
+const READ_BYTES = 1024 * 1024;
+
+/** The SHA-1 of a file on this machine, in hex. */
+export async function sha1OfFile(path: string): Promise<string> {
+  const hash = createHash('sha1');
+  for await (const chunk of createReadStream(path, { highWaterMark: READ_BYTES })) hash.update(chunk as Buffer);
+  return hash.digest('hex');
 }

@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path';
-import type { NodeClient } from '@partway/client/node/index';
+import type { CallOptions, NodeClient } from '@partway/client/node/index';
 import { trimSlashes } from '@partway/protocol/text';
 import { EXIT, Failure } from '../../exit-codes.ts';
 import { findItem, type Item } from '../../remote/find-item.ts';
@@ -7,9 +7,7 @@ import { itemsIn, type ListedItem } from '../../remote/list-items.ts';
 import type { Wanted } from './download-file.ts';
 import { type LocalClaims, SamePlaceError } from './local-claims.ts';
 import { ensureLocalFolder, ensureNamedFolder } from './local-folder.ts';
-import { localName } from './local-name.ts';
-import { localTarget } from './local-target.ts';
-import { wantedFile } from './wanted-file.ts';
+import { localName, localTarget } from './local-target.ts';
 
 /** A file on the server that is to come here. */
 export interface RemoteFile {
@@ -121,4 +119,20 @@ function troubleWith(label: string, error: unknown): FoundThere {
 function wantedOf({ id, versionId, size, sha1, contentModifiedAt }: ListedItem): Wanted {
   if (versionId === undefined || sha1 === undefined) throw new Error('The server does not say which version this is.');
   return { fileId: id, versionId, size, sha1, modifiedAt: contentModifiedAt };
+}
+
+/** What a server says of a file, or of an earlier version of it. */
+export async function wantedFile(
+  client: NodeClient,
+  id: string,
+  version: string | undefined,
+  options: CallOptions,
+): Promise<Wanted & { name: string }> {
+  const file = await client.files.getFileById(id, options);
+  if (version === undefined || version === file.file_version.id) {
+    const { size, sha1, name, file_version: current, content_modified_at: modifiedAt } = file;
+    return { fileId: id, versionId: current.id, size, sha1, name, modifiedAt };
+  }
+  const { size, sha1, name } = await client.fileVersions.getFileVersionById(id, version, options);
+  return { fileId: id, versionId: version, size, sha1, name, modifiedAt: null };
 }

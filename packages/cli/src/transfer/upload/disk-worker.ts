@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, type Dirent, lstatSync, openSync, readdirSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { parentPort } from 'node:worker_threads';
-import { decodedName } from '../../local-name-bytes.ts';
+import { decodedName } from '../../arguments.ts';
 import type { DiskAnswer, DiskError, DiskJob, ScannedEntry } from './disk-messages.ts';
 
 // Runs in a worker thread: calls block, and that is fine here. Measured: a small file is read and hashed three times as fast

@@ -1,4 +1,4 @@
-import { MOST_NAMES, numberedName } from '@partway/client/upload/numbered-name';
+import { MOST_NAMES, numberedName } from '@partway/client/upload/conflict';
 import type { LocalFile } from './local-files.ts';
 import type { Listing, RemoteItem } from './remote-listing.ts';
 import type { UploadOrder } from './upload-one.ts';

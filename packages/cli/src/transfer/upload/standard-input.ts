@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
 import { EXIT, Failure } from '../../exit-codes.ts';
 import { bytesText } from '../../output/quantities.ts';
-import { SMALL_BYTES } from '../side-by-side.ts';
+import { SMALL_BYTES } from '../lanes.ts';
 import type { LocalFile } from './local-files.ts';
 import { UploadFolder } from './upload-folder.ts';
 

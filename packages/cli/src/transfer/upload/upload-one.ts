@@ -8,8 +8,7 @@ import {
   type UploadProgress,
 } from '@partway/client/node/index';
 import { EXIT, Failure } from '../../exit-codes.ts';
-import { bytesText } from '../../output/quantities.ts';
-import { speedText } from '../../output/speed-text.ts';
+import { bytesText, speedText } from '../../output/quantities.ts';
 import { shownText } from '../../output/text.ts';
 import type { RunningTransfer, TransferReport } from '../../output/transfer-report.ts';
 import type { Lines } from '../lanes.ts';
