@@ -9,7 +9,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ItemId, UserId } from '../packages/protocol/src/ids.ts';
-import { newId } from '../packages/server/src/database/new-id.ts';
+import { newId } from '../packages/server/src/database/values.ts';
 import { itemRowOf } from '../packages/server/src/files/items.ts';
 import { addApp, addUser, tokenOf } from '../test/support/accounts.ts';
 import { Api } from '../test/support/api.ts';

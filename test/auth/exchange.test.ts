@@ -7,7 +7,7 @@ import { grantForCredentials } from '../../packages/server/src/auth/grants/clien
 import { type ExchangeRequest, grantForExchange } from '../../packages/server/src/auth/grants/token-exchange.ts';
 import { revokeToken } from '../../packages/server/src/auth/tokens/revoke.ts';
 import { insertUser } from '../../packages/server/src/auth/users/store.ts';
-import { newId } from '../../packages/server/src/database/new-id.ts';
+import { newId } from '../../packages/server/src/database/values.ts';
 import { refusal } from '../files/house.ts';
 import { DEVELOPER_TOKEN, type Gatehouse, grantError, openGatehouse } from './gatehouse.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import type { ItemId, NodeId, VersionId } from '../../packages/protocol/src/ids.ts';
-import { newId } from '../../packages/server/src/database/new-id.ts';
+import { newId } from '../../packages/server/src/database/values.ts';
 import type { DigestState } from '../../packages/server/src/hash-workers/resumable-pool.ts';
 import { advanceMark, type DigestMark, VOID, voidMark } from '../../packages/server/src/uploads/hashing/checkpoint.ts';
 import { countParts, findSession, insertPart, markCommitted } from '../../packages/server/src/uploads/session-store.ts';

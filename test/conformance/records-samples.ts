@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { ItemId, SessionId, VersionId } from '../../packages/protocol/src/ids.ts';
-import { newId } from '../../packages/server/src/database/new-id.ts';
 import type { Tables, UserRow } from '../../packages/server/src/database/schema.ts';
+import { newId } from '../../packages/server/src/database/values.ts';
 import { noteBlob } from '../../packages/server/src/files/blobs.ts';
 import type { Session } from '../../packages/server/src/uploads/session.ts';
 import {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import type { ItemId, SessionId, VersionId } from '../../packages/protocol/src/ids.ts';
-import { newId } from '../../packages/server/src/database/new-id.ts';
+import { newId } from '../../packages/server/src/database/values.ts';
 import { publishNewFile } from '../../packages/server/src/files/publish.ts';
 import type { Session } from '../../packages/server/src/uploads/session.ts';
 import {

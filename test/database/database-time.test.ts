@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { newestTime } from '../../packages/server/src/database/newest-time.ts';
+import { newestTime } from '../../packages/server/src/database/time.ts';
 import { compareWithRows, followDatabase, saveTimeChore } from '../../packages/server/src/time/database-clock.ts';
 import { noPostgres } from '../engines/postgres.ts';
 import { TestClock } from '../support/test-clock.ts';

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { sql } from 'kysely';
-import { oneNodeAtATime } from '../../packages/server/src/database/cluster-jobs.ts';
-import { isDue } from '../../packages/server/src/database/is-due.ts';
+import { isDue, oneNodeAtATime } from '../../packages/server/src/database/cluster-jobs.ts';
 import { openPostgres } from '../../packages/server/src/database/postgres/postgres.ts';
 import { noPostgres } from '../engines/postgres.ts';
 import { newPostgresDatabase, stopPostgres } from './postgres-database.ts';

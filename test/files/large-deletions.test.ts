@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { VersionId } from '../../packages/protocol/src/ids.ts';
-import { newId } from '../../packages/server/src/database/new-id.ts';
+import { newId } from '../../packages/server/src/database/values.ts';
 import { createFolder } from '../../packages/server/src/files/create-folder.ts';
 import { findFolder } from '../../packages/server/src/files/find.ts';
 import { leaveJob, takeOverdueJob } from '../../packages/server/src/files/tree-jobs.ts';

@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import type { ItemId } from '../../packages/protocol/src/ids.ts';
 import { endTreeJobs } from '../../packages/server/src/auth/users/end-tree-jobs.ts';
-import { newId } from '../../packages/server/src/database/new-id.ts';
 import type { ItemRow } from '../../packages/server/src/database/schema.ts';
+import { newId } from '../../packages/server/src/database/values.ts';
 import type { Files } from '../../packages/server/src/files/context.ts';
 import { itemRowOf } from '../../packages/server/src/files/items.ts';
 import { Turns } from '../../packages/server/src/util/turns.ts';

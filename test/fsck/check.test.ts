@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ContentId } from '../../packages/protocol/src/ids.ts';
-import { bytesToRead } from '../../packages/server/src/fsck/bytes-to-read.ts';
+import { bytesToRead } from '../../packages/server/src/fsck/contents.ts';
 import type { Found } from '../../packages/server/src/fsck/findings.ts';
 import { checkEverything } from '../../packages/server/src/fsck/fsck.ts';
 import type { ContentStore } from '../../packages/server/src/storage/blob-store.ts';

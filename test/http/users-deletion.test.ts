@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type RawBuilder, sql } from 'kysely';
 import type { UserId } from '../../packages/protocol/src/ids.ts';
-import { newId } from '../../packages/server/src/database/new-id.ts';
+import { newId } from '../../packages/server/src/database/values.ts';
 import { itemRowOf } from '../../packages/server/src/files/items.ts';
 import { addApp, askToken, type TestApp, tokenOf } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { makeToken } from '../../packages/server/src/auth/tokens/make.ts';
 import { readConfig } from '../../packages/server/src/config/config.ts';
-import { newestTime } from '../../packages/server/src/database/newest-time.ts';
+import { newestTime } from '../../packages/server/src/database/time.ts';
 import { startServer } from '../../packages/server/src/server.ts';
 import { CLOCK_GRACE } from '../../packages/server/src/time/clock.ts';
 import { sha1Base64 } from '../support/bytes.ts';

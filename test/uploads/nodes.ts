@@ -13,7 +13,7 @@ import type { Tables } from '../../packages/server/src/database/schema.ts';
 import { DATABASE_NOW } from '../../packages/server/src/database/time.ts';
 import { openSavedDigests, type SavedDigests } from '../../packages/server/src/hash-workers/resumable-pool.ts';
 import { DEFAULT_LIMITS } from '../../packages/server/src/limits.ts';
-import { newNodeId } from '../../packages/server/src/node-id.ts';
+import { newNodeId } from '../../packages/server/src/open-hasher.ts';
 import type { ContentStore } from '../../packages/server/src/storage/blob-store.ts';
 import { openDiskStore } from '../../packages/server/src/storage/disk/disk-store.ts';
 import { InHand } from '../../packages/server/src/storage/in-flight.ts';

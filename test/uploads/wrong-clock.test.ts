@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { keepBlob } from '../../packages/server/src/files/blobs.ts';
 import { reserveSpace } from '../../packages/server/src/files/reserve-space.ts';
-import { newContentId } from '../../packages/server/src/storage/new-content-id.ts';
+import { newContentId } from '../../packages/server/src/storage/blob-store.ts';
 import { CLOCK_GRACE } from '../../packages/server/src/time/clock.ts';
 import { listSessions } from '../../packages/server/src/uploads/list-sessions.ts';
 import { OrphanSearch } from '../../packages/server/src/uploads/orphan-search.ts';

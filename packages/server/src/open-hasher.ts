@@ -1,4 +1,5 @@
-import type { SessionId } from '@partway/protocol/ids';
+import { randomBytes } from 'node:crypto';
+import type { NodeId, SessionId } from '@partway/protocol/ids';
 import { Bell } from './database/postgres/listener.ts';
 import { DATABASE_NOW } from './database/time.ts';
 import { openDigestPool } from './hash-workers/native-pool.ts';
@@ -75,4 +76,9 @@ export function openFollowing(
       await digests.close();
     },
   };
+}
+
+/** A new one for each start: what a process had at hand goes with it. */
+export function newNodeId(): NodeId {
+  return randomBytes(8).toString('hex') as NodeId;
 }

@@ -1,4 +1,4 @@
-import { isLoopback } from './is-loopback.ts';
+import { isLoopback } from './parse.ts';
 
 /** What examples and forms have in the place of a secret, in any case and with anything between the words. */
 const PLACEHOLDER =

@@ -59,3 +59,16 @@ async function namesBytes(db: Kysely<Tables>): Promise<boolean> {
   const session = await db.selectFrom('upload_sessions').select('id').where('state', '=', 'open').limit(1);
   return (await session.executeTakeFirst()) !== undefined;
 }
+
+/**
+ * Makes sure that bytes are those of a database, and leaves both as they are: with another database all bytes would seem
+ * to be named by nothing. Throws with what to do where nothing says that they belong together.
+ */
+export async function checkClaim({ db, mark, ownFolder }: Omit<StoreClaim, 'content'>): Promise<void> {
+  const marked = await mark.read();
+  if (marked === (await databaseId(db)) || (marked === undefined && ownFolder)) return;
+  throw new Error(
+    `The bytes beside ${mark.place} are not known to be those of this database. Give the database and the folder that ` +
+      'were used together (PARTWAY_DATABASE, PARTWAY_DATA).',
+  );
+}

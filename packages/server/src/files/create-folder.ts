@@ -1,7 +1,7 @@
 import type { ItemId, UserId } from '@partway/protocol/ids';
 import { type ItemDetails, withDetails } from '@partway/protocol/item-details';
-import { newId } from '../database/new-id.ts';
 import type { ItemRow } from '../database/schema.ts';
+import { newId } from '../database/values.ts';
 import { checkDepth } from './check-depth.ts';
 import { needFolder } from './check-place.ts';
 import type { Files } from './context.ts';

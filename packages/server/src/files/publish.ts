@@ -1,8 +1,8 @@
 import type { ContentId, ItemId, Millis, Sha1, UserId, VersionId } from '@partway/protocol/ids';
 import { type ItemDetails, withDetails } from '@partway/protocol/item-details';
 import type { Transaction } from 'kysely';
-import { newId } from '../database/new-id.ts';
 import type { Tables } from '../database/schema.ts';
+import { newId } from '../database/values.ts';
 import { checkLock } from './check-lock.ts';
 import { needFolder } from './check-place.ts';
 import type { VersionChange } from './check-version.ts';

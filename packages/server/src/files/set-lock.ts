@@ -1,7 +1,7 @@
 import type { ItemId, Millis, UserId } from '@partway/protocol/ids';
 import type { Transaction } from 'kysely';
-import { newId } from '../database/new-id.ts';
 import type { Tables } from '../database/schema.ts';
+import { newId } from '../database/values.ts';
 
 export interface LockRequest {
   /** When it ends by itself; never where it is null. */

@@ -1,8 +1,8 @@
 import { Refusal } from '@partway/protocol/errors';
 import type { ItemId, Millis, TreeJobId, UserId } from '@partway/protocol/ids';
 import type { Kysely, Transaction } from 'kysely';
-import { newId } from '../database/new-id.ts';
 import type { Tables, TreeJobRow } from '../database/schema.ts';
+import { newId } from '../database/values.ts';
 import { findPath } from './find.ts';
 
 /** Rows that one transaction of a long operation writes at most, of each table. */

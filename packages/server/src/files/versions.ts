@@ -1,6 +1,6 @@
 import { Refusal } from '@partway/protocol/errors';
 import type { ItemId, VersionId } from '@partway/protocol/ids';
-import { newId } from '../database/new-id.ts';
+import { newId } from '../database/values.ts';
 import { checkLock } from './check-lock.ts';
 import type { Files } from './context.ts';
 import { holdTree } from './hold-tree.ts';

@@ -1,9 +1,11 @@
+import { createHash } from 'node:crypto';
 import type { ContentId, ItemId, Sha1 } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
 import type { Tables } from '../database/schema.ts';
+import { sumOf } from '../database/values.ts';
+import { codeOf } from '../util/system-error.ts';
 import type { Check } from './context.ts';
 import type { Found } from './findings.ts';
-import { type ReadBack, readContent } from './read-content.ts';
 
 /** What a version says of its content. */
 interface Naming {
@@ -91,4 +93,57 @@ function namingsOf(db: Kysely<Tables>, content: ContentId): Promise<Naming[]> {
     .orderBy('versions.file_id')
     .orderBy('versions.number')
     .execute();
+}
+
+/** How many bytes a check will read, about: all contents that versions name, and all parts of open sessions. */
+export async function bytesToRead(db: Kysely<Tables>): Promise<number> {
+  const { bytes } = await db
+    .selectFrom((from) => from.selectFrom('versions').select(['content_id', 'size']).distinct().as('contents'))
+    .select(sumOf('size').as('bytes'))
+    .executeTakeFirstOrThrow();
+  const open = await db
+    .selectFrom('upload_sessions')
+    .leftJoin('parts', 'parts.session_id', 'upload_sessions.id')
+    .select((row) => ['staging', 'file_size', row.fn.count('parts.slot').as('parts')])
+    .where('state', '=', 'open')
+    .groupBy(['upload_sessions.id', 'staging', 'file_size'])
+    .execute();
+  return open.reduce((sum, { staging, file_size: size, parts }) => {
+    const { partSize } = (JSON.parse(staging) as { grid: { partSize: number } }).grid;
+    return sum + Math.min(Number(parts) * partSize, Number(size));
+  }, bytes);
+}
+
+/** What was found where bytes should be. */
+export type ReadBack = { size: number; sha1: Sha1 } | 'missing' | { failure: string };
+
+/** Reads bytes to their end, or says why that did not go. */
+export async function readBack(
+  open: () => Promise<AsyncIterable<Uint8Array>>,
+  read: (bytes: number) => void,
+): Promise<ReadBack> {
+  const hash = createHash('sha1');
+  let size = 0;
+  try {
+    for await (const chunk of await open()) {
+      hash.update(chunk);
+      size += chunk.length;
+      read(chunk.length);
+    }
+  } catch (error) {
+    return isAbsent(error) ? 'missing' : { failure: (error as Error).message };
+  }
+  return { size, sha1: hash.digest('hex') as Sha1 };
+}
+
+export function readContent({ content, read }: Check, id: ContentId): Promise<ReadBack> {
+  return readBack(() => content.open(id), read);
+}
+
+/** What stores say, or what they say why, where something is not there. */
+const ABSENT = new Set(['ENOENT', 'NoSuchKey', 'NotFound']);
+
+function isAbsent(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return ABSENT.has(String(codeOf(error))) || isAbsent(error.cause);
 }

@@ -1,8 +1,7 @@
 import type { ItemId, UserId } from '@partway/protocol/ids';
 import { type Kysely, sql } from 'kysely';
-import { asSafeNumber } from '../database/safe-number.ts';
 import type { ItemKind, Tables, UserSpaceRow } from '../database/schema.ts';
-import { sumOf } from '../database/sum-of.ts';
+import { asSafeNumber, sumOf } from '../database/values.ts';
 
 /** A counter as it is kept, and as the rows say. */
 export interface Counter {

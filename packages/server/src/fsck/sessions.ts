@@ -1,12 +1,13 @@
 import { createReadStream } from 'node:fs';
 import type { ContentId, SessionId } from '@partway/protocol/ids';
+import type { Kysely } from 'kysely';
+import type { Tables } from '../database/schema.ts';
 import type { LocalBytes } from '../storage/blob-store.ts';
 import type { Part, Session } from '../uploads/session.ts';
 import { deleteOpenSession, findPart, findSession, listOpenSessions, listParts } from '../uploads/session-store.ts';
 import { slotAt } from '../uploads/slot.ts';
+import { readBack } from './contents.ts';
 import type { Check } from './context.ts';
-import { forgetPart } from './forget-part.ts';
-import { readBack } from './read-content.ts';
 
 /** The store is listed once for each page of sessions. */
 const PAGE = 1000;
@@ -95,4 +96,15 @@ async function checkPart(check: Check, { id }: Session, part: Part, bytes: Local
 
 async function isOpen(db: Check['db'], id: SessionId): Promise<boolean> {
   return (await findSession(db, id))?.state === 'open';
+}
+
+/** Makes a stored part one that is missing, so that its client sends it again; false where it is no longer as given. */
+export async function forgetPart(db: Kysely<Tables>, session: SessionId, { slot, sha1 }: Part): Promise<boolean> {
+  const { numDeletedRows } = await db
+    .deleteFrom('parts')
+    .where('session_id', '=', session)
+    .where('slot', '=', slot)
+    .where('sha1', '=', sha1)
+    .executeTakeFirst();
+  return numDeletedRows === 1n;
 }

@@ -2,8 +2,7 @@ import type { Worker } from 'node:worker_threads';
 import type { Sha1 } from '@partway/protocol/ids';
 import type { LocalBytes } from '../storage/blob-store.ts';
 import type { DigestJob, RunningDigest } from './messages.ts';
-import { startWorker } from './start-worker.ts';
-import { WorkerLane } from './worker.ts';
+import { startWorker, WorkerLane } from './worker.ts';
 
 export const SHA1_OF_NOTHING = 'da39a3ee5e6b4b0d3255bfef95601890afd80709' as Sha1;
 

@@ -2,8 +2,7 @@ import type { Worker } from 'node:worker_threads';
 import type { Sha1 } from '@partway/protocol/ids';
 import type { LocalBytes } from '../storage/blob-store.ts';
 import { SHA1_OF_NOTHING } from './native-lane.ts';
-import { startWorker } from './start-worker.ts';
-import { WorkerLane } from './worker.ts';
+import { startWorker, WorkerLane } from './worker.ts';
 
 export { DigestStateUnusable } from './errors.ts';
 

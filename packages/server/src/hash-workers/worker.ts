@@ -1,4 +1,5 @@
-import type { TransferListItem, Worker } from 'node:worker_threads';
+import { extname } from 'node:path';
+import { type TransferListItem, Worker } from 'node:worker_threads';
 import { type DigestFailure, DigestOutOfStep, DigestStateUnusable, DigestWorkerLost } from './errors.ts';
 
 /** What a worker sends back, one answer a job, in the order of the jobs. */
@@ -87,4 +88,15 @@ function errorOf({ message, code, kind }: DigestFailure): Error {
   if (kind === 'out of step') return new DigestOutOfStep(message);
   if (kind === 'unusable state') return new DigestStateUnusable(message);
   return Object.assign(new Error(message), code === undefined ? {} : { code });
+}
+
+/** Starts a worker that lies in this folder: TypeScript in a checkout, JavaScript in a build. */
+export function startWorker(name: 'native-worker' | 'resumable-worker'): Worker {
+  return new Worker(new URL(`./${name}${extname(import.meta.url)}`, import.meta.url), {
+    name,
+    // Not those of the process: its entry and its input are none of the worker's.
+    execArgv: [],
+    // It keeps a hash state of about a kilobyte a key, and one buffer, which lies outside the heap.
+    resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 },
+  });
 }

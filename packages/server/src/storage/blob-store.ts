@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { ContentId, Millis, UserId } from '@partway/protocol/ids';
 
 /** How a file is cut: `slots` parts of `partSize` bytes, the last one shorter where the size asks for it. Plain data. */
@@ -139,4 +140,9 @@ export interface ContentStore {
    * missed by who looks at part 0 first.
    */
   look(part: number): AsyncIterable<FoundContent>;
+}
+
+/** An id for bytes about to be stored: 128 random bits, so that no two contents ever share one. */
+export function newContentId(): ContentId {
+  return randomBytes(16).toString('hex') as ContentId;
 }

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Millis } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
-import { askDatabaseTime, newestTime, saveTime } from '../database/newest-time.ts';
 import type { Tables } from '../database/schema.ts';
+import { askDatabaseTime, newestTime, saveTime } from '../database/time.ts';
 import type { Chore } from '../jobs/scheduler.ts';
 import { atMostEvery } from '../jobs/throttle.ts';
 import type { GuardedClock } from './clock.ts';

@@ -9,7 +9,7 @@ import { checkSpace } from '../files/check-space.ts';
 import { discardBlob } from '../files/discard-blob.ts';
 import { findFile } from '../files/find.ts';
 import { checkName } from '../files/names.ts';
-import { newContentId } from '../storage/new-content-id.ts';
+import { newContentId } from '../storage/blob-store.ts';
 import type { UploadLimits, Uploads } from './context.ts';
 import { planParts } from './part-layout.ts';
 import type { Session, Target } from './session.ts';

@@ -1,8 +1,8 @@
 import type { Config } from '@partway/server/config/config';
-import { checkClaim } from '@partway/server/data-folder/check-claim';
 import { markIn } from '@partway/server/data-folder/data-folder';
 import { FolderInUse, lockFolder } from '@partway/server/data-folder/lock';
-import { bytesToRead } from '@partway/server/fsck/bytes-to-read';
+import { checkClaim } from '@partway/server/data-folder/ownership';
+import { bytesToRead } from '@partway/server/fsck/contents';
 import type { Finding, Found } from '@partway/server/fsck/findings';
 import { checkEverything } from '@partway/server/fsck/fsck';
 import { openContentBeside } from '@partway/server/open-storage';

@@ -2,8 +2,8 @@ import type { ItemId, Millis, UserId } from '@partway/protocol/ids';
 import { foldCase } from '@partway/protocol/text';
 import { type UserDetails, withUserDetails } from '@partway/protocol/user-details';
 import type { Kysely } from 'kysely';
-import { newId } from '../../database/new-id.ts';
 import type { Tables, UserRole, UserRow, UserStatus } from '../../database/schema.ts';
+import { newId } from '../../database/values.ts';
 import type { Principal } from '../principal.ts';
 
 export interface NewUser {

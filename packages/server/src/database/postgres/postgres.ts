@@ -1,4 +1,6 @@
 import {
+  ColumnDefinitionNode,
+  type DataTypeNode,
   type Dialect,
   HandleEmptyInListsPlugin,
   Kysely,
@@ -8,13 +10,14 @@ import {
   PostgresIntrospector,
   type PostgresPool,
   type PostgresPoolClient,
+  PostgresQueryCompiler,
   replaceWithNoncontingentExpression,
+  sql,
 } from 'kysely';
-import { Pool, type PoolClient } from 'pg';
+import { type CustomTypesConfig, Pool, type PoolClient, types } from 'pg';
 import type { Tables } from '../schema.ts';
+import { asSafeNumber } from '../values.ts';
 import { isConnectionLost, postgresError } from './errors.ts';
-import { ByteOrderCompiler } from './postgres-compiler.ts';
-import { numbersAsNumbers } from './postgres-types.ts';
 
 export interface PostgresOptions {
   /** Connections of this process, at most; what asks for one more waits. */
@@ -123,4 +126,41 @@ class RefusingClient implements PostgresPoolClient {
   release(destroy = false): void {
     this.#client.release(destroy || this.#lost);
   }
+}
+
+/**
+ * Makes every text column one that is compared byte by byte, as SQLite compares: else the database's own language would
+ * decide which of two names comes first, and a page would go on elsewhere than it ended.
+ */
+export class ByteOrderCompiler extends PostgresQueryCompiler {
+  protected override visitDataType(node: DataTypeNode): void {
+    super.visitDataType(node);
+    const isColumn = this.parentNode !== undefined && ColumnDefinitionNode.is(this.parentNode);
+    if (isColumn && node.dataType === 'text') this.append(' collate "C"');
+  }
+}
+
+/** int8, and numeric, which is what PostgreSQL makes of a sum of int8. */
+const NUMBERS: ReadonlySet<number> = new Set([types.builtins.INT8, types.builtins.NUMERIC]);
+
+/** Numbers as JavaScript's, as SQLite gives them, those beyond 2^53 too. */
+export const numbersAsNumbers: CustomTypesConfig = {
+  getTypeParser(oid: number, format?: 'text' | 'binary') {
+    return NUMBERS.has(oid) && format !== 'binary' ? fromText : types.getTypeParser(oid, format);
+  },
+} as CustomTypesConfig;
+
+function fromText(text: string): number {
+  return asSafeNumber(Number(text));
+}
+
+/** Makes sure that a PostgreSQL database can hold every name, and orders names by the bytes that SQLite orders by. */
+export async function requireUtf8(db: Kysely<Tables>): Promise<void> {
+  const { rows } = await sql<{ encoding: string }>`select current_setting('server_encoding') as encoding`.execute(db);
+  const encoding = rows[0]?.encoding;
+  if (encoding === 'UTF8') return;
+  throw new Error(
+    `The database's encoding is ${encoding}, in which not every name can be written. Make one with: ` +
+      `create database NAME encoding 'UTF8' template template0`,
+  );
 }

@@ -5,13 +5,14 @@ import {
   type Driver,
   Kysely,
   type QueryResult,
+  type SelectModifierNode,
   SqliteAdapter,
   SqliteIntrospector,
+  SqliteQueryCompiler,
 } from 'kysely';
 import type { Tables } from '../schema.ts';
 import { refuseBadText } from '../values.ts';
 import { SqliteReaders } from './readers.ts';
-import { LocklessCompiler } from './sqlite-compiler.ts';
 import type { SqliteAnswer, SqliteStatement, SqliteValue } from './sqlite-worker.ts';
 import { SqliteWriter, type WriterLoan } from './writer.ts';
 
@@ -186,4 +187,13 @@ function isRead({ query: { kind }, sql }: CompiledQuery): boolean {
 function isChange({ query: { kind }, sql }: CompiledQuery): boolean {
   if (kind === 'RawNode') return /^\s*(?:insert|update|delete)\b/i.test(sql);
   return kind === 'InsertQueryNode' || kind === 'UpdateQueryNode' || kind === 'DeleteQueryNode';
+}
+
+const ROW_LOCKS: ReadonlySet<string | undefined> = new Set(['ForUpdate', 'ForNoKeyUpdate', 'ForShare', 'ForKeyShare']);
+
+/** Leaves out the row locks that PostgreSQL needs. SQLite has one writer at a time, who holds every row. */
+export class LocklessCompiler extends SqliteQueryCompiler {
+  protected override visitSelectModifier(node: SelectModifierNode): void {
+    if (!ROW_LOCKS.has(node.modifier)) super.visitSelectModifier(node);
+  }
 }

@@ -1,6 +1,6 @@
 import { Refusal } from '@partway/protocol/errors';
 import type { ItemId, UserId, VersionId } from '@partway/protocol/ids';
-import { newId } from '../../database/new-id.ts';
+import { newId } from '../../database/values.ts';
 import { needFolder } from '../check-place.ts';
 import type { Files } from '../context.ts';
 import { findVersion } from '../find.ts';

@@ -1,8 +1,8 @@
 import { Refusal } from '@partway/protocol/errors';
 import type { ItemId, UserId } from '@partway/protocol/ids';
 import type { Transaction } from 'kysely';
-import { newId } from '../../database/new-id.ts';
 import type { ItemRow, Tables } from '../../database/schema.ts';
+import { newId } from '../../database/values.ts';
 import { limitReached } from '../../limits.ts';
 import { checkDepth } from '../check-depth.ts';
 import { needFolder } from '../check-place.ts';

@@ -1,7 +1,7 @@
 import type { ItemId, Millis, UserId, VersionId } from '@partway/protocol/ids';
 import { sql, type Transaction } from 'kysely';
-import { newId } from '../../database/new-id.ts';
 import type { ItemKind, ItemRow, Tables } from '../../database/schema.ts';
+import { newId } from '../../database/values.ts';
 
 /** Bytes of descriptions that one batch copies; only rows of older builds have long ones. */
 const BATCH_BYTES = 8 * 1024 * 1024;

@@ -15,7 +15,7 @@ import type {
   StoredContent,
 } from '../blob-store.ts';
 import { ByteBudget } from '../s3/byte-budget.ts';
-import { putWhole } from '../s3/put-whole.ts';
+import { putWhole } from '../s3/put-object.ts';
 import { DiskRoom } from './disk-space.ts';
 import { FileGone, LocalFiles } from './durable-files.ts';
 import { FileReading } from './file-reader.ts';

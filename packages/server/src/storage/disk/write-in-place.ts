@@ -1,4 +1,4 @@
-import { freeChunk } from '../../util/free-chunk.ts';
+import { freeChunk } from '../../util/rechunk.ts';
 import type { ByteBudget } from '../s3/byte-budget.ts';
 import { diskRefusal } from './errors.ts';
 

@@ -8,11 +8,11 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import type { Millis } from '@partway/protocol/ids';
-import type { ProvenFile } from '../spool/spooled-file.ts';
+import type { ProvenFile } from '../spool/spooled-body.ts';
 import type { ProofKind } from './checksums.ts';
 import { S3Failure } from './errors.ts';
+import { momentOf } from './keys.ts';
 import { at, type Bucket, call, callWithBody, unlessGone } from './retry.ts';
-import { momentOf } from './s3-moment.ts';
 
 /** An upload under way at S3, and how its parts are proven. */
 export interface S3Upload {

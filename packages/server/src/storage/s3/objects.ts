@@ -8,10 +8,10 @@ import {
 } from '@aws-sdk/client-s3';
 import type { Millis } from '@partway/protocol/ids';
 import type { ByteRange } from '../blob-store.ts';
-import type { ProvenFile } from '../spool/spooled-file.ts';
+import type { ProvenFile } from '../spool/spooled-body.ts';
 import { S3Failure } from './errors.ts';
+import { momentOf } from './keys.ts';
 import { at, type Bucket, call, callWithBody, unlessGone } from './retry.ts';
-import { momentOf } from './s3-moment.ts';
 
 /** An object as S3 lists it. */
 export interface ListedObject {

@@ -3,10 +3,9 @@ import type { ContentStore } from '../blob-store.ts';
 import type { Spool } from '../spool/spool.ts';
 import { openS3Client, type S3Address } from './client.ts';
 import { S3Failure } from './errors.ts';
-import { S3Keys } from './keys.ts';
+import { S3Keys, type S3Mark, s3Mark } from './keys.ts';
 import { S3Objects } from './objects.ts';
 import { S3_LIMITS } from './retry.ts';
-import { type S3Mark, s3Mark } from './s3-mark.ts';
 import { S3Store } from './s3-store.ts';
 
 /** At a start nobody waits for long: what is wrong is said, and whoever started it starts it again. */

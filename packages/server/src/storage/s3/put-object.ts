@@ -1,7 +1,8 @@
 import { Refusal } from '@partway/protocol/errors';
 import type { UserId } from '@partway/protocol/ids';
+import type { LocalFiles } from '../disk/durable-files.ts';
 import type { Spool } from '../spool/spool.ts';
-import type { ProvenFile } from '../spool/spooled-file.ts';
+import type { ProvenFile } from '../spool/spooled-body.ts';
 import { ProofMaker } from './checksums.ts';
 import { hasObject, outcomeOf } from './completion.ts';
 import { isGone } from './errors.ts';
@@ -97,4 +98,24 @@ function tooLong(size: number): Refusal {
     'file_size_limit_exceeded',
     `An upload in one request may have ${size} bytes here; open an upload session for this file.`,
   );
+}
+
+/**
+ * Writes a file as long as `body` turns out to be, at `from`, and renames it to `to` when it is whole; folders missing
+ * below `base` are made. When it rejects, neither file is there.
+ */
+export async function putWhole(
+  files: LocalFiles,
+  { from, to, base }: { from: string; to: string; base: string },
+  body: AsyncIterable<Uint8Array>,
+): Promise<void> {
+  await files.allocate(from, 0);
+  try {
+    await files.write(from, { offset: 0 }, body);
+    await files.moveDurably(from, to, { base, readOnly: true });
+  } catch (error) {
+    await files.removeFile(from);
+    await files.removeFile(to);
+    throw error;
+  }
 }

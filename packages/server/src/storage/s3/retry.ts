@@ -1,9 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { Millis } from '@partway/protocol/ids';
-import { SpooledBody } from '../spool/spooled-body.ts';
-import type { ProvenFile } from '../spool/spooled-file.ts';
-import { isGone } from './errors.ts';
-import { type Persistence, persist } from './persist.ts';
+import { type ProvenFile, SpooledBody } from '../spool/spooled-body.ts';
+import { isGone, S3Failure, s3Failure } from './errors.ts';
 
 /**
  * A body that lies in the spool is at S3, or refused, within this time: the most that `write` takes after the last byte
@@ -84,5 +83,90 @@ export async function unlessGone<T>(answer: Promise<T>): Promise<T | undefined> 
   } catch (error) {
     if (isGone(error)) return undefined;
     throw error;
+  }
+}
+
+const FIRST_PAUSE: Millis = 100;
+const LONGEST_PAUSE: Millis = 5_000;
+
+/** How long, and how often, a call to S3 is tried. */
+export interface Persistence<T> {
+  /** The whole of it: after this long it has settled, whatever S3 does; `outcome` has its own time beside it. */
+  patience: Millis;
+  /** A try that sees nothing happen for this long is given up, and the next one begins. */
+  silence: Millis;
+  /** Asked after a try that failed in passing: what has come of it in spite of that. Undefined: try again. */
+  outcome?: (failure: S3Failure) => Promise<T | undefined>;
+}
+
+/**
+ * Calls S3 until it answers, in bounded time: what fails in passing is tried again, after a pause that doubles and has
+ * half of it left to chance. Rejects with what S3 says for good, or with the last failure. `attempt` gets a watchdog:
+ * its signal ends the try, and whoever sees bytes move touches it.
+ */
+export async function persist<T>(
+  operation: string,
+  { patience, silence, outcome }: Persistence<T>,
+  attempt: (watchdog: Watchdog) => Promise<T>,
+): Promise<T> {
+  const deadline = performance.now() + patience;
+  for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
+    const watchdog = new Watchdog({ silence, deadline });
+    let failure: unknown;
+    try {
+      return await Promise.race([attempt(watchdog), watchdog.bitten]);
+    } catch (error) {
+      // A request whose answer came before its end would hold its connection for ever.
+      watchdog.bite();
+      failure = s3Failure(operation, error);
+    } finally {
+      watchdog.stop();
+    }
+    if (!(failure instanceof S3Failure) || !failure.passing) throw failure;
+    const came = await outcome?.(failure);
+    if (came !== undefined) return came;
+    const wait = pause * (0.5 + 0.5 * Math.random());
+    if (performance.now() + wait >= deadline) throw failure;
+    await sleep(wait);
+  }
+}
+
+/** Ends one try of a call: when nothing has happened for a while, or when its time is over. */
+export class Watchdog {
+  /** Rejects when the try is ended, also where the one who makes it is deaf to the signal. */
+  readonly bitten: Promise<never>;
+  readonly #controller = new AbortController();
+  readonly #quiet: NodeJS.Timeout;
+  readonly #end: NodeJS.Timeout;
+
+  /** `silence` in milliseconds; `deadline` on the clock of `performance.now()`. */
+  constructor({ silence, deadline }: { silence: Millis; deadline: Millis }) {
+    const { promise, reject } = Promise.withResolvers<never>();
+    promise.catch(() => {});
+    this.bitten = promise;
+    const end = () => this.#controller.abort();
+    const timedOut = Object.assign(new Error('nothing came in time'), { name: 'TimeoutError' });
+    this.#controller.signal.addEventListener('abort', () => reject(timedOut), { once: true });
+    this.#quiet = setTimeout(end, silence);
+    this.#end = setTimeout(end, Math.max(0, deadline - performance.now()));
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Something has moved. */
+  touch(): void {
+    this.#quiet.refresh();
+  }
+
+  /** Ends the try now. */
+  bite(): void {
+    this.#controller.abort();
+  }
+
+  stop(): void {
+    clearTimeout(this.#quiet);
+    clearTimeout(this.#end);
   }
 }

@@ -6,7 +6,7 @@ import { diskRefusal } from '../disk/errors.ts';
 import { writeInPlace } from '../disk/write-in-place.ts';
 import type { ByteBudget } from '../s3/byte-budget.ts';
 import { SpoolRoom, spoolFull } from './spool-space.ts';
-import { SpooledFile } from './spooled-file.ts';
+import { SpooledFile } from './spooled-body.ts';
 
 /** A client whose part finds no room is kept waiting this long, with its body unread, before it is told to come later. */
 const ROOM_PATIENCE: Millis = 15_000;
