@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, before, test } from 'node:test';
-import { grantForCode } from '../../packages/server/src/auth/grants/authorization-code.ts';
+import { faultOfChallenge, grantForCode } from '../../packages/server/src/auth/grants/authorization-code.ts';
 import { issueCode } from '../../packages/server/src/auth/grants/authorize.ts';
-import { faultOfChallenge } from '../../packages/server/src/auth/grants/code-challenge.ts';
 import { type Gatehouse, grantError, openGatehouse, REDIRECT } from './gatehouse.ts';
 
 // The example of RFC 7636, appendix B.

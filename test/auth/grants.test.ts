@@ -6,7 +6,7 @@ import { grantForCode } from '../../packages/server/src/auth/grants/authorizatio
 import { findAskingApp } from '../../packages/server/src/auth/grants/authorize.ts';
 import { grantForCredentials } from '../../packages/server/src/auth/grants/client-credentials.ts';
 import { grantForRefresh } from '../../packages/server/src/auth/grants/refresh-token.ts';
-import type { GrantedToken } from '../../packages/server/src/auth/tokens/granted-token.ts';
+import type { GrantedToken } from '../../packages/server/src/auth/tokens/issue.ts';
 import { revokeToken } from '../../packages/server/src/auth/tokens/revoke.ts';
 import { sweepTokens } from '../../packages/server/src/auth/tokens/sweep.ts';
 import { refusal } from '../files/house.ts';

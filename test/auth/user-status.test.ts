@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, beforeEach, test } from 'node:test';
 import { addApp } from '../../packages/server/src/auth/accounts.ts';
-import { actAs } from '../../packages/server/src/auth/act-as.ts';
 import { authenticate } from '../../packages/server/src/auth/authenticate.ts';
+import { actAs } from '../../packages/server/src/auth/authority.ts';
 import { grantForCode } from '../../packages/server/src/auth/grants/authorization-code.ts';
 import { grantForCredentials } from '../../packages/server/src/auth/grants/client-credentials.ts';
 import { grantForAssertion } from '../../packages/server/src/auth/grants/jwt-assertion.ts';
@@ -11,9 +11,8 @@ import { grantForExchange } from '../../packages/server/src/auth/grants/token-ex
 import { logIn } from '../../packages/server/src/auth/login/log-in.ts';
 import { makeToken } from '../../packages/server/src/auth/tokens/make.ts';
 import { changePassword } from '../../packages/server/src/auth/users/change-password.ts';
-import { setStatus } from '../../packages/server/src/auth/users/set-status.ts';
 import { needUser } from '../../packages/server/src/auth/users/store.ts';
-import { updateUser } from '../../packages/server/src/auth/users/update.ts';
+import { setStatus, updateUser } from '../../packages/server/src/auth/users/update.ts';
 import type { UserStatus } from '../../packages/server/src/database/schema.ts';
 import { refusal } from '../files/house.ts';
 import { type Gatehouse, grantError, newCode, openGatehouse, signAssertion } from './gatehouse.ts';

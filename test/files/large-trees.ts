@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { ItemId } from '../../packages/protocol/src/ids.ts';
-import { endTreeJobs } from '../../packages/server/src/auth/users/end-tree-jobs.ts';
+import { endTreeJobs } from '../../packages/server/src/auth/users/delete.ts';
 import type { ItemRow } from '../../packages/server/src/database/schema.ts';
 import { newId } from '../../packages/server/src/database/values.ts';
 import type { Files } from '../../packages/server/src/files/context.ts';

@@ -5,8 +5,7 @@ import type { AppRow, Tables, UserRow } from '../database/schema.ts';
 import { checkRedirectUri } from './apps/redirect-uri.ts';
 import { insertApp } from './apps/store.ts';
 import { hashSecret, newSecret } from './secrets.ts';
-import { insertUser } from './users/store.ts';
-import { checkLogin, checkUserName } from './users/user-names.ts';
+import { checkLogin, checkUserName, insertUser } from './users/store.ts';
 
 /**
  * Makes a user with an empty root folder. Throws where the login is taken, and for what can be no login or name.

@@ -1,7 +1,6 @@
 import { open, readFile, rm } from 'node:fs/promises';
 import { addApp, type NewApp } from '@partway/server/auth/accounts';
-import { jwtConfig, makeKeyPair } from '@partway/server/auth/apps/jwt-config';
-import { addAppKey, checkPublicKey } from '@partway/server/auth/apps/keys';
+import { addAppKey, checkPublicKey, jwtConfig, makeKeyPair } from '@partway/server/auth/apps/keys';
 import { findApp, listAppKeys, listApps, listRedirects } from '@partway/server/auth/apps/store';
 import { ENTERPRISE_ID } from '@partway/server/auth/context';
 import type { Tables } from '@partway/server/database/schema';

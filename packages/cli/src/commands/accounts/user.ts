@@ -1,9 +1,8 @@
 import { addUser } from '@partway/server/auth/accounts';
 import { changePassword } from '@partway/server/auth/users/change-password';
 import { checkPassword } from '@partway/server/auth/users/password';
-import { setStatus } from '@partway/server/auth/users/set-status';
-import { needUser } from '@partway/server/auth/users/store';
-import { isUserStatus, USER_STATUSES } from '@partway/server/auth/users/user-status';
+import { isUserStatus, needUser, USER_STATUSES } from '@partway/server/auth/users/store';
+import { setStatus } from '@partway/server/auth/users/update';
 import { parseBytes } from '@partway/server/config/parse';
 import { setQuota } from '@partway/server/files/set-quota';
 import type { Command } from 'commander';

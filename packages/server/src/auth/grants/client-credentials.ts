@@ -1,7 +1,6 @@
 import { type ClientSecret, findClient, findSubject } from '../apps/find-client.ts';
 import type { Access } from '../context.ts';
-import type { GrantedToken } from '../tokens/granted-token.ts';
-import { issueToken } from '../tokens/issue.ts';
+import { type GrantedToken, issueToken } from '../tokens/issue.ts';
 
 /** A token for an app that knows its secret (wire: "Tokens", `client_credentials`). */
 export async function grantForCredentials(

@@ -3,8 +3,7 @@ import type { Access } from '../context.ts';
 import { scopesOfRow } from '../scopes.ts';
 import { hashSecret } from '../secrets.ts';
 import { endGrant } from '../tokens/end.ts';
-import type { GrantedToken } from '../tokens/granted-token.ts';
-import { issueTokenPair } from '../tokens/issue.ts';
+import { type GrantedToken, issueTokenPair } from '../tokens/issue.ts';
 import { findRefreshToken, useRefreshToken } from '../tokens/store.ts';
 import { GrantError } from './errors.ts';
 

@@ -4,12 +4,10 @@ import type { Tables } from '../../database/schema.ts';
 import { type ClientSecret, findClient } from '../apps/find-client.ts';
 import type { Authority } from '../authority.ts';
 import { type Access, TOKEN_SECONDS } from '../context.ts';
-import { findResource } from '../find-resource.ts';
-import { reaches } from '../reach.ts';
+import { findResource, reaches } from '../resource.ts';
 import { abilitiesOf, parseScopes, type Scope } from '../scopes.ts';
 import { hashSecret, newSecret } from '../secrets.ts';
-import type { GrantedToken } from '../tokens/granted-token.ts';
-import { newGrantId } from '../tokens/issue.ts';
+import { type GrantedToken, newGrantId } from '../tokens/issue.ts';
 import { findToken, insertToken, type StoredToken } from '../tokens/store.ts';
 import { GrantError, inactiveUser } from './errors.ts';
 

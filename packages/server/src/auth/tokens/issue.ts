@@ -1,13 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import type { Millis, UserId } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
-import type { Tables } from '../../database/schema.ts';
+import type { ItemRow, Tables } from '../../database/schema.ts';
 import { REFRESH_MILLIS, TOKEN_SECONDS } from '../context.ts';
 import { inactiveUser } from '../grants/errors.ts';
 import { type Scope, scopesToRow } from '../scopes.ts';
 import { newSecret } from '../secrets.ts';
 import { findUser } from '../users/store.ts';
-import type { GrantedToken } from './granted-token.ts';
 import { insertRefreshToken, insertToken } from './store.ts';
 
 /** Who gets tokens, and for what. */
@@ -49,4 +48,13 @@ export async function issueTokenPair(
     expires_at: now + REFRESH_MILLIS,
   });
   return { ...(await issueToken(db, grantee, { now, grantId })), refreshToken };
+}
+
+/** What a client gets for its grant. */
+export interface GrantedToken {
+  accessToken: string;
+  expiresInSeconds: number;
+  refreshToken?: string;
+  /** For a downscoped token: what it may do, and where, if it was bound anew. */
+  downscoped?: { scopes: readonly Scope[]; item: ItemRow | undefined };
 }

@@ -1,7 +1,7 @@
 import type { Millis } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
 import type { Tables } from '../../database/schema.ts';
-import { findResource } from '../find-resource.ts';
+import { findResource } from '../resource.ts';
 import { parseScopes, SCOPE_NAMES, type Scope } from '../scopes.ts';
 import { newSecret } from '../secrets.ts';
 import { needUser, principalOf } from '../users/store.ts';

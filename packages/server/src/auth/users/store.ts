@@ -1,10 +1,14 @@
+import { Refusal } from '@partway/protocol/errors';
+import type { Fault } from '@partway/protocol/fault';
 import type { ItemId, Millis, UserId } from '@partway/protocol/ids';
+import { loginFault, userNameFault } from '@partway/protocol/names';
 import { foldCase } from '@partway/protocol/text';
 import { type UserDetails, withUserDetails } from '@partway/protocol/user-details';
 import type { Kysely } from 'kysely';
 import type { Tables, UserRole, UserRow, UserStatus } from '../../database/schema.ts';
 import { newId } from '../../database/values.ts';
 import type { Principal } from '../principal.ts';
+import type { Ability } from '../scopes.ts';
 
 export interface NewUser {
   login: string;
@@ -89,4 +93,41 @@ export async function needUser(db: Kysely<Tables>, login: string): Promise<UserR
 export function principalOf(user: Pick<UserRow, 'id' | 'login' | 'name' | 'root_id' | 'status' | 'role'>): Principal {
   const { id, login, name, root_id: rootId, status, role } = user;
   return { userId: id, login, name, rootId, status, role };
+}
+
+/** Refuses what no login can be. */
+export function checkLogin(login: string): void {
+  refuse('login', loginFault(login));
+}
+
+/** Refuses what no name of a user can be. */
+export function checkUserName(name: string): void {
+  refuse('name', userNameFault(name));
+}
+
+export function loginTaken(login: string): Refusal {
+  return new Refusal('user_login_already_used', `User with the specified login already exists: ${login}`);
+}
+
+function refuse(field: string, fault: Fault | undefined): void {
+  if (fault !== undefined) throw new Refusal('bad_request', `${field} ${fault.says}.`);
+}
+
+/** What users of each status may do, whatever their tokens are good for. */
+const ABILITIES_OF: Record<UserStatus, readonly Ability[]> = {
+  active: ['read', 'download', 'upload', 'replace', 'rename', 'delete', 'change'],
+  cannot_delete_edit: ['read', 'download', 'upload'],
+  cannot_delete_edit_upload: ['read', 'download'],
+  inactive: [],
+};
+
+/** Box's words for them, which are ours. */
+export const USER_STATUSES: readonly string[] = Object.keys(ABILITIES_OF);
+
+export function isUserStatus(text: unknown): text is UserStatus {
+  return typeof text === 'string' && Object.hasOwn(ABILITIES_OF, text);
+}
+
+export function statusAllows(status: UserStatus, ability: Ability): boolean {
+  return ABILITIES_OF[status].includes(ability);
 }

@@ -1,15 +1,15 @@
+import { randomBytes } from 'node:crypto';
 import { Refusal } from '@partway/protocol/errors';
 import type { Millis, UserId } from '@partway/protocol/ids';
 import { foldCase } from '@partway/protocol/text';
 import { type UserDetails, withUserDetails } from '@partway/protocol/user-details';
 import type { Kysely, Transaction } from 'kysely';
-import type { Tables, UserRole, UserStatus } from '../../database/schema.ts';
+import type { Tables, UserRole, UserRow, UserStatus } from '../../database/schema.ts';
 import { holdTree } from '../../files/hold-tree.ts';
 import type { Access } from '../context.ts';
+import { endTokensOf } from '../tokens/end.ts';
 import { checkAdministers, isKeptByServer } from './administrator.ts';
-import { setStatus } from './set-status.ts';
-import { findUser, findUserByLogin } from './store.ts';
-import { checkLogin, checkUserName, loginTaken } from './user-names.ts';
+import { checkLogin, checkUserName, findUser, findUserByLogin, insertUser, loginTaken, type NewUser } from './store.ts';
 
 export interface UserChange {
   name?: string;
@@ -105,4 +105,37 @@ function loginStays(): Refusal {
     'access_denied_insufficient_permissions',
     'The logins of the developer and of the users of apps cannot be changed.',
   );
+}
+
+export interface UserToCreate extends Omit<NewUser, 'login' | 'now'> {
+  /** Left out for a user whom only apps act for, who gets one that nobody needs to know. */
+  login: string | undefined;
+}
+
+/** Makes a user with an empty root folder, who cannot log in. Refuses a taken login as `user_login_already_used`, and `bad_request`. */
+export async function createUser(
+  { db, clock }: Access,
+  { login = `user-${randomBytes(16).toString('hex')}@partway.local`, ...user }: UserToCreate,
+): Promise<UserRow> {
+  checkUserName(user.name);
+  checkLogin(login);
+  const made = await insertUser(db, { ...user, login, now: clock.now() });
+  if (made === undefined) throw loginTaken(login);
+  return made;
+}
+
+/**
+ * Says what a user may do from now on. The tokens of one who becomes inactive end, and do not come back. Refuses the
+ * developer and the users of apps as `access_denied_insufficient_permissions`: the server needs them.
+ */
+export async function setStatus(tx: Transaction<Tables>, user: UserRow, status: UserStatus): Promise<void> {
+  if (status === user.status) return;
+  if (await isKeptByServer(tx, user)) {
+    throw new Refusal(
+      'access_denied_insufficient_permissions',
+      'The developer and the users of apps are active always: the server needs them.',
+    );
+  }
+  await tx.updateTable('users').set({ status }).where('id', '=', user.id).execute();
+  if (status === 'inactive') await endTokensOf(tx, user.id);
 }

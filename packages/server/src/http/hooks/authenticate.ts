@@ -1,8 +1,7 @@
 import { Refusal } from '@partway/protocol/errors';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { actAs } from '../../auth/act-as.ts';
 import { authenticate } from '../../auth/authenticate.ts';
-import type { Authority } from '../../auth/authority.ts';
+import { type Authority, actAs } from '../../auth/authority.ts';
 import type { Access } from '../../auth/context.ts';
 import type { Principal } from '../../auth/principal.ts';
 

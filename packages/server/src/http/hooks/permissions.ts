@@ -2,7 +2,7 @@ import type { ItemId } from '@partway/protocol/ids';
 import type { FastifyRequest } from 'fastify';
 import { mayDo } from '../../auth/authority.ts';
 import type { Ability } from '../../auth/scopes.ts';
-import { statusAllows } from '../../auth/users/user-status.ts';
+import { statusAllows } from '../../auth/users/store.ts';
 import { authorityOf } from './authenticate.ts';
 
 /** Whether the caller has an ability: the token is good for it, and the user's status allows it. */

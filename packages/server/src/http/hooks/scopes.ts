@@ -3,9 +3,9 @@ import { type ItemId, parseDecimalId, parseSessionId } from '@partway/protocol/i
 import type { FastifyContextConfig, FastifyInstance, FastifyRequest } from 'fastify';
 import { type Authority, mayDo } from '../../auth/authority.ts';
 import type { Access } from '../../auth/context.ts';
-import { reaches } from '../../auth/reach.ts';
+import { reaches } from '../../auth/resource.ts';
 import type { Ability } from '../../auth/scopes.ts';
-import { statusAllows } from '../../auth/users/user-status.ts';
+import { statusAllows } from '../../auth/users/store.ts';
 import { findSession } from '../../uploads/session-store.ts';
 import { authorityOf } from './authenticate.ts';
 

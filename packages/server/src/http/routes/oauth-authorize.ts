@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { faultOfChallenge } from '../../auth/grants/authorization-code.ts';
 import { findAskingApp, issueCode } from '../../auth/grants/authorize.ts';
-import { faultOfChallenge } from '../../auth/grants/code-challenge.ts';
 import { GrantError } from '../../auth/grants/errors.ts';
 import { logIn } from '../../auth/login/log-in.ts';
 import { parseScopes, type Scope } from '../../auth/scopes.ts';

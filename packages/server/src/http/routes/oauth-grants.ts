@@ -6,7 +6,7 @@ import { GrantError } from '../../auth/grants/errors.ts';
 import { grantForAssertion } from '../../auth/grants/jwt-assertion.ts';
 import { grantForRefresh } from '../../auth/grants/refresh-token.ts';
 import { grantForExchange } from '../../auth/grants/token-exchange.ts';
-import type { GrantedToken } from '../../auth/tokens/granted-token.ts';
+import type { GrantedToken } from '../../auth/tokens/issue.ts';
 import type { RateLimiter } from '../hooks/rate-limiter.ts';
 import { clientOf, needed, optional, optionalClientOf } from '../request/oauth-form.ts';
 

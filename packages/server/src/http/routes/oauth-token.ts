@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { GrantedToken } from '../../auth/tokens/granted-token.ts';
+import type { GrantedToken } from '../../auth/tokens/issue.ts';
 import { revokeToken } from '../../auth/tokens/revoke.ts';
 import type { RateLimiter } from '../hooks/rate-limiter.ts';
 import { clientOf, FORM_BODY_LIMIT, formOf, needed, takeForms } from '../request/oauth-form.ts';

@@ -4,10 +4,9 @@ import { CreateUser, TerminateSessions, UpdateUser } from '@partway/protocol/sch
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { terminateSessions } from '../../auth/tokens/terminate-sessions.ts';
 import { administrationOf, checkAdministers } from '../../auth/users/administrator.ts';
-import { createUser } from '../../auth/users/create-user.ts';
 import { deleteUser } from '../../auth/users/delete.ts';
 import { findAccount } from '../../auth/users/list.ts';
-import { updateUser } from '../../auth/users/update.ts';
+import { createUser, updateUser } from '../../auth/users/update.ts';
 import type { UserRole } from '../../database/schema.ts';
 import { authorityOf, callerOf } from '../hooks/authenticate.ts';
 import { bearer } from '../hooks/scopes.ts';
