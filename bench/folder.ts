@@ -13,11 +13,10 @@ import type { ItemRow, Tables, UserRow } from '../packages/server/src/database/s
 import { openSqlite } from '../packages/server/src/database/sqlite/sqlite.ts';
 import { newId } from '../packages/server/src/database/values.ts';
 import type { Files } from '../packages/server/src/files/context.ts';
-import { createFolder } from '../packages/server/src/files/create-folder.ts';
 import { describeFolder, findFolder } from '../packages/server/src/files/find.ts';
-import { findNamesake } from '../packages/server/src/files/find-namesake.ts';
-import type { ItemOrder } from '../packages/server/src/files/item-order.ts';
-import { listByMarker, listByOffset } from '../packages/server/src/files/list-folder.ts';
+import { createFolder } from '../packages/server/src/files/items.ts';
+import { findNamesake } from '../packages/server/src/files/names.ts';
+import { type ItemOrder, listByMarker, listByOffset } from '../packages/server/src/files/paging.ts';
 import { publishNewFile } from '../packages/server/src/files/publish.ts';
 import { DEFAULT_LIMITS } from '../packages/server/src/limits.ts';
 import { openDiskStore } from '../packages/server/src/storage/disk/disk-store.ts';

@@ -5,15 +5,16 @@ import type { ItemId, SessionId } from '../../packages/protocol/src/ids.ts';
 import { addUser } from '../../packages/server/src/auth/accounts.ts';
 import type { ItemRow, Tables, UserRow } from '../../packages/server/src/database/schema.ts';
 import { checkPlace } from '../../packages/server/src/files/check-place.ts';
-import { findNamesake } from '../../packages/server/src/files/find-namesake.ts';
+import { findNamesake } from '../../packages/server/src/files/names.ts';
 import {
   FOLDER_COLUMNS,
   type ItemOrder,
+  listByMarker,
+  listByOffset,
+  listTrashByMarker,
   type Marker,
   type SortBy,
-} from '../../packages/server/src/files/item-order.ts';
-import { listByMarker, listByOffset } from '../../packages/server/src/files/list-folder.ts';
-import { listTrashByMarker } from '../../packages/server/src/files/list-trash.ts';
+} from '../../packages/server/src/files/paging.ts';
 import {
   countParts,
   deleteEndedSessions,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import type { RefusalCode } from '../../packages/protocol/src/errors.ts';
-import { uploadFile } from '../../packages/server/src/files/upload-file.ts';
+import { uploadFile } from '../../packages/server/src/files/direct-upload.ts';
 import type { ContentStore } from '../../packages/server/src/storage/blob-store.ts';
 import { abort } from '../../packages/server/src/uploads/end-session.ts';
 import { removeOrphans } from '../../packages/server/src/uploads/remove-orphans.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ItemId } from '../../packages/protocol/src/ids.ts';
 import { findFolder } from '../../packages/server/src/files/find.ts';
-import { listByMarker } from '../../packages/server/src/files/list-folder.ts';
+import { listByMarker } from '../../packages/server/src/files/paging.ts';
 import type { Limits } from '../../packages/server/src/limits.ts';
 import { type House, openHouse } from './house.ts';
 import { addFolders, LARGE, largeFolder, writesOf } from './large-trees.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createFolder } from '../../packages/server/src/files/create-folder.ts';
-import { listByMarker } from '../../packages/server/src/files/list-folder.ts';
+import { createFolder } from '../../packages/server/src/files/items.ts';
+import { listByMarker } from '../../packages/server/src/files/paging.ts';
 import { watchQueries } from '../uploads/watch-queries.ts';
 import { type House, openHouse, refusal } from './house.ts';
 import { betweenBatches, countRows, LARGE, largeFolder, sweepTrees, writesOf } from './large-trees.ts';

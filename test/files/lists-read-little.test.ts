@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ItemId } from '../../packages/protocol/src/ids.ts';
-import type { Marker } from '../../packages/server/src/files/item-order.ts';
-import { listByMarker, listByOffset } from '../../packages/server/src/files/list-folder.ts';
 import { ALL_SHOWN } from '../../packages/server/src/files/list-items.ts';
-import { listTrashByMarker } from '../../packages/server/src/files/list-trash.ts';
+import { listByMarker, listByOffset, listTrashByMarker, type Marker } from '../../packages/server/src/files/paging.ts';
 import { shownInList } from '../../packages/server/src/http/render/items.ts';
 import { sentStatements } from '../support/sent-statements.ts';
 import { type House, openHouse } from './house.ts';

@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ItemId, Millis } from '../../packages/protocol/src/ids.ts';
-import { checkLock } from '../../packages/server/src/files/check-lock.ts';
-import { findLocks } from '../../packages/server/src/files/locks.ts';
-import { setLock } from '../../packages/server/src/files/set-lock.ts';
-import { updateFile } from '../../packages/server/src/files/update-file.ts';
+import { checkLock, findLocks, setLock } from '../../packages/server/src/files/locks.ts';
+import { updateFile } from '../../packages/server/src/files/update-item.ts';
 import { type House, openHouse, refusal } from './house.ts';
 import { addVersion, copy, fileOf, promote, purge, rename, trash, versionsOf } from './tree-acts.ts';
 

@@ -3,12 +3,18 @@ import { after, before, describe, it } from 'node:test';
 import type { ItemRow } from '../../packages/server/src/database/schema.ts';
 import { checkPlace } from '../../packages/server/src/files/check-place.ts';
 import { describeFolder } from '../../packages/server/src/files/find.ts';
-import { findNamesake } from '../../packages/server/src/files/find-namesake.ts';
-import type { Direction, ItemOrder, SortBy } from '../../packages/server/src/files/item-order.ts';
-import { listByMarker, listByOffset } from '../../packages/server/src/files/list-folder.ts';
-import { listTrashByMarker, listTrashByOffset } from '../../packages/server/src/files/list-trash.ts';
-import { listVersions } from '../../packages/server/src/files/list-versions.ts';
-import { trashFile } from '../../packages/server/src/files/trash-file.ts';
+import { findNamesake } from '../../packages/server/src/files/names.ts';
+import {
+  type Direction,
+  type ItemOrder,
+  listByMarker,
+  listByOffset,
+  listTrashByMarker,
+  listTrashByOffset,
+  type SortBy,
+} from '../../packages/server/src/files/paging.ts';
+import { trashFile } from '../../packages/server/src/files/trash.ts';
+import { listVersions } from '../../packages/server/src/files/versions.ts';
 import { onlySqlite } from '../support/rows.ts';
 import { type House, openHouse } from './house.ts';
 import { type Plan, plansOf } from './query-plans.ts';

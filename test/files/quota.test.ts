@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { UserRow } from '../../packages/server/src/database/schema.ts';
-import { checkSpace } from '../../packages/server/src/files/check-space.ts';
-import { setQuota } from '../../packages/server/src/files/set-quota.ts';
-import { spaceOf } from '../../packages/server/src/files/space-of.ts';
-import { uploadFile } from '../../packages/server/src/files/upload-file.ts';
+import { uploadFile } from '../../packages/server/src/files/direct-upload.ts';
+import { checkSpace, setQuota, spaceOf } from '../../packages/server/src/files/quota.ts';
 import { bodyBy, chunks, type House, openHouse, refusal } from './house.ts';
 import { assertCountersRight } from './recount.ts';
 import { addVersion, copy, fileOf, promote, purge, restore, trash, versionsOf } from './tree-acts.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { spaceOf } from '../../packages/server/src/files/space-of.ts';
+import { spaceOf } from '../../packages/server/src/files/quota.ts';
 import { abort } from '../../packages/server/src/uploads/end-session.ts';
 import { expireSessions } from '../../packages/server/src/uploads/sweep.ts';
 import { collect } from '../conformance/content-samples.ts';

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Direction, Marker, SortBy } from '../../packages/server/src/files/item-order.ts';
-import { listTrashByMarker, listTrashByOffset } from '../../packages/server/src/files/list-trash.ts';
+import {
+  type Direction,
+  listTrashByMarker,
+  listTrashByOffset,
+  type Marker,
+  type SortBy,
+} from '../../packages/server/src/files/paging.ts';
 import { type House, openHouse, refusal } from './house.ts';
 import { assertCountersRight } from './recount.ts';
 import { fileOf, purge, rename, restore, rowOf, trash } from './tree-acts.ts';

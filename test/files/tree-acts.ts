@@ -2,14 +2,9 @@ import type { ItemId, VersionId } from '../../packages/protocol/src/ids.ts';
 import type { UserRow } from '../../packages/server/src/database/schema.ts';
 import { copyFile } from '../../packages/server/src/files/copy/copy-file.ts';
 import { copyFolder } from '../../packages/server/src/files/copy/copy-folder.ts';
-import { deleteForGood } from '../../packages/server/src/files/delete-for-good.ts';
-import { restoreItem } from '../../packages/server/src/files/trash.ts';
-import { trashFile } from '../../packages/server/src/files/trash-file.ts';
-import { trashFolder } from '../../packages/server/src/files/trash-folder.ts';
-import { updateFile } from '../../packages/server/src/files/update-file.ts';
-import { updateFolder } from '../../packages/server/src/files/update-folder.ts';
-import type { ItemChange } from '../../packages/server/src/files/update-item.ts';
-import { uploadVersion } from '../../packages/server/src/files/upload-version.ts';
+import { uploadVersion } from '../../packages/server/src/files/direct-upload.ts';
+import { deleteForGood, restoreItem, trashFile, trashFolder } from '../../packages/server/src/files/trash.ts';
+import { type ItemChange, updateFile, updateFolder } from '../../packages/server/src/files/update-item.ts';
 import { promoteVersion } from '../../packages/server/src/files/versions.ts';
 import { bodyBy, type House } from './house.ts';
 

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import type { ItemRow } from '../../packages/server/src/database/schema.ts';
-import { listByMarker } from '../../packages/server/src/files/list-folder.ts';
-import { listTrashByMarker } from '../../packages/server/src/files/list-trash.ts';
+import { listByMarker, listTrashByMarker } from '../../packages/server/src/files/paging.ts';
 import type { House } from './house.ts';
 import { versionsOf } from './tree-acts.ts';
 import { childrenOf, type Node, type TreeModel } from './tree-model.ts';

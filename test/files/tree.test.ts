@@ -3,11 +3,9 @@ import { test } from 'node:test';
 import type { ItemId } from '../../packages/protocol/src/ids.ts';
 import { checkPlace } from '../../packages/server/src/files/check-place.ts';
 import { describeFile, describeFolder, findFile, findFolder } from '../../packages/server/src/files/find.ts';
-import type { Marker } from '../../packages/server/src/files/item-order.ts';
-import { listByMarker, listByOffset } from '../../packages/server/src/files/list-folder.ts';
-import { spaceOf } from '../../packages/server/src/files/space-of.ts';
-import { trashFile } from '../../packages/server/src/files/trash-file.ts';
-import { trashFolder } from '../../packages/server/src/files/trash-folder.ts';
+import { listByMarker, listByOffset, type Marker } from '../../packages/server/src/files/paging.ts';
+import { spaceOf } from '../../packages/server/src/files/quota.ts';
+import { trashFile, trashFolder } from '../../packages/server/src/files/trash.ts';
 import { type House, openHouse, refusal } from './house.ts';
 import { assertCountersRight } from './recount.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ItemId } from '../../packages/protocol/src/ids.ts';
-import { updateFile } from '../../packages/server/src/files/update-file.ts';
+import { updateFile } from '../../packages/server/src/files/update-item.ts';
 import { openHouse, refusal } from './house.ts';
 import { assertCountersRight } from './recount.ts';
 import {

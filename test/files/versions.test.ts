@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { VersionId } from '../../packages/protocol/src/ids.ts';
-import { findDownload } from '../../packages/server/src/files/find-download.ts';
-import { listVersions } from '../../packages/server/src/files/list-versions.ts';
-import { restoreVersion } from '../../packages/server/src/files/restore-version.ts';
-import { trashVersion } from '../../packages/server/src/files/trash-version.ts';
-import { promoteVersion } from '../../packages/server/src/files/versions.ts';
+import { findDownload } from '../../packages/server/src/files/find-item.ts';
+import {
+  listVersions,
+  promoteVersion,
+  restoreVersion,
+  trashVersion,
+} from '../../packages/server/src/files/versions.ts';
 import { type House, openHouse, refusal } from './house.ts';
 import { assertCountersRight } from './recount.ts';
 import { addVersion, fileOf, promote, purge, rename, rowOf, trash, versionsOf } from './tree-acts.ts';

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import type { ContentId, VersionId } from '../../packages/protocol/src/ids.ts';
-import { uploadFile } from '../../packages/server/src/files/upload-file.ts';
+import { uploadFile } from '../../packages/server/src/files/direct-upload.ts';
 import { newContentId } from '../../packages/server/src/storage/blob-store.ts';
 import { OrphanSearch } from '../../packages/server/src/uploads/orphan-search.ts';
 import { bodyBy, type House, openHouse } from '../files/house.ts';

@@ -1,9 +1,11 @@
 import { Refusal } from '@partway/protocol/errors';
 import type { ContentId, Millis, UserId } from '@partway/protocol/ids';
 import type { Kysely, Transaction } from 'kysely';
-import type { Tables } from '../database/schema.ts';
-import { holdTree } from './hold-tree.ts';
+import type { Tables, VersionRow } from '../database/schema.ts';
+import type { ContentStore, Staging } from '../storage/blob-store.ts';
+import type { Files } from './context.ts';
 import { chargeSpace } from './quota.ts';
+import { holdTree, inBatches } from './tree.ts';
 
 /**
  * Every blob has a row from before its first byte until after its last one is deleted: one of these while nothing names
@@ -145,4 +147,49 @@ export async function doomBlobs(tx: Transaction<Tables>, blobs: Iterable<Content
 export async function forgetBlobs(db: Kysely<Tables>, blobs: readonly ContentId[]): Promise<void> {
   if (blobs.length === 0) return;
   await db.deleteFrom('unreferenced_blobs').where('blob_id', 'in', blobs).where('doomed', '=', 1).execute();
+}
+
+/**
+ * Gives up a blob that was noted, and whose writer has failed: what it had reserved is given back, then its bytes are
+ * deleted. Does nothing if it has got a name after all.
+ */
+export async function discardBlob(
+  { db, content }: { db: Kysely<Tables>; content: Pick<ContentStore, 'remove'> },
+  target: ContentId | Staging,
+): Promise<void> {
+  const blob = typeof target === 'string' ? target : target.content;
+  if (!(await giveUpBlob(db, blob))) return;
+  await content.remove(target);
+  await forgetBlobs(db, [blob]);
+}
+
+/** Well below what a statement takes as parameters anywhere. */
+const BATCH = 500;
+
+/**
+ * Removes the bytes of versions that are gone, but for those that another version names. It asks only after the rows are
+ * gone for certain: a content that nothing names then is named by nothing ever again, for a copy needs a version.
+ */
+export async function dropContents({ db, content }: Files, contents: readonly ContentId[]): Promise<void> {
+  const named = await inBatches(contents, (batch) =>
+    db.selectFrom('versions').select('content_id').distinct().where('content_id', 'in', batch).execute(),
+  );
+  const kept = new Set(named.map((row) => row.content_id));
+  const gone = contents.filter((id) => !kept.has(id));
+  for (const id of gone) await content.remove(id);
+  for (let from = 0; from < gone.length; from += BATCH) await forgetBlobs(db, gone.slice(from, from + BATCH));
+}
+
+/**
+ * Whether the file got another version in the same second. Then a date, which HTTP gives to the second, does not say which
+ * of them somebody has. Looks at the versions before and after this one, by an index.
+ */
+export async function sharesSecond(db: Kysely<Tables>, version: VersionRow): Promise<boolean> {
+  const ofFile = db.selectFrom('versions').select('created_at').where('file_id', '=', version.file_id).limit(1);
+  const neighbors = await Promise.all([
+    ofFile.where('id', '<', version.id).orderBy('id', 'desc').executeTakeFirst(),
+    ofFile.where('id', '>', version.id).orderBy('id').executeTakeFirst(),
+  ]);
+  const second = Math.floor(version.created_at / 1000);
+  return neighbors.some((neighbor) => neighbor && Math.floor(neighbor.created_at / 1000) === second);
 }

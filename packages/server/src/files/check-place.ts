@@ -4,7 +4,7 @@ import type { Kysely } from 'kysely';
 import type { Tables } from '../database/schema.ts';
 import { findFolder } from './find.ts';
 import type { FoundItem } from './find-item.ts';
-import { findNamesake, nameInUse } from './find-namesake.ts';
+import { findNamesake, nameInUse } from './names.ts';
 
 /** Where a file or folder is to be: its owner, folder and name; `except` is the item itself, where it is there already. */
 export interface Place {

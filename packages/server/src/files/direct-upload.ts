@@ -1,14 +1,17 @@
 import { Refusal } from '@partway/protocol/errors';
-import type { Millis, Sha1, UserId } from '@partway/protocol/ids';
+import type { ItemId, Millis, Sha1, UserId } from '@partway/protocol/ids';
+import type { ItemDetails } from '@partway/protocol/item-details';
 import type { Transaction } from 'kysely';
 import type { Tables } from '../database/schema.ts';
 import { newContentId } from '../storage/blob-store.ts';
 import { measured } from '../storage/verify.ts';
-import { nameBlob } from './blobs.ts';
+import { discardBlob, nameBlob } from './blobs.ts';
+import { checkPlace } from './check-place.ts';
 import type { Files } from './context.ts';
-import { discardBlob } from './discard-blob.ts';
-import type { NewContent, Published } from './publish.ts';
+import { checkName } from './names.ts';
+import { type NewContent, type Published, publishNewFile, publishNewVersion } from './publish.ts';
 import { reserveSpace } from './reserve-space.ts';
+import { checkVersion, type VersionChange } from './versions.ts';
 
 /** A body that comes in one piece, and what the client says of it. */
 export interface WholeBody {
@@ -79,4 +82,29 @@ function checkDigest(found: Sha1, announced: Sha1 | undefined): void {
     'bad_digest',
     `The content-md5 header says SHA-1 ${announced}; the bytes that came have ${found}. Nothing of them was kept.`,
   );
+}
+
+/**
+ * Makes a file of a body that comes in one piece. Of two uploads of one name the first to end gets it. Refuses what
+ * `checkPlace` does before a byte is stored, what `storeContent` does after.
+ */
+export async function uploadFile(
+  files: Files,
+  place: { folderId: ItemId; name: string; description?: string; details?: Partial<ItemDetails> },
+  body: WholeBody,
+): Promise<Published> {
+  checkName(place.name);
+  await checkPlace(files.db, { owner: body.caller, folderId: place.folderId, name: place.name });
+  return storeContent(files, body, (tx, made) => publishNewFile(tx, place, made));
+}
+
+/** Makes a body that comes in one piece the new version of a file. Refuses as `checkVersion` and `storeContent` do. */
+export async function uploadVersion(
+  files: Files,
+  fileId: ItemId,
+  change: VersionChange,
+  body: WholeBody,
+): Promise<Published> {
+  await checkVersion(files.db, body.caller, fileId, change);
+  return storeContent(files, body, (tx, made) => publishNewVersion(tx, fileId, change, made));
 }

@@ -1,6 +1,9 @@
-import type { ItemId, UserId } from '@partway/protocol/ids';
+import { Refusal } from '@partway/protocol/errors';
+import type { ItemId, UserId, VersionId } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
-import type { ItemKind, ItemRow, Tables } from '../database/schema.ts';
+import type { ItemKind, ItemRow, Tables, VersionRow } from '../database/schema.ts';
+import { findFile, findVersion } from './find.ts';
+import { namesEtag } from './update-item.ts';
 
 /** An item as it is found by its ID: what is in the trash because a folder above it is, says so. */
 export interface FoundItem extends ItemRow {
@@ -48,4 +51,63 @@ export async function findItem(
   if (row === undefined) return undefined;
   const { top_id: topId, top_trashed_at: trashedAt, ...item } = row;
   return { ...item, trashed_at: trashedAt, trashed_with: trashedAt === null ? null : topId };
+}
+
+/**
+ * The owner's item, to be changed: in use, and in the state that `ifMatch` names. Refuses `trashed`, and what is missing
+ * as `not_found`, or as `precondition_failed` where there is an `ifMatch` (wire: "Errors").
+ */
+export async function findChangeable(
+  db: Kysely<Tables>,
+  wanted: { kind: ItemKind; owner: UserId; id: ItemId; ifMatch: string | undefined },
+): Promise<FoundItem> {
+  const { kind, ifMatch } = wanted;
+  const item = await findItem(db, wanted);
+  if (item === undefined) {
+    throw ifMatch === undefined
+      ? new Refusal('not_found', `There is no such ${kind}.`)
+      : new Refusal('precondition_failed', `There is no such ${kind}, so If-Match cannot hold.`);
+  }
+  if (item.trashed_at !== null) throw new Refusal('trashed', `The ${kind} is in the trash.`);
+  if (ifMatch !== undefined && !namesEtag(ifMatch, item.etag)) {
+    throw new Refusal('precondition_failed', `The ${kind} has changed: its etag is not the one in If-Match.`);
+  }
+  return item;
+}
+
+/** One version of a file, to be read. */
+export interface Download {
+  file: ItemRow;
+  version: VersionRow;
+}
+
+export interface DownloadRequest {
+  /** Whose the file must be; undefined where the address was signed for somebody who may read it. */
+  owner: UserId | undefined;
+  fileId: ItemId;
+  /** The current one where it is left out. */
+  versionId: VersionId | undefined;
+}
+
+/** Refuses `not_found` and `trashed`. */
+export async function findDownload(
+  db: Kysely<Tables>,
+  { owner, fileId, versionId }: DownloadRequest,
+): Promise<Download> {
+  const file = await findFile(db, owner, fileId);
+  if (file === undefined) throw new Refusal('not_found', 'There is no such file.');
+  if (file.trashed_at !== null) throw new Refusal('trashed', 'The file is in the trash.');
+  const version = await findVersion(db, file, versionId);
+  if (version === undefined) throw new Refusal('not_found', 'The file has no such version.');
+  if (version.trashed_at !== null) throw new Refusal('trashed', 'This version is in the trash.');
+  return { file, version };
+}
+
+/** The root folder is where it is, as it is. */
+export function refuseRoot(folder: Pick<ItemRow, 'parent_id'>): void {
+  if (folder.parent_id !== null) return;
+  throw new Refusal(
+    'access_denied_insufficient_permissions',
+    'The root folder cannot be changed, moved, copied or deleted.',
+  );
 }

@@ -1,8 +1,10 @@
+import { Refusal } from '@partway/protocol/errors';
 import type { ItemId, UserId, VersionId } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
 import type { ItemRow, Tables, UserRow, VersionRow } from '../database/schema.ts';
+import type { Files } from './context.ts';
 import { type FoundItem, findItem } from './find-item.ts';
-import { inBatches } from './in-batches.ts';
+import { inBatches } from './tree.ts';
 
 export type PathFolder = Pick<ItemRow, 'id' | 'parent_id' | 'name' | 'etag'>;
 export type NamedUser = Pick<UserRow, 'id' | 'login' | 'name'>;
@@ -98,4 +100,11 @@ export async function findUsersById(
     db.selectFrom('users').select(['id', 'login', 'name']).where('id', 'in', batch).execute(),
   );
   return new Map(users.map((user) => [user.id, user]));
+}
+
+/** A file of the caller's, also from the trash. Refuses `not_found`, also for those of others. */
+export async function readFile({ db }: Files, caller: UserId, id: ItemId): Promise<FileEntry> {
+  const entry = await describeFile(db, id);
+  if (entry?.item.owner_id !== caller) throw new Refusal('not_found', `There is no file ${id}.`);
+  return entry;
 }

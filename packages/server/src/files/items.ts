@@ -1,10 +1,14 @@
 import { Refusal } from '@partway/protocol/errors';
 import type { ItemId, Millis, UserId, VersionId } from '@partway/protocol/ids';
+import { type ItemDetails, withDetails } from '@partway/protocol/item-details';
 import type { Transaction } from 'kysely';
 import type { ItemKind, ItemRow, Tables } from '../database/schema.ts';
-import { findNamesake, nameInUse } from './find-namesake.ts';
-import { nameKey } from './names.ts';
-import { tally } from './tree.ts';
+import { newId } from '../database/values.ts';
+import { needFolder } from './check-place.ts';
+import type { Files } from './context.ts';
+import { checkName, findNamesake, nameInUse, nameKey } from './names.ts';
+import { chargeSpace } from './quota.ts';
+import { checkDepth, tally } from './tree.ts';
 
 export interface NewItem {
   id: ItemId;
@@ -69,4 +73,36 @@ export function itemRowOf(made: NewItem): ItemRow {
     child_count: made.childCount ?? 0,
     size: made.size,
   };
+}
+
+/**
+ * Makes an empty folder. Refuses `not_found` and `trashed` for its parent, `item_name_in_use`, `item_name_invalid`;
+ * `operation_limit_exceeded` if it would be too deep, `storage_limit_exceeded` if the user has too many items.
+ */
+export async function createFolder(
+  files: Files,
+  place: { caller: UserId; folderId: ItemId; name: string; description?: string; details?: Partial<ItemDetails> },
+): Promise<ItemRow> {
+  checkName(place.name);
+  const id = newId<ItemId>();
+  const at = files.clock.now();
+  return files.db.transaction().execute(async (tx) => {
+    await chargeSpace(tx, place.caller, { items: 1 }, undefined, files.limits.items);
+    checkDepth(files, await needFolder(tx, place.caller, place.folderId));
+    await insertItem(tx, {
+      id,
+      kind: 'folder',
+      folderId: place.folderId,
+      name: place.name,
+      description: place.description ?? '',
+      details: withDetails('', place.details ?? {}),
+      versionId: null,
+      by: place.caller,
+      now: at,
+      contentCreatedAt: at,
+      contentModifiedAt: at,
+      size: 0,
+    });
+    return needFolder(tx, place.caller, id);
+  });
 }

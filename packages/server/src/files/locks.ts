@@ -1,8 +1,10 @@
-import type { ItemId, Millis } from '@partway/protocol/ids';
-import type { Kysely } from 'kysely';
+import { Refusal } from '@partway/protocol/errors';
+import type { ItemId, Millis, UserId } from '@partway/protocol/ids';
+import type { Kysely, Transaction } from 'kysely';
 import type { Tables } from '../database/schema.ts';
+import { newId } from '../database/values.ts';
 import type { NamedUser } from './find.ts';
-import { inBatches } from './in-batches.ts';
+import { inBatches } from './tree.ts';
 
 export interface Lock {
   id: number;
@@ -40,4 +42,45 @@ export async function findLocks(
       },
     ]),
   );
+}
+
+/**
+ * Refuses `access_denied_item_locked` where somebody else holds a lock on the file: only its holder may change, move,
+ * delete or unlock it, or put a version on it. A `download` is refused where the lock prevents those too.
+ */
+export async function checkLock(
+  db: Kysely<Tables>,
+  { fileId, caller, now, to = 'change' }: { fileId: ItemId; caller: UserId; now: Millis; to?: 'change' | 'download' },
+): Promise<void> {
+  const lock = (await findLocks(db, [fileId], now)).get(fileId);
+  if (lock === undefined || lock.by.id === caller) return;
+  if (to === 'download' && !lock.isDownloadPrevented) return;
+  throw new Refusal('access_denied_item_locked', `The file is locked by ${lock.by.name}.`);
+}
+
+export interface LockRequest {
+  /** When it ends by itself; never where it is null. */
+  expiresAt: Millis | null;
+  isDownloadPrevented: boolean;
+}
+
+/** Locks a file for the caller, instead of any lock before, or unlocks it. */
+export async function setLock(
+  tx: Transaction<Tables>,
+  { fileId, caller, now }: { fileId: ItemId; caller: UserId; now: Millis },
+  lock: LockRequest | null,
+): Promise<void> {
+  await tx.deleteFrom('locks').where('file_id', '=', fileId).execute();
+  if (lock === null) return;
+  await tx
+    .insertInto('locks')
+    .values({
+      file_id: fileId,
+      id: newId<number>(),
+      created_by: caller,
+      created_at: now,
+      expires_at: lock.expiresAt,
+      download_prevented: lock.isDownloadPrevented ? 1 : 0,
+    })
+    .execute();
 }

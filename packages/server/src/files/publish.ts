@@ -3,16 +3,14 @@ import { type ItemDetails, withDetails } from '@partway/protocol/item-details';
 import type { Transaction } from 'kysely';
 import type { Tables } from '../database/schema.ts';
 import { newId } from '../database/values.ts';
-import { checkLock } from './check-lock.ts';
 import { needFolder } from './check-place.ts';
-import type { VersionChange } from './check-version.ts';
-import { findChangeable } from './find-changeable.ts';
-import { insertVersion } from './insert-version.ts';
+import { findChangeable } from './find-item.ts';
 import { insertItem } from './items.ts';
-import { checkName, nameKey } from './names.ts';
+import { checkLock } from './locks.ts';
+import { checkName, nameKey, takeName } from './names.ts';
 import { type Charge, chargeSpace } from './quota.ts';
-import { takeName } from './take-name.ts';
 import { tally } from './tree.ts';
+import { insertVersion, type VersionChange } from './versions.ts';
 
 /** Bytes that lie sealed in the store and have no name yet. */
 export interface NewContent {

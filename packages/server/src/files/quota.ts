@@ -1,9 +1,9 @@
 import { Refusal } from '@partway/protocol/errors';
 import type { UserId } from '@partway/protocol/ids';
-import type { Transaction } from 'kysely';
+import { type Kysely, type RawBuilder, type SqlBool, sql, type Transaction } from 'kysely';
 import type { Tables } from '../database/schema.ts';
 import { limitReached } from '../limits.ts';
-import { isWithinQuota } from './quota-2.ts';
+import type { Files } from './context.ts';
 
 /** What to add to a user's counters; negative numbers are given back. */
 export interface Charge {
@@ -65,4 +65,77 @@ export function tooManyItems(has: number, more: number, most: number): Refusal {
       `this request makes ${more} more. Delete something for good, or ask the operator for more.`,
     { item_count: has, items: more, most },
   );
+}
+
+/**
+ * Whether a user's row leaves room for so many bytes more. A user's own quota goes before the server's; -1 is none, and
+ * then the sum still stays below 2^53: beyond it numbers are no longer exact.
+ */
+export function isWithinQuota(bytes: number, userQuota: number | undefined): RawBuilder<SqlBool> {
+  // Wider than a bigint, which PostgreSQL refuses to overflow: a row beyond 2^53 has no room, and is no error.
+  const taken = sql<number>`(cast(space_used as numeric) + space_reserved)`;
+  const quota = sql<number>`coalesce(space_quota, ${userQuota ?? -1})`;
+  const most = Number.MAX_SAFE_INTEGER - bytes;
+  return sql<SqlBool>`(${taken} <= ${most}
+    and (${quota} < 0 or ${taken} + ${bytes} <= ${quota}))`;
+}
+
+/** Refuses a size beyond what a file may have here. */
+export function checkSize({ maxFileSize }: Pick<Files, 'maxFileSize'>, size: number): void {
+  if (size <= maxFileSize) return;
+  throw new Refusal('file_size_limit_exceeded', `A file may have ${maxFileSize} bytes here, not ${size}.`);
+}
+
+/**
+ * Sets how many bytes a user may keep: -1 for no limit, null for what the server is set to. What the user has already
+ * stays, however much it is. Gives whether there is such a user.
+ */
+export async function setQuota(db: Kysely<Tables>, user: UserId, quota: number | null): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('users')
+    .set({ space_quota: quota })
+    .where('id', '=', user)
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+}
+
+export interface Space {
+  /** Bytes of all versions of all the user's files, also of those in the trash. */
+  used: number;
+  /** Bytes that open upload sessions may come to. */
+  reserved: number;
+  /** How many bytes both may be together; undefined for no limit. */
+  quota: number | undefined;
+}
+
+/** What a user keeps and may keep, from the counters. */
+export async function spaceOf(db: Kysely<Tables>, owner: UserId, userQuota: number | undefined): Promise<Space> {
+  const row = await db
+    .selectFrom('users')
+    .select(['space_used', 'space_reserved', 'space_quota'])
+    .where('id', '=', owner)
+    .executeTakeFirstOrThrow();
+  const quota = row.space_quota ?? userQuota ?? -1;
+  return { used: row.space_used, reserved: row.space_reserved, quota: quota < 0 ? undefined : quota };
+}
+
+/**
+ * Refuses `storage_limit_exceeded` if there is no room now for so many bytes and items, before anything is done for them. A
+ * promise of nothing: `chargeSpace` decides.
+ */
+export async function checkSpace(
+  db: Kysely<Tables>,
+  owner: UserId,
+  bytes: number,
+  userQuota: number | undefined,
+  { items = 1, mostItems = Number.MAX_SAFE_INTEGER }: { items?: number; mostItems?: number } = {},
+): Promise<void> {
+  const row = await db
+    .selectFrom('users')
+    .select('item_count')
+    .select(isWithinQuota(bytes, userQuota).as('has_room'))
+    .where('id', '=', owner)
+    .executeTakeFirst();
+  if (row === undefined || !row.has_room) throw storageLimitExceeded(bytes);
+  if (row.item_count + items > mostItems) throw tooManyItems(row.item_count, items, mostItems);
 }

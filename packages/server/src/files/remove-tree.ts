@@ -1,11 +1,10 @@
 import type { ContentId, ItemId } from '@partway/protocol/ids';
 import type { Transaction } from 'kysely';
 import type { ItemRow, Tables } from '../database/schema.ts';
-import { doomBlobs } from './blobs.ts';
+import { doomBlobs, dropContents } from './blobs.ts';
 import type { Files } from './context.ts';
-import { dropContents } from './drop-contents.ts';
-import { holdTree } from './hold-tree.ts';
 import { chargeSpace } from './quota.ts';
+import { holdTree } from './tree.ts';
 import { BATCH_ROWS, deleteJob, renewJob, type TreeJob } from './tree-jobs.ts';
 
 /** Looks for the next rows, in one transaction. */

@@ -2,7 +2,7 @@ import { Refusal } from '@partway/protocol/errors';
 import type { ContentId, Millis, UserId } from '@partway/protocol/ids';
 import { keepBlob, noteBlob, reserveMore } from './blobs.ts';
 import type { Files } from './context.ts';
-import { spaceOf } from './space-of.ts';
+import { spaceOf } from './quota.ts';
 
 /** What is reserved at first for a body of unknown length; each further step is as much as all before it. */
 const FIRST_STEP: number = 1024 * 1024;

@@ -1,17 +1,17 @@
 import { Refusal } from '@partway/protocol/errors';
-import type { ItemId, UserId } from '@partway/protocol/ids';
-import type { Transaction } from 'kysely';
-import type { ItemRow, Tables } from '../database/schema.ts';
-import { checkDepth, heightOf } from './check-depth.ts';
+import type { ItemId, Millis, UserId } from '@partway/protocol/ids';
+import type { Kysely, Transaction } from 'kysely';
+import type { ItemKind, ItemRow, Tables } from '../database/schema.ts';
+import { dropContents } from './blobs.ts';
 import { needFolder } from './check-place.ts';
 import type { Files } from './context.ts';
-import { findFolder } from './find.ts';
-import type { FoundItem } from './find-item.ts';
-import { needTrashed, type Trashed } from './find-trashed.ts';
-import { holdTree } from './hold-tree.ts';
-import { nameKey } from './names.ts';
-import { takeName } from './take-name.ts';
-import { tally } from './tree.ts';
+import { findFile, findFolder } from './find.ts';
+import { type FoundItem, findChangeable, refuseRoot } from './find-item.ts';
+import { checkLock } from './locks.ts';
+import { nameKey, takeName } from './names.ts';
+import { removeTree, TreeRemoval } from './remove-tree.ts';
+import { checkDepth, heightOf, holdTree, tally } from './tree.ts';
+import { checkNotCopied, insertJob, leaveJob } from './tree-jobs.ts';
 
 /** Where to; its own folder and name where they are left out. */
 export interface RestoreTo {
@@ -83,4 +83,121 @@ async function heightThere(files: Files, trashed: Trashed, to: RestoreTo): Promi
   const folderId = to.folderId ?? item.parent_id;
   const into = folderId === null ? undefined : await findFolder(files.db, trashed.caller, folderId);
   return into !== undefined && isDeeper(into) ? heightOf(files, files.db, item) : 0;
+}
+
+/** Puts one item of a tree that is held, itself, in the trash. It no longer counts in the folders above. */
+export async function putInTrash(tx: Transaction<Tables>, item: ItemRow, now: Millis): Promise<void> {
+  await tx
+    .updateTable('items')
+    .set((row) => ({ trashed_at: now, trashed_with: item.id, etag: row('etag', '+', 1) }))
+    .where('id', '=', item.id)
+    .execute();
+  await tally(tx, item.parent_id as ItemId, { items: -1, bytes: -item.size });
+}
+
+/**
+ * Moves a file to the trash; its name is free at once. Refuses `not_found`, `trashed`, `precondition_failed`,
+ * `access_denied_item_locked`.
+ */
+export async function trashFile(
+  { db, clock }: Files,
+  { caller, fileId, ifMatch }: { caller: UserId; fileId: ItemId; ifMatch: string | undefined },
+): Promise<void> {
+  const at = clock.now();
+  await db.transaction().execute(async (tx) => {
+    await holdTree(tx, caller);
+    const file = await findChangeable(tx, { kind: 'file', owner: caller, id: fileId, ifMatch });
+    await checkLock(tx, { fileId, caller, now: clock.expiryTime() });
+    await putInTrash(tx, file, at);
+  });
+}
+
+export interface FolderToTrash {
+  caller: UserId;
+  folderId: ItemId;
+  /** Whether what is in it may go along. */
+  recursive: boolean;
+  ifMatch: string | undefined;
+}
+
+/**
+ * Moves a folder to the trash with all that is in it, which its own row says for everything below. Refuses `not_found`, `trashed`, `precondition_failed`,
+ * `folder_not_empty` without `recursive`, and a root folder as `access_denied_insufficient_permissions`.
+ */
+export async function trashFolder({ db, clock }: Files, request: FolderToTrash): Promise<void> {
+  const { caller, folderId, recursive, ifMatch } = request;
+  const at = clock.now();
+  await db.transaction().execute(async (tx) => {
+    await holdTree(tx, caller);
+    const folder = await findChangeable(tx, { kind: 'folder', owner: caller, id: folderId, ifMatch });
+    refuseRoot(folder);
+    if (folder.child_count > 0 && !recursive) {
+      throw new Refusal(
+        'folder_not_empty',
+        'The folder is not empty: delete it with recursive=true, or empty it first.',
+      );
+    }
+    await putInTrash(tx, folder, at);
+  });
+}
+
+export interface Trashed {
+  kind: ItemKind;
+  caller: UserId;
+  id: ItemId;
+}
+
+/** An item of the caller's that is in the trash, by itself or with a folder. Refuses `not_found` and `not_trashed`. */
+export async function findTrashed(db: Kysely<Tables>, { kind, caller, id }: Trashed): Promise<ItemRow> {
+  const item = await (kind === 'file' ? findFile : findFolder)(db, caller, id);
+  if (item === undefined) throw new Refusal('not_found', `There is no such ${kind}.`);
+  if (item.trashed_at === null) throw new Refusal('not_trashed', `The ${kind} is not in the trash.`);
+  return item;
+}
+
+/** An item that went to the trash by itself, to be taken out of it. Refuses, besides, what went with a folder as `trashed`. */
+export async function needTrashed(db: Kysely<Tables>, trashed: Trashed): Promise<ItemRow> {
+  const item = await findTrashed(db, trashed);
+  if (item.trashed_with === item.id) return item;
+  throw new Refusal(
+    'trashed',
+    `The ${trashed.kind} went to the trash with the folder ${item.trashed_with}: take that.`,
+  );
+}
+
+/** How many batches a request waits for, so that it ends soon; what is more the sweep deletes. */
+const BATCHES_AT_ONCE = 100;
+
+/**
+ * Deletes a file, or a folder with all that went along with it, out of the trash. From the first transaction on nobody
+ * sees any of it, and if it is small, that is the only one. Else the rest follows in batches that let others through, and
+ * a crash leaves it to the sweep. Rows go before the bytes that no version names any more. What went to the trash by
+ * itself out of such a folder stays there, and would be restored to the root. Refuses `not_found`, `not_trashed`, and
+ * `operation_blocked_temporary` while something in it is being copied.
+ */
+export async function deleteForGood(files: Files, trashed: Trashed): Promise<void> {
+  const { caller, id } = trashed;
+  const { job, removal, contents } = await files.db.transaction().execute(async (tx) => {
+    await holdTree(tx, caller);
+    await needTrashed(tx, trashed);
+    await checkNotCopied(tx, caller, id, { orBelow: true });
+    const detached = { parent_id: null, trashed_at: null, trashed_with: null };
+    await tx.updateTable('items').set(detached).where('id', '=', id).execute();
+    const job = await insertJob(tx, { kind: 'delete', owner_id: caller, root_id: id }, files.clock.lifetimesFrom());
+    const removal = new TreeRemoval(job);
+    return { job, removal, contents: await removal.deleteRows(tx) };
+  });
+  await dropContents(files, contents);
+  if (!(await removeTree(files, job, removal, { batches: BATCHES_AT_ONCE }))) await leaveJob(files.db, job);
+}
+
+/** How long Box keeps what was deleted, unless an enterprise says otherwise. */
+const KEPT_IN_TRASH: Millis = 30 * 24 * 60 * 60 * 1000;
+
+/**
+ * Until when what went to the trash then is kept there at least; null for what did not. Nothing leaves the trash by itself
+ * at that moment, and nothing leaves it by itself before.
+ */
+export function purgedAt(trashedAt: Millis | null): Millis | null {
+  return trashedAt === null ? null : trashedAt + KEPT_IN_TRASH;
 }

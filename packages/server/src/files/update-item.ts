@@ -1,11 +1,15 @@
+import { Refusal } from '@partway/protocol/errors';
 import type { ItemId, Millis, UserId } from '@partway/protocol/ids';
 import { type ItemDetails, withDetails } from '@partway/protocol/item-details';
 import type { Transaction } from 'kysely';
 import type { ItemRow, Tables } from '../database/schema.ts';
 import { needFolder } from './check-place.ts';
-import { nameKey } from './names.ts';
-import { takeName } from './take-name.ts';
-import { tally } from './tree.ts';
+import type { Files } from './context.ts';
+import { findFolder, findPath } from './find.ts';
+import { type FoundItem, findChangeable, refuseRoot } from './find-item.ts';
+import { checkLock, type LockRequest, setLock } from './locks.ts';
+import { nameKey, takeName } from './names.ts';
+import { checkDepth, heightOf, holdTree, tally } from './tree.ts';
 
 /** What may be changed of files and folders alike. */
 export interface ItemChange {
@@ -66,4 +70,99 @@ export async function updateItem(
   if (!moved) return;
   await tally(tx, from, { items: -1, bytes: -item.size });
   await tally(tx, folderId, { items: 1, bytes: item.size });
+}
+
+export interface FileUpdate {
+  caller: UserId;
+  fileId: ItemId;
+  ifMatch: string | undefined;
+  change: ItemChange & {
+    contentCreatedAt?: Millis;
+    contentModifiedAt?: Millis;
+    /** A lock for the caller; null takes it away. */
+    lock?: LockRequest | null;
+  };
+}
+
+/**
+ * Renames, moves, describes, dates, locks or unlocks a file. Refuses `not_found`, `trashed`, `precondition_failed`,
+ * `access_denied_item_locked` where another holds its lock, and what `updateItem` refuses.
+ */
+export async function updateFile({ db, clock }: Files, { caller, fileId, ifMatch, change }: FileUpdate): Promise<void> {
+  const at = clock.now();
+  await db.transaction().execute(async (tx) => {
+    await holdTree(tx, caller);
+    const file = await findChangeable(tx, { kind: 'file', owner: caller, id: fileId, ifMatch });
+    await checkLock(tx, { fileId, caller, now: clock.expiryTime() });
+    const { lock, contentCreatedAt, contentModifiedAt, ...placed } = change;
+    if (lock !== undefined) await setLock(tx, { fileId, caller, now: at }, lock);
+    await updateItem(tx, file, placed, {
+      caller,
+      now: at,
+      also: {
+        ...(contentCreatedAt !== undefined && { content_created_at: contentCreatedAt }),
+        ...(contentModifiedAt !== undefined && { content_modified_at: contentModifiedAt }),
+      },
+      force: lock !== undefined,
+    });
+  });
+}
+
+export interface FolderUpdate {
+  caller: UserId;
+  folderId: ItemId;
+  ifMatch: string | undefined;
+  change: ItemChange;
+}
+
+/**
+ * Renames, moves or describes a folder. Refuses `not_found`, `trashed`, `precondition_failed`, a root folder as
+ * `access_denied_insufficient_permissions`, `cyclical_folder_structure`, `operation_limit_exceeded` if it would come to be
+ * deeper than folders may, and what `updateItem` refuses.
+ */
+export async function updateFolder(files: Files, request: FolderUpdate): Promise<void> {
+  const { caller, folderId, ifMatch, change } = request;
+  const height = await heightThere(files, request);
+  await files.db.transaction().execute(async (tx) => {
+    await holdTree(tx, caller);
+    const folder = await findChangeable(tx, { kind: 'folder', owner: caller, id: folderId, ifMatch });
+    refuseRoot(folder);
+    if (change.folderId !== undefined) {
+      const path = await findPath(tx, change.folderId);
+      if (path.some(({ id }) => id === folderId)) throw cyclical();
+      const into = await needFolder(tx, caller, change.folderId);
+      if (goesDeeper(folder, into)) checkDepth(files, into, height);
+    }
+    await updateItem(tx, folder, change, { caller, now: files.clock.now() });
+  });
+}
+
+export function cyclical(): Refusal {
+  return new Refusal('cyclical_folder_structure', 'A folder cannot go into itself or a folder that is in it.');
+}
+
+function goesDeeper(folder: FoundItem, into: FoundItem): boolean {
+  return into.depth >= folder.depth;
+}
+
+/** The height of a folder, as far as it matters where it goes. */
+async function heightThere(files: Files, { caller, folderId, change }: FolderUpdate): Promise<number> {
+  if (change.folderId === undefined) return 0;
+  const folder = await findFolder(files.db, caller, folderId);
+  const into = await findFolder(files.db, caller, change.folderId);
+  if (folder === undefined || into === undefined || !goesDeeper(folder, into)) return 0;
+  return heightOf(files, files.db, folder);
+}
+
+/** Whether an `If-Match` or `If-None-Match` names this etag: `1` and `"1"` alike, several with commas, `*` for any. */
+export function namesEtag(header: string, etag: number): boolean {
+  return header
+    .split(',')
+    .map((tag) =>
+      tag
+        .trim()
+        .replace(/^W\//, '')
+        .replace(/^"(.*)"$/, '$1'),
+    )
+    .some((tag) => tag === '*' || tag === String(etag));
 }

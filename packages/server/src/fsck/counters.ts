@@ -2,7 +2,7 @@ import type { ItemId, UserId } from '@partway/protocol/ids';
 import type { Kysely, Transaction } from 'kysely';
 import type { Tables, UserRow } from '../database/schema.ts';
 import { findItem } from '../files/find-item.ts';
-import { holdTree } from '../files/hold-tree.ts';
+import { holdTree } from '../files/tree.ts';
 import type { Check } from './context.ts';
 import { countedItems, countedSpace, type ItemCount } from './counted.ts';
 import type { FindingKind } from './findings.ts';

@@ -10,10 +10,10 @@ import {
   type VersionId,
 } from '@partway/protocol/ids';
 import type { ItemDetails } from '@partway/protocol/item-details';
-import type { VersionChange } from '../files/check-version.ts';
 import { findFile } from '../files/find.ts';
-import { namesEtag } from '../files/if-match.ts';
 import { publishNewFile, publishNewVersion } from '../files/publish.ts';
+import { namesEtag } from '../files/update-item.ts';
+import type { VersionChange } from '../files/versions.ts';
 import { checkListedParts, type ListedPart } from './check-listed-parts.ts';
 import type { Uploads } from './context.ts';
 import { dropBytes } from './drop-bytes.ts';

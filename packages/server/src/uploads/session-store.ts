@@ -2,8 +2,8 @@ import type { ContentId, Millis, NodeId, SessionId } from '@partway/protocol/ids
 import { type Kysely, sql, type Transaction } from 'kysely';
 import type { SessionState, Tables } from '../database/schema.ts';
 import { doomBlobs, nameBlob } from '../files/blobs.ts';
-import { holdTree } from '../files/hold-tree.ts';
 import { chargeSpace } from '../files/quota.ts';
+import { holdTree } from '../files/tree.ts';
 import { DEFAULT_LIMITS } from '../limits.ts';
 import { deletePartsOf } from './delete-parts.ts';
 import { type DigestMark, isAt } from './hashing/checkpoint.ts';

@@ -1,7 +1,7 @@
 import type { UserId } from '@partway/protocol/ids';
 import type { Files } from '../../files/context.ts';
-import { holdTree } from '../../files/hold-tree.ts';
 import { removeTree, TreeRemoval } from '../../files/remove-tree.ts';
+import { holdTree } from '../../files/tree.ts';
 import { deleteJob, type TreeJob, takeJobsOf } from '../../files/tree-jobs.ts';
 import type { Uploads } from '../../uploads/context.ts';
 import { deletePartsOf } from '../../uploads/delete-parts.ts';

@@ -5,7 +5,7 @@ import { foldCase } from '@partway/protocol/text';
 import { type UserDetails, withUserDetails } from '@partway/protocol/user-details';
 import type { Kysely, Transaction } from 'kysely';
 import type { Tables, UserRole, UserRow, UserStatus } from '../../database/schema.ts';
-import { holdTree } from '../../files/hold-tree.ts';
+import { holdTree } from '../../files/tree.ts';
 import type { Access } from '../context.ts';
 import { endTokensOf } from '../tokens/end.ts';
 import { checkAdministers, isKeptByServer } from './administrator.ts';

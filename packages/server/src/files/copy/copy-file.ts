@@ -4,12 +4,12 @@ import { newId } from '../../database/values.ts';
 import { needFolder } from '../check-place.ts';
 import type { Files } from '../context.ts';
 import { findVersion } from '../find.ts';
-import { findChangeable } from '../find-changeable.ts';
-import { holdTree } from '../hold-tree.ts';
-import { insertVersion } from '../insert-version.ts';
+import { findChangeable } from '../find-item.ts';
 import { insertItem } from '../items.ts';
 import { checkName } from '../names.ts';
 import { chargeSpace } from '../quota.ts';
+import { holdTree } from '../tree.ts';
+import { insertVersion } from '../versions.ts';
 
 export interface FileToCopy {
   caller: UserId;

@@ -1,8 +1,8 @@
 import type { UserId } from '@partway/protocol/ids';
 import { detailsOf } from '@partway/protocol/item-details';
 import type { FolderEntry, NamedUser } from '../../files/find.ts';
-import { folderMini, type Mini } from '../../files/minis.ts';
-import { purgedAt } from '../../files/purged-at.ts';
+import { folderMini, type Mini } from '../../files/list-items.ts';
+import { purgedAt } from '../../files/trash.ts';
 import type { View } from '../hooks/permissions.ts';
 import { visiblePath } from '../request/visible-path.ts';
 import { dateOrNull, wireDate } from './dates.ts';

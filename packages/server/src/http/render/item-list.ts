@@ -1,8 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { Files } from '../../files/context.ts';
-import type { ItemOrder, Marker } from '../../files/item-order.ts';
 import type { Listed, PageToList } from '../../files/list-items.ts';
-import type { MarkedPage } from '../../files/paging.ts';
+import type { ItemOrder, MarkedPage, Marker } from '../../files/paging.ts';
 import { viewOf } from '../hooks/permissions.ts';
 import { orderOf, renderOrder } from '../request/item-order.ts';
 import { offsetPageOf } from '../request/offset-page.ts';

@@ -2,7 +2,7 @@ import type { UserId } from '@partway/protocol/ids';
 import type { VersionRow } from '../../database/schema.ts';
 import type { Files } from '../../files/context.ts';
 import { findUsersById, type NamedUser } from '../../files/find.ts';
-import { purgedAt } from '../../files/purged-at.ts';
+import { purgedAt } from '../../files/trash.ts';
 import type { View } from '../hooks/permissions.ts';
 import { userMini } from './common-fields.ts';
 import { dateOrNull, wireDate } from './dates.ts';

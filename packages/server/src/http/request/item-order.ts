@@ -1,6 +1,6 @@
 import { Refusal } from '@partway/protocol/errors';
 import type { FastifyRequest } from 'fastify';
-import { BY_NAME, type ItemOrder, type SortBy } from '../../files/item-order.ts';
+import { BY_NAME, type ItemOrder, type SortBy } from '../../files/paging.ts';
 
 const SORTS = ['name', 'id', 'date', 'size'] as const satisfies readonly SortBy[];
 

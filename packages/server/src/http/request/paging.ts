@@ -1,6 +1,6 @@
 import { Refusal } from '@partway/protocol/errors';
 import type { ItemId } from '@partway/protocol/ids';
-import type { Marker } from '../../files/item-order.ts';
+import type { Marker } from '../../files/paging.ts';
 import { isSortBy } from './item-order.ts';
 
 /** A place in a list's order as text that means nothing to clients. */

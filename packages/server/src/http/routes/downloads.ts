@@ -1,8 +1,8 @@
 import { Refusal } from '@partway/protocol/errors';
 import { type ItemId, parseDecimalId, type VersionId } from '@partway/protocol/ids';
 import type { FastifyInstance } from 'fastify';
-import { checkLock } from '../../files/check-lock.ts';
-import { findDownload } from '../../files/find-download.ts';
+import { findDownload } from '../../files/find-item.ts';
+import { checkLock } from '../../files/locks.ts';
 import { originOf } from '../addresses.ts';
 import { callerOf } from '../hooks/authenticate.ts';
 import { bearer } from '../hooks/scopes.ts';

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { ItemRow } from '../../database/schema.ts';
 import { needFolder } from '../../files/check-place.ts';
 import type { Files } from '../../files/context.ts';
-import { listByMarker, listByOffset } from '../../files/list-folder.ts';
+import { listByMarker, listByOffset } from '../../files/paging.ts';
 import { callerOf } from '../hooks/authenticate.ts';
 import { bearer } from '../hooks/scopes.ts';
 import { checkItemList, itemList, type Lister } from '../render/item-list.ts';

@@ -1,10 +1,9 @@
 import { PreflightFile, PreflightVersion } from '@partway/protocol/schemas/files';
 import type { FastifyInstance } from 'fastify';
 import { checkPlace } from '../../files/check-place.ts';
-import { checkSize } from '../../files/check-size.ts';
-import { checkSpace } from '../../files/check-space.ts';
-import { checkVersion } from '../../files/check-version.ts';
 import { checkName } from '../../files/names.ts';
+import { checkSize, checkSpace } from '../../files/quota.ts';
+import { checkVersion } from '../../files/versions.ts';
 import { apiBaseOf } from '../addresses.ts';
 import { callerOf } from '../hooks/authenticate.ts';
 import { bearer } from '../hooks/scopes.ts';

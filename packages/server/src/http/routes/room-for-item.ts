@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
-import { checkSpace } from '../../files/check-space.ts';
 import type { Files } from '../../files/context.ts';
+import { checkSpace } from '../../files/quota.ts';
 import { callerOf } from '../hooks/authenticate.ts';
 
 /** Refuses `storage_limit_exceeded` if the caller has no room for one item more. A promise of nothing. */

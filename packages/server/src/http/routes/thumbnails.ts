@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { findDownload } from '../../files/find-download.ts';
+import { findDownload } from '../../files/find-item.ts';
 import { originOf } from '../addresses.ts';
 import { callerOf } from '../hooks/authenticate.ts';
 import { bearer } from '../hooks/scopes.ts';

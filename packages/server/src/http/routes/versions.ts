@@ -1,12 +1,15 @@
 import { PromoteVersion, RestoreVersion } from '@partway/protocol/schemas/files';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { VersionRow } from '../../database/schema.ts';
-import { findChangeable } from '../../files/find-changeable.ts';
-import { listVersions } from '../../files/list-versions.ts';
-import { type NamedVersion, needVersion } from '../../files/need-version.ts';
-import { restoreVersion } from '../../files/restore-version.ts';
-import { trashVersion } from '../../files/trash-version.ts';
-import { promoteVersion } from '../../files/versions.ts';
+import { findChangeable } from '../../files/find-item.ts';
+import {
+  listVersions,
+  type NamedVersion,
+  needVersion,
+  promoteVersion,
+  restoreVersion,
+  trashVersion,
+} from '../../files/versions.ts';
 import { callerOf } from '../hooks/authenticate.ts';
 import { viewOf } from '../hooks/permissions.ts';
 import { bearer } from '../hooks/scopes.ts';
