@@ -2,9 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { RefusalCode } from '../../packages/protocol/src/errors.ts';
 import type { ContentStore } from '../../packages/server/src/storage/blob-store.ts';
-import { abort } from '../../packages/server/src/uploads/end-session.ts';
+import { abort, expireSessions } from '../../packages/server/src/uploads/end-session.ts';
 import type { PartBody } from '../../packages/server/src/uploads/part-locks.ts';
-import { expireSessions } from '../../packages/server/src/uploads/sweep.ts';
 import { bytesNotOnDisk } from '../support/storage.ts';
 import {
   assertNothingLeft,

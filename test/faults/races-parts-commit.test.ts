@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { ContentStore } from '../../packages/server/src/storage/blob-store.ts';
 import type { ListedPart } from '../../packages/server/src/uploads/check-listed-parts.ts';
-import { partIdOf } from '../../packages/server/src/uploads/part-id.ts';
+import { partIdOf } from '../../packages/server/src/uploads/part-layout.ts';
 import {
   assertOnlyFile,
   begin,

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { ContentStore, FoundContent } from '../../packages/server/src/storage/blob-store.ts';
+import { expireSessions } from '../../packages/server/src/uploads/end-session.ts';
 import { OrphanSearch } from '../../packages/server/src/uploads/orphan-search.ts';
 import { removeOrphans } from '../../packages/server/src/uploads/remove-orphans.ts';
 import { findSession } from '../../packages/server/src/uploads/session-store.ts';
-import { expireSessions } from '../../packages/server/src/uploads/sweep.ts';
 import { collect } from '../conformance/content-samples.ts';
 import { assertOnlyFile, begin, commitOf, published, put, putAll, removeOrphansNow, slotsIn } from '../uploads/acts.ts';
 import { LIFETIME, openRoom, type Room } from '../uploads/room.ts';

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { spaceOf } from '../../packages/server/src/files/quota.ts';
-import { abort } from '../../packages/server/src/uploads/end-session.ts';
-import { expireSessions } from '../../packages/server/src/uploads/sweep.ts';
+import { abort, expireSessions } from '../../packages/server/src/uploads/end-session.ts';
 import { collect } from '../conformance/content-samples.ts';
 import { begin, commitOf, putAll, tryCommit } from '../uploads/acts.ts';
 import { LIFETIME, openRoom, PART_SIZE, type Room } from '../uploads/room.ts';

@@ -8,8 +8,8 @@ import { openDatabase } from '../../packages/server/src/database/open-database.t
 import type { Tables } from '../../packages/server/src/database/schema.ts';
 import type { ContentStore } from '../../packages/server/src/storage/blob-store.ts';
 import { openDiskStore } from '../../packages/server/src/storage/disk/disk-store.ts';
+import { slotAt } from '../../packages/server/src/uploads/part-layout.ts';
 import { type Session, sessionOfRow } from '../../packages/server/src/uploads/session.ts';
-import { slotAt } from '../../packages/server/src/uploads/slot.ts';
 import type { CrashState } from './disk-model.ts';
 import type { Promises } from './journal.ts';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import type { SessionId } from '../../packages/protocol/src/ids.ts';
-import { partIdOf } from '../../packages/server/src/uploads/part-id.ts';
+import { partIdOf } from '../../packages/server/src/uploads/part-layout.ts';
 
 test('the 10,000 parts of a session have 10,000 ids of 8 upper-case hex digits, the same each time', () => {
   const session = randomBytes(16).toString('hex').toUpperCase() as SessionId;

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createSession } from '../../packages/server/src/uploads/create-session.ts';
-import { abort } from '../../packages/server/src/uploads/end-session.ts';
-import { expireSessions } from '../../packages/server/src/uploads/sweep.ts';
+import { abort, expireSessions } from '../../packages/server/src/uploads/end-session.ts';
 import { collect } from '../conformance/content-samples.ts';
 import { assertCountersRight } from '../files/recount.ts';
 import { begin, commitOf, put, putAll } from './acts.ts';

@@ -2,8 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { Refusal } from '../../packages/protocol/src/errors.ts';
-import { planParts } from '../../packages/server/src/uploads/part-layout.ts';
-import { slotAt, slotOf } from '../../packages/server/src/uploads/slot.ts';
+import { planParts, slotAt, slotOf } from '../../packages/server/src/uploads/part-layout.ts';
 
 const grids = fc
   .tuple(fc.integer({ min: 1, max: 2 ** 42 }), fc.constantFrom(undefined, 65_536, 2 ** 20, 2 ** 26))

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { PARTS_AT_ONCE } from '../../packages/server/src/uploads/delete-parts.ts';
-import { expireSessions } from '../../packages/server/src/uploads/sweep.ts';
+import { expireSessions } from '../../packages/server/src/uploads/end-session.ts';
+import { PARTS_AT_ONCE } from '../../packages/server/src/uploads/session-store.ts';
 import { begin } from './acts.ts';
 import { LIFETIME, openRoom } from './room.ts';
 

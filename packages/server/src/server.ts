@@ -31,9 +31,9 @@ import { type Clock, GuardedClock } from './time/clock.ts';
 import { compareWithRows, followDatabase, saveTimeChore } from './time/database-clock.ts';
 import type { Uploads } from './uploads/context.ts';
 import { deleteUnreferenced, giveUpAll } from './uploads/delete-unreferenced.ts';
+import { expireSessions } from './uploads/end-session.ts';
 import { OrphanSearch } from './uploads/orphan-search.ts';
 import { Claims } from './uploads/part-locks.ts';
-import { expireSessions } from './uploads/sweep.ts';
 import { KeyedQueue } from './util/keyed-queue.ts';
 import { Turns } from './util/turns.ts';
 

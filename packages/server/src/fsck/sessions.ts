@@ -3,9 +3,9 @@ import type { ContentId, SessionId } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
 import type { Tables } from '../database/schema.ts';
 import type { LocalBytes } from '../storage/blob-store.ts';
+import { slotAt } from '../uploads/part-layout.ts';
 import type { Part, Session } from '../uploads/session.ts';
 import { deleteOpenSession, findPart, findSession, listOpenSessions, listParts } from '../uploads/session-store.ts';
-import { slotAt } from '../uploads/slot.ts';
 import { readBack } from './contents.ts';
 import type { Check } from './context.ts';
 

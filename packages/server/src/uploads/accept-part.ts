@@ -5,12 +5,12 @@ import type { Slot } from '../storage/blob-store.ts';
 import { verified } from '../storage/verify.ts';
 import type { Uploads } from './context.ts';
 import { endOf } from './find-session.ts';
+import { slotOf } from './part-layout.ts';
 import type { PartBody } from './part-locks.ts';
 import { AlreadyStored } from './registry/part-registry.ts';
 import { sameBytes, takenMeanwhile } from './registry/reservation.ts';
 import { type Part, partOf, type Session } from './session.ts';
 import { findPart, findSession } from './session-store.ts';
-import { slotOf } from './slot.ts';
 
 /** One part as it arrives. No byte of the body is read before the checks have passed. */
 export interface PartArrival {

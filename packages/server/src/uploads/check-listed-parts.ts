@@ -1,8 +1,8 @@
 import { Refusal } from '@partway/protocol/errors';
 import type { Sha1 } from '@partway/protocol/ids';
-import type { Grid } from '../storage/blob-store.ts';
-import type { Part } from './session.ts';
-import { slotAt } from './slot.ts';
+import { type ContentStore, type Grid, LostParts } from '../storage/blob-store.ts';
+import { slotAt } from './part-layout.ts';
+import type { Part, Session, StoredPart } from './session.ts';
 
 /** A part as a commit lists it: found by its id, held to whatever else is given. */
 export interface ListedPart {
@@ -61,4 +61,36 @@ function agrees(grid: Grid, part: Part, listed: ListedPart): boolean {
     (listed.size === undefined || listed.size === length) &&
     (listed.sha1 === undefined || listed.sha1 === part.sha1)
   );
+}
+
+/** Parts that the store no longer has, just as they were listed: one that was stored anew since then is another. */
+export class GoneParts extends Error {
+  override readonly name = 'GoneParts';
+  readonly parts: readonly StoredPart[];
+
+  constructor(parts: readonly StoredPart[], options: ErrorOptions) {
+    super(`the store no longer has parts ${parts.map(({ slot }) => slot).join(', ')}`, options);
+    this.parts = parts;
+  }
+}
+
+/** Seals a session's bytes, of which these are all the parts. Rejects with `GoneParts` where the store has lost some. */
+export async function sealParts(
+  content: ContentStore,
+  { staging }: Session,
+  parts: readonly StoredPart[],
+): Promise<void> {
+  try {
+    await content.seal(
+      staging,
+      parts.map(({ receipt }) => receipt),
+    );
+  } catch (error) {
+    if (!(error instanceof LostParts)) throw error;
+    const lost = new Set(error.slots);
+    throw new GoneParts(
+      parts.filter(({ slot }) => lost.has(slot)),
+      { cause: error },
+    );
+  }
 }

@@ -14,14 +14,12 @@ import { findFile } from '../files/find.ts';
 import { publishNewFile, publishNewVersion } from '../files/publish.ts';
 import { namesEtag } from '../files/update-item.ts';
 import type { VersionChange } from '../files/versions.ts';
-import { checkListedParts, type ListedPart } from './check-listed-parts.ts';
+import { checkListedParts, GoneParts, type ListedPart, sealParts } from './check-listed-parts.ts';
 import type { Uploads } from './context.ts';
-import { dropBytes } from './drop-bytes.ts';
+import { dropBytes, forget } from './end-session.ts';
 import { endOf, findOwnSession } from './find-session.ts';
-import { forget } from './forget.ts';
 import { type DigestMark, findMark } from './hashing/checkpoint.ts';
 import { forgetLostParts, sentAgain } from './lost-parts.ts';
-import { GoneParts, sealParts } from './seal-parts.ts';
 import type { Session, StoredPart, Target } from './session.ts';
 import { findSession, listParts, markCommitted } from './session-store.ts';
 

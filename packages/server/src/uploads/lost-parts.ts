@@ -1,11 +1,11 @@
 import { Refusal } from '@partway/protocol/errors';
+import type { GoneParts } from './check-listed-parts.ts';
 import type { Uploads } from './context.ts';
-import { forget } from './forget.ts';
+import { forget } from './end-session.ts';
 import { voidMark } from './hashing/checkpoint.ts';
-import type { GoneParts } from './seal-parts.ts';
+import { slotAt } from './part-layout.ts';
 import type { Session } from './session.ts';
 import { listParts } from './session-store.ts';
-import { slotAt } from './slot.ts';
 
 /**
  * The store has lost parts that were acknowledged: their rows go, so that the client can send them again rather than

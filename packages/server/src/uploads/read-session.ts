@@ -1,7 +1,9 @@
-import type { SessionId, UserId } from '@partway/protocol/ids';
+import type { Millis, SessionId, UserId } from '@partway/protocol/ids';
+import type { Kysely } from 'kysely';
+import type { Tables } from '../database/schema.ts';
 import type { Uploads } from './context.ts';
 import { findOwnSession } from './find-session.ts';
-import type { Part, Session } from './session.ts';
+import { type Part, type Session, sessionOfRow } from './session.ts';
 import { countParts, listParts } from './session-store.ts';
 
 /** A session and how many of its parts are stored. */
@@ -23,4 +25,57 @@ export async function readParts(
 ): Promise<{ session: Session; parts: Part[]; stored: number }> {
   const { session, stored } = await readSession(uploads, caller, id);
   return { session, parts: await listParts(uploads.db, id, page), stored };
+}
+
+/** Sessions whose parts one statement counts: 100,000 rows at most. */
+const COUNTED_AT_ONCE = 10;
+
+/** An upload under way, as a list shows it. */
+export interface ListedSession {
+  session: Session;
+  /** How many parts are stored. */
+  stored: number;
+  createdAt: Millis;
+}
+
+/** The caller's uploads under way, after `after` in the order of their ids; those past their time are not among them. */
+export async function listSessions(
+  { db, clock }: Pick<Uploads, 'db' | 'clock'>,
+  caller: UserId,
+  { after, limit }: { after: SessionId | undefined; limit: number },
+): Promise<ListedSession[]> {
+  const rows = await db
+    .selectFrom('upload_sessions')
+    .selectAll()
+    .where('owner_id', '=', caller)
+    .where('state', '=', 'open')
+    .where('expires_at', '>', clock.expiryTime())
+    .$if(after !== undefined, (query) => query.where('id', '>', after as SessionId))
+    .orderBy('id')
+    .limit(limit)
+    .execute();
+  const stored = await countStored(
+    db,
+    rows.map(({ id }) => id),
+  );
+  return rows.map((row) => ({
+    session: sessionOfRow(row),
+    stored: stored.get(row.id) ?? 0,
+    createdAt: row.created_at,
+  }));
+}
+
+async function countStored(db: Kysely<Tables>, sessions: SessionId[]): Promise<Map<SessionId, number>> {
+  const counts: { session_id: SessionId; stored: number | string | bigint }[] = [];
+  for (let from = 0; from < sessions.length; from += COUNTED_AT_ONCE) {
+    counts.push(
+      ...(await db
+        .selectFrom('parts')
+        .select((row) => ['session_id', row.fn.countAll().as('stored')])
+        .where('session_id', 'in', sessions.slice(from, from + COUNTED_AT_ONCE))
+        .groupBy('session_id')
+        .execute()),
+    );
+  }
+  return new Map(counts.map(({ session_id: id, stored }) => [id, Number(stored)]));
 }

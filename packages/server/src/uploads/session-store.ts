@@ -5,7 +5,6 @@ import { doomBlobs, nameBlob } from '../files/blobs.ts';
 import { chargeSpace } from '../files/quota.ts';
 import { holdTree } from '../files/tree.ts';
 import { DEFAULT_LIMITS } from '../limits.ts';
-import { deletePartsOf } from './delete-parts.ts';
 import { type DigestMark, isAt } from './hashing/checkpoint.ts';
 import { type Part, partOf, type Session, type StoredPart, sessionOfRow } from './session.ts';
 import { checkSessionLimits, type SessionLimits } from './session-limits.ts';
@@ -307,4 +306,21 @@ function namesOf(db: Kysely<Tables>, contents: readonly ContentId[]) {
         .where('content_id', 'in', contents)
         .where('state', '=', 'open'),
     );
+}
+
+/** Rows of parts that one statement deletes at most. */
+export const PARTS_AT_ONCE = 1_000;
+
+/** Deletes the parts of a session that has ended, in statements that let others through. */
+export async function deletePartsOf(db: Kysely<Tables>, session: SessionId): Promise<void> {
+  for (;;) {
+    const { numDeletedRows } = await db
+      .deleteFrom('parts')
+      .where('session_id', '=', session)
+      .where('slot', 'in', (of) =>
+        of.selectFrom('parts').select('slot').where('session_id', '=', session).orderBy('slot').limit(PARTS_AT_ONCE),
+      )
+      .executeTakeFirst();
+    if (numDeletedRows < PARTS_AT_ONCE) return;
+  }
 }

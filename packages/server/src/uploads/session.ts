@@ -1,7 +1,7 @@
 import type { ItemId, Millis, SessionId, Sha1, UserId, VersionId } from '@partway/protocol/ids';
 import type { SessionRow, SessionState } from '../database/schema.ts';
 import type { Receipt, Staging } from '../storage/blob-store.ts';
-import { partIdOf } from './part-id.ts';
+import { partIdOf } from './part-layout.ts';
 
 /** Where an upload goes: a new file of this name in this folder, or a new version, which may bring a new name. */
 export type Target =

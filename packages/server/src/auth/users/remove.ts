@@ -4,11 +4,9 @@ import { removeTree, TreeRemoval } from '../../files/remove-tree.ts';
 import { holdTree } from '../../files/tree.ts';
 import { deleteJob, type TreeJob, takeJobsOf } from '../../files/tree-jobs.ts';
 import type { Uploads } from '../../uploads/context.ts';
-import { deletePartsOf } from '../../uploads/delete-parts.ts';
-import { dropBytes } from '../../uploads/drop-bytes.ts';
-import { forget } from '../../uploads/forget.ts';
+import { dropBytes, forget } from '../../uploads/end-session.ts';
 import { sessionOfRow } from '../../uploads/session.ts';
-import { deleteOpenSession } from '../../uploads/session-store.ts';
+import { deleteOpenSession, deletePartsOf } from '../../uploads/session-store.ts';
 import type { Access } from '../context.ts';
 import { endTokensOf } from '../tokens/end.ts';
 

@@ -1,7 +1,7 @@
 import type { UploadPart, UploadSession } from '@partway/protocol/schemas/upload-sessions';
 import type { Grid } from '../../storage/blob-store.ts';
+import { slotAt } from '../../uploads/part-layout.ts';
 import type { Part, Session } from '../../uploads/session.ts';
-import { slotAt } from '../../uploads/slot.ts';
 import { wireDate } from './dates.ts';
 
 /** The wire's session object. `apiBase` is absolute, as the client addressed it. */

@@ -2,7 +2,7 @@ import { Refusal } from '@partway/protocol/errors';
 import { parseSessionId, type SessionId } from '@partway/protocol/ids';
 import type { ListedUploadSession, UploadSessions } from '@partway/protocol/schemas/upload-sessions';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { type ListedSession, listSessions } from '../../uploads/list-sessions.ts';
+import { type ListedSession, listSessions } from '../../uploads/read-session.ts';
 import { apiBaseOf } from '../addresses.ts';
 import { callerOf } from '../hooks/authenticate.ts';
 import { bearer } from '../hooks/scopes.ts';

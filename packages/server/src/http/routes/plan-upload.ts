@@ -1,6 +1,6 @@
 import { PlanUpload } from '@partway/protocol/schemas/upload-sessions';
 import type { FastifyInstance } from 'fastify';
-import { slotOf } from '../../uploads/slot.ts';
+import { slotOf } from '../../uploads/part-layout.ts';
 import { bearer } from '../hooks/scopes.ts';
 import { ownSessionFirst, ownSessionOf } from '../hooks/session-owner.ts';
 import { bodyReader } from '../request/bodies.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Millis, NodeId, SessionId, Sha1 } from '@partway/protocol/ids';
 import { DigestStateUnusable } from '../../hash-workers/resumable-pool.ts';
-import { dropBytes } from '../drop-bytes.ts';
+import { dropBytes } from '../end-session.ts';
 import { sessionNotFound } from '../find-session.ts';
 import type { Session, StoredPart } from '../session.ts';
 import { findSession } from '../session-store.ts';

@@ -3,10 +3,9 @@ import type { Kysely } from 'kysely';
 import type { Tables } from '../../database/schema.ts';
 import type { DigestPool } from '../../hash-workers/native-pool.ts';
 import type { ContentStore } from '../../storage/blob-store.ts';
+import { SlotSet, slotAt } from '../part-layout.ts';
 import type { Session, StoredPart } from '../session.ts';
 import { listOpenSessions, listParts } from '../session-store.ts';
-import { slotAt } from '../slot.ts';
-import { SlotSet } from '../slot-set.ts';
 import type { Follower, WholeDigest } from './hasher.ts';
 
 /** What the follower works with. */

@@ -7,7 +7,7 @@ import { DigestStateUnusable, type SavedDigests } from '../../hash-workers/resum
 import type { ContentStore } from '../../storage/blob-store.ts';
 import { oneAhead } from '../../util/prefetch.ts';
 import { inPieces } from '../../util/rechunk.ts';
-import { sealParts } from '../seal-parts.ts';
+import { sealParts } from '../check-listed-parts.ts';
 import type { Session, StoredPart } from '../session.ts';
 import { advanceMark, type DigestMark, giveReadingBack, takeBack, takeReading, VOID } from './checkpoint.ts';
 

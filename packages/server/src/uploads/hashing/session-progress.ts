@@ -1,5 +1,5 @@
+import { SlotSet } from '../part-layout.ts';
 import type { Session } from '../session.ts';
-import { SlotSet } from '../slot-set.ts';
 import type { DigestMark } from './checkpoint.ts';
 
 /** What one node remembers of a session whose digest lies in rows. All of it may be lost: the rows say it again. */

@@ -3,9 +3,9 @@ import { DATABASE_NOW } from '../../database/time.ts';
 import type { Slot } from '../../storage/blob-store.ts';
 import { LeastRecent } from '../../util/lru-map.ts';
 import { findOwnSession, needOwn } from '../find-session.ts';
+import { SlotSet } from '../part-layout.ts';
 import type { Part, Session } from '../session.ts';
 import { findPart } from '../session-store.ts';
-import { SlotSet } from '../slot-set.ts';
 import { AlreadyStored, type Ledger, type LedgerParts, type Recorded } from './part-registry.ts';
 import { fixSlot, hasIntents, storeFixed } from './reservation.ts';
 
