@@ -5,7 +5,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { test } from 'node:test';
 import type { FastifyRequest } from 'fastify';
 import { localAddressOf, settleAddress } from '../../packages/server/src/http/addresses.ts';
-import { audiencesOf } from '../../packages/server/src/http/routes/audiences.ts';
+import { audiencesOf } from '../../packages/server/src/http/routes/oauth-token.ts';
 
 const SETTINGS = { publicUrl: undefined, tls: undefined };
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { TokenBuckets } from '../../packages/server/src/http/hooks/token-buckets.ts';
+import { TokenBuckets } from '../../packages/server/src/http/hooks/rate-limiter.ts';
 
 test('a full bucket is emptied at once, and fills again evenly', () => {
   const buckets = new TokenBuckets<string>(6);

@@ -20,7 +20,7 @@ import { checkQueryTexts } from './hooks/request-text.ts';
 import { enforceScopes } from './hooks/scopes.ts';
 import { dropUnreadBodies, takeJsonBodies } from './request/bodies.ts';
 import { setContentTypesAside } from './request/content-type.ts';
-import { refuseUndecodableQueries } from './request/url-text.ts';
+import { refuseUndecodableQueries } from './request/decode-text.ts';
 import { serveDownloads } from './routes/downloads.ts';
 import { serveHealth } from './routes/health.ts';
 import { serveAuthorize } from './routes/oauth-authorize.ts';

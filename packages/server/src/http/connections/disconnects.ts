@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { TcpTable } from './tcp-table.ts';
 
 /** The state of a connection that has had its client's FIN. */
@@ -36,4 +37,22 @@ function isGone({ socket, missing }: Unread, table: TcpTable): boolean {
   const row = table.find(socket);
   if (row === 'unknown') return false;
   return row === undefined || (row.state === CLOSE_WAIT && missing !== undefined && row.toRead < missing);
+}
+
+/** There is nobody left to answer. */
+export class ClientGone extends Error {
+  override readonly name = 'ClientGone';
+}
+
+/** A signal that is aborted when the connection closes before the response is sent, or before the whole request has come. */
+export function untilClientLeaves({ raw: request }: FastifyRequest, { raw: response }: FastifyReply): AbortSignal {
+  const left = new AbortController();
+  const look = () => {
+    const isUnfinished = (response.destroyed && !response.writableFinished) || (request.destroyed && !request.complete);
+    if (isUnfinished) left.abort(new ClientGone('the client left before its response'));
+  };
+  request.once('close', look);
+  response.once('close', look);
+  look();
+  return left.signal;
 }

@@ -1,7 +1,7 @@
 import { Refusal } from '@partway/protocol/errors';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { GrantError } from '../../auth/grants/errors.ts';
-import { ClientGone } from '../connections/client-gone.ts';
+import { ClientGone } from '../connections/disconnects.ts';
 import { errorResponse } from '../render/errors.ts';
 
 type Thrown = FastifyError | Refusal | GrantError | Error;

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { networkOf } from '../../auth/login/log-in.ts';
 import type { Clock } from '../../time/clock.ts';
-import { untilClientLeaves } from '../connections/client-gone.ts';
+import { untilClientLeaves } from '../connections/disconnects.ts';
 import { eventLoopLoad, FairShare } from './fair-share.ts';
 import { isPart, isTokenRequest } from './rate-limit.ts';
 

@@ -1,12 +1,14 @@
 import type { UserId } from '@partway/protocol/ids';
 import { detailsOf } from '@partway/protocol/item-details';
-import type { FolderEntry, NamedUser } from '../../files/find.ts';
+import type { Files } from '../../files/context.ts';
+import type { FileEntry, FolderEntry, NamedUser } from '../../files/find.ts';
 import { folderMini, type Mini } from '../../files/list-items.ts';
+import { findLocks, type Lock } from '../../files/locks.ts';
 import { purgedAt } from '../../files/trash.ts';
 import type { View } from '../hooks/permissions.ts';
 import { visiblePath } from '../request/visible-path.ts';
 import { dateOrNull, wireDate } from './dates.ts';
-import type { Fieldmakers } from './fields.ts';
+import type { Fieldmakers, Fields } from './fields.ts';
 
 /** Where things in the trash are, as Box shows it. */
 const TRASH: Mini = { type: 'folder', id: '1', sequence_id: null, etag: null, name: 'Trash' };
@@ -68,4 +70,16 @@ function parentMini(path: FolderEntry['path']): Mini | null {
 export function userMini(users: ReadonlyMap<UserId, NamedUser>, id: UserId): Mini {
   const user = users.get(id);
   return { type: 'user', id: String(id), name: user?.name ?? '', login: user?.login ?? '' };
+}
+
+/** These entries, those of files with their lock where the answer is to show it. */
+export async function withLocks<Entry extends FileEntry | FolderEntry>(
+  { db, clock }: Files,
+  entries: readonly Entry[],
+  fields: Fields | undefined,
+): Promise<(Entry & { lock?: Lock | undefined })[]> {
+  if (!fields?.has('lock')) return [...entries];
+  const ids = entries.filter(({ item }) => item.kind === 'file').map(({ item }) => item.id);
+  const locks = await findLocks(db, ids, clock.expiryTime());
+  return entries.map((entry) => ({ ...entry, lock: locks.get(entry.item.id) }));
 }

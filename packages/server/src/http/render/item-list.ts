@@ -3,14 +3,12 @@ import type { Files } from '../../files/context.ts';
 import type { Listed, PageToList } from '../../files/list-items.ts';
 import type { ItemOrder, MarkedPage, Marker } from '../../files/paging.ts';
 import { viewOf } from '../hooks/permissions.ts';
-import { orderOf, renderOrder } from '../request/item-order.ts';
-import { offsetPageOf } from '../request/offset-page.ts';
-import { parseMarker, renderMarker } from '../request/paging.ts';
-import { isTrue } from '../request/query-flag.ts';
+import { orderOf, renderOrder } from '../request/item-changes.ts';
+import { isTrue, offsetPageOf, parseMarker, renderMarker } from '../request/paging.ts';
+import { withLocks } from './common-fields.ts';
 import { type Fields, fieldsOf } from './fields.ts';
 import { renderListed, shownInList } from './items.ts';
 import { limitShown, withinBytes } from './page-bytes.ts';
-import { withLocks } from './with-locks.ts';
 
 type Page = Required<Pick<PageToList, 'show' | 'wideBytes'>> & { limit: number; order: ItemOrder };
 

@@ -5,8 +5,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ClientSecret } from '../../auth/apps/find-client.ts';
 import { GrantError } from '../../auth/grants/errors.ts';
 import { contentTypeOf } from './content-type.ts';
-import { decodeText } from './decode-text.ts';
-import { parseForm } from './url-text.ts';
+import { decodeText, parseForm } from './decode-text.ts';
 
 /** Forms are small; an assertion is the largest thing in one. */
 export const FORM_BODY_LIMIT = 32 * 1024;

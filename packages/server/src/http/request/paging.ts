@@ -1,7 +1,8 @@
 import { Refusal } from '@partway/protocol/errors';
 import type { ItemId } from '@partway/protocol/ids';
+import type { FastifyRequest } from 'fastify';
 import type { Marker } from '../../files/paging.ts';
-import { isSortBy } from './item-order.ts';
+import { isSortBy } from './item-changes.ts';
 
 /** A place in a list's order as text that means nothing to clients. */
 export function renderMarker({ by, direction, kind, key, id }: Marker): string {
@@ -31,4 +32,33 @@ function decoded(text: unknown): unknown[] {
   } catch {
     return [];
   }
+}
+
+const MOST_OFFSET = 10_000;
+const MOST_LIMIT = 1_000;
+
+/** `offset` and `limit` of a list. A limit above 1,000 counts as 1,000, and the answer says so. */
+export function offsetPageOf(
+  request: FastifyRequest,
+  { defaultLimit }: { defaultLimit: number },
+): { offset: number; limit: number } {
+  const query = request.query as Record<string, unknown>;
+  const offset = wholeNumber(query.offset) ?? 0;
+  const limit = wholeNumber(query.limit) ?? defaultLimit;
+  if (Number.isNaN(offset) || offset > MOST_OFFSET) {
+    throw new Refusal('invalid_offset', `offset is a whole number from 0 to ${MOST_OFFSET}.`);
+  }
+  if (Number.isNaN(limit) || limit < 1)
+    throw new Refusal('invalid_limit', `limit is a whole number from 1 to ${MOST_LIMIT}.`);
+  return { offset, limit: Math.min(limit, MOST_LIMIT) };
+}
+
+function wholeNumber(text: unknown): number | undefined {
+  if (text === undefined || text === '') return undefined;
+  return typeof text === 'string' && /^[0-9]{1,9}$/.test(text) ? Number(text) : Number.NaN;
+}
+
+/** Whether a query parameter says yes: `true` in any case, since some clients spell it as their language does. */
+export function isTrue(value: unknown): boolean {
+  return typeof value === 'string' && value.toLowerCase() === 'true';
 }

@@ -1,7 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Millis } from '@partway/protocol/ids';
-import { parseEntityTags } from './entity-tags.ts';
-import { parseHttpDate } from './http-date.ts';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { ItemRow } from '../../database/schema.ts';
+import { namesEtag } from '../../files/update-item.ts';
 
 /** What tells one state of a resource from another. */
 export interface Validators {
@@ -51,4 +52,83 @@ function namesTag(header: string, etag: string, comparison: 'strong' | 'weak'): 
 /** Whoever has a state of the same second may have another one. Later dates are not of a state: a clock chose them. */
 async function isAmbiguous(date: Millis, state: Validators): Promise<boolean> {
   return date === state.modifiedAt && !(await state.isDateStrong());
+}
+
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+
+/** The three forms of RFC 9110, section 5.6.7; the second and third are obsolete but have to be read. */
+const IMF_FIXDATE = /^[A-Z][a-z]{2}, ([0-9]{2}) ([A-Z][a-z]{2}) ([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) GMT$/;
+const RFC_850 = /^[A-Z][a-z]{5,8}, ([0-9]{2})-([A-Z][a-z]{2})-([0-9]{2}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) GMT$/;
+const ASCTIME = /^[A-Z][a-z]{2} ([A-Z][a-z]{2}) ([ 0-9][0-9]) ([0-9]{2}):([0-9]{2}):([0-9]{2}) ([0-9]{4})$/;
+
+/** An HTTP date in milliseconds since 1970; undefined for what is none, which HTTP has servers ignore. */
+export function parseHttpDate(text: string, now = Date.now()): number | undefined {
+  const imf = IMF_FIXDATE.exec(text);
+  if (imf !== null) return instant(imf[3], imf[2], imf[1], imf.slice(4));
+  const rfc850 = RFC_850.exec(text);
+  if (rfc850 !== null) return instant(nearestYear(Number(rfc850[3]), now), rfc850[2], rfc850[1], rfc850.slice(4));
+  const asctime = ASCTIME.exec(text);
+  return asctime === null ? undefined : instant(asctime[6], asctime[1], asctime[2], asctime.slice(3, 6));
+}
+
+/** More than 50 years ahead means the last century's. */
+function nearestYear(twoDigits: number, now: number): number {
+  const thisYear = new Date(now).getUTCFullYear();
+  const year = thisYear - (thisYear % 100) + twoDigits;
+  return year > thisYear + 50 ? year - 100 : year;
+}
+
+function instant(
+  year: string | number | undefined,
+  month: string | undefined,
+  day: string | undefined,
+  time: (string | undefined)[],
+): number | undefined {
+  const [hours = 0, minutes = 0, seconds = 0] = time.map(Number);
+  const monthIndex = MONTHS.indexOf(month ?? '');
+  if (monthIndex < 0 || hours > 23 || minutes > 59 || seconds > 60) return undefined;
+  const at = Date.UTC(Number(year), monthIndex, Number(day), hours, minutes, seconds);
+  return new Date(at - seconds * 1000).getUTCDate() === Number(day) ? at : undefined;
+}
+
+/** An entity tag of a condition: `"x"` or `W/"x"`; also `x`, since Box's own etags are sent without quotes. */
+export interface EntityTag {
+  value: string;
+  weak: boolean;
+}
+
+/**
+ * The tags in an `If-Match`, `If-None-Match` or `If-Range`, or `*` for any (RFC 9110, section 8.8.3). One look at each
+ * character; what is no tag is passed over, so that it matches nothing.
+ */
+export function parseEntityTags(header: string): EntityTag[] | '*' {
+  if (header.trim() === '*') return '*';
+  const tags: EntityTag[] = [];
+  for (let at = 0; at < header.length; ) {
+    const weak = header.startsWith('W/"', at);
+    const start = weak ? at + 2 : at;
+    const quoted = header[start] === '"';
+    const end = header.indexOf(quoted ? '"' : ',', start + 1);
+    const stop = end < 0 ? header.length : end;
+    if (header[at] === ',' || header[at] === ' ' || header[at] === '\t') {
+      at += 1;
+    } else if (quoted) {
+      if (end >= 0) tags.push({ value: header.slice(start + 1, stop), weak });
+      at = stop + 1;
+    } else {
+      tags.push({ value: header.slice(start, stop).trim(), weak: false });
+      at = stop;
+    }
+  }
+  return tags;
+}
+
+/** Whether the client has this state of the item already; the reply is then 304, empty. */
+export function hasAlready(request: FastifyRequest, item: ItemRow): boolean {
+  const header = request.headers['if-none-match'];
+  return header !== undefined && namesEtag(header, item.etag);
+}
+
+export function notModified(reply: FastifyReply): FastifyReply {
+  return reply.code(304).send();
 }

@@ -1,15 +1,23 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
 import { Refusal } from '@partway/protocol/errors';
-import { type ItemId, parseDecimalId, type VersionId } from '@partway/protocol/ids';
-import type { FastifyInstance } from 'fastify';
-import { findDownload } from '../../files/find-item.ts';
+import { type ItemId, type Millis, parseDecimalId, type VersionId } from '@partway/protocol/ids';
+import { create as contentDisposition } from 'content-disposition';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { lookup } from 'mime-types';
+import type { VersionRow } from '../../database/schema.ts';
+import { sharesSecond } from '../../files/blobs.ts';
+import type { Files } from '../../files/context.ts';
+import { type Download, findDownload } from '../../files/find-item.ts';
 import { checkLock } from '../../files/locks.ts';
+import type { ByteRange } from '../../storage/blob-store.ts';
+import { isStillGood } from '../../time/clock.ts';
 import { originOf } from '../addresses.ts';
 import { callerOf } from '../hooks/authenticate.ts';
 import { bearer } from '../hooks/scopes.ts';
+import { parseRange } from '../request/byte-range.ts';
 import { fileIdOf, versionIdOf } from '../request/ids.ts';
+import { checkPreconditions, mayResume, type Validators } from '../request/preconditions.ts';
 import type { Services } from '../services.ts';
-import { sendContent } from './send-content.ts';
-import { checkSignature, type SignedVersion, signDownload } from './sign-download.ts';
 
 /** GET /files/:id/content: a redirect to a signed address, or the bytes at once where the server is set so. */
 export function serveContent(scope: FastifyInstance, { files, settings }: Services): void {
@@ -58,4 +66,104 @@ function signedVersion(params: { file_id: string; version_id: string }): SignedV
   const versionId = parseDecimalId(params.version_id);
   if (fileId === undefined || versionId === undefined) throw new Refusal('not_found', 'There is no such download.');
   return { fileId: fileId as ItemId, versionId: versionId as VersionId };
+}
+
+/**
+ * Answers with the bytes of a version, or with the one range asked for (RFC 9110, sections 13 and 14). A HEAD gets what
+ * its GET would. Several ranges get the whole file, as HTTP lets a server decide.
+ */
+export async function sendContent(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { db, content }: Pick<Files, 'db' | 'content'>,
+  { file, version }: Download,
+): Promise<FastifyReply> {
+  const state = validatorsOf(db, version);
+  const always = {
+    etag: `"${state.etag}"`,
+    'last-modified': new Date(state.modifiedAt).toUTCString(),
+    'accept-ranges': 'bytes',
+    'cache-control': 'private',
+    'x-content-type-options': 'nosniff',
+  };
+  const outcome = await checkPreconditions(request.headers, state);
+  if (outcome === 'not-modified') return reply.code(304).headers(always).send();
+  if (outcome === 'failed') {
+    throw new Refusal(
+      'precondition_failed',
+      'The file is not the one that the request means: begin from its first byte.',
+    );
+  }
+
+  const range = await wantedRange(request, version.size, state);
+  if (range === 'unsatisfiable') {
+    reply.header('content-range', `bytes */${version.size}`);
+    throw new Refusal('range_not_satisfiable', `The file has ${version.size} bytes; the range lies beyond them.`);
+  }
+  const headers = {
+    ...always,
+    'content-type': lookup(file.name) || 'application/octet-stream',
+    'content-length': range === undefined ? version.size : range.last - range.first + 1,
+    'content-disposition': contentDisposition(file.name),
+  };
+  // Before a word is said of the bytes: where they cannot be had, the answer is about something else.
+  const bytes = request.method === 'HEAD' ? undefined : await content.open(version.content_id, range);
+  if (range !== undefined) {
+    reply.code(206).header('content-range', `bytes ${range.first}-${range.last}/${version.size}`);
+  }
+  // Fastify ends the reading when the client hangs up.
+  return reply.headers(headers).send(bytes);
+}
+
+function validatorsOf(db: Files['db'], version: VersionRow): Validators {
+  return {
+    etag: version.sha1,
+    modifiedAt: Math.floor(version.created_at / 1000) * 1000,
+    isDateStrong: async () => !(await sharesSecond(db, version)),
+  };
+}
+
+async function wantedRange(
+  { headers }: FastifyRequest,
+  size: number,
+  state: Validators,
+): Promise<ByteRange | 'unsatisfiable' | undefined> {
+  if (headers.range === undefined || !(await mayResume(headers, state))) return undefined;
+  return parseRange(headers.range, size);
+}
+
+/** How long a signed address works: long enough to be followed, too short to be kept. A download begun goes on. */
+const SIGNED_FOR: Millis = 5 * 60 * 1000;
+
+export interface SignedVersion {
+  fileId: ItemId;
+  versionId: VersionId;
+}
+
+/** The path and query under which whoever has them may read this version for a few minutes. */
+export function signDownload(key: Buffer, { fileId, versionId }: SignedVersion, now: Millis): string {
+  const expires = Math.floor((now + SIGNED_FOR) / 1000);
+  const signature = sign(key, { fileId, versionId }, expires).toString('base64url');
+  return `/downloads/${fileId}/${versionId}?expires=${expires}&signature=${signature}`;
+}
+
+/** Refuses `forbidden` where the address was not signed here or is too old. */
+export function checkSignature(
+  key: Buffer,
+  signed: SignedVersion,
+  { expires, signature }: { expires?: unknown; signature?: unknown },
+  now: Millis,
+): void {
+  const given = Buffer.from(String(signature), 'base64url');
+  const right = sign(key, signed, Number(expires));
+  if (given.length !== right.length || !timingSafeEqual(given, right)) {
+    throw new Refusal('forbidden', 'This download address was not made by this server.');
+  }
+  if (!isStillGood(Number(expires) * 1000 + 1, SIGNED_FOR, now)) {
+    throw new Refusal('forbidden', 'This download address has expired: ask for the content again.');
+  }
+}
+
+function sign(key: Buffer, { fileId, versionId }: SignedVersion, expires: number): Buffer {
+  return createHmac('sha256', key).update(`download ${fileId} ${versionId} ${expires}`).digest();
 }

@@ -9,14 +9,14 @@ import { updateFile } from '../../files/update-item.ts';
 import { callerOf } from '../hooks/authenticate.ts';
 import { bearer } from '../hooks/scopes.ts';
 import { dateOf } from '../render/dates.ts';
-import { answerFile } from '../render/render-file.ts';
+import { answerFile } from '../render/items.ts';
 import { bodyReader } from '../request/bodies.ts';
-import { hasAlready, notModified } from '../request/conditions.ts';
 import { contentDatesOf, FILE_CODES } from '../request/file-attributes.ts';
 import { fileIdOf, parseVersionId } from '../request/ids.ts';
 import { itemChangeOf, placeOf } from '../request/item-changes.ts';
+import { hasAlready, notModified } from '../request/preconditions.ts';
 import type { Services } from '../services.ts';
-import { checkRoomForItem } from './room-for-item.ts';
+import { checkRoomForItem } from './preflight.ts';
 
 /** /files/:id, but for its content and its versions (wire: "Endpoints"). */
 export function serveFiles(scope: FastifyInstance, { files }: Services): void {

@@ -2,22 +2,25 @@ import { saidDetails } from '@partway/protocol/item-details';
 import { CreateFolder, UpdateFolder } from '@partway/protocol/schemas/folders';
 import { CopyItem } from '@partway/protocol/schemas/items';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { ItemRow } from '../../database/schema.ts';
 import { needFolder } from '../../files/check-place.ts';
+import type { Files } from '../../files/context.ts';
 import { copyFolder } from '../../files/copy/copy-folder.ts';
 import { createFolder } from '../../files/items.ts';
+import { listByMarker, listByOffset } from '../../files/paging.ts';
 import { trashFolder } from '../../files/trash.ts';
 import { updateFolder } from '../../files/update-item.ts';
 import { callerOf } from '../hooks/authenticate.ts';
 import { bearer } from '../hooks/scopes.ts';
-import { answerFolder } from '../render/render-folder.ts';
+import { checkItemList, itemList, type Lister } from '../render/item-list.ts';
+import { answerFolder } from '../render/items.ts';
 import { bodyReader, type FieldCodes } from '../request/bodies.ts';
-import { hasAlready, notModified } from '../request/conditions.ts';
 import { folderIdOf, knownFolderId } from '../request/ids.ts';
 import { itemChangeOf, placeOf } from '../request/item-changes.ts';
-import { isTrue } from '../request/query-flag.ts';
+import { isTrue } from '../request/paging.ts';
+import { hasAlready, notModified } from '../request/preconditions.ts';
 import type { Services } from '../services.ts';
-import { serveFolderItems } from './folder-items.ts';
-import { checkRoomForItem } from './room-for-item.ts';
+import { checkRoomForItem } from './preflight.ts';
 
 const CODES: FieldCodes = {
   '/name': { missing: 'bad_request', invalid: 'item_name_invalid' },
@@ -91,4 +94,19 @@ export function serveFolders(scope: FastifyInstance, { files }: Services): void 
     });
     return reply.code(204).send();
   });
+}
+
+/** GET /folders/:id/items, by offset or by marker. */
+export function serveFolderItems(scope: FastifyInstance, files: Files): void {
+  scope.get('/folders/:folder_id/items', { config: { ...bearer('read'), early: checkItemList } }, async (request) => {
+    const folder = await needFolder(files.db, callerOf(request).userId, folderIdOf(request));
+    return itemList(files, request, itemsOf(files, folder));
+  });
+}
+
+export function itemsOf({ db }: Files, folder: ItemRow): Lister {
+  return {
+    byOffset: (page) => listByOffset(db, folder, page),
+    byMarker: (page) => listByMarker(db, folder, page),
+  };
 }

@@ -8,7 +8,7 @@ import { callerOf } from '../hooks/authenticate.ts';
 import { bearer } from '../hooks/scopes.ts';
 import { wireDate } from '../render/dates.ts';
 import { renderSession } from '../render/session.ts';
-import { offsetPageOf } from '../request/offset-page.ts';
+import { offsetPageOf } from '../request/paging.ts';
 import type { Services } from '../services.ts';
 
 /** The stored parts of each are counted, ten thousand at most. */

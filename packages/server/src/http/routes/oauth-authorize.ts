@@ -1,13 +1,16 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { Millis } from '@partway/protocol/ids';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { faultOfChallenge } from '../../auth/grants/authorization-code.ts';
 import { findAskingApp, issueCode } from '../../auth/grants/authorize.ts';
 import { GrantError } from '../../auth/grants/errors.ts';
 import { logIn } from '../../auth/login/log-in.ts';
 import { parseScopes, type Scope } from '../../auth/scopes.ts';
+import { newSecret } from '../../auth/secrets.ts';
+import { isStillGood } from '../../time/clock.ts';
+import { isHttps } from '../hooks/https.ts';
 import { FORM_BODY_LIMIT, formOf, takeForms } from '../request/oauth-form.ts';
-import type { Services } from '../services.ts';
-import { openTicket, PAGE_MILLIS, sealTicket, type Ticket } from './authorize-ticket.ts';
-import { giveNonce, nonceOf } from './login-nonce.ts';
+import type { HttpSettings, Services } from '../services.ts';
 import { sendDeadEnd, sendLogInPage } from './oauth-login-page.ts';
 import { OAUTH_PREFIXES } from './oauth-token.ts';
 
@@ -134,4 +137,70 @@ function wantedScopes(text: string | null): readonly Scope[] | undefined | 'unkn
   const { known } = parseScopes(text);
   if (known.length === 0) return 'unknown';
   return known.includes('root_readwrite') ? undefined : known;
+}
+
+/** How long a login page may stand open, in milliseconds. */
+export const PAGE_MILLIS = 15 * 60_000;
+
+/** What a login page was shown for. It goes into the page, signed, and comes back with the form. */
+export interface Ticket {
+  clientId: string;
+  redirectUri: string;
+  state: string | undefined;
+  scopes: readonly Scope[] | undefined;
+  codeChallenge: string | undefined;
+  expiresAt: Millis;
+}
+
+/**
+ * Seals a ticket for the browser that holds `nonce` in a cookie. It is the CSRF token too: nobody else can make one, and
+ * one that was made for another browser does not fit.
+ */
+export function sealTicket(key: Buffer, nonce: string, ticket: Ticket): string {
+  const text = Buffer.from(JSON.stringify(ticket)).toString('base64url');
+  return `${text}.${sign(key, nonce, text).toString('base64url')}`;
+}
+
+/** The ticket, or undefined where it was not sealed here for this browser, or is too old. */
+export function openTicket(key: Buffer, nonce: string, sealed: string, now: Millis): Ticket | undefined {
+  const [text = '', signature = ''] = sealed.split('.');
+  const given = Buffer.from(signature, 'base64url');
+  const right = sign(key, nonce, text);
+  if (given.length !== right.length || !timingSafeEqual(given, right)) return undefined;
+  const ticket = JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as Ticket;
+  return isStillGood(ticket.expiresAt, PAGE_MILLIS, now) ? ticket : undefined;
+}
+
+function sign(key: Buffer, nonce: string, text: string): Buffer {
+  return createHmac('sha256', key).update(`authorize ${nonce} ${text}`).digest();
+}
+
+/** No other host, and no page that came by http, can set a cookie of this name; browsers take it by https only. */
+const HOST_COOKIE = '__Host-partway-login';
+/** For http, as on the loopback address. */
+const COOKIE = 'partway-login';
+const NONCE = /^[A-Za-z0-9_-]{43}$/;
+
+type Settings = Pick<HttpSettings, 'publicUrl'>;
+
+/** Marks the browser, so that a form can be told to come from the page that it was shown. One that is marked stays so. */
+export function giveNonce(reply: FastifyReply, request: FastifyRequest, settings: Settings): string {
+  const nonce = nonceOf(request, settings) ?? newSecret();
+  const secure = isHttps(request, settings) ? '; Secure' : '';
+  const name = nameFor(request, settings);
+  reply.header('set-cookie', `${name}=${nonce}; Path=/; HttpOnly; SameSite=Lax; Max-Age=900${secure}`);
+  return nonce;
+}
+
+export function nonceOf(request: FastifyRequest, settings: Settings): string | undefined {
+  const wanted = nameFor(request, settings);
+  for (const pair of (request.headers.cookie ?? '').split(';')) {
+    const [name, value = ''] = pair.trim().split('=', 2);
+    if (name === wanted && NONCE.test(value)) return value;
+  }
+  return undefined;
+}
+
+function nameFor(request: FastifyRequest, settings: Settings): string {
+  return isHttps(request, settings) ? HOST_COOKIE : COOKIE;
 }

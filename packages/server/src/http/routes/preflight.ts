@@ -1,6 +1,7 @@
 import { PreflightFile, PreflightVersion } from '@partway/protocol/schemas/files';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { checkPlace } from '../../files/check-place.ts';
+import type { Files } from '../../files/context.ts';
 import { checkName } from '../../files/names.ts';
 import { checkSize, checkSpace } from '../../files/quota.ts';
 import { checkVersion } from '../../files/versions.ts';
@@ -40,4 +41,9 @@ export function servePreflight(scope: FastifyInstance, { files, settings }: Serv
     await checkSpace(files.db, owner, size ?? 0, files.userQuota, { mostItems: files.limits.items });
     return { upload_url: `${apiBaseOf(request, settings.publicUrl)}/files/${fileId}/content`, upload_token: null };
   });
+}
+
+/** Refuses `storage_limit_exceeded` if the caller has no room for one item more. A promise of nothing. */
+export function checkRoomForItem({ db, userQuota, limits }: Files, request: FastifyRequest): Promise<void> {
+  return checkSpace(db, callerOf(request).userId, 0, userQuota, { items: 1, mostItems: limits.items });
 }

@@ -8,8 +8,7 @@ import { deleteForGood, findTrashed, type RestoreTo, restoreItem, type Trashed }
 import { callerOf } from '../hooks/authenticate.ts';
 import { bearer } from '../hooks/scopes.ts';
 import { checkItemList, itemList } from '../render/item-list.ts';
-import { answerFile } from '../render/render-file.ts';
-import { answerFolder } from '../render/render-folder.ts';
+import { answerFile, answerFolder } from '../render/items.ts';
 import { valueReader } from '../request/bodies.ts';
 import { FILE_CODES } from '../request/file-attributes.ts';
 import { fileIdOf, folderIdOf, knownFolderId } from '../request/ids.ts';

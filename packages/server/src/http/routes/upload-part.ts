@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { acceptPart } from '../../uploads/accept-part.ts';
 import type { PartBody } from '../../uploads/part-locks.ts';
-import { untilClientLeaves } from '../connections/client-gone.ts';
+import { untilClientLeaves } from '../connections/disconnects.ts';
 import { callerOf } from '../hooks/authenticate.ts';
 import { bearer } from '../hooks/scopes.ts';
 import { renderPart } from '../render/session.ts';

@@ -1,31 +1,36 @@
 import { Refusal } from '@partway/protocol/errors';
 import { parseSha1Hex } from '@partway/protocol/ids';
-import { CommitSession, CreateSession, CreateVersionSession } from '@partway/protocol/schemas/upload-sessions';
+import {
+  CommitSession,
+  CreateSession,
+  CreateVersionSession,
+  PlanUpload,
+} from '@partway/protocol/schemas/upload-sessions';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { describeFile } from '../../files/find.ts';
 import type { ListedPart } from '../../uploads/check-listed-parts.ts';
 import { commit } from '../../uploads/commit.ts';
 import { checkUploadLimits, createSession } from '../../uploads/create-session.ts';
 import { abort } from '../../uploads/end-session.ts';
+import { slotOf } from '../../uploads/part-layout.ts';
 import { readParts, readSession } from '../../uploads/read-session.ts';
 import { apiBaseOf } from '../addresses.ts';
 import { callerOf } from '../hooks/authenticate.ts';
 import { viewOf } from '../hooks/permissions.ts';
 import type { RateLimiter } from '../hooks/rate-limiter.ts';
 import { bearer } from '../hooks/scopes.ts';
-import { ownSessionFirst } from '../hooks/session-owner.ts';
+import { ownSessionFirst, ownSessionOf } from '../hooks/session-owner.ts';
 import { fieldsOf } from '../render/fields.ts';
 import { renderFile } from '../render/items.ts';
 import { renderPart, renderSession } from '../render/session.ts';
 import { bodyReader, type FieldCodes } from '../request/bodies.ts';
 import { fileTraitsOf } from '../request/file-attributes.ts';
 import { fileIdOf, knownFolderId } from '../request/ids.ts';
-import { offsetPageOf } from '../request/offset-page.ts';
+import { offsetPageOf } from '../request/paging.ts';
 import { digestOf, sessionIdOf } from '../request/part-headers.ts';
 import type { Services } from '../services.ts';
 import { serveSessionList } from './list-sessions.ts';
 import { serveReports } from './log-events.ts';
-import { servePlan } from './plan-upload.ts';
 import { serveUploadPart } from './upload-part.ts';
 
 /** A commit that lists 10,000 parts, generously. */
@@ -154,4 +159,27 @@ function listedPart(part: {
     throw new Refusal('bad_request', `The sha1 of part ${partId} is not 40 hex digits.`);
   }
   return { partId, offset: offset ?? undefined, size: size ?? undefined, sha1: parsed };
+}
+
+/** A plan that names 10,000 parts, generously. */
+const PLAN_BODY_LIMIT = 4 * 1024 * 1024;
+
+/**
+ * POST /files/upload_sessions/:id/plan: which parts need no upload, since their owner has stored the same bytes before.
+ * Partway keeps no SHA-512 of parts, so none is ever known: every part is a miss, and is uploaded.
+ */
+export function servePlan(scope: FastifyInstance, { uploads }: Services): void {
+  const readBody = bodyReader(PlanUpload);
+  const options = { config: bearer('upload'), bodyLimit: PLAN_BODY_LIMIT, onRequest: ownSessionFirst(uploads) };
+  scope.post('/files/upload_sessions/:session_id/plan', options, async (request) => {
+    const { parts } = readBody(request);
+    const { id, staging } = ownSessionOf(request);
+    const total = staging.grid.fileSize;
+    for (const { offset, size } of parts) slotOf(staging.grid, { first: offset, last: offset + size - 1, total });
+    return {
+      upload_session_id: id,
+      hits: [],
+      misses: parts.map(({ offset, size, sha512 }) => ({ offset, size, sha512 })),
+    };
+  });
 }

@@ -18,7 +18,7 @@ import { limitShown, withinBytes } from '../render/page-bytes.ts';
 import { renderVersions } from '../render/version.ts';
 import { bodyReader } from '../request/bodies.ts';
 import { fileIdOf, parseVersionId } from '../request/ids.ts';
-import { offsetPageOf } from '../request/offset-page.ts';
+import { offsetPageOf } from '../request/paging.ts';
 import type { Services } from '../services.ts';
 
 /** /files/:id/versions (wire: "Endpoints"). */
