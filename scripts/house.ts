@@ -11,7 +11,8 @@ const MOST_IN_A_FOLDER = 20;
 const MOST_LINES = 400;
 const SMALL = 15;
 const FEW_IMPORTERS = 3;
-const IMPORT = /^(?:import|export)\b[^;'"]*?\bfrom\s+'(\.[^']+)'|^import\s+'(\.[^']+)'|\bimport\('(\.[^']+)'\)/gm;
+const IMPORT =
+  /^(?:import|export)\b[^;'"]*?\bfrom\s+'((?:\.|@partway\/)[^']+)'|^import\s+'((?:\.|@partway\/)[^']+)'|\bimport\('((?:\.|@partway\/)[^']+)'\)/gm;
 
 interface Source {
   path: string;
@@ -67,8 +68,14 @@ function readSources(patterns: readonly string[]): Source[] {
     .map((path) => {
       const text = readFileSync(join(ROOT, path), 'utf8');
       const imports = [...text.matchAll(IMPORT)].map(([, from, bare, dynamic]) => from ?? bare ?? dynamic ?? '');
-      return { path, lines: text.split('\n').length - 1, imports: imports.map((to) => join(dirname(path), to)) };
+      return { path, lines: text.split('\n').length - 1, imports: imports.map((to) => resolveImport(path, to)) };
     });
+}
+
+/** The path of an imported file: beside the importer, or in another workspace package (`@partway/NAME/MODULE`). */
+function resolveImport(path: string, to: string): string {
+  const [, name, module] = /^@partway\/([^/]+)\/(.+)$/.exec(to) ?? [];
+  return name === undefined ? join(dirname(path), to) : `packages/${name}/src/${module}.ts`;
 }
 
 function countImporters(files: readonly Source[]): Map<string, number> {

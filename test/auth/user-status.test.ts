@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, beforeEach, test } from 'node:test';
 import { addApp } from '../../packages/server/src/auth/accounts.ts';
-import { authenticate } from '../../packages/server/src/auth/authenticate.ts';
-import { actAs } from '../../packages/server/src/auth/authority.ts';
+import { actAs, authenticate } from '../../packages/server/src/auth/authenticate.ts';
 import { grantForCode } from '../../packages/server/src/auth/grants/authorization-code.ts';
 import { grantForCredentials } from '../../packages/server/src/auth/grants/client-credentials.ts';
 import { grantForAssertion } from '../../packages/server/src/auth/grants/jwt-assertion.ts';

@@ -13,7 +13,7 @@ import * as statusAndTrashOrders from '../../packages/server/src/database/migrat
 import * as treeCosts from '../../packages/server/src/database/migrations/0010-tree-costs.ts';
 import * as unreferencedBlobs from '../../packages/server/src/database/migrations/0011-unreferenced-blobs.ts';
 import { openSqlite } from '../../packages/server/src/database/sqlite/sqlite.ts';
-import { findItem } from '../../packages/server/src/files/find-item.ts';
+import { findItem } from '../../packages/server/src/files/find.ts';
 import { assertCountersRight } from '../files/recount.ts';
 import { leftoverFolder } from '../support/leftovers.ts';
 

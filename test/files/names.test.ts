@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { namesEtag } from '../../packages/server/src/files/find-item.ts';
 import { checkName, nameKey } from '../../packages/server/src/files/names.ts';
-import { namesEtag } from '../../packages/server/src/files/update-item.ts';
 
 const refusedAs = (code: string) => (error: unknown) => (error as { code?: string }).code === code;
 

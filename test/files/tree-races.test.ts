@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ItemRow } from '../../packages/server/src/database/schema.ts';
-import { findItem } from '../../packages/server/src/files/find-item.ts';
+import { findItem } from '../../packages/server/src/files/find.ts';
 import { collect } from '../conformance/content-samples.ts';
 import { type House, openHouse } from './house.ts';
 import { assertCountersRight } from './recount.ts';

@@ -1,7 +1,3 @@
-import { jsonReport } from './json-report.ts';
-import { linesReport } from './lines-report.ts';
-import { isScreen } from './terminal.ts';
-
 /** A file on its way, or about to be. */
 export interface Transfer {
   /** What it is called where people see it: its path. */
@@ -45,12 +41,4 @@ export interface RunningTransfer {
   /** The same of something that people have been told already; programs may count it. */
   again(message: string, fields: Record<string, unknown>): void;
   end(outcome: Outcome): void;
-}
-
-/** One object a line with `json`; on a terminal a bar a file; in a pipe plain lines. */
-export async function transferReport({ json }: { json: boolean }): Promise<TransferReport> {
-  if (json) return jsonReport();
-  if (!isScreen(process.stdout)) return linesReport();
-  const { liveReport } = await import('./live-report.ts');
-  return liveReport(process.stdout);
 }

@@ -1,6 +1,7 @@
 import { wireDateFault } from '@partway/protocol/dates';
 import { isStorableText, NOT_STORABLE } from '@partway/protocol/text';
-import type { Upload } from './upload.ts';
+import type { UploadEvent, UploadOptions } from '../upload-options.ts';
+import type { UploadSource } from './source.ts';
 
 const MOST_DESCRIPTION = 256;
 
@@ -20,7 +21,11 @@ export function checkedAttributes({
   options,
   source,
   emit,
-}: Pick<Upload, 'options' | 'source' | 'emit'>): ContentAttributes {
+}: {
+  options: UploadOptions;
+  source: UploadSource;
+  emit(event: UploadEvent): void;
+}): ContentAttributes {
   const { contentCreatedAt, contentModifiedAt, description } = options;
   const { modifiedAt, name } = source.identity;
   const ofSource =

@@ -3,9 +3,10 @@ import type { ContentId, Millis, UserId } from '@partway/protocol/ids';
 import type { Kysely, Transaction } from 'kysely';
 import type { Tables, VersionRow } from '../database/schema.ts';
 import type { ContentStore, Staging } from '../storage/blob-store.ts';
+import { inBatches } from '../util/rechunk.ts';
 import type { Files } from './context.ts';
 import { chargeSpace } from './quota.ts';
-import { holdTree, inBatches } from './tree.ts';
+import { holdTree } from './tree.ts';
 
 /**
  * Every blob has a row from before its first byte until after its last one is deleted: one of these while nothing names

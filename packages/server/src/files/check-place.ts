@@ -2,8 +2,7 @@ import { Refusal, type RefusalCode } from '@partway/protocol/errors';
 import type { ItemId, UserId } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
 import type { Tables } from '../database/schema.ts';
-import { findFolder } from './find.ts';
-import type { FoundItem } from './find-item.ts';
+import { type FoundItem, findFolder } from './find.ts';
 import { findNamesake, nameInUse } from './names.ts';
 
 /** Where a file or folder is to be: its owner, folder and name; `except` is the item itself, where it is there already. */

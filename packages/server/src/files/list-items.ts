@@ -1,8 +1,8 @@
 import type { ItemId } from '@partway/protocol/ids';
 import { type Kysely, sql } from 'kysely';
-import type { ItemRow, Tables, VersionRow } from '../database/schema.ts';
+import type { ItemRow, Tables } from '../database/schema.ts';
+import { inBatches } from '../util/rechunk.ts';
 import { type FileEntry, type FolderEntry, findPath, findUsers, type PathFolder } from './find.ts';
-import { inBatches } from './tree.ts';
 import { findVersions } from './versions.ts';
 
 export type Listed = FileEntry | FolderEntry;
@@ -141,31 +141,3 @@ async function wideColumns(
   );
   return new Map(rows.map(({ id, ...wide }) => [id, wide]));
 }
-
-/** What a client's cache needs to know of an item (wire: "Objects", mini). Part of answers and of refusals alike. */
-export type Mini = Record<string, unknown>;
-
-export function fileMini(item: MiniItem, version: Pick<VersionRow, 'id' | 'sha1'>): Mini {
-  return {
-    type: 'file',
-    id: String(item.id),
-    file_version: { type: 'file_version', id: String(version.id), sha1: version.sha1 },
-    sequence_id: String(item.etag),
-    etag: String(item.etag),
-    sha1: version.sha1,
-    name: item.name,
-  };
-}
-
-/** A root folder, known by having no parent, is "0" to everyone and has no etag. */
-export function folderMini(item: MiniItem): Mini {
-  const etag = item.parent_id === null ? null : String(item.etag);
-  return { type: 'folder', id: folderId(item), sequence_id: etag, etag, name: item.name };
-}
-
-/** The id of a folder at the wire. */
-export function folderId(item: Pick<ItemRow, 'id' | 'parent_id'>): string {
-  return item.parent_id === null ? '0' : String(item.id);
-}
-
-type MiniItem = Pick<ItemRow, 'id' | 'parent_id' | 'etag' | 'name'>;

@@ -3,8 +3,8 @@ import type { ItemId, Millis, UserId } from '@partway/protocol/ids';
 import type { Kysely, Transaction } from 'kysely';
 import type { Tables } from '../database/schema.ts';
 import { newId } from '../database/values.ts';
+import { inBatches } from '../util/rechunk.ts';
 import type { NamedUser } from './find.ts';
-import { inBatches } from './tree.ts';
 
 export interface Lock {
   id: number;

@@ -4,7 +4,7 @@ import { itemNameFault } from '@partway/protocol/names';
 import { foldCase } from '@partway/protocol/text';
 import type { Kysely, Transaction } from 'kysely';
 import type { ItemRow, Tables } from '../database/schema.ts';
-import { fileMini, folderMini, type Mini } from './list-items.ts';
+import { fileMini, folderMini, type Mini } from './find.ts';
 import { checkNotCopied } from './tree-jobs.ts';
 
 /** Refuses what cannot be the name of a file or folder (wire: "Errors", names). */

@@ -3,7 +3,7 @@ import type { Kysely, Transaction } from 'kysely';
 import type { ItemRow, Tables } from '../database/schema.ts';
 import { limitReached } from '../limits.ts';
 import type { Files } from './context.ts';
-import type { FoundItem } from './find-item.ts';
+import type { FoundItem } from './find.ts';
 import { beingCopied } from './tree-jobs.ts';
 
 /**
@@ -67,19 +67,6 @@ export async function holdTree(tx: Transaction<Tables>, owner: UserId): Promise<
     .set((row) => ({ space_used: row.ref('space_used') }))
     .where('id', '=', owner)
     .execute();
-}
-
-/** Well below what a statement takes as parameters anywhere. */
-const BATCH = 500;
-
-/** Asks for many keys in several statements, and gives all that was answered. */
-export async function inBatches<Key, Row>(
-  keys: readonly Key[],
-  ask: (batch: readonly Key[]) => Promise<Row[]>,
-): Promise<Row[]> {
-  const rows: Row[] = [];
-  for (let from = 0; from < keys.length; from += BATCH) rows.push(...(await ask(keys.slice(from, from + BATCH))));
-  return rows;
 }
 
 export interface TreeSize {

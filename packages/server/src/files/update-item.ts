@@ -5,8 +5,8 @@ import type { Transaction } from 'kysely';
 import type { ItemRow, Tables } from '../database/schema.ts';
 import { needFolder } from './check-place.ts';
 import type { Files } from './context.ts';
-import { findFolder, findPath } from './find.ts';
-import { type FoundItem, findChangeable, refuseRoot } from './find-item.ts';
+import { type FoundItem, findFolder, findPath } from './find.ts';
+import { findChangeable, refuseRoot } from './find-item.ts';
 import { checkLock, type LockRequest, setLock } from './locks.ts';
 import { nameKey, takeName } from './names.ts';
 import { checkDepth, heightOf, holdTree, tally } from './tree.ts';
@@ -152,17 +152,4 @@ async function heightThere(files: Files, { caller, folderId, change }: FolderUpd
   const into = await findFolder(files.db, caller, change.folderId);
   if (folder === undefined || into === undefined || !goesDeeper(folder, into)) return 0;
   return heightOf(files, files.db, folder);
-}
-
-/** Whether an `If-Match` or `If-None-Match` names this etag: `1` and `"1"` alike, several with commas, `*` for any. */
-export function namesEtag(header: string, etag: number): boolean {
-  return header
-    .split(',')
-    .map((tag) =>
-      tag
-        .trim()
-        .replace(/^W\//, '')
-        .replace(/^"(.*)"$/, '$1'),
-    )
-    .some((tag) => tag === '*' || tag === String(etag));
 }

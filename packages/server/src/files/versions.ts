@@ -4,6 +4,7 @@ import type { ItemDetails } from '@partway/protocol/item-details';
 import type { Kysely, Transaction } from 'kysely';
 import type { ItemRow, Tables, VersionRow } from '../database/schema.ts';
 import { newId } from '../database/values.ts';
+import { inBatches } from '../util/rechunk.ts';
 import { checkPlace } from './check-place.ts';
 import type { Files } from './context.ts';
 import { findVersion } from './find.ts';
@@ -11,7 +12,7 @@ import { findChangeable } from './find-item.ts';
 import { checkLock } from './locks.ts';
 import { checkName, nameKey, takeName } from './names.ts';
 import { chargeSpace } from './quota.ts';
-import { holdTree, inBatches, tally } from './tree.ts';
+import { holdTree, tally } from './tree.ts';
 
 /**
  * Puts a copy of a past version on top of a file's versions, with the name that it had; no byte is copied. The current

@@ -1,7 +1,7 @@
 import type { ItemId, UserId } from '@partway/protocol/ids';
 import type { Kysely, Transaction } from 'kysely';
 import type { Tables, UserRow } from '../database/schema.ts';
-import { findItem } from '../files/find-item.ts';
+import { findItem } from '../files/find.ts';
 import { holdTree } from '../files/tree.ts';
 import type { Check } from './context.ts';
 import { countedItems, countedSpace, type ItemCount } from './counted.ts';

@@ -11,8 +11,8 @@ import {
 } from '@partway/protocol/ids';
 import type { ItemDetails } from '@partway/protocol/item-details';
 import { findFile } from '../files/find.ts';
+import { namesEtag } from '../files/find-item.ts';
 import { publishNewFile, publishNewVersion } from '../files/publish.ts';
-import { namesEtag } from '../files/update-item.ts';
 import type { VersionChange } from '../files/versions.ts';
 import { checkListedParts, GoneParts, type ListedPart, sealParts } from './check-listed-parts.ts';
 import type { Uploads } from './context.ts';

@@ -42,3 +42,16 @@ export function freeChunk(chunk: Uint8Array): void {
   // A chunk that shares its memory with others, as small ones from Node's pool do, is only a part of it.
   if (chunk.byteLength === buffer.byteLength && buffer instanceof ArrayBuffer) buffer.transfer(0);
 }
+
+/** Asks for many keys in several statements, and gives all that was answered. */
+export async function inBatches<Key, Row>(
+  keys: readonly Key[],
+  ask: (batch: readonly Key[]) => Promise<Row[]>,
+): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (let from = 0; from < keys.length; from += BATCH) rows.push(...(await ask(keys.slice(from, from + BATCH))));
+  return rows;
+}
+
+/** Well below what a statement takes as parameters anywhere. */
+export const BATCH = 500;

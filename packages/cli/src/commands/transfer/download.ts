@@ -1,8 +1,8 @@
 import type { NodeClient } from '@partway/client/node/index';
 import type { Command } from 'commander';
 import { EXIT, Failure } from '../../exit-codes.ts';
+import { transferReport } from '../../output/reports.ts';
 import { shownText } from '../../output/text.ts';
-import { transferReport } from '../../output/transfer-report.ts';
 import { interrupts, writeAsUsual } from '../../process.ts';
 import { findItem } from '../../remote/find-item.ts';
 import { type DownloadOrder, downloadOne } from '../../transfer/download/download-one.ts';

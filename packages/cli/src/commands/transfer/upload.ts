@@ -2,8 +2,8 @@ import { type ConflictPolicy, type NodeClient, TransportError } from '@partway/c
 import { parseBytes } from '@partway/server/config/parse';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { EXIT, Failure } from '../../exit-codes.ts';
+import { transferReport } from '../../output/reports.ts';
 import { shellWord, shownText } from '../../output/text.ts';
-import { transferReport } from '../../output/transfer-report.ts';
 import { interrupts } from '../../process.ts';
 import { findItem, ROOT } from '../../remote/find-item.ts';
 import { splitPath } from '../../remote/paths.ts';

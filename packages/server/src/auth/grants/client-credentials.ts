@@ -2,7 +2,10 @@ import { type ClientSecret, findClient, findSubject } from '../apps/find-client.
 import type { Access } from '../context.ts';
 import { type GrantedToken, issueToken } from '../tokens/issue.ts';
 
-/** A token for an app that knows its secret (wire: "Tokens", `client_credentials`). */
+/**
+ * The `client_credentials` grant: a token for an app that authenticates with its secret. It acts for the subject, which is
+ * a user of the enterprise or the enterprise itself (its service account). There is no refresh token.
+ */
 export async function grantForCredentials(
   access: Access,
   client: ClientSecret,

@@ -3,7 +3,7 @@ import { parseDecimalId, type UserId } from '@partway/protocol/ids';
 import { foldCase } from '@partway/protocol/text';
 import type { Transaction } from 'kysely';
 import type { Tables, UserRole, UserRow } from '../../database/schema.ts';
-import { inBatches } from '../../files/tree.ts';
+import { inBatches } from '../../util/rechunk.ts';
 import type { Access } from '../context.ts';
 import { checkAdministers } from '../users/administrator.ts';
 import { endTokensOf } from './end.ts';

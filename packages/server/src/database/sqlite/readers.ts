@@ -1,4 +1,4 @@
-import type { SqliteAnswer, SqliteStatement } from './sqlite-worker.ts';
+import type { SqliteAnswer, SqliteStatement } from './messages.ts';
 import { SqliteThread } from './thread.ts';
 
 interface Waiting {

@@ -5,40 +5,16 @@
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import { MOST_LOG_BYTES, SqliteLog } from './log.ts';
+import type {
+  SqliteFailure,
+  SqliteOutcome,
+  SqliteReply,
+  SqliteRequest,
+  SqliteStatement,
+  SqliteWorkerData,
+} from './messages.ts';
 import { makeRecoveredDurable } from './recovery.ts';
 import { SqliteStatements } from './statements.ts';
-
-export type SqliteValue = string | number | bigint | null | Uint8Array;
-
-export interface SqliteStatement {
-  sql: string;
-  parameters: readonly SqliteValue[];
-}
-
-export interface SqliteAnswer {
-  rows: Record<string, unknown>[];
-  /** Rows changed, or rows returned by a statement that returns some. */
-  changes: number;
-}
-
-export interface SqliteFailure {
-  message: string;
-  errcode: number | undefined;
-}
-
-export type SqliteOutcome = SqliteAnswer | { failure: SqliteFailure };
-
-/** Several statements are one transaction; each of them has its own outcome, unless the transaction itself fails. */
-export type SqliteRequest =
-  | { id: number; kind: 'run'; statements: readonly SqliteStatement[] }
-  | { id: number; kind: 'close' };
-
-export type SqliteReply = { kind: 'opened' } | { kind: 'done'; id: number; outcomes: SqliteOutcome[] };
-
-export interface SqliteWorkerData {
-  path: string;
-  readOnly: boolean;
-}
 
 /** How long a statement waits for another process that is writing, in milliseconds. */
 const BUSY_TIMEOUT = 10_000;

@@ -12,8 +12,8 @@ import {
 } from 'kysely';
 import type { Tables } from '../schema.ts';
 import { refuseBadText } from '../values.ts';
+import type { SqliteAnswer, SqliteStatement, SqliteValue } from './messages.ts';
 import { SqliteReaders } from './readers.ts';
-import type { SqliteAnswer, SqliteStatement, SqliteValue } from './sqlite-worker.ts';
 import { SqliteWriter, type WriterLoan } from './writer.ts';
 
 /** How many threads of a server read. */

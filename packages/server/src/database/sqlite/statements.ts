@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { asSafeNumber } from '../values.ts';
-import type { SqliteAnswer, SqliteValue } from './sqlite-worker.ts';
+import type { SqliteAnswer, SqliteValue } from './messages.ts';
 
 /** Statements kept ready. Kysely's texts recur, so a few hundred hold them all; the bound is for the ones that do not. */
 const MOST_STATEMENTS = 500;

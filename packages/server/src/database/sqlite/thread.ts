@@ -8,7 +8,7 @@ import type {
   SqliteRequest,
   SqliteStatement,
   SqliteWorkerData,
-} from './sqlite-worker.ts';
+} from './messages.ts';
 
 /** SQLite's own numbers; the higher bytes of an error number say more of it. */
 const SQLITE_BUSY = 5;

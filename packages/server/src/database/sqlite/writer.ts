@@ -1,4 +1,4 @@
-import type { SqliteAnswer, SqliteStatement } from './sqlite-worker.ts';
+import type { SqliteAnswer, SqliteStatement } from './messages.ts';
 import { answered, SqliteThread } from './thread.ts';
 
 /** How many statements share a transaction at most. */

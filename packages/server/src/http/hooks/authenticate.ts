@@ -1,7 +1,7 @@
 import { Refusal } from '@partway/protocol/errors';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { authenticate } from '../../auth/authenticate.ts';
-import { type Authority, actAs } from '../../auth/authority.ts';
+import { actAs, authenticate } from '../../auth/authenticate.ts';
+import type { Authority } from '../../auth/authority.ts';
 import type { Access } from '../../auth/context.ts';
 import type { Principal } from '../../auth/principal.ts';
 

@@ -1,8 +1,7 @@
 import type { UserId } from '@partway/protocol/ids';
 import { detailsOf } from '@partway/protocol/item-details';
 import type { Files } from '../../files/context.ts';
-import type { FileEntry, FolderEntry, NamedUser } from '../../files/find.ts';
-import { folderMini, type Mini } from '../../files/list-items.ts';
+import { type FileEntry, type FolderEntry, folderMini, type Mini, type NamedUser } from '../../files/find.ts';
 import { findLocks, type Lock } from '../../files/locks.ts';
 import { purgedAt } from '../../files/trash.ts';
 import type { View } from '../hooks/permissions.ts';

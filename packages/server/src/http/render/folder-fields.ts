@@ -1,6 +1,5 @@
 import { detailsOf } from '@partway/protocol/item-details';
-import type { FolderEntry } from '../../files/find.ts';
-import { folderId } from '../../files/list-items.ts';
+import { type FolderEntry, folderId } from '../../files/find.ts';
 import type { View } from '../hooks/permissions.ts';
 import { COMMON_FIELDS } from './common-fields.ts';
 import type { Fieldmakers } from './fields.ts';

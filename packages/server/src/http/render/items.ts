@@ -1,17 +1,7 @@
-import type { FastifyRequest } from 'fastify';
-import type { ItemRow } from '../../database/schema.ts';
-import type { Files } from '../../files/context.ts';
-import { describeFolder, type FileEntry } from '../../files/find.ts';
 import type { Shown } from '../../files/list-items.ts';
-import { viewOf } from '../hooks/permissions.ts';
-import { orderOf } from '../request/item-changes.ts';
-import { offsetPageOf } from '../request/paging.ts';
-import { itemsOf } from '../routes/folders.ts';
-import { withLocks } from './common-fields.ts';
-import { type Fields, fieldsOf, renderFields } from './fields.ts';
+import { type Fields, renderFields } from './fields.ts';
 import { FILE_FIELDS, type FileToRender } from './file-fields.ts';
 import { FOLDER_FIELDS, type FolderToRender } from './folder-fields.ts';
-import { itemPage } from './item-list.ts';
 
 /** A file, in its standard form or with just the fields asked for (wire: "Objects"). */
 export function renderFile(entry: FileToRender, fields?: Fields): Record<string, unknown> {
@@ -58,32 +48,4 @@ const DETAILS = words(`
 
 function words(text: string): readonly string[] {
   return text.trim().split(/\s+/);
-}
-
-/** A file as the request wants it. */
-export async function answerFile(
-  files: Files,
-  request: FastifyRequest,
-  file: FileEntry,
-): Promise<Record<string, unknown>> {
-  const fields = fieldsOf(request);
-  const [entry = file] = await withLocks(files, [file], fields);
-  return renderFile({ ...entry, ...viewOf(request) }, fields);
-}
-
-/**
- * A folder as the request wants it, with the page of its items that `offset`, `limit`, `sort` and `direction` name. What
- * a folder in the trash holds is not listed.
- */
-export async function answerFolder(
-  files: Files,
-  request: FastifyRequest,
-  folder: ItemRow,
-): Promise<Record<string, unknown>> {
-  const fields = fieldsOf(request);
-  const entry = { ...(await describeFolder(files.db, folder)), ...viewOf(request) };
-  const listed = folder.trashed_at === null && (fields?.has('item_collection') ?? true);
-  if (!listed) return renderFolder(entry, fields);
-  const page = { ...offsetPageOf(request, { defaultLimit: 100 }), order: orderOf(request) };
-  return renderFolder({ ...entry, items: await itemPage(files, request, itemsOf(files, folder), page) }, fields);
 }

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Millis } from '@partway/protocol/ids';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ItemRow } from '../../database/schema.ts';
-import { namesEtag } from '../../files/update-item.ts';
+import { namesEtag } from '../../files/find-item.ts';
 
 /** What tells one state of a resource from another. */
 export interface Validators {

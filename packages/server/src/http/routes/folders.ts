@@ -2,18 +2,16 @@ import { saidDetails } from '@partway/protocol/item-details';
 import { CreateFolder, UpdateFolder } from '@partway/protocol/schemas/folders';
 import { CopyItem } from '@partway/protocol/schemas/items';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { ItemRow } from '../../database/schema.ts';
 import { needFolder } from '../../files/check-place.ts';
 import type { Files } from '../../files/context.ts';
 import { copyFolder } from '../../files/copy/copy-folder.ts';
 import { createFolder } from '../../files/items.ts';
-import { listByMarker, listByOffset } from '../../files/paging.ts';
 import { trashFolder } from '../../files/trash.ts';
 import { updateFolder } from '../../files/update-item.ts';
 import { callerOf } from '../hooks/authenticate.ts';
 import { bearer } from '../hooks/scopes.ts';
-import { checkItemList, itemList, type Lister } from '../render/item-list.ts';
-import { answerFolder } from '../render/items.ts';
+import { answerFolder, itemsOf } from '../render/answers.ts';
+import { checkItemList, itemList } from '../render/item-list.ts';
 import { bodyReader, type FieldCodes } from '../request/bodies.ts';
 import { folderIdOf, knownFolderId } from '../request/ids.ts';
 import { itemChangeOf, placeOf } from '../request/item-changes.ts';
@@ -102,11 +100,4 @@ export function serveFolderItems(scope: FastifyInstance, files: Files): void {
     const folder = await needFolder(files.db, callerOf(request).userId, folderIdOf(request));
     return itemList(files, request, itemsOf(files, folder));
   });
-}
-
-export function itemsOf({ db }: Files, folder: ItemRow): Lister {
-  return {
-    byOffset: (page) => listByOffset(db, folder, page),
-    byMarker: (page) => listByMarker(db, folder, page),
-  };
 }

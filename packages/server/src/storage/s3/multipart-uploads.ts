@@ -10,8 +10,8 @@ import {
 import type { Millis } from '@partway/protocol/ids';
 import type { ProvenFile } from '../spool/spooled-body.ts';
 import type { ProofKind } from './checksums.ts';
+import { momentOf } from './client.ts';
 import { S3Failure } from './errors.ts';
-import { momentOf } from './keys.ts';
 import { at, type Bucket, call, callWithBody, unlessGone } from './retry.ts';
 
 /** An upload under way at S3, and how its parts are proven. */

@@ -9,8 +9,8 @@ import {
 import type { Millis } from '@partway/protocol/ids';
 import type { ByteRange } from '../blob-store.ts';
 import type { ProvenFile } from '../spool/spooled-body.ts';
+import { momentOf } from './client.ts';
 import { S3Failure } from './errors.ts';
-import { momentOf } from './keys.ts';
 import { at, type Bucket, call, callWithBody, unlessGone } from './retry.ts';
 
 /** An object as S3 lists it. */
