@@ -63,7 +63,7 @@ export function decodedName(bytes: Uint8Array): { name: string } | { escaped: st
 }
 
 /** Bytes as text, with everything but printable ASCII as `\xHH`. */
-export function escapedBytes(bytes: Uint8Array): string {
+function escapedBytes(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) =>
     byte >= 0x20 && byte < 0x7f && byte !== 0x5c
       ? String.fromCharCode(byte)

@@ -64,7 +64,7 @@ export interface CallRetry {
   error: unknown;
 }
 
-export interface CallerSettings {
+interface CallerSettings {
   ownHeaders: Record<string, string>;
   /** For how long calls are tried again unless they say otherwise, in milliseconds; undefined for four times. */
   patience?: number | undefined;

@@ -73,7 +73,7 @@ export interface Client<Source> {
 }
 
 /** What a platform brings along. */
-export interface Platform<Source> {
+interface Platform<Source> {
   transport: Transport;
   store: StateStore | undefined;
   uploadFile(client: Omit<Client<Source>, 'uploadFile'>, source: Source, options: UploadOptions): Promise<UploadResult>;

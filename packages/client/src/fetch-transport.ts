@@ -38,7 +38,7 @@ export function fetchTransport(fetch: typeof globalThis.fetch = globalThis.fetch
   };
 }
 
-export function answerOf(response: Response, signal: AbortSignal | undefined): TransportAnswer {
+function answerOf(response: Response, signal: AbortSignal | undefined): TransportAnswer {
   return {
     status: response.status,
     header: (name) => response.headers.get(name) ?? undefined,

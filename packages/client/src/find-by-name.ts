@@ -29,7 +29,7 @@ export async function findByName(
 }
 
 /** A name as a server compares it: two that differ in case or in Unicode composition only are one name. */
-export function nameKey(name: string): string {
+function nameKey(name: string): string {
   return foldCase(name);
 }
 

@@ -11,7 +11,7 @@ export type Shape =
   | { readonly [field: string]: Shape }
   | Literal;
 /** One text and no other, such as the `type` of an object. */
-export type Literal = `=${string}`;
+type Literal = `=${string}`;
 
 /** Whether `value` has this shape. */
 export function fits(value: unknown, shape: Shape): boolean {
@@ -31,8 +31,8 @@ export function fits(value: unknown, shape: Shape): boolean {
 }
 
 const VERSION: Shape = { id: 'string' };
-export const FOLDER: Shape = { type: '=folder', id: 'string', name: 'string' };
-export const FILE: Shape = { type: '=file', id: 'string', name: 'string', size: 'number', sha1: 'string' };
+const FOLDER: Shape = { type: '=folder', id: 'string', name: 'string' };
+const FILE: Shape = { type: '=file', id: 'string', name: 'string', size: 'number', sha1: 'string' };
 export const FILE_VERSION: Shape = { id: 'string', sha1: 'string', size: 'number', name: 'string' };
 export const UPLOADED: Shape = { entries: [FILE] };
 

@@ -2,7 +2,7 @@
  * Every refusal of the API has one of these codes, and each code one status (wire: "Errors"). A code that is not in
  * this table does not compile.
  */
-export const STATUS_OF = {
+const STATUS_OF = {
   bad_request: 400,
   bad_digest: 400,
   digest_mismatch: 400,
@@ -62,7 +62,7 @@ export const STATUS_OF = {
 export type RefusalCode = keyof typeof STATUS_OF;
 
 /** What a refusal may carry besides its code and its sentence. */
-export interface RefusalDetail {
+interface RefusalDetail {
   /** Goes into the answer as `context_info`. */
   context?: Record<string, unknown>;
   /** Goes into the answer as `Retry-After`, in seconds. */

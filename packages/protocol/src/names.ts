@@ -1,7 +1,7 @@
 import type { Fault } from './fault.ts';
 
 /** Code points, as people count characters, whatever they take in UTF-8 or UTF-16. */
-export const MOST_NAME_CHARACTERS = 255;
+const MOST_NAME_CHARACTERS = 255;
 
 /**
  * What keeps a text from being the name of a file or folder (wire: "Errors", names); undefined for a name. A name is

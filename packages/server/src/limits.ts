@@ -30,9 +30,6 @@ interface LimitSetting {
   code: RefusalCode | undefined;
 }
 
-/** More than any sum of sizes may be: numbers beyond it are not exact in JavaScript, and so not in JSON. */
-export const MOST_BYTES: number = Number.MAX_SAFE_INTEGER;
-
 /** The settings of all limits, with what refuses a request that would pass one. */
 export const LIMIT_SETTINGS = [
   {

@@ -17,11 +17,11 @@ import { LedgerOfOne } from './uploads/registry/single-node.ts';
 const MOST_FOLLOWED = 10_000;
 
 /** What is followed, and by whom. Kept as it is, so that what is put into it later counts. */
-export interface FollowedRoom extends LedgerParts {
+interface FollowedRoom extends LedgerParts {
   content: ContentStore;
 }
 
-export interface FollowingOptions {
+interface FollowingOptions {
   /** Whether the bytes of an upload under way can be read by this process after a restart, as on a disk of its own. */
   keepsBytes: boolean;
   /** Of the PostgreSQL database that nodes share; undefined for SQLite. */
@@ -32,7 +32,7 @@ export interface FollowingOptions {
 }
 
 /** What knows of sessions' slots and digests. */
-export interface Following {
+interface Following {
   ledger: Ledger;
   follower: Follower;
   close(): Promise<void>;

@@ -33,7 +33,7 @@ export async function checkDisk(folder: string, figures?: StatsFs): Promise<Diag
 }
 
 /** What a file system is worth for a data folder. */
-export interface FileSystem {
+interface FileSystem {
   name: string;
   /** Why it is not one to keep data on; undefined for one that keeps what it has synced. */
   trouble?: { state: 'warn' | 'fail'; why: string };
@@ -73,7 +73,7 @@ const BY_MAGIC: Record<number, FileSystem> = {
 };
 
 /** The file system behind a number of statfs. */
-export function fileSystemOf(magic: number): FileSystem {
+function fileSystemOf(magic: number): FileSystem {
   return (
     BY_MAGIC[magic] ?? {
       name: `an unknown file system (0x${magic.toString(16)})`,

@@ -19,7 +19,7 @@ export async function* diagnoseFolder(folder: string): AsyncGenerator<Diagnosis>
 }
 
 /** Whether a data folder is there, is its owner's alone, and lies on one file system. */
-export async function checkFolder(folder: string): Promise<Diagnosis[]> {
+async function checkFolder(folder: string): Promise<Diagnosis[]> {
   const { mode, uid, dev } = await stat(folder);
   const found: Diagnosis[] = [];
   const say = (state: Diagnosis['state'], message: string, remedy?: string) =>
@@ -50,7 +50,7 @@ const BLOCK = randomBytes(64 * 1024);
 const SLOW_MILLIS = 100;
 
 /** Whether a write in a data folder can be synced, and how long that takes. What it writes is gone afterwards. */
-export async function checkSync(folder: string): Promise<Diagnosis> {
+async function checkSync(folder: string): Promise<Diagnosis> {
   const path = join(folder, `doctor-${randomBytes(6).toString('hex')}`);
   try {
     const took = await timeSyncs(path);

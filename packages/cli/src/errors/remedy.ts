@@ -1,5 +1,5 @@
 /** Where a server cannot be reached: what that means in words, where the system's own are none, and what to do. */
-export interface Remedy {
+interface Remedy {
   /** The rest of "The connection to HOST failed: …"; undefined where the system says it well. */
   happened?: string;
   advice: string;

@@ -8,7 +8,7 @@ import type { Outcome, Progress, TransferReport } from './transfer-report.ts';
 const LINES_PACE_MILLIS = 10_000;
 
 /** Plain lines, for a pipe or a log: results to stdout, troubles to stderr. */
-export function linesReport(): TransferReport {
+function linesReport(): TransferReport {
   return {
     begin({ label, totalBytes }) {
       let told = performance.now();
@@ -44,7 +44,7 @@ function printOutcome(label: string, { kind, message }: Outcome): void {
 const JSON_PACE_MILLIS = 1000;
 
 /** Every event as one JSON object on a line of its own. */
-export function jsonReport(): TransferReport {
+function jsonReport(): TransferReport {
   return {
     begin({ label: path, totalBytes }) {
       let told = performance.now();

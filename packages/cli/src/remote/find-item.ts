@@ -13,7 +13,7 @@ export interface Item {
 export const ROOT: Item = { type: 'folder', id: '0', name: '/' };
 
 /** What to do where a path is not there: `missing` is how much of it is not, from the root folder on. */
-export type Advice = (missing: { path: string; parent: string }) => string;
+type Advice = (missing: { path: string; parent: string }) => string;
 
 /** The item at a path from the root folder, or with an id; of `type`, where that is said. */
 export async function findItem(
@@ -78,7 +78,7 @@ function unlessMissing(error: unknown): undefined {
 }
 
 /** The item of that name in a folder, whatever its case, as names are unique; undefined where there is none. */
-export function findByName(
+function findByName(
   client: NodeClient,
   folderId: string,
   name: string,

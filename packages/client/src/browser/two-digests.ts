@@ -4,7 +4,7 @@ import { createSHA1 } from 'hash-wasm';
 const PIECE = 2 * 1024 * 1024;
 
 /** The digest of each part and of the whole, out of one read. WebCrypto has no SHA-1 that takes bytes as they come. */
-export interface TwoDigests {
+interface TwoDigests {
   /** The SHA-1 in hex of the next bytes. */
   part(bytes: Blob): Promise<string>;
   /** The SHA-1 in hex of all bytes so far. Nothing can be hashed afterwards. */

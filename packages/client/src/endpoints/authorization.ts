@@ -3,7 +3,7 @@ import type { CallOptions } from '../call.ts';
 import type { Endpoint } from './endpoint.ts';
 
 /** The form of POST /oauth2/token: `grant_type` and what that grant wants (wire: "Tokens"). */
-export interface TokenForm {
+interface TokenForm {
   grant_type: string;
   client_id?: string;
   client_secret?: string;

@@ -2,7 +2,7 @@ import type { Call } from '../call.ts';
 import { UnexpectedAnswer } from '../errors.ts';
 import type { Endpoint, QueryOptions } from './endpoint.ts';
 
-export interface DownloadQuery {
+interface DownloadQuery {
   /** The id of a version; the newest unless set. */
   version?: string | undefined;
 }

@@ -121,7 +121,7 @@ interface Lost {
  * The folder that a call made whose answer was lost: the one of exactly this name, if it was created since that call by the
  * server's own clock. An older one is somebody else's, and the name is taken.
  */
-export async function madeFolder<T>(
+async function madeFolder<T>(
   caller: Caller,
   api: string,
   { name, parent }: { name: string; parent: { id: string | number } },

@@ -163,7 +163,7 @@ function warnOfUnusedProxy(): void {
 const PIECE = 1024 * 1024;
 
 /** Sends a body and ends the request; stops where the request has ended otherwise, be it by an early answer. */
-export async function sendBody(
+async function sendBody(
   sent: ClientRequest,
   body: RequestBody | undefined,
   onSent: ((bytes: number) => void) | undefined,

@@ -36,7 +36,7 @@ const PIECE = 1024 * 1024;
  * Reads a file. Its parts are held while they are sent, if at least two fit into the memory that is allowed; larger ones
  * are read a second time, in pieces, while they are sent, and nearly nothing is held.
  */
-export function readPath(path: string, pool: PartMemory, { partSize, memory, parts }: ReadingPlan): PartReader {
+function readPath(path: string, pool: PartMemory, { partSize, memory, parts }: ReadingPlan): PartReader {
   const fitting = Math.floor(memory / partSize);
   const holds = fitting >= 2;
   const thread = new HashThread(path);

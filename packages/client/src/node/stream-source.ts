@@ -30,7 +30,7 @@ export function streamSource(
 }
 
 /** Reads a stream, whose parts have to be held while they are sent: as many as fit, and at least one. */
-export function readStream(
+function readStream(
   chunks: AsyncIterable<Uint8Array>,
   name: string,
   pool: PartMemory,

@@ -53,7 +53,7 @@ export function isNameTaken(error: unknown): error is ApiError {
 }
 
 /** What has the name: an object for a file, an array for a folder, and both at some calls of Box's. */
-export function conflictOf(error: ApiError): { type?: string; id?: string; sha1?: string } {
+function conflictOf(error: ApiError): { type?: string; id?: string; sha1?: string } {
   const [conflict] = [error.contextInfo.conflicts].flat();
   return typeof conflict === 'object' && conflict !== null ? conflict : {};
 }

@@ -3,7 +3,7 @@ import type { CallOptions } from '../call.ts';
 import type { UploadClient } from './upload.ts';
 
 /** Where a commit may have put a file. */
-export type CommittedTo = { fileId: string } | { folderId: string; name: string };
+type CommittedTo = { fileId: string } | { folderId: string; name: string };
 
 /**
  * The file that a commit made whose answer was lost, where the server does not repeat its answer (Box forgets a session

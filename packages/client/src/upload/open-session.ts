@@ -152,7 +152,7 @@ const LIMIT = 10_000;
  * Gives up the sessions that lost answers have left for this upload: of the same file, without a part, and as young as the
  * first try. Only a Partway server lists sessions; elsewhere they expire.
  */
-export async function dropLostSessions(
+async function dropLostSessions(
   { client, size }: Upload,
   target: Target,
   { own, sinceMillis }: { own: string; sinceMillis: number },

@@ -11,7 +11,7 @@ import { forgetState, recallState, rememberState } from './upload-state.ts';
 const MOST_PARALLEL = 8;
 const MEMORY = 128 * 1024 * 1024;
 
-export interface UploadedInParts {
+interface UploadedInParts {
   file: FileObject;
   sha1: string;
   sessionId: string;

@@ -21,7 +21,7 @@ const ContentDates = {
 };
 
 /** What an upload may say of a file beside its name: attributes of a body and of a commit. */
-export const FileTraitFields = { ...ContentDates, description: orNull(Description), tags: orNull(Tags) };
+const FileTraitFields = { ...ContentDates, description: orNull(Description), tags: orNull(Tags) };
 
 export const FileTraits = Type.Object(FileTraitFields);
 export type FileTraits = Static<typeof FileTraits>;

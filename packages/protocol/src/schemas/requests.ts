@@ -15,7 +15,7 @@ import { CommitSession, CreateSession, CreateVersionSession } from './upload-ses
 import { CreateUser, TerminateSessions, UpdateUser } from './users.ts';
 
 /** What one call takes beside the ids in its address. */
-export interface RequestFields {
+interface RequestFields {
   /** JSON, or what stands in the fields of a form. */
   body?: TSchema;
   query?: Readonly<Record<string, TSchema>>;

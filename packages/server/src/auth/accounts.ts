@@ -29,7 +29,7 @@ export interface NewApp {
   serviceUser: UserRow;
 }
 
-export interface AppToAdd {
+interface AppToAdd {
   name: string;
   now: Millis;
   /** Whether it may act as any user, by the As-User header. */

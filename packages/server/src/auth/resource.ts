@@ -6,7 +6,7 @@ import type { Authority } from './authority.ts';
 import type { Principal } from './principal.ts';
 
 /** The file or folder that an address of the API names; folder 0 is the root folder. */
-export interface Resource {
+interface Resource {
   kind: ItemKind;
   id: number;
 }

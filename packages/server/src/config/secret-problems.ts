@@ -10,7 +10,7 @@ const SHORTEST_TOKEN = 16;
 const FEWEST_CHARACTERS = 8;
 
 /** The settings that decide how secret they have to be. */
-export interface Secrets {
+interface Secrets {
   token: string | undefined;
   database: string | undefined;
   isOnS3: boolean;
@@ -53,7 +53,7 @@ export function secretProblems(secrets: Secrets, environment: Environment): stri
 }
 
 /** Whether a secret was left as an example has it. */
-export function isPlaceholder(secret: string): boolean {
+function isPlaceholder(secret: string): boolean {
   return PLACEHOLDER.test(
     decoded(secret)
       .toLowerCase()

@@ -1,7 +1,7 @@
 import { LIMIT_SETTINGS } from '../limits.ts';
 
 /** One setting: its environment variable, from which its flag follows, and what the help says of it. */
-export interface Setting {
+interface Setting {
   env: `PARTWAY_${string}`;
   value: string;
   help: string;

@@ -3,7 +3,7 @@ import { planParts } from '../uploads/part-layout.ts';
 /** Where the bytes of files lie: below the data folder, or in a bucket, with a spool below the data folder. */
 export type Storage = { kind: 'disk' } | S3Storage;
 
-export interface S3Storage {
+interface S3Storage {
   kind: 's3';
   bucket: string;
   /** Without slashes at its ends; empty for the whole bucket. */

@@ -8,7 +8,7 @@ import type { StoreMark } from './ownership.ts';
 import { keptSecret, readDurably, writeWhole } from './secret-file.ts';
 
 /** The folder that one server owns: rows, bytes, secrets. docs/formats.md names every file of it. */
-export interface DataFolder {
+interface DataFolder {
   path: string;
   /** The SQLite file, where the rows are here. */
   database: string;

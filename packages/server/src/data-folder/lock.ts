@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
 /** Who has a data folder open. */
-export interface LockHolder {
+interface LockHolder {
   pid: number;
   host: string;
   since: string;

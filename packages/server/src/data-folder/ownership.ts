@@ -13,7 +13,7 @@ export interface StoreMark {
   write(id: string): Promise<void>;
 }
 
-export interface StoreClaim {
+interface StoreClaim {
   db: Kysely<Tables>;
   content: ContentStore;
   mark: StoreMark;

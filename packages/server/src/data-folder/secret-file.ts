@@ -27,7 +27,7 @@ export async function readDurably(path: string): Promise<string | undefined> {
 }
 
 /** Resolves once the file, or the folder, and its name survive a power cut. */
-export async function syncWithName(path: string): Promise<void> {
+async function syncWithName(path: string): Promise<void> {
   for (const place of [path, dirname(path)]) {
     await using handle = await open(place, 'r');
     await handle.sync();

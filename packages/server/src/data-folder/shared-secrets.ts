@@ -4,7 +4,7 @@ import { type Fact, settle } from '../database/metadata.ts';
 import type { Tables } from '../database/schema.ts';
 
 /** What all nodes on one database have to have in common. */
-export interface SharedSecrets {
+interface SharedSecrets {
   signingKey: Buffer;
   developerToken: string;
 }

@@ -91,7 +91,7 @@ export interface AppRow {
 }
 
 /** An address to which a login may lead back. */
-export interface AppRedirectRow {
+interface AppRedirectRow {
   client_id: string;
   uri: string;
 }
@@ -221,7 +221,7 @@ export interface TreeJobRow {
 }
 
 /** A file that only its holder may change. */
-export interface LockRow {
+interface LockRow {
   file_id: ItemId;
   id: number;
   created_by: UserId;
@@ -257,7 +257,7 @@ export interface SessionRow {
 }
 
 /** How far the digest of a session's whole file has come, where it lies in rows. */
-export interface DigestRow {
+interface DigestRow {
   /** The slots below this one are in the digest; -1 where it has to be made anew, from the sealed bytes. */
   digest_slots: number;
   /** The digest's state at that mark; null for that of nothing. */
@@ -267,7 +267,7 @@ export interface DigestRow {
   reader_until: Millis;
 }
 
-export interface PartRow {
+interface PartRow {
   session_id: SessionId;
   slot: number;
   sha1: Sha1;
@@ -281,7 +281,7 @@ export interface PartRow {
 }
 
 /** A blob that is known, and that no version and no session names: one that is being written, or is to be deleted. */
-export interface UnreferencedBlobRow {
+interface UnreferencedBlobRow {
   blob_id: ContentId;
   /** Who sends it; null for one that is to be deleted. */
   owner_id: UserId | null;
@@ -294,14 +294,14 @@ export interface UnreferencedBlobRow {
 }
 
 /** A blob in the store that no row explains, as after an older backup of the database was restored. */
-export interface OrphanedBlobRow {
+interface OrphanedBlobRow {
   blob_id: ContentId;
   /** When this database first knew of it. */
   found_at: Millis;
 }
 
 /** One thing that is true of the whole installation. */
-export interface InstallationRow {
+interface InstallationRow {
   name: string;
   value: string;
 }

@@ -14,7 +14,7 @@ import { holdTree } from './tree.ts';
  * row are nobody's leftovers, but a sign that rows are missing.
  */
 
-export interface BlobToWrite {
+interface BlobToWrite {
   blob: ContentId;
   owner: UserId;
   /** Bytes to count as reserved by the owner until the blob has its name. */

@@ -6,7 +6,7 @@ import { type FoundItem, findFolder } from './find.ts';
 import { findNamesake, nameInUse } from './names.ts';
 
 /** Where a file or folder is to be: its owner, folder and name; `except` is the item itself, where it is there already. */
-export interface Place {
+interface Place {
   owner: UserId;
   folderId: ItemId;
   name: string;

@@ -32,7 +32,7 @@ export interface Download {
   version: VersionRow;
 }
 
-export interface DownloadRequest {
+interface DownloadRequest {
   /** Whose the file must be; undefined where the address was signed for somebody who may read it. */
   owner: UserId | undefined;
   fileId: ItemId;

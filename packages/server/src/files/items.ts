@@ -10,7 +10,7 @@ import { checkName, findNamesake, nameInUse, nameKey } from './names.ts';
 import { chargeSpace } from './quota.ts';
 import { checkDepth, tally } from './tree.ts';
 
-export interface NewItem {
+interface NewItem {
   id: ItemId;
   kind: ItemKind;
   /** Null for the top of a tree that nobody sees yet. */

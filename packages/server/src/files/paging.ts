@@ -11,13 +11,13 @@ import type { ItemKind, ItemRow, Tables } from '../database/schema.ts';
 import { type Listed, listedItems, narrowItems, type PageToList } from './list-items.ts';
 
 /** A list: which items, by which columns they can be ordered. */
-export interface ItemList {
+interface ItemList {
   items: SelectQueryBuilder<Tables, 'items', ItemRow>;
   columns: Record<ItemOrder['by'], SortColumn>;
 }
 
 /** Rows `offset` to `offset + limit - 1`. Folders and files are walked one after the other, each along an index. */
-export async function pageByOffset(
+async function pageByOffset(
   { items, columns }: ItemList,
   { by, direction }: ItemOrder,
   { offset, limit }: { offset: number; limit: number },
@@ -44,7 +44,7 @@ async function countFolders(items: ItemList['items']): Promise<number> {
  * The first `limit` rows, or those behind `marker`, in its order; `next` where more follow. What comes and goes meanwhile
  * neither repeats nor hides other items. Two seeks rather than one condition with an "or" in it, which would scan.
  */
-export async function pageByMarker(
+async function pageByMarker(
   { items, columns }: ItemList,
   { marker, order, limit }: { marker: Marker | undefined; order: ItemOrder; limit: number },
 ): Promise<FoundPage> {
@@ -83,7 +83,7 @@ export interface MarkedPage<Entry> {
 }
 
 /** The page with what was read of its rows, or of the first of them. */
-export function pageAfter<Entry extends { item: ItemRow }>(
+function pageAfter<Entry extends { item: ItemRow }>(
   { rows, more, after }: FoundPage,
   entries: Entry[],
 ): MarkedPage<Entry> {
@@ -108,7 +108,7 @@ export interface Marker extends ItemOrder {
   id: ItemId;
 }
 
-export type SortColumn = 'name_key' | 'id' | 'modified_at' | 'size' | 'trashed_at';
+type SortColumn = 'name_key' | 'id' | 'modified_at' | 'size' | 'trashed_at';
 type ItemQuery = SelectQueryBuilder<Tables, 'items', ItemRow>;
 
 export const BY_NAME: ItemOrder = { by: 'name', direction: 'asc' };
@@ -122,16 +122,16 @@ export const FOLDER_COLUMNS: Record<SortBy, SortColumn> = {
 };
 
 /** In the trash the date is that of the deletion. Here too an index has each. */
-export const TRASH_COLUMNS: Record<SortBy, SortColumn> = { ...FOLDER_COLUMNS, date: 'trashed_at' };
+const TRASH_COLUMNS: Record<SortBy, SortColumn> = { ...FOLDER_COLUMNS, date: 'trashed_at' };
 
 /** Rows of one kind in this order; the id settles what is equal. One walk along an index. */
-export function inOrder(query: ItemQuery, kind: ItemKind, column: SortColumn, direction: Direction): ItemQuery {
+function inOrder(query: ItemQuery, kind: ItemKind, column: SortColumn, direction: Direction): ItemQuery {
   const ordered = query.where('kind', '=', kind).orderBy(column, direction);
   return column === 'id' ? ordered : ordered.orderBy('id', direction);
 }
 
 /** The rows that come behind the marker, of its kind. */
-export function isBehind({ key, id, direction }: Marker, column: SortColumn) {
+function isBehind({ key, id, direction }: Marker, column: SortColumn) {
   const beyond = sql.raw(direction === 'asc' ? '>' : '<');
   return ({ ref }: ExpressionBuilder<Tables, 'items'>): Expression<SqlBool> =>
     column === 'id'
@@ -139,7 +139,7 @@ export function isBehind({ key, id, direction }: Marker, column: SortColumn) {
       : sql<SqlBool>`(${ref(column)}, ${ref('id')}) ${beyond} (${key}, ${id})`;
 }
 
-export function markerAt(item: ItemRow, column: SortColumn, order: ItemOrder): Marker {
+function markerAt(item: ItemRow, column: SortColumn, order: ItemOrder): Marker {
   return { ...order, kind: item.kind, key: item[column] ?? 0, id: item.id };
 }
 

@@ -51,14 +51,14 @@ async function checkItems(tx: Transaction<Tables>, owner: UserId, items: number,
   if (row !== undefined && row.item_count > most - items) throw tooManyItems(row.item_count, items, most);
 }
 
-export function storageLimitExceeded(bytes: number): Refusal {
+function storageLimitExceeded(bytes: number): Refusal {
   return new Refusal(
     'storage_limit_exceeded',
     `There is no room for ${bytes} more bytes: delete something for good, end an upload, or ask for more space.`,
   );
 }
 
-export function tooManyItems(has: number, more: number, most: number): Refusal {
+function tooManyItems(has: number, more: number, most: number): Refusal {
   return limitReached(
     'items',
     `A user may have ${most} folders and versions of files, those in the trash included; this one has ${has}, and ` +
@@ -71,7 +71,7 @@ export function tooManyItems(has: number, more: number, most: number): Refusal {
  * Whether a user's row leaves room for so many bytes more. A user's own quota goes before the server's; -1 is none, and
  * then the sum still stays below 2^53: beyond it numbers are no longer exact.
  */
-export function isWithinQuota(bytes: number, userQuota: number | undefined): RawBuilder<SqlBool> {
+function isWithinQuota(bytes: number, userQuota: number | undefined): RawBuilder<SqlBool> {
   // Wider than a bigint, which PostgreSQL refuses to overflow: a row beyond 2^53 has no room, and is no error.
   const taken = sql<number>`(cast(space_used as numeric) + space_reserved)`;
   const quota = sql<number>`coalesce(space_quota, ${userQuota ?? -1})`;
@@ -99,7 +99,7 @@ export async function setQuota(db: Kysely<Tables>, user: UserId, quota: number |
   return numUpdatedRows === 1n;
 }
 
-export interface Space {
+interface Space {
   /** Bytes of all versions of all the user's files, also of those in the trash. */
   used: number;
   /** Bytes that open upload sessions may come to. */

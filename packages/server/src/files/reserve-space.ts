@@ -12,7 +12,7 @@ const LEFT_TO_OTHERS = 16;
 /** How often the row of a blob says that its writer is at work; far below the lease of a writer. */
 const SIGN_OF_LIFE: Millis = 60_000;
 
-export interface IncomingBody {
+interface IncomingBody {
   blob: ContentId;
   owner: UserId;
   /** Between which sizes the body is, in bytes, as far as the request says; `least` is 0 if it says nothing. */
@@ -20,7 +20,7 @@ export interface IncomingBody {
 }
 
 /** The space that is reserved for a body until its blob has a name. */
-export interface SpaceReservation {
+interface SpaceReservation {
   /** Bytes reserved so far; 0 for a user without a quota. */
   readonly bytes: number;
   /** Passes the body through, and never more of it than is reserved. Throws `storage_limit_exceeded` before its end. */

@@ -86,7 +86,7 @@ async function heightThere(files: Files, trashed: Trashed, to: RestoreTo): Promi
 }
 
 /** Puts one item of a tree that is held, itself, in the trash. It no longer counts in the folders above. */
-export async function putInTrash(tx: Transaction<Tables>, item: ItemRow, now: Millis): Promise<void> {
+async function putInTrash(tx: Transaction<Tables>, item: ItemRow, now: Millis): Promise<void> {
   await tx
     .updateTable('items')
     .set((row) => ({ trashed_at: now, trashed_with: item.id, etag: row('etag', '+', 1) }))
@@ -112,7 +112,7 @@ export async function trashFile(
   });
 }
 
-export interface FolderToTrash {
+interface FolderToTrash {
   caller: UserId;
   folderId: ItemId;
   /** Whether what is in it may go along. */
@@ -156,7 +156,7 @@ export async function findTrashed(db: Kysely<Tables>, { kind, caller, id }: Tras
 }
 
 /** An item that went to the trash by itself, to be taken out of it. Refuses, besides, what went with a folder as `trashed`. */
-export async function needTrashed(db: Kysely<Tables>, trashed: Trashed): Promise<ItemRow> {
+async function needTrashed(db: Kysely<Tables>, trashed: Trashed): Promise<ItemRow> {
   const item = await findTrashed(db, trashed);
   if (item.trashed_with === item.id) return item;
   throw new Refusal(

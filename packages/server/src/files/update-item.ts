@@ -20,7 +20,7 @@ export interface ItemChange {
   details?: Partial<ItemDetails>;
 }
 
-export interface UpdateBy {
+interface UpdateBy {
   caller: UserId;
   now: Millis;
   /** Other columns to set. */
@@ -33,7 +33,7 @@ export interface UpdateBy {
  * Changes an item of a tree that is held. What changes nothing leaves the etag. Refuses `not_found` and `trashed` for
  * the folder it goes to, `item_name_in_use`, `item_name_invalid`.
  */
-export async function updateItem(
+async function updateItem(
   tx: Transaction<Tables>,
   item: ItemRow,
   { name = item.name, description = item.description, folderId = item.parent_id as ItemId, details = {} }: ItemChange,
@@ -72,7 +72,7 @@ export async function updateItem(
   await tally(tx, folderId, { items: 1, bytes: item.size });
 }
 
-export interface FileUpdate {
+interface FileUpdate {
   caller: UserId;
   fileId: ItemId;
   ifMatch: string | undefined;
@@ -108,7 +108,7 @@ export async function updateFile({ db, clock }: Files, { caller, fileId, ifMatch
   });
 }
 
-export interface FolderUpdate {
+interface FolderUpdate {
   caller: UserId;
   folderId: ItemId;
   ifMatch: string | undefined;

@@ -55,7 +55,7 @@ export async function promoteVersion(
   });
 }
 
-export interface NewVersion {
+interface NewVersion {
   content: ContentId;
   name: string;
   size: number;

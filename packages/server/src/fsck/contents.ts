@@ -115,7 +115,7 @@ export async function bytesToRead(db: Kysely<Tables>): Promise<number> {
 }
 
 /** What was found where bytes should be. */
-export type ReadBack = { size: number; sha1: Sha1 } | 'missing' | { failure: string };
+type ReadBack = { size: number; sha1: Sha1 } | 'missing' | { failure: string };
 
 /** Reads bytes to their end, or says why that did not go. */
 export async function readBack(
@@ -136,7 +136,7 @@ export async function readBack(
   return { size, sha1: hash.digest('hex') as Sha1 };
 }
 
-export function readContent({ content, read }: Check, id: ContentId): Promise<ReadBack> {
+function readContent({ content, read }: Check, id: ContentId): Promise<ReadBack> {
   return readBack(() => content.open(id), read);
 }
 

@@ -4,7 +4,7 @@ import type { ItemKind, Tables, UserSpaceRow } from '../database/schema.ts';
 import { asSafeNumber, sumOf } from '../database/values.ts';
 
 /** A counter as it is kept, and as the rows say. */
-export interface Counter {
+interface Counter {
   kept: number;
   counted: number;
 }

@@ -99,7 +99,7 @@ async function isOpen(db: Check['db'], id: SessionId): Promise<boolean> {
 }
 
 /** Makes a stored part one that is missing, so that its client sends it again; false where it is no longer as given. */
-export async function forgetPart(db: Kysely<Tables>, session: SessionId, { slot, sha1 }: Part): Promise<boolean> {
+async function forgetPart(db: Kysely<Tables>, session: SessionId, { slot, sha1 }: Part): Promise<boolean> {
   const { numDeletedRows } = await db
     .deleteFrom('parts')
     .where('session_id', '=', session)

@@ -29,7 +29,7 @@ export interface DigestPool {
   close(): Promise<void>;
 }
 
-export interface DigestPoolOptions {
+interface DigestPoolOptions {
   workers: number;
   /** How a worker is started, for tests that take one away. */
   startWorker?: () => Worker;

@@ -33,7 +33,7 @@ export interface SavedDigests {
   close(): Promise<void>;
 }
 
-export interface SavedDigestsOptions {
+interface SavedDigestsOptions {
   workers: number;
   /** How a worker is started, for tests that take one away. */
   start?: () => Worker;

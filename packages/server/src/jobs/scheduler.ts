@@ -7,7 +7,7 @@ export interface Chore {
   run: (signal: AbortSignal) => Promise<Record<string, number>>;
 }
 
-export interface Rhythm {
+interface Rhythm {
   interval: Millis;
   /** Runs a round, or does not where it is another node's turn; runs it always unless given. */
   inTurn?: (round: () => Promise<void>) => Promise<void>;

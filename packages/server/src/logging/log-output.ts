@@ -8,7 +8,7 @@ const MOST_PENDING = 1024 * 1024;
 const SOON: Millis = 50;
 const LATER: Millis = 1_000;
 
-export interface LogOutputOptions {
+interface LogOutputOptions {
   /** Where to write; standard error unless a test says otherwise. */
   fd?: number;
   /** The system call; a test puts faults in. Returns how many bytes were written, or throws the system's error. */

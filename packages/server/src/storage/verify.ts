@@ -35,7 +35,7 @@ function mismatch(announced: Sha1, found: Sha1): string {
   return `The digest announced is sha=${sha1ToBase64(announced)}, but that of the bytes that came is sha=${sha1ToBase64(found)}`;
 }
 
-export interface Measured {
+interface Measured {
   /** The body, passed on chunk by chunk; throws `file_size_limit_exceeded` rather than pass on a byte too many. */
   bytes: AsyncIterable<Uint8Array>;
   /** What has been passed on so far. */

@@ -23,7 +23,7 @@ export interface Clock {
 }
 
 /** Where a clock reads the time. */
-export interface ClockSources {
+interface ClockSources {
   wall: () => Millis;
   monotonic: () => Millis;
 }

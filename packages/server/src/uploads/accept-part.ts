@@ -13,7 +13,7 @@ import { type Part, partOf, type Session } from './session.ts';
 import { findPart, findSession } from './session-store.ts';
 
 /** One part as it arrives. No byte of the body is read before the checks have passed. */
-export interface PartArrival {
+interface PartArrival {
   caller: UserId;
   session: SessionId;
   range: ContentRange;
@@ -22,7 +22,7 @@ export interface PartArrival {
 }
 
 /** The part as it is stored now. */
-export interface AcceptedPart {
+interface AcceptedPart {
   part: Part;
   session: Session;
   /** Whether these bytes made it; not if it was stored before. */

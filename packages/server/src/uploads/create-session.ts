@@ -16,7 +16,7 @@ import { checkSessionLimits } from './session-limits.ts';
 import { findSession, insertSession } from './session-store.ts';
 
 /** A new file in a folder, or a new version of a file (which then keeps its name unless another is given). */
-export type NewUpload =
+type NewUpload =
   | { caller: UserId; fileSize: number; folderId: ItemId; name: string }
   | { caller: UserId; fileSize: number; fileId: ItemId; name: string | undefined };
 

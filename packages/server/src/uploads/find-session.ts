@@ -39,7 +39,7 @@ export function sessionNotFound(id: SessionId): Refusal {
   );
 }
 
-export function sessionExpired(session: Session): Refusal {
+function sessionExpired(session: Session): Refusal {
   const when = new Date(session.expiresAt).toISOString();
   return new Refusal('session_expired', `The upload session expired at ${when}. Create a new one and upload again.`);
 }

@@ -9,7 +9,7 @@ const BATCH = 100;
 /** A row about an orphan that has not been met for so long is about one that somebody else removed. */
 const FORGOTTEN_AFTER: Millis = 90 * 24 * 3_600_000;
 
-export interface OrphanRules {
+interface OrphanRules {
   /** What was written to less than this long ago is not looked at. */
   grace: Millis;
   /** For how long an orphan is kept after this database first knew of it. */

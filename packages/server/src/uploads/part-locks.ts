@@ -8,7 +8,7 @@ export type PartBody = AsyncIterable<Uint8Array> & {
 };
 
 /** The right to write one slot, until it is given back. */
-export interface Claim {
+interface Claim {
   giveBack(): void;
 }
 

@@ -54,4 +54,4 @@ export async function inBatches<Key, Row>(
 }
 
 /** Well below what a statement takes as parameters anywhere. */
-export const BATCH = 500;
+const BATCH = 500;

@@ -17,7 +17,7 @@ export function addAppCommand(program: Command): void {
 }
 
 /** `partway app add` */
-export function addAppAddCommand(app: Command): void {
+function addAppAddCommand(app: Command): void {
   const command = app.command('add').argument('<name>', 'how the app is shown');
   command
     .description('add an app')
@@ -57,7 +57,7 @@ ${keys}The secret is shown this once. With box_subject_type=enterprise the app a
 }
 
 /** `partway app list` */
-export function addAppListCommand(app: Command): void {
+function addAppListCommand(app: Command): void {
   onRows(app.command('list').description('list apps'), async (db) => {
     const apps = [];
     for (const row of await listApps(db)) {
@@ -87,7 +87,7 @@ export function addAppListCommand(app: Command): void {
 }
 
 /** `partway app key add` */
-export function addAppKeyCommand(app: Command): void {
+function addAppKeyCommand(app: Command): void {
   const key = app.command('key').description('register the keys with which apps sign');
   const command = key.command('add').argument('<client-id>', 'whose').argument('<file>', 'RSA public key (PEM)');
   onRows(command.description('register a public key'), async (db, [clientId = '', path = '']) => {
@@ -101,7 +101,7 @@ export function addAppKeyCommand(app: Command): void {
 }
 
 /** Makes an app with a key pair, and writes what Box's SDKs read into a new file, for its owner only. */
-export async function writeJwtConfig(
+async function writeJwtConfig(
   db: Kysely<Tables>,
   path: string,
   make: () => Promise<NewApp>,

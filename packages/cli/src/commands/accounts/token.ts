@@ -14,7 +14,7 @@ export function addTokenCommand(program: Command): void {
 }
 
 /** `partway token list` */
-export function addTokenListCommand(token: Command): void {
+function addTokenListCommand(token: Command): void {
   onRows(token.command('list').description('list tokens that work, never the tokens themselves'), async (db) => {
     const tokens = (await listTokens(db, Date.now())).map((one) => ({
       id: one.id,
@@ -44,7 +44,7 @@ export function addTokenListCommand(token: Command): void {
 }
 
 /** `partway token make` */
-export function addTokenMakeCommand(token: Command): void {
+function addTokenMakeCommand(token: Command): void {
   const command = token.command('make').description('make an access token, for tools and tests');
   command
     .option('--user <login>', 'whose; the developer unless set')
@@ -70,7 +70,7 @@ export function addTokenMakeCommand(token: Command): void {
 }
 
 /** `partway token revoke` */
-export function addTokenRevokeCommand(token: Command): void {
+function addTokenRevokeCommand(token: Command): void {
   const command = token.command('revoke').argument('<id>', 'its id in partway token list');
   command.description('end a token, and what came of the same login or call; a running server knows within 5 seconds');
   onRows(command, async (db, [id = '']) => {

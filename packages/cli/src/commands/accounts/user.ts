@@ -20,7 +20,7 @@ export function addUserCommand(program: Command): void {
 }
 
 /** `partway user add` */
-export function addUserAddCommand(user: Command): void {
+function addUserAddCommand(user: Command): void {
   const command = user.command('add').argument('<login>', 'a name of its own, such as an e-mail address');
   command
     .description('add a user, with an empty root folder')
@@ -45,7 +45,7 @@ export function addUserAddCommand(user: Command): void {
 }
 
 /** `partway user list` */
-export function addUserListCommand(user: Command): void {
+function addUserListCommand(user: Command): void {
   onRows(user.command('list').description('list users, with what they keep and may keep'), async (db) => {
     const { listAccounts } = await import('@partway/server/auth/users/list');
     const users = await listAccounts(db);
@@ -76,7 +76,7 @@ export function addUserListCommand(user: Command): void {
 }
 
 /** `partway user password` */
-export function addUserPasswordCommand(user: Command): void {
+function addUserPasswordCommand(user: Command): void {
   const command = user.command('password').argument('<login>', 'whose');
   command.description('set a password, which comes on stdin; all tokens of the user end');
   onRows(command, async (db, [login = '']) => {
@@ -86,7 +86,7 @@ export function addUserPasswordCommand(user: Command): void {
 }
 
 /** `partway user quota` */
-export function addUserQuotaCommand(user: Command): void {
+function addUserQuotaCommand(user: Command): void {
   const command = user.command('quota').argument('<login>', 'whose');
   command
     .argument('<quota>', 'a size such as 500MB or 2TiB; none for no limit; default for what the server is set to')
@@ -103,7 +103,7 @@ export function addUserQuotaCommand(user: Command): void {
 }
 
 /** `partway user status` */
-export function addUserStatusCommand(user: Command): void {
+function addUserStatusCommand(user: Command): void {
   const command = user.command('status').argument('<login>', 'whose');
   command
     .argument('<status>', USER_STATUSES.join(', '))
@@ -116,7 +116,7 @@ export function addUserStatusCommand(user: Command): void {
 }
 
 /** A quota as an operator writes it, in the form of a user's row: bytes, -1 for no limit, null for the server's. */
-export function parseQuota(text: string): number | null {
+function parseQuota(text: string): number | null {
   if (text === 'none') return -1;
   if (text === 'default') return null;
   const bytes = parseBytes(text);
@@ -127,6 +127,6 @@ export function parseQuota(text: string): number | null {
 }
 
 /** The same, as it is printed. */
-export function shownQuota(quota: number | null): string {
+function shownQuota(quota: number | null): string {
   return quota === -1 ? 'none' : String(quota ?? 'default');
 }

@@ -15,7 +15,7 @@ export function addSessionsCommand(program: Command): void {
 }
 
 /** `partway sessions abort` */
-export function addSessionsAbortCommand(sessions: Command): void {
+function addSessionsAbortCommand(sessions: Command): void {
   const command = sessions.command('abort').argument('<session...>', 'ids in partway sessions list');
   command.description('give uploads up: what the server has stored of them goes');
   onServer(command, async ({ client, args, json }) => {
@@ -33,7 +33,7 @@ export function addSessionsAbortCommand(sessions: Command): void {
 }
 
 /** `partway sessions list` */
-export function addSessionsListCommand(sessions: Command): void {
+function addSessionsListCommand(sessions: Command): void {
   const command = sessions.command('list').description('list uploads under way, whoever began them, wherever');
   onServer(command, async ({ client, json }) => {
     const known = await knownSessions(client);
@@ -51,7 +51,7 @@ function lineOf({ id, name, size, totalParts, stored, expiresAt, source }: Known
 }
 
 /** A session for programs. */
-export function jsonOf(session: KnownSession): object {
+function jsonOf(session: KnownSession): object {
   const { id, name, size, partSize, totalParts, stored, expiresAt, source } = session;
   return {
     id,
@@ -68,7 +68,7 @@ export function jsonOf(session: KnownSession): object {
 const PAGE = 1000;
 
 /** `partway sessions show` */
-export function addSessionsShowCommand(sessions: Command): void {
+function addSessionsShowCommand(sessions: Command): void {
   const command = sessions.command('show').argument('<session>', 'its id in partway sessions list');
   command.description('show an upload under way, with a map of its parts');
   onServer(command, async ({ client, args: [id = ''], json }) => {

@@ -19,7 +19,7 @@ export interface Wanted {
   modifiedAt: string | null;
 }
 
-export interface DownloadOptions {
+interface DownloadOptions {
   signal: AbortSignal;
   /** How many bytes are here, of earlier runs and of this one. */
   onBytes: (bytes: number) => void;
@@ -62,7 +62,7 @@ export async function downloadFile(
 }
 
 /** Where the bytes lie until all are there: another version is another file, so that no two are ever mixed. */
-export function unfinishedPath(target: string, { fileId, versionId }: Wanted): string {
+function unfinishedPath(target: string, { fileId, versionId }: Wanted): string {
   // The server's words become a path here.
   if (!/^\w+$/.test(fileId) || !/^\w+$/.test(versionId)) {
     throw new Failure(EXIT.failed, `The server gives an id that is none: ${shownText(`${fileId}, ${versionId}`)}.`);

@@ -23,7 +23,7 @@ export interface RemoteFile {
 }
 
 /** What is met on the way: a file, something that is passed over, or something that cannot be had. */
-export type FoundThere =
+type FoundThere =
   | { kind: 'file'; file: RemoteFile }
   | { kind: 'passed-over'; label: string; why: string }
   | { kind: 'trouble'; label: string; error: unknown };
@@ -122,7 +122,7 @@ function wantedOf({ id, versionId, size, sha1, contentModifiedAt }: ListedItem):
 }
 
 /** What a server says of a file, or of an earlier version of it. */
-export async function wantedFile(
+async function wantedFile(
   client: NodeClient,
   id: string,
   version: string | undefined,

@@ -30,7 +30,7 @@ export interface LocalFile {
  * What is met on the way: a file, a folder that is to be there in the end, even where it is empty, something that is passed
  * over, or something that cannot be read.
  */
-export type Found =
+type Found =
   | { kind: 'file'; file: LocalFile }
   | { kind: 'folder'; path: string; folder: UploadFolder }
   | { kind: 'passed-over'; path: string; why: string }

@@ -8,7 +8,7 @@ import type { UploadFolder } from './upload-folder.ts';
 const FEW_NAMES = 3;
 
 /** A folder on the server that files go into. */
-export interface RemoteFolder {
+interface RemoteFolder {
   id: string;
   /** What is there; read when it is first asked for, once. */
   listing(): Promise<Listing>;

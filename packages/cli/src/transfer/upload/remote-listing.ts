@@ -38,7 +38,7 @@ function listingOf(found: Map<string, RemoteItem>, others: Listing | undefined):
   };
 }
 
-export interface Listed {
+interface Listed {
   client: NodeClient;
   folderId: string;
   signal: AbortSignal;

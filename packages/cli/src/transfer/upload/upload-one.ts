@@ -200,7 +200,7 @@ function tellEvent(running: RunningTransfer, event: UploadEvent, outages: Outage
 }
 
 /** What is known of a file's names on the server before anything is sent. */
-export interface Standing {
+interface Standing {
   /** The file there that this one has become in an earlier run. */
   same: RemoteItem | undefined;
   /** What has the names that were gone through, by name. */
@@ -212,7 +212,7 @@ export interface Standing {
  * or with `rename` one of the names that would be tried in turn. No file there stands for two of one run: `rename` wants each of
  * them. The local file is read once, and only where something of its size is in the way.
  */
-export async function findUploaded(
+async function findUploaded(
   { conflict, claimed }: Pick<UploadOrder, 'conflict' | 'claimed'>,
   listing: Listing,
   file: LocalFile,

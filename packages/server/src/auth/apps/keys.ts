@@ -41,7 +41,7 @@ function parseKey(pem: string): KeyObject {
 }
 
 /** A new key pair; the private key is sealed with the passphrase, as Box's SDKs expect it. */
-export interface SealedKeyPair {
+interface SealedKeyPair {
   publicKey: string;
   privateKey: string;
   passphrase: string;

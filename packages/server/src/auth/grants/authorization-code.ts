@@ -10,7 +10,7 @@ import { CODE_MILLIS } from './authorize.ts';
 import { GrantError } from './errors.ts';
 import { findCode, useCode } from './store.ts';
 
-export interface CodeToExchange {
+interface CodeToExchange {
   code: string;
   redirectUri: string | undefined;
   codeVerifier?: string | undefined;
@@ -62,7 +62,7 @@ const CHALLENGE = /^[A-Za-z0-9_-]{43}$/;
 const VERIFIER = /^[A-Za-z0-9\-._~]{43,128}$/;
 
 /** What an authorization request says of PKCE; undefined for what it leaves out. */
-export interface ChallengeRequest {
+interface ChallengeRequest {
   challenge: string | undefined;
   method: string | undefined;
 }
@@ -81,7 +81,7 @@ export function faultOfChallenge({ challenge, method }: ChallengeRequest): strin
  * Whether the verifier fits the challenge that the code was asked for with (RFC 7636, S256). If there was no challenge
  * there must be no verifier: somebody took the challenge out of the request on its way (RFC 9700, section 4.8.2).
  */
-export function verifies(verifier: string | undefined, challenge: string | null): boolean {
+function verifies(verifier: string | undefined, challenge: string | null): boolean {
   if (challenge === null || verifier === undefined) return challenge === null && verifier === undefined;
   if (!VERIFIER.test(verifier)) return false;
   const given = Buffer.from(createHash('sha256').update(verifier).digest('base64url'));

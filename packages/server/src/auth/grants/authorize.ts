@@ -11,7 +11,7 @@ import { insertCode } from './store.ts';
 export const CODE_MILLIS = 60_000;
 
 /** An app that asks a user to let it in, and where the answer goes. */
-export interface AskingApp {
+interface AskingApp {
   app: AppRow;
   redirectUri: string;
 }

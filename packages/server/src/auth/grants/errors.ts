@@ -1,4 +1,4 @@
-export type GrantErrorCode =
+type GrantErrorCode =
   | 'invalid_client'
   | 'invalid_grant'
   | 'invalid_request'

@@ -34,7 +34,7 @@ const LONGEST_SECONDS = 60;
 /** How far the clocks of client and server may be apart. */
 const LEEWAY_SECONDS = 10;
 
-export interface AssertionClaims {
+interface AssertionClaims {
   subject: { type: string; id: string };
   jti: string;
   /** When the assertion itself is too old, whoever brings it. */
@@ -42,7 +42,7 @@ export interface AssertionClaims {
 }
 
 /** What an assertion says, once it is proven. Refuses `invalid_grant`, with the claim that is wrong. */
-export async function verifyAssertion(
+async function verifyAssertion(
   { db, clock }: Access,
   app: AppRow,
   assertion: string,

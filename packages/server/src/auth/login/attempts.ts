@@ -10,12 +10,12 @@ const LONGEST_ADDRESS_WAIT: Millis = 60_000;
 const FREE = { pair: 5, address: 50, login: 100 };
 
 /** Who tries to log in, and from where: both as they are compared, not as they were written. */
-export interface Attempt {
+interface Attempt {
   login: string;
   network: string;
 }
 
-export interface BegunAttempt extends Attempt {
+interface BegunAttempt extends Attempt {
   /** Whether the login was known at this address when the attempt began. */
   isKnown: boolean;
 }

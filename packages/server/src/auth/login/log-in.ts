@@ -9,7 +9,7 @@ import { findUserByLogin } from '../users/store.ts';
 /** How long to wait if too many attempts are being checked. */
 const BUSY_WAIT: Millis = 1_000;
 
-export type LogInOutcome =
+type LogInOutcome =
   | { kind: 'user'; user: UserRow }
   | { kind: 'wrong' }
   /** Login and password are right, but an administrator has shut the user out. */

@@ -10,7 +10,7 @@ interface Entry {
   last: Millis;
 }
 
-export interface SlowdownOptions {
+interface SlowdownOptions {
   /** How many names are remembered. */
   most: number;
   /** So many attempts cost no wait; each further one doubles it. */

@@ -10,7 +10,7 @@ import { findUser } from '../users/store.ts';
 import { insertRefreshToken, insertToken } from './store.ts';
 
 /** Who gets tokens, and for what. */
-export interface Grantee {
+interface Grantee {
   userId: UserId;
   clientId: string;
   scopes?: readonly Scope[] | undefined;

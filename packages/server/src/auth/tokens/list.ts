@@ -4,7 +4,7 @@ import type { Tables } from '../../database/schema.ts';
 import { endAccessToken, endGrant } from './end.ts';
 
 /** A token as its operator may see it: never the token itself. */
-export interface ListedToken {
+interface ListedToken {
   id: string;
   kind: 'access' | 'refresh';
   login: string;

@@ -8,7 +8,7 @@ import { needUser, principalOf } from '../users/store.ts';
 import { newGrantId } from './issue.ts';
 import { insertToken } from './store.ts';
 
-export interface TokenToMake {
+interface TokenToMake {
   login: string;
   expiresAt: Millis;
   /** Names of scopes; everything where it is left out. */

@@ -17,7 +17,7 @@ export interface StoredToken {
 }
 
 /** What a new token is for. */
-export interface NewToken {
+interface NewToken {
   grantId: string;
   userId: UserId;
   clientId: string | undefined;

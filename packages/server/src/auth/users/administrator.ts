@@ -16,11 +16,6 @@ export async function administrationOf(db: Kysely<Tables>, authority: Authority)
   return principal.role;
 }
 
-/** Whether a token may see and change the users of the server. */
-export async function isAdministrator(db: Kysely<Tables>, authority: Authority): Promise<boolean> {
-  return (await administrationOf(db, authority)) !== 'user';
-}
-
 /**
  * Refuses a change to a user, or to their role, that is not for this administrator: a co-administrator changes nobody who
  * administers, and makes nobody administer.

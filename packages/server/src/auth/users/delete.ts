@@ -13,7 +13,7 @@ import { checkAdministers, isKeptByServer } from './administrator.ts';
 import { removeUser } from './remove.ts';
 import { findUser } from './store.ts';
 
-export interface Rooms {
+interface Rooms {
   access: Access;
   files: Files;
   uploads: Uploads;

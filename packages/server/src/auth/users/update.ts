@@ -11,7 +11,7 @@ import { endTokensOf } from '../tokens/end.ts';
 import { checkAdministers, isKeptByServer } from './administrator.ts';
 import { checkLogin, checkUserName, findUser, findUserByLogin, insertUser, loginTaken, type NewUser } from './store.ts';
 
-export interface UserChange {
+interface UserChange {
   name?: string;
   login?: string;
   /** Bytes; -1 for no limit. What the user has already stays, however much it is. */
@@ -107,7 +107,7 @@ function loginStays(): Refusal {
   );
 }
 
-export interface UserToCreate extends Omit<NewUser, 'login' | 'now'> {
+interface UserToCreate extends Omit<NewUser, 'login' | 'now'> {
   /** Left out for a user whom only apps act for, who gets one that nobody needs to know. */
   login: string | undefined;
 }

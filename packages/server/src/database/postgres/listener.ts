@@ -3,14 +3,14 @@ import { type Kysely, sql } from 'kysely';
 import type { Tables } from '../schema.ts';
 
 /** What is done when a channel's bell rings. */
-export interface Listener {
+interface Listener {
   /** @param payload What the notifier gave along; PostgreSQL takes up to 7,999 bytes. */
   onPayload: (payload: string) => void;
   /** Notifications may have been missed until now: look for yourself what they would have said. */
   onGap: () => void;
 }
 
-export interface BellOptions {
+interface BellOptions {
   /** Told each time the connection is lost or cannot be made, and of what a listener throws. */
   onTrouble?: (error: unknown) => void;
   /** How long a dead line is believed in, in milliseconds. */

@@ -17,7 +17,7 @@ import { SqliteReaders } from './readers.ts';
 import { SqliteWriter, type WriterLoan } from './writer.ts';
 
 /** How many threads of a server read. */
-export const READERS = 2;
+const READERS = 2;
 
 export interface SqliteOptions {
   /** Connections that only read; with 0, reads wait for the one that writes, and a short command needs no further thread. */
@@ -192,7 +192,7 @@ function isChange({ query: { kind }, sql }: CompiledQuery): boolean {
 const ROW_LOCKS: ReadonlySet<string | undefined> = new Set(['ForUpdate', 'ForNoKeyUpdate', 'ForShare', 'ForKeyShare']);
 
 /** Leaves out the row locks that PostgreSQL needs. SQLite has one writer at a time, who holds every row. */
-export class LocklessCompiler extends SqliteQueryCompiler {
+class LocklessCompiler extends SqliteQueryCompiler {
   protected override visitSelectModifier(node: SelectModifierNode): void {
     if (!ROW_LOCKS.has(node.modifier)) super.visitSelectModifier(node);
   }

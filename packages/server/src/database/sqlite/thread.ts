@@ -19,7 +19,7 @@ const MOST_HEAP_MIB = 256;
 /** Of that what rows are made in, which live for one answer: with Node's 48 a thread takes 6 MB more, and is no faster. */
 const YOUNG_MIB = 6;
 
-export interface SqliteThreadOptions extends SqliteWorkerData {
+interface SqliteThreadOptions extends SqliteWorkerData {
   /** Whether the file was open before: that it cannot be opened now passes, as far as a caller knows. */
   again: boolean;
   /** Told why when the thread ends by itself after the file was open. */

@@ -11,7 +11,7 @@ import { chargeSpace } from '../quota.ts';
 import { holdTree } from '../tree.ts';
 import { insertVersion } from '../versions.ts';
 
-export interface FileToCopy {
+interface FileToCopy {
   caller: UserId;
   fileId: ItemId;
   /** The current one where it is left out. */

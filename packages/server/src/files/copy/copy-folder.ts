@@ -16,7 +16,7 @@ import { checkNotCopied, deleteJob, insertJob, leaveJob, renewJob, sourcesOf, ty
 import { cyclical } from '../update-item.ts';
 import { TreeCopy } from './copy-rows.ts';
 
-export interface FolderToCopy {
+interface FolderToCopy {
   caller: UserId;
   folderId: ItemId;
   to: { folderId: ItemId; name?: string };

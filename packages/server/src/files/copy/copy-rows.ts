@@ -8,7 +8,7 @@ import { BATCH_ROWS } from '../tree-jobs.ts';
 const BATCH_BYTES = 8 * 1024 * 1024;
 
 /** An item to copy, with the IDs of its copy. */
-export interface Pair {
+interface Pair {
   from: ItemId;
   to: ItemId;
   /** The folder that the copy is in. */
@@ -17,10 +17,10 @@ export interface Pair {
   version: VersionId | null;
 }
 
-export type PageItem = Pick<ItemRow, 'id' | 'kind' | 'version_id' | 'child_count' | 'size'>;
+type PageItem = Pick<ItemRow, 'id' | 'kind' | 'version_id' | 'child_count' | 'size'>;
 
 /** The next items in use of a folder, of one kind, in the order of their IDs. */
-export async function pageToCopy(
+async function pageToCopy(
   tx: Transaction<Tables>,
   { folderId, kind, after, limit }: { folderId: ItemId; kind: ItemKind; after: ItemId; limit: number },
 ): Promise<{ page: PageItem[]; isLast: boolean }> {
@@ -45,12 +45,12 @@ export async function pageToCopy(
   return { page, isLast: rows.length < limit };
 }
 
-export function pairOf({ id, version_id: version }: Pick<PageItem, 'id' | 'version_id'>, folder: ItemId): Pair {
+function pairOf({ id, version_id: version }: Pick<PageItem, 'id' | 'version_id'>, folder: ItemId): Pair {
   return { from: id, to: newId<ItemId>(), folder, version: version === null ? null : newId<VersionId>() };
 }
 
 /** Copies rows within the database: an item's counters go with it, a file's current version becomes the copy's first. */
-export async function copyRows(
+async function copyRows(
   tx: Transaction<Tables>,
   pairs: readonly Pair[],
   { by, now }: { by: UserId; now: Millis },
@@ -85,7 +85,7 @@ function whole(value: number | null) {
 const MOST_STEPS = 50;
 
 /** What one batch has copied. */
-export interface Copied {
+interface Copied {
   items: number;
   /** Bytes of the versions among them. */
   bytes: number;

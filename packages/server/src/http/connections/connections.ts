@@ -11,7 +11,7 @@ import { cutShort, type RequestLine, requestLineOf, type SyntaxFault, syntaxRefu
 /** Requests that may wait for their turn on all connections together; each takes a few kilobytes. */
 const MOST_AHEAD = 16_384;
 
-export interface ConnectionSettings {
+interface ConnectionSettings {
   /** Requests that a client may send ahead on one connection while one is in progress. */
   maxPipelined: number;
   bodyPace: Pace;

@@ -20,7 +20,7 @@ export interface Exchange {
   response: ServerResponse;
 }
 
-export interface DeadlineOptions<E extends Exchange> {
+interface DeadlineOptions<E extends Exchange> {
   body: Pace;
   response: Pace;
   /** The body has stopped, or comes too slowly. Called once. */

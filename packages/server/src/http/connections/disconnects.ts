@@ -6,7 +6,7 @@ import { TcpTable } from './tcp-table.ts';
 const CLOSE_WAIT = '08';
 
 /** A connection that is not being read, and how many bytes its request still needs; undefined if that is not known. */
-export interface Unread {
+interface Unread {
   socket: Socket;
   missing: number | undefined;
 }

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 const TABLES = ['/proc/self/net/tcp', '/proc/self/net/tcp6'];
 
 /** A connection as Linux shows it. */
-export interface TcpRow {
+interface TcpRow {
   /** Two hexadecimal digits, such as 08 for one whose client has closed its side (net/tcp_states.h of Linux). */
   state: string;
   /** Bytes that were given to the system and that the client has not acknowledged. */

@@ -2,7 +2,7 @@ import { Refusal } from '@partway/protocol/errors';
 import type { FastifyInstance } from 'fastify';
 
 /** Box's versions of the calls that are here. 2025.0 and later are of calls that are not. */
-export const API_VERSIONS = ['2024.0'];
+const API_VERSIONS = ['2024.0'];
 
 /**
  * Refuses calls of the API for a version that is not offered, in Box's words, instead of answering in another form than

@@ -13,7 +13,7 @@ import type { Principal } from '../../auth/principal.ts';
  * - `signed-url`: whoever has the address; the handler checks its signature.
  * - `public`: anyone.
  */
-export type Policy = 'bearer' | 'signed-url' | 'public';
+type Policy = 'bearer' | 'signed-url' | 'public';
 
 declare module 'fastify' {
   interface FastifyContextConfig {

@@ -36,7 +36,7 @@ interface Waiting {
 }
 
 /** How busy the event loop was since this was last asked: 0 to 1. */
-export type LoopLoad = () => number;
+type LoopLoad = () => number;
 
 /** The load of this process's event loop. */
 export function eventLoopLoad(): LoopLoad {

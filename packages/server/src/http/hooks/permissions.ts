@@ -6,7 +6,7 @@ import { statusAllows } from '../../auth/users/store.ts';
 import { authorityOf } from './authenticate.ts';
 
 /** Whether the caller has an ability: the token is good for it, and the user's status allows it. */
-export type May = (ability: Ability) => boolean;
+type May = (ability: Ability) => boolean;
 
 /** What an object's form depends on beside its rows. */
 export interface View {

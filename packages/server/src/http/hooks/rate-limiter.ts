@@ -3,7 +3,7 @@ import type { UserId } from '@partway/protocol/ids';
 import type { Clock } from '../../time/clock.ts';
 
 /** How often a user may do what, a minute; undefined for no limit. */
-export interface Rates {
+interface Rates {
   calls: number | undefined;
   uploads: number | undefined;
 }

@@ -8,7 +8,7 @@ const OAUTH_PATH = /^(?:\/api)?\/oauth2\//;
 const MOST_MESSAGE_CHARACTERS = 500;
 
 /** What an error response consists of, in whatever way it is then sent. */
-export interface ErrorResponse {
+interface ErrorResponse {
   status: number;
   headers: Record<string, string>;
   /** Empty where clients expect none. */
@@ -16,7 +16,7 @@ export interface ErrorResponse {
 }
 
 /** What is known of the request that is answered. */
-export interface Failed {
+interface Failed {
   requestId: string;
   /** The request target; undefined if there was none that could be read. */
   url: string | undefined;

@@ -92,7 +92,7 @@ function instant(
 }
 
 /** An entity tag of a condition: `"x"` or `W/"x"`; also `x`, since Box's own etags are sent without quotes. */
-export interface EntityTag {
+interface EntityTag {
   value: string;
   weak: boolean;
 }

@@ -72,7 +72,7 @@ function signedVersion(params: { file_id: string; version_id: string }): SignedV
  * Answers with the bytes of a version, or with the one range asked for (RFC 9110, sections 13 and 14). A HEAD gets what
  * its GET would. Several ranges get the whole file, as HTTP lets a server decide.
  */
-export async function sendContent(
+async function sendContent(
   request: FastifyRequest,
   reply: FastifyReply,
   { db, content }: Pick<Files, 'db' | 'content'>,
@@ -135,20 +135,20 @@ async function wantedRange(
 /** How long a signed address works: long enough to be followed, too short to be kept. A download begun goes on. */
 const SIGNED_FOR: Millis = 5 * 60 * 1000;
 
-export interface SignedVersion {
+interface SignedVersion {
   fileId: ItemId;
   versionId: VersionId;
 }
 
 /** The path and query under which whoever has them may read this version for a few minutes. */
-export function signDownload(key: Buffer, { fileId, versionId }: SignedVersion, now: Millis): string {
+function signDownload(key: Buffer, { fileId, versionId }: SignedVersion, now: Millis): string {
   const expires = Math.floor((now + SIGNED_FOR) / 1000);
   const signature = sign(key, { fileId, versionId }, expires).toString('base64url');
   return `/downloads/${fileId}/${versionId}?expires=${expires}&signature=${signature}`;
 }
 
 /** Refuses `forbidden` where the address was not signed here or is too old. */
-export function checkSignature(
+function checkSignature(
   key: Buffer,
   signed: SignedVersion,
   { expires, signature }: { expires?: unknown; signature?: unknown },

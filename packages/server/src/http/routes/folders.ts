@@ -95,7 +95,7 @@ export function serveFolders(scope: FastifyInstance, { files }: Services): void 
 }
 
 /** GET /folders/:id/items, by offset or by marker. */
-export function serveFolderItems(scope: FastifyInstance, files: Files): void {
+function serveFolderItems(scope: FastifyInstance, files: Files): void {
   scope.get('/folders/:folder_id/items', { config: { ...bearer('read'), early: checkItemList } }, async (request) => {
     const folder = await needFolder(files.db, callerOf(request).userId, folderIdOf(request));
     return itemList(files, request, itemsOf(files, folder));

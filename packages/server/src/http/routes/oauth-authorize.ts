@@ -140,10 +140,10 @@ function wantedScopes(text: string | null): readonly Scope[] | undefined | 'unkn
 }
 
 /** How long a login page may stand open, in milliseconds. */
-export const PAGE_MILLIS = 15 * 60_000;
+const PAGE_MILLIS = 15 * 60_000;
 
 /** What a login page was shown for. It goes into the page, signed, and comes back with the form. */
-export interface Ticket {
+interface Ticket {
   clientId: string;
   redirectUri: string;
   state: string | undefined;
@@ -156,13 +156,13 @@ export interface Ticket {
  * Seals a ticket for the browser that holds `nonce` in a cookie. It is the CSRF token too: nobody else can make one, and
  * one that was made for another browser does not fit.
  */
-export function sealTicket(key: Buffer, nonce: string, ticket: Ticket): string {
+function sealTicket(key: Buffer, nonce: string, ticket: Ticket): string {
   const text = Buffer.from(JSON.stringify(ticket)).toString('base64url');
   return `${text}.${sign(key, nonce, text).toString('base64url')}`;
 }
 
 /** The ticket, or undefined where it was not sealed here for this browser, or is too old. */
-export function openTicket(key: Buffer, nonce: string, sealed: string, now: Millis): Ticket | undefined {
+function openTicket(key: Buffer, nonce: string, sealed: string, now: Millis): Ticket | undefined {
   const [text = '', signature = ''] = sealed.split('.');
   const given = Buffer.from(signature, 'base64url');
   const right = sign(key, nonce, text);
@@ -184,7 +184,7 @@ const NONCE = /^[A-Za-z0-9_-]{43}$/;
 type Settings = Pick<HttpSettings, 'publicUrl'>;
 
 /** Marks the browser, so that a form can be told to come from the page that it was shown. One that is marked stays so. */
-export function giveNonce(reply: FastifyReply, request: FastifyRequest, settings: Settings): string {
+function giveNonce(reply: FastifyReply, request: FastifyRequest, settings: Settings): string {
   const nonce = nonceOf(request, settings) ?? newSecret();
   const secure = isHttps(request, settings) ? '; Secure' : '';
   const name = nameFor(request, settings);
@@ -192,7 +192,7 @@ export function giveNonce(reply: FastifyReply, request: FastifyRequest, settings
   return nonce;
 }
 
-export function nonceOf(request: FastifyRequest, settings: Settings): string | undefined {
+function nonceOf(request: FastifyRequest, settings: Settings): string | undefined {
   const wanted = nameFor(request, settings);
   for (const pair of (request.headers.cookie ?? '').split(';')) {
     const [name, value = ''] = pair.trim().split('=', 2);

@@ -19,7 +19,7 @@ const WORDS: Record<Ability, string> = {
   change: 'move, copy and restore files and folders',
 };
 
-export interface LogInPage {
+interface LogInPage {
   appName: string;
   redirectUri: string;
   scopes: readonly Scope[] | undefined;

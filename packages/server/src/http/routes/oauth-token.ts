@@ -73,10 +73,10 @@ function restrictedTo({ scopes, item }: NonNullable<GrantedToken['downscoped']>)
   return scopes.map((scope) => ({ scope, object }));
 }
 
-export const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token';
+const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token';
 
 /** One call of the token route. */
-export interface TokenCall {
+interface TokenCall {
   access: Access;
   request: FastifyRequest;
   form: URLSearchParams;
@@ -116,7 +116,7 @@ const GRANTS = new Map<string, (call: TokenCall) => Promise<GrantedToken>>([
   ['urn:ietf:params:oauth:grant-type:token-exchange', exchange],
 ]);
 
-export async function grantFor(call: TokenCall): Promise<GrantedToken> {
+async function grantFor(call: TokenCall): Promise<GrantedToken> {
   const grant = GRANTS.get(needed(call.form, 'grant_type'));
   if (grant !== undefined) return grant(call);
   throw new GrantError('unsupported_grant_type', `This server grants tokens for ${[...GRANTS.keys()].join(', ')}.`);

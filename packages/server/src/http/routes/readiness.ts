@@ -9,13 +9,13 @@ export interface Probe {
   check: () => Promise<unknown>;
 }
 
-export interface Verdict {
+interface Verdict {
   ready: boolean;
   /** What each probe found, by its name. */
   checks: Record<string, 'ok' | 'failed'>;
 }
 
-export interface ReadinessOptions {
+interface ReadinessOptions {
   /** Told why, each time that a probe begins to fail. */
   onTrouble?: (probe: string, error: unknown) => void;
   /** For how long a verdict holds; those who ask meanwhile get it too. */

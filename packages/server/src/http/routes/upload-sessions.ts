@@ -168,7 +168,7 @@ const PLAN_BODY_LIMIT = 4 * 1024 * 1024;
  * POST /files/upload_sessions/:id/plan: which parts need no upload, since their owner has stored the same bytes before.
  * Partway keeps no SHA-512 of parts, so none is ever known: every part is a miss, and is uploaded.
  */
-export function servePlan(scope: FastifyInstance, { uploads }: Services): void {
+function servePlan(scope: FastifyInstance, { uploads }: Services): void {
   const readBody = bodyReader(PlanUpload);
   const options = { config: bearer('upload'), bodyLimit: PLAN_BODY_LIMIT, onRequest: ownSessionFirst(uploads) };
   scope.post('/files/upload_sessions/:session_id/plan', options, async (request) => {

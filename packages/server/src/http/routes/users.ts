@@ -116,7 +116,7 @@ const ORDER = [{ by: 'id', direction: 'ASC' }];
 const MARKER = 'user:';
 
 /** The page of users that a request asks for, by offset or by marker. */
-export async function userList(files: Files, request: FastifyRequest): Promise<Record<string, unknown>> {
+async function userList(files: Files, request: FastifyRequest): Promise<Record<string, unknown>> {
   const { usemarker, marker, filter_term: term, user_type: type, external_app_user_id: external } = queryOf(request);
   const { offset, limit } = offsetPageOf(request, { defaultLimit: 100 });
   const after = parseMarker(marker);
@@ -176,7 +176,7 @@ function parseMarker(text: string | undefined): UserId | undefined {
 }
 
 /** What a body says of a user beside their name and login; what is left out or null says nothing. */
-export function userTraitsOf(body: Omit<UpdateUser, 'name' | 'login'>): {
+function userTraitsOf(body: Omit<UpdateUser, 'name' | 'login'>): {
   spaceQuota?: number;
   status?: UserStatus;
   role?: UserRole;

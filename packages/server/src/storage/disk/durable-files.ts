@@ -12,7 +12,7 @@ export type DurableFile = VectorFile & Pick<FileHandle, 'truncate' | 'sync' | 'd
 /** How files and folders are opened; `open` of node:fs/promises unless a test puts faults in. */
 export type OpenFile = (path: string, flags: string, mode?: number) => Promise<DurableFile>;
 
-export interface LocalFilesOptions {
+interface LocalFilesOptions {
   /** What the bodies of all writers together may hold in memory; 32 MiB where nothing is said. */
   budget?: ByteBudget;
   openFile?: OpenFile;

@@ -73,7 +73,7 @@ export function isGone(error: unknown): boolean {
 }
 
 /** What the operator can do about it; empty where it passes by itself. */
-export function remedyOf(code: string): string {
+function remedyOf(code: string): string {
   switch (code) {
     case 'NoSuchBucket':
       return 'The bucket is not there: make it, or correct PARTWAY_STORAGE or PARTWAY_S3_ENDPOINT.';

@@ -29,7 +29,7 @@ export interface S3Part {
 }
 
 /** A part as S3 lists it. */
-export interface ListedPart {
+interface ListedPart {
   number: number;
   etag: string;
   storedAt: Millis;

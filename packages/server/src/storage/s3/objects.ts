@@ -14,7 +14,7 @@ import { S3Failure } from './errors.ts';
 import { at, type Bucket, call, callWithBody, unlessGone } from './retry.ts';
 
 /** An object as S3 lists it. */
-export interface ListedObject {
+interface ListedObject {
   key: string;
   modifiedAt: Millis;
 }

@@ -75,7 +75,7 @@ function readiness(objects: S3Objects, keys: S3Keys): () => Promise<void> {
 }
 
 /** Where a prefix says which database names the contents below it: a small object beside them. */
-export interface S3Mark {
+interface S3Mark {
   /** Where it lies, for people. */
   readonly place: string;
   /** The id that was written; undefined where there is none. */
@@ -83,7 +83,7 @@ export interface S3Mark {
   write(id: string): Promise<void>;
 }
 
-export function s3Mark(objects: S3Objects, keys: S3Keys, bucket: string): S3Mark {
+function s3Mark(objects: S3Objects, keys: S3Keys, bucket: string): S3Mark {
   const place = `s3://${bucket}/${keys.mark}`;
   const read = async () => (await objects.getText(keys.mark))?.trim();
   return {

@@ -15,7 +15,7 @@ const PIECE_BYTES = 16 * 1024 * 1024;
 const MOST_PIECES = 10_000;
 
 /** Where pieces go, and from whom they come. */
-export interface PieceStore {
+interface PieceStore {
   spool: Spool;
   uploads: S3Uploads;
   objects: S3Objects;

@@ -8,7 +8,7 @@ import { isGone, S3Failure, s3Failure } from './errors.ts';
  * A body that lies in the spool is at S3, or refused, within this time: the most that `write` takes after the last byte
  * of its body. Clients wait 60 seconds for an answer, and a lease on a slot has to outlast it.
  */
-export const PART_PATIENCE: Millis = 45_000;
+const PART_PATIENCE: Millis = 45_000;
 
 /** How long calls are tried. */
 export interface S3Limits {
@@ -48,7 +48,7 @@ export function call<T>(
 }
 
 /** What a command needs of a spooled body, and what S3 proves it by. */
-export interface BodyInput {
+interface BodyInput {
   Body: SpooledBody;
   ContentLength: number;
   ChecksumCRC32?: string;
@@ -90,7 +90,7 @@ const FIRST_PAUSE: Millis = 100;
 const LONGEST_PAUSE: Millis = 5_000;
 
 /** How long, and how often, a call to S3 is tried. */
-export interface Persistence<T> {
+interface Persistence<T> {
   /** The whole of it: after this long it has settled, whatever S3 does; `outcome` has its own time beside it. */
   patience: Millis;
   /** A try that sees nothing happen for this long is given up, and the next one begins. */
@@ -104,7 +104,7 @@ export interface Persistence<T> {
  * half of it left to chance. Rejects with what S3 says for good, or with the last failure. `attempt` gets a watchdog:
  * its signal ends the try, and whoever sees bytes move touches it.
  */
-export async function persist<T>(
+async function persist<T>(
   operation: string,
   { patience, silence, outcome }: Persistence<T>,
   attempt: (watchdog: Watchdog) => Promise<T>,
@@ -132,7 +132,7 @@ export async function persist<T>(
 }
 
 /** Ends one try of a call: when nothing has happened for a while, or when its time is over. */
-export class Watchdog {
+class Watchdog {
   /** Rejects when the try is ended, also where the one who makes it is deaf to the signal. */
   readonly bitten: Promise<never>;
   readonly #controller = new AbortController();

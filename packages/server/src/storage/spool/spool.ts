@@ -15,7 +15,7 @@ const READING_LIMIT: Millis = 60_000;
 
 const FILE_NAME = /^[0-9]+$/;
 
-export interface SpoolOptions {
+interface SpoolOptions {
   /** Made where it is missing, and emptied: what lies in it counted for nothing once its server had ended. */
   folder: string;
   /** How many bytes may lie in it. */
@@ -32,7 +32,7 @@ interface Kept {
 }
 
 /** What is known of a body before it is received. */
-export interface ReceiveOptions {
+interface ReceiveOptions {
   /** How long it has to be, in bytes. */
   length?: number;
   /** How long it may be, in bytes. */

@@ -7,7 +7,7 @@ import type { Hold } from './spool-space.ts';
 /** Two of these are in use for each body: one is sent while the other is filled. */
 const BUFFER_BYTES = 256 * 1024;
 
-export interface SpooledBodyOptions {
+interface SpooledBodyOptions {
   /** Of all its bytes, in hex, where the request is to be signed with it. */
   sha256?: string | undefined;
   /** Called whenever a piece of it has gone out. */

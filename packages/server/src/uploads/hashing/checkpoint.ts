@@ -47,7 +47,7 @@ export async function findMarks(
 }
 
 /** How a mark is moved. */
-export interface Advance {
+interface Advance {
   from: DigestMark;
   to: DigestMark;
   by: NodeId;

@@ -13,7 +13,7 @@ import { DigestWalk } from './runner.ts';
 import { type Followed, learn, newFollowed } from './session-progress.ts';
 
 /** What this follower works with. */
-export interface FollowerOverRowsParts extends ReadBackParts {
+interface FollowerOverRowsParts extends ReadBackParts {
   /** How nodes call each other; undefined where there is one node alone. */
   calls: NodeCalls | undefined;
   /** How many sessions are remembered; of the one longest untouched the rows say enough. */

@@ -9,7 +9,7 @@ import { listOpenSessions, listParts } from '../session-store.ts';
 import type { Follower, WholeDigest } from './hasher.ts';
 
 /** What the follower works with. */
-export interface FollowerInMemoryParts {
+interface FollowerInMemoryParts {
   db: Kysely<Tables>;
   content: ContentStore;
   digests: DigestPool;

@@ -10,7 +10,7 @@ import type { ReadBackParts } from './rehash-from-store.ts';
 import { type Followed, learn } from './session-progress.ts';
 
 /** What a walk works with. */
-export interface DigestWalkParts extends ReadBackParts {
+interface DigestWalkParts extends ReadBackParts {
   /** Told of bytes that could not be read. */
   onTrouble: (session: SessionId, error: unknown) => void;
   /** Whether the node that has the next slot is called. */

@@ -17,7 +17,7 @@ export const FIXED_FOR: Millis = 120_000;
 const RETRY_AFTER_SECONDS = 10;
 
 /** What a node means to put into a slot. */
-export interface Intent {
+interface Intent {
   slot: number;
   sha1: Sha1;
   node: NodeId;
