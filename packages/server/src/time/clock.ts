@@ -41,7 +41,7 @@ export const CLOCK_GRACE: Millis = 15 * 60_000;
 /**
  * A clock that compares the wall clock with the monotonic one at every reading. When the wall clock jumps (NTP corrects
  * it, somebody sets it, the machine was asleep), expiry continues from the last trusted time at the monotonic clock's
- * speed, until both clocks have agreed for `CLOCK_GRACE` (docs/decisions/0103-expiry-by-a-trusted-time.md).
+ * speed, until both clocks have agreed for `CLOCK_GRACE` (docs/decisions/0103-expire-stored-data-by-a-trusted-clock.md).
  */
 export class GuardedClock implements Clock {
   /** Told of each jump of the wall clock, ahead or back, in milliseconds. */

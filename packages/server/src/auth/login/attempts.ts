@@ -21,9 +21,9 @@ interface BegunAttempt extends Attempt {
 }
 
 /**
- * What is remembered of attempts to log in (docs/decisions/0104-who-waits-to-log-in.md). Wrong guesses count against the
- * login and address together first. Only many of them make others at the address, or at the login, wait; never somebody
- * who has logged in from this address before.
+ * What is remembered of attempts to log in (docs/decisions/0104-throttle-logins-by-login-and-address-together.md). Wrong
+ * guesses count against the login and address together first. Only many of them make others at the address, or at the
+ * login, wait; never somebody who has logged in from this address before.
  */
 export class LogInAttempts {
   readonly turns = new Turns();

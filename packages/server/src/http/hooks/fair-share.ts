@@ -53,7 +53,7 @@ export function eventLoopLoad(): LoopLoad {
  * Keeps one user's requests from using up the event loop while others want it too. As long as the loop has time left, or
  * only one user is active, nothing waits. Otherwise requests of those who ask for more than `UNITS_PER_SECOND` wait, in
  * the order in which they came; all of them together get `BEYOND_PER_SECOND`, each user in turn
- * (docs/decisions/0107-a-busy-server-serves-small-users-first.md).
+ * (docs/decisions/0107-serve-users-with-few-requests-first-when-busy.md).
  */
 export class FairShare<Key> {
   readonly #clock: Clock;

@@ -16,7 +16,7 @@ const MOST_LISTED = 100;
 
 /**
  * GET /files/upload_sessions: the caller's uploads under way. Box has no such call; who has lost a session's id has no
- * other way to it (docs/decisions/0081-listing-uploads.md).
+ * other way to it (docs/decisions/0081-add-an-endpoint-that-lists-uploads-in-progress.md).
  */
 export function serveSessionList(scope: FastifyInstance, { uploads, settings }: Services): void {
   scope.get('/files/upload_sessions', { config: bearer('upload') }, async (request): Promise<UploadSessions> => {

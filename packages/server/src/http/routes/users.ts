@@ -21,7 +21,10 @@ import type { Services } from '../services.ts';
 /** Box's own words, which its SDKs' tests compare. Here it is done by the time they are said. */
 const TERMINATED = 'Request is successful, please check the admin events for the status of the job';
 
-/** /users: who the token is, and for administrators everybody (docs/decisions/0030-users.md). */
+/**
+ * /users: who the token is, and for administrators everybody
+ * (docs/decisions/0030-let-administrators-manage-users-through-the-api.md).
+ */
 export function serveUsers(scope: FastifyInstance, services: Services): void {
   const { access, files } = services;
   const readNew = bodyReader(CreateUser);
