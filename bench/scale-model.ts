@@ -1,5 +1,5 @@
 /**
- * The tables of docs/scale.md, from what was measured (scale/measured.ts) and what is assumed (scale/assumptions.ts).
+ * The tables of docs/operate/scale.md, from what was measured (scale/measured.ts) and what is assumed (scale/assumptions.ts).
  *
  *   node bench/scale-model.ts            prints them
  *   node bench/scale-model.ts --write    puts them into the document; a test holds that they are those
@@ -10,7 +10,7 @@ import { fillIn } from './scale/document.ts';
 import { scaleTables } from './scale/tables.ts';
 import { here } from './support.ts';
 
-const DOCUMENT = here('../docs/scale.md');
+const DOCUMENT = here('../docs/operate/scale.md');
 const { values } = parseArgs({ options: { write: { type: 'boolean', default: false } } });
 const tables = scaleTables();
 for (const [name, table] of Object.entries(tables)) console.log(`${name}\n\n${table}\n`);

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { REQUESTS } from '../packages/protocol/src/schemas/requests.ts';
 
 /**
- * Derives docs/box-request-fields.json from Box's description of its API: which fields the calls that Partway answers
+ * Derives test/http/box-request-fields.json from Box's description of its API: which fields the calls that Partway answers
  * take, and of what type. Only these facts are kept.
  *
  *     npx node scripts/box-request-fields.ts PATH/TO/openapi.json COMMIT
@@ -49,7 +49,10 @@ const missing = Object.keys(REQUESTS).filter((call) => !Object.hasOwn(operations
 if (missing.length > 0) throw new Error(`Box documents no such calls: ${missing.join(', ')}`);
 
 const facts = { source: 'https://github.com/box/box-openapi', file: 'openapi.json', commit, operations };
-writeFileSync(new URL('../docs/box-request-fields.json', import.meta.url), `${JSON.stringify(facts, undefined, 2)}\n`);
+writeFileSync(
+  new URL('../test/http/box-request-fields.json', import.meta.url),
+  `${JSON.stringify(facts, undefined, 2)}\n`,
+);
 
 /** The fields below a schema, by their paths: `parent.id`, `tags[]`. */
 function addFields(schema: Schema, path: string, into: Record<string, string>): void {

@@ -3,11 +3,11 @@ import { noteOf } from '../packages/protocol/src/schemas/field-notes.ts';
 import { REQUESTS } from '../packages/protocol/src/schemas/requests.ts';
 
 /**
- * The part of docs/api-coverage.md that says which documented fields are refused or ignored, and why: the reasons are
+ * The part of docs/use/api-coverage.md that says which documented fields are refused or ignored, and why: the reasons are
  * those of the schemas. `npx node scripts/request-fields-section.ts` writes it; a test holds it to the schemas.
  */
 
-const PAGE = new URL('../docs/api-coverage.md', import.meta.url);
+const PAGE = new URL('../docs/use/api-coverage.md', import.meta.url);
 const BEGIN = '<!-- From src/api/schemas/requests.ts by scripts/request-fields-section.ts: change it there. -->';
 const END = '<!-- End of that part. -->';
 
@@ -15,7 +15,7 @@ const END = '<!-- End of that part. -->';
 export function withSection(page: string): string {
   const from = page.indexOf(BEGIN);
   const to = page.indexOf(END);
-  if (from < 0 || to < from) throw new Error('docs/api-coverage.md lacks the marks of its generated part.');
+  if (from < 0 || to < from) throw new Error('docs/use/api-coverage.md lacks the marks of its generated part.');
   return `${page.slice(0, from + BEGIN.length)}\n\n${section()}\n\n${page.slice(to)}`;
 }
 

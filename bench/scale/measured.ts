@@ -1,5 +1,5 @@
 /**
- * What the model counts with, measured on the two cores of docs/performance.md, which the load had to share. Beside each
+ * What the model counts with, measured on the two cores of docs/operate/performance.md, which the load had to share. Beside each
  * the command that measures it again.
  */
 export const MEASURED = {

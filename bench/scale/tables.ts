@@ -26,7 +26,7 @@ const DAY_SECONDS = 86_400;
 const MIB = 1024 * 1024;
 const LARGE_PARTS = 64 * MIB;
 
-/** The tables of docs/scale.md by name, as Markdown. */
+/** The tables of docs/operate/scale.md by name, as Markdown. */
 export function scaleTables(): Record<string, string> {
   return { load: load(), rows: rows(), nodes: nodes(), sweep: sweep() };
 }

@@ -6,9 +6,9 @@ import { fillIn } from '../../bench/scale/document.ts';
 import { amount, bytes, duration } from '../../bench/scale/say.ts';
 import { scaleTables } from '../../bench/scale/tables.ts';
 
-const DOCUMENT = fileURLToPath(new URL('../../docs/scale.md', import.meta.url));
+const DOCUMENT = fileURLToPath(new URL('../../docs/operate/scale.md', import.meta.url));
 
-test('the tables of docs/scale.md are those that the model computes', () => {
+test('the tables of docs/operate/scale.md are those that the model computes', () => {
   const document = readFileSync(DOCUMENT, 'utf8');
   assert.equal(document, fillIn(document, scaleTables()), 'node bench/scale-model.ts --write puts them in');
 });

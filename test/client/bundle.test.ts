@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { bundleClient } from '../../scripts/bundle-client.ts';
 
-/** Bytes; what docs/client.md promises, with a little room. */
+/** Bytes; what docs/use/client.md promises, with a little room. */
 const MOST = 84_000;
 const MOST_COMPRESSED = 27_000;
 
@@ -36,11 +36,11 @@ describe("the browser's client", async () => {
   test('is as small as the documentation says', async () => {
     const compressed = gzipSync(bundle).length;
     assert.ok(bundle.length <= MOST && compressed <= MOST_COMPRESSED, `${bundle.length}, ${compressed} compressed`);
-    const said = /(\d+) KB, (\d+) KB compressed/.exec(await readFile('docs/client.md', 'utf8'));
+    const said = /(\d+) KB, (\d+) KB compressed/.exec(await readFile('docs/use/client.md', 'utf8'));
     assert.deepEqual(
       [Number(said?.[1]), Number(said?.[2])],
       [Math.round(bundle.length / 1000), Math.round(compressed / 1000)],
-      'docs/client.md says another size',
+      'docs/use/client.md says another size',
     );
   });
 });

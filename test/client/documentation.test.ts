@@ -12,13 +12,13 @@ import { temporaryFolder } from './client-fixture.ts';
 const run = promisify(execFile);
 const HOOKS = new URL('./resolve-partway.ts', import.meta.url).href;
 
-test('the examples of docs/client.md work as they are pasted', async () => {
+test('the examples of docs/use/client.md work as they are pasted', async () => {
   await using server = await startServer({ env: { PARTWAY_SHUTDOWN_GRACE: '0s' } });
   const { clientId, clientSecret } = await addApp(server);
   const folder = await temporaryFolder();
   const bytes = seededBytes(25_000_000, 'documentation');
   await writeFile(join(folder, 'big.bin'), bytes);
-  const text = await readFile('docs/client.md', 'utf8');
+  const text = await readFile('docs/use/client.md', 'utf8');
   const examples = [...text.matchAll(/^```js\n(.*?)^```$/gms)].map(([, code]) => code ?? '');
 
   const printed: string[] = [];

@@ -7,7 +7,7 @@ import { seededBytes, sha1Hex } from '../support/bytes.ts';
 import { type Cluster, noCluster, SMALL_PARTS, startCluster } from './cluster.ts';
 import { PatientClient } from './patient-client.ts';
 
-/** As in the tests of one server: PARTWAY_TEST_KILLS=50 is the long run whose result is in docs/performance.md. */
+/** As in the tests of one server: PARTWAY_TEST_KILLS=50 is the long run whose result is in docs/operate/performance.md. */
 const SEED = Number(process.env.PARTWAY_TEST_SEED ?? Date.now() % 1_000_000);
 const KILLS = Number(process.env.PARTWAY_TEST_KILLS ?? 3);
 const NODES = 3;

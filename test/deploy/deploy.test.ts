@@ -123,7 +123,7 @@ function settingsOf(name: string, value: string): Parameters<typeof readConfig> 
 }
 
 const documents = () =>
-  ['README.md', 'SECURITY.md', 'docs/*.md']
+  ['README.md', 'SECURITY.md', 'docs/**/*.md']
     .flatMap((pattern) => globSync(pattern, { cwd: CHECKOUT }))
     .map((file) => join(CHECKOUT, file));
 

@@ -25,7 +25,7 @@ import { type DeathPoint, type DyingChildOrders, SEED, SLOTS } from './dying-chi
 
 const CHILD = fileURLToPath(new URL('./dying-child.ts', import.meta.url));
 
-// What a crash leaves (docs/architecture.md): a process that has done just so much is killed, and another comes after it.
+// What a crash leaves (docs/understand/architecture.md): a process that has done just so much is killed, and another comes after it.
 describe('a server that was killed', { timeout: 120_000 }, () => {
   it('after a file was begun, before its session had a row: the bytes go with the next sweep', async () => {
     await using room = await roomAfterDeath({ when: 'after', what: 'begin' });

@@ -24,9 +24,7 @@ interface Facts {
   operations: Record<string, Record<Place, Record<string, string>>>;
 }
 
-export const FACTS = JSON.parse(
-  readFileSync(new URL('../../docs/box-request-fields.json', import.meta.url), 'utf8'),
-) as Facts;
+export const FACTS = JSON.parse(readFileSync(new URL('./box-request-fields.json', import.meta.url), 'utf8')) as Facts;
 
 /** Every field that Box documents of the calls that are answered here. */
 export function boxFields(): BoxField[] {

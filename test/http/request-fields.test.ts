@@ -390,7 +390,7 @@ async function hasEffect(base: Base, path: string, { value, along, at = path, sh
   assert.deepEqual(valueAt(again.json, kept), expected);
 }
 
-test('docs/api-coverage.md has the reasons of the schemas', () => {
+test('docs/use/api-coverage.md has the reasons of the schemas', () => {
   const page = readPage();
   assert.equal(page, withSection(page), 'run npx node scripts/request-fields-section.ts');
 });

@@ -30,7 +30,7 @@ const WANTED = {
 };
 // Bodies lie outside the JavaScript heap, which holds little that stays: a small nursery, and a collection whenever the
 // rest has grown by a third, on one thread beside the event loop. With 1,000 slow uploads that is 34 KiB of memory each
-// instead of 180 (docs/performance.md).
+// instead of 180 (docs/operate/performance.md).
 // Flags of V8 that a later Node may not know would stop the start, so they go to those that were tried.
 const FLAGS =
   major <= 26

@@ -1,4 +1,4 @@
-/** How a command may end; docs/cli.md says the same in words. */
+/** How a command may end; docs/use/command-line.md says the same in words. */
 export const EXIT = {
   done: 0,
   failed: 1,

@@ -1,7 +1,7 @@
 import { Refusal, type RefusalCode } from '@partway/protocol/errors';
 import { parseBytes } from './config/parse.ts';
 
-/** What one user may have and one request may take. docs/limits.md says what each bounds and why it has its default. */
+/** What one user may have and one request may take. docs/operate/limits.md says what each bounds and why it has its default. */
 export interface Limits {
   /** Upload sessions of one user that are open at the same time. */
   sessions: number;

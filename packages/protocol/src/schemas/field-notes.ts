@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 
 /**
  * What becomes of a documented field of a request that is neither stored nor acted on. It is said in the schema, so that
- * the same words refuse the field, stand in docs/api-coverage.md, and answer the test that walks over Box's own list.
+ * the same words refuse the field, stand in docs/use/api-coverage.md, and answer the test that walks over Box's own list.
  */
 
 /** A field that has no effect here, whatever it says, and needs none: `reason` says why. */

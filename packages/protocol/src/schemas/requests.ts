@@ -51,7 +51,7 @@ const TokenForm = Type.Object({
 
 /**
  * The fields of every call that Box documents and this server answers, under Box's names for the call. A test walks over
- * Box's own list (docs/box-request-fields.json) and holds each field to what stands here; docs/api-coverage.md has the
+ * Box's own list (test/http/box-request-fields.json) and holds each field to what stands here; docs/use/api-coverage.md has the
  * reasons from here.
  */
 export const REQUESTS: Readonly<Record<string, RequestFields>> = {

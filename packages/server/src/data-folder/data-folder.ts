@@ -7,7 +7,7 @@ import { lockFolder } from './lock.ts';
 import type { StoreMark } from './ownership.ts';
 import { keptSecret, readDurably, writeWhole } from './secret-file.ts';
 
-/** The folder that one server owns: rows, bytes, secrets. docs/formats.md names every file of it. */
+/** The folder that one server owns: rows, bytes, secrets. docs/understand/formats.md names every file of it. */
 interface DataFolder {
   path: string;
   /** The SQLite file, where the rows are here. */
