@@ -41,7 +41,7 @@ export const LIMIT_SETTINGS = [
     value: 'number',
     preset: '10000',
     code: 'operation_limit_exceeded',
-    help: 'open upload sessions of one user',
+    help: 'open upload sessions per user',
   },
   {
     limit: 'reservedBytes',
@@ -52,7 +52,7 @@ export const LIMIT_SETTINGS = [
     value: 'bytes',
     preset: '1024TiB',
     code: 'storage_limit_exceeded',
-    help: 'bytes that the open upload sessions of one user may come to',
+    help: 'total size of the open upload sessions of one user',
   },
   {
     limit: 'items',
@@ -63,7 +63,7 @@ export const LIMIT_SETTINGS = [
     value: 'number',
     preset: '10000000',
     code: 'storage_limit_exceeded',
-    help: 'folders and versions of files of one user, the trash included',
+    help: 'folders and file versions per user, including the trash',
   },
   {
     limit: 'copyItems',
@@ -74,7 +74,7 @@ export const LIMIT_SETTINGS = [
     value: 'number',
     preset: '100000',
     code: 'operation_limit_exceeded',
-    help: 'files and folders that one copy takes, and folders that one move takes deeper',
+    help: 'files and folders in one copy, and folders that one move can push deeper',
   },
   {
     limit: 'depth',
@@ -85,7 +85,7 @@ export const LIMIT_SETTINGS = [
     value: 'number',
     preset: '100',
     code: 'operation_limit_exceeded',
-    help: 'folders inside each other; deeper ones that exist can still be read, moved up and deleted',
+    help: 'nested folders; deeper folders that already exist can still be read, moved up and deleted',
   },
   {
     limit: 'listBytes',
@@ -96,7 +96,7 @@ export const LIMIT_SETTINGS = [
     value: 'bytes',
     preset: '2MiB',
     code: undefined,
-    help: 'bytes of one page of a list; a longer one ends earlier, and its limit says so',
+    help: 'bytes per page of a list; a longer page ends early, and its limit field says so',
   },
 ] as const satisfies readonly LimitSetting[];
 

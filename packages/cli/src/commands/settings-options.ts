@@ -1,17 +1,17 @@
-import { flagOf, type GivenSettings, SETTINGS, type SettingName } from '@partway/server/config/settings';
+import { defaultOf, flagOf, type GivenSettings, SETTINGS, type SettingName } from '@partway/server/config/settings';
 import { type Command, Option } from 'commander';
 
-/** Adds a flag for each of these settings; the environment variable of the same name stands in for it. */
+/** Adds a flag for each of these settings. Each can also be set by its environment variable. */
 export function addSettings(command: Command, names: readonly SettingName[] = SETTINGS.map(({ env }) => env)): Command {
-  for (const { env, value, help, ...rest } of SETTINGS) {
+  for (const setting of SETTINGS) {
+    const { env, value, help } = setting;
     if (!names.includes(env)) continue;
-    const preset = 'preset' in rest ? `, ${rest.preset} unless set` : '';
-    command.addOption(new Option(`${flagOf(env)} <${value}>`, `${help}${preset}`).env(env));
+    command.addOption(new Option(`${flagOf(env)} <${value}>`, `${help}; default: ${defaultOf(setting)}`).env(env));
   }
   return command;
 }
 
-/** What flags and environment say, flags first, under the names of the environment variables. */
+/** Settings from flags and environment, by environment variable. A flag overrides its variable. */
 export function givenSettings(command: Command): GivenSettings {
   const given: GivenSettings = {};
   for (const option of command.options) {

@@ -1,187 +1,211 @@
 import { LIMIT_SETTINGS } from '../limits.ts';
 
-/** One setting: its environment variable, from which its flag follows, and what the help says of it. */
-interface Setting {
+/** One setting: its environment variable, which determines its flag, and its description. */
+type Setting = {
   env: `PARTWAY_${string}`;
   value: string;
   help: string;
-  preset?: string;
-}
+} & ({ preset: string } | { /** What applies if it is not set, in words. */ defaultText: string });
 
 export const SETTINGS = [
   {
     env: 'PARTWAY_LISTEN',
     value: 'host:port',
-    help: 'address to listen on; port 0 takes a free one',
+    help: 'address to listen on; port 0 picks a free port',
     preset: '127.0.0.1:4400',
   },
-  { env: 'PARTWAY_DATA', value: 'folder', help: 'folder for bytes, rows and secrets', preset: './data' },
+  { env: 'PARTWAY_DATA', value: 'folder', help: 'folder for files, database and secrets', preset: './data' },
   {
     env: 'PARTWAY_DATABASE',
     value: 'url',
-    help: 'a PostgreSQL database for the rows, as postgres://user@host/name; an SQLite file in the data folder where unset',
+    help: 'PostgreSQL database for metadata, such as postgres://user@host/name',
+    defaultText: 'SQLite in the data folder',
   },
   {
     env: 'PARTWAY_DATABASE_POOL',
     value: 'number',
-    help: 'connections to PostgreSQL for requests, at most; a few more serve the node itself',
+    help: 'maximum number of PostgreSQL connections for requests; each node opens a few more for itself',
     preset: '10',
   },
   {
     env: 'PARTWAY_STORAGE',
     value: 's3://bucket/prefix',
-    help: 'keep the bytes of files in a bucket; in the data folder where unset',
+    help: 'S3 bucket for file contents',
+    defaultText: 'the data folder',
   },
   {
     env: 'PARTWAY_S3_ENDPOINT',
     value: 'url',
-    help: "the S3 store to talk to; AWS where unset. Region and keys: the AWS SDK's variables",
+    help: "S3-compatible endpoint; region and credentials come from the AWS SDK's variables",
+    defaultText: 'AWS',
   },
   {
     env: 'PARTWAY_S3_PATH_STYLE',
     value: 'yes|no',
-    help: 'name the bucket in the path of addresses; yes where there is an endpoint, else no',
+    help: 'put the bucket name into the path of S3 URLs instead of the host name',
+    defaultText: 'yes with an endpoint, otherwise no',
   },
   {
     env: 'PARTWAY_S3_MIN_PART_SIZE',
     value: 'bytes',
-    help: 'the smallest part that the store takes',
+    help: 'minimum part size that the S3 store accepts',
     preset: '5MiB',
   },
   {
     env: 'PARTWAY_SPOOL_SIZE',
     value: 'bytes',
-    help: 'room in the data folder for parts on their way to S3',
+    help: 'disk space in the data folder for parts on their way to S3',
     preset: '4GiB',
   },
-  { env: 'PARTWAY_TOKEN', value: 'token', help: "a fixed developer token, instead of the data folder's own" },
+  { env: 'PARTWAY_TOKEN', value: 'token', help: 'developer token', defaultText: 'generated at the first start' },
   {
     env: 'PARTWAY_SIGNING_KEY_FILE',
     value: 'file',
-    help: "a key that signs download addresses, the same on all nodes, instead of the data folder's own",
+    help: 'file with the key that signs download URLs; all nodes need the same key',
+    defaultText: 'generated at the first start',
   },
-  { env: 'PARTWAY_PUBLIC_URL', value: 'url', help: 'scheme and host that clients use, where a proxy stands in front' },
-  { env: 'PARTWAY_TLS_CERT', value: 'file', help: 'certificate chain as PEM; serves HTTPS together with the key' },
-  { env: 'PARTWAY_TLS_KEY', value: 'file', help: 'private key as PEM' },
+  {
+    env: 'PARTWAY_PUBLIC_URL',
+    value: 'url',
+    help: 'scheme and host that clients use, if a proxy is in front',
+    defaultText: 'as in the request',
+  },
+  {
+    env: 'PARTWAY_TLS_CERT',
+    value: 'file',
+    help: 'certificate chain (PEM); enables HTTPS together with the key',
+    defaultText: 'plain HTTP',
+  },
+  { env: 'PARTWAY_TLS_KEY', value: 'file', help: 'private key (PEM)', defaultText: 'plain HTTP' },
   {
     env: 'PARTWAY_TRUSTED_PROXIES',
     value: 'list',
-    help: 'addresses or networks whose X-Forwarded-* headers count, by commas',
+    help: 'comma-separated addresses or networks trusted to set X-Forwarded-* headers',
+    defaultText: 'none',
   },
   {
     env: 'PARTWAY_CORS_ORIGINS',
     value: 'list',
-    help: 'web origins that may call from a browser, by commas; * for all',
+    help: 'comma-separated web origins that may call the API from a browser; * allows all',
     preset: '*',
   },
   {
     env: 'PARTWAY_DOWNLOADS',
     value: 'redirect|direct',
-    help: 'answer a download with a signed address or with the bytes',
+    help: 'answer downloads with a redirect to a signed URL, or directly with the bytes',
     preset: 'redirect',
   },
   {
     env: 'PARTWAY_PART_SIZE',
     value: 'bytes',
-    help: 'part size, a power of two from 64 KiB to 1 GiB; chosen by file size where unset',
+    help: 'part size, a power of two from 64 KiB to 1 GiB',
+    defaultText: 'by file size, from 8 MiB',
   },
   {
     env: 'PARTWAY_MIN_SESSION_SIZE',
     value: 'bytes',
-    help: 'smallest file that an upload session takes',
+    help: 'smallest file that can be uploaded in parts',
     preset: '20000000',
   },
   { env: 'PARTWAY_MAX_FILE_SIZE', value: 'bytes', help: 'largest file', preset: '5TiB' },
   {
     env: 'PARTWAY_USER_QUOTA',
     value: 'bytes',
-    help: 'how much a user may keep who has no quota of their own; no limit where unset',
+    help: 'default quota for users without their own',
+    defaultText: 'no limit',
   },
   {
     env: 'PARTWAY_RATE_LIMIT',
     value: 'number',
-    help: 'calls a minute and user, stored parts of an upload not counted; no limit where unset',
+    help: 'API requests per user per minute, excluding stored parts',
+    defaultText: 'no limit',
   },
   {
     env: 'PARTWAY_UPLOAD_RATE_LIMIT',
     value: 'number',
-    help: 'uploads begun a minute and user; no limit where unset',
+    help: 'uploads started per user per minute',
+    defaultText: 'no limit',
   },
   ...LIMIT_SETTINGS,
-  { env: 'PARTWAY_SESSION_TTL', value: 'time', help: 'how long an upload session lives', preset: '7d' },
+  { env: 'PARTWAY_SESSION_TTL', value: 'time', help: 'lifetime of an upload session', preset: '7d' },
   {
     env: 'PARTWAY_SWEEP_INTERVAL',
     value: 'time',
-    help: 'how often ended sessions and orphaned bytes are looked for',
+    help: 'interval of the background jobs, such as ending expired sessions and garbage collection',
     preset: '1m',
   },
   {
     env: 'PARTWAY_ORPHAN_GRACE',
     value: 'time',
-    help: 'how long bytes that nothing names are left alone',
+    help: 'minimum age of bytes without a database row before they count as orphans',
     preset: '1h',
   },
   {
     env: 'PARTWAY_ORPHAN_RETENTION',
     value: 'time',
-    help: 'how long bytes that no row explains are kept once they are found',
+    help: 'how long orphans are kept after they are found',
     preset: '7d',
   },
   {
     env: 'PARTWAY_SHUTDOWN_DELAY',
     value: 'time',
-    help: 'how long /readyz says 503 after SIGTERM before the server takes nothing new',
+    help: 'time after SIGTERM during which /readyz answers 503 but requests are still accepted',
     preset: '0s',
   },
   {
     env: 'PARTWAY_SHUTDOWN_GRACE',
     value: 'time',
-    help: 'how long requests under way may go on after SIGTERM',
+    help: 'time for requests in progress to finish at shutdown',
     preset: '30s',
   },
   {
     env: 'PARTWAY_BODY_TIMEOUT',
     value: 'time',
-    help: 'a body that brings under 1 KiB a second for this long is cut',
+    help: 'close a connection whose request body arrives at less than 1 KiB/s for this long',
     preset: '60s',
   },
   {
     env: 'PARTWAY_RESPONSE_TIMEOUT',
     value: 'time',
-    help: 'a response of which the client takes under 1 KiB a second for this long is cut',
+    help: 'close a connection whose client reads a response at less than 1 KiB/s for this long',
     preset: '60s',
   },
   {
     env: 'PARTWAY_MAX_PIPELINED',
     value: 'number',
-    help: 'requests that a client may send ahead on one connection, which serves one at a time',
+    help: 'requests that a client can send ahead on one connection; the server handles one at a time',
     preset: '256',
   },
   {
     env: 'PARTWAY_BUFFERS',
     value: 'bytes',
-    help: 'memory for bodies on their way to the disk, over all uploads; as much again for downloads',
+    help: 'memory for uploads that wait for the disk, and the same amount again for downloads',
     preset: '32MiB',
   },
   {
     env: 'PARTWAY_MAX_CONNECTIONS',
     value: 'number',
-    help: 'connections beyond this many are closed at once',
+    help: 'maximum number of connections; more are closed immediately',
     preset: '10000',
   },
-  { env: 'PARTWAY_DIGEST_THREADS', value: 'number', help: 'threads for the digests of whole files', preset: '1' },
+  { env: 'PARTWAY_DIGEST_THREADS', value: 'number', help: 'threads that hash whole files', preset: '1' },
   {
     env: 'PARTWAY_LOG',
     value: 'level',
-    help: 'silent, error, warn, info or debug; JSON lines on stderr',
+    help: 'log level: silent, error, warn, info or debug; JSON lines on stderr',
     preset: 'warn',
   },
 ] as const satisfies readonly Setting[];
 
 export type SettingName = (typeof SETTINGS)[number]['env'];
 
-/** What was given, as text, by environment variable or flag. */
+/** Settings as given by environment variable or flag, unparsed. */
 export type GivenSettings = Partial<Record<SettingName, string>>;
+
+/** The default of a setting, for the help and the documentation. */
+export function defaultOf(setting: Setting): string {
+  return 'preset' in setting ? setting.preset : setting.defaultText;
+}
 
 /** `--tls-cert` for PARTWAY_TLS_CERT. */
 export function flagOf(env: SettingName): string {
