@@ -34,14 +34,14 @@ export function scaleTables(): Record<string, string> {
 /** What a day's bytes are in uploads, parts, statements and requests, by the mean size of files. */
 function load(): string {
   const columns = [
-    'mean file',
-    'part',
-    'uploads/s, peak',
-    'parts/s, peak',
-    'statements/s, peak',
-    "PostgreSQL's log, peak",
-    'S3 requests a day',
-    'their price a day',
+    'Mean file',
+    'Part size',
+    'Uploads/s, peak',
+    'Parts/s, peak',
+    'Statements/s, peak',
+    'Write-ahead log, peak',
+    'S3 requests per day',
+    'Price per day',
   ];
   const lines = withLargeParts().map(({ fileSize, partSize, slots }) => {
     const uploads = (PEAK * BYTES_A_DAY) / DAY_SECONDS / fileSize;
@@ -67,14 +67,14 @@ function rows(): string {
     ({ rows: ofRows, indexes }) => ofRows + indexes,
   ) as [number, number, number];
   const columns = [
-    'mean file',
-    'part',
-    'parts of open sessions',
-    'with their sessions',
-    'parts kept after commit',
-    `for ${KEPT_DAYS} days`,
-    'for 1 day',
-    "files' rows a day",
+    'Mean file',
+    'Part size',
+    'Parts of open sessions',
+    'Size, with sessions',
+    'Parts kept after commit',
+    `Size, ${KEPT_DAYS} days`,
+    'Size, 1 day',
+    'Rows of files per day',
   ];
   const lines = withLargeParts().map(({ fileSize, partSize, slots }) => {
     const open = OPEN_SESSIONS * slots * STORED_SHARE;
@@ -97,14 +97,14 @@ function rows(): string {
 /** What each of so many nodes does, of all the bytes. */
 function nodes(): string {
   const columns = [
-    'nodes',
-    'bytes, mean and peak',
-    'network, peak, in and out',
-    'cores, peak',
-    'clients, peak',
-    'spool, peak',
-    'connections to PostgreSQL',
-    'what does not do',
+    'Nodes',
+    'Bytes, mean and peak',
+    'Network, peak, in and out',
+    'Cores, peak',
+    'Clients, peak',
+    'Spool, peak',
+    'PostgreSQL connections',
+    'Bottleneck',
   ];
   const lines = NODES.map((count) => {
     const mean = BYTES_A_DAY / DAY_SECONDS / count;
@@ -124,7 +124,7 @@ function nodes(): string {
       amount(clients),
       bytes(clients * 8 * MIB),
       amount(connections),
-      short.join(', ') || 'nothing',
+      short.join(', ') || 'none',
     ];
   });
   return markdownTable(columns, lines);
@@ -132,14 +132,7 @@ function nodes(): string {
 
 /** What it costs to list a whole bucket and to ask for each content whether a row names it. */
 function sweep(): string {
-  const columns = [
-    'objects',
-    'list requests',
-    'their price',
-    'for so long, one after the other',
-    'questions to PostgreSQL',
-    'for so long',
-  ];
+  const columns = ['Objects', 'List requests', 'Price', 'Time, sequentially', 'PostgreSQL queries', 'Time'];
   const lines = BUCKETS.map((objects) => {
     const requests = objects / LISTED_A_REQUEST;
     const questions = objects / ASKED_AT_A_TIME;

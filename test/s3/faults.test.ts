@@ -132,7 +132,7 @@ describe('S3 in trouble', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) },
     const slot = slotsOf(upload.staging.grid)[0] as Slot;
     under.proxy.faults.push({ operation: 'UploadPart', answer: { status: 403, code: 'AccessDenied' } });
     await assert.rejects(under.content.write(upload.staging, slot, bodyOf(upload.bytes, slot)), (error: Error) => {
-      assert.match(error.message, /UploadPart: AccessDenied, 403.*docs\/operating.md lists/);
+      assert.match(error.message, /UploadPart: AccessDenied, 403.*docs\/operate\/s3.md lists/);
       assert.ok(!JSON.stringify({ ...error, stack: error.stack }).includes(process.env.AWS_ACCESS_KEY_ID ?? ''));
       return true;
     });

@@ -9,7 +9,7 @@ const place = () => `s3://${TEST_BUCKET}/${freshPlace().prefix}`;
 
 /** What S3 says, and the sentence that the operator must read. */
 const SAYS: [status: number, code: string, sentence: RegExp][] = [
-  [403, 'AccessDenied', /lack a right: docs\/operating.md lists/],
+  [403, 'AccessDenied', /lack a right: docs\/operate\/s3.md lists/],
   [404, 'XAdminUserNotFound', /does not know this access key: correct AWS_ACCESS_KEY_ID/],
   [403, 'RequestTimeTooSkewed', /clock of this machine .* 15 minutes: set it right/],
   [400, 'ExpiredToken', /credentials have expired: renew them/],

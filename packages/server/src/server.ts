@@ -169,7 +169,7 @@ export async function startServer(config: Config, clock = new GuardedClock()): P
       app.log.warn(
         { orphans: count, keptUntil: new Date(keptUntil).toISOString() },
         `the store holds ${count} contents that no row of this database explains, and which are kept for now. If an older ` +
-          'backup of the database was restored, they are the newer files: read "Restoring an older database" in docs/operating.md',
+          'backup of the database was restored, they are the newer files: see "Restore an older database" in docs/operate/backup-and-restore.md',
       ),
   });
   let time = config.storage.kind === 's3' ? Number.POSITIVE_INFINITY : FIRST_ORPHAN_SEARCH;

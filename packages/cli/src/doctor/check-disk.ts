@@ -19,7 +19,8 @@ export async function checkDisk(folder: string, figures?: StatsFs): Promise<Diag
     found.push({ check: 'disk', state: trouble.state, message: `${folder} is on ${name}`, remedy: `${trouble.why}.` });
 
   const room = `${bytesText(free)} of ${bytesText(all)} are free`;
-  const remedy = 'Uploads are refused with 507 once it is full: make room (docs/operating.md says what frees space).';
+  const remedy =
+    'Uploads are refused with 507 once it is full: make room (docs/operate/disk-and-database.md lists what frees space).';
   if (free < LEAST_BYTES) found.push({ check: 'disk', state: 'fail', message: room, remedy });
   else if (free < FEW_BYTES) found.push({ check: 'disk', state: 'warn', message: room, remedy });
   else found.push({ check: 'disk', state: 'ok', message: room });

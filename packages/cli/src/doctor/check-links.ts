@@ -27,6 +27,6 @@ export async function checkLinks(api: string, upload: string, token: string): Pr
     check: 'links',
     state: loops || url.protocol !== new URL(api).protocol ? 'fail' : 'warn',
     message: `the server sends uploads to ${url.origin}, and was asked at ${origins[0]}`,
-    remedy: 'Set PARTWAY_PUBLIC_URL, or name the proxy in PARTWAY_TRUSTED_PROXIES (docs/operating.md).',
+    remedy: 'Set PARTWAY_PUBLIC_URL, or name the proxy in PARTWAY_TRUSTED_PROXIES (docs/operate/network.md).',
   };
 }

@@ -49,10 +49,10 @@ const SQLITE: Record<number, string> = {
   6: 'Another process holds the database. End it, or run the command again in a moment.',
   8: 'The database may only be read. Look at the permissions of the data folder.',
   10: 'The disk failed at the database. Look into the system’s log (dmesg), and at the disk’s health.',
-  11: 'The database is damaged. Stop the server, keep a copy of the data folder, and restore the last backup (docs/operating.md).',
+  11: 'The database is damaged. Stop the server, keep a copy of the data folder, and restore the last backup (docs/operate/backup-and-restore.md).',
   13: 'The disk is full: the database could not be written. Make room, then run the command again.',
   14: 'The database cannot be opened. Look at the permissions of the data folder.',
-  26: 'The file partway.sqlite is not a database. Stop the server, keep a copy of the data folder, and restore the last backup (docs/operating.md).',
+  26: 'The file partway.sqlite is not a database. Stop the server, keep a copy of the data folder, and restore the last backup (docs/operate/backup-and-restore.md).',
 };
 
 const SAID: [string, number][] = [

@@ -80,7 +80,7 @@ function remedyOf(code: string): string {
     case 'AccessDenied':
     case 'AllAccessDisabled':
     case 'Forbidden':
-      return 'The credentials lack a right: docs/operating.md lists those that Partway needs on its bucket. Garage says so of a wrong key or secret too.';
+      return 'The credentials lack a right: docs/operate/s3.md lists those that Partway needs on its bucket. Garage says so of a wrong key or secret too.';
     case 'InvalidAccessKeyId':
     case 'XAdminUserNotFound':
       return 'S3 does not know this access key: correct AWS_ACCESS_KEY_ID, or the profile or role it comes from.';
