@@ -36,7 +36,7 @@ describe("the browser's client", async () => {
   test('is as small as the documentation says', async () => {
     const compressed = gzipSync(bundle).length;
     assert.ok(bundle.length <= MOST && compressed <= MOST_COMPRESSED, `${bundle.length}, ${compressed} compressed`);
-    const said = /(\d+) KB, (\d+) KB compressed/.exec(await readFile('docs/use/client.md', 'utf8'));
+    const said = /(\d+)\s+KB,\s+(\d+)\s+KB\s+compressed/.exec(await readFile('docs/use/client.md', 'utf8'));
     assert.deepEqual(
       [Number(said?.[1]), Number(said?.[2])],
       [Math.round(bundle.length / 1000), Math.round(compressed / 1000)],
