@@ -1,0 +1,33 @@
+import { globSync, readFileSync } from 'node:fs';
+import { extname } from 'node:path';
+import { TextlintKernel } from '@textlint/kernel';
+import markdown from '@textlint/textlint-plugin-markdown';
+import { RULES } from './prose/rules.ts';
+import { TYPESCRIPT } from './prose/typescript-plugin.ts';
+
+/**
+ * `npm run check:prose`: checks the English of the documentation. `npm run check:prose -- FILE…` checks these files only;
+ * of TypeScript it reads comments and strings. CONTRIBUTING.md says how to write.
+ */
+const PAGES = ['*.md', 'docs/**/*.md', 'deploy/**/*.md', 'examples/**/*.md', 'test/**/*.md'];
+/** Generated or installed, or not rewritten yet. */
+const SKIPPED = ['test/clients/.lab/**', 'docs/understand/architecture.md', 'docs/understand/reading-the-code.md'];
+
+const kernel = new TextlintKernel();
+const given = process.argv.slice(2);
+const files = given.length > 0 ? given : globSync(PAGES, { exclude: SKIPPED }).sort();
+let found = 0;
+for (const file of files) {
+  const { messages } = await kernel.lintText(readFileSync(file, 'utf8'), {
+    filePath: file,
+    ext: extname(file),
+    plugins: [{ pluginId: 'markdown', plugin: markdown.default }, TYPESCRIPT],
+    rules: RULES,
+  });
+  found += messages.length;
+  for (const { loc, message, ruleId } of messages) {
+    console.log(`${file}:${loc.start.line}:${loc.start.column}  ${message} (${ruleId})`);
+  }
+}
+console.log(`${files.length} files checked, ${found} findings`);
+if (found > 0) process.exitCode = 1;
