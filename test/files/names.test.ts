@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { nameKey } from '../../packages/protocol/src/names.ts';
 import { namesEtag } from '../../packages/server/src/files/find-item.ts';
-import { checkName, nameKey } from '../../packages/server/src/files/names.ts';
+import { checkName } from '../../packages/server/src/files/names.ts';
 
 const refusedAs = (code: string) => (error: unknown) => (error as { code?: string }).code === code;
 

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setQuota } from '../../packages/server/src/auth/users/store.ts';
 import type { UserRow } from '../../packages/server/src/database/schema.ts';
 import { uploadFile } from '../../packages/server/src/files/direct-upload.ts';
-import { checkSpace, setQuota, spaceOf } from '../../packages/server/src/files/quota.ts';
+import { checkSpace, spaceOf } from '../../packages/server/src/files/quota.ts';
 import { bodyBy, chunks, type House, openHouse, refusal } from './house.ts';
 import { assertCountersRight } from './recount.ts';
 import { addVersion, copy, fileOf, promote, purge, restore, trash, versionsOf } from './tree-acts.ts';

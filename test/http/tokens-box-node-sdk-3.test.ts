@@ -54,7 +54,7 @@ test('its login address is one of ours', () => {
 });
 
 test('a code or a refresh token that is none is an error the SDK knows', async () => {
-  for (const grant of [sdk.getTokensAuthorizationCodeGrant('x'), sdk.getTokensRefreshGrant('x')]) {
+  for (const grant of [() => sdk.getTokensAuthorizationCodeGrant('x'), () => sdk.getTokensRefreshGrant('x')]) {
     await assert.rejects(grant, (error) => (error as { authExpired?: boolean }).authExpired === true);
   }
 });

@@ -1,4 +1,4 @@
-import { foldCase } from '@partway/protocol/text';
+import { nameKey } from '@partway/protocol/names';
 import type { Caller, CallOptions } from './call.ts';
 import { ApiError, UnexpectedAnswer } from './errors.ts';
 import { itemPageShape } from './response-shape.ts';
@@ -26,11 +26,6 @@ export async function findByName(
 ): Promise<NamedItem | undefined> {
   const asked = await askPreflight(caller, api, folderId, name, options);
   return asked === 'unknown' ? look(caller, api, folderId, name, options) : asked;
-}
-
-/** A name as a server compares it: two that differ in case or in Unicode composition only are one name. */
-function nameKey(name: string): string {
-  return foldCase(name);
 }
 
 async function askPreflight(

@@ -1,4 +1,5 @@
 import type { Fault } from './fault.ts';
+import { foldCase } from './text.ts';
 
 /** Code points, as people count characters, whatever they take in UTF-8 or UTF-16. */
 const MOST_NAME_CHARACTERS = 255;
@@ -51,4 +52,9 @@ export function timeZoneFault(zone: string): Fault | undefined {
   } catch {
     return fault;
   }
+}
+
+/** A name as it is compared with its siblings': two that differ in case or in Unicode composition only are one name. */
+export function nameKey(name: string): string {
+  return foldCase(name);
 }

@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
 import { barLine, type Standing } from './bar.ts';
+import { liveLines } from './live-lines.ts';
 import { Meter } from './meter.ts';
-import { liveLines } from './terminal.ts';
 import { shownText } from './text.ts';
 import type { Outcome, Progress, Transfer, TransferReport } from './transfer-report.ts';
 

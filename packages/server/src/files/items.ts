@@ -1,12 +1,13 @@
 import { Refusal } from '@partway/protocol/errors';
 import type { ItemId, Millis, UserId, VersionId } from '@partway/protocol/ids';
 import { type ItemDetails, withDetails } from '@partway/protocol/item-details';
+import { nameKey } from '@partway/protocol/names';
 import type { Transaction } from 'kysely';
 import type { ItemKind, ItemRow, Tables } from '../database/schema.ts';
 import { newId } from '../database/values.ts';
 import { needFolder } from './check-place.ts';
 import type { Files } from './context.ts';
-import { checkName, findNamesake, nameInUse, nameKey } from './names.ts';
+import { checkName, findNamesake, nameInUse } from './names.ts';
 import { chargeSpace } from './quota.ts';
 import { checkDepth, tally } from './tree.ts';
 

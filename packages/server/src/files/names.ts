@@ -1,7 +1,6 @@
 import { Refusal } from '@partway/protocol/errors';
 import type { ItemId } from '@partway/protocol/ids';
-import { itemNameFault } from '@partway/protocol/names';
-import { foldCase } from '@partway/protocol/text';
+import { itemNameFault, nameKey } from '@partway/protocol/names';
 import type { Kysely, Transaction } from 'kysely';
 import type { ItemRow, Tables } from '../database/schema.ts';
 import { fileMini, folderMini, type Mini } from './find.ts';
@@ -11,11 +10,6 @@ import { checkNotCopied } from './tree-jobs.ts';
 export function checkName(name: string): void {
   const fault = itemNameFault(name);
   if (fault !== undefined) throw new Refusal(fault.code ?? 'item_name_invalid', `The name ${fault.says}.`);
-}
-
-/** A name as it is compared with its siblings': two that differ in case or in Unicode composition only are one name. */
-export function nameKey(name: string): string {
-  return foldCase(name);
 }
 
 /** The item that has this name in the folder, other than `except`; undefined where the name is free. */

@@ -1,5 +1,6 @@
 import type { ContentId, ItemId, Millis, Sha1, UserId, VersionId } from '@partway/protocol/ids';
 import { type ItemDetails, withDetails } from '@partway/protocol/item-details';
+import { nameKey } from '@partway/protocol/names';
 import type { Transaction } from 'kysely';
 import type { Tables } from '../database/schema.ts';
 import { newId } from '../database/values.ts';
@@ -7,7 +8,7 @@ import { needFolder } from './check-place.ts';
 import { findChangeable } from './find-item.ts';
 import { insertItem } from './items.ts';
 import { checkLock } from './locks.ts';
-import { checkName, nameKey, takeName } from './names.ts';
+import { checkName, takeName } from './names.ts';
 import { type Charge, chargeSpace } from './quota.ts';
 import { tally } from './tree.ts';
 import { insertVersion, type VersionChange } from './versions.ts';

@@ -86,19 +86,6 @@ export function checkSize({ maxFileSize }: Pick<Files, 'maxFileSize'>, size: num
   throw new Refusal('file_size_limit_exceeded', `A file may have ${maxFileSize} bytes here, not ${size}.`);
 }
 
-/**
- * Sets how many bytes a user may keep: -1 for no limit, null for what the server is set to. What the user has already
- * stays, however much it is. Gives whether there is such a user.
- */
-export async function setQuota(db: Kysely<Tables>, user: UserId, quota: number | null): Promise<boolean> {
-  const { numUpdatedRows } = await db
-    .updateTable('users')
-    .set({ space_quota: quota })
-    .where('id', '=', user)
-    .executeTakeFirst();
-  return numUpdatedRows === 1n;
-}
-
 interface Space {
   /** Bytes of all versions of all the user's files, also of those in the trash. */
   used: number;

@@ -1,5 +1,6 @@
 import { Refusal } from '@partway/protocol/errors';
 import type { ItemId, Millis, UserId } from '@partway/protocol/ids';
+import { nameKey } from '@partway/protocol/names';
 import type { Kysely, Transaction } from 'kysely';
 import type { ItemKind, ItemRow, Tables } from '../database/schema.ts';
 import { dropContents } from './blobs.ts';
@@ -8,7 +9,7 @@ import type { Files } from './context.ts';
 import { type FoundItem, findFile, findFolder } from './find.ts';
 import { findChangeable, refuseRoot } from './find-item.ts';
 import { checkLock } from './locks.ts';
-import { nameKey, takeName } from './names.ts';
+import { takeName } from './names.ts';
 import { removeTree, TreeRemoval } from './remove-tree.ts';
 import { checkDepth, heightOf, holdTree, tally } from './tree.ts';
 import { checkNotCopied, insertJob, leaveJob } from './tree-jobs.ts';

@@ -1,6 +1,7 @@
 import { Refusal } from '@partway/protocol/errors';
 import type { ItemId, Millis, UserId } from '@partway/protocol/ids';
 import { type ItemDetails, withDetails } from '@partway/protocol/item-details';
+import { nameKey } from '@partway/protocol/names';
 import type { Transaction } from 'kysely';
 import type { ItemRow, Tables } from '../database/schema.ts';
 import { needFolder } from './check-place.ts';
@@ -8,7 +9,7 @@ import type { Files } from './context.ts';
 import { type FoundItem, findFolder, findPath } from './find.ts';
 import { findChangeable, refuseRoot } from './find-item.ts';
 import { checkLock, type LockRequest, setLock } from './locks.ts';
-import { nameKey, takeName } from './names.ts';
+import { takeName } from './names.ts';
 import { checkDepth, heightOf, holdTree, tally } from './tree.ts';
 
 /** What may be changed of files and folders alike. */

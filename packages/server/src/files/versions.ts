@@ -1,6 +1,7 @@
 import { Refusal } from '@partway/protocol/errors';
 import type { ContentId, ItemId, Millis, Sha1, UserId, VersionId } from '@partway/protocol/ids';
 import type { ItemDetails } from '@partway/protocol/item-details';
+import { nameKey } from '@partway/protocol/names';
 import type { Kysely, Transaction } from 'kysely';
 import type { ItemRow, Tables, VersionRow } from '../database/schema.ts';
 import { newId } from '../database/values.ts';
@@ -10,7 +11,7 @@ import type { Files } from './context.ts';
 import { findVersion } from './find.ts';
 import { findChangeable } from './find-item.ts';
 import { checkLock } from './locks.ts';
-import { checkName, nameKey, takeName } from './names.ts';
+import { checkName, takeName } from './names.ts';
 import { chargeSpace } from './quota.ts';
 import { holdTree, tally } from './tree.ts';
 

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import type { ContentId, ItemId, Sha1 } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
 import type { Tables } from '../database/schema.ts';
-import { sumOf } from '../database/values.ts';
 import { codeOf } from '../util/system-error.ts';
 import type { Check } from './context.ts';
+import { sumOf } from './counted.ts';
 import type { Found } from './findings.ts';
 
 /** What a version says of its content. */

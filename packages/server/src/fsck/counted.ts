@@ -1,7 +1,7 @@
 import type { ItemId, UserId } from '@partway/protocol/ids';
-import { type Kysely, sql } from 'kysely';
+import { type Kysely, type RawBuilder, sql } from 'kysely';
+import { asSafeNumber } from '../database/safe-number.ts';
 import type { ItemKind, Tables, UserSpaceRow } from '../database/schema.ts';
-import { asSafeNumber, sumOf } from '../database/values.ts';
 
 /** A counter as it is kept, and as the rows say. */
 interface Counter {
@@ -114,4 +114,12 @@ function itemCountOf(row: Record<string, unknown>): ItemCount {
     size: { kept: size, counted: row.bytes_counted === null ? size : asSafeNumber(Number(row.bytes_counted)) },
     child_count: { kept: Number(row.child_count), counted: Number(row.items_counted) },
   };
+}
+
+/**
+ * The sum of a column, exact up to 2^53: SQLite fails where a sum of integers passes 2^63, whatever row is to blame. What it
+ * gives is for `asSafeNumber`; 0 for no rows.
+ */
+export function sumOf(column: string): RawBuilder<number> {
+  return sql<number>`coalesce(sum(cast(${sql.ref(column)} as double precision)), 0)`;
 }

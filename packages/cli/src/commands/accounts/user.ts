@@ -1,10 +1,9 @@
 import { addUser } from '@partway/server/auth/accounts';
 import { changePassword } from '@partway/server/auth/users/change-password';
 import { checkPassword } from '@partway/server/auth/users/password';
-import { isUserStatus, needUser, USER_STATUSES } from '@partway/server/auth/users/store';
+import { isUserStatus, needUser, setQuota, USER_STATUSES } from '@partway/server/auth/users/store';
 import { setStatus } from '@partway/server/auth/users/update';
 import { parseBytes } from '@partway/server/config/parse';
-import { setQuota } from '@partway/server/files/quota';
 import type { Command } from 'commander';
 import { readPassword } from '../../output/terminal.ts';
 import { inColumns, onRows, textOption } from '../data-command.ts';

@@ -3,9 +3,10 @@ import type { Finding } from '@partway/server/fsck/findings';
 import type { Checked } from '@partway/server/fsck/fsck';
 import { barLine } from '../../output/bar.ts';
 import { printJson } from '../../output/json.ts';
+import { type LiveLines, liveLines } from '../../output/live-lines.ts';
 import { Meter } from '../../output/meter.ts';
 import { bytesText } from '../../output/quantities.ts';
-import { isScreen, type LiveLines, liveLines } from '../../output/terminal.ts';
+import { isScreen } from '../../output/terminal.ts';
 import { shownText } from '../../output/text.ts';
 
 /** Tells how a check goes, and what it finds. */

@@ -1,6 +1,6 @@
 import { lstat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { nameKey } from '@partway/server/files/names';
+import { nameKey } from '@partway/protocol/names';
 import { EXIT, Failure } from '../../exit-codes.ts';
 import { shownText } from '../../output/text.ts';
 

@@ -1,5 +1,5 @@
 import type { NodeClient } from '@partway/client/node/index';
-import { nameKey } from '@partway/server/files/names';
+import { nameKey } from '@partway/protocol/names';
 import { ensureFolder, notAFolder } from '../../remote/ensure-folder.ts';
 import { askEach, emptyListing, type Listing, listFor } from './remote-listing.ts';
 import type { UploadFolder } from './upload-folder.ts';

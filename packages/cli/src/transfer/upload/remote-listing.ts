@@ -1,5 +1,5 @@
 import type { NodeClient } from '@partway/client/node/index';
-import { nameKey } from '@partway/server/files/names';
+import { nameKey } from '@partway/protocol/names';
 import { bareName } from './serialize-by-name.ts';
 
 /** What is in a folder on the server, as far as it takes to tell whether a file here is the same. */

@@ -1,4 +1,4 @@
-import { nameKey } from '@partway/server/files/names';
+import { nameKey } from '@partway/protocol/names';
 import type { UploadFolder } from './upload-folder.ts';
 
 /**

@@ -1,5 +1,4 @@
-import { itemNameFault } from '@partway/protocol/names';
-import { nameKey } from '@partway/server/files/names';
+import { itemNameFault, nameKey } from '@partway/protocol/names';
 import { EXIT, Failure } from '../../exit-codes.ts';
 import { shownText } from '../../output/text.ts';
 

@@ -131,3 +131,16 @@ export function isUserStatus(text: unknown): text is UserStatus {
 export function statusAllows(status: UserStatus, ability: Ability): boolean {
   return ABILITIES_OF[status].includes(ability);
 }
+
+/**
+ * Sets how many bytes a user may keep: -1 for no limit, null for what the server is set to. What the user has already
+ * stays, however much it is. Gives whether there is such a user.
+ */
+export async function setQuota(db: Kysely<Tables>, user: UserId, quota: number | null): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('users')
+    .set({ space_quota: quota })
+    .where('id', '=', user)
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+}

@@ -15,8 +15,8 @@ import {
   sql,
 } from 'kysely';
 import { type CustomTypesConfig, Pool, type PoolClient, types } from 'pg';
+import { asSafeNumber } from '../safe-number.ts';
 import type { Tables } from '../schema.ts';
-import { asSafeNumber } from '../values.ts';
 import { isConnectionLost, postgresError } from './errors.ts';
 
 export interface PostgresOptions {

@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { asSafeNumber } from '../values.ts';
+import { asSafeNumber } from '../safe-number.ts';
 import type { SqliteAnswer, SqliteValue } from './messages.ts';
 
 /** Statements kept ready. Kysely's texts recur, so a few hundred hold them all; the bound is for the ones that do not. */
