@@ -6,21 +6,21 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Kysely } from 'kysely';
-import type { ContentId, ItemId, Sha1, VersionId } from '../packages/protocol/src/ids.ts';
+import type { BlobId, ItemId, Sha1, VersionId } from '../packages/protocol/src/ids.ts';
 import { addUser } from '../packages/server/src/auth/accounts.ts';
 import { migrate } from '../packages/server/src/database/migrate.ts';
 import type { ItemRow, Tables, UserRow } from '../packages/server/src/database/schema.ts';
 import { openSqlite } from '../packages/server/src/database/sqlite/sqlite.ts';
 import { newId } from '../packages/server/src/database/values.ts';
-import type { Files } from '../packages/server/src/files/context.ts';
+import type { FileContext } from '../packages/server/src/files/context.ts';
 import { describeFolder, findFolder } from '../packages/server/src/files/find.ts';
 import { createFolder } from '../packages/server/src/files/items.ts';
-import { findNamesake } from '../packages/server/src/files/names.ts';
+import { findNameConflict } from '../packages/server/src/files/names.ts';
 import { type ItemOrder, listByMarker, listByOffset } from '../packages/server/src/files/paging.ts';
 import { publishNewFile } from '../packages/server/src/files/publish.ts';
 import { DEFAULT_LIMITS } from '../packages/server/src/limits.ts';
 import { openDiskStore } from '../packages/server/src/storage/disk/disk-store.ts';
-import { InHand } from '../packages/server/src/storage/in-flight.ts';
+import { InFlightBlobs } from '../packages/server/src/storage/in-flight.ts';
 import { GuardedClock } from '../packages/server/src/time/clock.ts';
 import { Turns } from '../packages/server/src/util/turns.ts';
 import { leftoverFolder } from '../test/support/leftovers.ts';
@@ -37,11 +37,11 @@ const SHA1 = 'a'.repeat(40) as Sha1;
 const home = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-bench-folder-')));
 const db = openSqlite(join(home, 'rows.sqlite'));
 await migrate(db);
-const content = await openDiskStore(home);
-const files: Files = {
+const blobs = await openDiskStore(home);
+const files: FileContext = {
   db,
-  content,
-  inHand: new InHand(),
+  blobs,
+  inFlight: new InFlightBlobs(),
   clock: new GuardedClock(),
   maxFileSize: 1e9,
   limits: DEFAULT_LIMITS,
@@ -84,8 +84,8 @@ async function measure(folder: ItemRow): Promise<Record<string, number>> {
     'page by size, largest first': await timed(() =>
       listByMarker(db, folder, { marker: undefined, limit: 100, order: order('size') }),
     ),
-    'a name that is there': await timed(() => findNamesake(db, { folderId: folder.id, name: middle })),
-    'a name that is free': await timed(() => findNamesake(db, { folderId: folder.id, name: 'free' })),
+    'a name that is there': await timed(() => findNameConflict(db, { folderId: folder.id, name: middle })),
+    'a name that is free': await timed(() => findNameConflict(db, { folderId: folder.id, name: 'free' })),
     'the folder with its size': await timed(async () => {
       const found = await findFolder(db, owner.id, folder.id);
       return found && describeFolder(db, found);
@@ -107,12 +107,12 @@ async function timed(act: () => Promise<unknown>): Promise<number> {
 
 function addFile(folder: ItemRow, name: string): Promise<unknown> {
   const made = {
-    content: newId<number>().toString(16) as ContentId,
+    blob: newId<number>().toString(16) as BlobId,
     size: 1,
     sha1: SHA1,
     by: owner.id,
     now: Date.now(),
-    mostItems: DEFAULT_LIMITS.items,
+    maxItems: DEFAULT_LIMITS.items,
   };
   return db.transaction().execute((tx) => publishNewFile(tx, { folderId: folder.id, name }, made));
 }
@@ -157,7 +157,7 @@ async function insertFiles(
     .values(rows.map(({ item }) => item))
     .execute();
   const versions = rows.map(({ item, name }) => ({
-    ...{ id: item.version_id, file_id: item.id, content_id: String(item.id) as ContentId, name, size: 1 },
+    ...{ id: item.version_id, file_id: item.id, content_id: String(item.id) as BlobId, name, size: 1 },
     ...{ sha1: SHA1, created_at: at, created_by: by.id },
   }));
   await tx.insertInto('versions').values(versions).execute();

@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ItemId, UserId } from '../packages/protocol/src/ids.ts';
 import { newId } from '../packages/server/src/database/values.ts';
-import { itemRowOf } from '../packages/server/src/files/items.ts';
+import { newItemRow } from '../packages/server/src/files/items.ts';
 import { addApp, addUser, tokenOf } from '../test/support/accounts.ts';
 import { Api } from '../test/support/api.ts';
 import { leftoverFolder } from '../test/support/leftovers.ts';
@@ -118,7 +118,7 @@ async function addFolders(owner: UserId, folderId: ItemId, count: number): Promi
   const db = await openRows(home);
   for (let from = 0; from < count; from += 500) {
     const rows = Array.from({ length: Math.min(500, count - from) }, (_, n) =>
-      itemRowOf({
+      newItemRow({
         ...{ id: newId<ItemId>(), kind: 'folder', folderId, name: `folder ${from + n}`, description: '', details: '' },
         ...{ versionId: null, by: owner, now: 0, contentCreatedAt: 0, contentModifiedAt: 0, size: 0 },
       }),

@@ -1,5 +1,5 @@
 /** One upload by the S3 driver alone, without a server or a client: `node bench/s3-driver.ts SIZE PART_SIZE`. */
-import type { Receipt, Slot } from '../packages/server/src/storage/blob-store.ts';
+import type { PartRange, PartTag } from '../packages/server/src/storage/blob-store.ts';
 import { grid, newContentId, slotsOf } from '../test/conformance/content-samples.ts';
 import { openTestStore } from '../test/s3/test-store.ts';
 import { BenchBody } from './body.ts';
@@ -8,31 +8,31 @@ const CHUNK_BYTES = 64 * 1024;
 
 const [size = 0, partSize = 0] = process.argv.slice(2).map(Number);
 const store = await openTestStore({ spoolSize: 4 * 2 ** 30 });
-const { content } = store;
+const { blobs } = store;
 const source = new BenchBody(partSize);
-const staging = await content.begin(newContentId(), grid(size, partSize));
-const receipts: Receipt[] = [];
-const left = slotsOf(staging.grid);
+const staged = await blobs.create(newContentId(), grid(size, partSize));
+const receipts: PartTag[] = [];
+const left = slotsOf(staged.layout);
 const cpuBefore = process.cpuUsage();
 const begun = performance.now();
 await Promise.all([1, 2, 3, 4].map(sendParts));
-await content.seal(staging, receipts);
+await blobs.complete(staged, receipts);
 const seconds = (performance.now() - begun) / 1000;
 const cpu = process.cpuUsage(cpuBefore);
-await content.remove(staging);
+await blobs.remove(staged);
 store.end();
 console.log(JSON.stringify({ seconds, cpuSeconds: (cpu.user + cpu.system) / 1e6 }));
 
 async function sendParts(): Promise<void> {
   for (let slot = left.shift(); slot !== undefined; slot = left.shift()) {
-    receipts[slot.index] = await content.write(staging, slot, bodyOf(slot));
+    receipts[slot.index] = await blobs.writePart(staged, slot, bodyOf(slot));
     // As the digest does that walks behind.
-    await content.release(staging, slot);
+    await blobs.dropLocalPart(staged, slot);
   }
 }
 
 /** Chunks as a socket gives them: memory of their own, which the store frees. */
-async function* bodyOf({ offset, length }: Slot): AsyncGenerator<Uint8Array> {
+async function* bodyOf({ offset, length }: PartRange): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < length; at += CHUNK_BYTES) {
     yield new Uint8Array(source.bytes(offset + at, Math.min(CHUNK_BYTES, length - at)));
   }

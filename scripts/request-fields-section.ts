@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { noteOf } from '../packages/protocol/src/schemas/field-notes.ts';
+import { getNote } from '../packages/protocol/src/schemas/field-notes.ts';
 import { REQUESTS } from '../packages/protocol/src/schemas/requests.ts';
 
 /**
@@ -53,7 +53,7 @@ function notesIn(schema: object, path: string, kind = ''): [field: string, becom
   const { anyOf = [], properties = {} } = schema as { anyOf?: object[]; properties?: Record<string, object> };
   const own = Object.entries(properties).flatMap(([name, property]): [string, string][] => {
     const full = path === '' ? name : `${path}.${name}`;
-    const note = noteOf(property);
+    const note = getNote(property);
     if (note === undefined) return notesIn(property, full, kind);
     return [[`${kind}\`${full}\``, 'ignored' in note ? `ignored: ${note.ignored}` : refusal(note.refused)]];
   });

@@ -43,17 +43,17 @@ function load(): string {
     'S3 requests per day',
     'Price per day',
   ];
-  const lines = withLargeParts().map(({ fileSize, partSize, slots }) => {
+  const lines = withLargeParts().map(({ fileSize, partSize, partCount }) => {
     const uploads = (PEAK * BYTES_A_DAY) / DAY_SECONDS / fileSize;
     // Of each upload besides its parts: to begin it and to complete it.
-    const requests = (BYTES_A_DAY / fileSize) * (slots + 2);
+    const requests = (BYTES_A_DAY / fileSize) * (partCount + 2);
     return [
       bytes(fileSize),
       partLabel(partSize),
       amount(uploads),
-      amount(uploads * slots),
-      amount(uploads * (slots * STATEMENTS_A_PART + STATEMENTS_AN_UPLOAD)),
-      `${bytes(uploads * slots * MEASURED.logBytesAPart)}/s`,
+      amount(uploads * partCount),
+      amount(uploads * (partCount * STATEMENTS_A_PART + STATEMENTS_AN_UPLOAD)),
+      `${bytes(uploads * partCount * MEASURED.logBytesAPart)}/s`,
       amount(requests),
       money(requests * PRICE_A_WRITE_REQUEST),
     ];
@@ -76,16 +76,16 @@ function rows(): string {
     'Size, 1 day',
     'Rows of files per day',
   ];
-  const lines = withLargeParts().map(({ fileSize, partSize, slots }) => {
-    const open = OPEN_SESSIONS * slots * STORED_SHARE;
+  const lines = withLargeParts().map(({ fileSize, partSize, partCount }) => {
+    const open = OPEN_SESSIONS * partCount * STORED_SHARE;
     const filesADay = BYTES_A_DAY / fileSize;
-    const committedADay = filesADay * (session + slots * part);
+    const committedADay = filesADay * (session + partCount * part);
     return [
       bytes(fileSize),
       partLabel(partSize),
       amount(open),
       bytes(OPEN_SESSIONS * session + open * part),
-      amount(filesADay * slots * KEPT_DAYS),
+      amount(filesADay * partCount * KEPT_DAYS),
       bytes(committedADay * KEPT_DAYS),
       bytes(committedADay),
       bytes(filesADay * file),
@@ -149,9 +149,9 @@ function sweep(): string {
 }
 
 /** Each size of file as Partway cuts it unless told otherwise; the last one in larger parts, too. */
-function withLargeParts(): { fileSize: number; partSize: number; slots: number }[] {
-  const grids = FILE_SIZES.flatMap((fileSize) => [planParts(fileSize), planParts(fileSize, LARGE_PARTS)]);
-  return grids.filter(({ fileSize, partSize }) => fileSize >= partSize * 2);
+function withLargeParts(): { fileSize: number; partSize: number; partCount: number }[] {
+  const layouts = FILE_SIZES.flatMap((fileSize) => [planParts(fileSize), planParts(fileSize, LARGE_PARTS)]);
+  return layouts.filter(({ fileSize, partSize }) => fileSize >= partSize * 2);
 }
 
 function partLabel(partSize: number): string {

@@ -1,4 +1,4 @@
-import type { Ability } from '../../packages/server/src/auth/scopes.ts';
+import type { Permission } from '../../packages/server/src/auth/scopes.ts';
 
 /** What an address names: nothing, or items whose ids go in the place of `:file`, `:folder` and `:session`. */
 export interface ApiRoute {
@@ -6,7 +6,7 @@ export interface ApiRoute {
   /** As the server declares it, below the prefix. */
   url: string;
   /** What a token must be good for. */
-  needs: Ability;
+  needs: Permission;
   /** A body that is taken, where it could be; `:folder` stands for an id there too. */
   body?: Record<string, unknown>;
   /** `attributes` and a file, instead of a JSON body. */

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { checkPublicKey } from '../../packages/server/src/auth/apps/keys.ts';
 import { checkRedirectUri, redirectSource } from '../../packages/server/src/auth/apps/redirect-uri.ts';
 import { parseResource } from '../../packages/server/src/auth/resource.ts';
-import { abilitiesOf, parseScopes } from '../../packages/server/src/auth/scopes.ts';
+import { parseScopes, permissionsFor } from '../../packages/server/src/auth/scopes.ts';
 import { newKeyPair } from './gatehouse.ts';
 
 test('a login may lead back to an app, over a protected way, and nowhere else', () => {
@@ -53,9 +53,9 @@ test('a scope that is unknown gives nothing, and no scopes at all give everythin
     known: ['base_upload', 'item_share'],
     unknown: ['toString'],
   });
-  assert.deepEqual([...abilitiesOf([])], []);
-  assert.deepEqual([...abilitiesOf(['item_share'])], []);
-  assert.deepEqual(abilitiesOf(undefined), abilitiesOf(['root_readwrite']));
+  assert.deepEqual([...permissionsFor([])], []);
+  assert.deepEqual([...permissionsFor(['item_share'])], []);
+  assert.deepEqual(permissionsFor(undefined), permissionsFor(['root_readwrite']));
 });
 
 test('an address of the API names a file or a folder', () => {

@@ -5,7 +5,7 @@ import { SignJWT, UnsecuredJWT } from 'jose';
 import { addApp } from '../../packages/server/src/auth/accounts.ts';
 import { addAppKey } from '../../packages/server/src/auth/apps/keys.ts';
 import { authenticate } from '../../packages/server/src/auth/authenticate.ts';
-import { grantForAssertion } from '../../packages/server/src/auth/grants/jwt-assertion.ts';
+import { exchangeAssertion } from '../../packages/server/src/auth/grants/jwt-assertion.ts';
 import { type Gatehouse, grantError, newKeyPair, openGatehouse, signAssertion } from './gatehouse.ts';
 
 const OWN = 'https://files.example.com/oauth2/token';
@@ -17,7 +17,7 @@ before(async () => {
 after(() => house[Symbol.asyncDispose]());
 
 const grant = (assertion: string, client = house.client) =>
-  grantForAssertion(house.access, client, { assertion, audiences: [OWN] });
+  exchangeAssertion(house.access, client, { assertion, audiences: [OWN] });
 const refused = (assertion: string) => assert.rejects(grant(assertion), grantError('invalid_grant'));
 
 test('a signed assertion brings a token for a user, or for the app itself', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, before, test } from 'node:test';
-import { faultOfChallenge, grantForCode } from '../../packages/server/src/auth/grants/authorization-code.ts';
+import { exchangeCode, findChallengeFault } from '../../packages/server/src/auth/grants/authorization-code.ts';
 import { issueCode } from '../../packages/server/src/auth/grants/authorize.ts';
 import { type Gatehouse, grantError, openGatehouse, REDIRECT } from './gatehouse.ts';
 
@@ -24,7 +24,7 @@ const codeWith = (codeChallenge: string | undefined) =>
     codeChallenge,
   });
 const exchange = (code: string, codeVerifier: string | undefined) =>
-  grantForCode(house.access, house.client, { code, redirectUri: undefined, codeVerifier });
+  exchangeCode(house.access, house.client, { code, redirectUri: undefined, codeVerifier });
 
 test('a code that was asked for with a challenge takes the verifier that fits it, and no other, nor none', async () => {
   const code = await codeWith(CHALLENGE);
@@ -48,7 +48,7 @@ test('a verifier for a code that was asked for without a challenge is refused: s
 });
 
 test('only S256 is a challenge', () => {
-  const fault = (challenge?: string, method?: string) => faultOfChallenge({ challenge, method });
+  const fault = (challenge?: string, method?: string) => findChallengeFault({ challenge, method });
   assert.equal(fault(), undefined);
   assert.equal(fault(CHALLENGE, 'S256'), undefined);
   assert.match(fault(VERIFIER, 'plain') ?? '', /S256/);

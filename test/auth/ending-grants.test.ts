@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { after, beforeEach, describe, it } from 'node:test';
 import { authenticate } from '../../packages/server/src/auth/authenticate.ts';
-import { grantForCode } from '../../packages/server/src/auth/grants/authorization-code.ts';
+import { exchangeCode } from '../../packages/server/src/auth/grants/authorization-code.ts';
 import { issueCode } from '../../packages/server/src/auth/grants/authorize.ts';
-import { grantForCredentials } from '../../packages/server/src/auth/grants/client-credentials.ts';
-import { grantForAssertion } from '../../packages/server/src/auth/grants/jwt-assertion.ts';
-import { grantForRefresh } from '../../packages/server/src/auth/grants/refresh-token.ts';
-import { grantForExchange } from '../../packages/server/src/auth/grants/token-exchange.ts';
+import { exchangeClientCredentials } from '../../packages/server/src/auth/grants/client-credentials.ts';
+import { exchangeAssertion } from '../../packages/server/src/auth/grants/jwt-assertion.ts';
+import { exchangeRefreshToken } from '../../packages/server/src/auth/grants/refresh-token.ts';
+import { exchangeToken } from '../../packages/server/src/auth/grants/token-exchange.ts';
 import type { Scope } from '../../packages/server/src/auth/scopes.ts';
 import { hashSecret } from '../../packages/server/src/auth/secrets.ts';
-import { endTokenById } from '../../packages/server/src/auth/tokens/list.ts';
-import { makeToken } from '../../packages/server/src/auth/tokens/make.ts';
+import { revokeTokenById } from '../../packages/server/src/auth/tokens/list.ts';
+import { createToken } from '../../packages/server/src/auth/tokens/make.ts';
 import { revokeToken } from '../../packages/server/src/auth/tokens/revoke.ts';
 import { terminateSessions } from '../../packages/server/src/auth/tokens/terminate-sessions.ts';
 import { changePassword } from '../../packages/server/src/auth/users/change-password.ts';
@@ -36,7 +36,7 @@ interface Family {
 
 const exchanged = async (subjectToken: string) =>
   (
-    await grantForExchange(house.access, {
+    await exchangeToken(house.access, {
       client: undefined,
       subjectToken,
       scope: 'item_preview',
@@ -62,12 +62,12 @@ async function logInWith(scopes: readonly Scope[] | undefined) {
     userId: house.user.id,
     scopes,
   });
-  return grantForCode(house.access, house.client, { code, redirectUri: undefined });
+  return exchangeCode(house.access, house.client, { code, redirectUri: undefined });
 }
-const refreshed = (token: string | undefined) => grantForRefresh(house.access, house.client, token ?? '');
+const refreshed = (token: string | undefined) => exchangeRefreshToken(house.access, house.client, token ?? '');
 const made = async (scope: string | undefined) => ({
   accessToken: (
-    await makeToken(house.access.db, {
+    await createToken(house.access.db, {
       login: house.user.login,
       expiresAt: house.clock.now() + 3_600_000,
       scope,
@@ -83,16 +83,16 @@ const WAYS = {
   'a login for some scopes': () => logInWith(['root_readonly', 'item_upload']),
   'a refreshed login': async () => refreshed((await logInWith(undefined)).refreshToken),
   'a refreshed login for some scopes': async () => refreshed((await logInWith(['root_readonly'])).refreshToken),
-  'client credentials': () => grantForCredentials(house.access, house.client, subject()),
+  'client credentials': () => exchangeClientCredentials(house.access, house.client, subject()),
   'an assertion': async () =>
-    grantForAssertion(house.access, house.client, { assertion: await signAssertion(house), audiences: [] }),
+    exchangeAssertion(house.access, house.client, { assertion: await signAssertion(house), audiences: [] }),
   'an operator’s hand': () => made(undefined),
   'an operator’s hand, for some scopes and one folder': () => made('root_readonly item_preview'),
 };
 
 const byApi = (token: string) => revokeToken(house.access, house.client, token);
 async function byCommand(token: string): Promise<void> {
-  assert.equal(await endTokenById(house.access.db, hashSecret(token).slice(0, 16)), true);
+  assert.equal(await revokeTokenById(house.access.db, hashSecret(token).slice(0, 16)), true);
   // Another process has a memory of its own, which lasts five seconds.
   house.clock.advance(5_000);
 }
@@ -158,10 +158,10 @@ for (const [way, begin] of Object.entries(WAYS)) {
         house.clock.advance(5_000);
       },
       'their user is deleted': async () => {
-        const rooms = { access: house.access } as unknown as Parameters<typeof deleteUser>[0];
+        const deps = { access: house.access } as unknown as Parameters<typeof deleteUser>[0];
         // The user owns nothing, so no store of bytes is asked.
-        Object.assign(rooms, { files: { ...house.access, turns: new Turns() }, uploads: house.access });
-        await deleteUser(rooms, house.user.id, { force: true, by: 'admin' });
+        Object.assign(deps, { files: { ...house.access, turns: new Turns() }, uploads: house.access });
+        await deleteUser(deps, house.user.id, { force: true, by: 'admin' });
       },
     })) {
       it(`all end when ${why}`, async () => {

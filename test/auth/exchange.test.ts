@@ -3,8 +3,8 @@ import { after, before, test } from 'node:test';
 import type { ItemId, UserId } from '../../packages/protocol/src/ids.ts';
 import { addApp } from '../../packages/server/src/auth/accounts.ts';
 import { authenticate } from '../../packages/server/src/auth/authenticate.ts';
-import { grantForCredentials } from '../../packages/server/src/auth/grants/client-credentials.ts';
-import { type ExchangeRequest, grantForExchange } from '../../packages/server/src/auth/grants/token-exchange.ts';
+import { exchangeClientCredentials } from '../../packages/server/src/auth/grants/client-credentials.ts';
+import { type ExchangeRequest, exchangeToken } from '../../packages/server/src/auth/grants/token-exchange.ts';
 import { revokeToken } from '../../packages/server/src/auth/tokens/revoke.ts';
 import { insertUser } from '../../packages/server/src/auth/users/store.ts';
 import { newId } from '../../packages/server/src/database/values.ts';
@@ -37,9 +37,10 @@ async function addFolder(owner: UserId, parent: ItemId, name: string): Promise<I
 }
 
 const whole = async () =>
-  (await grantForCredentials(house.access, house.client, { type: 'user', id: String(house.user.id) })).accessToken;
+  (await exchangeClientCredentials(house.access, house.client, { type: 'user', id: String(house.user.id) }))
+    .accessToken;
 const exchange = (subjectToken: string, change: Partial<ExchangeRequest> = {}) =>
-  grantForExchange(house.access, {
+  exchangeToken(house.access, {
     client: undefined,
     subjectToken,
     scope: 'base_upload',
@@ -55,13 +56,13 @@ test('a token can be narrowed to scopes and to one folder', async () => {
   });
   const authority = await authenticate(house.access, accessToken);
   assert.deepEqual(authority.scopes, ['base_upload', 'item_download']);
-  assert.deepEqual([authority.boundTo, authority.principal.userId], [outer, house.user.id]);
+  assert.deepEqual([authority.restrictedTo, authority.principal.userId], [outer, house.user.id]);
   assert.equal(expiresInSeconds, 3600);
 });
 
 test('folder 0 is the root folder of the user, and any host and prefix will do', async () => {
   const bound = async (resource: string) =>
-    (await authenticate(house.access, (await exchange(await whole(), { resource })).accessToken)).boundTo;
+    (await authenticate(house.access, (await exchange(await whole(), { resource })).accessToken)).restrictedTo;
   assert.equal(await bound(folderUrl('0')), house.user.root_id);
   assert.equal(await bound(`http://127.0.0.1:4400/api/2.0/folders/${inner}`), inner);
 });
@@ -72,9 +73,9 @@ test('a narrowed token is narrowed further, never widened', async () => {
     resource: folderUrl(outer),
   });
   const narrower = await exchange(accessToken, { scope: 'base_explorer', resource: folderUrl(inner) });
-  assert.equal((await authenticate(house.access, narrower.accessToken)).boundTo, inner);
+  assert.equal((await authenticate(house.access, narrower.accessToken)).restrictedTo, inner);
   const asBound = await exchange(accessToken, { scope: 'base_explorer' });
-  assert.equal((await authenticate(house.access, asBound.accessToken)).boundTo, outer);
+  assert.equal((await authenticate(house.access, asBound.accessToken)).restrictedTo, outer);
 
   for (const scope of ['root_readwrite', 'base_upload', 'item_delete', 'base_explorer item_rename']) {
     await assert.rejects(exchange(accessToken, { scope }), grantError('invalid_scope'), scope);
@@ -145,7 +146,7 @@ test('an app that names itself must prove it, and narrow a token of its own', as
 test('the developer token can be narrowed, and a narrowed token never acts as another user', async () => {
   const { accessToken } = await exchange(DEVELOPER_TOKEN);
   const authority = await authenticate(house.access, accessToken);
-  assert.deepEqual([authority.clientId, authority.mayActAs], [undefined, false]);
+  assert.deepEqual([authority.clientId, authority.canImpersonate], [undefined, false]);
   assert.equal(authority.principal.login, 'developer@partway.local');
 });
 
@@ -160,7 +161,7 @@ test('a token that belongs to no app is narrowed by any app that proves itself, 
 
   const { accessToken } = await exchange(DEVELOPER_TOKEN, { client });
 
-  const { principal, clientId, mayActAs } = await authenticate(access, accessToken);
+  const { principal, clientId, canImpersonate: mayActAs } = await authenticate(access, accessToken);
   assert.deepEqual([principal.login, clientId, mayActAs], ['developer@partway.local', client.clientId, false]);
   await revokeToken(access, client, accessToken);
   await assert.rejects(authenticate(access, accessToken), refusal('unauthorized'));

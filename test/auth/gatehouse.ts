@@ -6,10 +6,10 @@ import { SignJWT } from 'jose';
 import { addApp, addUser } from '../../packages/server/src/auth/accounts.ts';
 import type { ClientSecret } from '../../packages/server/src/auth/apps/find-client.ts';
 import { addAppKey } from '../../packages/server/src/auth/apps/keys.ts';
-import type { Access } from '../../packages/server/src/auth/context.ts';
+import type { AuthContext } from '../../packages/server/src/auth/context.ts';
 import { issueCode } from '../../packages/server/src/auth/grants/authorize.ts';
 import type { GrantError } from '../../packages/server/src/auth/grants/errors.ts';
-import { LogInAttempts } from '../../packages/server/src/auth/login/attempts.ts';
+import { LoginAttempts } from '../../packages/server/src/auth/login/attempts.ts';
 import { TokenCache } from '../../packages/server/src/auth/token-cache.ts';
 import { ensureDeveloper } from '../../packages/server/src/auth/users/developer.ts';
 import type { AppRow, UserRow } from '../../packages/server/src/database/schema.ts';
@@ -22,7 +22,7 @@ export const REDIRECT = 'https://app.partway.test/callback';
 
 /** The access room as main.ts furnishes it, on a real database file, with a clock that stands still. */
 export interface Gatehouse extends AsyncDisposable {
-  access: Access;
+  access: AuthContext;
   clock: TestClock;
   app: AppRow;
   /** What the app proves itself with. */
@@ -52,7 +52,7 @@ export async function openGatehouse(): Promise<Gatehouse> {
   const pair = appKeys;
   const kid = await addAppKey(db, { clientId: app.client_id, pem: pair.publicPem, now: clock.now() });
   return {
-    access: { db, developer, cache: new TokenCache(), logIns: new LogInAttempts(), clock },
+    access: { db, developer, tokens: new TokenCache(), loginAttempts: new LoginAttempts(), clock },
     clock,
     app,
     client: { clientId: app.client_id, clientSecret },

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { after, beforeEach, test } from 'node:test';
 import { addApp } from '../../packages/server/src/auth/accounts.ts';
 import { authenticate } from '../../packages/server/src/auth/authenticate.ts';
-import { grantForCode } from '../../packages/server/src/auth/grants/authorization-code.ts';
-import { findAskingApp } from '../../packages/server/src/auth/grants/authorize.ts';
-import { grantForCredentials } from '../../packages/server/src/auth/grants/client-credentials.ts';
-import { grantForRefresh } from '../../packages/server/src/auth/grants/refresh-token.ts';
+import { exchangeCode } from '../../packages/server/src/auth/grants/authorization-code.ts';
+import { getAuthorizingApp } from '../../packages/server/src/auth/grants/authorize.ts';
+import { exchangeClientCredentials } from '../../packages/server/src/auth/grants/client-credentials.ts';
+import { exchangeRefreshToken } from '../../packages/server/src/auth/grants/refresh-token.ts';
 import type { GrantedToken } from '../../packages/server/src/auth/tokens/issue.ts';
 import { revokeToken } from '../../packages/server/src/auth/tokens/revoke.ts';
-import { sweepTokens } from '../../packages/server/src/auth/tokens/sweep.ts';
+import { deleteExpiredTokens } from '../../packages/server/src/auth/tokens/sweep.ts';
 import { refusal } from '../files/house.ts';
 import { type Gatehouse, grantError, newCode, openGatehouse, REDIRECT } from './gatehouse.ts';
 
@@ -19,10 +19,10 @@ beforeEach(async () => {
 });
 after(() => house[Symbol.asyncDispose]());
 
-const exchangeCode = (code: string, redirectUri?: string, client = house.client) =>
-  grantForCode(house.access, client, { code, redirectUri });
+const exchange = (code: string, redirectUri?: string, client = house.client) =>
+  exchangeCode(house.access, client, { code, redirectUri });
 const refresh = (token: string | undefined, client = house.client) =>
-  grantForRefresh(house.access, client, token ?? '');
+  exchangeRefreshToken(house.access, client, token ?? '');
 const works = ({ accessToken }: GrantedToken) => authenticate(house.access, accessToken);
 const isOver = (granted: GrantedToken) => assert.rejects(works(granted), refusal('unauthorized'));
 
@@ -33,39 +33,36 @@ async function otherClient() {
 
 test('a code brings tokens of the user who gave it, with or without the redirect address', async () => {
   for (const redirectUri of [undefined, REDIRECT]) {
-    const { principal } = await works(await exchangeCode(await newCode(house), redirectUri));
+    const { principal } = await works(await exchange(await newCode(house), redirectUri));
     assert.equal(principal.userId, house.user.id);
   }
 });
 
 test('a code works for its app, its address and one minute', async () => {
   const wrong = grantError('invalid_grant');
-  await assert.rejects(exchangeCode(await newCode(house), 'https://app.partway.test/callback2'), wrong);
-  await assert.rejects(exchangeCode(await newCode(house), undefined, await otherClient()), wrong);
-  await assert.rejects(exchangeCode('x'), wrong);
+  await assert.rejects(exchange(await newCode(house), 'https://app.partway.test/callback2'), wrong);
+  await assert.rejects(exchange(await newCode(house), undefined, await otherClient()), wrong);
+  await assert.rejects(exchange('x'), wrong);
   const code = await newCode(house);
-  await assert.rejects(
-    exchangeCode(code, undefined, { ...house.client, clientSecret: 'x' }),
-    grantError('invalid_client'),
-  );
+  await assert.rejects(exchange(code, undefined, { ...house.client, clientSecret: 'x' }), grantError('invalid_client'));
   house.clock.advance(60_000);
-  await assert.rejects(exchangeCode(code), wrong);
+  await assert.rejects(exchange(code), wrong);
 });
 
 test('a code that comes a second time ends the tokens that it gave', async () => {
   const code = await newCode(house);
-  const first = await exchangeCode(code);
+  const first = await exchange(code);
   await works(first);
-  await assert.rejects(exchangeCode(code), grantError('invalid_grant'));
+  await assert.rejects(exchange(code), grantError('invalid_grant'));
   await isOver(first);
   await assert.rejects(refresh(first.refreshToken), grantError('invalid_grant'));
 });
 
 test('of two who bring one code, or one refresh token, at the same time at most one is served', async () => {
   const code = await newCode(house);
-  const codes = await Promise.allSettled([exchangeCode(code), exchangeCode(code)]);
+  const codes = await Promise.allSettled([exchange(code), exchange(code)]);
   assert.equal(codes.filter(({ status }) => status === 'fulfilled').length, 1);
-  const { refreshToken } = await exchangeCode(await newCode(house));
+  const { refreshToken } = await exchange(await newCode(house));
   const refreshes = await Promise.allSettled([refresh(refreshToken), refresh(refreshToken)]);
   const served = refreshes.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
   assert.equal(served.length, 1);
@@ -73,7 +70,7 @@ test('of two who bring one code, or one refresh token, at the same time at most 
 });
 
 test('a refresh token brings the next pair, and each works once', async () => {
-  const first = await exchangeCode(await newCode(house));
+  const first = await exchange(await newCode(house));
   const second = await refresh(first.refreshToken);
   const third = await refresh(second.refreshToken);
   await works(third);
@@ -81,9 +78,9 @@ test('a refresh token brings the next pair, and each works once', async () => {
 });
 
 test('a used refresh token ends everything that came of the same login', async () => {
-  const first = await exchangeCode(await newCode(house));
+  const first = await exchange(await newCode(house));
   const second = await refresh(first.refreshToken);
-  const another = await exchangeCode(await newCode(house));
+  const another = await exchange(await newCode(house));
   await works(second);
   await assert.rejects(refresh(first.refreshToken), grantError('invalid_grant'));
   await isOver(second);
@@ -92,7 +89,7 @@ test('a used refresh token ends everything that came of the same login', async (
 });
 
 test('a refresh token is of no use to another app, nor after sixty days, nor as an access token', async () => {
-  const { refreshToken, accessToken } = await exchangeCode(await newCode(house));
+  const { refreshToken, accessToken } = await exchange(await newCode(house));
   await assert.rejects(refresh(refreshToken, await otherClient()), grantError('invalid_grant'));
   await assert.rejects(refresh(accessToken), grantError('invalid_grant'));
   await assert.rejects(authenticate(house.access, refreshToken ?? ''), refusal('unauthorized'));
@@ -101,7 +98,7 @@ test('a refresh token is of no use to another app, nor after sixty days, nor as 
 });
 
 test('an access token ends after an hour, and is then said to have expired', async () => {
-  const granted = await grantForCredentials(house.access, house.client, { type: 'enterprise', id: '1' });
+  const granted = await exchangeClientCredentials(house.access, house.client, { type: 'enterprise', id: '1' });
   house.clock.advance(3_599_999);
   await works(granted);
   house.clock.advance(1);
@@ -110,7 +107,7 @@ test('an access token ends after an hour, and is then said to have expired', asy
 
 test('revoking an access or a refresh token ends both', async () => {
   for (const which of ['accessToken', 'refreshToken'] as const) {
-    const pair = await exchangeCode(await newCode(house));
+    const pair = await exchange(await newCode(house));
     await works(pair);
     await revokeToken(house.access, house.client, pair[which] ?? '');
     await isOver(pair);
@@ -119,7 +116,7 @@ test('revoking an access or a refresh token ends both', async () => {
 });
 
 test('an app revokes its own tokens only, and must prove itself', async () => {
-  const pair = await exchangeCode(await newCode(house));
+  const pair = await exchange(await newCode(house));
   await revokeToken(house.access, await otherClient(), pair.accessToken);
   await revokeToken(house.access, await otherClient(), pair.refreshToken ?? '');
   await works(pair);
@@ -132,7 +129,7 @@ test('an app revokes its own tokens only, and must prove itself', async () => {
 test('an app asks to send users back to an address of its own, to the letter', async () => {
   const { client_id: clientId } = house.app;
   const ask = (redirectUri: string | undefined, id = clientId) =>
-    findAskingApp(house.access, { clientId: id, redirectUri });
+    getAuthorizingApp(house.access, { clientId: id, redirectUri });
   assert.equal((await ask(REDIRECT))?.redirectUri, REDIRECT);
   assert.equal((await ask(undefined))?.redirectUri, REDIRECT);
   for (const other of [`${REDIRECT}/`, `${REDIRECT}?x=1`, 'https://app.partway.test', REDIRECT.toUpperCase()]) {
@@ -150,15 +147,15 @@ test('an app asks to send users back to an address of its own, to the letter', a
 });
 
 test('the sweep forgets what has run out, and keeps what has not', async () => {
-  const live = await exchangeCode(await newCode(house));
-  assert.equal(await sweepTokens(house.access), 0);
+  const live = await exchange(await newCode(house));
+  assert.equal(await deleteExpiredTokens(house.access), 0);
   house.clock.advance(61_000);
-  assert.equal(await sweepTokens(house.access), 1, 'the code');
+  assert.equal(await deleteExpiredTokens(house.access), 1, 'the code');
   const next = await refresh(live.refreshToken);
   house.clock.advance(8 * 24 * 3_600_000);
-  assert.equal(await sweepTokens(house.access), 2, 'both access tokens');
+  assert.equal(await deleteExpiredTokens(house.access), 2, 'both access tokens');
   const last = await refresh(next.refreshToken);
   house.clock.advance(61 * 24 * 3_600_000);
-  assert.equal(await sweepTokens(house.access), 4, 'three refresh tokens and an access token');
+  assert.equal(await deleteExpiredTokens(house.access), 4, 'three refresh tokens and an access token');
   await assert.rejects(refresh(last.refreshToken), grantError('invalid_grant'));
 });

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, beforeEach, test } from 'node:test';
 import { authenticate } from '../../packages/server/src/auth/authenticate.ts';
-import { grantForCredentials } from '../../packages/server/src/auth/grants/client-credentials.ts';
+import { exchangeClientCredentials } from '../../packages/server/src/auth/grants/client-credentials.ts';
 import { logIn } from '../../packages/server/src/auth/login/log-in.ts';
-import { Slowdown } from '../../packages/server/src/auth/login/throttle.ts';
+import { LoginThrottle } from '../../packages/server/src/auth/login/throttle.ts';
 import { changePassword } from '../../packages/server/src/auth/users/change-password.ts';
 import { hashPassword, matchesPassword } from '../../packages/server/src/auth/users/password.ts';
 import { refusal } from '../files/house.ts';
@@ -37,7 +37,7 @@ test('only the right password of a user who has one lets in', async () => {
 
 /** As many guesses were made as these, without the time that each takes. */
 function note({ login = house.user.login, network = '192.0.2.1' }, times: number): void {
-  for (let n = 0; n < times; n += 1) house.access.logIns.begin({ login, network }, house.clock.monotonic());
+  for (let n = 0; n < times; n += 1) house.access.loginAttempts.begin({ login, network }, house.clock.monotonic());
 }
 
 test('guessing at one login from one address gets ever slower, and half a minute at most', async () => {
@@ -120,7 +120,7 @@ test('all addresses of one IPv6 network are one, and an IPv4 address is the same
 });
 
 test('what is remembered of attempts is bounded, whatever is tried', async () => {
-  const { logIns } = house.access;
+  const { loginAttempts: logIns } = house.access;
   for (let n = 0; n < 25_000; n += 1) {
     const attempt = { login: `user${n}`, network: `2001:db8:${n.toString(16)}:0` };
     logIns.succeed(logIns.begin(attempt, 0));
@@ -130,10 +130,10 @@ test('what is remembered of attempts is bounded, whatever is tried', async () =>
 });
 
 test('no more than sixteen guesses from one network, and sixty-four in all, wait to be checked', async () => {
-  const { turns } = house.access.logIns;
+  const { turns } = house.access.loginAttempts;
   const gate = Promise.withResolvers<void>();
   const take = (network: string, isKnown = false) =>
-    turns.take({ network, isKnown }, () => gate.promise.then(() => true));
+    turns.run({ network, isKnown }, () => gate.promise.then(() => true));
   const taken = [
     take('running'),
     ...Array.from({ length: 20 }, () => take('one')),
@@ -147,10 +147,10 @@ test('no more than sixteen guesses from one network, and sixty-four in all, wait
 });
 
 test('who comes when too many wait to be checked is asked to come again in a second, and no attempt is counted', async () => {
-  const { turns } = house.access.logIns;
+  const { turns } = house.access.loginAttempts;
   const gate = Promise.withResolvers<void>();
   const taken = Array.from({ length: 17 }, () =>
-    turns.take({ network: '192.0.2.1', isKnown: false }, () => gate.promise),
+    turns.run({ network: '192.0.2.1', isKnown: false }, () => gate.promise),
   );
   for (let tries = 0; tries < 10; tries += 1) assert.deepEqual(await attempt(PASSWORD), { kind: 'later', wait: 1_000 });
   gate.resolve();
@@ -164,14 +164,14 @@ test('guesses that come all at once count as many', async () => {
 });
 
 test('what is remembered of attempts is bounded, and keeps the latest', () => {
-  const slowdown = new Slowdown({ most: 100, free: 5, longestWait: 1_000 });
-  for (let tries = 0; tries < 10; tries += 1) slowdown.note('early', 0);
-  for (let name = 0; name < 99; name += 1) slowdown.note(`name ${name}`, 0);
+  const slowdown = new LoginThrottle({ maxEntries: 100, free: 5, longestWait: 1_000 });
+  for (let tries = 0; tries < 10; tries += 1) slowdown.recordAttempt('early', 0);
+  for (let name = 0; name < 99; name += 1) slowdown.recordAttempt(`name ${name}`, 0);
   assert.equal(slowdown.size, 100);
-  assert.equal(slowdown.waitOf('early', 0), 1_000);
-  slowdown.note('one more', 0);
+  assert.equal(slowdown.delayFor('early', 0), 1_000);
+  slowdown.recordAttempt('one more', 0);
   assert.equal(slowdown.size, 100);
-  assert.equal(slowdown.waitOf('early', 0), 0);
+  assert.equal(slowdown.delayFor('early', 0), 0);
 });
 
 test('passwords are kept as salted scrypt hashes, and compared as Unicode composes them', async () => {
@@ -188,7 +188,7 @@ test('passwords are kept as salted scrypt hashes, and compared as Unicode compos
 
 test('another password ends what was given to whoever knew the old one', async () => {
   const subject = { type: 'user', id: String(house.user.id) };
-  const { accessToken } = await grantForCredentials(house.access, house.client, subject);
+  const { accessToken } = await exchangeClientCredentials(house.access, house.client, subject);
   await changePassword(house.access.db, { login: house.user.login, password: 'another password' });
   await assert.rejects(authenticate(house.access, accessToken), refusal('unauthorized'));
   assert.equal((await attempt(PASSWORD)).kind, 'wrong');

@@ -1,50 +1,50 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { networkOf } from '../../packages/server/src/auth/login/log-in.ts';
-import { Slowdown } from '../../packages/server/src/auth/login/throttle.ts';
+import { networkFor } from '../../packages/server/src/auth/login/log-in.ts';
+import { LoginThrottle } from '../../packages/server/src/auth/login/throttle.ts';
 
 const HOUR = 3_600_000;
 
 test('each attempt beyond the free ones doubles the wait, up to the longest', () => {
-  const slowdown = new Slowdown({ most: 10, free: 2, longestWait: 5_000 });
+  const slowdown = new LoginThrottle({ maxEntries: 10, free: 2, longestWait: 5_000 });
   const waits = Array.from({ length: 6 }, () => {
-    slowdown.note('ada', 0);
-    return slowdown.waitOf('ada', 0);
+    slowdown.recordAttempt('ada', 0);
+    return slowdown.delayFor('ada', 0);
   });
   assert.deepEqual(waits, [0, 1_000, 2_000, 4_000, 5_000, 5_000]);
-  assert.equal(slowdown.waitOf('ada', 4_000), 1_000);
-  assert.equal(slowdown.waitOf('bob', 0), 0);
+  assert.equal(slowdown.delayFor('ada', 4_000), 1_000);
+  assert.equal(slowdown.delayFor('bob', 0), 0);
 });
 
 test('an attempt that was right is taken back alone, and the last one leaves nothing', () => {
-  const slowdown = new Slowdown({ most: 10, free: 1, longestWait: HOUR });
-  for (let n = 0; n < 4; n++) slowdown.note('ada', 0);
-  slowdown.takeBack('ada');
-  assert.equal(slowdown.waitOf('ada', 0), 4_000);
-  for (let n = 0; n < 2; n++) slowdown.takeBack('ada');
+  const slowdown = new LoginThrottle({ maxEntries: 10, free: 1, longestWait: HOUR });
+  for (let n = 0; n < 4; n++) slowdown.recordAttempt('ada', 0);
+  slowdown.undoAttempt('ada');
+  assert.equal(slowdown.delayFor('ada', 0), 4_000);
+  for (let n = 0; n < 2; n++) slowdown.undoAttempt('ada');
   assert.equal(slowdown.size, 1);
-  assert.equal(slowdown.waitOf('ada', 0), 1_000);
-  slowdown.takeBack('ada');
+  assert.equal(slowdown.delayFor('ada', 0), 1_000);
+  slowdown.undoAttempt('ada');
   assert.equal(slowdown.size, 0);
-  slowdown.takeBack('ada');
+  slowdown.undoAttempt('ada');
   assert.equal(slowdown.size, 0);
 });
 
 test('attempts count for an hour after the last one', () => {
-  const slowdown = new Slowdown({ most: 10, free: 1, longestWait: HOUR });
-  slowdown.note('ada', 0);
-  slowdown.note('ada', HOUR - 1);
-  assert.equal(slowdown.waitOf('ada', HOUR - 1), 2_000);
-  slowdown.note('ada', 2 * HOUR - 1);
-  assert.equal(slowdown.waitOf('ada', 2 * HOUR - 1), 1_000);
+  const slowdown = new LoginThrottle({ maxEntries: 10, free: 1, longestWait: HOUR });
+  slowdown.recordAttempt('ada', 0);
+  slowdown.recordAttempt('ada', HOUR - 1);
+  assert.equal(slowdown.delayFor('ada', HOUR - 1), 2_000);
+  slowdown.recordAttempt('ada', 2 * HOUR - 1);
+  assert.equal(slowdown.delayFor('ada', 2 * HOUR - 1), 1_000);
 });
 
 test('of more names than are remembered, those used the longest ago are forgotten', () => {
-  const slowdown = new Slowdown({ most: 2, free: 1, longestWait: HOUR });
-  for (const name of ['ada', 'bob', 'ada', 'cy']) slowdown.note(name, 0);
+  const slowdown = new LoginThrottle({ maxEntries: 2, free: 1, longestWait: HOUR });
+  for (const name of ['ada', 'bob', 'ada', 'cy']) slowdown.recordAttempt(name, 0);
   assert.equal(slowdown.size, 2);
   assert.deepEqual(
-    ['ada', 'bob', 'cy'].map((name) => slowdown.waitOf(name, 0)),
+    ['ada', 'bob', 'cy'].map((name) => slowdown.delayFor(name, 0)),
     [2_000, 0, 1_000],
   );
 });
@@ -60,6 +60,6 @@ test('an IPv6 address counts by its /64, however it is written; an IPv4 address 
     ['::ffff:192.0.2.1', '192.0.2.1'],
     ['192.0.2.1', '192.0.2.1'],
   ] as const) {
-    assert.equal(networkOf(address), network, address);
+    assert.equal(networkFor(address), network, address);
   }
 });

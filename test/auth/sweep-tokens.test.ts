@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { sweepTokens } from '../../packages/server/src/auth/tokens/sweep.ts';
+import { deleteExpiredTokens } from '../../packages/server/src/auth/tokens/sweep.ts';
 import { openHouse } from '../files/house.ts';
 
 const DAY = 86_400_000;
@@ -32,7 +32,7 @@ test('no statement of the sweep deletes more than a thousand tokens or assertion
   });
 
   house.clock.advance(10 * DAY);
-  assert.equal(await sweepTokens({ db: watched, clock: house.clock }), 2_500);
+  assert.equal(await deleteExpiredTokens({ db: watched, clock: house.clock }), 2_500);
 
   assert.equal(Math.max(...counts), 1_000);
   const left = await db.selectFrom('used_assertions').select('jti').execute();

@@ -3,7 +3,7 @@ import { after, before, test } from 'node:test';
 import type { UserId } from '../../packages/protocol/src/ids.ts';
 import { authenticate } from '../../packages/server/src/auth/authenticate.ts';
 import type { Authority } from '../../packages/server/src/auth/authority.ts';
-import { grantForCredentials } from '../../packages/server/src/auth/grants/client-credentials.ts';
+import { exchangeClientCredentials } from '../../packages/server/src/auth/grants/client-credentials.ts';
 import { TokenCache } from '../../packages/server/src/auth/token-cache.ts';
 import { revokeToken } from '../../packages/server/src/auth/tokens/revoke.ts';
 import { updateUser } from '../../packages/server/src/auth/users/update.ts';
@@ -17,7 +17,8 @@ before(async () => {
 after(() => house[Symbol.asyncDispose]());
 
 const newToken = async () =>
-  (await grantForCredentials(house.access, house.client, { type: 'user', id: String(house.user.id) })).accessToken;
+  (await exchangeClientCredentials(house.access, house.client, { type: 'user', id: String(house.user.id) }))
+    .accessToken;
 
 /** Asks whose token it is, and lets `meanwhile` happen after its row was read and before the answer is there. */
 function authenticateDuring(token: string, meanwhile: () => Promise<void>) {
@@ -57,45 +58,45 @@ const NOW = { now: 1_000, monotonic: 0 };
 const authorityOf = (userId: number) => ({ principal: { userId: userId as UserId } }) as Authority;
 
 /** Keeps a token of a user's, named after the user. */
-function keep(cache: TokenCache, userId: number, expiresAt = Number.POSITIVE_INFINITY): void {
-  cache.set(`token of ${userId}`, authorityOf(userId), { expiresAt, monotonic: 0, mark: cache.mark });
+function keep(tokens: TokenCache, userId: number, expiresAt = Number.POSITIVE_INFINITY): void {
+  tokens.set(`token of ${userId}`, authorityOf(userId), { expiresAt, monotonic: 0, generation: tokens.generation });
 }
 
-const known = (cache: TokenCache, userIds: readonly number[], at = NOW) =>
-  userIds.filter((userId) => cache.get(`token of ${userId}`, at) !== undefined);
+const known = (tokens: TokenCache, userIds: readonly number[], at = NOW) =>
+  userIds.filter((userId) => tokens.get(`token of ${userId}`, at) !== undefined);
 
 test('the tokens of many users are known at once, each with its own authority', () => {
-  const cache = new TokenCache();
+  const tokens = new TokenCache();
   const users = Array.from({ length: 1_000 }, (_, n) => n);
-  for (const user of users) keep(cache, user);
-  assert.deepEqual(known(cache, users), users);
-  assert.equal(cache.get('token of 7', NOW)?.principal.userId, 7);
+  for (const user of users) keep(tokens, user);
+  assert.deepEqual(known(tokens, users), users);
+  assert.equal(tokens.get('token of 7', NOW)?.principal.userId, 7);
 });
 
 test('no more tokens are kept than memory is set aside for', () => {
-  const cache = new TokenCache();
+  const tokens = new TokenCache();
   const users = Array.from({ length: 30_000 }, (_, n) => n);
-  for (const user of users) keep(cache, user);
-  const kept = known(cache, users);
+  for (const user of users) keep(tokens, user);
+  const kept = known(tokens, users);
   assert.ok(kept.length > 0 && kept.length <= 10_000, `${kept.length}`);
   assert.ok(kept.includes(29_999));
 });
 
 test('a token is known for five seconds, and never once it has expired', () => {
-  const cache = new TokenCache();
-  keep(cache, 1);
-  keep(cache, 2, 2_000);
-  assert.deepEqual(known(cache, [1, 2], { now: 1_999, monotonic: 4_999 }), [1, 2]);
-  assert.deepEqual(known(cache, [1, 2], { now: 2_000, monotonic: 4_999 }), [1]);
-  assert.deepEqual(known(cache, [1, 2], { now: 2_000, monotonic: 5_000 }), []);
+  const tokens = new TokenCache();
+  keep(tokens, 1);
+  keep(tokens, 2, 2_000);
+  assert.deepEqual(known(tokens, [1, 2], { now: 1_999, monotonic: 4_999 }), [1, 2]);
+  assert.deepEqual(known(tokens, [1, 2], { now: 2_000, monotonic: 4_999 }), [1]);
+  assert.deepEqual(known(tokens, [1, 2], { now: 2_000, monotonic: 5_000 }), []);
 });
 
 test('what is forgotten takes nobody else along, and is not kept by one who read it before', () => {
-  const cache = new TokenCache();
-  for (const user of [1, 2, 3]) keep(cache, user);
-  const { mark } = cache;
-  cache.deleteAllOf(1 as UserId);
-  cache.deleteAll(['token of 2']);
-  cache.set('token of 1', authorityOf(1), { expiresAt: Number.POSITIVE_INFINITY, monotonic: 0, mark });
-  assert.deepEqual(known(cache, [1, 2, 3]), [3]);
+  const tokens = new TokenCache();
+  for (const user of [1, 2, 3]) keep(tokens, user);
+  const { generation: mark } = tokens;
+  tokens.deleteByUser(1 as UserId);
+  tokens.deleteAll(['token of 2']);
+  tokens.set('token of 1', authorityOf(1), { expiresAt: Number.POSITIVE_INFINITY, monotonic: 0, generation: mark });
+  assert.deepEqual(known(tokens, [1, 2, 3]), [3]);
 });

@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Turns } from '../../packages/server/src/auth/login/turns.ts';
+import { LoginQueue } from '../../packages/server/src/auth/login/turns.ts';
 
 /** Turns of which the first is under way, and how many more are let in of those that ask. */
 function underWay() {
-  const turns = new Turns();
+  const turns = new LoginQueue();
   const first = Promise.withResolvers<void>();
   const ran: string[] = [];
   const ask = (network: string, isKnown = false) =>
-    turns.take({ network, isKnown }, async () => {
+    turns.run({ network, isKnown }, async () => {
       ran.push(network);
       return network;
     });
-  const begun = turns.take({ network: 'first', isKnown: false }, () => first.promise);
+  const begun = turns.run({ network: 'first', isKnown: false }, () => first.promise);
   const end = () => {
     first.resolve();
     return begun;

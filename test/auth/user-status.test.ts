@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { after, beforeEach, test } from 'node:test';
 import { addApp } from '../../packages/server/src/auth/accounts.ts';
-import { actAs, authenticate } from '../../packages/server/src/auth/authenticate.ts';
-import { grantForCode } from '../../packages/server/src/auth/grants/authorization-code.ts';
-import { grantForCredentials } from '../../packages/server/src/auth/grants/client-credentials.ts';
-import { grantForAssertion } from '../../packages/server/src/auth/grants/jwt-assertion.ts';
-import { grantForRefresh } from '../../packages/server/src/auth/grants/refresh-token.ts';
-import { grantForExchange } from '../../packages/server/src/auth/grants/token-exchange.ts';
+import { authenticate, impersonate } from '../../packages/server/src/auth/authenticate.ts';
+import { exchangeCode } from '../../packages/server/src/auth/grants/authorization-code.ts';
+import { exchangeClientCredentials } from '../../packages/server/src/auth/grants/client-credentials.ts';
+import { exchangeAssertion } from '../../packages/server/src/auth/grants/jwt-assertion.ts';
+import { exchangeRefreshToken } from '../../packages/server/src/auth/grants/refresh-token.ts';
+import { exchangeToken } from '../../packages/server/src/auth/grants/token-exchange.ts';
 import { logIn } from '../../packages/server/src/auth/login/log-in.ts';
-import { makeToken } from '../../packages/server/src/auth/tokens/make.ts';
+import { createToken } from '../../packages/server/src/auth/tokens/make.ts';
 import { changePassword } from '../../packages/server/src/auth/users/change-password.ts';
-import { needUser } from '../../packages/server/src/auth/users/store.ts';
+import { getUserByLogin } from '../../packages/server/src/auth/users/store.ts';
 import { setStatus, updateUser } from '../../packages/server/src/auth/users/update.ts';
 import type { UserStatus } from '../../packages/server/src/database/schema.ts';
 import { refusal } from '../files/house.ts';
@@ -27,12 +27,12 @@ after(() => house[Symbol.asyncDispose]());
 
 const become = (status: UserStatus) => updateUser(house.access, house.user.id, { status }, 'admin');
 const asUser = () => ({ type: 'user', id: String(house.user.id) });
-const byCredentials = () => grantForCredentials(house.access, house.client, asUser());
+const byCredentials = () => exchangeClientCredentials(house.access, house.client, asUser());
 const byAssertion = async () =>
-  grantForAssertion(house.access, house.client, { assertion: await signAssertion(house), audiences: [] });
-const byCode = (code: string) => grantForCode(house.access, house.client, { code, redirectUri: undefined });
+  exchangeAssertion(house.access, house.client, { assertion: await signAssertion(house), audiences: [] });
+const byCode = (code: string) => exchangeCode(house.access, house.client, { code, redirectUri: undefined });
 const narrow = (subjectToken: string) =>
-  grantForExchange(house.access, { client: undefined, subjectToken, scope: 'base_explorer', resource: undefined });
+  exchangeToken(house.access, { client: undefined, subjectToken, scope: 'base_explorer', resource: undefined });
 
 test('an inactive user gets no token, in no way', async () => {
   await become('inactive');
@@ -42,7 +42,7 @@ test('an inactive user gets no token, in no way', async () => {
   await assert.rejects(byAssertion(), refused);
   await assert.rejects(newCode(house).then(byCode), refused);
   const token = { login: house.user.login, expiresAt: house.clock.now() + 1000, scope: undefined, resource: undefined };
-  await assert.rejects(makeToken(house.access.db, token), /user status user@partway\.test active/);
+  await assert.rejects(createToken(house.access.db, token), /user status user@partway\.test active/);
 });
 
 test('what a user had ends at once when they become inactive, and does not come back with them', async () => {
@@ -59,7 +59,7 @@ test('what a user had ends at once when they become inactive, and does not come 
   await become('active');
   await assert.rejects(authenticate(house.access, accessToken), refusal('unauthorized'));
   await assert.rejects(byCode(code), grantError('invalid_grant'));
-  await assert.rejects(grantForRefresh(house.access, house.client, refreshToken), grantError('invalid_grant'));
+  await assert.rejects(exchangeRefreshToken(house.access, house.client, refreshToken), grantError('invalid_grant'));
   await authenticate(house.access, (await byCredentials()).accessToken);
 });
 
@@ -85,15 +85,15 @@ test('only who knows the password learns at the login page that the user is inac
 test('nobody acts as an inactive user, and who acts as another may no more than they', async () => {
   const { clientSecret, app } = await addApp(house.access.db, { name: 'Acting', now: house.clock.now(), asUser: true });
   const client = { clientId: app.client_id, clientSecret };
-  const granted = await grantForCredentials(house.access, client, { type: 'enterprise', id: '1' });
+  const granted = await exchangeClientCredentials(house.access, client, { type: 'enterprise', id: '1' });
   const authority = await authenticate(house.access, granted.accessToken);
 
   await become('cannot_delete_edit');
-  const acting = await actAs(house.access, authority, String(house.user.id));
+  const acting = await impersonate(house.access, authority, String(house.user.id));
   assert.equal(acting.principal.status, 'cannot_delete_edit');
 
   await become('inactive');
-  await assert.rejects(actAs(house.access, authority, String(house.user.id)), refusal('forbidden'));
+  await assert.rejects(impersonate(house.access, authority, String(house.user.id)), refusal('forbidden'));
 });
 
 test('another status counts at once, also for tokens that were just used', async () => {
@@ -115,7 +115,7 @@ test('the developer and the users of apps stay active', async () => {
   }
   const { login } = developer.authority.principal;
   await assert.rejects(
-    db.transaction().execute(async (tx) => setStatus(tx, await needUser(tx, login), 'inactive')),
+    db.transaction().execute(async (tx) => setStatus(tx, await getUserByLogin(tx, login), 'inactive')),
     refusal('access_denied_insufficient_permissions'),
   );
 });

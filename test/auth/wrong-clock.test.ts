@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { after, beforeEach, test } from 'node:test';
 import { authenticate } from '../../packages/server/src/auth/authenticate.ts';
-import { grantForCode } from '../../packages/server/src/auth/grants/authorization-code.ts';
-import { grantForCredentials } from '../../packages/server/src/auth/grants/client-credentials.ts';
-import { grantForAssertion } from '../../packages/server/src/auth/grants/jwt-assertion.ts';
-import { grantForRefresh } from '../../packages/server/src/auth/grants/refresh-token.ts';
-import { grantForExchange } from '../../packages/server/src/auth/grants/token-exchange.ts';
+import { exchangeCode } from '../../packages/server/src/auth/grants/authorization-code.ts';
+import { exchangeClientCredentials } from '../../packages/server/src/auth/grants/client-credentials.ts';
+import { exchangeAssertion } from '../../packages/server/src/auth/grants/jwt-assertion.ts';
+import { exchangeRefreshToken } from '../../packages/server/src/auth/grants/refresh-token.ts';
+import { exchangeToken } from '../../packages/server/src/auth/grants/token-exchange.ts';
 import { logIn } from '../../packages/server/src/auth/login/log-in.ts';
-import { makeToken } from '../../packages/server/src/auth/tokens/make.ts';
-import { sweepTokens } from '../../packages/server/src/auth/tokens/sweep.ts';
+import { createToken } from '../../packages/server/src/auth/tokens/make.ts';
+import { deleteExpiredTokens } from '../../packages/server/src/auth/tokens/sweep.ts';
 import { changePassword } from '../../packages/server/src/auth/users/change-password.ts';
 import { CLOCK_GRACE } from '../../packages/server/src/time/clock.ts';
 import { refusal } from '../files/house.ts';
@@ -25,30 +25,30 @@ beforeEach(async () => {
 after(() => house[Symbol.asyncDispose]());
 
 const tokensOfLogIn = async () =>
-  grantForCode(house.access, house.client, { code: await newCode(house), redirectUri: undefined });
+  exchangeCode(house.access, house.client, { code: await newCode(house), redirectUri: undefined });
 const narrowed = (subjectToken: string) =>
-  grantForExchange(house.access, { client: undefined, subjectToken, scope: 'item_preview', resource: undefined });
-const ownToken = () => grantForCredentials(house.access, house.client, { type: 'enterprise', id: '1' });
+  exchangeToken(house.access, { client: undefined, subjectToken, scope: 'item_preview', resource: undefined });
+const ownToken = () => exchangeClientCredentials(house.access, house.client, { type: 'enterprise', id: '1' });
 
 test('a clock that is months ahead for seconds ends no token and no login', async () => {
   const [login, other] = [await tokensOfLogIn(), await tokensOfLogIn()];
-  const made = await makeToken(house.access.db, {
+  const made = await createToken(house.access.db, {
     login: house.user.login,
     expiresAt: house.clock.now() + 30 * DAY,
     scope: undefined,
     resource: undefined,
   });
   house.clock.jump(100 * DAY);
-  assert.equal(await sweepTokens(house.access), 0);
+  assert.equal(await deleteExpiredTokens(house.access), 0);
   await authenticate(house.access, made.token);
   await authenticate(house.access, login.accessToken);
-  const second = await grantForRefresh(house.access, house.client, other.refreshToken ?? '');
+  const second = await exchangeRefreshToken(house.access, house.client, other.refreshToken ?? '');
   await narrowed(made.token);
   house.clock.advance(2_500);
   house.clock.jump(-100 * DAY);
   await authenticate(house.access, second.accessToken);
   await authenticate(house.access, made.token);
-  const next = await grantForRefresh(house.access, house.client, login.refreshToken ?? '');
+  const next = await exchangeRefreshToken(house.access, house.client, login.refreshToken ?? '');
   await authenticate(house.access, next.accessToken);
 });
 
@@ -56,17 +56,17 @@ test('a login and tokens from while the clock was months behind are good once it
   house.clock.jump(-100 * DAY);
   const login = await tokensOfLogIn();
   const { accessToken } = await ownToken();
-  const renewed = await grantForRefresh(house.access, house.client, (await tokensOfLogIn()).refreshToken ?? '');
+  const renewed = await exchangeRefreshToken(house.access, house.client, (await tokensOfLogIn()).refreshToken ?? '');
   const narrow = await narrowed(login.accessToken);
   assert.equal(narrow.expiresInSeconds, 3600);
   house.clock.advance(2_500);
   house.clock.jump(100 * DAY);
-  await sweepTokens(house.access);
+  await deleteExpiredTokens(house.access);
   for (const token of [login.accessToken, accessToken, renewed.accessToken, narrow.accessToken]) {
     await authenticate(house.access, token);
   }
   for (const { refreshToken } of [login, renewed]) {
-    await grantForRefresh(house.access, house.client, refreshToken ?? '');
+    await exchangeRefreshToken(house.access, house.client, refreshToken ?? '');
   }
 });
 
@@ -74,11 +74,11 @@ test('a refresh token brought when it has expired by the clock ends nothing of i
   const login = await tokensOfLogIn();
   house.clock.advance(61 * DAY);
   await assert.rejects(
-    grantForRefresh(house.access, house.client, login.refreshToken ?? ''),
+    exchangeRefreshToken(house.access, house.client, login.refreshToken ?? ''),
     grantError('invalid_grant'),
   );
   house.clock.advance(-61 * DAY);
-  await grantForRefresh(house.access, house.client, login.refreshToken ?? '');
+  await exchangeRefreshToken(house.access, house.client, login.refreshToken ?? '');
 });
 
 test('a clock set back a day makes nobody wait longer to log in than half a minute', async () => {
@@ -97,33 +97,33 @@ test('an access token issued while the clock was a day ahead lives an hour after
   house.clock.jump(DAY);
   const { accessToken } = await ownToken();
   house.clock.jump(-DAY);
-  await sweepTokens(house.access);
+  await deleteExpiredTokens(house.access);
   house.clock.advance(CLOCK_GRACE);
-  await sweepTokens(house.access);
+  await deleteExpiredTokens(house.access);
   await authenticate(house.access, accessToken);
   house.clock.advance(HOUR);
   await assert.rejects(authenticate(house.access, accessToken), refusal('unauthorized'));
 });
 
 test('a token made by hand for a year keeps its time', async () => {
-  const { token } = await makeToken(house.access.db, {
+  const { token } = await createToken(house.access.db, {
     login: house.user.login,
     expiresAt: house.clock.now() + 365 * DAY,
     scope: undefined,
     resource: undefined,
   });
   house.clock.advance(CLOCK_GRACE);
-  await sweepTokens(house.access);
+  await deleteExpiredTokens(house.access);
   house.clock.advance(300 * DAY);
   await authenticate(house.access, token);
 });
 
 test('an assertion works once even if the clock is set back after the sweep', async () => {
   const assertion = await signAssertion(house);
-  const grant = () => grantForAssertion(house.access, house.client, { assertion, audiences: [] });
+  const grant = () => exchangeAssertion(house.access, house.client, { assertion, audiences: [] });
   await grant();
   house.clock.advance(HOUR);
-  await sweepTokens(house.access);
+  await deleteExpiredTokens(house.access);
   house.clock.jump(-HOUR);
   await assert.rejects(grant(), /jti/);
 });
@@ -132,7 +132,7 @@ test('a code from before the clock was set back is of no use', async () => {
   const code = await newCode(house);
   house.clock.jump(-DAY);
   await assert.rejects(
-    grantForCode(house.access, house.client, { code, redirectUri: undefined }),
+    exchangeCode(house.access, house.client, { code, redirectUri: undefined }),
     grantError('invalid_grant'),
   );
 });

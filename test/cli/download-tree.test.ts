@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { link, lstat, mkdir, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { LocalClaims } from '../../packages/cli/src/transfer/download/local-claims.ts';
+import { TakenPaths } from '../../packages/cli/src/transfer/download/local-claims.ts';
 import { localName } from '../../packages/cli/src/transfer/download/local-target.ts';
 import { startFaultProxy } from '../client/fault-proxy.ts';
 import { makeFile, sha1OfFile } from '../support/bytes.ts';
@@ -244,15 +244,15 @@ test('two files of one run that come to one place here do not overwrite each oth
 });
 
 test('items that the file system takes for one place are told apart by what is there, and only then', async () => {
-  const claims = new LocalClaims();
+  const claims = new TakenPaths();
   const folder = place.at('claims');
   await mkdir(folder);
   const item = (label: string, id: string) => ({ label, id, kind: 'file' as const });
-  (await claims.claim(join(folder, 'A.txt'), item('/A.txt', '1')))();
+  (await claims.take(join(folder, 'A.txt'), item('/A.txt', '1')))();
   // This file system has room for both.
   await writeFile(join(folder, 'A.txt'), 'A');
-  (await claims.claim(join(folder, 'a.txt'), item('/a.txt', '2')))();
+  (await claims.take(join(folder, 'a.txt'), item('/a.txt', '2')))();
   // One that has not looks like a link of one file under both names.
   await link(join(folder, 'A.txt'), join(folder, 'a.TXT'));
-  await assert.rejects(claims.claim(join(folder, 'a.TXT'), item('/a.TXT', '3')), /\/A\.txt and \/a\.TXT would both be/);
+  await assert.rejects(claims.take(join(folder, 'a.TXT'), item('/a.TXT', '3')), /\/A\.txt and \/a\.TXT would both be/);
 });

@@ -3,13 +3,19 @@ import { test } from 'node:test';
 import { partMap } from '../../packages/cli/src/commands/transfer/sessions.ts';
 import { barLine } from '../../packages/cli/src/output/bar.ts';
 import { Meter } from '../../packages/cli/src/output/meter.ts';
-import { bytesText, clockText } from '../../packages/cli/src/output/quantities.ts';
-import { shownText } from '../../packages/cli/src/output/text.ts';
+import { formatBytes, formatDuration } from '../../packages/cli/src/output/quantities.ts';
+import { escapeControl } from '../../packages/cli/src/output/text.ts';
 
 test('bytes and times read as people read them', () => {
-  const texts = [0, 1023, 1024, 1536, 1024 * 1023.9, 25_000_000, 4 * 1024 ** 3, 1024 ** 6].map(bytesText);
+  const texts = [0, 1023, 1024, 1536, 1024 * 1023.9, 25_000_000, 4 * 1024 ** 3, 1024 ** 6].map(formatBytes);
   assert.deepEqual(texts, ['0 B', '1023 B', '1.0 KiB', '1.5 KiB', '1.0 MiB', '23.8 MiB', '4.0 GiB', '1024 PiB']);
-  assert.deepEqual([0, 7_400, 59_600, 760_000, 3_723_000].map(clockText), ['0:00', '0:07', '1:00', '12:40', '1:02:03']);
+  assert.deepEqual([0, 7_400, 59_600, 760_000, 3_723_000].map(formatDuration), [
+    '0:00',
+    '0:07',
+    '1:00',
+    '12:40',
+    '1:02:03',
+  ]);
 });
 
 test('a bar is full only when everything is there, and never wider than the terminal', () => {
@@ -29,17 +35,17 @@ test('a meter tells the rate of the last seconds, and the time left from that', 
   assert.deepEqual(meter.read(), { rate: undefined, left: undefined });
   for (let second = 1; second <= 10; second++) {
     now = second * 1000;
-    meter.mark(second * 1000);
+    meter.sample(second * 1000);
   }
   assert.deepEqual(meter.read(), { rate: 1000, left: 90_000 });
   for (let second = 11; second <= 20; second++) {
     now = second * 1000;
-    meter.mark(10_000);
+    meter.sample(10_000);
   }
   assert.deepEqual(meter.read(), { rate: 0, left: undefined });
   meter.begin(50_000);
   now += 1000;
-  meter.mark(52_000);
+  meter.sample(52_000);
   assert.deepEqual(meter.read(), { rate: 2000, left: 24_000 });
 });
 
@@ -57,7 +63,7 @@ test('a map shows each part, or several in a cell where there are many, and roun
 
 test('text from elsewhere cannot move the cursor or hide', () => {
   assert.equal(
-    shownText('a\u001b[2Jb\r\n\u202etxt.exe\u0000é字'),
+    escapeControl('a\u001b[2Jb\r\n\u202etxt.exe\u0000é字'),
     'a\\u001b[2Jb\\u000d\\u000a\\u202etxt.exe\\u0000é字',
   );
 });

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
-import { createClient, type NodeClient, UnexpectedAnswer } from '../../packages/client/src/node/index.ts';
+import { createClient, type NodeClient, UnexpectedResponse } from '../../packages/client/src/node/index.ts';
 import { seededBytes, sha1Hex } from '../support/bytes.ts';
 import type { TestServer } from '../support/server.ts';
 import { clientOf, PART_SIZE, sha1OnServer, startSmallPartsServer } from './client-fixture.ts';
@@ -104,7 +104,7 @@ describe('answers that are not the API’s', () => {
       const all = { ...CALLS, ...(answer.status !== 204 && DELETIONS) };
       for (const [call, make] of Object.entries(all)) {
         await assert.rejects(make(client), (error) => {
-          assert.ok(error instanceof UnexpectedAnswer, `${call}: ${error}`);
+          assert.ok(error instanceof UnexpectedResponse, `${call}: ${error}`);
           assert.match(
             error.message,
             new RegExp(`^[A-Z]+ ${standIn.url}/\\S+ was answered with ${answer.status} and `),
@@ -113,7 +113,7 @@ describe('answers that are not the API’s', () => {
         });
       }
       if (answer.status === 204) {
-        await assert.rejects(client.downloads.downloadFile('1'), UnexpectedAnswer);
+        await assert.rejects(client.downloads.downloadFile('1'), UnexpectedResponse);
         for (const make of Object.values(DELETIONS)) await make(client);
       }
       client.close();
@@ -129,7 +129,7 @@ describe('answers that are not the API’s', () => {
     ]) {
       await using standIn = await startStandIn({ status: 200, json });
       const client = createClient({ server: standIn.url, token: 'x', store: false });
-      await assert.rejects(client.files.getFileById('1'), UnexpectedAnswer);
+      await assert.rejects(client.files.getFileById('1'), UnexpectedResponse);
       client.close();
     }
   });

@@ -2,15 +2,15 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { addressesOf } from '../../packages/client/src/addresses.ts';
-import { ByteFeed } from '../../packages/client/src/byte-reader.ts';
-import { ApiError, retryAfterOf } from '../../packages/client/src/errors.ts';
+import { ByteReader } from '../../packages/client/src/byte-reader.ts';
+import { ApiError, parseRetryAfter } from '../../packages/client/src/errors.ts';
 import { backoff } from '../../packages/client/src/retry.ts';
-import { ParallelControl } from '../../packages/client/src/upload/concurrency.ts';
-import { Gate, Seats } from '../../packages/client/src/upload/semaphore.ts';
+import { ConcurrencyController } from '../../packages/client/src/upload/concurrency.ts';
+import { PrioritySemaphore, Semaphore } from '../../packages/client/src/upload/semaphore.ts';
 
 describe('how many requests there are at a time', () => {
   /** Lets parts be stored as fast as `rate` says for so many at a time (parts a second), and gives the limits seen. */
-  function run(control: ParallelControl, rate: (limit: number) => number, seconds: number, from = 0): number[] {
+  function run(control: ConcurrencyController, rate: (limit: number) => number, seconds: number, from = 0): number[] {
     const limits = [];
     for (let now = from; now < from + seconds * 1000; ) {
       now += 1000 / rate(control.limit);
@@ -21,28 +21,28 @@ describe('how many requests there are at a time', () => {
   }
 
   test('it grows while each further one brings more', () => {
-    assert.equal(run(new ParallelControl(8, 0), (limit) => 10 * limit, 60).at(-1), 8);
+    assert.equal(run(new ConcurrencyController(8, 0), (limit) => 10 * limit, 60).at(-1), 8);
   });
 
   test('it stays where a further one brings nothing, and tries again now and then', () => {
-    const limits = run(new ParallelControl(8, 0), (limit) => 10 * Math.min(limit, 4), 120).slice(100);
+    const limits = run(new ConcurrencyController(8, 0), (limit) => 10 * Math.min(limit, 4), 120).slice(100);
     assert.deepEqual([...new Set(limits)].sort(), [4, 5]);
     assert.ok(limits.filter((limit) => limit === 4).length > 0.7 * limits.length);
   });
 
   test('it never passes what is allowed', () => {
     for (const most of [1, 2])
-      assert.ok(run(new ParallelControl(most, 0), (limit) => limit, 60).every((l) => l <= most));
+      assert.ok(run(new ConcurrencyController(most, 0), (limit) => limit, 60).every((l) => l <= most));
   });
 
   test('trouble halves it, once for all requests that fail together, and it recovers', () => {
-    const control = new ParallelControl(8, 0);
+    const control = new ConcurrencyController(8, 0);
     run(control, (limit) => 10 * limit, 60);
-    for (let failed = 0; failed < 8; failed += 1) control.trouble(60_000 + failed);
+    for (let failed = 0; failed < 8; failed += 1) control.onTrouble(60_000 + failed);
     assert.equal(control.limit, 4);
-    control.trouble(62_000);
-    control.trouble(64_000);
-    control.trouble(66_000);
+    control.onTrouble(62_000);
+    control.onTrouble(64_000);
+    control.onTrouble(66_000);
     assert.equal(control.limit, 1);
     assert.equal(run(control, (limit) => 10 * limit, 60, 66_000).at(-1), 8);
   });
@@ -52,7 +52,7 @@ describe('who goes first', () => {
   const { signal } = new AbortController();
 
   test('the gate lets the smallest offset in first, and no more than its limit', async () => {
-    const gate = new Gate(1);
+    const gate = new PrioritySemaphore(1);
     const entered: number[] = [];
     await gate.enter(0, signal);
     const waiting = [5, 3, 9, 1].map((order) => gate.enter(order, signal).then(() => entered.push(order)));
@@ -67,7 +67,7 @@ describe('who goes first', () => {
   });
 
   test('who gives up waiting holds nobody else up', async () => {
-    const gate = new Gate(1);
+    const gate = new PrioritySemaphore(1);
     await gate.enter(0, signal);
     const cancel = new AbortController();
     const first = gate.enter(1, cancel.signal);
@@ -80,7 +80,7 @@ describe('who goes first', () => {
   });
 
   test('a paused gate opens again by itself', async () => {
-    const gate = new Gate(2);
+    const gate = new PrioritySemaphore(2);
     gate.pause(30);
     const begun = performance.now();
     await gate.enter(1, signal);
@@ -88,7 +88,7 @@ describe('who goes first', () => {
   });
 
   test('there are never more takers than seats, also when those become fewer', async () => {
-    const seats = new Seats(2);
+    const seats = new Semaphore(2);
     await seats.take(signal);
     await seats.take(signal);
     let seated = false;
@@ -131,11 +131,11 @@ describe('when to try again', () => {
   test('Retry-After is read as seconds and as a date', () => {
     const at = (value: string) => ({ header: () => value });
     const now = Date.parse('2026-01-01T00:00:00Z');
-    assert.equal(retryAfterOf(at('7'), now), 7000);
-    assert.equal(retryAfterOf(at('Thu, 01 Jan 2026 00:00:09 GMT'), now), 9000);
-    assert.equal(retryAfterOf(at('Thu, 01 Jan 2020 00:00:00 GMT'), now), 0);
-    assert.equal(retryAfterOf(at('soon'), now), undefined);
-    assert.equal(retryAfterOf({ header: () => undefined }), undefined);
+    assert.equal(parseRetryAfter(at('7'), now), 7000);
+    assert.equal(parseRetryAfter(at('Thu, 01 Jan 2026 00:00:09 GMT'), now), 9000);
+    assert.equal(parseRetryAfter(at('Thu, 01 Jan 2020 00:00:00 GMT'), now), 0);
+    assert.equal(parseRetryAfter(at('soon'), now), undefined);
+    assert.equal(parseRetryAfter({ header: () => undefined }), undefined);
   });
 });
 
@@ -172,7 +172,7 @@ describe('what is sent where', () => {
             at += size;
           }
         }
-        const feed = new ByteFeed(stream(), 'The stream');
+        const feed = new ByteReader(stream(), 'The stream');
         let got = 0;
         for (const size of wanted) {
           const target = new Uint8Array(size);

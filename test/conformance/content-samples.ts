@@ -1,19 +1,19 @@
 import { randomBytes } from 'node:crypto';
-import type { ContentId } from '../../packages/protocol/src/ids.ts';
-import type { Grid, Slot } from '../../packages/server/src/storage/blob-store.ts';
+import type { BlobId } from '../../packages/protocol/src/ids.ts';
+import type { PartLayout, PartRange } from '../../packages/server/src/storage/blob-store.ts';
 
 // Files, grids and bodies for the tests of content drivers.
 
-export function newContentId(): ContentId {
-  return randomBytes(16).toString('hex') as ContentId;
+export function newContentId(): BlobId {
+  return randomBytes(16).toString('hex') as BlobId;
 }
 
-export function grid(fileSize: number, partSize: number): Grid {
-  return { fileSize, partSize, slots: Math.ceil(fileSize / partSize) };
+export function grid(fileSize: number, partSize: number): PartLayout {
+  return { fileSize, partSize, partCount: Math.ceil(fileSize / partSize) };
 }
 
 /** The slots of a grid, in its order. */
-export function slotsOf({ fileSize, partSize, slots }: Grid): Slot[] {
+export function slotsOf({ fileSize, partSize, partCount: slots }: PartLayout): PartRange[] {
   return Array.from({ length: slots }, (_, index) => {
     const offset = index * partSize;
     return { index, offset, length: Math.min(partSize, fileSize - offset) };
@@ -29,9 +29,9 @@ export function bytesOfSize(size: number): Uint8Array {
  * A slot's bytes out of a whole file's, as a connection would bring them: in chunks of `chunkSize` bytes, each a copy,
  * since chunks become the store's.
  */
-export async function* bodyOf(file: Uint8Array, slot: Slot, chunkSize = 16 * 1024): AsyncGenerator<Uint8Array> {
-  const end = slot.offset + slot.length;
-  for (let at = slot.offset; at < end; at += chunkSize) {
+export async function* bodyOf(file: Uint8Array, range: PartRange, chunkSize = 16 * 1024): AsyncGenerator<Uint8Array> {
+  const end = range.offset + range.length;
+  for (let at = range.offset; at < end; at += chunkSize) {
     yield file.slice(at, Math.min(at + chunkSize, end));
     await new Promise(setImmediate);
   }

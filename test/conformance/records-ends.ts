@@ -2,9 +2,14 @@ import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import type { ItemId, NodeId, VersionId } from '../../packages/protocol/src/ids.ts';
 import { newId } from '../../packages/server/src/database/values.ts';
-import type { DigestState } from '../../packages/server/src/hash-workers/resumable-pool.ts';
-import { advanceMark, type DigestMark, VOID, voidMark } from '../../packages/server/src/uploads/hashing/checkpoint.ts';
-import { countParts, findSession, insertPart, markCommitted } from '../../packages/server/src/uploads/session-store.ts';
+import type { HashState } from '../../packages/server/src/hash-workers/resumable-pool.ts';
+import {
+  type HashCheckpoint,
+  invalidateHashCheckpoint,
+  REHASH,
+  saveHashCheckpoint,
+} from '../../packages/server/src/uploads/hashing/checkpoint.ts';
+import { countParts, findSession, insertPart, setCommitted } from '../../packages/server/src/uploads/session-store.ts';
 import { newPart, newSha1 } from '../uploads/session-samples.ts';
 import { ALL_ENDS, type Behaves, ENDS, fill, NOW, opened, ROUNDS, turn } from './records-samples.ts';
 
@@ -23,16 +28,17 @@ export function endsBehave(behaves: Behaves): void {
 
     behaves('is no commit with a digest whose mark is another by now, though it has come as far', async (u) => {
       const { id } = await opened(u);
-      const at = (state: string): DigestMark => ({ slots: 3, state: state as DigestState });
+      const at = (state: string): HashCheckpoint => ({ parts: 3, state: state as HashState });
       const made = { fileId: newId<ItemId>(), versionId: newId<VersionId>(), sha1: newSha1() };
-      const commit = (mark: DigestMark) => u.db.transaction().execute((tx) => markCommitted(tx, id, made, mark));
-      const move = { to: at('of these bytes'), by: 'one' as NodeId, calling: false };
-      assert.ok(await advanceMark(u.db, id, { ...move, from: { slots: 0, state: undefined } }));
+      const commit = (checkpoint: HashCheckpoint) =>
+        u.db.transaction().execute((tx) => setCommitted(tx, id, made, checkpoint));
+      const move = { to: at('of these bytes'), by: 'one' as NodeId, notify: false };
+      assert.ok(await saveHashCheckpoint(u.db, id, { ...move, from: { parts: 0, state: undefined } }));
       assert.equal(await commit(at('of others')), false);
-      await voidMark(u.db, id);
+      await invalidateHashCheckpoint(u.db, id);
       assert.equal(await commit(at('of these bytes')), false);
       assert.equal((await findSession(u.db, id))?.state, 'open');
-      assert.ok(await advanceMark(u.db, id, { ...move, from: VOID }));
+      assert.ok(await saveHashCheckpoint(u.db, id, { ...move, from: REHASH }));
       assert.equal(await commit(at('of these bytes')), true);
     });
 

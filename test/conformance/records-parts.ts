@@ -37,8 +37,8 @@ export function partsBehave(behaves: Behaves): void {
       assert.ok(won.every((one) => one));
       const listed = await listParts(u.db, id);
       assert.deepEqual(
-        listed.map(({ slot, sha1, receipt }) => ({ slot, sha1, receipt })),
-        parts.toSorted((a, b) => a.slot - b.slot),
+        listed.map(({ index: slot, sha1, tag: receipt }) => ({ slot, sha1, receipt })),
+        parts.toSorted((a, b) => a.index - b.index),
       );
     });
 

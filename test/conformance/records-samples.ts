@@ -2,13 +2,13 @@ import type { Kysely } from 'kysely';
 import type { ItemId, SessionId, VersionId } from '../../packages/protocol/src/ids.ts';
 import type { Tables, UserRow } from '../../packages/server/src/database/schema.ts';
 import { newId } from '../../packages/server/src/database/values.ts';
-import { noteBlob } from '../../packages/server/src/files/blobs.ts';
+import { recordBlob } from '../../packages/server/src/files/blobs.ts';
 import type { Session } from '../../packages/server/src/uploads/session.ts';
 import {
   deleteOpenSession,
   insertSession,
-  markCommitted,
-  markExpired,
+  setCommitted,
+  setExpired,
 } from '../../packages/server/src/uploads/session-store.ts';
 import { type newContentId, newPart, newSession, newSha1 } from '../uploads/session-samples.ts';
 
@@ -38,9 +38,9 @@ export const ENDS = {
     db
       .transaction()
       .execute((tx) =>
-        markCommitted(tx, session, { fileId: newId<ItemId>(), versionId: newId<VersionId>(), sha1: newSha1() }),
+        setCommitted(tx, session, { fileId: newId<ItemId>(), versionId: newId<VersionId>(), sha1: newSha1() }),
       ),
-  expired: markExpired,
+  expired: setExpired,
   deleted: deleteOpenSession,
 } satisfies Record<string, (db: Kysely<Tables>, session: SessionId) => Promise<boolean>>;
 export type End = keyof typeof ENDS;
@@ -49,7 +49,7 @@ export const ALL_ENDS: readonly End[] = Object.keys(ENDS) as End[];
 /** Opens a session in the database. */
 export async function opened(u: Under, change: Partial<Session> = {}): Promise<Session> {
   const session = newSession(u.owner, change);
-  await noteBlob(u.db, { blob: session.staging.content, owner: session.owner }, NOW);
+  await recordBlob(u.db, { blob: session.staged.blob, owner: session.owner }, NOW);
   await insertSession(u.db, session, NOW);
   return session;
 }
@@ -59,15 +59,19 @@ export async function fill({ db }: Under, session: SessionId, slots: number): Pr
   for (let from = 0; from < slots; from += 1000) {
     const rows = Array.from({ length: Math.min(1000, slots - from) }, (_, n) => ({
       session_id: session,
-      ...newPart(from + n),
+      ...rowOf(newPart(from + n)),
       created_at: NOW,
     }));
     await db.insertInto('parts').values(rows).execute();
   }
 }
 
-export function madeOf({ owner }: Under, content: ReturnType<typeof newContentId>) {
-  return { content, size: 80_000, sha1: newSha1(), by: owner.id, now: NOW, mostItems: 1_000 };
+function rowOf({ index, sha1, tag }: ReturnType<typeof newPart>) {
+  return { slot: index, sha1, receipt: tag };
+}
+
+export function madeOf({ owner }: Under, blob: ReturnType<typeof newContentId>) {
+  return { blob, size: 80_000, sha1: newSha1(), by: owner.id, now: NOW, maxItems: 1_000 };
 }
 
 /** One after the other, and from the beginning again. */

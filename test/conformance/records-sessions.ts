@@ -6,12 +6,12 @@ import { publishNewFile } from '../../packages/server/src/files/publish.ts';
 import type { Session } from '../../packages/server/src/uploads/session.ts';
 import {
   deleteEndedSessions,
-  findOwnedContents,
+  findReferencedBlobs,
   findSession,
   insertPart,
   listOpenSessions,
   listOverdueSessions,
-  markCommitted,
+  setCommitted,
 } from '../../packages/server/src/uploads/session-store.ts';
 import { newContentId, newPart, newSha1 } from '../uploads/session-samples.ts';
 import { ALL_ENDS, type Behaves, ENDS, madeOf, NOW, opened } from './records-samples.ts';
@@ -20,15 +20,15 @@ export function sessionsBehave(behaves: Behaves): void {
   describe('sessions', () => {
     behaves('come back as they were put in', async (u) => {
       const fileId = newId<ItemId>();
-      const big = { fileSize: 5 * 2 ** 40, partSize: 2 ** 30, slots: 5120 };
+      const big = { fileSize: 5 * 2 ** 40, partSize: 2 ** 30, partCount: 5120 };
       const targets: Session['target'][] = [
         { kind: 'file', folderId: u.owner.root_id, name: 'naïve ‮ "quoted" 漢字 🎞.bin' },
         { kind: 'version', folderId: u.owner.root_id, fileId, name: 'new name' },
         { kind: 'version', folderId: u.owner.root_id, fileId, name: undefined },
       ];
       for (const target of targets) {
-        const staging = { content: newContentId(), grid: big, driver: 'what the driver needs' };
-        const session = await opened(u, { target, staging, expiresAt: 4_102_444_800_123 });
+        const staging = { blob: newContentId(), layout: big, backendState: 'what the driver needs' };
+        const session = await opened(u, { target, staged: staging, expiresAt: 4_102_444_800_123 });
         assert.deepEqual(await findSession(u.db, session.id), session);
       }
     });
@@ -36,7 +36,7 @@ export function sessionsBehave(behaves: Behaves): void {
     behaves('say what a commit made of them', async (u) => {
       const { id } = await opened(u);
       const committed = { fileId: newId<ItemId>(), versionId: newId<VersionId>(), sha1: newSha1() };
-      await u.db.transaction().execute((tx) => markCommitted(tx, id, committed));
+      await u.db.transaction().execute((tx) => setCommitted(tx, id, committed));
       assert.deepEqual((await findSession(u.db, id))?.committed, committed);
     });
 
@@ -87,19 +87,19 @@ export function sessionsBehave(behaves: Behaves): void {
       await u.db
         .transaction()
         .execute((tx) => publishNewFile(tx, { folderId: u.owner.root_id, name: 'a' }, madeOf(u, named)));
-      const open = (await opened(u)).staging.content;
+      const open = (await opened(u)).staged.blob;
       const ended = [];
       for (const end of ALL_ENDS) {
         const session = await opened(u);
         await ENDS[end](u.db, session.id);
-        ended.push(session.staging.content);
+        ended.push(session.staged.blob);
       }
-      const owned = await findOwnedContents(u.db, [...ended, named, newContentId(), open]);
+      const owned = await findReferencedBlobs(u.db, [...ended, named, newContentId(), open]);
       assert.deepEqual([...owned].toSorted(), [named, open].toSorted());
     });
 
     behaves("are nobody's where none is asked for", async ({ db }) => {
-      assert.deepEqual(await findOwnedContents(db, []), new Set());
+      assert.deepEqual(await findReferencedBlobs(db, []), new Set());
     });
   });
 }

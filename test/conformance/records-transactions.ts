@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { publishNewFile } from '../../packages/server/src/files/publish.ts';
-import { countParts, findSession, insertPart, markCommitted } from '../../packages/server/src/uploads/session-store.ts';
+import { countParts, findSession, insertPart, setCommitted } from '../../packages/server/src/uploads/session-store.ts';
 import { newContentId, newPart } from '../uploads/session-samples.ts';
 import { type Behaves, madeOf, NOW, opened, ROUNDS, turn, type Under } from './records-samples.ts';
 
@@ -13,7 +13,7 @@ export function transactionsBehave(behaves: Behaves): void {
       const work = u.db.transaction().execute(async (tx) => {
         const made = madeOf(u, newContentId());
         const file = await publishNewFile(tx, { folderId: u.owner.root_id, name: 'a' }, made);
-        assert.equal(await markCommitted(tx, id, { ...file, sha1: made.sha1 }), true);
+        assert.equal(await setCommitted(tx, id, { ...file, sha1: made.sha1 }), true);
         throw failed;
       });
       await assert.rejects(work, (error) => error === failed);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
-import { Bell, notify } from '../../packages/server/src/database/postgres/listener.ts';
+import { notify, PostgresListener } from '../../packages/server/src/database/postgres/listener.ts';
 import { openPostgres } from '../../packages/server/src/database/postgres/postgres.ts';
 import { noPostgres, type Postgres, startPostgres } from '../engines/postgres.ts';
 import { tcpLine } from '../engines/tcp-line.ts';
@@ -104,12 +104,14 @@ describe('the bell between nodes', { skip: noPostgres, timeout: 600_000 }, () =>
 
   it('waits for a PostgreSQL that is not there yet, and stops waiting when it is closed', async () => {
     const troubles: unknown[] = [];
-    const bell = new Bell('postgres://nobody@127.0.0.1:1/nothing', { onTrouble: (error) => troubles.push(error) });
-    bell.listen('parts', { onPayload: () => {}, onGap: () => assert.fail('nothing can be heard there') });
+    const listener = new PostgresListener('postgres://nobody@127.0.0.1:1/nothing', {
+      onError: (error) => troubles.push(error),
+    });
+    listener.listen('parts', { onPayload: () => {}, onReconnect: () => assert.fail('nothing can be heard there') });
     const began = performance.now();
     while (troubles.length < 3) await settle();
     assert.ok(performance.now() - began > 100, 'it tries again without a pause');
-    await bell.close();
+    await listener.close();
     const before = troubles.length;
     await settle();
     assert.equal(troubles.length, before);
@@ -122,7 +124,7 @@ describe('the bell between nodes', { skip: noPostgres, timeout: 600_000 }, () =>
       onPayload: () => {
         throw new Error('a listener failed');
       },
-      onGap: () => {},
+      onReconnect: () => {},
     });
     await notify(db, 'parts', 'a');
     await notify(db, 'parts', 'b');
@@ -141,17 +143,17 @@ function settle(): Promise<void> {
 
 async function listener(url: string, options: { pulse?: number } = {}) {
   const troubles: unknown[] = [];
-  const bell = new Bell(url, { ...options, onTrouble: (error) => troubles.push(error) });
+  const bell = new PostgresListener(url, { ...options, onError: (error) => troubles.push(error) });
   return { bell, troubles, ...(await listen(bell, 'parts')) };
 }
 
 /** Listens, and resolves once the channel is heard. */
-async function listen(bell: Bell, channel: string) {
+async function listen(listener: PostgresListener, channel: string) {
   const heard: string[] = [];
   let gaps = 0;
-  const stop = bell.listen(channel, {
+  const stop = listener.listen(channel, {
     onPayload: (payload) => heard.push(payload),
-    onGap: () => {
+    onReconnect: () => {
       gaps += 1;
     },
   });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { sql } from 'kysely';
-import { isDue, oneNodeAtATime } from '../../packages/server/src/database/cluster-jobs.ts';
+import { claimRun, withLeaderLock } from '../../packages/server/src/database/cluster-jobs.ts';
 import { openPostgres } from '../../packages/server/src/database/postgres/postgres.ts';
 import { noPostgres } from '../engines/postgres.ts';
 import { newPostgresDatabase, stopPostgres } from './postgres-database.ts';
@@ -20,11 +20,11 @@ describe('rounds of chores on several nodes', { skip: noPostgres, timeout: 600_0
       await sql`select pg_sleep(0.02)`.execute(await database.open());
       running -= 1;
     };
-    await Promise.all(nodes.map((db) => oneNodeAtATime(db, { interval: 60_000, round })));
-    await Promise.all(nodes.map((db) => oneNodeAtATime(db, { interval: 60_000, round })));
+    await Promise.all(nodes.map((db) => withLeaderLock(db, { interval: 60_000, round })));
+    await Promise.all(nodes.map((db) => withLeaderLock(db, { interval: 60_000, round })));
     assert.equal(rounds, 1);
     for (let turn = 0; turn < 5; turn++) {
-      await Promise.all(nodes.map((db) => oneNodeAtATime(db, { interval: 0, round })));
+      await Promise.all(nodes.map((db) => withLeaderLock(db, { interval: 0, round })));
     }
     assert.equal(most, 1);
     assert.ok(rounds >= 6, `${rounds} rounds`);
@@ -34,20 +34,20 @@ describe('rounds of chores on several nodes', { skip: noPostgres, timeout: 600_0
   it('leave what is dear to one of them once in its own interval', async () => {
     await using database = await newPostgresDatabase();
     const db = await database.open();
-    const asked = await Promise.all(Array.from({ length: 8 }, () => isDue(db, 'last-orphan-search', 60_000)));
+    const asked = await Promise.all(Array.from({ length: 8 }, () => claimRun(db, 'last-orphan-search', 60_000)));
     assert.equal(asked.filter(Boolean).length, 1);
-    assert.equal(await isDue(db, 'last-round', 60_000), true);
-    assert.equal(await isDue(db, 'last-orphan-search', 60_000), false);
-    assert.equal(await isDue(db, 'last-orphan-search', 0), true);
+    assert.equal(await claimRun(db, 'last-round', 60_000), true);
+    assert.equal(await claimRun(db, 'last-orphan-search', 60_000), false);
+    assert.equal(await claimRun(db, 'last-orphan-search', 0), true);
   });
 
   it('do not stop for as long as the clock of the database was set back', async () => {
     await using database = await newPostgresDatabase();
     const db = await database.open();
-    assert.equal(await isDue(db, 'last-round', 60_000), true);
+    assert.equal(await claimRun(db, 'last-round', 60_000), true);
     await sql`update installation set value = (value::bigint + 86400000)::text where name = 'last-round'`.execute(db);
-    assert.equal(await isDue(db, 'last-round', 60_000), true, 'the last one began in the future');
-    assert.equal(await isDue(db, 'last-round', 60_000), false);
+    assert.equal(await claimRun(db, 'last-round', 60_000), true, 'the last one began in the future');
+    assert.equal(await claimRun(db, 'last-round', 60_000), false);
   });
 
   it('are free again where one fails, or its connection is lost', async () => {
@@ -56,20 +56,20 @@ describe('rounds of chores on several nodes', { skip: noPostgres, timeout: 600_0
     const fails = async () => {
       throw new Error('the round failed');
     };
-    await assert.rejects(oneNodeAtATime(first, { interval: 0, round: fails }), /the round failed/);
+    await assert.rejects(withLeaderLock(first, { interval: 0, round: fails }), /the round failed/);
     const cut = async () => {
       await sql`select pg_terminate_backend(pid) from pg_locks
         where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())`.execute(
         second,
       );
     };
-    await assert.rejects(oneNodeAtATime(first, { interval: 0, round: cut }), { code: 'unavailable' });
+    await assert.rejects(withLeaderLock(first, { interval: 0, round: cut }), { code: 'unavailable' });
     let ran = false;
     const round = async () => {
       ran = true;
     };
     // PostgreSQL gives the lock back a moment after it has cut the connection.
-    while (!ran) await oneNodeAtATime(second, { interval: 0, round });
+    while (!ran) await withLeaderLock(second, { interval: 0, round });
     await first.destroy();
     await second.destroy();
   });

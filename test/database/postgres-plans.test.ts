@@ -5,21 +5,21 @@ import type { ItemId, SessionId } from '../../packages/protocol/src/ids.ts';
 import { addUser } from '../../packages/server/src/auth/accounts.ts';
 import type { ItemRow, Tables, UserRow } from '../../packages/server/src/database/schema.ts';
 import { checkPlace } from '../../packages/server/src/files/check-place.ts';
-import { findNamesake } from '../../packages/server/src/files/names.ts';
+import { findNameConflict } from '../../packages/server/src/files/names.ts';
 import {
   FOLDER_COLUMNS,
   type ItemOrder,
   listByMarker,
   listByOffset,
   listTrashByMarker,
-  type Marker,
+  type PageCursor,
   type SortBy,
 } from '../../packages/server/src/files/paging.ts';
 import {
   countParts,
   deleteEndedSessions,
-  findOwnedContents,
   findPart,
+  findReferencedBlobs,
   findSession,
   insertPart,
   listOpenSessions,
@@ -65,7 +65,7 @@ describe('on PostgreSQL, with many rows,', { skip: noPostgres, timeout: 600_000 
 
   for (const order of ORDERS) {
     it(`a page of a folder by ${order.by}, ${order.direction}, is found along its index`, async () => {
-      const behind: Marker = { ...order, kind: 'file', key: keyOf(order.by), id: 500_000 as ItemId };
+      const behind: PageCursor = { ...order, kind: 'file', key: keyOf(order.by), id: 500_000 as ItemId };
       const steps = await stepsOf(db, async (watched) => {
         await listByMarker(watched, folder, { marker: undefined, limit: 100, order });
         await listByMarker(watched, folder, { marker: behind, limit: 100, order });
@@ -79,7 +79,7 @@ describe('on PostgreSQL, with many rows,', { skip: noPostgres, timeout: 600_000 
     const place = { folderId: folder.id, name: 'name-77' };
     assertSeeks(
       await stepsOf(db, async (watched) => {
-        assert.ok(await findNamesake(watched, place));
+        assert.ok(await findNameConflict(watched, place));
         await checkPlace(watched, { owner: owner.id, ...place, name: 'free' });
         const { next } = await listTrashByMarker(watched, owner.id, { marker: undefined, limit: 10 });
         await listTrashByMarker(watched, owner.id, { marker: next, limit: 10 });
@@ -105,7 +105,7 @@ describe('on PostgreSQL, with many rows,', { skip: noPostgres, timeout: 600_000 
         await listOverdueSessions(watched, MANY, 100);
         await listOpenSessions(watched, SESSION, 100);
         await deleteEndedSessions(watched, { now: 3_000, expiredBefore: 3_000 });
-        await findOwnedContents(watched, Array.from({ length: 100 }, newContentId));
+        await findReferencedBlobs(watched, Array.from({ length: 100 }, newContentId));
       }),
     );
   });

@@ -9,7 +9,7 @@ import type { ItemRow, Tables, UserRow } from '../../packages/server/src/databas
 import { newId } from '../../packages/server/src/database/values.ts';
 import { insertItem } from '../../packages/server/src/files/items.ts';
 import { listByMarker } from '../../packages/server/src/files/paging.ts';
-import { holdTree } from '../../packages/server/src/files/tree.ts';
+import { lockTree } from '../../packages/server/src/files/tree.ts';
 import { recordsBehave } from '../conformance/records.ts';
 import { noPostgres } from '../engines/postgres.ts';
 import { newDatabase } from './database.ts';
@@ -138,7 +138,7 @@ function someone(n: number): { login: string; name: string; now: number } {
 
 async function addFolder(db: Kysely<Tables>, user: UserRow, name: string): Promise<void> {
   await db.transaction().execute(async (tx) => {
-    await holdTree(tx, user.id);
+    await lockTree(tx, user.id);
     const made = {
       id: newId<ItemId>(),
       kind: 'folder',

@@ -4,7 +4,7 @@ import { type Kysely, sql } from 'kysely';
 import { Refusal } from '../../packages/protocol/src/errors.ts';
 import { addUser } from '../../packages/server/src/auth/accounts.ts';
 import type { Tables } from '../../packages/server/src/database/schema.ts';
-import { noteBlob } from '../../packages/server/src/files/blobs.ts';
+import { recordBlob } from '../../packages/server/src/files/blobs.ts';
 import type { Session } from '../../packages/server/src/uploads/session.ts';
 import {
   countParts,
@@ -151,7 +151,7 @@ describe('rows that wait for the disk together', () => {
 async function openSession(db: Kysely<Tables>): Promise<Session> {
   const login = `${Math.random()}@partway.test`;
   const session = newSession(await addUser(db, { login, name: 'N', now: 1 }));
-  await noteBlob(db, { blob: session.staging.content, owner: session.owner }, 1);
+  await recordBlob(db, { blob: session.staged.blob, owner: session.owner }, 1);
   await insertSession(db, session, 1);
   return session;
 }

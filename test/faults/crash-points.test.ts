@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { sessionOfRow } from '../../packages/server/src/uploads/session.ts';
+import { sessionFromRow } from '../../packages/server/src/uploads/session.ts';
 import { findPart } from '../../packages/server/src/uploads/session-store.ts';
 import { leftoverFolder, leftoverProcess } from '../support/leftovers.ts';
 import {
@@ -28,7 +28,7 @@ const CHILD = fileURLToPath(new URL('./dying-child.ts', import.meta.url));
 // What a crash leaves (docs/understand/architecture.md): a process that has done just so much is killed, and another comes after it.
 describe('a server that was killed', { timeout: 120_000 }, () => {
   it('after a file was begun, before its session had a row: the bytes go with the next sweep', async () => {
-    await using room = await roomAfterDeath({ when: 'after', what: 'begin' });
+    await using room = await roomAfterDeath({ when: 'after', what: 'create' });
     assert.deepEqual(await room.uploads.db.selectFrom('upload_sessions').select('id').execute(), []);
     assert.equal(await removeOrphansNow(room), 1);
     const upload = await begin(room);
@@ -38,7 +38,7 @@ describe('a server that was killed', { timeout: 120_000 }, () => {
 
   it('after the bytes of a part, before its row: the slot is free, for these bytes and for others', async () => {
     for (const bytes of [undefined, Buffer.alloc(PART_SIZE)]) {
-      await using room = await roomAfterDeath({ when: 'after', what: 'write' });
+      await using room = await roomAfterDeath({ when: 'after', what: 'writePart' });
       const upload = await theUpload(room);
       assert.equal(await findPart(room.uploads.db, upload.session.id, 1), undefined);
       if (bytes !== undefined) bytes.copy(upload.bytes, PART_SIZE);
@@ -58,8 +58,8 @@ describe('a server that was killed', { timeout: 120_000 }, () => {
   });
 
   for (const [what, point] of Object.entries({
-    'before the bytes were sealed': { when: 'before', what: 'seal' },
-    'after the bytes were sealed, before they were published': { when: 'after', what: 'seal' },
+    'before the bytes were sealed': { when: 'before', what: 'complete' },
+    'after the bytes were sealed, before they were published': { when: 'after', what: 'complete' },
     'while the file was being named': { when: 'after', what: 'insert versions' },
     'at the end of the naming, before it counted': { when: 'after', what: 'update upload_sessions' },
   } satisfies Record<string, DeathPoint>)) {
@@ -109,5 +109,5 @@ async function roomAfterDeath(point: DeathPoint, end: DyingChildOrders['end'] = 
 /** The one upload that the dead process had under way. */
 async function theUpload(room: Room): Promise<Upload> {
   const row = await room.uploads.db.selectFrom('upload_sessions').selectAll().executeTakeFirstOrThrow();
-  return { session: sessionOfRow(row), bytes: bytesOfSeed(SLOTS, SEED) };
+  return { session: sessionFromRow(row), bytes: bytesOfSeed(SLOTS, SEED) };
 }

@@ -14,7 +14,7 @@ describe('bytes first, then the row, then the answer', { skip: bytesNotOnDisk ??
     await using _ = room;
     const { session } = await begin(room);
     log.push('answer');
-    const path = join(room.folder, 'staging', session.staging.content);
+    const path = join(room.folder, 'staging', session.staged.blob);
     // The note that the file is coming is a row of its own, which names nothing.
     assert.equal(log.shift(), 'insert unreferenced_blobs');
     const { before, rows } = splitAt('begin done', log);
@@ -45,7 +45,7 @@ describe('bytes first, then the row, then the answer', { skip: bytesNotOnDisk ??
     log.length = 0;
     const file = await commitOf(room, upload);
     log.push('answer');
-    const id = upload.session.staging.content;
+    const id = upload.session.staged.blob;
     const [sealed, staging] = [
       join(room.folder, 'content', id.slice(0, 2), id.slice(2, 4)),
       join(room.folder, 'staging'),

@@ -1,5 +1,5 @@
-import type { ContentStore } from '../../packages/server/src/storage/blob-store.ts';
-import { abort } from '../../packages/server/src/uploads/end-session.ts';
+import type { BlobStore } from '../../packages/server/src/storage/blob-store.ts';
+import { abortSession } from '../../packages/server/src/uploads/end-session.ts';
 import { begin, commitOf, put, putAll } from '../uploads/acts.ts';
 import { openRoom } from '../uploads/room.ts';
 import { type QueryName, watchQueries } from '../uploads/watch-queries.ts';
@@ -8,7 +8,7 @@ import { type AsyncMethod, faulty } from './faulty.ts';
 /** Just before or just after something is done for the n-th time. */
 export interface DeathPoint {
   when: 'before' | 'after';
-  what: AsyncMethod<ContentStore> | QueryName | 'answer';
+  what: AsyncMethod<BlobStore> | QueryName | 'answer';
   call?: number;
 }
 
@@ -32,9 +32,9 @@ async function upload({ folder, end, when, what, call = 1 }: DyingChildOrders): 
     if (left === 0) process.kill(process.pid, 'SIGKILL');
   };
   const { uploads } = room;
-  if (what in uploads.content) {
-    const method = what as AsyncMethod<ContentStore>;
-    uploads.content = faulty(uploads.content, [{ method, when, hook: reached }]);
+  if (what in uploads.blobs) {
+    const method = what as AsyncMethod<BlobStore>;
+    uploads.blobs = faulty(uploads.blobs, [{ method, when, hook: reached }]);
   }
   uploads.db = watchQueries(uploads.db, { [when]: (query: QueryName) => query === what && reached() });
 
@@ -42,6 +42,6 @@ async function upload({ folder, end, when, what, call = 1 }: DyingChildOrders): 
   await put(room, its, 1);
   await putAll(room, its);
   if (end === 'commit') await commitOf(room, its);
-  else await abort(uploads, its.session.owner, its.session.id);
+  else await abortSession(uploads, its.session.owner, its.session.id);
   if (what === 'answer') reached();
 }

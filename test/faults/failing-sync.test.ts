@@ -70,6 +70,6 @@ describe('a sync that fails', { skip: bytesNotOnDisk ?? false }, () => {
     await using _ = room;
     await assert.rejects(begin(room), { code: 'EIO' });
     assert.deepEqual(await room.uploads.db.selectFrom('upload_sessions').select('id').execute(), []);
-    assert.deepEqual(await collect(room.uploads.content.list()), []);
+    assert.deepEqual(await collect(room.uploads.blobs.list()), []);
   });
 });

@@ -19,10 +19,10 @@ it('a session whose row was written is open, though the database’s word of it 
 
 it('a session that the database has not written leaves no bytes behind', async () => {
   await using room = await openRoom();
-  const { db, content } = room.uploads;
+  const { db, blobs } = room.uploads;
   room.uploads.db = losingWords(db, 'before');
   await assert.rejects(begin(room), /the line broke/);
-  assert.deepEqual(await collect(content.list()), []);
+  assert.deepEqual(await collect(blobs.list()), []);
   room.uploads.db = db;
   await removeOrphansNow(room);
   assert.deepEqual(await db.selectFrom('unreferenced_blobs').selectAll().execute(), []);

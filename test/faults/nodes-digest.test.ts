@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
-import type { DigestState, SavedDigests } from '../../packages/server/src/hash-workers/resumable-pool.ts';
-import type { ContentStore } from '../../packages/server/src/storage/blob-store.ts';
-import { findMark } from '../../packages/server/src/uploads/hashing/checkpoint.ts';
+import type { HashState, ResumableHashPool } from '../../packages/server/src/hash-workers/resumable-pool.ts';
+import type { BlobStore } from '../../packages/server/src/storage/blob-store.ts';
+import { findHashCheckpoint } from '../../packages/server/src/uploads/hashing/checkpoint.ts';
 import { findSession } from '../../packages/server/src/uploads/session-store.ts';
 import { stopPostgres } from '../database/postgres-database.ts';
 import { noPostgres } from '../engines/postgres.ts';
@@ -55,7 +55,7 @@ describe('the digest of an upload at several nodes', { skip: noPostgres }, () =>
 
   it('is whole though each node remembers one upload only', async () => {
     await using nodes = await openNodes();
-    const all = [await nodes.start({ mostSessions: 1 }), await nodes.start({ mostSessions: 1 })];
+    const all = [await nodes.start({ maxSessions: 1 }), await nodes.start({ maxSessions: 1 })];
     const uploads = [];
     for (let n = 0; n < 3; n++) uploads.push(await begin(pick(all, 0), { slots: 6 }));
     for (let index = 0; index < 6; index++) for (const upload of uploads) await put(pick(all, index), upload, index);
@@ -87,7 +87,7 @@ describe('the digest of an upload at several nodes', { skip: noPostgres }, () =>
       digestPlan: [{ method: 'extend', when: 'before', call: 3, delay: held.promise }],
     });
     const other = await nodes.start({
-      plan: [{ method: 'open', when: 'before', hook: (_, range) => opened.push(range) }],
+      plan: [{ method: 'read', when: 'before', hook: (_, range) => opened.push(range) }],
     });
     const upload = await begin(dying, { slots: 6 });
     await put(dying, upload, 0);
@@ -104,7 +104,7 @@ describe('the digest of an upload at several nodes', { skip: noPostgres }, () =>
 
   it('is made from the sealed file where the spools gave the bytes up, and not a byte more is read than has to be', async () => {
     const opened: unknown[] = [];
-    const plan: Fault<ContentStore>[] = [{ method: 'open', when: 'before', hook: (_, range) => opened.push(range) }];
+    const plan: Fault<BlobStore>[] = [{ method: 'read', when: 'before', hook: (_, range) => opened.push(range) }];
     await using nodes = await openNodes();
     const all = [await nodes.start({ plan }), await nodes.start({ plan })];
     const upload = await begin(pick(all, 0), { slots: 5 });
@@ -136,7 +136,7 @@ describe('the digest of an upload at several nodes', { skip: noPostgres }, () =>
 
   it('is asked for again by the commit where the last call was lost', async () => {
     let opened = 0;
-    const plan: Fault<ContentStore>[] = [{ method: 'open', when: 'before', hook: () => opened++ }];
+    const plan: Fault<BlobStore>[] = [{ method: 'read', when: 'before', hook: () => opened++ }];
     await using nodes = await openNodes();
     const [first, other] = [await nodes.start({ plan }), await nodes.start({ plan })];
     other.deaf = true;
@@ -187,7 +187,7 @@ describe('the digest of an upload at several nodes', { skip: noPostgres }, () =>
 
   it('is right where another node has moved the mark while this one was reading', async () => {
     const late = Promise.withResolvers<void>();
-    const digestPlan: Fault<SavedDigests>[] = [{ method: 'extend', when: 'after', call: 2, delay: late.promise }];
+    const digestPlan: Fault<ResumableHashPool>[] = [{ method: 'extend', when: 'after', call: 2, delay: late.promise }];
     await using nodes = await openNodes();
     const [slow, other] = [await nodes.start({ digestPlan }), await nodes.start()];
     const upload = await begin(slow, { slots: 4 });
@@ -210,7 +210,7 @@ describe('the digest of an upload at several nodes', { skip: noPostgres }, () =>
     const upload = await begin(first, { slots: 4 });
     await put(first, upload, 0);
     await reaches(first, upload, 1);
-    const state = 'QUJDRA==' as DigestState;
+    const state = 'QUJDRA==' as HashState;
     await first.uploads.db.updateTable('upload_sessions').set({ digest_state: state }).execute();
     await putAll(other, upload, [1, 2, 3]);
     await assertOnlyFile(first, upload, await commitOf(first, upload));
@@ -234,12 +234,12 @@ describe('a commit that has to read the sealed file back', { skip: noPostgres },
   it('is "later" where that takes too long, and goes on meanwhile: one reads, whoever asks again', async () => {
     let opened = 0;
     const gate = Promise.withResolvers<void>();
-    const plan: Fault<ContentStore>[] = [{ method: 'open', when: 'before', delay: gate.promise, hook: () => opened++ }];
+    const plan: Fault<BlobStore>[] = [{ method: 'read', when: 'before', delay: gate.promise, hook: () => opened++ }];
     await using nodes = await openNodes();
     const [first, other] = [await nodes.start({ plan }), await nodes.start({ plan })];
     const upload = await begin(first, { slots: 4 });
     await putWithoutDigest(first, upload);
-    assert.equal(await tryCommit(first, upload, { patience: 50 }), undefined);
+    assert.equal(await tryCommit(first, upload, { timeout: 50 }), undefined);
     const asked = [commitOf(first, upload), commitOf(other, upload), commitOf(first, upload)];
     gate.resolve();
     const [file, ...same] = await Promise.all(asked);
@@ -259,7 +259,7 @@ describe('a commit that has to read the sealed file back', { skip: noPostgres },
     const upload = await begin(dying, { slots: 4 });
     await putWithoutDigest(dying, upload);
     dying.clock.advance(50_000);
-    assert.equal(await tryCommit(dying, upload, { patience: 50 }), undefined);
+    assert.equal(await tryCommit(dying, upload, { timeout: 50 }), undefined);
     await until(() => isRead(dying));
     await dying.die();
     const other = await nodes.start();
@@ -274,9 +274,9 @@ describe('a commit that has to read the sealed file back', { skip: noPostgres },
   });
 
   it('fails where the store fails, loses nothing, and the next commit makes the file', async () => {
-    const plan: Fault<ContentStore>[] = [
-      { method: 'seal', when: 'before', call: 1, fail: new Error('the store is away') },
-      { method: 'open', when: 'before', call: 1, fail: new Error('the store is away again') },
+    const plan: Fault<BlobStore>[] = [
+      { method: 'complete', when: 'before', call: 1, fail: new Error('the store is away') },
+      { method: 'read', when: 'before', call: 1, fail: new Error('the store is away again') },
     ];
     await using nodes = await openNodes();
     const node = await nodes.start({ plan });
@@ -320,7 +320,7 @@ async function isRead({ uploads: { db } }: Node): Promise<boolean> {
 }
 
 async function reaches(node: Node, { session }: Upload, slots: number): Promise<void> {
-  await until(async () => (await findMark(node.uploads.db, session.id))?.slots === slots);
+  await until(async () => (await findHashCheckpoint(node.uploads.db, session.id))?.parts === slots);
 }
 
 function assertNoTrouble(all: readonly Node[]): void {

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import type { RefusalCode } from '../../packages/protocol/src/errors.ts';
 import { uploadFile } from '../../packages/server/src/files/direct-upload.ts';
-import type { ContentStore } from '../../packages/server/src/storage/blob-store.ts';
-import { abort, expireSessions } from '../../packages/server/src/uploads/end-session.ts';
-import { removeOrphans } from '../../packages/server/src/uploads/remove-orphans.ts';
+import type { BlobStore } from '../../packages/server/src/storage/blob-store.ts';
+import { abortSession, expireSessions } from '../../packages/server/src/uploads/end-session.ts';
+import { collectGarbage } from '../../packages/server/src/uploads/remove-orphans.ts';
 import { findSession } from '../../packages/server/src/uploads/session-store.ts';
 import { Turns } from '../../packages/server/src/util/turns.ts';
 import { collect } from '../conformance/content-samples.ts';
@@ -34,7 +34,7 @@ const ROUNDS = 8;
 /** How a session ends without a file, at a node, and what whoever comes too late is told. */
 const ENDS: Record<string, { end: (node: Node, upload: Upload) => Promise<unknown>; code: RefusalCode }> = {
   'an abort': {
-    end: (node, { session }) => abort(node.uploads, session.owner, session.id),
+    end: (node, { session }) => abortSession(node.uploads, session.owner, session.id),
     code: 'upload_session_not_found',
   },
   'an expiry': {
@@ -63,12 +63,12 @@ describe('two commits of one upload at two nodes', { skip: noPostgres }, () => {
 
   for (const when of ['before', 'after'] as const) {
     it(`make one file where the other does all of it ${when} this one has sealed`, async () => {
-      const plan: Fault<ContentStore>[] = [];
+      const plan: Fault<BlobStore>[] = [];
       await using nodes = await openNodes();
       const [one, other] = [await nodes.start({ plan }), await nodes.start()];
       const upload = await begin(one);
       await putAll(one, upload);
-      plan.push({ method: 'seal', when, hook: () => commitOf(other, upload) });
+      plan.push({ method: 'complete', when, hook: () => commitOf(other, upload) });
       const file = await commitOf(one, upload);
       await removeOrphansNow(other);
       await assertOnlyFile(one, upload, file);
@@ -80,26 +80,26 @@ for (const [what, { end, code }] of Object.entries(ENDS)) {
   describe(`${what} at one node and a commit at another`, { skip: noPostgres }, () => {
     for (const when of ['before', 'after'] as const) {
       it(`${when} the bytes are sealed: the first to change the session wins, and nothing is left`, async () => {
-        const plan: Fault<ContentStore>[] = [];
+        const plan: Fault<BlobStore>[] = [];
         await using nodes = await openNodes();
         const [one, other] = [await nodes.start({ plan }), await nodes.start()];
         const upload = await begin(one);
         await putAll(one, upload);
-        plan.push({ method: 'seal', when, hook: () => end(other, upload) });
+        plan.push({ method: 'complete', when, hook: () => end(other, upload) });
         await assert.rejects(tryCommit(one, upload), { code });
         await assertNothingLeft(one, upload);
       });
     }
 
     it('while the sealed bytes are read back: nothing is left', async () => {
-      const plan: Fault<ContentStore>[] = [];
+      const plan: Fault<BlobStore>[] = [];
       await using nodes = await openNodes();
       const [one, other] = [await nodes.start({ plan }), await nodes.start()];
       const upload = await begin(one);
       for (const index of [2, 1]) await put(one, upload, index);
       one.spool.giveUp();
       await put(one, upload, 0);
-      plan.push({ method: 'open', when: 'after', hook: () => end(other, upload) });
+      plan.push({ method: 'read', when: 'after', hook: () => end(other, upload) });
       await assert.rejects(tryCommit(one, upload), { code });
       await assertNothingLeft(one, upload);
     });
@@ -108,9 +108,9 @@ for (const [what, { end, code }] of Object.entries(ENDS)) {
       timeout: 60_000,
     }, async () => {
       const gate = Promise.withResolvers<void>();
-      const plan: Fault<ContentStore>[] = [{ method: 'open', when: 'before', delay: gate.promise }];
+      const plan: Fault<BlobStore>[] = [{ method: 'read', when: 'before', delay: gate.promise }];
       // As an S3 that shows an object only after it was told to delete it.
-      const early: Fault<ContentStore>[] = [
+      const early: Fault<BlobStore>[] = [
         { method: 'remove', when: 'before', call: 1, fail: new Error('the store is away') },
       ];
       await using nodes = await openNodes();
@@ -119,10 +119,10 @@ for (const [what, { end, code }] of Object.entries(ENDS)) {
       for (const index of [2, 1]) await put(one, upload, index);
       one.spool.giveUp();
       await put(one, upload, 0);
-      assert.equal(await tryCommit(one, upload, { patience: 50 }), undefined);
+      assert.equal(await tryCommit(one, upload, { timeout: 50 }), undefined);
       await assert.rejects(end(other, upload), /the store is away/);
       gate.resolve();
-      await until(async () => (await collect(one.uploads.content.list())).length === 0);
+      await until(async () => (await collect(one.uploads.blobs.list())).length === 0);
       await assertNothingLeft(one, upload);
     });
 
@@ -154,13 +154,13 @@ for (const [what, { end, code }] of Object.entries(ENDS)) {
 describe('the sweep at one node', { skip: noPostgres }, () => {
   for (const when of ['before', 'after'] as const) {
     it(`leaves the bytes of a commit that is about to publish at another, ${when} they are sealed`, async () => {
-      const plan: Fault<ContentStore>[] = [];
+      const plan: Fault<BlobStore>[] = [];
       await using nodes = await openNodes();
       const [one, other] = [await nodes.start({ plan }), await nodes.start()];
       const upload = await begin(one);
       await putAll(one, upload);
       plan.push({
-        method: 'seal',
+        method: 'complete',
         when,
         hook: async () =>
           assert.deepEqual([await expireSessions(other.uploads), await removeOrphansNow(other)], [0, 0]),
@@ -170,23 +170,23 @@ describe('the sweep at one node', { skip: noPostgres }, () => {
   }
 
   it('leaves the bytes of an upload that is about to get its row at another: within the grace they are not looked at', async () => {
-    const plan: Fault<ContentStore>[] = [];
+    const plan: Fault<BlobStore>[] = [];
     await using nodes = await openNodes();
     const [one, other] = [await nodes.start({ plan }), await nodes.start()];
-    plan.push({ method: 'begin', when: 'after', hook: () => removeOrphans(other.uploads, { grace: 60_000 }) });
+    plan.push({ method: 'create', when: 'after', hook: () => collectGarbage(other.uploads, { grace: 60_000 }) });
     const upload = await begin(one);
     await putAll(one, upload);
     await assertOnlyFile(one, upload, await commitOf(one, upload));
   });
 
   it('leaves the bytes of a direct upload at another, stored and not yet named', async () => {
-    const plan: Fault<ContentStore>[] = [];
+    const plan: Fault<BlobStore>[] = [];
     await using nodes = await openNodes();
     const [one, other] = [await nodes.start({ plan }), await nodes.start()];
     plan.push({
       method: 'put',
       when: 'after',
-      hook: async () => assert.equal(await removeOrphans(other.uploads, { grace: 60_000 }), 0),
+      hook: async () => assert.equal(await collectGarbage(other.uploads, { grace: 60_000 }), 0),
     });
     const { fileId } = await sendWhole(one, Buffer.from('a direct upload'));
     const [file, ...more] = await published(one);
@@ -216,11 +216,11 @@ describe('the sweep at one node', { skip: noPostgres }, () => {
 });
 
 async function sendWhole(node: Node, bytes: AsyncIterable<Uint8Array> | Buffer) {
-  const { db, content, inHand, clock, limits } = node.uploads;
+  const { db, blobs, inFlight, clock, limits } = node.uploads;
   const files = {
     db,
-    content,
-    inHand,
+    blobs,
+    inFlight,
     clock,
     maxFileSize: limits.maxFileSize,
     userQuota: undefined,

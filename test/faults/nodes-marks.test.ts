@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
-import type { DigestState, SavedDigests } from '../../packages/server/src/hash-workers/resumable-pool.ts';
+import type { HashState, ResumableHashPool } from '../../packages/server/src/hash-workers/resumable-pool.ts';
 import { openDiskStore } from '../../packages/server/src/storage/disk/disk-store.ts';
-import { findMark } from '../../packages/server/src/uploads/hashing/checkpoint.ts';
+import { findHashCheckpoint } from '../../packages/server/src/uploads/hashing/checkpoint.ts';
 import { stopPostgres } from '../database/postgres-database.ts';
 import { noPostgres } from '../engines/postgres.ts';
 import { until } from '../support/until.ts';
@@ -14,7 +14,7 @@ import type { Fault } from './faulty.ts';
 after(stopPostgres);
 
 /** Of another build: nothing can be made of it here. */
-const STRANGE = 'QUJDRA==' as DigestState;
+const STRANGE = 'QUJDRA==' as HashState;
 
 describe('a digest whose saved state is of another build', { skip: noPostgres }, () => {
   it('is made anew where the bytes after it are at no node any more, as after an upgrade', async () => {
@@ -43,17 +43,17 @@ describe('a digest whose saved state is of another build', { skip: noPostgres },
 
 describe('a digest that was taken back since the store lost a part', { skip: noPostgres }, () => {
   it('holds nothing of what another node still has of that part', async () => {
-    const digestPlan: Fault<SavedDigests>[] = [];
+    const digestPlan: Fault<ResumableHashPool>[] = [];
     await using nodes = await openNodes();
     const [deaf, node] = [await nodes.start(), await nodes.start({ digestPlan })];
     deaf.deaf = true;
     const upload = await begin(deaf, { slots: 4 });
     await put(deaf, upload, 2);
     await putAll(node, upload, [3, 1, 0]);
-    const { staging } = upload.session;
+    const { staged } = upload.session;
     const raw = await openDiskStore(node.folder);
     const slot = { index: 2, offset: 2 * PART_SIZE, length: PART_SIZE };
-    await raw.write(staging, slot, oneChunk(Buffer.alloc(PART_SIZE, 1)));
+    await raw.writePart(staged, slot, oneChunk(Buffer.alloc(PART_SIZE, 1)));
     await assert.rejects(tryCommit(node, upload), { code: 'parts_mismatch' });
 
     const changed = Buffer.alloc(PART_SIZE, 2);
@@ -75,12 +75,12 @@ async function readSlowly(piece: number): Promise<void> {
   if (piece === 3) throw new Error('the reading is broken off');
 }
 
-async function putState({ uploads: { db } }: Node, state: DigestState): Promise<void> {
+async function putState({ uploads: { db } }: Node, state: HashState): Promise<void> {
   await db.updateTable('upload_sessions').set({ digest_state: state }).execute();
 }
 
 async function reaches(node: Node, { session }: Upload, slots: number): Promise<void> {
-  await until(async () => (await findMark(node.uploads.db, session.id))?.slots === slots);
+  await until(async () => (await findHashCheckpoint(node.uploads.db, session.id))?.parts === slots);
 }
 
 async function* oneChunk(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
-import type { ContentStore } from '../../packages/server/src/storage/blob-store.ts';
+import type { BlobStore } from '../../packages/server/src/storage/blob-store.ts';
 import { openDiskStore } from '../../packages/server/src/storage/disk/disk-store.ts';
-import { abort, expireSessions } from '../../packages/server/src/uploads/end-session.ts';
-import { findMark } from '../../packages/server/src/uploads/hashing/checkpoint.ts';
-import { partIdOf } from '../../packages/server/src/uploads/part-layout.ts';
-import { FIXED_FOR } from '../../packages/server/src/uploads/registry/reservation.ts';
+import { abortSession, expireSessions } from '../../packages/server/src/uploads/end-session.ts';
+import { findHashCheckpoint } from '../../packages/server/src/uploads/hashing/checkpoint.ts';
+import { partId } from '../../packages/server/src/uploads/part-layout.ts';
+import { RESERVATION_TTL } from '../../packages/server/src/uploads/registry/reservation.ts';
 import { findPart, listParts } from '../../packages/server/src/uploads/session-store.ts';
 import { stopPostgres } from '../database/postgres-database.ts';
 import { noPostgres } from '../engines/postgres.ts';
@@ -71,7 +71,7 @@ describe('one part sent to two nodes', { skip: noPostgres }, () => {
 
   it('one after the other, since the first answer was lost, is the same part, and is stored once', async () => {
     let writes = 0;
-    const plan: Fault<ContentStore>[] = [{ method: 'write', when: 'after', hook: () => writes++ }];
+    const plan: Fault<BlobStore>[] = [{ method: 'writePart', when: 'after', hook: () => writes++ }];
     await using nodes = await openNodes();
     const [one, other] = [await nodes.start({ plan }), await nodes.start({ plan })];
     const upload = await begin(one);
@@ -104,7 +104,7 @@ describe('one part sent to two nodes', { skip: noPostgres }, () => {
     const [one, other] = [await nodes.start(storingLate(gate.promise)), await nodes.start()];
     const upload = await begin(one);
     await extend(one, upload);
-    other.uploads.clock = other.clock.ahead(2 * FIXED_FOR);
+    other.uploads.clock = other.clock.ahead(2 * RESERVATION_TTL);
     const storing = put(one, upload, 0);
     await until(() => isFixed(one, upload, 0));
     await assert.rejects(put(other, upload, 0, { bytes: Buffer.alloc(bytesOf(upload, 0).length) }), {
@@ -156,12 +156,12 @@ describe('a part that the store lost after it was acknowledged', { skip: noPostg
     await letRightsEnd(other, upload);
     await putAll(other, upload);
     // The digest holds what was there, which is not what the store will have.
-    await until(async () => (await findMark(other.uploads.db, upload.session.id))?.slots === 3);
+    await until(async () => (await findHashCheckpoint(other.uploads.db, upload.session.id))?.parts === 3);
 
     gate.resolve();
     await assert.rejects(late, { code: 'range_overlaps_existing_part' });
     await assert.rejects(tryCommit(other, upload), { code: 'parts_mismatch' });
-    const left = (await listParts(other.uploads.db, upload.session.id)).map(({ slot }) => slot);
+    const left = (await listParts(other.uploads.db, upload.session.id)).map(({ index: slot }) => slot);
     assert.deepEqual(left, [0, 2]);
     await put(other, upload, 1);
     await assertOnlyFile(other, upload, await commitOf(other, upload));
@@ -172,11 +172,11 @@ describe('a part that the store lost after it was acknowledged', { skip: noPostg
     const node = await nodes.start();
     const upload = await begin(node);
     await putAll(node, upload);
-    await until(async () => (await findMark(node.uploads.db, upload.session.id))?.slots === 3);
+    await until(async () => (await findHashCheckpoint(node.uploads.db, upload.session.id))?.parts === 3);
     const raw = await openDiskStore(node.folder);
-    const { staging } = upload.session;
+    const { staged } = upload.session;
     const other = Buffer.alloc(bytesOf(upload, 0).length, 1);
-    await raw.write(staging, { index: 0, offset: 0, length: other.length }, oneChunk(other));
+    await raw.writePart(staged, { index: 0, offset: 0, length: other.length }, oneChunk(other));
     await assert.rejects(tryCommit(node, upload), { code: 'parts_mismatch' });
     await put(node, upload, 0, { bytes: other });
     const whole = { ...upload, bytes: Buffer.concat([other, upload.bytes.subarray(other.length)]) };
@@ -192,19 +192,19 @@ describe('a part that was lost and sent again', { skip: noPostgres }, () => {
     it(`with ${which} bytes stays, though a commit that found the loss before comes to an end only after that`, async () => {
       const [judging, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
       // The third slot is looked at when the second was found to be lost.
-      const storePlan: Fault<ContentStore>[] = [
-        { method: 'locate', when: 'before', call: 3, hook: () => judging.resolve() },
-        { method: 'locate', when: 'before', call: 3, delay: gate.promise },
+      const storePlan: Fault<BlobStore>[] = [
+        { method: 'localPart', when: 'before', call: 3, hook: () => judging.resolve() },
+        { method: 'localPart', when: 'before', call: 3, delay: gate.promise },
       ];
       await using nodes = await openNodes();
       const [slow, other] = [await nodes.start({ storePlan }), await nodes.start()];
       const upload = await begin(slow);
       await putAll(slow, upload);
-      await until(async () => (await findMark(slow.uploads.db, upload.session.id))?.slots === 3);
+      await until(async () => (await findHashCheckpoint(slow.uploads.db, upload.session.id))?.parts === 3);
       const raw = await openDiskStore(slow.folder);
       const { length } = bytesOf(upload, 1);
       const slot = { index: 1, offset: length, length };
-      await raw.write(upload.session.staging, slot, oneChunk(Buffer.alloc(length, 1)));
+      await raw.writePart(upload.session.staged, slot, oneChunk(Buffer.alloc(length, 1)));
 
       const committing = tryCommit(slow, upload).catch((error: unknown) => error);
       await judging.promise;
@@ -226,15 +226,15 @@ describe('a part that was lost and sent again', { skip: noPostgres }, () => {
 describe('an upload whose lost part was sent again with other bytes, and sealed', { skip: noPostgres }, () => {
   it('gets no digest of before from a commit at a node that stood still before it sealed', async () => {
     const [sealing, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-    const plan: Fault<ContentStore>[] = [
-      { method: 'seal', when: 'before', call: 1, hook: () => sealing.resolve() },
-      { method: 'seal', when: 'before', call: 1, delay: gate.promise },
+    const plan: Fault<BlobStore>[] = [
+      { method: 'complete', when: 'before', call: 1, hook: () => sealing.resolve() },
+      { method: 'complete', when: 'before', call: 1, delay: gate.promise },
     ];
     await using nodes = await openNodes();
     const [slow, other] = [await nodes.start({ plan }), await nodes.start()];
     const upload = await begin(slow);
     await putAll(slow, upload);
-    await until(async () => (await findMark(slow.uploads.db, upload.session.id))?.slots === 3);
+    await until(async () => (await findHashCheckpoint(slow.uploads.db, upload.session.id))?.parts === 3);
     const committing = tryCommit(slow, upload).catch((error: unknown) => error);
     await sealing.promise;
 
@@ -253,7 +253,7 @@ async function loseAndChange(holder: Node, node: Node, upload: Upload): Promise<
   const raw = await openDiskStore(holder.folder);
   const { length } = bytesOf(upload, 1);
   const slot = { index: 1, offset: length, length };
-  await raw.write(upload.session.staging, slot, oneChunk(Buffer.alloc(length, 1)));
+  await raw.writePart(upload.session.staged, slot, oneChunk(Buffer.alloc(length, 1)));
   await assert.rejects(tryCommit(node, upload), { code: 'parts_mismatch' });
   const bytes = Buffer.from(upload.bytes);
   Buffer.alloc(length, 2).copy(bytes, slot.offset);
@@ -271,7 +271,7 @@ describe('a part at one node', { skip: noPostgres }, () => {
     await putAll(other, upload, [0, 1]);
     const storing = put(one, upload, 2);
     await until(() => isFixed(other, upload, 2));
-    const parts = slotsIn(upload).map((slot) => ({ ...ANY_PLACE, partId: partIdOf(upload.session.id, slot) }));
+    const parts = slotsIn(upload).map((slot) => ({ ...ANY_PLACE, partId: partId(upload.session.id, slot) }));
     const committing = commitOf(other, upload, { parts });
     setTimeout(gate.resolve, 300);
     await storing;
@@ -300,7 +300,7 @@ describe('a part at one node', { skip: noPostgres }, () => {
     const body = slowBody();
     const coming = put(one, upload, 1, { body });
     body.send(bytesOf(upload, 1));
-    await abort(other.uploads, upload.session.owner, upload.session.id);
+    await abortSession(other.uploads, upload.session.owner, upload.session.id);
     body.end();
     await assert.rejects(coming, { code: 'upload_session_not_found' });
     await assertNothingLeft(one, upload);
@@ -313,7 +313,7 @@ describe('a part at one node', { skip: noPostgres }, () => {
     const upload = await begin(one);
     const storing = put(one, upload, 1);
     await until(() => isFixed(other, upload, 1));
-    await abort(other.uploads, upload.session.owner, upload.session.id);
+    await abortSession(other.uploads, upload.session.owner, upload.session.id);
     gate.resolve();
     await assert.rejects(storing, { code: 'upload_session_not_found' });
     await assertNothingLeft(one, upload);
@@ -347,7 +347,7 @@ const ANY_PLACE = { offset: undefined, size: undefined, sha1: undefined };
 
 /** A node that waits before the store sees a byte of its first part, with the slot fixed by then. */
 function storingLate(gate: Promise<unknown>): NodeOptions {
-  return { storePlan: [{ method: 'write', when: 'before', call: 1, delay: gate }] };
+  return { storePlan: [{ method: 'writePart', when: 'before', call: 1, delay: gate }] };
 }
 
 async function isFixed(node: Node, { session }: Upload, slot: number): Promise<boolean> {
@@ -364,16 +364,16 @@ async function isFixed(node: Node, { session }: Upload, slot: number): Promise<b
 async function letRightsEnd({ uploads: { db } }: Node, { session }: Upload): Promise<void> {
   await db
     .updateTable('parts')
-    .set((row) => ({ created_at: row('created_at', '-', FIXED_FOR) }))
+    .set((row) => ({ created_at: row('created_at', '-', RESERVATION_TTL) }))
     .where('session_id', '=', session.id)
     .execute();
 }
 
 /** The session outlives what the test does to the clock. */
 async function extend(node: Node, { session }: Upload): Promise<void> {
-  const until = { expires_at: session.expiresAt + 10 * FIXED_FOR };
+  const until = { expires_at: session.expiresAt + 10 * RESERVATION_TTL };
   await node.uploads.db.updateTable('upload_sessions').set(until).where('id', '=', session.id).execute();
-  node.uploads.ledger.forget(session.id);
+  node.uploads.registry.forgetSession(session.id);
 }
 
 async function* oneChunk(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { ContentStore } from '../../packages/server/src/storage/blob-store.ts';
+import type { BlobStore } from '../../packages/server/src/storage/blob-store.ts';
 import { findSession } from '../../packages/server/src/uploads/session-store.ts';
 import {
   assertOnlyFile,
@@ -40,12 +40,12 @@ describe('two commits of one upload', () => {
 
   for (const when of ['before', 'after'] as const) {
     it(`make one file where another node does all of it ${when} this one has sealed`, async () => {
-      const plan: Fault<ContentStore>[] = [];
+      const plan: Fault<BlobStore>[] = [];
       await using room = await openRoom({ plan });
       const other = await room.another();
       const upload = await begin(room);
       await putAll(room, upload);
-      plan.push({ method: 'seal', when, hook: () => commitOf(other, upload) });
+      plan.push({ method: 'complete', when, hook: () => commitOf(other, upload) });
       const file = await commitOf(room, upload);
       await removeOrphansNow(room);
       await assertOnlyFile(room, upload, file);
@@ -74,12 +74,12 @@ describe('two uploads of one name', () => {
   });
 
   it('of which the other gets the name between the seal and the publishing of this one: the same', async () => {
-    const plan: Fault<ContentStore>[] = [];
+    const plan: Fault<BlobStore>[] = [];
     await using room = await openRoom({ plan });
     const [slow, quick] = [await begin(room, { name: 'one name' }), await begin(room, { name: 'one name' })];
     await putAll(room, slow);
     await putAll(room, quick);
-    plan.push({ method: 'seal', when: 'after', call: 1, hook: () => commitOf(room, quick) });
+    plan.push({ method: 'complete', when: 'after', call: 1, hook: () => commitOf(room, quick) });
     const results = await Promise.allSettled([commitOf(room, slow)]);
     await assertLoserCommitsLater(room, quick, slow, results);
   });
@@ -98,7 +98,7 @@ describe('a commit that failed', () => {
 
   for (const when of ['before', 'after'] as const) {
     it(`${when} the bytes were sealed is done again and makes the file`, async () => {
-      const plan: Fault<ContentStore>[] = [{ method: 'seal', when, call: 1, fail: new Error('the disk is away') }];
+      const plan: Fault<BlobStore>[] = [{ method: 'complete', when, call: 1, fail: new Error('the disk is away') }];
       await using room = await openRoom({ plan });
       const upload = await begin(room);
       await putAll(room, upload);

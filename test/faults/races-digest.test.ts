@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { ContentStore } from '../../packages/server/src/storage/blob-store.ts';
+import type { BlobStore } from '../../packages/server/src/storage/blob-store.ts';
 import { bytesNotOnDisk } from '../support/storage.ts';
 import { until } from '../support/until.ts';
 import { assertOnlyFile, begin, commitOf, published, put, putAll, slotsIn, tryCommit } from '../uploads/acts.ts';
@@ -10,7 +10,7 @@ import type { Fault } from './faulty.ts';
 describe('the digest of the whole', () => {
   for (const call of [1, 2, 3]) {
     it(`that fails once, at part ${call}, begins anew and is right at the commit`, async () => {
-      const plan: Fault<ContentStore>[] = [{ method: 'locate', when: 'before', call, fail: new Error('cannot read') }];
+      const plan: Fault<BlobStore>[] = [{ method: 'localPart', when: 'before', call, fail: new Error('cannot read') }];
       await using room = await openRoom({ plan });
       const upload = await begin(room);
       await putAll(room, upload);
@@ -20,7 +20,7 @@ describe('the digest of the whole', () => {
   }
 
   it('that cannot be made fails the commit, and nothing is lost', async () => {
-    const down: Fault<ContentStore> = { method: 'locate', when: 'before', fail: new Error('cannot read') };
+    const down: Fault<BlobStore> = { method: 'localPart', when: 'before', fail: new Error('cannot read') };
     const plan = [down];
     await using room = await openRoom({ plan });
     const upload = await begin(room);
@@ -33,8 +33,8 @@ describe('the digest of the whole', () => {
 
   it('walks behind the upload: when the last part is in, the rest is done', async () => {
     const located: number[] = [];
-    const plan: Fault<ContentStore>[] = [
-      { method: 'locate', when: 'before', hook: (_, slot) => located.push((slot as { index: number }).index) },
+    const plan: Fault<BlobStore>[] = [
+      { method: 'localPart', when: 'before', hook: (_, slot) => located.push((slot as { index: number }).index) },
     ];
     await using room = await openRoom({ plan });
     const upload = await begin(room, { slots: 5 });
@@ -49,18 +49,18 @@ describe('the digest of the whole', () => {
 
   it('is "later" where the commit has no more patience, and the next commit has it', async () => {
     const gate = Promise.withResolvers<void>();
-    const plan: Fault<ContentStore>[] = [{ method: 'locate', when: 'before', delay: gate.promise }];
+    const plan: Fault<BlobStore>[] = [{ method: 'localPart', when: 'before', delay: gate.promise }];
     await using room = await openRoom({ plan });
     const upload = await begin(room);
     await putAll(room, upload);
-    assert.equal(await tryCommit(room, upload, { patience: 5 }), undefined);
+    assert.equal(await tryCommit(room, upload, { timeout: 5 }), undefined);
     assert.deepEqual(await published(room), []);
     gate.resolve();
     await assertOnlyFile(room, upload, await commitOf(room, upload));
   });
 
   it('is right for uploads one after the other and in turns, though only one is remembered', async () => {
-    await using room = await openRoom({ mostSessions: 1 });
+    await using room = await openRoom({ maxSessions: 1 });
     const uploads = [await begin(room, { slots: 6 }), await begin(room, { slots: 6 }), await begin(room, { slots: 6 })];
     for (let index = 0; index < 6; index++) for (const upload of uploads) await put(room, upload, index);
     for (const upload of uploads) await commitOf(room, upload);
@@ -69,7 +69,7 @@ describe('the digest of the whole', () => {
   });
 
   it('is right for uploads side by side, though only one is remembered', async () => {
-    await using room = await openRoom({ mostSessions: 1 });
+    await using room = await openRoom({ maxSessions: 1 });
     const uploads = await Promise.all([1, 2, 3].map(() => begin(room, { slots: 6 })));
     await Promise.all(
       uploads.map(async (upload) => {
@@ -91,9 +91,9 @@ describe('after a restart', () => {
     const uploads = [await begin(first), await begin(first)];
     for (const upload of uploads) await putAll(first, upload);
     let located = 0;
-    const plan: Fault<ContentStore>[] = [{ method: 'locate', when: 'before', hook: () => located++ }];
+    const plan: Fault<BlobStore>[] = [{ method: 'localPart', when: 'before', hook: () => located++ }];
     await using room = await first.restarted({ plan });
-    await room.uploads.follower.catchUp();
+    await room.uploads.hasher.resume();
     assert.equal(located, 6);
     for (const upload of uploads) await commitOf(room, upload);
     assert.equal(located, 6);
@@ -105,7 +105,7 @@ describe('after a restart', () => {
     const upload = await begin(first, { slots: 20 });
     await putAll(first, upload);
     await using room = await first.restarted();
-    const [file] = await Promise.all([commitOf(room, upload), room.uploads.follower.catchUp()]);
+    const [file] = await Promise.all([commitOf(room, upload), room.uploads.hasher.resume()]);
     await assertOnlyFile(room, upload, file);
     assert.deepEqual(room.troubles, []);
   });
@@ -115,7 +115,7 @@ describe('after a restart', () => {
     const upload = await begin(first, { slots: 6 });
     await putAll(first, upload, [0, 4, 2]);
     await using room = await first.restarted();
-    const catchingUp = room.uploads.follower.catchUp();
+    const catchingUp = room.uploads.hasher.resume();
     await putAll(room, upload, [1, 2, 5, 3]);
     await assertOnlyFile(room, upload, await commitOf(room, upload));
     await catchingUp;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { RefusalCode } from '../../packages/protocol/src/errors.ts';
-import type { ContentStore } from '../../packages/server/src/storage/blob-store.ts';
-import { abort, expireSessions } from '../../packages/server/src/uploads/end-session.ts';
+import type { BlobStore } from '../../packages/server/src/storage/blob-store.ts';
+import { abortSession, expireSessions } from '../../packages/server/src/uploads/end-session.ts';
 import type { PartBody } from '../../packages/server/src/uploads/part-locks.ts';
 import { bytesNotOnDisk } from '../support/storage.ts';
 import {
@@ -24,7 +24,7 @@ import type { Fault } from './faulty.ts';
 /** How a session can end without a file, and what whoever comes too late is told. */
 const ENDS: Record<string, { end: (room: Room, upload: Upload) => Promise<unknown>; code: RefusalCode }> = {
   'an abort': {
-    end: (room, { session }) => abort(room.uploads, session.owner, session.id),
+    end: (room, { session }) => abortSession(room.uploads, session.owner, session.id),
     code: 'upload_session_not_found',
   },
   'an expiry': {
@@ -46,17 +46,17 @@ for (const [what, { end, code }] of Object.entries(ENDS)) {
   for (const [where, nodeOf] of Object.entries(NODES)) {
     describe(`${what} ${where}`, () => {
       for (const [point, fault] of Object.entries({
-        'while the whole digest is computed': { method: 'locate', when: 'before', call: 1 },
-        'when the whole digest is ready': { method: 'seal', when: 'before' },
-        'when the bytes are sealed and not yet published': { method: 'seal', when: 'after' },
-      } satisfies Record<string, Fault<ContentStore>>)) {
+        'while the whole digest is computed': { method: 'localPart', when: 'before', call: 1 },
+        'when the whole digest is ready': { method: 'complete', when: 'before' },
+        'when the bytes are sealed and not yet published': { method: 'complete', when: 'after' },
+      } satisfies Record<string, Fault<BlobStore>>)) {
         // Over S3 the digest needs no byte again after a restart; nodes-ends.test.ts has the commit that does.
-        const skip = fault.method === 'locate' && bytesNotOnDisk;
+        const skip = fault.method === 'localPart' && bytesNotOnDisk;
         it(`wins over a commit ${point}, and leaves nothing`, { skip: skip || false }, async () => {
           await using first = await openRoom();
           const upload = await begin(first);
           await putAll(first, upload);
-          const plan: Fault<ContentStore>[] = [];
+          const plan: Fault<BlobStore>[] = [];
           // A new room, so that the digest has to begin again.
           await using room = await first.restarted({ plan });
           const node = await nodeOf(room);
@@ -95,11 +95,11 @@ for (const [what, { end, code }] of Object.entries(ENDS)) {
       });
 
       for (const [point, fault] of Object.entries({
-        'before its first byte is written': { method: 'write', when: 'before' },
-        'when its bytes are written and it has no row yet': { method: 'write', when: 'after' },
-      } satisfies Record<string, Fault<ContentStore>>)) {
+        'before its first byte is written': { method: 'writePart', when: 'before' },
+        'when its bytes are written and it has no row yet': { method: 'writePart', when: 'after' },
+      } satisfies Record<string, Fault<BlobStore>>)) {
         it(`refuses a part that is arriving, ${point}`, async () => {
-          const plan: Fault<ContentStore>[] = [];
+          const plan: Fault<BlobStore>[] = [];
           await using room = await openRoom({ plan });
           const node = await nodeOf(room);
           const upload = await begin(room);
@@ -122,7 +122,7 @@ for (const [what, { end, code }] of Object.entries(ENDS)) {
   }
 
   it(`the bytes that ${what} could not remove go with the next sweep`, async () => {
-    const plan: Fault<ContentStore>[] = [{ method: 'remove', when: 'before', call: 1, fail: new Error('died here') }];
+    const plan: Fault<BlobStore>[] = [{ method: 'remove', when: 'before', call: 1, fail: new Error('died here') }];
     await using room = await openRoom({ plan });
     const upload = await begin(room);
     await putAll(room, upload);

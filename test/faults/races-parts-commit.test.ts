@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { ContentStore } from '../../packages/server/src/storage/blob-store.ts';
+import type { BlobStore } from '../../packages/server/src/storage/blob-store.ts';
 import type { ListedPart } from '../../packages/server/src/uploads/check-listed-parts.ts';
-import { partIdOf } from '../../packages/server/src/uploads/part-layout.ts';
+import { partId } from '../../packages/server/src/uploads/part-layout.ts';
 import {
   assertOnlyFile,
   begin,
@@ -54,7 +54,7 @@ describe('a commit', LIMIT, () => {
       body.send(bytesOf(upload, 1).subarray(0, 1000));
       await letOthersAsk(room, upload);
       const parts = listedParts(upload);
-      await assert.rejects(tryCommit(room, upload, { parts, patience: 20 }), { code: 'parts_mismatch' });
+      await assert.rejects(tryCommit(room, upload, { parts, timeout: 20 }), { code: 'parts_mismatch' });
       body.send(bytesOf(upload, 1).subarray(1000));
       body.end();
       await last;
@@ -64,7 +64,7 @@ describe('a commit', LIMIT, () => {
 
   for (const when of ['before', 'after'] as const) {
     it(`is not hurt by a part sent again while it runs, ${when} the bytes are sealed`, async () => {
-      const plan: Fault<ContentStore>[] = [];
+      const plan: Fault<BlobStore>[] = [];
       await using room = await openRoom({ plan });
       const upload = await begin(room);
       await putAll(room, upload);
@@ -74,7 +74,7 @@ describe('a commit', LIMIT, () => {
         const other = put(room, upload, 0, { bytes: Buffer.alloc(PART_SIZE) });
         await assert.rejects(other, { code: 'range_overlaps_existing_part' });
       };
-      plan.push({ method: 'seal', when, hook: resend });
+      plan.push({ method: 'complete', when, hook: resend });
       const file = await commitOf(room, upload);
       await resend();
       await assertOnlyFile(room, upload, file);
@@ -95,7 +95,7 @@ describe('a commit', LIMIT, () => {
 /** The list of all parts, also of those not stored yet. */
 function listedParts(upload: Upload): ListedPart[] {
   return slotsIn(upload).map((slot) => ({
-    partId: partIdOf(upload.session.id, slot),
+    partId: partId(upload.session.id, slot),
     offset: slot * PART_SIZE,
     size: undefined,
     sha1: undefined,

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import type { ContentStore } from '../../packages/server/src/storage/blob-store.ts';
-import { LocalFiles } from '../../packages/server/src/storage/disk/durable-files.ts';
+import type { BlobStore } from '../../packages/server/src/storage/blob-store.ts';
+import { DurableFiles } from '../../packages/server/src/storage/disk/durable-files.ts';
 import { openingWith } from '../storage/opening-with.ts';
 import { bytesNotOnDisk } from '../support/storage.ts';
 import { until } from '../support/until.ts';
@@ -51,7 +51,7 @@ describe('a part sent again over a new connection, while the first one hangs,', 
     const disk = Promise.withResolvers<void>();
     const log: string[] = [];
     const slow = { method: 'writev', path: /staging/, call: 1, wait: disk.promise } as const;
-    await using room = await openRoom({ files: new LocalFiles({ openFile: openingWith({ log, faults: [slow] }) }) });
+    await using room = await openRoom({ files: new DurableFiles({ openFile: openingWith({ log, faults: [slow] }) }) });
     const upload = await begin(room);
     const other = Buffer.alloc(PART_SIZE, 0xee);
     const stalled = slowBody();
@@ -70,7 +70,7 @@ describe('a part sent again over a new connection, while the first one hangs,', 
     disk.resolve();
     await cut;
     await second;
-    const file = await readFile(join(room.folder, 'staging', upload.session.staging.content));
+    const file = await readFile(join(room.folder, 'staging', upload.session.staged.blob));
     assert.deepEqual(file.subarray(0, PART_SIZE), bytesOf(upload, 0));
     await putAll(room, upload);
     await assertOnlyFile(room, upload, await commitOf(room, upload));
@@ -105,12 +105,12 @@ describe('a part sent again over a new connection, while the first one hangs,', 
 });
 
 /** Holds the first part when its bytes are written and it has no row yet. */
-function holdingAfterFirstWrite(): { plan: Fault<ContentStore>[]; written: Promise<void>; goOn: () => void } {
+function holdingAfterFirstWrite(): { plan: Fault<BlobStore>[]; written: Promise<void>; goOn: () => void } {
   const { promise: written, resolve: isWritten } = Promise.withResolvers<void>();
   const { promise: going, resolve: goOn } = Promise.withResolvers<void>();
   function hook(): Promise<void> {
     isWritten();
     return going;
   }
-  return { plan: [{ method: 'write', when: 'after', call: 1, hook }], written, goOn };
+  return { plan: [{ method: 'writePart', when: 'after', call: 1, hook }], written, goOn };
 }

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { ContentStore, FoundContent } from '../../packages/server/src/storage/blob-store.ts';
+import type { BlobStore, FoundBlob } from '../../packages/server/src/storage/blob-store.ts';
 import { expireSessions } from '../../packages/server/src/uploads/end-session.ts';
-import { OrphanSearch } from '../../packages/server/src/uploads/orphan-search.ts';
-import { removeOrphans } from '../../packages/server/src/uploads/remove-orphans.ts';
+import { OrphanScan } from '../../packages/server/src/uploads/orphan-search.ts';
+import { collectGarbage } from '../../packages/server/src/uploads/remove-orphans.ts';
 import { findSession } from '../../packages/server/src/uploads/session-store.ts';
 import { collect } from '../conformance/content-samples.ts';
 import { assertOnlyFile, begin, commitOf, published, put, putAll, removeOrphansNow, slotsIn } from '../uploads/acts.ts';
@@ -15,23 +15,23 @@ const DAY = 24 * 3_600_000;
 describe('the sweep', () => {
   for (const when of ['before', 'after'] as const) {
     it(`leaves the bytes of a commit that is about to publish, ${when} they are sealed`, async () => {
-      const plan: Fault<ContentStore>[] = [];
+      const plan: Fault<BlobStore>[] = [];
       await using room = await openRoom({ plan });
       const upload = await begin(room);
       await putAll(room, upload);
-      plan.push({ method: 'seal', when, hook: () => sweep(room) });
+      plan.push({ method: 'complete', when, hook: () => sweep(room) });
       await assertOnlyFile(room, upload, await commitOf(room, upload));
     });
   }
 
   it('leaves the bytes of a commit that publishes after the sweep has found its session overdue', async () => {
-    const plan: Fault<ContentStore>[] = [];
+    const plan: Fault<BlobStore>[] = [];
     await using room = await openRoom({ plan });
     const upload = await begin(room);
     await putAll(room, upload);
     const [sealed, found] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     plan.push({
-      method: 'seal',
+      method: 'complete',
       when: 'after',
       hook: () => {
         sealed.resolve();
@@ -62,14 +62,14 @@ describe('the sweep', () => {
     await using room = await openRoom();
     const upload = await begin(room);
     await putAll(room, upload);
-    const { content } = room.uploads;
+    const { blobs } = room.uploads;
     async function* look(part: number) {
-      for await (const found of content.look(part)) {
+      for await (const found of blobs.find(part)) {
         yield found;
         await commitOf(room, upload);
       }
     }
-    const slowly = { ...room, uploads: { ...room.uploads, content: { ...content, look } } };
+    const slowly = { ...room, uploads: { ...room.uploads, blobs: { ...blobs, find: look } } };
     assert.equal(await removeOrphansNow(slowly), 0);
     await assertOnlyFile(room, upload, await commitOf(room, upload));
   });
@@ -92,11 +92,11 @@ describe('the sweep', () => {
   });
 
   it('leaves bytes whose session is about to get its row: those of this server by knowing, of others by its grace', async () => {
-    const plan: Fault<ContentStore>[] = [];
+    const plan: Fault<BlobStore>[] = [];
     await using room = await openRoom({ plan });
     const other = await room.another();
-    plan.push({ method: 'begin', when: 'after', hook: () => removeOrphansNow(room) });
-    plan.push({ method: 'begin', when: 'after', hook: () => removeOrphans(other.uploads, { grace: 60_000 }) });
+    plan.push({ method: 'create', when: 'after', hook: () => removeOrphansNow(room) });
+    plan.push({ method: 'create', when: 'after', hook: () => collectGarbage(other.uploads, { grace: 60_000 }) });
     const upload = await begin(room);
     await putAll(room, upload);
     await assertOnlyFile(room, upload, await commitOf(room, upload));
@@ -104,18 +104,18 @@ describe('the sweep', () => {
 
   it('leaves bytes without a row as long as they are still written to, and removes them once they are not', async () => {
     await using room = await openRoom();
-    const { content } = room.uploads;
+    const { blobs } = room.uploads;
     const { session } = await begin(room);
     await room.uploads.db.deleteFrom('upload_sessions').execute();
     let wroteAt = room.clock.now() - 59_000;
-    async function* look(part: number): AsyncGenerator<FoundContent> {
-      if (part === 0) yield { content: session.staging.content, lastWrite: async () => wroteAt };
+    async function* look(part: number): AsyncGenerator<FoundBlob> {
+      if (part === 0) yield { blob: session.staged.blob, lastWrite: async () => wroteAt };
     }
-    const uploads = { ...room.uploads, content: { ...content, look } };
-    assert.equal(await removeOrphans(uploads, { grace: 60_000 }), 0);
+    const uploads = { ...room.uploads, blobs: { ...blobs, find: look } };
+    assert.equal(await collectGarbage(uploads, { grace: 60_000 }), 0);
     wroteAt -= 2_000;
-    assert.equal(await removeOrphans(uploads, { grace: 60_000 }), 1);
-    assert.deepEqual(await collect(content.list()), []);
+    assert.equal(await collectGarbage(uploads, { grace: 60_000 }), 1);
+    assert.deepEqual(await collect(blobs.list()), []);
   });
 
   it('keeps bytes that no row explains until it has known of them for long, also if it looks again and again', async () => {
@@ -124,16 +124,16 @@ describe('the sweep', () => {
     await room.uploads.db.deleteFrom('upload_sessions').execute();
     const told: number[] = [];
     const rules = { grace: -3_600_000, retention: 7 * DAY, onFound: (count: number) => told.push(count) };
-    const search = new OrphanSearch(room.uploads, rules);
+    const search = new OrphanScan(room.uploads, rules);
     for (const days of [0, 3, 3.9]) {
       room.clock.advance(days * DAY);
-      assert.equal(await search.round(), 0);
+      assert.equal(await search.run(), 0);
     }
-    assert.equal((await collect(room.uploads.content.list())).length, 1);
+    assert.equal((await collect(room.uploads.blobs.list())).length, 1);
     assert.deepEqual(told, [1]);
     room.clock.advance(0.2 * DAY);
-    assert.equal(await search.round(), 1);
-    assert.deepEqual(await collect(room.uploads.content.list()), []);
+    assert.equal(await search.run(), 1);
+    assert.deepEqual(await collect(room.uploads.blobs.list()), []);
     assert.deepEqual(await room.uploads.db.selectFrom('orphaned_blobs').selectAll().execute(), []);
   });
 
@@ -145,8 +145,8 @@ describe('the sweep', () => {
     const row = await db.selectFrom('upload_sessions').selectAll().executeTakeFirstOrThrow();
     const parts = await db.selectFrom('parts').selectAll().execute();
     await db.deleteFrom('upload_sessions').execute();
-    const search = new OrphanSearch(room.uploads, { grace: -3_600_000, retention: DAY });
-    await search.round();
+    const search = new OrphanScan(room.uploads, { grace: -3_600_000, retention: DAY });
+    await search.run();
     assert.equal((await db.selectFrom('orphaned_blobs').selectAll().execute()).length, 1);
     await db
       .insertInto('upload_sessions')
@@ -154,20 +154,20 @@ describe('the sweep', () => {
       .execute();
     await db.insertInto('parts').values(parts).execute();
     room.clock.advance(2 * DAY);
-    assert.equal(await search.round(), 0);
+    assert.equal(await search.run(), 0);
     assert.deepEqual(await db.selectFrom('orphaned_blobs').selectAll().execute(), []);
     await assertOnlyFile(room, upload, await commitOf(room, upload));
   });
 
   it('removes what a crash left before the session had its row, once its grace is over', async () => {
-    const plan: Fault<ContentStore>[] = [{ method: 'begin', when: 'after', call: 1, fail: new Error('died here') }];
+    const plan: Fault<BlobStore>[] = [{ method: 'create', when: 'after', call: 1, fail: new Error('died here') }];
     await using room = await openRoom({ plan });
     await assert.rejects(begin(room), /died here/);
     const upload = await begin(room);
     await putAll(room, upload);
-    assert.equal(await removeOrphans(room.uploads, { grace: 60_000 }), 0);
+    assert.equal(await collectGarbage(room.uploads, { grace: 60_000 }), 0);
     room.clock.advance(120_000);
-    assert.equal(await removeOrphans(room.uploads, { grace: 60_000 }), 1);
+    assert.equal(await collectGarbage(room.uploads, { grace: 60_000 }), 1);
     room.clock.advance(-120_000);
     await assertOnlyFile(room, upload, await commitOf(room, upload));
   });
@@ -209,10 +209,10 @@ describe('expiry', () => {
     assert.equal(await expireSessions(room.uploads), 0);
     room.clock.advance(1);
     assert.equal(await expireSessions(room.uploads), late.length);
-    const left = await collect(room.uploads.content.list());
+    const left = await collect(room.uploads.blobs.list());
     assert.deepEqual(
-      left.map(({ content }) => content),
-      [young.session.staging.content],
+      left.map(({ blob }) => blob),
+      [young.session.staged.blob],
     );
     await putAll(room, young);
     await assertOnlyFile(room, young, await commitOf(room, young));

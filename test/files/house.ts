@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import type { ItemId } from '../../packages/protocol/src/ids.ts';
 import { addUser } from '../../packages/server/src/auth/accounts.ts';
 import type { ItemRow, UserRow } from '../../packages/server/src/database/schema.ts';
-import type { Files } from '../../packages/server/src/files/context.ts';
+import type { FileContext } from '../../packages/server/src/files/context.ts';
 import { uploadFile } from '../../packages/server/src/files/direct-upload.ts';
 import { createFolder } from '../../packages/server/src/files/items.ts';
 import type { Published } from '../../packages/server/src/files/publish.ts';
 import { DEFAULT_LIMITS } from '../../packages/server/src/limits.ts';
-import type { ContentStore, StoredContent } from '../../packages/server/src/storage/blob-store.ts';
-import { InHand } from '../../packages/server/src/storage/in-flight.ts';
+import type { BlobStore, StoredBlob } from '../../packages/server/src/storage/blob-store.ts';
+import { InFlightBlobs } from '../../packages/server/src/storage/in-flight.ts';
 import { Turns } from '../../packages/server/src/util/turns.ts';
 import { collect } from '../conformance/content-samples.ts';
 import { type Fault, faulty } from '../faults/faulty.ts';
@@ -23,7 +23,7 @@ import { TestClock } from '../support/test-clock.ts';
 export interface House extends AsyncDisposable {
   /** Where its bytes lie, if they lie on the disk. */
   folderOfBytes: string;
-  files: Files;
+  files: FileContext;
   clock: TestClock;
   owner: UserRow;
   stranger: UserRow;
@@ -34,22 +34,22 @@ export interface House extends AsyncDisposable {
   /** The same house by another connection to its database, as another node has it. It goes with this one. */
   another(): Promise<House>;
   /** The same house with other furniture. */
-  withFiles(other: Files): House;
+  withFiles(other: FileContext): House;
   /** All bytes there are, in any state. */
-  stored(): Promise<StoredContent[]>;
+  stored(): Promise<StoredBlob[]>;
 }
 
-export async function openHouse(plan: readonly Fault<ContentStore>[] = []): Promise<House> {
+export async function openHouse(plan: readonly Fault<BlobStore>[] = []): Promise<House> {
   const home = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-house-')));
   const db = await openRows(home);
   const store = await openTestContent(home);
-  const content = faulty(store.content, plan);
+  const blobs = faulty(store.blobs, plan);
   const clock = new TestClock(Date.parse('2026-11-22T15:00:00Z'));
   const owner = await addUser(db, { login: 'owner@partway.test', name: 'Owner', now: clock.now() });
   const stranger = await addUser(db, { login: 'stranger@partway.test', name: 'Stranger', now: clock.now() });
   const connections = [db];
 
-  function houseOf(files: Files): House {
+  function houseOf(files: FileContext): House {
     return {
       folderOfBytes: home,
       files,
@@ -62,10 +62,10 @@ export async function openHouse(plan: readonly Fault<ContentStore>[] = []): Prom
       async another() {
         const other = await openRows(home);
         connections.push(other);
-        return houseOf({ ...files, db: other, inHand: new InHand() });
+        return houseOf({ ...files, db: other, inFlight: new InFlightBlobs() });
       },
       withFiles: houseOf,
-      stored: () => collect(content.list()),
+      stored: () => collect(blobs.list()),
       async [Symbol.asyncDispose]() {
         for (const connection of connections) await connection.destroy();
         await dropRows(home);
@@ -76,8 +76,8 @@ export async function openHouse(plan: readonly Fault<ContentStore>[] = []): Prom
   }
   return houseOf({
     db,
-    content,
-    inHand: new InHand(),
+    blobs,
+    inFlight: new InFlightBlobs(),
     clock,
     maxFileSize: 1_000,
     limits: { ...DEFAULT_LIMITS },

@@ -4,7 +4,7 @@ import type { VersionId } from '../../packages/protocol/src/ids.ts';
 import { newId } from '../../packages/server/src/database/values.ts';
 import { findFolder } from '../../packages/server/src/files/find.ts';
 import { createFolder } from '../../packages/server/src/files/items.ts';
-import { leaveJob, takeOverdueJob } from '../../packages/server/src/files/tree-jobs.ts';
+import { abandonJob, acquireOverdueJob } from '../../packages/server/src/files/tree-jobs.ts';
 import { watchQueries } from '../uploads/watch-queries.ts';
 import { openHouse, refusal } from './house.ts';
 import { addFolders, betweenBatches, countRows, LARGE, largeFolder, sweepTrees } from './large-trees.ts';
@@ -84,9 +84,9 @@ test('of a very large folder the call deletes a part, and the sweep goes on with
   assert.ok(items > 2 && items < 2_000, `${items} items`);
   assert.equal(jobs, 1);
   // Nobody has to wait until the lease of that call is over.
-  const job = await takeOverdueJob(house.files.db, house.files.clock.now());
+  const job = await acquireOverdueJob(house.files.db, house.files.clock.now());
   assert.equal(job?.root_id, large.id);
-  await leaveJob(house.files.db, job);
+  await abandonJob(house.files.db, job);
   await sweepTrees(house);
   assert.deepEqual(await countRows(house), { items: 2, versions: 0, jobs: 0 });
   await assertCountersRight(house.files.db);

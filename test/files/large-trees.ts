@@ -1,10 +1,10 @@
 import { sql } from 'kysely';
 import type { ItemId } from '../../packages/protocol/src/ids.ts';
-import { endTreeJobs } from '../../packages/server/src/auth/users/delete.ts';
+import { finishTreeJobs } from '../../packages/server/src/auth/users/delete.ts';
 import type { ItemRow } from '../../packages/server/src/database/schema.ts';
 import { newId } from '../../packages/server/src/database/values.ts';
-import type { Files } from '../../packages/server/src/files/context.ts';
-import { itemRowOf } from '../../packages/server/src/files/items.ts';
+import type { FileContext } from '../../packages/server/src/files/context.ts';
+import { newItemRow } from '../../packages/server/src/files/items.ts';
 import { Turns } from '../../packages/server/src/util/turns.ts';
 import { sentStatements } from '../support/sent-statements.ts';
 import type { House } from './house.ts';
@@ -12,7 +12,7 @@ import type { House } from './house.ts';
 /** Puts so many empty folders into a folder, by its rows, with all counters. Gives their IDs. */
 export async function addFolders({ files, owner }: House, folderId: ItemId, count: number): Promise<ItemId[]> {
   const rows = Array.from({ length: count }, (_, n) =>
-    itemRowOf({
+    newItemRow({
       id: newId<ItemId>(),
       kind: 'folder',
       folderId,
@@ -77,8 +77,8 @@ export function betweenBatches(house: House, between: (batch: number) => Promise
 
 /** The largest number of rows that one statement of `act` writes, and how many statements there are. */
 export async function writesOf(
-  files: Files,
-  act: (watched: Files) => Promise<unknown>,
+  files: FileContext,
+  act: (watched: FileContext) => Promise<unknown>,
 ): Promise<{ most: number; all: number; statements: number }> {
   const counts: number[] = [];
   const db = files.db.withPlugin({
@@ -96,7 +96,7 @@ export async function writesOf(
 export async function sweepTrees(house: House): Promise<number> {
   house.clock.advance(3_600_000);
   const { files } = house;
-  return endTreeJobs({ files } as Parameters<typeof endTreeJobs>[0]);
+  return finishTreeJobs({ files } as Parameters<typeof finishTreeJobs>[0]);
 }
 
 export async function countRows({ files }: House): Promise<Record<string, number>> {

@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ItemId } from '../../packages/protocol/src/ids.ts';
-import { ALL_SHOWN } from '../../packages/server/src/files/list-items.ts';
-import { listByMarker, listByOffset, listTrashByMarker, type Marker } from '../../packages/server/src/files/paging.ts';
+import { ALL_FIELDS } from '../../packages/server/src/files/list-items.ts';
+import {
+  listByMarker,
+  listByOffset,
+  listTrashByMarker,
+  type PageCursor,
+} from '../../packages/server/src/files/paging.ts';
 import { shownInList } from '../../packages/server/src/http/render/items.ts';
 import { sentStatements } from '../support/sent-statements.ts';
 import { type House, openHouse } from './house.ts';
@@ -52,8 +57,8 @@ test('descriptions are read for as many items as the page may have bytes, and on
     [1, 1],
   ] as const) {
     const found: ItemId[] = [];
-    for (let marker: Marker | undefined, pages = 0; pages < 40; pages++) {
-      const page = await listByMarker(db, row, { marker, limit: 1000, show: ALL_SHOWN, wideBytes });
+    for (let marker: PageCursor | undefined, pages = 0; pages < 40; pages++) {
+      const page = await listByMarker(db, row, { marker, limit: 1000, show: ALL_FIELDS, wideBytes });
       assert.ok(page.entries.length <= perPage);
       for (const { item } of page.entries) assert.equal(item.description.length, 50_000);
       found.push(...page.entries.map(({ item }) => item.id));
@@ -62,7 +67,7 @@ test('descriptions are read for as many items as the page may have bytes, and on
     }
     assert.deepEqual(found.toSorted(), ids.toSorted());
   }
-  const { entries } = await listByOffset(db, row, { offset: 28, limit: 1000, show: ALL_SHOWN, wideBytes: 350_000 });
+  const { entries } = await listByOffset(db, row, { offset: 28, limit: 1000, show: ALL_FIELDS, wideBytes: 350_000 });
   assert.equal(entries.length, 2);
   assert.ok(Math.max(...most) < 400_000, `${Math.max(...most)} characters in one answer of the database`);
 });

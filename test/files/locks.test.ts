@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ItemId, Millis } from '../../packages/protocol/src/ids.ts';
-import { checkLock, findLocks, setLock } from '../../packages/server/src/files/locks.ts';
+import { assertUnlocked, findLocks, setLock } from '../../packages/server/src/files/locks.ts';
 import { updateFile } from '../../packages/server/src/files/update-item.ts';
 import { type House, openHouse, refusal } from './house.ts';
 import { addVersion, copy, fileOf, promote, purge, rename, trash, versionsOf } from './tree-acts.ts';
@@ -97,7 +97,7 @@ test("another's lock stops downloads only where it says so", async () => {
   await using house = await openHouse();
   const { fileId } = await house.file('a.txt');
   const check = () =>
-    checkLock(house.files.db, { fileId, caller: house.owner.id, now: house.clock.now(), to: 'download' });
+    assertUnlocked(house.files.db, { fileId, caller: house.owner.id, now: house.clock.now(), to: 'download' });
 
   await lockByStranger(house, fileId, NO_END);
   await check();

@@ -2,33 +2,33 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { nameKey } from '../../packages/protocol/src/names.ts';
-import { namesEtag } from '../../packages/server/src/files/find-item.ts';
-import { checkName } from '../../packages/server/src/files/names.ts';
+import { matchesEtag } from '../../packages/server/src/files/find-item.ts';
+import { assertValidName } from '../../packages/server/src/files/names.ts';
 
 const refusedAs = (code: string) => (error: unknown) => (error as { code?: string }).code === code;
 
 describe('names', () => {
   for (const name of ['', '.', '..', 'a/b', 'a\\b', 'a ', ' ', 'a\nb', '\u0000', 'a\u007f', 'a\u0085', '\ud800']) {
     test(`${JSON.stringify(name)} is no name`, () => {
-      assert.throws(() => checkName(name), refusedAs('item_name_invalid'));
+      assert.throws(() => assertValidName(name), refusedAs('item_name_invalid'));
     });
   }
 
   for (const name of ['a', '...', ' a', '.a', 'a.', '日本語', '👩‍👩‍👧', 'a:b*c?"<>|', 'CON', 'a\u00a0']) {
-    test(`${JSON.stringify(name)} is a name`, () => checkName(name));
+    test(`${JSON.stringify(name)} is a name`, () => assertValidName(name));
   }
 
   test('a name has 255 characters at most, however many bytes they take', () => {
-    checkName('👩'.repeat(255));
-    assert.throws(() => checkName('👩'.repeat(256)), refusedAs('item_name_too_long'));
+    assertValidName('👩'.repeat(255));
+    assert.throws(() => assertValidName('👩'.repeat(256)), refusedAs('item_name_too_long'));
   });
 
   test('a name without slashes, controls and a space at its end is taken, any other refused', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 60 }), (name) => {
         const fine = !/[/\\\p{Cc}]/u.test(name) && !/ $|^\.\.?$/.test(name);
-        if (fine) checkName(name);
-        else assert.throws(() => checkName(name), refusedAs('item_name_invalid'));
+        if (fine) assertValidName(name);
+        else assert.throws(() => assertValidName(name), refusedAs('item_name_invalid'));
       }),
     );
   });
@@ -80,10 +80,10 @@ describe('names', () => {
 
 describe('If-Match', () => {
   test('an etag is named with quotes and without, among others, and by a star', () => {
-    for (const header of ['7', '"7"', ' "7" ', 'W/"7"', '"1", "7"', '*']) assert.ok(namesEtag(header, 7), header);
+    for (const header of ['7', '"7"', ' "7" ', 'W/"7"', '"1", "7"', '*']) assert.ok(matchesEtag(header, 7), header);
   });
 
   test('another etag is not', () => {
-    for (const header of ['', '6', '"77"', '7a', '"7', '07']) assert.ok(!namesEtag(header, 7), header);
+    for (const header of ['', '6', '"77"', '7a', '"7', '07']) assert.ok(!matchesEtag(header, 7), header);
   });
 });

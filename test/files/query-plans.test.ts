@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import type { ItemRow } from '../../packages/server/src/database/schema.ts';
 import { checkPlace } from '../../packages/server/src/files/check-place.ts';
 import { describeFolder } from '../../packages/server/src/files/find.ts';
-import { findNamesake } from '../../packages/server/src/files/names.ts';
+import { findNameConflict } from '../../packages/server/src/files/names.ts';
 import {
   type Direction,
   type ItemOrder,
@@ -113,7 +113,7 @@ describe('a page of a folder is found by seeking, however much is in the folder'
 it('a name is found in a folder, or found to be free, by one seek', { skip: onlySqlite }, async () => {
   const place = { folderId: folder.id, name: 'C' };
   const plans = await plansOf(house.files.db, async (watched) => {
-    assert.equal((await findNamesake(watched, place))?.name, 'c');
+    assert.equal((await findNameConflict(watched, place))?.name, 'c');
     await checkPlace(watched, { owner: house.owner.id, ...place, name: 'new' });
   });
 

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { setQuota } from '../../packages/server/src/auth/users/store.ts';
 import type { UserRow } from '../../packages/server/src/database/schema.ts';
 import { uploadFile } from '../../packages/server/src/files/direct-upload.ts';
-import { checkSpace, spaceOf } from '../../packages/server/src/files/quota.ts';
+import { checkSpace, getSpace } from '../../packages/server/src/files/quota.ts';
 import { bodyBy, chunks, type House, openHouse, refusal } from './house.ts';
 import { assertCountersRight } from './recount.ts';
 import { addVersion, copy, fileOf, promote, purge, restore, trash, versionsOf } from './tree-acts.ts';
@@ -15,7 +15,7 @@ async function houseWith(userQuota: number): Promise<House> {
 }
 
 const full = refusal('storage_limit_exceeded');
-const used = async ({ files, owner }: House) => (await spaceOf(files.db, owner.id, files.userQuota)).used;
+const used = async ({ files, owner }: House) => (await getSpace(files.db, owner.id, files.userQuota)).used;
 
 test('a user keeps as much as the quota says and not a byte more, by uploads, versions, promotions and copies', async () => {
   await using house = await houseWith(10);
@@ -101,7 +101,7 @@ test('of many uploads at once as many end as there is room for', async () => {
 test("a user's own quota goes before the server's, also where it is none; what is there stays", async () => {
   await using house = await houseWith(5);
   const { files, owner } = house;
-  const quotaOf = async ({ id }: UserRow) => (await spaceOf(files.db, id, files.userQuota)).quota;
+  const quotaOf = async ({ id }: UserRow) => (await getSpace(files.db, id, files.userQuota)).quota;
   await house.file('a', { text: '12345' });
 
   assert.equal(await setQuota(files.db, owner.id, 2), true);

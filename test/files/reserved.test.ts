@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { spaceOf } from '../../packages/server/src/files/quota.ts';
-import { abort, expireSessions } from '../../packages/server/src/uploads/end-session.ts';
+import { getSpace } from '../../packages/server/src/files/quota.ts';
+import { abortSession, expireSessions } from '../../packages/server/src/uploads/end-session.ts';
 import { collect } from '../conformance/content-samples.ts';
 import { begin, commitOf, putAll, tryCommit } from '../uploads/acts.ts';
 import { LIFETIME, openRoom, PART_SIZE, type Room } from '../uploads/room.ts';
@@ -19,14 +19,14 @@ async function roomFor(files: number): Promise<Room> {
 
 async function space({ uploads, owner }: Room): Promise<[used: number, reserved: number]> {
   await assertCountersRight(uploads.db);
-  const { used, reserved } = await spaceOf(uploads.db, owner.id, uploads.limits.userQuota);
+  const { used, reserved } = await getSpace(uploads.db, owner.id, uploads.limits.userQuota);
   return [used, reserved];
 }
 
 test('a session reserves room for its file, which its commit takes and an abort or its expiry gives back', async () => {
   await using room = await roomFor(1);
   const end = {
-    abort: ({ session }: Awaited<ReturnType<typeof begin>>) => abort(room.uploads, room.owner.id, session.id),
+    abort: ({ session }: Awaited<ReturnType<typeof begin>>) => abortSession(room.uploads, room.owner.id, session.id),
     expiry: async () => {
       room.clock.advance(LIFETIME);
       await expireSessions(room.uploads);
@@ -54,7 +54,7 @@ test('a session that there is no room for leaves nothing behind', async () => {
   await assert.rejects(begin(room), refusal('storage_limit_exceeded'));
 
   assert.deepEqual(await room.uploads.db.selectFrom('upload_sessions').selectAll().execute(), []);
-  assert.deepEqual(await collect(room.uploads.content.list()), []);
+  assert.deepEqual(await collect(room.uploads.blobs.list()), []);
 });
 
 test('of many sessions at once, from several nodes, as many are made as there is room for', async () => {
@@ -66,7 +66,7 @@ test('of many sessions at once, from several nodes, as many are made as there is
 
   assert.equal(made.filter(({ status }) => status === 'fulfilled').length, 3);
   assert.deepEqual(await space(room), [0, 3 * SIZE]);
-  assert.equal((await collect(room.uploads.content.list())).length, 3);
+  assert.equal((await collect(room.uploads.blobs.list())).length, 3);
 });
 
 test('a commit takes what was reserved for it, also where the quota has become smaller since', async () => {
@@ -89,7 +89,7 @@ test('a commit that is refused keeps its room', async () => {
   await assert.rejects(tryCommit(room, other), refusal('item_name_in_use'));
 
   assert.deepEqual(await space(room), [SIZE, SIZE]);
-  await abort(room.uploads, room.owner.id, other.session.id);
+  await abortSession(room.uploads, room.owner.id, other.session.id);
   assert.deepEqual(await space(room), [SIZE, 0]);
 });
 
@@ -99,7 +99,7 @@ test('a commit, an abort and the expiry of one session at once count it once', a
     const upload = await begin(room);
     await putAll(room, upload);
     const { id } = upload.session;
-    await Promise.allSettled([tryCommit(room, upload), abort(room.uploads, room.owner.id, id)]);
+    await Promise.allSettled([tryCommit(room, upload), abortSession(room.uploads, room.owner.id, id)]);
     const [, reserved] = await space(room);
     assert.equal(reserved, 0);
   }

@@ -4,7 +4,7 @@ import {
   type Direction,
   listTrashByMarker,
   listTrashByOffset,
-  type Marker,
+  type PageCursor,
   type SortBy,
 } from '../../packages/server/src/files/paging.ts';
 import { type House, openHouse, refusal } from './house.ts';
@@ -40,7 +40,7 @@ test('the trash lists what was put there, but not what went along with it, in ev
   assert.deepEqual(await names(house, 'date'), ['folder', 'b', 'a', 'c']);
   assert.deepEqual(await names(house, 'size'), ['folder', 'c', 'a', 'b']);
   const walked: string[] = [];
-  let marker: Marker | undefined;
+  let marker: PageCursor | undefined;
   do {
     const page = await listTrashByMarker(house.files.db, house.owner.id, { marker, limit: 1 });
     walked.push(...page.entries.map(({ item }) => item.name));

@@ -3,7 +3,7 @@ import type { UserRow } from '../../packages/server/src/database/schema.ts';
 import { copyFile } from '../../packages/server/src/files/copy/copy-file.ts';
 import { copyFolder } from '../../packages/server/src/files/copy/copy-folder.ts';
 import { uploadVersion } from '../../packages/server/src/files/direct-upload.ts';
-import { deleteForGood, restoreItem, trashFile, trashFolder } from '../../packages/server/src/files/trash.ts';
+import { purge as purgeItem, restoreItem, trashFile, trashFolder } from '../../packages/server/src/files/trash.ts';
 import { type ItemChange, updateFile, updateFolder } from '../../packages/server/src/files/update-item.ts';
 import { promoteVersion } from '../../packages/server/src/files/versions.ts';
 import { bodyBy, type House } from './house.ts';
@@ -58,7 +58,7 @@ export function restore(
 }
 
 export function purge(house: House, { id, kind }: Item, { by = house.owner }: By = {}): Promise<void> {
-  return deleteForGood(house.files, { kind, caller: by.id, id });
+  return purgeItem(house.files, { kind, caller: by.id, id });
 }
 
 export function addVersion(house: House, { id }: { id: ItemId }, text: string, { by = house.owner }: By = {}) {

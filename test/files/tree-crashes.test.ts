@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ContentStore } from '../../packages/server/src/storage/blob-store.ts';
-import type { Uploads } from '../../packages/server/src/uploads/context.ts';
-import { removeOrphans } from '../../packages/server/src/uploads/remove-orphans.ts';
+import type { BlobStore } from '../../packages/server/src/storage/blob-store.ts';
+import type { UploadContext } from '../../packages/server/src/uploads/context.ts';
+import { collectGarbage } from '../../packages/server/src/uploads/remove-orphans.ts';
 import type { Fault } from '../faults/faulty.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { watchQueries } from '../uploads/watch-queries.ts';
@@ -15,7 +15,9 @@ const died = new Error('the process died');
 
 /** Sweeps as if everything in the store had not been touched for an hour. */
 function sweep({ files }: House): Promise<number> {
-  return removeOrphans({ ...files, clock: new TestClock(Date.now()) } as unknown as Uploads, { grace: -3_600_000 });
+  return collectGarbage({ ...files, clock: new TestClock(Date.now()) } as unknown as UploadContext, {
+    grace: -3_600_000,
+  });
 }
 
 /** The house whose `n`-th statement from now on, and every one after it, finds no database. */
@@ -39,7 +41,7 @@ async function drawing(house: House) {
   };
 }
 
-async function furnished(plan: Fault<ContentStore>[] = []) {
+async function furnished(plan: Fault<BlobStore>[] = []) {
   const house = await openHouse(plan);
   const folder = await house.folder('folder');
   await house.file('a', { parent: folder.id });
@@ -84,7 +86,7 @@ for (const [what, act] of Object.entries(ACTS)) {
 }
 
 test('bytes whose removal dies after their rows went are left to the sweep, which takes only them', async () => {
-  const plan: Fault<ContentStore>[] = [{ method: 'remove', when: 'before', call: 1, fail: died }];
+  const plan: Fault<BlobStore>[] = [{ method: 'remove', when: 'before', call: 1, fail: died }];
   await using house = await openHouse(plan);
   const kept = fileOf(await house.file('kept'));
   const gone = fileOf(await house.file('gone'));

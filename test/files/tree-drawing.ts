@@ -45,5 +45,5 @@ function inListOrder(nodes: Node[]): Node[] {
 export async function assertBytesAreNamed(house: House): Promise<void> {
   const versions = await house.files.db.selectFrom('versions').select('content_id').distinct().execute();
   const stored = await house.stored();
-  assert.deepEqual(stored.map(({ content }) => content).sort(), versions.map((row) => row.content_id).sort());
+  assert.deepEqual(stored.map(({ blob }) => blob).sort(), versions.map((row) => row.content_id).sort());
 }

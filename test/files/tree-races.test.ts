@@ -45,8 +45,8 @@ async function assertWhole(house: House): Promise<void> {
   }
   // Every version there is can be read.
   const versions = await house.files.db.selectFrom('versions').selectAll().execute();
-  for (const { content_id: content, size } of versions) {
-    assert.equal(Buffer.concat(await collect(await house.files.content.open(content))).length, size);
+  for (const { content_id: blob, size } of versions) {
+    assert.equal(Buffer.concat(await collect(await house.files.blobs.read(blob))).length, size);
   }
 }
 

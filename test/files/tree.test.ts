@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import type { ItemId } from '../../packages/protocol/src/ids.ts';
 import { checkPlace } from '../../packages/server/src/files/check-place.ts';
 import { describeFile, describeFolder, findFile, findFolder } from '../../packages/server/src/files/find.ts';
-import { listByMarker, listByOffset, type Marker } from '../../packages/server/src/files/paging.ts';
-import { spaceOf } from '../../packages/server/src/files/quota.ts';
+import { listByMarker, listByOffset, type PageCursor } from '../../packages/server/src/files/paging.ts';
+import { getSpace } from '../../packages/server/src/files/quota.ts';
 import { trashFile, trashFolder } from '../../packages/server/src/files/trash.ts';
 import { type House, openHouse, refusal } from './house.ts';
 import { assertCountersRight } from './recount.ts';
@@ -67,7 +67,7 @@ test('a folder lists folders first, then files, each by name, page by page and b
     assert.deepEqual(byOffset, expected);
 
     const byMarker: string[] = [];
-    let marker: Marker | undefined;
+    let marker: PageCursor | undefined;
     do {
       const page = await listByMarker(db, folder, { marker, limit });
       byMarker.push(...names(page.entries));
@@ -134,7 +134,7 @@ test('sizes count current versions below a folder, and everything that a user ke
   const { db } = house.files;
   const { owner } = house;
   const sizeOf = async (id: ItemId) => (await findFolder(db, owner.id, id))?.size;
-  const usedBy = async (user: { id: typeof owner.id }) => (await spaceOf(db, user.id, undefined)).used;
+  const usedBy = async (user: { id: typeof owner.id }) => (await getSpace(db, user.id, undefined)).used;
   assert.deepEqual([await sizeOf(owner.root_id), await usedBy(owner)], [0, 0]);
   const folder = await house.folder('folder');
   const gone = await house.file('gone', { text: '12345' });

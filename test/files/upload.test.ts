@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import type { Sha1 } from '../../packages/protocol/src/ids.ts';
-import { storeContent, uploadFile, uploadVersion } from '../../packages/server/src/files/direct-upload.ts';
+import { storeBody, uploadFile, uploadVersion } from '../../packages/server/src/files/direct-upload.ts';
 import { describeFile } from '../../packages/server/src/files/find.ts';
 import { trashFolder } from '../../packages/server/src/files/trash.ts';
-import type { ContentStore } from '../../packages/server/src/storage/blob-store.ts';
+import type { BlobStore } from '../../packages/server/src/storage/blob-store.ts';
 import { collect } from '../conformance/content-samples.ts';
 import type { Fault } from '../faults/faulty.ts';
 import { bodyBy, chunks, openHouse, refusal } from './house.ts';
@@ -28,7 +28,7 @@ test('a file keeps its bytes, its digest and the dates that its owner gave', asy
   assert.equal(entry.version.sha1, sha1Of('one two'));
   assert.equal(entry.item.description, 'the first');
   assert.deepEqual([entry.item.content_created_at, entry.item.content_modified_at], [5_000, 6_000]);
-  const bytes = await collect(await files.content.open(entry.version.content_id));
+  const bytes = await collect(await files.blobs.read(entry.version.content_id));
   assert.equal(Buffer.concat(bytes).toString(), 'one two');
 });
 
@@ -78,7 +78,7 @@ test('an upload that breaks off, is too large or is not what was announced leave
 });
 
 test('where the disk gives way no file appears', async () => {
-  const plan: Fault<ContentStore>[] = [{ method: 'put', when: 'after', fail: new Error('the disk is gone') }];
+  const plan: Fault<BlobStore>[] = [{ method: 'put', when: 'after', fail: new Error('the disk is gone') }];
   await using house = await openHouse(plan);
 
   await assert.rejects(house.file('a.txt'), /the disk is gone/);
@@ -95,7 +95,7 @@ test('bytes stay where nobody knows whether their row was written: the sweep ask
   await using house = await openHouse();
   const lost = new Error('the database did not answer');
 
-  const upload = storeContent(house.files, bodyBy(house.owner, 'a'), () => Promise.reject(lost));
+  const upload = storeBody(house.files, bodyBy(house.owner, 'a'), () => Promise.reject(lost));
 
   await assert.rejects(upload, (error) => error === lost);
   assert.equal((await house.stored()).length, 1);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { VersionId } from '../../packages/protocol/src/ids.ts';
-import { findDownload } from '../../packages/server/src/files/find-item.ts';
+import { getDownload } from '../../packages/server/src/files/find-item.ts';
 import {
   listVersions,
   promoteVersion,
@@ -87,7 +87,7 @@ test('a deleted version cannot be read or promoted until it is restored; its byt
   await using house = await openHouse();
   const { file, ids, named } = await fileWithVersions(house, 'first', 'second');
   const read = () =>
-    findDownload(house.files.db, { owner: house.owner.id, fileId: file.id, versionId: ids[0] as VersionId });
+    getDownload(house.files.db, { owner: house.owner.id, fileId: file.id, versionId: ids[0] as VersionId });
 
   await trashVersion(house.files, named(1));
   const [trashed] = await versionsOf(house, file);

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ContentId } from '../../packages/protocol/src/ids.ts';
+import type { BlobId } from '../../packages/protocol/src/ids.ts';
 import { bytesToRead } from '../../packages/server/src/fsck/contents.ts';
 import type { Found } from '../../packages/server/src/fsck/findings.ts';
-import { checkEverything } from '../../packages/server/src/fsck/fsck.ts';
-import type { ContentStore } from '../../packages/server/src/storage/blob-store.ts';
+import { fsck } from '../../packages/server/src/fsck/fsck.ts';
+import type { BlobStore } from '../../packages/server/src/storage/blob-store.ts';
 import type { Fault } from '../faults/faulty.ts';
 import { chunks, type House, openHouse } from '../files/house.ts';
 import { assertCountersRight } from '../files/recount.ts';
@@ -14,16 +14,16 @@ import { begin } from '../uploads/acts.ts';
 import { openRoom } from '../uploads/room.ts';
 
 const GRACE = 60_000;
-const ORPHAN = 'f0'.repeat(16) as ContentId;
+const ORPHAN = 'f0'.repeat(16) as BlobId;
 
 /** What is found in a house, in the order of its kinds; mended on the way where `mend` is set. */
 async function found(house: House, { mend = false } = {}): Promise<Found[]> {
   const all: Found[] = [];
-  const { db, content } = house.files;
+  const { db, blobs } = house.files;
   let read = 0;
-  const checked = await checkEverything({
+  const checked = await fsck({
     db,
-    content,
+    blobs,
     // The bytes have the machine's own time.
     clock: new TestClock(Date.now() + 2 * GRACE),
     grace: GRACE,
@@ -50,7 +50,7 @@ async function rowsNewerThanBytes(house: House): Promise<void> {
 
 const kinds = (all: Found[]) => all.map(({ kind }) => kind);
 
-async function contentOf(house: House, name: string): Promise<ContentId> {
+async function contentOf(house: House, name: string): Promise<BlobId> {
   const { db } = house.files;
   const row = await db.selectFrom('versions').select('content_id').where('name', '=', name).executeTakeFirstOrThrow();
   return row.content_id;
@@ -85,16 +85,16 @@ test('bytes that are gone are told with the file that has lost them, orphans go,
   await using house = await openHouse();
   await house.file('gone.txt');
   await house.file('stays.txt');
-  const { content } = house.files;
-  await content.remove(await contentOf(house, 'gone.txt'));
-  await content.put(ORPHAN, chunks('nobody’s'));
+  const { blobs } = house.files;
+  await blobs.remove(await contentOf(house, 'gone.txt'));
+  await blobs.put(ORPHAN, chunks('nobody’s'));
   await rowsNewerThanBytes(house);
   const all = await found(house, { mend: true });
   assert.deepEqual(kinds(all), ['content_missing', 'content_orphaned']);
   assert.match(all[0]?.message ?? '', /^gone\.txt \(file \d+, version 1\): the bytes are gone\./);
   assert.equal(all[0]?.mend, undefined);
   assert.deepEqual(
-    (await house.stored()).map((stored) => stored.content),
+    (await house.stored()).map((stored) => stored.blob),
     [await contentOf(house, 'stays.txt')],
   );
   assert.deepEqual(kinds(await found(house)), ['content_missing']);
@@ -103,18 +103,18 @@ test('bytes that are gone are told with the file that has lost them, orphans go,
 test('bytes newer than every row are told, and a repair keeps them: rows may be missing', async () => {
   await using house = await openHouse();
   await house.file('old.txt');
-  await house.files.content.put(ORPHAN, chunks('newer than the backup'));
+  await house.files.blobs.put(ORPHAN, chunks('newer than the backup'));
   const [orphan] = await found(house, { mend: true });
   assert.equal(orphan?.kind, 'content_orphaned');
   assert.match(orphan?.message ?? '', /if an older backup of the database was restored, this is a newer file/);
   assert.equal(orphan?.mend, undefined);
-  assert.ok((await house.stored()).some((stored) => stored.content === ORPHAN));
+  assert.ok((await house.stored()).some((stored) => stored.blob === ORPHAN));
 });
 
 test('bytes that the server has found a short while ago are kept by a repair too', async () => {
   await using house = await openHouse();
   await house.file('old.txt');
-  await house.files.content.put(ORPHAN, chunks('found'));
+  await house.files.blobs.put(ORPHAN, chunks('found'));
   await rowsNewerThanBytes(house);
   await house.files.db
     .insertInto('orphaned_blobs')
@@ -132,23 +132,23 @@ test('a version that says other than its bytes are is found, and what it says st
 });
 
 test('bytes that cannot be read are no damage of theirs, and told as what they are', async () => {
-  const plan: Fault<ContentStore>[] = [];
+  const plan: Fault<BlobStore>[] = [];
   await using house = await openHouse(plan);
   await house.file('a.txt');
-  plan.push({ method: 'open', when: 'before', fail: new Error('the disk does not answer') });
+  plan.push({ method: 'read', when: 'before', fail: new Error('the disk does not answer') });
   const [unreadable] = await found(house);
   assert.equal(unreadable?.kind, 'content_unreadable');
   assert.match(unreadable?.message ?? '', /the disk does not answer/);
 });
 
 test('a file that is deleted for good while its bytes are about to be read is not missed', async () => {
-  const plan: Fault<ContentStore>[] = [];
+  const plan: Fault<BlobStore>[] = [];
   await using house = await openHouse(plan);
   const file = fileOf(await house.file('going.txt'));
   await house.file('staying.txt');
   let deleted = false;
   plan.push({
-    method: 'open',
+    method: 'read',
     when: 'before',
     async hook() {
       if (deleted) return;
@@ -163,15 +163,15 @@ test('a file that is deleted for good while its bytes are about to be read is no
 
 test('a content that gets its row between the list and the question is nobody’s orphan', async () => {
   await using house = await openHouse();
-  const { content } = house.files;
-  await content.put(ORPHAN, chunks('a.txt'));
+  const { blobs } = house.files;
+  await blobs.put(ORPHAN, chunks('a.txt'));
   await house.file('a.txt');
   await rowsNewerThanBytes(house);
   const all: Found[] = [];
   const { db } = house.files;
-  await checkEverything({
+  await fsck({
     db,
-    content,
+    blobs,
     clock: new TestClock(Date.now() + 2 * GRACE),
     grace: GRACE,
     retention: GRACE,
@@ -184,17 +184,17 @@ test('a content that gets its row between the list and the question is nobody’
     },
   });
   assert.deepEqual(kinds(all).slice(0, 1), ['content_orphaned']);
-  assert.ok((await house.stored()).some((stored) => stored.content === ORPHAN));
+  assert.ok((await house.stored()).some((stored) => stored.blob === ORPHAN));
 });
 
 test('an open upload that a store does not list is not taken for gone, as long as the store knows it', async () => {
   await using room = await openRoom();
-  const { db, content } = room.uploads;
+  const { db, blobs } = room.uploads;
   const all: Found[] = [];
-  const check = async (store: ContentStore) => {
-    await checkEverything({
+  const check = async (store: BlobStore) => {
+    await fsck({
       db,
-      content: store,
+      blobs: store,
       clock: new TestClock(Date.now()),
       grace: GRACE,
       retention: GRACE,
@@ -203,29 +203,29 @@ test('an open upload that a store does not list is not taken for gone, as long a
     });
   };
   const { session } = await begin(room);
-  const listsNothing: ContentStore = { ...content, async *list() {} };
+  const listsNothing: BlobStore = { ...blobs, async *list() {} };
   await check(listsNothing);
   assert.deepEqual(kinds(all), []);
-  await content.remove(session.staging);
+  await blobs.remove(session.staged);
   await check(listsNothing);
   assert.deepEqual(kinds(all), ['session_without_bytes']);
 });
 
 test('a content that was begun long ago and is still being written to is young', async () => {
   await using house = await openHouse();
-  const { db, content } = house.files;
-  await content.put(ORPHAN, chunks('a direct upload that takes its time'));
+  const { db, blobs } = house.files;
+  await blobs.put(ORPHAN, chunks('a direct upload that takes its time'));
   const clock = new TestClock(Date.now() + 2 * GRACE);
-  const stillWritten: ContentStore = {
-    ...content,
+  const stillWritten: BlobStore = {
+    ...blobs,
     async *list() {
-      for await (const stored of content.list()) yield { ...stored, lastWrite: async () => clock.now() };
+      for await (const stored of blobs.list()) yield { ...stored, lastWrite: async () => clock.now() };
     },
   };
   const all: Found[] = [];
-  const checked = await checkEverything({
+  const checked = await fsck({
     db,
-    content: stillWritten,
+    blobs: stillWritten,
     clock,
     grace: GRACE,
     retention: GRACE,

@@ -7,12 +7,12 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import type { Worker } from 'node:worker_threads';
-import { startDigestWorker } from '../../packages/server/src/hash-workers/native-lane.ts';
+import { startNativeWorker } from '../../packages/server/src/hash-workers/native-lane.ts';
 import {
-  DigestOutOfStep,
-  type DigestPool,
-  DigestWorkerLost,
-  openDigestPool,
+  DigestOutOfStepError,
+  DigestWorkerLostError,
+  type NativeHashPool,
+  openNativeHashPool,
 } from '../../packages/server/src/hash-workers/native-pool.ts';
 
 const MIB = 1024 * 1024;
@@ -79,7 +79,7 @@ describe('a pool of digests', () => {
   it('refuses a step from another byte by name, and starts again at 0', () =>
     withPool(async (pool) => {
       await pool.extend('a', 0, { path, offset: 0, length: 100 });
-      await assert.rejects(pool.extend('a', 200, { path, offset: 200, length: 100 }), DigestOutOfStep);
+      await assert.rejects(pool.extend('a', 200, { path, offset: 200, length: 100 }), DigestOutOfStepError);
       assert.deepEqual(await pool.current('a'), EMPTY);
       await pool.extend('a', 0, { path, offset: 0, length: 300 });
       assert.deepEqual(await pool.current('a'), { sha1: sha1(bytes.subarray(0, 300)), length: 300 });
@@ -107,25 +107,25 @@ describe('a pool of digests', () => {
   it('rejects what was waiting when a worker dies, forgets what it knew, and goes on with another', async () => {
     const started: Worker[] = [];
     const startWorker = () => {
-      const worker = startDigestWorker();
+      const worker = startNativeWorker();
       started.push(worker);
       return worker;
     };
     const huge = join(folder, 'huge');
     await writeFile(huge, '');
     await truncate(huge, 64 * 1024 * MIB);
-    const pool = openDigestPool({ workers: 1, startWorker });
+    const pool = openNativeHashPool({ workers: 1, startWorker });
     try {
       await pool.extend('a', 0, { path, offset: 0, length: 100 });
       // Half a minute of work, which ends as soon as the worker does.
       const lost = [
         pool.extend('b', 0, { path: huge, offset: 0, length: 64 * 1024 * MIB }),
         pool.extend('a', 100, { path, offset: 100, length: 100 }),
-      ].map((call) => assert.rejects(call, DigestWorkerLost));
+      ].map((call) => assert.rejects(call, DigestWorkerLostError));
       await started[0]?.terminate();
       await Promise.all(lost);
       assert.deepEqual(await pool.current('a'), EMPTY);
-      await assert.rejects(pool.extend('a', 100, { path, offset: 100, length: 100 }), DigestOutOfStep);
+      await assert.rejects(pool.extend('a', 100, { path, offset: 100, length: 100 }), DigestOutOfStepError);
       await pool.extend('a', 0, { path, offset: 0, length: 200 });
       assert.deepEqual(await pool.current('a'), { sha1: sha1(bytes.subarray(0, 200)), length: 200 });
       assert.equal(started.length, 2);
@@ -146,16 +146,16 @@ describe('a pool of digests', () => {
   });
 
   it('rejects what is waiting and what comes later once it is closed', async () => {
-    const pool = openDigestPool({ workers: 2 });
-    const waiting = assert.rejects(pool.current('a'), DigestWorkerLost);
+    const pool = openNativeHashPool({ workers: 2 });
+    const waiting = assert.rejects(pool.current('a'), DigestWorkerLostError);
     await pool.close();
     await waiting;
-    await assert.rejects(pool.extend('a', 0, { path, offset: 0, length: 1 }), DigestWorkerLost);
+    await assert.rejects(pool.extend('a', 0, { path, offset: 0, length: 1 }), DigestWorkerLostError);
   });
 });
 
-async function withPool(body: (pool: DigestPool) => Promise<void>, workers = 1): Promise<void> {
-  const pool = openDigestPool({ workers });
+async function withPool(body: (pool: NativeHashPool) => Promise<void>, workers = 1): Promise<void> {
+  const pool = openNativeHashPool({ workers });
   try {
     await body(pool);
   } finally {

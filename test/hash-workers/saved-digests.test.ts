@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { Worker } from 'node:worker_threads';
-import { DigestWorkerLost } from '../../packages/server/src/hash-workers/native-pool.ts';
+import { DigestWorkerLostError } from '../../packages/server/src/hash-workers/native-pool.ts';
 import {
-  type DigestState,
-  DigestStateUnusable,
-  openSavedDigests,
-  type SavedDigests,
-  startSavedDigestWorker,
+  DigestStateUnusableError,
+  type HashState,
+  openResumableHashPool,
+  type ResumableHashPool,
+  startResumableWorker,
 } from '../../packages/server/src/hash-workers/resumable-pool.ts';
 
 const MIB = 1024 * 1024;
@@ -31,7 +31,7 @@ describe('digests that can be saved', () => {
   const local = (from: number, to: number) => ({ path, offset: from, length: to - from });
 
   it('go on at another pool from wherever they stand, by a text of 128 characters', async () => {
-    let state: DigestState | undefined;
+    let state: HashState | undefined;
     let from = 0;
     for (const to of [1, 63, 64, 65, MIB, MIB, 3 * MIB + 1, bytes.length]) {
       await withDigests(async (digests) => {
@@ -75,8 +75,8 @@ describe('digests that can be saved', () => {
       const foreign = Buffer.from(state, 'base64');
       foreign.writeUInt8(foreign.readUInt8(0) ^ 1, 0);
       for (const unusable of [foreign.toString('base64'), state.slice(0, 64), '']) {
-        await assert.rejects(digests.extend(unusable as DigestState, local(0, 1)), DigestStateUnusable);
-        await assert.rejects(digests.sha1Of(unusable as DigestState), DigestStateUnusable);
+        await assert.rejects(digests.extend(unusable as HashState, local(0, 1)), DigestStateUnusableError);
+        await assert.rejects(digests.sha1Of(unusable as HashState), DigestStateUnusableError);
       }
     }));
 
@@ -92,20 +92,20 @@ describe('digests that can be saved', () => {
   it('go on with another worker when one dies, with nothing lost', async () => {
     const started: Worker[] = [];
     const start = () => {
-      const worker = startSavedDigestWorker();
+      const worker = startResumableWorker();
       started.push(worker);
       return worker;
     };
     const huge = join(folder, 'huge');
     await writeFile(huge, '');
     await truncate(huge, 64 * 1024 * MIB);
-    const digests = openSavedDigests({ workers: 1, start });
+    const digests = openResumableHashPool({ workers: 1, start });
     try {
       const state = await digests.extend(undefined, local(0, 100));
       // A minute of work, which ends as soon as the worker does.
       const lost = assert.rejects(
         digests.extend(state, { path: huge, offset: 0, length: 64 * 1024 * MIB }),
-        DigestWorkerLost,
+        DigestWorkerLostError,
       );
       await started[0]?.terminate();
       await lost;
@@ -114,12 +114,12 @@ describe('digests that can be saved', () => {
     } finally {
       await digests.close();
     }
-    await assert.rejects(digests.extend(undefined, local(0, 1)), DigestWorkerLost);
+    await assert.rejects(digests.extend(undefined, local(0, 1)), DigestWorkerLostError);
   });
 });
 
-async function withDigests(body: (digests: SavedDigests) => Promise<void>, workers = 1): Promise<void> {
-  const digests = openSavedDigests({ workers });
+async function withDigests(body: (digests: ResumableHashPool) => Promise<void>, workers = 1): Promise<void> {
+  const digests = openResumableHashPool({ workers });
   try {
     await body(digests);
   } finally {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { noteOf } from '../../packages/protocol/src/schemas/field-notes.ts';
+import { getNote } from '../../packages/protocol/src/schemas/field-notes.ts';
 import { REQUESTS } from '../../packages/protocol/src/schemas/requests.ts';
 
 type Place = 'body' | 'query' | 'headers';
@@ -14,7 +14,7 @@ export interface BoxField {
   /** Undefined where our schema does not know it. */
   schema: object | undefined;
   /** What becomes of it, where it is neither stored nor acted on. */
-  note: ReturnType<typeof noteOf>;
+  note: ReturnType<typeof getNote>;
   /** The field with that note: itself, or one that it is a part of. */
   noted: string;
 }
@@ -42,7 +42,7 @@ function find(call: string, place: Place, path: string): Pick<BoxField, 'schema'
   for (const [depth, name] of names.entries()) {
     schema = schema === undefined ? undefined : member(schema, name);
     if (schema === undefined) break;
-    const note = noteOf(schema);
+    const note = getNote(schema);
     const noted = names
       .slice(0, depth + 1)
       .join('.')

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { UserId } from '../../packages/protocol/src/ids.ts';
-import { makeToken } from '../../packages/server/src/auth/tokens/make.ts';
+import { createToken } from '../../packages/server/src/auth/tokens/make.ts';
 import { addUser } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
 import { openRows } from '../support/rows.ts';
@@ -36,7 +36,7 @@ async function newUser({ isFull }: { isFull: boolean }): Promise<Api> {
   if (isFull) await db.updateTable('users').set({ item_count: 2 }).where('id', '=', id).execute();
   // Made by hand: exchanges count toward a rate of their own.
   const expiresAt = Date.now() + 3_600_000;
-  const { token } = await makeToken(db, { login, expiresAt, scope: undefined, resource: undefined });
+  const { token } = await createToken(db, { login, expiresAt, scope: undefined, resource: undefined });
   await db.destroy();
   const api = new Api({ url: server.url, token });
   await spend(api);

@@ -5,7 +5,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { test } from 'node:test';
 import type { FastifyRequest } from 'fastify';
 import { localAddressOf, settleAddress } from '../../packages/server/src/http/addresses.ts';
-import { audiencesOf } from '../../packages/server/src/http/routes/oauth-token.ts';
+import { listAudiences } from '../../packages/server/src/http/routes/oauth-token.ts';
 
 const SETTINGS = { publicUrl: undefined, tls: undefined };
 
@@ -18,7 +18,7 @@ test('a request whose client has left has no audience and no host of its own, an
     const client = connect(port, '127.0.0.1').on('error', () => {});
     client.write('POST /oauth2/token HTTP/1.0\r\n\r\n');
     const [request] = (await once(server, 'request')) as [IncomingMessage];
-    open.audiences = audiencesOf({ raw: request } as FastifyRequest, SETTINGS);
+    open.audiences = listAudiences({ raw: request } as FastifyRequest, SETTINGS);
     assert.equal(settleAddress(request), undefined);
     open.host = request.headers.host;
 
@@ -29,7 +29,7 @@ test('a request whose client has left has no audience and no host of its own, an
     client.destroy();
     request.socket.resume();
     await closed;
-    assert.deepEqual(audiencesOf({ raw: request } as FastifyRequest, SETTINGS), []);
+    assert.deepEqual(listAudiences({ raw: request } as FastifyRequest, SETTINGS), []);
     delete request.headers.host;
     assert.equal(settleAddress(request)?.code, 'bad_request');
     assert.equal(open.host, `127.0.0.1:${port}`);

@@ -3,7 +3,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { makeToken } from '../../packages/server/src/auth/tokens/make.ts';
+import { createToken } from '../../packages/server/src/auth/tokens/make.ts';
 import { DEVELOPER_LOGIN } from '../../packages/server/src/auth/users/developer.ts';
 import { readConfig } from '../../packages/server/src/config/config.ts';
 import { type RunningServer, startServer } from '../../packages/server/src/server.ts';
@@ -99,7 +99,7 @@ async function serve(database: string, endpoint: string, home: string): Promise<
 async function tokenFor(database: Database): Promise<string> {
   const db = await database.open();
   const expiresAt = Date.now() + 3_600_000;
-  return (await makeToken(db, { login: DEVELOPER_LOGIN, expiresAt, scope: undefined, resource: undefined })).token;
+  return (await createToken(db, { login: DEVELOPER_LOGIN, expiresAt, scope: undefined, resource: undefined })).token;
 }
 
 function isOfToken(statement: string): boolean {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fastify, { type FastifyRequest } from 'fastify';
 import { MOST_UNITS } from '../../packages/server/src/http/hooks/fair-share.ts';
 import { newFairShare, takeFairTurns } from '../../packages/server/src/http/hooks/fair-turns.ts';
-import { takeJsonBodies } from '../../packages/server/src/http/request/bodies.ts';
+import { parseJsonBodies } from '../../packages/server/src/http/request/bodies.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { until } from '../support/until.ts';
 
@@ -22,7 +22,7 @@ async function startBusy() {
     if (userId !== undefined) request.authority = { principal: { userId } } as never;
   });
   takeFairTurns(app, fair);
-  takeJsonBodies(app);
+  parseJsonBodies(app);
   app.post('/items', { ...BEARER, bodyLimit: 8 * 1024 * 1024 }, async () => ({}));
   app.get('/list', BEARER, async () => ({ entries: 'x'.repeat(4 * 1024 * 1024) }));
   app.get('/healthz', { config: { policy: 'public' } }, async () => ({}));

@@ -34,7 +34,7 @@ test('readiness is the worst of what was asked, and names what failed', async ()
   const troubles: string[] = [];
   const fails: Probe = { name: 'store', check: () => Promise.reject(new Error('gone')) };
   const works: Probe = { name: 'database', check: async () => {} };
-  const readiness = new Readiness([works, fails], { fresh: 0, onTrouble: (probe) => troubles.push(probe) });
+  const readiness = new Readiness([works, fails], { fresh: 0, onError: (probe) => troubles.push(probe) });
   assert.deepEqual(await readiness.verdict(), { ready: false, checks: { database: 'ok', store: 'failed' } });
   await sleep(2);
   assert.equal((await readiness.verdict()).ready, false);
@@ -50,6 +50,6 @@ test('however many ask, a probe is asked once at a time', async () => {
 
 test('a probe that never answers counts as failed in time', async () => {
   const never: Probe = { name: 'database', check: () => new Promise(() => {}) };
-  const readiness = new Readiness([never], { patience: 20 });
+  const readiness = new Readiness([never], { timeout: 20 });
   assert.deepEqual(await readiness.verdict(), { ready: false, checks: { database: 'failed' } });
 });

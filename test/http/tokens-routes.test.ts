@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fastify, { type FastifyInstance, type RouteOptions } from 'fastify';
-import type { Access } from '../../packages/server/src/auth/context.ts';
+import type { AuthContext } from '../../packages/server/src/auth/context.ts';
 import { readConfig } from '../../packages/server/src/config/config.ts';
 import { PREFIXES } from '../../packages/server/src/http/addresses.ts';
 import { enforcePolicies } from '../../packages/server/src/http/hooks/authenticate.ts';
@@ -73,8 +73,8 @@ test('the routes that need no token are these', async () => {
 test('a server does not start with a route that declares no policy, no scope, or an item of an unknown kind', () => {
   const declare = (url: string, config: RouteOptions['config']) => {
     const app = fastify();
-    enforcePolicies(app, {} as Access);
-    enforceScopes(app, {} as Access);
+    enforcePolicies(app, {} as AuthContext);
+    enforceScopes(app, {} as AuthContext);
     app.get(url, { ...(config && { config }) }, async () => ({}));
   };
   assert.throws(() => declare('/x', undefined), /declares no policy/);

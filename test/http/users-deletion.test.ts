@@ -3,7 +3,7 @@ import { after, before, test } from 'node:test';
 import { type RawBuilder, sql } from 'kysely';
 import type { UserId } from '../../packages/protocol/src/ids.ts';
 import { newId } from '../../packages/server/src/database/values.ts';
-import { itemRowOf } from '../../packages/server/src/files/items.ts';
+import { newItemRow } from '../../packages/server/src/files/items.ts';
 import { addApp, askToken, type TestApp, tokenOf } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
 import { seededBytes, sha1Base64 } from '../support/bytes.ts';
@@ -51,7 +51,7 @@ async function rows(statement: RawBuilder<Record<string, unknown>>): Promise<Rec
 
 /** Which of these contents have bytes, in any state. */
 async function lying(contents: readonly string[]): Promise<string[]> {
-  const stored = new Set<string>((await storedFor(server.dataFolder)).map(({ content }) => content));
+  const stored = new Set<string>((await storedFor(server.dataFolder)).map(({ blob }) => blob));
   return contents.filter((content) => stored.has(content));
 }
 
@@ -217,7 +217,7 @@ test('a user with more rows than a batch is deleted whole, and one whose deletio
       .executeTakeFirstOrThrow();
     const folder = { kind: 'folder' as const, folderId: root, description: '', details: '', versionId: null, by: id };
     const rows = Array.from({ length: 450 }, (_, n) =>
-      itemRowOf({ ...folder, id: newId(), name: `${n}`, now: 0, contentCreatedAt: 0, contentModifiedAt: 0, size: 0 }),
+      newItemRow({ ...folder, id: newId(), name: `${n}`, now: 0, contentCreatedAt: 0, contentModifiedAt: 0, size: 0 }),
     );
     await db.insertInto('items').values(rows).execute();
     await db.updateTable('items').set({ child_count: 450 }).where('id', '=', root).execute();

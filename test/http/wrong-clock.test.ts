@@ -3,7 +3,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { makeToken } from '../../packages/server/src/auth/tokens/make.ts';
+import { createToken } from '../../packages/server/src/auth/tokens/make.ts';
 import { readConfig } from '../../packages/server/src/config/config.ts';
 import { newestTime } from '../../packages/server/src/database/time.ts';
 import { startServer } from '../../packages/server/src/server.ts';
@@ -105,7 +105,7 @@ test('the time is written down while a server runs and when it stops, so that a 
     await until(async () => (await newestTime(db)) === START + 120_000);
     const { login } = await db.selectFrom('users').select('login').executeTakeFirstOrThrow();
     const expiresAt = START + 30 * DAY;
-    const { token } = await makeToken(db, { login, expiresAt, scope: undefined, resource: undefined });
+    const { token } = await createToken(db, { login, expiresAt, scope: undefined, resource: undefined });
     clock.advance(30_000);
     await before.server.stop();
     assert.equal(await newestTime(db), START + 150_000);

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Chore, startChores } from '../../packages/server/src/jobs/scheduler.ts';
-import { atMostEvery } from '../../packages/server/src/jobs/throttle.ts';
+import { type BackgroundJob, startJobs } from '../../packages/server/src/jobs/scheduler.ts';
+import { throttle } from '../../packages/server/src/jobs/throttle.ts';
 import { MACHINE_SOURCES } from '../../packages/server/src/time/clock.ts';
 
 test('chores are done in turn and again; one that fails holds up none, and what found nothing says nothing', async () => {
   const log: string[] = [];
   const twice = Promise.withResolvers<void>();
-  const chores: Chore[] = [
+  const jobs: BackgroundJob[] = [
     { name: 'idle', run: async () => ({ found: 0 }) },
     {
       name: 'broken',
@@ -24,10 +24,10 @@ test('chores are done in turn and again; one that fails holds up none, and what 
       },
     },
   ];
-  const stop = startChores(chores, {
+  const stop = startJobs(jobs, {
     interval: 1,
     onDone: (name) => log.push(name),
-    onTrouble: (name) => log.push(`${name}!`),
+    onError: (name) => log.push(`${name}!`),
   });
   await twice.promise;
   await stop();
@@ -38,7 +38,7 @@ test('a stop waits for the chore under way, and no other begins', async () => {
   const begun = Promise.withResolvers<void>();
   const goOn = Promise.withResolvers<void>();
   const log: string[] = [];
-  const slow: Chore = {
+  const slow: BackgroundJob = {
     name: 'slow',
     run: async () => {
       begun.resolve();
@@ -47,8 +47,8 @@ test('a stop waits for the chore under way, and no other begins', async () => {
       return {};
     },
   };
-  const next: Chore = { name: 'next', run: async () => ({ ran: log.push('next') }) };
-  const stop = startChores([slow, next], { interval: 1, onDone: () => {}, onTrouble: () => {} });
+  const next: BackgroundJob = { name: 'next', run: async () => ({ ran: log.push('next') }) };
+  const stop = startJobs([slow, next], { interval: 1, onDone: () => {}, onError: () => {} });
   await begun.promise;
   const stopping = stop().then(() => log.push('stopped'));
   goOn.resolve();
@@ -60,7 +60,7 @@ test('a chore that costs is passed over until its time has come, and is done aga
   const { signal } = new AbortController();
   let done = 0;
   let failing = true;
-  const chore = atMostEvery(MACHINE_SOURCES, 20, {
+  const job = throttle(MACHINE_SOURCES, 20, {
     name: 'costly',
     async run() {
       if (failing) throw new Error('not yet');
@@ -68,11 +68,11 @@ test('a chore that costs is passed over until its time has come, and is done aga
       return { done };
     },
   });
-  await assert.rejects(chore.run(signal), /not yet/);
+  await assert.rejects(job.run(signal), /not yet/);
   failing = false;
-  assert.deepEqual(await chore.run(signal), { done: 1 });
+  assert.deepEqual(await job.run(signal), { done: 1 });
   // By the clock of this process, or whatever else says that it is time.
-  const never = atMostEvery(
+  const never = throttle(
     MACHINE_SOURCES,
     0,
     { name: 'never', run: async () => assert.fail('its time has not come') },
@@ -80,7 +80,7 @@ test('a chore that costs is passed over until its time has come, and is done aga
   );
   assert.deepEqual(await never.run(signal), {});
   while (done < 2) {
-    const counts = await chore.run(signal);
+    const counts = await job.run(signal);
     assert.deepEqual(counts, done === 1 ? {} : { done: 2 });
     await new Promise(setImmediate);
   }
@@ -89,7 +89,7 @@ test('a chore that costs is passed over until its time has come, and is done aga
 test('a chore that waits is told of the stop, and that it ends by it is no trouble', async () => {
   const begun = Promise.withResolvers<void>();
   const log: string[] = [];
-  const waits: Chore = {
+  const waits: BackgroundJob = {
     name: 'waits',
     async run(signal) {
       begun.resolve();
@@ -97,7 +97,7 @@ test('a chore that waits is told of the stop, and that it ends by it is no troub
       return {};
     },
   };
-  const stop = startChores([waits], { interval: 1, onDone: () => {}, onTrouble: (name) => log.push(name) });
+  const stop = startJobs([waits], { interval: 1, onDone: () => {}, onError: (name) => log.push(name) });
   await begun.promise;
   await stop();
   assert.deepEqual(log, []);

@@ -3,13 +3,13 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Kysely } from 'kysely';
-import type { ContentId } from '../../packages/protocol/src/ids.ts';
+import type { BlobId } from '../../packages/protocol/src/ids.ts';
 import { openDatabase } from '../../packages/server/src/database/open-database.ts';
 import type { Tables } from '../../packages/server/src/database/schema.ts';
-import type { ContentStore } from '../../packages/server/src/storage/blob-store.ts';
+import type { BlobStore } from '../../packages/server/src/storage/blob-store.ts';
 import { openDiskStore } from '../../packages/server/src/storage/disk/disk-store.ts';
-import { slotAt } from '../../packages/server/src/uploads/part-layout.ts';
-import { type Session, sessionOfRow } from '../../packages/server/src/uploads/session.ts';
+import { partRange } from '../../packages/server/src/uploads/part-layout.ts';
+import { type Session, sessionFromRow } from '../../packages/server/src/uploads/session.ts';
 import type { CrashState } from './disk-model.ts';
 import type { Promises } from './journal.ts';
 
@@ -37,8 +37,8 @@ export async function violationsIn(folder: string, promises: Promises): Promise<
   try {
     const db = await openDatabase({ url: undefined, file, connections: 1, readers: 0 });
     opened.defer(() => db.destroy());
-    const content = await openDiskStore(folder);
-    const check = new Check(await readRows(db), content, promises);
+    const blobs = await openDiskStore(folder);
+    const check = new Check(await readRows(db), blobs, promises);
     check.promises();
     await check.bytes();
     return check.violations;
@@ -52,18 +52,18 @@ interface Rows {
   sessions: Map<string, Session>;
   parts: { session: string; index: number; sha1: string }[];
   items: Map<string, { name: string; isTrashed: boolean; version: number | null }>;
-  versions: Map<number, { content: ContentId; sha1: string; size: number }>;
+  versions: Map<number, { blob: BlobId; sha1: string; size: number }>;
 }
 
 class Check {
   readonly violations: string[] = [];
   readonly #rows: Rows;
-  readonly #content: ContentStore;
+  readonly #content: BlobStore;
   readonly #promises: Promises;
 
-  constructor(rows: Rows, content: ContentStore, promises: Promises) {
+  constructor(rows: Rows, blobs: BlobStore, promises: Promises) {
     this.#rows = rows;
-    this.#content = content;
+    this.#content = blobs;
     this.#promises = promises;
   }
 
@@ -101,8 +101,8 @@ class Check {
 
   /** A row is never written before its bytes would survive: that holds for rows of which nobody was told, too. */
   async bytes(): Promise<void> {
-    for (const [id, { content, sha1, size }] of this.#rows.versions) {
-      const found = await sha1Of(() => this.#content.open(content));
+    for (const [id, { blob, sha1, size }] of this.#rows.versions) {
+      const found = await sha1Of(() => this.#content.read(blob));
       if (found !== sha1) this.#broken(`version ${id} of ${size} bytes reads as ${found}`);
     }
     for (const { session: id, index, sha1 } of this.#rows.parts) {
@@ -121,7 +121,7 @@ class Check {
   }
 
   async #openPart(session: Session, index: number): Promise<AsyncIterable<Uint8Array>> {
-    const place = await this.#content.locate(session.staging, slotAt(session.staging.grid, index));
+    const place = await this.#content.localPart(session.staged, partRange(session.staged.layout, index));
     if (place === undefined) throw new Error('no bytes');
     const file = await open(place.path, 'r');
     return file.createReadStream({ start: place.offset, end: place.offset + place.length - 1 });
@@ -140,7 +140,7 @@ async function readRows(db: Kysely<Tables>): Promise<Rows> {
     db.selectFrom('versions').select(['id', 'content_id', 'sha1', 'size']).execute(),
   ]);
   return {
-    sessions: new Map(sessions.map((row) => [row.id, sessionOfRow(row)])),
+    sessions: new Map(sessions.map((row) => [row.id, sessionFromRow(row)])),
     parts: parts.map(({ session_id: session, slot: index, sha1 }) => ({ session, index, sha1 })),
     items: new Map(
       items.map((row) => [
@@ -148,7 +148,7 @@ async function readRows(db: Kysely<Tables>): Promise<Rows> {
         { name: row.name, isTrashed: row.trashed_at !== null, version: row.version_id },
       ]),
     ),
-    versions: new Map(versions.map(({ id, content_id: content, sha1, size }) => [id, { content, sha1, size }])),
+    versions: new Map(versions.map(({ id, content_id: blob, sha1, size }) => [id, { blob, sha1, size }])),
   };
 }
 

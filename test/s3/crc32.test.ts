@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
-import type { Slot } from '../../packages/server/src/storage/blob-store.ts';
+import type { PartRange } from '../../packages/server/src/storage/blob-store.ts';
 import { bodyOf, slotsOf } from '../conformance/content-samples.ts';
 import { temporaryFolder } from '../storage/temporary-folder.ts';
 import { makeCertificates } from '../support/tls.ts';
@@ -21,15 +21,15 @@ describe('over TLS, with a store that keeps a CRC-32 of each part', {
     await using proxy = await startS3Proxy({ tls, keepsCrc32: true });
     const store = await openTestStore({ place: freshPlace(proxy.url) });
     t.after(() => store.end());
-    const upload = await begin(store.content);
-    assert.match(upload.staging.driver ?? '', /^crc32 \S+$/);
+    const upload = await begin(store.blobs);
+    assert.match(upload.staged.backendState ?? '', /^crc32 \S+$/);
     // Changed on its way, which only the CRC-32 can tell.
     proxy.faults.push({ operation: 'UploadPart', flipByte: PART / 2 });
-    const receipts = await writeAll(store.content, upload);
+    const receipts = await writeAll(store.blobs, upload);
     for (const receipt of receipts) assert.match(receipt, /^\S+ [A-Za-z0-9+/]{6}==$/);
     assert.equal(proxy.calls.filter((call) => call === 'UploadPart').length, 5);
-    await store.content.seal(upload.staging, receipts);
-    assert.deepEqual(await readAll(store.content, upload), upload.bytes);
+    await store.blobs.complete(upload.staged, receipts);
+    assert.deepEqual(await readAll(store.blobs, upload), upload.bytes);
   });
 
   it('and with one that does not know it the body is signed, as it is in the clear', async (t) => {
@@ -38,12 +38,12 @@ describe('over TLS, with a store that keeps a CRC-32 of each part', {
     await using proxy = await startS3Proxy({ tls });
     const store = await openTestStore({ place: freshPlace(proxy.url) });
     t.after(() => store.end());
-    const upload = await begin(store.content);
-    if (upload.staging.driver?.startsWith('crc32 ')) return t.skip('this store knows it by itself');
-    assert.match(upload.staging.driver ?? '', /^\S+$/);
+    const upload = await begin(store.blobs);
+    if (upload.staged.backendState?.startsWith('crc32 ')) return t.skip('this store knows it by itself');
+    assert.match(upload.staged.backendState ?? '', /^\S+$/);
     proxy.faults.push({ operation: 'UploadPart', flipByte: PART / 2 });
-    const slot = slotsOf(upload.staging.grid)[0] as Slot;
-    assert.match(await store.content.write(upload.staging, slot, bodyOf(upload.bytes, slot)), /^\S+$/);
+    const range = slotsOf(upload.staged.layout)[0] as PartRange;
+    assert.match(await store.blobs.writePart(upload.staged, range, bodyOf(upload.bytes, range)), /^\S+$/);
     assert.equal(proxy.calls.filter((call) => call === 'UploadPart').length, 2);
   });
 
@@ -54,8 +54,8 @@ describe('over TLS, with a store that keeps a CRC-32 of each part', {
     const store = await openTestStore({ place: freshPlace(proxy.url) });
     t.after(() => store.end());
     proxy.faults.push({ operation: 'CreateMultipartUpload', answer: { status: 501, code: 'NotImplemented' } });
-    await begin(store.content);
-    await begin(store.content);
+    await begin(store.blobs);
+    await begin(store.blobs);
     assert.equal(proxy.calls.filter((call) => call === 'CreateMultipartUpload').length, 3);
   });
 });

@@ -9,7 +9,7 @@ import type {
   UploadPartCommandInput,
   UploadPartCommandOutput,
 } from '@aws-sdk/client-s3';
-import type { ContentStore, Slot } from '../../packages/server/src/storage/blob-store.ts';
+import type { BlobStore, PartRange } from '../../packages/server/src/storage/blob-store.ts';
 import { ByteBudget } from '../../packages/server/src/storage/s3/byte-budget.ts';
 import { openS3Client } from '../../packages/server/src/storage/s3/client.ts';
 import { S3Keys } from '../../packages/server/src/storage/s3/keys.ts';
@@ -30,7 +30,7 @@ describe('a store whose ETags say nothing of the bytes', { skip: whyNoS3 ?? fals
     const again = await write(store, upload, 1);
     assert.notEqual(again, receipts[1]);
     receipts[1] = again;
-    await store.seal(upload.staging, receipts);
+    await store.complete(upload.staged, receipts);
     assert.deepEqual(await readAll(store, upload), upload.bytes);
   });
 
@@ -39,24 +39,24 @@ describe('a store whose ETags say nothing of the bytes', { skip: whyNoS3 ?? fals
     const upload = await begin(store);
     const receipts = await writeAll(store, upload);
     await write(store, upload, 1);
-    await assert.rejects(store.seal(upload.staging, receipts), { name: 'LostParts', slots: [1] });
+    await assert.rejects(store.complete(upload.staged, receipts), { name: 'LostParts', parts: [1] });
     receipts[1] = await write(store, upload, 1);
-    await store.seal(upload.staging, receipts);
+    await store.complete(upload.staged, receipts);
     assert.deepEqual(await readAll(store, upload), upload.bytes);
   });
 
   it('may list others than it gave: they are asked for only once a part is lost, and it ends well all the same', async (t) => {
     const store = await storeWith(t, { ...opaque(), listed: () => newEtag() });
     const upload = await begin(store);
-    await store.seal(upload.staging, await writeAll(store, upload));
+    await store.complete(upload.staged, await writeAll(store, upload));
     assert.deepEqual(await readAll(store, upload), upload.bytes);
 
     const other = await begin(store);
     const receipts = await writeAll(store, other);
     await write(store, other, 1);
     // Which one it is cannot be said here, so that all have to come again.
-    await assert.rejects(store.seal(other.staging, receipts), { name: 'LostParts', slots: [0, 1, 2, 3] });
-    await store.seal(other.staging, await writeAll(store, other));
+    await assert.rejects(store.complete(other.staged, receipts), { name: 'LostParts', parts: [0, 1, 2, 3] });
+    await store.complete(other.staged, await writeAll(store, other));
     assert.deepEqual(await readAll(store, other), other.bytes);
   });
 });
@@ -76,7 +76,7 @@ function newEtag(): string {
   return `"${randomBytes(16).toString('hex')}"`;
 }
 
-async function storeWith(t: TestContext, etags: Etags): Promise<ContentStore> {
+async function storeWith(t: TestContext, etags: Etags): Promise<BlobStore> {
   const place = freshPlace();
   const client = await openS3Client(place);
   t.after(() => client.destroy());
@@ -118,7 +118,7 @@ function replaceEtags(client: S3Client, { known, listed }: Etags): void {
   );
 }
 
-function write(store: ContentStore, { staging, bytes }: Upload, index: number): Promise<string> {
-  const slot = slotsOf(staging.grid)[index] as Slot;
-  return store.write(staging, slot, bodyOf(bytes, slot));
+function write(store: BlobStore, { staged, bytes }: Upload, index: number): Promise<string> {
+  const range = slotsOf(staged.layout)[index] as PartRange;
+  return store.writePart(staged, range, bodyOf(bytes, range));
 }

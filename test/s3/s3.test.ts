@@ -11,11 +11,11 @@ describe('a store on S3', { skip: whyNoS3 ?? false }, () => {
       const first = await openTestStore({ place });
       const opened = [first];
       return {
-        store: first.content,
+        store: first.blobs,
         async restart() {
           const again = await openTestStore({ place });
           opened.push(again);
-          return again.content;
+          return again.blobs;
         },
         async close() {
           for (const store of opened) store.end();

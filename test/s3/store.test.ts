@@ -8,8 +8,8 @@ import {
   PutObjectCommand,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
-import type { ContentId } from '../../packages/protocol/src/ids.ts';
-import { LostParts, type Slot } from '../../packages/server/src/storage/blob-store.ts';
+import type { BlobId } from '../../packages/protocol/src/ids.ts';
+import { LostPartsError, type PartRange } from '../../packages/server/src/storage/blob-store.ts';
 import { bodyOf, bytesOfSize, collect, grid, newContentId, slotsOf } from '../conformance/content-samples.ts';
 import { startS3Proxy } from './s3-proxy.ts';
 import {
@@ -30,10 +30,10 @@ const SMALL_PARTS_ONLY = LEAST_PART > 1024 && 'a thousand parts as big as this s
 describe('the S3 store', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) }, () => {
   it('makes an object of each content that any S3 tool finds under its id', async () => {
     await using under = await opened();
-    const upload = await begin(under.content);
-    await under.content.seal(upload.staging, await writeAll(under.content, upload));
+    const upload = await begin(under.blobs);
+    await under.blobs.complete(upload.staged, await writeAll(under.blobs, upload));
     const client = newTestClient();
-    const Key = `${under.prefix}/content/${upload.staging.content}`;
+    const Key = `${under.prefix}/content/${upload.staged.blob}`;
     const { Body } = await client.send(new GetObjectCommand({ Bucket: TEST_BUCKET, Key }));
     assert.deepEqual(await Body?.transformToByteArray(), upload.bytes);
     client.destroy();
@@ -43,8 +43,8 @@ describe('the S3 store', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) }, 
     await using proxy = await startS3Proxy();
     await using under = await opened(proxy.url);
     proxy.calls.length = 0;
-    const upload = await begin(under.content, 8 * PART);
-    await under.content.seal(upload.staging, await writeAll(under.content, upload));
+    const upload = await begin(under.blobs, 8 * PART);
+    await under.blobs.complete(upload.staged, await writeAll(under.blobs, upload));
     const calls = Map.groupBy(proxy.calls, (call) => call);
     assert.deepEqual(
       new Map([...calls].map(([call, { length }]) => [call, length])),
@@ -55,56 +55,56 @@ describe('the S3 store', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) }, 
       ]),
     );
     proxy.calls.length = 0;
-    await readAll(under.content, upload);
-    await under.content.remove(upload.staging.content);
+    await readAll(under.blobs, upload);
+    await under.blobs.remove(upload.staged.blob);
     assert.deepEqual(proxy.calls, ['GetObject', 'ListMultipartUploads', 'DeleteObject']);
     proxy.calls.length = 0;
     const small = bytesOfSize(100);
-    await under.content.put(newContentId(), bodyOf(small, { index: 0, offset: 0, length: small.length }));
+    await under.blobs.put(newContentId(), bodyOf(small, { index: 0, offset: 0, length: small.length }));
     assert.deepEqual(proxy.calls, ['PutObject']);
     proxy.calls.length = 0;
-    await under.content.remove((await begin(under.content)).staging);
+    await under.blobs.remove((await begin(under.blobs)).staged);
     assert.deepEqual(proxy.calls, ['CreateMultipartUpload', 'AbortMultipartUpload', 'DeleteObject']);
   });
 
   it('names the slots that S3 no longer holds as they were written; written again, the upload is sealed', async () => {
     await using under = await opened();
-    const upload = await begin(under.content);
-    const receipts = await writeAll(under.content, upload);
+    const upload = await begin(under.blobs);
+    const receipts = await writeAll(under.blobs, upload);
     // As a request does that was given up, and came through when the slot had been written anew.
     await overwrite(under.prefix, upload, 2, bytesOfSize(PART));
     if (await keepsAllOf(under.prefix, upload, 2)) {
-      await under.content.seal(upload.staging, receipts);
-      assert.deepEqual(await readAll(under.content, upload), upload.bytes);
+      await under.blobs.complete(upload.staged, receipts);
+      assert.deepEqual(await readAll(under.blobs, upload), upload.bytes);
       return;
     }
-    await assert.rejects(under.content.seal(upload.staging, receipts), (error) => {
-      assert.ok(error instanceof LostParts);
-      assert.deepEqual(error.slots, [1]);
+    await assert.rejects(under.blobs.complete(upload.staged, receipts), (error) => {
+      assert.ok(error instanceof LostPartsError);
+      assert.deepEqual(error.parts, [1]);
       return true;
     });
-    await assert.rejects(under.content.open(upload.staging.content));
-    const slot = slotsOf(upload.staging.grid)[1] as Slot;
-    receipts[1] = await under.content.write(upload.staging, slot, bodyOf(upload.bytes, slot));
-    await under.content.seal(upload.staging, receipts);
-    assert.deepEqual(await readAll(under.content, upload), upload.bytes);
+    await assert.rejects(under.blobs.read(upload.staged.blob));
+    const range = slotsOf(upload.staged.layout)[1] as PartRange;
+    receipts[1] = await under.blobs.writePart(upload.staged, range, bodyOf(upload.bytes, range));
+    await under.blobs.complete(upload.staged, receipts);
+    assert.deepEqual(await readAll(under.blobs, upload), upload.bytes);
   });
 
   it('takes an upload that is sealed already as it is, whatever the receipts: who publishes has to know of which parts', async () => {
     await using under = await opened();
-    const upload = await begin(under.content);
-    const before = await writeAll(under.content, upload);
+    const upload = await begin(under.blobs);
+    const before = await writeAll(under.blobs, upload);
     const changed = { ...upload, bytes: upload.bytes.map((byte) => byte ^ 1) };
-    await under.content.seal(upload.staging, await writeAll(under.content, changed));
-    await under.content.seal(upload.staging, before);
-    assert.deepEqual(await readAll(under.content, upload), changed.bytes);
+    await under.blobs.complete(upload.staged, await writeAll(under.blobs, changed));
+    await under.blobs.complete(upload.staged, before);
+    assert.deepEqual(await readAll(under.blobs, upload), changed.bytes);
   });
 
   it('names no slot as lost of which S3 lists what was written and something else besides', async () => {
     await using proxy = await startS3Proxy();
     await using under = await opened(proxy.url);
-    const upload = await begin(under.content);
-    const receipts = await writeAll(under.content, upload);
+    const upload = await begin(under.blobs);
+    const receipts = await writeAll(under.blobs, upload);
     const others = 'another';
     const listed = [receipts[0], others, others, receipts[2], receipts[3]];
     const numbers = [1, 1, 2, 3, 4];
@@ -113,7 +113,7 @@ describe('the S3 store', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) }, 
       { operation: 'CompleteMultipartUpload', answer: { status: 400, code: 'InvalidPart' } },
       { operation: 'ListParts', serve: Buffer.from(`<ListPartsResult>${parts.join('')}</ListPartsResult>`) },
     );
-    await assert.rejects(under.content.seal(upload.staging, receipts), { name: 'LostParts', slots: [1] });
+    await assert.rejects(under.blobs.complete(upload.staged, receipts), { name: 'LostParts', parts: [1] });
   });
 
   it('reads lists that are longer than a page: of objects and of uploads', async () => {
@@ -133,8 +133,8 @@ describe('the S3 store', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) }, 
     const marked = first.IsTruncated === true && first.NextUploadIdMarker !== undefined;
     client.destroy();
     async function lists(): Promise<void> {
-      const found = await collect(under.content.list());
-      const of = (kind: string) => found.filter((each) => each.kind === kind).map(({ content }) => content);
+      const found = await collect(under.blobs.list());
+      const of = (kind: string) => found.filter((each) => each.kind === kind).map(({ blob }) => blob);
       assert.deepEqual(of('sealed').toSorted(), objects.toSorted());
       // One may be met twice.
       assert.deepEqual([...new Set(of('staging'))].toSorted(), uploads.toSorted());
@@ -151,31 +151,31 @@ describe('the S3 store', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) }, 
   it('reads a list of parts that is longer than a page', { skip: SMALL_PARTS_ONLY }, async (t) => {
     await using under = await opened();
     const size = 1_003 * 1024;
-    const staging = await under.content.begin(newContentId(), grid(size, 1024));
-    const upload = { staging, bytes: bytesOfSize(size) };
+    const staged = await under.blobs.create(newContentId(), grid(size, 1024));
+    const upload = { staged, bytes: bytesOfSize(size) };
     const receipts: string[] = [];
-    await sideBySide(slotsOf(staging.grid), async (slot) => {
-      receipts[slot.index] = await under.content.write(staging, slot, bodyOf(upload.bytes, slot));
+    await sideBySide(slotsOf(staged.layout), async (range) => {
+      receipts[range.index] = await under.blobs.writePart(staged, range, bodyOf(upload.bytes, range));
     });
     await overwrite(under.prefix, upload, 1_002, bytesOfSize(1024));
     if (await keepsAllOf(under.prefix, upload, 1_002)) return t.skip('this store loses no part that is written over');
-    await assert.rejects(under.content.seal(staging, receipts), { slots: [1_001] });
+    await assert.rejects(under.blobs.complete(staged, receipts), { parts: [1_001] });
   });
 
   it('says of an upload when its last part came, and of one that has just gone that it is not old', async () => {
     await using under = await opened();
-    const { staging, bytes } = await begin(under.content);
-    const [first] = slotsOf(staging.grid);
+    const { staged, bytes } = await begin(under.blobs);
+    const [first] = slotsOf(staged.layout);
     assert.ok(first);
-    const [begun] = await collect(under.content.list());
+    const [begun] = await collect(under.blobs.list());
     assert.equal(await begun?.lastWrite?.(), begun?.modifiedAt);
     // S3 counts whole seconds.
     await sleep(1_100);
-    await under.content.write(staging, first, bodyOf(bytes, first));
-    const [written] = await collect(under.content.list());
+    await under.blobs.writePart(staged, first, bodyOf(bytes, first));
+    const [written] = await collect(under.blobs.list());
     assert.equal(written?.modifiedAt, begun?.modifiedAt);
     assert.ok(((await written?.lastWrite?.()) ?? 0) > (written?.modifiedAt ?? Number.NaN));
-    await under.content.remove(staging);
+    await under.blobs.remove(staged);
     const before = Date.now();
     assert.ok(((await written?.lastWrite?.()) ?? 0) >= before);
   });
@@ -183,12 +183,12 @@ describe('the S3 store', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) }, 
   it('says when contents came by the clock of this machine, though that is an hour ahead', async (test) => {
     await using under = await opened();
     test.mock.timers.enable({ apis: ['Date'], now: Date.now() + 3_600_000 });
-    const { staging, bytes } = await begin(under.content);
-    const [first] = slotsOf(staging.grid);
+    const { staged, bytes } = await begin(under.blobs);
+    const [first] = slotsOf(staged.layout);
     assert.ok(first);
-    await under.content.write(staging, first, bodyOf(bytes, first));
-    await under.content.put(newContentId(), bodyOf(bytes, { index: 0, offset: 0, length: bytes.length }));
-    const found = await collect(under.content.list());
+    await under.blobs.writePart(staged, first, bodyOf(bytes, first));
+    await under.blobs.put(newContentId(), bodyOf(bytes, { index: 0, offset: 0, length: bytes.length }));
+    const found = await collect(under.blobs.list());
     assert.deepEqual(found.map(({ kind }) => kind).toSorted(), ['sealed', 'staging']);
     for (const { modifiedAt, lastWrite } of found) {
       assert.ok(modifiedAt > Date.now() - 60_000, new Date(modifiedAt).toISOString());
@@ -203,54 +203,54 @@ describe('the S3 store', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) }, 
       await client.send(new PutObjectCommand({ Bucket: TEST_BUCKET, Key: `${under.prefix}/${key}`, Body: 'x' }));
     }
     client.destroy();
-    assert.deepEqual(await collect(under.content.list()), []);
+    assert.deepEqual(await collect(under.blobs.list()), []);
   });
 
   it('keeps two prefixes of a bucket apart, also where one begins like the other', async () => {
     await using one = await opened();
     await using other = await opened(s3Url(), `${one.prefix}-more`);
-    const upload = await begin(one.content);
-    assert.deepEqual(await collect(other.content.list()), []);
-    await other.content.remove(upload.staging.content);
-    assert.equal((await collect(one.content.list())).length, 1);
+    const upload = await begin(one.blobs);
+    assert.deepEqual(await collect(other.blobs.list()), []);
+    await other.blobs.remove(upload.staged.blob);
+    assert.equal((await collect(one.blobs.list())).length, 1);
   });
 
   it('stores a content of several pieces by one upload, and nothing of it where its body breaks off', async () => {
     await using proxy = await startS3Proxy();
     await using under = await opened(proxy.url);
     proxy.calls.length = 0;
-    const [content, bytes] = [newContentId(), bytesOfSize(2 * 16 * 2 ** 20 + 1)];
-    await under.content.put(content, bodyOf(bytes, { index: 0, offset: 0, length: bytes.length }, 2 ** 18));
+    const [blob, bytes] = [newContentId(), bytesOfSize(2 * 16 * 2 ** 20 + 1)];
+    await under.blobs.put(blob, bodyOf(bytes, { index: 0, offset: 0, length: bytes.length }, 2 ** 18));
     const pieces = ['UploadPart', 'UploadPart', 'UploadPart'];
     assert.deepEqual(proxy.calls, ['CreateMultipartUpload', ...pieces, 'CompleteMultipartUpload']);
-    assert.ok(Buffer.concat(await collect(await under.content.open(content))).equals(bytes));
-    assert.equal(under.spool.taken, 0);
+    assert.ok(Buffer.concat(await collect(await under.blobs.read(blob))).equals(bytes));
+    assert.equal(under.spool.reserved, 0);
 
     const cut = newContentId();
     async function* broken(): AsyncGenerator<Uint8Array> {
       yield* bodyOf(bytes, { index: 0, offset: 0, length: 2 ** 24 + 5 }, 2 ** 18);
       throw new Error('cut');
     }
-    await assert.rejects(under.content.put(cut, broken()), /cut/);
+    await assert.rejects(under.blobs.put(cut, broken()), /cut/);
     assert.deepEqual(
-      (await collect(under.content.list())).map((stored) => stored.content),
-      [content],
+      (await collect(under.blobs.list())).map((stored) => stored.blob),
+      [blob],
     );
-    assert.equal(under.spool.taken, 0);
+    assert.equal(under.spool.reserved, 0);
   });
 
   it('has a slot at hand until it is released, or until its room is needed', async () => {
     await using under = await opened(s3Url(), freshPlace().prefix, 2 * PART);
-    const upload = await begin(under.content, 4 * PART);
-    const [first, second, third] = slotsOf(upload.staging.grid) as [Slot, Slot, Slot];
-    for (const slot of [first, second]) await under.content.write(upload.staging, slot, bodyOf(upload.bytes, slot));
-    assert.ok(await under.content.locate(upload.staging, second));
-    await under.content.write(upload.staging, third, bodyOf(upload.bytes, third));
-    assert.equal(await under.content.locate(upload.staging, first), undefined);
-    assert.ok(await under.content.locate(upload.staging, second));
-    await under.content.release(upload.staging, second);
-    assert.equal(await under.content.locate(upload.staging, second), undefined);
-    assert.equal(under.spool.taken, PART);
+    const upload = await begin(under.blobs, 4 * PART);
+    const [first, second, third] = slotsOf(upload.staged.layout) as [PartRange, PartRange, PartRange];
+    for (const range of [first, second]) await under.blobs.writePart(upload.staged, range, bodyOf(upload.bytes, range));
+    assert.ok(await under.blobs.localPart(upload.staged, second));
+    await under.blobs.writePart(upload.staged, third, bodyOf(upload.bytes, third));
+    assert.equal(await under.blobs.localPart(upload.staged, first), undefined);
+    assert.ok(await under.blobs.localPart(upload.staged, second));
+    await under.blobs.dropLocalPart(upload.staged, second);
+    assert.equal(await under.blobs.localPart(upload.staged, second), undefined);
+    assert.equal(under.spool.reserved, PART);
   });
 
   it('asks S3 once, however many ask whether it is ready', async () => {
@@ -269,15 +269,15 @@ async function opened(endpoint = s3Url(), prefix = freshPlace().prefix, spoolSiz
   return { ...store, prefix, [Symbol.asyncDispose]: async () => store.end() };
 }
 
-async function overwrite(prefix: string, { staging }: Upload, number: number, Body: Uint8Array): Promise<void> {
+async function overwrite(prefix: string, { staged }: Upload, number: number, Body: Uint8Array): Promise<void> {
   const client = newTestClient();
-  const Key = `${prefix}/content/${staging.content}`;
-  const part = { Bucket: TEST_BUCKET, Key, UploadId: staging.driver, PartNumber: number };
+  const Key = `${prefix}/content/${staged.blob}`;
+  const part = { Bucket: TEST_BUCKET, Key, UploadId: staged.backendState, PartNumber: number };
   await client.send(new UploadPartCommand({ ...part, Body }));
   client.destroy();
 }
 
-function idsOf(count: number): ContentId[] {
+function idsOf(count: number): BlobId[] {
   return Array.from({ length: count }, newContentId);
 }
 

@@ -4,7 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CreateBucketCommand, HeadBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { ByteBudget } from '../../packages/server/src/storage/s3/byte-budget.ts';
-import { type OpenedS3Store, openS3Store, type S3Place } from '../../packages/server/src/storage/s3/open-s3-store.ts';
+import {
+  type OpenedS3Store,
+  openS3Store,
+  type S3Location,
+} from '../../packages/server/src/storage/s3/open-s3-store.ts';
 import type { S3Limits } from '../../packages/server/src/storage/s3/retry.ts';
 import { Spool } from '../../packages/server/src/storage/spool/spool.ts';
 import { leftoverFolder, removeNow } from '../support/leftovers.ts';
@@ -31,7 +35,7 @@ export function timeFor(milliseconds: number): number {
 }
 
 /** A place in it that nobody used before. */
-export function freshPlace(endpoint = s3Url()): S3Place {
+export function freshPlace(endpoint = s3Url()): S3Location {
   return { bucket: TEST_BUCKET, prefix: randomBytes(8).toString('hex'), endpoint, pathStyle: true };
 }
 
@@ -60,7 +64,7 @@ export interface TestStore extends OpenedS3Store {
 }
 
 export interface TestStoreOptions {
-  place?: S3Place;
+  place?: S3Location;
   spoolSize?: number;
   /** How long a body waits for room in the spool. */
   patience?: number;
@@ -77,7 +81,7 @@ export async function openTestStore(options: TestStoreOptions = {}): Promise<Tes
     folder: join(folder, 'spool'),
     size: spoolSize,
     budget,
-    ...(patience !== undefined && { patience }),
+    ...(patience !== undefined && { timeout: patience }),
   });
   const opened = await openS3Store(place, spool, limits);
   return {

@@ -3,9 +3,9 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import type { Slot } from '../../packages/server/src/storage/blob-store.ts';
+import type { PartRange } from '../../packages/server/src/storage/blob-store.ts';
 import { openDiskStore } from '../../packages/server/src/storage/disk/disk-store.ts';
-import { LocalFiles } from '../../packages/server/src/storage/disk/durable-files.ts';
+import { DurableFiles } from '../../packages/server/src/storage/disk/durable-files.ts';
 import { bodyOf, bytesOfSize, collect, grid, newContentId, slotsOf } from '../conformance/content-samples.ts';
 import { openingWith, systemError } from './opening-with.ts';
 import { temporaryFolder } from './temporary-folder.ts';
@@ -20,19 +20,19 @@ describe('the disk store on a disk that is full', () => {
     try {
       const store = await openDiskStore(folder);
       const bytes = bytesOfSize(1024 * 1024);
-      const staging = await store.begin(newContentId(), grid(bytes.length, bytes.length));
-      const slot = slotsOf(staging.grid)[0] as Slot;
+      const staged = await store.create(newContentId(), grid(bytes.length, bytes.length));
+      const range = slotsOf(staged.layout)[0] as PartRange;
       const ballast = join(folder, 'ballast');
       await writeFile(ballast, Buffer.alloc(1536 * 1024));
-      await assert.rejects(store.write(staging, slot, bodyOf(bytes, slot)), {
+      await assert.rejects(store.writePart(staged, range, bodyOf(bytes, range)), {
         code: 'insufficient_storage',
         status: 507,
         message: /disk .* full.*again once there is room/,
       });
       await rm(ballast);
-      await store.write(staging, slot, bodyOf(bytes, slot));
-      await store.seal(staging, ['']);
-      assert.deepEqual(new Uint8Array(Buffer.concat(await collect(await store.open(staging.content)))), bytes);
+      await store.writePart(staged, range, bodyOf(bytes, range));
+      await store.complete(staged, ['']);
+      assert.deepEqual(new Uint8Array(Buffer.concat(await collect(await store.read(staged.blob)))), bytes);
     } finally {
       execFileSync('umount', [folder]);
     }
@@ -42,12 +42,12 @@ describe('the disk store on a disk that is full', () => {
     it(`says insufficient_storage when the system says ${code}, wherever it does`, async (t) => {
       for (const method of ['truncate', 'sync', 'writev', 'datasync'] as const) {
         const failing = { method, path: /staging.[0-9a-f]{32}$/, error: systemError(code) };
-        const files = new LocalFiles({ openFile: openingWith({ faults: [failing] }) });
+        const files = new DurableFiles({ openFile: openingWith({ faults: [failing] }) });
         const store = await openDiskStore(await temporaryFolder(t), { files });
         const upload = async () => {
-          const staging = await store.begin(newContentId(), grid(10, PART));
-          const slot = slotsOf(staging.grid)[0] as Slot;
-          await store.write(staging, slot, bodyOf(bytesOfSize(10), slot));
+          const staged = await store.create(newContentId(), grid(10, PART));
+          const range = slotsOf(staged.layout)[0] as PartRange;
+          await store.writePart(staged, range, bodyOf(bytesOfSize(10), range));
         };
         await assert.rejects(upload(), { code: 'insufficient_storage' }, method);
       }
@@ -56,9 +56,9 @@ describe('the disk store on a disk that is full', () => {
 
   it('says file_size_limit_exceeded for a file larger than the file system takes', async (t) => {
     const failing = { method: 'truncate', path: /./, error: systemError('EFBIG') } as const;
-    const files = new LocalFiles({ openFile: openingWith({ faults: [failing] }) });
+    const files = new DurableFiles({ openFile: openingWith({ faults: [failing] }) });
     const store = await openDiskStore(await temporaryFolder(t), { files });
-    await assert.rejects(store.begin(newContentId(), grid(2 ** 52, PART)), { code: 'file_size_limit_exceeded' });
+    await assert.rejects(store.create(newContentId(), grid(2 ** 52, PART)), { code: 'file_size_limit_exceeded' });
   });
 });
 

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { access, mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import type { ContentStore, Slot, Staging } from '../../packages/server/src/storage/blob-store.ts';
+import type { BlobStore, PartRange, StagedBlob } from '../../packages/server/src/storage/blob-store.ts';
 import { openDiskStore } from '../../packages/server/src/storage/disk/disk-store.ts';
-import { LocalFiles } from '../../packages/server/src/storage/disk/durable-files.ts';
+import { DurableFiles } from '../../packages/server/src/storage/disk/durable-files.ts';
 import { ByteBudget } from '../../packages/server/src/storage/s3/byte-budget.ts';
 import { bodyOf, bytesOfSize, collect, grid, newContentId, slotsOf } from '../conformance/content-samples.ts';
 import { openingWith, systemError } from './opening-with.ts';
@@ -16,14 +16,14 @@ describe('the disk store and its syncs', () => {
   it('finishes a seal that died between the rename and the syncs', async (t) => {
     const folder = await temporaryFolder(t);
     const log: string[] = [];
-    const store = await openDiskStore(folder, { files: new LocalFiles({ openFile: openingWith({ log }) }) });
-    const staging = await store.begin(newContentId(), grid(0, PART));
-    const id = staging.content;
+    const store = await openDiskStore(folder, { files: new DurableFiles({ openFile: openingWith({ log }) }) });
+    const staged = await store.create(newContentId(), grid(0, PART));
+    const id = staged.blob;
     const sealedIn = join(folder, 'content', id.slice(0, 2), id.slice(2, 4));
     await mkdir(sealedIn, { recursive: true });
     await rename(join(folder, 'staging', id), join(sealedIn, id));
     log.length = 0;
-    await store.seal(staging, []);
+    await store.complete(staged, []);
     const levels = [folder, join(folder, 'content'), join(folder, 'content', id.slice(0, 2)), sealedIn];
     assert.deepEqual(
       log,
@@ -35,7 +35,7 @@ describe('the disk store and its syncs', () => {
     const above = await temporaryFolder(t);
     const folder = join(above, 'made', 'for', 'it');
     const log: string[] = [];
-    await openDiskStore(folder, { files: new LocalFiles({ openFile: openingWith({ log }) }) });
+    await openDiskStore(folder, { files: new DurableFiles({ openFile: openingWith({ log }) }) });
     const levels = [above, join(above, 'made'), join(above, 'made', 'for'), folder];
     assert.deepEqual(
       [...new Set(log)],
@@ -62,7 +62,7 @@ describe('the disk store and its syncs', () => {
           error: systemError('EIO'),
         },
       ];
-      const files = new LocalFiles({ openFile: openingWith({ log: after, faults }) });
+      const files = new DurableFiles({ openFile: openingWith({ log: after, faults }) });
       const store = await openDiskStore(folder, { files });
       await assert.rejects(store.put(id, bodyOf(bytesOfSize(100), { index: 0, offset: 0, length: 100 })), /EIO/);
       assert.ok(
@@ -77,17 +77,17 @@ describe('the disk store and its syncs', () => {
   it('syncs a file and every folder it makes before it says so', async (t) => {
     const folder = await temporaryFolder(t);
     const log: string[] = [];
-    const store = await openDiskStore(folder, { files: new LocalFiles({ openFile: openingWith({ log }) }) });
+    const store = await openDiskStore(folder, { files: new DurableFiles({ openFile: openingWith({ log }) }) });
     log.length = 0;
-    const staging = await store.begin(newContentId(), grid(10, PART));
-    const path = join(folder, 'staging', staging.content);
+    const staged = await store.create(newContentId(), grid(10, PART));
+    const path = join(folder, 'staging', staged.blob);
     assert.deepEqual(log.splice(0), [`truncate ${path}`, `sync ${path}`, `sync ${join(folder, 'staging')}`]);
-    const slot = slotsOf(staging.grid)[0] as Slot;
-    await store.write(staging, slot, bodyOf(bytesOfSize(10), slot));
+    const range = slotsOf(staged.layout)[0] as PartRange;
+    await store.writePart(staged, range, bodyOf(bytesOfSize(10), range));
     const written = ['open', 'writev', 'wrote 10', 'datasync', 'close'].map((what) => `${what} ${path}`);
     assert.deepEqual(log.splice(0), written);
-    await store.seal(staging, ['']);
-    const { content: id } = staging;
+    await store.complete(staged, ['']);
+    const { blob: id } = staged;
     const levels = [folder, join(folder, 'content'), join(folder, 'content', id.slice(0, 2))];
     const both = [join(folder, 'content', id.slice(0, 2), id.slice(2, 4)), join(folder, 'staging')];
     assert.deepEqual(
@@ -101,16 +101,16 @@ describe('the disk store and its syncs', () => {
     const gate = Promise.withResolvers<void>();
     const log: string[] = [];
     const holding = { method: 'datasync', path: /./, call: 1, wait: gate.promise } as const;
-    const files = new LocalFiles({ openFile: openingWith({ log, faults: [holding] }) });
+    const files = new DurableFiles({ openFile: openingWith({ log, faults: [holding] }) });
     const store = await openDiskStore(folder, { files });
     const bytes = bytesOfSize(20 * PART);
-    const staging = await store.begin(newContentId(), grid(bytes.length, PART));
+    const staged = await store.create(newContentId(), grid(bytes.length, PART));
     log.length = 0;
-    const [first, ...others] = slotsOf(staging.grid) as [Slot, ...Slot[]];
+    const [first, ...others] = slotsOf(staged.layout) as [PartRange, ...PartRange[]];
 
-    const leader = store.write(staging, first, bodyOf(bytes, first));
+    const leader = store.writePart(staged, first, bodyOf(bytes, first));
     await until(() => log.some((line) => line.startsWith('datasync')));
-    const followers = others.map((slot) => store.write(staging, slot, bodyOf(bytes, slot)));
+    const followers = others.map((range) => store.writePart(staged, range, bodyOf(bytes, range)));
     await until(() => writtenBytes(log) === bytes.length);
     gate.resolve();
     await Promise.all([leader, ...followers]);
@@ -118,36 +118,38 @@ describe('the disk store and its syncs', () => {
     assert.equal(log.filter((line) => line.startsWith('datasync')).length, 2);
     assert.equal(log.filter((line) => line.startsWith('open ')).length, 1);
     assert.equal(log.filter((line) => line.startsWith('close ')).length, 1);
-    await store.seal(staging, []);
-    assert.deepEqual(await contentBytes(store, staging), bytes);
+    await store.complete(staged, []);
+    assert.deepEqual(await contentBytes(store, staged), bytes);
   });
 
   it('fails every writer of a file when one sync fails, and starts the next one with a new handle', async (t) => {
     const folder = await temporaryFolder(t);
     const log: string[] = [];
     const failing = { method: 'datasync', path: /./, call: 1, error: systemError('EIO') } as const;
-    const files = new LocalFiles({ openFile: openingWith({ log, faults: [failing] }) });
+    const files = new DurableFiles({ openFile: openingWith({ log, faults: [failing] }) });
     const store = await openDiskStore(folder, { files });
     const bytes = bytesOfSize(3 * PART);
-    const staging = await store.begin(newContentId(), grid(bytes.length, PART));
+    const staged = await store.create(newContentId(), grid(bytes.length, PART));
     log.length = 0;
-    const [first, second, third] = slotsOf(staging.grid) as [Slot, Slot, Slot];
+    const [first, second, third] = slotsOf(staged.layout) as [PartRange, PartRange, PartRange];
 
     const gate = Promise.withResolvers<void>();
-    const midway = assert.rejects(store.write(staging, second, pausing(bytes, second, gate.promise)), { code: 'EIO' });
+    const midway = assert.rejects(store.writePart(staged, second, pausing(bytes, second, gate.promise)), {
+      code: 'EIO',
+    });
     await until(() => writtenBytes(log) > 0);
-    await assert.rejects(store.write(staging, first, bodyOf(bytes, first)), { code: 'EIO' });
+    await assert.rejects(store.writePart(staged, first, bodyOf(bytes, first)), { code: 'EIO' });
 
     // The one in the middle still holds the old handle; whoever comes now must not share it.
-    await store.write(staging, third, bodyOf(bytes, third));
+    await store.writePart(staged, third, bodyOf(bytes, third));
     assert.equal(log.filter((line) => line.startsWith('open ')).length, 2);
     gate.resolve();
     await midway;
     assert.equal(log.filter((line) => line.startsWith('close ')).length, 2);
 
-    for (const slot of [first, second]) await store.write(staging, slot, bodyOf(bytes, slot));
-    await store.seal(staging, []);
-    assert.deepEqual(await contentBytes(store, staging), bytes);
+    for (const range of [first, second]) await store.writePart(staged, range, bodyOf(bytes, range));
+    await store.complete(staged, []);
+    assert.deepEqual(await contentBytes(store, staged), bytes);
   });
 
   it('fails those who wait for the next sync when the one before it fails', async (t) => {
@@ -155,14 +157,14 @@ describe('the disk store and its syncs', () => {
     const log: string[] = [];
     const gate = Promise.withResolvers<void>();
     const failing = { method: 'datasync', path: /./, call: 1, wait: gate.promise, error: systemError('EIO') } as const;
-    const files = new LocalFiles({ openFile: openingWith({ log, faults: [failing] }) });
+    const files = new DurableFiles({ openFile: openingWith({ log, faults: [failing] }) });
     const store = await openDiskStore(folder, { files });
     const bytes = bytesOfSize(2 * PART);
-    const staging = await store.begin(newContentId(), grid(bytes.length, PART));
-    const [first, second] = slotsOf(staging.grid) as [Slot, Slot];
-    const one = assert.rejects(store.write(staging, first, bodyOf(bytes, first)), { code: 'EIO' });
+    const staged = await store.create(newContentId(), grid(bytes.length, PART));
+    const [first, second] = slotsOf(staged.layout) as [PartRange, PartRange];
+    const one = assert.rejects(store.writePart(staged, first, bodyOf(bytes, first)), { code: 'EIO' });
     await until(() => log.some((line) => line.startsWith('datasync')));
-    const other = assert.rejects(store.write(staging, second, bodyOf(bytes, second)), { code: 'EIO' });
+    const other = assert.rejects(store.writePart(staged, second, bodyOf(bytes, second)), { code: 'EIO' });
     await until(() => writtenBytes(log) === bytes.length);
     gate.resolve();
     await Promise.all([one, other]);
@@ -171,17 +173,19 @@ describe('the disk store and its syncs', () => {
 
   it('refuses parts that are still coming when the upload is removed or sealed', async (t) => {
     const store = await openDiskStore(await temporaryFolder(t));
-    for (const end of [(s: Staging) => store.remove(s), (s: Staging) => store.seal(s, [])]) {
+    for (const end of [(s: StagedBlob) => store.remove(s), (s: StagedBlob) => store.complete(s, [])]) {
       const bytes = bytesOfSize(2 * PART);
-      const staging = await store.begin(newContentId(), grid(bytes.length, PART));
-      const [first, second] = slotsOf(staging.grid) as [Slot, Slot];
+      const staged = await store.create(newContentId(), grid(bytes.length, PART));
+      const [first, second] = slotsOf(staged.layout) as [PartRange, PartRange];
       const gate = Promise.withResolvers<void>();
       const begun = Promise.withResolvers<void>();
-      const writing = store.write(staging, first, pausing(bytes, first, gate.promise, begun.resolve));
+      const writing = store.writePart(staged, first, pausing(bytes, first, gate.promise, begun.resolve));
       const refused = assert.rejects(writing, { code: 'upload_session_not_found' });
       await begun.promise;
-      await end(staging);
-      await assert.rejects(store.write(staging, second, bodyOf(bytes, second)), { code: 'upload_session_not_found' });
+      await end(staged);
+      await assert.rejects(store.writePart(staged, second, bodyOf(bytes, second)), {
+        code: 'upload_session_not_found',
+      });
       gate.resolve();
       await refused;
     }
@@ -190,17 +194,17 @@ describe('the disk store and its syncs', () => {
   it('keeps no descriptor and no byte of the budget of 500 uploads cut short', async (t) => {
     const log: string[] = [];
     const budget = new ByteBudget(256 * 1024);
-    const files = new LocalFiles({ budget, openFile: openingWith({ log }) });
+    const files = new DurableFiles({ budget, openFile: openingWith({ log }) });
     const store = await openDiskStore(await temporaryFolder(t), { files });
     const bytes = bytesOfSize(10 * PART);
-    const staging = await store.begin(newContentId(), grid(bytes.length, PART));
+    const staged = await store.create(newContentId(), grid(bytes.length, PART));
     await Promise.all(
       Array.from({ length: 500 }, async (_, n) => {
-        const slot = slotsOf(staging.grid)[n % 10] as Slot;
-        await assert.rejects(store.write(staging, slot, cutAfter(bodyOf(bytes, slot), n % 4)), /cut/);
+        const range = slotsOf(staged.layout)[n % 10] as PartRange;
+        await assert.rejects(store.writePart(staged, range, cutAfter(bodyOf(bytes, range), n % 4)), /cut/);
       }),
     );
-    assert.equal(budget.taken, 0);
+    assert.equal(budget.reserved, 0);
     assert.equal(
       log.filter((line) => line.startsWith('open ')).length,
       log.filter((line) => line.startsWith('close ')).length,
@@ -211,13 +215,13 @@ describe('the disk store and its syncs', () => {
 /** A slot's body that stops after its first chunk until `gate` opens; `begun` is called when it stops. */
 async function* pausing(
   bytes: Uint8Array,
-  slot: Slot,
+  range: PartRange,
   gate: Promise<void>,
   begun?: () => void,
 ): AsyncGenerator<Uint8Array> {
   let chunks = 0;
   // A first chunk that is large enough for a write of its own.
-  for await (const chunk of bodyOf(bytes, slot, PART / 2)) {
+  for await (const chunk of bodyOf(bytes, range, PART / 2)) {
     if (chunks === 1) {
       begun?.();
       await gate;
@@ -245,6 +249,6 @@ function writtenBytes(log: string[]): number {
   return log.reduce((sum, line) => sum + Number(/^wrote (\d+)/.exec(line)?.[1] ?? 0), 0);
 }
 
-async function contentBytes(store: ContentStore, staging: Staging): Promise<Uint8Array> {
-  return new Uint8Array(Buffer.concat(await collect(await store.open(staging.content))));
+async function contentBytes(store: BlobStore, staged: StagedBlob): Promise<Uint8Array> {
+  return new Uint8Array(Buffer.concat(await collect(await store.read(staged.blob))));
 }

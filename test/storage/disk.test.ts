@@ -3,9 +3,9 @@ import { chmod, mkdir, mkdtemp, open, readdir, readFile, rm, stat, truncate, wri
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import type { ContentStore, Slot, Staging } from '../../packages/server/src/storage/blob-store.ts';
+import type { BlobStore, PartRange, StagedBlob } from '../../packages/server/src/storage/blob-store.ts';
 import { openDiskStore } from '../../packages/server/src/storage/disk/disk-store.ts';
-import { LocalFiles } from '../../packages/server/src/storage/disk/durable-files.ts';
+import { DurableFiles } from '../../packages/server/src/storage/disk/durable-files.ts';
 import { bodyOf, bytesOfSize, collect, grid, newContentId, slotsOf } from '../conformance/content-samples.ts';
 import { contentStoreBehaves } from '../conformance/content-store.ts';
 import { openingWith, systemError } from './opening-with.ts';
@@ -26,42 +26,45 @@ describe('the disk store, on its disk,', () => {
   it('touches no byte outside a slot and never makes the file longer', async (t) => {
     const folder = await temporaryFolder(t);
     const store = await openDiskStore(folder);
-    const staging = await store.begin(newContentId(), grid(3 * PART + 5, PART));
-    const path = join(folder, 'staging', staging.content);
+    const staged = await store.create(newContentId(), grid(3 * PART + 5, PART));
+    const path = join(folder, 'staging', staged.blob);
     const before = Buffer.alloc(3 * PART + 5, 0xee);
     await writeFile(path, before);
-    for (const slot of slotsOf(staging.grid)) {
-      await assert.rejects(store.write(staging, slot, tooLong(slot.length)), RangeError);
+    for (const range of slotsOf(staged.layout)) {
+      await assert.rejects(store.writePart(staged, range, tooLong(range.length)), RangeError);
       const found = await readFile(path);
-      assert.deepEqual(found.subarray(0, slot.offset), before.subarray(0, slot.offset));
-      assert.deepEqual(found.subarray(slot.offset + slot.length), before.subarray(slot.offset + slot.length));
+      assert.deepEqual(found.subarray(0, range.offset), before.subarray(0, range.offset));
+      assert.deepEqual(found.subarray(range.offset + range.length), before.subarray(range.offset + range.length));
       await writeFile(path, before);
     }
-    await assert.rejects(store.write(staging, { index: 4, offset: 3 * PART, length: 6 }, tooLong(0)), RangeError);
+    await assert.rejects(store.writePart(staged, { index: 4, offset: 3 * PART, length: 6 }, tooLong(0)), RangeError);
   });
 
   it('refuses a body that ends before its slot', async (t) => {
-    const { store, staging, slot, bytes } = await oneSlot(t);
-    await assert.rejects(store.write(staging, slot, bodyOf(bytes, { ...slot, length: slot.length - 1 })), RangeError);
+    const { store, staging: staged, slot: range, bytes } = await oneSlot(t);
+    await assert.rejects(
+      store.writePart(staged, range, bodyOf(bytes, { ...range, length: range.length - 1 })),
+      RangeError,
+    );
   });
 
   it('keeps files for its owner alone, and sealed ones read-only', async (t) => {
-    const { folder, store, staging, slot, bytes } = await oneSlot(t);
-    const id = staging.content;
+    const { folder, store, staging: staged, slot: range, bytes } = await oneSlot(t);
+    const id = staged.blob;
     assert.equal((await stat(join(folder, 'staging', id))).mode & 0o777, 0o600);
-    await store.write(staging, slot, bodyOf(bytes, slot));
-    await store.seal(staging, ['']);
+    await store.writePart(staged, range, bodyOf(bytes, range));
+    await store.complete(staged, ['']);
     assert.equal((await stat(join(folder, 'content', id.slice(0, 2), id.slice(2, 4), id))).mode & 0o777, 0o400);
     assert.equal((await stat(join(folder, 'content', id.slice(0, 2)))).mode & 0o777, 0o700);
   });
 
   it('has the full size from the beginning, and the slots where locate says', async (t) => {
-    const { folder, store, staging, slot, bytes } = await oneSlot(t);
-    assert.equal((await stat(join(folder, 'staging', staging.content))).size, staging.grid.fileSize);
-    await store.write(staging, slot, bodyOf(bytes, slot));
-    assert.deepEqual(await locatedBytes(store, staging, slot), bytes);
-    await store.seal(staging, ['']);
-    assert.deepEqual(await locatedBytes(store, staging, slot), bytes);
+    const { folder, store, staging: staged, slot: range, bytes } = await oneSlot(t);
+    assert.equal((await stat(join(folder, 'staging', staged.blob))).size, staged.layout.fileSize);
+    await store.writePart(staged, range, bodyOf(bytes, range));
+    assert.deepEqual(await locatedBytes(store, staged, range), bytes);
+    await store.complete(staged, ['']);
+    assert.deepEqual(await locatedBytes(store, staged, range), bytes);
   });
 
   it('makes no path of what is not a content id', async (t) => {
@@ -73,15 +76,15 @@ describe('the disk store, on its disk,', () => {
       `${'a'.repeat(32)}\n`,
       '',
     ]) {
-      const content = id as Staging['content'];
-      const staging = { content, grid: grid(1, PART) };
+      const blob = id as StagedBlob['blob'];
+      const staging = { blob, layout: grid(1, PART) };
       const slot = { index: 0, offset: 0, length: 1 };
-      await assert.rejects(store.begin(content, grid(1, PART)), TypeError);
-      await assert.rejects(store.write(staging, slot, tooLong(0)), TypeError);
-      await assert.rejects(store.locate(staging, slot), TypeError);
-      await assert.rejects(store.seal(staging, []), TypeError);
-      await assert.rejects(store.open(content), TypeError);
-      await assert.rejects(store.remove(content), TypeError);
+      await assert.rejects(store.create(blob, grid(1, PART)), TypeError);
+      await assert.rejects(store.writePart(staging, slot, tooLong(0)), TypeError);
+      await assert.rejects(store.localPart(staging, slot), TypeError);
+      await assert.rejects(store.complete(staging, []), TypeError);
+      await assert.rejects(store.read(blob), TypeError);
+      await assert.rejects(store.remove(blob), TypeError);
     }
   });
 
@@ -96,29 +99,29 @@ describe('the disk store, on its disk,', () => {
   });
 
   it('says so when a file has the wrong size, and does not seal it', async (t) => {
-    const { folder, store, staging, slot, bytes } = await oneSlot(t);
-    const id = staging.content;
+    const { folder, store, staging: staged, slot: range, bytes } = await oneSlot(t);
+    const id = staged.blob;
     const sealed = join(folder, 'content', id.slice(0, 2), id.slice(2, 4), id);
-    await store.write(staging, slot, bodyOf(bytes, slot));
+    await store.writePart(staged, range, bodyOf(bytes, range));
     await truncate(join(folder, 'staging', id), 7);
-    await assert.rejects(store.seal(staging, ['']), /has 7 bytes where \d+ were written/);
+    await assert.rejects(store.complete(staged, ['']), /has 7 bytes where \d+ were written/);
     await truncate(join(folder, 'staging', id), bytes.length);
-    await store.seal(staging, ['']);
+    await store.complete(staged, ['']);
     await chmod(sealed, 0o600);
     await truncate(sealed, 9);
-    await assert.rejects(store.seal(staging, ['']), /has 9 bytes where \d+ were written/);
+    await assert.rejects(store.complete(staged, ['']), /has 9 bytes where \d+ were written/);
   });
 
   it('leaves no file behind when it cannot begin one', async (t) => {
     const folder = await temporaryFolder(t);
     const failing = { method: 'sync', path: /staging.[0-9a-f]{32}$/, error: systemError('EIO') } as const;
-    const files = new LocalFiles({ openFile: openingWith({ faults: [failing] }) });
+    const files = new DurableFiles({ openFile: openingWith({ faults: [failing] }) });
     const store = await openDiskStore(folder, { files });
-    await assert.rejects(store.begin(newContentId(), grid(10, PART)), { code: 'EIO' });
+    await assert.rejects(store.create(newContentId(), grid(10, PART)), { code: 'EIO' });
     assert.deepEqual(await readdir(join(folder, 'staging')), []);
-    const taken = await (await openDiskStore(folder)).begin(newContentId(), grid(10, PART));
-    await assert.rejects(store.begin(taken.content, grid(10, PART)), { code: 'EEXIST' });
-    assert.deepEqual(await readdir(join(folder, 'staging')), [taken.content]);
+    const taken = await (await openDiskStore(folder)).create(newContentId(), grid(10, PART));
+    await assert.rejects(store.create(taken.blob, grid(10, PART)), { code: 'EEXIST' });
+    assert.deepEqual(await readdir(join(folder, 'staging')), [taken.blob]);
   });
 
   it('makes its folder with all that lead to it', async (t) => {
@@ -133,8 +136,8 @@ async function oneSlot(t: TestContext) {
   const folder = await temporaryFolder(t);
   const store = await openDiskStore(folder);
   const bytes = bytesOfSize(PART);
-  const staging = await store.begin(newContentId(), grid(PART, PART));
-  return { folder, store, staging, bytes, slot: slotsOf(staging.grid)[0] as Slot };
+  const staged = await store.create(newContentId(), grid(PART, PART));
+  return { folder, store, staging: staged, bytes, slot: slotsOf(staged.layout)[0] as PartRange };
 }
 
 async function* tooLong(length: number): AsyncGenerator<Uint8Array> {
@@ -142,8 +145,8 @@ async function* tooLong(length: number): AsyncGenerator<Uint8Array> {
   yield new Uint8Array(1);
 }
 
-async function locatedBytes(store: ContentStore, staging: Staging, slot: Slot): Promise<Uint8Array> {
-  const place = await store.locate(staging, slot);
+async function locatedBytes(store: BlobStore, staged: StagedBlob, range: PartRange): Promise<Uint8Array> {
+  const place = await store.localPart(staged, range);
   assert.ok(place);
   const file = await open(place.path, 'r');
   try {

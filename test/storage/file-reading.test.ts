@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { FileReading } from '../../packages/server/src/storage/disk/file-reader.ts';
+import { FileReader } from '../../packages/server/src/storage/disk/file-reader.ts';
 import { ByteBudget } from '../../packages/server/src/storage/s3/byte-budget.ts';
 import { seededBytes } from '../support/bytes.ts';
 import { descriptorsOf } from '../support/descriptors.ts';
@@ -23,10 +23,10 @@ test('a range of a file comes as it is, with and without room in the budget', as
       [2_999_999, 2_999_999],
       [0, -1],
     ] as const) {
-      const chunks = await new FileReading(await open(path), { first, last }, budget).toArray();
+      const chunks = await new FileReader(await open(path), { first, last }, budget).toArray();
       assert.deepEqual(Buffer.concat(chunks), bytes.subarray(first, last + 1));
     }
-    assert.equal(budget.taken, 0);
+    assert.equal(budget.reserved, 0);
   }
 });
 
@@ -39,7 +39,7 @@ test('400 files whose readers stop hold what the budget allows and 16 KiB each, 
   let begun = 0;
   const readings = await Promise.all(
     Array.from({ length: 400 }, async () => {
-      const reading = new FileReading(await open(path), { first: 0, last: bytes.length - 1 }, budget);
+      const reading = new FileReader(await open(path), { first: 0, last: bytes.length - 1 }, budget);
       reading.on('data', (chunk: Buffer) => {
         begun += 1;
         held += chunk.length;
@@ -50,18 +50,18 @@ test('400 files whose readers stop hold what the budget allows and 16 KiB each, 
   );
   await until(() => begun >= 400);
   assert.equal(begun, 400, 'a reading went on although its reader had stopped');
-  assert.ok(budget.taken <= budget.total);
+  assert.ok(budget.reserved <= budget.total);
   assert.ok(held <= budget.total + 400 * 16 * 1024, String(held));
   assert.ok(readings.every(({ readableLength }) => readableLength === 0));
   for (const reading of readings) reading.destroy();
   await until(() => readings.every(({ closed }) => closed));
-  assert.equal(budget.taken, 0);
+  assert.equal(budget.reserved, 0);
   assert.ok(descriptorsOf(process.pid).length <= before + 1);
 });
 
 test('a file that ends before the range does is an error, and not a shorter range', async (t) => {
   const path = join(await temporaryFolder(t), 'file');
   await writeFile(path, bytes);
-  const reading = new FileReading(await open(path), { first: 0, last: bytes.length }, new ByteBudget());
+  const reading = new FileReader(await open(path), { first: 0, last: bytes.length }, new ByteBudget());
   await assert.rejects(reading.toArray(), /ended 1 bytes before its end/);
 });

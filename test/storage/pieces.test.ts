@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Pieces } from '../../packages/server/src/storage/s3/pieces.ts';
+import { BodySplitter } from '../../packages/server/src/storage/s3/pieces.ts';
 import { brokenBody, bytesOfSize, collect } from '../conformance/content-samples.ts';
 
 describe('a body in pieces', () => {
@@ -14,7 +14,7 @@ describe('a body in pieces', () => {
       [1, 1, 10],
     ] as const) {
       const bytes = bytesOfSize(size);
-      const pieces = new Pieces(chunks(bytes, chunk));
+      const pieces = new BodySplitter(chunks(bytes, chunk));
       const found: Uint8Array[] = [];
       while (await pieces.more()) found.push(Buffer.concat(await collect(pieces.next(piece))));
       assert.deepEqual(new Uint8Array(Buffer.concat(found)), bytes);
@@ -25,7 +25,7 @@ describe('a body in pieces', () => {
 
   it('throws what the body throws, in the piece in which it does', async () => {
     const broken = new Error('the line was cut');
-    const pieces = new Pieces(brokenBody(bytesOfSize(25), broken, 10));
+    const pieces = new BodySplitter(brokenBody(bytesOfSize(25), broken, 10));
     assert.equal(Buffer.concat(await collect(pieces.next(20))).length, 20);
     await assert.rejects(collect(pieces.next(20)), (error) => error === broken);
   });
@@ -39,7 +39,7 @@ describe('a body in pieces', () => {
         released = true;
       }
     }
-    const pieces = new Pieces(body());
+    const pieces = new BodySplitter(body());
     await collect(pieces.next(15));
     await pieces.close();
     assert.ok(released);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { UserId } from '../../packages/protocol/src/ids.ts';
-import { type Hold, SpoolRoom } from '../../packages/server/src/storage/spool/spool-space.ts';
+import { SpoolQuota, type SpoolReservation } from '../../packages/server/src/storage/spool/spool-space.ts';
 import { seededRandom } from '../faults/seeded-random.ts';
 
 const [HOG, OTHER, THIRD] = [1 as UserId, 2 as UserId, 3 as UserId];
@@ -15,30 +15,30 @@ describe('the room of the spool', () => {
     await turns();
     assert.equal(waiting.in, false);
     const others = await takeAll(room, OTHER, 2);
-    assert.equal(room.taken, 6);
-    others.push(await room.take(1, THIRD));
-    for (const hold of others) hold.give();
+    assert.equal(room.reserved, 6);
+    others.push(await room.reserve(1, THIRD));
+    for (const hold of others) hold.release();
     // All of it is free but for the half that the first one has.
     await turns();
     assert.equal(waiting.in, false);
-    held[0]?.give();
+    held[0]?.release();
     await waiting.done;
   });
 
   it('is waited for no longer by one who has gone, who keeps nobody behind waiting', async () => {
     const room = roomOf(8);
-    const [hold] = [await room.take(8, HOG)];
+    const [hold] = [await room.reserve(8, HOG)];
     const gone = new AbortController();
-    const leaving = room.take(8, OTHER, gone.signal);
+    const leaving = room.reserve(8, OTHER, gone.signal);
     const waiting = waitFor(room, THIRD);
     await turns();
     assert.equal(waiting.in, false);
     gone.abort(new Error('gone'));
     await assert.rejects(leaving, /gone/);
-    await assert.rejects(room.take(1, OTHER, gone.signal), /gone/);
-    hold.give();
+    await assert.rejects(room.reserve(1, OTHER, gone.signal), /gone/);
+    hold.release();
     await waiting.done;
-    assert.equal(room.taken, 1);
+    assert.equal(room.reserved, 1);
   });
 
   it('leaves a half of what is left to whoever comes next, however many come', async () => {
@@ -47,17 +47,17 @@ describe('the room of the spool', () => {
       for (let more = true; more; ) more = await letsIn(room, by as UserId);
     }
     // 50 for the first one, half of what is left for the next one, and so on.
-    assert.equal(room.taken, 50 + 25 + 12 + 6);
+    assert.equal(room.reserved, 50 + 25 + 12 + 6);
     await takeAll(room, 5 as UserId, 3);
   });
 
   it('lets in one body of a user in any case, though it is most of the room', async () => {
     const room = roomOf(8);
-    const hold = await room.take(7, HOG);
+    const hold = await room.reserve(7, HOG);
     const waiting = waitFor(room, HOG);
     await turns();
     assert.equal(waiting.in, false);
-    hold.give();
+    hold.release();
     await waiting.done;
   });
 
@@ -65,17 +65,17 @@ describe('the room of the spool', () => {
     const room = roomOf(8);
     const held = await takeAll(room, HOG, 4);
     const waiting = waitFor(room, HOG);
-    held[0]?.free();
+    held[0]?.markCached();
     await waiting.done;
-    assert.equal(room.taken, 5);
-    for (const hold of held) hold.give();
-    assert.equal(room.taken, 1);
+    assert.equal(room.reserved, 5);
+    for (const hold of held) hold.release();
+    assert.equal(room.reserved, 1);
   });
 
   it('is all for a body of which nobody says whose it is', async () => {
     const room = roomOf(8);
-    for (let n = 0; n < 8; n += 1) await room.take(1);
-    assert.equal(room.taken, 8);
+    for (let n = 0; n < 8; n += 1) await room.reserve(1);
+    assert.equal(room.reserved, 8);
   });
 
   it('lets everybody in in the end, and never more than there is room, whoever comes with whatever', async () => {
@@ -84,39 +84,39 @@ describe('the room of the spool', () => {
       const room = roomOf(20, 600_000);
       let letIn = 0;
       const all = Array.from({ length: 300 }, async () => {
-        const hold = await room.take(1 + random.below(20), random.below(5) as UserId);
+        const hold = await room.reserve(1 + random.below(20), random.below(5) as UserId);
         letIn += 1;
-        assert.ok(room.taken <= room.total, `seed ${seed}`);
+        assert.ok(room.reserved <= room.total, `seed ${seed}`);
         for (let wait = random.below(4); wait > 0; wait -= 1) await turn();
-        if (random.below(3) === 0) hold.free();
+        if (random.below(3) === 0) hold.markCached();
         await turn();
-        hold.give();
+        hold.release();
       });
       await Promise.all(all);
       assert.equal(letIn, 300, `seed ${seed}`);
-      assert.equal(room.taken, 0, `seed ${seed}`);
+      assert.equal(room.reserved, 0, `seed ${seed}`);
     }
   });
 });
 
-function roomOf(total: number, patience = 60_000): SpoolRoom {
-  return new SpoolRoom(total, { patience, makeRoom: async () => false });
+function roomOf(total: number, timeout = 60_000): SpoolQuota {
+  return new SpoolQuota(total, { timeout, makeRoom: async () => false });
 }
 
-async function takeAll(room: SpoolRoom, by: UserId, times: number): Promise<Hold[]> {
-  const holds: Hold[] = [];
-  for (let n = 0; n < times; n += 1) holds.push(await room.take(1, by));
+async function takeAll(room: SpoolQuota, by: UserId, times: number): Promise<SpoolReservation[]> {
+  const holds: SpoolReservation[] = [];
+  for (let n = 0; n < times; n += 1) holds.push(await room.reserve(1, by));
   return holds;
 }
 
 interface Wait {
   in: boolean;
-  done: Promise<Hold>;
+  done: Promise<SpoolReservation>;
 }
 
 /** One byte more for a user, as soon as it is there. */
-function waitFor(room: SpoolRoom, by: UserId): Wait {
-  const wait: Wait = { in: false, done: room.take(1, by) };
+function waitFor(room: SpoolQuota, by: UserId): Wait {
+  const wait: Wait = { in: false, done: room.reserve(1, by) };
   wait.done.then(
     () => {
       wait.in = true;
@@ -126,7 +126,7 @@ function waitFor(room: SpoolRoom, by: UserId): Wait {
   return wait;
 }
 
-async function letsIn(room: SpoolRoom, by: UserId): Promise<boolean> {
+async function letsIn(room: SpoolQuota, by: UserId): Promise<boolean> {
   const wait = waitFor(room, by);
   await turns();
   return wait.in;

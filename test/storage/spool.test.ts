@@ -15,38 +15,38 @@ describe('the spool', () => {
   it('holds a body whole before anybody is told of it, and nothing of one that breaks off', async (t) => {
     const { spool, folder } = await spoolOf(t, 4 * PART);
     const bytes = bytesOfSize(PART);
-    const file = await spool.receive(bodyOf(bytes), { length: PART, most: PART });
+    const file = await spool.receive(bodyOf(bytes), { length: PART, maxBytes: PART });
     assert.deepEqual(new Uint8Array(await readFile(file.path)), bytes);
     const broken = new Error('the line was cut');
-    const cut = spool.receive(brokenBody(bytes.slice(10), broken), { length: PART, most: PART });
+    const cut = spool.receive(brokenBody(bytes.slice(10), broken), { length: PART, maxBytes: PART });
     await assert.rejects(cut, (error) => error === broken);
     assert.equal((await readdir(folder)).length, 1);
-    assert.equal(spool.taken, PART);
+    assert.equal(spool.reserved, PART);
     await file.remove();
     await file.remove();
     assert.deepEqual(await readdir(folder), []);
-    assert.equal(spool.taken, 0);
+    assert.equal(spool.reserved, 0);
   });
 
   it('takes no body that is longer or shorter than its place', async (t) => {
     const { spool, folder } = await spoolOf(t, 4 * PART);
     for (const size of [PART - 1, PART + 1]) {
-      await assert.rejects(spool.receive(bodyOf(bytesOfSize(size)), { length: PART, most: PART }), RangeError);
+      await assert.rejects(spool.receive(bodyOf(bytesOfSize(size)), { length: PART, maxBytes: PART }), RangeError);
     }
     assert.deepEqual(await readdir(folder), []);
-    assert.equal(spool.taken, 0);
+    assert.equal(spool.reserved, 0);
   });
 
   it('reads not a byte of a body for which it has no room, and lets it in when there is some', async (t) => {
     const { spool } = await spoolOf(t, 2 * PART);
-    const first = await spool.receive(bodyOf(bytesOfSize(PART)), { length: PART, most: PART });
-    const second = await spool.receive(bodyOf(bytesOfSize(PART)), { length: PART, most: PART });
+    const first = await spool.receive(bodyOf(bytesOfSize(PART)), { length: PART, maxBytes: PART });
+    const second = await spool.receive(bodyOf(bytesOfSize(PART)), { length: PART, maxBytes: PART });
     let read = 0;
     async function* body(): AsyncGenerator<Uint8Array> {
       read += 1;
       yield bytesOfSize(PART);
     }
-    const waiting = [1, 2].map(() => spool.receive(body(), { length: PART, most: PART }));
+    const waiting = [1, 2].map(() => spool.receive(body(), { length: PART, maxBytes: PART }));
     await turns();
     assert.equal(read, 0);
     await first.remove();
@@ -54,29 +54,29 @@ describe('the spool', () => {
     assert.equal(read, 1);
     await second.remove();
     await waiting[1];
-    assert.equal(spool.taken, 2 * PART);
+    assert.equal(spool.reserved, 2 * PART);
   });
 
   it('refuses a body as unavailable that has waited too long, with the time to come again', async (t) => {
     const { spool } = await spoolOf(t, PART, { patience: 30 });
-    const first = await spool.receive(bodyOf(bytesOfSize(PART)), { length: PART, most: PART });
+    const first = await spool.receive(bodyOf(bytesOfSize(PART)), { length: PART, maxBytes: PART });
     const refused = { code: 'unavailable', status: 503, retryAfterSeconds: 5 };
-    await assert.rejects(spool.receive(unread(), { length: PART, most: PART }), refused);
+    await assert.rejects(spool.receive(unread(), { length: PART, maxBytes: PART }), refused);
     // Who leaves the line does not keep others out that are small enough.
     await first.remove();
-    await (await spool.receive(bodyOf(bytesOfSize(PART)), { length: PART, most: PART })).remove();
+    await (await spool.receive(bodyOf(bytesOfSize(PART)), { length: PART, maxBytes: PART })).remove();
   });
 
   it('says what to set where a part is larger than all of it', async (t) => {
     const { spool } = await spoolOf(t, PART);
-    await assert.rejects(spool.receive(unread(), { most: PART + 1 }), /raise PARTWAY_SPOOL_SIZE/);
+    await assert.rejects(spool.receive(unread(), { maxBytes: PART + 1 }), /raise PARTWAY_SPOOL_SIZE/);
   });
 
   it('drops what it keeps when the room is needed: the longest kept first, and nothing that is being read', async (t) => {
     const { spool } = await spoolOf(t, 3 * PART);
-    for (const key of ['a', 'b', 'c']) await spool.keep(key, await receive(spool));
+    for (const key of ['a', 'b', 'c']) await spool.cache(key, await receive(spool));
     const path = spool.find('a');
-    await spool.keep('d', await receive(spool));
+    await spool.cache('d', await receive(spool));
     assert.equal(spool.find('a'), path);
     assert.equal(spool.find('b'), undefined);
     const held = await receive(spool);
@@ -94,11 +94,11 @@ describe('the spool', () => {
 
   it('keeps one file under a key, and forgets all of an upload at once', async (t) => {
     const { spool, folder } = await spoolOf(t, 8 * PART);
-    for (const key of ['one/0', 'one/0', 'one/1', 'other/0']) await spool.keep(key, await receive(spool));
+    for (const key of ['one/0', 'one/0', 'one/1', 'other/0']) await spool.cache(key, await receive(spool));
     assert.equal((await readdir(folder)).length, 3);
     await spool.dropAll('one/');
     assert.equal((await readdir(folder)).length, 1);
-    assert.equal(spool.taken, PART);
+    assert.equal(spool.reserved, PART);
   });
 
   it('begins empty, whatever lay in it', async (t) => {
@@ -113,12 +113,12 @@ describe('the spool', () => {
     if (disk.reason !== undefined) return t.skip(disk.reason);
     const ballast = join(disk.folder, 'ballast');
     const spool = await Spool.open({ folder: join(disk.folder, 'spool'), size: 2 ** 30, budget: new ByteBudget() });
-    await spool.keep('kept', await receive(spool));
+    await spool.cache('kept', await receive(spool));
     await writeFile(ballast, Buffer.alloc(1536 * 1024));
-    const large = () => spool.receive(bodyOf(bytesOfSize(2 ** 20)), { length: 2 ** 20, most: 2 ** 20 });
+    const large = () => spool.receive(bodyOf(bytesOfSize(2 ** 20)), { length: 2 ** 20, maxBytes: 2 ** 20 });
     await assert.rejects(large(), { code: 'unavailable', retryAfterSeconds: 5 });
     assert.equal(spool.find('kept'), undefined);
-    await until(async () => spool.taken === 0);
+    await until(async () => spool.reserved === 0);
     await rm(ballast);
     await (await large()).remove();
   });
@@ -130,7 +130,7 @@ async function spoolOf(t: TestContext, size: number, options: { patience?: numbe
 }
 
 function receive(spool: Spool) {
-  return spool.receive(bodyOf(bytesOfSize(PART)), { length: PART, most: PART });
+  return spool.receive(bodyOf(bytesOfSize(PART)), { length: PART, maxBytes: PART });
 }
 
 async function* bodyOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

@@ -2,19 +2,19 @@ import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
 import type { Sha1 } from '../../packages/protocol/src/ids.ts';
-import { verified } from '../../packages/server/src/storage/verify.ts';
+import { verifyDigest } from '../../packages/server/src/storage/verify.ts';
 
 const bytes = new Uint8Array(randomBytes(10_000));
 const right = sha1(bytes);
 
 describe('a verified body', () => {
   it('passes on the bytes as they come', async () => {
-    assert.deepEqual(await read(verified(inChunks(bytes, 999), bytes.length, right)), { bytes, error: undefined });
+    assert.deepEqual(await read(verifyDigest(inChunks(bytes, 999), bytes.length, right)), { bytes, error: undefined });
   });
 
   it('of no bytes ends at once', async () => {
     const nothing = new Uint8Array();
-    const { bytes: passed, error } = await read(verified(inChunks(nothing, 1), 0, sha1(nothing)));
+    const { bytes: passed, error } = await read(verifyDigest(inChunks(nothing, 1), 0, sha1(nothing)));
     assert.equal(passed.length, 0);
     assert.equal(error, undefined);
   });
@@ -27,7 +27,7 @@ describe('a verified body', () => {
         yield new Uint8Array(1_000);
       }
     }
-    const { bytes: passed, error } = await read(verified(endless(), 2_500, right));
+    const { bytes: passed, error } = await read(verifyDigest(endless(), 2_500, right));
     assert.ok(passed.length <= 2_500);
     assert.equal(pulled, 3);
     assert.equal(error?.code, 'bad_request');
@@ -35,7 +35,7 @@ describe('a verified body', () => {
   });
 
   it('throws before its end when bytes are missing, and says how many came', async () => {
-    const { error } = await read(verified(inChunks(bytes, 999), bytes.length + 1, right));
+    const { error } = await read(verifyDigest(inChunks(bytes, 999), bytes.length + 1, right));
     assert.equal(error?.code, 'bad_request');
     assert.match(error?.message ?? '', /10001 bytes.*only 10000 came/);
   });
@@ -43,7 +43,7 @@ describe('a verified body', () => {
   it('throws before its end when one bit is wrong, and names both digests as the header does', async () => {
     const flipped = bytes.slice();
     flipped[5_000] = (flipped[5_000] ?? 0) ^ 1;
-    const { error } = await read(verified(inChunks(flipped, 999), bytes.length, right));
+    const { error } = await read(verifyDigest(inChunks(flipped, 999), bytes.length, right));
     assert.equal(error?.code, 'digest_mismatch');
     for (const digest of [right, sha1(flipped)]) {
       assert.ok(error?.message.includes(`sha=${Buffer.from(digest, 'hex').toString('base64')}`));
@@ -51,7 +51,7 @@ describe('a verified body', () => {
   });
 
   it('of no bytes with a digest of some is refused', async () => {
-    const { error } = await read(verified(inChunks(new Uint8Array(), 1), 0, right));
+    const { error } = await read(verifyDigest(inChunks(new Uint8Array(), 1), 0, right));
     assert.equal(error?.code, 'digest_mismatch');
   });
 
@@ -61,7 +61,7 @@ describe('a verified body', () => {
       yield bytes;
       throw cut;
     }
-    const { error } = await read(verified(broken(), bytes.length, right));
+    const { error } = await read(verifyDigest(broken(), bytes.length, right));
     assert.equal(error, cut);
   });
 
@@ -74,7 +74,7 @@ describe('a verified body', () => {
         released = true;
       }
     }
-    for await (const _ of verified(body(), 1_000_000, right)) break;
+    for await (const _ of verifyDigest(body(), 1_000_000, right)) break;
     assert.ok(released);
   });
 });

@@ -42,14 +42,14 @@ describe('writing in place', () => {
       Array.from({ length: 30 }, async () => {
         const bytes = bytesOfSize(20 * CHUNK + 3);
         const file = memoryFile(bytes.length, () => {
-          most = Math.max(most, budget.taken);
+          most = Math.max(most, budget.reserved);
         });
         await writeInPlace(file, { offset: 0, length: bytes.length }, chunks(bytes, 9_999), budget);
         assert.deepEqual(file.bytes, bytes);
       }),
     );
     assert.ok(most > 0 && most <= budget.total, `${most} of ${budget.total}`);
-    assert.equal(budget.taken, 0);
+    assert.equal(budget.reserved, 0);
   });
 
   it('a sender that falls silent holds nothing of the budget', async () => {
@@ -62,7 +62,7 @@ describe('writing in place', () => {
       yield new Uint8Array(CHUNK);
     }
     const writing = writeInPlace(file, { offset: 0, length: 2 * CHUNK }, body(), budget);
-    while (file.done === 0 || budget.taken > 0) await new Promise(setImmediate);
+    while (file.done === 0 || budget.reserved > 0) await new Promise(setImmediate);
     silent.resolve();
     await writing;
   });
@@ -85,7 +85,7 @@ describe('writing in place', () => {
     assert.deepEqual(file.bytes, bytes);
     assert.ok(held <= 33_000, `${held} held`);
     assert.ok(Math.min(...file.writes.slice(0, -1)) >= 32 * 1024);
-    assert.equal(budget.taken, 0);
+    assert.equal(budget.reserved, 0);
   });
 
   it('frees the memory of a chunk once it is written, and none that others share', async () => {
@@ -134,7 +134,7 @@ describe('writing in place', () => {
     gate.resolve();
     await writing;
     assert.deepEqual(events, ['write begins', 'write ends', 'cut']);
-    assert.equal(budget.taken, 0);
+    assert.equal(budget.reserved, 0);
   });
 
   it('stops pulling and rejects when a write fails', async () => {
@@ -155,7 +155,7 @@ describe('writing in place', () => {
     const writing = writeInPlace(file, { offset: 0, length: 1e9 }, body(), budget);
     await assert.rejects(writing, { code: 'insufficient_storage', cause: full });
     assert.ok(released);
-    assert.equal(budget.taken, 0);
+    assert.equal(budget.reserved, 0);
   });
 
   it('does not spin on a file that takes nothing', async () => {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import type { ContentStore, StoredContent } from '../../packages/server/src/storage/blob-store.ts';
+import type { BlobStore, StoredBlob } from '../../packages/server/src/storage/blob-store.ts';
 import { openDiskStore } from '../../packages/server/src/storage/disk/disk-store.ts';
-import { LocalFiles } from '../../packages/server/src/storage/disk/durable-files.ts';
+import { DurableFiles } from '../../packages/server/src/storage/disk/durable-files.ts';
 import { ByteBudget } from '../../packages/server/src/storage/s3/byte-budget.ts';
 import { openS3Store } from '../../packages/server/src/storage/s3/open-s3-store.ts';
 import { Spool } from '../../packages/server/src/storage/spool/spool.ts';
@@ -38,19 +38,19 @@ export function s3Settings(endpoint: string, storage: string): Record<string, st
 /** A store whose place is that of `folder`; `close` it when the test is over. */
 export async function openTestContent(
   folder: string,
-  { files = new LocalFiles(), node = 'one' }: { files?: LocalFiles; node?: string } = {},
-): Promise<{ content: ContentStore; close(): void }> {
-  if (BUCKET === undefined) return { content: await openDiskStore(folder, { files }), close() {} };
+  { files = new DurableFiles(), node = 'one' }: { files?: DurableFiles; node?: string } = {},
+): Promise<{ blobs: BlobStore; close(): void }> {
+  if (BUCKET === undefined) return { blobs: await openDiskStore(folder, { files }), close() {} };
   const spool = await Spool.open({ folder: join(folder, `spool-${node}`), size: 2 ** 28, budget: new ByteBudget() });
   const endpoint = process.env.PARTWAY_TEST_S3 ?? '';
   return openS3Store({ bucket: BUCKET, prefix: prefixOf(folder), endpoint, pathStyle: true }, spool);
 }
 
 /** All bytes that lie there for a server with this data folder, in any state. */
-export async function storedFor(dataFolder: string): Promise<StoredContent[]> {
-  const { content, close } = await openTestContent(dataFolder, { node: 'onlooker' });
+export async function storedFor(dataFolder: string): Promise<StoredBlob[]> {
+  const { blobs, close } = await openTestContent(dataFolder, { node: 'onlooker' });
   try {
-    return await collect(content.list());
+    return await collect(blobs.list());
   } finally {
     close();
   }

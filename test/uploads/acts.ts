@@ -5,9 +5,9 @@ import type { Sha1 } from '../../packages/protocol/src/ids.ts';
 import { acceptPart } from '../../packages/server/src/uploads/accept-part.ts';
 import { type CommitRequest, type Committed, commit } from '../../packages/server/src/uploads/commit.ts';
 import { createSession } from '../../packages/server/src/uploads/create-session.ts';
-import { slotAt } from '../../packages/server/src/uploads/part-layout.ts';
+import { partRange } from '../../packages/server/src/uploads/part-layout.ts';
 import type { PartBody } from '../../packages/server/src/uploads/part-locks.ts';
-import { removeOrphans } from '../../packages/server/src/uploads/remove-orphans.ts';
+import { collectGarbage } from '../../packages/server/src/uploads/remove-orphans.ts';
 import type { Part, Session } from '../../packages/server/src/uploads/session.ts';
 import { findSession, listParts } from '../../packages/server/src/uploads/session-store.ts';
 import { collect } from '../conformance/content-samples.ts';
@@ -41,7 +41,7 @@ export function bytesOfSeed(slots: number, seed: string): Buffer {
 
 /** The bytes of one slot. */
 export function bytesOf({ session, bytes }: Upload, index: number): Buffer {
-  const { offset, length } = slotAt(session.staging.grid, index);
+  const { offset, length } = partRange(session.staged.layout, index);
   return bytes.subarray(offset, offset + length);
 }
 
@@ -53,11 +53,11 @@ export async function put(
   { bytes = bytesOf(upload, index), body = bodyOf(bytes) } = {},
 ): Promise<Part> {
   const { session } = upload;
-  const { offset, length } = slotAt(session.staging.grid, index);
+  const { offset, length } = partRange(session.staged.layout, index);
   const accepted = await acceptPart(room.uploads, {
     caller: session.owner,
     session: session.id,
-    range: { first: offset, last: offset + length - 1, total: session.staging.grid.fileSize },
+    range: { first: offset, last: offset + length - 1, total: session.staged.layout.fileSize },
     sha1: sha1(bytes),
     body,
   });
@@ -74,7 +74,7 @@ export async function putAll(room: Room, upload: Upload, order = slotsIn(upload)
 }
 
 export function slotsIn({ session }: Upload): number[] {
-  return Array.from({ length: session.staging.grid.slots }, (_, index) => index);
+  return Array.from({ length: session.staged.layout.partCount }, (_, index) => index);
 }
 
 /** Commits every part that is stored, with the digest that is right, unless told otherwise. */
@@ -92,7 +92,7 @@ export async function tryCommit(
     attributes: {},
     ifMatch: undefined,
     ifNoneMatch: undefined,
-    patience: 60_000,
+    timeout: 60_000,
     ...change,
   });
 }
@@ -112,7 +112,7 @@ export async function published(room: Room): Promise<{ file: Committed; bytes: B
   return Promise.all(
     versions.map(async ({ id, file_id, content_id }) => ({
       file: { fileId: file_id, versionId: id },
-      bytes: Buffer.concat(await collect(await room.uploads.content.open(content_id))),
+      bytes: Buffer.concat(await collect(await room.uploads.blobs.read(content_id))),
     })),
   );
 }
@@ -125,18 +125,18 @@ export async function assertOnlyFile(room: Room, upload: Upload, file: Committed
 
 /** Nothing is left: no file, no session that could become one, no bytes, no parts. */
 export async function assertNothingLeft(room: Room, upload: Upload): Promise<void> {
-  const { db, content } = room.uploads;
+  const { db, blobs } = room.uploads;
   assert.deepEqual(await published(room), []);
   assert.notEqual((await findSession(db, upload.session.id))?.state, 'open');
   assert.deepEqual(await listParts(db, upload.session.id), []);
-  assert.deepEqual(await collect(content.list()), []);
+  assert.deepEqual(await collect(blobs.list()), []);
   const items = await db.selectFrom('items').select('id').where('kind', '=', 'file').execute();
   assert.deepEqual(items, []);
 }
 
 /** Sweeps as if every file in the store had not been touched for an hour. */
 export function removeOrphansNow(room: Room): Promise<number> {
-  return removeOrphans(room.uploads, { grace: -3_600_000 });
+  return collectGarbage(room.uploads, { grace: -3_600_000 });
 }
 
 export function sha1(bytes: Uint8Array): Sha1 {

@@ -7,21 +7,24 @@ import type { NodeId, SessionId } from '../../packages/protocol/src/ids.ts';
 import { addUser } from '../../packages/server/src/auth/accounts.ts';
 import { findUserByLogin } from '../../packages/server/src/auth/users/store.ts';
 import { openDatabase } from '../../packages/server/src/database/open-database.ts';
-import { Bell } from '../../packages/server/src/database/postgres/listener.ts';
+import { PostgresListener } from '../../packages/server/src/database/postgres/listener.ts';
 import { openPostgres } from '../../packages/server/src/database/postgres/postgres.ts';
 import type { Tables } from '../../packages/server/src/database/schema.ts';
 import { DATABASE_NOW } from '../../packages/server/src/database/time.ts';
-import { openSavedDigests, type SavedDigests } from '../../packages/server/src/hash-workers/resumable-pool.ts';
+import {
+  openResumableHashPool,
+  type ResumableHashPool,
+} from '../../packages/server/src/hash-workers/resumable-pool.ts';
 import { DEFAULT_LIMITS } from '../../packages/server/src/limits.ts';
 import { newNodeId } from '../../packages/server/src/open-hasher.ts';
-import type { ContentStore } from '../../packages/server/src/storage/blob-store.ts';
+import type { BlobStore } from '../../packages/server/src/storage/blob-store.ts';
 import { openDiskStore } from '../../packages/server/src/storage/disk/disk-store.ts';
-import { InHand } from '../../packages/server/src/storage/in-flight.ts';
-import { FollowerOverRows } from '../../packages/server/src/uploads/hashing/distributed.ts';
-import { type Channels, NodeCalls } from '../../packages/server/src/uploads/hashing/node-messages.ts';
-import { Claims } from '../../packages/server/src/uploads/part-locks.ts';
-import { LedgerOfMany } from '../../packages/server/src/uploads/registry/multi-node.ts';
-import { LedgerOfOne } from '../../packages/server/src/uploads/registry/single-node.ts';
+import { InFlightBlobs } from '../../packages/server/src/storage/in-flight.ts';
+import { DistributedHasher } from '../../packages/server/src/uploads/hashing/distributed.ts';
+import { type Channels, NodeMessages } from '../../packages/server/src/uploads/hashing/node-messages.ts';
+import { PartLocks } from '../../packages/server/src/uploads/part-locks.ts';
+import { MultiNodeRegistry } from '../../packages/server/src/uploads/registry/multi-node.ts';
+import { SingleNodeRegistry } from '../../packages/server/src/uploads/registry/single-node.ts';
 import { KeyedQueue } from '../../packages/server/src/util/keyed-queue.ts';
 import { newPostgresDatabase } from '../database/postgres-database.ts';
 import { type Fault, faulty } from '../faults/faulty.ts';
@@ -32,12 +35,12 @@ import { type SpoolingStore, spooling } from './spooling-store.ts';
 
 export interface NodeOptions {
   /** What goes wrong in the content store, as this node sees it. More may be put in later. */
-  plan?: readonly Fault<ContentStore>[];
+  plan?: readonly Fault<BlobStore>[];
   /** What goes wrong in the store that the nodes share, behind this node's spool. */
-  storePlan?: readonly Fault<ContentStore>[];
+  storePlan?: readonly Fault<BlobStore>[];
   /** What goes wrong with its digests. */
-  digestPlan?: readonly Fault<SavedDigests>[];
-  mostSessions?: number;
+  digestPlan?: readonly Fault<ResumableHashPool>[];
+  maxSessions?: number;
   /** What the node sees the database through. */
   watch?: (db: Kysely<Tables>) => Kysely<Tables>;
 }
@@ -111,7 +114,7 @@ const LOGIN = 'nodes@partway.test';
 
 export async function startNode(
   { url, folder, clock }: Meeting,
-  { plan = [], storePlan = [], digestPlan = [], mostSessions = 100, watch = (db) => db }: NodeOptions,
+  { plan = [], storePlan = [], digestPlan = [], maxSessions = 100, watch = (db) => db }: NodeOptions,
   start: (options?: NodeOptions) => Promise<Node>,
 ): Promise<Node> {
   const pool = await openDatabase({ url, file: join(folder, 'partway.sqlite'), connections: 10 });
@@ -120,9 +123,9 @@ export async function startNode(
     (await findUserByLogin(db, LOGIN)) ?? (await addUser(db, { login: LOGIN, name: 'N', now: clock.now() }));
   const id = newNodeId();
   const spool = spooling(faulty(await openDiskStore(folder), storePlan), join(folder, `spool-${id}`));
-  const content = faulty<ContentStore>(spool, plan);
-  const digests = openSavedDigests({ workers: 1 });
-  const bell = url === undefined ? undefined : new Bell(url);
+  const blobs = faulty<BlobStore>(spool, plan);
+  const digests = openResumableHashPool({ workers: 1 });
+  const bell = url === undefined ? undefined : new PostgresListener(url);
   const troubles: unknown[] = [];
   let dead: Promise<void> | undefined;
 
@@ -135,28 +138,28 @@ export async function startNode(
           listener.onPayload(payload);
           node.heard += 1;
         },
-        onGap: () => {
-          listener.onGap();
+        onReconnect: () => {
+          listener.onReconnect();
           isHeard();
         },
       }),
   };
-  const follower = new FollowerOverRows({
+  const hasher = new DistributedHasher({
     db,
-    content,
-    digests: faulty<SavedDigests>(digests, digestPlan),
+    blobs,
+    digests: faulty<ResumableHashPool>(digests, digestPlan),
     node: id,
-    calls: channels && new NodeCalls(db, channels),
-    mostSessions,
-    onTrouble: (_session, error) => troubles.push(error),
+    messages: channels && new NodeMessages(db, channels),
+    maxSessions,
+    onError: (_session, error) => troubles.push(error),
     now: url === undefined ? () => clock.now() : () => DATABASE_NOW,
   });
   const shelf = {
     db,
-    content,
-    inHand: new InHand(),
-    follower,
-    claims: new Claims(),
+    blobs,
+    inFlight: new InFlightBlobs(),
+    hasher,
+    partLocks: new PartLocks(),
     commits: new KeyedQueue<SessionId>(),
     limits: { ...DEFAULT_LIMITS, partSize: PART_SIZE, minFileSize: 0, maxFileSize: 2 ** 40, sessionLifetime: LIFETIME },
     node: id,
@@ -166,7 +169,7 @@ export async function startNode(
   if (bell !== undefined) await heard;
 
   async function end(): Promise<void> {
-    follower.stop();
+    hasher.stop();
     spool.giveUp();
     await digests.close();
     await bell?.close();
@@ -174,7 +177,9 @@ export async function startNode(
   }
   const node: Node = {
     id,
-    uploads: Object.assign(shelf, { ledger: url === undefined ? new LedgerOfOne(shelf) : new LedgerOfMany(shelf) }),
+    uploads: Object.assign(shelf, {
+      registry: url === undefined ? new SingleNodeRegistry(shelf) : new MultiNodeRegistry(shelf),
+    }),
     owner,
     folder,
     clock,

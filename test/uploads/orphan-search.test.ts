@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { it } from 'node:test';
-import type { ContentId, VersionId } from '../../packages/protocol/src/ids.ts';
+import type { BlobId, VersionId } from '../../packages/protocol/src/ids.ts';
 import { uploadFile } from '../../packages/server/src/files/direct-upload.ts';
-import { newContentId } from '../../packages/server/src/storage/blob-store.ts';
-import { OrphanSearch } from '../../packages/server/src/uploads/orphan-search.ts';
+import { newBlobId } from '../../packages/server/src/storage/blob-store.ts';
+import { OrphanScan } from '../../packages/server/src/uploads/orphan-search.ts';
 import { bodyBy, type House, openHouse } from '../files/house.ts';
 import { bytesNotOnDisk } from '../support/storage.ts';
 import { watchQueries } from './watch-queries.ts';
@@ -16,7 +16,7 @@ const DAY = 24 * 3_600_000;
 /** Sealed contents in the store, each with a version that names it; and what a search asks. */
 async function furnished() {
   const house = await openHouse();
-  const { content: id } = await seedOf(house);
+  const { blob: id } = await seedOf(house);
   const store = await manyContents(house, id);
   let statements = 0;
   let ages = 0;
@@ -24,7 +24,7 @@ async function furnished() {
   const db = watchQueries(house.files.db, { after: () => statements++ });
   async function* look(part: number) {
     looked.push(part);
-    for await (const found of store.look(part)) {
+    for await (const found of store.find(part)) {
       const lastWrite = () => {
         ages++;
         return found.lastWrite();
@@ -32,7 +32,7 @@ async function furnished() {
       yield { ...found, lastWrite };
     }
   }
-  const rooms = { ...house.files, db, content: { ...store, look, parts: () => store.parts() } };
+  const rooms = { ...house.files, db, blobs: { ...store, find: look, parts: () => store.parts() } };
   return {
     house,
     rooms,
@@ -44,17 +44,17 @@ async function furnished() {
   };
 }
 
-async function seedOf(house: House): Promise<{ content: ContentId }> {
+async function seedOf(house: House): Promise<{ blob: BlobId }> {
   await uploadFile(house.files, { folderId: house.owner.root_id, name: 'seed' }, bodyBy(house.owner, 'seed'));
-  const { content_id: content } = await house.files.db.selectFrom('versions').selectAll().executeTakeFirstOrThrow();
-  return { content };
+  const { content_id: blob } = await house.files.db.selectFrom('versions').selectAll().executeTakeFirstOrThrow();
+  return { blob };
 }
 
 /** The house's store, with many more files in it. */
-async function manyContents(house: House, seed: ContentId) {
-  const { db, content } = house.files;
+async function manyContents(house: House, seed: BlobId) {
+  const { db, blobs } = house.files;
   const version = await db.selectFrom('versions').selectAll().executeTakeFirstOrThrow();
-  const ids = Array.from({ length: FILES }, newContentId);
+  const ids = Array.from({ length: FILES }, newBlobId);
   for (const id of ids) {
     const folder = join(house.folderOfBytes, 'content', id.slice(0, 2), id.slice(2, 4));
     await mkdir(folder, { recursive: true });
@@ -69,35 +69,35 @@ async function manyContents(house: House, seed: ContentId) {
     }));
     await db.insertInto('versions').values(rows).execute();
   }
-  assert.ok(await content.isSealed(seed));
-  return content;
+  assert.ok(await blobs.isComplete(seed));
+  return blobs;
 }
 
 it('a search of a store in which all is explained asks for no file’s age, and for ids by the hundred', {
   skip: bytesNotOnDisk ?? false,
 }, async () => {
   await using its = await furnished();
-  const search = new OrphanSearch(its.rooms, { grace: 0, retention: DAY });
-  assert.equal(await search.round(), 0);
+  const search = new OrphanScan(its.rooms, { grace: 0, retention: DAY });
+  assert.equal(await search.run(), 0);
   const { statements, ages } = its.asked();
   assert.equal(ages, 0);
   // One for each 100 names.
   assert.ok(statements <= FILES / 100 + 3, `${statements} statements`);
-  assert.equal(its.looked.length, its.rooms.content.parts());
+  assert.equal(its.looked.length, its.rooms.blobs.parts());
 });
 
 it('a round whose time is over looks at one part and at uploads in progress, and the next round goes on behind it', {
   skip: bytesNotOnDisk ?? false,
 }, async () => {
   await using its = await furnished();
-  const search = new OrphanSearch(its.rooms, { grace: 0, retention: DAY });
+  const search = new OrphanScan(its.rooms, { grace: 0, retention: DAY });
   const clock = { ...its.rooms.clock, now: () => Date.now(), expiryTime: () => Date.now(), monotonic: ticking() };
-  const short = new OrphanSearch({ ...its.rooms, clock }, { grace: 0, retention: DAY });
-  for (let round = 0; round < 3; round++) await short.round({ budget: 1.5 });
+  const short = new OrphanScan({ ...its.rooms, clock }, { grace: 0, retention: DAY });
+  for (let round = 0; round < 3; round++) await short.run({ budget: 1.5 });
   assert.deepEqual(its.looked, [0, 1, 0, 2, 0, 3]);
   its.looked.length = 0;
-  await search.round();
-  assert.equal(new Set(its.looked).size, its.rooms.content.parts());
+  await search.run();
+  assert.equal(new Set(its.looked).size, its.rooms.blobs.parts());
 });
 
 /** A clock on which each look takes a millisecond. */
@@ -122,9 +122,9 @@ it('of orphans among many files only the age of these is asked for, and once', {
     .execute();
   let found = 0;
   const rules = { grace: -365 * DAY, retention: DAY, onFound: (count: number) => (found += count) };
-  const search = new OrphanSearch(its.rooms, rules);
-  for (let round = 0; round < 3; round++) assert.equal(await search.round(), 0);
+  const search = new OrphanScan(its.rooms, rules);
+  for (let round = 0; round < 3; round++) assert.equal(await search.run(), 0);
   assert.deepEqual([found, its.asked().ages], [7, 7]);
   its.house.clock.advance(DAY + 1);
-  assert.equal(await search.round(), 7);
+  assert.equal(await search.run(), 7);
 });

@@ -2,15 +2,15 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import type { SessionId } from '../../packages/protocol/src/ids.ts';
-import { partIdOf } from '../../packages/server/src/uploads/part-layout.ts';
+import { partId } from '../../packages/server/src/uploads/part-layout.ts';
 
 test('the 10,000 parts of a session have 10,000 ids of 8 upper-case hex digits, the same each time', () => {
   const session = randomBytes(16).toString('hex').toUpperCase() as SessionId;
-  const ids = Array.from({ length: 10_000 }, (_, slot) => partIdOf(session, slot));
+  const ids = Array.from({ length: 10_000 }, (_, slot) => partId(session, slot));
   assert.equal(new Set(ids).size, 10_000);
   for (const id of ids) assert.match(id, /^[0-9A-F]{8}$/);
   assert.deepEqual(
     ids,
-    Array.from({ length: 10_000 }, (_, slot) => partIdOf(session, slot)),
+    Array.from({ length: 10_000 }, (_, slot) => partId(session, slot)),
   );
 });

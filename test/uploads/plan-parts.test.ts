@@ -10,7 +10,7 @@ const fileSizes = fc.oneof(fc.integer({ min: 0, max: 200 * MiB }), fc.integer({ 
 test('a plan covers the file exactly, with at most 10,000 parts of a power of two', () => {
   fc.assert(
     fc.property(fileSizes, (fileSize) => {
-      const { partSize, slots } = planParts(fileSize);
+      const { partSize, partCount: slots } = planParts(fileSize);
       assert.ok(Number.isInteger(Math.log2(partSize)));
       assert.ok(slots <= 10_000);
       assert.ok(slots * partSize >= fileSize);

@@ -7,12 +7,12 @@ import { addUser } from '../../packages/server/src/auth/accounts.ts';
 import { findUserByLogin } from '../../packages/server/src/auth/users/store.ts';
 import type { UserRow } from '../../packages/server/src/database/schema.ts';
 import { DEFAULT_LIMITS } from '../../packages/server/src/limits.ts';
-import { newNodeId, openFollowing } from '../../packages/server/src/open-hasher.ts';
-import type { ContentStore } from '../../packages/server/src/storage/blob-store.ts';
-import { LocalFiles } from '../../packages/server/src/storage/disk/durable-files.ts';
-import { InHand } from '../../packages/server/src/storage/in-flight.ts';
-import type { Uploads } from '../../packages/server/src/uploads/context.ts';
-import { Claims } from '../../packages/server/src/uploads/part-locks.ts';
+import { newNodeId, openHasher } from '../../packages/server/src/open-hasher.ts';
+import type { BlobStore } from '../../packages/server/src/storage/blob-store.ts';
+import { DurableFiles } from '../../packages/server/src/storage/disk/durable-files.ts';
+import { InFlightBlobs } from '../../packages/server/src/storage/in-flight.ts';
+import type { UploadContext } from '../../packages/server/src/uploads/context.ts';
+import { PartLocks } from '../../packages/server/src/uploads/part-locks.ts';
 import { KeyedQueue } from '../../packages/server/src/util/keyed-queue.ts';
 import { type Fault, faulty } from '../faults/faulty.ts';
 import { leftoverFolder } from '../support/leftovers.ts';
@@ -31,15 +31,15 @@ const LOGIN = 'room@partway.test';
 
 export interface RoomOptions {
   /** What goes wrong in the content store. More may be put in later. */
-  plan?: readonly Fault<ContentStore>[];
-  files?: LocalFiles;
+  plan?: readonly Fault<BlobStore>[];
+  files?: DurableFiles;
   /** How many sessions the follower keeps. */
-  mostSessions?: number;
+  maxSessions?: number;
 }
 
 /** The uploads room as main.ts furnishes it: a real database file, a real disk store, real digest threads. */
 export interface Room extends AsyncDisposable {
-  uploads: Uploads;
+  uploads: UploadContext;
   /** Whose uploads these are. */
   owner: UserRow;
   folder: string;
@@ -60,12 +60,12 @@ export async function openRoom({ folder, ...options }: RoomOptions & { folder?: 
 }
 
 async function roomIn(folder: string, clock: Room['clock'], options: RoomOptions): Promise<Room> {
-  const { plan = [], files = new LocalFiles(), mostSessions = 100 } = options;
+  const { plan = [], files = new DurableFiles(), maxSessions = 100 } = options;
   const db = await openRows(folder);
   const owner =
     (await findUserByLogin(db, LOGIN)) ?? (await addUser(db, { login: LOGIN, name: 'R', now: clock.now() }));
   const store = await openTestContent(folder, { files, node: String(nodes++) });
-  const content = faulty(store.content, plan);
+  const blobs = faulty(store.blobs, plan);
   const troubles: unknown[] = [];
   const others: Room[] = [];
 
@@ -75,26 +75,26 @@ async function roomIn(folder: string, clock: Room['clock'], options: RoomOptions
     store.close();
     await db.destroy();
   }
-  const shelf = { db, content, node: newNodeId(), clock };
+  const shelf = { db, blobs, node: newNodeId(), clock };
   const { PARTWAY_DATABASE: url } = settingsFor(folder);
   const {
-    ledger,
-    follower,
+    registry,
+    hasher,
     close: closeFollowing,
-  } = openFollowing(shelf, {
+  } = openHasher(shelf, {
     keepsBytes: bytesNotOnDisk === undefined,
     url,
     threads: 1,
-    mostSessions,
-    onTrouble: (_session, error) => troubles.push(error),
+    maxSessions,
+    onError: (_session, error) => troubles.push(error),
   });
   return {
     // One object, so that a database put into it by a test is the ledger's too.
     uploads: Object.assign(shelf, {
-      inHand: new InHand(),
-      ledger,
-      follower,
-      claims: new Claims(),
+      inFlight: new InFlightBlobs(),
+      registry,
+      hasher,
+      partLocks: new PartLocks(),
       commits: new KeyedQueue<SessionId>(),
       limits: {
         ...DEFAULT_LIMITS,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createSession } from '../../packages/server/src/uploads/create-session.ts';
-import { abort, expireSessions } from '../../packages/server/src/uploads/end-session.ts';
+import { abortSession, expireSessions } from '../../packages/server/src/uploads/end-session.ts';
 import { collect } from '../conformance/content-samples.ts';
 import { assertCountersRight } from '../files/recount.ts';
 import { begin, commitOf, put, putAll } from './acts.ts';
@@ -37,7 +37,7 @@ for (const [what, limits, refusal] of [
     const made = await Promise.allSettled(Array.from({ length: 12 }, (_, n) => begin(n % 2 === 0 ? room : node)));
     assert.equal(made.filter(({ status }) => status === 'fulfilled').length, 3);
     assert.equal(await openSessions(room), 3);
-    assert.equal((await collect(room.uploads.content.list())).length, 3);
+    assert.equal((await collect(room.uploads.blobs.list())).length, 3);
     assert.deepEqual(await room.uploads.db.selectFrom('unreferenced_blobs').selectAll().execute(), []);
     await assertCountersRight(room.uploads.db);
     await assert.rejects(begin(room), refusal);
@@ -46,7 +46,7 @@ for (const [what, limits, refusal] of [
 
 test('a session beyond a limit is refused before anything is stored or looked up for it', async () => {
   const begun: unknown[] = [];
-  await using room = await openRoom({ plan: [{ method: 'begin', when: 'before', hook: () => begun.push(1) }] });
+  await using room = await openRoom({ plan: [{ method: 'create', when: 'before', hook: () => begun.push(1) }] });
   room.uploads.limits.sessions = 0;
   await assert.rejects(begin(room), { code: 'operation_limit_exceeded' });
   assert.deepEqual(begun, []);
@@ -58,7 +58,7 @@ test('a commit, an abort and an expiry each make room for one more', async () =>
   await putAll(room, first);
   await commitOf(room, first);
   const second = await begin(room);
-  await abort(room.uploads, room.owner.id, second.session.id);
+  await abortSession(room.uploads, room.owner.id, second.session.id);
   await begin(room);
   await assert.rejects(begin(room), { code: 'operation_limit_exceeded' });
   room.clock.advance(LIFETIME);
@@ -82,7 +82,7 @@ test('who is beyond a limit that was lowered ends the sessions there are as ever
   Object.assign(room.uploads.limits, { sessions: 1, reservedBytes: 1 });
   for (const index of [0, 1, 2]) await put(room, one, index);
   await commitOf(room, one);
-  await abort(room.uploads, room.owner.id, other.session.id);
+  await abortSession(room.uploads, room.owner.id, other.session.id);
   await assert.rejects(begin(room), { code: 'operation_limit_exceeded' });
   await putAll(room, third);
   await commitOf(room, third);

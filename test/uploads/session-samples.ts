@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { ContentId, SessionId, Sha1 } from '../../packages/protocol/src/ids.ts';
+import type { BlobId, SessionId, Sha1 } from '../../packages/protocol/src/ids.ts';
 import type { UserRow } from '../../packages/server/src/database/schema.ts';
 import type { Part, Session } from '../../packages/server/src/uploads/session.ts';
 
@@ -11,7 +11,7 @@ export function newSession(owner: UserRow, change: Partial<Session> = {}): Sessi
     id,
     owner: owner.id,
     state: 'open',
-    staging: { content: newContentId(), grid: { fileSize: 80_000, partSize: 8, slots: 10_000 } },
+    staged: { blob: newContentId(), layout: { fileSize: 80_000, partSize: 8, partCount: 10_000 } },
     expiresAt: 1_000_000,
     target: { kind: 'file', folderId: owner.root_id, name: `${id}.bin` },
     committed: undefined,
@@ -20,13 +20,13 @@ export function newSession(owner: UserRow, change: Partial<Session> = {}): Sessi
 }
 
 export function newPart(slot: number, receipt = ''): Omit<Part, 'partId'> {
-  return { slot, sha1: newSha1(), receipt };
+  return { index: slot, sha1: newSha1(), tag: receipt };
 }
 
 export function newSha1(): Sha1 {
   return randomBytes(20).toString('hex') as Sha1;
 }
 
-export function newContentId(): ContentId {
-  return randomBytes(16).toString('hex') as ContentId;
+export function newContentId(): BlobId {
+  return randomBytes(16).toString('hex') as BlobId;
 }

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { mkdir, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ContentStore, Receipt, Slot, Staging } from '../../packages/server/src/storage/blob-store.ts';
-import { LostParts } from '../../packages/server/src/storage/blob-store.ts';
+import type { BlobStore, PartRange, PartTag, StagedBlob } from '../../packages/server/src/storage/blob-store.ts';
+import { LostPartsError } from '../../packages/server/src/storage/blob-store.ts';
 import { collect } from '../conformance/content-samples.ts';
 
 /** A store as one node sees it. */
-export interface SpoolingStore extends ContentStore {
+export interface SpoolingStore extends BlobStore {
   /** The bytes that were kept for the digest go, as a spool that is full lets them go. */
   giveUp(): void;
 }
@@ -16,19 +16,19 @@ export interface SpoolingStore extends ContentStore {
  * only the parts that came through this node are at hand, as they came, until the digest has passed them; a part that
  * was overwritten is found out when the file is sealed, and of one that is sealed already no part is looked at. Nodes share the store below, and have a `folder` each.
  */
-export function spooling(store: ContentStore, folder: string): SpoolingStore {
+export function spooling(store: BlobStore, folder: string): SpoolingStore {
   const atHand = new Map<string, string>();
-  const key = (staging: Staging, slot: Slot) => `${staging.content} ${slot.index}`;
+  const key = (staged: StagedBlob, range: PartRange) => `${staged.blob} ${range.index}`;
   let files = 0;
 
   return {
-    begin: (content, grid) => store.begin(content, grid),
-    async write(staging, slot, body) {
+    create: (blob, layout) => store.create(blob, layout),
+    async writePart(staged, range, body) {
       const bytes = Buffer.concat(await collect(body));
       const receipt = createHash('sha1').update(bytes).digest('hex');
-      await store.write(
-        staging,
-        slot,
+      await store.writePart(
+        staged,
+        range,
         (async function* () {
           yield new Uint8Array(bytes);
         })(),
@@ -36,40 +36,40 @@ export function spooling(store: ContentStore, folder: string): SpoolingStore {
       await mkdir(folder, { recursive: true });
       const path = join(folder, String(files++));
       await writeFile(path, bytes);
-      atHand.set(key(staging, slot), path);
+      atHand.set(key(staged, range), path);
       return receipt;
     },
-    locate: async (staging, slot) => {
-      const path = atHand.get(key(staging, slot));
-      return path === undefined ? undefined : { path, offset: 0, length: slot.length };
+    localPart: async (staged, range) => {
+      const path = atHand.get(key(staged, range));
+      return path === undefined ? undefined : { path, offset: 0, length: range.length };
     },
-    release: async (staging, slot) => {
-      atHand.delete(key(staging, slot));
+    dropLocalPart: async (staged, range) => {
+      atHand.delete(key(staged, range));
     },
-    async seal(staging, receipts) {
-      const lost = await overwritten(store, staging, receipts);
-      if (lost.length > 0) throw new LostParts(lost);
-      await store.seal(staging, receipts);
+    async complete(staged, receipts) {
+      const lost = await overwritten(store, staged, receipts);
+      if (lost.length > 0) throw new LostPartsError(lost);
+      await store.complete(staged, receipts);
     },
-    put: (content, body) => store.put(content, body),
-    open: (content, range) => store.open(content, range),
+    put: (blob, body) => store.put(blob, body),
+    read: (blob, range) => store.read(blob, range),
     remove: (target) => store.remove(target),
-    has: (staging) => store.has(staging),
-    isSealed: (content) => store.isSealed(content),
+    exists: (staged) => store.exists(staged),
+    isComplete: (blob) => store.isComplete(blob),
     list: () => store.list(),
     parts: () => store.parts(),
-    look: (part) => store.look(part),
+    find: (part) => store.find(part),
     giveUp: () => atHand.clear(),
   };
 }
 
-async function overwritten(store: ContentStore, staging: Staging, receipts: readonly Receipt[]): Promise<number[]> {
-  const { fileSize, partSize } = staging.grid;
+async function overwritten(store: BlobStore, staged: StagedBlob, receipts: readonly PartTag[]): Promise<number[]> {
+  const { fileSize, partSize } = staged.layout;
   const lost: number[] = [];
   for (const [index, receipt] of receipts.entries()) {
     const offset = index * partSize;
     const slot = { index, offset, length: Math.min(partSize, fileSize - offset) };
-    const there = await store.locate(staging, slot);
+    const there = await store.localPart(staged, slot);
     if (there !== undefined && !there.path.includes('/staging/')) return [];
     // Sealed meanwhile by another node, a file is where it was not a moment ago.
     const sha1 = there && (await sha1Of(there).catch(unlessMoved));

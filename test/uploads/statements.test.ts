@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
-import { Bell } from '../../packages/server/src/database/postgres/listener.ts';
-import { findMark } from '../../packages/server/src/uploads/hashing/checkpoint.ts';
-import { channelOf } from '../../packages/server/src/uploads/hashing/node-messages.ts';
+import { PostgresListener } from '../../packages/server/src/database/postgres/listener.ts';
+import { findHashCheckpoint } from '../../packages/server/src/uploads/hashing/checkpoint.ts';
+import { channelFor } from '../../packages/server/src/uploads/hashing/node-messages.ts';
 import { stopPostgres } from '../database/postgres-database.ts';
 import { noPostgres } from '../engines/postgres.ts';
 import { countStatements } from '../support/count-statements.ts';
@@ -57,7 +57,7 @@ describe('what an upload asks of the database', { skip: noPostgres }, () => {
 
   it('is two statements for a part that is sent again, and none of its bytes is stored', async () => {
     let writes = 0;
-    const plan = [{ method: 'write' as const, when: 'after' as const, hook: () => writes++ }];
+    const plan = [{ method: 'writePart' as const, when: 'after' as const, hook: () => writes++ }];
     await using nodes = await openNodes();
     const [one, other] = [await nodes.start({ plan }), await nodes.start({ plan })];
     const upload = await begin(one);
@@ -96,15 +96,15 @@ describe('what an upload asks of the database', { skip: noPostgres }, () => {
   it('wakes the one node that has the next part, and none where that is the same', async () => {
     await using nodes = await openNodes();
     const [one, other, idle] = [await nodes.start(), await nodes.start(), await nodes.start()];
-    await using bell = Object.assign(new Bell(nodes.url), {
+    await using listener = Object.assign(new PostgresListener(nodes.url), {
       async [Symbol.asyncDispose]() {
-        await bell.close();
+        await listener.close();
       },
     });
     const heard: string[] = [];
     for (const [name, node] of Object.entries({ one, other, idle })) {
       const ready = Promise.withResolvers<void>();
-      bell.listen(channelOf(node.id), { onPayload: () => heard.push(name), onGap: ready.resolve });
+      listener.listen(channelFor(node.id), { onPayload: () => heard.push(name), onReconnect: ready.resolve });
       await ready.promise;
     }
     const upload = await begin(one, { slots: 6 });
@@ -122,12 +122,12 @@ describe('what an upload asks of the database', { skip: noPostgres }, () => {
 async function passes(node: Node, { session }: Upload, slot: number, statements: string[]): Promise<void> {
   await until(async () => {
     assert.deepEqual(node.troubles, []);
-    const mark = await findMark(node.uploads.db, session.id);
+    const checkpoint = await findHashCheckpoint(node.uploads.db, session.id);
     statements.splice(
       statements.findLastIndex((statement) => statement.includes('"next_node" from "upload_sessions"')),
       1,
     );
-    return mark !== undefined && mark.slots > slot;
+    return checkpoint !== undefined && checkpoint.parts > slot;
   });
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { expireSessions } from '../../packages/server/src/uploads/end-session.ts';
-import { PARTS_AT_ONCE } from '../../packages/server/src/uploads/session-store.ts';
+import { PART_BATCH } from '../../packages/server/src/uploads/session-store.ts';
 import { begin } from './acts.ts';
 import { LIFETIME, openRoom } from './room.ts';
 
@@ -45,11 +45,11 @@ test('no statement of the sweep deletes more than a thousand parts, however many
 
   room.clock.advance(LIFETIME + 1);
   assert.equal(await expireSessions(room.uploads), 3);
-  assert.deepEqual([most.parts, count.parts], [PARTS_AT_ONCE, 7_500]);
+  assert.deepEqual([most.parts, count.parts], [PART_BATCH, 7_500]);
   room.clock.advance(2 * LIFETIME);
   await expireSessions(room.uploads);
   assert.deepEqual(await db.selectFrom('upload_sessions').select('id').execute(), []);
-  assert.deepEqual(most, { parts: PARTS_AT_ONCE, sessions: 1 });
+  assert.deepEqual(most, { parts: PART_BATCH, sessions: 1 });
 });
 
 const deletions = new WeakMap<object, 'parts' | 'sessions'>();

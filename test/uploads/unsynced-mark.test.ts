@@ -6,9 +6,9 @@ import { addUser } from '../../packages/server/src/auth/accounts.ts';
 import { migrate } from '../../packages/server/src/database/migrate.ts';
 import { openPostgres } from '../../packages/server/src/database/postgres/postgres.ts';
 import type { Tables } from '../../packages/server/src/database/schema.ts';
-import { noteBlob } from '../../packages/server/src/files/blobs.ts';
-import type { DigestState } from '../../packages/server/src/hash-workers/resumable-pool.ts';
-import { advanceMark, findMark } from '../../packages/server/src/uploads/hashing/checkpoint.ts';
+import { recordBlob } from '../../packages/server/src/files/blobs.ts';
+import type { HashState } from '../../packages/server/src/hash-workers/resumable-pool.ts';
+import { findHashCheckpoint, saveHashCheckpoint } from '../../packages/server/src/uploads/hashing/checkpoint.ts';
 import { insertPart, insertSession } from '../../packages/server/src/uploads/session-store.ts';
 import { noPostgres, startPostgres } from '../engines/postgres.ts';
 import { until } from '../support/until.ts';
@@ -30,7 +30,7 @@ test('moving a mark and calling the next node waits for no sync, and keeps nothi
   }) as [Kysely<Tables>, Kysely<Tables>, Kysely<Tables>];
   await migrate(db);
   const session = newSession(await addUser(db, { login: 'mark', name: 'Mark', now: 0 }));
-  await noteBlob(db, { blob: session.staging.content, owner: session.owner }, 0);
+  await recordBlob(db, { blob: session.staged.blob, owner: session.owner }, 0);
   await insertSession(db, session, 0);
   await insertPart(db, session.id, newPart(1), 0, OTHER);
 
@@ -38,10 +38,15 @@ test('moving a mark and calling the next node waits for no sync, and keeps nothi
   await setStandbys(aside, 'nobody');
   const blocked = await firstToWait(third, aside);
 
-  const to = { slots: 1, state: 'state' as DigestState };
-  const moved = await advanceMark(db, session.id, { from: { slots: 0, state: undefined }, to, by: ONE, calling: true });
+  const to = { parts: 1, state: 'state' as HashState };
+  const moved = await saveHashCheckpoint(db, session.id, {
+    from: { parts: 0, state: undefined },
+    to,
+    by: ONE,
+    notify: true,
+  });
   assert.deepEqual(moved, { next: OTHER });
-  assert.deepEqual(await findMark(db, session.id), { ...to, next: OTHER });
+  assert.deepEqual(await findHashCheckpoint(db, session.id), { ...to, next: OTHER });
 
   // On the same connection, right after it.
   const ordinary = sql`update upload_sessions set name = 'waits'`.execute(db);

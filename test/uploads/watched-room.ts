@@ -1,5 +1,5 @@
-import type { ContentStore } from '../../packages/server/src/storage/blob-store.ts';
-import { LocalFiles } from '../../packages/server/src/storage/disk/durable-files.ts';
+import type { BlobStore } from '../../packages/server/src/storage/blob-store.ts';
+import { DurableFiles } from '../../packages/server/src/storage/disk/durable-files.ts';
 import type { Fault } from '../faults/faulty.ts';
 import { type FileFault, openingWith } from '../storage/opening-with.ts';
 import { openRoom, type Room } from './room.ts';
@@ -17,8 +17,8 @@ export interface Watched {
 /** A room that logs what is synced and which rows are written, each when it is done. */
 export async function watchedRoom(faults: FileFault[] = []): Promise<Watched> {
   const log: string[] = [];
-  const files = new LocalFiles({ openFile: openingWith({ log, faults }) });
-  const plan: Fault<ContentStore>[] = (['begin', 'write', 'seal'] as const).map((method) => ({
+  const files = new DurableFiles({ openFile: openingWith({ log, faults }) });
+  const plan: Fault<BlobStore>[] = (['create', 'writePart', 'complete'] as const).map((method) => ({
     method,
     when: 'after',
     hook: () => log.push(`${method} done`),

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
-import { keepBlob } from '../../packages/server/src/files/blobs.ts';
+import { touchBlob } from '../../packages/server/src/files/blobs.ts';
 import { reserveSpace } from '../../packages/server/src/files/reserve-space.ts';
-import { newContentId } from '../../packages/server/src/storage/blob-store.ts';
+import { newBlobId } from '../../packages/server/src/storage/blob-store.ts';
 import { CLOCK_GRACE } from '../../packages/server/src/time/clock.ts';
 import { expireSessions } from '../../packages/server/src/uploads/end-session.ts';
-import { OrphanSearch } from '../../packages/server/src/uploads/orphan-search.ts';
+import { OrphanScan } from '../../packages/server/src/uploads/orphan-search.ts';
 import { listSessions } from '../../packages/server/src/uploads/read-session.ts';
-import { removeOrphans } from '../../packages/server/src/uploads/remove-orphans.ts';
+import { collectGarbage } from '../../packages/server/src/uploads/remove-orphans.ts';
 import { findSession } from '../../packages/server/src/uploads/session-store.ts';
 import { collect } from '../conformance/content-samples.ts';
 import { refusal } from '../files/house.ts';
@@ -18,7 +18,7 @@ import { LIFETIME, openRoom, type Room } from './room.ts';
 
 const DAY = 24 * 3_600_000;
 
-const bytesIn = async (room: Room) => (await collect(room.uploads.content.list())).length;
+const bytesIn = async (room: Room) => (await collect(room.uploads.blobs.list())).length;
 
 test('a clock that is eight days ahead for seconds ends no upload and removes no bytes', async () => {
   await using room = await openRoom();
@@ -27,7 +27,7 @@ test('a clock that is eight days ahead for seconds ends no upload and removes no
   const stored = await bytesIn(room);
   room.clock.jump(8 * DAY);
   assert.equal(await expireSessions(room.uploads), 0);
-  assert.equal(await removeOrphans(room.uploads, { grace: 3_600_000 }), 0);
+  assert.equal(await collectGarbage(room.uploads, { grace: 3_600_000 }), 0);
   await put(room, upload, 1);
   const listed = await listSessions(room.uploads, room.owner.id, { after: undefined, limit: 10 });
   assert.equal(listed.length, 1);
@@ -78,7 +78,7 @@ test('a clock that is eight days behind for seconds ends nothing that was begun 
   room.clock.advance(2_500);
   room.clock.jump(8 * DAY);
   assert.equal(await expireSessions(room.uploads), 0);
-  assert.equal(await removeOrphans(room.uploads, { grace: 3_600_000 }), 0);
+  assert.equal(await collectGarbage(room.uploads, { grace: 3_600_000 }), 0);
   assert.equal(await bytesIn(room), stored);
   assert.equal((await findSession(room.uploads.db, finished.session.id))?.state, 'committed');
   for (const slot of [1, 2]) await put(room, upload, slot);
@@ -104,14 +104,14 @@ test('what another node is storing is not given up by a clock that is wrong for 
   for (const days of [8, -8]) {
     // Behind: it begins while the clock is wrong. Ahead: the clock becomes wrong under it.
     if (days < 0) room.clock.jump(days * DAY);
-    const blob = newContentId();
+    const blob = newBlobId();
     const announced = { least: 100, most: 100 };
     await reserveSpace({ ...room.uploads, userQuota: undefined }, { blob, owner: room.owner.id, announced });
     room.clock.advance(2_500);
     room.clock.jump(8 * DAY);
-    assert.equal(await removeOrphans(other.uploads, { grace: 3_600_000 }), 0);
+    assert.equal(await collectGarbage(other.uploads, { grace: 3_600_000 }), 0);
     // Rejects where it was given up.
-    await keepBlob(room.uploads.db, blob, room.clock.now());
+    await touchBlob(room.uploads.db, blob, room.clock.now());
     if (days > 0) room.clock.jump(-days * DAY);
   }
 });
@@ -120,35 +120,35 @@ test('a clock that is wrong for seconds makes no orphan of what is young, and ke
   skip: bytesNotOnDisk ?? false,
 }, async () => {
   await using room = await openRoom();
-  const { db, content } = room.uploads;
-  const lose = () => content.put(newContentId(), Readable.from([Buffer.from('lost')]), room.owner.id);
+  const { db, blobs } = room.uploads;
+  const lose = () => blobs.put(newBlobId(), Readable.from([Buffer.from('lost')]), room.owner.id);
   const noted = async () => (await db.selectFrom('orphaned_blobs').selectAll().execute()).length;
-  const young = new OrphanSearch(room.uploads, { grace: 3_600_000, retention: DAY });
-  const any = new OrphanSearch(room.uploads, { grace: -3_600_000, retention: DAY });
+  const young = new OrphanScan(room.uploads, { grace: 3_600_000, retention: DAY });
+  const any = new OrphanScan(room.uploads, { grace: -3_600_000, retention: DAY });
   await lose();
   for (const days of [8, -8]) {
     room.clock.jump(days * DAY);
-    await young.round();
+    await young.run();
     room.clock.jump(-days * DAY);
     assert.equal(await noted(), 0);
   }
 
-  assert.equal(await any.round(), 0);
+  assert.equal(await any.run(), 0);
   room.clock.jump(8 * DAY);
-  assert.equal(await any.round(), 0, 'known for a moment, by a clock that is ahead');
+  assert.equal(await any.run(), 0, 'known for a moment, by a clock that is ahead');
   room.clock.jump(-8 * DAY);
-  await content.remove((await db.selectFrom('orphaned_blobs').selectAll().executeTakeFirstOrThrow()).blob_id);
+  await blobs.remove((await db.selectFrom('orphaned_blobs').selectAll().executeTakeFirstOrThrow()).blob_id);
   await db.deleteFrom('orphaned_blobs').execute();
 
   room.clock.jump(-8 * DAY);
   await lose();
-  const late = new OrphanSearch(room.uploads, { grace: -9 * DAY, retention: DAY });
-  assert.equal(await late.round(), 0);
+  const late = new OrphanScan(room.uploads, { grace: -9 * DAY, retention: DAY });
+  assert.equal(await late.run(), 0);
   room.clock.jump(8 * DAY);
-  assert.equal(await late.round(), 0, 'noted by a clock that was behind');
+  assert.equal(await late.run(), 0, 'noted by a clock that was behind');
   assert.equal(await noted(), 1);
   room.clock.advance(DAY);
-  assert.equal(await late.round(), 1);
+  assert.equal(await late.run(), 1);
 });
 
 test('a clock set back a day keeps uploads that were begun before, and they can be completed', async () => {

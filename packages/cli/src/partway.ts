@@ -78,11 +78,11 @@ process.stderr.on('error', () => {});
 try {
   await program.parseAsync();
 } catch (error) {
-  process.exitCode = await tell(error);
+  process.exitCode = await printError(error);
 }
 
 /** Says on stderr what went wrong, and what to do; gives the exit code. */
-async function tell(error: unknown): Promise<number> {
+async function printError(error: unknown): Promise<number> {
   // It has said so itself.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   // What the caller can mend is said in a sentence; the stack serves only where we are at fault.

@@ -1,5 +1,5 @@
 /** Gives the bytes of a stream in pieces of the sizes that are asked for, copying each byte once. */
-export class ByteFeed {
+export class ByteReader {
   readonly #chunks: AsyncIterator<Uint8Array>;
   readonly #name: string;
   #rest: Uint8Array = new Uint8Array();

@@ -1,8 +1,8 @@
-import { ApiError, readApiError, UnexpectedAnswer } from './errors.ts';
-import { fits, type Shape } from './response-shape.ts';
-import { mayHaveHappened, mayTryAgain, RetryWindow, sleep } from './retry.ts';
+import { ApiError, parseApiError, UnexpectedResponse } from './errors.ts';
+import { matchesShape, type Shape } from './response-shape.ts';
+import { canRetry, mayHaveSucceeded, RetryWindow, sleep } from './retry.ts';
 import type { TokenSource } from './token-source.ts';
-import { type RequestBody, type Transport, type TransportAnswer, TransportError } from './transport.ts';
+import { type RequestBody, type Transport, TransportError, type TransportResponse } from './transport.ts';
 
 /** What every call takes beside its own arguments. */
 export interface CallOptions {
@@ -16,7 +16,7 @@ export interface CallOptions {
 }
 
 /** What was refused, or answered in a way that leaves open what the server did. */
-export type Outcome = ApiError | UnexpectedAnswer;
+export type Outcome = ApiError | UnexpectedResponse;
 
 export interface Call extends CallOptions {
   method: 'GET' | 'POST' | 'PUT' | 'DELETE' | 'OPTIONS';
@@ -49,11 +49,11 @@ export interface Expected<T> {
 /** The one way to a server: token, headers, tries again, refusals into errors. */
 export interface Caller {
   /** Resolves with an answer of 2xx, or 3xx where redirects are not to be followed. @throws ApiError, TransportError, or the signal's reason. */
-  answer(call: Call): Promise<TransportAnswer>;
-  /** The answer's JSON, which holds what `shape` says; undefined where none is given and the body is empty. @throws UnexpectedAnswer too. */
+  answer(call: Call): Promise<TransportResponse>;
+  /** The answer's JSON, which holds what `shape` says; undefined where none is given and the body is empty. @throws UnexpectedResponse too. */
   json<T>(call: Call, expected?: Expected<T>): Promise<T>;
   /** The same with a part of the work done on each answer, within its tries: reading its body, above all. */
-  read<T>(call: Call, read: (answer: TransportAnswer) => Promise<T>, settle?: Expected<T>['settle']): Promise<T>;
+  read<T>(call: Call, read: (answer: TransportResponse) => Promise<T>, settle?: Expected<T>['settle']): Promise<T>;
 }
 
 /** A call that failed and is about to be tried again. */
@@ -80,7 +80,7 @@ export function makeCaller(transport: Transport, tokens: TokenSource, settings: 
 
   async function read<T>(
     call: Call,
-    readOne: (answer: TransportAnswer) => Promise<T>,
+    readOne: (answer: TransportResponse) => Promise<T>,
     settle?: Expected<T>['settle'],
   ): Promise<T> {
     const beganAt = performance.now();
@@ -96,12 +96,12 @@ export function makeCaller(transport: Transport, tokens: TokenSource, settings: 
           }),
         );
       } catch (error) {
-        if (sent && mayHaveHappened(error)) mayBeDone = true;
+        if (sent && mayHaveSucceeded(error)) mayBeDone = true;
         if (mayBeDone && settle !== undefined && isOutcome(error)) {
           const settled = await settle(error, performance.now() - beganAt);
           if (settled !== undefined) return settled;
         }
-        if (!mayTryAgain(error, repeatable || !sent)) throw error;
+        if (!canRetry(error, repeatable || !sent)) throw error;
         if (attempt > limits.retries || (error instanceof TransportError && !answered && attempt > RETRIES))
           throw error;
         const waitMillis = limits.window.waitAfter(attempt, error);
@@ -117,7 +117,7 @@ export function makeCaller(transport: Transport, tokens: TokenSource, settings: 
     return { retries: Number.POSITIVE_INFINITY, window: new RetryWindow(patience) };
   }
 
-  async function authorized(call: Call, onSend: () => void): Promise<TransportAnswer> {
+  async function authorized(call: Call, onSend: () => void): Promise<TransportResponse> {
     if (call.authorized === false) return once(call, undefined, onSend);
     const token = await tokens.current();
     try {
@@ -130,7 +130,7 @@ export function makeCaller(transport: Transport, tokens: TokenSource, settings: 
     }
   }
 
-  async function once(call: Call, token: string | undefined, onSend: () => void): Promise<TransportAnswer> {
+  async function once(call: Call, token: string | undefined, onSend: () => void): Promise<TransportResponse> {
     onSend();
     const response = await transport.send({
       method: call.method,
@@ -150,7 +150,7 @@ export function makeCaller(transport: Transport, tokens: TokenSource, settings: 
     });
     answered = true;
     if (response.status < 300 || (response.status < 400 && call.redirect === 'manual')) return response;
-    throw await readApiError(response, nameOf(call));
+    throw await parseApiError(response, nameOf(call));
   }
 
   return {
@@ -162,11 +162,11 @@ export function makeCaller(transport: Transport, tokens: TokenSource, settings: 
   };
 }
 
-/** JSON of a body that has to have a shape. @throws UnexpectedAnswer where it has another. */
+/** JSON of a body that has to have a shape. @throws UnexpectedResponse where it has another. */
 export function parse<T>(call: Pick<Call, 'method' | 'url'>, status: number, text: string, shape?: Shape): T {
   const value = parsed(text);
-  if (shape === undefined || fits(value, shape)) return value as T;
-  throw new UnexpectedAnswer({ method: call.method, url: call.url, status, text });
+  if (shape === undefined || matchesShape(value, shape)) return value as T;
+  throw new UnexpectedResponse({ method: call.method, url: call.url, status, text });
 }
 
 function parsed(text: string): unknown {
@@ -180,7 +180,7 @@ function parsed(text: string): unknown {
 }
 
 function isOutcome(error: unknown): error is Outcome {
-  return error instanceof ApiError || error instanceof UnexpectedAnswer;
+  return error instanceof ApiError || error instanceof UnexpectedResponse;
 }
 
 function nameOf(call: Call): string {

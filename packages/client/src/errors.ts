@@ -1,5 +1,5 @@
 import type { ErrorObject } from '@partway/protocol/schemas/oauth';
-import type { TransportAnswer } from './transport.ts';
+import type { TransportResponse } from './transport.ts';
 
 /** What a server refused, in its own words (wire: "Errors"). */
 export class ApiError extends Error {
@@ -37,7 +37,7 @@ export class ApiError extends Error {
 }
 
 /** Reads the refusal out of an answer; also where its body is empty, or is not the API's but a proxy's. */
-export async function readApiError(answer: TransportAnswer, call: string): Promise<ApiError> {
+export async function parseApiError(answer: TransportResponse, call: string): Promise<ApiError> {
   const text = await answer.text();
   const body = errorObjectIn(text);
   return new ApiError({
@@ -46,7 +46,7 @@ export async function readApiError(answer: TransportAnswer, call: string): Promi
     code: body.code ?? (answer.status === 401 ? 'unauthorized' : `http_${answer.status}`),
     requestId: body.request_id ?? answer.header('box-request-id') ?? '',
     contextInfo: body.context_info ?? {},
-    retryAfterMillis: retryAfterOf(answer),
+    retryAfterMillis: parseRetryAfter(answer),
     call,
   });
 }
@@ -55,7 +55,7 @@ export async function readApiError(answer: TransportAnswer, call: string): Promi
 const LONGEST_RETRY_AFTER = 24 * 60 * 60 * 1000;
 
 /** `Retry-After` in milliseconds, given as seconds or as a date; a day at most. */
-export function retryAfterOf(answer: Pick<TransportAnswer, 'header'>, now = Date.now()): number | undefined {
+export function parseRetryAfter(answer: Pick<TransportResponse, 'header'>, now = Date.now()): number | undefined {
   const header = answer.header('retry-after');
   if (header === undefined) return undefined;
   const millis = /^\s*\d+\s*$/.test(header) ? Number(header) * 1000 : Date.parse(header) - now;
@@ -74,7 +74,7 @@ function errorObjectIn(text: string): Partial<ErrorObject> & { error?: string; e
   }
 }
 
-function messageOf(answer: TransportAnswer, body: ReturnType<typeof errorObjectIn>, call: string): string {
+function messageOf(answer: TransportResponse, body: ReturnType<typeof errorObjectIn>, call: string): string {
   const said = body.message ?? body.error_description;
   if (said !== undefined) return said;
   const challenge = /error_description="([^"]*)"/.exec(answer.header('www-authenticate') ?? '')?.[1];
@@ -90,7 +90,7 @@ const SHOWN = 80;
 /**
  * A success (2xx) without what the API promises, such as a proxy's page. Whether the server did what was asked is unknown.
  */
-export class UnexpectedAnswer extends Error {
+export class UnexpectedResponse extends Error {
   /** The HTTP status. */
   readonly status: number;
   /** The address that was asked, without its query. */

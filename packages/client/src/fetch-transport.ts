@@ -3,15 +3,15 @@ import {
   type RequestBody,
   sizeOf,
   type Transport,
-  type TransportAnswer,
   TransportError,
   type TransportRequest,
+  type TransportResponse,
 } from './transport.ts';
 
 /** Requests by `fetch`: that of a browser, or one that the caller gives. It tells of sent bytes only at the end. */
 export function fetchTransport(fetch: typeof globalThis.fetch = globalThis.fetch): Transport {
   return {
-    async send(request: TransportRequest): Promise<TransportAnswer> {
+    async send(request: TransportRequest): Promise<TransportResponse> {
       const { method, url, headers, signal, redirect, onSent } = request;
       let response: Response;
       try {
@@ -38,7 +38,7 @@ export function fetchTransport(fetch: typeof globalThis.fetch = globalThis.fetch
   };
 }
 
-function answerOf(response: Response, signal: AbortSignal | undefined): TransportAnswer {
+function answerOf(response: Response, signal: AbortSignal | undefined): TransportResponse {
   return {
     status: response.status,
     header: (name) => response.headers.get(name) ?? undefined,

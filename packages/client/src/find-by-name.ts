@@ -1,6 +1,6 @@
 import { nameKey } from '@partway/protocol/names';
 import type { Caller, CallOptions } from './call.ts';
-import { ApiError, UnexpectedAnswer } from './errors.ts';
+import { ApiError, UnexpectedResponse } from './errors.ts';
 import { itemPageShape } from './response-shape.ts';
 
 /** An item of a folder, as far as it takes to tell what has a name. */
@@ -41,7 +41,7 @@ async function askPreflight(
     await caller.json({ ...options, method: 'OPTIONS', url: `${api}/files/content`, json }, { shape });
     return undefined;
   } catch (error) {
-    if (error instanceof UnexpectedAnswer) return 'unknown';
+    if (error instanceof UnexpectedResponse) return 'unknown';
     // What is refused for the token or the load is no answer to the question.
     if (!(error instanceof ApiError) || error.status === 401 || error.status === 429 || error.status >= 500)
       throw error;

@@ -15,7 +15,7 @@ export type { DirectUpload, DirectUploadOptions } from './endpoints/direct-uploa
 export type { Download, DownloadOptions } from './endpoints/downloads.ts';
 export type { PageQuery, QueryOptions } from './endpoints/endpoint.ts';
 export type { ItemPage, ItemWith } from './endpoints/folders.ts';
-export { ApiError, SourceChangedError, UnexpectedAnswer } from './errors.ts';
+export { ApiError, SourceChangedError, UnexpectedResponse } from './errors.ts';
 export type { NamedItem } from './find-by-name.ts';
 export type { SourceIdentity, StateStore, UploadState } from './state.ts';
 export { memoryStateStore } from './state.ts';

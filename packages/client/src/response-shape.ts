@@ -14,19 +14,20 @@ export type Shape =
 type Literal = `=${string}`;
 
 /** Whether `value` has this shape. */
-export function fits(value: unknown, shape: Shape): boolean {
+export function matchesShape(value: unknown, shape: Shape): boolean {
   if (typeof shape === 'string') {
     if (shape.startsWith('=')) return value === shape.slice(1);
     if (shape === 'nothing') return value === undefined;
     return typeof value === shape && (shape !== 'number' || Number.isFinite(value));
   }
-  if (Array.isArray(shape)) return Array.isArray(value) && value.every((entry) => fits(entry, shape[0] as Shape));
+  if (Array.isArray(shape))
+    return Array.isArray(value) && value.every((entry) => matchesShape(entry, shape[0] as Shape));
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
   const object = value as Record<string, unknown>;
   return Object.entries(shape).every(([name, inner]) => {
-    if (!name.endsWith('?')) return fits(object[name], inner);
+    if (!name.endsWith('?')) return matchesShape(object[name], inner);
     const given = object[name.slice(0, -1)];
-    return given === undefined || given === null || fits(given, inner);
+    return given === undefined || given === null || matchesShape(given, inner);
   });
 }
 

@@ -1,4 +1,4 @@
-import { ApiError, UnexpectedAnswer } from './errors.ts';
+import { ApiError, UnexpectedResponse } from './errors.ts';
 import { TransportError } from './transport.ts';
 
 /** Connections that fail this way carried no request: another try can do no harm. */
@@ -12,7 +12,7 @@ const NEVER_PASSES =
 const PASSING = new Set(['operation_blocked_temporary', 'name_temporarily_reserved']);
 
 /** Whether trying again may help and does no harm; `repeatable` says whether the call can be made twice. */
-export function mayTryAgain(error: unknown, repeatable: boolean): boolean {
+export function canRetry(error: unknown, repeatable: boolean): boolean {
   if (error instanceof TransportError) {
     const code = error.code ?? '';
     return !NEVER_PASSES.test(code) && (repeatable || NEVER_SENT.has(code));
@@ -23,16 +23,16 @@ export function mayTryAgain(error: unknown, repeatable: boolean): boolean {
 }
 
 /** Whether the same call may succeed later. */
-export function isPassing(error: unknown): boolean {
-  return mayTryAgain(error, true) || (error instanceof ApiError && PASSING.has(error.code));
+export function isRetryable(error: unknown): boolean {
+  return canRetry(error, true) || (error instanceof ApiError && PASSING.has(error.code));
 }
 
 /** Whether the server may have done what was asked although the call failed. */
-export function mayHaveHappened(error: unknown): boolean {
+export function mayHaveSucceeded(error: unknown): boolean {
   if (error instanceof TransportError) return !NEVER_SENT.has(error.code ?? '');
   // 503 and 507 are refusals; a proxy's 502 or 504 says nothing about what the server did.
   if (error instanceof ApiError) return error.status >= 500 && error.status !== 503 && error.status !== 507;
-  return error instanceof UnexpectedAnswer;
+  return error instanceof UnexpectedResponse;
 }
 
 /**

@@ -21,7 +21,7 @@ export interface TransportRequest {
   onSent?: ((bytes: number) => void) | undefined;
 }
 
-export interface TransportAnswer {
+export interface TransportResponse {
   status: number;
   header(name: string): string | undefined;
   text(): Promise<string>;
@@ -34,7 +34,7 @@ export interface TransportAnswer {
  * status. Rejects with `TransportError` where there was none, and with the signal's reason where that was aborted.
  */
 export interface Transport {
-  send(request: TransportRequest): Promise<TransportAnswer>;
+  send(request: TransportRequest): Promise<TransportResponse>;
   /** Lets go of idle connections. */
   close(): void;
 }

@@ -17,7 +17,7 @@ export function wireDate(at: Millis): string {
 }
 
 /** The moment in a date that a client sent, to the second, or what is wrong with it. */
-export function readWireDate(text: string): Millis | Fault {
+export function parseWireDate(text: string): Millis | Fault {
   const match = RFC_3339.exec(text);
   if (match === null) return { says: 'must be a date like 2026-11-22T15:00:00Z' };
   const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as [
@@ -51,6 +51,6 @@ export function readWireDate(text: string): Millis | Fault {
 
 /** What keeps a text from being a date on the wire; undefined for a date. */
 export function wireDateFault(text: string): Fault | undefined {
-  const read = readWireDate(text);
+  const read = parseWireDate(text);
   return typeof read === 'number' ? undefined : read;
 }

@@ -10,7 +10,7 @@ type Branded<T, Name extends string> = T & { readonly [brand]: Name };
 export type SessionId = Branded<string, 'SessionId'>;
 
 /** The bytes of one file version, wherever they lie: 32 lower-case hex digits (128 random bits). */
-export type ContentId = Branded<string, 'ContentId'>;
+export type BlobId = Branded<string, 'ContentId'>;
 
 /** A server process, from its start to its end: 16 lower-case hex digits; empty for none. */
 export type NodeId = Branded<string, 'NodeId'>;

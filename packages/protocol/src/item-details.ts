@@ -22,17 +22,17 @@ const NAMES = Object.keys(NOTHING_SAID) as (keyof ItemDetails)[];
 type Said = { [Name in keyof ItemDetails]?: ItemDetails[Name] | null | undefined };
 
 /** The details in a body that its schema has checked; what is left out or null says nothing. */
-export function saidDetails(body: Said): Partial<ItemDetails> {
+export function pickDetails(body: Said): Partial<ItemDetails> {
   return Object.fromEntries(NAMES.flatMap((name) => (body[name] == null ? [] : [[name, body[name]]])));
 }
 
 /** The column of an item with these changes to its details: JSON, or nothing while nothing was said. */
 export function withDetails(column: string, change: Partial<ItemDetails>): string {
-  const all = { ...detailsOf(column), ...change };
+  const all = { ...parseDetails(column), ...change };
   const said = NAMES.filter((name) => JSON.stringify(all[name]) !== JSON.stringify(NOTHING_SAID[name]));
   return said.length === 0 ? '' : JSON.stringify(Object.fromEntries(said.map((name) => [name, all[name]])));
 }
 
-export function detailsOf(column: string): ItemDetails {
+export function parseDetails(column: string): ItemDetails {
   return column === '' ? NOTHING_SAID : { ...NOTHING_SAID, ...(JSON.parse(column) as Partial<ItemDetails>) };
 }

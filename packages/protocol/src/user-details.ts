@@ -38,7 +38,7 @@ type Said = { [Name in keyof Omit<UserDetails, 'tracking_codes'>]?: UserDetails[
 };
 
 /** The details in a body that its schema has checked; what is left out or null says nothing. */
-export function saidUserDetails(body: Said): Partial<UserDetails> {
+export function pickUserDetails(body: Said): Partial<UserDetails> {
   const { tracking_codes: codes } = body;
   return {
     ...Object.fromEntries(NAMES.flatMap((name) => (body[name] == null ? [] : [[name, body[name]]]))),
@@ -54,6 +54,6 @@ export function withUserDetails(column: string, change: Partial<UserDetails>): s
   return Object.keys(said).length === 0 ? '' : JSON.stringify(said);
 }
 
-export function userDetailsOf(column: string): UserDetails {
+export function parseUserDetails(column: string): UserDetails {
   return column === '' ? NOTHING_SAID : { ...NOTHING_SAID, ...(JSON.parse(column) as Partial<UserDetails>) };
 }

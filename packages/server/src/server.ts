@@ -2,38 +2,38 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Millis } from '@partway/protocol/ids';
 import type { FastifyInstance } from 'fastify';
 import { type Kysely, sql } from 'kysely';
-import type { Access } from './auth/context.ts';
-import { LogInAttempts } from './auth/login/attempts.ts';
+import type { AuthContext } from './auth/context.ts';
+import { LoginAttempts } from './auth/login/attempts.ts';
 import { TokenCache } from './auth/token-cache.ts';
-import { sweepTokens } from './auth/tokens/sweep.ts';
-import { endTreeJobs } from './auth/users/delete.ts';
+import { deleteExpiredTokens } from './auth/tokens/sweep.ts';
+import { finishTreeJobs } from './auth/users/delete.ts';
 import { ensureDeveloper } from './auth/users/developer.ts';
 import type { Config } from './config/config.ts';
 import { openDataFolder, syncNamesAbove } from './data-folder/data-folder.ts';
-import { claimStore } from './data-folder/ownership.ts';
-import { checkSecrets } from './data-folder/shared-secrets.ts';
-import { isDue, oneNodeAtATime } from './database/cluster-jobs.ts';
+import { claimOwnership } from './data-folder/ownership.ts';
+import { checkSharedSecrets } from './data-folder/shared-secrets.ts';
+import { claimRun, withLeaderLock } from './database/cluster-jobs.ts';
 import { openAside, openDatabase } from './database/open-database.ts';
 import type { Tables } from './database/schema.ts';
 import { saveTime } from './database/time.ts';
-import type { Files } from './files/context.ts';
+import type { FileContext } from './files/context.ts';
 import { buildApp } from './http/app.ts';
 import { type Probe, Readiness } from './http/routes/readiness.ts';
-import { type Chore, startChores } from './jobs/scheduler.ts';
-import { atMostEvery } from './jobs/throttle.ts';
+import { type BackgroundJob, startJobs } from './jobs/scheduler.ts';
+import { throttle } from './jobs/throttle.ts';
 import { openLog } from './logging/logger.ts';
-import { newNodeId, openFollowing } from './open-hasher.ts';
-import { type OpenedContent, openContent } from './open-storage.ts';
-import { LocalFiles } from './storage/disk/durable-files.ts';
-import { InHand } from './storage/in-flight.ts';
+import { newNodeId, openHasher } from './open-hasher.ts';
+import { type OpenedStorage, openStorage } from './open-storage.ts';
+import { DurableFiles } from './storage/disk/durable-files.ts';
+import { InFlightBlobs } from './storage/in-flight.ts';
 import { ByteBudget } from './storage/s3/byte-budget.ts';
 import { type Clock, GuardedClock } from './time/clock.ts';
 import { compareWithRows, followDatabase, saveTimeChore } from './time/database-clock.ts';
-import type { Uploads } from './uploads/context.ts';
-import { deleteUnreferenced, giveUpAll } from './uploads/delete-unreferenced.ts';
+import type { UploadContext } from './uploads/context.ts';
+import { deleteUnreferenced, discardBlobsOfEndedProcesses } from './uploads/delete-unreferenced.ts';
 import { expireSessions } from './uploads/end-session.ts';
-import { OrphanSearch } from './uploads/orphan-search.ts';
-import { Claims } from './uploads/part-locks.ts';
+import { OrphanScan } from './uploads/orphan-search.ts';
+import { PartLocks } from './uploads/part-locks.ts';
 import { KeyedQueue } from './util/keyed-queue.ts';
 import { Turns } from './util/turns.ts';
 
@@ -81,60 +81,60 @@ export async function startServer(config: Config, clock = new GuardedClock()): P
   const aside = await openAside({ url }, db);
   opened.defer(() => aside.destroy());
   const budget = new ByteBudget(config.bufferBytes);
-  const files = new LocalFiles({ budget });
+  const files = new DurableFiles({ budget });
   // Or a power cut after the first upload could take the whole folder, because its name was never synced.
   await syncNamesAbove(folder.path);
-  const store = await openContent(config.storage, { folder: folder.path, files, budget });
-  const { content } = store;
+  const store = await openStorage(config.storage, { folder: folder.path, files, budget });
+  const { blobs } = store;
   opened.defer(() => store.close());
-  const mark = store.mark ?? folder.mark;
-  await claimStore({ db, content, mark, ownFolder: url === undefined && mark === folder.mark });
+  const marker = store.marker ?? folder.marker;
+  await claimOwnership({ db, blobs, marker, ownFolder: url === undefined && marker === folder.marker });
 
   if (url !== undefined) opened.defer(await followDatabase(clock, aside));
   const developerToken = config.token ?? (await folder.developerToken());
   const signingKey = config.signingKey ?? (await folder.signingKey());
-  if (url !== undefined) await checkSecrets(db, { signingKey, developerToken }, folder.path);
-  const access: Access = {
+  if (url !== undefined) await checkSharedSecrets(db, { signingKey, developerToken }, folder.path);
+  const auth: AuthContext = {
     db,
     developer: await ensureDeveloper(db, developerToken, clock.now()),
-    cache: new TokenCache(),
-    logIns: new LogInAttempts(),
+    tokens: new TokenCache(),
+    loginAttempts: new LoginAttempts(),
     clock,
   };
-  const following = openFollowing(
-    { db, content, node: newNodeId(), clock },
+  const following = openHasher(
+    { db, blobs, node: newNodeId(), clock },
     {
       keepsBytes: config.storage.kind === 'disk',
       url,
       threads: config.digestThreads,
-      onTrouble: (session, error) =>
+      onError: (session, error) =>
         log.warn({ session, err: error }, 'a digest could not go on, and will be tried again'),
     },
   );
   opened.defer(() => following.close());
-  const { ledger, follower } = following;
+  const { registry, hasher } = following;
   const { partSize, minSessionSize, maxFileSize, userQuota, sessionLifetime, limits } = config;
-  const inHand = new InHand();
-  const uploads: Uploads = {
+  const inFlight = new InFlightBlobs();
+  const uploads: UploadContext = {
     db,
-    content,
-    inHand,
-    ledger,
-    follower,
-    claims: new Claims(),
+    blobs,
+    inFlight,
+    registry,
+    hasher,
+    partLocks: new PartLocks(),
     commits: new KeyedQueue(),
     limits: { ...limits, partSize, minFileSize: minSessionSize, maxFileSize, userQuota, sessionLifetime },
     clock,
   };
-  const tree: Files = { db, content, inHand, clock, maxFileSize, userQuota, limits, turns: new Turns() };
+  const tree: FileContext = { db, blobs, inFlight, clock, maxFileSize, userQuota, limits, turns: new Turns() };
   // Of several nodes another one may be writing it: there a writer is dead once its lease is over.
-  if (url === undefined) await giveUpAll(uploads);
+  if (url === undefined) await discardBlobsOfEndedProcesses(uploads);
   const readiness = new Readiness(probesOf(aside, store), {
-    onTrouble: (probe, error) => log.error({ probe, err: error }, 'not ready'),
+    onError: (probe, error) => log.error({ probe, err: error }, 'not ready'),
     clock,
   });
   const app: FastifyInstance = await buildApp({
-    access,
+    auth,
     uploads,
     files: tree,
     readiness,
@@ -162,7 +162,7 @@ export async function startServer(config: Config, clock = new GuardedClock()): P
   opened.defer(() => closeWithin(app, config.shutdownGrace));
 
   const { orphanGrace: grace, orphanRetention: retention } = config;
-  const orphans = new OrphanSearch(uploads, {
+  const orphans = new OrphanScan(uploads, {
     grace,
     retention,
     onFound: (count, keptUntil) =>
@@ -173,36 +173,36 @@ export async function startServer(config: Config, clock = new GuardedClock()): P
       ),
   });
   let time = config.storage.kind === 's3' ? Number.POSITIVE_INFINITY : FIRST_ORPHAN_SEARCH;
-  const search: Chore = {
+  const search: BackgroundJob = {
     name: 'look for orphaned bytes',
     run: async (signal) => {
-      const removed = await orphans.round({ budget: time, signal });
+      const removed = await orphans.run({ budget: time, signal });
       if (config.storage.kind === 'disk') time = ORPHAN_SEARCH;
       return { orphans: removed };
     },
   };
-  const chores: Chore[] = [
+  const jobs: BackgroundJob[] = [
     { name: 'end sessions past their time', run: async () => ({ expired: await expireSessions(uploads) }) },
     { name: 'delete unreferenced bytes', run: async () => ({ deleted: await deleteUnreferenced(uploads, { grace }) }) },
     {
       name: 'end copies and deletions that were left',
-      run: async (signal) => ({ ended: await endTreeJobs({ access, files: tree, uploads }, { signal }) }),
+      run: async (signal) => ({ ended: await finishTreeJobs({ auth, files: tree, uploads }, { signal }) }),
     },
-    { name: 'forget expired tokens', run: async () => ({ forgotten: await sweepTokens(access) }) },
+    { name: 'forget expired tokens', run: async () => ({ forgotten: await deleteExpiredTokens(auth) }) },
     // It lists the whole store, which a bucket counts by calls; what is new there is nobody's orphan for that long.
-    config.storage.kind === 's3' ? seldom(search, { every: grace, db, clock, shared: url !== undefined }) : search,
+    config.storage.kind === 's3' ? throttled(search, { every: grace, db, clock, shared: url !== undefined }) : search,
     saveTimeChore(clock, db),
   ];
   const interval = config.sweepInterval;
   opened.defer(
-    startChores(chores, {
+    startJobs(jobs, {
       interval,
-      ...(url !== undefined && { inTurn: (round) => oneNodeAtATime(aside, { interval, round }) }),
+      ...(url !== undefined && { runExclusive: (round) => withLeaderLock(aside, { interval, round }) }),
       onDone: (chore, counts) => log.info({ chore, ...counts }, 'swept'),
-      onTrouble: (chore, error) => log.error({ chore, err: error }, 'the sweep failed and is tried again'),
+      onError: (chore, error) => log.error({ chore, err: error }, 'the sweep failed and is tried again'),
     }),
   );
-  follower.catchUp().catch((error: unknown) => log.error({ err: error }, 'catching up failed'));
+  hasher.resume().catch((error: unknown) => log.error({ err: error }, 'catching up failed'));
 
   const closing = opened.move();
   const stop = async () => {
@@ -214,16 +214,16 @@ export async function startServer(config: Config, clock = new GuardedClock()): P
 }
 
 /** Of several nodes on one database, one does it for all. */
-function seldom(
-  chore: Chore,
+function throttled(
+  job: BackgroundJob,
   { every, db, clock, shared }: { every: Millis; db: Kysely<Tables>; clock: Clock; shared: boolean },
-): Chore {
-  const isDueHere = shared ? () => isDue(db, 'last-orphan-search', every) : undefined;
-  return atMostEvery(clock, every, chore, isDueHere);
+): BackgroundJob {
+  const isDueHere = shared ? () => claimRun(db, 'last-orphan-search', every) : undefined;
+  return throttle(clock, every, job, isDueHere);
 }
 
 /** What has to be there for this node to serve. */
-function probesOf(db: Kysely<Tables>, { ready }: OpenedContent): Probe[] {
+function probesOf(db: Kysely<Tables>, { ready }: OpenedStorage): Probe[] {
   const database: Probe = { name: 'database', check: () => sql`select 1`.execute(db) };
   return ready === undefined ? [database] : [database, { name: 'storage', check: ready }];
 }

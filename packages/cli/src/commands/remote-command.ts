@@ -1,6 +1,6 @@
 import type { NodeClient } from '@partway/client/node/index';
 import type { Command } from 'commander';
-import { shellWord } from '../output/text.ts';
+import { quoteForShell } from '../output/text.ts';
 import { chooseServer } from '../profiles/choose-server.ts';
 import { connect } from '../profiles/connect.ts';
 import { addServerOptions, type ServerChoice, serverChoice } from '../profiles/server-options.ts';
@@ -19,7 +19,7 @@ export interface RemoteCall {
 }
 
 /** Makes `command` work on a server: the one that its options, the environment or the profile in use name. */
-export function onServer(command: Command, work: (call: RemoteCall) => Promise<void>): Command {
+export function remoteCommand(command: Command, work: (call: RemoteCall) => Promise<void>): Command {
   command.option('--json', 'print one JSON object a line');
   return addServerOptions(command).action(async () => {
     const notices = new RetryNotices();
@@ -32,5 +32,5 @@ export function onServer(command: Command, work: (call: RemoteCall) => Promise<v
 function sameServer(command: Command): string {
   const { profile, server } = command.opts<ServerChoice>();
   const given = Object.entries({ profile, server }).filter(([, value]) => value !== undefined);
-  return given.map(([name, value]) => ` --${name} ${shellWord(value ?? '')}`).join('');
+  return given.map(([name, value]) => ` --${name} ${quoteForShell(value ?? '')}`).join('');
 }

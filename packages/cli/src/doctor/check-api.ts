@@ -1,4 +1,4 @@
-import { shownText } from '../output/text.ts';
+import { escapeControl } from '../output/text.ts';
 import type { Diagnosis } from './diagnosis.ts';
 
 const PATIENCE_MILLIS = 30_000;
@@ -23,11 +23,11 @@ export async function checkApi(api: string, token: string): Promise<Diagnosis[]>
 function diagnoseToken(response: Response, text: string): Diagnosis {
   const { login, name, id } = asUser(text);
   if (response.status === 200 && id !== undefined) {
-    return { check: 'token', state: 'ok', message: `the token is that of ${shownText(`${name} <${login}>`)}` };
+    return { check: 'token', state: 'ok', message: `the token is that of ${escapeControl(`${name} <${login}>`)}` };
   }
   if (response.status === 401) {
     const why = /error_description="([^"]*)"/.exec(response.headers.get('www-authenticate') ?? '')?.[1];
-    const message = `the server does not take the token${why === undefined ? '' : ` (${shownText(why)})`}`;
+    const message = `the server does not take the token${why === undefined ? '' : ` (${escapeControl(why)})`}`;
     return { check: 'token', state: 'fail', message, remedy: 'Log in again: partway login.' };
   }
   return {

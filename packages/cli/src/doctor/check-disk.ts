@@ -1,6 +1,6 @@
 import type { StatsFs } from 'node:fs';
 import { statfs } from 'node:fs/promises';
-import { bytesText } from '../output/quantities.ts';
+import { formatBytes } from '../output/quantities.ts';
 import type { Diagnosis } from './diagnosis.ts';
 
 const LEAST_BYTES = 200 * 1024 * 1024;
@@ -18,7 +18,7 @@ export async function checkDisk(folder: string, figures?: StatsFs): Promise<Diag
   else
     found.push({ check: 'disk', state: trouble.state, message: `${folder} is on ${name}`, remedy: `${trouble.why}.` });
 
-  const room = `${bytesText(free)} of ${bytesText(all)} are free`;
+  const room = `${formatBytes(free)} of ${formatBytes(all)} are free`;
   const remedy =
     'Uploads are refused with 507 once it is full: make room (docs/operate/disk-and-database.md lists what frees space).';
   if (free < LEAST_BYTES) found.push({ check: 'disk', state: 'fail', message: room, remedy });

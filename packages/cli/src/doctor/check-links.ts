@@ -1,4 +1,4 @@
-import { shownText } from '../output/text.ts';
+import { escapeControl } from '../output/text.ts';
 import { isLoopbackAddress } from '../profiles/address.ts';
 import type { Diagnosis } from './diagnosis.ts';
 
@@ -15,7 +15,7 @@ export async function checkLinks(api: string, upload: string, token: string): Pr
   const body = (await response.json().catch(() => ({}))) as { upload_url?: string; message?: string };
   const url = URL.parse(body.upload_url ?? '');
   if (url === null) {
-    const message = `a file could not be uploaded: ${shownText(body.message ?? `status ${response.status}`)}`;
+    const message = `a file could not be uploaded: ${escapeControl(body.message ?? `status ${response.status}`)}`;
     return { check: 'links', state: 'warn', message, remedy: 'Ask the server’s operator what the token may do.' };
   }
   const origins = [new URL(api).origin, new URL(upload).origin];

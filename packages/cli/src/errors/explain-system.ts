@@ -1,4 +1,4 @@
-import { shownText } from '../output/text.ts';
+import { escapeControl } from '../output/text.ts';
 
 /** What errors of the system and of SQLite hold beside their message. */
 export interface SystemError extends NodeJS.ErrnoException {
@@ -72,9 +72,9 @@ export function explainSystem(error: SystemError): string | undefined {
   const result = sqliteResult(error);
   if (result !== undefined) return SQLITE[result];
   if (code.startsWith('ERR_OSSL_')) {
-    return `The certificate or its key cannot be read (${shownText(error.message)}). PARTWAY_TLS_CERT and PARTWAY_TLS_KEY name PEM files: the certificate with its chain, and the key that belongs to it.`;
+    return `The certificate or its key cannot be read (${escapeControl(error.message)}). PARTWAY_TLS_CERT and PARTWAY_TLS_KEY name PEM files: the certificate with its chain, and the key that belongs to it.`;
   }
-  if (path !== undefined && FILES[code] !== undefined) return FILES[code](shownText(path));
+  if (path !== undefined && FILES[code] !== undefined) return FILES[code](escapeControl(path));
   return ANYWHERE[code];
 }
 

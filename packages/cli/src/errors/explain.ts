@@ -1,6 +1,6 @@
-import { ApiError, SourceChangedError, TransportError, UnexpectedAnswer } from '@partway/client/node/index';
+import { ApiError, SourceChangedError, TransportError, UnexpectedResponse } from '@partway/client/node/index';
 import { EXIT, type ExitCode, Failure } from '../exit-codes.ts';
-import { shownText } from '../output/text.ts';
+import { escapeControl } from '../output/text.ts';
 import { explainSystem, type SystemError } from './explain-system.ts';
 import { remedyFor } from './remedy.ts';
 
@@ -17,9 +17,13 @@ export function explain(error: unknown): Explained {
   if (error instanceof Failure) return { message: error.message, exitCode: error.exitCode, code: undefined };
   if (error instanceof ApiError) return explainRefusal(error);
   if (error instanceof TransportError) return explainConnection(error);
-  if (error instanceof UnexpectedAnswer) {
+  if (error instanceof UnexpectedResponse) {
     const advice = 'Check the address, and HTTP_PROXY and HTTPS_PROXY. partway doctor looks closer.';
-    return { message: `${shownText(error.message)} ${advice}`, exitCode: EXIT.unreachable, code: 'unexpected_answer' };
+    return {
+      message: `${escapeControl(error.message)} ${advice}`,
+      exitCode: EXIT.unreachable,
+      code: 'unexpected_answer',
+    };
   }
   if (error instanceof SourceChangedError) {
     return {
@@ -39,7 +43,7 @@ function explainConnection({ message, code }: TransportError): Explained {
     happened === undefined || host === undefined ? message : `The connection to ${host} failed: ${happened}.`;
   // The system's own name stays in, for those who look it up.
   const name = code === undefined || said.includes(code) ? '' : ` (${code})`;
-  const shown = `${shownText(said)}${name} ${advice} partway doctor looks closer.`;
+  const shown = `${escapeControl(said)}${name} ${advice} partway doctor looks closer.`;
   return { message: shown, exitCode: EXIT.unreachable, code };
 }
 
@@ -72,9 +76,9 @@ const NOT_THE_API: [ExitCode, string] = [
 function explainRefusal({ status, code, message, requestId }: ApiError): Explained {
   const [exitCode, advice] =
     ADVICE[code] ?? (/^http_4(?!13)/.test(code) ? NOT_THE_API : undefined) ?? adviceFor(status);
-  const said = shownText(/[.!?]$/.test(message) ? message : `${message}.`);
-  const id = status >= 500 && requestId !== '' ? ` In the server’s log it is ${shownText(requestId)}.` : '';
-  return { message: `${said} (${status} ${shownText(code)}) ${advice}${id}`.trim(), exitCode, code };
+  const said = escapeControl(/[.!?]$/.test(message) ? message : `${message}.`);
+  const id = status >= 500 && requestId !== '' ? ` In the server’s log it is ${escapeControl(requestId)}.` : '';
+  return { message: `${said} (${status} ${escapeControl(code)}) ${advice}${id}`.trim(), exitCode, code };
 }
 
 function adviceFor(status: number): [ExitCode, string] {

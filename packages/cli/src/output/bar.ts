@@ -1,5 +1,5 @@
 import cliTruncate from 'cli-truncate';
-import { bytesText, clockText } from './quantities.ts';
+import { formatBytes, formatDuration } from './quantities.ts';
 
 /** How far something has come. */
 export interface Standing {
@@ -23,9 +23,9 @@ export function barLine(standing: Standing, columns: number): string {
   const share = totalBytes === 0 ? 1 : Math.min(doneBytes / totalBytes, 1);
   // Rounded down: 100 % means that all of it is there.
   const percent = `${Math.floor(share * 100)}%`.padStart(4);
-  const bytes = `${bytesText(doneBytes)}/${bytesText(totalBytes)}`.padStart(19);
-  const speed = rate === undefined ? '' : `${bytesText(rate)}/s`;
-  const pace = note ?? `${speed.padStart(11)} ${(left === undefined ? '' : clockText(left)).padStart(7)}`;
+  const bytes = `${formatBytes(doneBytes)}/${formatBytes(totalBytes)}`.padStart(19);
+  const speed = rate === undefined ? '' : `${formatBytes(rate)}/s`;
+  const pace = note ?? `${speed.padStart(11)} ${(left === undefined ? '' : formatDuration(left)).padStart(7)}`;
   return cliTruncate(`${bar(share)}${percent} ${bytes} ${pace}  ${label}`, Math.max(columns - 1, 20));
 }
 

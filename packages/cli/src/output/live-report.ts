@@ -2,7 +2,7 @@ import { styleText } from 'node:util';
 import { barLine, type Standing } from './bar.ts';
 import { liveLines } from './live-lines.ts';
 import { Meter } from './meter.ts';
-import { shownText } from './text.ts';
+import { escapeControl } from './text.ts';
 import type { Outcome, Progress, Transfer, TransferReport } from './transfer-report.ts';
 
 /** A bar for each file on its way, and one for all of them, at the bottom of a terminal; what is over stays above them as a line. */
@@ -11,7 +11,7 @@ export function liveReport(stream: NodeJS.WriteStream): TransferReport {
   const overall = new Overall<Transfer>();
   const live = liveLines(stream, (columns) => {
     const bars = [...running].map(([{ label, totalBytes }, progress]) =>
-      barLine({ label: shownText(label), totalBytes, ...progress }, columns),
+      barLine({ label: escapeControl(label), totalBytes, ...progress }, columns),
     );
     const all = overall.standing();
     return all === undefined ? bars : [...bars, barLine(all, columns)];
@@ -27,9 +27,9 @@ export function liveReport(stream: NodeJS.WriteStream): TransferReport {
         },
         event(message, { event, bytes }) {
           if (event === 'resumed') overall.at(transfer, Number(bytes), { moved: false });
-          live.keep(`${shownText(transfer.label)}: ${shownText(message)}`);
+          live.keep(`${escapeControl(transfer.label)}: ${escapeControl(message)}`);
         },
-        again() {},
+        repeated() {},
         end(outcome) {
           running.delete(transfer);
           overall.end(transfer, outcome.kind, transfer.totalBytes);
@@ -59,7 +59,7 @@ const MARKS = {
 
 function lineOf({ label }: Transfer, { kind, message }: Outcome): string {
   const [colour, mark] = MARKS[kind];
-  return `${styleText(colour, mark)} ${shownText(label)}: ${message}`;
+  return `${styleText(colour, mark)} ${escapeControl(label)}: ${message}`;
 }
 
 /** How far all files of a command have come together. What was there already is done, and says nothing of the rate. */
@@ -104,6 +104,6 @@ export class Overall<Key> {
 
   #move(bytes: number): void {
     this.#moved += Math.max(bytes, 0);
-    this.#meter.mark(this.#moved);
+    this.#meter.sample(this.#moved);
   }
 }

@@ -6,7 +6,7 @@ const LEAST_MILLIS = 400;
 export class Meter {
   readonly #totalBytes: number;
   readonly #now: () => number;
-  #marks: { at: number; bytes: number }[] = [];
+  #samples: { at: number; bytes: number }[] = [];
 
   constructor(totalBytes: number, now: () => number = () => performance.now()) {
     this.#totalBytes = totalBytes;
@@ -16,22 +16,22 @@ export class Meter {
 
   /** It begins, or begins anew, with `bytes` done already. */
   begin(bytes: number): void {
-    this.#marks = [{ at: this.#now(), bytes }];
+    this.#samples = [{ at: this.#now(), bytes }];
   }
 
   /** It has come to `bytes`. */
-  mark(bytes: number): void {
+  sample(bytes: number): void {
     const at = this.#now();
-    const last = this.#marks.at(-1);
+    const last = this.#samples.at(-1);
     // A mark each tenth of a second is enough to tell by.
-    if (last !== undefined && this.#marks.length > 1 && at - last.at < 100) last.bytes = bytes;
-    else this.#marks.push({ at, bytes });
-    while (this.#marks.length > 2 && at - (this.#marks[1]?.at ?? at) > WINDOW_MILLIS) this.#marks.shift();
+    if (last !== undefined && this.#samples.length > 1 && at - last.at < 100) last.bytes = bytes;
+    else this.#samples.push({ at, bytes });
+    while (this.#samples.length > 2 && at - (this.#samples[1]?.at ?? at) > WINDOW_MILLIS) this.#samples.shift();
   }
 
   /** Bytes a second, and milliseconds left. */
   read(): { rate: number | undefined; left: number | undefined } {
-    const [first, last] = [this.#marks[0], this.#marks.at(-1)];
+    const [first, last] = [this.#samples[0], this.#samples.at(-1)];
     const passed = this.#now() - (first?.at ?? 0);
     if (first === undefined || last === undefined || passed < LEAST_MILLIS) return { rate: undefined, left: undefined };
     const rate = ((last.bytes - first.bytes) * 1000) / passed;

@@ -1,7 +1,7 @@
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 
 /** Bytes as people read them: `512 B`, `1.5 KiB`, `24 MiB`. */
-export function bytesText(bytes: number): string {
+export function formatBytes(bytes: number): string {
   let value = bytes;
   let unit = 0;
   // 1023.6 KiB would be rounded to 1024.
@@ -13,7 +13,7 @@ export function bytesText(bytes: number): string {
 }
 
 /** Milliseconds as a clock shows them: `0:07`, `12:40`, `1:02:03`. */
-export function clockText(millis: number): string {
+export function formatDuration(millis: number): string {
   const seconds = Math.round(millis / 1000);
   const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
   const two = (value: number) => String(value).padStart(2, '0');
@@ -21,7 +21,7 @@ export function clockText(millis: number): string {
 }
 
 /** "4.0 GiB in 0:12 (341 MiB/s)", without a rate where that would mean nothing. */
-export function speedText(bytes: number, millis: number): string {
-  const rate = millis >= 100 && bytes > 0 ? ` (${bytesText((bytes * 1000) / millis)}/s)` : '';
-  return `${bytesText(bytes)} in ${clockText(millis)}${rate}`;
+export function formatSpeed(bytes: number, millis: number): string {
+  const rate = millis >= 100 && bytes > 0 ? ` (${formatBytes((bytes * 1000) / millis)}/s)` : '';
+  return `${formatBytes(bytes)} in ${formatDuration(millis)}${rate}`;
 }

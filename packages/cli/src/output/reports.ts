@@ -1,7 +1,7 @@
 import { printJson } from './json.ts';
-import { bytesText, clockText } from './quantities.ts';
-import { isScreen } from './terminal.ts';
-import { shownText } from './text.ts';
+import { formatBytes, formatDuration } from './quantities.ts';
+import { isTerminal } from './terminal.ts';
+import { escapeControl } from './text.ts';
 import type { Outcome, Progress, TransferReport } from './transfer-report.ts';
 
 /** How often progress is told, at most, in milliseconds: this goes into logs. */
@@ -17,12 +17,12 @@ function linesReport(): TransferReport {
           if (performance.now() - told < LINES_PACE_MILLIS) return;
           told = performance.now();
           const share = totalBytes === 0 ? 100 : Math.floor((doneBytes / totalBytes) * 100);
-          const pace = rate === undefined ? '' : `, ${bytesText(rate)}/s`;
-          const time = left === undefined ? '' : `, ${clockText(left)} left`;
-          console.log(`${shownText(label)}: ${share}% of ${bytesText(totalBytes)}${pace}${time}`);
+          const pace = rate === undefined ? '' : `, ${formatBytes(rate)}/s`;
+          const time = left === undefined ? '' : `, ${formatDuration(left)} left`;
+          console.log(`${escapeControl(label)}: ${share}% of ${formatBytes(totalBytes)}${pace}${time}`);
         },
-        event: (message) => console.log(`${shownText(label)}: ${shownText(message)}`),
-        again() {},
+        event: (message) => console.log(`${escapeControl(label)}: ${escapeControl(message)}`),
+        repeated() {},
         end: (outcome) => printOutcome(label, outcome),
       };
     },
@@ -35,7 +35,7 @@ function linesReport(): TransferReport {
 }
 
 function printOutcome(label: string, { kind, message }: Outcome): void {
-  const line = `${shownText(label)}: ${message}`;
+  const line = `${escapeControl(label)}: ${message}`;
   if (kind === 'failed') console.error(line);
   else console.log(line);
 }
@@ -64,7 +64,7 @@ function jsonReport(): TransferReport {
           });
         },
         event,
-        again: event,
+        repeated: event,
         end: ({ kind, message, fields }) => printJson({ event: kind, path, ...fields, message }),
       };
     },
@@ -77,9 +77,9 @@ function jsonReport(): TransferReport {
 }
 
 /** One object a line with `json`; on a terminal a bar a file; in a pipe plain lines. */
-export async function transferReport({ json }: { json: boolean }): Promise<TransferReport> {
+export async function openReport({ json }: { json: boolean }): Promise<TransferReport> {
   if (json) return jsonReport();
-  if (!isScreen(process.stdout)) return linesReport();
+  if (!isTerminal(process.stdout)) return linesReport();
   const { liveReport } = await import('./live-report.ts');
   return liveReport(process.stdout);
 }

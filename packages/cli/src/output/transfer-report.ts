@@ -39,6 +39,6 @@ export interface RunningTransfer {
   /** Something happened that people may want to know, and that is no error. */
   event(message: string, fields: Record<string, unknown>): void;
   /** The same of something that people have been told already; programs may count it. */
-  again(message: string, fields: Record<string, unknown>): void;
+  repeated(message: string, fields: Record<string, unknown>): void;
   end(outcome: Outcome): void;
 }

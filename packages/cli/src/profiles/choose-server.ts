@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { readConfig } from '@partway/server/config/config';
 import { EXIT, Failure } from '../exit-codes.ts';
 import { isLoopbackAddress, serverAddress } from './address.ts';
-import { type Credentials, needProfile } from './profile.ts';
+import { type Credentials, getProfile } from './profile.ts';
 import { readProfiles } from './profiles-file.ts';
 import type { ServerChoice } from './server-options.ts';
 
@@ -27,7 +27,7 @@ export interface ChosenServer {
  */
 export async function chooseServer({ profile, server }: ServerChoice): Promise<ChosenServer> {
   const known = await readProfiles();
-  if (profile !== undefined) return { ...needProfile(known, profile), from: `profile ${profile}` };
+  if (profile !== undefined) return { ...getProfile(known, profile), from: `profile ${profile}` };
   if (server !== undefined) {
     const address = serverAddress(server);
     const [name, same] = Object.entries(known.profiles).find((entry) => entry[1].server === address) ?? [];
@@ -36,7 +36,7 @@ export async function chooseServer({ profile, server }: ServerChoice): Promise<C
     return { server: address, credentials: await needToken(address), from: '--server' };
   }
   if (known.current !== undefined) {
-    return { ...needProfile(known, known.current), from: `profile ${known.current}` };
+    return { ...getProfile(known, known.current), from: `profile ${known.current}` };
   }
   return { ...(await needServerHere()), from: 'the server of this folder' };
 }

@@ -1,5 +1,5 @@
 import { EXIT, Failure } from '../exit-codes.ts';
-import { shownText } from '../output/text.ts';
+import { escapeControl } from '../output/text.ts';
 
 /** A server and how to get in. */
 export interface Profile {
@@ -32,9 +32,9 @@ export interface Profiles {
 }
 
 /** The profile of that name. */
-export function needProfile({ profiles }: Profiles, name: string): Profile {
+export function getProfile({ profiles }: Profiles, name: string): Profile {
   if (Object.hasOwn(profiles, name)) return profiles[name] as Profile;
-  const names = Object.keys(profiles).map(shownText);
+  const names = Object.keys(profiles).map(escapeControl);
   const known = names.length === 0 ? 'There is none yet' : `There are: ${names.join(', ')}`;
-  throw new Failure(EXIT.usage, `There is no profile ${shownText(name)}. ${known}. partway login makes one.`);
+  throw new Failure(EXIT.usage, `There is no profile ${escapeControl(name)}. ${known}. partway login makes one.`);
 }

@@ -1,6 +1,6 @@
 import { ApiError, type CallOptions, type NodeClient } from '@partway/client/node/index';
 import { EXIT, Failure } from '../exit-codes.ts';
-import { shownText } from '../output/text.ts';
+import { escapeControl } from '../output/text.ts';
 import type { Item } from './find-item.ts';
 
 /** The folder of that name, made where there is none yet; `isNew` says whether it was. */
@@ -22,5 +22,5 @@ export async function ensureFolder(
 }
 
 export function notAFolder(name: string, cause?: unknown): Failure {
-  return new Failure(EXIT.conflict, `${shownText(name)} is there already, and is no folder.`, { cause });
+  return new Failure(EXIT.conflict, `${escapeControl(name)} is there already, and is no folder.`, { cause });
 }

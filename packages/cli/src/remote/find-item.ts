@@ -1,6 +1,6 @@
 import { ApiError, type CallOptions, type NodeClient } from '@partway/client/node/index';
 import { EXIT, Failure } from '../exit-codes.ts';
-import { shellWord, shownText } from '../output/text.ts';
+import { escapeControl, quoteForShell } from '../output/text.ts';
 import { isId, splitPath } from './paths.ts';
 
 /** A file or folder on the server, as far as it takes to do something with it. */
@@ -16,7 +16,7 @@ export const ROOT: Item = { type: 'folder', id: '0', name: '/' };
 type Advice = (missing: { path: string; parent: string }) => string;
 
 /** The item at a path from the root folder, or with an id; of `type`, where that is said. */
-export async function findItem(
+export async function getItem(
   client: NodeClient,
   place: string,
   type?: Item['type'],
@@ -29,7 +29,7 @@ export async function findItem(
     ? await itemById(client, place, type, options)
     : await itemByPath(client, place, advice, options);
   if (type === undefined || item.type === type) return item;
-  throw new Failure(EXIT.notThere, `${shownText(place)} is a ${item.type}, not a ${type}.`);
+  throw new Failure(EXIT.notThere, `${escapeControl(place)} is a ${item.type}, not a ${type}.`);
 }
 
 async function itemByPath(client: NodeClient, place: string, advice: Advice, options: CallOptions): Promise<Item> {
@@ -37,11 +37,11 @@ async function itemByPath(client: NodeClient, place: string, advice: Advice, opt
   let item = ROOT;
   for (const [depth, name] of names.entries()) {
     const parent = `/${names.slice(0, depth).join('/')}`;
-    if (item.type !== 'folder') throw new Failure(EXIT.notThere, `${shownText(parent)} is a file, not a folder.`);
+    if (item.type !== 'folder') throw new Failure(EXIT.notThere, `${escapeControl(parent)} is a file, not a folder.`);
     const next = await findByName(client, item.id, name, options);
     if (next === undefined) {
       const path = `/${names.slice(0, depth + 1).join('/')}`;
-      throw new Failure(EXIT.notThere, `There is no ${shownText(path)} on the server. ${advice({ path, parent })}`);
+      throw new Failure(EXIT.notThere, `There is no ${escapeControl(path)} on the server. ${advice({ path, parent })}`);
     }
     item = next;
   }
@@ -49,7 +49,7 @@ async function itemByPath(client: NodeClient, place: string, advice: Advice, opt
 }
 
 function lookAround({ parent }: { parent: string }): string {
-  return `partway ls ${shellWord(parent)} shows what there is.`;
+  return `partway ls ${quoteForShell(parent)} shows what there is.`;
 }
 
 async function itemById(

@@ -18,7 +18,7 @@ export interface ListedItem extends Item {
 }
 
 /** Everything in a folder, page by page: folders first, each by its name. */
-export async function* itemsIn(
+export async function* listItems(
   client: NodeClient,
   folderId: string,
   options: CallOptions = {},

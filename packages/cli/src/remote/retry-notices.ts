@@ -1,5 +1,5 @@
 import { type CallRetry, TransportError } from '@partway/client/node/index';
-import { shownText } from '../output/text.ts';
+import { escapeControl } from '../output/text.ts';
 
 /** Retries that follow each other within this time are one outage, in milliseconds. */
 const ONE_OUTAGE = 60_000;
@@ -17,7 +17,7 @@ export class RetryNotices {
     this.#toldAt.set(reason, now);
     if (now - before < ONE_OUTAGE) return;
     const why = error instanceof Error ? error.message : String(error);
-    const message = `${shownText(why)} Trying again in ${(waitMillis / 1000).toFixed(1)} s.`;
+    const message = `${escapeControl(why)} Trying again in ${(waitMillis / 1000).toFixed(1)} s.`;
     this.tell(message, { call, wait_millis: waitMillis });
   };
 }

@@ -1,5 +1,5 @@
 /** Does the work for each item as it comes, for up to `most` items at a time; rejects with the first error of `items`. */
-export async function ahead<Item>(
+export async function prefetchMapped<Item>(
   items: AsyncIterable<Item>,
   most: number,
   work: (item: Item) => Promise<void>,

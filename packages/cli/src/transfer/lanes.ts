@@ -4,7 +4,7 @@ interface Waiting {
 }
 
 /** Lets files send their bytes in their order: up to so many small ones at a time, a large one alone. */
-export class Lines {
+export class TransferLanes {
   readonly #most: number;
   readonly #waiting: Waiting[] = [];
   #small = 0;
@@ -67,7 +67,7 @@ const SMALL_AT_A_TIME = 4;
  * Does the work for each file in its order: up to four small ones at a time, a large one alone. Until `signal` is aborted;
  * then nothing more is begun.
  */
-export async function sideBySide<File extends { size: number }>(
+export async function runConcurrently<File extends { size: number }>(
   files: AsyncIterable<File>,
   work: (file: File) => Promise<void>,
   signal: AbortSignal,

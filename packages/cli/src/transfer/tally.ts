@@ -1,6 +1,6 @@
 import { explain } from '../errors/explain.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { speedText } from '../output/quantities.ts';
+import { formatSpeed } from '../output/quantities.ts';
 import type { RunningTransfer, TransferReport } from '../output/transfer-report.ts';
 import { Interrupted } from '../process.ts';
 
@@ -33,7 +33,7 @@ export class Tally {
   summarize(report: TransferReport, { verb, interrupted }: { verb: string; interrupted: boolean }): void {
     const failed = this.#codes.length;
     const fields = { files: this.files, present: this.present, failed, bytes: this.bytes, interrupted };
-    const parts = [`${this.files} ${verb}, ${speedText(this.bytes, performance.now() - this.#began)}`];
+    const parts = [`${this.files} ${verb}, ${formatSpeed(this.bytes, performance.now() - this.#began)}`];
     if (this.present > 0) parts.push(`${this.present} there already`);
     if (failed > 0) parts.push(`${failed} failed`);
     report.summary(`${parts.join('; ')}.`, fields);

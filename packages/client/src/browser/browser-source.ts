@@ -1,4 +1,4 @@
-import { ByteFeed } from '../byte-reader.ts';
+import { ByteReader } from '../byte-reader.ts';
 import { SourceChangedError } from '../errors.ts';
 import type { SourceIdentity } from '../state.ts';
 import type { PartReader, ReadingPlan, UploadSource } from '../upload/source.ts';
@@ -17,7 +17,7 @@ export type BrowserSource =
   | (() => ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>);
 
 /** What the caller gave, as uploads read it. */
-export function sourceOf(given: BrowserSource, options: UploadOptions): UploadSource {
+export function createSource(given: BrowserSource, options: UploadOptions): UploadSource {
   const name = options.name ?? (given instanceof File ? given.name : undefined);
   const called = name ?? 'The upload';
   if (given instanceof File) {
@@ -83,14 +83,14 @@ function streamSource(
     repeatable,
     again: async () => source,
     async whole() {
-      const feed = new ByteFeed(open(), identity.name);
+      const feed = new ByteReader(open(), identity.name);
       const bytes = await read(feed, identity.size);
       await feed.end();
       return bytes;
     },
     async open({ partSize, memory, parts }: ReadingPlan): Promise<PartReader> {
       const hasher = await openHasher();
-      const feed = new ByteFeed(open(), identity.name);
+      const feed = new ByteReader(open(), identity.name);
       const { sha1, [Symbol.asyncDispose]: close } = ends(hasher);
       return {
         mostHeld: Math.max(1, Math.min(Math.floor(memory / partSize), parts)),
@@ -128,7 +128,7 @@ async function hashed(hasher: Hasher, bytes: Blob, { name }: SourceIdentity): Pr
   }
 }
 
-async function read(feed: ByteFeed, size: number): Promise<Blob> {
+async function read(feed: ByteReader, size: number): Promise<Blob> {
   const bytes = new Uint8Array(size);
   await feed.fill(bytes);
   return new Blob([bytes]);

@@ -2,7 +2,7 @@ import { type Client, type ClientOptions, makeClient } from '../client.ts';
 import { fetchTransport } from '../fetch-transport.ts';
 import type { StateStore } from '../state.ts';
 import { uploadFile } from '../upload/upload-file.ts';
-import { type BrowserSource, sourceOf } from './browser-source.ts';
+import { type BrowserSource, createSource } from './browser-source.ts';
 import { openHasher } from './hasher.ts';
 import { indexedDbStateStore } from './indexed-db-state-store.ts';
 import { xhrTransport } from './xhr-transport.ts';
@@ -24,7 +24,7 @@ export function createClient(options: ClientOptions): BrowserClient {
     transport: fetch === undefined ? xhrTransport() : fetchTransport(fetch),
     store: store === false ? undefined : store,
     async uploadFile(client, source, given) {
-      return uploadFile(client, sourceOf(source, given), given, sha1Of);
+      return uploadFile(client, createSource(source, given), given, sha1Of);
     },
   });
 }

@@ -1,5 +1,5 @@
 import { fetchTransport } from '../fetch-transport.ts';
-import { type Transport, type TransportAnswer, TransportError, type TransportRequest } from '../transport.ts';
+import { type Transport, TransportError, type TransportRequest, type TransportResponse } from '../transport.ts';
 
 /**
  * Requests of a browser: `fetch`, and `XMLHttpRequest` for bodies whose progress is wanted, since `fetch` does not tell how
@@ -17,7 +17,7 @@ function watched(request: TransportRequest): request is TransportRequest & { bod
   return request.onSent !== undefined && request.body instanceof Blob && typeof XMLHttpRequest === 'function';
 }
 
-function send(request: TransportRequest & { body: Blob; onSent(bytes: number): void }): Promise<TransportAnswer> {
+function send(request: TransportRequest & { body: Blob; onSent(bytes: number): void }): Promise<TransportResponse> {
   const { method, url, headers, body, signal, onSent, idleMillis } = request;
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason);
@@ -56,7 +56,7 @@ function send(request: TransportRequest & { body: Blob; onSent(bytes: number): v
   });
 }
 
-function answerOf(xhr: XMLHttpRequest): TransportAnswer {
+function answerOf(xhr: XMLHttpRequest): TransportResponse {
   const { status, responseText } = xhr;
   return {
     status,

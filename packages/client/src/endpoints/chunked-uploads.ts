@@ -12,10 +12,10 @@ import type {
   UploadSessions,
 } from '@partway/protocol/schemas/upload-sessions';
 import { type CallOptions, parse } from '../call.ts';
-import { ApiError, retryAfterOf } from '../errors.ts';
+import { ApiError, parseRetryAfter } from '../errors.ts';
 import { type Shape, UPLOADED } from '../response-shape.ts';
 import type { RequestBody } from '../transport.ts';
-import { deleted, isGone } from './delete.ts';
+import { deleteIdempotently, isGone } from './delete.ts';
 import type { Endpoint, QueryOptions } from './endpoint.ts';
 
 const SESSION: Shape = {
@@ -162,7 +162,7 @@ export function chunkedUploads({ caller, upload }: Endpoint) {
       return caller.read<Committed>(call, async (answer) => {
         const text = await answer.text();
         if (answer.status !== 202) return { files: parse<UploadedFiles>(call, answer.status, text, UPLOADED) };
-        return { files: undefined, retryAfterMillis: Math.min(retryAfterOf(answer) ?? 1000, LONGEST_COMMIT_WAIT) };
+        return { files: undefined, retryAfterMillis: Math.min(parseRetryAfter(answer) ?? 1000, LONGEST_COMMIT_WAIT) };
       });
     },
     createFileUploadSessionCommit(
@@ -179,7 +179,7 @@ export function chunkedUploads({ caller, upload }: Endpoint) {
       try {
         await caller.json(
           { ...options, method: 'DELETE', url },
-          deleted(() => isGone(caller, url, options)),
+          deleteIdempotently(() => isGone(caller, url, options)),
         );
       } catch (error) {
         // Gone is what was asked for, be it by a first try whose answer was lost.

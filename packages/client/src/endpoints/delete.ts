@@ -1,15 +1,15 @@
 import type { Call, Caller, CallOptions, Expected, Outcome } from '../call.ts';
-import { ApiError, UnexpectedAnswer } from '../errors.ts';
+import { ApiError, UnexpectedResponse } from '../errors.ts';
 
 /**
  * What a deletion expects: an empty answer. After a lost one, a refusal because the item is not there any more means that
- * it was done; where a body came instead (a proxy's page), `isGone` asks.
+ * it was done; where a body came instead (a proxy's page), `isNotFound` asks.
  */
-export function deleted(isGone?: () => Promise<boolean>): Expected<unknown> {
+export function deleteIdempotently(isGone?: () => Promise<boolean>): Expected<unknown> {
   return {
     shape: 'nothing',
     async settle(outcome: Outcome) {
-      if (outcome instanceof UnexpectedAnswer) return (await isGone?.()) || undefined;
+      if (outcome instanceof UnexpectedResponse) return (await isGone?.()) || undefined;
       return isMissing(outcome) || undefined;
     },
   };

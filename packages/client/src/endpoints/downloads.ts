@@ -1,5 +1,5 @@
 import type { Call } from '../call.ts';
-import { UnexpectedAnswer } from '../errors.ts';
+import { UnexpectedResponse } from '../errors.ts';
 import type { Endpoint, QueryOptions } from './endpoint.ts';
 
 interface DownloadQuery {
@@ -46,7 +46,12 @@ export function downloads({ caller, api }: Endpoint) {
       const call = callFor(fileId, options);
       const answer = await caller.answer(call);
       if (answer.status !== 200 && answer.status !== 206) {
-        throw new UnexpectedAnswer({ method: 'GET', url: call.url, status: answer.status, text: await answer.text() });
+        throw new UnexpectedResponse({
+          method: 'GET',
+          url: call.url,
+          status: answer.status,
+          text: await answer.text(),
+        });
       }
       const total = /\/(\d+)$/.exec(answer.header('content-range') ?? '')?.[1];
       return {

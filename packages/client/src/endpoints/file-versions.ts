@@ -2,7 +2,7 @@ import type { PromoteVersion } from '@partway/protocol/schemas/files';
 import type { FileVersionList, FileVersionObject } from '@partway/protocol/schemas/versions';
 import type { CallOptions } from '../call.ts';
 import { FILE_VERSION } from '../response-shape.ts';
-import { deleted } from './delete.ts';
+import { deleteIdempotently } from './delete.ts';
 import type { Endpoint, QueryOptions } from './endpoint.ts';
 
 const VERSION = { id: 'string' } as const;
@@ -43,7 +43,7 @@ export function fileVersions({ caller, api }: Endpoint) {
 
     /** Into the trash. */
     async deleteFileVersionById(fileId: string, versionId: string, options: CallOptions = {}): Promise<void> {
-      await caller.json({ ...options, method: 'DELETE', url: version(fileId, versionId) }, deleted());
+      await caller.json({ ...options, method: 'DELETE', url: version(fileId, versionId) }, deleteIdempotently());
     },
 
     /** Out of the trash. */

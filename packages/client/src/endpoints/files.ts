@@ -1,7 +1,7 @@
 import type { CopyFile, FileObject, FileWithAllFields, UpdateFile } from '@partway/protocol/schemas/files';
 import type { CallOptions } from '../call.ts';
 import { itemShape } from '../response-shape.ts';
-import { deleted, isGone } from './delete.ts';
+import { deleteIdempotently, isGone } from './delete.ts';
 import type { Answered, Endpoint, FieldsQuery, QueryOptions } from './endpoint.ts';
 
 type FileOptions<Field> = QueryOptions<FieldsQuery<Field>>;
@@ -40,7 +40,7 @@ export function files({ caller, api }: Endpoint) {
     async deleteFileById(fileId: string, options: CallOptions = {}): Promise<void> {
       await caller.json(
         { ...options, method: 'DELETE', url: at(fileId) },
-        deleted(() => isGone(caller, at(fileId), options)),
+        deleteIdempotently(() => isGone(caller, at(fileId), options)),
       );
     },
 

@@ -5,8 +5,8 @@ import type { CopyItem, ItemUpdate } from '@partway/protocol/schemas/items';
 import type { Call, Caller, CallOptions, Outcome } from '../call.ts';
 import { ApiError } from '../errors.ts';
 import { findByName, type NamedItem } from '../find-by-name.ts';
-import { fits, itemPageShape, itemShape } from '../response-shape.ts';
-import { deleted, isGone } from './delete.ts';
+import { itemPageShape, itemShape, matchesShape } from '../response-shape.ts';
+import { deleteIdempotently, isGone } from './delete.ts';
 import type { Answered, Endpoint, FieldsQuery, PageQuery, QueryOptions } from './endpoint.ts';
 
 type FolderOptions<Field> = QueryOptions<FieldsQuery<Field> & PageQuery>;
@@ -89,7 +89,7 @@ export function folders({ caller, api }: Endpoint) {
     ): Promise<void> {
       await caller.json(
         { ...options, method: 'DELETE', url: at(folderId), query },
-        deleted(() => isGone(caller, at(folderId), options)),
+        deleteIdempotently(() => isGone(caller, at(folderId), options)),
       );
     },
 
@@ -139,6 +139,6 @@ async function madeFolder<T>(
     folder: JSON.parse(await answer.text()) as T & { created_at?: string },
     now: Date.parse(answer.header('date') ?? '') || Date.now(),
   }));
-  if (!fits(folder, itemShape('folder', fields))) return undefined;
+  if (!matchesShape(folder, itemShape('folder', fields))) return undefined;
   return now - Date.parse(folder.created_at ?? '') <= since + ROUNDING ? folder : undefined;
 }

@@ -4,7 +4,7 @@ import type { ItemList } from '@partway/protocol/schemas/item-list';
 import type { RestoreItem } from '@partway/protocol/schemas/items';
 import type { CallOptions } from '../call.ts';
 import { itemPageShape } from '../response-shape.ts';
-import { deleted, isGone } from './delete.ts';
+import { deleteIdempotently, isGone } from './delete.ts';
 import type { Endpoint, PageQuery, QueryOptions } from './endpoint.ts';
 
 export type TrashedFiles = ReturnType<typeof trashedFiles>;
@@ -51,7 +51,7 @@ function trashed<Item>({ caller, api }: Endpoint, kind: 'files' | 'folders') {
     async remove(id: string, options: CallOptions = {}): Promise<void> {
       await caller.json(
         { ...options, method: 'DELETE', url: `${at(id)}/trash` },
-        deleted(() => isGone(caller, `${at(id)}/trash`, options)),
+        deleteIdempotently(() => isGone(caller, `${at(id)}/trash`, options)),
       );
     },
   };

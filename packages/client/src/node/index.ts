@@ -5,7 +5,7 @@ import { uploadFile } from '../upload/upload-file.ts';
 import { fileStateStore } from './file-state-store.ts';
 import { type NodeTransportOptions, nodeTransport } from './node-transport.ts';
 import { PartMemory } from './part-memory.ts';
-import { type NodeSource, sourceOf } from './source.ts';
+import { createSource, type NodeSource } from './source.ts';
 
 export * from '../public.ts';
 export { defaultStateFolder, fileStateStore } from './file-state-store.ts';
@@ -24,7 +24,7 @@ export function createClient(options: ClientOptions & NodeTransportOptions): Nod
     transport: fetch === undefined ? nodeTransport(options) : fetchTransport(fetch),
     store: store === false ? undefined : store,
     async uploadFile(client, source, given) {
-      return uploadFile(client, await sourceOf(source, given, memory), given, sha1Of);
+      return uploadFile(client, await createSource(source, given, memory), given, sha1Of);
     },
   });
 }

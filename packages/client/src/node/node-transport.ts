@@ -6,9 +6,9 @@ import {
   type RequestBody,
   sizeOf,
   type Transport,
-  type TransportAnswer,
   TransportError,
   type TransportRequest,
+  type TransportResponse,
 } from '../transport.ts';
 
 export interface NodeTransportOptions {
@@ -29,7 +29,7 @@ export function nodeTransport({ ca }: NodeTransportOptions = {}): Transport {
   const tls = new TlsAgent({ ...settings, ...(ca !== undefined && { ca: trustedWith(ca) }) });
   warnOfUnusedProxy();
 
-  async function send(asked: TransportRequest, redirects = 0): Promise<TransportAnswer> {
+  async function send(asked: TransportRequest, redirects = 0): Promise<TransportResponse> {
     const url = new URL(asked.url);
     const response = await exchange(url, asked, url.protocol === 'https:' ? tls : plain);
     const location = response.headers.location;
@@ -86,7 +86,7 @@ function exchange(url: URL, asked: TransportRequest, agent: Agent): Promise<Inco
   return promise;
 }
 
-function answerOf(response: IncomingMessage, signal: AbortSignal | undefined): TransportAnswer {
+function answerOf(response: IncomingMessage, signal: AbortSignal | undefined): TransportResponse {
   const broken = (cause: unknown) =>
     signal?.aborted ? signal.reason : new TransportError('The connection broke off within the answer.', { cause });
   return {

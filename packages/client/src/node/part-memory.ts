@@ -14,7 +14,7 @@ export class PartMemory {
     return this.#free.splice(at, 1)[0] ?? new SharedArrayBuffer(size);
   }
 
-  giveBack(memory: SharedArrayBuffer): void {
+  release(memory: SharedArrayBuffer): void {
     this.#free.push(memory);
     let kept = this.#free.reduce((sum, { byteLength }) => sum + byteLength, 0);
     // The oldest are of the part size that is used no more.

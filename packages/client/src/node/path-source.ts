@@ -48,7 +48,7 @@ function readPath(path: string, pool: PartMemory, { partSize, memory, parts }: R
       }
       const held = pool.take(partSize);
       const sha1 = await thread.part(offset, size, held);
-      return { sha1, body: new Uint8Array(held, 0, size), release: () => pool.giveBack(held) };
+      return { sha1, body: new Uint8Array(held, 0, size), release: () => pool.release(held) };
     },
     skip: (offset, size) => thread.part(offset, size),
     sha1: () => thread.whole(),

@@ -6,7 +6,7 @@ import { pathSource } from './path-source.ts';
 import { streamSource } from './stream-source.ts';
 
 /** What the caller gave, as uploads read it. */
-export async function sourceOf(given: NodeSource, options: UploadOptions, pool: PartMemory): Promise<UploadSource> {
+export async function createSource(given: NodeSource, options: UploadOptions, pool: PartMemory): Promise<UploadSource> {
   if (typeof given === 'string') return pathSource(given, pool);
   if (given instanceof URL) return pathSource(fileURLToPath(given), pool);
   const name = options.name ?? (given instanceof File ? given.name : undefined);

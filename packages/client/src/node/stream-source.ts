@@ -1,4 +1,4 @@
-import { ByteFeed } from '../byte-reader.ts';
+import { ByteReader } from '../byte-reader.ts';
 import type { SourceIdentity } from '../state.ts';
 import type { PartReader, ReadingPlan, UploadSource } from '../upload/source.ts';
 import { HashThread } from './hash-thread.ts';
@@ -18,7 +18,7 @@ export function streamSource(
     again: async () => source,
     async whole() {
       const bytes = Buffer.alloc(identity.size);
-      const feed = new ByteFeed(open(), identity.name);
+      const feed = new ByteReader(open(), identity.name);
       await feed.fill(bytes);
       await feed.end();
       return bytes;
@@ -36,7 +36,7 @@ function readStream(
   pool: PartMemory,
   { partSize, memory, parts }: ReadingPlan,
 ): PartReader {
-  const feed = new ByteFeed(chunks, name);
+  const feed = new ByteReader(chunks, name);
   const thread = new HashThread();
 
   async function read(size: number) {
@@ -50,11 +50,11 @@ function readStream(
     mostHeld: Math.max(1, Math.min(Math.floor(memory / partSize), parts)),
     async take(_offset, size) {
       const { held, body, sha1 } = await read(size);
-      return { sha1, body, release: () => pool.giveBack(held) };
+      return { sha1, body, release: () => pool.release(held) };
     },
     async skip(_offset, size) {
       const { held, sha1 } = await read(size);
-      pool.giveBack(held);
+      pool.release(held);
       return sha1;
     },
     async sha1() {

@@ -15,7 +15,7 @@ const ONE_TROUBLE = 1_000;
  * 5 % faster, two more again; if not, back to what it was, and after a while a try with one more. Trouble (a refusal for load, a broken
  * connection) halves it. Windows are as long as twice the requests take, and at least 0.3 s.
  */
-export class ParallelControl {
+export class ConcurrencyController {
   readonly #most: number;
   #limit: number;
   #probing = true;
@@ -50,7 +50,7 @@ export class ParallelControl {
   }
 
   /** A request was refused for load, or broke. */
-  trouble(now: number): void {
+  onTrouble(now: number): void {
     if (now - this.#troubleAt < ONE_TROUBLE) return;
     this.#troubleAt = now;
     this.#limit = Math.max(1, Math.floor(this.#limit / 2));

@@ -1,9 +1,9 @@
 import { ApiError } from '../errors.ts';
-import { BeginAnew } from './session-errors.ts';
-import { isNewFile, type Target, type Upload } from './upload.ts';
+import { RestartUpload } from './session-errors.ts';
+import { isNewFile, type Target, type UploadTask } from './upload.ts';
 
 /** Does `act` for the target, or for the next one that the policy allows while the name is taken. */
-export async function resolvingConflicts<T>(upload: Upload, act: (target: Target) => Promise<T>): Promise<T> {
+export async function resolvingConflicts<T>(upload: UploadTask, act: (target: Target) => Promise<T>): Promise<T> {
   let target = upload.target;
   for (let taken = 1; ; taken += 1) {
     try {
@@ -16,7 +16,7 @@ export async function resolvingConflicts<T>(upload: Upload, act: (target: Target
 }
 
 /** @throws what the server would say of a name that is known to be taken. */
-function refuseKnown({ options, client }: Upload, name: string): void {
+function refuseKnown({ options, client }: UploadTask, name: string): void {
   const there = options.whatHas?.(name);
   if (there === undefined) return;
   throw new ApiError({
@@ -28,7 +28,7 @@ function refuseKnown({ options, client }: Upload, name: string): void {
   });
 }
 
-function nextTarget({ target, options, emit }: Upload, error: unknown, taken: number): Target {
+function nextTarget({ target, options, emit }: UploadTask, error: unknown, taken: number): Target {
   if (!isNameTaken(error) || !isNewFile(target) || taken > MOST_NAMES) throw error;
   switch (options.conflict ?? 'fail') {
     case 'fail':
@@ -59,9 +59,11 @@ function conflictOf(error: ApiError): { type?: string; id?: string; sha1?: strin
 }
 
 /** What a conflict at the end of an upload means, when the name was free at its start. */
-export function takenMeanwhile(upload: Upload, error: ApiError): ApiError | BeginAnew {
+export function nameTakenError(upload: UploadTask, error: ApiError): ApiError | RestartUpload {
   if ((upload.options.conflict ?? 'fail') === 'fail' || !isNewFile(upload.target)) return error;
-  return new BeginAnew('name-taken', `"${upload.target.name}" was taken while this was uploaded.`, { cause: error });
+  return new RestartUpload('name-taken', `"${upload.target.name}" was taken while this was uploaded.`, {
+    cause: error,
+  });
 }
 
 /** Past so many names that are taken there is something else wrong. */

@@ -15,13 +15,13 @@ export async function findCommitted(
   sha1: string,
   options: CallOptions,
 ): Promise<FileObject | undefined> {
-  const id = 'fileId' in place ? place.fileId : await idOf(client, place, options);
+  const id = 'fileId' in place ? place.fileId : await findFileId(client, place, options);
   if (id === undefined) return undefined;
   const file = await client.files.getFileById(id, options);
   return file.sha1 === sha1 ? file : undefined;
 }
 
-async function idOf(
+async function findFileId(
   client: UploadClient,
   { folderId, name }: { folderId: string; name: string },
   options: CallOptions,

@@ -1,10 +1,10 @@
 import type { UploadPart, UploadSession } from '@partway/protocol/schemas/upload-sessions';
-import { mayHaveHappened } from '../retry.ts';
+import { mayHaveSucceeded } from '../retry.ts';
 import type { SourceIdentity, UploadState } from '../state.ts';
 import { resolvingConflicts } from './conflict.ts';
 import { listStoredParts } from './list-parts.ts';
 import { isSessionGone, SESSION_GONE } from './session-errors.ts';
-import { isNewFile, type Target, type Upload } from './upload.ts';
+import { isNewFile, type Target, type UploadTask } from './upload.ts';
 import { forgetState, recallState, rememberState } from './upload-state.ts';
 
 /** So long a deletion that nobody waits for may take. */
@@ -18,13 +18,13 @@ export interface OpenSession {
 }
 
 /** The session that an earlier run left for this upload, if it is still of use, or a new one. */
-export async function openSession(upload: Upload): Promise<OpenSession> {
+export async function openSession(upload: UploadTask): Promise<OpenSession> {
   const left = await recallState(upload);
   return (left && (await resume(upload, left))) ?? create(upload);
 }
 
-async function resume(upload: Upload, state: UploadState): Promise<OpenSession | undefined> {
-  const { client, source, signal, patience, emit, meter } = upload;
+async function resume(upload: UploadTask, state: UploadState): Promise<OpenSession | undefined> {
+  const { client, source, signal, budget: patience, emit, meter } = upload;
   const change = changeOf(state.source, source.identity);
   if (change !== undefined) {
     await discard(upload, state);
@@ -34,7 +34,7 @@ async function resume(upload: Upload, state: UploadState): Promise<OpenSession |
   }
   const { status, list_parts: list } = state.session.endpoints;
   try {
-    const { session, stored } = await patience.persist({ what: 'session' }, async () => ({
+    const { session, stored } = await patience.retry({ what: 'session' }, async () => ({
       session: await client.chunkedUploads.getFileUploadSessionByUrl(status, { signal, retries: 0 }),
       stored: await listStoredParts(client, list, signal),
     }));
@@ -53,7 +53,7 @@ async function resume(upload: Upload, state: UploadState): Promise<OpenSession |
   }
 }
 
-async function create(upload: Upload): Promise<OpenSession> {
+async function create(upload: UploadTask): Promise<OpenSession> {
   const { meter, emit } = upload;
   const { session, target } = await resolvingConflicts(upload, async (target) => ({
     session: await createOnce(upload, target),
@@ -69,15 +69,15 @@ async function create(upload: Upload): Promise<OpenSession> {
 }
 
 /** Creates a session; one whose answer was lost is given up, or it would keep its space for days. */
-async function createOnce(upload: Upload, target: Target): Promise<UploadSession> {
+async function createOnce(upload: UploadTask, target: Target): Promise<UploadSession> {
   const beganAt = performance.now();
   let mayBeThere = false;
   try {
-    const session = await upload.patience.persist({ what: 'session' }, async () => {
+    const session = await upload.budget.retry({ what: 'session' }, async () => {
       try {
         return await createFor(upload, target);
       } catch (error) {
-        mayBeThere ||= mayHaveHappened(error);
+        mayBeThere ||= mayHaveSucceeded(error);
         throw error;
       }
     });
@@ -90,7 +90,7 @@ async function createOnce(upload: Upload, target: Target): Promise<UploadSession
   }
 }
 
-function createFor({ client, size, signal }: Upload, target: Target): Promise<UploadSession> {
+function createFor({ client, size, signal }: UploadTask, target: Target): Promise<UploadSession> {
   const { chunkedUploads } = client;
   const options = { signal, retries: 0 };
   if (isNewFile(target)) {
@@ -102,14 +102,14 @@ function createFor({ client, size, signal }: Upload, target: Target): Promise<Up
 }
 
 /** Deletes what an upload that is of no use any more has left, as far as that can be done now. */
-export async function discard(upload: Upload, { session }: Pick<UploadState, 'session'>): Promise<void> {
+export async function discard(upload: UploadTask, { session }: Pick<UploadState, 'session'>): Promise<void> {
   await forgetState(upload);
   await deleteSession(upload, { session });
 }
 
 /** Deletes what is stored on the server in a session, as far as that can be done now. */
 export async function deleteSession(
-  { client }: Pick<Upload, 'client'>,
+  { client }: Pick<UploadTask, 'client'>,
   { session }: Pick<UploadState, 'session'>,
 ): Promise<void> {
   // What stays behind expires; nothing here depends on it.
@@ -118,7 +118,11 @@ export async function deleteSession(
     .catch(() => {});
 }
 
-function stateOf({ client, key, target, source, options }: Upload, session: UploadSession, got: Target): UploadState {
+function stateOf(
+  { client, key, target, source, options }: UploadTask,
+  session: UploadSession,
+  got: Target,
+): UploadState {
   return {
     version: 1,
     key,
@@ -153,7 +157,7 @@ const LIMIT = 10_000;
  * first try. Only a Partway server lists sessions; elsewhere they expire.
  */
 async function dropLostSessions(
-  { client, size }: Upload,
+  { client, size }: UploadTask,
   target: Target,
   { own, sinceMillis }: { own: string; sinceMillis: number },
 ): Promise<void> {

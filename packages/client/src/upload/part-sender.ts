@@ -1,14 +1,14 @@
 import { parseSha1Hex, sha1ToBase64 } from '@partway/protocol/ids';
 import type { UploadPart, UploadSession } from '@partway/protocol/schemas/upload-sessions';
-import { ApiError, UnexpectedAnswer } from '../errors.ts';
+import { ApiError, UnexpectedResponse } from '../errors.ts';
 import { TransportError } from '../transport.ts';
 import type { PartProgress } from '../upload-options.ts';
-import { ParallelControl } from './concurrency.ts';
+import { ConcurrencyController } from './concurrency.ts';
 import { listStoredParts } from './list-parts.ts';
-import { Gate } from './semaphore.ts';
-import { anewIfGone, isSessionGone, sourceChanged } from './session-errors.ts';
+import { PrioritySemaphore } from './semaphore.ts';
+import { isSessionGone, restartIfGone, sourceChangedError } from './session-errors.ts';
 import type { TakenPart } from './source.ts';
-import type { Upload } from './upload.ts';
+import type { UploadTask } from './upload.ts';
 
 /** How often one part may arrive with other bytes than were sent. */
 const MOST_CORRUPTIONS = 8;
@@ -24,29 +24,29 @@ interface Sending {
 
 /** Sends the parts of one session: so many at a time as the line is worth, each as often as it takes. */
 export class PartSender {
-  readonly #upload: Upload;
+  readonly #upload: UploadTask;
   readonly #session: UploadSession;
   readonly #signal: AbortSignal;
-  readonly #control: ParallelControl;
-  readonly #gate: Gate;
+  readonly #control: ConcurrencyController;
+  readonly #gate: PrioritySemaphore;
   readonly #onLimit: (limit: number) => void;
   /** A list that was asked for after the last trouble, shared by all who had it. */
   #listing: Promise<ReadonlyMap<number, UploadPart>> | undefined;
 
-  constructor(upload: Upload, session: UploadSession, { most, signal, onLimit }: Sending) {
+  constructor(upload: UploadTask, session: UploadSession, { most, signal, onLimit }: Sending) {
     this.#upload = upload;
     this.#session = session;
     this.#signal = signal;
     this.#onLimit = onLimit;
-    this.#control = new ParallelControl(most, performance.now());
-    this.#gate = new Gate(this.#control.limit);
+    this.#control = new ConcurrencyController(most, performance.now());
+    this.#gate = new PrioritySemaphore(this.#control.limit);
     upload.meter.parallel = this.#control.limit;
     onLimit(this.#control.limit);
   }
 
-  /** Resolves with the stored part. Throws `BeginAnew` where the session cannot become this source's any more. */
+  /** Resolves with the stored part. Throws `RestartUpload` where the session cannot become this source's any more. */
   async send(part: PartProgress, taken: TakenPart): Promise<UploadPart> {
-    const { meter, patience } = this.#upload;
+    const { meter, budget: patience } = this.#upload;
     let corruptions = 0;
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -102,20 +102,20 @@ export class PartSender {
     corruptions: number,
     error: unknown,
   ): Promise<UploadPart | undefined> {
-    const { patience, source } = this.#upload;
+    const { budget: patience, source } = this.#upload;
     this.#signal.throwIfAborted();
-    if (isSessionGone(error)) throw anewIfGone(error);
-    if (error instanceof UnexpectedAnswer) return this.#storedOrThrow(part, taken, error);
+    if (isSessionGone(error)) throw restartIfGone(error);
+    if (error instanceof UnexpectedResponse) return this.#storedOrThrow(part, taken, error);
     if (isOverlap(error)) return this.#storedOrOther(part, taken, error);
     const mayBeTheSource = isCorrupted(error) || error instanceof TransportError;
     // Either the line is at fault, or the source has changed between its being hashed and its being sent.
-    if (mayBeTheSource && !(await source.isUnchanged())) throw sourceChanged(source.identity.name, error);
+    if (mayBeTheSource && !(await source.isUnchanged())) throw sourceChangedError(source.identity.name, error);
     if (isCorrupted(error)) {
       if (corruptions > MOST_CORRUPTIONS) throw error;
       return undefined;
     }
     this.#listing = undefined;
-    this.#control.trouble(performance.now());
+    this.#control.onTrouble(performance.now());
     this.#adjust();
     if (error instanceof ApiError) this.#gate.pause(error.retryAfterMillis ?? 0);
     await patience.waitAfter({ what: 'part', offset: part.offset }, attempt, error, this.#signal);
@@ -147,22 +147,22 @@ export class PartSender {
     if (stored === undefined) {
       // Refused for a part that is not there (yet): a try whose connection broke may still be under way.
       const trial = { what: 'part', offset: part.offset } as const;
-      await this.#upload.patience.waitAfter(trial, part.tries, busy(error), this.#signal);
+      await this.#upload.budget.waitAfter(trial, part.tries, busy(error), this.#signal);
       return undefined;
     }
-    throw sourceChanged(this.#upload.source.identity.name, error);
+    throw sourceChangedError(this.#upload.source.identity.name, error);
   }
 
   #list(): Promise<ReadonlyMap<number, UploadPart>> {
-    const { client, patience } = this.#upload;
+    const { client, budget: patience } = this.#upload;
     const { list_parts: address } = this.#session.session_endpoints;
     this.#listing ??= patience
-      .persist({ what: 'session' }, () => listStoredParts(client, address, this.#signal), {
+      .retry({ what: 'session' }, () => listStoredParts(client, address, this.#signal), {
         signal: this.#signal,
         getsOn: false,
       })
       .catch((error) => {
-        throw anewIfGone(error);
+        throw restartIfGone(error);
       });
     return this.#listing;
   }

@@ -1,4 +1,4 @@
-import { isPassing, RetryWindow, sleep } from '../retry.ts';
+import { isRetryable, RetryWindow, sleep } from '../retry.ts';
 import type { UploadEvent } from '../upload-options.ts';
 
 type Trial = Omit<Extract<UploadEvent, { type: 'retrying' }>, 'type' | 'message' | 'waitMillis' | 'error' | 'outage'>;
@@ -7,7 +7,7 @@ type Trial = Omit<Extract<UploadEvent, { type: 'retrying' }>, 'type' | 'message'
  * How long an upload goes on trying: as long as anything gets on now and then. The time counts from the first failure after
  * the last success, so that a part that took long to send and then failed is tried again.
  */
-export class Patience {
+export class RetryBudget {
   readonly #window: RetryWindow;
   readonly #signal: AbortSignal | undefined;
   readonly #emit: (event: UploadEvent) => void;
@@ -27,7 +27,7 @@ export class Patience {
    * Does it again and again while that may help; waits as long as the server asks for, or longer each time. Where it only
    * asks how things stand, that brings nothing on: `getsOn` is false.
    */
-  async persist<T>(
+  async retry<T>(
     trial: Trial,
     act: () => Promise<T>,
     { signal = this.#signal, getsOn = true }: { signal?: AbortSignal | undefined; getsOn?: boolean } = {},
@@ -46,7 +46,7 @@ export class Patience {
   /** Waits before the next try. Throws `error` where another one would not help, or the patience is at an end. */
   async waitAfter(trial: Trial, attempt: number, error: unknown, signal = this.#signal): Promise<void> {
     signal?.throwIfAborted();
-    if (!isPassing(error)) throw error;
+    if (!isRetryable(error)) throw error;
     const waitMillis = this.#window.waitAfter(attempt, error);
     const why = error instanceof Error ? error.message : String(error);
     const message = `${why} Trying again in ${(waitMillis / 1000).toFixed(1)} s.`;

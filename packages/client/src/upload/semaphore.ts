@@ -1,5 +1,5 @@
 /** Lets so many in at a time, the smallest number first; others wait. */
-export class Gate {
+export class PrioritySemaphore {
   #limit: number;
   #inside = 0;
   #pausedUntil = 0;
@@ -61,7 +61,7 @@ export class Gate {
 }
 
 /** So many places; whoever takes one gives it back by `leave`. For one who takes them, one after the other. */
-export class Seats {
+export class Semaphore {
   #count: number;
   #taken = 0;
   #waiting: (() => void) | undefined;

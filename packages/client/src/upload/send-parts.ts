@@ -3,10 +3,10 @@ import { SourceChangedError } from '../errors.ts';
 import type { PartProgress } from '../upload-options.ts';
 import type { OpenSession } from './open-session.ts';
 import { PartSender } from './part-sender.ts';
-import { Seats } from './semaphore.ts';
-import { BeginAnew, sourceChanged } from './session-errors.ts';
+import { Semaphore } from './semaphore.ts';
+import { RestartUpload, sourceChangedError } from './session-errors.ts';
 import type { PartReader } from './source.ts';
-import type { Upload } from './upload.ts';
+import type { UploadTask } from './upload.ts';
 
 /**
  * Reads the source from its first byte to its last and sends the parts that are not stored, in the order of their offsets,
@@ -14,7 +14,7 @@ import type { Upload } from './upload.ts';
  * the whole needs it. Resolves with all parts, by offset.
  */
 export async function sendParts(
-  upload: Upload,
+  upload: UploadTask,
   { session, stored }: OpenSession,
   reader: PartReader,
   most: number,
@@ -22,7 +22,7 @@ export async function sendParts(
   const { meter, source } = upload;
   const stop = new AbortController();
   const signal = upload.signal === undefined ? stop.signal : AbortSignal.any([upload.signal, stop.signal]);
-  const seats = new Seats(1);
+  const seats = new Semaphore(1);
   const sender = new PartSender(upload, session, {
     most,
     signal,
@@ -40,7 +40,7 @@ export async function sendParts(
       return await read;
     } catch (error) {
       if (error instanceof SourceChangedError || (await source.isUnchanged())) throw error;
-      throw sourceChanged(source.identity.name, error);
+      throw sourceChangedError(source.identity.name, error);
     }
   }
 
@@ -83,7 +83,7 @@ export async function sendParts(
   return parts;
 }
 
-function changed(name: string, offset: number): BeginAnew {
+function changed(name: string, offset: number): RestartUpload {
   const message = `${name} has other bytes at ${offset} than those that were uploaded from there: it begins anew.`;
-  return new BeginAnew('source-changed', message);
+  return new RestartUpload('source-changed', message);
 }

@@ -1,5 +1,5 @@
 import { ApiError } from '../errors.ts';
-import { isPassing } from '../retry.ts';
+import { isRetryable } from '../retry.ts';
 import type { RestartReason } from '../upload-options.ts';
 
 /** Whether a call of a session was refused because there is no such session of this user any more. */
@@ -12,13 +12,13 @@ export function isSessionGone(error: unknown): boolean {
 
 export const SESSION_GONE = 'The server does not have the session of this upload any more: it begins anew.';
 
-/** `BeginAnew` in place of such a refusal, and anything else as it is. */
-export function anewIfGone(error: unknown): unknown {
-  return isSessionGone(error) ? new BeginAnew('session-gone', SESSION_GONE, { cause: error }) : error;
+/** `RestartUpload` in place of such a refusal, and anything else as it is. */
+export function restartIfGone(error: unknown): unknown {
+  return isSessionGone(error) ? new RestartUpload('session-gone', SESSION_GONE, { cause: error }) : error;
 }
 
 /** Thrown where what was sent so far is of no use any more; the upload then begins from the first byte. */
-export class BeginAnew extends Error {
+export class RestartUpload extends Error {
   readonly reason: RestartReason;
 
   constructor(reason: RestartReason, message: string, options?: ErrorOptions) {
@@ -29,8 +29,8 @@ export class BeginAnew extends Error {
 }
 
 /** For a source that gives other bytes than it gave before. */
-export function sourceChanged(name: string, cause?: unknown): BeginAnew {
-  return new BeginAnew('source-changed', `${name} has changed since its upload began: it begins anew.`, { cause });
+export function sourceChangedError(name: string, cause?: unknown): RestartUpload {
+  return new RestartUpload('source-changed', `${name} has changed since its upload began: it begins anew.`, { cause });
 }
 
 /** Refusals of what is sent, not of its bytes: the same upload again would be refused again. */
@@ -42,5 +42,5 @@ const OF_BYTES = /^(bad_digest|digest_mismatch|parts_mismatch)$/;
  * login, more room or a better line would help.
  */
 export function isFinal(error: unknown): boolean {
-  return error instanceof ApiError && FINAL.has(error.status) && !OF_BYTES.test(error.code) && !isPassing(error);
+  return error instanceof ApiError && FINAL.has(error.status) && !OF_BYTES.test(error.code) && !isRetryable(error);
 }

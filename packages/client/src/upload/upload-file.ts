@@ -5,16 +5,16 @@ import type { UploadEvent, UploadOptions, UploadResult } from '../upload-options
 import { checkedAttributes } from './content-attributes.ts';
 import { deleteSession, discard } from './open-session.ts';
 import { ProgressMeter } from './progress.ts';
-import { Patience } from './retry-budget.ts';
-import { BeginAnew, isFinal } from './session-errors.ts';
+import { RetryBudget } from './retry-budget.ts';
+import { isFinal, RestartUpload } from './session-errors.ts';
 import type { UploadSource } from './source.ts';
-import type { Target, Upload, UploadClient } from './upload.ts';
+import type { Target, UploadClient, UploadTask } from './upload.ts';
 import { uploadInParts } from './upload-in-parts.ts';
 import { recallState } from './upload-state.ts';
 import { uploadWhole } from './upload-whole.ts';
 
 const SESSION_FROM = 20_000_000;
-const PATIENCE = 5 * 60_000;
+const DEFAULT_PATIENCE = 5 * 60_000;
 const PROGRESS_INTERVAL = 200;
 /** A source that has changed so often in one upload is still being written. */
 const MOST_RESTARTS = 3;
@@ -34,7 +34,7 @@ export async function uploadFile(
   const target = targetOf(options, source);
   checkTarget(target);
   using meter = new ProgressMeter(size, options.onProgress, options.progressInterval ?? PROGRESS_INTERVAL);
-  const upload: Upload = {
+  const upload: UploadTask = {
     client,
     source,
     size,
@@ -44,9 +44,9 @@ export async function uploadFile(
     key: keyOf(client, source, target),
     meter,
     attributes: checkedAttributes({ options, source, emit }),
-    patience: new Patience(options.patience ?? PATIENCE, signal, emit),
+    budget: new RetryBudget(options.patience ?? DEFAULT_PATIENCE, signal, emit),
     signal,
-    asking: { signal, patience: options.patience ?? PATIENCE },
+    queryOptions: { signal, patience: options.patience ?? DEFAULT_PATIENCE },
     emit,
   };
 
@@ -73,7 +73,7 @@ export async function uploadFile(
 }
 
 /** Undefined where the server takes the file in one piece only. */
-async function throughRestarts(upload: Upload, onSession: (session: UploadState['session']) => void) {
+async function throughRestarts(upload: UploadTask, onSession: (session: UploadState['session']) => void) {
   const { meter, emit } = upload;
   let session: UploadState['session'] | undefined;
   for (let restarts = 0; ; restarts += 1) {
@@ -85,11 +85,11 @@ async function throughRestarts(upload: Upload, onSession: (session: UploadState[
       });
     } catch (error) {
       if (error instanceof ApiError && error.code === 'file_size_too_small') return undefined;
-      if (!(error instanceof BeginAnew)) throw error;
+      if (!(error instanceof RestartUpload)) throw error;
       // Before anything is thrown away: a file that cannot be read now may be there again later.
       const next = source.repeatable ? await source.again() : undefined;
       if (session !== undefined) await discard(upload, { session });
-      if (restarts >= MOST_RESTARTS || next === undefined) throw cannotBeginAnew(error, source);
+      if (restarts >= MOST_RESTARTS || next === undefined) throw cannotRestartError(error, source);
       emit({ type: 'restarted', reason: error.reason, message: error.message });
       upload.source = next;
       upload.attributes = checkedAttributes(upload);
@@ -98,7 +98,7 @@ async function throughRestarts(upload: Upload, onSession: (session: UploadState[
   }
 }
 
-function cannotBeginAnew(error: BeginAnew, { repeatable, identity }: UploadSource): Error {
+function cannotRestartError(error: RestartUpload, { repeatable, identity }: UploadSource): Error {
   const why = error.message.replace(/: it begins anew\.$/, '.');
   if (!repeatable) {
     return new SourceChangedError(`${why} A stream cannot be read again: call uploadFile with a new one.`, {
@@ -111,7 +111,11 @@ function cannotBeginAnew(error: BeginAnew, { repeatable, identity }: UploadSourc
 }
 
 /** Says whether the upload can go on, and deletes what is stored where a cancel is to do that. Gives what is thrown. */
-async function stopped(upload: Upload, session: UploadState['session'] | undefined, error: unknown): Promise<unknown> {
+async function stopped(
+  upload: UploadTask,
+  session: UploadState['session'] | undefined,
+  error: unknown,
+): Promise<unknown> {
   const { signal, options, emit, meter } = upload;
   const leadsNowhere = (signal?.aborted && options.abortSession) || isFinal(error);
   if (session !== undefined && leadsNowhere) await discard(upload, { session });

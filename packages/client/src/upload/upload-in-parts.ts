@@ -1,11 +1,11 @@
 import type { FileObject } from '@partway/protocol/schemas/files';
 import type { UploadState } from '../state.ts';
-import { commitSession, placeOf } from './commit-session.ts';
+import { commitSession, committedTo } from './commit-session.ts';
 import { findCommitted } from './find-committed.ts';
 import { type OpenSession, openSession } from './open-session.ts';
 import { sendParts } from './send-parts.ts';
-import { anewIfGone, BeginAnew, isSessionGone } from './session-errors.ts';
-import type { Upload } from './upload.ts';
+import { isSessionGone, RestartUpload, restartIfGone } from './session-errors.ts';
+import type { UploadTask } from './upload.ts';
 import { forgetState, recallState, rememberState } from './upload-state.ts';
 
 const MOST_PARALLEL = 8;
@@ -18,9 +18,9 @@ interface UploadedInParts {
   bytesResumed: number;
 }
 
-/** One run through a session, from where an earlier one left it. Throws `BeginAnew` where that leads nowhere. */
+/** One run through a session, from where an earlier one left it. Throws `RestartUpload` where that leads nowhere. */
 export async function uploadInParts(
-  upload: Upload,
+  upload: UploadTask,
   onSession: (session: UploadState['session']) => void,
 ): Promise<UploadedInParts> {
   const { source, options, meter } = upload;
@@ -35,7 +35,7 @@ export async function uploadInParts(
   const parts = await sendParts(upload, opened, reader, most);
   const sha1 = await reader.sha1();
   if (!(await source.isUnchanged())) {
-    throw new BeginAnew('source-changed', `${source.identity.name} changed while it was uploaded: it begins anew.`);
+    throw new RestartUpload('source-changed', `${source.identity.name} changed while it was uploaded: it begins anew.`);
   }
 
   meter.enter('committing');
@@ -47,17 +47,22 @@ export async function uploadInParts(
 }
 
 /** The session; or the file, where an earlier run's commit has made it and only its answer was lost. */
-async function openOrFind(upload: Upload): Promise<OpenSession | UploadedInParts> {
+async function openOrFind(upload: UploadTask): Promise<OpenSession | UploadedInParts> {
   try {
     return await openSession(upload);
   } catch (error) {
     const state = isSessionGone(error) ? await recallState(upload) : undefined;
     if (state?.sha1 === undefined) throw error;
-    const file = await findCommitted(upload.client, placeOf(upload, state.session), state.sha1, upload.asking);
+    const file = await findCommitted(
+      upload.client,
+      committedTo(upload, state.session),
+      state.sha1,
+      upload.queryOptions,
+    );
     await forgetState(upload);
     if (file !== undefined) {
       return { file, sha1: state.sha1, sessionId: state.session.id, bytesResumed: upload.size };
     }
-    throw anewIfGone(error);
+    throw restartIfGone(error);
   }
 }

@@ -1,8 +1,8 @@
 import type { UploadState } from '../state.ts';
-import type { Upload } from './upload.ts';
+import type { UploadTask } from './upload.ts';
 
 /** Keeps the state. An upload goes on where that fails, but says that it cannot be resumed. */
-export async function rememberState({ store, emit }: Upload, state: UploadState): Promise<void> {
+export async function rememberState({ store, emit }: UploadTask, state: UploadState): Promise<void> {
   try {
     await store?.set(state);
   } catch (error) {
@@ -12,7 +12,7 @@ export async function rememberState({ store, emit }: Upload, state: UploadState)
 }
 
 /** What an earlier run left, if that can be read. */
-export async function recallState({ store, key, emit }: Upload): Promise<UploadState | undefined> {
+export async function recallState({ store, key, emit }: UploadTask): Promise<UploadState | undefined> {
   try {
     return await store?.get(key);
   } catch (error) {
@@ -22,7 +22,7 @@ export async function recallState({ store, key, emit }: Upload): Promise<UploadS
   }
 }
 
-export async function forgetState({ store, key }: Upload): Promise<void> {
+export async function forgetState({ store, key }: UploadTask): Promise<void> {
   // A state that stays is of a session that is gone, and says so when it is used.
   await store?.delete(key).catch(() => {});
 }

@@ -4,7 +4,7 @@ import type { StateStore } from '../state.ts';
 import type { UploadEvent, UploadOptions } from '../upload-options.ts';
 import type { ContentAttributes } from './content-attributes.ts';
 import type { ProgressMeter } from './progress.ts';
-import type { Patience } from './retry-budget.ts';
+import type { RetryBudget } from './retry-budget.ts';
 import type { UploadSource } from './source.ts';
 
 /** What uploads need of a client. */
@@ -14,7 +14,7 @@ export type UploadClient = Pick<
 >;
 
 /** One call of `uploadFile`, in the hands of those who do its steps. */
-export interface Upload {
+export interface UploadTask {
   client: UploadClient;
   source: UploadSource;
   /** Bytes. */
@@ -27,10 +27,10 @@ export interface Upload {
   meter: ProgressMeter;
   /** What it says of the file beside its bytes. */
   attributes: ContentAttributes;
-  patience: Patience;
+  budget: RetryBudget;
   signal: AbortSignal | undefined;
   /** Of calls that only ask how things stand: they wait for a server that is away as long as the upload does. */
-  asking: CallOptions;
+  queryOptions: CallOptions;
   emit(event: UploadEvent): void;
 }
 

@@ -36,7 +36,7 @@ export const VersionIdText = Type.String({ maxLength: 64 });
 export const Tags = Type.Array(Type.String({ minLength: 1, maxLength: 255 }), { maxItems: 100 });
 
 /** One of these words. */
-export function oneOf<const Word extends string>(...words: Word[]) {
+export function literalUnion<const Word extends string>(...words: Word[]) {
   return Type.Unsafe<Word>({ type: 'string', enum: words });
 }
 

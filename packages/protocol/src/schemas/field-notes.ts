@@ -28,13 +28,13 @@ export function refused(
 }
 
 /** Whether a value of a refused field asks for nothing. */
-export function asksNothing({ accepts, nullToo }: Refused, value: unknown): boolean {
+export function isNoRequest({ accepts, nullToo }: Refused, value: unknown): boolean {
   if (value === null) return !nullToo;
   return accepts.some((accepted) => JSON.stringify(accepted) === JSON.stringify(value));
 }
 
 /** What a schema says becomes of a field; undefined for one that is stored or acted on. */
-export function noteOf(schema: object): { ignored: string } | { refused: Refused } | undefined {
+export function getNote(schema: object): { ignored: string } | { refused: Refused } | undefined {
   if ('ignored' in schema && typeof schema.ignored === 'string') return { ignored: schema.ignored };
   if ('refused' in schema) return { refused: schema.refused as Refused };
   return undefined;

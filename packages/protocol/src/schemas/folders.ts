@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { Description, FolderRef, ItemName, oneOf, orNull, Tags } from './concepts.ts';
+import { Description, FolderRef, ItemName, literalUnion, orNull, Tags } from './concepts.ts';
 import { refused } from './field-notes.ts';
 import { ItemList } from './item-list.ts';
 import { ItemExtraFields, ItemObjectFields, ItemUpdateFields } from './items.ts';
@@ -7,7 +7,7 @@ import { ItemExtraFields, ItemObjectFields, ItemUpdateFields } from './items.ts'
 /** What is said of a folder and only stored: there are no collaborators here, and nothing that syncs. */
 const FolderSettingFields = {
   folder_upload_email: refused('this server receives no mail'),
-  sync_state: orNull(oneOf('synced', 'not_synced', 'partially_synced')),
+  sync_state: orNull(literalUnion('synced', 'not_synced', 'partially_synced')),
   can_non_owners_invite: orNull(Type.Boolean()),
   can_non_owners_view_collaborators: orNull(Type.Boolean()),
   is_collaboration_restricted_to_enterprise: orNull(Type.Boolean()),

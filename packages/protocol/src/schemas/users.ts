@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { oneOf, orNull } from './concepts.ts';
+import { literalUnion, orNull } from './concepts.ts';
 import { ignored, refused } from './field-notes.ts';
 
 /** What Box answers as the space of an account without a limit. */
@@ -10,7 +10,7 @@ const Login = Type.String({ format: 'login' });
 
 /** What both calls take. There is nobody to share with, no device limit and no second factor: the flags are only stored. */
 const UserFields = {
-  role: orNull(oneOf('user', 'coadmin', 'admin')),
+  role: orNull(literalUnion('user', 'coadmin', 'admin')),
   language: orNull(Type.String({ maxLength: 35, pattern: '^[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*$' })),
   timezone: orNull(Type.String({ format: 'time-zone' })),
   job_title: orNull(Type.String({ maxLength: 100 })),
@@ -34,7 +34,7 @@ const UserFields = {
   is_external_collab_restricted: orNull(Type.Boolean()),
   is_exempt_from_device_limits: orNull(Type.Boolean()),
   is_exempt_from_login_verification: orNull(Type.Boolean()),
-  status: orNull(oneOf('active', 'inactive', 'cannot_delete_edit', 'cannot_delete_edit_upload')),
+  status: orNull(literalUnion('active', 'inactive', 'cannot_delete_edit', 'cannot_delete_edit_upload')),
   /** Empty for none. */
   external_app_user_id: orNull(Type.String({ maxLength: 255 })),
 };

@@ -1,6 +1,6 @@
 import type { ItemId } from '@partway/protocol/ids';
 import type { Principal } from './principal.ts';
-import { type Ability, abilitiesOf, type Scope } from './scopes.ts';
+import { type Permission, permissionsFor, type Scope } from './scopes.ts';
 
 /** What an access token stands for: whose it is, and how far it goes. */
 export interface Authority {
@@ -10,11 +10,11 @@ export interface Authority {
   /** Undefined for a token that may do whatever its user may. */
   scopes: readonly Scope[] | undefined;
   /** The file or folder beyond which it does not reach. */
-  boundTo: ItemId | undefined;
+  restrictedTo: ItemId | undefined;
   /** Whether it may act as another user. */
-  mayActAs: boolean;
+  canImpersonate: boolean;
 }
 
-export function mayDo(authority: Authority, ability: Ability): boolean {
-  return abilitiesOf(authority.scopes).has(ability);
+export function hasPermission(authority: Authority, ability: Permission): boolean {
+  return permissionsFor(authority.scopes).has(ability);
 }

@@ -3,15 +3,15 @@ import type { Kysely } from 'kysely';
 import type { Tables } from '../database/schema.ts';
 import type { Clock } from '../time/clock.ts';
 import type { Authority } from './authority.ts';
-import type { LogInAttempts } from './login/attempts.ts';
+import type { LoginAttempts } from './login/attempts.ts';
 import type { TokenCache } from './token-cache.ts';
 
 /** What the verbs of this room work with. */
-export interface Access {
+export interface AuthContext {
   db: Kysely<Tables>;
   developer: Developer;
-  cache: TokenCache;
-  logIns: LogInAttempts;
+  tokens: TokenCache;
+  loginAttempts: LoginAttempts;
   clock: Clock;
 }
 

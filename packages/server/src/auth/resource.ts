@@ -26,7 +26,7 @@ export function parseResource(text: string): Resource | undefined {
 }
 
 /** The file or folder of this user's that an address of the API names, in use; undefined where there is none. */
-export async function findResource(
+export async function getResource(
   db: Kysely<Tables>,
   { userId, rootId }: Pick<Principal, 'userId' | 'rootId'>,
   address: string,
@@ -45,12 +45,12 @@ export async function findResource(
  * Whether a token reaches this file or folder: it is what the token is bound to, or lies below it, also in the trash.
  * A token that is bound to nothing reaches everything; whose the item is, is for others to ask.
  */
-export async function reaches(
+export async function isWithinRestriction(
   db: Kysely<Tables>,
-  { boundTo }: Pick<Authority, 'boundTo'>,
+  { restrictedTo }: Pick<Authority, 'restrictedTo'>,
   item: ItemId,
 ): Promise<boolean> {
-  if (boundTo === undefined) return true;
+  if (restrictedTo === undefined) return true;
   const path = await findPath(db, item);
-  return path.some(({ id }) => id === boundTo);
+  return path.some(({ id }) => id === restrictedTo);
 }

@@ -8,13 +8,13 @@
  * - `delete`: to the trash, and out of it for good
  * - `change`: everything else that changes something: move, copy, restore, lock
  */
-export type Ability = 'read' | 'download' | 'upload' | 'replace' | 'rename' | 'delete' | 'change';
+export type Permission = 'read' | 'download' | 'upload' | 'replace' | 'rename' | 'delete' | 'change';
 
 /**
  * Box's scopes, as far as they mean something here; those that give nothing are taken so that clients may ask. Box's
  * older SDKs ask for `item_readwrite` (boxsdk 3) and `item_content_upload` (Java), which its documentation does not name.
  */
-const ABILITIES_OF = {
+const PERMISSIONS = {
   root_readwrite: ['read', 'download', 'upload', 'replace', 'rename', 'delete', 'change'],
   root_readonly: ['read', 'download'],
   base_explorer: ['read'],
@@ -35,12 +35,12 @@ const ABILITIES_OF = {
   annotation_edit: [],
   annotation_view_all: [],
   annotation_view_self: [],
-} as const satisfies Record<string, readonly Ability[]>;
+} as const satisfies Record<string, readonly Permission[]>;
 
-export type Scope = keyof typeof ABILITIES_OF;
+export type Scope = keyof typeof PERMISSIONS;
 
 /** Every scope that may be asked for. */
-export const SCOPE_NAMES: readonly string[] = Object.keys(ABILITIES_OF);
+export const SCOPE_NAMES: readonly string[] = Object.keys(PERMISSIONS);
 
 /** Scopes in a text with spaces between: those that are known, each once, and those that are not. */
 export function parseScopes(text: string): { known: Scope[]; unknown: string[] } {
@@ -49,8 +49,8 @@ export function parseScopes(text: string): { known: Scope[]; unknown: string[] }
 }
 
 /** What these scopes allow together. Without any scopes a token is whole: it may do everything its user may. */
-export function abilitiesOf(scopes: readonly Scope[] | undefined): ReadonlySet<Ability> {
-  return new Set((scopes ?? ['root_readwrite' as const]).flatMap((scope) => ABILITIES_OF[scope]));
+export function permissionsFor(scopes: readonly Scope[] | undefined): ReadonlySet<Permission> {
+  return new Set((scopes ?? ['root_readwrite' as const]).flatMap((scope) => PERMISSIONS[scope]));
 }
 
 /** The form in which rows keep scopes. */
@@ -59,10 +59,10 @@ export function scopesToRow(scopes: readonly Scope[] | undefined): string | null
 }
 
 /** A scope that this build does not know gives nothing. */
-export function scopesOfRow(text: string | null): readonly Scope[] | undefined {
+export function scopesFromRow(text: string | null): readonly Scope[] | undefined {
   return text === null ? undefined : parseScopes(text).known;
 }
 
 function isScope(name: string): name is Scope {
-  return Object.hasOwn(ABILITIES_OF, name);
+  return Object.hasOwn(PERMISSIONS, name);
 }

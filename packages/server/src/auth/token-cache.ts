@@ -14,20 +14,20 @@ interface Entry {
 }
 
 /** When the token ends; when (by the monotonic clock), and at which mark, it was looked up. */
-interface Known {
+interface TokenLookup {
   expiresAt: Millis;
   monotonic: Millis;
-  mark: number;
+  generation: number;
 }
 
 /** Remembers for a few seconds what a token stands for, so that the parts of one upload do not each ask the database. */
 export class TokenCache {
   readonly #entries = new Map<string, Entry>();
-  #forgotten = 0;
+  #generation = 0;
 
   /** Where the memory stands: what is looked up from here on may be kept, as long as nothing is forgotten meanwhile. */
-  get mark(): number {
-    return this.#forgotten;
+  get generation(): number {
+    return this.#generation;
   }
 
   get(tokenSha256: string, { now, monotonic }: { now: Millis; monotonic: Millis }): Authority | undefined {
@@ -40,22 +40,22 @@ export class TokenCache {
    * Keeps `authority` for a few seconds, never beyond `expiresAt`. Not where a token was forgotten since `mark`: it may
    * have been this one, read just before it ended.
    */
-  set(tokenSha256: string, authority: Authority, { expiresAt, monotonic, mark }: Known): void {
-    if (mark !== this.#forgotten) return;
+  set(tokenSha256: string, authority: Authority, { expiresAt, monotonic, generation: mark }: TokenLookup): void {
+    if (mark !== this.#generation) return;
     if (this.#entries.size >= MOST_TOKENS) this.#entries.clear();
     this.#entries.set(tokenSha256, { authority, expiresAt, freshUntil: monotonic + FRESH_FOR });
   }
 
   /** Forgets all tokens of a user, which may from now on be good for something else. */
-  deleteAllOf(userId: UserId): void {
-    this.#forgotten += 1;
+  deleteByUser(userId: UserId): void {
+    this.#generation += 1;
     for (const [tokenSha256, { authority }] of this.#entries) {
       if (authority.principal.userId === userId) this.#entries.delete(tokenSha256);
     }
   }
 
   deleteAll(tokenSha256s: readonly string[]): void {
-    this.#forgotten += 1;
+    this.#generation += 1;
     for (const tokenSha256 of tokenSha256s) this.#entries.delete(tokenSha256);
   }
 }

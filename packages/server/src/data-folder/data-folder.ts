@@ -4,8 +4,8 @@ import { open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { newSecret } from '../auth/secrets.ts';
 import { lockFolder } from './lock.ts';
-import type { StoreMark } from './ownership.ts';
-import { keptSecret, readDurably, writeWhole } from './secret-file.ts';
+import type { OwnershipMarker } from './ownership.ts';
+import { readDurably, readOrCreateSecret, writeWhole } from './secret-file.ts';
 
 /** The folder that one server owns: rows, bytes, secrets. docs/understand/formats.md names every file of it. */
 interface DataFolder {
@@ -13,7 +13,7 @@ interface DataFolder {
   /** The SQLite file, where the rows are here. */
   database: string;
   /** Says which database names the bytes of this folder. */
-  mark: StoreMark;
+  marker: OwnershipMarker;
   /** The developer token: the kept one, made at the first start. */
   developerToken(): Promise<string>;
   /** 256 random bits that sign download addresses; made at the first start. */
@@ -38,10 +38,10 @@ export function openDataFolder(path: string, { holdsRows }: { holdsRows: boolean
   return {
     path,
     database: databasePath(path),
-    mark: markIn(path),
-    developerToken: () => keptSecret(join(path, 'developer-token'), newSecret),
+    marker: ownershipMarkerIn(path),
+    developerToken: () => readOrCreateSecret(join(path, 'developer-token'), newSecret),
     signingKey: async () =>
-      Buffer.from(await keptSecret(join(path, 'signing-key'), () => randomBytes(32).toString('hex')), 'hex'),
+      Buffer.from(await readOrCreateSecret(join(path, 'signing-key'), () => randomBytes(32).toString('hex')), 'hex'),
     close: unlock,
   };
 }
@@ -66,7 +66,7 @@ export async function syncNamesAbove(path: string): Promise<void> {
 }
 
 /** Where a data folder says which database names its bytes. */
-export function markIn(folder: string): StoreMark {
+export function ownershipMarkerIn(folder: string): OwnershipMarker {
   const place = join(folder, 'database-id');
   return { place, read: () => readDurably(place), write: (id) => writeWhole(place, `${id}\n`) };
 }

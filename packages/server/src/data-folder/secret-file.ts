@@ -6,7 +6,7 @@ import { dirname } from 'node:path';
  * The secret kept in `path`, readable by its owner only; made by `make` where there is none yet, and on the disk
  * before this resolves.
  */
-export async function keptSecret(path: string, make: () => string): Promise<string> {
+export async function readOrCreateSecret(path: string, make: () => string): Promise<string> {
   const kept = await readDurably(path);
   // Copies and restores lose modes; a secret that others can read is none.
   if (kept !== undefined) await chmod(path, 0o600);

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Kysely } from 'kysely';
-import { type Fact, settle } from '../database/metadata.ts';
+import { type ClusterSetting, setIfAbsent } from '../database/metadata.ts';
 import type { Tables } from '../database/schema.ts';
 
 /** What all nodes on one database have to have in common. */
@@ -13,7 +13,7 @@ interface SharedSecrets {
  * Makes sure that this node has the secrets of the nodes before it: an address that one signs is asked of another, and a
  * token that one takes comes to all. The first node says by their fingerprints which they are. Throws with what to do.
  */
-export async function checkSecrets(
+export async function checkSharedSecrets(
   db: Kysely<Tables>,
   { signingKey, developerToken }: SharedSecrets,
   dataFolder: string,
@@ -34,9 +34,9 @@ export async function checkSecrets(
   );
 }
 
-async function agree(db: Kysely<Tables>, name: Fact, secret: string | Buffer, remedy: string): Promise<void> {
+async function agree(db: Kysely<Tables>, name: ClusterSetting, secret: string | Buffer, remedy: string): Promise<void> {
   const fingerprint = createHash('sha256').update(secret).digest('hex');
-  if ((await settle(db, name, fingerprint)) === fingerprint) return;
+  if ((await setIfAbsent(db, name, fingerprint)) === fingerprint) return;
   throw new Error(
     `${remedy} If it was changed on purpose: \`partway secrets forget\`, then start all nodes with the new one.`,
   );

@@ -1,12 +1,12 @@
 import type { Millis } from '@partway/protocol/ids';
 import { type Kysely, sql } from 'kysely';
 import { CLOCK_TOLERANCE } from '../time/clock.ts';
-import type { SharedWork } from './metadata.ts';
+import type { ClusterJob } from './metadata.ts';
 import type { Tables } from './schema.ts';
 import { DATABASE_NOW, shifted } from './time.ts';
 
 /** Any number will do that no other program takes in a database of ours; the migrations have another one. */
-const ROUND_LOCK = 5_733_197;
+const LEADER_LOCK = 5_733_197;
 
 /**
  * Runs rounds of work on one node at a time, and no more often than once in an interval over all nodes together. What
@@ -14,19 +14,19 @@ const ROUND_LOCK = 5_733_197;
  * the round keeps: it goes with the node. Where that connection breaks another node may begin beside this one, so a round
  * must bear company; the lock saves work, and keeps nothing safe.
  */
-export async function oneNodeAtATime(
+export async function withLeaderLock(
   db: Kysely<Tables>,
   { interval, round }: { interval: number; round: () => Promise<void> },
 ): Promise<void> {
   await db.connection().execute(async (connection) => {
-    const { rows } = await sql<{ locked: boolean }>`select pg_try_advisory_lock(${ROUND_LOCK}) as locked`.execute(
+    const { rows } = await sql<{ locked: boolean }>`select pg_try_advisory_lock(${LEADER_LOCK}) as locked`.execute(
       connection,
     );
     if (rows[0]?.locked !== true) return;
     try {
-      if (await isDue(connection, 'last-round', interval)) await round();
+      if (await claimRun(connection, 'last-round', interval)) await round();
     } finally {
-      await sql`select pg_advisory_unlock(${ROUND_LOCK})`.execute(connection);
+      await sql`select pg_advisory_unlock(${LEADER_LOCK})`.execute(connection);
     }
   });
 }
@@ -35,7 +35,7 @@ export async function oneNodeAtATime(
  * Whether this work last began long enough ago, by the database's clock; if so, it begins now. A beginning in the future
  * says that the clock was set back since: then it is due, too. PostgreSQL's alone.
  */
-export async function isDue(db: Kysely<Tables>, work: SharedWork, interval: Millis): Promise<boolean> {
+export async function claimRun(db: Kysely<Tables>, work: ClusterJob, interval: Millis): Promise<boolean> {
   // A little less, for nodes whose timers run a little faster than the work takes.
   const due = sql<boolean>`(installation.value::bigint <= ${shifted(DATABASE_NOW, -Math.floor(interval * 0.9))}
     or installation.value::bigint > ${shifted(DATABASE_NOW, CLOCK_TOLERANCE)})`;

@@ -2,9 +2,9 @@ import type { Kysely } from 'kysely';
 import type { Tables } from './schema.ts';
 
 /** What all nodes do together no more often than now and then; the fact is when it last began. */
-export type SharedWork = 'last-round' | 'last-orphan-search';
+export type ClusterJob = 'last-round' | 'last-orphan-search';
 /** Facts about the installation. All but the times are said once, by whoever is first. */
-export type Fact = 'database-id' | 'signing-key-sha256' | 'developer-token-sha256' | SharedWork;
+export type ClusterSetting = 'database-id' | 'signing-key-sha256' | 'developer-token-sha256' | ClusterJob;
 
 /** The id of this database, which a copy or a restored backup of it has too. */
 export async function databaseId(db: Kysely<Tables>): Promise<string> {
@@ -17,7 +17,7 @@ export async function databaseId(db: Kysely<Tables>): Promise<string> {
 }
 
 /** Says a fact unless it has been said before; gives what holds from then on. */
-export async function settle(db: Kysely<Tables>, name: Fact, value: string): Promise<string> {
+export async function setIfAbsent(db: Kysely<Tables>, name: ClusterSetting, value: string): Promise<string> {
   await db
     .insertInto('installation')
     .values({ name, value })
@@ -32,9 +32,9 @@ export async function settle(db: Kysely<Tables>, name: Fact, value: string): Pro
 }
 
 /** Unsays facts, so that the next who comes says them anew. Gives how many there were. */
-export async function unsettle(
+export async function clearSettings(
   db: Kysely<Tables>,
-  names: readonly Exclude<Fact, 'database-id' | SharedWork>[],
+  names: readonly Exclude<ClusterSetting, 'database-id' | ClusterJob>[],
 ): Promise<number> {
   const { numDeletedRows } = await db.deleteFrom('installation').where('name', 'in', names).executeTakeFirst();
   return Number(numDeletedRows);

@@ -1,5 +1,5 @@
 import type {
-  ContentId,
+  BlobId,
   ItemId,
   Millis,
   NodeId,
@@ -10,8 +10,8 @@ import type {
   VersionId,
 } from '@partway/protocol/ids';
 import type { Generated } from 'kysely';
-import type { DigestState } from '../hash-workers/resumable-pool.ts';
-import type { Receipt } from '../storage/blob-store.ts';
+import type { HashState } from '../hash-workers/resumable-pool.ts';
+import type { PartTag } from '../storage/blob-store.ts';
 
 /** Every row Partway keeps. Times are integer milliseconds, ids are made by us, flags are 0 or 1. */
 export interface Tables {
@@ -193,7 +193,7 @@ export interface ItemRow {
 export interface VersionRow {
   id: VersionId;
   file_id: ItemId;
-  content_id: ContentId;
+  content_id: BlobId;
   name: string;
   size: number;
   sha1: Sha1;
@@ -243,7 +243,7 @@ export interface SessionRow {
   folder_id: ItemId;
   /** The name of the file to be; null where a new version keeps the file's name. */
   name: string | null;
-  content_id: ContentId;
+  content_id: BlobId;
   /** `Staging` as JSON. */
   staging: string;
   file_size: number;
@@ -261,7 +261,7 @@ interface DigestRow {
   /** The slots below this one are in the digest; -1 where it has to be made anew, from the sealed bytes. */
   digest_slots: number;
   /** The digest's state at that mark; null for that of nothing. */
-  digest_state: DigestState | null;
+  digest_state: HashState | null;
   /** The node that reads the sealed bytes back, and until when the others leave it to that node. */
   reader: NodeId | null;
   reader_until: Millis;
@@ -271,7 +271,7 @@ interface PartRow {
   session_id: SessionId;
   slot: number;
   sha1: Sha1;
-  receipt: Receipt;
+  receipt: PartTag;
   /** Since when the slot is this part's: of one that is stored, when it was; of another, when a node last meant to. */
   created_at: Millis;
   /** 1 where the part exists; 0 where a node means to store these bytes, and others must not put any in their place. */
@@ -282,7 +282,7 @@ interface PartRow {
 
 /** A blob that is known, and that no version and no session names: one that is being written, or is to be deleted. */
 interface UnreferencedBlobRow {
-  blob_id: ContentId;
+  blob_id: BlobId;
   /** Who sends it; null for one that is to be deleted. */
   owner_id: UserId | null;
   /** Bytes of it that count as reserved by its owner. */
@@ -295,7 +295,7 @@ interface UnreferencedBlobRow {
 
 /** A blob in the store that no row explains, as after an older backup of the database was restored. */
 interface OrphanedBlobRow {
-  blob_id: ContentId;
+  blob_id: BlobId;
   /** When this database first knew of it. */
   found_at: Millis;
 }

@@ -1,12 +1,12 @@
 import { Refusal } from '@partway/protocol/errors';
-import type { ContentId, Millis, UserId } from '@partway/protocol/ids';
+import type { BlobId, Millis, UserId } from '@partway/protocol/ids';
 import type { Kysely, Transaction } from 'kysely';
 import type { Tables, VersionRow } from '../database/schema.ts';
-import type { ContentStore, Staging } from '../storage/blob-store.ts';
+import type { BlobStore, StagedBlob } from '../storage/blob-store.ts';
 import { inBatches } from '../util/rechunk.ts';
-import type { Files } from './context.ts';
+import type { FileContext } from './context.ts';
 import { chargeSpace } from './quota.ts';
-import { holdTree } from './tree.ts';
+import { lockTree } from './tree.ts';
 
 /**
  * Every blob has a row from before its first byte until after its last one is deleted: one of these while nothing names
@@ -15,14 +15,14 @@ import { holdTree } from './tree.ts';
  */
 
 interface BlobToWrite {
-  blob: ContentId;
+  blob: BlobId;
   owner: UserId;
   /** Bytes to count as reserved by the owner until the blob has its name. */
   reserve?: number;
 }
 
 /** Notes that a blob is about to be written. Refuses `storage_limit_exceeded` if there is no room for what it reserves. */
-export async function noteBlob(
+export async function recordBlob(
   db: Kysely<Tables>,
   { blob, owner, reserve = 0 }: BlobToWrite,
   now: Millis,
@@ -43,7 +43,7 @@ export async function noteBlob(
  * Reserves more for a blob that is being written. Refuses `storage_limit_exceeded`, and `unavailable` if the blob was
  * given up meanwhile.
  */
-export async function reserveMore(
+export async function extendReservation(
   db: Kysely<Tables>,
   { blob, owner, reserve }: Required<BlobToWrite>,
   now: Millis,
@@ -56,34 +56,34 @@ export async function reserveMore(
 }
 
 /** Says that the writer of a blob is still at work. Refuses `unavailable` if the blob was given up meanwhile. */
-export function keepBlob(db: Kysely<Tables>, blob: ContentId, now: Millis): Promise<void> {
+export function touchBlob(db: Kysely<Tables>, blob: BlobId, now: Millis): Promise<void> {
   return touch(db, blob, 0, now);
 }
 
-async function touch(db: Kysely<Tables>, blob: ContentId, more: number, now: Millis): Promise<void> {
+async function touch(db: Kysely<Tables>, blob: BlobId, more: number, now: Millis): Promise<void> {
   const { numUpdatedRows } = await db
     .updateTable('unreferenced_blobs')
     .set((row) => ({ reserved: row('reserved', '+', more), touched_at: now }))
     .where('blob_id', '=', blob)
     .where('doomed', '=', 0)
     .executeTakeFirst();
-  if (numUpdatedRows === 0n) throw givenUp();
+  if (numUpdatedRows === 0n) throw blobDiscardedError();
 }
 
 /**
  * In the transaction that names the blob: it is unreferenced no longer. What it had reserved is for the caller to give
  * back. Refuses `unavailable` if the blob was given up meanwhile: its bytes may be gone.
  */
-export async function nameBlob(tx: Transaction<Tables>, blob: ContentId): Promise<void> {
+export async function referenceBlob(tx: Transaction<Tables>, blob: BlobId): Promise<void> {
   const { numDeletedRows } = await tx
     .deleteFrom('unreferenced_blobs')
     .where('blob_id', '=', blob)
     .where('doomed', '=', 0)
     .executeTakeFirst();
-  if (numDeletedRows === 0n) throw givenUp();
+  if (numDeletedRows === 0n) throw blobDiscardedError();
 }
 
-function givenUp(): Refusal {
+function blobDiscardedError(): Refusal {
   return new Refusal(
     'unavailable',
     'The server took this upload for abandoned, because it heard nothing of it for too long. Send it again.',
@@ -96,9 +96,9 @@ function givenUp(): Refusal {
  * deleted already. With `before`, only if its writer was last at work before that moment. With `keep`, its bytes are not
  * to be deleted: they are forgotten, and nothing explains them from then on.
  */
-export function giveUpBlob(
+export function markBlobForDeletion(
   db: Kysely<Tables>,
-  blob: ContentId,
+  blob: BlobId,
   { before, keep = false }: { before?: Millis; keep?: boolean } = {},
 ): Promise<boolean> {
   return db.transaction().execute(async (tx) => {
@@ -106,7 +106,7 @@ export function giveUpBlob(
     const owner = (await note.select('owner_id').executeTakeFirst())?.owner_id;
     if (owner == null) return false;
     // The user's row first, as every other transaction does: from here on nobody reserves more for this blob.
-    await holdTree(tx, owner);
+    await lockTree(tx, owner);
     const reserved = (await note.select('reserved').executeTakeFirst())?.reserved ?? 0;
     const { numUpdatedRows } = await tx
       .updateTable('unreferenced_blobs')
@@ -117,7 +117,7 @@ export function giveUpBlob(
       .executeTakeFirst();
     if (numUpdatedRows === 0n) return false;
     if (reserved > 0) await chargeSpace(tx, owner, { reserved: -reserved }, undefined);
-    if (keep) await forgetBlobs(tx, [blob]);
+    if (keep) await deleteBlobRows(tx, [blob]);
     return true;
   });
 }
@@ -126,7 +126,7 @@ export function giveUpBlob(
  * In the transaction that deletes rows: notes the blobs that these rows named, which are then deleted unless another row
  * names them too.
  */
-export async function doomBlobs(tx: Transaction<Tables>, blobs: Iterable<ContentId>): Promise<void> {
+export async function markBlobsForDeletion(tx: Transaction<Tables>, blobs: Iterable<BlobId>): Promise<void> {
   const rows = [...new Set(blobs)].map((blob) => ({
     blob_id: blob,
     owner_id: null,
@@ -145,7 +145,7 @@ export async function doomBlobs(tx: Transaction<Tables>, blobs: Iterable<Content
 }
 
 /** Forgets doomed blobs whose bytes are gone. */
-export async function forgetBlobs(db: Kysely<Tables>, blobs: readonly ContentId[]): Promise<void> {
+export async function deleteBlobRows(db: Kysely<Tables>, blobs: readonly BlobId[]): Promise<void> {
   if (blobs.length === 0) return;
   await db.deleteFrom('unreferenced_blobs').where('blob_id', 'in', blobs).where('doomed', '=', 1).execute();
 }
@@ -155,13 +155,13 @@ export async function forgetBlobs(db: Kysely<Tables>, blobs: readonly ContentId[
  * deleted. Does nothing if it has got a name after all.
  */
 export async function discardBlob(
-  { db, content }: { db: Kysely<Tables>; content: Pick<ContentStore, 'remove'> },
-  target: ContentId | Staging,
+  { db, blobs }: { db: Kysely<Tables>; blobs: Pick<BlobStore, 'remove'> },
+  target: BlobId | StagedBlob,
 ): Promise<void> {
-  const blob = typeof target === 'string' ? target : target.content;
-  if (!(await giveUpBlob(db, blob))) return;
-  await content.remove(target);
-  await forgetBlobs(db, [blob]);
+  const blob = typeof target === 'string' ? target : target.blob;
+  if (!(await markBlobForDeletion(db, blob))) return;
+  await blobs.remove(target);
+  await deleteBlobRows(db, [blob]);
 }
 
 /** Well below what a statement takes as parameters anywhere. */
@@ -171,21 +171,21 @@ const BATCH = 500;
  * Removes the bytes of versions that are gone, but for those that another version names. It asks only after the rows are
  * gone for certain: a content that nothing names then is named by nothing ever again, for a copy needs a version.
  */
-export async function dropContents({ db, content }: Files, contents: readonly ContentId[]): Promise<void> {
-  const named = await inBatches(contents, (batch) =>
+export async function deleteUnreferencedBlobs({ db, blobs }: FileContext, blobIds: readonly BlobId[]): Promise<void> {
+  const named = await inBatches(blobIds, (batch) =>
     db.selectFrom('versions').select('content_id').distinct().where('content_id', 'in', batch).execute(),
   );
   const kept = new Set(named.map((row) => row.content_id));
-  const gone = contents.filter((id) => !kept.has(id));
-  for (const id of gone) await content.remove(id);
-  for (let from = 0; from < gone.length; from += BATCH) await forgetBlobs(db, gone.slice(from, from + BATCH));
+  const gone = blobIds.filter((id) => !kept.has(id));
+  for (const id of gone) await blobs.remove(id);
+  for (let from = 0; from < gone.length; from += BATCH) await deleteBlobRows(db, gone.slice(from, from + BATCH));
 }
 
 /**
  * Whether the file got another version in the same second. Then a date, which HTTP gives to the second, does not say which
  * of them somebody has. Looks at the versions before and after this one, by an index.
  */
-export async function sharesSecond(db: Kysely<Tables>, version: VersionRow): Promise<boolean> {
+export async function hasLaterVersionInSecond(db: Kysely<Tables>, version: VersionRow): Promise<boolean> {
   const ofFile = db.selectFrom('versions').select('created_at').where('file_id', '=', version.file_id).limit(1);
   const neighbors = await Promise.all([
     ofFile.where('id', '<', version.id).orderBy('id', 'desc').executeTakeFirst(),

@@ -3,7 +3,7 @@ import type { ItemId, UserId } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
 import type { Tables } from '../database/schema.ts';
 import { type FoundItem, findFolder } from './find.ts';
-import { findNamesake, nameInUse } from './names.ts';
+import { findNameConflict, nameInUseError } from './names.ts';
 
 /** Where a file or folder is to be: its owner, folder and name; `except` is the item itself, where it is there already. */
 interface Place {
@@ -18,13 +18,13 @@ interface Place {
  * `item_name_in_use`. A promise of nothing: whoever writes there checks again, with the tree held.
  */
 export async function checkPlace(db: Kysely<Tables>, place: Place, missing: RefusalCode = 'not_found'): Promise<void> {
-  await needFolder(db, place.owner, place.folderId, missing);
-  const namesake = await findNamesake(db, place);
-  if (namesake !== undefined) throw nameInUse(namesake);
+  await getFolder(db, place.owner, place.folderId, missing);
+  const namesake = await findNameConflict(db, place);
+  if (namesake !== undefined) throw nameInUseError(namesake);
 }
 
 /** The owner's folder, in use. Refuses `missing` and `trashed`. */
-export async function needFolder(
+export async function getFolder(
   db: Kysely<Tables>,
   owner: UserId,
   id: ItemId,

@@ -1,16 +1,16 @@
 import type { Kysely } from 'kysely';
 import type { Tables } from '../database/schema.ts';
 import type { Limits } from '../limits.ts';
-import type { ContentStore } from '../storage/blob-store.ts';
-import type { InHand } from '../storage/in-flight.ts';
+import type { BlobStore } from '../storage/blob-store.ts';
+import type { InFlightBlobs } from '../storage/in-flight.ts';
 import type { Clock } from '../time/clock.ts';
 import type { Turns } from '../util/turns.ts';
 
 /** What the verbs of this room work with. */
-export interface Files {
+export interface FileContext {
   db: Kysely<Tables>;
-  content: ContentStore;
-  inHand: InHand;
+  blobs: BlobStore;
+  inFlight: InFlightBlobs;
   clock: Clock;
   /** The largest file there may be, in bytes. */
   maxFileSize: number;

@@ -3,18 +3,18 @@ import type { ItemId, Millis, Sha1, UserId } from '@partway/protocol/ids';
 import type { ItemDetails } from '@partway/protocol/item-details';
 import type { Transaction } from 'kysely';
 import type { Tables } from '../database/schema.ts';
-import { newContentId } from '../storage/blob-store.ts';
-import { measured } from '../storage/verify.ts';
-import { discardBlob, nameBlob } from './blobs.ts';
+import { newBlobId } from '../storage/blob-store.ts';
+import { countAndHash } from '../storage/verify.ts';
+import { discardBlob, referenceBlob } from './blobs.ts';
 import { checkPlace } from './check-place.ts';
-import type { Files } from './context.ts';
-import { checkName } from './names.ts';
-import { type NewContent, type Published, publishNewFile, publishNewVersion } from './publish.ts';
+import type { FileContext } from './context.ts';
+import { assertValidName } from './names.ts';
+import { type NewBlob, type Published, publishNewFile, publishNewVersion } from './publish.ts';
 import { reserveSpace } from './reserve-space.ts';
 import { checkVersion, type VersionChange } from './versions.ts';
 
 /** A body that comes in one piece, and what the client says of it. */
-export interface WholeBody {
+export interface DirectUploadBody {
   caller: UserId;
   /** As long as it is; it throws before its end where the request breaks off. */
   bytes: AsyncIterable<Uint8Array>;
@@ -30,48 +30,48 @@ export interface WholeBody {
  * Bytes, then the row: stores the body, and lets `publish` name it in one transaction. Refuses `bad_digest`,
  * `file_size_limit_exceeded`, `storage_limit_exceeded` and what `publish` refuses; nothing of the bytes stays then.
  */
-export async function storeContent(
-  files: Files,
-  body: WholeBody,
-  publish: (tx: Transaction<Tables>, made: NewContent) => Promise<Published>,
+export async function storeBody(
+  context: FileContext,
+  body: DirectUploadBody,
+  publish: (tx: Transaction<Tables>, made: NewBlob) => Promise<Published>,
 ): Promise<Published> {
-  const { db, content, inHand, clock, maxFileSize, userQuota, limits } = files;
-  const id = newContentId();
-  using _held = inHand.hold(id);
-  const reservation = await reserveSpace(files, { blob: id, owner: body.caller, announced: body.announced });
-  const { bytes, result } = measured(reservation.hold(body.bytes), maxFileSize);
+  const { db, blobs, inFlight, clock, maxFileSize, userQuota, limits } = context;
+  const id = newBlobId();
+  using _held = inFlight.track(id);
+  const reservation = await reserveSpace(context, { blob: id, owner: body.caller, announced: body.announced });
+  const { bytes, result } = countAndHash(reservation.hold(body.bytes), maxFileSize);
   try {
-    await content.put(id, bytes, body.caller, body.announced?.least);
+    await blobs.put(id, bytes, body.caller, body.announced?.least);
   } catch (error) {
     // Should this fail too, the sweep does it.
-    await discardBlob(files, id).catch(() => {});
+    await discardBlob(context, id).catch(() => {});
     throw error;
   }
   try {
     const { size, sha1 } = result();
     checkDigest(sha1, body.sha1);
     const { contentCreatedAt, contentModifiedAt } = body;
-    const made: NewContent = {
-      content: id,
+    const made: NewBlob = {
+      blob: id,
       size,
       sha1,
       by: body.caller,
       now: clock.now(),
       locksAt: clock.expiryTime(),
       userQuota,
-      mostItems: limits.items,
+      maxItems: limits.items,
       reserved: reservation.bytes,
       ...(contentCreatedAt !== undefined && { contentCreatedAt }),
       ...(contentModifiedAt !== undefined && { contentModifiedAt }),
     };
     return await db.transaction().execute(async (tx) => {
       const published = await publish(tx, made);
-      await nameBlob(tx, id);
+      await referenceBlob(tx, id);
       return published;
     });
   } catch (error) {
     // After any other failure nobody knows whether the row is there: the sweep asks, and removes the bytes if not.
-    if (error instanceof Refusal && error.status < 500) await discardBlob(files, id);
+    if (error instanceof Refusal && error.status < 500) await discardBlob(context, id);
     throw error;
   }
 }
@@ -86,25 +86,25 @@ function checkDigest(found: Sha1, announced: Sha1 | undefined): void {
 
 /**
  * Makes a file of a body that comes in one piece. Of two uploads of one name the first to end gets it. Refuses what
- * `checkPlace` does before a byte is stored, what `storeContent` does after.
+ * `checkPlace` does before a byte is stored, what `storeBody` does after.
  */
 export async function uploadFile(
-  files: Files,
+  context: FileContext,
   place: { folderId: ItemId; name: string; description?: string; details?: Partial<ItemDetails> },
-  body: WholeBody,
+  body: DirectUploadBody,
 ): Promise<Published> {
-  checkName(place.name);
-  await checkPlace(files.db, { owner: body.caller, folderId: place.folderId, name: place.name });
-  return storeContent(files, body, (tx, made) => publishNewFile(tx, place, made));
+  assertValidName(place.name);
+  await checkPlace(context.db, { owner: body.caller, folderId: place.folderId, name: place.name });
+  return storeBody(context, body, (tx, made) => publishNewFile(tx, place, made));
 }
 
-/** Makes a body that comes in one piece the new version of a file. Refuses as `checkVersion` and `storeContent` do. */
+/** Makes a body that comes in one piece the new version of a file. Refuses as `checkVersion` and `storeBody` do. */
 export async function uploadVersion(
-  files: Files,
+  context: FileContext,
   fileId: ItemId,
   change: VersionChange,
-  body: WholeBody,
+  body: DirectUploadBody,
 ): Promise<Published> {
-  await checkVersion(files.db, body.caller, fileId, change);
-  return storeContent(files, body, (tx, made) => publishNewVersion(tx, fileId, change, made));
+  await checkVersion(context.db, body.caller, fileId, change);
+  return storeBody(context, body, (tx, made) => publishNewVersion(tx, fileId, change, made));
 }

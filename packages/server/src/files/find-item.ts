@@ -8,7 +8,7 @@ import { type FoundItem, findFile, findItem, findVersion } from './find.ts';
  * The owner's item, to be changed: in use, and in the state that `ifMatch` names. Refuses `trashed`, and what is missing
  * as `not_found`, or as `precondition_failed` where there is an `ifMatch` (wire: "Errors").
  */
-export async function findChangeable(
+export async function getChangeable(
   db: Kysely<Tables>,
   wanted: { kind: ItemKind; owner: UserId; id: ItemId; ifMatch: string | undefined },
 ): Promise<FoundItem> {
@@ -20,7 +20,7 @@ export async function findChangeable(
       : new Refusal('precondition_failed', `There is no such ${kind}, so If-Match cannot hold.`);
   }
   if (item.trashed_at !== null) throw new Refusal('trashed', `The ${kind} is in the trash.`);
-  if (ifMatch !== undefined && !namesEtag(ifMatch, item.etag)) {
+  if (ifMatch !== undefined && !matchesEtag(ifMatch, item.etag)) {
     throw new Refusal('precondition_failed', `The ${kind} has changed: its etag is not the one in If-Match.`);
   }
   return item;
@@ -41,7 +41,7 @@ interface DownloadRequest {
 }
 
 /** Refuses `not_found` and `trashed`. */
-export async function findDownload(
+export async function getDownload(
   db: Kysely<Tables>,
   { owner, fileId, versionId }: DownloadRequest,
 ): Promise<Download> {
@@ -55,7 +55,7 @@ export async function findDownload(
 }
 
 /** The root folder is where it is, as it is. */
-export function refuseRoot(folder: Pick<ItemRow, 'parent_id'>): void {
+export function assertNotRoot(folder: Pick<ItemRow, 'parent_id'>): void {
   if (folder.parent_id !== null) return;
   throw new Refusal(
     'access_denied_insufficient_permissions',
@@ -64,7 +64,7 @@ export function refuseRoot(folder: Pick<ItemRow, 'parent_id'>): void {
 }
 
 /** Whether an `If-Match` or `If-None-Match` names this etag: `1` and `"1"` alike, several with commas, `*` for any. */
-export function namesEtag(header: string, etag: number): boolean {
+export function matchesEtag(header: string, etag: number): boolean {
   return header
     .split(',')
     .map((tag) =>

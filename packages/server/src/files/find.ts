@@ -3,7 +3,7 @@ import type { ItemId, UserId, VersionId } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
 import type { ItemKind, ItemRow, Tables, UserRow, VersionRow } from '../database/schema.ts';
 import { inBatches } from '../util/rechunk.ts';
-import type { Files } from './context.ts';
+import type { FileContext } from './context.ts';
 
 export type PathFolder = Pick<ItemRow, 'id' | 'parent_id' | 'name' | 'etag'>;
 export type NamedUser = Pick<UserRow, 'id' | 'login' | 'name'>;
@@ -102,7 +102,7 @@ export async function findUsersById(
 }
 
 /** A file of the caller's, also from the trash. Refuses `not_found`, also for those of others. */
-export async function readFile({ db }: Files, caller: UserId, id: ItemId): Promise<FileEntry> {
+export async function getFile({ db }: FileContext, caller: UserId, id: ItemId): Promise<FileEntry> {
   const entry = await describeFile(db, id);
   if (entry?.item.owner_id !== caller) throw new Refusal('not_found', `There is no file ${id}.`);
   return entry;

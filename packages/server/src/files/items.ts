@@ -5,11 +5,11 @@ import { nameKey } from '@partway/protocol/names';
 import type { Transaction } from 'kysely';
 import type { ItemKind, ItemRow, Tables } from '../database/schema.ts';
 import { newId } from '../database/values.ts';
-import { needFolder } from './check-place.ts';
-import type { Files } from './context.ts';
-import { checkName, findNamesake, nameInUse } from './names.ts';
+import { getFolder } from './check-place.ts';
+import type { FileContext } from './context.ts';
+import { assertValidName, findNameConflict, nameInUseError } from './names.ts';
 import { chargeSpace } from './quota.ts';
-import { checkDepth, tally } from './tree.ts';
+import { assertDepth, updateFolderTotals } from './tree.ts';
 
 interface NewItem {
   id: ItemId;
@@ -35,23 +35,23 @@ interface NewItem {
 export async function insertItem(tx: Transaction<Tables>, made: NewItem & { folderId: ItemId }): Promise<void> {
   const { numInsertedOrUpdatedRows } = await tx
     .insertInto('items')
-    .values(itemRowOf(made))
+    .values(newItemRow(made))
     // A unique error would end the whole transaction on PostgreSQL.
     .onConflict((conflict) => conflict.columns(['parent_id', 'name_key']).where('trashed_at', 'is', null).doNothing())
     .executeTakeFirst();
   if (numInsertedOrUpdatedRows === 0n) throw await refusalOf(tx, made);
-  await tally(tx, made.folderId, { items: 1, bytes: made.size });
+  await updateFolderTotals(tx, made.folderId, { items: 1, bytes: made.size });
 }
 
 async function refusalOf(tx: Transaction<Tables>, made: NewItem & { folderId: ItemId }): Promise<Refusal> {
-  const namesake = await findNamesake(tx, made);
+  const namesake = await findNameConflict(tx, made);
   return namesake === undefined
     ? new Refusal('operation_blocked_temporary', 'The name was taken a moment ago: send this again.')
-    : nameInUse(namesake, { asArray: made.kind === 'folder' });
+    : nameInUseError(namesake, { asArray: made.kind === 'folder' });
 }
 
 /** The row of an item that is new. */
-export function itemRowOf(made: NewItem): ItemRow {
+export function newItemRow(made: NewItem): ItemRow {
   return {
     id: made.id,
     kind: made.kind,
@@ -81,15 +81,15 @@ export function itemRowOf(made: NewItem): ItemRow {
  * `operation_limit_exceeded` if it would be too deep, `storage_limit_exceeded` if the user has too many items.
  */
 export async function createFolder(
-  files: Files,
+  context: FileContext,
   place: { caller: UserId; folderId: ItemId; name: string; description?: string; details?: Partial<ItemDetails> },
 ): Promise<ItemRow> {
-  checkName(place.name);
+  assertValidName(place.name);
   const id = newId<ItemId>();
-  const at = files.clock.now();
-  return files.db.transaction().execute(async (tx) => {
-    await chargeSpace(tx, place.caller, { items: 1 }, undefined, files.limits.items);
-    checkDepth(files, await needFolder(tx, place.caller, place.folderId));
+  const at = context.clock.now();
+  return context.db.transaction().execute(async (tx) => {
+    await chargeSpace(tx, place.caller, { items: 1 }, undefined, context.limits.items);
+    assertDepth(context, await getFolder(tx, place.caller, place.folderId));
     await insertItem(tx, {
       id,
       kind: 'folder',
@@ -104,6 +104,6 @@ export async function createFolder(
       contentModifiedAt: at,
       size: 0,
     });
-    return needFolder(tx, place.caller, id);
+    return getFolder(tx, place.caller, id);
   });
 }

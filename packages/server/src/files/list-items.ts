@@ -8,7 +8,7 @@ import { findVersions } from './versions.ts';
 export type Listed = FileEntry | FolderEntry;
 
 /** What an answer shows of the items of a page. What it does not show is not read. */
-export interface Shown {
+export interface RequestedFields {
   description: boolean;
   details: boolean;
   /** The folders above; of items in the trash only the one that each was in. */
@@ -16,12 +16,12 @@ export interface Shown {
   users: boolean;
 }
 
-export const ALL_SHOWN: Shown = { description: true, details: true, path: true, users: true };
+export const ALL_FIELDS: RequestedFields = { description: true, details: true, path: true, users: true };
 
 /** A page of one folder's items, or of the trash if there is no folder. */
 export interface PageToList {
   folderId?: ItemId;
-  show?: Shown | undefined;
+  show?: RequestedFields | undefined;
   /** Bytes of descriptions and details that the page may have. It has one item at least, and those after end it earlier. */
   wideBytes?: number | undefined;
 }
@@ -54,7 +54,7 @@ export function narrowItems(db: Kysely<Tables>) {
 export async function listedItems(
   db: Kysely<Tables>,
   rows: readonly ItemRow[],
-  { folderId, show = ALL_SHOWN, wideBytes = Number.POSITIVE_INFINITY }: PageToList = {},
+  { folderId, show = ALL_FIELDS, wideBytes = Number.POSITIVE_INFINITY }: PageToList = {},
 ): Promise<Listed[]> {
   if (rows.length === 0) return [];
   const items = show.description || show.details ? await withWideColumns(db, rows, show, wideBytes) : rows;
@@ -90,7 +90,7 @@ async function pathsOf(
 async function withWideColumns(
   db: Kysely<Tables>,
   rows: readonly ItemRow[],
-  show: Shown,
+  show: RequestedFields,
   most: number,
 ): Promise<ItemRow[]> {
   const lengths = await inBatches(
@@ -128,7 +128,7 @@ async function withWideColumns(
 async function wideColumns(
   db: Kysely<Tables>,
   ids: readonly ItemId[],
-  show: Shown,
+  show: RequestedFields,
 ): Promise<Map<ItemId, Partial<Wide>>> {
   const rows = await inBatches(ids, (batch) =>
     db

@@ -48,7 +48,7 @@ export async function findLocks(
  * Refuses `access_denied_item_locked` where somebody else holds a lock on the file: only its holder may change, move,
  * delete or unlock it, or put a version on it. A `download` is refused where the lock prevents those too.
  */
-export async function checkLock(
+export async function assertUnlocked(
   db: Kysely<Tables>,
   { fileId, caller, now, to = 'change' }: { fileId: ItemId; caller: UserId; now: Millis; to?: 'change' | 'download' },
 ): Promise<void> {

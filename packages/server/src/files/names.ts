@@ -7,13 +7,13 @@ import { fileMini, folderMini, type Mini } from './find.ts';
 import { checkNotCopied } from './tree-jobs.ts';
 
 /** Refuses what cannot be the name of a file or folder (wire: "Errors", names). */
-export function checkName(name: string): void {
+export function assertValidName(name: string): void {
   const fault = itemNameFault(name);
   if (fault !== undefined) throw new Refusal(fault.code ?? 'item_name_invalid', `The name ${fault.says}.`);
 }
 
 /** The item that has this name in the folder, other than `except`; undefined where the name is free. */
-export async function findNamesake(
+export async function findNameConflict(
   db: Kysely<Tables>,
   place: { folderId: ItemId; name: string; except?: ItemId },
 ): Promise<Mini | undefined> {
@@ -32,7 +32,7 @@ export async function findNamesake(
 }
 
 /** The refusal of a taken name. `conflicts` holds the item that has it; for new folders in an array (wire: "What breaks clients"). */
-export function nameInUse(namesake: Mini, { asArray = false } = {}): Refusal {
+export function nameInUseError(namesake: Mini, { asArray = false } = {}): Refusal {
   return new Refusal('item_name_in_use', 'Item with the same name already exists', {
     context: { conflicts: asArray ? [namesake] : namesake },
   });
@@ -43,13 +43,13 @@ export function nameInUse(namesake: Mini, { asArray = false } = {}): Refusal {
  * `item_name_invalid`, `item_name_in_use`, and `operation_blocked_temporary` while the folder is being copied: two names
  * that are one after the other in its original must not meet in the copy.
  */
-export async function takeName(
+export async function assertNameFree(
   tx: Transaction<Tables>,
   item: ItemRow,
   { name = item.name, folderId = item.parent_id as ItemId }: { name?: string; folderId?: ItemId },
 ): Promise<void> {
-  checkName(name);
+  assertValidName(name);
   await checkNotCopied(tx, item.owner_id, folderId);
-  const namesake = await findNamesake(tx, { folderId, name, except: item.id });
-  if (namesake !== undefined) throw nameInUse(namesake, { asArray: item.kind === 'folder' });
+  const namesake = await findNameConflict(tx, { folderId, name, except: item.id });
+  if (namesake !== undefined) throw nameInUseError(namesake, { asArray: item.kind === 'folder' });
 }

@@ -46,7 +46,7 @@ async function countFolders(items: ItemList['items']): Promise<number> {
  */
 async function pageByMarker(
   { items, columns }: ItemList,
-  { marker, order, limit }: { marker: Marker | undefined; order: ItemOrder; limit: number },
+  { marker, order, limit }: { marker: PageCursor | undefined; order: ItemOrder; limit: number },
 ): Promise<FoundPage> {
   const { by, direction } = marker ?? order;
   const column = columns[by];
@@ -61,7 +61,7 @@ async function pageByMarker(
         .execute()),
     );
   }
-  const after = (item: ItemRow) => markerAt(item, column, { by, direction });
+  const after = (item: ItemRow) => cursorAt(item, column, { by, direction });
   return { rows: found.slice(0, limit), more: found.length > limit, after };
 }
 
@@ -70,16 +70,16 @@ interface FoundPage {
   rows: ItemRow[];
   /** Whether other items follow. */
   more: boolean;
-  after: (item: ItemRow) => Marker;
+  after: (item: ItemRow) => PageCursor;
 }
 
 /** Entries of a page, of which an answer may show fewer. */
 export interface MarkedPage<Entry> {
   entries: Entry[];
   /** The place after the last entry; undefined at the end of the list. */
-  next: Marker | undefined;
+  next: PageCursor | undefined;
   /** The place after any of them. */
-  after: (entry: Entry) => Marker;
+  after: (entry: Entry) => PageCursor;
 }
 
 /** The page with what was read of its rows, or of the first of them. */
@@ -102,7 +102,7 @@ export interface ItemOrder {
 }
 
 /** After which item a page begins, in an order. Plain data, which goes out and comes back as the wire's `marker`. */
-export interface Marker extends ItemOrder {
+export interface PageCursor extends ItemOrder {
   kind: ItemKind;
   key: string | number;
   id: ItemId;
@@ -131,7 +131,7 @@ function inOrder(query: ItemQuery, kind: ItemKind, column: SortColumn, direction
 }
 
 /** The rows that come behind the marker, of its kind. */
-function isBehind({ key, id, direction }: Marker, column: SortColumn) {
+function isBehind({ key, id, direction }: PageCursor, column: SortColumn) {
   const beyond = sql.raw(direction === 'asc' ? '>' : '<');
   return ({ ref }: ExpressionBuilder<Tables, 'items'>): Expression<SqlBool> =>
     column === 'id'
@@ -139,7 +139,7 @@ function isBehind({ key, id, direction }: Marker, column: SortColumn) {
       : sql<SqlBool>`(${ref(column)}, ${ref('id')}) ${beyond} (${key}, ${id})`;
 }
 
-function markerAt(item: ItemRow, column: SortColumn, order: ItemOrder): Marker {
+function cursorAt(item: ItemRow, column: SortColumn, order: ItemOrder): PageCursor {
   return { ...order, kind: item.kind, key: item[column] ?? 0, id: item.id };
 }
 
@@ -159,7 +159,7 @@ export async function listByOffset(
 export async function listByMarker(
   db: Kysely<Tables>,
   folder: ItemRow,
-  { marker, limit, order = BY_NAME, ...page }: Page & { marker: Marker | undefined },
+  { marker, limit, order = BY_NAME, ...page }: Page & { marker: PageCursor | undefined },
 ): Promise<MarkedPage<Listed>> {
   const found = await pageByMarker(itemsOf(db, folder.id), { marker, order, limit });
   return pageAfter(found, await listedItems(db, found.rows, { ...page, folderId: folder.id }));
@@ -191,7 +191,7 @@ export async function listTrashByOffset(
 export async function listTrashByMarker(
   db: Kysely<Tables>,
   owner: UserId,
-  { marker, limit, order = BY_NAME, ...page }: TrashPage & { marker: Marker | undefined },
+  { marker, limit, order = BY_NAME, ...page }: TrashPage & { marker: PageCursor | undefined },
 ): Promise<MarkedPage<Listed>> {
   const found = await pageByMarker(trashOf(db, owner), { marker, order, limit });
   return pageAfter(found, await listedItems(db, found.rows, page));

@@ -1,21 +1,21 @@
-import type { ContentId, ItemId, Millis, Sha1, UserId, VersionId } from '@partway/protocol/ids';
+import type { BlobId, ItemId, Millis, Sha1, UserId, VersionId } from '@partway/protocol/ids';
 import { type ItemDetails, withDetails } from '@partway/protocol/item-details';
 import { nameKey } from '@partway/protocol/names';
 import type { Transaction } from 'kysely';
 import type { Tables } from '../database/schema.ts';
 import { newId } from '../database/values.ts';
-import { needFolder } from './check-place.ts';
-import { findChangeable } from './find-item.ts';
+import { getFolder } from './check-place.ts';
+import { getChangeable } from './find-item.ts';
 import { insertItem } from './items.ts';
-import { checkLock } from './locks.ts';
-import { checkName, takeName } from './names.ts';
+import { assertUnlocked } from './locks.ts';
+import { assertNameFree, assertValidName } from './names.ts';
 import { type Charge, chargeSpace } from './quota.ts';
-import { tally } from './tree.ts';
+import { updateFolderTotals } from './tree.ts';
 import { insertVersion, type VersionChange } from './versions.ts';
 
 /** Bytes that lie sealed in the store and have no name yet. */
-export interface NewContent {
-  content: ContentId;
+export interface NewBlob {
+  blob: BlobId;
   size: number;
   sha1: Sha1;
   by: UserId;
@@ -31,7 +31,7 @@ export interface NewContent {
   /** How many bytes a user may keep, for what goes beyond that. */
   userQuota?: number | undefined;
   /** How many items a user may have. */
-  mostItems: number;
+  maxItems: number;
 }
 
 export interface Published {
@@ -46,11 +46,11 @@ export interface Published {
 export async function publishNewFile(
   tx: Transaction<Tables>,
   place: { folderId: ItemId; name: string; description?: string; details?: Partial<ItemDetails> },
-  made: NewContent,
+  made: NewBlob,
 ): Promise<Published> {
-  checkName(place.name);
-  await chargeSpace(tx, made.by, chargeOf(made), made.userQuota, made.mostItems);
-  await needFolder(tx, made.by, place.folderId);
+  assertValidName(place.name);
+  await chargeSpace(tx, made.by, chargeOf(made), made.userQuota, made.maxItems);
+  await getFolder(tx, made.by, place.folderId);
   const published = { fileId: newId<ItemId>(), versionId: newId<VersionId>() };
   await insertItem(tx, {
     id: published.fileId,
@@ -79,14 +79,14 @@ export async function publishNewVersion(
   tx: Transaction<Tables>,
   fileId: ItemId,
   change: VersionChange,
-  made: NewContent,
+  made: NewBlob,
 ): Promise<Published> {
   const { ifMatch } = change;
-  await chargeSpace(tx, made.by, chargeOf(made), made.userQuota, made.mostItems);
-  const file = await findChangeable(tx, { kind: 'file', owner: made.by, id: fileId, ifMatch });
-  await checkLock(tx, { fileId, caller: made.by, now: made.locksAt ?? made.now });
+  await chargeSpace(tx, made.by, chargeOf(made), made.userQuota, made.maxItems);
+  const file = await getChangeable(tx, { kind: 'file', owner: made.by, id: fileId, ifMatch });
+  await assertUnlocked(tx, { fileId, caller: made.by, now: made.locksAt ?? made.now });
   const name = change.name ?? file.name;
-  if (name !== file.name) await takeName(tx, file, { name });
+  if (name !== file.name) await assertNameFree(tx, file, { name });
   const published = { fileId, versionId: newId<VersionId>() };
   await tx
     .updateTable('items')
@@ -105,10 +105,10 @@ export async function publishNewVersion(
     .where('id', '=', fileId)
     .execute();
   await insertVersion(tx, published, { ...made, name });
-  await tally(tx, file.parent_id as ItemId, { bytes: made.size - file.size });
+  await updateFolderTotals(tx, file.parent_id as ItemId, { bytes: made.size - file.size });
   return published;
 }
 
-function chargeOf({ size, reserved = 0 }: NewContent): Charge {
+function chargeOf({ size, reserved = 0 }: NewBlob): Charge {
   return { used: size, reserved: -reserved, items: 1 };
 }

@@ -3,7 +3,7 @@ import type { UserId } from '@partway/protocol/ids';
 import { type Kysely, type RawBuilder, type SqlBool, sql, type Transaction } from 'kysely';
 import type { Tables } from '../database/schema.ts';
 import { limitReached } from '../limits.ts';
-import type { Files } from './context.ts';
+import type { FileContext } from './context.ts';
 
 /** What to add to a user's counters; negative numbers are given back. */
 export interface Charge {
@@ -16,7 +16,7 @@ export interface Charge {
 }
 
 /**
- * Counts bytes and items as a user's. Holds the user's tree, as `holdTree` does. What asks for more than it gives back is
+ * Counts bytes and items as a user's. Holds the user's tree, as `lockTree` does. What asks for more than it gives back is
  * held against the quota and the limit of items, in the same statement, so that however many come at once they never
  * pass it together. Refuses `storage_limit_exceeded`.
  */
@@ -41,24 +41,24 @@ export async function chargeSpace(
     .executeTakeFirst();
   if (numUpdatedRows > 0n) return;
   await checkItems(tx, owner, items, mostItems);
-  throw storageLimitExceeded(more);
+  throw storageLimitExceededError(more);
 }
 
 /** Refuses `storage_limit_exceeded` if a user has no room for so many items more. */
 async function checkItems(tx: Transaction<Tables>, owner: UserId, items: number, most: number): Promise<void> {
   if (items <= 0) return;
   const row = await tx.selectFrom('users').select('item_count').where('id', '=', owner).executeTakeFirst();
-  if (row !== undefined && row.item_count > most - items) throw tooManyItems(row.item_count, items, most);
+  if (row !== undefined && row.item_count > most - items) throw tooManyItemsError(row.item_count, items, most);
 }
 
-function storageLimitExceeded(bytes: number): Refusal {
+function storageLimitExceededError(bytes: number): Refusal {
   return new Refusal(
     'storage_limit_exceeded',
     `There is no room for ${bytes} more bytes: delete something for good, end an upload, or ask for more space.`,
   );
 }
 
-function tooManyItems(has: number, more: number, most: number): Refusal {
+function tooManyItemsError(has: number, more: number, most: number): Refusal {
   return limitReached(
     'items',
     `A user may have ${most} folders and versions of files, those in the trash included; this one has ${has}, and ` +
@@ -81,7 +81,7 @@ function isWithinQuota(bytes: number, userQuota: number | undefined): RawBuilder
 }
 
 /** Refuses a size beyond what a file may have here. */
-export function checkSize({ maxFileSize }: Pick<Files, 'maxFileSize'>, size: number): void {
+export function checkSize({ maxFileSize }: Pick<FileContext, 'maxFileSize'>, size: number): void {
   if (size <= maxFileSize) return;
   throw new Refusal('file_size_limit_exceeded', `A file may have ${maxFileSize} bytes here, not ${size}.`);
 }
@@ -96,7 +96,7 @@ interface Space {
 }
 
 /** What a user keeps and may keep, from the counters. */
-export async function spaceOf(db: Kysely<Tables>, owner: UserId, userQuota: number | undefined): Promise<Space> {
+export async function getSpace(db: Kysely<Tables>, owner: UserId, userQuota: number | undefined): Promise<Space> {
   const row = await db
     .selectFrom('users')
     .select(['space_used', 'space_reserved', 'space_quota'])
@@ -123,6 +123,6 @@ export async function checkSpace(
     .select(isWithinQuota(bytes, userQuota).as('has_room'))
     .where('id', '=', owner)
     .executeTakeFirst();
-  if (row === undefined || !row.has_room) throw storageLimitExceeded(bytes);
-  if (row.item_count + items > mostItems) throw tooManyItems(row.item_count, items, mostItems);
+  if (row === undefined || !row.has_room) throw storageLimitExceededError(bytes);
+  if (row.item_count + items > mostItems) throw tooManyItemsError(row.item_count, items, mostItems);
 }

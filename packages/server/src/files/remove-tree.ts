@@ -1,10 +1,10 @@
-import type { ContentId, ItemId } from '@partway/protocol/ids';
+import type { BlobId, ItemId } from '@partway/protocol/ids';
 import type { Transaction } from 'kysely';
 import type { ItemRow, Tables } from '../database/schema.ts';
-import { doomBlobs, dropContents } from './blobs.ts';
-import type { Files } from './context.ts';
+import { deleteUnreferencedBlobs, markBlobsForDeletion } from './blobs.ts';
+import type { FileContext } from './context.ts';
 import { chargeSpace } from './quota.ts';
-import { holdTree } from './tree.ts';
+import { lockTree } from './tree.ts';
 import { BATCH_ROWS, deleteJob, renewJob, type TreeJob } from './tree-jobs.ts';
 
 /** Looks for the next rows, in one transaction. */
@@ -21,7 +21,7 @@ export class TreeRemoval {
   /** From the top down: items of one level, whose parents are in the list before. At most `BATCH_ROWS` of each level. */
   readonly #levels: ItemId[][];
   /** What the rows of the transaction under way had taken. */
-  #given = { bytes: 0, items: 0, contents: [] as ContentId[] };
+  #given = { bytes: 0, items: 0, contents: [] as BlobId[] };
 
   constructor(job: TreeJob) {
     this.#job = job;
@@ -36,15 +36,15 @@ export class TreeRemoval {
    * Deletes the next rows in a transaction that holds the owner's tree, and the job with the last of them. Gives the
    * contents that the rows named, whose bytes may go once the transaction has ended.
    */
-  async deleteRows(tx: Transaction<Tables>): Promise<ContentId[]> {
+  async deleteRows(tx: Transaction<Tables>): Promise<BlobId[]> {
     this.#given = { bytes: 0, items: 0, contents: [] };
     for (let steps = 0, rows = 0; !this.isDone && steps < MOST_STEPS && rows < BATCH_ROWS; steps++) {
       rows += await this.#step(tx);
     }
-    const { bytes, items, contents } = this.#given;
+    const { bytes, items, contents: blobIds } = this.#given;
     await chargeSpace(tx, this.#job.owner_id, { used: -bytes, items: -items }, undefined);
     if (this.isDone && this.#job.kind === 'delete') await deleteJob(tx, this.#job);
-    return contents;
+    return blobIds;
   }
 
   /** Looks below the lowest level, or deletes what is there. Gives how many rows it has changed. */
@@ -85,15 +85,15 @@ export class TreeRemoval {
     if (versions.length > 0) {
       const all = versions.map(({ id }) => id);
       await tx.deleteFrom('versions').where('id', 'in', all).execute();
-      await doomBlobs(
+      await markBlobsForDeletion(
         tx,
         versions.map((version) => version.content_id),
       );
     }
     this.#given.items += versions.length;
-    for (const { size, content_id: content } of versions) {
+    for (const { size, content_id: blob } of versions) {
       this.#given.bytes += size;
-      this.#given.contents.push(content);
+      this.#given.contents.push(blob);
     }
     if (versions.length === BATCH_ROWS) return versions.length;
     await tx.deleteFrom('items').where('id', 'in', ids).execute();
@@ -123,21 +123,21 @@ export class TreeRemoval {
  * @returns Whether all of it is gone.
  */
 export async function removeTree(
-  files: Files,
+  context: FileContext,
   job: TreeJob,
   removal: TreeRemoval,
   { batches, signal }: { batches: number; signal?: AbortSignal | undefined },
 ): Promise<boolean> {
   for (let batch = 0; !removal.isDone; batch++) {
     if (batch === batches || signal?.aborted) return false;
-    const contents = await files.turns.run(() =>
-      files.db.transaction().execute(async (tx) => {
-        await holdTree(tx, job.owner_id);
-        await renewJob(tx, job, files.clock.lifetimesFrom());
+    const blobIds = await context.turns.run(() =>
+      context.db.transaction().execute(async (tx) => {
+        await lockTree(tx, job.owner_id);
+        await renewJob(tx, job, context.clock.lifetimesFrom());
         return removal.deleteRows(tx);
       }),
     );
-    await dropContents(files, contents);
+    await deleteUnreferencedBlobs(context, blobIds);
   }
   return true;
 }

@@ -1,8 +1,8 @@
 import { Refusal } from '@partway/protocol/errors';
-import type { ContentId, Millis, UserId } from '@partway/protocol/ids';
-import { keepBlob, noteBlob, reserveMore } from './blobs.ts';
-import type { Files } from './context.ts';
-import { spaceOf } from './quota.ts';
+import type { BlobId, Millis, UserId } from '@partway/protocol/ids';
+import { extendReservation, recordBlob, touchBlob } from './blobs.ts';
+import type { FileContext } from './context.ts';
+import { getSpace } from './quota.ts';
 
 /** What is reserved at first for a body of unknown length; each further step is as much as all before it. */
 const FIRST_STEP: number = 1024 * 1024;
@@ -13,7 +13,7 @@ const LEFT_TO_OTHERS = 16;
 const SIGN_OF_LIFE: Millis = 60_000;
 
 interface IncomingBody {
-  blob: ContentId;
+  blob: BlobId;
   owner: UserId;
   /** Between which sizes the body is, in bytes, as far as the request says; `least` is 0 if it says nothing. */
   announced: { least: number; most: number } | undefined;
@@ -33,13 +33,13 @@ interface SpaceReservation {
  * pass the quota together. Refuses `storage_limit_exceeded`.
  */
 export async function reserveSpace(
-  { db, clock, userQuota }: Pick<Files, 'db' | 'clock' | 'userQuota'>,
+  { db, clock, userQuota }: Pick<FileContext, 'db' | 'clock' | 'userQuota'>,
   { blob, owner, announced }: IncomingBody,
 ): Promise<SpaceReservation> {
-  const { quota } = await spaceOf(db, owner, userQuota);
+  const { quota } = await getSpace(db, owner, userQuota);
   const limited = quota !== undefined;
   let reserved = limited ? (announced?.most ?? 0) : 0;
-  const note = (reserve: number) => noteBlob(db, { blob, owner, reserve }, clock.lifetimesFrom(), userQuota);
+  const note = (reserve: number) => recordBlob(db, { blob, owner, reserve }, clock.lifetimesFrom(), userQuota);
   try {
     await note(reserved);
   } catch (error) {
@@ -51,11 +51,11 @@ export async function reserveSpace(
 
   let step = FIRST_STEP;
   async function reserve(least: number): Promise<void> {
-    const now = await spaceOf(db, owner, userQuota);
+    const now = await getSpace(db, owner, userQuota);
     const room = now.quota === undefined ? Number.POSITIVE_INFINITY : now.quota - now.used - now.reserved;
     // Where little is left, no more than is there to be stored: others want some too.
     const bytes = Math.max(least, Math.min(step, Math.floor(room / LEFT_TO_OTHERS)));
-    await reserveMore(db, { blob, owner, reserve: bytes }, clock.lifetimesFrom(), userQuota);
+    await extendReservation(db, { blob, owner, reserve: bytes }, clock.lifetimesFrom(), userQuota);
     reserved += bytes;
     step = Math.min(LARGEST_STEP, step * 2);
   }
@@ -71,7 +71,7 @@ export async function reserveSpace(
         size += chunk.length;
         if (limited && size > reserved) await reserve(size - reserved);
         if (clock.monotonic() - signedAt > SIGN_OF_LIFE) {
-          await keepBlob(db, blob, clock.lifetimesFrom());
+          await touchBlob(db, blob, clock.lifetimesFrom());
           signedAt = clock.monotonic();
         }
         yield chunk;

@@ -3,16 +3,16 @@ import type { ItemId, Millis, UserId } from '@partway/protocol/ids';
 import { nameKey } from '@partway/protocol/names';
 import type { Kysely, Transaction } from 'kysely';
 import type { ItemKind, ItemRow, Tables } from '../database/schema.ts';
-import { dropContents } from './blobs.ts';
-import { needFolder } from './check-place.ts';
-import type { Files } from './context.ts';
+import { deleteUnreferencedBlobs } from './blobs.ts';
+import { getFolder } from './check-place.ts';
+import type { FileContext } from './context.ts';
 import { type FoundItem, findFile, findFolder } from './find.ts';
-import { findChangeable, refuseRoot } from './find-item.ts';
-import { checkLock } from './locks.ts';
-import { takeName } from './names.ts';
+import { assertNotRoot, getChangeable } from './find-item.ts';
+import { assertUnlocked } from './locks.ts';
+import { assertNameFree } from './names.ts';
 import { removeTree, TreeRemoval } from './remove-tree.ts';
-import { checkDepth, heightOf, holdTree, tally } from './tree.ts';
-import { checkNotCopied, insertJob, leaveJob } from './tree-jobs.ts';
+import { assertDepth, getHeight, lockTree, updateFolderTotals } from './tree.ts';
+import { abandonJob, checkNotCopied, insertJob } from './tree-jobs.ts';
 
 /** Where to; its own folder and name where they are left out. */
 export interface RestoreTo {
@@ -25,18 +25,18 @@ export interface RestoreTo {
  * `trashed` where the folder it was in is there itself and no other was named, `item_name_in_use`, `item_name_invalid`,
  * `operation_limit_exceeded` if it would be too deep anywhere but in the root folder.
  */
-export async function restoreItem(files: Files, trashed: Trashed, to: RestoreTo): Promise<void> {
+export async function restoreItem(context: FileContext, trashed: Trashed, to: RestoreTo): Promise<void> {
   const { caller, id } = trashed;
-  const at = files.clock.now();
-  const height = await heightThere(files, trashed, to);
-  await files.db.transaction().execute(async (tx) => {
-    await holdTree(tx, caller);
-    const item = await needTrashed(tx, trashed);
+  const at = context.clock.now();
+  const height = await heightThere(context, trashed, to);
+  await context.db.transaction().execute(async (tx) => {
+    await lockTree(tx, caller);
+    const item = await getTrashed(tx, trashed);
     const folderId = to.folderId ?? (await oldFolder(tx, item));
-    const into = await needFolder(tx, caller, folderId);
-    if (item.kind === 'folder' && isDeeper(into)) checkDepth(files, into, height);
+    const into = await getFolder(tx, caller, folderId);
+    if (item.kind === 'folder' && isDeeper(into)) assertDepth(context, into, height);
     const { name = item.name } = to;
-    await takeName(tx, item, { name, folderId });
+    await assertNameFree(tx, item, { name, folderId });
     await tx
       .updateTable('items')
       .set((row) => ({
@@ -51,7 +51,7 @@ export async function restoreItem(files: Files, trashed: Trashed, to: RestoreTo)
       }))
       .where('id', '=', id)
       .execute();
-    await tally(tx, folderId, { items: 1, bytes: item.size });
+    await updateFolderTotals(tx, folderId, { items: 1, bytes: item.size });
   });
 }
 
@@ -79,11 +79,11 @@ function isDeeper({ depth }: FoundItem): boolean {
 }
 
 /** The height of a folder, as far as it matters where it goes. */
-async function heightThere(files: Files, trashed: Trashed, to: RestoreTo): Promise<number> {
-  const item = await needTrashed(files.db, trashed);
+async function heightThere(context: FileContext, trashed: Trashed, to: RestoreTo): Promise<number> {
+  const item = await getTrashed(context.db, trashed);
   const folderId = to.folderId ?? item.parent_id;
-  const into = folderId === null ? undefined : await findFolder(files.db, trashed.caller, folderId);
-  return into !== undefined && isDeeper(into) ? heightOf(files, files.db, item) : 0;
+  const into = folderId === null ? undefined : await findFolder(context.db, trashed.caller, folderId);
+  return into !== undefined && isDeeper(into) ? getHeight(context, context.db, item) : 0;
 }
 
 /** Puts one item of a tree that is held, itself, in the trash. It no longer counts in the folders above. */
@@ -93,7 +93,7 @@ async function putInTrash(tx: Transaction<Tables>, item: ItemRow, now: Millis): 
     .set((row) => ({ trashed_at: now, trashed_with: item.id, etag: row('etag', '+', 1) }))
     .where('id', '=', item.id)
     .execute();
-  await tally(tx, item.parent_id as ItemId, { items: -1, bytes: -item.size });
+  await updateFolderTotals(tx, item.parent_id as ItemId, { items: -1, bytes: -item.size });
 }
 
 /**
@@ -101,14 +101,14 @@ async function putInTrash(tx: Transaction<Tables>, item: ItemRow, now: Millis): 
  * `access_denied_item_locked`.
  */
 export async function trashFile(
-  { db, clock }: Files,
+  { db, clock }: FileContext,
   { caller, fileId, ifMatch }: { caller: UserId; fileId: ItemId; ifMatch: string | undefined },
 ): Promise<void> {
   const at = clock.now();
   await db.transaction().execute(async (tx) => {
-    await holdTree(tx, caller);
-    const file = await findChangeable(tx, { kind: 'file', owner: caller, id: fileId, ifMatch });
-    await checkLock(tx, { fileId, caller, now: clock.expiryTime() });
+    await lockTree(tx, caller);
+    const file = await getChangeable(tx, { kind: 'file', owner: caller, id: fileId, ifMatch });
+    await assertUnlocked(tx, { fileId, caller, now: clock.expiryTime() });
     await putInTrash(tx, file, at);
   });
 }
@@ -125,13 +125,13 @@ interface FolderToTrash {
  * Moves a folder to the trash with all that is in it, which its own row says for everything below. Refuses `not_found`, `trashed`, `precondition_failed`,
  * `folder_not_empty` without `recursive`, and a root folder as `access_denied_insufficient_permissions`.
  */
-export async function trashFolder({ db, clock }: Files, request: FolderToTrash): Promise<void> {
+export async function trashFolder({ db, clock }: FileContext, request: FolderToTrash): Promise<void> {
   const { caller, folderId, recursive, ifMatch } = request;
   const at = clock.now();
   await db.transaction().execute(async (tx) => {
-    await holdTree(tx, caller);
-    const folder = await findChangeable(tx, { kind: 'folder', owner: caller, id: folderId, ifMatch });
-    refuseRoot(folder);
+    await lockTree(tx, caller);
+    const folder = await getChangeable(tx, { kind: 'folder', owner: caller, id: folderId, ifMatch });
+    assertNotRoot(folder);
     if (folder.child_count > 0 && !recursive) {
       throw new Refusal(
         'folder_not_empty',
@@ -157,7 +157,7 @@ export async function findTrashed(db: Kysely<Tables>, { kind, caller, id }: Tras
 }
 
 /** An item that went to the trash by itself, to be taken out of it. Refuses, besides, what went with a folder as `trashed`. */
-async function needTrashed(db: Kysely<Tables>, trashed: Trashed): Promise<ItemRow> {
+async function getTrashed(db: Kysely<Tables>, trashed: Trashed): Promise<ItemRow> {
   const item = await findTrashed(db, trashed);
   if (item.trashed_with === item.id) return item;
   throw new Refusal(
@@ -176,20 +176,24 @@ const BATCHES_AT_ONCE = 100;
  * itself out of such a folder stays there, and would be restored to the root. Refuses `not_found`, `not_trashed`, and
  * `operation_blocked_temporary` while something in it is being copied.
  */
-export async function deleteForGood(files: Files, trashed: Trashed): Promise<void> {
+export async function purge(context: FileContext, trashed: Trashed): Promise<void> {
   const { caller, id } = trashed;
-  const { job, removal, contents } = await files.db.transaction().execute(async (tx) => {
-    await holdTree(tx, caller);
-    await needTrashed(tx, trashed);
+  const {
+    job,
+    removal,
+    contents: blobIds,
+  } = await context.db.transaction().execute(async (tx) => {
+    await lockTree(tx, caller);
+    await getTrashed(tx, trashed);
     await checkNotCopied(tx, caller, id, { orBelow: true });
     const detached = { parent_id: null, trashed_at: null, trashed_with: null };
     await tx.updateTable('items').set(detached).where('id', '=', id).execute();
-    const job = await insertJob(tx, { kind: 'delete', owner_id: caller, root_id: id }, files.clock.lifetimesFrom());
+    const job = await insertJob(tx, { kind: 'delete', owner_id: caller, root_id: id }, context.clock.lifetimesFrom());
     const removal = new TreeRemoval(job);
     return { job, removal, contents: await removal.deleteRows(tx) };
   });
-  await dropContents(files, contents);
-  if (!(await removeTree(files, job, removal, { batches: BATCHES_AT_ONCE }))) await leaveJob(files.db, job);
+  await deleteUnreferencedBlobs(context, blobIds);
+  if (!(await removeTree(context, job, removal, { batches: BATCHES_AT_ONCE }))) await abandonJob(context.db, job);
 }
 
 /** How long Box keeps what was deleted, unless an enterprise says otherwise. */

@@ -36,7 +36,7 @@ export async function renewJob(tx: Transaction<Tables>, { id, kind }: TreeJob, n
 }
 
 /** Leaves what is left of a job to the sweep, which takes it at once. A copy that is not whole is deleted. */
-export async function leaveJob(db: Kysely<Tables>, { id, kind }: TreeJob): Promise<void> {
+export async function abandonJob(db: Kysely<Tables>, { id, kind }: TreeJob): Promise<void> {
   await db
     .updateTable('tree_jobs')
     .set({ lease_until: 0, ...(kind === 'copy' && { kind: 'delete', source_id: null }) })
@@ -53,7 +53,7 @@ export async function deleteJob(tx: Transaction<Tables>, { id }: TreeJob): Promi
  * Takes a job whose process has not been heard of for its lease, for this process to end; undefined if there is none. Two
  * that ask at once take different ones.
  */
-export async function takeOverdueJob(db: Kysely<Tables>, now: Millis): Promise<TreeJob | undefined> {
+export async function acquireOverdueJob(db: Kysely<Tables>, now: Millis): Promise<TreeJob | undefined> {
   for (;;) {
     const job = await db
       .selectFrom('tree_jobs')
@@ -74,7 +74,7 @@ export async function takeOverdueJob(db: Kysely<Tables>, now: Millis): Promise<T
 }
 
 /** Takes all trees of a user's that are copied or deleted: their processes stop at their next batch, or are gone. */
-export async function takeJobsOf(db: Kysely<Tables>, owner: UserId): Promise<TreeJob[]> {
+export async function acquireJobs(db: Kysely<Tables>, owner: UserId): Promise<TreeJob[]> {
   const jobs = db.selectFrom('tree_jobs').where('owner_id', '=', owner).where('kind', '!=', 'delete-user');
   await db
     .updateTable('tree_jobs')
@@ -92,7 +92,7 @@ export async function isBeingDeleted(db: Kysely<Tables>, owner: UserId): Promise
 }
 
 /** The folders of a user's that are being copied. */
-export async function sourcesOf(db: Kysely<Tables>, owner: UserId): Promise<ItemId[]> {
+export async function listCopySources(db: Kysely<Tables>, owner: UserId): Promise<ItemId[]> {
   const rows = await db
     .selectFrom('tree_jobs')
     .select('source_id')
@@ -109,17 +109,17 @@ export async function checkNotCopied(
   folderId: ItemId,
   { orBelow = false } = {},
 ): Promise<void> {
-  const sources = await sourcesOf(db, owner);
+  const sources = await listCopySources(db, owner);
   if (sources.length === 0) return;
   const above = await findPath(db, folderId);
-  if (above.some(({ id }) => sources.includes(id))) throw beingCopied();
+  if (above.some(({ id }) => sources.includes(id))) throw beingCopiedError();
   if (!orBelow) return;
   for (const source of sources) {
-    if ((await findPath(db, source)).some(({ id }) => id === folderId)) throw beingCopied();
+    if ((await findPath(db, source)).some(({ id }) => id === folderId)) throw beingCopiedError();
   }
 }
 
-export function beingCopied(): Refusal {
+export function beingCopiedError(): Refusal {
   return new Refusal(
     'operation_blocked_temporary',
     'The folder is being copied, and nothing in it changes until that is done: send this again in a moment.',

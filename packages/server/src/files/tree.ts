@@ -2,16 +2,16 @@ import type { ItemId, UserId } from '@partway/protocol/ids';
 import type { Kysely, Transaction } from 'kysely';
 import type { ItemRow, Tables } from '../database/schema.ts';
 import { limitReached } from '../limits.ts';
-import type { Files } from './context.ts';
+import type { FileContext } from './context.ts';
 import type { FoundItem } from './find.ts';
-import { beingCopied } from './tree-jobs.ts';
+import { beingCopiedError } from './tree-jobs.ts';
 
 /**
  * Counts what came into a folder or left it: `items` for the folder itself, `bytes` for it and every folder above. The
  * tree is held. So that a folder's size and the number of its items are there to be read, however much it holds. Refuses
  * `operation_blocked_temporary` while the folder, or one above it, is being copied.
  */
-export async function tally(
+export async function updateFolderTotals(
   tx: Transaction<Tables>,
   folderId: ItemId,
   { items = 0, bytes = 0 }: { items?: number; bytes?: number },
@@ -52,7 +52,7 @@ export async function tally(
       ),
     )
     .executeTakeFirst();
-  if (numUpdatedRows === 0n) throw beingCopied();
+  if (numUpdatedRows === 0n) throw beingCopiedError();
 }
 
 /**
@@ -60,7 +60,7 @@ export async function tally(
  * counters holds the tree first: then nothing that was read in the transaction changes under its hands, no two moves
  * make a cycle, and no two transactions wait for each other.
  */
-export async function holdTree(tx: Transaction<Tables>, owner: UserId): Promise<void> {
+export async function lockTree(tx: Transaction<Tables>, owner: UserId): Promise<void> {
   // A write that changes nothing takes the row's lock, which SQLite and PostgreSQL both understand.
   await tx
     .updateTable('users')
@@ -116,7 +116,7 @@ export async function measureTree(
 }
 
 /** Refuses `operation_limit_exceeded` for a folder, with `height` levels of folders in it, that goes into another. */
-export function checkDepth({ limits }: Pick<Files, 'limits'>, into: Pick<FoundItem, 'depth'>, height = 0): void {
+export function assertDepth({ limits }: Pick<FileContext, 'limits'>, into: Pick<FoundItem, 'depth'>, height = 0): void {
   const depth = into.depth + 1 + height;
   if (depth <= limits.depth) return;
   throw limitReached(
@@ -130,8 +130,8 @@ export function checkDepth({ limits }: Pick<Files, 'limits'>, into: Pick<FoundIt
  * How many levels of folders are in a folder that is to go elsewhere. Read before the transaction, which then holds
  * nobody up for it. Refuses `operation_limit_exceeded` if there are too many folders to say.
  */
-export async function heightOf(
-  { limits }: Pick<Files, 'limits'>,
+export async function getHeight(
+  { limits }: Pick<FileContext, 'limits'>,
   db: Kysely<Tables>,
   folder: Pick<ItemRow, 'id' | 'child_count'>,
 ): Promise<number> {

@@ -4,13 +4,13 @@ import { type ItemDetails, withDetails } from '@partway/protocol/item-details';
 import { nameKey } from '@partway/protocol/names';
 import type { Transaction } from 'kysely';
 import type { ItemRow, Tables } from '../database/schema.ts';
-import { needFolder } from './check-place.ts';
-import type { Files } from './context.ts';
+import { getFolder } from './check-place.ts';
+import type { FileContext } from './context.ts';
 import { type FoundItem, findFolder, findPath } from './find.ts';
-import { findChangeable, refuseRoot } from './find-item.ts';
-import { checkLock, type LockRequest, setLock } from './locks.ts';
-import { takeName } from './names.ts';
-import { checkDepth, heightOf, holdTree, tally } from './tree.ts';
+import { assertNotRoot, getChangeable } from './find-item.ts';
+import { assertUnlocked, type LockRequest, setLock } from './locks.ts';
+import { assertNameFree } from './names.ts';
+import { assertDepth, getHeight, lockTree, updateFolderTotals } from './tree.ts';
 
 /** What may be changed of files and folders alike. */
 export interface ItemChange {
@@ -42,8 +42,8 @@ async function updateItem(
 ): Promise<void> {
   const from = item.parent_id as ItemId;
   const moved = folderId !== from;
-  if (moved) await needFolder(tx, caller, folderId);
-  if (moved || name !== item.name) await takeName(tx, item, { name, folderId });
+  if (moved) await getFolder(tx, caller, folderId);
+  if (moved || name !== item.name) await assertNameFree(tx, item, { name, folderId });
   const next = {
     name,
     description,
@@ -69,8 +69,8 @@ async function updateItem(
     await tx.updateTable('versions').set({ name }).where('id', '=', item.version_id).execute();
   }
   if (!moved) return;
-  await tally(tx, from, { items: -1, bytes: -item.size });
-  await tally(tx, folderId, { items: 1, bytes: item.size });
+  await updateFolderTotals(tx, from, { items: -1, bytes: -item.size });
+  await updateFolderTotals(tx, folderId, { items: 1, bytes: item.size });
 }
 
 interface FileUpdate {
@@ -89,12 +89,15 @@ interface FileUpdate {
  * Renames, moves, describes, dates, locks or unlocks a file. Refuses `not_found`, `trashed`, `precondition_failed`,
  * `access_denied_item_locked` where another holds its lock, and what `updateItem` refuses.
  */
-export async function updateFile({ db, clock }: Files, { caller, fileId, ifMatch, change }: FileUpdate): Promise<void> {
+export async function updateFile(
+  { db, clock }: FileContext,
+  { caller, fileId, ifMatch, change }: FileUpdate,
+): Promise<void> {
   const at = clock.now();
   await db.transaction().execute(async (tx) => {
-    await holdTree(tx, caller);
-    const file = await findChangeable(tx, { kind: 'file', owner: caller, id: fileId, ifMatch });
-    await checkLock(tx, { fileId, caller, now: clock.expiryTime() });
+    await lockTree(tx, caller);
+    const file = await getChangeable(tx, { kind: 'file', owner: caller, id: fileId, ifMatch });
+    await assertUnlocked(tx, { fileId, caller, now: clock.expiryTime() });
     const { lock, contentCreatedAt, contentModifiedAt, ...placed } = change;
     if (lock !== undefined) await setLock(tx, { fileId, caller, now: at }, lock);
     await updateItem(tx, file, placed, {
@@ -121,24 +124,24 @@ interface FolderUpdate {
  * `access_denied_insufficient_permissions`, `cyclical_folder_structure`, `operation_limit_exceeded` if it would come to be
  * deeper than folders may, and what `updateItem` refuses.
  */
-export async function updateFolder(files: Files, request: FolderUpdate): Promise<void> {
+export async function updateFolder(context: FileContext, request: FolderUpdate): Promise<void> {
   const { caller, folderId, ifMatch, change } = request;
-  const height = await heightThere(files, request);
-  await files.db.transaction().execute(async (tx) => {
-    await holdTree(tx, caller);
-    const folder = await findChangeable(tx, { kind: 'folder', owner: caller, id: folderId, ifMatch });
-    refuseRoot(folder);
+  const height = await heightThere(context, request);
+  await context.db.transaction().execute(async (tx) => {
+    await lockTree(tx, caller);
+    const folder = await getChangeable(tx, { kind: 'folder', owner: caller, id: folderId, ifMatch });
+    assertNotRoot(folder);
     if (change.folderId !== undefined) {
       const path = await findPath(tx, change.folderId);
-      if (path.some(({ id }) => id === folderId)) throw cyclical();
-      const into = await needFolder(tx, caller, change.folderId);
-      if (goesDeeper(folder, into)) checkDepth(files, into, height);
+      if (path.some(({ id }) => id === folderId)) throw cyclicalFolderError();
+      const into = await getFolder(tx, caller, change.folderId);
+      if (goesDeeper(folder, into)) assertDepth(context, into, height);
     }
-    await updateItem(tx, folder, change, { caller, now: files.clock.now() });
+    await updateItem(tx, folder, change, { caller, now: context.clock.now() });
   });
 }
 
-export function cyclical(): Refusal {
+export function cyclicalFolderError(): Refusal {
   return new Refusal('cyclical_folder_structure', 'A folder cannot go into itself or a folder that is in it.');
 }
 
@@ -147,10 +150,10 @@ function goesDeeper(folder: FoundItem, into: FoundItem): boolean {
 }
 
 /** The height of a folder, as far as it matters where it goes. */
-async function heightThere(files: Files, { caller, folderId, change }: FolderUpdate): Promise<number> {
+async function heightThere(context: FileContext, { caller, folderId, change }: FolderUpdate): Promise<number> {
   if (change.folderId === undefined) return 0;
-  const folder = await findFolder(files.db, caller, folderId);
-  const into = await findFolder(files.db, caller, change.folderId);
+  const folder = await findFolder(context.db, caller, folderId);
+  const into = await findFolder(context.db, caller, change.folderId);
   if (folder === undefined || into === undefined || !goesDeeper(folder, into)) return 0;
-  return heightOf(files, files.db, folder);
+  return getHeight(context, context.db, folder);
 }

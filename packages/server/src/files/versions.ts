@@ -1,5 +1,5 @@
 import { Refusal } from '@partway/protocol/errors';
-import type { ContentId, ItemId, Millis, Sha1, UserId, VersionId } from '@partway/protocol/ids';
+import type { BlobId, ItemId, Millis, Sha1, UserId, VersionId } from '@partway/protocol/ids';
 import type { ItemDetails } from '@partway/protocol/item-details';
 import { nameKey } from '@partway/protocol/names';
 import type { Kysely, Transaction } from 'kysely';
@@ -7,13 +7,13 @@ import type { ItemRow, Tables, VersionRow } from '../database/schema.ts';
 import { newId } from '../database/values.ts';
 import { inBatches } from '../util/rechunk.ts';
 import { checkPlace } from './check-place.ts';
-import type { Files } from './context.ts';
+import type { FileContext } from './context.ts';
 import { findVersion } from './find.ts';
-import { findChangeable } from './find-item.ts';
-import { checkLock } from './locks.ts';
-import { checkName, takeName } from './names.ts';
+import { getChangeable } from './find-item.ts';
+import { assertUnlocked } from './locks.ts';
+import { assertNameFree, assertValidName } from './names.ts';
 import { chargeSpace } from './quota.ts';
-import { holdTree, tally } from './tree.ts';
+import { lockTree, updateFolderTotals } from './tree.ts';
 
 /**
  * Puts a copy of a past version on top of a file's versions, with the name that it had; no byte is copied. The current
@@ -21,22 +21,22 @@ import { holdTree, tally } from './tree.ts';
  * `precondition_failed`, `access_denied_item_locked`. Gives the version that is current then.
  */
 export async function promoteVersion(
-  { db, clock, userQuota, limits }: Files,
-  request: NamedVersion,
+  { db, clock, userQuota, limits }: FileContext,
+  request: VersionRef,
 ): Promise<VersionId> {
   const { caller, fileId } = request;
   const at = clock.now();
   return db.transaction().execute(async (tx) => {
-    await holdTree(tx, caller);
-    const { file, version } = await needVersion(tx, request);
-    await checkLock(tx, { fileId, caller, now: clock.expiryTime() });
+    await lockTree(tx, caller);
+    const { file, version } = await getVersion(tx, request);
+    await assertUnlocked(tx, { fileId, caller, now: clock.expiryTime() });
     if (version.id === file.version_id) return version.id;
     if (version.trashed_at !== null) throw new Refusal('trashed', 'This version is in the trash: restore it first.');
-    const { name, size, sha1, content_id: content } = version;
-    if (name !== file.name) await takeName(tx, file, { name });
+    const { name, size, sha1, content_id: blob } = version;
+    if (name !== file.name) await assertNameFree(tx, file, { name });
     await chargeSpace(tx, caller, { used: size, items: 1 }, userQuota, limits.items);
     const versionId = newId<VersionId>();
-    await insertVersion(tx, { fileId, versionId }, { content, name, size, sha1, by: caller, now: at });
+    await insertVersion(tx, { fileId, versionId }, { blob, name, size, sha1, by: caller, now: at });
     await tx
       .updateTable('items')
       .set((row) => ({
@@ -51,13 +51,13 @@ export async function promoteVersion(
       }))
       .where('id', '=', fileId)
       .execute();
-    await tally(tx, file.parent_id as ItemId, { bytes: size - file.size });
+    await updateFolderTotals(tx, file.parent_id as ItemId, { bytes: size - file.size });
     return versionId;
   });
 }
 
 interface NewVersion {
-  content: ContentId;
+  blob: BlobId;
   name: string;
   size: number;
   sha1: Sha1;
@@ -76,7 +76,7 @@ export async function insertVersion(
     .values(({ selectFrom, fn, val }) => ({
       id: versionId,
       file_id: fileId,
-      content_id: made.content,
+      content_id: made.blob,
       name: made.name,
       size: made.size,
       sha1: made.sha1,
@@ -89,7 +89,7 @@ export async function insertVersion(
     .execute();
 }
 
-export interface NamedVersion {
+export interface VersionRef {
   caller: UserId;
   fileId: ItemId;
   versionId: VersionId;
@@ -97,11 +97,11 @@ export interface NamedVersion {
 }
 
 /** A version of a file of the caller's that is in use. Refuses `not_found`, `trashed` and `precondition_failed`. */
-export async function needVersion(
+export async function getVersion(
   db: Kysely<Tables>,
-  { caller, fileId, versionId, ifMatch }: NamedVersion,
+  { caller, fileId, versionId, ifMatch }: VersionRef,
 ): Promise<{ file: ItemRow; version: VersionRow }> {
-  const file = await findChangeable(db, { kind: 'file', owner: caller, id: fileId, ifMatch });
+  const file = await getChangeable(db, { kind: 'file', owner: caller, id: fileId, ifMatch });
   const version = await findVersion(db, file, versionId);
   if (version === undefined) throw new Refusal('not_found', 'The file has no such version.');
   return { file, version };
@@ -122,9 +122,9 @@ export async function checkVersion(
   fileId: ItemId,
   { name, ifMatch }: VersionChange,
 ): Promise<void> {
-  const file = await findChangeable(db, { kind: 'file', owner, id: fileId, ifMatch });
+  const file = await getChangeable(db, { kind: 'file', owner, id: fileId, ifMatch });
   if (name === undefined || name === file.name) return;
-  checkName(name);
+  assertValidName(name);
   await checkPlace(db, { owner, folderId: file.parent_id as ItemId, name, except: fileId });
 }
 
@@ -157,13 +157,13 @@ export async function listVersions(
  * Refuses `not_found`, `trashed`, `precondition_failed`, `access_denied_item_locked`, and the current version as
  * `bad_request`.
  */
-export async function trashVersion({ db, clock }: Files, request: NamedVersion): Promise<void> {
+export async function trashVersion({ db, clock }: FileContext, request: VersionRef): Promise<void> {
   const { caller, fileId } = request;
   const at = clock.now();
   await db.transaction().execute(async (tx) => {
-    await holdTree(tx, caller);
-    const { file, version } = await needVersion(tx, request);
-    await checkLock(tx, { fileId, caller, now: clock.expiryTime() });
+    await lockTree(tx, caller);
+    const { file, version } = await getVersion(tx, request);
+    await assertUnlocked(tx, { fileId, caller, now: clock.expiryTime() });
     if (version.id === file.version_id) {
       throw new Refusal('bad_request', 'The current version cannot be deleted: promote another first.');
     }
@@ -177,13 +177,13 @@ export async function trashVersion({ db, clock }: Files, request: NamedVersion):
 }
 
 /** Takes a version out of the trash. Refuses `not_found`, `trashed` for its file, `not_trashed`, `access_denied_item_locked`. */
-export async function restoreVersion({ db, clock }: Files, request: NamedVersion): Promise<VersionRow> {
+export async function restoreVersion({ db, clock }: FileContext, request: VersionRef): Promise<VersionRow> {
   const { caller, fileId } = request;
   const at = clock.now();
   return db.transaction().execute(async (tx) => {
-    await holdTree(tx, caller);
-    const { version } = await needVersion(tx, request);
-    await checkLock(tx, { fileId, caller, now: clock.expiryTime() });
+    await lockTree(tx, caller);
+    const { version } = await getVersion(tx, request);
+    await assertUnlocked(tx, { fileId, caller, now: clock.expiryTime() });
     if (version.trashed_at === null) throw new Refusal('not_trashed', 'This version is not in the trash.');
     const restored = { trashed_at: null, trashed_by: null, restored_at: at, restored_by: caller };
     await tx.updateTable('versions').set(restored).where('id', '=', version.id).execute();

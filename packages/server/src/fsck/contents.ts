@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import type { ContentId, ItemId, Sha1 } from '@partway/protocol/ids';
+import type { BlobId, ItemId, Sha1 } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
 import type { Tables } from '../database/schema.ts';
-import { codeOf } from '../util/system-error.ts';
-import type { Check } from './context.ts';
-import { sumOf } from './counted.ts';
+import { errorCode } from '../util/system-error.ts';
+import type { FsckContext } from './context.ts';
+import { sum } from './counted.ts';
 import type { Found } from './findings.ts';
 
 /** What a version says of its content. */
@@ -23,31 +23,31 @@ const PAGE = 200;
  * damaged or gone is only reported, with the files that it is about.
  * @returns How many were read.
  */
-export async function checkContents(check: Check): Promise<number> {
+export async function checkBlobs(check: FsckContext): Promise<number> {
   let checked = 0;
   let after = '';
   for (;;) {
     const page = await namedContents(check.db, after);
-    for (const content of page) {
-      await checkContent(check, content);
+    for (const blob of page) {
+      await checkContent(check, blob);
       checked += 1;
-      after = content;
+      after = blob;
     }
     if (page.length < PAGE) return checked;
   }
 }
 
-async function checkContent(check: Check, content: ContentId): Promise<void> {
-  const read = await readContent(check, content);
+async function checkContent(check: FsckContext, blob: BlobId): Promise<void> {
+  const read = await readContent(check, blob);
   // Asked for after the reading: what was deleted for good meanwhile is named no more.
-  const wrong = (await namingsOf(check.db, content)).filter((naming) => !isAsSaid(naming, read));
+  const wrong = (await namingsOf(check.db, blob)).filter((naming) => !isAsSaid(naming, read));
   const [first] = wrong;
   if (first === undefined) return;
   const files = wrong.map(({ file_id, number, name }) => `${name} (file ${file_id}, version ${number})`);
   await check.found({
-    ...troubleWith(first, read, files.join(', '), content),
+    ...troubleWith(first, read, files.join(', '), blob),
     about: {
-      content_id: content,
+      content_id: blob,
       sha1: first.sha1,
       size: Number(first.size),
       file_ids: [...new Set(wrong.map(({ file_id }) => file_id))].join(' '),
@@ -59,8 +59,8 @@ function isAsSaid({ sha1, size }: Naming, read: ReadBack): boolean {
   return typeof read === 'object' && 'sha1' in read && read.sha1 === sha1 && read.size === Number(size);
 }
 
-function troubleWith(said: Naming, read: ReadBack, files: string, content: ContentId): Pick<Found, 'kind' | 'message'> {
-  const remedy = `Restore content ${content} from a backup, or upload the file anew.`;
+function troubleWith(said: Naming, read: ReadBack, files: string, blob: BlobId): Pick<Found, 'kind' | 'message'> {
+  const remedy = `Restore content ${blob} from a backup, or upload the file anew.`;
   if (read === 'missing') return { kind: 'content_missing', message: `${files}: the bytes are gone. ${remedy}` };
   if ('failure' in read) {
     return { kind: 'content_unreadable', message: `${files}: the bytes cannot be read (${read.failure}). ${remedy}` };
@@ -72,24 +72,24 @@ function troubleWith(said: Naming, read: ReadBack, files: string, content: Conte
   return { kind: 'content_damaged', message: `${files}: ${what}. ${remedy}` };
 }
 
-async function namedContents(db: Kysely<Tables>, after: string): Promise<ContentId[]> {
+async function namedContents(db: Kysely<Tables>, after: string): Promise<BlobId[]> {
   const rows = await db
     .selectFrom('versions')
     .select('content_id')
     .distinct()
-    .where('content_id', '>', after as ContentId)
+    .where('content_id', '>', after as BlobId)
     .orderBy('content_id')
     .limit(PAGE)
     .execute();
   return rows.map((row) => row.content_id);
 }
 
-function namingsOf(db: Kysely<Tables>, content: ContentId): Promise<Naming[]> {
+function namingsOf(db: Kysely<Tables>, blob: BlobId): Promise<Naming[]> {
   return db
     .selectFrom('versions')
     .innerJoin('items', 'items.id', 'versions.file_id')
     .select(['versions.file_id', 'versions.number', 'items.name', 'versions.sha1', 'versions.size'])
-    .where('versions.content_id', '=', content)
+    .where('versions.content_id', '=', blob)
     .orderBy('versions.file_id')
     .orderBy('versions.number')
     .execute();
@@ -99,7 +99,7 @@ function namingsOf(db: Kysely<Tables>, content: ContentId): Promise<Naming[]> {
 export async function bytesToRead(db: Kysely<Tables>): Promise<number> {
   const { bytes } = await db
     .selectFrom((from) => from.selectFrom('versions').select(['content_id', 'size']).distinct().as('contents'))
-    .select(sumOf('size').as('bytes'))
+    .select(sum('size').as('bytes'))
     .executeTakeFirstOrThrow();
   const open = await db
     .selectFrom('upload_sessions')
@@ -136,8 +136,8 @@ export async function readBack(
   return { size, sha1: hash.digest('hex') as Sha1 };
 }
 
-function readContent({ content, read }: Check, id: ContentId): Promise<ReadBack> {
-  return readBack(() => content.open(id), read);
+function readContent({ blobs, read }: FsckContext, id: BlobId): Promise<ReadBack> {
+  return readBack(() => blobs.read(id), read);
 }
 
 /** What stores say, or what they say why, where something is not there. */
@@ -145,5 +145,5 @@ const ABSENT = new Set(['ENOENT', 'NoSuchKey', 'NotFound']);
 
 function isAbsent(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  return ABSENT.has(String(codeOf(error))) || isAbsent(error.cause);
+  return ABSENT.has(String(errorCode(error))) || isAbsent(error.cause);
 }

@@ -1,14 +1,14 @@
 import type { Millis } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
 import type { Tables } from '../database/schema.ts';
-import type { ContentStore } from '../storage/blob-store.ts';
+import type { BlobStore } from '../storage/blob-store.ts';
 import type { Clock } from '../time/clock.ts';
 import type { Found } from './findings.ts';
 
 /** What a check works with: the two seams, so that it serves every store and every database. */
-export interface Check {
+export interface FsckContext {
   db: Kysely<Tables>;
-  content: ContentStore;
+  blobs: BlobStore;
   clock: Clock;
   /** Bytes younger than this are passed over: somebody may be about to write their row. */
   grace: Millis;

@@ -1,6 +1,6 @@
 import type { ItemId, UserId } from '@partway/protocol/ids';
 import { type Kysely, type RawBuilder, sql } from 'kysely';
-import { asSafeNumber } from '../database/safe-number.ts';
+import { toSafeNumber } from '../database/safe-number.ts';
 import type { ItemKind, Tables, UserSpaceRow } from '../database/schema.ts';
 
 /** A counter as it is kept, and as the rows say. */
@@ -44,18 +44,18 @@ export async function countedSpace(db: Kysely<Tables>, id: UserId): Promise<{ ke
       user
         .selectFrom('items')
         .innerJoin('versions', 'versions.file_id', 'items.id')
-        .select(sumOf('versions.size').as('bytes'))
+        .select(sum('versions.size').as('bytes'))
         .whereRef('items.owner_id', '=', 'users.id')
         .as('used'),
       user
         .selectFrom('upload_sessions')
-        .select(sumOf('file_size').as('bytes'))
+        .select(sum('file_size').as('bytes'))
         .whereRef('upload_sessions.owner_id', '=', 'users.id')
         .where('state', '=', 'open')
         .as('reserved'),
       user
         .selectFrom('unreferenced_blobs')
-        .select(sumOf('reserved').as('bytes'))
+        .select(sum('reserved').as('bytes'))
         .whereRef('unreferenced_blobs.owner_id', '=', 'users.id')
         .as('arriving'),
     ])
@@ -68,8 +68,8 @@ export async function countedSpace(db: Kysely<Tables>, id: UserId): Promise<{ ke
       item_count: Number(row.item_count),
     },
     counted: {
-      space_used: asSafeNumber(row.used ?? 0),
-      space_reserved: asSafeNumber((row.reserved ?? 0) + (row.arriving ?? 0)),
+      space_used: toSafeNumber(row.used ?? 0),
+      space_reserved: toSafeNumber((row.reserved ?? 0) + (row.arriving ?? 0)),
       item_count: Number(row.folders) + Number(row.versions),
     },
   };
@@ -98,7 +98,7 @@ export async function countedItems(
            select c.id, case when c.kind = 'file' then coalesce(v.size, 0) else 0 end
            from below join items as c on c.parent_id = below.id left join versions as v on v.id = c.version_id
            where c.trashed_with is null or c.trashed_with <> c.id)
-         select ${sumOf('bytes')} from below) end as bytes_counted
+         select ${sum('bytes')} from below) end as bytes_counted
     from items where items.id > ${after} order by items.id limit ${limit}`.execute(db);
   return rows.map(itemCountOf);
 }
@@ -111,15 +111,15 @@ function itemCountOf(row: Record<string, unknown>): ItemCount {
     kind: row.kind as ItemKind,
     name: String(row.name),
     // A file without a version has no size to hold its own against.
-    size: { kept: size, counted: row.bytes_counted === null ? size : asSafeNumber(Number(row.bytes_counted)) },
+    size: { kept: size, counted: row.bytes_counted === null ? size : toSafeNumber(Number(row.bytes_counted)) },
     child_count: { kept: Number(row.child_count), counted: Number(row.items_counted) },
   };
 }
 
 /**
  * The sum of a column, exact up to 2^53: SQLite fails where a sum of integers passes 2^63, whatever row is to blame. What it
- * gives is for `asSafeNumber`; 0 for no rows.
+ * gives is for `toSafeNumber`; 0 for no rows.
  */
-export function sumOf(column: string): RawBuilder<number> {
+export function sum(column: string): RawBuilder<number> {
   return sql<number>`coalesce(sum(cast(${sql.ref(column)} as double precision)), 0)`;
 }

@@ -2,15 +2,15 @@ import type { ItemId, UserId } from '@partway/protocol/ids';
 import type { Kysely, Transaction } from 'kysely';
 import type { Tables, UserRow } from '../database/schema.ts';
 import { findItem } from '../files/find.ts';
-import { holdTree } from '../files/tree.ts';
-import type { Check } from './context.ts';
+import { lockTree } from '../files/tree.ts';
+import type { FsckContext } from './context.ts';
 import { countedItems, countedSpace, type ItemCount } from './counted.ts';
 import type { FindingKind } from './findings.ts';
 
 const PAGE = 500;
 
 /** Counts everything from the rows, and holds every counter against that: space of users, sizes and items of folders. */
-export async function checkCounters(check: Check): Promise<void> {
+export async function checkCounters(check: FsckContext): Promise<void> {
   for (const user of await check.db.selectFrom('users').select(['id', 'login']).orderBy('id').execute()) {
     await checkSpace(check, user);
   }
@@ -25,7 +25,7 @@ export async function checkCounters(check: Check): Promise<void> {
   }
 }
 
-async function checkSpace(check: Check, user: Pick<UserRow, 'id' | 'login'>): Promise<void> {
+async function checkSpace(check: FsckContext, user: Pick<UserRow, 'id' | 'login'>): Promise<void> {
   const { kept, counted } = await countedSpace(check.db, user.id);
   for (const [column, kind] of [
     ['space_used', 'space_used_off'],
@@ -43,7 +43,7 @@ async function checkSpace(check: Check, user: Pick<UserRow, 'id' | 'login'>): Pr
 }
 
 /** Skips trees that are being copied or deleted in batches: nobody sees their counters. */
-async function checkItem(check: Check, item: ItemCount): Promise<void> {
+async function checkItem(check: FsckContext, item: ItemCount): Promise<void> {
   for (const [column, kind] of [
     ['size', 'item_size_off'],
     ['child_count', 'child_count_off'],
@@ -94,7 +94,7 @@ function holding(
   mend: (tx: Transaction<Tables>) => Promise<void>,
 ): Promise<boolean> {
   return db.transaction().execute(async (tx) => {
-    await holdTree(tx, owner);
+    await lockTree(tx, owner);
     await mend(tx);
     return true;
   });

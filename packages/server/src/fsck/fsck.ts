@@ -1,12 +1,12 @@
-import { checkContents } from './contents.ts';
-import type { Check } from './context.ts';
+import { checkBlobs } from './contents.ts';
+import type { FsckContext } from './context.ts';
 import { checkCounters } from './counters.ts';
 import { checkOrphans } from './orphans.ts';
 import { checkSessions } from './sessions.ts';
 import { checkVersions } from './versions.ts';
 
 /** What a check went through. */
-export interface Checked {
+export interface FsckResult {
   /** Distinct contents that versions name, each read whole. */
   contents: number;
   /** Parts of open sessions that were read. */
@@ -23,9 +23,9 @@ export interface Checked {
  * wrong is asked for once more before it is told, since it may just have been deleted, committed or aborted. Mending is
  * not safe beside one.
  */
-export async function checkEverything(check: Check): Promise<Checked> {
-  const checked: Checked = { contents: 0, parts: 0, partsOutOfReach: 0, young: 0, bytes: 0 };
-  const counting: Check = {
+export async function fsck(check: FsckContext): Promise<FsckResult> {
+  const checked: FsckResult = { contents: 0, parts: 0, partsOutOfReach: 0, young: 0, bytes: 0 };
+  const counting: FsckContext = {
     ...check,
     read(bytes) {
       checked.bytes += bytes;
@@ -34,7 +34,7 @@ export async function checkEverything(check: Check): Promise<Checked> {
   };
   await checkVersions(counting);
   checked.young = (await checkOrphans(counting)).young;
-  checked.contents = await checkContents(counting);
+  checked.contents = await checkBlobs(counting);
   const { parts, outOfReach } = await checkSessions(counting);
   checked.parts = parts;
   checked.partsOutOfReach = outOfReach;

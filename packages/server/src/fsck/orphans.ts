@@ -1,9 +1,9 @@
-import type { ContentId, Millis } from '@partway/protocol/ids';
+import type { BlobId, Millis } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
 import type { Tables } from '../database/schema.ts';
-import type { StoredContent } from '../storage/blob-store.ts';
-import { findExplainedContents } from '../uploads/session-store.ts';
-import type { Check } from './context.ts';
+import type { StoredBlob } from '../storage/blob-store.ts';
+import { findExplainedBlobs } from '../uploads/session-store.ts';
+import type { FsckContext } from './context.ts';
 
 const BATCH = 100;
 
@@ -11,12 +11,12 @@ const BATCH = 100;
  * Bytes without rows. Listed first and held against the rows after that, in the order of the sweep, so that what gets
  * its row meanwhile is not taken for an orphan.
  */
-export async function checkOrphans(check: Check): Promise<{ young: number }> {
-  const { content, clock, grace } = check;
+export async function checkOrphans(check: FsckContext): Promise<{ young: number }> {
+  const { blobs, clock, grace } = check;
   const ages = { oldEnough: clock.fileExpiryTime() - grace, newestRow: await newestRow(check.db) };
   let young = 0;
-  let batch: StoredContent[] = [];
-  for await (const stored of content.list()) {
+  let batch: StoredBlob[] = [];
+  for await (const stored of blobs.list()) {
     batch.push(stored);
     if (batch.length < BATCH) continue;
     young += await checkBatch(check, batch, ages);
@@ -27,18 +27,18 @@ export async function checkOrphans(check: Check): Promise<{ young: number }> {
 }
 
 async function checkBatch(
-  check: Check,
-  batch: StoredContent[],
+  check: FsckContext,
+  batch: StoredBlob[],
   { oldEnough, newestRow }: { oldEnough: Millis; newestRow: Millis },
 ): Promise<number> {
   if (batch.length === 0) return 0;
-  const { db, content, found } = check;
-  const explained = await findExplainedContents(
+  const { db, blobs, found } = check;
+  const explained = await findExplainedBlobs(
     db,
-    batch.map((stored) => stored.content),
+    batch.map((stored) => stored.blob),
   );
   let young = 0;
-  for (const { content: id, kind, modifiedAt, lastWrite } of batch) {
+  for (const { blob: id, kind, modifiedAt, lastWrite } of batch) {
     if (explained.has(id)) continue;
     const written = (await lastWrite?.()) ?? modifiedAt;
     if (written > oldEnough) {
@@ -52,8 +52,8 @@ async function checkBatch(
       about: { content_id: id, place: kind, modified_at: new Date(written).toISOString() },
       ...(!kept && {
         mend: async () => {
-          if ((await findExplainedContents(db, [id])).has(id)) return false;
-          await content.remove(id);
+          if ((await findExplainedBlobs(db, [id])).has(id)) return false;
+          await blobs.remove(id);
           return true;
         },
       }),
@@ -67,7 +67,7 @@ const KEPT =
   'The server removes it once it has known of it for PARTWAY_ORPHAN_RETENTION.';
 
 /** Whether the server has found it, and not long enough ago to remove it. */
-async function isKept({ db, clock, retention }: Check, id: ContentId): Promise<boolean> {
+async function isKept({ db, clock, retention }: FsckContext, id: BlobId): Promise<boolean> {
   const known = await db.selectFrom('orphaned_blobs').select('found_at').where('blob_id', '=', id).executeTakeFirst();
   return known !== undefined && known.found_at > clock.expiryTime() - retention;
 }

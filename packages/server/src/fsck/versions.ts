@@ -1,9 +1,9 @@
 import { type Kysely, sql } from 'kysely';
 import type { Tables } from '../database/schema.ts';
-import type { Check } from './context.ts';
+import type { FsckContext } from './context.ts';
 
 /** Files whose current version is not one of theirs. Only reported: which version it was, nobody can tell. */
-export async function checkVersions({ db, found }: Check): Promise<void> {
+export async function checkVersions({ db, found }: FsckContext): Promise<void> {
   for (const { id, name } of await filesWithoutVersion(db)) {
     await found({
       kind: 'file_without_version',

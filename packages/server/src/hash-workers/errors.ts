@@ -1,15 +1,15 @@
 /** The digest of a key does not stand where the caller thought; it was dropped, and starts again at byte 0. */
-export class DigestOutOfStep extends Error {
+export class DigestOutOfStepError extends Error {
   override readonly name = 'DigestOutOfStep';
 }
 
 /** The worker died, or the pool was closed: what only it knew is gone. */
-export class DigestWorkerLost extends Error {
+export class DigestWorkerLostError extends Error {
   override readonly name = 'DigestWorkerLost';
 }
 
 /** A saved state that this build cannot go on from: another version made it, or it is damaged. */
-export class DigestStateUnusable extends Error {
+export class DigestStateUnusableError extends Error {
   override readonly name = 'DigestStateUnusable';
 }
 
@@ -21,7 +21,7 @@ export interface DigestFailure {
 }
 
 /** Makes an error ready to cross. */
-export function failureOf(error: unknown): DigestFailure {
+export function toFailure(error: unknown): DigestFailure {
   return {
     message: error instanceof Error ? error.message : String(error),
     code: error instanceof Error && 'code' in error ? String(error.code) : undefined,
@@ -30,7 +30,7 @@ export function failureOf(error: unknown): DigestFailure {
 }
 
 function kindOf(error: unknown): DigestFailure['kind'] {
-  if (error instanceof DigestOutOfStep) return 'out of step';
-  if (error instanceof DigestStateUnusable) return 'unusable state';
+  if (error instanceof DigestOutOfStepError) return 'out of step';
+  if (error instanceof DigestStateUnusableError) return 'unusable state';
   return undefined;
 }

@@ -1,23 +1,23 @@
 import type { Worker } from 'node:worker_threads';
-import type { LocalBytes } from '../storage/blob-store.ts';
+import type { LocalPart } from '../storage/blob-store.ts';
 import type { RunningDigest } from './messages.ts';
-import { DigestLane, startDigestWorker } from './native-lane.ts';
+import { HashLane, startNativeWorker } from './native-lane.ts';
 
-export { DigestOutOfStep, DigestWorkerLost } from './errors.ts';
+export { DigestOutOfStepError, DigestWorkerLostError } from './errors.ts';
 export type { RunningDigest } from './messages.ts';
 
 /**
  * Digests that follow files as they grow, by key, computed in worker threads. They live in memory alone: after a
  * restart, or once a key was dropped, the caller starts again at byte 0.
  */
-export interface DigestPool {
+export interface NativeHashPool {
   /**
    * Reads `bytes` and adds them to the digest of `key`, which must stand at byte `from`; a key never seen stands at 0.
-   * Rejects with `DigestOutOfStep` where it stands elsewhere, with the system's error or "ended early" where the file
-   * does not yield the bytes, with `DigestWorkerLost` where the worker died; the key is dropped then and stands at 0.
+   * Rejects with `DigestOutOfStepError` where it stands elsewhere, with the system's error or "ended early" where the file
+   * does not yield the bytes, with `DigestWorkerLostError` where the worker died; the key is dropped then and stands at 0.
    * Calls of one key are done in the order they were made. Keys share workers, so pass one slot at a time.
    */
-  extend(key: string, from: number, bytes: LocalBytes): Promise<void>;
+  extend(key: string, from: number, bytes: LocalPart): Promise<void>;
 
   /** The digest so far, after all earlier calls of `extend`; it can be extended afterwards. */
   current(key: string): Promise<RunningDigest>;
@@ -29,19 +29,22 @@ export interface DigestPool {
   close(): Promise<void>;
 }
 
-interface DigestPoolOptions {
+interface NativeHashPoolOptions {
   workers: number;
   /** How a worker is started, for tests that take one away. */
   startWorker?: () => Worker;
 }
 
 /** Starts the workers. They hold the process only while a call is waiting for an answer. */
-export function openDigestPool({ workers, startWorker = startDigestWorker }: DigestPoolOptions): DigestPool {
+export function openNativeHashPool({
+  workers,
+  startWorker = startNativeWorker,
+}: NativeHashPoolOptions): NativeHashPool {
   if (!Number.isInteger(workers) || workers < 1) throw new RangeError('a digest pool needs one worker or more');
-  const lanes = Array.from({ length: workers }, () => new DigestLane(startWorker));
-  const laneOf = new Map<string, DigestLane>();
+  const lanes = Array.from({ length: workers }, () => new HashLane(startWorker));
+  const laneOf = new Map<string, HashLane>();
 
-  function pinned(key: string): DigestLane {
+  function pinned(key: string): HashLane {
     let lane = laneOf.get(key);
     if (lane === undefined) {
       lane = lanes.reduce((best, other) => (other.load < best.load ? other : best));

@@ -1,11 +1,11 @@
 import { createHash, type Hash } from 'node:crypto';
 import { parentPort } from 'node:worker_threads';
 import type { Sha1 } from '@partway/protocol/ids';
-import type { LocalBytes } from '../storage/blob-store.ts';
-import { DigestOutOfStep, failureOf } from './errors.ts';
-import type { DigestJob, RunningDigest } from './messages.ts';
-import { readPieces } from './read-file.ts';
-import type { LaneAnswer } from './worker.ts';
+import type { LocalPart } from '../storage/blob-store.ts';
+import { DigestOutOfStepError, toFailure } from './errors.ts';
+import type { HashJob, RunningDigest } from './messages.ts';
+import { readFileChunks } from './read-file.ts';
+import type { WorkerReply } from './worker.ts';
 
 // Runs in a worker thread: reads block, and that is fine here. A hash state of node:crypto can be copied but not
 // exported, so the states stay in this thread for as long as it lives.
@@ -17,12 +17,12 @@ interface Entry {
 
 const entries = new Map<string, Entry>();
 
-parentPort?.on('message', (job: DigestJob) => {
+parentPort?.on('message', (job: HashJob) => {
   if (job.kind === 'forget') entries.delete(job.key);
   else parentPort?.postMessage(answer(job));
 });
 
-function answer(job: Exclude<DigestJob, { kind: 'forget' }>): LaneAnswer<RunningDigest | undefined> {
+function answer(job: Exclude<HashJob, { kind: 'forget' }>): WorkerReply<RunningDigest | undefined> {
   try {
     if (job.kind === 'current') return { result: current(job.key) };
     extend(job.key, job.from, job.bytes);
@@ -30,14 +30,14 @@ function answer(job: Exclude<DigestJob, { kind: 'forget' }>): LaneAnswer<Running
   } catch (error) {
     // Nobody can tell how far the hash came: the caller starts anew.
     entries.delete(job.key);
-    return { failure: failureOf(error) };
+    return { failure: toFailure(error) };
   }
 }
 
-function extend(key: string, from: number, bytes: LocalBytes): void {
+function extend(key: string, from: number, bytes: LocalPart): void {
   const entry = entries.get(key) ?? { hash: createHash('sha1'), length: 0 };
-  if (entry.length !== from) throw new DigestOutOfStep(`the digest stands at byte ${entry.length}, not ${from}`);
-  readPieces(bytes, (piece) => entry.hash.update(piece));
+  if (entry.length !== from) throw new DigestOutOfStepError(`the digest stands at byte ${entry.length}, not ${from}`);
+  readFileChunks(bytes, (piece) => entry.hash.update(piece));
   entry.length += bytes.length;
   entries.set(key, entry);
 }

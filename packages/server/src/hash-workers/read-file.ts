@@ -1,5 +1,5 @@
 import { closeSync, openSync, readSync } from 'node:fs';
-import type { LocalBytes } from '../storage/blob-store.ts';
+import type { LocalPart } from '../storage/blob-store.ts';
 
 /** Measured: 3 to 5 % less CPU than 256 KiB, 8 % less than 64 KiB. */
 const BUFFER_BYTES = 1024 * 1024;
@@ -10,7 +10,7 @@ const buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
  * Reads local bytes piece by piece, blocking: for worker threads. A piece is good until the next one is read. Throws
  * the system's error, or "ended early" where the file does not yield all of them.
  */
-export function readPieces({ path, offset, length }: LocalBytes, take: (piece: Uint8Array) => void): void {
+export function readFileChunks({ path, offset, length }: LocalPart, take: (piece: Uint8Array) => void): void {
   const file = openSync(path, 'r');
   try {
     let done = 0;

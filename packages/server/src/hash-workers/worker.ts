@@ -1,9 +1,9 @@
 import { extname } from 'node:path';
 import { type TransferListItem, Worker } from 'node:worker_threads';
-import { type DigestFailure, DigestOutOfStep, DigestStateUnusable, DigestWorkerLost } from './errors.ts';
+import { type DigestFailure, DigestOutOfStepError, DigestStateUnusableError, DigestWorkerLostError } from './errors.ts';
 
 /** What a worker sends back, one answer a job, in the order of the jobs. */
-export type LaneAnswer<Result> = { result: Result } | { failure: DigestFailure };
+export type WorkerReply<Result> = { result: Result } | { failure: DigestFailure };
 
 interface Waiting<Result> {
   resolve(result: Result): void;
@@ -11,7 +11,7 @@ interface Waiting<Result> {
 }
 
 /** One worker and the calls waiting for it, answered in the order they were made. Starts another when it has died. */
-export class WorkerLane<Job, Result> {
+export class WorkerClient<Job, Result> {
   readonly #start: () => Worker;
   #worker: Worker | undefined;
   #waiting: Waiting<Result>[] = [];
@@ -29,7 +29,7 @@ export class WorkerLane<Job, Result> {
 
   /** Hands a job over, and what is in `transfer` with it, which is the worker's from then on. */
   ask(job: Job, transfer: readonly TransferListItem[] = []): Promise<Result> {
-    if (this.#closed) return Promise.reject(new DigestWorkerLost('the digest pool is closed'));
+    if (this.#closed) return Promise.reject(new DigestWorkerLostError('the digest pool is closed'));
     return new Promise((resolve, reject) => {
       const worker = this.#running();
       worker.ref();
@@ -46,7 +46,7 @@ export class WorkerLane<Job, Result> {
   async close(): Promise<void> {
     this.#closed = true;
     const worker = this.#worker;
-    this.#lose(new DigestWorkerLost('the digest pool was closed'));
+    this.#lose(new DigestWorkerLostError('the digest pool was closed'));
     await worker?.terminate();
   }
 
@@ -54,7 +54,7 @@ export class WorkerLane<Job, Result> {
   #running(): Worker {
     if (this.#worker !== undefined) return this.#worker;
     const worker = this.#start();
-    worker.on('message', (answer: LaneAnswer<Result>) => this.#answered(worker, answer));
+    worker.on('message', (answer: WorkerReply<Result>) => this.#answered(worker, answer));
     worker.on('error', (error) => this.#died(worker, error));
     worker.on('exit', () => this.#died(worker));
     // Only now: listening for messages makes a worker hold the process again.
@@ -63,7 +63,7 @@ export class WorkerLane<Job, Result> {
     return worker;
   }
 
-  #answered(worker: Worker, answer: LaneAnswer<Result>): void {
+  #answered(worker: Worker, answer: WorkerReply<Result>): void {
     if (worker !== this.#worker) return;
     const waiting = this.#waiting.shift();
     if (this.#waiting.length === 0) worker.unref();
@@ -73,7 +73,7 @@ export class WorkerLane<Job, Result> {
 
   #died(worker: Worker, cause?: unknown): void {
     if (worker !== this.#worker) return;
-    this.#lose(new DigestWorkerLost('the worker that computed this digest died', { cause }));
+    this.#lose(new DigestWorkerLostError('the worker that computed this digest died', { cause }));
   }
 
   #lose(error: Error): void {
@@ -85,8 +85,8 @@ export class WorkerLane<Job, Result> {
 }
 
 function errorOf({ message, code, kind }: DigestFailure): Error {
-  if (kind === 'out of step') return new DigestOutOfStep(message);
-  if (kind === 'unusable state') return new DigestStateUnusable(message);
+  if (kind === 'out of step') return new DigestOutOfStepError(message);
+  if (kind === 'unusable state') return new DigestStateUnusableError(message);
   return Object.assign(new Error(message), code === undefined ? {} : { code });
 }
 

@@ -9,7 +9,7 @@ import { newRequestId } from './connections/raw-responses.ts';
 import { checkApiVersion } from './hooks/api-version.ts';
 import { enforcePolicies } from './hooks/authenticate.ts';
 import { allowOrigins, corsHeadersOfErrors } from './hooks/cors.ts';
-import { answerRefusals, answerThrown } from './hooks/errors.ts';
+import { handleErrors, sendError } from './hooks/errors.ts';
 import { newFairShare, takeFairTurns } from './hooks/fair-turns.ts';
 import { warnOfUntrustedProxy } from './hooks/forwarded-headers.ts';
 import { hstsHeaders } from './hooks/https.ts';
@@ -18,7 +18,7 @@ import { limitRates } from './hooks/rate-limit.ts';
 import { RateLimiter } from './hooks/rate-limiter.ts';
 import { checkQueryTexts } from './hooks/request-text.ts';
 import { enforceScopes } from './hooks/scopes.ts';
-import { dropUnreadBodies, takeJsonBodies } from './request/bodies.ts';
+import { dropUnreadBodies, parseJsonBodies } from './request/bodies.ts';
 import { setContentTypesAside } from './request/content-type.ts';
 import { refuseUndecodableQueries } from './request/decode-text.ts';
 import { serveDownloads } from './routes/downloads.ts';
@@ -37,7 +37,7 @@ const MOST_HEADER_BYTES = 16 * 1024;
 
 /** The edge, ready to listen: every route of the wire under both prefixes. */
 export async function buildApp(services: Services): Promise<FastifyInstance> {
-  const { access, log, settings } = services;
+  const { auth, log, settings } = services;
   const errorHeaders: ErrorHeaders = (request) => ({
     ...corsHeadersOfErrors(request, settings),
     ...hstsHeaders(request, settings),
@@ -60,11 +60,11 @@ export async function buildApp(services: Services): Promise<FastifyInstance> {
     clientErrorHandler: (error, socket) => connections.refuseBadSyntax(error as Error, socket as Socket),
     frameworkErrors: (error, request, reply) => {
       reply.headers(errorHeaders(request));
-      answerThrown(error, request, reply);
+      sendError(error, request, reply);
     },
   });
 
-  answerRefusals(app);
+  handleErrors(app);
   app.addHook('onRequest', async (request, reply) => {
     connections.begun(request.raw, reply);
     reply.header('box-request-id', request.id);
@@ -78,14 +78,14 @@ export async function buildApp(services: Services): Promise<FastifyInstance> {
   warnOfUntrustedProxy(app, settings);
   refuseUndecodableQueries(app);
   refuseUnknownRoutes(app);
-  enforcePolicies(app, access);
+  enforcePolicies(app, auth);
   checkApiVersion(app);
   checkQueryTexts(app);
-  const rates = new RateLimiter(settings.rates, access.clock);
+  const rates = new RateLimiter(settings.rates, auth.clock);
   limitRates(app, rates);
-  takeFairTurns(app, newFairShare(access.clock));
-  enforceScopes(app, access);
-  takeJsonBodies(app);
+  takeFairTurns(app, newFairShare(auth.clock));
+  enforceScopes(app, auth);
+  parseJsonBodies(app);
   dropUnreadBodies(app);
 
   serveHealth(app, services.readiness);

@@ -1,7 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify';
-import type { Access } from '../auth/context.ts';
-import type { Files } from '../files/context.ts';
-import type { Uploads } from '../uploads/context.ts';
+import type { AuthContext } from '../auth/context.ts';
+import type { FileContext } from '../files/context.ts';
+import type { UploadContext } from '../uploads/context.ts';
 import type { Pace } from './connections/deadlines.ts';
 import type { Readiness } from './routes/readiness.ts';
 
@@ -31,9 +31,9 @@ export interface HttpSettings {
 
 /** The rooms behind the edge. */
 export interface Services {
-  access: Access;
-  uploads: Uploads;
-  files: Files;
+  auth: AuthContext;
+  uploads: UploadContext;
+  files: FileContext;
   settings: HttpSettings;
   readiness: Readiness;
   log: FastifyBaseLogger;

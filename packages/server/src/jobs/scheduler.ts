@@ -1,19 +1,19 @@
 import type { Millis } from '@partway/protocol/ids';
 
 /** Something to be done now and then, whether or not anybody calls. */
-export interface Chore {
+export interface BackgroundJob {
   name: string;
   /** Does it, and says how much of what there was. The signal says that the server stops. */
   run: (signal: AbortSignal) => Promise<Record<string, number>>;
 }
 
-interface Rhythm {
+interface ScheduleOptions {
   interval: Millis;
   /** Runs a round, or does not where it is another node's turn; runs it always unless given. */
-  inTurn?: (round: () => Promise<void>) => Promise<void>;
+  runExclusive?: (round: () => Promise<void>) => Promise<void>;
   /** Called where a chore found something to do. */
   onDone: (name: string, counts: Record<string, number>) => void;
-  onTrouble: (name: string, error: unknown) => void;
+  onError: (name: string, error: unknown) => void;
 }
 
 /**
@@ -21,9 +21,9 @@ interface Rhythm {
  * their turn, and is tried again at the next interval.
  * @returns Stops; resolves once the chore under way has ended.
  */
-export function startChores(
-  chores: readonly Chore[],
-  { interval, inTurn = (round) => round(), onDone, onTrouble }: Rhythm,
+export function startJobs(
+  jobs: readonly BackgroundJob[],
+  { interval, runExclusive: inTurn = (round) => round(), onDone, onError }: ScheduleOptions,
 ): () => Promise<void> {
   const stopping = new AbortController();
   const { signal } = stopping;
@@ -31,19 +31,19 @@ export function startChores(
   let running = Promise.resolve();
 
   async function round(): Promise<void> {
-    for (const { name, run } of chores) {
+    for (const { name, run } of jobs) {
       if (signal.aborted) return;
       try {
         const counts = await run(signal);
         if (Object.values(counts).some((count) => count > 0)) onDone(name, counts);
       } catch (error) {
         if (signal.aborted && error instanceof Error && error.name === 'AbortError') return;
-        onTrouble(name, error);
+        onError(name, error);
       }
     }
   }
   async function turn(): Promise<void> {
-    await inTurn(round).catch((error: unknown) => onTrouble('take a turn', error));
+    await inTurn(round).catch((error: unknown) => onError('take a turn', error));
     if (!signal.aborted) timer = setTimeout(start, interval).unref();
   }
   function start(): void {

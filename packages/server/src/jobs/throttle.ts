@@ -1,17 +1,17 @@
 import type { Millis } from '@partway/protocol/ids';
 import type { Clock } from '../time/clock.ts';
-import type { Chore } from './scheduler.ts';
+import type { BackgroundJob } from './scheduler.ts';
 
 /**
  * The same chore, passed over as long as it was last begun less than `interval` ago; what failed is done again at the
- * next turn. `isDue` says whether it is time, and that it begins now: by this process's clock, unless given.
+ * next turn. `claimRun` says whether it is time, and that it begins now: by this process's clock, unless given.
  */
-export function atMostEvery(
+export function throttle(
   clock: Pick<Clock, 'monotonic'>,
   interval: Millis,
-  { name, run }: Chore,
+  { name, run }: BackgroundJob,
   isDue: () => boolean | Promise<boolean> = dueHere(clock, interval),
-): Chore {
+): BackgroundJob {
   let owed = false;
   return {
     name,

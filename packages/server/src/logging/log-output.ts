@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs';
 import type { Millis } from '@partway/protocol/ids';
-import { codeOf } from '../util/system-error.ts';
+import { errorCode } from '../util/system-error.ts';
 
 /** What lines that cannot be written may take, in bytes. */
 const MOST_PENDING = 1024 * 1024;
@@ -70,7 +70,7 @@ export class LogOutput {
         if (written < first.length) this.#pending[0] = first.subarray(written);
         else this.#pending.shift();
       } catch (error) {
-        this.#why = String(codeOf(error) ?? error);
+        this.#why = String(errorCode(error) ?? error);
         this.#retry = setTimeout(() => this.flush(), this.#why === 'EAGAIN' ? SOON : LATER);
         // A log that nobody takes keeps no process from its end.
         this.#retry.unref();

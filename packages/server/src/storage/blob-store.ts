@@ -1,33 +1,33 @@
 import { randomBytes } from 'node:crypto';
-import type { ContentId, Millis, UserId } from '@partway/protocol/ids';
+import type { BlobId, Millis, UserId } from '@partway/protocol/ids';
 
 /** How a file is cut: `slots` parts of `partSize` bytes, the last one shorter where the size asks for it. Plain data. */
-export interface Grid {
+export interface PartLayout {
   fileSize: number;
   partSize: number;
-  slots: number;
+  partCount: number;
 }
 
 /** One place of a grid: bytes `offset` to `offset + length - 1` of the file. `index` counts from 0. */
-export interface Slot {
+export interface PartRange {
   index: number;
   offset: number;
   length: number;
 }
 
 /** Where the bytes of an unfinished file lie. Plain data: it goes into a row and comes back after a crash. */
-export interface Staging {
-  content: ContentId;
-  grid: Grid;
+export interface StagedBlob {
+  blob: BlobId;
+  layout: PartLayout;
   /** What the driver alone needs to find the bytes again (an S3 upload id; nothing on disk). */
-  driver?: string;
+  backendState?: string;
 }
 
 /** What a driver wants back at `seal` for each slot (an ETag on S3; empty on disk). */
-export type Receipt = string;
+export type PartTag = string;
 
 /** A run of bytes in a file on this machine, as long as it is at hand. */
-export interface LocalBytes {
+export interface LocalPart {
   path: string;
   offset: number;
   length: number;
@@ -40,8 +40,8 @@ export interface ByteRange {
 }
 
 /** What lies in the store, as the sweep sees it. */
-export interface StoredContent {
-  content: ContentId;
+export interface StoredBlob {
+  blob: BlobId;
   kind: 'staging' | 'sealed';
   modifiedAt: Millis;
   /** Where `modifiedAt` says only when it was begun: when it was last written to. Asks the store once more. */
@@ -49,8 +49,8 @@ export interface StoredContent {
 }
 
 /** What lies in the store, as a search for orphans sees it. */
-export interface FoundContent {
-  content: ContentId;
+export interface FoundBlob {
+  blob: BlobId;
   /** When it was last written to; undefined if it is gone by now. Asks the store. */
   lastWrite: () => Promise<Millis | undefined>;
 }
@@ -59,14 +59,14 @@ export interface FoundContent {
  * What `seal` found: these slots do not hold what their receipts say. Their rows count no more, and they have to be
  * written again; the upload is as open as it was.
  */
-export class LostParts extends Error {
+export class LostPartsError extends Error {
   override readonly name = 'LostParts';
   /** Indexes, counted from 0. */
-  readonly slots: readonly number[];
+  readonly parts: readonly number[];
 
   constructor(slots: readonly number[], options?: ErrorOptions) {
     super(`the store no longer holds what was written into slots ${slots.join(', ')}`, options);
-    this.slots = slots;
+    this.parts = slots;
   }
 }
 
@@ -82,9 +82,9 @@ export interface BodySource {
  * Where bytes live. A driver trusts what it is given: length and digest were proven above it (`verified`), ids were
  * made by us. It keeps nothing in memory for an upload, so that any call may come after a crash or from another node.
  */
-export interface ContentStore {
+export interface BlobStore {
   /** Makes room for a new file. Resolves once that survives a power cut. */
-  begin(content: ContentId, grid: Grid): Promise<Staging>;
+  create(blob: BlobId, layout: PartLayout): Promise<StagedBlob>;
 
   /**
    * Writes one slot; `body` yields exactly `slot.length` bytes or throws before its end, and what it throws comes out
@@ -92,21 +92,21 @@ export interface ContentStore {
    * The chunks become the store's, which frees their memory. The caller sees to it that a slot has one writer at a time.
    * When it rejects, no write to the slot is under way.
    */
-  write(staging: Staging, slot: Slot, body: AsyncIterable<Uint8Array>, from?: BodySource): Promise<Receipt>;
+  writePart(staged: StagedBlob, slot: PartRange, body: AsyncIterable<Uint8Array>, from?: BodySource): Promise<PartTag>;
 
   /** Where a written slot's bytes can be read on this machine, for hashing; undefined where they are not at hand. */
-  locate(staging: Staging, slot: Slot): Promise<LocalBytes | undefined>;
+  localPart(staged: StagedBlob, slot: PartRange): Promise<LocalPart | undefined>;
 
   /** The digest has passed this slot: what was kept only for `locate` may go. */
-  release(staging: Staging, slot: Slot): Promise<void>;
+  dropLocalPart(staged: StagedBlob, slot: PartRange): Promise<void>;
 
   /**
    * Turns a staging whose slots are all written into a content that can be opened; no byte is copied. Idempotent: a
    * second call, also after a crash in the first, ends in the same state. Resolves once that survives a power cut.
-   * Rejects with `LostParts` where a slot no longer holds what it held when its receipt was given. Of a content that is
+   * Rejects with `LostPartsError` where a slot no longer holds what it held when its receipt was given. Of a content that is
    * sealed already it may look at no receipt: another call has sealed it, maybe with other ones.
    */
-  seal(staging: Staging, receipts: readonly Receipt[]): Promise<void>;
+  complete(staged: StagedBlob, tags: readonly PartTag[]): Promise<void>;
 
   /**
    * Stores a content of whatever length `body` turns out to have, sealed at once; in bounded memory. What `body` throws
@@ -114,22 +114,22 @@ export interface ContentStore {
    * `by` as at `write`; `announced` is how many bytes will come at least, if that is known, so that the store refuses
    * `insufficient_storage` before it takes any.
    */
-  put(content: ContentId, body: AsyncIterable<Uint8Array>, by?: UserId, announced?: number): Promise<void>;
+  put(blob: BlobId, body: AsyncIterable<Uint8Array>, by?: UserId, announced?: number): Promise<void>;
 
   /** Reads a sealed content, or a range of it. The caller destroys the stream when it stops early. */
-  open(content: ContentId, range?: ByteRange): Promise<NodeJS.ReadableStream & AsyncIterable<Uint8Array>>;
+  read(blob: BlobId, range?: ByteRange): Promise<NodeJS.ReadableStream & AsyncIterable<Uint8Array>>;
 
   /** Removes a sealed content, or a staging in any state, sealed or not. Idempotent; none there is no error. */
-  remove(target: ContentId | Staging): Promise<void>;
+  remove(target: BlobId | StagedBlob): Promise<void>;
 
   /** Whether a staging is there, sealed or not. Asked for itself: a list may leave out what is there. */
-  has(staging: Staging): Promise<boolean>;
+  exists(staged: StagedBlob): Promise<boolean>;
 
   /** Whether a content is whole: sealed, or stored at once. */
-  isSealed(content: ContentId): Promise<boolean>;
+  isComplete(blob: BlobId): Promise<boolean>;
 
   /** Everything in the store, in no order; made anew for each call and safe beside writers. */
-  list(): AsyncIterable<StoredContent>;
+  list(): AsyncIterable<StoredBlob>;
 
   /** In how many parts `look` goes through the store. */
   parts(): number;
@@ -139,10 +139,10 @@ export interface ContentStore {
    * asked for. Part 0 is that in which uploads are in progress. What is sealed meanwhile may be met twice, but is never
    * missed by who looks at part 0 first.
    */
-  look(part: number): AsyncIterable<FoundContent>;
+  find(part: number): AsyncIterable<FoundBlob>;
 }
 
 /** An id for bytes about to be stored: 128 random bits, so that no two contents ever share one. */
-export function newContentId(): ContentId {
-  return randomBytes(16).toString('hex') as ContentId;
+export function newBlobId(): BlobId {
+  return randomBytes(16).toString('hex') as BlobId;
 }

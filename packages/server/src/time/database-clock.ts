@@ -3,8 +3,8 @@ import type { Millis } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
 import type { Tables } from '../database/schema.ts';
 import { askDatabaseTime, newestTime, saveTime } from '../database/time.ts';
-import type { Chore } from '../jobs/scheduler.ts';
-import { atMostEvery } from '../jobs/throttle.ts';
+import type { BackgroundJob } from '../jobs/scheduler.ts';
+import { throttle } from '../jobs/throttle.ts';
 import type { GuardedClock } from './clock.ts';
 
 const ASK_EVERY: Millis = 10_000;
@@ -44,8 +44,8 @@ export async function compareWithRows(clock: GuardedClock, db: Kysely<Tables>): 
 }
 
 /** Writes down how late it is now and then, for the next start to compare. */
-export function saveTimeChore(clock: GuardedClock, db: Kysely<Tables>): Chore {
-  return atMostEvery(clock, SAVE_EVERY, {
+export function saveTimeChore(clock: GuardedClock, db: Kysely<Tables>): BackgroundJob {
+  return throttle(clock, SAVE_EVERY, {
     name: 'save the time',
     async run() {
       await saveTime(db, clock.trustedTime());

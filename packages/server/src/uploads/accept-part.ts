@@ -1,15 +1,15 @@
 import { Refusal } from '@partway/protocol/errors';
 import type { ContentRange } from '@partway/protocol/headers';
 import type { SessionId, Sha1, UserId } from '@partway/protocol/ids';
-import type { Slot } from '../storage/blob-store.ts';
-import { verified } from '../storage/verify.ts';
-import type { Uploads } from './context.ts';
-import { endOf } from './find-session.ts';
-import { slotOf } from './part-layout.ts';
+import type { PartRange } from '../storage/blob-store.ts';
+import { verifyDigest } from '../storage/verify.ts';
+import type { UploadContext } from './context.ts';
+import { sessionEndedError } from './find-session.ts';
+import { partForRange, partId } from './part-layout.ts';
 import type { PartBody } from './part-locks.ts';
-import { AlreadyStored } from './registry/part-registry.ts';
-import { sameBytes, takenMeanwhile } from './registry/reservation.ts';
-import { type Part, partOf, type Session } from './session.ts';
+import { AlreadyStoredError } from './registry/part-registry.ts';
+import { assertSameDigest, partBusyError } from './registry/reservation.ts';
+import type { Part, Session } from './session.ts';
 import { findPart, findSession } from './session-store.ts';
 
 /** One part as it arrives. No byte of the body is read before the checks have passed. */
@@ -34,58 +34,63 @@ interface AcceptedPart {
  * then the row, then the reply. Sent again with the same digest, it is answered again; with another digest it is
  * refused, and the stored part stands.
  */
-export async function acceptPart(uploads: Uploads, arrival: PartArrival): Promise<AcceptedPart> {
-  const { content, ledger, follower, claims } = uploads;
+export async function acceptPart(context: UploadContext, arrival: PartArrival): Promise<AcceptedPart> {
+  const { blobs, registry, hasher, partLocks } = context;
   const { sha1, body } = arrival;
 
-  const session = await ledger.session(arrival.caller, arrival.session);
-  const slot = slotOf(session.staging.grid, arrival.range);
-  const claim = await claims.take(session.id, slot.index, body);
+  const session = await registry.findSession(arrival.caller, arrival.session);
+  const range = partForRange(session.staged.layout, arrival.range);
+  const lock = await partLocks.lock(session.id, range.index, body);
   try {
-    const stored = await ledger.stored(session, slot.index);
-    if (stored !== undefined) return { part: sameBytes(stored, sha1), session, isNew: false };
+    const stored = await registry.findPart(session, range.index);
+    if (stored !== undefined) return { part: assertSameDigest(stored, sha1), session, isNew: false };
     body.signal?.throwIfAborted();
 
-    const proven = ledger.fixing(session, slot, sha1, verified(body, slot.length, sha1));
-    const receipt = await content.write(session.staging, slot, proven, {
+    const proven = registry.reserveAfter(session, range, sha1, verifyDigest(body, range.length, sha1));
+    const tag = await blobs.writePart(session.staged, range, proven, {
       by: session.owner,
       signal: body.signal,
     });
 
-    const row = { slot: slot.index, sha1, receipt };
-    const recorded = await ledger.record(session, row);
-    if (!recorded.made) return { part: await storedMeanwhile(uploads, session, slot, sha1), session, isNew: false };
+    const row = { index: range.index, sha1, tag };
+    const recorded = await registry.recordPart(session, row);
+    if (!recorded.made) return { part: await keepStoredPart(context, session, range, sha1), session, isNew: false };
 
-    follower.nudge(session, slot.index, recorded.mark);
-    return { part: partOf(session.id, row), session, isNew: true };
+    hasher.partStored(session, range.index, recorded.checkpoint);
+    return { part: { partId: partId(session.id, range.index), ...row }, session, isNew: true };
   } catch (error) {
-    return { part: await storedAfterAll(uploads, session, slot, sha1, error), session, isNew: false };
+    return { part: await findStoredPart(context, session, range, sha1, error), session, isNew: false };
   } finally {
-    claim.giveBack();
+    lock.release();
   }
 }
 
 /** No row was written: another node recorded the slot first, or the session ended while the body came in. */
-async function storedMeanwhile({ db, content }: Uploads, session: Session, slot: Slot, sha1: Sha1): Promise<Part> {
+async function keepStoredPart(
+  { db, blobs }: UploadContext,
+  session: Session,
+  range: PartRange,
+  sha1: Sha1,
+): Promise<Part> {
   // Bytes that are no part's are nothing for the digest.
-  await content.release(session.staging, slot);
-  const stored = await findPart(db, session.id, slot.index);
-  if (stored !== undefined) return sameBytes(stored, sha1);
-  if ((await findSession(db, session.id))?.state === 'open') throw takenMeanwhile();
-  throw await endOf({ db }, session);
+  await blobs.dropLocalPart(session.staged, range);
+  const stored = await findPart(db, session.id, range.index);
+  if (stored !== undefined) return assertSameDigest(stored, sha1);
+  if ((await findSession(db, session.id))?.state === 'open') throw partBusyError();
+  throw await sessionEndedError({ db }, session);
 }
 
 /** The part, where it turned out to be stored already; else the error, or how the session ended with its bytes. */
-async function storedAfterAll(
-  { db }: Uploads,
+async function findStoredPart(
+  { db }: UploadContext,
   session: Session,
-  slot: Slot,
+  range: PartRange,
   sha1: Sha1,
   error: unknown,
 ): Promise<Part> {
-  if (error instanceof AlreadyStored) return error.part;
+  if (error instanceof AlreadyStoredError) return error.part;
   if (!(error instanceof Refusal) || error.code !== 'upload_session_not_found') throw error;
-  const stored = await findPart(db, session.id, slot.index);
-  if (stored !== undefined) return sameBytes(stored, sha1);
-  throw await endOf({ db }, session);
+  const stored = await findPart(db, session.id, range.index);
+  if (stored !== undefined) return assertSameDigest(stored, sha1);
+  throw await sessionEndedError({ db }, session);
 }

@@ -1,7 +1,7 @@
 import { Refusal } from '@partway/protocol/errors';
 import type { Sha1 } from '@partway/protocol/ids';
-import { type ContentStore, type Grid, LostParts } from '../storage/blob-store.ts';
-import { slotAt } from './part-layout.ts';
+import { type BlobStore, LostPartsError, type PartLayout } from '../storage/blob-store.ts';
+import { partRange } from './part-layout.ts';
 import type { Part, Session, StoredPart } from './session.ts';
 
 /** A part as a commit lists it: found by its id, held to whatever else is given. */
@@ -16,12 +16,12 @@ export interface ListedPart {
  * Whether the list is exactly the stored parts, and these the whole file. `parts_mismatch` only where a listed part is
  * not there as listed, since some clients take it for "not yet" and wait.
  */
-export function checkListedParts(grid: Grid, stored: readonly Part[], listed: readonly ListedPart[]): void {
+export function checkListedParts(layout: PartLayout, stored: readonly Part[], listed: readonly ListedPart[]): void {
   const byId = new Map(stored.map((part) => [part.partId, part]));
   const named = new Set<number>();
   for (const part of listed) {
     const found = byId.get(part.partId.toUpperCase());
-    if (found === undefined || !agrees(grid, found, part)) {
+    if (found === undefined || !matchesListed(layout, found, part)) {
       throw new Refusal(
         'parts_mismatch',
         `The commit lists part ${part.partId} otherwise than it is stored, or it is not.`,
@@ -30,14 +30,14 @@ export function checkListedParts(grid: Grid, stored: readonly Part[], listed: re
         },
       );
     }
-    named.add(found.slot);
+    named.add(found.index);
   }
-  const isStored = new Set(stored.map((part) => part.slot));
-  for (let slot = 0; slot < grid.slots; slot++) {
-    if (named.has(slot)) continue;
-    const { offset, length } = slotAt(grid, slot);
+  const isStored = new Set(stored.map((part) => part.index));
+  for (let index = 0; index < layout.partCount; index++) {
+    if (named.has(index)) continue;
+    const { offset, length } = partRange(layout, index);
     const range = `bytes ${offset}-${offset + length - 1}`;
-    const what = isStored.has(slot) ? `is not listed in the commit` : `has not been uploaded`;
+    const what = isStored.has(index) ? `is not listed in the commit` : `has not been uploaded`;
     throw new Refusal(
       'bad_request',
       `The part with ${range} ${what}. The session stays open; commit again when it is.`,
@@ -45,7 +45,7 @@ export function checkListedParts(grid: Grid, stored: readonly Part[], listed: re
         context: {
           offset,
           size: length,
-          total_parts: grid.slots,
+          total_parts: layout.partCount,
           parts_listed: named.size,
           parts_stored: stored.length,
         },
@@ -54,8 +54,8 @@ export function checkListedParts(grid: Grid, stored: readonly Part[], listed: re
   }
 }
 
-function agrees(grid: Grid, part: Part, listed: ListedPart): boolean {
-  const { offset, length } = slotAt(grid, part.slot);
+function matchesListed(layout: PartLayout, part: Part, listed: ListedPart): boolean {
+  const { offset, length } = partRange(layout, part.index);
   return (
     (listed.offset === undefined || listed.offset === offset) &&
     (listed.size === undefined || listed.size === length) &&
@@ -64,32 +64,28 @@ function agrees(grid: Grid, part: Part, listed: ListedPart): boolean {
 }
 
 /** Parts that the store no longer has, just as they were listed: one that was stored anew since then is another. */
-export class GoneParts extends Error {
+export class MissingPartsError extends Error {
   override readonly name = 'GoneParts';
   readonly parts: readonly StoredPart[];
 
   constructor(parts: readonly StoredPart[], options: ErrorOptions) {
-    super(`the store no longer has parts ${parts.map(({ slot }) => slot).join(', ')}`, options);
+    super(`the store no longer has parts ${parts.map(({ index }) => index).join(', ')}`, options);
     this.parts = parts;
   }
 }
 
-/** Seals a session's bytes, of which these are all the parts. Rejects with `GoneParts` where the store has lost some. */
-export async function sealParts(
-  content: ContentStore,
-  { staging }: Session,
-  parts: readonly StoredPart[],
-): Promise<void> {
+/** Seals a session's bytes, of which these are all the parts. Rejects with `MissingPartsError` where the store has lost some. */
+export async function completeBlob(blobs: BlobStore, { staged }: Session, parts: readonly StoredPart[]): Promise<void> {
   try {
-    await content.seal(
-      staging,
-      parts.map(({ receipt }) => receipt),
+    await blobs.complete(
+      staged,
+      parts.map(({ tag: receipt }) => receipt),
     );
   } catch (error) {
-    if (!(error instanceof LostParts)) throw error;
-    const lost = new Set(error.slots);
-    throw new GoneParts(
-      parts.filter(({ slot }) => lost.has(slot)),
+    if (!(error instanceof LostPartsError)) throw error;
+    const lost = new Set(error.parts);
+    throw new MissingPartsError(
+      parts.filter(({ index }) => lost.has(index)),
       { cause: error },
     );
   }

@@ -11,17 +11,17 @@ import {
 } from '@partway/protocol/ids';
 import type { ItemDetails } from '@partway/protocol/item-details';
 import { findFile } from '../files/find.ts';
-import { namesEtag } from '../files/find-item.ts';
+import { matchesEtag } from '../files/find-item.ts';
 import { publishNewFile, publishNewVersion } from '../files/publish.ts';
 import type { VersionChange } from '../files/versions.ts';
-import { checkListedParts, GoneParts, type ListedPart, sealParts } from './check-listed-parts.ts';
-import type { Uploads } from './context.ts';
-import { dropBytes, forget } from './end-session.ts';
-import { endOf, findOwnSession } from './find-session.ts';
-import { type DigestMark, findMark } from './hashing/checkpoint.ts';
-import { forgetLostParts, sentAgain } from './lost-parts.ts';
+import { checkListedParts, completeBlob, type ListedPart, MissingPartsError } from './check-listed-parts.ts';
+import type { UploadContext } from './context.ts';
+import { deleteStagedBytes, forgetSession } from './end-session.ts';
+import { getOwnSession, sessionEndedError } from './find-session.ts';
+import { findHashCheckpoint, type HashCheckpoint } from './hashing/checkpoint.ts';
+import { discardLostParts, partsChangedError } from './lost-parts.ts';
 import type { Session, StoredPart, Target } from './session.ts';
-import { findSession, listParts, markCommitted } from './session-store.ts';
+import { findSession, listParts, setCommitted } from './session-store.ts';
 
 export interface CommitRequest {
   caller: UserId;
@@ -42,7 +42,7 @@ export interface CommitRequest {
   /** For a new version: the file's etag must be none of these. */
   ifNoneMatch: string | undefined;
   /** How long to wait in all, for parts on their way and for the whole-file digest, before saying "later". */
-  patience: Millis;
+  timeout: Millis;
 }
 
 export interface Committed {
@@ -55,44 +55,44 @@ export interface Committed {
  * the same digest, it answers the same file. Undefined where the digest is not ready yet; nothing is lost then, and
  * the call may be repeated. Whatever it refuses, the session stays open and can still be committed rightly.
  */
-export function commit(uploads: Uploads, request: CommitRequest): Promise<Committed | undefined> {
-  const deadline = performance.now() + request.patience;
-  const patience = () => Math.max(0, deadline - performance.now());
-  return uploads.commits.run(request.session, () => commitAlone(uploads, request, patience));
+export function commit(context: UploadContext, request: CommitRequest): Promise<Committed | undefined> {
+  const deadline = performance.now() + request.timeout;
+  const timeout = () => Math.max(0, deadline - performance.now());
+  return context.commits.run(request.session, () => commitSerially(context, request, timeout));
 }
 
-async function commitAlone(
-  uploads: Uploads,
+async function commitSerially(
+  context: UploadContext,
   request: CommitRequest,
-  patience: () => Millis,
+  timeout: () => Millis,
 ): Promise<Committed | undefined> {
-  const session = await findOwnSession(uploads, request.caller, request.session);
+  const session = await getOwnSession(context, request.caller, request.session);
   if (session.committed !== undefined) return sameFile(session.committed, request.sha1);
 
   try {
-    return await makeFile(uploads, session, request, patience);
+    return await makeFile(context, session, request, timeout);
   } catch (error) {
-    return unlessEnded(uploads, session, request.sha1, error);
+    return resolveFailure(context, session, request.sha1, error);
   }
 }
 
 async function makeFile(
-  uploads: Uploads,
+  context: UploadContext,
   session: Session,
   request: CommitRequest,
-  patience: () => Millis,
+  timeout: () => Millis,
 ): Promise<Committed | undefined> {
-  const { content, follower } = uploads;
-  const parts = await storedParts(uploads, session, patience);
-  checkListedParts(session.staging.grid, parts, request.parts);
-  const whole = await follower.digestOf(session, parts, patience());
+  const { blobs, hasher } = context;
+  const parts = await storedParts(context, session, timeout);
+  checkListedParts(session.staged.layout, parts, request.parts);
+  const whole = await hasher.finish(session, parts, timeout());
   if (whole === undefined) return undefined;
-  checkWhole(whole.sha1, request.sha1);
-  await checkNoneMatches(uploads, session, request.ifNoneMatch);
+  assertDigest(whole.sha1, request.sha1);
+  await assertNoneMatch(context, session, request.ifNoneMatch);
 
-  await sealParts(content, session, parts);
-  const committed = await publish(uploads, session, request, whole.mark);
-  forget(uploads, session.id);
+  await completeBlob(blobs, session, parts);
+  const committed = await publish(context, session, request, whole.checkpoint);
+  forgetSession(context, session.id);
   return committed;
 }
 
@@ -100,36 +100,42 @@ async function makeFile(
  * Whatever went wrong, the session may have ended meanwhile, and then that is the answer: committed by another node, it
  * is the same file; aborted or expired, it is gone, and so are bytes that this commit may have sealed after they went.
  */
-async function unlessEnded(uploads: Uploads, session: Session, sha1: Sha1, error: unknown): Promise<Committed> {
-  const now = await findSession(uploads.db, session.id);
-  if (now?.state === 'open') throw error instanceof GoneParts ? await forgetLostParts(uploads, now, error) : error;
-  forget(uploads, session.id);
+async function resolveFailure(
+  context: UploadContext,
+  session: Session,
+  sha1: Sha1,
+  error: unknown,
+): Promise<Committed> {
+  const now = await findSession(context.db, session.id);
+  if (now?.state === 'open')
+    throw error instanceof MissingPartsError ? await discardLostParts(context, now, error) : error;
+  forgetSession(context, session.id);
   if (now?.committed !== undefined) return sameFile(now.committed, sha1);
-  await dropBytes(uploads, session.staging);
-  throw await endOf(uploads, session);
+  await deleteStagedBytes(context, session.staged);
+  throw await sessionEndedError(context, session);
 }
 
 /** Every part stored so far; waits for those on their way where some are still missing, but not for one that is stuck. */
 async function storedParts(
-  { db, claims, ledger }: Uploads,
+  { db, partLocks, registry }: UploadContext,
   session: Session,
-  patience: () => Millis,
+  timeout: () => Millis,
 ): Promise<StoredPart[]> {
   const { id } = session;
-  const { slots } = session.staging.grid;
+  const { partCount: slots } = session.staged.layout;
   const parts = await listParts(db, id);
   if (parts.length === slots) return parts;
   const over = new AbortController();
-  const tooLong = sleep(patience(), undefined, { ref: false, signal: over.signal }).catch(() => {});
-  await Promise.race([claims.settled(id), tooLong]).finally(() => over.abort());
+  const tooLong = sleep(timeout(), undefined, { ref: false, signal: over.signal }).catch(() => {});
+  await Promise.race([partLocks.waitIdle(id), tooLong]).finally(() => over.abort());
   // At other nodes, as far as their rows tell: a body that is still coming in there is not waited for.
-  for (let pause = 50; patience() > 0 && (await ledger.isStoring(id)); pause = Math.min(2 * pause, 1_000)) {
-    await sleep(Math.min(pause, patience()));
+  for (let pause = 50; timeout() > 0 && (await registry.hasReservations(id)); pause = Math.min(2 * pause, 1_000)) {
+    await sleep(Math.min(pause, timeout()));
   }
   return listParts(db, id);
 }
 
-function checkWhole(whole: Sha1, claimed: Sha1): void {
+function assertDigest(whole: Sha1, claimed: Sha1): void {
   if (whole === claimed) return;
   throw new Refusal(
     'digest_mismatch',
@@ -138,36 +144,40 @@ function checkWhole(whole: Sha1, claimed: Sha1): void {
   );
 }
 
-async function checkNoneMatches({ db }: Uploads, { target, owner }: Session, etags: string | undefined): Promise<void> {
+async function assertNoneMatch(
+  { db }: UploadContext,
+  { target, owner }: Session,
+  etags: string | undefined,
+): Promise<void> {
   if (etags === undefined || target.kind === 'file') return;
   const file = await findFile(db, owner, target.fileId);
-  if (file === undefined || !namesEtag(etags, file.etag)) return;
+  if (file === undefined || !matchesEtag(etags, file.etag)) return;
   throw new Refusal('precondition_failed', `The file's etag is ${file.etag}, which If-None-Match excludes.`);
 }
 
 function sameFile(committed: NonNullable<Session['committed']>, claimed: Sha1): Committed {
-  checkWhole(committed.sha1, claimed);
+  assertDigest(committed.sha1, claimed);
   return committed;
 }
 
 async function publish(
-  uploads: Uploads,
+  context: UploadContext,
   session: Session,
   request: CommitRequest,
-  mark: DigestMark | undefined,
+  checkpoint: HashCheckpoint | undefined,
 ): Promise<Committed> {
-  const { db, clock, limits } = uploads;
-  const { target, staging } = session;
+  const { db, clock, limits } = context;
+  const { target, staged } = session;
   const { contentCreatedAt, contentModifiedAt, ...shown } = request.attributes;
   const made = {
-    content: staging.content,
-    size: staging.grid.fileSize,
+    blob: staged.blob,
+    size: staged.layout.fileSize,
     sha1: request.sha1,
     by: session.owner,
     now: clock.now(),
     locksAt: clock.expiryTime(),
-    reserved: session.staging.grid.fileSize,
-    mostItems: limits.items,
+    reserved: session.staged.layout.fileSize,
+    maxItems: limits.items,
     ...(contentCreatedAt !== undefined && { contentCreatedAt }),
     ...(contentModifiedAt !== undefined && { contentModifiedAt }),
   };
@@ -176,9 +186,12 @@ async function publish(
       target.kind === 'file'
         ? await publishNewFile(tx, { ...target, ...shown }, made)
         : await publishNewVersion(tx, target.fileId, versionChange(target, request), made);
-    const won = await markCommitted(tx, session.id, { ...file, sha1: request.sha1 }, mark);
+    const won = await setCommitted(tx, session.id, { ...file, sha1: request.sha1 }, checkpoint);
     // Rolls back: a session that is no longer open publishes nothing, nor does a digest of parts that were lost since.
-    if (!won) throw (await findMark(tx, session.id)) === undefined ? await endOf({ db: tx }, session) : sentAgain();
+    if (!won)
+      throw (await findHashCheckpoint(tx, session.id)) === undefined
+        ? await sessionEndedError({ db: tx }, session)
+        : partsChangedError();
     return file;
   });
 }

@@ -2,22 +2,22 @@ import type { Millis, SessionId } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
 import type { Tables } from '../database/schema.ts';
 import type { Limits } from '../limits.ts';
-import type { ContentStore } from '../storage/blob-store.ts';
-import type { InHand } from '../storage/in-flight.ts';
+import type { BlobStore } from '../storage/blob-store.ts';
+import type { InFlightBlobs } from '../storage/in-flight.ts';
 import type { Clock } from '../time/clock.ts';
 import type { KeyedQueue } from '../util/keyed-queue.ts';
-import type { Follower } from './hashing/hasher.ts';
-import type { Claims } from './part-locks.ts';
-import type { Ledger } from './registry/part-registry.ts';
+import type { Hasher } from './hashing/hasher.ts';
+import type { PartLocks } from './part-locks.ts';
+import type { PartRegistry } from './registry/part-registry.ts';
 
 /** What the verbs of this room work with. */
-export interface Uploads {
+export interface UploadContext {
   db: Kysely<Tables>;
-  content: ContentStore;
-  inHand: InHand;
-  ledger: Ledger;
-  follower: Follower;
-  claims: Claims;
+  blobs: BlobStore;
+  inFlight: InFlightBlobs;
+  registry: PartRegistry;
+  hasher: Hasher;
+  partLocks: PartLocks;
   /** Commits of one session, one after the other. */
   commits: KeyedQueue<SessionId>;
   limits: UploadLimits;

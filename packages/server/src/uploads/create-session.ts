@@ -3,13 +3,13 @@ import { Refusal } from '@partway/protocol/errors';
 import type { ItemId, SessionId, UserId } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
 import type { Tables } from '../database/schema.ts';
-import { discardBlob, noteBlob } from '../files/blobs.ts';
+import { discardBlob, recordBlob } from '../files/blobs.ts';
 import { checkPlace } from '../files/check-place.ts';
 import { findFile } from '../files/find.ts';
-import { checkName } from '../files/names.ts';
+import { assertValidName } from '../files/names.ts';
 import { checkSpace } from '../files/quota.ts';
-import { newContentId } from '../storage/blob-store.ts';
-import type { UploadLimits, Uploads } from './context.ts';
+import { newBlobId } from '../storage/blob-store.ts';
+import type { UploadContext, UploadLimits } from './context.ts';
 import { planParts } from './part-layout.ts';
 import type { Session, Target } from './session.ts';
 import { checkSessionLimits } from './session-limits.ts';
@@ -22,7 +22,7 @@ type NewUpload =
 
 /** Refuses an upload that a limit of its user or of the server forbids, whatever its place and name. Changes nothing. */
 export async function checkUploadLimits(
-  { db, limits }: Pick<Uploads, 'db' | 'limits'>,
+  { db, limits }: Pick<UploadContext, 'db' | 'limits'>,
   { caller, fileSize }: Pick<NewUpload, 'caller' | 'fileSize'>,
 ): Promise<void> {
   checkSize(limits, fileSize);
@@ -30,28 +30,28 @@ export async function checkUploadLimits(
 }
 
 /** Opens a session: the name is free, there is room for the bytes, and the row says so. */
-export async function createSession(uploads: Uploads, upload: NewUpload): Promise<Session> {
-  const { db, content, inHand, limits, clock } = uploads;
+export async function createSession(context: UploadContext, upload: NewUpload): Promise<Session> {
+  const { db, blobs, inFlight, limits, clock } = context;
   checkSize(limits, upload.fileSize);
   await checkSessionLimits(db, upload.caller, limits, upload.fileSize);
-  const target = await targetOf(uploads, upload);
+  const target = await targetOf(context, upload);
   await checkSpace(db, upload.caller, upload.fileSize, limits.userQuota, { mostItems: limits.items });
 
-  const grid = planParts(upload.fileSize, limits.partSize);
-  const id = newContentId();
-  using _held = inHand.hold(id);
+  const layout = planParts(upload.fileSize, limits.partSize);
+  const id = newBlobId();
+  using _held = inFlight.track(id);
   const createdAt = clock.lifetimesFrom();
-  await noteBlob(db, { blob: id, owner: upload.caller }, createdAt);
-  const staging = await content.begin(id, grid).catch(async (error: unknown) => {
+  await recordBlob(db, { blob: id, owner: upload.caller }, createdAt);
+  const staged = await blobs.create(id, layout).catch(async (error: unknown) => {
     // Refused, it has left nothing. After any other failure nobody knows: the sweep deletes what is there.
-    if (error instanceof Refusal) await discardBlob({ db, content }, id).catch(() => {});
+    if (error instanceof Refusal) await discardBlob({ db, blobs }, id).catch(() => {});
     throw error;
   });
   const session: Session = {
     id: newSessionId(),
     owner: upload.caller,
     state: 'open',
-    staging,
+    staged,
     expiresAt: createdAt + limits.sessionLifetime,
     target,
     committed: undefined,
@@ -61,8 +61,8 @@ export async function createSession(uploads: Uploads, upload: NewUpload): Promis
   } catch (error) {
     if (await isOpen(db, session.id)) return session;
     // Without a row nothing will ever name these bytes; should this fail too, the sweep deletes them.
-    await content.remove(staging).catch(() => {});
-    await discardBlob({ db, content }, staging).catch(() => {});
+    await blobs.remove(staged).catch(() => {});
+    await discardBlob({ db, blobs }, staged).catch(() => {});
     throw error;
   }
   return session;
@@ -85,10 +85,10 @@ function checkSize(limits: UploadLimits, fileSize: number): void {
   }
 }
 
-async function targetOf({ db }: Uploads, upload: NewUpload): Promise<Target> {
+async function targetOf({ db }: UploadContext, upload: NewUpload): Promise<Target> {
   if ('folderId' in upload) {
     const { caller, folderId, name } = upload;
-    checkName(name);
+    assertValidName(name);
     await checkPlace(db, { owner: caller, folderId, name }, 'invalid_parameter');
     return { kind: 'file', folderId, name };
   }
@@ -98,7 +98,7 @@ async function targetOf({ db }: Uploads, upload: NewUpload): Promise<Target> {
   if (file.trashed_at !== null) throw new Refusal('trashed', `The file ${fileId} is in the trash.`);
   const { name } = upload;
   if (name !== undefined) {
-    checkName(name);
+    assertValidName(name);
     await checkPlace(db, { owner: caller, folderId: file.parent_id, name, except: fileId }, 'not_found');
   }
   return { kind: 'version', folderId: file.parent_id, fileId, name };

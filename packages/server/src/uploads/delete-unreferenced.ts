@@ -1,9 +1,9 @@
-import type { ContentId, Millis } from '@partway/protocol/ids';
+import type { BlobId, Millis } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
 import type { Tables } from '../database/schema.ts';
-import { forgetBlobs, giveUpBlob } from '../files/blobs.ts';
-import type { Uploads } from './context.ts';
-import { findOwnedContents } from './session-store.ts';
+import { deleteBlobRows, markBlobForDeletion } from '../files/blobs.ts';
+import type { UploadContext } from './context.ts';
+import { findReferencedBlobs } from './session-store.ts';
 
 const BATCH = 100;
 /**
@@ -18,34 +18,34 @@ const LEASE: Millis = 15 * 60_000;
  * @returns How many it deleted.
  */
 export async function deleteUnreferenced(
-  uploads: Pick<Uploads, 'db' | 'content' | 'inHand' | 'clock'>,
+  context: Pick<UploadContext, 'db' | 'blobs' | 'inFlight' | 'clock'>,
   { grace }: { grace: Millis },
 ): Promise<number> {
-  const { db, content, inHand, clock } = uploads;
+  const { db, blobs, inFlight, clock } = context;
   const before = clock.expiryTime() - Math.min(grace, LEASE);
-  await giveUpDead({ db, content }, before, (blob) => inHand.has(blob));
+  await discardDead({ db, blobs }, before, (blob) => inFlight.has(blob));
 
   let deleted = 0;
   let failure: unknown;
   for await (const batch of pagesOf(db, { doomed: 1, before: Number.MAX_SAFE_INTEGER })) {
-    const named = await findOwnedContents(
+    const named = await findReferencedBlobs(
       db,
       batch.map(({ blob_id: blob }) => blob),
     );
-    const gone: ContentId[] = [];
+    const gone: BlobId[] = [];
     for (const { blob_id: blob, touched_at: touchedAt } of batch) {
       if (named.has(blob)) {
-        await forgetNamed(db, blob, touchedAt);
+        await forgetReferenced(db, blob, touchedAt);
         continue;
       }
       try {
-        await content.remove(blob);
+        await blobs.remove(blob);
         gone.push(blob);
       } catch (error) {
         failure ??= error;
       }
     }
-    await forgetBlobs(db, gone);
+    await deleteBlobRows(db, gone);
     deleted += gone.length;
   }
   if (failure !== undefined) throw failure;
@@ -56,23 +56,23 @@ export async function deleteUnreferenced(
  * At the start of a server that has the store to itself: whoever was writing a blob is dead. Gives back what they had
  * reserved; the sweep deletes the bytes.
  */
-export async function giveUpAll(rooms: Pick<Uploads, 'db' | 'content'>): Promise<void> {
-  await giveUpDead(rooms, Number.MAX_SAFE_INTEGER, () => false);
+export async function discardBlobsOfEndedProcesses(rooms: Pick<UploadContext, 'db' | 'blobs'>): Promise<void> {
+  await discardDead(rooms, Number.MAX_SAFE_INTEGER, () => false);
 }
 
 /**
  * A blob that is whole is not deleted here: it takes a moment from there to its name, so that it is more likely that it
  * has a name in a newer database, of which this one is an older backup.
  */
-async function giveUpDead(
-  { db, content }: Pick<Uploads, 'db' | 'content'>,
+async function discardDead(
+  { db, blobs }: Pick<UploadContext, 'db' | 'blobs'>,
   before: Millis,
-  isAlive: (blob: ContentId) => boolean,
+  isAlive: (blob: BlobId) => boolean,
 ): Promise<void> {
   for await (const batch of pagesOf(db, { doomed: 0, before })) {
     for (const { blob_id: blob } of batch) {
       if (isAlive(blob)) continue;
-      await giveUpBlob(db, blob, { before, keep: await content.isSealed(blob) });
+      await markBlobForDeletion(db, blob, { before, keep: await blobs.isComplete(blob) });
     }
   }
 }
@@ -80,14 +80,14 @@ async function giveUpDead(
 async function* pagesOf(
   db: Kysely<Tables>,
   { doomed, before }: { doomed: 0 | 1; before: Millis },
-): AsyncGenerator<{ blob_id: ContentId; touched_at: Millis }[]> {
+): AsyncGenerator<{ blob_id: BlobId; touched_at: Millis }[]> {
   for (let after = '', more = true; more; ) {
     const page = await db
       .selectFrom('unreferenced_blobs')
       .select(['blob_id', 'touched_at'])
       .where('doomed', '=', doomed)
       .where('touched_at', '<=', before)
-      .where('blob_id', '>', after as ContentId)
+      .where('blob_id', '>', after as BlobId)
       .orderBy('blob_id')
       .limit(BATCH)
       .execute();
@@ -98,7 +98,7 @@ async function* pagesOf(
 }
 
 /** Another row names it still; unless that went meanwhile, and noted it again. */
-async function forgetNamed(db: Kysely<Tables>, blob: ContentId, touchedAt: Millis): Promise<void> {
+async function forgetReferenced(db: Kysely<Tables>, blob: BlobId, touchedAt: Millis): Promise<void> {
   await db
     .deleteFrom('unreferenced_blobs')
     .where('blob_id', '=', blob)

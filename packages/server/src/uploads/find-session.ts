@@ -1,45 +1,45 @@
 import { Refusal } from '@partway/protocol/errors';
 import type { Millis, SessionId, UserId } from '@partway/protocol/ids';
-import type { Uploads } from './context.ts';
+import type { UploadContext } from './context.ts';
 import type { Session } from './session.ts';
 import { findSession } from './session-store.ts';
 
 /** The caller's session in any state but expired. Refuses one that is unknown, another user's, or past its time. */
-export async function findOwnSession(
-  { db, clock }: Pick<Uploads, 'db' | 'clock'>,
+export async function getOwnSession(
+  { db, clock }: Pick<UploadContext, 'db' | 'clock'>,
   caller: UserId,
   id: SessionId,
 ): Promise<Session> {
   const session = await findSession(db, id);
-  if (session === undefined) throw sessionNotFound(id);
-  return needOwn(session, caller, clock.expiryTime());
+  if (session === undefined) throw sessionNotFoundError(id);
+  return assertOwner(session, caller, clock.expiryTime());
 }
 
 /** The session, if it is the caller's and has not passed its time. `expiryTime` is the clock's. */
-export function needOwn(session: Session, caller: UserId, expiryTime: Millis): Session {
+export function assertOwner(session: Session, caller: UserId, expiryTime: Millis): Session {
   if (session.owner !== caller) {
     throw new Refusal('forbidden', 'Only the user who initiated the upload session may use it.');
   }
   if (session.state === 'expired' || (session.state === 'open' && session.expiresAt <= expiryTime)) {
-    throw sessionExpired(session);
+    throw sessionExpiredError(session);
   }
   return session;
 }
 
 /** Why a session that was open a moment ago takes nothing any more. */
-export async function endOf({ db }: Pick<Uploads, 'db'>, session: Session): Promise<Refusal> {
+export async function sessionEndedError({ db }: Pick<UploadContext, 'db'>, session: Session): Promise<Refusal> {
   const now = await findSession(db, session.id);
-  return now?.state === 'expired' ? sessionExpired(now) : sessionNotFound(session.id);
+  return now?.state === 'expired' ? sessionExpiredError(now) : sessionNotFoundError(session.id);
 }
 
-export function sessionNotFound(id: SessionId): Refusal {
+export function sessionNotFoundError(id: SessionId): Refusal {
   return new Refusal(
     'upload_session_not_found',
     `There is no upload session ${id}: it was aborted, or its file is complete and the session forgotten.`,
   );
 }
 
-function sessionExpired(session: Session): Refusal {
+function sessionExpiredError(session: Session): Refusal {
   const when = new Date(session.expiresAt).toISOString();
   return new Refusal('session_expired', `The upload session expired at ${when}. Create a new one and upload again.`);
 }

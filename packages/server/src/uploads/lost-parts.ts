@@ -1,9 +1,9 @@
 import { Refusal } from '@partway/protocol/errors';
-import type { GoneParts } from './check-listed-parts.ts';
-import type { Uploads } from './context.ts';
-import { forget } from './end-session.ts';
-import { voidMark } from './hashing/checkpoint.ts';
-import { slotAt } from './part-layout.ts';
+import type { MissingPartsError } from './check-listed-parts.ts';
+import type { UploadContext } from './context.ts';
+import { forgetSession } from './end-session.ts';
+import { invalidateHashCheckpoint } from './hashing/checkpoint.ts';
+import { partRange } from './part-layout.ts';
 import type { Session } from './session.ts';
 import { listParts } from './session-store.ts';
 
@@ -14,19 +14,23 @@ import { listParts } from './session-store.ts';
  * it is made anew, at the commit.
  * @returns What the commit that found it out is refused with.
  */
-export async function forgetLostParts(uploads: Uploads, session: Session, lost: GoneParts): Promise<Refusal> {
-  const storedAt = new Map(lost.parts.map((part) => [part.slot, part.storedAt]));
-  const slots = await uploads.db.transaction().execute(async (tx) => {
+export async function discardLostParts(
+  context: UploadContext,
+  session: Session,
+  lost: MissingPartsError,
+): Promise<Refusal> {
+  const storedAt = new Map(lost.parts.map((part) => [part.index, part.storedAt]));
+  const indexes = await context.db.transaction().execute(async (tx) => {
     // First, for it holds the session: of those who found the same loss, one after the other looks at the parts.
-    await voidMark(tx, session.id);
-    const still = (await listParts(tx, session.id)).filter((part) => storedAt.get(part.slot) === part.storedAt);
-    const gone = still.map(({ slot }) => slot);
+    await invalidateHashCheckpoint(tx, session.id);
+    const still = (await listParts(tx, session.id)).filter((part) => storedAt.get(part.index) === part.storedAt);
+    const gone = still.map(({ index }) => index);
     await tx.deleteFrom('parts').where('session_id', '=', session.id).where('slot', 'in', gone).execute();
     return gone;
   });
-  forget(uploads, session.id);
-  if (slots.length === 0) return sentAgain(lost);
-  const offsets = slots.map((slot) => slotAt(session.staging.grid, slot).offset);
+  forgetSession(context, session.id);
+  if (indexes.length === 0) return partsChangedError(lost);
+  const offsets = indexes.map((index) => partRange(session.staged.layout, index).offset);
   return new Refusal(
     'parts_mismatch',
     `The store no longer has ${offsets.length === 1 ? 'a part' : 'parts'} of this upload. The session stays open: list its parts, send again what is missing, and commit.`,
@@ -35,7 +39,7 @@ export async function forgetLostParts(uploads: Uploads, session: Session, lost: 
 }
 
 /** Parts have come since a commit looked at them: what it knows of them counts no more. */
-export function sentAgain(cause?: unknown): Refusal {
+export function partsChangedError(cause?: unknown): Refusal {
   return new Refusal('unavailable', 'Parts of this upload were sent again while it was committed. Commit again.', {
     retryAfterSeconds: 1,
     cause,

@@ -1,9 +1,9 @@
-import type { ContentId, Millis } from '@partway/protocol/ids';
+import type { BlobId, Millis } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
 import type { Tables } from '../database/schema.ts';
-import type { FoundContent } from '../storage/blob-store.ts';
-import type { Uploads } from './context.ts';
-import { findExplainedContents } from './session-store.ts';
+import type { FoundBlob } from '../storage/blob-store.ts';
+import type { UploadContext } from './context.ts';
+import { findExplainedBlobs } from './session-store.ts';
 
 const BATCH = 100;
 /** A row about an orphan that has not been met for so long is about one that somebody else removed. */
@@ -23,15 +23,15 @@ interface OrphanRules {
  * missing, most likely because an older backup of the database was restored. So what is found is kept, and removed only
  * once this very database has known of it for `retention`. It asks for names alone, and for the age of an orphan only.
  */
-export class OrphanSearch {
-  readonly #uploads: Pick<Uploads, 'db' | 'content' | 'inHand' | 'clock'>;
+export class OrphanScan {
+  readonly #uploads: Pick<UploadContext, 'db' | 'blobs' | 'inFlight' | 'clock'>;
   readonly #rules: OrphanRules;
   /** The part of the store to look at next. */
   #next = 1;
   #found = 0;
 
-  constructor(uploads: Pick<Uploads, 'db' | 'content' | 'inHand' | 'clock'>, rules: OrphanRules) {
-    this.#uploads = uploads;
+  constructor(context: Pick<UploadContext, 'db' | 'blobs' | 'inFlight' | 'clock'>, rules: OrphanRules) {
+    this.#uploads = context;
     this.#rules = rules;
   }
 
@@ -40,17 +40,17 @@ export class OrphanSearch {
    * has stopped; ends after the part in which `budget` is used up, and after all of them at the latest.
    * @returns How many orphans it removed.
    */
-  async round({ budget = Number.POSITIVE_INFINITY, signal }: { budget?: Millis; signal?: AbortSignal } = {}) {
-    const { content, clock, db } = this.#uploads;
+  async run({ budget = Number.POSITIVE_INFINITY, signal }: { budget?: Millis; signal?: AbortSignal } = {}) {
+    const { blobs, clock, db } = this.#uploads;
     const end = clock.monotonic() + budget;
-    const others = content.parts() - 1;
+    const others = blobs.parts() - 1;
     this.#found = 0;
     // Batches reach beyond a part, so that many small ones are one question.
-    const names = new Batches<FoundContent>(BATCH);
-    let removed = await this.#look(0, names);
+    const names = new Batches<FoundBlob>(BATCH);
+    let removed = await this.#listBatch(0, names);
     for (let looked = 0; looked < others && clock.monotonic() < end; looked++) {
       signal?.throwIfAborted();
-      removed += await this.#look(this.#next, names);
+      removed += await this.#listBatch(this.#next, names);
       this.#next = this.#next === others ? 1 : this.#next + 1;
     }
     removed += await this.#examine(names.rest());
@@ -59,9 +59,9 @@ export class OrphanSearch {
     return removed;
   }
 
-  async #look(part: number, names: Batches<FoundContent>): Promise<number> {
+  async #listBatch(part: number, names: Batches<FoundBlob>): Promise<number> {
     let removed = 0;
-    for await (const found of this.#uploads.content.look(part)) {
+    for await (const found of this.#uploads.blobs.find(part)) {
       const batch = names.add(found);
       if (batch !== undefined) removed += await this.#examine(batch);
     }
@@ -69,15 +69,15 @@ export class OrphanSearch {
   }
 
   /** In this order: listed, in hand, explained by a row; so that what gets its row meanwhile is not taken for an orphan. */
-  async #examine(batch: readonly FoundContent[]): Promise<number> {
+  async #examine(batch: readonly FoundBlob[]): Promise<number> {
     if (batch.length === 0) return 0;
-    const { db, content, inHand, clock } = this.#uploads;
-    const suspects = batch.filter((found) => !inHand.has(found.content));
-    const explained = await findExplainedContents(db, idsOf(suspects));
-    const orphans = suspects.filter((found) => !explained.has(found.content));
+    const { db, blobs, inFlight, clock } = this.#uploads;
+    const suspects = batch.filter((found) => !inFlight.has(found.blob));
+    const explained = await findExplainedBlobs(db, idsOf(suspects));
+    const orphans = suspects.filter((found) => !explained.has(found.blob));
     if (orphans.length === 0) return 0;
     const known = await findKnown(db, idsOf(orphans));
-    const fresh = await this.#oldEnough(orphans.filter((found) => !known.has(found.content)));
+    const fresh = await this.#oldEnough(orphans.filter((found) => !known.has(found.blob)));
     const now = clock.lifetimesFrom();
     const overdue = clock.expiryTime() - this.#rules.retention;
     if (this.#rules.retention > 0) {
@@ -85,32 +85,32 @@ export class OrphanSearch {
       this.#found += fresh.length;
     } else for (const id of fresh) known.set(id, overdue);
     const due = [...known].filter(([, foundAt]) => foundAt <= overdue).map(([id]) => id);
-    for (const id of due) await content.remove(id);
+    for (const id of due) await blobs.remove(id);
     if (due.length > 0) await db.deleteFrom('orphaned_blobs').where('blob_id', 'in', due).execute();
     return due.length;
   }
 
-  async #oldEnough(orphans: readonly FoundContent[]): Promise<ContentId[]> {
+  async #oldEnough(orphans: readonly FoundBlob[]): Promise<BlobId[]> {
     const newest = this.#uploads.clock.fileExpiryTime() - this.#rules.grace;
-    const old: ContentId[] = [];
-    for (const { content, lastWrite } of orphans) {
+    const old: BlobId[] = [];
+    for (const { blob, lastWrite } of orphans) {
       const written = await lastWrite();
-      if (written !== undefined && written <= newest) old.push(content);
+      if (written !== undefined && written <= newest) old.push(blob);
     }
     return old;
   }
 }
 
-function idsOf(found: readonly FoundContent[]): ContentId[] {
-  return found.map(({ content }) => content);
+function idsOf(found: readonly FoundBlob[]): BlobId[] {
+  return found.map(({ blob }) => blob);
 }
 
-async function findKnown(db: Kysely<Tables>, ids: readonly ContentId[]): Promise<Map<ContentId, Millis>> {
+async function findKnown(db: Kysely<Tables>, ids: readonly BlobId[]): Promise<Map<BlobId, Millis>> {
   const rows = await db.selectFrom('orphaned_blobs').selectAll().where('blob_id', 'in', ids).execute();
   return new Map(rows.map((row) => [row.blob_id, row.found_at]));
 }
 
-async function note(db: Kysely<Tables>, ids: readonly ContentId[], now: Millis): Promise<void> {
+async function note(db: Kysely<Tables>, ids: readonly BlobId[], now: Millis): Promise<void> {
   if (ids.length === 0) return;
   await db
     .insertInto('orphaned_blobs')

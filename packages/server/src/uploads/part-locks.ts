@@ -8,8 +8,8 @@ export type PartBody = AsyncIterable<Uint8Array> & {
 };
 
 /** The right to write one slot, until it is given back. */
-interface Claim {
-  giveBack(): void;
+interface PartLock {
+  release(): void;
 }
 
 interface Holder {
@@ -22,20 +22,20 @@ interface Holder {
  * must not wait for that to time out. The older request is cut, and the newer one begins only when nothing writes any
  * more, so that no slot is torn.
  */
-export class Claims {
+export class PartLocks {
   readonly #sessions = new Map<SessionId, Map<number, Holder>>();
 
   /** Resolves once this request alone may write the slot. Rejects at once, with its reason, if its body's signal is aborted. */
-  async take(session: SessionId, slot: number, body: PartBody): Promise<Claim> {
+  async lock(session: SessionId, index: number, body: PartBody): Promise<PartLock> {
     body.signal?.throwIfAborted();
     const slots = this.#sessions.get(session) ?? new Map<number, Holder>();
     this.#sessions.set(session, slots);
     const { promise: done, resolve: finish } = Promise.withResolvers<void>();
-    const older = slots.get(slot);
+    const older = slots.get(index);
     const holder: Holder = { body, done };
-    slots.set(slot, holder);
+    slots.set(index, holder);
     const giveBack = () => {
-      if (slots.get(slot) === holder) slots.delete(slot);
+      if (slots.get(index) === holder) slots.delete(index);
       if (slots.size === 0 && this.#sessions.get(session) === slots) this.#sessions.delete(session);
       finish();
     };
@@ -49,11 +49,11 @@ export class Claims {
         throw error;
       }
     }
-    return { giveBack };
+    return { release: giveBack };
   }
 
   /** Resolves once no request that is writing to the session now does so any more. */
-  async settled(session: SessionId): Promise<void> {
+  async waitIdle(session: SessionId): Promise<void> {
     await Promise.all([...(this.#sessions.get(session)?.values() ?? [])].map((holder) => holder.done));
   }
 }

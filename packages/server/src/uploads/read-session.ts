@@ -1,34 +1,34 @@
 import type { Millis, SessionId, UserId } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
 import type { Tables } from '../database/schema.ts';
-import type { Uploads } from './context.ts';
-import { findOwnSession } from './find-session.ts';
-import { type Part, type Session, sessionOfRow } from './session.ts';
+import type { UploadContext } from './context.ts';
+import { getOwnSession } from './find-session.ts';
+import { type Part, type Session, sessionFromRow } from './session.ts';
 import { countParts, listParts } from './session-store.ts';
 
 /** A session and how many of its parts are stored. */
 export async function readSession(
-  uploads: Uploads,
+  context: UploadContext,
   caller: UserId,
   id: SessionId,
 ): Promise<{ session: Session; stored: number }> {
-  const session = await findOwnSession(uploads, caller, id);
-  return { session, stored: await countParts(uploads.db, id) };
+  const session = await getOwnSession(context, caller, id);
+  return { session, stored: await countParts(context.db, id) };
 }
 
 /** A page of a session's stored parts in the order of their bytes, and how many there are in all. */
 export async function readParts(
-  uploads: Uploads,
+  context: UploadContext,
   caller: UserId,
   id: SessionId,
   page: { offset: number; limit: number },
 ): Promise<{ session: Session; parts: Part[]; stored: number }> {
-  const { session, stored } = await readSession(uploads, caller, id);
-  return { session, parts: await listParts(uploads.db, id, page), stored };
+  const { session, stored } = await readSession(context, caller, id);
+  return { session, parts: await listParts(context.db, id, page), stored };
 }
 
 /** Sessions whose parts one statement counts: 100,000 rows at most. */
-const COUNTED_AT_ONCE = 10;
+const COUNT_BATCH = 10;
 
 /** An upload under way, as a list shows it. */
 export interface ListedSession {
@@ -40,7 +40,7 @@ export interface ListedSession {
 
 /** The caller's uploads under way, after `after` in the order of their ids; those past their time are not among them. */
 export async function listSessions(
-  { db, clock }: Pick<Uploads, 'db' | 'clock'>,
+  { db, clock }: Pick<UploadContext, 'db' | 'clock'>,
   caller: UserId,
   { after, limit }: { after: SessionId | undefined; limit: number },
 ): Promise<ListedSession[]> {
@@ -59,7 +59,7 @@ export async function listSessions(
     rows.map(({ id }) => id),
   );
   return rows.map((row) => ({
-    session: sessionOfRow(row),
+    session: sessionFromRow(row),
     stored: stored.get(row.id) ?? 0,
     createdAt: row.created_at,
   }));
@@ -67,12 +67,12 @@ export async function listSessions(
 
 async function countStored(db: Kysely<Tables>, sessions: SessionId[]): Promise<Map<SessionId, number>> {
   const counts: { session_id: SessionId; stored: number | string | bigint }[] = [];
-  for (let from = 0; from < sessions.length; from += COUNTED_AT_ONCE) {
+  for (let from = 0; from < sessions.length; from += COUNT_BATCH) {
     counts.push(
       ...(await db
         .selectFrom('parts')
         .select((row) => ['session_id', row.fn.countAll().as('stored')])
-        .where('session_id', 'in', sessions.slice(from, from + COUNTED_AT_ONCE))
+        .where('session_id', 'in', sessions.slice(from, from + COUNT_BATCH))
         .groupBy('session_id')
         .execute()),
     );

@@ -1,12 +1,12 @@
-import type { ContentId, Millis, NodeId, SessionId } from '@partway/protocol/ids';
+import type { BlobId, Millis, NodeId, SessionId } from '@partway/protocol/ids';
 import { type Kysely, sql, type Transaction } from 'kysely';
 import type { SessionState, Tables } from '../database/schema.ts';
-import { doomBlobs, nameBlob } from '../files/blobs.ts';
+import { markBlobsForDeletion, referenceBlob } from '../files/blobs.ts';
 import { chargeSpace } from '../files/quota.ts';
-import { holdTree } from '../files/tree.ts';
+import { lockTree } from '../files/tree.ts';
 import { DEFAULT_LIMITS } from '../limits.ts';
-import { type DigestMark, isAt } from './hashing/checkpoint.ts';
-import { type Part, partOf, type Session, type StoredPart, sessionOfRow } from './session.ts';
+import { type HashCheckpoint, matchesCheckpoint } from './hashing/checkpoint.ts';
+import { type Part, partFromRow, type Session, type StoredPart, sessionFromRow } from './session.ts';
 import { checkSessionLimits, type SessionLimits } from './session-limits.ts';
 
 /** The SQL of sessions and parts, once for both databases. Races end at unique keys and at `where state = 'open'`. */
@@ -22,16 +22,16 @@ export async function insertSession(
   { userQuota, ...limits }: SessionLimits & { userQuota?: number | undefined } = DEFAULT_LIMITS,
 ): Promise<void> {
   await db.transaction().execute(async (tx) => {
-    const { owner, staging } = session;
-    await chargeSpace(tx, owner, { reserved: staging.grid.fileSize }, userQuota);
+    const { owner, staged } = session;
+    await chargeSpace(tx, owner, { reserved: staged.layout.fileSize }, userQuota);
     await checkSessionLimits(tx, owner, limits, 0);
-    await nameBlob(tx, session.staging.content);
+    await referenceBlob(tx, session.staged.blob);
     await insertRow(tx, session, createdAt);
   });
 }
 
 async function insertRow(tx: Transaction<Tables>, session: Session, createdAt: Millis): Promise<void> {
-  const { target, staging } = session;
+  const { target, staged } = session;
   await tx
     .insertInto('upload_sessions')
     .values({
@@ -40,9 +40,9 @@ async function insertRow(tx: Transaction<Tables>, session: Session, createdAt: M
       file_id: target.kind === 'version' ? target.fileId : null,
       folder_id: target.folderId,
       name: target.name ?? null,
-      content_id: staging.content,
-      staging: JSON.stringify(staging),
-      file_size: staging.grid.fileSize,
+      content_id: staged.blob,
+      staging: JSON.stringify(staged),
+      file_size: staged.layout.fileSize,
       state: 'open',
       created_at: createdAt,
       expires_at: session.expiresAt,
@@ -55,7 +55,7 @@ async function insertRow(tx: Transaction<Tables>, session: Session, createdAt: M
 
 export async function findSession(db: Kysely<Tables>, id: SessionId): Promise<Session | undefined> {
   const row = await db.selectFrom('upload_sessions').selectAll().where('id', '=', id).executeTakeFirst();
-  return row && sessionOfRow(row);
+  return row && sessionFromRow(row);
 }
 
 /** Records a part of an open session; false where it is no longer open or the slot is taken already. `node` has the bytes. */
@@ -74,9 +74,9 @@ export async function insertPart(
         .selectFrom('upload_sessions')
         .select([
           'id',
-          sql.val(part.slot).as('slot'),
+          sql.val(part.index).as('slot'),
           sql.val(part.sha1).as('sha1'),
-          sql.val(part.receipt).as('receipt'),
+          sql.val(part.tag).as('receipt'),
           sql.val(now).as('created_at'),
           sql.val(node).as('node'),
         ])
@@ -90,15 +90,15 @@ export async function insertPart(
   return numInsertedOrUpdatedRows === 1n;
 }
 
-export async function findPart(db: Kysely<Tables>, session: SessionId, slot: number): Promise<Part | undefined> {
+export async function findPart(db: Kysely<Tables>, session: SessionId, index: number): Promise<Part | undefined> {
   const row = await db
     .selectFrom('parts')
     .select(['slot', 'sha1', 'receipt'])
     .where('session_id', '=', session)
-    .where('slot', '=', slot)
+    .where('slot', '=', index)
     .where('stored', '=', 1)
     .executeTakeFirst();
-  return row && partOf(session, row);
+  return row && partFromRow(session, row);
 }
 
 /** Stored parts in the order of their bytes; at most 10,000 by the grid's limit. */
@@ -116,7 +116,7 @@ export async function listParts(
     .limit(page.limit)
     .offset(page.offset)
     .execute();
-  return rows.map((row) => ({ ...partOf(session, row), storedAt: row.created_at }));
+  return rows.map((row) => ({ ...partFromRow(session, row), storedAt: row.created_at }));
 }
 
 export async function countParts(db: Kysely<Tables>, session: SessionId): Promise<number> {
@@ -130,11 +130,11 @@ export async function countParts(db: Kysely<Tables>, session: SessionId): Promis
 }
 
 /** open → committed; false where it is no longer open, or its digest's mark, if one is given, is another by now. */
-export async function markCommitted(
+export async function setCommitted(
   tx: Transaction<Tables>,
   session: SessionId,
   committed: NonNullable<Session['committed']>,
-  mark?: DigestMark,
+  checkpoint?: HashCheckpoint,
 ): Promise<boolean> {
   const update = tx
     .updateTable('upload_sessions')
@@ -146,13 +146,16 @@ export async function markCommitted(
     })
     .where('id', '=', session)
     .where('state', '=', 'open');
-  const { numUpdatedRows } = await (mark === undefined ? update : update.where(isAt(mark))).executeTakeFirst();
+  const { numUpdatedRows } = await (checkpoint === undefined
+    ? update
+    : update.where(matchesCheckpoint(checkpoint))
+  ).executeTakeFirst();
   return numUpdatedRows === 1n;
 }
 
 /** open → expired; false where it is no longer open. Its room is given back, and its parts go after it. */
-export async function markExpired(db: Kysely<Tables>, session: SessionId): Promise<boolean> {
-  const ended = await giveBackRoom(db, session, async (tx) => {
+export async function setExpired(db: Kysely<Tables>, session: SessionId): Promise<boolean> {
+  const ended = await releaseSpace(db, session, async (tx) => {
     const { numUpdatedRows } = await tx
       .updateTable('upload_sessions')
       .set({ state: 'expired' })
@@ -161,13 +164,13 @@ export async function markExpired(db: Kysely<Tables>, session: SessionId): Promi
       .executeTakeFirst();
     return numUpdatedRows === 1n;
   });
-  if (ended) await deletePartsOf(db, session);
+  if (ended) await deleteParts(db, session);
   return ended;
 }
 
 /** Forgets an open session and its parts, and gives its room back; false where it is no longer open. */
 export async function deleteOpenSession(db: Kysely<Tables>, session: SessionId): Promise<boolean> {
-  return giveBackRoom(db, session, async (tx) => {
+  return releaseSpace(db, session, async (tx) => {
     const { numDeletedRows } = await tx
       .deleteFrom('upload_sessions')
       .where('id', '=', session)
@@ -178,7 +181,7 @@ export async function deleteOpenSession(db: Kysely<Tables>, session: SessionId):
 }
 
 /** Gives back the room that was reserved for an open session, where `end` has ended it, and dooms its blob. */
-function giveBackRoom(
+function releaseSpace(
   db: Kysely<Tables>,
   session: SessionId,
   end: (tx: Transaction<Tables>) => Promise<boolean>,
@@ -192,9 +195,9 @@ function giveBackRoom(
       .executeTakeFirst();
     if (row === undefined) return false;
     // Held before the session's row, in the order in which a commit holds them.
-    await holdTree(tx, row.owner_id);
+    await lockTree(tx, row.owner_id);
     if (!(await end(tx))) return false;
-    await doomBlobs(tx, [row.content_id]);
+    await markBlobsForDeletion(tx, [row.content_id]);
     await chargeSpace(tx, row.owner_id, { reserved: -row.file_size }, undefined);
     return true;
   });
@@ -210,7 +213,7 @@ export async function listOverdueSessions(db: Kysely<Tables>, now: Millis, limit
     .orderBy('expires_at')
     .limit(limit)
     .execute();
-  return rows.map(sessionOfRow);
+  return rows.map(sessionFromRow);
 }
 
 /** Open sessions that say they were created after `createdAfter`, and live beyond `expiringAfter`. */
@@ -227,7 +230,7 @@ export async function listFutureSessions(
     .where('created_at', '>', createdAfter)
     .limit(limit)
     .execute();
-  return rows.map(sessionOfRow);
+  return rows.map(sessionFromRow);
 }
 
 /** Open sessions after `after` in the order of their ids. */
@@ -240,11 +243,11 @@ export async function listOpenSessions(db: Kysely<Tables>, after: string, limit:
     .orderBy('id')
     .limit(limit)
     .execute();
-  return rows.map(sessionOfRow);
+  return rows.map(sessionFromRow);
 }
 
 /** How many ended sessions are looked up at once. Each goes by itself, after its parts, which may be ten thousand. */
-const ENDED_AT_ONCE = 100;
+const ENDED_BATCH = 100;
 
 /** Drops what is kept only to answer clients: committed sessions past their time, expired ones past `expiredBefore`. */
 export async function deleteEndedSessions(
@@ -263,64 +266,61 @@ async function deleteEnded(db: Kysely<Tables>, state: SessionState, before: Mill
       .where('state', '=', state)
       .where('expires_at', '<=', before)
       .orderBy('expires_at')
-      .limit(ENDED_AT_ONCE)
+      .limit(ENDED_BATCH)
       .execute();
     for (const { id } of ended) {
-      await deletePartsOf(db, id);
+      await deleteParts(db, id);
       await db.deleteFrom('upload_sessions').where('id', '=', id).where('state', '=', state).execute();
     }
-    if (ended.length < ENDED_AT_ONCE) return;
+    if (ended.length < ENDED_BATCH) return;
   }
 }
 
 /** Which of these contents a version names or an open session fills. The others are nobody's. */
-export async function findOwnedContents(db: Kysely<Tables>, contents: readonly ContentId[]): Promise<Set<ContentId>> {
-  if (contents.length === 0) return new Set();
-  const rows = await namesOf(db, contents).execute();
+export async function findReferencedBlobs(db: Kysely<Tables>, blobIds: readonly BlobId[]): Promise<Set<BlobId>> {
+  if (blobIds.length === 0) return new Set();
+  const rows = await namesOf(db, blobIds).execute();
   return new Set(rows.map((row) => row.content_id));
 }
 
 /** The same, and which of them are known to be unreferenced. In one statement, as one turns into the other. */
-export async function findExplainedContents(
-  db: Kysely<Tables>,
-  contents: readonly ContentId[],
-): Promise<Set<ContentId>> {
-  if (contents.length === 0) return new Set();
+export async function findExplainedBlobs(db: Kysely<Tables>, blobIds: readonly BlobId[]): Promise<Set<BlobId>> {
+  if (blobIds.length === 0) return new Set();
   const unreferenced = db
     .selectFrom('unreferenced_blobs')
     .select('blob_id as content_id')
-    .where('blob_id', 'in', contents);
-  const rows = await namesOf(db, contents).unionAll(unreferenced).execute();
+    .where('blob_id', 'in', blobIds);
+  const rows = await namesOf(db, blobIds).unionAll(unreferenced).execute();
   return new Set(rows.map((row) => row.content_id));
 }
 
-function namesOf(db: Kysely<Tables>, contents: readonly ContentId[]) {
+function namesOf(db: Kysely<Tables>, blobIds: readonly BlobId[]) {
   return db
     .selectFrom('versions')
     .select('content_id')
-    .where('content_id', 'in', contents)
+    .where('content_id', 'in', blobIds)
     .unionAll(
       db
         .selectFrom('upload_sessions')
         .select('content_id')
-        .where('content_id', 'in', contents)
+        .where('content_id', 'in', blobIds)
         .where('state', '=', 'open'),
     );
 }
 
 /** Rows of parts that one statement deletes at most. */
-export const PARTS_AT_ONCE = 1_000;
+export const PART_BATCH = 1_000;
 
 /** Deletes the parts of a session that has ended, in statements that let others through. */
-export async function deletePartsOf(db: Kysely<Tables>, session: SessionId): Promise<void> {
+export async function deleteParts(db: Kysely<Tables>, session: SessionId): Promise<void> {
   for (;;) {
     const { numDeletedRows } = await db
       .deleteFrom('parts')
       .where('session_id', '=', session)
       .where('slot', 'in', (of) =>
-        of.selectFrom('parts').select('slot').where('session_id', '=', session).orderBy('slot').limit(PARTS_AT_ONCE),
+        of.selectFrom('parts').select('slot').where('session_id', '=', session).orderBy('slot').limit(PART_BATCH),
       )
       .executeTakeFirst();
-    if (numDeletedRows < PARTS_AT_ONCE) return;
+    if (numDeletedRows < PART_BATCH) return;
   }
 }

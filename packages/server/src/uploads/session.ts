@@ -1,7 +1,7 @@
 import type { ItemId, Millis, SessionId, Sha1, UserId, VersionId } from '@partway/protocol/ids';
 import type { SessionRow, SessionState } from '../database/schema.ts';
-import type { Receipt, Staging } from '../storage/blob-store.ts';
-import { partIdOf } from './part-layout.ts';
+import type { PartTag, StagedBlob } from '../storage/blob-store.ts';
+import { partId } from './part-layout.ts';
 
 /** Where an upload goes: a new file of this name in this folder, or a new version, which may bring a new name. */
 export type Target =
@@ -13,7 +13,7 @@ export interface Session {
   id: SessionId;
   owner: UserId;
   state: SessionState;
-  staging: Staging;
+  staged: StagedBlob;
   expiresAt: Millis;
   target: Target;
   /** What a commit made of it. */
@@ -23,9 +23,9 @@ export interface Session {
 /** A stored part. A part exists when its row exists and says that it is stored. */
 export interface Part {
   partId: string;
-  slot: number;
+  index: number;
   sha1: Sha1;
-  receipt: Receipt;
+  tag: PartTag;
 }
 
 /** A part as its row has it. */
@@ -34,25 +34,25 @@ export interface StoredPart extends Part {
   storedAt: Millis;
 }
 
-export function sessionOfRow(row: SessionRow): Session {
+export function sessionFromRow(row: SessionRow): Session {
   const { committed_file_id: fileId, committed_version_id: versionId, committed_sha1: sha1 } = row;
   return {
     id: row.id,
     owner: row.owner_id,
     state: row.state,
-    staging: JSON.parse(row.staging) as Staging,
+    staged: JSON.parse(row.staging) as StagedBlob,
     expiresAt: row.expires_at,
-    target: targetOfRow(row),
+    target: targetFromRow(row),
     committed: fileId !== null && versionId !== null && sha1 !== null ? { fileId, versionId, sha1 } : undefined,
   };
 }
 
-function targetOfRow({ folder_id: folderId, file_id: fileId, name }: SessionRow): Target {
+function targetFromRow({ folder_id: folderId, file_id: fileId, name }: SessionRow): Target {
   if (fileId !== null) return { kind: 'version', folderId, fileId, name: name ?? undefined };
   if (name === null) throw new Error('a session for a new file has no name');
   return { kind: 'file', folderId, name };
 }
 
-export function partOf(session: SessionId, row: { slot: number; sha1: Sha1; receipt: Receipt }): Part {
-  return { partId: partIdOf(session, row.slot), slot: row.slot, sha1: row.sha1, receipt: row.receipt };
+export function partFromRow(session: SessionId, row: { slot: number; sha1: Sha1; receipt: PartTag }): Part {
+  return { partId: partId(session, row.slot), index: row.slot, sha1: row.sha1, tag: row.receipt };
 }

@@ -1,5 +1,5 @@
 /** A map of at most `most` entries: beyond it the one that was longest unused goes. */
-export class LeastRecent<Key, Value> {
+export class LruMap<Key, Value> {
   readonly #most: number;
   /** In the order in which they were last used. */
   readonly #entries = new Map<Key, Value>();

@@ -1,5 +1,5 @@
 /** The same items, the next of which is already on its way while one is worked at. */
-export async function* oneAhead<T>(items: AsyncGenerator<T, void, undefined>): AsyncGenerator<T, void, undefined> {
+export async function* prefetch<T>(items: AsyncGenerator<T, void, undefined>): AsyncGenerator<T, void, undefined> {
   let next = items.next();
   try {
     for (;;) {

@@ -1,16 +1,16 @@
 /** As much as a worker is handed at a time. */
-const PIECE_BYTES = 1024 * 1024;
+const CHUNK_BYTES = 1024 * 1024;
 
 /**
  * Cuts a stream into pieces of a mebibyte, in buffers of their own, which may be handed on to another thread; a piece
  * also ends at every multiple of `boundary`. The next piece is filled only when it is asked for.
  */
-export async function* inPieces(
+export async function* rechunk(
   stream: AsyncIterable<Uint8Array>,
   boundary: number,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let left = boundary;
-  let piece = newPiece(left);
+  let piece = newChunk(left);
   let filled = 0;
   for await (const chunk of stream) {
     for (let at = 0; at < chunk.length; ) {
@@ -21,15 +21,15 @@ export async function* inPieces(
       if (filled < piece.length) continue;
       left = left === filled ? boundary : left - filled;
       yield piece;
-      piece = newPiece(left);
+      piece = newChunk(left);
       filled = 0;
     }
   }
   if (filled > 0) yield piece.slice(0, filled);
 }
 
-function newPiece(left: number): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(Math.min(PIECE_BYTES, left));
+function newChunk(left: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(Math.min(CHUNK_BYTES, left));
 }
 
 /**

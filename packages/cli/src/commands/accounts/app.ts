@@ -6,7 +6,7 @@ import { ENTERPRISE_ID } from '@partway/server/auth/context';
 import type { Tables } from '@partway/server/database/schema';
 import type { Command } from 'commander';
 import type { Kysely } from 'kysely';
-import { inColumns, listOption, onRows, type Shown, textOption } from '../data-command.ts';
+import { alignColumns, databaseCommand, listOption, type Output, textOption } from '../data-command.ts';
 
 /** `partway app …`: programs that get tokens. */
 export function addAppCommand(program: Command): void {
@@ -25,7 +25,7 @@ function addAppAddCommand(app: Command): void {
     .option('--redirect-uri <uri...>', 'where a login may lead back to')
     .option('--public-key <file...>', 'RSA public key (PEM) with which it signs')
     .option('--jwt-config <file>', "make a key pair and write the JSON file that Box's SDKs read; it holds the secret");
-  onRows(command, async (db, [name = '']) => {
+  databaseCommand(command, async (db, [name = '']) => {
     const pems = await Promise.all(listOption(command, 'publicKey').map((path) => readFile(path, 'utf8')));
     for (const pem of pems) checkPublicKey(pem);
     const asked = { asUser: command.opts().asUser === true, redirectUris: listOption(command, 'redirectUri') };
@@ -38,7 +38,7 @@ function addAppAddCommand(app: Command): void {
   });
 }
 
-function shown({ app, clientSecret, serviceUser }: NewApp, kids: string[]): Shown {
+function shown({ app, clientSecret, serviceUser }: NewApp, kids: string[]): Output {
   const keys = kids.map((kid) => `key id         ${kid}\n`).join('');
   return {
     text: `client id      ${app.client_id}
@@ -58,7 +58,7 @@ ${keys}The secret is shown this once. With box_subject_type=enterprise the app a
 
 /** `partway app list` */
 function addAppListCommand(app: Command): void {
-  onRows(app.command('list').description('list apps'), async (db) => {
+  databaseCommand(app.command('list').description('list apps'), async (db) => {
     const apps = [];
     for (const row of await listApps(db)) {
       apps.push({
@@ -71,7 +71,7 @@ function addAppListCommand(app: Command): void {
       });
     }
     return {
-      text: inColumns(
+      text: alignColumns(
         apps.map((one) => [
           one.client_id,
           one.name,
@@ -90,7 +90,7 @@ function addAppListCommand(app: Command): void {
 function addAppKeyCommand(app: Command): void {
   const key = app.command('key').description('register the keys with which apps sign');
   const command = key.command('add').argument('<client-id>', 'whose').argument('<file>', 'RSA public key (PEM)');
-  onRows(command.description('register a public key'), async (db, [clientId = '', path = '']) => {
+  databaseCommand(command.description('register a public key'), async (db, [clientId = '', path = '']) => {
     const pem = await readFile(path, 'utf8');
     if ((await findApp(db, clientId)) === undefined) {
       throw new Error(`There is no app ${clientId}: partway app list shows all.`);

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { EXIT, Failure } from '../../exit-codes.ts';
 import { printJson } from '../../output/json.ts';
-import { shownText } from '../../output/text.ts';
+import { escapeControl } from '../../output/text.ts';
 import { connect } from '../../profiles/connect.ts';
-import { needProfile, type Profile } from '../../profiles/profile.ts';
+import { getProfile, type Profile } from '../../profiles/profile.ts';
 import { profilesPath, readProfiles, writeProfiles } from '../../profiles/profiles-file.ts';
 import { type BegunLogin, givenLogin } from './given-login.ts';
 
@@ -30,8 +30,8 @@ export function addLoginCommand(program: Command): void {
     await writeProfiles({ current: name, profiles: { ...known.profiles, [name]: { server, credentials } } });
     if (command.opts().json === true) printJson({ profile: name, server, user });
     else {
-      console.log(`You are ${shownText(`${user.name} <${user.login}>`)} at ${server}.
-Kept as profile ${shownText(name)} in ${profilesPath()}, and in use from now on.`);
+      console.log(`You are ${escapeControl(`${user.name} <${user.login}>`)} at ${server}.
+Kept as profile ${escapeControl(name)} in ${profilesPath()}, and in use from now on.`);
     }
   });
 }
@@ -49,11 +49,11 @@ export function addLogoutCommand(program: Command): void {
     const known = await readProfiles();
     const name = named ?? known.current;
     if (name === undefined) throw new Failure(EXIT.usage, 'No profile is in use: name the one to forget.');
-    needProfile(known, name);
+    getProfile(known, name);
     const { [name]: forgotten, ...profiles } = known.profiles;
     const current = known.current === name ? undefined : known.current;
     await writeProfiles({ ...(current !== undefined && { current }), profiles });
-    console.log(`The profile ${shownText(name)} (${forgotten?.server}) is forgotten.`);
+    console.log(`The profile ${escapeControl(name)} (${forgotten?.server}) is forgotten.`);
   });
 }
 

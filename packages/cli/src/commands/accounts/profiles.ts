@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { printJson } from '../../output/json.ts';
-import { shownText } from '../../output/text.ts';
-import { needProfile } from '../../profiles/profile.ts';
+import { escapeControl } from '../../output/text.ts';
+import { getProfile } from '../../profiles/profile.ts';
 import { readProfiles, writeProfiles } from '../../profiles/profiles-file.ts';
-import { inColumns } from '../data-command.ts';
+import { alignColumns } from '../data-command.ts';
 
 /** `partway profiles` */
 export function addProfilesCommand(program: Command): void {
@@ -19,10 +19,10 @@ export function addProfilesCommand(program: Command): void {
     if (command.opts().json === true) return known.forEach(printJson);
     if (known.length === 0) return console.log('There is no profile yet: partway login makes one.');
     console.log(
-      inColumns(
+      alignColumns(
         known.map(({ name, in_use: inUse, server, credentials }) => [
           inUse ? '*' : ' ',
-          shownText(name),
+          escapeControl(name),
           server,
           credentials,
         ]),
@@ -36,7 +36,7 @@ export function addUseCommand(program: Command): void {
   const command = program.command('use').argument('<profile>', 'its name in partway profiles');
   command.description('let a profile count where none is named').action(async (name: string) => {
     const known = await readProfiles();
-    const { server } = needProfile(known, name);
+    const { server } = getProfile(known, name);
     await writeProfiles({ ...known, current: name });
     console.log(`${server} is in use from now on.`);
   });

@@ -1,12 +1,12 @@
 import { addUser } from '@partway/server/auth/accounts';
 import { changePassword } from '@partway/server/auth/users/change-password';
-import { checkPassword } from '@partway/server/auth/users/password';
-import { isUserStatus, needUser, setQuota, USER_STATUSES } from '@partway/server/auth/users/store';
+import { assertPassword } from '@partway/server/auth/users/password';
+import { getUserByLogin, isUserStatus, setQuota, USER_STATUSES } from '@partway/server/auth/users/store';
 import { setStatus } from '@partway/server/auth/users/update';
 import { parseBytes } from '@partway/server/config/parse';
 import type { Command } from 'commander';
 import { readPassword } from '../../output/terminal.ts';
-import { inColumns, onRows, textOption } from '../data-command.ts';
+import { alignColumns, databaseCommand, textOption } from '../data-command.ts';
 
 /** `partway user …`: the people (or services) who own files. */
 export function addUserCommand(program: Command): void {
@@ -29,9 +29,9 @@ function addUserAddCommand(user: Command): void {
       'how much the user may keep: a size, none for no limit; as the server is set unless given',
     )
     .option('--password-stdin', 'let the user log in, with the password that comes on stdin');
-  onRows(command, async (db, [login = '']) => {
+  databaseCommand(command, async (db, [login = '']) => {
     const password = command.opts().passwordStdin === true ? await readPassword() : undefined;
-    if (password !== undefined) checkPassword(password);
+    if (password !== undefined) assertPassword(password);
     const spaceQuota = parseQuota(textOption(command, 'quota') ?? 'default') ?? undefined;
     const name = textOption(command, 'name') ?? login;
     const made = await addUser(db, { login, name, now: Date.now(), spaceQuota });
@@ -45,11 +45,11 @@ function addUserAddCommand(user: Command): void {
 
 /** `partway user list` */
 function addUserListCommand(user: Command): void {
-  onRows(user.command('list').description('list users, with what they keep and may keep'), async (db) => {
+  databaseCommand(user.command('list').description('list users, with what they keep and may keep'), async (db) => {
     const { listAccounts } = await import('@partway/server/auth/users/list');
     const users = await listAccounts(db);
     return {
-      text: inColumns(
+      text: alignColumns(
         users.map((one) => [
           String(one.id),
           one.login,
@@ -78,7 +78,7 @@ function addUserListCommand(user: Command): void {
 function addUserPasswordCommand(user: Command): void {
   const command = user.command('password').argument('<login>', 'whose');
   command.description('set a password, which comes on stdin; all tokens of the user end');
-  onRows(command, async (db, [login = '']) => {
+  databaseCommand(command, async (db, [login = '']) => {
     await changePassword(db, { login, password: await readPassword() });
     return { text: `The password of ${login} is set, and all their tokens have ended.`, json: { login } };
   });
@@ -90,9 +90,9 @@ function addUserQuotaCommand(user: Command): void {
   command
     .argument('<quota>', 'a size such as 500MB or 2TiB; none for no limit; default for what the server is set to')
     .description('set how much a user may keep; what they have already stays');
-  onRows(command, async (db, [login = '', quota = '']) => {
+  databaseCommand(command, async (db, [login = '', quota = '']) => {
     const parsed = parseQuota(quota);
-    const { id } = await needUser(db, login);
+    const { id } = await getUserByLogin(db, login);
     await setQuota(db, id, parsed);
     return {
       text: `The quota of ${login} is ${shownQuota(parsed)}${typeof parsed === 'number' && parsed >= 0 ? ' bytes' : ''}.`,
@@ -107,9 +107,9 @@ function addUserStatusCommand(user: Command): void {
   command
     .argument('<status>', USER_STATUSES.join(', '))
     .description('say what a user may do at all; all tokens of one who becomes inactive end');
-  onRows(command, async (db, [login = '', status = '']) => {
+  databaseCommand(command, async (db, [login = '', status = '']) => {
     if (!isUserStatus(status)) throw new Error(`${status} is no status: give one of ${USER_STATUSES.join(', ')}.`);
-    await db.transaction().execute(async (tx) => setStatus(tx, await needUser(tx, login), status));
+    await db.transaction().execute(async (tx) => setStatus(tx, await getUserByLogin(tx, login), status));
     return { text: `${login} is ${status}.`, json: { login, status } };
   });
 }

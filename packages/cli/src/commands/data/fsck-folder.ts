@@ -1,16 +1,16 @@
 import type { Config } from '@partway/server/config/config';
-import { markIn } from '@partway/server/data-folder/data-folder';
+import { ownershipMarkerIn } from '@partway/server/data-folder/data-folder';
 import { FolderInUse, lockFolder } from '@partway/server/data-folder/lock';
-import { checkClaim } from '@partway/server/data-folder/ownership';
+import { checkOwnership } from '@partway/server/data-folder/ownership';
 import { bytesToRead } from '@partway/server/fsck/contents';
 import type { Finding, Found } from '@partway/server/fsck/findings';
-import { checkEverything } from '@partway/server/fsck/fsck';
-import { openContentBeside } from '@partway/server/open-storage';
+import { fsck } from '@partway/server/fsck/fsck';
+import { openStorageBeside } from '@partway/server/open-storage';
 import { GuardedClock } from '@partway/server/time/clock';
 import { compareWithRows } from '@partway/server/time/database-clock';
 import { EXIT, Failure } from '../../exit-codes.ts';
 import type { FsckReport } from './fsck-report.ts';
-import { withRows } from './with-rows.ts';
+import { withDatabase } from './with-rows.ts';
 
 export interface FsckOptions {
   repair: boolean;
@@ -32,20 +32,20 @@ export function checkDataFolder(config: Config, { repair, allStopped, report }: 
       'Other nodes may be using this database, which cannot be seen from here. Stop them all, then say --all-stopped.',
     );
   }
-  return withRows(config, async (db) => {
-    const { content, mark, close } = await openContentBeside(storage, dataFolder);
+  return withDatabase(config, async (db) => {
+    const { blobs, marker, close } = await openStorageBeside(storage, dataFolder);
     let unlock = () => {};
     try {
-      const ownFolder = database === undefined && mark === undefined;
-      await checkClaim({ db, mark: mark ?? markIn(dataFolder), ownFolder });
+      const ownFolder = database === undefined && marker === undefined;
+      await checkOwnership({ db, marker: marker ?? ownershipMarkerIn(dataFolder), ownFolder });
       if (repair) unlock = lockForRepair(dataFolder);
       const clock = new GuardedClock();
       await compareWithRows(clock, db);
       let left = 0;
       report.begin(await bytesToRead(db));
-      const checked = await checkEverything({
+      const checked = await fsck({
         db,
-        content,
+        blobs,
         clock,
         grace: orphanGrace,
         retention: orphanRetention,

@@ -1,20 +1,20 @@
 import { styleText } from 'node:util';
 import type { Finding } from '@partway/server/fsck/findings';
-import type { Checked } from '@partway/server/fsck/fsck';
+import type { FsckResult } from '@partway/server/fsck/fsck';
 import { barLine } from '../../output/bar.ts';
 import { printJson } from '../../output/json.ts';
 import { type LiveLines, liveLines } from '../../output/live-lines.ts';
 import { Meter } from '../../output/meter.ts';
-import { bytesText } from '../../output/quantities.ts';
-import { isScreen } from '../../output/terminal.ts';
-import { shownText } from '../../output/text.ts';
+import { formatBytes } from '../../output/quantities.ts';
+import { isTerminal } from '../../output/terminal.ts';
+import { escapeControl } from '../../output/text.ts';
 
 /** Tells how a check goes, and what it finds. */
 export interface FsckReport extends Disposable {
   begin(totalBytes: number): void;
   read(bytes: number): void;
   finding(finding: Finding): void;
-  end(checked: Checked): void;
+  end(checked: FsckResult): void;
 }
 
 /** On a terminal a bar and sentences, in a pipe sentences, with `json` one object a line. */
@@ -29,14 +29,14 @@ export function fsckReport({ json, repair }: { json: boolean; repair: boolean })
     begin(totalBytes) {
       standing.totalBytes = totalBytes;
       meter = new Meter(totalBytes);
-      if (json || !isScreen(process.stdout)) return;
+      if (json || !isTerminal(process.stdout)) return;
       live = liveLines(process.stdout, (columns) => [
         barLine({ ...standing, ...meter.read(), label: 'reading' }, columns),
       ]);
     },
     read(bytes) {
       standing.doneBytes += bytes;
-      meter.mark(standing.doneBytes);
+      meter.sample(standing.doneBytes);
     },
     finding(finding) {
       findings.all += 1;
@@ -65,16 +65,16 @@ function sentence({ kind, message, mended, mendable }: Finding): string {
       : mendable
         ? (['wrong', 'yellow'] as const)
         : (['DAMAGE', 'red'] as const);
-  return `${styleText(colour, mark.padEnd(6))}  ${kind}: ${shownText(message)}`;
+  return `${styleText(colour, mark.padEnd(6))}  ${kind}: ${escapeControl(message)}`;
 }
 
 function summary(
-  checked: Checked,
+  checked: FsckResult,
   findings: { all: number; mended: number; mendable: number },
   repair: boolean,
 ): string {
   const { contents, parts, partsOutOfReach, young, bytes } = checked;
-  const lines = [`Read ${contents} contents and ${parts} parts of open uploads, ${bytesText(bytes)} in all.`];
+  const lines = [`Read ${contents} contents and ${parts} parts of open uploads, ${formatBytes(bytes)} in all.`];
   if (partsOutOfReach > 0)
     lines.push(`${partsOutOfReach} parts lie where they cannot be read back before they are a file.`);
   if (young > 0) lines.push(`${young} contents have no row yet and are younger than the grace: left alone.`);

@@ -6,11 +6,11 @@ import { addSettings, givenSettings } from '../settings-options.ts';
 export function addMigrateCommand(program: Command): void {
   const command = program.command('migrate').description("bring the database's tables up to this version");
   addSettings(command, ['PARTWAY_DATA', 'PARTWAY_DATABASE']).action(async () => {
-    const [{ withRows }, { openToMigrate }] = await Promise.all([
+    const [{ withDatabase }, { openToMigrate }] = await Promise.all([
       import('./with-rows.ts'),
       import('@partway/server/database/open-database'),
     ]);
-    await withRows(readConfig(givenSettings(command)), async () => {}, openToMigrate);
+    await withDatabase(readConfig(givenSettings(command)), async () => {}, openToMigrate);
     console.log('The database has the tables of this version.');
   });
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { onRows } from '../data-command.ts';
+import { databaseCommand } from '../data-command.ts';
 
 /** `partway secrets forget` */
 export function addSecretsCommand(program: Command): void {
@@ -7,9 +7,9 @@ export function addSecretsCommand(program: Command): void {
   const forget = secrets
     .command('forget')
     .description('let the next node that starts bring a new signing key and developer token; stop all nodes first');
-  onRows(forget, async (db) => {
-    const { unsettle } = await import('@partway/server/database/metadata');
-    const forgotten = await unsettle(db, ['signing-key-sha256', 'developer-token-sha256']);
+  databaseCommand(forget, async (db) => {
+    const { clearSettings } = await import('@partway/server/database/metadata');
+    const forgotten = await clearSettings(db, ['signing-key-sha256', 'developer-token-sha256']);
     return {
       text: 'The next node that starts says which secrets hold; all others then need the same.',
       json: { forgotten },

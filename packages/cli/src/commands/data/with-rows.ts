@@ -6,7 +6,7 @@ import type { Tables } from '@partway/server/database/schema';
 import type { Kysely } from 'kysely';
 
 /** Does something with Partway's rows, whether or not a server has them open. */
-export async function withRows<T>(
+export async function withDatabase<T>(
   config: Config,
   work: (db: Kysely<Tables>) => Promise<T>,
   open: (place: DatabasePlace) => Promise<Kysely<Tables>> = openDatabase,

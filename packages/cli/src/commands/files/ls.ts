@@ -1,18 +1,18 @@
 import type { Command } from 'commander';
 import { printJson } from '../../output/json.ts';
-import { bytesText } from '../../output/quantities.ts';
-import { shownText } from '../../output/text.ts';
-import { findItem } from '../../remote/find-item.ts';
-import { itemsIn, type ListedItem } from '../../remote/list-items.ts';
-import { onServer } from '../remote-command.ts';
+import { formatBytes } from '../../output/quantities.ts';
+import { escapeControl } from '../../output/text.ts';
+import { getItem } from '../../remote/find-item.ts';
+import { type ListedItem, listItems } from '../../remote/list-items.ts';
+import { remoteCommand } from '../remote-command.ts';
 
 /** `partway ls` */
 export function addLsCommand(program: Command): void {
   const command = program.command('ls').argument('[remote-folder]', 'path from the root folder, or id', '/');
   command.description('list a folder on the server');
-  onServer(command, async ({ client, args: [place = '/'], json }) => {
-    const folder = await findItem(client, place, 'folder');
-    for await (const item of itemsIn(client, folder.id)) {
+  remoteCommand(command, async ({ client, args: [place = '/'], json }) => {
+    const folder = await getItem(client, place, 'folder');
+    for await (const item of listItems(client, folder.id)) {
       if (json) printJson(jsonOf(item));
       else console.log(lineOf(item));
     }
@@ -22,7 +22,7 @@ export function addLsCommand(program: Command): void {
 function lineOf({ type, id, name, size, modifiedAt }: ListedItem): string {
   const date = modifiedAt.slice(0, 16).replace('T', ' ');
   const slash = type === 'folder' ? '/' : '';
-  return `${id.padStart(13)}  ${bytesText(size).padStart(9)}  ${date.padEnd(16)}  ${shownText(name)}${slash}`;
+  return `${id.padStart(13)}  ${formatBytes(size).padStart(9)}  ${date.padEnd(16)}  ${escapeControl(name)}${slash}`;
 }
 
 function jsonOf({ type, id, name, size, modifiedAt, sha1 }: ListedItem): object {

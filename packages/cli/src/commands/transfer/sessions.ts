@@ -1,9 +1,9 @@
 import type { NodeClient } from '@partway/client/node/index';
 import type { Command } from 'commander';
 import { printJson } from '../../output/json.ts';
-import { bytesText } from '../../output/quantities.ts';
-import { shownText } from '../../output/text.ts';
-import { onServer } from '../remote-command.ts';
+import { formatBytes } from '../../output/quantities.ts';
+import { escapeControl } from '../../output/text.ts';
+import { remoteCommand } from '../remote-command.ts';
 import { type KnownSession, knownSessions, ownRecords } from './known-sessions.ts';
 
 /** `partway sessions …`: uploads under way. */
@@ -18,7 +18,7 @@ export function addSessionsCommand(program: Command): void {
 function addSessionsAbortCommand(sessions: Command): void {
   const command = sessions.command('abort').argument('<session...>', 'ids in partway sessions list');
   command.description('give uploads up: what the server has stored of them goes');
-  onServer(command, async ({ client, args, json }) => {
+  remoteCommand(command, async ({ client, args, json }) => {
     const records = await ownRecords(client);
     for (const id of args) {
       // Asked first: an abort of one that is not there is answered as if it had been.
@@ -35,7 +35,7 @@ function addSessionsAbortCommand(sessions: Command): void {
 /** `partway sessions list` */
 function addSessionsListCommand(sessions: Command): void {
   const command = sessions.command('list').description('list uploads under way, whoever began them, wherever');
-  onServer(command, async ({ client, json }) => {
+  remoteCommand(command, async ({ client, json }) => {
     const known = await knownSessions(client);
     if (json) known.map(jsonOf).forEach(printJson);
     else if (known.length === 0) console.log('No upload is under way.');
@@ -46,8 +46,8 @@ function addSessionsListCommand(sessions: Command): void {
 function lineOf({ id, name, size, totalParts, stored, expiresAt, source }: KnownSession): string {
   const share = `${Math.floor((stored / totalParts) * 100)}%`.padStart(4);
   const until = expiresAt.slice(0, 16).replace('T', ' ');
-  const from = source === undefined ? '' : `  from ${shownText(source)}`;
-  return `${id}  ${share} of ${bytesText(size).padStart(8)}  until ${until}  ${shownText(name ?? 'a new version')}${from}`;
+  const from = source === undefined ? '' : `  from ${escapeControl(source)}`;
+  return `${id}  ${share} of ${formatBytes(size).padStart(8)}  until ${until}  ${escapeControl(name ?? 'a new version')}${from}`;
 }
 
 /** A session for programs. */
@@ -71,7 +71,7 @@ const PAGE = 1000;
 function addSessionsShowCommand(sessions: Command): void {
   const command = sessions.command('show').argument('<session>', 'its id in partway sessions list');
   command.description('show an upload under way, with a map of its parts');
-  onServer(command, async ({ client, args: [id = ''], json }) => {
+  remoteCommand(command, async ({ client, args: [id = ''], json }) => {
     const session = await client.chunkedUploads.getFileUploadSessionById(id);
     const known = (await knownSessions(client)).find((one) => one.id === session.id);
     const { part_size: partSize, total_parts: total } = session;
@@ -84,10 +84,10 @@ function addSessionsShowCommand(sessions: Command): void {
       columns: Math.min((process.stdout.columns ?? 80) - 2, 100),
     });
     if (known !== undefined) {
-      const from = known.source === undefined ? '' : `, from ${shownText(known.source)}`;
-      console.log(`${shownText(known.name ?? 'A new version')}, ${bytesText(known.size)}${from}`);
+      const from = known.source === undefined ? '' : `, from ${escapeControl(known.source)}`;
+      console.log(`${escapeControl(known.name ?? 'A new version')}, ${formatBytes(known.size)}${from}`);
     }
-    console.log(`${stored.size} of ${total} parts of ${bytesText(partSize)} are stored; it ends at ${session.session_expires_at}.
+    console.log(`${stored.size} of ${total} parts of ${formatBytes(partSize)} are stored; it ends at ${session.session_expires_at}.
 ${lines.map((line) => `  ${line}`).join('\n')}
 ${partsPerCell === 1 ? 'One cell is one part' : `One cell is ${partsPerCell} parts`}: █ stored, · missing.`);
   });

@@ -2,22 +2,22 @@ import { type ConflictPolicy, type NodeClient, TransportError } from '@partway/c
 import { parseBytes } from '@partway/server/config/parse';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { EXIT, Failure } from '../../exit-codes.ts';
-import { transferReport } from '../../output/reports.ts';
-import { shellWord, shownText } from '../../output/text.ts';
+import { openReport } from '../../output/reports.ts';
+import { escapeControl, quoteForShell } from '../../output/text.ts';
 import { interrupts } from '../../process.ts';
-import { findItem, ROOT } from '../../remote/find-item.ts';
+import { getItem, ROOT } from '../../remote/find-item.ts';
 import { splitPath } from '../../remote/paths.ts';
-import { ahead } from '../../transfer/ahead.ts';
-import { Lines } from '../../transfer/lanes.ts';
+import { prefetchMapped } from '../../transfer/ahead.ts';
+import { TransferLanes } from '../../transfer/lanes.ts';
 import { Tally } from '../../transfer/tally.ts';
 import { DiskThreads } from '../../transfer/upload/disk-threads.ts';
 import { type LocalFile, localFiles, type Walk } from '../../transfer/upload/local-files.ts';
 import { RemoteFolders } from '../../transfer/upload/remote-folders.ts';
-import { oneOfAKind } from '../../transfer/upload/serialize-by-name.ts';
+import { serializeByName } from '../../transfer/upload/serialize-by-name.ts';
 import { STANDARD_INPUT, standardInput } from '../../transfer/upload/standard-input.ts';
 import { UploadFolder } from '../../transfer/upload/upload-folder.ts';
-import { type UploadOrder, uploadOne } from '../../transfer/upload/upload-one.ts';
-import { onServer, type RemoteCall } from '../remote-command.ts';
+import { type UploadRun, uploadOne } from '../../transfer/upload/upload-one.ts';
+import { type RemoteCall, remoteCommand } from '../remote-command.ts';
 
 /** So many small files send their bytes at a time. */
 const SMALL_AT_A_TIME = 4;
@@ -50,7 +50,7 @@ export function addUploadCommand(program: Command): void {
     )
     .option('--name <name>', 'what the file is called on the server')
     .option('--size <size>', 'of standard input: how much of it comes, such as 123456 or 4GiB', sizeOf);
-  onServer(command, (call) => uploadAll(call, command.opts<UploadOptions>()));
+  remoteCommand(command, (call) => uploadAll(call, command.opts<UploadOptions>()));
 }
 
 async function uploadAll(
@@ -59,27 +59,27 @@ async function uploadAll(
 ): Promise<void> {
   const { to, recursive = false, parallel, conflict } = options;
   checkArguments(args, options);
-  const target = await findItem(client, to, 'folder', () => {
-    return `Make it first: partway mkdir -p ${shellWord(`/${splitPath(to).join('/')}`)}${sameServer}`;
+  const target = await getItem(client, to, 'folder', () => {
+    return `Make it first: partway mkdir -p ${quoteForShell(`/${splitPath(to).join('/')}`)}${sameServer}`;
   });
   // The root folder is known without asking.
   if (target.id === ROOT.id) await reach(client);
   const piped = args[0] === STANDARD_INPUT;
   using stop = interrupts(piped ? 'Run the same command again: with the same input it goes on from here.' : undefined);
-  using report = await transferReport({ json });
+  using report = await openReport({ json });
   notices.tell = report.notice;
   using disk = new DiskThreads();
   const { signal } = stop;
   const renames = conflict === 'rename';
   const folders = new RemoteFolders(client, target.id, { signal, renames });
   const tally = new Tally();
-  const lines = new Lines(SMALL_AT_A_TIME);
-  const order = { client, folders, conflict, parallel, signal, report, tally, lines, claimed: new Set<string>() };
+  const lanes = new TransferLanes(SMALL_AT_A_TIME);
+  const order = { client, folders, conflict, parallel, signal, report, tally, lanes, taken: new Set<string>() };
   const walk = { recursive, renames, disk, name: options.name };
   if (piped) await uploadInput(order, options);
   else {
     if (recursive || args.length > 1) report.expect(() => bytesIn(args, walk, signal));
-    await ahead(filesIn(order, args, walk), MOST_COMPARED, uploader(order, options), signal);
+    await prefetchMapped(filesIn(order, args, walk), MOST_COMPARED, uploader(order, options), signal);
   }
   if (tally.count > 1 || json) tally.summarize(report, { verb: 'uploaded', interrupted: stop.signal.aborted });
   process.exitCode = tally.exitCode;
@@ -114,12 +114,12 @@ function checkArguments(args: readonly string[], { recursive, name, size }: Uplo
   if (size === undefined) {
     fail(
       'An upload has to say at its start how long it is, and standard input does not: give its bytes with --size. ' +
-        `Where nobody knows them, put it into a file first: COMMAND > FILE && partway upload FILE --name ${shellWord(name ?? '')}`,
+        `Where nobody knows them, put it into a file first: COMMAND > FILE && partway upload FILE --name ${quoteForShell(name ?? '')}`,
     );
   }
 }
 
-async function uploadInput(order: UploadOrder, { name = '', size = 0 }: UploadOptions): Promise<void> {
+async function uploadInput(order: UploadRun, { name = '', size = 0 }: UploadOptions): Promise<void> {
   try {
     using file = await standardInput({ name, size, signal: order.signal });
     await uploadOne(order, file, name);
@@ -129,8 +129,8 @@ async function uploadInput(order: UploadOrder, { name = '', size = 0 }: UploadOp
 }
 
 /** Uploads a file; where it may be renamed, not beside one that may take its name. */
-function uploader(order: UploadOrder, options: UploadOptions): (file: LocalFile) => Promise<void> {
-  const inTurn = oneOfAKind();
+function uploader(order: UploadRun, options: UploadOptions): (file: LocalFile) => Promise<void> {
+  const inTurn = serializeByName();
   return (file) => {
     const name = options.name ?? file.name;
     const work = () => uploadOne(order, file, name);
@@ -140,7 +140,7 @@ function uploader(order: UploadOrder, options: UploadOptions): (file: LocalFile)
 
 /** The files, with their folders made on the way, so that empty ones are there too. */
 async function* filesIn(
-  { folders, report, tally }: UploadOrder,
+  { folders, report, tally }: UploadRun,
   paths: readonly string[],
   walk: Walk,
 ): AsyncGenerator<LocalFile> {
@@ -149,7 +149,8 @@ async function* filesIn(
     if (found.kind === 'file') yield found.file;
     else if (found.kind === 'folder') await folders.at(found.folder).catch((error) => trouble(found.path, error));
     else if (found.kind === 'trouble') trouble(found.path, found.error);
-    else report.notice(`${shownText(found.path)} is passed over: ${found.why}.`, { path: found.path, why: found.why });
+    else
+      report.notice(`${escapeControl(found.path)} is passed over: ${found.why}.`, { path: found.path, why: found.why });
   }
 }
 

@@ -2,10 +2,10 @@ import { createHash, type Hash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { type NodeClient, TransportError, UnexpectedAnswer } from '@partway/client/node/index';
-import { mayTryAgain, RetryWindow } from '@partway/client/retry';
+import { type NodeClient, TransportError, UnexpectedResponse } from '@partway/client/node/index';
+import { canRetry, RetryWindow } from '@partway/client/retry';
 import { EXIT, Failure } from '../../exit-codes.ts';
-import { shownText } from '../../output/text.ts';
+import { escapeControl } from '../../output/text.ts';
 import { PATIENCE } from '../../profiles/connect.ts';
 
 /** A version of a file, as far as it takes to have it here. */
@@ -65,7 +65,7 @@ export async function downloadFile(
 function unfinishedPath(target: string, { fileId, versionId }: Wanted): string {
   // The server's words become a path here.
   if (!/^\w+$/.test(fileId) || !/^\w+$/.test(versionId)) {
-    throw new Failure(EXIT.failed, `The server gives an id that is none: ${shownText(`${fileId}, ${versionId}`)}.`);
+    throw new Failure(EXIT.failed, `The server gives an id that is none: ${escapeControl(`${fileId}, ${versionId}`)}.`);
   }
   return join(dirname(target), `.partway-${fileId}-${versionId}.part`);
 }
@@ -85,7 +85,7 @@ async function openUnfinished(path: string): Promise<FileHandle> {
 }
 
 function inTheWay(path: string): Failure {
-  return new Failure(EXIT.conflict, `${shownText(path)} is there and is not a file: remove it, and run it again.`);
+  return new Failure(EXIT.conflict, `${escapeControl(path)} is there and is not a file: remove it, and run it again.`);
 }
 
 interface Part {
@@ -118,7 +118,7 @@ async function fetchRest(
       await fetchOnce(client, wanted, file, part, options);
       if (part.bytes < wanted.size) throw new TransportError('The connection ended before the file did.');
     } catch (error) {
-      if (!(error instanceof TransportError) || !mayTryAgain(error, true)) throw error;
+      if (!(error instanceof TransportError) || !canRetry(error, true)) throw error;
       if (part.bytes > before) window.renew();
       tries = part.bytes > before ? 1 : tries + 1;
       await window.wait(tries, error, options.signal);
@@ -151,7 +151,12 @@ async function fetchOnce(
   if (coming !== undefined && coming !== size - part.bytes) {
     await body.cancel();
     const url = `${client.addresses.api}/2.0/files/${fileId}/content`;
-    throw new UnexpectedAnswer({ method: 'GET', url, status, text: `${coming} bytes instead of ${size - part.bytes}` });
+    throw new UnexpectedResponse({
+      method: 'GET',
+      url,
+      status,
+      text: `${coming} bytes instead of ${size - part.bytes}`,
+    });
   }
   for await (const chunk of arriving(body, signal)) {
     if (part.bytes + chunk.length > size) throw new Failure(EXIT.failed, 'More bytes came than the file has.');

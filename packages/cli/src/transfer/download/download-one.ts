@@ -1,14 +1,14 @@
 import type { NodeClient } from '@partway/client/node/index';
 import { Meter } from '../../output/meter.ts';
-import { bytesText, speedText } from '../../output/quantities.ts';
-import { shownText } from '../../output/text.ts';
+import { formatBytes, formatSpeed } from '../../output/quantities.ts';
+import { escapeControl } from '../../output/text.ts';
 import type { RunningTransfer, TransferReport } from '../../output/transfer-report.ts';
 import type { Tally } from '../tally.ts';
 import { downloadFile } from './download-file.ts';
-import { isHere } from './local-target.ts';
+import { isPresent } from './local-target.ts';
 import type { RemoteFile } from './remote-files.ts';
 
-export interface DownloadOrder {
+export interface DownloadRun {
   client: NodeClient;
   force: boolean;
   signal: AbortSignal;
@@ -17,20 +17,20 @@ export interface DownloadOrder {
 }
 
 /** Fetches one file, and tells of it. One that is here already, with the same bytes, is one less to do. */
-export async function downloadOne(order: DownloadOrder, { label, wanted, target, over }: RemoteFile): Promise<void> {
+export async function downloadOne(order: DownloadRun, { label, wanted, target, over }: RemoteFile): Promise<void> {
   const { client, report, tally, signal } = order;
   const running = report.begin({ label, totalBytes: wanted.size });
   try {
     const fields = { file_id: wanted.fileId, sha1: wanted.sha1, bytes: wanted.size, to: target };
-    if (await isHere(target, wanted, order)) {
+    if (await isPresent(target, wanted, order)) {
       tally.present += 1;
-      running.end({ kind: 'present', message: `is here already, as ${shownText(target)}`, fields });
+      running.end({ kind: 'present', message: `is here already, as ${escapeControl(target)}`, fields });
       return;
     }
     const began = performance.now();
     const came = await downloadFile(client, wanted, target, { signal, ...told(running, wanted.size) });
     tally.done(came);
-    const message = `${shownText(target)}, ${speedText(came, performance.now() - began)}, SHA-1 ${wanted.sha1}`;
+    const message = `${escapeControl(target)}, ${formatSpeed(came, performance.now() - began)}, SHA-1 ${wanted.sha1}`;
     running.end({ kind: 'done', message, fields: { ...fields, bytes_received: came } });
   } catch (error) {
     tally.failed(error, running);
@@ -43,12 +43,12 @@ function told(running: RunningTransfer, size: number) {
   const meter = new Meter(size);
   return {
     onBytes(doneBytes: number) {
-      meter.mark(doneBytes);
+      meter.sample(doneBytes);
       running.progress({ doneBytes, ...meter.read() });
     },
     onResumed(bytes: number) {
       meter.begin(bytes);
-      running.event(`goes on after ${bytesText(bytes)}`, { event: 'resumed', bytes });
+      running.event(`goes on after ${formatBytes(bytes)}`, { event: 'resumed', bytes });
     },
   };
 }

@@ -2,7 +2,7 @@ import { lstat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { nameKey } from '@partway/protocol/names';
 import { EXIT, Failure } from '../../exit-codes.ts';
-import { shownText } from '../../output/text.ts';
+import { escapeControl } from '../../output/text.ts';
 
 interface Claim {
   /** What is to come here, as people see it. */
@@ -30,14 +30,14 @@ export class SamePlaceError extends Failure {
  * The paths here that a run of downloads writes to: two items that would come to one of them must not overwrite each other,
  * also where the file system makes one of two names (case, accented letters).
  */
-export class LocalClaims {
+export class TakenPaths {
   readonly #folders = new Map<string, Map<string, Claim>>();
 
   /**
    * Claims a path for an item. Call what it gives when the item is there.
    * @throws SamePlaceError naming both where another one of the run has it.
    */
-  async claim(target: string, item: Pick<Claim, 'label' | 'id' | 'kind'>): Promise<() => void> {
+  async take(target: string, item: Pick<Claim, 'label' | 'id' | 'kind'>): Promise<() => void> {
     const folder = this.#folders.get(dirname(target)) ?? new Map<string, Claim>();
     this.#folders.set(dirname(target), folder);
     const key = nameKey(basename(target));
@@ -55,7 +55,7 @@ export class LocalClaims {
   }
 
   /** Nothing more comes into this folder. */
-  leave(folder: string): void {
+  release(folder: string): void {
     this.#folders.delete(folder);
   }
 }
@@ -67,9 +67,9 @@ async function isOnePlace(first: string, second: string): Promise<boolean> {
 }
 
 function refusal(first: Claim, { label, id }: Pick<Claim, 'label' | 'id'>): SamePlaceError {
-  const where = `${shownText(first.target)}`;
+  const where = `${escapeControl(first.target)}`;
   return new SamePlaceError(
-    `It is not downloaded: ${shownText(first.label)} and ${shownText(label)} would both be ${where} here. Download them into different folders with --to.`,
+    `It is not downloaded: ${escapeControl(first.label)} and ${escapeControl(label)} would both be ${where} here. Download them into different folders with --to.`,
     first.id === id,
   );
 }

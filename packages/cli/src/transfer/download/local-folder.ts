@@ -1,7 +1,7 @@
 import { lstat, mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { EXIT, Failure } from '../../exit-codes.ts';
-import { shownText } from '../../output/text.ts';
+import { escapeControl } from '../../output/text.ts';
 
 /**
  * Makes a folder that the user named, with those above it, or takes the one that is there, also through a link. One by one,
@@ -21,7 +21,8 @@ export async function ensureNamedFolder(path: string): Promise<void> {
     if (code === 'EEXIST' && (await stat(path)).isDirectory()) return;
     if (code === 'EEXIST') throw inTheWay(path, 'no folder', error);
     if (code === 'ENOTDIR') throw inTheWay(above, 'no folder', error);
-    if (code === 'ENOENT') throw new Failure(EXIT.failed, `${shownText(path)} cannot be made there.`, { cause: error });
+    if (code === 'ENOENT')
+      throw new Failure(EXIT.failed, `${escapeControl(path)} cannot be made there.`, { cause: error });
     throw error;
   }
 }
@@ -40,5 +41,5 @@ export async function ensureLocalFolder(path: string): Promise<void> {
 
 function inTheWay(path: string, what: string, cause: unknown): Failure {
   const advice = 'Move it away, or give another place with --to.';
-  return new Failure(EXIT.conflict, `${shownText(path)} is in the way: it is ${what}. ${advice}`, { cause });
+  return new Failure(EXIT.conflict, `${escapeControl(path)} is in the way: it is ${what}. ${advice}`, { cause });
 }

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { lstat, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { EXIT, Failure } from '../../exit-codes.ts';
-import { shellWord, shownText } from '../../output/text.ts';
+import { escapeControl, quoteForShell } from '../../output/text.ts';
 import type { Wanted } from './download-file.ts';
 
 /** Where a file goes on this machine: into `to` where that is a folder, else it is `to` itself. */
@@ -11,15 +11,15 @@ export async function localTarget(to: string | undefined, name: string): Promise
   const found = to === undefined ? undefined : await statOf(to);
   if (to !== undefined && found?.isDirectory() !== true) {
     const folder = to.endsWith('/') ? resolve(to) : dirname(resolve(to));
-    if (await isFolderHere(folder)) return resolve(to);
-    const advice = `Make it first: mkdir -p ${shellWord(folder)}`;
-    throw new Failure(EXIT.notThere, `There is no folder ${shownText(folder)} on this machine. ${advice}`);
+    if (await isExistingFolder(folder)) return resolve(to);
+    const advice = `Make it first: mkdir -p ${quoteForShell(folder)}`;
+    throw new Failure(EXIT.notThere, `There is no folder ${escapeControl(folder)} on this machine. ${advice}`);
   }
   return resolve(join(to ?? '.', localName(name)));
 }
 
 /** Whether the file is here already; refuses one that is another, unless it is to be replaced. */
-export async function isHere(target: string, wanted: Wanted, { force }: { force: boolean }): Promise<boolean> {
+export async function isPresent(target: string, wanted: Wanted, { force }: { force: boolean }): Promise<boolean> {
   const itself = await statOf(target, lstat);
   if (itself === undefined) return false;
   const found = await statOf(target);
@@ -28,7 +28,7 @@ export async function isHere(target: string, wanted: Wanted, { force }: { force:
   if (force && (itself.isFile() || itself.isSymbolicLink())) return false;
   throw new Failure(
     EXIT.conflict,
-    `${shownText(target)} is there, and is another one. Give another place with --to, or --force to replace it.`,
+    `${escapeControl(target)} is there, and is another one. Give another place with --to, or --force to replace it.`,
   );
 }
 
@@ -39,7 +39,7 @@ async function statOf(path: string, look: typeof stat | typeof lstat = stat) {
   });
 }
 
-export async function isFolderHere(path: string): Promise<boolean> {
+export async function isExistingFolder(path: string): Promise<boolean> {
   return (await statOf(path))?.isDirectory() === true;
 }
 
@@ -59,7 +59,7 @@ export function localName(name: string, platform: NodeJS.Platform = process.plat
   if (nowhere || UNFINISHED.test(name) || (platform === 'win32' && notOnWindows)) {
     throw new Failure(
       EXIT.failed,
-      `${shownText(name) || 'A name of no characters'} cannot be a name here. Fetch the file by itself, and name it with --to.`,
+      `${escapeControl(name) || 'A name of no characters'} cannot be a name here. Fetch the file by itself, and name it with --to.`,
     );
   }
   return name;

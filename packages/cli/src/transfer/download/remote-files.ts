@@ -2,10 +2,10 @@ import { join, resolve } from 'node:path';
 import type { CallOptions, NodeClient } from '@partway/client/node/index';
 import { trimSlashes } from '@partway/protocol/text';
 import { EXIT, Failure } from '../../exit-codes.ts';
-import { findItem, type Item } from '../../remote/find-item.ts';
-import { itemsIn, type ListedItem } from '../../remote/list-items.ts';
+import { getItem, type Item } from '../../remote/find-item.ts';
+import { type ListedItem, listItems } from '../../remote/list-items.ts';
 import type { Wanted } from './download-file.ts';
-import { type LocalClaims, SamePlaceError } from './local-claims.ts';
+import { SamePlaceError, type TakenPaths } from './local-claims.ts';
 import { ensureLocalFolder, ensureNamedFolder } from './local-folder.ts';
 import { localName, localTarget } from './local-target.ts';
 
@@ -35,7 +35,7 @@ export interface Places {
   version: string | undefined;
   recursive: boolean;
   signal: AbortSignal;
-  claims: LocalClaims;
+  taken: TakenPaths;
 }
 
 /**
@@ -55,12 +55,12 @@ export async function* remoteFiles(order: Places, places: readonly string[]): As
 async function* named(order: Places, place: string, several: boolean): AsyncGenerator<FoundThere> {
   const { client, to, version, recursive } = order;
   const options = { signal: order.signal };
-  const item = await findItem(client, place, undefined, undefined, options);
+  const item = await getItem(client, place, undefined, undefined, options);
   if (item.type === 'file') {
     const wanted = await wantedFile(client, item.id, version, options);
     if (recursive && to !== undefined) await ensureNamedFolder(resolve(to));
     const target = await localTarget(to, wanted.name);
-    const over = await order.claims.claim(target, { label: place, id: item.id, kind: 'file' });
+    const over = await order.taken.take(target, { label: place, id: item.id, kind: 'file' });
     yield { kind: 'file', file: { label: place, wanted, size: wanted.size, target, over } };
     return;
   }
@@ -72,7 +72,7 @@ async function* named(order: Places, place: string, several: boolean): AsyncGene
   await ensureNamedFolder(folder);
   const here = item.id === '0' ? folder : join(folder, localName(item.name));
   if (item.id !== '0') {
-    const made = await order.claims.claim(here, { label: place, id: item.id, kind: 'folder' });
+    const made = await order.taken.take(here, { label: place, id: item.id, kind: 'folder' });
     await ensureLocalFolder(here).finally(made);
   }
   yield* below(order, item, { label: trimSlashes(place), here, above: new Set(), several });
@@ -89,25 +89,25 @@ interface Level {
 
 async function* below(order: Places, { id }: Item, { label, here, above, several }: Level): AsyncGenerator<FoundThere> {
   if (above.has(id)) throw new Failure(EXIT.failed, 'The server says that this folder is in itself.');
-  for await (const item of itemsIn(order.client, id, { signal: order.signal })) {
+  for await (const item of listItems(order.client, id, { signal: order.signal })) {
     if (order.signal.aborted) return;
     const inner = `${label}/${item.name}`;
     try {
       const path = join(here, localName(item.name));
       if (item.type === 'folder') {
-        const made = await order.claims.claim(path, { label: inner, id: item.id, kind: 'folder' });
+        const made = await order.taken.take(path, { label: inner, id: item.id, kind: 'folder' });
         await ensureLocalFolder(path).finally(made);
         yield* below(order, item, { label: inner, here: path, above: new Set([...above, id]), several });
       } else if (item.type === 'file') {
         const wanted = wantedOf(item);
-        const over = await order.claims.claim(path, { label: inner, id: item.id, kind: 'file' });
+        const over = await order.taken.take(path, { label: inner, id: item.id, kind: 'file' });
         yield { kind: 'file', file: { label: inner, wanted, size: item.size, target: path, over } };
       } else yield { kind: 'passed-over', label: inner, why: 'it is neither a file nor a folder' };
     } catch (error) {
       yield troubleWith(inner, error);
     }
   }
-  if (!several) order.claims.leave(here);
+  if (!several) order.taken.release(here);
 }
 
 function troubleWith(label: string, error: unknown): FoundThere {

@@ -5,7 +5,7 @@ import { undecodableArgument } from '../../arguments.ts';
 import { EXIT, Failure } from '../../exit-codes.ts';
 import { type ScannedEntry, toError } from './disk-messages.ts';
 import type { DiskThreads } from './disk-threads.ts';
-import { NamesakeError, type Source, type UploadFolder } from './upload-folder.ts';
+import { NameConflictError, type Source, type UploadFolder } from './upload-folder.ts';
 
 /** Something on this machine that is to be uploaded: a file, or what comes on standard input. */
 export interface LocalFile {
@@ -129,7 +129,8 @@ async function* met(
 }
 
 function troubleWith(path: string, error: unknown): Found {
-  if (error instanceof NamesakeError && error.isSame) return { kind: 'passed-over', path, why: 'it was named before' };
+  if (error instanceof NameConflictError && error.isSame)
+    return { kind: 'passed-over', path, why: 'it was named before' };
   return { kind: 'trouble', path, error };
 }
 

@@ -5,7 +5,7 @@ import type { UploadFolder } from './upload-folder.ts';
  * Does the work for files that may take each other's names one after the other: those of one folder whose names differ in
  * nothing but case and the numbers that `rename` adds. All others go on beside them.
  */
-export function oneOfAKind(): (folder: UploadFolder, name: string, work: () => Promise<void>) => Promise<void> {
+export function serializeByName(): (folder: UploadFolder, name: string, work: () => Promise<void>) => Promise<void> {
   const last = new Map<string, Promise<void>>();
   return (folder, name, work) => {
     const kind = `${folder.key}/${nameKey(bareName(name))}`;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
 import { EXIT, Failure } from '../../exit-codes.ts';
-import { bytesText } from '../../output/quantities.ts';
+import { formatBytes } from '../../output/quantities.ts';
 import { SMALL_BYTES } from '../lanes.ts';
 import type { LocalFile } from './local-files.ts';
 import { UploadFolder } from './upload-folder.ts';
@@ -68,7 +68,7 @@ async function* exactly(input: AsyncIterable<Uint8Array>, size: number): AsyncGe
     yield chunk;
   }
   if (came === size) return;
-  const short = `Standard input ended after ${came} bytes (${bytesText(came)}), and --size says ${size}.`;
+  const short = `Standard input ended after ${came} bytes (${formatBytes(came)}), and --size says ${size}.`;
   throw new Failure(EXIT.failed, `${short} ${ADVICE}`);
 }
 

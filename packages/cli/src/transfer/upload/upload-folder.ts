@@ -1,6 +1,6 @@
 import { itemNameFault, nameKey } from '@partway/protocol/names';
 import { EXIT, Failure } from '../../exit-codes.ts';
-import { shownText } from '../../output/text.ts';
+import { escapeControl } from '../../output/text.ts';
 
 /** Something here that claims a name on the server. */
 export interface Source {
@@ -16,7 +16,7 @@ interface Claim extends Source {
 }
 
 /** A second source of one run for a name on the server. */
-export class NamesakeError extends Failure {
+export class NameConflictError extends Failure {
   /** Whether both are one and the same file here. */
   readonly isSame: boolean;
 
@@ -84,7 +84,7 @@ export class UploadFolder {
     if (fault !== undefined) {
       throw new Failure(
         EXIT.failed,
-        `On the server, ${shownText(name)} ${fault.says}. Rename it here first, or give --name.`,
+        `On the server, ${escapeControl(name)} ${fault.says}. Rename it here first, or give --name.`,
       );
     }
     const key = nameKey(name);
@@ -97,7 +97,7 @@ export class UploadFolder {
     const isSame = earlier.identity === source.identity;
     // As cp does: folders of one name become one.
     if (kind === 'folder' && earlier.kind === 'folder' && earlier.name === name && !isSame) return undefined;
-    throw new NamesakeError(refusal(earlier, { ...source, kind, name }), isSame);
+    throw new NameConflictError(refusal(earlier, { ...source, kind, name }), isSame);
   }
 }
 
@@ -107,5 +107,5 @@ function refusal(first: Claim, second: Claim): string {
     second.kind === 'file'
       ? 'Rename one of them, upload them into different folders, or let --conflict rename number them.'
       : 'Rename one of them, or upload them into different folders.';
-  return `It is not uploaded: ${shownText(first.path)} and ${shownText(second.path)} would have one name on the server${how}. ${advice}`;
+  return `It is not uploaded: ${escapeControl(first.path)} and ${escapeControl(second.path)} would have one name on the server${how}. ${advice}`;
 }

@@ -9,17 +9,17 @@ import {
 } from '@partway/client/node/index';
 import { MOST_NAMES, numberedName } from '@partway/client/upload/conflict';
 import { EXIT, Failure } from '../../exit-codes.ts';
-import { bytesText, speedText } from '../../output/quantities.ts';
-import { shownText } from '../../output/text.ts';
+import { formatBytes, formatSpeed } from '../../output/quantities.ts';
+import { escapeControl } from '../../output/text.ts';
 import type { RunningTransfer, TransferReport } from '../../output/transfer-report.ts';
-import type { Lines } from '../lanes.ts';
+import type { TransferLanes } from '../lanes.ts';
 import type { Tally } from '../tally.ts';
 import type { LocalFile } from './local-files.ts';
 import { Outages } from './outages.ts';
 import type { RemoteFolders } from './remote-folders.ts';
 import { askEach, type Listing, type RemoteItem } from './remote-listing.ts';
 
-export interface UploadOrder {
+export interface UploadRun {
   client: NodeClient;
   folders: RemoteFolders;
   conflict: ConflictPolicy;
@@ -28,16 +28,16 @@ export interface UploadOrder {
   report: TransferReport;
   tally: Tally;
   /** Ids of the files on the server that a file of this run has become, or was found to be. */
-  claimed: Set<string>;
+  taken: Set<string>;
   /** Lets so many files at a time send their bytes. */
-  lines: Lines;
+  lanes: TransferLanes;
 }
 
 /**
  * Uploads one file, and tells of it. What the server has is compared first, by size and then SHA-1: a file that is there
  * already is one less to do, and one whose name is taken is refused, before anything of it is sent.
  */
-export async function uploadOne(order: UploadOrder, file: LocalFile, name: string): Promise<void> {
+export async function uploadOne(order: UploadRun, file: LocalFile, name: string): Promise<void> {
   const { folders, conflict, signal, tally } = order;
   const begin = () => order.report.begin({ label: file.path, totalBytes: file.size });
   let running: RunningTransfer | undefined;
@@ -54,7 +54,7 @@ export async function uploadOne(order: UploadOrder, file: LocalFile, name: strin
     if (there !== undefined && (conflict === 'fail' || (conflict === 'version' && there.type === 'folder'))) {
       throw nameTaken(there);
     }
-    await order.lines.run(file.size, signal, async () => {
+    await order.lanes.run(file.size, signal, async () => {
       running = begin();
       const sent = await send(order, file, { folderId: folder.id, name, taken, running });
       listing.add({ type: 'file', id: sent.id, name: sent.name, size: sent.size, sha1: sent.sha1 });
@@ -79,7 +79,7 @@ interface Sending {
 }
 
 async function send(
-  { client, conflict, parallel, signal, tally, claimed }: UploadOrder,
+  { client, conflict, parallel, signal, tally, taken: claimed }: UploadRun,
   file: LocalFile,
   { folderId, name, taken, running }: Sending,
 ): Promise<FileObject> {
@@ -101,7 +101,7 @@ async function send(
   tally.done(bytes);
   running.end({
     kind: 'done',
-    message: `file ${result.file.id}, ${speedText(bytes, result.duration)}, SHA-1 ${result.sha1}`,
+    message: `file ${result.file.id}, ${formatSpeed(bytes, result.duration)}, SHA-1 ${result.sha1}`,
     fields: {
       file: fieldsOf(result.file),
       bytes_sent: result.bytesSent,
@@ -118,7 +118,7 @@ function nameTaken(there: RemoteItem): ApiError {
   return new ApiError({
     status: 409,
     code: 'item_name_in_use',
-    message: `The name is taken by ${type} ${id}, ${shownText(name)}, and nothing was sent.`,
+    message: `The name is taken by ${type} ${id}, ${escapeControl(name)}, and nothing was sent.`,
     contextInfo: { conflicts: { type, id, name }, [FOUND_HERE]: true },
     call: 'GET /2.0/folders/:id/items',
   });
@@ -133,13 +133,13 @@ function isOurs(error: unknown): boolean {
 
 /** The same file, where somebody has put it there since it was looked for. */
 async function comparedAfterwards(
-  { client, folders, conflict, claimed, signal }: UploadOrder,
+  { client, folders, conflict, taken, signal }: UploadRun,
   file: LocalFile,
   name: string,
 ): Promise<RemoteItem | undefined> {
   try {
     const { id } = await folders.at(file.folder);
-    const { same } = await findUploaded({ conflict, claimed }, askEach({ client, folderId: id, signal }), file, name);
+    const { same } = await findUploaded({ conflict, taken }, askEach({ client, folderId: id, signal }), file, name);
     return same;
   } catch {
     // What the upload met is what is told.
@@ -158,7 +158,7 @@ function ofInput(error: unknown): unknown {
 
 function endPresent(running: RunningTransfer, tally: Tally, there: RemoteItem, name: string): void {
   tally.present += 1;
-  const called = there.name === name ? '' : `${shownText(there.name)}, `;
+  const called = there.name === name ? '' : `${escapeControl(there.name)}, `;
   const message = `is there already, as ${called}file ${there.id}`;
   running.end({ kind: 'present', message, fields: { file: fieldsOf(there) } });
 }
@@ -185,7 +185,7 @@ function standingOf({ phase, bytesDone, bytesPerSecond, secondsLeft }: UploadPro
 function tellEvent(running: RunningTransfer, event: UploadEvent, outages: Outages): void {
   if (event.type === 'resumed') {
     const { bytesStored: bytes, sessionId } = event;
-    running.event(`goes on after ${bytesText(bytes)}`, { event: 'resumed', session_id: sessionId, bytes });
+    running.event(`goes on after ${formatBytes(bytes)}`, { event: 'resumed', session_id: sessionId, bytes });
   } else if (event.type === 'restarted') {
     running.event(event.message, { event: 'restarted', reason: event.reason });
   } else if (event.type === 'date-left-out') {
@@ -195,12 +195,12 @@ function tellEvent(running: RunningTransfer, event: UploadEvent, outages: Outage
   } else if (event.type === 'retrying') {
     const fields = { event: 'retrying', wait_millis: event.waitMillis };
     if (outages.isNews(event)) running.event(event.message, fields);
-    else running.again(event.message, fields);
+    else running.repeated(event.message, fields);
   }
 }
 
 /** What is known of a file's names on the server before anything is sent. */
-interface Standing {
+interface NameLookup {
   /** The file there that this one has become in an earlier run. */
   same: RemoteItem | undefined;
   /** What has the names that were gone through, by name. */
@@ -213,11 +213,11 @@ interface Standing {
  * them. The local file is read once, and only where something of its size is in the way.
  */
 async function findUploaded(
-  { conflict, claimed }: Pick<UploadOrder, 'conflict' | 'claimed'>,
+  { conflict, taken: claimed }: Pick<UploadRun, 'conflict' | 'taken'>,
   listing: Listing,
   file: LocalFile,
   name: string,
-): Promise<Standing> {
+): Promise<NameLookup> {
   const renames = conflict === 'rename';
   const taken = new Map<string, RemoteItem>();
   let sha1: string | undefined;

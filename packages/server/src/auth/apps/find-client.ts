@@ -1,6 +1,6 @@
 import { parseDecimalId, type UserId } from '@partway/protocol/ids';
 import type { AppRow, UserRow } from '../../database/schema.ts';
-import { type Access, ENTERPRISE_ID } from '../context.ts';
+import { type AuthContext, ENTERPRISE_ID } from '../context.ts';
 import { GrantError } from '../grants/errors.ts';
 import { matchesHash } from '../secrets.ts';
 import { findUser } from '../users/store.ts';
@@ -13,7 +13,7 @@ export interface ClientSecret {
 }
 
 /** The app with this id and secret. Refuses `invalid_client`. */
-export async function findClient({ db }: Access, { clientId, clientSecret }: ClientSecret): Promise<AppRow> {
+export async function getClient({ db }: AuthContext, { clientId, clientSecret }: ClientSecret): Promise<AppRow> {
   const app = await findApp(db, clientId);
   if (app === undefined || !matchesHash(clientSecret, app.secret_sha256)) {
     throw new GrantError('invalid_client', 'The client credentials are invalid');
@@ -22,8 +22,8 @@ export async function findClient({ db }: Access, { clientId, clientSecret }: Cli
 }
 
 /** The app's own user (`enterprise`), or a user of the server (`user`). Refuses `invalid_grant`. */
-export async function findSubject(
-  { db }: Access,
+export async function getSubject(
+  { db }: AuthContext,
   app: AppRow,
   { type, id }: { type: string; id: string },
 ): Promise<UserRow> {
@@ -35,7 +35,7 @@ export async function findSubject(
   );
 }
 
-async function findUserOf(db: Access['db'], app: AppRow, type: string, id: string): Promise<UserRow | undefined> {
+async function findUserOf(db: AuthContext['db'], app: AppRow, type: string, id: string): Promise<UserRow | undefined> {
   if (type === 'enterprise' && id === ENTERPRISE_ID) return findUser(db, app.service_user_id);
   const userId = type === 'user' ? parseDecimalId(id) : undefined;
   return userId === undefined ? undefined : findUser(db, userId as UserId);

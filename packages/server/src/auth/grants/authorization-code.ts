@@ -1,10 +1,10 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { isStillGood } from '../../time/clock.ts';
-import { type ClientSecret, findClient } from '../apps/find-client.ts';
-import type { Access } from '../context.ts';
-import { scopesOfRow } from '../scopes.ts';
+import { type ClientSecret, getClient } from '../apps/find-client.ts';
+import type { AuthContext } from '../context.ts';
+import { scopesFromRow } from '../scopes.ts';
 import { hashSecret } from '../secrets.ts';
-import { endGrant } from '../tokens/end.ts';
+import { revokeGrant } from '../tokens/end.ts';
 import { type GrantedToken, issueTokenPair } from '../tokens/issue.ts';
 import { CODE_MILLIS } from './authorize.ts';
 import { GrantError } from './errors.ts';
@@ -22,15 +22,15 @@ interface CodeToExchange {
  * @param codeVerifier Of PKCE: needed if the code was asked for with a challenge, and refused if it was not.
  * @param redirectUri Box's SDKs leave it out; where it is given it must be the one that the code was sent to.
  */
-export async function grantForCode(
-  access: Access,
+export async function exchangeCode(
+  context: AuthContext,
   client: ClientSecret,
   { code, redirectUri, codeVerifier }: CodeToExchange,
 ): Promise<GrantedToken> {
-  const app = await findClient(access, client);
+  const app = await getClient(context, client);
   const codeSha256 = hashSecret(code);
-  const now = access.clock.now();
-  const row = await findCode(access.db, codeSha256);
+  const now = context.clock.now();
+  const row = await findCode(context.db, codeSha256);
   if (row === undefined || row.client_id !== app.client_id || !isStillGood(row.expires_at, CODE_MILLIS, now)) {
     throw invalidCode();
   }
@@ -41,13 +41,13 @@ export async function grantForCode(
       'The code_verifier does not fit the code_challenge of the authorization request',
     );
   }
-  const granted = await access.db.transaction().execute(async (tx) => {
+  const granted = await context.db.transaction().execute(async (tx) => {
     if (!(await useCode(tx, codeSha256, now))) return undefined;
-    const grantee = { userId: row.user_id, clientId: row.client_id, scopes: scopesOfRow(row.scopes) };
-    return issueTokenPair(tx, grantee, { now: access.clock.lifetimesFrom(), grantId: row.grant_id });
+    const grantee = { userId: row.user_id, clientId: row.client_id, scopes: scopesFromRow(row.scopes) };
+    return issueTokenPair(tx, grantee, { now: context.clock.lifetimesFrom(), grantId: row.grant_id });
   });
   if (granted !== undefined) return granted;
-  access.cache.deleteAll(await endGrant(access.db, row.grant_id));
+  context.tokens.deleteAll(await revokeGrant(context.db, row.grant_id));
   throw invalidCode();
 }
 
@@ -71,7 +71,7 @@ interface ChallengeRequest {
  * What is wrong with a PKCE challenge, as a sentence for the app's developer; undefined if nothing is, or there is none.
  * `plain`, which is also what a missing method means (RFC 7636, section 4.3), proves nothing: anyone who reads the address has it.
  */
-export function faultOfChallenge({ challenge, method }: ChallengeRequest): string | undefined {
+export function findChallengeFault({ challenge, method }: ChallengeRequest): string | undefined {
   if (challenge === undefined) return method === undefined ? undefined : 'code_challenge_method needs a code_challenge';
   if (method !== 'S256') return 'code_challenge_method must be S256';
   return CHALLENGE.test(challenge) ? undefined : 'code_challenge must be 43 characters of base64url';

@@ -1,7 +1,7 @@
 import type { UserId } from '@partway/protocol/ids';
 import type { AppRow } from '../../database/schema.ts';
 import { findApp, listRedirects } from '../apps/store.ts';
-import type { Access } from '../context.ts';
+import type { AuthContext } from '../context.ts';
 import { type Scope, scopesToRow } from '../scopes.ts';
 import { hashSecret, newSecret } from '../secrets.ts';
 import { newGrantId } from '../tokens/issue.ts';
@@ -11,7 +11,7 @@ import { insertCode } from './store.ts';
 export const CODE_MILLIS = 60_000;
 
 /** An app that asks a user to let it in, and where the answer goes. */
-interface AskingApp {
+interface AuthorizingApp {
   app: AppRow;
   redirectUri: string;
 }
@@ -21,10 +21,10 @@ interface AskingApp {
  * own, to the letter. Nothing may be sent to any other.
  * @param redirectUri May be left out by an app that has one only.
  */
-export async function findAskingApp(
-  { db }: Access,
+export async function getAuthorizingApp(
+  { db }: AuthContext,
   { clientId, redirectUri }: { clientId: string; redirectUri: string | undefined },
-): Promise<AskingApp | undefined> {
+): Promise<AuthorizingApp | undefined> {
   const app = await findApp(db, clientId);
   if (app === undefined) return undefined;
   const registered = await listRedirects(db, clientId);
@@ -34,7 +34,7 @@ export async function findAskingApp(
 
 /** A code for the app that the user has let in. */
 export async function issueCode(
-  { db, clock }: Access,
+  { db, clock }: AuthContext,
   consent: {
     clientId: string;
     redirectUri: string;

@@ -1,9 +1,9 @@
 import type { Millis } from '@partway/protocol/ids';
 import { decodeProtectedHeader, errors, importSPKI, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose';
 import type { AppKeyRow, AppRow } from '../../database/schema.ts';
-import { type ClientSecret, findClient, findSubject } from '../apps/find-client.ts';
+import { type ClientSecret, getClient, getSubject } from '../apps/find-client.ts';
 import { listAppKeys } from '../apps/store.ts';
-import type { Access } from '../context.ts';
+import type { AuthContext } from '../context.ts';
 import { type GrantedToken, issueToken } from '../tokens/issue.ts';
 import { GrantError } from './errors.ts';
 import { insertUsedAssertion } from './store.ts';
@@ -12,19 +12,19 @@ import { insertUsedAssertion } from './store.ts';
  * A token for an app that signs with a registered key and knows its secret (wire: "Tokens", JWT bearer; RFC 7523).
  * @param audiences Besides Box's: the addresses of our own token route.
  */
-export async function grantForAssertion(
-  access: Access,
+export async function exchangeAssertion(
+  context: AuthContext,
   client: ClientSecret,
   { assertion, audiences }: { assertion: string; audiences: readonly string[] },
 ): Promise<GrantedToken> {
-  const app = await findClient(access, client);
-  const claims = await verifyAssertion(access, app, assertion, audiences);
-  const user = await findSubject(access, app, claims.subject);
+  const app = await getClient(context, client);
+  const claims = await verifyAssertion(context, app, assertion, audiences);
+  const user = await getSubject(context, app, claims.subject);
   const { jti, refusedFrom } = claims;
-  if (!(await insertUsedAssertion(access.db, { client_id: app.client_id, jti, expires_at: refusedFrom }))) {
+  if (!(await insertUsedAssertion(context.db, { client_id: app.client_id, jti, expires_at: refusedFrom }))) {
     throw new GrantError('invalid_grant', "Please check the 'jti' claim. A unique 'jti' value is required.");
   }
-  return issueToken(access.db, { userId: user.id, clientId: app.client_id }, { now: access.clock.lifetimesFrom() });
+  return issueToken(context.db, { userId: user.id, clientId: app.client_id }, { now: context.clock.lifetimesFrom() });
 }
 
 /** Box's SDKs have it built in, whatever server they are pointed at. */
@@ -43,7 +43,7 @@ interface AssertionClaims {
 
 /** What an assertion says, once it is proven. Refuses `invalid_grant`, with the claim that is wrong. */
 async function verifyAssertion(
-  { db, clock }: Access,
+  { db, clock }: AuthContext,
   app: AppRow,
   assertion: string,
   audiences: readonly string[],

@@ -1,11 +1,11 @@
 import type { UserId } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
 import type { Tables } from '../../database/schema.ts';
-import { type ClientSecret, findClient } from '../apps/find-client.ts';
+import { type ClientSecret, getClient } from '../apps/find-client.ts';
 import type { Authority } from '../authority.ts';
-import { type Access, TOKEN_SECONDS } from '../context.ts';
-import { findResource, reaches } from '../resource.ts';
-import { abilitiesOf, parseScopes, type Scope } from '../scopes.ts';
+import { type AuthContext, TOKEN_SECONDS } from '../context.ts';
+import { getResource, isWithinRestriction } from '../resource.ts';
+import { parseScopes, permissionsFor, type Scope } from '../scopes.ts';
 import { hashSecret, newSecret } from '../secrets.ts';
 import { type GrantedToken, newGrantId } from '../tokens/issue.ts';
 import { findToken, insertToken, type StoredToken } from '../tokens/store.ts';
@@ -25,12 +25,12 @@ export interface ExchangeRequest {
  * A token that can do less than the one it is made from, and ends with it at the latest (wire: "Tokens", token exchange;
  * RFC 8693). Refuses `invalid_grant`, `invalid_scope`, `invalid_resource`, `invalid_client`.
  */
-export async function grantForExchange(access: Access, request: ExchangeRequest): Promise<GrantedToken> {
+export async function exchangeToken(context: AuthContext, request: ExchangeRequest): Promise<GrantedToken> {
   const { client, subjectToken, scope, resource } = request;
-  const app = client && (await findClient(access, client));
-  const now = access.clock.lifetimesFrom();
-  return access.db.transaction().execute(async (tx) => {
-    const subject = await holdSubject(access, tx, subjectToken);
+  const app = client && (await getClient(context, client));
+  const now = context.clock.lifetimesFrom();
+  return context.db.transaction().execute(async (tx) => {
+    const subject = await holdSubject(context, tx, subjectToken);
     const { authority } = subject;
     request.admit?.(authority.principal.userId);
     // One that belongs to no app, as the developer's, is anybody's who has it.
@@ -45,7 +45,7 @@ export async function grantForExchange(access: Access, request: ExchangeRequest)
       userId: authority.principal.userId,
       clientId,
       scopes,
-      boundTo: item?.id ?? authority.boundTo,
+      restrictedTo: item?.id ?? authority.restrictedTo,
       expiresAt,
       parentSha256: subject.tokenSha256,
     });
@@ -60,9 +60,9 @@ interface Subject extends Pick<StoredToken, 'authority' | 'grantId' | 'expiresAt
 }
 
 /** The token to be narrowed, which is not revoked until the transaction ends; then what was made of it goes with it. */
-async function holdSubject(access: Access, tx: Kysely<Tables>, token: string): Promise<Subject> {
+async function holdSubject(context: AuthContext, tx: Kysely<Tables>, token: string): Promise<Subject> {
   const tokenSha256 = hashSecret(token);
-  const { authority, tokenSha256: developerSha256 } = access.developer;
+  const { authority, tokenSha256: developerSha256 } = context.developer;
   if (tokenSha256 === developerSha256) {
     // Nothing ends it, so what is made of it belongs to nothing.
     return { authority, grantId: newGrantId(), tokenSha256: undefined, expiresAt: Number.POSITIVE_INFINITY };
@@ -74,7 +74,7 @@ async function holdSubject(access: Access, tx: Kysely<Tables>, token: string): P
     .where('token_sha256', '=', tokenSha256)
     .execute();
   const stored = await findToken(tx, tokenSha256);
-  if (stored === undefined || stored.expiresAt <= access.clock.expiryTime()) throw invalidSubject();
+  if (stored === undefined || stored.expiresAt <= context.clock.expiryTime()) throw invalidSubject();
   if (stored.authority.principal.status === 'inactive') throw inactiveUser();
   return { ...stored, tokenSha256 };
 }
@@ -83,15 +83,15 @@ function narrowed(subject: Authority, text: string): Scope[] {
   const { known, unknown } = parseScopes(text);
   if (unknown.length > 0) throw new GrantError('invalid_scope', `These scopes are unknown: ${unknown.join(' ')}`);
   if (known.length === 0) throw new GrantError('invalid_scope', 'The scope names no scope');
-  const has = abilitiesOf(subject.scopes);
-  const wider = known.filter((scope) => [...abilitiesOf([scope])].some((ability) => !has.has(ability)));
+  const has = permissionsFor(subject.scopes);
+  const wider = known.filter((scope) => [...permissionsFor([scope])].some((ability) => !has.has(ability)));
   if (wider.length === 0) return known;
   throw new GrantError('invalid_scope', `The subject token does not have ${wider.join(' ')}`);
 }
 
 async function boundItem(tx: Kysely<Tables>, subject: Authority, resource: string) {
-  const item = await findResource(tx, subject.principal, resource);
-  if (item !== undefined && (await reaches(tx, subject, item.id))) return item;
+  const item = await getResource(tx, subject.principal, resource);
+  if (item !== undefined && (await isWithinRestriction(tx, subject, item.id))) return item;
   throw new GrantError('invalid_resource', 'The target resource is invalid.');
 }
 

@@ -1,8 +1,8 @@
 import type { Millis } from '@partway/protocol/ids';
-import { keyOf, Slowdown } from './throttle.ts';
-import { Turns } from './turns.ts';
+import { LoginThrottle, throttleKey } from './throttle.ts';
+import { LoginQueue } from './turns.ts';
 
-const MOST_NAMES = 10_000;
+const MAX_LOGINS = 10_000;
 /** Short enough that guessing at somebody's login does not keep them out. */
 const LONGEST_WAIT: Millis = 30_000;
 const LONGEST_ADDRESS_WAIT: Millis = 60_000;
@@ -15,7 +15,7 @@ interface Attempt {
   network: string;
 }
 
-interface BegunAttempt extends Attempt {
+interface StartedAttempt extends Attempt {
   /** Whether the login was known at this address when the attempt began. */
   isKnown: boolean;
 }
@@ -25,54 +25,58 @@ interface BegunAttempt extends Attempt {
  * guesses count against the login and address together first. Only many of them make others at the address, or at the
  * login, wait; never somebody who has logged in from this address before.
  */
-export class LogInAttempts {
-  readonly turns = new Turns();
-  readonly #pairs = new Slowdown({ most: MOST_NAMES, free: FREE.pair, longestWait: LONGEST_WAIT });
-  readonly #addresses = new Slowdown({ most: MOST_NAMES, free: FREE.address, longestWait: LONGEST_ADDRESS_WAIT });
-  readonly #logins = new Slowdown({ most: MOST_NAMES, free: FREE.login, longestWait: LONGEST_WAIT });
+export class LoginAttempts {
+  readonly turns = new LoginQueue();
+  readonly #pairs = new LoginThrottle({ maxEntries: MAX_LOGINS, free: FREE.pair, longestWait: LONGEST_WAIT });
+  readonly #addresses = new LoginThrottle({
+    maxEntries: MAX_LOGINS,
+    free: FREE.address,
+    longestWait: LONGEST_ADDRESS_WAIT,
+  });
+  readonly #logins = new LoginThrottle({ maxEntries: MAX_LOGINS, free: FREE.login, longestWait: LONGEST_WAIT });
   /** Pairs from which the right password came, the one used last at the end. */
   readonly #known = new Set<string>();
 
   isKnown(attempt: Attempt): boolean {
-    return this.#known.has(keyOf(pairOf(attempt)));
+    return this.#known.has(throttleKey(pairOf(attempt)));
   }
 
   /** How long to wait before this attempt. `now` is a monotonic clock's. */
-  waitOf(attempt: Attempt, now: Millis): Millis {
-    const wait = this.#pairs.waitOf(pairOf(attempt), now);
+  delayFor(attempt: Attempt, now: Millis): Millis {
+    const wait = this.#pairs.delayFor(pairOf(attempt), now);
     if (this.isKnown(attempt)) return wait;
-    return Math.max(wait, this.#addresses.waitOf(attempt.network, now), this.#logins.waitOf(attempt.login, now));
+    return Math.max(wait, this.#addresses.delayFor(attempt.network, now), this.#logins.delayFor(attempt.login, now));
   }
 
   /** Notes that an attempt begins. Those of somebody known count for nobody else. */
-  begin(attempt: Attempt, now: Millis): BegunAttempt {
+  begin(attempt: Attempt, now: Millis): StartedAttempt {
     const isKnown = this.isKnown(attempt);
-    this.#pairs.note(pairOf(attempt), now);
+    this.#pairs.recordAttempt(pairOf(attempt), now);
     if (!isKnown) {
-      this.#addresses.note(attempt.network, now);
-      this.#logins.note(attempt.login, now);
+      this.#addresses.recordAttempt(attempt.network, now);
+      this.#logins.recordAttempt(attempt.login, now);
     }
     return { ...attempt, isKnown };
   }
 
   /** The attempt was right, or never made. */
-  takeBack(attempt: BegunAttempt): void {
-    this.#pairs.takeBack(pairOf(attempt));
+  undo(attempt: StartedAttempt): void {
+    this.#pairs.undoAttempt(pairOf(attempt));
     if (attempt.isKnown) return;
-    this.#addresses.takeBack(attempt.network);
-    this.#logins.takeBack(attempt.login);
+    this.#addresses.undoAttempt(attempt.network);
+    this.#logins.undoAttempt(attempt.login);
   }
 
   /** The attempt was right. From now on the login is known at this address. */
-  succeed(attempt: BegunAttempt): void {
-    this.takeBack(attempt);
+  succeed(attempt: StartedAttempt): void {
+    this.undo(attempt);
     const pair = pairOf(attempt);
     this.#pairs.forget(pair);
-    const key = keyOf(pair);
+    const key = throttleKey(pair);
     this.#known.delete(key);
     this.#known.add(key);
     for (const oldest of this.#known) {
-      if (this.#known.size <= MOST_NAMES) break;
+      if (this.#known.size <= MAX_LOGINS) break;
       this.#known.delete(oldest);
     }
   }

@@ -10,9 +10,9 @@ interface Entry {
   last: Millis;
 }
 
-interface SlowdownOptions {
+interface LoginThrottleOptions {
   /** How many names are remembered. */
-  most: number;
+  maxEntries: number;
   /** So many attempts cost no wait; each further one doubles it. */
   free: number;
   longestWait: Millis;
@@ -23,40 +23,40 @@ interface SlowdownOptions {
  * one that was right is taken back. Keeps the names used last, as hashes, so what it holds is bounded. Times are those of
  * a monotonic clock.
  */
-export class Slowdown {
+export class LoginThrottle {
   readonly #entries = new Map<string, Entry>();
-  readonly #options: SlowdownOptions;
+  readonly #options: LoginThrottleOptions;
 
-  constructor(options: SlowdownOptions) {
+  constructor(options: LoginThrottleOptions) {
     this.#options = options;
   }
 
   /** How long to wait before another attempt under this name. */
-  waitOf(name: string, now: Millis): Millis {
+  delayFor(name: string, now: Millis): Millis {
     const { free, longestWait } = this.#options;
-    const entry = this.#entries.get(keyOf(name));
+    const entry = this.#entries.get(throttleKey(name));
     if (entry === undefined || entry.attempts < free) return 0;
     const wait = Math.min(FIRST_WAIT * 2 ** (entry.attempts - free), longestWait);
     return Math.max(0, entry.last + wait - now);
   }
 
   /** Notes an attempt, right or wrong. */
-  note(name: string, now: Millis): void {
-    const key = keyOf(name);
+  recordAttempt(name: string, now: Millis): void {
+    const key = throttleKey(name);
     const before = this.#entries.get(key);
     const fresh = before !== undefined && before.last + FORGOTTEN_AFTER > now;
     // Out and in again, so that the order is that of last use.
     this.#entries.delete(key);
     this.#entries.set(key, { attempts: fresh ? before.attempts + 1 : 1, last: now });
     for (const oldest of this.#entries.keys()) {
-      if (this.#entries.size <= this.#options.most) break;
+      if (this.#entries.size <= this.#options.maxEntries) break;
       this.#entries.delete(oldest);
     }
   }
 
   /** The attempt was right after all. */
-  takeBack(name: string): void {
-    const key = keyOf(name);
+  undoAttempt(name: string): void {
+    const key = throttleKey(name);
     const entry = this.#entries.get(key);
     if (entry === undefined) return;
     if (entry.attempts <= 1) this.#entries.delete(key);
@@ -65,7 +65,7 @@ export class Slowdown {
 
   /** The name has proven itself. */
   forget(name: string): void {
-    this.#entries.delete(keyOf(name));
+    this.#entries.delete(throttleKey(name));
   }
 
   get size(): number {
@@ -74,6 +74,6 @@ export class Slowdown {
 }
 
 /** As short for a long name as for a short one. */
-export function keyOf(name: string): string {
+export function throttleKey(name: string): string {
   return createHash('sha256').update(name).digest('base64');
 }

@@ -8,16 +8,13 @@ interface Waiting {
 }
 
 /** Runs checks of passwords one after the other. Those known at their address do not wait for those who are not. */
-export class Turns {
+export class LoginQueue {
   readonly #known: Waiting[] = [];
   readonly #others: Waiting[] = [];
   #running = false;
 
   /** Runs `check` in its turn; undefined if too many wait, from this network or at all. */
-  take<T>(
-    { network, isKnown }: { network: string; isKnown: boolean },
-    check: () => Promise<T>,
-  ): Promise<T | undefined> {
+  run<T>({ network, isKnown }: { network: string; isKnown: boolean }, check: () => Promise<T>): Promise<T | undefined> {
     const queue = isKnown ? this.#known : this.#others;
     const ofNetwork = queue.filter((waiting) => waiting.network === network).length;
     if (queue.length >= MOST_WAITING || ofNetwork >= MOST_OF_ONE_NETWORK) return Promise.resolve(undefined);

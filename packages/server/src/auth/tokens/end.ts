@@ -3,12 +3,12 @@ import type { Kysely } from 'kysely';
 import type { Tables } from '../../database/schema.ts';
 
 /** Forgets all tokens of a grant: access tokens, also downscoped ones, and refresh tokens. Gives the hashes of the former. */
-export function endGrant(db: Kysely<Tables>, grantId: string): Promise<string[]> {
+export function revokeGrant(db: Kysely<Tables>, grantId: string): Promise<string[]> {
   return endWhere(db, { grant_id: grantId });
 }
 
 /** Forgets all tokens of a user, and the codes that would bring some. Gives the hashes of the access tokens. */
-export async function endTokensOf(db: Kysely<Tables>, userId: UserId): Promise<string[]> {
+export async function revokeUserTokens(db: Kysely<Tables>, userId: UserId): Promise<string[]> {
   await db.deleteFrom('authorization_codes').where('user_id', '=', userId).execute();
   return endWhere(db, { user_id: userId });
 }
@@ -18,14 +18,14 @@ export async function endTokensOf(db: Kysely<Tables>, userId: UserId): Promise<s
  * has. One that was made by an exchange ends alone, with what was made from it in turn: whoever was given it must not
  * end more. Gives the hashes of the access tokens that ended.
  */
-export function endAccessToken(
+export function revokeAccessToken(
   db: Kysely<Tables>,
   token: { tokenSha256: string; grantId: string; isExchanged: boolean },
 ): Promise<string[]> {
-  return token.isExchanged ? endExchanged(db, token.tokenSha256) : endGrant(db, token.grantId);
+  return token.isExchanged ? revokeExchanged(db, token.tokenSha256) : revokeGrant(db, token.grantId);
 }
 
-async function endExchanged(db: Kysely<Tables>, tokenSha256: string): Promise<string[]> {
+async function revokeExchanged(db: Kysely<Tables>, tokenSha256: string): Promise<string[]> {
   const ended: string[] = [];
   await db.transaction().execute(async (tx) => {
     // An exchange holds the row of its subject, so what it adds is there by the time that row is gone.

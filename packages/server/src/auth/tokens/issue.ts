@@ -29,7 +29,7 @@ export async function issueToken(
   if ((await findUser(db, userId))?.status === 'inactive') throw inactiveUser();
   const accessToken = newSecret();
   const expiresAt = now + TOKEN_SECONDS * 1000;
-  await insertToken(db, accessToken, { grantId, userId, clientId, scopes, boundTo: undefined, expiresAt });
+  await insertToken(db, accessToken, { grantId, userId, clientId, scopes, restrictedTo: undefined, expiresAt });
   return { accessToken, expiresInSeconds: TOKEN_SECONDS };
 }
 

@@ -1,7 +1,7 @@
 import type { ItemId, Millis } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
 import type { Tables } from '../../database/schema.ts';
-import { endAccessToken, endGrant } from './end.ts';
+import { revokeAccessToken, revokeGrant } from './end.ts';
 
 /** A token as its operator may see it: never the token itself. */
 interface ListedToken {
@@ -11,7 +11,7 @@ interface ListedToken {
   clientId: string | null;
   appName: string | null;
   scopes: string | null;
-  boundTo: ItemId | null;
+  restrictedTo: ItemId | null;
   expiresAt: Millis;
 }
 
@@ -22,7 +22,7 @@ export async function listTokens(db: Kysely<Tables>, now: Millis): Promise<Liste
     .innerJoin('users', 'users.id', 'token.user_id')
     .leftJoin('apps', 'apps.client_id', 'token.client_id')
     .select(['token.id', 'users.login', 'token.client_id as clientId', 'apps.name as appName'])
-    .select(['token.scopes', 'token.bound_to as boundTo', 'token.expires_at as expiresAt'])
+    .select(['token.scopes', 'token.bound_to as restrictedTo', 'token.expires_at as expiresAt'])
     .where('token.expires_at', '>', now)
     .execute();
   const refresh = await db
@@ -36,20 +36,20 @@ export async function listTokens(db: Kysely<Tables>, now: Millis): Promise<Liste
     .execute();
   return [
     ...access.map((token) => ({ ...token, kind: 'access' as const })),
-    ...refresh.map((token) => ({ ...token, kind: 'refresh' as const, boundTo: null })),
+    ...refresh.map((token) => ({ ...token, kind: 'refresh' as const, restrictedTo: null })),
   ].sort((one, other) => one.expiresAt - other.expiresAt);
 }
 
 /** Ends the token of this id as its revocation does, with all that came of the same login or call; false if there is none. */
-export async function endTokenById(db: Kysely<Tables>, id: string): Promise<boolean> {
+export async function revokeTokenById(db: Kysely<Tables>, id: string): Promise<boolean> {
   const access = await db.selectFrom('access_tokens').selectAll().where('id', '=', id).executeTakeFirst();
   if (access !== undefined) {
     const { token_sha256: tokenSha256, grant_id: grantId, parent_sha256: parent } = access;
-    await endAccessToken(db, { tokenSha256, grantId, isExchanged: parent !== null });
+    await revokeAccessToken(db, { tokenSha256, grantId, isExchanged: parent !== null });
     return true;
   }
   const refresh = await db.selectFrom('refresh_tokens').select('grant_id').where('id', '=', id).executeTakeFirst();
   if (refresh === undefined) return false;
-  await endGrant(db, refresh.grant_id);
+  await revokeGrant(db, refresh.grant_id);
   return true;
 }

@@ -1,10 +1,10 @@
 import type { Millis } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
 import type { Tables } from '../../database/schema.ts';
-import { findResource } from '../resource.ts';
+import { getResource } from '../resource.ts';
 import { parseScopes, SCOPE_NAMES, type Scope } from '../scopes.ts';
 import { newSecret } from '../secrets.ts';
-import { needUser, principalOf } from '../users/store.ts';
+import { getUserByLogin, toPrincipal } from '../users/store.ts';
 import { newGrantId } from './issue.ts';
 import { insertToken } from './store.ts';
 
@@ -18,13 +18,13 @@ interface TokenToMake {
 }
 
 /** A token made by the operator's hand, for no app. Throws a sentence for the operator. */
-export async function makeToken(
+export async function createToken(
   db: Kysely<Tables>,
   { login, expiresAt, scope, resource }: TokenToMake,
 ): Promise<{ id: string; token: string }> {
-  const user = await needUser(db, login);
+  const user = await getUserByLogin(db, login);
   if (user.status === 'inactive') throw new Error(`${login} is inactive: partway user status ${login} active.`);
-  const item = resource === undefined ? undefined : await findResource(db, principalOf(user), resource);
+  const item = resource === undefined ? undefined : await getResource(db, toPrincipal(user), resource);
   if (resource !== undefined && item === undefined) {
     throw new Error(`${login} has no ${resource}: give an address such as folders/123, or folders/0 for all.`);
   }
@@ -34,7 +34,7 @@ export async function makeToken(
     userId: user.id,
     clientId: undefined,
     scopes: scopesOf(scope),
-    boundTo: item?.id,
+    restrictedTo: item?.id,
     expiresAt,
   });
   return { id, token };

@@ -1,7 +1,7 @@
-import { type ClientSecret, findClient } from '../apps/find-client.ts';
-import type { Access } from '../context.ts';
+import { type ClientSecret, getClient } from '../apps/find-client.ts';
+import type { AuthContext } from '../context.ts';
 import { hashSecret } from '../secrets.ts';
-import { endAccessToken, endGrant } from './end.ts';
+import { revokeAccessToken, revokeGrant } from './end.ts';
 import { findRefreshToken, findToken } from './store.ts';
 
 /**
@@ -9,14 +9,14 @@ import { findRefreshToken, findToken } from './store.ts';
  * One that was made by an exchange ends alone, with what was made from it. One that is unknown, or another app's, is
  * nobody's business. Refuses `invalid_client`.
  */
-export async function revokeToken(access: Access, client: ClientSecret, token: string): Promise<void> {
-  const app = await findClient(access, client);
+export async function revokeToken(context: AuthContext, client: ClientSecret, token: string): Promise<void> {
+  const app = await getClient(context, client);
   const tokenSha256 = hashSecret(token);
-  const stored = await findToken(access.db, tokenSha256);
+  const stored = await findToken(context.db, tokenSha256);
   if (stored !== undefined) {
     if (stored.authority.clientId !== app.client_id) return;
-    return access.cache.deleteAll(await endAccessToken(access.db, { ...stored, tokenSha256 }));
+    return context.tokens.deleteAll(await revokeAccessToken(context.db, { ...stored, tokenSha256 }));
   }
-  const refresh = await findRefreshToken(access.db, tokenSha256);
-  if (refresh?.client_id === app.client_id) access.cache.deleteAll(await endGrant(access.db, refresh.grant_id));
+  const refresh = await findRefreshToken(context.db, tokenSha256);
+  if (refresh?.client_id === app.client_id) context.tokens.deleteAll(await revokeGrant(context.db, refresh.grant_id));
 }

@@ -2,9 +2,9 @@ import type { ItemId, Millis, UserId } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
 import type { AccessTokenRow, RefreshTokenRow, Tables } from '../../database/schema.ts';
 import type { Authority } from '../authority.ts';
-import { type Scope, scopesOfRow, scopesToRow } from '../scopes.ts';
+import { type Scope, scopesFromRow, scopesToRow } from '../scopes.ts';
 import { hashSecret } from '../secrets.ts';
-import { principalOf } from '../users/store.ts';
+import { toPrincipal } from '../users/store.ts';
 
 /** The SQL of access and refresh tokens. */
 
@@ -22,7 +22,7 @@ interface NewToken {
   userId: UserId;
   clientId: string | undefined;
   scopes: readonly Scope[] | undefined;
-  boundTo: ItemId | undefined;
+  restrictedTo: ItemId | undefined;
   expiresAt: Millis;
   /** SHA-256 of the token that it is made from by an exchange. */
   parentSha256?: string | undefined;
@@ -35,7 +35,7 @@ export async function insertToken(db: Kysely<Tables>, secret: string, token: New
     user_id: token.userId,
     client_id: token.clientId ?? null,
     scopes: scopesToRow(token.scopes),
-    bound_to: token.boundTo ?? null,
+    bound_to: token.restrictedTo ?? null,
     expires_at: token.expiresAt,
     parent_sha256: token.parentSha256 ?? null,
   };
@@ -62,12 +62,12 @@ export async function findToken(db: Kysely<Tables>, tokenSha256: string): Promis
     isExchanged: row.parent_sha256 !== null,
     expiresAt: row.expires_at,
     authority: {
-      principal: principalOf(row),
+      principal: toPrincipal(row),
       clientId: row.client_id ?? undefined,
-      scopes: scopesOfRow(row.scopes),
-      boundTo: row.bound_to ?? undefined,
+      scopes: scopesFromRow(row.scopes),
+      restrictedTo: row.bound_to ?? undefined,
       // Only as itself: a person's login at the app must not become somebody else's.
-      mayActAs: row.as_user === 1 && row.service_user_id === row.id && whole,
+      canImpersonate: row.as_user === 1 && row.service_user_id === row.id && whole,
     },
   };
 }

@@ -1,7 +1,7 @@
 import type { Millis } from '@partway/protocol/ids';
 import { sql } from 'kysely';
 import { CLOCK_GRACE, CLOCK_TOLERANCE } from '../../time/clock.ts';
-import { type Access, TOKEN_SECONDS } from '../context.ts';
+import { type AuthContext, TOKEN_SECONDS } from '../context.ts';
 
 const DAY: Millis = 24 * 3_600_000;
 /** An access token is remembered for so long after its end, because clients renew only one that is said to have expired. */
@@ -13,7 +13,7 @@ const ASSERTION_KEPT: Millis = DAY;
 const ROWS_AT_ONCE = 1_000;
 
 /** Forgets what has run out: tokens, codes, used assertions. Gives how many. */
-export async function sweepTokens({ db, clock }: Pick<Access, 'db' | 'clock'>): Promise<number> {
+export async function deleteExpiredTokens({ db, clock }: Pick<AuthContext, 'db' | 'clock'>): Promise<number> {
   await shortenTokens({ db, clock });
   const at = clock.expiryTime();
   const expired = [
@@ -27,7 +27,7 @@ export async function sweepTokens({ db, clock }: Pick<Access, 'db' | 'clock'>): 
 
 /** Deletes the rows of a table that expired at `before` or earlier, in statements that let others through. */
 async function deleteExpired(
-  db: Access['db'],
+  db: AuthContext['db'],
   table: 'access_tokens' | 'refresh_tokens' | 'authorization_codes' | 'used_assertions',
   key: readonly string[],
   before: Millis,
@@ -46,7 +46,7 @@ async function deleteExpired(
  * An app's access token that would live longer than one issued now was issued while the clock was ahead: from now on it
  * lives as long as that one. Its app gets the next one as always. Others, made by hand or for renewal, keep their time.
  */
-async function shortenTokens({ db, clock }: Pick<Access, 'db' | 'clock'>): Promise<void> {
+async function shortenTokens({ db, clock }: Pick<AuthContext, 'db' | 'clock'>): Promise<void> {
   if (clock.steadyFor() < CLOCK_GRACE) return;
   const end = clock.now() + TOKEN_SECONDS * 1000;
   await db

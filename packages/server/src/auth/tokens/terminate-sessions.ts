@@ -4,29 +4,29 @@ import { foldCase } from '@partway/protocol/text';
 import type { Transaction } from 'kysely';
 import type { Tables, UserRole, UserRow } from '../../database/schema.ts';
 import { inBatches } from '../../util/rechunk.ts';
-import type { Access } from '../context.ts';
-import { checkAdministers } from '../users/administrator.ts';
-import { endTokensOf } from './end.ts';
+import type { AuthContext } from '../context.ts';
+import { assertAdministers } from '../users/administrator.ts';
+import { revokeUserTokens } from './end.ts';
 
 type NamedUser = Pick<UserRow, 'id' | 'login' | 'role'>;
 
 /**
  * Ends every login of these users: their access and refresh tokens, and the codes that would bring some. All of them or,
  * if one cannot be, none: refuses `not_found` with the name of one who is not there, and who is not for this administrator
- * (`checkAdministers`). The developer token is no login and stays.
+ * (`assertAdministers`). The developer token is no login and stays.
  * @param named `by` says how far the caller administers.
  */
 export async function terminateSessions(
-  { db, cache }: Pick<Access, 'db' | 'cache'>,
+  { db, tokens: cache }: Pick<AuthContext, 'db' | 'tokens'>,
   { ids, logins, by }: { ids: readonly string[]; logins: readonly string[]; by: UserRole },
 ): Promise<void> {
   const ended = await db.transaction().execute(async (tx) => {
     const users = [...(await findByIds(tx, ids)), ...(await findByLogins(tx, logins))];
-    for (const user of users) await checkAdministers(tx, by, user);
+    for (const user of users) await assertAdministers(tx, by, user);
     const tokens: string[] = [];
     // In the order of their ids, so that two calls at once do not wait for each other.
     for (const id of [...new Set(users.map((user) => user.id))].sort((one, other) => one - other)) {
-      tokens.push(...(await endTokensOf(tx, id)));
+      tokens.push(...(await revokeUserTokens(tx, id)));
     }
     return tokens;
   });

@@ -9,9 +9,9 @@ import { DEVELOPER_LOGIN } from './developer.ts';
  * or that of a user with this role. `coadmin`: its user has that role, and administers those who do not administer
  * themselves. `user`: not at all; so does one that was made to do less, whoever it was made from.
  */
-export async function administrationOf(db: Kysely<Tables>, authority: Authority): Promise<UserRole> {
-  const { principal, scopes, boundTo } = authority;
-  if (scopes !== undefined || boundTo !== undefined) return 'user';
+export async function getRole(db: Kysely<Tables>, authority: Authority): Promise<UserRole> {
+  const { principal, scopes, restrictedTo } = authority;
+  if (scopes !== undefined || restrictedTo !== undefined) return 'user';
   if (await isKeptByServer(db, { id: principal.userId, login: principal.login })) return 'admin';
   return principal.role;
 }
@@ -20,7 +20,7 @@ export async function administrationOf(db: Kysely<Tables>, authority: Authority)
  * Refuses a change to a user, or to their role, that is not for this administrator: a co-administrator changes nobody who
  * administers, and makes nobody administer.
  */
-export async function checkAdministers(
+export async function assertAdministers(
   db: Kysely<Tables>,
   by: UserRole,
   user: Pick<UserRow, 'id' | 'login' | 'role'> | undefined,

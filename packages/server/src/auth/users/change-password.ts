@@ -1,8 +1,8 @@
 import type { Kysely } from 'kysely';
 import type { Tables } from '../../database/schema.ts';
-import { endTokensOf } from '../tokens/end.ts';
+import { revokeUserTokens } from '../tokens/end.ts';
 import { hashPassword } from './password.ts';
-import { needUser } from './store.ts';
+import { getUserByLogin } from './store.ts';
 
 /** Gives a user another password. Whoever got in with the old one is out: their tokens end. Throws where there is no such user. */
 export async function changePassword(
@@ -11,8 +11,8 @@ export async function changePassword(
 ): Promise<void> {
   const passwordHash = await hashPassword(password);
   await db.transaction().execute(async (tx) => {
-    const user = await needUser(tx, login);
+    const user = await getUserByLogin(tx, login);
     await tx.updateTable('users').set({ password_hash: passwordHash }).where('id', '=', user.id).execute();
-    await endTokensOf(tx, user.id);
+    await revokeUserTokens(tx, user.id);
   });
 }

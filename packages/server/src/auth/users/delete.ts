@@ -2,21 +2,21 @@ import { Refusal } from '@partway/protocol/errors';
 import type { UserId } from '@partway/protocol/ids';
 import type { Transaction } from 'kysely';
 import type { Tables, UserRole, UserRow } from '../../database/schema.ts';
-import type { Files } from '../../files/context.ts';
+import type { FileContext } from '../../files/context.ts';
 import { removeTree, TreeRemoval } from '../../files/remove-tree.ts';
-import { holdTree } from '../../files/tree.ts';
-import { insertJob, isBeingDeleted, leaveJob, takeOverdueJob } from '../../files/tree-jobs.ts';
-import type { Uploads } from '../../uploads/context.ts';
-import type { Access } from '../context.ts';
-import { endTokensOf } from '../tokens/end.ts';
-import { checkAdministers, isKeptByServer } from './administrator.ts';
+import { lockTree } from '../../files/tree.ts';
+import { abandonJob, acquireOverdueJob, insertJob, isBeingDeleted } from '../../files/tree-jobs.ts';
+import type { UploadContext } from '../../uploads/context.ts';
+import type { AuthContext } from '../context.ts';
+import { revokeUserTokens } from '../tokens/end.ts';
+import { assertAdministers, isKeptByServer } from './administrator.ts';
 import { removeUser } from './remove.ts';
 import { findUser } from './store.ts';
 
-interface Rooms {
-  access: Access;
-  files: Files;
-  uploads: Uploads;
+interface DeleteUserDeps {
+  auth: AuthContext;
+  files: FileContext;
+  uploads: UploadContext;
 }
 
 /**
@@ -24,30 +24,30 @@ interface Rooms {
  * transaction on the user can do nothing any more; the rest follows in batches that let others through, the user's own row
  * last. A crash leaves the rest to the sweep. Refuses `not_found`; `bad_request` without `force` where anything is left;
  * the developer and the users of apps as `access_denied_insufficient_permissions`, and who is not for this administrator
- * to delete (`checkAdministers`).
+ * to delete (`assertAdministers`).
  * @param request `by` says how far the caller administers.
  */
 export async function deleteUser(
-  rooms: Rooms,
+  deps: DeleteUserDeps,
   userId: UserId,
   { force, by }: { force: boolean; by: UserRole },
 ): Promise<void> {
-  const { access } = rooms;
-  const { job, tokens } = await access.db.transaction().execute(async (tx) => {
-    await holdTree(tx, userId);
+  const { auth: context } = deps;
+  const { job, tokens } = await context.db.transaction().execute(async (tx) => {
+    await lockTree(tx, userId);
     const user = await findUser(tx, userId);
     if (user === undefined || (await isBeingDeleted(tx, userId)))
       throw new Refusal('not_found', 'There is no such user.');
-    await checkAdministers(tx, by, user);
+    await assertAdministers(tx, by, user);
     if (await isKeptByServer(tx, user)) throw userStays();
     if (!force && (await ownsAnything(tx, user))) throw ownsFiles();
     await tx.updateTable('users').set({ status: 'inactive' }).where('id', '=', userId).execute();
-    const tokens = await endTokensOf(tx, userId);
+    const tokens = await revokeUserTokens(tx, userId);
     const deletion = { kind: 'delete-user' as const, owner_id: userId, root_id: user.root_id };
-    return { job: await insertJob(tx, deletion, access.clock.lifetimesFrom()), tokens };
+    return { job: await insertJob(tx, deletion, context.clock.lifetimesFrom()), tokens };
   });
-  access.cache.deleteAll(tokens);
-  await removeUser(rooms, job);
+  context.tokens.deleteAll(tokens);
+  await removeUser(deps, job);
 }
 
 /** Whatever a user owns lies below their root, also what is in the trash. */
@@ -83,21 +83,21 @@ const BATCHES_A_ROUND = 1_000;
  * batches, copies that did not become whole, users.
  * @returns How many it ended.
  */
-export async function endTreeJobs(
-  rooms: Rooms,
+export async function finishTreeJobs(
+  deps: DeleteUserDeps,
   { batches = BATCHES_A_ROUND, signal }: { batches?: number; signal?: AbortSignal } = {},
 ): Promise<number> {
-  const { files } = rooms;
+  const { files } = deps;
   let ended = 0;
   while (!signal?.aborted) {
-    const job = await takeOverdueJob(files.db, files.clock.expiryTime());
+    const job = await acquireOverdueJob(files.db, files.clock.expiryTime());
     if (job === undefined) break;
     const done =
       job.kind === 'delete-user'
-        ? await removeUser(rooms, job, { batches, ...(signal && { signal }) })
+        ? await removeUser(deps, job, { batches, ...(signal && { signal }) })
         : await removeTree(files, job, new TreeRemoval(job), { batches, signal });
     if (!done) {
-      await leaveJob(files.db, job);
+      await abandonJob(files.db, job);
       break;
     }
     ended += 1;

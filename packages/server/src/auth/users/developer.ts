@@ -3,7 +3,7 @@ import type { Kysely } from 'kysely';
 import type { Tables } from '../../database/schema.ts';
 import type { Developer } from '../context.ts';
 import { hashSecret } from '../secrets.ts';
-import { findUserByLogin, insertUser, principalOf } from './store.ts';
+import { findUserByLogin, insertUser, toPrincipal } from './store.ts';
 
 export const DEVELOPER_LOGIN = 'developer@partway.local';
 
@@ -16,11 +16,11 @@ export async function ensureDeveloper(db: Kysely<Tables>, token: string, now: Mi
   if (user === undefined) throw new Error('the developer user could be neither found nor made');
   return {
     authority: {
-      principal: principalOf(user),
+      principal: toPrincipal(user),
       clientId: undefined,
       scopes: undefined,
-      boundTo: undefined,
-      mayActAs: false,
+      restrictedTo: undefined,
+      canImpersonate: false,
     },
     tokenSha256: hashSecret(token),
   };

@@ -6,16 +6,16 @@ const HASH_BYTES = 32;
 const SHORTEST = 8;
 const LONGEST = 1024;
 
-/** What is kept of a password: the cost, the salt and the hash, so that the cost may rise later. Throws as `checkPassword`. */
+/** What is kept of a password: the cost, the salt and the hash, so that the cost may rise later. Throws as `assertPassword`. */
 export async function hashPassword(password: string): Promise<string> {
-  checkPassword(password);
+  assertPassword(password);
   const salt = randomBytes(16);
   const hash = await derive(password, salt, COST);
   return ['scrypt', COST.N, COST.r, COST.p, salt.toString('base64url'), hash.toString('base64url')].join('$');
 }
 
 /** Throws a sentence for the operator where nobody should have this password. */
-export function checkPassword(password: string): void {
+export function assertPassword(password: string): void {
   if (password.length >= SHORTEST && password.length <= LONGEST) return;
   throw new Error(`A password has ${SHORTEST} to ${LONGEST} characters: give another.`);
 }

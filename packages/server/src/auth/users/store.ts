@@ -8,7 +8,7 @@ import type { Kysely } from 'kysely';
 import type { Tables, UserRole, UserRow, UserStatus } from '../../database/schema.ts';
 import { newId } from '../../database/values.ts';
 import type { Principal } from '../principal.ts';
-import type { Ability } from '../scopes.ts';
+import type { Permission } from '../scopes.ts';
 
 export interface NewUser {
   login: string;
@@ -84,13 +84,13 @@ export function findUserByLogin(db: Kysely<Tables>, login: string): Promise<User
 }
 
 /** The user with this login, in whatever case. Throws a sentence for the operator where there is none. */
-export async function needUser(db: Kysely<Tables>, login: string): Promise<UserRow> {
+export async function getUserByLogin(db: Kysely<Tables>, login: string): Promise<UserRow> {
   const user = await findUserByLogin(db, login);
   if (user === undefined) throw new Error(`There is no user with the login ${login}: partway user list shows all.`);
   return user;
 }
 
-export function principalOf(user: Pick<UserRow, 'id' | 'login' | 'name' | 'root_id' | 'status' | 'role'>): Principal {
+export function toPrincipal(user: Pick<UserRow, 'id' | 'login' | 'name' | 'root_id' | 'status' | 'role'>): Principal {
   const { id, login, name, root_id: rootId, status, role } = user;
   return { userId: id, login, name, rootId, status, role };
 }
@@ -105,7 +105,7 @@ export function checkUserName(name: string): void {
   refuse('name', userNameFault(name));
 }
 
-export function loginTaken(login: string): Refusal {
+export function loginTakenError(login: string): Refusal {
   return new Refusal('user_login_already_used', `User with the specified login already exists: ${login}`);
 }
 
@@ -114,7 +114,7 @@ function refuse(field: string, fault: Fault | undefined): void {
 }
 
 /** What users of each status may do, whatever their tokens are good for. */
-const ABILITIES_OF: Record<UserStatus, readonly Ability[]> = {
+const ABILITIES_OF: Record<UserStatus, readonly Permission[]> = {
   active: ['read', 'download', 'upload', 'replace', 'rename', 'delete', 'change'],
   cannot_delete_edit: ['read', 'download', 'upload'],
   cannot_delete_edit_upload: ['read', 'download'],
@@ -128,7 +128,7 @@ export function isUserStatus(text: unknown): text is UserStatus {
   return typeof text === 'string' && Object.hasOwn(ABILITIES_OF, text);
 }
 
-export function statusAllows(status: UserStatus, ability: Ability): boolean {
+export function statusAllows(status: UserStatus, ability: Permission): boolean {
   return ABILITIES_OF[status].includes(ability);
 }
 

@@ -5,11 +5,19 @@ import { foldCase } from '@partway/protocol/text';
 import { type UserDetails, withUserDetails } from '@partway/protocol/user-details';
 import type { Kysely, Transaction } from 'kysely';
 import type { Tables, UserRole, UserRow, UserStatus } from '../../database/schema.ts';
-import { holdTree } from '../../files/tree.ts';
-import type { Access } from '../context.ts';
-import { endTokensOf } from '../tokens/end.ts';
-import { checkAdministers, isKeptByServer } from './administrator.ts';
-import { checkLogin, checkUserName, findUser, findUserByLogin, insertUser, loginTaken, type NewUser } from './store.ts';
+import { lockTree } from '../../files/tree.ts';
+import type { AuthContext } from '../context.ts';
+import { revokeUserTokens } from '../tokens/end.ts';
+import { assertAdministers, isKeptByServer } from './administrator.ts';
+import {
+  checkLogin,
+  checkUserName,
+  findUser,
+  findUserByLogin,
+  insertUser,
+  loginTakenError,
+  type NewUser,
+} from './store.ts';
 
 interface UserChange {
   name?: string;
@@ -26,11 +34,11 @@ interface UserChange {
 /**
  * Changes a user, whole or not at all. Refuses `not_found`, a taken login as `user_login_already_used`, `bad_request`; as
  * `access_denied_insufficient_permissions` another login, status or role for the developer or an app's user, and what is
- * not for this administrator (`checkAdministers`).
+ * not for this administrator (`assertAdministers`).
  * @param by how far the caller administers.
  */
 export async function updateUser(
-  { db, cache, clock }: Access,
+  { db, tokens, clock }: AuthContext,
   userId: UserId,
   change: UserChange,
   by: UserRole,
@@ -43,11 +51,11 @@ export async function updateUser(
   } catch (error) {
     // Of two who want a login at once one meets the unique key, which each database reports in its own way.
     if (login !== undefined && isConflict(error) && (await isAnothers(db, login, userId))) {
-      throw loginTaken(login);
+      throw loginTakenError(login);
     }
     throw error;
   }
-  cache.deleteAllOf(userId);
+  tokens.deleteByUser(userId);
 }
 
 async function changeRows(
@@ -57,14 +65,14 @@ async function changeRows(
   { by, now }: { by: UserRole; now: Millis },
 ): Promise<void> {
   // The user's row is held, so that of two changes at once neither writes back what it had read before the other.
-  await holdTree(tx, userId);
+  await lockTree(tx, userId);
   const user = await findUser(tx, userId);
   if (user === undefined) throw new Refusal('not_found', 'There is no such user.');
-  await checkAdministers(tx, by, user, role);
+  await assertAdministers(tx, by, user, role);
   if (role !== undefined && role !== 'admin' && (await isKeptByServer(tx, user))) throw roleStays();
   if (login !== undefined && login !== user.login) {
     if (await isKeptByServer(tx, user)) throw loginStays();
-    if (await isAnothers(tx, login, userId)) throw loginTaken(login);
+    if (await isAnothers(tx, login, userId)) throw loginTakenError(login);
   }
   await tx
     .updateTable('users')
@@ -114,13 +122,13 @@ interface UserToCreate extends Omit<NewUser, 'login' | 'now'> {
 
 /** Makes a user with an empty root folder, who cannot log in. Refuses a taken login as `user_login_already_used`, and `bad_request`. */
 export async function createUser(
-  { db, clock }: Access,
+  { db, clock }: AuthContext,
   { login = `user-${randomBytes(16).toString('hex')}@partway.local`, ...user }: UserToCreate,
 ): Promise<UserRow> {
   checkUserName(user.name);
   checkLogin(login);
   const made = await insertUser(db, { ...user, login, now: clock.now() });
-  if (made === undefined) throw loginTaken(login);
+  if (made === undefined) throw loginTakenError(login);
   return made;
 }
 
@@ -137,5 +145,5 @@ export async function setStatus(tx: Transaction<Tables>, user: UserRow, status: 
     );
   }
   await tx.updateTable('users').set({ status }).where('id', '=', user.id).execute();
-  if (status === 'inactive') await endTokensOf(tx, user.id);
+  if (status === 'inactive') await revokeUserTokens(tx, user.id);
 }

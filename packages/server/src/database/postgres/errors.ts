@@ -1,6 +1,6 @@
 import { Refusal } from '@partway/protocol/errors';
 import { DatabaseError } from 'pg';
-import { badText } from '../values.ts';
+import { badTextError } from '../values.ts';
 
 /**
  * What PostgreSQL says that passes by itself, by SQLSTATE or its class (PostgreSQL, appendix A): connections that fail (08)
@@ -43,7 +43,7 @@ export function postgresError(error: unknown): unknown {
     );
   }
   if (BAD_TEXT.test(code)) {
-    return badText(error);
+    return badTextError(error);
   }
   return error;
 }

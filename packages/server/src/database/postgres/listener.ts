@@ -3,25 +3,25 @@ import { type Kysely, sql } from 'kysely';
 import type { Tables } from '../schema.ts';
 
 /** What is done when a channel's bell rings. */
-interface Listener {
+interface ChannelListener {
   /** @param payload What the notifier gave along; PostgreSQL takes up to 7,999 bytes. */
   onPayload: (payload: string) => void;
   /** Notifications may have been missed until now: look for yourself what they would have said. */
-  onGap: () => void;
+  onReconnect: () => void;
 }
 
-interface BellOptions {
+interface PostgresListenerOptions {
   /** Told each time the connection is lost or cannot be made, and of what a listener throws. */
-  onTrouble?: (error: unknown) => void;
+  onError?: (error: unknown) => void;
   /** How long a dead line is believed in, in milliseconds. */
-  pulse?: number;
+  heartbeat?: number;
 }
 
 /** Time from one try to connect to the next, in milliseconds: doubled from the first to the last. */
 const FIRST_PAUSE = 100;
 const LAST_PAUSE = 5_000;
 /** How often the line is asked whether it is still there, in milliseconds; it has half of that for an answer. */
-const PULSE = 20_000;
+const HEARTBEAT = 20_000;
 
 /** Rings on every node that listens, once the transaction of `db` has ended well. A statement may call `pg_notify` itself. */
 export async function notify(db: Kysely<Tables>, channel: string, payload: string): Promise<void> {
@@ -32,18 +32,18 @@ export async function notify(db: Kysely<Tables>, channel: string, payload: strin
  * Hears PostgreSQL's notifications, over one connection of its own that is made again whenever it is lost, for ever. It
  * connects at the first `listen`.
  */
-export class Bell {
+export class PostgresListener {
   readonly #url: string;
   readonly #onTrouble: (error: unknown) => void;
   readonly #pulse: number;
-  readonly #listeners = new Map<string, Set<Listener>>();
+  readonly #listeners = new Map<string, Set<ChannelListener>>();
   #changed = Promise.withResolvers<void>();
   #keeping: Promise<void> | undefined;
   #closed = false;
 
-  constructor(url: string, { onTrouble = () => {}, pulse = PULSE }: BellOptions = {}) {
+  constructor(url: string, { onError = () => {}, heartbeat: pulse = HEARTBEAT }: PostgresListenerOptions = {}) {
     this.#url = url;
-    this.#onTrouble = onTrouble;
+    this.#onTrouble = onError;
     this.#pulse = pulse;
   }
 
@@ -52,11 +52,11 @@ export class Bell {
    * time, and each time it is heard again after the connection was lost; what is notified from then on is not missed.
    * @returns Stops calling it.
    */
-  listen(channel: string, listener: Listener): () => void {
+  listen(channel: string, listener: ChannelListener): () => void {
     const listeners = this.#listeners.get(channel) ?? new Set();
     this.#listeners.set(channel, listeners.add(listener));
     this.#changed.resolve();
-    this.#keeping ??= this.#keepConnected();
+    this.#keeping ??= this.#run();
     return () => {
       listeners.delete(listener);
       if (listeners.size > 0 || this.#listeners.get(channel) !== listeners) return;
@@ -72,7 +72,7 @@ export class Bell {
     await this.#keeping;
   }
 
-  async #keepConnected(): Promise<void> {
+  async #run(): Promise<void> {
     let pause = FIRST_PAUSE;
     while (!this.#closed) {
       const began = performance.now();
@@ -113,7 +113,7 @@ export class Bell {
       for (const listener of this.#listeners.get(channel) ?? []) this.#call(() => listener.onPayload(payload ?? ''));
     });
     const channels = new Set<string>();
-    const told = new WeakSet<Listener>();
+    const told = new WeakSet<ChannelListener>();
     try {
       await client.connect();
       while (!this.#closed) {
@@ -122,7 +122,7 @@ export class Bell {
           if (!channels.has(channel)) await client.query(`listen ${escapeIdentifier(channel)}`);
           channels.add(channel);
           for (const listener of listeners) {
-            if (!told.has(listener)) this.#call(() => listener.onGap());
+            if (!told.has(listener)) this.#call(() => listener.onReconnect());
             told.add(listener);
           }
         }

@@ -15,7 +15,7 @@ import {
   sql,
 } from 'kysely';
 import { type CustomTypesConfig, Pool, type PoolClient, types } from 'pg';
-import { asSafeNumber } from '../safe-number.ts';
+import { toSafeNumber } from '../safe-number.ts';
 import type { Tables } from '../schema.ts';
 import { isConnectionLost, postgresError } from './errors.ts';
 
@@ -35,7 +35,7 @@ const IDLE_IN_TRANSACTION = 30_000;
 /** For a connection, new or given back by somebody else. */
 const CONNECT_TIMEOUT = 10_000;
 /** After an answer that the server owes beyond its own timeout, the line is taken for dead. */
-const SILENCE = 5_000;
+const IDLE_TIMEOUT = 5_000;
 const IDLE_KEPT = 60_000;
 /** So that after a failover, or a change of its name's address, no node stays where it was for long. */
 const LIFETIME_SECONDS = 1800;
@@ -48,7 +48,7 @@ const LIFETIME_SECONDS = 1800;
 export function openPostgres(url: string, options: PostgresOptions = {}): Kysely<Tables> {
   const dialect: Dialect = {
     createAdapter: () => new PostgresAdapter(),
-    createDriver: () => new PostgresDriver({ pool: new RefusingPool(makePool(url, options)) }),
+    createDriver: () => new PostgresDriver({ pool: new PoolWithMappedErrors(makePool(url, options)) }),
     createIntrospector: (db) => new PostgresIntrospector(db),
     createQueryCompiler: () => new ByteOrderCompiler(),
   };
@@ -69,7 +69,7 @@ function makePool(url: string, { connections = 10, statementTimeout = STATEMENT_
     keepAlive: true,
     keepAliveInitialDelayMillis: 30_000,
     statement_timeout: statementTimeout,
-    query_timeout: statementTimeout && statementTimeout + SILENCE,
+    query_timeout: statementTimeout && statementTimeout + IDLE_TIMEOUT,
     lock_timeout: LOCK_TIMEOUT,
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION,
     types: numbersAsNumbers,
@@ -81,7 +81,7 @@ function makePool(url: string, { connections = 10, statementTimeout = STATEMENT_
 }
 
 /** The pool, with its errors in our words, and without the connections that are no longer whole. */
-class RefusingPool implements PostgresPool {
+class PoolWithMappedErrors implements PostgresPool {
   readonly options: object;
   readonly #pool: Pool;
 
@@ -92,7 +92,7 @@ class RefusingPool implements PostgresPool {
 
   async connect(): Promise<PostgresPoolClient> {
     try {
-      return new RefusingClient(await this.#pool.connect());
+      return new ClientWithMappedErrors(await this.#pool.connect());
     } catch (error) {
       throw postgresError(error);
     }
@@ -103,7 +103,7 @@ class RefusingPool implements PostgresPool {
   }
 }
 
-class RefusingClient implements PostgresPoolClient {
+class ClientWithMappedErrors implements PostgresPoolClient {
   readonly query: PostgresClient['query'];
   readonly #client: PoolClient;
   #lost = false;
@@ -151,7 +151,7 @@ export const numbersAsNumbers: CustomTypesConfig = {
 } as CustomTypesConfig;
 
 function fromText(text: string): number {
-  return asSafeNumber(Number(text));
+  return toSafeNumber(Number(text));
 }
 
 /** Makes sure that a PostgreSQL database can hold every name, and orders names by the bytes that SQLite orders by. */

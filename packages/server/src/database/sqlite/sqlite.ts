@@ -11,7 +11,7 @@ import {
   SqliteQueryCompiler,
 } from 'kysely';
 import type { Tables } from '../schema.ts';
-import { refuseBadText } from '../values.ts';
+import { rejectBadText } from '../values.ts';
 import type { SqliteAnswer, SqliteStatement, SqliteValue } from './messages.ts';
 import { SqliteReaders } from './readers.ts';
 import { SqliteWriter, type WriterLoan } from './writer.ts';
@@ -149,12 +149,12 @@ class SqliteConnection implements DatabaseConnection {
 
   /** Gives the writer back, if a transaction has it. */
   release(): void {
-    this.#loan?.giveBack();
+    this.#loan?.release();
     this.#loan = undefined;
   }
 
   async #run(query: CompiledQuery): Promise<SqliteAnswer> {
-    refuseBadText(query.parameters);
+    rejectBadText(query.parameters);
     const statement = { sql: query.sql, parameters: query.parameters as readonly SqliteValue[] };
     if (this.#loan !== undefined) return this.#loan.query(statement);
     if (this.#readers !== undefined && isRead(query)) {
@@ -171,7 +171,7 @@ class SqliteConnection implements DatabaseConnection {
     try {
       return await loan.query(statement);
     } finally {
-      loan.giveBack();
+      loan.release();
     }
   }
 }

@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { asSafeNumber } from '../safe-number.ts';
+import { toSafeNumber } from '../safe-number.ts';
 import type { SqliteAnswer, SqliteValue } from './messages.ts';
 
 /** Statements kept ready. Kysely's texts recur, so a few hundred hold them all; the bound is for the ones that do not. */
@@ -27,7 +27,7 @@ export class SqliteStatements {
     this.#db = db;
   }
 
-  /** Runs one statement to its end. Numbers beyond 2^53 come as `asSafeNumber` has them. */
+  /** Runs one statement to its end. Numbers beyond 2^53 come as `toSafeNumber` has them. */
   run(sql: string, parameters: readonly SqliteValue[]): SqliteAnswer {
     const { statement, returns, reads } = this.#prepare(sql);
     if (!returns) return { rows: [], changes: Number(statement.run(...parameters).changes) };
@@ -76,7 +76,7 @@ function answerOf(found: Iterable<unknown>, most: number): SqliteAnswer {
       bytes += VALUE_BYTES;
       if (typeof value === 'string') bytes += value.length;
       else if (value instanceof Uint8Array) bytes += value.length;
-      else if (typeof value === 'number' || typeof value === 'bigint') row[column] = asSafeNumber(value);
+      else if (typeof value === 'number' || typeof value === 'bigint') row[column] = toSafeNumber(value);
     }
     if (bytes > most)
       throw new RangeError(`One answer of the database holds more than ${most} bytes: ask for fewer rows.`);

@@ -82,7 +82,7 @@ export class SqliteThread {
   async query(statement: SqliteStatement): Promise<SqliteAnswer> {
     const [outcome] = await this.run([statement]);
     if (outcome === undefined) throw new Error('a statement was answered with nothing');
-    return answered(outcome);
+    return resultOrThrow(outcome);
   }
 
   /** Runs statements, several as one transaction. Each has an outcome of its own, for `answered`. */
@@ -135,7 +135,7 @@ export class SqliteThread {
 }
 
 /** The answer, or the failure thrown as an error. */
-export function answered(outcome: SqliteOutcome): SqliteAnswer {
+export function resultOrThrow(outcome: SqliteOutcome): SqliteAnswer {
   if ('failure' in outcome) throw sqliteError(outcome.failure);
   return outcome;
 }

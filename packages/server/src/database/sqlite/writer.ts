@@ -1,5 +1,5 @@
 import type { SqliteAnswer, SqliteStatement } from './messages.ts';
-import { answered, SqliteThread } from './thread.ts';
+import { resultOrThrow, SqliteThread } from './thread.ts';
 
 /** How many statements share a transaction at most. */
 const MOST_TOGETHER = 250;
@@ -95,7 +95,7 @@ export class SqliteWriter {
       const outcomes = await this.#usable().run(together.map(({ statement }) => statement));
       for (const [at, { resolve, reject }] of together.entries()) {
         try {
-          resolve(answered(outcomes[at] ?? { failure: { message: 'no answer', errcode: undefined } }));
+          resolve(resultOrThrow(outcomes[at] ?? { failure: { message: 'no answer', errcode: undefined } }));
         } catch (error) {
           reject(error);
         }
@@ -140,7 +140,7 @@ export class WriterLoan {
   }
 
   /** Once, however often it is called. */
-  giveBack(): void {
+  release(): void {
     if (this.#given) return;
     this.#given = true;
     this.#done();

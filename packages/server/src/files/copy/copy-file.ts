@@ -1,14 +1,14 @@
 import { Refusal } from '@partway/protocol/errors';
 import type { ItemId, UserId, VersionId } from '@partway/protocol/ids';
 import { newId } from '../../database/values.ts';
-import { needFolder } from '../check-place.ts';
-import type { Files } from '../context.ts';
+import { getFolder } from '../check-place.ts';
+import type { FileContext } from '../context.ts';
 import { findVersion } from '../find.ts';
-import { findChangeable } from '../find-item.ts';
+import { getChangeable } from '../find-item.ts';
 import { insertItem } from '../items.ts';
-import { checkName } from '../names.ts';
+import { assertValidName } from '../names.ts';
 import { chargeSpace } from '../quota.ts';
-import { holdTree } from '../tree.ts';
+import { lockTree } from '../tree.ts';
 import { insertVersion } from '../versions.ts';
 
 interface FileToCopy {
@@ -24,21 +24,21 @@ interface FileToCopy {
  * one of them is there. Refuses `not_found`, `trashed`, `item_name_in_use`, `item_name_invalid`, `storage_limit_exceeded`.
  */
 export async function copyFile(
-  { db, clock, userQuota, limits }: Files,
+  { db, clock, userQuota, limits }: FileContext,
   { caller, fileId, versionId, to }: FileToCopy,
 ): Promise<ItemId> {
   const at = clock.now();
   const made = { fileId: newId<ItemId>(), versionId: newId<VersionId>() };
   await db.transaction().execute(async (tx) => {
     // From here on nobody deletes the version for good.
-    await holdTree(tx, caller);
-    const file = await findChangeable(tx, { kind: 'file', owner: caller, id: fileId, ifMatch: undefined });
+    await lockTree(tx, caller);
+    const file = await getChangeable(tx, { kind: 'file', owner: caller, id: fileId, ifMatch: undefined });
     const version = await findVersion(tx, file, versionId);
     if (version === undefined) throw new Refusal('not_found', 'The file has no such version.');
     if (version.trashed_at !== null) throw new Refusal('trashed', 'This version is in the trash.');
-    await needFolder(tx, caller, to.folderId);
+    await getFolder(tx, caller, to.folderId);
     const name = to.name ?? file.name;
-    checkName(name);
+    assertValidName(name);
     await chargeSpace(tx, caller, { used: version.size, items: 1 }, userQuota, limits.items);
     await insertItem(tx, {
       id: made.fileId,
@@ -54,8 +54,8 @@ export async function copyFile(
       contentModifiedAt: file.content_modified_at,
       size: version.size,
     });
-    const { content_id: content, size, sha1 } = version;
-    await insertVersion(tx, made, { content, name, size, sha1, by: caller, now: at });
+    const { content_id: blob, size, sha1 } = version;
+    await insertVersion(tx, made, { blob, name, size, sha1, by: caller, now: at });
   });
   return made.fileId;
 }

@@ -4,16 +4,24 @@ import type { Transaction } from 'kysely';
 import type { ItemRow, Tables } from '../../database/schema.ts';
 import { newId } from '../../database/values.ts';
 import { limitReached } from '../../limits.ts';
-import { needFolder } from '../check-place.ts';
-import type { Files } from '../context.ts';
+import { getFolder } from '../check-place.ts';
+import type { FileContext } from '../context.ts';
 import { type FoundItem, findPath } from '../find.ts';
-import { findChangeable, refuseRoot } from '../find-item.ts';
-import { itemRowOf } from '../items.ts';
-import { checkName, findNamesake, nameInUse } from '../names.ts';
+import { assertNotRoot, getChangeable } from '../find-item.ts';
+import { newItemRow } from '../items.ts';
+import { assertValidName, findNameConflict, nameInUseError } from '../names.ts';
 import { chargeSpace, checkSpace } from '../quota.ts';
-import { checkDepth, holdTree, measureTree, type TreeSize, tally } from '../tree.ts';
-import { checkNotCopied, deleteJob, insertJob, leaveJob, renewJob, sourcesOf, type TreeJob } from '../tree-jobs.ts';
-import { cyclical } from '../update-item.ts';
+import { assertDepth, lockTree, measureTree, type TreeSize, updateFolderTotals } from '../tree.ts';
+import {
+  abandonJob,
+  checkNotCopied,
+  deleteJob,
+  insertJob,
+  listCopySources,
+  renewJob,
+  type TreeJob,
+} from '../tree-jobs.ts';
+import { cyclicalFolderError } from '../update-item.ts';
 import { TreeCopy } from './copy-rows.ts';
 
 interface FolderToCopy {
@@ -40,83 +48,88 @@ interface Begun {
  * `not_found`, `trashed`, a root folder, `cyclical_folder_structure`, `item_name_in_use`, `item_name_invalid`,
  * `storage_limit_exceeded`, `operation_limit_exceeded`, `operation_blocked_temporary`.
  */
-export async function copyFolder(files: Files, request: FolderToCopy): Promise<ItemRow> {
-  const { db, limits, turns } = files;
+export async function copyFolder(context: FileContext, request: FolderToCopy): Promise<ItemRow> {
+  const { db, limits, turns } = context;
   const size = await measureTree(db, request.folderId, { most: limits.copyItems });
   const { begun, copy, folder } = await turns.run(() =>
     db.transaction().execute(async (tx) => {
-      const begun = await begin(files, tx, request, size);
+      const begun = await begin(context, tx, request, size);
       const copy = new TreeCopy({ from: request.folderId, to: begun.id });
-      const items = await copyBatch(files, tx, begun, copy, 0);
+      const items = await copyBatch(context, tx, begun, copy, 0);
       return {
         begun,
         copy: { tree: copy, items },
-        folder: copy.isDone ? await finish(files, tx, request, begun) : undefined,
+        folder: copy.isDone ? await finish(context, tx, request, begun) : undefined,
       };
     }),
   );
-  return folder ?? (await copyRest(files, request, begun, copy));
+  return folder ?? (await copyRest(context, request, begun, copy));
 }
 
 /** The batches after the first, and the transaction that puts the copy into its folder. */
 async function copyRest(
-  files: Files,
+  context: FileContext,
   request: FolderToCopy,
   begun: Begun,
   copy: { tree: TreeCopy; items: number },
 ): Promise<ItemRow> {
-  const { db, turns } = files;
+  const { db, turns } = context;
   try {
     while (!copy.tree.isDone) {
       copy.items = await turns.run(() =>
         db.transaction().execute(async (tx) => {
-          await renew(files, tx, begun.job);
-          return copyBatch(files, tx, begun, copy.tree, copy.items);
+          await renew(context, tx, begun.job);
+          return copyBatch(context, tx, begun, copy.tree, copy.items);
         }),
       );
     }
     return await db.transaction().execute(async (tx) => {
-      await renew(files, tx, begun.job);
-      return finish(files, tx, request, begun);
+      await renew(context, tx, begun.job);
+      return finish(context, tx, request, begun);
     });
   } catch (error) {
     // Should this fail too, the sweep takes the job once its lease is over.
-    await leaveJob(db, begun.job).catch(() => {});
+    await abandonJob(db, begun.job).catch(() => {});
     throw error;
   }
 }
 
 /** Makes the top of the copy, which is in no folder, and holds on to the original. */
-async function begin(files: Files, tx: Transaction<Tables>, request: FolderToCopy, size: TreeSize): Promise<Begun> {
-  const { userQuota, limits } = files;
+async function begin(
+  context: FileContext,
+  tx: Transaction<Tables>,
+  request: FolderToCopy,
+  size: TreeSize,
+): Promise<Begun> {
+  const { userQuota, limits } = context;
   const { caller, folderId, to } = request;
-  await holdTree(tx, caller);
-  const folder = await findChangeable(tx, { kind: 'folder', owner: caller, id: folderId, ifMatch: undefined });
-  refuseRoot(folder);
+  await lockTree(tx, caller);
+  const folder = await getChangeable(tx, { kind: 'folder', owner: caller, id: folderId, ifMatch: undefined });
+  assertNotRoot(folder);
   const { name = folder.name } = to;
-  checkName(name);
-  await checkTarget(files, tx, request, name, size);
+  assertValidName(name);
+  await checkTarget(context, tx, request, name, size);
   if (size.items > limits.copyItems) throw tooManyToCopy(limits.copyItems);
   await checkSpace(tx, caller, folder.size, userQuota, { items: size.items + 1, mostItems: limits.items });
   await checkNotCopied(tx, caller, to.folderId);
-  if ((await sourcesOf(tx, caller)).length >= MOST_COPIES) throw tooManyCopies();
+  if ((await listCopySources(tx, caller)).length >= MOST_COPIES) throw tooManyCopies();
 
   const id = newId<ItemId>();
-  const now = files.clock.now();
+  const now = context.clock.now();
   await chargeSpace(tx, caller, { items: 1 }, undefined, limits.items);
   await tx
     .insertInto('items')
-    .values(itemRowOf({ ...shownOf(folder), id, folderId: null, name, by: caller, now }))
+    .values(newItemRow({ ...visibleName(folder), id, folderId: null, name, by: caller, now }))
     .execute();
   const job = await insertJob(
     tx,
     { kind: 'copy', owner_id: caller, root_id: id, source_id: folderId },
-    files.clock.lifetimesFrom(),
+    context.clock.lifetimesFrom(),
   );
   return { job, id, name, size };
 }
 
-function shownOf(folder: FoundItem) {
+function visibleName(folder: FoundItem) {
   return {
     kind: 'folder' as const,
     description: folder.description,
@@ -131,7 +144,7 @@ function shownOf(folder: FoundItem) {
 
 /** Copies the next items, which count as the user's from now on. Gives how many have been copied in all. */
 async function copyBatch(
-  { userQuota, limits, clock }: Files,
+  { userQuota, limits, clock }: FileContext,
   tx: Transaction<Tables>,
   { job }: Begun,
   copy: TreeCopy,
@@ -146,13 +159,13 @@ async function copyBatch(
 
 /** Puts the copy, which is whole, into its folder. From the end of this transaction on it is there. */
 async function finish(
-  files: Files,
+  context: FileContext,
   tx: Transaction<Tables>,
   request: FolderToCopy,
   { job, id, name, size }: Begun,
 ): Promise<ItemRow> {
   const { caller, to } = request;
-  await checkTarget(files, tx, request, name, size);
+  await checkTarget(context, tx, request, name, size);
   await deleteJob(tx, job);
   const copy = await tx
     .updateTable('items')
@@ -160,28 +173,28 @@ async function finish(
     .where('id', '=', id)
     .returning('size')
     .executeTakeFirstOrThrow();
-  await tally(tx, to.folderId, { items: 1, bytes: copy.size });
-  return needFolder(tx, caller, id);
+  await updateFolderTotals(tx, to.folderId, { items: 1, bytes: copy.size });
+  return getFolder(tx, caller, id);
 }
 
 /** Refuses a folder that the copy cannot go into, or not with this name. */
 async function checkTarget(
-  files: Files,
+  context: FileContext,
   tx: Transaction<Tables>,
   { caller, folderId, to }: FolderToCopy,
   name: string,
   { height }: TreeSize,
 ): Promise<void> {
-  const into = await needFolder(tx, caller, to.folderId);
+  const into = await getFolder(tx, caller, to.folderId);
   const path = await findPath(tx, to.folderId);
-  if (path.some((above) => above.id === folderId)) throw cyclical();
-  checkDepth(files, into, height);
-  const namesake = await findNamesake(tx, { folderId: to.folderId, name });
-  if (namesake !== undefined) throw nameInUse(namesake, { asArray: true });
+  if (path.some((above) => above.id === folderId)) throw cyclicalFolderError();
+  assertDepth(context, into, height);
+  const namesake = await findNameConflict(tx, { folderId: to.folderId, name });
+  if (namesake !== undefined) throw nameInUseError(namesake, { asArray: true });
 }
 
-async function renew({ clock }: Files, tx: Transaction<Tables>, job: TreeJob): Promise<void> {
-  await holdTree(tx, job.owner_id);
+async function renew({ clock }: FileContext, tx: Transaction<Tables>, job: TreeJob): Promise<void> {
+  await lockTree(tx, job.owner_id);
   if (await renewJob(tx, job, clock.lifetimesFrom())) return;
   throw new Refusal(
     'unavailable',

@@ -45,7 +45,7 @@ async function pageToCopy(
   return { page, isLast: rows.length < limit };
 }
 
-function pairOf({ id, version_id: version }: Pick<PageItem, 'id' | 'version_id'>, folder: ItemId): Pair {
+function newPair({ id, version_id: version }: Pick<PageItem, 'id' | 'version_id'>, folder: ItemId): Pair {
   return { from: id, to: newId<ItemId>(), folder, version: version === null ? null : newId<VersionId>() };
 }
 
@@ -127,7 +127,7 @@ export class TreeCopy {
       if (!isLast && last !== undefined) this.#frames.push({ ...frame, after: last.id });
       const folders: { from: ItemId; to: ItemId }[] = [];
       for (const item of page) {
-        const pair = pairOf(item, frame.to);
+        const pair = newPair(item, frame.to);
         pairs.push(pair);
         if (item.kind === 'file') bytes += item.size;
         else if (item.child_count > 0) folders.push(pair);

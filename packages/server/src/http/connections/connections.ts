@@ -5,8 +5,8 @@ import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify';
 import { settleAddress } from '../addresses.ts';
 import { awaitContinue } from '../request/bodies.ts';
 import { Deadlines, type Exchange, type Pace } from './deadlines.ts';
-import { closeGently, newRequestId, refuseOnSocket, refuseRequest } from './raw-responses.ts';
-import { cutShort, type RequestLine, requestLineOf, type SyntaxFault, syntaxRefusal } from './syntax-errors.ts';
+import { closeGently, newRequestId, sendErrorOnSocket, sendRawError } from './raw-responses.ts';
+import { cutShort, type RequestLine, type RequestSyntaxError, requestLineOf, syntaxRefusal } from './syntax-errors.ts';
 
 /** Requests that may wait for their turn on all connections together; each takes a few kilobytes. */
 const MOST_AHEAD = 16_384;
@@ -124,7 +124,7 @@ export class Connections {
   }
 
   /** What Node's parser gives up on, and connections that break. */
-  refuseBadSyntax(error: SyntaxFault, socket: Socket): void {
+  refuseBadSyntax(error: RequestSyntaxError, socket: Socket): void {
     const refusal = syntaxRefusal(error.code);
     if (refusal === undefined) socket.destroy();
     else this.#end(socket, { refusal, line: requestLineOf(error) });
@@ -217,7 +217,7 @@ export class Connections {
   #refuseLast(socket: Socket, { refusal, line }: Ending): void {
     const { remoteAddress } = socket;
     const headers = this.#errorHeaders({ headers: {}, protocol: protocolOf(socket) });
-    const reqId = refuseOnSocket(socket, refusal, { line, headers });
+    const reqId = sendErrorOnSocket(socket, refusal, { line, headers });
     this.#log.info({ reqId, remoteAddress, code: refusal.code }, refusal.message);
   }
 
@@ -253,7 +253,7 @@ export class Connections {
     const reqId = reply?.request.id ?? newRequestId();
     const protocol = reply?.request.protocol ?? protocolOf(socket);
     const headers = this.#errorHeaders({ headers: request.headers, protocol });
-    refuseRequest({ request, response, requestId: reqId }, refusal, { close, headers });
+    sendRawError({ request, response, requestId: reqId }, refusal, { close, headers });
     this.#log.info({ reqId, method, remoteAddress: socket.remoteAddress, code: refusal.code }, refusal.message);
   }
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { departed } from './disconnects.ts';
+import { findDeparted } from './disconnects.ts';
 import { TcpTable } from './tcp-table.ts';
 
 /** What of a body may have been read with the headers before it. */
@@ -152,7 +152,7 @@ export class Deadlines<E extends Exchange> {
         const came = socket.bytesRead - begun + READ_AT_ONCE;
         return [{ exchange, socket, missing: Number.isSafeInteger(length) ? length - came : undefined }];
       });
-      for (const { exchange } of await departed(unread)) {
+      for (const { exchange } of await findDeparted(unread)) {
         if (this.#watched.delete(exchange)) this.#options.onCutBody(exchange);
       }
     } finally {

@@ -19,7 +19,7 @@ interface Unread {
  * The table is not read in one moment, and while connections come and go, it may leave out one that is there: only what is
  * missing twice is gone.
  */
-export async function departed<One extends Unread>(
+export async function findDeparted<One extends Unread>(
   unread: readonly One[],
   readTable = () => TcpTable.read(),
 ): Promise<One[]> {
@@ -40,7 +40,7 @@ function isGone({ socket, missing }: Unread, table: TcpTable): boolean {
 }
 
 /** There is nobody left to answer. */
-export class ClientGone extends Error {
+export class ClientGoneError extends Error {
   override readonly name = 'ClientGone';
 }
 
@@ -49,7 +49,7 @@ export function untilClientLeaves({ raw: request }: FastifyRequest, { raw: respo
   const left = new AbortController();
   const look = () => {
     const isUnfinished = (response.destroyed && !response.writableFinished) || (request.destroyed && !request.complete);
-    if (isUnfinished) left.abort(new ClientGone('the client left before its response'));
+    if (isUnfinished) left.abort(new ClientGoneError('the client left before its response'));
   };
   request.once('close', look);
   response.once('close', look);

@@ -15,7 +15,7 @@ export function newRequestId(): string {
 }
 
 /** Answers a request outside of Fastify, in its turn on the connection. */
-export function refuseRequest(
+export function sendRawError(
   { request, response, requestId }: Exchange & { requestId: string },
   refusal: Refusal,
   { close, headers: further }: { close: boolean; headers: Record<string, string> },
@@ -33,7 +33,7 @@ export function refuseRequest(
 }
 
 /** Answers on a connection on which no request waits for its response, and closes it. Returns the request ID. */
-export function refuseOnSocket(
+export function sendErrorOnSocket(
   socket: Socket,
   refusal: Refusal,
   { line: { method, url }, headers: further }: { line: RequestLine; headers: Record<string, string> },

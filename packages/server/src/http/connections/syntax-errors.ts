@@ -1,7 +1,7 @@
 import { Refusal } from '@partway/protocol/errors';
 
 /** What Node's parser reports, or the failure of a connection. */
-export interface SyntaxFault extends Error {
+export interface RequestSyntaxError extends Error {
   code?: string;
   /** What was read last, and how far into it the fault lies. */
   rawPacket?: Buffer;
@@ -18,7 +18,7 @@ export interface RequestLine {
 const REQUEST_LINE = /(?:^|[^A-Z ])([A-Z]{3,20}) ([^\s]{1,2000})/g;
 
 /** The request line before a fault, so that its response has no body for HEAD, and the format of its address. */
-export function requestLineOf({ rawPacket, bytesParsed = 0 }: SyntaxFault): RequestLine {
+export function requestLineOf({ rawPacket, bytesParsed = 0 }: RequestSyntaxError): RequestLine {
   let line: RequestLine = {};
   for (const { index, 1: method = '', 2: url = '' } of (rawPacket?.toString('latin1') ?? '').matchAll(REQUEST_LINE)) {
     if (index > bytesParsed) break;

@@ -1,8 +1,8 @@
 import { Refusal } from '@partway/protocol/errors';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { actAs, authenticate } from '../../auth/authenticate.ts';
+import { authenticate, impersonate } from '../../auth/authenticate.ts';
 import type { Authority } from '../../auth/authority.ts';
-import type { Access } from '../../auth/context.ts';
+import type { AuthContext } from '../../auth/context.ts';
 import type { Principal } from '../../auth/principal.ts';
 
 /**
@@ -27,7 +27,7 @@ declare module 'fastify' {
 }
 
 /** Makes every route of `app` declare its policy, and enforces it before a byte of the body is read. */
-export function enforcePolicies(app: FastifyInstance, access: Access): void {
+export function enforcePolicies(app: FastifyInstance, auth: AuthContext): void {
   app.decorateRequest('authority', undefined);
   app.addHook('onRoute', (route) => {
     if (route.config?.policy === undefined) {
@@ -36,19 +36,19 @@ export function enforcePolicies(app: FastifyInstance, access: Access): void {
   });
   app.addHook('onRequest', async (request, reply) => {
     if (request.routeOptions.config.policy !== 'bearer') return;
-    const authority = await authenticate(access, bearerToken(request) ?? queryToken(request, reply) ?? refuse());
+    const authority = await authenticate(auth, bearerToken(request) ?? queryToken(request, reply) ?? refuse());
     const asUser = request.headers['as-user'];
-    request.authority = asUser === undefined ? authority : await actAs(access, authority, String(asUser));
+    request.authority = asUser === undefined ? authority : await impersonate(auth, authority, String(asUser));
   });
 }
 
 /** The caller of a `bearer` route. */
-export function callerOf(request: FastifyRequest): Principal {
-  return authorityOf(request).principal;
+export function getCaller(request: FastifyRequest): Principal {
+  return getAuthority(request).principal;
 }
 
 /** What the caller of a `bearer` route may do. */
-export function authorityOf({ authority, routeOptions }: FastifyRequest): Authority {
+export function getAuthority({ authority, routeOptions }: FastifyRequest): Authority {
   if (authority === undefined) throw new Error(`${routeOptions.url} has no caller: its policy is not bearer`);
   return authority;
 }

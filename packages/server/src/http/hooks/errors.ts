@@ -1,7 +1,7 @@
 import { Refusal } from '@partway/protocol/errors';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { GrantError } from '../../auth/grants/errors.ts';
-import { ClientGone } from '../connections/disconnects.ts';
+import { ClientGoneError } from '../connections/disconnects.ts';
 import { errorResponse } from '../render/errors.ts';
 
 type Thrown = FastifyError | Refusal | GrantError | Error;
@@ -10,7 +10,7 @@ type Thrown = FastifyError | Refusal | GrantError | Error;
 const OF_CONTENT = ['content-disposition', 'etag', 'last-modified', 'content-encoding'];
 
 /** Answers what was thrown, or what Fastify found wrong before there was a route (`frameworkErrors`). */
-export function answerThrown(error: Thrown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+export function sendError(error: Thrown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const refusal = asRefusal(error);
   if (hasLeft(request, error)) request.log.info({ err: error }, 'the client went away before its request was whole');
   else if (refusal instanceof Refusal && refusal.status >= 500) {
@@ -29,13 +29,13 @@ export function answerThrown(error: Thrown, request: FastifyRequest, reply: Fast
 }
 
 /** The one place in which what was thrown becomes an answer. */
-export function answerRefusals(app: FastifyInstance): void {
-  app.setErrorHandler(answerThrown);
+export function handleErrors(app: FastifyInstance): void {
+  app.setErrorHandler(sendError);
 }
 
 /** A client that stops in the middle of its body is nobody's failure here. */
 function hasLeft({ raw }: FastifyRequest, error: Error): boolean {
-  if (error instanceof ClientGone) return true;
+  if (error instanceof ClientGoneError) return true;
   return !(error instanceof Refusal) && raw.destroyed && !raw.complete;
 }
 

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { networkOf } from '../../auth/login/log-in.ts';
+import { networkFor } from '../../auth/login/log-in.ts';
 import type { Clock } from '../../time/clock.ts';
 import { untilClientLeaves } from '../connections/disconnects.ts';
 import { eventLoopLoad, FairShare } from './fair-share.ts';
@@ -38,7 +38,7 @@ const USER = 'user ';
 function keyOf(request: FastifyRequest): string | undefined {
   const { authority } = request;
   if (authority !== undefined) return USER + authority.principal.userId;
-  return isTokenRequest(request) ? `address ${networkOf(request.ip)}` : undefined;
+  return isTokenRequest(request) ? `address ${networkFor(request.ip)}` : undefined;
 }
 
 /** By its announced length; a body without one may be as long as its route allows. */

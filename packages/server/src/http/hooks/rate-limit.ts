@@ -1,7 +1,7 @@
 import { Refusal } from '@partway/protocol/errors';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { networkOf } from '../../auth/login/log-in.ts';
-import { callerOf } from './authenticate.ts';
+import { networkFor } from '../../auth/login/log-in.ts';
+import { getCaller } from './authenticate.ts';
 import type { RateLimiter } from './rate-limiter.ts';
 
 declare module 'fastify' {
@@ -35,7 +35,7 @@ export function limitRates(app: FastifyInstance, rates: RateLimiter): void {
   app.decorateRequest('isWasted', true);
   app.addHook('onRequest', async (request) => {
     if (request.routeOptions.config.policy !== 'bearer') return countStranger(rates, request);
-    const { userId } = callerOf(request);
+    const { userId } = getCaller(request);
     const counts = [
       () => (isPart(request) ? rates.part(userId) : rates.call(userId)),
       () => beginsUpload(request) && rates.upload(userId),
@@ -51,7 +51,7 @@ export function limitRates(app: FastifyInstance, rates: RateLimiter): void {
   const countPart = async (request: FastifyRequest) => {
     if (!request.isWasted || !isPart(request) || request.authority === undefined) return;
     request.isWasted = false;
-    rates.wastedPart(callerOf(request).userId);
+    rates.wastedPart(getCaller(request).userId);
   };
   app.addHook('onResponse', async (request, { statusCode }) => {
     // What the server could not do is no fault of the client's, and a 429 has been counted.
@@ -72,8 +72,8 @@ function overRate(count: () => unknown): Refusal | undefined {
 }
 
 function countStranger(rates: RateLimiter, request: FastifyRequest): void {
-  if (isTokenRequest(request)) rates.token(networkOf(request.ip));
-  else if (DOWNLOADS.test(request.routeOptions.url ?? '')) rates.download(networkOf(request.ip));
+  if (isTokenRequest(request)) rates.token(networkFor(request.ip));
+  else if (DOWNLOADS.test(request.routeOptions.url ?? '')) rates.download(networkFor(request.ip));
 }
 
 /** Whether this asks for a token, or for anything else that logging in takes. */

@@ -1,29 +1,29 @@
 import { Refusal } from '@partway/protocol/errors';
 import { type ItemId, parseDecimalId, parseSessionId } from '@partway/protocol/ids';
 import type { FastifyContextConfig, FastifyInstance, FastifyRequest } from 'fastify';
-import { type Authority, mayDo } from '../../auth/authority.ts';
-import type { Access } from '../../auth/context.ts';
-import { reaches } from '../../auth/resource.ts';
-import type { Ability } from '../../auth/scopes.ts';
+import { type Authority, hasPermission } from '../../auth/authority.ts';
+import type { AuthContext } from '../../auth/context.ts';
+import { isWithinRestriction } from '../../auth/resource.ts';
+import type { Permission } from '../../auth/scopes.ts';
 import { statusAllows } from '../../auth/users/store.ts';
 import { findSession } from '../../uploads/session-store.ts';
-import { authorityOf } from './authenticate.ts';
+import { getAuthority } from './authenticate.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** What a token needs to be good for, where the policy is `bearer`. */
-    may?: Ability;
+    may?: Permission;
     /**
      * How a token that is bound to an item is held to it, where neither the address nor a JSON body names any: the route
-     * shows nothing but the user (`user-only`), or its handler calls `checkReach` (`in-handler`).
+     * shows nothing but the user (`user-only`), or its handler calls `assertWithinRestriction` (`in-handler`).
      */
     reach?: 'user-only' | 'in-handler';
   }
 }
 
 /** The config of a route for whoever has an access token that may do this. */
-export function bearer(
-  may: Ability,
+export function bearerPolicy(
+  may: Permission,
   more: Pick<FastifyContextConfig, 'reach' | 'tokenInQuery'> = {},
 ): FastifyContextConfig {
   return { policy: 'bearer', may, ...more };
@@ -38,7 +38,7 @@ const KNOWN_PARAMETERS = ['file_id', 'folder_id', 'session_id', 'version_id', 'u
  * (`parent.id`, `folder_id`). A token bound to an item is refused 404 beyond it, as for what is not there; what it may not
  * do within, and what names no item at all, is 403 `insufficient_scope`.
  */
-export function enforceScopes(app: FastifyInstance, access: Access): void {
+export function enforceScopes(app: FastifyInstance, auth: AuthContext): void {
   app.addHook('onRoute', ({ url, method, config }) => {
     if (config?.policy !== 'bearer') return;
     if (config.may === undefined)
@@ -51,20 +51,20 @@ export function enforceScopes(app: FastifyInstance, access: Access): void {
   app.addHook('onRequest', async (request) => {
     const { policy, may } = request.routeOptions.config;
     if (policy !== 'bearer') return;
-    const authority = authorityOf(request);
-    if (may === undefined || !mayDo(authority, may)) throw insufficient(may);
-    if (!statusAllows(authority.principal.status, may)) throw shutOut(authority.principal.status, may);
-    await checkAddress(access, request, authority);
+    const authority = getAuthority(request);
+    if (may === undefined || !hasPermission(authority, may)) throw insufficient(may);
+    if (!statusAllows(authority.principal.status, may)) throw outOfScopeError(authority.principal.status, may);
+    await checkAddress(auth, request, authority);
   });
   app.addHook('preHandler', async (request) => {
     const { policy, may, reach } = request.routeOptions.config;
     if (policy !== 'bearer') return;
-    const authority = authorityOf(request);
-    if (may === 'rename' && changesMoreThanNames(request.body) && !mayDo(authority, 'change'))
+    const authority = getAuthority(request);
+    if (may === 'rename' && changesMoreThanNames(request.body) && !hasPermission(authority, 'change'))
       throw insufficient('change');
-    if (authority.boundTo === undefined) return;
+    if (authority.restrictedTo === undefined) return;
     const inBody = namedInBody(request.body);
-    for (const id of inBody) await checkItem(access, authority, id);
+    for (const id of inBody) await checkItem(auth, authority, id);
     const namesNothing =
       inBody.length === 0 && namedInAddress(request).length === 0 && sessionIn(request) === undefined;
     if (namesNothing && reach === undefined) throw insufficient(may);
@@ -72,32 +72,32 @@ export function enforceScopes(app: FastifyInstance, access: Access): void {
 }
 
 /** Refuses a folder that only the handler knows of, because it is not in the address and the body is not JSON. */
-export function checkReach(access: Access, request: FastifyRequest, folderId: ItemId): Promise<void> {
-  return checkItem(access, authorityOf(request), String(folderId));
+export function assertWithinRestriction(auth: AuthContext, request: FastifyRequest, folderId: ItemId): Promise<void> {
+  return checkItem(auth, getAuthority(request), String(folderId));
 }
 
-async function checkAddress(access: Access, request: FastifyRequest, authority: Authority): Promise<void> {
-  if (authority.boundTo === undefined) return;
-  for (const id of namedInAddress(request)) await checkItem(access, authority, id);
+async function checkAddress(auth: AuthContext, request: FastifyRequest, authority: Authority): Promise<void> {
+  if (authority.restrictedTo === undefined) return;
+  for (const id of namedInAddress(request)) await checkItem(auth, authority, id);
   const session = sessionIn(request);
-  if (session !== undefined) await checkSession(access, authority, session);
+  if (session !== undefined) await checkSession(auth, authority, session);
 }
 
 /** Whatever cannot be an id lies beyond every token that is bound. */
-async function checkItem({ db }: Access, authority: Authority, text: string): Promise<void> {
-  if (authority.boundTo === undefined) return;
+async function checkItem({ db }: AuthContext, authority: Authority, text: string): Promise<void> {
+  if (authority.restrictedTo === undefined) return;
   const id = text === '0' ? authority.principal.rootId : parseDecimalId(text);
-  if (id !== undefined && (await reaches(db, authority, id as ItemId))) return;
+  if (id !== undefined && (await isWithinRestriction(db, authority, id as ItemId))) return;
   throw new Refusal('not_found', 'There is no such item, or it lies beyond what this token reaches.');
 }
 
 /** A session lies where its file will lie. One that is not there is for the handler to refuse, as for everybody. */
-async function checkSession({ db }: Access, authority: Authority, text: string): Promise<void> {
+async function checkSession({ db }: AuthContext, authority: Authority, text: string): Promise<void> {
   const id = parseSessionId(text);
   const session = id && (await findSession(db, id));
   if (session === undefined) return;
   const { target } = session;
-  if (await reaches(db, authority, target.kind === 'version' ? target.fileId : target.folderId)) return;
+  if (await isWithinRestriction(db, authority, target.kind === 'version' ? target.fileId : target.folderId)) return;
   throw new Refusal('upload_session_not_found', 'There is no such session, or it lies beyond what this token reaches.');
 }
 
@@ -120,13 +120,13 @@ function changesMoreThanNames(body: unknown): boolean {
   return Object.keys(body ?? {}).some((field) => field !== 'name' && field !== 'description');
 }
 
-function shutOut(status: string, may: Ability): Refusal {
+function outOfScopeError(status: string, may: Permission): Refusal {
   return new Refusal(
     'access_denied_insufficient_permissions',
     `An administrator has set this user to ${status}, who may not ${may}.`,
   );
 }
 
-function insufficient(may: Ability | undefined): Refusal {
+function insufficient(may: Permission | undefined): Refusal {
   return new Refusal('insufficient_scope', `This token may not do that: it lacks a scope that lets it ${may}, here.`);
 }

@@ -1,9 +1,9 @@
 import type { FastifyRequest } from 'fastify';
-import type { Uploads } from '../../uploads/context.ts';
-import { findOwnSession } from '../../uploads/find-session.ts';
+import type { UploadContext } from '../../uploads/context.ts';
+import { getOwnSession } from '../../uploads/find-session.ts';
 import type { Session } from '../../uploads/session.ts';
-import { sessionIdOf } from '../request/part-headers.ts';
-import { callerOf } from './authenticate.ts';
+import { parseSessionIdParam } from '../request/part-headers.ts';
+import { getCaller } from './authenticate.ts';
 
 const found = new WeakMap<FastifyRequest, Session>();
 
@@ -11,14 +11,14 @@ const found = new WeakMap<FastifyRequest, Session>();
  * A hook of routes whose address names a session and whose body may be large: the caller's session is looked up, and
  * refused, before a byte of the body is asked for or parsed.
  */
-export function ownSessionFirst(uploads: Uploads): (request: FastifyRequest) => Promise<void> {
+export function loadOwnSession(uploads: UploadContext): (request: FastifyRequest) => Promise<void> {
   return async (request) => {
-    found.set(request, await findOwnSession(uploads, callerOf(request).userId, sessionIdOf(request.params)));
+    found.set(request, await getOwnSession(uploads, getCaller(request).userId, parseSessionIdParam(request.params)));
   };
 }
 
 /** What that hook found. */
-export function ownSessionOf(request: FastifyRequest): Session {
+export function getLoadedSession(request: FastifyRequest): Session {
   const session = found.get(request);
   if (session === undefined) throw new Error(`${request.routeOptions.url} does not look up its session first`);
   return session;

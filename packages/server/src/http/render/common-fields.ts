@@ -1,6 +1,6 @@
 import type { UserId } from '@partway/protocol/ids';
-import { detailsOf } from '@partway/protocol/item-details';
-import type { Files } from '../../files/context.ts';
+import { parseDetails } from '@partway/protocol/item-details';
+import type { FileContext } from '../../files/context.ts';
 import { type FileEntry, type FolderEntry, folderMini, type Mini, type NamedUser } from '../../files/find.ts';
 import { findLocks, type Lock } from '../../files/locks.ts';
 import { purgedAt } from '../../files/trash.ts';
@@ -33,7 +33,7 @@ export const COMMON_FIELDS: Fieldmakers<FolderEntry & View> = new Map<string, (e
   ['owned_by', ({ item, users }) => userMini(users, item.owner_id)],
   ['shared_link', () => null],
   ['parent', (entry) => parentMini(visiblePath(entry))],
-  ['tags', ({ item }) => detailsOf(item.details).tags],
+  ['tags', ({ item }) => parseDetails(item.details).tags],
   ['collections', () => []],
   ['allowed_invitee_roles', () => []],
   ['classification', () => null],
@@ -73,7 +73,7 @@ export function userMini(users: ReadonlyMap<UserId, NamedUser>, id: UserId): Min
 
 /** These entries, those of files with their lock where the answer is to show it. */
 export async function withLocks<Entry extends FileEntry | FolderEntry>(
-  { db, clock }: Files,
+  { db, clock }: FileContext,
   entries: readonly Entry[],
   fields: Fields | undefined,
 ): Promise<(Entry & { lock?: Lock | undefined })[]> {

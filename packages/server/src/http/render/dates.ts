@@ -1,4 +1,4 @@
-import { readWireDate, wireDate } from '@partway/protocol/dates';
+import { parseWireDate, wireDate } from '@partway/protocol/dates';
 import { Refusal } from '@partway/protocol/errors';
 import type { Millis } from '@partway/protocol/ids';
 
@@ -12,7 +12,7 @@ export function dateOrNull(at: Millis | null): string | null {
 /** The moment in a field that its schema calls a `WireDate`; undefined where nothing is said. */
 export function dateOf(field: string, text: string | null | undefined): Millis | undefined {
   if (text == null) return undefined;
-  const read = readWireDate(text);
+  const read = parseWireDate(text);
   if (typeof read === 'number') return read;
   throw new Refusal('bad_request', `${field} ${read.says}.`);
 }

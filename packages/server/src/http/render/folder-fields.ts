@@ -1,4 +1,4 @@
-import { detailsOf } from '@partway/protocol/item-details';
+import { parseDetails } from '@partway/protocol/item-details';
 import { type FolderEntry, folderId } from '../../files/find.ts';
 import type { View } from '../hooks/permissions.ts';
 import { COMMON_FIELDS } from './common-fields.ts';
@@ -33,12 +33,12 @@ export const FOLDER_FIELDS: Fieldmakers<FolderToRender> = new Map<string, (entry
   ['folder_upload_email', () => null],
   ['item_collection', ({ items }) => items],
   ['permissions', permissions],
-  ['sync_state', ({ item }) => detailsOf(item.details).sync_state],
+  ['sync_state', ({ item }) => parseDetails(item.details).sync_state],
   ['allowed_shared_link_access_levels', () => []],
-  ['can_non_owners_invite', ({ item }) => detailsOf(item.details).can_non_owners_invite],
-  ['can_non_owners_view_collaborators', ({ item }) => detailsOf(item.details).can_non_owners_view_collaborators],
+  ['can_non_owners_invite', ({ item }) => parseDetails(item.details).can_non_owners_invite],
+  ['can_non_owners_view_collaborators', ({ item }) => parseDetails(item.details).can_non_owners_view_collaborators],
   [
     'is_collaboration_restricted_to_enterprise',
-    ({ item }) => detailsOf(item.details).is_collaboration_restricted_to_enterprise,
+    ({ item }) => parseDetails(item.details).is_collaboration_restricted_to_enterprise,
   ],
 ]);

@@ -1,10 +1,10 @@
 import type { FastifyRequest } from 'fastify';
-import type { Files } from '../../files/context.ts';
+import type { FileContext } from '../../files/context.ts';
 import type { Listed, PageToList } from '../../files/list-items.ts';
-import type { ItemOrder, MarkedPage, Marker } from '../../files/paging.ts';
-import { viewOf } from '../hooks/permissions.ts';
-import { orderOf, renderOrder } from '../request/item-changes.ts';
-import { isTrue, offsetPageOf, parseMarker, renderMarker } from '../request/paging.ts';
+import type { ItemOrder, MarkedPage, PageCursor } from '../../files/paging.ts';
+import { getView } from '../hooks/permissions.ts';
+import { parseOrder, renderOrder } from '../request/item-changes.ts';
+import { isTrue, parseMarker, parseOffsetPage, renderMarker } from '../request/paging.ts';
 import { withLocks } from './common-fields.ts';
 import { type Fields, fieldsOf } from './fields.ts';
 import { renderListed, shownInList } from './items.ts';
@@ -15,27 +15,27 @@ type Page = Required<Pick<PageToList, 'show' | 'wideBytes'>> & { limit: number; 
 /** A list of items, as the domain gives it. */
 export interface Lister {
   byOffset(page: Page & { offset: number }): Promise<{ entries: Listed[]; total: number }>;
-  byMarker(page: Page & { marker: Marker | undefined }): Promise<MarkedPage<Listed>>;
+  byMarker(page: Page & { marker: PageCursor | undefined }): Promise<MarkedPage<Listed>>;
 }
 
 /** Refuses what is malformed in the query of a list. */
 export function checkItemList(request: FastifyRequest): void {
-  offsetPageOf(request, { defaultLimit: 100 });
+  parseOffsetPage(request, { defaultLimit: 100 });
   parseMarker((request.query as { marker?: string }).marker);
-  orderOf(request);
+  parseOrder(request);
   fieldsOf(request);
 }
 
 /** The page of a list that a request asks for, by offset or by marker. */
 export async function itemList(
-  files: Files,
+  files: FileContext,
   request: FastifyRequest,
   lister: Lister,
 ): Promise<Record<string, unknown>> {
-  const page = offsetPageOf(request, { defaultLimit: 100 });
+  const page = parseOffsetPage(request, { defaultLimit: 100 });
   const { usemarker, marker: text } = request.query as { usemarker?: string; marker?: string };
   const marker = parseMarker(text);
-  const order = orderOf(request);
+  const order = parseOrder(request);
   if (!isTrue(usemarker) && marker === undefined) return itemPage(files, request, lister, { ...page, order });
 
   const fields = fieldsOf(request);
@@ -57,7 +57,7 @@ export async function itemList(
  * `limit`, at which clients go on.
  */
 export async function itemPage(
-  files: Files,
+  files: FileContext,
   request: FastifyRequest,
   lister: Pick<Lister, 'byOffset'>,
   page: { offset: number; limit: number; order: ItemOrder },
@@ -74,17 +74,17 @@ export async function itemPage(
   };
 }
 
-function boundsOf({ limits }: Files, fields: Fields | undefined): Pick<Page, 'show' | 'wideBytes'> {
+function boundsOf({ limits }: FileContext, fields: Fields | undefined): Pick<Page, 'show' | 'wideBytes'> {
   return { show: shownInList(fields), wideBytes: limits.listBytes };
 }
 
 async function rendered(
-  files: Files,
+  files: FileContext,
   request: FastifyRequest,
   entries: Listed[],
   fields: Fields | undefined,
 ): Promise<Record<string, unknown>[]> {
-  const view = viewOf(request);
+  const view = getView(request);
   const complete = await withLocks(files, entries, fields);
   return withinBytes(complete, files.limits.listBytes, (entry) => renderListed({ ...entry, ...view }, fields));
 }

@@ -1,4 +1,4 @@
-import type { Shown } from '../../files/list-items.ts';
+import type { RequestedFields } from '../../files/list-items.ts';
 import { type Fields, renderFields } from './fields.ts';
 import { FILE_FIELDS, type FileToRender } from './file-fields.ts';
 import { FOLDER_FIELDS, type FolderToRender } from './folder-fields.ts';
@@ -33,7 +33,7 @@ const LISTED_FILE = words('type id file_version sequence_id etag sha1 name item_
 const LISTED_FOLDER = words('type id sequence_id etag name item_status');
 
 /** What a list has to read for these fields. The standard ones of a list are names and digests. */
-export function shownInList(fields: Fields | undefined): Shown {
+export function shownInList(fields: Fields | undefined): RequestedFields {
   const has = (names: readonly string[]) => fields !== undefined && names.some((name) => fields.has(name));
   return {
     description: has(['description']),

@@ -1,12 +1,12 @@
 import type { UploadPart, UploadSession } from '@partway/protocol/schemas/upload-sessions';
-import type { Grid } from '../../storage/blob-store.ts';
-import { slotAt } from '../../uploads/part-layout.ts';
+import type { PartLayout } from '../../storage/blob-store.ts';
+import { partRange } from '../../uploads/part-layout.ts';
 import type { Part, Session } from '../../uploads/session.ts';
 import { wireDate } from './dates.ts';
 
 /** The wire's session object. `apiBase` is absolute, as the client addressed it. */
 export function renderSession(session: Session, stored: number, apiBase: string): UploadSession {
-  const { partSize, slots } = session.staging.grid;
+  const { partSize, partCount: slots } = session.staged.layout;
   const address = `${apiBase}/files/upload_sessions/${session.id}`;
   return {
     id: session.id,
@@ -28,7 +28,7 @@ export function renderSession(session: Session, stored: number, apiBase: string)
 }
 
 /** The wire's part object. */
-export function renderPart(part: Part, grid: Grid): UploadPart {
-  const { offset, length } = slotAt(grid, part.slot);
+export function renderPart(part: Part, layout: PartLayout): UploadPart {
+  const { offset, length } = partRange(layout, part.index);
   return { part_id: part.partId, offset, size: length, sha1: part.sha1 };
 }

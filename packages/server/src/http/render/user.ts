@@ -1,9 +1,9 @@
 import { UNLIMITED_BYTES } from '@partway/protocol/schemas/users';
-import { type UserDetails, userDetailsOf } from '@partway/protocol/user-details';
+import { parseUserDetails, type UserDetails } from '@partway/protocol/user-details';
 import type { FastifyRequest } from 'fastify';
 import { ENTERPRISE_ID } from '../../auth/context.ts';
 import { type Account, roleOf } from '../../auth/users/list.ts';
-import type { Files } from '../../files/context.ts';
+import type { FileContext } from '../../files/context.ts';
 import { wireDate } from './dates.ts';
 import { type Fieldmakers, fieldsOf, renderFields } from './fields.ts';
 
@@ -15,7 +15,7 @@ const STANDARD =
 interface UserToRender {
   user: Account;
   details: UserDetails;
-  limits: Pick<Files, 'maxFileSize' | 'userQuota'>;
+  limits: Pick<FileContext, 'maxFileSize' | 'userQuota'>;
 }
 
 const FIELDS: Fieldmakers<UserToRender> = new Map<string, (entry: UserToRender) => unknown>([
@@ -50,7 +50,7 @@ const FIELDS: Fieldmakers<UserToRender> = new Map<string, (entry: UserToRender) 
 
 /** A user with the fields that the request asks for, or the standard ones. */
 export function renderUser(limits: UserToRender['limits'], request: FastifyRequest, user: Account) {
-  return renderFields({ user, details: userDetailsOf(user.details), limits }, FIELDS, fieldsOf(request) ?? STANDARD);
+  return renderFields({ user, details: parseUserDetails(user.details), limits }, FIELDS, fieldsOf(request) ?? STANDARD);
 }
 
 function spaceAmount(quota: number): number {

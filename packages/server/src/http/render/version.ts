@@ -1,6 +1,6 @@
 import type { UserId } from '@partway/protocol/ids';
 import type { VersionRow } from '../../database/schema.ts';
-import type { Files } from '../../files/context.ts';
+import type { FileContext } from '../../files/context.ts';
 import { findUsersById, type NamedUser } from '../../files/find.ts';
 import { purgedAt } from '../../files/trash.ts';
 import type { View } from '../hooks/permissions.ts';
@@ -40,7 +40,7 @@ const STANDARD = [...FIELDS.keys()].filter((name) => !ON_REQUEST.includes(name))
 
 /** Versions of files, in their standard form or with just the fields asked for. They have no etag. */
 export async function renderVersions(
-  { db }: Files,
+  { db }: FileContext,
   versions: readonly VersionRow[],
   view: View,
   fields: Fields | undefined,

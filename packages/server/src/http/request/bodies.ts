@@ -6,7 +6,7 @@ import { freeChunk } from '../../util/rechunk.ts';
 import { checkTexts } from '../hooks/request-text.ts';
 import { contentTypeOf } from './content-type.ts';
 import { parseJson } from './parse-json.ts';
-import { faultOf, schemaCheck } from './validate.ts';
+import { schemaCheck, toFault } from './validate.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -29,7 +29,7 @@ export function askForBody(request: IncomingMessage): void {
 }
 
 /** Bodies are JSON, whatever type they declare (some clients declare none, or JSON with an empty body). */
-export function takeJsonBodies(app: FastifyInstance): void {
+export function parseJsonBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addHook('preParsing', async (request) => {
     if (request.routeOptions.config.body !== 'stream') askForBody(request.raw);
@@ -119,7 +119,7 @@ export function valueReader<Schema extends TSchema>(
       throw new Refusal(code, `${subject} lacks ${missing.join(', ')}.`);
     }
     const name = path.slice(1).replaceAll('/', '.') || subject;
-    const { says, code } = faultOf(error);
+    const { says, code } = toFault(error);
     throw new Refusal(code ?? codes[path]?.invalid ?? 'bad_request', `${name} ${says}.`);
   };
 }

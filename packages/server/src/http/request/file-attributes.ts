@@ -1,5 +1,5 @@
 import type { Millis } from '@partway/protocol/ids';
-import { type ItemDetails, saidDetails } from '@partway/protocol/item-details';
+import { type ItemDetails, pickDetails } from '@partway/protocol/item-details';
 import type { FileTraits, NewVersionAttributes } from '@partway/protocol/schemas/files';
 import { dateOf } from '../render/dates.ts';
 import type { FieldCodes } from './bodies.ts';
@@ -43,5 +43,5 @@ export function versionTraitsOf(
 /** Of these what the file itself keeps, whichever version is shown. */
 export function shownTraitsOf(attributes: FileTraits): { description?: string; details: Partial<ItemDetails> } {
   const { description } = attributes;
-  return { ...(description != null && { description }), details: saidDetails({ tags: attributes.tags }) };
+  return { ...(description != null && { description }), details: pickDetails({ tags: attributes.tags }) };
 }

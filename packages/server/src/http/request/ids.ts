@@ -1,29 +1,29 @@
 import { Refusal } from '@partway/protocol/errors';
 import { type ItemId, parseDecimalId, type VersionId } from '@partway/protocol/ids';
 import type { FastifyRequest } from 'fastify';
-import { callerOf } from '../hooks/authenticate.ts';
+import { getCaller } from '../hooks/authenticate.ts';
 
 /** The file that an address names. What cannot be an id is as unknown as an id that nobody has. */
-export function fileIdOf(request: FastifyRequest): ItemId {
+export function parseFileId(request: FastifyRequest): ItemId {
   const { file_id: text } = request.params as { file_id: string };
   return itemId(text) ?? refuseUnknown('file');
 }
 
 /** The folder that an address names. */
-export function folderIdOf(request: FastifyRequest): ItemId {
+export function parseFolderId(request: FastifyRequest): ItemId {
   const { folder_id: text } = request.params as { folder_id: string };
-  return knownFolderId(request, text);
+  return parseFolderIdValue(request, text);
 }
 
 /** The folder that a body names: "0" is the caller's root. */
-export function knownFolderId(request: FastifyRequest, id: string | number): ItemId {
+export function parseFolderIdValue(request: FastifyRequest, id: string | number): ItemId {
   const text = String(id);
-  if (text === '0') return callerOf(request).rootId;
+  if (text === '0') return getCaller(request).rootId;
   return itemId(text) ?? refuseUnknown('folder');
 }
 
 /** The version that the query names. */
-export function versionIdOf(request: FastifyRequest): VersionId | undefined {
+export function getVersionId(request: FastifyRequest): VersionId | undefined {
   const { version } = request.query as { version?: unknown };
   return version === undefined || version === '' ? undefined : parseVersionId(version);
 }

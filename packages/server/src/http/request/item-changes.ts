@@ -1,28 +1,28 @@
 import { Refusal } from '@partway/protocol/errors';
-import { saidDetails } from '@partway/protocol/item-details';
+import { pickDetails } from '@partway/protocol/item-details';
 import type { ItemUpdate } from '@partway/protocol/schemas/items';
 import type { FastifyRequest } from 'fastify';
 import { BY_NAME, type ItemOrder, type SortBy } from '../../files/paging.ts';
 import type { ItemChange } from '../../files/update-item.ts';
-import { knownFolderId } from './ids.ts';
+import { parseFolderIdValue } from './ids.ts';
 
 /** What a body says about a file's or folder's name, place, description and details. What is null stays as it is. */
-export function itemChangeOf(request: FastifyRequest, body: ItemUpdate): ItemChange {
+export function parseItemChange(request: FastifyRequest, body: ItemUpdate): ItemChange {
   const { name, description, parent } = body;
   return {
     ...(name != null && { name }),
     ...(description != null && { description }),
-    ...(parent != null && { folderId: knownFolderId(request, parent.id) }),
-    details: saidDetails({ tags: body.tags }),
+    ...(parent != null && { folderId: parseFolderIdValue(request, parent.id) }),
+    details: pickDetails({ tags: body.tags }),
   };
 }
 
 /** Where a body puts a copy or a restored item: a folder, and a name where one is given. */
-export function placeOf(
+export function parsePlace(
   request: FastifyRequest,
   { name, parent }: { name?: string | null; parent: { id: string | number } },
-): { folderId: ReturnType<typeof knownFolderId>; name?: string } {
-  return { folderId: knownFolderId(request, parent.id), ...(name != null && { name }) };
+): { folderId: ReturnType<typeof parseFolderIdValue>; name?: string } {
+  return { folderId: parseFolderIdValue(request, parent.id), ...(name != null && { name }) };
 }
 
 const SORTS = ['name', 'id', 'date', 'size'] as const satisfies readonly SortBy[];
@@ -32,7 +32,7 @@ export function isSortBy(text: unknown): text is SortBy {
 }
 
 /** `sort` and `direction` of a list; by name, ascending, where they are left out. */
-export function orderOf(request: FastifyRequest): ItemOrder {
+export function parseOrder(request: FastifyRequest): ItemOrder {
   const { sort, direction } = request.query as { sort?: string; direction?: string };
   const by = sort || BY_NAME.by;
   if (!isSortBy(by)) throw new Refusal('bad_request', `sort is one of ${SORTS.join(', ')}.`);

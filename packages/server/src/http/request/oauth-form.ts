@@ -10,14 +10,14 @@ import { decodeText, parseForm } from './decode-text.ts';
 /** Forms are small; an assertion is the largest thing in one. */
 export const FORM_BODY_LIMIT = 32 * 1024;
 
-/** Bodies are forms, whatever type they declare; `formOf` reads them. Call in a scope of its own. */
-export function takeForms(scope: FastifyInstance): void {
+/** Bodies are forms, whatever type they declare; `getForm` reads them. Call in a scope of its own. */
+export function parseForms(scope: FastifyInstance): void {
   scope.removeAllContentTypeParsers();
   scope.addContentTypeParser('*', { parseAs: 'buffer' }, async (_request: FastifyRequest, bytes: Buffer) => bytes);
 }
 
 /** The fields of a form, in UTF-8, or in the charset that it declares if its bytes are not percent-encoded. */
-export function formOf(request: FastifyRequest): URLSearchParams {
+export function getForm(request: FastifyRequest): URLSearchParams {
   const bytes = request.body instanceof Uint8Array ? request.body : new Uint8Array();
   try {
     return parseForm(decodeText(bytes, contentTypeOf(request.raw).parameters.charset, 'The form'), 'The form');
@@ -28,7 +28,7 @@ export function formOf(request: FastifyRequest): URLSearchParams {
 }
 
 /** A field, once; undefined where it is empty or left out, which is the same (RFC 6749, section 3.1). */
-export function optional(form: URLSearchParams, field: string): string | undefined {
+export function optionalField(form: URLSearchParams, field: string): string | undefined {
   const values = form.getAll(field);
   if (values.length > 1) throw new GrantError('invalid_request', `The form has ${field} more than once.`);
   const [value] = values;
@@ -36,23 +36,23 @@ export function optional(form: URLSearchParams, field: string): string | undefin
   return value === '' ? undefined : value;
 }
 
-export function needed(form: URLSearchParams, field: string): string {
-  const value = optional(form, field);
+export function requiredField(form: URLSearchParams, field: string): string {
+  const value = optionalField(form, field);
   if (value === undefined) throw new GrantError('invalid_request', `The form lacks ${field}.`);
   return value;
 }
 
 /** Id and secret of the app: in the form, or by HTTP Basic authentication (RFC 6749, section 2.3.1). */
-export function clientOf(request: FastifyRequest, form: URLSearchParams): ClientSecret {
+export function parseClient(request: FastifyRequest, form: URLSearchParams): ClientSecret {
   const basic = basicOf(request);
   if (basic !== undefined) return basic;
-  return { clientId: needed(form, 'client_id'), clientSecret: needed(form, 'client_secret') };
+  return { clientId: requiredField(form, 'client_id'), clientSecret: requiredField(form, 'client_secret') };
 }
 
 /** The same, where it may be left out altogether. */
-export function optionalClientOf(request: FastifyRequest, form: URLSearchParams): ClientSecret | undefined {
-  const named = optional(form, 'client_id') !== undefined || optional(form, 'client_secret') !== undefined;
-  return named || basicOf(request) !== undefined ? clientOf(request, form) : undefined;
+export function parseOptionalClient(request: FastifyRequest, form: URLSearchParams): ClientSecret | undefined {
+  const named = optionalField(form, 'client_id') !== undefined || optionalField(form, 'client_secret') !== undefined;
+  return named || basicOf(request) !== undefined ? parseClient(request, form) : undefined;
 }
 
 function basicOf({ headers }: FastifyRequest): ClientSecret | undefined {

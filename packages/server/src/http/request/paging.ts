@@ -1,16 +1,16 @@
 import { Refusal } from '@partway/protocol/errors';
 import type { ItemId } from '@partway/protocol/ids';
 import type { FastifyRequest } from 'fastify';
-import type { Marker } from '../../files/paging.ts';
+import type { PageCursor } from '../../files/paging.ts';
 import { isSortBy } from './item-changes.ts';
 
 /** A place in a list's order as text that means nothing to clients. */
-export function renderMarker({ by, direction, kind, key, id }: Marker): string {
+export function renderMarker({ by, direction, kind, key, id }: PageCursor): string {
   return Buffer.from(JSON.stringify([by, direction, kind, key, id])).toString('base64url');
 }
 
 /** The place in `text`; none, for the beginning, where it is empty. Refuses what was not made here. */
-export function parseMarker(text: unknown): Marker | undefined {
+export function parseMarker(text: unknown): PageCursor | undefined {
   if (text === undefined || text === '') return undefined;
   const [by, direction, kind, key, id] = decoded(text);
   if (
@@ -38,7 +38,7 @@ const MOST_OFFSET = 10_000;
 const MOST_LIMIT = 1_000;
 
 /** `offset` and `limit` of a list. A limit above 1,000 counts as 1,000, and the answer says so. */
-export function offsetPageOf(
+export function parseOffsetPage(
   request: FastifyRequest,
   { defaultLimit }: { defaultLimit: number },
 ): { offset: number; limit: number } {

@@ -3,14 +3,14 @@ import { Refusal } from '@partway/protocol/errors';
 import { type ContentRange, parseContentRange, parseDigest } from '@partway/protocol/headers';
 import { parseSessionId, type SessionId, type Sha1 } from '@partway/protocol/ids';
 
-export function sessionIdOf(params: unknown): SessionId {
+export function parseSessionIdParam(params: unknown): SessionId {
   const id = parseSessionId((params as { session_id: string }).session_id);
   if (id === undefined) throw new Refusal('invalid_upload_session_id', 'An upload session id is 32 hex digits.');
   return id;
 }
 
 /** The `digest` header, which a part and a commit both need. */
-export function digestOf(headers: IncomingHttpHeaders): Sha1 {
+export function parseDigestHeader(headers: IncomingHttpHeaders): Sha1 {
   const header = headers.digest;
   if (typeof header !== 'string') throw new Refusal('bad_request', 'The digest header is missing: digest: sha=BASE64.');
   const sha1 = parseDigest(header);
@@ -21,7 +21,7 @@ export function digestOf(headers: IncomingHttpHeaders): Sha1 {
 }
 
 /** The `content-range` header of a part. A Content-Length that contradicts it is refused before the body is read. */
-export function rangeOf(headers: IncomingHttpHeaders): ContentRange {
+export function parseRangeHeader(headers: IncomingHttpHeaders): ContentRange {
   const header = headers['content-range'];
   if (header === undefined) {
     throw new Refusal('bad_request', 'The content-range header is missing: content-range: bytes FIRST-LAST/TOTAL.');

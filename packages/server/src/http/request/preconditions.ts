@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Millis } from '@partway/protocol/ids';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ItemRow } from '../../database/schema.ts';
-import { namesEtag } from '../../files/find-item.ts';
+import { matchesEtag } from '../../files/find-item.ts';
 
 /** What tells one state of a resource from another. */
 export interface Validators {
@@ -124,9 +124,9 @@ export function parseEntityTags(header: string): EntityTag[] | '*' {
 }
 
 /** Whether the client has this state of the item already; the reply is then 304, empty. */
-export function hasAlready(request: FastifyRequest, item: ItemRow): boolean {
+export function isUnmodified(request: FastifyRequest, item: ItemRow): boolean {
   const header = request.headers['if-none-match'];
-  return header !== undefined && namesEtag(header, item.etag);
+  return header !== undefined && matchesEtag(header, item.etag);
 }
 
 export function notModified(reply: FastifyReply): FastifyReply {

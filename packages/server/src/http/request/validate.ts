@@ -1,6 +1,6 @@
 import type { Fault } from '@partway/protocol/fault';
 import { FORMATS } from '@partway/protocol/formats';
-import { asksNothing, type Refused } from '@partway/protocol/schemas/field-notes';
+import { isNoRequest, type Refused } from '@partway/protocol/schemas/field-notes';
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import type { Static, TSchema } from 'typebox';
 
@@ -17,7 +17,7 @@ ajv.addKeyword({
   keyword: 'refused',
   schemaType: 'object',
   errors: false,
-  validate: (note: Refused, value: unknown) => asksNothing(note, value),
+  validate: (note: Refused, value: unknown) => isNoRequest(note, value),
 });
 
 /**
@@ -33,7 +33,7 @@ export function schemaCheck<Schema extends TSchema>(schema: Schema): () => Valid
 }
 
 /** What a value's first fault is: said as the concept says it, or else as JSON Schema does. */
-export function faultOf({ keyword, params, schema, data, message }: ErrorObject): Fault {
+export function toFault({ keyword, params, schema, data, message }: ErrorObject): Fault {
   if (keyword === 'refused') return { says: `cannot be set: ${(schema as Refused).reason}` };
   if (keyword === 'enum') return { says: `must be one of ${(params.allowedValues as unknown[]).join(', ')}` };
   if (keyword === 'const') return { says: `must be ${JSON.stringify(params.allowedValue)}` };

@@ -2,20 +2,20 @@ import { Refusal } from '@partway/protocol/errors';
 import { parseSha1Hex, type Sha1 } from '@partway/protocol/ids';
 import { NewFileAttributes, NewVersionAttributes } from '@partway/protocol/schemas/files';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { Files } from '../../files/context.ts';
-import { uploadFile, uploadVersion, type WholeBody } from '../../files/direct-upload.ts';
+import type { FileContext } from '../../files/context.ts';
+import { type DirectUploadBody, uploadFile, uploadVersion } from '../../files/direct-upload.ts';
 import { describeFile } from '../../files/find.ts';
 import type { Published } from '../../files/publish.ts';
 import { checkSpace } from '../../files/quota.ts';
 import { checkVersion } from '../../files/versions.ts';
-import { callerOf } from '../hooks/authenticate.ts';
-import { viewOf } from '../hooks/permissions.ts';
-import { bearer, checkReach } from '../hooks/scopes.ts';
+import { getCaller } from '../hooks/authenticate.ts';
+import { getView } from '../hooks/permissions.ts';
+import { assertWithinRestriction, bearerPolicy } from '../hooks/scopes.ts';
 import { fieldsOf } from '../render/fields.ts';
 import { renderFile } from '../render/items.ts';
 import { askForBody, leaveBodiesAlone, valueReader } from '../request/bodies.ts';
 import { contentDatesOf, FILE_CODES, shownTraitsOf, versionTraitsOf } from '../request/file-attributes.ts';
-import { fileIdOf, knownFolderId } from '../request/ids.ts';
+import { parseFileId, parseFolderIdValue } from '../request/ids.ts';
 import { attributesTooLate, type MultipartUpload, openMultipart } from '../request/multipart.ts';
 import type { Services } from '../services.ts';
 
@@ -23,26 +23,26 @@ import type { Services } from '../services.ts';
 const WRAPPING_BYTES = 256 * 1024;
 
 /** POST /files/content and /files/:id/content: a file in one piece. */
-export function serveContentUpload(scope: FastifyInstance, { access, files }: Services): void {
+export function serveContentUpload(scope: FastifyInstance, { auth, files }: Services): void {
   leaveBodiesAlone(scope);
   const readNew = valueReader(NewFileAttributes, FILE_CODES, 'attributes');
   const readVersion = valueReader(NewVersionAttributes, FILE_CODES, 'attributes');
 
-  scope.post('/files/content', { config: bearer('upload', { reach: 'in-handler' }) }, async (request, reply) => {
+  scope.post('/files/content', { config: bearerPolicy('upload', { reach: 'in-handler' }) }, async (request, reply) => {
     const made = await receive(files, request, async (upload) => {
       const attributes = readNew(upload.attributes ?? refuseTooLate());
-      const folderId = knownFolderId(request, attributes.parent.id);
-      await checkReach(access, request, folderId);
+      const folderId = parseFolderIdValue(request, attributes.parent.id);
+      await assertWithinRestriction(auth, request, folderId);
       const place = { folderId, name: attributes.name, ...shownTraitsOf(attributes) };
       return uploadFile(files, place, bodyOf(request, upload, attributes));
     });
     return reply.code(201).send(await rendered(request, made));
   });
 
-  scope.post('/files/:file_id/content', { config: bearer('replace') }, async (request, reply) => {
-    const fileId = fileIdOf(request);
+  scope.post('/files/:file_id/content', { config: bearerPolicy('replace') }, async (request, reply) => {
+    const fileId = parseFileId(request);
     const ifMatch = request.headers['if-match'];
-    await checkVersion(files.db, callerOf(request).userId, fileId, { ...(ifMatch !== undefined && { ifMatch }) });
+    await checkVersion(files.db, getCaller(request).userId, fileId, { ...(ifMatch !== undefined && { ifMatch }) });
     const made = await receive(files, request, async (upload) => {
       const attributes = readVersion(upload.attributes ?? {});
       const change = { ...versionTraitsOf(attributes), ...(ifMatch !== undefined && { ifMatch }) };
@@ -54,13 +54,13 @@ export function serveContentUpload(scope: FastifyInstance, { access, files }: Se
   async function rendered(request: FastifyRequest, { fileId, versionId }: Published): Promise<Record<string, unknown>> {
     const entry = await describeFile(files.db, fileId, versionId);
     if (entry === undefined) throw new Refusal('not_found', 'The file was deleted after this upload made it.');
-    return { total_count: 1, entries: [renderFile({ ...entry, ...viewOf(request) }, fieldsOf(request))] };
+    return { total_count: 1, entries: [renderFile({ ...entry, ...getView(request) }, fieldsOf(request))] };
   }
 }
 
 /** Asks for the body and hands it over, read up to its file. Refuses before that what is announced as too large. */
 async function receive(
-  { db, maxFileSize, userQuota, limits }: Files,
+  { db, maxFileSize, userQuota, limits }: FileContext,
   request: FastifyRequest,
   take: (upload: MultipartUpload) => Promise<Published>,
 ): Promise<Published> {
@@ -68,7 +68,7 @@ async function receive(
   if (least > maxFileSize) {
     throw new Refusal('file_size_limit_exceeded', `A file may have ${maxFileSize} bytes; this body has ${most}.`);
   }
-  await checkSpace(db, callerOf(request).userId, least, userQuota, { mostItems: limits.items });
+  await checkSpace(db, getCaller(request).userId, least, userQuota, { mostItems: limits.items });
   announcedDigest(request);
   // Refuses a form without a boundary before the body is asked for.
   const opening = openMultipart(request.raw);
@@ -81,9 +81,13 @@ async function receive(
   }
 }
 
-function bodyOf(request: FastifyRequest, { file }: MultipartUpload, attributes: NewVersionAttributes): WholeBody {
+function bodyOf(
+  request: FastifyRequest,
+  { file }: MultipartUpload,
+  attributes: NewVersionAttributes,
+): DirectUploadBody {
   return {
-    caller: callerOf(request).userId,
+    caller: getCaller(request).userId,
     bytes: file,
     announced: announcedSize(request),
     sha1: announcedDigest(request),

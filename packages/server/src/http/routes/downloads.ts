@@ -5,17 +5,17 @@ import { create as contentDisposition } from 'content-disposition';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { lookup } from 'mime-types';
 import type { VersionRow } from '../../database/schema.ts';
-import { sharesSecond } from '../../files/blobs.ts';
-import type { Files } from '../../files/context.ts';
-import { type Download, findDownload } from '../../files/find-item.ts';
-import { checkLock } from '../../files/locks.ts';
+import { hasLaterVersionInSecond } from '../../files/blobs.ts';
+import type { FileContext } from '../../files/context.ts';
+import { type Download, getDownload } from '../../files/find-item.ts';
+import { assertUnlocked } from '../../files/locks.ts';
 import type { ByteRange } from '../../storage/blob-store.ts';
 import { isStillGood } from '../../time/clock.ts';
 import { originOf } from '../addresses.ts';
-import { callerOf } from '../hooks/authenticate.ts';
-import { bearer } from '../hooks/scopes.ts';
+import { getCaller } from '../hooks/authenticate.ts';
+import { bearerPolicy } from '../hooks/scopes.ts';
 import { parseRange } from '../request/byte-range.ts';
-import { fileIdOf, versionIdOf } from '../request/ids.ts';
+import { getVersionId, parseFileId } from '../request/ids.ts';
 import { checkPreconditions, mayResume, type Validators } from '../request/preconditions.ts';
 import type { Services } from '../services.ts';
 
@@ -24,15 +24,15 @@ export function serveContent(scope: FastifyInstance, { files, settings }: Servic
   scope.route({
     method: ['GET', 'HEAD'],
     url: '/files/:file_id/content',
-    config: bearer('download', { tokenInQuery: true }),
+    config: bearerPolicy('download', { tokenInQuery: true }),
     handler: async (request, reply) => {
-      const owner = callerOf(request).userId;
-      const download = await findDownload(files.db, {
+      const owner = getCaller(request).userId;
+      const download = await getDownload(files.db, {
         owner,
-        fileId: fileIdOf(request),
-        versionId: versionIdOf(request),
+        fileId: parseFileId(request),
+        versionId: getVersionId(request),
       });
-      await checkLock(files.db, {
+      await assertUnlocked(files.db, {
         fileId: download.file.id,
         caller: owner,
         now: files.clock.expiryTime(),
@@ -55,7 +55,7 @@ export function serveDownloads(app: FastifyInstance, { files, settings }: Servic
     handler: async (request, reply) => {
       const signed = signedVersion(request.params as { file_id: string; version_id: string });
       checkSignature(settings.signingKey, signed, request.query as Record<string, unknown>, files.clock.now());
-      const download = await findDownload(files.db, { owner: undefined, ...signed });
+      const download = await getDownload(files.db, { owner: undefined, ...signed });
       return sendContent(request, reply, files, download);
     },
   });
@@ -75,7 +75,7 @@ function signedVersion(params: { file_id: string; version_id: string }): SignedV
 async function sendContent(
   request: FastifyRequest,
   reply: FastifyReply,
-  { db, content }: Pick<Files, 'db' | 'content'>,
+  { db, blobs }: Pick<FileContext, 'db' | 'blobs'>,
   { file, version }: Download,
 ): Promise<FastifyReply> {
   const state = validatorsOf(db, version);
@@ -107,7 +107,7 @@ async function sendContent(
     'content-disposition': contentDisposition(file.name),
   };
   // Before a word is said of the bytes: where they cannot be had, the answer is about something else.
-  const bytes = request.method === 'HEAD' ? undefined : await content.open(version.content_id, range);
+  const bytes = request.method === 'HEAD' ? undefined : await blobs.read(version.content_id, range);
   if (range !== undefined) {
     reply.code(206).header('content-range', `bytes ${range.first}-${range.last}/${version.size}`);
   }
@@ -115,11 +115,11 @@ async function sendContent(
   return reply.headers(headers).send(bytes);
 }
 
-function validatorsOf(db: Files['db'], version: VersionRow): Validators {
+function validatorsOf(db: FileContext['db'], version: VersionRow): Validators {
   return {
     etag: version.sha1,
     modifiedAt: Math.floor(version.created_at / 1000) * 1000,
-    isDateStrong: async () => !(await sharesSecond(db, version)),
+    isDateStrong: async () => !(await hasLaterVersionInSecond(db, version)),
   };
 }
 

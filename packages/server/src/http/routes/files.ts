@@ -2,19 +2,19 @@ import type { ItemId } from '@partway/protocol/ids';
 import { CopyFile, UpdateFile } from '@partway/protocol/schemas/files';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { copyFile } from '../../files/copy/copy-file.ts';
-import { readFile } from '../../files/find.ts';
+import { getFile } from '../../files/find.ts';
 import type { LockRequest } from '../../files/locks.ts';
 import { trashFile } from '../../files/trash.ts';
 import { updateFile } from '../../files/update-item.ts';
-import { callerOf } from '../hooks/authenticate.ts';
-import { bearer } from '../hooks/scopes.ts';
-import { answerFile } from '../render/answers.ts';
+import { getCaller } from '../hooks/authenticate.ts';
+import { bearerPolicy } from '../hooks/scopes.ts';
+import { sendFile } from '../render/answers.ts';
 import { dateOf } from '../render/dates.ts';
 import { bodyReader } from '../request/bodies.ts';
 import { contentDatesOf, FILE_CODES } from '../request/file-attributes.ts';
-import { fileIdOf, parseVersionId } from '../request/ids.ts';
-import { itemChangeOf, placeOf } from '../request/item-changes.ts';
-import { hasAlready, notModified } from '../request/preconditions.ts';
+import { parseFileId, parseVersionId } from '../request/ids.ts';
+import { parseItemChange, parsePlace } from '../request/item-changes.ts';
+import { isUnmodified, notModified } from '../request/preconditions.ts';
 import type { Services } from '../services.ts';
 import { checkRoomForItem } from './preflight.ts';
 
@@ -24,30 +24,30 @@ export function serveFiles(scope: FastifyInstance, { files }: Services): void {
   const readCopy = bodyReader(CopyFile, FILE_CODES);
 
   async function answer(request: FastifyRequest, fileId: ItemId): Promise<Record<string, unknown>> {
-    return answerFile(files, request, await readFile(files, callerOf(request).userId, fileId));
+    return sendFile(files, request, await getFile(files, getCaller(request).userId, fileId));
   }
 
-  scope.get('/files/:file_id', { config: bearer('read') }, async (request, reply) => {
-    const entry = await readFile(files, callerOf(request).userId, fileIdOf(request));
-    if (hasAlready(request, entry.item)) return notModified(reply);
-    return answerFile(files, request, entry);
+  scope.get('/files/:file_id', { config: bearerPolicy('read') }, async (request, reply) => {
+    const entry = await getFile(files, getCaller(request).userId, parseFileId(request));
+    if (isUnmodified(request, entry.item)) return notModified(reply);
+    return sendFile(files, request, entry);
   });
 
   const earlyUpdate = (request: FastifyRequest) => {
-    itemChangeOf(request, readUpdate(request));
+    parseItemChange(request, readUpdate(request));
   };
   const earlyCopy = async (request: FastifyRequest) => {
-    placeOf(request, readCopy(request));
+    parsePlace(request, readCopy(request));
     await checkRoomForItem(files, request);
   };
 
-  scope.put('/files/:file_id', { config: { ...bearer('rename'), early: earlyUpdate } }, async (request) => {
-    const caller = callerOf(request).userId;
-    const fileId = fileIdOf(request);
+  scope.put('/files/:file_id', { config: { ...bearerPolicy('rename'), early: earlyUpdate } }, async (request) => {
+    const caller = getCaller(request).userId;
+    const fileId = parseFileId(request);
     const body = readUpdate(request);
     const lock = lockOf(body.lock);
     const change = {
-      ...itemChangeOf(request, body),
+      ...parseItemChange(request, body),
       ...contentDatesOf(body),
       ...(lock !== undefined && { lock }),
     };
@@ -55,18 +55,22 @@ export function serveFiles(scope: FastifyInstance, { files }: Services): void {
     return answer(request, fileId);
   });
 
-  scope.post('/files/:file_id/copy', { config: { ...bearer('change'), early: earlyCopy } }, async (request, reply) => {
-    const body = readCopy(request);
-    const versionId = body.version == null ? undefined : parseVersionId(body.version);
-    const to = placeOf(request, body);
-    const caller = callerOf(request).userId;
-    const copy = await copyFile(files, { caller, fileId: fileIdOf(request), versionId, to });
-    return reply.code(201).send(await answer(request, copy));
-  });
+  scope.post(
+    '/files/:file_id/copy',
+    { config: { ...bearerPolicy('change'), early: earlyCopy } },
+    async (request, reply) => {
+      const body = readCopy(request);
+      const versionId = body.version == null ? undefined : parseVersionId(body.version);
+      const to = parsePlace(request, body);
+      const caller = getCaller(request).userId;
+      const copy = await copyFile(files, { caller, fileId: parseFileId(request), versionId, to });
+      return reply.code(201).send(await answer(request, copy));
+    },
+  );
 
-  scope.delete('/files/:file_id', { config: bearer('delete') }, async (request, reply) => {
-    const caller = callerOf(request).userId;
-    await trashFile(files, { caller, fileId: fileIdOf(request), ifMatch: request.headers['if-match'] });
+  scope.delete('/files/:file_id', { config: bearerPolicy('delete') }, async (request, reply) => {
+    const caller = getCaller(request).userId;
+    await trashFile(files, { caller, fileId: parseFileId(request), ifMatch: request.headers['if-match'] });
     return reply.code(204).send();
   });
 }

@@ -4,11 +4,11 @@ import type { ListedUploadSession, UploadSessions } from '@partway/protocol/sche
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type ListedSession, listSessions } from '../../uploads/read-session.ts';
 import { apiBaseOf } from '../addresses.ts';
-import { callerOf } from '../hooks/authenticate.ts';
-import { bearer } from '../hooks/scopes.ts';
+import { getCaller } from '../hooks/authenticate.ts';
+import { bearerPolicy } from '../hooks/scopes.ts';
 import { wireDate } from '../render/dates.ts';
 import { renderSession } from '../render/session.ts';
-import { offsetPageOf } from '../request/paging.ts';
+import { parseOffsetPage } from '../request/paging.ts';
 import type { Services } from '../services.ts';
 
 /** The stored parts of each are counted, ten thousand at most. */
@@ -19,9 +19,9 @@ const MOST_LISTED = 100;
  * other way to it (docs/decisions/0081-add-an-endpoint-that-lists-uploads-in-progress.md).
  */
 export function serveSessionList(scope: FastifyInstance, { uploads, settings }: Services): void {
-  scope.get('/files/upload_sessions', { config: bearer('upload') }, async (request): Promise<UploadSessions> => {
-    const { rootId, userId } = callerOf(request);
-    const limit = Math.min(offsetPageOf(request, { defaultLimit: 100 }).limit, MOST_LISTED);
+  scope.get('/files/upload_sessions', { config: bearerPolicy('upload') }, async (request): Promise<UploadSessions> => {
+    const { rootId, userId } = getCaller(request);
+    const limit = Math.min(parseOffsetPage(request, { defaultLimit: 100 }).limit, MOST_LISTED);
     // One more than asked for says whether there is a next page.
     const found = await listSessions(uploads, userId, { after: markerOf(request), limit: limit + 1 });
     const page = found.slice(0, limit);
@@ -36,11 +36,11 @@ export function serveSessionList(scope: FastifyInstance, { uploads, settings }: 
 }
 
 function render({ session, stored, createdAt }: ListedSession, rootId: number, apiBase: string): ListedUploadSession {
-  const { target, staging } = session;
+  const { target, staged } = session;
   return {
     ...renderSession(session, stored, apiBase),
     file_name: target.name ?? null,
-    file_size: staging.grid.fileSize,
+    file_size: staged.layout.fileSize,
     file_id: target.kind === 'version' ? String(target.fileId) : null,
     folder_id: target.folderId === rootId ? '0' : String(target.folderId),
     created_at: wireDate(createdAt),

@@ -1,9 +1,9 @@
 import { LogEvent } from '@partway/protocol/schemas/upload-sessions';
 import type { FastifyInstance } from 'fastify';
-import { callerOf } from '../hooks/authenticate.ts';
+import { getCaller } from '../hooks/authenticate.ts';
 import type { RateLimiter } from '../hooks/rate-limiter.ts';
-import { bearer } from '../hooks/scopes.ts';
-import { ownSessionFirst, ownSessionOf } from '../hooks/session-owner.ts';
+import { bearerPolicy } from '../hooks/scopes.ts';
+import { getLoadedSession, loadOwnSession } from '../hooks/session-owner.ts';
 import { bodyReader } from '../request/bodies.ts';
 import type { Services } from '../services.ts';
 
@@ -13,11 +13,11 @@ const LOGGED_CHARACTERS = 400;
 /** POST /files/upload_sessions/:id/log: a browser client reports its failures here. */
 export function serveReports(scope: FastifyInstance, { uploads }: Services, rates: RateLimiter): void {
   const readEvent = bodyReader(LogEvent);
-  const options = { config: bearer('upload'), onRequest: ownSessionFirst(uploads) };
+  const options = { config: bearerPolicy('upload'), onRequest: loadOwnSession(uploads) };
   scope.post('/files/upload_sessions/:session_id/log', options, async (request, reply) => {
-    const { id } = ownSessionOf(request);
+    const { id } = getLoadedSession(request);
     const { event_type: type, event_info: info } = readEvent(request);
-    rates.report(callerOf(request).userId);
+    rates.report(getCaller(request).userId);
     const event = {
       session: id,
       eventType: shortened(type, 100),

@@ -1,17 +1,17 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Millis } from '@partway/protocol/ids';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { faultOfChallenge } from '../../auth/grants/authorization-code.ts';
-import { findAskingApp, issueCode } from '../../auth/grants/authorize.ts';
+import { findChallengeFault } from '../../auth/grants/authorization-code.ts';
+import { getAuthorizingApp, issueCode } from '../../auth/grants/authorize.ts';
 import { GrantError } from '../../auth/grants/errors.ts';
 import { logIn } from '../../auth/login/log-in.ts';
 import { parseScopes, type Scope } from '../../auth/scopes.ts';
 import { newSecret } from '../../auth/secrets.ts';
 import { isStillGood } from '../../time/clock.ts';
 import { isHttps } from '../hooks/https.ts';
-import { FORM_BODY_LIMIT, formOf, takeForms } from '../request/oauth-form.ts';
+import { FORM_BODY_LIMIT, getForm, parseForms } from '../request/oauth-form.ts';
 import type { HttpSettings, Services } from '../services.ts';
-import { sendDeadEnd, sendLogInPage } from './oauth-login-page.ts';
+import { sendErrorPage, sendLogInPage } from './oauth-login-page.ts';
 import { OAUTH_PREFIXES } from './oauth-token.ts';
 
 /** What a request may say once (RFC 6749, section 3.1). */
@@ -23,10 +23,10 @@ const STALE = 'This page is too old, or belongs to another browser window. Go ba
 const UNREADABLE = 'What your browser sent is not UTF-8. Go back and try again.';
 
 /** GET and POST /oauth2/authorize: a user logs in and lets an app in (wire: "Tokens", `authorization_code`). */
-export function serveAuthorize(app: FastifyInstance, { access, settings }: Services): void {
+export function serveAuthorize(app: FastifyInstance, { auth, settings }: Services): void {
   const options = { config: { policy: 'public' as const }, bodyLimit: FORM_BODY_LIMIT };
   app.register(async (scope) => {
-    takeForms(scope);
+    parseForms(scope);
     for (const prefix of OAUTH_PREFIXES) {
       scope.get(`${prefix}/authorize`, options, ask);
       scope.post(`${prefix}/authorize`, options, decide);
@@ -37,10 +37,10 @@ export function serveAuthorize(app: FastifyInstance, { access, settings }: Servi
     const query = new URL(request.url, 'http://localhost').searchParams;
     const repeated = new Set([...query.keys()].filter((name) => query.getAll(name).length > 1));
     // Which of two apps or addresses is meant cannot be known, so nothing is sent to either.
-    if (repeated.has('client_id') || repeated.has('redirect_uri')) return sendDeadEnd(reply, UNKNOWN);
+    if (repeated.has('client_id') || repeated.has('redirect_uri')) return sendErrorPage(reply, UNKNOWN);
     const wanted = { clientId: query.get('client_id') ?? '', redirectUri: query.get('redirect_uri') || undefined };
-    const asking = await findAskingApp(access, wanted);
-    if (asking === undefined) return sendDeadEnd(reply, UNKNOWN);
+    const asking = await getAuthorizingApp(auth, wanted);
+    if (asking === undefined) return sendErrorPage(reply, UNKNOWN);
     const { redirectUri } = asking;
     const state = query.get('state') ?? undefined;
     const answer = { redirectUri, state };
@@ -51,11 +51,11 @@ export function serveAuthorize(app: FastifyInstance, { access, settings }: Servi
     }
     const codeChallenge = query.get('code_challenge') || undefined;
     const method = query.get('code_challenge_method') || undefined;
-    const fault = faultOfChallenge({ challenge: codeChallenge, method });
+    const fault = findChallengeFault({ challenge: codeChallenge, method });
     if (fault !== undefined) return leadBack(reply, answer, invalidRequest(fault));
     const scopes = wantedScopes(query.get('scope'));
     if (scopes === 'unknown') return leadBack(reply, answer, { error: 'invalid_scope' });
-    const expiresAt = access.clock.now() + PAGE_MILLIS;
+    const expiresAt = auth.clock.now() + PAGE_MILLIS;
     const nonce = giveNonce(reply, request, settings);
     const ticket: Ticket = { clientId: wanted.clientId, redirectUri, state, scopes, codeChallenge, expiresAt };
     return show(reply, ticket, { nonce });
@@ -63,14 +63,14 @@ export function serveAuthorize(app: FastifyInstance, { access, settings }: Servi
 
   async function decide(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const form = readForm(request);
-    if (form === undefined) return sendDeadEnd(reply, UNREADABLE);
+    if (form === undefined) return sendErrorPage(reply, UNREADABLE);
     const nonce = nonceOf(request, settings);
-    const ticket = nonce && openTicket(settings.signingKey, nonce, form.get('ticket') ?? '', access.clock.now());
-    if (nonce === undefined || !ticket) return sendDeadEnd(reply, STALE);
+    const ticket = nonce && openTicket(settings.signingKey, nonce, form.get('ticket') ?? '', auth.clock.now());
+    if (nonce === undefined || !ticket) return sendErrorPage(reply, STALE);
     if (form.get('decision') !== 'allow') return leadBack(reply, ticket, { error: 'access_denied' });
 
     const login = form.get('login') ?? '';
-    const outcome = await logIn(access, { login, password: form.get('password') ?? '', address: request.ip });
+    const outcome = await logIn(auth, { login, password: form.get('password') ?? '', address: request.ip });
     if (outcome.kind === 'later') {
       const seconds = Math.ceil(outcome.wait / 1000);
       reply.code(429).header('retry-after', seconds);
@@ -84,9 +84,9 @@ export function serveAuthorize(app: FastifyInstance, { access, settings }: Servi
       return show(reply.code(403), ticket, { nonce, login, trouble });
     }
     // The app may have lost its address, or itself, since the page was shown.
-    const asking = await findAskingApp(access, ticket);
-    if (asking === undefined) return sendDeadEnd(reply, UNKNOWN);
-    return leadBack(reply, ticket, { code: await issueCode(access, { ...ticket, userId: outcome.user.id }) });
+    const asking = await getAuthorizingApp(auth, ticket);
+    if (asking === undefined) return sendErrorPage(reply, UNKNOWN);
+    return leadBack(reply, ticket, { code: await issueCode(auth, { ...ticket, userId: outcome.user.id }) });
   }
 
   async function show(
@@ -94,8 +94,8 @@ export function serveAuthorize(app: FastifyInstance, { access, settings }: Servi
     ticket: Ticket,
     { nonce, ...rest }: { nonce: string; login?: string; trouble?: string },
   ): Promise<FastifyReply> {
-    const asking = await findAskingApp(access, ticket);
-    if (asking === undefined) return sendDeadEnd(reply, UNKNOWN);
+    const asking = await getAuthorizingApp(auth, ticket);
+    if (asking === undefined) return sendErrorPage(reply, UNKNOWN);
     return sendLogInPage(reply, {
       appName: asking.app.name,
       redirectUri: ticket.redirectUri,
@@ -108,7 +108,7 @@ export function serveAuthorize(app: FastifyInstance, { access, settings }: Servi
 
 function readForm(request: FastifyRequest): URLSearchParams | undefined {
   try {
-    return formOf(request);
+    return getForm(request);
   } catch (error) {
     if (error instanceof GrantError) return undefined;
     throw error;

@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto';
 import type { FastifyReply } from 'fastify';
 import { redirectSource } from '../../auth/apps/redirect-uri.ts';
-import type { Ability, Scope } from '../../auth/scopes.ts';
-import { abilitiesOf } from '../../auth/scopes.ts';
+import type { Permission, Scope } from '../../auth/scopes.ts';
+import { permissionsFor } from '../../auth/scopes.ts';
 
 const STYLE = `body{font:16px/1.5 system-ui,sans-serif;max-width:26rem;margin:10vh auto;padding:0 1rem;color:#222;background:#fff}
 label{display:block;margin:1rem 0}input{display:block;width:100%;box-sizing:border-box;font:inherit;padding:.5rem}
 button{font:inherit;padding:.5rem 1.5rem;margin-right:.5rem}.wrong{color:#a00}`;
 const STYLE_SOURCE = `'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`;
 
-const WORDS: Record<Ability, string> = {
+const WORDS: Record<Permission, string> = {
   read: 'see your files and folders',
   download: 'download your files',
   upload: 'add files and folders',
@@ -31,7 +31,7 @@ interface LogInPage {
 
 /** The one page on which a user logs in and lets an app in, or not. */
 export function sendLogInPage(reply: FastifyReply, page: LogInPage): FastifyReply {
-  const abilities = [...abilitiesOf(page.scopes)].map((ability) => `<li>${WORDS[ability]}</li>`).join('');
+  const abilities = [...permissionsFor(page.scopes)].map((ability) => `<li>${WORDS[ability]}</li>`).join('');
   const trouble = page.trouble === undefined ? '' : `<p class="wrong" role="alert">${escaped(page.trouble)}</p>`;
   return sendPage(
     reply,
@@ -50,7 +50,7 @@ export function sendLogInPage(reply: FastifyReply, page: LogInPage): FastifyRepl
 }
 
 /** A page that leads nowhere: the request cannot be trusted with a way back. */
-export function sendDeadEnd(reply: FastifyReply, sentence: string): FastifyReply {
+export function sendErrorPage(reply: FastifyReply, sentence: string): FastifyReply {
   return sendPage(reply.code(400), `<h1>This login cannot go on</h1><p>${escaped(sentence)}</p>`, "'none'");
 }
 

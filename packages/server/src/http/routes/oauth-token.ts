@@ -1,23 +1,23 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Access } from '../../auth/context.ts';
-import { grantForCode } from '../../auth/grants/authorization-code.ts';
-import { grantForCredentials } from '../../auth/grants/client-credentials.ts';
+import type { AuthContext } from '../../auth/context.ts';
+import { exchangeCode } from '../../auth/grants/authorization-code.ts';
+import { exchangeClientCredentials } from '../../auth/grants/client-credentials.ts';
 import { GrantError } from '../../auth/grants/errors.ts';
-import { grantForAssertion } from '../../auth/grants/jwt-assertion.ts';
-import { grantForRefresh } from '../../auth/grants/refresh-token.ts';
-import { grantForExchange } from '../../auth/grants/token-exchange.ts';
+import { exchangeAssertion } from '../../auth/grants/jwt-assertion.ts';
+import { exchangeRefreshToken } from '../../auth/grants/refresh-token.ts';
+import { exchangeToken } from '../../auth/grants/token-exchange.ts';
 import type { GrantedToken } from '../../auth/tokens/issue.ts';
 import { revokeToken } from '../../auth/tokens/revoke.ts';
 import { localAddressOf } from '../addresses.ts';
 import type { RateLimiter } from '../hooks/rate-limiter.ts';
 import {
-  clientOf,
   FORM_BODY_LIMIT,
-  formOf,
-  needed,
-  optional,
-  optionalClientOf,
-  takeForms,
+  getForm,
+  optionalField,
+  parseClient,
+  parseForms,
+  parseOptionalClient,
+  requiredField,
 } from '../request/oauth-form.ts';
 import type { HttpSettings, Services } from '../services.ts';
 
@@ -25,15 +25,15 @@ import type { HttpSettings, Services } from '../services.ts';
 export const OAUTH_PREFIXES = ['/oauth2', '/api/oauth2'];
 
 /** POST /oauth2/token and /oauth2/revoke (wire: "Tokens"). Forms in, OAuth's own errors out. */
-export function serveTokens(app: FastifyInstance, { access, settings }: Services, rates: RateLimiter): void {
+export function serveTokens(app: FastifyInstance, { auth, settings }: Services, rates: RateLimiter): void {
   const options = { config: { policy: 'public' as const }, bodyLimit: FORM_BODY_LIMIT };
   app.register(async (scope) => {
-    takeForms(scope);
+    parseForms(scope);
     for (const prefix of OAUTH_PREFIXES) {
       scope.post(`${prefix}/token`, options, (request, reply) =>
         unstored(reply, async () => {
-          const audiences = audiencesOf(request, settings);
-          return tokenBody(await grantFor({ access, request, form: formOf(request), audiences, rates }));
+          const audiences = listAudiences(request, settings);
+          return tokenBody(await grantFor({ auth, request, form: getForm(request), audiences, rates }));
         }),
       );
       scope.post(`${prefix}/revoke`, options, (request, reply) => unstored(reply, () => revoke(request, reply)));
@@ -41,8 +41,8 @@ export function serveTokens(app: FastifyInstance, { access, settings }: Services
   });
 
   async function revoke(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    const form = formOf(request);
-    await revokeToken(access, clientOf(request, form), needed(form, 'token'));
+    const form = getForm(request);
+    await revokeToken(auth, parseClient(request, form), requiredField(form, 'token'));
     return reply.send();
   }
 }
@@ -77,7 +77,7 @@ const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token';
 
 /** One call of the token route. */
 interface TokenCall {
-  access: Access;
+  auth: AuthContext;
   request: FastifyRequest;
   form: URLSearchParams;
   /** The addresses of the token route, as this client may know them. */
@@ -89,54 +89,55 @@ interface TokenCall {
 const GRANTS = new Map<string, (call: TokenCall) => Promise<GrantedToken>>([
   [
     'client_credentials',
-    ({ access, request, form }) =>
-      grantForCredentials(access, clientOf(request, form), {
-        type: needed(form, 'box_subject_type'),
-        id: needed(form, 'box_subject_id'),
+    ({ auth, request, form }) =>
+      exchangeClientCredentials(auth, parseClient(request, form), {
+        type: requiredField(form, 'box_subject_type'),
+        id: requiredField(form, 'box_subject_id'),
       }),
   ],
   [
     'urn:ietf:params:oauth:grant-type:jwt-bearer',
-    ({ access, request, form, audiences }) =>
-      grantForAssertion(access, clientOf(request, form), { assertion: needed(form, 'assertion'), audiences }),
+    ({ auth, request, form, audiences }) =>
+      exchangeAssertion(auth, parseClient(request, form), { assertion: requiredField(form, 'assertion'), audiences }),
   ],
   [
     'authorization_code',
-    ({ access, request, form }) =>
-      grantForCode(access, clientOf(request, form), {
-        code: needed(form, 'code'),
-        redirectUri: optional(form, 'redirect_uri'),
-        codeVerifier: optional(form, 'code_verifier'),
+    ({ auth, request, form }) =>
+      exchangeCode(auth, parseClient(request, form), {
+        code: requiredField(form, 'code'),
+        redirectUri: optionalField(form, 'redirect_uri'),
+        codeVerifier: optionalField(form, 'code_verifier'),
       }),
   ],
   [
     'refresh_token',
-    ({ access, request, form }) => grantForRefresh(access, clientOf(request, form), needed(form, 'refresh_token')),
+    ({ auth, request, form }) =>
+      exchangeRefreshToken(auth, parseClient(request, form), requiredField(form, 'refresh_token')),
   ],
   ['urn:ietf:params:oauth:grant-type:token-exchange', exchange],
 ]);
 
 async function grantFor(call: TokenCall): Promise<GrantedToken> {
-  const grant = GRANTS.get(needed(call.form, 'grant_type'));
+  const grant = GRANTS.get(requiredField(call.form, 'grant_type'));
   if (grant !== undefined) return grant(call);
   throw new GrantError('unsupported_grant_type', `This server grants tokens for ${[...GRANTS.keys()].join(', ')}.`);
 }
 
-async function exchange({ access, request, form, rates }: TokenCall): Promise<GrantedToken> {
-  const type = needed(form, 'subject_token_type');
+async function exchange({ auth, request, form, rates }: TokenCall): Promise<GrantedToken> {
+  const type = requiredField(form, 'subject_token_type');
   if (type !== ACCESS_TOKEN_TYPE) {
     throw new GrantError('invalid_request', `The subject_token_type must be ${ACCESS_TOKEN_TYPE}.`);
   }
   for (const field of ['box_shared_link', 'actor_token']) {
-    if (optional(form, field) === undefined) continue;
+    if (optionalField(form, field) === undefined) continue;
     throw new GrantError('invalid_request', `This server has nothing for ${field}: leave it out.`);
   }
-  return grantForExchange(access, {
-    client: optionalClientOf(request, form),
-    subjectToken: needed(form, 'subject_token'),
+  return exchangeToken(auth, {
+    client: parseOptionalClient(request, form),
+    subjectToken: requiredField(form, 'subject_token'),
     admit: (user) => rates.call(user),
-    scope: needed(form, 'scope'),
-    resource: optional(form, 'resource'),
+    scope: requiredField(form, 'scope'),
+    resource: optionalField(form, 'resource'),
   });
 }
 
@@ -147,7 +148,7 @@ const PATHS = ['/oauth2/token', '/api/oauth2/token'];
  * the socket that the request came to; none if its client has left. Never that of a Host header: the sender chooses it, and
  * could make an assertion for another server valid here.
  */
-export function audiencesOf(
+export function listAudiences(
   request: FastifyRequest,
   { publicUrl, tls }: Pick<HttpSettings, 'publicUrl' | 'tls'>,
 ): string[] {

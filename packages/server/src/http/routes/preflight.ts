@@ -1,16 +1,16 @@
 import { PreflightFile, PreflightVersion } from '@partway/protocol/schemas/files';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { checkPlace } from '../../files/check-place.ts';
-import type { Files } from '../../files/context.ts';
-import { checkName } from '../../files/names.ts';
+import type { FileContext } from '../../files/context.ts';
+import { assertValidName } from '../../files/names.ts';
 import { checkSize, checkSpace } from '../../files/quota.ts';
 import { checkVersion } from '../../files/versions.ts';
 import { apiBaseOf } from '../addresses.ts';
-import { callerOf } from '../hooks/authenticate.ts';
-import { bearer } from '../hooks/scopes.ts';
+import { getCaller } from '../hooks/authenticate.ts';
+import { bearerPolicy } from '../hooks/scopes.ts';
 import { bodyReader } from '../request/bodies.ts';
 import { FILE_CODES } from '../request/file-attributes.ts';
-import { fileIdOf, knownFolderId } from '../request/ids.ts';
+import { parseFileId, parseFolderIdValue } from '../request/ids.ts';
 import type { Services } from '../services.ts';
 
 /** OPTIONS /files/content and /files/:id/content: would this upload be taken? It promises nothing for later. */
@@ -18,22 +18,22 @@ export function servePreflight(scope: FastifyInstance, { files, settings }: Serv
   const newFile = bodyReader(PreflightFile, FILE_CODES);
   const newVersion = bodyReader(PreflightVersion, FILE_CODES);
 
-  scope.options('/files/content', { config: bearer('upload') }, async (request) => {
+  scope.options('/files/content', { config: bearerPolicy('upload') }, async (request) => {
     const { name, parent, size } = newFile(request);
-    checkName(name);
+    assertValidName(name);
     checkSize(files, size ?? 0);
-    const folderId = knownFolderId(request, parent.id);
-    const owner = callerOf(request).userId;
+    const folderId = parseFolderIdValue(request, parent.id);
+    const owner = getCaller(request).userId;
     await checkPlace(files.db, { owner, folderId, name });
     await checkSpace(files.db, owner, size ?? 0, files.userQuota, { mostItems: files.limits.items });
     return { upload_url: `${apiBaseOf(request, settings.publicUrl)}/files/content`, upload_token: null };
   });
 
-  scope.options('/files/:file_id/content', { config: bearer('replace') }, async (request) => {
+  scope.options('/files/:file_id/content', { config: bearerPolicy('replace') }, async (request) => {
     const { name, size } = newVersion(request);
-    const fileId = fileIdOf(request);
+    const fileId = parseFileId(request);
     checkSize(files, size ?? 0);
-    const owner = callerOf(request).userId;
+    const owner = getCaller(request).userId;
     await checkVersion(files.db, owner, fileId, {
       ...(name != null && { name }),
       ...(request.headers['if-match'] !== undefined && { ifMatch: request.headers['if-match'] }),
@@ -44,6 +44,6 @@ export function servePreflight(scope: FastifyInstance, { files, settings }: Serv
 }
 
 /** Refuses `storage_limit_exceeded` if the caller has no room for one item more. A promise of nothing. */
-export function checkRoomForItem({ db, userQuota, limits }: Files, request: FastifyRequest): Promise<void> {
-  return checkSpace(db, callerOf(request).userId, 0, userQuota, { items: 1, mostItems: limits.items });
+export function checkRoomForItem({ db, userQuota, limits }: FileContext, request: FastifyRequest): Promise<void> {
+  return checkSpace(db, getCaller(request).userId, 0, userQuota, { items: 1, mostItems: limits.items });
 }

@@ -17,16 +17,16 @@ interface Verdict {
 
 interface ReadinessOptions {
   /** Told why, each time that a probe begins to fail. */
-  onTrouble?: (probe: string, error: unknown) => void;
+  onError?: (probe: string, error: unknown) => void;
   /** For how long a verdict holds; those who ask meanwhile get it too. */
   fresh?: Millis;
   /** How long a probe has. */
-  patience?: Millis;
+  timeout?: Millis;
   clock?: Pick<Clock, 'monotonic'>;
 }
 
 const FRESH: Millis = 1_000;
-const PATIENCE: Millis = 3_000;
+const TIMEOUT: Millis = 3_000;
 
 /** Whether this node should be sent requests. However many ask, it probes once in a while. */
 export class Readiness {
@@ -41,10 +41,10 @@ export class Readiness {
 
   constructor(
     probes: readonly Probe[],
-    { onTrouble = () => {}, fresh = FRESH, patience = PATIENCE, clock = MACHINE_SOURCES }: ReadinessOptions = {},
+    { onError = () => {}, fresh = FRESH, timeout: patience = TIMEOUT, clock = MACHINE_SOURCES }: ReadinessOptions = {},
   ) {
     this.#probes = probes;
-    this.#onTrouble = onTrouble;
+    this.#onTrouble = onError;
     this.#fresh = fresh;
     this.#patience = patience;
     this.#clock = clock;

@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify';
-import { findDownload } from '../../files/find-item.ts';
+import { getDownload } from '../../files/find-item.ts';
 import { originOf } from '../addresses.ts';
-import { callerOf } from '../hooks/authenticate.ts';
-import { bearer } from '../hooks/scopes.ts';
-import { fileIdOf } from '../request/ids.ts';
+import { getCaller } from '../hooks/authenticate.ts';
+import { bearerPolicy } from '../hooks/scopes.ts';
+import { parseFileId } from '../request/ids.ts';
 import type { Services } from '../services.ts';
 
 /** A grey square. */
@@ -32,10 +32,10 @@ export function serveThumbnails(scope: FastifyInstance, { files, settings }: Ser
   for (const extension of ['png', 'jpg'] as const) {
     scope.get(
       `/files/:file_id/thumbnail.${extension}`,
-      { config: bearer('read', { tokenInQuery: true }) },
+      { config: bearerPolicy('read', { tokenInQuery: true }) },
       async (request, reply) => {
-        const owner = callerOf(request).userId;
-        await findDownload(files.db, { owner, fileId: fileIdOf(request), versionId: undefined });
+        const owner = getCaller(request).userId;
+        await getDownload(files.db, { owner, fileId: parseFileId(request), versionId: undefined });
         const origin = originOf(request, settings.publicUrl);
         return reply.redirect(`${origin}/thumbnails/placeholder.${extension}`, 302);
       },

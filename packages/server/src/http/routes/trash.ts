@@ -1,54 +1,54 @@
 import { RestoreItem } from '@partway/protocol/schemas/items';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ItemKind } from '../../database/schema.ts';
-import { needFolder } from '../../files/check-place.ts';
-import { readFile } from '../../files/find.ts';
+import { getFolder } from '../../files/check-place.ts';
+import { getFile } from '../../files/find.ts';
 import { listTrashByMarker, listTrashByOffset } from '../../files/paging.ts';
-import { deleteForGood, findTrashed, type RestoreTo, restoreItem, type Trashed } from '../../files/trash.ts';
-import { callerOf } from '../hooks/authenticate.ts';
-import { bearer } from '../hooks/scopes.ts';
-import { answerFile, answerFolder } from '../render/answers.ts';
+import { findTrashed, purge, type RestoreTo, restoreItem, type Trashed } from '../../files/trash.ts';
+import { getCaller } from '../hooks/authenticate.ts';
+import { bearerPolicy } from '../hooks/scopes.ts';
+import { sendFile, sendFolder } from '../render/answers.ts';
 import { checkItemList, itemList } from '../render/item-list.ts';
 import { valueReader } from '../request/bodies.ts';
 import { FILE_CODES } from '../request/file-attributes.ts';
-import { fileIdOf, folderIdOf, knownFolderId } from '../request/ids.ts';
+import { parseFileId, parseFolderId, parseFolderIdValue } from '../request/ids.ts';
 import type { Services } from '../services.ts';
 
 /** What is in the trash, and the ways out of it (wire: "Endpoints"). */
 export function serveTrash(scope: FastifyInstance, { files }: Services): void {
   const readRestore = valueReader(RestoreItem, FILE_CODES, 'The body');
 
-  scope.get('/folders/trash/items', { config: { ...bearer('read'), early: checkItemList } }, (request) => {
-    const { userId } = callerOf(request);
+  scope.get('/folders/trash/items', { config: { ...bearerPolicy('read'), early: checkItemList } }, (request) => {
+    const { userId } = getCaller(request);
     return itemList(files, request, {
       byOffset: (page) => listTrashByOffset(files.db, userId, page),
       byMarker: (page) => listTrashByMarker(files.db, userId, page),
     });
   });
 
-  scope.get('/files/:file_id/trash', { config: bearer('read') }, async (request) => {
+  scope.get('/files/:file_id/trash', { config: bearerPolicy('read') }, async (request) => {
     const { caller, id } = await inTrash(request, 'file');
-    return answerFile(files, request, await readFile(files, caller, id));
+    return sendFile(files, request, await getFile(files, caller, id));
   });
-  scope.get('/folders/:folder_id/trash', { config: bearer('read') }, async (request) => {
+  scope.get('/folders/:folder_id/trash', { config: bearerPolicy('read') }, async (request) => {
     const folder = await findTrashed(files.db, trashed(request, 'folder'));
-    return answerFolder(files, request, folder);
+    return sendFolder(files, request, folder);
   });
 
-  scope.post('/files/:file_id', { config: bearer('change') }, async (request, reply) => {
+  scope.post('/files/:file_id', { config: bearerPolicy('change') }, async (request, reply) => {
     const { caller, id } = await restore(request, 'file');
-    return reply.code(201).send(await answerFile(files, request, await readFile(files, caller, id)));
+    return reply.code(201).send(await sendFile(files, request, await getFile(files, caller, id)));
   });
-  scope.post('/folders/:folder_id', { config: bearer('change') }, async (request, reply) => {
+  scope.post('/folders/:folder_id', { config: bearerPolicy('change') }, async (request, reply) => {
     const { caller, id } = await restore(request, 'folder');
-    return reply.code(201).send(await answerFolder(files, request, await needFolder(files.db, caller, id)));
+    return reply.code(201).send(await sendFolder(files, request, await getFolder(files.db, caller, id)));
   });
 
-  scope.delete('/files/:file_id/trash', { config: bearer('delete') }, (request, reply) =>
-    purge(request, reply, 'file'),
+  scope.delete('/files/:file_id/trash', { config: bearerPolicy('delete') }, (request, reply) =>
+    sendPurged(request, reply, 'file'),
   );
-  scope.delete('/folders/:folder_id/trash', { config: bearer('delete') }, (request, reply) =>
-    purge(request, reply, 'folder'),
+  scope.delete('/folders/:folder_id/trash', { config: bearerPolicy('delete') }, (request, reply) =>
+    sendPurged(request, reply, 'folder'),
   );
 
   async function inTrash(request: FastifyRequest, kind: ItemKind): Promise<Trashed> {
@@ -68,16 +68,20 @@ export function serveTrash(scope: FastifyInstance, { files }: Services): void {
     const { name, parent } = readRestore(request.body ?? {});
     return {
       ...(name != null && { name }),
-      ...(parent?.id != null && { folderId: knownFolderId(request, parent.id) }),
+      ...(parent?.id != null && { folderId: parseFolderIdValue(request, parent.id) }),
     };
   }
 
-  async function purge(request: FastifyRequest, reply: FastifyReply, kind: ItemKind): Promise<FastifyReply> {
-    await deleteForGood(files, trashed(request, kind));
+  async function sendPurged(request: FastifyRequest, reply: FastifyReply, kind: ItemKind): Promise<FastifyReply> {
+    await purge(files, trashed(request, kind));
     return reply.code(204).send();
   }
 }
 
 function trashed(request: FastifyRequest, kind: ItemKind): Trashed {
-  return { kind, caller: callerOf(request).userId, id: kind === 'file' ? fileIdOf(request) : folderIdOf(request) };
+  return {
+    kind,
+    caller: getCaller(request).userId,
+    id: kind === 'file' ? parseFileId(request) : parseFolderId(request),
+  };
 }

@@ -2,25 +2,30 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { acceptPart } from '../../uploads/accept-part.ts';
 import type { PartBody } from '../../uploads/part-locks.ts';
 import { untilClientLeaves } from '../connections/disconnects.ts';
-import { callerOf } from '../hooks/authenticate.ts';
-import { bearer } from '../hooks/scopes.ts';
+import { getCaller } from '../hooks/authenticate.ts';
+import { bearerPolicy } from '../hooks/scopes.ts';
 import { renderPart } from '../render/session.ts';
 import { askForBody, leaveBodiesAlone } from '../request/bodies.ts';
-import { checkContentLength, digestOf, rangeOf, sessionIdOf } from '../request/part-headers.ts';
+import {
+  checkContentLength,
+  parseDigestHeader,
+  parseRangeHeader,
+  parseSessionIdParam,
+} from '../request/part-headers.ts';
 import type { Services } from '../services.ts';
 
 /** PUT /files/upload_sessions/:id, the reference call: header syntax here, every rule in `acceptPart`. */
 export function serveUploadPart(scope: FastifyInstance, { uploads }: Services): void {
   leaveBodiesAlone(scope);
-  scope.put('/files/upload_sessions/:session_id', { config: bearer('upload') }, async (request, reply) => {
-    const session = sessionIdOf(request.params);
-    const sha1 = digestOf(request.headers);
-    const range = rangeOf(request.headers);
+  scope.put('/files/upload_sessions/:session_id', { config: bearerPolicy('upload') }, async (request, reply) => {
+    const session = parseSessionIdParam(request.params);
+    const sha1 = parseDigestHeader(request.headers);
+    const range = parseRangeHeader(request.headers);
     checkContentLength(request.headers, range);
-    const caller = callerOf(request).userId;
+    const caller = getCaller(request).userId;
     const accepted = await acceptPart(uploads, { caller, session, range, sha1, body: bodyOf(request, reply) });
     request.isWasted = !accepted.isNew;
-    return { part: renderPart(accepted.part, accepted.session.staging.grid) };
+    return { part: renderPart(accepted.part, accepted.session.staged.layout) };
   });
 }
 

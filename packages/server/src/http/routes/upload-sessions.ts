@@ -11,23 +11,23 @@ import { describeFile } from '../../files/find.ts';
 import type { ListedPart } from '../../uploads/check-listed-parts.ts';
 import { commit } from '../../uploads/commit.ts';
 import { checkUploadLimits, createSession } from '../../uploads/create-session.ts';
-import { abort } from '../../uploads/end-session.ts';
-import { slotOf } from '../../uploads/part-layout.ts';
+import { abortSession } from '../../uploads/end-session.ts';
+import { partForRange } from '../../uploads/part-layout.ts';
 import { readParts, readSession } from '../../uploads/read-session.ts';
 import { apiBaseOf } from '../addresses.ts';
-import { callerOf } from '../hooks/authenticate.ts';
-import { viewOf } from '../hooks/permissions.ts';
+import { getCaller } from '../hooks/authenticate.ts';
+import { getView } from '../hooks/permissions.ts';
 import type { RateLimiter } from '../hooks/rate-limiter.ts';
-import { bearer } from '../hooks/scopes.ts';
-import { ownSessionFirst, ownSessionOf } from '../hooks/session-owner.ts';
+import { bearerPolicy } from '../hooks/scopes.ts';
+import { getLoadedSession, loadOwnSession } from '../hooks/session-owner.ts';
 import { fieldsOf } from '../render/fields.ts';
 import { renderFile } from '../render/items.ts';
 import { renderPart, renderSession } from '../render/session.ts';
 import { bodyReader, type FieldCodes } from '../request/bodies.ts';
 import { fileTraitsOf } from '../request/file-attributes.ts';
-import { fileIdOf, knownFolderId } from '../request/ids.ts';
-import { offsetPageOf } from '../request/paging.ts';
-import { digestOf, sessionIdOf } from '../request/part-headers.ts';
+import { parseFileId, parseFolderIdValue } from '../request/ids.ts';
+import { parseOffsetPage } from '../request/paging.ts';
+import { parseDigestHeader, parseSessionIdParam } from '../request/part-headers.ts';
 import type { Services } from '../services.ts';
 import { serveSessionList } from './list-sessions.ts';
 import { serveReports } from './log-events.ts';
@@ -59,30 +59,34 @@ function serveCreate(scope: FastifyInstance, { uploads, settings }: Services): v
   const newVersion = bodyReader(CreateVersionSession, CREATE_CODES);
 
   const early = (request: FastifyRequest, { file_size: fileSize }: { file_size: number }) =>
-    checkUploadLimits(uploads, { caller: callerOf(request).userId, fileSize });
+    checkUploadLimits(uploads, { caller: getCaller(request).userId, fileSize });
   const earlyFile = { early: (request: FastifyRequest) => early(request, newFile(request)) };
   const earlyVersion = { early: (request: FastifyRequest) => early(request, newVersion(request)) };
 
-  scope.post('/files/upload_sessions', { config: { ...bearer('upload'), ...earlyFile } }, async (request, reply) => {
-    const body = newFile(request);
-    const session = await createSession(uploads, {
-      caller: callerOf(request).userId,
-      fileSize: body.file_size,
-      folderId: knownFolderId(request, body.folder_id),
-      name: body.file_name,
-    });
-    return reply.code(201).send(renderSession(session, 0, apiBaseOf(request, settings.publicUrl)));
-  });
+  scope.post(
+    '/files/upload_sessions',
+    { config: { ...bearerPolicy('upload'), ...earlyFile } },
+    async (request, reply) => {
+      const body = newFile(request);
+      const session = await createSession(uploads, {
+        caller: getCaller(request).userId,
+        fileSize: body.file_size,
+        folderId: parseFolderIdValue(request, body.folder_id),
+        name: body.file_name,
+      });
+      return reply.code(201).send(renderSession(session, 0, apiBaseOf(request, settings.publicUrl)));
+    },
+  );
 
   scope.post(
     '/files/:file_id/upload_sessions',
-    { config: { ...bearer('replace'), ...earlyVersion } },
+    { config: { ...bearerPolicy('replace'), ...earlyVersion } },
     async (request, reply) => {
       const body = newVersion(request);
       const session = await createSession(uploads, {
-        caller: callerOf(request).userId,
+        caller: getCaller(request).userId,
         fileSize: body.file_size,
-        fileId: fileIdOf(request),
+        fileId: parseFileId(request),
         name: body.file_name ?? undefined,
       });
       return reply.code(201).send(renderSession(session, 0, apiBaseOf(request, settings.publicUrl)));
@@ -91,17 +95,21 @@ function serveCreate(scope: FastifyInstance, { uploads, settings }: Services): v
 }
 
 function serveStatus(scope: FastifyInstance, { uploads, settings }: Services): void {
-  scope.get('/files/upload_sessions/:session_id', { config: bearer('upload') }, async (request) => {
-    const { session, stored } = await readSession(uploads, callerOf(request).userId, sessionIdOf(request.params));
+  scope.get('/files/upload_sessions/:session_id', { config: bearerPolicy('upload') }, async (request) => {
+    const { session, stored } = await readSession(
+      uploads,
+      getCaller(request).userId,
+      parseSessionIdParam(request.params),
+    );
     return renderSession(session, stored, apiBaseOf(request, settings.publicUrl));
   });
 
-  scope.get('/files/upload_sessions/:session_id/parts', { config: bearer('upload') }, async (request) => {
-    const id = sessionIdOf(request.params);
-    const page = offsetPageOf(request, { defaultLimit: 1000 });
-    const { session, parts, stored } = await readParts(uploads, callerOf(request).userId, id, page);
+  scope.get('/files/upload_sessions/:session_id/parts', { config: bearerPolicy('upload') }, async (request) => {
+    const id = parseSessionIdParam(request.params);
+    const page = parseOffsetPage(request, { defaultLimit: 1000 });
+    const { session, parts, stored } = await readParts(uploads, getCaller(request).userId, id, page);
     return {
-      entries: parts.map((part) => renderPart(part, session.staging.grid)),
+      entries: parts.map((part) => renderPart(part, session.staged.layout)),
       offset: page.offset,
       limit: page.limit,
       total_count: stored,
@@ -113,36 +121,36 @@ function serveStatus(scope: FastifyInstance, { uploads, settings }: Services): v
 function serveCommit(scope: FastifyInstance, { uploads, files, settings }: Services): void {
   const readBody = bodyReader(CommitSession);
   const options = {
-    config: bearer('upload'),
+    config: bearerPolicy('upload'),
     bodyLimit: COMMIT_BODY_LIMIT,
-    onRequest: [ownSessionFirst(uploads), async ({ headers }: FastifyRequest) => void digestOf(headers)],
+    onRequest: [loadOwnSession(uploads), async ({ headers }: FastifyRequest) => void parseDigestHeader(headers)],
   };
   scope.post('/files/upload_sessions/:session_id/commit', options, async (request, reply) => {
-    const session = sessionIdOf(request.params);
-    const sha1 = digestOf(request.headers);
+    const session = parseSessionIdParam(request.params);
+    const sha1 = parseDigestHeader(request.headers);
     const body = readBody(request);
     const committed = await commit(uploads, {
-      caller: callerOf(request).userId,
+      caller: getCaller(request).userId,
       session,
       sha1,
       parts: body.parts.map(listedPart),
       attributes: fileTraitsOf(body.attributes ?? {}),
       ifMatch: request.headers['if-match'],
       ifNoneMatch: request.headers['if-none-match'],
-      patience: settings.commitHoldMillis,
+      timeout: settings.commitHoldMillis,
     });
     if (committed === undefined) return reply.code(202).header('retry-after', 5).send();
     const file = await describeFile(files.db, committed.fileId, committed.versionId);
     if (file === undefined) throw new Refusal('not_found', 'The file was deleted after this upload made it.');
     return reply
       .code(201)
-      .send({ total_count: 1, entries: [renderFile({ ...file, ...viewOf(request) }, fieldsOf(request))] });
+      .send({ total_count: 1, entries: [renderFile({ ...file, ...getView(request) }, fieldsOf(request))] });
   });
 }
 
 function serveAbort(scope: FastifyInstance, { uploads }: Services): void {
-  scope.delete('/files/upload_sessions/:session_id', { config: bearer('upload') }, async (request, reply) => {
-    await abort(uploads, callerOf(request).userId, sessionIdOf(request.params));
+  scope.delete('/files/upload_sessions/:session_id', { config: bearerPolicy('upload') }, async (request, reply) => {
+    await abortSession(uploads, getCaller(request).userId, parseSessionIdParam(request.params));
     return reply.code(204).send();
   });
 }
@@ -170,12 +178,13 @@ const PLAN_BODY_LIMIT = 4 * 1024 * 1024;
  */
 function servePlan(scope: FastifyInstance, { uploads }: Services): void {
   const readBody = bodyReader(PlanUpload);
-  const options = { config: bearer('upload'), bodyLimit: PLAN_BODY_LIMIT, onRequest: ownSessionFirst(uploads) };
+  const options = { config: bearerPolicy('upload'), bodyLimit: PLAN_BODY_LIMIT, onRequest: loadOwnSession(uploads) };
   scope.post('/files/upload_sessions/:session_id/plan', options, async (request) => {
     const { parts } = readBody(request);
-    const { id, staging } = ownSessionOf(request);
-    const total = staging.grid.fileSize;
-    for (const { offset, size } of parts) slotOf(staging.grid, { first: offset, last: offset + size - 1, total });
+    const { id, staged } = getLoadedSession(request);
+    const total = staged.layout.fileSize;
+    for (const { offset, size } of parts)
+      partForRange(staged.layout, { first: offset, last: offset + size - 1, total });
     return {
       upload_session_id: id,
       hits: [],

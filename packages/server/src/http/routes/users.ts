@@ -1,21 +1,21 @@
 import { Refusal } from '@partway/protocol/errors';
 import { parseDecimalId, type UserId } from '@partway/protocol/ids';
 import { CreateUser, TerminateSessions, UNLIMITED_BYTES, UpdateUser } from '@partway/protocol/schemas/users';
-import { saidUserDetails, type UserDetails } from '@partway/protocol/user-details';
+import { pickUserDetails, type UserDetails } from '@partway/protocol/user-details';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { terminateSessions } from '../../auth/tokens/terminate-sessions.ts';
-import { administrationOf, checkAdministers } from '../../auth/users/administrator.ts';
+import { assertAdministers, getRole } from '../../auth/users/administrator.ts';
 import { deleteUser } from '../../auth/users/delete.ts';
 import { type Account, findAccount, listUsersByMarker, listUsersByOffset } from '../../auth/users/list.ts';
 import { createUser, updateUser } from '../../auth/users/update.ts';
 import type { UserRole, UserStatus } from '../../database/schema.ts';
-import type { Files } from '../../files/context.ts';
-import { authorityOf, callerOf } from '../hooks/authenticate.ts';
-import { bearer } from '../hooks/scopes.ts';
+import type { FileContext } from '../../files/context.ts';
+import { getAuthority, getCaller } from '../hooks/authenticate.ts';
+import { bearerPolicy } from '../hooks/scopes.ts';
 import { limitShown, withinBytes } from '../render/page-bytes.ts';
 import { renderUser } from '../render/user.ts';
 import { bodyReader, valueReader } from '../request/bodies.ts';
-import { isTrue, offsetPageOf } from '../request/paging.ts';
+import { isTrue, parseOffsetPage } from '../request/paging.ts';
 import type { Services } from '../services.ts';
 
 /** Box's own words, which its SDKs' tests compare. Here it is done by the time they are said. */
@@ -26,61 +26,61 @@ const TERMINATED = 'Request is successful, please check the admin events for the
  * (docs/decisions/0030-let-administrators-manage-users-through-the-api.md).
  */
 export function serveUsers(scope: FastifyInstance, services: Services): void {
-  const { access, files } = services;
+  const { auth, files } = services;
   const readNew = bodyReader(CreateUser);
   const readTermination = bodyReader(TerminateSessions);
   const readUpdate = valueReader(UpdateUser, {}, 'The body');
 
-  scope.get('/users/me', { config: bearer('read', { reach: 'user-only' }) }, async (request) => {
+  scope.get('/users/me', { config: bearerPolicy('read', { reach: 'user-only' }) }, async (request) => {
     const message = 'The user of this token is no longer there.';
-    return renderUser(files, request, await needAccount(callerOf(request).userId, message));
+    return renderUser(files, request, await needAccount(getCaller(request).userId, message));
   });
 
-  scope.get('/users', { config: bearer('read') }, async (request) => {
+  scope.get('/users', { config: bearerPolicy('read') }, async (request) => {
     await checkAdministrator(request);
     return userList(files, request);
   });
 
-  scope.post('/users', { config: bearer('change') }, async (request, reply) => {
+  scope.post('/users', { config: bearerPolicy('change') }, async (request, reply) => {
     const by = await checkAdministrator(request);
     const body = readNew(request);
     const { name, login, is_platform_access_only: forAppsOnly } = body;
     if (login == null && forAppsOnly !== true) throw new Refusal('bad_request', 'The body lacks login.');
     const traits = userTraitsOf(body);
-    await checkAdministers(access.db, by, undefined, traits.role);
-    const { id } = await createUser(access, { name, login: login ?? undefined, ...traits });
+    await assertAdministers(auth.db, by, undefined, traits.role);
+    const { id } = await createUser(auth, { name, login: login ?? undefined, ...traits });
     return reply.code(201).send(renderUser(files, request, await needAccount(id)));
   });
 
-  scope.get('/users/:user_id', { config: bearer('read') }, async (request) => {
-    const { userId } = callerOf(request);
+  scope.get('/users/:user_id', { config: bearerPolicy('read') }, async (request) => {
+    const { userId } = getCaller(request);
     if (namedIn(request) !== String(userId)) await checkAdministrator(request);
     return renderUser(files, request, await needAccount(userIdOf(request)));
   });
 
-  scope.put('/users/:user_id', { config: bearer('change') }, async (request) => {
+  scope.put('/users/:user_id', { config: bearerPolicy('change') }, async (request) => {
     const by = await checkAdministrator(request);
     const id = userIdOf(request);
     const body = readUpdate(request.body ?? {});
     const { name, login } = body;
     const change = { ...(name != null && { name }), ...(login != null && { login }), ...userTraitsOf(body) };
-    await updateUser(access, id, change, by);
+    await updateUser(auth, id, change, by);
     return renderUser(files, request, await needAccount(id));
   });
 
-  scope.post('/users/terminate_sessions', { config: bearer('change') }, async (request, reply) => {
+  scope.post('/users/terminate_sessions', { config: bearerPolicy('change') }, async (request, reply) => {
     const by = await checkAdministrator(request);
     const { user_ids: ids, user_logins: logins } = readTermination(request);
     const named = { ids: ids ?? [], logins: logins ?? [], by };
     if (named.ids.length + named.logins.length === 0) {
       throw new Refusal('bad_request', 'The body names nobody: give user_ids or user_logins.');
     }
-    await terminateSessions(access, named);
+    await terminateSessions(auth, named);
     return reply.code(202).send({ message: TERMINATED });
   });
 
   // `notify` is passed over: this server sends no mail.
-  scope.delete('/users/:user_id', { config: bearer('delete') }, async (request, reply) => {
+  scope.delete('/users/:user_id', { config: bearerPolicy('delete') }, async (request, reply) => {
     const by = await checkAdministrator(request);
     const { force } = request.query as { force?: unknown };
     await deleteUser(services, userIdOf(request), { force: isTrue(force), by });
@@ -89,7 +89,7 @@ export function serveUsers(scope: FastifyInstance, services: Services): void {
 
   /** How far the caller administers. Refuses who does not. */
   async function checkAdministrator(request: FastifyRequest): Promise<UserRole> {
-    const by = await administrationOf(access.db, authorityOf(request));
+    const by = await getRole(auth.db, getAuthority(request));
     if (by !== 'user') return by;
     throw new Refusal(
       'access_denied_insufficient_permissions',
@@ -98,7 +98,7 @@ export function serveUsers(scope: FastifyInstance, services: Services): void {
   }
 
   async function needAccount(id: UserId, message = 'There is no such user.') {
-    const account = await findAccount(access.db, id);
+    const account = await findAccount(auth.db, id);
     if (account === undefined) throw new Refusal('not_found', message);
     return account;
   }
@@ -119,9 +119,9 @@ const ORDER = [{ by: 'id', direction: 'ASC' }];
 const MARKER = 'user:';
 
 /** The page of users that a request asks for, by offset or by marker. */
-async function userList(files: Files, request: FastifyRequest): Promise<Record<string, unknown>> {
+async function userList(files: FileContext, request: FastifyRequest): Promise<Record<string, unknown>> {
   const { usemarker, marker, filter_term: term, user_type: type, external_app_user_id: external } = queryOf(request);
-  const { offset, limit } = offsetPageOf(request, { defaultLimit: 100 });
+  const { offset, limit } = parseOffsetPage(request, { defaultLimit: 100 });
   const after = parseMarker(marker);
   checkType(type);
   const filter = { startsWith: term || undefined, externalAppUserId: external };
@@ -193,6 +193,6 @@ function userTraitsOf(body: Omit<UpdateUser, 'name' | 'login'>): {
     ...(status != null && { status }),
     ...(role != null && { role }),
     ...(externalAppUserId != null && { externalAppUserId }),
-    details: saidUserDetails(body),
+    details: pickUserDetails(body),
   };
 }

@@ -1,24 +1,24 @@
 import { PromoteVersion, RestoreVersion } from '@partway/protocol/schemas/files';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { VersionRow } from '../../database/schema.ts';
-import { findChangeable } from '../../files/find-item.ts';
+import { getChangeable } from '../../files/find-item.ts';
 import {
+  getVersion,
   listVersions,
-  type NamedVersion,
-  needVersion,
   promoteVersion,
   restoreVersion,
   trashVersion,
+  type VersionRef,
 } from '../../files/versions.ts';
-import { callerOf } from '../hooks/authenticate.ts';
-import { viewOf } from '../hooks/permissions.ts';
-import { bearer } from '../hooks/scopes.ts';
+import { getCaller } from '../hooks/authenticate.ts';
+import { getView } from '../hooks/permissions.ts';
+import { bearerPolicy } from '../hooks/scopes.ts';
 import { fieldsOf } from '../render/fields.ts';
 import { limitShown, withinBytes } from '../render/page-bytes.ts';
 import { renderVersions } from '../render/version.ts';
 import { bodyReader } from '../request/bodies.ts';
-import { fileIdOf, parseVersionId } from '../request/ids.ts';
-import { offsetPageOf } from '../request/paging.ts';
+import { parseFileId, parseVersionId } from '../request/ids.ts';
+import { parseOffsetPage } from '../request/paging.ts';
 import type { Services } from '../services.ts';
 
 /** /files/:id/versions (wire: "Endpoints"). */
@@ -27,15 +27,15 @@ export function serveVersions(scope: FastifyInstance, { files }: Services): void
   const readRestore = bodyReader(RestoreVersion);
 
   async function answer(request: FastifyRequest, version: VersionRow): Promise<Record<string, unknown> | undefined> {
-    return (await renderVersions(files, [version], viewOf(request), fieldsOf(request)))[0];
+    return (await renderVersions(files, [version], getView(request), fieldsOf(request)))[0];
   }
 
-  scope.get('/files/:file_id/versions', { config: bearer('read') }, async (request) => {
-    const page = offsetPageOf(request, { defaultLimit: 100 });
-    const owner = callerOf(request).userId;
-    const file = await findChangeable(files.db, { kind: 'file', owner, id: fileIdOf(request), ifMatch: undefined });
+  scope.get('/files/:file_id/versions', { config: bearerPolicy('read') }, async (request) => {
+    const page = parseOffsetPage(request, { defaultLimit: 100 });
+    const owner = getCaller(request).userId;
+    const file = await getChangeable(files.db, { kind: 'file', owner, id: parseFileId(request), ifMatch: undefined });
     const { versions, total } = await listVersions(files.db, file, page);
-    const all = await renderVersions(files, versions, viewOf(request), fieldsOf(request));
+    const all = await renderVersions(files, versions, getView(request), fieldsOf(request));
     const entries = withinBytes(all, files.limits.listBytes, (version) => version);
     return {
       total_count: total,
@@ -46,35 +46,35 @@ export function serveVersions(scope: FastifyInstance, { files }: Services): void
     };
   });
 
-  scope.get('/files/:file_id/versions/:version_id', { config: bearer('read') }, async (request) => {
-    const { version } = await needVersion(files.db, named(request));
+  scope.get('/files/:file_id/versions/:version_id', { config: bearerPolicy('read') }, async (request) => {
+    const { version } = await getVersion(files.db, named(request));
     return answer(request, version);
   });
 
-  scope.post('/files/:file_id/versions/current', { config: bearer('change') }, async (request, reply) => {
+  scope.post('/files/:file_id/versions/current', { config: bearerPolicy('change') }, async (request, reply) => {
     const { id } = readPromotion(request);
     const { caller, fileId, ifMatch } = { ...fileOf(request), ifMatch: request.headers['if-match'] };
     const versionId = await promoteVersion(files, { caller, fileId, ifMatch, versionId: parseVersionId(id) });
-    const { version } = await needVersion(files.db, { caller, fileId, versionId });
+    const { version } = await getVersion(files.db, { caller, fileId, versionId });
     return reply.code(201).send(await answer(request, version));
   });
 
-  scope.delete('/files/:file_id/versions/:version_id', { config: bearer('delete') }, async (request, reply) => {
+  scope.delete('/files/:file_id/versions/:version_id', { config: bearerPolicy('delete') }, async (request, reply) => {
     await trashVersion(files, { ...named(request), ifMatch: request.headers['if-match'] });
     return reply.code(204).send();
   });
 
-  scope.put('/files/:file_id/versions/:version_id', { config: bearer('change') }, async (request) => {
+  scope.put('/files/:file_id/versions/:version_id', { config: bearerPolicy('change') }, async (request) => {
     readRestore(request);
     return answer(request, await restoreVersion(files, named(request)));
   });
 }
 
-function named(request: FastifyRequest): NamedVersion {
+function named(request: FastifyRequest): VersionRef {
   const { version_id: text } = request.params as { version_id: string };
   return { ...fileOf(request), versionId: parseVersionId(text) };
 }
 
-function fileOf(request: FastifyRequest): Pick<NamedVersion, 'caller' | 'fileId'> {
-  return { caller: callerOf(request).userId, fileId: fileIdOf(request) };
+function fileOf(request: FastifyRequest): Pick<VersionRef, 'caller' | 'fileId'> {
+  return { caller: getCaller(request).userId, fileId: parseFileId(request) };
 }

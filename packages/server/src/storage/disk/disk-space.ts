@@ -3,16 +3,16 @@ import { join } from 'node:path';
 import { Refusal } from '@partway/protocol/errors';
 
 /** Left free for everything else on the disk, the database first: one percent of it, and no more than this. */
-const MOST_MARGIN: number = 256 * 1024 * 1024;
+const MAX_MARGIN: number = 256 * 1024 * 1024;
 
 /**
  * How many bytes of a disk are promised to files that are not written yet. A file of an upload is sparse, so the file system
  * knows nothing of what it will take; what is free counts only as far as nobody has been promised it.
  */
-export class DiskRoom {
+export class DiskSpace {
   readonly #folder: string;
   /** Bytes that a file will still take, by its name. */
-  readonly #promised = new Map<string, number>();
+  readonly #reserved = new Map<string, number>();
   #sum = 0;
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -26,16 +26,16 @@ export class DiskRoom {
   }
 
   /** Promises `bytes` to a file. Refuses `insufficient_storage` if they are not free, or promised to others. */
-  promise(name: string, bytes: number): Promise<void> {
+  reserve(name: string, bytes: number): Promise<void> {
     // One after the other: each sees what those before were promised.
-    const promised = this.#turn.then(() => this.#promise(name, bytes));
+    const promised = this.#turn.then(() => this.#reserve(name, bytes));
     this.#turn = promised.catch(() => {});
     return promised;
   }
 
-  async #promise(name: string, bytes: number): Promise<void> {
+  async #reserve(name: string, bytes: number): Promise<void> {
     const { bavail, blocks, bsize } = await statfs(this.#folder);
-    const margin = Math.min(MOST_MARGIN, Math.floor((blocks * bsize) / 100));
+    const margin = Math.min(MAX_MARGIN, Math.floor((blocks * bsize) / 100));
     const free = Math.max(0, bavail * bsize - margin - this.#sum);
     if (bytes > free) {
       throw new Refusal(
@@ -44,16 +44,16 @@ export class DiskRoom {
           'Try again once there is room, or ask the operator for more.',
       );
     }
-    this.#set(name, (this.#promised.get(name) ?? 0) + bytes);
+    this.#set(name, (this.#reserved.get(name) ?? 0) + bytes);
   }
 
-  promisedTo(name: string): number {
-    return this.#promised.get(name) ?? 0;
+  reservedFor(name: string): number {
+    return this.#reserved.get(name) ?? 0;
   }
 
   /** A file has taken some of what it was promised. */
   taken(name: string, bytes: number): void {
-    const promised = this.#promised.get(name);
+    const promised = this.#reserved.get(name);
     if (promised !== undefined) this.#set(name, Math.max(0, promised - bytes));
   }
 
@@ -65,12 +65,12 @@ export class DiskRoom {
 
   /** A file takes nothing more: it is whole, or gone. */
   release(name: string): void {
-    this.#sum -= this.#promised.get(name) ?? 0;
-    this.#promised.delete(name);
+    this.#sum -= this.#reserved.get(name) ?? 0;
+    this.#reserved.delete(name);
   }
 
   #set(name: string, bytes: number): void {
-    this.#sum += bytes - (this.#promised.get(name) ?? 0);
-    this.#promised.set(name, bytes);
+    this.#sum += bytes - (this.#reserved.get(name) ?? 0);
+    this.#reserved.set(name, bytes);
   }
 }

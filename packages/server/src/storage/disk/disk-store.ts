@@ -1,24 +1,24 @@
 import { mkdir, open, opendir, readdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { Refusal } from '@partway/protocol/errors';
-import type { ContentId, UserId } from '@partway/protocol/ids';
-import { codeOf, isMissing } from '../../util/system-error.ts';
+import type { BlobId, UserId } from '@partway/protocol/ids';
+import { errorCode, isNotFound } from '../../util/system-error.ts';
 import type {
+  BlobStore,
   ByteRange,
-  ContentStore,
-  FoundContent,
-  Grid,
-  LocalBytes,
-  Receipt,
-  Slot,
-  Staging,
-  StoredContent,
+  FoundBlob,
+  LocalPart,
+  PartLayout,
+  PartRange,
+  PartTag,
+  StagedBlob,
+  StoredBlob,
 } from '../blob-store.ts';
 import { ByteBudget } from '../s3/byte-budget.ts';
 import { putWhole } from '../s3/put-object.ts';
-import { DiskRoom } from './disk-space.ts';
-import { FileGone, LocalFiles } from './durable-files.ts';
-import { FileReading } from './file-reader.ts';
+import { DiskSpace } from './disk-space.ts';
+import { DurableFiles, FileMissingError } from './durable-files.ts';
+import { FileReader } from './file-reader.ts';
 
 const CONTENT_ID = /^[0-9a-f]{32}$/;
 const FOLDER_NAME = /^[0-9a-f]{2}$/;
@@ -33,138 +33,134 @@ const STEP: number = 1024 * 1024;
  */
 export async function openDiskStore(
   folder: string,
-  { files = new LocalFiles(), readAhead = new ByteBudget() }: { files?: LocalFiles; readAhead?: ByteBudget } = {},
-): Promise<ContentStore> {
+  { files = new DurableFiles(), readAhead = new ByteBudget() }: { files?: DurableFiles; readAhead?: ByteBudget } = {},
+): Promise<BlobStore> {
   const root = resolve(folder);
   const made = await mkdir(root, { recursive: true, mode: 0o700 });
   if (made !== undefined) await files.ensureFolder(root, dirname(made));
   await files.ensureFolder(join(root, 'staging'), root);
   await files.ensureFolder(join(root, 'content'), root);
-  const room = new DiskRoom(root);
+  const room = new DiskSpace(root);
   await room.count(join(root, 'staging'));
   return new DiskStore(root, files, { readAhead, room });
 }
 
-class DiskStore implements ContentStore {
+class DiskStore implements BlobStore {
   readonly #root: string;
-  readonly #files: LocalFiles;
+  readonly #files: DurableFiles;
   readonly #readAhead: ByteBudget;
-  readonly #room: DiskRoom;
+  readonly #space: DiskSpace;
 
-  constructor(root: string, files: LocalFiles, { readAhead, room }: { readAhead: ByteBudget; room: DiskRoom }) {
+  constructor(root: string, files: DurableFiles, { readAhead, room }: { readAhead: ByteBudget; room: DiskSpace }) {
     this.#root = root;
     this.#files = files;
     this.#readAhead = readAhead;
-    this.#room = room;
+    this.#space = room;
   }
 
-  async begin(content: ContentId, grid: Grid): Promise<Staging> {
-    const path = this.#stagingPath(content);
+  async create(blob: BlobId, layout: PartLayout): Promise<StagedBlob> {
+    const path = this.#stagedPath(blob);
     // First, for the file system knows best how large a file may be.
-    await this.#files.allocate(path, grid.fileSize);
+    await this.#files.allocate(path, layout.fileSize);
     try {
-      await this.#room.promise(content, grid.fileSize);
+      await this.#space.reserve(blob, layout.fileSize);
     } catch (error) {
       await this.#files.removeFile(path);
       throw error;
     }
-    return { content, grid };
+    return { blob, layout };
   }
 
-  async write(staging: Staging, slot: Slot, body: AsyncIterable<Uint8Array>): Promise<Receipt> {
-    if (slot.offset < 0 || slot.length < 0 || slot.offset + slot.length > staging.grid.fileSize) {
-      throw new RangeError(`slot ${slot.index} does not lie in a file of ${staging.grid.fileSize} bytes`);
+  async writePart(staged: StagedBlob, range: PartRange, body: AsyncIterable<Uint8Array>): Promise<PartTag> {
+    if (range.offset < 0 || range.length < 0 || range.offset + range.length > staged.layout.fileSize) {
+      throw new RangeError(`slot ${range.index} does not lie in a file of ${staged.layout.fileSize} bytes`);
     }
     try {
-      await this.#files.write(this.#stagingPath(staging.content), slot, body);
+      await this.#files.write(this.#stagedPath(staged.blob), range, body);
     } catch (error) {
-      throw error instanceof FileGone ? gone(error) : error;
+      throw error instanceof FileMissingError ? blobGoneError(error) : error;
     }
-    await this.#room.recount(staging.content, this.#stagingPath(staging.content));
+    await this.#space.recount(staged.blob, this.#stagedPath(staged.blob));
     return '';
   }
 
-  async locate(staging: Staging, slot: Slot): Promise<LocalBytes | undefined> {
-    for (const path of [this.#stagingPath(staging.content), this.#sealedPath(staging.content)]) {
-      if ((await statOf(path)) !== undefined) return { path, offset: slot.offset, length: slot.length };
+  async localPart(staged: StagedBlob, range: PartRange): Promise<LocalPart | undefined> {
+    for (const path of [this.#stagedPath(staged.blob), this.#blobPath(staged.blob)]) {
+      if ((await statOf(path)) !== undefined) return { path, offset: range.offset, length: range.length };
     }
     return undefined;
   }
 
-  async release(): Promise<void> {
+  async dropLocalPart(): Promise<void> {
     // The bytes are the file itself: nothing was kept for `locate` alone.
   }
 
-  async seal(staging: Staging): Promise<void> {
-    const { fileSize } = staging.grid;
-    const from = this.#stagingPath(staging.content);
-    const to = this.#sealedPath(staging.content);
+  async complete(staged: StagedBlob): Promise<void> {
+    const { fileSize } = staged.layout;
+    const from = this.#stagedPath(staged.blob);
+    const to = this.#blobPath(staged.blob);
     const sealed = await hasSize(to, fileSize);
-    this.#room.release(staging.content);
+    this.#space.release(staged.blob);
     if (await hasSize(from, fileSize)) {
       try {
         return await this.#files.moveDurably(from, to, { base: this.#root, readOnly: true });
       } catch (error) {
-        if (!isMissing(error)) throw error;
+        if (!isNotFound(error)) throw error;
       }
     }
     // Moved by another call, just now or before a crash; its syncs may be still to come, or never have come.
-    if (!sealed && !(await hasSize(to, fileSize))) throw gone();
+    if (!sealed && !(await hasSize(to, fileSize))) throw blobGoneError();
     await this.#files.ensureFolder(dirname(to), this.#root);
     await this.#files.syncMove(from, to);
   }
 
-  async put(content: ContentId, body: AsyncIterable<Uint8Array>, _by?: UserId, announced = 0): Promise<void> {
-    const [from, to] = [this.#stagingPath(content), this.#sealedPath(content)];
+  async put(blob: BlobId, body: AsyncIterable<Uint8Array>, _by?: UserId, announced = 0): Promise<void> {
+    const [from, to] = [this.#stagedPath(blob), this.#blobPath(blob)];
     try {
-      await this.#room.promise(content, announced);
-      await putWhole(this.#files, { from, to, base: this.#root }, this.#withinRoom(content, body));
+      await this.#space.reserve(blob, announced);
+      await putWhole(this.#files, { from, to, base: this.#root }, this.#limitToSpace(blob, body));
     } finally {
-      this.#room.release(content);
+      this.#space.release(blob);
     }
   }
 
   /** Passes a body on, a step at a time beyond what was announced of it, as long as nobody was promised its room. */
-  async *#withinRoom(content: ContentId, body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  async *#limitToSpace(blob: BlobId, body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
     for await (const chunk of body) {
-      if (chunk.length > this.#room.promisedTo(content))
-        await this.#room.promise(content, Math.max(STEP, chunk.length));
-      this.#room.taken(content, chunk.length);
+      if (chunk.length > this.#space.reservedFor(blob)) await this.#space.reserve(blob, Math.max(STEP, chunk.length));
+      this.#space.taken(blob, chunk.length);
       yield chunk;
     }
   }
 
-  async open(content: ContentId, range?: ByteRange): Promise<NodeJS.ReadableStream & AsyncIterable<Uint8Array>> {
-    const file = await open(this.#sealedPath(content), 'r');
+  async read(blob: BlobId, range?: ByteRange): Promise<NodeJS.ReadableStream & AsyncIterable<Uint8Array>> {
+    const file = await open(this.#blobPath(blob), 'r');
     try {
-      return new FileReading(file, range ?? { first: 0, last: (await file.stat()).size - 1 }, this.#readAhead);
+      return new FileReader(file, range ?? { first: 0, last: (await file.stat()).size - 1 }, this.#readAhead);
     } catch (error) {
       await file.close();
       throw error;
     }
   }
 
-  async remove(target: ContentId | Staging): Promise<void> {
-    const content = typeof target === 'string' ? target : target.content;
-    this.#room.release(content);
+  async remove(target: BlobId | StagedBlob): Promise<void> {
+    const blob = typeof target === 'string' ? target : target.blob;
+    this.#space.release(blob);
     // In the order in which a file moves, so that one sealed meanwhile is still met.
-    await this.#files.removeFile(this.#stagingPath(content));
-    await this.#files.removeFile(this.#sealedPath(content));
+    await this.#files.removeFile(this.#stagedPath(blob));
+    await this.#files.removeFile(this.#blobPath(blob));
   }
 
-  async has({ content }: Staging): Promise<boolean> {
+  async exists({ blob }: StagedBlob): Promise<boolean> {
     // In the order in which a file moves, so that one sealed meanwhile is still met.
-    return (
-      (await statOf(this.#stagingPath(content))) !== undefined ||
-      (await statOf(this.#sealedPath(content))) !== undefined
-    );
+    return (await statOf(this.#stagedPath(blob))) !== undefined || (await statOf(this.#blobPath(blob))) !== undefined;
   }
 
-  async isSealed(content: ContentId): Promise<boolean> {
-    return (await statOf(this.#sealedPath(content))) !== undefined;
+  async isComplete(blob: BlobId): Promise<boolean> {
+    return (await statOf(this.#blobPath(blob))) !== undefined;
   }
 
-  async *list(): AsyncGenerator<StoredContent, void, undefined> {
+  async *list(): AsyncGenerator<StoredBlob, void, undefined> {
     // In the order in which a file moves: one sealed meanwhile may be met twice, but is never missed.
     yield* filesIn(join(this.#root, 'staging'), 'staging');
     const content = join(this.#root, 'content');
@@ -180,7 +176,7 @@ class DiskStore implements ContentStore {
     return 1 + FIRST_BYTES;
   }
 
-  async *look(part: number): AsyncGenerator<FoundContent, void, undefined> {
+  async *find(part: number): AsyncGenerator<FoundBlob, void, undefined> {
     if (part === 0) {
       const folder = join(this.#root, 'staging');
       for await (const name of namesIn(folder, CONTENT_ID)) yield foundIn(folder, name);
@@ -197,23 +193,23 @@ class DiskStore implements ContentStore {
     }
   }
 
-  #stagingPath(content: ContentId): string {
-    return join(this.#root, 'staging', checked(content));
+  #stagedPath(blob: BlobId): string {
+    return join(this.#root, 'staging', checked(blob));
   }
 
-  #sealedPath(content: ContentId): string {
-    const name = checked(content);
+  #blobPath(blob: BlobId): string {
+    const name = checked(blob);
     return join(this.#root, 'content', name.slice(0, 2), name.slice(2, 4), name);
   }
 }
 
 /** The id, proven to be one before it becomes a part of a path. */
-function checked(content: ContentId): string {
-  if (!CONTENT_ID.test(content)) throw new TypeError('a content id is 32 lower-case hex digits');
-  return content;
+function checked(blob: BlobId): string {
+  if (!CONTENT_ID.test(blob)) throw new TypeError('a content id is 32 lower-case hex digits');
+  return blob;
 }
 
-function gone(cause?: unknown): Refusal {
+function blobGoneError(cause?: unknown): Refusal {
   return new Refusal(
     'upload_session_not_found',
     'This upload is no longer there: it was aborted, committed or expired.',
@@ -233,22 +229,22 @@ async function hasSize(path: string, size: number): Promise<boolean> {
 
 async function statOf(path: string): Promise<{ size: number; mtimeMs: number } | undefined> {
   return await stat(path).catch((error: unknown) => {
-    if (isMissing(error)) return undefined;
+    if (isNotFound(error)) return undefined;
     throw error;
   });
 }
 
-async function* filesIn(folder: string, kind: StoredContent['kind'], prefix = ''): AsyncGenerator<StoredContent> {
+async function* filesIn(folder: string, kind: StoredBlob['kind'], prefix = ''): AsyncGenerator<StoredBlob> {
   for await (const name of namesIn(folder, CONTENT_ID)) {
     if (!name.startsWith(prefix)) continue;
     const found = await statOf(join(folder, name));
-    if (found !== undefined) yield { content: name as ContentId, kind, modifiedAt: Math.floor(found.mtimeMs) };
+    if (found !== undefined) yield { blob: name as BlobId, kind, modifiedAt: Math.floor(found.mtimeMs) };
   }
 }
 
-function foundIn(folder: string, name: string): FoundContent {
+function foundIn(folder: string, name: string): FoundBlob {
   return {
-    content: name as ContentId,
+    blob: name as BlobId,
     lastWrite: async () => {
       const found = await statOf(join(folder, name));
       return found && Math.floor(found.mtimeMs);
@@ -261,7 +257,7 @@ async function allNamesIn(folder: string): Promise<string[]> {
   try {
     return await readdir(folder);
   } catch (error) {
-    if (isMissing(error) || codeOf(error) === 'ENOTDIR') return [];
+    if (isNotFound(error) || errorCode(error) === 'ENOTDIR') return [];
     throw error;
   }
 }
@@ -271,6 +267,6 @@ async function* namesIn(folder: string, pattern: RegExp): AsyncGenerator<string>
   try {
     for await (const entry of await opendir(folder)) if (pattern.test(entry.name)) yield entry.name;
   } catch (error) {
-    if (!isMissing(error)) throw error;
+    if (!isNotFound(error)) throw error;
   }
 }

@@ -1,9 +1,9 @@
 import { chmod, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { codeOf, isMissing } from '../../util/system-error.ts';
+import { errorCode, isNotFound } from '../../util/system-error.ts';
 import { ByteBudget } from '../s3/byte-budget.ts';
-import { inRounds } from '../s3/rounds.ts';
-import { diskRefusal } from './errors.ts';
+import { coalesce } from '../s3/rounds.ts';
+import { diskError } from './errors.ts';
 import { type VectorFile, writeInPlace } from './write-in-place.ts';
 
 /** What of a `FileHandle` the durable dance needs. */
@@ -12,14 +12,14 @@ export type DurableFile = VectorFile & Pick<FileHandle, 'truncate' | 'sync' | 'd
 /** How files and folders are opened; `open` of node:fs/promises unless a test puts faults in. */
 export type OpenFile = (path: string, flags: string, mode?: number) => Promise<DurableFile>;
 
-interface LocalFilesOptions {
+interface DurableFilesOptions {
   /** What the bodies of all writers together may hold in memory; 32 MiB where nothing is said. */
   budget?: ByteBudget;
   openFile?: OpenFile;
 }
 
 /** The file written to does not exist, or was moved or removed during the write. */
-export class FileGone extends Error {
+export class FileMissingError extends Error {
   override readonly name = 'FileGone';
 }
 
@@ -28,19 +28,19 @@ export class FileGone extends Error {
  * lies on the disk. A full disk rejects as `insufficient_storage`, a file too large as `file_size_limit_exceeded`,
  * anything else as the system's own error.
  */
-export class LocalFiles {
+export class DurableFiles {
   readonly #budget: ByteBudget;
   readonly #open: OpenFile;
   readonly #shared = new Map<string, SharedFile>();
 
-  constructor({ budget = new ByteBudget(), openFile = open }: LocalFilesOptions = {}) {
+  constructor({ budget = new ByteBudget(), openFile = open }: DurableFilesOptions = {}) {
     this.#budget = budget;
     this.#open = openFile;
   }
 
   /** Makes a file of `size` zero bytes, for the owner alone; one that exists is an error. On failure none is left. */
   async allocate(path: string, size: number): Promise<void> {
-    const file = await refusing(this.#open(path, 'wx', 0o600));
+    const file = await mapErrors(this.#open(path, 'wx', 0o600));
     try {
       try {
         await file.truncate(size);
@@ -51,13 +51,13 @@ export class LocalFiles {
       await this.syncFolder(dirname(path));
     } catch (error) {
       await rm(path, { force: true });
-      throw diskRefusal(error);
+      throw diskError(error);
     }
   }
 
   /**
    * Writes `body` into a place of the file at `path`, as `writeInPlace` says, and syncs it. Writers of one file share
-   * one handle and, where they end about the same time, one sync. Rejects with `FileGone` where there is no such file.
+   * one handle and, where they end about the same time, one sync. Rejects with `FileMissingError` where there is no such file.
    *
    * When a sync fails, every writer that has the file open fails with it, also those still in the middle: the kernel
    * reports lost pages to one sync only and then forgets them, so the next sync of the handle proves nothing.
@@ -79,13 +79,13 @@ export class LocalFiles {
 
   /**
    * Renames a file, making the folders it needs below `base`, which exists. With `readOnly` the owner may only read it
-   * afterwards: a guard against slips, and for that reason not synced. Writers of the file fail with `FileGone`.
+   * afterwards: a guard against slips, and for that reason not synced. Writers of the file fail with `FileMissingError`.
    */
   async moveDurably(from: string, to: string, { base, readOnly }: { base: string; readOnly: boolean }): Promise<void> {
-    if (readOnly) await refusing(chmod(from, 0o400));
+    if (readOnly) await mapErrors(chmod(from, 0o400));
     await this.ensureFolder(dirname(to), base);
-    await refusing(rename(from, to));
-    this.#shared.get(from)?.fail(new FileGone(`${from} was moved during a write`));
+    await mapErrors(rename(from, to));
+    this.#shared.get(from)?.fail(new FileMissingError(`${from} was moved during a write`));
     await this.syncMove(from, to);
   }
 
@@ -95,18 +95,18 @@ export class LocalFiles {
     await this.syncFolder(dirname(from));
   }
 
-  /** Removes a file; none there is no error. Its writers fail with `FileGone`. Not synced: at worst it comes back. */
+  /** Removes a file; none there is no error. Its writers fail with `FileMissingError`. Not synced: at worst it comes back. */
   async removeFile(path: string): Promise<void> {
     await rm(path, { force: true });
-    this.#shared.get(path)?.fail(new FileGone(`${path} was removed during a write`));
+    this.#shared.get(path)?.fail(new FileMissingError(`${path} was removed during a write`));
   }
 
   /** Makes `folder` with all levels missing below `base`, which exists; each is synced, by whomever it was made. */
   async ensureFolder(folder: string, base: string): Promise<void> {
     if (folder === base) return;
     await this.ensureFolder(dirname(folder), base);
-    await refusing(mkdir(folder, 0o700)).catch((error: unknown) => {
-      if (codeOf(error) !== 'EEXIST') throw error;
+    await mapErrors(mkdir(folder, 0o700)).catch((error: unknown) => {
+      if (errorCode(error) !== 'EEXIST') throw error;
     });
     // Also where it existed: another call may have made it a moment ago and not have come to its own sync.
     await this.syncFolder(dirname(folder));
@@ -114,9 +114,9 @@ export class LocalFiles {
 
   /** Resolves once the names in `folder` survive a power cut. */
   async syncFolder(folder: string): Promise<void> {
-    const handle = await refusing(this.#open(folder, 'r'));
+    const handle = await mapErrors(this.#open(folder, 'r'));
     try {
-      await refusing(handle.sync());
+      await mapErrors(handle.sync());
     } finally {
       await handle.close();
     }
@@ -150,9 +150,11 @@ class SharedFile {
 
   constructor(path: string, openFile: OpenFile) {
     this.opened = openFile(path, 'r+').catch((error: unknown) => {
-      throw this.fail(isMissing(error) ? new FileGone(`${path} does not exist`, { cause: error }) : diskRefusal(error));
+      throw this.fail(
+        isNotFound(error) ? new FileMissingError(`${path} does not exist`, { cause: error }) : diskError(error),
+      );
     });
-    this.sync = inRounds(() => this.#datasync());
+    this.sync = coalesce(() => this.#datasync());
   }
 
   /** Aborted, with the error as its reason, when the handle is given up. */
@@ -174,15 +176,15 @@ class SharedFile {
   async #datasync(): Promise<void> {
     this.stop.throwIfAborted();
     const file = await this.opened;
-    await file.datasync().catch((error: unknown) => this.fail(diskRefusal(error)));
+    await file.datasync().catch((error: unknown) => this.fail(diskError(error)));
     this.stop.throwIfAborted();
   }
 }
 
-async function refusing<T>(work: Promise<T>): Promise<T> {
+async function mapErrors<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {
-    throw diskRefusal(error);
+    throw diskError(error);
   }
 }

@@ -1,9 +1,9 @@
 import { Refusal } from '@partway/protocol/errors';
-import { codeOf } from '../../util/system-error.ts';
+import { errorCode } from '../../util/system-error.ts';
 
 /** What a failed file operation means to the client: a full disk and a file too large get a code, the rest stays as it is. */
-export function diskRefusal(error: unknown): unknown {
-  switch (codeOf(error)) {
+export function diskError(error: unknown): unknown {
+  switch (errorCode(error)) {
     case 'ENOSPC':
     case 'EDQUOT':
       return new Refusal(

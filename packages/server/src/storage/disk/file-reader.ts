@@ -12,7 +12,7 @@ const SMALL_READ_BYTES = 16 * 1024;
  * The bytes of a file, or a range of them. Reads no further than what its reader has taken; what it holds for the reader
  * meanwhile is drawn from `budget`, but for 16 KiB. Closes the file when it ends or is destroyed.
  */
-export class FileReading extends Readable {
+export class FileReader extends Readable {
   readonly #file: FileHandle;
   readonly #budget: ByteBudget;
   #position: number;
@@ -29,29 +29,29 @@ export class FileReading extends Readable {
   }
 
   override _read(): void {
-    this.#giveBack();
+    this.#release();
     if (this.#missing <= 0) {
       this.push(null);
       return;
     }
     const wanted = Math.min(READ_BYTES, this.#missing);
-    if (wanted > SMALL_READ_BYTES && this.#budget.tryTake(wanted)) this.#drawn = wanted;
+    if (wanted > SMALL_READ_BYTES && this.#budget.tryReserve(wanted)) this.#drawn = wanted;
     const buffer = Buffer.allocUnsafeSlow(this.#drawn || Math.min(SMALL_READ_BYTES, wanted));
     this.#file.read(buffer, 0, buffer.length, this.#position).then(
-      ({ bytesRead }) => this.#took(buffer.subarray(0, bytesRead)),
+      ({ bytesRead }) => this.#onRead(buffer.subarray(0, bytesRead)),
       (error: Error) => this.destroy(error),
     );
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    this.#giveBack();
+    this.#release();
     this.#file.close().then(
       () => done(error),
       (failure: Error) => done(error ?? failure),
     );
   }
 
-  #took(bytes: Buffer): void {
+  #onRead(bytes: Buffer): void {
     if (this.destroyed) return;
     if (bytes.length === 0) {
       this.destroy(new Error(`the file ended ${this.#missing} bytes before its end`));
@@ -62,8 +62,8 @@ export class FileReading extends Readable {
     this.push(bytes);
   }
 
-  #giveBack(): void {
-    this.#budget.give(this.#drawn);
+  #release(): void {
+    this.#budget.release(this.#drawn);
     this.#drawn = 0;
   }
 }

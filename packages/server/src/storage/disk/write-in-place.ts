@@ -1,6 +1,6 @@
 import { freeChunk } from '../../util/rechunk.ts';
 import type { ByteBudget } from '../s3/byte-budget.ts';
-import { diskRefusal } from './errors.ts';
+import { diskError } from './errors.ts';
 
 /**
  * Less than this is not worth a write of its own before the body's end: what a slow sender brings in drops would cost
@@ -49,7 +49,7 @@ export async function writeInPlace(
     }
     if (missing > 0 && place.length !== undefined)
       throw new RangeError(`a body ended ${missing} bytes before its place of ${place.length} bytes`);
-    await writer.landed();
+    await writer.written();
   } finally {
     await writer.close();
   }
@@ -66,7 +66,7 @@ class GatheringWriter {
   /** Drawn for the chunk that is being pulled; only while a write is under way, so that a silent sender holds nothing. */
   #reserved = 0;
   /** The write under way. Never rejects; its error lies in `#failure`. */
-  #flight: Promise<void> | undefined;
+  #writing: Promise<void> | undefined;
   #failure: { error: unknown } | undefined;
 
   constructor(file: VectorFile, position: number, budget: ByteBudget) {
@@ -79,8 +79,8 @@ class GatheringWriter {
     if (chunk.length === 0) return;
     this.#gathered.push(chunk);
     this.#gatheredBytes += chunk.length;
-    if (this.#flight === undefined) {
-      if (this.#gatheredBytes >= SMALLEST_WRITE_BYTES) this.#takeOff();
+    if (this.#writing === undefined) {
+      if (this.#gatheredBytes >= SMALLEST_WRITE_BYTES) this.#startWrite();
     } else {
       this.#budget.exchange(this.#reserved, chunk.length);
       this.#reserved = 0;
@@ -90,38 +90,38 @@ class GatheringWriter {
 
   /** Resolves when one more chunk may be pulled. Rejects once a write has failed. */
   async readyForMore(): Promise<void> {
-    while (this.#flight !== undefined && !this.#mayGather()) await this.#flight;
+    while (this.#writing !== undefined && !this.#mayGather()) await this.#writing;
     this.#throwFailure();
   }
 
   /** Resolves when all that was added is written. */
-  async landed(): Promise<void> {
-    while (this.#flight !== undefined) await this.#flight;
+  async written(): Promise<void> {
+    while (this.#writing !== undefined) await this.#writing;
     this.#throwFailure();
     if (this.#gathered.length === 0) return;
-    this.#takeOff();
-    await this.#flight;
+    this.#startWrite();
+    await this.#writing;
     this.#throwFailure();
   }
 
   /** Drops what has not gone out, waits for what has, and gives the budget back. Never rejects. */
   async close(): Promise<void> {
     this.#gathered = [];
-    this.#budget.give(this.#drawn + this.#reserved);
+    this.#budget.release(this.#drawn + this.#reserved);
     this.#drawn = 0;
     this.#reserved = 0;
-    while (this.#flight !== undefined) await this.#flight;
+    while (this.#writing !== undefined) await this.#writing;
   }
 
   #mayGather(): boolean {
     if (this.#reserved > 0) return true;
     if (this.#gatheredBytes + CHUNK_BYTES > GATHER_BYTES || this.#gathered.length >= GATHER_CHUNKS) return false;
-    if (!this.#budget.tryTake(CHUNK_BYTES)) return false;
+    if (!this.#budget.tryReserve(CHUNK_BYTES)) return false;
     this.#reserved = CHUNK_BYTES;
     return true;
   }
 
-  #takeOff(): void {
+  #startWrite(): void {
     const buffers = this.#gathered;
     const bytes = this.#gatheredBytes;
     const drawn = this.#drawn;
@@ -130,22 +130,22 @@ class GatheringWriter {
     this.#gatheredBytes = 0;
     this.#drawn = 0;
     this.#position += bytes;
-    this.#flight = writeAll(this.#file, buffers, position, bytes)
+    this.#writing = writeAll(this.#file, buffers, position, bytes)
       .finally(() => buffers.forEach(freeChunk))
       .catch((error: unknown) => {
-        this.#failure ??= { error: diskRefusal(error) };
+        this.#failure ??= { error: diskError(error) };
       })
-      .then(() => this.#land(drawn));
+      .then(() => this.#onWritten(drawn));
   }
 
-  #land(drawn: number): void {
-    this.#flight = undefined;
-    this.#budget.give(drawn);
+  #onWritten(drawn: number): void {
+    this.#writing = undefined;
+    this.#budget.release(drawn);
     if (this.#failure === undefined && this.#gatheredBytes >= SMALLEST_WRITE_BYTES) {
-      this.#takeOff();
+      this.#startWrite();
     } else {
       // What is left is what every writer may hold.
-      this.#budget.give(this.#drawn + this.#reserved);
+      this.#budget.release(this.#drawn + this.#reserved);
       this.#drawn = 0;
       this.#reserved = 0;
     }
@@ -164,11 +164,11 @@ async function writeAll(file: VectorFile, buffers: Uint8Array[], position: numbe
     const { bytesWritten } = await file.writev(rest, position + written);
     if (bytesWritten <= 0) throw new Error(`the file took none of the ${bytes - written} bytes left to write`);
     written += bytesWritten;
-    if (written < bytes) rest = without(rest, bytesWritten);
+    if (written < bytes) rest = skipBytes(rest, bytesWritten);
   }
 }
 
-function without(buffers: Uint8Array[], bytes: number): Uint8Array[] {
+function skipBytes(buffers: Uint8Array[], bytes: number): Uint8Array[] {
   let skip = bytes;
   const first = buffers.findIndex((buffer) => {
     if (buffer.length > skip) return true;

@@ -6,30 +6,30 @@ const DEFAULT_TOTAL = 32 * 1024 * 1024;
  */
 export class ByteBudget {
   readonly total: number;
-  #taken = 0;
+  #reserved = 0;
 
   constructor(total = DEFAULT_TOTAL) {
     this.total = total;
   }
 
   /** Bytes out at present. */
-  get taken(): number {
-    return this.#taken;
+  get reserved(): number {
+    return this.#reserved;
   }
 
   /** Takes `bytes`, or nothing and false where that would overdraw. */
-  tryTake(bytes: number): boolean {
-    if (this.#taken + bytes > this.total) return false;
-    this.#taken += bytes;
+  tryReserve(bytes: number): boolean {
+    if (this.#reserved + bytes > this.total) return false;
+    this.#reserved += bytes;
     return true;
   }
 
   /** Turns a reservation into the bytes that came; overdraws where a chunk was larger than what was reserved for it. */
   exchange(reserved: number, came: number): void {
-    this.#taken += came - reserved;
+    this.#reserved += came - reserved;
   }
 
-  give(bytes: number): void {
-    this.#taken -= bytes;
+  release(bytes: number): void {
+    this.#reserved -= bytes;
   }
 }

@@ -2,34 +2,34 @@ import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
 /** By what S3 proves that it has the bytes that were sent: what it knows decides, and what that costs. */
-export type ProofKind = 'sha256' | 'crc32';
+export type ChecksumKind = 'sha256' | 'crc32';
 
 /** `sha256` in hex, as the signature takes it; `crc32` in base64, as `x-amz-checksum-crc32` does. */
-export type Proof = { sha256: string } | { crc32: string };
+export type Checksum = { sha256: string } | { crc32: string };
 
 /** Computes the proof of a body while it goes by. */
-export class ProofMaker {
-  readonly #make: { update(chunk: Uint8Array): unknown; proof(): Proof };
+export class PartChecksum {
+  readonly #hash: { update(chunk: Uint8Array): unknown; proof(): Checksum };
 
-  constructor(kind: ProofKind) {
-    this.#make = kind === 'sha256' ? sha256Maker() : crc32Maker();
+  constructor(kind: ChecksumKind) {
+    this.#hash = kind === 'sha256' ? createSha256() : createCrc32();
   }
 
-  async *watch(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  async *update(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
     for await (const chunk of body) {
       // Before the chunk goes on: its memory is the next one's from then on.
-      this.#make.update(chunk);
+      this.#hash.update(chunk);
       yield chunk;
     }
   }
 
   /** Of all that went by; once. */
-  proof(): Proof {
-    return this.#make.proof();
+  result(): Checksum {
+    return this.#hash.proof();
   }
 }
 
-function sha256Maker() {
+function createSha256() {
   const hash = createHash('sha256');
   return {
     update: (chunk: Uint8Array) => hash.update(chunk),
@@ -37,7 +37,7 @@ function sha256Maker() {
   };
 }
 
-function crc32Maker() {
+function createCrc32() {
   let sum = 0;
   return {
     update(chunk: Uint8Array) {

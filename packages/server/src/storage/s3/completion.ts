@@ -1,17 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Millis } from '@partway/protocol/ids';
-import { S3Failure } from './errors.ts';
-import type { S3Upload, S3Uploads } from './multipart-uploads.ts';
+import { S3Error } from './errors.ts';
+import type { MultipartUpload, MultipartUploads } from './multipart-uploads.ts';
 import type { S3Objects } from './objects.ts';
 
 /** What is asked after, and for how long. */
-interface Sealing {
+interface Completion {
   size: number;
   gone: () => Error;
   /** Why nobody knows. */
-  failure: S3Failure;
+  failure: S3Error;
   /** The store may be at it still, where it gave no answer: for so long its object is waited for. */
-  patience: Millis;
+  timeout: Millis;
 }
 
 const PAUSE: Millis = 500;
@@ -22,27 +22,27 @@ const PAUSE: Millis = 500;
  * neither. The upload is asked for first: with most stores it goes only when the object is there. versitygw takes it away
  * before it puts the object together.
  */
-export async function outcomeOf(
-  { uploads, objects }: { uploads: S3Uploads; objects: S3Objects },
-  upload: S3Upload,
-  { size, gone, failure, patience }: Sealing,
+export async function resolveCompletion(
+  { uploads, objects }: { uploads: MultipartUploads; objects: S3Objects },
+  upload: MultipartUpload,
+  { size, gone, failure, timeout }: Completion,
 ): Promise<true | undefined> {
-  const deadline = performance.now() + (isStoresOwn(failure) ? 0 : patience);
+  const deadline = performance.now() + (isStoresOwn(failure) ? 0 : timeout);
   try {
-    if (await uploads.has(upload)) return undefined;
+    if (await uploads.exists(upload)) return undefined;
     while (!(await hasObject(objects, upload.key, size))) {
       if (performance.now() >= deadline) throw gone();
       await sleep(PAUSE);
     }
     return true;
   } catch (error) {
-    if (error instanceof S3Failure && error.passing) return undefined;
+    if (error instanceof S3Error && error.retryable) return undefined;
     throw error;
   }
 }
 
 /** Whether it was the store that failed, and not the way there: then nothing is under way any more. */
-function isStoresOwn({ status }: S3Failure): boolean {
+function isStoresOwn({ status }: S3Error): boolean {
   return status === 500 || status === 503;
 }
 

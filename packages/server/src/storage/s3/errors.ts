@@ -4,7 +4,7 @@ import { Refusal } from '@partway/protocol/errors';
 const RETRY_AFTER_SECONDS = 5;
 
 /** What the client, the agent or S3 calls a trouble that passes, where no status says so. */
-const PASSING_CODES = new Set([
+const RETRYABLE_CODES = new Set([
   ...['ECONNRESET', 'ECONNREFUSED', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND'],
   ...['EAI_AGAIN', 'EADDRNOTAVAIL', 'EPROTO', 'ERR_STREAM_PREMATURE_CLOSE', 'TimeoutError', 'AbortError'],
   // Damaged or cut on its way to S3: sent again it is right.
@@ -22,44 +22,44 @@ const PASSING_CODES = new Set([
  * An operation that S3 refused, or that it did not answer. It has S3's code and no more of the error than that, so that
  * nothing of a signature, a key or a header gets into a log.
  */
-export class S3Failure extends Error {
+export class S3Error extends Error {
   override readonly name = 'S3Failure';
   /** S3's name of the error, or the system's; such as NoSuchUpload or ECONNREFUSED. */
   readonly code: string;
   /** Undefined where no answer came. */
   readonly status: number | undefined;
   /** Whether the same call may well go through later. */
-  readonly passing: boolean;
+  readonly retryable: boolean;
 
-  constructor(operation: string, { code, passing, status, requestId }: Told) {
+  constructor(operation: string, { code, retryable: passing, status, requestId }: ErrorDetails) {
     const said = [code, status, requestId && `request ${requestId}`].filter(
       (part) => part !== undefined && part !== '',
     );
     super(`S3 did not do ${operation}: ${said.join(', ')}. ${remedyOf(code)}`.trim());
     this.code = code;
     this.status = status;
-    this.passing = passing;
+    this.retryable = passing;
   }
 }
 
 /** What an error tells. */
-interface Told {
+interface ErrorDetails {
   code: string;
-  passing: boolean;
+  retryable: boolean;
   status?: number | undefined;
   requestId?: string | undefined;
 }
 
 /** What went wrong with `operation`, where it was S3 or the way there; any other error as it is. */
-export function s3Failure(operation: string, error: unknown): unknown {
-  if (!(error instanceof Error) || error instanceof S3Failure || error instanceof Refusal) return error;
-  const told = whatItTells(error);
-  return told === undefined ? error : new S3Failure(operation, told);
+export function toS3Error(operation: string, error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof S3Error || error instanceof Refusal) return error;
+  const told = errorDetails(error);
+  return told === undefined ? error : new S3Error(operation, told);
 }
 
 /** What a failure means to the client: a store that does not answer is `unavailable`, the rest is for the log. */
-export function s3Refusal(error: unknown): unknown {
-  if (!(error instanceof S3Failure) || !error.passing) return error;
+export function s3UnavailableError(error: unknown): unknown {
+  if (!(error instanceof S3Error) || !error.retryable) return error;
   return new Refusal(
     'unavailable',
     'The store behind this server does not answer at present. What was acknowledged stands; send this again later.',
@@ -68,8 +68,8 @@ export function s3Refusal(error: unknown): unknown {
 }
 
 /** True for an upload or object that is not there (Ceph says NoSuchKey of an upload that has become an object). */
-export function isGone(error: unknown): boolean {
-  return error instanceof S3Failure && ['NoSuchUpload', 'NoSuchKey', 'NotFound'].includes(error.code);
+export function isNotFound(error: unknown): boolean {
+  return error instanceof S3Error && ['NoSuchUpload', 'NoSuchKey', 'NotFound'].includes(error.code);
 }
 
 /** What the operator can do about it; empty where it passes by itself. */
@@ -111,22 +111,22 @@ function remedyOf(code: string): string {
 }
 
 /** Undefined where the error is neither S3's nor the network's: then it is a mistake of ours, or a spool file's. */
-function whatItTells(error: Error): Told | undefined {
+function errorDetails(error: Error): ErrorDetails | undefined {
   const { $metadata, code: systemCode, $response } = error as SdkError;
   const status = $metadata?.httpStatusCode;
   const requestId = $metadata?.requestId;
   const named = typeof systemCode === 'string' ? systemCode : error.name;
   if (status !== undefined && status >= 300) {
     const passing =
-      (status >= 500 && status !== 501) || status === 408 || status === 429 || PASSING_CODES.has(error.name);
+      (status >= 500 && status !== 501) || status === 408 || status === 429 || RETRYABLE_CODES.has(error.name);
     const code = status === 301 || status === 307 ? 'PermanentRedirect' : error.name;
-    return { code, status, requestId, passing };
+    return { code, status, requestId, retryable: passing };
   }
   // An answer that says 200 and cannot be read was cut on its way.
   if (status !== undefined || $response !== undefined)
-    return { code: 'unreadable answer', status, requestId, passing: true };
+    return { code: 'unreadable answer', status, requestId, retryable: true };
   for (const code of [named, error.name]) {
-    if (PASSING_CODES.has(code) || code.startsWith('HPE_')) return { code, status, requestId, passing: true };
+    if (RETRYABLE_CODES.has(code) || code.startsWith('HPE_')) return { code, status, requestId, retryable: true };
   }
   return undefined;
 }

@@ -1,29 +1,29 @@
-import type { ContentId } from '@partway/protocol/ids';
+import type { BlobId } from '@partway/protocol/ids';
 
 const CONTENT_ID = /^[0-9a-f]{32}$/;
 
 /** Which key is whose, below one prefix: `PREFIX/content/ID` for the bytes of ID, `PREFIX/database-id` for the mark. */
 export class S3Keys {
   /** Says which database names the contents. */
-  readonly mark: string;
+  readonly owner: string;
   /** Of all contents. */
-  readonly contents: string;
+  readonly blobs: string;
 
   /** `prefix` without slashes at its ends; empty for the bucket's root. */
   constructor(prefix: string) {
     const base = prefix === '' ? '' : `${prefix}/`;
-    this.mark = `${base}database-id`;
-    this.contents = `${base}content/`;
+    this.owner = `${base}database-id`;
+    this.blobs = `${base}content/`;
   }
 
-  of(content: ContentId): string {
-    if (!CONTENT_ID.test(content)) throw new TypeError('a content id is 32 lower-case hex digits');
-    return this.contents + content;
+  blobKey(blob: BlobId): string {
+    if (!CONTENT_ID.test(blob)) throw new TypeError('a content id is 32 lower-case hex digits');
+    return this.blobs + blob;
   }
 
   /** Whose bytes lie under a key; undefined where it is none of ours. */
-  contentOf(key: string): ContentId | undefined {
-    const id = key.slice(this.contents.length);
-    return key.startsWith(this.contents) && CONTENT_ID.test(id) ? (id as ContentId) : undefined;
+  parseBlobKey(key: string): BlobId | undefined {
+    const id = key.slice(this.blobs.length);
+    return key.startsWith(this.blobs) && CONTENT_ID.test(id) ? (id as BlobId) : undefined;
   }
 }

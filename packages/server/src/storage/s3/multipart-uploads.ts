@@ -8,21 +8,21 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import type { Millis } from '@partway/protocol/ids';
-import type { ProvenFile } from '../spool/spooled-body.ts';
-import type { ProofKind } from './checksums.ts';
-import { momentOf } from './client.ts';
-import { S3Failure } from './errors.ts';
-import { at, type Bucket, call, callWithBody, unlessGone } from './retry.ts';
+import type { VerifiedFile } from '../spool/spooled-body.ts';
+import type { ChecksumKind } from './checksums.ts';
+import { toLocalTime } from './client.ts';
+import { S3Error } from './errors.ts';
+import { type Bucket, call, callWithBody, ignoreNotFound, objectParams } from './retry.ts';
 
 /** An upload under way at S3, and how its parts are proven. */
-export interface S3Upload {
+export interface MultipartUpload {
   key: string;
   id: string;
-  proof: ProofKind;
+  checksum: ChecksumKind;
 }
 
 /** A part as S3 knows it. */
-export interface S3Part {
+export interface MultipartPart {
   number: number;
   etag: string;
   crc32?: string;
@@ -39,14 +39,14 @@ interface ListedPart {
 export interface ListedUpload {
   key: string;
   id: string;
-  begunAt: Millis;
+  createdAt: Millis;
 }
 
 /** Nobody is kept waiting for long to leave no trace of what nobody needs. */
-const TIDYING = { patience: 5_000, silence: 5_000 };
+const TIDYING = { timeout: 5_000, idleTimeout: 5_000 };
 
 /** The multipart uploads of one bucket. */
-export class S3Uploads {
+export class MultipartUploads {
   readonly #bucket: Bucket;
   /** Whether S3 is asked to keep a CRC-32 of each part; no more, once it has refused to know of such a thing. */
   #askForCrc32: boolean;
@@ -57,9 +57,9 @@ export class S3Uploads {
   }
 
   /** With `crc32`, parts are proven by that where the store knows how to; where it does not, by their signature. */
-  async create(key: string, { crc32 }: { crc32: boolean }): Promise<S3Upload> {
+  async create(key: string, { crc32 }: { crc32: boolean }): Promise<MultipartUpload> {
     const asked = crc32 && this.#askForCrc32;
-    const input = { ...at(this.#bucket, key), ...(asked && { ChecksumAlgorithm: 'CRC32' as const }) };
+    const input = { ...objectParams(this.#bucket, key), ...(asked && { ChecksumAlgorithm: 'CRC32' as const }) };
     let tries = 0;
     try {
       const { UploadId: id, ChecksumAlgorithm: kept } = await call(
@@ -72,7 +72,7 @@ export class S3Uploads {
       );
       if (id === undefined) throw new Error('S3 began an upload and gave it no id');
       if (tries > 1) await this.#abortOthers({ key, id }).catch(() => {});
-      return { key, id, proof: kept === 'CRC32' ? 'crc32' : 'sha256' };
+      return { key, id, checksum: kept === 'CRC32' ? 'crc32' : 'sha256' };
     } catch (error) {
       if (!asked || !isNotKnown(error)) throw error;
       this.#askForCrc32 = false;
@@ -80,29 +80,29 @@ export class S3Uploads {
     }
   }
 
-  async sendPart({ key, id }: S3Upload, number: number, body: ProvenFile): Promise<S3Part> {
-    const input = { ...at(this.#bucket, key), UploadId: id, PartNumber: number };
+  async sendPart({ key, id }: MultipartUpload, number: number, body: VerifiedFile): Promise<MultipartPart> {
+    const input = { ...objectParams(this.#bucket, key), UploadId: id, PartNumber: number };
     const { ETag } = await callWithBody('UploadPart', this.#bucket.limits.body, body, (bodyInput, options) =>
       this.#bucket.client.send(new UploadPartCommand({ ...input, ...bodyInput }), options),
     );
     if (ETag === undefined) throw new Error('S3 took a part and gave it no ETag');
-    return { number, etag: unquoted(ETag), ...('crc32' in body.proof && { crc32: body.proof.crc32 }) };
+    return { number, etag: unquoted(ETag), ...('crc32' in body.checksum && { crc32: body.checksum.crc32 }) };
   }
 
-  /** `outcome` says what has become of the upload where S3's answer was none; it may wait for `patience`. */
+  /** `outcome` says what has become of the upload where S3's answer was none; it may wait for `timeout`. */
   async complete(
-    { key, id }: S3Upload,
-    parts: readonly S3Part[],
-    outcome: (failure: S3Failure, patience: Millis) => Promise<true | undefined>,
+    { key, id }: MultipartUpload,
+    parts: readonly MultipartPart[],
+    outcome: (failure: S3Error, timeout: Millis) => Promise<true | undefined>,
   ): Promise<void> {
     const Parts = parts.map(({ number, etag, crc32 }) => ({
       PartNumber: number,
       ETag: etag,
       ...(crc32 !== undefined && { ChecksumCRC32: crc32 }),
     }));
-    const input = { ...at(this.#bucket, key), UploadId: id, MultipartUpload: { Parts } };
+    const input = { ...objectParams(this.#bucket, key), UploadId: id, MultipartUpload: { Parts } };
     const { complete } = this.#bucket.limits;
-    const limits = { ...complete, outcome: (failure: S3Failure) => outcome(failure, complete.silence) };
+    const limits = { ...complete, outcome: (failure: S3Error) => outcome(failure, complete.idleTimeout) };
     await call('CompleteMultipartUpload', limits, async (options) => {
       await this.#bucket.client.send(new CompleteMultipartUploadCommand(input), options);
       return true;
@@ -110,9 +110,9 @@ export class S3Uploads {
   }
 
   /** Idempotent. A part still on its way may outlive it: S3 lists the upload again then, and it can be aborted again. */
-  async abort({ key, id }: Pick<S3Upload, 'key' | 'id'>): Promise<void> {
-    const input = { ...at(this.#bucket, key), UploadId: id };
-    await unlessGone(
+  async abort({ key, id }: Pick<MultipartUpload, 'key' | 'id'>): Promise<void> {
+    const input = { ...objectParams(this.#bucket, key), UploadId: id };
+    await ignoreNotFound(
       call('AbortMultipartUpload', this.#bucket.limits.call, (options) =>
         this.#bucket.client.send(new AbortMultipartUploadCommand(input), options),
       ),
@@ -124,16 +124,16 @@ export class S3Uploads {
    * is no orphan's any more, and the upload would be listed for as long as the file is there. It has no part and costs
    * nothing, so it is tried once; a try that S3 does later still goes with the file.
    */
-  async #abortOthers({ key, id }: Pick<S3Upload, 'key' | 'id'>): Promise<void> {
+  async #abortOthers({ key, id }: Pick<MultipartUpload, 'key' | 'id'>): Promise<void> {
     for await (const found of this.list(key, TIDYING)) {
       if (found.key === key && found.id !== id) await this.abort(found);
     }
   }
 
   /** Whether there is such an upload still. */
-  async has({ key, id }: S3Upload): Promise<boolean> {
-    const input = { ...at(this.#bucket, key), UploadId: id, MaxParts: 1 };
-    const page = await unlessGone(
+  async exists({ key, id }: MultipartUpload): Promise<boolean> {
+    const input = { ...objectParams(this.#bucket, key), UploadId: id, MaxParts: 1 };
+    const page = await ignoreNotFound(
       call('ListParts', this.#bucket.limits.call, (options) =>
         this.#bucket.client.send(new ListPartsCommand(input), options),
       ),
@@ -142,12 +142,12 @@ export class S3Uploads {
   }
 
   /** The parts that S3 has of an upload; undefined where there is no such upload. */
-  async listParts({ key, id }: Pick<S3Upload, 'key' | 'id'>): Promise<ListedPart[] | undefined> {
+  async listParts({ key, id }: Pick<MultipartUpload, 'key' | 'id'>): Promise<ListedPart[] | undefined> {
     const parts: ListedPart[] = [];
     let after: string | undefined;
     do {
-      const input = { ...at(this.#bucket, key), UploadId: id, ...(after && { PartNumberMarker: after }) };
-      const page = await unlessGone(
+      const input = { ...objectParams(this.#bucket, key), UploadId: id, ...(after && { PartNumberMarker: after }) };
+      const page = await ignoreNotFound(
         call('ListParts', this.#bucket.limits.call, (options) =>
           this.#bucket.client.send(new ListPartsCommand(input), options),
         ),
@@ -155,7 +155,7 @@ export class S3Uploads {
       if (page === undefined) return undefined;
       for (const { PartNumber: number, ETag, LastModified } of page.Parts ?? []) {
         if (number === undefined || ETag === undefined) continue;
-        parts.push({ number, etag: unquoted(ETag), storedAt: momentOf(this.#bucket, LastModified) });
+        parts.push({ number, etag: unquoted(ETag), storedAt: toLocalTime(this.#bucket, LastModified) });
       }
       after = page.IsTruncated === true ? page.NextPartNumberMarker : undefined;
     } while (after !== undefined);
@@ -167,7 +167,7 @@ export class S3Uploads {
     for (;;) {
       const page = await this.#page(prefix, after, limits);
       for (const { Key: key, UploadId: id, Initiated } of page.Uploads ?? []) {
-        if (key !== undefined && id !== undefined) yield { key, id, begunAt: momentOf(this.#bucket, Initiated) };
+        if (key !== undefined && id !== undefined) yield { key, id, createdAt: toLocalTime(this.#bucket, Initiated) };
       }
       if (page.IsTruncated !== true || page.NextKeyMarker === undefined) return;
       after = { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker };
@@ -201,7 +201,7 @@ interface Marker {
 /** Some stores refuse what others pass over in silence. */
 function isNotKnown(error: unknown): boolean {
   return (
-    error instanceof S3Failure && (error.status === 501 || ['InvalidRequest', 'InvalidArgument'].includes(error.code))
+    error instanceof S3Error && (error.status === 501 || ['InvalidRequest', 'InvalidArgument'].includes(error.code))
   );
 }
 

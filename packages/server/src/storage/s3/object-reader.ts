@@ -2,22 +2,22 @@ import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Millis } from '@partway/protocol/ids';
 import type { ByteRange } from '../blob-store.ts';
-import { S3Failure, s3Refusal } from './errors.ts';
+import { S3Error, s3UnavailableError } from './errors.ts';
 import type { S3Objects } from './objects.ts';
 
 /** S3 may fall silent for this long while somebody waits for its bytes. A reader who is slow himself is not timed. */
-const SILENCE: Millis = 15_000;
+const IDLE_TIMEOUT: Millis = 15_000;
 /** A reading goes on where it broke off, this often without a byte of progress. */
-const MOST_TRIES = 5;
+const MAX_ATTEMPTS = 5;
 const FIRST_PAUSE: Millis = 200;
 
 /** An object's bytes, or a range of them. Rejects where there is no such object. Goes on by itself where S3 breaks off. */
-export async function openReading(objects: S3Objects, key: string, range?: ByteRange): Promise<Readable> {
+export async function openObject(objects: S3Objects, key: string, range?: ByteRange): Promise<Readable> {
   const { body, length } = await objects.get(key, range);
-  return new Reading({ objects, key, next: range?.first ?? 0, missing: length, body });
+  return new ObjectReader({ objects, key, next: range?.first ?? 0, missing: length, body });
 }
 
-interface Begun {
+interface ReadPosition {
   objects: S3Objects;
   key: string;
   /** The byte of the object that comes next. */
@@ -26,7 +26,7 @@ interface Begun {
   body: Readable;
 }
 
-class Reading extends Readable {
+class ObjectReader extends Readable {
   readonly #objects: S3Objects;
   readonly #key: string;
   #next: number;
@@ -35,13 +35,13 @@ class Reading extends Readable {
   #timer: NodeJS.Timeout | undefined;
   #tries = 0;
 
-  constructor({ objects, key, next, missing, body }: Begun) {
+  constructor({ objects, key, next, missing, body }: ReadPosition) {
     super();
     this.#objects = objects;
     this.#key = key;
     this.#next = next;
     this.#missing = missing;
-    this.#follow(body);
+    this.#readFrom(body);
   }
 
   override _read(): void {
@@ -49,7 +49,7 @@ class Reading extends Readable {
       this.push(null);
       return;
     }
-    this.#watch();
+    this.#resetTimer();
     this.#body?.resume();
   }
 
@@ -59,16 +59,16 @@ class Reading extends Readable {
     done(error);
   }
 
-  #follow(body: Readable): void {
+  #readFrom(body: Readable): void {
     this.#body = body;
     body.pause();
-    body.on('data', (chunk: Buffer) => this.#take(chunk));
-    body.once('error', () => this.#broken(body));
-    body.once('close', () => this.#broken(body));
+    body.on('data', (chunk: Buffer) => this.#onChunk(chunk));
+    body.once('error', () => this.#onError(body));
+    body.once('close', () => this.#onError(body));
     if (this.#missing === 0) body.resume();
   }
 
-  #take(chunk: Buffer): void {
+  #onChunk(chunk: Buffer): void {
     // More than was asked for is another object's business.
     const wanted = chunk.length > this.#missing ? chunk.subarray(0, this.#missing) : chunk;
     this.#next += wanted.length;
@@ -79,43 +79,43 @@ class Reading extends Readable {
       clearTimeout(this.#timer);
       this.push(null);
     } else if (more) {
-      this.#watch();
+      this.#resetTimer();
     } else {
       clearTimeout(this.#timer);
       this.#body?.pause();
     }
   }
 
-  #watch(): void {
+  #resetTimer(): void {
     clearTimeout(this.#timer);
     const body = this.#body;
     if (body === undefined) return;
     this.#timer = setTimeout(
-      () => body.destroy(new S3Failure('GetObject', { code: 'TimeoutError', passing: true })),
-      SILENCE,
+      () => body.destroy(new S3Error('GetObject', { code: 'TimeoutError', retryable: true })),
+      IDLE_TIMEOUT,
     );
   }
 
   /** The answer ended before its bytes did. */
-  #broken(body: Readable): void {
+  #onError(body: Readable): void {
     if (this.#body !== body) return;
     clearTimeout(this.#timer);
     this.#body = undefined;
     if (this.#missing === 0 || this.destroyed) return;
-    this.#again().catch((failure: Error) => this.destroy(failure));
+    this.#retry().catch((failure: Error) => this.destroy(failure));
   }
 
-  async #again(): Promise<void> {
+  async #retry(): Promise<void> {
     this.#tries += 1;
-    if (this.#tries > MOST_TRIES) {
-      throw s3Refusal(new S3Failure('GetObject', { code: 'broken off too often', passing: true }));
+    if (this.#tries > MAX_ATTEMPTS) {
+      throw s3UnavailableError(new S3Error('GetObject', { code: 'broken off too often', retryable: true }));
     }
     await sleep(FIRST_PAUSE * (this.#tries - 1), undefined, { ref: false });
     if (this.destroyed) return;
     const { body } = await this.#objects.get(this.#key, { first: this.#next, last: this.#next + this.#missing - 1 });
     if (this.destroyed) return void body.destroy();
-    this.#follow(body);
-    this.#watch();
+    this.#readFrom(body);
+    this.#resetTimer();
     body.resume();
   }
 }

@@ -8,10 +8,10 @@ import {
 } from '@aws-sdk/client-s3';
 import type { Millis } from '@partway/protocol/ids';
 import type { ByteRange } from '../blob-store.ts';
-import type { ProvenFile } from '../spool/spooled-body.ts';
-import { momentOf } from './client.ts';
-import { S3Failure } from './errors.ts';
-import { at, type Bucket, call, callWithBody, unlessGone } from './retry.ts';
+import type { VerifiedFile } from '../spool/spooled-body.ts';
+import { toLocalTime } from './client.ts';
+import { S3Error } from './errors.ts';
+import { type Bucket, call, callWithBody, ignoreNotFound, objectParams } from './retry.ts';
 
 /** An object as S3 lists it. */
 interface ListedObject {
@@ -27,14 +27,19 @@ export class S3Objects {
     this.#bucket = bucket;
   }
 
-  async put(key: string, body: ProvenFile): Promise<void> {
+  async put(key: string, body: VerifiedFile): Promise<void> {
     await callWithBody('PutObject', this.#bucket.limits.body, body, (bodyInput, options) =>
-      this.#bucket.client.send(new PutObjectCommand({ ...at(this.#bucket, key), ...bodyInput }), options),
+      this.#bucket.client.send(new PutObjectCommand({ ...objectParams(this.#bucket, key), ...bodyInput }), options),
     );
   }
 
   async putText(key: string, text: string, type = 'application/json'): Promise<void> {
-    const input = { ...at(this.#bucket, key), Body: text, ContentLength: Buffer.byteLength(text), ContentType: type };
+    const input = {
+      ...objectParams(this.#bucket, key),
+      Body: text,
+      ContentLength: Buffer.byteLength(text),
+      ContentType: type,
+    };
     await call('PutObject', this.#bucket.limits.call, (options) =>
       this.#bucket.client.send(new PutObjectCommand(input), options),
     );
@@ -42,9 +47,9 @@ export class S3Objects {
 
   /** An object as text; undefined where there is none. */
   async getText(key: string): Promise<string | undefined> {
-    return unlessGone(
+    return ignoreNotFound(
       call('GetObject', this.#bucket.limits.call, async (options) => {
-        const { Body } = await this.#bucket.client.send(new GetObjectCommand(at(this.#bucket, key)), options);
+        const { Body } = await this.#bucket.client.send(new GetObjectCommand(objectParams(this.#bucket, key)), options);
         return (await Body?.transformToString()) ?? '';
       }),
     );
@@ -52,7 +57,7 @@ export class S3Objects {
 
   /** An object's bytes, or a range of them, as they come from one answer of S3, which may break off. */
   async get(key: string, range?: ByteRange): Promise<{ body: Readable; length: number }> {
-    const input = { ...at(this.#bucket, key), ...(range && { Range: `bytes=${range.first}-${range.last}` }) };
+    const input = { ...objectParams(this.#bucket, key), ...(range && { Range: `bytes=${range.first}-${range.last}` }) };
     return call('GetObject', this.#bucket.limits.call, async (options) => {
       const answer = await this.#bucket.client.send(new GetObjectCommand(input), options);
       const { Body, ContentLength, ContentRange } = answer;
@@ -61,7 +66,7 @@ export class S3Objects {
       // Whoever does not know ranges answers with all of it, and a reading that goes on would put that in its middle.
       if (range !== undefined && !ContentRange?.startsWith(`bytes ${range.first}-${range.last}/`)) {
         body.destroy();
-        throw new S3Failure('GetObject', { code: 'another range than was asked for', passing: false });
+        throw new S3Error('GetObject', { code: 'another range than was asked for', retryable: false });
       }
       return { body, length: ContentLength };
     });
@@ -69,9 +74,9 @@ export class S3Objects {
 
   /** Undefined where there is no such object. */
   async sizeOf(key: string): Promise<number | undefined> {
-    const head = await unlessGone(
+    const head = await ignoreNotFound(
       call('HeadObject', this.#bucket.limits.call, (options) =>
-        this.#bucket.client.send(new HeadObjectCommand(at(this.#bucket, key)), options),
+        this.#bucket.client.send(new HeadObjectCommand(objectParams(this.#bucket, key)), options),
       ),
     );
     return head?.ContentLength;
@@ -79,15 +84,15 @@ export class S3Objects {
 
   /** Idempotent. */
   async delete(key: string): Promise<void> {
-    await unlessGone(
+    await ignoreNotFound(
       call('DeleteObject', this.#bucket.limits.call, (options) =>
-        this.#bucket.client.send(new DeleteObjectCommand(at(this.#bucket, key)), options),
+        this.#bucket.client.send(new DeleteObjectCommand(objectParams(this.#bucket, key)), options),
       ),
     );
   }
 
   /** Some key that begins like this; the smallest question that needs bucket, credentials and the way there at once. */
-  async some(prefix: string, limits = this.#bucket.limits.call): Promise<string | undefined> {
+  async anyWithPrefix(prefix: string, limits = this.#bucket.limits.call): Promise<string | undefined> {
     const input = { Bucket: this.#bucket.name, Prefix: prefix, MaxKeys: 1 };
     const page = await call('ListObjectsV2', limits, (options) =>
       this.#bucket.client.send(new ListObjectsV2Command(input), options),
@@ -103,7 +108,7 @@ export class S3Objects {
         this.#bucket.client.send(new ListObjectsV2Command(input), options),
       );
       for (const { Key: key, LastModified } of page.Contents ?? []) {
-        if (key !== undefined) yield { key, modifiedAt: momentOf(this.#bucket, LastModified) };
+        if (key !== undefined) yield { key, modifiedAt: toLocalTime(this.#bucket, LastModified) };
       }
       after = page.IsTruncated === true ? page.NextContinuationToken : undefined;
     } while (after !== undefined);

@@ -1,5 +1,5 @@
 /** A body handed on in pieces, each of them a body of its own. One piece at a time, in their order. */
-export class Pieces {
+export class BodySplitter {
   readonly #source: AsyncIterator<Uint8Array>;
   #rest: Uint8Array | undefined;
 

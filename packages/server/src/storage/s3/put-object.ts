@@ -1,23 +1,23 @@
 import { Refusal } from '@partway/protocol/errors';
 import type { UserId } from '@partway/protocol/ids';
-import type { LocalFiles } from '../disk/durable-files.ts';
+import type { DurableFiles } from '../disk/durable-files.ts';
 import type { Spool } from '../spool/spool.ts';
-import type { ProvenFile } from '../spool/spooled-body.ts';
-import { ProofMaker } from './checksums.ts';
-import { hasObject, outcomeOf } from './completion.ts';
-import { isGone } from './errors.ts';
-import type { S3Part, S3Uploads } from './multipart-uploads.ts';
+import type { VerifiedFile } from '../spool/spooled-body.ts';
+import { PartChecksum } from './checksums.ts';
+import { hasObject, resolveCompletion } from './completion.ts';
+import { isNotFound } from './errors.ts';
+import type { MultipartPart, MultipartUploads } from './multipart-uploads.ts';
 import type { S3Objects } from './objects.ts';
-import { Pieces } from './pieces.ts';
+import { BodySplitter } from './pieces.ts';
 
 /** How much of a body of unknown length is spooled at a time; every piece but the last is this long, as some stores want. */
-const PIECE_BYTES = 16 * 1024 * 1024;
-const MOST_PIECES = 10_000;
+const CHUNK_BYTES = 16 * 1024 * 1024;
+const MAX_CHUNKS = 10_000;
 
 /** Where pieces go, and from whom they come. */
-interface PieceStore {
+interface UploadTarget {
   spool: Spool;
-  uploads: S3Uploads;
+  uploads: MultipartUploads;
   objects: S3Objects;
   by?: UserId | undefined;
 }
@@ -26,11 +26,11 @@ interface PieceStore {
  * Stores a body as long as it is: in one call where it is short, else as an upload of pieces that are spooled one after
  * the other. When it rejects, nothing of it stays, or an upload or object that nothing names and the sweep finds.
  */
-export async function putInPieces(store: PieceStore, key: string, body: AsyncIterable<Uint8Array>): Promise<void> {
-  const pieces = new Pieces(body);
+export async function putObject(store: UploadTarget, key: string, body: AsyncIterable<Uint8Array>): Promise<void> {
+  const pieces = new BodySplitter(body);
   try {
-    await using first = await spooled(store, pieces);
-    if (await pieces.more()) await putMany(store, key, pieces, first);
+    await using first = await spoolChunks(store, pieces);
+    if (await pieces.more()) await putMultipart(store, key, pieces, first);
     else await putOne(store.objects, key, first);
   } finally {
     await pieces.close();
@@ -38,11 +38,11 @@ export async function putInPieces(store: PieceStore, key: string, body: AsyncIte
 }
 
 /** A piece in the spool; it goes when it is disposed of. */
-type Piece = ProvenFile & AsyncDisposable;
+type SpooledChunk = VerifiedFile & AsyncDisposable;
 
-async function spooled({ spool, by }: PieceStore, pieces: Pieces): Promise<Piece> {
-  const maker = new ProofMaker('sha256');
-  const most = Math.min(PIECE_BYTES, spool.size);
+async function spoolChunks({ spool, by }: UploadTarget, pieces: BodySplitter): Promise<SpooledChunk> {
+  const maker = new PartChecksum('sha256');
+  const most = Math.min(CHUNK_BYTES, spool.size);
   let length = 0;
   async function* counted(): AsyncGenerator<Uint8Array, void, undefined> {
     for await (const chunk of pieces.next(most)) {
@@ -50,11 +50,11 @@ async function spooled({ spool, by }: PieceStore, pieces: Pieces): Promise<Piece
       yield chunk;
     }
   }
-  const file = await spool.receive(maker.watch(counted()), { most, by });
-  return { file, length, proof: maker.proof(), [Symbol.asyncDispose]: () => file.remove() };
+  const file = await spool.receive(maker.update(counted()), { maxBytes: most, by });
+  return { file, length, checksum: maker.result(), [Symbol.asyncDispose]: () => file.remove() };
 }
 
-async function putOne(objects: S3Objects, key: string, piece: Piece): Promise<void> {
+async function putOne(objects: S3Objects, key: string, piece: SpooledChunk): Promise<void> {
   try {
     await objects.put(key, piece);
   } catch (error) {
@@ -64,27 +64,32 @@ async function putOne(objects: S3Objects, key: string, piece: Piece): Promise<vo
   }
 }
 
-async function putMany(store: PieceStore, key: string, pieces: Pieces, first: Piece): Promise<void> {
+async function putMultipart(
+  store: UploadTarget,
+  key: string,
+  pieces: BodySplitter,
+  first: SpooledChunk,
+): Promise<void> {
   const { uploads, objects } = store;
   const upload = await uploads.create(key, { crc32: false });
   try {
-    const parts: S3Part[] = [await uploads.sendPart(upload, 1, first)];
+    const parts: MultipartPart[] = [await uploads.sendPart(upload, 1, first)];
     let size = first.length;
     await first.file.remove();
     while (await pieces.more()) {
-      if (parts.length === MOST_PIECES) throw tooLong(size);
-      await using piece = await spooled(store, pieces);
+      if (parts.length === MAX_CHUNKS) throw bodyTooLargeError(size);
+      await using piece = await spoolChunks(store, pieces);
       parts.push(await uploads.sendPart(upload, parts.length + 1, piece));
       size += piece.length;
     }
     const gone = () => new Error(`the upload of ${key} is gone`);
     try {
-      await uploads.complete(upload, parts, (failure, patience) =>
-        outcomeOf(store, upload, { size, gone, failure, patience }),
+      await uploads.complete(upload, parts, (failure, timeout) =>
+        resolveCompletion(store, upload, { size, gone, failure, timeout }),
       );
     } catch (error) {
       // Done by a try that was not heard of, when nobody could be asked either.
-      if (!isGone(error) || !(await hasObject(objects, key, size))) throw error;
+      if (!isNotFound(error) || !(await hasObject(objects, key, size))) throw error;
     }
   } catch (error) {
     await uploads.abort(upload).catch(() => {});
@@ -93,7 +98,7 @@ async function putMany(store: PieceStore, key: string, pieces: Pieces, first: Pi
   }
 }
 
-function tooLong(size: number): Refusal {
+function bodyTooLargeError(size: number): Refusal {
   return new Refusal(
     'file_size_limit_exceeded',
     `An upload in one request may have ${size} bytes here; open an upload session for this file.`,
@@ -105,7 +110,7 @@ function tooLong(size: number): Refusal {
  * below `base` are made. When it rejects, neither file is there.
  */
 export async function putWhole(
-  files: LocalFiles,
+  files: DurableFiles,
   { from, to, base }: { from: string; to: string; base: string },
   body: AsyncIterable<Uint8Array>,
 ): Promise<void> {

@@ -3,7 +3,7 @@
  * has ended, and rejects as that run does. Callers that come while a run is under way share the next one; two runs are
  * never under way at once.
  */
-export function inRounds(work: () => Promise<void>): () => Promise<void> {
+export function coalesce(work: () => Promise<void>): () => Promise<void> {
   let current: Promise<void> | undefined;
   let next: Promise<void> | undefined;
 

@@ -2,17 +2,17 @@ import { Refusal } from '@partway/protocol/errors';
 import type { Millis, UserId } from '@partway/protocol/ids';
 
 /** Room that was taken for a body. */
-export interface Hold {
+export interface SpoolReservation {
   /** The body is kept only as long as nobody needs its room: it is held against nobody from now on. */
-  free(): void;
+  markCached(): void;
   /** Gives the room back; once. */
-  give(): void;
+  release(): void;
 }
 
 interface Waiting {
   bytes: number;
   by: UserId | undefined;
-  letIn: () => void;
+  admit: () => void;
 }
 
 /**
@@ -22,27 +22,27 @@ interface Waiting {
  * some under way may hold no more than is left for the others. For one user that is half of the room. Who has nothing
  * under way is held to the room alone, and a body under way waits for no other: so there is always one who gets on.
  */
-export class SpoolRoom {
+export class SpoolQuota {
   readonly total: number;
-  readonly #patience: Millis;
-  readonly #makeRoom: () => Promise<boolean>;
-  readonly #line: Waiting[] = [];
+  readonly #timeout: Millis;
+  readonly #evict: () => Promise<boolean>;
+  readonly #queue: Waiting[] = [];
   /** Of bodies under way: how much of the room each user has, and all of them. */
-  readonly #held = new Map<UserId, number>();
-  #underWay = 0;
-  #taken = 0;
+  readonly #reservedBy = new Map<UserId, number>();
+  #inProgress = 0;
+  #reserved = 0;
   #serving: Promise<void> | undefined;
 
   /** `makeRoom` gives bytes back that nobody needs, by `give`, and says whether there were any. */
-  constructor(total: number, { patience, makeRoom }: { patience: Millis; makeRoom: () => Promise<boolean> }) {
+  constructor(total: number, { timeout, makeRoom }: { timeout: Millis; makeRoom: () => Promise<boolean> }) {
     this.total = total;
-    this.#patience = patience;
-    this.#makeRoom = makeRoom;
+    this.#timeout = timeout;
+    this.#evict = makeRoom;
   }
 
   /** Bytes out at present. */
-  get taken(): number {
-    return this.#taken;
+  get reserved(): number {
+    return this.#reserved;
   }
 
   /**
@@ -50,24 +50,24 @@ export class SpoolRoom {
    * limit. Refuses as `unavailable` after the time that one may wait, and rejects with the reason of `signal`, whose place
    * in line is given up at once, when that is aborted.
    */
-  async take(bytes: number, by?: UserId, signal?: AbortSignal): Promise<Hold> {
+  async reserve(bytes: number, by?: UserId, signal?: AbortSignal): Promise<SpoolReservation> {
     if (bytes > this.total) {
       throw new RangeError(`a spool of ${this.total} bytes cannot hold a part of ${bytes}: raise PARTWAY_SPOOL_SIZE`);
     }
     signal?.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const waiting: Waiting = { bytes, by, letIn: resolve };
-    this.#line.push(waiting);
+    const waiting: Waiting = { bytes, by, admit: resolve };
+    this.#queue.push(waiting);
     const leave = (reason: unknown) => {
-      const at = this.#line.indexOf(waiting);
+      const at = this.#queue.indexOf(waiting);
       // Let in a moment ago: the room is the caller's, to give back.
       if (at < 0) return;
-      this.#line.splice(at, 1);
+      this.#queue.splice(at, 1);
       reject(reason);
       this.#serve();
     };
     const onAbort = () => leave(signal?.reason);
-    const timer = setTimeout(() => leave(spoolFull()), this.#patience);
+    const timer = setTimeout(() => leave(spoolFullError()), this.#timeout);
     signal?.addEventListener('abort', onAbort, { once: true });
     this.#serve();
     try {
@@ -76,10 +76,10 @@ export class SpoolRoom {
       clearTimeout(timer);
       signal?.removeEventListener('abort', onAbort);
     }
-    return this.#holdOf(waiting);
+    return this.#reservationFor(waiting);
   }
 
-  #holdOf({ bytes, by }: Waiting): Hold {
+  #reservationFor({ bytes, by }: Waiting): SpoolReservation {
     let underWay = true;
     const free = () => {
       if (underWay) this.#count(-bytes, by);
@@ -87,9 +87,9 @@ export class SpoolRoom {
       this.#serve();
     };
     return {
-      free,
-      give: () => {
-        this.#taken -= bytes;
+      markCached: free,
+      release: () => {
+        this.#reserved -= bytes;
         free();
       },
     };
@@ -97,50 +97,50 @@ export class SpoolRoom {
 
   /** Lets in who waits, as far as there is room; one run at a time. */
   #serve(): void {
-    this.#serving ??= this.#letIn().finally(() => {
+    this.#serving ??= this.#admit().finally(() => {
       this.#serving = undefined;
       if (this.#fits(this.#next())) this.#serve();
     });
   }
 
-  async #letIn(): Promise<void> {
+  async #admit(): Promise<void> {
     for (let next = this.#next(); next !== undefined; next = this.#next()) {
       if (!this.#fits(next)) {
-        if (await this.#makeRoom()) continue;
+        if (await this.#evict()) continue;
         // Bytes may have come back, and whoever was next may have left, while it looked.
         next = this.#next();
         if (next === undefined || !this.#fits(next)) return;
       }
-      this.#line.splice(this.#line.indexOf(next), 1);
-      this.#taken += next.bytes;
+      this.#queue.splice(this.#queue.indexOf(next), 1);
+      this.#reserved += next.bytes;
       this.#count(next.bytes, next.by);
-      next.letIn();
+      next.admit();
     }
   }
 
   /** The first in line who may have more. Where there is no room for that one, those behind wait too. */
   #next(): Waiting | undefined {
-    return this.#line.find(({ bytes, by }) => {
-      const held = by === undefined ? 0 : (this.#held.get(by) ?? 0);
-      return held === 0 || held + bytes <= this.total - this.#underWay - bytes;
+    return this.#queue.find(({ bytes, by }) => {
+      const held = by === undefined ? 0 : (this.#reservedBy.get(by) ?? 0);
+      return held === 0 || held + bytes <= this.total - this.#inProgress - bytes;
     });
   }
 
   #fits(waiting: Waiting | undefined): boolean {
-    return waiting !== undefined && this.#taken + waiting.bytes <= this.total;
+    return waiting !== undefined && this.#reserved + waiting.bytes <= this.total;
   }
 
   #count(bytes: number, by: UserId | undefined): void {
-    this.#underWay += bytes;
+    this.#inProgress += bytes;
     if (by === undefined) return;
-    const held = (this.#held.get(by) ?? 0) + bytes;
-    if (held === 0) this.#held.delete(by);
-    else this.#held.set(by, held);
+    const held = (this.#reservedBy.get(by) ?? 0) + bytes;
+    if (held === 0) this.#reservedBy.delete(by);
+    else this.#reservedBy.set(by, held);
   }
 }
 
 /** The refusal of a body for which the spool has no room at present. */
-export function spoolFull(cause?: unknown): Refusal {
+export function spoolFullError(cause?: unknown): Refusal {
   return new Refusal(
     'unavailable',
     'This server has no room for a further part at present. What was acknowledged stands; send this one again later.',

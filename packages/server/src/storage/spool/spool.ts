@@ -2,16 +2,16 @@ import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Refusal } from '@partway/protocol/errors';
 import type { Millis, UserId } from '@partway/protocol/ids';
-import { diskRefusal } from '../disk/errors.ts';
+import { diskError } from '../disk/errors.ts';
 import { writeInPlace } from '../disk/write-in-place.ts';
 import type { ByteBudget } from '../s3/byte-budget.ts';
-import { SpoolRoom, spoolFull } from './spool-space.ts';
+import { SpoolQuota, spoolFullError } from './spool-space.ts';
 import { SpooledFile } from './spooled-body.ts';
 
 /** A client whose part finds no room is kept waiting this long, with its body unread, before it is told to come later. */
-const ROOM_PATIENCE: Millis = 15_000;
+const SPACE_TIMEOUT: Millis = 15_000;
 /** A file whose place was asked for is being read; if its release never comes, it may go after this long. */
-const READING_LIMIT: Millis = 60_000;
+const READ_TIMEOUT: Millis = 60_000;
 
 const FILE_NAME = /^[0-9]+$/;
 
@@ -22,10 +22,10 @@ interface SpoolOptions {
   size: number;
   budget: ByteBudget;
   /** How long a body waits for room. */
-  patience?: Millis;
+  timeout?: Millis;
 }
 
-interface Kept {
+interface CachedFile {
   file: SpooledFile;
   /** On the clock of `performance.now()`; undefined while nobody has asked where it lies. */
   askedAt: Millis | undefined;
@@ -36,7 +36,7 @@ interface ReceiveOptions {
   /** How long it has to be, in bytes. */
   length?: number;
   /** How long it may be, in bytes. */
-  most: number;
+  maxBytes: number;
   by?: UserId | undefined;
   /** Aborted when its client is gone. */
   signal?: AbortSignal | undefined;
@@ -50,9 +50,9 @@ interface ReceiveOptions {
 export class Spool {
   readonly #folder: string;
   readonly #budget: ByteBudget;
-  readonly #room: SpoolRoom;
+  readonly #quota: SpoolQuota;
   /** By their key, those kept longest first. */
-  readonly #kept = new Map<string, Kept>();
+  readonly #cached = new Map<string, CachedFile>();
   #files = 0;
 
   static async open(options: SpoolOptions): Promise<Spool> {
@@ -63,20 +63,20 @@ export class Spool {
     return new Spool(options);
   }
 
-  private constructor({ folder, size, budget, patience = ROOM_PATIENCE }: SpoolOptions) {
+  private constructor({ folder, size, budget, timeout = SPACE_TIMEOUT }: SpoolOptions) {
     this.#folder = folder;
     this.#budget = budget;
-    this.#room = new SpoolRoom(size, { patience, makeRoom: () => this.#dropOldest() });
+    this.#quota = new SpoolQuota(size, { timeout, makeRoom: () => this.#dropOldest() });
   }
 
   /** The most that one body may have. */
   get size(): number {
-    return this.#room.total;
+    return this.#quota.total;
   }
 
   /** Bytes that lie here or are coming in. */
-  get taken(): number {
-    return this.#room.taken;
+  get reserved(): number {
+    return this.#quota.reserved;
   }
 
   /**
@@ -85,8 +85,11 @@ export class Spool {
    * body or not on the disk, it refuses as `unavailable`; before it has read from the body in the first case. `by` is
    * the user whom it comes from, so that no user takes all of the room. It waits for room no longer than until `signal`.
    */
-  async receive(body: AsyncIterable<Uint8Array>, { length, most, by, signal }: ReceiveOptions): Promise<SpooledFile> {
-    const hold = await this.#room.take(most, by, signal);
+  async receive(
+    body: AsyncIterable<Uint8Array>,
+    { length, maxBytes: most, by, signal }: ReceiveOptions,
+  ): Promise<SpooledFile> {
+    const hold = await this.#quota.reserve(most, by, signal);
     const file = new SpooledFile(join(this.#folder, String(this.#files++)), hold);
     try {
       await this.#write(file.path, body, length);
@@ -98,15 +101,15 @@ export class Spool {
   }
 
   /** Keeps a file that the store has by now, in place of one kept under this key before. */
-  async keep(key: string, file: SpooledFile): Promise<void> {
+  async cache(key: string, file: SpooledFile): Promise<void> {
     await this.drop(key);
-    this.#kept.set(key, { file, askedAt: undefined });
-    file.free();
+    this.#cached.set(key, { file, askedAt: undefined });
+    file.markCached();
   }
 
   /** Where a kept file lies. Who asks is taken to read it, so that it stays until it is dropped, or for a minute. */
   find(key: string): string | undefined {
-    const kept = this.#kept.get(key);
+    const kept = this.#cached.get(key);
     if (kept === undefined) return undefined;
     kept.askedAt = performance.now();
     return kept.file.path;
@@ -114,14 +117,14 @@ export class Spool {
 
   /** Removes what is kept under this key; nothing is no error. */
   async drop(key: string): Promise<void> {
-    const kept = this.#kept.get(key);
-    this.#kept.delete(key);
+    const kept = this.#cached.get(key);
+    this.#cached.delete(key);
     await kept?.file.remove();
   }
 
   /** Removes all that is kept under keys that begin like this. */
   async dropAll(prefix: string): Promise<void> {
-    for (const key of [...this.#kept.keys()]) if (key.startsWith(prefix)) await this.drop(key);
+    for (const key of [...this.#cached.keys()]) if (key.startsWith(prefix)) await this.drop(key);
   }
 
   async #write(path: string, body: AsyncIterable<Uint8Array>, length: number | undefined): Promise<void> {
@@ -129,7 +132,7 @@ export class Spool {
     try {
       handle = await open(path, 'wx', 0o600);
     } catch (error) {
-      throw diskRefusal(error);
+      throw diskError(error);
     }
     try {
       await writeInPlace(handle, { offset: 0, ...(length !== undefined && { length }) }, body, this.#budget);
@@ -142,13 +145,13 @@ export class Spool {
   async #explained(error: unknown): Promise<unknown> {
     if (!(error instanceof Refusal) || error.code !== 'insufficient_storage') return error;
     while (await this.#dropOldest());
-    return spoolFull(error.cause);
+    return spoolFullError(error.cause);
   }
 
   async #dropOldest(): Promise<boolean> {
     const now = performance.now();
-    for (const [key, { askedAt }] of this.#kept) {
-      if (askedAt !== undefined && now - askedAt < READING_LIMIT) continue;
+    for (const [key, { askedAt }] of this.#cached) {
+      if (askedAt !== undefined && now - askedAt < READ_TIMEOUT) continue;
       await this.drop(key);
       return true;
     }

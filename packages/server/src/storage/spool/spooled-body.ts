@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
-import type { Proof } from '../s3/checksums.ts';
-import type { Hold } from './spool-space.ts';
+import type { Checksum } from '../s3/checksums.ts';
+import type { SpoolReservation } from './spool-space.ts';
 
 /** Two of these are in use for each body: one is sent while the other is filled. */
 const BUFFER_BYTES = 256 * 1024;
@@ -78,31 +78,31 @@ function write(request: NodeJS.WritableStream, bytes: Uint8Array): Promise<void>
 /** A body that lies in the spool. Whoever holds it removes it, or gives it to the spool to keep. */
 export class SpooledFile {
   readonly path: string;
-  readonly #hold: Hold;
+  readonly #reservation: SpoolReservation;
   #removed: Promise<void> | undefined;
 
-  constructor(path: string, hold: Hold) {
+  constructor(path: string, hold: SpoolReservation) {
     this.path = path;
-    this.#hold = hold;
+    this.#reservation = hold;
   }
 
   /** The store has its bytes: it is kept only as long as nobody needs its room. */
-  free(): void {
-    this.#hold.free();
+  markCached(): void {
+    this.#reservation.markCached();
   }
 
   /** Idempotent. The room is given back even if the file cannot be removed, which the next start puts right. */
   remove(): Promise<void> {
     this.#removed ??= rm(this.path, { force: true })
       .catch(() => {})
-      .finally(() => this.#hold.give());
+      .finally(() => this.#reservation.release());
     return this.#removed;
   }
 }
 
 /** A body in the spool, with that by which S3 sees whether it has come over whole. */
-export interface ProvenFile {
+export interface VerifiedFile {
   file: SpooledFile;
   length: number;
-  proof: Proof;
+  checksum: Checksum;
 }

@@ -2,59 +2,62 @@ import type { NodeId, SessionId } from '@partway/protocol/ids';
 import { type ExpressionBuilder, type Kysely, sql } from 'kysely';
 import type { Tables } from '../../database/schema.ts';
 import { type Instant, shifted } from '../../database/time.ts';
-import type { DigestState } from '../../hash-workers/resumable-pool.ts';
+import type { HashState } from '../../hash-workers/resumable-pool.ts';
 import { CLOCK_TOLERANCE } from '../../time/clock.ts';
-import { channelOf } from './node-messages.ts';
+import { channelFor } from './node-messages.ts';
 
 /** How far the digest of a session's whole file has come, and what it is there. Plain data: it lies in the row. */
-export interface DigestMark {
+export interface HashCheckpoint {
   /** The slots below this one are in it; -1 where it has to be made anew from the sealed bytes. */
-  slots: number;
-  state: DigestState | undefined;
+  parts: number;
+  state: HashState | undefined;
 }
 
 /** The mark of a digest that can no longer be carried on from slot to slot. Nothing leads to it by chance. */
-export const VOID: DigestMark = { slots: -1, state: undefined };
+export const REHASH: HashCheckpoint = { parts: -1, state: undefined };
 
 /** A mark, and which node has the bytes of the slot that comes next: empty for none, undefined where it is not stored. */
-export interface PlacedMark extends DigestMark {
+export interface HashCheckpointWithOwner extends HashCheckpoint {
   next: NodeId | undefined;
 }
 
 /** The mark of an open session; undefined where it is not open. */
-export async function findMark(db: Kysely<Tables>, session: SessionId): Promise<PlacedMark | undefined> {
+export async function findHashCheckpoint(
+  db: Kysely<Tables>,
+  session: SessionId,
+): Promise<HashCheckpointWithOwner | undefined> {
   const row = await db
     .selectFrom('upload_sessions')
     .select(['digest_slots', 'digest_state', nextNode])
     .where('id', '=', session)
     .where('state', '=', 'open')
     .executeTakeFirst();
-  return row && { ...markOf(row), next: row.next_node ?? undefined };
+  return row && { ...checkpointFromRow(row), next: row.next_node ?? undefined };
 }
 
 /** The marks of those of the sessions that are open. */
-export async function findMarks(
+export async function findHashCheckpoints(
   db: Kysely<Tables>,
   sessions: readonly SessionId[],
-): Promise<Map<SessionId, DigestMark>> {
+): Promise<Map<SessionId, HashCheckpoint>> {
   const rows = await db
     .selectFrom('upload_sessions')
     .select(['id', 'digest_slots', 'digest_state'])
     .where('id', 'in', sessions)
     .where('state', '=', 'open')
     .execute();
-  return new Map(rows.map((row) => [row.id, markOf(row)]));
+  return new Map(rows.map((row) => [row.id, checkpointFromRow(row)]));
 }
 
 /** How a mark is moved. */
-interface Advance {
-  from: DigestMark;
-  to: DigestMark;
+interface CheckpointUpdate {
+  from: HashCheckpoint;
+  to: HashCheckpoint;
   by: NodeId;
   /** Whether the node that has the next slot is to be called, where it is another one. */
-  calling: boolean;
+  notify: boolean;
   /** For a node that reads the sealed bytes back: until when it alone does so. */
-  readingUntil?: Instant;
+  leaseUntil?: Instant;
 }
 
 /**
@@ -63,23 +66,23 @@ interface Advance {
  * a transaction, which it would keep from being synced.
  * @returns Which node has the next slot; undefined where the mark was not moved.
  */
-export async function advanceMark(
+export async function saveHashCheckpoint(
   db: Kysely<Tables>,
   session: SessionId,
-  { from, to, by, calling, readingUntil }: Advance,
+  { from, to, by, notify: calling, leaseUntil: readingUntil }: CheckpointUpdate,
 ): Promise<{ next: NodeId | undefined } | undefined> {
   const row = await db
     .updateTable('upload_sessions')
     .set({
-      digest_slots: to.slots,
+      digest_slots: to.parts,
       digest_state: to.state ?? null,
       ...(readingUntil !== undefined && { reader_until: shifted(readingUntil, 0) }),
     })
     .where('id', '=', session)
     .where('state', '=', 'open')
-    .where(isAt(from))
+    .where(matchesCheckpoint(from))
     .returning(nextNode)
-    .$if(calling, (query) => query.returning([callOf(session, to, by).as('called'), UNSYNCED]))
+    .$if(calling, (query) => query.returning([notification(session, to, by).as('called'), UNSYNCED]))
     .executeTakeFirst();
   return row && { next: row.next_node ?? undefined };
 }
@@ -88,7 +91,7 @@ export async function advanceMark(
  * Whether a session's mark is this one. The state says which bytes are in it: a mark that was taken back and has come here
  * again by others is not this one.
  */
-export function isAt({ slots, state }: DigestMark) {
+export function matchesCheckpoint({ parts: slots, state }: HashCheckpoint) {
   return (is: ExpressionBuilder<Tables, 'upload_sessions'>) =>
     is.and([is('digest_slots', '=', slots), ...(state === undefined ? [] : [is('digest_state', '=', state)])]);
 }
@@ -101,19 +104,19 @@ export function isAt({ slots, state }: DigestMark) {
 const UNSYNCED = sql<string>`set_config('synchronous_commit', 'off', true)`.as('unsynced');
 
 /** Takes back a mark whose state cannot be gone on from, as after a change of build; nothing where it has moved meanwhile. */
-export async function takeBack(
+export async function resetHashCheckpoint(
   db: Kysely<Tables>,
   session: SessionId,
-  { from, by }: Pick<Advance, 'from' | 'by'>,
+  { from, by }: Pick<CheckpointUpdate, 'from' | 'by'>,
 ): Promise<void> {
-  await advanceMark(db, session, { from, to: VOID, by, calling: false });
+  await saveHashCheckpoint(db, session, { from, to: REHASH, by, notify: false });
 }
 
 /** Takes the mark back, wherever it is: the digest is made from the sealed bytes, at the commit. */
-export async function voidMark(db: Kysely<Tables>, session: SessionId): Promise<void> {
+export async function invalidateHashCheckpoint(db: Kysely<Tables>, session: SessionId): Promise<void> {
   await db
     .updateTable('upload_sessions')
-    .set({ digest_slots: VOID.slots, digest_state: null })
+    .set({ digest_slots: REHASH.parts, digest_state: null })
     .where('id', '=', session)
     .where('state', '=', 'open')
     .execute();
@@ -123,11 +126,11 @@ export async function voidMark(db: Kysely<Tables>, session: SessionId): Promise<
  * Makes this node the one that reads a session's sealed bytes back, until `until`; undefined where another does, or the
  * session is not open. A lease, to save work: what two of them do is right as well, by the mark.
  */
-export async function takeReading(
+export async function acquireReadLease(
   db: Kysely<Tables>,
   session: SessionId,
   { by, now, until }: { by: NodeId; now: Instant; until: Instant },
-): Promise<DigestMark | undefined> {
+): Promise<HashCheckpoint | undefined> {
   const row = await db
     .updateTable('upload_sessions')
     .set({ reader: by, reader_until: shifted(until, 0) })
@@ -143,11 +146,11 @@ export async function takeReading(
     )
     .returning(['digest_slots', 'digest_state'])
     .executeTakeFirst();
-  return row && markOf(row);
+  return row && checkpointFromRow(row);
 }
 
 /** Gives the reading back before its time, for another node to take up. */
-export async function giveReadingBack(db: Kysely<Tables>, session: SessionId, by: NodeId): Promise<void> {
+export async function releaseReadLease(db: Kysely<Tables>, session: SessionId, by: NodeId): Promise<void> {
   await db
     .updateTable('upload_sessions')
     .set({ reader_until: 0 })
@@ -156,8 +159,8 @@ export async function giveReadingBack(db: Kysely<Tables>, session: SessionId, by
     .execute();
 }
 
-export function markOf(row: { digest_slots: number; digest_state: DigestState | null }): DigestMark {
-  return { slots: row.digest_slots, state: row.digest_state ?? undefined };
+export function checkpointFromRow(row: { digest_slots: number; digest_state: HashState | null }): HashCheckpoint {
+  return { parts: row.digest_slots, state: row.digest_state ?? undefined };
 }
 
 /** Who has the slot that the session's mark, as it now is, comes to next. */
@@ -172,10 +175,10 @@ function nextNode(of: ExpressionBuilder<Tables, 'upload_sessions'>) {
 }
 
 /** Calls the node that has the next slot, unless that is `by`. PostgreSQL's alone: `pg_notify`, sent if this commits. */
-function callOf(session: SessionId, { slots, state }: DigestMark, by: NodeId) {
+function notification(session: SessionId, { parts: slots, state }: HashCheckpoint, by: NodeId) {
   const payload = JSON.stringify({ session, slots, state });
   return sql<number | null>`(
-    select case when pg_notify(${channelOf('' as NodeId)} || p.node, ${payload}) is null then 0 else 1 end
+    select case when pg_notify(${channelFor('' as NodeId)} || p.node, ${payload}) is null then 0 else 1 end
     from parts p
     where p.session_id = upload_sessions.id and p.slot = upload_sessions.digest_slots
       and p.stored = 1 and p.node <> '' and p.node <> ${by}

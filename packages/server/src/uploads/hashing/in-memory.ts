@@ -1,27 +1,27 @@
 import type { SessionId } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
 import type { Tables } from '../../database/schema.ts';
-import type { DigestPool } from '../../hash-workers/native-pool.ts';
-import type { ContentStore } from '../../storage/blob-store.ts';
-import { SlotSet, slotAt } from '../part-layout.ts';
+import type { NativeHashPool } from '../../hash-workers/native-pool.ts';
+import type { BlobStore } from '../../storage/blob-store.ts';
+import { PartBitmap, partRange } from '../part-layout.ts';
 import type { Session, StoredPart } from '../session.ts';
 import { listOpenSessions, listParts } from '../session-store.ts';
-import type { Follower, WholeDigest } from './hasher.ts';
+import type { FileDigest, Hasher } from './hasher.ts';
 
 /** What the follower works with. */
-interface FollowerInMemoryParts {
+interface InMemoryHasherDeps {
   db: Kysely<Tables>;
-  content: ContentStore;
-  digests: DigestPool;
+  blobs: BlobStore;
+  digests: NativeHashPool;
   /** How many sessions' digests are kept; beyond it the one longest untouched starts anew when it is needed. */
-  mostSessions: number;
+  maxSessions: number;
   /** Told of a digest that could not go on; it is tried again at the next part and at the commit. */
-  onTrouble: (session: SessionId, error: unknown) => void;
+  onError: (session: SessionId, error: unknown) => void;
 }
 
-interface Followed {
+interface HashingSession {
   session: Session;
-  stored: SlotSet;
+  stored: PartBitmap;
   /** The slots below this one are in the digest. */
   next: number;
   running: Promise<void> | undefined;
@@ -36,29 +36,29 @@ const MOST_TRIES = 3;
  * The whole-file digest that walks behind an upload: slot by slot in the order of the file, as far as slots are
  * stored, in worker threads. Its marks live in memory; after a restart `catchUp` walks again from the first slot.
  */
-export class FollowerInMemory implements Follower {
-  readonly #parts: FollowerInMemoryParts;
+export class InMemoryHasher implements Hasher {
+  readonly #deps: InMemoryHasherDeps;
   /** In the order in which they were last touched. */
-  readonly #followed = new Map<SessionId, Followed>();
+  readonly #sessions = new Map<SessionId, HashingSession>();
 
-  constructor(parts: FollowerInMemoryParts) {
-    this.#parts = parts;
+  constructor(parts: InMemoryHasherDeps) {
+    this.#deps = parts;
   }
 
-  nudge(session: Session, slot: number): void {
-    const known = this.#followed.get(session.id);
+  partStored(session: Session, index: number): void {
+    const known = this.#sessions.get(session.id);
     if (known === undefined) {
       void this.#start(session);
       return;
     }
     this.#touch(known);
-    known.stored.add(slot);
-    this.#walk(known).catch(() => {});
+    known.stored.add(index);
+    this.#run(known).catch(() => {});
   }
 
-  async digestOf(session: Session, _parts: readonly StoredPart[], patience: number): Promise<WholeDigest | undefined> {
+  async finish(session: Session, _parts: readonly StoredPart[], timeout: number): Promise<FileDigest | undefined> {
     const { promise: tooLate, resolve } = Promise.withResolvers<undefined>();
-    const timer = setTimeout(resolve, patience, undefined);
+    const timer = setTimeout(resolve, timeout, undefined);
     try {
       return await Promise.race([this.#finish(session), tooLate]);
     } finally {
@@ -67,15 +67,15 @@ export class FollowerInMemory implements Follower {
   }
 
   forget(id: SessionId): void {
-    this.#followed.delete(id);
-    this.#parts.digests.forget(id);
+    this.#sessions.delete(id);
+    this.#deps.digests.forget(id);
   }
 
   /** After a start: walks what was stored before, one session after the other. */
-  async catchUp(): Promise<void> {
+  async resume(): Promise<void> {
     let after = '';
     for (;;) {
-      const sessions = await listOpenSessions(this.#parts.db, after, 100);
+      const sessions = await listOpenSessions(this.#deps.db, after, 100);
       if (sessions.length === 0) return;
       for (const session of sessions) {
         await this.#start(session);
@@ -84,19 +84,19 @@ export class FollowerInMemory implements Follower {
     }
   }
 
-  async #finish(session: Session): Promise<WholeDigest> {
-    const { slots, fileSize } = session.staging.grid;
+  async #finish(session: Session): Promise<FileDigest> {
+    const { partCount: slots, fileSize } = session.staged.layout;
     for (let tries = 1; ; tries++) {
-      const followed = this.#follow(session);
+      const followed = this.#track(session);
       followed.awaited += 1;
       try {
         await this.#load(followed);
-        await this.#walk(followed);
-        const { sha1, length } = await this.#parts.digests.current(session.id);
+        await this.#run(followed);
+        const { sha1, length } = await this.#deps.digests.current(session.id);
         if (followed.next === slots && length === fileSize) return { sha1 };
         throw new Error(`the digest of ${session.id} stands at byte ${length} of ${fileSize}`);
       } catch (error) {
-        if (this.#followed.get(session.id) === followed) this.forget(session.id);
+        if (this.#sessions.get(session.id) === followed) this.forget(session.id);
         if (tries === MOST_TRIES) throw error;
       } finally {
         followed.awaited -= 1;
@@ -106,21 +106,21 @@ export class FollowerInMemory implements Follower {
 
   /** Makes sure the session is followed and walks what is stored. Never rejects. */
   async #start(session: Session): Promise<void> {
-    const followed = this.#follow(session);
+    const followed = this.#track(session);
     try {
       await this.#load(followed);
     } catch (error) {
-      this.#parts.onTrouble(session.id, error);
+      this.#deps.onError(session.id, error);
       return;
     }
-    await this.#walk(followed).catch(() => {});
+    await this.#run(followed).catch(() => {});
   }
 
   /** The session as it is followed, from its first slot on where it was not. */
-  #follow(session: Session): Followed {
-    const followed = this.#followed.get(session.id) ?? {
+  #track(session: Session): HashingSession {
+    const followed = this.#sessions.get(session.id) ?? {
       session,
-      stored: new SlotSet(session.staging.grid.slots),
+      stored: new PartBitmap(session.staged.layout.partCount),
       next: 0,
       running: undefined,
       awaited: 0,
@@ -130,15 +130,15 @@ export class FollowerInMemory implements Follower {
   }
 
   /** Every slot that the database knows. */
-  async #load({ session, stored }: Followed): Promise<void> {
-    for (const part of await listParts(this.#parts.db, session.id)) stored.add(part.slot);
+  async #load({ session, stored }: HashingSession): Promise<void> {
+    for (const part of await listParts(this.#deps.db, session.id)) stored.add(part.index);
   }
 
-  #touch(followed: Followed): void {
-    this.#followed.delete(followed.session.id);
-    this.#followed.set(followed.session.id, followed);
-    if (this.#followed.size <= this.#parts.mostSessions) return;
-    for (const [id, { awaited }] of this.#followed) {
+  #touch(followed: HashingSession): void {
+    this.#sessions.delete(followed.session.id);
+    this.#sessions.set(followed.session.id, followed);
+    if (this.#sessions.size <= this.#deps.maxSessions) return;
+    for (const [id, { awaited }] of this.#sessions) {
       if (awaited > 0 || id === followed.session.id) continue;
       this.forget(id);
       return;
@@ -146,31 +146,31 @@ export class FollowerInMemory implements Follower {
   }
 
   /** One walk a session at a time; resolves when it has come as far as slots are stored. Tells of its own trouble. */
-  #walk(followed: Followed): Promise<void> {
-    followed.running ??= this.#walkOn(followed).finally(() => {
+  #run(followed: HashingSession): Promise<void> {
+    followed.running ??= this.#hashBatches(followed).finally(() => {
       followed.running = undefined;
     });
     return followed.running;
   }
 
-  async #walkOn(followed: Followed): Promise<void> {
-    const { content, digests, onTrouble } = this.#parts;
-    const { id, staging } = followed.session;
+  async #hashBatches(followed: HashingSession): Promise<void> {
+    const { blobs, digests, onError } = this.#deps;
+    const { id, staged } = followed.session;
     try {
       while (followed.stored.has(followed.next)) {
-        const slot = slotAt(staging.grid, followed.next);
-        const bytes = await content.locate(staging, slot);
+        const range = partRange(staged.layout, followed.next);
+        const bytes = await blobs.localPart(staged, range);
         // Given up meanwhile: the digest under this id is another walk's by now.
-        if (bytes === undefined || this.#followed.get(id) !== followed) return;
-        await digests.extend(id, slot.offset, bytes);
+        if (bytes === undefined || this.#sessions.get(id) !== followed) return;
+        await digests.extend(id, range.offset, bytes);
         followed.next += 1;
-        await content.release(staging, slot);
+        await blobs.dropLocalPart(staged, range);
       }
     } catch (error) {
       // The pool has dropped the digest, so this walk begins anew at the next part or at the commit.
-      if (this.#followed.get(id) === followed) {
+      if (this.#sessions.get(id) === followed) {
         this.forget(id);
-        onTrouble(id, error);
+        onError(id, error);
       }
       throw error;
     }

@@ -3,7 +3,7 @@ import type { Kysely } from 'kysely';
 import type { Tables } from '../../database/schema.ts';
 
 /** The slots of a session, from `from` on, whose bytes this node is said to have. */
-export async function listHeldSlots(
+export async function listLocalParts(
   db: Kysely<Tables>,
   session: SessionId,
   node: NodeId,
@@ -17,16 +17,21 @@ export async function listHeldSlots(
     .where('node', '=', node)
     .where('stored', '=', 1)
     .execute();
-  return rows.map(({ slot }) => slot);
+  return rows.map(({ slot: index }) => index);
 }
 
 /** This node has the bytes of a slot no more: nobody need ask it for them. */
-export async function disownSlot(db: Kysely<Tables>, session: SessionId, node: NodeId, slot: number): Promise<void> {
+export async function clearPartOwner(
+  db: Kysely<Tables>,
+  session: SessionId,
+  node: NodeId,
+  index: number,
+): Promise<void> {
   await db
     .updateTable('parts')
     .set({ node: '' as NodeId })
     .where('session_id', '=', session)
-    .where('slot', '=', slot)
+    .where('slot', '=', index)
     .where('node', '=', node)
     .execute();
 }

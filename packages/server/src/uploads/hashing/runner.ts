@@ -1,20 +1,20 @@
 import type { Millis, SessionId } from '@partway/protocol/ids';
-import { DigestWorkerLost } from '../../hash-workers/errors.ts';
-import { type DigestState, DigestStateUnusable } from '../../hash-workers/resumable-pool.ts';
-import type { LocalBytes } from '../../storage/blob-store.ts';
-import { slotAt } from '../part-layout.ts';
+import { DigestWorkerLostError } from '../../hash-workers/errors.ts';
+import { DigestStateUnusableError, type HashState } from '../../hash-workers/resumable-pool.ts';
+import type { LocalPart } from '../../storage/blob-store.ts';
+import { partRange } from '../part-layout.ts';
 import type { Session } from '../session.ts';
-import { advanceMark, type DigestMark, findMark, takeBack } from './checkpoint.ts';
-import { disownSlot, listHeldSlots } from './local-parts.ts';
-import type { ReadBackParts } from './rehash-from-store.ts';
-import { type Followed, learn } from './session-progress.ts';
+import { findHashCheckpoint, type HashCheckpoint, resetHashCheckpoint, saveHashCheckpoint } from './checkpoint.ts';
+import { clearPartOwner, listLocalParts } from './local-parts.ts';
+import type { RehashDeps } from './rehash-from-store.ts';
+import { type HashingSession, updateCheckpoint } from './session-progress.ts';
 
 /** What a walk works with. */
-interface DigestWalkParts extends ReadBackParts {
+interface HashRunnerDeps extends RehashDeps {
   /** Told of bytes that could not be read. */
-  onTrouble: (session: SessionId, error: unknown) => void;
+  onError: (session: SessionId, error: unknown) => void;
   /** Whether the node that has the next slot is called. */
-  calling: boolean;
+  notify: boolean;
   /** The session has ended. */
   forget: (session: SessionId) => void;
 }
@@ -23,38 +23,38 @@ interface DigestWalkParts extends ReadBackParts {
 const SAVE_EVERY: Millis = 2_000;
 
 /** Carries the digests of sessions on, as far as this node has bytes, and saves where they stand in their rows. */
-export class DigestWalk {
-  readonly #parts: DigestWalkParts;
+export class HashRunner {
+  readonly #deps: HashRunnerDeps;
 
-  constructor(parts: DigestWalkParts) {
-    this.#parts = parts;
+  constructor(parts: HashRunnerDeps) {
+    this.#deps = parts;
   }
 
   /**
    * Which slots this node has, where it has forgotten it for want of room. Only what a row gives as this node's counts:
    * a spool may also hold bytes that became no part.
    */
-  async recall({ session: { id }, held, mark }: Followed): Promise<void> {
-    if (held.has(mark.slots)) return;
-    for (const slot of await listHeldSlots(this.#parts.db, id, this.#parts.node, mark.slots)) held.add(slot);
+  async loadLocalParts({ session: { id }, localParts: held, checkpoint }: HashingSession): Promise<void> {
+    if (held.has(checkpoint.parts)) return;
+    for (const index of await listLocalParts(this.#deps.db, id, this.#deps.node, checkpoint.parts)) held.add(index);
   }
 
   /**
    * One walk a session at a time; resolves when it has come as far as this node has bytes. It rejects for whoever began
    * it, so that what went wrong once is told once.
    */
-  on(followed: Followed): Promise<void> {
+  run(followed: HashingSession): Promise<void> {
     followed.again = true;
     if (followed.running !== undefined) return followed.running.catch(() => {});
-    followed.running = this.#strides(followed);
+    followed.running = this.#runBatches(followed);
     return followed.running;
   }
 
-  async #strides(followed: Followed): Promise<void> {
+  async #runBatches(followed: HashingSession): Promise<void> {
     try {
       while (followed.again) {
         followed.again = false;
-        while (await this.#stride(followed));
+        while (await this.#runBatch(followed));
       }
     } finally {
       // In the same moment in which `again` was seen to be false, so that what comes next begins another walk.
@@ -63,72 +63,72 @@ export class DigestWalk {
   }
 
   /** Adds what is at hand to the digest, and saves the mark. Whether the mark is another now. */
-  async #stride(followed: Followed): Promise<boolean> {
-    const { db, node, calling } = this.#parts;
-    const { session, held, mark: from } = followed;
+  async #runBatch(followed: HashingSession): Promise<boolean> {
+    const { db, node, notify: calling } = this.#deps;
+    const { session, localParts: held, checkpoint: from } = followed;
     const to = await this.#extend(followed);
-    if (to.slots === from.slots) return false;
+    if (to.parts === from.parts) return false;
 
-    const moved = await advanceMark(db, session.id, { from, to, by: node, calling });
-    if (moved === undefined) return this.#lookAgain(followed);
+    const moved = await saveHashCheckpoint(db, session.id, { from, to, by: node, notify: calling });
+    if (moved === undefined) return this.#reload(followed);
     // The next node's call, with a mark beyond this one, may have come before the database's answer to this move.
-    learn(followed, to);
-    if (moved.next === node) held.add(to.slots);
-    for (let index = from.slots; index < to.slots; index++) await this.#letGo(followed, index);
+    updateCheckpoint(followed, to);
+    if (moved.next === node) held.add(to.parts);
+    for (let index = from.parts; index < to.parts; index++) await this.#releasePart(followed, index);
     return true;
   }
 
   /** The saved mark has passed this slot: its bytes are needed no more. */
-  async #letGo({ session: { staging }, held }: Followed, index: number): Promise<void> {
+  async #releasePart({ session: { staged }, localParts: held }: HashingSession, index: number): Promise<void> {
     if (!held.has(index)) return;
     held.delete(index);
-    await this.#parts.content.release(staging, slotAt(staging.grid, index));
+    await this.#deps.blobs.dropLocalPart(staged, partRange(staged.layout, index));
   }
 
-  async #extend({ session, held, mark }: Followed): Promise<DigestMark> {
-    const { db, content, node } = this.#parts;
-    const { staging, id } = session;
+  async #extend({ session, localParts: held, checkpoint }: HashingSession): Promise<HashCheckpoint> {
+    const { db, blobs, node } = this.#deps;
+    const { staged, id } = session;
     const until = performance.now() + SAVE_EVERY;
-    let { slots, state } = mark;
+    let { parts: slots, state } = checkpoint;
     while (held.has(slots) && performance.now() < until) {
-      const slot = slotAt(staging.grid, slots);
-      const bytes = await content.locate(staging, slot);
-      const extended = bytes && (await this.#read(session, { slots, state }, bytes));
+      const range = partRange(staged.layout, slots);
+      const bytes = await blobs.localPart(staged, range);
+      const extended = bytes && (await this.#read(session, { parts: slots, state }, bytes));
       if (extended === undefined) {
         held.delete(slots);
-        await disownSlot(db, id, node, slots);
+        await clearPartOwner(db, id, node, slots);
         break;
       }
       state = extended;
       slots += 1;
     }
-    return { slots, state };
+    return { parts: slots, state };
   }
 
   /** Undefined where these bytes can be read no more: given up for room since they were located, or damaged. */
-  async #read({ id }: Session, from: DigestMark, bytes: LocalBytes): Promise<DigestState | undefined> {
-    const { db, digests, node, onTrouble } = this.#parts;
+  async #read({ id }: Session, from: HashCheckpoint, bytes: LocalPart): Promise<HashState | undefined> {
+    const { db, digests, node, onError } = this.#deps;
     try {
       return await digests.extend(from.state, bytes);
     } catch (error) {
       // The next one is started by this.
-      if (error instanceof DigestWorkerLost) return await digests.extend(from.state, bytes);
-      if (error instanceof DigestStateUnusable) await takeBack(db, id, { from, by: node });
-      onTrouble(id, error);
+      if (error instanceof DigestWorkerLostError) return await digests.extend(from.state, bytes);
+      if (error instanceof DigestStateUnusableError) await resetHashCheckpoint(db, id, { from, by: node });
+      onError(id, error);
       return undefined;
     }
   }
 
   /** The mark is no longer where it was: another node moved it, or the session has ended. */
-  async #lookAgain(followed: Followed): Promise<boolean> {
-    const before = followed.mark;
-    const now = await findMark(this.#parts.db, followed.session.id);
+  async #reload(followed: HashingSession): Promise<boolean> {
+    const before = followed.checkpoint;
+    const now = await findHashCheckpoint(this.#deps.db, followed.session.id);
     if (now === undefined) {
-      this.#parts.forget(followed.session.id);
+      this.#deps.forget(followed.session.id);
       return false;
     }
-    followed.mark = now;
-    for (let index = Math.max(0, before.slots); index < now.slots; index++) await this.#letGo(followed, index);
-    return now.slots !== before.slots || now.state !== before.state;
+    followed.checkpoint = now;
+    for (let index = Math.max(0, before.parts); index < now.parts; index++) await this.#releasePart(followed, index);
+    return now.parts !== before.parts || now.state !== before.state;
   }
 }

@@ -1,21 +1,21 @@
 import type { SessionId, Sha1, UserId } from '@partway/protocol/ids';
 import { DATABASE_NOW } from '../../database/time.ts';
-import type { Slot } from '../../storage/blob-store.ts';
-import { LeastRecent } from '../../util/lru-map.ts';
-import { findOwnSession, needOwn } from '../find-session.ts';
-import { SlotSet } from '../part-layout.ts';
+import type { PartRange } from '../../storage/blob-store.ts';
+import { LruMap } from '../../util/lru-map.ts';
+import { assertOwner, getOwnSession } from '../find-session.ts';
+import { PartBitmap } from '../part-layout.ts';
 import type { Part, Session } from '../session.ts';
 import { findPart } from '../session-store.ts';
-import { AlreadyStored, type Ledger, type LedgerParts, type Recorded } from './part-registry.ts';
-import { fixSlot, hasIntents, storeFixed } from './reservation.ts';
+import { AlreadyStoredError, type PartRegistry, type RecordedPart, type RegistryDeps } from './part-registry.ts';
+import { confirmPart, hasReservations, reservePart } from './reservation.ts';
 
 /** How many sessions a node remembers, the one longest unused going first. */
-const MOST_SESSIONS = 10_000;
+const MAX_SESSIONS = 10_000;
 
-interface Known {
+interface KnownSession {
   session: Session;
   /** Slots that this node has filled: only of these it asks before the body is read whether they are. */
-  filled: SlotSet;
+  filled: PartBitmap;
 }
 
 /**
@@ -23,57 +23,57 @@ interface Known {
  * proven, and before the store sees one of them; the second makes them a part. What never changes of a session is
  * remembered, and both statements find out whether it is still open.
  */
-export class LedgerOfMany implements Ledger {
-  readonly #parts: LedgerParts;
-  readonly #known = new LeastRecent<SessionId, Known>(MOST_SESSIONS);
+export class MultiNodeRegistry implements PartRegistry {
+  readonly #deps: RegistryDeps;
+  readonly #sessions = new LruMap<SessionId, KnownSession>(MAX_SESSIONS);
 
-  constructor(parts: LedgerParts) {
-    this.#parts = parts;
+  constructor(parts: RegistryDeps) {
+    this.#deps = parts;
   }
 
-  async session(caller: UserId, id: SessionId): Promise<Session> {
-    const known = this.#known.get(id);
-    if (known !== undefined) return needOwn(known.session, caller, this.#parts.clock.expiryTime());
-    const session = await findOwnSession(this.#parts, caller, id);
+  async findSession(caller: UserId, id: SessionId): Promise<Session> {
+    const known = this.#sessions.get(id);
+    if (known !== undefined) return assertOwner(known.session, caller, this.#deps.clock.expiryTime());
+    const session = await getOwnSession(this.#deps, caller, id);
     if (session.state === 'open') {
-      this.#known.set(id, { session, filled: new SlotSet(session.staging.grid.slots) });
+      this.#sessions.set(id, { session, filled: new PartBitmap(session.staged.layout.partCount) });
     }
     return session;
   }
 
-  async stored({ id, state }: Session, slot: number): Promise<Part | undefined> {
-    const filled = this.#known.get(id)?.filled;
-    return filled?.has(slot) || state !== 'open' ? findPart(this.#parts.db, id, slot) : undefined;
+  async findPart({ id, state }: Session, index: number): Promise<Part | undefined> {
+    const filled = this.#sessions.get(id)?.filled;
+    return filled?.has(index) || state !== 'open' ? findPart(this.#deps.db, id, index) : undefined;
   }
 
-  async *fixing(
+  async *reserveAfter(
     session: Session,
-    slot: Slot,
+    range: PartRange,
     sha1: Sha1,
     body: AsyncIterable<Uint8Array>,
   ): AsyncGenerator<Uint8Array, void, undefined> {
     yield* body;
-    const intent = { slot: slot.index, sha1, node: this.#parts.node };
-    const stored = await fixSlot(this.#parts.db, session, intent, DATABASE_NOW).catch((error: unknown) => {
+    const intent = { index: range.index, sha1, node: this.#deps.node };
+    const stored = await reservePart(this.#deps.db, session, intent, DATABASE_NOW).catch((error: unknown) => {
       // It may have ended, and is asked for anew.
-      this.forget(session.id);
+      this.forgetSession(session.id);
       throw error;
     });
-    if (stored !== undefined) throw new AlreadyStored(stored);
+    if (stored !== undefined) throw new AlreadyStoredError(stored);
   }
 
-  async record({ id }: Session, part: Omit<Part, 'partId'>): Promise<Recorded> {
-    const mark = await storeFixed(this.#parts.db, id, { ...part, node: this.#parts.node }, DATABASE_NOW);
-    if (mark === undefined) return { made: false };
-    this.#known.get(id)?.filled.add(part.slot);
-    return { made: true, mark };
+  async recordPart({ id }: Session, part: Omit<Part, 'partId'>): Promise<RecordedPart> {
+    const checkpoint = await confirmPart(this.#deps.db, id, { ...part, node: this.#deps.node }, DATABASE_NOW);
+    if (checkpoint === undefined) return { made: false };
+    this.#sessions.get(id)?.filled.add(part.index);
+    return { made: true, checkpoint };
   }
 
-  isStoring(id: SessionId): Promise<boolean> {
-    return hasIntents(this.#parts.db, id, DATABASE_NOW);
+  hasReservations(id: SessionId): Promise<boolean> {
+    return hasReservations(this.#deps.db, id, DATABASE_NOW);
   }
 
-  forget(id: SessionId): void {
-    this.#known.delete(id);
+  forgetSession(id: SessionId): void {
+    this.#sessions.delete(id);
   }
 }

@@ -3,22 +3,22 @@ import type { Millis, NodeId, SessionId, Sha1 } from '@partway/protocol/ids';
 import { type Kysely, sql } from 'kysely';
 import type { Tables } from '../../database/schema.ts';
 import { type Instant, shifted } from '../../database/time.ts';
-import type { Receipt } from '../../storage/blob-store.ts';
-import { endOf } from '../find-session.ts';
-import { type DigestMark, markOf } from '../hashing/checkpoint.ts';
-import { type Part, partOf, type Session } from '../session.ts';
+import type { PartTag } from '../../storage/blob-store.ts';
+import { sessionEndedError } from '../find-session.ts';
+import { checkpointFromRow, type HashCheckpoint } from '../hashing/checkpoint.ts';
+import { type Part, partFromRow, type Session } from '../session.ts';
 import { findSession } from '../session-store.ts';
 
 /**
  * For how long a slot belongs to the bytes that a node means to put there. Longer than a store's driver tries to send
  * one part (under 50 seconds), by more than a node may stand still between its row and its request.
  */
-export const FIXED_FOR: Millis = 120_000;
+export const RESERVATION_TTL: Millis = 120_000;
 const RETRY_AFTER_SECONDS = 10;
 
 /** What a node means to put into a slot. */
-interface Intent {
-  slot: number;
+interface PartReservation {
+  index: number;
   sha1: Sha1;
   node: NodeId;
 }
@@ -29,38 +29,38 @@ interface Intent {
  * @returns The part, where these bytes are stored already. Refuses `range_overlaps_existing_part` where others are
  * stored, `unavailable` where others are about to be, and says how the session ended where it has.
  */
-export async function fixSlot(
+export async function reservePart(
   db: Kysely<Tables>,
   session: Session,
-  intent: Intent,
+  reservation: PartReservation,
   now: Instant,
 ): Promise<Part | undefined> {
-  if (await insertIntent(db, session.id, intent, now)) return undefined;
+  if (await insertReservation(db, session.id, reservation, now)) return undefined;
   const row = await db
     .selectFrom('parts')
     .innerJoin('upload_sessions', 'upload_sessions.id', 'parts.session_id')
     .select(['parts.slot', 'parts.sha1', 'parts.receipt', 'parts.stored', 'upload_sessions.state'])
     .where('session_id', '=', session.id)
-    .where('slot', '=', intent.slot)
+    .where('slot', '=', reservation.index)
     .executeTakeFirst();
-  if (row?.stored === 1) return sameBytes(partOf(session.id, row), intent.sha1);
+  if (row?.stored === 1) return assertSameDigest(partFromRow(session.id, row), reservation.sha1);
   const state = row?.state ?? (await findSession(db, session.id))?.state;
-  throw state === 'open' ? takenMeanwhile() : await endOf({ db }, session);
+  throw state === 'open' ? partBusyError() : await sessionEndedError({ db }, session);
 }
 
 /** Makes a part of what was fixed, and says where the digest stands; undefined where the slot was given to other bytes. */
-export async function storeFixed(
+export async function confirmPart(
   db: Kysely<Tables>,
   session: SessionId,
-  { slot, sha1, node, receipt }: Intent & { receipt: Receipt },
+  { index, sha1, node, tag }: PartReservation & { tag: PartTag },
   now: Instant,
-): Promise<DigestMark | undefined> {
+): Promise<HashCheckpoint | undefined> {
   // Asks nothing of the session: what ends it takes this row along.
   const row = await db
     .updateTable('parts')
-    .set({ stored: 1, receipt, node, created_at: shifted(now, 0) })
+    .set({ stored: 1, receipt: tag, node, created_at: shifted(now, 0) })
     .where('session_id', '=', session)
-    .where('slot', '=', slot)
+    .where('slot', '=', index)
     .where('sha1', '=', sha1)
     .where('stored', '=', 0)
     .returning((of) => [
@@ -68,25 +68,25 @@ export async function storeFixed(
       of.selectFrom('upload_sessions').select('digest_state').where('id', '=', session).as('digest_state'),
     ])
     .executeTakeFirst();
-  return row && markOf({ digest_slots: row.digest_slots ?? 0, digest_state: row.digest_state });
+  return row && checkpointFromRow({ digest_slots: row.digest_slots ?? 0, digest_state: row.digest_state });
 }
 
 /** Whether some node is about to store a part of this session. */
-export async function hasIntents(db: Kysely<Tables>, session: SessionId, now: Instant): Promise<boolean> {
+export async function hasReservations(db: Kysely<Tables>, session: SessionId, now: Instant): Promise<boolean> {
   const row = await db
     .selectFrom('parts')
     .select('slot')
     .where('session_id', '=', session)
     .where('stored', '=', 0)
-    .where('created_at', '>', shifted(now, -FIXED_FOR))
-    .where('created_at', '<=', shifted(now, FIXED_FOR))
+    .where('created_at', '>', shifted(now, -RESERVATION_TTL))
+    .where('created_at', '<=', shifted(now, RESERVATION_TTL))
     .limit(1)
     .executeTakeFirst();
   return row !== undefined;
 }
 
 /** The stored part, where it is made of these bytes; refuses where it is not. */
-export function sameBytes(stored: Part, sha1: Sha1): Part {
+export function assertSameDigest(stored: Part, sha1: Sha1): Part {
   if (stored.sha1 === sha1) return stored;
   throw new Refusal('range_overlaps_existing_part', 'This range already holds other bytes, which stand.', {
     context: { part_id: stored.partId, sha1: stored.sha1 },
@@ -94,7 +94,7 @@ export function sameBytes(stored: Part, sha1: Sha1): Part {
 }
 
 /** Other bytes are on their way into the slot. */
-export function takenMeanwhile(): Refusal {
+export function partBusyError(): Refusal {
   return new Refusal(
     'unavailable',
     'Other bytes are being stored in this range at this moment. Send the part again once that has ended.',
@@ -102,10 +102,10 @@ export function takenMeanwhile(): Refusal {
   );
 }
 
-async function insertIntent(
+async function insertReservation(
   db: Kysely<Tables>,
   session: SessionId,
-  { slot, sha1, node }: Intent,
+  { index, sha1, node }: PartReservation,
   now: Instant,
 ): Promise<boolean> {
   const { numInsertedOrUpdatedRows } = await db
@@ -116,7 +116,7 @@ async function insertIntent(
         .selectFrom('upload_sessions')
         .select([
           'id',
-          sql.val(slot).as('slot'),
+          sql.val(index).as('slot'),
           sql.val(sha1).as('sha1'),
           sql.val('').as('receipt'),
           shifted(now, 0).as('created_at'),
@@ -140,9 +140,9 @@ async function insertIntent(
         .where((is) =>
           is.or([
             is('parts.sha1', '=', is.ref('excluded.sha1')),
-            is('parts.created_at', '<=', shifted(now, -FIXED_FOR)),
+            is('parts.created_at', '<=', shifted(now, -RESERVATION_TTL)),
             // From before the clock was set back.
-            is('parts.created_at', '>', shifted(now, FIXED_FOR)),
+            is('parts.created_at', '>', shifted(now, RESERVATION_TTL)),
           ]),
         ),
     )

@@ -1,39 +1,44 @@
 import type { SessionId, UserId } from '@partway/protocol/ids';
-import type { Slot } from '../../storage/blob-store.ts';
-import { findOwnSession } from '../find-session.ts';
+import type { PartRange } from '../../storage/blob-store.ts';
+import { getOwnSession } from '../find-session.ts';
 import type { Part, Session } from '../session.ts';
 import { findPart, insertPart } from '../session-store.ts';
-import type { Ledger, LedgerParts, Recorded } from './part-registry.ts';
+import type { PartRegistry, RecordedPart, RegistryDeps } from './part-registry.ts';
 
 /** The ledger where one node alone takes parts: its claims keep two of them apart, and the rows are asked each time. */
-export class LedgerOfOne implements Ledger {
-  readonly #parts: LedgerParts;
+export class SingleNodeRegistry implements PartRegistry {
+  readonly #deps: RegistryDeps;
 
-  constructor(parts: LedgerParts) {
-    this.#parts = parts;
+  constructor(parts: RegistryDeps) {
+    this.#deps = parts;
   }
 
-  session(caller: UserId, id: SessionId): Promise<Session> {
-    return findOwnSession(this.#parts, caller, id);
+  findSession(caller: UserId, id: SessionId): Promise<Session> {
+    return getOwnSession(this.#deps, caller, id);
   }
 
-  stored({ id }: Session, slot: number): Promise<Part | undefined> {
-    return findPart(this.#parts.db, id, slot);
+  findPart({ id }: Session, index: number): Promise<Part | undefined> {
+    return findPart(this.#deps.db, id, index);
   }
 
-  fixing(_session: Session, _slot: Slot, _sha1: string, body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  reserveAfter(
+    _session: Session,
+    _slot: PartRange,
+    _sha1: string,
+    body: AsyncIterable<Uint8Array>,
+  ): AsyncIterable<Uint8Array> {
     return body;
   }
 
-  async record({ id }: Session, part: Omit<Part, 'partId'>): Promise<Recorded> {
-    const made = await insertPart(this.#parts.db, id, part, this.#parts.clock.now(), this.#parts.node);
-    return made ? { made, mark: undefined } : { made };
+  async recordPart({ id }: Session, part: Omit<Part, 'partId'>): Promise<RecordedPart> {
+    const made = await insertPart(this.#deps.db, id, part, this.#deps.clock.now(), this.#deps.node);
+    return made ? { made, checkpoint: undefined } : { made };
   }
 
   /** Other nodes there are none, and what this one is about to store its claims know. */
-  async isStoring(): Promise<boolean> {
+  async hasReservations(): Promise<boolean> {
     return false;
   }
 
-  forget(): void {}
+  forgetSession(): void {}
 }
