@@ -5,7 +5,7 @@ import { checkPublicKey } from '../../packages/server/src/auth/apps/keys.ts';
 import { checkRedirectUri, redirectSource } from '../../packages/server/src/auth/apps/redirect-uri.ts';
 import { parseResource } from '../../packages/server/src/auth/resource.ts';
 import { parseScopes, permissionsFor } from '../../packages/server/src/auth/scopes.ts';
-import { newKeyPair } from './gatehouse.ts';
+import { newKeyPair } from './auth-fixture.ts';
 
 test('a login may lead back to an app, over a protected way, and nowhere else', () => {
   for (const uri of [

@@ -6,52 +6,52 @@ import { addApp } from '../../packages/server/src/auth/accounts.ts';
 import { addAppKey } from '../../packages/server/src/auth/apps/keys.ts';
 import { authenticate } from '../../packages/server/src/auth/authenticate.ts';
 import { exchangeAssertion } from '../../packages/server/src/auth/grants/jwt-assertion.ts';
-import { type Gatehouse, grantError, newKeyPair, openGatehouse, signAssertion } from './gatehouse.ts';
+import { type AuthFixture, grantError, newKeyPair, openAuthFixture, signAssertion } from './auth-fixture.ts';
 
 const OWN = 'https://files.example.com/oauth2/token';
 
-let house: Gatehouse;
+let fixture: AuthFixture;
 before(async () => {
-  house = await openGatehouse();
+  fixture = await openAuthFixture();
 });
-after(() => house[Symbol.asyncDispose]());
+after(() => fixture[Symbol.asyncDispose]());
 
-const grant = (assertion: string, client = house.client) =>
-  exchangeAssertion(house.access, client, { assertion, audiences: [OWN] });
+const grant = (assertion: string, client = fixture.client) =>
+  exchangeAssertion(fixture.access, client, { assertion, audiences: [OWN] });
 const refused = (assertion: string) => assert.rejects(grant(assertion), grantError('invalid_grant'));
 
 test('a signed assertion brings a token for a user, or for the app itself', async () => {
-  const forUser = await grant(await signAssertion(house));
-  const { principal } = await authenticate(house.access, forUser.accessToken);
-  assert.equal(principal.userId, house.user.id);
-  const forApp = await grant(await signAssertion(house, { claims: { sub: '1', box_sub_type: 'enterprise' } }));
-  const own = await authenticate(house.access, forApp.accessToken);
-  assert.equal(own.principal.userId, house.app.service_user_id);
+  const forUser = await grant(await signAssertion(fixture));
+  const { principal } = await authenticate(fixture.access, forUser.accessToken);
+  assert.equal(principal.userId, fixture.user.id);
+  const forApp = await grant(await signAssertion(fixture, { claims: { sub: '1', box_sub_type: 'enterprise' } }));
+  const own = await authenticate(fixture.access, forApp.accessToken);
+  assert.equal(own.principal.userId, fixture.app.service_user_id);
   assert.deepEqual([forApp.expiresInSeconds, forApp.refreshToken], [3600, undefined]);
 });
 
 test('RS256, RS384 and RS512 are taken, and our own address as the audience beside Box’s', async () => {
-  for (const alg of ['RS256', 'RS384', 'RS512']) await grant(await signAssertion(house, { header: { alg } }));
-  await grant(await signAssertion(house, { claims: { aud: OWN } }));
+  for (const alg of ['RS256', 'RS384', 'RS512']) await grant(await signAssertion(fixture, { header: { alg } }));
+  await grant(await signAssertion(fixture, { claims: { aud: OWN } }));
 });
 
 test('an assertion works once, also when it comes twice at the same time', async () => {
-  const assertion = await signAssertion(house);
+  const assertion = await signAssertion(fixture);
   const both = await Promise.allSettled([grant(assertion), grant(assertion)]);
   assert.deepEqual(both.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
   await refused(assertion);
   const { jti } = JSON.parse(Buffer.from(assertion.split('.')[1] ?? '', 'base64url').toString('utf8'));
-  await refused(await signAssertion(house, { claims: { jti } }));
+  await refused(await signAssertion(fixture, { claims: { jti } }));
 });
 
 test('an assertion that is refused for another reason does not use up its jti', async () => {
   const claims = { jti: 'a-jti-that-comes-again' };
-  await refused(await signAssertion(house, { claims: { ...claims, sub: '42' } }));
-  await grant(await signAssertion(house, { claims }));
+  await refused(await signAssertion(fixture, { claims: { ...claims, sub: '42' } }));
+  await grant(await signAssertion(fixture, { claims }));
 });
 
 test('every claim must be there and right', async () => {
-  const now = house.clock.now() / 1000;
+  const now = fixture.clock.now() / 1000;
   for (const claims of [
     { iss: 'another' },
     { iss: undefined },
@@ -73,63 +73,63 @@ test('every claim must be there and right', async () => {
     { jti: undefined },
     { nbf: now + 60 },
   ]) {
-    const assertion = await signAssertion(house, { claims });
+    const assertion = await signAssertion(fixture, { claims });
     await assert.rejects(grant(assertion), grantError('invalid_grant'), JSON.stringify(claims));
   }
 });
 
 test('clocks may be ten seconds apart', async () => {
-  const now = house.clock.now() / 1000;
-  await grant(await signAssertion(house, { claims: { exp: now - 9 } }));
-  await grant(await signAssertion(house, { claims: { exp: now + 69 } }));
+  const now = fixture.clock.now() / 1000;
+  await grant(await signAssertion(fixture, { claims: { exp: now - 9 } }));
+  await grant(await signAssertion(fixture, { claims: { exp: now + 69 } }));
 });
 
 test('what is wrong with exp and jti is said, because clients try those again', async () => {
-  const late = await signAssertion(house, { claims: { exp: house.clock.now() / 1000 - 60 } });
+  const late = await signAssertion(fixture, { claims: { exp: fixture.clock.now() / 1000 - 60 } });
   await assert.rejects(grant(late), /exp/);
-  const used = await signAssertion(house);
+  const used = await signAssertion(fixture);
   await grant(used);
   await assert.rejects(grant(used), /jti/);
 });
 
 test('only a key of the app proves anything', async () => {
   const stranger = newKeyPair();
-  await refused(await signAssertion(house, { key: stranger.privateKey }));
-  await refused(await signAssertion(house, { header: { kid: 'unknown' } }));
-  const other = await addApp(house.access.db, { name: 'Other', now: house.clock.now() });
+  await refused(await signAssertion(fixture, { key: stranger.privateKey }));
+  await refused(await signAssertion(fixture, { header: { kid: 'unknown' } }));
+  const other = await addApp(fixture.access.db, { name: 'Other', now: fixture.clock.now() });
   const client = { clientId: other.app.client_id, clientSecret: other.clientSecret };
-  const borrowed = await signAssertion(house, { claims: { iss: client.clientId } });
+  const borrowed = await signAssertion(fixture, { claims: { iss: client.clientId } });
   await assert.rejects(grant(borrowed, client), grantError('invalid_grant'));
 });
 
 test('without a kid, as the generated SDKs sign, any key of the app is taken, and no other', async () => {
   const header = { kid: undefined };
-  await grant(await signAssertion(house, { header }));
+  await grant(await signAssertion(fixture, { header }));
   const [second, stranger] = [newKeyPair(), newKeyPair()];
-  const { access, app, clock } = house;
+  const { access, app, clock } = fixture;
   await addAppKey(access.db, { clientId: app.client_id, pem: second.publicPem, now: clock.now() });
-  await grant(await signAssertion(house, { header }));
-  await grant(await signAssertion(house, { header, key: second.privateKey }));
-  await refused(await signAssertion(house, { header, key: stranger.privateKey }));
-  await refused(await signAssertion(house, { key: second.privateKey }));
+  await grant(await signAssertion(fixture, { header }));
+  await grant(await signAssertion(fixture, { header, key: second.privateKey }));
+  await refused(await signAssertion(fixture, { header, key: stranger.privateKey }));
+  await refused(await signAssertion(fixture, { key: second.privateKey }));
 });
 
 test('the secret is asked for as well', async () => {
-  const assertion = await signAssertion(house);
-  await assert.rejects(grant(assertion, { ...house.client, clientSecret: 'x' }), grantError('invalid_client'));
+  const assertion = await signAssertion(fixture);
+  await assert.rejects(grant(assertion, { ...fixture.client, clientSecret: 'x' }), grantError('invalid_client'));
 });
 
 test('an assertion without a signature, or signed with the public key as a secret, is refused', async () => {
   const claims = {
-    iss: house.app.client_id,
-    sub: String(house.user.id),
+    iss: fixture.app.client_id,
+    sub: String(fixture.user.id),
     box_sub_type: 'user',
     aud: OWN,
     jti: 'a-jti-of-a-forger',
-    exp: house.clock.now() / 1000 + 30,
+    exp: fixture.clock.now() / 1000 + 30,
   };
   await refused(new UnsecuredJWT(claims).encode());
-  const { publicPem, kid } = house.key;
+  const { publicPem, kid } = fixture.key;
   for (const secret of [publicPem, publicPem.trim()]) {
     const forged = await new SignJWT(claims).setProtectedHeader({ alg: 'HS256', kid }).sign(Buffer.from(secret));
     await refused(forged);
@@ -138,7 +138,7 @@ test('an assertion without a signature, or signed with the public key as a secre
     await refused(`${header}.${payload}.`);
     await refused(`${header}.${payload}.${signature}`);
   }
-  const [, payload = '', signature = ''] = (await signAssertion(house)).split('.');
+  const [, payload = '', signature = ''] = (await signAssertion(fixture)).split('.');
   for (const header of ['null', '[]', '{}', '{"alg":"RS256","kid":{}}', '{"alg":["RS256"]}', 'x']) {
     await refused(`${Buffer.from(header).toString('base64url')}.${payload}.${signature}`);
   }
@@ -149,5 +149,5 @@ test('a key in the header of an assertion is not believed', async () => {
   const stranger = newKeyPair();
   const jwk = createPublicKey(stranger.publicPem).export({ format: 'jwk' });
   const header = { jwk, jku: 'http://127.0.0.1:1/keys', x5u: 'http://127.0.0.1:1/cert' };
-  await refused(await signAssertion(house, { key: stranger.privateKey, header }));
+  await refused(await signAssertion(fixture, { key: stranger.privateKey, header }));
 });

@@ -3,28 +3,28 @@ import { createHash } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { exchangeCode, findChallengeFault } from '../../packages/server/src/auth/grants/authorization-code.ts';
 import { issueCode } from '../../packages/server/src/auth/grants/authorize.ts';
-import { type Gatehouse, grantError, openGatehouse, REDIRECT } from './gatehouse.ts';
+import { type AuthFixture, grantError, openAuthFixture, REDIRECT } from './auth-fixture.ts';
 
 // The example of RFC 7636, appendix B.
 const VERIFIER = 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk';
 const CHALLENGE = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM';
 
-let house: Gatehouse;
+let fixture: AuthFixture;
 before(async () => {
-  house = await openGatehouse();
+  fixture = await openAuthFixture();
 });
-after(() => house[Symbol.asyncDispose]());
+after(() => fixture[Symbol.asyncDispose]());
 
 const codeWith = (codeChallenge: string | undefined) =>
-  issueCode(house.access, {
-    clientId: house.app.client_id,
+  issueCode(fixture.access, {
+    clientId: fixture.app.client_id,
     redirectUri: REDIRECT,
-    userId: house.user.id,
+    userId: fixture.user.id,
     scopes: undefined,
     codeChallenge,
   });
 const exchange = (code: string, codeVerifier: string | undefined) =>
-  exchangeCode(house.access, house.client, { code, redirectUri: undefined, codeVerifier });
+  exchangeCode(fixture.access, fixture.client, { code, redirectUri: undefined, codeVerifier });
 
 test('a code that was asked for with a challenge takes the verifier that fits it, and no other, nor none', async () => {
   const code = await codeWith(CHALLENGE);

@@ -9,22 +9,22 @@ import { exchangeRefreshToken } from '../../packages/server/src/auth/grants/refr
 import { exchangeToken } from '../../packages/server/src/auth/grants/token-exchange.ts';
 import type { Scope } from '../../packages/server/src/auth/scopes.ts';
 import { hashSecret } from '../../packages/server/src/auth/secrets.ts';
+import { createToken } from '../../packages/server/src/auth/tokens/create.ts';
 import { revokeTokenById } from '../../packages/server/src/auth/tokens/list.ts';
-import { createToken } from '../../packages/server/src/auth/tokens/make.ts';
 import { revokeToken } from '../../packages/server/src/auth/tokens/revoke.ts';
 import { terminateSessions } from '../../packages/server/src/auth/tokens/terminate-sessions.ts';
 import { changePassword } from '../../packages/server/src/auth/users/change-password.ts';
 import { deleteUser } from '../../packages/server/src/auth/users/delete.ts';
 import { updateUser } from '../../packages/server/src/auth/users/update.ts';
 import { Turns } from '../../packages/server/src/util/turns.ts';
-import { type Gatehouse, grantError, openGatehouse, REDIRECT, signAssertion } from './gatehouse.ts';
+import { type AuthFixture, grantError, openAuthFixture, REDIRECT, signAssertion } from './auth-fixture.ts';
 
-let house: Gatehouse;
+let fixture: AuthFixture;
 beforeEach(async () => {
-  await house?.[Symbol.asyncDispose]();
-  house = await openGatehouse();
+  await fixture?.[Symbol.asyncDispose]();
+  fixture = await openAuthFixture();
 });
-after(() => house[Symbol.asyncDispose]());
+after(() => fixture[Symbol.asyncDispose]());
 
 /** What a login or call brought: a token, one that was exchanged for it, one that was exchanged for that in turn. */
 interface Family {
@@ -36,7 +36,7 @@ interface Family {
 
 const exchanged = async (subjectToken: string) =>
   (
-    await exchangeToken(house.access, {
+    await exchangeToken(fixture.access, {
       client: undefined,
       subjectToken,
       scope: 'item_preview',
@@ -56,26 +56,26 @@ async function familyOf({
 }
 
 async function logInWith(scopes: readonly Scope[] | undefined) {
-  const code = await issueCode(house.access, {
-    clientId: house.app.client_id,
+  const code = await issueCode(fixture.access, {
+    clientId: fixture.app.client_id,
     redirectUri: REDIRECT,
-    userId: house.user.id,
+    userId: fixture.user.id,
     scopes,
   });
-  return exchangeCode(house.access, house.client, { code, redirectUri: undefined });
+  return exchangeCode(fixture.access, fixture.client, { code, redirectUri: undefined });
 }
-const refreshed = (token: string | undefined) => exchangeRefreshToken(house.access, house.client, token ?? '');
+const refreshed = (token: string | undefined) => exchangeRefreshToken(fixture.access, fixture.client, token ?? '');
 const made = async (scope: string | undefined) => ({
   accessToken: (
-    await createToken(house.access.db, {
-      login: house.user.login,
-      expiresAt: house.clock.now() + 3_600_000,
+    await createToken(fixture.access.db, {
+      login: fixture.user.login,
+      expiresAt: fixture.clock.now() + 3_600_000,
       scope,
       resource: scope === undefined ? undefined : 'folders/0',
     })
   ).token,
 });
-const subject = () => ({ type: 'user', id: String(house.user.id) });
+const subject = () => ({ type: 'user', id: String(fixture.user.id) });
 
 /** Every way to a token of the user's. */
 const WAYS = {
@@ -83,25 +83,25 @@ const WAYS = {
   'a login for some scopes': () => logInWith(['root_readonly', 'item_upload']),
   'a refreshed login': async () => refreshed((await logInWith(undefined)).refreshToken),
   'a refreshed login for some scopes': async () => refreshed((await logInWith(['root_readonly'])).refreshToken),
-  'client credentials': () => exchangeClientCredentials(house.access, house.client, subject()),
+  'client credentials': () => exchangeClientCredentials(fixture.access, fixture.client, subject()),
   'an assertion': async () =>
-    exchangeAssertion(house.access, house.client, { assertion: await signAssertion(house), audiences: [] }),
+    exchangeAssertion(fixture.access, fixture.client, { assertion: await signAssertion(fixture), audiences: [] }),
   'an operator’s hand': () => made(undefined),
   'an operator’s hand, for some scopes and one folder': () => made('root_readonly item_preview'),
 };
 
-const byApi = (token: string) => revokeToken(house.access, house.client, token);
+const byApi = (token: string) => revokeToken(fixture.access, fixture.client, token);
 async function byCommand(token: string): Promise<void> {
-  assert.equal(await revokeTokenById(house.access.db, hashSecret(token).slice(0, 16)), true);
+  assert.equal(await revokeTokenById(fixture.access.db, hashSecret(token).slice(0, 16)), true);
   // Another process has a memory of its own, which lasts five seconds.
-  house.clock.advance(5_000);
+  fixture.clock.advance(5_000);
 }
 const REVOKERS = { 'over the API': byApi, 'by the command': byCommand };
 
 async function living(family: Family): Promise<string[]> {
   const alive: string[] = [];
   for (const name of ['access', 'child', 'grandchild'] as const) {
-    await authenticate(house.access, family[name]).then(
+    await authenticate(fixture.access, family[name]).then(
       () => alive.push(name),
       () => {},
     );
@@ -141,27 +141,27 @@ for (const [way, begin] of Object.entries(WAYS)) {
         await living({ ...family, refresh: undefined });
         await revoke(family.child);
         assert.deepEqual(await living(family), family.refresh === undefined ? ['access'] : ['access', 'refresh']);
-        await authenticate(house.access, other);
+        await authenticate(fixture.access, other);
       });
     }
 
     for (const [why, end] of Object.entries({
-      'their user becomes inactive': () => updateUser(house.access, house.user.id, { status: 'inactive' }, 'admin'),
+      'their user becomes inactive': () => updateUser(fixture.access, fixture.user.id, { status: 'inactive' }, 'admin'),
       'an administrator ends the sessions of their user': () =>
-        terminateSessions(house.access, {
-          ids: [String(house.user.id)],
-          logins: [house.user.login],
+        terminateSessions(fixture.access, {
+          ids: [String(fixture.user.id)],
+          logins: [fixture.user.login],
           by: 'admin',
         }),
       'their user gets another password': async () => {
-        await changePassword(house.access.db, { login: house.user.login, password: 'another password' });
-        house.clock.advance(5_000);
+        await changePassword(fixture.access.db, { login: fixture.user.login, password: 'another password' });
+        fixture.clock.advance(5_000);
       },
       'their user is deleted': async () => {
-        const deps = { access: house.access } as unknown as Parameters<typeof deleteUser>[0];
+        const deps = { access: fixture.access } as unknown as Parameters<typeof deleteUser>[0];
         // The user owns nothing, so no store of bytes is asked.
-        Object.assign(deps, { files: { ...house.access, turns: new Turns() }, uploads: house.access });
-        await deleteUser(deps, house.user.id, { force: true, by: 'admin' });
+        Object.assign(deps, { files: { ...fixture.access, turns: new Turns() }, uploads: fixture.access });
+        await deleteUser(deps, fixture.user.id, { force: true, by: 'admin' });
       },
     })) {
       it(`all end when ${why}`, async () => {

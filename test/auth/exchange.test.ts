@@ -8,28 +8,28 @@ import { type ExchangeRequest, exchangeToken } from '../../packages/server/src/a
 import { revokeToken } from '../../packages/server/src/auth/tokens/revoke.ts';
 import { insertUser } from '../../packages/server/src/auth/users/store.ts';
 import { newId } from '../../packages/server/src/database/values.ts';
-import { refusal } from '../files/house.ts';
-import { DEVELOPER_TOKEN, type Gatehouse, grantError, openGatehouse } from './gatehouse.ts';
+import { refusal } from '../files/files-fixture.ts';
+import { type AuthFixture, DEVELOPER_TOKEN, grantError, openAuthFixture } from './auth-fixture.ts';
 
-let house: Gatehouse;
+let fixture: AuthFixture;
 /** The user's: a folder in the root, and one in that. */
 let outer: ItemId;
 let inner: ItemId;
 before(async () => {
-  house = await openGatehouse();
-  outer = await addFolder(house.user.id, house.user.root_id, 'outer');
-  inner = await addFolder(house.user.id, outer, 'inner');
+  fixture = await openAuthFixture();
+  outer = await addFolder(fixture.user.id, fixture.user.root_id, 'outer');
+  inner = await addFolder(fixture.user.id, outer, 'inner');
 });
-after(() => house[Symbol.asyncDispose]());
+after(() => fixture[Symbol.asyncDispose]());
 
 async function addFolder(owner: UserId, parent: ItemId, name: string): Promise<ItemId> {
   const id = newId<ItemId>();
-  const now = house.clock.now();
+  const now = fixture.clock.now();
   const row = { id, kind: 'folder' as const, owner_id: owner, parent_id: parent, name, name_key: name, etag: 0 };
   const dates = { created_at: now, modified_at: now, content_created_at: now, content_modified_at: now };
   const rest = { description: '', version_id: null, created_by: owner, modified_by: owner };
   const trash = { trashed_at: null, trashed_with: null };
-  await house.access.db
+  await fixture.access.db
     .insertInto('items')
     .values({ ...row, ...dates, ...rest, ...trash })
     .execute();
@@ -37,10 +37,10 @@ async function addFolder(owner: UserId, parent: ItemId, name: string): Promise<I
 }
 
 const whole = async () =>
-  (await exchangeClientCredentials(house.access, house.client, { type: 'user', id: String(house.user.id) }))
+  (await exchangeClientCredentials(fixture.access, fixture.client, { type: 'user', id: String(fixture.user.id) }))
     .accessToken;
 const exchange = (subjectToken: string, change: Partial<ExchangeRequest> = {}) =>
-  exchangeToken(house.access, {
+  exchangeToken(fixture.access, {
     client: undefined,
     subjectToken,
     scope: 'base_upload',
@@ -54,16 +54,16 @@ test('a token can be narrowed to scopes and to one folder', async () => {
     scope: 'base_upload item_download',
     resource: folderUrl(outer),
   });
-  const authority = await authenticate(house.access, accessToken);
+  const authority = await authenticate(fixture.access, accessToken);
   assert.deepEqual(authority.scopes, ['base_upload', 'item_download']);
-  assert.deepEqual([authority.restrictedTo, authority.principal.userId], [outer, house.user.id]);
+  assert.deepEqual([authority.restrictedTo, authority.principal.userId], [outer, fixture.user.id]);
   assert.equal(expiresInSeconds, 3600);
 });
 
 test('folder 0 is the root folder of the user, and any host and prefix will do', async () => {
   const bound = async (resource: string) =>
-    (await authenticate(house.access, (await exchange(await whole(), { resource })).accessToken)).restrictedTo;
-  assert.equal(await bound(folderUrl('0')), house.user.root_id);
+    (await authenticate(fixture.access, (await exchange(await whole(), { resource })).accessToken)).restrictedTo;
+  assert.equal(await bound(folderUrl('0')), fixture.user.root_id);
   assert.equal(await bound(`http://127.0.0.1:4400/api/2.0/folders/${inner}`), inner);
 });
 
@@ -73,14 +73,14 @@ test('a narrowed token is narrowed further, never widened', async () => {
     resource: folderUrl(outer),
   });
   const narrower = await exchange(accessToken, { scope: 'base_explorer', resource: folderUrl(inner) });
-  assert.equal((await authenticate(house.access, narrower.accessToken)).restrictedTo, inner);
+  assert.equal((await authenticate(fixture.access, narrower.accessToken)).restrictedTo, inner);
   const asBound = await exchange(accessToken, { scope: 'base_explorer' });
-  assert.equal((await authenticate(house.access, asBound.accessToken)).restrictedTo, outer);
+  assert.equal((await authenticate(fixture.access, asBound.accessToken)).restrictedTo, outer);
 
   for (const scope of ['root_readwrite', 'base_upload', 'item_delete', 'base_explorer item_rename']) {
     await assert.rejects(exchange(accessToken, { scope }), grantError('invalid_scope'), scope);
   }
-  for (const resource of [folderUrl('0'), folderUrl(house.user.root_id)]) {
+  for (const resource of [folderUrl('0'), folderUrl(fixture.user.root_id)]) {
     await assert.rejects(exchange(accessToken, { scope: 'base_explorer', resource }), grantError('invalid_resource'));
   }
   await assert.rejects(
@@ -91,30 +91,30 @@ test('a narrowed token is narrowed further, never widened', async () => {
 
 test('a narrowed token ends no later than the one it was made from', async () => {
   const subject = await whole();
-  house.clock.advance(3_000_000);
+  fixture.clock.advance(3_000_000);
   const child = await exchange(subject);
   assert.equal(child.expiresInSeconds, 600);
-  house.clock.advance(600_000);
-  await assert.rejects(authenticate(house.access, child.accessToken), /expired_token/);
+  fixture.clock.advance(600_000);
+  await assert.rejects(authenticate(fixture.access, child.accessToken), /expired_token/);
   await assert.rejects(exchange(subject), grantError('invalid_grant'));
 });
 
 test('revoking a token ends what was made from it; revoking that ends it alone', async () => {
   const subject = await whole();
   const [first, second] = [await exchange(subject), await exchange(subject)];
-  for (const token of [first, second]) await authenticate(house.access, token.accessToken);
-  await revokeToken(house.access, house.client, first.accessToken);
-  await assert.rejects(authenticate(house.access, first.accessToken), refusal('unauthorized'));
-  await authenticate(house.access, second.accessToken);
-  await revokeToken(house.access, house.client, subject);
-  await assert.rejects(authenticate(house.access, second.accessToken), refusal('unauthorized'));
+  for (const token of [first, second]) await authenticate(fixture.access, token.accessToken);
+  await revokeToken(fixture.access, fixture.client, first.accessToken);
+  await assert.rejects(authenticate(fixture.access, first.accessToken), refusal('unauthorized'));
+  await authenticate(fixture.access, second.accessToken);
+  await revokeToken(fixture.access, fixture.client, subject);
+  await assert.rejects(authenticate(fixture.access, second.accessToken), refusal('unauthorized'));
   await assert.rejects(exchange(subject), grantError('invalid_grant'));
 });
 
 test('a token that was revoked brings no other, also while it is remembered', async () => {
   const subject = await whole();
-  await authenticate(house.access, subject);
-  await house.access.db.deleteFrom('access_tokens').execute();
+  await authenticate(fixture.access, subject);
+  await fixture.access.db.deleteFrom('access_tokens').execute();
   await assert.rejects(exchange(subject), grantError('invalid_grant'));
 });
 
@@ -123,7 +123,7 @@ test('unknown scopes, and what is no item of the user’s, are refused', async (
   for (const scope of ['everything', 'base_upload everything', ' ', 'constructor', '__proto__']) {
     await assert.rejects(exchange(subject, { scope }), grantError('invalid_scope'), scope);
   }
-  const stranger = await insertUser(house.access.db, { login: 'stranger@partway.test', name: 'S', now: 0 });
+  const stranger = await insertUser(fixture.access.db, { login: 'stranger@partway.test', name: 'S', now: 0 });
   assert.ok(stranger);
   const theirs = await addFolder(stranger.id, stranger.root_id, 'theirs');
   const addresses = [folderUrl(theirs), folderUrl(stranger.root_id), folderUrl('42'), folderUrl(`${outer}x`)];
@@ -135,25 +135,25 @@ test('unknown scopes, and what is no item of the user’s, are refused', async (
 
 test('an app that names itself must prove it, and narrow a token of its own', async () => {
   const subject = await whole();
-  await exchange(subject, { client: house.client });
-  const { app, clientSecret } = await addApp(house.access.db, { name: 'Other', now: house.clock.now() });
+  await exchange(subject, { client: fixture.client });
+  const { app, clientSecret } = await addApp(fixture.access.db, { name: 'Other', now: fixture.clock.now() });
   const other = { clientId: app.client_id, clientSecret };
   await assert.rejects(exchange(subject, { client: other }), grantError('invalid_grant'));
-  const forged = { ...house.client, clientSecret: 'x' };
+  const forged = { ...fixture.client, clientSecret: 'x' };
   await assert.rejects(exchange(subject, { client: forged }), grantError('invalid_client'));
 });
 
 test('the developer token can be narrowed, and a narrowed token never acts as another user', async () => {
   const { accessToken } = await exchange(DEVELOPER_TOKEN);
-  const authority = await authenticate(house.access, accessToken);
+  const authority = await authenticate(fixture.access, accessToken);
   assert.deepEqual([authority.clientId, authority.canImpersonate], [undefined, false]);
   assert.equal(authority.principal.login, 'developer@partway.local');
 });
 
 test('a token that belongs to no app is narrowed by any app that proves itself, and is its to revoke', async () => {
-  const { access, client } = house;
+  const { access, client } = fixture;
   for (const client of [
-    { ...house.client, clientSecret: 'x' },
+    { ...fixture.client, clientSecret: 'x' },
     { clientId: 'x', clientSecret: 'x' },
   ]) {
     await assert.rejects(exchange(DEVELOPER_TOKEN, { client }), grantError('invalid_client'));

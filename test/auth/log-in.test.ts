@@ -6,28 +6,28 @@ import { logIn } from '../../packages/server/src/auth/login/log-in.ts';
 import { LoginThrottle } from '../../packages/server/src/auth/login/throttle.ts';
 import { changePassword } from '../../packages/server/src/auth/users/change-password.ts';
 import { hashPassword, matchesPassword } from '../../packages/server/src/auth/users/password.ts';
-import { refusal } from '../files/house.ts';
-import { type Gatehouse, openGatehouse } from './gatehouse.ts';
+import { refusal } from '../files/files-fixture.ts';
+import { type AuthFixture, openAuthFixture } from './auth-fixture.ts';
 
 const PASSWORD = 'correct horse battery';
 
-let house: Gatehouse;
+let fixture: AuthFixture;
 beforeEach(async () => {
-  await house?.[Symbol.asyncDispose]();
-  house = await openGatehouse();
-  await changePassword(house.access.db, { login: house.user.login, password: PASSWORD });
+  await fixture?.[Symbol.asyncDispose]();
+  fixture = await openAuthFixture();
+  await changePassword(fixture.access.db, { login: fixture.user.login, password: PASSWORD });
 });
-after(() => house[Symbol.asyncDispose]());
+after(() => fixture[Symbol.asyncDispose]());
 
-const attempt = (password: string, { login = house.user.login, address = '192.0.2.1' } = {}) =>
-  logIn(house.access, { login, password, address });
+const attempt = (password: string, { login = fixture.user.login, address = '192.0.2.1' } = {}) =>
+  logIn(fixture.access, { login, password, address });
 
 test('only the right password of a user who has one lets in', async () => {
   const outcome = await attempt(PASSWORD);
-  assert.ok(outcome.kind === 'user' && outcome.user.id === house.user.id);
+  assert.ok(outcome.kind === 'user' && outcome.user.id === fixture.user.id);
   for (const [password, login] of [
-    ['wrong password', house.user.login],
-    ['', house.user.login],
+    ['wrong password', fixture.user.login],
+    ['', fixture.user.login],
     [PASSWORD, 'nobody@partway.test'],
     ['', 'developer@partway.local'],
   ] as const) {
@@ -36,8 +36,8 @@ test('only the right password of a user who has one lets in', async () => {
 });
 
 /** As many guesses were made as these, without the time that each takes. */
-function note({ login = house.user.login, network = '192.0.2.1' }, times: number): void {
-  for (let n = 0; n < times; n += 1) house.access.loginAttempts.begin({ login, network }, house.clock.monotonic());
+function note({ login = fixture.user.login, network = '192.0.2.1' }, times: number): void {
+  for (let n = 0; n < times; n += 1) fixture.access.loginAttempts.begin({ login, network }, fixture.clock.monotonic());
 }
 
 test('guessing at one login from one address gets ever slower, and half a minute at most', async () => {
@@ -46,14 +46,14 @@ test('guessing at one login from one address gets ever slower, and half a minute
     let outcome = await attempt('wrong password');
     if (outcome.kind === 'later') {
       waits.push(outcome.wait);
-      house.clock.advance(outcome.wait);
-      outcome = await attempt('wrong password', { login: house.user.login.toUpperCase() });
+      fixture.clock.advance(outcome.wait);
+      outcome = await attempt('wrong password', { login: fixture.user.login.toUpperCase() });
     }
     assert.equal(outcome.kind, 'wrong');
   }
   assert.deepEqual(waits, [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
   assert.equal((await attempt(PASSWORD)).kind, 'later');
-  house.clock.advance(30_000);
+  fixture.clock.advance(30_000);
   assert.equal((await attempt(PASSWORD)).kind, 'user');
   assert.equal((await attempt('wrong password')).kind, 'wrong', 'all is forgotten');
 });
@@ -85,7 +85,7 @@ test('more than a hundred guesses at one login slow strangers down, and nobody w
   const stranger = await attempt(PASSWORD, { address: '203.0.113.7' });
   assert.ok(stranger.kind === 'later' && stranger.wait <= 30_000);
   assert.equal((await attempt(PASSWORD)).kind, 'user');
-  house.clock.advance(30_000);
+  fixture.clock.advance(30_000);
   assert.equal((await attempt(PASSWORD, { address: '203.0.113.7' })).kind, 'user');
 });
 
@@ -120,7 +120,7 @@ test('all addresses of one IPv6 network are one, and an IPv4 address is the same
 });
 
 test('what is remembered of attempts is bounded, whatever is tried', async () => {
-  const { loginAttempts: logIns } = house.access;
+  const { loginAttempts: logIns } = fixture.access;
   for (let n = 0; n < 25_000; n += 1) {
     const attempt = { login: `user${n}`, network: `2001:db8:${n.toString(16)}:0` };
     logIns.succeed(logIns.begin(attempt, 0));
@@ -130,7 +130,7 @@ test('what is remembered of attempts is bounded, whatever is tried', async () =>
 });
 
 test('no more than sixteen guesses from one network, and sixty-four in all, wait to be checked', async () => {
-  const { turns } = house.access.loginAttempts;
+  const { turns } = fixture.access.loginAttempts;
   const gate = Promise.withResolvers<void>();
   const take = (network: string, isKnown = false) =>
     turns.run({ network, isKnown }, () => gate.promise.then(() => true));
@@ -147,7 +147,7 @@ test('no more than sixteen guesses from one network, and sixty-four in all, wait
 });
 
 test('who comes when too many wait to be checked is asked to come again in a second, and no attempt is counted', async () => {
-  const { turns } = house.access.loginAttempts;
+  const { turns } = fixture.access.loginAttempts;
   const gate = Promise.withResolvers<void>();
   const taken = Array.from({ length: 17 }, () =>
     turns.run({ network: '192.0.2.1', isKnown: false }, () => gate.promise),
@@ -187,11 +187,11 @@ test('passwords are kept as salted scrypt hashes, and compared as Unicode compos
 });
 
 test('another password ends what was given to whoever knew the old one', async () => {
-  const subject = { type: 'user', id: String(house.user.id) };
-  const { accessToken } = await exchangeClientCredentials(house.access, house.client, subject);
-  await changePassword(house.access.db, { login: house.user.login, password: 'another password' });
-  await assert.rejects(authenticate(house.access, accessToken), refusal('unauthorized'));
+  const subject = { type: 'user', id: String(fixture.user.id) };
+  const { accessToken } = await exchangeClientCredentials(fixture.access, fixture.client, subject);
+  await changePassword(fixture.access.db, { login: fixture.user.login, password: 'another password' });
+  await assert.rejects(authenticate(fixture.access, accessToken), refusal('unauthorized'));
   assert.equal((await attempt(PASSWORD)).kind, 'wrong');
   assert.equal((await attempt('another password')).kind, 'user');
-  await assert.rejects(changePassword(house.access.db, { login: 'nobody', password: PASSWORD }), /no user/);
+  await assert.rejects(changePassword(fixture.access.db, { login: 'nobody', password: PASSWORD }), /no user/);
 });

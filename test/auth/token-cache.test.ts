@@ -7,23 +7,23 @@ import { exchangeClientCredentials } from '../../packages/server/src/auth/grants
 import { TokenCache } from '../../packages/server/src/auth/token-cache.ts';
 import { revokeToken } from '../../packages/server/src/auth/tokens/revoke.ts';
 import { updateUser } from '../../packages/server/src/auth/users/update.ts';
-import { refusal } from '../files/house.ts';
-import { type Gatehouse, openGatehouse } from './gatehouse.ts';
+import { refusal } from '../files/files-fixture.ts';
+import { type AuthFixture, openAuthFixture } from './auth-fixture.ts';
 
-let house: Gatehouse;
+let fixture: AuthFixture;
 before(async () => {
-  house = await openGatehouse();
+  fixture = await openAuthFixture();
 });
-after(() => house[Symbol.asyncDispose]());
+after(() => fixture[Symbol.asyncDispose]());
 
 const newToken = async () =>
-  (await exchangeClientCredentials(house.access, house.client, { type: 'user', id: String(house.user.id) }))
+  (await exchangeClientCredentials(fixture.access, fixture.client, { type: 'user', id: String(fixture.user.id) }))
     .accessToken;
 
 /** Asks whose token it is, and lets `meanwhile` happen after its row was read and before the answer is there. */
 function authenticateDuring(token: string, meanwhile: () => Promise<void>) {
   let happened = false;
-  const db = house.access.db.withPlugin({
+  const db = fixture.access.db.withPlugin({
     transformQuery: ({ node }) => node,
     async transformResult({ result }) {
       if (!happened) {
@@ -33,25 +33,25 @@ function authenticateDuring(token: string, meanwhile: () => Promise<void>) {
       return result;
     },
   });
-  return authenticate({ ...house.access, db }, token);
+  return authenticate({ ...fixture.access, db }, token);
 }
 
 test('a token that is revoked while it is being looked up is not remembered', async () => {
   const token = await newToken();
 
-  await authenticateDuring(token, () => revokeToken(house.access, house.client, token));
+  await authenticateDuring(token, () => revokeToken(fixture.access, fixture.client, token));
 
-  await assert.rejects(authenticate(house.access, token), refusal('unauthorized'));
+  await assert.rejects(authenticate(fixture.access, token), refusal('unauthorized'));
 });
 
 test('a token whose user gets another status while it is being looked up is not remembered as before', async () => {
   const token = await newToken();
 
   await authenticateDuring(token, () =>
-    updateUser(house.access, house.user.id, { status: 'cannot_delete_edit' }, 'admin'),
+    updateUser(fixture.access, fixture.user.id, { status: 'cannot_delete_edit' }, 'admin'),
   );
 
-  assert.equal((await authenticate(house.access, token)).principal.status, 'cannot_delete_edit');
+  assert.equal((await authenticate(fixture.access, token)).principal.status, 'cannot_delete_edit');
 });
 
 const NOW = { now: 1_000, monotonic: 0 };

@@ -11,18 +11,18 @@ import { findUser, findUserByLogin } from '../../packages/server/src/auth/users/
 import { updateUser } from '../../packages/server/src/auth/users/update.ts';
 import { leftoverFolder } from '../support/leftovers.ts';
 import { dropRows, openRows } from '../support/rows.ts';
-import { type Gatehouse, openGatehouse } from './gatehouse.ts';
+import { type AuthFixture, openAuthFixture } from './auth-fixture.ts';
 
 const ROUNDS = 10;
 
-let house: Gatehouse;
+let fixture: AuthFixture;
 before(async () => {
-  house = await openGatehouse();
+  fixture = await openAuthFixture();
 });
-after(() => house[Symbol.asyncDispose]());
+after(() => fixture[Symbol.asyncDispose]());
 
 test('of two users who take one login at once, one gets it and the other is told', async () => {
-  const { access } = house;
+  const { access } = fixture;
   for (let round = 0; round < ROUNDS; round++) {
     const login = `wanted-${round}@partway.test`;
     const users = await Promise.all(
@@ -38,7 +38,7 @@ test('of two users who take one login at once, one gets it and the other is told
 });
 
 test('two changes of one user at once both hold', async () => {
-  const { access, user } = house;
+  const { access, user } = fixture;
   for (let round = 0; round < ROUNDS; round++) {
     const [name, login] = [`Name ${round}`, `login-${round}@partway.test`];
     await Promise.all([

@@ -8,31 +8,31 @@ import { exchangeAssertion } from '../../packages/server/src/auth/grants/jwt-ass
 import { exchangeRefreshToken } from '../../packages/server/src/auth/grants/refresh-token.ts';
 import { exchangeToken } from '../../packages/server/src/auth/grants/token-exchange.ts';
 import { logIn } from '../../packages/server/src/auth/login/log-in.ts';
-import { createToken } from '../../packages/server/src/auth/tokens/make.ts';
+import { createToken } from '../../packages/server/src/auth/tokens/create.ts';
 import { changePassword } from '../../packages/server/src/auth/users/change-password.ts';
 import { getUserByLogin } from '../../packages/server/src/auth/users/store.ts';
 import { setStatus, updateUser } from '../../packages/server/src/auth/users/update.ts';
 import type { UserStatus } from '../../packages/server/src/database/schema.ts';
-import { refusal } from '../files/house.ts';
-import { type Gatehouse, grantError, newCode, openGatehouse, signAssertion } from './gatehouse.ts';
+import { refusal } from '../files/files-fixture.ts';
+import { type AuthFixture, grantError, newCode, openAuthFixture, signAssertion } from './auth-fixture.ts';
 
 const PASSWORD = 'correct horse battery';
 
-let house: Gatehouse;
+let fixture: AuthFixture;
 beforeEach(async () => {
-  await house?.[Symbol.asyncDispose]();
-  house = await openGatehouse();
+  await fixture?.[Symbol.asyncDispose]();
+  fixture = await openAuthFixture();
 });
-after(() => house[Symbol.asyncDispose]());
+after(() => fixture[Symbol.asyncDispose]());
 
-const become = (status: UserStatus) => updateUser(house.access, house.user.id, { status }, 'admin');
-const asUser = () => ({ type: 'user', id: String(house.user.id) });
-const byCredentials = () => exchangeClientCredentials(house.access, house.client, asUser());
+const become = (status: UserStatus) => updateUser(fixture.access, fixture.user.id, { status }, 'admin');
+const asUser = () => ({ type: 'user', id: String(fixture.user.id) });
+const byCredentials = () => exchangeClientCredentials(fixture.access, fixture.client, asUser());
 const byAssertion = async () =>
-  exchangeAssertion(house.access, house.client, { assertion: await signAssertion(house), audiences: [] });
-const byCode = (code: string) => exchangeCode(house.access, house.client, { code, redirectUri: undefined });
+  exchangeAssertion(fixture.access, fixture.client, { assertion: await signAssertion(fixture), audiences: [] });
+const byCode = (code: string) => exchangeCode(fixture.access, fixture.client, { code, redirectUri: undefined });
 const narrow = (subjectToken: string) =>
-  exchangeToken(house.access, { client: undefined, subjectToken, scope: 'base_explorer', resource: undefined });
+  exchangeToken(fixture.access, { client: undefined, subjectToken, scope: 'base_explorer', resource: undefined });
 
 test('an inactive user gets no token, in no way', async () => {
   await become('inactive');
@@ -40,78 +40,87 @@ test('an inactive user gets no token, in no way', async () => {
 
   await assert.rejects(byCredentials(), refused);
   await assert.rejects(byAssertion(), refused);
-  await assert.rejects(newCode(house).then(byCode), refused);
-  const token = { login: house.user.login, expiresAt: house.clock.now() + 1000, scope: undefined, resource: undefined };
-  await assert.rejects(createToken(house.access.db, token), /user status user@partway\.test active/);
+  await assert.rejects(newCode(fixture).then(byCode), refused);
+  const token = {
+    login: fixture.user.login,
+    expiresAt: fixture.clock.now() + 1000,
+    scope: undefined,
+    resource: undefined,
+  };
+  await assert.rejects(createToken(fixture.access.db, token), /user status user@partway\.test active/);
 });
 
 test('what a user had ends at once when they become inactive, and does not come back with them', async () => {
-  const { accessToken, refreshToken = '' } = await byCode(await newCode(house));
+  const { accessToken, refreshToken = '' } = await byCode(await newCode(fixture));
   const narrowed = await narrow(accessToken);
-  const code = await newCode(house);
-  await authenticate(house.access, accessToken);
+  const code = await newCode(fixture);
+  await authenticate(fixture.access, accessToken);
 
   await become('inactive');
 
   for (const token of [accessToken, narrowed.accessToken]) {
-    await assert.rejects(authenticate(house.access, token), refusal('unauthorized'));
+    await assert.rejects(authenticate(fixture.access, token), refusal('unauthorized'));
   }
   await become('active');
-  await assert.rejects(authenticate(house.access, accessToken), refusal('unauthorized'));
+  await assert.rejects(authenticate(fixture.access, accessToken), refusal('unauthorized'));
   await assert.rejects(byCode(code), grantError('invalid_grant'));
-  await assert.rejects(exchangeRefreshToken(house.access, house.client, refreshToken), grantError('invalid_grant'));
-  await authenticate(house.access, (await byCredentials()).accessToken);
+  await assert.rejects(exchangeRefreshToken(fixture.access, fixture.client, refreshToken), grantError('invalid_grant'));
+  await authenticate(fixture.access, (await byCredentials()).accessToken);
 });
 
 test('a token that was written in the moment in which its user became inactive is worth nothing', async () => {
   const { accessToken } = await byCredentials();
   // As if the statement that ends tokens had run before the one that wrote this.
-  await house.access.db.updateTable('users').set({ status: 'inactive' }).where('id', '=', house.user.id).execute();
+  await fixture.access.db.updateTable('users').set({ status: 'inactive' }).where('id', '=', fixture.user.id).execute();
 
-  await assert.rejects(authenticate(house.access, accessToken), refusal('unauthorized'));
+  await assert.rejects(authenticate(fixture.access, accessToken), refusal('unauthorized'));
   await assert.rejects(narrow(accessToken), grantError('invalid_grant'));
 });
 
 test('only who knows the password learns at the login page that the user is inactive', async () => {
-  await changePassword(house.access.db, { login: house.user.login, password: PASSWORD });
+  await changePassword(fixture.access.db, { login: fixture.user.login, password: PASSWORD });
   await become('inactive');
   const attempt = (password: string) =>
-    logIn(house.access, { login: house.user.login, password, address: '192.0.2.1' });
+    logIn(fixture.access, { login: fixture.user.login, password, address: '192.0.2.1' });
 
   assert.deepEqual(await attempt('wrong'), { kind: 'wrong' });
   assert.deepEqual(await attempt(PASSWORD), { kind: 'inactive' });
 });
 
 test('nobody acts as an inactive user, and who acts as another may no more than they', async () => {
-  const { clientSecret, app } = await addApp(house.access.db, { name: 'Acting', now: house.clock.now(), asUser: true });
+  const { clientSecret, app } = await addApp(fixture.access.db, {
+    name: 'Acting',
+    now: fixture.clock.now(),
+    asUser: true,
+  });
   const client = { clientId: app.client_id, clientSecret };
-  const granted = await exchangeClientCredentials(house.access, client, { type: 'enterprise', id: '1' });
-  const authority = await authenticate(house.access, granted.accessToken);
+  const granted = await exchangeClientCredentials(fixture.access, client, { type: 'enterprise', id: '1' });
+  const authority = await authenticate(fixture.access, granted.accessToken);
 
   await become('cannot_delete_edit');
-  const acting = await impersonate(house.access, authority, String(house.user.id));
+  const acting = await impersonate(fixture.access, authority, String(fixture.user.id));
   assert.equal(acting.principal.status, 'cannot_delete_edit');
 
   await become('inactive');
-  await assert.rejects(impersonate(house.access, authority, String(house.user.id)), refusal('forbidden'));
+  await assert.rejects(impersonate(fixture.access, authority, String(fixture.user.id)), refusal('forbidden'));
 });
 
 test('another status counts at once, also for tokens that were just used', async () => {
   const { accessToken } = await byCredentials();
-  await authenticate(house.access, accessToken);
+  await authenticate(fixture.access, accessToken);
 
   await become('cannot_delete_edit_upload');
 
-  const { principal } = await authenticate(house.access, accessToken);
+  const { principal } = await authenticate(fixture.access, accessToken);
   assert.equal(principal.status, 'cannot_delete_edit_upload');
 });
 
 test('the developer and the users of apps stay active', async () => {
-  const { db, developer } = house.access;
-  for (const userId of [developer.authority.principal.userId, house.app.service_user_id]) {
+  const { db, developer } = fixture.access;
+  for (const userId of [developer.authority.principal.userId, fixture.app.service_user_id]) {
     const refused = refusal('access_denied_insufficient_permissions');
-    await assert.rejects(updateUser(house.access, userId, { status: 'inactive' }, 'admin'), refused);
-    await updateUser(house.access, userId, { status: 'active' }, 'admin');
+    await assert.rejects(updateUser(fixture.access, userId, { status: 'inactive' }, 'admin'), refused);
+    await updateUser(fixture.access, userId, { status: 'active' }, 'admin');
   }
   const { login } = developer.authority.principal;
   await assert.rejects(

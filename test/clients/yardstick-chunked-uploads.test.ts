@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { hexToBase64, partsOf, seededBytes, sha1Base64 } from '../support/bytes.ts';
 import { digestOf, given, partHeaders, streamOf } from './generated/bodies.ts';
-import { newName, yardstick } from './yardstick/yard.ts';
+import { boxSuite, newName } from './yardstick/box-suite.ts';
 
 /** The smallest file that Box's tests send in parts. */
 const SIZE = 20 * 1024 * 1024;
 const BYTES = seededBytes(SIZE, 'yardstick');
 
-yardstick('chunked uploads', {
+boxSuite('chunked uploads', {
   'a file of 20 MiB is uploaded by session id': async ({ client: { chunkedUploads, files } }) => {
     const fileName = newName();
     const session = await chunkedUploads.createFileUploadSession({ fileName, fileSize: SIZE, folderId: '0' });

@@ -5,18 +5,18 @@ import { type AddedApp, partwayJson } from '../auth/operator.ts';
 import { seededBytes } from '../support/bytes.ts';
 import { given, streamOf } from './generated/bodies.ts';
 import { clientOf } from './yardstick/apps.ts';
-import { newFile, newFolder, newName, type Yard, yardstick } from './yardstick/yard.ts';
+import { type BoxSuite, boxSuite, newFile, newFolder, newName } from './yardstick/box-suite.ts';
 
 const json = (value: unknown) => value as Record<string, string>;
 
 /** An app that may act as any user, as itself. */
-async function actingApp(yard: Yard): Promise<BoxClient> {
-  const app = await partwayJson<AddedApp>(yard.server, 'app', 'add', 'acts', '--as-user');
+async function actingApp(suite: BoxSuite): Promise<BoxClient> {
+  const app = await partwayJson<AddedApp>(suite.server, 'app', 'add', 'acts', '--as-user');
   const { client_id: clientId, client_secret: clientSecret, enterprise_id: enterpriseId } = app;
-  return clientOf(yard, new BoxCcgAuth({ config: new CcgConfig({ clientId, clientSecret, enterpriseId }) }));
+  return clientOf(suite, new BoxCcgAuth({ config: new CcgConfig({ clientId, clientSecret, enterpriseId }) }));
 }
 
-yardstick('the client itself', {
+boxSuite('the client itself', {
   'a folder is made, changed, read and deleted by requests of one’s own': async ({ client, server }) => {
     const folders = `${server.url}/2.0/folders`;
     const name = newName();
@@ -66,8 +66,8 @@ yardstick('the client itself', {
     assert.deepEqual(await buffer(given(answer.content)), bytes);
   },
 
-  'an app acts as a user by the As-User header, given either way': async (yard) => {
-    const app = await actingApp(yard);
+  'an app acts as a user by the As-User header, given either way': async (suite) => {
+    const app = await actingApp(suite);
     const name = newName();
     const user = await app.users.createUser({ name, isPlatformAccessOnly: true });
 

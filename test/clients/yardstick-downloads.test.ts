@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { download } from './generated/bodies.ts';
-import { newFile, yardstick } from './yardstick/yard.ts';
+import { boxSuite, newFile } from './yardstick/box-suite.ts';
 
-yardstick('downloads', {
+boxSuite('downloads', {
   'a download brings the bytes of the upload': async ({ client }) => {
     const { file, bytes } = await newFile({ client });
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { BoxClient } from 'box-node-sdk';
 import { download, given, streamOf } from './generated/bodies.ts';
-import { newFile, newName, yardstick } from './yardstick/yard.ts';
+import { boxSuite, newFile, newName } from './yardstick/box-suite.ts';
 
 const FIELDS = ['trashed_at', 'trashed_by', 'restored_at', 'restored_by'];
 
@@ -17,7 +17,7 @@ async function twoVersions(client: BoxClient) {
   return { file, bytes, past: given(versions.entries?.[0]).id };
 }
 
-yardstick('file versions', {
+boxSuite('file versions', {
   'a past version is listed, got and promoted, and the file has its name and size again': async ({ client }) => {
     const { file, bytes, past } = await twoVersions(client);
     assert.equal((await client.fileVersions.getFileVersionById(file.id, past)).id, past);

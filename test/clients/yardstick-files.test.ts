@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { buffer } from 'node:stream/consumers';
 import { download, given } from './generated/bodies.ts';
-import { newFile, newName, yardstick } from './yardstick/yard.ts';
+import { boxSuite, newFile, newName } from './yardstick/box-suite.ts';
 
-yardstick('files', {
+boxSuite('files', {
   'a thumbnail has an https address': async ({ client }) => {
     const { file } = await newFile({ client });
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { answered, newFolder, newName, yardstick } from './yardstick/yard.ts';
+import { answered, boxSuite, newFolder, newName } from './yardstick/box-suite.ts';
 
-yardstick('folders', {
+boxSuite('folders', {
   'the root folder is 0, All Files': async ({ client }) => {
     const { id, name, type } = await client.folders.getFolderById('0');
 

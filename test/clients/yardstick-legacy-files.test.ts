@@ -4,8 +4,8 @@ import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { seededBytes } from '../support/bytes.ts';
 import { until } from '../support/until.ts';
-import { type Body, type LegacyYard, legacyYardstick, namesIn, newLegacyFile } from './yardstick/legacy-yard.ts';
-import { newName } from './yardstick/yard.ts';
+import { newName } from './yardstick/box-suite.ts';
+import { type Body, type LegacyYard, legacyYardstick, namesIn, newLegacyFile } from './yardstick/legacy-box-suite.ts';
 
 async function newVersion({ client }: LegacyYard, id: string, content: string, options: Body = {}): Promise<Body> {
   const { entries }: Body = await client.files.uploadNewFileVersion(id, Buffer.from(content), options);

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isLegacyRefusal } from './box-node-sdk-3/sdk.ts';
-import { type Body, legacyYardstick, namesIn, newLegacyFile } from './yardstick/legacy-yard.ts';
-import { newName } from './yardstick/yard.ts';
+import { newName } from './yardstick/box-suite.ts';
+import { type Body, legacyYardstick, namesIn, newLegacyFile } from './yardstick/legacy-box-suite.ts';
 
 legacyYardstick('folders', (yard) => {
   test('a folder is made in another, moved, deleted, and then 404', async () => {

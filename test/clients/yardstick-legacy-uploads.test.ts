@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { partsOf, seededBytes, sha1Base64 } from '../support/bytes.ts';
 import { isLegacyRefusal } from './box-node-sdk-3/sdk.ts';
 import { streamOf } from './generated/bodies.ts';
-import { type Body, legacyYardstick } from './yardstick/legacy-yard.ts';
-import { newName } from './yardstick/yard.ts';
+import { newName } from './yardstick/box-suite.ts';
+import { type Body, legacyYardstick } from './yardstick/legacy-box-suite.ts';
 
 const BYTES = seededBytes(21_000_000, 'legacy');
 

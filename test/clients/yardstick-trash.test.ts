@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { given } from './generated/bodies.ts';
-import { answered, newFile, newFolder, yardstick } from './yardstick/yard.ts';
+import { answered, boxSuite, newFile, newFolder } from './yardstick/box-suite.ts';
 
-yardstick('the trash', {
+boxSuite('the trash', {
   'a deleted file is in the trash, is restored, and deleted for good': async ({ client }) => {
     const { file } = await newFile({ client });
     await client.files.deleteFileById(file.id);

@@ -3,11 +3,11 @@ import { UploadsManager } from 'box-node-sdk/managers/uploads';
 import { BoxRetryStrategy } from 'box-node-sdk/networking/retries';
 import { seededBytes } from '../support/bytes.ts';
 import { given, streamOf } from './generated/bodies.ts';
-import { answered, newFile, newName, yardstick } from './yardstick/yard.ts';
+import { answered, boxSuite, newFile, newName } from './yardstick/box-suite.ts';
 
 const MIB = 1024 * 1024;
 
-yardstick('direct uploads', {
+boxSuite('direct uploads', {
   'a file is uploaded, and a version of it under another name': async ({ client }) => {
     const { file } = await newFile({ client });
     const name = newName();

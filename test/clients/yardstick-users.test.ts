@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { given } from './generated/bodies.ts';
-import { answered, newName, yardstick } from './yardstick/yard.ts';
+import { answered, boxSuite, newName } from './yardstick/box-suite.ts';
 
-yardstick('users', {
+boxSuite('users', {
   'the token belongs to a user': async ({ client }) => {
     assert.equal((await client.users.getUserMe()).type, 'user');
   },

@@ -2,9 +2,9 @@ import { describe, it } from 'node:test';
 import { addUser } from '../../packages/server/src/auth/accounts.ts';
 import { endsBehave } from './records-ends.ts';
 import { partsBehave } from './records-parts.ts';
+import { reservationsBehave } from './records-reservations.ts';
 import { type Behaves, type DatabaseUnderTest, NOW } from './records-samples.ts';
 import { sessionsBehave } from './records-sessions.ts';
-import { slotsBehave } from './records-slots.ts';
 import { transactionsBehave } from './records-transactions.ts';
 
 export type { DatabaseUnderTest } from './records-samples.ts';
@@ -25,7 +25,7 @@ export function recordsBehave(name: string, openDb: () => Promise<DatabaseUnderT
 
   describe(name, () => {
     partsBehave(behaves);
-    slotsBehave(behaves);
+    reservationsBehave(behaves);
     endsBehave(behaves);
     sessionsBehave(behaves);
     transactionsBehave(behaves);

@@ -8,8 +8,8 @@ import { startServer } from '../support/server.ts';
 import { storedFor } from '../support/storage.ts';
 import { until } from '../support/until.ts';
 import { RestartingServer } from './restarting-server.ts';
+import { uploadWithRetries } from './retrying-client.ts';
 import { seededRandom } from './seeded-random.ts';
-import { uploadStubbornly } from './stubborn-upload.ts';
 import { WireClient, type WireFile } from './wire-client.ts';
 
 const KILLS = Number(process.env.PARTWAY_TEST_KILLS ?? 12);
@@ -32,7 +32,7 @@ describe(`a server that is killed ${KILLS} times under parallel uploads`, { time
         const name = `${uploader}-${n}.bin`;
         const bytes = () => seededBytes(size, `${SEED} ${name}`);
         const size = random.below(10 * partSize) + 1;
-        files.push({ file: await uploadStubbornly(server, name, bytes()), bytes });
+        files.push({ file: await uploadWithRetries(server, name, bytes()), bytes });
       }
     }
     async function keepKilling(): Promise<void> {

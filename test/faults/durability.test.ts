@@ -4,30 +4,38 @@ import { describe, it } from 'node:test';
 import { findPart, findSession } from '../../packages/server/src/uploads/session-store.ts';
 import { bytesNotOnDisk } from '../support/storage.ts';
 import { until } from '../support/until.ts';
-import { assertOnlyFile, begin, commitOf, letOthersAsk, published, put, putAll } from '../uploads/acts.ts';
-import { PART_SIZE } from '../uploads/room.ts';
-import { STAGED, watchedRoom } from '../uploads/watched-room.ts';
+import { PART_SIZE } from '../uploads/upload-fixture.ts';
+import {
+  assertOnlyFile,
+  commitUpload,
+  createUpload,
+  letOthersAsk,
+  published,
+  sendAllParts,
+  sendPart,
+} from '../uploads/upload-steps.ts';
+import { STAGED, watchedFixture } from '../uploads/watched-fixture.ts';
 
 describe('bytes first, then the row, then the answer', { skip: bytesNotOnDisk ?? false }, () => {
   it('holds for a session: its file is on the disk before its row is', async () => {
-    const { room, log } = await watchedRoom();
-    await using _ = room;
-    const { session } = await begin(room);
+    const { fixture, log } = await watchedFixture();
+    await using _ = fixture;
+    const { session } = await createUpload(fixture);
     log.push('answer');
-    const path = join(room.folder, 'staging', session.staged.blob);
+    const path = join(fixture.folder, 'staging', session.staged.blob);
     // The note that the file is coming is a row of its own, which names nothing.
     assert.equal(log.shift(), 'insert unreferenced_blobs');
     const { before, rows } = splitAt('begin done', log);
-    assert.deepEqual(before, [`truncate ${path}`, `sync ${path}`, `sync ${join(room.folder, 'staging')}`]);
+    assert.deepEqual(before, [`truncate ${path}`, `sync ${path}`, `sync ${join(fixture.folder, 'staging')}`]);
     assert.ok(rows.includes('insert upload_sessions'));
   });
 
   it('holds for a part: its bytes are synced before its row is written, and that before the answer', async () => {
-    const { room, log } = await watchedRoom();
-    await using _ = room;
-    const upload = await begin(room);
+    const { fixture, log } = await watchedFixture();
+    await using _ = fixture;
+    const upload = await createUpload(fixture);
     log.length = 0;
-    await put(room, upload, 1);
+    await sendPart(fixture, upload, 1);
     log.push('answer');
     const { before, rows } = splitAt('write done', log);
     assert.deepEqual(
@@ -38,24 +46,24 @@ describe('bytes first, then the row, then the answer', { skip: bytesNotOnDisk ??
   });
 
   it('holds for a commit: the rename is synced before the rows that name the file are written', async () => {
-    const { room, log } = await watchedRoom();
-    await using _ = room;
-    const upload = await begin(room);
-    await putAll(room, upload);
+    const { fixture, log } = await watchedFixture();
+    await using _ = fixture;
+    const upload = await createUpload(fixture);
+    await sendAllParts(fixture, upload);
     log.length = 0;
-    const file = await commitOf(room, upload);
+    const file = await commitUpload(fixture, upload);
     log.push('answer');
     const id = upload.session.staged.blob;
     const [sealed, staging] = [
-      join(room.folder, 'content', id.slice(0, 2), id.slice(2, 4)),
-      join(room.folder, 'staging'),
+      join(fixture.folder, 'content', id.slice(0, 2), id.slice(2, 4)),
+      join(fixture.folder, 'staging'),
     ];
     const { before, rows } = splitAt('seal done', log);
     // Before these, the levels of folders that it made.
     assert.deepEqual(before.slice(-2), [`sync ${sealed}`, `sync ${staging}`]);
     for (const row of ['insert items', 'insert versions', 'update upload_sessions']) assert.ok(rows.includes(row));
     // Not only done but committed: another connection sees it.
-    const other = await room.another();
+    const other = await fixture.another();
     await assertOnlyFile(other, upload, file);
     assert.equal((await findSession(other.uploads.db, upload.session.id))?.state, 'committed');
   });
@@ -64,16 +72,16 @@ describe('bytes first, then the row, then the answer', { skip: bytesNotOnDisk ??
 describe('while a sync is under way', { skip: bytesNotOnDisk ?? false }, () => {
   it('a part has neither row nor answer', async () => {
     const disk = Promise.withResolvers<void>();
-    const { room, log } = await watchedRoom([{ method: 'datasync', path: STAGED, wait: disk.promise }]);
-    await using _ = room;
-    const upload = await begin(room);
+    const { fixture, log } = await watchedFixture([{ method: 'datasync', path: STAGED, wait: disk.promise }]);
+    await using _ = fixture;
+    const upload = await createUpload(fixture);
     let answered = false;
-    const sending = put(room, upload, 0).finally(() => {
+    const sending = sendPart(fixture, upload, 0).finally(() => {
       answered = true;
     });
     await until(() => log.some((line) => line.startsWith('datasync')));
-    await letOthersAsk(room, upload);
-    assert.equal(await findPart(room.uploads.db, upload.session.id, 0), undefined);
+    await letOthersAsk(fixture, upload);
+    assert.equal(await findPart(fixture.uploads.db, upload.session.id, 0), undefined);
     assert.equal(answered, false);
     disk.resolve();
     await sending;
@@ -81,20 +89,20 @@ describe('while a sync is under way', { skip: bytesNotOnDisk ?? false }, () => {
 
   it('a commit has neither file nor answer', async () => {
     const disk = Promise.withResolvers<void>();
-    const { room, log } = await watchedRoom([{ method: 'sync', path: /content.{6}$/, wait: disk.promise }]);
-    await using _ = room;
-    const upload = await begin(room);
-    await putAll(room, upload);
+    const { fixture, log } = await watchedFixture([{ method: 'sync', path: /content.{6}$/, wait: disk.promise }]);
+    await using _ = fixture;
+    const upload = await createUpload(fixture);
+    await sendAllParts(fixture, upload);
     let answered = false;
-    const committing = commitOf(room, upload).finally(() => {
+    const committing = commitUpload(fixture, upload).finally(() => {
       answered = true;
     });
     await until(() => log.some((line) => /^sync .*content.{6}$/.test(line)));
-    await letOthersAsk(room, upload);
-    assert.deepEqual(await published(room), []);
+    await letOthersAsk(fixture, upload);
+    assert.deepEqual(await published(fixture), []);
     assert.equal(answered, false);
     disk.resolve();
-    await assertOnlyFile(room, upload, await committing);
+    await assertOnlyFile(fixture, upload, await committing);
   });
 });
 

@@ -1,7 +1,7 @@
 import type { BlobStore } from '../../packages/server/src/storage/blob-store.ts';
 import { abortSession } from '../../packages/server/src/uploads/end-session.ts';
-import { begin, commitOf, put, putAll } from '../uploads/acts.ts';
-import { openRoom } from '../uploads/room.ts';
+import { openUploadFixture } from '../uploads/upload-fixture.ts';
+import { commitUpload, createUpload, sendAllParts, sendPart } from '../uploads/upload-steps.ts';
 import { type QueryName, watchQueries } from '../uploads/watch-queries.ts';
 import { type AsyncMethod, faulty } from './faulty.ts';
 
@@ -25,23 +25,23 @@ export const SEED = 'the file of the dying child';
 if (process.argv[2] !== undefined) await upload(JSON.parse(process.argv[2]) as DyingChildOrders);
 
 async function upload({ folder, end, when, what, call = 1 }: DyingChildOrders): Promise<void> {
-  await using room = await openRoom({ folder });
+  await using fixture = await openUploadFixture({ folder });
   let left = call;
   const reached = (): void => {
     left -= 1;
     if (left === 0) process.kill(process.pid, 'SIGKILL');
   };
-  const { uploads } = room;
+  const { uploads } = fixture;
   if (what in uploads.blobs) {
     const method = what as AsyncMethod<BlobStore>;
     uploads.blobs = faulty(uploads.blobs, [{ method, when, hook: reached }]);
   }
   uploads.db = watchQueries(uploads.db, { [when]: (query: QueryName) => query === what && reached() });
 
-  const its = await begin(room, { slots: SLOTS, name: 'file.bin', seed: SEED });
-  await put(room, its, 1);
-  await putAll(room, its);
-  if (end === 'commit') await commitOf(room, its);
+  const its = await createUpload(fixture, { slots: SLOTS, name: 'file.bin', seed: SEED });
+  await sendPart(fixture, its, 1);
+  await sendAllParts(fixture, its);
+  if (end === 'commit') await commitUpload(fixture, its);
   else await abortSession(uploads, its.session.owner, its.session.id);
   if (what === 'answer') reached();
 }

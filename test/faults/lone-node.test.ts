@@ -3,45 +3,52 @@ import { describe, it } from 'node:test';
 import type { BlobStore } from '../../packages/server/src/storage/blob-store.ts';
 import { findHashCheckpoint } from '../../packages/server/src/uploads/hashing/checkpoint.ts';
 import { until } from '../support/until.ts';
-import { assertOnlyFile, begin, commitOf, put, putAll, slotsIn } from '../uploads/acts.ts';
 import { openLoneNode } from '../uploads/nodes.ts';
-import { PART_SIZE } from '../uploads/room.ts';
+import { PART_SIZE } from '../uploads/upload-fixture.ts';
+import {
+  assertOnlyFile,
+  commitUpload,
+  createUpload,
+  partsIn,
+  sendAllParts,
+  sendPart,
+} from '../uploads/upload-steps.ts';
 import type { Fault } from './faulty.ts';
 
 describe('one node over SQLite, whose store lets nothing be read back before it is whole', () => {
   it('has the digest of an upload ready when its last part is in, in whatever order they came', async () => {
     let opened = 0;
     await using node = await openLoneNode({ plan: [{ method: 'read', when: 'before', hook: () => opened++ }] });
-    const upload = await begin(node, { slots: 8 });
-    await putAll(node, upload, [3, 1, 0, 2, 7, 6, 5, 4]);
+    const upload = await createUpload(node, { slots: 8 });
+    await sendAllParts(node, upload, [3, 1, 0, 2, 7, 6, 5, 4]);
     await until(async () => (await findHashCheckpoint(node.uploads.db, upload.session.id))?.parts === 8);
-    const file = await commitOf(node, upload);
+    const file = await commitUpload(node, upload);
     assert.equal(opened, 0);
     await assertOnlyFile(node, upload, file);
-    assert.deepEqual(node.troubles, []);
+    assert.deepEqual(node.errors, []);
   });
 
   it('goes on after a restart from where the row says, and reads at the commit only what went with the restart', async () => {
     const opened: unknown[] = [];
     const plan: Fault<BlobStore>[] = [{ method: 'read', when: 'before', hook: (_, range) => opened.push(range) }];
     await using first = await openLoneNode();
-    const upload = await begin(first, { slots: 6 });
-    await putAll(first, upload, [0, 1, 3]);
+    const upload = await createUpload(first, { slots: 6 });
+    await sendAllParts(first, upload, [0, 1, 3]);
     await until(async () => (await findHashCheckpoint(first.uploads.db, upload.session.id))?.parts === 2);
     await using node = await first.restarted({ plan });
-    await putAll(node, upload, [2, 4, 5]);
+    await sendAllParts(node, upload, [2, 4, 5]);
     // The part before which it stands went with the restart; those after it wait.
-    const file = await commitOf(node, upload);
+    const file = await commitUpload(node, upload);
     assert.deepEqual(opened, [{ first: 3 * PART_SIZE, last: upload.bytes.length - 1 }]);
     await assertOnlyFile(node, upload, file);
   });
 
   it('makes files of uploads side by side, though it remembers one only', async () => {
     await using node = await openLoneNode({ maxSessions: 1 });
-    const uploads = await Promise.all([1, 2, 3].map(() => begin(node, { slots: 5 })));
-    for (const index of slotsIn(uploads[0] ?? assert.fail())) {
-      await Promise.all(uploads.map((upload) => put(node, upload, index)));
+    const uploads = await Promise.all([1, 2, 3].map(() => createUpload(node, { slots: 5 })));
+    for (const index of partsIn(uploads[0] ?? assert.fail())) {
+      await Promise.all(uploads.map((upload) => sendPart(node, upload, index)));
     }
-    for (const upload of uploads) await commitOf(node, upload);
+    for (const upload of uploads) await commitUpload(node, upload);
   });
 });

@@ -3,39 +3,45 @@ import { it } from 'node:test';
 import type { Kysely } from 'kysely';
 import type { Tables } from '../../packages/server/src/database/schema.ts';
 import { collect } from '../conformance/content-samples.ts';
-import { assertOnlyFile, begin, commitOf, putAll, removeOrphansNow } from '../uploads/acts.ts';
-import { openRoom } from '../uploads/room.ts';
+import { openUploadFixture } from '../uploads/upload-fixture.ts';
+import {
+  assertOnlyFile,
+  collectGarbageNow,
+  commitUpload,
+  createUpload,
+  sendAllParts,
+} from '../uploads/upload-steps.ts';
 
 it('a session whose row was written is open, though the database’s word of it was lost', async () => {
-  await using room = await openRoom();
-  const { db } = room.uploads;
-  room.uploads.db = losingWords(db, 'after');
-  const upload = await begin(room);
-  room.uploads.db = db;
-  await removeOrphansNow(room);
-  await putAll(room, upload);
-  await assertOnlyFile(room, upload, await commitOf(room, upload));
+  await using fixture = await openUploadFixture();
+  const { db } = fixture.uploads;
+  fixture.uploads.db = losingWords(db, 'after');
+  const upload = await createUpload(fixture);
+  fixture.uploads.db = db;
+  await collectGarbageNow(fixture);
+  await sendAllParts(fixture, upload);
+  await assertOnlyFile(fixture, upload, await commitUpload(fixture, upload));
 });
 
 it('a session that the database has not written leaves no bytes behind', async () => {
-  await using room = await openRoom();
-  const { db, blobs } = room.uploads;
-  room.uploads.db = losingWords(db, 'before');
-  await assert.rejects(begin(room), /the line broke/);
+  await using fixture = await openUploadFixture();
+  const { db, blobs } = fixture.uploads;
+  fixture.uploads.db = losingWords(db, 'before');
+  await assert.rejects(createUpload(fixture), /the line broke/);
   assert.deepEqual(await collect(blobs.list()), []);
-  room.uploads.db = db;
-  await removeOrphansNow(room);
+  fixture.uploads.db = db;
+  await collectGarbageNow(fixture);
   assert.deepEqual(await db.selectFrom('unreferenced_blobs').selectAll().execute(), []);
 });
 
 it('bytes of a session of which nobody can say whether it was written are left to the sweep', async () => {
-  await using room = await openRoom();
-  const { db } = room.uploads;
-  room.uploads.db = losingWords(db, 'for good');
-  await assert.rejects(begin(room), /the line is down/);
-  room.uploads.db = db;
+  await using fixture = await openUploadFixture();
+  const { db } = fixture.uploads;
+  fixture.uploads.db = losingWords(db, 'for good');
+  await assert.rejects(createUpload(fixture), /the line is down/);
+  fixture.uploads.db = db;
   // The row is there, and with it the bytes: the session ends when its time is over.
-  assert.equal(await removeOrphansNow(room), 0);
+  assert.equal(await collectGarbageNow(fixture), 0);
 });
 
 /** `db` whose line breaks at the end of a transaction: before it is committed, after that, or then for good. */

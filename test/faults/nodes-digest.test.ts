@@ -7,20 +7,20 @@ import { findSession } from '../../packages/server/src/uploads/session-store.ts'
 import { stopPostgres } from '../database/postgres-database.ts';
 import { noPostgres } from '../engines/postgres.ts';
 import { until } from '../support/until.ts';
+import { type Node, openNodes } from '../uploads/nodes.ts';
+import { PART_SIZE } from '../uploads/upload-fixture.ts';
 import {
   assertOnlyFile,
-  begin,
-  commitOf,
+  commitUpload,
+  createUpload,
+  partsIn,
   published,
-  put,
-  putAll,
+  sendAllParts,
+  sendPart,
   sha1,
-  slotsIn,
   tryCommit,
   type Upload,
-} from '../uploads/acts.ts';
-import { type Node, openNodes } from '../uploads/nodes.ts';
-import { PART_SIZE } from '../uploads/room.ts';
+} from '../uploads/upload-steps.ts';
 import { watchQueries } from '../uploads/watch-queries.ts';
 import type { Fault } from './faulty.ts';
 import { seededRandom } from './seeded-random.ts';
@@ -31,25 +31,25 @@ describe('the digest of an upload at several nodes', { skip: noPostgres }, () =>
   it('is handed from node to node as the parts come in, and is whole before the commit asks', async () => {
     await using nodes = await openNodes();
     const all = [await nodes.start(), await nodes.start(), await nodes.start()];
-    const upload = await begin(pick(all, 0), { slots: 12 });
+    const upload = await createUpload(pick(all, 0), { slots: 12 });
     // The first half at one call after the other; the second where each node finds the mark at its part.
-    for (const index of [5, 4, 3, 2, 1, 0]) await put(pick(all, index), upload, index);
+    for (const index of [5, 4, 3, 2, 1, 0]) await sendPart(pick(all, index), upload, index);
     for (const index of [6, 7, 8, 9, 10, 11]) {
       // Recorded while the mark is moved, a part may be missed by either until a commit asks (decision 62).
       await reaches(pick(all, 0), upload, index);
-      await put(pick(all, index), upload, index);
+      await sendPart(pick(all, index), upload, index);
     }
     await reaches(pick(all, 0), upload, 12);
-    await assertOnlyFile(pick(all, 1), upload, await commitOf(pick(all, 1), upload));
+    await assertOnlyFile(pick(all, 1), upload, await commitUpload(pick(all, 1), upload));
     assertNoTrouble(all);
   });
 
   it('is whole though the parts come in any order, at any node, several at a time', async () => {
     await using nodes = await openNodes();
     const all = [await nodes.start(), await nodes.start(), await nodes.start()];
-    const upload = await begin(pick(all, 0), { slots: 40 });
+    const upload = await createUpload(pick(all, 0), { slots: 40 });
     await putAnywhere(all, upload, 20_261_125);
-    await assertOnlyFile(pick(all, 2), upload, await commitOf(pick(all, 2), upload));
+    await assertOnlyFile(pick(all, 2), upload, await commitUpload(pick(all, 2), upload));
     assertNoTrouble(all);
   });
 
@@ -57,9 +57,10 @@ describe('the digest of an upload at several nodes', { skip: noPostgres }, () =>
     await using nodes = await openNodes();
     const all = [await nodes.start({ maxSessions: 1 }), await nodes.start({ maxSessions: 1 })];
     const uploads = [];
-    for (let n = 0; n < 3; n++) uploads.push(await begin(pick(all, 0), { slots: 6 }));
-    for (let index = 0; index < 6; index++) for (const upload of uploads) await put(pick(all, index), upload, index);
-    for (const upload of uploads) await commitOf(pick(all, 1), upload);
+    for (let n = 0; n < 3; n++) uploads.push(await createUpload(pick(all, 0), { slots: 6 }));
+    for (let index = 0; index < 6; index++)
+      for (const upload of uploads) await sendPart(pick(all, index), upload, index);
+    for (const upload of uploads) await commitUpload(pick(all, 1), upload);
     const files = (await published(pick(all, 0))).map(({ bytes }) => bytes);
     for (const { bytes } of uploads) assert.ok(files.some((file) => file.equals(bytes)));
   });
@@ -68,15 +69,15 @@ describe('the digest of an upload at several nodes', { skip: noPostgres }, () =>
     await using nodes = await openNodes();
     const first = await nodes.start();
     const other = await nodes.start();
-    const upload = await begin(first, { slots: 8 });
-    await putAll(first, upload, [0, 1, 2]);
+    const upload = await createUpload(first, { slots: 8 });
+    await sendAllParts(first, upload, [0, 1, 2]);
     await reaches(first, upload, 3);
     const again = await first.restarted();
-    await put(other, upload, 3);
-    await putAll(again, upload, [4, 5]);
-    await putAll(other, upload, [6, 7]);
+    await sendPart(other, upload, 3);
+    await sendAllParts(again, upload, [4, 5]);
+    await sendAllParts(other, upload, [6, 7]);
     await reaches(other, upload, 8);
-    await assertOnlyFile(again, upload, await commitOf(again, upload));
+    await assertOnlyFile(again, upload, await commitUpload(again, upload));
   });
 
   it('is made by one node where the other has died with bytes that were not in it: from the sealed file, from there on', async () => {
@@ -89,15 +90,15 @@ describe('the digest of an upload at several nodes', { skip: noPostgres }, () =>
     const other = await nodes.start({
       plan: [{ method: 'read', when: 'before', hook: (_, range) => opened.push(range) }],
     });
-    const upload = await begin(dying, { slots: 6 });
-    await put(dying, upload, 0);
-    await put(dying, upload, 1);
+    const upload = await createUpload(dying, { slots: 6 });
+    await sendPart(dying, upload, 0);
+    await sendPart(dying, upload, 1);
     await reaches(dying, upload, 2);
-    await putAll(dying, upload, [2, 3]);
-    await putAll(other, upload, [4, 5]);
+    await sendAllParts(dying, upload, [2, 3]);
+    await sendAllParts(other, upload, [4, 5]);
     await dying.die();
     held.resolve();
-    const file = await commitOf(other, upload);
+    const file = await commitUpload(other, upload);
     assert.deepEqual(opened, [{ first: 2 * PART_SIZE, last: upload.bytes.length - 1 }]);
     await assertOnlyFile(other, upload, file);
   });
@@ -107,14 +108,14 @@ describe('the digest of an upload at several nodes', { skip: noPostgres }, () =>
     const plan: Fault<BlobStore>[] = [{ method: 'read', when: 'before', hook: (_, range) => opened.push(range) }];
     await using nodes = await openNodes();
     const all = [await nodes.start({ plan }), await nodes.start({ plan })];
-    const upload = await begin(pick(all, 0), { slots: 5 });
-    await put(pick(all, 0), upload, 0);
+    const upload = await createUpload(pick(all, 0), { slots: 5 });
+    await sendPart(pick(all, 0), upload, 0);
     await reaches(pick(all, 0), upload, 1);
-    for (const index of [4, 3, 2]) await put(pick(all, index), upload, index);
+    for (const index of [4, 3, 2]) await sendPart(pick(all, index), upload, index);
     for (const { spool } of all) spool.giveUp();
-    await put(pick(all, 1), upload, 1);
+    await sendPart(pick(all, 1), upload, 1);
     await reaches(pick(all, 0), upload, 2);
-    const file = await commitOf(pick(all, 1), upload);
+    const file = await commitUpload(pick(all, 1), upload);
     assert.deepEqual(opened, [{ first: 2 * PART_SIZE, last: upload.bytes.length - 1 }]);
     await assertOnlyFile(pick(all, 1), upload, file);
   });
@@ -123,15 +124,15 @@ describe('the digest of an upload at several nodes', { skip: noPostgres }, () =>
     await using nodes = await openNodes();
     const [first, deaf] = [await nodes.start(), await nodes.start()];
     deaf.deaf = true;
-    const upload = await begin(first, { slots: 5 });
-    await put(deaf, upload, 1);
-    await put(first, upload, 0);
+    const upload = await createUpload(first, { slots: 5 });
+    await sendPart(deaf, upload, 1);
+    await sendPart(first, upload, 0);
     await reaches(first, upload, 1);
-    await put(deaf, upload, 2);
+    await sendPart(deaf, upload, 2);
     await reaches(first, upload, 3);
-    await putAll(first, upload, [3, 4]);
-    await assertOnlyFile(first, upload, await commitOf(first, upload));
-    assert.deepEqual([...first.troubles, ...deaf.troubles], []);
+    await sendAllParts(first, upload, [3, 4]);
+    await assertOnlyFile(first, upload, await commitUpload(first, upload));
+    assert.deepEqual([...first.errors, ...deaf.errors], []);
   });
 
   it('is asked for again by the commit where the last call was lost', async () => {
@@ -140,12 +141,12 @@ describe('the digest of an upload at several nodes', { skip: noPostgres }, () =>
     await using nodes = await openNodes();
     const [first, other] = [await nodes.start({ plan }), await nodes.start({ plan })];
     other.deaf = true;
-    const upload = await begin(first, { slots: 3 });
-    await putAll(other, upload, [1, 2]);
-    await put(first, upload, 0);
+    const upload = await createUpload(first, { slots: 3 });
+    await sendAllParts(other, upload, [1, 2]);
+    await sendPart(first, upload, 0);
     await reaches(first, upload, 1);
     other.deaf = false;
-    const file = await commitOf(first, upload);
+    const file = await commitUpload(first, upload);
     assert.equal(opened, 0);
     await assertOnlyFile(first, upload, file);
   });
@@ -153,15 +154,15 @@ describe('the digest of an upload at several nodes', { skip: noPostgres }, () =>
   it('goes on where the line of the calls was down for a while', async () => {
     await using nodes = await openNodes();
     const [first, other] = [await nodes.start(), await nodes.start()];
-    const upload = await begin(first, { slots: 3 });
+    const upload = await createUpload(first, { slots: 3 });
     other.deaf = true;
-    await putAll(other, upload, [1, 2]);
-    await put(first, upload, 0);
+    await sendAllParts(other, upload, [1, 2]);
+    await sendPart(first, upload, 0);
     await reaches(first, upload, 1);
     other.deaf = false;
     await nodes.cutCalls();
     await reaches(first, upload, 3);
-    await assertOnlyFile(first, upload, await commitOf(first, upload));
+    await assertOnlyFile(first, upload, await commitUpload(first, upload));
   });
 
   it('goes on where a call overtakes the answer of the database to what this node did before', async () => {
@@ -176,10 +177,10 @@ describe('the digest of an upload at several nodes', { skip: noPostgres }, () =>
         }),
     });
     const other = await nodes.start();
-    const upload = await begin(other, { slots: 3 });
-    await put(other, upload, 1);
-    await put(first, upload, 2);
-    await put(first, upload, 0);
+    const upload = await createUpload(other, { slots: 3 });
+    await sendPart(other, upload, 1);
+    await sendPart(first, upload, 2);
+    await sendPart(first, upload, 0);
     await reaches(other, upload, 3);
     assert.equal(first.heard, 1);
     assertNoTrouble([first, other]);
@@ -190,31 +191,31 @@ describe('the digest of an upload at several nodes', { skip: noPostgres }, () =>
     const digestPlan: Fault<ResumableHashPool>[] = [{ method: 'extend', when: 'after', call: 2, delay: late.promise }];
     await using nodes = await openNodes();
     const [slow, other] = [await nodes.start({ digestPlan }), await nodes.start()];
-    const upload = await begin(slow, { slots: 4 });
-    await put(slow, upload, 0);
+    const upload = await createUpload(slow, { slots: 4 });
+    await sendPart(slow, upload, 0);
     await reaches(slow, upload, 1);
-    await putAll(slow, upload, [1, 2]);
-    await put(other, upload, 3);
+    await sendAllParts(slow, upload, [1, 2]);
+    await sendPart(other, upload, 3);
     slow.deaf = true;
     assert.equal(await tryCommit(other, upload, { sha1: sha1(Buffer.of()) }).catch(codeOf), 'digest_mismatch');
     await reaches(other, upload, 4);
     late.resolve();
-    const file = await commitOf(slow, upload);
+    const file = await commitUpload(slow, upload);
     await assertOnlyFile(slow, upload, file);
-    assert.deepEqual(slow.troubles, []);
+    assert.deepEqual(slow.errors, []);
   });
 
   it('is begun anew where its saved state cannot be gone on from, as after a change of version', async () => {
     await using nodes = await openNodes();
     const [first, other] = [await nodes.start(), await nodes.start()];
-    const upload = await begin(first, { slots: 4 });
-    await put(first, upload, 0);
+    const upload = await createUpload(first, { slots: 4 });
+    await sendPart(first, upload, 0);
     await reaches(first, upload, 1);
     const state = 'QUJDRA==' as HashState;
     await first.uploads.db.updateTable('upload_sessions').set({ digest_state: state }).execute();
-    await putAll(other, upload, [1, 2, 3]);
-    await assertOnlyFile(first, upload, await commitOf(first, upload));
-    assert.equal(other.troubles.length, 1);
+    await sendAllParts(other, upload, [1, 2, 3]);
+    await assertOnlyFile(first, upload, await commitUpload(first, upload));
+    assert.equal(other.errors.length, 1);
   });
 });
 
@@ -222,13 +223,13 @@ describe('a commit that has to read the sealed file back', { skip: noPostgres },
   it('with a wrong digest leaves the session open, and the right one commits it, at any node', async () => {
     await using nodes = await openNodes();
     const [first, other] = [await nodes.start(), await nodes.start()];
-    const upload = await begin(first, { slots: 4 });
+    const upload = await createUpload(first, { slots: 4 });
     await putWithoutDigest(first, upload);
     const wrong = tryCommit(first, upload, { sha1: sha1(Buffer.of(1)) });
     await assert.rejects(wrong, { code: 'digest_mismatch' });
     assert.equal((await findSession(first.uploads.db, upload.session.id))?.state, 'open');
     assert.deepEqual(await published(first), []);
-    await assertOnlyFile(other, upload, await commitOf(other, upload));
+    await assertOnlyFile(other, upload, await commitUpload(other, upload));
   });
 
   it('is "later" where that takes too long, and goes on meanwhile: one reads, whoever asks again', async () => {
@@ -237,10 +238,10 @@ describe('a commit that has to read the sealed file back', { skip: noPostgres },
     const plan: Fault<BlobStore>[] = [{ method: 'read', when: 'before', delay: gate.promise, hook: () => opened++ }];
     await using nodes = await openNodes();
     const [first, other] = [await nodes.start({ plan }), await nodes.start({ plan })];
-    const upload = await begin(first, { slots: 4 });
+    const upload = await createUpload(first, { slots: 4 });
     await putWithoutDigest(first, upload);
     assert.equal(await tryCommit(first, upload, { timeout: 50 }), undefined);
-    const asked = [commitOf(first, upload), commitOf(other, upload), commitOf(first, upload)];
+    const asked = [commitUpload(first, upload), commitUpload(other, upload), commitUpload(first, upload)];
     gate.resolve();
     const [file, ...same] = await Promise.all(asked);
     assert.ok(file);
@@ -256,7 +257,7 @@ describe('a commit that has to read the sealed file back', { skip: noPostgres },
     const dying = await nodes.start({
       digestPlan: [{ method: 'extend', when: 'before', call: 2, delay: never.promise }],
     });
-    const upload = await begin(dying, { slots: 4 });
+    const upload = await createUpload(dying, { slots: 4 });
     await putWithoutDigest(dying, upload);
     dying.clock.advance(50_000);
     assert.equal(await tryCommit(dying, upload, { timeout: 50 }), undefined);
@@ -269,7 +270,7 @@ describe('a commit that has to read the sealed file back', { skip: noPostgres },
       .updateTable('upload_sessions')
       .set((row) => ({ reader_until: row('reader_until', '-', 40_000) }))
       .execute();
-    await assertOnlyFile(other, upload, await commitOf(other, upload));
+    await assertOnlyFile(other, upload, await commitUpload(other, upload));
     never.resolve();
   });
 
@@ -280,11 +281,11 @@ describe('a commit that has to read the sealed file back', { skip: noPostgres },
     ];
     await using nodes = await openNodes();
     const node = await nodes.start({ plan });
-    const upload = await begin(node, { slots: 4 });
+    const upload = await createUpload(node, { slots: 4 });
     await putWithoutDigest(node, upload);
     await assert.rejects(tryCommit(node, upload), /the store is away$/);
     await assert.rejects(tryCommit(node, upload), /the store is away again/);
-    await assertOnlyFile(node, upload, await commitOf(node, upload));
+    await assertOnlyFile(node, upload, await commitUpload(node, upload));
   });
 });
 
@@ -295,11 +296,11 @@ function pick(all: readonly Node[], index: number): Node {
 /** Every part, in a random order, each at a random node, four at a time. */
 async function putAnywhere(all: readonly Node[], upload: Upload, seed: number): Promise<void> {
   const random = seededRandom(seed);
-  const left = slotsIn(upload);
+  const left = partsIn(upload);
   const worker = async () => {
     while (left.length > 0) {
       const [index] = left.splice(random.below(left.length), 1);
-      await put(random.pick(all), upload, index ?? assert.fail());
+      await sendPart(random.pick(all), upload, index ?? assert.fail());
     }
   };
   await Promise.all([worker(), worker(), worker(), worker()]);
@@ -307,9 +308,9 @@ async function putAnywhere(all: readonly Node[], upload: Upload, seed: number): 
 
 /** Stores all parts so that no node can put any of them into the digest: the bytes go as soon as they are stored. */
 async function putWithoutDigest(node: Node, upload: Upload): Promise<void> {
-  for (const index of slotsIn(upload).toReversed()) {
+  for (const index of partsIn(upload).toReversed()) {
     if (index === 0) node.spool.giveUp();
-    await put(node, upload, index);
+    await sendPart(node, upload, index);
   }
   await reaches(node, upload, 1);
 }
@@ -324,7 +325,7 @@ async function reaches(node: Node, { session }: Upload, slots: number): Promise<
 }
 
 function assertNoTrouble(all: readonly Node[]): void {
-  for (const { troubles } of all) assert.deepEqual(troubles, []);
+  for (const { errors: troubles } of all) assert.deepEqual(troubles, []);
 }
 
 function codeOf(error: unknown): unknown {

@@ -3,30 +3,30 @@ import { after, describe, it } from 'node:test';
 import type { RefusalCode } from '../../packages/protocol/src/errors.ts';
 import { uploadFile } from '../../packages/server/src/files/direct-upload.ts';
 import type { BlobStore } from '../../packages/server/src/storage/blob-store.ts';
+import { collectGarbage } from '../../packages/server/src/uploads/collect-garbage.ts';
 import { abortSession, expireSessions } from '../../packages/server/src/uploads/end-session.ts';
-import { collectGarbage } from '../../packages/server/src/uploads/remove-orphans.ts';
 import { findSession } from '../../packages/server/src/uploads/session-store.ts';
 import { Turns } from '../../packages/server/src/util/turns.ts';
 import { collect } from '../conformance/content-samples.ts';
 import { stopPostgres } from '../database/postgres-database.ts';
 import { noPostgres } from '../engines/postgres.ts';
 import { until } from '../support/until.ts';
+import { slowBody } from '../uploads/bodies.ts';
+import { type Node, openNodes } from '../uploads/nodes.ts';
+import { LIFETIME } from '../uploads/upload-fixture.ts';
 import {
   assertNothingLeft,
   assertOnlyFile,
-  begin,
-  commitOf,
+  collectGarbageNow,
+  commitUpload,
+  createUpload,
+  partsIn,
   published,
-  put,
-  putAll,
-  removeOrphansNow,
-  slotsIn,
+  sendAllParts,
+  sendPart,
   tryCommit,
   type Upload,
-} from '../uploads/acts.ts';
-import { slowBody } from '../uploads/bodies.ts';
-import { type Node, openNodes } from '../uploads/nodes.ts';
-import { LIFETIME } from '../uploads/room.ts';
+} from '../uploads/upload-steps.ts';
 import type { Fault } from './faulty.ts';
 
 const ROUNDS = 8;
@@ -53,9 +53,9 @@ describe('two commits of one upload at two nodes', { skip: noPostgres }, () => {
     await using nodes = await openNodes();
     const [one, other] = [await nodes.start(), await nodes.start()];
     for (let round = 1; round <= ROUNDS; round++) {
-      const upload = await begin(one);
-      for (const index of slotsIn(upload)) await put(index % 2 === 0 ? one : other, upload, index);
-      const [file, same] = await Promise.all([commitOf(one, upload), commitOf(other, upload)]);
+      const upload = await createUpload(one);
+      for (const index of partsIn(upload)) await sendPart(index % 2 === 0 ? one : other, upload, index);
+      const [file, same] = await Promise.all([commitUpload(one, upload), commitUpload(other, upload)]);
       assert.equal(same.versionId, file.versionId);
       assert.equal((await published(one)).length, round);
     }
@@ -66,11 +66,11 @@ describe('two commits of one upload at two nodes', { skip: noPostgres }, () => {
       const plan: Fault<BlobStore>[] = [];
       await using nodes = await openNodes();
       const [one, other] = [await nodes.start({ plan }), await nodes.start()];
-      const upload = await begin(one);
-      await putAll(one, upload);
-      plan.push({ method: 'complete', when, hook: () => commitOf(other, upload) });
-      const file = await commitOf(one, upload);
-      await removeOrphansNow(other);
+      const upload = await createUpload(one);
+      await sendAllParts(one, upload);
+      plan.push({ method: 'complete', when, hook: () => commitUpload(other, upload) });
+      const file = await commitUpload(one, upload);
+      await collectGarbageNow(other);
       await assertOnlyFile(one, upload, file);
     });
   }
@@ -83,8 +83,8 @@ for (const [what, { end, code }] of Object.entries(ENDS)) {
         const plan: Fault<BlobStore>[] = [];
         await using nodes = await openNodes();
         const [one, other] = [await nodes.start({ plan }), await nodes.start()];
-        const upload = await begin(one);
-        await putAll(one, upload);
+        const upload = await createUpload(one);
+        await sendAllParts(one, upload);
         plan.push({ method: 'complete', when, hook: () => end(other, upload) });
         await assert.rejects(tryCommit(one, upload), { code });
         await assertNothingLeft(one, upload);
@@ -95,10 +95,10 @@ for (const [what, { end, code }] of Object.entries(ENDS)) {
       const plan: Fault<BlobStore>[] = [];
       await using nodes = await openNodes();
       const [one, other] = [await nodes.start({ plan }), await nodes.start()];
-      const upload = await begin(one);
-      for (const index of [2, 1]) await put(one, upload, index);
+      const upload = await createUpload(one);
+      for (const index of [2, 1]) await sendPart(one, upload, index);
       one.spool.giveUp();
-      await put(one, upload, 0);
+      await sendPart(one, upload, 0);
       plan.push({ method: 'read', when: 'after', hook: () => end(other, upload) });
       await assert.rejects(tryCommit(one, upload), { code });
       await assertNothingLeft(one, upload);
@@ -115,10 +115,10 @@ for (const [what, { end, code }] of Object.entries(ENDS)) {
       ];
       await using nodes = await openNodes();
       const [one, other] = [await nodes.start({ plan }), await nodes.start({ plan: early })];
-      const upload = await begin(one);
-      for (const index of [2, 1]) await put(one, upload, index);
+      const upload = await createUpload(one);
+      for (const index of [2, 1]) await sendPart(one, upload, index);
       one.spool.giveUp();
-      await put(one, upload, 0);
+      await sendPart(one, upload, 0);
       assert.equal(await tryCommit(one, upload, { timeout: 50 }), undefined);
       await assert.rejects(end(other, upload), /the store is away/);
       gate.resolve();
@@ -131,9 +131,9 @@ for (const [what, { end, code }] of Object.entries(ENDS)) {
       const [one, other] = [await nodes.start(), await nodes.start()];
       for (let round = 0; round < ROUNDS; round++) {
         other.uploads.clock = other.clock;
-        const upload = await begin(one);
-        await putAll(one, upload);
-        const [committed] = await Promise.allSettled([commitOf(one, upload), end(other, upload)]);
+        const upload = await createUpload(one);
+        await sendAllParts(one, upload);
+        const [committed] = await Promise.allSettled([commitUpload(one, upload), end(other, upload)]);
         const state = (await findSession(one.uploads.db, upload.session.id))?.state;
         if (committed.status === 'fulfilled') {
           // Or forgotten already: the expiry also forgets what was committed long ago.
@@ -157,15 +157,15 @@ describe('the sweep at one node', { skip: noPostgres }, () => {
       const plan: Fault<BlobStore>[] = [];
       await using nodes = await openNodes();
       const [one, other] = [await nodes.start({ plan }), await nodes.start()];
-      const upload = await begin(one);
-      await putAll(one, upload);
+      const upload = await createUpload(one);
+      await sendAllParts(one, upload);
       plan.push({
         method: 'complete',
         when,
         hook: async () =>
-          assert.deepEqual([await expireSessions(other.uploads), await removeOrphansNow(other)], [0, 0]),
+          assert.deepEqual([await expireSessions(other.uploads), await collectGarbageNow(other)], [0, 0]),
       });
-      await assertOnlyFile(one, upload, await commitOf(one, upload));
+      await assertOnlyFile(one, upload, await commitUpload(one, upload));
     });
   }
 
@@ -174,9 +174,9 @@ describe('the sweep at one node', { skip: noPostgres }, () => {
     await using nodes = await openNodes();
     const [one, other] = [await nodes.start({ plan }), await nodes.start()];
     plan.push({ method: 'create', when: 'after', hook: () => collectGarbage(other.uploads, { grace: 60_000 }) });
-    const upload = await begin(one);
-    await putAll(one, upload);
-    await assertOnlyFile(one, upload, await commitOf(one, upload));
+    const upload = await createUpload(one);
+    await sendAllParts(one, upload);
+    await assertOnlyFile(one, upload, await commitUpload(one, upload));
   });
 
   it('leaves the bytes of a direct upload at another, stored and not yet named', async () => {
@@ -205,7 +205,7 @@ describe('the sweep at one node', { skip: noPostgres }, () => {
     body.send(Buffer.alloc(200_000));
     // Long enough for the store to have begun, which it does at its first byte.
     while (true) {
-      if ((await removeOrphansNow(other)) > 0) break;
+      if ((await collectGarbageNow(other)) > 0) break;
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
     body.send(Buffer.alloc(100));

@@ -10,23 +10,23 @@ import { findPart, listParts } from '../../packages/server/src/uploads/session-s
 import { stopPostgres } from '../database/postgres-database.ts';
 import { noPostgres } from '../engines/postgres.ts';
 import { until } from '../support/until.ts';
+import { slowBody } from '../uploads/bodies.ts';
+import { type Node, type NodeOptions, openNodes } from '../uploads/nodes.ts';
+import { LIFETIME } from '../uploads/upload-fixture.ts';
 import {
   assertNothingLeft,
   assertOnlyFile,
-  begin,
   bytesOf,
-  commitOf,
+  commitUpload,
+  createUpload,
+  partsIn,
   published,
-  put,
-  putAll,
+  sendAllParts,
+  sendPart,
   sha1,
-  slotsIn,
   tryCommit,
   type Upload,
-} from '../uploads/acts.ts';
-import { slowBody } from '../uploads/bodies.ts';
-import { type Node, type NodeOptions, openNodes } from '../uploads/nodes.ts';
-import { LIFETIME } from '../uploads/room.ts';
+} from '../uploads/upload-steps.ts';
 import type { Fault } from './faulty.ts';
 
 after(stopPostgres);
@@ -36,11 +36,11 @@ describe('one part sent to two nodes', { skip: noPostgres }, () => {
     await using nodes = await openNodes();
     const [one, other] = [await nodes.start(), await nodes.start()];
     for (let round = 0; round < 10; round++) {
-      const upload = await begin(one);
-      const [part, same] = await Promise.all([put(one, upload, 0), put(other, upload, 0)]);
+      const upload = await createUpload(one);
+      const [part, same] = await Promise.all([sendPart(one, upload, 0), sendPart(other, upload, 0)]);
       assert.deepEqual({ ...same, receipt: '' }, { ...part, receipt: '' });
-      await putAll(other, upload);
-      await commitOf(one, upload);
+      await sendAllParts(other, upload);
+      await commitUpload(one, upload);
     }
   });
 
@@ -48,9 +48,12 @@ describe('one part sent to two nodes', { skip: noPostgres }, () => {
     await using nodes = await openNodes();
     const [one, other] = [await nodes.start(), await nodes.start()];
     for (let round = 0; round < 10; round++) {
-      const upload = await begin(one);
+      const upload = await createUpload(one);
       const otherBytes = Buffer.alloc(bytesOf(upload, 0).length, round);
-      const results = await Promise.allSettled([put(one, upload, 0), put(other, upload, 0, { bytes: otherBytes })]);
+      const results = await Promise.allSettled([
+        sendPart(one, upload, 0),
+        sendPart(other, upload, 0, { bytes: otherBytes }),
+      ]);
       const won = results.findIndex(({ status }) => status === 'fulfilled');
       const [lost] = results.filter((result) => result.status === 'rejected');
       assert.match(lost?.reason.code, /^(range_overlaps_existing_part|unavailable)$/);
@@ -59,13 +62,13 @@ describe('one part sent to two nodes', { skip: noPostgres }, () => {
         won === 0 ? sha1(bytesOf(upload, 0)) : sha1(otherBytes),
       );
       // What was refused for a moment is refused for good by now.
-      const again = won === 0 ? put(other, upload, 0, { bytes: otherBytes }) : put(one, upload, 0);
+      const again = won === 0 ? sendPart(other, upload, 0, { bytes: otherBytes }) : sendPart(one, upload, 0);
       await assert.rejects(again, { code: 'range_overlaps_existing_part' });
 
       const file = won === 0 ? upload.bytes : Buffer.concat([otherBytes, upload.bytes.subarray(otherBytes.length)]);
-      await put(one, upload, 1);
-      await put(other, upload, 2);
-      await commitOf(one, { ...upload, bytes: file });
+      await sendPart(one, upload, 1);
+      await sendPart(other, upload, 2);
+      await commitUpload(one, { ...upload, bytes: file });
     }
   });
 
@@ -74,10 +77,10 @@ describe('one part sent to two nodes', { skip: noPostgres }, () => {
     const plan: Fault<BlobStore>[] = [{ method: 'writePart', when: 'after', hook: () => writes++ }];
     await using nodes = await openNodes();
     const [one, other] = [await nodes.start({ plan }), await nodes.start({ plan })];
-    const upload = await begin(one);
-    const part = await put(one, upload, 1);
-    assert.deepEqual(await put(other, upload, 1), part);
-    assert.deepEqual(await put(one, upload, 1), part);
+    const upload = await createUpload(one);
+    const part = await sendPart(one, upload, 1);
+    assert.deepEqual(await sendPart(other, upload, 1), part);
+    assert.deepEqual(await sendPart(one, upload, 1), part);
     assert.equal(writes, 1);
   });
 
@@ -85,47 +88,47 @@ describe('one part sent to two nodes', { skip: noPostgres }, () => {
     const gate = Promise.withResolvers<void>();
     await using nodes = await openNodes();
     const [one, other] = [await nodes.start(storingLate(gate.promise)), await nodes.start()];
-    const upload = await begin(one);
-    const storing = put(one, upload, 0);
+    const upload = await createUpload(one);
+    const storing = sendPart(one, upload, 0);
     await until(() => isFixed(one, upload, 0));
-    await assert.rejects(put(other, upload, 0, { bytes: Buffer.alloc(bytesOf(upload, 0).length) }), {
+    await assert.rejects(sendPart(other, upload, 0, { bytes: Buffer.alloc(bytesOf(upload, 0).length) }), {
       code: 'unavailable',
       retryAfterSeconds: 10,
     });
     gate.resolve();
     await storing;
-    await putAll(other, upload);
-    await assertOnlyFile(one, upload, await commitOf(one, upload));
+    await sendAllParts(other, upload);
+    await assertOnlyFile(one, upload, await commitUpload(one, upload));
   });
 
   it('with other bytes is asked to come later also by a node whose clock is minutes ahead', async () => {
     const gate = Promise.withResolvers<void>();
     await using nodes = await openNodes();
     const [one, other] = [await nodes.start(storingLate(gate.promise)), await nodes.start()];
-    const upload = await begin(one);
+    const upload = await createUpload(one);
     await extend(one, upload);
     other.uploads.clock = other.clock.ahead(2 * RESERVATION_TTL);
-    const storing = put(one, upload, 0);
+    const storing = sendPart(one, upload, 0);
     await until(() => isFixed(one, upload, 0));
-    await assert.rejects(put(other, upload, 0, { bytes: Buffer.alloc(bytesOf(upload, 0).length) }), {
+    await assert.rejects(sendPart(other, upload, 0, { bytes: Buffer.alloc(bytesOf(upload, 0).length) }), {
       code: 'unavailable',
     });
     gate.resolve();
     await storing;
-    await putAll(other, upload);
-    await assertOnlyFile(one, upload, await commitOf(one, upload));
+    await sendAllParts(other, upload);
+    await assertOnlyFile(one, upload, await commitUpload(one, upload));
   });
 
   it('where the first node died before it was stored, is taken at once with the same bytes', async () => {
     const never = Promise.withResolvers<void>();
     await using nodes = await openNodes();
     const [dying, other] = [await nodes.start(storingLate(never.promise)), await nodes.start()];
-    const upload = await begin(dying);
-    void put(dying, upload, 0).catch(() => {});
+    const upload = await createUpload(dying);
+    void sendPart(dying, upload, 0).catch(() => {});
     await until(() => isFixed(other, upload, 0));
     await dying.die();
-    await putAll(other, upload);
-    await assertOnlyFile(other, upload, await commitOf(other, upload));
+    await sendAllParts(other, upload);
+    await assertOnlyFile(other, upload, await commitUpload(other, upload));
     never.resolve();
   });
 
@@ -133,14 +136,14 @@ describe('one part sent to two nodes', { skip: noPostgres }, () => {
     const never = Promise.withResolvers<void>();
     await using nodes = await openNodes();
     const [dying, other] = [await nodes.start(storingLate(never.promise)), await nodes.start()];
-    const upload = await begin(dying);
-    void put(dying, upload, 0, { bytes: Buffer.alloc(bytesOf(upload, 0).length) }).catch(() => {});
+    const upload = await createUpload(dying);
+    void sendPart(dying, upload, 0, { bytes: Buffer.alloc(bytesOf(upload, 0).length) }).catch(() => {});
     await until(() => isFixed(other, upload, 0));
     await dying.die();
-    await assert.rejects(put(other, upload, 0), { code: 'unavailable' });
+    await assert.rejects(sendPart(other, upload, 0), { code: 'unavailable' });
     await letRightsEnd(other, upload);
-    await putAll(other, upload);
-    await assertOnlyFile(other, upload, await commitOf(other, upload));
+    await sendAllParts(other, upload);
+    await assertOnlyFile(other, upload, await commitUpload(other, upload));
     never.resolve();
   });
 });
@@ -150,11 +153,11 @@ describe('a part that the store lost after it was acknowledged', { skip: noPostg
     const gate = Promise.withResolvers<void>();
     await using nodes = await openNodes();
     const [zombie, other] = [await nodes.start(storingLate(gate.promise)), await nodes.start()];
-    const upload = await begin(zombie);
-    const late = put(zombie, upload, 1, { bytes: Buffer.alloc(bytesOf(upload, 1).length) });
+    const upload = await createUpload(zombie);
+    const late = sendPart(zombie, upload, 1, { bytes: Buffer.alloc(bytesOf(upload, 1).length) });
     await until(() => isFixed(other, upload, 1));
     await letRightsEnd(other, upload);
-    await putAll(other, upload);
+    await sendAllParts(other, upload);
     // The digest holds what was there, which is not what the store will have.
     await until(async () => (await findHashCheckpoint(other.uploads.db, upload.session.id))?.parts === 3);
 
@@ -163,24 +166,24 @@ describe('a part that the store lost after it was acknowledged', { skip: noPostg
     await assert.rejects(tryCommit(other, upload), { code: 'parts_mismatch' });
     const left = (await listParts(other.uploads.db, upload.session.id)).map(({ index: slot }) => slot);
     assert.deepEqual(left, [0, 2]);
-    await put(other, upload, 1);
-    await assertOnlyFile(other, upload, await commitOf(other, upload));
+    await sendPart(other, upload, 1);
+    await assertOnlyFile(other, upload, await commitUpload(other, upload));
   });
 
   it('may be sent again with other bytes, and the digest of the whole is that of what is there', async () => {
     await using nodes = await openNodes();
     const node = await nodes.start();
-    const upload = await begin(node);
-    await putAll(node, upload);
+    const upload = await createUpload(node);
+    await sendAllParts(node, upload);
     await until(async () => (await findHashCheckpoint(node.uploads.db, upload.session.id))?.parts === 3);
     const raw = await openDiskStore(node.folder);
     const { staged } = upload.session;
     const other = Buffer.alloc(bytesOf(upload, 0).length, 1);
     await raw.writePart(staged, { index: 0, offset: 0, length: other.length }, oneChunk(other));
     await assert.rejects(tryCommit(node, upload), { code: 'parts_mismatch' });
-    await put(node, upload, 0, { bytes: other });
+    await sendPart(node, upload, 0, { bytes: other });
     const whole = { ...upload, bytes: Buffer.concat([other, upload.bytes.subarray(other.length)]) };
-    await assertOnlyFile(node, whole, await commitOf(node, whole));
+    await assertOnlyFile(node, whole, await commitUpload(node, whole));
   });
 });
 
@@ -198,8 +201,8 @@ describe('a part that was lost and sent again', { skip: noPostgres }, () => {
       ];
       await using nodes = await openNodes();
       const [slow, other] = [await nodes.start({ storePlan }), await nodes.start()];
-      const upload = await begin(slow);
-      await putAll(slow, upload);
+      const upload = await createUpload(slow);
+      await sendAllParts(slow, upload);
       await until(async () => (await findHashCheckpoint(slow.uploads.db, upload.session.id))?.parts === 3);
       const raw = await openDiskStore(slow.folder);
       const { length } = bytesOf(upload, 1);
@@ -210,7 +213,7 @@ describe('a part that was lost and sent again', { skip: noPostgres }, () => {
       await judging.promise;
       await assert.rejects(tryCommit(other, upload), { code: 'parts_mismatch' });
       const sent = again(upload);
-      const part = await put(other, upload, 1, { bytes: sent });
+      const part = await sendPart(other, upload, 1, { bytes: sent });
       gate.resolve();
       const { code } = (await committing) as { code?: string };
       assert.equal(code, 'unavailable');
@@ -218,7 +221,7 @@ describe('a part that was lost and sent again', { skip: noPostgres }, () => {
       const bytes = Buffer.from(upload.bytes);
       sent.copy(bytes, slot.offset);
       const whole = { ...upload, bytes };
-      await assertOnlyFile(slow, whole, await commitOf(slow, whole));
+      await assertOnlyFile(slow, whole, await commitUpload(slow, whole));
     });
   }
 });
@@ -232,8 +235,8 @@ describe('an upload whose lost part was sent again with other bytes, and sealed'
     ];
     await using nodes = await openNodes();
     const [slow, other] = [await nodes.start({ plan }), await nodes.start()];
-    const upload = await begin(slow);
-    await putAll(slow, upload);
+    const upload = await createUpload(slow);
+    await sendAllParts(slow, upload);
     await until(async () => (await findHashCheckpoint(slow.uploads.db, upload.session.id))?.parts === 3);
     const committing = tryCommit(slow, upload).catch((error: unknown) => error);
     await sealing.promise;
@@ -244,7 +247,7 @@ describe('an upload whose lost part was sent again with other bytes, and sealed'
     assert.equal(((await committing) as { code?: string }).code, 'unavailable');
     assert.deepEqual(await published(slow), []);
     await assert.rejects(tryCommit(slow, upload), { code: 'digest_mismatch' });
-    await assertOnlyFile(slow, changed, await commitOf(slow, changed));
+    await assertOnlyFile(slow, changed, await commitUpload(slow, changed));
   });
 });
 
@@ -258,7 +261,7 @@ async function loseAndChange(holder: Node, node: Node, upload: Upload): Promise<
   const bytes = Buffer.from(upload.bytes);
   Buffer.alloc(length, 2).copy(bytes, slot.offset);
   const changed = { ...upload, bytes };
-  await put(node, changed, 1);
+  await sendPart(node, changed, 1);
   return changed;
 }
 
@@ -267,12 +270,12 @@ describe('a part at one node', { skip: noPostgres }, () => {
     const gate = Promise.withResolvers<void>();
     await using nodes = await openNodes();
     const [one, other] = [await nodes.start(storingLate(gate.promise)), await nodes.start()];
-    const upload = await begin(one);
-    await putAll(other, upload, [0, 1]);
-    const storing = put(one, upload, 2);
+    const upload = await createUpload(one);
+    await sendAllParts(other, upload, [0, 1]);
+    const storing = sendPart(one, upload, 2);
     await until(() => isFixed(other, upload, 2));
-    const parts = slotsIn(upload).map((slot) => ({ ...ANY_PLACE, partId: partId(upload.session.id, slot) }));
-    const committing = commitOf(other, upload, { parts });
+    const parts = partsIn(upload).map((slot) => ({ ...ANY_PLACE, partId: partId(upload.session.id, slot) }));
+    const committing = commitUpload(other, upload, { parts });
     setTimeout(gate.resolve, 300);
     await storing;
     await assertOnlyFile(other, upload, await committing);
@@ -281,24 +284,24 @@ describe('a part at one node', { skip: noPostgres }, () => {
   it('is not waited for by a commit at another that cannot know of it, and that can be made again', async () => {
     await using nodes = await openNodes();
     const [one, other] = [await nodes.start(), await nodes.start()];
-    const upload = await begin(one);
-    await putAll(other, upload, [0, 1]);
+    const upload = await createUpload(one);
+    await sendAllParts(other, upload, [0, 1]);
     const body = slowBody();
-    const coming = put(one, upload, 2, { body });
+    const coming = sendPart(one, upload, 2, { body });
     await assert.rejects(tryCommit(other, upload), { code: 'bad_request' });
     body.send(bytesOf(upload, 2));
     body.end();
     await coming;
-    await assertOnlyFile(other, upload, await commitOf(other, upload));
+    await assertOnlyFile(other, upload, await commitUpload(other, upload));
   });
 
   it('of an upload that was aborted at another while its body came in is refused, and nothing of it stays', async () => {
     await using nodes = await openNodes();
     const [one, other] = [await nodes.start(), await nodes.start()];
-    const upload = await begin(one);
-    await put(one, upload, 0);
+    const upload = await createUpload(one);
+    await sendPart(one, upload, 0);
     const body = slowBody();
-    const coming = put(one, upload, 1, { body });
+    const coming = sendPart(one, upload, 1, { body });
     body.send(bytesOf(upload, 1));
     await abortSession(other.uploads, upload.session.owner, upload.session.id);
     body.end();
@@ -310,8 +313,8 @@ describe('a part at one node', { skip: noPostgres }, () => {
     const gate = Promise.withResolvers<void>();
     await using nodes = await openNodes();
     const [one, other] = [await nodes.start(storingLate(gate.promise)), await nodes.start()];
-    const upload = await begin(one);
-    const storing = put(one, upload, 1);
+    const upload = await createUpload(one);
+    const storing = sendPart(one, upload, 1);
     await until(() => isFixed(other, upload, 1));
     await abortSession(other.uploads, upload.session.owner, upload.session.id);
     gate.resolve();
@@ -322,23 +325,23 @@ describe('a part at one node', { skip: noPostgres }, () => {
   it('of an upload that has expired at another is told so, though this node remembers it open', async () => {
     await using nodes = await openNodes();
     const [one, other] = [await nodes.start(), await nodes.start()];
-    const upload = await begin(one);
-    await put(one, upload, 0);
+    const upload = await createUpload(one);
+    await sendPart(one, upload, 0);
     other.uploads.clock = other.clock.ahead(LIFETIME);
     assert.equal(await expireSessions(other.uploads), 1);
-    await assert.rejects(put(one, upload, 1), { code: 'session_expired' });
+    await assert.rejects(sendPart(one, upload, 1), { code: 'session_expired' });
     await assertNothingLeft(one, upload);
   });
 
   it('sent again after another has made the file is answered again', async () => {
     await using nodes = await openNodes();
     const [one, other] = [await nodes.start(), await nodes.start()];
-    const upload = await begin(one);
-    const part = await put(one, upload, 0);
-    await putAll(other, upload);
-    const file = await commitOf(other, upload);
-    assert.deepEqual(await put(one, upload, 0), part);
-    assert.deepEqual(await put(other, upload, 0), part);
+    const upload = await createUpload(one);
+    const part = await sendPart(one, upload, 0);
+    await sendAllParts(other, upload);
+    const file = await commitUpload(other, upload);
+    assert.deepEqual(await sendPart(one, upload, 0), part);
+    assert.deepEqual(await sendPart(other, upload, 0), part);
     await assertOnlyFile(one, upload, file);
   });
 });

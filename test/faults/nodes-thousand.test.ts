@@ -4,9 +4,9 @@ import { type Kysely, sql } from 'kysely';
 import type { Tables } from '../../packages/server/src/database/schema.ts';
 import { stopPostgres } from '../database/postgres-database.ts';
 import { noPostgres } from '../engines/postgres.ts';
-import { begin, bytesOf, commitOf, put, type Upload } from '../uploads/acts.ts';
 import { type SlowBody, slowBody } from '../uploads/bodies.ts';
 import { type Node, openNodes } from '../uploads/nodes.ts';
+import { bytesOf, commitUpload, createUpload, sendPart, type Upload } from '../uploads/upload-steps.ts';
 
 const UPLOADS = 1_000;
 /** It takes both cores for twenty seconds, which is too much for what is run at every change. */
@@ -21,7 +21,7 @@ describe('a thousand uploads at two nodes of ten connections each', { skip: noPo
     const nodeOf = (n: number): Node => all[n % all.length] ?? assert.fail();
     const uploads: Upload[] = [];
     await inTurns(UPLOADS, async (n) => {
-      uploads[n] = await begin(nodeOf(n), { slots: 2 });
+      uploads[n] = await createUpload(nodeOf(n), { slots: 2 });
     });
 
     const coming: PartsOnTheWay[] = [];
@@ -37,14 +37,14 @@ describe('a thousand uploads at two nodes of ten connections each', { skip: noPo
 
     assert.ok((await connections(nodeOf(0).uploads.db)) <= 2 * 10);
     await inTurns(UPLOADS, async (n) => {
-      await commitOf(nodeOf(n + 1), uploads[n] ?? assert.fail());
+      await commitUpload(nodeOf(n + 1), uploads[n] ?? assert.fail());
     });
     const { made } = await nodeOf(0)
       .uploads.db.selectFrom('versions')
       .select((of) => of.fn.countAll<number>().as('made'))
       .executeTakeFirstOrThrow();
     assert.equal(made, UPLOADS);
-    for (const { troubles } of all) assert.deepEqual(troubles, []);
+    for (const { errors: troubles } of all) assert.deepEqual(troubles, []);
   });
 });
 
@@ -58,7 +58,7 @@ interface PartsOnTheWay {
 /** Both parts of an upload, in bodies that have begun. */
 function partsOnTheWay(node: Node, upload: Upload): PartsOnTheWay {
   const bodies = [watched(slowBody()), watched(slowBody())];
-  const parts = bodies.map(({ body }, index) => put(node, upload, index, { body }));
+  const parts = bodies.map(({ body }, index) => sendPart(node, upload, index, { body }));
   return {
     half: async () => {
       for (const [index, { body, asked }] of bodies.entries()) {

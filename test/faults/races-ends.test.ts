@@ -5,41 +5,41 @@ import type { BlobStore } from '../../packages/server/src/storage/blob-store.ts'
 import { abortSession, expireSessions } from '../../packages/server/src/uploads/end-session.ts';
 import type { PartBody } from '../../packages/server/src/uploads/part-locks.ts';
 import { bytesNotOnDisk } from '../support/storage.ts';
+import { LIFETIME, openUploadFixture, type UploadFixture } from '../uploads/upload-fixture.ts';
 import {
   assertNothingLeft,
   assertOnlyFile,
-  begin,
   bytesOf,
-  commitOf,
-  put,
-  putAll,
-  removeOrphansNow,
+  collectGarbageNow,
+  commitUpload,
+  createUpload,
+  sendAllParts,
+  sendPart,
   tryCommit,
   type Upload,
-} from '../uploads/acts.ts';
-import { LIFETIME, openRoom, type Room } from '../uploads/room.ts';
+} from '../uploads/upload-steps.ts';
 import { watchQueries } from '../uploads/watch-queries.ts';
 import type { Fault } from './faulty.ts';
 
 /** How a session can end without a file, and what whoever comes too late is told. */
-const ENDS: Record<string, { end: (room: Room, upload: Upload) => Promise<unknown>; code: RefusalCode }> = {
+const ENDS: Record<string, { end: (fixture: UploadFixture, upload: Upload) => Promise<unknown>; code: RefusalCode }> = {
   'an abort': {
-    end: (room, { session }) => abortSession(room.uploads, session.owner, session.id),
+    end: (fixture, { session }) => abortSession(fixture.uploads, session.owner, session.id),
     code: 'upload_session_not_found',
   },
   'an expiry': {
-    end: (room) => {
-      room.clock.advance(LIFETIME);
-      return expireSessions(room.uploads);
+    end: (fixture) => {
+      fixture.clock.advance(LIFETIME);
+      return expireSessions(fixture.uploads);
     },
     code: 'session_expired',
   },
 };
 
 /** Where the end comes from: the server that has the request, or another one beside it. */
-const NODES: Record<string, (room: Room) => Promise<Room>> = {
-  here: async (room) => room,
-  'on another node': (room) => room.another(),
+const NODES: Record<string, (fixture: UploadFixture) => Promise<UploadFixture>> = {
+  here: async (fixture) => fixture,
+  'on another node': (fixture) => fixture.another(),
 };
 
 for (const [what, { end, code }] of Object.entries(ENDS)) {
@@ -53,45 +53,45 @@ for (const [what, { end, code }] of Object.entries(ENDS)) {
         // Over S3 the digest needs no byte again after a restart; nodes-ends.test.ts has the commit that does.
         const skip = fault.method === 'localPart' && bytesNotOnDisk;
         it(`wins over a commit ${point}, and leaves nothing`, { skip: skip || false }, async () => {
-          await using first = await openRoom();
-          const upload = await begin(first);
-          await putAll(first, upload);
+          await using first = await openUploadFixture();
+          const upload = await createUpload(first);
+          await sendAllParts(first, upload);
           const plan: Fault<BlobStore>[] = [];
           // A new room, so that the digest has to begin again.
-          await using room = await first.restarted({ plan });
-          const node = await nodeOf(room);
+          await using fixture = await first.restarted({ plan });
+          const node = await nodeOf(fixture);
           plan.push({ ...fault, hook: () => end(node, upload) });
-          await assert.rejects(tryCommit(room, upload), { code });
-          await assertNothingLeft(room, upload);
+          await assert.rejects(tryCommit(fixture, upload), { code });
+          await assertNothingLeft(fixture, upload);
         });
       }
 
       it('that comes while the file is being named waits, and the file stands', async () => {
-        await using room = await openRoom();
-        const node = await nodeOf(room);
-        const upload = await begin(room);
-        await putAll(room, upload);
+        await using fixture = await openUploadFixture();
+        const node = await nodeOf(fixture);
+        const upload = await createUpload(fixture);
+        await sendAllParts(fixture, upload);
         let ended: Promise<unknown> | undefined;
-        room.uploads.db = watchQueries(room.uploads.db, {
+        fixture.uploads.db = watchQueries(fixture.uploads.db, {
           after: (query) => {
             if (query === 'insert versions') ended = end(node, upload);
           },
         });
-        const file = await commitOf(room, upload);
+        const file = await commitUpload(fixture, upload);
         // The expiry passes by a session that is committed by then, and the abort finds nothing to abort.
         await ended;
-        await assertOnlyFile(room, upload, file);
+        await assertOnlyFile(fixture, upload, file);
       });
 
       it('that comes after the commit leaves the file', async () => {
-        await using room = await openRoom();
-        const node = await nodeOf(room);
-        const upload = await begin(room);
-        await putAll(room, upload);
-        const file = await commitOf(room, upload);
+        await using fixture = await openUploadFixture();
+        const node = await nodeOf(fixture);
+        const upload = await createUpload(fixture);
+        await sendAllParts(fixture, upload);
+        const file = await commitUpload(fixture, upload);
         await end(node, upload);
-        await removeOrphansNow(room);
-        await assertOnlyFile(room, upload, file);
+        await collectGarbageNow(fixture);
+        await assertOnlyFile(fixture, upload, file);
       });
 
       for (const [point, fault] of Object.entries({
@@ -100,35 +100,35 @@ for (const [what, { end, code }] of Object.entries(ENDS)) {
       } satisfies Record<string, Fault<BlobStore>>)) {
         it(`refuses a part that is arriving, ${point}`, async () => {
           const plan: Fault<BlobStore>[] = [];
-          await using room = await openRoom({ plan });
-          const node = await nodeOf(room);
-          const upload = await begin(room);
-          await put(room, upload, 0);
+          await using fixture = await openUploadFixture({ plan });
+          const node = await nodeOf(fixture);
+          const upload = await createUpload(fixture);
+          await sendPart(fixture, upload, 0);
           plan.push({ ...fault, hook: () => end(node, upload) });
-          await assert.rejects(put(room, upload, 1), { code });
-          await assertNothingLeft(room, upload);
+          await assert.rejects(sendPart(fixture, upload, 1), { code });
+          await assertNothingLeft(fixture, upload);
         });
       }
 
       it('refuses a part that is arriving, in the middle of its body', async () => {
-        await using room = await openRoom();
-        const node = await nodeOf(room);
-        const upload = await begin(room);
+        await using fixture = await openUploadFixture();
+        const node = await nodeOf(fixture);
+        const upload = await createUpload(fixture);
         const body = endingInTheMiddle(bytesOf(upload, 1), () => end(node, upload));
-        await assert.rejects(put(room, upload, 1, { body }), { code });
-        await assertNothingLeft(room, upload);
+        await assert.rejects(sendPart(fixture, upload, 1, { body }), { code });
+        await assertNothingLeft(fixture, upload);
       });
     });
   }
 
   it(`the bytes that ${what} could not remove go with the next sweep`, async () => {
     const plan: Fault<BlobStore>[] = [{ method: 'remove', when: 'before', call: 1, fail: new Error('died here') }];
-    await using room = await openRoom({ plan });
-    const upload = await begin(room);
-    await putAll(room, upload);
-    await assert.rejects(end(room, upload), /died here/);
-    assert.equal(await removeOrphansNow(room), 1);
-    await assertNothingLeft(room, upload);
+    await using fixture = await openUploadFixture({ plan });
+    const upload = await createUpload(fixture);
+    await sendAllParts(fixture, upload);
+    await assert.rejects(end(fixture, upload), /died here/);
+    assert.equal(await collectGarbageNow(fixture), 1);
+    await assertNothingLeft(fixture, upload);
   });
 }
 

@@ -3,98 +3,98 @@ import { describe, it } from 'node:test';
 import type { BlobStore } from '../../packages/server/src/storage/blob-store.ts';
 import type { ListedPart } from '../../packages/server/src/uploads/check-listed-parts.ts';
 import { partId } from '../../packages/server/src/uploads/part-layout.ts';
+import { slowBody } from '../uploads/bodies.ts';
+import { openUploadFixture, PART_SIZE } from '../uploads/upload-fixture.ts';
 import {
   assertOnlyFile,
-  begin,
   bytesOf,
-  commitOf,
+  commitUpload,
+  createUpload,
   letOthersAsk,
-  put,
-  putAll,
-  slotsIn,
+  partsIn,
+  sendAllParts,
+  sendPart,
   tryCommit,
   type Upload,
-} from '../uploads/acts.ts';
-import { slowBody } from '../uploads/bodies.ts';
-import { openRoom, PART_SIZE } from '../uploads/room.ts';
+} from '../uploads/upload-steps.ts';
 import type { Fault } from './faulty.ts';
 
 const LIMIT = { timeout: 20_000 };
 
 describe('a commit', LIMIT, () => {
   it('waits for a part that is still coming in', async () => {
-    await using room = await openRoom();
-    const upload = await begin(room);
-    await putAll(room, upload, [0, 2]);
+    await using fixture = await openUploadFixture();
+    const upload = await createUpload(fixture);
+    await sendAllParts(fixture, upload, [0, 2]);
     const body = slowBody();
-    const last = put(room, upload, 1, { body });
+    const last = sendPart(fixture, upload, 1, { body });
     body.send(bytesOf(upload, 1).subarray(0, 1000));
-    await letOthersAsk(room, upload);
+    await letOthersAsk(fixture, upload);
     // The client lists the part before it has the answer: its id is the one that it always has.
     const parts = listedParts(upload);
     let early = true;
-    const committing = commitOf(room, upload, { parts }).finally(() => assert.equal(early, false));
-    await letOthersAsk(room, upload);
+    const committing = commitUpload(fixture, upload, { parts }).finally(() => assert.equal(early, false));
+    await letOthersAsk(fixture, upload);
     early = false;
     body.send(bytesOf(upload, 1).subarray(1000));
     body.end();
     await last;
-    await assertOnlyFile(room, upload, await committing);
+    await assertOnlyFile(fixture, upload, await committing);
   });
 
   it(
     'waits no longer than its patience for a part that is stuck, and is done again when that has come',
     LIMIT,
     async () => {
-      await using room = await openRoom();
-      const upload = await begin(room);
-      await putAll(room, upload, [0, 2]);
+      await using fixture = await openUploadFixture();
+      const upload = await createUpload(fixture);
+      await sendAllParts(fixture, upload, [0, 2]);
       const body = slowBody();
-      const last = put(room, upload, 1, { body });
+      const last = sendPart(fixture, upload, 1, { body });
       body.send(bytesOf(upload, 1).subarray(0, 1000));
-      await letOthersAsk(room, upload);
+      await letOthersAsk(fixture, upload);
       const parts = listedParts(upload);
-      await assert.rejects(tryCommit(room, upload, { parts, timeout: 20 }), { code: 'parts_mismatch' });
+      await assert.rejects(tryCommit(fixture, upload, { parts, timeout: 20 }), { code: 'parts_mismatch' });
       body.send(bytesOf(upload, 1).subarray(1000));
       body.end();
       await last;
-      await assertOnlyFile(room, upload, await commitOf(room, upload));
+      await assertOnlyFile(fixture, upload, await commitUpload(fixture, upload));
     },
   );
 
   for (const when of ['before', 'after'] as const) {
     it(`is not hurt by a part sent again while it runs, ${when} the bytes are sealed`, async () => {
       const plan: Fault<BlobStore>[] = [];
-      await using room = await openRoom({ plan });
-      const upload = await begin(room);
-      await putAll(room, upload);
-      const part = await put(room, upload, 0);
+      await using fixture = await openUploadFixture({ plan });
+      const upload = await createUpload(fixture);
+      await sendAllParts(fixture, upload);
+      const part = await sendPart(fixture, upload, 0);
       const resend = async () => {
-        assert.deepEqual(await put(room, upload, 0), part);
-        const other = put(room, upload, 0, { bytes: Buffer.alloc(PART_SIZE) });
+        assert.deepEqual(await sendPart(fixture, upload, 0), part);
+        const other = sendPart(fixture, upload, 0, { bytes: Buffer.alloc(PART_SIZE) });
         await assert.rejects(other, { code: 'range_overlaps_existing_part' });
       };
       plan.push({ method: 'complete', when, hook: resend });
-      const file = await commitOf(room, upload);
+      const file = await commitUpload(fixture, upload);
       await resend();
-      await assertOnlyFile(room, upload, file);
+      await assertOnlyFile(fixture, upload, file);
     });
   }
 
   it('puts the parts in the order of their offsets, in whatever order they came', async () => {
     for (const order of [[4, 3, 2, 1, 0], [0, 1, 2, 3, 4], [2, 4, 0, 3, 1], 'all at once'] as const) {
-      await using room = await openRoom();
-      const upload = await begin(room, { slots: 5 });
-      if (order === 'all at once') await Promise.all(slotsIn(upload).map((index) => put(room, upload, index)));
-      else await putAll(room, upload, [...order]);
-      await assertOnlyFile(room, upload, await commitOf(room, upload));
+      await using fixture = await openUploadFixture();
+      const upload = await createUpload(fixture, { slots: 5 });
+      if (order === 'all at once') await Promise.all(partsIn(upload).map((index) => sendPart(fixture, upload, index)));
+      else await sendAllParts(fixture, upload, [...order]);
+      await assertOnlyFile(fixture, upload, await commitUpload(fixture, upload));
     }
   });
 });
 
 /** The list of all parts, also of those not stored yet. */
 function listedParts(upload: Upload): ListedPart[] {
-  return slotsIn(upload).map((slot) => ({
+  return partsIn(upload).map((slot) => ({
     partId: partId(upload.session.id, slot),
     offset: slot * PART_SIZE,
     size: undefined,

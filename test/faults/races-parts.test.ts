@@ -7,42 +7,50 @@ import { DurableFiles } from '../../packages/server/src/storage/disk/durable-fil
 import { openingWith } from '../storage/opening-with.ts';
 import { bytesNotOnDisk } from '../support/storage.ts';
 import { until } from '../support/until.ts';
-import { assertOnlyFile, begin, bytesOf, commitOf, letOthersAsk, put, putAll } from '../uploads/acts.ts';
 import { slowBody } from '../uploads/bodies.ts';
-import { openRoom, PART_SIZE } from '../uploads/room.ts';
+import { openUploadFixture, PART_SIZE } from '../uploads/upload-fixture.ts';
+import {
+  assertOnlyFile,
+  bytesOf,
+  commitUpload,
+  createUpload,
+  letOthersAsk,
+  sendAllParts,
+  sendPart,
+} from '../uploads/upload-steps.ts';
 import type { Fault } from './faulty.ts';
 
 const LIMIT = { timeout: 20_000 };
 
 describe('a part sent again over a new connection, while the first one hangs,', LIMIT, () => {
   it('is taken at once, and the first is cut', async () => {
-    await using room = await openRoom();
-    const upload = await begin(room);
+    await using fixture = await openUploadFixture();
+    const upload = await createUpload(fixture);
     const stalled = slowBody();
-    const cut = assert.rejects(put(room, upload, 1, { body: stalled }), /newer request/);
+    const cut = assert.rejects(sendPart(fixture, upload, 1, { body: stalled }), /newer request/);
     stalled.send(bytesOf(upload, 1).subarray(0, 1000));
-    await letOthersAsk(room, upload);
-    const part = await put(room, upload, 1);
+    await letOthersAsk(fixture, upload);
+    const part = await sendPart(fixture, upload, 1);
     assert.equal(stalled.destroyed, true);
     await cut;
-    assert.deepEqual(await put(room, upload, 1), part);
-    await putAll(room, upload);
-    await assertOnlyFile(room, upload, await commitOf(room, upload));
+    assert.deepEqual(await sendPart(fixture, upload, 1), part);
+    await sendAllParts(fixture, upload);
+    await assertOnlyFile(fixture, upload, await commitUpload(fixture, upload));
   });
 
   it('wins also when it is the third, and the second hangs too', async () => {
-    await using room = await openRoom();
-    const upload = await begin(room);
+    await using fixture = await openUploadFixture();
+    const upload = await createUpload(fixture);
     const cut = [];
     for (const body of [slowBody(), slowBody()]) {
-      cut.push(assert.rejects(put(room, upload, 0, { body }), /a newer request for the same part took over/));
+      cut.push(assert.rejects(sendPart(fixture, upload, 0, { body }), /a newer request for the same part took over/));
       body.send(bytesOf(upload, 0).subarray(0, 1000));
-      await letOthersAsk(room, upload);
+      await letOthersAsk(fixture, upload);
     }
-    await put(room, upload, 0);
+    await sendPart(fixture, upload, 0);
     await Promise.all(cut);
-    await putAll(room, upload);
-    await assertOnlyFile(room, upload, await commitOf(room, upload));
+    await sendAllParts(fixture, upload);
+    await assertOnlyFile(fixture, upload, await commitUpload(fixture, upload));
   });
 
   it('is never torn: bytes of the first that are still on their way to the disk land before it begins', {
@@ -51,56 +59,58 @@ describe('a part sent again over a new connection, while the first one hangs,', 
     const disk = Promise.withResolvers<void>();
     const log: string[] = [];
     const slow = { method: 'writev', path: /staging/, call: 1, wait: disk.promise } as const;
-    await using room = await openRoom({ files: new DurableFiles({ openFile: openingWith({ log, faults: [slow] }) }) });
-    const upload = await begin(room);
+    await using fixture = await openUploadFixture({
+      files: new DurableFiles({ openFile: openingWith({ log, faults: [slow] }) }),
+    });
+    const upload = await createUpload(fixture);
     const other = Buffer.alloc(PART_SIZE, 0xee);
     const stalled = slowBody();
     const cut = assert.rejects(
-      put(room, upload, 0, { bytes: other, body: stalled }),
+      sendPart(fixture, upload, 0, { bytes: other, body: stalled }),
       /a newer request for the same part took over/,
     );
     stalled.send(other.subarray(0, 40_000));
     const writes = () => log.filter((line) => line.startsWith('writev')).length;
     await until(() => writes() === 1);
 
-    const second = put(room, upload, 0);
+    const second = sendPart(fixture, upload, 0);
     await until(() => stalled.destroyed);
-    await letOthersAsk(room, upload);
+    await letOthersAsk(fixture, upload);
     assert.equal(writes(), 1, 'the second wrote beside the first');
     disk.resolve();
     await cut;
     await second;
-    const file = await readFile(join(room.folder, 'staging', upload.session.staged.blob));
+    const file = await readFile(join(fixture.folder, 'staging', upload.session.staged.blob));
     assert.deepEqual(file.subarray(0, PART_SIZE), bytesOf(upload, 0));
-    await putAll(room, upload);
-    await assertOnlyFile(room, upload, await commitOf(room, upload));
+    await sendAllParts(fixture, upload);
+    await assertOnlyFile(fixture, upload, await commitUpload(fixture, upload));
   });
 
   it('gets the part that the first has stored, when that came through in the last moment', async () => {
     const { plan, written, goOn } = holdingAfterFirstWrite();
-    await using room = await openRoom({ plan });
-    const upload = await begin(room);
-    const first = put(room, upload, 0);
+    await using fixture = await openUploadFixture({ plan });
+    const upload = await createUpload(fixture);
+    const first = sendPart(fixture, upload, 0);
     await written;
-    const second = put(room, upload, 0);
-    await letOthersAsk(room, upload);
+    const second = sendPart(fixture, upload, 0);
+    await letOthersAsk(fixture, upload);
     goOn();
     assert.deepEqual(await second, await first);
   });
 
   it('with other bytes than those the first has stored is refused, and these stand', async () => {
     const { plan, written, goOn } = holdingAfterFirstWrite();
-    await using room = await openRoom({ plan });
-    const upload = await begin(room);
-    const first = put(room, upload, 0);
+    await using fixture = await openUploadFixture({ plan });
+    const upload = await createUpload(fixture);
+    const first = sendPart(fixture, upload, 0);
     await written;
-    const second = put(room, upload, 0, { bytes: Buffer.alloc(PART_SIZE) });
+    const second = sendPart(fixture, upload, 0, { bytes: Buffer.alloc(PART_SIZE) });
     const refused = assert.rejects(second, { code: 'range_overlaps_existing_part' });
     goOn();
     await first;
     await refused;
-    await putAll(room, upload);
-    await assertOnlyFile(room, upload, await commitOf(room, upload));
+    await sendAllParts(fixture, upload);
+    await assertOnlyFile(fixture, upload, await commitUpload(fixture, upload));
   });
 });
 

@@ -6,40 +6,40 @@ import { findFolder } from '../../packages/server/src/files/find.ts';
 import { createFolder } from '../../packages/server/src/files/items.ts';
 import { abandonJob, acquireOverdueJob } from '../../packages/server/src/files/tree-jobs.ts';
 import { watchQueries } from '../uploads/watch-queries.ts';
-import { openHouse, refusal } from './house.ts';
+import { openFilesFixture, refusal } from './files-fixture.ts';
 import { addFolders, betweenBatches, countRows, LARGE, largeFolder, sweepTrees } from './large-trees.ts';
 import { assertCountersRight } from './recount.ts';
-import { fileOf, purge, restore, rowOf, trash, versionsOf } from './tree-acts.ts';
 import { drawTrash } from './tree-drawing.ts';
+import { fileOf, purge, restore, rowOf, trash, versionsOf } from './tree-steps.ts';
 
 test('a large folder is gone from the first transaction of its deletion on, and others get through between the batches', async () => {
-  await using house = await openHouse();
-  const { large, inner } = await largeFolder(house);
+  await using fixture = await openFilesFixture();
+  const { large, inner } = await largeFolder(fixture);
   const folder = { ...large, kind: 'folder' as const };
-  const kept = fileOf(await house.file('kept', { parent: inner }));
-  await trash(house, kept);
-  await trash(house, folder);
+  const kept = fileOf(await fixture.file('kept', { parent: inner }));
+  await trash(fixture, kept);
+  await trash(fixture, folder);
   let batches = 0;
-  const watched = betweenBatches(house, async (batch) => {
+  const watched = betweenBatches(fixture, async (batch) => {
     batches = batch;
-    const { stranger, owner, files } = house;
+    const { stranger, owner, files } = fixture;
     await createFolder(files, { caller: stranger.id, folderId: stranger.root_id, name: `${batch}` });
     assert.equal(await findFolder(files.db, owner.id, large.id), undefined);
     assert.equal(await findFolder(files.db, owner.id, inner), undefined);
-    assert.deepEqual(await drawTrash(house), [`file kept ${kept.id}`]);
-    for (const act of [restore, purge]) await assert.rejects(act(house, folder), refusal('not_found'));
-    await assert.rejects(house.folder('new', inner), refusal('not_found'));
+    assert.deepEqual(await drawTrash(fixture), [`file kept ${kept.id}`]);
+    for (const act of [restore, purge]) await assert.rejects(act(fixture, folder), refusal('not_found'));
+    await assert.rejects(fixture.folder('new', inner), refusal('not_found'));
     await assertCountersRight(files.db);
   });
 
   await purge(watched, folder);
 
   assert.ok(batches >= Math.floor(LARGE / 200), `${batches} batches`);
-  assert.equal((await rowOf(house, kept)).parent_id, house.owner.root_id);
-  await restore(house, kept);
-  assert.deepEqual(await countRows(house), { items: 3 + batches, versions: 1, jobs: 0 });
-  assert.equal((await house.stored()).length, 1);
-  await assertCountersRight(house.files.db);
+  assert.equal((await rowOf(fixture, kept)).parent_id, fixture.owner.root_id);
+  await restore(fixture, kept);
+  assert.deepEqual(await countRows(fixture), { items: 3 + batches, versions: 1, jobs: 0 });
+  assert.equal((await fixture.stored()).length, 1);
+  await assertCountersRight(fixture.files.db);
 });
 
 test('a deletion that dies at any of its statements has not begun, or the sweep ends it', async () => {
@@ -47,64 +47,64 @@ test('a deletion that dies at any of its statements has not begun, or the sweep 
   let whole = false;
   for (let n = 1; !whole; n += 9) {
     assert.ok(n < 400);
-    await using house = await openHouse();
-    const { large } = await largeFolder(house);
+    await using fixture = await openFilesFixture();
+    const { large } = await largeFolder(fixture);
     const folder = { ...large, kind: 'folder' as const };
-    await trash(house, folder);
-    const before = await countRows(house);
+    await trash(fixture, folder);
+    const before = await countRows(fixture);
     let asked = 0;
-    const db = watchQueries(house.files.db, {
+    const db = watchQueries(fixture.files.db, {
       beforeAny: () => {
         asked += 1;
         if (asked >= n) throw died;
       },
     });
-    const error = await purge(house.withFiles({ ...house.files, db }), folder).then(
+    const error = await purge(fixture.withFiles({ ...fixture.files, db }), folder).then(
       () => undefined,
       (reason: unknown) => reason,
     );
     whole = error === undefined;
-    await assertCountersRight(house.files.db);
-    const begun = (await drawTrash(house)).length === 0;
-    if (!begun) assert.deepEqual(await countRows(house), before);
-    await sweepTrees(house);
-    assert.deepEqual(await countRows(house), begun ? { items: 2, versions: 0, jobs: 0 } : before);
-    await assertCountersRight(house.files.db);
+    await assertCountersRight(fixture.files.db);
+    const begun = (await drawTrash(fixture)).length === 0;
+    if (!begun) assert.deepEqual(await countRows(fixture), before);
+    await sweepTrees(fixture);
+    assert.deepEqual(await countRows(fixture), begun ? { items: 2, versions: 0, jobs: 0 } : before);
+    await assertCountersRight(fixture.files.db);
   }
 });
 
 test('of a very large folder the call deletes a part, and the sweep goes on with the rest at once', async () => {
-  await using house = await openHouse();
-  const large = await house.folder('large');
-  await addFolders(house, large.id, 21_000);
+  await using fixture = await openFilesFixture();
+  const large = await fixture.folder('large');
+  await addFolders(fixture, large.id, 21_000);
   const folder = { id: large.id, kind: 'folder' as const };
-  await trash(house, folder);
-  await purge(house, folder);
-  const { items = 0, jobs } = await countRows(house);
+  await trash(fixture, folder);
+  await purge(fixture, folder);
+  const { items = 0, jobs } = await countRows(fixture);
   assert.ok(items > 2 && items < 2_000, `${items} items`);
   assert.equal(jobs, 1);
   // Nobody has to wait until the lease of that call is over.
-  const job = await acquireOverdueJob(house.files.db, house.files.clock.now());
+  const job = await acquireOverdueJob(fixture.files.db, fixture.files.clock.now());
   assert.equal(job?.root_id, large.id);
-  await abandonJob(house.files.db, job);
-  await sweepTrees(house);
-  assert.deepEqual(await countRows(house), { items: 2, versions: 0, jobs: 0 });
-  await assertCountersRight(house.files.db);
+  await abandonJob(fixture.files.db, job);
+  await sweepTrees(fixture);
+  assert.deepEqual(await countRows(fixture), { items: 2, versions: 0, jobs: 0 });
+  await assertCountersRight(fixture.files.db);
 });
 
 test('a file of many versions is deleted in batches too', async () => {
-  await using house = await openHouse();
-  const file = fileOf(await house.file('a', { text: 'abc' }));
-  const [version] = await versionsOf(house, file);
+  await using fixture = await openFilesFixture();
+  const file = fileOf(await fixture.file('a', { text: 'abc' }));
+  const [version] = await versionsOf(fixture, file);
   assert.ok(version);
-  const { db } = house.files;
+  const { db } = fixture.files;
   const more = Array.from({ length: 450 }, (_, n) => ({ ...version, id: newId<VersionId>(), number: n + 2 }));
   await db.insertInto('versions').values(more).execute();
   const user = { space_used: 451 * 3, item_count: 451 };
-  await db.updateTable('users').set(user).where('id', '=', house.owner.id).execute();
-  await trash(house, file);
+  await db.updateTable('users').set(user).where('id', '=', fixture.owner.id).execute();
+  await trash(fixture, file);
   let batches = 0;
-  const watched = betweenBatches(house, async (batch) => {
+  const watched = betweenBatches(fixture, async (batch) => {
     batches = batch;
     await assertCountersRight(db);
   });
@@ -112,28 +112,28 @@ test('a file of many versions is deleted in batches too', async () => {
   await purge(watched, file);
 
   assert.ok(batches >= 2);
-  assert.deepEqual(await countRows(house), { items: 2, versions: 0, jobs: 0 });
-  assert.deepEqual(await house.stored(), []);
+  assert.deepEqual(await countRows(fixture), { items: 2, versions: 0, jobs: 0 });
+  assert.deepEqual(await fixture.stored(), []);
   await assertCountersRight(db);
 });
 
 test('what went to the trash by itself has its place in the root folder from the moment its folder is deleted', async () => {
-  await using house = await openHouse();
-  const { large } = await largeFolder(house);
+  await using fixture = await openFilesFixture();
+  const { large } = await largeFolder(fixture);
   const folder = { ...large, kind: 'folder' as const };
-  const kept = fileOf(await house.file('kept', { parent: large.id }));
-  await trash(house, kept);
-  await trash(house, folder);
+  const kept = fileOf(await fixture.file('kept', { parent: large.id }));
+  await trash(fixture, kept);
+  await trash(fixture, folder);
   let restored = false;
-  const watched = betweenBatches(house, async () => {
+  const watched = betweenBatches(fixture, async () => {
     if (restored) return;
     restored = true;
-    assert.equal((await rowOf(house, kept)).parent_id, large.id);
-    await restore(house, kept);
+    assert.equal((await rowOf(fixture, kept)).parent_id, large.id);
+    await restore(fixture, kept);
   });
 
   await purge(watched, folder);
 
-  assert.deepEqual([restored, (await rowOf(house, kept)).parent_id], [true, house.owner.root_id]);
-  await assertCountersRight(house.files.db);
+  assert.deepEqual([restored, (await rowOf(fixture, kept)).parent_id], [true, fixture.owner.root_id]);
+  await assertCountersRight(fixture.files.db);
 });

@@ -7,10 +7,10 @@ import type { FileContext } from '../../packages/server/src/files/context.ts';
 import { newItemRow } from '../../packages/server/src/files/items.ts';
 import { Turns } from '../../packages/server/src/util/turns.ts';
 import { sentStatements } from '../support/sent-statements.ts';
-import type { House } from './house.ts';
+import type { FilesFixture } from './files-fixture.ts';
 
 /** Puts so many empty folders into a folder, by its rows, with all counters. Gives their IDs. */
-export async function addFolders({ files, owner }: House, folderId: ItemId, count: number): Promise<ItemId[]> {
+export async function addFolders({ files, owner }: FilesFixture, folderId: ItemId, count: number): Promise<ItemId[]> {
   const rows = Array.from({ length: count }, (_, n) =>
     newItemRow({
       id: newId<ItemId>(),
@@ -48,13 +48,17 @@ export async function addFolders({ files, owner }: House, folderId: ItemId, coun
 }
 
 /** A folder with 450 folders, the last of which holds 250 more and a file of three bytes. */
-export async function largeFolder(house: House, name = 'large'): Promise<{ large: ItemRow; inner: ItemId }> {
-  const large = await house.folder(name);
-  const folders = await addFolders(house, large.id, 450);
+export async function largeFolder(fixture: FilesFixture, name = 'large'): Promise<{ large: ItemRow; inner: ItemId }> {
+  const large = await fixture.folder(name);
+  const folders = await addFolders(fixture, large.id, 450);
   const inner = folders.at(-1) ?? large.id;
-  await addFolders(house, inner, 250);
-  await house.file('deep.txt', { text: 'abc', parent: inner });
-  const row = await house.files.db.selectFrom('items').selectAll().where('id', '=', large.id).executeTakeFirstOrThrow();
+  await addFolders(fixture, inner, 250);
+  await fixture.file('deep.txt', { text: 'abc', parent: inner });
+  const row = await fixture.files.db
+    .selectFrom('items')
+    .selectAll()
+    .where('id', '=', large.id)
+    .executeTakeFirstOrThrow();
   return { large: row, inner };
 }
 
@@ -62,7 +66,7 @@ export async function largeFolder(house: House, name = 'large'): Promise<{ large
 export const LARGE = 450 + 250 + 1;
 
 /** The house whose long operations call `between` after each batch, before the next one may begin. */
-export function betweenBatches(house: House, between: (batch: number) => Promise<void>): House {
+export function betweenBatches(fixture: FilesFixture, between: (batch: number) => Promise<void>): FilesFixture {
   let batches = 0;
   class Watched extends Turns {
     override async run<T>(batch: () => Promise<T>): Promise<T> {
@@ -72,7 +76,7 @@ export function betweenBatches(house: House, between: (batch: number) => Promise
       return result;
     }
   }
-  return house.withFiles({ ...house.files, turns: new Watched() });
+  return fixture.withFiles({ ...fixture.files, turns: new Watched() });
 }
 
 /** The largest number of rows that one statement of `act` writes, and how many statements there are. */
@@ -93,13 +97,13 @@ export async function writesOf(
 }
 
 /** Ends everything that was left, as the sweep does once every lease is over. */
-export async function sweepTrees(house: House): Promise<number> {
-  house.clock.advance(3_600_000);
-  const { files } = house;
+export async function sweepTrees(fixture: FilesFixture): Promise<number> {
+  fixture.clock.advance(3_600_000);
+  const { files } = fixture;
   return finishTreeJobs({ files } as Parameters<typeof finishTreeJobs>[0]);
 }
 
-export async function countRows({ files }: House): Promise<Record<string, number>> {
+export async function countRows({ files }: FilesFixture): Promise<Record<string, number>> {
   const { rows } = await sql<Record<string, number>>`select (select count(*) from items) as items,
     (select count(*) from versions) as versions, (select count(*) from tree_jobs) as jobs`.execute(files.db);
   return Object.fromEntries(Object.entries(rows[0] ?? {}).map(([name, count]) => [name, Number(count)]));

@@ -10,24 +10,24 @@ import {
 } from '../../packages/server/src/files/paging.ts';
 import { shownInList } from '../../packages/server/src/http/render/items.ts';
 import { sentStatements } from '../support/sent-statements.ts';
-import { type House, openHouse } from './house.ts';
+import { type FilesFixture, openFilesFixture } from './files-fixture.ts';
 import { addFolders } from './large-trees.ts';
-import { fileOf, rowOf, trash } from './tree-acts.ts';
+import { fileOf, rowOf, trash } from './tree-steps.ts';
 
 const NOTHING = shownInList(undefined);
 
-async function describe(house: House, ids: readonly ItemId[], description: string): Promise<void> {
-  await house.files.db.updateTable('items').set({ description }).where('id', 'in', ids).execute();
+async function describe(fixture: FilesFixture, ids: readonly ItemId[], description: string): Promise<void> {
+  await fixture.files.db.updateTable('items').set({ description }).where('id', 'in', ids).execute();
 }
 
 test('a list reads neither descriptions nor details, paths or users where it shows none', async () => {
-  await using house = await openHouse();
-  const folder = await house.folder('folder');
-  await addFolders(house, folder.id, 20);
-  for (const name of ['a', 'b']) await house.file(name, { parent: folder.id });
-  const row = await rowOf(house, folder);
+  await using fixture = await openFilesFixture();
+  const folder = await fixture.folder('folder');
+  await addFolders(fixture, folder.id, 20);
+  for (const name of ['a', 'b']) await fixture.file(name, { parent: folder.id });
+  const row = await rowOf(fixture, folder);
 
-  const sent = await sentStatements(house.files.db, async (db) => {
+  const sent = await sentStatements(fixture.files.db, async (db) => {
     const { entries } = await listByMarker(db, row, { marker: undefined, limit: 1000, show: NOTHING });
     assert.equal(entries.length, 22);
   });
@@ -38,13 +38,13 @@ test('a list reads neither descriptions nor details, paths or users where it sho
 });
 
 test('descriptions are read for as many items as the page may have bytes, and one at least', async () => {
-  await using house = await openHouse();
-  const folder = await house.folder('folder');
-  const ids = await addFolders(house, folder.id, 30);
-  await describe(house, ids, 'é'.repeat(50_000));
-  const row = await rowOf(house, folder);
+  await using fixture = await openFilesFixture();
+  const folder = await fixture.folder('folder');
+  const ids = await addFolders(fixture, folder.id, 30);
+  await describe(fixture, ids, 'é'.repeat(50_000));
+  const row = await rowOf(fixture, folder);
   const most: number[] = [];
-  const db = house.files.db.withPlugin({
+  const db = fixture.files.db.withPlugin({
     transformQuery: ({ node }) => node,
     async transformResult({ result }) {
       most.push(JSON.stringify(result.rows).length);
@@ -73,24 +73,24 @@ test('descriptions are read for as many items as the page may have bytes, and on
 });
 
 test('the path of a page is read once, and that of a page of the trash in one statement for all its folders', async () => {
-  await using house = await openHouse();
-  let parent = house.owner.root_id;
-  for (let depth = 0; depth < 30; depth++) parent = (await house.folder('deeper', parent)).id;
-  await addFolders(house, parent, 300);
-  const row = await rowOf(house, { id: parent });
+  await using fixture = await openFilesFixture();
+  let parent = fixture.owner.root_id;
+  for (let depth = 0; depth < 30; depth++) parent = (await fixture.folder('deeper', parent)).id;
+  await addFolders(fixture, parent, 300);
+  const row = await rowOf(fixture, { id: parent });
   const walks = (sent: { sql: string }[]) => sent.filter(({ sql }) => sql.includes('with recursive')).length;
 
-  const sent = await sentStatements(house.files.db, async (db) => {
+  const sent = await sentStatements(fixture.files.db, async (db) => {
     const { entries } = await listByMarker(db, row, { marker: undefined, limit: 1000 });
     assert.equal(new Set(entries.map(({ path }) => path)).size, 1);
     assert.equal(entries[0]?.path.length, 31);
   });
   assert.equal(walks(sent), 1);
 
-  const folders = await addFolders(house, house.owner.root_id, 40);
-  for (const id of folders) await trash(house, fileOf(await house.file('gone', { parent: id })));
-  const read = await sentStatements(house.files.db, async (db) => {
-    const { entries } = await listTrashByMarker(db, house.owner.id, { marker: undefined, limit: 1000 });
+  const folders = await addFolders(fixture, fixture.owner.root_id, 40);
+  for (const id of folders) await trash(fixture, fileOf(await fixture.file('gone', { parent: id })));
+  const read = await sentStatements(fixture.files.db, async (db) => {
+    const { entries } = await listTrashByMarker(db, fixture.owner.id, { marker: undefined, limit: 1000 });
     assert.deepEqual(entries.map(({ path }) => path.at(-1)?.id).toSorted(), folders.toSorted());
   });
   assert.equal(walks(read), 0);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { nameKey } from '../../packages/protocol/src/names.ts';
-import { matchesEtag } from '../../packages/server/src/files/find-item.ts';
+import { matchesEtag } from '../../packages/server/src/files/get-item.ts';
 import { assertValidName } from '../../packages/server/src/files/names.ts';
 
 const refusedAs = (code: string) => (error: unknown) => (error as { code?: string }).code === code;

@@ -16,7 +16,7 @@ import {
 import { trashFile } from '../../packages/server/src/files/trash.ts';
 import { listVersions } from '../../packages/server/src/files/versions.ts';
 import { onlySqlite } from '../support/rows.ts';
-import { type House, openHouse } from './house.ts';
+import { type FilesFixture, openFilesFixture } from './files-fixture.ts';
 import { type Plan, plansOf } from './query-plans.ts';
 import {
   addVersion,
@@ -30,7 +30,7 @@ import {
   restore,
   trash,
   versionsOf,
-} from './tree-acts.ts';
+} from './tree-steps.ts';
 
 const INDEX_OF: Record<SortBy, string> = {
   name: 'items_in_order',
@@ -48,20 +48,20 @@ const ORDERS: ItemOrder[] = (['name', 'id', 'date', 'size'] as const).flatMap((b
   (['asc', 'desc'] as const satisfies Direction[]).map((direction) => ({ by, direction })),
 );
 
-let house: House;
+let fixture: FilesFixture;
 let folder: ItemRow;
 
 before(async () => {
-  house = await openHouse();
-  folder = await house.folder('folder');
-  for (const name of ['a', 'b']) await house.folder(name, folder.id);
-  for (const name of ['c', 'd', 'e']) await house.file(name, { parent: folder.id });
+  fixture = await openFilesFixture();
+  folder = await fixture.folder('folder');
+  for (const name of ['a', 'b']) await fixture.folder(name, folder.id);
+  for (const name of ['c', 'd', 'e']) await fixture.file(name, { parent: folder.id });
   for (const name of ['f', 'g']) {
-    const { fileId } = await house.file(name);
-    await trashFile(house.files, { caller: house.owner.id, fileId, ifMatch: undefined });
+    const { fileId } = await fixture.file(name);
+    await trashFile(fixture.files, { caller: fixture.owner.id, fileId, ifMatch: undefined });
   }
 });
-after(() => house[Symbol.asyncDispose]());
+after(() => fixture[Symbol.asyncDispose]());
 
 /**
  * No table is read from its beginning, and nothing is sorted. What a walk through the tree has found is no table, nor is the
@@ -89,7 +89,7 @@ const isList = (sql: string) => /^select "id", "kind", .* from "items" where "(p
 describe('a page of a folder is found by seeking, however much is in the folder', { skip: onlySqlite }, () => {
   for (const order of ORDERS) {
     it(`by ${order.by}, ${order.direction}`, async () => {
-      const { db } = house.files;
+      const { db } = fixture.files;
       const first = await listByMarker(db, folder, { marker: undefined, limit: 1, order });
       const files = await listByMarker(db, folder, { marker: undefined, limit: 3, order });
       const plans = await plansOf(db, async (watched) => {
@@ -106,15 +106,15 @@ describe('a page of a folder is found by seeking, however much is in the folder'
   }
 
   it('as is the folder itself, with its size and the number of its items', async () => {
-    assertSeeks(await plansOf(house.files.db, (watched) => describeFolder(watched, folder)));
+    assertSeeks(await plansOf(fixture.files.db, (watched) => describeFolder(watched, folder)));
   });
 });
 
 it('a name is found in a folder, or found to be free, by one seek', { skip: onlySqlite }, async () => {
   const place = { folderId: folder.id, name: 'C' };
-  const plans = await plansOf(house.files.db, async (watched) => {
+  const plans = await plansOf(fixture.files.db, async (watched) => {
     assert.equal((await findNameConflict(watched, place))?.name, 'c');
-    await checkPlace(watched, { owner: house.owner.id, ...place, name: 'new' });
+    await checkPlace(watched, { owner: fixture.owner.id, ...place, name: 'new' });
   });
 
   assertSeeks(plans);
@@ -125,8 +125,8 @@ it('a name is found in a folder, or found to be free, by one seek', { skip: only
 describe('a page of the trash is found by seeking, however much is in the trash', () => {
   for (const order of ORDERS) {
     it(`by ${order.by}, ${order.direction}`, { skip: onlySqlite }, async () => {
-      const { owner } = house;
-      const plans = await plansOf(house.files.db, async (watched) => {
+      const { owner } = fixture;
+      const plans = await plansOf(fixture.files.db, async (watched) => {
         const { next } = await listTrashByMarker(watched, owner.id, { marker: undefined, limit: 1, order });
         assert.ok(next);
         await listTrashByMarker(watched, owner.id, { marker: next, limit: 100, order });
@@ -140,35 +140,39 @@ describe('a page of the trash is found by seeking, however much is in the trash'
 });
 
 it('the versions of a file are found by seeking', { skip: onlySqlite }, async () => {
-  const { fileId } = await house.file('versioned');
-  const file = await house.files.db.selectFrom('items').selectAll().where('id', '=', fileId).executeTakeFirstOrThrow();
-  assertSeeks(await plansOf(house.files.db, (db) => listVersions(db, file, { offset: 0, limit: 100 })));
+  const { fileId } = await fixture.file('versioned');
+  const file = await fixture.files.db
+    .selectFrom('items')
+    .selectAll()
+    .where('id', '=', fileId)
+    .executeTakeFirstOrThrow();
+  assertSeeks(await plansOf(fixture.files.db, (db) => listVersions(db, file, { offset: 0, limit: 100 })));
 });
 
 describe('a change touches what it changes, and reads no table to find it:', { skip: onlySqlite }, () => {
-  const acts: Record<string, (house: House) => Promise<unknown>> = {
+  const acts: Record<string, (fixture: FilesFixture) => Promise<unknown>> = {
     'a new file': (within) => within.file('new'),
     'a new version': (within) => addVersion(within, target.file, 'newer'),
     'a promotion': async (within) =>
-      promote(within, target.file, (await versionsOf(house, target.file))[0]?.id as never),
+      promote(within, target.file, (await versionsOf(fixture, target.file))[0]?.id as never),
     'a rename': (within) => rename(within, target.file, 'renamed'),
     'a move': (within) => move(within, target.folder, folder),
     'a copy of a folder': (within) => copy(within, target.folder, folder, { name: 'copy' }),
     'a deletion': (within) => trash(within, target.folder),
     'a restore': (within) => restore(within, target.folder),
     'a deletion for good': async (within) => {
-      await trash(house, target.folder);
+      await trash(fixture, target.folder);
       await purge(within, target.folder);
     },
   };
   let target: { folder: Item; file: Item };
   before(async () => {
-    const made = await house.folder('target');
-    target = { folder: made, file: fileOf(await house.file('target.txt', { parent: made.id })) };
+    const made = await fixture.folder('target');
+    target = { folder: made, file: fileOf(await fixture.file('target.txt', { parent: made.id })) };
   });
   for (const [what, act] of Object.entries(acts)) {
     it(what, async () => {
-      assertSeeks(await plansOf(house.files.db, (db) => act(house.withFiles({ ...house.files, db }))));
+      assertSeeks(await plansOf(fixture.files.db, (db) => act(fixture.withFiles({ ...fixture.files, db }))));
     });
   }
 });

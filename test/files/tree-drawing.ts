@@ -1,22 +1,22 @@
 import assert from 'node:assert/strict';
 import type { ItemRow } from '../../packages/server/src/database/schema.ts';
 import { listByMarker, listTrashByMarker } from '../../packages/server/src/files/paging.ts';
-import type { House } from './house.ts';
-import { versionsOf } from './tree-acts.ts';
+import type { FilesFixture } from './files-fixture.ts';
 import { childrenOf, type Node, type TreeModel } from './tree-model.ts';
+import { versionsOf } from './tree-steps.ts';
 
 /** A tree as two worlds can be compared by. */
 type Drawing = { name: string; size: number; versions?: number; items?: Drawing[] };
 
-export async function drawTree(house: House, folder: ItemRow): Promise<Drawing> {
-  const { entries } = await listByMarker(house.files.db, folder, { marker: undefined, limit: 1000 });
-  const items = await Promise.all(entries.map(({ item }) => drawItem(house, item)));
+export async function drawTree(fixture: FilesFixture, folder: ItemRow): Promise<Drawing> {
+  const { entries } = await listByMarker(fixture.files.db, folder, { marker: undefined, limit: 1000 });
+  const items = await Promise.all(entries.map(({ item }) => drawItem(fixture, item)));
   return { name: folder.name, size: folder.size, items };
 }
 
-async function drawItem(house: House, item: ItemRow): Promise<Drawing> {
-  if (item.kind === 'folder') return drawTree(house, item);
-  return { name: item.name, size: item.size, versions: (await versionsOf(house, item)).length };
+async function drawItem(fixture: FilesFixture, item: ItemRow): Promise<Drawing> {
+  if (item.kind === 'folder') return drawTree(fixture, item);
+  return { name: item.name, size: item.size, versions: (await versionsOf(fixture, item)).length };
 }
 
 export function drawModel(model: TreeModel, item: Node): Drawing {
@@ -26,8 +26,8 @@ export function drawModel(model: TreeModel, item: Node): Drawing {
   return { name, size: items.reduce((sum, { size }) => sum + size, 0), items };
 }
 
-export async function drawTrash(house: House): Promise<string[]> {
-  const { entries } = await listTrashByMarker(house.files.db, house.owner.id, { marker: undefined, limit: 1000 });
+export async function drawTrash(fixture: FilesFixture): Promise<string[]> {
+  const { entries } = await listTrashByMarker(fixture.files.db, fixture.owner.id, { marker: undefined, limit: 1000 });
   return entries.map(({ item }) => `${item.kind} ${item.name_key} ${item.id}`);
 }
 
@@ -42,8 +42,8 @@ function inListOrder(nodes: Node[]): Node[] {
 }
 
 /** Every content is named by a version, and every version's content is there. */
-export async function assertBytesAreNamed(house: House): Promise<void> {
-  const versions = await house.files.db.selectFrom('versions').select('content_id').distinct().execute();
-  const stored = await house.stored();
+export async function assertBytesAreNamed(fixture: FilesFixture): Promise<void> {
+  const versions = await fixture.files.db.selectFrom('versions').select('content_id').distinct().execute();
+  const stored = await fixture.stored();
   assert.deepEqual(stored.map(({ blob }) => blob).sort(), versions.map((row) => row.content_id).sort());
 }

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type House, openHouse } from './house.ts';
+import { type FilesFixture, openFilesFixture } from './files-fixture.ts';
 import { assertCountersRight } from './recount.ts';
-import { addVersion, copy, move, promote, purge, rename, restore, rowOf, trash, versionsOf } from './tree-acts.ts';
 import { assertBytesAreNamed, drawModel, drawModelTrash, drawTrash, drawTree } from './tree-drawing.ts';
 import { childrenOf, type Node, node, type Outcome, TreeModel } from './tree-model.ts';
+import { addVersion, copy, move, promote, purge, rename, restore, rowOf, trash, versionsOf } from './tree-steps.ts';
 
 const NAMES = ['a', 'A', 'b', 'c', 'd'];
 const ACTS = 'folder file version promote rename move copy trash restore purge'.split(' ');
@@ -22,23 +22,23 @@ type Act = typeof act extends fc.Arbitrary<infer T> ? T : never;
 test('after any acts, done or refused, the tree, the trash, the counters and the bytes are what a child would draw', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(act, { minLength: 20, maxLength: 50 }), async (acts) => {
-      await using house = await openHouse();
-      const model = new TreeModel(house.owner.root_id);
+      await using fixture = await openFilesFixture();
+      const model = new TreeModel(fixture.owner.root_id);
       for (const one of acts) {
-        const [expected, found] = await perform(house, model, one);
+        const [expected, found] = await perform(fixture, model, one);
         assert.equal(found, expected, JSON.stringify(one));
       }
-      assert.deepEqual(await drawTree(house, await rowOf(house, model.root)), drawModel(model, model.root));
-      assert.deepEqual(await drawTrash(house), drawModelTrash(model));
-      await assertCountersRight(house.files.db);
-      await assertBytesAreNamed(house);
+      assert.deepEqual(await drawTree(fixture, await rowOf(fixture, model.root)), drawModel(model, model.root));
+      assert.deepEqual(await drawTrash(fixture), drawModelTrash(model));
+      await assertCountersRight(fixture.files.db);
+      await assertBytesAreNamed(fixture);
     }),
     { numRuns: 25 },
   );
 });
 
 /** Does it in both worlds: what the model says, and what came of it. */
-async function perform(house: House, model: TreeModel, one: Act): Promise<[Outcome, Outcome]> {
+async function perform(fixture: FilesFixture, model: TreeModel, one: Act): Promise<[Outcome, Outcome]> {
   const { what, name } = one;
   const pick = (among: Node[], number: number) => among[number % among.length] as Node;
   const to = pick(
@@ -57,40 +57,42 @@ async function perform(house: House, model: TreeModel, one: Act): Promise<[Outco
         model.create(made),
         await outcomeOf(async () => {
           made.id =
-            what === 'file' ? (await house.file(name, { parent: to.id })).fileId : (await house.folder(name, to.id)).id;
+            what === 'file'
+              ? (await fixture.file(name, { parent: to.id })).fileId
+              : (await fixture.folder(name, to.id)).id;
         }),
       ];
     }
     case 'version':
       return [
         model.addVersion(item, one.to % 7),
-        await outcomeOf(() => addVersion(house, item, 'x'.repeat(one.to % 7))),
+        await outcomeOf(() => addVersion(fixture, item, 'x'.repeat(one.to % 7))),
       ];
     case 'promote': {
       const index = one.to % item.versions.length;
-      const version = (await versionsOf(house, item))[index];
+      const version = (await versionsOf(fixture, item))[index];
       assert.ok(version);
-      return [model.promote(item, index), await outcomeOf(() => promote(house, item, version.id))];
+      return [model.promote(item, index), await outcomeOf(() => promote(fixture, item, version.id))];
     }
     case 'rename':
-      return [model.rename(item, name), await outcomeOf(() => rename(house, item, name))];
+      return [model.rename(item, name), await outcomeOf(() => rename(fixture, item, name))];
     case 'move':
-      return [model.move(item, to), await outcomeOf(() => move(house, item, to))];
+      return [model.move(item, to), await outcomeOf(() => move(fixture, item, to))];
     case 'copy':
       return [
         model.copy(item, to, name),
         await outcomeOf(async () => {
-          await adopt(house, model, item, { id: await copy(house, item, to, { name }), name, parent: to });
+          await adopt(fixture, model, item, { id: await copy(fixture, item, to, { name }), name, parent: to });
         }),
       ];
     case 'trash':
-      return [model.trash(item), await outcomeOf(() => trash(house, item))];
+      return [model.trash(item), await outcomeOf(() => trash(fixture, item))];
     case 'restore': {
       const place = one.to % 2 === 0 ? undefined : to;
-      return [model.restore(item, place), await outcomeOf(() => restore(house, item, { to: place }))];
+      return [model.restore(item, place), await outcomeOf(() => restore(fixture, item, { to: place }))];
     }
     default:
-      return [model.purge(item), await outcomeOf(() => purge(house, item))];
+      return [model.purge(item), await outcomeOf(() => purge(fixture, item))];
   }
 }
 
@@ -107,7 +109,7 @@ async function outcomeOf(work: () => Promise<unknown>): Promise<Outcome> {
 
 /** Draws a copy into the model, with the ids that it got: each is found under its name. */
 async function adopt(
-  house: House,
+  fixture: FilesFixture,
   model: TreeModel,
   from: Node,
   to: Pick<Node, 'id' | 'name' | 'parent'>,
@@ -117,12 +119,12 @@ async function adopt(
   const children = childrenOf(model.nodes, from);
   model.nodes.push(made);
   for (const child of children) {
-    const { id } = await house.files.db
+    const { id } = await fixture.files.db
       .selectFrom('items')
       .select('id')
       .where('parent_id', '=', made.id)
       .where('name', '=', child.name)
       .executeTakeFirstOrThrow();
-    await adopt(house, model, child, { id, name: child.name, parent: made });
+    await adopt(fixture, model, child, { id, name: child.name, parent: made });
   }
 }

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { ItemRow } from '../../packages/server/src/database/schema.ts';
 import { findItem } from '../../packages/server/src/files/find.ts';
 import { collect } from '../conformance/content-samples.ts';
-import { type House, openHouse } from './house.ts';
+import { type FilesFixture, openFilesFixture } from './files-fixture.ts';
 import { assertCountersRight } from './recount.ts';
 import {
   addVersion,
@@ -17,7 +17,7 @@ import {
   rowOf,
   trash,
   versionsOf,
-} from './tree-acts.ts';
+} from './tree-steps.ts';
 
 /** How often a race is run. Each time it may fall out otherwise; what is asserted holds however it does. */
 const ROUNDS = 8;
@@ -32,9 +32,9 @@ async function race(...acts: Promise<unknown>[]): Promise<(string | undefined)[]
   });
 }
 
-async function assertWhole(house: House): Promise<void> {
-  await assertCountersRight(house.files.db);
-  const items = await house.files.db.selectFrom('items').selectAll().execute();
+async function assertWhole(fixture: FilesFixture): Promise<void> {
+  await assertCountersRight(fixture.files.db);
+  const items = await fixture.files.db.selectFrom('items').selectAll().execute();
   const parents = new Map(items.map((item) => [item.id, item.parent_id]));
   for (const { id, name } of items) {
     let above: ItemRow['parent_id'] | undefined = id;
@@ -44,118 +44,118 @@ async function assertWhole(house: House): Promise<void> {
     }
   }
   // Every version there is can be read.
-  const versions = await house.files.db.selectFrom('versions').selectAll().execute();
+  const versions = await fixture.files.db.selectFrom('versions').selectAll().execute();
   for (const { content_id: blob, size } of versions) {
-    assert.equal(Buffer.concat(await collect(await house.files.blobs.read(blob))).length, size);
+    assert.equal(Buffer.concat(await collect(await fixture.files.blobs.read(blob))).length, size);
   }
 }
 
 test('of two moves that would make a cycle one is done', async () => {
-  await using house = await openHouse();
-  const node = await house.another();
+  await using fixture = await openFilesFixture();
+  const node = await fixture.another();
   for (let round = 0; round < ROUNDS; round++) {
-    const [a, b] = [await house.folder(`a${round}`), await house.folder(`b${round}`)];
-    const below = await house.folder('below', b.id);
+    const [a, b] = [await fixture.folder(`a${round}`), await fixture.folder(`b${round}`)];
+    const below = await fixture.folder('below', b.id);
 
-    const codes = await race(move(house, a, below), move(round % 2 === 0 ? node : house, b, a));
+    const codes = await race(move(fixture, a, below), move(round % 2 === 0 ? node : fixture, b, a));
 
     assert.deepEqual(
       codes.filter((code) => code !== undefined),
       ['cyclical_folder_structure'],
     );
-    await assertWhole(house);
+    await assertWhole(fixture);
   }
 });
 
 test('of a restore and a new item of the same name one gets it', async () => {
-  await using house = await openHouse();
-  const node = await house.another();
+  await using fixture = await openFilesFixture();
+  const node = await fixture.another();
   for (let round = 0; round < ROUNDS; round++) {
-    const file = fileOf(await house.file(`a${round}`));
-    await trash(house, file);
+    const file = fileOf(await fixture.file(`a${round}`));
+    await trash(fixture, file);
 
-    const codes = await race(restore(house, file), node.file(`A${round}`), node.folder(`a${round}`));
+    const codes = await race(restore(fixture, file), node.file(`A${round}`), node.folder(`a${round}`));
 
     assert.deepEqual(
       codes.filter((code) => code !== undefined),
       ['item_name_in_use', 'item_name_in_use'],
     );
-    await assertWhole(house);
+    await assertWhole(fixture);
   }
 });
 
 test('of a deletion for good and a copy either may win: bytes stay as long as a version names them', async () => {
-  await using house = await openHouse();
-  const node = await house.another();
-  const keep = await house.folder('keep');
+  await using fixture = await openFilesFixture();
+  const node = await fixture.another();
+  const keep = await fixture.folder('keep');
   for (let round = 0; round < ROUNDS; round++) {
-    const file = fileOf(await house.file(`a${round}`));
+    const file = fileOf(await fixture.file(`a${round}`));
 
     const away = async () => {
       await trash(node, file);
       await purge(node, file);
     };
-    const codes = await race(copy(house, file, keep), away(), copy(node, file, keep, { name: `b${round}` }));
+    const codes = await race(copy(fixture, file, keep), away(), copy(node, file, keep, { name: `b${round}` }));
 
     assert.equal(codes[1], undefined);
     for (const code of [codes[0], codes[2]]) assert.ok([undefined, 'trashed', 'not_found'].includes(code), code);
     const stays = codes[0] === undefined || codes[2] === undefined;
-    const versions = await house.files.db.selectFrom('versions').select('content_id').distinct().execute();
-    assert.equal((await house.stored()).length, versions.length);
-    await assertWhole(house);
+    const versions = await fixture.files.db.selectFrom('versions').select('content_id').distinct().execute();
+    assert.equal((await fixture.stored()).length, versions.length);
+    await assertWhole(fixture);
     if (stays) assert.ok(versions.length > 0);
   }
 });
 
 test('of a deletion for good and a restore one is done', async () => {
-  await using house = await openHouse();
-  const node = await house.another();
+  await using fixture = await openFilesFixture();
+  const node = await fixture.another();
   for (let round = 0; round < ROUNDS; round++) {
-    const folder = await house.folder(`f${round}`);
-    await house.file('a', { parent: folder.id });
-    await trash(house, folder);
+    const folder = await fixture.folder(`f${round}`);
+    await fixture.file('a', { parent: folder.id });
+    await trash(fixture, folder);
 
-    const [restored, purged] = await race(restore(house, folder), purge(node, folder));
+    const [restored, purged] = await race(restore(fixture, folder), purge(node, folder));
 
     if (restored === undefined) assert.equal(purged, 'not_trashed');
     else assert.deepEqual([restored, purged], ['not_found', undefined]);
-    await assertWhole(house);
+    await assertWhole(fixture);
   }
 });
 
 test('nothing comes into a folder that goes to the trash, and nothing of it stays behind', async () => {
-  await using house = await openHouse();
-  const node = await house.another();
+  await using fixture = await openFilesFixture();
+  const node = await fixture.another();
   for (let round = 0; round < ROUNDS; round++) {
-    const folder = await house.folder(`f${round}`);
-    const inner = await house.folder('inner', folder.id);
-    const mover = fileOf(await house.file(`m${round}`));
+    const folder = await fixture.folder(`f${round}`);
+    const inner = await fixture.folder('inner', folder.id);
+    const mover = fileOf(await fixture.file(`m${round}`));
 
-    const codes = await race(node.file('new', { parent: inner.id }), trash(house, folder), move(node, mover, inner));
+    const codes = await race(node.file('new', { parent: inner.id }), trash(fixture, folder), move(node, mover, inner));
 
     assert.equal(codes[1], undefined);
     for (const code of [codes[0], codes[2]]) assert.ok([undefined, 'trashed'].includes(code), code);
-    const inside = await house.files.db.selectFrom('items').selectAll().where('parent_id', '=', inner.id).execute();
+    const inside = await fixture.files.db.selectFrom('items').selectAll().where('parent_id', '=', inner.id).execute();
     for (const { id, kind } of inside) {
-      const found = await findItem(house.files.db, { kind, owner: house.owner.id, id });
+      const found = await findItem(fixture.files.db, { kind, owner: fixture.owner.id, id });
       assert.equal(found?.trashed_with, folder.id);
     }
-    assert.equal((await rowOf(house, mover)).parent_id, codes[2] === undefined ? inner.id : house.owner.root_id);
-    await assertWhole(house);
+    assert.equal((await rowOf(fixture, mover)).parent_id, codes[2] === undefined ? inner.id : fixture.owner.root_id);
+    await assertWhole(fixture);
   }
 });
 
 test('versions, promotions and renames at once each take their turn', async () => {
-  await using house = await openHouse();
-  const node = await house.another();
-  const file = fileOf(await house.file('a'));
-  const [first] = await versionsOf(house, file);
+  await using fixture = await openFilesFixture();
+  const node = await fixture.another();
+  const file = fileOf(await fixture.file('a'));
+  const [first] = await versionsOf(fixture, file);
   assert.ok(first);
 
   const codes = await race(
-    addVersion(house, file, 'second'),
+    addVersion(fixture, file, 'second'),
     addVersion(node, file, 'third'),
-    promote(house, file, first.id),
+    promote(fixture, file, first.id),
     rename(node, file, 'b'),
     addVersion(node, file, 'fourth'),
   );
@@ -164,11 +164,11 @@ test('versions, promotions and renames at once each take their turn', async () =
     codes.filter((code) => code !== undefined),
     [],
   );
-  const numbers = (await versionsOf(house, file)).map(({ number }) => number);
+  const numbers = (await versionsOf(fixture, file)).map(({ number }) => number);
   assert.deepEqual(
     numbers,
     Array.from(numbers, (_, n) => n + 1),
   );
   assert.ok([4, 5].includes(numbers.length));
-  await assertWhole(house);
+  await assertWhole(fixture);
 });

@@ -8,13 +8,13 @@ import { trashFolder } from '../../packages/server/src/files/trash.ts';
 import type { BlobStore } from '../../packages/server/src/storage/blob-store.ts';
 import { collect } from '../conformance/content-samples.ts';
 import type { Fault } from '../faults/faulty.ts';
-import { bodyBy, chunks, openHouse, refusal } from './house.ts';
+import { bodyBy, chunks, openFilesFixture, refusal } from './files-fixture.ts';
 
 const sha1Of = (text: string) => createHash('sha1').update(text).digest('hex') as Sha1;
 
 test('a file keeps its bytes, its digest and the dates that its owner gave', async () => {
-  await using house = await openHouse();
-  const { files, owner } = house;
+  await using fixture = await openFilesFixture();
+  const { files, owner } = fixture;
   const { fileId } = await uploadFile(
     files,
     { folderId: owner.root_id, name: 'a.txt', description: 'the first' },
@@ -33,15 +33,15 @@ test('a file keeps its bytes, its digest and the dates that its owner gave', asy
 });
 
 test('of two uploads of one name the first to end gets it, and the bytes of the other go', async () => {
-  await using house = await openHouse();
-  const { files, owner } = house;
+  await using fixture = await openFilesFixture();
+  const { files, owner } = fixture;
   const gate = Promise.withResolvers<void>();
   async function* slowly(): AsyncGenerator<Uint8Array> {
     yield Buffer.from('slow');
     await gate.promise;
   }
   const slow = uploadFile(files, { folderId: owner.root_id, name: 'A.txt' }, bodyBy(owner, slowly()));
-  const { fileId } = await house.file('a.txt', { text: 'quick' });
+  const { fileId } = await fixture.file('a.txt', { text: 'quick' });
   gate.resolve();
 
   await assert.rejects(slow, (error: unknown) => {
@@ -50,12 +50,12 @@ test('of two uploads of one name the first to end gets it, and the bytes of the 
     assert.deepEqual([conflicts.id, conflicts.sha1], [String(fileId), sha1Of('quick')]);
     return true;
   });
-  assert.equal((await house.stored()).length, 1);
+  assert.equal((await fixture.stored()).length, 1);
 });
 
 test('an upload that breaks off, is too large or is not what was announced leaves nothing', async () => {
-  await using house = await openHouse();
-  const { files, owner } = house;
+  await using fixture = await openFilesFixture();
+  const { files, owner } = fixture;
   const place = { folderId: owner.root_id, name: 'a.txt' };
   const cut = new Error('the line was cut');
   async function* broken(): AsyncGenerator<Uint8Array> {
@@ -73,17 +73,17 @@ test('an upload that breaks off, is too large or is not what was announced leave
     refusal('bad_digest'),
   );
 
-  assert.deepEqual(await house.stored(), []);
-  await house.file('a.txt');
+  assert.deepEqual(await fixture.stored(), []);
+  await fixture.file('a.txt');
 });
 
 test('where the disk gives way no file appears', async () => {
   const plan: Fault<BlobStore>[] = [{ method: 'put', when: 'after', fail: new Error('the disk is gone') }];
-  await using house = await openHouse(plan);
+  await using fixture = await openFilesFixture(plan);
 
-  await assert.rejects(house.file('a.txt'), /the disk is gone/);
+  await assert.rejects(fixture.file('a.txt'), /the disk is gone/);
 
-  const { items } = await house.files.db
+  const { items } = await fixture.files.db
     .selectFrom('items')
     .select(({ fn }) => fn.countAll().as('items'))
     .where('kind', '=', 'file')
@@ -92,19 +92,19 @@ test('where the disk gives way no file appears', async () => {
 });
 
 test('bytes stay where nobody knows whether their row was written: the sweep asks later', async () => {
-  await using house = await openHouse();
+  await using fixture = await openFilesFixture();
   const lost = new Error('the database did not answer');
 
-  const upload = storeBody(house.files, bodyBy(house.owner, 'a'), () => Promise.reject(lost));
+  const upload = storeBody(fixture.files, bodyBy(fixture.owner, 'a'), () => Promise.reject(lost));
 
   await assert.rejects(upload, (error) => error === lost);
-  assert.equal((await house.stored()).length, 1);
+  assert.equal((await fixture.stored()).length, 1);
 });
 
 test('a file cannot be put into the folder of another, into none, or into one in the trash', async () => {
-  await using house = await openHouse();
-  const { files, owner, stranger } = house;
-  const gone = await house.folder('gone');
+  await using fixture = await openFilesFixture();
+  const { files, owner, stranger } = fixture;
+  const gone = await fixture.folder('gone');
   await trashFolder(files, { caller: owner.id, folderId: gone.id, recursive: false, ifMatch: undefined });
   const upload = (folderId = owner.root_id, user = owner) =>
     uploadFile(files, { folderId, name: 'a.txt' }, bodyBy(user, 'a'));
@@ -112,13 +112,13 @@ test('a file cannot be put into the folder of another, into none, or into one in
   await assert.rejects(upload(owner.root_id, stranger), refusal('not_found'));
   await assert.rejects(upload(1 as typeof owner.root_id), refusal('not_found'));
   await assert.rejects(upload(gone.id), refusal('trashed'));
-  assert.deepEqual(await house.stored(), []);
+  assert.deepEqual(await fixture.stored(), []);
 });
 
 test('a folder that goes to the trash during an upload does not get the file', async () => {
-  await using house = await openHouse();
-  const { files, owner } = house;
-  const inbox = await house.folder('inbox');
+  await using fixture = await openFilesFixture();
+  const { files, owner } = fixture;
+  const inbox = await fixture.folder('inbox');
   async function* meanwhile(): AsyncGenerator<Uint8Array> {
     yield Buffer.from('a');
     await trashFolder(files, { caller: owner.id, folderId: inbox.id, recursive: false, ifMatch: undefined });
@@ -127,13 +127,13 @@ test('a folder that goes to the trash during an upload does not get the file', a
   const upload = uploadFile(files, { folderId: inbox.id, name: 'a.txt' }, bodyBy(owner, meanwhile()));
 
   await assert.rejects(upload, refusal('trashed'));
-  assert.deepEqual(await house.stored(), []);
+  assert.deepEqual(await fixture.stored(), []);
 });
 
 test('a new version changes the etag and keeps the id, the earlier bytes and the date of creation', async () => {
-  await using house = await openHouse();
-  const { files, owner, clock } = house;
-  const first = await house.file('a.txt');
+  await using fixture = await openFilesFixture();
+  const { files, owner, clock } = fixture;
+  const first = await fixture.file('a.txt');
   clock.advance(60_000);
 
   const second = await uploadVersion(files, first.fileId, { name: 'b.txt', ifMatch: '"0"' }, bodyBy(owner, 'b'));
@@ -145,14 +145,14 @@ test('a new version changes the etag and keeps the id, the earlier bytes and the
   assert.equal(entry.item.content_created_at, clock.now() - 60_000);
   assert.equal(entry.item.content_modified_at, clock.now());
   assert.equal((await describeFile(files.db, first.fileId, first.versionId))?.version.sha1, sha1Of('a.txt'));
-  assert.equal((await house.stored()).length, 2);
+  assert.equal((await fixture.stored()).length, 2);
 });
 
 test('a new version for an outdated etag, a taken name or no file is refused, and its bytes go', async () => {
-  await using house = await openHouse();
-  const { files, owner, stranger } = house;
-  const { fileId } = await house.file('a.txt');
-  await house.file('b.txt');
+  await using fixture = await openFilesFixture();
+  const { files, owner, stranger } = fixture;
+  const { fileId } = await fixture.file('a.txt');
+  await fixture.file('b.txt');
   const upload = (change: { name?: string; ifMatch?: string }, id = fileId, user = owner) =>
     uploadVersion(files, id, change, bodyBy(user, 'next'));
 
@@ -163,25 +163,25 @@ test('a new version for an outdated etag, a taken name or no file is refused, an
   await assert.rejects(upload({ ifMatch: '0' }, 1 as typeof fileId), refusal('precondition_failed'));
   await assert.rejects(upload({}, fileId, stranger), refusal('not_found'));
   await assert.rejects(upload({}, owner.root_id), refusal('not_found'));
-  assert.equal((await house.stored()).length, 2);
+  assert.equal((await fixture.stored()).length, 2);
 });
 
 test('a file may change the case of its own name', async () => {
-  await using house = await openHouse();
-  const { fileId } = await house.file('a.txt');
+  await using fixture = await openFilesFixture();
+  const { fileId } = await fixture.file('a.txt');
 
-  await uploadVersion(house.files, fileId, { name: 'A.txt' }, bodyBy(house.owner, 'next'));
+  await uploadVersion(fixture.files, fileId, { name: 'A.txt' }, bodyBy(fixture.owner, 'next'));
 
-  assert.equal((await describeFile(house.files.db, fileId))?.item.name, 'A.txt');
+  assert.equal((await describeFile(fixture.files.db, fileId))?.item.name, 'A.txt');
 });
 
 test('without If-Match the last of two versions sent at once wins, and both are kept', async () => {
-  await using house = await openHouse();
-  const { files, owner } = house;
-  const { fileId } = await house.file('a.txt');
+  await using fixture = await openFilesFixture();
+  const { files, owner } = fixture;
+  const { fileId } = await fixture.file('a.txt');
 
   await Promise.all(['b', 'c'].map((text) => uploadVersion(files, fileId, {}, bodyBy(owner, text))));
 
   assert.equal((await describeFile(files.db, fileId))?.item.etag, 2);
-  assert.equal((await house.stored()).length, 3);
+  assert.equal((await fixture.stored()).length, 3);
 });

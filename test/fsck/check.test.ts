@@ -1,25 +1,25 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { BlobId } from '../../packages/protocol/src/ids.ts';
-import { bytesToRead } from '../../packages/server/src/fsck/contents.ts';
+import { bytesToRead } from '../../packages/server/src/fsck/blobs.ts';
 import type { Found } from '../../packages/server/src/fsck/findings.ts';
 import { fsck } from '../../packages/server/src/fsck/fsck.ts';
 import type { BlobStore } from '../../packages/server/src/storage/blob-store.ts';
 import type { Fault } from '../faults/faulty.ts';
-import { chunks, type House, openHouse } from '../files/house.ts';
+import { chunks, type FilesFixture, openFilesFixture } from '../files/files-fixture.ts';
 import { assertCountersRight } from '../files/recount.ts';
-import { fileOf, purge, trash } from '../files/tree-acts.ts';
+import { fileOf, purge, trash } from '../files/tree-steps.ts';
 import { TestClock } from '../support/test-clock.ts';
-import { begin } from '../uploads/acts.ts';
-import { openRoom } from '../uploads/room.ts';
+import { openUploadFixture } from '../uploads/upload-fixture.ts';
+import { createUpload } from '../uploads/upload-steps.ts';
 
 const GRACE = 60_000;
 const ORPHAN = 'f0'.repeat(16) as BlobId;
 
 /** What is found in a house, in the order of its kinds; mended on the way where `mend` is set. */
-async function found(house: House, { mend = false } = {}): Promise<Found[]> {
+async function found(fixture: FilesFixture, { mend = false } = {}): Promise<Found[]> {
   const all: Found[] = [];
-  const { db, blobs } = house.files;
+  const { db, blobs } = fixture.files;
   let read = 0;
   const checked = await fsck({
     db,
@@ -41,8 +41,8 @@ async function found(house: House, { mend = false } = {}): Promise<Found[]> {
 }
 
 /** As if all rows had been written after the bytes that lie there: none of them is a newer file whose row is missing. */
-async function rowsNewerThanBytes(house: House): Promise<void> {
-  await house.files.db
+async function rowsNewerThanBytes(fixture: FilesFixture): Promise<void> {
+  await fixture.files.db
     .updateTable('versions')
     .set({ created_at: Date.now() + GRACE })
     .execute();
@@ -50,102 +50,102 @@ async function rowsNewerThanBytes(house: House): Promise<void> {
 
 const kinds = (all: Found[]) => all.map(({ kind }) => kind);
 
-async function contentOf(house: House, name: string): Promise<BlobId> {
-  const { db } = house.files;
+async function contentOf(fixture: FilesFixture, name: string): Promise<BlobId> {
+  const { db } = fixture.files;
   const row = await db.selectFrom('versions').select('content_id').where('name', '=', name).executeTakeFirstOrThrow();
   return row.content_id;
 }
 
 test('a tree with things in the trash, copies and versions is found whole, and each content is read once', async () => {
-  await using house = await openHouse();
-  const folder = await house.folder('folder');
-  await house.file('in.txt', { parent: folder.id });
-  await trash(house, fileOf(await house.file('out.txt', { parent: folder.id })));
-  await trash(house, folder);
-  await house.file('empty', { text: '' });
-  assert.deepEqual(await found(house), []);
-  assert.equal(await bytesToRead(house.files.db), 'in.txt'.length + 'out.txt'.length);
+  await using fixture = await openFilesFixture();
+  const folder = await fixture.folder('folder');
+  await fixture.file('in.txt', { parent: folder.id });
+  await trash(fixture, fileOf(await fixture.file('out.txt', { parent: folder.id })));
+  await trash(fixture, folder);
+  await fixture.file('empty', { text: '' });
+  assert.deepEqual(await found(fixture), []);
+  assert.equal(await bytesToRead(fixture.files.db), 'in.txt'.length + 'out.txt'.length);
 });
 
 test('counters that are off are found, and counted anew', async () => {
-  await using house = await openHouse();
-  const folder = await house.folder('folder');
-  await house.file('a.txt', { parent: folder.id });
-  const { db } = house.files;
-  await db.updateTable('users').set({ space_used: 1, space_reserved: 2 }).where('id', '=', house.owner.id).execute();
+  await using fixture = await openFilesFixture();
+  const folder = await fixture.folder('folder');
+  await fixture.file('a.txt', { parent: folder.id });
+  const { db } = fixture.files;
+  await db.updateTable('users').set({ space_used: 1, space_reserved: 2 }).where('id', '=', fixture.owner.id).execute();
   await db.updateTable('items').set({ child_count: 7, size: 8 }).where('id', '=', folder.id).execute();
-  const all = await found(house, { mend: true });
+  const all = await found(fixture, { mend: true });
   assert.deepEqual(kinds(all), ['child_count_off', 'item_size_off', 'space_reserved_off', 'space_used_off']);
   assert.match(all[1]?.message ?? '', /size of the folder folder \(\d+\) is 8, and should be 5\./);
   await assertCountersRight(db);
-  assert.deepEqual(await found(house), []);
+  assert.deepEqual(await found(fixture), []);
 });
 
 test('bytes that are gone are told with the file that has lost them, orphans go, and nothing else does', async () => {
-  await using house = await openHouse();
-  await house.file('gone.txt');
-  await house.file('stays.txt');
-  const { blobs } = house.files;
-  await blobs.remove(await contentOf(house, 'gone.txt'));
+  await using fixture = await openFilesFixture();
+  await fixture.file('gone.txt');
+  await fixture.file('stays.txt');
+  const { blobs } = fixture.files;
+  await blobs.remove(await contentOf(fixture, 'gone.txt'));
   await blobs.put(ORPHAN, chunks('nobody’s'));
-  await rowsNewerThanBytes(house);
-  const all = await found(house, { mend: true });
+  await rowsNewerThanBytes(fixture);
+  const all = await found(fixture, { mend: true });
   assert.deepEqual(kinds(all), ['content_missing', 'content_orphaned']);
   assert.match(all[0]?.message ?? '', /^gone\.txt \(file \d+, version 1\): the bytes are gone\./);
   assert.equal(all[0]?.mend, undefined);
   assert.deepEqual(
-    (await house.stored()).map((stored) => stored.blob),
-    [await contentOf(house, 'stays.txt')],
+    (await fixture.stored()).map((stored) => stored.blob),
+    [await contentOf(fixture, 'stays.txt')],
   );
-  assert.deepEqual(kinds(await found(house)), ['content_missing']);
+  assert.deepEqual(kinds(await found(fixture)), ['content_missing']);
 });
 
 test('bytes newer than every row are told, and a repair keeps them: rows may be missing', async () => {
-  await using house = await openHouse();
-  await house.file('old.txt');
-  await house.files.blobs.put(ORPHAN, chunks('newer than the backup'));
-  const [orphan] = await found(house, { mend: true });
+  await using fixture = await openFilesFixture();
+  await fixture.file('old.txt');
+  await fixture.files.blobs.put(ORPHAN, chunks('newer than the backup'));
+  const [orphan] = await found(fixture, { mend: true });
   assert.equal(orphan?.kind, 'content_orphaned');
   assert.match(orphan?.message ?? '', /if an older backup of the database was restored, this is a newer file/);
   assert.equal(orphan?.mend, undefined);
-  assert.ok((await house.stored()).some((stored) => stored.blob === ORPHAN));
+  assert.ok((await fixture.stored()).some((stored) => stored.blob === ORPHAN));
 });
 
 test('bytes that the server has found a short while ago are kept by a repair too', async () => {
-  await using house = await openHouse();
-  await house.file('old.txt');
-  await house.files.blobs.put(ORPHAN, chunks('found'));
-  await rowsNewerThanBytes(house);
-  await house.files.db
+  await using fixture = await openFilesFixture();
+  await fixture.file('old.txt');
+  await fixture.files.blobs.put(ORPHAN, chunks('found'));
+  await rowsNewerThanBytes(fixture);
+  await fixture.files.db
     .insertInto('orphaned_blobs')
     .values({ blob_id: ORPHAN, found_at: Date.now() + 2 * GRACE })
     .execute();
-  assert.equal((await found(house, { mend: true }))[0]?.mend, undefined);
+  assert.equal((await found(fixture, { mend: true }))[0]?.mend, undefined);
 });
 
 test('a version that says other than its bytes are is found, and what it says stays', async () => {
-  await using house = await openHouse();
-  await house.file('a.txt');
-  await house.files.db.updateTable('versions').set({ size: 4 }).execute();
-  const [damaged] = (await found(house)).filter(({ kind }) => kind === 'content_damaged');
+  await using fixture = await openFilesFixture();
+  await fixture.file('a.txt');
+  await fixture.files.db.updateTable('versions').set({ size: 4 }).execute();
+  const [damaged] = (await found(fixture)).filter(({ kind }) => kind === 'content_damaged');
   assert.match(damaged?.message ?? '', /there are 5 bytes instead of 4/);
 });
 
 test('bytes that cannot be read are no damage of theirs, and told as what they are', async () => {
   const plan: Fault<BlobStore>[] = [];
-  await using house = await openHouse(plan);
-  await house.file('a.txt');
+  await using fixture = await openFilesFixture(plan);
+  await fixture.file('a.txt');
   plan.push({ method: 'read', when: 'before', fail: new Error('the disk does not answer') });
-  const [unreadable] = await found(house);
+  const [unreadable] = await found(fixture);
   assert.equal(unreadable?.kind, 'content_unreadable');
   assert.match(unreadable?.message ?? '', /the disk does not answer/);
 });
 
 test('a file that is deleted for good while its bytes are about to be read is not missed', async () => {
   const plan: Fault<BlobStore>[] = [];
-  await using house = await openHouse(plan);
-  const file = fileOf(await house.file('going.txt'));
-  await house.file('staying.txt');
+  await using fixture = await openFilesFixture(plan);
+  const file = fileOf(await fixture.file('going.txt'));
+  await fixture.file('staying.txt');
   let deleted = false;
   plan.push({
     method: 'read',
@@ -153,22 +153,22 @@ test('a file that is deleted for good while its bytes are about to be read is no
     async hook() {
       if (deleted) return;
       deleted = true;
-      await trash(house, file);
-      await purge(house, file);
+      await trash(fixture, file);
+      await purge(fixture, file);
     },
   });
-  assert.deepEqual(await found(house), []);
+  assert.deepEqual(await found(fixture), []);
   assert.ok(deleted);
 });
 
 test('a content that gets its row between the list and the question is nobody’s orphan', async () => {
-  await using house = await openHouse();
-  const { blobs } = house.files;
+  await using fixture = await openFilesFixture();
+  const { blobs } = fixture.files;
   await blobs.put(ORPHAN, chunks('a.txt'));
-  await house.file('a.txt');
-  await rowsNewerThanBytes(house);
+  await fixture.file('a.txt');
+  await rowsNewerThanBytes(fixture);
   const all: Found[] = [];
-  const { db } = house.files;
+  const { db } = fixture.files;
   await fsck({
     db,
     blobs,
@@ -184,12 +184,12 @@ test('a content that gets its row between the list and the question is nobody’
     },
   });
   assert.deepEqual(kinds(all).slice(0, 1), ['content_orphaned']);
-  assert.ok((await house.stored()).some((stored) => stored.blob === ORPHAN));
+  assert.ok((await fixture.stored()).some((stored) => stored.blob === ORPHAN));
 });
 
 test('an open upload that a store does not list is not taken for gone, as long as the store knows it', async () => {
-  await using room = await openRoom();
-  const { db, blobs } = room.uploads;
+  await using fixture = await openUploadFixture();
+  const { db, blobs } = fixture.uploads;
   const all: Found[] = [];
   const check = async (store: BlobStore) => {
     await fsck({
@@ -202,7 +202,7 @@ test('an open upload that a store does not list is not taken for gone, as long a
       found: async (one) => void all.push(one),
     });
   };
-  const { session } = await begin(room);
+  const { session } = await createUpload(fixture);
   const listsNothing: BlobStore = { ...blobs, async *list() {} };
   await check(listsNothing);
   assert.deepEqual(kinds(all), []);
@@ -212,8 +212,8 @@ test('an open upload that a store does not list is not taken for gone, as long a
 });
 
 test('a content that was begun long ago and is still being written to is young', async () => {
-  await using house = await openHouse();
-  const { db, blobs } = house.files;
+  await using fixture = await openFilesFixture();
+  const { db, blobs } = fixture.files;
   await blobs.put(ORPHAN, chunks('a direct upload that takes its time'));
   const clock = new TestClock(Date.now() + 2 * GRACE);
   const stillWritten: BlobStore = {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { UserId } from '../../packages/protocol/src/ids.ts';
-import { createToken } from '../../packages/server/src/auth/tokens/make.ts';
+import { createToken } from '../../packages/server/src/auth/tokens/create.ts';
 import { addUser } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
 import { openRows } from '../support/rows.ts';

@@ -3,7 +3,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { createToken } from '../../packages/server/src/auth/tokens/make.ts';
+import { createToken } from '../../packages/server/src/auth/tokens/create.ts';
 import { DEVELOPER_LOGIN } from '../../packages/server/src/auth/users/developer.ts';
 import { readConfig } from '../../packages/server/src/config/config.ts';
 import { type RunningServer, startServer } from '../../packages/server/src/server.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { narrowed } from '../auth/narrowed.ts';
+import { downscopedToken } from '../auth/downscoped-token.ts';
 import { Api } from '../support/api.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { attributes, filePart, form, sendForm } from './forms.ts';
@@ -43,7 +43,7 @@ test('a number that is no id is refused as other text is', async () => {
 });
 
 test('a token that is bound to a folder does not reach beyond it by a number either', async () => {
-  const token = await narrowed(server, { scope: 'root_readwrite', resource: `folders/${folder.id}` });
+  const token = await downscopedToken(server, { scope: 'root_readwrite', resource: `folders/${folder.id}` });
   const bound = new Api({ url: server.url, token });
   const inside = (await api.post('/folders', { name: 'bound', parent: { id: Number(folder.id) } })).json;
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { API_ROUTES, callOf, type Named } from '../auth/api-routes.ts';
-import { narrowed } from '../auth/narrowed.ts';
+import { downscopedToken } from '../auth/downscoped-token.ts';
 import { addApp, tokenOf } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
 import { startServer, type TestServer } from '../support/server.ts';
@@ -124,7 +124,7 @@ test('the permissions of files and folders are what the token and its user’s s
   const api = apiOf(token);
   const folder = (await api.post('/folders', { name: 'desk', parent: { id: '0' } })).json.id;
   const file = (await upload(api, 'note.txt', 'x', folder)).id;
-  const narrow = async (scope: string) => apiOf(await narrowed(server, { scope, token }));
+  const narrow = async (scope: string) => apiOf(await downscopedToken(server, { scope, token }));
   const seen = async (by: Api) => {
     const { json: one } = await by.get(`/files/${file}?fields=permissions`);
     const { json: whole } = await by.get(`/folders/${folder}?fields=permissions,item_collection`);

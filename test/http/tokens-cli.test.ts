@@ -3,7 +3,7 @@ import { mkdtemp, readFile, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { newKeyPair } from '../auth/gatehouse.ts';
+import { newKeyPair } from '../auth/auth-fixture.ts';
 import { type AddedApp, addUserWith, partwayJson, partwayWithInput } from '../auth/operator.ts';
 import { askToken, partway } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { SignJWT } from 'jose';
-import { newKeyPair } from '../auth/gatehouse.ts';
-import { narrowed } from '../auth/narrowed.ts';
+import { newKeyPair } from '../auth/auth-fixture.ts';
+import { downscopedToken } from '../auth/downscoped-token.ts';
 import { type AddedApp, partwayJson } from '../auth/operator.ts';
 import { addUser, askToken } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
@@ -252,7 +252,7 @@ test('As-User is refused for an app without the right, a person’s token, a nar
   for (const token of [
     await tokenFrom(await send('/oauth2/token', credentials({ client_id, client_secret }))),
     await tokenFrom(await send('/oauth2/token', credentials(subject))),
-    await narrowed(server, { scope: 'root_readwrite', token: own }),
+    await downscopedToken(server, { scope: 'root_readwrite', token: own }),
     server.token,
   ]) {
     const answer = await apiOf(token).get('/users/me', { headers: { 'as-user': userId } });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { API_ROUTES, type ApiRoute, callOf, type Named } from '../auth/api-routes.ts';
-import { narrowed } from '../auth/narrowed.ts';
+import { downscopedToken } from '../auth/downscoped-token.ts';
 import { Api } from '../support/api.ts';
 import { seededBytes } from '../support/bytes.ts';
 import { startServer, type TestServer } from '../support/server.ts';
@@ -50,7 +50,7 @@ function statusBeyond({ ofUser, ofAll }: ApiRoute): number {
 }
 
 const bound = async (resource: string, scope = 'root_readwrite') =>
-  new Api({ url: server.url, token: await narrowed(server, { scope, resource }) });
+  new Api({ url: server.url, token: await downscopedToken(server, { scope, resource }) });
 
 describe('a token bound to a folder', () => {
   for (const route of API_ROUTES) {

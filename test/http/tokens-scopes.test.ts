@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { API_ROUTES, callOf } from '../auth/api-routes.ts';
-import { narrowed } from '../auth/narrowed.ts';
+import { downscopedToken } from '../auth/downscoped-token.ts';
 import { Api } from '../support/api.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
@@ -37,7 +37,7 @@ after(() => server[Symbol.asyncDispose]());
 
 for (const [scope, abilities] of Object.entries(SCOPES)) {
   test(`a token with ${scope} is refused at every route but those for ${abilities.join(', ') || 'nothing'}`, async () => {
-    const api = new Api({ url: server.url, token: await narrowed(server, { scope }) });
+    const api = new Api({ url: server.url, token: await downscopedToken(server, { scope }) });
     for (const route of API_ROUTES) {
       const { path, call } = callOf(route, NOBODYS);
       const answer = await api.call(route.method, path, call);
@@ -49,14 +49,17 @@ for (const [scope, abilities] of Object.entries(SCOPES)) {
 }
 
 test('scopes add up', async () => {
-  const api = new Api({ url: server.url, token: await narrowed(server, { scope: 'base_explorer item_delete' }) });
+  const api = new Api({
+    url: server.url,
+    token: await downscopedToken(server, { scope: 'base_explorer item_delete' }),
+  });
   assert.equal((await api.get('/folders/0')).status, 200);
   assert.equal((await api.delete('/files/1')).status, 404);
   assert.equal((await api.get('/files/1/content')).status, 403);
 });
 
 test('a token that may rename may not move, lock or restore', async () => {
-  const api = new Api({ url: server.url, token: await narrowed(server, { scope: 'item_rename' }) });
+  const api = new Api({ url: server.url, token: await downscopedToken(server, { scope: 'item_rename' }) });
   const { id } = (await new Api(server).post('/folders', { name: 'old', parent: { id: '0' } })).json;
   const change = (body: unknown) => api.call('PUT', `/folders/${id}`, { body });
   assert.equal((await change({ name: 'new', description: 'x' })).status, 200);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { narrowed } from '../auth/narrowed.ts';
+import { downscopedToken } from '../auth/downscoped-token.ts';
 import { type AddedApp, partwayJson } from '../auth/operator.ts';
 import { addUser, askToken, tokenOf } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
@@ -69,14 +69,14 @@ describe('whoever does not administer', () => {
   const STRANGERS: Record<string, () => Promise<{ token: string; headers?: Record<string, string> }>> = {
     'a user': async () => ({ token: userToken }),
     'a narrowed token of the developer': async () => ({
-      token: await narrowed(server, { scope: 'root_readwrite item_delete' }),
+      token: await downscopedToken(server, { scope: 'root_readwrite item_delete' }),
     }),
     'a narrowed token of an app': async () => ({
-      token: await narrowed(server, { scope: 'root_readwrite', token: appToken }),
+      token: await downscopedToken(server, { scope: 'root_readwrite', token: appToken }),
     }),
     'an app that acts as a user': async () => ({ token: appToken, headers: { 'as-user': userId } }),
     'a token that is bound to the root folder': async () => ({
-      token: await narrowed(server, { scope: 'root_readwrite', resource: 'folders/0' }),
+      token: await downscopedToken(server, { scope: 'root_readwrite', resource: 'folders/0' }),
     }),
   };
   for (const [stranger, made] of Object.entries(STRANGERS)) {
@@ -107,7 +107,7 @@ describe('whoever does not administer', () => {
   });
 
   test('a token without the scope to read sees nobody, not even its own user', async () => {
-    const api = apiOf(await narrowed(server, { scope: 'base_upload', token: userToken }));
+    const api = apiOf(await downscopedToken(server, { scope: 'base_upload', token: userToken }));
     for (const path of ['/users', `/users/${userId}`, '/users/me']) {
       const { status, json } = await api.get(path);
       assert.deepEqual([status, json.code], [403, 'insufficient_scope'], path);
@@ -116,7 +116,7 @@ describe('whoever does not administer', () => {
 });
 
 test('a user sees themselves, also with a narrowed token, and changes nothing of it', async () => {
-  for (const token of [userToken, await narrowed(server, { scope: 'base_explorer', token: userToken })]) {
+  for (const token of [userToken, await downscopedToken(server, { scope: 'base_explorer', token: userToken })]) {
     const api = apiOf(token);
     const seen = await api.get(`/users/${userId}`);
     assert.deepEqual([seen.status, seen.json.login], [200, 'user@example.com']);

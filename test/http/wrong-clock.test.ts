@@ -3,7 +3,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { createToken } from '../../packages/server/src/auth/tokens/make.ts';
+import { createToken } from '../../packages/server/src/auth/tokens/create.ts';
 import { readConfig } from '../../packages/server/src/config/config.ts';
 import { newestTime } from '../../packages/server/src/database/time.ts';
 import { startServer } from '../../packages/server/src/server.ts';

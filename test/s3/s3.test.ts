@@ -1,10 +1,10 @@
 import { describe } from 'node:test';
-import { contentStoreBehaves } from '../conformance/content-store.ts';
+import { blobStoreBehaves } from '../conformance/blob-store.ts';
 import { freshPlace, openTestStore, whyNoS3 } from './test-store.ts';
 import { PART } from './uploads.ts';
 
 describe('a store on S3', { skip: whyNoS3 ?? false }, () => {
-  contentStoreBehaves(
+  blobStoreBehaves(
     'the S3 store',
     async () => {
       const place = freshPlace();

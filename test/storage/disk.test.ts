@@ -6,14 +6,14 @@ import { describe, it, type TestContext } from 'node:test';
 import type { BlobStore, PartRange, StagedBlob } from '../../packages/server/src/storage/blob-store.ts';
 import { openDiskStore } from '../../packages/server/src/storage/disk/disk-store.ts';
 import { DurableFiles } from '../../packages/server/src/storage/disk/durable-files.ts';
+import { blobStoreBehaves } from '../conformance/blob-store.ts';
 import { bodyOf, bytesOfSize, collect, grid, newContentId, slotsOf } from '../conformance/content-samples.ts';
-import { contentStoreBehaves } from '../conformance/content-store.ts';
 import { openingWith, systemError } from './opening-with.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 const PART = 64 * 1024;
 
-contentStoreBehaves('the disk store', async () => {
+blobStoreBehaves('the disk store', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'partway-disk-'));
   return {
     store: await openDiskStore(folder),

@@ -30,8 +30,8 @@ import { newPostgresDatabase } from '../database/postgres-database.ts';
 import { type Fault, faulty } from '../faults/faulty.ts';
 import { leftoverFolder } from '../support/leftovers.ts';
 import { TestClock } from '../support/test-clock.ts';
-import { LIFETIME, PART_SIZE, type Room } from './room.ts';
 import { type SpoolingStore, spooling } from './spooling-store.ts';
+import { LIFETIME, PART_SIZE, type UploadFixture } from './upload-fixture.ts';
 
 export interface NodeOptions {
   /** What goes wrong in the content store, as this node sees it. More may be put in later. */
@@ -46,7 +46,7 @@ export interface NodeOptions {
 }
 
 /** A node: an uploads room as main.ts furnishes one of several. */
-export interface Node extends Room {
+export interface Node extends UploadFixture {
   id: NodeId;
   spool: SpoolingStore;
   /** Calls to it are lost while this is true. */
@@ -107,7 +107,7 @@ export interface Meeting {
   /** Of the PostgreSQL database; undefined for an SQLite file in the folder. */
   url: string | undefined;
   folder: string;
-  clock: Room['clock'];
+  clock: UploadFixture['clock'];
 }
 
 const LOGIN = 'nodes@partway.test';
@@ -183,7 +183,7 @@ export async function startNode(
     owner,
     folder,
     clock,
-    troubles,
+    errors: troubles,
     spool,
     deaf: false,
     heard: 0,

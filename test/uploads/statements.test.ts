@@ -7,8 +7,8 @@ import { stopPostgres } from '../database/postgres-database.ts';
 import { noPostgres } from '../engines/postgres.ts';
 import { countStatements } from '../support/count-statements.ts';
 import { until } from '../support/until.ts';
-import { begin, commitOf, put, type Upload } from './acts.ts';
 import { type Node, openNodes } from './nodes.ts';
+import { commitUpload, createUpload, sendPart, type Upload } from './upload-steps.ts';
 
 const SLOTS = 12;
 
@@ -18,10 +18,10 @@ describe('what an upload asks of the database', { skip: noPostgres }, () => {
   it('is three statements for a part, and one more where a node meets the session for the first time', async () => {
     await using nodes = await openNodes();
     const node = await nodes.start();
-    const upload = await begin(node, { slots: SLOTS });
+    const upload = await createUpload(node, { slots: SLOTS });
     for (let index = 0; index < SLOTS; index++) {
       using count = countStatements();
-      await put(node, upload, index);
+      await sendPart(node, upload, index);
       await passes(node, upload, index, count.statements);
       assert.deepEqual(count.statements.map(kind), [
         ...(index === 0 ? ['select upload_sessions'] : []),
@@ -35,11 +35,11 @@ describe('what an upload asks of the database', { skip: noPostgres }, () => {
   it('is the same where every part comes in at another node than the one before', async () => {
     await using nodes = await openNodes();
     const all = [await nodes.start(), await nodes.start()];
-    const upload = await begin(all[0] ?? assert.fail(), { slots: SLOTS });
+    const upload = await createUpload(all[0] ?? assert.fail(), { slots: SLOTS });
     using count = countStatements();
     for (let index = 0; index < SLOTS; index++) {
       const node = all[index % 2] ?? assert.fail();
-      await put(node, upload, index);
+      await sendPart(node, upload, index);
       await passes(node, upload, index, count.statements);
     }
     assert.equal(count.statements.length, 3 * SLOTS + all.length);
@@ -48,9 +48,9 @@ describe('what an upload asks of the database', { skip: noPostgres }, () => {
   it('is less for parts that come out of order: the digest takes several at a time', async () => {
     await using nodes = await openNodes();
     const node = await nodes.start();
-    const upload = await begin(node, { slots: SLOTS });
+    const upload = await createUpload(node, { slots: SLOTS });
     using count = countStatements();
-    for (let index = SLOTS - 1; index >= 0; index--) await put(node, upload, index);
+    for (let index = SLOTS - 1; index >= 0; index--) await sendPart(node, upload, index);
     await passes(node, upload, SLOTS - 1, count.statements);
     assert.ok(count.statements.length < 3 * SLOTS, `${count.statements.length} statements`);
   });
@@ -60,14 +60,14 @@ describe('what an upload asks of the database', { skip: noPostgres }, () => {
     const plan = [{ method: 'writePart' as const, when: 'after' as const, hook: () => writes++ }];
     await using nodes = await openNodes();
     const [one, other] = [await nodes.start({ plan }), await nodes.start({ plan })];
-    const upload = await begin(one);
-    await put(one, upload, 0);
-    await put(other, upload, 1);
+    const upload = await createUpload(one);
+    await sendPart(one, upload, 0);
+    await sendPart(other, upload, 1);
     await passes(one, upload, 1, []);
     using count = countStatements();
-    await put(one, upload, 0);
+    await sendPart(one, upload, 0);
     assert.deepEqual(count.statements.splice(0).map(kind), ['select parts']);
-    await put(other, upload, 0);
+    await sendPart(other, upload, 0);
     assert.deepEqual(count.statements.map(kind), ['insert parts', 'select parts']);
     assert.equal(writes, 2);
   });
@@ -78,12 +78,12 @@ describe('what an upload asks of the database', { skip: noPostgres }, () => {
     const counted = [];
     for (const slots of [2, 40]) {
       using beginning = countStatements();
-      const upload = await begin(node, { slots });
+      const upload = await createUpload(node, { slots });
       const begun = beginning.statements.splice(0).length;
-      for (let index = 0; index < slots; index++) await put(node, upload, index);
+      for (let index = 0; index < slots; index++) await sendPart(node, upload, index);
       await passes(node, upload, slots - 1, []);
       beginning.statements.length = 0;
-      await commitOf(node, upload);
+      await commitUpload(node, upload);
       // Less the one by which the test lists the parts that it commits.
       counted.push([begun, beginning.statements.length - 1]);
     }
@@ -107,11 +107,11 @@ describe('what an upload asks of the database', { skip: noPostgres }, () => {
       listener.listen(channelFor(node.id), { onPayload: () => heard.push(name), onReconnect: ready.resolve });
       await ready.promise;
     }
-    const upload = await begin(one, { slots: 6 });
-    for (const index of [5, 2, 1]) await put(one, upload, index);
-    for (const index of [4, 3]) await put(other, upload, index);
+    const upload = await createUpload(one, { slots: 6 });
+    for (const index of [5, 2, 1]) await sendPart(one, upload, index);
+    for (const index of [4, 3]) await sendPart(other, upload, index);
     assert.deepEqual(heard, []);
-    await put(one, upload, 0);
+    await sendPart(one, upload, 0);
     await passes(one, upload, 5, []);
     await until(() => heard.length >= 2);
     assert.deepEqual(heard, ['other', 'one']);
@@ -121,7 +121,7 @@ describe('what an upload asks of the database', { skip: noPostgres }, () => {
 /** Waits until the digest has passed a slot, without a trace in the count. */
 async function passes(node: Node, { session }: Upload, slot: number, statements: string[]): Promise<void> {
   await until(async () => {
-    assert.deepEqual(node.troubles, []);
+    assert.deepEqual(node.errors, []);
     const checkpoint = await findHashCheckpoint(node.uploads.db, session.id);
     statements.splice(
       statements.findLastIndex((statement) => statement.includes('"next_node" from "upload_sessions"')),

@@ -2,16 +2,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { expireSessions } from '../../packages/server/src/uploads/end-session.ts';
 import { PART_BATCH } from '../../packages/server/src/uploads/session-store.ts';
-import { begin } from './acts.ts';
-import { LIFETIME, openRoom } from './room.ts';
+import { LIFETIME, openUploadFixture } from './upload-fixture.ts';
+import { createUpload } from './upload-steps.ts';
 
 test('no statement of the sweep deletes more than a thousand parts, however many sessions have ended', async () => {
-  await using room = await openRoom();
-  const { db } = room.uploads;
+  await using fixture = await openUploadFixture();
+  const { db } = fixture.uploads;
   const most = { parts: 0, sessions: 0 };
   const count = { ...most };
   for (let n = 0; n < 3; n++) {
-    const { session } = await begin(room);
+    const { session } = await createUpload(fixture);
     for (let from = 10; from < 2_510; from += 500) {
       const rows = Array.from({ length: 500 }, (_, slot) => ({
         ...{ session_id: session.id, slot: from + slot, sha1: 'a'.repeat(40), receipt: '', created_at: 0 },
@@ -22,7 +22,7 @@ test('no statement of the sweep deletes more than a thousand parts, however many
         .execute();
     }
   }
-  room.uploads.db = db
+  fixture.uploads.db = db
     .withPlugin({
       transformQuery: ({ node }) => node,
       async transformResult({ result, queryId }) {
@@ -43,11 +43,11 @@ test('no statement of the sweep deletes more than a thousand parts, however many
       transformResult: async ({ result }) => result,
     });
 
-  room.clock.advance(LIFETIME + 1);
-  assert.equal(await expireSessions(room.uploads), 3);
+  fixture.clock.advance(LIFETIME + 1);
+  assert.equal(await expireSessions(fixture.uploads), 3);
   assert.deepEqual([most.parts, count.parts], [PART_BATCH, 7_500]);
-  room.clock.advance(2 * LIFETIME);
-  await expireSessions(room.uploads);
+  fixture.clock.advance(2 * LIFETIME);
+  await expireSessions(fixture.uploads);
   assert.deepEqual(await db.selectFrom('upload_sessions').select('id').execute(), []);
   assert.deepEqual(most, { parts: PART_BATCH, sessions: 1 });
 });

@@ -5,168 +5,168 @@ import { touchBlob } from '../../packages/server/src/files/blobs.ts';
 import { reserveSpace } from '../../packages/server/src/files/reserve-space.ts';
 import { newBlobId } from '../../packages/server/src/storage/blob-store.ts';
 import { CLOCK_GRACE } from '../../packages/server/src/time/clock.ts';
+import { collectGarbage } from '../../packages/server/src/uploads/collect-garbage.ts';
 import { expireSessions } from '../../packages/server/src/uploads/end-session.ts';
-import { OrphanScan } from '../../packages/server/src/uploads/orphan-search.ts';
+import { OrphanScan } from '../../packages/server/src/uploads/orphan-scan.ts';
 import { listSessions } from '../../packages/server/src/uploads/read-session.ts';
-import { collectGarbage } from '../../packages/server/src/uploads/remove-orphans.ts';
 import { findSession } from '../../packages/server/src/uploads/session-store.ts';
 import { collect } from '../conformance/content-samples.ts';
-import { refusal } from '../files/house.ts';
+import { refusal } from '../files/files-fixture.ts';
 import { bytesNotOnDisk } from '../support/storage.ts';
-import { begin, put, tryCommit } from './acts.ts';
-import { LIFETIME, openRoom, type Room } from './room.ts';
+import { LIFETIME, openUploadFixture, type UploadFixture } from './upload-fixture.ts';
+import { createUpload, sendPart, tryCommit } from './upload-steps.ts';
 
 const DAY = 24 * 3_600_000;
 
-const bytesIn = async (room: Room) => (await collect(room.uploads.blobs.list())).length;
+const bytesIn = async (fixture: UploadFixture) => (await collect(fixture.uploads.blobs.list())).length;
 
 test('a clock that is eight days ahead for seconds ends no upload and removes no bytes', async () => {
-  await using room = await openRoom();
-  const upload = await begin(room);
-  await put(room, upload, 0);
-  const stored = await bytesIn(room);
-  room.clock.jump(8 * DAY);
-  assert.equal(await expireSessions(room.uploads), 0);
-  assert.equal(await collectGarbage(room.uploads, { grace: 3_600_000 }), 0);
-  await put(room, upload, 1);
-  const listed = await listSessions(room.uploads, room.owner.id, { after: undefined, limit: 10 });
+  await using fixture = await openUploadFixture();
+  const upload = await createUpload(fixture);
+  await sendPart(fixture, upload, 0);
+  const stored = await bytesIn(fixture);
+  fixture.clock.jump(8 * DAY);
+  assert.equal(await expireSessions(fixture.uploads), 0);
+  assert.equal(await collectGarbage(fixture.uploads, { grace: 3_600_000 }), 0);
+  await sendPart(fixture, upload, 1);
+  const listed = await listSessions(fixture.uploads, fixture.owner.id, { after: undefined, limit: 10 });
   assert.equal(listed.length, 1);
-  room.clock.advance(2_500);
-  room.clock.jump(-8 * DAY);
-  assert.equal(await expireSessions(room.uploads), 0);
-  await put(room, upload, 2);
-  assert.equal(await bytesIn(room), stored);
-  assert.ok(await tryCommit(room, upload));
+  fixture.clock.advance(2_500);
+  fixture.clock.jump(-8 * DAY);
+  assert.equal(await expireSessions(fixture.uploads), 0);
+  await sendPart(fixture, upload, 2);
+  assert.equal(await bytesIn(fixture), stored);
+  assert.ok(await tryCommit(fixture, upload));
 });
 
 test('uploads past their time after eight days of sleep end, but only after a quarter of an hour', async () => {
-  await using room = await openRoom();
-  const [upload, other] = [await begin(room), await begin(room)];
-  room.clock.jump(8 * DAY);
-  room.clock.advance(LIFETIME / 2);
-  await put(room, upload, 0);
-  assert.equal(await expireSessions(room.uploads), 0);
-  room.clock.advance(CLOCK_GRACE);
-  await assert.rejects(put(room, upload, 1), refusal('session_expired'));
-  assert.equal(await expireSessions(room.uploads), 2);
-  assert.notEqual((await findSession(room.uploads.db, other.session.id))?.state, 'open');
+  await using fixture = await openUploadFixture();
+  const [upload, other] = [await createUpload(fixture), await createUpload(fixture)];
+  fixture.clock.jump(8 * DAY);
+  fixture.clock.advance(LIFETIME / 2);
+  await sendPart(fixture, upload, 0);
+  assert.equal(await expireSessions(fixture.uploads), 0);
+  fixture.clock.advance(CLOCK_GRACE);
+  await assert.rejects(sendPart(fixture, upload, 1), refusal('session_expired'));
+  assert.equal(await expireSessions(fixture.uploads), 2);
+  assert.notEqual((await findSession(fixture.uploads.db, other.session.id))?.state, 'open');
 });
 
 test('a session begun while the clock was ahead ends at last, and none before it has had its lifetime', async () => {
-  await using room = await openRoom();
-  room.clock.jump(400 * DAY);
-  const future = await begin(room);
-  room.clock.jump(-400 * DAY);
-  room.clock.advance(CLOCK_GRACE + LIFETIME - 1);
-  const young = await begin(room);
-  assert.equal(await expireSessions(room.uploads), 0);
-  room.clock.advance(1);
-  assert.equal(await expireSessions(room.uploads), 1);
-  assert.equal((await findSession(room.uploads.db, future.session.id))?.state, 'expired');
-  assert.equal((await findSession(room.uploads.db, young.session.id))?.state, 'open');
+  await using fixture = await openUploadFixture();
+  fixture.clock.jump(400 * DAY);
+  const future = await createUpload(fixture);
+  fixture.clock.jump(-400 * DAY);
+  fixture.clock.advance(CLOCK_GRACE + LIFETIME - 1);
+  const young = await createUpload(fixture);
+  assert.equal(await expireSessions(fixture.uploads), 0);
+  fixture.clock.advance(1);
+  assert.equal(await expireSessions(fixture.uploads), 1);
+  assert.equal((await findSession(fixture.uploads.db, future.session.id))?.state, 'expired');
+  assert.equal((await findSession(fixture.uploads.db, young.session.id))?.state, 'open');
 });
 
 test('a clock that is eight days behind for seconds ends nothing that was begun meanwhile once it is set right', async () => {
-  await using room = await openRoom();
-  room.clock.jump(-8 * DAY);
-  const upload = await begin(room);
-  await put(room, upload, 0);
-  const finished = await begin(room, { slots: 1 });
-  await put(room, finished, 0);
-  await tryCommit(room, finished);
-  const stored = await bytesIn(room);
-  room.clock.advance(2_500);
-  room.clock.jump(8 * DAY);
-  assert.equal(await expireSessions(room.uploads), 0);
-  assert.equal(await collectGarbage(room.uploads, { grace: 3_600_000 }), 0);
-  assert.equal(await bytesIn(room), stored);
-  assert.equal((await findSession(room.uploads.db, finished.session.id))?.state, 'committed');
-  for (const slot of [1, 2]) await put(room, upload, slot);
-  assert.ok(await tryCommit(room, upload));
+  await using fixture = await openUploadFixture();
+  fixture.clock.jump(-8 * DAY);
+  const upload = await createUpload(fixture);
+  await sendPart(fixture, upload, 0);
+  const finished = await createUpload(fixture, { slots: 1 });
+  await sendPart(fixture, finished, 0);
+  await tryCommit(fixture, finished);
+  const stored = await bytesIn(fixture);
+  fixture.clock.advance(2_500);
+  fixture.clock.jump(8 * DAY);
+  assert.equal(await expireSessions(fixture.uploads), 0);
+  assert.equal(await collectGarbage(fixture.uploads, { grace: 3_600_000 }), 0);
+  assert.equal(await bytesIn(fixture), stored);
+  assert.equal((await findSession(fixture.uploads.db, finished.session.id))?.state, 'committed');
+  for (const slot of [1, 2]) await sendPart(fixture, upload, slot);
+  assert.ok(await tryCommit(fixture, upload));
 });
 
 test('a session begun just after a clock that was far ahead was set right ends once it has had its lifetime', async () => {
-  await using room = await openRoom();
+  await using fixture = await openUploadFixture();
   // The clock was 400 days ahead and has been believed; now it is set right.
-  room.clock.advance(CLOCK_GRACE);
-  room.clock.jump(-400 * DAY);
-  const { session } = await begin(room);
-  room.clock.advance(CLOCK_GRACE + LIFETIME - 1);
-  assert.equal(await expireSessions(room.uploads), 0);
-  room.clock.advance(1);
-  assert.equal(await expireSessions(room.uploads), 1);
-  assert.equal((await findSession(room.uploads.db, session.id))?.state, 'expired');
+  fixture.clock.advance(CLOCK_GRACE);
+  fixture.clock.jump(-400 * DAY);
+  const { session } = await createUpload(fixture);
+  fixture.clock.advance(CLOCK_GRACE + LIFETIME - 1);
+  assert.equal(await expireSessions(fixture.uploads), 0);
+  fixture.clock.advance(1);
+  assert.equal(await expireSessions(fixture.uploads), 1);
+  assert.equal((await findSession(fixture.uploads.db, session.id))?.state, 'expired');
 });
 
 test('what another node is storing is not given up by a clock that is wrong for seconds, ahead or behind', async () => {
-  await using room = await openRoom();
-  const other = await room.another();
+  await using fixture = await openUploadFixture();
+  const other = await fixture.another();
   for (const days of [8, -8]) {
     // Behind: it begins while the clock is wrong. Ahead: the clock becomes wrong under it.
-    if (days < 0) room.clock.jump(days * DAY);
+    if (days < 0) fixture.clock.jump(days * DAY);
     const blob = newBlobId();
     const announced = { least: 100, most: 100 };
-    await reserveSpace({ ...room.uploads, userQuota: undefined }, { blob, owner: room.owner.id, announced });
-    room.clock.advance(2_500);
-    room.clock.jump(8 * DAY);
+    await reserveSpace({ ...fixture.uploads, userQuota: undefined }, { blob, owner: fixture.owner.id, announced });
+    fixture.clock.advance(2_500);
+    fixture.clock.jump(8 * DAY);
     assert.equal(await collectGarbage(other.uploads, { grace: 3_600_000 }), 0);
     // Rejects where it was given up.
-    await touchBlob(room.uploads.db, blob, room.clock.now());
-    if (days > 0) room.clock.jump(-days * DAY);
+    await touchBlob(fixture.uploads.db, blob, fixture.clock.now());
+    if (days > 0) fixture.clock.jump(-days * DAY);
   }
 });
 
 test('a clock that is wrong for seconds makes no orphan of what is young, and keeps none for a shorter time', {
   skip: bytesNotOnDisk ?? false,
 }, async () => {
-  await using room = await openRoom();
-  const { db, blobs } = room.uploads;
-  const lose = () => blobs.put(newBlobId(), Readable.from([Buffer.from('lost')]), room.owner.id);
+  await using fixture = await openUploadFixture();
+  const { db, blobs } = fixture.uploads;
+  const lose = () => blobs.put(newBlobId(), Readable.from([Buffer.from('lost')]), fixture.owner.id);
   const noted = async () => (await db.selectFrom('orphaned_blobs').selectAll().execute()).length;
-  const young = new OrphanScan(room.uploads, { grace: 3_600_000, retention: DAY });
-  const any = new OrphanScan(room.uploads, { grace: -3_600_000, retention: DAY });
+  const young = new OrphanScan(fixture.uploads, { grace: 3_600_000, retention: DAY });
+  const any = new OrphanScan(fixture.uploads, { grace: -3_600_000, retention: DAY });
   await lose();
   for (const days of [8, -8]) {
-    room.clock.jump(days * DAY);
+    fixture.clock.jump(days * DAY);
     await young.run();
-    room.clock.jump(-days * DAY);
+    fixture.clock.jump(-days * DAY);
     assert.equal(await noted(), 0);
   }
 
   assert.equal(await any.run(), 0);
-  room.clock.jump(8 * DAY);
+  fixture.clock.jump(8 * DAY);
   assert.equal(await any.run(), 0, 'known for a moment, by a clock that is ahead');
-  room.clock.jump(-8 * DAY);
+  fixture.clock.jump(-8 * DAY);
   await blobs.remove((await db.selectFrom('orphaned_blobs').selectAll().executeTakeFirstOrThrow()).blob_id);
   await db.deleteFrom('orphaned_blobs').execute();
 
-  room.clock.jump(-8 * DAY);
+  fixture.clock.jump(-8 * DAY);
   await lose();
-  const late = new OrphanScan(room.uploads, { grace: -9 * DAY, retention: DAY });
+  const late = new OrphanScan(fixture.uploads, { grace: -9 * DAY, retention: DAY });
   assert.equal(await late.run(), 0);
-  room.clock.jump(8 * DAY);
+  fixture.clock.jump(8 * DAY);
   assert.equal(await late.run(), 0, 'noted by a clock that was behind');
   assert.equal(await noted(), 1);
-  room.clock.advance(DAY);
+  fixture.clock.advance(DAY);
   assert.equal(await late.run(), 1);
 });
 
 test('a clock set back a day keeps uploads that were begun before, and they can be completed', async () => {
-  await using room = await openRoom();
-  const upload = await begin(room, { slots: 1 });
-  room.clock.jump(-DAY);
-  room.clock.advance(LIFETIME / 2);
-  assert.equal(await expireSessions(room.uploads), 0);
-  await put(room, upload, 0);
-  assert.ok(await tryCommit(room, upload));
+  await using fixture = await openUploadFixture();
+  const upload = await createUpload(fixture, { slots: 1 });
+  fixture.clock.jump(-DAY);
+  fixture.clock.advance(LIFETIME / 2);
+  assert.equal(await expireSessions(fixture.uploads), 0);
+  await sendPart(fixture, upload, 0);
+  assert.ok(await tryCommit(fixture, upload));
 });
 
 test('finished sessions are told to clients for their time even if the clock is ahead for seconds', async () => {
-  await using room = await openRoom();
-  const upload = await begin(room, { slots: 1 });
-  await put(room, upload, 0);
-  await tryCommit(room, upload);
-  room.clock.jump(8 * DAY);
-  await expireSessions(room.uploads);
-  assert.equal((await findSession(room.uploads.db, upload.session.id))?.state, 'committed');
+  await using fixture = await openUploadFixture();
+  const upload = await createUpload(fixture, { slots: 1 });
+  await sendPart(fixture, upload, 0);
+  await tryCommit(fixture, upload);
+  fixture.clock.jump(8 * DAY);
+  await expireSessions(fixture.uploads);
+  assert.equal((await findSession(fixture.uploads.db, upload.session.id))?.state, 'committed');
 });

@@ -5,7 +5,7 @@ import { type Kysely, sql } from 'kysely';
 import type { AuthContext } from './auth/context.ts';
 import { LoginAttempts } from './auth/login/attempts.ts';
 import { TokenCache } from './auth/token-cache.ts';
-import { deleteExpiredTokens } from './auth/tokens/sweep.ts';
+import { deleteExpiredTokens } from './auth/tokens/delete-expired.ts';
 import { finishTreeJobs } from './auth/users/delete.ts';
 import { ensureDeveloper } from './auth/users/developer.ts';
 import type { Config } from './config/config.ts';
@@ -32,7 +32,7 @@ import { compareWithRows, followDatabase, saveTimeChore } from './time/database-
 import type { UploadContext } from './uploads/context.ts';
 import { deleteUnreferenced, discardBlobsOfEndedProcesses } from './uploads/delete-unreferenced.ts';
 import { expireSessions } from './uploads/end-session.ts';
-import { OrphanScan } from './uploads/orphan-search.ts';
+import { OrphanScan } from './uploads/orphan-scan.ts';
 import { PartLocks } from './uploads/part-locks.ts';
 import { KeyedQueue } from './util/keyed-queue.ts';
 import { Turns } from './util/turns.ts';

@@ -2,7 +2,7 @@ import { BoxCcgAuth, BoxClient, BoxJwtAuth, CcgConfig, JwtConfig } from 'box-nod
 import type { Authentication } from 'box-node-sdk/networking';
 import { addApp, addUser, type TestApp } from '../../support/accounts.ts';
 import { addSigningApp } from '../signing-app.ts';
-import { newName, type Yard } from './yard.ts';
+import { type BoxSuite, newName } from './box-suite.ts';
 
 /** What the two server authentications of the SDK have in common. */
 export interface ServerAuth extends Authentication {
@@ -18,33 +18,33 @@ interface Apps {
 }
 
 /** One app of each kind is enough for all checks. */
-const apps = new WeakMap<Yard, Apps>();
+const apps = new WeakMap<BoxSuite, Apps>();
 
-function appsOf(yard: Yard): Apps {
-  const made = apps.get(yard) ?? { app: addApp(yard.server), jwtConfig: addSigningApp(yard.server) };
-  apps.set(yard, made);
+function appsOf(suite: BoxSuite): Apps {
+  const made = apps.get(suite) ?? { app: addApp(suite.server), jwtConfig: addSigningApp(suite.server) };
+  apps.set(suite, made);
   return made;
 }
 
 /** Box's tests ask the same of both ways in which a server gets a token. */
-export const SERVER_AUTHS: Record<string, (yard: Yard) => Promise<ServerAuth>> = {
-  'a JWT': async (yard) => new BoxJwtAuth({ config: JwtConfig.fromConfigFile(await appsOf(yard).jwtConfig) }),
-  client_credentials: async (yard) => {
-    const { clientId, clientSecret, enterpriseId } = await appsOf(yard).app;
+export const SERVER_AUTHS: Record<string, (suite: BoxSuite) => Promise<ServerAuth>> = {
+  'a JWT': async (suite) => new BoxJwtAuth({ config: JwtConfig.fromConfigFile(await appsOf(suite).jwtConfig) }),
+  client_credentials: async (suite) => {
+    const { clientId, clientSecret, enterpriseId } = await appsOf(suite).app;
     return new BoxCcgAuth({ config: new CcgConfig({ clientId, clientSecret, enterpriseId }) });
   },
 };
 
-export function clientOf({ network }: Yard, auth: Authentication): BoxClient {
+export function clientOf({ network }: BoxSuite, auth: Authentication): BoxClient {
   return new BoxClient({ auth, networkSession: network });
 }
 
 /** A user of the enterprise, and a token of theirs as an app gets it. */
-export async function userToken(yard: Yard): Promise<{ app: TestApp; userId: string; token: string }> {
-  const app = await appsOf(yard).app;
-  const userId = await addUser(yard.server, `${newName()}@example.com`);
+export async function userToken(suite: BoxSuite): Promise<{ app: TestApp; userId: string; token: string }> {
+  const app = await appsOf(suite).app;
+  const userId = await addUser(suite.server, `${newName()}@example.com`);
   const config = new CcgConfig({ clientId: app.clientId, clientSecret: app.clientSecret, userId });
-  const { accessToken } = await new BoxCcgAuth({ config }).retrieveToken(yard.network);
+  const { accessToken } = await new BoxCcgAuth({ config }).retrieveToken(suite.network);
   if (accessToken === undefined) throw new Error('The answer lacks the token.');
   return { app, userId, token: accessToken };
 }

@@ -3,7 +3,7 @@ import type { BlobId, Millis, UserId } from '@partway/protocol/ids';
 import type { Kysely, Transaction } from 'kysely';
 import type { Tables, VersionRow } from '../database/schema.ts';
 import type { BlobStore, StagedBlob } from '../storage/blob-store.ts';
-import { inBatches } from '../util/rechunk.ts';
+import { inBatches } from '../util/chunks.ts';
 import type { FileContext } from './context.ts';
 import { chargeSpace } from './quota.ts';
 import { lockTree } from './tree.ts';

@@ -2,7 +2,7 @@ import { Refusal } from '@partway/protocol/errors';
 import type { ItemId, UserId, VersionId } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
 import type { ItemKind, ItemRow, Tables, UserRow, VersionRow } from '../database/schema.ts';
-import { inBatches } from '../util/rechunk.ts';
+import { inBatches } from '../util/chunks.ts';
 import type { FileContext } from './context.ts';
 
 export type PathFolder = Pick<ItemRow, 'id' | 'parent_id' | 'name' | 'etag'>;

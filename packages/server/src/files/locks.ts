@@ -3,7 +3,7 @@ import type { ItemId, Millis, UserId } from '@partway/protocol/ids';
 import type { Kysely, Transaction } from 'kysely';
 import type { Tables } from '../database/schema.ts';
 import { newId } from '../database/values.ts';
-import { inBatches } from '../util/rechunk.ts';
+import { inBatches } from '../util/chunks.ts';
 import type { NamedUser } from './find.ts';
 
 export interface Lock {

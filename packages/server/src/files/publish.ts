@@ -5,7 +5,7 @@ import type { Transaction } from 'kysely';
 import type { Tables } from '../database/schema.ts';
 import { newId } from '../database/values.ts';
 import { getFolder } from './check-place.ts';
-import { getChangeable } from './find-item.ts';
+import { getChangeable } from './get-item.ts';
 import { insertItem } from './items.ts';
 import { assertUnlocked } from './locks.ts';
 import { assertNameFree, assertValidName } from './names.ts';

@@ -7,7 +7,7 @@ import { deleteUnreferencedBlobs } from './blobs.ts';
 import { getFolder } from './check-place.ts';
 import type { FileContext } from './context.ts';
 import { type FoundItem, findFile, findFolder } from './find.ts';
-import { assertNotRoot, getChangeable } from './find-item.ts';
+import { assertNotRoot, getChangeable } from './get-item.ts';
 import { assertUnlocked } from './locks.ts';
 import { assertNameFree } from './names.ts';
 import { removeTree, TreeRemoval } from './remove-tree.ts';

@@ -7,7 +7,7 @@ import type { ItemRow, Tables } from '../database/schema.ts';
 import { getFolder } from './check-place.ts';
 import type { FileContext } from './context.ts';
 import { type FoundItem, findFolder, findPath } from './find.ts';
-import { assertNotRoot, getChangeable } from './find-item.ts';
+import { assertNotRoot, getChangeable } from './get-item.ts';
 import { assertUnlocked, type LockRequest, setLock } from './locks.ts';
 import { assertNameFree } from './names.ts';
 import { assertDepth, getHeight, lockTree, updateFolderTotals } from './tree.ts';

@@ -1,4 +1,4 @@
-import { checkBlobs } from './contents.ts';
+import { checkBlobs } from './blobs.ts';
 import type { FsckContext } from './context.ts';
 import { checkCounters } from './counters.ts';
 import { checkOrphans } from './orphans.ts';

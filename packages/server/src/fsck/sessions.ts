@@ -6,7 +6,7 @@ import type { LocalPart } from '../storage/blob-store.ts';
 import { partRange } from '../uploads/part-layout.ts';
 import type { Part, Session } from '../uploads/session.ts';
 import { deleteOpenSession, findPart, findSession, listOpenSessions, listParts } from '../uploads/session-store.ts';
-import { readBack } from './contents.ts';
+import { readBack } from './blobs.ts';
 import type { FsckContext } from './context.ts';
 
 /** The store is listed once for each page of sessions. */

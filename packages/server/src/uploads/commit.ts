@@ -11,7 +11,7 @@ import {
 } from '@partway/protocol/ids';
 import type { ItemDetails } from '@partway/protocol/item-details';
 import { findFile } from '../files/find.ts';
-import { matchesEtag } from '../files/find-item.ts';
+import { matchesEtag } from '../files/get-item.ts';
 import { publishNewFile, publishNewVersion } from '../files/publish.ts';
 import type { VersionChange } from '../files/versions.ts';
 import { checkListedParts, completeBlob, type ListedPart, MissingPartsError } from './check-listed-parts.ts';

@@ -1,5 +1,5 @@
+import { createToken } from '@partway/server/auth/tokens/create';
 import { listTokens, revokeTokenById } from '@partway/server/auth/tokens/list';
-import { createToken } from '@partway/server/auth/tokens/make';
 import { DEVELOPER_LOGIN } from '@partway/server/auth/users/developer';
 import { parseDuration } from '@partway/server/config/parse';
 import type { Command } from 'commander';

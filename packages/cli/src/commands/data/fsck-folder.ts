@@ -2,7 +2,7 @@ import type { Config } from '@partway/server/config/config';
 import { ownershipMarkerIn } from '@partway/server/data-folder/data-folder';
 import { FolderInUse, lockFolder } from '@partway/server/data-folder/lock';
 import { checkOwnership } from '@partway/server/data-folder/ownership';
-import { bytesToRead } from '@partway/server/fsck/contents';
+import { bytesToRead } from '@partway/server/fsck/blobs';
 import type { Finding, Found } from '@partway/server/fsck/findings';
 import { fsck } from '@partway/server/fsck/fsck';
 import { openStorageBeside } from '@partway/server/open-storage';

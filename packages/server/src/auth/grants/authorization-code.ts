@@ -1,11 +1,11 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { isStillGood } from '../../time/clock.ts';
-import { type ClientSecret, getClient } from '../apps/find-client.ts';
+import { type ClientSecret, getClient } from '../apps/get-client.ts';
 import type { AuthContext } from '../context.ts';
 import { scopesFromRow } from '../scopes.ts';
 import { hashSecret } from '../secrets.ts';
-import { revokeGrant } from '../tokens/end.ts';
 import { type GrantedToken, issueTokenPair } from '../tokens/issue.ts';
+import { revokeGrant } from '../tokens/revoke-tokens.ts';
 import { CODE_MILLIS } from './authorize.ts';
 import { GrantError } from './errors.ts';
 import { findCode, useCode } from './store.ts';

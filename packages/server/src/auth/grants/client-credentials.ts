@@ -1,4 +1,4 @@
-import { type ClientSecret, getClient, getSubject } from '../apps/find-client.ts';
+import { type ClientSecret, getClient, getSubject } from '../apps/get-client.ts';
 import type { AuthContext } from '../context.ts';
 import { type GrantedToken, issueToken } from '../tokens/issue.ts';
 

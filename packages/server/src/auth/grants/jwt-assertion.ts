@@ -1,7 +1,7 @@
 import type { Millis } from '@partway/protocol/ids';
 import { decodeProtectedHeader, errors, importSPKI, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose';
 import type { AppKeyRow, AppRow } from '../../database/schema.ts';
-import { type ClientSecret, getClient, getSubject } from '../apps/find-client.ts';
+import { type ClientSecret, getClient, getSubject } from '../apps/get-client.ts';
 import { listAppKeys } from '../apps/store.ts';
 import type { AuthContext } from '../context.ts';
 import { type GrantedToken, issueToken } from '../tokens/issue.ts';

@@ -1,9 +1,9 @@
-import { type ClientSecret, getClient } from '../apps/find-client.ts';
+import { type ClientSecret, getClient } from '../apps/get-client.ts';
 import type { AuthContext } from '../context.ts';
 import { scopesFromRow } from '../scopes.ts';
 import { hashSecret } from '../secrets.ts';
-import { revokeGrant } from '../tokens/end.ts';
 import { type GrantedToken, issueTokenPair } from '../tokens/issue.ts';
+import { revokeGrant } from '../tokens/revoke-tokens.ts';
 import { findRefreshToken, useRefreshToken } from '../tokens/store.ts';
 import { GrantError } from './errors.ts';
 

@@ -1,7 +1,7 @@
 import type { UserId } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
 import type { Tables } from '../../database/schema.ts';
-import { type ClientSecret, getClient } from '../apps/find-client.ts';
+import { type ClientSecret, getClient } from '../apps/get-client.ts';
 import type { Authority } from '../authority.ts';
 import { type AuthContext, TOKEN_SECONDS } from '../context.ts';
 import { getResource, isWithinRestriction } from '../resource.ts';

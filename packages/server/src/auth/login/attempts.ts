@@ -1,6 +1,6 @@
 import type { Millis } from '@partway/protocol/ids';
+import { LoginQueue } from './queue.ts';
 import { LoginThrottle, throttleKey } from './throttle.ts';
-import { LoginQueue } from './turns.ts';
 
 const MAX_LOGINS = 10_000;
 /** Short enough that guessing at somebody's login does not keep them out. */

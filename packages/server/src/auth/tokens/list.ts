@@ -1,7 +1,7 @@
 import type { ItemId, Millis } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
 import type { Tables } from '../../database/schema.ts';
-import { revokeAccessToken, revokeGrant } from './end.ts';
+import { revokeAccessToken, revokeGrant } from './revoke-tokens.ts';
 
 /** A token as its operator may see it: never the token itself. */
 interface ListedToken {

@@ -1,7 +1,7 @@
-import { type ClientSecret, getClient } from '../apps/find-client.ts';
+import { type ClientSecret, getClient } from '../apps/get-client.ts';
 import type { AuthContext } from '../context.ts';
 import { hashSecret } from '../secrets.ts';
-import { revokeAccessToken, revokeGrant } from './end.ts';
+import { revokeAccessToken, revokeGrant } from './revoke-tokens.ts';
 import { findRefreshToken, findToken } from './store.ts';
 
 /**

@@ -3,10 +3,10 @@ import { parseDecimalId, type UserId } from '@partway/protocol/ids';
 import { foldCase } from '@partway/protocol/text';
 import type { Transaction } from 'kysely';
 import type { Tables, UserRole, UserRow } from '../../database/schema.ts';
-import { inBatches } from '../../util/rechunk.ts';
+import { inBatches } from '../../util/chunks.ts';
 import type { AuthContext } from '../context.ts';
 import { assertAdministers } from '../users/administrator.ts';
-import { revokeUserTokens } from './end.ts';
+import { revokeUserTokens } from './revoke-tokens.ts';
 
 type NamedUser = Pick<UserRow, 'id' | 'login' | 'role'>;
 

@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely';
 import type { Tables } from '../../database/schema.ts';
-import { revokeUserTokens } from '../tokens/end.ts';
+import { revokeUserTokens } from '../tokens/revoke-tokens.ts';
 import { hashPassword } from './password.ts';
 import { getUserByLogin } from './store.ts';
 

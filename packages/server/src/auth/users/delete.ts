@@ -8,7 +8,7 @@ import { lockTree } from '../../files/tree.ts';
 import { abandonJob, acquireOverdueJob, insertJob, isBeingDeleted } from '../../files/tree-jobs.ts';
 import type { UploadContext } from '../../uploads/context.ts';
 import type { AuthContext } from '../context.ts';
-import { revokeUserTokens } from '../tokens/end.ts';
+import { revokeUserTokens } from '../tokens/revoke-tokens.ts';
 import { assertAdministers, isKeptByServer } from './administrator.ts';
 import { removeUser } from './remove.ts';
 import { findUser } from './store.ts';

@@ -8,7 +8,7 @@ import { deleteStagedBytes, forgetSession } from '../../uploads/end-session.ts';
 import { sessionFromRow } from '../../uploads/session.ts';
 import { deleteOpenSession, deleteParts } from '../../uploads/session-store.ts';
 import type { AuthContext } from '../context.ts';
-import { revokeUserTokens } from '../tokens/end.ts';
+import { revokeUserTokens } from '../tokens/revoke-tokens.ts';
 
 const SESSIONS_AT_ONCE = 100;
 

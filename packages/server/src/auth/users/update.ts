@@ -7,7 +7,7 @@ import type { Kysely, Transaction } from 'kysely';
 import type { Tables, UserRole, UserRow, UserStatus } from '../../database/schema.ts';
 import { lockTree } from '../../files/tree.ts';
 import type { AuthContext } from '../context.ts';
-import { revokeUserTokens } from '../tokens/end.ts';
+import { revokeUserTokens } from '../tokens/revoke-tokens.ts';
 import { assertAdministers, isKeptByServer } from './administrator.ts';
 import {
   checkLogin,

@@ -4,7 +4,7 @@ import { newId } from '../../database/values.ts';
 import { getFolder } from '../check-place.ts';
 import type { FileContext } from '../context.ts';
 import { findVersion } from '../find.ts';
-import { getChangeable } from '../find-item.ts';
+import { getChangeable } from '../get-item.ts';
 import { insertItem } from '../items.ts';
 import { assertValidName } from '../names.ts';
 import { chargeSpace } from '../quota.ts';

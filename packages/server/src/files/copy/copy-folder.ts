@@ -7,7 +7,7 @@ import { limitReached } from '../../limits.ts';
 import { getFolder } from '../check-place.ts';
 import type { FileContext } from '../context.ts';
 import { type FoundItem, findPath } from '../find.ts';
-import { assertNotRoot, getChangeable } from '../find-item.ts';
+import { assertNotRoot, getChangeable } from '../get-item.ts';
 import { newItemRow } from '../items.ts';
 import { assertValidName, findNameConflict, nameInUseError } from '../names.ts';
 import { chargeSpace, checkSpace } from '../quota.ts';

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Refusal, type RefusalCode } from '@partway/protocol/errors';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Static, TSchema } from 'typebox';
-import { freeChunk } from '../../util/rechunk.ts';
+import { freeChunk } from '../../util/chunks.ts';
 import { checkTexts } from '../hooks/request-text.ts';
 import { contentTypeOf } from './content-type.ts';
 import { parseJson } from './parse-json.ts';

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { Refusal } from '@partway/protocol/errors';
 import { isStorableText, NOT_STORABLE } from '@partway/protocol/text';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { ClientSecret } from '../../auth/apps/find-client.ts';
+import type { ClientSecret } from '../../auth/apps/get-client.ts';
 import { GrantError } from '../../auth/grants/errors.ts';
 import { contentTypeOf } from './content-type.ts';
 import { decodeText, parseForm } from './decode-text.ts';

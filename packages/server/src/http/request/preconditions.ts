@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Millis } from '@partway/protocol/ids';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ItemRow } from '../../database/schema.ts';
-import { matchesEtag } from '../../files/find-item.ts';
+import { matchesEtag } from '../../files/get-item.ts';
 
 /** What tells one state of a resource from another. */
 export interface Validators {

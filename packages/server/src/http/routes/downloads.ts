@@ -7,7 +7,7 @@ import { lookup } from 'mime-types';
 import type { VersionRow } from '../../database/schema.ts';
 import { hasLaterVersionInSecond } from '../../files/blobs.ts';
 import type { FileContext } from '../../files/context.ts';
-import { type Download, getDownload } from '../../files/find-item.ts';
+import { type Download, getDownload } from '../../files/get-item.ts';
 import { assertUnlocked } from '../../files/locks.ts';
 import type { ByteRange } from '../../storage/blob-store.ts';
 import { isStillGood } from '../../time/clock.ts';

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { getDownload } from '../../files/find-item.ts';
+import { getDownload } from '../../files/get-item.ts';
 import { originOf } from '../addresses.ts';
 import { getCaller } from '../hooks/authenticate.ts';
 import { bearerPolicy } from '../hooks/scopes.ts';

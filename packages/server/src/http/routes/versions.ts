@@ -1,7 +1,7 @@
 import { PromoteVersion, RestoreVersion } from '@partway/protocol/schemas/files';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { VersionRow } from '../../database/schema.ts';
-import { getChangeable } from '../../files/find-item.ts';
+import { getChangeable } from '../../files/get-item.ts';
 import {
   getVersion,
   listVersions,

@@ -2,7 +2,7 @@ import { chmod, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promise
 import { dirname } from 'node:path';
 import { errorCode, isNotFound } from '../../util/system-error.ts';
 import { ByteBudget } from '../s3/byte-budget.ts';
-import { coalesce } from '../s3/rounds.ts';
+import { coalesce } from '../s3/coalesce.ts';
 import { diskError } from './errors.ts';
 import { type VectorFile, writeInPlace } from './write-in-place.ts';
 

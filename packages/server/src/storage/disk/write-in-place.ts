@@ -1,4 +1,4 @@
-import { freeChunk } from '../../util/rechunk.ts';
+import { freeChunk } from '../../util/chunks.ts';
 import type { ByteBudget } from '../s3/byte-budget.ts';
 import { diskError } from './errors.ts';
 

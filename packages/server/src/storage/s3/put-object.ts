@@ -3,12 +3,12 @@ import type { UserId } from '@partway/protocol/ids';
 import type { DurableFiles } from '../disk/durable-files.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { VerifiedFile } from '../spool/spooled-body.ts';
+import { BodySplitter } from './body-splitter.ts';
 import { PartChecksum } from './checksums.ts';
 import { hasObject, resolveCompletion } from './completion.ts';
 import { isNotFound } from './errors.ts';
 import type { MultipartPart, MultipartUploads } from './multipart-uploads.ts';
 import type { S3Objects } from './objects.ts';
-import { BodySplitter } from './pieces.ts';
 
 /** How much of a body of unknown length is spooled at a time; every piece but the last is this long, as some stores want. */
 const CHUNK_BYTES = 16 * 1024 * 1024;

@@ -5,8 +5,8 @@ import type { Tables } from '../../database/schema.ts';
 import { type Instant, shifted } from '../../database/time.ts';
 import { DigestStateUnusableError, type ResumableHashPool } from '../../hash-workers/resumable-pool.ts';
 import type { BlobStore } from '../../storage/blob-store.ts';
+import { rechunk } from '../../util/chunks.ts';
 import { prefetch } from '../../util/prefetch.ts';
-import { rechunk } from '../../util/rechunk.ts';
 import { completeBlob } from '../check-listed-parts.ts';
 import type { Session, StoredPart } from '../session.ts';
 import {

@@ -1,7 +1,7 @@
 import { after, before, describe } from 'node:test';
 import { startServer, type TestServer } from '../../support/server.ts';
 import { legacyBasicClient } from '../box-node-sdk-3/sdk.ts';
-import { newName } from './yard.ts';
+import { newName } from './box-suite.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: the legacy SDK gives bodies as they came, without types.
 export type Body = any;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SignJWT } from 'jose';
 import { addApp, addUser } from '../../packages/server/src/auth/accounts.ts';
-import type { ClientSecret } from '../../packages/server/src/auth/apps/find-client.ts';
+import type { ClientSecret } from '../../packages/server/src/auth/apps/get-client.ts';
 import { addAppKey } from '../../packages/server/src/auth/apps/keys.ts';
 import type { AuthContext } from '../../packages/server/src/auth/context.ts';
 import { issueCode } from '../../packages/server/src/auth/grants/authorize.ts';
@@ -21,7 +21,7 @@ export const DEVELOPER_TOKEN = 'developer-token-of-the-tests';
 export const REDIRECT = 'https://app.partway.test/callback';
 
 /** The access room as main.ts furnishes it, on a real database file, with a clock that stands still. */
-export interface Gatehouse extends AsyncDisposable {
+export interface AuthFixture extends AsyncDisposable {
   access: AuthContext;
   clock: TestClock;
   app: AppRow;
@@ -41,8 +41,8 @@ export interface SigningKey {
 /** Made once: it takes a tenth of a second, and a file of tests opens dozens of these. */
 let appKeys: ReturnType<typeof newKeyPair> | undefined;
 
-export async function openGatehouse(): Promise<Gatehouse> {
-  const home = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-gatehouse-')));
+export async function openAuthFixture(): Promise<AuthFixture> {
+  const home = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-auth-')));
   const db = await openRows(home);
   const clock = new TestClock(Date.parse('2026-11-22T15:00:00Z'));
   const developer = await ensureDeveloper(db, DEVELOPER_TOKEN, clock.now());
@@ -71,7 +71,7 @@ export function newKeyPair(bits = 2048): Omit<SigningKey, 'kid'> {
   return { privateKey, publicPem: publicKey.export({ type: 'spki', format: 'pem' }).toString() };
 }
 
-export interface AssertionTraits {
+export interface AssertionOptions {
   claims?: Record<string, unknown>;
   header?: Record<string, unknown>;
   key?: KeyObject;
@@ -81,8 +81,8 @@ let assertions = 0;
 
 /** An assertion as Box's SDKs make it, but for what is changed; a claim that is undefined is left out. */
 export function signAssertion(
-  { app, user, key, clock }: Gatehouse,
-  { claims = {}, header = {}, key: signing = key.privateKey }: AssertionTraits = {},
+  { app, user, key, clock }: AuthFixture,
+  { claims = {}, header = {}, key: signing = key.privateKey }: AssertionOptions = {},
 ): Promise<string> {
   assertions += 1;
   return new SignJWT({
@@ -99,7 +99,7 @@ export function signAssertion(
 }
 
 /** A code as a login of the user's brings it. */
-export function newCode({ access, app, user }: Gatehouse): Promise<string> {
+export function newCode({ access, app, user }: AuthFixture): Promise<string> {
   return issueCode(access, {
     clientId: app.client_id,
     redirectUri: REDIRECT,

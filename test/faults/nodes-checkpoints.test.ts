@@ -6,9 +6,17 @@ import { findHashCheckpoint } from '../../packages/server/src/uploads/hashing/ch
 import { stopPostgres } from '../database/postgres-database.ts';
 import { noPostgres } from '../engines/postgres.ts';
 import { until } from '../support/until.ts';
-import { assertOnlyFile, begin, commitOf, put, putAll, tryCommit, type Upload } from '../uploads/acts.ts';
 import { type Node, openNodes } from '../uploads/nodes.ts';
-import { PART_SIZE } from '../uploads/room.ts';
+import { PART_SIZE } from '../uploads/upload-fixture.ts';
+import {
+  assertOnlyFile,
+  commitUpload,
+  createUpload,
+  sendAllParts,
+  sendPart,
+  tryCommit,
+  type Upload,
+} from '../uploads/upload-steps.ts';
 import type { Fault } from './faulty.ts';
 
 after(stopPostgres);
@@ -20,24 +28,24 @@ describe('a digest whose saved state is of another build', { skip: noPostgres },
   it('is made anew where the bytes after it are at no node any more, as after an upgrade', async () => {
     await using nodes = await openNodes();
     const old = await nodes.start();
-    const upload = await begin(old, { slots: 4 });
-    await putAll(old, upload, [3, 2, 1]);
+    const upload = await createUpload(old, { slots: 4 });
+    await sendAllParts(old, upload, [3, 2, 1]);
     old.spool.giveUp();
-    await put(old, upload, 0);
+    await sendPart(old, upload, 0);
     await reaches(old, upload, 1);
     await putState(old, STRANGE);
     const node = await old.restarted();
-    await assertOnlyFile(node, upload, await commitOf(node, upload));
+    await assertOnlyFile(node, upload, await commitUpload(node, upload));
   });
 
   it('is made anew where it had come to the end', async () => {
     await using nodes = await openNodes();
     const node = await nodes.start();
-    const upload = await begin(node, { slots: 4 });
-    await putAll(node, upload);
+    const upload = await createUpload(node, { slots: 4 });
+    await sendAllParts(node, upload);
     await reaches(node, upload, 4);
     await putState(node, STRANGE);
-    await assertOnlyFile(node, upload, await commitOf(node, upload));
+    await assertOnlyFile(node, upload, await commitUpload(node, upload));
   });
 });
 
@@ -47,9 +55,9 @@ describe('a digest that was taken back since the store lost a part', { skip: noP
     await using nodes = await openNodes();
     const [deaf, node] = [await nodes.start(), await nodes.start({ digestPlan })];
     deaf.deaf = true;
-    const upload = await begin(deaf, { slots: 4 });
-    await put(deaf, upload, 2);
-    await putAll(node, upload, [3, 1, 0]);
+    const upload = await createUpload(deaf, { slots: 4 });
+    await sendPart(deaf, upload, 2);
+    await sendAllParts(node, upload, [3, 1, 0]);
     const { staged } = upload.session;
     const raw = await openDiskStore(node.folder);
     const slot = { index: 2, offset: 2 * PART_SIZE, length: PART_SIZE };
@@ -57,7 +65,7 @@ describe('a digest that was taken back since the store lost a part', { skip: noP
     await assert.rejects(tryCommit(node, upload), { code: 'parts_mismatch' });
 
     const changed = Buffer.alloc(PART_SIZE, 2);
-    await put(node, upload, 2, { bytes: changed });
+    await sendPart(node, upload, 2, { bytes: changed });
     // A reading that takes so long that its progress is saved where the lost part begins, and then breaks off.
     let read = 0;
     digestPlan.push({ method: 'extend', when: 'before', hook: () => readSlowly(++read) });
@@ -65,7 +73,7 @@ describe('a digest that was taken back since the store lost a part', { skip: noP
     const bytes = Buffer.from(upload.bytes);
     changed.copy(bytes, slot.offset);
     const whole = { ...upload, bytes };
-    await assertOnlyFile(deaf, whole, await commitOf(deaf, whole));
+    await assertOnlyFile(deaf, whole, await commitUpload(deaf, whole));
   });
 });
 

@@ -21,7 +21,7 @@ export interface StoreUnderTest {
  * What every driver of `BlobStore` does. A driver's test hands its store over and adds only what is its alone.
  * `partSize` is the size of a slot in bytes; S3 takes none below 5 MiB.
  */
-export function contentStoreBehaves(
+export function blobStoreBehaves(
   name: string,
   makeStore: () => Promise<StoreUnderTest>,
   { partSize = 64 * 1024 }: { partSize?: number } = {},

@@ -9,7 +9,7 @@ const AT_ONCE = 4;
  * Uploads a file to a server that is killed meanwhile, as a good client does: after each failure it asks which parts are
  * stored and sends the others, four at a time. Throws where a part that was acknowledged is not there any more.
  */
-export async function uploadStubbornly(server: RestartingServer, name: string, bytes: Buffer): Promise<WireFile> {
+export async function uploadWithRetries(server: RestartingServer, name: string, bytes: Buffer): Promise<WireFile> {
   const session = await server.call('create', (client) => client.create(name, bytes.length));
   const acknowledged = new Map<number, WirePart>();
   for (;;) {

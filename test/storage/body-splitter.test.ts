@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { BodySplitter } from '../../packages/server/src/storage/s3/pieces.ts';
+import { BodySplitter } from '../../packages/server/src/storage/s3/body-splitter.ts';
 import { brokenBody, bytesOfSize, collect } from '../conformance/content-samples.ts';
 
 describe('a body in pieces', () => {

@@ -3,16 +3,16 @@ import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { Sha1 } from '../../packages/protocol/src/ids.ts';
 import { acceptPart } from '../../packages/server/src/uploads/accept-part.ts';
+import { collectGarbage } from '../../packages/server/src/uploads/collect-garbage.ts';
 import { type CommitRequest, type Committed, commit } from '../../packages/server/src/uploads/commit.ts';
 import { createSession } from '../../packages/server/src/uploads/create-session.ts';
 import { partRange } from '../../packages/server/src/uploads/part-layout.ts';
 import type { PartBody } from '../../packages/server/src/uploads/part-locks.ts';
-import { collectGarbage } from '../../packages/server/src/uploads/remove-orphans.ts';
 import type { Part, Session } from '../../packages/server/src/uploads/session.ts';
 import { findSession, listParts } from '../../packages/server/src/uploads/session-store.ts';
 import { collect } from '../conformance/content-samples.ts';
 import { seededBytes } from '../support/bytes.ts';
-import { PART_SIZE, type Room } from './room.ts';
+import { PART_SIZE, type UploadFixture } from './upload-fixture.ts';
 
 /** A session and the file it is for. */
 export interface Upload {
@@ -23,15 +23,15 @@ export interface Upload {
 let made = 0;
 
 /** Opens a session for a file of `slots` parts, the last one short. */
-export async function begin(
-  room: Room,
+export async function createUpload(
+  fixture: UploadFixture,
   change: { slots?: number; name?: string; seed?: string } = {},
 ): Promise<Upload> {
   const number = ++made;
   const { slots = 3, name = `file-${number}.bin`, seed = `file ${number}` } = change;
   const bytes = bytesOfSeed(slots, seed);
-  const { id: caller, root_id: folderId } = room.owner;
-  return { session: await createSession(room.uploads, { caller, fileSize: bytes.length, folderId, name }), bytes };
+  const { id: caller, root_id: folderId } = fixture.owner;
+  return { session: await createSession(fixture.uploads, { caller, fileSize: bytes.length, folderId, name }), bytes };
 }
 
 /** The file that is uploaded in `slots` parts where a seed is given. */
@@ -46,15 +46,15 @@ export function bytesOf({ session, bytes }: Upload, index: number): Buffer {
 }
 
 /** Sends one part: its own bytes, in a body that has them ready, unless told otherwise. */
-export async function put(
-  room: Room,
+export async function sendPart(
+  fixture: UploadFixture,
   upload: Upload,
   index: number,
   { bytes = bytesOf(upload, index), body = bodyOf(bytes) } = {},
 ): Promise<Part> {
   const { session } = upload;
   const { offset, length } = partRange(session.staged.layout, index);
-  const accepted = await acceptPart(room.uploads, {
+  const accepted = await acceptPart(fixture.uploads, {
     caller: session.owner,
     session: session.id,
     range: { first: offset, last: offset + length - 1, total: session.staged.layout.fileSize },
@@ -69,26 +69,26 @@ function bodyOf(bytes: Buffer): PartBody {
   return Readable.from([Buffer.from(bytes)]);
 }
 
-export async function putAll(room: Room, upload: Upload, order = slotsIn(upload)): Promise<void> {
-  for (const index of order) await put(room, upload, index);
+export async function sendAllParts(fixture: UploadFixture, upload: Upload, order = partsIn(upload)): Promise<void> {
+  for (const index of order) await sendPart(fixture, upload, index);
 }
 
-export function slotsIn({ session }: Upload): number[] {
+export function partsIn({ session }: Upload): number[] {
   return Array.from({ length: session.staged.layout.partCount }, (_, index) => index);
 }
 
 /** Commits every part that is stored, with the digest that is right, unless told otherwise. */
 export async function tryCommit(
-  room: Room,
+  fixture: UploadFixture,
   upload: Upload,
   change: Partial<CommitRequest> = {},
 ): Promise<Committed | undefined> {
   const { session, bytes } = upload;
-  return commit(room.uploads, {
+  return commit(fixture.uploads, {
     caller: session.owner,
     session: session.id,
     sha1: sha1(bytes),
-    parts: (await listParts(room.uploads.db, session.id)).map(({ partId }) => ({ ...ANY_PLACE, partId })),
+    parts: (await listParts(fixture.uploads.db, session.id)).map(({ partId }) => ({ ...ANY_PLACE, partId })),
     attributes: {},
     ifMatch: undefined,
     ifNoneMatch: undefined,
@@ -100,33 +100,37 @@ export async function tryCommit(
 const ANY_PLACE = { offset: undefined, size: undefined, sha1: undefined };
 
 /** As `tryCommit`, where it cannot be too early. */
-export async function commitOf(room: Room, upload: Upload, change: Partial<CommitRequest> = {}): Promise<Committed> {
-  const committed = await tryCommit(room, upload, change);
+export async function commitUpload(
+  fixture: UploadFixture,
+  upload: Upload,
+  change: Partial<CommitRequest> = {},
+): Promise<Committed> {
+  const committed = await tryCommit(fixture, upload, change);
   assert.ok(committed, 'the commit said "later"');
   return committed;
 }
 
 /** Every version there is, with the bytes that it names. */
-export async function published(room: Room): Promise<{ file: Committed; bytes: Buffer }[]> {
-  const versions = await room.uploads.db.selectFrom('versions').selectAll().orderBy('id').execute();
+export async function published(fixture: UploadFixture): Promise<{ file: Committed; bytes: Buffer }[]> {
+  const versions = await fixture.uploads.db.selectFrom('versions').selectAll().orderBy('id').execute();
   return Promise.all(
     versions.map(async ({ id, file_id, content_id }) => ({
       file: { fileId: file_id, versionId: id },
-      bytes: Buffer.concat(await collect(await room.uploads.blobs.read(content_id))),
+      bytes: Buffer.concat(await collect(await fixture.uploads.blobs.read(content_id))),
     })),
   );
 }
 
 /** The upload has become exactly this file, and there is no other. */
-export async function assertOnlyFile(room: Room, upload: Upload, file: Committed): Promise<void> {
+export async function assertOnlyFile(fixture: UploadFixture, upload: Upload, file: Committed): Promise<void> {
   const { fileId, versionId } = file;
-  assert.deepEqual(await published(room), [{ file: { fileId, versionId }, bytes: upload.bytes }]);
+  assert.deepEqual(await published(fixture), [{ file: { fileId, versionId }, bytes: upload.bytes }]);
 }
 
 /** Nothing is left: no file, no session that could become one, no bytes, no parts. */
-export async function assertNothingLeft(room: Room, upload: Upload): Promise<void> {
-  const { db, blobs } = room.uploads;
-  assert.deepEqual(await published(room), []);
+export async function assertNothingLeft(fixture: UploadFixture, upload: Upload): Promise<void> {
+  const { db, blobs } = fixture.uploads;
+  assert.deepEqual(await published(fixture), []);
   assert.notEqual((await findSession(db, upload.session.id))?.state, 'open');
   assert.deepEqual(await listParts(db, upload.session.id), []);
   assert.deepEqual(await collect(blobs.list()), []);
@@ -135,8 +139,8 @@ export async function assertNothingLeft(room: Room, upload: Upload): Promise<voi
 }
 
 /** Sweeps as if every file in the store had not been touched for an hour. */
-export function removeOrphansNow(room: Room): Promise<number> {
-  return collectGarbage(room.uploads, { grace: -3_600_000 });
+export function collectGarbageNow(fixture: UploadFixture): Promise<number> {
+  return collectGarbage(fixture.uploads, { grace: -3_600_000 });
 }
 
 export function sha1(bytes: Uint8Array): Sha1 {
@@ -147,6 +151,6 @@ export function sha1(bytes: Uint8Array): Sha1 {
  * Resolves once whatever began before has asked the database what it asks at first: queries are answered in the order
  * in which they come, so that by then it has gone on to wait for something else, or has ended.
  */
-export async function letOthersAsk(room: Room, upload: Upload): Promise<void> {
-  for (let turn = 0; turn < 10; turn++) await findSession(room.uploads.db, upload.session.id);
+export async function letOthersAsk(fixture: UploadFixture, upload: Upload): Promise<void> {
+  for (let turn = 0; turn < 10; turn++) await findSession(fixture.uploads.db, upload.session.id);
 }

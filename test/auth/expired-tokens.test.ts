@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { deleteExpiredTokens } from '../../packages/server/src/auth/tokens/sweep.ts';
-import { openHouse } from '../files/house.ts';
+import { deleteExpiredTokens } from '../../packages/server/src/auth/tokens/delete-expired.ts';
+import { openFilesFixture } from '../files/files-fixture.ts';
 
 const DAY = 86_400_000;
 
 test('no statement of the sweep deletes more than a thousand tokens or assertions, and all that expired go', async () => {
-  await using house = await openHouse();
-  const { db } = house.files;
-  const now = house.clock.now();
-  const app = { client_id: 'app', name: 'app', secret_sha256: '', service_user_id: house.owner.id, created_at: now };
+  await using fixture = await openFilesFixture();
+  const { db } = fixture.files;
+  const now = fixture.clock.now();
+  const app = { client_id: 'app', name: 'app', secret_sha256: '', service_user_id: fixture.owner.id, created_at: now };
   await db
     .insertInto('apps')
     .values({ ...app, as_user: 0 })
@@ -31,8 +31,8 @@ test('no statement of the sweep deletes more than a thousand tokens or assertion
     },
   });
 
-  house.clock.advance(10 * DAY);
-  assert.equal(await deleteExpiredTokens({ db: watched, clock: house.clock }), 2_500);
+  fixture.clock.advance(10 * DAY);
+  assert.equal(await deleteExpiredTokens({ db: watched, clock: fixture.clock }), 2_500);
 
   assert.equal(Math.max(...counts), 1_000);
   const left = await db.selectFrom('used_assertions').select('jti').execute();

@@ -5,8 +5,8 @@ import { it } from 'node:test';
 import type { BlobId, VersionId } from '../../packages/protocol/src/ids.ts';
 import { uploadFile } from '../../packages/server/src/files/direct-upload.ts';
 import { newBlobId } from '../../packages/server/src/storage/blob-store.ts';
-import { OrphanScan } from '../../packages/server/src/uploads/orphan-search.ts';
-import { bodyBy, type House, openHouse } from '../files/house.ts';
+import { OrphanScan } from '../../packages/server/src/uploads/orphan-scan.ts';
+import { bodyBy, type FilesFixture, openFilesFixture } from '../files/files-fixture.ts';
 import { bytesNotOnDisk } from '../support/storage.ts';
 import { watchQueries } from './watch-queries.ts';
 
@@ -15,13 +15,13 @@ const DAY = 24 * 3_600_000;
 
 /** Sealed contents in the store, each with a version that names it; and what a search asks. */
 async function furnished() {
-  const house = await openHouse();
-  const { blob: id } = await seedOf(house);
-  const store = await manyContents(house, id);
+  const fixture = await openFilesFixture();
+  const { blob: id } = await seedOf(fixture);
+  const store = await manyContents(fixture, id);
   let statements = 0;
   let ages = 0;
   const looked: number[] = [];
-  const db = watchQueries(house.files.db, { after: () => statements++ });
+  const db = watchQueries(fixture.files.db, { after: () => statements++ });
   async function* look(part: number) {
     looked.push(part);
     for await (const found of store.find(part)) {
@@ -32,31 +32,31 @@ async function furnished() {
       yield { ...found, lastWrite };
     }
   }
-  const rooms = { ...house.files, db, blobs: { ...store, find: look, parts: () => store.parts() } };
+  const rooms = { ...fixture.files, db, blobs: { ...store, find: look, parts: () => store.parts() } };
   return {
-    house,
+    house: fixture,
     rooms,
     looked,
     asked: () => ({ statements, ages }),
     async [Symbol.asyncDispose]() {
-      await house[Symbol.asyncDispose]();
+      await fixture[Symbol.asyncDispose]();
     },
   };
 }
 
-async function seedOf(house: House): Promise<{ blob: BlobId }> {
-  await uploadFile(house.files, { folderId: house.owner.root_id, name: 'seed' }, bodyBy(house.owner, 'seed'));
-  const { content_id: blob } = await house.files.db.selectFrom('versions').selectAll().executeTakeFirstOrThrow();
+async function seedOf(fixture: FilesFixture): Promise<{ blob: BlobId }> {
+  await uploadFile(fixture.files, { folderId: fixture.owner.root_id, name: 'seed' }, bodyBy(fixture.owner, 'seed'));
+  const { content_id: blob } = await fixture.files.db.selectFrom('versions').selectAll().executeTakeFirstOrThrow();
   return { blob };
 }
 
 /** The house's store, with many more files in it. */
-async function manyContents(house: House, seed: BlobId) {
-  const { db, blobs } = house.files;
+async function manyContents(fixture: FilesFixture, seed: BlobId) {
+  const { db, blobs } = fixture.files;
   const version = await db.selectFrom('versions').selectAll().executeTakeFirstOrThrow();
   const ids = Array.from({ length: FILES }, newBlobId);
   for (const id of ids) {
-    const folder = join(house.folderOfBytes, 'content', id.slice(0, 2), id.slice(2, 4));
+    const folder = join(fixture.folderOfBytes, 'content', id.slice(0, 2), id.slice(2, 4));
     await mkdir(folder, { recursive: true });
     await writeFile(join(folder, id), '');
   }

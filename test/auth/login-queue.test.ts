@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LoginQueue } from '../../packages/server/src/auth/login/turns.ts';
+import { LoginQueue } from '../../packages/server/src/auth/login/queue.ts';
 
 /** Turns of which the first is under way, and how many more are let in of those that ask. */
 function underWay() {

@@ -1,7 +1,7 @@
 import type { Millis } from '@partway/protocol/ids';
 import type { UploadContext } from './context.ts';
 import { deleteUnreferenced } from './delete-unreferenced.ts';
-import { OrphanScan } from './orphan-search.ts';
+import { OrphanScan } from './orphan-scan.ts';
 
 /**
  * Removes at once everything in the store that no version and no session names: what crashes left, and, with no

@@ -2,7 +2,7 @@ import { askToken } from '../support/accounts.ts';
 import type { TestServer } from '../support/server.ts';
 
 /** A token made from another, the developer's unless told otherwise, for these scopes and this file or folder. */
-export async function narrowed(
+export async function downscopedToken(
   server: Pick<TestServer, 'url' | 'token'>,
   { scope, resource, token = server.token }: { scope: string; resource?: string; token?: string },
 ): Promise<string> {

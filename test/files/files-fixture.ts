@@ -20,7 +20,7 @@ import { openTestContent } from '../support/storage.ts';
 import { TestClock } from '../support/test-clock.ts';
 
 /** The files room as main.ts furnishes it: a real database file and a real disk store. */
-export interface House extends AsyncDisposable {
+export interface FilesFixture extends AsyncDisposable {
   /** Where its bytes lie, if they lie on the disk. */
   folderOfBytes: string;
   files: FileContext;
@@ -32,14 +32,14 @@ export interface House extends AsyncDisposable {
   /** A file of the owner's, in the root unless told otherwise. */
   file(name: string, place?: { text?: string; parent?: ItemId }): Promise<Published>;
   /** The same house by another connection to its database, as another node has it. It goes with this one. */
-  another(): Promise<House>;
+  another(): Promise<FilesFixture>;
   /** The same house with other furniture. */
-  withFiles(other: FileContext): House;
+  withFiles(other: FileContext): FilesFixture;
   /** All bytes there are, in any state. */
   stored(): Promise<StoredBlob[]>;
 }
 
-export async function openHouse(plan: readonly Fault<BlobStore>[] = []): Promise<House> {
+export async function openFilesFixture(plan: readonly Fault<BlobStore>[] = []): Promise<FilesFixture> {
   const home = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-house-')));
   const db = await openRows(home);
   const store = await openTestContent(home);
@@ -49,7 +49,7 @@ export async function openHouse(plan: readonly Fault<BlobStore>[] = []): Promise
   const stranger = await addUser(db, { login: 'stranger@partway.test', name: 'Stranger', now: clock.now() });
   const connections = [db];
 
-  function houseOf(files: FileContext): House {
+  function houseOf(files: FileContext): FilesFixture {
     return {
       folderOfBytes: home,
       files,

@@ -10,38 +10,38 @@ import { startServer, type TestServer } from '../../support/server.ts';
 import { given, streamOf } from '../generated/bodies.ts';
 
 /** What a check has at hand: box-node-sdk 10 on a TLS server of its family, which nothing but these checks has used. */
-export interface Yard {
+export interface BoxSuite {
   server: TestServer;
   network: NetworkSession;
   client: BoxClient;
 }
 
 /** What Box's integration tests of one family assert, each under a sentence of ours. */
-export type Checks = Record<string, (yard: Yard) => Promise<void>>;
+export type Checks = Record<string, (suite: BoxSuite) => Promise<void>>;
 
 /**
  * Box ships integration tests with its SDKs, which run against Box itself. What they assert is asked of Partway here, in
  * words and code of our own. What is known to be missing is run too, and its failure does not count.
  */
-export function yardstick(
+export function boxSuite(
   family: string,
   checks: Checks,
   missing: { why: string; checks: Checks } | undefined = undefined,
 ): void {
   describe(`what Box's own integration tests assert of ${family}`, () => {
-    let yard: Yard;
+    let suite: BoxSuite;
 
     before(async () => {
       const server = await startServer({ tls: true });
       const network = networkOf(server);
       const auth = new BoxDeveloperTokenAuth({ token: server.token });
-      yard = { server, network, client: new BoxClient({ auth, networkSession: network }) };
+      suite = { server, network, client: new BoxClient({ auth, networkSession: network }) };
     });
-    after(() => yard.server[Symbol.asyncDispose]());
+    after(() => suite.server[Symbol.asyncDispose]());
 
-    for (const [sentence, check] of Object.entries(checks)) test(sentence, () => check(yard));
+    for (const [sentence, check] of Object.entries(checks)) test(sentence, () => check(suite));
     for (const [sentence, check] of Object.entries(missing?.checks ?? {})) {
-      test(sentence, { todo: missing?.why ?? true }, () => check(yard));
+      test(sentence, { todo: missing?.why ?? true }, () => check(suite));
     }
   });
 }
@@ -63,14 +63,14 @@ export function newName(): string {
 }
 
 /** Uploads a file of `size` bytes into the root folder. */
-export async function newFile({ client }: Pick<Yard, 'client'>, size = 1024 * 1024, name = newName()) {
+export async function newFile({ client }: Pick<BoxSuite, 'client'>, size = 1024 * 1024, name = newName()) {
   const attributes = { name, parent: { id: '0' } };
   const bytes = seededBytes(size, name);
   const { entries } = await client.uploads.uploadFile({ attributes, file: streamOf(bytes) });
   return { file: given(entries?.[0]), bytes };
 }
 
-export function newFolder({ client }: Pick<Yard, 'client'>, parent = '0') {
+export function newFolder({ client }: Pick<BoxSuite, 'client'>, parent = '0') {
   return client.folders.createFolder({ name: newName(), parent: { id: parent } });
 }
 

@@ -25,7 +25,7 @@ import { ALL_ENDS, type Behaves, ENDS, NOW, opened, ROUNDS, turn } from './recor
 const [ONE, OTHER] = ['1111111111111111' as NodeId, '2222222222222222' as NodeId];
 const BEGINNING: HashCheckpoint = { parts: 0, state: undefined };
 
-export function slotsBehave(behaves: Behaves): void {
+export function reservationsBehave(behaves: Behaves): void {
   describe('a slot that is fixed', () => {
     behaves('is no part yet: it is neither listed nor counted nor found', async (u) => {
       const session = await opened(u);

@@ -29,7 +29,7 @@ let nodes = 0;
 
 const LOGIN = 'room@partway.test';
 
-export interface RoomOptions {
+export interface UploadFixtureOptions {
   /** What goes wrong in the content store. More may be put in later. */
   plan?: readonly Fault<BlobStore>[];
   files?: DurableFiles;
@@ -38,7 +38,7 @@ export interface RoomOptions {
 }
 
 /** The uploads room as main.ts furnishes it: a real database file, a real disk store, real digest threads. */
-export interface Room extends AsyncDisposable {
+export interface UploadFixture extends AsyncDisposable {
   uploads: UploadContext;
   /** Whose uploads these are. */
   owner: UserRow;
@@ -46,20 +46,27 @@ export interface Room extends AsyncDisposable {
   /** What the room takes for now; shared with the rooms made from this one. */
   clock: TestClock;
   /** Digests that could not go on. */
-  troubles: unknown[];
+  errors: unknown[];
   /** A second room on the same folder beside this one, as another node has it. It goes with this one. */
-  another(options?: RoomOptions): Promise<Room>;
+  another(options?: UploadFixtureOptions): Promise<UploadFixture>;
   /** Closes this room and opens another on the same folder: nothing that was in memory is there any more. */
-  restarted(options?: RoomOptions): Promise<Room>;
+  restarted(options?: UploadFixtureOptions): Promise<UploadFixture>;
 }
 
 /** A room in a new folder, which goes with the room; or in one that was a room's before. */
-export async function openRoom({ folder, ...options }: RoomOptions & { folder?: string } = {}): Promise<Room> {
+export async function openUploadFixture({
+  folder,
+  ...options
+}: UploadFixtureOptions & { folder?: string } = {}): Promise<UploadFixture> {
   const its = folder ?? leftoverFolder(mkdtempSync(join(tmpdir(), 'partway-room-')));
-  return roomIn(its, new TestClock(Date.now()), options);
+  return fixtureIn(its, new TestClock(Date.now()), options);
 }
 
-async function roomIn(folder: string, clock: Room['clock'], options: RoomOptions): Promise<Room> {
+async function fixtureIn(
+  folder: string,
+  clock: UploadFixture['clock'],
+  options: UploadFixtureOptions,
+): Promise<UploadFixture> {
   const { plan = [], files = new DurableFiles(), maxSessions = 100 } = options;
   const db = await openRows(folder);
   const owner =
@@ -67,7 +74,7 @@ async function roomIn(folder: string, clock: Room['clock'], options: RoomOptions
   const store = await openTestContent(folder, { files, node: String(nodes++) });
   const blobs = faulty(store.blobs, plan);
   const troubles: unknown[] = [];
-  const others: Room[] = [];
+  const others: UploadFixture[] = [];
 
   async function close(): Promise<void> {
     for (const other of others) await other[Symbol.asyncDispose]();
@@ -107,15 +114,15 @@ async function roomIn(folder: string, clock: Room['clock'], options: RoomOptions
     owner,
     folder,
     clock,
-    troubles,
+    errors: troubles,
     async another(its = {}) {
-      const other = await roomIn(folder, clock, its);
+      const other = await fixtureIn(folder, clock, its);
       others.push(other);
       return other;
     },
     async restarted(its = {}) {
       await close();
-      return roomIn(folder, clock, its);
+      return fixtureIn(folder, clock, its);
     },
     async [Symbol.asyncDispose]() {
       await close();
