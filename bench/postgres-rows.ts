@@ -78,7 +78,7 @@ async function fillSessions(): Promise<void> {
     (from, to) => `
     insert into upload_sessions (id, owner_id, folder_id, name, content_id, staging, file_size, state, created_at, expires_at)
     select upper(md5('s' || n)), 1, 2, 'holiday video ' || n || '.mp4', md5('c' || n),
-      '{"content":"' || md5('c' || n) || '","grid":{"fileSize":1000000000,"partSize":8388608,"slots":120},"driver":"2~' || md5('u' || n) || '"}',
+      '{"blob":"' || md5('c' || n) || '","layout":{"fileSize":1000000000,"partSize":8388608,"partCount":120},"backendState":"2~' || md5('u' || n) || '"}',
       1000000000, 'open', 1764000000000 + n, 1764604800000 + n
     from generate_series(${from}::int, ${to}::int) n`,
   );

@@ -158,7 +158,7 @@ for (const [way, begin] of Object.entries(WAYS)) {
         fixture.clock.advance(5_000);
       },
       'their user is deleted': async () => {
-        const deps = { access: fixture.access } as unknown as Parameters<typeof deleteUser>[0];
+        const deps = { auth: fixture.access } as unknown as Parameters<typeof deleteUser>[0];
         // The user owns nothing, so no store of bytes is asked.
         Object.assign(deps, { files: { ...fixture.access, turns: new Turns() }, uploads: fixture.access });
         await deleteUser(deps, fixture.user.id, { force: true, by: 'admin' });

@@ -37,7 +37,7 @@ export function partsBehave(behaves: Behaves): void {
       assert.ok(won.every((one) => one));
       const listed = await listParts(u.db, id);
       assert.deepEqual(
-        listed.map(({ index: slot, sha1, tag: receipt }) => ({ slot, sha1, receipt })),
+        listed.map(({ index, sha1, tag }) => ({ index, sha1, tag })),
         parts.toSorted((a, b) => a.index - b.index),
       );
     });

@@ -42,8 +42,8 @@ export function reservationsBehave(behaves: Behaves): void {
       await reservePart(u.db, session, intent, NOW);
       assert.deepEqual(await confirmPart(u.db, session.id, { ...intent, tag: 'r' }, NOW), BEGINNING);
       assert.equal(await confirmPart(u.db, session.id, { ...intent, tag: 's' }, NOW), undefined);
-      const { tag: receipt, sha1 } = (await findPart(u.db, session.id, 3)) ?? assert.fail();
-      assert.deepEqual({ receipt, sha1 }, { tag: 'r', sha1: intent.sha1 });
+      const { tag, sha1 } = (await findPart(u.db, session.id, 3)) ?? assert.fail();
+      assert.deepEqual({ tag, sha1 }, { tag: 'r', sha1: intent.sha1 });
       assert.equal(await hasReservations(u.db, session.id, NOW), false);
       assert.equal((await reservePart(u.db, session, intent, NOW))?.tag, 'r');
     });

@@ -166,7 +166,7 @@ async function fill(db: Kysely<Tables>, owner: UserRow): Promise<void> {
       case n % 3 when 0 then 'open' when 1 then 'committed' else 'expired' end, n, n from ${n}`.execute(db);
   await sql`insert into upload_sessions (id, owner_id, folder_id, name, content_id, staging, file_size, state, created_at, expires_at)
     values (${SESSION}, 1, 1, 'name', 'the content',
-      '{"content":"c","grid":{"fileSize":1,"partSize":1,"slots":1}}', 1, 'open', 1, 1000000)`.execute(db);
+      '{"blob":"c","layout":{"fileSize":1,"partSize":1,"partCount":1}}', 1, 'open', 1, 1000000)`.execute(db);
   await sql`insert into parts (session_id, slot, sha1, receipt, created_at)
     select id, slot, '', '', 1 from upload_sessions, generate_series(0, 9) as slot`.execute(db);
   await sql`analyze`.execute(db);

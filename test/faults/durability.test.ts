@@ -25,7 +25,7 @@ describe('bytes first, then the row, then the answer', { skip: bytesNotOnDisk ??
     const path = join(fixture.folder, 'staging', session.staged.blob);
     // The note that the file is coming is a row of its own, which names nothing.
     assert.equal(log.shift(), 'insert unreferenced_blobs');
-    const { before, rows } = splitAt('begin done', log);
+    const { before, rows } = splitAt('create done', log);
     assert.deepEqual(before, [`truncate ${path}`, `sync ${path}`, `sync ${join(fixture.folder, 'staging')}`]);
     assert.ok(rows.includes('insert upload_sessions'));
   });
@@ -37,7 +37,7 @@ describe('bytes first, then the row, then the answer', { skip: bytesNotOnDisk ??
     log.length = 0;
     await sendPart(fixture, upload, 1);
     log.push('answer');
-    const { before, rows } = splitAt('write done', log);
+    const { before, rows } = splitAt('writePart done', log);
     assert.deepEqual(
       before.map((line) => line.replace(/ \/.*/, '')),
       ['open', 'writev', `wrote ${PART_SIZE}`, 'datasync', 'close'],
@@ -58,7 +58,7 @@ describe('bytes first, then the row, then the answer', { skip: bytesNotOnDisk ??
       join(fixture.folder, 'content', id.slice(0, 2), id.slice(2, 4)),
       join(fixture.folder, 'staging'),
     ];
-    const { before, rows } = splitAt('seal done', log);
+    const { before, rows } = splitAt('complete done', log);
     // Before these, the levels of folders that it made.
     assert.deepEqual(before.slice(-2), [`sync ${sealed}`, `sync ${staging}`]);
     for (const row of ['insert items', 'insert versions', 'update upload_sessions']) assert.ok(rows.includes(row));

@@ -137,8 +137,8 @@ describe('a pool of digests', () => {
   it('does not keep a process alive that has nothing else to do, but answers it first', async () => {
     const pool = new URL('../../packages/server/src/hash-workers/native-pool.ts', import.meta.url).href;
     const script = `
-      import { openDigestPool } from ${JSON.stringify(pool)};
-      const pool = openDigestPool({ workers: 2 });
+      import { openNativeHashPool } from ${JSON.stringify(pool)};
+      const pool = openNativeHashPool({ workers: 2 });
       await pool.extend('a', 0, { path: ${JSON.stringify(path)}, offset: 0, length: 100 });
       console.log((await pool.current('a')).sha1);`;
     const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script]);

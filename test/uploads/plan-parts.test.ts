@@ -33,8 +33,8 @@ test('parts begin at 8 MiB and stay at 64 MiB or below until the limit of 10,000
 });
 
 test('parts grow at the first byte beyond 1,000 of them, and not before', () => {
-  assert.deepEqual(planParts(1000 * 8 * MiB), { fileSize: 1000 * 8 * MiB, partSize: 8 * MiB, slots: 1000 });
-  assert.deepEqual(planParts(1000 * 8 * MiB + 1), { fileSize: 1000 * 8 * MiB + 1, partSize: 16 * MiB, slots: 501 });
+  assert.deepEqual(planParts(1000 * 8 * MiB), { fileSize: 1000 * 8 * MiB, partSize: 8 * MiB, partCount: 1000 });
+  assert.deepEqual(planParts(1000 * 8 * MiB + 1), { fileSize: 1000 * 8 * MiB + 1, partSize: 16 * MiB, partCount: 501 });
   assert.equal(planParts(1000 * 32 * MiB).partSize, 32 * MiB);
   assert.equal(planParts(1000 * 32 * MiB + 1).partSize, 64 * MiB);
   assert.equal(planParts(1000 * 64 * MiB + 1).partSize, 64 * MiB);

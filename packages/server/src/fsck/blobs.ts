@@ -109,7 +109,7 @@ export async function bytesToRead(db: Kysely<Tables>): Promise<number> {
     .groupBy(['upload_sessions.id', 'staging', 'file_size'])
     .execute();
   return open.reduce((sum, { staging, file_size: size, parts }) => {
-    const { partSize } = (JSON.parse(staging) as { grid: { partSize: number } }).grid;
+    const { partSize } = (JSON.parse(staging) as { layout: { partSize: number } }).layout;
     return sum + Math.min(Number(parts) * partSize, Number(size));
   }, bytes);
 }
