@@ -157,7 +157,7 @@ async function insertFiles(
     .values(rows.map(({ item }) => item))
     .execute();
   const versions = rows.map(({ item, name }) => ({
-    ...{ id: item.version_id, file_id: item.id, content_id: String(item.id) as BlobId, name, size: 1 },
+    ...{ id: item.version_id, file_id: item.id, blob_id: String(item.id) as BlobId, name, size: 1 },
     ...{ sha1: SHA1, created_at: at, created_by: by.id },
   }));
   await tx.insertInto('versions').values(versions).execute();

@@ -73,10 +73,12 @@ console.log(rest);
 console.log(await saveResults('postgres-rows', { rows: ROWS, tables, rates, ...rest }));
 
 async function fillSessions(): Promise<void> {
-  await db.query(`insert into users (id, login, name, root_id, created_at) values (1, 'bench', 'Bench', 2, 0)`);
+  await db.query(
+    `insert into users (id, login, login_key, name, name_key, role, details, root_id, created_at, modified_at) values (1, 'bench', 'bench', 'Bench', 'bench', 'user', '', 2, 0, 0)`,
+  );
   await inBatches(
     (from, to) => `
-    insert into upload_sessions (id, owner_id, folder_id, name, content_id, staging, file_size, state, created_at, expires_at)
+    insert into upload_sessions (id, owner_id, folder_id, name, blob_id, staged_blob, file_size, state, created_at, expires_at)
     select upper(md5('s' || n)), 1, 2, 'holiday video ' || n || '.mp4', md5('c' || n),
       '{"blob":"' || md5('c' || n) || '","layout":{"fileSize":1000000000,"partSize":8388608,"partCount":120},"backendState":"2~' || md5('u' || n) || '"}',
       1000000000, 'open', 1764000000000 + n, 1764604800000 + n
@@ -93,12 +95,12 @@ async function fillParts(): Promise<void> {
       for n in first..last loop
         whose := upper(md5('s' || 1 + n % ${sessions}));
         place := n / ${sessions};
-        insert into parts (session_id, slot, sha1, receipt, created_at, stored, node)
+        insert into parts (session_id, part_index, sha1, tag, created_at, stored, node)
           values (whose, place, substr(md5(n::text) || md5(n::text), 1, 40), '', 1764000000000, 0, 'ABCDEF0123456789');
         commit;
-        update parts set stored = 1, receipt = ${RECEIPT}, created_at = 1764000000001 where session_id = whose and slot = place;
+        update parts set stored = 1, tag = ${RECEIPT}, created_at = 1764000000001 where session_id = whose and part_index = place;
         commit;
-        update upload_sessions set digest_slots = place + 1, digest_state = ${STATE} where id = whose;
+        update upload_sessions set hashed_parts = place + 1, hash_state = ${STATE} where id = whose;
         commit;
       end loop;
     end $$`);
@@ -118,7 +120,7 @@ async function fillFiles(): Promise<void> {
   );
   await inBatches(
     (from, to) => `
-    insert into versions (id, file_id, content_id, name, size, sha1, created_at, created_by)
+    insert into versions (id, file_id, blob_id, name, size, sha1, created_at, created_by)
     select 2000000000000 + n, 1000000000000 + n, md5('v' || n), 'holiday video ' || n || '.mp4', 1000000000,
       substr(md5(n::text) || md5(n::text), 1, 40), 1764000000000, 1
     from generate_series(${from}::int, ${to}::int) n`,
@@ -160,9 +162,9 @@ async function partsASecond(clients: number, calls: (typeof CALLS)[number]): Pro
     script,
     `\\set n random(1, ${ACTIVE})
 \\set place random(1000, 2000000000)
-insert into parts (session_id, slot, sha1, receipt, created_at, stored, node) select id, :place, substr(md5(:place::text) || md5(:n::text), 1, 40), '', 1764000000000, 0, 'ABCDEF0123456789' from upload_sessions where id = upper(md5('s' || :n)) and state = 'open' for share on conflict (session_id, slot) do nothing;
-update parts set stored = 1, receipt = ${RECEIPT.replace('place::', ':place::')}, created_at = 1764000000001 where session_id = upper(md5('s' || :n)) and slot = :place and stored = 0 returning (select digest_state from upload_sessions where id = session_id);
-update upload_sessions set digest_slots = :place, digest_state = ${STATE} where id = upper(md5('s' || :n)) and state = 'open' returning ${calls.startsWith('none') ? '1' : call}${unsynced};
+insert into parts (session_id, part_index, sha1, tag, created_at, stored, node) select id, :place, substr(md5(:place::text) || md5(:n::text), 1, 40), '', 1764000000000, 0, 'ABCDEF0123456789' from upload_sessions where id = upper(md5('s' || :n)) and state = 'open' for share on conflict (session_id, part_index) do nothing;
+update parts set stored = 1, tag = ${RECEIPT.replace('place::', ':place::')}, created_at = 1764000000001 where session_id = upper(md5('s' || :n)) and part_index = :place and stored = 0 returning (select hash_state from upload_sessions where id = session_id);
+update upload_sessions set hashed_parts = :place, hash_state = ${STATE} where id = upper(md5('s' || :n)) and state = 'open' returning ${calls.startsWith('none') ? '1' : call}${unsynced};
 `,
   );
   const programs = findPostgres() ?? '';
@@ -190,8 +192,8 @@ async function millisOfOwned(): Promise<number> {
   for (let round = 0; round < 200; round++) {
     const begun = performance.now();
     await db.query(
-      `select content_id from versions where content_id = any(select md5('v' || 1 + (random() * $1)::int) from generate_series(1, 100))
-       union all select content_id from upload_sessions where state = 'open' and content_id = any(select md5('c' || n) from generate_series(1, 100) n)`,
+      `select blob_id from versions where blob_id = any(select md5('v' || 1 + (random() * $1)::int) from generate_series(1, 100))
+       union all select blob_id from upload_sessions where state = 'open' and blob_id = any(select md5('c' || n) from generate_series(1, 100) n)`,
       [ROWS - 1],
     );
     times.push(performance.now() - begun);

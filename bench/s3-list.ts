@@ -24,7 +24,7 @@ const Bucket = 'partway-test';
 let next = 0;
 const lane = async () => {
   for (let n = next++; n < objects; n = next++) {
-    const Key = `content/${n.toString(16).padStart(32, '0')}`;
+    const Key = `blobs/${n.toString(16).padStart(32, '0')}`;
     await client.send(new PutObjectCommand({ Bucket, Key, Body: 'x' }));
   }
 };
@@ -38,7 +38,7 @@ for (let round = 0; round < ROUNDS; round++) {
     const page = await client.send(
       new ListObjectsV2Command({
         Bucket,
-        Prefix: 'content/',
+        Prefix: 'blobs/',
         ...(token !== undefined && { ContinuationToken: token }),
       }),
     );

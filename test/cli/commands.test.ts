@@ -125,10 +125,10 @@ test('a data folder whose database is gone is refused, and not one byte of it is
   const session = await api.createSession('kept.txt', bytes.length);
   await api.commit(session.id, await api.uploadParts(session, bytes), bytes);
   await server.stop();
-  const before = await readdir(join(server.dataFolder, 'content'), { recursive: true });
+  const before = await readdir(join(server.dataFolder, 'blobs'), { recursive: true });
   await rm(join(server.dataFolder, 'partway.sqlite'));
   const ended = await partway(['serve'], { PARTWAY_DATA: server.dataFolder, PARTWAY_LISTEN: '127.0.0.1:0' });
   assert.equal(ended.code, 1);
   assert.match(ended.stderr, /no database \(partway\.sqlite\)/);
-  assert.deepEqual(await readdir(join(server.dataFolder, 'content'), { recursive: true }), before);
+  assert.deepEqual(await readdir(join(server.dataFolder, 'blobs'), { recursive: true }), before);
 });

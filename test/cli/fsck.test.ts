@@ -21,7 +21,7 @@ after(() => server[Symbol.asyncDispose]());
 
 const fsck = (...args: string[]) => run(['fsck', '--data', server.dataFolder, ...args]);
 const at = (...path: string[]) => join(server.dataFolder, ...path);
-const contentPath = (id: string) => at('content', id.slice(0, 2), id.slice(2, 4), id);
+const contentPath = (id: string) => at('blobs', id.slice(0, 2), id.slice(2, 4), id);
 
 function rows<Row>(sql: string): Row[] {
   const db = new DatabaseSync(at('partway.sqlite'));
@@ -94,15 +94,15 @@ describe('partway fsck', () => {
     await server.stop();
 
     const content = new Map(
-      rows<{ name: string; content_id: string }>('select name, content_id from versions').map((row) => [
+      rows<{ name: string; blob_id: string }>('select name, blob_id from versions').map((row) => [
         row.name,
-        row.content_id,
+        row.blob_id,
       ]),
     );
     const staging = (id: string) =>
       at(
         'staging',
-        rows<{ content_id: string }>(`select content_id from upload_sessions where id = '${id}'`)[0]?.content_id ?? '',
+        rows<{ blob_id: string }>(`select blob_id from upload_sessions where id = '${id}'`)[0]?.blob_id ?? '',
       );
     await overwrite(contentPath(content.get('damaged.bin') ?? ''), 1000, 'other bytes');
     await rm(contentPath(content.get('gone.bin') ?? ''));

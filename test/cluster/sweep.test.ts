@@ -97,7 +97,7 @@ class Bucket {
 
   constructor({ storage }: Cluster) {
     const { host, pathname } = new URL(storage);
-    this.#place = { Bucket: host, Prefix: `${pathname.slice(1)}/content/` };
+    this.#place = { Bucket: host, Prefix: `${pathname.slice(1)}/blobs/` };
   }
 
   /** What nodes leave that were killed between the bytes and their row: an upload under way, and an object. */

@@ -211,7 +211,7 @@ export function blobStoreBehaves(
           assert.deepEqual(await readAll(under.store, blob), bytes);
           assert.deepEqual(await readAll(await under.restart(), blob), bytes);
         }
-        for (const { kind } of await listed(under.store)) assert.equal(kind, 'sealed');
+        for (const { kind } of await listed(under.store)) assert.equal(kind, 'complete');
       });
 
       behaves('a body that breaks off leaves nothing behind, and the same id can be stored then', async ({ store }) => {
@@ -328,8 +328,8 @@ export function blobStoreBehaves(
         const done = await begun(under.store, partSize, partSize);
         await sealedInOrder(under.store, done.staged, done.bytes);
         const expected = [
-          { blob: open.staged.blob, kind: 'staging' },
-          { blob: done.staged.blob, kind: 'sealed' },
+          { blob: open.staged.blob, kind: 'staged' },
+          { blob: done.staged.blob, kind: 'complete' },
         ].sort(byBlob);
         for (const store of [under.store, await under.restart()]) {
           const found = await listed(store);

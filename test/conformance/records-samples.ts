@@ -67,7 +67,7 @@ export async function fill({ db }: Under, session: SessionId, slots: number): Pr
 }
 
 function rowOf({ index, sha1, tag }: ReturnType<typeof newPart>) {
-  return { slot: index, sha1, receipt: tag };
+  return { part_index: index, sha1, tag };
 }
 
 export function madeOf({ owner }: Under, blob: ReturnType<typeof newContentId>) {

@@ -108,7 +108,7 @@ describe('the secrets of nodes on one database', { skip: noPostgres, timeout: 60
     );
     await using second = await startServer({ env: { PARTWAY_DATABASE, PARTWAY_TOKEN, PARTWAY_SIGNING_KEY_FILE } });
     assert.equal((await new Api(second).get('/users/me')).status, 200);
-    const { rows } = await sql<{ value: string }>`select value from installation`.execute(await database.open());
+    const { rows } = await sql<{ value: string }>`select value from metadata`.execute(await database.open());
     assert.ok(rows.every(({ value }) => value !== first.token));
   });
 

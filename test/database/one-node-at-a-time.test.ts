@@ -34,20 +34,22 @@ describe('rounds of chores on several nodes', { skip: noPostgres, timeout: 600_0
   it('leave what is dear to one of them once in its own interval', async () => {
     await using database = await newPostgresDatabase();
     const db = await database.open();
-    const asked = await Promise.all(Array.from({ length: 8 }, () => claimRun(db, 'last-orphan-search', 60_000)));
+    const asked = await Promise.all(Array.from({ length: 8 }, () => claimRun(db, 'last-orphan-scan', 60_000)));
     assert.equal(asked.filter(Boolean).length, 1);
-    assert.equal(await claimRun(db, 'last-round', 60_000), true);
-    assert.equal(await claimRun(db, 'last-orphan-search', 60_000), false);
-    assert.equal(await claimRun(db, 'last-orphan-search', 0), true);
+    assert.equal(await claimRun(db, 'last-maintenance-run', 60_000), true);
+    assert.equal(await claimRun(db, 'last-orphan-scan', 60_000), false);
+    assert.equal(await claimRun(db, 'last-orphan-scan', 0), true);
   });
 
   it('do not stop for as long as the clock of the database was set back', async () => {
     await using database = await newPostgresDatabase();
     const db = await database.open();
-    assert.equal(await claimRun(db, 'last-round', 60_000), true);
-    await sql`update installation set value = (value::bigint + 86400000)::text where name = 'last-round'`.execute(db);
-    assert.equal(await claimRun(db, 'last-round', 60_000), true, 'the last one began in the future');
-    assert.equal(await claimRun(db, 'last-round', 60_000), false);
+    assert.equal(await claimRun(db, 'last-maintenance-run', 60_000), true);
+    await sql`update metadata set value = (value::bigint + 86400000)::text where name = 'last-maintenance-run'`.execute(
+      db,
+    );
+    assert.equal(await claimRun(db, 'last-maintenance-run', 60_000), true, 'the last one began in the future');
+    assert.equal(await claimRun(db, 'last-maintenance-run', 60_000), false);
   });
 
   it('are free again where one fails, or its connection is lost', async () => {

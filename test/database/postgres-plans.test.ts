@@ -145,7 +145,7 @@ function allSteps(step: Step | undefined): Step[] {
 
 async function fill(db: Kysely<Tables>, owner: UserRow): Promise<void> {
   const n = sql`generate_series(1, ${sql.lit(MANY)}) as n`;
-  await sql`insert into users (id, login, login_key, name, root_id, created_at) select n, 'user-' || n, 'user-' || n, 'User', n, n from ${n}`.execute(
+  await sql`insert into users (id, login, login_key, name, name_key, role, details, root_id, created_at, modified_at) select n, 'user-' || n, 'user-' || n, 'User', 'user', 'user', '', n, n, n from ${n}`.execute(
     db,
   );
   const item = (parent: string, base: number, trashed: boolean) => sql`
@@ -157,17 +157,17 @@ async function fill(db: Kysely<Tables>, owner: UserRow): Promise<void> {
   await item(String(owner.root_id), 100_000, false).execute(db);
   await item('100010', 200_000, false).execute(db);
   await item(String(owner.root_id), 300_000, true).execute(db);
-  await sql`insert into versions (id, file_id, content_id, name, size, sha1, created_at, created_by)
+  await sql`insert into versions (id, file_id, blob_id, name, size, sha1, created_at, created_by)
     select id, id, md5(id::text), name, size, '', 1, owner_id from items where kind = 'file' and parent_id is not null`.execute(
     db,
   );
-  await sql`insert into upload_sessions (id, owner_id, folder_id, name, content_id, staging, file_size, state, created_at, expires_at)
+  await sql`insert into upload_sessions (id, owner_id, folder_id, name, blob_id, staged_blob, file_size, state, created_at, expires_at)
     select upper(md5(n::text)), n, n, 'name', md5(n::text), '{}', 1,
       case n % 3 when 0 then 'open' when 1 then 'committed' else 'expired' end, n, n from ${n}`.execute(db);
-  await sql`insert into upload_sessions (id, owner_id, folder_id, name, content_id, staging, file_size, state, created_at, expires_at)
+  await sql`insert into upload_sessions (id, owner_id, folder_id, name, blob_id, staged_blob, file_size, state, created_at, expires_at)
     values (${SESSION}, 1, 1, 'name', 'the content',
       '{"blob":"c","layout":{"fileSize":1,"partSize":1,"partCount":1}}', 1, 'open', 1, 1000000)`.execute(db);
-  await sql`insert into parts (session_id, slot, sha1, receipt, created_at)
+  await sql`insert into parts (session_id, part_index, sha1, tag, created_at)
     select id, slot, '', '', 1 from upload_sessions, generate_series(0, 9) as slot`.execute(db);
   await sql`analyze`.execute(db);
 }

@@ -144,7 +144,7 @@ function someone(n: number): { login: string; name: string; now: number } {
 
 /** One statement, where `addUser` is a transaction. */
 async function addUserIn(db: Kysely<Tables>, n: number): Promise<void> {
-  await sql`insert into users (id, login, login_key, name, root_id, created_at) values (${n}, ${n}, ${n}, '', ${n}, 1)`.execute(
+  await sql`insert into users (id, login, login_key, name, name_key, role, details, root_id, created_at, modified_at) values (${n}, ${n}, ${n}, '', '', 'user', '', ${n}, 1, 1)`.execute(
     db,
   );
 }

@@ -64,7 +64,7 @@ describe('rows that wait for the disk together', () => {
     const made = Promise.allSettled([
       insertPart(db, session.id, newPart(0), 1),
       insertPart(db, session.id, newPart(1), 1),
-      sql`insert into parts (session_id, slot) values (${session.id}, 2)`.execute(db),
+      sql`insert into parts (session_id, part_index) values (${session.id}, 2)`.execute(db),
       sql`insert into nowhere values (1)`.execute(db),
       sql`insert into parts select * from parts`.execute(db),
       insertPart(db, session.id, newPart(5), 1),

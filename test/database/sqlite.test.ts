@@ -110,7 +110,7 @@ describe('an SQLite database', () => {
     await using database = await newDatabase();
     const db = await database.open();
     await sql`insert into kysely_migration (name, timestamp) values ('9999-from-the-future', '2099')`.execute(db);
-    await assert.rejects(migrate(db), /used by a newer Partway/);
+    await assert.rejects(migrate(db), /created by another version of Partway/);
     await addUser(db, someone(1));
   });
 
@@ -147,7 +147,7 @@ const WRITER = `
   const { DatabaseSync } = require('node:sqlite');
   const db = new DatabaseSync(process.argv[1]);
   db.exec('begin immediate');
-  db.exec("insert into users (id, login, login_key, name, root_id, created_at) values (1, 'other process', 'other process', '', 1, 1)");
+  db.exec("insert into users (id, login, login_key, name, name_key, role, details, root_id, created_at, modified_at) values (1, 'other process', 'other process', '', '', 'user', '', 1, 1, 1)");
   console.log('held');
   process.stdin.on('end', () => { db.exec('commit'); db.close(); }).resume();
 `;

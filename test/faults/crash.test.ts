@@ -75,7 +75,7 @@ async function assertSweptClean(dataFolder: string, files: readonly WireFile[]):
   for (const session of forgotten) await client.abort(session);
   await until(async () => {
     const stored = await storedFor(dataFolder);
-    return stored.length === files.length && stored.every(({ kind }) => kind === 'sealed');
+    return stored.length === files.length && stored.every(({ kind }) => kind === 'complete');
   });
   for (const file of files) assert.equal(await client.sha1Of(file.id), file.sha1);
 }

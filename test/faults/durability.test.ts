@@ -55,7 +55,7 @@ describe('bytes first, then the row, then the answer', { skip: bytesNotOnDisk ??
     log.push('answer');
     const id = upload.session.staged.blob;
     const [sealed, staging] = [
-      join(fixture.folder, 'content', id.slice(0, 2), id.slice(2, 4)),
+      join(fixture.folder, 'blobs', id.slice(0, 2), id.slice(2, 4)),
       join(fixture.folder, 'staging'),
     ];
     const { before, rows } = splitAt('complete done', log);
@@ -89,7 +89,7 @@ describe('while a sync is under way', { skip: bytesNotOnDisk ?? false }, () => {
 
   it('a commit has neither file nor answer', async () => {
     const disk = Promise.withResolvers<void>();
-    const { fixture, log } = await watchedFixture([{ method: 'sync', path: /content.{6}$/, wait: disk.promise }]);
+    const { fixture, log } = await watchedFixture([{ method: 'sync', path: /blobs.{6}$/, wait: disk.promise }]);
     await using _ = fixture;
     const upload = await createUpload(fixture);
     await sendAllParts(fixture, upload);
@@ -97,7 +97,7 @@ describe('while a sync is under way', { skip: bytesNotOnDisk ?? false }, () => {
     const committing = commitUpload(fixture, upload).finally(() => {
       answered = true;
     });
-    await until(() => log.some((line) => /^sync .*content.{6}$/.test(line)));
+    await until(() => log.some((line) => /^sync .*blobs.{6}$/.test(line)));
     await letOthersAsk(fixture, upload);
     assert.deepEqual(await published(fixture), []);
     assert.equal(answered, false);

@@ -56,7 +56,7 @@ describe('a sync that fails', { skip: bytesNotOnDisk ?? false }, () => {
   });
 
   for (const [what, path] of Object.entries({
-    'the folder that it is sealed in': /content.{6}$/,
+    'the folder that it is sealed in': /blobs.{6}$/,
     'the folder that it leaves': /staging$/,
   })) {
     it(`fails the commit where it is that of ${what}; no file is there, and committed again it is`, async () => {

@@ -84,7 +84,7 @@ async function readSlowly(piece: number): Promise<void> {
 }
 
 async function putState({ uploads: { db } }: Node, state: HashState): Promise<void> {
-  await db.updateTable('upload_sessions').set({ digest_state: state }).execute();
+  await db.updateTable('upload_sessions').set({ hash_state: state }).execute();
 }
 
 async function reaches(node: Node, { session }: Upload, slots: number): Promise<void> {

@@ -212,7 +212,7 @@ describe('the digest of an upload at several nodes', { skip: noPostgres }, () =>
     await sendPart(first, upload, 0);
     await reaches(first, upload, 1);
     const state = 'QUJDRA==' as HashState;
-    await first.uploads.db.updateTable('upload_sessions').set({ digest_state: state }).execute();
+    await first.uploads.db.updateTable('upload_sessions').set({ hash_state: state }).execute();
     await sendAllParts(other, upload, [1, 2, 3]);
     await assertOnlyFile(first, upload, await commitUpload(first, upload));
     assert.equal(other.errors.length, 1);
@@ -268,7 +268,7 @@ describe('a commit that has to read the sealed file back', { skip: noPostgres },
     // As long as nobody knows that it is dead, its reading is left to it.
     await other.uploads.db
       .updateTable('upload_sessions')
-      .set((row) => ({ reader_until: row('reader_until', '-', 40_000) }))
+      .set((row) => ({ rehash_until: row('rehash_until', '-', 40_000) }))
       .execute();
     await assertOnlyFile(other, upload, await commitUpload(other, upload));
     never.resolve();
@@ -316,8 +316,8 @@ async function putWithoutDigest(node: Node, upload: Upload): Promise<void> {
 }
 
 async function isRead({ uploads: { db } }: Node): Promise<boolean> {
-  const row = await db.selectFrom('upload_sessions').select('reader').executeTakeFirst();
-  return typeof row?.reader === 'string';
+  const row = await db.selectFrom('upload_sessions').select('rehash_node').executeTakeFirst();
+  return typeof row?.rehash_node === 'string';
 }
 
 async function reaches(node: Node, { session }: Upload, slots: number): Promise<void> {

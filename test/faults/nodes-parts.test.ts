@@ -358,7 +358,7 @@ async function isFixed(node: Node, { session }: Upload, slot: number): Promise<b
     .selectFrom('parts')
     .select('stored')
     .where('session_id', '=', session.id)
-    .where('slot', '=', slot)
+    .where('part_index', '=', slot)
     .executeTakeFirst();
   return row !== undefined;
 }

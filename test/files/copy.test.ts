@@ -12,7 +12,7 @@ import { addVersion, copy, fileOf, purge, rename, rowOf, trash, versionsOf } fro
 async function textOf({ files }: FilesFixture, id: ReturnType<typeof fileOf>['id']): Promise<string> {
   const entry = await describeFile(files.db, id);
   assert.ok(entry);
-  return Buffer.concat(await collect(await files.blobs.read(entry.version.content_id))).toString();
+  return Buffer.concat(await collect(await files.blobs.read(entry.version.blob_id))).toString();
 }
 
 test('a copy of a file is a file of its own with the same bytes, of which there are no more than before', async () => {

@@ -33,13 +33,13 @@ import {
 } from './tree-steps.ts';
 
 const INDEX_OF: Record<SortBy, string> = {
-  name: 'items_in_order',
+  name: 'items_by_name',
   id: 'items_by_parent',
   date: 'items_by_date',
   size: 'items_by_size',
 };
 const TRASH_INDEX_OF: Record<SortBy, string> = {
-  name: 'items_in_trash',
+  name: 'items_in_trash_by_name',
   id: 'items_in_trash_by_id',
   date: 'items_in_trash_by_date',
   size: 'items_in_trash_by_size',
@@ -119,7 +119,7 @@ it('a name is found in a folder, or found to be free, by one seek', { skip: only
 
   assertSeeks(plans);
   const found = indexesOf(plans, (sql) => sql.includes('"name_key" = '));
-  assert.ok(found.has('items_one_name_a_folder'), [...found].join());
+  assert.ok(found.has('items_unique_names'), [...found].join());
 });
 
 describe('a page of the trash is found by seeking, however much is in the trash', () => {

@@ -43,7 +43,7 @@ function inListOrder(nodes: Node[]): Node[] {
 
 /** Every content is named by a version, and every version's content is there. */
 export async function assertBytesAreNamed(fixture: FilesFixture): Promise<void> {
-  const versions = await fixture.files.db.selectFrom('versions').select('content_id').distinct().execute();
+  const versions = await fixture.files.db.selectFrom('versions').select('blob_id').distinct().execute();
   const stored = await fixture.stored();
-  assert.deepEqual(stored.map(({ blob }) => blob).sort(), versions.map((row) => row.content_id).sort());
+  assert.deepEqual(stored.map(({ blob }) => blob).sort(), versions.map((row) => row.blob_id).sort());
 }

@@ -45,7 +45,7 @@ async function assertWhole(fixture: FilesFixture): Promise<void> {
   }
   // Every version there is can be read.
   const versions = await fixture.files.db.selectFrom('versions').selectAll().execute();
-  for (const { content_id: blob, size } of versions) {
+  for (const { blob_id: blob, size } of versions) {
     assert.equal(Buffer.concat(await collect(await fixture.files.blobs.read(blob))).length, size);
   }
 }
@@ -100,7 +100,7 @@ test('of a deletion for good and a copy either may win: bytes stay as long as a 
     assert.equal(codes[1], undefined);
     for (const code of [codes[0], codes[2]]) assert.ok([undefined, 'trashed', 'not_found'].includes(code), code);
     const stays = codes[0] === undefined || codes[2] === undefined;
-    const versions = await fixture.files.db.selectFrom('versions').select('content_id').distinct().execute();
+    const versions = await fixture.files.db.selectFrom('versions').select('blob_id').distinct().execute();
     assert.equal((await fixture.stored()).length, versions.length);
     await assertWhole(fixture);
     if (stays) assert.ok(versions.length > 0);

@@ -28,7 +28,7 @@ test('a file keeps its bytes, its digest and the dates that its owner gave', asy
   assert.equal(entry.version.sha1, sha1Of('one two'));
   assert.equal(entry.item.description, 'the first');
   assert.deepEqual([entry.item.content_created_at, entry.item.content_modified_at], [5_000, 6_000]);
-  const bytes = await collect(await files.blobs.read(entry.version.content_id));
+  const bytes = await collect(await files.blobs.read(entry.version.blob_id));
   assert.equal(Buffer.concat(bytes).toString(), 'one two');
 });
 

@@ -54,7 +54,7 @@ test('a promoted version is a new one with the same bytes; those before stay', a
       [3, 5],
     ],
   );
-  assert.equal(versions[0]?.content_id, versions[2]?.content_id);
+  assert.equal(versions[0]?.blob_id, versions[2]?.blob_id);
   const row = await rowOf(fixture, file);
   assert.deepEqual([row.version_id, row.size, row.etag], [made, 5, 2]);
   assert.equal((await fixture.stored()).length, 2);

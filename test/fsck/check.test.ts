@@ -52,8 +52,8 @@ const kinds = (all: Found[]) => all.map(({ kind }) => kind);
 
 async function contentOf(fixture: FilesFixture, name: string): Promise<BlobId> {
   const { db } = fixture.files;
-  const row = await db.selectFrom('versions').select('content_id').where('name', '=', name).executeTakeFirstOrThrow();
-  return row.content_id;
+  const row = await db.selectFrom('versions').select('blob_id').where('name', '=', name).executeTakeFirstOrThrow();
+  return row.blob_id;
 }
 
 test('a tree with things in the trash, copies and versions is found whole, and each content is read once', async () => {
@@ -179,7 +179,7 @@ test('a content that gets its row between the list and the question is nobody’
     async found(one) {
       all.push(one);
       // Told as an orphan, and named by the time it is to be mended.
-      await db.updateTable('versions').set({ content_id: ORPHAN }).execute();
+      await db.updateTable('versions').set({ blob_id: ORPHAN }).execute();
       assert.equal(await one.mend?.(), false);
     },
   });

@@ -86,7 +86,7 @@ test('tokens are listed without themselves, and end by their id', async () => {
       client_id: null,
       expires_at: made.expires_at,
       scope: 'base_upload',
-      bound_to: null,
+      restricted_to: null,
     },
   );
   await partway(server, 'token', 'revoke', made.id);

@@ -204,7 +204,7 @@ function openContents(): number {
   const folder = `/proc/${server.pid}/fd`;
   return readdirSync(folder).filter((fd) => {
     try {
-      return readlinkSync(`${folder}/${fd}`).includes('/content/');
+      return readlinkSync(`${folder}/${fd}`).includes('/blobs/');
     } catch {
       return false;
     }

@@ -57,8 +57,8 @@ async function lying(contents: readonly string[]): Promise<string[]> {
 
 async function contentsOf({ id }: Member): Promise<string[]> {
   const found = await rows(
-    sql`select content_id as c from versions join items on items.id = file_id where owner_id = ${Number(id)}
-        union select content_id from upload_sessions where owner_id = ${Number(id)}`,
+    sql`select blob_id as c from versions join items on items.id = file_id where owner_id = ${Number(id)}
+        union select blob_id from upload_sessions where owner_id = ${Number(id)}`,
   );
   return found.map(({ c }) => String(c));
 }
@@ -161,7 +161,7 @@ test('bytes that a version of another user names stay when their first owner goe
   await upload(owner.api, 'shared.bin', 'the same bytes');
   const inherited = await upload(heir.api, 'shared.bin', 'the same bytes');
   const [content] = await contentsOf(owner);
-  await rows(sql`update versions set content_id = ${String(content)} where file_id = ${Number(inherited.id)}`);
+  await rows(sql`update versions set blob_id = ${String(content)} where file_id = ${Number(inherited.id)}`);
 
   assert.equal((await remove(owner, '?force=true')).status, 204);
 

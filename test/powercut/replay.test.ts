@@ -73,10 +73,10 @@ function hex(bytes: string | Buffer): string {
 function aboutToMove(): Log {
   const log = new Log();
   log.mkdir('staging');
-  log.mkdir('content');
+  log.mkdir('blobs');
   log.syncFolder('');
   log.addFile('staging/file');
-  log.mkdir('content/ab');
+  log.mkdir('blobs/ab');
   return log;
 }
 
@@ -84,7 +84,7 @@ function aboutToMove(): Log {
 function whereIs(states: readonly CrashState[]): { old: number; moved: number; lost: number } {
   const counts = { old: 0, moved: 0, lost: 0 };
   for (const state of states) {
-    const [from, to] = [state.get('staging/file'), state.get('content/ab/file')];
+    const [from, to] = [state.get('staging/file'), state.get('blobs/ab/file')];
     counts[to !== undefined ? 'moved' : from !== undefined ? 'old' : 'lost'] += 1;
     for (const bytes of [from, to]) if (bytes !== undefined) assert.deepEqual(bytes, BYTES);
   }
@@ -93,7 +93,7 @@ function whereIs(states: readonly CrashState[]): { old: number; moved: number; l
 
 test('a renamed file survives a power cut under its old name or its new one, whatever becomes of new folders', () => {
   const log = aboutToMove();
-  log.call('rename', `"${hex('staging/file')}", "${hex('content/ab/file')}"`);
+  log.call('rename', `"${hex('staging/file')}", "${hex('blobs/ab/file')}"`);
   const { old, moved, lost } = whereIs(log.states());
   assert.equal(lost, 0);
   assert.ok(old > 0 && moved > 0, `${old} ${moved}`);
@@ -104,9 +104,9 @@ test('a renamed file survives a power cut under its old name or its new one, wha
 
 test('a rename that the process did not live to see keeps what was on the disk', () => {
   const left = leftoverFolder(mkdtempSync(join(tmpdir(), 'partway-replay-')));
-  mkdirSync(join(left, 'content/ab'), { recursive: true });
+  mkdirSync(join(left, 'blobs/ab'), { recursive: true });
   mkdirSync(join(left, 'staging'));
-  writeFileSync(join(left, 'content/ab/file'), BYTES);
+  writeFileSync(join(left, 'blobs/ab/file'), BYTES);
   const log = aboutToMove();
   log.endLife(left);
   const { old, moved, lost } = whereIs(log.states());
@@ -116,12 +116,12 @@ test('a rename that the process did not live to see keeps what was on the disk',
 
 test('a sync counts although the end of an earlier use of its descriptor is written down late', () => {
   const log = aboutToMove();
-  log.call('rename', `"${hex('staging/file')}", "${hex('content/ab/file')}"`);
+  log.call('rename', `"${hex('staging/file')}", "${hex('blobs/ab/file')}"`);
   log.open('staging', 30);
   // Another thread got the number that was free again, and strace heard of that first.
-  log.open('content', 30);
+  log.open('blobs', 30);
   log.close('staging', 30);
-  log.sync('content', 30);
-  log.syncFolder('content/ab');
+  log.sync('blobs', 30);
+  log.syncFolder('blobs/ab');
   assert.deepEqual(whereIs(log.states()), { old: 0, moved: 300, lost: 0 });
 });

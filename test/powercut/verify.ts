@@ -135,20 +135,20 @@ class Check {
 async function readRows(db: Kysely<Tables>): Promise<Rows> {
   const [sessions, parts, items, versions] = await Promise.all([
     db.selectFrom('upload_sessions').selectAll().execute(),
-    db.selectFrom('parts').select(['session_id', 'slot', 'sha1']).execute(),
+    db.selectFrom('parts').select(['session_id', 'part_index', 'sha1']).execute(),
     db.selectFrom('items').select(['id', 'name', 'trashed_at', 'version_id']).execute(),
-    db.selectFrom('versions').select(['id', 'content_id', 'sha1', 'size']).execute(),
+    db.selectFrom('versions').select(['id', 'blob_id', 'sha1', 'size']).execute(),
   ]);
   return {
     sessions: new Map(sessions.map((row) => [row.id, sessionFromRow(row)])),
-    parts: parts.map(({ session_id: session, slot: index, sha1 }) => ({ session, index, sha1 })),
+    parts: parts.map(({ session_id: session, part_index: index, sha1 }) => ({ session, index, sha1 })),
     items: new Map(
       items.map((row) => [
         String(row.id),
         { name: row.name, isTrashed: row.trashed_at !== null, version: row.version_id },
       ]),
     ),
-    versions: new Map(versions.map(({ id, content_id: blob, sha1, size }) => [id, { blob, sha1, size }])),
+    versions: new Map(versions.map(({ id, blob_id: blob, sha1, size }) => [id, { blob, sha1, size }])),
   };
 }
 

@@ -28,7 +28,7 @@ describe('partway fsck beside a server on S3', { skip: whyNoS3 ?? false, timeout
     );
 
     const client = newTestClient();
-    const { Contents } = await client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: `${prefix}/content/` }));
+    const { Contents } = await client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: `${prefix}/blobs/` }));
     assert.equal(Contents?.length, 1);
     await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: Contents[0]?.Key }));
     client.destroy();

@@ -33,7 +33,7 @@ describe('the S3 store', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) }, 
     const upload = await begin(under.blobs);
     await under.blobs.complete(upload.staged, await writeAll(under.blobs, upload));
     const client = newTestClient();
-    const Key = `${under.prefix}/content/${upload.staged.blob}`;
+    const Key = `${under.prefix}/blobs/${upload.staged.blob}`;
     const { Body } = await client.send(new GetObjectCommand({ Bucket: TEST_BUCKET, Key }));
     assert.deepEqual(await Body?.transformToByteArray(), upload.bytes);
     client.destroy();
@@ -123,12 +123,12 @@ describe('the S3 store', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) }, 
     const [objects, uploads] = [idsOf(1_003), idsOf(1_003)];
     const Bucket = TEST_BUCKET;
     await sideBySide(objects, async (id) => {
-      await client.send(new PutObjectCommand({ Bucket, Key: `${under.prefix}/content/${id}`, Body: 'x' }));
+      await client.send(new PutObjectCommand({ Bucket, Key: `${under.prefix}/blobs/${id}`, Body: 'x' }));
     });
     await sideBySide(uploads, async (id) => {
-      await client.send(new CreateMultipartUploadCommand({ Bucket, Key: `${under.prefix}/content/${id}` }));
+      await client.send(new CreateMultipartUploadCommand({ Bucket, Key: `${under.prefix}/blobs/${id}` }));
     });
-    const Prefix = `${under.prefix}/content/`;
+    const Prefix = `${under.prefix}/blobs/`;
     const first = await client.send(new ListMultipartUploadsCommand({ Bucket, Prefix }));
     const marked = first.IsTruncated === true && first.NextUploadIdMarker !== undefined;
     client.destroy();
@@ -199,7 +199,7 @@ describe('the S3 store', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) }, 
   it('passes over what lies below its prefix and is none of its contents', async () => {
     await using under = await opened();
     const client = newTestClient();
-    for (const key of ['database-id', 'content/readme.txt', 'content/sub/0123456789abcdef0123456789abcdef', 'other']) {
+    for (const key of ['database-id', 'blobs/readme.txt', 'blobs/sub/0123456789abcdef0123456789abcdef', 'other']) {
       await client.send(new PutObjectCommand({ Bucket: TEST_BUCKET, Key: `${under.prefix}/${key}`, Body: 'x' }));
     }
     client.destroy();
@@ -271,7 +271,7 @@ async function opened(endpoint = s3Url(), prefix = freshPlace().prefix, spoolSiz
 
 async function overwrite(prefix: string, { staged }: Upload, number: number, Body: Uint8Array): Promise<void> {
   const client = newTestClient();
-  const Key = `${prefix}/content/${staged.blob}`;
+  const Key = `${prefix}/blobs/${staged.blob}`;
   const part = { Bucket: TEST_BUCKET, Key, UploadId: staged.backendState, PartNumber: number };
   await client.send(new UploadPartCommand({ ...part, Body }));
   client.destroy();

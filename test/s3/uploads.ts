@@ -36,7 +36,7 @@ export async function readAll(store: BlobStore, { staged }: Upload): Promise<Uin
 /** Whether S3 keeps what was written of a part before, and takes that by its ETag, as SeaweedFS does. */
 export async function keepsAllOf(prefix: string, { staged }: Upload, number: number): Promise<boolean> {
   const client = newTestClient();
-  const Key = `${prefix}/content/${staged.blob}`;
+  const Key = `${prefix}/blobs/${staged.blob}`;
   const upload = { Bucket: TEST_BUCKET, Key, UploadId: staged.backendState };
   const { Parts } = await client.send(new ListPartsCommand({ ...upload, PartNumberMarker: String(number - 1) }));
   client.destroy();

@@ -19,12 +19,12 @@ describe('the disk store and its syncs', () => {
     const store = await openDiskStore(folder, { files: new DurableFiles({ openFile: openingWith({ log }) }) });
     const staged = await store.create(newContentId(), grid(0, PART));
     const id = staged.blob;
-    const sealedIn = join(folder, 'content', id.slice(0, 2), id.slice(2, 4));
+    const sealedIn = join(folder, 'blobs', id.slice(0, 2), id.slice(2, 4));
     await mkdir(sealedIn, { recursive: true });
     await rename(join(folder, 'staging', id), join(sealedIn, id));
     log.length = 0;
     await store.complete(staged, []);
-    const levels = [folder, join(folder, 'content'), join(folder, 'content', id.slice(0, 2)), sealedIn];
+    const levels = [folder, join(folder, 'blobs'), join(folder, 'blobs', id.slice(0, 2)), sealedIn];
     assert.deepEqual(
       log,
       [...levels, join(folder, 'staging')].map((level) => `sync ${level}`),
@@ -45,14 +45,11 @@ describe('the disk store and its syncs', () => {
     assert.equal(log.filter((line) => line === `sync ${folder}`).length, 2);
   });
 
-  for (const failing of ['staging', 'content']) {
+  for (const failing of ['staging', 'blobs']) {
     it(`leaves no file of a direct upload if the sync of ${failing}/ after its rename fails`, async (t) => {
       const folder = await temporaryFolder(t);
       const id = newContentId();
-      const [staged, sealed] = [
-        join(folder, 'staging', id),
-        join(folder, 'content', id.slice(0, 2), id.slice(2, 4), id),
-      ];
+      const [staged, sealed] = [join(folder, 'staging', id), join(folder, 'blobs', id.slice(0, 2), id.slice(2, 4), id)];
       const after: string[] = [];
       const faults = [
         {
@@ -88,8 +85,8 @@ describe('the disk store and its syncs', () => {
     assert.deepEqual(log.splice(0), written);
     await store.complete(staged, ['']);
     const { blob: id } = staged;
-    const levels = [folder, join(folder, 'content'), join(folder, 'content', id.slice(0, 2))];
-    const both = [join(folder, 'content', id.slice(0, 2), id.slice(2, 4)), join(folder, 'staging')];
+    const levels = [folder, join(folder, 'blobs'), join(folder, 'blobs', id.slice(0, 2))];
+    const both = [join(folder, 'blobs', id.slice(0, 2), id.slice(2, 4)), join(folder, 'staging')];
     assert.deepEqual(
       log.splice(0),
       [...levels, ...both].map((level) => `sync ${level}`),

@@ -54,8 +54,8 @@ describe('the disk store, on its disk,', () => {
     assert.equal((await stat(join(folder, 'staging', id))).mode & 0o777, 0o600);
     await store.writePart(staged, range, bodyOf(bytes, range));
     await store.complete(staged, ['']);
-    assert.equal((await stat(join(folder, 'content', id.slice(0, 2), id.slice(2, 4), id))).mode & 0o777, 0o400);
-    assert.equal((await stat(join(folder, 'content', id.slice(0, 2)))).mode & 0o777, 0o700);
+    assert.equal((await stat(join(folder, 'blobs', id.slice(0, 2), id.slice(2, 4), id))).mode & 0o777, 0o400);
+    assert.equal((await stat(join(folder, 'blobs', id.slice(0, 2)))).mode & 0o777, 0o700);
   });
 
   it('has the full size from the beginning, and the slots where locate says', async (t) => {
@@ -92,16 +92,16 @@ describe('the disk store, on its disk,', () => {
     const folder = await temporaryFolder(t);
     const store = await openDiskStore(folder);
     await writeFile(join(folder, 'staging', 'README'), 'x');
-    await mkdir(join(folder, 'content', 'lost+found'));
-    await mkdir(join(folder, 'content', 'aa', 'bb'), { recursive: true });
-    await writeFile(join(folder, 'content', 'aa', 'bb', 'c'.repeat(32)), 'in the wrong folder');
+    await mkdir(join(folder, 'blobs', 'lost+found'));
+    await mkdir(join(folder, 'blobs', 'aa', 'bb'), { recursive: true });
+    await writeFile(join(folder, 'blobs', 'aa', 'bb', 'c'.repeat(32)), 'in the wrong folder');
     assert.deepEqual(await collect(store.list()), []);
   });
 
   it('says so when a file has the wrong size, and does not seal it', async (t) => {
     const { folder, store, staging: staged, slot: range, bytes } = await oneSlot(t);
     const id = staged.blob;
-    const sealed = join(folder, 'content', id.slice(0, 2), id.slice(2, 4), id);
+    const sealed = join(folder, 'blobs', id.slice(0, 2), id.slice(2, 4), id);
     await store.writePart(staged, range, bodyOf(bytes, range));
     await truncate(join(folder, 'staging', id), 7);
     await assert.rejects(store.complete(staged, ['']), /has 7 bytes where \d+ were written/);
@@ -127,7 +127,7 @@ describe('the disk store, on its disk,', () => {
   it('makes its folder with all that lead to it', async (t) => {
     const folder = join(await temporaryFolder(t), 'deep', 'down');
     await openDiskStore(folder);
-    assert.deepEqual((await readdir(folder)).sort(), ['content', 'staging']);
+    assert.deepEqual((await readdir(folder)).sort(), ['blobs', 'staging']);
     await openDiskStore(folder);
   });
 });

@@ -1,6 +1,6 @@
 import { readdirSync, readlinkSync } from 'node:fs';
 
-/** What the open descriptors of a process lead to, as Linux names it: `socket:[123]`, `/data/content/ab/cd/…`. */
+/** What the open descriptors of a process lead to, as Linux names it: `socket:[123]`, `/data/blobs/ab/cd/…`. */
 export function descriptorsOf(pid: number): string[] {
   return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
     try {
@@ -14,5 +14,5 @@ export function descriptorsOf(pid: number): string[] {
 
 /** How many files of stored contents a server has open. */
 export function openContents(pid: number): number {
-  return descriptorsOf(pid).filter((target) => target.includes('/content/')).length;
+  return descriptorsOf(pid).filter((target) => target.includes('/blobs/')).length;
 }

@@ -46,7 +46,7 @@ async function furnished() {
 
 async function seedOf(fixture: FilesFixture): Promise<{ blob: BlobId }> {
   await uploadFile(fixture.files, { folderId: fixture.owner.root_id, name: 'seed' }, bodyBy(fixture.owner, 'seed'));
-  const { content_id: blob } = await fixture.files.db.selectFrom('versions').selectAll().executeTakeFirstOrThrow();
+  const { blob_id: blob } = await fixture.files.db.selectFrom('versions').selectAll().executeTakeFirstOrThrow();
   return { blob };
 }
 
@@ -56,7 +56,7 @@ async function manyContents(fixture: FilesFixture, seed: BlobId) {
   const version = await db.selectFrom('versions').selectAll().executeTakeFirstOrThrow();
   const ids = Array.from({ length: FILES }, newBlobId);
   for (const id of ids) {
-    const folder = join(fixture.folderOfBytes, 'content', id.slice(0, 2), id.slice(2, 4));
+    const folder = join(fixture.folderOfBytes, 'blobs', id.slice(0, 2), id.slice(2, 4));
     await mkdir(folder, { recursive: true });
     await writeFile(join(folder, id), '');
   }
@@ -65,7 +65,7 @@ async function manyContents(fixture: FilesFixture, seed: BlobId) {
       ...version,
       id: (version.id + 1 + from + n) as VersionId,
       number: 2 + from + n,
-      content_id: id,
+      blob_id: id,
     }));
     await db.insertInto('versions').values(rows).execute();
   }

@@ -14,7 +14,7 @@ test('no statement of the sweep deletes more than a thousand parts, however many
     const { session } = await createUpload(fixture);
     for (let from = 10; from < 2_510; from += 500) {
       const rows = Array.from({ length: 500 }, (_, slot) => ({
-        ...{ session_id: session.id, slot: from + slot, sha1: 'a'.repeat(40), receipt: '', created_at: 0 },
+        ...{ session_id: session.id, part_index: from + slot, sha1: 'a'.repeat(40), tag: '', created_at: 0 },
       }));
       await db
         .insertInto('parts')

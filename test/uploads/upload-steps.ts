@@ -114,9 +114,9 @@ export async function commitUpload(
 export async function published(fixture: UploadFixture): Promise<{ file: Committed; bytes: Buffer }[]> {
   const versions = await fixture.uploads.db.selectFrom('versions').selectAll().orderBy('id').execute();
   return Promise.all(
-    versions.map(async ({ id, file_id, content_id }) => ({
+    versions.map(async ({ id, file_id, blob_id }) => ({
       file: { fileId: file_id, versionId: id },
-      bytes: Buffer.concat(await collect(await fixture.uploads.blobs.read(content_id))),
+      bytes: Buffer.concat(await collect(await fixture.uploads.blobs.read(blob_id))),
     })),
   );
 }

@@ -218,7 +218,7 @@ function throttled(
   job: BackgroundJob,
   { every, db, clock, shared }: { every: Millis; db: Kysely<Tables>; clock: Clock; shared: boolean },
 ): BackgroundJob {
-  const isDueHere = shared ? () => claimRun(db, 'last-orphan-search', every) : undefined;
+  const isDueHere = shared ? () => claimRun(db, 'last-orphan-scan', every) : undefined;
   return throttle(clock, every, job, isDueHere);
 }
 

@@ -35,7 +35,7 @@ async function checkFolder(folder: string): Promise<Diagnosis[]> {
     const remedy = `It holds tokens and everybody’s files: chmod 700 ${folder}`;
     say('warn', `${folder} can be read by others (mode ${(mode & 0o777).toString(8)})`, remedy);
   }
-  for (const part of ['staging', 'content']) {
+  for (const part of ['staging', 'blobs']) {
     const its = await stat(join(folder, part)).catch(() => undefined);
     if (its === undefined || its.dev === dev) continue;
     const remedy = 'A finished file is renamed from staging to content: put the whole folder on one file system.';

@@ -75,7 +75,7 @@ export function ownershipMarkerIn(folder: string): OwnershipMarker {
  * Bytes whose database is gone: a new one would name none of them, and the sweep would take them all for garbage.
  */
 function refuseLostDatabase(path: string): void {
-  const content = join(path, 'content');
+  const content = join(path, 'blobs');
   if (existsSync(databasePath(path)) || !existsSync(content) || readdirSync(content).length === 0) return;
   throw new Error(
     `${path} holds the bytes of files but no database (partway.sqlite). Put the database back from a backup, name it ` +

@@ -24,7 +24,7 @@ export async function withLeaderLock(
     );
     if (rows[0]?.locked !== true) return;
     try {
-      if (await claimRun(connection, 'last-round', interval)) await round();
+      if (await claimRun(connection, 'last-maintenance-run', interval)) await round();
     } finally {
       await sql`select pg_advisory_unlock(${LEADER_LOCK})`.execute(connection);
     }
@@ -37,10 +37,10 @@ export async function withLeaderLock(
  */
 export async function claimRun(db: Kysely<Tables>, work: ClusterJob, interval: Millis): Promise<boolean> {
   // A little less, for nodes whose timers run a little faster than the work takes.
-  const due = sql<boolean>`(installation.value::bigint <= ${shifted(DATABASE_NOW, -Math.floor(interval * 0.9))}
-    or installation.value::bigint > ${shifted(DATABASE_NOW, CLOCK_TOLERANCE)})`;
+  const due = sql<boolean>`(metadata.value::bigint <= ${shifted(DATABASE_NOW, -Math.floor(interval * 0.9))}
+    or metadata.value::bigint > ${shifted(DATABASE_NOW, CLOCK_TOLERANCE)})`;
   const { numInsertedOrUpdatedRows } = await db
-    .insertInto('installation')
+    .insertInto('metadata')
     .values({ name: work, value: sql<string>`${DATABASE_NOW}::text` })
     .onConflict((conflict) =>
       conflict

@@ -1,50 +1,70 @@
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
-import * as foundation from './migrations/0001-foundation.ts';
-import * as tokens from './migrations/0002-tokens.ts';
-import * as tree from './migrations/0003-tree.ts';
-import * as statusAndTrashOrders from './migrations/0004-status-and-trash-orders.ts';
-import * as installation from './migrations/0005-installation.ts';
-import * as sessionsByOwner from './migrations/0006-sessions-by-owner.ts';
-import * as manyNodes from './migrations/0007-many-nodes.ts';
-import * as detailsAndFoldedNames from './migrations/0009-details-and-folded-names.ts';
-import * as treeCosts from './migrations/0010-tree-costs.ts';
-import * as unreferencedBlobs from './migrations/0011-unreferenced-blobs.ts';
-import * as tokenParentsAndChallenges from './migrations/0012-token-parents-and-challenges.ts';
+import * as initial from './migrations/initial.ts';
 import type { Tables } from './schema.ts';
 
-/** In the order in which they run. A migration that has been released is never edited: add the next one. */
-export const MIGRATIONS: Readonly<Record<string, Migration>> = {
-  '0001-foundation': foundation,
-  '0002-tokens': tokens,
-  '0003-tree': tree,
-  '0004-status-and-trash-orders': statusAndTrashOrders,
-  '0005-installation': installation,
-  '0006-sessions-by-owner': sessionsByOwner,
-  '0007-many-nodes': manyNodes,
-  '0009-details-and-folded-names': detailsAndFoldedNames,
-  '0010-tree-costs': treeCosts,
-  '0011-unreferenced-blobs': unreferencedBlobs,
-  '0012-token-parents-and-challenges': tokenParentsAndChallenges,
-};
+/**
+ * In the order in which they run. Until 0.1.0 is released there is one, whose number is raised with each change to the
+ * schema. A released migration is never edited: add the next one.
+ */
+export const MIGRATIONS: Readonly<Record<string, Migration>> = { '0013-initial': initial };
 
-export const NEWER_DATABASE =
-  'The database was used by a newer Partway than this one. Start that one instead, or restore a backup from before.';
+const UNDEFINED_TABLE = '42P01';
+const MISSING_TABLE = /no such table/;
+
+/** A database whose schema belongs to another version of Partway. It is left as it is. */
+export class OtherSchemaError extends Error {
+  override readonly name = 'OtherSchemaError';
+
+  constructor(found: readonly string[]) {
+    const [theirs, ours] = [found.at(-1), Object.keys(MIGRATIONS).at(-1)];
+    super(
+      `The database was created by another version of Partway (schema ${theirs}; this version uses ${ours}) and was not ` +
+        'changed. Use that version, or start with an empty database: versions before 0.1.0 cannot be upgraded.',
+    );
+  }
+}
 
 /**
- * Brings the schema up to this build's, in one transaction a migration. Throws where the database was made by a newer
- * build, or a migration fails (nothing of it stays).
+ * Brings the schema up to this build's, in one transaction per migration. Throws `OtherSchemaError` if the database was
+ * used by a build with other migrations, and with the cause if a migration fails, after rolling it back.
  */
 export async function migrate(db: Kysely<Tables>): Promise<void> {
+  await rejectOtherSchema(db);
   const migrator = new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS } });
   const { error } = await migrator.migrateToLatest();
   if (error === undefined) return;
-  // Kysely's word for a migration that the database knows and this build does not.
-  if (error instanceof Error && error.message.startsWith('corrupted migrations')) {
-    throw new Error(NEWER_DATABASE, { cause: error });
-  }
   const why = error instanceof Error ? error.message : String(error);
-  throw new Error(`The database could not be brought up to this version of Partway, and is as it was: ${why}`, {
+  throw new Error(`The database could not be upgraded to this version of Partway and was not changed: ${why}`, {
     cause: error,
   });
+}
+
+/**
+ * Makes sure that a PostgreSQL database has the schema of this build, and changes nothing: other nodes may be using it.
+ * Throws with what to do if it does not.
+ */
+export async function requireSchema(db: Kysely<Tables>): Promise<void> {
+  const done = await rejectOtherSchema(db);
+  if (done.length === Object.keys(MIGRATIONS).length) return;
+  const state = done.length === 0 ? 'has no Partway tables yet' : 'was created by an older version of Partway';
+  throw new Error(`The database ${state}. Run \`partway migrate\` once, then start again.`);
+}
+
+/** The migrations that the database has. Throws `OtherSchemaError` if this build does not know one of them. */
+async function rejectOtherSchema(db: Kysely<Tables>): Promise<string[]> {
+  const done = await listMigrations(db);
+  if (done.some((name) => !(name in MIGRATIONS))) throw new OtherSchemaError(done);
+  return done;
+}
+
+async function listMigrations(db: Kysely<Tables>): Promise<string[]> {
+  try {
+    const { rows } = await sql<{ name: string }>`select name from kysely_migration order by name`.execute(db);
+    return rows.map(({ name }) => name);
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string };
+    if (code === UNDEFINED_TABLE || MISSING_TABLE.test(message)) return [];
+    throw error;
+  }
 }

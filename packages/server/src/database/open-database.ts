@@ -1,8 +1,7 @@
 import { Refusal } from '@partway/protocol/errors';
 import type { Kysely } from 'kysely';
-import { migrate } from './migrate.ts';
+import { migrate, requireSchema } from './migrate.ts';
 import { type PostgresOptions, requireUtf8 } from './postgres/postgres.ts';
-import { requireSchema } from './require-schema.ts';
 import type { Tables } from './schema.ts';
 import { openSqlite, type SqliteOptions } from './sqlite/sqlite.ts';
 

@@ -31,7 +31,7 @@ export interface Tables {
   parts: WithDefaults<PartRow, 'stored' | 'node'>;
   unreferenced_blobs: WithDefaults<UnreferencedBlobRow, 'reserved'>;
   orphaned_blobs: OrphanedBlobRow;
-  installation: InstallationRow;
+  metadata: MetadataRow;
 }
 
 /** A row whose columns `Keys` the database fills in where they are left out. */
@@ -118,7 +118,7 @@ export interface AccessTokenRow {
   /** Names of scopes, a space between; null for everything. */
   scopes: string | null;
   /** The file or folder beyond which it does not reach. */
-  bound_to: ItemId | null;
+  restricted_to: ItemId | null;
   expires_at: Millis;
   /** The token that it was exchanged for; empty if that is not known, null if it was not made by an exchange. */
   parent_sha256: string | null;
@@ -193,7 +193,7 @@ export interface ItemRow {
 export interface VersionRow {
   id: VersionId;
   file_id: ItemId;
-  content_id: BlobId;
+  blob_id: BlobId;
   name: string;
   size: number;
   sha1: Sha1;
@@ -243,9 +243,9 @@ export interface SessionRow {
   folder_id: ItemId;
   /** The name of the file to be; null where a new version keeps the file's name. */
   name: string | null;
-  content_id: BlobId;
+  blob_id: BlobId;
   /** `Staging` as JSON. */
-  staging: string;
+  staged_blob: string;
   file_size: number;
   state: SessionState;
   created_at: Millis;
@@ -259,19 +259,19 @@ export interface SessionRow {
 /** How far the digest of a session's whole file has come, where it lies in rows. */
 interface DigestRow {
   /** The slots below this one are in the digest; -1 where it has to be made anew, from the sealed bytes. */
-  digest_slots: number;
+  hashed_parts: number;
   /** The digest's state at that mark; null for that of nothing. */
-  digest_state: HashState | null;
+  hash_state: HashState | null;
   /** The node that reads the sealed bytes back, and until when the others leave it to that node. */
-  reader: NodeId | null;
-  reader_until: Millis;
+  rehash_node: NodeId | null;
+  rehash_until: Millis;
 }
 
 interface PartRow {
   session_id: SessionId;
-  slot: number;
+  part_index: number;
   sha1: Sha1;
-  receipt: PartTag;
+  tag: PartTag;
   /** Since when the slot is this part's: of one that is stored, when it was; of another, when a node last meant to. */
   created_at: Millis;
   /** 1 where the part exists; 0 where a node means to store these bytes, and others must not put any in their place. */
@@ -290,7 +290,7 @@ interface UnreferencedBlobRow {
   /** When its writer was last known to be at work. Of one that is to be deleted it only tells one note from the next. */
   touched_at: Millis;
   /** 0 while it is being written and may still get a name; 1 once it never will. */
-  doomed: 0 | 1;
+  deleting: 0 | 1;
 }
 
 /** A blob in the store that no row explains, as after an older backup of the database was restored. */
@@ -301,7 +301,7 @@ interface OrphanedBlobRow {
 }
 
 /** One thing that is true of the whole installation. */
-interface InstallationRow {
+interface MetadataRow {
   name: string;
   value: string;
 }

@@ -23,7 +23,7 @@ const FACT = 'last-seen-time';
  * compares the wall clock with it. Undefined in a database that knows none.
  */
 export async function newestTime(db: Kysely<Tables>): Promise<Millis | undefined> {
-  const saved = await db.selectFrom('installation').select('value').where('name', '=', FACT).executeTakeFirst();
+  const saved = await db.selectFrom('metadata').select('value').where('name', '=', FACT).executeTakeFirst();
   if (saved !== undefined) return Number(saved.value);
   const { newest } = await db
     .selectFrom('upload_sessions')
@@ -35,7 +35,7 @@ export async function newestTime(db: Kysely<Tables>): Promise<Millis | undefined
 /** Writes down how late it is, for the next start. */
 export async function saveTime(db: Kysely<Tables>, time: Millis): Promise<void> {
   await db
-    .insertInto('installation')
+    .insertInto('metadata')
     .values({ name: FACT, value: String(time) })
     .onConflict((conflict) => conflict.column('name').doUpdateSet({ value: String(time) }))
     .execute();

@@ -28,7 +28,7 @@ export async function recordBlob(
   now: Millis,
   userQuota?: number,
 ): Promise<void> {
-  const row = { blob_id: blob, owner_id: owner, reserved: reserve, touched_at: now, doomed: 0 as const };
+  const row = { blob_id: blob, owner_id: owner, reserved: reserve, touched_at: now, deleting: 0 as const };
   if (reserve === 0) {
     await db.insertInto('unreferenced_blobs').values(row).execute();
     return;
@@ -65,7 +65,7 @@ async function touch(db: Kysely<Tables>, blob: BlobId, more: number, now: Millis
     .updateTable('unreferenced_blobs')
     .set((row) => ({ reserved: row('reserved', '+', more), touched_at: now }))
     .where('blob_id', '=', blob)
-    .where('doomed', '=', 0)
+    .where('deleting', '=', 0)
     .executeTakeFirst();
   if (numUpdatedRows === 0n) throw blobDiscardedError();
 }
@@ -78,7 +78,7 @@ export async function referenceBlob(tx: Transaction<Tables>, blob: BlobId): Prom
   const { numDeletedRows } = await tx
     .deleteFrom('unreferenced_blobs')
     .where('blob_id', '=', blob)
-    .where('doomed', '=', 0)
+    .where('deleting', '=', 0)
     .executeTakeFirst();
   if (numDeletedRows === 0n) throw blobDiscardedError();
 }
@@ -102,7 +102,7 @@ export function markBlobForDeletion(
   { before, keep = false }: { before?: Millis; keep?: boolean } = {},
 ): Promise<boolean> {
   return db.transaction().execute(async (tx) => {
-    const note = tx.selectFrom('unreferenced_blobs').where('blob_id', '=', blob).where('doomed', '=', 0);
+    const note = tx.selectFrom('unreferenced_blobs').where('blob_id', '=', blob).where('deleting', '=', 0);
     const owner = (await note.select('owner_id').executeTakeFirst())?.owner_id;
     if (owner == null) return false;
     // The user's row first, as every other transaction does: from here on nobody reserves more for this blob.
@@ -110,9 +110,9 @@ export function markBlobForDeletion(
     const reserved = (await note.select('reserved').executeTakeFirst())?.reserved ?? 0;
     const { numUpdatedRows } = await tx
       .updateTable('unreferenced_blobs')
-      .set({ doomed: 1, owner_id: null, reserved: 0, touched_at: 0 })
+      .set({ deleting: 1, owner_id: null, reserved: 0, touched_at: 0 })
       .where('blob_id', '=', blob)
-      .where('doomed', '=', 0)
+      .where('deleting', '=', 0)
       .$if(before !== undefined, (query) => query.where('touched_at', '<=', before ?? 0))
       .executeTakeFirst();
     if (numUpdatedRows === 0n) return false;
@@ -131,23 +131,23 @@ export async function markBlobsForDeletion(tx: Transaction<Tables>, blobs: Itera
     blob_id: blob,
     owner_id: null,
     touched_at: 0,
-    doomed: 1 as const,
+    deleting: 1 as const,
   }));
   if (rows.length === 0) return;
   await tx
     .insertInto('unreferenced_blobs')
     .values(rows)
-    // One that is doomed already is noted again, so that whoever looked before does not forget it.
+    // One that is deleting already is noted again, so that whoever looked before does not forget it.
     .onConflict((conflict) =>
       conflict.column('blob_id').doUpdateSet((row) => ({ touched_at: row('unreferenced_blobs.touched_at', '+', 1) })),
     )
     .execute();
 }
 
-/** Forgets doomed blobs whose bytes are gone. */
+/** Forgets deleting blobs whose bytes are gone. */
 export async function deleteBlobRows(db: Kysely<Tables>, blobs: readonly BlobId[]): Promise<void> {
   if (blobs.length === 0) return;
-  await db.deleteFrom('unreferenced_blobs').where('blob_id', 'in', blobs).where('doomed', '=', 1).execute();
+  await db.deleteFrom('unreferenced_blobs').where('blob_id', 'in', blobs).where('deleting', '=', 1).execute();
 }
 
 /**
@@ -173,9 +173,9 @@ const BATCH = 500;
  */
 export async function deleteUnreferencedBlobs({ db, blobs }: FileContext, blobIds: readonly BlobId[]): Promise<void> {
   const named = await inBatches(blobIds, (batch) =>
-    db.selectFrom('versions').select('content_id').distinct().where('content_id', 'in', batch).execute(),
+    db.selectFrom('versions').select('blob_id').distinct().where('blob_id', 'in', batch).execute(),
   );
-  const kept = new Set(named.map((row) => row.content_id));
+  const kept = new Set(named.map((row) => row.blob_id));
   const gone = blobIds.filter((id) => !kept.has(id));
   for (const id of gone) await blobs.remove(id);
   for (let from = 0; from < gone.length; from += BATCH) await deleteBlobRows(db, gone.slice(from, from + BATCH));

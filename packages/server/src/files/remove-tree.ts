@@ -78,7 +78,7 @@ export class TreeRemoval {
   async #deleteFiles(tx: Transaction<Tables>, ids: readonly ItemId[]): Promise<number> {
     const versions = await tx
       .selectFrom('versions')
-      .select(['id', 'size', 'content_id'])
+      .select(['id', 'size', 'blob_id'])
       .where('file_id', 'in', ids)
       .limit(BATCH_ROWS)
       .execute();
@@ -87,11 +87,11 @@ export class TreeRemoval {
       await tx.deleteFrom('versions').where('id', 'in', all).execute();
       await markBlobsForDeletion(
         tx,
-        versions.map((version) => version.content_id),
+        versions.map((version) => version.blob_id),
       );
     }
     this.#given.items += versions.length;
-    for (const { size, content_id: blob } of versions) {
+    for (const { size, blob_id: blob } of versions) {
       this.#given.bytes += size;
       this.#given.contents.push(blob);
     }

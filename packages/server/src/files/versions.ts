@@ -32,7 +32,7 @@ export async function promoteVersion(
     await assertUnlocked(tx, { fileId, caller, now: clock.expiryTime() });
     if (version.id === file.version_id) return version.id;
     if (version.trashed_at !== null) throw new Refusal('trashed', 'This version is in the trash: restore it first.');
-    const { name, size, sha1, content_id: blob } = version;
+    const { name, size, sha1, blob_id: blob } = version;
     if (name !== file.name) await assertNameFree(tx, file, { name });
     await chargeSpace(tx, caller, { used: size, items: 1 }, userQuota, limits.items);
     const versionId = newId<VersionId>();
@@ -76,7 +76,7 @@ export async function insertVersion(
     .values(({ selectFrom, fn, val }) => ({
       id: versionId,
       file_id: fileId,
-      content_id: made.blob,
+      blob_id: made.blob,
       name: made.name,
       size: made.size,
       sha1: made.sha1,

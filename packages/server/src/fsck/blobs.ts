@@ -47,7 +47,7 @@ async function checkContent(check: FsckContext, blob: BlobId): Promise<void> {
   await check.found({
     ...troubleWith(first, read, files.join(', '), blob),
     about: {
-      content_id: blob,
+      blob_id: blob,
       sha1: first.sha1,
       size: Number(first.size),
       file_ids: [...new Set(wrong.map(({ file_id }) => file_id))].join(' '),
@@ -75,13 +75,13 @@ function troubleWith(said: Naming, read: ReadBack, files: string, blob: BlobId):
 async function namedContents(db: Kysely<Tables>, after: string): Promise<BlobId[]> {
   const rows = await db
     .selectFrom('versions')
-    .select('content_id')
+    .select('blob_id')
     .distinct()
-    .where('content_id', '>', after as BlobId)
-    .orderBy('content_id')
+    .where('blob_id', '>', after as BlobId)
+    .orderBy('blob_id')
     .limit(PAGE)
     .execute();
-  return rows.map((row) => row.content_id);
+  return rows.map((row) => row.blob_id);
 }
 
 function namingsOf(db: Kysely<Tables>, blob: BlobId): Promise<Naming[]> {
@@ -89,7 +89,7 @@ function namingsOf(db: Kysely<Tables>, blob: BlobId): Promise<Naming[]> {
     .selectFrom('versions')
     .innerJoin('items', 'items.id', 'versions.file_id')
     .select(['versions.file_id', 'versions.number', 'items.name', 'versions.sha1', 'versions.size'])
-    .where('versions.content_id', '=', blob)
+    .where('versions.blob_id', '=', blob)
     .orderBy('versions.file_id')
     .orderBy('versions.number')
     .execute();
@@ -98,18 +98,18 @@ function namingsOf(db: Kysely<Tables>, blob: BlobId): Promise<Naming[]> {
 /** How many bytes a check will read, about: all contents that versions name, and all parts of open sessions. */
 export async function bytesToRead(db: Kysely<Tables>): Promise<number> {
   const { bytes } = await db
-    .selectFrom((from) => from.selectFrom('versions').select(['content_id', 'size']).distinct().as('contents'))
+    .selectFrom((from) => from.selectFrom('versions').select(['blob_id', 'size']).distinct().as('contents'))
     .select(sum('size').as('bytes'))
     .executeTakeFirstOrThrow();
   const open = await db
     .selectFrom('upload_sessions')
     .leftJoin('parts', 'parts.session_id', 'upload_sessions.id')
-    .select((row) => ['staging', 'file_size', row.fn.count('parts.slot').as('parts')])
+    .select((row) => ['staged_blob', 'file_size', row.fn.count('parts.part_index').as('parts')])
     .where('state', '=', 'open')
-    .groupBy(['upload_sessions.id', 'staging', 'file_size'])
+    .groupBy(['upload_sessions.id', 'staged_blob', 'file_size'])
     .execute();
-  return open.reduce((sum, { staging, file_size: size, parts }) => {
-    const { partSize } = (JSON.parse(staging) as { layout: { partSize: number } }).layout;
+  return open.reduce((sum, { staged_blob: staged, file_size: size, parts }) => {
+    const { partSize } = (JSON.parse(staged) as { layout: { partSize: number } }).layout;
     return sum + Math.min(Number(parts) * partSize, Number(size));
   }, bytes);
 }

@@ -48,8 +48,8 @@ async function checkBatch(
     const kept = written > newestRow || (await isKept(check, id));
     await found({
       kind: 'content_orphaned',
-      message: `The ${kind === 'staging' ? 'unfinished' : 'finished'} content ${id} is named by no row.${kept ? KEPT : ''}`,
-      about: { content_id: id, place: kind, modified_at: new Date(written).toISOString() },
+      message: `The ${kind === 'staged' ? 'unfinished' : 'finished'} content ${id} is named by no row.${kept ? KEPT : ''}`,
+      about: { blob_id: id, place: kind, modified_at: new Date(written).toISOString() },
       ...(!kept && {
         mend: async () => {
           if ((await findExplainedBlobs(db, [id])).has(id)) return false;

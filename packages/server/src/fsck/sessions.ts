@@ -50,7 +50,7 @@ async function tellMissing({ db, found }: FsckContext, { id, staged }: Session):
   await found({
     kind: 'session_without_bytes',
     message: `The upload ${id} is open and its bytes are gone: it cannot be finished. Its client has to begin anew.`,
-    about: { session_id: id, content_id: staged.blob },
+    about: { session_id: id, blob_id: staged.blob },
     mend: () => deleteOpenSession(db, id),
   });
 }
@@ -103,7 +103,7 @@ async function forgetPart(db: Kysely<Tables>, session: SessionId, { index, sha1 
   const { numDeletedRows } = await db
     .deleteFrom('parts')
     .where('session_id', '=', session)
-    .where('slot', '=', index)
+    .where('part_index', '=', index)
     .where('sha1', '=', sha1)
     .executeTakeFirst();
   return numDeletedRows === 1n;

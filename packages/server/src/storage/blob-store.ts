@@ -42,7 +42,7 @@ export interface ByteRange {
 /** What lies in the store, as the sweep sees it. */
 export interface StoredBlob {
   blob: BlobId;
-  kind: 'staging' | 'sealed';
+  kind: 'staged' | 'complete';
   modifiedAt: Millis;
   /** Where `modifiedAt` says only when it was begun: when it was last written to. Asks the store once more. */
   lastWrite?: () => Promise<Millis>;

@@ -27,7 +27,7 @@ export async function deleteUnreferenced(
 
   let deleted = 0;
   let failure: unknown;
-  for await (const batch of pagesOf(db, { doomed: 1, before: Number.MAX_SAFE_INTEGER })) {
+  for await (const batch of pagesOf(db, { deleting: 1, before: Number.MAX_SAFE_INTEGER })) {
     const named = await findReferencedBlobs(
       db,
       batch.map(({ blob_id: blob }) => blob),
@@ -69,7 +69,7 @@ async function discardDead(
   before: Millis,
   isAlive: (blob: BlobId) => boolean,
 ): Promise<void> {
-  for await (const batch of pagesOf(db, { doomed: 0, before })) {
+  for await (const batch of pagesOf(db, { deleting: 0, before })) {
     for (const { blob_id: blob } of batch) {
       if (isAlive(blob)) continue;
       await markBlobForDeletion(db, blob, { before, keep: await blobs.isComplete(blob) });
@@ -79,13 +79,13 @@ async function discardDead(
 
 async function* pagesOf(
   db: Kysely<Tables>,
-  { doomed, before }: { doomed: 0 | 1; before: Millis },
+  { deleting, before }: { deleting: 0 | 1; before: Millis },
 ): AsyncGenerator<{ blob_id: BlobId; touched_at: Millis }[]> {
   for (let after = '', more = true; more; ) {
     const page = await db
       .selectFrom('unreferenced_blobs')
       .select(['blob_id', 'touched_at'])
-      .where('doomed', '=', doomed)
+      .where('deleting', '=', deleting)
       .where('touched_at', '<=', before)
       .where('blob_id', '>', after as BlobId)
       .orderBy('blob_id')
@@ -102,7 +102,7 @@ async function forgetReferenced(db: Kysely<Tables>, blob: BlobId, touchedAt: Mil
   await db
     .deleteFrom('unreferenced_blobs')
     .where('blob_id', '=', blob)
-    .where('doomed', '=', 1)
+    .where('deleting', '=', 1)
     .where('touched_at', '=', touchedAt)
     .execute();
 }

@@ -25,7 +25,7 @@ export async function discardLostParts(
     await invalidateHashCheckpoint(tx, session.id);
     const still = (await listParts(tx, session.id)).filter((part) => storedAt.get(part.index) === part.storedAt);
     const gone = still.map(({ index }) => index);
-    await tx.deleteFrom('parts').where('session_id', '=', session.id).where('slot', 'in', gone).execute();
+    await tx.deleteFrom('parts').where('session_id', '=', session.id).where('part_index', 'in', gone).execute();
     return gone;
   });
   forgetSession(context, session.id);

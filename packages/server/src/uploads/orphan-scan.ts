@@ -126,8 +126,8 @@ async function forgetRescued(db: Kysely<Tables>, before: Millis): Promise<void> 
     .where((row) =>
       row.or([
         row('found_at', '<', before),
-        row('blob_id', 'in', row.selectFrom('versions').select('content_id')),
-        row('blob_id', 'in', row.selectFrom('upload_sessions').select('content_id').where('state', '=', 'open')),
+        row('blob_id', 'in', row.selectFrom('versions').select('blob_id')),
+        row('blob_id', 'in', row.selectFrom('upload_sessions').select('blob_id').where('state', '=', 'open')),
       ]),
     )
     .execute();

@@ -40,8 +40,8 @@ async function insertRow(tx: Transaction<Tables>, session: Session, createdAt: M
       file_id: target.kind === 'version' ? target.fileId : null,
       folder_id: target.folderId,
       name: target.name ?? null,
-      content_id: staged.blob,
-      staging: JSON.stringify(staged),
+      blob_id: staged.blob,
+      staged_blob: JSON.stringify(staged),
       file_size: staged.layout.fileSize,
       state: 'open',
       created_at: createdAt,
@@ -68,15 +68,15 @@ export async function insertPart(
 ): Promise<boolean> {
   const { numInsertedOrUpdatedRows } = await db
     .insertInto('parts')
-    .columns(['session_id', 'slot', 'sha1', 'receipt', 'created_at', 'node'])
+    .columns(['session_id', 'part_index', 'sha1', 'tag', 'created_at', 'node'])
     .expression((eb) =>
       eb
         .selectFrom('upload_sessions')
         .select([
           'id',
-          sql.val(part.index).as('slot'),
+          sql.val(part.index).as('part_index'),
           sql.val(part.sha1).as('sha1'),
-          sql.val(part.tag).as('receipt'),
+          sql.val(part.tag).as('tag'),
           sql.val(now).as('created_at'),
           sql.val(node).as('node'),
         ])
@@ -85,7 +85,7 @@ export async function insertPart(
         // Whoever ends the session waits for this row, or this row finds the session ended.
         .forShare(),
     )
-    .onConflict((conflict) => conflict.columns(['session_id', 'slot']).doNothing())
+    .onConflict((conflict) => conflict.columns(['session_id', 'part_index']).doNothing())
     .executeTakeFirstOrThrow();
   return numInsertedOrUpdatedRows === 1n;
 }
@@ -93,9 +93,9 @@ export async function insertPart(
 export async function findPart(db: Kysely<Tables>, session: SessionId, index: number): Promise<Part | undefined> {
   const row = await db
     .selectFrom('parts')
-    .select(['slot', 'sha1', 'receipt'])
+    .select(['part_index', 'sha1', 'tag'])
     .where('session_id', '=', session)
-    .where('slot', '=', index)
+    .where('part_index', '=', index)
     .where('stored', '=', 1)
     .executeTakeFirst();
   return row && partFromRow(session, row);
@@ -109,10 +109,10 @@ export async function listParts(
 ): Promise<StoredPart[]> {
   const rows = await db
     .selectFrom('parts')
-    .select(['slot', 'sha1', 'receipt', 'created_at'])
+    .select(['part_index', 'sha1', 'tag', 'created_at'])
     .where('session_id', '=', session)
     .where('stored', '=', 1)
-    .orderBy('slot')
+    .orderBy('part_index')
     .limit(page.limit)
     .offset(page.offset)
     .execute();
@@ -189,7 +189,7 @@ function releaseSpace(
   return db.transaction().execute(async (tx) => {
     const row = await tx
       .selectFrom('upload_sessions')
-      .select(['owner_id', 'file_size', 'content_id'])
+      .select(['owner_id', 'file_size', 'blob_id'])
       .where('id', '=', session)
       .where('state', '=', 'open')
       .executeTakeFirst();
@@ -197,7 +197,7 @@ function releaseSpace(
     // Held before the session's row, in the order in which a commit holds them.
     await lockTree(tx, row.owner_id);
     if (!(await end(tx))) return false;
-    await markBlobsForDeletion(tx, [row.content_id]);
+    await markBlobsForDeletion(tx, [row.blob_id]);
     await chargeSpace(tx, row.owner_id, { reserved: -row.file_size }, undefined);
     return true;
   });
@@ -280,31 +280,24 @@ async function deleteEnded(db: Kysely<Tables>, state: SessionState, before: Mill
 export async function findReferencedBlobs(db: Kysely<Tables>, blobIds: readonly BlobId[]): Promise<Set<BlobId>> {
   if (blobIds.length === 0) return new Set();
   const rows = await namesOf(db, blobIds).execute();
-  return new Set(rows.map((row) => row.content_id));
+  return new Set(rows.map((row) => row.blob_id));
 }
 
 /** The same, and which of them are known to be unreferenced. In one statement, as one turns into the other. */
 export async function findExplainedBlobs(db: Kysely<Tables>, blobIds: readonly BlobId[]): Promise<Set<BlobId>> {
   if (blobIds.length === 0) return new Set();
-  const unreferenced = db
-    .selectFrom('unreferenced_blobs')
-    .select('blob_id as content_id')
-    .where('blob_id', 'in', blobIds);
+  const unreferenced = db.selectFrom('unreferenced_blobs').select('blob_id as blob_id').where('blob_id', 'in', blobIds);
   const rows = await namesOf(db, blobIds).unionAll(unreferenced).execute();
-  return new Set(rows.map((row) => row.content_id));
+  return new Set(rows.map((row) => row.blob_id));
 }
 
 function namesOf(db: Kysely<Tables>, blobIds: readonly BlobId[]) {
   return db
     .selectFrom('versions')
-    .select('content_id')
-    .where('content_id', 'in', blobIds)
+    .select('blob_id')
+    .where('blob_id', 'in', blobIds)
     .unionAll(
-      db
-        .selectFrom('upload_sessions')
-        .select('content_id')
-        .where('content_id', 'in', blobIds)
-        .where('state', '=', 'open'),
+      db.selectFrom('upload_sessions').select('blob_id').where('blob_id', 'in', blobIds).where('state', '=', 'open'),
     );
 }
 
@@ -317,8 +310,13 @@ export async function deleteParts(db: Kysely<Tables>, session: SessionId): Promi
     const { numDeletedRows } = await db
       .deleteFrom('parts')
       .where('session_id', '=', session)
-      .where('slot', 'in', (of) =>
-        of.selectFrom('parts').select('slot').where('session_id', '=', session).orderBy('slot').limit(PART_BATCH),
+      .where('part_index', 'in', (of) =>
+        of
+          .selectFrom('parts')
+          .select('part_index')
+          .where('session_id', '=', session)
+          .orderBy('part_index')
+          .limit(PART_BATCH),
       )
       .executeTakeFirst();
     if (numDeletedRows < PART_BATCH) return;

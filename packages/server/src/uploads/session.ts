@@ -40,7 +40,7 @@ export function sessionFromRow(row: SessionRow): Session {
     id: row.id,
     owner: row.owner_id,
     state: row.state,
-    staged: JSON.parse(row.staging) as StagedBlob,
+    staged: JSON.parse(row.staged_blob) as StagedBlob,
     expiresAt: row.expires_at,
     target: targetFromRow(row),
     committed: fileId !== null && versionId !== null && sha1 !== null ? { fileId, versionId, sha1 } : undefined,
@@ -53,6 +53,6 @@ function targetFromRow({ folder_id: folderId, file_id: fileId, name }: SessionRo
   return { kind: 'file', folderId, name };
 }
 
-export function partFromRow(session: SessionId, row: { slot: number; sha1: Sha1; receipt: PartTag }): Part {
-  return { partId: partId(session, row.slot), index: row.slot, sha1: row.sha1, tag: row.receipt };
+export function partFromRow(session: SessionId, row: { part_index: number; sha1: Sha1; tag: PartTag }): Part {
+  return { partId: partId(session, row.part_index), index: row.part_index, sha1: row.sha1, tag: row.tag };
 }

@@ -22,7 +22,7 @@ export async function listTokens(db: Kysely<Tables>, now: Millis): Promise<Liste
     .innerJoin('users', 'users.id', 'token.user_id')
     .leftJoin('apps', 'apps.client_id', 'token.client_id')
     .select(['token.id', 'users.login', 'token.client_id as clientId', 'apps.name as appName'])
-    .select(['token.scopes', 'token.bound_to as restrictedTo', 'token.expires_at as expiresAt'])
+    .select(['token.scopes', 'token.restricted_to as restrictedTo', 'token.expires_at as expiresAt'])
     .where('token.expires_at', '>', now)
     .execute();
   const refresh = await db

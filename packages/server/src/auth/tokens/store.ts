@@ -35,7 +35,7 @@ export async function insertToken(db: Kysely<Tables>, secret: string, token: New
     user_id: token.userId,
     client_id: token.clientId ?? null,
     scopes: scopesToRow(token.scopes),
-    bound_to: token.restrictedTo ?? null,
+    restricted_to: token.restrictedTo ?? null,
     expires_at: token.expiresAt,
     parent_sha256: token.parentSha256 ?? null,
   };
@@ -50,13 +50,13 @@ export async function findToken(db: Kysely<Tables>, tokenSha256: string): Promis
     .innerJoin('users', 'users.id', 'token.user_id')
     .leftJoin('apps', 'apps.client_id', 'token.client_id')
     .select(['users.id', 'users.login', 'users.name', 'users.root_id', 'users.status', 'users.role'])
-    .select(['token.grant_id', 'token.client_id', 'token.scopes', 'token.bound_to', 'token.expires_at'])
+    .select(['token.grant_id', 'token.client_id', 'token.scopes', 'token.restricted_to', 'token.expires_at'])
     .select('token.parent_sha256')
     .select(['apps.as_user', 'apps.service_user_id'])
     .where('token.token_sha256', '=', tokenSha256)
     .executeTakeFirst();
   if (row === undefined) return undefined;
-  const whole = row.scopes === null && row.bound_to === null;
+  const whole = row.scopes === null && row.restricted_to === null;
   return {
     grantId: row.grant_id,
     isExchanged: row.parent_sha256 !== null,
@@ -65,7 +65,7 @@ export async function findToken(db: Kysely<Tables>, tokenSha256: string): Promis
       principal: toPrincipal(row),
       clientId: row.client_id ?? undefined,
       scopes: scopesFromRow(row.scopes),
-      restrictedTo: row.bound_to ?? undefined,
+      restrictedTo: row.restricted_to ?? undefined,
       // Only as itself: a person's login at the app must not become somebody else's.
       canImpersonate: row.as_user === 1 && row.service_user_id === row.id && whole,
     },

@@ -54,7 +54,7 @@ export async function copyFile(
       contentModifiedAt: file.content_modified_at,
       size: version.size,
     });
-    const { content_id: blob, size, sha1 } = version;
+    const { blob_id: blob, size, sha1 } = version;
     await insertVersion(tx, made, { blob, name, size, sha1, by: caller, now: at });
   });
   return made.fileId;

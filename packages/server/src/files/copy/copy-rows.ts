@@ -70,8 +70,8 @@ async function copyRows(
       ${whole(by)}, items.child_count, items.size
     from ${pair} join items on items.id = pair.from_id`.execute(tx);
   if (pairs.every(({ version }) => version === null)) return;
-  await sql`insert into versions (id, file_id, content_id, name, size, sha1, created_at, created_by, number)
-    select pair.version_id, pair.to_id, versions.content_id, items.name, versions.size, versions.sha1, ${whole(now)},
+  await sql`insert into versions (id, file_id, blob_id, name, size, sha1, created_at, created_by, number)
+    select pair.version_id, pair.to_id, versions.blob_id, items.name, versions.size, versions.sha1, ${whole(now)},
       ${whole(by)}, 1
     from ${pair} join items on items.id = pair.from_id join versions on versions.id = items.version_id`.execute(tx);
 }

@@ -107,7 +107,7 @@ async function sendContent(
     'content-disposition': contentDisposition(file.name),
   };
   // Before a word is said of the bytes: where they cannot be had, the answer is about something else.
-  const bytes = request.method === 'HEAD' ? undefined : await blobs.read(version.content_id, range);
+  const bytes = request.method === 'HEAD' ? undefined : await blobs.read(version.blob_id, range);
   if (range !== undefined) {
     reply.code(206).header('content-range', `bytes ${range.first}-${range.last}/${version.size}`);
   }

@@ -28,7 +28,7 @@ const STEP: number = 1024 * 1024;
 
 /**
  * Content in files under `folder`, which is made where it is missing. A file lies in `staging/` at its full size while
- * its slots are written, each at its own offset, and is renamed into `content/ab/cd/` when it is whole (ab, cd: the
+ * its slots are written, each at its own offset, and is renamed into `blobs/ab/cd/` when it is whole (ab, cd: the
  * first hex digits of its id).
  */
 export async function openDiskStore(
@@ -39,7 +39,7 @@ export async function openDiskStore(
   const made = await mkdir(root, { recursive: true, mode: 0o700 });
   if (made !== undefined) await files.ensureFolder(root, dirname(made));
   await files.ensureFolder(join(root, 'staging'), root);
-  await files.ensureFolder(join(root, 'content'), root);
+  await files.ensureFolder(join(root, 'blobs'), root);
   const room = new DiskSpace(root);
   await room.count(join(root, 'staging'));
   return new DiskStore(root, files, { readAhead, room });
@@ -162,11 +162,11 @@ class DiskStore implements BlobStore {
 
   async *list(): AsyncGenerator<StoredBlob, void, undefined> {
     // In the order in which a file moves: one sealed meanwhile may be met twice, but is never missed.
-    yield* filesIn(join(this.#root, 'staging'), 'staging');
-    const content = join(this.#root, 'content');
+    yield* filesIn(join(this.#root, 'staging'), 'staged');
+    const content = join(this.#root, 'blobs');
     for await (const ab of namesIn(content, FOLDER_NAME)) {
       for await (const cd of namesIn(join(content, ab), FOLDER_NAME)) {
-        yield* filesIn(join(content, ab, cd), 'sealed', ab + cd);
+        yield* filesIn(join(content, ab, cd), 'complete', ab + cd);
       }
     }
   }
@@ -183,7 +183,7 @@ class DiskStore implements BlobStore {
       return;
     }
     const ab = (part - 1).toString(16).padStart(2, '0');
-    const above = join(this.#root, 'content', ab);
+    const above = join(this.#root, 'blobs', ab);
     for (const cd of await allNamesIn(above)) {
       if (!FOLDER_NAME.test(cd)) continue;
       const folder = join(above, cd);
@@ -199,7 +199,7 @@ class DiskStore implements BlobStore {
 
   #blobPath(blob: BlobId): string {
     const name = checked(blob);
-    return join(this.#root, 'content', name.slice(0, 2), name.slice(2, 4), name);
+    return join(this.#root, 'blobs', name.slice(0, 2), name.slice(2, 4), name);
   }
 }
 

@@ -2,7 +2,7 @@ import type { BlobId } from '@partway/protocol/ids';
 
 const CONTENT_ID = /^[0-9a-f]{32}$/;
 
-/** Which key is whose, below one prefix: `PREFIX/content/ID` for the bytes of ID, `PREFIX/database-id` for the mark. */
+/** Which key is whose, below one prefix: `PREFIX/blobs/ID` for the bytes of ID, `PREFIX/database-id` for the mark. */
 export class S3Keys {
   /** Says which database names the contents. */
   readonly owner: string;
@@ -13,7 +13,7 @@ export class S3Keys {
   constructor(prefix: string) {
     const base = prefix === '' ? '' : `${prefix}/`;
     this.owner = `${base}database-id`;
-    this.blobs = `${base}content/`;
+    this.blobs = `${base}blobs/`;
   }
 
   blobKey(blob: BlobId): string {

@@ -138,11 +138,11 @@ export class S3Store implements BlobStore {
     for await (const upload of this.#uploads.list(this.#keys.blobs)) {
       const content = this.#keys.parseBlobKey(upload.key);
       const lastWrite = () => mapErrors(this.#lastPart(upload));
-      if (content !== undefined) yield { blob: content, kind: 'staging', modifiedAt: upload.createdAt, lastWrite };
+      if (content !== undefined) yield { blob: content, kind: 'staged', modifiedAt: upload.createdAt, lastWrite };
     }
     for await (const { key, modifiedAt } of this.#objects.list(this.#keys.blobs)) {
       const content = this.#keys.parseBlobKey(key);
-      if (content !== undefined) yield { blob: content, kind: 'sealed', modifiedAt };
+      if (content !== undefined) yield { blob: content, kind: 'complete', modifiedAt };
     }
   }
 

@@ -28,7 +28,7 @@ export async function findHashCheckpoint(
 ): Promise<HashCheckpointWithOwner | undefined> {
   const row = await db
     .selectFrom('upload_sessions')
-    .select(['digest_slots', 'digest_state', nextNode])
+    .select(['hashed_parts', 'hash_state', nextNode])
     .where('id', '=', session)
     .where('state', '=', 'open')
     .executeTakeFirst();
@@ -42,7 +42,7 @@ export async function findHashCheckpoints(
 ): Promise<Map<SessionId, HashCheckpoint>> {
   const rows = await db
     .selectFrom('upload_sessions')
-    .select(['id', 'digest_slots', 'digest_state'])
+    .select(['id', 'hashed_parts', 'hash_state'])
     .where('id', 'in', sessions)
     .where('state', '=', 'open')
     .execute();
@@ -74,9 +74,9 @@ export async function saveHashCheckpoint(
   const row = await db
     .updateTable('upload_sessions')
     .set({
-      digest_slots: to.parts,
-      digest_state: to.state ?? null,
-      ...(readingUntil !== undefined && { reader_until: shifted(readingUntil, 0) }),
+      hashed_parts: to.parts,
+      hash_state: to.state ?? null,
+      ...(readingUntil !== undefined && { rehash_until: shifted(readingUntil, 0) }),
     })
     .where('id', '=', session)
     .where('state', '=', 'open')
@@ -93,7 +93,7 @@ export async function saveHashCheckpoint(
  */
 export function matchesCheckpoint({ parts: slots, state }: HashCheckpoint) {
   return (is: ExpressionBuilder<Tables, 'upload_sessions'>) =>
-    is.and([is('digest_slots', '=', slots), ...(state === undefined ? [] : [is('digest_state', '=', state)])]);
+    is.and([is('hashed_parts', '=', slots), ...(state === undefined ? [] : [is('hash_state', '=', state)])]);
 }
 
 /**
@@ -116,7 +116,7 @@ export async function resetHashCheckpoint(
 export async function invalidateHashCheckpoint(db: Kysely<Tables>, session: SessionId): Promise<void> {
   await db
     .updateTable('upload_sessions')
-    .set({ digest_slots: REHASH.parts, digest_state: null })
+    .set({ hashed_parts: REHASH.parts, hash_state: null })
     .where('id', '=', session)
     .where('state', '=', 'open')
     .execute();
@@ -133,18 +133,18 @@ export async function acquireReadLease(
 ): Promise<HashCheckpoint | undefined> {
   const row = await db
     .updateTable('upload_sessions')
-    .set({ reader: by, reader_until: shifted(until, 0) })
+    .set({ rehash_node: by, rehash_until: shifted(until, 0) })
     .where('id', '=', session)
     .where('state', '=', 'open')
     // A lease that would end later than the one asked for is from before the clock was set back.
     .where((is) =>
       is.or([
-        is('reader', '=', by),
-        is('reader_until', '<=', shifted(now, 0)),
-        is('reader_until', '>', shifted(until, CLOCK_TOLERANCE)),
+        is('rehash_node', '=', by),
+        is('rehash_until', '<=', shifted(now, 0)),
+        is('rehash_until', '>', shifted(until, CLOCK_TOLERANCE)),
       ]),
     )
-    .returning(['digest_slots', 'digest_state'])
+    .returning(['hashed_parts', 'hash_state'])
     .executeTakeFirst();
   return row && checkpointFromRow(row);
 }
@@ -153,14 +153,14 @@ export async function acquireReadLease(
 export async function releaseReadLease(db: Kysely<Tables>, session: SessionId, by: NodeId): Promise<void> {
   await db
     .updateTable('upload_sessions')
-    .set({ reader_until: 0 })
+    .set({ rehash_until: 0 })
     .where('id', '=', session)
-    .where('reader', '=', by)
+    .where('rehash_node', '=', by)
     .execute();
 }
 
-export function checkpointFromRow(row: { digest_slots: number; digest_state: HashState | null }): HashCheckpoint {
-  return { parts: row.digest_slots, state: row.digest_state ?? undefined };
+export function checkpointFromRow(row: { hashed_parts: number; hash_state: HashState | null }): HashCheckpoint {
+  return { parts: row.hashed_parts, state: row.hash_state ?? undefined };
 }
 
 /** Who has the slot that the session's mark, as it now is, comes to next. */
@@ -169,7 +169,7 @@ function nextNode(of: ExpressionBuilder<Tables, 'upload_sessions'>) {
     .selectFrom('parts')
     .select('parts.node')
     .whereRef('parts.session_id', '=', 'upload_sessions.id')
-    .whereRef('parts.slot', '=', 'upload_sessions.digest_slots')
+    .whereRef('parts.part_index', '=', 'upload_sessions.hashed_parts')
     .where('parts.stored', '=', 1)
     .as('next_node');
 }
@@ -180,7 +180,7 @@ function notification(session: SessionId, { parts: slots, state }: HashCheckpoin
   return sql<number | null>`(
     select case when pg_notify(${channelFor('' as NodeId)} || p.node, ${payload}) is null then 0 else 1 end
     from parts p
-    where p.session_id = upload_sessions.id and p.slot = upload_sessions.digest_slots
+    where p.session_id = upload_sessions.id and p.part_index = upload_sessions.hashed_parts
       and p.stored = 1 and p.node <> '' and p.node <> ${by}
   )`;
 }

@@ -11,13 +11,13 @@ export async function listLocalParts(
 ): Promise<number[]> {
   const rows = await db
     .selectFrom('parts')
-    .select('slot')
+    .select('part_index')
     .where('session_id', '=', session)
-    .where('slot', '>=', from)
+    .where('part_index', '>=', from)
     .where('node', '=', node)
     .where('stored', '=', 1)
     .execute();
-  return rows.map(({ slot: index }) => index);
+  return rows.map(({ part_index: index }) => index);
 }
 
 /** This node has the bytes of a slot no more: nobody need ask it for them. */
@@ -31,7 +31,7 @@ export async function clearPartOwner(
     .updateTable('parts')
     .set({ node: '' as NodeId })
     .where('session_id', '=', session)
-    .where('slot', '=', index)
+    .where('part_index', '=', index)
     .where('node', '=', node)
     .execute();
 }

@@ -39,9 +39,9 @@ export async function reservePart(
   const row = await db
     .selectFrom('parts')
     .innerJoin('upload_sessions', 'upload_sessions.id', 'parts.session_id')
-    .select(['parts.slot', 'parts.sha1', 'parts.receipt', 'parts.stored', 'upload_sessions.state'])
+    .select(['parts.part_index', 'parts.sha1', 'parts.tag', 'parts.stored', 'upload_sessions.state'])
     .where('session_id', '=', session.id)
-    .where('slot', '=', reservation.index)
+    .where('part_index', '=', reservation.index)
     .executeTakeFirst();
   if (row?.stored === 1) return assertSameDigest(partFromRow(session.id, row), reservation.sha1);
   const state = row?.state ?? (await findSession(db, session.id))?.state;
@@ -58,24 +58,24 @@ export async function confirmPart(
   // Asks nothing of the session: what ends it takes this row along.
   const row = await db
     .updateTable('parts')
-    .set({ stored: 1, receipt: tag, node, created_at: shifted(now, 0) })
+    .set({ stored: 1, tag, node, created_at: shifted(now, 0) })
     .where('session_id', '=', session)
-    .where('slot', '=', index)
+    .where('part_index', '=', index)
     .where('sha1', '=', sha1)
     .where('stored', '=', 0)
     .returning((of) => [
-      of.selectFrom('upload_sessions').select('digest_slots').where('id', '=', session).as('digest_slots'),
-      of.selectFrom('upload_sessions').select('digest_state').where('id', '=', session).as('digest_state'),
+      of.selectFrom('upload_sessions').select('hashed_parts').where('id', '=', session).as('hashed_parts'),
+      of.selectFrom('upload_sessions').select('hash_state').where('id', '=', session).as('hash_state'),
     ])
     .executeTakeFirst();
-  return row && checkpointFromRow({ digest_slots: row.digest_slots ?? 0, digest_state: row.digest_state });
+  return row && checkpointFromRow({ hashed_parts: row.hashed_parts ?? 0, hash_state: row.hash_state });
 }
 
 /** Whether some node is about to store a part of this session. */
 export async function hasReservations(db: Kysely<Tables>, session: SessionId, now: Instant): Promise<boolean> {
   const row = await db
     .selectFrom('parts')
-    .select('slot')
+    .select('part_index')
     .where('session_id', '=', session)
     .where('stored', '=', 0)
     .where('created_at', '>', shifted(now, -RESERVATION_TTL))
@@ -110,15 +110,15 @@ async function insertReservation(
 ): Promise<boolean> {
   const { numInsertedOrUpdatedRows } = await db
     .insertInto('parts')
-    .columns(['session_id', 'slot', 'sha1', 'receipt', 'created_at', 'stored', 'node'])
+    .columns(['session_id', 'part_index', 'sha1', 'tag', 'created_at', 'stored', 'node'])
     .expression((of) =>
       of
         .selectFrom('upload_sessions')
         .select([
           'id',
-          sql.val(index).as('slot'),
+          sql.val(index).as('part_index'),
           sql.val(sha1).as('sha1'),
-          sql.val('').as('receipt'),
+          sql.val('').as('tag'),
           shifted(now, 0).as('created_at'),
           sql.val(0 as const).as('stored'),
           sql.val(node).as('node'),
@@ -130,7 +130,7 @@ async function insertReservation(
     )
     .onConflict((conflict) =>
       conflict
-        .columns(['session_id', 'slot'])
+        .columns(['session_id', 'part_index'])
         .doUpdateSet((row) => ({
           sha1: row.ref('excluded.sha1'),
           node: row.ref('excluded.node'),
