@@ -190,7 +190,7 @@ test('another password ends what was given to whoever knew the old one', async (
   const subject = { type: 'user', id: String(fixture.user.id) };
   const { accessToken } = await exchangeClientCredentials(fixture.access, fixture.client, subject);
   await changePassword(fixture.access.db, { login: fixture.user.login, password: 'another password' });
-  await assert.rejects(authenticate(fixture.access, accessToken), refusal('unauthorized'));
+  await assert.rejects(authenticate(fixture.access, accessToken), refusal('invalid-token'));
   assert.equal((await attempt(PASSWORD)).kind, 'wrong');
   assert.equal((await attempt('another password')).kind, 'user');
   await assert.rejects(changePassword(fixture.access.db, { login: 'nobody', password: PASSWORD }), /no user/);

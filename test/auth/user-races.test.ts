@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { sql } from 'kysely';
-import { Refusal } from '../../packages/protocol/src/errors.ts';
 import { addUser } from '../../packages/server/src/auth/accounts.ts';
 import { ensureDeveloper } from '../../packages/server/src/auth/users/developer.ts';
 import { findUser, findUserByLogin } from '../../packages/server/src/auth/users/store.ts';
 import { updateUser } from '../../packages/server/src/auth/users/update.ts';
+import { DomainError } from '../../packages/server/src/errors.ts';
 import { leftoverFolder } from '../support/leftovers.ts';
 import { dropRows, openRows } from '../support/rows.ts';
 import { type AuthFixture, openAuthFixture } from './auth-fixture.ts';
@@ -30,8 +30,8 @@ test('of two users who take one login at once, one gets it and the other is told
     );
     const results = await Promise.allSettled(users.map(({ id }) => updateUser(access, id, { login }, 'admin')));
     const [refused, ...more] = results.filter((result) => result.status === 'rejected');
-    assert.ok(refused?.reason instanceof Refusal, String(refused?.reason));
-    assert.equal(refused.reason.code, 'user_login_already_used');
+    assert.ok(refused?.reason instanceof DomainError, String(refused?.reason));
+    assert.equal(refused.reason.code, 'login-in-use');
     assert.deepEqual(more, []);
     assert.ok(await findUserByLogin(access.db, login));
   }

@@ -59,10 +59,10 @@ test('what a user had ends at once when they become inactive, and does not come 
   await become('inactive');
 
   for (const token of [accessToken, narrowed.accessToken]) {
-    await assert.rejects(authenticate(fixture.access, token), refusal('unauthorized'));
+    await assert.rejects(authenticate(fixture.access, token), refusal('invalid-token'));
   }
   await become('active');
-  await assert.rejects(authenticate(fixture.access, accessToken), refusal('unauthorized'));
+  await assert.rejects(authenticate(fixture.access, accessToken), refusal('invalid-token'));
   await assert.rejects(byCode(code), grantError('invalid_grant'));
   await assert.rejects(exchangeRefreshToken(fixture.access, fixture.client, refreshToken), grantError('invalid_grant'));
   await authenticate(fixture.access, (await byCredentials()).accessToken);
@@ -73,7 +73,7 @@ test('a token that was written in the moment in which its user became inactive i
   // As if the statement that ends tokens had run before the one that wrote this.
   await fixture.access.db.updateTable('users').set({ status: 'inactive' }).where('id', '=', fixture.user.id).execute();
 
-  await assert.rejects(authenticate(fixture.access, accessToken), refusal('unauthorized'));
+  await assert.rejects(authenticate(fixture.access, accessToken), refusal('invalid-token'));
   await assert.rejects(narrow(accessToken), grantError('invalid_grant'));
 });
 
@@ -118,13 +118,13 @@ test('another status counts at once, also for tokens that were just used', async
 test('the developer and the users of apps stay active', async () => {
   const { db, developer } = fixture.access;
   for (const userId of [developer.authority.principal.userId, fixture.app.service_user_id]) {
-    const refused = refusal('access_denied_insufficient_permissions');
+    const refused = refusal('permission-denied');
     await assert.rejects(updateUser(fixture.access, userId, { status: 'inactive' }, 'admin'), refused);
     await updateUser(fixture.access, userId, { status: 'active' }, 'admin');
   }
   const { login } = developer.authority.principal;
   await assert.rejects(
     db.transaction().execute(async (tx) => setStatus(tx, await getUserByLogin(tx, login), 'inactive')),
-    refusal('access_denied_insufficient_permissions'),
+    refusal('permission-denied'),
   );
 });

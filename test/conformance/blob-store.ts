@@ -128,7 +128,7 @@ export function blobStoreBehaves(
         await store.remove(staged);
         const range = slotsOf(staged.layout)[0] as PartRange;
         await assert.rejects(store.writePart(staged, range, bodyOf(bytes, range)), {
-          code: 'upload_session_not_found',
+          code: 'blob-not-found',
         });
       });
     });

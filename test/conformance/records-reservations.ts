@@ -67,7 +67,7 @@ export function reservationsBehave(behaves: Behaves): void {
       assert.equal(await confirmPart(u.db, session.id, { ...intent, tag: '' }, NOW), undefined);
       assert.deepEqual(await confirmPart(u.db, session.id, { ...others, tag: '' }, NOW), BEGINNING);
       await assert.rejects(reservePart(u.db, session, intent, NOW + 10 * RESERVATION_TTL), {
-        code: 'range_overlaps_existing_part',
+        code: 'part-exists',
       });
     });
 
@@ -91,7 +91,7 @@ export function reservationsBehave(behaves: Behaves): void {
         await ENDS[end](u.db, session.id);
         assert.equal(await confirmPart(u.db, session.id, { ...intent, tag: '' }, NOW), undefined);
         await assert.rejects(reservePart(u.db, session, intent, NOW), (error: { code?: string }) =>
-          ['session_expired', 'upload_session_not_found'].includes(error.code ?? ''),
+          ['session-expired', 'session-not-found'].includes(error.code ?? ''),
         );
       });
     }

@@ -62,7 +62,7 @@ export function transactionsBehave(behaves: Behaves): void {
           const won = results.filter((result) => result.status === 'fulfilled');
           assert.equal(won.length, 1);
           for (const { reason } of results.filter((result) => result.status === 'rejected')) {
-            assert.equal(reason.code, 'item_name_in_use');
+            assert.equal(reason.code, 'name-in-use');
             assert.equal(reason.context.conflicts.id, String(won[0]?.value.fileId));
           }
           const { files, versions } = await filesAndVersions(u);

@@ -3,7 +3,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { type Kysely, sql } from 'kysely';
-import { Refusal } from '../../packages/protocol/src/errors.ts';
+import { DatabaseError } from '../../packages/server/src/database/errors.ts';
 import { migrate } from '../../packages/server/src/database/migrate.ts';
 import type { Tables } from '../../packages/server/src/database/schema.ts';
 import { openSqlite } from '../../packages/server/src/database/sqlite/sqlite.ts';
@@ -69,8 +69,8 @@ async function insertMuchInTransaction(db: Kysely<Tables>): Promise<void> {
 }
 
 function assertFull(failure: unknown): void {
-  assert.ok(failure instanceof Refusal, String(failure));
-  assert.equal(failure.code, 'insufficient_storage');
+  assert.ok(failure instanceof DatabaseError, String(failure));
+  assert.equal(failure.code, 'full');
 }
 
 async function count(db: Kysely<Tables>): Promise<number> {

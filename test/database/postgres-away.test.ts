@@ -3,9 +3,9 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { type Kysely, sql } from 'kysely';
-import { Refusal } from '../../packages/protocol/src/errors.ts';
 import { addUser } from '../../packages/server/src/auth/accounts.ts';
 import { findUserByLogin } from '../../packages/server/src/auth/users/store.ts';
+import { DatabaseError } from '../../packages/server/src/database/errors.ts';
 import { migrate } from '../../packages/server/src/database/migrate.ts';
 import { openPostgres } from '../../packages/server/src/database/postgres/postgres.ts';
 import type { Tables } from '../../packages/server/src/database/schema.ts';
@@ -143,8 +143,8 @@ describe('when PostgreSQL is away or has trouble', { skip: noPostgres, timeout: 
     await sql`create table filling (row text) tablespace small`.execute(db);
     const fill = () => sql`insert into filling select repeat(md5(n::text), 60) from generate_series(1, 2000) as n`;
     const failure = await untilItFails(100, async () => fill().execute(db));
-    assert.ok(failure instanceof Refusal, String(failure));
-    assert.equal(failure.code, 'insufficient_storage');
+    assert.ok(failure instanceof DatabaseError, String(failure));
+    assert.equal(failure.code, 'full');
     assert.ok(await findUserByLogin(db, USER.login));
     await rm(ballast);
     await fill().execute(db);
@@ -155,14 +155,14 @@ describe('when PostgreSQL is away or has trouble', { skip: noPostgres, timeout: 
 
   it('what it cannot hold is a fault of what was sent, and what was done wrong stays a fault of ours', async () => {
     const db = openPostgres(url);
-    await assert.rejects(findUserByLogin(db, 'a\0b'), (error: Refusal) => error.code === 'bad_request');
+    await assert.rejects(findUserByLogin(db, 'a\0b'), (error: DatabaseError) => error.code === 'invalid-text');
     await assert.rejects(sql`select * from nowhere`.execute(db), /relation "nowhere" does not exist/);
     await db.destroy();
   });
 });
 
 function unavailable(error: unknown): true {
-  assert.ok(error instanceof Refusal, String(error));
+  assert.ok(error instanceof DatabaseError, String(error));
   assert.equal(error.code, 'unavailable');
   assert.ok((error.retryAfterSeconds ?? 0) > 0);
   return true;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { sql } from 'kysely';
-import type { Refusal } from '../../packages/protocol/src/errors.ts';
+import type { DatabaseError } from '../../packages/server/src/database/errors.ts';
 import { openPostgres } from '../../packages/server/src/database/postgres/postgres.ts';
 import { noPostgres, startPostgres } from '../engines/postgres.ts';
 
@@ -22,7 +22,7 @@ it('PostgreSQL is spoken to by TLS where the URL says so, and only if its certif
   };
   assert.equal(await isEncrypted(''), false);
   assert.equal(await isEncrypted(`?sslmode=verify-full&sslrootcert=${server.ca}`), true);
-  await assert.rejects(isEncrypted('?sslmode=verify-full'), (error: Refusal) =>
+  await assert.rejects(isEncrypted('?sslmode=verify-full'), (error: DatabaseError) =>
     /certificate/.test(String((error.cause as Error).message)),
   );
 });

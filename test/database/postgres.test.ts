@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { type Kysely, sql } from 'kysely';
-import { Refusal } from '../../packages/protocol/src/errors.ts';
 import type { ItemId } from '../../packages/protocol/src/ids.ts';
 import { addUser } from '../../packages/server/src/auth/accounts.ts';
+import { DatabaseError } from '../../packages/server/src/database/errors.ts';
 import { openPostgres } from '../../packages/server/src/database/postgres/postgres.ts';
 import type { ItemRow, Tables, UserRow } from '../../packages/server/src/database/schema.ts';
 import { newId } from '../../packages/server/src/database/values.ts';
@@ -127,7 +127,7 @@ async function patiently<T>(act: () => Promise<T>): Promise<T> {
     try {
       return await act();
     } catch (error) {
-      if (!(error instanceof Refusal) || error.code !== 'unavailable') throw error;
+      if (!(error instanceof DatabaseError) || error.code !== 'unavailable') throw error;
     }
   }
 }

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Worker } from 'node:worker_threads';
 import { type Kysely, sql } from 'kysely';
-import { Refusal } from '../../packages/protocol/src/errors.ts';
 import { addUser } from '../../packages/server/src/auth/accounts.ts';
+import { DatabaseError } from '../../packages/server/src/database/errors.ts';
 import { migrate } from '../../packages/server/src/database/migrate.ts';
 import type { Tables } from '../../packages/server/src/database/schema.ts';
 import { openSqlite } from '../../packages/server/src/database/sqlite/sqlite.ts';
@@ -127,7 +127,7 @@ async function opened(): Promise<Opened> {
 }
 
 function isUnavailable(error: unknown): true {
-  assert.ok(error instanceof Refusal, String(error));
+  assert.ok(error instanceof DatabaseError, String(error));
   assert.equal(error.code, 'unavailable');
   assert.equal(error.retryAfterSeconds, 1);
   return true;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type Kysely, sql } from 'kysely';
-import { Refusal } from '../../packages/protocol/src/errors.ts';
 import { addUser } from '../../packages/server/src/auth/accounts.ts';
+import { DatabaseError } from '../../packages/server/src/database/errors.ts';
 import type { Tables } from '../../packages/server/src/database/schema.ts';
 import { recordBlob } from '../../packages/server/src/files/blobs.ts';
 import type { Session } from '../../packages/server/src/uploads/session.ts';
@@ -140,7 +140,7 @@ describe('rows that wait for the disk together', () => {
     const session = await openSession(db);
     using _lock = holdLock(database.path);
     await assert.rejects(insertPart(db, session.id, newPart(0), 1), (error) => {
-      assert.ok(error instanceof Refusal);
+      assert.ok(error instanceof DatabaseError);
       assert.equal(error.code, 'unavailable');
       return true;
     });

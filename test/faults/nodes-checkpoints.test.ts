@@ -62,7 +62,7 @@ describe('a digest that was taken back since the store lost a part', { skip: noP
     const raw = await openDiskStore(node.folder);
     const slot = { index: 2, offset: 2 * PART_SIZE, length: PART_SIZE };
     await raw.writePart(staged, slot, oneChunk(Buffer.alloc(PART_SIZE, 1)));
-    await assert.rejects(tryCommit(node, upload), { code: 'parts_mismatch' });
+    await assert.rejects(tryCommit(node, upload), { code: 'parts-mismatch' });
 
     const changed = Buffer.alloc(PART_SIZE, 2);
     await sendPart(node, upload, 2, { bytes: changed });

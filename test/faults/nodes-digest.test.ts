@@ -197,7 +197,7 @@ describe('the digest of an upload at several nodes', { skip: noPostgres }, () =>
     await sendAllParts(slow, upload, [1, 2]);
     await sendPart(other, upload, 3);
     slow.deaf = true;
-    assert.equal(await tryCommit(other, upload, { sha1: sha1(Buffer.of()) }).catch(codeOf), 'digest_mismatch');
+    assert.equal(await tryCommit(other, upload, { sha1: sha1(Buffer.of()) }).catch(codeOf), 'digest-mismatch');
     await reaches(other, upload, 4);
     late.resolve();
     const file = await commitUpload(slow, upload);
@@ -226,7 +226,7 @@ describe('a commit that has to read the sealed file back', { skip: noPostgres },
     const upload = await createUpload(first, { slots: 4 });
     await putWithoutDigest(first, upload);
     const wrong = tryCommit(first, upload, { sha1: sha1(Buffer.of(1)) });
-    await assert.rejects(wrong, { code: 'digest_mismatch' });
+    await assert.rejects(wrong, { code: 'digest-mismatch' });
     assert.equal((await findSession(first.uploads.db, upload.session.id))?.state, 'open');
     assert.deepEqual(await published(first), []);
     await assertOnlyFile(other, upload, await commitUpload(other, upload));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
-import type { RefusalCode } from '../../packages/protocol/src/errors.ts';
+import type { DomainErrorCode } from '../../packages/server/src/errors.ts';
 import { uploadFile } from '../../packages/server/src/files/direct-upload.ts';
 import type { BlobStore } from '../../packages/server/src/storage/blob-store.ts';
 import { collectGarbage } from '../../packages/server/src/uploads/collect-garbage.ts';
@@ -32,17 +32,17 @@ import type { Fault } from './faulty.ts';
 const ROUNDS = 8;
 
 /** How a session ends without a file, at a node, and what whoever comes too late is told. */
-const ENDS: Record<string, { end: (node: Node, upload: Upload) => Promise<unknown>; code: RefusalCode }> = {
+const ENDS: Record<string, { end: (node: Node, upload: Upload) => Promise<unknown>; code: DomainErrorCode }> = {
   'an abort': {
     end: (node, { session }) => abortSession(node.uploads, session.owner, session.id),
-    code: 'upload_session_not_found',
+    code: 'session-not-found',
   },
   'an expiry': {
     end: (node) => {
       node.uploads.clock = node.clock.ahead(LIFETIME);
       return expireSessions(node.uploads);
     },
-    code: 'session_expired',
+    code: 'session-expired',
   },
 };
 

@@ -63,7 +63,7 @@ describe('one part sent to two nodes', { skip: noPostgres }, () => {
       );
       // What was refused for a moment is refused for good by now.
       const again = won === 0 ? sendPart(other, upload, 0, { bytes: otherBytes }) : sendPart(one, upload, 0);
-      await assert.rejects(again, { code: 'range_overlaps_existing_part' });
+      await assert.rejects(again, { code: 'part-exists' });
 
       const file = won === 0 ? upload.bytes : Buffer.concat([otherBytes, upload.bytes.subarray(otherBytes.length)]);
       await sendPart(one, upload, 1);
@@ -162,8 +162,8 @@ describe('a part that the store lost after it was acknowledged', { skip: noPostg
     await until(async () => (await findHashCheckpoint(other.uploads.db, upload.session.id))?.parts === 3);
 
     gate.resolve();
-    await assert.rejects(late, { code: 'range_overlaps_existing_part' });
-    await assert.rejects(tryCommit(other, upload), { code: 'parts_mismatch' });
+    await assert.rejects(late, { code: 'part-exists' });
+    await assert.rejects(tryCommit(other, upload), { code: 'parts-mismatch' });
     const left = (await listParts(other.uploads.db, upload.session.id)).map(({ index: slot }) => slot);
     assert.deepEqual(left, [0, 2]);
     await sendPart(other, upload, 1);
@@ -180,7 +180,7 @@ describe('a part that the store lost after it was acknowledged', { skip: noPostg
     const { staged } = upload.session;
     const other = Buffer.alloc(bytesOf(upload, 0).length, 1);
     await raw.writePart(staged, { index: 0, offset: 0, length: other.length }, oneChunk(other));
-    await assert.rejects(tryCommit(node, upload), { code: 'parts_mismatch' });
+    await assert.rejects(tryCommit(node, upload), { code: 'parts-mismatch' });
     await sendPart(node, upload, 0, { bytes: other });
     const whole = { ...upload, bytes: Buffer.concat([other, upload.bytes.subarray(other.length)]) };
     await assertOnlyFile(node, whole, await commitUpload(node, whole));
@@ -211,7 +211,7 @@ describe('a part that was lost and sent again', { skip: noPostgres }, () => {
 
       const committing = tryCommit(slow, upload).catch((error: unknown) => error);
       await judging.promise;
-      await assert.rejects(tryCommit(other, upload), { code: 'parts_mismatch' });
+      await assert.rejects(tryCommit(other, upload), { code: 'parts-mismatch' });
       const sent = again(upload);
       const part = await sendPart(other, upload, 1, { bytes: sent });
       gate.resolve();
@@ -242,11 +242,11 @@ describe('an upload whose lost part was sent again with other bytes, and sealed'
     await sealing.promise;
 
     const changed = await loseAndChange(slow, other, upload);
-    await assert.rejects(tryCommit(other, upload), { code: 'digest_mismatch' });
+    await assert.rejects(tryCommit(other, upload), { code: 'digest-mismatch' });
     gate.resolve();
     assert.equal(((await committing) as { code?: string }).code, 'unavailable');
     assert.deepEqual(await published(slow), []);
-    await assert.rejects(tryCommit(slow, upload), { code: 'digest_mismatch' });
+    await assert.rejects(tryCommit(slow, upload), { code: 'digest-mismatch' });
     await assertOnlyFile(slow, changed, await commitUpload(slow, changed));
   });
 });
@@ -257,7 +257,7 @@ async function loseAndChange(holder: Node, node: Node, upload: Upload): Promise<
   const { length } = bytesOf(upload, 1);
   const slot = { index: 1, offset: length, length };
   await raw.writePart(upload.session.staged, slot, oneChunk(Buffer.alloc(length, 1)));
-  await assert.rejects(tryCommit(node, upload), { code: 'parts_mismatch' });
+  await assert.rejects(tryCommit(node, upload), { code: 'parts-mismatch' });
   const bytes = Buffer.from(upload.bytes);
   Buffer.alloc(length, 2).copy(bytes, slot.offset);
   const changed = { ...upload, bytes };
@@ -288,7 +288,7 @@ describe('a part at one node', { skip: noPostgres }, () => {
     await sendAllParts(other, upload, [0, 1]);
     const body = slowBody();
     const coming = sendPart(one, upload, 2, { body });
-    await assert.rejects(tryCommit(other, upload), { code: 'bad_request' });
+    await assert.rejects(tryCommit(other, upload), { code: 'invalid-request' });
     body.send(bytesOf(upload, 2));
     body.end();
     await coming;
@@ -305,7 +305,7 @@ describe('a part at one node', { skip: noPostgres }, () => {
     body.send(bytesOf(upload, 1));
     await abortSession(other.uploads, upload.session.owner, upload.session.id);
     body.end();
-    await assert.rejects(coming, { code: 'upload_session_not_found' });
+    await assert.rejects(coming, { code: 'session-not-found' });
     await assertNothingLeft(one, upload);
   });
 
@@ -318,7 +318,7 @@ describe('a part at one node', { skip: noPostgres }, () => {
     await until(() => isFixed(other, upload, 1));
     await abortSession(other.uploads, upload.session.owner, upload.session.id);
     gate.resolve();
-    await assert.rejects(storing, { code: 'upload_session_not_found' });
+    await assert.rejects(storing, { code: 'session-not-found' });
     await assertNothingLeft(one, upload);
   });
 
@@ -329,7 +329,7 @@ describe('a part at one node', { skip: noPostgres }, () => {
     await sendPart(one, upload, 0);
     other.uploads.clock = other.clock.ahead(LIFETIME);
     assert.equal(await expireSessions(other.uploads), 1);
-    await assert.rejects(sendPart(one, upload, 1), { code: 'session_expired' });
+    await assert.rejects(sendPart(one, upload, 1), { code: 'session-expired' });
     await assertNothingLeft(one, upload);
   });
 

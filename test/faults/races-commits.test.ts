@@ -58,7 +58,7 @@ describe('two commits of one upload', () => {
     await sendAllParts(fixture, upload);
     const file = await commitUpload(fixture, upload);
     const second = tryCommit(fixture, upload, { sha1: sha1(Buffer.of(1)) });
-    await assert.rejects(second, { code: 'digest_mismatch' });
+    await assert.rejects(second, { code: 'digest-mismatch' });
     await assertOnlyFile(fixture, upload, file);
   });
 });
@@ -97,7 +97,7 @@ describe('a commit that failed', () => {
     const upload = await createUpload(fixture);
     await sendAllParts(fixture, upload);
     const wrong = tryCommit(fixture, upload, { sha1: sha1(Buffer.of(1)) });
-    await assert.rejects(wrong, { code: 'digest_mismatch' });
+    await assert.rejects(wrong, { code: 'digest-mismatch' });
     assert.equal((await findSession(fixture.uploads.db, upload.session.id))?.state, 'open');
     await assertOnlyFile(fixture, upload, await commitUpload(fixture, upload));
   });
@@ -152,7 +152,7 @@ async function assertLoserCommitsLater(
   const [file, ...more] = await published(fixture);
   assert.deepEqual(more, []);
   assert.deepEqual(file?.bytes, winner.bytes);
-  assert.equal(lost?.code, 'item_name_in_use');
+  assert.equal(lost?.code, 'name-in-use');
   assert.equal(lost?.context.conflicts.id, String(file?.file.fileId));
   assert.equal((await findSession(db, loser.session.id))?.state, 'open');
   await collectGarbageNow(fixture);

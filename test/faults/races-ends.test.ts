@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { RefusalCode } from '../../packages/protocol/src/errors.ts';
+import type { DomainErrorCode } from '../../packages/server/src/errors.ts';
 import type { BlobStore } from '../../packages/server/src/storage/blob-store.ts';
 import { abortSession, expireSessions } from '../../packages/server/src/uploads/end-session.ts';
 import type { PartBody } from '../../packages/server/src/uploads/part-locks.ts';
@@ -22,17 +22,20 @@ import { watchQueries } from '../uploads/watch-queries.ts';
 import type { Fault } from './faulty.ts';
 
 /** How a session can end without a file, and what whoever comes too late is told. */
-const ENDS: Record<string, { end: (fixture: UploadFixture, upload: Upload) => Promise<unknown>; code: RefusalCode }> = {
+const ENDS: Record<
+  string,
+  { end: (fixture: UploadFixture, upload: Upload) => Promise<unknown>; code: DomainErrorCode }
+> = {
   'an abort': {
     end: (fixture, { session }) => abortSession(fixture.uploads, session.owner, session.id),
-    code: 'upload_session_not_found',
+    code: 'session-not-found',
   },
   'an expiry': {
     end: (fixture) => {
       fixture.clock.advance(LIFETIME);
       return expireSessions(fixture.uploads);
     },
-    code: 'session_expired',
+    code: 'session-expired',
   },
 };
 

@@ -231,12 +231,12 @@ describe('expiry', () => {
     await using fixture = await openUploadFixture();
     const upload = await createUpload(fixture);
     fixture.clock.advance(LIFETIME);
-    await assert.rejects(sendPart(fixture, upload, 0), { code: 'session_expired' });
+    await assert.rejects(sendPart(fixture, upload, 0), { code: 'session-expired' });
     await expireSessions(fixture.uploads);
-    await assert.rejects(sendPart(fixture, upload, 0), { code: 'session_expired' });
+    await assert.rejects(sendPart(fixture, upload, 0), { code: 'session-expired' });
     fixture.clock.advance(LIFETIME);
     await expireSessions(fixture.uploads);
-    await assert.rejects(sendPart(fixture, upload, 0), { code: 'upload_session_not_found' });
+    await assert.rejects(sendPart(fixture, upload, 0), { code: 'session-not-found' });
   });
 });
 

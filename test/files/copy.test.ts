@@ -54,10 +54,10 @@ test('a copy is refused where its name is taken, and needs another one beside it
   const folder = await fixture.folder('folder');
   const root = { id: fixture.owner.root_id };
 
-  await assert.rejects(copy(fixture, file, root), refusal('item_name_in_use'));
-  await assert.rejects(copy(fixture, file, root, { name: 'FOLDER' }), refusal('item_name_in_use'));
-  await assert.rejects(copy(fixture, folder, root), refusal('item_name_in_use'));
-  await assert.rejects(copy(fixture, folder, root, { name: 'a ' }), refusal('item_name_invalid'));
+  await assert.rejects(copy(fixture, file, root), refusal('name-in-use'));
+  await assert.rejects(copy(fixture, file, root, { name: 'FOLDER' }), refusal('name-in-use'));
+  await assert.rejects(copy(fixture, folder, root), refusal('name-in-use'));
+  await assert.rejects(copy(fixture, folder, root, { name: 'a ' }), refusal('name-invalid'));
   await assertCountersRight(fixture.files.db);
 });
 

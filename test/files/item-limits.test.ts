@@ -23,9 +23,9 @@ function beyond(env: string, code: string): (error: unknown) => boolean {
   };
 }
 
-const tooMany = beyond('PARTWAY_MAX_ITEMS', 'storage_limit_exceeded');
-const tooDeep = beyond('PARTWAY_MAX_DEPTH', 'operation_limit_exceeded');
-const tooLarge = beyond('PARTWAY_MAX_COPY_ITEMS', 'operation_limit_exceeded');
+const tooMany = beyond('PARTWAY_MAX_ITEMS', 'quota-exceeded');
+const tooDeep = beyond('PARTWAY_MAX_DEPTH', 'limit-exceeded');
+const tooLarge = beyond('PARTWAY_MAX_COPY_ITEMS', 'limit-exceeded');
 const folderOf = ({ id }: { id: ItemId }) => ({ id, kind: 'folder' as const });
 
 async function countOf({ files, owner }: FilesFixture): Promise<number> {

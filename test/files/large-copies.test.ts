@@ -16,7 +16,7 @@ async function names(fixture: FilesFixture, id = fixture.owner.root_id): Promise
   return entries.map(({ item }) => item.name);
 }
 
-const blocked = refusal('operation_blocked_temporary');
+const blocked = refusal('blocked');
 
 test('a large folder is copied in batches: others get through between them, and nobody sees the copy before it is whole', async () => {
   await using fixture = await openFilesFixture();
@@ -126,7 +126,7 @@ test('while a folder is copied nothing in it changes its place, name or size; ev
       () => move(fixture, outside, { id: inner }),
       () =>
         move(fixture, outer, folder).catch((error) =>
-          Promise.reject(error.code === 'cyclical_folder_structure' ? blockedError : error),
+          Promise.reject(error.code === 'cyclical-move' ? blockedError : error),
         ),
       () => trash(fixture, inside),
       () => trash(fixture, folder),
@@ -152,7 +152,7 @@ test('while a folder is copied nothing in it changes its place, name or size; ev
   await assertCountersRight(fixture.files.db);
 });
 
-const blockedError = Object.assign(new Error('blocked'), { code: 'operation_blocked_temporary' });
+const blockedError = Object.assign(new Error('blocked'), { code: 'blocked' });
 
 test('a copy whose name is taken meanwhile, or whose folder goes, is refused at its end and leaves nothing', async () => {
   await using fixture = await openFilesFixture();
@@ -171,7 +171,7 @@ test('a copy whose name is taken meanwhile, or whose folder goes, is refused at 
       folder,
       to,
     ),
-    refusal('item_name_in_use'),
+    refusal('name-in-use'),
   );
   await assert.rejects(
     copy(

@@ -27,8 +27,8 @@ test('a large folder is gone from the first transaction of its deletion on, and 
     assert.equal(await findFolder(files.db, owner.id, large.id), undefined);
     assert.equal(await findFolder(files.db, owner.id, inner), undefined);
     assert.deepEqual(await drawTrash(fixture), [`file kept ${kept.id}`]);
-    for (const act of [restore, purge]) await assert.rejects(act(fixture, folder), refusal('not_found'));
-    await assert.rejects(fixture.folder('new', inner), refusal('not_found'));
+    for (const act of [restore, purge]) await assert.rejects(act(fixture, folder), refusal('not-found'));
+    await assert.rejects(fixture.folder('new', inner), refusal('not-found'));
     await assertCountersRight(files.db);
   });
 

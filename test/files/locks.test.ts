@@ -71,7 +71,7 @@ test("another's lock keeps a file as it is: no rename, version, promotion, delet
     () => lock(fixture, file.id, null),
     () => lock(fixture, file.id, NO_END),
   ]) {
-    await assert.rejects(act(), refusal('access_denied_item_locked'));
+    await assert.rejects(act(), refusal('item-locked'));
   }
   assert.equal((await fixture.stored()).length, 2);
   await copy(fixture, file, { id: fixture.owner.root_id }, { name: 'copy' });
@@ -93,7 +93,7 @@ test("another's lock does not end by a clock that is days ahead for seconds", as
     () => promote(fixture, file, first.id),
     () => trash(fixture, file),
   ]) {
-    await assert.rejects(act(), refusal('access_denied_item_locked'));
+    await assert.rejects(act(), refusal('item-locked'));
   }
 });
 
@@ -106,5 +106,5 @@ test("another's lock stops downloads only where it says so", async () => {
   await lockByStranger(fixture, fileId, NO_END);
   await check();
   await lockByStranger(fixture, fileId, { ...NO_END, isDownloadPrevented: true });
-  await assert.rejects(check(), refusal('access_denied_item_locked'));
+  await assert.rejects(check(), refusal('item-locked'));
 });

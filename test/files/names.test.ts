@@ -10,7 +10,7 @@ const refusedAs = (code: string) => (error: unknown) => (error as { code?: strin
 describe('names', () => {
   for (const name of ['', '.', '..', 'a/b', 'a\\b', 'a ', ' ', 'a\nb', '\u0000', 'a\u007f', 'a\u0085', '\ud800']) {
     test(`${JSON.stringify(name)} is no name`, () => {
-      assert.throws(() => assertValidName(name), refusedAs('item_name_invalid'));
+      assert.throws(() => assertValidName(name), refusedAs('name-invalid'));
     });
   }
 
@@ -20,7 +20,7 @@ describe('names', () => {
 
   test('a name has 255 characters at most, however many bytes they take', () => {
     assertValidName('👩'.repeat(255));
-    assert.throws(() => assertValidName('👩'.repeat(256)), refusedAs('item_name_too_long'));
+    assert.throws(() => assertValidName('👩'.repeat(256)), refusedAs('name-too-long'));
   });
 
   test('a name without slashes, controls and a space at its end is taken, any other refused', () => {
@@ -28,7 +28,7 @@ describe('names', () => {
       fc.property(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 60 }), (name) => {
         const fine = !/[/\\\p{Cc}]/u.test(name) && !/ $|^\.\.?$/.test(name);
         if (fine) assertValidName(name);
-        else assert.throws(() => assertValidName(name), refusedAs('item_name_invalid'));
+        else assert.throws(() => assertValidName(name), refusedAs('name-invalid'));
       }),
     );
   });

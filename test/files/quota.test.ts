@@ -14,7 +14,7 @@ async function houseWith(userQuota: number): Promise<FilesFixture> {
   return fixture;
 }
 
-const full = refusal('storage_limit_exceeded');
+const full = refusal('quota-exceeded');
 const used = async ({ files, owner }: FilesFixture) => (await getSpace(files.db, owner.id, files.userQuota)).used;
 
 test('a user keeps as much as the quota says and not a byte more, by uploads, versions, promotions and copies', async () => {

@@ -36,7 +36,7 @@ test('a session reserves room for its file, which its commit takes and an abort 
   for (const ended of ['abort', 'expiry'] as const) {
     const upload = await createUpload(fixture);
     assert.deepEqual(await space(fixture), [0, SIZE]);
-    await assert.rejects(createUpload(fixture), refusal('storage_limit_exceeded'));
+    await assert.rejects(createUpload(fixture), refusal('quota-exceeded'));
     await end[ended](upload);
     assert.deepEqual(await space(fixture), [0, 0], ended);
   }
@@ -46,13 +46,13 @@ test('a session reserves room for its file, which its commit takes and an abort 
   assert.deepEqual(await space(fixture), [SIZE, 0]);
   await commitUpload(fixture, upload);
   assert.deepEqual(await space(fixture), [SIZE, 0]);
-  await assert.rejects(createUpload(fixture), refusal('storage_limit_exceeded'));
+  await assert.rejects(createUpload(fixture), refusal('quota-exceeded'));
 });
 
 test('a session that there is no room for leaves nothing behind', async () => {
   await using fixture = await roomFor(0);
 
-  await assert.rejects(createUpload(fixture), refusal('storage_limit_exceeded'));
+  await assert.rejects(createUpload(fixture), refusal('quota-exceeded'));
 
   assert.deepEqual(await fixture.uploads.db.selectFrom('upload_sessions').selectAll().execute(), []);
   assert.deepEqual(await collect(fixture.uploads.blobs.list()), []);
@@ -89,7 +89,7 @@ test('a commit that is refused keeps its room', async () => {
   for (const one of [upload, other]) await sendAllParts(fixture, one);
   await commitUpload(fixture, upload);
 
-  await assert.rejects(tryCommit(fixture, other), refusal('item_name_in_use'));
+  await assert.rejects(tryCommit(fixture, other), refusal('name-in-use'));
 
   assert.deepEqual(await space(fixture), [SIZE, SIZE]);
   await abortSession(fixture.uploads, fixture.owner.id, other.session.id);

@@ -76,8 +76,8 @@ test('an item comes back under another name or to another folder where it says s
   await fixture.file('A.TXT');
   const folder = await fixture.folder('folder');
 
-  await assert.rejects(restore(fixture, file), refusal('item_name_in_use'));
-  await assert.rejects(restore(fixture, file, { name: 'a/b' }), refusal('item_name_invalid'));
+  await assert.rejects(restore(fixture, file), refusal('name-in-use'));
+  await assert.rejects(restore(fixture, file, { name: 'a/b' }), refusal('name-invalid'));
   assert.equal((await rowOf(fixture, file)).trashed_with, file.id);
   await restore(fixture, file, { name: 'b.txt' });
   await trash(fixture, file);
@@ -111,14 +111,14 @@ test('only what is in the trash leaves it, and only by its owner', async () => {
 
   for (const item of [file, folder]) {
     for (const act of [restore, purge]) {
-      await assert.rejects(act(fixture, item), refusal('not_trashed'));
-      await assert.rejects(act(fixture, item, { by }), refusal('not_found'));
+      await assert.rejects(act(fixture, item), refusal('not-trashed'));
+      await assert.rejects(act(fixture, item, { by }), refusal('not-found'));
     }
     await trash(fixture, item);
-    for (const act of [restore, purge]) await assert.rejects(act(fixture, item, { by }), refusal('not_found'));
-    await assert.rejects(restore(fixture, item, { to: { id: by.root_id } }), refusal('not_found'));
+    for (const act of [restore, purge]) await assert.rejects(act(fixture, item, { by }), refusal('not-found'));
+    await assert.rejects(restore(fixture, item, { to: { id: by.root_id } }), refusal('not-found'));
   }
-  await assert.rejects(restore(fixture, { ...file, kind: 'folder' }), refusal('not_found'));
+  await assert.rejects(restore(fixture, { ...file, kind: 'folder' }), refusal('not-found'));
 });
 
 test('a folder deleted for good takes along what went with it; the rest of the trash stays, and returns to the root', async () => {
@@ -135,7 +135,7 @@ test('a folder deleted for good takes along what went with it; the rest of the t
 
   assert.deepEqual(await names(fixture), ['before']);
   assert.equal((await fixture.stored()).length, 1);
-  await assert.rejects(restore(fixture, outer), refusal('not_found'));
+  await assert.rejects(restore(fixture, outer), refusal('not-found'));
   await restore(fixture, before);
   assert.equal((await rowOf(fixture, before)).parent_id, fixture.owner.root_id);
   await rename(fixture, kept, 'still there');

@@ -35,8 +35,7 @@ export class TreeModel {
   }
 
   move(item: Node, to: Node): Outcome {
-    if (item.trashedWith === undefined && item.parent !== undefined && isIn(to, item))
-      return 'cyclical_folder_structure';
+    if (item.trashedWith === undefined && item.parent !== undefined && isIn(to, item)) return 'cyclical-move';
     return this.#refusesChange(item) ?? (to === item.parent ? undefined : this.#place(item, to, item.name));
   }
 
@@ -44,7 +43,7 @@ export class TreeModel {
   copy(item: Node, to: Node, name: string): Outcome {
     const refused = this.#refusesChange(item) ?? (to.trashedWith && 'trashed');
     if (refused !== undefined) return refused;
-    return isIn(to, item) ? 'cyclical_folder_structure' : this.#refusesPlace(to, name);
+    return isIn(to, item) ? 'cyclical-move' : this.#refusesPlace(to, name);
   }
 
   addVersion(file: Node, size: number): Outcome {
@@ -57,7 +56,7 @@ export class TreeModel {
     if (file.trashedWith !== undefined) return 'trashed';
     const version = file.versions[index];
     if (version === undefined || index === file.versions.length - 1) return undefined;
-    if (version.name !== file.name && this.#isTaken(file.parent, version.name, file)) return 'item_name_in_use';
+    if (version.name !== file.name && this.#isTaken(file.parent, version.name, file)) return 'name-in-use';
     file.versions.push({ ...version });
     file.name = version.name;
     return undefined;
@@ -89,12 +88,12 @@ export class TreeModel {
 
   #refusesChange(item: Node): Outcome {
     if (item.trashedWith !== undefined) return 'trashed';
-    return item.parent === undefined ? 'access_denied_insufficient_permissions' : undefined;
+    return item.parent === undefined ? 'permission-denied' : undefined;
   }
 
   #refusesPlace(folder: Node | undefined, name: string, except?: Node): Outcome {
     if (folder?.trashedWith !== undefined) return 'trashed';
-    return this.#isTaken(folder, name, except) ? 'item_name_in_use' : undefined;
+    return this.#isTaken(folder, name, except) ? 'name-in-use' : undefined;
   }
 
   #isTaken(folder: Node | undefined, name: string, except?: Node): boolean {
@@ -132,6 +131,6 @@ export function isIn(item: Node, folder: Node): boolean {
 }
 
 function refusesLeaving(item: Node): Outcome {
-  if (item.trashedWith === undefined) return 'not_trashed';
+  if (item.trashedWith === undefined) return 'not-trashed';
   return item.trashedWith === item ? undefined : 'trashed';
 }

@@ -61,7 +61,7 @@ test('of two moves that would make a cycle one is done', async () => {
 
     assert.deepEqual(
       codes.filter((code) => code !== undefined),
-      ['cyclical_folder_structure'],
+      ['cyclical-move'],
     );
     await assertWhole(fixture);
   }
@@ -78,7 +78,7 @@ test('of a restore and a new item of the same name one gets it', async () => {
 
     assert.deepEqual(
       codes.filter((code) => code !== undefined),
-      ['item_name_in_use', 'item_name_in_use'],
+      ['name-in-use', 'name-in-use'],
     );
     await assertWhole(fixture);
   }
@@ -98,7 +98,7 @@ test('of a deletion for good and a copy either may win: bytes stay as long as a 
     const codes = await race(copy(fixture, file, keep), away(), copy(node, file, keep, { name: `b${round}` }));
 
     assert.equal(codes[1], undefined);
-    for (const code of [codes[0], codes[2]]) assert.ok([undefined, 'trashed', 'not_found'].includes(code), code);
+    for (const code of [codes[0], codes[2]]) assert.ok([undefined, 'trashed', 'not-found'].includes(code), code);
     const stays = codes[0] === undefined || codes[2] === undefined;
     const versions = await fixture.files.db.selectFrom('versions').select('blob_id').distinct().execute();
     assert.equal((await fixture.stored()).length, versions.length);
@@ -117,8 +117,8 @@ test('of a deletion for good and a restore one is done', async () => {
 
     const [restored, purged] = await race(restore(fixture, folder), purge(node, folder));
 
-    if (restored === undefined) assert.equal(purged, 'not_trashed');
-    else assert.deepEqual([restored, purged], ['not_found', undefined]);
+    if (restored === undefined) assert.equal(purged, 'not-trashed');
+    else assert.deepEqual([restored, purged], ['not-found', undefined]);
     await assertWhole(fixture);
   }
 });

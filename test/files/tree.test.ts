@@ -36,13 +36,13 @@ test('a name is taken whatever its case, over files and folders together, and by
   const { fileId } = await fixture.file('a.txt');
   const place = { owner: owner.id, folderId: owner.root_id };
 
-  await assert.rejects(fixture.folder('A.TXT'), refusal('item_name_in_use'));
-  await assert.rejects(fixture.file('inbox'), refusal('item_name_in_use'));
-  await assert.rejects(checkPlace(files.db, { ...place, name: 'INBOX' }), refusal('item_name_in_use'));
+  await assert.rejects(fixture.folder('A.TXT'), refusal('name-in-use'));
+  await assert.rejects(fixture.file('inbox'), refusal('name-in-use'));
+  await assert.rejects(checkPlace(files.db, { ...place, name: 'INBOX' }), refusal('name-in-use'));
   await checkPlace(files.db, { ...place, name: 'A.txt', except: fileId });
   await assert.rejects(
-    checkPlace(files.db, { ...place, folderId: 1 as ItemId, name: 'b' }, 'invalid_parameter'),
-    refusal('invalid_parameter'),
+    checkPlace(files.db, { ...place, folderId: 1 as ItemId, name: 'b' }, 'parent-not-found'),
+    refusal('parent-not-found'),
   );
   const twice = await Promise.allSettled([fixture.folder('new'), fixture.folder('NEW')]);
   assert.deepEqual(twice.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
@@ -102,7 +102,7 @@ test('a folder with something in it goes to the trash only when it is told to ta
   const earlier = await fixture.file('earlier.txt', { parent: outer.id });
   await trashFile(files, { caller: owner.id, fileId: earlier.fileId, ifMatch: undefined });
 
-  await assert.rejects(trash(fixture, outer.id, { recursive: false }), refusal('folder_not_empty'));
+  await assert.rejects(trash(fixture, outer.id, { recursive: false }), refusal('folder-not-empty'));
   assert.equal((await findFolder(files.db, owner.id, outer.id))?.trashed_at, null);
   await trash(fixture, outer.id);
 
@@ -121,12 +121,12 @@ test('the trash takes an item once, in the state that was named, and never a roo
   const { fileId } = await fixture.file('a.txt');
   const trashIt = (ifMatch: string | undefined, caller = owner.id) => trashFile(files, { caller, fileId, ifMatch });
 
-  await assert.rejects(trashIt('5'), refusal('precondition_failed'));
-  await assert.rejects(trashIt(undefined, stranger.id), refusal('not_found'));
+  await assert.rejects(trashIt('5'), refusal('precondition-failed'));
+  await assert.rejects(trashIt(undefined, stranger.id), refusal('not-found'));
   await trashIt('0');
   await assert.rejects(trashIt(undefined), refusal('trashed'));
-  await assert.rejects(trash(fixture, folder.id, { ifMatch: '5' }), refusal('precondition_failed'));
-  await assert.rejects(trash(fixture, owner.root_id), refusal('access_denied_insufficient_permissions'));
+  await assert.rejects(trash(fixture, folder.id, { ifMatch: '5' }), refusal('precondition-failed'));
+  await assert.rejects(trash(fixture, owner.root_id), refusal('permission-denied'));
 });
 
 test('sizes count current versions below a folder, and everything that a user keeps', async () => {

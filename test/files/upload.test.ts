@@ -45,7 +45,7 @@ test('of two uploads of one name the first to end gets it, and the bytes of the 
   gate.resolve();
 
   await assert.rejects(slow, (error: unknown) => {
-    assert.ok(refusal('item_name_in_use')(error));
+    assert.ok(refusal('name-in-use')(error));
     const { conflicts } = (error as { context: { conflicts: Record<string, unknown> } }).context;
     assert.deepEqual([conflicts.id, conflicts.sha1], [String(fileId), sha1Of('quick')]);
     return true;
@@ -66,11 +66,11 @@ test('an upload that breaks off, is too large or is not what was announced leave
   await assert.rejects(uploadFile(files, place, bodyBy(owner, broken())), (error) => error === cut);
   await assert.rejects(
     uploadFile(files, place, bodyBy(owner, 'x'.repeat(files.maxFileSize + 1))),
-    refusal('file_size_limit_exceeded'),
+    refusal('file-too-large'),
   );
   await assert.rejects(
     uploadFile(files, place, { ...bodyBy(owner, 'right'), sha1: sha1Of('wrong') }),
-    refusal('bad_digest'),
+    refusal('announced-digest-mismatch'),
   );
 
   assert.deepEqual(await fixture.stored(), []);
@@ -109,8 +109,8 @@ test('a file cannot be put into the folder of another, into none, or into one in
   const upload = (folderId = owner.root_id, user = owner) =>
     uploadFile(files, { folderId, name: 'a.txt' }, bodyBy(user, 'a'));
 
-  await assert.rejects(upload(owner.root_id, stranger), refusal('not_found'));
-  await assert.rejects(upload(1 as typeof owner.root_id), refusal('not_found'));
+  await assert.rejects(upload(owner.root_id, stranger), refusal('not-found'));
+  await assert.rejects(upload(1 as typeof owner.root_id), refusal('not-found'));
   await assert.rejects(upload(gone.id), refusal('trashed'));
   assert.deepEqual(await fixture.stored(), []);
 });
@@ -156,13 +156,13 @@ test('a new version for an outdated etag, a taken name or no file is refused, an
   const upload = (change: { name?: string; ifMatch?: string }, id = fileId, user = owner) =>
     uploadVersion(files, id, change, bodyBy(user, 'next'));
 
-  await assert.rejects(upload({ ifMatch: '7' }), refusal('precondition_failed'));
-  await assert.rejects(upload({ name: 'B.TXT' }), refusal('item_name_in_use'));
-  await assert.rejects(upload({ name: 'a/b' }), refusal('item_name_invalid'));
-  await assert.rejects(upload({}, 1 as typeof fileId), refusal('not_found'));
-  await assert.rejects(upload({ ifMatch: '0' }, 1 as typeof fileId), refusal('precondition_failed'));
-  await assert.rejects(upload({}, fileId, stranger), refusal('not_found'));
-  await assert.rejects(upload({}, owner.root_id), refusal('not_found'));
+  await assert.rejects(upload({ ifMatch: '7' }), refusal('precondition-failed'));
+  await assert.rejects(upload({ name: 'B.TXT' }), refusal('name-in-use'));
+  await assert.rejects(upload({ name: 'a/b' }), refusal('name-invalid'));
+  await assert.rejects(upload({}, 1 as typeof fileId), refusal('not-found'));
+  await assert.rejects(upload({ ifMatch: '0' }, 1 as typeof fileId), refusal('precondition-failed'));
+  await assert.rejects(upload({}, fileId, stranger), refusal('not-found'));
+  await assert.rejects(upload({}, owner.root_id), refusal('not-found'));
   assert.equal((await fixture.stored()).length, 2);
 });
 

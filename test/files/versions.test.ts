@@ -77,8 +77,8 @@ test('a promotion is refused where the name it brings is taken, and for the wron
   await rename(fixture, file, 'b.txt');
   await fixture.file('A.TXT');
 
-  await assert.rejects(promote(fixture, file, ids[0] as VersionId), refusal('item_name_in_use'));
-  await assert.rejects(promoteVersion(fixture.files, { ...named(1), ifMatch: '1' }), refusal('precondition_failed'));
+  await assert.rejects(promote(fixture, file, ids[0] as VersionId), refusal('name-in-use'));
+  await assert.rejects(promoteVersion(fixture.files, { ...named(1), ifMatch: '1' }), refusal('precondition-failed'));
   assert.equal((await versionsOf(fixture, file)).length, 2);
   await assertCountersRight(fixture.files.db);
 });
@@ -98,7 +98,7 @@ test('a deleted version cannot be read or promoted until it is restored; its byt
 
   const restored = await restoreVersion(fixture.files, named(1));
   assert.deepEqual([restored.trashed_at, restored.restored_at], [null, fixture.clock.now()]);
-  await assert.rejects(restoreVersion(fixture.files, named(1)), refusal('not_trashed'));
+  await assert.rejects(restoreVersion(fixture.files, named(1)), refusal('not-trashed'));
   assert.equal((await read()).version.size, 5);
   await assertCountersRight(fixture.files.db);
 });
@@ -108,11 +108,11 @@ test('the current version is not deleted, nor one that is not there, of another 
   const { named } = await fileWithVersions(fixture, 'first', 'second');
   const other = await fixture.file('other');
 
-  await assert.rejects(trashVersion(fixture.files, named(2)), refusal('bad_request'));
-  await assert.rejects(trashVersion(fixture.files, named(9)), refusal('not_found'));
-  await assert.rejects(trashVersion(fixture.files, named(1, fixture.stranger)), refusal('not_found'));
-  await assert.rejects(trashVersion(fixture.files, { ...named(1), fileId: other.fileId }), refusal('not_found'));
-  await assert.rejects(trashVersion(fixture.files, { ...named(1), ifMatch: '7' }), refusal('precondition_failed'));
+  await assert.rejects(trashVersion(fixture.files, named(2)), refusal('invalid-request'));
+  await assert.rejects(trashVersion(fixture.files, named(9)), refusal('not-found'));
+  await assert.rejects(trashVersion(fixture.files, named(1, fixture.stranger)), refusal('not-found'));
+  await assert.rejects(trashVersion(fixture.files, { ...named(1), fileId: other.fileId }), refusal('not-found'));
+  await assert.rejects(trashVersion(fixture.files, { ...named(1), ifMatch: '7' }), refusal('precondition-failed'));
 });
 
 test('the bytes of all versions, also of deleted ones, go with their file for good', async () => {

@@ -105,7 +105,7 @@ describe('S3 in trouble', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) },
     begun.end();
     const range = slotsOf(upload.staged.layout)[0] as PartRange;
     await under.proxy.refuse();
-    const unavailable = { code: 'unavailable', status: 503, retryAfterSeconds: 5, message: /send this again later/ };
+    const unavailable = { code: 'unavailable', retryAfterSeconds: 5, message: /send this again later/ };
     const blob = newContentId();
     for (const call of [
       () => under.blobs.create(blob, upload.staged.layout),
@@ -177,7 +177,7 @@ describe('S3 in trouble', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) },
     await half.promise;
     await under.blobs.remove(upload.staged);
     removed.resolve();
-    await assert.rejects(writing, { code: 'upload_session_not_found' });
+    await assert.rejects(writing, { code: 'blob-not-found' });
     // What the sweep does with what it finds; Ceph leaves nothing, AWS may list the upload again.
     for await (const { blob } of under.blobs.list()) await under.blobs.remove(blob);
     assert.deepEqual(await collect(under.blobs.list()), []);

@@ -25,7 +25,7 @@ describe('the disk store on a disk that is full', () => {
       const ballast = join(folder, 'ballast');
       await writeFile(ballast, Buffer.alloc(1536 * 1024));
       await assert.rejects(store.writePart(staged, range, bodyOf(bytes, range)), {
-        code: 'insufficient_storage',
+        code: 'storage-full',
         status: 507,
         message: /disk .* full.*again once there is room/,
       });
@@ -49,7 +49,7 @@ describe('the disk store on a disk that is full', () => {
           const range = slotsOf(staged.layout)[0] as PartRange;
           await store.writePart(staged, range, bodyOf(bytesOfSize(10), range));
         };
-        await assert.rejects(upload(), { code: 'insufficient_storage' }, method);
+        await assert.rejects(upload(), { code: 'storage-full' }, method);
       }
     });
   }
@@ -58,7 +58,7 @@ describe('the disk store on a disk that is full', () => {
     const failing = { method: 'truncate', path: /./, error: systemError('EFBIG') } as const;
     const files = new DurableFiles({ openFile: openingWith({ faults: [failing] }) });
     const store = await openDiskStore(await temporaryFolder(t), { files });
-    await assert.rejects(store.create(newContentId(), grid(2 ** 52, PART)), { code: 'file_size_limit_exceeded' });
+    await assert.rejects(store.create(newContentId(), grid(2 ** 52, PART)), { code: 'file-too-large' });
   });
 });
 

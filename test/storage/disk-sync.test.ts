@@ -177,11 +177,11 @@ describe('the disk store and its syncs', () => {
       const gate = Promise.withResolvers<void>();
       const begun = Promise.withResolvers<void>();
       const writing = store.writePart(staged, first, pausing(bytes, first, gate.promise, begun.resolve));
-      const refused = assert.rejects(writing, { code: 'upload_session_not_found' });
+      const refused = assert.rejects(writing, { code: 'blob-not-found' });
       await begun.promise;
       await end(staged);
       await assert.rejects(store.writePart(staged, second, bodyOf(bytes, second)), {
-        code: 'upload_session_not_found',
+        code: 'blob-not-found',
       });
       gate.resolve();
       await refused;

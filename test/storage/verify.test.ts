@@ -30,13 +30,13 @@ describe('a verified body', () => {
     const { bytes: passed, error } = await read(verifyDigest(endless(), 2_500, right));
     assert.ok(passed.length <= 2_500);
     assert.equal(pulled, 3);
-    assert.equal(error?.code, 'bad_request');
+    assert.equal(error?.code, 'length-mismatch');
     assert.match(error?.message ?? '', /2500 bytes.*at least 3000 came/);
   });
 
   it('throws before its end when bytes are missing, and says how many came', async () => {
     const { error } = await read(verifyDigest(inChunks(bytes, 999), bytes.length + 1, right));
-    assert.equal(error?.code, 'bad_request');
+    assert.equal(error?.code, 'length-mismatch');
     assert.match(error?.message ?? '', /10001 bytes.*only 10000 came/);
   });
 
@@ -44,7 +44,7 @@ describe('a verified body', () => {
     const flipped = bytes.slice();
     flipped[5_000] = (flipped[5_000] ?? 0) ^ 1;
     const { error } = await read(verifyDigest(inChunks(flipped, 999), bytes.length, right));
-    assert.equal(error?.code, 'digest_mismatch');
+    assert.equal(error?.code, 'digest-mismatch');
     for (const digest of [right, sha1(flipped)]) {
       assert.ok(error?.message.includes(`sha=${Buffer.from(digest, 'hex').toString('base64')}`));
     }
@@ -52,7 +52,7 @@ describe('a verified body', () => {
 
   it('of no bytes with a digest of some is refused', async () => {
     const { error } = await read(verifyDigest(inChunks(new Uint8Array(), 1), 0, right));
-    assert.equal(error?.code, 'digest_mismatch');
+    assert.equal(error?.code, 'digest-mismatch');
   });
 
   it('throws what the body throws', async () => {

@@ -153,7 +153,7 @@ describe('writing in place', () => {
       }
     }
     const writing = writeInPlace(file, { offset: 0, length: 1e9 }, body(), budget);
-    await assert.rejects(writing, { code: 'insufficient_storage', cause: full });
+    await assert.rejects(writing, { code: 'storage-full', cause: full });
     assert.ok(released);
     assert.equal(budget.reserved, 0);
   });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { Refusal } from '../../packages/protocol/src/errors.ts';
+import { DomainError } from '../../packages/server/src/errors.ts';
 import { partForRange, partRange, planParts } from '../../packages/server/src/uploads/part-layout.ts';
 
 const layouts = fc
@@ -21,7 +21,7 @@ test('every slot of a grid is found by its own range', () => {
   );
 });
 
-test('a range that is not exactly a slot is refused with 416', () => {
+test('a range that is not exactly a slot is refused as an invalid range', () => {
   fc.assert(
     fc.property(
       gridsWithSlot,
@@ -36,7 +36,7 @@ test('a range that is not exactly a slot is refused with 416', () => {
         };
         // A one-byte step can be a slot of its own only where parts are that small, and they never are.
         fc.pre(!(off.total === layout.fileSize && off.first % layout.partSize === 0 && isSlot(layout, off)));
-        assert.throws(() => partForRange(layout, off), statusOf(416));
+        assert.throws(() => partForRange(layout, off), isInvalidRange);
       },
     ),
   );
@@ -51,7 +51,7 @@ test('a range far beyond the file is refused whatever its numbers are', () => {
   const layout = planParts(2 ** 24, 2 ** 23);
   fc.assert(
     fc.property(fc.integer({ min: 2 ** 24, max: Number.MAX_SAFE_INTEGER }), (first) => {
-      assert.throws(() => partForRange(layout, { first, last: first + 10, total: 2 ** 24 }), statusOf(416));
+      assert.throws(() => partForRange(layout, { first, last: first + 10, total: 2 ** 24 }), isInvalidRange);
     }),
   );
 });
@@ -63,6 +63,6 @@ function isSlot(layout: ReturnType<typeof planParts>, range: { first: number; la
   return range.last === slot.offset + slot.length - 1;
 }
 
-function statusOf(status: number): (error: unknown) => boolean {
-  return (error) => error instanceof Refusal && error.status === status;
+function isInvalidRange(error: unknown): boolean {
+  return error instanceof DomainError && error.code === 'invalid-range';
 }

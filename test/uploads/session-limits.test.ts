@@ -10,11 +10,10 @@ import { commitUpload, createUpload, sendAllParts, sendPart } from './upload-ste
 /** What `begin` makes: two parts and 100 bytes. */
 const SIZE = 2 * PART_SIZE + 100;
 const tooMany = {
-  code: 'operation_limit_exceeded',
-  status: 403,
+  code: 'limit-exceeded',
   message: /3 upload sessions open.*PARTWAY_MAX_SESSIONS/,
 };
-const tooMuch = { code: 'storage_limit_exceeded', status: 403, message: /PARTWAY_MAX_RESERVED/ };
+const tooMuch = { code: 'quota-exceeded', message: /PARTWAY_MAX_RESERVED/ };
 
 async function limited(limits: { sessions?: number; reservedBytes?: number }): Promise<UploadFixture> {
   const fixture = await openUploadFixture();
@@ -52,7 +51,7 @@ test('a session beyond a limit is refused before anything is stored or looked up
     plan: [{ method: 'create', when: 'before', hook: () => begun.push(1) }],
   });
   fixture.uploads.limits.sessions = 0;
-  await assert.rejects(createUpload(fixture), { code: 'operation_limit_exceeded' });
+  await assert.rejects(createUpload(fixture), { code: 'limit-exceeded' });
   assert.deepEqual(begun, []);
 });
 
@@ -64,7 +63,7 @@ test('a commit, an abort and an expiry each make room for one more', async () =>
   const second = await createUpload(fixture);
   await abortSession(fixture.uploads, fixture.owner.id, second.session.id);
   await createUpload(fixture);
-  await assert.rejects(createUpload(fixture), { code: 'operation_limit_exceeded' });
+  await assert.rejects(createUpload(fixture), { code: 'limit-exceeded' });
   fixture.clock.advance(LIFETIME);
   await expireSessions(fixture.uploads);
   await createUpload(fixture);
@@ -77,7 +76,7 @@ test('a new version of a file is a session like any other', async () => {
   const { fileId } = await commitUpload(fixture, first);
   const version = { caller: fixture.owner.id, fileSize: SIZE, fileId, name: undefined };
   await createSession(fixture.uploads, version);
-  await assert.rejects(createSession(fixture.uploads, version), { code: 'operation_limit_exceeded' });
+  await assert.rejects(createSession(fixture.uploads, version), { code: 'limit-exceeded' });
 });
 
 test('who is beyond a limit that was lowered ends the sessions there are as ever, and begins none', async () => {
@@ -87,7 +86,7 @@ test('who is beyond a limit that was lowered ends the sessions there are as ever
   for (const index of [0, 1, 2]) await sendPart(fixture, one, index);
   await commitUpload(fixture, one);
   await abortSession(fixture.uploads, fixture.owner.id, other.session.id);
-  await assert.rejects(createUpload(fixture), { code: 'operation_limit_exceeded' });
+  await assert.rejects(createUpload(fixture), { code: 'limit-exceeded' });
   await sendAllParts(fixture, third);
   await commitUpload(fixture, third);
   await assertCountersRight(fixture.uploads.db);

@@ -47,7 +47,7 @@ test('uploads past their time after eight days of sleep end, but only after a qu
   await sendPart(fixture, upload, 0);
   assert.equal(await expireSessions(fixture.uploads), 0);
   fixture.clock.advance(CLOCK_GRACE);
-  await assert.rejects(sendPart(fixture, upload, 1), refusal('session_expired'));
+  await assert.rejects(sendPart(fixture, upload, 1), refusal('session-expired'));
   assert.equal(await expireSessions(fixture.uploads), 2);
   assert.notEqual((await findSession(fixture.uploads.db, other.session.id))?.state, 'open');
 });

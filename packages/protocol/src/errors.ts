@@ -1,8 +1,5 @@
-/**
- * Every refusal of the API has one of these codes, and each code one status (wire: "Errors"). A code that is not in
- * this table does not compile.
- */
-const STATUS_OF = {
+/** The HTTP status of each error code. A code that is not in this table does not compile. Most are Box's. */
+export const ERROR_STATUS = {
   bad_request: 400,
   bad_digest: 400,
   digest_mismatch: 400,
@@ -59,33 +56,4 @@ const STATUS_OF = {
   insufficient_storage: 507,
 } as const;
 
-export type RefusalCode = keyof typeof STATUS_OF;
-
-/** What a refusal may carry besides its code and its sentence. */
-interface RefusalDetail {
-  /** Goes into the answer as `context_info`. */
-  context?: Record<string, unknown>;
-  /** Goes into the answer as `Retry-After`, in seconds. */
-  retryAfterSeconds?: number;
-  /** Why, for the log only. */
-  cause?: unknown;
-}
-
-/** The one way to say no: a code of the table, and a sentence that says what happened and what to do. */
-export class Refusal extends Error {
-  readonly code: RefusalCode;
-  readonly context: Record<string, unknown> | undefined;
-  readonly retryAfterSeconds: number | undefined;
-
-  constructor(code: RefusalCode, message: string, detail: RefusalDetail = {}) {
-    super(message, detail.cause === undefined ? undefined : { cause: detail.cause });
-    this.name = 'Refusal';
-    this.code = code;
-    this.context = detail.context;
-    this.retryAfterSeconds = detail.retryAfterSeconds;
-  }
-
-  get status(): number {
-    return STATUS_OF[this.code];
-  }
-}
+export type ErrorCode = keyof typeof ERROR_STATUS;

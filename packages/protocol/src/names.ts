@@ -10,10 +10,10 @@ const MOST_NAME_CHARACTERS = 255;
  */
 export function itemNameFault(name: string): Fault | undefined {
   const why = reasonAgainst(name);
-  if (why !== undefined) return { says: `cannot be used as a name: ${why}`, code: 'item_name_invalid' };
+  if (why !== undefined) return { says: `cannot be used as a name: ${why}`, kind: 'name-invalid' };
   // No more code points than UTF-16 units, and no fewer than half of them: a huge text is not taken apart.
   if (name.length > 2 * MOST_NAME_CHARACTERS || [...name].length > MOST_NAME_CHARACTERS) {
-    return { says: `must have at most ${MOST_NAME_CHARACTERS} characters`, code: 'item_name_too_long' };
+    return { says: `must have at most ${MOST_NAME_CHARACTERS} characters`, kind: 'name-too-long' };
   }
   return undefined;
 }

@@ -1,5 +1,5 @@
-import { Refusal, type RefusalCode } from '@partway/protocol/errors';
 import { parseBytes } from './config/parse.ts';
+import { DomainError, type DomainErrorCode } from './errors.ts';
 
 /** What one user may have and one request may take. docs/operate/limits.md says what each bounds and why it has its default. */
 export interface Limits {
@@ -27,7 +27,7 @@ interface LimitSetting {
   least: number;
   most: number;
   /** The refusal of what would pass it; undefined for a limit that shortens an answer instead. */
-  code: RefusalCode | undefined;
+  code: DomainErrorCode | undefined;
 }
 
 /** The settings of all limits, with what refuses a request that would pass one. */
@@ -40,7 +40,7 @@ export const LIMIT_SETTINGS = [
     most: 1_000_000,
     value: 'number',
     preset: '10000',
-    code: 'operation_limit_exceeded',
+    code: 'limit-exceeded',
     help: 'open upload sessions per user',
   },
   {
@@ -51,7 +51,7 @@ export const LIMIT_SETTINGS = [
     most: 2 ** 52,
     value: 'bytes',
     preset: '1024TiB',
-    code: 'storage_limit_exceeded',
+    code: 'quota-exceeded',
     help: 'total size of the open upload sessions of one user',
   },
   {
@@ -62,7 +62,7 @@ export const LIMIT_SETTINGS = [
     most: 1_000_000_000,
     value: 'number',
     preset: '10000000',
-    code: 'storage_limit_exceeded',
+    code: 'quota-exceeded',
     help: 'folders and file versions per user, including the trash',
   },
   {
@@ -73,7 +73,7 @@ export const LIMIT_SETTINGS = [
     most: 10_000_000,
     value: 'number',
     preset: '100000',
-    code: 'operation_limit_exceeded',
+    code: 'limit-exceeded',
     help: 'files and folders in one copy, and folders that one move can push deeper',
   },
   {
@@ -84,7 +84,7 @@ export const LIMIT_SETTINGS = [
     most: 1000,
     value: 'number',
     preset: '100',
-    code: 'operation_limit_exceeded',
+    code: 'limit-exceeded',
     help: 'nested folders; deeper folders that already exist can still be read, moved up and deleted',
   },
   {
@@ -115,8 +115,8 @@ export function limitReached(
   limit: Exclude<keyof Limits, 'listBytes'>,
   message: string,
   context: Record<string, unknown> = {},
-): Refusal {
+): DomainError {
   const setting = LIMIT_SETTINGS.find((one) => one.limit === limit);
   if (setting?.code === undefined) throw new Error(`no refusal for the limit ${limit}`);
-  return new Refusal(setting.code, message, { context: { limit: setting.env, ...context } });
+  return new DomainError(setting.code, message, { context: { limit: setting.env, ...context } });
 }

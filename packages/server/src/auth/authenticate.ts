@@ -1,5 +1,5 @@
-import { Refusal } from '@partway/protocol/errors';
 import { parseDecimalId, type UserId } from '@partway/protocol/ids';
+import { DomainError } from '../errors.ts';
 import type { Authority } from './authority.ts';
 import type { AuthContext } from './context.ts';
 import { hashSecret } from './secrets.ts';
@@ -17,12 +17,12 @@ export async function authenticate(context: AuthContext, token: string): Promise
   if (cached !== undefined) return cached;
   const { generation: mark } = context.tokens;
   const known = await findToken(context.db, tokenSha256);
-  if (known === undefined) throw new Refusal('unauthorized', 'The access token provided is invalid.');
+  if (known === undefined) throw new DomainError('invalid-token', 'The access token provided is invalid.');
   if (known.expiresAt <= now) {
-    throw new Refusal('unauthorized', 'expired_token: the access token provided has expired, ask for a new one.');
+    throw new DomainError('invalid-token', 'expired_token: the access token provided has expired, ask for a new one.');
   }
   if (known.authority.principal.status === 'inactive') {
-    throw new Refusal('unauthorized', 'The user of this access token is inactive.');
+    throw new DomainError('invalid-token', 'The user of this access token is inactive.');
   }
   context.tokens.set(tokenSha256, known.authority, { expiresAt: known.expiresAt, monotonic, generation: mark });
   return known.authority;
@@ -34,11 +34,14 @@ export async function authenticate(context: AuthContext, token: string): Promise
  */
 export async function impersonate({ db }: AuthContext, authority: Authority, userId: string): Promise<Authority> {
   if (!authority.canImpersonate) {
-    throw new Refusal('insufficient_scope', 'This token may not act as another user: its app has no as-user right.');
+    throw new DomainError(
+      'insufficient-scope',
+      'This token may not act as another user: its app has no as-user right.',
+    );
   }
   const id = parseDecimalId(userId.trim());
   const user = id === undefined ? undefined : await findUser(db, id as UserId);
-  if (user === undefined) throw new Refusal('forbidden', 'The user of the As-User header is not there.');
-  if (user.status === 'inactive') throw new Refusal('forbidden', 'The user of the As-User header is inactive.');
+  if (user === undefined) throw new DomainError('forbidden', 'The user of the As-User header is not there.');
+  if (user.status === 'inactive') throw new DomainError('forbidden', 'The user of the As-User header is inactive.');
   return { ...authority, principal: toPrincipal(user), canImpersonate: false };
 }

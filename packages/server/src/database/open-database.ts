@@ -1,5 +1,5 @@
-import { Refusal } from '@partway/protocol/errors';
 import type { Kysely } from 'kysely';
+import { DatabaseError } from './errors.ts';
 import { migrate, requireSchema } from './migrate.ts';
 import { type PostgresOptions, requireUtf8 } from './postgres/postgres.ts';
 import type { Tables } from './schema.ts';
@@ -70,7 +70,7 @@ async function ready(db: Kysely<Tables>, url: string | undefined, prepare: () =>
 /** Says which database, without its password, and why. */
 function unusable(url: string, error: unknown): Error {
   const { host, pathname } = new URL(url);
-  const why = error instanceof Refusal ? `It cannot be reached: ${reason(error.cause)}` : reason(error);
+  const why = error instanceof DatabaseError ? `It cannot be reached: ${reason(error.cause)}` : reason(error);
   return new Error(`PARTWAY_DATABASE (${host}${pathname}): ${why}`, { cause: error });
 }
 

@@ -1,12 +1,12 @@
 import { randomInt } from 'node:crypto';
-import { Refusal } from '@partway/protocol/errors';
+import { DatabaseError } from './errors.ts';
 
 /**
  * The refusal of a text that PostgreSQL cannot hold. SQLite would take it; it refuses it as well, so that no way in that
  * checks too little stores what the other database does not. What clients send is held to more at the edge.
  */
-export function badTextError(cause?: unknown): Refusal {
-  return new Refusal('bad_request', 'A text may hold any character but NUL (U+0000).', { cause });
+export function badTextError(cause?: unknown): DatabaseError {
+  return new DatabaseError('invalid-text', 'A text may hold any character but NUL (U+0000).', { cause });
 }
 
 /** Refuses a statement with such a text among its values. */

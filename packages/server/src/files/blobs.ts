@@ -1,7 +1,7 @@
-import { Refusal } from '@partway/protocol/errors';
 import type { BlobId, Millis, UserId } from '@partway/protocol/ids';
 import type { Kysely, Transaction } from 'kysely';
 import type { Tables, VersionRow } from '../database/schema.ts';
+import { DomainError } from '../errors.ts';
 import type { BlobStore, StagedBlob } from '../storage/blob-store.ts';
 import { inBatches } from '../util/chunks.ts';
 import type { FileContext } from './context.ts';
@@ -83,8 +83,8 @@ export async function referenceBlob(tx: Transaction<Tables>, blob: BlobId): Prom
   if (numDeletedRows === 0n) throw blobDiscardedError();
 }
 
-function blobDiscardedError(): Refusal {
-  return new Refusal(
+function blobDiscardedError(): DomainError {
+  return new DomainError(
     'unavailable',
     'The server took this upload for abandoned, because it heard nothing of it for too long. Send it again.',
     { retryAfterSeconds: 5 },

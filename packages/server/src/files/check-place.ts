@@ -1,7 +1,7 @@
-import { Refusal, type RefusalCode } from '@partway/protocol/errors';
 import type { ItemId, UserId } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
 import type { Tables } from '../database/schema.ts';
+import { DomainError, type DomainErrorCode } from '../errors.ts';
 import { type FoundItem, findFolder } from './find.ts';
 import { findNameConflict, nameInUseError } from './names.ts';
 
@@ -17,7 +17,11 @@ interface Place {
  * Refuses a place that cannot be taken now: `missing` where there is no such folder of the owner's, `trashed`,
  * `item_name_in_use`. A promise of nothing: whoever writes there checks again, with the tree held.
  */
-export async function checkPlace(db: Kysely<Tables>, place: Place, missing: RefusalCode = 'not_found'): Promise<void> {
+export async function checkPlace(
+  db: Kysely<Tables>,
+  place: Place,
+  missing: DomainErrorCode = 'not-found',
+): Promise<void> {
   await getFolder(db, place.owner, place.folderId, missing);
   const namesake = await findNameConflict(db, place);
   if (namesake !== undefined) throw nameInUseError(namesake);
@@ -28,10 +32,10 @@ export async function getFolder(
   db: Kysely<Tables>,
   owner: UserId,
   id: ItemId,
-  missing: RefusalCode = 'not_found',
+  missing: DomainErrorCode = 'not-found',
 ): Promise<FoundItem> {
   const folder = await findFolder(db, owner, id);
-  if (folder === undefined) throw new Refusal(missing, 'There is no such folder.');
-  if (folder.trashed_at !== null) throw new Refusal('trashed', 'The folder is in the trash.');
+  if (folder === undefined) throw new DomainError(missing, 'There is no such folder.');
+  if (folder.trashed_at !== null) throw new DomainError('trashed', 'The folder is in the trash.');
   return folder;
 }

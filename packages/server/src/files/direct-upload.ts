@@ -1,8 +1,8 @@
-import { Refusal } from '@partway/protocol/errors';
 import type { ItemId, Millis, Sha1, UserId } from '@partway/protocol/ids';
 import type { ItemDetails } from '@partway/protocol/item-details';
 import type { Transaction } from 'kysely';
 import type { Tables } from '../database/schema.ts';
+import { DomainError, KnownError } from '../errors.ts';
 import { newBlobId } from '../storage/blob-store.ts';
 import { countAndHash } from '../storage/verify.ts';
 import { discardBlob, referenceBlob } from './blobs.ts';
@@ -71,15 +71,15 @@ export async function storeBody(
     });
   } catch (error) {
     // After any other failure nobody knows whether the row is there: the sweep asks, and removes the bytes if not.
-    if (error instanceof Refusal && error.status < 500) await discardBlob(context, id);
+    if (error instanceof KnownError && error.isRejection) await discardBlob(context, id);
     throw error;
   }
 }
 
 function checkDigest(found: Sha1, announced: Sha1 | undefined): void {
   if (announced === undefined || announced === found) return;
-  throw new Refusal(
-    'bad_digest',
+  throw new DomainError(
+    'announced-digest-mismatch',
     `The content-md5 header says SHA-1 ${announced}; the bytes that came have ${found}. Nothing of them was kept.`,
   );
 }

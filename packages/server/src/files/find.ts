@@ -1,7 +1,7 @@
-import { Refusal } from '@partway/protocol/errors';
 import type { ItemId, UserId, VersionId } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
 import type { ItemKind, ItemRow, Tables, UserRow, VersionRow } from '../database/schema.ts';
+import { DomainError } from '../errors.ts';
 import { inBatches } from '../util/chunks.ts';
 import type { FileContext } from './context.ts';
 
@@ -104,7 +104,7 @@ export async function findUsersById(
 /** A file of the caller's, also from the trash. Refuses `not_found`, also for those of others. */
 export async function getFile({ db }: FileContext, caller: UserId, id: ItemId): Promise<FileEntry> {
   const entry = await describeFile(db, id);
-  if (entry?.item.owner_id !== caller) throw new Refusal('not_found', `There is no file ${id}.`);
+  if (entry?.item.owner_id !== caller) throw new DomainError('not-found', `There is no file ${id}.`);
   return entry;
 }
 

@@ -1,7 +1,7 @@
-import { Refusal } from '@partway/protocol/errors';
 import type { ItemId, UserId, VersionId } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
 import type { ItemKind, ItemRow, Tables, VersionRow } from '../database/schema.ts';
+import { DomainError } from '../errors.ts';
 import { type FoundItem, findFile, findItem, findVersion } from './find.ts';
 
 /**
@@ -16,12 +16,12 @@ export async function getChangeable(
   const item = await findItem(db, wanted);
   if (item === undefined) {
     throw ifMatch === undefined
-      ? new Refusal('not_found', `There is no such ${kind}.`)
-      : new Refusal('precondition_failed', `There is no such ${kind}, so If-Match cannot hold.`);
+      ? new DomainError('not-found', `There is no such ${kind}.`)
+      : new DomainError('precondition-failed', `There is no such ${kind}, so If-Match cannot hold.`);
   }
-  if (item.trashed_at !== null) throw new Refusal('trashed', `The ${kind} is in the trash.`);
+  if (item.trashed_at !== null) throw new DomainError('trashed', `The ${kind} is in the trash.`);
   if (ifMatch !== undefined && !matchesEtag(ifMatch, item.etag)) {
-    throw new Refusal('precondition_failed', `The ${kind} has changed: its etag is not the one in If-Match.`);
+    throw new DomainError('precondition-failed', `The ${kind} has changed: its etag is not the one in If-Match.`);
   }
   return item;
 }
@@ -46,21 +46,18 @@ export async function getDownload(
   { owner, fileId, versionId }: DownloadRequest,
 ): Promise<Download> {
   const file = await findFile(db, owner, fileId);
-  if (file === undefined) throw new Refusal('not_found', 'There is no such file.');
-  if (file.trashed_at !== null) throw new Refusal('trashed', 'The file is in the trash.');
+  if (file === undefined) throw new DomainError('not-found', 'There is no such file.');
+  if (file.trashed_at !== null) throw new DomainError('trashed', 'The file is in the trash.');
   const version = await findVersion(db, file, versionId);
-  if (version === undefined) throw new Refusal('not_found', 'The file has no such version.');
-  if (version.trashed_at !== null) throw new Refusal('trashed', 'This version is in the trash.');
+  if (version === undefined) throw new DomainError('not-found', 'The file has no such version.');
+  if (version.trashed_at !== null) throw new DomainError('trashed', 'This version is in the trash.');
   return { file, version };
 }
 
 /** The root folder is where it is, as it is. */
 export function assertNotRoot(folder: Pick<ItemRow, 'parent_id'>): void {
   if (folder.parent_id !== null) return;
-  throw new Refusal(
-    'access_denied_insufficient_permissions',
-    'The root folder cannot be changed, moved, copied or deleted.',
-  );
+  throw new DomainError('permission-denied', 'The root folder cannot be changed, moved, copied or deleted.');
 }
 
 /** Whether an `If-Match` or `If-None-Match` names this etag: `1` and `"1"` alike, several with commas, `*` for any. */

@@ -1,10 +1,10 @@
-import { Refusal } from '@partway/protocol/errors';
 import type { ItemId, Millis, UserId, VersionId } from '@partway/protocol/ids';
 import { type ItemDetails, withDetails } from '@partway/protocol/item-details';
 import { nameKey } from '@partway/protocol/names';
 import type { Transaction } from 'kysely';
 import type { ItemKind, ItemRow, Tables } from '../database/schema.ts';
 import { newId } from '../database/values.ts';
+import { DomainError } from '../errors.ts';
 import { getFolder } from './check-place.ts';
 import type { FileContext } from './context.ts';
 import { assertValidName, findNameConflict, nameInUseError } from './names.ts';
@@ -43,10 +43,10 @@ export async function insertItem(tx: Transaction<Tables>, made: NewItem & { fold
   await updateFolderTotals(tx, made.folderId, { items: 1, bytes: made.size });
 }
 
-async function refusalOf(tx: Transaction<Tables>, made: NewItem & { folderId: ItemId }): Promise<Refusal> {
+async function refusalOf(tx: Transaction<Tables>, made: NewItem & { folderId: ItemId }): Promise<DomainError> {
   const namesake = await findNameConflict(tx, made);
   return namesake === undefined
-    ? new Refusal('operation_blocked_temporary', 'The name was taken a moment ago: send this again.')
+    ? new DomainError('blocked', 'The name was taken a moment ago: send this again.')
     : nameInUseError(namesake, { asArray: made.kind === 'folder' });
 }
 

@@ -1,8 +1,8 @@
-import { Refusal } from '@partway/protocol/errors';
 import type { ItemId, Millis, UserId } from '@partway/protocol/ids';
 import type { Kysely, Transaction } from 'kysely';
 import type { Tables } from '../database/schema.ts';
 import { newId } from '../database/values.ts';
+import { DomainError } from '../errors.ts';
 import { inBatches } from '../util/chunks.ts';
 import type { NamedUser } from './find.ts';
 
@@ -55,7 +55,7 @@ export async function assertUnlocked(
   const lock = (await findLocks(db, [fileId], now)).get(fileId);
   if (lock === undefined || lock.by.id === caller) return;
   if (to === 'download' && !lock.isDownloadPrevented) return;
-  throw new Refusal('access_denied_item_locked', `The file is locked by ${lock.by.name}.`);
+  throw new DomainError('item-locked', `The file is locked by ${lock.by.name}.`);
 }
 
 export interface LockRequest {

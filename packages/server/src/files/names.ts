@@ -1,15 +1,15 @@
-import { Refusal } from '@partway/protocol/errors';
 import type { ItemId } from '@partway/protocol/ids';
 import { itemNameFault, nameKey } from '@partway/protocol/names';
 import type { Kysely, Transaction } from 'kysely';
 import type { ItemRow, Tables } from '../database/schema.ts';
+import { DomainError } from '../errors.ts';
 import { fileMini, folderMini, type Mini } from './find.ts';
 import { checkNotCopied } from './tree-jobs.ts';
 
 /** Refuses what cannot be the name of a file or folder (wire: "Errors", names). */
 export function assertValidName(name: string): void {
   const fault = itemNameFault(name);
-  if (fault !== undefined) throw new Refusal(fault.code ?? 'item_name_invalid', `The name ${fault.says}.`);
+  if (fault !== undefined) throw new DomainError(fault.kind ?? 'name-invalid', `The name ${fault.says}.`);
 }
 
 /** The item that has this name in the folder, other than `except`; undefined where the name is free. */
@@ -32,8 +32,8 @@ export async function findNameConflict(
 }
 
 /** The refusal of a taken name. `conflicts` holds the item that has it; for new folders in an array (wire: "What breaks clients"). */
-export function nameInUseError(namesake: Mini, { asArray = false } = {}): Refusal {
-  return new Refusal('item_name_in_use', 'Item with the same name already exists', {
+export function nameInUseError(namesake: Mini, { asArray = false } = {}): DomainError {
+  return new DomainError('name-in-use', 'Item with the same name already exists', {
     context: { conflicts: asArray ? [namesake] : namesake },
   });
 }

@@ -1,7 +1,7 @@
-import { Refusal } from '@partway/protocol/errors';
 import type { UserId } from '@partway/protocol/ids';
 import { type Kysely, type RawBuilder, type SqlBool, sql, type Transaction } from 'kysely';
 import type { Tables } from '../database/schema.ts';
+import { DomainError } from '../errors.ts';
 import { limitReached } from '../limits.ts';
 import type { FileContext } from './context.ts';
 
@@ -51,14 +51,14 @@ async function checkItems(tx: Transaction<Tables>, owner: UserId, items: number,
   if (row !== undefined && row.item_count > most - items) throw tooManyItemsError(row.item_count, items, most);
 }
 
-function storageLimitExceededError(bytes: number): Refusal {
-  return new Refusal(
-    'storage_limit_exceeded',
+function storageLimitExceededError(bytes: number): DomainError {
+  return new DomainError(
+    'quota-exceeded',
     `There is no room for ${bytes} more bytes: delete something for good, end an upload, or ask for more space.`,
   );
 }
 
-function tooManyItemsError(has: number, more: number, most: number): Refusal {
+function tooManyItemsError(has: number, more: number, most: number): DomainError {
   return limitReached(
     'items',
     `A user may have ${most} folders and versions of files, those in the trash included; this one has ${has}, and ` +
@@ -83,7 +83,7 @@ function isWithinQuota(bytes: number, userQuota: number | undefined): RawBuilder
 /** Refuses a size beyond what a file may have here. */
 export function checkSize({ maxFileSize }: Pick<FileContext, 'maxFileSize'>, size: number): void {
   if (size <= maxFileSize) return;
-  throw new Refusal('file_size_limit_exceeded', `A file may have ${maxFileSize} bytes here, not ${size}.`);
+  throw new DomainError('file-too-large', `A file may have ${maxFileSize} bytes here, not ${size}.`);
 }
 
 interface Space {

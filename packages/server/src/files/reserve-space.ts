@@ -1,5 +1,5 @@
-import { Refusal } from '@partway/protocol/errors';
 import type { BlobId, Millis, UserId } from '@partway/protocol/ids';
+import { DomainError } from '../errors.ts';
 import { extendReservation, recordBlob, touchBlob } from './blobs.ts';
 import type { FileContext } from './context.ts';
 import { getSpace } from './quota.ts';
@@ -81,5 +81,5 @@ export async function reserveSpace(
 }
 
 function isFull(error: unknown): boolean {
-  return error instanceof Refusal && error.code === 'storage_limit_exceeded';
+  return error instanceof DomainError && error.code === 'quota-exceeded';
 }

@@ -1,8 +1,8 @@
-import { Refusal } from '@partway/protocol/errors';
 import type { ItemId, Millis, UserId } from '@partway/protocol/ids';
 import { nameKey } from '@partway/protocol/names';
 import type { Kysely, Transaction } from 'kysely';
 import type { ItemKind, ItemRow, Tables } from '../database/schema.ts';
+import { DomainError } from '../errors.ts';
 import { deleteUnreferencedBlobs } from './blobs.ts';
 import { getFolder } from './check-place.ts';
 import type { FileContext } from './context.ts';
@@ -61,7 +61,7 @@ async function oldFolder(tx: Transaction<Tables>, item: ItemRow): Promise<ItemId
   if (folder?.trashed_at === null) return id;
   // That folder is deleted for good, and what is in it moves to the root folder in one of the next batches.
   if (folder === undefined) return rootOf(tx, item.owner_id);
-  throw new Refusal('trashed', 'The folder that it was in is in the trash: name another in parent.id.');
+  throw new DomainError('trashed', 'The folder that it was in is in the trash: name another in parent.id.');
 }
 
 async function rootOf(tx: Transaction<Tables>, owner: UserId): Promise<ItemId> {
@@ -133,8 +133,8 @@ export async function trashFolder({ db, clock }: FileContext, request: FolderToT
     const folder = await getChangeable(tx, { kind: 'folder', owner: caller, id: folderId, ifMatch });
     assertNotRoot(folder);
     if (folder.child_count > 0 && !recursive) {
-      throw new Refusal(
-        'folder_not_empty',
+      throw new DomainError(
+        'folder-not-empty',
         'The folder is not empty: delete it with recursive=true, or empty it first.',
       );
     }
@@ -151,8 +151,8 @@ export interface Trashed {
 /** An item of the caller's that is in the trash, by itself or with a folder. Refuses `not_found` and `not_trashed`. */
 export async function findTrashed(db: Kysely<Tables>, { kind, caller, id }: Trashed): Promise<ItemRow> {
   const item = await (kind === 'file' ? findFile : findFolder)(db, caller, id);
-  if (item === undefined) throw new Refusal('not_found', `There is no such ${kind}.`);
-  if (item.trashed_at === null) throw new Refusal('not_trashed', `The ${kind} is not in the trash.`);
+  if (item === undefined) throw new DomainError('not-found', `There is no such ${kind}.`);
+  if (item.trashed_at === null) throw new DomainError('not-trashed', `The ${kind} is not in the trash.`);
   return item;
 }
 
@@ -160,7 +160,7 @@ export async function findTrashed(db: Kysely<Tables>, { kind, caller, id }: Tras
 async function getTrashed(db: Kysely<Tables>, trashed: Trashed): Promise<ItemRow> {
   const item = await findTrashed(db, trashed);
   if (item.trashed_with === item.id) return item;
-  throw new Refusal(
+  throw new DomainError(
     'trashed',
     `The ${trashed.kind} went to the trash with the folder ${item.trashed_with}: take that.`,
   );

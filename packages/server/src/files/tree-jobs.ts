@@ -1,8 +1,8 @@
-import { Refusal } from '@partway/protocol/errors';
 import type { ItemId, Millis, TreeJobId, UserId } from '@partway/protocol/ids';
 import type { Kysely, Transaction } from 'kysely';
 import type { Tables, TreeJobRow } from '../database/schema.ts';
 import { newId } from '../database/values.ts';
+import { DomainError } from '../errors.ts';
 import { findPath } from './find.ts';
 
 /** Rows that one transaction of a long operation writes at most, of each table. */
@@ -119,9 +119,9 @@ export async function checkNotCopied(
   }
 }
 
-export function beingCopiedError(): Refusal {
-  return new Refusal(
-    'operation_blocked_temporary',
+export function beingCopiedError(): DomainError {
+  return new DomainError(
+    'blocked',
     'The folder is being copied, and nothing in it changes until that is done: send this again in a moment.',
     { retryAfterSeconds: 5 },
   );

@@ -1,9 +1,9 @@
-import { Refusal } from '@partway/protocol/errors';
 import type { ItemId, Millis, UserId } from '@partway/protocol/ids';
 import { type ItemDetails, withDetails } from '@partway/protocol/item-details';
 import { nameKey } from '@partway/protocol/names';
 import type { Transaction } from 'kysely';
 import type { ItemRow, Tables } from '../database/schema.ts';
+import { DomainError } from '../errors.ts';
 import { getFolder } from './check-place.ts';
 import type { FileContext } from './context.ts';
 import { type FoundItem, findFolder, findPath } from './find.ts';
@@ -141,8 +141,8 @@ export async function updateFolder(context: FileContext, request: FolderUpdate):
   });
 }
 
-export function cyclicalFolderError(): Refusal {
-  return new Refusal('cyclical_folder_structure', 'A folder cannot go into itself or a folder that is in it.');
+export function cyclicalFolderError(): DomainError {
+  return new DomainError('cyclical-move', 'A folder cannot go into itself or a folder that is in it.');
 }
 
 function goesDeeper(folder: FoundItem, into: FoundItem): boolean {

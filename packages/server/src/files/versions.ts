@@ -1,10 +1,10 @@
-import { Refusal } from '@partway/protocol/errors';
 import type { BlobId, ItemId, Millis, Sha1, UserId, VersionId } from '@partway/protocol/ids';
 import type { ItemDetails } from '@partway/protocol/item-details';
 import { nameKey } from '@partway/protocol/names';
 import type { Kysely, Transaction } from 'kysely';
 import type { ItemRow, Tables, VersionRow } from '../database/schema.ts';
 import { newId } from '../database/values.ts';
+import { DomainError } from '../errors.ts';
 import { inBatches } from '../util/chunks.ts';
 import { checkPlace } from './check-place.ts';
 import type { FileContext } from './context.ts';
@@ -31,7 +31,8 @@ export async function promoteVersion(
     const { file, version } = await getVersion(tx, request);
     await assertUnlocked(tx, { fileId, caller, now: clock.expiryTime() });
     if (version.id === file.version_id) return version.id;
-    if (version.trashed_at !== null) throw new Refusal('trashed', 'This version is in the trash: restore it first.');
+    if (version.trashed_at !== null)
+      throw new DomainError('trashed', 'This version is in the trash: restore it first.');
     const { name, size, sha1, blob_id: blob } = version;
     if (name !== file.name) await assertNameFree(tx, file, { name });
     await chargeSpace(tx, caller, { used: size, items: 1 }, userQuota, limits.items);
@@ -103,7 +104,7 @@ export async function getVersion(
 ): Promise<{ file: ItemRow; version: VersionRow }> {
   const file = await getChangeable(db, { kind: 'file', owner: caller, id: fileId, ifMatch });
   const version = await findVersion(db, file, versionId);
-  if (version === undefined) throw new Refusal('not_found', 'The file has no such version.');
+  if (version === undefined) throw new DomainError('not-found', 'The file has no such version.');
   return { file, version };
 }
 
@@ -165,9 +166,9 @@ export async function trashVersion({ db, clock }: FileContext, request: VersionR
     const { file, version } = await getVersion(tx, request);
     await assertUnlocked(tx, { fileId, caller, now: clock.expiryTime() });
     if (version.id === file.version_id) {
-      throw new Refusal('bad_request', 'The current version cannot be deleted: promote another first.');
+      throw new DomainError('invalid-request', 'The current version cannot be deleted: promote another first.');
     }
-    if (version.trashed_at !== null) throw new Refusal('trashed', 'This version is in the trash already.');
+    if (version.trashed_at !== null) throw new DomainError('trashed', 'This version is in the trash already.');
     await tx
       .updateTable('versions')
       .set({ trashed_at: at, trashed_by: caller, restored_at: null, restored_by: null })
@@ -184,7 +185,7 @@ export async function restoreVersion({ db, clock }: FileContext, request: Versio
     await lockTree(tx, caller);
     const { version } = await getVersion(tx, request);
     await assertUnlocked(tx, { fileId, caller, now: clock.expiryTime() });
-    if (version.trashed_at === null) throw new Refusal('not_trashed', 'This version is not in the trash.');
+    if (version.trashed_at === null) throw new DomainError('not-trashed', 'This version is not in the trash.');
     const restored = { trashed_at: null, trashed_by: null, restored_at: at, restored_by: caller };
     await tx.updateTable('versions').set(restored).where('id', '=', version.id).execute();
     return { ...version, ...restored };

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { isIPv6, type Socket } from 'node:net';
-import { Refusal } from '@partway/protocol/errors';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { ApiError } from './api-error.ts';
 
 /**
  * The wire's prefixes: SDKs use the first for the API and the second for uploads, browsers the second for both. Box's CLI
@@ -49,7 +49,7 @@ export function noteApiBase(app: FastifyInstance, publicUrl: string | undefined)
  * `headers.host` is that and `url` is a path. Returns the refusal for a request that does not say it in exactly one
  * valid way.
  */
-export function settleAddress(request: IncomingMessage): Refusal | undefined {
+export function settleAddress(request: IncomingMessage): ApiError | undefined {
   const hosts = request.rawHeaders.filter((name, index) => index % 2 === 0 && /^host$/i.test(name)).length;
   const { host } = request.headers;
   if (hosts > 1) return bad('The request has more than one Host header: send one.');
@@ -103,6 +103,6 @@ function isAuthority(text: string): boolean {
   return HOST_NAME.test(name) && URL.canParse(`http://${name}/`);
 }
 
-function bad(message: string): Refusal {
-  return new Refusal('bad_request', message);
+function bad(message: string): ApiError {
+  return new ApiError('bad_request', message);
 }

@@ -1,9 +1,9 @@
 import { createServer, type Server, type ServerOptions } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
-import { Refusal } from '@partway/protocol/errors';
 import fastify, { type FastifyInstance } from 'fastify';
 import { checkForwarded, noteApiBase, PREFIXES } from './addresses.ts';
+import { ApiError } from './api-error.ts';
 import { Connections, type ErrorHeaders } from './connections/connections.ts';
 import { newRequestId } from './connections/raw-responses.ts';
 import { checkApiVersion } from './hooks/api-version.ts';
@@ -132,6 +132,6 @@ function refuseWhileClosing(app: FastifyInstance): void {
   });
   app.addHook('onRequest', async () => {
     if (!closing) return;
-    throw new Refusal('unavailable', 'The server is stopping; try again in a moment.', { retryAfterSeconds: 5 });
+    throw new ApiError('unavailable', 'The server is stopping; try again in a moment.', { retryAfterSeconds: 5 });
   });
 }

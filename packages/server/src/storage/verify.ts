@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { Refusal } from '@partway/protocol/errors';
 import { type Sha1, sha1ToBase64 } from '@partway/protocol/ids';
+import { StorageError } from './errors.ts';
 
 /**
  * Passes `body` on, chunk by chunk, and lets it end only if it was `length` bytes with this SHA-1: a consumer that sees
@@ -18,13 +18,13 @@ export async function* verifyDigest(
   let came = 0;
   for await (const chunk of body) {
     came += chunk.length;
-    if (came > length) throw new Refusal('bad_request', `${holds(length)}, but at least ${came} came`);
+    if (came > length) throw new StorageError('length-mismatch', `${holds(length)}, but at least ${came} came`);
     hash.update(chunk);
     yield chunk;
   }
-  if (came < length) throw new Refusal('bad_request', `${holds(length)}, but only ${came} came`);
+  if (came < length) throw new StorageError('length-mismatch', `${holds(length)}, but only ${came} came`);
   const found = hash.digest('hex') as Sha1;
-  if (found !== sha1) throw new Refusal('digest_mismatch', mismatch(sha1, found));
+  if (found !== sha1) throw new StorageError('digest-mismatch', mismatch(sha1, found));
 }
 
 function holds(length: number): string {
@@ -51,7 +51,7 @@ export function countAndHash(body: AsyncIterable<Uint8Array>, mostBytes: number)
     for await (const chunk of body) {
       size += chunk.length;
       if (size > mostBytes) {
-        throw new Refusal('file_size_limit_exceeded', `A file may have ${mostBytes} bytes here; this one has more.`);
+        throw new StorageError('file-too-large', `A file may have ${mostBytes} bytes here; this one has more.`);
       }
       hash.update(chunk);
       yield chunk;

@@ -1,7 +1,8 @@
-import { Refusal } from '@partway/protocol/errors';
 import type { ContentRange } from '@partway/protocol/headers';
 import type { SessionId, Sha1, UserId } from '@partway/protocol/ids';
+import { DomainError } from '../errors.ts';
 import type { PartRange } from '../storage/blob-store.ts';
+import { StorageError } from '../storage/errors.ts';
 import { verifyDigest } from '../storage/verify.ts';
 import type { UploadContext } from './context.ts';
 import { sessionEndedError } from './find-session.ts';
@@ -89,8 +90,16 @@ async function findStoredPart(
   error: unknown,
 ): Promise<Part> {
   if (error instanceof AlreadyStoredError) return error.part;
-  if (!(error instanceof Refusal) || error.code !== 'upload_session_not_found') throw error;
+  if (!isGone(error)) throw error;
   const stored = await findPart(db, session.id, range.index);
   if (stored !== undefined) return assertSameDigest(stored, sha1);
   throw await sessionEndedError({ db }, session);
+}
+
+/** Whether the session's row or its bytes are gone: another request has ended the session. */
+function isGone(error: unknown): boolean {
+  return (
+    (error instanceof StorageError && error.code === 'blob-not-found') ||
+    (error instanceof DomainError && error.code === 'session-not-found')
+  );
 }

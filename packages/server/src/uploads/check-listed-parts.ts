@@ -1,5 +1,5 @@
-import { Refusal } from '@partway/protocol/errors';
 import type { Sha1 } from '@partway/protocol/ids';
+import { DomainError } from '../errors.ts';
 import { type BlobStore, LostPartsError, type PartLayout } from '../storage/blob-store.ts';
 import { partRange } from './part-layout.ts';
 import type { Part, Session, StoredPart } from './session.ts';
@@ -22,8 +22,8 @@ export function checkListedParts(layout: PartLayout, stored: readonly Part[], li
   for (const part of listed) {
     const found = byId.get(part.partId.toUpperCase());
     if (found === undefined || !matchesListed(layout, found, part)) {
-      throw new Refusal(
-        'parts_mismatch',
+      throw new DomainError(
+        'parts-mismatch',
         `The commit lists part ${part.partId} otherwise than it is stored, or it is not.`,
         {
           context: { part_id: part.partId },
@@ -38,8 +38,8 @@ export function checkListedParts(layout: PartLayout, stored: readonly Part[], li
     const { offset, length } = partRange(layout, index);
     const range = `bytes ${offset}-${offset + length - 1}`;
     const what = isStored.has(index) ? `is not listed in the commit` : `has not been uploaded`;
-    throw new Refusal(
-      'bad_request',
+    throw new DomainError(
+      'invalid-request',
       `The part with ${range} ${what}. The session stays open; commit again when it is.`,
       {
         context: {

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Refusal } from '@partway/protocol/errors';
 import {
   type ItemId,
   type Millis,
@@ -10,6 +9,7 @@ import {
   type VersionId,
 } from '@partway/protocol/ids';
 import type { ItemDetails } from '@partway/protocol/item-details';
+import { DomainError } from '../errors.ts';
 import { findFile } from '../files/find.ts';
 import { matchesEtag } from '../files/get-item.ts';
 import { publishNewFile, publishNewVersion } from '../files/publish.ts';
@@ -137,8 +137,8 @@ async function storedParts(
 
 function assertDigest(whole: Sha1, claimed: Sha1): void {
   if (whole === claimed) return;
-  throw new Refusal(
-    'digest_mismatch',
+  throw new DomainError(
+    'digest-mismatch',
     `The digest header says sha=${sha1ToBase64(claimed)}; the uploaded parts make sha=${sha1ToBase64(whole)}. Nothing is lost: commit again with the right digest.`,
     { context: { expected: sha1ToBase64(claimed), actual: sha1ToBase64(whole) } },
   );
@@ -152,7 +152,7 @@ async function assertNoneMatch(
   if (etags === undefined || target.kind === 'file') return;
   const file = await findFile(db, owner, target.fileId);
   if (file === undefined || !matchesEtag(etags, file.etag)) return;
-  throw new Refusal('precondition_failed', `The file's etag is ${file.etag}, which If-None-Match excludes.`);
+  throw new DomainError('precondition-failed', `The file's etag is ${file.etag}, which If-None-Match excludes.`);
 }
 
 function sameFile(committed: NonNullable<Session['committed']>, claimed: Sha1): Committed {

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { Refusal } from '@partway/protocol/errors';
 import type { ItemId, SessionId, UserId } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
 import type { Tables } from '../database/schema.ts';
+import { DomainError, KnownError } from '../errors.ts';
 import { discardBlob, recordBlob } from '../files/blobs.ts';
 import { checkPlace } from '../files/check-place.ts';
 import { findFile } from '../files/find.ts';
@@ -44,7 +44,7 @@ export async function createSession(context: UploadContext, upload: NewUpload): 
   await recordBlob(db, { blob: id, owner: upload.caller }, createdAt);
   const staged = await blobs.create(id, layout).catch(async (error: unknown) => {
     // Refused, it has left nothing. After any other failure nobody knows: the sweep deletes what is there.
-    if (error instanceof Refusal) await discardBlob({ db, blobs }, id).catch(() => {});
+    if (error instanceof KnownError) await discardBlob({ db, blobs }, id).catch(() => {});
     throw error;
   });
   const session: Session = {
@@ -75,11 +75,11 @@ async function isOpen(db: Kysely<Tables>, id: SessionId): Promise<boolean> {
 
 function checkSize(limits: UploadLimits, fileSize: number): void {
   if (fileSize > limits.maxFileSize) {
-    throw new Refusal('file_size_limit_exceeded', `A file may have ${limits.maxFileSize} bytes here, not ${fileSize}.`);
+    throw new DomainError('file-too-large', `A file may have ${limits.maxFileSize} bytes here, not ${fileSize}.`);
   }
   if (fileSize < limits.minFileSize) {
-    throw new Refusal(
-      'file_size_too_small',
+    throw new DomainError(
+      'file-too-small',
       `An upload session is for files of ${limits.minFileSize} bytes and more; send this one to /files/content.`,
     );
   }
@@ -89,17 +89,17 @@ async function targetOf({ db }: UploadContext, upload: NewUpload): Promise<Targe
   if ('folderId' in upload) {
     const { caller, folderId, name } = upload;
     assertValidName(name);
-    await checkPlace(db, { owner: caller, folderId, name }, 'invalid_parameter');
+    await checkPlace(db, { owner: caller, folderId, name }, 'parent-not-found');
     return { kind: 'file', folderId, name };
   }
   const { caller, fileId } = upload;
   const file = await findFile(db, caller, fileId);
-  if (file === undefined || file.parent_id === null) throw new Refusal('not_found', `There is no file ${fileId}.`);
-  if (file.trashed_at !== null) throw new Refusal('trashed', `The file ${fileId} is in the trash.`);
+  if (file === undefined || file.parent_id === null) throw new DomainError('not-found', `There is no file ${fileId}.`);
+  if (file.trashed_at !== null) throw new DomainError('trashed', `The file ${fileId} is in the trash.`);
   const { name } = upload;
   if (name !== undefined) {
     assertValidName(name);
-    await checkPlace(db, { owner: caller, folderId: file.parent_id, name, except: fileId }, 'not_found');
+    await checkPlace(db, { owner: caller, folderId: file.parent_id, name, except: fileId }, 'not-found');
   }
   return { kind: 'version', folderId: file.parent_id, fileId, name };
 }

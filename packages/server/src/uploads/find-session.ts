@@ -1,5 +1,5 @@
-import { Refusal } from '@partway/protocol/errors';
 import type { Millis, SessionId, UserId } from '@partway/protocol/ids';
+import { DomainError } from '../errors.ts';
 import type { UploadContext } from './context.ts';
 import type { Session } from './session.ts';
 import { findSession } from './session-store.ts';
@@ -18,7 +18,7 @@ export async function getOwnSession(
 /** The session, if it is the caller's and has not passed its time. `expiryTime` is the clock's. */
 export function assertOwner(session: Session, caller: UserId, expiryTime: Millis): Session {
   if (session.owner !== caller) {
-    throw new Refusal('forbidden', 'Only the user who initiated the upload session may use it.');
+    throw new DomainError('forbidden', 'Only the user who initiated the upload session may use it.');
   }
   if (session.state === 'expired' || (session.state === 'open' && session.expiresAt <= expiryTime)) {
     throw sessionExpiredError(session);
@@ -27,19 +27,22 @@ export function assertOwner(session: Session, caller: UserId, expiryTime: Millis
 }
 
 /** Why a session that was open a moment ago takes nothing any more. */
-export async function sessionEndedError({ db }: Pick<UploadContext, 'db'>, session: Session): Promise<Refusal> {
+export async function sessionEndedError({ db }: Pick<UploadContext, 'db'>, session: Session): Promise<DomainError> {
   const now = await findSession(db, session.id);
   return now?.state === 'expired' ? sessionExpiredError(now) : sessionNotFoundError(session.id);
 }
 
-export function sessionNotFoundError(id: SessionId): Refusal {
-  return new Refusal(
-    'upload_session_not_found',
+export function sessionNotFoundError(id: SessionId): DomainError {
+  return new DomainError(
+    'session-not-found',
     `There is no upload session ${id}: it was aborted, or its file is complete and the session forgotten.`,
   );
 }
 
-function sessionExpiredError(session: Session): Refusal {
+function sessionExpiredError(session: Session): DomainError {
   const when = new Date(session.expiresAt).toISOString();
-  return new Refusal('session_expired', `The upload session expired at ${when}. Create a new one and upload again.`);
+  return new DomainError(
+    'session-expired',
+    `The upload session expired at ${when}. Create a new one and upload again.`,
+  );
 }

@@ -1,4 +1,4 @@
-import { Refusal } from '@partway/protocol/errors';
+import { DomainError } from '../errors.ts';
 import type { MissingPartsError } from './check-listed-parts.ts';
 import type { UploadContext } from './context.ts';
 import { forgetSession } from './end-session.ts';
@@ -18,7 +18,7 @@ export async function discardLostParts(
   context: UploadContext,
   session: Session,
   lost: MissingPartsError,
-): Promise<Refusal> {
+): Promise<DomainError> {
   const storedAt = new Map(lost.parts.map((part) => [part.index, part.storedAt]));
   const indexes = await context.db.transaction().execute(async (tx) => {
     // First, for it holds the session: of those who found the same loss, one after the other looks at the parts.
@@ -31,16 +31,16 @@ export async function discardLostParts(
   forgetSession(context, session.id);
   if (indexes.length === 0) return partsChangedError(lost);
   const offsets = indexes.map((index) => partRange(session.staged.layout, index).offset);
-  return new Refusal(
-    'parts_mismatch',
+  return new DomainError(
+    'parts-mismatch',
     `The store no longer has ${offsets.length === 1 ? 'a part' : 'parts'} of this upload. The session stays open: list its parts, send again what is missing, and commit.`,
     { context: { offsets }, cause: lost },
   );
 }
 
 /** Parts have come since a commit looked at them: what it knows of them counts no more. */
-export function partsChangedError(cause?: unknown): Refusal {
-  return new Refusal('unavailable', 'Parts of this upload were sent again while it was committed. Commit again.', {
+export function partsChangedError(cause?: unknown): DomainError {
+  return new DomainError('unavailable', 'Parts of this upload were sent again while it was committed. Commit again.', {
     retryAfterSeconds: 1,
     cause,
   });

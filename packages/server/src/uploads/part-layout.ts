@@ -1,6 +1,6 @@
-import { Refusal } from '@partway/protocol/errors';
 import type { ContentRange } from '@partway/protocol/headers';
 import type { SessionId } from '@partway/protocol/ids';
+import { DomainError } from '../errors.ts';
 import type { PartLayout, PartRange } from '../storage/blob-store.ts';
 
 /** The wire's and S3's limit. */
@@ -54,8 +54,8 @@ export function partForRange(layout: PartLayout, range: ContentRange): PartRange
   return slot;
 }
 
-function invalidRangeError(message: string): Refusal {
-  return new Refusal('range_not_satisfiable', message);
+function invalidRangeError(message: string): DomainError {
+  return new DomainError('invalid-range', message);
 }
 
 /** Odd, so that multiplying by it permutes the 32-bit numbers: no two slots of a session share an id. */

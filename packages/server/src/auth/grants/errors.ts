@@ -6,7 +6,7 @@ type GrantErrorCode =
   | 'invalid_scope'
   | 'unsupported_grant_type';
 
-/** An OAuth 2.0 error (RFC 6749, section 5.2): its own names and its own body, so not a `Refusal`. */
+/** An OAuth 2.0 error (RFC 6749, section 5.2): its own names and its own body, so not a `DomainError`. */
 export class GrantError extends Error {
   readonly error: GrantErrorCode;
 

@@ -1,8 +1,8 @@
-import { Refusal } from '@partway/protocol/errors';
 import { parseDecimalId, type UserId } from '@partway/protocol/ids';
 import { foldCase } from '@partway/protocol/text';
 import type { Transaction } from 'kysely';
 import type { Tables, UserRole, UserRow } from '../../database/schema.ts';
+import { DomainError } from '../../errors.ts';
 import { inBatches } from '../../util/chunks.ts';
 import type { AuthContext } from '../context.ts';
 import { assertAdministers } from '../users/administrator.ts';
@@ -54,5 +54,5 @@ function usersOf(tx: Transaction<Tables>) {
 }
 
 function noUser(name: string): never {
-  throw new Refusal('not_found', `There is no user ${JSON.stringify(name)}; nobody's sessions were ended.`);
+  throw new DomainError('not-found', `There is no user ${JSON.stringify(name)}; nobody's sessions were ended.`);
 }

@@ -1,6 +1,6 @@
-import { Refusal } from '@partway/protocol/errors';
 import type { Kysely } from 'kysely';
 import type { Tables, UserRole, UserRow } from '../../database/schema.ts';
+import { DomainError } from '../../errors.ts';
 import type { Authority } from '../authority.ts';
 import { DEVELOPER_LOGIN } from './developer.ts';
 
@@ -29,8 +29,8 @@ export async function assertAdministers(
   if (by === 'admin') return;
   const administers = user !== undefined && (user.role !== 'user' || (await isKeptByServer(db, user)));
   if (by === 'coadmin' && !administers && (role ?? 'user') === 'user') return;
-  throw new Refusal(
-    'access_denied_insufficient_permissions',
+  throw new DomainError(
+    'permission-denied',
     'Those who administer are for administrators: a co-administrator changes none of them, and gives no role.',
   );
 }

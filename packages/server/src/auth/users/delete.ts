@@ -1,7 +1,7 @@
-import { Refusal } from '@partway/protocol/errors';
 import type { UserId } from '@partway/protocol/ids';
 import type { Transaction } from 'kysely';
 import type { Tables, UserRole, UserRow } from '../../database/schema.ts';
+import { DomainError } from '../../errors.ts';
 import type { FileContext } from '../../files/context.ts';
 import { removeTree, TreeRemoval } from '../../files/remove-tree.ts';
 import { lockTree } from '../../files/tree.ts';
@@ -37,7 +37,7 @@ export async function deleteUser(
     await lockTree(tx, userId);
     const user = await findUser(tx, userId);
     if (user === undefined || (await isBeingDeleted(tx, userId)))
-      throw new Refusal('not_found', 'There is no such user.');
+      throw new DomainError('not-found', 'There is no such user.');
     await assertAdministers(tx, by, user);
     if (await isKeptByServer(tx, user)) throw userStays();
     if (!force && (await ownsAnything(tx, user))) throw ownsFiles();
@@ -61,16 +61,16 @@ async function hasOpenSessions(tx: Transaction<Tables>, userId: UserId): Promise
   return (await sessions.where('state', '=', 'open').executeTakeFirst()) !== undefined;
 }
 
-function userStays(): Refusal {
-  return new Refusal(
-    'access_denied_insufficient_permissions',
+function userStays(): DomainError {
+  return new DomainError(
+    'permission-denied',
     'The developer and the users of apps cannot be deleted: the server needs them.',
   );
 }
 
-function ownsFiles(): Refusal {
-  return new Refusal(
-    'bad_request',
+function ownsFiles(): DomainError {
+  return new DomainError(
+    'invalid-request',
     'User has managed content: files, folders, a trash or uploads. Empty them first, or delete all of it with force=true.',
   );
 }

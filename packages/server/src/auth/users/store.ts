@@ -1,4 +1,3 @@
-import { Refusal } from '@partway/protocol/errors';
 import type { Fault } from '@partway/protocol/fault';
 import type { ItemId, Millis, UserId } from '@partway/protocol/ids';
 import { loginFault, userNameFault } from '@partway/protocol/names';
@@ -7,6 +6,7 @@ import { type UserDetails, withUserDetails } from '@partway/protocol/user-detail
 import type { Kysely } from 'kysely';
 import type { Tables, UserRole, UserRow, UserStatus } from '../../database/schema.ts';
 import { newId } from '../../database/values.ts';
+import { DomainError } from '../../errors.ts';
 import type { Principal } from '../principal.ts';
 import type { Permission } from '../scopes.ts';
 
@@ -105,12 +105,12 @@ export function checkUserName(name: string): void {
   refuse('name', userNameFault(name));
 }
 
-export function loginTakenError(login: string): Refusal {
-  return new Refusal('user_login_already_used', `User with the specified login already exists: ${login}`);
+export function loginTakenError(login: string): DomainError {
+  return new DomainError('login-in-use', `User with the specified login already exists: ${login}`);
 }
 
 function refuse(field: string, fault: Fault | undefined): void {
-  if (fault !== undefined) throw new Refusal('bad_request', `${field} ${fault.says}.`);
+  if (fault !== undefined) throw new DomainError('invalid-request', `${field} ${fault.says}.`);
 }
 
 /** What users of each status may do, whatever their tokens are good for. */

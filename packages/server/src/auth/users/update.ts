@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { Refusal } from '@partway/protocol/errors';
 import type { Millis, UserId } from '@partway/protocol/ids';
 import { foldCase } from '@partway/protocol/text';
 import { type UserDetails, withUserDetails } from '@partway/protocol/user-details';
 import type { Kysely, Transaction } from 'kysely';
+import { DatabaseError } from '../../database/errors.ts';
 import type { Tables, UserRole, UserRow, UserStatus } from '../../database/schema.ts';
+import { DomainError, KnownError } from '../../errors.ts';
 import { lockTree } from '../../files/tree.ts';
 import type { AuthContext } from '../context.ts';
 import { revokeUserTokens } from '../tokens/revoke-tokens.ts';
@@ -67,7 +68,7 @@ async function changeRows(
   // The user's row is held, so that of two changes at once neither writes back what it had read before the other.
   await lockTree(tx, userId);
   const user = await findUser(tx, userId);
-  if (user === undefined) throw new Refusal('not_found', 'There is no such user.');
+  if (user === undefined) throw new DomainError('not-found', 'There is no such user.');
   await assertAdministers(tx, by, user, role);
   if (role !== undefined && role !== 'admin' && (await isKeptByServer(tx, user))) throw roleStays();
   if (login !== undefined && login !== user.login) {
@@ -93,7 +94,7 @@ async function changeRows(
 }
 
 function isConflict(error: unknown): boolean {
-  return !(error instanceof Refusal) || error.code === 'conflict';
+  return !(error instanceof KnownError) || (error instanceof DatabaseError && error.code === 'conflict');
 }
 
 async function isAnothers(db: Kysely<Tables>, login: string, userId: UserId): Promise<boolean> {
@@ -101,16 +102,16 @@ async function isAnothers(db: Kysely<Tables>, login: string, userId: UserId): Pr
   return holder !== undefined && holder.id !== userId;
 }
 
-function roleStays(): Refusal {
-  return new Refusal(
-    'access_denied_insufficient_permissions',
+function roleStays(): DomainError {
+  return new DomainError(
+    'permission-denied',
     'The developer and the users of apps are administrators always: the server needs them.',
   );
 }
 
-function loginStays(): Refusal {
-  return new Refusal(
-    'access_denied_insufficient_permissions',
+function loginStays(): DomainError {
+  return new DomainError(
+    'permission-denied',
     'The logins of the developer and of the users of apps cannot be changed.',
   );
 }
@@ -139,8 +140,8 @@ export async function createUser(
 export async function setStatus(tx: Transaction<Tables>, user: UserRow, status: UserStatus): Promise<void> {
   if (status === user.status) return;
   if (await isKeptByServer(tx, user)) {
-    throw new Refusal(
-      'access_denied_insufficient_permissions',
+    throw new DomainError(
+      'permission-denied',
       'The developer and the users of apps are active always: the server needs them.',
     );
   }

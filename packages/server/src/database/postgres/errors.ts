@@ -1,5 +1,5 @@
-import { Refusal } from '@partway/protocol/errors';
-import { DatabaseError } from 'pg';
+import { DatabaseError as PgError } from 'pg';
+import { DatabaseError } from '../errors.ts';
 import { badTextError } from '../values.ts';
 
 /**
@@ -22,25 +22,25 @@ const RETRY_AFTER_SECONDS = 2;
 
 /** An error of `pg` in the words of the API; one that neither passes by itself nor comes of what was sent stays as it is. */
 export function postgresError(error: unknown): unknown {
-  if (!(error instanceof DatabaseError)) return isConnectionLost(error) ? unavailable(error) : error;
+  if (!(error instanceof PgError)) return isConnectionLost(error) ? unavailable(error) : error;
   const code = error.code ?? '';
   if (PASSING.test(code)) return unavailable(error);
   if (code === DISK_FULL) {
-    return new Refusal(
-      'insufficient_storage',
+    return new DatabaseError(
+      'full',
       'The disk of the database is full. What was acknowledged is safe; send this again once there is room.',
       { cause: error },
     );
   }
   if (code === DUPLICATE) {
-    return new Refusal('conflict', 'Somebody else took the same name a moment ago: read it again.', { cause: error });
+    return new DatabaseError('conflict', 'Somebody else took the same name a moment ago: read it again.', {
+      cause: error,
+    });
   }
   if (code === REFERENCED) {
-    return new Refusal(
-      'operation_blocked_temporary',
-      'Something that belongs to this came or went a moment ago: send this again.',
-      { cause: error },
-    );
+    return new DatabaseError('busy', 'Something that belongs to this came or went a moment ago: send this again.', {
+      cause: error,
+    });
   }
   if (BAD_TEXT.test(code)) {
     return badTextError(error);
@@ -50,13 +50,13 @@ export function postgresError(error: unknown): unknown {
 
 /** Whether the connection is of no more use: the server ended it, the line broke, or an answer is overdue. */
 export function isConnectionLost(error: unknown): boolean {
-  if (error instanceof DatabaseError) return ENDING.test(error.code ?? '');
+  if (error instanceof PgError) return ENDING.test(error.code ?? '');
   // What the server did not say comes from the socket, or from pg's timers. A fault of ours would be a TypeError.
   return error instanceof Error && !(error instanceof TypeError) && !(error instanceof RangeError);
 }
 
-function unavailable(cause: unknown): Refusal {
-  return new Refusal('unavailable', 'The database does not answer just now; send this again in a moment.', {
+function unavailable(cause: unknown): DatabaseError {
+  return new DatabaseError('unavailable', 'The database does not answer just now; send this again in a moment.', {
     retryAfterSeconds: RETRY_AFTER_SECONDS,
     cause,
   });

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { Refusal } from '@partway/protocol/errors';
+import { DatabaseError } from '../errors.ts';
 import type {
   SqliteAnswer,
   SqliteFailure,
@@ -140,8 +140,8 @@ export function resultOrThrow(outcome: SqliteOutcome): SqliteAnswer {
   return outcome;
 }
 
-function lost(cause: Error): Refusal {
-  return new Refusal('unavailable', 'The database had to be opened again. Send this again in a moment.', {
+function lost(cause: Error): DatabaseError {
+  return new DatabaseError('unavailable', 'The database had to be opened again. Send this again in a moment.', {
     cause,
     retryAfterSeconds: 1,
   });
@@ -150,14 +150,14 @@ function lost(cause: Error): Refusal {
 function sqliteError(failure: SqliteFailure): Error {
   const primary = failure.errcode === undefined ? undefined : failure.errcode & 0xff;
   if (primary === SQLITE_FULL) {
-    return new Refusal(
-      'insufficient_storage',
+    return new DatabaseError(
+      'full',
       'The disk is full. What was acknowledged is safe; send this again once there is room.',
       { cause: failure },
     );
   }
   if (primary === SQLITE_BUSY) {
-    return new Refusal('unavailable', 'Another process holds the database. Send this again in a moment.', {
+    return new DatabaseError('unavailable', 'Another process holds the database. Send this again in a moment.', {
       cause: failure,
       retryAfterSeconds: 1,
     });

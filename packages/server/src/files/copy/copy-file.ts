@@ -1,6 +1,6 @@
-import { Refusal } from '@partway/protocol/errors';
 import type { ItemId, UserId, VersionId } from '@partway/protocol/ids';
 import { newId } from '../../database/values.ts';
+import { DomainError } from '../../errors.ts';
 import { getFolder } from '../check-place.ts';
 import type { FileContext } from '../context.ts';
 import { findVersion } from '../find.ts';
@@ -34,8 +34,8 @@ export async function copyFile(
     await lockTree(tx, caller);
     const file = await getChangeable(tx, { kind: 'file', owner: caller, id: fileId, ifMatch: undefined });
     const version = await findVersion(tx, file, versionId);
-    if (version === undefined) throw new Refusal('not_found', 'The file has no such version.');
-    if (version.trashed_at !== null) throw new Refusal('trashed', 'This version is in the trash.');
+    if (version === undefined) throw new DomainError('not-found', 'The file has no such version.');
+    if (version.trashed_at !== null) throw new DomainError('trashed', 'This version is in the trash.');
     await getFolder(tx, caller, to.folderId);
     const name = to.name ?? file.name;
     assertValidName(name);

@@ -1,8 +1,8 @@
-import { Refusal } from '@partway/protocol/errors';
 import type { ItemId, UserId } from '@partway/protocol/ids';
 import type { Transaction } from 'kysely';
 import type { ItemRow, Tables } from '../../database/schema.ts';
 import { newId } from '../../database/values.ts';
+import { DomainError } from '../../errors.ts';
 import { limitReached } from '../../limits.ts';
 import { getFolder } from '../check-place.ts';
 import type { FileContext } from '../context.ts';
@@ -196,14 +196,14 @@ async function checkTarget(
 async function renew({ clock }: FileContext, tx: Transaction<Tables>, job: TreeJob): Promise<void> {
   await lockTree(tx, job.owner_id);
   if (await renewJob(tx, job, clock.lifetimesFrom())) return;
-  throw new Refusal(
+  throw new DomainError(
     'unavailable',
     'The copy was given up because the server heard nothing of it for too long, or its user is being deleted. Copy again.',
     { retryAfterSeconds: 5 },
   );
 }
 
-function tooManyToCopy(most: number): Refusal {
+function tooManyToCopy(most: number): DomainError {
   return limitReached(
     'copyItems',
     `One copy takes ${most} files and folders at most, and there are more in it: copy what is in it, folder by folder.`,
@@ -211,9 +211,9 @@ function tooManyToCopy(most: number): Refusal {
   );
 }
 
-function tooManyCopies(): Refusal {
-  return new Refusal(
-    'operation_blocked_temporary',
+function tooManyCopies(): DomainError {
+  return new DomainError(
+    'blocked',
     `This user copies ${MOST_COPIES} folders already: send this again when one of them is done.`,
     { retryAfterSeconds: 5 },
   );

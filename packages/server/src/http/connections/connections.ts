@@ -1,12 +1,18 @@
 import type { IncomingMessage, RequestListener, Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { Refusal } from '@partway/protocol/errors';
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify';
 import { settleAddress } from '../addresses.ts';
+import { ApiError } from '../api-error.ts';
 import { awaitContinue } from '../request/bodies.ts';
 import { Deadlines, type Exchange, type Pace } from './deadlines.ts';
 import { closeGently, newRequestId, sendErrorOnSocket, sendRawError } from './raw-responses.ts';
-import { cutShort, type RequestLine, type RequestSyntaxError, requestLineOf, syntaxRefusal } from './syntax-errors.ts';
+import {
+  cutShort,
+  type RequestLine,
+  type RequestSyntaxError,
+  requestLineOf,
+  toSyntaxApiError,
+} from './syntax-errors.ts';
 
 /** Requests that may wait for their turn on all connections together; each takes a few kilobytes. */
 const MOST_AHEAD = 16_384;
@@ -26,7 +32,7 @@ export type ErrorHeaders = (
 
 interface Turn extends Exchange {
   /** What is wrong with the request, if that is known before its turn; and whether it ends the connection. */
-  refusal?: Refusal;
+  refusal?: ApiError;
   close?: boolean;
   /** What had been read from the connection when the headers were. */
   begun?: number;
@@ -50,7 +56,7 @@ interface Connection {
 
 /** A refusal of something that never became a request, as far as it got. */
 interface Ending {
-  refusal: Refusal;
+  refusal: ApiError;
   line: RequestLine;
 }
 
@@ -80,7 +86,7 @@ export class Connections {
       onSlowBody: (turn) =>
         this.#breakOff(
           turn,
-          new Refusal(
+          new ApiError(
             'request_timeout',
             'The body came too slowly or stopped. What was acknowledged stands; send this again.',
           ),
@@ -108,7 +114,7 @@ export class Connections {
       this.#take({
         request,
         response,
-        refusal: new Refusal('expectation_failed', 'The only Expect header that is understood is 100-continue.'),
+        refusal: new ApiError('expectation_failed', 'The only Expect header that is understood is 100-continue.'),
       }),
     );
     server.on('connect', (_request, socket: Socket) => {
@@ -117,7 +123,7 @@ export class Connections {
       socket.on('error', () => {});
       socket.on('drain', () => connection.current?.response.emit('drain'));
       socket.resume();
-      const refusal = new Refusal('method_not_allowed', 'This server is no proxy: it does not take CONNECT.');
+      const refusal = new ApiError('method_not_allowed', 'This server is no proxy: it does not take CONNECT.');
       this.#end(socket, { refusal, line: {} });
     });
     server.once('close', () => this.#deadlines.close());
@@ -125,7 +131,7 @@ export class Connections {
 
   /** What Node's parser gives up on, and connections that break. */
   refuseBadSyntax(error: RequestSyntaxError, socket: Socket): void {
-    const refusal = syntaxRefusal(error.code);
+    const refusal = toSyntaxApiError(error.code);
     if (refusal === undefined) socket.destroy();
     else this.#end(socket, { refusal, line: requestLineOf(error) });
   }
@@ -164,7 +170,10 @@ export class Connections {
     if (waiting.length >= this.#maxPipelined || this.#ahead >= MOST_AHEAD) {
       connection.ending = true;
       turn.close = true;
-      turn.refusal = new Refusal('unavailable', 'Too many requests were sent ahead of responses: wait for some first.');
+      turn.refusal = new ApiError(
+        'unavailable',
+        'Too many requests were sent ahead of responses: wait for some first.',
+      );
     }
     turn.begun = socket.bytesRead;
     connection.latest = turn;
@@ -222,7 +231,7 @@ export class Connections {
   }
 
   /** Answers a request whose body cannot be read to its end, whatever its handler is doing, and closes its connection. */
-  #breakOff(turn: Turn, refusal: Refusal): void {
+  #breakOff(turn: Turn, refusal: ApiError): void {
     const { request, response, reply } = turn;
     const { socket } = request;
     this.#of(socket).ending = true;
@@ -246,7 +255,7 @@ export class Connections {
     else socket.once('close', breakBody);
   }
 
-  #refuse(turn: Turn, refusal: Refusal, { close }: { close: boolean }): void {
+  #refuse(turn: Turn, refusal: ApiError, { close }: { close: boolean }): void {
     const { request, response, reply } = turn;
     const { method, socket } = request;
     turn.close = close;

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Refusal } from '@partway/protocol/errors';
+import type { ApiError } from '../api-error.ts';
 import { errorResponse } from '../render/errors.ts';
 import type { Exchange } from './deadlines.ts';
 import type { RequestLine } from './syntax-errors.ts';
@@ -17,7 +17,7 @@ export function newRequestId(): string {
 /** Answers a request outside of Fastify, in its turn on the connection. */
 export function sendRawError(
   { request, response, requestId }: Exchange & { requestId: string },
-  refusal: Refusal,
+  refusal: ApiError,
   { close, headers: further }: { close: boolean; headers: Record<string, string> },
 ): void {
   const { status, headers, body } = errorResponse(refusal, { requestId, url: request.url });
@@ -35,7 +35,7 @@ export function sendRawError(
 /** Answers on a connection on which no request waits for its response, and closes it. Returns the request ID. */
 export function sendErrorOnSocket(
   socket: Socket,
-  refusal: Refusal,
+  refusal: ApiError,
   { line: { method, url }, headers: further }: { line: RequestLine; headers: Record<string, string> },
 ): string {
   const requestId = newRequestId();

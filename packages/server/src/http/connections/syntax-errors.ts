@@ -1,4 +1,4 @@
-import { Refusal } from '@partway/protocol/errors';
+import { ApiError } from '../api-error.ts';
 
 /** What Node's parser reports, or the failure of a connection. */
 export interface RequestSyntaxError extends Error {
@@ -28,23 +28,23 @@ export function requestLineOf({ rawPacket, bytesParsed = 0 }: RequestSyntaxError
 }
 
 /** What to answer to a client that has closed its side too early. */
-export function cutShort(): Refusal {
-  return new Refusal('bad_request', 'The client stopped sending, or went away before its request was whole.');
+export function cutShort(): ApiError {
+  return new ApiError('bad_request', 'The client stopped sending, or went away before its request was whole.');
 }
 
 /** What to answer to input that is no request; undefined if the connection itself broke. */
-export function syntaxRefusal(code: string | undefined): Refusal | undefined {
+export function toSyntaxApiError(code: string | undefined): ApiError | undefined {
   switch (code) {
     case 'HPE_HEADER_OVERFLOW':
-      return new Refusal('request_header_fields_too_large', 'The headers are larger than 16 KiB.');
+      return new ApiError('request_header_fields_too_large', 'The headers are larger than 16 KiB.');
     case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
-      return new Refusal('request_entity_too_large', 'The chunk extensions of the body are larger than 16 KiB.');
+      return new ApiError('request_entity_too_large', 'The chunk extensions of the body are larger than 16 KiB.');
     case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return new Refusal('request_timeout', 'The headers took too long.');
+      return new ApiError('request_timeout', 'The headers took too long.');
     case 'HPE_INVALID_EOF_STATE':
       return cutShort();
     default:
       if (code?.startsWith('HPE_') !== true) return undefined;
-      return new Refusal('bad_request', 'This is not an HTTP/1.1 request that can be read in one way only.');
+      return new ApiError('bad_request', 'This is not an HTTP/1.1 request that can be read in one way only.');
   }
 }

@@ -1,5 +1,5 @@
-import { Refusal } from '@partway/protocol/errors';
 import type { FastifyInstance } from 'fastify';
+import { ApiError } from '../api-error.ts';
 
 /** Box's versions of the calls that are here. 2025.0 and later are of calls that are not. */
 const API_VERSIONS = ['2024.0'];
@@ -13,7 +13,7 @@ export function checkApiVersion(app: FastifyInstance): void {
     const { 'box-version': version } = headers;
     if (version === undefined || routeOptions.config.policy !== 'bearer') return;
     const text = String(version).trim();
-    if (!API_VERSIONS.includes(text)) throw new Refusal('invalid_api_version', wrong(text));
+    if (!API_VERSIONS.includes(text)) throw new ApiError('invalid_api_version', wrong(text));
     reply.header('box-version', text);
   });
 }

@@ -1,9 +1,9 @@
-import { Refusal } from '@partway/protocol/errors';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { authenticate, impersonate } from '../../auth/authenticate.ts';
 import type { Authority } from '../../auth/authority.ts';
 import type { AuthContext } from '../../auth/context.ts';
 import type { Principal } from '../../auth/principal.ts';
+import { ApiError } from '../api-error.ts';
 
 /**
  * Who may call a route. Each route declares one of these; one that does not fails at boot, so that none is open by
@@ -68,5 +68,5 @@ function queryToken({ routeOptions, query }: FastifyRequest, reply: FastifyReply
 }
 
 function refuse(): never {
-  throw new Refusal('unauthorized', 'The request needs an Authorization header: Bearer and an access token.');
+  throw new ApiError('unauthorized', 'The request needs an Authorization header: Bearer and an access token.');
 }

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import cors, { type FastifyCorsOptions } from '@fastify/cors';
-import { Refusal } from '@partway/protocol/errors';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { originOf } from '../addresses.ts';
+import { ApiError } from '../api-error.ts';
 import type { HttpSettings } from '../services.ts';
 
 /** Headers that browser clients of Box send, and the ones that they read (wire: "What breaks clients"). */
@@ -34,7 +34,7 @@ export async function allowOrigins(
     const { origin } = request.headers;
     const own = originOf(request, publicUrl && new URL(publicUrl).origin);
     if (origin !== undefined && !all && origin !== own && !origins.includes(origin)) {
-      throw new Refusal('cors_origin_not_whitelisted', `The origin ${origin} is not among PARTWAY_CORS_ORIGINS.`);
+      throw new ApiError('cors_origin_not_whitelisted', `The origin ${origin} is not among PARTWAY_CORS_ORIGINS.`);
     }
   });
   app.addHook('onRequest', async (request, reply) => {

@@ -1,5 +1,5 @@
-import { Refusal } from '@partway/protocol/errors';
 import type { FastifyInstance } from 'fastify';
+import { ApiError } from '../api-error.ts';
 
 /** Unknown addresses are 404, known ones with another method 405, both as JSON: some clients retry anything else. */
 export function refuseUnknownRoutes(app: FastifyInstance): void {
@@ -16,10 +16,10 @@ export function refuseUnknownRoutes(app: FastifyInstance): void {
     if (!request.is404 && request.routeOptions.url !== '*') return;
     const path = request.url.split('?', 1)[0] ?? '';
     const methods = [...methodsOf.values()].filter(({ pattern }) => pattern.test(path)).flatMap((r) => [...r.methods]);
-    if (methods.length === 0) throw new Refusal('not_found', 'There is nothing at this address.');
+    if (methods.length === 0) throw new ApiError('not_found', 'There is nothing at this address.');
     const allowed = [...new Set(methods)].sort().join(', ');
     reply.header('allow', allowed);
-    throw new Refusal('method_not_allowed', `This address takes ${allowed}.`);
+    throw new ApiError('method_not_allowed', `This address takes ${allowed}.`);
   });
 }
 

@@ -1,6 +1,6 @@
-import { Refusal } from '@partway/protocol/errors';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { networkFor } from '../../auth/login/log-in.ts';
+import { ApiError } from '../api-error.ts';
 import { getCaller } from './authenticate.ts';
 import type { RateLimiter } from './rate-limiter.ts';
 
@@ -14,7 +14,7 @@ declare module 'fastify' {
     early?: (request: FastifyRequest) => void | Promise<void>;
   }
   interface FastifyRequest {
-    overRate: Refusal | undefined;
+    overRate: ApiError | undefined;
     /** For a part of an upload: whether it counts as a call when it ends, which one that was stored does not. */
     isWasted: boolean;
   }
@@ -61,12 +61,12 @@ export function limitRates(app: FastifyInstance, rates: RateLimiter): void {
 }
 
 /** What `count` refuses; undefined if there was a token left. */
-function overRate(count: () => unknown): Refusal | undefined {
+function overRate(count: () => unknown): ApiError | undefined {
   try {
     count();
     return undefined;
   } catch (error) {
-    if (error instanceof Refusal) return error;
+    if (error instanceof ApiError) return error;
     throw error;
   }
 }

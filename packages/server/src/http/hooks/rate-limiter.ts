@@ -1,6 +1,6 @@
-import { Refusal } from '@partway/protocol/errors';
 import type { UserId } from '@partway/protocol/ids';
 import type { Clock } from '../../time/clock.ts';
+import { ApiError } from '../api-error.ts';
 
 /** How often a user may do what, a minute; undefined for no limit. */
 interface Rates {
@@ -83,9 +83,9 @@ export class RateLimiter {
   }
 }
 
-function tooMany(what: string, waitMillis: number): Refusal {
+function tooMany(what: string, waitMillis: number): ApiError {
   const retryAfterSeconds = Math.ceil(waitMillis / 1000);
-  return new Refusal('rate_limit_exceeded', `Too many ${what}: send this again in ${retryAfterSeconds} s.`, {
+  return new ApiError('rate_limit_exceeded', `Too many ${what}: send this again in ${retryAfterSeconds} s.`, {
     retryAfterSeconds,
   });
 }

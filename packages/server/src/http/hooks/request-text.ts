@@ -1,6 +1,6 @@
-import { Refusal } from '@partway/protocol/errors';
 import { isStorableText, NOT_STORABLE } from '@partway/protocol/text';
 import type { FastifyInstance } from 'fastify';
+import { ApiError } from '../api-error.ts';
 
 /**
  * Refuses a value of JSON that has a text in it which only one of the two databases would take, be it a key or a value,
@@ -26,6 +26,6 @@ export function checkQueryTexts(app: FastifyInstance): void {
   app.addHook('onRequest', async ({ query }) => checkTexts(query, 'the query'));
 }
 
-function notStorable(subject: string): Refusal {
-  return new Refusal('bad_request', `${subject} ${NOT_STORABLE}.`);
+function notStorable(subject: string): ApiError {
+  return new ApiError('bad_request', `${subject} ${NOT_STORABLE}.`);
 }

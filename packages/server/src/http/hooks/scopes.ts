@@ -1,4 +1,3 @@
-import { Refusal } from '@partway/protocol/errors';
 import { type ItemId, parseDecimalId, parseSessionId } from '@partway/protocol/ids';
 import type { FastifyContextConfig, FastifyInstance, FastifyRequest } from 'fastify';
 import { type Authority, hasPermission } from '../../auth/authority.ts';
@@ -7,6 +6,7 @@ import { isWithinRestriction } from '../../auth/resource.ts';
 import type { Permission } from '../../auth/scopes.ts';
 import { statusAllows } from '../../auth/users/store.ts';
 import { findSession } from '../../uploads/session-store.ts';
+import { ApiError } from '../api-error.ts';
 import { getAuthority } from './authenticate.ts';
 
 declare module 'fastify' {
@@ -88,7 +88,7 @@ async function checkItem({ db }: AuthContext, authority: Authority, text: string
   if (authority.restrictedTo === undefined) return;
   const id = text === '0' ? authority.principal.rootId : parseDecimalId(text);
   if (id !== undefined && (await isWithinRestriction(db, authority, id as ItemId))) return;
-  throw new Refusal('not_found', 'There is no such item, or it lies beyond what this token reaches.');
+  throw new ApiError('not_found', 'There is no such item, or it lies beyond what this token reaches.');
 }
 
 /** A session lies where its file will lie. One that is not there is for the handler to refuse, as for everybody. */
@@ -98,7 +98,10 @@ async function checkSession({ db }: AuthContext, authority: Authority, text: str
   if (session === undefined) return;
   const { target } = session;
   if (await isWithinRestriction(db, authority, target.kind === 'version' ? target.fileId : target.folderId)) return;
-  throw new Refusal('upload_session_not_found', 'There is no such session, or it lies beyond what this token reaches.');
+  throw new ApiError(
+    'upload_session_not_found',
+    'There is no such session, or it lies beyond what this token reaches.',
+  );
 }
 
 function namedInAddress(request: FastifyRequest): string[] {
@@ -120,13 +123,13 @@ function changesMoreThanNames(body: unknown): boolean {
   return Object.keys(body ?? {}).some((field) => field !== 'name' && field !== 'description');
 }
 
-function outOfScopeError(status: string, may: Permission): Refusal {
-  return new Refusal(
+function outOfScopeError(status: string, may: Permission): ApiError {
+  return new ApiError(
     'access_denied_insufficient_permissions',
     `An administrator has set this user to ${status}, who may not ${may}.`,
   );
 }
 
-function insufficient(may: Permission | undefined): Refusal {
-  return new Refusal('insufficient_scope', `This token may not do that: it lacks a scope that lets it ${may}, here.`);
+function insufficient(may: Permission | undefined): ApiError {
+  return new ApiError('insufficient_scope', `This token may not do that: it lacks a scope that lets it ${may}, here.`);
 }

@@ -1,6 +1,6 @@
 import { parseWireDate, wireDate } from '@partway/protocol/dates';
-import { Refusal } from '@partway/protocol/errors';
 import type { Millis } from '@partway/protocol/ids';
+import { ApiError } from '../api-error.ts';
 
 export { wireDate };
 
@@ -14,5 +14,5 @@ export function dateOf(field: string, text: string | null | undefined): Millis |
   if (text == null) return undefined;
   const read = parseWireDate(text);
   if (typeof read === 'number') return read;
-  throw new Refusal('bad_request', `${field} ${read.says}.`);
+  throw new ApiError('bad_request', `${field} ${read.says}.`);
 }

@@ -1,5 +1,5 @@
-import type { Refusal } from '@partway/protocol/errors';
 import { GrantError } from '../../auth/grants/errors.ts';
+import type { ApiError } from '../api-error.ts';
 
 /** Addresses below these answer with OAuth's errors. */
 const OAUTH_PATH = /^(?:\/api)?\/oauth2\//;
@@ -27,7 +27,7 @@ interface Failed {
  * Box's error object (wire: "Errors"), or OAuth's on OAuth's addresses (RFC 6749, section 5.2). Says nothing that the
  * refusal does not say; never repeats the address.
  */
-export function errorResponse(error: Refusal | GrantError, { requestId, url }: Failed): ErrorResponse {
+export function errorResponse(error: ApiError | GrantError, { requestId, url }: Failed): ErrorResponse {
   const headers: Record<string, string> = { 'box-request-id': requestId };
   const message = clipped(error.message);
   if (error instanceof GrantError) {
@@ -66,7 +66,7 @@ function json(status: number, headers: Record<string, string>, body: Record<stri
   };
 }
 
-function oauthCode({ status }: Refusal): string {
+function oauthCode({ status }: ApiError): string {
   if (status === 401) return 'invalid_client';
   if (status === 403) return 'access_denied';
   if (status === 429 || status === 503) return 'temporarily_unavailable';

@@ -1,5 +1,5 @@
-import { Refusal } from '@partway/protocol/errors';
 import type { FastifyRequest } from 'fastify';
+import { ApiError } from '../api-error.ts';
 
 /** Which fields of an object an answer holds; undefined for the standard ones. */
 export type Fields = ReadonlySet<string>;
@@ -15,7 +15,7 @@ export function fieldsOf(request: FastifyRequest): Fields | undefined {
   const names = [fields ?? []].flat().flatMap((list) => list.split(','));
   const asked = new Set(names.map((name) => name.trim()).filter((name) => name !== ''));
   if (asked.size > MOST_FIELDS) {
-    throw new Refusal('bad_request', `fields names ${asked.size} fields, and may name ${MOST_FIELDS}.`);
+    throw new ApiError('bad_request', `fields names ${asked.size} fields, and may name ${MOST_FIELDS}.`);
   }
   return asked.size === 0 ? undefined : new Set([...ALWAYS, ...asked]);
 }

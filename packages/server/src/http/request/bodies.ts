@@ -1,8 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Refusal, type RefusalCode } from '@partway/protocol/errors';
+import type { ErrorCode } from '@partway/protocol/errors';
+import type { Fault } from '@partway/protocol/fault';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Static, TSchema } from 'typebox';
 import { freeChunk } from '../../util/chunks.ts';
+import { ApiError } from '../api-error.ts';
 import { checkTexts } from '../hooks/request-text.ts';
 import { contentTypeOf } from './content-type.ts';
 import { parseJson } from './parse-json.ts';
@@ -55,7 +57,7 @@ export function parseJsonBodies(app: FastifyInstance): void {
 function refuseEncoded({ headers }: FastifyRequest): void {
   const { 'content-encoding': encoding = '' } = headers;
   if (['', 'identity'].includes(encoding.trim().toLowerCase())) return;
-  throw new Refusal('unsupported_media_type', 'The body has a content-encoding: send it as it is.');
+  throw new ApiError('unsupported_media_type', 'The body has a content-encoding: send it as it is.');
 }
 
 /**
@@ -88,7 +90,12 @@ export function leaveBodiesAlone(app: FastifyInstance): void {
 }
 
 /** Which code a field gets: when it is not there, and when it is not what the schema says. */
-export type FieldCodes = Record<string, { missing: RefusalCode; invalid: RefusalCode }>;
+export type FieldCodes = Record<string, { missing: ErrorCode; invalid: ErrorCode }>;
+
+const FAULT_CODES: Record<NonNullable<Fault['kind']>, ErrorCode> = {
+  'name-invalid': 'item_name_invalid',
+  'name-too-long': 'item_name_too_long',
+};
 
 /** Makes a reader of JSON bodies: the body as the schema says, or a refusal that names the field. */
 export function bodyReader<Schema extends TSchema>(
@@ -111,15 +118,16 @@ export function valueReader<Schema extends TSchema>(
     const isRight = check();
     if (isRight(value)) return value;
     const [error] = isRight.errors ?? [];
-    if (error === undefined) throw new Refusal('bad_request', `${subject} is not what this call takes.`);
+    if (error === undefined) throw new ApiError('bad_request', `${subject} is not what this call takes.`);
     const { instancePath: path, keyword } = error;
     if (keyword === 'required') {
       const missing = (error.schema as string[]).filter((field) => !Object.hasOwn(error.data as object, field));
       const code = codes[`${path}/${missing[0]}`]?.missing ?? 'bad_request';
-      throw new Refusal(code, `${subject} lacks ${missing.join(', ')}.`);
+      throw new ApiError(code, `${subject} lacks ${missing.join(', ')}.`);
     }
     const name = path.slice(1).replaceAll('/', '.') || subject;
-    const { says, code } = toFault(error);
-    throw new Refusal(code ?? codes[path]?.invalid ?? 'bad_request', `${name} ${says}.`);
+    const { says, kind } = toFault(error);
+    const code = kind === undefined ? codes[path]?.invalid : FAULT_CODES[kind];
+    throw new ApiError(code ?? 'bad_request', `${name} ${says}.`);
   };
 }

@@ -1,7 +1,7 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 import { TextDecoder } from 'node:util';
-import { Refusal } from '@partway/protocol/errors';
 import type { FastifyInstance } from 'fastify';
+import { ApiError } from '../api-error.ts';
 
 /** Charsets in which bytes below 0x80 stand for other characters than in ASCII, and which are not decoded here. */
 const NOT_ASCII = ['utf-7', 'utf7', 'hz-', 'iso-2022-', 'iso2022', 'utf-32', 'utf32', 'ucs-4', 'ibm', 'ebcdic', 'cp0'];
@@ -18,7 +18,7 @@ export function decodeText(bytes: Uint8Array, charset: string | undefined, subje
   try {
     return decoder.decode(bytes);
   } catch (error) {
-    throw new Refusal('bad_request', `${subject} is not ${nameOf(decoder)}: send it as UTF-8.`, { cause: error });
+    throw new ApiError('bad_request', `${subject} is not ${nameOf(decoder)}: send it as UTF-8.`, { cause: error });
   }
 }
 
@@ -40,7 +40,7 @@ function decoderFor(bytes: Uint8Array, charset: string | undefined, subject: str
     // Words such as "binary" or "undefined" name no charset. In ASCII they cannot change what is said.
     if (isAscii(bytes) && !NOT_ASCII.some((known) => label.startsWith(known))) return new TextDecoder();
     const shown = JSON.stringify(label.slice(0, 40));
-    throw new Refusal(
+    throw new ApiError(
       'unsupported_media_type',
       `${subject} is in the charset ${shown}, which is not known here: send UTF-8.`,
       {
@@ -68,7 +68,7 @@ const ASCII = /^[\x21-\x7e]*$/;
  */
 export function refuseUndecodableQueries(app: FastifyInstance): void {
   app.addHook('onRequest', async ({ url }) => {
-    if (!ASCII.test(url)) throw new Refusal('bad_request', 'The address is not ASCII: percent-encode its UTF-8.');
+    if (!ASCII.test(url)) throw new ApiError('bad_request', 'The address is not ASCII: percent-encode its UTF-8.');
     const start = url.indexOf('?');
     if (start >= 0) checkPercentEncoding(url.slice(start + 1), 'The query');
   });
@@ -85,9 +85,9 @@ function checkPercentEncoding(text: string, subject: string): void {
   try {
     decoded = decodeURIComponent(text);
   } catch (error) {
-    throw new Refusal('bad_request', `${subject} is not UTF-8, percent-encoded: write a percent sign as %25.`, {
+    throw new ApiError('bad_request', `${subject} is not UTF-8, percent-encoded: write a percent sign as %25.`, {
       cause: error,
     });
   }
-  if (!decoded.isWellFormed()) throw new Refusal('bad_request', `${subject} holds half of a surrogate pair.`);
+  if (!decoded.isWellFormed()) throw new ApiError('bad_request', `${subject} holds half of a surrogate pair.`);
 }

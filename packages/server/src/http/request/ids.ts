@@ -1,6 +1,6 @@
-import { Refusal } from '@partway/protocol/errors';
 import { type ItemId, parseDecimalId, type VersionId } from '@partway/protocol/ids';
 import type { FastifyRequest } from 'fastify';
+import { ApiError } from '../api-error.ts';
 import { getCaller } from '../hooks/authenticate.ts';
 
 /** The file that an address names. What cannot be an id is as unknown as an id that nobody has. */
@@ -31,7 +31,7 @@ export function getVersionId(request: FastifyRequest): VersionId | undefined {
 /** What cannot be an id is as unknown as an id that nobody has. */
 export function parseVersionId(text: unknown): VersionId {
   const id = typeof text === 'string' ? parseDecimalId(text) : undefined;
-  if (id === undefined) throw new Refusal('not_found', 'The file has no such version.');
+  if (id === undefined) throw new ApiError('not_found', 'The file has no such version.');
   return id as VersionId;
 }
 
@@ -40,5 +40,5 @@ function itemId(text: string): ItemId | undefined {
 }
 
 function refuseUnknown(kind: string): never {
-  throw new Refusal('not_found', `There is no ${kind} with this ID: IDs are numbers of at most 15 digits.`);
+  throw new ApiError('not_found', `There is no ${kind} with this ID: IDs are numbers of at most 15 digits.`);
 }

@@ -1,9 +1,9 @@
-import { Refusal } from '@partway/protocol/errors';
 import { pickDetails } from '@partway/protocol/item-details';
 import type { ItemUpdate } from '@partway/protocol/schemas/items';
 import type { FastifyRequest } from 'fastify';
 import { BY_NAME, type ItemOrder, type SortBy } from '../../files/paging.ts';
 import type { ItemChange } from '../../files/update-item.ts';
+import { ApiError } from '../api-error.ts';
 import { parseFolderIdValue } from './ids.ts';
 
 /** What a body says about a file's or folder's name, place, description and details. What is null stays as it is. */
@@ -35,9 +35,9 @@ export function isSortBy(text: unknown): text is SortBy {
 export function parseOrder(request: FastifyRequest): ItemOrder {
   const { sort, direction } = request.query as { sort?: string; direction?: string };
   const by = sort || BY_NAME.by;
-  if (!isSortBy(by)) throw new Refusal('bad_request', `sort is one of ${SORTS.join(', ')}.`);
+  if (!isSortBy(by)) throw new ApiError('bad_request', `sort is one of ${SORTS.join(', ')}.`);
   const way = String(direction || BY_NAME.direction).toLowerCase();
-  if (way !== 'asc' && way !== 'desc') throw new Refusal('bad_request', 'direction is ASC or DESC.');
+  if (way !== 'asc' && way !== 'desc') throw new ApiError('bad_request', 'direction is ASC or DESC.');
   return { by, direction: way };
 }
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import { Dicer } from '@fastify/busboy';
-import { Refusal } from '@partway/protocol/errors';
+import { ApiError } from '../api-error.ts';
 import { contentTypeOf } from './content-type.ts';
 import { type FormField, fieldOf, fileNameOf } from './form-field.ts';
 import { parseJson } from './parse-json.ts';
@@ -40,7 +40,7 @@ export function openMultipart(request: IncomingMessage): Promise<MultipartUpload
   let parts = 0;
   let textBytes = 0;
 
-  function stop(refusal: Refusal): void {
+  function stop(refusal: ApiError): void {
     request.unpipe(parser);
     opened.reject(refusal);
     ended.reject(refusal);
@@ -153,10 +153,10 @@ async function* wholly(stream: Readable, ended: Promise<void>): AsyncGenerator<U
 }
 
 /** For a file that comes before `attributes`, or without them. */
-export function attributesTooLate(): Refusal {
-  return new Refusal('metadata_after_file_contents', 'The field "attributes" must come before the file.');
+export function attributesTooLate(): ApiError {
+  return new ApiError('metadata_after_file_contents', 'The field "attributes" must come before the file.');
 }
 
-function malformed(why: string): Refusal {
-  return new Refusal('bad_request', `The multipart body cannot be taken: ${why}. Nothing of it was kept.`);
+function malformed(why: string): ApiError {
+  return new ApiError('bad_request', `The multipart body cannot be taken: ${why}. Nothing of it was kept.`);
 }

@@ -1,9 +1,9 @@
 import { isUtf8 } from 'node:buffer';
-import { Refusal } from '@partway/protocol/errors';
 import { isStorableText, NOT_STORABLE } from '@partway/protocol/text';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ClientSecret } from '../../auth/apps/get-client.ts';
 import { GrantError } from '../../auth/grants/errors.ts';
+import { ApiError } from '../api-error.ts';
 import { contentTypeOf } from './content-type.ts';
 import { decodeText, parseForm } from './decode-text.ts';
 
@@ -22,7 +22,7 @@ export function getForm(request: FastifyRequest): URLSearchParams {
   try {
     return parseForm(decodeText(bytes, contentTypeOf(request.raw).parameters.charset, 'The form'), 'The form');
   } catch (error) {
-    if (error instanceof Refusal) throw new GrantError('invalid_request', error.message);
+    if (error instanceof ApiError) throw new GrantError('invalid_request', error.message);
     throw error;
   }
 }
@@ -77,7 +77,7 @@ function formDecoded(text: string): string {
   try {
     return parseForm(`text=${text.replaceAll('&', '%26')}`, 'The Authorization header').get('text') ?? '';
   } catch (error) {
-    if (error instanceof Refusal) throw new GrantError('invalid_client', error.message);
+    if (error instanceof ApiError) throw new GrantError('invalid_client', error.message);
     throw error;
   }
 }

@@ -1,7 +1,7 @@
-import { Refusal } from '@partway/protocol/errors';
 import type { ItemId } from '@partway/protocol/ids';
 import type { FastifyRequest } from 'fastify';
 import type { PageCursor } from '../../files/paging.ts';
+import { ApiError } from '../api-error.ts';
 import { isSortBy } from './item-changes.ts';
 
 /** A place in a list's order as text that means nothing to clients. */
@@ -22,7 +22,7 @@ export function parseMarker(text: unknown): PageCursor | undefined {
   ) {
     return { by, direction, kind, key: key as string | number, id: id as ItemId };
   }
-  throw new Refusal('bad_request', 'The marker is not one that this server gave out: begin without one.');
+  throw new ApiError('bad_request', 'The marker is not one that this server gave out: begin without one.');
 }
 
 function decoded(text: unknown): unknown[] {
@@ -46,10 +46,10 @@ export function parseOffsetPage(
   const offset = wholeNumber(query.offset) ?? 0;
   const limit = wholeNumber(query.limit) ?? defaultLimit;
   if (Number.isNaN(offset) || offset > MOST_OFFSET) {
-    throw new Refusal('invalid_offset', `offset is a whole number from 0 to ${MOST_OFFSET}.`);
+    throw new ApiError('invalid_offset', `offset is a whole number from 0 to ${MOST_OFFSET}.`);
   }
   if (Number.isNaN(limit) || limit < 1)
-    throw new Refusal('invalid_limit', `limit is a whole number from 1 to ${MOST_LIMIT}.`);
+    throw new ApiError('invalid_limit', `limit is a whole number from 1 to ${MOST_LIMIT}.`);
   return { offset, limit: Math.min(limit, MOST_LIMIT) };
 }
 

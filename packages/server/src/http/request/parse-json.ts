@@ -1,4 +1,4 @@
-import { Refusal } from '@partway/protocol/errors';
+import { ApiError } from '../api-error.ts';
 import { decodeText } from './decode-text.ts';
 
 /** How deep arrays and objects may lie in each other. What this API takes needs six. */
@@ -16,7 +16,7 @@ export function parseJson(bytes: Uint8Array, charset: string | undefined, subjec
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new Refusal('bad_request', `${subject} is not JSON.`, { cause: error });
+    throw new ApiError('bad_request', `${subject} is not JSON.`, { cause: error });
   }
 }
 
@@ -33,7 +33,7 @@ function checkShape(text: string, subject: string): void {
       case 0x7b: // {
         depth += 1;
         if (depth > MOST_JSON_NESTING) {
-          throw new Refusal('bad_request', `${subject} is nested more than ${MOST_JSON_NESTING} levels deep.`);
+          throw new ApiError('bad_request', `${subject} is nested more than ${MOST_JSON_NESTING} levels deep.`);
         }
         break;
       case 0x5d: // ]
@@ -43,7 +43,7 @@ function checkShape(text: string, subject: string): void {
       case 0x2c: // ,
         values += 1;
         if (values > MOST_JSON_VALUES) {
-          throw new Refusal('bad_request', `${subject} holds more than ${MOST_JSON_VALUES} values.`);
+          throw new ApiError('bad_request', `${subject} holds more than ${MOST_JSON_VALUES} values.`);
         }
     }
   }

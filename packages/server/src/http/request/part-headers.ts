@@ -1,21 +1,22 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { Refusal } from '@partway/protocol/errors';
 import { type ContentRange, parseContentRange, parseDigest } from '@partway/protocol/headers';
 import { parseSessionId, type SessionId, type Sha1 } from '@partway/protocol/ids';
+import { ApiError } from '../api-error.ts';
 
 export function parseSessionIdParam(params: unknown): SessionId {
   const id = parseSessionId((params as { session_id: string }).session_id);
-  if (id === undefined) throw new Refusal('invalid_upload_session_id', 'An upload session id is 32 hex digits.');
+  if (id === undefined) throw new ApiError('invalid_upload_session_id', 'An upload session id is 32 hex digits.');
   return id;
 }
 
 /** The `digest` header, which a part and a commit both need. */
 export function parseDigestHeader(headers: IncomingHttpHeaders): Sha1 {
   const header = headers.digest;
-  if (typeof header !== 'string') throw new Refusal('bad_request', 'The digest header is missing: digest: sha=BASE64.');
+  if (typeof header !== 'string')
+    throw new ApiError('bad_request', 'The digest header is missing: digest: sha=BASE64.');
   const sha1 = parseDigest(header);
   if (sha1 === undefined) {
-    throw new Refusal('bad_request', 'The digest header must be sha= and the base64 of the 20 bytes of a SHA-1.');
+    throw new ApiError('bad_request', 'The digest header must be sha= and the base64 of the 20 bytes of a SHA-1.');
   }
   return sha1;
 }
@@ -24,11 +25,11 @@ export function parseDigestHeader(headers: IncomingHttpHeaders): Sha1 {
 export function parseRangeHeader(headers: IncomingHttpHeaders): ContentRange {
   const header = headers['content-range'];
   if (header === undefined) {
-    throw new Refusal('bad_request', 'The content-range header is missing: content-range: bytes FIRST-LAST/TOTAL.');
+    throw new ApiError('bad_request', 'The content-range header is missing: content-range: bytes FIRST-LAST/TOTAL.');
   }
   const range = parseContentRange(header);
   if (range === undefined) {
-    throw new Refusal('bad_request', 'The content-range header must be bytes FIRST-LAST/TOTAL, all three in digits.');
+    throw new ApiError('bad_request', 'The content-range header must be bytes FIRST-LAST/TOTAL, all three in digits.');
   }
   return range;
 }
@@ -38,7 +39,7 @@ export function checkContentLength(headers: IncomingHttpHeaders, { first, last }
   const announced = headers['content-length'];
   const length = last - first + 1;
   if (announced !== undefined && Number(announced) !== length && length > 0) {
-    throw new Refusal(
+    throw new ApiError(
       'bad_request',
       `content-length is ${announced}; the range ${first}-${last} holds ${length} bytes.`,
     );

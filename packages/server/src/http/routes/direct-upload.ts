@@ -1,4 +1,3 @@
-import { Refusal } from '@partway/protocol/errors';
 import { parseSha1Hex, type Sha1 } from '@partway/protocol/ids';
 import { NewFileAttributes, NewVersionAttributes } from '@partway/protocol/schemas/files';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
@@ -8,6 +7,7 @@ import { describeFile } from '../../files/find.ts';
 import type { Published } from '../../files/publish.ts';
 import { checkSpace } from '../../files/quota.ts';
 import { checkVersion } from '../../files/versions.ts';
+import { ApiError } from '../api-error.ts';
 import { getCaller } from '../hooks/authenticate.ts';
 import { getView } from '../hooks/permissions.ts';
 import { assertWithinRestriction, bearerPolicy } from '../hooks/scopes.ts';
@@ -53,7 +53,7 @@ export function serveContentUpload(scope: FastifyInstance, { auth, files }: Serv
 
   async function rendered(request: FastifyRequest, { fileId, versionId }: Published): Promise<Record<string, unknown>> {
     const entry = await describeFile(files.db, fileId, versionId);
-    if (entry === undefined) throw new Refusal('not_found', 'The file was deleted after this upload made it.');
+    if (entry === undefined) throw new ApiError('not_found', 'The file was deleted after this upload made it.');
     return { total_count: 1, entries: [renderFile({ ...entry, ...getView(request) }, fieldsOf(request))] };
   }
 }
@@ -66,7 +66,7 @@ async function receive(
 ): Promise<Published> {
   const { least, most } = announcedSize(request) ?? { least: 0, most: 0 };
   if (least > maxFileSize) {
-    throw new Refusal('file_size_limit_exceeded', `A file may have ${maxFileSize} bytes; this body has ${most}.`);
+    throw new ApiError('file_size_limit_exceeded', `A file may have ${maxFileSize} bytes; this body has ${most}.`);
   }
   await checkSpace(db, getCaller(request).userId, least, userQuota, { mostItems: limits.items });
   announcedDigest(request);
@@ -107,7 +107,7 @@ function announcedDigest(request: FastifyRequest): Sha1 | undefined {
   const header = request.headers['content-md5'];
   if (header === undefined || header === '') return undefined;
   const sha1 = typeof header === 'string' ? parseSha1Hex(header.trim()) : undefined;
-  if (sha1 === undefined) throw new Refusal('bad_digest', 'The content-md5 header must be a SHA-1, as 40 hex digits.');
+  if (sha1 === undefined) throw new ApiError('bad_digest', 'The content-md5 header must be a SHA-1, as 40 hex digits.');
   return sha1;
 }
 

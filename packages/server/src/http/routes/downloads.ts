@@ -1,5 +1,4 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { Refusal } from '@partway/protocol/errors';
 import { type ItemId, type Millis, parseDecimalId, type VersionId } from '@partway/protocol/ids';
 import { create as contentDisposition } from 'content-disposition';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -12,6 +11,7 @@ import { assertUnlocked } from '../../files/locks.ts';
 import type { ByteRange } from '../../storage/blob-store.ts';
 import { isStillGood } from '../../time/clock.ts';
 import { originOf } from '../addresses.ts';
+import { ApiError } from '../api-error.ts';
 import { getCaller } from '../hooks/authenticate.ts';
 import { bearerPolicy } from '../hooks/scopes.ts';
 import { parseRange } from '../request/byte-range.ts';
@@ -64,7 +64,7 @@ export function serveDownloads(app: FastifyInstance, { files, settings }: Servic
 function signedVersion(params: { file_id: string; version_id: string }): SignedVersion {
   const fileId = parseDecimalId(params.file_id);
   const versionId = parseDecimalId(params.version_id);
-  if (fileId === undefined || versionId === undefined) throw new Refusal('not_found', 'There is no such download.');
+  if (fileId === undefined || versionId === undefined) throw new ApiError('not_found', 'There is no such download.');
   return { fileId: fileId as ItemId, versionId: versionId as VersionId };
 }
 
@@ -89,7 +89,7 @@ async function sendContent(
   const outcome = await checkPreconditions(request.headers, state);
   if (outcome === 'not-modified') return reply.code(304).headers(always).send();
   if (outcome === 'failed') {
-    throw new Refusal(
+    throw new ApiError(
       'precondition_failed',
       'The file is not the one that the request means: begin from its first byte.',
     );
@@ -98,7 +98,7 @@ async function sendContent(
   const range = await wantedRange(request, version.size, state);
   if (range === 'unsatisfiable') {
     reply.header('content-range', `bytes */${version.size}`);
-    throw new Refusal('range_not_satisfiable', `The file has ${version.size} bytes; the range lies beyond them.`);
+    throw new ApiError('range_not_satisfiable', `The file has ${version.size} bytes; the range lies beyond them.`);
   }
   const headers = {
     ...always,
@@ -157,10 +157,10 @@ function checkSignature(
   const given = Buffer.from(String(signature), 'base64url');
   const right = sign(key, signed, Number(expires));
   if (given.length !== right.length || !timingSafeEqual(given, right)) {
-    throw new Refusal('forbidden', 'This download address was not made by this server.');
+    throw new ApiError('forbidden', 'This download address was not made by this server.');
   }
   if (!isStillGood(Number(expires) * 1000 + 1, SIGNED_FOR, now)) {
-    throw new Refusal('forbidden', 'This download address has expired: ask for the content again.');
+    throw new ApiError('forbidden', 'This download address has expired: ask for the content again.');
   }
 }
 

@@ -1,9 +1,9 @@
-import { Refusal } from '@partway/protocol/errors';
 import { parseSessionId, type SessionId } from '@partway/protocol/ids';
 import type { ListedUploadSession, UploadSessions } from '@partway/protocol/schemas/upload-sessions';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type ListedSession, listSessions } from '../../uploads/read-session.ts';
 import { apiBaseOf } from '../addresses.ts';
+import { ApiError } from '../api-error.ts';
 import { getCaller } from '../hooks/authenticate.ts';
 import { bearerPolicy } from '../hooks/scopes.ts';
 import { wireDate } from '../render/dates.ts';
@@ -52,5 +52,5 @@ function markerOf(request: FastifyRequest): SessionId | undefined {
   if (marker === undefined || marker === '') return undefined;
   const id = typeof marker === 'string' ? parseSessionId(marker) : undefined;
   if (id !== undefined) return id;
-  throw new Refusal('bad_request', 'The marker is not one that this server gave out: begin without one.');
+  throw new ApiError('bad_request', 'The marker is not one that this server gave out: begin without one.');
 }

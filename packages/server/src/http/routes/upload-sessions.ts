@@ -1,4 +1,3 @@
-import { Refusal } from '@partway/protocol/errors';
 import { parseSha1Hex } from '@partway/protocol/ids';
 import {
   CommitSession,
@@ -15,6 +14,7 @@ import { abortSession } from '../../uploads/end-session.ts';
 import { partForRange } from '../../uploads/part-layout.ts';
 import { readParts, readSession } from '../../uploads/read-session.ts';
 import { apiBaseOf } from '../addresses.ts';
+import { ApiError } from '../api-error.ts';
 import { getCaller } from '../hooks/authenticate.ts';
 import { getView } from '../hooks/permissions.ts';
 import type { RateLimiter } from '../hooks/rate-limiter.ts';
@@ -141,7 +141,7 @@ function serveCommit(scope: FastifyInstance, { uploads, files, settings }: Servi
     });
     if (committed === undefined) return reply.code(202).header('retry-after', 5).send();
     const file = await describeFile(files.db, committed.fileId, committed.versionId);
-    if (file === undefined) throw new Refusal('not_found', 'The file was deleted after this upload made it.');
+    if (file === undefined) throw new ApiError('not_found', 'The file was deleted after this upload made it.');
     return reply
       .code(201)
       .send({ total_count: 1, entries: [renderFile({ ...file, ...getView(request) }, fieldsOf(request))] });
@@ -164,7 +164,7 @@ function listedPart(part: {
   const { part_id: partId, offset, size, sha1 } = part;
   const parsed = sha1 == null ? undefined : parseSha1Hex(sha1);
   if (sha1 != null && parsed === undefined) {
-    throw new Refusal('bad_request', `The sha1 of part ${partId} is not 40 hex digits.`);
+    throw new ApiError('bad_request', `The sha1 of part ${partId} is not 40 hex digits.`);
   }
   return { partId, offset: offset ?? undefined, size: size ?? undefined, sha1: parsed };
 }

@@ -1,4 +1,3 @@
-import { Refusal } from '@partway/protocol/errors';
 import { parseDecimalId, type UserId } from '@partway/protocol/ids';
 import { CreateUser, TerminateSessions, UNLIMITED_BYTES, UpdateUser } from '@partway/protocol/schemas/users';
 import { pickUserDetails, type UserDetails } from '@partway/protocol/user-details';
@@ -10,6 +9,7 @@ import { type Account, findAccount, listUsersByMarker, listUsersByOffset } from 
 import { createUser, updateUser } from '../../auth/users/update.ts';
 import type { UserRole, UserStatus } from '../../database/schema.ts';
 import type { FileContext } from '../../files/context.ts';
+import { ApiError } from '../api-error.ts';
 import { getAuthority, getCaller } from '../hooks/authenticate.ts';
 import { bearerPolicy } from '../hooks/scopes.ts';
 import { limitShown, withinBytes } from '../render/page-bytes.ts';
@@ -45,7 +45,7 @@ export function serveUsers(scope: FastifyInstance, services: Services): void {
     const by = await checkAdministrator(request);
     const body = readNew(request);
     const { name, login, is_platform_access_only: forAppsOnly } = body;
-    if (login == null && forAppsOnly !== true) throw new Refusal('bad_request', 'The body lacks login.');
+    if (login == null && forAppsOnly !== true) throw new ApiError('bad_request', 'The body lacks login.');
     const traits = userTraitsOf(body);
     await assertAdministers(auth.db, by, undefined, traits.role);
     const { id } = await createUser(auth, { name, login: login ?? undefined, ...traits });
@@ -73,7 +73,7 @@ export function serveUsers(scope: FastifyInstance, services: Services): void {
     const { user_ids: ids, user_logins: logins } = readTermination(request);
     const named = { ids: ids ?? [], logins: logins ?? [], by };
     if (named.ids.length + named.logins.length === 0) {
-      throw new Refusal('bad_request', 'The body names nobody: give user_ids or user_logins.');
+      throw new ApiError('bad_request', 'The body names nobody: give user_ids or user_logins.');
     }
     await terminateSessions(auth, named);
     return reply.code(202).send({ message: TERMINATED });
@@ -91,7 +91,7 @@ export function serveUsers(scope: FastifyInstance, services: Services): void {
   async function checkAdministrator(request: FastifyRequest): Promise<UserRole> {
     const by = await getRole(auth.db, getAuthority(request));
     if (by !== 'user') return by;
-    throw new Refusal(
+    throw new ApiError(
       'access_denied_insufficient_permissions',
       'Users are for administrators, and for apps that act for themselves, with a token that is not downscoped.',
     );
@@ -99,7 +99,7 @@ export function serveUsers(scope: FastifyInstance, services: Services): void {
 
   async function needAccount(id: UserId, message = 'There is no such user.') {
     const account = await findAccount(auth.db, id);
-    if (account === undefined) throw new Refusal('not_found', message);
+    if (account === undefined) throw new ApiError('not_found', message);
     return account;
   }
 }
@@ -111,7 +111,7 @@ function namedIn(request: FastifyRequest): string {
 /** What cannot be an id is as unknown as an id that nobody has. */
 function userIdOf(request: FastifyRequest): UserId {
   const id = parseDecimalId(namedIn(request));
-  if (id === undefined) throw new Refusal('not_found', 'There is no such user.');
+  if (id === undefined) throw new ApiError('not_found', 'There is no such user.');
   return id as UserId;
 }
 
@@ -155,14 +155,14 @@ function queryOf(request: FastifyRequest): Record<string, string | undefined> {
   return Object.fromEntries(
     Object.entries(query).map(([name, value]) => {
       if (typeof value === 'string' || name === 'fields') return [name, String(value)];
-      throw new Refusal('bad_request', `${name} can be given once only.`);
+      throw new ApiError('bad_request', `${name} can be given once only.`);
     }),
   );
 }
 
 function checkType(type: string | undefined): void {
   if (type === undefined || ['', 'all', 'managed', 'external'].includes(type)) return;
-  throw new Refusal('bad_request', 'user_type is all, managed or external.');
+  throw new ApiError('bad_request', 'user_type is all, managed or external.');
 }
 
 /** A place in the list as text that means nothing to clients. */
@@ -175,7 +175,7 @@ function parseMarker(text: string | undefined): UserId | undefined {
   const decoded = Buffer.from(text, 'base64url').toString();
   const id = decoded.startsWith(MARKER) ? parseDecimalId(decoded.slice(MARKER.length)) : undefined;
   if (id !== undefined) return id as UserId;
-  throw new Refusal('bad_request', 'The marker is not one that this server gave out: begin without one.');
+  throw new ApiError('bad_request', 'The marker is not one that this server gave out: begin without one.');
 }
 
 /** What a body says of a user beside their name and login; what is left out or null says nothing. */

@@ -1,6 +1,6 @@
 import { readdir, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Refusal } from '@partway/protocol/errors';
+import { StorageError } from '../errors.ts';
 
 /** Left free for everything else on the disk, the database first: one percent of it, and no more than this. */
 const MAX_MARGIN: number = 256 * 1024 * 1024;
@@ -38,8 +38,8 @@ export class DiskSpace {
     const margin = Math.min(MAX_MARGIN, Math.floor((blocks * bsize) / 100));
     const free = Math.max(0, bavail * bsize - margin - this.#sum);
     if (bytes > free) {
-      throw new Refusal(
-        'insufficient_storage',
+      throw new StorageError(
+        'storage-full',
         `The disk of this server has no room for ${bytes} bytes: ${free} are free and not promised to other uploads. ` +
           'Try again once there is room, or ask the operator for more.',
       );

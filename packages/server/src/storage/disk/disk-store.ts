@@ -1,6 +1,5 @@
 import { mkdir, open, opendir, readdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { Refusal } from '@partway/protocol/errors';
 import type { BlobId, UserId } from '@partway/protocol/ids';
 import { errorCode, isNotFound } from '../../util/system-error.ts';
 import type {
@@ -14,6 +13,7 @@ import type {
   StagedBlob,
   StoredBlob,
 } from '../blob-store.ts';
+import { StorageError } from '../errors.ts';
 import { ByteBudget } from '../s3/byte-budget.ts';
 import { putWhole } from '../s3/put-object.ts';
 import { DiskSpace } from './disk-space.ts';
@@ -209,14 +209,10 @@ function checked(blob: BlobId): string {
   return blob;
 }
 
-function blobGoneError(cause?: unknown): Refusal {
-  return new Refusal(
-    'upload_session_not_found',
-    'This upload is no longer there: it was aborted, committed or expired.',
-    {
-      cause,
-    },
-  );
+function blobGoneError(cause?: unknown): StorageError {
+  return new StorageError('blob-not-found', 'This upload is no longer there: it was aborted, committed or expired.', {
+    cause,
+  });
 }
 
 /** Whether the file is there. One of another size is damage that somebody has to look at, never to build upon. */

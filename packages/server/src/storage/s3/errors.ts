@@ -1,4 +1,5 @@
-import { Refusal } from '@partway/protocol/errors';
+import { KnownError } from '../../errors.ts';
+import { StorageError } from '../errors.ts';
 
 /** How long a client is asked to wait before it sends again what S3 could not take. */
 const RETRY_AFTER_SECONDS = 5;
@@ -52,7 +53,7 @@ interface ErrorDetails {
 
 /** What went wrong with `operation`, where it was S3 or the way there; any other error as it is. */
 export function toS3Error(operation: string, error: unknown): unknown {
-  if (!(error instanceof Error) || error instanceof S3Error || error instanceof Refusal) return error;
+  if (!(error instanceof Error) || error instanceof S3Error || error instanceof KnownError) return error;
   const told = errorDetails(error);
   return told === undefined ? error : new S3Error(operation, told);
 }
@@ -60,7 +61,7 @@ export function toS3Error(operation: string, error: unknown): unknown {
 /** What a failure means to the client: a store that does not answer is `unavailable`, the rest is for the log. */
 export function s3UnavailableError(error: unknown): unknown {
   if (!(error instanceof S3Error) || !error.retryable) return error;
-  return new Refusal(
+  return new StorageError(
     'unavailable',
     'The store behind this server does not answer at present. What was acknowledged stands; send this again later.',
     { retryAfterSeconds: RETRY_AFTER_SECONDS, cause: error },

@@ -1,6 +1,6 @@
-import { Refusal } from '@partway/protocol/errors';
 import type { UserId } from '@partway/protocol/ids';
 import type { DurableFiles } from '../disk/durable-files.ts';
+import { StorageError } from '../errors.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { VerifiedFile } from '../spool/spooled-body.ts';
 import { BodySplitter } from './body-splitter.ts';
@@ -98,9 +98,9 @@ async function putMultipart(
   }
 }
 
-function bodyTooLargeError(size: number): Refusal {
-  return new Refusal(
-    'file_size_limit_exceeded',
+function bodyTooLargeError(size: number): StorageError {
+  return new StorageError(
+    'file-too-large',
     `An upload in one request may have ${size} bytes here; open an upload session for this file.`,
   );
 }

@@ -1,4 +1,3 @@
-import { Refusal } from '@partway/protocol/errors';
 import type { BlobId, Millis, UserId } from '@partway/protocol/ids';
 import {
   type BlobStore,
@@ -13,6 +12,7 @@ import {
   type StagedBlob,
   type StoredBlob,
 } from '../blob-store.ts';
+import { StorageError } from '../errors.ts';
 import type { Spool } from '../spool/spool.ts';
 import { PartChecksum } from './checksums.ts';
 import { hasObject, resolveCompletion } from './completion.ts';
@@ -213,12 +213,10 @@ function isOfParts(error: unknown): boolean {
   return error instanceof S3Error && error.code === 'InvalidPart';
 }
 
-function blobGoneError(cause?: unknown): Refusal {
-  return new Refusal(
-    'upload_session_not_found',
-    'This upload is no longer there: it was aborted, committed or expired.',
-    { cause },
-  );
+function blobGoneError(cause?: unknown): StorageError {
+  return new StorageError('blob-not-found', 'This upload is no longer there: it was aborted, committed or expired.', {
+    cause,
+  });
 }
 
 async function mapErrors<T>(work: Promise<T>): Promise<T> {

@@ -1,5 +1,5 @@
-import { Refusal } from '@partway/protocol/errors';
 import type { Millis, UserId } from '@partway/protocol/ids';
+import { StorageError } from '../errors.ts';
 
 /** Room that was taken for a body. */
 export interface SpoolReservation {
@@ -140,8 +140,8 @@ export class SpoolQuota {
 }
 
 /** The refusal of a body for which the spool has no room at present. */
-export function spoolFullError(cause?: unknown): Refusal {
-  return new Refusal(
+export function spoolFullError(cause?: unknown): StorageError {
+  return new StorageError(
     'unavailable',
     'This server has no room for a further part at present. What was acknowledged stands; send this one again later.',
     { retryAfterSeconds: 5, cause },

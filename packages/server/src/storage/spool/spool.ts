@@ -1,9 +1,9 @@
 import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Refusal } from '@partway/protocol/errors';
 import type { Millis, UserId } from '@partway/protocol/ids';
 import { diskError } from '../disk/errors.ts';
 import { writeInPlace } from '../disk/write-in-place.ts';
+import { StorageError } from '../errors.ts';
 import type { ByteBudget } from '../s3/byte-budget.ts';
 import { SpoolQuota, spoolFullError } from './spool-space.ts';
 import { SpooledFile } from './spooled-body.ts';
@@ -143,7 +143,7 @@ export class Spool {
 
   /** A full disk is the server's trouble and passes: what is kept goes, and the client comes again. */
   async #explained(error: unknown): Promise<unknown> {
-    if (!(error instanceof Refusal) || error.code !== 'insufficient_storage') return error;
+    if (!(error instanceof StorageError) || error.code !== 'storage-full') return error;
     while (await this.#dropOldest());
     return spoolFullError(error.cause);
   }

@@ -1,8 +1,8 @@
-import { Refusal } from '@partway/protocol/errors';
 import type { Millis, NodeId, SessionId, Sha1 } from '@partway/protocol/ids';
 import { type Kysely, sql } from 'kysely';
 import type { Tables } from '../../database/schema.ts';
 import { type Instant, shifted } from '../../database/time.ts';
+import { DomainError } from '../../errors.ts';
 import type { PartTag } from '../../storage/blob-store.ts';
 import { sessionEndedError } from '../find-session.ts';
 import { checkpointFromRow, type HashCheckpoint } from '../hashing/checkpoint.ts';
@@ -88,14 +88,14 @@ export async function hasReservations(db: Kysely<Tables>, session: SessionId, no
 /** The stored part, where it is made of these bytes; refuses where it is not. */
 export function assertSameDigest(stored: Part, sha1: Sha1): Part {
   if (stored.sha1 === sha1) return stored;
-  throw new Refusal('range_overlaps_existing_part', 'This range already holds other bytes, which stand.', {
+  throw new DomainError('part-exists', 'This range already holds other bytes, which stand.', {
     context: { part_id: stored.partId, sha1: stored.sha1 },
   });
 }
 
 /** Other bytes are on their way into the slot. */
-export function partBusyError(): Refusal {
-  return new Refusal(
+export function partBusyError(): DomainError {
+  return new DomainError(
     'unavailable',
     'Other bytes are being stored in this range at this moment. Send the part again once that has ended.',
     { retryAfterSeconds: RETRY_AFTER_SECONDS },
