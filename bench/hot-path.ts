@@ -47,7 +47,7 @@ const { result } = await session.post('Profiler.takePreciseCoverage');
 await session.post('Profiler.stopPreciseCoverage');
 
 const called = result
-  .filter(({ url }) => url.startsWith(`${ROOT}src/`))
+  .filter(({ url }) => url.startsWith(`${ROOT}packages/`))
   .flatMap(({ url, functions }) =>
     functions
       .filter(({ ranges }) => (ranges[0]?.count ?? 0) > 0)

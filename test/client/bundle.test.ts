@@ -25,7 +25,7 @@ describe("the browser's client", async () => {
       'ApiError',
       'SourceChangedError',
       'TransportError',
-      'UnexpectedAnswer',
+      'UnexpectedResponse',
       'createClient',
       'indexedDbStateStore',
       'localStorageStateStore',

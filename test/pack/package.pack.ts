@@ -18,18 +18,32 @@ import { leftoverFolder, leftoverProcess } from '../support/leftovers.ts';
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 const LIMIT_MILLIS = 600_000;
+/** Some 30 % above what it has. */
+const MAX_PACKED_BYTES = 900_000;
+
+interface Manifest {
+  name: string;
+  version: string;
+  dependencies: Record<string, string>;
+}
 
 let home: string;
 let tarball: string;
 let packed: string[];
+let packedBytes: number;
 before(async () => {
   home = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-pack-')));
   const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', home], REPOSITORY);
   // What the build prints comes first.
-  const [made] = JSON.parse(stdout.slice(stdout.indexOf('[\n'))) as { filename: string; files: { path: string }[] }[];
+  const [made] = JSON.parse(stdout.slice(stdout.indexOf('[\n'))) as {
+    filename: string;
+    size: number;
+    files: { path: string }[];
+  }[];
   assert.ok(made !== undefined);
   tarball = join(home, made.filename);
   packed = made.files.map(({ path }) => path);
+  packedBytes = made.size;
 });
 
 /** Runs a program with the Node of these tests first on its path, and a home of its own. */
@@ -70,6 +84,23 @@ test('the package holds what runs and what is to be read, and nothing else', () 
       ),
   );
   assert.deepEqual(strange, []);
+  assert.ok(packedBytes < MAX_PACKED_BYTES, `the tarball has ${packedBytes} bytes`);
+});
+
+test('nothing in the package asks a registry for a workspace package', async () => {
+  const manifest = JSON.parse(await readFile(join(REPOSITORY, 'package.json'), 'utf8')) as Manifest;
+  const published = JSON.parse(await readFile(join(REPOSITORY, 'packages/cli/package.json'), 'utf8')) as Manifest;
+  const asked = Object.keys({ ...manifest.dependencies, ...published.dependencies });
+  assert.deepEqual(
+    asked.filter((name) => name.startsWith('@partway/')),
+    [],
+  );
+  assert.deepEqual(published.dependencies, manifest.dependencies, 'the root and packages/cli publish the same package');
+  assert.deepEqual([published.name, published.version], [manifest.name, manifest.version]);
+  for (const path of packed.filter((name) => /\.(js|ts)$/.test(name))) {
+    const text = await readFile(join(REPOSITORY, path), 'utf8');
+    assert.doesNotMatch(text, /(from|import)\s*\(?\s*['"]@partway\//, path);
+  }
 });
 
 test('npm i -g: the command serves, uploads and downloads', async () => {
@@ -83,6 +114,7 @@ test('npm i -g: the command serves, uploads and downloads', async () => {
   for (const name of ['node', 'typescript', 'esbuild', 'playwright-core', '@biomejs']) {
     assert.ok(!existsSync(join(modules, name)), name);
   }
+  assert.ok(!existsSync(join(modules, '@partway')), 'the workspace packages are bundled');
   const { version } = JSON.parse(await readFile(join(REPOSITORY, 'package.json'), 'utf8')) as { version: string };
   assert.equal((await run(partway, ['--version'], empty)).stdout, `${version}\n`);
 
@@ -117,6 +149,34 @@ client.close();
   );
   const { stdout } = await run(process.execPath, ['use.mjs', url], folder);
   assert.equal(stdout, '100000 developer@partway.local\n');
+});
+
+test('TypeScript finds the types of the client and of the server in the package', async () => {
+  const folder = join(home, 'with-package');
+  await writeFile(
+    join(folder, 'use.ts'),
+    `import { startServer, type RunningServer } from 'partway';
+import { createClient, type UploadProgress } from 'partway/client';
+export const client = createClient({ server: 'http://127.0.0.1:1', token: 'x' });
+export const start: (...args: Parameters<typeof startServer>) => Promise<RunningServer> = startServer;
+export const done = ({ bytesDone }: UploadProgress): number => bytesDone;
+// @ts-expect-error: a name is a string.
+void client.uploadFile(new Uint8Array(1), { name: 1 });
+`,
+  );
+  const types = join(REPOSITORY, 'node_modules/@types');
+  const options = [
+    '--noEmit',
+    '--strict',
+    '--module',
+    'nodenext',
+    '--target',
+    'es2024',
+    '--lib',
+    'es2025,esnext.disposable',
+  ];
+  const tsc = join(REPOSITORY, 'node_modules/.bin/tsc');
+  await run(tsc, [...options, '--typeRoots', types, '--types', 'node', 'use.ts'], folder);
 });
 
 test('npx runs the tarball itself in an empty folder', async () => {
