@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { TSchema } from 'typebox';
 import { Errors } from 'typebox/value';
 import { ApiError, createClient, type NodeClient, TransportError } from '../../packages/client/src/node/index.ts';
@@ -250,6 +251,28 @@ describe("the client's calls", () => {
     const { body } = await custom.downloads.downloadFile(entries[0]?.id ?? '');
     assert.equal(String(await bytesOf(body)), 'by fetch');
     assert.equal(called.length, 2);
+  });
+
+  test('a folder whose response was lost is found by its date, however long the lookup takes', async () => {
+    let lost = false;
+    const slow = createClient({
+      server: server.url,
+      token: server.token,
+      store: false,
+      fetch: async (input, init) => {
+        // Longer than the dates of the API are rounded.
+        if (lost && init?.method === 'GET') await sleep(3_200);
+        const response = await fetch(input, init);
+        if (init?.method === 'POST' && !lost) {
+          lost = true;
+          throw new TypeError('the response was lost');
+        }
+        return response;
+      },
+    });
+    const { id, name } = await slow.folders.createFolder({ name: 'made once', parent: { id: '0' } });
+    assert.deepEqual([id, name], [(await client.folders.getFolderById(id)).id, 'made once']);
+    slow.close();
   });
 
   test('a server that is not there is told apart from one that refuses', async () => {

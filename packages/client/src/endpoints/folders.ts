@@ -128,6 +128,7 @@ async function madeFolder<T>(
   { query, options, outcome, since }: Lost,
 ): Promise<T | undefined> {
   if (outcome instanceof ApiError && outcome.code !== 'item_name_in_use') return undefined;
+  const begun = performance.now();
   const { headers, signal, retries, patience } = options;
   const asking = { headers, signal, retries, patience };
   const there = await findByName(caller, api, String(parent.id), name, asking);
@@ -140,5 +141,7 @@ async function madeFolder<T>(
     now: Date.parse(answer.header('date') ?? '') || Date.now(),
   }));
   if (!matchesShape(folder, itemShape('folder', fields))) return undefined;
-  return now - Date.parse(folder.created_at ?? '') <= since + ROUNDING ? folder : undefined;
+  // The lookup itself may have taken long, or several tries.
+  const elapsed = since + performance.now() - begun;
+  return now - Date.parse(folder.created_at ?? '') <= elapsed + ROUNDING ? folder : undefined;
 }
