@@ -56,7 +56,7 @@ test('an older backup of the database takes nothing of the newer files, and says
   const before = await storedFor(server.dataFolder);
 
   await putDatabase(server, older);
-  await server.logged(/"orphans":6,.*no row of this database explains.*Restoring an older database/);
+  await server.logged(/"orphans":6,.*no row of this database explains.*Restore an older database/);
   // A sweep later nothing has gone either.
   await upload(api, 'since', bytesOf('since'));
   assert.equal((await storedFor(server.dataFolder)).length, before.length + 1);

@@ -30,14 +30,17 @@ export class OtherSchemaError extends Error {
  * used by a build with other migrations, and with the cause if a migration fails, after rolling it back.
  */
 export async function migrate(db: Kysely<Tables>): Promise<void> {
-  await rejectOtherSchema(db);
-  const migrator = new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS } });
-  const { error } = await migrator.migrateToLatest();
-  if (error === undefined) return;
-  const why = error instanceof Error ? error.message : String(error);
-  throw new Error(`The database could not be upgraded to this version of Partway and was not changed: ${why}`, {
-    cause: error,
-  });
+  try {
+    await rejectOtherSchema(db);
+    const { error } = await new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS } }).migrateToLatest();
+    if (error !== undefined) throw error;
+  } catch (error) {
+    if (error instanceof OtherSchemaError) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Error(`The database could not be upgraded to this version of Partway and was not changed: ${why}`, {
+      cause: error,
+    });
+  }
 }
 
 /**

@@ -26,11 +26,11 @@ function addTokenListCommand(token: Command): void {
         client_id: one.clientId,
         expires_at: new Date(one.expiresAt).toISOString(),
         scope: one.scopes,
-        bound_to: one.restrictedTo === null ? null : String(one.restrictedTo),
+        restricted_to: one.restrictedTo === null ? null : String(one.restrictedTo),
       }));
       return {
         text: alignColumns(
-          tokens.map(({ id, kind, user, app, expires_at: expires, scope, bound_to: bound }) => [
+          tokens.map(({ id, kind, user, app, expires_at: expires, scope, restricted_to: bound }) => [
             id,
             kind,
             user,
