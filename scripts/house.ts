@@ -63,7 +63,7 @@ list(
 
 function readSources(patterns: readonly string[]): Source[] {
   return globSync([...patterns], { cwd: ROOT })
-    .filter((path) => !path.endsWith('.test.ts'))
+    .filter((path) => !/\.(test|d)\.ts$/.test(path))
     .sort()
     .map((path) => {
       const text = readFileSync(join(ROOT, path), 'utf8');
