@@ -58,7 +58,7 @@ async function lying(contents: readonly string[]): Promise<string[]> {
 async function contentsOf({ id }: Member): Promise<string[]> {
   const found = await rows(
     sql`select blob_id as c from versions join items on items.id = file_id where owner_id = ${Number(id)}
-        union select blob_id from upload_sessions where owner_id = ${Number(id)}`,
+        union select blob_id from upload_sessions where owner_id = ${Number(id)} order by 1`,
   );
   return found.map(({ c }) => String(c));
 }
