@@ -244,10 +244,10 @@ describe('S3 in trouble', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) },
     await using under = await underProxy();
     under.proxy.faults.push({ operation: 'CreateMultipartUpload', loseAnswer: true });
     const upload = await begin(under.blobs);
-    assert.deepEqual(await kinds(under), ['staging']);
+    assert.deepEqual(await kinds(under), ['staged']);
     await under.blobs.complete(upload.staged, await writeAll(under.blobs, upload));
     // Nobody would ever look for another one: the key is named by then.
-    assert.deepEqual(await kinds(under), ['sealed']);
+    assert.deepEqual(await kinds(under), ['complete']);
     assert.deepEqual(await readAll(under.blobs, upload), upload.bytes);
   });
 
@@ -258,10 +258,10 @@ describe('S3 in trouble', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) },
       { operation: 'ListMultipartUploads', answer: { status: 403, code: 'AccessDenied' } },
     );
     const upload = await begin(under.blobs);
-    assert.deepEqual(await kinds(under), ['staging', 'staging']);
+    assert.deepEqual(await kinds(under), ['staged', 'staged']);
     await under.blobs.remove(upload.staged);
     // The other one is found by its content, of which no row knows any more.
-    assert.deepEqual(await kinds(under), ['staging']);
+    assert.deepEqual(await kinds(under), ['staged']);
     await under.blobs.remove(upload.staged.blob);
     assert.deepEqual(await kinds(under), []);
   });

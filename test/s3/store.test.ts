@@ -135,9 +135,9 @@ describe('the S3 store', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) }, 
     async function lists(): Promise<void> {
       const found = await collect(under.blobs.list());
       const of = (kind: string) => found.filter((each) => each.kind === kind).map(({ blob }) => blob);
-      assert.deepEqual(of('sealed').toSorted(), objects.toSorted());
+      assert.deepEqual(of('complete').toSorted(), objects.toSorted());
       // One may be met twice.
-      assert.deepEqual([...new Set(of('staging'))].toSorted(), uploads.toSorted());
+      assert.deepEqual([...new Set(of('staged'))].toSorted(), uploads.toSorted());
     }
     await lists();
     // Where the upload that the page before ended with is not known, or no more.
@@ -189,7 +189,7 @@ describe('the S3 store', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) }, 
     await under.blobs.writePart(staged, first, bodyOf(bytes, first));
     await under.blobs.put(newContentId(), bodyOf(bytes, { index: 0, offset: 0, length: bytes.length }));
     const found = await collect(under.blobs.list());
-    assert.deepEqual(found.map(({ kind }) => kind).toSorted(), ['sealed', 'staging']);
+    assert.deepEqual(found.map(({ kind }) => kind).toSorted(), ['complete', 'staged']);
     for (const { modifiedAt, lastWrite } of found) {
       assert.ok(modifiedAt > Date.now() - 60_000, new Date(modifiedAt).toISOString());
       assert.ok(((await lastWrite?.()) ?? modifiedAt) > Date.now() - 60_000);
