@@ -90,7 +90,7 @@ const FIRST_PAUSE: Millis = 100;
 const LONGEST_PAUSE: Millis = 5_000;
 
 /** How long, and how often, a call to S3 is tried. */
-interface RetryLimits<T> {
+export interface RetryLimits<T> {
   /** The whole of it: after this long it has settled, whatever S3 does; `outcome` has its own time beside it. */
   timeout: Millis;
   /** A try that sees nothing happen for this long is given up, and the next one begins. */
