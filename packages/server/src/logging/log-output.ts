@@ -2,24 +2,24 @@ import { writeSync } from 'node:fs';
 import type { Millis } from '@partway/protocol/ids';
 import { errorCode } from '../util/system-error.ts';
 
-/** What lines that cannot be written may take, in bytes. */
-const MOST_PENDING = 1024 * 1024;
-/** How soon a full pipe, and an output that failed, is tried again. */
-const SOON: Millis = 50;
-const LATER: Millis = 1_000;
+const MAX_PENDING_BYTES = 1024 * 1024;
+/** Pause before writing to a full pipe again. */
+const FULL_PIPE_PAUSE: Millis = 50;
+/** Pause before writing again after any other error. */
+const ERROR_PAUSE: Millis = 1_000;
 
 interface LogOutputOptions {
-  /** Where to write; standard error unless a test says otherwise. */
+  /** Standard error by default. */
   fd?: number;
-  /** The system call; a test puts faults in. Returns how many bytes were written, or throws the system's error. */
+  /** The system call, which tests replace. Returns the number of bytes written, or throws the system's error. */
   write?: (fd: number, bytes: Uint8Array) => number;
-  /** Told once lines can be written again, how many were lost meanwhile and what the system said. */
+  /** Called when lines can be written again, with the number of lost lines and the system's error code. */
   onRecovered?: (lost: number, code: string) => void;
 }
 
 /**
- * Writes lines of the log. Never throws and never waits: if the output takes none (a pipe whose reader has stopped or gone, a
- * full disk), up to a mebibyte of lines is kept and tried again; lines beyond that are counted and dropped.
+ * Writes log lines. Never throws and never waits. If the output accepts nothing (its reader has stopped or exited, or the
+ * disk is full), up to 1 MiB of lines is kept and retried; further lines are dropped and counted.
  */
 export class LogOutput {
   onRecovered: (lost: number, code: string) => void;
@@ -28,7 +28,7 @@ export class LogOutput {
   readonly #pending: Buffer[] = [];
   #pendingBytes = 0;
   #lost = 0;
-  #why = '';
+  #errorCode = '';
   #retry: NodeJS.Timeout | undefined;
 
   constructor({ fd = process.stderr.fd, write = writeSync, onRecovered = () => {} }: LogOutputOptions = {}) {
@@ -37,20 +37,19 @@ export class LogOutput {
     this.onRecovered = onRecovered;
   }
 
-  /** Bytes of lines that wait for the output. */
+  /** Size of the lines that are waiting to be written. */
   get pendingBytes(): number {
     return this.#pendingBytes;
   }
 
-  /** Lines lost since the output failed. */
+  /** Number of lines dropped since the output failed. */
   get lost(): number {
     return this.#lost;
   }
 
-  /** Writes a line, or keeps or drops it. */
   write(line: string): void {
     const bytes = Buffer.from(line);
-    if (this.#pendingBytes + bytes.length > MOST_PENDING) {
+    if (this.#pendingBytes + bytes.length > MAX_PENDING_BYTES) {
       this.#lost += 1;
       return;
     }
@@ -59,7 +58,7 @@ export class LogOutput {
     if (this.#retry === undefined) this.flush();
   }
 
-  /** Tries now to write what waits. */
+  /** Tries to write the waiting lines now. */
   flush(): void {
     clearTimeout(this.#retry);
     this.#retry = undefined;
@@ -70,23 +69,23 @@ export class LogOutput {
         if (written < first.length) this.#pending[0] = first.subarray(written);
         else this.#pending.shift();
       } catch (error) {
-        this.#why = String(errorCode(error) ?? error);
-        this.#retry = setTimeout(() => this.flush(), this.#why === 'EAGAIN' ? SOON : LATER);
-        // A log that nobody takes keeps no process from its end.
-        this.#retry.unref();
+        this.#errorCode = String(errorCode(error) ?? error);
+        const pause = this.#errorCode === 'EAGAIN' ? FULL_PIPE_PAUSE : ERROR_PAUSE;
+        // Lines that cannot be written must not keep the process running.
+        this.#retry = setTimeout(() => this.flush(), pause).unref();
         return;
       }
     }
     if (this.#lost === 0) return;
     const lost = this.#lost;
     this.#lost = 0;
-    this.onRecovered(lost, this.#why);
+    this.onRecovered(lost, this.#errorCode);
   }
 }
 
 let standardError: LogOutput | undefined;
 
-/** The one of this process. What waits at the end of the process is tried a last time. */
+/** This process's log output. Waiting lines are tried one last time when the process exits. */
 export function logToStandardError(): LogOutput {
   if (standardError === undefined) {
     const output = new LogOutput();

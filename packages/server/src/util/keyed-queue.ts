@@ -1,16 +1,16 @@
-/** Runs tasks of one key one after the other, and those of different keys beside each other. */
+/** Runs tasks with the same key one at a time, in order. Tasks with different keys run concurrently. */
 export class KeyedQueue<Key> {
   readonly #last = new Map<Key, Promise<unknown>>();
 
-  /** Resolves or rejects as `task` does; a task that failed does not hold up the next. */
+  /** Settles as `task` does. A task that fails does not block the next one. */
   async run<T>(key: Key, task: () => Promise<T>): Promise<T> {
-    const before = this.#last.get(key) ?? Promise.resolve();
-    const mine = before.then(task, task);
-    this.#last.set(key, mine);
+    const previous = this.#last.get(key) ?? Promise.resolve();
+    const current = previous.then(task, task);
+    this.#last.set(key, current);
     try {
-      return await mine;
+      return await current;
     } finally {
-      if (this.#last.get(key) === mine) this.#last.delete(key);
+      if (this.#last.get(key) === current) this.#last.delete(key);
     }
   }
 }

@@ -1,11 +1,11 @@
-/** A map of at most `most` entries: beyond it the one that was longest unused goes. */
+/** A map of at most `maxSize` entries. Adding one more evicts the least recently used entry. */
 export class LruMap<Key, Value> {
-  readonly #most: number;
-  /** In the order in which they were last used. */
+  readonly #maxSize: number;
+  /** Least recently used first. */
   readonly #entries = new Map<Key, Value>();
 
-  constructor(most: number) {
-    this.#most = most;
+  constructor(maxSize: number) {
+    this.#maxSize = maxSize;
   }
 
   get(key: Key): Value | undefined {
@@ -17,7 +17,7 @@ export class LruMap<Key, Value> {
   set(key: Key, value: Value): void {
     this.#entries.delete(key);
     this.#entries.set(key, value);
-    if (this.#entries.size <= this.#most) return;
+    if (this.#entries.size <= this.#maxSize) return;
     for (const oldest of this.#entries.keys()) {
       this.#entries.delete(oldest);
       return;

@@ -1,4 +1,4 @@
-/** The same items, the next of which is already on its way while one is worked at. */
+/** Yields the same items, and requests the next one while the caller works on the current one. */
 export async function* prefetch<T>(items: AsyncGenerator<T, void, undefined>): AsyncGenerator<T, void, undefined> {
   let next = items.next();
   try {
@@ -6,7 +6,7 @@ export async function* prefetch<T>(items: AsyncGenerator<T, void, undefined>): A
       const { done, value } = await next;
       if (done) return;
       next = items.next();
-      // Heard of when its turn comes, if it comes.
+      // Handled by the next `await`; avoids an unhandled rejection if the caller stops before that.
       next.catch(() => {});
       yield value;
     }

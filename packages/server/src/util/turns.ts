@@ -1,15 +1,15 @@
 /**
- * One batch of all long operations at a time, in the order in which they asked. However many trees are being copied and
- * deleted, any other request waits for one batch at most.
+ * Runs the batches of all long operations one at a time, in the order of the calls. Other requests therefore wait for one
+ * batch at most, no matter how many trees are being copied and deleted.
  */
 export class Turns {
   #last: Promise<void> = Promise.resolve();
 
   async run<T>(batch: () => Promise<T>): Promise<T> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const before = this.#last;
+    const previous = this.#last;
     this.#last = promise;
-    await before;
+    await previous;
     try {
       return await batch();
     } finally {
