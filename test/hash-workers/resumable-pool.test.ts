@@ -36,7 +36,7 @@ describe('digests that can be saved', () => {
     for (const to of [1, 63, 64, 65, MIB, MIB, 3 * MIB + 1, bytes.length]) {
       await withDigests(async (digests) => {
         state = await digests.extend(state, local(from, to));
-        assert.equal(await digests.sha1Of(state), sha1(bytes.subarray(0, to)));
+        assert.equal(await digests.finish(state), sha1(bytes.subarray(0, to)));
       });
       assert.match(state ?? '', /^[A-Za-z0-9+/]{128}$/);
       from = to;
@@ -48,7 +48,7 @@ describe('digests that can be saved', () => {
       let state = await digests.extend(undefined, local(0, 100));
       state = await digests.extend(state, new Uint8Array(bytes.subarray(100, MIB)));
       state = await digests.extend(state, local(MIB, bytes.length));
-      assert.equal(await digests.sha1Of(state), sha1(bytes));
+      assert.equal(await digests.finish(state), sha1(bytes));
     }));
 
   it('are not changed by being gone on from: a state is a value', () =>
@@ -58,15 +58,15 @@ describe('digests that can be saved', () => {
         digests.extend(state, local(1000, 2000)),
         digests.extend(state, local(1000, 3000)),
       ]);
-      assert.equal(await digests.sha1Of(state), sha1(bytes.subarray(0, 1000)));
-      assert.equal(await digests.sha1Of(one), sha1(bytes.subarray(0, 2000)));
-      assert.equal(await digests.sha1Of(other), sha1(bytes.subarray(0, 3000)));
+      assert.equal(await digests.finish(state), sha1(bytes.subarray(0, 1000)));
+      assert.equal(await digests.finish(one), sha1(bytes.subarray(0, 2000)));
+      assert.equal(await digests.finish(other), sha1(bytes.subarray(0, 3000)));
     }, 2));
 
   it('say the digest of nothing where nothing was added', () =>
     withDigests(async (digests) => {
-      assert.equal(await digests.sha1Of(undefined), sha1(Buffer.of()));
-      assert.equal(await digests.sha1Of(await digests.extend(undefined, new Uint8Array())), sha1(Buffer.of()));
+      assert.equal(await digests.finish(undefined), sha1(Buffer.of()));
+      assert.equal(await digests.finish(await digests.extend(undefined, new Uint8Array())), sha1(Buffer.of()));
     }));
 
   it('refuse a state by name that another build made or that is damaged', () =>
@@ -76,7 +76,7 @@ describe('digests that can be saved', () => {
       foreign.writeUInt8(foreign.readUInt8(0) ^ 1, 0);
       for (const unusable of [foreign.toString('base64'), state.slice(0, 64), '']) {
         await assert.rejects(digests.extend(unusable as HashState, local(0, 1)), DigestStateUnusableError);
-        await assert.rejects(digests.sha1Of(unusable as HashState), DigestStateUnusableError);
+        await assert.rejects(digests.finish(unusable as HashState), DigestStateUnusableError);
       }
     }));
 
@@ -86,7 +86,7 @@ describe('digests that can be saved', () => {
       await assert.rejects(digests.extend(state, local(100, bytes.length + 1)), /ended early/);
       const nowhere = { path: join(folder, 'none'), offset: 0, length: 1 };
       await assert.rejects(digests.extend(state, nowhere), { code: 'ENOENT' });
-      assert.equal(await digests.sha1Of(await digests.extend(state, local(100, 200))), sha1(bytes.subarray(0, 200)));
+      assert.equal(await digests.finish(await digests.extend(state, local(100, 200))), sha1(bytes.subarray(0, 200)));
     }));
 
   it('go on with another worker when one dies, with nothing lost', async () => {
@@ -109,7 +109,7 @@ describe('digests that can be saved', () => {
       );
       await started[0]?.terminate();
       await lost;
-      assert.equal(await digests.sha1Of(await digests.extend(state, local(100, 200))), sha1(bytes.subarray(0, 200)));
+      assert.equal(await digests.finish(await digests.extend(state, local(100, 200))), sha1(bytes.subarray(0, 200)));
       assert.equal(started.length, 2);
     } finally {
       await digests.close();

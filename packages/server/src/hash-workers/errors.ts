@@ -1,35 +1,34 @@
-/** The digest of a key does not stand where the caller thought; it was dropped, and starts again at byte 0. */
+/** The digest of a key does not include as many bytes as the caller expected. It was dropped, and starts from byte 0. */
 export class DigestOutOfStepError extends Error {
   override readonly name = 'DigestOutOfStep';
 }
 
-/** The worker died, or the pool was closed: what only it knew is gone. */
+/** The worker died or the pool was closed, so the states in its memory are lost. */
 export class DigestWorkerLostError extends Error {
   override readonly name = 'DigestWorkerLost';
 }
 
-/** A saved state that this build cannot go on from: another version made it, or it is damaged. */
+/** This build cannot continue from a saved state: another version created it, or it is damaged. */
 export class DigestStateUnusableError extends Error {
   override readonly name = 'DigestStateUnusable';
 }
 
-/** An error as it crosses between threads; `code` is the system's, such as ENOENT. */
+/** An error in a form that can be sent between threads. `code` is the system's code, such as ENOENT. */
 export interface DigestFailure {
   message: string;
   code?: string | undefined;
   kind?: 'out of step' | 'unusable state' | undefined;
 }
 
-/** Makes an error ready to cross. */
 export function toFailure(error: unknown): DigestFailure {
   return {
     message: error instanceof Error ? error.message : String(error),
     code: error instanceof Error && 'code' in error ? String(error.code) : undefined,
-    kind: kindOf(error),
+    kind: findKind(error),
   };
 }
 
-function kindOf(error: unknown): DigestFailure['kind'] {
+function findKind(error: unknown): DigestFailure['kind'] {
   if (error instanceof DigestOutOfStepError) return 'out of step';
   if (error instanceof DigestStateUnusableError) return 'unusable state';
   return undefined;

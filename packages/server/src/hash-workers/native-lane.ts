@@ -4,37 +4,37 @@ import type { LocalPart } from '../storage/blob-store.ts';
 import type { HashJob, RunningDigest } from './messages.ts';
 import { startWorker, WorkerClient } from './worker.ts';
 
-export const SHA1_OF_NOTHING = 'da39a3ee5e6b4b0d3255bfef95601890afd80709' as Sha1;
+export const EMPTY_SHA1 = 'da39a3ee5e6b4b0d3255bfef95601890afd80709' as Sha1;
 
-/** One worker and the digests that it keeps, by key. */
+/** One worker of a `NativeHashPool`, with the digests that it keeps. */
 export class HashLane {
-  /** Keys pinned here; kept by the pool. */
+  /** Number of keys assigned to this lane. The pool updates it. */
   keys = 0;
-  readonly #lane: WorkerClient<HashJob, RunningDigest | undefined>;
+  readonly #worker: WorkerClient<HashJob, RunningDigest | undefined>;
 
   constructor(start: () => Worker) {
-    this.#lane = new WorkerClient(start);
+    this.#worker = new WorkerClient(start);
   }
 
-  /** For choosing a lane: the work waiting counts first, the keys that may bring more break the tie. */
+  /** New keys go to the lane with the lowest load: the fewest pending requests, then the fewest keys. */
   get load(): number {
-    return this.#lane.waiting * 1_000_000 + this.keys;
+    return this.#worker.pending * 1_000_000 + this.keys;
   }
 
   async extend(key: string, from: number, bytes: LocalPart): Promise<void> {
-    await this.#lane.ask({ kind: 'extend', key, from, bytes });
+    await this.#worker.request({ kind: 'extend', key, from, bytes });
   }
 
   async current(key: string): Promise<RunningDigest> {
-    return (await this.#lane.ask({ kind: 'current', key })) ?? { sha1: SHA1_OF_NOTHING, length: 0 };
+    return (await this.#worker.request({ kind: 'current', key })) ?? { sha1: EMPTY_SHA1, length: 0 };
   }
 
   forget(key: string): void {
-    this.#lane.tell({ kind: 'forget', key });
+    this.#worker.send({ kind: 'forget', key });
   }
 
   close(): Promise<void> {
-    return this.#lane.close();
+    return this.#worker.close();
   }
 }
 

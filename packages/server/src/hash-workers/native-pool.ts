@@ -7,64 +7,64 @@ export { DigestOutOfStepError, DigestWorkerLostError } from './errors.ts';
 export type { RunningDigest } from './messages.ts';
 
 /**
- * Digests that follow files as they grow, by key, computed in worker threads. They live in memory alone: after a
- * restart, or once a key was dropped, the caller starts again at byte 0.
+ * SHA-1 digests that grow with their files, computed in worker threads by node:crypto. The digests are kept in memory, by
+ * key. After a restart, or if an error drops a key, the caller starts that digest from byte 0.
  */
 export interface NativeHashPool {
   /**
-   * Reads `bytes` and adds them to the digest of `key`, which must stand at byte `from`; a key never seen stands at 0.
-   * Rejects with `DigestOutOfStepError` where it stands elsewhere, with the system's error or "ended early" where the file
-   * does not yield the bytes, with `DigestWorkerLostError` where the worker died; the key is dropped then and stands at 0.
-   * Calls of one key are done in the order they were made. Keys share workers, so pass one slot at a time.
+   * Reads `bytes` and adds them to the digest of `key`, which must include `from` bytes so far; a new key includes 0.
+   * Rejects with `DigestOutOfStepError` if it includes another number of bytes, with the system's error or "ended early" if
+   * the file does not have the bytes, and with `DigestWorkerLostError` if the worker died. Each error drops the key.
+   * Calls with the same key run in order. Keys share workers, so pass one part per call.
    */
   extend(key: string, from: number, bytes: LocalPart): Promise<void>;
 
-  /** The digest so far, after all earlier calls of `extend`; it can be extended afterwards. */
+  /** The digest after all earlier calls of `extend`. It can be extended further. */
   current(key: string): Promise<RunningDigest>;
 
-  /** Frees what is kept for `key`, also for one that was dropped. */
+  /** Drops the digest of `key`, if there is one. */
   forget(key: string): void;
 
-  /** Stops the workers; calls not yet answered reject, as do later ones. */
+  /** Stops the workers. Pending calls and later calls reject. */
   close(): Promise<void>;
 }
 
 interface NativeHashPoolOptions {
   workers: number;
-  /** How a worker is started, for tests that take one away. */
+  /** Tests replace this to end a worker. */
   startWorker?: () => Worker;
 }
 
-/** Starts the workers. They hold the process only while a call is waiting for an answer. */
+/** Starts the workers. They keep the process running only while a call is pending. */
 export function openNativeHashPool({
   workers,
   startWorker = startNativeWorker,
 }: NativeHashPoolOptions): NativeHashPool {
-  if (!Number.isInteger(workers) || workers < 1) throw new RangeError('a digest pool needs one worker or more');
+  if (!Number.isInteger(workers) || workers < 1) throw new RangeError('a hash worker pool needs at least one worker');
   const lanes = Array.from({ length: workers }, () => new HashLane(startWorker));
-  const laneOf = new Map<string, HashLane>();
+  const laneByKey = new Map<string, HashLane>();
 
-  function pinned(key: string): HashLane {
-    let lane = laneOf.get(key);
+  function assignLane(key: string): HashLane {
+    let lane = laneByKey.get(key);
     if (lane === undefined) {
       lane = lanes.reduce((best, other) => (other.load < best.load ? other : best));
       lane.keys += 1;
-      laneOf.set(key, lane);
+      laneByKey.set(key, lane);
     }
     return lane;
   }
 
   function forget(key: string): void {
-    const lane = laneOf.get(key);
+    const lane = laneByKey.get(key);
     if (lane === undefined) return;
-    laneOf.delete(key);
+    laneByKey.delete(key);
     lane.keys -= 1;
     lane.forget(key);
   }
 
   return {
-    extend: (key, from, bytes) => pinned(key).extend(key, from, bytes),
-    current: (key) => pinned(key).current(key),
+    extend: (key, from, bytes) => assignLane(key).extend(key, from, bytes),
+    current: (key) => assignLane(key).current(key),
     forget,
     close: async () => {
       await Promise.all(lanes.map((lane) => lane.close()));

@@ -7,8 +7,8 @@ import type { HashJob, RunningDigest } from './messages.ts';
 import { readFileChunks } from './read-file.ts';
 import type { WorkerReply } from './worker.ts';
 
-// Runs in a worker thread: reads block, and that is fine here. A hash state of node:crypto can be copied but not
-// exported, so the states stay in this thread for as long as it lives.
+// The worker thread of a `NativeHashPool`. A hash state of node:crypto can be copied but not exported, so the states stay
+// in this thread.
 
 interface Entry {
   hash: Hash;
@@ -19,16 +19,16 @@ const entries = new Map<string, Entry>();
 
 parentPort?.on('message', (job: HashJob) => {
   if (job.kind === 'forget') entries.delete(job.key);
-  else parentPort?.postMessage(answer(job));
+  else parentPort?.postMessage(handleJob(job));
 });
 
-function answer(job: Exclude<HashJob, { kind: 'forget' }>): WorkerReply<RunningDigest | undefined> {
+function handleJob(job: Exclude<HashJob, { kind: 'forget' }>): WorkerReply<RunningDigest | undefined> {
   try {
     if (job.kind === 'current') return { result: current(job.key) };
     extend(job.key, job.from, job.bytes);
     return { result: undefined };
   } catch (error) {
-    // Nobody can tell how far the hash came: the caller starts anew.
+    // It is unknown how many bytes the hash includes, so the caller starts from scratch.
     entries.delete(job.key);
     return { failure: toFailure(error) };
   }
@@ -36,8 +36,10 @@ function answer(job: Exclude<HashJob, { kind: 'forget' }>): WorkerReply<RunningD
 
 function extend(key: string, from: number, bytes: LocalPart): void {
   const entry = entries.get(key) ?? { hash: createHash('sha1'), length: 0 };
-  if (entry.length !== from) throw new DigestOutOfStepError(`the digest stands at byte ${entry.length}, not ${from}`);
-  readFileChunks(bytes, (piece) => entry.hash.update(piece));
+  if (entry.length !== from) {
+    throw new DigestOutOfStepError(`the digest includes ${entry.length} bytes, not ${from}`);
+  }
+  readFileChunks(bytes, (chunk) => entry.hash.update(chunk));
   entry.length += bytes.length;
   entries.set(key, entry);
 }

@@ -1,13 +1,13 @@
 import type { Worker } from 'node:worker_threads';
 import type { Sha1 } from '@partway/protocol/ids';
 import type { LocalPart } from '../storage/blob-store.ts';
-import { SHA1_OF_NOTHING } from './native-lane.ts';
+import { EMPTY_SHA1 } from './native-lane.ts';
 import { startWorker, WorkerClient } from './worker.ts';
 
 export { DigestStateUnusableError } from './errors.ts';
 
 declare const brand: unique symbol;
-/** A SHA-1 half-way: 96 bytes as base64, which any process of the same build can go on from. */
+/** The state of an unfinished SHA-1: 96 bytes as base64. Any process with the same build can continue from it. */
 export type HashState = string & { readonly [brand]: 'DigestState' };
 
 export type ResumableHashJob =
@@ -15,49 +15,50 @@ export type ResumableHashJob =
   | { kind: 'finish'; state: HashState };
 
 /**
- * SHA-1 whose state is a value: it can lie in a row and be gone on from by another process. Computed in worker threads,
- * which keep nothing, so that any of them may do any job. Half as fast as node:crypto, whose states cannot be taken out.
+ * SHA-1 with a state that can be stored in a database row, so that another process can continue. Computed by hash-wasm in
+ * worker threads, at half the speed of node:crypto, which cannot export its state. Workers keep no state, so each of them
+ * can do any job.
  */
 export interface ResumableHashPool {
   /**
-   * The state once `bytes` are added; undefined stands for the state of nothing. Bytes given as an array are the
-   * worker's from then on, with the whole buffer that they lie in. Rejects with `DigestStateUnusableError`, with the system's
-   * error or "ended early" where a file does not yield the bytes, with `DigestWorkerLostError`; nothing is lost then.
+   * The state after adding `bytes`. An undefined `state` starts a new hash. If `bytes` is an array, its whole buffer
+   * belongs to the worker from then on. Rejects with `DigestStateUnusableError`, with the system's error or "ended early" if
+   * a file does not have the bytes, and with `DigestWorkerLostError`. `state` can be used again after an error.
    */
   extend(state: HashState | undefined, bytes: LocalPart | Uint8Array): Promise<HashState>;
 
-  /** The SHA-1 of all that went into a state. */
-  sha1Of(state: HashState | undefined): Promise<Sha1>;
+  /** The SHA-1 of all bytes that were added to `state`. Rejects like `extend`. */
+  finish(state: HashState | undefined): Promise<Sha1>;
 
-  /** Stops the workers; calls not yet answered reject, as do later ones. */
+  /** Stops the workers. Pending calls and later calls reject. */
   close(): Promise<void>;
 }
 
 interface ResumableHashPoolOptions {
   workers: number;
-  /** How a worker is started, for tests that take one away. */
+  /** Tests replace this to end a worker. */
   start?: () => Worker;
 }
 
-/** Starts the workers. They hold the process only while a call is waiting for an answer. */
+/** Starts the workers. They keep the process running only while a call is pending. */
 export function openResumableHashPool({
   workers,
   start = startResumableWorker,
 }: ResumableHashPoolOptions): ResumableHashPool {
-  if (!Number.isInteger(workers) || workers < 1) throw new RangeError('digests need one worker or more');
-  const lanes = Array.from({ length: workers }, () => new WorkerClient<ResumableHashJob, string>(start));
-  const leastBusy = () => lanes.reduce((best, other) => (other.waiting < best.waiting ? other : best));
+  if (!Number.isInteger(workers) || workers < 1) throw new RangeError('a hash worker pool needs at least one worker');
+  const clients = Array.from({ length: workers }, () => new WorkerClient<ResumableHashJob, string>(start));
+  const leastBusy = () => clients.reduce((best, other) => (other.pending < best.pending ? other : best));
 
   return {
     extend: async (state, bytes) => {
       const transfer = bytes instanceof Uint8Array ? [bytes.buffer as ArrayBuffer] : [];
-      return (await leastBusy().ask({ kind: 'extend', state, bytes }, transfer)) as HashState;
+      return (await leastBusy().request({ kind: 'extend', state, bytes }, transfer)) as HashState;
     },
-    sha1Of: async (state) => {
-      return state === undefined ? SHA1_OF_NOTHING : ((await leastBusy().ask({ kind: 'finish', state })) as Sha1);
+    finish: async (state) => {
+      return state === undefined ? EMPTY_SHA1 : ((await leastBusy().request({ kind: 'finish', state })) as Sha1);
     },
     close: async () => {
-      await Promise.all(lanes.map((lane) => lane.close()));
+      await Promise.all(clients.map((client) => client.close()));
     },
   };
 }

@@ -6,36 +6,37 @@ import { readFileChunks } from './read-file.ts';
 import type { HashState, ResumableHashJob } from './resumable-pool.ts';
 import type { WorkerReply } from './worker.ts';
 
-// Runs in a worker thread and keeps nothing from one job to the next: a state comes in, a state goes out.
+// The worker thread of a `ResumableHashPool`. It keeps no state between jobs: each job brings a hash state, and the reply
+// has the new one.
 
 const hasher = await createSHA1();
 
-parentPort?.on('message', (job: ResumableHashJob) => parentPort?.postMessage(answer(job)));
+parentPort?.on('message', (job: ResumableHashJob) => parentPort?.postMessage(handleJob(job)));
 
-function answer(job: ResumableHashJob): WorkerReply<string> {
+function handleJob(job: ResumableHashJob): WorkerReply<string> {
   try {
-    return { result: job.kind === 'finish' ? sha1Of(job.state) : extended(job.state, job.bytes) };
+    return { result: job.kind === 'finish' ? finish(job.state) : extend(job.state, job.bytes) };
   } catch (error) {
     return { failure: toFailure(error) };
   }
 }
 
-function sha1Of(state: HashState): Sha1 {
-  return resumed(state).digest('hex') as Sha1;
+function finish(state: HashState): Sha1 {
+  return loadState(state).digest('hex') as Sha1;
 }
 
-function extended(state: HashState | undefined, bytes: (ResumableHashJob & { kind: 'extend' })['bytes']): HashState {
-  const hash = resumed(state);
+function extend(state: HashState | undefined, bytes: (ResumableHashJob & { kind: 'extend' })['bytes']): HashState {
+  const hash = loadState(state);
   if (bytes instanceof Uint8Array) hash.update(bytes);
-  else readFileChunks(bytes, (piece) => hash.update(piece));
+  else readFileChunks(bytes, (chunk) => hash.update(chunk));
   return Buffer.from(hash.save()).toString('base64') as HashState;
 }
 
-function resumed(state: HashState | undefined): IHasher {
+function loadState(state: HashState | undefined): IHasher {
   if (state === undefined) return hasher.init();
   try {
     return hasher.load(Buffer.from(state, 'base64'));
   } catch (error) {
-    throw new DigestStateUnusableError(`a saved digest cannot be gone on from: ${(error as Error).message}`);
+    throw new DigestStateUnusableError(`the saved hash state is not usable: ${(error as Error).message}`);
   }
 }

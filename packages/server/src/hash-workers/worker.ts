@@ -2,101 +2,101 @@ import { extname } from 'node:path';
 import { type TransferListItem, Worker } from 'node:worker_threads';
 import { type DigestFailure, DigestOutOfStepError, DigestStateUnusableError, DigestWorkerLostError } from './errors.ts';
 
-/** What a worker sends back, one answer a job, in the order of the jobs. */
+/** A worker's reply to a job. Replies come in the order of the jobs. */
 export type WorkerReply<Result> = { result: Result } | { failure: DigestFailure };
 
-interface Waiting<Result> {
+interface PendingRequest<Result> {
   resolve(result: Result): void;
   reject(error: Error): void;
 }
 
-/** One worker and the calls waiting for it, answered in the order they were made. Starts another when it has died. */
+/** A worker thread and the requests that it has not answered yet. A worker that has died is replaced at the next request. */
 export class WorkerClient<Job, Result> {
   readonly #start: () => Worker;
   #worker: Worker | undefined;
-  #waiting: Waiting<Result>[] = [];
-  #closed = false;
+  #pending: PendingRequest<Result>[] = [];
+  #isClosed = false;
 
   constructor(start: () => Worker) {
     this.#start = start;
-    this.#running();
+    this.#ensureWorker();
   }
 
-  /** How many calls are waiting. */
-  get waiting(): number {
-    return this.#waiting.length;
+  /** Number of requests without a reply. */
+  get pending(): number {
+    return this.#pending.length;
   }
 
-  /** Hands a job over, and what is in `transfer` with it, which is the worker's from then on. */
-  ask(job: Job, transfer: readonly TransferListItem[] = []): Promise<Result> {
-    if (this.#closed) return Promise.reject(new DigestWorkerLostError('the digest pool is closed'));
+  /** Sends a job and resolves to its result. Buffers in `transfer` belong to the worker from then on. */
+  request(job: Job, transfer: readonly TransferListItem[] = []): Promise<Result> {
+    if (this.#isClosed) return Promise.reject(new DigestWorkerLostError('the hash worker pool is closed'));
     return new Promise((resolve, reject) => {
-      const worker = this.#running();
+      const worker = this.#ensureWorker();
       worker.ref();
       worker.postMessage(job, transfer);
-      this.#waiting.push({ resolve, reject });
+      this.#pending.push({ resolve, reject });
     });
   }
 
-  /** Hands over a job that gets no answer; a worker that has died need not be told. */
-  tell(job: Job): void {
+  /** Sends a job that gets no reply. Does nothing if the worker has died: its state is gone. */
+  send(job: Job): void {
     this.#worker?.postMessage(job);
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#isClosed = true;
     const worker = this.#worker;
-    this.#lose(new DigestWorkerLostError('the digest pool was closed'));
+    this.#rejectPending(new DigestWorkerLostError('the hash worker pool was closed'));
     await worker?.terminate();
   }
 
-  /** The worker, started anew where it has died: on the next call and not at once, lest one that cannot start spins. */
-  #running(): Worker {
+  /** A new worker is started at a request and not when the old one dies, so a worker that cannot start does not loop. */
+  #ensureWorker(): Worker {
     if (this.#worker !== undefined) return this.#worker;
     const worker = this.#start();
-    worker.on('message', (answer: WorkerReply<Result>) => this.#answered(worker, answer));
-    worker.on('error', (error) => this.#died(worker, error));
-    worker.on('exit', () => this.#died(worker));
-    // Only now: listening for messages makes a worker hold the process again.
+    worker.on('message', (reply: WorkerReply<Result>) => this.#onReply(worker, reply));
+    worker.on('error', (error) => this.#onExit(worker, error));
+    worker.on('exit', () => this.#onExit(worker));
+    // After the listeners: adding one for messages makes the worker keep the process running again.
     worker.unref();
     this.#worker = worker;
     return worker;
   }
 
-  #answered(worker: Worker, answer: WorkerReply<Result>): void {
+  #onReply(worker: Worker, reply: WorkerReply<Result>): void {
     if (worker !== this.#worker) return;
-    const waiting = this.#waiting.shift();
-    if (this.#waiting.length === 0) worker.unref();
-    if ('failure' in answer) waiting?.reject(errorOf(answer.failure));
-    else waiting?.resolve(answer.result);
+    const request = this.#pending.shift();
+    if (this.#pending.length === 0) worker.unref();
+    if ('failure' in reply) request?.reject(fromFailure(reply.failure));
+    else request?.resolve(reply.result);
   }
 
-  #died(worker: Worker, cause?: unknown): void {
+  #onExit(worker: Worker, cause?: unknown): void {
     if (worker !== this.#worker) return;
-    this.#lose(new DigestWorkerLostError('the worker that computed this digest died', { cause }));
+    this.#rejectPending(new DigestWorkerLostError('the worker that computed this digest died', { cause }));
   }
 
-  #lose(error: Error): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
+  #rejectPending(error: Error): void {
+    const requests = this.#pending;
+    this.#pending = [];
     this.#worker = undefined;
-    for (const call of waiting) call.reject(error);
+    for (const request of requests) request.reject(error);
   }
 }
 
-function errorOf({ message, code, kind }: DigestFailure): Error {
+function fromFailure({ message, code, kind }: DigestFailure): Error {
   if (kind === 'out of step') return new DigestOutOfStepError(message);
   if (kind === 'unusable state') return new DigestStateUnusableError(message);
   return Object.assign(new Error(message), code === undefined ? {} : { code });
 }
 
-/** Starts a worker that lies in this folder: TypeScript in a checkout, JavaScript in a build. */
+/** Starts a worker from this folder: TypeScript in a checkout, JavaScript in a build. */
 export function startWorker(name: 'native-worker' | 'resumable-worker'): Worker {
   return new Worker(new URL(`./${name}${extname(import.meta.url)}`, import.meta.url), {
     name,
-    // Not those of the process: its entry and its input are none of the worker's.
+    // The flags of this process, such as --eval and --input-type, are not meant for the worker.
     execArgv: [],
-    // It keeps a hash state of about a kilobyte a key, and one buffer, which lies outside the heap.
+    // A worker keeps a hash state of about 1 KB per key. Its read buffer is outside the heap.
     resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 },
   });
 }

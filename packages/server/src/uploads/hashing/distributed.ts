@@ -147,7 +147,7 @@ export class DistributedHasher implements Hasher {
   async #sha1At(session: Session, checkpoint: HashCheckpoint): Promise<Sha1 | undefined> {
     const { db, digests, node } = this.#deps;
     try {
-      return await digests.sha1Of(checkpoint.state);
+      return await digests.finish(checkpoint.state);
     } catch (error) {
       if (!(error instanceof DigestStateUnusableError)) throw error;
       await resetHashCheckpoint(db, session.id, { from: checkpoint, by: node });
