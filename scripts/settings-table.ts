@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { defaultOf, SETTINGS } from '../packages/server/src/config/settings.ts';
+import { describeDefault, SETTINGS } from '../packages/server/src/config/settings.ts';
 
 /**
  * `npm run docs:settings`: writes the table of settings in docs/operate/settings.md from the definitions that the server
@@ -35,7 +35,7 @@ function renderTable(): string {
 
 /** A value to copy as code, a default in words as text. */
 function renderDefault(setting: (typeof SETTINGS)[number]): string {
-  return 'preset' in setting ? `\`${setting.preset}\`` : defaultOf(setting);
+  return 'default' in setting ? `\`${setting.default}\`` : describeDefault(setting);
 }
 
 function renderRow(cells: readonly string[]): string {

@@ -31,8 +31,8 @@ test('a start with wrong settings ends with the list of them, and makes no data 
   const folder = join(tmpdir(), `partway-never-${process.pid}`);
   const ended = await partway(['serve', '--part-size', '3'], { PARTWAY_LISTEN: 'x', PARTWAY_DATA: folder });
   assert.equal(ended.code, 1);
-  assert.match(ended.stderr, /PARTWAY_LISTEN=x: give host:port/);
-  assert.match(ended.stderr, /PARTWAY_PART_SIZE=3: give a power of two/);
+  assert.match(ended.stderr, /PARTWAY_LISTEN=x: must be host:port/);
+  assert.match(ended.stderr, /PARTWAY_PART_SIZE=3: must be a power of two/);
   assert.doesNotMatch(ended.stderr, /at .*\.ts:/);
   await assert.rejects(stat(folder), { code: 'ENOENT' });
 });

@@ -195,7 +195,7 @@ describe('partway fsck', () => {
       for (const args of [[], ['--repair']]) {
         const ended = await fsck(...args);
         assert.equal(ended.code, 1);
-        assert.match(ended.stderr, /not known to be those of this database/);
+        assert.match(ended.stderr, /not known to belong to this database/);
       }
     } finally {
       await writeFile(mark, own);

@@ -44,7 +44,7 @@ test('everything that is wrong is listed at once, each with how to mend it, and 
     (error) => {
       assert.ok(error instanceof ConfigError);
       for (const name of Object.keys(given))
-        assert.match(error.message, new RegExp(`^  - ${name}.*: |go together`, 'm'));
+        assert.match(error.message, new RegExp(`^  - ${name}.*: |must be set together`, 'm'));
       assert.ok(!error.message.includes('a secret'));
       assert.equal(error.message.split('\n').length, 1 + Object.keys(given).length);
       return true;
@@ -132,27 +132,27 @@ test('secrets that are random start the server, also where they spell a word by 
 
 test('bytes lie in the data folder, or where PARTWAY_STORAGE says; an endpoint is asked by paths unless told otherwise', () => {
   assert.deepEqual(readConfig({}).storage, { kind: 'disk' });
-  const preset = { kind: 's3', spoolSize: 4 * 2 ** 30, leastPartSize: 5 * 2 ** 20 };
+  const defaults = { kind: 's3', spoolSize: 4 * 2 ** 30, minPartSize: 5 * 2 ** 20 };
   assert.deepEqual(readConfig({ PARTWAY_STORAGE: 's3://bucket' }).storage, {
-    ...preset,
+    ...defaults,
     ...{ bucket: 'bucket', prefix: '', endpoint: undefined, pathStyle: false },
   });
   const elsewhere = { PARTWAY_STORAGE: 's3://my.bucket/some/where/', PARTWAY_S3_ENDPOINT: 'http://127.0.0.1:7480/' };
   const place = { bucket: 'my.bucket', prefix: 'some/where', endpoint: 'http://127.0.0.1:7480' };
-  assert.deepEqual(readConfig(elsewhere).storage, { ...preset, ...place, pathStyle: true });
+  assert.deepEqual(readConfig(elsewhere).storage, { ...defaults, ...place, pathStyle: true });
   const hosted = readConfig({ ...elsewhere, PARTWAY_S3_PATH_STYLE: 'no', PARTWAY_SPOOL_SIZE: '1GiB' });
-  assert.deepEqual(hosted.storage, { ...preset, ...place, pathStyle: false, spoolSize: 2 ** 30 });
+  assert.deepEqual(hosted.storage, { ...defaults, ...place, pathStyle: false, spoolSize: 2 ** 30 });
 });
 
 test('a place for bytes that is none, parts that S3 refuses and a spool that holds none are found at the start', () => {
   for (const [given, problem] of [
-    [{ PARTWAY_STORAGE: 'bucket' }, /give s3:\/\/bucket or s3:\/\/bucket\/prefix/],
-    [{ PARTWAY_STORAGE: 's3://bucket/../other' }, /give s3:\/\/bucket/],
-    [{ PARTWAY_STORAGE: 's3://bucket/a//b' }, /give s3:\/\/bucket/],
+    [{ PARTWAY_STORAGE: 'bucket' }, /must be s3:\/\/bucket or s3:\/\/bucket\/prefix/],
+    [{ PARTWAY_STORAGE: 's3://bucket/../other' }, /must be s3:\/\/bucket/],
+    [{ PARTWAY_STORAGE: 's3://bucket/a//b' }, /must be s3:\/\/bucket/],
     [{ PARTWAY_S3_ENDPOINT: 'http://user@host' }, /a host, without a path/],
     [{ PARTWAY_S3_ENDPOINT: 'https://host/path' }, /a host, without a path/],
-    [{ PARTWAY_STORAGE: 's3://bucket', PARTWAY_PART_SIZE: '1MiB' }, /S3 takes no parts below 5 MiB/],
-    [{ PARTWAY_STORAGE: 's3://bucket', PARTWAY_MAX_FILE_SIZE: '6TiB' }, /S3 takes no object above 5 TiB/],
+    [{ PARTWAY_STORAGE: 's3://bucket', PARTWAY_PART_SIZE: '1MiB' }, /must be at least PARTWAY_S3_MIN_PART_SIZE/],
+    [{ PARTWAY_STORAGE: 's3://bucket', PARTWAY_MAX_FILE_SIZE: '6TiB' }, /the largest object that S3 accepts/],
     [{ PARTWAY_STORAGE: 's3://bucket', PARTWAY_SPOOL_SIZE: '512MiB' }, /parts of 1073741824 bytes/],
     [{ PARTWAY_SPOOL_SIZE: '1MiB' }, /PARTWAY_SPOOL_SIZE=1MiB/],
   ] as const) {
@@ -169,9 +169,9 @@ test('a signing key is a file of 32 bytes as hex that not everybody can read', (
   };
   const hex = createHash('sha256').update('a signing key').digest('hex');
   assert.equal(readConfig(key('good', `${hex}\n`, 0o640)).signingKey?.toString('hex'), hex);
-  assert.throws(() => readConfig(key('open', hex, 0o644)), /everybody on this machine can read it/);
+  assert.throws(() => readConfig(key('open', hex, 0o644)), /all users of this machine can access the file/);
   for (const text of ['', hex.slice(1), `${hex}00`, `${hex}\n${hex}`]) {
-    assert.throws(() => readConfig(key(`bad-${text.length}`, text, 0o600)), /this is no key/);
+    assert.throws(() => readConfig(key(`bad-${text.length}`, text, 0o600)), /does not contain a key/);
   }
   for (const digits of ['0', 'ab', '0123456789abcdef']) {
     const guessable = digits.repeat(64 / digits.length);
@@ -181,12 +181,12 @@ test('a signing key is a file of 32 bytes as hex that not everybody can read', (
 
 test('every limit has a default, can be set, and is refused outside its range', () => {
   assert.deepEqual(readConfig({}).limits, DEFAULT_LIMITS);
-  for (const { limit, env, least, most } of LIMIT_SETTINGS) {
-    for (const value of [least, most]) assert.equal(readConfig({ [env]: String(value) }).limits[limit], value, env);
-    for (const value of [least - 1, most + 1]) {
+  for (const { limit, env, min, max } of LIMIT_SETTINGS) {
+    for (const value of [min, max]) assert.equal(readConfig({ [env]: String(value) }).limits[limit], value, env);
+    for (const value of [min - 1, max + 1]) {
       assert.throws(
         () => readConfig({ [env]: String(value) }),
-        (error) => String(error).includes(`${env}=${value}: give`),
+        (error) => String(error).includes(`${env}=${value}: must be `),
       );
     }
   }
@@ -195,5 +195,5 @@ test('every limit has a default, can be set, and is refused outside its range', 
 test('the defaults leave every sum of bytes exact, also that of a user with the most open sessions', () => {
   const { reservedBytes } = DEFAULT_LIMITS;
   assert.ok(reservedBytes <= 2 ** 50);
-  assert.ok(Math.max(...LIMIT_SETTINGS.filter(({ kind }) => kind === 'bytes').map(({ most }) => most)) < 2 ** 53);
+  assert.ok(Math.max(...LIMIT_SETTINGS.filter(({ kind }) => kind === 'bytes').map(({ max }) => max)) < 2 ** 53);
 });

@@ -37,10 +37,10 @@ describe('bytes and the database that names them', { skip: noPostgres, timeout: 
     await own.stop();
     const { dataFolder } = own;
     const elsewhere = { dataFolder, env: { ...ENV, PARTWAY_DATABASE: database.url } };
-    await assert.rejects(startServer(elsewhere), /not known to be those of this database/);
+    await assert.rejects(startServer(elsewhere), /not known to belong to this database/);
     // As in a folder from before, of which nobody can know.
     await rm(join(dataFolder, 'database-id'));
-    await assert.rejects(startServer(elsewhere), /not known to be those of this database/);
+    await assert.rejects(startServer(elsewhere), /not known to belong to this database/);
     await sleep(100);
     await own.restart();
     assert.deepEqual(await new Api(own).download(file), BYTES);
@@ -54,7 +54,7 @@ describe('bytes and the database that names them', { skip: noPostgres, timeout: 
     const kept = await readFile(rows);
     await rm(rows);
     await (await openDatabase({ url: undefined, file: rows, connections: 1 })).destroy();
-    await assert.rejects(own.restart(), /not known to be those of this database/);
+    await assert.rejects(own.restart(), /not known to belong to this database/);
     await writeFile(rows, kept);
     await own.restart();
     assert.deepEqual(await new Api(own).download(file), BYTES);
@@ -71,7 +71,7 @@ describe('bytes and the database that names them', { skip: noPostgres, timeout: 
     const file = await addFile(first);
     await assert.rejects(
       startServer({ env: { ...env, PARTWAY_SIGNING_KEY_FILE: key } }),
-      /names files whose bytes are not here/,
+      /has files whose bytes are not in this storage/,
     );
     await first.restart();
     assert.deepEqual(await new Api(first).download(file), BYTES);
@@ -86,7 +86,7 @@ describe('bytes and the database that names them', { skip: noPostgres, timeout: 
     const mark = join(server.dataFolder, 'database-id');
     await rm(mark);
     const failure = await server.restart().catch((error: Error) => error);
-    const [, place = '', id = ''] = /make the text of (\S+) this: ([0-9a-f]{32})/.exec(String(failure)) ?? [];
+    const [, place = '', id = ''] = /write this ID into (\S+): ([0-9a-f]{32})/.exec(String(failure)) ?? [];
     assert.equal(place, mark);
     await writeFile(place, id);
     await server.restart();
@@ -104,7 +104,8 @@ describe('the secrets of nodes on one database', { skip: noPostgres, timeout: 60
     const PARTWAY_SIGNING_KEY_FILE = join(first.dataFolder, 'signing-key');
     await assert.rejects(
       startServer({ env: { PARTWAY_DATABASE, PARTWAY_SIGNING_KEY_FILE } }),
-      (error: Error) => /Give PARTWAY_TOKEN the same value/.test(error.message) && !error.message.includes(first.token),
+      (error: Error) =>
+        /Set PARTWAY_TOKEN to the same value/.test(error.message) && !error.message.includes(first.token),
     );
     await using second = await startServer({ env: { PARTWAY_DATABASE, PARTWAY_TOKEN, PARTWAY_SIGNING_KEY_FILE } });
     assert.equal((await new Api(second).get('/users/me')).status, 200);
@@ -120,7 +121,7 @@ describe('the secrets of nodes on one database', { skip: noPostgres, timeout: 60
     await partway(first, 'secrets', 'forget', '--database', PARTWAY_DATABASE);
     await using second = await startServer({ env: { PARTWAY_DATABASE } });
     assert.equal((await new Api(second).get('/users/me')).status, 200);
-    await assert.rejects(first.restart(), /other key than the nodes before it/);
+    await assert.rejects(first.restart(), /signing key differs from the other nodes' key/);
   });
 });
 

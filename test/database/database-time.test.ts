@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { newestTime } from '../../packages/server/src/database/time.ts';
-import { compareWithRows, followDatabase, saveTimeChore } from '../../packages/server/src/time/database-clock.ts';
+import { compareWithRows, createSaveTimeJob, followDatabase } from '../../packages/server/src/time/database-clock.ts';
 import { noPostgres } from '../engines/postgres.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { newPostgresDatabase, stopPostgres } from './postgres-database.ts';
@@ -20,7 +20,7 @@ test('nodes whose clocks are days apart agree on the time of the database', { sk
     await compareWithRows(clock, db);
     assert.ok(Math.abs(clock.now() - Date.now()) < 60_000, `off by ${clock.now() - Date.now()} ms`);
     assert.equal(clock.expiryTime(), clock.now());
-    await saveTimeChore(clock, db).run(new AbortController().signal);
+    await createSaveTimeJob(clock, db).run(new AbortController().signal);
     assert.equal(await newestTime(db), clock.expiryTime());
     await stop();
   }

@@ -13,18 +13,18 @@ describe('rounds of chores on several nodes', { skip: noPostgres, timeout: 600_0
     await using database = await newPostgresDatabase();
     const nodes = Array.from({ length: 4 }, () => openPostgres(database.url, { connections: 2 }));
     let [running, most, rounds] = [0, 0, 0];
-    const round = async () => {
+    const run = async () => {
       running += 1;
       rounds += 1;
       most = Math.max(most, running);
       await sql`select pg_sleep(0.02)`.execute(await database.open());
       running -= 1;
     };
-    await Promise.all(nodes.map((db) => withLeaderLock(db, { interval: 60_000, round })));
-    await Promise.all(nodes.map((db) => withLeaderLock(db, { interval: 60_000, round })));
+    await Promise.all(nodes.map((db) => withLeaderLock(db, { interval: 60_000, run })));
+    await Promise.all(nodes.map((db) => withLeaderLock(db, { interval: 60_000, run })));
     assert.equal(rounds, 1);
     for (let turn = 0; turn < 5; turn++) {
-      await Promise.all(nodes.map((db) => withLeaderLock(db, { interval: 0, round })));
+      await Promise.all(nodes.map((db) => withLeaderLock(db, { interval: 0, run })));
     }
     assert.equal(most, 1);
     assert.ok(rounds >= 6, `${rounds} rounds`);
@@ -58,20 +58,20 @@ describe('rounds of chores on several nodes', { skip: noPostgres, timeout: 600_0
     const fails = async () => {
       throw new Error('the round failed');
     };
-    await assert.rejects(withLeaderLock(first, { interval: 0, round: fails }), /the round failed/);
+    await assert.rejects(withLeaderLock(first, { interval: 0, run: fails }), /the round failed/);
     const cut = async () => {
       await sql`select pg_terminate_backend(pid) from pg_locks
         where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())`.execute(
         second,
       );
     };
-    await assert.rejects(withLeaderLock(first, { interval: 0, round: cut }), { code: 'unavailable' });
+    await assert.rejects(withLeaderLock(first, { interval: 0, run: cut }), { code: 'unavailable' });
     let ran = false;
-    const round = async () => {
+    const run = async () => {
       ran = true;
     };
     // PostgreSQL gives the lock back a moment after it has cut the connection.
-    while (!ran) await withLeaderLock(second, { interval: 0, round });
+    while (!ran) await withLeaderLock(second, { interval: 0, run });
     await first.destroy();
     await second.destroy();
   });

@@ -75,7 +75,7 @@ describe('a server that cannot use its S3 store does not start, and says in one 
       });
       assert.equal(answer.status, 201);
     }
-    await assertSays(settings, /not known to be those of this database, and starting would remove them/);
+    await assertSays(settings, /not known to belong to this database\. Starting would delete them/);
   });
 });
 

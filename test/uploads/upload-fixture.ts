@@ -89,7 +89,7 @@ async function fixtureIn(
     hasher,
     close: closeFollowing,
   } = openHasher(shelf, {
-    keepsBytes: bytesNotOnDisk === undefined,
+    canReadParts: bytesNotOnDisk === undefined,
     url,
     threads: 1,
     maxSessions,

@@ -1,16 +1,16 @@
-/** What an error may carry besides its code and its message. */
+/** Optional details of a `KnownError`. */
 export interface ErrorDetail {
-  /** Facts for the client, as `context_info` of the response. */
+  /** Facts for the client: the `context_info` of the response. */
   context?: Record<string, unknown>;
-  /** When to try again, in seconds. */
+  /** How long the client should wait before it tries again. */
   retryAfterSeconds?: number;
-  /** The reason, for the log only. */
+  /** The underlying error, for the log only. */
   cause?: unknown;
 }
 
 /**
- * An error that the caller is told about: its message says what happened and what to do. Every other error is a fault of
- * the server. The HTTP layer maps each code to a status and one of Box's codes (http/errors.ts).
+ * An error that clients see: its message says what happened and what to do. All other errors are faults of the server. The
+ * HTTP layer maps each code to a status and to one of Box's codes (http/errors.ts).
  */
 export abstract class KnownError<Code extends string> extends Error {
   readonly code: Code;
@@ -25,7 +25,7 @@ export abstract class KnownError<Code extends string> extends Error {
     this.retryAfterSeconds = detail.retryAfterSeconds;
   }
 
-  /** False if the server failed, so that it is unknown whether the operation took effect. */
+  /** True if the operation was rejected without any effect. False if the server failed and the effect is unknown. */
   abstract get isRejection(): boolean;
 }
 
@@ -61,7 +61,7 @@ export type DomainErrorCode =
   | 'trashed'
   | 'unavailable';
 
-/** A rule of uploads, files, users or tokens that a request breaks. */
+/** A request breaks a rule of uploads, files, users or tokens. */
 export class DomainError extends KnownError<DomainErrorCode> {
   get isRejection(): boolean {
     return this.code !== 'unavailable';

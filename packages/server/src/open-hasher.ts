@@ -13,25 +13,25 @@ import { MultiNodeRegistry } from './uploads/registry/multi-node.ts';
 import type { PartRegistry, RegistryDeps } from './uploads/registry/part-registry.ts';
 import { SingleNodeRegistry } from './uploads/registry/single-node.ts';
 
-/** How many sessions' digests a process remembers. */
+/** Sessions whose hash progress a process keeps in memory. */
 const MAX_SESSIONS = 10_000;
 
-/** What is followed, and by whom. Kept as it is, so that what is put into it later counts. */
-interface HashedBlobs extends RegistryDeps {
+/** Dependencies of the hasher and the registry. Read lazily: tests replace fields later. */
+interface HasherDeps extends RegistryDeps {
   blobs: BlobStore;
 }
 
 interface HasherOptions {
-  /** Whether the bytes of an upload under way can be read by this process after a restart, as on a disk of its own. */
-  keepsBytes: boolean;
-  /** Of the PostgreSQL database that nodes share; undefined for SQLite. */
+  /** True if this process can read the stored parts of an upload after a restart, as from a local disk. */
+  canReadParts: boolean;
+  /** URL of the PostgreSQL database that the nodes share; undefined for SQLite. */
   url: string | undefined;
+  /** Number of worker threads that hash whole files. */
   threads: number;
   onError: (session: SessionId | undefined, error: unknown) => void;
   maxSessions?: number;
 }
 
-/** What knows of sessions' slots and digests. */
 interface OpenedHasher {
   registry: PartRegistry;
   hasher: Hasher;
@@ -39,20 +39,20 @@ interface OpenedHasher {
 }
 
 /**
- * Chooses how slots and digests are kept. Bytes on a disk of its own: one node, digests in memory by the fastest SHA-1.
- * Bytes beyond a network: digests in rows, since what is stored cannot be read back before it is whole; and where the
- * rows are shared too, by as many nodes as there are.
+ * Selects the part registry and the whole-file hasher. With parts on a local disk there is one node, so hashes are kept in
+ * memory and computed by the fastest SHA-1. With S3, parts cannot be read before the upload is complete, so hash
+ * checkpoints are stored in the database. With S3 and PostgreSQL, there can be several nodes.
  */
 export function openHasher(
-  room: HashedBlobs,
-  { keepsBytes, url, threads, onError, maxSessions = MAX_SESSIONS }: HasherOptions,
+  deps: HasherDeps,
+  { canReadParts, url, threads, onError, maxSessions = MAX_SESSIONS }: HasherOptions,
 ): OpenedHasher {
-  const { db, blobs, node, clock } = room;
+  const { db, blobs, node, clock } = deps;
   const shared = { db, blobs, maxSessions, onError };
-  if (keepsBytes) {
+  if (canReadParts) {
     const digests = openNativeHashPool({ workers: threads });
     return {
-      registry: new SingleNodeRegistry(room),
+      registry: new SingleNodeRegistry(deps),
       hasher: new InMemoryHasher({ ...shared, digests }),
       close: () => digests.close(),
     };
@@ -60,16 +60,16 @@ export function openHasher(
   const digests = openResumableHashPool({ workers: threads });
   const listener =
     url === undefined ? undefined : new PostgresListener(url, { onError: (error) => onError(undefined, error) });
-  const calls = listener && new NodeMessages(db, listener);
+  const messages = listener && new NodeMessages(db, listener);
   const hasher = new DistributedHasher({
     ...shared,
     digests,
     node,
-    messages: calls,
+    messages,
     now: url === undefined ? () => clock.now() : () => DATABASE_NOW,
   });
   return {
-    registry: url === undefined ? new SingleNodeRegistry(room) : new MultiNodeRegistry(room),
+    registry: url === undefined ? new SingleNodeRegistry(deps) : new MultiNodeRegistry(deps),
     hasher,
     async close() {
       hasher.stop();
@@ -79,7 +79,7 @@ export function openHasher(
   };
 }
 
-/** A new one for each start: what a process had at hand goes with it. */
+/** Creates the ID of this process. It is new at each start, because cached parts do not survive the process. */
 export function newNodeId(): NodeId {
   return randomBytes(8).toString('hex') as NodeId;
 }

@@ -11,23 +11,22 @@ import { ByteBudget } from './storage/s3/byte-budget.ts';
 import { openS3Store } from './storage/s3/open-s3-store.ts';
 import { Spool } from './storage/spool/spool.ts';
 
-/** The content store that the settings ask for. */
 export interface OpenedStorage {
   blobs: BlobStore;
-  /** Resolves where the store can be reached, in bounded time, and cheap to ask often; absent where it is this machine's. */
+  /** Resolves if the store can be reached; bounded in time and cheap. Absent for a local disk. */
   ready?(): Promise<void>;
-  /** Where the store says which database names its bytes; absent where the data folder says it. */
+  /** The store's ownership marker. Absent if the data folder has it. */
   marker?: OwnershipMarker;
   close(): void;
 }
 
-/** Opens the driver for `storage`, with what it keeps on this machine below `folder`. */
+/** Opens the blob store that the settings select. `folder` is for its local files: the blobs or the spool. */
 export async function openStorage(
   storage: Storage,
   { folder, files, budget }: { folder: string; files: DurableFiles; budget: ByteBudget },
 ): Promise<OpenedStorage> {
   if (storage.kind === 'disk') {
-    // Downloads have as much as uploads, of their own: neither kind can take it from the other.
+    // Downloads have a budget of the same size, so that uploads and downloads cannot use up each other's memory.
     const readAhead = new ByteBudget(budget.total);
     return { blobs: await openDiskStore(folder, { files, readAhead }), close() {} };
   }
@@ -35,10 +34,7 @@ export async function openStorage(
   return openS3Store(storage, spool);
 }
 
-/**
- * The same store for a look from beside a server, which has the folder and its spool for itself: what comes into a spool
- * here lies in a temporary folder.
- */
+/** Opens the same store for another process than the server, such as fsck. Its spool is in a temporary folder. */
 export async function openStorageBeside(storage: Storage, folder: string): Promise<OpenedStorage> {
   if (storage.kind === 'disk') return { blobs: await openDiskStore(folder), close() {} };
   const spoolFolder = await mkdtemp(join(tmpdir(), 'partway-spool-'));

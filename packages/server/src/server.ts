@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Millis } from '@partway/protocol/ids';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { type Kysely, sql } from 'kysely';
 import type { AuthContext } from './auth/context.ts';
 import { LoginAttempts } from './auth/login/attempts.ts';
@@ -28,7 +28,7 @@ import { DurableFiles } from './storage/disk/durable-files.ts';
 import { InFlightBlobs } from './storage/in-flight.ts';
 import { ByteBudget } from './storage/s3/byte-budget.ts';
 import { type Clock, GuardedClock } from './time/clock.ts';
-import { compareWithRows, followDatabase, saveTimeChore } from './time/database-clock.ts';
+import { compareWithRows, createSaveTimeJob, followDatabase } from './time/database-clock.ts';
 import type { UploadContext } from './uploads/context.ts';
 import { deleteUnreferenced, discardBlobsOfEndedProcesses } from './uploads/delete-unreferenced.ts';
 import { expireSessions } from './uploads/end-session.ts';
@@ -37,52 +37,52 @@ import { PartLocks } from './uploads/part-locks.ts';
 import { KeyedQueue } from './util/keyed-queue.ts';
 import { Turns } from './util/turns.ts';
 
-/** A request may take 60 s with the least patient clients; a commit answers 202 before that. */
-const COMMIT_HOLD_MILLIS = 45_000;
-/** A body or a response slower than this many bytes a second is not worth its connection. */
-const SLOWEST = 1024;
+/** A commit answers 202 after this time. Some clients time out after 60 s. */
+const COMMIT_TIMEOUT: Millis = 45_000;
+/** A connection whose request body or response is slower than this is closed. */
+const MIN_BYTES_PER_SECOND = 1024;
 
-/** For how long a round looks for orphans on the disk: longer at the start, when a database may have been restored. */
-const FIRST_ORPHAN_SEARCH: Millis = 5_000;
-const ORPHAN_SEARCH: Millis = 250;
+/** Time per run to look for orphans on disk. Longer at the start, because the database may have been restored. */
+const FIRST_ORPHAN_SCAN: Millis = 5_000;
+const ORPHAN_SCAN: Millis = 250;
 
 const CLOCK_JUMPED =
-  'the wall clock is not where the monotonic clock or the database expected it: nothing expires by it until it has been steady for 15 minutes; check NTP';
+  'the wall clock does not agree with the monotonic clock or the database; data does not expire by it until it has been steady for 15 minutes; check NTP';
 
 /** A server that accepts connections. */
 export interface RunningServer {
-  /** Scheme, host and port it is listening on, and the public URL where one is set. */
+  /** Scheme, host and port that the server listens on. */
   url: string;
   dataFolder: string;
   developerToken: string;
-  /** Says that it is not ready, later takes nothing new, lets requests under way end, then closes the data folder. */
+  /** Reports "not ready", waits for the shutdown delay, stops accepting requests, waits for those in progress, and closes. */
   stop(): Promise<void>;
 }
 
 /**
- * The composition root: config → drivers → rooms → edge. The only place that knows everything. What was opened when a
- * later step fails is closed again.
- * @param clock Of its own if a test wants to move it.
+ * The composition root: opens the drivers, connects the modules, starts the HTTP layer and the background jobs. If a step
+ * fails, everything opened before it is closed.
+ * @param clock Tests pass a clock that they control.
  */
 export async function startServer(config: Config, clock = new GuardedClock()): Promise<RunningServer> {
   const log = openLog(config.logLevel);
   await using opened = new AsyncDisposableStack();
   const { database: url, databasePool: connections } = config;
-  const folder = openDataFolder(config.dataFolder, { holdsRows: url === undefined });
+  const folder = openDataFolder(config.dataFolder, { hasDatabase: url === undefined });
   opened.defer(() => folder.close());
 
   const db = await openDatabase({
     url,
     file: folder.database,
     connections,
-    onThreadDeath: (error) => log.error({ err: error }, 'a thread of the database ended, and is replaced'),
+    onThreadDeath: (error) => log.error({ err: error }, 'a database thread died and is being replaced'),
   });
   opened.defer(() => db.destroy());
   const aside = await openAside({ url }, db);
   opened.defer(() => aside.destroy());
   const budget = new ByteBudget(config.bufferBytes);
   const files = new DurableFiles({ budget });
-  // Or a power cut after the first upload could take the whole folder, because its name was never synced.
+  // Otherwise, a power cut after the first upload could lose the whole folder, whose name was never synced.
   await syncNamesAbove(folder.path);
   const store = await openStorage(config.storage, { folder: folder.path, files, budget });
   const { blobs } = store;
@@ -101,18 +101,18 @@ export async function startServer(config: Config, clock = new GuardedClock()): P
     loginAttempts: new LoginAttempts(),
     clock,
   };
-  const following = openHasher(
+  const openedHasher = openHasher(
     { db, blobs, node: newNodeId(), clock },
     {
-      keepsBytes: config.storage.kind === 'disk',
+      canReadParts: config.storage.kind === 'disk',
       url,
       threads: config.digestThreads,
       onError: (session, error) =>
-        log.warn({ session, err: error }, 'a digest could not go on, and will be tried again'),
+        log.warn({ session, err: error }, 'hashing an upload failed and will be tried again'),
     },
   );
-  opened.defer(() => following.close());
-  const { registry, hasher } = following;
+  opened.defer(() => openedHasher.close());
+  const { registry, hasher } = openedHasher;
   const { partSize, minSessionSize, maxFileSize, userQuota, sessionLifetime, limits } = config;
   const inFlight = new InFlightBlobs();
   const uploads: UploadContext = {
@@ -126,17 +126,17 @@ export async function startServer(config: Config, clock = new GuardedClock()): P
     limits: { ...limits, partSize, minFileSize: minSessionSize, maxFileSize, userQuota, sessionLifetime },
     clock,
   };
-  const tree: FileContext = { db, blobs, inFlight, clock, maxFileSize, userQuota, limits, turns: new Turns() };
-  // Of several nodes another one may be writing it: there a writer is dead once its lease is over.
+  const fileContext: FileContext = { db, blobs, inFlight, clock, maxFileSize, userQuota, limits, turns: new Turns() };
+  // With several nodes, another node may be writing these blobs; they are deleted when their lease expires.
   if (url === undefined) await discardBlobsOfEndedProcesses(uploads);
-  const readiness = new Readiness(probesOf(aside, store), {
+  const readiness = new Readiness(createProbes(aside, store), {
     onError: (probe, error) => log.error({ probe, err: error }, 'not ready'),
     clock,
   });
   const app: FastifyInstance = await buildApp({
     auth,
     uploads,
-    files: tree,
+    files: fileContext,
     readiness,
     log,
     settings: {
@@ -147,10 +147,10 @@ export async function startServer(config: Config, clock = new GuardedClock()): P
       downloads: config.downloads,
       signingKey,
       maxConnections: config.maxConnections,
-      commitHoldMillis: COMMIT_HOLD_MILLIS,
+      commitHoldMillis: COMMIT_TIMEOUT,
       rates: { calls: config.rateLimit, uploads: config.uploadRateLimit },
-      bodyPace: paceOver(config.bodyTimeout),
-      responsePace: paceOver(config.responseTimeout),
+      bodyPace: minPace(config.bodyTimeout),
+      responsePace: minPace(config.responseTimeout),
       maxPipelined: config.maxPipelined,
     },
   });
@@ -158,51 +158,20 @@ export async function startServer(config: Config, clock = new GuardedClock()): P
   await compareWithRows(clock, db);
   opened.defer(() => saveTime(db, clock.trustedTime()).catch(() => {}));
   const { host, port } = config.listen;
-  await app.listen({ host, port, listenTextResolver: () => `listening on ${addressOf(app, config)}` });
+  await app.listen({ host, port, listenTextResolver: () => `listening on ${getUrl(app, config)}` });
   opened.defer(() => closeWithin(app, config.shutdownGrace));
 
-  const { orphanGrace: grace, orphanRetention: retention } = config;
-  const orphans = new OrphanScan(uploads, {
-    grace,
-    retention,
-    onFound: (count, keptUntil) =>
-      app.log.warn(
-        { orphans: count, keptUntil: new Date(keptUntil).toISOString() },
-        `the store holds ${count} contents that no row of this database explains, and which are kept for now. If an older ` +
-          'backup of the database was restored, they are the newer files: see "Restore an older database" in docs/operate/backup-and-restore.md',
-      ),
-  });
-  let time = config.storage.kind === 's3' ? Number.POSITIVE_INFINITY : FIRST_ORPHAN_SEARCH;
-  const search: BackgroundJob = {
-    name: 'look for orphaned bytes',
-    run: async (signal) => {
-      const removed = await orphans.run({ budget: time, signal });
-      if (config.storage.kind === 'disk') time = ORPHAN_SEARCH;
-      return { orphans: removed };
-    },
-  };
-  const jobs: BackgroundJob[] = [
-    { name: 'end sessions past their time', run: async () => ({ expired: await expireSessions(uploads) }) },
-    { name: 'delete unreferenced bytes', run: async () => ({ deleted: await deleteUnreferenced(uploads, { grace }) }) },
-    {
-      name: 'end copies and deletions that were left',
-      run: async (signal) => ({ ended: await finishTreeJobs({ auth, files: tree, uploads }, { signal }) }),
-    },
-    { name: 'forget expired tokens', run: async () => ({ forgotten: await deleteExpiredTokens(auth) }) },
-    // It lists the whole store, which a bucket counts by calls; what is new there is nobody's orphan for that long.
-    config.storage.kind === 's3' ? throttled(search, { every: grace, db, clock, shared: url !== undefined }) : search,
-    saveTimeChore(clock, db),
-  ];
+  const jobs = createJobs({ auth, uploads, files: fileContext, clock }, { config, log });
   const interval = config.sweepInterval;
   opened.defer(
     startJobs(jobs, {
       interval,
-      ...(url !== undefined && { runExclusive: (round) => withLeaderLock(aside, { interval, round }) }),
-      onDone: (chore, counts) => log.info({ chore, ...counts }, 'swept'),
-      onError: (chore, error) => log.error({ chore, err: error }, 'the sweep failed and is tried again'),
+      ...(url !== undefined && { runExclusive: (runJobs) => withLeaderLock(aside, { interval, run: runJobs }) }),
+      onDone: (job, counts) => log.info({ job, ...counts }, 'background job done'),
+      onError: (job, error) => log.error({ job, err: error }, 'background job failed and will be tried again'),
     }),
   );
-  hasher.resume().catch((error: unknown) => log.error({ err: error }, 'catching up failed'));
+  hasher.resume().catch((error: unknown) => log.error({ err: error }, 'resuming the hashes of open uploads failed'));
 
   const closing = opened.move();
   const stop = async () => {
@@ -210,30 +179,77 @@ export async function startServer(config: Config, clock = new GuardedClock()): P
     await sleep(config.shutdownDelay);
     await closing.disposeAsync();
   };
-  return { url: addressOf(app, config), dataFolder: folder.path, developerToken, stop };
+  return { url: getUrl(app, config), dataFolder: folder.path, developerToken, stop };
 }
 
-/** Of several nodes on one database, one does it for all. */
-function throttled(
+interface JobDeps {
+  auth: AuthContext;
+  uploads: UploadContext;
+  files: FileContext;
+  clock: GuardedClock;
+}
+
+function createJobs(
+  { auth, uploads, files, clock }: JobDeps,
+  { config, log }: { config: Config; log: FastifyBaseLogger },
+): BackgroundJob[] {
+  const { db } = uploads;
+  const { orphanGrace: grace, orphanRetention: retention } = config;
+  const isOnS3 = config.storage.kind === 's3';
+  const orphans = new OrphanScan(uploads, {
+    grace,
+    retention,
+    onFound: (count, keptUntil) =>
+      log.warn(
+        { orphans: count, keptUntil: new Date(keptUntil).toISOString() },
+        'found orphans, which are blobs in the store without a row in this database; they are kept for now. If an older ' +
+          'backup of the database was restored, they are the newer files: see "Restore an older database" in docs/operate/backup-and-restore.md',
+      ),
+  });
+  let budget = isOnS3 ? Number.POSITIVE_INFINITY : FIRST_ORPHAN_SCAN;
+  const scan: BackgroundJob = {
+    name: 'scan for orphans',
+    run: async (signal) => {
+      const removed = await orphans.run({ budget, signal });
+      if (!isOnS3) budget = ORPHAN_SCAN;
+      return { orphans: removed };
+    },
+  };
+  const isShared = config.database !== undefined;
+  return [
+    { name: 'end expired sessions', run: async () => ({ expired: await expireSessions(uploads) }) },
+    { name: 'delete unreferenced blobs', run: async () => ({ deleted: await deleteUnreferenced(uploads, { grace }) }) },
+    {
+      name: 'finish interrupted copies and deletions',
+      run: async (signal) => ({ finished: await finishTreeJobs({ auth, files, uploads }, { signal }) }),
+    },
+    { name: 'delete expired tokens', run: async () => ({ tokens: await deleteExpiredTokens(auth) }) },
+    // On S3, a scan lists the whole bucket, and requests cost money. Blobs younger than `grace` are never orphans.
+    isOnS3 ? throttleOrphanScan(scan, { interval: grace, db, clock, isShared }) : scan,
+    createSaveTimeJob(clock, db),
+  ];
+}
+
+/** Limits how often orphans are searched. If nodes share a database, the interval applies to all of them together. */
+function throttleOrphanScan(
   job: BackgroundJob,
-  { every, db, clock, shared }: { every: Millis; db: Kysely<Tables>; clock: Clock; shared: boolean },
+  { interval, db, clock, isShared }: { interval: Millis; db: Kysely<Tables>; clock: Clock; isShared: boolean },
 ): BackgroundJob {
-  const isDueHere = shared ? () => claimRun(db, 'last-orphan-scan', every) : undefined;
-  return throttle(clock, every, job, isDueHere);
+  return throttle(clock, interval, job, isShared ? () => claimRun(db, 'last-orphan-scan', interval) : undefined);
 }
 
-/** What has to be there for this node to serve. */
-function probesOf(db: Kysely<Tables>, { ready }: OpenedStorage): Probe[] {
+/** Checks whether this node can serve requests. */
+function createProbes(db: Kysely<Tables>, { ready }: OpenedStorage): Probe[] {
   const database: Probe = { name: 'database', check: () => sql`select 1`.execute(db) };
   return ready === undefined ? [database] : [database, { name: 'storage', check: ready }];
 }
 
-function paceOver(windowMillis: Millis): { windowMillis: Millis; bytes: number } {
-  return { windowMillis, bytes: (windowMillis / 1000) * SLOWEST };
+function minPace(windowMillis: Millis): { windowMillis: Millis; bytes: number } {
+  return { windowMillis, bytes: (windowMillis / 1000) * MIN_BYTES_PER_SECOND };
 }
 
-/** Lets requests under way end, for `grace` milliseconds; then their connections are closed. */
-async function closeWithin(app: FastifyInstance, grace: number): Promise<void> {
+/** Waits for requests in progress, but no longer than `grace`; then closes their connections. */
+async function closeWithin(app: FastifyInstance, grace: Millis): Promise<void> {
   const timer = setTimeout(() => app.server.closeAllConnections(), grace);
   try {
     await app.close();
@@ -242,7 +258,7 @@ async function closeWithin(app: FastifyInstance, grace: number): Promise<void> {
   }
 }
 
-function addressOf(app: FastifyInstance, { tls, listen }: Config): string {
+function getUrl(app: FastifyInstance, { tls, listen }: Config): string {
   const address = app.server.address();
   const port = typeof address === 'object' && address !== null ? address.port : listen.port;
   const host = listen.host.includes(':') ? `[${listen.host}]` : listen.host;

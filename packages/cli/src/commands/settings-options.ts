@@ -1,4 +1,10 @@
-import { defaultOf, flagOf, type GivenSettings, SETTINGS, type SettingName } from '@partway/server/config/settings';
+import {
+  describeDefault,
+  flagName,
+  type GivenSettings,
+  SETTINGS,
+  type SettingName,
+} from '@partway/server/config/settings';
 import { type Command, Option } from 'commander';
 
 /** Adds a flag for each of these settings. Each can also be set by its environment variable. */
@@ -6,7 +12,9 @@ export function addSettings(command: Command, names: readonly SettingName[] = SE
   for (const setting of SETTINGS) {
     const { env, value, help } = setting;
     if (!names.includes(env)) continue;
-    command.addOption(new Option(`${flagOf(env)} <${value}>`, `${help}; default: ${defaultOf(setting)}`).env(env));
+    command.addOption(
+      new Option(`${flagName(env)} <${value}>`, `${help}; default: ${describeDefault(setting)}`).env(env),
+    );
   }
   return command;
 }

@@ -1,7 +1,7 @@
 import { chmod, mkdir, readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { writeWhole } from '@partway/server/data-folder/secret-file';
+import { writeAtomically } from '@partway/server/data-folder/secret-file';
 import { EXIT, Failure } from '../exit-codes.ts';
 import type { Profiles } from './profile.ts';
 
@@ -27,7 +27,7 @@ export async function readProfiles(): Promise<Profiles> {
 export async function writeProfiles(profiles: Profiles): Promise<void> {
   const path = profilesPath();
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  await writeWhole(path, `${JSON.stringify(profiles, undefined, 2)}\n`);
+  await writeAtomically(path, `${JSON.stringify(profiles, undefined, 2)}\n`);
 }
 
 function parse(text: string, path: string): Profiles {

@@ -2,23 +2,24 @@ import { readFileSync, statSync } from 'node:fs';
 import { BlockList, isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { trimSlashes } from '@partway/protocol/text';
-import { type Limits, limitsOf } from '../limits.ts';
+import { type Limits, mapLimits } from '../limits.ts';
 import { parseBytes, parseDuration } from './parse.ts';
 import { type Environment, secretProblems } from './secret-problems.ts';
 import { type GivenSettings, SETTINGS, type SettingName } from './settings.ts';
 import { parseEndpoint, parseS3Url, type Storage, storageProblems } from './storage.ts';
 
-/** Everything that can be set, checked and frozen. Sizes are bytes, times milliseconds. */
+/** All settings, checked and frozen. Sizes are in bytes, times in milliseconds. */
 export interface Config {
   readonly listen: { readonly host: string; readonly port: number };
   readonly dataFolder: string;
-  /** The URL of a PostgreSQL database, with its password; undefined for the data folder's SQLite file. */
+  /** URL of a PostgreSQL database, including the password; undefined for SQLite in the data folder. */
   readonly database: string | undefined;
-  /** Connections to PostgreSQL, at most. */
+  /** Maximum number of PostgreSQL connections for requests. */
   readonly databasePool: number;
   readonly storage: Storage;
+  /** The developer token; undefined to use the one in the data folder. */
   readonly token: string | undefined;
-  /** Signs download addresses, instead of the key in the data folder; 32 bytes. */
+  /** Signs download URLs; 32 bytes. Undefined to use the key in the data folder. */
   readonly signingKey: Buffer | undefined;
   readonly publicUrl: string | undefined;
   readonly tls: { readonly cert: Buffer; readonly key: Buffer } | undefined;
@@ -47,14 +48,14 @@ export interface Config {
   readonly logLevel: string;
 }
 
-/** Settings that hold a secret, or may: they are never shown. */
+/** Settings that can contain a secret. Error messages do not show their values. */
 const SECRETS: ReadonlySet<SettingName> = new Set(['PARTWAY_TOKEN', 'PARTWAY_DATABASE']);
-/** 32 random bytes have more different ones than this. */
-const FEWEST_KEY_BYTES = 12;
-/** A spool that holds fewer than a few parts of 16 MiB is not one. */
-const LEAST_SPOOL: number = 64 * 1024 * 1024;
+/** 32 random bytes practically always have more distinct values than this. */
+const MIN_DISTINCT_KEY_BYTES = 12;
+/** Space for a few parts of 16 MiB. */
+const MIN_SPOOL_SIZE: number = 64 * 1024 * 1024;
 
-/** All that is wrong with the settings, each with its remedy. */
+/** Lists everything that is wrong with the settings, and what each should be. */
 export class ConfigError extends Error {
   constructor(problems: readonly string[]) {
     super(`Partway cannot start with these settings:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
@@ -62,86 +63,93 @@ export class ConfigError extends Error {
 }
 
 /**
- * Checks every setting and throws one `ConfigError` that lists all that is wrong.
- * @param environment Where the libraries of PostgreSQL and S3 find their secrets.
+ * Parses and checks all settings. Throws one `ConfigError` with everything that is wrong.
+ * @param environment Variables that the PostgreSQL and S3 libraries read for credentials.
  */
 export function readConfig(given: GivenSettings, environment: Environment = process.env): Config {
   const problems: string[] = [];
-  const presets = Object.fromEntries(
-    SETTINGS.map((setting) => [setting.env, 'preset' in setting ? setting.preset : undefined]),
+  const defaults = Object.fromEntries(
+    SETTINGS.map((setting) => [setting.env, 'default' in setting ? setting.default : undefined]),
   );
 
-  function read<T>(env: SettingName, parse: (text: string) => T | undefined, remedy: string): T | undefined {
-    const text = given[env] || presets[env];
+  function read<T>(env: SettingName, parse: (text: string) => T | undefined, requirement: string): T | undefined {
+    const text = given[env] || defaults[env];
     if (text === undefined) return undefined;
     const value = parse(text);
-    if (value === undefined) problems.push(`${env}${SECRETS.has(env) ? '' : `=${text}`}: ${remedy}`);
+    if (value === undefined) problems.push(`${env}${SECRETS.has(env) ? '' : `=${text}`}: must be ${requirement}`);
     return value;
   }
-  const size = (env: SettingName, least = 0, most = Number.MAX_SAFE_INTEGER) =>
-    read(
+  const size = (env: SettingName, min = 0, max = Number.MAX_SAFE_INTEGER) => {
+    const range = max < Number.MAX_SAFE_INTEGER ? `from ${min} to ${max}` : `of ${min} or more`;
+    return read(
       env,
-      (text) => within(parseBytes(text), least, most),
-      `give bytes, such as 20000000 or 64MiB, ${most < Number.MAX_SAFE_INTEGER ? `${least} to ${most}` : `${least} or more`}`,
+      (text) => checkRange(parseBytes(text), min, max),
+      `a number of bytes ${range}, such as 20000000 or 64MiB`,
     );
-  const time = (env: SettingName, least = 0) =>
-    read(env, (text) => atLeast(parseDuration(text), least), 'give a time, such as 30s, 15m, 12h or 7d');
-  const count = (env: SettingName, most: number) =>
+  };
+  const time = (env: SettingName, min = 0) =>
     read(
       env,
-      (text) => (/^[0-9]+$/.test(text) && Number(text) >= 1 && Number(text) <= most ? Number(text) : undefined),
-      `give a whole number from 1 to ${most}`,
+      (text) => checkRange(parseDuration(text), min, Number.MAX_SAFE_INTEGER),
+      `a time${min > 0 ? ` of ${min}ms or more` : ''}, such as 30s, 15m, 12h or 7d`,
+    );
+  const count = (env: SettingName, max: number) =>
+    read(
+      env,
+      (text) => (/^[0-9]+$/.test(text) ? checkRange(Number(text), 1, max) : undefined),
+      `a whole number from 1 to ${max}`,
     );
 
   function readStorage(): Storage {
-    const place = read('PARTWAY_STORAGE', parseS3Url, 'give s3://bucket or s3://bucket/prefix');
-    const endpoint = read('PARTWAY_S3_ENDPOINT', parseEndpoint, 'give http:// or https:// and a host, without a path');
-    const pathStyle = read('PARTWAY_S3_PATH_STYLE', oneOf('yes', 'no'), 'give yes or no');
-    const spoolSize = size('PARTWAY_SPOOL_SIZE', LEAST_SPOOL);
-    const leastPartSize = size('PARTWAY_S3_MIN_PART_SIZE', 1);
-    if (place === undefined || spoolSize === undefined || leastPartSize === undefined) return { kind: 'disk' };
-    const styled = pathStyle === undefined ? endpoint !== undefined : pathStyle === 'yes';
-    return { kind: 's3', ...place, endpoint, pathStyle: styled, spoolSize, leastPartSize };
+    const bucket = read('PARTWAY_STORAGE', parseS3Url, 's3://bucket or s3://bucket/prefix');
+    const endpoint = read('PARTWAY_S3_ENDPOINT', parseEndpoint, 'http:// or https:// and a host, without a path');
+    const pathStyle = read('PARTWAY_S3_PATH_STYLE', oneOf('yes', 'no'), 'yes or no');
+    const spoolSize = size('PARTWAY_SPOOL_SIZE', MIN_SPOOL_SIZE);
+    const minPartSize = size('PARTWAY_S3_MIN_PART_SIZE', 1);
+    if (bucket === undefined || spoolSize === undefined || minPartSize === undefined) return { kind: 'disk' };
+    const usesPathStyle = pathStyle === undefined ? endpoint !== undefined : pathStyle === 'yes';
+    return { kind: 's3', ...bucket, endpoint, pathStyle: usesPathStyle, spoolSize, minPartSize };
   }
 
   const config = {
-    listen: read('PARTWAY_LISTEN', parseListen, 'give host:port, such as 127.0.0.1:4400, [::1]:4400 or 0.0.0.0:443'),
+    listen: read('PARTWAY_LISTEN', parseListen, 'host:port, such as 127.0.0.1:4400, [::1]:4400 or 0.0.0.0:443'),
     dataFolder: read(
       'PARTWAY_DATA',
       (text) => (text.includes('\uFFFD') ? undefined : resolve(text)),
-      'this path is not valid UTF-8, and another folder would be made instead; give one that is',
+      'a path in valid UTF-8; with this one, another folder would be created',
     ),
     database: read(
       'PARTWAY_DATABASE',
       parseDatabase,
-      'give postgres://user:password@host:5432/name; what is left out comes from PGHOST, PGUSER, PGPASSWORD and so on',
+      'postgres://user:password@host:5432/name; missing parts come from PGHOST, PGUSER, PGPASSWORD and so on',
     ),
     databasePool: count('PARTWAY_DATABASE_POOL', 1000),
     storage: readStorage(),
-    token: read('PARTWAY_TOKEN', parseToken, 'give letters, digits and -._~+/= without spaces'),
+    token: read('PARTWAY_TOKEN', parseToken, 'letters, digits and -._~+/= without spaces'),
     signingKey: readSigningKey(given, problems),
     publicUrl: read(
       'PARTWAY_PUBLIC_URL',
       parsePublicUrl,
-      'give http:// or https://, a host and nothing after it but a path',
+      'http:// or https:// and a host, with nothing after it but a path',
     ),
     tls: readTls(given, problems),
     trustedProxies:
       read(
         'PARTWAY_TRUSTED_PROXIES',
         parseNetworks,
-        'give addresses or networks by commas, such as 10.0.0.1,192.168.0.0/16',
+        'comma-separated addresses or networks, such as 10.0.0.1,192.168.0.0/16',
       ) ?? [],
     corsOrigins:
-      read('PARTWAY_CORS_ORIGINS', parseOrigins, 'give origins by commas, such as https://app.example.com, or *') ?? [],
-    downloads: read('PARTWAY_DOWNLOADS', oneOf('redirect', 'direct'), 'give redirect or direct'),
-    partSize: read('PARTWAY_PART_SIZE', parsePartSize, 'give a power of two from 65536 (64KiB) to 1073741824 (1GiB)'),
+      read('PARTWAY_CORS_ORIGINS', parseOrigins, 'comma-separated origins, such as https://app.example.com, or *') ??
+      [],
+    downloads: read('PARTWAY_DOWNLOADS', oneOf('redirect', 'direct'), 'redirect or direct'),
+    partSize: read('PARTWAY_PART_SIZE', parsePartSize, 'a power of two from 65536 (64KiB) to 1073741824 (1GiB)'),
     minSessionSize: size('PARTWAY_MIN_SESSION_SIZE'),
     maxFileSize: size('PARTWAY_MAX_FILE_SIZE', 1),
     userQuota: size('PARTWAY_USER_QUOTA'),
     rateLimit: count('PARTWAY_RATE_LIMIT', 1_000_000),
     uploadRateLimit: count('PARTWAY_UPLOAD_RATE_LIMIT', 1_000_000),
-    limits: limitsOf(({ env, kind, least, most }) => (kind === 'bytes' ? size(env, least, most) : count(env, most))),
+    limits: mapLimits(({ env, kind, min, max }) => (kind === 'bytes' ? size(env, min, max) : count(env, max))),
     sessionLifetime: time('PARTWAY_SESSION_TTL', 1),
     sweepInterval: time('PARTWAY_SWEEP_INTERVAL', 10),
     orphanGrace: time('PARTWAY_ORPHAN_GRACE'),
@@ -157,7 +165,7 @@ export function readConfig(given: GivenSettings, environment: Environment = proc
     logLevel: read(
       'PARTWAY_LOG',
       oneOf('silent', 'error', 'warn', 'info', 'debug'),
-      'give silent, error, warn, info or debug',
+      'silent, error, warn, info or debug',
     ),
   };
   const { token, database, storage, publicUrl, trustedProxies } = config;
@@ -166,7 +174,7 @@ export function readConfig(given: GivenSettings, environment: Environment = proc
   problems.push(...secretProblems({ token, database, isOnS3, host, publicUrl, trustedProxies }, environment));
   problems.push(...storageProblems(config.storage, config));
   if (problems.length > 0) throw new ConfigError(problems);
-  // Every setting with a preset has a value by now; the type cannot say so.
+  // Every setting with a default has a value now, which the type does not express.
   return Object.freeze(config) as Config;
 }
 
@@ -235,7 +243,7 @@ function readTls(given: GivenSettings, problems: string[]): Config['tls'] {
   const { PARTWAY_TLS_CERT: certPath, PARTWAY_TLS_KEY: keyPath } = given;
   if (!certPath && !keyPath) return undefined;
   if (!certPath || !keyPath) {
-    problems.push('PARTWAY_TLS_CERT and PARTWAY_TLS_KEY go together: give both, or neither for plain HTTP');
+    problems.push('PARTWAY_TLS_CERT and PARTWAY_TLS_KEY must be set together; set both, or neither for plain HTTP');
     return undefined;
   }
   const cert = readPem('PARTWAY_TLS_CERT', certPath, problems);
@@ -245,22 +253,27 @@ function readTls(given: GivenSettings, problems: string[]): Config['tls'] {
 
 function readSigningKey({ PARTWAY_SIGNING_KEY_FILE: path }: GivenSettings, problems: string[]): Buffer | undefined {
   if (!path) return undefined;
-  const problem = (what: string) => {
-    problems.push(`PARTWAY_SIGNING_KEY_FILE=${path}: ${what}`);
+  const report = (problem: string) => {
+    problems.push(`PARTWAY_SIGNING_KEY_FILE=${path}: ${problem}`);
     return undefined;
   };
   try {
-    if ((statSync(path).mode & 0o007) !== 0) return problem('everybody on this machine can read it; chmod o= it');
+    if ((statSync(path).mode & 0o007) !== 0) {
+      return report('all users of this machine can access the file; restrict it with: chmod o= FILE');
+    }
     const text = readFileSync(path, 'utf8').trim();
     if (!/^[0-9a-f]{64}$/i.test(text)) {
-      return problem('this is no key; make one with: openssl rand -hex 32, or copy signing-key from a data folder');
+      return report(
+        'the file does not contain a key; generate one with: openssl rand -hex 32, or copy signing-key from a data folder',
+      );
     }
     const key = Buffer.from(text, 'hex');
-    if (new Set(key).size < FEWEST_KEY_BYTES)
-      return problem('this key could be guessed; make one with: openssl rand -hex 32');
+    if (new Set(key).size < MIN_DISTINCT_KEY_BYTES) {
+      return report('the key could be guessed; generate one with: openssl rand -hex 32');
+    }
     return key;
   } catch (error) {
-    return problem(`cannot be read (${(error as Error).message}); give a file that this user may read`);
+    return report(describeUnreadable(error));
   }
 }
 
@@ -268,19 +281,19 @@ function readPem(env: SettingName, path: string, problems: string[]): Buffer | u
   try {
     const pem = readFileSync(path);
     if (pem.includes('-----BEGIN ')) return pem;
-    problems.push(`${env}=${path}: this file is not PEM; convert it with openssl`);
+    problems.push(`${env}=${path}: the file is not in PEM format; convert it with openssl`);
   } catch (error) {
-    problems.push(`${env}=${path}: cannot be read (${(error as Error).message}); give a file that this user may read`);
+    problems.push(`${env}=${path}: ${describeUnreadable(error)}`);
   }
   return undefined;
 }
 
-function atLeast(value: number | undefined, least: number): number | undefined {
-  return within(value, least, Number.MAX_SAFE_INTEGER);
+function describeUnreadable(error: unknown): string {
+  return `the file cannot be read (${(error as Error).message}); use a file that the server's user can read`;
 }
 
-function within(value: number | undefined, least: number, most: number): number | undefined {
-  return value !== undefined && value >= least && value <= most ? value : undefined;
+function checkRange(value: number | undefined, min: number, max: number): number | undefined {
+  return value !== undefined && value >= min && value <= max ? value : undefined;
 }
 
 function oneOf<const Choice extends string>(...choices: readonly Choice[]): (text: string) => Choice | undefined {

@@ -13,24 +13,24 @@ const BYTES: Record<string, number> = {
 
 const MILLIS: Record<string, number> = { ms: 1, s: 1e3, m: 60e3, h: 3_600e3, d: 86_400e3 };
 
-/** `20000000`, `64MiB` or `5TB` in bytes; undefined for anything else, or beyond 2^53. */
+/** A size such as `20000000`, `64MiB` or `5TB`, in bytes; undefined for any other text, and above 2^53. */
 export function parseBytes(text: string): number | undefined {
-  return scaled(/^([0-9]{1,16})\s*([kmgt]?i?b?)$/i.exec(text), BYTES);
+  return multiply(/^([0-9]{1,16})\s*([kmgt]?i?b?)$/i.exec(text), BYTES);
 }
 
-/** `500ms`, `30s`, `15m`, `12h` or `7d` in milliseconds; undefined for anything else. */
+/** A time such as `500ms`, `30s`, `15m`, `12h` or `7d`, in milliseconds; undefined for any other text. */
 export function parseDuration(text: string): number | undefined {
-  return scaled(/^([0-9]{1,12})\s*(ms|s|m|h|d)$/i.exec(text), MILLIS);
+  return multiply(/^([0-9]{1,12})\s*(ms|s|m|h|d)$/i.exec(text), MILLIS);
 }
 
-function scaled(match: RegExpExecArray | null, units: Record<string, number>): number | undefined {
+function multiply(match: RegExpExecArray | null, units: Record<string, number>): number | undefined {
   const unit = units[match?.[2]?.toLowerCase() ?? 'none'];
   if (match === null || unit === undefined) return undefined;
   const value = Number(match[1]) * unit;
   return Number.isSafeInteger(value) ? value : undefined;
 }
 
-/** Whether only this machine can reach a host; one that is left out is the loopback address. IPv6 without brackets. */
+/** True if only this machine can reach the host; IPv6 without brackets. Undefined means the default, a loopback address. */
 export function isLoopback(host: string | undefined): boolean {
   return host === undefined || host === 'localhost' || host === '::1' || /^127\./.test(host);
 }

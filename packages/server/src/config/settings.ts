@@ -5,16 +5,17 @@ type Setting = {
   env: `PARTWAY_${string}`;
   value: string;
   help: string;
-} & ({ preset: string } | { /** What applies if it is not set, in words. */ defaultText: string });
+} & ({ default: string } | { /** Describes what applies if the setting is not set. */ defaultText: string });
 
+/** All settings. The help of `partway serve` and docs/operate/settings.md are generated from them. */
 export const SETTINGS = [
   {
     env: 'PARTWAY_LISTEN',
     value: 'host:port',
     help: 'address to listen on; port 0 picks a free port',
-    preset: '127.0.0.1:4400',
+    default: '127.0.0.1:4400',
   },
-  { env: 'PARTWAY_DATA', value: 'folder', help: 'folder for files, database and secrets', preset: './data' },
+  { env: 'PARTWAY_DATA', value: 'folder', help: 'folder for files, database and secrets', default: './data' },
   {
     env: 'PARTWAY_DATABASE',
     value: 'url',
@@ -25,7 +26,7 @@ export const SETTINGS = [
     env: 'PARTWAY_DATABASE_POOL',
     value: 'number',
     help: 'maximum number of PostgreSQL connections for requests; each node opens a few more for itself',
-    preset: '10',
+    default: '10',
   },
   {
     env: 'PARTWAY_STORAGE',
@@ -49,13 +50,13 @@ export const SETTINGS = [
     env: 'PARTWAY_S3_MIN_PART_SIZE',
     value: 'bytes',
     help: 'minimum part size that the S3 store accepts',
-    preset: '5MiB',
+    default: '5MiB',
   },
   {
     env: 'PARTWAY_SPOOL_SIZE',
     value: 'bytes',
     help: 'disk space in the data folder for parts on their way to S3',
-    preset: '4GiB',
+    default: '4GiB',
   },
   { env: 'PARTWAY_TOKEN', value: 'token', help: 'developer token', defaultText: 'generated at the first start' },
   {
@@ -87,13 +88,13 @@ export const SETTINGS = [
     env: 'PARTWAY_CORS_ORIGINS',
     value: 'list',
     help: 'comma-separated web origins that may call the API from a browser; * allows all',
-    preset: '*',
+    default: '*',
   },
   {
     env: 'PARTWAY_DOWNLOADS',
     value: 'redirect|direct',
     help: 'answer downloads with a redirect to a signed URL, or directly with the bytes',
-    preset: 'redirect',
+    default: 'redirect',
   },
   {
     env: 'PARTWAY_PART_SIZE',
@@ -105,9 +106,9 @@ export const SETTINGS = [
     env: 'PARTWAY_MIN_SESSION_SIZE',
     value: 'bytes',
     help: 'smallest file that can be uploaded in parts',
-    preset: '20000000',
+    default: '20000000',
   },
-  { env: 'PARTWAY_MAX_FILE_SIZE', value: 'bytes', help: 'largest file', preset: '5TiB' },
+  { env: 'PARTWAY_MAX_FILE_SIZE', value: 'bytes', help: 'largest file', default: '5TiB' },
   {
     env: 'PARTWAY_USER_QUOTA',
     value: 'bytes',
@@ -127,87 +128,87 @@ export const SETTINGS = [
     defaultText: 'no limit',
   },
   ...LIMIT_SETTINGS,
-  { env: 'PARTWAY_SESSION_TTL', value: 'time', help: 'lifetime of an upload session', preset: '7d' },
+  { env: 'PARTWAY_SESSION_TTL', value: 'time', help: 'lifetime of an upload session', default: '7d' },
   {
     env: 'PARTWAY_SWEEP_INTERVAL',
     value: 'time',
     help: 'interval of the background jobs, such as ending expired sessions and garbage collection',
-    preset: '1m',
+    default: '1m',
   },
   {
     env: 'PARTWAY_ORPHAN_GRACE',
     value: 'time',
     help: 'minimum age of bytes without a database row before they count as orphans',
-    preset: '1h',
+    default: '1h',
   },
   {
     env: 'PARTWAY_ORPHAN_RETENTION',
     value: 'time',
     help: 'how long orphans are kept after they are found',
-    preset: '7d',
+    default: '7d',
   },
   {
     env: 'PARTWAY_SHUTDOWN_DELAY',
     value: 'time',
     help: 'time after SIGTERM during which /readyz answers 503 but requests are still accepted',
-    preset: '0s',
+    default: '0s',
   },
   {
     env: 'PARTWAY_SHUTDOWN_GRACE',
     value: 'time',
     help: 'time for requests in progress to finish at shutdown',
-    preset: '30s',
+    default: '30s',
   },
   {
     env: 'PARTWAY_BODY_TIMEOUT',
     value: 'time',
     help: 'close a connection whose request body arrives at less than 1 KiB/s for this long',
-    preset: '60s',
+    default: '60s',
   },
   {
     env: 'PARTWAY_RESPONSE_TIMEOUT',
     value: 'time',
     help: 'close a connection whose client reads a response at less than 1 KiB/s for this long',
-    preset: '60s',
+    default: '60s',
   },
   {
     env: 'PARTWAY_MAX_PIPELINED',
     value: 'number',
     help: 'requests that a client can send ahead on one connection; the server handles one at a time',
-    preset: '256',
+    default: '256',
   },
   {
     env: 'PARTWAY_BUFFERS',
     value: 'bytes',
     help: 'memory for uploads that wait for the disk, and the same amount again for downloads',
-    preset: '32MiB',
+    default: '32MiB',
   },
   {
     env: 'PARTWAY_MAX_CONNECTIONS',
     value: 'number',
     help: 'maximum number of connections; more are closed immediately',
-    preset: '10000',
+    default: '10000',
   },
-  { env: 'PARTWAY_DIGEST_THREADS', value: 'number', help: 'threads that hash whole files', preset: '1' },
+  { env: 'PARTWAY_DIGEST_THREADS', value: 'number', help: 'threads that hash whole files', default: '1' },
   {
     env: 'PARTWAY_LOG',
     value: 'level',
     help: 'log level: silent, error, warn, info or debug; JSON lines on stderr',
-    preset: 'warn',
+    default: 'warn',
   },
 ] as const satisfies readonly Setting[];
 
 export type SettingName = (typeof SETTINGS)[number]['env'];
 
-/** Settings as given by environment variable or flag, unparsed. */
+/** Settings from environment variables or flags, not parsed yet. */
 export type GivenSettings = Partial<Record<SettingName, string>>;
 
-/** The default of a setting, for the help and the documentation. */
-export function defaultOf(setting: Setting): string {
-  return 'preset' in setting ? setting.preset : setting.defaultText;
+/** The default of a setting as text, for the help and the documentation. */
+export function describeDefault(setting: Setting): string {
+  return 'default' in setting ? setting.default : setting.defaultText;
 }
 
-/** `--tls-cert` for PARTWAY_TLS_CERT. */
-export function flagOf(env: SettingName): string {
+/** The command-line flag of a setting: `--tls-cert` for PARTWAY_TLS_CERT. */
+export function flagName(env: SettingName): string {
   return `--${env.slice('PARTWAY_'.length).toLowerCase().replaceAll('_', '-')}`;
 }

@@ -5,32 +5,32 @@ import { dirname, join } from 'node:path';
 import { newSecret } from '../auth/secrets.ts';
 import { lockFolder } from './lock.ts';
 import type { OwnershipMarker } from './ownership.ts';
-import { readDurably, readOrCreateSecret, writeWhole } from './secret-file.ts';
+import { readDurably, readOrCreateSecret, writeAtomically } from './secret-file.ts';
 
-/** The folder that one server owns: rows, bytes, secrets. docs/understand/formats.md names every file of it. */
+/** The folder of one server: secrets and, by default, database and blobs. docs/understand/formats.md lists its files. */
 interface DataFolder {
   path: string;
-  /** The SQLite file, where the rows are here. */
+  /** Path of the SQLite file. It exists only if the server uses SQLite. */
   database: string;
-  /** Says which database names the bytes of this folder. */
+  /** Says which database the blobs in this folder belong to. */
   marker: OwnershipMarker;
-  /** The developer token: the kept one, made at the first start. */
+  /** The developer token. The first start generates it. */
   developerToken(): Promise<string>;
-  /** 256 random bits that sign download addresses; made at the first start. */
+  /** 32 random bytes that sign download URLs. The first start generates them. */
   signingKey(): Promise<Buffer>;
   close(): void;
 }
 
 /**
- * Makes the folder where it is missing, readable by its owner only, and takes it for this process.
- * @param holdsRows Whether the rows are here too, and not in a database elsewhere.
+ * Locks the folder for this process. Creates it if necessary, readable only by its owner.
+ * @param hasDatabase True if the database is in this folder and not on a database server.
  */
-export function openDataFolder(path: string, { holdsRows }: { holdsRows: boolean }): DataFolder {
-  const made = mkdirSync(path, { recursive: true, mode: 0o700 });
-  if (made !== undefined) chmodSync(path, 0o700);
+export function openDataFolder(path: string, { hasDatabase }: { hasDatabase: boolean }): DataFolder {
+  const created = mkdirSync(path, { recursive: true, mode: 0o700 });
+  if (created !== undefined) chmodSync(path, 0o700);
   const unlock = lockFolder(path);
   try {
-    if (holdsRows) refuseLostDatabase(path);
+    if (hasDatabase) assertDatabaseExists(path);
   } catch (error) {
     unlock();
     throw error;
@@ -46,12 +46,12 @@ export function openDataFolder(path: string, { holdsRows }: { holdsRows: boolean
   };
 }
 
-/** A folder above that this user may not open, or that cannot change, was not made by Partway. */
-const NOT_OURS = ['EACCES', 'EPERM', 'EROFS', 'EINVAL', 'ENOTSUP'];
+/** With these errors, the user cannot open the parent folder, or it cannot change. So Partway did not create it. */
+const NOT_CREATED_BY_US = ['EACCES', 'EPERM', 'EROFS', 'EINVAL', 'ENOTSUP'];
 
 /**
- * Resolves once the name of the data folder survives a power cut, with the names of all folders above it: one of them may
- * have been made a moment ago, by this process or by one that was killed before it came to syncing it.
+ * Resolves once the data folder's name, and the names of all its parent folders, would survive a power cut. Any of them may
+ * be new: created by this process, or by one that was killed before it synced them.
  */
 export async function syncNamesAbove(path: string): Promise<void> {
   for (let folder = dirname(path); ; folder = dirname(folder)) {
@@ -59,31 +59,30 @@ export async function syncNamesAbove(path: string): Promise<void> {
       await using handle = await open(folder, 'r');
       await handle.sync();
     } catch (error) {
-      if (!NOT_OURS.includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+      if (!NOT_CREATED_BY_US.includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
     }
     if (folder === dirname(folder)) return;
   }
 }
 
-/** Where a data folder says which database names its bytes. */
+/** The ownership marker of the blobs in a data folder. */
 export function ownershipMarkerIn(folder: string): OwnershipMarker {
   const place = join(folder, 'database-id');
-  return { place, read: () => readDurably(place), write: (id) => writeWhole(place, `${id}\n`) };
+  return { place, read: () => readDurably(place), write: (id) => writeAtomically(place, `${id}\n`) };
 }
 
-/**
- * Bytes whose database is gone: a new one would name none of them, and the sweep would take them all for garbage.
- */
-function refuseLostDatabase(path: string): void {
-  const content = join(path, 'blobs');
-  if (existsSync(databasePath(path)) || !existsSync(content) || readdirSync(content).length === 0) return;
+/** Throws if there are blobs but no database. With a new, empty database, garbage collection would delete all blobs. */
+function assertDatabaseExists(path: string): void {
+  const blobs = join(path, 'blobs');
+  if (existsSync(databasePath(path)) || !existsSync(blobs) || readdirSync(blobs).length === 0) return;
   throw new Error(
-    `${path} holds the bytes of files but no database (partway.sqlite). Put the database back from a backup, name it ` +
-      'with PARTWAY_DATABASE if it is elsewhere, or give another PARTWAY_DATA. Starting without it would remove the bytes, since nothing names them.',
+    `${path} holds the bytes of files but no database (partway.sqlite). Restore the database from a backup, set ` +
+      'PARTWAY_DATABASE if it is on a PostgreSQL server, or use another PARTWAY_DATA. A start with a new database would ' +
+      'delete the bytes, because no row would refer to them.',
   );
 }
 
-/** Where the rows of a data folder lie. */
+/** The path of the SQLite file in a data folder. */
 export function databasePath(folder: string): string {
   return join(folder, 'partway.sqlite');
 }

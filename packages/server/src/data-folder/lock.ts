@@ -3,27 +3,27 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
-/** Who has a data folder open. */
+/** The process that has locked a data folder. */
 interface LockHolder {
   pid: number;
   host: string;
   since: string;
 }
 
-/** Another process has the folder open. */
+/** Another process has locked the folder. */
 export class FolderInUse extends Error {
   constructor(folder: string, holder: LockHolder | undefined) {
-    const who = holder ? `process ${holder.pid} on ${holder.host}, since ${holder.since}` : 'another process';
+    const user = holder ? `process ${holder.pid} on ${holder.host}, since ${holder.since}` : 'another process';
     super(
-      `The data folder ${folder} is in use by ${who}. Stop that server first, or give this one another PARTWAY_DATA.`,
+      `The data folder ${folder} is in use by ${user}. Stop that server first, or use another PARTWAY_DATA for this one.`,
     );
   }
 }
 
 /**
- * Takes the folder for this process, or throws `FolderInUse`. The lock is the operating system's, held through an
- * SQLite transaction that never ends: it goes with the process, however that dies, so no stale lock is ever left.
- * @returns Gives the folder back.
+ * Locks the folder for this process, or throws `FolderInUse`. The lock is a lock of the operating system, taken by an
+ * SQLite transaction that never ends. It ends with the process, however that ends, so it is never stale.
+ * @returns A function that releases the lock.
  */
 export function lockFolder(folder: string): () => void {
   const lock = new DatabaseSync(join(folder, 'lock'));
@@ -47,7 +47,7 @@ function readHolder(folder: string): LockHolder | undefined {
   try {
     return JSON.parse(readFileSync(holderPath(folder), 'utf8')) as LockHolder;
   } catch {
-    // The holder may be just about to write it; who it is only serves the message.
+    // The holder may not have written the file yet. It is needed only for the message.
     return undefined;
   }
 }

@@ -16,7 +16,7 @@ const LEADER_LOCK = 5_733_197;
  */
 export async function withLeaderLock(
   db: Kysely<Tables>,
-  { interval, round }: { interval: number; round: () => Promise<void> },
+  { interval, run }: { interval: Millis; run: () => Promise<void> },
 ): Promise<void> {
   await db.connection().execute(async (connection) => {
     const { rows } = await sql<{ locked: boolean }>`select pg_try_advisory_lock(${LEADER_LOCK}) as locked`.execute(
@@ -24,7 +24,7 @@ export async function withLeaderLock(
     );
     if (rows[0]?.locked !== true) return;
     try {
-      if (await claimRun(connection, 'last-maintenance-run', interval)) await round();
+      if (await claimRun(connection, 'last-maintenance-run', interval)) await run();
     } finally {
       await sql`select pg_advisory_unlock(${LEADER_LOCK})`.execute(connection);
     }

@@ -1,36 +1,37 @@
 import type { Millis } from '@partway/protocol/ids';
 
-/** Something to be done now and then, whether or not anybody calls. */
+/** Work that runs at an interval, such as ending expired sessions. */
 export interface BackgroundJob {
   name: string;
-  /** Does it, and says how much of what there was. The signal says that the server stops. */
+  /** Resolves to what the job did, as counts by name. The signal is aborted when the server stops. */
   run: (signal: AbortSignal) => Promise<Record<string, number>>;
 }
 
 interface ScheduleOptions {
+  /** From the end of one run to the start of the next. */
   interval: Millis;
-  /** Runs a round, or does not where it is another node's turn; runs it always unless given. */
-  runExclusive?: (round: () => Promise<void>) => Promise<void>;
-  /** Called where a chore found something to do. */
+  /** Calls `runJobs`, unless another node is running the jobs. By default, every run happens. */
+  runExclusive?: (runJobs: () => Promise<void>) => Promise<void>;
+  /** Called when a job reports a count above zero. */
   onDone: (name: string, counts: Record<string, number>) => void;
   onError: (name: string, error: unknown) => void;
 }
 
 /**
- * Does the chores now and then at every interval, one after the other. One that fails keeps none of the others from
- * their turn, and is tried again at the next interval.
- * @returns Stops; resolves once the chore under way has ended.
+ * Runs the jobs immediately and then at every interval, one after the other. If a job fails, the others still run, and
+ * the failed job is retried at the next interval.
+ * @returns A function that stops the schedule; it resolves after the job in progress has ended.
  */
 export function startJobs(
   jobs: readonly BackgroundJob[],
-  { interval, runExclusive: inTurn = (round) => round(), onDone, onError }: ScheduleOptions,
+  { interval, runExclusive = (runJobs) => runJobs(), onDone, onError }: ScheduleOptions,
 ): () => Promise<void> {
   const stopping = new AbortController();
   const { signal } = stopping;
   let timer: NodeJS.Timeout | undefined;
   let running = Promise.resolve();
 
-  async function round(): Promise<void> {
+  async function runJobs(): Promise<void> {
     for (const { name, run } of jobs) {
       if (signal.aborted) return;
       try {
@@ -42,12 +43,12 @@ export function startJobs(
       }
     }
   }
-  async function turn(): Promise<void> {
-    await inTurn(round).catch((error: unknown) => onError('take a turn', error));
+  async function runOnce(): Promise<void> {
+    await runExclusive(runJobs).catch((error: unknown) => onError('acquire the leader lock', error));
     if (!signal.aborted) timer = setTimeout(start, interval).unref();
   }
   function start(): void {
-    running = turn();
+    running = runOnce();
   }
 
   start();

@@ -3,34 +3,34 @@ import type { Clock } from '../time/clock.ts';
 import type { BackgroundJob } from './scheduler.ts';
 
 /**
- * The same chore, passed over as long as it was last begun less than `interval` ago; what failed is done again at the
- * next turn. `claimRun` says whether it is time, and that it begins now: by this process's clock, unless given.
+ * Returns a job that skips its run if the last one started less than `interval` ago. A failed run is retried at the next
+ * call. `claimRun` returns true if a run is due, and records that it starts now; by default, it uses this process's clock.
  */
 export function throttle(
   clock: Pick<Clock, 'monotonic'>,
   interval: Millis,
   { name, run }: BackgroundJob,
-  isDue: () => boolean | Promise<boolean> = dueHere(clock, interval),
+  claimRun: () => boolean | Promise<boolean> = claimRunByClock(clock, interval),
 ): BackgroundJob {
-  let owed = false;
+  let hasFailed = false;
   return {
     name,
     async run(signal) {
-      if (!owed && !(await isDue())) return {};
-      owed = true;
+      if (!hasFailed && !(await claimRun())) return {};
+      hasFailed = true;
       const counts = await run(signal);
-      owed = false;
+      hasFailed = false;
       return counts;
     },
   };
 }
 
-function dueHere(clock: Pick<Clock, 'monotonic'>, interval: Millis): () => boolean {
-  let due = Number.NEGATIVE_INFINITY;
+function claimRunByClock(clock: Pick<Clock, 'monotonic'>, interval: Millis): () => boolean {
+  let dueAt = Number.NEGATIVE_INFINITY;
   return () => {
     const now = clock.monotonic();
-    if (now < due) return false;
-    due = now + interval;
+    if (now < dueAt) return false;
+    dueAt = now + interval;
     return true;
   };
 }

@@ -1,28 +1,25 @@
 import type { Millis } from '@partway/protocol/ids';
 
-/** What time it is. The server has one clock for everything that decides by time; tests bring one that they can move. */
+/** The time. The server uses one clock for everything that depends on time; tests can pass one that they control. */
 export interface Clock {
-  /** The wall clock: milliseconds since 1970, as rows keep times. It may be wrong, and be set ahead or back at any time. */
+  /** The wall clock, in milliseconds since 1970, as in database rows. It can be wrong, and can jump in both directions. */
   now(): Millis;
-  /** Milliseconds since some moment; nobody sets it. For waits, rates and intervals. */
+  /** Milliseconds since an arbitrary moment. Never jumps; use it for waits, rates and intervals. */
   monotonic(): Millis;
-  /**
-   * The time by which stored things expire: the wall clock's, but held back while the wall clock may be wrong. Never
-   * ahead of `now()`.
-   */
+  /** The time by which stored data expires. It lags behind the wall clock while that cannot be trusted; never after `now()`. */
   expiryTime(): Millis;
   /**
-   * The time from which the lives of stored things are counted: the wall clock's, but never behind the last trusted time. So
-   * what begins while the wall clock is set back does not end early when it is set right. Never behind `now()`.
+   * The time from which the lifetimes of new data count. It is never before the last trusted time, so data that is created
+   * while the wall clock is behind does not expire early once the clock is corrected. Never before `now()`.
    */
   lifetimesFrom(): Millis;
-  /** The same as `expiryTime` by the clock of this machine, by which its files are dated, if `now()` is the time of another one. */
+  /** `expiryTime()` by this machine's clock, for comparison with the dates of local files, if `now()` is another machine's time. */
   fileExpiryTime(): Millis;
-  /** For how long the wall clock has agreed with the monotonic one. */
+  /** How long the wall clock has run in step with the monotonic clock. */
   steadyFor(): Millis;
 }
 
-/** Where a clock reads the time. */
+/** The two clocks that a `GuardedClock` reads. */
 interface ClockSources {
   wall: () => Millis;
   monotonic: () => Millis;
@@ -31,29 +28,31 @@ interface ClockSources {
 /** The clocks of this machine. */
 export const MACHINE_SOURCES: ClockSources = { wall: () => Date.now(), monotonic: () => performance.now() };
 
-/** Two clocks that differ by less are taken for the same: NTP sets small differences right. */
+/** Smaller differences between two clocks are ignored: NTP corrects them. */
 export const CLOCK_TOLERANCE: Millis = 60_000;
-/** How old the newest time in the database may be when the server starts without raising suspicion. */
+/** If the newest time in the database is older than this at the start, the wall clock is not trusted at first. */
 const START_TOLERANCE: Millis = 10 * 60_000;
-/** For so long both clocks have to agree before a new wall time counts for expiry. */
+/** Time for which both clocks have to agree before data expires by a changed wall clock. */
 export const CLOCK_GRACE: Millis = 15 * 60_000;
 
 /**
- * A clock that compares the wall clock with the monotonic one at every reading. When the wall clock jumps (NTP corrects
- * it, somebody sets it, the machine was asleep), expiry continues from the last trusted time at the monotonic clock's
- * speed, until both clocks have agreed for `CLOCK_GRACE` (docs/decisions/0103-expire-stored-data-by-a-trusted-clock.md).
+ * A clock that compares the wall clock with the monotonic clock at every reading. If the wall clock jumps (NTP corrected
+ * it, an operator set it, or the machine was asleep), `expiryTime` continues from the last trusted time at the speed of the
+ * monotonic clock, until both clocks have agreed for `CLOCK_GRACE`
+ * (docs/decisions/0103-expire-stored-data-by-a-trusted-clock.md).
  */
 export class GuardedClock implements Clock {
-  /** Told of each jump of the wall clock, ahead or back, in milliseconds. */
+  /** Called for each jump of the wall clock, with its size; negative if the clock was set back. */
   onJump: (by: Millis) => void = () => {};
   readonly #sources: ClockSources;
-  /** What is added to this machine's wall clock to get the time that all nodes share. */
+  /** Added to this machine's wall clock to get the time that all nodes share. */
   #correction: Millis = 0;
-  #follows = false;
-  /** Wall minus monotonic, as it was when the wall clock was last trusted. */
+  #isFollowing = false;
+  /** Wall clock minus monotonic clock when the wall clock was last trusted. */
   #trusted: Millis;
-  /** The same difference as last read, and since when (monotonic) it has held. */
+  /** The same difference at the last reading. */
   #current: Millis;
+  /** When that difference was first read, by the monotonic clock. */
   #since: Millis;
 
   constructor(sources: ClockSources = MACHINE_SOURCES) {
@@ -81,7 +80,7 @@ export class GuardedClock implements Clock {
     return Math.max(wall, trusted);
   }
 
-  /** The last trusted time and what has passed since: what the next start is to compare its wall clock with. */
+  /** The last trusted time plus the time since then. It is saved, and the next start compares its wall clock with it. */
   trustedTime(): Millis {
     return this.#read().trusted;
   }
@@ -95,8 +94,8 @@ export class GuardedClock implements Clock {
   }
 
   /**
-   * Compares the wall clock with the newest time that the database knows, once, before anything is removed. A wall clock
-   * far ahead of it, or behind it, may not have been set yet: expiry, or the count of lifetimes, then continues from `newest`.
+   * Compares the wall clock with the newest time in the database. Call it once, before anything expires. If the wall clock
+   * is behind that time or far ahead of it, it may not have been set yet, so trusted time continues from `newest`.
    */
   startFrom(newest: Millis): void {
     const { wall, monotonic } = this.#read();
@@ -109,19 +108,19 @@ export class GuardedClock implements Clock {
   }
 
   /**
-   * From now on `now()` is the time of another machine, which several nodes share: `shared` is what it says at this
-   * moment. The first call is the start of this clock; what a later one corrects is a jump.
+   * Makes `now()` follow the clock of another machine, which all nodes share. `shared` is the time that it shows at this
+   * moment. The first call sets this clock; a correction by a later call counts as a jump.
    */
   follow(shared: Millis): void {
     const correction = Math.round(shared - this.#sources.wall());
-    if (!this.#follows) {
-      this.#follows = true;
+    if (!this.#isFollowing) {
+      this.#isFollowing = true;
       this.#correction = correction;
       this.#since = this.#sources.monotonic();
       this.#current = shared - this.#since;
       this.#trusted = this.#current;
     }
-    // A shorter difference says more of the network than of the clocks.
+    // A smaller difference is more likely network latency.
     if (Math.abs(correction - this.#correction) > 100) this.#correction = correction;
   }
 
@@ -135,16 +134,15 @@ export class GuardedClock implements Clock {
       this.#since = monotonic;
       this.onJump(Math.round(jump));
     }
-    // Back where it was before it jumped, or steady for long enough.
-    const isBack = Math.abs(difference - this.#trusted) <= CLOCK_TOLERANCE;
-    if (isBack || monotonic - this.#since >= CLOCK_GRACE) this.#trusted = difference;
+    const hasReturned = Math.abs(difference - this.#trusted) <= CLOCK_TOLERANCE;
+    if (hasReturned || monotonic - this.#since >= CLOCK_GRACE) this.#trusted = difference;
     return { wall, trusted: Math.floor(monotonic + this.#trusted), monotonic };
   }
 }
 
 /**
- * Whether something that lives for `lifetime` and is soon asked for again (a code, a login page, a download address) still
- * counts at `now`. One that would end later than one made now is from before the clock was set back.
+ * True if short-lived data that can easily be requested again (a code, a login page, a download URL) is valid at `now`. If
+ * it expires later than new data with the same `lifetime` would, it is from before the clock was set back, and not valid.
  */
 export function isStillGood(expiresAt: Millis, lifetime: Millis, now: Millis): boolean {
   return expiresAt > now && expiresAt <= now + lifetime + CLOCK_TOLERANCE;

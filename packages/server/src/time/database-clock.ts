@@ -7,45 +7,42 @@ import type { BackgroundJob } from '../jobs/scheduler.ts';
 import { throttle } from '../jobs/throttle.ts';
 import type { GuardedClock } from './clock.ts';
 
-const ASK_EVERY: Millis = 10_000;
-/** An answer that took longer says too little of the time. */
-const SLOW: Millis = 1_000;
-const SAVE_EVERY: Millis = 60_000;
+const POLL_INTERVAL: Millis = 10_000;
+/** A query that took longer is not an accurate reading of the time. */
+const MAX_LATENCY: Millis = 1_000;
+const SAVE_INTERVAL: Millis = 60_000;
 
 /**
- * Makes `clock` follow the clock of a PostgreSQL database, so that nodes whose own clocks differ agree on what has
- * expired. Resolves after the first answer; keeps asking until it is stopped. Rejects if the first answer does not come.
+ * Makes `clock` follow the clock of a PostgreSQL database, so that nodes with different clocks agree on what has expired.
+ * Resolves after the first reading, and rejects if that fails. Then reads the time regularly.
+ * @returns A function that stops this.
  */
 export async function followDatabase(clock: GuardedClock, db: Kysely<Tables>): Promise<() => Promise<void>> {
-  const ask = async () => {
-    const { time, tookMillis } = await askDatabaseTime(db);
-    return { time, isClear: tookMillis < SLOW };
-  };
-  clock.follow((await ask()).time);
+  clock.follow((await askDatabaseTime(db)).time);
   const stopping = new AbortController();
-  const asking = (async () => {
+  const polling = (async () => {
     for (;;) {
-      await sleep(ASK_EVERY, undefined, { signal: stopping.signal, ref: false });
-      // A database that is away says so to whoever needs it; the last answer counts until then.
-      const answer = await ask().catch(() => undefined);
-      if (answer?.isClear) clock.follow(answer.time);
+      await sleep(POLL_INTERVAL, undefined, { signal: stopping.signal, ref: false });
+      // Requests report an unreachable database; the clock continues from the last reading.
+      const reading = await askDatabaseTime(db).catch(() => undefined);
+      if (reading !== undefined && reading.tookMillis < MAX_LATENCY) clock.follow(reading.time);
     }
   })().catch(() => {});
   return async () => {
     stopping.abort();
-    await asking;
+    await polling;
   };
 }
 
-/** Compares the clock with the newest time in the database, before anything expires by it. */
+/** Compares the clock with the newest time in the database. Call it before anything expires. */
 export async function compareWithRows(clock: GuardedClock, db: Kysely<Tables>): Promise<void> {
   const newest = await newestTime(db);
   if (newest !== undefined) clock.startFrom(newest);
 }
 
-/** Writes down how late it is now and then, for the next start to compare. */
-export function saveTimeChore(clock: GuardedClock, db: Kysely<Tables>): BackgroundJob {
-  return throttle(clock, SAVE_EVERY, {
+/** A job that saves the trusted time, with which the next start compares its clock. */
+export function createSaveTimeJob(clock: GuardedClock, db: Kysely<Tables>): BackgroundJob {
+  return throttle(clock, SAVE_INTERVAL, {
     name: 'save the time',
     async run() {
       await saveTime(db, clock.trustedTime());
