@@ -11,7 +11,7 @@ import { commitUpload, createUpload, sendAllParts, sendPart } from './upload-ste
 const SIZE = 2 * PART_SIZE + 100;
 const tooMany = {
   code: 'limit-exceeded',
-  message: /3 upload sessions open.*PARTWAY_MAX_SESSIONS/,
+  message: /3 open upload sessions.*PARTWAY_MAX_SESSIONS/,
 };
 const tooMuch = { code: 'quota-exceeded', message: /PARTWAY_MAX_RESERVED/ };
 

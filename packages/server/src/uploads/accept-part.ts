@@ -13,7 +13,7 @@ import { assertSameDigest, partBusyError } from './registry/reservation.ts';
 import type { Part, Session } from './session.ts';
 import { findPart, findSession } from './session-store.ts';
 
-/** One part as it arrives. No byte of the body is read before the checks have passed. */
+/** A request to store a part. */
 interface PartArrival {
   caller: UserId;
   session: SessionId;
@@ -22,24 +22,24 @@ interface PartArrival {
   body: PartBody;
 }
 
-/** The part as it is stored now. */
 interface AcceptedPart {
   part: Part;
   session: Session;
-  /** Whether these bytes made it; not if it was stored before. */
+  /** True if this request stored the part; false if it was stored before. */
   isNew: boolean;
 }
 
 /**
- * A part exists when its row says so, and the row says so only once its bytes would survive a power cut: bytes first,
- * then the row, then the reply. Sent again with the same digest, it is answered again; with another digest it is
- * refused, and the stored part stands.
+ * Stores a part. Writes the bytes, then the row, then replies: the row is written only after the bytes would survive a power
+ * cut, and a part exists if its row does. If the part is already stored with the same digest, the reply is the same again.
+ * If it is stored with another digest, the request fails with `part-exists` and the stored part stays. The body is read
+ * only after all checks.
  */
 export async function acceptPart(context: UploadContext, arrival: PartArrival): Promise<AcceptedPart> {
   const { blobs, registry, hasher, partLocks } = context;
   const { sha1, body } = arrival;
 
-  const session = await registry.findSession(arrival.caller, arrival.session);
+  const session = await registry.getSession(arrival.caller, arrival.session);
   const range = partForRange(session.staged.layout, arrival.range);
   const lock = await partLocks.lock(session.id, range.index, body);
   try {
@@ -47,15 +47,15 @@ export async function acceptPart(context: UploadContext, arrival: PartArrival): 
     if (stored !== undefined) return { part: assertSameDigest(stored, sha1), session, isNew: false };
     body.signal?.throwIfAborted();
 
-    const proven = registry.reserveAfter(session, range, sha1, verifyDigest(body, range.length, sha1));
-    const tag = await blobs.writePart(session.staged, range, proven, {
+    const verified = registry.reserveAfter(session, range, sha1, verifyDigest(body, range.length, sha1));
+    const tag = await blobs.writePart(session.staged, range, verified, {
       by: session.owner,
       signal: body.signal,
     });
 
     const row = { index: range.index, sha1, tag };
     const recorded = await registry.recordPart(session, row);
-    if (!recorded.made) return { part: await keepStoredPart(context, session, range, sha1), session, isNew: false };
+    if (!recorded.isNew) return { part: await keepStoredPart(context, session, range, sha1), session, isNew: false };
 
     hasher.partStored(session, range.index, recorded.checkpoint);
     return { part: { partId: partId(session.id, range.index), ...row }, session, isNew: true };
@@ -66,14 +66,14 @@ export async function acceptPart(context: UploadContext, arrival: PartArrival): 
   }
 }
 
-/** No row was written: another node recorded the slot first, or the session ended while the body came in. */
+/** Called if no row was written: another node recorded the part first, or the session ended in the meantime. */
 async function keepStoredPart(
   { db, blobs }: UploadContext,
   session: Session,
   range: PartRange,
   sha1: Sha1,
 ): Promise<Part> {
-  // Bytes that are no part's are nothing for the digest.
+  // These bytes are not part of the file; don't hash them.
   await blobs.dropLocalPart(session.staged, range);
   const stored = await findPart(db, session.id, range.index);
   if (stored !== undefined) return assertSameDigest(stored, sha1);
@@ -81,7 +81,7 @@ async function keepStoredPart(
   throw await sessionEndedError({ db }, session);
 }
 
-/** The part, where it turned out to be stored already; else the error, or how the session ended with its bytes. */
+/** Returns the part if the error means that it is already stored. Otherwise throws the error, or why the session ended. */
 async function findStoredPart(
   { db }: UploadContext,
   session: Session,
@@ -90,14 +90,14 @@ async function findStoredPart(
   error: unknown,
 ): Promise<Part> {
   if (error instanceof AlreadyStoredError) return error.part;
-  if (!isGone(error)) throw error;
+  if (!hasSessionEnded(error)) throw error;
   const stored = await findPart(db, session.id, range.index);
   if (stored !== undefined) return assertSameDigest(stored, sha1);
   throw await sessionEndedError({ db }, session);
 }
 
-/** Whether the session's row or its bytes are gone: another request has ended the session. */
-function isGone(error: unknown): boolean {
+/** True if the session's row or bytes do not exist, because another request has ended the session. */
+function hasSessionEnded(error: unknown): boolean {
   return (
     (error instanceof StorageError && error.code === 'blob-not-found') ||
     (error instanceof DomainError && error.code === 'session-not-found')

@@ -4,7 +4,7 @@ import { type BlobStore, LostPartsError, type PartLayout } from '../storage/blob
 import { partRange } from './part-layout.ts';
 import type { Part, Session, StoredPart } from './session.ts';
 
-/** A part as a commit lists it: found by its id, held to whatever else is given. */
+/** A part in the list of a commit. It is identified by its ID; the other values have to match if they are given. */
 export interface ListedPart {
   partId: string;
   offset: number | undefined;
@@ -13,40 +13,41 @@ export interface ListedPart {
 }
 
 /**
- * Whether the list is exactly the stored parts, and these the whole file. `parts_mismatch` only where a listed part is
- * not there as listed, since some clients take it for "not yet" and wait.
+ * Checks that the commit lists all parts of the file, as they are stored. Throws `parts-mismatch` only if a listed part is
+ * not stored as listed: some clients understand this error as "not yet" and wait.
  */
 export function checkListedParts(layout: PartLayout, stored: readonly Part[], listed: readonly ListedPart[]): void {
-  const byId = new Map(stored.map((part) => [part.partId, part]));
-  const named = new Set<number>();
+  const storedById = new Map(stored.map((part) => [part.partId, part]));
+  const listedIndexes = new Set<number>();
   for (const part of listed) {
-    const found = byId.get(part.partId.toUpperCase());
+    const found = storedById.get(part.partId.toUpperCase());
     if (found === undefined || !matchesListed(layout, found, part)) {
       throw new DomainError(
         'parts-mismatch',
-        `The commit lists part ${part.partId} otherwise than it is stored, or it is not.`,
+        `Part ${part.partId} in the list of the commit is not stored, or the stored part differs.`,
         {
           context: { part_id: part.partId },
         },
       );
     }
-    named.add(found.index);
+    listedIndexes.add(found.index);
   }
-  const isStored = new Set(stored.map((part) => part.index));
+  const storedIndexes = new Set(stored.map((part) => part.index));
   for (let index = 0; index < layout.partCount; index++) {
-    if (named.has(index)) continue;
+    if (listedIndexes.has(index)) continue;
     const { offset, length } = partRange(layout, index);
-    const range = `bytes ${offset}-${offset + length - 1}`;
-    const what = isStored.has(index) ? `is not listed in the commit` : `has not been uploaded`;
+    const part = `The part with bytes ${offset}-${offset + length - 1}`;
     throw new DomainError(
       'invalid-request',
-      `The part with ${range} ${what}. The session stays open; commit again when it is.`,
+      storedIndexes.has(index)
+        ? `${part} is not listed in the commit. The session stays open: commit again with all parts.`
+        : `${part} has not been uploaded. The session stays open: upload the part and commit again.`,
       {
         context: {
           offset,
           size: length,
           total_parts: layout.partCount,
-          parts_listed: named.size,
+          parts_listed: listedIndexes.size,
           parts_stored: stored.length,
         },
       },
@@ -63,9 +64,9 @@ function matchesListed(layout: PartLayout, part: Part, listed: ListedPart): bool
   );
 }
 
-/** Parts that the store no longer has, just as they were listed: one that was stored anew since then is another. */
+/** The store has lost parts of a session. `parts` are these parts as they were read before: a part can be stored again. */
 export class MissingPartsError extends Error {
-  override readonly name = 'GoneParts';
+  override readonly name = 'MissingParts';
   readonly parts: readonly StoredPart[];
 
   constructor(parts: readonly StoredPart[], options: ErrorOptions) {
@@ -74,12 +75,12 @@ export class MissingPartsError extends Error {
   }
 }
 
-/** Seals a session's bytes, of which these are all the parts. Rejects with `MissingPartsError` where the store has lost some. */
+/** Completes a session's blob from `parts`, which are all of its parts. Throws `MissingPartsError` if the store has lost some. */
 export async function completeBlob(blobs: BlobStore, { staged }: Session, parts: readonly StoredPart[]): Promise<void> {
   try {
     await blobs.complete(
       staged,
-      parts.map(({ tag: receipt }) => receipt),
+      parts.map(({ tag }) => tag),
     );
   } catch (error) {
     if (!(error instanceof LostPartsError)) throw error;

@@ -4,9 +4,9 @@ import { deleteUnreferenced } from './delete-unreferenced.ts';
 import { OrphanScan } from './orphan-scan.ts';
 
 /**
- * Removes at once everything in the store that no version and no session names: what crashes left, and, with no
- * `retention`, also what no row explains. What this process is storing is passed over, and so is what is young.
- * @returns How many it removed.
+ * Runs garbage collection once over the whole store: deletes unreferenced blobs, and orphans if they were found at least
+ * `retention` ago. Skips blobs that this process is writing, and blobs younger than `grace`.
+ * @returns The number of deleted blobs.
  */
 export async function collectGarbage(
   context: Pick<UploadContext, 'db' | 'blobs' | 'inFlight' | 'clock'>,

@@ -26,22 +26,22 @@ import { findSession, listParts, setCommitted } from './session-store.ts';
 export interface CommitRequest {
   caller: UserId;
   session: SessionId;
-  /** SHA-1 of the whole file, as the client knows it. */
+  /** The client's SHA-1 of the whole file. */
   sha1: Sha1;
   parts: readonly ListedPart[];
   attributes: {
-    /** Instead of the name that the session was made with. */
+    /** Replaces the name given when the session was created. */
     name?: string;
     contentCreatedAt?: Millis;
     contentModifiedAt?: Millis;
     description?: string;
     details?: Partial<ItemDetails>;
   };
-  /** For a new version: the file's etag must be this one. */
+  /** For a new version: the commit fails if the file has another etag. */
   ifMatch: string | undefined;
-  /** For a new version: the file's etag must be none of these. */
+  /** For a new version: the commit fails if the file has one of these etags. */
   ifNoneMatch: string | undefined;
-  /** How long to wait in all, for parts on their way and for the whole-file digest, before saying "later". */
+  /** Maximum time to wait for parts in progress and for the whole-file hash. */
   timeout: Millis;
 }
 
@@ -51,54 +51,56 @@ export interface Committed {
 }
 
 /**
- * Makes the file: the digest of the whole agrees → seal the bytes → one transaction names them. Committed again with
- * the same digest, it answers the same file. Undefined where the digest is not ready yet; nothing is lost then, and
- * the call may be repeated. Whatever it refuses, the session stays open and can still be committed rightly.
+ * Creates the file, or the new version of a file. Compares the whole-file hash, completes the blob, and publishes it in one
+ * transaction. If the session is already committed with the same digest, returns the same file again. Returns undefined if
+ * the hash is not ready within the timeout; the call can be repeated. If the commit fails with an error, the session stays
+ * open, unless it has ended.
  */
 export function commit(context: UploadContext, request: CommitRequest): Promise<Committed | undefined> {
   const deadline = performance.now() + request.timeout;
-  const timeout = () => Math.max(0, deadline - performance.now());
-  return context.commits.run(request.session, () => commitSerially(context, request, timeout));
+  const timeLeft = () => Math.max(0, deadline - performance.now());
+  return context.commits.run(request.session, () => commitSerially(context, request, timeLeft));
 }
 
 async function commitSerially(
   context: UploadContext,
   request: CommitRequest,
-  timeout: () => Millis,
+  timeLeft: () => Millis,
 ): Promise<Committed | undefined> {
   const session = await getOwnSession(context, request.caller, request.session);
-  if (session.committed !== undefined) return sameFile(session.committed, request.sha1);
+  if (session.committed !== undefined) return getCommitted(session.committed, request.sha1);
 
   try {
-    return await makeFile(context, session, request, timeout);
+    return await createFile(context, session, request, timeLeft);
   } catch (error) {
     return resolveFailure(context, session, request.sha1, error);
   }
 }
 
-async function makeFile(
+async function createFile(
   context: UploadContext,
   session: Session,
   request: CommitRequest,
-  timeout: () => Millis,
+  timeLeft: () => Millis,
 ): Promise<Committed | undefined> {
   const { blobs, hasher } = context;
-  const parts = await storedParts(context, session, timeout);
+  const parts = await listPartsWhenIdle(context, session, timeLeft);
   checkListedParts(session.staged.layout, parts, request.parts);
-  const whole = await hasher.finish(session, parts, timeout());
-  if (whole === undefined) return undefined;
-  assertDigest(whole.sha1, request.sha1);
+  const digest = await hasher.finish(session, parts, timeLeft());
+  if (digest === undefined) return undefined;
+  assertDigest(digest.sha1, request.sha1);
   await assertNoneMatch(context, session, request.ifNoneMatch);
 
   await completeBlob(blobs, session, parts);
-  const committed = await publish(context, session, request, whole.checkpoint);
+  const committed = await publish(context, session, request, digest.checkpoint);
   forgetSession(context, session.id);
   return committed;
 }
 
 /**
- * Whatever went wrong, the session may have ended meanwhile, and then that is the answer: committed by another node, it
- * is the same file; aborted or expired, it is gone, and so are bytes that this commit may have sealed after they went.
+ * After any error, the session may have ended, and that determines the result. If another node has committed it, returns
+ * that file. If it was aborted or has expired, deletes its bytes, since this commit may have completed the blob after they
+ * were deleted, and throws.
  */
 async function resolveFailure(
   context: UploadContext,
@@ -106,41 +108,41 @@ async function resolveFailure(
   sha1: Sha1,
   error: unknown,
 ): Promise<Committed> {
-  const now = await findSession(context.db, session.id);
-  if (now?.state === 'open')
-    throw error instanceof MissingPartsError ? await discardLostParts(context, now, error) : error;
+  const current = await findSession(context.db, session.id);
+  if (current?.state === 'open') {
+    throw error instanceof MissingPartsError ? await discardLostParts(context, current, error) : error;
+  }
   forgetSession(context, session.id);
-  if (now?.committed !== undefined) return sameFile(now.committed, sha1);
+  if (current?.committed !== undefined) return getCommitted(current.committed, sha1);
   await deleteStagedBytes(context, session.staged);
   throw await sessionEndedError(context, session);
 }
 
-/** Every part stored so far; waits for those on their way where some are still missing, but not for one that is stuck. */
-async function storedParts(
+/** Lists the stored parts. If some are missing, first waits for parts in progress, but no longer than the time left. */
+async function listPartsWhenIdle(
   { db, partLocks, registry }: UploadContext,
   session: Session,
-  timeout: () => Millis,
+  timeLeft: () => Millis,
 ): Promise<StoredPart[]> {
   const { id } = session;
-  const { partCount: slots } = session.staged.layout;
   const parts = await listParts(db, id);
-  if (parts.length === slots) return parts;
-  const over = new AbortController();
-  const tooLong = sleep(timeout(), undefined, { ref: false, signal: over.signal }).catch(() => {});
-  await Promise.race([partLocks.waitIdle(id), tooLong]).finally(() => over.abort());
-  // At other nodes, as far as their rows tell: a body that is still coming in there is not waited for.
-  for (let pause = 50; timeout() > 0 && (await registry.hasReservations(id)); pause = Math.min(2 * pause, 1_000)) {
-    await sleep(Math.min(pause, timeout()));
+  if (parts.length === session.staged.layout.partCount) return parts;
+  const done = new AbortController();
+  const timeout = sleep(timeLeft(), undefined, { ref: false, signal: done.signal }).catch(() => {});
+  await Promise.race([partLocks.waitIdle(id), timeout]).finally(() => done.abort());
+  // Other nodes have a row for a part once its body is complete. Bodies that are still arriving there are not waited for.
+  for (let pause = 50; timeLeft() > 0 && (await registry.hasReservations(id)); pause = Math.min(2 * pause, 1_000)) {
+    await sleep(Math.min(pause, timeLeft()));
   }
   return listParts(db, id);
 }
 
-function assertDigest(whole: Sha1, claimed: Sha1): void {
-  if (whole === claimed) return;
+function assertDigest(actual: Sha1, expected: Sha1): void {
+  if (actual === expected) return;
   throw new DomainError(
     'digest-mismatch',
-    `The digest header says sha=${sha1ToBase64(claimed)}; the uploaded parts make sha=${sha1ToBase64(whole)}. Nothing is lost: commit again with the right digest.`,
-    { context: { expected: sha1ToBase64(claimed), actual: sha1ToBase64(whole) } },
+    `The digest header has sha=${sha1ToBase64(expected)}, but the digest of the uploaded parts is sha=${sha1ToBase64(actual)}. The session stays open: commit again with the right digest.`,
+    { context: { expected: sha1ToBase64(expected), actual: sha1ToBase64(actual) } },
   );
 }
 
@@ -155,8 +157,8 @@ async function assertNoneMatch(
   throw new DomainError('precondition-failed', `The file's etag is ${file.etag}, which If-None-Match excludes.`);
 }
 
-function sameFile(committed: NonNullable<Session['committed']>, claimed: Sha1): Committed {
-  assertDigest(committed.sha1, claimed);
+function getCommitted(committed: NonNullable<Session['committed']>, expected: Sha1): Committed {
+  assertDigest(committed.sha1, expected);
   return committed;
 }
 
@@ -168,8 +170,8 @@ async function publish(
 ): Promise<Committed> {
   const { db, clock, limits } = context;
   const { target, staged } = session;
-  const { contentCreatedAt, contentModifiedAt, ...shown } = request.attributes;
-  const made = {
+  const { contentCreatedAt, contentModifiedAt, ...attributes } = request.attributes;
+  const blob = {
     blob: staged.blob,
     size: staged.layout.fileSize,
     sha1: request.sha1,
@@ -184,19 +186,20 @@ async function publish(
   return db.transaction().execute(async (tx) => {
     const file =
       target.kind === 'file'
-        ? await publishNewFile(tx, { ...target, ...shown }, made)
-        : await publishNewVersion(tx, target.fileId, versionChange(target, request), made);
-    const won = await setCommitted(tx, session.id, { ...file, sha1: request.sha1 }, checkpoint);
-    // Rolls back: a session that is no longer open publishes nothing, nor does a digest of parts that were lost since.
-    if (!won)
+        ? await publishNewFile(tx, { ...target, ...attributes }, blob)
+        : await publishNewVersion(tx, target.fileId, createVersionChange(target, request), blob);
+    const isCommitted = await setCommitted(tx, session.id, { ...file, sha1: request.sha1 }, checkpoint);
+    // Rolls back the file if the session is no longer open, or if parts were lost after the hash was computed.
+    if (!isCommitted) {
       throw (await findHashCheckpoint(tx, session.id)) === undefined
         ? await sessionEndedError({ db: tx }, session)
         : partsChangedError();
+    }
     return file;
   });
 }
 
-function versionChange(target: Target, { ifMatch, attributes }: CommitRequest): VersionChange {
+function createVersionChange(target: Target, { ifMatch, attributes }: CommitRequest): VersionChange {
   const { description, details } = attributes;
   const name = attributes.name ?? target.name;
   return {

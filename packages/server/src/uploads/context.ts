@@ -10,7 +10,7 @@ import type { Hasher } from './hashing/hasher.ts';
 import type { PartLocks } from './part-locks.ts';
 import type { PartRegistry } from './registry/part-registry.ts';
 
-/** What the verbs of this room work with. */
+/** Dependencies shared by the upload operations. */
 export interface UploadContext {
   db: Kysely<Tables>;
   blobs: BlobStore;
@@ -18,18 +18,18 @@ export interface UploadContext {
   registry: PartRegistry;
   hasher: Hasher;
   partLocks: PartLocks;
-  /** Commits of one session, one after the other. */
+  /** Runs the commits of each session one at a time. */
   commits: KeyedQueue<SessionId>;
   limits: UploadLimits;
   clock: Clock;
 }
 
 export interface UploadLimits extends Limits {
-  /** A power of two, or undefined to let the file's size decide. */
+  /** A power of two, in bytes. Undefined to choose it by file size. */
   partSize: number | undefined;
   minFileSize: number;
   maxFileSize: number;
   sessionLifetime: Millis;
-  /** How many bytes a user may keep who has no quota of their own; undefined for no limit. */
+  /** Default quota, in bytes, for users without their own; undefined for no limit. */
   userQuota?: number | undefined;
 }

@@ -15,12 +15,12 @@ import type { Session, Target } from './session.ts';
 import { checkSessionLimits } from './session-limits.ts';
 import { findSession, insertSession } from './session-store.ts';
 
-/** A new file in a folder, or a new version of a file (which then keeps its name unless another is given). */
+/** A new file in a folder, or a new version of a file, which keeps its name if `name` is undefined. */
 type NewUpload =
   | { caller: UserId; fileSize: number; folderId: ItemId; name: string }
   | { caller: UserId; fileSize: number; fileId: ItemId; name: string | undefined };
 
-/** Refuses an upload that a limit of its user or of the server forbids, whatever its place and name. Changes nothing. */
+/** Checks the limits of the user and of the server for an upload of this size, regardless of its folder and name. */
 export async function checkUploadLimits(
   { db, limits }: Pick<UploadContext, 'db' | 'limits'>,
   { caller, fileSize }: Pick<NewUpload, 'caller' | 'fileSize'>,
@@ -29,22 +29,22 @@ export async function checkUploadLimits(
   await checkSpace(db, caller, fileSize, limits.userQuota, { mostItems: limits.items });
 }
 
-/** Opens a session: the name is free, there is room for the bytes, and the row says so. */
+/** Creates a session. Checks the name, the limits and the quota, creates the staged blob, and writes the row. */
 export async function createSession(context: UploadContext, upload: NewUpload): Promise<Session> {
   const { db, blobs, inFlight, limits, clock } = context;
   checkSize(limits, upload.fileSize);
   await checkSessionLimits(db, upload.caller, limits, upload.fileSize);
-  const target = await targetOf(context, upload);
+  const target = await getTarget(context, upload);
   await checkSpace(db, upload.caller, upload.fileSize, limits.userQuota, { mostItems: limits.items });
 
   const layout = planParts(upload.fileSize, limits.partSize);
-  const id = newBlobId();
-  using _held = inFlight.track(id);
+  const blob = newBlobId();
+  using _tracking = inFlight.track(blob);
   const createdAt = clock.lifetimesFrom();
-  await recordBlob(db, { blob: id, owner: upload.caller }, createdAt);
-  const staged = await blobs.create(id, layout).catch(async (error: unknown) => {
-    // Refused, it has left nothing. After any other failure nobody knows: the sweep deletes what is there.
-    if (error instanceof KnownError) await discardBlob({ db, blobs }, id).catch(() => {});
+  await recordBlob(db, { blob, owner: upload.caller }, createdAt);
+  const staged = await blobs.create(blob, layout).catch(async (error: unknown) => {
+    // After a known error, nothing was created. After any other error, garbage collection deletes what there may be.
+    if (error instanceof KnownError) await discardBlob({ db, blobs }, blob).catch(() => {});
     throw error;
   });
   const session: Session = {
@@ -60,7 +60,7 @@ export async function createSession(context: UploadContext, upload: NewUpload): 
     await insertSession(db, session, createdAt, limits);
   } catch (error) {
     if (await isOpen(db, session.id)) return session;
-    // Without a row nothing will ever name these bytes; should this fail too, the sweep deletes them.
+    // If this fails too, garbage collection deletes the staged blob.
     await blobs.remove(staged).catch(() => {});
     await discardBlob({ db, blobs }, staged).catch(() => {});
     throw error;
@@ -68,24 +68,27 @@ export async function createSession(context: UploadContext, upload: NewUpload): 
   return session;
 }
 
-/** Whether the row was written, and only the word of it was lost. Rejects where that cannot be said: the bytes stay then. */
+/** True if the row was written, and only the database's response was lost. If this query fails too, the bytes stay. */
 async function isOpen(db: Kysely<Tables>, id: SessionId): Promise<boolean> {
   return (await findSession(db, id))?.state === 'open';
 }
 
 function checkSize(limits: UploadLimits, fileSize: number): void {
   if (fileSize > limits.maxFileSize) {
-    throw new DomainError('file-too-large', `A file may have ${limits.maxFileSize} bytes here, not ${fileSize}.`);
+    throw new DomainError(
+      'file-too-large',
+      `The file has ${fileSize} bytes; this server accepts files of up to ${limits.maxFileSize} bytes.`,
+    );
   }
   if (fileSize < limits.minFileSize) {
     throw new DomainError(
       'file-too-small',
-      `An upload session is for files of ${limits.minFileSize} bytes and more; send this one to /files/content.`,
+      `Upload sessions are for files of ${limits.minFileSize} bytes or more. Upload smaller files to /files/content.`,
     );
   }
 }
 
-async function targetOf({ db }: UploadContext, upload: NewUpload): Promise<Target> {
+async function getTarget({ db }: UploadContext, upload: NewUpload): Promise<Target> {
   if ('folderId' in upload) {
     const { caller, folderId, name } = upload;
     assertValidName(name);

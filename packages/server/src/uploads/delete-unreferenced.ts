@@ -7,82 +7,83 @@ import { findReferencedBlobs } from './session-store.ts';
 
 const BATCH = 100;
 /**
- * A writer that has not been heard of for so long is dead. Longer than a blob on S3 takes from its last byte to its name:
- * 150 s of tries to complete it, a minute of asking what has become of it, a minute for the transaction.
+ * A writer without a sign of life for this long counts as dead. This is longer than an upload to S3 takes from its last byte
+ * to its row: retries to complete it for 150 s, a minute to find out what became of it, a minute for the transaction.
  */
 const LEASE: Millis = 15 * 60_000;
 
 /**
- * Deletes the blobs that are known and that nothing names: those whose writer is dead, once `grace` or the lease of a
- * writer is over, and those that lost their last name. One that fails keeps none of the others from their turn.
- * @returns How many it deleted.
+ * Deletes unreferenced blobs: those that lost their last reference, and those whose writer has shown no sign of life for
+ * `grace` or for the lease of a writer. If one cannot be deleted, the others still are, and then this throws.
+ * @returns The number of deleted blobs.
  */
 export async function deleteUnreferenced(
   context: Pick<UploadContext, 'db' | 'blobs' | 'inFlight' | 'clock'>,
   { grace }: { grace: Millis },
 ): Promise<number> {
   const { db, blobs, inFlight, clock } = context;
-  const before = clock.expiryTime() - Math.min(grace, LEASE);
-  await discardDead({ db, blobs }, before, (blob) => inFlight.has(blob));
+  const lastSignOfLife = clock.expiryTime() - Math.min(grace, LEASE);
+  await discardAbandoned({ db, blobs }, lastSignOfLife, (blob) => inFlight.has(blob));
 
   let deleted = 0;
-  let failure: unknown;
-  for await (const batch of pagesOf(db, { deleting: 1, before: Number.MAX_SAFE_INTEGER })) {
-    const named = await findReferencedBlobs(
+  let firstError: unknown;
+  for await (const batch of listBatches(db, { deleting: 1, before: Number.MAX_SAFE_INTEGER })) {
+    const referenced = await findReferencedBlobs(
       db,
       batch.map(({ blob_id: blob }) => blob),
     );
-    const gone: BlobId[] = [];
+    const removed: BlobId[] = [];
     for (const { blob_id: blob, touched_at: touchedAt } of batch) {
-      if (named.has(blob)) {
-        await forgetReferenced(db, blob, touchedAt);
+      if (referenced.has(blob)) {
+        await unmarkReferenced(db, blob, touchedAt);
         continue;
       }
       try {
         await blobs.remove(blob);
-        gone.push(blob);
+        removed.push(blob);
       } catch (error) {
-        failure ??= error;
+        firstError ??= error;
       }
     }
-    await deleteBlobRows(db, gone);
-    deleted += gone.length;
+    await deleteBlobRows(db, removed);
+    deleted += removed.length;
   }
-  if (failure !== undefined) throw failure;
+  if (firstError !== undefined) throw firstError;
   return deleted;
 }
 
 /**
- * At the start of a server that has the store to itself: whoever was writing a blob is dead. Gives back what they had
- * reserved; the sweep deletes the bytes.
+ * Discards the blobs that ended processes were writing, and frees the space reserved for them. Garbage collection deletes
+ * the bytes. Call it at the start of a server that is alone with its database.
  */
-export async function discardBlobsOfEndedProcesses(rooms: Pick<UploadContext, 'db' | 'blobs'>): Promise<void> {
-  await discardDead(rooms, Number.MAX_SAFE_INTEGER, () => false);
+export async function discardBlobsOfEndedProcesses(context: Pick<UploadContext, 'db' | 'blobs'>): Promise<void> {
+  await discardAbandoned(context, Number.MAX_SAFE_INTEGER, () => false);
 }
 
 /**
- * A blob that is whole is not deleted here: it takes a moment from there to its name, so that it is more likely that it
- * has a name in a newer database, of which this one is an older backup.
+ * Marks blobs for deletion whose writer is dead. Complete blobs are only forgotten, and can become orphans: a blob is
+ * complete only for a moment before it gets its row, so more likely this database is an older backup, and a newer one has
+ * the row.
  */
-async function discardDead(
+async function discardAbandoned(
   { db, blobs }: Pick<UploadContext, 'db' | 'blobs'>,
   before: Millis,
-  isAlive: (blob: BlobId) => boolean,
+  isInFlight: (blob: BlobId) => boolean,
 ): Promise<void> {
-  for await (const batch of pagesOf(db, { deleting: 0, before })) {
+  for await (const batch of listBatches(db, { deleting: 0, before })) {
     for (const { blob_id: blob } of batch) {
-      if (isAlive(blob)) continue;
+      if (isInFlight(blob)) continue;
       await markBlobForDeletion(db, blob, { before, keep: await blobs.isComplete(blob) });
     }
   }
 }
 
-async function* pagesOf(
+async function* listBatches(
   db: Kysely<Tables>,
   { deleting, before }: { deleting: 0 | 1; before: Millis },
 ): AsyncGenerator<{ blob_id: BlobId; touched_at: Millis }[]> {
-  for (let after = '', more = true; more; ) {
-    const page = await db
+  for (let after = '', hasMore = true; hasMore; ) {
+    const batch = await db
       .selectFrom('unreferenced_blobs')
       .select(['blob_id', 'touched_at'])
       .where('deleting', '=', deleting)
@@ -91,14 +92,14 @@ async function* pagesOf(
       .orderBy('blob_id')
       .limit(BATCH)
       .execute();
-    if (page.length > 0) yield page;
-    more = page.length === BATCH;
-    after = page.at(-1)?.blob_id ?? after;
+    if (batch.length > 0) yield batch;
+    hasMore = batch.length === BATCH;
+    after = batch.at(-1)?.blob_id ?? after;
   }
 }
 
-/** Another row names it still; unless that went meanwhile, and noted it again. */
-async function forgetReferenced(db: Kysely<Tables>, blob: BlobId, touchedAt: Millis): Promise<void> {
+/** Keeps a blob that another row refers to, unless that row was deleted meanwhile, which changes `touched_at`. */
+async function unmarkReferenced(db: Kysely<Tables>, blob: BlobId, touchedAt: Millis): Promise<void> {
   await db
     .deleteFrom('unreferenced_blobs')
     .where('blob_id', '=', blob)

@@ -14,7 +14,12 @@ import {
   setExpired,
 } from './session-store.ts';
 
-/** Forgets the session, then its bytes. After a commit there is nothing to abort: the file stays. */
+/**
+ * Ends sessions that do not become files: aborted and expired ones. `deleteStagedBytes` is the only function that deletes
+ * the bytes of a session.
+ */
+
+/** Deletes the session's row, then its bytes. If the session has been committed, does nothing: the file stays. */
 export async function abortSession(context: UploadContext, caller: UserId, id: SessionId): Promise<void> {
   const { db } = context;
   const session = await getOwnSession(context, caller, id);
@@ -26,14 +31,15 @@ export async function abortSession(context: UploadContext, caller: UserId, id: S
 const BATCH = 100;
 
 /**
- * Ends sessions past their time, with their bytes. A session that is committed in the same moment is either committed
- * or expired, never both: the first to change its state wins.
+ * Ends expired sessions and deletes their bytes. If a session is committed at the same time, the first of the two to change
+ * its state wins. Also deletes the rows of sessions that ended long ago.
+ * @returns The number of sessions that it ended.
  */
 export async function expireSessions(context: UploadContext): Promise<number> {
   const { db, limits, clock } = context;
   let expired = await expireAll(context, () => listOverdueSessions(db, clock.expiryTime(), BATCH));
-  // One created by a clock that was ahead would live for too long. Once the clock has been right for a whole lifetime, and
-  // for as long as a time before counted on, such a session is older than that.
+  // A session created while the clock was ahead would live too long. After the clock has been steady for a whole lifetime
+  // plus the grace time, any session dated in the future is older than its lifetime.
   if (clock.steadyFor() >= limits.sessionLifetime + CLOCK_GRACE) {
     const createdAfter = clock.now() + CLOCK_TOLERANCE;
     const future = { createdAfter, expiringAfter: createdAfter + limits.sessionLifetime };
@@ -44,11 +50,11 @@ export async function expireSessions(context: UploadContext): Promise<number> {
   return expired;
 }
 
-async function expireAll(context: UploadContext, find: () => Promise<Session[]>): Promise<number> {
+async function expireAll(context: UploadContext, listBatch: () => Promise<Session[]>): Promise<number> {
   const { db } = context;
   let expired = 0;
   for (;;) {
-    const overdue = await find();
+    const overdue = await listBatch();
     for (const session of overdue) {
       if (!(await setExpired(db, session.id))) continue;
       expired += 1;
@@ -60,20 +66,20 @@ async function expireAll(context: UploadContext, find: () => Promise<Session[]>)
 }
 
 /**
- * Removes the bytes of a session that has ended without a file. The only way by which a session's bytes go: it asks
- * last whether a version names them, so that no order of commit, abort, expiry and crash can take a published file.
+ * Deletes the bytes of a session that has ended without a file. First checks that no version refers to them, after the
+ * session has ended. So a published file survives any order of commit, abort, expiry and crash.
  */
 export async function deleteStagedBytes(
   { db, blobs }: Pick<UploadContext, 'db' | 'blobs'>,
   staged: StagedBlob,
 ): Promise<void> {
-  const named = await findReferencedBlobs(db, [staged.blob]);
-  if (named.has(staged.blob)) return;
+  const referenced = await findReferencedBlobs(db, [staged.blob]);
+  if (referenced.has(staged.blob)) return;
   await blobs.remove(staged);
   await deleteBlobRows(db, [staged.blob]);
 }
 
-/** A session has ended: what this process remembers of it goes. */
+/** Drops what this process remembers of a session that has ended. */
 export function forgetSession({ hasher, registry }: UploadContext, session: SessionId): void {
   hasher.forget(session);
   registry.forgetSession(session);

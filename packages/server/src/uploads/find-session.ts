@@ -4,7 +4,7 @@ import type { UploadContext } from './context.ts';
 import type { Session } from './session.ts';
 import { findSession } from './session-store.ts';
 
-/** The caller's session in any state but expired. Refuses one that is unknown, another user's, or past its time. */
+/** Gets a session in any state but expired. Throws if it does not exist, belongs to another user, or has expired. */
 export async function getOwnSession(
   { db, clock }: Pick<UploadContext, 'db' | 'clock'>,
   caller: UserId,
@@ -15,10 +15,10 @@ export async function getOwnSession(
   return assertOwner(session, caller, clock.expiryTime());
 }
 
-/** The session, if it is the caller's and has not passed its time. `expiryTime` is the clock's. */
+/** Returns the session. Throws if it belongs to another user or has expired. `expiryTime` is that of the clock. */
 export function assertOwner(session: Session, caller: UserId, expiryTime: Millis): Session {
   if (session.owner !== caller) {
-    throw new DomainError('forbidden', 'Only the user who initiated the upload session may use it.');
+    throw new DomainError('forbidden', 'Only the user who created the upload session can use it.');
   }
   if (session.state === 'expired' || (session.state === 'open' && session.expiresAt <= expiryTime)) {
     throw sessionExpiredError(session);
@@ -26,23 +26,23 @@ export function assertOwner(session: Session, caller: UserId, expiryTime: Millis
   return session;
 }
 
-/** Why a session that was open a moment ago takes nothing any more. */
+/** The error for a session that has ended during an operation. */
 export async function sessionEndedError({ db }: Pick<UploadContext, 'db'>, session: Session): Promise<DomainError> {
-  const now = await findSession(db, session.id);
-  return now?.state === 'expired' ? sessionExpiredError(now) : sessionNotFoundError(session.id);
+  const current = await findSession(db, session.id);
+  return current?.state === 'expired' ? sessionExpiredError(current) : sessionNotFoundError(session.id);
 }
 
 export function sessionNotFoundError(id: SessionId): DomainError {
   return new DomainError(
     'session-not-found',
-    `There is no upload session ${id}: it was aborted, or its file is complete and the session forgotten.`,
+    `There is no upload session ${id}. It was aborted, or it was committed or expired long ago.`,
   );
 }
 
 function sessionExpiredError(session: Session): DomainError {
-  const when = new Date(session.expiresAt).toISOString();
+  const expiresAt = new Date(session.expiresAt).toISOString();
   return new DomainError(
     'session-expired',
-    `The upload session expired at ${when}. Create a new one and upload again.`,
+    `The upload session expired at ${expiresAt}. Create a new session and upload the file again.`,
   );
 }

@@ -6,111 +6,112 @@ import type { UploadContext } from './context.ts';
 import { findExplainedBlobs } from './session-store.ts';
 
 const BATCH = 100;
-/** A row about an orphan that has not been met for so long is about one that somebody else removed. */
-const FORGOTTEN_AFTER: Millis = 90 * 24 * 3_600_000;
+/** An orphan that no scan has met for this long was removed by another program; its row is deleted. */
+const ROW_LIFETIME: Millis = 90 * 24 * 3_600_000;
 
 interface OrphanRules {
-  /** What was written to less than this long ago is not looked at. */
+  /** Minimum time since a blob was last written to before it counts as an orphan. */
   grace: Millis;
-  /** For how long an orphan is kept after this database first knew of it. */
+  /** How long an orphan is kept after this database first recorded it. */
   retention: Millis;
-  /** Told how many orphans were found that were not known before, and from when on they may be removed. */
+  /** Called with the number of new orphans, and the time until which they are kept. */
   onFound?: (count: number, keptUntil: Millis) => void;
 }
 
 /**
- * Looks through the store for bytes that no row explains. No crash leaves any (`files/unreferenced-blobs.ts`): rows are
- * missing, most likely because an older backup of the database was restored. So what is found is kept, and removed only
- * once this very database has known of it for `retention`. It asks for names alone, and for the age of an orphan only.
+ * Scans the store for orphans: blobs that no row explains. Crashes do not leave orphans (`files/blobs.ts`), so rows are
+ * missing, most likely because an older backup of the database was restored. Therefore orphans are recorded first, and
+ * removed only after this database has known of them for `retention`. A scan reads only names; it reads the age of orphans
+ * alone.
  */
 export class OrphanScan {
-  readonly #uploads: Pick<UploadContext, 'db' | 'blobs' | 'inFlight' | 'clock'>;
+  readonly #context: Pick<UploadContext, 'db' | 'blobs' | 'inFlight' | 'clock'>;
   readonly #rules: OrphanRules;
-  /** The part of the store to look at next. */
-  #next = 1;
-  #found = 0;
+  /** Index of the section of the store to scan next. */
+  #nextSection = 1;
+  #newOrphans = 0;
 
   constructor(context: Pick<UploadContext, 'db' | 'blobs' | 'inFlight' | 'clock'>, rules: OrphanRules) {
-    this.#uploads = context;
+    this.#context = context;
     this.#rules = rules;
   }
 
   /**
-   * Looks at the first part of the store, in which uploads are in progress, then at further parts where the round before
-   * has stopped; ends after the part in which `budget` is used up, and after all of them at the latest.
-   * @returns How many orphans it removed.
+   * Scans section 0 of the store, which has the uploads in progress, then continues where the last run stopped. Stops after
+   * the section in which `budget` is used up, or after all sections.
+   * @returns The number of orphans that it removed.
    */
   async run({ budget = Number.POSITIVE_INFINITY, signal }: { budget?: Millis; signal?: AbortSignal } = {}) {
-    const { blobs, clock, db } = this.#uploads;
+    const { blobs, clock, db } = this.#context;
     const end = clock.monotonic() + budget;
-    const others = blobs.parts() - 1;
-    this.#found = 0;
-    // Batches reach beyond a part, so that many small ones are one question.
-    const names = new Batches<FoundBlob>(BATCH);
-    let removed = await this.#listBatch(0, names);
-    for (let looked = 0; looked < others && clock.monotonic() < end; looked++) {
+    const lastSection = blobs.parts() - 1;
+    this.#newOrphans = 0;
+    // A batch can include blobs of several sections, so that small sections do not cost a query each.
+    const batches = new Batches<FoundBlob>(BATCH);
+    let removed = await this.#scanSection(0, batches);
+    for (let scanned = 0; scanned < lastSection && clock.monotonic() < end; scanned++) {
       signal?.throwIfAborted();
-      removed += await this.#listBatch(this.#next, names);
-      this.#next = this.#next === others ? 1 : this.#next + 1;
+      removed += await this.#scanSection(this.#nextSection, batches);
+      this.#nextSection = this.#nextSection === lastSection ? 1 : this.#nextSection + 1;
     }
-    removed += await this.#examine(names.rest());
-    if (this.#found > 0) this.#rules.onFound?.(this.#found, clock.lifetimesFrom() + this.#rules.retention);
-    await forgetRescued(db, clock.expiryTime() - this.#rules.retention - FORGOTTEN_AFTER);
+    removed += await this.#checkBatch(batches.rest());
+    if (this.#newOrphans > 0) this.#rules.onFound?.(this.#newOrphans, clock.lifetimesFrom() + this.#rules.retention);
+    await deleteObsoleteRows(db, clock.expiryTime() - this.#rules.retention - ROW_LIFETIME);
     return removed;
   }
 
-  async #listBatch(part: number, names: Batches<FoundBlob>): Promise<number> {
+  async #scanSection(section: number, batches: Batches<FoundBlob>): Promise<number> {
     let removed = 0;
-    for await (const found of this.#uploads.blobs.find(part)) {
-      const batch = names.add(found);
-      if (batch !== undefined) removed += await this.#examine(batch);
+    for await (const found of this.#context.blobs.find(section)) {
+      const batch = batches.add(found);
+      if (batch !== undefined) removed += await this.#checkBatch(batch);
     }
     return removed;
   }
 
-  /** In this order: listed, in hand, explained by a row; so that what gets its row meanwhile is not taken for an orphan. */
-  async #examine(batch: readonly FoundBlob[]): Promise<number> {
+  /** Checks the blobs in flight before the rows: a blob that gets its row in between must not count as an orphan. */
+  async #checkBatch(batch: readonly FoundBlob[]): Promise<number> {
     if (batch.length === 0) return 0;
-    const { db, blobs, inFlight, clock } = this.#uploads;
-    const suspects = batch.filter((found) => !inFlight.has(found.blob));
-    const explained = await findExplainedBlobs(db, idsOf(suspects));
-    const orphans = suspects.filter((found) => !explained.has(found.blob));
+    const { db, blobs, inFlight, clock } = this.#context;
+    const candidates = batch.filter((found) => !inFlight.has(found.blob));
+    const explained = await findExplainedBlobs(db, getIds(candidates));
+    const orphans = candidates.filter((found) => !explained.has(found.blob));
     if (orphans.length === 0) return 0;
-    const known = await findKnown(db, idsOf(orphans));
-    const fresh = await this.#oldEnough(orphans.filter((found) => !known.has(found.blob)));
+    const foundTimes = await findRecorded(db, getIds(orphans));
+    const newOrphans = await this.#filterByAge(orphans.filter((found) => !foundTimes.has(found.blob)));
     const now = clock.lifetimesFrom();
-    const overdue = clock.expiryTime() - this.#rules.retention;
+    const maxFoundAt = clock.expiryTime() - this.#rules.retention;
     if (this.#rules.retention > 0) {
-      await note(db, fresh, now);
-      this.#found += fresh.length;
-    } else for (const id of fresh) known.set(id, overdue);
-    const due = [...known].filter(([, foundAt]) => foundAt <= overdue).map(([id]) => id);
-    for (const id of due) await blobs.remove(id);
-    if (due.length > 0) await db.deleteFrom('orphaned_blobs').where('blob_id', 'in', due).execute();
-    return due.length;
+      await record(db, newOrphans, now);
+      this.#newOrphans += newOrphans.length;
+    } else for (const id of newOrphans) foundTimes.set(id, maxFoundAt);
+    const expired = [...foundTimes].filter(([, foundAt]) => foundAt <= maxFoundAt).map(([id]) => id);
+    for (const id of expired) await blobs.remove(id);
+    if (expired.length > 0) await db.deleteFrom('orphaned_blobs').where('blob_id', 'in', expired).execute();
+    return expired.length;
   }
 
-  async #oldEnough(orphans: readonly FoundBlob[]): Promise<BlobId[]> {
-    const newest = this.#uploads.clock.fileExpiryTime() - this.#rules.grace;
-    const old: BlobId[] = [];
+  async #filterByAge(orphans: readonly FoundBlob[]): Promise<BlobId[]> {
+    const maxWrittenAt = this.#context.clock.fileExpiryTime() - this.#rules.grace;
+    const oldEnough: BlobId[] = [];
     for (const { blob, lastWrite } of orphans) {
-      const written = await lastWrite();
-      if (written !== undefined && written <= newest) old.push(blob);
+      const writtenAt = await lastWrite();
+      if (writtenAt !== undefined && writtenAt <= maxWrittenAt) oldEnough.push(blob);
     }
-    return old;
+    return oldEnough;
   }
 }
 
-function idsOf(found: readonly FoundBlob[]): BlobId[] {
+function getIds(found: readonly FoundBlob[]): BlobId[] {
   return found.map(({ blob }) => blob);
 }
 
-async function findKnown(db: Kysely<Tables>, ids: readonly BlobId[]): Promise<Map<BlobId, Millis>> {
+async function findRecorded(db: Kysely<Tables>, ids: readonly BlobId[]): Promise<Map<BlobId, Millis>> {
   const rows = await db.selectFrom('orphaned_blobs').selectAll().where('blob_id', 'in', ids).execute();
   return new Map(rows.map((row) => [row.blob_id, row.found_at]));
 }
 
-async function note(db: Kysely<Tables>, ids: readonly BlobId[], now: Millis): Promise<void> {
+async function record(db: Kysely<Tables>, ids: readonly BlobId[], now: Millis): Promise<void> {
   if (ids.length === 0) return;
   await db
     .insertInto('orphaned_blobs')
@@ -119,8 +120,8 @@ async function note(db: Kysely<Tables>, ids: readonly BlobId[], now: Millis): Pr
     .execute();
 }
 
-/** Orphans that a row names again, and those that have not been there for long. */
-async function forgetRescued(db: Kysely<Tables>, before: Millis): Promise<void> {
+/** Deletes the rows of orphans that another row refers to again, and of orphans found before `before`. */
+async function deleteObsoleteRows(db: Kysely<Tables>, before: Millis): Promise<void> {
   await db
     .deleteFrom('orphaned_blobs')
     .where((row) =>
@@ -133,7 +134,7 @@ async function forgetRescued(db: Kysely<Tables>, before: Millis): Promise<void> 
     .execute();
 }
 
-/** Puts together what comes one by one. */
+/** Collects single items into batches. */
 class Batches<T> {
   readonly #size: number;
   #items: T[] = [];
@@ -142,7 +143,7 @@ class Batches<T> {
     this.#size = size;
   }
 
-  /** Gives a batch if this item fills it. */
+  /** Returns a batch if this item completes it. */
   add(item: T): T[] | undefined {
     this.#items.push(item);
     return this.#items.length < this.#size ? undefined : this.rest();

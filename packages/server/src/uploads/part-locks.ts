@@ -1,73 +1,73 @@
 import type { SessionId } from '@partway/protocol/ids';
 
-/** A body on its way in, which can be told to stop. */
+/** A request body in progress, which can be aborted. */
 export type PartBody = AsyncIterable<Uint8Array> & {
   destroy(reason?: Error): unknown;
-  /** Aborted once there is nobody left to answer; what only waits then ends at once. */
+  /** Aborted if the client disconnects. Ends any waiting. */
   readonly signal?: AbortSignal;
 };
 
-/** The right to write one slot, until it is given back. */
 interface PartLock {
   release(): void;
 }
 
-interface Holder {
+interface LockHolder {
   body: PartBody;
-  done: Promise<void>;
+  /** Resolves when the lock is released. */
+  released: Promise<void>;
 }
 
 /**
- * One writer a slot. The newest request wins: a client sends a part again when its first connection is half-open, and
- * must not wait for that to time out. The older request is cut, and the newer one begins only when nothing writes any
- * more, so that no slot is torn.
+ * Ensures that one request at a time writes a part on this node. The newest request wins: a client sends a part again when
+ * its first connection is half-open, and should not wait for that to time out. The older request is aborted, and the newer
+ * one starts after the older one has stopped writing, so that their bytes do not mix.
  */
 export class PartLocks {
-  readonly #sessions = new Map<SessionId, Map<number, Holder>>();
+  readonly #sessions = new Map<SessionId, Map<number, LockHolder>>();
 
-  /** Resolves once this request alone may write the slot. Rejects at once, with its reason, if its body's signal is aborted. */
+  /** Resolves when this request has the lock. Rejects with the reason of its body's signal if that is aborted first. */
   async lock(session: SessionId, index: number, body: PartBody): Promise<PartLock> {
     body.signal?.throwIfAborted();
-    const slots = this.#sessions.get(session) ?? new Map<number, Holder>();
-    this.#sessions.set(session, slots);
-    const { promise: done, resolve: finish } = Promise.withResolvers<void>();
-    const older = slots.get(index);
-    const holder: Holder = { body, done };
-    slots.set(index, holder);
-    const giveBack = () => {
-      if (slots.get(index) === holder) slots.delete(index);
-      if (slots.size === 0 && this.#sessions.get(session) === slots) this.#sessions.delete(session);
-      finish();
+    const holders = this.#sessions.get(session) ?? new Map<number, LockHolder>();
+    this.#sessions.set(session, holders);
+    const { promise: released, resolve: setReleased } = Promise.withResolvers<void>();
+    const older = holders.get(index);
+    const holder: LockHolder = { body, released };
+    holders.set(index, holder);
+    const release = () => {
+      if (holders.get(index) === holder) holders.delete(index);
+      if (holders.size === 0 && this.#sessions.get(session) === holders) this.#sessions.delete(session);
+      setReleased();
     };
     if (older !== undefined) {
       older.body.destroy(new Error('a newer request for the same part took over'));
       try {
-        await orAborted(older.done, body.signal);
+        await waitUnlessAborted(older.released, body.signal);
       } catch (error) {
-        // Whoever waits for this request waits for those before it.
-        void older.done.then(giveBack);
+        // A request that waits for this one also has to wait for the older one.
+        void older.released.then(release);
         throw error;
       }
     }
-    return { release: giveBack };
+    return { release };
   }
 
-  /** Resolves once no request that is writing to the session now does so any more. */
+  /** Resolves when all requests that hold or wait for a lock of the session now have released it. */
   async waitIdle(session: SessionId): Promise<void> {
-    await Promise.all([...(this.#sessions.get(session)?.values() ?? [])].map((holder) => holder.done));
+    await Promise.all([...(this.#sessions.get(session)?.values() ?? [])].map((holder) => holder.released));
   }
 }
 
-/** Resolves as `done` does; rejects with the reason of `signal` if that is aborted before. */
-async function orAborted(done: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
-  if (signal === undefined) return done;
+/** Waits for `promise`. Rejects with the reason of `signal` if that is aborted first. */
+async function waitUnlessAborted(promise: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  if (signal === undefined) return promise;
   signal.throwIfAborted();
   const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const leave = () => reject(signal.reason as Error);
-  signal.addEventListener('abort', leave, { once: true });
+  const onAbort = () => reject(signal.reason as Error);
+  signal.addEventListener('abort', onAbort, { once: true });
   try {
-    await Promise.race([done, aborted]);
+    await Promise.race([promise, aborted]);
   } finally {
-    signal.removeEventListener('abort', leave);
+    signal.removeEventListener('abort', onAbort);
   }
 }

@@ -6,7 +6,7 @@ import { getOwnSession } from './find-session.ts';
 import { type Part, type Session, sessionFromRow } from './session.ts';
 import { countParts, listParts } from './session-store.ts';
 
-/** A session and how many of its parts are stored. */
+/** Reads a session and the number of its stored parts. */
 export async function readSession(
   context: UploadContext,
   caller: UserId,
@@ -16,7 +16,7 @@ export async function readSession(
   return { session, stored: await countParts(context.db, id) };
 }
 
-/** A page of a session's stored parts in the order of their bytes, and how many there are in all. */
+/** Reads a page of a session's stored parts, by offset in the file, and their total number. */
 export async function readParts(
   context: UploadContext,
   caller: UserId,
@@ -27,18 +27,18 @@ export async function readParts(
   return { session, parts: await listParts(context.db, id, page), stored };
 }
 
-/** Sessions whose parts one statement counts: 100,000 rows at most. */
+/** Sessions whose parts one query counts. They have 100,000 rows at most. */
 const COUNT_BATCH = 10;
 
-/** An upload under way, as a list shows it. */
+/** An upload in progress, for a list. */
 export interface ListedSession {
   session: Session;
-  /** How many parts are stored. */
+  /** Number of stored parts. */
   stored: number;
   createdAt: Millis;
 }
 
-/** The caller's uploads under way, after `after` in the order of their ids; those past their time are not among them. */
+/** Lists the caller's uploads in progress by ID, starting after `after`. Excludes expired sessions. */
 export async function listSessions(
   { db, clock }: Pick<UploadContext, 'db' | 'clock'>,
   caller: UserId,

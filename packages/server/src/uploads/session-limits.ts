@@ -3,29 +3,29 @@ import { type Kysely, sql } from 'kysely';
 import type { Tables } from '../database/schema.ts';
 import { type Limits, limitReached } from '../limits.ts';
 
-/** How many sessions a user may have open, and how many bytes they may come to. */
+/** The limits on a user's open sessions: their number, and their total size in bytes. */
 export type SessionLimits = Pick<Limits, 'sessions' | 'reservedBytes'>;
 
 /**
- * Refuses `operation_limit_exceeded` or `storage_limit_exceeded` if one more session, with so many bytes more to reserve,
- * would pass a limit of its owner. Expired sessions count until the sweep has ended them: until then their bytes are
- * there. In a transaction that holds the owner's tree it decides; before, it saves the work. A user who is beyond a
- * limit that was lowered keeps the sessions there are.
+ * Throws `limit-exceeded` or `quota-exceeded` if one more session, with `newBytes` more to reserve, would exceed a limit of
+ * its owner. Expired sessions count until a background job has ended them, because their bytes still exist. The result is
+ * final in a transaction that has locked the owner's tree; before that, the check only avoids needless work. If a limit is
+ * lowered, existing sessions stay.
  */
 export async function checkSessionLimits(
   db: Kysely<Tables>,
   owner: UserId,
   { sessions, reservedBytes }: SessionLimits,
-  more: number,
+  newBytes: number,
 ): Promise<void> {
   const row = await db
     .selectFrom('users')
     .select((user) => [
-      // Compared in the database: a sum may be beyond what a number here holds.
-      sql<boolean>`space_reserved > ${reservedBytes - more}`.as('too_much'),
+      // Compared in the database, because the sum can be too large for a JavaScript number.
+      sql<boolean>`space_reserved > ${reservedBytes - newBytes}`.as('too_much'),
       user
         .selectFrom('upload_sessions')
-        .select((of) => of.fn.countAll().as('open'))
+        .select((eb) => eb.fn.countAll().as('open'))
         .where('owner_id', '=', owner)
         .where('state', '=', 'open')
         .as('open'),
@@ -36,17 +36,17 @@ export async function checkSessionLimits(
   if (open >= sessions) {
     throw limitReached(
       'sessions',
-      `A user may have ${sessions} upload sessions open, and this one has ${open}. Commit or abort some, or ask the ` +
-        'operator to raise PARTWAY_MAX_SESSIONS.',
+      `You have ${open} open upload sessions; the maximum is ${sessions}. Commit or abort some, or ask the operator to ` +
+        'raise PARTWAY_MAX_SESSIONS.',
       { open, most: sessions },
     );
   }
   if (row?.too_much) {
     throw limitReached(
       'reservedBytes',
-      `The open upload sessions of a user may come to ${reservedBytes} bytes, and ${more} more would pass that. Commit or ` +
-        'abort some, or ask the operator to raise PARTWAY_MAX_RESERVED.',
-      { bytes: more, most: reservedBytes },
+      `${newBytes} more bytes would exceed ${reservedBytes} bytes, the maximum total size of a user's open upload sessions. ` +
+        'Commit or abort some, or ask the operator to raise PARTWAY_MAX_RESERVED.',
+      { bytes: newBytes, most: reservedBytes },
     );
   }
 }

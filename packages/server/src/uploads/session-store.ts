@@ -9,11 +9,13 @@ import { type HashCheckpoint, matchesCheckpoint } from './hashing/checkpoint.ts'
 import { type Part, partFromRow, type Session, type StoredPart, sessionFromRow } from './session.ts';
 import { checkSessionLimits, type SessionLimits } from './session-limits.ts';
 
-/** The SQL of sessions and parts, once for both databases. Races end at unique keys and at `where state = 'open'`. */
+/**
+ * The SQL for sessions and parts, for both databases. Unique keys and `where state = 'open'` decide races.
+ */
 
 /**
- * Writes an open session, which names its blob, and reserves room for its file. Refuses
- * `storage_limit_exceeded` and what `checkSessionLimits` refuses.
+ * Inserts an open session, which then references its blob, and reserves space for its file. Throws `quota-exceeded`, and
+ * the errors of `checkSessionLimits`.
  */
 export async function insertSession(
   db: Kysely<Tables>,
@@ -58,7 +60,10 @@ export async function findSession(db: Kysely<Tables>, id: SessionId): Promise<Se
   return row && sessionFromRow(row);
 }
 
-/** Records a part of an open session; false where it is no longer open or the slot is taken already. `node` has the bytes. */
+/**
+ * Inserts a stored part of an open session. Returns false if the session is not open or the part exists.
+ * @param node The node that has the bytes in its local cache.
+ */
 export async function insertPart(
   db: Kysely<Tables>,
   session: SessionId,
@@ -82,7 +87,7 @@ export async function insertPart(
         ])
         .where('id', '=', session)
         .where('state', '=', 'open')
-        // Whoever ends the session waits for this row, or this row finds the session ended.
+        // A transaction that ends the session waits for this row, or this statement finds the session ended.
         .forShare(),
     )
     .onConflict((conflict) => conflict.columns(['session_id', 'part_index']).doNothing())
@@ -101,7 +106,7 @@ export async function findPart(db: Kysely<Tables>, session: SessionId, index: nu
   return row && partFromRow(session, row);
 }
 
-/** Stored parts in the order of their bytes; at most 10,000 by the grid's limit. */
+/** Lists stored parts by offset in the file. A session has at most 10,000 parts. */
 export async function listParts(
   db: Kysely<Tables>,
   session: SessionId,
@@ -129,7 +134,7 @@ export async function countParts(db: Kysely<Tables>, session: SessionId): Promis
   return Number(stored);
 }
 
-/** open → committed; false where it is no longer open, or its digest's mark, if one is given, is another by now. */
+/** Sets an open session to committed. Returns false if it is not open, or if its hash checkpoint is not `checkpoint`. */
 export async function setCommitted(
   tx: Transaction<Tables>,
   session: SessionId,
@@ -153,9 +158,9 @@ export async function setCommitted(
   return numUpdatedRows === 1n;
 }
 
-/** open → expired; false where it is no longer open. Its room is given back, and its parts go after it. */
+/** Sets an open session to expired, frees its reserved space, then deletes its parts. Returns false if it is not open. */
 export async function setExpired(db: Kysely<Tables>, session: SessionId): Promise<boolean> {
-  const ended = await releaseSpace(db, session, async (tx) => {
+  const hasEnded = await endSession(db, session, async (tx) => {
     const { numUpdatedRows } = await tx
       .updateTable('upload_sessions')
       .set({ state: 'expired' })
@@ -164,13 +169,13 @@ export async function setExpired(db: Kysely<Tables>, session: SessionId): Promis
       .executeTakeFirst();
     return numUpdatedRows === 1n;
   });
-  if (ended) await deleteParts(db, session);
-  return ended;
+  if (hasEnded) await deleteParts(db, session);
+  return hasEnded;
 }
 
-/** Forgets an open session and its parts, and gives its room back; false where it is no longer open. */
+/** Deletes an open session with its parts, and frees its reserved space. Returns false if it is not open. */
 export async function deleteOpenSession(db: Kysely<Tables>, session: SessionId): Promise<boolean> {
-  return releaseSpace(db, session, async (tx) => {
+  return endSession(db, session, async (tx) => {
     const { numDeletedRows } = await tx
       .deleteFrom('upload_sessions')
       .where('id', '=', session)
@@ -180,8 +185,8 @@ export async function deleteOpenSession(db: Kysely<Tables>, session: SessionId):
   });
 }
 
-/** Gives back the room that was reserved for an open session, where `end` has ended it, and dooms its blob. */
-function releaseSpace(
+/** Runs `end`. If that has ended the session, frees its reserved space and marks its blob for deletion. */
+function endSession(
   db: Kysely<Tables>,
   session: SessionId,
   end: (tx: Transaction<Tables>) => Promise<boolean>,
@@ -194,7 +199,7 @@ function releaseSpace(
       .where('state', '=', 'open')
       .executeTakeFirst();
     if (row === undefined) return false;
-    // Held before the session's row, in the order in which a commit holds them.
+    // The tree is locked before the session's row, in the same order as by a commit.
     await lockTree(tx, row.owner_id);
     if (!(await end(tx))) return false;
     await markBlobsForDeletion(tx, [row.blob_id]);
@@ -203,7 +208,7 @@ function releaseSpace(
   });
 }
 
-/** Sessions that are still open though their time has ended, oldest first. */
+/** Lists open sessions that have expired by `now`, oldest first. */
 export async function listOverdueSessions(db: Kysely<Tables>, now: Millis, limit: number): Promise<Session[]> {
   const rows = await db
     .selectFrom('upload_sessions')
@@ -216,7 +221,7 @@ export async function listOverdueSessions(db: Kysely<Tables>, now: Millis, limit
   return rows.map(sessionFromRow);
 }
 
-/** Open sessions that say they were created after `createdAfter`, and live beyond `expiringAfter`. */
+/** Lists open sessions that were created after `createdAfter` and expire after `expiringAfter`, according to their rows. */
 export async function listFutureSessions(
   db: Kysely<Tables>,
   { createdAfter, expiringAfter }: { createdAfter: Millis; expiringAfter: Millis },
@@ -233,7 +238,7 @@ export async function listFutureSessions(
   return rows.map(sessionFromRow);
 }
 
-/** Open sessions after `after` in the order of their ids. */
+/** Lists open sessions by ID, starting after `after`. */
 export async function listOpenSessions(db: Kysely<Tables>, after: string, limit: number): Promise<Session[]> {
   const rows = await db
     .selectFrom('upload_sessions')
@@ -246,10 +251,12 @@ export async function listOpenSessions(db: Kysely<Tables>, after: string, limit:
   return rows.map(sessionFromRow);
 }
 
-/** How many ended sessions are looked up at once. Each goes by itself, after its parts, which may be ten thousand. */
 const ENDED_BATCH = 100;
 
-/** Drops what is kept only to answer clients: committed sessions past their time, expired ones past `expiredBefore`. */
+/**
+ * Deletes ended sessions, which were kept only to answer clients: committed sessions that expired before `now`, and expired
+ * sessions that expired before `expiredBefore`.
+ */
 export async function deleteEndedSessions(
   db: Kysely<Tables>,
   { now, expiredBefore }: { now: Millis; expiredBefore: Millis },
@@ -276,22 +283,25 @@ async function deleteEnded(db: Kysely<Tables>, state: SessionState, before: Mill
   }
 }
 
-/** Which of these contents a version names or an open session fills. The others are nobody's. */
+/** Finds the blobs among `blobIds` that a version or an open session references. */
 export async function findReferencedBlobs(db: Kysely<Tables>, blobIds: readonly BlobId[]): Promise<Set<BlobId>> {
   if (blobIds.length === 0) return new Set();
-  const rows = await namesOf(db, blobIds).execute();
+  const rows = await selectReferences(db, blobIds).execute();
   return new Set(rows.map((row) => row.blob_id));
 }
 
-/** The same, and which of them are known to be unreferenced. In one statement, as one turns into the other. */
+/**
+ * Finds the blobs among `blobIds` that any row explains: the referenced ones, and those with a row in `unreferenced_blobs`.
+ * One statement, because a blob can change from one to the other meanwhile.
+ */
 export async function findExplainedBlobs(db: Kysely<Tables>, blobIds: readonly BlobId[]): Promise<Set<BlobId>> {
   if (blobIds.length === 0) return new Set();
   const unreferenced = db.selectFrom('unreferenced_blobs').select('blob_id as blob_id').where('blob_id', 'in', blobIds);
-  const rows = await namesOf(db, blobIds).unionAll(unreferenced).execute();
+  const rows = await selectReferences(db, blobIds).unionAll(unreferenced).execute();
   return new Set(rows.map((row) => row.blob_id));
 }
 
-function namesOf(db: Kysely<Tables>, blobIds: readonly BlobId[]) {
+function selectReferences(db: Kysely<Tables>, blobIds: readonly BlobId[]) {
   return db
     .selectFrom('versions')
     .select('blob_id')
@@ -301,17 +311,17 @@ function namesOf(db: Kysely<Tables>, blobIds: readonly BlobId[]) {
     );
 }
 
-/** Rows of parts that one statement deletes at most. */
+/** Maximum number of part rows that one statement deletes. */
 export const PART_BATCH = 1_000;
 
-/** Deletes the parts of a session that has ended, in statements that let others through. */
+/** Deletes the parts of a session that has ended, in several statements, so that other requests do not wait long. */
 export async function deleteParts(db: Kysely<Tables>, session: SessionId): Promise<void> {
   for (;;) {
     const { numDeletedRows } = await db
       .deleteFrom('parts')
       .where('session_id', '=', session)
-      .where('part_index', 'in', (of) =>
-        of
+      .where('part_index', 'in', (eb) =>
+        eb
           .selectFrom('parts')
           .select('part_index')
           .where('session_id', '=', session)

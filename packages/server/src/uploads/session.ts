@@ -3,12 +3,12 @@ import type { SessionRow, SessionState } from '../database/schema.ts';
 import type { PartTag, StagedBlob } from '../storage/blob-store.ts';
 import { partId } from './part-layout.ts';
 
-/** Where an upload goes: a new file of this name in this folder, or a new version, which may bring a new name. */
+/** The target of an upload: a new file in a folder, or a new version of a file, which can also rename it. */
 export type Target =
   | { kind: 'file'; folderId: ItemId; name: string }
   | { kind: 'version'; folderId: ItemId; fileId: ItemId; name: string | undefined };
 
-/** An upload on its way. */
+/** A chunked upload. */
 export interface Session {
   id: SessionId;
   owner: UserId;
@@ -16,11 +16,11 @@ export interface Session {
   staged: StagedBlob;
   expiresAt: Millis;
   target: Target;
-  /** What a commit made of it. */
+  /** The committed file; undefined before the commit. */
   committed: { fileId: ItemId; versionId: VersionId; sha1: Sha1 } | undefined;
 }
 
-/** A stored part. A part exists when its row exists and says that it is stored. */
+/** A stored part. A part exists if its row exists and has `stored = 1`. */
 export interface Part {
   partId: string;
   index: number;
@@ -28,9 +28,9 @@ export interface Part {
   tag: PartTag;
 }
 
-/** A part as its row has it. */
+/** A stored part with the time at which it was stored. */
 export interface StoredPart extends Part {
-  /** Tells it from one that comes into the same slot later. */
+  /** Distinguishes a part from one that is stored later with the same index. */
   storedAt: Millis;
 }
 

@@ -6,22 +6,23 @@ import type { HashState } from '../../hash-workers/resumable-pool.ts';
 import { CLOCK_TOLERANCE } from '../../time/clock.ts';
 import { channelFor } from './node-messages.ts';
 
-/** How far the digest of a session's whole file has come, and what it is there. Plain data: it lies in the row. */
+/** A saved state of a session's whole-file hash, stored in the session's row. */
 export interface HashCheckpoint {
-  /** The slots below this one are in it; -1 where it has to be made anew from the sealed bytes. */
+  /** The number of parts that the hash includes; -1 if it must be computed from scratch from the complete blob. */
   parts: number;
   state: HashState | undefined;
 }
 
-/** The mark of a digest that can no longer be carried on from slot to slot. Nothing leads to it by chance. */
+/** The checkpoint of a hash that can no longer be computed part by part. It is only set explicitly. */
 export const REHASH: HashCheckpoint = { parts: -1, state: undefined };
 
-/** A mark, and which node has the bytes of the slot that comes next: empty for none, undefined where it is not stored. */
+/** A checkpoint, and the node that has the bytes of the next part. */
 export interface HashCheckpointWithOwner extends HashCheckpoint {
+  /** Empty if no node has the bytes; undefined if the part is not stored. */
   next: NodeId | undefined;
 }
 
-/** The mark of an open session; undefined where it is not open. */
+/** Finds the checkpoint of an open session; undefined if the session is not open. */
 export async function findHashCheckpoint(
   db: Kysely<Tables>,
   session: SessionId,
@@ -35,7 +36,7 @@ export async function findHashCheckpoint(
   return row && { ...checkpointFromRow(row), next: row.next_node ?? undefined };
 }
 
-/** The marks of those of the sessions that are open. */
+/** Finds the checkpoints of several sessions. Sessions that are not open are missing in the result. */
 export async function findHashCheckpoints(
   db: Kysely<Tables>,
   sessions: readonly SessionId[],
@@ -49,61 +50,61 @@ export async function findHashCheckpoints(
   return new Map(rows.map((row) => [row.id, checkpointFromRow(row)]));
 }
 
-/** How a mark is moved. */
 interface CheckpointUpdate {
   from: HashCheckpoint;
   to: HashCheckpoint;
+  /** The node that saves it. */
   by: NodeId;
-  /** Whether the node that has the next slot is to be called, where it is another one. */
+  /** Notify the node that has the next part, if it is not `by`. */
   notify: boolean;
-  /** For a node that reads the sealed bytes back: until when it alone does so. */
+  /** For a node that is rehashing the blob: extends its read lease. */
   leaseUntil?: Instant;
 }
 
 /**
- * Moves the mark, if it still is where the caller had it and the session is open: the way by which many nodes carry one
- * digest, and by which none puts another's work back. One statement, with the call to the next node; not to be run within
- * a transaction, which it would keep from being synced.
- * @returns Which node has the next slot; undefined where the mark was not moved.
+ * Replaces the checkpoint if it is still `from` and the session is open. This compare-and-set lets several nodes continue
+ * one hash without undoing each other's work. The same statement notifies the node that has the next part. Do not call this
+ * in a transaction: the whole transaction would be committed without a sync.
+ * @returns The node that has the next part; undefined if the checkpoint was not replaced.
  */
 export async function saveHashCheckpoint(
   db: Kysely<Tables>,
   session: SessionId,
-  { from, to, by, notify: calling, leaseUntil: readingUntil }: CheckpointUpdate,
+  { from, to, by, notify, leaseUntil }: CheckpointUpdate,
 ): Promise<{ next: NodeId | undefined } | undefined> {
   const row = await db
     .updateTable('upload_sessions')
     .set({
       hashed_parts: to.parts,
       hash_state: to.state ?? null,
-      ...(readingUntil !== undefined && { rehash_until: shifted(readingUntil, 0) }),
+      ...(leaseUntil !== undefined && { rehash_until: shifted(leaseUntil, 0) }),
     })
     .where('id', '=', session)
     .where('state', '=', 'open')
     .where(matchesCheckpoint(from))
     .returning(nextNode)
-    .$if(calling, (query) => query.returning([notification(session, to, by).as('called'), UNSYNCED]))
+    .$if(notify, (query) => query.returning([notifyNextNode(session, to, by).as('notified'), UNSYNCED]))
     .executeTakeFirst();
   return row && { next: row.next_node ?? undefined };
 }
 
 /**
- * Whether a session's mark is this one. The state says which bytes are in it: a mark that was taken back and has come here
- * again by others is not this one.
+ * A condition for rows with this checkpoint. The state is compared too, because the hash may have been reset and have
+ * reached the same part again with other bytes.
  */
-export function matchesCheckpoint({ parts: slots, state }: HashCheckpoint) {
-  return (is: ExpressionBuilder<Tables, 'upload_sessions'>) =>
-    is.and([is('hashed_parts', '=', slots), ...(state === undefined ? [] : [is('hash_state', '=', state)])]);
+export function matchesCheckpoint({ parts, state }: HashCheckpoint) {
+  return (eb: ExpressionBuilder<Tables, 'upload_sessions'>) =>
+    eb.and([eb('hashed_parts', '=', parts), ...(state === undefined ? [] : [eb('hash_state', '=', state)])]);
 }
 
 /**
- * Lets the transaction of this statement end without waiting for PostgreSQL's disk. PostgreSQL commits what notifies one
- * after the other and holds that lock until the commit is synced, so every node would wait for every other's sync. A mark
- * that goes in a crash is one that others bring on again. Only for a statement that is a transaction of its own.
+ * Lets this statement's transaction commit without a sync of PostgreSQL's disk. PostgreSQL commits transactions with
+ * notifications one at a time, each until its sync is done, so every node would wait for the syncs of all others. If a crash
+ * loses a checkpoint, it is computed again. Only for a statement that is a transaction of its own.
  */
 const UNSYNCED = sql<string>`set_config('synchronous_commit', 'off', true)`.as('unsynced');
 
-/** Takes back a mark whose state cannot be gone on from, as after a change of build; nothing where it has moved meanwhile. */
+/** Resets a checkpoint with an unusable state, as after a change of version. Does nothing if it has changed meanwhile. */
 export async function resetHashCheckpoint(
   db: Kysely<Tables>,
   session: SessionId,
@@ -112,7 +113,7 @@ export async function resetHashCheckpoint(
   await saveHashCheckpoint(db, session, { from, to: REHASH, by, notify: false });
 }
 
-/** Takes the mark back, wherever it is: the digest is made from the sealed bytes, at the commit. */
+/** Resets any checkpoint: the commit computes the hash from the complete blob. */
 export async function invalidateHashCheckpoint(db: Kysely<Tables>, session: SessionId): Promise<void> {
   await db
     .updateTable('upload_sessions')
@@ -123,8 +124,9 @@ export async function invalidateHashCheckpoint(db: Kysely<Tables>, session: Sess
 }
 
 /**
- * Makes this node the one that reads a session's sealed bytes back, until `until`; undefined where another does, or the
- * session is not open. A lease, to save work: what two of them do is right as well, by the mark.
+ * Acquires the lease for rehashing a session's complete blob, until `until`. Returns the checkpoint to start from, or
+ * undefined if another node has the lease or the session is not open. The lease only avoids duplicate work; correctness
+ * depends on `saveHashCheckpoint`.
  */
 export async function acquireReadLease(
   db: Kysely<Tables>,
@@ -136,12 +138,12 @@ export async function acquireReadLease(
     .set({ rehash_node: by, rehash_until: shifted(until, 0) })
     .where('id', '=', session)
     .where('state', '=', 'open')
-    // A lease that would end later than the one asked for is from before the clock was set back.
-    .where((is) =>
-      is.or([
-        is('rehash_node', '=', by),
-        is('rehash_until', '<=', shifted(now, 0)),
-        is('rehash_until', '>', shifted(until, CLOCK_TOLERANCE)),
+    // A lease that ends later than a new one would is from before the clock was set back.
+    .where((eb) =>
+      eb.or([
+        eb('rehash_node', '=', by),
+        eb('rehash_until', '<=', shifted(now, 0)),
+        eb('rehash_until', '>', shifted(until, CLOCK_TOLERANCE)),
       ]),
     )
     .returning(['hashed_parts', 'hash_state'])
@@ -149,7 +151,7 @@ export async function acquireReadLease(
   return row && checkpointFromRow(row);
 }
 
-/** Gives the reading back before its time, for another node to take up. */
+/** Releases the lease early, so that another node can acquire it. */
 export async function releaseReadLease(db: Kysely<Tables>, session: SessionId, by: NodeId): Promise<void> {
   await db
     .updateTable('upload_sessions')
@@ -163,9 +165,9 @@ export function checkpointFromRow(row: { hashed_parts: number; hash_state: HashS
   return { parts: row.hashed_parts, state: row.hash_state ?? undefined };
 }
 
-/** Who has the slot that the session's mark, as it now is, comes to next. */
-function nextNode(of: ExpressionBuilder<Tables, 'upload_sessions'>) {
-  return of
+/** Selects the node that has the next part after the checkpoint in the row. */
+function nextNode(eb: ExpressionBuilder<Tables, 'upload_sessions'>) {
+  return eb
     .selectFrom('parts')
     .select('parts.node')
     .whereRef('parts.session_id', '=', 'upload_sessions.id')
@@ -174,9 +176,9 @@ function nextNode(of: ExpressionBuilder<Tables, 'upload_sessions'>) {
     .as('next_node');
 }
 
-/** Calls the node that has the next slot, unless that is `by`. PostgreSQL's alone: `pg_notify`, sent if this commits. */
-function notification(session: SessionId, { parts: slots, state }: HashCheckpoint, by: NodeId) {
-  const payload = JSON.stringify({ session, slots, state });
+/** Notifies the node that has the next part, unless that is `by`. PostgreSQL only; sent when the transaction commits. */
+function notifyNextNode(session: SessionId, { parts, state }: HashCheckpoint, by: NodeId) {
+  const payload = JSON.stringify({ session, parts, state });
   return sql<number | null>`(
     select case when pg_notify(${channelFor('' as NodeId)} || p.node, ${payload}) is null then 0 else 1 end
     from parts p

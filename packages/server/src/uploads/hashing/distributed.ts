@@ -18,66 +18,64 @@ import { type RehashDeps, rehashFromStore } from './rehash-from-store.ts';
 import { HashRunner } from './runner.ts';
 import { type HashingSession, newHashingSession, updateCheckpoint } from './session-progress.ts';
 
-/** What this follower works with. */
 interface DistributedHasherDeps extends RehashDeps {
-  /** How nodes call each other; undefined where there is one node alone. */
+  /** Undefined for a single node. */
   messages: NodeMessages | undefined;
-  /** How many sessions are remembered; of the one longest untouched the rows say enough. */
+  /** Number of sessions kept in memory. For others, the database has what is needed. */
   maxSessions: number;
-  /** Told of a digest that could not go on; it is tried again at the next part and at the commit. */
+  /** Called if hashing fails. It is tried again at the next part and at the commit. */
   onError: (session: SessionId | undefined, error: unknown) => void;
 }
 
-/** After this long without a word, a node that was asked for its bytes is taken for dead. */
+/** A node that has not answered a message for this long counts as dead. */
 const ACK_TIMEOUT: Millis = 2_000;
-/** For how long an answer is good. */
+/** A node that has answered gets this long to move the checkpoint. */
 const ACK_VALID_FOR: Millis = 10_000;
-const [FIRST_PAUSE, LAST_PAUSE]: [Millis, Millis] = [10, 250];
+const [MIN_PAUSE, MAX_PAUSE]: [Millis, Millis] = [10, 250];
 
 /**
- * The digest handed from node to node: its mark and its state lie in the session's row, each node carries them on as far
- * as it has bytes at hand, and the row's old mark must still be there when the new one is written. Then the node that has
- * the next slot is called. What lies in memory here may be lost at any time; bytes that no node has any more are read
- * back from the sealed object at the commit.
+ * Hashes files across nodes. The checkpoint is in the session's row. A node continues the hash as far as it has parts in its
+ * local cache, replaces the checkpoint if no other node has done so, and notifies the node that has the next part. Everything
+ * in memory here can be lost at any time. If no node has a part any longer, the commit reads it from the complete blob.
  */
 export class DistributedHasher implements Hasher {
   readonly #deps: DistributedHasherDeps;
   readonly #runner: HashRunner;
-  /** In the order in which they were last touched. */
+  /** Least recently used first. */
   readonly #sessions = new Map<SessionId, HashingSession>();
   readonly #finishing = new Map<SessionId, Promise<FileDigest>>();
   readonly #unsubscribe: (() => void) | undefined;
 
-  constructor(parts: DistributedHasherDeps) {
-    this.#deps = parts;
+  constructor(deps: DistributedHasherDeps) {
+    this.#deps = deps;
     this.#runner = new HashRunner({
-      ...parts,
-      notify: parts.messages !== undefined,
+      ...deps,
+      notify: deps.messages !== undefined,
       forget: (session) => this.forget(session),
     });
-    this.#unsubscribe = parts.messages?.subscribe(
-      parts.node,
-      (call) => this.#try(call.session, () => this.#onMessage(call)),
-      () => this.#try(undefined, () => this.#resumeAll()),
+    this.#unsubscribe = deps.messages?.subscribe(
+      deps.node,
+      (message) => this.#runInBackground(message.session, () => this.#onMessage(message)),
+      () => this.#runInBackground(undefined, () => this.#resumeAll()),
     );
   }
 
   partStored(session: Session, index: number, checkpoint?: HashCheckpoint): void {
-    const followed = this.#track(session);
-    followed.localParts.add(index);
-    this.#try(session.id, async () => {
-      const known = checkpoint ?? (await findHashCheckpoint(this.#deps.db, session.id));
-      if (known === undefined) return this.forget(session.id);
-      updateCheckpoint(followed, known);
-      await this.#runner.run(followed);
+    const hashing = this.#track(session);
+    hashing.localParts.add(index);
+    this.#runInBackground(session.id, async () => {
+      const current = checkpoint ?? (await findHashCheckpoint(this.#deps.db, session.id));
+      if (current === undefined) return this.forget(session.id);
+      updateCheckpoint(hashing, current);
+      await this.#runner.run(hashing);
     });
   }
 
-  async finish(session: Session, parts: readonly StoredPart[], timeout: number): Promise<FileDigest | undefined> {
-    const { promise: tooLate, resolve } = Promise.withResolvers<undefined>();
+  async finish(session: Session, parts: readonly StoredPart[], timeout: Millis): Promise<FileDigest | undefined> {
+    const { promise: timedOut, resolve } = Promise.withResolvers<undefined>();
     const timer = setTimeout(resolve, timeout, undefined);
     try {
-      return await Promise.race([this.#finishOnce(session, parts), tooLate]);
+      return await Promise.race([this.#finishOnce(session, parts), timedOut]);
     } finally {
       clearTimeout(timer);
     }
@@ -87,20 +85,20 @@ export class DistributedHasher implements Hasher {
     this.#sessions.delete(id);
   }
 
-  /** A process that has just begun has nothing at hand: the rows say where to go on, once somebody asks. */
+  /** Does nothing: a new process has no parts in its cache. */
   async resume(): Promise<void> {}
 
-  /** Hears no more calls. */
+  /** Stops receiving messages from other nodes. */
   stop(): void {
     this.#unsubscribe?.();
   }
 
-  /** One finish a session at a time; a commit that comes again joins it. */
+  /** Joins a `#finish` of the same session that is in progress. */
   #finishOnce(session: Session, parts: readonly StoredPart[]): Promise<FileDigest> {
-    const running = this.#finishing.get(session.id);
-    if (running !== undefined) return running;
+    const inProgress = this.#finishing.get(session.id);
+    if (inProgress !== undefined) return inProgress;
     const finishing = this.#finish(session, parts).finally(() => this.#finishing.delete(session.id));
-    // Whoever waits hears of it; nobody may be waiting any more.
+    // Avoids an unhandled rejection if all callers have timed out.
     finishing.catch(() => {});
     this.#finishing.set(session.id, finishing);
     return finishing;
@@ -108,43 +106,43 @@ export class DistributedHasher implements Hasher {
 
   async #finish(session: Session, parts: readonly StoredPart[]): Promise<FileDigest> {
     const { db, node } = this.#deps;
-    const followed = this.#track(session);
-    followed.awaited += 1;
+    const hashing = this.#track(session);
+    hashing.waiters += 1;
     try {
-      const silent = new Set<NodeId>();
+      const unresponsive = new Set<NodeId>();
       for (;;) {
         const checkpoint = await findHashCheckpoint(db, session.id);
-        if (checkpoint === undefined) throw await this.#ended(session);
+        if (checkpoint === undefined) throw await this.#cleanUpEnded(session);
         if (checkpoint.parts === session.staged.layout.partCount) {
-          const sha1 = await this.#sha1At(session, checkpoint);
+          const sha1 = await this.#finishHash(session, checkpoint);
           if (sha1 !== undefined) return { sha1, checkpoint };
           continue;
         }
-        followed.checkpoint = checkpoint;
-        if (checkpoint.next === node) await this.#runner.loadLocalParts(followed);
-        // One that fails did so for whoever began it; this one tries for itself.
-        while (followed.running !== undefined) await followed.running.catch(() => {});
-        await this.#runner.run(followed);
-        if (followed.checkpoint.parts !== checkpoint.parts) continue;
-        if (await this.#waitForOtherNode(followed, checkpoint, silent)) continue;
+        hashing.checkpoint = checkpoint;
+        if (checkpoint.next === node) await this.#runner.loadLocalParts(hashing);
+        // If a run in progress fails, its own caller gets the error; this commit then tries by itself.
+        while (hashing.running !== undefined) await hashing.running.catch(() => {});
+        await this.#runner.run(hashing);
+        if (hashing.checkpoint.parts !== checkpoint.parts) continue;
+        if (await this.#waitForOtherNode(hashing, checkpoint, unresponsive)) continue;
         await rehashFromStore(this.#deps, session, parts);
       }
     } finally {
-      followed.awaited -= 1;
+      hashing.waiters -= 1;
     }
   }
 
   /**
-   * The session has ended meanwhile. What removed its bytes may have come before a seal for the reading back had its effect,
-   * and nobody may be waiting any more who would look.
+   * Deletes the bytes of a session that has ended meanwhile. Rehashing may have completed the blob after its bytes were
+   * deleted, and if all callers have timed out, nothing else would delete them soon.
    */
-  async #ended({ id, staged }: Session): Promise<Error> {
+  async #cleanUpEnded({ id, staged }: Session): Promise<Error> {
     await deleteStagedBytes(this.#deps, staged);
     return sessionNotFoundError(id);
   }
 
-  /** Undefined where its state is of another build; it is taken back then. */
-  async #sha1At(session: Session, checkpoint: HashCheckpoint): Promise<Sha1 | undefined> {
+  /** Undefined if another version created the state; then the checkpoint is reset. */
+  async #finishHash(session: Session, checkpoint: HashCheckpoint): Promise<Sha1 | undefined> {
     const { db, digests, node } = this.#deps;
     try {
       return await digests.finish(checkpoint.state);
@@ -155,87 +153,87 @@ export class DistributedHasher implements Hasher {
     }
   }
 
-  /** Whether the node that has the next slot moves the mark; one that says nothing for a while is not asked again. */
+  /**
+   * Asks the node that has the next part to continue. Returns true if the checkpoint has moved. A node that does not respond
+   * in time is not asked again.
+   */
   async #waitForOtherNode(
-    followed: HashingSession,
-    { parts: slots, state, next }: HashCheckpointWithOwner,
-    silent: Set<NodeId>,
+    hashing: HashingSession,
+    { parts, state, next }: HashCheckpointWithOwner,
+    unresponsive: Set<NodeId>,
   ): Promise<boolean> {
-    const { db, messages: calls, node } = this.#deps;
-    const { id } = followed.session;
-    if (calls === undefined || next === undefined || next === '' || next === node || silent.has(next)) return false;
-    followed.otherNodeUntil = performance.now() + ACK_TIMEOUT;
-    await calls.send(next, { session: id, slots, ...(state !== undefined && { state }), from: node });
-    for (
-      let pause = FIRST_PAUSE;
-      performance.now() < followed.otherNodeUntil;
-      pause = Math.min(2 * pause, LAST_PAUSE)
-    ) {
+    const { db, messages, node } = this.#deps;
+    const { id } = hashing.session;
+    if (messages === undefined || next === undefined || next === '' || next === node) return false;
+    if (unresponsive.has(next)) return false;
+    hashing.otherNodeUntil = performance.now() + ACK_TIMEOUT;
+    await messages.send(next, { session: id, parts, ...(state !== undefined && { state }), from: node });
+    for (let pause = MIN_PAUSE; performance.now() < hashing.otherNodeUntil; pause = Math.min(2 * pause, MAX_PAUSE)) {
       await sleep(pause);
-      const now = await findHashCheckpoint(db, id);
-      if (now?.parts !== slots) return true;
-      if (now.next !== next) return false;
+      const current = await findHashCheckpoint(db, id);
+      if (current?.parts !== parts) return true;
+      if (current.next !== next) return false;
     }
-    silent.add(next);
+    unresponsive.add(next);
     return false;
   }
 
-  async #onMessage(call: NodeMessage): Promise<void> {
-    const { db, messages: calls } = this.#deps;
-    if ('coming' in call) {
-      const waiting = this.#sessions.get(call.session);
-      if (waiting !== undefined) waiting.otherNodeUntil = performance.now() + ACK_VALID_FOR;
+  async #onMessage(message: NodeMessage): Promise<void> {
+    const { db, messages } = this.#deps;
+    if ('ack' in message) {
+      const hashing = this.#sessions.get(message.session);
+      if (hashing !== undefined) hashing.otherNodeUntil = performance.now() + ACK_VALID_FOR;
       return;
     }
-    const session = this.#sessions.get(call.session)?.session ?? (await findSession(db, call.session));
+    const session = this.#sessions.get(message.session)?.session ?? (await findSession(db, message.session));
     if (session?.state !== 'open') return;
-    const followed = this.#track(session);
-    updateCheckpoint(followed, { parts: call.slots, state: call.state });
-    await this.#runner.loadLocalParts(followed);
-    if (call.from !== undefined && followed.localParts.has(followed.checkpoint.parts)) {
-      await calls?.send(call.from, { session: session.id, coming: true });
+    const hashing = this.#track(session);
+    updateCheckpoint(hashing, { parts: message.parts, state: message.state });
+    await this.#runner.loadLocalParts(hashing);
+    if (message.from !== undefined && hashing.localParts.has(hashing.checkpoint.parts)) {
+      await messages?.send(message.from, { session: session.id, ack: true });
     }
-    await this.#runner.run(followed);
+    await this.#runner.run(hashing);
   }
 
-  /** Calls may have been missed: looks where the digests stand for which this node has bytes. */
+  /** Called when messages may have been missed. Reads the checkpoints of all sessions of which this node has parts. */
   async #resumeAll(): Promise<void> {
-    const waiting = [...this.#sessions.values()].filter(({ localParts: held }) => held.size > 0);
-    for (let at = 0; at < waiting.length; at += 100) {
-      const batch = waiting.slice(at, at + 100);
-      const marks = await findHashCheckpoints(
+    const sessions = [...this.#sessions.values()].filter(({ localParts }) => localParts.size > 0);
+    for (let from = 0; from < sessions.length; from += 100) {
+      const batch = sessions.slice(from, from + 100);
+      const checkpoints = await findHashCheckpoints(
         this.#deps.db,
         batch.map(({ session }) => session.id),
       );
-      for (const followed of batch) {
-        const checkpoint = marks.get(followed.session.id);
-        if (checkpoint === undefined) this.forget(followed.session.id);
+      for (const hashing of batch) {
+        const checkpoint = checkpoints.get(hashing.session.id);
+        if (checkpoint === undefined) this.forget(hashing.session.id);
         else {
-          updateCheckpoint(followed, checkpoint);
-          this.#try(followed.session.id, () => this.#runner.run(followed));
+          updateCheckpoint(hashing, checkpoint);
+          this.#runInBackground(hashing.session.id, () => this.#runner.run(hashing));
         }
       }
     }
   }
 
   #track(session: Session): HashingSession {
-    const followed = this.#sessions.get(session.id) ?? newHashingSession(session);
+    const hashing = this.#sessions.get(session.id) ?? newHashingSession(session);
     this.#sessions.delete(session.id);
-    this.#sessions.set(session.id, followed);
-    if (this.#sessions.size > this.#deps.maxSessions) this.#dropOldest(followed);
-    return followed;
+    this.#sessions.set(session.id, hashing);
+    if (this.#sessions.size > this.#deps.maxSessions) this.#dropOldest(hashing);
+    return hashing;
   }
 
-  #dropOldest(but: HashingSession): void {
-    for (const [id, followed] of this.#sessions) {
-      if (followed === but || followed.awaited > 0 || followed.running !== undefined) continue;
+  #dropOldest(except: HashingSession): void {
+    for (const [id, hashing] of this.#sessions) {
+      if (hashing === except || hashing.waiters > 0 || hashing.running !== undefined) continue;
       this.#sessions.delete(id);
       return;
     }
   }
 
-  /** Does what nobody waits for, and tells of what went wrong. */
-  #try(session: SessionId | undefined, work: () => Promise<void>): void {
+  /** Runs work that no caller waits for, and reports its error. */
+  #runInBackground(session: SessionId | undefined, work: () => Promise<void>): void {
     work().catch((error: unknown) => this.#deps.onError(session, error));
   }
 }

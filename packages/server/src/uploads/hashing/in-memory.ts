@@ -1,4 +1,4 @@
-import type { SessionId } from '@partway/protocol/ids';
+import type { Millis, SessionId } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
 import type { Tables } from '../../database/schema.ts';
 import type { NativeHashPool } from '../../hash-workers/native-pool.ts';
@@ -8,59 +8,55 @@ import type { Session, StoredPart } from '../session.ts';
 import { listOpenSessions, listParts } from '../session-store.ts';
 import type { FileDigest, Hasher } from './hasher.ts';
 
-/** What the follower works with. */
 interface InMemoryHasherDeps {
   db: Kysely<Tables>;
   blobs: BlobStore;
   digests: NativeHashPool;
-  /** How many sessions' digests are kept; beyond it the one longest untouched starts anew when it is needed. */
+  /** Number of hash states in memory. The least recently used one is dropped, and computed from scratch if needed. */
   maxSessions: number;
-  /** Told of a digest that could not go on; it is tried again at the next part and at the commit. */
+  /** Called if hashing fails. It is tried again at the next part and at the commit. */
   onError: (session: SessionId, error: unknown) => void;
 }
 
 interface HashingSession {
   session: Session;
   stored: PartBitmap;
-  /** The slots below this one are in the digest. */
+  /** Index of the first part that the hash does not include yet. */
   next: number;
   running: Promise<void> | undefined;
-  /** How many commits wait for it; it is not given up meanwhile. */
-  awaited: number;
+  /** Number of commits that wait for the digest. The session is not dropped meanwhile. */
+  waiters: number;
 }
 
-/** After this many failures in a row a commit gets the error instead of another try. */
-const MOST_TRIES = 3;
+/** After this many failures in a row, a commit gets the error. */
+const MAX_TRIES = 3;
 
-/**
- * The whole-file digest that walks behind an upload: slot by slot in the order of the file, as far as slots are
- * stored, in worker threads. Its marks live in memory; after a restart `catchUp` walks again from the first slot.
- */
+/** The hasher of a single node: hash states in memory, computed in worker threads. After a restart, `resume` starts over. */
 export class InMemoryHasher implements Hasher {
   readonly #deps: InMemoryHasherDeps;
-  /** In the order in which they were last touched. */
+  /** Least recently used first. */
   readonly #sessions = new Map<SessionId, HashingSession>();
 
-  constructor(parts: InMemoryHasherDeps) {
-    this.#deps = parts;
+  constructor(deps: InMemoryHasherDeps) {
+    this.#deps = deps;
   }
 
   partStored(session: Session, index: number): void {
-    const known = this.#sessions.get(session.id);
-    if (known === undefined) {
+    const hashing = this.#sessions.get(session.id);
+    if (hashing === undefined) {
       void this.#start(session);
       return;
     }
-    this.#touch(known);
-    known.stored.add(index);
-    this.#run(known).catch(() => {});
+    this.#touch(hashing);
+    hashing.stored.add(index);
+    this.#run(hashing).catch(() => {});
   }
 
-  async finish(session: Session, _parts: readonly StoredPart[], timeout: number): Promise<FileDigest | undefined> {
-    const { promise: tooLate, resolve } = Promise.withResolvers<undefined>();
+  async finish(session: Session, _parts: readonly StoredPart[], timeout: Millis): Promise<FileDigest | undefined> {
+    const { promise: timedOut, resolve } = Promise.withResolvers<undefined>();
     const timer = setTimeout(resolve, timeout, undefined);
     try {
-      return await Promise.race([this.#finish(session), tooLate]);
+      return await Promise.race([this.#finish(session), timedOut]);
     } finally {
       clearTimeout(timer);
     }
@@ -71,7 +67,7 @@ export class InMemoryHasher implements Hasher {
     this.#deps.digests.forget(id);
   }
 
-  /** After a start: walks what was stored before, one session after the other. */
+  /** Hashes the open sessions one after the other. */
   async resume(): Promise<void> {
     let after = '';
     for (;;) {
@@ -85,90 +81,88 @@ export class InMemoryHasher implements Hasher {
   }
 
   async #finish(session: Session): Promise<FileDigest> {
-    const { partCount: slots, fileSize } = session.staged.layout;
+    const { partCount, fileSize } = session.staged.layout;
     for (let tries = 1; ; tries++) {
-      const followed = this.#track(session);
-      followed.awaited += 1;
+      const hashing = this.#track(session);
+      hashing.waiters += 1;
       try {
-        await this.#load(followed);
-        await this.#run(followed);
+        await this.#loadStored(hashing);
+        await this.#run(hashing);
         const { sha1, length } = await this.#deps.digests.current(session.id);
-        if (followed.next === slots && length === fileSize) return { sha1 };
-        throw new Error(`the digest of ${session.id} stands at byte ${length} of ${fileSize}`);
+        if (hashing.next === partCount && length === fileSize) return { sha1 };
+        throw new Error(`the hash of session ${session.id} includes ${length} of ${fileSize} bytes`);
       } catch (error) {
-        if (this.#sessions.get(session.id) === followed) this.forget(session.id);
-        if (tries === MOST_TRIES) throw error;
+        if (this.#sessions.get(session.id) === hashing) this.forget(session.id);
+        if (tries === MAX_TRIES) throw error;
       } finally {
-        followed.awaited -= 1;
+        hashing.waiters -= 1;
       }
     }
   }
 
-  /** Makes sure the session is followed and walks what is stored. Never rejects. */
+  /** Starts tracking a session and hashes its stored parts. Never rejects. */
   async #start(session: Session): Promise<void> {
-    const followed = this.#track(session);
+    const hashing = this.#track(session);
     try {
-      await this.#load(followed);
+      await this.#loadStored(hashing);
     } catch (error) {
       this.#deps.onError(session.id, error);
       return;
     }
-    await this.#run(followed).catch(() => {});
+    await this.#run(hashing).catch(() => {});
   }
 
-  /** The session as it is followed, from its first slot on where it was not. */
   #track(session: Session): HashingSession {
-    const followed = this.#sessions.get(session.id) ?? {
+    const hashing = this.#sessions.get(session.id) ?? {
       session,
       stored: new PartBitmap(session.staged.layout.partCount),
       next: 0,
       running: undefined,
-      awaited: 0,
+      waiters: 0,
     };
-    this.#touch(followed);
-    return followed;
+    this.#touch(hashing);
+    return hashing;
   }
 
-  /** Every slot that the database knows. */
-  async #load({ session, stored }: HashingSession): Promise<void> {
+  async #loadStored({ session, stored }: HashingSession): Promise<void> {
     for (const part of await listParts(this.#deps.db, session.id)) stored.add(part.index);
   }
 
-  #touch(followed: HashingSession): void {
-    this.#sessions.delete(followed.session.id);
-    this.#sessions.set(followed.session.id, followed);
+  #touch(hashing: HashingSession): void {
+    this.#sessions.delete(hashing.session.id);
+    this.#sessions.set(hashing.session.id, hashing);
     if (this.#sessions.size <= this.#deps.maxSessions) return;
-    for (const [id, { awaited }] of this.#sessions) {
-      if (awaited > 0 || id === followed.session.id) continue;
+    for (const [id, { waiters }] of this.#sessions) {
+      if (waiters > 0 || id === hashing.session.id) continue;
       this.forget(id);
       return;
     }
   }
 
-  /** One walk a session at a time; resolves when it has come as far as slots are stored. Tells of its own trouble. */
-  #run(followed: HashingSession): Promise<void> {
-    followed.running ??= this.#hashBatches(followed).finally(() => {
-      followed.running = undefined;
+  /** Hashes stored parts until one is missing. One run per session at a time. Reports errors itself, and rejects. */
+  #run(hashing: HashingSession): Promise<void> {
+    hashing.running ??= this.#hashParts(hashing).finally(() => {
+      hashing.running = undefined;
     });
-    return followed.running;
+    return hashing.running;
   }
 
-  async #hashBatches(followed: HashingSession): Promise<void> {
+  async #hashParts(hashing: HashingSession): Promise<void> {
     const { blobs, digests, onError } = this.#deps;
-    const { id, staged } = followed.session;
+    const { id, staged } = hashing.session;
     try {
-      while (followed.stored.has(followed.next)) {
-        const range = partRange(staged.layout, followed.next);
+      while (hashing.stored.has(hashing.next)) {
+        const range = partRange(staged.layout, hashing.next);
         const bytes = await blobs.localPart(staged, range);
-        // Given up meanwhile: the digest under this id is another walk's by now.
-        if (bytes === undefined || this.#sessions.get(id) !== followed) return;
+        // If the session was dropped meanwhile, the digest with this ID belongs to another run.
+        if (bytes === undefined || this.#sessions.get(id) !== hashing) return;
         await digests.extend(id, range.offset, bytes);
-        followed.next += 1;
+        hashing.next += 1;
         await blobs.dropLocalPart(staged, range);
       }
     } catch (error) {
-      // The pool has dropped the digest, so this walk begins anew at the next part or at the commit.
-      if (this.#sessions.get(id) === followed) {
+      // The pool has dropped the digest, so the next part or the commit starts it from scratch.
+      if (this.#sessions.get(id) === hashing) {
         this.forget(id);
         onError(id, error);
       }

@@ -2,7 +2,7 @@ import type { NodeId, SessionId } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
 import type { Tables } from '../../database/schema.ts';
 
-/** The slots of a session, from `from` on, whose bytes this node is said to have. */
+/** Lists the parts of a session, from index `from`, that this node has in its local cache according to their rows. */
 export async function listLocalParts(
   db: Kysely<Tables>,
   session: SessionId,
@@ -20,7 +20,7 @@ export async function listLocalParts(
   return rows.map(({ part_index: index }) => index);
 }
 
-/** This node has the bytes of a slot no more: nobody need ask it for them. */
+/** Records that this node no longer has the bytes of a part. */
 export async function clearPartOwner(
   db: Kysely<Tables>,
   session: SessionId,

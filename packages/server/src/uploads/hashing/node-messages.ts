@@ -3,26 +3,27 @@ import { type Kysely, sql } from 'kysely';
 import type { Tables } from '../../database/schema.ts';
 import type { HashState } from '../../hash-workers/resumable-pool.ts';
 
-/** Something one node tells another about the digest of a session. */
+/** A message between nodes about the whole-file hash of a session. */
 export type NodeMessage =
-  /** The mark is here, and the slot that comes next is said to be yours. `from`: the node that waits, for a commit. */
-  | { session: SessionId; slots: number; state?: HashState; from?: NodeId }
-  /** An answer to that: the bytes are here, and being worked at. */
-  | { session: SessionId; coming: true };
+  /** The checkpoint, to the node that has the next part. `from` is a node with a waiting commit, which expects an ack. */
+  | { session: SessionId; parts: number; state?: HashState; from?: NodeId }
+  /** The reply: this node has the part and is hashing it. */
+  | { session: SessionId; ack: true };
 
-/** Hears what is sent to a channel; `onGap` says that something may have been missed. */
+/** Receives notifications. `onReconnect` is called when some may have been missed. */
 export interface Channels {
+  /** @returns A function that ends the subscription. */
   listen(channel: string, listener: { onPayload: (payload: string) => void; onReconnect: () => void }): () => void;
 }
 
-/** The channel to which one node alone listens, so that a call wakes nobody else. */
+/** The name of a node's own channel. */
 export function channelFor(node: NodeId): string {
   return `partway_node_${node}`;
 }
 
 /**
- * Calls between nodes, by PostgreSQL's NOTIFY. They save time and decide nothing: one that is lost is made up for by
- * the next part, by `onGap`, and by the commit, which asks again.
+ * Sends messages between nodes with PostgreSQL's NOTIFY. They only save time. If one is lost, the next part, a reconnect or
+ * the commit makes up for it.
  */
 export class NodeMessages {
   readonly #db: Kysely<Tables>;
@@ -33,14 +34,13 @@ export class NodeMessages {
     this.#channels = channels;
   }
 
-  /** A statement of its own. */
-  async send(to: NodeId, call: NodeMessage): Promise<void> {
-    await sql`select pg_notify(${channelFor(to)}, ${JSON.stringify(call)})`.execute(this.#db);
+  async send(to: NodeId, message: NodeMessage): Promise<void> {
+    await sql`select pg_notify(${channelFor(to)}, ${JSON.stringify(message)})`.execute(this.#db);
   }
 
-  /** @returns Stops hearing. */
-  subscribe(node: NodeId, onCall: (call: NodeMessage) => void, onReconnect: () => void): () => void {
-    const onPayload = (payload: string) => onCall(JSON.parse(payload) as NodeMessage);
+  /** @returns A function that ends the subscription. */
+  subscribe(node: NodeId, onMessage: (message: NodeMessage) => void, onReconnect: () => void): () => void {
+    const onPayload = (payload: string) => onMessage(JSON.parse(payload) as NodeMessage);
     return this.#channels.listen(channelFor(node), { onPayload, onReconnect });
   }
 }

@@ -8,6 +8,7 @@ import type { BlobStore } from '../../storage/blob-store.ts';
 import { rechunk } from '../../util/chunks.ts';
 import { prefetch } from '../../util/prefetch.ts';
 import { completeBlob } from '../check-listed-parts.ts';
+import { partRange } from '../part-layout.ts';
 import type { Session, StoredPart } from '../session.ts';
 import {
   acquireReadLease,
@@ -18,91 +19,85 @@ import {
   saveHashCheckpoint,
 } from './checkpoint.ts';
 
-/** What reading back works with. */
 export interface RehashDeps {
   db: Kysely<Tables>;
   blobs: BlobStore;
   digests: ResumableHashPool;
   /** This process. */
   node: NodeId;
-  /** The clock of whoever may read: the database's, where that is several nodes. */
+  /** The time for leases: of the database if several nodes share it, otherwise of this process. */
   now: () => Instant;
 }
 
-/** For how long the others leave it to a node that reads; it is prolonged whenever the mark is saved. */
+/** Duration of the read lease. Each saved checkpoint extends it. */
 const LEASE: Millis = 30_000;
-/** How often the mark is saved, and with it that somebody is at work. */
-const SAVE_EVERY: Millis = 2_000;
-/** How long a node waits that finds another one reading. */
+const SAVE_INTERVAL: Millis = 2_000;
+/** Pause before trying again if another node has the lease. */
 const PAUSE: Millis = 500;
 
 /**
- * The slow way, where bytes that the digest still needs are at no node's hand: seals the object, which all of its parts
- * allow, and reads it once from the mark on. Returns when it has reached the end, or when somebody else has moved the
- * mark or is reading: the caller looks at the mark again. Rejects where the bytes cannot be sealed or read.
+ * Hashes the rest of a file by reading it from the store. This is the slow path for parts that no node has in its cache. It
+ * needs all parts of the session: it completes the blob, and reads it once from the checkpoint. Returns at the end of the
+ * file, or if another node has moved the checkpoint or holds the lease; the caller then reads the checkpoint again. Rejects
+ * if the blob cannot be completed or read.
  */
-export async function rehashFromStore(
-  parts: RehashDeps,
-  session: Session,
-  stored: readonly StoredPart[],
-): Promise<void> {
-  const { db, blobs, node, now } = parts;
+export async function rehashFromStore(deps: RehashDeps, session: Session, parts: readonly StoredPart[]): Promise<void> {
+  const { db, blobs, node, now } = deps;
   const checkpoint = await acquireReadLease(db, session.id, { by: node, now: now(), until: shifted(now(), LEASE) });
   if (checkpoint === undefined) {
     await sleep(PAUSE);
     return;
   }
   try {
-    await completeBlob(blobs, session, stored);
-    await readFrom(parts, session, checkpoint);
+    await completeBlob(blobs, session, parts);
+    await hashFrom(deps, session, checkpoint);
   } catch (error) {
     if (!(error instanceof DigestStateUnusableError)) throw error;
     await resetHashCheckpoint(db, session.id, { from: checkpoint, by: node });
   } finally {
-    // Should this fail too, the others wait until its time is over.
+    // If this fails, the lease expires.
     await releaseReadLease(db, session.id, node).catch(() => {});
   }
 }
 
-async function readFrom(
+async function hashFrom(
   { db, blobs, digests, node, now }: RehashDeps,
   session: Session,
   checkpoint: HashCheckpoint,
 ): Promise<void> {
-  const { blob: id, layout } = session.staged;
-  let [saved, slots, state] = [checkpoint, Math.max(0, checkpoint.parts), checkpoint.state];
-  if (slots === layout.partCount) return;
+  const { blob, layout } = session.staged;
+  let [saved, parts, state] = [checkpoint, Math.max(0, checkpoint.parts), checkpoint.state];
+  if (parts === layout.partCount) return;
 
   const save = async (): Promise<boolean> => {
-    // One that was taken back moves at the end only. From half-way, a node would go on that has a part as it was before
-    // the store lost it.
-    const to = checkpoint.parts < 0 && slots < layout.partCount ? REHASH : { parts: slots, state };
-    const readingUntil = shifted(now(), LEASE);
-    const moved = await saveHashCheckpoint(db, session.id, {
+    // After a reset, only the final checkpoint is saved. From one in the middle, a node could continue with a cached part
+    // from before the store lost it.
+    const to = checkpoint.parts < 0 && parts < layout.partCount ? REHASH : { parts, state };
+    const result = await saveHashCheckpoint(db, session.id, {
       from: saved,
       to,
       by: node,
       notify: false,
-      leaseUntil: readingUntil,
+      leaseUntil: shifted(now(), LEASE),
     });
     saved = to;
-    return moved !== undefined;
+    return result !== undefined;
   };
-  const stream = await blobs.read(id, { first: slots * layout.partSize, last: layout.fileSize - 1 });
+  const stream = await blobs.read(blob, { first: parts * layout.partSize, last: layout.fileSize - 1 });
   let savedAt = performance.now();
-  let begun = 0;
-  for await (const piece of prefetch(rechunk(stream, layout.partSize))) {
-    begun += piece.length;
-    state = await digests.extend(state, piece);
-    const whole = begun === Math.min(layout.partSize, layout.fileSize - slots * layout.partSize);
-    if (!whole) continue;
-    slots += 1;
-    begun = 0;
-    if (performance.now() - savedAt < SAVE_EVERY) continue;
+  let bytesOfPart = 0;
+  for await (const chunk of prefetch(rechunk(stream, layout.partSize))) {
+    bytesOfPart += chunk.length;
+    state = await digests.extend(state, chunk);
+    if (bytesOfPart !== partRange(layout, parts).length) continue;
+    parts += 1;
+    bytesOfPart = 0;
+    if (performance.now() - savedAt < SAVE_INTERVAL) continue;
     if (!(await save())) return;
     savedAt = performance.now();
   }
-  if (slots < layout.partCount)
-    throw new Error(`the sealed bytes of ${id} ended early: after slot ${slots} of ${layout.partCount}`);
+  if (parts < layout.partCount) {
+    throw new Error(`the blob ${blob} ended early: after part ${parts} of ${layout.partCount}`);
+  }
   await save();
 }

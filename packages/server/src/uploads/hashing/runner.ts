@@ -9,109 +9,109 @@ import { clearPartOwner, listLocalParts } from './local-parts.ts';
 import type { RehashDeps } from './rehash-from-store.ts';
 import { type HashingSession, updateCheckpoint } from './session-progress.ts';
 
-/** What a walk works with. */
 interface HashRunnerDeps extends RehashDeps {
-  /** Told of bytes that could not be read. */
+  /** Called if a part cannot be read. */
   onError: (session: SessionId, error: unknown) => void;
-  /** Whether the node that has the next slot is called. */
+  /** Notify the node that has the next part. */
   notify: boolean;
-  /** The session has ended. */
+  /** Called if the session has ended. */
   forget: (session: SessionId) => void;
 }
 
-/** How long a walk goes on before its mark is saved. What is not saved yet is lost with the process. */
-const SAVE_EVERY: Millis = 2_000;
+/** Time after which the checkpoint is saved. A crash loses what was hashed since the last one. */
+const SAVE_INTERVAL: Millis = 2_000;
 
-/** Carries the digests of sessions on, as far as this node has bytes, and saves where they stand in their rows. */
+/** Continues the hashes of sessions, as far as this node has parts in its local cache, and saves their checkpoints. */
 export class HashRunner {
   readonly #deps: HashRunnerDeps;
 
-  constructor(parts: HashRunnerDeps) {
-    this.#deps = parts;
+  constructor(deps: HashRunnerDeps) {
+    this.#deps = deps;
   }
 
   /**
-   * Which slots this node has, where it has forgotten it for want of room. Only what a row gives as this node's counts:
-   * a spool may also hold bytes that became no part.
+   * Reads which parts this node has, in case it has dropped the session from memory. Only parts that a row assigns to this
+   * node count: the spool can also have bytes that became no part.
    */
-  async loadLocalParts({ session: { id }, localParts: held, checkpoint }: HashingSession): Promise<void> {
-    if (held.has(checkpoint.parts)) return;
-    for (const index of await listLocalParts(this.#deps.db, id, this.#deps.node, checkpoint.parts)) held.add(index);
+  async loadLocalParts({ session: { id }, localParts, checkpoint }: HashingSession): Promise<void> {
+    if (localParts.has(checkpoint.parts)) return;
+    const indexes = await listLocalParts(this.#deps.db, id, this.#deps.node, checkpoint.parts);
+    for (const index of indexes) localParts.add(index);
   }
 
   /**
-   * One walk a session at a time; resolves when it has come as far as this node has bytes. It rejects for whoever began
-   * it, so that what went wrong once is told once.
+   * Hashes the local parts until the next one is missing. One run per session at a time: further calls join it. Only the
+   * call that started the run gets its error, so that each error is reported once.
    */
-  run(followed: HashingSession): Promise<void> {
-    followed.again = true;
-    if (followed.running !== undefined) return followed.running.catch(() => {});
-    followed.running = this.#runBatches(followed);
-    return followed.running;
+  run(hashing: HashingSession): Promise<void> {
+    hashing.runAgain = true;
+    if (hashing.running !== undefined) return hashing.running.catch(() => {});
+    hashing.running = this.#runBatches(hashing);
+    return hashing.running;
   }
 
-  async #runBatches(followed: HashingSession): Promise<void> {
+  async #runBatches(hashing: HashingSession): Promise<void> {
     try {
-      while (followed.again) {
-        followed.again = false;
-        while (await this.#runBatch(followed));
+      while (hashing.runAgain) {
+        hashing.runAgain = false;
+        while (await this.#runBatch(hashing));
       }
     } finally {
-      // In the same moment in which `again` was seen to be false, so that what comes next begins another walk.
-      followed.running = undefined;
+      // Synchronously after the check of `runAgain`, so that a later call starts a new run.
+      hashing.running = undefined;
     }
   }
 
-  /** Adds what is at hand to the digest, and saves the mark. Whether the mark is another now. */
-  async #runBatch(followed: HashingSession): Promise<boolean> {
-    const { db, node, notify: calling } = this.#deps;
-    const { session, localParts: held, checkpoint: from } = followed;
-    const to = await this.#extend(followed);
+  /** Hashes a batch of local parts and saves the checkpoint. Returns true if the checkpoint has changed. */
+  async #runBatch(hashing: HashingSession): Promise<boolean> {
+    const { db, node, notify } = this.#deps;
+    const { session, localParts, checkpoint: from } = hashing;
+    const to = await this.#hashLocalParts(hashing);
     if (to.parts === from.parts) return false;
 
-    const moved = await saveHashCheckpoint(db, session.id, { from, to, by: node, notify: calling });
-    if (moved === undefined) return this.#reload(followed);
-    // The next node's call, with a mark beyond this one, may have come before the database's answer to this move.
-    updateCheckpoint(followed, to);
-    if (moved.next === node) held.add(to.parts);
-    for (let index = from.parts; index < to.parts; index++) await this.#releasePart(followed, index);
+    const saved = await saveHashCheckpoint(db, session.id, { from, to, by: node, notify });
+    if (saved === undefined) return this.#reloadCheckpoint(hashing);
+    // A message from the next node, with a later checkpoint, may have arrived before the database's response.
+    updateCheckpoint(hashing, to);
+    if (saved.next === node) localParts.add(to.parts);
+    for (let index = from.parts; index < to.parts; index++) await this.#releasePart(hashing, index);
     return true;
   }
 
-  /** The saved mark has passed this slot: its bytes are needed no more. */
-  async #releasePart({ session: { staged }, localParts: held }: HashingSession, index: number): Promise<void> {
-    if (!held.has(index)) return;
-    held.delete(index);
+  /** Drops a part that the saved checkpoint includes. */
+  async #releasePart({ session: { staged }, localParts }: HashingSession, index: number): Promise<void> {
+    if (!localParts.has(index)) return;
+    localParts.delete(index);
     await this.#deps.blobs.dropLocalPart(staged, partRange(staged.layout, index));
   }
 
-  async #extend({ session, localParts: held, checkpoint }: HashingSession): Promise<HashCheckpoint> {
+  async #hashLocalParts({ session, localParts, checkpoint }: HashingSession): Promise<HashCheckpoint> {
     const { db, blobs, node } = this.#deps;
     const { staged, id } = session;
-    const until = performance.now() + SAVE_EVERY;
-    let { parts: slots, state } = checkpoint;
-    while (held.has(slots) && performance.now() < until) {
-      const range = partRange(staged.layout, slots);
+    const end = performance.now() + SAVE_INTERVAL;
+    let { parts, state } = checkpoint;
+    while (localParts.has(parts) && performance.now() < end) {
+      const range = partRange(staged.layout, parts);
       const bytes = await blobs.localPart(staged, range);
-      const extended = bytes && (await this.#read(session, { parts: slots, state }, bytes));
-      if (extended === undefined) {
-        held.delete(slots);
-        await clearPartOwner(db, id, node, slots);
+      const newState = bytes && (await this.#hashPart(session, { parts, state }, bytes));
+      if (newState === undefined) {
+        localParts.delete(parts);
+        await clearPartOwner(db, id, node, parts);
         break;
       }
-      state = extended;
-      slots += 1;
+      state = newState;
+      parts += 1;
     }
-    return { parts: slots, state };
+    return { parts, state };
   }
 
-  /** Undefined where these bytes can be read no more: given up for room since they were located, or damaged. */
-  async #read({ id }: Session, from: HashCheckpoint, bytes: LocalPart): Promise<HashState | undefined> {
+  /** Returns undefined if the bytes cannot be read: they are damaged, or were evicted from the spool meanwhile. */
+  async #hashPart({ id }: Session, from: HashCheckpoint, bytes: LocalPart): Promise<HashState | undefined> {
     const { db, digests, node, onError } = this.#deps;
     try {
       return await digests.extend(from.state, bytes);
     } catch (error) {
-      // The next one is started by this.
+      // The second call starts a new worker.
       if (error instanceof DigestWorkerLostError) return await digests.extend(from.state, bytes);
       if (error instanceof DigestStateUnusableError) await resetHashCheckpoint(db, id, { from, by: node });
       onError(id, error);
@@ -119,16 +119,16 @@ export class HashRunner {
     }
   }
 
-  /** The mark is no longer where it was: another node moved it, or the session has ended. */
-  async #reload(followed: HashingSession): Promise<boolean> {
-    const before = followed.checkpoint;
-    const now = await findHashCheckpoint(this.#deps.db, followed.session.id);
-    if (now === undefined) {
-      this.#deps.forget(followed.session.id);
+  /** Called if another node has moved the checkpoint, or the session has ended. Returns true if the checkpoint has changed. */
+  async #reloadCheckpoint(hashing: HashingSession): Promise<boolean> {
+    const old = hashing.checkpoint;
+    const current = await findHashCheckpoint(this.#deps.db, hashing.session.id);
+    if (current === undefined) {
+      this.#deps.forget(hashing.session.id);
       return false;
     }
-    followed.checkpoint = now;
-    for (let index = Math.max(0, before.parts); index < now.parts; index++) await this.#releasePart(followed, index);
-    return now.parts !== before.parts || now.state !== before.state;
+    hashing.checkpoint = current;
+    for (let index = Math.max(0, old.parts); index < current.parts; index++) await this.#releasePart(hashing, index);
+    return current.parts !== old.parts || current.state !== old.state;
   }
 }

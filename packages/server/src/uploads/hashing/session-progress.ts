@@ -1,21 +1,22 @@
+import type { Millis } from '@partway/protocol/ids';
 import { PartBitmap } from '../part-layout.ts';
 import type { Session } from '../session.ts';
 import type { HashCheckpoint } from './checkpoint.ts';
 
-/** What one node remembers of a session whose digest lies in rows. All of it may be lost: the rows say it again. */
+/** What a node remembers of a session's hash. It can be lost at any time, because the rows have the same information. */
 export interface HashingSession {
   session: Session;
-  /** Stored slots beyond the mark whose bytes are at hand here, as far as this node remembers. */
+  /** Parts after the checkpoint that this node has in its local cache, as far as it remembers. */
   localParts: PartBitmap;
-  /** The mark as this node last saw it. */
+  /** The checkpoint that this node last saw. */
   checkpoint: HashCheckpoint;
   running: Promise<void> | undefined;
-  /** Whether something came while the walk was on. */
-  again: boolean;
-  /** How many commits wait for it; it is not given up meanwhile. */
-  awaited: number;
-  /** Until when a node that was asked for its bytes is believed to be at work, by `performance.now()`. */
-  otherNodeUntil: number;
+  /** True if `run` was called during a run. */
+  runAgain: boolean;
+  /** Number of commits that wait for the digest. The session is not dropped meanwhile. */
+  waiters: number;
+  /** Deadline for the node we asked to continue hashing, by `performance.now()`. */
+  otherNodeUntil: Millis;
 }
 
 export function newHashingSession(session: Session): HashingSession {
@@ -24,13 +25,13 @@ export function newHashingSession(session: Session): HashingSession {
     localParts: new PartBitmap(session.staged.layout.partCount),
     checkpoint: { parts: 0, state: undefined },
     running: undefined,
-    again: false,
-    awaited: 0,
+    runAgain: false,
+    waiters: 0,
     otherNodeUntil: 0,
   };
 }
 
-/** Takes in a mark that may be older than the one known. */
-export function updateCheckpoint(followed: HashingSession, checkpoint: HashCheckpoint): void {
-  if (checkpoint.parts > followed.checkpoint.parts || checkpoint.parts < 0) followed.checkpoint = checkpoint;
+/** Sets the checkpoint unless it is older than the known one. */
+export function updateCheckpoint(hashing: HashingSession, checkpoint: HashCheckpoint): void {
+  if (checkpoint.parts > hashing.checkpoint.parts || checkpoint.parts < 0) hashing.checkpoint = checkpoint;
 }

@@ -9,41 +9,41 @@ import { findPart } from '../session-store.ts';
 import { AlreadyStoredError, type PartRegistry, type RecordedPart, type RegistryDeps } from './part-registry.ts';
 import { confirmPart, hasReservations, reservePart } from './reservation.ts';
 
-/** How many sessions a node remembers, the one longest unused going first. */
+/** Number of sessions in the cache. */
 const MAX_SESSIONS = 10_000;
 
-interface KnownSession {
+interface CachedSession {
   session: Session;
-  /** Slots that this node has filled: only of these it asks before the body is read whether they are. */
-  filled: PartBitmap;
+  /** Parts that this node has stored. Only for these, `findPart` queries the database. */
+  stored: PartBitmap;
 }
 
 /**
- * The ledger of nodes that share a database. Two statements a part: the first fixes the slot's bytes once they are
- * proven, and before the store sees one of them; the second makes them a part. What never changes of a session is
- * remembered, and both statements find out whether it is still open.
+ * The part registry for several nodes with one database. Two statements per part: the first reserves the part for the
+ * verified bytes before the store receives any of them, the second records the part. Sessions are cached, because all that
+ * can change is whether a session is open, which both statements check.
  */
 export class MultiNodeRegistry implements PartRegistry {
   readonly #deps: RegistryDeps;
-  readonly #sessions = new LruMap<SessionId, KnownSession>(MAX_SESSIONS);
+  readonly #sessions = new LruMap<SessionId, CachedSession>(MAX_SESSIONS);
 
-  constructor(parts: RegistryDeps) {
-    this.#deps = parts;
+  constructor(deps: RegistryDeps) {
+    this.#deps = deps;
   }
 
-  async findSession(caller: UserId, id: SessionId): Promise<Session> {
-    const known = this.#sessions.get(id);
-    if (known !== undefined) return assertOwner(known.session, caller, this.#deps.clock.expiryTime());
+  async getSession(caller: UserId, id: SessionId): Promise<Session> {
+    const cached = this.#sessions.get(id);
+    if (cached !== undefined) return assertOwner(cached.session, caller, this.#deps.clock.expiryTime());
     const session = await getOwnSession(this.#deps, caller, id);
     if (session.state === 'open') {
-      this.#sessions.set(id, { session, filled: new PartBitmap(session.staged.layout.partCount) });
+      this.#sessions.set(id, { session, stored: new PartBitmap(session.staged.layout.partCount) });
     }
     return session;
   }
 
   async findPart({ id, state }: Session, index: number): Promise<Part | undefined> {
-    const filled = this.#sessions.get(id)?.filled;
-    return filled?.has(index) || state !== 'open' ? findPart(this.#deps.db, id, index) : undefined;
+    const stored = this.#sessions.get(id)?.stored;
+    return stored?.has(index) || state !== 'open' ? findPart(this.#deps.db, id, index) : undefined;
   }
 
   async *reserveAfter(
@@ -53,9 +53,9 @@ export class MultiNodeRegistry implements PartRegistry {
     body: AsyncIterable<Uint8Array>,
   ): AsyncGenerator<Uint8Array, void, undefined> {
     yield* body;
-    const intent = { index: range.index, sha1, node: this.#deps.node };
-    const stored = await reservePart(this.#deps.db, session, intent, DATABASE_NOW).catch((error: unknown) => {
-      // It may have ended, and is asked for anew.
+    const reservation = { index: range.index, sha1, node: this.#deps.node };
+    const stored = await reservePart(this.#deps.db, session, reservation, DATABASE_NOW).catch((error: unknown) => {
+      // The session may have ended; the next request reads it again.
       this.forgetSession(session.id);
       throw error;
     });
@@ -64,9 +64,9 @@ export class MultiNodeRegistry implements PartRegistry {
 
   async recordPart({ id }: Session, part: Omit<Part, 'partId'>): Promise<RecordedPart> {
     const checkpoint = await confirmPart(this.#deps.db, id, { ...part, node: this.#deps.node }, DATABASE_NOW);
-    if (checkpoint === undefined) return { made: false };
-    this.#sessions.get(id)?.filled.add(part.index);
-    return { made: true, checkpoint };
+    if (checkpoint === undefined) return { isNew: false };
+    this.#sessions.get(id)?.stored.add(part.index);
+    return { isNew: true, checkpoint };
   }
 
   hasReservations(id: SessionId): Promise<boolean> {

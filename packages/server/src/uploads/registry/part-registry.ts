@@ -7,19 +7,23 @@ import type { HashCheckpoint } from '../hashing/checkpoint.ts';
 import type { Part, Session } from '../session.ts';
 
 /**
- * What the rows say of sessions and their slots, as accepting a part asks them. One node alone asks them in the simplest
- * way (`ledger-of-one.ts`); many nodes also keep each other from overwriting a part (`ledger-of-many.ts`).
+ * Knows which parts of a session are stored, for requests that store parts. `SingleNodeRegistry` reads and writes rows in
+ * the simplest way, because `PartLocks` keep two requests for a part apart. `MultiNodeRegistry` also prevents that two nodes
+ * store different bytes for the same part.
  */
 export interface PartRegistry {
-  /** The caller's session. Refuses one that is unknown, another user's, or past its time. */
-  findSession(caller: UserId, id: SessionId): Promise<Session>;
+  /** Gets a session. Throws if it does not exist, belongs to another user, or has expired. */
+  getSession(caller: UserId, id: SessionId): Promise<Session>;
 
-  /** The part in this slot, where there is one and it costs little to know: asked before the body is read. */
+  /**
+   * Finds a stored part before the body is read. An implementation can return undefined for a stored part if a query would
+   * cost too much; `reserveAfter` or `recordPart` then find it.
+   */
   findPart(session: Session, index: number): Promise<Part | undefined>;
 
   /**
-   * Passes a proven body on, and lets it end only if these bytes may fill the slot. Throws `AlreadyStoredError` before its
-   * end where they do already, and refuses where others do or will.
+   * Passes on a verified body, and reserves the part before the end of the body. Throws `AlreadyStoredError` in place of the
+   * end if the part is stored with these bytes, and another error if it is stored or reserved with other bytes.
    */
   reserveAfter(
     session: Session,
@@ -28,17 +32,16 @@ export interface PartRegistry {
     body: AsyncIterable<Uint8Array>,
   ): AsyncIterable<Uint8Array>;
 
-  /** Records a part whose bytes are stored, in an open session. Says where the digest stands, as far as that is known. */
+  /** Records a part of an open session after its bytes are stored. */
   recordPart(session: Session, part: Omit<Part, 'partId'>): Promise<RecordedPart>;
 
-  /** Whether a node is about to store a part of this session, as far as rows tell. */
+  /** True if a node is storing a part of this session, according to the rows. */
   hasReservations(id: SessionId): Promise<boolean>;
 
-  /** The session has ended, as far as this node knows. */
+  /** Drops what is in memory for a session that has ended. */
   forgetSession(id: SessionId): void;
 }
 
-/** What a ledger works with. */
 export interface RegistryDeps {
   db: Kysely<Tables>;
   /** This process. */
@@ -46,16 +49,19 @@ export interface RegistryDeps {
   clock: Clock;
 }
 
-/** Whether this call made the part. If not, another did meanwhile, or the session has ended. */
-export type RecordedPart = { made: true; checkpoint: HashCheckpoint | undefined } | { made: false };
+/**
+ * `isNew` is false if another request has recorded the part meanwhile, or if the session has ended. `checkpoint` is the
+ * session's hash checkpoint, if the implementation knows it.
+ */
+export type RecordedPart = { isNew: true; checkpoint: HashCheckpoint | undefined } | { isNew: false };
 
-/** These very bytes are a part already; thrown in place of a body's end, so that they are not stored again. */
+/** The part is already stored with the same bytes. Thrown before the end of a body, so that they are not stored again. */
 export class AlreadyStoredError extends Error {
   override readonly name = 'AlreadyStored';
   readonly part: Part;
 
   constructor(part: Part) {
-    super('these bytes are stored already');
+    super('this part is already stored');
     this.part = part;
   }
 }

@@ -10,24 +10,29 @@ import { type Part, partFromRow, type Session } from '../session.ts';
 import { findSession } from '../session-store.ts';
 
 /**
- * For how long a slot belongs to the bytes that a node means to put there. Longer than a store's driver tries to send
- * one part (under 50 seconds), by more than a node may stand still between its row and its request.
+ * A part reservation is a row that reserves a part for bytes with a given SHA-1 before they go to S3, where a later upload
+ * of the same part would replace the first. The first digest gets the part. Another node can store the same bytes, but no
+ * others.
+ */
+
+/**
+ * Lifetime of a reservation. A driver tries to send a part for less than 50 seconds; the rest is for a node that pauses
+ * between its row and its request to the store.
  */
 export const RESERVATION_TTL: Millis = 120_000;
 const RETRY_AFTER_SECONDS = 10;
 
-/** What a node means to put into a slot. */
 interface PartReservation {
   index: number;
   sha1: Sha1;
+  /** The node that has the bytes. */
   node: NodeId;
 }
 
 /**
- * Fixes which bytes a slot may get, before the store sees one: the first digest to come has it, and another node may put
- * in the same bytes, but no others. One statement where all goes well.
- * @returns The part, where these bytes are stored already. Refuses `range_overlaps_existing_part` where others are
- * stored, `unavailable` where others are about to be, and says how the session ended where it has.
+ * Reserves a part. In the normal case, this is one statement. Throws `part-exists` if the part is stored with other bytes,
+ * `unavailable` if it is reserved for other bytes, and an error that says why the session ended if it has.
+ * @returns The part if it is already stored with the same bytes, otherwise undefined.
  */
 export async function reservePart(
   db: Kysely<Tables>,
@@ -48,14 +53,17 @@ export async function reservePart(
   throw state === 'open' ? partBusyError() : await sessionEndedError({ db }, session);
 }
 
-/** Makes a part of what was fixed, and says where the digest stands; undefined where the slot was given to other bytes. */
+/**
+ * Turns a reservation into a stored part. Returns the session's hash checkpoint, or undefined if there is no reservation for
+ * these bytes: it has expired and was replaced, or the session has ended.
+ */
 export async function confirmPart(
   db: Kysely<Tables>,
   session: SessionId,
   { index, sha1, node, tag }: PartReservation & { tag: PartTag },
   now: Instant,
 ): Promise<HashCheckpoint | undefined> {
-  // Asks nothing of the session: what ends it takes this row along.
+  // The state of the session does not have to be checked: the transaction that ends a session deletes this row.
   const row = await db
     .updateTable('parts')
     .set({ stored: 1, tag, node, created_at: shifted(now, 0) })
@@ -63,15 +71,15 @@ export async function confirmPart(
     .where('part_index', '=', index)
     .where('sha1', '=', sha1)
     .where('stored', '=', 0)
-    .returning((of) => [
-      of.selectFrom('upload_sessions').select('hashed_parts').where('id', '=', session).as('hashed_parts'),
-      of.selectFrom('upload_sessions').select('hash_state').where('id', '=', session).as('hash_state'),
+    .returning((eb) => [
+      eb.selectFrom('upload_sessions').select('hashed_parts').where('id', '=', session).as('hashed_parts'),
+      eb.selectFrom('upload_sessions').select('hash_state').where('id', '=', session).as('hash_state'),
     ])
     .executeTakeFirst();
   return row && checkpointFromRow({ hashed_parts: row.hashed_parts ?? 0, hash_state: row.hash_state });
 }
 
-/** Whether some node is about to store a part of this session. */
+/** True if any node is storing a part of this session. */
 export async function hasReservations(db: Kysely<Tables>, session: SessionId, now: Instant): Promise<boolean> {
   const row = await db
     .selectFrom('parts')
@@ -85,19 +93,19 @@ export async function hasReservations(db: Kysely<Tables>, session: SessionId, no
   return row !== undefined;
 }
 
-/** The stored part, where it is made of these bytes; refuses where it is not. */
+/** Returns the stored part. Throws `part-exists` if it has another digest. */
 export function assertSameDigest(stored: Part, sha1: Sha1): Part {
   if (stored.sha1 === sha1) return stored;
-  throw new DomainError('part-exists', 'This range already holds other bytes, which stand.', {
+  throw new DomainError('part-exists', 'This part is already stored with other bytes. The stored part stays.', {
     context: { part_id: stored.partId, sha1: stored.sha1 },
   });
 }
 
-/** Other bytes are on their way into the slot. */
+/** The error for a part that is reserved for other bytes. */
 export function partBusyError(): DomainError {
   return new DomainError(
     'unavailable',
-    'Other bytes are being stored in this range at this moment. Send the part again once that has ended.',
+    'Another request is storing other bytes for this part. Send the part again later.',
     { retryAfterSeconds: RETRY_AFTER_SECONDS },
   );
 }
@@ -111,8 +119,8 @@ async function insertReservation(
   const { numInsertedOrUpdatedRows } = await db
     .insertInto('parts')
     .columns(['session_id', 'part_index', 'sha1', 'tag', 'created_at', 'stored', 'node'])
-    .expression((of) =>
-      of
+    .expression((eb) =>
+      eb
         .selectFrom('upload_sessions')
         .select([
           'id',
@@ -125,7 +133,7 @@ async function insertReservation(
         ])
         .where('id', '=', session)
         .where('state', '=', 'open')
-        // Whoever ends the session waits for this row, or this row finds the session ended.
+        // A transaction that ends the session waits for this row, or this statement finds the session ended.
         .forShare(),
     )
     .onConflict((conflict) =>
@@ -137,12 +145,12 @@ async function insertReservation(
           created_at: row.ref('excluded.created_at'),
         }))
         .where('parts.stored', '=', 0)
-        .where((is) =>
-          is.or([
-            is('parts.sha1', '=', is.ref('excluded.sha1')),
-            is('parts.created_at', '<=', shifted(now, -RESERVATION_TTL)),
+        .where((eb) =>
+          eb.or([
+            eb('parts.sha1', '=', eb.ref('excluded.sha1')),
+            eb('parts.created_at', '<=', shifted(now, -RESERVATION_TTL)),
             // From before the clock was set back.
-            is('parts.created_at', '>', shifted(now, RESERVATION_TTL)),
+            eb('parts.created_at', '>', shifted(now, RESERVATION_TTL)),
           ]),
         ),
     )

@@ -5,15 +5,15 @@ import type { Part, Session } from '../session.ts';
 import { findPart, insertPart } from '../session-store.ts';
 import type { PartRegistry, RecordedPart, RegistryDeps } from './part-registry.ts';
 
-/** The ledger where one node alone takes parts: its claims keep two of them apart, and the rows are asked each time. */
+/** The part registry for a single node. `PartLocks` prevent two requests from writing the same part. */
 export class SingleNodeRegistry implements PartRegistry {
   readonly #deps: RegistryDeps;
 
-  constructor(parts: RegistryDeps) {
-    this.#deps = parts;
+  constructor(deps: RegistryDeps) {
+    this.#deps = deps;
   }
 
-  findSession(caller: UserId, id: SessionId): Promise<Session> {
+  getSession(caller: UserId, id: SessionId): Promise<Session> {
     return getOwnSession(this.#deps, caller, id);
   }
 
@@ -23,7 +23,7 @@ export class SingleNodeRegistry implements PartRegistry {
 
   reserveAfter(
     _session: Session,
-    _slot: PartRange,
+    _range: PartRange,
     _sha1: string,
     body: AsyncIterable<Uint8Array>,
   ): AsyncIterable<Uint8Array> {
@@ -31,11 +31,11 @@ export class SingleNodeRegistry implements PartRegistry {
   }
 
   async recordPart({ id }: Session, part: Omit<Part, 'partId'>): Promise<RecordedPart> {
-    const made = await insertPart(this.#deps.db, id, part, this.#deps.clock.now(), this.#deps.node);
-    return made ? { made, checkpoint: undefined } : { made };
+    const isNew = await insertPart(this.#deps.db, id, part, this.#deps.clock.now(), this.#deps.node);
+    return isNew ? { isNew, checkpoint: undefined } : { isNew };
   }
 
-  /** Other nodes there are none, and what this one is about to store its claims know. */
+  /** Single node: in-flight parts are tracked by `PartLocks`. */
   async hasReservations(): Promise<boolean> {
     return false;
   }
