@@ -105,7 +105,7 @@ test('what another node is storing is not given up by a clock that is wrong for 
     // Behind: it begins while the clock is wrong. Ahead: the clock becomes wrong under it.
     if (days < 0) fixture.clock.jump(days * DAY);
     const blob = newBlobId();
-    const announced = { least: 100, most: 100 };
+    const announced = { min: 100, max: 100 };
     await reserveSpace({ ...fixture.uploads, userQuota: undefined }, { blob, owner: fixture.owner.id, announced });
     fixture.clock.advance(2_500);
     fixture.clock.jump(8 * DAY);

@@ -8,20 +8,18 @@ import type { FileContext } from './context.ts';
 import { chargeSpace } from './quota.ts';
 import { lockTree } from './tree.ts';
 
-/**
- * Every blob has a row from before its first byte until after its last one is deleted: one of these while nothing names
- * it. So whatever a crash leaves is known, is deleted soon, and gives back what it had reserved; and bytes without any
- * row are nobody's leftovers, but a sign that rows are missing.
- */
+// Every blob has a row from before its first byte until after its last byte is deleted. As long as no version
+// references it, that is a row of `unreferenced_blobs`. So blobs left by a crash are known: they are deleted soon, and
+// the quota that they reserved is released. Bytes without any row are never leftovers; they mean that rows are missing.
 
 interface BlobToWrite {
   blob: BlobId;
   owner: UserId;
-  /** Bytes to count as reserved by the owner until the blob has its name. */
+  /** Bytes of the owner's quota to reserve until a version references the blob. */
   reserve?: number;
 }
 
-/** Notes that a blob is about to be written. Refuses `storage_limit_exceeded` if there is no room for what it reserves. */
+/** Records a blob that is about to be written, and reserves quota for it. Throws `quota-exceeded`. */
 export async function recordBlob(
   db: Kysely<Tables>,
   { blob, owner, reserve = 0 }: BlobToWrite,
@@ -40,8 +38,8 @@ export async function recordBlob(
 }
 
 /**
- * Reserves more for a blob that is being written. Refuses `storage_limit_exceeded`, and `unavailable` if the blob was
- * given up meanwhile.
+ * Reserves more quota for a blob that is being written. Throws `quota-exceeded`, and `unavailable` if the blob was
+ * discarded meanwhile.
  */
 export async function extendReservation(
   db: Kysely<Tables>,
@@ -55,15 +53,15 @@ export async function extendReservation(
   });
 }
 
-/** Says that the writer of a blob is still at work. Refuses `unavailable` if the blob was given up meanwhile. */
+/** Records that a blob is still being written. Throws `unavailable` if the blob was discarded meanwhile. */
 export function touchBlob(db: Kysely<Tables>, blob: BlobId, now: Millis): Promise<void> {
   return touch(db, blob, 0, now);
 }
 
-async function touch(db: Kysely<Tables>, blob: BlobId, more: number, now: Millis): Promise<void> {
+async function touch(db: Kysely<Tables>, blob: BlobId, reserve: number, now: Millis): Promise<void> {
   const { numUpdatedRows } = await db
     .updateTable('unreferenced_blobs')
-    .set((row) => ({ reserved: row('reserved', '+', more), touched_at: now }))
+    .set((row) => ({ reserved: row('reserved', '+', reserve), touched_at: now }))
     .where('blob_id', '=', blob)
     .where('deleting', '=', 0)
     .executeTakeFirst();
@@ -71,8 +69,8 @@ async function touch(db: Kysely<Tables>, blob: BlobId, more: number, now: Millis
 }
 
 /**
- * In the transaction that names the blob: it is unreferenced no longer. What it had reserved is for the caller to give
- * back. Refuses `unavailable` if the blob was given up meanwhile: its bytes may be gone.
+ * Deletes the row of a blob in the transaction that inserts a version with it. The caller releases the reserved quota.
+ * Throws `unavailable` if the blob was discarded meanwhile, because its bytes may no longer exist.
  */
 export async function referenceBlob(tx: Transaction<Tables>, blob: BlobId): Promise<void> {
   const { numDeletedRows } = await tx
@@ -86,15 +84,15 @@ export async function referenceBlob(tx: Transaction<Tables>, blob: BlobId): Prom
 function blobDiscardedError(): DomainError {
   return new DomainError(
     'unavailable',
-    'The server took this upload for abandoned, because it heard nothing of it for too long. Send it again.',
+    'The server discarded this upload because it was inactive for too long. Upload the file again.',
     { retryAfterSeconds: 5 },
   );
 }
 
 /**
- * Says that a blob will never get a name, and gives back what it had reserved. Gives false if it has got one, or is to be
- * deleted already. With `before`, only if its writer was last at work before that moment. With `keep`, its bytes are not
- * to be deleted: they are forgotten, and nothing explains them from then on.
+ * Marks an unreferenced blob for deletion and releases its reserved quota. Returns false if a version references the
+ * blob or it is already marked. With `before`, it is marked only if its writer was last active before that time. With
+ * `keep`, its row is deleted and its bytes stay, as an orphan.
  */
 export function markBlobForDeletion(
   db: Kysely<Tables>,
@@ -102,12 +100,13 @@ export function markBlobForDeletion(
   { before, keep = false }: { before?: Millis; keep?: boolean } = {},
 ): Promise<boolean> {
   return db.transaction().execute(async (tx) => {
-    const note = tx.selectFrom('unreferenced_blobs').where('blob_id', '=', blob).where('deleting', '=', 0);
-    const owner = (await note.select('owner_id').executeTakeFirst())?.owner_id;
+    const blobRow = tx.selectFrom('unreferenced_blobs').where('blob_id', '=', blob).where('deleting', '=', 0);
+    const owner = (await blobRow.select('owner_id').executeTakeFirst())?.owner_id;
     if (owner == null) return false;
-    // The user's row first, as every other transaction does: from here on nobody reserves more for this blob.
+    // All transactions lock the user's row first, to avoid deadlocks. With the lock, no one can reserve more for this
+    // blob.
     await lockTree(tx, owner);
-    const reserved = (await note.select('reserved').executeTakeFirst())?.reserved ?? 0;
+    const reserved = (await blobRow.select('reserved').executeTakeFirst())?.reserved ?? 0;
     const { numUpdatedRows } = await tx
       .updateTable('unreferenced_blobs')
       .set({ deleting: 1, owner_id: null, reserved: 0, touched_at: 0 })
@@ -123,8 +122,8 @@ export function markBlobForDeletion(
 }
 
 /**
- * In the transaction that deletes rows: notes the blobs that these rows named, which are then deleted unless another row
- * names them too.
+ * Marks blobs for deletion in the transaction that deletes the versions referencing them. Blobs that other versions
+ * also reference are not deleted.
  */
 export async function markBlobsForDeletion(tx: Transaction<Tables>, blobs: Iterable<BlobId>): Promise<void> {
   const rows = [...new Set(blobs)].map((blob) => ({
@@ -137,22 +136,23 @@ export async function markBlobsForDeletion(tx: Transaction<Tables>, blobs: Itera
   await tx
     .insertInto('unreferenced_blobs')
     .values(rows)
-    // One that is deleting already is noted again, so that whoever looked before does not forget it.
+    // Garbage collection deletes a row only if `touched_at` is unchanged. Changing it here makes it check the blob
+    // again.
     .onConflict((conflict) =>
       conflict.column('blob_id').doUpdateSet((row) => ({ touched_at: row('unreferenced_blobs.touched_at', '+', 1) })),
     )
     .execute();
 }
 
-/** Forgets deleting blobs whose bytes are gone. */
+/** Deletes the rows of blobs whose bytes have been removed. */
 export async function deleteBlobRows(db: Kysely<Tables>, blobs: readonly BlobId[]): Promise<void> {
   if (blobs.length === 0) return;
   await db.deleteFrom('unreferenced_blobs').where('blob_id', 'in', blobs).where('deleting', '=', 1).execute();
 }
 
 /**
- * Gives up a blob that was noted, and whose writer has failed: what it had reserved is given back, then its bytes are
- * deleted. Does nothing if it has got a name after all.
+ * Discards a recorded blob whose writer has failed: releases its reserved quota, then removes its bytes. Does nothing
+ * if a version references it.
  */
 export async function discardBlob(
   { db, blobs }: { db: Kysely<Tables>; blobs: Pick<BlobStore, 'remove'> },
@@ -164,32 +164,34 @@ export async function discardBlob(
   await deleteBlobRows(db, [blob]);
 }
 
-/** Well below what a statement takes as parameters anywhere. */
+/** Well below the maximum number of parameters of a statement in any database. */
 const BATCH = 500;
 
 /**
- * Removes the bytes of versions that are gone, but for those that another version names. It asks only after the rows are
- * gone for certain: a content that nothing names then is named by nothing ever again, for a copy needs a version.
+ * Removes blobs of deleted versions, unless other versions reference them. Call this after the deletion has committed:
+ * a blob without references then can never get one again, because copies are made from versions.
  */
 export async function deleteUnreferencedBlobs({ db, blobs }: FileContext, blobIds: readonly BlobId[]): Promise<void> {
-  const named = await inBatches(blobIds, (batch) =>
+  const rows = await inBatches(blobIds, (batch) =>
     db.selectFrom('versions').select('blob_id').distinct().where('blob_id', 'in', batch).execute(),
   );
-  const kept = new Set(named.map((row) => row.blob_id));
-  const gone = blobIds.filter((id) => !kept.has(id));
-  for (const id of gone) await blobs.remove(id);
-  for (let from = 0; from < gone.length; from += BATCH) await deleteBlobRows(db, gone.slice(from, from + BATCH));
+  const referenced = new Set(rows.map((row) => row.blob_id));
+  const unreferenced = blobIds.filter((id) => !referenced.has(id));
+  for (const id of unreferenced) await blobs.remove(id);
+  for (let from = 0; from < unreferenced.length; from += BATCH) {
+    await deleteBlobRows(db, unreferenced.slice(from, from + BATCH));
+  }
 }
 
 /**
- * Whether the file got another version in the same second. Then a date, which HTTP gives to the second, does not say which
- * of them somebody has. Looks at the versions before and after this one, by an index.
+ * Whether the file has another version from the same second. If so, `Last-Modified` cannot tell them apart, because
+ * HTTP dates have no fraction. Reads only the versions before and after this one, with an index.
  */
 export async function hasLaterVersionInSecond(db: Kysely<Tables>, version: VersionRow): Promise<boolean> {
-  const ofFile = db.selectFrom('versions').select('created_at').where('file_id', '=', version.file_id).limit(1);
+  const times = db.selectFrom('versions').select('created_at').where('file_id', '=', version.file_id).limit(1);
   const neighbors = await Promise.all([
-    ofFile.where('id', '<', version.id).orderBy('id', 'desc').executeTakeFirst(),
-    ofFile.where('id', '>', version.id).orderBy('id').executeTakeFirst(),
+    times.where('id', '<', version.id).orderBy('id', 'desc').executeTakeFirst(),
+    times.where('id', '>', version.id).orderBy('id').executeTakeFirst(),
   ]);
   const second = Math.floor(version.created_at / 1000);
   return neighbors.some((neighbor) => neighbor && Math.floor(neighbor.created_at / 1000) === second);

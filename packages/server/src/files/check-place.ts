@@ -5,17 +5,18 @@ import { DomainError, type DomainErrorCode } from '../errors.ts';
 import { type FoundItem, findFolder } from './find.ts';
 import { findNameConflict, nameInUseError } from './names.ts';
 
-/** Where a file or folder is to be: its owner, folder and name; `except` is the item itself, where it is there already. */
+/** The folder and name for a file or folder. */
 interface Place {
   owner: UserId;
   folderId: ItemId;
   name: string;
+  /** The item that is to have this name, which is not a conflict; undefined for a new item. */
   except?: ItemId;
 }
 
 /**
- * Refuses a place that cannot be taken now: `missing` where there is no such folder of the owner's, `trashed`,
- * `item_name_in_use`. A promise of nothing: whoever writes there checks again, with the tree held.
+ * Verifies that the folder exists and the name is free. Throws `missing` if the owner has no such folder, `trashed`,
+ * and `name-in-use`. The result can be outdated at once, so writers check again while they hold the tree's lock.
  */
 export async function checkPlace(
   db: Kysely<Tables>,
@@ -23,11 +24,11 @@ export async function checkPlace(
   missing: DomainErrorCode = 'not-found',
 ): Promise<void> {
   await getFolder(db, place.owner, place.folderId, missing);
-  const namesake = await findNameConflict(db, place);
-  if (namesake !== undefined) throw nameInUseError(namesake);
+  const conflict = await findNameConflict(db, place);
+  if (conflict !== undefined) throw nameInUseError(conflict);
 }
 
-/** The owner's folder, in use. Refuses `missing` and `trashed`. */
+/** Gets a folder that is not in the trash. Throws `missing` or `trashed`. */
 export async function getFolder(
   db: Kysely<Tables>,
   owner: UserId,
@@ -35,7 +36,7 @@ export async function getFolder(
   missing: DomainErrorCode = 'not-found',
 ): Promise<FoundItem> {
   const folder = await findFolder(db, owner, id);
-  if (folder === undefined) throw new DomainError(missing, 'There is no such folder.');
+  if (folder === undefined) throw new DomainError(missing, 'The folder does not exist.');
   if (folder.trashed_at !== null) throw new DomainError('trashed', 'The folder is in the trash.');
   return folder;
 }

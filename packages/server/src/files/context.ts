@@ -6,17 +6,17 @@ import type { InFlightBlobs } from '../storage/in-flight.ts';
 import type { Clock } from '../time/clock.ts';
 import type { Turns } from '../util/turns.ts';
 
-/** What the verbs of this room work with. */
+/** Dependencies shared by the operations on files and folders. */
 export interface FileContext {
   db: Kysely<Tables>;
   blobs: BlobStore;
   inFlight: InFlightBlobs;
   clock: Clock;
-  /** The largest file there may be, in bytes. */
+  /** In bytes. */
   maxFileSize: number;
-  /** How many bytes a user may keep who has no quota of their own; undefined for no limit. */
+  /** Default quota, in bytes, for users without their own; undefined for no limit. */
   userQuota?: number | undefined;
   limits: Limits;
-  /** The batches of long operations, one after the other. */
+  /** Runs the batches of long operations one at a time. */
   turns: Turns;
 }

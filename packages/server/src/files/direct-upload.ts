@@ -13,37 +13,37 @@ import { type NewBlob, type Published, publishNewFile, publishNewVersion } from 
 import { reserveSpace } from './reserve-space.ts';
 import { checkVersion, type VersionChange } from './versions.ts';
 
-/** A body that comes in one piece, and what the client says of it. */
+/** A file that is uploaded in one request, with what the client announces about it. */
 export interface DirectUploadBody {
   caller: UserId;
-  /** As long as it is; it throws before its end where the request breaks off. */
+  /** Throws if the request ends early. */
   bytes: AsyncIterable<Uint8Array>;
-  /** The digest that the client announced, held against the bytes. */
+  /** The announced digest; the bytes are verified against it. */
   sha1: Sha1 | undefined;
-  /** Between which sizes it is, in bytes, as far as the request says. */
-  announced?: { least: number; most: number } | undefined;
+  /** Bounds of the file's size in bytes, as far as the request announces them. */
+  announced?: { min: number; max: number } | undefined;
   contentCreatedAt?: Millis;
   contentModifiedAt?: Millis;
 }
 
 /**
- * Bytes, then the row: stores the body, and lets `publish` name it in one transaction. Refuses `bad_digest`,
- * `file_size_limit_exceeded`, `storage_limit_exceeded` and what `publish` refuses; nothing of the bytes stays then.
+ * Stores the bytes, then calls `publish` to insert the rows in one transaction. Throws `announced-digest-mismatch`,
+ * `file-too-large`, `quota-exceeded`, and the errors of `publish`. The bytes are removed if the upload is rejected.
  */
 export async function storeBody(
   context: FileContext,
   body: DirectUploadBody,
-  publish: (tx: Transaction<Tables>, made: NewBlob) => Promise<Published>,
+  publish: (tx: Transaction<Tables>, newBlob: NewBlob) => Promise<Published>,
 ): Promise<Published> {
   const { db, blobs, inFlight, clock, maxFileSize, userQuota, limits } = context;
   const id = newBlobId();
-  using _held = inFlight.track(id);
+  using _tracked = inFlight.track(id);
   const reservation = await reserveSpace(context, { blob: id, owner: body.caller, announced: body.announced });
-  const { bytes, result } = countAndHash(reservation.hold(body.bytes), maxFileSize);
+  const { bytes, result } = countAndHash(reservation.limitToQuota(body.bytes), maxFileSize);
   try {
-    await blobs.put(id, bytes, body.caller, body.announced?.least);
+    await blobs.put(id, bytes, body.caller, body.announced?.min);
   } catch (error) {
-    // Should this fail too, the sweep does it.
+    // If this fails too, garbage collection deletes the blob later.
     await discardBlob(context, id).catch(() => {});
     throw error;
   }
@@ -51,7 +51,7 @@ export async function storeBody(
     const { size, sha1 } = result();
     checkDigest(sha1, body.sha1);
     const { contentCreatedAt, contentModifiedAt } = body;
-    const made: NewBlob = {
+    const newBlob: NewBlob = {
       blob: id,
       size,
       sha1,
@@ -65,28 +65,28 @@ export async function storeBody(
       ...(contentModifiedAt !== undefined && { contentModifiedAt }),
     };
     return await db.transaction().execute(async (tx) => {
-      const published = await publish(tx, made);
+      const published = await publish(tx, newBlob);
       await referenceBlob(tx, id);
       return published;
     });
   } catch (error) {
-    // After any other failure nobody knows whether the row is there: the sweep asks, and removes the bytes if not.
+    // After any other error it is unknown whether the transaction committed: garbage collection decides by the rows.
     if (error instanceof KnownError && error.isRejection) await discardBlob(context, id);
     throw error;
   }
 }
 
-function checkDigest(found: Sha1, announced: Sha1 | undefined): void {
-  if (announced === undefined || announced === found) return;
+function checkDigest(actual: Sha1, announced: Sha1 | undefined): void {
+  if (announced === undefined || announced === actual) return;
   throw new DomainError(
     'announced-digest-mismatch',
-    `The content-md5 header says SHA-1 ${announced}; the bytes that came have ${found}. Nothing of them was kept.`,
+    `The SHA-1 in the content-md5 header is ${announced}, but the received bytes have ${actual}. Nothing was stored.`,
   );
 }
 
 /**
- * Makes a file of a body that comes in one piece. Of two uploads of one name the first to end gets it. Refuses what
- * `checkPlace` does before a byte is stored, what `storeBody` does after.
+ * Creates a file from a body. Of two concurrent uploads with the same name, the first to complete gets the name. Throws
+ * the errors of `checkPlace` before any byte is stored, and those of `storeBody` afterwards.
  */
 export async function uploadFile(
   context: FileContext,
@@ -95,10 +95,10 @@ export async function uploadFile(
 ): Promise<Published> {
   assertValidName(place.name);
   await checkPlace(context.db, { owner: body.caller, folderId: place.folderId, name: place.name });
-  return storeBody(context, body, (tx, made) => publishNewFile(tx, place, made));
+  return storeBody(context, body, (tx, newBlob) => publishNewFile(tx, place, newBlob));
 }
 
-/** Makes a body that comes in one piece the new version of a file. Refuses as `checkVersion` and `storeBody` do. */
+/** Creates a new version of a file from a body. Throws the errors of `checkVersion` and `storeBody`. */
 export async function uploadVersion(
   context: FileContext,
   fileId: ItemId,
@@ -106,5 +106,5 @@ export async function uploadVersion(
   body: DirectUploadBody,
 ): Promise<Published> {
   await checkVersion(context.db, body.caller, fileId, change);
-  return storeBody(context, body, (tx, made) => publishNewVersion(tx, fileId, change, made));
+  return storeBody(context, body, (tx, newBlob) => publishNewVersion(tx, fileId, change, newBlob));
 }

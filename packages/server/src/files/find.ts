@@ -5,39 +5,44 @@ import { DomainError } from '../errors.ts';
 import { inBatches } from '../util/chunks.ts';
 import type { FileContext } from './context.ts';
 
+// Most finders also return items in the trash: callers check `trashed_at` if that matters.
+
 export type PathFolder = Pick<ItemRow, 'id' | 'parent_id' | 'name' | 'etag'>;
 export type NamedUser = Pick<UserRow, 'id' | 'login' | 'name'>;
 
-/** A folder with all that an answer about it may hold. */
+/** A folder with everything that a response about it can show. */
 export interface FolderEntry {
   item: ItemRow;
-  /** The folders above it, the root first. */
+  /** The parent folders, starting with the root. */
   path: readonly PathFolder[];
-  /** The users who are named in it. */
+  /** The users whom the response names. */
   users: ReadonlyMap<UserId, NamedUser>;
 }
 
-/** A file, with the version that is shown of it. */
+/** A file with the version that a response shows. */
 export interface FileEntry extends FolderEntry {
   version: VersionRow;
 }
 
-/** The owner's folder, also from the trash. */
+/** Finds a folder of the owner. */
 export function findFolder(db: Kysely<Tables>, owner: UserId, id: ItemId): Promise<FoundItem | undefined> {
   return findItem(db, { kind: 'folder', owner, id });
 }
 
-/** The owner's file, also from the trash; anyone's where `owner` is undefined. */
+/** Finds a file of the owner, or of any user if `owner` is undefined. */
 export function findFile(db: Kysely<Tables>, owner: UserId | undefined, id: ItemId): Promise<FoundItem | undefined> {
   return findItem(db, { kind: 'file', owner, id });
 }
 
-/** A version of a file: the current one unless `id` says otherwise. */
+/** Finds a version of a file, by default the current one. */
 export function findVersion(db: Kysely<Tables>, file: ItemRow, id = file.version_id): Promise<VersionRow | undefined> {
   return db.selectFrom('versions').selectAll().where('id', '=', id).where('file_id', '=', file.id).executeTakeFirst();
 }
 
-/** A file as an answer shows it, whoever asks, also from the trash; with its current version unless told otherwise. */
+/**
+ * Loads what a response shows of a file, by default with its current version. Does not check who owns the file. Returns
+ * undefined if the file or the version does not exist.
+ */
 export async function describeFile(
   db: Kysely<Tables>,
   fileId: ItemId,
@@ -50,12 +55,12 @@ export async function describeFile(
   return { version, ...(await describeFolder(db, item)) };
 }
 
-/** A folder (or what a file has in common with one) as an answer shows it. */
+/** Loads what a response shows of a folder, or of a file except for its version. */
 export async function describeFolder(db: Kysely<Tables>, item: ItemRow): Promise<FolderEntry> {
   return { item, path: await findPath(db, item.parent_id), users: await findUsers(db, [item]) };
 }
 
-/** The folders from the root down to `folderId`, itself included. */
+/** Finds the folders from the root down to `folderId`, including it. */
 export async function findPath(db: Kysely<Tables>, folderId: ItemId | null): Promise<PathFolder[]> {
   if (folderId === null) return [];
   return db
@@ -83,7 +88,7 @@ export async function findPath(db: Kysely<Tables>, folderId: ItemId | null): Pro
     .execute();
 }
 
-/** The users who own, made or changed these items. */
+/** Finds the users who own, created or last modified these items. */
 export function findUsers(db: Kysely<Tables>, items: readonly ItemRow[]): Promise<ReadonlyMap<UserId, NamedUser>> {
   return findUsersById(
     db,
@@ -101,23 +106,25 @@ export async function findUsersById(
   return new Map(users.map((user) => [user.id, user]));
 }
 
-/** A file of the caller's, also from the trash. Refuses `not_found`, also for those of others. */
+/** Gets a file of the caller, even if it is in the trash. Throws `not-found`, also for files of other users. */
 export async function getFile({ db }: FileContext, caller: UserId, id: ItemId): Promise<FileEntry> {
   const entry = await describeFile(db, id);
-  if (entry?.item.owner_id !== caller) throw new DomainError('not-found', `There is no file ${id}.`);
+  if (entry?.item.owner_id !== caller) throw new DomainError('not-found', `File ${id} does not exist.`);
   return entry;
 }
 
-/** An item as it is found by its ID: what is in the trash because a folder above it is, says so. */
+/** An item with its effective trash state: `trashed_at` is also set if a parent folder was moved to the trash. */
 export interface FoundItem extends ItemRow {
-  /** How many folders are above it: 0 for a root folder, 1 for what is in it. Up to the trash for what is there. */
+  /**
+   * The number of parent folders: 0 for a root folder, 1 for items in it. In the trash, counted from the trashed item.
+   */
   depth: number;
 }
 
 /**
- * An item, also from the trash; undefined if there is none of this kind and owner. One walk up its folders, which ends at
- * the first that went to the trash itself, or at the root of the user. Any other end is a tree that is being copied or
- * deleted in batches: nobody sees what is in it.
+ * Finds an item, even if it is in the trash. Returns undefined if there is none of this kind and owner. The query
+ * follows the parent folders up to the first one that was moved to the trash, or to the user's root folder. If they end
+ * anywhere else, the tree is being copied or deleted in batches, and its items are invisible.
  */
 export async function findItem(
   db: Kysely<Tables>,
@@ -156,7 +163,7 @@ export async function findItem(
   return { ...item, trashed_at: trashedAt, trashed_with: trashedAt === null ? null : topId };
 }
 
-/** What a client's cache needs to know of an item (wire: "Objects", mini). Part of answers and of refusals alike. */
+/** The short form of an item that Box calls "mini". Responses contain it, and so do name conflict errors. */
 export type Mini = Record<string, unknown>;
 
 export function fileMini(item: MiniItem, version: Pick<VersionRow, 'id' | 'sha1'>): Mini {
@@ -171,13 +178,13 @@ export function fileMini(item: MiniItem, version: Pick<VersionRow, 'id' | 'sha1'
   };
 }
 
-/** A root folder, known by having no parent, is "0" to everyone and has no etag. */
+/** A root folder (which has no parent) has the ID "0" in the API, and no etag. */
 export function folderMini(item: MiniItem): Mini {
   const etag = item.parent_id === null ? null : String(item.etag);
   return { type: 'folder', id: folderId(item), sequence_id: etag, etag, name: item.name };
 }
 
-/** The id of a folder at the wire. */
+/** The ID of a folder in the API. */
 export function folderId(item: Pick<ItemRow, 'id' | 'parent_id'>): string {
   return item.parent_id === null ? '0' : String(item.id);
 }

@@ -5,62 +5,65 @@ import { DomainError } from '../errors.ts';
 import { type FoundItem, findFile, findItem, findVersion } from './find.ts';
 
 /**
- * The owner's item, to be changed: in use, and in the state that `ifMatch` names. Refuses `trashed`, and what is missing
- * as `not_found`, or as `precondition_failed` where there is an `ifMatch` (wire: "Errors").
+ * Gets an item that is to be changed. Throws `trashed`, `precondition-failed` if its etag does not match `ifMatch`,
+ * and, if it does not exist, `not-found` without `ifMatch` or `precondition-failed` with it, as Box does.
  */
 export async function getChangeable(
   db: Kysely<Tables>,
-  wanted: { kind: ItemKind; owner: UserId; id: ItemId; ifMatch: string | undefined },
+  request: { kind: ItemKind; owner: UserId; id: ItemId; ifMatch: string | undefined },
 ): Promise<FoundItem> {
-  const { kind, ifMatch } = wanted;
-  const item = await findItem(db, wanted);
+  const { kind, ifMatch } = request;
+  const item = await findItem(db, request);
   if (item === undefined) {
     throw ifMatch === undefined
-      ? new DomainError('not-found', `There is no such ${kind}.`)
-      : new DomainError('precondition-failed', `There is no such ${kind}, so If-Match cannot hold.`);
+      ? new DomainError('not-found', `The ${kind} does not exist.`)
+      : new DomainError('precondition-failed', `The ${kind} does not exist, so If-Match cannot match.`);
   }
   if (item.trashed_at !== null) throw new DomainError('trashed', `The ${kind} is in the trash.`);
   if (ifMatch !== undefined && !matchesEtag(ifMatch, item.etag)) {
-    throw new DomainError('precondition-failed', `The ${kind} has changed: its etag is not the one in If-Match.`);
+    throw new DomainError('precondition-failed', `The ${kind} has changed: its etag does not match If-Match.`);
   }
   return item;
 }
 
-/** One version of a file, to be read. */
+/** A version whose bytes can be read. */
 export interface Download {
   file: ItemRow;
   version: VersionRow;
 }
 
 interface DownloadRequest {
-  /** Whose the file must be; undefined where the address was signed for somebody who may read it. */
+  /** The file's owner; undefined for a signed URL, which is only given to users who can read the file. */
   owner: UserId | undefined;
   fileId: ItemId;
-  /** The current one where it is left out. */
+  /** Undefined for the current version. */
   versionId: VersionId | undefined;
 }
 
-/** Refuses `not_found` and `trashed`. */
+/** Gets a file and one of its versions. Throws `not-found`, or `trashed` if either of them is in the trash. */
 export async function getDownload(
   db: Kysely<Tables>,
   { owner, fileId, versionId }: DownloadRequest,
 ): Promise<Download> {
   const file = await findFile(db, owner, fileId);
-  if (file === undefined) throw new DomainError('not-found', 'There is no such file.');
+  if (file === undefined) throw new DomainError('not-found', 'The file does not exist.');
   if (file.trashed_at !== null) throw new DomainError('trashed', 'The file is in the trash.');
   const version = await findVersion(db, file, versionId);
-  if (version === undefined) throw new DomainError('not-found', 'The file has no such version.');
+  if (version === undefined) throw new DomainError('not-found', 'The version does not exist.');
   if (version.trashed_at !== null) throw new DomainError('trashed', 'This version is in the trash.');
   return { file, version };
 }
 
-/** The root folder is where it is, as it is. */
+/** Throws `permission-denied` for a root folder. */
 export function assertNotRoot(folder: Pick<ItemRow, 'parent_id'>): void {
   if (folder.parent_id !== null) return;
   throw new DomainError('permission-denied', 'The root folder cannot be changed, moved, copied or deleted.');
 }
 
-/** Whether an `If-Match` or `If-None-Match` names this etag: `1` and `"1"` alike, several with commas, `*` for any. */
+/**
+ * Whether an `If-Match` or `If-None-Match` header matches this etag. Accepts `1` and `"1"`, comma-separated lists, and
+ * `*`.
+ */
 export function matchesEtag(header: string, etag: number): boolean {
   return header
     .split(',')

@@ -14,71 +14,71 @@ import { assertDepth, updateFolderTotals } from './tree.ts';
 interface NewItem {
   id: ItemId;
   kind: ItemKind;
-  /** Null for the top of a tree that nobody sees yet. */
+  /** Null for the top of a tree that is not visible yet. */
   folderId: ItemId | null;
   name: string;
   description: string;
-  /** The column as `withDetails` makes it. */
+  /** The column's value, from `withDetails`. */
   details: string;
   versionId: VersionId | null;
   by: UserId;
   now: Millis;
   contentCreatedAt: Millis;
   contentModifiedAt: Millis;
-  /** Bytes of a file; of a folder that comes with what is in it, of all below. */
+  /** Bytes of a file, or of everything in a folder that is copied; 0 for a new folder. */
   size: number;
-  /** How many items such a folder comes with. */
+  /** Items directly in a folder that is copied. */
   childCount?: number;
 }
 
-/** Puts an item into a folder of a tree that is held, and counts it there. Refuses `item_name_in_use`. */
-export async function insertItem(tx: Transaction<Tables>, made: NewItem & { folderId: ItemId }): Promise<void> {
+/** Inserts an item into a folder and updates the folder's totals. The tree must be locked. Throws `name-in-use`. */
+export async function insertItem(tx: Transaction<Tables>, item: NewItem & { folderId: ItemId }): Promise<void> {
   const { numInsertedOrUpdatedRows } = await tx
     .insertInto('items')
-    .values(newItemRow(made))
-    // A unique error would end the whole transaction on PostgreSQL.
+    .values(newItemRow(item))
+    // On PostgreSQL, a unique violation would abort the whole transaction.
     .onConflict((conflict) => conflict.columns(['parent_id', 'name_key']).where('trashed_at', 'is', null).doNothing())
     .executeTakeFirst();
-  if (numInsertedOrUpdatedRows === 0n) throw await refusalOf(tx, made);
-  await updateFolderTotals(tx, made.folderId, { items: 1, bytes: made.size });
+  if (numInsertedOrUpdatedRows === 0n) throw await findNameError(tx, item);
+  await updateFolderTotals(tx, item.folderId, { items: 1, bytes: item.size });
 }
 
-async function refusalOf(tx: Transaction<Tables>, made: NewItem & { folderId: ItemId }): Promise<DomainError> {
-  const namesake = await findNameConflict(tx, made);
-  return namesake === undefined
-    ? new DomainError('blocked', 'The name was taken a moment ago: send this again.')
-    : nameInUseError(namesake, { asArray: made.kind === 'folder' });
+async function findNameError(tx: Transaction<Tables>, item: NewItem & { folderId: ItemId }): Promise<DomainError> {
+  const conflict = await findNameConflict(tx, item);
+  return conflict === undefined
+    ? new DomainError('blocked', 'The name was in use a moment ago. Try again.')
+    : nameInUseError(conflict, { asArray: item.kind === 'folder' });
 }
 
-/** The row of an item that is new. */
-export function newItemRow(made: NewItem): ItemRow {
+export function newItemRow(item: NewItem): ItemRow {
   return {
-    id: made.id,
-    kind: made.kind,
-    owner_id: made.by,
-    parent_id: made.folderId,
-    name: made.name,
-    name_key: nameKey(made.name),
-    description: made.description,
-    details: made.details,
+    id: item.id,
+    kind: item.kind,
+    owner_id: item.by,
+    parent_id: item.folderId,
+    name: item.name,
+    name_key: nameKey(item.name),
+    description: item.description,
+    details: item.details,
     etag: 0,
-    version_id: made.versionId,
-    created_at: made.now,
-    modified_at: made.now,
-    content_created_at: made.contentCreatedAt,
-    content_modified_at: made.contentModifiedAt,
-    created_by: made.by,
-    modified_by: made.by,
+    version_id: item.versionId,
+    created_at: item.now,
+    modified_at: item.now,
+    content_created_at: item.contentCreatedAt,
+    content_modified_at: item.contentModifiedAt,
+    created_by: item.by,
+    modified_by: item.by,
     trashed_at: null,
     trashed_with: null,
-    child_count: made.childCount ?? 0,
-    size: made.size,
+    child_count: item.childCount ?? 0,
+    size: item.size,
   };
 }
 
 /**
- * Makes an empty folder. Refuses `not_found` and `trashed` for its parent, `item_name_in_use`, `item_name_invalid`;
- * `operation_limit_exceeded` if it would be too deep, `storage_limit_exceeded` if the user has too many items.
+ * Creates an empty folder. Throws `not-found` or `trashed` for its parent, `name-in-use`, `name-invalid`,
+ * `name-too-long`, `limit-exceeded` if it would be nested too deeply, and `quota-exceeded` if the user has too many
+ * items.
  */
 export async function createFolder(
   context: FileContext,

@@ -5,31 +5,31 @@ import { inBatches } from '../util/chunks.ts';
 import { type FileEntry, type FolderEntry, findPath, findUsers, type PathFolder } from './find.ts';
 import { findVersions } from './versions.ts';
 
-export type Listed = FileEntry | FolderEntry;
+export type ListedItem = FileEntry | FolderEntry;
 
-/** What an answer shows of the items of a page. What it does not show is not read. */
+/** The fields that a response shows of listed items. Other columns and tables are not read. */
 export interface RequestedFields {
   description: boolean;
   details: boolean;
-  /** The folders above; of items in the trash only the one that each was in. */
+  /** The parent folders. For items in the trash, only the folder that each one was in. */
   path: boolean;
   users: boolean;
 }
 
 export const ALL_FIELDS: RequestedFields = { description: true, details: true, path: true, users: true };
 
-/** A page of one folder's items, or of the trash if there is no folder. */
-export interface PageToList {
+export interface ListOptions {
+  /** The folder that is listed; undefined for the trash. */
   folderId?: ItemId;
   show?: RequestedFields | undefined;
-  /** Bytes of descriptions and details that the page may have. It has one item at least, and those after end it earlier. */
+  /** Limit for the bytes of descriptions and details. The page ends early at the limit, but has at least one item. */
   wideBytes?: number | undefined;
 }
 
-type Wide = Pick<ItemRow, 'description' | 'details'>;
+type WideColumns = Pick<ItemRow, 'description' | 'details'>;
 
-/** Every column but those that may be long, in whose place there is nothing. */
-export function narrowItems(db: Kysely<Tables>) {
+/** Selects all columns except those that can be long, which are empty. */
+export function selectNarrowItems(db: Kysely<Tables>) {
   return db
     .selectFrom('items')
     .select([
@@ -50,26 +50,27 @@ export function narrowItems(db: Kysely<Tables>) {
     .$castTo<ItemRow>();
 }
 
-/** A page of items with all that its answer shows of each; those of one folder share its path. May end before its last row. */
-export async function listedItems(
+/** Loads what a response shows of these rows. Returns fewer items than rows if they exceed `wideBytes`. */
+export async function loadListedItems(
   db: Kysely<Tables>,
   rows: readonly ItemRow[],
-  { folderId, show = ALL_FIELDS, wideBytes = Number.POSITIVE_INFINITY }: PageToList = {},
-): Promise<Listed[]> {
+  { folderId, show = ALL_FIELDS, wideBytes = Number.POSITIVE_INFINITY }: ListOptions = {},
+): Promise<ListedItem[]> {
   if (rows.length === 0) return [];
-  const items = show.description || show.details ? await withWideColumns(db, rows, show, wideBytes) : rows;
+  const items = show.description || show.details ? await addWideColumns(db, rows, show, wideBytes) : rows;
   const users = show.users ? await findUsers(db, items) : new Map();
   const versions = await findVersions(db, items);
-  const pathOf = show.path ? await pathsOf(db, items, folderId) : () => [];
-  return items.flatMap((item): Listed[] => {
-    const path = pathOf(item);
+  const getPath = show.path ? await loadPaths(db, items, folderId) : () => [];
+  return items.flatMap((item): ListedItem[] => {
+    const path = getPath(item);
     if (item.kind === 'folder') return [{ item, path, users }];
     const version = versions.get(item.id);
     return version === undefined ? [] : [{ item, path, users, version }];
   });
 }
 
-async function pathsOf(
+/** Loads the paths of items: one for all if they are in the same folder, otherwise only each item's parent folder. */
+async function loadPaths(
   db: Kysely<Tables>,
   items: readonly ItemRow[],
   folderId: ItemId | undefined,
@@ -86,12 +87,15 @@ async function pathsOf(
   return ({ parent_id: id }) => (id === null ? undefined : paths.get(id)) ?? [];
 }
 
-/** The first rows, with the columns that may be long: as many as the bytes allow, which are asked for before they are read. */
-async function withWideColumns(
+/**
+ * Adds the long columns to as many of the rows as `maxBytes` allows. Queries their lengths first, to read no more than
+ * that.
+ */
+async function addWideColumns(
   db: Kysely<Tables>,
   rows: readonly ItemRow[],
   show: RequestedFields,
-  most: number,
+  maxBytes: number,
 ): Promise<ItemRow[]> {
   const lengths = await inBatches(
     rows.map(({ id }) => id),
@@ -104,32 +108,32 @@ async function withWideColumns(
         .where('id', 'in', batch)
         .execute(),
   );
-  const bytesOf = new Map(
+  const bytesById = new Map(
     lengths.map(({ id, description, details }) => [
       id,
       (show.description ? Number(description) : 0) + (show.details ? Number(details) : 0),
     ]),
   );
-  const first: ItemRow[] = [];
+  const page: ItemRow[] = [];
   let bytes = 0;
   for (const row of rows) {
-    bytes += bytesOf.get(row.id) ?? 0;
-    if (bytes > most && first.length > 0) break;
-    first.push(row);
+    bytes += bytesById.get(row.id) ?? 0;
+    if (bytes > maxBytes && page.length > 0) break;
+    page.push(row);
   }
-  const texts = await wideColumns(
+  const wideColumns = await findWideColumns(
     db,
-    first.filter(({ id }) => (bytesOf.get(id) ?? 0) > 0).map(({ id }) => id),
+    page.filter(({ id }) => (bytesById.get(id) ?? 0) > 0).map(({ id }) => id),
     show,
   );
-  return first.map((row) => ({ ...row, ...texts.get(row.id) }));
+  return page.map((row) => ({ ...row, ...wideColumns.get(row.id) }));
 }
 
-async function wideColumns(
+async function findWideColumns(
   db: Kysely<Tables>,
   ids: readonly ItemId[],
   show: RequestedFields,
-): Promise<Map<ItemId, Partial<Wide>>> {
+): Promise<Map<ItemId, Partial<WideColumns>>> {
   const rows = await inBatches(ids, (batch) =>
     db
       .selectFrom('items')

@@ -14,7 +14,7 @@ export interface Lock {
   isDownloadPrevented: boolean;
 }
 
-/** The locks on these files that have not expired. */
+/** Finds the locks on these files that have not expired. */
 export async function findLocks(
   db: Kysely<Tables>,
   files: readonly ItemId[],
@@ -45,8 +45,8 @@ export async function findLocks(
 }
 
 /**
- * Refuses `access_denied_item_locked` where somebody else holds a lock on the file: only its holder may change, move,
- * delete or unlock it, or put a version on it. A `download` is refused where the lock prevents those too.
+ * Throws `item-locked` if another user has locked the file. Only the owner of a lock can change, move, delete or unlock
+ * the file, or upload a new version. Other users can download it unless the lock prevents that.
  */
 export async function assertUnlocked(
   db: Kysely<Tables>,
@@ -59,12 +59,12 @@ export async function assertUnlocked(
 }
 
 export interface LockRequest {
-  /** When it ends by itself; never where it is null. */
+  /** Null if the lock does not expire. */
   expiresAt: Millis | null;
   isDownloadPrevented: boolean;
 }
 
-/** Locks a file for the caller, instead of any lock before, or unlocks it. */
+/** Locks a file for the caller, replacing any existing lock, or unlocks it if `lock` is null. */
 export async function setLock(
   tx: Transaction<Tables>,
   { fileId, caller, now }: { fileId: ItemId; caller: UserId; now: Millis },

@@ -6,13 +6,13 @@ import { DomainError } from '../errors.ts';
 import { fileMini, folderMini, type Mini } from './find.ts';
 import { checkNotCopied } from './tree-jobs.ts';
 
-/** Refuses what cannot be the name of a file or folder (wire: "Errors", names). */
+/** Throws `name-invalid` or `name-too-long` if a file or folder cannot have this name. */
 export function assertValidName(name: string): void {
   const fault = itemNameFault(name);
   if (fault !== undefined) throw new DomainError(fault.kind ?? 'name-invalid', `The name ${fault.says}.`);
 }
 
-/** The item that has this name in the folder, other than `except`; undefined where the name is free. */
+/** Finds the item, other than `except`, that has this name in the folder. Returns undefined if the name is free. */
 export async function findNameConflict(
   db: Kysely<Tables>,
   place: { folderId: ItemId; name: string; except?: ItemId },
@@ -31,17 +31,20 @@ export async function findNameConflict(
   return fileMini(row, { id: row.version_id, sha1: row.sha1 });
 }
 
-/** The refusal of a taken name. `conflicts` holds the item that has it; for new folders in an array (wire: "What breaks clients"). */
-export function nameInUseError(namesake: Mini, { asArray = false } = {}): DomainError {
+/**
+ * The error for a name that another item has. Its `context_info.conflicts` is an object for files and an array for
+ * folders, as in Box's API: some clients fail on the other form. The message is Box's too.
+ */
+export function nameInUseError(conflict: Mini, { asArray = false } = {}): DomainError {
   return new DomainError('name-in-use', 'Item with the same name already exists', {
-    context: { conflicts: asArray ? [namesake] : namesake },
+    context: { conflicts: asArray ? [conflict] : conflict },
   });
 }
 
 /**
- * Makes sure that an item of a tree that is held can have this name, in its own folder or another. Refuses
- * `item_name_invalid`, `item_name_in_use`, and `operation_blocked_temporary` while the folder is being copied: two names
- * that are one after the other in its original must not meet in the copy.
+ * Verifies that an item can have this name, in its own folder or in another one. The tree must be locked. Throws
+ * `name-invalid`, `name-too-long`, `name-in-use`, and `blocked` while the folder is being copied: the copy reads it in
+ * batches, so a name that moves from one item to another in between could appear twice in the copy.
  */
 export async function assertNameFree(
   tx: Transaction<Tables>,
@@ -50,6 +53,6 @@ export async function assertNameFree(
 ): Promise<void> {
   assertValidName(name);
   await checkNotCopied(tx, item.owner_id, folderId);
-  const namesake = await findNameConflict(tx, { folderId, name, except: item.id });
-  if (namesake !== undefined) throw nameInUseError(namesake, { asArray: item.kind === 'folder' });
+  const conflict = await findNameConflict(tx, { folderId, name, except: item.id });
+  if (conflict !== undefined) throw nameInUseError(conflict, { asArray: item.kind === 'folder' });
 }

@@ -8,29 +8,30 @@ import {
   sql,
 } from 'kysely';
 import type { ItemKind, ItemRow, Tables } from '../database/schema.ts';
-import { type Listed, listedItems, narrowItems, type PageToList } from './list-items.ts';
+import { type ListedItem, type ListOptions, loadListedItems, selectNarrowItems } from './list-items.ts';
 
-/** A list: which items, by which columns they can be ordered. */
+// Lists show folders before files, each ordered by one column and the ID. Each kind is read with its own query, because
+// an index then provides the order.
+
+/** The items of a list, and the column for each order. */
 interface ItemList {
   items: SelectQueryBuilder<Tables, 'items', ItemRow>;
   columns: Record<ItemOrder['by'], SortColumn>;
 }
 
-/** Rows `offset` to `offset + limit - 1`. Folders and files are walked one after the other, each along an index. */
-async function pageByOffset(
+async function findPageByOffset(
   { items, columns }: ItemList,
   { by, direction }: ItemOrder,
   { offset, limit }: { offset: number; limit: number },
 ): Promise<ItemRow[]> {
-  const rows = (kind: ItemKind, from: number, count: number) =>
-    inOrder(items, kind, columns[by], direction).offset(from).limit(count).execute();
-  const folders = await rows('folder', offset, limit);
+  const findRows = (kind: ItemKind, from: number, count: number) =>
+    sortRows(items, kind, columns[by], direction).offset(from).limit(count).execute();
+  const folders = await findRows('folder', offset, limit);
   if (folders.length === limit) return folders;
-  const before = folders.length > 0 ? offset + folders.length : await countFolders(items);
-  return [...folders, ...(await rows('file', Math.max(0, offset - before), limit - folders.length))];
+  const folderCount = folders.length > 0 ? offset + folders.length : await countFolders(items);
+  return [...folders, ...(await findRows('file', Math.max(0, offset - folderCount), limit - folders.length))];
 }
 
-/** How many folders come before the files: fewer than the offset, or the page would have had some. */
 async function countFolders(items: ItemList['items']): Promise<number> {
   const { count } = await items
     .where('kind', '=', 'folder')
@@ -41,67 +42,72 @@ async function countFolders(items: ItemList['items']): Promise<number> {
 }
 
 /**
- * The first `limit` rows, or those behind `marker`, in its order; `next` where more follow. What comes and goes meanwhile
- * neither repeats nor hides other items. Two seeks rather than one condition with an "or" in it, which would scan.
+ * Finds the first `limit` rows, or those after `marker` in its order. Items that are added or removed between two pages
+ * do not repeat or hide other items.
  */
-async function pageByMarker(
+async function findPageByMarker(
   { items, columns }: ItemList,
   { marker, order, limit }: { marker: PageCursor | undefined; order: ItemOrder; limit: number },
-): Promise<FoundPage> {
+): Promise<RowPage> {
   const { by, direction } = marker ?? order;
   const column = columns[by];
-  const found: ItemRow[] = [];
+  const rows: ItemRow[] = [];
   for (const kind of ['folder', 'file'] as const) {
     if (marker?.kind === 'file' && kind === 'folder') continue;
-    if (found.length > limit) break;
-    const after = marker?.kind === kind ? items.where(isBehind(marker, column)) : items;
-    found.push(
-      ...(await inOrder(after, kind, column, direction)
-        .limit(limit + 1 - found.length)
+    if (rows.length > limit) break;
+    const remaining = marker?.kind === kind ? items.where(isAfter(marker, column)) : items;
+    rows.push(
+      ...(await sortRows(remaining, kind, column, direction)
+        .limit(limit + 1 - rows.length)
         .execute()),
     );
   }
-  const after = (item: ItemRow) => cursorAt(item, column, { by, direction });
-  return { rows: found.slice(0, limit), more: found.length > limit, after };
+  const cursorAfter = (item: ItemRow) => createCursor(item, column, { by, direction });
+  return { rows: rows.slice(0, limit), hasMore: rows.length > limit, cursorAfter };
 }
 
-/** Rows of a page, and how to go on after any of them. */
-interface FoundPage {
+interface RowPage {
   rows: ItemRow[];
-  /** Whether other items follow. */
-  more: boolean;
-  after: (item: ItemRow) => PageCursor;
+  hasMore: boolean;
+  cursorAfter: (item: ItemRow) => PageCursor;
 }
 
-/** Entries of a page, of which an answer may show fewer. */
-export interface MarkedPage<Entry> {
+/** A page of entries. A response can show fewer of them, and continue after the last one that it shows. */
+export interface CursorPage<Entry> {
   entries: Entry[];
-  /** The place after the last entry; undefined at the end of the list. */
+  /** The cursor after the last entry; undefined at the end of the list. */
   next: PageCursor | undefined;
-  /** The place after any of them. */
-  after: (entry: Entry) => PageCursor;
+  /** Returns the cursor after any entry. */
+  cursorAfter: (entry: Entry) => PageCursor;
 }
 
-/** The page with what was read of its rows, or of the first of them. */
-function pageAfter<Entry extends { item: ItemRow }>(
-  { rows, more, after }: FoundPage,
+/**
+ * The page with the entries of its rows. If there are fewer entries than rows, the next page starts after the last
+ * entry.
+ */
+function toCursorPage<Entry extends { item: ItemRow }>(
+  { rows, hasMore, cursorAfter }: RowPage,
   entries: Entry[],
-): MarkedPage<Entry> {
+): CursorPage<Entry> {
   const last = entries.at(-1)?.item ?? rows.at(-1);
-  const isWhole = !more && last?.id === rows.at(-1)?.id;
-  return { entries, next: isWhole || last === undefined ? undefined : after(last), after: ({ item }) => after(item) };
+  const isLastPage = !hasMore && last?.id === rows.at(-1)?.id;
+  return {
+    entries,
+    next: isLastPage || last === undefined ? undefined : cursorAfter(last),
+    cursorAfter: ({ item }) => cursorAfter(item),
+  };
 }
 
 export type SortBy = 'name' | 'id' | 'date' | 'size';
 export type Direction = 'asc' | 'desc';
 
-/** How a list is ordered: folders first always, then by this. */
+/** The order of a list within its folders and within its files. Folders always come first. */
 export interface ItemOrder {
   by: SortBy;
   direction: Direction;
 }
 
-/** After which item a page begins, in an order. Plain data, which goes out and comes back as the wire's `marker`. */
+/** The item after which a page begins, in an order. Clients receive it in encoded form as `next_marker`. */
 export interface PageCursor extends ItemOrder {
   kind: ItemKind;
   key: string | number;
@@ -113,7 +119,7 @@ type ItemQuery = SelectQueryBuilder<Tables, 'items', ItemRow>;
 
 export const BY_NAME: ItemOrder = { by: 'name', direction: 'asc' };
 
-/** The columns by which the items of a folder are ordered; an index has each. */
+/** The sort columns for items of a folder. Each has an index. */
 export const FOLDER_COLUMNS: Record<SortBy, SortColumn> = {
   name: 'name_key',
   id: 'id',
@@ -121,83 +127,87 @@ export const FOLDER_COLUMNS: Record<SortBy, SortColumn> = {
   size: 'size',
 };
 
-/** In the trash the date is that of the deletion. Here too an index has each. */
+/** The sort columns for the trash, where the date is when the item was moved there. Each has an index. */
 const TRASH_COLUMNS: Record<SortBy, SortColumn> = { ...FOLDER_COLUMNS, date: 'trashed_at' };
 
-/** Rows of one kind in this order; the id settles what is equal. One walk along an index. */
-function inOrder(query: ItemQuery, kind: ItemKind, column: SortColumn, direction: Direction): ItemQuery {
+/** Sorts the rows of one kind by a column, and by ID if it is equal. */
+function sortRows(query: ItemQuery, kind: ItemKind, column: SortColumn, direction: Direction): ItemQuery {
   const ordered = query.where('kind', '=', kind).orderBy(column, direction);
   return column === 'id' ? ordered : ordered.orderBy('id', direction);
 }
 
-/** The rows that come behind the marker, of its kind. */
-function isBehind({ key, id, direction }: PageCursor, column: SortColumn) {
-  const beyond = sql.raw(direction === 'asc' ? '>' : '<');
+/**
+ * The condition for rows of the marker's kind that come after it. A row comparison, because "or" would not use the
+ * index.
+ */
+function isAfter({ key, id, direction }: PageCursor, column: SortColumn) {
+  const isBeyond = sql.raw(direction === 'asc' ? '>' : '<');
   return ({ ref }: ExpressionBuilder<Tables, 'items'>): Expression<SqlBool> =>
     column === 'id'
-      ? sql<SqlBool>`${ref('id')} ${beyond} ${id}`
-      : sql<SqlBool>`(${ref(column)}, ${ref('id')}) ${beyond} (${key}, ${id})`;
+      ? sql<SqlBool>`${ref('id')} ${isBeyond} ${id}`
+      : sql<SqlBool>`(${ref(column)}, ${ref('id')}) ${isBeyond} (${key}, ${id})`;
 }
 
-function cursorAt(item: ItemRow, column: SortColumn, order: ItemOrder): PageCursor {
+function createCursor(item: ItemRow, column: SortColumn, order: ItemOrder): PageCursor {
   return { ...order, kind: item.kind, key: item[column] ?? 0, id: item.id };
 }
 
-type Page = Pick<PageToList, 'show' | 'wideBytes'> & { limit: number; order?: ItemOrder };
+type PageOptions = Pick<ListOptions, 'show' | 'wideBytes'> & { limit: number; order?: ItemOrder };
 
-/** Items `offset` to `offset + limit - 1` of a folder, folders first, then by name; and how many there are in all. */
+/** Lists items `offset` to `offset + limit - 1` of a folder. `total` counts all items. */
 export async function listByOffset(
   db: Kysely<Tables>,
   folder: ItemRow,
-  { offset, limit, order = BY_NAME, ...page }: Page & { offset: number },
-): Promise<{ entries: Listed[]; total: number }> {
-  const rows = await pageByOffset(itemsOf(db, folder.id), order, { offset, limit });
-  return { entries: await listedItems(db, rows, { ...page, folderId: folder.id }), total: folder.child_count };
+  { offset, limit, order = BY_NAME, ...options }: PageOptions & { offset: number },
+): Promise<{ entries: ListedItem[]; total: number }> {
+  const rows = await findPageByOffset(folderItems(db, folder.id), order, { offset, limit });
+  return { entries: await loadListedItems(db, rows, { ...options, folderId: folder.id }), total: folder.child_count };
 }
 
-/** The first `limit` items of a folder after `marker`, in the marker's order; `next` where more follow. */
+/** Lists the first `limit` items of a folder, or those after `marker` in its order. */
 export async function listByMarker(
   db: Kysely<Tables>,
   folder: ItemRow,
-  { marker, limit, order = BY_NAME, ...page }: Page & { marker: PageCursor | undefined },
-): Promise<MarkedPage<Listed>> {
-  const found = await pageByMarker(itemsOf(db, folder.id), { marker, order, limit });
-  return pageAfter(found, await listedItems(db, found.rows, { ...page, folderId: folder.id }));
+  { marker, limit, order = BY_NAME, ...options }: PageOptions & { marker: PageCursor | undefined },
+): Promise<CursorPage<ListedItem>> {
+  const page = await findPageByMarker(folderItems(db, folder.id), { marker, order, limit });
+  return toCursorPage(page, await loadListedItems(db, page.rows, { ...options, folderId: folder.id }));
 }
 
-function itemsOf(db: Kysely<Tables>, folderId: ItemId): ItemList {
-  const items = narrowItems(db).where('parent_id', '=', folderId).where('trashed_at', 'is', null);
+function folderItems(db: Kysely<Tables>, folderId: ItemId): ItemList {
+  const items = selectNarrowItems(db).where('parent_id', '=', folderId).where('trashed_at', 'is', null);
   return { items, columns: FOLDER_COLUMNS };
 }
 
-type TrashPage = Pick<PageToList, 'show' | 'wideBytes'> & { limit: number; order?: ItemOrder };
-
-/** What a user put in the trash, without what went along: items `offset` to `offset + limit - 1`; and how many in all. */
+/**
+ * Lists items `offset` to `offset + limit - 1` of a user's trash. Items that are there only because a parent folder is
+ * are not listed. `total` counts all listed items.
+ */
 export async function listTrashByOffset(
   db: Kysely<Tables>,
   owner: UserId,
-  { offset, limit, order = BY_NAME, ...page }: TrashPage & { offset: number },
-): Promise<{ entries: Listed[]; total: number }> {
-  const trash = trashOf(db, owner);
-  const rows = await pageByOffset(trash, order, { offset, limit });
+  { offset, limit, order = BY_NAME, ...options }: PageOptions & { offset: number },
+): Promise<{ entries: ListedItem[]; total: number }> {
+  const trash = trashItems(db, owner);
+  const rows = await findPageByOffset(trash, order, { offset, limit });
   const { total } = await trash.items
     .clearSelect()
     .select(({ fn }) => fn.countAll().as('total'))
     .executeTakeFirstOrThrow();
-  return { entries: await listedItems(db, rows, page), total: Number(total) };
+  return { entries: await loadListedItems(db, rows, options), total: Number(total) };
 }
 
-/** The same after `marker`, in its order; `next` where more follow. */
+/** Lists the first `limit` items of a user's trash, or those after `marker` in its order. */
 export async function listTrashByMarker(
   db: Kysely<Tables>,
   owner: UserId,
-  { marker, limit, order = BY_NAME, ...page }: TrashPage & { marker: PageCursor | undefined },
-): Promise<MarkedPage<Listed>> {
-  const found = await pageByMarker(trashOf(db, owner), { marker, order, limit });
-  return pageAfter(found, await listedItems(db, found.rows, page));
+  { marker, limit, order = BY_NAME, ...options }: PageOptions & { marker: PageCursor | undefined },
+): Promise<CursorPage<ListedItem>> {
+  const page = await findPageByMarker(trashItems(db, owner), { marker, order, limit });
+  return toCursorPage(page, await loadListedItems(db, page.rows, options));
 }
 
-function trashOf(db: Kysely<Tables>, owner: UserId): ItemList {
-  const items = narrowItems(db).where('owner_id', '=', owner).whereRef('trashed_with', '=', 'id');
+function trashItems(db: Kysely<Tables>, owner: UserId): ItemList {
+  const items = selectNarrowItems(db).where('owner_id', '=', owner).whereRef('trashed_with', '=', 'id');
   return { items, columns: TRASH_COLUMNS };
 }

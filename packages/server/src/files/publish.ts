@@ -13,24 +13,24 @@ import { type Charge, chargeSpace } from './quota.ts';
 import { updateFolderTotals } from './tree.ts';
 import { insertVersion, type VersionChange } from './versions.ts';
 
-/** Bytes that lie sealed in the store and have no name yet. */
+/** A complete blob in the store that no version references yet. */
 export interface NewBlob {
   blob: BlobId;
   size: number;
   sha1: Sha1;
   by: UserId;
   now: Millis;
-  /** The time by which locks have expired or not; `now` by default. */
+  /** The time that decides whether locks have expired. Defaults to `now`. */
   locksAt?: Millis;
-  /** When the client says that the content was made: for a new file now, for a new version as before by default. */
+  /** As stated by the client. A new file defaults to `now`; a new version keeps the file's date. */
   contentCreatedAt?: Millis;
-  /** When the client says that the content was last changed; now by default. */
+  /** As stated by the client. Defaults to `now`. */
   contentModifiedAt?: Millis;
-  /** How many bytes were reserved for it, which are given back as it takes its own. */
+  /** Bytes reserved for this blob. Publishing releases them and charges the actual size instead. */
   reserved?: number;
-  /** How many bytes a user may keep, for what goes beyond that. */
+  /** Default quota, in bytes, for users without their own. */
   userQuota?: number | undefined;
-  /** How many items a user may have. */
+  /** Limit of folders and file versions per user. */
   maxItems: number;
 }
 
@@ -40,17 +40,17 @@ export interface Published {
 }
 
 /**
- * Gives sealed bytes their name in a folder: from the end of the transaction on they are a file. Refuses `not_found`
- * and `trashed` for the folder, `item_name_in_use`, `item_name_invalid`, `storage_limit_exceeded`.
+ * Creates a file from a complete blob. The file exists once the transaction commits. Throws `not-found` or `trashed`
+ * for the folder, `name-in-use`, `name-invalid`, `name-too-long`, and `quota-exceeded`.
  */
 export async function publishNewFile(
   tx: Transaction<Tables>,
   place: { folderId: ItemId; name: string; description?: string; details?: Partial<ItemDetails> },
-  made: NewBlob,
+  newBlob: NewBlob,
 ): Promise<Published> {
   assertValidName(place.name);
-  await chargeSpace(tx, made.by, chargeOf(made), made.userQuota, made.maxItems);
-  await getFolder(tx, made.by, place.folderId);
+  await chargeSpace(tx, newBlob.by, toCharge(newBlob), newBlob.userQuota, newBlob.maxItems);
+  await getFolder(tx, newBlob.by, place.folderId);
   const published = { fileId: newId<ItemId>(), versionId: newId<VersionId>() };
   await insertItem(tx, {
     id: published.fileId,
@@ -60,31 +60,31 @@ export async function publishNewFile(
     description: place.description ?? '',
     details: withDetails('', place.details ?? {}),
     versionId: published.versionId,
-    by: made.by,
-    now: made.now,
-    contentCreatedAt: made.contentCreatedAt ?? made.now,
-    contentModifiedAt: made.contentModifiedAt ?? made.now,
-    size: made.size,
+    by: newBlob.by,
+    now: newBlob.now,
+    contentCreatedAt: newBlob.contentCreatedAt ?? newBlob.now,
+    contentModifiedAt: newBlob.contentModifiedAt ?? newBlob.now,
+    size: newBlob.size,
   });
-  await insertVersion(tx, published, { ...made, name: place.name });
+  await insertVersion(tx, published, { ...newBlob, name: place.name });
   return published;
 }
 
 /**
- * Makes sealed bytes the current version of a file, under a new name where one is given. Refuses `not_found`,
- * `trashed`, `item_name_in_use`, `item_name_invalid`, `storage_limit_exceeded`; `precondition_failed` where `ifMatch`
- * names another state of the file, or there is none; `access_denied_item_locked`.
+ * Makes a complete blob the current version of a file, and renames the file if `change` has a name. Throws `not-found`,
+ * `trashed`, `name-in-use`, `name-invalid`, `name-too-long`, `quota-exceeded`, `item-locked`, and `precondition-failed`
+ * if `ifMatch` does not match the file's etag or the file does not exist.
  */
 export async function publishNewVersion(
   tx: Transaction<Tables>,
   fileId: ItemId,
   change: VersionChange,
-  made: NewBlob,
+  newBlob: NewBlob,
 ): Promise<Published> {
   const { ifMatch } = change;
-  await chargeSpace(tx, made.by, chargeOf(made), made.userQuota, made.maxItems);
-  const file = await getChangeable(tx, { kind: 'file', owner: made.by, id: fileId, ifMatch });
-  await assertUnlocked(tx, { fileId, caller: made.by, now: made.locksAt ?? made.now });
+  await chargeSpace(tx, newBlob.by, toCharge(newBlob), newBlob.userQuota, newBlob.maxItems);
+  const file = await getChangeable(tx, { kind: 'file', owner: newBlob.by, id: fileId, ifMatch });
+  await assertUnlocked(tx, { fileId, caller: newBlob.by, now: newBlob.locksAt ?? newBlob.now });
   const name = change.name ?? file.name;
   if (name !== file.name) await assertNameFree(tx, file, { name });
   const published = { fileId, versionId: newId<VersionId>() };
@@ -93,22 +93,22 @@ export async function publishNewVersion(
     .set((row) => ({
       etag: row('etag', '+', 1),
       version_id: published.versionId,
-      size: made.size,
-      modified_at: made.now,
-      modified_by: made.by,
-      content_modified_at: made.contentModifiedAt ?? made.now,
-      ...(made.contentCreatedAt !== undefined && { content_created_at: made.contentCreatedAt }),
+      size: newBlob.size,
+      modified_at: newBlob.now,
+      modified_by: newBlob.by,
+      content_modified_at: newBlob.contentModifiedAt ?? newBlob.now,
+      ...(newBlob.contentCreatedAt !== undefined && { content_created_at: newBlob.contentCreatedAt }),
       ...(change.description !== undefined && { description: change.description }),
       ...(change.details !== undefined && { details: withDetails(file.details, change.details) }),
       ...(name !== file.name && { name, name_key: nameKey(name) }),
     }))
     .where('id', '=', fileId)
     .execute();
-  await insertVersion(tx, published, { ...made, name });
-  await updateFolderTotals(tx, file.parent_id as ItemId, { bytes: made.size - file.size });
+  await insertVersion(tx, published, { ...newBlob, name });
+  await updateFolderTotals(tx, file.parent_id as ItemId, { bytes: newBlob.size - file.size });
   return published;
 }
 
-function chargeOf({ size, reserved = 0 }: NewBlob): Charge {
+function toCharge({ size, reserved = 0 }: NewBlob): Charge {
   return { used: size, reserved: -reserved, items: 1 };
 }

@@ -5,29 +5,29 @@ import { DomainError } from '../errors.ts';
 import { limitReached } from '../limits.ts';
 import type { FileContext } from './context.ts';
 
-/** What to add to a user's counters; negative numbers are given back. */
+/** Amounts to add to a user's counters. Negative amounts release what was charged before. */
 export interface Charge {
-  /** Bytes that versions take. */
+  /** Bytes of file versions. */
   used?: number;
-  /** Bytes that open upload sessions may come to. */
+  /** Bytes reserved for uploads in progress. */
   reserved?: number;
-  /** Folders and versions of files. */
+  /** Folders and file versions. */
   items?: number;
 }
 
 /**
- * Counts bytes and items as a user's. Holds the user's tree, as `lockTree` does. What asks for more than it gives back is
- * held against the quota and the limit of items, in the same statement, so that however many come at once they never
- * pass it together. Refuses `storage_limit_exceeded`.
+ * Adds to a user's counters, and locks the user's tree as `lockTree` does. If the sum increases, the same statement
+ * checks the quota and the limit of items, so that concurrent requests cannot exceed them together. Throws
+ * `quota-exceeded`.
  */
 export async function chargeSpace(
   tx: Transaction<Tables>,
   owner: UserId,
   { used = 0, reserved = 0, items = 0 }: Charge,
   userQuota: number | undefined,
-  mostItems = Number.MAX_SAFE_INTEGER,
+  maxItems = Number.MAX_SAFE_INTEGER,
 ): Promise<void> {
-  const more = used + reserved;
+  const bytes = used + reserved;
   const { numUpdatedRows } = await tx
     .updateTable('users')
     .set((row) => ({
@@ -36,66 +36,66 @@ export async function chargeSpace(
       ...(items !== 0 && { item_count: row('item_count', '+', items) }),
     }))
     .where('id', '=', owner)
-    .$if(more > 0, (query) => query.where(isWithinQuota(more, userQuota)))
-    .$if(items > 0, (query) => query.where('item_count', '<=', mostItems - items))
+    .$if(bytes > 0, (query) => query.where(isWithinQuota(bytes, userQuota)))
+    .$if(items > 0, (query) => query.where('item_count', '<=', maxItems - items))
     .executeTakeFirst();
   if (numUpdatedRows > 0n) return;
-  await checkItems(tx, owner, items, mostItems);
-  throw storageLimitExceededError(more);
+  await checkItems(tx, owner, items, maxItems);
+  throw quotaExceededError(bytes);
 }
 
-/** Refuses `storage_limit_exceeded` if a user has no room for so many items more. */
-async function checkItems(tx: Transaction<Tables>, owner: UserId, items: number, most: number): Promise<void> {
+async function checkItems(tx: Transaction<Tables>, owner: UserId, items: number, maxItems: number): Promise<void> {
   if (items <= 0) return;
   const row = await tx.selectFrom('users').select('item_count').where('id', '=', owner).executeTakeFirst();
-  if (row !== undefined && row.item_count > most - items) throw tooManyItemsError(row.item_count, items, most);
+  if (row !== undefined && row.item_count > maxItems - items) throw tooManyItemsError(row.item_count, items, maxItems);
 }
 
-function storageLimitExceededError(bytes: number): DomainError {
+function quotaExceededError(bytes: number): DomainError {
   return new DomainError(
     'quota-exceeded',
-    `There is no room for ${bytes} more bytes: delete something for good, end an upload, or ask for more space.`,
+    `The quota has no space for ${bytes} more bytes. Empty the trash, abort uploads, or ask for a larger quota.`,
   );
 }
 
-function tooManyItemsError(has: number, more: number, most: number): DomainError {
+function tooManyItemsError(count: number, items: number, maxItems: number): DomainError {
   return limitReached(
     'items',
-    `A user may have ${most} folders and versions of files, those in the trash included; this one has ${has}, and ` +
-      `this request makes ${more} more. Delete something for good, or ask the operator for more.`,
-    { item_count: has, items: more, most },
+    `A user can have ${maxItems} folders and file versions, including those in the trash. This user has ${count}, and ` +
+      `the request adds ${items}. Empty the trash, or ask the operator for a higher limit.`,
+    { item_count: count, items, most: maxItems },
   );
 }
 
 /**
- * Whether a user's row leaves room for so many bytes more. A user's own quota goes before the server's; -1 is none, and
- * then the sum still stays below 2^53: beyond it numbers are no longer exact.
+ * Whether a user's row has space for more bytes. The user's own quota overrides the server's default; -1 means no
+ * limit. The sum stays below 2^53 in any case, because JavaScript's numbers are not exact beyond that.
  */
 function isWithinQuota(bytes: number, userQuota: number | undefined): RawBuilder<SqlBool> {
-  // Wider than a bigint, which PostgreSQL refuses to overflow: a row beyond 2^53 has no room, and is no error.
-  const taken = sql<number>`(cast(space_used as numeric) + space_reserved)`;
+  // Numeric, because PostgreSQL fails if a bigint overflows: a sum beyond the range has to be a full quota, not an
+  // error.
+  const charged = sql<number>`(cast(space_used as numeric) + space_reserved)`;
   const quota = sql<number>`coalesce(space_quota, ${userQuota ?? -1})`;
-  const most = Number.MAX_SAFE_INTEGER - bytes;
-  return sql<SqlBool>`(${taken} <= ${most}
-    and (${quota} < 0 or ${taken} + ${bytes} <= ${quota}))`;
+  const max = Number.MAX_SAFE_INTEGER - bytes;
+  return sql<SqlBool>`(${charged} <= ${max}
+    and (${quota} < 0 or ${charged} + ${bytes} <= ${quota}))`;
 }
 
-/** Refuses a size beyond what a file may have here. */
+/** Throws `file-too-large` if a file cannot have this size, in bytes. */
 export function checkSize({ maxFileSize }: Pick<FileContext, 'maxFileSize'>, size: number): void {
   if (size <= maxFileSize) return;
-  throw new DomainError('file-too-large', `A file may have ${maxFileSize} bytes here, not ${size}.`);
+  throw new DomainError('file-too-large', `The file has ${size} bytes; the maximum is ${maxFileSize}.`);
 }
 
 interface Space {
-  /** Bytes of all versions of all the user's files, also of those in the trash. */
+  /** Bytes of all file versions, including those in the trash. */
   used: number;
-  /** Bytes that open upload sessions may come to. */
+  /** Bytes reserved for uploads in progress. */
   reserved: number;
-  /** How many bytes both may be together; undefined for no limit. */
+  /** The limit of both together, in bytes; undefined for no limit. */
   quota: number | undefined;
 }
 
-/** What a user keeps and may keep, from the counters. */
+/** Gets a user's counters and quota. */
 export async function getSpace(db: Kysely<Tables>, owner: UserId, userQuota: number | undefined): Promise<Space> {
   const row = await db
     .selectFrom('users')
@@ -107,22 +107,22 @@ export async function getSpace(db: Kysely<Tables>, owner: UserId, userQuota: num
 }
 
 /**
- * Refuses `storage_limit_exceeded` if there is no room now for so many bytes and items, before anything is done for them. A
- * promise of nothing: `chargeSpace` decides.
+ * Throws `quota-exceeded` if there is no space now for these bytes and items. An early check that reserves nothing:
+ * `chargeSpace` decides.
  */
 export async function checkSpace(
   db: Kysely<Tables>,
   owner: UserId,
   bytes: number,
   userQuota: number | undefined,
-  { items = 1, mostItems = Number.MAX_SAFE_INTEGER }: { items?: number; mostItems?: number } = {},
+  { items = 1, maxItems = Number.MAX_SAFE_INTEGER }: { items?: number; maxItems?: number } = {},
 ): Promise<void> {
   const row = await db
     .selectFrom('users')
     .select('item_count')
-    .select(isWithinQuota(bytes, userQuota).as('has_room'))
+    .select(isWithinQuota(bytes, userQuota).as('has_space'))
     .where('id', '=', owner)
     .executeTakeFirst();
-  if (row === undefined || !row.has_room) throw storageLimitExceededError(bytes);
-  if (row.item_count + items > mostItems) throw tooManyItemsError(row.item_count, items, mostItems);
+  if (row === undefined || !row.has_space) throw quotaExceededError(bytes);
+  if (row.item_count + items > maxItems) throw tooManyItemsError(row.item_count, items, maxItems);
 }

@@ -7,21 +7,21 @@ import { chargeSpace } from './quota.ts';
 import { lockTree } from './tree.ts';
 import { BATCH_ROWS, deleteJob, renewJob, type TreeJob } from './tree-jobs.ts';
 
-/** Looks for the next rows, in one transaction. */
-const MOST_STEPS = 20;
+/** Maximum number of queries for the next rows to delete, per transaction. */
+const MAX_STEPS = 20;
 
-type Found = Pick<ItemRow, 'id' | 'kind' | 'trashed_at'>;
+type FoundItem = Pick<ItemRow, 'id' | 'kind' | 'trashed_at'>;
 
 /**
- * Deletes a tree that nobody sees any more, from the bottom up, in transactions of about `BATCH_ROWS` rows. The counters
- * of its owner agree with the rows after each, so that it can stop after any and begin again.
+ * Deletes a tree that is no longer visible, from the bottom up, in transactions of about `BATCH_ROWS` rows. The owner's
+ * counters match the rows after each transaction, so the removal can stop at any of them and start again from the root.
  */
 export class TreeRemoval {
   readonly #job: TreeJob;
-  /** From the top down: items of one level, whose parents are in the list before. At most `BATCH_ROWS` of each level. */
+  /** Items per level, from the top down; their parents are in the previous list. At most `BATCH_ROWS` per level. */
   readonly #levels: ItemId[][];
-  /** What the rows of the transaction under way had taken. */
-  #given = { bytes: 0, items: 0, contents: [] as BlobId[] };
+  /** What the current transaction has deleted. */
+  #deleted = { bytes: 0, items: 0, blobIds: [] as BlobId[] };
 
   constructor(job: TreeJob) {
     this.#job = job;
@@ -33,48 +33,50 @@ export class TreeRemoval {
   }
 
   /**
-   * Deletes the next rows in a transaction that holds the owner's tree, and the job with the last of them. Gives the
-   * contents that the rows named, whose bytes may go once the transaction has ended.
+   * Deletes the next rows, and the job with the last of them. The owner's tree must be locked. Returns the blobs that
+   * these rows referenced; they can be deleted after the transaction has committed.
    */
   async deleteRows(tx: Transaction<Tables>): Promise<BlobId[]> {
-    this.#given = { bytes: 0, items: 0, contents: [] };
-    for (let steps = 0, rows = 0; !this.isDone && steps < MOST_STEPS && rows < BATCH_ROWS; steps++) {
+    this.#deleted = { bytes: 0, items: 0, blobIds: [] };
+    for (let steps = 0, rows = 0; !this.isDone && steps < MAX_STEPS && rows < BATCH_ROWS; steps++) {
       rows += await this.#step(tx);
     }
-    const { bytes, items, contents: blobIds } = this.#given;
+    const { bytes, items, blobIds } = this.#deleted;
     await chargeSpace(tx, this.#job.owner_id, { used: -bytes, items: -items }, undefined);
     if (this.isDone && this.#job.kind === 'delete') await deleteJob(tx, this.#job);
     return blobIds;
   }
 
-  /** Looks below the lowest level, or deletes what is there. Gives how many rows it has changed. */
+  /** Descends one level, or deletes rows at the lowest level. Returns the number of changed rows. */
   async #step(tx: Transaction<Tables>): Promise<number> {
     const level = this.#levels.at(-1) ?? [];
-    const below = await itemsIn(tx, level);
-    const kept = this.#job.kind === 'delete' ? below.filter((item) => item.trashed_at !== null) : [];
-    if (kept.length > 0) return this.#keep(tx, kept);
-    const folders = below.filter(({ kind }) => kind === 'folder');
+    const children = await listChildren(tx, level);
+    const trashed = this.#job.kind === 'delete' ? children.filter((item) => item.trashed_at !== null) : [];
+    if (trashed.length > 0) return this.#moveToRoot(tx, trashed);
+    const folders = children.filter(({ kind }) => kind === 'folder');
     if (folders.length > 0) {
-      this.#levels.push(idsOf(folders));
+      this.#levels.push(toIds(folders));
       return 0;
     }
-    if (below.length > 0) return this.#deleteFiles(tx, idsOf(below));
+    if (children.length > 0) return this.#deleteFiles(tx, toIds(children));
     return this.#deleteLevel(tx, level);
   }
 
-  /** What went to the trash by itself, out of a folder that is deleted, is the root folder's from now on. */
-  async #keep(tx: Transaction<Tables>, kept: Found[]): Promise<number> {
+  /**
+   * Keeps items that had been moved to the trash themselves before the folder: the root folder becomes their parent.
+   */
+  async #moveToRoot(tx: Transaction<Tables>, trashed: FoundItem[]): Promise<number> {
     await tx
       .updateTable('items')
       .set((row) => ({
         parent_id: row.selectFrom('users').select('root_id').where('users.id', '=', this.#job.owner_id),
       }))
-      .where('id', 'in', idsOf(kept))
+      .where('id', 'in', toIds(trashed))
       .execute();
-    return kept.length;
+    return trashed.length;
   }
 
-  /** Deletes files, with their versions first; those that have more versions than a batch stay for the next. */
+  /** Deletes versions, then their files. If a batch is full of versions, the files remain for the next one. */
   async #deleteFiles(tx: Transaction<Tables>, ids: readonly ItemId[]): Promise<number> {
     const versions = await tx
       .selectFrom('versions')
@@ -83,45 +85,42 @@ export class TreeRemoval {
       .limit(BATCH_ROWS)
       .execute();
     if (versions.length > 0) {
-      const all = versions.map(({ id }) => id);
-      await tx.deleteFrom('versions').where('id', 'in', all).execute();
+      const versionIds = versions.map(({ id }) => id);
+      await tx.deleteFrom('versions').where('id', 'in', versionIds).execute();
       await markBlobsForDeletion(
         tx,
         versions.map((version) => version.blob_id),
       );
     }
-    this.#given.items += versions.length;
+    this.#deleted.items += versions.length;
     for (const { size, blob_id: blob } of versions) {
-      this.#given.bytes += size;
-      this.#given.contents.push(blob);
+      this.#deleted.bytes += size;
+      this.#deleted.blobIds.push(blob);
     }
     if (versions.length === BATCH_ROWS) return versions.length;
     await tx.deleteFrom('items').where('id', 'in', ids).execute();
     return versions.length + ids.length;
   }
 
-  /** Deletes items in which nothing is left: folders, or a file that is the whole tree. */
+  /** Deletes the items of a level without children: folders, or the file if the tree is a single file. */
   async #deleteLevel(tx: Transaction<Tables>, level: readonly ItemId[]): Promise<number> {
     const items = await tx.selectFrom('items').select(['id', 'kind', 'trashed_at']).where('id', 'in', level).execute();
-    const files = idsOf(items.filter(({ kind }) => kind === 'file'));
+    const files = toIds(items.filter(({ kind }) => kind === 'file'));
     if (files.length > 0) {
       const rows = await this.#deleteFiles(tx, files);
       if (rows === BATCH_ROWS) return rows;
     }
-    const folders = idsOf(items.filter(({ kind }) => kind === 'folder'));
+    const folders = toIds(items.filter(({ kind }) => kind === 'folder'));
     if (folders.length > 0) await tx.deleteFrom('items').where('id', 'in', folders).execute();
-    // A user's root folder does not count.
-    this.#given.items +=
+    // A user's root folder is not part of the item count.
+    this.#deleted.items +=
       this.#job.kind === 'delete' ? folders.length : folders.filter((id) => id !== this.#job.root_id).length;
     this.#levels.pop();
     return items.length;
   }
 }
 
-/**
- * Deletes what is left of a tree, in so many batches at most.
- * @returns Whether all of it is gone.
- */
+/** Deletes the rest of a tree in at most `batches` batches. Returns whether all of it is deleted. */
 export async function removeTree(
   context: FileContext,
   job: TreeJob,
@@ -142,7 +141,7 @@ export async function removeTree(
   return true;
 }
 
-function itemsIn(tx: Transaction<Tables>, folders: readonly ItemId[]): Promise<Found[]> {
+function listChildren(tx: Transaction<Tables>, folders: readonly ItemId[]): Promise<FoundItem[]> {
   return tx
     .selectFrom('items')
     .select(['id', 'kind', 'trashed_at'])
@@ -151,6 +150,6 @@ function itemsIn(tx: Transaction<Tables>, folders: readonly ItemId[]): Promise<F
     .execute();
 }
 
-function idsOf(items: readonly Found[]): ItemId[] {
+function toIds(items: readonly FoundItem[]): ItemId[] {
   return items.map(({ id }) => id);
 }

@@ -14,28 +14,31 @@ import { removeTree, TreeRemoval } from './remove-tree.ts';
 import { assertDepth, getHeight, lockTree, updateFolderTotals } from './tree.ts';
 import { abandonJob, checkNotCopied, insertJob } from './tree-jobs.ts';
 
-/** Where to; its own folder and name where they are left out. */
-export interface RestoreTo {
+// In the trash, `trashed_with` tells which item was moved there: the item itself, or a folder that it is in.
+
+/** The destination of a restored item. Defaults to its old folder and name. */
+export interface RestoreTarget {
   folderId?: ItemId;
   name?: string;
 }
 
 /**
- * Takes a file, or a folder with all that went along with it, out of the trash. Refuses `not_found`, `not_trashed`,
- * `trashed` where the folder it was in is there itself and no other was named, `item_name_in_use`, `item_name_invalid`,
- * `operation_limit_exceeded` if it would be too deep anywhere but in the root folder.
+ * Restores a file, or a folder with everything that was trashed with it. Throws `not-found`, `not-trashed`,
+ * `name-in-use`, `name-invalid`, `name-too-long`, `trashed` if the item was trashed with a folder or if its old folder
+ * is in the trash and `target` has no other, and `limit-exceeded` if folders would be nested too deeply (never in the
+ * root folder).
  */
-export async function restoreItem(context: FileContext, trashed: Trashed, to: RestoreTo): Promise<void> {
+export async function restoreItem(context: FileContext, trashed: TrashedItemRef, target: RestoreTarget): Promise<void> {
   const { caller, id } = trashed;
   const at = context.clock.now();
-  const height = await heightThere(context, trashed, to);
+  const height = await findRestoredHeight(context, trashed, target);
   await context.db.transaction().execute(async (tx) => {
     await lockTree(tx, caller);
-    const item = await getTrashed(tx, trashed);
-    const folderId = to.folderId ?? (await oldFolder(tx, item));
-    const into = await getFolder(tx, caller, folderId);
-    if (item.kind === 'folder' && isDeeper(into)) assertDepth(context, into, height);
-    const { name = item.name } = to;
+    const item = await getRestorableItem(tx, trashed);
+    const folderId = target.folderId ?? (await getOldFolder(tx, item));
+    const folder = await getFolder(tx, caller, folderId);
+    if (item.kind === 'folder' && isDepthLimited(folder)) assertDepth(context, folder, height);
+    const { name = item.name } = target;
     await assertNameFree(tx, item, { name, folderId });
     await tx
       .updateTable('items')
@@ -55,16 +58,16 @@ export async function restoreItem(context: FileContext, trashed: Trashed, to: Re
   });
 }
 
-async function oldFolder(tx: Transaction<Tables>, item: ItemRow): Promise<ItemId> {
+async function getOldFolder(tx: Transaction<Tables>, item: ItemRow): Promise<ItemId> {
   const id = item.parent_id as ItemId;
   const folder = await findFolder(tx, item.owner_id, id);
   if (folder?.trashed_at === null) return id;
-  // That folder is deleted for good, and what is in it moves to the root folder in one of the next batches.
-  if (folder === undefined) return rootOf(tx, item.owner_id);
-  throw new DomainError('trashed', 'The folder that it was in is in the trash: name another in parent.id.');
+  // That folder is being purged. One of the next batches would move its trashed items to the root folder.
+  if (folder === undefined) return getRootId(tx, item.owner_id);
+  throw new DomainError('trashed', 'The folder of this item is in the trash. Specify another one in parent.id.');
 }
 
-async function rootOf(tx: Transaction<Tables>, owner: UserId): Promise<ItemId> {
+async function getRootId(tx: Transaction<Tables>, owner: UserId): Promise<ItemId> {
   const { root_id: id } = await tx
     .selectFrom('users')
     .select('root_id')
@@ -73,21 +76,25 @@ async function rootOf(tx: Transaction<Tables>, owner: UserId): Promise<ItemId> {
   return id;
 }
 
-/** In the root folder nothing is deeper than it is by itself, so that a tree of any height has a place to come back to. */
-function isDeeper({ depth }: FoundItem): boolean {
+/** The depth limit does not apply to the root folder, so that a folder of any height can be restored somewhere. */
+function isDepthLimited({ depth }: FoundItem): boolean {
   return depth > 0;
 }
 
-/** The height of a folder, as far as it matters where it goes. */
-async function heightThere(context: FileContext, trashed: Trashed, to: RestoreTo): Promise<number> {
-  const item = await getTrashed(context.db, trashed);
-  const folderId = to.folderId ?? item.parent_id;
-  const into = folderId === null ? undefined : await findFolder(context.db, trashed.caller, folderId);
-  return into !== undefined && isDeeper(into) ? getHeight(context, context.db, item) : 0;
+/** The height of a folder whose new depth is limited; 0 for other items, for which the height does not matter. */
+async function findRestoredHeight(
+  context: FileContext,
+  trashed: TrashedItemRef,
+  target: RestoreTarget,
+): Promise<number> {
+  const item = await getRestorableItem(context.db, trashed);
+  const folderId = target.folderId ?? item.parent_id;
+  const folder = folderId === null ? undefined : await findFolder(context.db, trashed.caller, folderId);
+  return folder !== undefined && isDepthLimited(folder) ? getHeight(context, context.db, item) : 0;
 }
 
-/** Puts one item of a tree that is held, itself, in the trash. It no longer counts in the folders above. */
-async function putInTrash(tx: Transaction<Tables>, item: ItemRow, now: Millis): Promise<void> {
+/** Moves an item to the trash and subtracts it from its folder's totals. The tree must be locked. */
+async function trashItem(tx: Transaction<Tables>, item: ItemRow, now: Millis): Promise<void> {
   await tx
     .updateTable('items')
     .set((row) => ({ trashed_at: now, trashed_with: item.id, etag: row('etag', '+', 1) }))
@@ -97,8 +104,8 @@ async function putInTrash(tx: Transaction<Tables>, item: ItemRow, now: Millis): 
 }
 
 /**
- * Moves a file to the trash; its name is free at once. Refuses `not_found`, `trashed`, `precondition_failed`,
- * `access_denied_item_locked`.
+ * Moves a file to the trash. Its name can be used again at once. Throws `not-found`, `trashed`, `precondition-failed`,
+ * and `item-locked`.
  */
 export async function trashFile(
   { db, clock }: FileContext,
@@ -109,21 +116,22 @@ export async function trashFile(
     await lockTree(tx, caller);
     const file = await getChangeable(tx, { kind: 'file', owner: caller, id: fileId, ifMatch });
     await assertUnlocked(tx, { fileId, caller, now: clock.expiryTime() });
-    await putInTrash(tx, file, at);
+    await trashItem(tx, file, at);
   });
 }
 
 interface FolderToTrash {
   caller: UserId;
   folderId: ItemId;
-  /** Whether what is in it may go along. */
+  /** Whether the folder can have items, which are trashed with it. */
   recursive: boolean;
   ifMatch: string | undefined;
 }
 
 /**
- * Moves a folder to the trash with all that is in it, which its own row says for everything below. Refuses `not_found`, `trashed`, `precondition_failed`,
- * `folder_not_empty` without `recursive`, and a root folder as `access_denied_insufficient_permissions`.
+ * Moves a folder to the trash with everything in it. Only the folder's row changes; items below are found to be in the
+ * trash by their parents. Throws `not-found`, `trashed`, `precondition-failed`, `folder-not-empty` without `recursive`,
+ * and `permission-denied` for a root folder.
  */
 export async function trashFolder({ db, clock }: FileContext, request: FolderToTrash): Promise<void> {
   const { caller, folderId, recursive, ifMatch } = request;
@@ -135,74 +143,70 @@ export async function trashFolder({ db, clock }: FileContext, request: FolderToT
     if (folder.child_count > 0 && !recursive) {
       throw new DomainError(
         'folder-not-empty',
-        'The folder is not empty: delete it with recursive=true, or empty it first.',
+        'The folder is not empty. Empty it first, or delete it with recursive=true.',
       );
     }
-    await putInTrash(tx, folder, at);
+    await trashItem(tx, folder, at);
   });
 }
 
-export interface Trashed {
+export interface TrashedItemRef {
   kind: ItemKind;
   caller: UserId;
   id: ItemId;
 }
 
-/** An item of the caller's that is in the trash, by itself or with a folder. Refuses `not_found` and `not_trashed`. */
-export async function findTrashed(db: Kysely<Tables>, { kind, caller, id }: Trashed): Promise<ItemRow> {
+/** Gets an item that is in the trash, itself or with a folder. Throws `not-found` and `not-trashed`. */
+export async function getTrashedItem(db: Kysely<Tables>, { kind, caller, id }: TrashedItemRef): Promise<ItemRow> {
   const item = await (kind === 'file' ? findFile : findFolder)(db, caller, id);
-  if (item === undefined) throw new DomainError('not-found', `There is no such ${kind}.`);
+  if (item === undefined) throw new DomainError('not-found', `The ${kind} does not exist.`);
   if (item.trashed_at === null) throw new DomainError('not-trashed', `The ${kind} is not in the trash.`);
   return item;
 }
 
-/** An item that went to the trash by itself, to be taken out of it. Refuses, besides, what went with a folder as `trashed`. */
-async function getTrashed(db: Kysely<Tables>, trashed: Trashed): Promise<ItemRow> {
-  const item = await findTrashed(db, trashed);
+/**
+ * Gets an item that can be restored or purged. Throws the errors of `getTrashedItem`, and `trashed` if a folder above
+ * it was trashed.
+ */
+async function getRestorableItem(db: Kysely<Tables>, trashed: TrashedItemRef): Promise<ItemRow> {
+  const item = await getTrashedItem(db, trashed);
   if (item.trashed_with === item.id) return item;
   throw new DomainError(
     'trashed',
-    `The ${trashed.kind} went to the trash with the folder ${item.trashed_with}: take that.`,
+    `The ${trashed.kind} is in the trash as part of folder ${item.trashed_with}. Use that folder's ID instead.`,
   );
 }
 
-/** How many batches a request waits for, so that it ends soon; what is more the sweep deletes. */
-const BATCHES_AT_ONCE = 100;
+/** The number of batches that a request waits for. A background job deletes the rest. */
+const BATCHES_PER_REQUEST = 100;
 
 /**
- * Deletes a file, or a folder with all that went along with it, out of the trash. From the first transaction on nobody
- * sees any of it, and if it is small, that is the only one. Else the rest follows in batches that let others through, and
- * a crash leaves it to the sweep. Rows go before the bytes that no version names any more. What went to the trash by
- * itself out of such a folder stays there, and would be restored to the root. Refuses `not_found`, `not_trashed`, and
- * `operation_blocked_temporary` while something in it is being copied.
+ * Permanently deletes a file, or a folder with everything that was trashed with it. The first transaction makes all of
+ * it invisible, and is the only one if the tree is small. Otherwise the rest follows in batches between which other
+ * requests run, and a background job continues them after a crash. Blobs are removed after the rows that referenced
+ * them. Items in the folder that had been trashed before it stay in the trash, and are restored to the root folder.
+ * Throws `not-found`, `not-trashed`, `trashed`, and `blocked` while something in it is being copied.
  */
-export async function purge(context: FileContext, trashed: Trashed): Promise<void> {
+export async function purge(context: FileContext, trashed: TrashedItemRef): Promise<void> {
   const { caller, id } = trashed;
-  const {
-    job,
-    removal,
-    contents: blobIds,
-  } = await context.db.transaction().execute(async (tx) => {
+  const { job, removal, blobIds } = await context.db.transaction().execute(async (tx) => {
     await lockTree(tx, caller);
-    await getTrashed(tx, trashed);
+    await getRestorableItem(tx, trashed);
     await checkNotCopied(tx, caller, id, { orBelow: true });
     const detached = { parent_id: null, trashed_at: null, trashed_with: null };
     await tx.updateTable('items').set(detached).where('id', '=', id).execute();
     const job = await insertJob(tx, { kind: 'delete', owner_id: caller, root_id: id }, context.clock.lifetimesFrom());
     const removal = new TreeRemoval(job);
-    return { job, removal, contents: await removal.deleteRows(tx) };
+    return { job, removal, blobIds: await removal.deleteRows(tx) };
   });
   await deleteUnreferencedBlobs(context, blobIds);
-  if (!(await removeTree(context, job, removal, { batches: BATCHES_AT_ONCE }))) await abandonJob(context.db, job);
+  if (!(await removeTree(context, job, removal, { batches: BATCHES_PER_REQUEST }))) await abandonJob(context.db, job);
 }
 
-/** How long Box keeps what was deleted, unless an enterprise says otherwise. */
-const KEPT_IN_TRASH: Millis = 30 * 24 * 60 * 60 * 1000;
+/** Box's default. */
+const TRASH_RETENTION: Millis = 30 * 24 * 60 * 60 * 1000;
 
-/**
- * Until when what went to the trash then is kept there at least; null for what did not. Nothing leaves the trash by itself
- * at that moment, and nothing leaves it by itself before.
- */
+/** The `purged_at` of a trashed item, or null. Only informative: the server does not purge the trash by itself. */
 export function purgedAt(trashedAt: Millis | null): Millis | null {
-  return trashedAt === null ? null : trashedAt + KEPT_IN_TRASH;
+  return trashedAt === null ? null : trashedAt + TRASH_RETENTION;
 }

@@ -5,15 +5,18 @@ import { newId } from '../database/values.ts';
 import { DomainError } from '../errors.ts';
 import { findPath } from './find.ts';
 
-/** Rows that one transaction of a long operation writes at most, of each table. */
+// A tree job records that a tree is being copied or deleted in batches. If its process dies, the lease expires and a
+// background job continues the work.
+
+/** Maximum number of rows that one transaction of a long operation writes, per table. */
 export const BATCH_ROWS = 200;
 
-/** How long a process may be silent about a tree that it copies or deletes. Each batch renews it. */
+/** After this time without a batch, another process takes the job. Each batch renews the lease. */
 const LEASE: Millis = 60_000;
 
 export type TreeJob = Pick<TreeJobRow, 'id' | 'kind' | 'owner_id' | 'root_id'>;
 
-/** Writes down, in a transaction that holds the owner's tree, that a tree is being copied or deleted. */
+/** Records that a tree is being copied or deleted. The owner's tree must be locked. */
 export async function insertJob(
   tx: Transaction<Tables>,
   job: Pick<TreeJobRow, 'kind' | 'owner_id' | 'root_id'> & { source_id?: ItemId },
@@ -24,7 +27,7 @@ export async function insertJob(
   return row;
 }
 
-/** Says that the work on a job goes on; false if the job is over, or is another one by now. */
+/** Renews the lease of a job. Returns false if the job has ended, or if another process now deletes what it copied. */
 export async function renewJob(tx: Transaction<Tables>, { id, kind }: TreeJob, now: Millis): Promise<boolean> {
   const { numUpdatedRows } = await tx
     .updateTable('tree_jobs')
@@ -35,7 +38,7 @@ export async function renewJob(tx: Transaction<Tables>, { id, kind }: TreeJob, n
   return numUpdatedRows === 1n;
 }
 
-/** Leaves what is left of a job to the sweep, which takes it at once. A copy that is not whole is deleted. */
+/** Lets the background job finish the work without waiting for the lease. An incomplete copy is deleted. */
 export async function abandonJob(db: Kysely<Tables>, { id, kind }: TreeJob): Promise<void> {
   await db
     .updateTable('tree_jobs')
@@ -50,8 +53,8 @@ export async function deleteJob(tx: Transaction<Tables>, { id }: TreeJob): Promi
 }
 
 /**
- * Takes a job whose process has not been heard of for its lease, for this process to end; undefined if there is none. Two
- * that ask at once take different ones.
+ * Acquires a job whose lease has expired. Returns undefined if there is none. Processes that call this at the same time
+ * get different jobs.
  */
 export async function acquireOverdueJob(db: Kysely<Tables>, now: Millis): Promise<TreeJob | undefined> {
   for (;;) {
@@ -73,7 +76,10 @@ export async function acquireOverdueJob(db: Kysely<Tables>, now: Millis): Promis
   }
 }
 
-/** Takes all trees of a user's that are copied or deleted: their processes stop at their next batch, or are gone. */
+/**
+ * Acquires all copies and deletions of a user's trees. Processes that still copy stop at their next batch, because
+ * their jobs have become deletions.
+ */
 export async function acquireJobs(db: Kysely<Tables>, owner: UserId): Promise<TreeJob[]> {
   const jobs = db.selectFrom('tree_jobs').where('owner_id', '=', owner).where('kind', '!=', 'delete-user');
   await db
@@ -85,13 +91,13 @@ export async function acquireJobs(db: Kysely<Tables>, owner: UserId): Promise<Tr
   return jobs.select(['id', 'kind', 'owner_id', 'root_id']).execute();
 }
 
-/** Whether a user is being deleted, with everything that is the user's. */
+/** Whether a user is being deleted, with all files and folders. */
 export async function isBeingDeleted(db: Kysely<Tables>, owner: UserId): Promise<boolean> {
   const jobs = db.selectFrom('tree_jobs').select('id').where('owner_id', '=', owner).where('kind', '=', 'delete-user');
   return (await jobs.executeTakeFirst()) !== undefined;
 }
 
-/** The folders of a user's that are being copied. */
+/** Lists the folders of a user that are being copied. */
 export async function listCopySources(db: Kysely<Tables>, owner: UserId): Promise<ItemId[]> {
   const rows = await db
     .selectFrom('tree_jobs')
@@ -102,7 +108,9 @@ export async function listCopySources(db: Kysely<Tables>, owner: UserId): Promis
   return rows.flatMap(({ source_id: id }) => id ?? []);
 }
 
-/** Refuses `operation_blocked_temporary` if a folder that is being copied is `folderId`, or above or below it. */
+/**
+ * Throws `blocked` if `folderId` or one of its parents is being copied. With `orBelow`, also if a folder below it is.
+ */
 export async function checkNotCopied(
   db: Kysely<Tables>,
   owner: UserId,
@@ -122,7 +130,7 @@ export async function checkNotCopied(
 export function beingCopiedError(): DomainError {
   return new DomainError(
     'blocked',
-    'The folder is being copied, and nothing in it changes until that is done: send this again in a moment.',
+    'The folder is being copied and cannot be changed until the copy is complete. Try again later.',
     { retryAfterSeconds: 5 },
   );
 }

@@ -7,9 +7,9 @@ import type { FoundItem } from './find.ts';
 import { beingCopiedError } from './tree-jobs.ts';
 
 /**
- * Counts what came into a folder or left it: `items` for the folder itself, `bytes` for it and every folder above. The
- * tree is held. So that a folder's size and the number of its items are there to be read, however much it holds. Refuses
- * `operation_blocked_temporary` while the folder, or one above it, is being copied.
+ * Adds to the totals of a folder after items are added or removed: `items` to the folder itself, `bytes` to it and all
+ * its parents. With these totals, reading a folder's size takes the same time regardless of its contents. The tree must
+ * be locked. Throws `blocked` while the folder or one of its parents is being copied.
  */
 export async function updateFolderTotals(
   tx: Transaction<Tables>,
@@ -40,14 +40,14 @@ export async function updateFolderTotals(
         .else(row.ref('child_count'))
         .end(),
     }))
-    .$if(bytes !== 0, (query) => query.where('id', 'in', (all) => all.selectFrom('above').select('above.id')))
+    .$if(bytes !== 0, (update) => update.where('id', 'in', (query) => query.selectFrom('above').select('above.id')))
     .$if(bytes === 0, (query) => query.where('id', '=', folderId))
     .where(({ not, exists, selectFrom }) =>
       not(
         exists(
           selectFrom('tree_jobs')
             .select('tree_jobs.id')
-            .where('tree_jobs.source_id', 'in', (all) => all.selectFrom('above').select('above.id')),
+            .where('tree_jobs.source_id', 'in', (query) => query.selectFrom('above').select('above.id')),
         ),
       ),
     )
@@ -56,12 +56,11 @@ export async function updateFolderTotals(
 }
 
 /**
- * Makes this transaction the only one that changes the owner's tree until it ends. Whoever changes names, places or
- * counters holds the tree first: then nothing that was read in the transaction changes under its hands, no two moves
- * make a cycle, and no two transactions wait for each other.
+ * Locks the owner's tree until the transaction ends. Every transaction that changes names, parents or counters takes
+ * this lock before it reads: so its reads stay valid, concurrent moves cannot form a cycle, and there are no deadlocks.
  */
 export async function lockTree(tx: Transaction<Tables>, owner: UserId): Promise<void> {
-  // A write that changes nothing takes the row's lock, which SQLite and PostgreSQL both understand.
+  // An update without an effect locks the row in both SQLite and PostgreSQL.
   await tx
     .updateTable('users')
     .set((row) => ({ space_used: row.ref('space_used') }))
@@ -70,20 +69,20 @@ export async function lockTree(tx: Transaction<Tables>, owner: UserId): Promise<
 }
 
 export interface TreeSize {
-  /** Files and folders below the folder, or only folders; `most + 1` if there are more. */
+  /** Files and folders below the folder, or only folders; `max + 1` if there are more than `max`. */
   items: number;
   /** Levels of folders below the folder: 0 if it has none. */
   height: number;
 }
 
 /**
- * How much is in use below a folder, in one statement that reads `most + 1` rows at most. Call it outside of transactions:
- * what it tells may be different a moment later.
+ * Counts the items below a folder that are not in the trash, with one statement that reads at most `max + 2` rows. Call
+ * it outside transactions, so that nobody waits for it. The result can be outdated at once.
  */
 export async function measureTree(
   db: Kysely<Tables>,
   folderId: ItemId,
-  { most, foldersOnly = false }: { most: number; foldersOnly?: boolean },
+  { max, foldersOnly = false }: { max: number; foldersOnly?: boolean },
 ): Promise<TreeSize> {
   const { items, height } = await db
     .withRecursive('below(id, kind, height)', (query) =>
@@ -104,8 +103,8 @@ export async function measureTree(
       query
         .selectFrom('below')
         .select(['kind', 'height'])
-        .limit(most + 2)
-        .as('below_most'),
+        .limit(max + 2)
+        .as('below_limited'),
     )
     .select(({ fn, eb }) => [
       fn.countAll().as('items'),
@@ -115,20 +114,24 @@ export async function measureTree(
   return { items: Number(items) - 1, height: Number(height ?? 0) };
 }
 
-/** Refuses `operation_limit_exceeded` for a folder, with `height` levels of folders in it, that goes into another. */
-export function assertDepth({ limits }: Pick<FileContext, 'limits'>, into: Pick<FoundItem, 'depth'>, height = 0): void {
-  const depth = into.depth + 1 + height;
+/** Throws `limit-exceeded` if a folder with `height` levels of subfolders would be nested too deeply in `target`. */
+export function assertDepth(
+  { limits }: Pick<FileContext, 'limits'>,
+  target: Pick<FoundItem, 'depth'>,
+  height = 0,
+): void {
+  const depth = target.depth + 1 + height;
   if (depth <= limits.depth) return;
   throw limitReached(
     'depth',
-    `Folders may be ${limits.depth} deep here, and this would be ${depth}: choose a folder further up.`,
+    `Folders can be nested ${limits.depth} levels deep, and this would be level ${depth}. Choose a folder closer to the root.`,
     { depth, most: limits.depth },
   );
 }
 
 /**
- * How many levels of folders are in a folder that is to go elsewhere. Read before the transaction, which then holds
- * nobody up for it. Refuses `operation_limit_exceeded` if there are too many folders to say.
+ * Counts the levels of subfolders in a folder that is to be moved. Call it before the transaction, so that nobody waits
+ * for it. Throws `limit-exceeded` if there are too many folders to count.
  */
 export async function getHeight(
   { limits }: Pick<FileContext, 'limits'>,
@@ -136,15 +139,15 @@ export async function getHeight(
   folder: Pick<ItemRow, 'id' | 'child_count'>,
 ): Promise<number> {
   if (folder.child_count === 0) return 0;
-  const { items, height } = await measureTree(db, folder.id, { most: limits.copyItems, foldersOnly: true });
-  if (items > limits.copyItems) throw tooManyToMove(limits.copyItems);
+  const { items, height } = await measureTree(db, folder.id, { max: limits.copyItems, foldersOnly: true });
+  if (items > limits.copyItems) throw tooManyFoldersError(limits.copyItems);
   return height;
 }
 
-function tooManyToMove(most: number) {
+function tooManyFoldersError(max: number) {
   return limitReached(
     'copyItems',
-    `There are more than ${most} folders in it, too many to go deeper at once: move what is in it, one by one.`,
-    { most },
+    `The folder has more than ${max} subfolders, too many to move to a deeper level at once. Move its subfolders one by one.`,
+    { most: max },
   );
 }

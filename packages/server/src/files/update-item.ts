@@ -12,44 +12,45 @@ import { assertUnlocked, type LockRequest, setLock } from './locks.ts';
 import { assertNameFree } from './names.ts';
 import { assertDepth, getHeight, lockTree, updateFolderTotals } from './tree.ts';
 
-/** What may be changed of files and folders alike. */
+/** Changes that files and folders have in common. */
 export interface ItemChange {
   name?: string;
   description?: string;
-  /** The folder that it goes to. */
+  /** The new parent folder. */
   folderId?: ItemId;
   details?: Partial<ItemDetails>;
 }
 
-interface UpdateBy {
+interface UpdateOptions {
   caller: UserId;
   now: Millis;
-  /** Other columns to set. */
-  also?: Partial<Pick<ItemRow, 'content_created_at' | 'content_modified_at'>>;
-  /** Count it as a change even if these columns stay as they are. */
+  /** Further columns to set. */
+  extraColumns?: Partial<Pick<ItemRow, 'content_created_at' | 'content_modified_at'>>;
+  /** Increment the etag even if no column changes. */
   force?: boolean;
 }
 
 /**
- * Changes an item of a tree that is held. What changes nothing leaves the etag. Refuses `not_found` and `trashed` for
- * the folder it goes to, `item_name_in_use`, `item_name_invalid`.
+ * Updates an item. The tree must be locked. The etag stays the same if nothing changes. Throws `not-found` or `trashed`
+ * for the new parent folder, `name-in-use`, `name-invalid`, `name-too-long`, and `blocked` if that folder is being
+ * copied.
  */
 async function updateItem(
   tx: Transaction<Tables>,
   item: ItemRow,
   { name = item.name, description = item.description, folderId = item.parent_id as ItemId, details = {} }: ItemChange,
-  { caller, now, also = {}, force = false }: UpdateBy,
+  { caller, now, extraColumns = {}, force = false }: UpdateOptions,
 ): Promise<void> {
   const from = item.parent_id as ItemId;
-  const moved = folderId !== from;
-  if (moved) await getFolder(tx, caller, folderId);
-  if (moved || name !== item.name) await assertNameFree(tx, item, { name, folderId });
+  const isMoved = folderId !== from;
+  if (isMoved) await getFolder(tx, caller, folderId);
+  if (isMoved || name !== item.name) await assertNameFree(tx, item, { name, folderId });
   const next = {
     name,
     description,
     details: withDetails(item.details, details),
     parent_id: folderId,
-    ...also,
+    ...extraColumns,
   };
   if (!force && Object.entries(next).every(([column, value]) => item[column as keyof typeof next] === value)) return;
 
@@ -64,11 +65,11 @@ async function updateItem(
     }))
     .where('id', '=', item.id)
     .execute();
-  // A version keeps the name that its file had in its time.
+  // Past versions keep the name that the file had at their time.
   if (name !== item.name && item.version_id !== null) {
     await tx.updateTable('versions').set({ name }).where('id', '=', item.version_id).execute();
   }
-  if (!moved) return;
+  if (!isMoved) return;
   await updateFolderTotals(tx, from, { items: -1, bytes: -item.size });
   await updateFolderTotals(tx, folderId, { items: 1, bytes: item.size });
 }
@@ -80,14 +81,14 @@ interface FileUpdate {
   change: ItemChange & {
     contentCreatedAt?: Millis;
     contentModifiedAt?: Millis;
-    /** A lock for the caller; null takes it away. */
+    /** Locks the file for the caller; null unlocks it. */
     lock?: LockRequest | null;
   };
 }
 
 /**
- * Renames, moves, describes, dates, locks or unlocks a file. Refuses `not_found`, `trashed`, `precondition_failed`,
- * `access_denied_item_locked` where another holds its lock, and what `updateItem` refuses.
+ * Updates a file's name, folder, description, details, dates or lock. Throws `not-found`, `trashed`,
+ * `precondition-failed`, `item-locked` if another user has locked it, and the errors of `updateItem`.
  */
 export async function updateFile(
   { db, clock }: FileContext,
@@ -98,12 +99,12 @@ export async function updateFile(
     await lockTree(tx, caller);
     const file = await getChangeable(tx, { kind: 'file', owner: caller, id: fileId, ifMatch });
     await assertUnlocked(tx, { fileId, caller, now: clock.expiryTime() });
-    const { lock, contentCreatedAt, contentModifiedAt, ...placed } = change;
+    const { lock, contentCreatedAt, contentModifiedAt, ...itemChange } = change;
     if (lock !== undefined) await setLock(tx, { fileId, caller, now: at }, lock);
-    await updateItem(tx, file, placed, {
+    await updateItem(tx, file, itemChange, {
       caller,
       now: at,
-      also: {
+      extraColumns: {
         ...(contentCreatedAt !== undefined && { content_created_at: contentCreatedAt }),
         ...(contentModifiedAt !== undefined && { content_modified_at: contentModifiedAt }),
       },
@@ -120,13 +121,13 @@ interface FolderUpdate {
 }
 
 /**
- * Renames, moves or describes a folder. Refuses `not_found`, `trashed`, `precondition_failed`, a root folder as
- * `access_denied_insufficient_permissions`, `cyclical_folder_structure`, `operation_limit_exceeded` if it would come to be
- * deeper than folders may, and what `updateItem` refuses.
+ * Updates a folder's name, parent, description or details. Throws `not-found`, `trashed`, `precondition-failed`,
+ * `permission-denied` for a root folder, `cyclical-move`, `limit-exceeded` if folders would be nested too deeply, and
+ * the errors of `updateItem`.
  */
 export async function updateFolder(context: FileContext, request: FolderUpdate): Promise<void> {
   const { caller, folderId, ifMatch, change } = request;
-  const height = await heightThere(context, request);
+  const height = await findMovedHeight(context, request);
   await context.db.transaction().execute(async (tx) => {
     await lockTree(tx, caller);
     const folder = await getChangeable(tx, { kind: 'folder', owner: caller, id: folderId, ifMatch });
@@ -134,26 +135,27 @@ export async function updateFolder(context: FileContext, request: FolderUpdate):
     if (change.folderId !== undefined) {
       const path = await findPath(tx, change.folderId);
       if (path.some(({ id }) => id === folderId)) throw cyclicalFolderError();
-      const into = await getFolder(tx, caller, change.folderId);
-      if (goesDeeper(folder, into)) assertDepth(context, into, height);
+      const target = await getFolder(tx, caller, change.folderId);
+      if (isDeeperIn(target, folder)) assertDepth(context, target, height);
     }
     await updateItem(tx, folder, change, { caller, now: context.clock.now() });
   });
 }
 
 export function cyclicalFolderError(): DomainError {
-  return new DomainError('cyclical-move', 'A folder cannot go into itself or a folder that is in it.');
+  return new DomainError('cyclical-move', 'A folder cannot be moved or copied into itself or one of its subfolders.');
 }
 
-function goesDeeper(folder: FoundItem, into: FoundItem): boolean {
-  return into.depth >= folder.depth;
+/** Whether a move into `target` puts the folder at a deeper level than it is at now. */
+function isDeeperIn(target: FoundItem, folder: FoundItem): boolean {
+  return target.depth >= folder.depth;
 }
 
-/** The height of a folder, as far as it matters where it goes. */
-async function heightThere(context: FileContext, { caller, folderId, change }: FolderUpdate): Promise<number> {
+/** The height of a folder that a move makes deeper; 0 for other moves, for which the height does not matter. */
+async function findMovedHeight(context: FileContext, { caller, folderId, change }: FolderUpdate): Promise<number> {
   if (change.folderId === undefined) return 0;
   const folder = await findFolder(context.db, caller, folderId);
-  const into = await findFolder(context.db, caller, change.folderId);
-  if (folder === undefined || into === undefined || !goesDeeper(folder, into)) return 0;
+  const target = await findFolder(context.db, caller, change.folderId);
+  if (folder === undefined || target === undefined || !isDeeperIn(target, folder)) return 0;
   return getHeight(context, context.db, folder);
 }

@@ -16,9 +16,9 @@ import { chargeSpace } from './quota.ts';
 import { lockTree, updateFolderTotals } from './tree.ts';
 
 /**
- * Puts a copy of a past version on top of a file's versions, with the name that it had; no byte is copied. The current
- * version stays what it is. Refuses `not_found`, `trashed`, `item_name_in_use`, `storage_limit_exceeded`,
- * `precondition_failed`, `access_denied_item_locked`. Gives the version that is current then.
+ * Adds a copy of a past version as the new current version, and gives the file the name that it had then. Both versions
+ * share the blob. If the version is already the current one, nothing changes. Returns the ID of the current version.
+ * Throws `not-found`, `trashed`, `name-in-use`, `quota-exceeded`, `precondition-failed`, and `item-locked`.
  */
 export async function promoteVersion(
   { db, clock, userQuota, limits }: FileContext,
@@ -31,8 +31,9 @@ export async function promoteVersion(
     const { file, version } = await getVersion(tx, request);
     await assertUnlocked(tx, { fileId, caller, now: clock.expiryTime() });
     if (version.id === file.version_id) return version.id;
-    if (version.trashed_at !== null)
-      throw new DomainError('trashed', 'This version is in the trash: restore it first.');
+    if (version.trashed_at !== null) {
+      throw new DomainError('trashed', 'This version is in the trash. Restore it first.');
+    }
     const { name, size, sha1, blob_id: blob } = version;
     if (name !== file.name) await assertNameFree(tx, file, { name });
     await chargeSpace(tx, caller, { used: size, items: 1 }, userQuota, limits.items);
@@ -66,23 +67,23 @@ interface NewVersion {
   now: Millis;
 }
 
-/** Adds a version to a file of a tree that is held, with the number after the file's last one. */
+/** Adds a version to a file, with the next version number. The tree must be locked. */
 export async function insertVersion(
   tx: Transaction<Tables>,
   { fileId, versionId }: { fileId: ItemId; versionId: VersionId },
-  made: NewVersion,
+  version: NewVersion,
 ): Promise<void> {
   await tx
     .insertInto('versions')
     .values(({ selectFrom, fn, val }) => ({
       id: versionId,
       file_id: fileId,
-      blob_id: made.blob,
-      name: made.name,
-      size: made.size,
-      sha1: made.sha1,
-      created_at: made.now,
-      created_by: made.by,
+      blob_id: version.blob,
+      name: version.name,
+      size: version.size,
+      sha1: version.sha1,
+      created_at: version.now,
+      created_by: version.by,
       number: selectFrom('versions')
         .select((last) => last(fn.coalesce(fn.max('number'), val(0)), '+', 1).as('number'))
         .where('file_id', '=', fileId),
@@ -97,18 +98,21 @@ export interface VersionRef {
   ifMatch?: string | undefined;
 }
 
-/** A version of a file of the caller's that is in use. Refuses `not_found`, `trashed` and `precondition_failed`. */
+/**
+ * Gets a file of the caller and one of its versions. The version can be in the trash, the file cannot. Throws
+ * `not-found`, `trashed`, and `precondition-failed`.
+ */
 export async function getVersion(
   db: Kysely<Tables>,
   { caller, fileId, versionId, ifMatch }: VersionRef,
 ): Promise<{ file: ItemRow; version: VersionRow }> {
   const file = await getChangeable(db, { kind: 'file', owner: caller, id: fileId, ifMatch });
   const version = await findVersion(db, file, versionId);
-  if (version === undefined) throw new DomainError('not-found', 'The file has no such version.');
+  if (version === undefined) throw new DomainError('not-found', 'The version does not exist.');
   return { file, version };
 }
 
-/** A change to a file: another name, description and details where they are given, only in the state that `ifMatch` names. */
+/** Changes to a file that come with a new version. They apply only if the file's etag matches `ifMatch`. */
 export interface VersionChange {
   name?: string;
   description?: string;
@@ -116,7 +120,10 @@ export interface VersionChange {
   ifMatch?: string;
 }
 
-/** Refuses a new version that could not be published now, as `publishNewVersion` would. */
+/**
+ * Verifies that a new version could be published now. Throws the errors of `publishNewVersion`, except for quota and
+ * locks.
+ */
 export async function checkVersion(
   db: Kysely<Tables>,
   owner: UserId,
@@ -129,7 +136,7 @@ export async function checkVersion(
   await checkPlace(db, { owner, folderId: file.parent_id as ItemId, name, except: fileId });
 }
 
-/** The current versions of these files, by file. */
+/** Finds the current versions of these files. The key is the file's ID; folders are skipped. */
 export async function findVersions(
   db: Kysely<Tables>,
   items: readonly ItemRow[],
@@ -141,7 +148,7 @@ export async function findVersions(
   return new Map(rows.map((row) => [row.file_id, row]));
 }
 
-/** The past versions of a file, the newest first, also those in the trash; and how many there are. */
+/** Lists the past versions of a file, newest first, including those in the trash. `total` counts all of them. */
 export async function listVersions(
   db: Kysely<Tables>,
   file: ItemRow,
@@ -154,9 +161,8 @@ export async function listVersions(
 }
 
 /**
- * Puts a past version in the trash, where it stays, with its bytes, until it is restored or its file is deleted for good.
- * Refuses `not_found`, `trashed`, `precondition_failed`, `access_denied_item_locked`, and the current version as
- * `bad_request`.
+ * Moves a past version to the trash. It keeps its blob until it is restored or its file is permanently deleted. Throws
+ * `not-found`, `trashed`, `precondition-failed`, `item-locked`, and `invalid-request` for the current version.
  */
 export async function trashVersion({ db, clock }: FileContext, request: VersionRef): Promise<void> {
   const { caller, fileId } = request;
@@ -166,9 +172,9 @@ export async function trashVersion({ db, clock }: FileContext, request: VersionR
     const { file, version } = await getVersion(tx, request);
     await assertUnlocked(tx, { fileId, caller, now: clock.expiryTime() });
     if (version.id === file.version_id) {
-      throw new DomainError('invalid-request', 'The current version cannot be deleted: promote another first.');
+      throw new DomainError('invalid-request', 'The current version cannot be deleted. Promote another version first.');
     }
-    if (version.trashed_at !== null) throw new DomainError('trashed', 'This version is in the trash already.');
+    if (version.trashed_at !== null) throw new DomainError('trashed', 'This version is already in the trash.');
     await tx
       .updateTable('versions')
       .set({ trashed_at: at, trashed_by: caller, restored_at: null, restored_by: null })
@@ -177,7 +183,7 @@ export async function trashVersion({ db, clock }: FileContext, request: VersionR
   });
 }
 
-/** Takes a version out of the trash. Refuses `not_found`, `trashed` for its file, `not_trashed`, `access_denied_item_locked`. */
+/** Restores a version from the trash. Throws `not-found`, `trashed` for its file, `not-trashed`, and `item-locked`. */
 export async function restoreVersion({ db, clock }: FileContext, request: VersionRef): Promise<VersionRow> {
   const { caller, fileId } = request;
   const at = clock.now();

@@ -26,7 +26,7 @@ export async function checkUploadLimits(
   { caller, fileSize }: Pick<NewUpload, 'caller' | 'fileSize'>,
 ): Promise<void> {
   checkSize(limits, fileSize);
-  await checkSpace(db, caller, fileSize, limits.userQuota, { mostItems: limits.items });
+  await checkSpace(db, caller, fileSize, limits.userQuota, { maxItems: limits.items });
 }
 
 /** Creates a session. Checks the name, the limits and the quota, creates the staged blob, and writes the row. */
@@ -35,7 +35,7 @@ export async function createSession(context: UploadContext, upload: NewUpload): 
   checkSize(limits, upload.fileSize);
   await checkSessionLimits(db, upload.caller, limits, upload.fileSize);
   const target = await getTarget(context, upload);
-  await checkSpace(db, upload.caller, upload.fileSize, limits.userQuota, { mostItems: limits.items });
+  await checkSpace(db, upload.caller, upload.fileSize, limits.userQuota, { maxItems: limits.items });
 
   const layout = planParts(upload.fileSize, limits.partSize);
   const blob = newBlobId();

@@ -14,40 +14,41 @@ import { insertVersion } from '../versions.ts';
 interface FileToCopy {
   caller: UserId;
   fileId: ItemId;
-  /** The current one where it is left out. */
+  /** Undefined for the current version. */
   versionId: VersionId | undefined;
   to: { folderId: ItemId; name?: string };
 }
 
 /**
- * Makes a file of a version of another. No byte is copied: both versions name the same content, which stays as long as
- * one of them is there. Refuses `not_found`, `trashed`, `item_name_in_use`, `item_name_invalid`, `storage_limit_exceeded`.
+ * Creates a file from a version of another one. No bytes are copied: the two versions share a blob, which exists as
+ * long as one of them does. Throws `not-found`, `trashed`, `name-in-use`, `name-invalid`, `name-too-long`, and
+ * `quota-exceeded`.
  */
 export async function copyFile(
   { db, clock, userQuota, limits }: FileContext,
   { caller, fileId, versionId, to }: FileToCopy,
 ): Promise<ItemId> {
   const at = clock.now();
-  const made = { fileId: newId<ItemId>(), versionId: newId<VersionId>() };
+  const copy = { fileId: newId<ItemId>(), versionId: newId<VersionId>() };
   await db.transaction().execute(async (tx) => {
-    // From here on nobody deletes the version for good.
+    // With the lock, no other transaction can delete the version.
     await lockTree(tx, caller);
     const file = await getChangeable(tx, { kind: 'file', owner: caller, id: fileId, ifMatch: undefined });
     const version = await findVersion(tx, file, versionId);
-    if (version === undefined) throw new DomainError('not-found', 'The file has no such version.');
+    if (version === undefined) throw new DomainError('not-found', 'The version does not exist.');
     if (version.trashed_at !== null) throw new DomainError('trashed', 'This version is in the trash.');
     await getFolder(tx, caller, to.folderId);
     const name = to.name ?? file.name;
     assertValidName(name);
     await chargeSpace(tx, caller, { used: version.size, items: 1 }, userQuota, limits.items);
     await insertItem(tx, {
-      id: made.fileId,
+      id: copy.fileId,
       kind: 'file',
       folderId: to.folderId,
       name,
       description: file.description,
       details: file.details,
-      versionId: made.versionId,
+      versionId: copy.versionId,
       by: caller,
       now: at,
       contentCreatedAt: file.content_created_at,
@@ -55,7 +56,7 @@ export async function copyFile(
       size: version.size,
     });
     const { blob_id: blob, size, sha1 } = version;
-    await insertVersion(tx, made, { blob, name, size, sha1, by: caller, now: at });
+    await insertVersion(tx, copy, { blob, name, size, sha1, by: caller, now: at });
   });
-  return made.fileId;
+  return copy.fileId;
 }

@@ -30,77 +30,78 @@ interface FolderToCopy {
   to: { folderId: ItemId; name?: string };
 }
 
-/** Copies of one user that may be under way at the same time. */
-const MOST_COPIES = 2;
+/** Copies that can be in progress per user. */
+const MAX_COPIES = 2;
 
-interface Begun {
+interface StartedCopy {
   job: TreeJob;
-  /** The top of the copy, which is in no folder yet. */
+  /** The new folder, which has no parent yet. */
   id: ItemId;
   name: string;
   size: TreeSize;
 }
 
 /**
- * Copies a folder with all that is in it, whole or not at all; no byte is copied. Nobody sees the copy before its last
- * transaction puts it into its folder, and nothing in the original changes until then. What is small is one transaction;
- * what is larger is built in batches that let others through, and what a crash leaves of it the sweep deletes. Refuses
- * `not_found`, `trashed`, a root folder, `cyclical_folder_structure`, `item_name_in_use`, `item_name_invalid`,
- * `storage_limit_exceeded`, `operation_limit_exceeded`, `operation_blocked_temporary`.
+ * Copies a folder with everything in it, completely or not at all. No bytes are copied: the versions share blobs. The
+ * copy is invisible until the last transaction inserts it into the target folder, and the original cannot be changed
+ * until then. A small tree takes one transaction. A larger one is copied in batches between which other requests run;
+ * if the server crashes, a background job deletes the incomplete copy. Throws `not-found`, `trashed`,
+ * `permission-denied` for a root folder, `cyclical-move`, `name-in-use`, `name-invalid`, `name-too-long`,
+ * `quota-exceeded`, `limit-exceeded`, `blocked`, and `unavailable` if the copy was inactive for too long.
  */
 export async function copyFolder(context: FileContext, request: FolderToCopy): Promise<ItemRow> {
   const { db, limits, turns } = context;
-  const size = await measureTree(db, request.folderId, { most: limits.copyItems });
-  const { begun, copy, folder } = await turns.run(() =>
+  const size = await measureTree(db, request.folderId, { max: limits.copyItems });
+  const { started, progress, folder } = await turns.run(() =>
     db.transaction().execute(async (tx) => {
-      const begun = await begin(context, tx, request, size);
-      const copy = new TreeCopy({ from: request.folderId, to: begun.id });
-      const items = await copyBatch(context, tx, begun, copy, 0);
+      const started = await startCopy(context, tx, request, size);
+      const tree = new TreeCopy({ from: request.folderId, to: started.id });
+      const items = await copyBatch(context, tx, started, tree, 0);
       return {
-        begun,
-        copy: { tree: copy, items },
-        folder: copy.isDone ? await finish(context, tx, request, begun) : undefined,
+        started,
+        progress: { tree, items },
+        folder: tree.isDone ? await finishCopy(context, tx, request, started) : undefined,
       };
     }),
   );
-  return folder ?? (await copyRest(context, request, begun, copy));
+  return folder ?? (await copyRest(context, request, started, progress));
 }
 
-/** The batches after the first, and the transaction that puts the copy into its folder. */
+/** Copies the remaining batches and inserts the copy into the target folder. */
 async function copyRest(
   context: FileContext,
   request: FolderToCopy,
-  begun: Begun,
-  copy: { tree: TreeCopy; items: number },
+  started: StartedCopy,
+  progress: { tree: TreeCopy; items: number },
 ): Promise<ItemRow> {
   const { db, turns } = context;
   try {
-    while (!copy.tree.isDone) {
-      copy.items = await turns.run(() =>
+    while (!progress.tree.isDone) {
+      progress.items = await turns.run(() =>
         db.transaction().execute(async (tx) => {
-          await renew(context, tx, begun.job);
-          return copyBatch(context, tx, begun, copy.tree, copy.items);
+          await renewCopy(context, tx, started.job);
+          return copyBatch(context, tx, started, progress.tree, progress.items);
         }),
       );
     }
     return await db.transaction().execute(async (tx) => {
-      await renew(context, tx, begun.job);
-      return finish(context, tx, request, begun);
+      await renewCopy(context, tx, started.job);
+      return finishCopy(context, tx, request, started);
     });
   } catch (error) {
-    // Should this fail too, the sweep takes the job once its lease is over.
-    await abandonJob(db, begun.job).catch(() => {});
+    // If this fails too, a background job takes over when the lease expires.
+    await abandonJob(db, started.job).catch(() => {});
     throw error;
   }
 }
 
-/** Makes the top of the copy, which is in no folder, and holds on to the original. */
-async function begin(
+/** Inserts the new folder without a parent, and the job that blocks changes to the original. */
+async function startCopy(
   context: FileContext,
   tx: Transaction<Tables>,
   request: FolderToCopy,
   size: TreeSize,
-): Promise<Begun> {
+): Promise<StartedCopy> {
   const { userQuota, limits } = context;
   const { caller, folderId, to } = request;
   await lockTree(tx, caller);
@@ -109,17 +110,17 @@ async function begin(
   const { name = folder.name } = to;
   assertValidName(name);
   await checkTarget(context, tx, request, name, size);
-  if (size.items > limits.copyItems) throw tooManyToCopy(limits.copyItems);
-  await checkSpace(tx, caller, folder.size, userQuota, { items: size.items + 1, mostItems: limits.items });
+  if (size.items > limits.copyItems) throw tooManyItemsError(limits.copyItems);
+  await checkSpace(tx, caller, folder.size, userQuota, { items: size.items + 1, maxItems: limits.items });
   await checkNotCopied(tx, caller, to.folderId);
-  if ((await listCopySources(tx, caller)).length >= MOST_COPIES) throw tooManyCopies();
+  if ((await listCopySources(tx, caller)).length >= MAX_COPIES) throw tooManyCopiesError();
 
   const id = newId<ItemId>();
   const now = context.clock.now();
   await chargeSpace(tx, caller, { items: 1 }, undefined, limits.items);
   await tx
     .insertInto('items')
-    .values(newItemRow({ ...visibleName(folder), id, folderId: null, name, by: caller, now }))
+    .values(newItemRow({ ...copiedColumns(folder), id, folderId: null, name, by: caller, now }))
     .execute();
   const job = await insertJob(
     tx,
@@ -129,7 +130,7 @@ async function begin(
   return { job, id, name, size };
 }
 
-function visibleName(folder: FoundItem) {
+function copiedColumns(folder: FoundItem) {
   return {
     kind: 'folder' as const,
     description: folder.description,
@@ -142,27 +143,27 @@ function visibleName(folder: FoundItem) {
   };
 }
 
-/** Copies the next items, which count as the user's from now on. Gives how many have been copied in all. */
+/** Copies the next items and charges them to the user. Returns the total of copied items, including `copiedBefore`. */
 async function copyBatch(
   { userQuota, limits, clock }: FileContext,
   tx: Transaction<Tables>,
-  { job }: Begun,
-  copy: TreeCopy,
-  before: number,
+  { job }: StartedCopy,
+  tree: TreeCopy,
+  copiedBefore: number,
 ): Promise<number> {
   const by = job.owner_id;
-  const { items, bytes } = await copy.copyBatch(tx, { by, now: clock.now() });
-  if (before + items > limits.copyItems) throw tooManyToCopy(limits.copyItems);
+  const { items, bytes } = await tree.copyBatch(tx, { by, now: clock.now() });
+  if (copiedBefore + items > limits.copyItems) throw tooManyItemsError(limits.copyItems);
   await chargeSpace(tx, by, { used: bytes, items }, userQuota, limits.items);
-  return before + items;
+  return copiedBefore + items;
 }
 
-/** Puts the copy, which is whole, into its folder. From the end of this transaction on it is there. */
-async function finish(
+/** Inserts the complete copy into the target folder. It is visible once the transaction commits. */
+async function finishCopy(
   context: FileContext,
   tx: Transaction<Tables>,
   request: FolderToCopy,
-  { job, id, name, size }: Begun,
+  { job, id, name, size }: StartedCopy,
 ): Promise<ItemRow> {
   const { caller, to } = request;
   await checkTarget(context, tx, request, name, size);
@@ -177,7 +178,7 @@ async function finish(
   return getFolder(tx, caller, id);
 }
 
-/** Refuses a folder that the copy cannot go into, or not with this name. */
+/** Verifies that the target folder can take the copy under this name. */
 async function checkTarget(
   context: FileContext,
   tx: Transaction<Tables>,
@@ -185,36 +186,36 @@ async function checkTarget(
   name: string,
   { height }: TreeSize,
 ): Promise<void> {
-  const into = await getFolder(tx, caller, to.folderId);
+  const target = await getFolder(tx, caller, to.folderId);
   const path = await findPath(tx, to.folderId);
   if (path.some((above) => above.id === folderId)) throw cyclicalFolderError();
-  assertDepth(context, into, height);
-  const namesake = await findNameConflict(tx, { folderId: to.folderId, name });
-  if (namesake !== undefined) throw nameInUseError(namesake, { asArray: true });
+  assertDepth(context, target, height);
+  const conflict = await findNameConflict(tx, { folderId: to.folderId, name });
+  if (conflict !== undefined) throw nameInUseError(conflict, { asArray: true });
 }
 
-async function renew({ clock }: FileContext, tx: Transaction<Tables>, job: TreeJob): Promise<void> {
+async function renewCopy({ clock }: FileContext, tx: Transaction<Tables>, job: TreeJob): Promise<void> {
   await lockTree(tx, job.owner_id);
   if (await renewJob(tx, job, clock.lifetimesFrom())) return;
   throw new DomainError(
     'unavailable',
-    'The copy was given up because the server heard nothing of it for too long, or its user is being deleted. Copy again.',
+    'The copy was canceled because it was inactive for too long, or because its user is being deleted. Try again.',
     { retryAfterSeconds: 5 },
   );
 }
 
-function tooManyToCopy(most: number): DomainError {
+function tooManyItemsError(max: number): DomainError {
   return limitReached(
     'copyItems',
-    `One copy takes ${most} files and folders at most, and there are more in it: copy what is in it, folder by folder.`,
-    { most },
+    `The folder has more than ${max} files and folders, the maximum for one copy. Copy its subfolders one by one.`,
+    { most: max },
   );
 }
 
-function tooManyCopies(): DomainError {
+function tooManyCopiesError(): DomainError {
   return new DomainError(
     'blocked',
-    `This user copies ${MOST_COPIES} folders already: send this again when one of them is done.`,
+    `This user is already copying ${MAX_COPIES} folders. Try again when one of the copies is complete.`,
     { retryAfterSeconds: 5 },
   );
 }

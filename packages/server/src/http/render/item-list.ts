@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { FileContext } from '../../files/context.ts';
-import type { Listed, PageToList } from '../../files/list-items.ts';
-import type { ItemOrder, MarkedPage, PageCursor } from '../../files/paging.ts';
+import type { ListedItem, ListOptions } from '../../files/list-items.ts';
+import type { CursorPage, ItemOrder, PageCursor } from '../../files/paging.ts';
 import { getView } from '../hooks/permissions.ts';
 import { parseOrder, renderOrder } from '../request/item-changes.ts';
 import { isTrue, parseMarker, parseOffsetPage, renderMarker } from '../request/paging.ts';
@@ -10,12 +10,12 @@ import { type Fields, fieldsOf } from './fields.ts';
 import { renderListed, shownInList } from './items.ts';
 import { limitShown, withinBytes } from './page-bytes.ts';
 
-type Page = Required<Pick<PageToList, 'show' | 'wideBytes'>> & { limit: number; order: ItemOrder };
+type Page = Required<Pick<ListOptions, 'show' | 'wideBytes'>> & { limit: number; order: ItemOrder };
 
 /** A list of items, as the domain gives it. */
 export interface Lister {
-  byOffset(page: Page & { offset: number }): Promise<{ entries: Listed[]; total: number }>;
-  byMarker(page: Page & { marker: PageCursor | undefined }): Promise<MarkedPage<Listed>>;
+  byOffset(page: Page & { offset: number }): Promise<{ entries: ListedItem[]; total: number }>;
+  byMarker(page: Page & { marker: PageCursor | undefined }): Promise<CursorPage<ListedItem>>;
 }
 
 /** Refuses what is malformed in the query of a list. */
@@ -40,10 +40,10 @@ export async function itemList(
 
   const fields = fieldsOf(request);
   const { limit } = page;
-  const { entries, next, after } = await lister.byMarker({ marker, limit, order, ...boundsOf(files, fields) });
+  const { entries, next, cursorAfter } = await lister.byMarker({ marker, limit, order, ...boundsOf(files, fields) });
   const shown = await rendered(files, request, entries, fields);
   const last = shown.length < entries.length ? entries[shown.length - 1] : undefined;
-  const following = last === undefined ? next : after(last);
+  const following = last === undefined ? next : cursorAfter(last);
   return {
     entries: shown,
     limit,
@@ -81,7 +81,7 @@ function boundsOf({ limits }: FileContext, fields: Fields | undefined): Pick<Pag
 async function rendered(
   files: FileContext,
   request: FastifyRequest,
-  entries: Listed[],
+  entries: ListedItem[],
   fields: Fields | undefined,
 ): Promise<Record<string, unknown>[]> {
   const view = getView(request);

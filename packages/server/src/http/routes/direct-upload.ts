@@ -64,11 +64,11 @@ async function receive(
   request: FastifyRequest,
   take: (upload: MultipartUpload) => Promise<Published>,
 ): Promise<Published> {
-  const { least, most } = announcedSize(request) ?? { least: 0, most: 0 };
-  if (least > maxFileSize) {
-    throw new ApiError('file_size_limit_exceeded', `A file may have ${maxFileSize} bytes; this body has ${most}.`);
+  const { min, max } = announcedSize(request) ?? { min: 0, max: 0 };
+  if (min > maxFileSize) {
+    throw new ApiError('file_size_limit_exceeded', `A file may have ${maxFileSize} bytes; this body has ${max}.`);
   }
-  await checkSpace(db, getCaller(request).userId, least, userQuota, { mostItems: limits.items });
+  await checkSpace(db, getCaller(request).userId, min, userQuota, { maxItems: limits.items });
   announcedDigest(request);
   // Refuses a form without a boundary before the body is asked for.
   const opening = openMultipart(request.raw);
@@ -96,10 +96,10 @@ function bodyOf(
 }
 
 /** Between which sizes the file is, by the length of its request; undefined if that says nothing. */
-function announcedSize({ headers }: FastifyRequest): { least: number; most: number } | undefined {
+function announcedSize({ headers }: FastifyRequest): { min: number; max: number } | undefined {
   const length = headers['content-length'];
   if (length === undefined) return undefined;
-  return { least: Math.max(0, Number(length) - WRAPPING_BYTES), most: Number(length) };
+  return { min: Math.max(0, Number(length) - WRAPPING_BYTES), max: Number(length) };
 }
 
 /** `content-md5`, which for Box is the SHA-1 of the file in hex. */

@@ -25,7 +25,7 @@ export function servePreflight(scope: FastifyInstance, { files, settings }: Serv
     const folderId = parseFolderIdValue(request, parent.id);
     const owner = getCaller(request).userId;
     await checkPlace(files.db, { owner, folderId, name });
-    await checkSpace(files.db, owner, size ?? 0, files.userQuota, { mostItems: files.limits.items });
+    await checkSpace(files.db, owner, size ?? 0, files.userQuota, { maxItems: files.limits.items });
     return { upload_url: `${apiBaseOf(request, settings.publicUrl)}/files/content`, upload_token: null };
   });
 
@@ -38,12 +38,12 @@ export function servePreflight(scope: FastifyInstance, { files, settings }: Serv
       ...(name != null && { name }),
       ...(request.headers['if-match'] !== undefined && { ifMatch: request.headers['if-match'] }),
     });
-    await checkSpace(files.db, owner, size ?? 0, files.userQuota, { mostItems: files.limits.items });
+    await checkSpace(files.db, owner, size ?? 0, files.userQuota, { maxItems: files.limits.items });
     return { upload_url: `${apiBaseOf(request, settings.publicUrl)}/files/${fileId}/content`, upload_token: null };
   });
 }
 
 /** Refuses `storage_limit_exceeded` if the caller has no room for one item more. A promise of nothing. */
 export function checkRoomForItem({ db, userQuota, limits }: FileContext, request: FastifyRequest): Promise<void> {
-  return checkSpace(db, getCaller(request).userId, 0, userQuota, { items: 1, mostItems: limits.items });
+  return checkSpace(db, getCaller(request).userId, 0, userQuota, { items: 1, maxItems: limits.items });
 }

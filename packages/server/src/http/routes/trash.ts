@@ -4,7 +4,7 @@ import type { ItemKind } from '../../database/schema.ts';
 import { getFolder } from '../../files/check-place.ts';
 import { getFile } from '../../files/find.ts';
 import { listTrashByMarker, listTrashByOffset } from '../../files/paging.ts';
-import { findTrashed, purge, type RestoreTo, restoreItem, type Trashed } from '../../files/trash.ts';
+import { getTrashedItem, purge, type RestoreTarget, restoreItem, type TrashedItemRef } from '../../files/trash.ts';
 import { getCaller } from '../hooks/authenticate.ts';
 import { bearerPolicy } from '../hooks/scopes.ts';
 import { sendFile, sendFolder } from '../render/answers.ts';
@@ -31,7 +31,7 @@ export function serveTrash(scope: FastifyInstance, { files }: Services): void {
     return sendFile(files, request, await getFile(files, caller, id));
   });
   scope.get('/folders/:folder_id/trash', { config: bearerPolicy('read') }, async (request) => {
-    const folder = await findTrashed(files.db, trashed(request, 'folder'));
+    const folder = await getTrashedItem(files.db, trashed(request, 'folder'));
     return sendFolder(files, request, folder);
   });
 
@@ -51,20 +51,20 @@ export function serveTrash(scope: FastifyInstance, { files }: Services): void {
     sendPurged(request, reply, 'folder'),
   );
 
-  async function inTrash(request: FastifyRequest, kind: ItemKind): Promise<Trashed> {
+  async function inTrash(request: FastifyRequest, kind: ItemKind): Promise<TrashedItemRef> {
     const wanted = trashed(request, kind);
-    await findTrashed(files.db, wanted);
+    await getTrashedItem(files.db, wanted);
     return wanted;
   }
 
-  async function restore(request: FastifyRequest, kind: ItemKind): Promise<Trashed> {
+  async function restore(request: FastifyRequest, kind: ItemKind): Promise<TrashedItemRef> {
     const wanted = trashed(request, kind);
     await restoreItem(files, wanted, restoreTo(request));
     return wanted;
   }
 
   /** The body may be missing: everything in it is optional. */
-  function restoreTo(request: FastifyRequest): RestoreTo {
+  function restoreTo(request: FastifyRequest): RestoreTarget {
     const { name, parent } = readRestore(request.body ?? {});
     return {
       ...(name != null && { name }),
@@ -78,7 +78,7 @@ export function serveTrash(scope: FastifyInstance, { files }: Services): void {
   }
 }
 
-function trashed(request: FastifyRequest, kind: ItemKind): Trashed {
+function trashed(request: FastifyRequest, kind: ItemKind): TrashedItemRef {
   return {
     kind,
     caller: getCaller(request).userId,
