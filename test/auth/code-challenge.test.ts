@@ -54,7 +54,7 @@ test('only S256 is a challenge', () => {
   assert.match(fault(VERIFIER, 'plain') ?? '', /S256/);
   assert.match(fault(VERIFIER) ?? '', /S256/, 'plain is what is meant by leaving it out');
   assert.match(fault(CHALLENGE, 's256') ?? '', /S256/);
-  assert.match(fault(undefined, 'S256') ?? '', /needs a code_challenge/);
+  assert.match(fault(undefined, 'S256') ?? '', /requires a code_challenge/);
   for (const bad of [`${CHALLENGE}=`, CHALLENGE.slice(1), CHALLENGE.replace('-', '+')]) {
     assert.match(fault(bad, 'S256') ?? '', /43 characters/);
   }

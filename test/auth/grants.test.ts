@@ -3,7 +3,7 @@ import { after, beforeEach, test } from 'node:test';
 import { addApp } from '../../packages/server/src/auth/accounts.ts';
 import { authenticate } from '../../packages/server/src/auth/authenticate.ts';
 import { exchangeCode } from '../../packages/server/src/auth/grants/authorization-code.ts';
-import { getAuthorizingApp } from '../../packages/server/src/auth/grants/authorize.ts';
+import { findAuthorizingApp } from '../../packages/server/src/auth/grants/authorize.ts';
 import { exchangeClientCredentials } from '../../packages/server/src/auth/grants/client-credentials.ts';
 import { exchangeRefreshToken } from '../../packages/server/src/auth/grants/refresh-token.ts';
 import { deleteExpiredTokens } from '../../packages/server/src/auth/tokens/delete-expired.ts';
@@ -132,7 +132,7 @@ test('an app revokes its own tokens only, and must prove itself', async () => {
 test('an app asks to send users back to an address of its own, to the letter', async () => {
   const { client_id: clientId } = fixture.app;
   const ask = (redirectUri: string | undefined, id = clientId) =>
-    getAuthorizingApp(fixture.access, { clientId: id, redirectUri });
+    findAuthorizingApp(fixture.access, { clientId: id, redirectUri });
   assert.equal((await ask(REDIRECT))?.redirectUri, REDIRECT);
   assert.equal((await ask(undefined))?.redirectUri, REDIRECT);
   for (const other of [`${REDIRECT}/`, `${REDIRECT}?x=1`, 'https://app.partway.test', REDIRECT.toUpperCase()]) {

@@ -45,8 +45,8 @@ test('guessing at one login from one address gets ever slower, and half a minute
   for (let tries = 0; tries < 12; tries += 1) {
     let outcome = await attempt('wrong password');
     if (outcome.kind === 'later') {
-      waits.push(outcome.wait);
-      fixture.clock.advance(outcome.wait);
+      waits.push(outcome.delay);
+      fixture.clock.advance(outcome.delay);
       outcome = await attempt('wrong password', { login: fixture.user.login.toUpperCase() });
     }
     assert.equal(outcome.kind, 'wrong');
@@ -83,7 +83,7 @@ test('more than a hundred guesses at one login slow strangers down, and nobody w
   assert.equal((await attempt(PASSWORD)).kind, 'user');
   for (let n = 0; n < 200; n += 1) note({ network: `198.51.100.${n}` }, 1);
   const stranger = await attempt(PASSWORD, { address: '203.0.113.7' });
-  assert.ok(stranger.kind === 'later' && stranger.wait <= 30_000);
+  assert.ok(stranger.kind === 'later' && stranger.delay <= 30_000);
   assert.equal((await attempt(PASSWORD)).kind, 'user');
   fixture.clock.advance(30_000);
   assert.equal((await attempt(PASSWORD, { address: '203.0.113.7' })).kind, 'user');
@@ -99,7 +99,7 @@ test('guessing from one address at whatever logins gets slower after fifty, but 
   assert.equal((await attempt(PASSWORD)).kind, 'user');
   for (let n = 0; n < 60; n += 1) note({ login: `user${n}` }, 1);
   const stranger = await attempt('wrong password', { login: 'yet-another@partway.test' });
-  assert.ok(stranger.kind === 'later' && stranger.wait <= 60_000);
+  assert.ok(stranger.kind === 'later' && stranger.delay <= 60_000);
   assert.equal((await attempt(PASSWORD)).kind, 'user');
   assert.equal((await attempt(PASSWORD, { address: '192.0.2.2' })).kind, 'user');
 });
@@ -130,10 +130,10 @@ test('what is remembered of attempts is bounded, whatever is tried', async () =>
 });
 
 test('no more than sixteen guesses from one network, and sixty-four in all, wait to be checked', async () => {
-  const { turns } = fixture.access.loginAttempts;
+  const { queue } = fixture.access.loginAttempts;
   const gate = Promise.withResolvers<void>();
   const take = (network: string, isKnown = false) =>
-    turns.run({ network, isKnown }, () => gate.promise.then(() => true));
+    queue.run({ network, isKnown }, () => gate.promise.then(() => true));
   const taken = [
     take('running'),
     ...Array.from({ length: 20 }, () => take('one')),
@@ -147,12 +147,13 @@ test('no more than sixteen guesses from one network, and sixty-four in all, wait
 });
 
 test('who comes when too many wait to be checked is asked to come again in a second, and no attempt is counted', async () => {
-  const { turns } = fixture.access.loginAttempts;
+  const { queue } = fixture.access.loginAttempts;
   const gate = Promise.withResolvers<void>();
   const taken = Array.from({ length: 17 }, () =>
-    turns.run({ network: '192.0.2.1', isKnown: false }, () => gate.promise),
+    queue.run({ network: '192.0.2.1', isKnown: false }, () => gate.promise),
   );
-  for (let tries = 0; tries < 10; tries += 1) assert.deepEqual(await attempt(PASSWORD), { kind: 'later', wait: 1_000 });
+  for (let tries = 0; tries < 10; tries += 1)
+    assert.deepEqual(await attempt(PASSWORD), { kind: 'later', delay: 1_000 });
   gate.resolve();
   await Promise.all(taken);
   assert.equal((await attempt(PASSWORD)).kind, 'user');
@@ -164,14 +165,14 @@ test('guesses that come all at once count as many', async () => {
 });
 
 test('what is remembered of attempts is bounded, and keeps the latest', () => {
-  const slowdown = new LoginThrottle({ maxEntries: 100, free: 5, longestWait: 1_000 });
-  for (let tries = 0; tries < 10; tries += 1) slowdown.recordAttempt('early', 0);
-  for (let name = 0; name < 99; name += 1) slowdown.recordAttempt(`name ${name}`, 0);
-  assert.equal(slowdown.size, 100);
-  assert.equal(slowdown.delayFor('early', 0), 1_000);
-  slowdown.recordAttempt('one more', 0);
-  assert.equal(slowdown.size, 100);
-  assert.equal(slowdown.delayFor('early', 0), 0);
+  const throttle = new LoginThrottle({ maxEntries: 100, freeAttempts: 5, maxDelay: 1_000 });
+  for (let tries = 0; tries < 10; tries += 1) throttle.recordAttempt('early', 0);
+  for (let name = 0; name < 99; name += 1) throttle.recordAttempt(`name ${name}`, 0);
+  assert.equal(throttle.size, 100);
+  assert.equal(throttle.delayFor('early', 0), 1_000);
+  throttle.recordAttempt('one more', 0);
+  assert.equal(throttle.size, 100);
+  assert.equal(throttle.delayFor('early', 0), 0);
 });
 
 test('passwords are kept as salted scrypt hashes, and compared as Unicode composes them', async () => {

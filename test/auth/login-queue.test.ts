@@ -4,15 +4,15 @@ import { LoginQueue } from '../../packages/server/src/auth/login/queue.ts';
 
 /** Turns of which the first is under way, and how many more are let in of those that ask. */
 function underWay() {
-  const turns = new LoginQueue();
+  const queue = new LoginQueue();
   const first = Promise.withResolvers<void>();
   const ran: string[] = [];
   const ask = (network: string, isKnown = false) =>
-    turns.run({ network, isKnown }, async () => {
+    queue.run({ network, isKnown }, async () => {
       ran.push(network);
       return network;
     });
-  const begun = turns.run({ network: 'first', isKnown: false }, () => first.promise);
+  const begun = queue.run({ network: 'first', isKnown: false }, () => first.promise);
   const end = () => {
     first.resolve();
     return begun;

@@ -6,45 +6,45 @@ import { LoginThrottle } from '../../packages/server/src/auth/login/throttle.ts'
 const HOUR = 3_600_000;
 
 test('each attempt beyond the free ones doubles the wait, up to the longest', () => {
-  const slowdown = new LoginThrottle({ maxEntries: 10, free: 2, longestWait: 5_000 });
+  const throttle = new LoginThrottle({ maxEntries: 10, freeAttempts: 2, maxDelay: 5_000 });
   const waits = Array.from({ length: 6 }, () => {
-    slowdown.recordAttempt('ada', 0);
-    return slowdown.delayFor('ada', 0);
+    throttle.recordAttempt('ada', 0);
+    return throttle.delayFor('ada', 0);
   });
   assert.deepEqual(waits, [0, 1_000, 2_000, 4_000, 5_000, 5_000]);
-  assert.equal(slowdown.delayFor('ada', 4_000), 1_000);
-  assert.equal(slowdown.delayFor('bob', 0), 0);
+  assert.equal(throttle.delayFor('ada', 4_000), 1_000);
+  assert.equal(throttle.delayFor('bob', 0), 0);
 });
 
 test('an attempt that was right is taken back alone, and the last one leaves nothing', () => {
-  const slowdown = new LoginThrottle({ maxEntries: 10, free: 1, longestWait: HOUR });
-  for (let n = 0; n < 4; n++) slowdown.recordAttempt('ada', 0);
-  slowdown.undoAttempt('ada');
-  assert.equal(slowdown.delayFor('ada', 0), 4_000);
-  for (let n = 0; n < 2; n++) slowdown.undoAttempt('ada');
-  assert.equal(slowdown.size, 1);
-  assert.equal(slowdown.delayFor('ada', 0), 1_000);
-  slowdown.undoAttempt('ada');
-  assert.equal(slowdown.size, 0);
-  slowdown.undoAttempt('ada');
-  assert.equal(slowdown.size, 0);
+  const throttle = new LoginThrottle({ maxEntries: 10, freeAttempts: 1, maxDelay: HOUR });
+  for (let n = 0; n < 4; n++) throttle.recordAttempt('ada', 0);
+  throttle.undoAttempt('ada');
+  assert.equal(throttle.delayFor('ada', 0), 4_000);
+  for (let n = 0; n < 2; n++) throttle.undoAttempt('ada');
+  assert.equal(throttle.size, 1);
+  assert.equal(throttle.delayFor('ada', 0), 1_000);
+  throttle.undoAttempt('ada');
+  assert.equal(throttle.size, 0);
+  throttle.undoAttempt('ada');
+  assert.equal(throttle.size, 0);
 });
 
 test('attempts count for an hour after the last one', () => {
-  const slowdown = new LoginThrottle({ maxEntries: 10, free: 1, longestWait: HOUR });
-  slowdown.recordAttempt('ada', 0);
-  slowdown.recordAttempt('ada', HOUR - 1);
-  assert.equal(slowdown.delayFor('ada', HOUR - 1), 2_000);
-  slowdown.recordAttempt('ada', 2 * HOUR - 1);
-  assert.equal(slowdown.delayFor('ada', 2 * HOUR - 1), 1_000);
+  const throttle = new LoginThrottle({ maxEntries: 10, freeAttempts: 1, maxDelay: HOUR });
+  throttle.recordAttempt('ada', 0);
+  throttle.recordAttempt('ada', HOUR - 1);
+  assert.equal(throttle.delayFor('ada', HOUR - 1), 2_000);
+  throttle.recordAttempt('ada', 2 * HOUR - 1);
+  assert.equal(throttle.delayFor('ada', 2 * HOUR - 1), 1_000);
 });
 
 test('of more names than are remembered, those used the longest ago are forgotten', () => {
-  const slowdown = new LoginThrottle({ maxEntries: 2, free: 1, longestWait: HOUR });
-  for (const name of ['ada', 'bob', 'ada', 'cy']) slowdown.recordAttempt(name, 0);
-  assert.equal(slowdown.size, 2);
+  const throttle = new LoginThrottle({ maxEntries: 2, freeAttempts: 1, maxDelay: HOUR });
+  for (const name of ['ada', 'bob', 'ada', 'cy']) throttle.recordAttempt(name, 0);
+  assert.equal(throttle.size, 2);
   assert.deepEqual(
-    ['ada', 'bob', 'cy'].map((name) => slowdown.delayFor(name, 0)),
+    ['ada', 'bob', 'cy'].map((name) => throttle.delayFor(name, 0)),
     [2_000, 0, 1_000],
   );
 });

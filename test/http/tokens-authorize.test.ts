@@ -126,7 +126,7 @@ test('a request with a challenge that proves nothing, or with a parameter twice,
     [{ code_challenge: challenge, code_challenge_method: 'plain' }, /S256/],
     [{ code_challenge: challenge }, /S256/],
     [{ code_challenge: 'short', code_challenge_method: 'S256' }, /43 characters/],
-    [{ code_challenge_method: 'S256' }, /needs a code_challenge/],
+    [{ code_challenge_method: 'S256' }, /requires a code_challenge/],
   ] as const) {
     const [error, description] = errorOf(await openPage(addressOf(change)));
     assert.equal(error, 'invalid_request');

@@ -49,7 +49,7 @@ test('a token made by hand is its user’s, for as long and for as much as was s
 test('what cannot be made is refused in a sentence', async () => {
   for (const [args, sentence] of [
     [['token', 'make', '--user', 'nobody'], /no user with the login nobody/],
-    [['token', 'make', '--scope', 'make_coffee'], /unknown: make_coffee/],
+    [['token', 'make', '--scope', 'make_coffee'], /Unknown scopes: make_coffee/],
     [['token', 'make', '--resource', 'folders/42'], /has no folders\/42/],
     [['token', 'make', '--expires', 'soon'], /--expires takes a time/],
     [['token', 'revoke', 'x'], /no token x/],

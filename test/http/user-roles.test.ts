@@ -33,7 +33,7 @@ async function newUser(role?: Role): Promise<string> {
 }
 
 const apiOf = async (id: string) => new Api({ url: server.url, token: await tokenOf(server, app, id) });
-const roleOf = async (id: string) => (await developer.get(`/users/${id}?fields=role`)).json?.role;
+const effectiveRole = async (id: string) => (await developer.get(`/users/${id}?fields=role`)).json?.role;
 
 function assertRefused({ status, json, text }: Answer, what: string): void {
   assert.deepEqual([status, json?.code], [403, 'access_denied_insufficient_permissions'], `${what}: ${text}`);
@@ -64,10 +64,10 @@ for (const role of ROLES) {
             Object.values(answers).map(({ status }) => status),
             [201, 200, 204],
           );
-          return assert.equal(await roleOf(id), undefined);
+          return assert.equal(await effectiveRole(id), undefined);
         }
         for (const [what, answer] of Object.entries(answers)) assertRefused(answer, what);
-        assert.equal(await roleOf(id), other);
+        assert.equal(await effectiveRole(id), other);
       });
 
       test(`${role === 'admin' ? 'gives' : 'cannot give'} others the role ${other === 'user' ? 'admin' : other}`, async () => {
@@ -76,7 +76,7 @@ for (const role of ROLES) {
         const answer = await (await apiOf(await newUser(role))).call('PUT', `/users/${id}`, { body: { role: given } });
         if (role === 'admin') assert.equal(answer.status, 200, answer.text);
         else assertRefused(answer, 'a role');
-        assert.equal(await roleOf(id), role === 'admin' ? given : 'user');
+        assert.equal(await effectiveRole(id), role === 'admin' ? given : 'user');
       });
     }
 
@@ -108,7 +108,7 @@ for (const role of ROLES) {
       for (const body of [{ role: 'admin' }, { role: 'coadmin' }, { status: 'active', role: 'admin' }]) {
         assertRefused(await api.call('PUT', `/users/${id}`, { body }), JSON.stringify(body));
       }
-      assert.equal(await roleOf(id), role);
+      assert.equal(await effectiveRole(id), role);
     });
   });
 }
@@ -129,7 +129,7 @@ test('the developer and the users of apps stay administrators', async () => {
     for (const role of ['user', 'coadmin'])
       assertRefused(await admin.call('PUT', `/users/${id}`, { body: { role } }), role);
     assert.equal((await admin.call('PUT', `/users/${id}`, { body: { role: 'admin' } })).status, 200);
-    assert.equal(await roleOf(id), 'admin');
+    assert.equal(await effectiveRole(id), 'admin');
     const coadmin = await apiOf(await newUser('coadmin'));
     assertRefused(await coadmin.call('PUT', `/users/${id}`, { body: { name: 'Changed' } }), 'a name');
     assertRefused(await coadmin.delete(`/users/${id}?force=true`), 'a deletion');

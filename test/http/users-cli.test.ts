@@ -105,7 +105,7 @@ test('what cannot be set is refused in a sentence', async () => {
     [['add', 'new@example.com', '--quota', 'much'], /much is no quota/],
     [['status', 'nobody', 'inactive'], /no user with the login nobody/],
     [['status', 'free@example.com', 'retired'], /retired is no status: give one of active, cannot_delete_edit/],
-    [['status', 'developer@partway.local', 'inactive'], /active always/],
+    [['status', 'developer@partway.local', 'inactive'], /always active/],
   ] as const) {
     await assert.rejects(partwayWithInput(server, '', 'user', ...args), (error: Error) => {
       assert.match(error.message, sentence);

@@ -7,9 +7,11 @@ import { insertApp } from './apps/store.ts';
 import { hashSecret, newSecret } from './secrets.ts';
 import { checkLogin, checkUserName, insertUser } from './users/store.ts';
 
+// Adds users and apps on the command line. Errors are messages for the operator.
+
 /**
- * Makes a user with an empty root folder. Throws where the login is taken, and for what can be no login or name.
- * @param user `spaceQuota` in bytes: -1 for no limit, what the server is set to where it is left out.
+ * Creates a user with an empty root folder. Throws if the login is in use, or if the login or the name is invalid.
+ * @param user `spaceQuota` is in bytes; -1 means no limit, and undefined the server's default.
  */
 export async function addUser(
   db: Kysely<Tables>,
@@ -17,14 +19,14 @@ export async function addUser(
 ): Promise<UserRow> {
   checkUserName(user.name);
   checkLogin(user.login);
-  const made = await insertUser(db, user);
-  if (made === undefined) throw new Error(`There is a user with the login ${user.login} already: choose another.`);
-  return made;
+  const row = await insertUser(db, user);
+  if (row === undefined) throw new Error(`The login ${user.login} is already in use. Choose another one.`);
+  return row;
 }
 
 export interface NewApp {
   app: AppRow;
-  /** Shown once; only its hash is kept. */
+  /** Only its hash is stored, so it cannot be shown again. */
   clientSecret: string;
   serviceUser: UserRow;
 }
@@ -32,13 +34,13 @@ export interface NewApp {
 interface AppToAdd {
   name: string;
   now: Millis;
-  /** Whether it may act as any user, by the As-User header. */
+  /** Whether it can impersonate any user with the As-User header. */
   asUser?: boolean;
-  /** Where a login may lead back to. */
+  /** Where the browser can be sent after a login. */
   redirectUris?: readonly string[];
 }
 
-/** Makes an app and the user it acts as when it acts for itself. Throws where a redirect address cannot be one. */
+/** Creates an app and its service user, as which it acts for itself. Throws if a redirect URI is invalid. */
 export async function addApp(db: Kysely<Tables>, { name, now, asUser, redirectUris = [] }: AppToAdd): Promise<NewApp> {
   for (const uri of redirectUris) checkRedirectUri(uri);
   const clientId = randomBytes(16).toString('hex');

@@ -6,7 +6,10 @@ import { hashSecret } from './secrets.ts';
 import { findToken } from './tokens/store.ts';
 import { findUser, toPrincipal } from './users/store.ts';
 
-/** What this access token stands for. Refuses `unauthorized`; for an expired one the sentence holds `expired_token`. */
+/**
+ * Finds what an access token authorizes. Throws `invalid-token`. The message for an expired token has to contain
+ * `expired_token`, because some clients renew a token only then.
+ */
 export async function authenticate(context: AuthContext, token: string): Promise<Authority> {
   const tokenSha256 = hashSecret(token);
   if (tokenSha256 === context.developer.tokenSha256) return context.developer.authority;
@@ -15,33 +18,33 @@ export async function authenticate(context: AuthContext, token: string): Promise
   const monotonic = clock.monotonic();
   const cached = context.tokens.get(tokenSha256, { now, monotonic });
   if (cached !== undefined) return cached;
-  const { generation: mark } = context.tokens;
-  const known = await findToken(context.db, tokenSha256);
-  if (known === undefined) throw new DomainError('invalid-token', 'The access token provided is invalid.');
-  if (known.expiresAt <= now) {
-    throw new DomainError('invalid-token', 'expired_token: the access token provided has expired, ask for a new one.');
+  const { generation } = context.tokens;
+  const stored = await findToken(context.db, tokenSha256);
+  if (stored === undefined) throw new DomainError('invalid-token', 'The access token provided is invalid.');
+  if (stored.expiresAt <= now) {
+    throw new DomainError('invalid-token', 'expired_token: The access token provided has expired. Request a new one.');
   }
-  if (known.authority.principal.status === 'inactive') {
+  if (stored.authority.principal.status === 'inactive') {
     throw new DomainError('invalid-token', 'The user of this access token is inactive.');
   }
-  context.tokens.set(tokenSha256, known.authority, { expiresAt: known.expiresAt, monotonic, generation: mark });
-  return known.authority;
+  context.tokens.set(tokenSha256, stored.authority, { expiresAt: stored.expiresAt, monotonic, generation });
+  return stored.authority;
 }
 
 /**
- * The same authority over another user's files, for an app that may (the As-User header). Refuses `insufficient_scope`
- * for any other token, and `forbidden` for a user who is not there or inactive.
+ * Returns the authority of an app acting as another user (the As-User header). Throws `insufficient-scope` if the token
+ * cannot impersonate users, and `forbidden` if the user does not exist or is inactive.
  */
 export async function impersonate({ db }: AuthContext, authority: Authority, userId: string): Promise<Authority> {
   if (!authority.canImpersonate) {
     throw new DomainError(
       'insufficient-scope',
-      'This token may not act as another user: its app has no as-user right.',
+      'This token cannot act as another user. Only an app with the as-user right can, with its own token.',
     );
   }
   const id = parseDecimalId(userId.trim());
   const user = id === undefined ? undefined : await findUser(db, id as UserId);
-  if (user === undefined) throw new DomainError('forbidden', 'The user of the As-User header is not there.');
-  if (user.status === 'inactive') throw new DomainError('forbidden', 'The user of the As-User header is inactive.');
+  if (user === undefined) throw new DomainError('forbidden', 'The user in the As-User header does not exist.');
+  if (user.status === 'inactive') throw new DomainError('forbidden', 'The user in the As-User header is inactive.');
   return { ...authority, principal: toPrincipal(user), canImpersonate: false };
 }

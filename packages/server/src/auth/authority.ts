@@ -2,19 +2,19 @@ import type { ItemId } from '@partway/protocol/ids';
 import type { Principal } from './principal.ts';
 import { type Permission, permissionsFor, type Scope } from './scopes.ts';
 
-/** What an access token stands for: whose it is, and how far it goes. */
+/** What an access token authorizes: its user and its restrictions. */
 export interface Authority {
   principal: Principal;
-  /** The app it was given to; undefined where none asked for it. */
+  /** The app that the token was issued to; undefined for a token without an app. */
   clientId: string | undefined;
-  /** Undefined for a token that may do whatever its user may. */
+  /** Undefined for a token with all permissions of its user. */
   scopes: readonly Scope[] | undefined;
-  /** The file or folder beyond which it does not reach. */
+  /** The only file or folder, including everything below it, that the token is valid for; undefined for all. */
   restrictedTo: ItemId | undefined;
-  /** Whether it may act as another user. */
+  /** Whether it can act as another user. */
   canImpersonate: boolean;
 }
 
-export function hasPermission(authority: Authority, ability: Permission): boolean {
-  return permissionsFor(authority.scopes).has(ability);
+export function hasPermission(authority: Authority, permission: Permission): boolean {
+  return permissionsFor(authority.scopes).has(permission);
 }

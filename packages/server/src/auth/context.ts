@@ -6,7 +6,7 @@ import type { Authority } from './authority.ts';
 import type { LoginAttempts } from './login/attempts.ts';
 import type { TokenCache } from './token-cache.ts';
 
-/** What the verbs of this room work with. */
+/** Dependencies shared by the operations on users, apps and tokens. */
 export interface AuthContext {
   db: Kysely<Tables>;
   developer: Developer;
@@ -15,17 +15,17 @@ export interface AuthContext {
   clock: Clock;
 }
 
-/** The one user who is there from the first start, and the hash of the token that is theirs. */
+/** The user that the first start creates, and the hash of the developer token. */
 export interface Developer {
   authority: Authority;
   tokenSha256: string;
 }
 
-/** The enterprise every user and app of a server belongs to: there is one, and this is its id. */
+/** The ID of the only enterprise, to which all users and apps of a server belong. */
 export const ENTERPRISE_ID = '1';
 
-/** How long an access token lives, in seconds. */
+/** Lifetime of an access token, in seconds. */
 export const TOKEN_SECONDS = 3600;
 
-/** How long a refresh token waits to be used: 60 days, as Box's. */
+/** Lifetime of a refresh token: 60 days, as in Box. */
 export const REFRESH_MILLIS: Millis = 60 * 24 * 3_600_000;

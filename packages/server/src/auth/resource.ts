@@ -5,7 +5,7 @@ import { findFile, findFolder, findPath } from '../files/find.ts';
 import type { Authority } from './authority.ts';
 import type { Principal } from './principal.ts';
 
-/** The file or folder that an address of the API names; folder 0 is the root folder. */
+/** A file or folder in a URL of the API. Folder 0 is the root folder. */
 interface Resource {
   kind: ItemKind;
   id: number;
@@ -14,8 +14,8 @@ interface Resource {
 const PATH = /(?:^|\/)(files|folders)\/([0-9]+)\/?$/;
 
 /**
- * Reads `https://api.box.com/2.0/files/123`, or its end. Whose host it is does not matter: clients have Box's built in,
- * and an id that is not here is refused later.
+ * Parses `https://api.box.com/2.0/files/123`, or only the end of it. Returns undefined for anything else. Any host is
+ * accepted, because clients have Box's host built in.
  */
 export function parseResource(text: string): Resource | undefined {
   const path = URL.canParse(text) ? new URL(text).pathname : text;
@@ -25,13 +25,13 @@ export function parseResource(text: string): Resource | undefined {
   return { kind: collection === 'files' ? 'file' : 'folder', id };
 }
 
-/** The file or folder of this user's that an address of the API names, in use; undefined where there is none. */
-export async function getResource(
+/** Finds the user's file or folder for a URL. Returns undefined if it does not exist or is in the trash. */
+export async function findResource(
   db: Kysely<Tables>,
   { userId, rootId }: Pick<Principal, 'userId' | 'rootId'>,
-  address: string,
+  url: string,
 ): Promise<ItemRow | undefined> {
-  const resource = parseResource(address);
+  const resource = parseResource(url);
   if (resource === undefined) return undefined;
   const { kind, id } = resource;
   const item =
@@ -42,8 +42,8 @@ export async function getResource(
 }
 
 /**
- * Whether a token reaches this file or folder: it is what the token is bound to, or lies below it, also in the trash.
- * A token that is bound to nothing reaches everything; whose the item is, is for others to ask.
+ * Whether a token is valid for an item: it is not restricted, or the item is the one that it is restricted to or is
+ * below it, even in the trash. Does not check who owns the item.
  */
 export async function isWithinRestriction(
   db: Kysely<Tables>,

@@ -1,18 +1,18 @@
 /**
- * What a token may do. Every route of the API needs one of these.
- * - `read`: see files and folders, but not what is in a file
- * - `download`: what is in a file
- * - `upload`: add files and the folders they come in
- * - `replace`: add a version to a file, which may bring a new name
- * - `rename`: another name or description
- * - `delete`: to the trash, and out of it for good
- * - `change`: everything else that changes something: move, copy, restore, lock
+ * A permission of a token. Every route of the API requires one.
+ * - `read`: metadata of files and folders, but not the bytes of files
+ * - `download`: the bytes of files
+ * - `upload`: create files and folders
+ * - `replace`: add a version to a file, which can also rename it
+ * - `rename`: change names and descriptions
+ * - `delete`: move to the trash, and delete permanently
+ * - `change`: all other changes: move, copy, restore, lock
  */
 export type Permission = 'read' | 'download' | 'upload' | 'replace' | 'rename' | 'delete' | 'change';
 
 /**
- * Box's scopes, as far as they mean something here; those that give nothing are taken so that clients may ask. Box's
- * older SDKs ask for `item_readwrite` (boxsdk 3) and `item_content_upload` (Java), which its documentation does not name.
+ * The permissions of Box's scopes. Scopes for unsupported features have none; they are accepted because clients request
+ * them. Box's documentation does not list `item_readwrite` (requested by boxsdk 3) and `item_content_upload` (Java).
  */
 const PERMISSIONS = {
   root_readwrite: ['read', 'download', 'upload', 'replace', 'rename', 'delete', 'change'],
@@ -39,26 +39,25 @@ const PERMISSIONS = {
 
 export type Scope = keyof typeof PERMISSIONS;
 
-/** Every scope that may be asked for. */
 export const SCOPE_NAMES: readonly string[] = Object.keys(PERMISSIONS);
 
-/** Scopes in a text with spaces between: those that are known, each once, and those that are not. */
+/** Parses space-separated scopes into known and unknown ones, without duplicates. */
 export function parseScopes(text: string): { known: Scope[]; unknown: string[] } {
   const names = [...new Set(text.split(/\s+/).filter((name) => name !== ''))];
   return { known: names.filter(isScope), unknown: names.filter((name) => !isScope(name)) };
 }
 
-/** What these scopes allow together. Without any scopes a token is whole: it may do everything its user may. */
+/** The permissions of these scopes together. A token without scopes has all permissions of its user. */
 export function permissionsFor(scopes: readonly Scope[] | undefined): ReadonlySet<Permission> {
   return new Set((scopes ?? ['root_readwrite' as const]).flatMap((scope) => PERMISSIONS[scope]));
 }
 
-/** The form in which rows keep scopes. */
+/** Renders scopes as database rows store them; null for a token without scopes. */
 export function scopesToRow(scopes: readonly Scope[] | undefined): string | null {
   return scopes === undefined ? null : scopes.join(' ');
 }
 
-/** A scope that this build does not know gives nothing. */
+/** Parses scopes from a database row. Scopes that this version does not know are skipped. */
 export function scopesFromRow(text: string | null): readonly Scope[] | undefined {
   return text === null ? undefined : parseScopes(text).known;
 }

@@ -1,9 +1,9 @@
 import type { Millis, UserId } from '@partway/protocol/ids';
 import type { Authority } from './authority.ts';
 
-/** A revoked token works no longer than this on a node that has just seen it. */
-const FRESH_FOR: Millis = 5_000;
-const MOST_TOKENS = 10_000;
+/** How long a token can still work on other nodes after one node has revoked it. */
+const TTL: Millis = 5_000;
+const MAX_TOKENS = 10_000;
 
 interface Entry {
   authority: Authority;
@@ -13,19 +13,21 @@ interface Entry {
   freshUntil: Millis;
 }
 
-/** When the token ends; when (by the monotonic clock), and at which mark, it was looked up. */
 interface TokenLookup {
+  /** When the token expires, by the wall clock. */
   expiresAt: Millis;
+  /** When the lookup started, by the monotonic clock. */
   monotonic: Millis;
+  /** The cache's generation when the lookup started. */
   generation: number;
 }
 
-/** Remembers for a few seconds what a token stands for, so that the parts of one upload do not each ask the database. */
+/** Caches tokens for a few seconds, so that the parts of an upload do not each query the database. */
 export class TokenCache {
   readonly #entries = new Map<string, Entry>();
   #generation = 0;
 
-  /** Where the memory stands: what is looked up from here on may be kept, as long as nothing is forgotten meanwhile. */
+  /** Increases with each deletion. `set` compares it, to ignore lookups that started before a deletion. */
   get generation(): number {
     return this.#generation;
   }
@@ -37,16 +39,16 @@ export class TokenCache {
   }
 
   /**
-   * Keeps `authority` for a few seconds, never beyond `expiresAt`. Not where a token was forgotten since `mark`: it may
-   * have been this one, read just before it ended.
+   * Caches a token for a few seconds, at most until it expires. Does nothing if any token was deleted since the lookup
+   * started: it could have been this one, read just before it was revoked.
    */
-  set(tokenSha256: string, authority: Authority, { expiresAt, monotonic, generation: mark }: TokenLookup): void {
-    if (mark !== this.#generation) return;
-    if (this.#entries.size >= MOST_TOKENS) this.#entries.clear();
-    this.#entries.set(tokenSha256, { authority, expiresAt, freshUntil: monotonic + FRESH_FOR });
+  set(tokenSha256: string, authority: Authority, { expiresAt, monotonic, generation }: TokenLookup): void {
+    if (generation !== this.#generation) return;
+    if (this.#entries.size >= MAX_TOKENS) this.#entries.clear();
+    this.#entries.set(tokenSha256, { authority, expiresAt, freshUntil: monotonic + TTL });
   }
 
-  /** Forgets all tokens of a user, which may from now on be good for something else. */
+  /** Deletes the tokens of a user whose permissions have changed. */
   deleteByUser(userId: UserId): void {
     this.#generation += 1;
     for (const [tokenSha256, { authority }] of this.#entries) {

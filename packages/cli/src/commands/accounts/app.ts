@@ -1,6 +1,6 @@
 import { open, readFile, rm } from 'node:fs/promises';
 import { addApp, type NewApp } from '@partway/server/auth/accounts';
-import { addAppKey, checkPublicKey, jwtConfig, makeKeyPair } from '@partway/server/auth/apps/keys';
+import { addAppKey, checkPublicKey, createKeyPair, renderJwtConfig } from '@partway/server/auth/apps/keys';
 import { findApp, listAppKeys, listApps, listRedirects } from '@partway/server/auth/apps/store';
 import { ENTERPRISE_ID } from '@partway/server/auth/context';
 import type { Tables } from '@partway/server/database/schema';
@@ -110,11 +110,11 @@ async function writeJwtConfig(
     throw error.code === 'EEXIST' ? new Error(`${path} is there already: give another name, or move it away.`) : error;
   });
   try {
-    const pair = await makeKeyPair();
+    const pair = await createKeyPair();
     const made = await make();
     const clientId = made.app.client_id;
     const kid = await addAppKey(db, { clientId, pem: pair.publicKey, now: Date.now() });
-    await file.writeFile(jwtConfig({ clientId, clientSecret: made.clientSecret, kid }, pair));
+    await file.writeFile(renderJwtConfig({ clientId, clientSecret: made.clientSecret, kid }, pair));
     return { made, kids: [kid] };
   } catch (error) {
     await rm(path, { force: true });

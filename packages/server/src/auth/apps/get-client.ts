@@ -6,13 +6,13 @@ import { matchesHash } from '../secrets.ts';
 import { findUser } from '../users/store.ts';
 import { findApp } from './store.ts';
 
-/** How an app proves that it is itself. */
+/** The credentials of an app. */
 export interface ClientSecret {
   clientId: string;
   clientSecret: string;
 }
 
-/** The app with this id and secret. Refuses `invalid_client`. */
+/** Gets an app by its credentials. Throws `invalid_client`. */
 export async function getClient({ db }: AuthContext, { clientId, clientSecret }: ClientSecret): Promise<AppRow> {
   const app = await findApp(db, clientId);
   if (app === undefined || !matchesHash(clientSecret, app.secret_sha256)) {
@@ -21,21 +21,21 @@ export async function getClient({ db }: AuthContext, { clientId, clientSecret }:
   return app;
 }
 
-/** The app's own user (`enterprise`), or a user of the server (`user`). Refuses `invalid_grant`. */
+/** Gets the user to act as: the app's service user (type `enterprise`) or any user (`user`). Throws `invalid_grant`. */
 export async function getSubject(
   { db }: AuthContext,
   app: AppRow,
   { type, id }: { type: string; id: string },
 ): Promise<UserRow> {
-  const user = await findUserOf(db, app, type, id);
+  const user = await findSubject(db, app, type, id);
   if (user !== undefined) return user;
   throw new GrantError(
     'invalid_grant',
-    `Grant credentials are invalid: the subject must be "enterprise" with id ${ENTERPRISE_ID}, or "user" with the id of a user`,
+    `Grant credentials are invalid: the subject must be "enterprise" with ID ${ENTERPRISE_ID}, or "user" with the ID of a user`,
   );
 }
 
-async function findUserOf(db: AuthContext['db'], app: AppRow, type: string, id: string): Promise<UserRow | undefined> {
+async function findSubject(db: AuthContext['db'], app: AppRow, type: string, id: string): Promise<UserRow | undefined> {
   if (type === 'enterprise' && id === ENTERPRISE_ID) return findUser(db, app.service_user_id);
   const userId = type === 'user' ? parseDecimalId(id) : undefined;
   return userId === undefined ? undefined : findUser(db, userId as UserId);

@@ -6,9 +6,9 @@ import type { Tables } from '../../database/schema.ts';
 import { ENTERPRISE_ID } from '../context.ts';
 import { insertAppKey } from './store.ts';
 
-const LEAST_BITS = 2048;
+const MIN_BITS = 2048;
 
-/** Registers a public key (PEM) with which an app will sign, and gives its id. Throws where it is not an RSA public key. */
+/** Registers a public key (PEM) of an app. Returns its key ID. Throws if it is not an RSA public key. */
 export async function addAppKey(
   db: Kysely<Tables>,
   { clientId, pem, now }: { clientId: string; pem: string; now: Millis },
@@ -19,15 +19,15 @@ export async function addAppKey(
   return kid;
 }
 
-/** The key in a PEM text. Throws a sentence for the operator. */
+/** Parses a public key in PEM form. Throws a message for the operator if the app could not sign with it. */
 export function checkPublicKey(pem: string): KeyObject {
   if (pem.includes('PRIVATE KEY')) {
-    throw new Error('This is a private key, which stays with the app: give the public one (openssl rsa -pubout).');
+    throw new Error('This is a private key. Register the public key; to extract it, run: openssl rsa -pubout');
   }
   const key = parseKey(pem);
   const bits = key.asymmetricKeyDetails?.modulusLength ?? 0;
-  if (key.asymmetricKeyType !== 'rsa' || bits < LEAST_BITS) {
-    throw new Error(`The key must be an RSA key of ${LEAST_BITS} bits or more.`);
+  if (key.asymmetricKeyType !== 'rsa' || bits < MIN_BITS) {
+    throw new Error(`The key must be an RSA key of at least ${MIN_BITS} bits.`);
   }
   return key;
 }
@@ -40,14 +40,14 @@ function parseKey(pem: string): KeyObject {
   }
 }
 
-/** A new key pair; the private key is sealed with the passphrase, as Box's SDKs expect it. */
-interface SealedKeyPair {
+/** A key pair whose private key is encrypted with the passphrase, as Box's SDKs require. */
+interface EncryptedKeyPair {
   publicKey: string;
   privateKey: string;
   passphrase: string;
 }
 
-export async function makeKeyPair(): Promise<SealedKeyPair> {
+export async function createKeyPair(): Promise<EncryptedKeyPair> {
   const passphrase = randomBytes(16).toString('hex');
   const { publicKey, privateKey } = await promisify(generateKeyPair)('rsa', {
     modulusLength: 2048,
@@ -57,10 +57,12 @@ export async function makeKeyPair(): Promise<SealedKeyPair> {
   return { publicKey, privateKey, passphrase };
 }
 
-/** The file that Box's console gives for an app that signs, and that every SDK of Box reads. */
-export function jwtConfig(
+/**
+ * Renders the JSON file that Box's developer console creates for apps that sign, and that all of Box's SDKs can read.
+ */
+export function renderJwtConfig(
   app: { clientId: string; clientSecret: string; kid: string },
-  { privateKey, passphrase }: SealedKeyPair,
+  { privateKey, passphrase }: EncryptedKeyPair,
 ): string {
   const config = {
     boxAppSettings: {

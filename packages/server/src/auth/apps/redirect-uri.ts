@@ -1,28 +1,28 @@
-/** Schemes in which a browser would run or read what comes, instead of handing it to an app. */
-const NO_SCHEMES = ['javascript:', 'data:', 'vbscript:', 'file:', 'blob:', 'about:', 'ws:', 'wss:', 'ftp:'];
+/** Schemes that a browser runs or loads itself instead of passing the URL to an app. */
+const FORBIDDEN_SCHEMES = ['javascript:', 'data:', 'vbscript:', 'file:', 'blob:', 'about:', 'ws:', 'wss:', 'ftp:'];
 const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
 
-/** Throws, with a sentence for the operator, where a login must not lead back to this address. */
+/** Throws a message for the operator if browsers must not be sent to this URI after a login. */
 export function checkRedirectUri(uri: string): void {
   const url = URL.canParse(uri) ? new URL(uri) : undefined;
-  const fault = url === undefined ? 'it is no absolute address' : faultOf(uri, url);
-  if (fault !== undefined) throw new Error(`The redirect address ${uri} cannot be used: ${fault}.`);
+  const fault = url === undefined ? 'it is not an absolute URI' : findRedirectFault(uri, url);
+  if (fault !== undefined) throw new Error(`The redirect URI ${uri} cannot be used: ${fault}.`);
 }
 
-/** What a content security policy calls the place that a redirect address lies in. */
+/** The source expression for a redirect URI in a content security policy. */
 export function redirectSource(uri: string): string {
   const url = new URL(uri);
-  // The policy's grammar has no place for an IPv6 address.
+  // The policy's grammar does not allow IPv6 addresses.
   return url.host === '' || url.host.startsWith('[') ? url.protocol : `${url.protocol}//${url.host}`;
 }
 
-function faultOf(uri: string, url: URL): string | undefined {
+function findRedirectFault(uri: string, url: URL): string | undefined {
   if (uri.includes('#')) return 'it has a fragment';
-  if (url.username !== '' || url.password !== '') return 'it has a user name';
-  if (!/^[A-Za-z0-9.:[\]_-]*$/.test(url.host)) return 'its host is none';
-  if (NO_SCHEMES.includes(url.protocol)) return `${url.protocol} leads to no app`;
+  if (url.username !== '' || url.password !== '') return 'it contains a user name or password';
+  if (!/^[A-Za-z0-9.:[\]_-]*$/.test(url.host)) return 'its host is invalid';
+  if (FORBIDDEN_SCHEMES.includes(url.protocol)) return `the scheme ${url.protocol} is not allowed`;
   if (url.protocol === 'http:' && !LOOPBACK.includes(url.hostname)) {
-    return 'the code would travel unprotected: give https://, or http:// on this machine (localhost, 127.0.0.1, [::1])';
+    return 'it would send the code unencrypted; use https://, or http:// with localhost, 127.0.0.1 or [::1]';
   }
   return undefined;
 }

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { AppKeyRow, AppRow, Tables } from '../../database/schema.ts';
 
-/** The SQL of apps, their redirect addresses and their keys. */
+// The SQL for apps, their redirect URIs and their keys.
 
 export async function insertApp(db: Kysely<Tables>, app: AppRow, redirectUris: readonly string[]): Promise<void> {
   await db.insertInto('apps').values(app).execute();
@@ -32,7 +32,7 @@ export async function insertAppKey(db: Kysely<Tables>, key: AppKeyRow): Promise<
   await db.insertInto('app_keys').values(key).execute();
 }
 
-/** The keys of an app, or the one of this id among them. */
+/** Lists the keys of an app, oldest first, or only the one with this key ID. */
 export function listAppKeys(db: Kysely<Tables>, clientId: string, kid?: string): Promise<AppKeyRow[]> {
   return db
     .selectFrom('app_keys')

@@ -17,10 +17,11 @@ interface CodeToExchange {
 }
 
 /**
- * Tokens for the code that a login brought (wire: "Tokens", `authorization_code`). A code works once: brought again, it
- * ends the tokens that it gave, for one of the two who had it must have stolen it.
- * @param codeVerifier Of PKCE: needed if the code was asked for with a challenge, and refused if it was not.
- * @param redirectUri Box's SDKs leave it out; where it is given it must be the one that the code was sent to.
+ * The `authorization_code` grant: tokens for the code from a login. A code works once. If it is used again, the tokens
+ * issued for it are revoked, because one of the two clients must have stolen it. Throws `invalid_client` and
+ * `invalid_grant`.
+ * @param request `redirectUri` is optional, because Box's SDKs omit it; if set, it must be the URI that the code was
+ * sent to. `codeVerifier` (PKCE) is required if the authorization request had a challenge, and rejected if it had none.
  */
 export async function exchangeCode(
   context: AuthContext,
@@ -32,13 +33,13 @@ export async function exchangeCode(
   const now = context.clock.now();
   const row = await findCode(context.db, codeSha256);
   if (row === undefined || row.client_id !== app.client_id || !isStillGood(row.expires_at, CODE_MILLIS, now)) {
-    throw invalidCode();
+    throw invalidCodeError();
   }
-  if (redirectUri !== undefined && redirectUri !== row.redirect_uri) throw invalidCode();
-  if (!verifies(codeVerifier, row.code_challenge)) {
+  if (redirectUri !== undefined && redirectUri !== row.redirect_uri) throw invalidCodeError();
+  if (!matchesChallenge(codeVerifier, row.code_challenge)) {
     throw new GrantError(
       'invalid_grant',
-      'The code_verifier does not fit the code_challenge of the authorization request',
+      'The code_verifier does not match the code_challenge of the authorization request',
     );
   }
   const granted = await context.db.transaction().execute(async (tx) => {
@@ -48,10 +49,10 @@ export async function exchangeCode(
   });
   if (granted !== undefined) return granted;
   context.tokens.deleteAll(await revokeGrant(context.db, row.grant_id));
-  throw invalidCode();
+  throw invalidCodeError();
 }
 
-function invalidCode(): GrantError {
+function invalidCodeError(): GrantError {
   return new GrantError(
     'invalid_grant',
     "The authorization code is invalid, has expired or doesn't belong to this client",
@@ -61,30 +62,32 @@ function invalidCode(): GrantError {
 const CHALLENGE = /^[A-Za-z0-9_-]{43}$/;
 const VERIFIER = /^[A-Za-z0-9\-._~]{43,128}$/;
 
-/** What an authorization request says of PKCE; undefined for what it leaves out. */
+/** The PKCE parameters of an authorization request. */
 interface ChallengeRequest {
   challenge: string | undefined;
   method: string | undefined;
 }
 
 /**
- * What is wrong with a PKCE challenge, as a sentence for the app's developer; undefined if nothing is, or there is none.
- * `plain`, which is also what a missing method means (RFC 7636, section 4.3), proves nothing: anyone who reads the address has it.
+ * Returns what is wrong with the PKCE parameters, as a message for the app's developer, or undefined if they are valid
+ * or absent. The method `plain`, also the default (RFC 7636, section 4.3), is rejected: anyone who can read the URL
+ * could use the code.
  */
 export function findChallengeFault({ challenge, method }: ChallengeRequest): string | undefined {
-  if (challenge === undefined) return method === undefined ? undefined : 'code_challenge_method needs a code_challenge';
+  if (challenge === undefined)
+    return method === undefined ? undefined : 'code_challenge_method requires a code_challenge';
   if (method !== 'S256') return 'code_challenge_method must be S256';
   return CHALLENGE.test(challenge) ? undefined : 'code_challenge must be 43 characters of base64url';
 }
 
 /**
- * Whether the verifier fits the challenge that the code was asked for with (RFC 7636, S256). If there was no challenge
- * there must be no verifier: somebody took the challenge out of the request on its way (RFC 9700, section 4.8.2).
+ * Whether the verifier matches the challenge of the authorization request (RFC 7636, S256). A verifier without a
+ * challenge does not: an attacker could have removed the challenge from the request (RFC 9700, section 4.8.2).
  */
-function verifies(verifier: string | undefined, challenge: string | null): boolean {
+function matchesChallenge(verifier: string | undefined, challenge: string | null): boolean {
   if (challenge === null || verifier === undefined) return challenge === null && verifier === undefined;
   if (!VERIFIER.test(verifier)) return false;
-  const given = Buffer.from(createHash('sha256').update(verifier).digest('base64url'));
-  const right = Buffer.from(challenge);
-  return given.length === right.length && timingSafeEqual(given, right);
+  const actual = Buffer.from(createHash('sha256').update(verifier).digest('base64url'));
+  const expected = Buffer.from(challenge);
+  return actual.length === expected.length && timingSafeEqual(actual, expected);
 }

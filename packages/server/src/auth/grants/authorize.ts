@@ -7,32 +7,32 @@ import { hashSecret, newSecret } from '../secrets.ts';
 import { newGrantId } from '../tokens/issue.ts';
 import { insertCode } from './store.ts';
 
-/** How long a code waits to be exchanged, in milliseconds. */
+/** Lifetime of an authorization code, in milliseconds. */
 export const CODE_MILLIS = 60_000;
 
-/** An app that asks a user to let it in, and where the answer goes. */
+/** An app that requests access, and the URI to which the browser returns. */
 interface AuthorizingApp {
   app: AppRow;
   redirectUri: string;
 }
 
 /**
- * The app of an authorization request; undefined where there is none, or the address to return to is not one of its
- * own, to the letter. Nothing may be sent to any other.
- * @param redirectUri May be left out by an app that has one only.
+ * Finds the app of an authorization request. Returns undefined if there is none, or if the redirect URI is not exactly
+ * one of those registered for it. In that case, the browser must not be redirected.
+ * @param request `redirectUri` can be undefined if the app has exactly one registered.
  */
-export async function getAuthorizingApp(
+export async function findAuthorizingApp(
   { db }: AuthContext,
   { clientId, redirectUri }: { clientId: string; redirectUri: string | undefined },
 ): Promise<AuthorizingApp | undefined> {
   const app = await findApp(db, clientId);
   if (app === undefined) return undefined;
   const registered = await listRedirects(db, clientId);
-  const chosen = redirectUri ?? (registered.length === 1 ? registered[0] : undefined);
-  return chosen !== undefined && registered.includes(chosen) ? { app, redirectUri: chosen } : undefined;
+  const uri = redirectUri ?? (registered.length === 1 ? registered[0] : undefined);
+  return uri !== undefined && registered.includes(uri) ? { app, redirectUri: uri } : undefined;
 }
 
-/** A code for the app that the user has let in. */
+/** Issues an authorization code for the app to which the user has granted access. */
 export async function issueCode(
   { db, clock }: AuthContext,
   consent: {
@@ -40,7 +40,7 @@ export async function issueCode(
     redirectUri: string;
     userId: UserId;
     scopes: readonly Scope[] | undefined;
-    /** Of PKCE, S256. */
+    /** PKCE challenge (S256). */
     codeChallenge?: string | undefined;
   },
 ): Promise<string> {

@@ -3,8 +3,9 @@ import type { AuthContext } from '../context.ts';
 import { type GrantedToken, issueToken } from '../tokens/issue.ts';
 
 /**
- * The `client_credentials` grant: a token for an app that authenticates with its secret. It acts for the subject, which is
- * a user of the enterprise or the enterprise itself (its service account). There is no refresh token.
+ * The `client_credentials` grant: a token for an app that authenticates with its secret. The token acts as the subject:
+ * a user, or the enterprise, which stands for the app's service user. There is no refresh token. Throws
+ * `invalid_client` and `invalid_grant`.
  */
 export async function exchangeClientCredentials(
   context: AuthContext,

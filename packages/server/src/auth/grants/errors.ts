@@ -6,7 +6,9 @@ type GrantErrorCode =
   | 'invalid_scope'
   | 'unsupported_grant_type';
 
-/** An OAuth 2.0 error (RFC 6749, section 5.2): its own names and its own body, so not a `DomainError`. */
+/**
+ * An OAuth 2.0 error (RFC 6749, section 5.2). Not a `DomainError`, because its codes and its response are different.
+ */
 export class GrantError extends Error {
   readonly error: GrantErrorCode;
 
@@ -16,7 +18,6 @@ export class GrantError extends Error {
   }
 }
 
-/** The refusal of a grant for a user whom an administrator has shut out. */
-export function inactiveUser(): GrantError {
-  return new GrantError('invalid_grant', 'The user is inactive: an administrator has to make them active again');
+export function inactiveUserError(): GrantError {
+  return new GrantError('invalid_grant', 'The user is inactive. An administrator can activate them again.');
 }

@@ -9,8 +9,9 @@ import { GrantError } from './errors.ts';
 import { insertUsedAssertion } from './store.ts';
 
 /**
- * A token for an app that signs with a registered key and knows its secret (wire: "Tokens", JWT bearer; RFC 7523).
- * @param audiences Besides Box's: the addresses of our own token route.
+ * The JWT bearer grant (RFC 7523): a token for an app that signs with a registered key and knows its secret. Throws
+ * `invalid_client` and `invalid_grant`.
+ * @param request `audiences` are the URLs of this server's token endpoint; Box's is accepted as well.
  */
 export async function exchangeAssertion(
   context: AuthContext,
@@ -20,28 +21,28 @@ export async function exchangeAssertion(
   const app = await getClient(context, client);
   const claims = await verifyAssertion(context, app, assertion, audiences);
   const user = await getSubject(context, app, claims.subject);
-  const { jti, refusedFrom } = claims;
-  if (!(await insertUsedAssertion(context.db, { client_id: app.client_id, jti, expires_at: refusedFrom }))) {
+  const { jti, expiresAt } = claims;
+  if (!(await insertUsedAssertion(context.db, { client_id: app.client_id, jti, expires_at: expiresAt }))) {
     throw new GrantError('invalid_grant', "Please check the 'jti' claim. A unique 'jti' value is required.");
   }
   return issueToken(context.db, { userId: user.id, clientId: app.client_id }, { now: context.clock.lifetimesFrom() });
 }
 
-/** Box's SDKs have it built in, whatever server they are pointed at. */
+/** Box's SDKs have this audience built in, regardless of the server that they are configured for. */
 const BOX_AUDIENCE = 'https://api.box.com/oauth2/token';
 const ALGORITHMS = ['RS256', 'RS384', 'RS512'];
-const LONGEST_SECONDS = 60;
-/** How far the clocks of client and server may be apart. */
+const MAX_LIFETIME_SECONDS = 60;
+/** Allowed difference between the clocks of client and server. */
 const LEEWAY_SECONDS = 10;
 
 interface AssertionClaims {
   subject: { type: string; id: string };
   jti: string;
-  /** When the assertion itself is too old, whoever brings it. */
-  refusedFrom: Millis;
+  /** From this time on, the assertion is rejected as expired. */
+  expiresAt: Millis;
 }
 
-/** What an assertion says, once it is proven. Refuses `invalid_grant`, with the claim that is wrong. */
+/** Verifies an assertion and returns its claims. Throws `invalid_grant` and names the claim that is wrong. */
 async function verifyAssertion(
   { db, clock }: AuthContext,
   app: AppRow,
@@ -57,26 +58,26 @@ async function verifyAssertion(
     requiredClaims: ['exp', 'jti', 'sub', 'box_sub_type'],
   };
   try {
-    const { kid, alg } = headerOf(assertion);
+    const { kid, alg } = parseHeader(assertion);
     const keys = await listAppKeys(db, app.client_id, kid);
-    return claimsOf(await verifyWithOne(keys, (key) => verifyWith(key, alg, assertion, options)), clock.now());
+    return checkClaims(await verifyWithAnyKey(keys, (key) => verifyWith(key, alg, assertion, options)), clock.now());
   } catch (error) {
-    throw asGrantError(error);
+    throw toGrantError(error);
   }
 }
 
-function headerOf(assertion: string): { kid: string | undefined; alg: string } {
+function parseHeader(assertion: string): { kid: string | undefined; alg: string } {
   try {
     const { kid, alg } = decodeProtectedHeader(assertion) as Record<string, unknown>;
     if (typeof alg === 'string' && (kid === undefined || typeof kid === 'string')) return { kid, alg };
   } catch {
-    // Said below, as for a header of another shape.
+    // Handled below, like a header of another shape.
   }
-  throw wrong('The assertion is not a signed JWT.');
+  throw invalidAssertion('The assertion is not a signed JWT.');
 }
 
-/** Box's generated SDKs leave the `kid` out of the header; any key of the app may have signed then. */
-async function verifyWithOne(
+/** Box's generated SDKs omit the `kid` from the header, so the assertion can be signed with any key of the app. */
+async function verifyWithAnyKey(
   keys: readonly AppKeyRow[],
   verify: (key: AppKeyRow) => Promise<JWTPayload>,
 ): Promise<JWTPayload> {
@@ -87,7 +88,7 @@ async function verifyWithOne(
       if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error;
     }
   }
-  throw wrong("The assertion was signed with no key of the app. Please check the 'kid'.");
+  throw invalidAssertion("The assertion was not signed with a key of the app. Please check the 'kid'.");
 }
 
 async function verifyWith(
@@ -100,32 +101,34 @@ async function verifyWith(
   return (await jwtVerify(assertion, await importSPKI(key.public_key, alg), options)).payload;
 }
 
-function claimsOf({ exp, jti, sub, box_sub_type: type }: JWTPayload, now: Millis): AssertionClaims {
-  // jose has seen to it that it is there and a number.
+function checkClaims({ exp, jti, sub, box_sub_type: type }: JWTPayload, now: Millis): AssertionClaims {
+  // `jwtVerify` has checked that `exp` exists and is a number.
   const expires = exp ?? 0;
-  if (expires > now / 1000 + LONGEST_SECONDS + LEEWAY_SECONDS) {
-    throw wrong(`Please check the 'exp' claim: it may be ${LONGEST_SECONDS} seconds ahead.`);
+  if (expires > now / 1000 + MAX_LIFETIME_SECONDS + LEEWAY_SECONDS) {
+    throw invalidAssertion(`Please check the 'exp' claim: it can be at most ${MAX_LIFETIME_SECONDS} seconds from now.`);
   }
   if (typeof jti !== 'string' || jti.length < 16 || jti.length > 128) {
-    throw wrong("Please check the 'jti' claim: it must have 16 to 128 characters.");
+    throw invalidAssertion("Please check the 'jti' claim: it must have 16 to 128 characters.");
   }
   if (typeof sub !== 'string' || typeof type !== 'string') {
-    throw wrong("Please check the 'sub' and 'box_sub_type' claims.");
+    throw invalidAssertion("Please check the 'sub' and 'box_sub_type' claims.");
   }
-  return { subject: { type, id: sub }, jti, refusedFrom: (expires + LEEWAY_SECONDS) * 1000 };
+  return { subject: { type, id: sub }, jti, expiresAt: (expires + LEEWAY_SECONDS) * 1000 };
 }
 
-function asGrantError(error: unknown): unknown {
+function toGrantError(error: unknown): unknown {
   if (error instanceof errors.JWTExpired || error instanceof errors.JWTClaimValidationFailed) {
-    return wrong(`Please check the '${error.claim}' claim.`);
+    return invalidAssertion(`Please check the '${error.claim}' claim.`);
   }
-  if (error instanceof errors.JOSEAlgNotAllowed)
-    return wrong(`The assertion must be signed with ${ALGORITHMS.join(', ')}.`);
-  if (error instanceof errors.JOSEError)
-    return wrong('The assertion is not a JWT that one of the keys of the app signed.');
+  if (error instanceof errors.JOSEAlgNotAllowed) {
+    return invalidAssertion(`The assertion must be signed with one of these algorithms: ${ALGORITHMS.join(', ')}.`);
+  }
+  if (error instanceof errors.JOSEError) {
+    return invalidAssertion('The assertion is not a JWT that was signed with a key of the app.');
+  }
   return error;
 }
 
-function wrong(message: string): GrantError {
+function invalidAssertion(message: string): GrantError {
   return new GrantError('invalid_grant', message);
 }

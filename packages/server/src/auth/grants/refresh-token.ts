@@ -8,8 +8,9 @@ import { findRefreshToken, useRefreshToken } from '../tokens/store.ts';
 import { GrantError } from './errors.ts';
 
 /**
- * The next pair of tokens for a refresh token (wire: "Tokens", `refresh_token`). It works once: brought again, it ends
- * all tokens that came of the same login, for one of the two who had it must have stolen it (RFC 9700, section 4.14).
+ * The `refresh_token` grant: a new pair of tokens for a refresh token, which works once. If it is used again, all
+ * tokens from the same login are revoked, because one of the two clients must have stolen it (RFC 9700, section 4.14).
+ * Throws `invalid_client` and `invalid_grant`.
  */
 export async function exchangeRefreshToken(
   context: AuthContext,
@@ -20,9 +21,9 @@ export async function exchangeRefreshToken(
   const tokenSha256 = hashSecret(refreshToken);
   const now = context.clock.now();
   const row = await findRefreshToken(context.db, tokenSha256);
-  if (row === undefined || row.client_id !== app.client_id) throw invalidToken();
-  // Ends nothing: the clock may be wrong.
-  if (row.expires_at <= context.clock.expiryTime()) throw invalidToken();
+  if (row === undefined || row.client_id !== app.client_id) throw invalidTokenError();
+  // Nothing is revoked here: the clock could be wrong.
+  if (row.expires_at <= context.clock.expiryTime()) throw invalidTokenError();
   const granted = await context.db.transaction().execute(async (tx) => {
     if (!(await useRefreshToken(tx, tokenSha256, now))) return undefined;
     const grantee = { userId: row.user_id, clientId: row.client_id, scopes: scopesFromRow(row.scopes) };
@@ -30,9 +31,9 @@ export async function exchangeRefreshToken(
   });
   if (granted !== undefined) return granted;
   context.tokens.deleteAll(await revokeGrant(context.db, row.grant_id));
-  throw invalidToken();
+  throw invalidTokenError();
 }
 
-function invalidToken(): GrantError {
+function invalidTokenError(): GrantError {
   return new GrantError('invalid_grant', 'Refresh token has expired');
 }

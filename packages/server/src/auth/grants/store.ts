@@ -2,9 +2,9 @@ import type { Millis } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
 import type { AuthorizationCodeRow, Tables, UsedAssertionRow } from '../../database/schema.ts';
 
-/** The SQL of what works once: assertions and authorization codes. */
+// The SQL for assertions and authorization codes, which work once.
 
-/** False where this assertion was used before. Of several at once one gets true. */
+/** Records the use of an assertion. Returns true only for the first of several uses, even if they are concurrent. */
 export async function insertUsedAssertion(db: Kysely<Tables>, used: UsedAssertionRow): Promise<boolean> {
   const { numInsertedOrUpdatedRows } = await db
     .insertInto('used_assertions')
@@ -25,7 +25,7 @@ export function findCode(db: Kysely<Tables>, codeSha256: string): Promise<Author
   return db.selectFrom('authorization_codes').selectAll().where('code_sha256', '=', codeSha256).executeTakeFirst();
 }
 
-/** Marks it used; false where it was so before. Of several at once one gets true. */
+/** Marks a code as used. Returns true only for the first of several uses, even if they are concurrent. */
 export async function useCode(db: Kysely<Tables>, codeSha256: string, now: Millis): Promise<boolean> {
   const { numUpdatedRows } = await db
     .updateTable('authorization_codes')

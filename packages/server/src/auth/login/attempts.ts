@@ -3,55 +3,66 @@ import { LoginQueue } from './queue.ts';
 import { LoginThrottle, throttleKey } from './throttle.ts';
 
 const MAX_LOGINS = 10_000;
-/** Short enough that guessing at somebody's login does not keep them out. */
-const LONGEST_WAIT: Millis = 30_000;
-const LONGEST_ADDRESS_WAIT: Millis = 60_000;
-/** Attempts without a wait: at one login from one address, at any logins from one address, at one login from anywhere. */
-const FREE = { pair: 5, address: 50, login: 100 };
+/** Short enough that an attacker who guesses passwords for a login does not lock its user out. */
+const MAX_DELAY: Millis = 30_000;
+const MAX_ADDRESS_DELAY: Millis = 60_000;
+/**
+ * Attempts without a delay: for one login from one address, for all logins from one address, for one login from
+ * anywhere.
+ */
+const FREE_ATTEMPTS = { pair: 5, address: 50, login: 100 };
 
-/** Who tries to log in, and from where: both as they are compared, not as they were written. */
+/** The login and network of an attempt, both in the form in which they are compared. */
 interface Attempt {
   login: string;
   network: string;
 }
 
 interface StartedAttempt extends Attempt {
-  /** Whether the login was known at this address when the attempt began. */
+  /** Whether this login had succeeded from this network before. */
   isKnown: boolean;
 }
 
 /**
- * What is remembered of attempts to log in (docs/decisions/0104-throttle-logins-by-login-and-address-together.md). Wrong
- * guesses count against the login and address together first. Only many of them make others at the address, or at the
- * login, wait; never somebody who has logged in from this address before.
+ * Throttles logins (docs/decisions/0104-throttle-logins-by-login-and-address-together.md). Failed attempts first delay
+ * only the same login from the same network. Many of them delay all logins from the network, or the login from
+ * anywhere, except for users who have logged in from the same network before.
  */
 export class LoginAttempts {
-  readonly turns = new LoginQueue();
-  readonly #pairs = new LoginThrottle({ maxEntries: MAX_LOGINS, free: FREE.pair, longestWait: LONGEST_WAIT });
+  readonly queue = new LoginQueue();
+  readonly #pairs = new LoginThrottle({
+    maxEntries: MAX_LOGINS,
+    freeAttempts: FREE_ATTEMPTS.pair,
+    maxDelay: MAX_DELAY,
+  });
   readonly #addresses = new LoginThrottle({
     maxEntries: MAX_LOGINS,
-    free: FREE.address,
-    longestWait: LONGEST_ADDRESS_WAIT,
+    freeAttempts: FREE_ATTEMPTS.address,
+    maxDelay: MAX_ADDRESS_DELAY,
   });
-  readonly #logins = new LoginThrottle({ maxEntries: MAX_LOGINS, free: FREE.login, longestWait: LONGEST_WAIT });
-  /** Pairs from which the right password came, the one used last at the end. */
+  readonly #logins = new LoginThrottle({
+    maxEntries: MAX_LOGINS,
+    freeAttempts: FREE_ATTEMPTS.login,
+    maxDelay: MAX_DELAY,
+  });
+  /** Pairs of login and network that have succeeded, with the most recently used last. */
   readonly #known = new Set<string>();
 
   isKnown(attempt: Attempt): boolean {
-    return this.#known.has(throttleKey(pairOf(attempt)));
+    return this.#known.has(throttleKey(pairName(attempt)));
   }
 
-  /** How long to wait before this attempt. `now` is a monotonic clock's. */
+  /** The delay until this attempt is allowed. `now` is from a monotonic clock. */
   delayFor(attempt: Attempt, now: Millis): Millis {
-    const wait = this.#pairs.delayFor(pairOf(attempt), now);
-    if (this.isKnown(attempt)) return wait;
-    return Math.max(wait, this.#addresses.delayFor(attempt.network, now), this.#logins.delayFor(attempt.login, now));
+    const delay = this.#pairs.delayFor(pairName(attempt), now);
+    if (this.isKnown(attempt)) return delay;
+    return Math.max(delay, this.#addresses.delayFor(attempt.network, now), this.#logins.delayFor(attempt.login, now));
   }
 
-  /** Notes that an attempt begins. Those of somebody known count for nobody else. */
+  /** Records an attempt before its password is checked. Attempts of known pairs do not delay other users. */
   begin(attempt: Attempt, now: Millis): StartedAttempt {
     const isKnown = this.isKnown(attempt);
-    this.#pairs.recordAttempt(pairOf(attempt), now);
+    this.#pairs.recordAttempt(pairName(attempt), now);
     if (!isKnown) {
       this.#addresses.recordAttempt(attempt.network, now);
       this.#logins.recordAttempt(attempt.login, now);
@@ -59,19 +70,19 @@ export class LoginAttempts {
     return { ...attempt, isKnown };
   }
 
-  /** The attempt was right, or never made. */
+  /** Removes an attempt from the records, because its password was correct or was not checked. */
   undo(attempt: StartedAttempt): void {
-    this.#pairs.undoAttempt(pairOf(attempt));
+    this.#pairs.undoAttempt(pairName(attempt));
     if (attempt.isKnown) return;
     this.#addresses.undoAttempt(attempt.network);
     this.#logins.undoAttempt(attempt.login);
   }
 
-  /** The attempt was right. From now on the login is known at this address. */
+  /** Records a correct password. From now on, the login is known for this network. */
   succeed(attempt: StartedAttempt): void {
     this.undo(attempt);
-    const pair = pairOf(attempt);
-    this.#pairs.forget(pair);
+    const pair = pairName(attempt);
+    this.#pairs.delete(pair);
     const key = throttleKey(pair);
     this.#known.delete(key);
     this.#known.add(key);
@@ -81,13 +92,13 @@ export class LoginAttempts {
     }
   }
 
-  /** How many entries all of this holds. */
+  /** The number of entries in memory. */
   get size(): number {
     return this.#pairs.size + this.#addresses.size + this.#logins.size + this.#known.size;
   }
 }
 
-/** A network has no space in it. */
-function pairOf({ login, network }: Attempt): string {
+/** A network contains no space, so pairs cannot collide. */
+function pairName({ login, network }: Attempt): string {
   return `${network} ${login}`;
 }

@@ -6,46 +6,50 @@ import type { AuthContext } from '../context.ts';
 import { matchesPassword } from '../users/password.ts';
 import { findUserByLogin } from '../users/store.ts';
 
-/** How long to wait if too many attempts are being checked. */
-const BUSY_WAIT: Millis = 1_000;
+/** The delay if too many passwords are waiting to be checked. */
+const BUSY_DELAY: Millis = 1_000;
 
 type LoginOutcome =
   | { kind: 'user'; user: UserRow }
   | { kind: 'wrong' }
-  /** Login and password are right, but an administrator has shut the user out. */
+  /** Login and password are correct, but the user is inactive. */
   | { kind: 'inactive' }
-  /** Nothing was tried. */
-  | { kind: 'later'; wait: Millis };
+  /** The password was not checked. */
+  | { kind: 'later'; delay: Millis };
 
-/** Whose login and password these are. Who fails too often has to wait (`LoginAttempts`). */
+/** Checks a login and password. Throttles attempts after too many failures (`LoginAttempts`). */
 export async function logIn(
-  { db, loginAttempts: logIns, clock }: AuthContext,
+  { db, loginAttempts, clock }: AuthContext,
   { login, password, address }: { login: string; password: string; address: string },
 ): Promise<LoginOutcome> {
   const attempt = { login: foldCase(login), network: networkFor(address) };
   const at = clock.monotonic();
-  const wait = logIns.delayFor(attempt, at);
-  if (wait > 0) return { kind: 'later', wait };
-  const begun = logIns.begin(attempt, at);
+  const delay = loginAttempts.delayFor(attempt, at);
+  if (delay > 0) return { kind: 'later', delay };
+  const started = loginAttempts.begin(attempt, at);
 
   const user = await findUserByLogin(db, login);
-  const right = await logIns.turns.run(begun, () => matchesPassword(password, user?.password_hash ?? null));
-  if (right === undefined) {
-    logIns.undo(begun);
-    return { kind: 'later', wait: BUSY_WAIT };
+  const isCorrect = await loginAttempts.queue.run(started, () =>
+    matchesPassword(password, user?.password_hash ?? null),
+  );
+  if (isCorrect === undefined) {
+    loginAttempts.undo(started);
+    return { kind: 'later', delay: BUSY_DELAY };
   }
-  if (!right || user === undefined) return { kind: 'wrong' };
-  logIns.succeed(begun);
+  if (!isCorrect || user === undefined) return { kind: 'wrong' };
+  loginAttempts.succeed(started);
   return user.status === 'inactive' ? { kind: 'inactive' } : { kind: 'user', user };
 }
 
-/** An address as attempts are counted: one who has an IPv6 address has 2^64 of them. */
+/**
+ * The network by which an address is throttled: the /64 prefix for IPv6, because one host controls the whole prefix.
+ */
 export function networkFor(address: string): string {
   if (!isIPv6(address)) return address;
   if (/^::ffff:[0-9.]+$/i.test(address)) return address.slice('::ffff:'.length);
-  const [head = '', tail] = address.split('%', 1)[0]?.split('::') ?? [];
-  const groups = head === '' ? [] : head.split(':');
-  const rest = tail === undefined || tail === '' ? [] : tail.split(':');
-  const zeros = tail === undefined ? [] : Array.from({ length: 8 - groups.length - rest.length }, () => '0');
-  return [...groups, ...zeros, ...rest].slice(0, 4).join(':');
+  const [start = '', end] = address.split('%', 1)[0]?.split('::') ?? [];
+  const head = start === '' ? [] : start.split(':');
+  const tail = end === undefined || end === '' ? [] : end.split(':');
+  const zeros = end === undefined ? [] : Array.from({ length: 8 - head.length - tail.length }, () => '0');
+  return [...head, ...zeros, ...tail].slice(0, 4).join(':');
 }

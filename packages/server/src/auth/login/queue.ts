@@ -1,36 +1,41 @@
-/** Each check costs 32 MiB and a thread of the pool that also reads files, so they run one by one, and few may wait. */
-const MOST_WAITING = 64;
-const MOST_OF_ONE_NETWORK = 16;
+const MAX_WAITING = 64;
+const MAX_WAITING_PER_NETWORK = 16;
 
-interface Waiting {
+interface WaitingCheck {
   network: string;
   run: () => Promise<void>;
 }
 
-/** Runs checks of passwords one after the other. Those known at their address do not wait for those who are not. */
+/**
+ * Runs password checks one at a time, because each one takes 32 MiB and a thread of the pool that also reads files.
+ * Checks of logins that are known for their network do not wait for others.
+ */
 export class LoginQueue {
-  readonly #known: Waiting[] = [];
-  readonly #others: Waiting[] = [];
-  #running = false;
+  readonly #known: WaitingCheck[] = [];
+  readonly #others: WaitingCheck[] = [];
+  #isRunning = false;
 
-  /** Runs `check` in its turn; undefined if too many wait, from this network or at all. */
+  /**
+   * Runs `check` when it is its turn. Resolves to undefined if too many checks are waiting, in total or of this
+   * network.
+   */
   run<T>({ network, isKnown }: { network: string; isKnown: boolean }, check: () => Promise<T>): Promise<T | undefined> {
     const queue = isKnown ? this.#known : this.#others;
-    const ofNetwork = queue.filter((waiting) => waiting.network === network).length;
-    if (queue.length >= MOST_WAITING || ofNetwork >= MOST_OF_ONE_NETWORK) return Promise.resolve(undefined);
+    const waitingOfNetwork = queue.filter((waiting) => waiting.network === network).length;
+    if (queue.length >= MAX_WAITING || waitingOfNetwork >= MAX_WAITING_PER_NETWORK) return Promise.resolve(undefined);
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     queue.push({ network, run: () => check().then(resolve, reject) });
-    if (!this.#running) void this.#runAll();
+    if (!this.#isRunning) void this.#runAll();
     return promise;
   }
 
   async #runAll(): Promise<void> {
-    this.#running = true;
+    this.#isRunning = true;
     for (;;) {
       const next = this.#known.shift() ?? this.#others.shift();
       if (next === undefined) break;
       await next.run();
     }
-    this.#running = false;
+    this.#isRunning = false;
   }
 }

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Millis } from '@partway/protocol/ids';
 
-const FIRST_WAIT: Millis = 1_000;
-/** After so long without an attempt all is forgotten. */
-const FORGOTTEN_AFTER: Millis = 60 * 60 * 1_000;
+const FIRST_DELAY: Millis = 1_000;
+/** After this time without an attempt, the count starts again. */
+const RESET_AFTER: Millis = 60 * 60 * 1_000;
 
 interface Entry {
   attempts: number;
@@ -11,17 +11,17 @@ interface Entry {
 }
 
 interface LoginThrottleOptions {
-  /** How many names are remembered. */
+  /** Number of names in memory. The least recently used are dropped. */
   maxEntries: number;
-  /** So many attempts cost no wait; each further one doubles it. */
-  free: number;
-  longestWait: Millis;
+  /** Attempts without a delay. Each further attempt doubles the delay. */
+  freeAttempts: number;
+  maxDelay: Millis;
 }
 
 /**
- * Makes whoever guesses wait: per name, ever longer. An attempt counts when it begins, so that many at once are many;
- * one that was right is taken back. Keeps the names used last, as hashes, so what it holds is bounded. Times are those of
- * a monotonic clock.
+ * Delays attempts per name, longer after each attempt. An attempt counts when it begins, so that concurrent attempts do
+ * not evade the limit, and is removed if its password was correct. Names are stored as hashes, so that memory is
+ * bounded. Times are from a monotonic clock.
  */
 export class LoginThrottle {
   readonly #entries = new Map<string, Entry>();
@@ -31,30 +31,29 @@ export class LoginThrottle {
     this.#options = options;
   }
 
-  /** How long to wait before another attempt under this name. */
+  /** The delay until the next attempt for this name is allowed. */
   delayFor(name: string, now: Millis): Millis {
-    const { free, longestWait } = this.#options;
+    const { freeAttempts, maxDelay } = this.#options;
     const entry = this.#entries.get(throttleKey(name));
-    if (entry === undefined || entry.attempts < free) return 0;
-    const wait = Math.min(FIRST_WAIT * 2 ** (entry.attempts - free), longestWait);
-    return Math.max(0, entry.last + wait - now);
+    if (entry === undefined || entry.attempts < freeAttempts) return 0;
+    const delay = Math.min(FIRST_DELAY * 2 ** (entry.attempts - freeAttempts), maxDelay);
+    return Math.max(0, entry.last + delay - now);
   }
 
-  /** Notes an attempt, right or wrong. */
+  /** Records an attempt before its outcome is known. */
   recordAttempt(name: string, now: Millis): void {
     const key = throttleKey(name);
-    const before = this.#entries.get(key);
-    const fresh = before !== undefined && before.last + FORGOTTEN_AFTER > now;
-    // Out and in again, so that the order is that of last use.
+    const entry = this.#entries.get(key);
+    const attempts = entry !== undefined && entry.last + RESET_AFTER > now ? entry.attempts + 1 : 1;
+    // Deleted first, so that the map stays in the order of last use.
     this.#entries.delete(key);
-    this.#entries.set(key, { attempts: fresh ? before.attempts + 1 : 1, last: now });
+    this.#entries.set(key, { attempts, last: now });
     for (const oldest of this.#entries.keys()) {
       if (this.#entries.size <= this.#options.maxEntries) break;
       this.#entries.delete(oldest);
     }
   }
 
-  /** The attempt was right after all. */
   undoAttempt(name: string): void {
     const key = throttleKey(name);
     const entry = this.#entries.get(key);
@@ -63,8 +62,8 @@ export class LoginThrottle {
     else entry.attempts -= 1;
   }
 
-  /** The name has proven itself. */
-  forget(name: string): void {
+  /** Removes all attempts of a name. */
+  delete(name: string): void {
     this.#entries.delete(throttleKey(name));
   }
 
@@ -73,7 +72,7 @@ export class LoginThrottle {
   }
 }
 
-/** As short for a long name as for a short one. */
+/** A hash, so that long names take no more memory than short ones. */
 export function throttleKey(name: string): string {
   return createHash('sha256').update(name).digest('base64');
 }

@@ -1,50 +1,51 @@
 import type { Millis } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
 import type { Tables } from '../../database/schema.ts';
-import { getResource } from '../resource.ts';
+import { findResource } from '../resource.ts';
 import { parseScopes, SCOPE_NAMES, type Scope } from '../scopes.ts';
 import { newSecret } from '../secrets.ts';
 import { getUserByLogin, toPrincipal } from '../users/store.ts';
 import { newGrantId } from './issue.ts';
 import { insertToken } from './store.ts';
 
-interface TokenToMake {
+interface TokenToCreate {
   login: string;
   expiresAt: Millis;
-  /** Names of scopes; everything where it is left out. */
+  /** Space-separated scopes; undefined for all permissions of the user. */
   scope: string | undefined;
-  /** Address of the file or folder that it is bound to. */
+  /** URL of the only file or folder that the token is valid for, such as `folders/123`. */
   resource: string | undefined;
 }
 
-/** A token made by the operator's hand, for no app. Throws a sentence for the operator. */
+/** Creates an access token without an app, for the command line. Throws a message for the operator. */
 export async function createToken(
   db: Kysely<Tables>,
-  { login, expiresAt, scope, resource }: TokenToMake,
+  { login, expiresAt, scope, resource }: TokenToCreate,
 ): Promise<{ id: string; token: string }> {
   const user = await getUserByLogin(db, login);
-  if (user.status === 'inactive') throw new Error(`${login} is inactive: partway user status ${login} active.`);
-  const item = resource === undefined ? undefined : await getResource(db, toPrincipal(user), resource);
+  if (user.status === 'inactive')
+    throw new Error(`${login} is inactive. To activate, run: partway user status ${login} active`);
+  const item = resource === undefined ? undefined : await findResource(db, toPrincipal(user), resource);
   if (resource !== undefined && item === undefined) {
-    throw new Error(`${login} has no ${resource}: give an address such as folders/123, or folders/0 for all.`);
+    throw new Error(`${login} has no ${resource}. Specify an item such as folders/123, or folders/0 for all.`);
   }
   const token = newSecret();
   const { id } = await insertToken(db, token, {
     grantId: newGrantId(),
     userId: user.id,
     clientId: undefined,
-    scopes: scopesOf(scope),
+    scopes: parseKnownScopes(scope),
     restrictedTo: item?.id,
     expiresAt,
   });
   return { id, token };
 }
 
-function scopesOf(scope: string | undefined): Scope[] | undefined {
+function parseKnownScopes(scope: string | undefined): Scope[] | undefined {
   if (scope === undefined) return undefined;
   const { known, unknown } = parseScopes(scope);
   if (unknown.length > 0 || known.length === 0) {
-    throw new Error(`These scopes are unknown: ${unknown.join(' ')}. There are: ${SCOPE_NAMES.join(' ')}`);
+    throw new Error(`Unknown scopes: ${unknown.join(' ')}. Supported scopes: ${SCOPE_NAMES.join(' ')}`);
   }
   return known;
 }

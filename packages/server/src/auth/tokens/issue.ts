@@ -3,13 +3,13 @@ import type { Millis, UserId } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
 import type { ItemRow, Tables } from '../../database/schema.ts';
 import { REFRESH_MILLIS, TOKEN_SECONDS } from '../context.ts';
-import { inactiveUser } from '../grants/errors.ts';
+import { inactiveUserError } from '../grants/errors.ts';
 import { type Scope, scopesToRow } from '../scopes.ts';
 import { newSecret } from '../secrets.ts';
 import { findUser } from '../users/store.ts';
 import { insertRefreshToken, insertToken } from './store.ts';
 
-/** Who gets tokens, and for what. */
+/** The user, app and scopes of tokens to issue. */
 interface Grantee {
   userId: UserId;
   clientId: string;
@@ -20,20 +20,20 @@ export function newGrantId(): string {
   return randomBytes(16).toString('hex');
 }
 
-/** An access token for an app that can come back with its own secret at any time. Refuses an inactive user. */
+/** Issues an access token. Throws `invalid_grant` if the user is inactive. */
 export async function issueToken(
   db: Kysely<Tables>,
   { userId, clientId, scopes }: Grantee,
   { now, grantId = newGrantId() }: { now: Millis; grantId?: string },
 ): Promise<GrantedToken> {
-  if ((await findUser(db, userId))?.status === 'inactive') throw inactiveUser();
+  if ((await findUser(db, userId))?.status === 'inactive') throw inactiveUserError();
   const accessToken = newSecret();
   const expiresAt = now + TOKEN_SECONDS * 1000;
   await insertToken(db, accessToken, { grantId, userId, clientId, scopes, restrictedTo: undefined, expiresAt });
   return { accessToken, expiresInSeconds: TOKEN_SECONDS };
 }
 
-/** An access token, and a refresh token that brings the next two. */
+/** Issues an access token and a refresh token. Throws `invalid_grant` if the user is inactive. */
 export async function issueTokenPair(
   db: Kysely<Tables>,
   grantee: Grantee,
@@ -50,11 +50,11 @@ export async function issueTokenPair(
   return { ...(await issueToken(db, grantee, { now, grantId })), refreshToken };
 }
 
-/** What a client gets for its grant. */
+/** The result of a grant. */
 export interface GrantedToken {
   accessToken: string;
   expiresInSeconds: number;
   refreshToken?: string;
-  /** For a downscoped token: what it may do, and where, if it was bound anew. */
+  /** For a downscoped token: its scopes, and the item if the request restricted the token to one. */
   downscoped?: { scopes: readonly Scope[]; item: ItemRow | undefined };
 }

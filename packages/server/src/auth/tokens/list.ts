@@ -3,7 +3,7 @@ import type { Kysely } from 'kysely';
 import type { Tables } from '../../database/schema.ts';
 import { revokeAccessToken, revokeGrant } from './revoke-tokens.ts';
 
-/** A token as its operator may see it: never the token itself. */
+/** A token as the operator sees it, without its secret. */
 interface ListedToken {
   id: string;
   kind: 'access' | 'refresh';
@@ -15,7 +15,7 @@ interface ListedToken {
   expiresAt: Millis;
 }
 
-/** Every token that works at `now`, the first to expire first. */
+/** Lists all tokens that are valid at `now`, ordered by expiry time. */
 export async function listTokens(db: Kysely<Tables>, now: Millis): Promise<ListedToken[]> {
   const access = await db
     .selectFrom('access_tokens as token')
@@ -40,7 +40,10 @@ export async function listTokens(db: Kysely<Tables>, now: Millis): Promise<Liste
   ].sort((one, other) => one.expiresAt - other.expiresAt);
 }
 
-/** Ends the token of this id as its revocation does, with all that came of the same login or call; false if there is none. */
+/**
+ * Revokes a token by ID, with the tokens that `revokeAccessToken` or `revokeGrant` includes. Returns false if there is
+ * none.
+ */
 export async function revokeTokenById(db: Kysely<Tables>, id: string): Promise<boolean> {
   const access = await db.selectFrom('access_tokens').selectAll().where('id', '=', id).executeTakeFirst();
   if (access !== undefined) {

@@ -2,21 +2,22 @@ import type { UserId } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
 import type { Tables } from '../../database/schema.ts';
 
-/** Forgets all tokens of a grant: access tokens, also downscoped ones, and refresh tokens. Gives the hashes of the former. */
+// All functions return the hashes of the revoked access tokens, which callers delete from the token cache.
+
+/** Revokes all tokens of a grant: access tokens, including downscoped ones, and refresh tokens. */
 export function revokeGrant(db: Kysely<Tables>, grantId: string): Promise<string[]> {
-  return endWhere(db, { grant_id: grantId });
+  return deleteTokens(db, { grant_id: grantId });
 }
 
-/** Forgets all tokens of a user, and the codes that would bring some. Gives the hashes of the access tokens. */
+/** Revokes all tokens and authorization codes of a user. */
 export async function revokeUserTokens(db: Kysely<Tables>, userId: UserId): Promise<string[]> {
   await db.deleteFrom('authorization_codes').where('user_id', '=', userId).execute();
-  return endWhere(db, { user_id: userId });
+  return deleteTokens(db, { user_id: userId });
 }
 
 /**
- * Ends an access token as its revocation does. One that a login or a call brought ends its whole grant, whatever scopes it
- * has. One that was made by an exchange ends alone, with what was made from it in turn: whoever was given it must not
- * end more. Gives the hashes of the access tokens that ended.
+ * Revokes an access token. A token from a login or an app's own request is revoked with its whole grant. A token from
+ * an exchange is revoked only with the tokens derived from it, because its holder must not be able to revoke more.
  */
 export function revokeAccessToken(
   db: Kysely<Tables>,
@@ -26,16 +27,16 @@ export function revokeAccessToken(
 }
 
 async function revokeExchanged(db: Kysely<Tables>, tokenSha256: string): Promise<string[]> {
-  const ended: string[] = [];
+  const revoked: string[] = [];
   await db.transaction().execute(async (tx) => {
-    // An exchange holds the row of its subject, so what it adds is there by the time that row is gone.
+    // An exchange locks its subject token's row. Once that row is deleted, all tokens derived from it are visible.
     let level = await deleteReturning(tx, 'token_sha256', [tokenSha256]);
     while (level.length > 0) {
-      ended.push(...level);
+      revoked.push(...level);
       level = await deleteReturning(tx, 'parent_sha256', level);
     }
   });
-  return ended;
+  return revoked;
 }
 
 async function deleteReturning(
@@ -43,33 +44,36 @@ async function deleteReturning(
   column: 'token_sha256' | 'parent_sha256',
   values: readonly string[],
 ): Promise<string[]> {
-  const gone: string[] = [];
-  for (let at = 0; at < values.length; at += 500) {
+  const deleted: string[] = [];
+  for (let from = 0; from < values.length; from += BATCH) {
     const rows = await db
       .deleteFrom('access_tokens')
-      .where(column, 'in', values.slice(at, at + 500))
+      .where(column, 'in', values.slice(from, from + BATCH))
       .returning('token_sha256')
       .execute();
-    gone.push(...rows.map((row) => row.token_sha256));
+    deleted.push(...rows.map((row) => row.token_sha256));
   }
-  return gone;
+  return deleted;
 }
 
-async function endWhere(db: Kysely<Tables>, which: { grant_id: string } | { user_id: UserId }): Promise<string[]> {
-  const ended: string[] = [];
-  // A statement does not see what another transaction adds while it waits for a row of it; the next one does.
-  for (let found = 1; found > 0; ) {
+async function deleteTokens(db: Kysely<Tables>, owner: { grant_id: string } | { user_id: UserId }): Promise<string[]> {
+  const deleted: string[] = [];
+  // A statement that waits for a lock does not see rows that the other transaction adds meanwhile; the next one does.
+  for (let count = 1; count > 0; ) {
     const refresh = await db
       .deleteFrom('refresh_tokens')
-      .where((row) => row.and(which))
+      .where((row) => row.and(owner))
       .executeTakeFirst();
     const tokens = await db
       .deleteFrom('access_tokens')
-      .where((row) => row.and(which))
+      .where((row) => row.and(owner))
       .returning('token_sha256')
       .execute();
-    ended.push(...tokens.map((token) => token.token_sha256));
-    found = Number(refresh.numDeletedRows) + tokens.length;
+    deleted.push(...tokens.map((token) => token.token_sha256));
+    count = Number(refresh.numDeletedRows) + tokens.length;
   }
-  return ended;
+  return deleted;
 }
+
+/** Well below the maximum number of parameters of a statement in any database. */
+const BATCH = 500;

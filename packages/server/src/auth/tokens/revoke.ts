@@ -5,9 +5,8 @@ import { revokeAccessToken, revokeGrant } from './revoke-tokens.ts';
 import { findRefreshToken, findToken } from './store.ts';
 
 /**
- * Ends a token of the app's, access or refresh, with all that came of the same login or call (wire: "Tokens"; RFC 7009).
- * One that was made by an exchange ends alone, with what was made from it. One that is unknown, or another app's, is
- * nobody's business. Refuses `invalid_client`.
+ * Revokes an access or refresh token of an app (RFC 7009) with its whole grant; for a token from an exchange, see
+ * `revokeAccessToken`. Unknown tokens and tokens of other apps are ignored. Throws `invalid_client`.
  */
 export async function revokeToken(context: AuthContext, client: ClientSecret, token: string): Promise<void> {
   const app = await getClient(context, client);

@@ -6,17 +6,16 @@ import { type Scope, scopesFromRow, scopesToRow } from '../scopes.ts';
 import { hashSecret } from '../secrets.ts';
 import { toPrincipal } from '../users/store.ts';
 
-/** The SQL of access and refresh tokens. */
+// The SQL for access and refresh tokens.
 
 export interface StoredToken {
   authority: Authority;
   grantId: string;
-  /** Whether it was made by an exchange, from another token. */
+  /** Whether it was derived from another token by an exchange. */
   isExchanged: boolean;
   expiresAt: Millis;
 }
 
-/** What a new token is for. */
 interface NewToken {
   grantId: string;
   userId: UserId;
@@ -24,13 +23,13 @@ interface NewToken {
   scopes: readonly Scope[] | undefined;
   restrictedTo: ItemId | undefined;
   expiresAt: Millis;
-  /** SHA-256 of the token that it is made from by an exchange. */
+  /** SHA-256 of the token from which an exchange derived it. */
   parentSha256?: string | undefined;
 }
 
 export async function insertToken(db: Kysely<Tables>, secret: string, token: NewToken): Promise<AccessTokenRow> {
   const row: AccessTokenRow = {
-    ...namesOf(secret),
+    ...hashAndId(secret),
     grant_id: token.grantId,
     user_id: token.userId,
     client_id: token.clientId ?? null,
@@ -43,7 +42,7 @@ export async function insertToken(db: Kysely<Tables>, secret: string, token: New
   return row;
 }
 
-/** Whose token it is, how far it goes and until when, expired or not; undefined where there is none. */
+/** Finds an access token, which can have expired. */
 export async function findToken(db: Kysely<Tables>, tokenSha256: string): Promise<StoredToken | undefined> {
   const row = await db
     .selectFrom('access_tokens as token')
@@ -56,7 +55,7 @@ export async function findToken(db: Kysely<Tables>, tokenSha256: string): Promis
     .where('token.token_sha256', '=', tokenSha256)
     .executeTakeFirst();
   if (row === undefined) return undefined;
-  const whole = row.scopes === null && row.restricted_to === null;
+  const isUnrestricted = row.scopes === null && row.restricted_to === null;
   return {
     grantId: row.grant_id,
     isExchanged: row.parent_sha256 !== null,
@@ -66,8 +65,8 @@ export async function findToken(db: Kysely<Tables>, tokenSha256: string): Promis
       clientId: row.client_id ?? undefined,
       scopes: scopesFromRow(row.scopes),
       restrictedTo: row.restricted_to ?? undefined,
-      // Only as itself: a person's login at the app must not become somebody else's.
-      canImpersonate: row.as_user === 1 && row.service_user_id === row.id && whole,
+      // Only an app's own token: the login of a user at the app must not become access to other users.
+      canImpersonate: row.as_user === 1 && row.service_user_id === row.id && isUnrestricted,
     },
   };
 }
@@ -79,7 +78,7 @@ export async function insertRefreshToken(
 ): Promise<void> {
   await db
     .insertInto('refresh_tokens')
-    .values({ ...namesOf(secret), ...token, used_at: null })
+    .values({ ...hashAndId(secret), ...token, used_at: null })
     .execute();
 }
 
@@ -87,7 +86,7 @@ export function findRefreshToken(db: Kysely<Tables>, tokenSha256: string): Promi
   return db.selectFrom('refresh_tokens').selectAll().where('token_sha256', '=', tokenSha256).executeTakeFirst();
 }
 
-/** Marks it used; false where it was so before. Of several at once one gets true. */
+/** Marks a token as used. Returns true only for the first of several uses, even if they are concurrent. */
 export async function useRefreshToken(db: Kysely<Tables>, tokenSha256: string, now: Millis): Promise<boolean> {
   const { numUpdatedRows } = await db
     .updateTable('refresh_tokens')
@@ -98,7 +97,8 @@ export async function useRefreshToken(db: Kysely<Tables>, tokenSha256: string, n
   return numUpdatedRows === 1n;
 }
 
-function namesOf(secret: string): { token_sha256: string; id: string } {
+/** The hash under which a token is stored, and the ID by which the operator refers to it. */
+function hashAndId(secret: string): { token_sha256: string; id: string } {
   const sha256 = hashSecret(secret);
   return { token_sha256: sha256, id: sha256.slice(0, 16) };
 }

@@ -11,48 +11,48 @@ import { revokeUserTokens } from './revoke-tokens.ts';
 type NamedUser = Pick<UserRow, 'id' | 'login' | 'role'>;
 
 /**
- * Ends every login of these users: their access and refresh tokens, and the codes that would bring some. All of them or,
- * if one cannot be, none: refuses `not_found` with the name of one who is not there, and who is not for this administrator
- * (`assertAdministers`). The developer token is no login and stays.
- * @param named `by` says how far the caller administers.
+ * Ends all logins of these users by revoking their access tokens, refresh tokens and authorization codes, for all of
+ * them or none. The developer token stays valid. Throws `not-found` for the first unknown user, and the error of
+ * `assertAdministers`.
+ * @param request `by` is the caller's role.
  */
 export async function terminateSessions(
   { db, tokens: cache }: Pick<AuthContext, 'db' | 'tokens'>,
   { ids, logins, by }: { ids: readonly string[]; logins: readonly string[]; by: UserRole },
 ): Promise<void> {
-  const ended = await db.transaction().execute(async (tx) => {
+  const revoked = await db.transaction().execute(async (tx) => {
     const users = [...(await findByIds(tx, ids)), ...(await findByLogins(tx, logins))];
     for (const user of users) await assertAdministers(tx, by, user);
     const tokens: string[] = [];
-    // In the order of their ids, so that two calls at once do not wait for each other.
+    // In the order of their IDs, to avoid deadlocks between concurrent calls.
     for (const id of [...new Set(users.map((user) => user.id))].sort((one, other) => one - other)) {
       tokens.push(...(await revokeUserTokens(tx, id)));
     }
     return tokens;
   });
-  cache.deleteAll(ended);
+  cache.deleteAll(revoked);
 }
 
 async function findByIds(tx: Transaction<Tables>, texts: readonly string[]): Promise<NamedUser[]> {
-  const ids = texts.map((text) => (parseDecimalId(text) as UserId | undefined) ?? noUser(text));
-  const rows = await inBatches([...new Set(ids)], (batch) => usersOf(tx).where('id', 'in', batch).execute());
+  const ids = texts.map((text) => (parseDecimalId(text) as UserId | undefined) ?? throwNotFound(text));
+  const rows = await inBatches([...new Set(ids)], (batch) => selectUsers(tx).where('id', 'in', batch).execute());
   const found = new Set(rows.map(({ id }) => id));
-  for (const id of ids) if (!found.has(id)) noUser(String(id));
+  for (const id of ids) if (!found.has(id)) throwNotFound(String(id));
   return rows;
 }
 
 async function findByLogins(tx: Transaction<Tables>, logins: readonly string[]): Promise<NamedUser[]> {
   const keys = [...new Set(logins.map(foldCase))];
-  const rows = await inBatches(keys, (batch) => usersOf(tx).where('login_key', 'in', batch).execute());
+  const rows = await inBatches(keys, (batch) => selectUsers(tx).where('login_key', 'in', batch).execute());
   const found = new Set(rows.map(({ login }) => foldCase(login)));
-  for (const login of logins) if (!found.has(foldCase(login))) noUser(login);
+  for (const login of logins) if (!found.has(foldCase(login))) throwNotFound(login);
   return rows;
 }
 
-function usersOf(tx: Transaction<Tables>) {
+function selectUsers(tx: Transaction<Tables>) {
   return tx.selectFrom('users').select(['id', 'login', 'role']);
 }
 
-function noUser(name: string): never {
-  throw new DomainError('not-found', `There is no user ${JSON.stringify(name)}; nobody's sessions were ended.`);
+function throwNotFound(user: string): never {
+  throw new DomainError('not-found', `The user ${JSON.stringify(user)} does not exist. No sessions were terminated.`);
 }

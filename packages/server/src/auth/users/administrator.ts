@@ -5,20 +5,21 @@ import type { Authority } from '../authority.ts';
 import { DEVELOPER_LOGIN } from './developer.ts';
 
 /**
- * How far a token administers the users of the server. `admin`: it is the developer's, that of an app acting for itself,
- * or that of a user with this role. `coadmin`: its user has that role, and administers those who do not administer
- * themselves. `user`: not at all; so does one that was made to do less, whoever it was made from.
+ * Gets the role in which a token manages users.
+ * - `admin` manages all users: the developer, apps acting for themselves, and users with this role.
+ * - `coadmin` manages users without an administrative role.
+ * - `user` manages no one. All restricted tokens have this role, regardless of their user.
  */
 export async function getRole(db: Kysely<Tables>, authority: Authority): Promise<UserRole> {
   const { principal, scopes, restrictedTo } = authority;
   if (scopes !== undefined || restrictedTo !== undefined) return 'user';
-  if (await isKeptByServer(db, { id: principal.userId, login: principal.login })) return 'admin';
+  if (await isSystemUser(db, { id: principal.userId, login: principal.login })) return 'admin';
   return principal.role;
 }
 
 /**
- * Refuses a change to a user, or to their role, that is not for this administrator: a co-administrator changes nobody who
- * administers, and makes nobody administer.
+ * Throws `permission-denied` if a caller with role `by` cannot change this user, or give them this role.
+ * Co-administrators cannot change administrators or co-administrators, and cannot appoint them.
  */
 export async function assertAdministers(
   db: Kysely<Tables>,
@@ -27,19 +28,16 @@ export async function assertAdministers(
   role?: UserRole,
 ): Promise<void> {
   if (by === 'admin') return;
-  const administers = user !== undefined && (user.role !== 'user' || (await isKeptByServer(db, user)));
-  if (by === 'coadmin' && !administers && (role ?? 'user') === 'user') return;
+  const isAdministrative = user !== undefined && (user.role !== 'user' || (await isSystemUser(db, user)));
+  if (by === 'coadmin' && !isAdministrative && (role ?? 'user') === 'user') return;
   throw new DomainError(
     'permission-denied',
-    'Those who administer are for administrators: a co-administrator changes none of them, and gives no role.',
+    'Only administrators can change administrators and co-administrators, or change the role of a user.',
   );
 }
 
-/** Whether a user is the developer or the user of an app, without whom the server or the app could not go on. */
-export async function isKeptByServer(
-  db: Kysely<Tables>,
-  { id, login }: Pick<UserRow, 'id' | 'login'>,
-): Promise<boolean> {
+/** Whether a user is the developer or the service user of an app, which the server or the app needs to work. */
+export async function isSystemUser(db: Kysely<Tables>, { id, login }: Pick<UserRow, 'id' | 'login'>): Promise<boolean> {
   if (login === DEVELOPER_LOGIN) return true;
   const app = await db.selectFrom('apps').select('client_id').where('service_user_id', '=', id).executeTakeFirst();
   return app !== undefined;

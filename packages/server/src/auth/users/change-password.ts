@@ -4,7 +4,10 @@ import { revokeUserTokens } from '../tokens/revoke-tokens.ts';
 import { hashPassword } from './password.ts';
 import { getUserByLogin } from './store.ts';
 
-/** Gives a user another password. Whoever got in with the old one is out: their tokens end. Throws where there is no such user. */
+/**
+ * Sets a user's password and revokes their tokens, so that no one who knew the old password stays logged in. Throws a
+ * message for the operator if the user does not exist or the password is invalid.
+ */
 export async function changePassword(
   db: Kysely<Tables>,
   { login, password }: { login: string; password: string },

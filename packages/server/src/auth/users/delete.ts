@@ -9,7 +9,7 @@ import { abandonJob, acquireOverdueJob, insertJob, isBeingDeleted } from '../../
 import type { UploadContext } from '../../uploads/context.ts';
 import type { AuthContext } from '../context.ts';
 import { revokeUserTokens } from '../tokens/revoke-tokens.ts';
-import { assertAdministers, isKeptByServer } from './administrator.ts';
+import { assertAdministers, isSystemUser } from './administrator.ts';
 import { removeUser } from './remove.ts';
 import { findUser } from './store.ts';
 
@@ -20,12 +20,12 @@ interface DeleteUserDeps {
 }
 
 /**
- * Deletes a user for good: tokens, uploads and, with `force`, all files and folders, also from the trash. From the first
- * transaction on the user can do nothing any more; the rest follows in batches that let others through, the user's own row
- * last. A crash leaves the rest to the sweep. Refuses `not_found`; `bad_request` without `force` where anything is left;
- * the developer and the users of apps as `access_denied_insufficient_permissions`, and who is not for this administrator
- * to delete (`assertAdministers`).
- * @param request `by` says how far the caller administers.
+ * Permanently deletes a user with their tokens and uploads and, with `force`, their files and folders, including the
+ * trash. The first transaction makes the user inactive. The rest follows in batches between which other requests run,
+ * with the user's row last; a background job continues after a crash. Throws `not-found`, `invalid-request` if the user
+ * still has files or uploads and `force` is false, `permission-denied` for the developer and service users of apps, and
+ * the error of `assertAdministers`.
+ * @param request `by` is the caller's role.
  */
 export async function deleteUser(
   deps: DeleteUserDeps,
@@ -36,11 +36,12 @@ export async function deleteUser(
   const { job, tokens } = await context.db.transaction().execute(async (tx) => {
     await lockTree(tx, userId);
     const user = await findUser(tx, userId);
-    if (user === undefined || (await isBeingDeleted(tx, userId)))
-      throw new DomainError('not-found', 'There is no such user.');
+    if (user === undefined || (await isBeingDeleted(tx, userId))) {
+      throw new DomainError('not-found', 'The user does not exist.');
+    }
     await assertAdministers(tx, by, user);
-    if (await isKeptByServer(tx, user)) throw userStays();
-    if (!force && (await ownsAnything(tx, user))) throw ownsFiles();
+    if (await isSystemUser(tx, user)) throw systemUserError();
+    if (!force && (await hasContent(tx, user))) throw hasContentError();
     await tx.updateTable('users').set({ status: 'inactive' }).where('id', '=', userId).execute();
     const tokens = await revokeUserTokens(tx, userId);
     const deletion = { kind: 'delete-user' as const, owner_id: userId, root_id: user.root_id };
@@ -50,8 +51,8 @@ export async function deleteUser(
   await removeUser(deps, job);
 }
 
-/** Whatever a user owns lies below their root, also what is in the trash. */
-async function ownsAnything(tx: Transaction<Tables>, user: UserRow): Promise<boolean> {
+/** Whether a user has items, which are all below the root folder even in the trash, or uploads in progress. */
+async function hasContent(tx: Transaction<Tables>, user: UserRow): Promise<boolean> {
   const item = await tx.selectFrom('items').select('id').where('parent_id', '=', user.root_id).executeTakeFirst();
   return item !== undefined || (await hasOpenSessions(tx, user.id));
 }
@@ -61,46 +62,42 @@ async function hasOpenSessions(tx: Transaction<Tables>, userId: UserId): Promise
   return (await sessions.where('state', '=', 'open').executeTakeFirst()) !== undefined;
 }
 
-function userStays(): DomainError {
-  return new DomainError(
-    'permission-denied',
-    'The developer and the users of apps cannot be deleted: the server needs them.',
-  );
+function systemUserError(): DomainError {
+  return new DomainError('permission-denied', 'The developer and the service users of apps cannot be deleted.');
 }
 
-function ownsFiles(): DomainError {
+function hasContentError(): DomainError {
   return new DomainError(
     'invalid-request',
-    'User has managed content: files, folders, a trash or uploads. Empty them first, or delete all of it with force=true.',
+    'User has managed content: files, folders, trashed items or uploads. Delete them first, or use force=true.',
   );
 }
 
-/** Batches of one round of the sweep, which has other work too; the next round does the rest. */
-const BATCHES_A_ROUND = 1_000;
+/** Batches per run of the background job. The next run continues. */
+const BATCHES_PER_RUN = 1_000;
 
 /**
- * Ends what processes that are gone, or requests that had waited long enough, have left: trees that are deleted in
- * batches, copies that did not become whole, users.
- * @returns How many it ended.
+ * Continues deletions whose process has ended or whose request did not wait for the end: trees, incomplete copies and
+ * users. Returns the number of completed jobs.
  */
 export async function finishTreeJobs(
   deps: DeleteUserDeps,
-  { batches = BATCHES_A_ROUND, signal }: { batches?: number; signal?: AbortSignal } = {},
+  { batches = BATCHES_PER_RUN, signal }: { batches?: number; signal?: AbortSignal } = {},
 ): Promise<number> {
   const { files } = deps;
-  let ended = 0;
+  let finished = 0;
   while (!signal?.aborted) {
     const job = await acquireOverdueJob(files.db, files.clock.expiryTime());
     if (job === undefined) break;
-    const done =
+    const isDone =
       job.kind === 'delete-user'
         ? await removeUser(deps, job, { batches, ...(signal && { signal }) })
         : await removeTree(files, job, new TreeRemoval(job), { batches, signal });
-    if (!done) {
+    if (!isDone) {
       await abandonJob(files.db, job);
       break;
     }
-    ended += 1;
+    finished += 1;
   }
-  return ended;
+  return finished;
 }

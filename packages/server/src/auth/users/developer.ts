@@ -7,13 +7,13 @@ import { findUserByLogin, insertUser, toPrincipal } from './store.ts';
 
 export const DEVELOPER_LOGIN = 'developer@partway.local';
 
-/** The user whom the developer token belongs to; made at the first start. */
+/** Gets the user of the developer token, who is created at the first start. */
 export async function ensureDeveloper(db: Kysely<Tables>, token: string, now: Millis): Promise<Developer> {
   const user =
     (await findUserByLogin(db, DEVELOPER_LOGIN)) ??
     (await insertUser(db, { login: DEVELOPER_LOGIN, name: 'Developer', now })) ??
     (await findUserByLogin(db, DEVELOPER_LOGIN));
-  if (user === undefined) throw new Error('the developer user could be neither found nor made');
+  if (user === undefined) throw new Error('The developer user could be neither found nor created.');
   return {
     authority: {
       principal: toPrincipal(user),

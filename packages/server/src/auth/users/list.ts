@@ -5,91 +5,91 @@ import type { Tables, UserRole, UserRow, UserSpaceRow } from '../../database/sch
 import { inBatches } from '../../util/chunks.ts';
 import { DEVELOPER_LOGIN } from './developer.ts';
 
-/** A user with the space they have. */
+/** A user with their counters, and the ID of the app whose service user they are. */
 export type Account = UserRow & UserSpaceRow & { app: string | null };
 
-/** The role of a user: that of the developer and of an app when it acts for itself is to administer, whatever was said. */
-export function roleOf({ login, app, role }: Pick<Account, 'login' | 'app' | 'role'>): UserRole {
+/** The role that a user has in effect: the developer and service users of apps are always administrators. */
+export function effectiveRole({ login, app, role }: Pick<Account, 'login' | 'app' | 'role'>): UserRole {
   return login === DEVELOPER_LOGIN || app !== null ? 'admin' : role;
 }
 
-/** Which users a list holds: all, where both are left out. */
+/** Users must match all filters that are set. */
 export interface UserFilter {
-  /** How a name or login begins. */
+  /** The beginning of the name or login, case-insensitive. */
   startsWith?: string | undefined;
-  /** What an app calls the user, exactly. */
   externalAppUserId?: string | undefined;
 }
 
 export function findAccount(db: Kysely<Tables>, id: UserId): Promise<Account | undefined> {
-  return accountsOf(db, {}).where('users.id', '=', id).executeTakeFirst();
+  return selectAccounts(db, {}).where('users.id', '=', id).executeTakeFirst();
 }
 
-/** All users, the oldest first. */
+/** Lists all users, oldest first. */
 export function listAccounts(db: Kysely<Tables>): Promise<Account[]> {
-  return accountsOf(db, {}).orderBy('users.created_at').orderBy('users.id').execute();
+  return selectAccounts(db, {}).orderBy('users.created_at').orderBy('users.id').execute();
 }
 
-/** A page of users. What is said of them is read for as many as `wideBytes` allow, and for one at least. */
 export interface UserPage extends UserFilter {
   limit: number;
+  /** Limit for the bytes of details. The page ends early at the limit, but has at least one user. */
   wideBytes?: number;
 }
 
-/** Users in the order of their ids: `offset` to `offset + limit - 1`, or the first of them; and how many in all. */
+/** Lists users `offset` to `offset + limit - 1` by ID. `total` counts all users that match. */
 export async function listUsersByOffset(
   db: Kysely<Tables>,
   { offset, limit, wideBytes, ...filter }: UserPage & { offset: number },
 ): Promise<{ entries: Account[]; total: number }> {
-  const found = await lengthsOf(db, filter).offset(offset).limit(limit).execute();
-  const { total } = await usersOf(db, filter)
+  const lengths = await selectLengths(db, filter).offset(offset).limit(limit).execute();
+  const { total } = await selectUsers(db, filter)
     .select(({ fn }) => fn.countAll().as('total'))
     .executeTakeFirstOrThrow();
-  return { entries: await accountsWithin(db, found, wideBytes), total: Number(total) };
+  return { entries: await loadAccounts(db, lengths, wideBytes), total: Number(total) };
 }
 
-/** The same behind the user `after`; `next` where more follow. */
+/** Lists the first `limit` users by ID, or those after `after`. `next` is undefined at the end of the list. */
 export async function listUsersByMarker(
   db: Kysely<Tables>,
   { after, limit, wideBytes, ...filter }: UserPage & { after: UserId | undefined },
 ): Promise<{ entries: Account[]; next: UserId | undefined }> {
-  const found = await lengthsOf(db, filter)
+  const lengths = await selectLengths(db, filter)
     .$if(after !== undefined, (query) => query.where('users.id', '>', after as UserId))
     .limit(limit + 1)
     .execute();
-  const entries = await accountsWithin(db, found.slice(0, limit), wideBytes);
-  return { entries, next: found.length > entries.length ? entries.at(-1)?.id : undefined };
+  const entries = await loadAccounts(db, lengths.slice(0, limit), wideBytes);
+  return { entries, next: lengths.length > entries.length ? entries.at(-1)?.id : undefined };
 }
 
-function lengthsOf(db: Kysely<Tables>, filter: UserFilter) {
-  return usersOf(db, filter)
+function selectLengths(db: Kysely<Tables>, filter: UserFilter) {
+  return selectUsers(db, filter)
     .select(['users.id', sql<number>`octet_length(users.details)`.as('bytes')])
     .orderBy('users.id');
 }
 
-async function accountsWithin(
+/** Loads as many of these users as `maxBytes` allows, and at least one. */
+async function loadAccounts(
   db: Kysely<Tables>,
-  found: readonly { id: UserId; bytes: number }[],
-  most = Number.POSITIVE_INFINITY,
+  lengths: readonly { id: UserId; bytes: number }[],
+  maxBytes = Number.POSITIVE_INFINITY,
 ): Promise<Account[]> {
   let bytes = 0;
-  const first = found.findIndex((user, at) => {
+  const end = lengths.findIndex((user, index) => {
     bytes += Number(user.bytes);
-    return bytes > most && at > 0;
+    return bytes > maxBytes && index > 0;
   });
-  const ids = found.slice(0, first === -1 ? found.length : first).map(({ id }) => id);
-  return inBatches(ids, (batch) => accountsOf(db, {}).where('users.id', 'in', batch).orderBy('users.id').execute());
+  const ids = lengths.slice(0, end === -1 ? lengths.length : end).map(({ id }) => id);
+  return inBatches(ids, (batch) => selectAccounts(db, {}).where('users.id', 'in', batch).orderBy('users.id').execute());
 }
 
-function accountsOf(db: Kysely<Tables>, filter: UserFilter) {
-  return usersOf(db, filter)
+function selectAccounts(db: Kysely<Tables>, filter: UserFilter) {
+  return selectUsers(db, filter)
     .leftJoin('apps', 'apps.service_user_id', 'users.id')
     .selectAll('users')
     .select('apps.client_id as app');
 }
 
-/** Those whose name or login begins so, in any case; without those who are being deleted. */
-function usersOf(db: Kysely<Tables>, { startsWith, externalAppUserId }: UserFilter) {
+/** Selects the users that match, except those that are being deleted. */
+function selectUsers(db: Kysely<Tables>, { startsWith, externalAppUserId }: UserFilter) {
   const pattern = `${foldCase(startsWith ?? '').replaceAll(/[\\%_]/g, '\\$&')}%`;
   return db
     .selectFrom('users')

@@ -10,11 +10,11 @@ import { deleteOpenSession, deleteParts } from '../../uploads/session-store.ts';
 import type { AuthContext } from '../context.ts';
 import { revokeUserTokens } from '../tokens/revoke-tokens.ts';
 
-const SESSIONS_AT_ONCE = 100;
+const SESSIONS_PER_QUERY = 100;
 
 /**
- * Removes what is left of a user who can do nothing any more: uploads, then the tree in batches, then the user's row.
- * @returns Whether all of it is gone; not if `signal` or the number of batches ended it before.
+ * Deletes everything of an inactive user: uploads, then the tree in batches, then the user's row. Returns whether all
+ * of it is deleted; false if `signal` or `batches` ended it early.
  */
 export async function removeUser(
   deps: { auth: AuthContext; files: FileContext; uploads: UploadContext },
@@ -23,7 +23,7 @@ export async function removeUser(
 ): Promise<boolean> {
   const { auth, files, uploads } = deps;
   const { owner_id: owner } = job;
-  await removeSessions(uploads, owner);
+  await deleteSessions(uploads, owner);
   for (const other of await acquireJobs(auth.db, owner)) {
     if (!(await removeTree(files, other, new TreeRemoval(other), { batches, signal }))) return false;
   }
@@ -34,23 +34,22 @@ export async function removeUser(
     await tx.deleteFrom('locks').where('created_by', '=', owner).execute();
     await tx.deleteFrom('upload_sessions').where('owner_id', '=', owner).execute();
     await deleteJob(tx, job);
-    const ended = await revokeUserTokens(tx, owner);
+    const revoked = await revokeUserTokens(tx, owner);
     await tx.deleteFrom('users').where('id', '=', owner).execute();
-    return ended;
+    return revoked;
   });
   auth.tokens.deleteAll(tokens);
   return true;
 }
 
-/** One session in a transaction, with its parts. */
-async function removeSessions(uploads: UploadContext, owner: UserId): Promise<void> {
+async function deleteSessions(uploads: UploadContext, owner: UserId): Promise<void> {
   const { db } = uploads;
   for (;;) {
     const rows = await db
       .selectFrom('upload_sessions')
       .selectAll()
       .where('owner_id', '=', owner)
-      .limit(SESSIONS_AT_ONCE)
+      .limit(SESSIONS_PER_QUERY)
       .execute();
     for (const session of rows.map(sessionFromRow)) {
       if (session.state === 'open' && (await deleteOpenSession(db, session.id))) {
@@ -61,6 +60,6 @@ async function removeSessions(uploads: UploadContext, owner: UserId): Promise<vo
       await deleteParts(db, session.id);
       await db.deleteFrom('upload_sessions').where('id', '=', session.id).where('state', '!=', 'open').execute();
     }
-    if (rows.length < SESSIONS_AT_ONCE) return;
+    if (rows.length < SESSIONS_PER_QUERY) return;
   }
 }

@@ -14,17 +14,17 @@ export interface NewUser {
   login: string;
   name: string;
   now: Millis;
-  /** Bytes; -1 for no limit, what the server is set to where it is left out. */
+  /** In bytes; -1 for no limit, undefined for the server's default. */
   spaceQuota?: number | undefined;
-  /** Active where it is left out. */
+  /** Defaults to `active`. */
   status?: UserStatus | undefined;
-  /** That of a user who does not administer where it is left out. */
+  /** Defaults to `user`. */
   role?: UserRole | undefined;
   externalAppUserId?: string | undefined;
   details?: Partial<UserDetails>;
 }
 
-/** Makes a user together with their root folder; undefined if the login is taken. */
+/** Inserts a user and their root folder. Returns undefined if the login is in use. */
 export async function insertUser(db: Kysely<Tables>, user: NewUser): Promise<UserRow | undefined> {
   const { login, name, now, spaceQuota, status = 'active', role = 'user', externalAppUserId, details = {} } = user;
   const row: UserRow = {
@@ -83,10 +83,11 @@ export function findUserByLogin(db: Kysely<Tables>, login: string): Promise<User
   return db.selectFrom('users').selectAll().where('login_key', '=', foldCase(login)).executeTakeFirst();
 }
 
-/** The user with this login, in whatever case. Throws a sentence for the operator where there is none. */
+/** Gets the user with this login, which is case-insensitive. Throws a message for the operator if there is none. */
 export async function getUserByLogin(db: Kysely<Tables>, login: string): Promise<UserRow> {
   const user = await findUserByLogin(db, login);
-  if (user === undefined) throw new Error(`There is no user with the login ${login}: partway user list shows all.`);
+  if (user === undefined)
+    throw new Error(`There is no user with the login ${login}. To list all users, run: partway user list`);
   return user;
 }
 
@@ -95,46 +96,45 @@ export function toPrincipal(user: Pick<UserRow, 'id' | 'login' | 'name' | 'root_
   return { userId: id, login, name, rootId, status, role };
 }
 
-/** Refuses what no login can be. */
+/** Throws `invalid-request` if the login is invalid. */
 export function checkLogin(login: string): void {
-  refuse('login', loginFault(login));
+  throwFault('login', loginFault(login));
 }
 
-/** Refuses what no name of a user can be. */
+/** Throws `invalid-request` if the name is invalid. */
 export function checkUserName(name: string): void {
-  refuse('name', userNameFault(name));
+  throwFault('name', userNameFault(name));
 }
 
 export function loginTakenError(login: string): DomainError {
   return new DomainError('login-in-use', `User with the specified login already exists: ${login}`);
 }
 
-function refuse(field: string, fault: Fault | undefined): void {
+function throwFault(field: string, fault: Fault | undefined): void {
   if (fault !== undefined) throw new DomainError('invalid-request', `${field} ${fault.says}.`);
 }
 
-/** What users of each status may do, whatever their tokens are good for. */
-const ABILITIES_OF: Record<UserStatus, readonly Permission[]> = {
+/** The permissions of users by status, which limit all their tokens. The statuses are Box's. */
+const PERMISSIONS_BY_STATUS: Record<UserStatus, readonly Permission[]> = {
   active: ['read', 'download', 'upload', 'replace', 'rename', 'delete', 'change'],
   cannot_delete_edit: ['read', 'download', 'upload'],
   cannot_delete_edit_upload: ['read', 'download'],
   inactive: [],
 };
 
-/** Box's words for them, which are ours. */
-export const USER_STATUSES: readonly string[] = Object.keys(ABILITIES_OF);
+export const USER_STATUSES: readonly string[] = Object.keys(PERMISSIONS_BY_STATUS);
 
 export function isUserStatus(text: unknown): text is UserStatus {
-  return typeof text === 'string' && Object.hasOwn(ABILITIES_OF, text);
+  return typeof text === 'string' && Object.hasOwn(PERMISSIONS_BY_STATUS, text);
 }
 
-export function statusAllows(status: UserStatus, ability: Permission): boolean {
-  return ABILITIES_OF[status].includes(ability);
+export function statusAllows(status: UserStatus, permission: Permission): boolean {
+  return PERMISSIONS_BY_STATUS[status].includes(permission);
 }
 
 /**
- * Sets how many bytes a user may keep: -1 for no limit, null for what the server is set to. What the user has already
- * stays, however much it is. Gives whether there is such a user.
+ * Sets a user's quota in bytes: -1 for no limit, null for the server's default. A quota below the used space is allowed
+ * and deletes nothing. Returns false if the user does not exist.
  */
 export async function setQuota(db: Kysely<Tables>, user: UserId, quota: number | null): Promise<boolean> {
   const { numUpdatedRows } = await db

@@ -9,7 +9,7 @@ import { DomainError, KnownError } from '../../errors.ts';
 import { lockTree } from '../../files/tree.ts';
 import type { AuthContext } from '../context.ts';
 import { revokeUserTokens } from '../tokens/revoke-tokens.ts';
-import { assertAdministers, isKeptByServer } from './administrator.ts';
+import { assertAdministers, isSystemUser } from './administrator.ts';
 import {
   checkLogin,
   checkUserName,
@@ -23,20 +23,19 @@ import {
 interface UserChange {
   name?: string;
   login?: string;
-  /** Bytes; -1 for no limit. What the user has already stays, however much it is. */
+  /** In bytes; -1 for no limit. A quota below the used space is allowed and deletes nothing. */
   spaceQuota?: number;
   status?: UserStatus;
   role?: UserRole;
-  /** Empty for none. */
+  /** An empty string removes it. */
   externalAppUserId?: string;
   details?: Partial<UserDetails>;
 }
 
 /**
- * Changes a user, whole or not at all. Refuses `not_found`, a taken login as `user_login_already_used`, `bad_request`; as
- * `access_denied_insufficient_permissions` another login, status or role for the developer or an app's user, and what is
- * not for this administrator (`assertAdministers`).
- * @param by how far the caller administers.
+ * Updates a user in one transaction. Throws `not-found`, `login-in-use`, `invalid-request`, `permission-denied` for the
+ * login, status or role of the developer or a service user, and the error of `assertAdministers`.
+ * @param by The caller's role.
  */
 export async function updateUser(
   { db, tokens, clock }: AuthContext,
@@ -50,8 +49,8 @@ export async function updateUser(
   try {
     await db.transaction().execute((tx) => changeRows(tx, userId, change, { by, now: clock.now() }));
   } catch (error) {
-    // Of two who want a login at once one meets the unique key, which each database reports in its own way.
-    if (login !== undefined && isConflict(error) && (await isAnothers(db, login, userId))) {
+    // If two requests set the same login at once, one violates the unique key, which each database reports differently.
+    if (login !== undefined && isConflict(error) && (await isLoginOfOther(db, login, userId))) {
       throw loginTakenError(login);
     }
     throw error;
@@ -65,15 +64,15 @@ async function changeRows(
   { name, login, spaceQuota, status, role, externalAppUserId, details }: UserChange,
   { by, now }: { by: UserRole; now: Millis },
 ): Promise<void> {
-  // The user's row is held, so that of two changes at once neither writes back what it had read before the other.
+  // Locks the user's row, so that a concurrent change does not overwrite this one with values that it read before.
   await lockTree(tx, userId);
   const user = await findUser(tx, userId);
-  if (user === undefined) throw new DomainError('not-found', 'There is no such user.');
+  if (user === undefined) throw new DomainError('not-found', 'The user does not exist.');
   await assertAdministers(tx, by, user, role);
-  if (role !== undefined && role !== 'admin' && (await isKeptByServer(tx, user))) throw roleStays();
+  if (role !== undefined && role !== 'admin' && (await isSystemUser(tx, user))) throw systemRoleError();
   if (login !== undefined && login !== user.login) {
-    if (await isKeptByServer(tx, user)) throw loginStays();
-    if (await isAnothers(tx, login, userId)) throw loginTakenError(login);
+    if (await isSystemUser(tx, user)) throw systemLoginError();
+    if (await isLoginOfOther(tx, login, userId)) throw loginTakenError(login);
   }
   await tx
     .updateTable('users')
@@ -97,52 +96,55 @@ function isConflict(error: unknown): boolean {
   return !(error instanceof KnownError) || (error instanceof DatabaseError && error.code === 'conflict');
 }
 
-async function isAnothers(db: Kysely<Tables>, login: string, userId: UserId): Promise<boolean> {
-  const holder = await findUserByLogin(db, login);
-  return holder !== undefined && holder.id !== userId;
+async function isLoginOfOther(db: Kysely<Tables>, login: string, userId: UserId): Promise<boolean> {
+  const user = await findUserByLogin(db, login);
+  return user !== undefined && user.id !== userId;
 }
 
-function roleStays(): DomainError {
+function systemRoleError(): DomainError {
   return new DomainError(
     'permission-denied',
-    'The developer and the users of apps are administrators always: the server needs them.',
+    'The developer and the service users of apps are always administrators. Their role cannot be changed.',
   );
 }
 
-function loginStays(): DomainError {
+function systemLoginError(): DomainError {
   return new DomainError(
     'permission-denied',
-    'The logins of the developer and of the users of apps cannot be changed.',
+    'The logins of the developer and of the service users of apps cannot be changed.',
   );
 }
 
 interface UserToCreate extends Omit<NewUser, 'login' | 'now'> {
-  /** Left out for a user whom only apps act for, who gets one that nobody needs to know. */
+  /** Undefined for a user who never logs in and is only used by apps; such a user gets a generated login. */
   login: string | undefined;
 }
 
-/** Makes a user with an empty root folder, who cannot log in. Refuses a taken login as `user_login_already_used`, and `bad_request`. */
+/**
+ * Creates a user with an empty root folder and no password, who cannot log in. Throws `login-in-use` and
+ * `invalid-request`.
+ */
 export async function createUser(
   { db, clock }: AuthContext,
   { login = `user-${randomBytes(16).toString('hex')}@partway.local`, ...user }: UserToCreate,
 ): Promise<UserRow> {
   checkUserName(user.name);
   checkLogin(login);
-  const made = await insertUser(db, { ...user, login, now: clock.now() });
-  if (made === undefined) throw loginTakenError(login);
-  return made;
+  const row = await insertUser(db, { ...user, login, now: clock.now() });
+  if (row === undefined) throw loginTakenError(login);
+  return row;
 }
 
 /**
- * Says what a user may do from now on. The tokens of one who becomes inactive end, and do not come back. Refuses the
- * developer and the users of apps as `access_denied_insufficient_permissions`: the server needs them.
+ * Sets a user's status. Making a user inactive revokes their tokens permanently. Throws `permission-denied` for the
+ * developer and service users of apps, because the server needs them.
  */
 export async function setStatus(tx: Transaction<Tables>, user: UserRow, status: UserStatus): Promise<void> {
   if (status === user.status) return;
-  if (await isKeptByServer(tx, user)) {
+  if (await isSystemUser(tx, user)) {
     throw new DomainError(
       'permission-denied',
-      'The developer and the users of apps are active always: the server needs them.',
+      'The developer and the service users of apps are always active. Their status cannot be changed.',
     );
   }
   await tx.updateTable('users').set({ status }).where('id', '=', user.id).execute();

@@ -2,7 +2,7 @@ import { UNLIMITED_BYTES } from '@partway/protocol/schemas/users';
 import { parseUserDetails, type UserDetails } from '@partway/protocol/user-details';
 import type { FastifyRequest } from 'fastify';
 import { ENTERPRISE_ID } from '../../auth/context.ts';
-import { type Account, roleOf } from '../../auth/users/list.ts';
+import { type Account, effectiveRole } from '../../auth/users/list.ts';
 import type { FileContext } from '../../files/context.ts';
 import { wireDate } from './dates.ts';
 import { type Fieldmakers, fieldsOf, renderFields } from './fields.ts';
@@ -31,7 +31,7 @@ const FIELDS: Fieldmakers<UserToRender> = new Map<string, (entry: UserToRender) 
   ['space_used', ({ user }) => user.space_used],
   ['max_upload_size', ({ limits }) => limits.maxFileSize],
   ['status', ({ user }) => user.status],
-  ['role', ({ user }) => roleOf(user)],
+  ['role', ({ user }) => effectiveRole(user)],
   ['enterprise', () => ({ type: 'enterprise', id: ENTERPRISE_ID, name: 'Partway' })],
   ['job_title', ({ details }) => details.job_title],
   ['phone', ({ details }) => details.phone],

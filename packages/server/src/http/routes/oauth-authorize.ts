@@ -2,7 +2,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Millis } from '@partway/protocol/ids';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { findChallengeFault } from '../../auth/grants/authorization-code.ts';
-import { getAuthorizingApp, issueCode } from '../../auth/grants/authorize.ts';
+import { findAuthorizingApp, issueCode } from '../../auth/grants/authorize.ts';
 import { GrantError } from '../../auth/grants/errors.ts';
 import { logIn } from '../../auth/login/log-in.ts';
 import { parseScopes, type Scope } from '../../auth/scopes.ts';
@@ -39,7 +39,7 @@ export function serveAuthorize(app: FastifyInstance, { auth, settings }: Service
     // Which of two apps or addresses is meant cannot be known, so nothing is sent to either.
     if (repeated.has('client_id') || repeated.has('redirect_uri')) return sendErrorPage(reply, UNKNOWN);
     const wanted = { clientId: query.get('client_id') ?? '', redirectUri: query.get('redirect_uri') || undefined };
-    const asking = await getAuthorizingApp(auth, wanted);
+    const asking = await findAuthorizingApp(auth, wanted);
     if (asking === undefined) return sendErrorPage(reply, UNKNOWN);
     const { redirectUri } = asking;
     const state = query.get('state') ?? undefined;
@@ -72,7 +72,7 @@ export function serveAuthorize(app: FastifyInstance, { auth, settings }: Service
     const login = form.get('login') ?? '';
     const outcome = await logIn(auth, { login, password: form.get('password') ?? '', address: request.ip });
     if (outcome.kind === 'later') {
-      const seconds = Math.ceil(outcome.wait / 1000);
+      const seconds = Math.ceil(outcome.delay / 1000);
       reply.code(429).header('retry-after', seconds);
       return show(reply, ticket, { nonce, login, trouble: `Too many attempts. Try again in ${seconds} s.` });
     }
@@ -84,7 +84,7 @@ export function serveAuthorize(app: FastifyInstance, { auth, settings }: Service
       return show(reply.code(403), ticket, { nonce, login, trouble });
     }
     // The app may have lost its address, or itself, since the page was shown.
-    const asking = await getAuthorizingApp(auth, ticket);
+    const asking = await findAuthorizingApp(auth, ticket);
     if (asking === undefined) return sendErrorPage(reply, UNKNOWN);
     return leadBack(reply, ticket, { code: await issueCode(auth, { ...ticket, userId: outcome.user.id }) });
   }
@@ -94,7 +94,7 @@ export function serveAuthorize(app: FastifyInstance, { auth, settings }: Service
     ticket: Ticket,
     { nonce, ...rest }: { nonce: string; login?: string; trouble?: string },
   ): Promise<FastifyReply> {
-    const asking = await getAuthorizingApp(auth, ticket);
+    const asking = await findAuthorizingApp(auth, ticket);
     if (asking === undefined) return sendErrorPage(reply, UNKNOWN);
     return sendLogInPage(reply, {
       appName: asking.app.name,

@@ -135,7 +135,7 @@ async function exchange({ auth, request, form, rates }: TokenCall): Promise<Gran
   return exchangeToken(auth, {
     client: parseOptionalClient(request, form),
     subjectToken: requiredField(form, 'subject_token'),
-    admit: (user) => rates.call(user),
+    checkUser: (user) => rates.call(user),
     scope: requiredField(form, 'scope'),
     resource: optionalField(form, 'resource'),
   });
