@@ -8,13 +8,13 @@ import {
   listTrashByMarker,
   type PageCursor,
 } from '../../packages/server/src/files/paging.ts';
-import { shownInList } from '../../packages/server/src/http/render/items.ts';
+import { toRequestedFields } from '../../packages/server/src/http/render/items.ts';
 import { sentStatements } from '../support/sent-statements.ts';
 import { type FilesFixture, openFilesFixture } from './files-fixture.ts';
 import { addFolders } from './large-trees.ts';
 import { fileOf, rowOf, trash } from './tree-steps.ts';
 
-const NOTHING = shownInList(undefined);
+const NOTHING = toRequestedFields(undefined);
 
 async function describe(fixture: FilesFixture, ids: readonly ItemId[], description: string): Promise<void> {
   await fixture.files.db.updateTable('items').set({ description }).where('id', 'in', ids).execute();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
-import { MOST_JSON_NESTING, MOST_JSON_VALUES } from '../../packages/server/src/http/request/parse-json.ts';
+import { MAX_JSON_NESTING, MAX_JSON_VALUES } from '../../packages/server/src/http/request/parse-json.ts';
 import { API_ROUTES, callOf } from '../auth/api-routes.ts';
 import { type Answer, Api } from '../support/api.ts';
 import { seededBytes, sha1Base64 } from '../support/bytes.ts';
@@ -130,14 +130,14 @@ test('nesting beyond its limit, and more values than any call needs, are refused
   const parent = '"parent":{"id":"0"}';
   const nested = (depth: number) => `${'['.repeat(depth)}${']'.repeat(depth)}`;
   const answer = (extra: string) => api.post('/folders', `{${parent},"name":"nested","extra":${extra}}`);
-  assertRefused(await answer(nested(MOST_JSON_NESTING)), 400, 'bad_request', /nested/);
+  assertRefused(await answer(nested(MAX_JSON_NESTING)), 400, 'bad_request', /nested/);
   assertRefused(await answer('{"a":'.repeat(9000) + 1 + '}'.repeat(9000)), 400, 'bad_request', /nested/);
   const brackets = await api.post('/folders', `{${parent},"name":"${'['.repeat(100)}"}`);
   assert.equal(brackets.status, 201, 'brackets in a string nest nothing');
 
   const session = await api.createSession('values.bin', SIZE);
   const commit = `/files/upload_sessions/${session.id}/commit`;
-  const zeros = `{"parts":[${'0,'.repeat(MOST_JSON_VALUES)}0]}`;
+  const zeros = `{"parts":[${'0,'.repeat(MAX_JSON_VALUES)}0]}`;
   assertRefused(
     await api.post(commit, zeros, { digest: `sha=${sha1Base64(Buffer.alloc(0))}` }),
     400,

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { test } from 'node:test';
 import type { FastifyRequest } from 'fastify';
-import { localAddressOf, settleAddress } from '../../packages/server/src/http/addresses.ts';
+import { findLocalAddress, resolveHost } from '../../packages/server/src/http/addresses.ts';
 import { listAudiences } from '../../packages/server/src/http/routes/oauth-token.ts';
 
 const SETTINGS = { publicUrl: undefined, tls: undefined };
@@ -19,7 +19,7 @@ test('a request whose client has left has no audience and no host of its own, an
     client.write('POST /oauth2/token HTTP/1.0\r\n\r\n');
     const [request] = (await once(server, 'request')) as [IncomingMessage];
     open.audiences = listAudiences({ raw: request } as FastifyRequest, SETTINGS);
-    assert.equal(settleAddress(request), undefined);
+    assert.equal(resolveHost(request), undefined);
     open.host = request.headers.host;
 
     const closed = once(
@@ -31,7 +31,7 @@ test('a request whose client has left has no audience and no host of its own, an
     await closed;
     assert.deepEqual(listAudiences({ raw: request } as FastifyRequest, SETTINGS), []);
     delete request.headers.host;
-    assert.equal(settleAddress(request)?.code, 'bad_request');
+    assert.equal(resolveHost(request)?.code, 'bad_request');
     assert.equal(open.host, `127.0.0.1:${port}`);
     assert.ok(open.audiences.includes(`http://localhost:${port}/oauth2/token`));
     assert.ok(open.audiences.includes(`http://127.0.0.1:${port}/oauth2/token`));
@@ -47,6 +47,6 @@ test('the address that a client connected to is written as a URL has it', () => 
     ['::1', '[::1]'],
     ['fe80::1%eth0', '[fe80::1]'],
   ]) {
-    assert.deepEqual(localAddressOf({ localAddress, localPort: 4400 } as Socket), { host, port: 4400 });
+    assert.deepEqual(findLocalAddress({ localAddress, localPort: 4400 } as Socket), { host, port: 4400 });
   }
 });

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo, Socket } from 'node:net';
 import { test } from 'node:test';
 import { Connections } from '../../packages/server/src/http/connections/connections.ts';
-import { findDeparted } from '../../packages/server/src/http/connections/disconnects.ts';
+import { findDisconnected } from '../../packages/server/src/http/connections/disconnects.ts';
 import { TcpTable } from '../../packages/server/src/http/connections/tcp-table.ts';
 import { openLog } from '../../packages/server/src/logging/logger.ts';
 import { RawConnection, rawRequest } from '../support/raw-connection.ts';
@@ -19,7 +19,7 @@ async function busyServer(answer: (response: ServerResponse) => void = () => {},
   const requests: { request: IncomingMessage; response: ServerResponse }[] = [];
   const settings = { maxPipelined: 10, bodyPace: PACE, responsePace, errorHeaders: () => ({}) };
   const connections = new Connections(settings, openLog('silent'));
-  server.on('clientError', (error, socket) => connections.refuseBadSyntax(error, socket as Socket));
+  server.on('clientError', (error, socket) => connections.rejectBadSyntax(error, socket as Socket));
   connections.serve(server, (request, response) => {
     request.on('error', () => {});
     requests.push({ request, response });
@@ -114,7 +114,7 @@ test('a connection that the table of the system leaves out once is not taken for
     [1, [new TcpTable(), new TcpTable()]],
   ] as const) {
     const left = [...tables];
-    const gone = await findDeparted([{ socket, missing: 10_000_000 }], async () => left.shift());
+    const gone = await findDisconnected([{ socket, missing: 10_000_000 }], async () => left.shift());
     assert.equal(gone.length, found);
   }
   client.socket.destroy();

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  BEYOND_PER_SECOND,
+  EXTRA_UNITS_PER_SECOND,
   FairShare,
-  LONGEST_WAIT,
-  MOST_UNITS,
+  MAX_UNITS,
+  MAX_WAIT,
   TICK,
   UNITS_PER_SECOND,
 } from '../../packages/server/src/http/hooks/fair-share.ts';
@@ -28,7 +28,7 @@ function busyServer() {
     const before = turns.filter((name) => name === user).length;
     for (let at = 0; at < millis; at += TICK) {
       clock.advance(TICK);
-      fair.look();
+      fair.releaseDue();
       await settled();
     }
     return turns.filter((name) => name === user).length - before;
@@ -42,7 +42,7 @@ async function settled(): Promise<void> {
 
 /** Asks for so many turns that some must wait, and gives how many had one at once. */
 async function askForMany(ask: (user: string) => Promise<unknown>, user: string, fair: FairShare<string>) {
-  const asked = 3 * MOST_UNITS;
+  const asked = 3 * MAX_UNITS;
   for (let n = 0; n < asked; n++) void ask(user);
   await settled();
   return asked - fair.waiting;
@@ -50,27 +50,27 @@ async function askForMany(ask: (user: string) => Promise<unknown>, user: string,
 
 test('of a user who asks for too much on a busy server, what is beyond the allowance waits for others', async () => {
   const { fair, ask } = busyServer();
-  fair.seen('small');
+  fair.markActive('small');
   const atOnce = await askForMany(ask, 'large', fair);
-  assert.equal(atOnce, MOST_UNITS + 1);
+  assert.equal(atOnce, MAX_UNITS + 1);
   await ask('small');
-  assert.equal(fair.waiting, 3 * MOST_UNITS - atOnce, 'the small user did not wait');
+  assert.equal(fair.waiting, 3 * MAX_UNITS - atOnce, 'the small user did not wait');
 });
 
 test('nobody waits while the server has time, or while nobody else is active', async () => {
   const idle = busyServer();
   idle.server.load = 0.3;
-  idle.fair.seen('small');
-  assert.equal(await askForMany(idle.ask, 'large', idle.fair), 3 * MOST_UNITS);
+  idle.fair.markActive('small');
+  assert.equal(await askForMany(idle.ask, 'large', idle.fair), 3 * MAX_UNITS);
 
   const alone = busyServer();
-  assert.equal(await askForMany(alone.ask, 'large', alone.fair), 3 * MOST_UNITS);
+  assert.equal(await askForMany(alone.ask, 'large', alone.fair), 3 * MAX_UNITS);
 });
 
 test('a user counts as active for two seconds after the last request, also if another came since', async () => {
   const { clock, fair, ask } = busyServer();
   await ask('small');
-  await ask('large', MOST_UNITS + 100);
+  await ask('large', MAX_UNITS + 100);
   clock.advance(1_900);
   void ask('large');
   await settled();
@@ -78,7 +78,7 @@ test('a user counts as active for two seconds after the last request, also if an
 
   const quiet = busyServer();
   await quiet.ask('small');
-  await quiet.ask('large', MOST_UNITS + 100);
+  await quiet.ask('large', MAX_UNITS + 100);
   quiet.clock.advance(2_100);
   await quiet.ask('large');
   await quiet.ask('large');
@@ -91,8 +91,8 @@ test('an address whose user is not known slows nobody down, and waits for users'
     () => 1,
     (key) => key !== 'address',
   );
-  await fair.turn('address', MOST_UNITS + 1, () => STAYS);
-  await fair.turn('large', MOST_UNITS + 1, () => STAYS);
+  await fair.turn('address', MAX_UNITS + 1, () => STAYS);
+  await fair.turn('large', MAX_UNITS + 1, () => STAYS);
   await fair.turn('large', 1, () => STAYS);
   assert.equal(fair.waiting, 0, 'only the address was there beside it');
   void fair.turn('address', 1, () => STAYS);
@@ -101,15 +101,15 @@ test('an address whose user is not known slows nobody down, and waits for users'
 
 test('a user who waits gets what is left for all beyond their allowances, and no more', async () => {
   const { fair, ask, pass } = busyServer();
-  fair.seen('small');
+  fair.markActive('small');
   await askForMany(ask, 'large', fair);
   const inASecond = await pass(1000, 'large');
-  assert.ok(inASecond >= BEYOND_PER_SECOND - 2 && inASecond <= BEYOND_PER_SECOND + 2, String(inASecond));
+  assert.ok(inASecond >= EXTRA_UNITS_PER_SECOND - 2 && inASecond <= EXTRA_UNITS_PER_SECOND + 2, String(inASecond));
 });
 
 test('users who wait take turns', async () => {
   const { fair, turns, ask, pass } = busyServer();
-  fair.seen('small');
+  fair.markActive('small');
   await askForMany(ask, 'first', fair);
   const waiting = fair.waiting;
   await askForMany(ask, 'second', fair);
@@ -122,7 +122,7 @@ test('users who wait take turns', async () => {
 
 test('all that wait get their turns soon after the server has time again', async () => {
   const { server, fair, ask, pass } = busyServer();
-  fair.seen('small');
+  fair.markActive('small');
   await askForMany(ask, 'large', fair);
   const { waiting } = fair;
   server.load = 0.1;
@@ -132,14 +132,14 @@ test('all that wait get their turns soon after the server has time again', async
 
 test('large requests count as many, and what is charged later too', async () => {
   const { fair, ask } = busyServer();
-  fair.seen('small');
-  await ask('large', MOST_UNITS + 5);
+  fair.markActive('small');
+  await ask('large', MAX_UNITS + 5);
   void ask('large');
   await settled();
   assert.equal(fair.waiting, 1);
 
   await ask('other');
-  fair.charge('other', MOST_UNITS + 5);
+  fair.charge('other', MAX_UNITS + 5);
   void ask('other');
   await settled();
   assert.equal(fair.waiting, 2);
@@ -147,20 +147,20 @@ test('large requests count as many, and what is charged later too', async () => 
 
 test('no request waits longer than the limit, however much its user owes', async () => {
   const { fair, ask, pass } = busyServer();
-  fair.seen('small');
+  fair.markActive('small');
   for (let n = 0; n < 20; n++) void ask('large', 1_000);
   await settled();
   assert.equal(fair.waiting, 19);
-  await pass(LONGEST_WAIT + TICK, 'large');
+  await pass(MAX_WAIT + TICK, 'large');
   assert.equal(fair.waiting, 0);
 });
 
 test('an allowance comes back with time', async () => {
   const { clock, fair, ask } = busyServer();
-  fair.seen('small');
-  await ask('large', MOST_UNITS + 1);
+  fair.markActive('small');
+  await ask('large', MAX_UNITS + 1);
   clock.advance(2_000);
-  fair.seen('small');
+  fair.markActive('small');
   for (let n = 0; n < 2 * UNITS_PER_SECOND; n++) void ask('large');
   await settled();
   assert.equal(fair.waiting, 0);
@@ -168,8 +168,8 @@ test('an allowance comes back with time', async () => {
 
 test('a request whose client leaves waits no longer, and takes nothing from the others', async () => {
   const { fair, ask, turns } = busyServer();
-  fair.seen('small');
-  await ask('large', MOST_UNITS + 1);
+  fair.markActive('small');
+  await ask('large', MAX_UNITS + 1);
   const client = new AbortController();
   const asked = ask('large', 1, client.signal);
   await settled();
@@ -186,8 +186,8 @@ test('a request whose client leaves waits no longer, and takes nothing from the 
 test('users of long ago are forgotten, those who owe something are not', async () => {
   const { clock, fair, ask } = busyServer();
   for (let n = 0; n < 1_000; n++) await ask(`user ${n}`);
-  assert.equal(fair.known, 1_000);
+  assert.equal(fair.size, 1_000);
   clock.advance(60_000);
   await ask('another');
-  assert.equal(fair.known, 1);
+  assert.equal(fair.size, 1);
 });

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fastify, { type FastifyRequest } from 'fastify';
-import { MOST_UNITS } from '../../packages/server/src/http/hooks/fair-share.ts';
-import { newFairShare, takeFairTurns } from '../../packages/server/src/http/hooks/fair-turns.ts';
+import { MAX_UNITS } from '../../packages/server/src/http/hooks/fair-share.ts';
+import { createFairShare, enforceFairShare } from '../../packages/server/src/http/hooks/fair-turns.ts';
 import { parseJsonBodies } from '../../packages/server/src/http/request/bodies.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { until } from '../support/until.ts';
@@ -14,14 +14,14 @@ const STREAM = { config: { policy: 'bearer' as const, body: 'stream' as const } 
 async function startBusy() {
   const clock = new TestClock(Date.UTC(2026, 0, 1));
   const state = { load: 1 };
-  const fair = newFairShare(clock, () => state.load);
+  const fair = createFairShare(clock, () => state.load);
   const app = fastify({ forceCloseConnections: true });
   app.decorateRequest('authority', undefined);
   app.addHook('onRequest', async (request: FastifyRequest) => {
     const userId = request.headers['x-user'];
     if (userId !== undefined) request.authority = { principal: { userId } } as never;
   });
-  takeFairTurns(app, fair);
+  enforceFairShare(app, fair);
   parseJsonBodies(app);
   app.post('/items', { ...BEARER, bodyLimit: 8 * 1024 * 1024 }, async () => ({}));
   app.get('/list', BEARER, async () => ({ entries: 'x'.repeat(4 * 1024 * 1024) }));
@@ -44,7 +44,7 @@ async function startBusy() {
   /** Waiting requests have waited for long enough. */
   const letAllGo = () => {
     clock.advance(60_000);
-    fair.look();
+    fair.releaseDue();
   };
   return { fair, ask, letAllGo, [Symbol.asyncDispose]: () => app.close() };
 }
@@ -53,7 +53,7 @@ test('a user who sent large bodies waits on a busy server; parts, downloads and 
   await using server = await startBusy();
   const { fair, ask, letAllGo } = server;
   assert.equal(await ask('small', '/items', { method: 'POST', body: '{}' }), 200);
-  const large = { method: 'POST', body: JSON.stringify({ text: 'x'.repeat((MOST_UNITS + 1) * 32 * 1024) }) };
+  const large = { method: 'POST', body: JSON.stringify({ text: 'x'.repeat((MAX_UNITS + 1) * 32 * 1024) }) };
   assert.equal(await ask('large', '/items', large), 200);
 
   const waiting = ask('large', '/items', { method: 'POST', body: '{}' });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { ItemId, Sha1, UserId, VersionId } from '../../packages/protocol/src/ids.ts';
-import { renderListed } from '../../packages/server/src/http/render/items.ts';
+import { renderListedItem } from '../../packages/server/src/http/render/items.ts';
 import { DEFAULT_LIMITS } from '../../packages/server/src/limits.ts';
 import { Api } from '../support/api.ts';
 import { startServer, type TestServer } from '../support/server.ts';
@@ -104,10 +104,10 @@ test('a page of a thousand items in their standard form fits into the bytes that
     size: 0,
   };
   const version = { id: most as VersionId, sha1: 'a'.repeat(40) as Sha1 };
-  const entry = { item, path: [], users: new Map(), may: () => true, version } as unknown as Parameters<
-    typeof renderListed
+  const entry = { item, path: [], users: new Map(), can: () => true, version } as unknown as Parameters<
+    typeof renderListedItem
   >[0];
-  const bytes = Buffer.byteLength(JSON.stringify(renderListed(entry)));
+  const bytes = Buffer.byteLength(JSON.stringify(renderListedItem(entry)));
   assert.ok(bytes > 1020 && 1000 * (bytes + 1) <= DEFAULT_LIMITS.listBytes, `${bytes} bytes an entry`);
 });
 

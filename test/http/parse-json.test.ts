@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { TextDecoder } from 'node:util';
 import fc from 'fast-check';
 import { decodeText } from '../../packages/server/src/http/request/decode-text.ts';
-import { MOST_JSON_NESTING, MOST_JSON_VALUES, parseJson } from '../../packages/server/src/http/request/parse-json.ts';
+import { MAX_JSON_NESTING, MAX_JSON_VALUES, parseJson } from '../../packages/server/src/http/request/parse-json.ts';
 
 const parse = (text: string) => parseJson(Buffer.from(text), undefined, 'The body');
 
@@ -32,8 +32,8 @@ test('brackets and commas in a string count for nothing, those after it do', () 
     fc.property(awkward, (text) => {
       const string = JSON.stringify(`${'['.repeat(100)}${','.repeat(100)}${text}`);
       assert.doesNotThrow(() => parse(`[${string}]`));
-      assert.throws(() => parse(`[${string},${'['.repeat(MOST_JSON_NESTING + 1)}`), /nested more than/);
-      assert.throws(() => parse(`[${string}${',1'.repeat(MOST_JSON_VALUES)}]`), /more than 100000 values/);
+      assert.throws(() => parse(`[${string},${'['.repeat(MAX_JSON_NESTING + 1)}`), /nested more than/);
+      assert.throws(() => parse(`[${string}${',1'.repeat(MAX_JSON_VALUES)}]`), /more than 100000 values/);
     }),
     { numRuns: 30 },
   );

@@ -34,7 +34,7 @@ test('readiness is the worst of what was asked, and names what failed', async ()
   const troubles: string[] = [];
   const fails: Probe = { name: 'store', check: () => Promise.reject(new Error('gone')) };
   const works: Probe = { name: 'database', check: async () => {} };
-  const readiness = new Readiness([works, fails], { fresh: 0, onError: (probe) => troubles.push(probe) });
+  const readiness = new Readiness([works, fails], { maxAge: 0, onError: (probe) => troubles.push(probe) });
   assert.deepEqual(await readiness.verdict(), { ready: false, checks: { database: 'ok', store: 'failed' } });
   await sleep(2);
   assert.equal((await readiness.verdict()).ready, false);
@@ -43,7 +43,7 @@ test('readiness is the worst of what was asked, and names what failed', async ()
 
 test('however many ask, a probe is asked once at a time', async () => {
   let asked = 0;
-  const readiness = new Readiness([{ name: 'database', check: async () => ++asked }], { fresh: 60_000 });
+  const readiness = new Readiness([{ name: 'database', check: async () => ++asked }], { maxAge: 60_000 });
   await Promise.all(Array.from({ length: 100 }, () => readiness.verdict()));
   assert.equal(asked, 1);
 });

@@ -18,14 +18,14 @@ const HOST_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}$/;
  * Scheme and host as the client used them: the configured public URL, or else the request's authority (with X-Forwarded-*
  * from trusted proxies only). No slash at its end.
  */
-export function originOf(request: FastifyRequest, publicUrl: string | undefined): string {
+export function getOrigin(request: FastifyRequest, publicUrl: string | undefined): string {
   return publicUrl ?? `${request.protocol}://${request.host}`;
 }
 
 /** `originOf` and the prefix that the client used. */
-export function apiBaseOf(request: FastifyRequest, publicUrl: string | undefined): string {
+export function getApiBase(request: FastifyRequest, publicUrl: string | undefined): string {
   const prefix = PREFIXES.find((known) => request.routeOptions.url?.startsWith(`${known}/`)) ?? PREFIXES[0];
-  return originOf(request, publicUrl) + prefix;
+  return getOrigin(request, publicUrl) + prefix;
 }
 
 declare module 'fastify' {
@@ -36,10 +36,10 @@ declare module 'fastify' {
 }
 
 /** Notes with each request under which address the client sees the API. */
-export function noteApiBase(app: FastifyInstance, publicUrl: string | undefined): void {
+export function decorateApiBase(app: FastifyInstance, publicUrl: string | undefined): void {
   app.decorateRequest('apiBase', '');
   app.addHook('onRequest', async (request) => {
-    request.apiBase = apiBaseOf(request, publicUrl);
+    request.apiBase = getApiBase(request, publicUrl);
   });
 }
 
@@ -49,23 +49,24 @@ export function noteApiBase(app: FastifyInstance, publicUrl: string | undefined)
  * `headers.host` is that and `url` is a path. Returns the refusal for a request that does not say it in exactly one
  * valid way.
  */
-export function settleAddress(request: IncomingMessage): ApiError | undefined {
+export function resolveHost(request: IncomingMessage): ApiError | undefined {
   const hosts = request.rawHeaders.filter((name, index) => index % 2 === 0 && /^host$/i.test(name)).length;
   const { host } = request.headers;
-  if (hosts > 1) return bad('The request has more than one Host header: send one.');
-  if (hosts === 0 && request.httpVersion !== '1.0') return bad('The request has no Host header: send one.');
-  if (host !== undefined && !isAuthority(host)) return bad('The Host header must be a host, with a port if need be.');
+  if (hosts > 1) return badRequestError('The request has more than one Host header: send one.');
+  if (hosts === 0 && request.httpVersion !== '1.0') return badRequestError('The request has no Host header: send one.');
+  if (host !== undefined && !isAuthority(host))
+    return badRequestError('The Host header must be a host, with a port if need be.');
 
   const [, authority, path] = ABSOLUTE_FORM.exec(request.url ?? '') ?? [];
   if (authority !== undefined && path !== undefined) {
-    if (!isAuthority(authority)) return bad('The address in the request line does not name a valid host.');
+    if (!isAuthority(authority)) return badRequestError('The address in the request line does not name a valid host.');
     request.url = path.startsWith('/') ? path : `/${path}`;
     request.headers.host = authority;
   } else if (!request.url?.startsWith('/')) {
-    return bad('The request line must have a path that begins with a slash, or an http:// address.');
+    return badRequestError('The request line must have a path that begins with a slash, or an http:// address.');
   } else if (host === undefined) {
-    const local = localAddressOf(request.socket);
-    if (local === undefined) return bad('The client has closed its connection.');
+    const local = findLocalAddress(request.socket);
+    if (local === undefined) return badRequestError('The client has closed its connection.');
     request.headers.host = `${local.host}:${local.port}`;
   }
   return undefined;
@@ -75,7 +76,7 @@ export function settleAddress(request: IncomingMessage): ApiError | undefined {
  * The address that the client of `socket` connected to, its host as a URL has it: IPv6 in brackets, without a zone.
  * Undefined once the socket is closed, which it may be before its last request is handled.
  */
-export function localAddressOf({ localAddress, localPort }: Socket): { host: string; port: number } | undefined {
+export function findLocalAddress({ localAddress, localPort }: Socket): { host: string; port: number } | undefined {
   if (localAddress === undefined || localPort === undefined) return undefined;
   const [unscoped = ''] = localAddress.split('%', 1);
   const address = unscoped.replace(/^::ffff:(?=[0-9.]+$)/, '');
@@ -83,13 +84,13 @@ export function localAddressOf({ localAddress, localPort }: Socket): { host: str
 }
 
 /** Refuses requests for which a trusted proxy reports a host or scheme that no URL can have. */
-export function checkForwarded(app: FastifyInstance): void {
+export function checkForwardedHeaders(app: FastifyInstance): void {
   app.addHook('onRequest', async ({ protocol, host, headers }) => {
     if (host !== headers.host && !isAuthority(host)) {
-      throw bad('X-Forwarded-Host must be a host, with a port if need be: check the proxy.');
+      throw badRequestError('X-Forwarded-Host must be a host, with a port if need be: check the proxy.');
     }
     if (protocol !== 'http' && protocol !== 'https') {
-      throw bad('X-Forwarded-Proto must be http or https: check the proxy.');
+      throw badRequestError('X-Forwarded-Proto must be http or https: check the proxy.');
     }
   });
 }
@@ -103,6 +104,6 @@ function isAuthority(text: string): boolean {
   return HOST_NAME.test(name) && URL.canParse(`http://${name}/`);
 }
 
-function bad(message: string): ApiError {
+function badRequestError(message: string): ApiError {
   return new ApiError('bad_request', message);
 }

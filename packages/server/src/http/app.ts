@@ -2,25 +2,25 @@ import { createServer, type Server, type ServerOptions } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
-import { checkForwarded, noteApiBase, PREFIXES } from './addresses.ts';
+import { checkForwardedHeaders, decorateApiBase, PREFIXES } from './addresses.ts';
 import { ApiError } from './api-error.ts';
 import { Connections, type ErrorHeaders } from './connections/connections.ts';
 import { newRequestId } from './connections/raw-responses.ts';
 import { checkApiVersion } from './hooks/api-version.ts';
 import { enforcePolicies } from './hooks/authenticate.ts';
-import { allowOrigins, corsHeadersOfErrors } from './hooks/cors.ts';
+import { corsErrorHeaders, enableCors } from './hooks/cors.ts';
 import { handleErrors, sendError } from './hooks/errors.ts';
-import { newFairShare, takeFairTurns } from './hooks/fair-turns.ts';
+import { createFairShare, enforceFairShare } from './hooks/fair-turns.ts';
 import { warnOfUntrustedProxy } from './hooks/forwarded-headers.ts';
 import { hstsHeaders } from './hooks/https.ts';
-import { refuseUnknownRoutes } from './hooks/not-found.ts';
+import { rejectUnknownRoutes } from './hooks/not-found.ts';
 import { limitRates } from './hooks/rate-limit.ts';
 import { RateLimiter } from './hooks/rate-limiter.ts';
 import { checkQueryTexts } from './hooks/request-text.ts';
 import { enforceScopes } from './hooks/scopes.ts';
 import { dropUnreadBodies, parseJsonBodies } from './request/bodies.ts';
-import { setContentTypesAside } from './request/content-type.ts';
-import { refuseUndecodableQueries } from './request/decode-text.ts';
+import { hideContentTypes } from './request/content-type.ts';
+import { rejectUndecodableQueries } from './request/decode-text.ts';
 import { serveDownloads } from './routes/downloads.ts';
 import { serveHealth } from './routes/health.ts';
 import { serveAuthorize } from './routes/oauth-authorize.ts';
@@ -33,19 +33,19 @@ import type { HttpSettings, Services } from './services.ts';
 /** A JSON body may have this many bytes where a route does not say otherwise. */
 const JSON_BODY_LIMIT = 64 * 1024;
 /** Request line and headers together. */
-const MOST_HEADER_BYTES = 16 * 1024;
+const MAX_HEADER_BYTES = 16 * 1024;
 
 /** The edge, ready to listen: every route of the wire under both prefixes. */
 export async function buildApp(services: Services): Promise<FastifyInstance> {
   const { auth, log, settings } = services;
   const errorHeaders: ErrorHeaders = (request) => ({
-    ...corsHeadersOfErrors(request, settings),
+    ...corsErrorHeaders(request, settings),
     ...hstsHeaders(request, settings),
   });
   const connections = new Connections({ ...settings, errorHeaders }, log);
   const app: FastifyInstance = fastify({
     serverFactory: (listener) => {
-      const server = makeServer(settings);
+      const server = createHttpServer(settings);
       connections.serve(server, listener);
       return server;
     },
@@ -53,11 +53,11 @@ export async function buildApp(services: Services): Promise<FastifyInstance> {
     loggerInstance: log,
     genReqId: newRequestId,
     // A parameter may be as long as a header: what it must look like is for its route to say.
-    routerOptions: { ignoreTrailingSlash: true, maxParamLength: MOST_HEADER_BYTES },
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: MAX_HEADER_BYTES },
     bodyLimit: JSON_BODY_LIMIT,
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-    clientErrorHandler: (error, socket) => connections.refuseBadSyntax(error as Error, socket as Socket),
+    clientErrorHandler: (error, socket) => connections.rejectBadSyntax(error as Error, socket as Socket),
     frameworkErrors: (error, request, reply) => {
       reply.headers(errorHeaders(request));
       sendError(error, request, reply);
@@ -66,24 +66,24 @@ export async function buildApp(services: Services): Promise<FastifyInstance> {
 
   handleErrors(app);
   app.addHook('onRequest', async (request, reply) => {
-    connections.begun(request.raw, reply);
+    connections.attachReply(request.raw, reply);
     reply.header('box-request-id', request.id);
     reply.headers(hstsHeaders(request, settings));
   });
-  setContentTypesAside(app);
-  await allowOrigins(app, settings);
-  checkForwarded(app);
-  noteApiBase(app, settings.publicUrl);
-  refuseWhileClosing(app);
+  hideContentTypes(app);
+  await enableCors(app, settings);
+  checkForwardedHeaders(app);
+  decorateApiBase(app, settings.publicUrl);
+  rejectWhileClosing(app);
   warnOfUntrustedProxy(app, settings);
-  refuseUndecodableQueries(app);
-  refuseUnknownRoutes(app);
+  rejectUndecodableQueries(app);
+  rejectUnknownRoutes(app);
   enforcePolicies(app, auth);
   checkApiVersion(app);
   checkQueryTexts(app);
   const rates = new RateLimiter(settings.rates, auth.clock);
   limitRates(app, rates);
-  takeFairTurns(app, newFairShare(auth.clock));
+  enforceFairShare(app, createFairShare(auth.clock));
   enforceScopes(app, auth);
   parseJsonBodies(app);
   dropUnreadBodies(app);
@@ -100,13 +100,13 @@ export async function buildApp(services: Services): Promise<FastifyInstance> {
   return app;
 }
 
-function makeServer(settings: HttpSettings): Server {
+function createHttpServer(settings: HttpSettings): Server {
   const options: ServerOptions = {
     // A part may take as long as its line needs; `Deadlines` sees to those that stop.
     requestTimeout: 0,
     // What a connection holds unread: many slow ones add up.
     highWaterMark: 16 * 1024,
-    maxHeaderSize: MOST_HEADER_BYTES,
+    maxHeaderSize: MAX_HEADER_BYTES,
     headersTimeout: 30_000,
     // Longer than any client's pool or balancer keeps a connection, so that none is closed under a new request.
     keepAliveTimeout: 75_000,
@@ -121,7 +121,7 @@ function makeServer(settings: HttpSettings): Server {
 }
 
 /** A stopping server takes nothing new, also on connections that are open already. */
-function refuseWhileClosing(app: FastifyInstance): void {
+function rejectWhileClosing(app: FastifyInstance): void {
   let closing = false;
   app.addHook('preClose', async () => {
     closing = true;

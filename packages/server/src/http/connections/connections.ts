@@ -1,21 +1,21 @@
 import type { IncomingMessage, RequestListener, Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify';
-import { settleAddress } from '../addresses.ts';
+import { resolveHost } from '../addresses.ts';
 import { ApiError } from '../api-error.ts';
-import { awaitContinue } from '../request/bodies.ts';
+import { deferContinue } from '../request/bodies.ts';
 import { Deadlines, type Exchange, type Pace } from './deadlines.ts';
-import { closeGently, newRequestId, sendErrorOnSocket, sendRawError } from './raw-responses.ts';
+import { closeGracefully, newRequestId, sendErrorOnSocket, sendRawError } from './raw-responses.ts';
 import {
-  cutShort,
+  findRequestLine,
+  incompleteRequestError,
   type RequestLine,
   type RequestSyntaxError,
-  requestLineOf,
   toSyntaxApiError,
 } from './syntax-errors.ts';
 
 /** Requests that may wait for their turn on all connections together; each takes a few kilobytes. */
-const MOST_AHEAD = 16_384;
+const MAX_WAITING = 16_384;
 
 interface ConnectionSettings {
   /** Requests that a client may send ahead on one connection while one is in progress. */
@@ -32,10 +32,10 @@ export type ErrorHeaders = (
 
 interface Turn extends Exchange {
   /** What is wrong with the request, if that is known before its turn; and whether it ends the connection. */
-  refusal?: ApiError;
+  error?: ApiError;
   close?: boolean;
   /** What had been read from the connection when the headers were. */
-  begun?: number;
+  bytesReadBefore?: number;
   /** Fastify's reply, once it has one. */
   reply?: FastifyReply;
 }
@@ -48,15 +48,15 @@ interface Connection {
   /** Read, but not begun. */
   waiting: Turn[];
   /** No further request is taken; how many were dropped since. */
-  ending: boolean;
+  isEnding: boolean;
   dropped: number;
   /** Sent after the last response, before the connection is closed. */
-  last?: Ending;
+  finalError?: FinalError;
 }
 
 /** A refusal of something that never became a request, as far as it got. */
-interface Ending {
-  refusal: ApiError;
+interface FinalError {
+  error: ApiError;
   line: RequestLine;
 }
 
@@ -73,7 +73,7 @@ export class Connections {
   readonly #connections = new WeakMap<Socket, Connection>();
   readonly #turns = new WeakMap<IncomingMessage, Turn>();
   /** Requests that wait for their turn, of all connections. */
-  #ahead = 0;
+  #waitingCount = 0;
   #handle: RequestListener = () => {};
 
   constructor({ maxPipelined, bodyPace, responsePace, errorHeaders }: ConnectionSettings, log: FastifyBaseLogger) {
@@ -84,7 +84,7 @@ export class Connections {
       body: bodyPace,
       response: responsePace,
       onSlowBody: (turn) =>
-        this.#breakOff(
+        this.#abort(
           turn,
           new ApiError(
             'request_timeout',
@@ -93,10 +93,10 @@ export class Connections {
         ),
       onSlowReader: ({ request }) => {
         this.#log.info({ remoteAddress: request.socket.remoteAddress }, 'a client does not read its response');
-        cut(request.socket);
+        resetConnection(request.socket);
       },
       // It may have closed its side only, and wait for a response.
-      onCutBody: (turn) => this.#breakOff(turn, cutShort()),
+      onIncompleteBody: (turn) => this.#abort(turn, incompleteRequestError()),
     });
   }
 
@@ -105,125 +105,122 @@ export class Connections {
     this.#handle = handle;
     // A client may say that it sends no more and still wait for its responses.
     Object.assign(server, { httpAllowHalfOpen: true });
-    server.on('request', (request, response) => this.#take({ request, response }));
+    server.on('request', (request, response) => this.#enqueue({ request, response }));
     server.on('checkContinue', (request, response) => {
-      awaitContinue(request, response);
-      this.#take({ request, response });
+      deferContinue(request, response);
+      this.#enqueue({ request, response });
     });
     server.on('checkExpectation', (request, response) =>
-      this.#take({
+      this.#enqueue({
         request,
         response,
-        refusal: new ApiError('expectation_failed', 'The only Expect header that is understood is 100-continue.'),
+        error: new ApiError('expectation_failed', 'The only Expect header that is understood is 100-continue.'),
       }),
     );
     server.on('connect', (_request, socket: Socket) => {
       // Node has let go of the connection: errors, and the end of what is in progress, are ours now.
-      const connection = this.#of(socket);
+      const connection = this.#getConnection(socket);
       socket.on('error', () => {});
       socket.on('drain', () => connection.current?.response.emit('drain'));
       socket.resume();
       const refusal = new ApiError('method_not_allowed', 'This server is no proxy: it does not take CONNECT.');
-      this.#end(socket, { refusal, line: {} });
+      this.#endConnection(socket, { error: refusal, line: {} });
     });
     server.once('close', () => this.#deadlines.close());
   }
 
   /** What Node's parser gives up on, and connections that break. */
-  refuseBadSyntax(error: RequestSyntaxError, socket: Socket): void {
+  rejectBadSyntax(error: RequestSyntaxError, socket: Socket): void {
     const refusal = toSyntaxApiError(error.code);
     if (refusal === undefined) socket.destroy();
-    else this.#end(socket, { refusal, line: requestLineOf(error) });
+    else this.#endConnection(socket, { error: refusal, line: findRequestLine(error) });
   }
 
   /** Notes Fastify's reply to a request, so that it can be overtaken. */
-  begun(request: IncomingMessage, reply: FastifyReply): void {
+  attachReply(request: IncomingMessage, reply: FastifyReply): void {
     const turn = this.#turns.get(request);
     if (turn !== undefined) turn.reply = reply;
   }
 
-  #of(socket: Socket): Connection {
+  #getConnection(socket: Socket): Connection {
     const known = this.#connections.get(socket);
     if (known !== undefined) return known;
-    const connection: Connection = { current: undefined, waiting: [], ending: false, dropped: 0 };
+    const connection: Connection = { current: undefined, waiting: [], isEnding: false, dropped: 0 };
     this.#connections.set(socket, connection);
     const destroySoon = socket.destroySoon.bind(socket);
     // Node calls it after the last response that it knows of: something may have to follow, or a refused body may still come.
     socket.destroySoon = () => {
-      const { current, last } = connection;
-      if (last !== undefined && current !== undefined && !saidLast(current)) this.#refuseLast(socket, last);
-      else if (current?.request.complete === false) closeGently(socket);
+      const { current, finalError: last } = connection;
+      if (last !== undefined && current !== undefined && !announcesClose(current)) this.#sendFinalError(socket, last);
+      else if (current?.request.complete === false) closeGracefully(socket);
       else destroySoon();
     };
     return connection;
   }
 
-  #take(turn: Turn): void {
+  #enqueue(turn: Turn): void {
     const { socket } = turn.request;
-    const connection = this.#of(socket);
+    const connection = this.#getConnection(socket);
     const { waiting } = connection;
-    if (connection.ending) {
+    if (connection.isEnding) {
       connection.dropped += 1;
       if (connection.dropped > this.#maxPipelined) socket.destroy();
       return;
     }
-    if (waiting.length >= this.#maxPipelined || this.#ahead >= MOST_AHEAD) {
-      connection.ending = true;
+    if (waiting.length >= this.#maxPipelined || this.#waitingCount >= MAX_WAITING) {
+      connection.isEnding = true;
       turn.close = true;
-      turn.refusal = new ApiError(
-        'unavailable',
-        'Too many requests were sent ahead of responses: wait for some first.',
-      );
+      turn.error = new ApiError('unavailable', 'Too many requests were sent ahead of responses: wait for some first.');
     }
-    turn.begun = socket.bytesRead;
+    turn.bytesReadBefore = socket.bytesRead;
     connection.latest = turn;
     waiting.push(turn);
-    this.#ahead += 1;
-    if (connection.current === undefined) this.#next(socket, connection);
+    this.#waitingCount += 1;
+    if (connection.current === undefined) this.#startNext(socket, connection);
     // Those that are read already wait here; those that are not, where the client has them.
     else socket.pause();
   }
 
-  #next(socket: Socket, connection: Connection): void {
+  #startNext(socket: Socket, connection: Connection): void {
     const { waiting } = connection;
-    if (socket.destroyed || socket.writableEnded) this.#ahead -= waiting.splice(0).length;
+    if (socket.destroyed || socket.writableEnded) this.#waitingCount -= waiting.splice(0).length;
     const turn = waiting.shift();
     connection.current = turn;
     if (turn === undefined) {
-      if (connection.last !== undefined && socket.writable) this.#refuseLast(socket, connection.last);
+      if (connection.finalError !== undefined && socket.writable) this.#sendFinalError(socket, connection.finalError);
       return;
     }
-    this.#ahead -= 1;
+    this.#waitingCount -= 1;
     const { request, response } = turn;
     this.#turns.set(request, turn);
-    this.#deadlines.watch(turn, turn.begun ?? socket.bytesRead);
-    response.once('close', () => this.#next(socket, connection));
+    this.#deadlines.watch(turn, turn.bytesReadBefore ?? socket.bytesRead);
+    response.once('close', () => this.#startNext(socket, connection));
     if (waiting.length === 0) socket.resume();
 
-    const misaddressed = settleAddress(request);
-    const refusal = turn.refusal ?? misaddressed;
+    const misaddressed = resolveHost(request);
+    const refusal = turn.error ?? misaddressed;
     if (refusal === undefined) this.#handle(request, response);
-    else this.#refuse(turn, refusal, { close: turn.close ?? misaddressed !== undefined });
+    else this.#sendError(turn, refusal, { close: turn.close ?? misaddressed !== undefined });
   }
 
   /** Ends a connection with a refusal, in its turn; nothing that comes in any more counts. */
-  #end(socket: Socket, ending: Ending): void {
-    const { refusal } = ending;
-    const connection = this.#of(socket);
-    if (connection.ending) return;
-    connection.ending = true;
+  #endConnection(socket: Socket, ending: FinalError): void {
+    const { error: refusal } = ending;
+    const connection = this.#getConnection(socket);
+    if (connection.isEnding) return;
+    connection.isEnding = true;
     const { current, latest } = connection;
     if (latest !== undefined && !latest.request.complete) {
-      if (connection.waiting.includes(latest)) Object.assign(latest, { refusal, close: true });
-      else this.#breakOff(latest, refusal);
+      if (connection.waiting.includes(latest)) Object.assign(latest, { error: refusal, close: true });
+      else this.#abort(latest, refusal);
     } else if (current !== undefined) {
-      connection.last = ending;
+      connection.finalError = ending;
     } else {
-      this.#refuseLast(socket, ending);
+      this.#sendFinalError(socket, ending);
     }
   }
 
-  #refuseLast(socket: Socket, { refusal, line }: Ending): void {
+  #sendFinalError(socket: Socket, { error: refusal, line }: FinalError): void {
     const { remoteAddress } = socket;
     const headers = this.#errorHeaders({ headers: {}, protocol: protocolOf(socket) });
     const reqId = sendErrorOnSocket(socket, refusal, { line, headers });
@@ -231,15 +228,15 @@ export class Connections {
   }
 
   /** Answers a request whose body cannot be read to its end, whatever its handler is doing, and closes its connection. */
-  #breakOff(turn: Turn, refusal: ApiError): void {
+  #abort(turn: Turn, refusal: ApiError): void {
     const { request, response, reply } = turn;
     const { socket } = request;
-    this.#of(socket).ending = true;
+    this.#getConnection(socket).isEnding = true;
     // Node forgets a request once it is answered, and then nobody tells its handler that no more of its body comes.
     socket.once('close', () => request.destroy());
     if (response.headersSent) {
       // There is no place for another one. What was ended is sent to its end; of anything else there will be no more.
-      if (response.writableEnded) closeGently(socket);
+      if (response.writableEnded) closeGracefully(socket);
       else socket.destroy();
       return;
     }
@@ -248,14 +245,14 @@ export class Connections {
       reply.log = reply.log.child({}, { level: 'silent' });
       reply.hijack();
     }
-    this.#refuse(turn, refusal, { close: true });
+    this.#sendError(turn, refusal, { close: true });
     // Node forgets a request once it is answered: whoever reads its body would wait for the rest of it forever.
     const breakBody = () => request.destroy(new Error('the body broke off'));
     if (socket.destroyed) breakBody();
     else socket.once('close', breakBody);
   }
 
-  #refuse(turn: Turn, refusal: ApiError, { close }: { close: boolean }): void {
+  #sendError(turn: Turn, refusal: ApiError, { close }: { close: boolean }): void {
     const { request, response, reply } = turn;
     const { method, socket } = request;
     turn.close = close;
@@ -271,7 +268,7 @@ export class Connections {
  * Whether the response says that it is the connection's last one. Node's own flag for that is also set when the client sends
  * no more, and `shouldKeepAlive` only says what the request wished for.
  */
-function saidLast({ response, reply, close }: Turn): boolean {
+function announcesClose({ response, reply, close }: Turn): boolean {
   return !response.shouldKeepAlive || close === true || reply?.getHeader('connection') === 'close';
 }
 
@@ -280,7 +277,7 @@ function protocolOf(socket: Socket): 'http' | 'https' {
 }
 
 /** Drops a connection with all that the system still holds for it. */
-function cut(socket: Socket): void {
+function resetConnection(socket: Socket): void {
   if ('encrypted' in socket) socket.destroy();
   else socket.resetAndDestroy();
 }

@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { findDeparted } from './disconnects.ts';
+import { findDisconnected } from './disconnects.ts';
 import { TcpTable } from './tcp-table.ts';
 
 /** What of a body may have been read with the headers before it. */
-const READ_AT_ONCE = 64 * 1024;
+const HEADER_READ_BYTES = 64 * 1024;
 
 /** How slowly a client may send a body, or take a response, before its connection is closed. */
 export interface Pace {
@@ -28,23 +28,23 @@ interface DeadlineOptions<E extends Exchange> {
   /** The client does not read the response, or reads it too slowly. Called once. */
   onSlowReader: (exchange: E) => void;
   /** The rest of the body will not come: the client has closed its side, or is gone. Called once. */
-  onCutBody: (exchange: E) => void;
+  onIncompleteBody: (exchange: E) => void;
 }
 
 /** Bytes at a moment, from which the pace is taken. */
-interface Since {
+interface Sample {
   bytes: number;
   at: number;
 }
 
 interface Watched {
   /** What had been read from the connection when the request's headers were. */
-  begun: number;
-  received: Since;
+  bytesReadBefore: number;
+  received: Sample;
   /** What the system has taken of the response. */
-  taken: Since;
+  sent: Sample;
   /** What the client has acknowledged, since the system takes nothing more. */
-  acknowledged: Since | undefined;
+  acknowledged: Sample | undefined;
 }
 
 /**
@@ -55,16 +55,16 @@ export class Deadlines<E extends Exchange> {
   readonly #options: DeadlineOptions<E>;
   readonly #watched = new Map<E, Watched>();
   /** How often it looks, in milliseconds. */
-  readonly #every: number;
+  readonly #interval: number;
   readonly #timer: NodeJS.Timeout;
-  #isLookingForDeparted = false;
-  #isLookingAtReaders = false;
+  #isCheckingDisconnects = false;
+  #isCheckingReaders = false;
 
   constructor(options: DeadlineOptions<E>) {
     this.#options = options;
     const shortest = Math.min(options.body.windowMillis, options.response.windowMillis);
-    this.#every = Math.min(1_000, shortest / 4);
-    this.#timer = setInterval(() => this.#look(), this.#every);
+    this.#interval = Math.min(1_000, shortest / 4);
+    this.#timer = setInterval(() => this.#check(), this.#interval);
     this.#timer.unref();
   }
 
@@ -76,9 +76,9 @@ export class Deadlines<E extends Exchange> {
     const at = performance.now();
     const { socket } = exchange.request;
     this.#watched.set(exchange, {
-      begun,
+      bytesReadBefore: begun,
       received: { bytes: socket.bytesRead, at },
-      taken: { bytes: bytesTaken(socket), at },
+      sent: { bytes: countBytesSent(socket), at },
       acknowledged: undefined,
     });
   }
@@ -87,27 +87,30 @@ export class Deadlines<E extends Exchange> {
     clearInterval(this.#timer);
   }
 
-  #look(): void {
+  #check(): void {
     const now = performance.now();
     const { body, response: pace } = this.#options;
     const stalled: E[] = [];
     for (const [exchange, watched] of this.#watched) {
-      const { received, taken } = watched;
+      const { received, sent: taken } = watched;
       const { request, response } = exchange;
       const { socket } = request;
       if (socket.destroyed || (request.complete && response.closed)) {
         this.#watched.delete(exchange);
-      } else if (isLate(received, { bytes: socket.bytesRead, at: now }, body, waitsForBody(request))) {
+      } else if (isTooSlow(received, { bytes: socket.bytesRead, at: now }, body, waitsForBody(request))) {
         this.#watched.delete(exchange);
         this.#options.onSlowBody(exchange);
-      } else if (isMoving(taken, { bytes: bytesTaken(socket), at: now }, pace, waitsForReader(exchange))) {
+      } else if (updateIfMoving(taken, { bytes: countBytesSent(socket), at: now }, pace, waitsForReader(exchange))) {
         watched.acknowledged = undefined;
-      } else if (now - (watched.acknowledged ?? taken).at >= (watched.acknowledged ? pace.windowMillis : this.#every)) {
+      } else if (
+        now - (watched.acknowledged ?? taken).at >=
+        (watched.acknowledged ? pace.windowMillis : this.#interval)
+      ) {
         stalled.push(exchange);
       }
     }
-    this.#lookAtReaders(stalled).catch(() => {});
-    this.#lookForDeparted().catch(() => {});
+    this.#checkReaders(stalled).catch(() => {});
+    this.#checkDisconnects().catch(() => {});
   }
 
   /**
@@ -115,9 +118,9 @@ export class Deadlines<E extends Exchange> {
    * for some megabytes, which a slow client reads for minutes before there is room again; so it is asked what the client
    * has acknowledged, once when nothing moves and once a window later.
    */
-  async #lookAtReaders(stalled: readonly E[]): Promise<void> {
-    if (stalled.length === 0 || this.#isLookingAtReaders) return;
-    this.#isLookingAtReaders = true;
+  async #checkReaders(stalled: readonly E[]): Promise<void> {
+    if (stalled.length === 0 || this.#isCheckingReaders) return;
+    this.#isCheckingReaders = true;
     try {
       const table = await TcpTable.read();
       const now = performance.now();
@@ -126,8 +129,8 @@ export class Deadlines<E extends Exchange> {
         const { socket } = exchange.request;
         if (watched === undefined || socket.destroyed) continue;
         const row = table?.find(socket);
-        const unsent = row === undefined || row === 'unknown' ? 0 : row.toSend;
-        const acknowledged = { bytes: bytesTaken(socket) - unsent, at: now };
+        const unsent = row === undefined || row === 'unknown' ? 0 : row.unacknowledged;
+        const acknowledged = { bytes: countBytesSent(socket) - unsent, at: now };
         const before = watched.acknowledged;
         watched.acknowledged = acknowledged;
         if (before === undefined || acknowledged.bytes - before.bytes >= this.#options.response.bytes) continue;
@@ -135,39 +138,39 @@ export class Deadlines<E extends Exchange> {
         this.#options.onSlowReader(exchange);
       }
     } finally {
-      this.#isLookingAtReaders = false;
+      this.#isCheckingReaders = false;
     }
   }
 
   /** Of bodies that the server does not read now, those whose clients are gone. */
-  async #lookForDeparted(): Promise<void> {
-    if (this.#isLookingForDeparted) return;
-    this.#isLookingForDeparted = true;
+  async #checkDisconnects(): Promise<void> {
+    if (this.#isCheckingDisconnects) return;
+    this.#isCheckingDisconnects = true;
     try {
-      const unread = [...this.#watched].flatMap(([exchange, { begun }]) => {
+      const unread = [...this.#watched].flatMap(([exchange, { bytesReadBefore: begun }]) => {
         const { request } = exchange;
         const { socket } = request;
         if (request.complete || socket.destroyed || waitsForBody(request)) return [];
         const length = Number(request.headers['content-length'] ?? Number.NaN);
-        const came = socket.bytesRead - begun + READ_AT_ONCE;
+        const came = socket.bytesRead - begun + HEADER_READ_BYTES;
         return [{ exchange, socket, missing: Number.isSafeInteger(length) ? length - came : undefined }];
       });
-      for (const { exchange } of await findDeparted(unread)) {
-        if (this.#watched.delete(exchange)) this.#options.onCutBody(exchange);
+      for (const { exchange } of await findDisconnected(unread)) {
+        if (this.#watched.delete(exchange)) this.#options.onIncompleteBody(exchange);
       }
     } finally {
-      this.#isLookingForDeparted = false;
+      this.#isCheckingDisconnects = false;
     }
   }
 }
 
 /** Whether too little has passed since `since` for a whole window. */
-function isLate(since: Since, now: Since, pace: Pace, isClientsTurn: boolean): boolean {
-  return !isMoving(since, now, pace, isClientsTurn) && now.at - since.at >= pace.windowMillis;
+function isTooSlow(since: Sample, now: Sample, pace: Pace, isClientsTurn: boolean): boolean {
+  return !updateIfMoving(since, now, pace, isClientsTurn) && now.at - since.at >= pace.windowMillis;
 }
 
 /** Whether enough has passed since `since`, or the client is not to blame; then `since` is moved up to `now`. */
-function isMoving(since: Since, now: Since, pace: Pace, isClientsTurn: boolean): boolean {
+function updateIfMoving(since: Sample, now: Sample, pace: Pace, isClientsTurn: boolean): boolean {
   const moves = !isClientsTurn || now.bytes - since.bytes >= pace.bytes;
   if (moves) Object.assign(since, now);
   return moves;
@@ -185,7 +188,7 @@ function waitsForReader({ request, response }: Exchange): boolean {
  * Bytes that the system has taken from a connection so far. Node counts a write when it begins and forgets it when it
  * ends, so that a large one would look as if nothing moved; its handle knows how much is left of it.
  */
-function bytesTaken(socket: Socket): number {
+function countBytesSent(socket: Socket): number {
   const { _handle: handle } = socket as { _handle?: { bytesWritten?: number; writeQueueSize?: number } | null };
   if (handle?.bytesWritten !== undefined && handle.writeQueueSize !== undefined) {
     return handle.bytesWritten - handle.writeQueueSize;

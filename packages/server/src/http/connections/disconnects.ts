@@ -6,7 +6,7 @@ import { TcpTable } from './tcp-table.ts';
 const CLOSE_WAIT = '08';
 
 /** A connection that is not being read, and how many bytes its request still needs; undefined if that is not known. */
-interface Unread {
+interface UnreadConnection {
   socket: Socket;
   missing: number | undefined;
 }
@@ -19,7 +19,7 @@ interface Unread {
  * The table is not read in one moment, and while connections come and go, it may leave out one that is there: only what is
  * missing twice is gone.
  */
-export async function findDeparted<One extends Unread>(
+export async function findDisconnected<One extends UnreadConnection>(
   unread: readonly One[],
   readTable = () => TcpTable.read(),
 ): Promise<One[]> {
@@ -27,16 +27,16 @@ export async function findDeparted<One extends Unread>(
   for (let look = 0; look < 2 && gone.length > 0; look++) {
     const table = await readTable();
     if (table === undefined) return [];
-    gone = gone.filter((one) => isGone(one, table));
+    gone = gone.filter((one) => isDisconnected(one, table));
   }
   return gone;
 }
 
-function isGone({ socket, missing }: Unread, table: TcpTable): boolean {
+function isDisconnected({ socket, missing }: UnreadConnection, table: TcpTable): boolean {
   if (socket.destroyed) return false;
   const row = table.find(socket);
   if (row === 'unknown') return false;
-  return row === undefined || (row.state === CLOSE_WAIT && missing !== undefined && row.toRead < missing);
+  return row === undefined || (row.state === CLOSE_WAIT && missing !== undefined && row.unread < missing);
 }
 
 /** There is nobody left to answer. */
@@ -45,7 +45,7 @@ export class ClientGoneError extends Error {
 }
 
 /** A signal that is aborted when the connection closes before the response is sent, or before the whole request has come. */
-export function untilClientLeaves({ raw: request }: FastifyRequest, { raw: response }: FastifyReply): AbortSignal {
+export function createDisconnectSignal({ raw: request }: FastifyRequest, { raw: response }: FastifyReply): AbortSignal {
   const left = new AbortController();
   const look = () => {
     const isUnfinished = (response.destroyed && !response.writableFinished) || (request.destroyed && !request.complete);

@@ -47,7 +47,7 @@ export function sendErrorOnSocket(
     'content-length': String(Buffer.byteLength(body)),
     connection: 'close',
   }).map(([name, value]) => `${name}: ${value}\r\n`);
-  closeGently(
+  closeGracefully(
     socket,
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}\r\n${lines.join('')}\r\n${method === 'HEAD' ? '' : body}`,
   );
@@ -58,7 +58,7 @@ export function sendErrorOnSocket(
  * Ends a connection after `last`. What the client still sends is read and dropped for a moment: closed with unread bytes, a
  * connection is reset, and the client may lose the response. One whose client does not close it is closed here.
  */
-export function closeGently(socket: Socket, last = ''): void {
+export function closeGracefully(socket: Socket, last = ''): void {
   if (socket.destroyed) return;
   const timer = setTimeout(() => socket.destroy(), LINGER);
   timer.unref();

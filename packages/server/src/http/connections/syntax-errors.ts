@@ -18,7 +18,7 @@ export interface RequestLine {
 const REQUEST_LINE = /(?:^|[^A-Z ])([A-Z]{3,20}) ([^\s]{1,2000})/g;
 
 /** The request line before a fault, so that its response has no body for HEAD, and the format of its address. */
-export function requestLineOf({ rawPacket, bytesParsed = 0 }: RequestSyntaxError): RequestLine {
+export function findRequestLine({ rawPacket, bytesParsed = 0 }: RequestSyntaxError): RequestLine {
   let line: RequestLine = {};
   for (const { index, 1: method = '', 2: url = '' } of (rawPacket?.toString('latin1') ?? '').matchAll(REQUEST_LINE)) {
     if (index > bytesParsed) break;
@@ -28,7 +28,7 @@ export function requestLineOf({ rawPacket, bytesParsed = 0 }: RequestSyntaxError
 }
 
 /** What to answer to a client that has closed its side too early. */
-export function cutShort(): ApiError {
+export function incompleteRequestError(): ApiError {
   return new ApiError('bad_request', 'The client stopped sending, or went away before its request was whole.');
 }
 
@@ -42,7 +42,7 @@ export function toSyntaxApiError(code: string | undefined): ApiError | undefined
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return new ApiError('request_timeout', 'The headers took too long.');
     case 'HPE_INVALID_EOF_STATE':
-      return cutShort();
+      return incompleteRequestError();
     default:
       if (code?.startsWith('HPE_') !== true) return undefined;
       return new ApiError('bad_request', 'This is not an HTTP/1.1 request that can be read in one way only.');

@@ -8,9 +8,9 @@ interface TcpRow {
   /** Two hexadecimal digits, such as 08 for one whose client has closed its side (net/tcp_states.h of Linux). */
   state: string;
   /** Bytes that were given to the system and that the client has not acknowledged. */
-  toSend: number;
+  unacknowledged: number;
   /** Bytes that have come and were not read. */
-  toRead: number;
+  unread: number;
 }
 
 /** The TCP connections of this system, by their ports. */
@@ -34,7 +34,7 @@ export class TcpTable {
    */
   find(socket: Socket): TcpRow | 'unknown' | undefined {
     if (socket.localPort === undefined) return 'unknown';
-    const rows = this.#rows.get(keyOf(socket.localPort, socket.remotePort)) ?? [];
+    const rows = this.#rows.get(toKey(socket.localPort, socket.remotePort)) ?? [];
     return rows.length > 1 ? 'unknown' : rows[0];
   }
 
@@ -43,18 +43,22 @@ export class TcpTable {
     for (const line of table.split('\n').slice(1)) {
       const [, local = '', remote = '', state = '', queues = ''] = line.trim().split(/\s+/, 5);
       if (state === '') continue;
-      const [toSend = '0', toRead = '0'] = queues.split(':');
-      const row = { state, toSend: Number.parseInt(toSend, 16), toRead: Number.parseInt(toRead, 16) };
-      const key = keyOf(portOf(local), portOf(remote));
+      const [unacknowledged = '0', unread = '0'] = queues.split(':');
+      const row = {
+        state,
+        unacknowledged: Number.parseInt(unacknowledged, 16),
+        unread: Number.parseInt(unread, 16),
+      };
+      const key = toKey(parsePort(local), parsePort(remote));
       this.#rows.set(key, [...(this.#rows.get(key) ?? []), row]);
     }
   }
 }
 
-function portOf(address: string): number {
+function parsePort(address: string): number {
   return Number.parseInt(address.slice(address.indexOf(':') + 1), 16);
 }
 
-function keyOf(local: number, remote: number | undefined): string {
+function toKey(local: number, remote: number | undefined): string {
   return `${local} ${remote}`;
 }

@@ -13,12 +13,12 @@ export function checkApiVersion(app: FastifyInstance): void {
     const { 'box-version': version } = headers;
     if (version === undefined || routeOptions.config.policy !== 'bearer') return;
     const text = String(version).trim();
-    if (!API_VERSIONS.includes(text)) throw new ApiError('invalid_api_version', wrong(text));
+    if (!API_VERSIONS.includes(text)) throw new ApiError('invalid_api_version', describeVersionFault(text));
     reply.header('box-version', text);
   });
 }
 
-function wrong(version: string): string {
+function describeVersionFault(version: string): string {
   if (version === '') return "Invalid (empty) API version specified in 'box-version' header.";
   if (version.includes(',')) return "The 'box-version' header supports only one value per request: do not use commas.";
   const offered = API_VERSIONS.join(', ');

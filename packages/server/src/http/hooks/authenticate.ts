@@ -36,7 +36,10 @@ export function enforcePolicies(app: FastifyInstance, auth: AuthContext): void {
   });
   app.addHook('onRequest', async (request, reply) => {
     if (request.routeOptions.config.policy !== 'bearer') return;
-    const authority = await authenticate(auth, bearerToken(request) ?? queryToken(request, reply) ?? refuse());
+    const authority = await authenticate(
+      auth,
+      findBearerToken(request) ?? findQueryToken(request, reply) ?? throwUnauthorized(),
+    );
     const asUser = request.headers['as-user'];
     request.authority = asUser === undefined ? authority : await impersonate(auth, authority, String(asUser));
   });
@@ -53,20 +56,20 @@ export function getAuthority({ authority, routeOptions }: FastifyRequest): Autho
   return authority;
 }
 
-function bearerToken({ headers }: FastifyRequest): string | undefined {
+function findBearerToken({ headers }: FastifyRequest): string | undefined {
   if (headers.authorization === undefined) return undefined;
   const [scheme, token, ...rest] = headers.authorization.trim().split(/ +/);
-  return scheme?.toLowerCase() === 'bearer' && token !== undefined && rest.length === 0 ? token : refuse();
+  return scheme?.toLowerCase() === 'bearer' && token !== undefined && rest.length === 0 ? token : throwUnauthorized();
 }
 
 /** The token of an address that a browser opens by itself, and that no page it leads to may learn. */
-function queryToken({ routeOptions, query }: FastifyRequest, reply: FastifyReply): string | undefined {
+function findQueryToken({ routeOptions, query }: FastifyRequest, reply: FastifyReply): string | undefined {
   const { access_token: token } = query as { access_token?: unknown };
   if (routeOptions.config.tokenInQuery !== true || typeof token !== 'string' || token === '') return undefined;
   reply.header('referrer-policy', 'no-referrer');
   return token;
 }
 
-function refuse(): never {
+function throwUnauthorized(): never {
   throw new ApiError('unauthorized', 'The request needs an Authorization header: Bearer and an access token.');
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import cors, { type FastifyCorsOptions } from '@fastify/cors';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { originOf } from '../addresses.ts';
+import { getOrigin } from '../addresses.ts';
 import { ApiError } from '../api-error.ts';
 import type { HttpSettings } from '../services.ts';
 
@@ -14,8 +14,8 @@ const EXPOSED_HEADERS =
   'Retry-After, Content-Range, Content-Disposition, Accept-Ranges, ETag, WWW-Authenticate, box-request-id, box-version';
 
 /** The most that a page may ask for beside those, in names and in characters: what is reflected has to have an end. */
-const MOST_REQUESTED = 64;
-const MOST_REQUESTED_LENGTH = 4096;
+const MAX_REQUESTED_HEADERS = 64;
+const MAX_REQUESTED_LENGTH = 4096;
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
 /**
@@ -25,14 +25,14 @@ const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
  * no browser sends on its own, so a page may send whatever headers it asks for, and never credentials
  * (docs/decisions/0095-reflect-requested-cors-headers.md).
  */
-export async function allowOrigins(
+export async function enableCors(
   app: FastifyInstance,
   { corsOrigins: origins, publicUrl }: Pick<HttpSettings, 'corsOrigins' | 'publicUrl'>,
 ): Promise<void> {
   const all = origins.includes('*');
   app.addHook('onRequest', async (request) => {
     const { origin } = request.headers;
-    const own = originOf(request, publicUrl && new URL(publicUrl).origin);
+    const own = getOrigin(request, publicUrl && new URL(publicUrl).origin);
     if (origin !== undefined && !all && origin !== own && !origins.includes(origin)) {
       throw new ApiError('cors_origin_not_whitelisted', `The origin ${origin} is not among PARTWAY_CORS_ORIGINS.`);
     }
@@ -66,18 +66,18 @@ function isBrowserPreflight(request: FastifyRequest): boolean {
 /** The headers that a page asks to send and that are not known; none, if it asks for too many or for what is no name. */
 function requestedHeaders({ headers }: FastifyRequest): string[] {
   const { 'access-control-request-headers': list = '' } = headers;
-  if (list.length > MOST_REQUESTED_LENGTH) return [];
+  if (list.length > MAX_REQUESTED_LENGTH) return [];
   const names = list
     .split(',')
     .map((name) => name.trim())
     .filter((name) => name !== '');
-  if (names.length > MOST_REQUESTED || !names.every((name) => HEADER_NAME.test(name))) return [];
+  if (names.length > MAX_REQUESTED_HEADERS || !names.every((name) => HEADER_NAME.test(name))) return [];
   const known = new Set(KNOWN_HEADERS.map((name) => name.toLowerCase()));
   return names.filter((name) => !known.has(name.toLowerCase()));
 }
 
 /** What a page needs to read an error that is sent without the hooks above. */
-export function corsHeadersOfErrors(
+export function corsErrorHeaders(
   { headers: { origin } }: Pick<IncomingMessage, 'headers'>,
   { corsOrigins: origins }: Pick<HttpSettings, 'corsOrigins'>,
 ): Record<string, string> {

@@ -8,12 +8,13 @@ import { errorResponse } from '../render/errors.ts';
 type Thrown = FastifyError | KnownError<string> | GrantError | Error;
 
 /** What describes the representation that a handler had in mind, not the error that is sent instead. */
-const OF_CONTENT = ['content-disposition', 'etag', 'last-modified', 'content-encoding'];
+const CONTENT_HEADERS = ['content-disposition', 'etag', 'last-modified', 'content-encoding'];
 
 /** Answers what was thrown, or what Fastify found wrong before there was a route (`frameworkErrors`). */
 export function sendError(error: Thrown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const refusal = toResponseError(error);
-  if (hasLeft(request, error)) request.log.info({ err: error }, 'the client went away before its request was whole');
+  if (isClientGone(request, error))
+    request.log.info({ err: error }, 'the client went away before its request was whole');
   else if (refusal instanceof ApiError && refusal.status >= 500) {
     request.log.error({ err: refusal.cause ?? error }, refusal.message);
   }
@@ -24,7 +25,7 @@ export function sendError(error: Thrown, request: FastifyRequest, reply: Fastify
     return reply;
   }
   const { status, headers, body } = errorResponse(refusal, { requestId: request.id, url: request.url });
-  for (const name of OF_CONTENT) reply.removeHeader(name);
+  for (const name of CONTENT_HEADERS) reply.removeHeader(name);
   reply.code(status).headers(headers);
   return body === '' ? reply.send() : reply.send(body);
 }
@@ -35,7 +36,7 @@ export function handleErrors(app: FastifyInstance): void {
 }
 
 /** A client that stops in the middle of its body is nobody's failure here. */
-function hasLeft({ raw }: FastifyRequest, error: Error): boolean {
+function isClientGone({ raw }: FastifyRequest, error: Error): boolean {
   if (error instanceof ClientGoneError) return true;
   return !(error instanceof KnownError) && raw.destroyed && !raw.complete;
 }

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { networkFor } from '../../auth/login/log-in.ts';
 import type { Clock } from '../../time/clock.ts';
-import { untilClientLeaves } from '../connections/disconnects.ts';
+import { createDisconnectSignal } from '../connections/disconnects.ts';
 import { eventLoopLoad, FairShare } from './fair-share.ts';
 import { isPart, isTokenRequest } from './rate-limit.ts';
 
@@ -14,28 +14,28 @@ const STREAM_UNIT_BYTES = 1024 * 1024;
  * Makes requests of users who keep a busy server busy wait for others (`FairShare`), before anything of their body is
  * read. Parts and downloads never wait: what bounds them is the line and the disk. Nor do health checks.
  */
-export function takeFairTurns(app: FastifyInstance, fair: FairShare<string>): void {
+export function enforceFairShare(app: FastifyInstance, fair: FairShare<string>): void {
   app.addHook('onRequest', async (request, reply) => {
-    const key = keyOf(request);
+    const key = shareKey(request);
     if (key === undefined) return;
-    if (isPart(request)) fair.seen(key);
-    else await fair.turn(key, 1 + bodyUnits(request), () => untilClientLeaves(request, reply));
+    if (isPart(request)) fair.markActive(key);
+    else await fair.turn(key, 1 + bodyUnits(request), () => createDisconnectSignal(request, reply));
   });
   app.addHook('onSend', async (request, _reply, payload) => {
-    const key = keyOf(request);
+    const key = shareKey(request);
     if (key === undefined || typeof payload !== 'string') return;
     fair.charge(key, payload.length / JSON_UNIT_BYTES);
   });
 }
 
 /** The turns of a server's users. An address that asks for tokens may be that of a user who is known already. */
-export function newFairShare(clock: Clock, load = eventLoopLoad()): FairShare<string> {
+export function createFairShare(clock: Clock, load = eventLoopLoad()): FairShare<string> {
   return new FairShare<string>(clock, load, (key) => key.startsWith(USER));
 }
 
 const USER = 'user ';
 
-function keyOf(request: FastifyRequest): string | undefined {
+function shareKey(request: FastifyRequest): string | undefined {
   const { authority } = request;
   if (authority !== undefined) return USER + authority.principal.userId;
   return isTokenRequest(request) ? `address ${networkFor(request.ip)}` : undefined;

@@ -2,10 +2,10 @@ import type { FastifyInstance } from 'fastify';
 import { ApiError } from '../api-error.ts';
 
 /** Unknown addresses are 404, known ones with another method 405, both as JSON: some clients retry anything else. */
-export function refuseUnknownRoutes(app: FastifyInstance): void {
+export function rejectUnknownRoutes(app: FastifyInstance): void {
   const methodsOf = new Map<string, { pattern: RegExp; methods: Set<string> }>();
   app.addHook('onRoute', ({ url, method }) => {
-    const route = methodsOf.get(url) ?? { pattern: patternOf(url), methods: new Set() };
+    const route = methodsOf.get(url) ?? { pattern: toPattern(url), methods: new Set() };
     for (const one of [method].flat()) route.methods.add(one);
     methodsOf.set(url, route);
   });
@@ -24,7 +24,7 @@ export function refuseUnknownRoutes(app: FastifyInstance): void {
 }
 
 /** `/files/:file_id/content` → a pattern of whole segments; none of it comes from a client. */
-function patternOf(url: string): RegExp {
+function toPattern(url: string): RegExp {
   const segments = url.split('/').map((segment) => (segment.startsWith(':') ? '[^/]+' : RegExp.escape(segment)));
   return new RegExp(`^${segments.join('/')}/?$`);
 }

@@ -6,12 +6,12 @@ import { statusAllows } from '../../auth/users/store.ts';
 import { getAuthority } from './authenticate.ts';
 
 /** Whether the caller has an ability: the token is good for it, and the user's status allows it. */
-type CanDo = (ability: Permission) => boolean;
+type PermissionCheck = (ability: Permission) => boolean;
 
 /** What an object's form depends on beside its rows. */
 export interface View {
   /** What the caller may do, by their token and their status. */
-  may: CanDo;
+  can: PermissionCheck;
   /** The API's address as the client used it. */
   apiBase: string;
   /** The file or folder beyond which the caller's token does not reach. */
@@ -20,11 +20,15 @@ export interface View {
 
 /** How the caller of a `bearer` route sees objects. */
 export function getView(request: FastifyRequest): View {
-  return { may: mayOf(request), apiBase: request.apiBase, restrictedTo: getAuthority(request).restrictedTo };
+  return {
+    can: createPermissionCheck(request),
+    apiBase: request.apiBase,
+    restrictedTo: getAuthority(request).restrictedTo,
+  };
 }
 
 /** What the caller of a `bearer` route may do; how far the token reaches is not asked. */
-function mayOf(request: FastifyRequest): CanDo {
+function createPermissionCheck(request: FastifyRequest): PermissionCheck {
   const authority = getAuthority(request);
   return (ability) => hasPermission(authority, ability) && statusAllows(authority.principal.status, ability);
 }

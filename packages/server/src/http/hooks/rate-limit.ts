@@ -34,13 +34,13 @@ export function limitRates(app: FastifyInstance, rates: RateLimiter): void {
   app.decorateRequest('overRate', undefined);
   app.decorateRequest('isWasted', true);
   app.addHook('onRequest', async (request) => {
-    if (request.routeOptions.config.policy !== 'bearer') return countStranger(rates, request);
+    if (request.routeOptions.config.policy !== 'bearer') return countAnonymous(rates, request);
     const { userId } = getCaller(request);
     const counts = [
-      () => (isPart(request) ? rates.part(userId) : rates.call(userId)),
-      () => beginsUpload(request) && rates.upload(userId),
+      () => (isPart(request) ? rates.checkPart(userId) : rates.countCall(userId)),
+      () => beginsUpload(request) && rates.countUpload(userId),
     ];
-    for (const count of counts) request.overRate = overRate(count) ?? request.overRate;
+    for (const count of counts) request.overRate = findRateError(count) ?? request.overRate;
     if (request.overRate !== undefined && request.routeOptions.config.early === undefined) throw request.overRate;
   });
   app.addHook('preHandler', async (request) => {
@@ -51,7 +51,7 @@ export function limitRates(app: FastifyInstance, rates: RateLimiter): void {
   const countPart = async (request: FastifyRequest) => {
     if (!request.isWasted || !isPart(request) || request.authority === undefined) return;
     request.isWasted = false;
-    rates.wastedPart(getCaller(request).userId);
+    rates.countWastedPart(getCaller(request).userId);
   };
   app.addHook('onResponse', async (request, { statusCode }) => {
     // What the server could not do is no fault of the client's, and a 429 has been counted.
@@ -61,7 +61,7 @@ export function limitRates(app: FastifyInstance, rates: RateLimiter): void {
 }
 
 /** What `count` refuses; undefined if there was a token left. */
-function overRate(count: () => unknown): ApiError | undefined {
+function findRateError(count: () => unknown): ApiError | undefined {
   try {
     count();
     return undefined;
@@ -71,9 +71,9 @@ function overRate(count: () => unknown): ApiError | undefined {
   }
 }
 
-function countStranger(rates: RateLimiter, request: FastifyRequest): void {
-  if (isTokenRequest(request)) rates.token(networkFor(request.ip));
-  else if (DOWNLOADS.test(request.routeOptions.url ?? '')) rates.download(networkFor(request.ip));
+function countAnonymous(rates: RateLimiter, request: FastifyRequest): void {
+  if (isTokenRequest(request)) rates.countTokenRequest(networkFor(request.ip));
+  else if (DOWNLOADS.test(request.routeOptions.url ?? '')) rates.countDownload(networkFor(request.ip));
 }
 
 /** Whether this asks for a token, or for anything else that logging in takes. */

@@ -9,7 +9,7 @@ interface Rates {
 }
 
 /** Reports that a user's clients may write into the log, a minute. */
-const REPORTS = 60;
+const REPORTS_PER_MINUTE = 60;
 
 /**
  * Counts what costs the server something, by user or, where there is none yet, by the address it comes from. Each method
@@ -32,17 +32,17 @@ export class RateLimiter {
     this.#calls = buckets(calls);
     this.#uploads = buckets(uploads);
     this.#wastedParts = buckets(calls);
-    this.#reports = new TokenBuckets(REPORTS);
+    this.#reports = new TokenBuckets(REPORTS_PER_MINUTE);
     this.#tokens = buckets(calls);
     this.#downloads = buckets(calls);
   }
 
-  call(user: UserId): void {
+  countCall(user: UserId): void {
     this.#take('calls', this.#calls, user);
   }
 
   /** A session or a direct upload that begins. */
-  upload(user: UserId): void {
+  countUpload(user: UserId): void {
     this.#take('uploads', this.#uploads, user);
   }
 
@@ -50,40 +50,40 @@ export class RateLimiter {
    * A part that begins. It counts for nothing if it is stored: the size of its upload bounds how many there are, and an
    * upload that was let in should end.
    */
-  part(user: UserId): void {
-    const wait = this.#wastedParts?.wait(user, this.#clock.monotonic()) ?? 0;
-    if (wait > 0) throw tooMany('parts that were refused or stored before', wait);
+  checkPart(user: UserId): void {
+    const wait = this.#wastedParts?.delay(user, this.#clock.monotonic()) ?? 0;
+    if (wait > 0) throw rateLimitError('parts that were refused or stored before', wait);
   }
 
   /** A part that was refused, that broke off, or that was stored before: a call like any other. Refuses nothing. */
-  wastedPart(user: UserId): void {
+  countWastedPart(user: UserId): void {
     const now = this.#clock.monotonic();
     this.#wastedParts?.take(user, now);
     this.#calls?.take(user, now);
   }
 
   /** A client's report on its upload, which goes into the log. */
-  report(user: UserId): void {
+  countReport(user: UserId): void {
     this.#take('reports', this.#reports, user);
   }
 
   /** A request for a token, or for anything else that logging in takes. */
-  token(address: string): void {
+  countTokenRequest(address: string): void {
     this.#take('requests for tokens from this address', this.#tokens, address);
   }
 
   /** A signed download. */
-  download(address: string): void {
+  countDownload(address: string): void {
     this.#take('downloads from this address', this.#downloads, address);
   }
 
   #take<Key>(what: string, buckets: TokenBuckets<Key> | undefined, key: Key): void {
     const wait = buckets?.take(key, this.#clock.monotonic()) ?? 0;
-    if (wait > 0) throw tooMany(what, wait);
+    if (wait > 0) throw rateLimitError(what, wait);
   }
 }
 
-function tooMany(what: string, waitMillis: number): ApiError {
+function rateLimitError(what: string, waitMillis: number): ApiError {
   const retryAfterSeconds = Math.ceil(waitMillis / 1000);
   return new ApiError('rate_limit_exceeded', `Too many ${what}: send this again in ${retryAfterSeconds} s.`, {
     retryAfterSeconds,
@@ -99,13 +99,13 @@ const WINDOW_MILLIS = 60_000;
  */
 export class TokenBuckets<Key> {
   readonly #perMinute: number;
-  readonly #mostKeys: number;
+  readonly #maxKeys: number;
   /** In the order of their last use. */
   readonly #buckets = new Map<Key, { tokens: number; at: number }>();
 
   constructor(perMinute: number, { mostKeys = 10_000 } = {}) {
     this.#perMinute = perMinute;
-    this.#mostKeys = mostKeys;
+    this.#maxKeys = mostKeys;
   }
 
   get size(): number {
@@ -113,33 +113,33 @@ export class TokenBuckets<Key> {
   }
 
   /** After how many milliseconds there will be a token; 0 if there is one. Takes none. */
-  wait(key: Key, now: number): number {
-    return this.#waitOf(this.#tokensOf(key, now));
+  delay(key: Key, now: number): number {
+    return this.#delayFor(this.#countTokens(key, now));
   }
 
   /** Takes one token; gives 0, or after how many milliseconds there will be one. `now` is a monotonic clock's. */
   take(key: Key, now: number): number {
-    const tokens = this.#tokensOf(key, now);
+    const tokens = this.#countTokens(key, now);
     this.#buckets.delete(key);
     this.#buckets.set(key, { tokens: tokens >= 1 ? tokens - 1 : tokens, at: now });
-    this.#forget(now);
-    return this.#waitOf(tokens);
+    this.#evict(now);
+    return this.#delayFor(tokens);
   }
 
-  #tokensOf(key: Key, now: number): number {
+  #countTokens(key: Key, now: number): number {
     const bucket = this.#buckets.get(key) ?? { tokens: this.#perMinute, at: now };
     const refilled = bucket.tokens + ((now - bucket.at) * this.#perMinute) / WINDOW_MILLIS;
     return Math.min(this.#perMinute, refilled);
   }
 
-  #waitOf(tokens: number): number {
+  #delayFor(tokens: number): number {
     return tokens >= 1 ? 0 : ((1 - tokens) * WINDOW_MILLIS) / this.#perMinute;
   }
 
   /** Those unused for a minute are full, and so as good as new; beyond the bound, those unused for longest go. */
-  #forget(now: number): void {
+  #evict(now: number): void {
     for (const [key, { at }] of this.#buckets) {
-      if (now - at < WINDOW_MILLIS && this.#buckets.size <= this.#mostKeys) return;
+      if (now - at < WINDOW_MILLIS && this.#buckets.size <= this.#maxKeys) return;
       this.#buckets.delete(key);
     }
   }

@@ -52,22 +52,22 @@ export function enforceScopes(app: FastifyInstance, auth: AuthContext): void {
     const { policy, may } = request.routeOptions.config;
     if (policy !== 'bearer') return;
     const authority = getAuthority(request);
-    if (may === undefined || !hasPermission(authority, may)) throw insufficient(may);
-    if (!statusAllows(authority.principal.status, may)) throw outOfScopeError(authority.principal.status, may);
-    await checkAddress(auth, request, authority);
+    if (may === undefined || !hasPermission(authority, may)) throw insufficientScopeError(may);
+    if (!statusAllows(authority.principal.status, may)) throw userStatusError(authority.principal.status, may);
+    await checkPath(auth, request, authority);
   });
   app.addHook('preHandler', async (request) => {
     const { policy, may, reach } = request.routeOptions.config;
     if (policy !== 'bearer') return;
     const authority = getAuthority(request);
     if (may === 'rename' && changesMoreThanNames(request.body) && !hasPermission(authority, 'change'))
-      throw insufficient('change');
+      throw insufficientScopeError('change');
     if (authority.restrictedTo === undefined) return;
-    const inBody = namedInBody(request.body);
+    const inBody = listIdsInBody(request.body);
     for (const id of inBody) await checkItem(auth, authority, id);
     const namesNothing =
-      inBody.length === 0 && namedInAddress(request).length === 0 && sessionIn(request) === undefined;
-    if (namesNothing && reach === undefined) throw insufficient(may);
+      inBody.length === 0 && listIdsInPath(request).length === 0 && findSessionParam(request) === undefined;
+    if (namesNothing && reach === undefined) throw insufficientScopeError(may);
   });
 }
 
@@ -76,10 +76,10 @@ export function assertWithinRestriction(auth: AuthContext, request: FastifyReque
   return checkItem(auth, getAuthority(request), String(folderId));
 }
 
-async function checkAddress(auth: AuthContext, request: FastifyRequest, authority: Authority): Promise<void> {
+async function checkPath(auth: AuthContext, request: FastifyRequest, authority: Authority): Promise<void> {
   if (authority.restrictedTo === undefined) return;
-  for (const id of namedInAddress(request)) await checkItem(auth, authority, id);
-  const session = sessionIn(request);
+  for (const id of listIdsInPath(request)) await checkItem(auth, authority, id);
+  const session = findSessionParam(request);
   if (session !== undefined) await checkSession(auth, authority, session);
 }
 
@@ -104,17 +104,17 @@ async function checkSession({ db }: AuthContext, authority: Authority, text: str
   );
 }
 
-function namedInAddress(request: FastifyRequest): string[] {
+function listIdsInPath(request: FastifyRequest): string[] {
   const { file_id: file, folder_id: folder } = request.params as { file_id?: string; folder_id?: string };
   return [file, folder].filter((id) => id !== undefined);
 }
 
-function sessionIn(request: FastifyRequest): string | undefined {
+function findSessionParam(request: FastifyRequest): string | undefined {
   return (request.params as { session_id?: string }).session_id;
 }
 
 /** The folders that a JSON body can name, here as in Box's API: where something is to be. */
-function namedInBody(body: unknown): string[] {
+function listIdsInBody(body: unknown): string[] {
   const { folder_id: folder, parent } = (body ?? {}) as { folder_id?: unknown; parent?: { id?: unknown } | null };
   return [folder, parent?.id].filter((id) => id !== undefined && id !== null).map(String);
 }
@@ -123,13 +123,13 @@ function changesMoreThanNames(body: unknown): boolean {
   return Object.keys(body ?? {}).some((field) => field !== 'name' && field !== 'description');
 }
 
-function outOfScopeError(status: string, may: Permission): ApiError {
+function userStatusError(status: string, may: Permission): ApiError {
   return new ApiError(
     'access_denied_insufficient_permissions',
     `An administrator has set this user to ${status}, who may not ${may}.`,
   );
 }
 
-function insufficient(may: Permission | undefined): ApiError {
+function insufficientScopeError(may: Permission | undefined): ApiError {
   return new ApiError('insufficient_scope', `This token may not do that: it lacks a scope that lets it ${may}, here.`);
 }

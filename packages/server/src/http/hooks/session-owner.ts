@@ -5,7 +5,7 @@ import type { Session } from '../../uploads/session.ts';
 import { parseSessionIdParam } from '../request/part-headers.ts';
 import { getCaller } from './authenticate.ts';
 
-const found = new WeakMap<FastifyRequest, Session>();
+const loadedSessions = new WeakMap<FastifyRequest, Session>();
 
 /**
  * A hook of routes whose address names a session and whose body may be large: the caller's session is looked up, and
@@ -13,13 +13,16 @@ const found = new WeakMap<FastifyRequest, Session>();
  */
 export function loadOwnSession(uploads: UploadContext): (request: FastifyRequest) => Promise<void> {
   return async (request) => {
-    found.set(request, await getOwnSession(uploads, getCaller(request).userId, parseSessionIdParam(request.params)));
+    loadedSessions.set(
+      request,
+      await getOwnSession(uploads, getCaller(request).userId, parseSessionIdParam(request.params)),
+    );
   };
 }
 
 /** What that hook found. */
 export function getLoadedSession(request: FastifyRequest): Session {
-  const session = found.get(request);
+  const session = loadedSessions.get(request);
   if (session === undefined) throw new Error(`${request.routeOptions.url} does not look up its session first`);
   return session;
 }

@@ -6,9 +6,9 @@ import { listByMarker, listByOffset } from '../../files/paging.ts';
 import { getView } from '../hooks/permissions.ts';
 import { parseOrder } from '../request/item-changes.ts';
 import { parseOffsetPage } from '../request/paging.ts';
-import { withLocks } from './common-fields.ts';
-import { fieldsOf } from './fields.ts';
-import { itemPage, type Lister } from './item-list.ts';
+import { addLocks } from './common-fields.ts';
+import { parseFields } from './fields.ts';
+import { type Lister, renderItemPage } from './item-list.ts';
 import { renderFile, renderFolder } from './items.ts';
 
 export function folderLister({ db }: FileContext, folder: ItemRow): Lister {
@@ -19,13 +19,13 @@ export function folderLister({ db }: FileContext, folder: ItemRow): Lister {
 }
 
 /** A file as the request wants it. */
-export async function sendFile(
+export async function renderFileResponse(
   files: FileContext,
   request: FastifyRequest,
   file: FileEntry,
 ): Promise<Record<string, unknown>> {
-  const fields = fieldsOf(request);
-  const [entry = file] = await withLocks(files, [file], fields);
+  const fields = parseFields(request);
+  const [entry = file] = await addLocks(files, [file], fields);
   return renderFile({ ...entry, ...getView(request) }, fields);
 }
 
@@ -33,15 +33,18 @@ export async function sendFile(
  * A folder as the request wants it, with the page of its items that `offset`, `limit`, `sort` and `direction` name. What
  * a folder in the trash holds is not listed.
  */
-export async function sendFolder(
+export async function renderFolderResponse(
   files: FileContext,
   request: FastifyRequest,
   folder: ItemRow,
 ): Promise<Record<string, unknown>> {
-  const fields = fieldsOf(request);
+  const fields = parseFields(request);
   const entry = { ...(await describeFolder(files.db, folder)), ...getView(request) };
   const listed = folder.trashed_at === null && (fields?.has('item_collection') ?? true);
   if (!listed) return renderFolder(entry, fields);
   const page = { ...parseOffsetPage(request, { defaultLimit: 100 }), order: parseOrder(request) };
-  return renderFolder({ ...entry, items: await itemPage(files, request, folderLister(files, folder), page) }, fields);
+  return renderFolder(
+    { ...entry, items: await renderItemPage(files, request, folderLister(files, folder), page) },
+    fields,
+  );
 }

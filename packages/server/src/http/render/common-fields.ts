@@ -7,20 +7,23 @@ import { purgedAt } from '../../files/trash.ts';
 import type { View } from '../hooks/permissions.ts';
 import { visiblePath } from '../request/visible-path.ts';
 import { dateOrNull, wireDate } from './dates.ts';
-import type { Fieldmakers, Fields } from './fields.ts';
+import type { FieldRenderers, Fields } from './fields.ts';
 
 /** Where things in the trash are, as Box shows it. */
 const TRASH: Mini = { type: 'folder', id: '1', sequence_id: null, etag: null, name: 'Trash' };
 
 /** The fields that files and folders have alike. A root folder, which has no parent, has no etag. */
-export const COMMON_FIELDS: Fieldmakers<FolderEntry & View> = new Map<string, (entry: FolderEntry & View) => unknown>([
+export const COMMON_FIELDS: FieldRenderers<FolderEntry & View> = new Map<
+  string,
+  (entry: FolderEntry & View) => unknown
+>([
   ['sequence_id', ({ item }) => (item.parent_id === null ? null : String(item.etag))],
   ['etag', ({ item }) => (item.parent_id === null ? null : String(item.etag))],
   ['name', ({ item }) => item.name],
   ['description', ({ item }) => item.description],
   [
     'path_collection',
-    (entry) => (entry.item.trashed_at === null ? pathCollection(visiblePath(entry)) : collection([TRASH])),
+    (entry) => (entry.item.trashed_at === null ? pathCollection(visiblePath(entry)) : toCollection([TRASH])),
   ],
   ['created_at', ({ item }) => wireDate(item.created_at)],
   ['modified_at', ({ item }) => wireDate(item.modified_at)],
@@ -51,12 +54,12 @@ const collections = new WeakMap<FolderEntry['path'], { total_count: number; entr
 function pathCollection(path: FolderEntry['path']): { total_count: number; entries: Mini[] } {
   const known = collections.get(path);
   if (known !== undefined) return known;
-  const made = collection(path.map(folderMini));
+  const made = toCollection(path.map(folderMini));
   collections.set(path, made);
   return made;
 }
 
-function collection(entries: Mini[]): { total_count: number; entries: Mini[] } {
+function toCollection(entries: Mini[]): { total_count: number; entries: Mini[] } {
   return { total_count: entries.length, entries };
 }
 
@@ -72,7 +75,7 @@ export function userMini(users: ReadonlyMap<UserId, NamedUser>, id: UserId): Min
 }
 
 /** These entries, those of files with their lock where the answer is to show it. */
-export async function withLocks<Entry extends FileEntry | FolderEntry>(
+export async function addLocks<Entry extends FileEntry | FolderEntry>(
   { db, clock }: FileContext,
   entries: readonly Entry[],
   fields: Fields | undefined,

@@ -10,7 +10,7 @@ export function dateOrNull(at: Millis | null): string | null {
 }
 
 /** The moment in a field that its schema calls a `WireDate`; undefined where nothing is said. */
-export function dateOf(field: string, text: string | null | undefined): Millis | undefined {
+export function parseDate(field: string, text: string | null | undefined): Millis | undefined {
   if (text == null) return undefined;
   const read = parseWireDate(text);
   if (typeof read === 'number') return read;

@@ -5,7 +5,7 @@ import type { ApiError } from '../api-error.ts';
 const OAUTH_PATH = /^(?:\/api)?\/oauth2\//;
 
 /** What a client sent may be part of a message, but not all of it. */
-const MOST_MESSAGE_CHARACTERS = 500;
+const MAX_MESSAGE_CHARACTERS = 500;
 
 /** What an error response consists of, in whatever way it is then sent. */
 interface ErrorResponse {
@@ -16,7 +16,7 @@ interface ErrorResponse {
 }
 
 /** What is known of the request that is answered. */
-interface Failed {
+interface FailedRequest {
   requestId: string;
   /** The request target; undefined if there was none that could be read. */
   url: string | undefined;
@@ -27,9 +27,9 @@ interface Failed {
  * Box's error object (wire: "Errors"), or OAuth's on OAuth's addresses (RFC 6749, section 5.2). Says nothing that the
  * refusal does not say; never repeats the address.
  */
-export function errorResponse(error: ApiError | GrantError, { requestId, url }: Failed): ErrorResponse {
+export function errorResponse(error: ApiError | GrantError, { requestId, url }: FailedRequest): ErrorResponse {
   const headers: Record<string, string> = { 'box-request-id': requestId };
-  const message = clipped(error.message);
+  const message = truncate(error.message);
   if (error instanceof GrantError) {
     return json(400, headers, { error: error.error, error_description: message });
   }
@@ -40,7 +40,7 @@ export function errorResponse(error: ApiError | GrantError, { requestId, url }: 
   if (error.code === 'unauthorized') {
     // Clients tell an expired token by this header; the body is empty as Box's is.
     headers['www-authenticate'] =
-      `Bearer realm="Service", error="invalid_token", error_description="${quotable(message)}"`;
+      `Bearer realm="Service", error="invalid_token", error_description="${toQuotedText(message)}"`;
     return { status: error.status, headers, body: '' };
   }
   return json(error.status, headers, {
@@ -54,8 +54,8 @@ export function errorResponse(error: ApiError | GrantError, { requestId, url }: 
   });
 }
 
-function clipped(text: string): string {
-  return text.length <= MOST_MESSAGE_CHARACTERS ? text : `${text.slice(0, MOST_MESSAGE_CHARACTERS - 1)}…`;
+function truncate(text: string): string {
+  return text.length <= MAX_MESSAGE_CHARACTERS ? text : `${text.slice(0, MAX_MESSAGE_CHARACTERS - 1)}…`;
 }
 
 function json(status: number, headers: Record<string, string>, body: Record<string, unknown>): ErrorResponse {
@@ -74,7 +74,7 @@ function oauthCode({ status }: ApiError): string {
 }
 
 /** Text that may stand between quotation marks in a header. */
-function quotable(text: string): string {
+function toQuotedText(text: string): string {
   return text
     .replaceAll('"', "'")
     .replaceAll('\\', '/')

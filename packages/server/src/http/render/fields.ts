@@ -5,28 +5,28 @@ import { ApiError } from '../api-error.ts';
 export type Fields = ReadonlySet<string>;
 
 /** What every answer holds, whatever was asked for. */
-const ALWAYS = ['type', 'id', 'etag'];
+const REQUIRED_FIELDS = ['type', 'id', 'etag'];
 /** Different names in one `fields`: more than any object has. Each is looked up for every entry of a page. */
-const MOST_FIELDS = 100;
+const MAX_FIELDS = 100;
 
 /** The `fields` of a request; none, where the standard fields are meant. Refuses `bad_request` for too many. */
-export function fieldsOf(request: FastifyRequest): Fields | undefined {
+export function parseFields(request: FastifyRequest): Fields | undefined {
   const { fields } = request.query as { fields?: string | string[] };
   const names = [fields ?? []].flat().flatMap((list) => list.split(','));
   const asked = new Set(names.map((name) => name.trim()).filter((name) => name !== ''));
-  if (asked.size > MOST_FIELDS) {
-    throw new ApiError('bad_request', `fields names ${asked.size} fields, and may name ${MOST_FIELDS}.`);
+  if (asked.size > MAX_FIELDS) {
+    throw new ApiError('bad_request', `fields names ${asked.size} fields, and may name ${MAX_FIELDS}.`);
   }
-  return asked.size === 0 ? undefined : new Set([...ALWAYS, ...asked]);
+  return asked.size === 0 ? undefined : new Set([...REQUIRED_FIELDS, ...asked]);
 }
 
 /** How each field of an object is made, so that only those asked for are. */
-export type Fieldmakers<Entry> = ReadonlyMap<string, (entry: Entry) => unknown>;
+export type FieldRenderers<Entry> = ReadonlyMap<string, (entry: Entry) => unknown>;
 
 /** The object with these fields; names that nobody knows are passed over, as Box does. */
 export function renderFields<Entry>(
   entry: Entry,
-  makers: Fieldmakers<Entry>,
+  makers: FieldRenderers<Entry>,
   names: Iterable<string>,
 ): Record<string, unknown> {
   const rendered: Record<string, unknown> = {};

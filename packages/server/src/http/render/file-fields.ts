@@ -4,7 +4,7 @@ import type { Lock } from '../../files/locks.ts';
 import type { View } from '../hooks/permissions.ts';
 import { COMMON_FIELDS, userMini } from './common-fields.ts';
 import { wireDate } from './dates.ts';
-import type { Fieldmakers } from './fields.ts';
+import type { FieldRenderers } from './fields.ts';
 
 export interface FileToRender extends FileEntry, View {
   /** The lock on it, where the answer is to show one. */
@@ -12,18 +12,18 @@ export interface FileToRender extends FileEntry, View {
 }
 
 /** Whoever sees a file here owns it; what this server has no notion of, nobody may. */
-function permissions({ may }: FileToRender): Record<string, boolean> {
+function permissions({ can }: FileToRender): Record<string, boolean> {
   return {
-    can_delete: may('delete'),
-    can_download: may('download'),
+    can_delete: can('delete'),
+    can_download: can('download'),
     can_invite_collaborator: false,
-    can_rename: may('rename'),
+    can_rename: can('rename'),
     can_set_share_access: false,
     can_share: false,
     can_annotate: false,
     can_comment: false,
-    can_preview: may('read'),
-    can_upload: may('replace'),
+    can_preview: can('read'),
+    can_upload: can('replace'),
     can_view_annotations_all: false,
     can_view_annotations_self: false,
     can_apply_watermark: false,
@@ -31,7 +31,7 @@ function permissions({ may }: FileToRender): Record<string, boolean> {
 }
 
 /** Every field of a file. */
-export const FILE_FIELDS: Fieldmakers<FileToRender> = new Map<string, (entry: FileToRender) => unknown>([
+export const FILE_FIELDS: FieldRenderers<FileToRender> = new Map<string, (entry: FileToRender) => unknown>([
   ...COMMON_FIELDS,
   ['type', () => 'file'],
   ['id', ({ item }) => String(item.id)],
@@ -50,7 +50,7 @@ export const FILE_FIELDS: Fieldmakers<FileToRender> = new Map<string, (entry: Fi
   ['representations', () => ({ entries: [] })],
   ['shared_link_permission_options', () => []],
   ['authenticated_download_url', ({ item, apiBase }) => downloadUrl(apiBase, item.id)],
-  ['is_download_available', ({ item, may }) => item.trashed_at === null && may('download')],
+  ['is_download_available', ({ item, can }) => item.trashed_at === null && can('download')],
 ]);
 
 /** Where the file's content is for whoever has a token: in a header, or in the query as `access_token`. */

@@ -2,7 +2,7 @@ import { parseDetails } from '@partway/protocol/item-details';
 import { type FolderEntry, folderId } from '../../files/find.ts';
 import type { View } from '../hooks/permissions.ts';
 import { COMMON_FIELDS } from './common-fields.ts';
-import type { Fieldmakers } from './fields.ts';
+import type { FieldRenderers } from './fields.ts';
 
 export interface FolderToRender extends FolderEntry, View {
   /** A page of what it holds. */
@@ -10,22 +10,22 @@ export interface FolderToRender extends FolderEntry, View {
 }
 
 /** Whoever sees a folder here owns it. The root stays as it is. */
-function permissions({ item, may }: FolderToRender): Record<string, boolean> {
+function permissions({ item, can }: FolderToRender): Record<string, boolean> {
   const own = item.parent_id !== null;
   return {
-    can_delete: own && may('delete'),
-    can_download: may('download'),
+    can_delete: own && can('delete'),
+    can_download: can('download'),
     can_invite_collaborator: false,
-    can_rename: own && may('rename'),
+    can_rename: own && can('rename'),
     can_set_share_access: false,
     can_share: false,
-    can_upload: may('upload'),
+    can_upload: can('upload'),
     can_apply_watermark: false,
   };
 }
 
 /** Every field of a folder. */
-export const FOLDER_FIELDS: Fieldmakers<FolderToRender> = new Map<string, (entry: FolderToRender) => unknown>([
+export const FOLDER_FIELDS: FieldRenderers<FolderToRender> = new Map<string, (entry: FolderToRender) => unknown>([
   ...COMMON_FIELDS,
   ['type', () => 'folder'],
   ['id', ({ item }) => folderId(item)],

@@ -5,10 +5,10 @@ import type { CursorPage, ItemOrder, PageCursor } from '../../files/paging.ts';
 import { getView } from '../hooks/permissions.ts';
 import { parseOrder, renderOrder } from '../request/item-changes.ts';
 import { isTrue, parseMarker, parseOffsetPage, renderMarker } from '../request/paging.ts';
-import { withLocks } from './common-fields.ts';
-import { type Fields, fieldsOf } from './fields.ts';
-import { renderListed, shownInList } from './items.ts';
-import { limitShown, withinBytes } from './page-bytes.ts';
+import { addLocks } from './common-fields.ts';
+import { type Fields, parseFields } from './fields.ts';
+import { renderListedItem, toRequestedFields } from './items.ts';
+import { effectiveLimit, renderWithinBytes } from './page-bytes.ts';
 
 type Page = Required<Pick<ListOptions, 'show' | 'wideBytes'>> & { limit: number; order: ItemOrder };
 
@@ -23,11 +23,11 @@ export function checkItemList(request: FastifyRequest): void {
   parseOffsetPage(request, { defaultLimit: 100 });
   parseMarker((request.query as { marker?: string }).marker);
   parseOrder(request);
-  fieldsOf(request);
+  parseFields(request);
 }
 
 /** The page of a list that a request asks for, by offset or by marker. */
-export async function itemList(
+export async function renderItemList(
   files: FileContext,
   request: FastifyRequest,
   lister: Lister,
@@ -36,12 +36,17 @@ export async function itemList(
   const { usemarker, marker: text } = request.query as { usemarker?: string; marker?: string };
   const marker = parseMarker(text);
   const order = parseOrder(request);
-  if (!isTrue(usemarker) && marker === undefined) return itemPage(files, request, lister, { ...page, order });
+  if (!isTrue(usemarker) && marker === undefined) return renderItemPage(files, request, lister, { ...page, order });
 
-  const fields = fieldsOf(request);
+  const fields = parseFields(request);
   const { limit } = page;
-  const { entries, next, cursorAfter } = await lister.byMarker({ marker, limit, order, ...boundsOf(files, fields) });
-  const shown = await rendered(files, request, entries, fields);
+  const { entries, next, cursorAfter } = await lister.byMarker({
+    marker,
+    limit,
+    order,
+    ...toPageBounds(files, fields),
+  });
+  const shown = await renderEntries(files, request, entries, fields);
   const last = shown.length < entries.length ? entries[shown.length - 1] : undefined;
   const following = last === undefined ? next : cursorAfter(last);
   return {
@@ -56,35 +61,37 @@ export async function itemList(
  * A page by offset; also a folder's own `item_collection`. One that would be too large ends earlier and says so by its
  * `limit`, at which clients go on.
  */
-export async function itemPage(
+export async function renderItemPage(
   files: FileContext,
   request: FastifyRequest,
   lister: Pick<Lister, 'byOffset'>,
   page: { offset: number; limit: number; order: ItemOrder },
 ): Promise<Record<string, unknown>> {
-  const fields = fieldsOf(request);
-  const { entries, total } = await lister.byOffset({ ...page, ...boundsOf(files, fields) });
-  const shown = await rendered(files, request, entries, fields);
+  const fields = parseFields(request);
+  const { entries, total } = await lister.byOffset({ ...page, ...toPageBounds(files, fields) });
+  const shown = await renderEntries(files, request, entries, fields);
   return {
     total_count: total,
     entries: shown,
     offset: page.offset,
-    limit: limitShown(shown, { ...page, total }),
+    limit: effectiveLimit(shown, { ...page, total }),
     order: renderOrder(page.order),
   };
 }
 
-function boundsOf({ limits }: FileContext, fields: Fields | undefined): Pick<Page, 'show' | 'wideBytes'> {
-  return { show: shownInList(fields), wideBytes: limits.listBytes };
+function toPageBounds({ limits }: FileContext, fields: Fields | undefined): Pick<Page, 'show' | 'wideBytes'> {
+  return { show: toRequestedFields(fields), wideBytes: limits.listBytes };
 }
 
-async function rendered(
+async function renderEntries(
   files: FileContext,
   request: FastifyRequest,
   entries: ListedItem[],
   fields: Fields | undefined,
 ): Promise<Record<string, unknown>[]> {
   const view = getView(request);
-  const complete = await withLocks(files, entries, fields);
-  return withinBytes(complete, files.limits.listBytes, (entry) => renderListed({ ...entry, ...view }, fields));
+  const complete = await addLocks(files, entries, fields);
+  return renderWithinBytes(complete, files.limits.listBytes, (entry) =>
+    renderListedItem({ ...entry, ...view }, fields),
+  );
 }

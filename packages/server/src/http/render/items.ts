@@ -14,7 +14,7 @@ export function renderFolder(entry: FolderToRender, fields?: Fields): Record<str
 }
 
 /** An item as a list holds it. */
-export function renderListed(entry: FileToRender | FolderToRender, fields?: Fields): Record<string, unknown> {
+export function renderListedItem(entry: FileToRender | FolderToRender, fields?: Fields): Record<string, unknown> {
   return 'version' in entry
     ? renderFields(entry, FILE_FIELDS, fields ?? LISTED_FILE)
     : renderFields(entry, FOLDER_FIELDS, fields ?? LISTED_FOLDER);
@@ -33,7 +33,7 @@ const LISTED_FILE = words('type id file_version sequence_id etag sha1 name item_
 const LISTED_FOLDER = words('type id sequence_id etag name item_status');
 
 /** What a list has to read for these fields. The standard ones of a list are names and digests. */
-export function shownInList(fields: Fields | undefined): RequestedFields {
+export function toRequestedFields(fields: Fields | undefined): RequestedFields {
   const has = (names: readonly string[]) => fields !== undefined && names.some((name) => fields.has(name));
   return {
     description: has(['description']),

@@ -3,7 +3,7 @@
  * larger than an operator allows, and none takes the event loop for long, whatever names and paths the entries have.
  * @param render Makes an entry; what it is not asked for costs nothing.
  */
-export function withinBytes<Entry>(
+export function renderWithinBytes<Entry>(
   entries: readonly Entry[],
   most: number,
   render: (entry: Entry) => Record<string, unknown>,
@@ -20,7 +20,7 @@ export function withinBytes<Entry>(
 }
 
 /** The `limit` of a page by offset: that of the request, or the number of entries where the page ends earlier. */
-export function limitShown(
+export function effectiveLimit(
   entries: readonly unknown[],
   { offset, limit, total }: { offset: number; limit: number; total: number },
 ): number {

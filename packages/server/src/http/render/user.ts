@@ -5,7 +5,7 @@ import { ENTERPRISE_ID } from '../../auth/context.ts';
 import { type Account, effectiveRole } from '../../auth/users/list.ts';
 import type { FileContext } from '../../files/context.ts';
 import { wireDate } from './dates.ts';
-import { type Fieldmakers, fieldsOf, renderFields } from './fields.ts';
+import { type FieldRenderers, parseFields, renderFields } from './fields.ts';
 
 const STANDARD =
   'type id name login created_at modified_at language timezone space_amount space_used max_upload_size status job_title phone address'.split(
@@ -18,7 +18,7 @@ interface UserToRender {
   limits: Pick<FileContext, 'maxFileSize' | 'userQuota'>;
 }
 
-const FIELDS: Fieldmakers<UserToRender> = new Map<string, (entry: UserToRender) => unknown>([
+const FIELDS: FieldRenderers<UserToRender> = new Map<string, (entry: UserToRender) => unknown>([
   ['type', () => 'user'],
   ['id', ({ user }) => String(user.id)],
   ['name', ({ user }) => user.name],
@@ -50,7 +50,11 @@ const FIELDS: Fieldmakers<UserToRender> = new Map<string, (entry: UserToRender) 
 
 /** A user with the fields that the request asks for, or the standard ones. */
 export function renderUser(limits: UserToRender['limits'], request: FastifyRequest, user: Account) {
-  return renderFields({ user, details: parseUserDetails(user.details), limits }, FIELDS, fieldsOf(request) ?? STANDARD);
+  return renderFields(
+    { user, details: parseUserDetails(user.details), limits },
+    FIELDS,
+    parseFields(request) ?? STANDARD,
+  );
 }
 
 function spaceAmount(quota: number): number {

@@ -6,7 +6,7 @@ import { purgedAt } from '../../files/trash.ts';
 import type { View } from '../hooks/permissions.ts';
 import { userMini } from './common-fields.ts';
 import { dateOrNull, wireDate } from './dates.ts';
-import { type Fieldmakers, type Fields, renderFields } from './fields.ts';
+import { type FieldRenderers, type Fields, renderFields } from './fields.ts';
 import { downloadUrl } from './file-fields.ts';
 
 interface VersionEntry extends View {
@@ -14,7 +14,7 @@ interface VersionEntry extends View {
   users: ReadonlyMap<UserId, NamedUser>;
 }
 
-const FIELDS: Fieldmakers<VersionEntry> = new Map<string, (entry: VersionEntry) => unknown>([
+const FIELDS: FieldRenderers<VersionEntry> = new Map<string, (entry: VersionEntry) => unknown>([
   ['type', () => 'file_version'],
   ['id', ({ version }) => String(version.id)],
   ['sha1', ({ version }) => version.sha1],
@@ -30,7 +30,7 @@ const FIELDS: Fieldmakers<VersionEntry> = new Map<string, (entry: VersionEntry) 
   ['restored_at', ({ version }) => dateOrNull(version.restored_at)],
   ['restored_by', ({ version, users }) => userOrNull(users, version.restored_by)],
   ['authenticated_download_url', ({ version: { file_id, id }, apiBase }) => downloadUrl(apiBase, file_id, id)],
-  ['is_download_available', ({ version, may }) => version.trashed_at === null && may('download')],
+  ['is_download_available', ({ version, can }) => version.trashed_at === null && can('download')],
   ['purged_at', ({ version }) => dateOrNull(purgedAt(version.trashed_at))],
 ]);
 

@@ -6,9 +6,9 @@ import type { Static, TSchema } from 'typebox';
 import { freeChunk } from '../../util/chunks.ts';
 import { ApiError } from '../api-error.ts';
 import { checkTexts } from '../hooks/request-text.ts';
-import { contentTypeOf } from './content-type.ts';
+import { getContentType } from './content-type.ts';
 import { parseJson } from './parse-json.ts';
-import { schemaCheck, toFault } from './validate.ts';
+import { createSchemaCheck, toFault } from './validate.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -17,32 +17,32 @@ declare module 'fastify' {
   }
 }
 
-const awaitingContinue = new WeakMap<IncomingMessage, ServerResponse>();
+const deferredContinues = new WeakMap<IncomingMessage, ServerResponse>();
 
 /** Notes that the client waits for a "100 Continue" before it sends its body. */
-export function awaitContinue(request: IncomingMessage, response: ServerResponse): void {
-  awaitingContinue.set(request, response);
+export function deferContinue(request: IncomingMessage, response: ServerResponse): void {
+  deferredContinues.set(request, response);
 }
 
 /** Lets a waiting client send. Called when a body is about to be read, so that a refused one costs nothing. */
-export function askForBody(request: IncomingMessage): void {
-  awaitingContinue.get(request)?.writeContinue();
-  awaitingContinue.delete(request);
+export function sendContinue(request: IncomingMessage): void {
+  deferredContinues.get(request)?.writeContinue();
+  deferredContinues.delete(request);
 }
 
 /** Bodies are JSON, whatever type they declare (some clients declare none, or JSON with an empty body). */
 export function parseJsonBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addHook('preParsing', async (request) => {
-    if (request.routeOptions.config.body !== 'stream') askForBody(request.raw);
+    if (request.routeOptions.config.body !== 'stream') sendContinue(request.raw);
   });
   app.addContentTypeParser('*', { parseAs: 'buffer' }, async (request: FastifyRequest, bytes: Buffer) => {
     // A DELETE has no use for a body, and so it cannot be wrong.
     if (bytes.length === 0 || request.method === 'DELETE') return undefined;
     try {
-      return parseJson(bytes, contentTypeOf(request.raw).parameters.charset, 'The body');
+      return parseJson(bytes, getContentType(request.raw).parameters.charset, 'The body');
     } catch (error) {
-      refuseEncoded(request);
+      rejectEncodedBody(request);
       throw error;
     } finally {
       freeChunk(bytes);
@@ -54,7 +54,7 @@ export function parseJsonBodies(app: FastifyInstance): void {
  * For a body that cannot be read: compressed ones are not unpacked here, since a small one could become a huge one. Where
  * the body is JSON as it is, the header is one of those that some clients send and nothing depends on.
  */
-function refuseEncoded({ headers }: FastifyRequest): void {
+function rejectEncodedBody({ headers }: FastifyRequest): void {
   const { 'content-encoding': encoding = '' } = headers;
   if (['', 'identity'].includes(encoding.trim().toLowerCase())) return;
   throw new ApiError('unsupported_media_type', 'The body has a content-encoding: send it as it is.');
@@ -67,21 +67,21 @@ function refuseEncoded({ headers }: FastifyRequest): void {
  */
 export function dropUnreadBodies(app: FastifyInstance): void {
   app.addHook('onRequest', async ({ raw }) => {
-    Object.defineProperty(raw, '_dump', { value: drop });
+    Object.defineProperty(raw, '_dump', { value: discardBody });
   });
   app.addHook('onResponse', async ({ raw }) => {
-    if (!raw.readableEnded) drop.call(raw);
+    if (!raw.readableEnded) discardBody.call(raw);
   });
 }
 
-function drop(this: IncomingMessage): void {
+function discardBody(this: IncomingMessage): void {
   this.removeAllListeners('data');
   this.on('data', freeChunk);
   this.resume();
 }
 
 /** Bodies are left to the handler as the stream they are. Call in a scope of its own. */
-export function leaveBodiesAlone(app: FastifyInstance): void {
+export function streamBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _body, done) => done(null));
   app.addHook('onRoute', (route) => {
@@ -98,21 +98,21 @@ const FAULT_CODES: Record<NonNullable<Fault['kind']>, ErrorCode> = {
 };
 
 /** Makes a reader of JSON bodies: the body as the schema says, or a refusal that names the field. */
-export function bodyReader<Schema extends TSchema>(
+export function createBodyParser<Schema extends TSchema>(
   schema: Schema,
   codes: FieldCodes = {},
 ): (request: FastifyRequest) => Static<Schema> {
-  const read = valueReader(schema, codes, 'The body');
+  const read = createValueParser(schema, codes, 'The body');
   return (request) => read(request.body);
 }
 
 /** The same for a value that came in another way; `subject` is what refusals call it. */
-export function valueReader<Schema extends TSchema>(
+export function createValueParser<Schema extends TSchema>(
   schema: Schema,
   codes: FieldCodes,
   subject: string,
 ): (value: unknown) => Static<Schema> {
-  const check = schemaCheck(schema);
+  const check = createSchemaCheck(schema);
   return (value) => {
     checkTexts(value, subject);
     const isRight = check();

@@ -23,7 +23,7 @@ export function parseRange(header: string, size: number): ByteRange | 'unsatisfi
     if (first === '' && size === 0 && Number(last) > 0) return undefined;
     const range =
       first === ''
-        ? suffix(Number(last), size)
+        ? suffixRange(Number(last), size)
         : { first: Number(first), last: Math.min(last === '' ? Infinity : Number(last), size - 1) };
     if (range.first <= range.last && range.first < size) there.push(range);
   }
@@ -32,6 +32,6 @@ export function parseRange(header: string, size: number): ByteRange | 'unsatisfi
   return there.length === 1 ? there[0] : undefined;
 }
 
-function suffix(length: number, size: number): ByteRange {
+function suffixRange(length: number, size: number): ByteRange {
   return { first: Math.max(0, size - length), last: size - 1 };
 }

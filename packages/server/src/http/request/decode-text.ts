@@ -12,9 +12,9 @@ const NOT_ASCII = ['utf-7', 'utf7', 'hz-', 'iso-2022-', 'iso2022', 'utf-32', 'ut
  * `subject` is what refusals call the text. Throws `bad_request`, or `unsupported_media_type` for an unknown charset.
  */
 export function decodeText(bytes: Uint8Array, charset: string | undefined, subject: string): string {
-  const fast = fastDecoded(bytes, charset);
+  const fast = tryDecodeUtf8(bytes, charset);
   if (fast !== undefined) return fast;
-  const decoder = decoderFor(bytes, charset, subject);
+  const decoder = createDecoder(bytes, charset, subject);
   try {
     return decoder.decode(bytes);
   } catch (error) {
@@ -23,7 +23,7 @@ export function decodeText(bytes: Uint8Array, charset: string | undefined, subje
 }
 
 /** The same as a decoder for UTF-8 makes of it, at a third of its cost; undefined if the bytes are not valid UTF-8. */
-function fastDecoded(bytes: Uint8Array, charset: string | undefined): string | undefined {
+function tryDecodeUtf8(bytes: Uint8Array, charset: string | undefined): string | undefined {
   if (charset !== undefined && !/^ *utf-?8 *$/i.test(charset)) return undefined;
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (isAscii(buffer)) return buffer.toString('latin1');
@@ -32,10 +32,10 @@ function fastDecoded(bytes: Uint8Array, charset: string | undefined): string | u
   return text.startsWith('\ufeff') ? text.slice(1) : text;
 }
 
-function decoderFor(bytes: Uint8Array, charset: string | undefined, subject: string): TextDecoder {
+function createDecoder(bytes: Uint8Array, charset: string | undefined, subject: string): TextDecoder {
   const label = (charset ?? '').trim().toLowerCase();
   try {
-    return new TextDecoder(label === 'utf-16' ? utf16Of(bytes) : label || 'utf-8', { fatal: true });
+    return new TextDecoder(label === 'utf-16' ? detectUtf16(bytes) : label || 'utf-8', { fatal: true });
   } catch (error) {
     // Words such as "binary" or "undefined" name no charset. In ASCII they cannot change what is said.
     if (isAscii(bytes) && !NOT_ASCII.some((known) => label.startsWith(known))) return new TextDecoder();
@@ -51,7 +51,7 @@ function decoderFor(bytes: Uint8Array, charset: string | undefined, subject: str
 }
 
 /** UTF-16 says its byte order itself: by its mark, or by where the zero of its first character is. */
-function utf16Of([first, second]: Uint8Array): string {
+function detectUtf16([first, second]: Uint8Array): string {
   return first === 0 || (first === 0xfe && second === 0xff) ? 'utf-16be' : 'utf-16le';
 }
 
@@ -66,7 +66,7 @@ const ASCII = /^[\x21-\x7e]*$/;
  * Refuses addresses whose query is not UTF-8, percent-encoded. Left to the parser it would be replaced or passed on as it
  * is, so that a client would be answered about another text than it means.
  */
-export function refuseUndecodableQueries(app: FastifyInstance): void {
+export function rejectUndecodableQueries(app: FastifyInstance): void {
   app.addHook('onRequest', async ({ url }) => {
     if (!ASCII.test(url)) throw new ApiError('bad_request', 'The address is not ASCII: percent-encode its UTF-8.');
     const start = url.indexOf('?');

@@ -1,7 +1,7 @@
 import type { Millis } from '@partway/protocol/ids';
 import { type ItemDetails, pickDetails } from '@partway/protocol/item-details';
 import type { FileTraits, NewVersionAttributes } from '@partway/protocol/schemas/files';
-import { dateOf } from '../render/dates.ts';
+import { parseDate } from '../render/dates.ts';
 import type { FieldCodes } from './bodies.ts';
 
 /** Which codes the fields of a file get that is named in a body. */
@@ -13,12 +13,12 @@ export const FILE_CODES: FieldCodes = {
 };
 
 /** What a client says of a file's content, to the second. */
-export function contentDatesOf(attributes: Pick<FileTraits, 'content_created_at' | 'content_modified_at'>): {
+export function parseContentDates(attributes: Pick<FileTraits, 'content_created_at' | 'content_modified_at'>): {
   contentCreatedAt?: Millis;
   contentModifiedAt?: Millis;
 } {
-  const contentCreatedAt = dateOf('content_created_at', attributes.content_created_at);
-  const contentModifiedAt = dateOf('content_modified_at', attributes.content_modified_at);
+  const contentCreatedAt = parseDate('content_created_at', attributes.content_created_at);
+  const contentModifiedAt = parseDate('content_modified_at', attributes.content_modified_at);
   return {
     ...(contentCreatedAt !== undefined && { contentCreatedAt }),
     ...(contentModifiedAt !== undefined && { contentModifiedAt }),
@@ -26,22 +26,22 @@ export function contentDatesOf(attributes: Pick<FileTraits, 'content_created_at'
 }
 
 /** What an upload or a commit says of a file beside its name. */
-export function fileTraitsOf(
+export function parseFileTraits(
   attributes: NewVersionAttributes,
-): ReturnType<typeof contentDatesOf> & ReturnType<typeof versionTraitsOf> {
-  return { ...contentDatesOf(attributes), ...versionTraitsOf(attributes) };
+): ReturnType<typeof parseContentDates> & ReturnType<typeof parseVersionTraits> {
+  return { ...parseContentDates(attributes), ...parseVersionTraits(attributes) };
 }
 
 /** What a new version changes of the file itself: its name, if it gets one, and what the file keeps. */
-export function versionTraitsOf(
+export function parseVersionTraits(
   attributes: NewVersionAttributes,
-): ReturnType<typeof shownTraitsOf> & { name?: string } {
+): ReturnType<typeof parseItemTraits> & { name?: string } {
   const { name } = attributes;
-  return { ...(name != null && { name }), ...shownTraitsOf(attributes) };
+  return { ...(name != null && { name }), ...parseItemTraits(attributes) };
 }
 
 /** Of these what the file itself keeps, whichever version is shown. */
-export function shownTraitsOf(attributes: FileTraits): { description?: string; details: Partial<ItemDetails> } {
+export function parseItemTraits(attributes: FileTraits): { description?: string; details: Partial<ItemDetails> } {
   const { description } = attributes;
   return { ...(description != null && { description }), details: pickDetails({ tags: attributes.tags }) };
 }

@@ -28,12 +28,12 @@ const NO_FIELD: FormField = {
 };
 
 /** Reads a part's headers, whose names are in lower case. `attributes` is a field even if it has a file name. */
-export function fieldOf(headers: Record<string, string[]>): FormField {
+export function parseFormField(headers: Record<string, string[]>): FormField {
   const disposition = parse(headers['content-disposition']?.[0] ?? '');
   const { type, parameters } = parse(headers['content-type']?.[0] ?? '');
   if (disposition.type !== 'form-data') return NO_FIELD;
   const { name = '' } = disposition.parameters;
-  const { fileName, fileNameCharset } = fileNameIn(disposition.parameters);
+  const { fileName, fileNameCharset } = parseFileName(disposition.parameters);
   const looksLikeFile = fileName !== undefined || type === 'application/octet-stream' || FILE_FIELDS.includes(name);
   const encoding = headers['content-transfer-encoding']?.[0]?.trim().toLowerCase() ?? '';
   return {
@@ -47,7 +47,7 @@ export function fieldOf(headers: Record<string, string[]>): FormField {
 }
 
 /** The name that a file came with: `filename`, or `filename*` as some older clients write a name that is not ASCII. */
-function fileNameIn({
+function parseFileName({
   filename: plain,
   'filename*': extended,
 }: Record<string, string>): Pick<FormField, 'fileName' | 'fileNameCharset'> {
@@ -58,6 +58,6 @@ function fileNameIn({
 }
 
 /** The name that a file came with. */
-export function fileNameOf({ fileName = '', fileNameCharset }: FormField, charset: string | undefined): string {
+export function decodeFileName({ fileName = '', fileNameCharset }: FormField, charset: string | undefined): string {
   return decodeText(Buffer.from(fileName, 'latin1'), fileNameCharset ?? charset, 'The file name');
 }

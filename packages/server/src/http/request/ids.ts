@@ -6,7 +6,7 @@ import { getCaller } from '../hooks/authenticate.ts';
 /** The file that an address names. What cannot be an id is as unknown as an id that nobody has. */
 export function parseFileId(request: FastifyRequest): ItemId {
   const { file_id: text } = request.params as { file_id: string };
-  return itemId(text) ?? refuseUnknown('file');
+  return parseItemId(text) ?? throwNotFound('file');
 }
 
 /** The folder that an address names. */
@@ -19,11 +19,11 @@ export function parseFolderId(request: FastifyRequest): ItemId {
 export function parseFolderIdValue(request: FastifyRequest, id: string | number): ItemId {
   const text = String(id);
   if (text === '0') return getCaller(request).rootId;
-  return itemId(text) ?? refuseUnknown('folder');
+  return parseItemId(text) ?? throwNotFound('folder');
 }
 
 /** The version that the query names. */
-export function getVersionId(request: FastifyRequest): VersionId | undefined {
+export function parseVersionIdQuery(request: FastifyRequest): VersionId | undefined {
   const { version } = request.query as { version?: unknown };
   return version === undefined || version === '' ? undefined : parseVersionId(version);
 }
@@ -35,10 +35,10 @@ export function parseVersionId(text: unknown): VersionId {
   return id as VersionId;
 }
 
-function itemId(text: string): ItemId | undefined {
+function parseItemId(text: string): ItemId | undefined {
   return parseDecimalId(text) as ItemId | undefined;
 }
 
-function refuseUnknown(kind: string): never {
+function throwNotFound(kind: string): never {
   throw new ApiError('not_found', `There is no ${kind} with this ID: IDs are numbers of at most 15 digits.`);
 }

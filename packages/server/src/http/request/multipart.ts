@@ -2,16 +2,16 @@ import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import { Dicer } from '@fastify/busboy';
 import { ApiError } from '../api-error.ts';
-import { contentTypeOf } from './content-type.ts';
-import { type FormField, fieldOf, fileNameOf } from './form-field.ts';
+import { getContentType } from './content-type.ts';
+import { decodeFileName, type FormField, parseFormField } from './form-field.ts';
 import { parseJson } from './parse-json.ts';
 
-const MOST_ATTRIBUTE_BYTES = 64 * 1024;
+const MAX_ATTRIBUTE_BYTES = 64 * 1024;
 /** What all fields but the file may hold together, and what may come before the first of them. */
-const MOST_TEXT_BYTES = 128 * 1024;
-const MOST_PARTS = 50;
+const MAX_TEXT_BYTES = 128 * 1024;
+const MAX_PARTS = 50;
 /** RFC 2046 allows 70; the parser takes 250. */
-const MOST_BOUNDARY = 200;
+const MAX_BOUNDARY_CHARACTERS = 200;
 
 /** A multipart upload, read up to its file; the file is still on its way. */
 export interface MultipartUpload {
@@ -30,7 +30,7 @@ export interface MultipartUpload {
  * Never ends the connection: a refusal must still find its way.
  */
 export function openMultipart(request: IncomingMessage): Promise<MultipartUpload> {
-  const parser = makeParser(request);
+  const parser = createParser(request);
   const opened = Promise.withResolvers<MultipartUpload>();
   const ended = Promise.withResolvers<void>();
   // Whoever reads the file learns of it there; before that, through `opened`.
@@ -56,24 +56,24 @@ export function openMultipart(request: IncomingMessage): Promise<MultipartUpload
     const { name, isFile, isEncoded } = field;
     const isAttributes = name === 'attributes';
     if (isEncoded && (isFile || isAttributes))
-      stop(malformed('a part has a content-transfer-encoding: send its bytes'));
+      stop(malformedError('a part has a content-transfer-encoding: send its bytes'));
     else if (isFile) takeFile(part, field);
-    else if (isAttributes && file !== undefined) stop(attributesTooLate());
-    else if (isAttributes && texts.has(name)) stop(malformed('it holds attributes twice'));
+    else if (isAttributes && file !== undefined) stop(attributesTooLateError());
+    else if (isAttributes && texts.has(name)) stop(malformedError('it holds attributes twice'));
     else {
-      const bytes = readText(part, isAttributes ? MOST_ATTRIBUTE_BYTES : MOST_TEXT_BYTES);
+      const bytes = readText(part, isAttributes ? MAX_ATTRIBUTE_BYTES : MAX_TEXT_BYTES);
       if (!texts.has(name)) texts.set(name, { field, bytes });
     }
   }
 
   function takeFile(part: Readable, field: FormField): void {
     if (file !== undefined) {
-      stop(malformed('it holds more than one file'));
+      stop(malformedError('it holds more than one file'));
       return;
     }
     file = part;
     attributesOf(field).then(
-      (attributes) => opened.resolve({ attributes, file: wholly(part, ended.promise), dismiss }),
+      (attributes) => opened.resolve({ attributes, file: readComplete(part, ended.promise), dismiss }),
       stop,
     );
   }
@@ -86,9 +86,9 @@ export function openMultipart(request: IncomingMessage): Promise<MultipartUpload
       chunks.push(chunk);
       size += chunk.length;
       textBytes += chunk.length;
-      if (size > most || textBytes > MOST_TEXT_BYTES) {
+      if (size > most || textBytes > MAX_TEXT_BYTES) {
         part.removeAllListeners('data');
-        stop(malformed(`a field is larger than ${most} bytes, or all are larger than ${MOST_TEXT_BYTES} together`));
+        stop(malformedError(`a field is larger than ${most} bytes, or all are larger than ${MAX_TEXT_BYTES} together`));
       }
     });
     return new Promise((resolve) => part.on('end', () => resolve(Buffer.concat(chunks))));
@@ -96,13 +96,13 @@ export function openMultipart(request: IncomingMessage): Promise<MultipartUpload
 
   async function attributesOf(named: FormField): Promise<unknown> {
     const found = texts.get('attributes');
-    const charset = (await text('_charset_')) ?? contentTypeOf(request).parameters.charset;
+    const charset = (await text('_charset_')) ?? getContentType(request).parameters.charset;
     if (found !== undefined) {
       return parseJson(await found.bytes, found.field.charset ?? charset, 'The field "attributes"');
     }
     // Box's first API, which curl examples of its time show: the file has its name with it.
     const parent = (await text('parent_id')) ?? (await text('folder_id'));
-    return parent === undefined ? undefined : { name: fileNameOf(named, charset), parent: { id: parent } };
+    return parent === undefined ? undefined : { name: decodeFileName(named, charset), parent: { id: parent } };
   }
 
   async function text(name: string): Promise<string | undefined> {
@@ -110,38 +110,40 @@ export function openMultipart(request: IncomingMessage): Promise<MultipartUpload
   }
 
   parser.on('preamble', (preamble) => {
-    preamble.on('error', () => stop(malformed('its boundary never comes')));
-    void readText(preamble, MOST_TEXT_BYTES);
+    preamble.on('error', () => stop(malformedError('its boundary never comes')));
+    void readText(preamble, MAX_TEXT_BYTES);
   });
   parser.on('part', (part) => {
     parts += 1;
-    part.on('error', () => stop(malformed('it ends in the middle of a field')));
-    if (parts > MOST_PARTS) return stop(malformed(`it holds more than ${MOST_PARTS} fields`));
-    part.on('header', (headers) => takePart(part, fieldOf(headers as Record<string, string[]>)));
+    part.on('error', () => stop(malformedError('it ends in the middle of a field')));
+    if (parts > MAX_PARTS) return stop(malformedError(`it holds more than ${MAX_PARTS} fields`));
+    part.on('header', (headers) => takePart(part, parseFormField(headers as Record<string, string[]>)));
   });
   parser.on('finish', () => {
-    if (file === undefined) opened.reject(malformed('it holds no file'));
+    if (file === undefined) opened.reject(malformedError('it holds no file'));
     ended.resolve();
   });
-  parser.on('error', () => stop(malformed('it ends before its closing boundary')));
-  request.on('error', () => stop(malformed('it broke off')));
+  parser.on('error', () => stop(malformedError('it ends before its closing boundary')));
+  request.on('error', () => stop(malformedError('it broke off')));
   request.on('close', () => {
-    if (!request.complete) stop(malformed('it broke off'));
+    if (!request.complete) stop(malformedError('it broke off'));
   });
   request.pipe(parser);
   return opened.promise;
 }
 
-function makeParser(request: IncomingMessage): Dicer {
-  const { type, parameters } = contentTypeOf(request);
+function createParser(request: IncomingMessage): Dicer {
+  const { type, parameters } = getContentType(request);
   const { boundary = '' } = parameters;
-  if (!type.startsWith('multipart/')) throw malformed('its content type is not multipart/form-data with a boundary');
-  if (boundary === '') throw malformed('its content type names no boundary');
-  if (boundary.length > MOST_BOUNDARY) throw malformed(`its boundary has more than ${MOST_BOUNDARY} characters`);
+  if (!type.startsWith('multipart/'))
+    throw malformedError('its content type is not multipart/form-data with a boundary');
+  if (boundary === '') throw malformedError('its content type names no boundary');
+  if (boundary.length > MAX_BOUNDARY_CHARACTERS)
+    throw malformedError(`its boundary has more than ${MAX_BOUNDARY_CHARACTERS} characters`);
   return new Dicer({ boundary, maxHeaderPairs: 100, maxHeaderSize: 16_384 } as ConstructorParameters<typeof Dicer>[0]);
 }
 
-async function* wholly(stream: Readable, ended: Promise<void>): AsyncGenerator<Uint8Array, void, undefined> {
+async function* readComplete(stream: Readable, ended: Promise<void>): AsyncGenerator<Uint8Array, void, undefined> {
   try {
     yield* stream;
   } catch (error) {
@@ -153,10 +155,10 @@ async function* wholly(stream: Readable, ended: Promise<void>): AsyncGenerator<U
 }
 
 /** For a file that comes before `attributes`, or without them. */
-export function attributesTooLate(): ApiError {
+export function attributesTooLateError(): ApiError {
   return new ApiError('metadata_after_file_contents', 'The field "attributes" must come before the file.');
 }
 
-function malformed(why: string): ApiError {
+function malformedError(why: string): ApiError {
   return new ApiError('bad_request', `The multipart body cannot be taken: ${why}. Nothing of it was kept.`);
 }

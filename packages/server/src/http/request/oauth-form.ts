@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ClientSecret } from '../../auth/apps/get-client.ts';
 import { GrantError } from '../../auth/grants/errors.ts';
 import { ApiError } from '../api-error.ts';
-import { contentTypeOf } from './content-type.ts';
+import { getContentType } from './content-type.ts';
 import { decodeText, parseForm } from './decode-text.ts';
 
 /** Forms are small; an assertion is the largest thing in one. */
@@ -20,7 +20,7 @@ export function parseForms(scope: FastifyInstance): void {
 export function getForm(request: FastifyRequest): URLSearchParams {
   const bytes = request.body instanceof Uint8Array ? request.body : new Uint8Array();
   try {
-    return parseForm(decodeText(bytes, contentTypeOf(request.raw).parameters.charset, 'The form'), 'The form');
+    return parseForm(decodeText(bytes, getContentType(request.raw).parameters.charset, 'The form'), 'The form');
   } catch (error) {
     if (error instanceof ApiError) throw new GrantError('invalid_request', error.message);
     throw error;
@@ -44,7 +44,7 @@ export function requiredField(form: URLSearchParams, field: string): string {
 
 /** Id and secret of the app: in the form, or by HTTP Basic authentication (RFC 6749, section 2.3.1). */
 export function parseClient(request: FastifyRequest, form: URLSearchParams): ClientSecret {
-  const basic = basicOf(request);
+  const basic = parseBasicAuth(request);
   if (basic !== undefined) return basic;
   return { clientId: requiredField(form, 'client_id'), clientSecret: requiredField(form, 'client_secret') };
 }
@@ -52,10 +52,10 @@ export function parseClient(request: FastifyRequest, form: URLSearchParams): Cli
 /** The same, where it may be left out altogether. */
 export function parseOptionalClient(request: FastifyRequest, form: URLSearchParams): ClientSecret | undefined {
   const named = optionalField(form, 'client_id') !== undefined || optionalField(form, 'client_secret') !== undefined;
-  return named || basicOf(request) !== undefined ? parseClient(request, form) : undefined;
+  return named || parseBasicAuth(request) !== undefined ? parseClient(request, form) : undefined;
 }
 
-function basicOf({ headers }: FastifyRequest): ClientSecret | undefined {
+function parseBasicAuth({ headers }: FastifyRequest): ClientSecret | undefined {
   const [, encoded] = /^basic +([A-Za-z0-9+/=]+)$/i.exec((headers.authorization ?? '').trim()) ?? [];
   if (encoded === undefined) return undefined;
   const bytes = Buffer.from(encoded, 'base64');
@@ -63,9 +63,9 @@ function basicOf({ headers }: FastifyRequest): ClientSecret | undefined {
   const text = bytes.toString('utf8');
   const colon = text.indexOf(':');
   if (colon < 0) return undefined;
-  const clientId = formDecoded(text.slice(0, colon));
+  const clientId = decodeFormText(text.slice(0, colon));
   checkStorable('client_id', clientId);
-  return { clientId, clientSecret: formDecoded(text.slice(colon + 1)) };
+  return { clientId, clientSecret: decodeFormText(text.slice(colon + 1)) };
 }
 
 function checkStorable(field: string, value: string): void {
@@ -73,7 +73,7 @@ function checkStorable(field: string, value: string): void {
 }
 
 /** Both are form-encoded before they are joined. */
-function formDecoded(text: string): string {
+function decodeFormText(text: string): string {
   try {
     return parseForm(`text=${text.replaceAll('&', '%26')}`, 'The Authorization header').get('text') ?? '';
   } catch (error) {

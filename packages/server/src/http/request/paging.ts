@@ -12,7 +12,7 @@ export function renderMarker({ by, direction, kind, key, id }: PageCursor): stri
 /** The place in `text`; none, for the beginning, where it is empty. Refuses what was not made here. */
 export function parseMarker(text: unknown): PageCursor | undefined {
   if (text === undefined || text === '') return undefined;
-  const [by, direction, kind, key, id] = decoded(text);
+  const [by, direction, kind, key, id] = decodeMarker(text);
   if (
     isSortBy(by) &&
     (direction === 'asc' || direction === 'desc') &&
@@ -25,7 +25,7 @@ export function parseMarker(text: unknown): PageCursor | undefined {
   throw new ApiError('bad_request', 'The marker is not one that this server gave out: begin without one.');
 }
 
-function decoded(text: unknown): unknown[] {
+function decodeMarker(text: unknown): unknown[] {
   try {
     const value: unknown = JSON.parse(Buffer.from(String(text), 'base64url').toString());
     return Array.isArray(value) ? value : [];
@@ -34,8 +34,8 @@ function decoded(text: unknown): unknown[] {
   }
 }
 
-const MOST_OFFSET = 10_000;
-const MOST_LIMIT = 1_000;
+const MAX_OFFSET = 10_000;
+const MAX_LIMIT = 1_000;
 
 /** `offset` and `limit` of a list. A limit above 1,000 counts as 1,000, and the answer says so. */
 export function parseOffsetPage(
@@ -43,17 +43,17 @@ export function parseOffsetPage(
   { defaultLimit }: { defaultLimit: number },
 ): { offset: number; limit: number } {
   const query = request.query as Record<string, unknown>;
-  const offset = wholeNumber(query.offset) ?? 0;
-  const limit = wholeNumber(query.limit) ?? defaultLimit;
-  if (Number.isNaN(offset) || offset > MOST_OFFSET) {
-    throw new ApiError('invalid_offset', `offset is a whole number from 0 to ${MOST_OFFSET}.`);
+  const offset = parseInteger(query.offset) ?? 0;
+  const limit = parseInteger(query.limit) ?? defaultLimit;
+  if (Number.isNaN(offset) || offset > MAX_OFFSET) {
+    throw new ApiError('invalid_offset', `offset is a whole number from 0 to ${MAX_OFFSET}.`);
   }
   if (Number.isNaN(limit) || limit < 1)
-    throw new ApiError('invalid_limit', `limit is a whole number from 1 to ${MOST_LIMIT}.`);
-  return { offset, limit: Math.min(limit, MOST_LIMIT) };
+    throw new ApiError('invalid_limit', `limit is a whole number from 1 to ${MAX_LIMIT}.`);
+  return { offset, limit: Math.min(limit, MAX_LIMIT) };
 }
 
-function wholeNumber(text: unknown): number | undefined {
+function parseInteger(text: unknown): number | undefined {
   if (text === undefined || text === '') return undefined;
   return typeof text === 'string' && /^[0-9]{1,9}$/.test(text) ? Number(text) : Number.NaN;
 }

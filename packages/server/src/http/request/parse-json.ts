@@ -2,9 +2,9 @@ import { ApiError } from '../api-error.ts';
 import { decodeText } from './decode-text.ts';
 
 /** How deep arrays and objects may lie in each other. What this API takes needs six. */
-export const MOST_JSON_NESTING = 32;
+export const MAX_JSON_NESTING = 32;
 /** How many values and members a text may hold. A commit of 10,000 parts has 50,000. */
-export const MOST_JSON_VALUES = 100_000;
+export const MAX_JSON_VALUES = 100_000;
 
 /**
  * The value of a JSON text. What would hold up the server is refused before it is parsed: deep nesting, and more values
@@ -27,13 +27,13 @@ function checkShape(text: string, subject: string): void {
   for (let at = 0; at < text.length; at += 1) {
     switch (text.charCodeAt(at)) {
       case 0x22:
-        at = endOfString(text, at);
+        at = findStringEnd(text, at);
         break;
       case 0x5b: // [
       case 0x7b: // {
         depth += 1;
-        if (depth > MOST_JSON_NESTING) {
-          throw new ApiError('bad_request', `${subject} is nested more than ${MOST_JSON_NESTING} levels deep.`);
+        if (depth > MAX_JSON_NESTING) {
+          throw new ApiError('bad_request', `${subject} is nested more than ${MAX_JSON_NESTING} levels deep.`);
         }
         break;
       case 0x5d: // ]
@@ -42,21 +42,21 @@ function checkShape(text: string, subject: string): void {
         break;
       case 0x2c: // ,
         values += 1;
-        if (values > MOST_JSON_VALUES) {
-          throw new ApiError('bad_request', `${subject} holds more than ${MOST_JSON_VALUES} values.`);
+        if (values > MAX_JSON_VALUES) {
+          throw new ApiError('bad_request', `${subject} holds more than ${MAX_JSON_VALUES} values.`);
         }
     }
   }
 }
 
 /** So many characters of a string are looked at one by one before its end is searched for, which is faster in long ones. */
-const WALKED_CHARACTERS = 32;
+const SCANNED_CHARACTERS = 32;
 
 /**
  * Where the string that begins at `start` has its closing quote; the end of the text if it has none. A search that finds
  * an escaped quote is followed by a walk, so that strings of many escapes cost no search for each.
  */
-function endOfString(text: string, start: number): number {
+function findStringEnd(text: string, start: number): number {
   let walked = 0;
   for (let at = start + 1; at < text.length; at += 1) {
     const code = text.charCodeAt(at);
@@ -64,7 +64,7 @@ function endOfString(text: string, start: number): number {
     walked += 1;
     if (code === 0x5c) {
       at += 1;
-    } else if (walked >= WALKED_CHARACTERS) {
+    } else if (walked >= SCANNED_CHARACTERS) {
       const quote = text.indexOf('"', at);
       if (quote === -1) return text.length;
       if (!isEscaped(text, quote, at)) return quote;

@@ -22,13 +22,13 @@ export async function checkPreconditions(
   const { 'if-match': match, 'if-none-match': noneMatch } = headers;
   const unmodifiedSince = parseHttpDate(headers['if-unmodified-since'] ?? '');
   if (match !== undefined) {
-    if (!namesTag(match, state.etag, 'strong')) return 'failed';
+    if (!matchesTag(match, state.etag, 'strong')) return 'failed';
   } else if (unmodifiedSince !== undefined) {
     if (state.modifiedAt > unmodifiedSince || (await isAmbiguous(unmodifiedSince, state))) return 'failed';
   }
   const modifiedSince = parseHttpDate(headers['if-modified-since'] ?? '');
   if (noneMatch !== undefined) {
-    if (namesTag(noneMatch, state.etag, 'weak')) return 'not-modified';
+    if (matchesTag(noneMatch, state.etag, 'weak')) return 'not-modified';
   } else if (modifiedSince !== undefined) {
     if (state.modifiedAt <= modifiedSince && !(await isAmbiguous(modifiedSince, state))) return 'not-modified';
   }
@@ -36,15 +36,15 @@ export async function checkPreconditions(
 }
 
 /** Whether a range may be sent: `If-Range`, a strong tag or a date, names this very state (section 13.1.5). */
-export async function mayResume({ 'if-range': header }: IncomingHttpHeaders, state: Validators): Promise<boolean> {
+export async function canSendRange({ 'if-range': header }: IncomingHttpHeaders, state: Validators): Promise<boolean> {
   if (header === undefined) return true;
   const date = parseHttpDate(String(header));
   if (date !== undefined) return date === state.modifiedAt && state.isDateStrong();
   const tags = parseEntityTags(String(header));
-  return tags !== '*' && tags.length === 1 && namesTag(String(header), state.etag, 'strong');
+  return tags !== '*' && tags.length === 1 && matchesTag(String(header), state.etag, 'strong');
 }
 
-function namesTag(header: string, etag: string, comparison: 'strong' | 'weak'): boolean {
+function matchesTag(header: string, etag: string, comparison: 'strong' | 'weak'): boolean {
   const tags = parseEntityTags(header);
   return tags === '*' || tags.some(({ value, weak }) => value === etag && (comparison === 'weak' || !weak));
 }
@@ -64,11 +64,11 @@ const ASCTIME = /^[A-Z][a-z]{2} ([A-Z][a-z]{2}) ([ 0-9][0-9]) ([0-9]{2}):([0-9]{
 /** An HTTP date in milliseconds since 1970; undefined for what is none, which HTTP has servers ignore. */
 export function parseHttpDate(text: string, now = Date.now()): number | undefined {
   const imf = IMF_FIXDATE.exec(text);
-  if (imf !== null) return instant(imf[3], imf[2], imf[1], imf.slice(4));
+  if (imf !== null) return toMillis(imf[3], imf[2], imf[1], imf.slice(4));
   const rfc850 = RFC_850.exec(text);
-  if (rfc850 !== null) return instant(nearestYear(Number(rfc850[3]), now), rfc850[2], rfc850[1], rfc850.slice(4));
+  if (rfc850 !== null) return toMillis(nearestYear(Number(rfc850[3]), now), rfc850[2], rfc850[1], rfc850.slice(4));
   const asctime = ASCTIME.exec(text);
-  return asctime === null ? undefined : instant(asctime[6], asctime[1], asctime[2], asctime.slice(3, 6));
+  return asctime === null ? undefined : toMillis(asctime[6], asctime[1], asctime[2], asctime.slice(3, 6));
 }
 
 /** More than 50 years ahead means the last century's. */
@@ -78,7 +78,7 @@ function nearestYear(twoDigits: number, now: number): number {
   return year > thisYear + 50 ? year - 100 : year;
 }
 
-function instant(
+function toMillis(
   year: string | number | undefined,
   month: string | undefined,
   day: string | undefined,
@@ -129,6 +129,6 @@ export function isUnmodified(request: FastifyRequest, item: ItemRow): boolean {
   return header !== undefined && matchesEtag(header, item.etag);
 }
 
-export function notModified(reply: FastifyReply): FastifyReply {
+export function sendNotModified(reply: FastifyReply): FastifyReply {
   return reply.code(304).send();
 }

@@ -24,7 +24,7 @@ ajv.addKeyword({
  * Makes a check of values against a schema, with the formats of the API. Compiling takes milliseconds, and a server has
  * some sixty schemas: each is compiled when it is needed for the first time, or they would be a quarter of every start.
  */
-export function schemaCheck<Schema extends TSchema>(schema: Schema): () => ValidateFunction<Static<Schema>> {
+export function createSchemaCheck<Schema extends TSchema>(schema: Schema): () => ValidateFunction<Static<Schema>> {
   let check: ValidateFunction<Static<Schema>> | undefined;
   return () => {
     check ??= ajv.compile<Static<Schema>>(schema);

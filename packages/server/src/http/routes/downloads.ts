@@ -10,13 +10,13 @@ import { type Download, getDownload } from '../../files/get-item.ts';
 import { assertUnlocked } from '../../files/locks.ts';
 import type { ByteRange } from '../../storage/blob-store.ts';
 import { isStillGood } from '../../time/clock.ts';
-import { originOf } from '../addresses.ts';
+import { getOrigin } from '../addresses.ts';
 import { ApiError } from '../api-error.ts';
 import { getCaller } from '../hooks/authenticate.ts';
 import { bearerPolicy } from '../hooks/scopes.ts';
 import { parseRange } from '../request/byte-range.ts';
-import { getVersionId, parseFileId } from '../request/ids.ts';
-import { checkPreconditions, mayResume, type Validators } from '../request/preconditions.ts';
+import { parseFileId, parseVersionIdQuery } from '../request/ids.ts';
+import { canSendRange, checkPreconditions, type Validators } from '../request/preconditions.ts';
 import type { Services } from '../services.ts';
 
 /** GET /files/:id/content: a redirect to a signed address, or the bytes at once where the server is set so. */
@@ -30,7 +30,7 @@ export function serveContent(scope: FastifyInstance, { files, settings }: Servic
       const download = await getDownload(files.db, {
         owner,
         fileId: parseFileId(request),
-        versionId: getVersionId(request),
+        versionId: parseVersionIdQuery(request),
       });
       await assertUnlocked(files.db, {
         fileId: download.file.id,
@@ -41,7 +41,7 @@ export function serveContent(scope: FastifyInstance, { files, settings }: Servic
       if (settings.downloads === 'direct') return sendContent(request, reply, files, download);
       const signed = { fileId: download.file.id, versionId: download.version.id };
       const path = signDownload(settings.signingKey, signed, files.clock.now());
-      return reply.header('cache-control', 'no-store').redirect(originOf(request, settings.publicUrl) + path, 302);
+      return reply.header('cache-control', 'no-store').redirect(getOrigin(request, settings.publicUrl) + path, 302);
     },
   });
 }
@@ -53,7 +53,7 @@ export function serveDownloads(app: FastifyInstance, { files, settings }: Servic
     url: '/downloads/:file_id/:version_id',
     config: { policy: 'signed-url' },
     handler: async (request, reply) => {
-      const signed = signedVersion(request.params as { file_id: string; version_id: string });
+      const signed = parseSignedVersion(request.params as { file_id: string; version_id: string });
       checkSignature(settings.signingKey, signed, request.query as Record<string, unknown>, files.clock.now());
       const download = await getDownload(files.db, { owner: undefined, ...signed });
       return sendContent(request, reply, files, download);
@@ -61,7 +61,7 @@ export function serveDownloads(app: FastifyInstance, { files, settings }: Servic
   });
 }
 
-function signedVersion(params: { file_id: string; version_id: string }): SignedVersion {
+function parseSignedVersion(params: { file_id: string; version_id: string }): SignedVersion {
   const fileId = parseDecimalId(params.file_id);
   const versionId = parseDecimalId(params.version_id);
   if (fileId === undefined || versionId === undefined) throw new ApiError('not_found', 'There is no such download.');
@@ -78,7 +78,7 @@ async function sendContent(
   { db, blobs }: Pick<FileContext, 'db' | 'blobs'>,
   { file, version }: Download,
 ): Promise<FastifyReply> {
-  const state = validatorsOf(db, version);
+  const state = createValidators(db, version);
   const always = {
     etag: `"${state.etag}"`,
     'last-modified': new Date(state.modifiedAt).toUTCString(),
@@ -95,7 +95,7 @@ async function sendContent(
     );
   }
 
-  const range = await wantedRange(request, version.size, state);
+  const range = await parseRequestedRange(request, version.size, state);
   if (range === 'unsatisfiable') {
     reply.header('content-range', `bytes */${version.size}`);
     throw new ApiError('range_not_satisfiable', `The file has ${version.size} bytes; the range lies beyond them.`);
@@ -115,7 +115,7 @@ async function sendContent(
   return reply.headers(headers).send(bytes);
 }
 
-function validatorsOf(db: FileContext['db'], version: VersionRow): Validators {
+function createValidators(db: FileContext['db'], version: VersionRow): Validators {
   return {
     etag: version.sha1,
     modifiedAt: Math.floor(version.created_at / 1000) * 1000,
@@ -123,17 +123,17 @@ function validatorsOf(db: FileContext['db'], version: VersionRow): Validators {
   };
 }
 
-async function wantedRange(
+async function parseRequestedRange(
   { headers }: FastifyRequest,
   size: number,
   state: Validators,
 ): Promise<ByteRange | 'unsatisfiable' | undefined> {
-  if (headers.range === undefined || !(await mayResume(headers, state))) return undefined;
+  if (headers.range === undefined || !(await canSendRange(headers, state))) return undefined;
   return parseRange(headers.range, size);
 }
 
 /** How long a signed address works: long enough to be followed, too short to be kept. A download begun goes on. */
-const SIGNED_FOR: Millis = 5 * 60 * 1000;
+const SIGNATURE_LIFETIME: Millis = 5 * 60 * 1000;
 
 interface SignedVersion {
   fileId: ItemId;
@@ -142,7 +142,7 @@ interface SignedVersion {
 
 /** The path and query under which whoever has them may read this version for a few minutes. */
 function signDownload(key: Buffer, { fileId, versionId }: SignedVersion, now: Millis): string {
-  const expires = Math.floor((now + SIGNED_FOR) / 1000);
+  const expires = Math.floor((now + SIGNATURE_LIFETIME) / 1000);
   const signature = sign(key, { fileId, versionId }, expires).toString('base64url');
   return `/downloads/${fileId}/${versionId}?expires=${expires}&signature=${signature}`;
 }
@@ -159,7 +159,7 @@ function checkSignature(
   if (given.length !== right.length || !timingSafeEqual(given, right)) {
     throw new ApiError('forbidden', 'This download address was not made by this server.');
   }
-  if (!isStillGood(Number(expires) * 1000 + 1, SIGNED_FOR, now)) {
+  if (!isStillGood(Number(expires) * 1000 + 1, SIGNATURE_LIFETIME, now)) {
     throw new ApiError('forbidden', 'This download address has expired: ask for the content again.');
   }
 }

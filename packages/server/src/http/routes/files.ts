@@ -8,29 +8,29 @@ import { trashFile } from '../../files/trash.ts';
 import { updateFile } from '../../files/update-item.ts';
 import { getCaller } from '../hooks/authenticate.ts';
 import { bearerPolicy } from '../hooks/scopes.ts';
-import { sendFile } from '../render/answers.ts';
-import { dateOf } from '../render/dates.ts';
-import { bodyReader } from '../request/bodies.ts';
-import { contentDatesOf, FILE_CODES } from '../request/file-attributes.ts';
+import { renderFileResponse } from '../render/answers.ts';
+import { parseDate } from '../render/dates.ts';
+import { createBodyParser } from '../request/bodies.ts';
+import { FILE_CODES, parseContentDates } from '../request/file-attributes.ts';
 import { parseFileId, parseVersionId } from '../request/ids.ts';
 import { parseItemChange, parsePlace } from '../request/item-changes.ts';
-import { isUnmodified, notModified } from '../request/preconditions.ts';
+import { isUnmodified, sendNotModified } from '../request/preconditions.ts';
 import type { Services } from '../services.ts';
-import { checkRoomForItem } from './preflight.ts';
+import { checkItemQuota } from './preflight.ts';
 
 /** /files/:id, but for its content and its versions (wire: "Endpoints"). */
 export function serveFiles(scope: FastifyInstance, { files }: Services): void {
-  const readUpdate = bodyReader(UpdateFile, FILE_CODES);
-  const readCopy = bodyReader(CopyFile, FILE_CODES);
+  const readUpdate = createBodyParser(UpdateFile, FILE_CODES);
+  const readCopy = createBodyParser(CopyFile, FILE_CODES);
 
   async function answer(request: FastifyRequest, fileId: ItemId): Promise<Record<string, unknown>> {
-    return sendFile(files, request, await getFile(files, getCaller(request).userId, fileId));
+    return renderFileResponse(files, request, await getFile(files, getCaller(request).userId, fileId));
   }
 
   scope.get('/files/:file_id', { config: bearerPolicy('read') }, async (request, reply) => {
     const entry = await getFile(files, getCaller(request).userId, parseFileId(request));
-    if (isUnmodified(request, entry.item)) return notModified(reply);
-    return sendFile(files, request, entry);
+    if (isUnmodified(request, entry.item)) return sendNotModified(reply);
+    return renderFileResponse(files, request, entry);
   });
 
   const earlyUpdate = (request: FastifyRequest) => {
@@ -38,17 +38,17 @@ export function serveFiles(scope: FastifyInstance, { files }: Services): void {
   };
   const earlyCopy = async (request: FastifyRequest) => {
     parsePlace(request, readCopy(request));
-    await checkRoomForItem(files, request);
+    await checkItemQuota(files, request);
   };
 
   scope.put('/files/:file_id', { config: { ...bearerPolicy('rename'), early: earlyUpdate } }, async (request) => {
     const caller = getCaller(request).userId;
     const fileId = parseFileId(request);
     const body = readUpdate(request);
-    const lock = lockOf(body.lock);
+    const lock = parseLock(body.lock);
     const change = {
       ...parseItemChange(request, body),
-      ...contentDatesOf(body),
+      ...parseContentDates(body),
       ...(lock !== undefined && { lock }),
     };
     await updateFile(files, { caller, fileId, ifMatch: request.headers['if-match'], change });
@@ -76,13 +76,13 @@ export function serveFiles(scope: FastifyInstance, { files }: Services): void {
 }
 
 /** The lock that a body asks for; null takes it away, and what is left out changes nothing. */
-function lockOf(
+function parseLock(
   lock: { expires_at?: string | null; is_download_prevented?: boolean | null } | null | undefined,
 ): LockRequest | null | undefined {
   if (lock == null) return lock;
   const { expires_at: expires, is_download_prevented: prevented } = lock;
   return {
-    expiresAt: dateOf('lock.expires_at', expires) ?? null,
+    expiresAt: parseDate('lock.expires_at', expires) ?? null,
     isDownloadPrevented: prevented ?? false,
   };
 }

@@ -10,15 +10,15 @@ import { trashFolder } from '../../files/trash.ts';
 import { updateFolder } from '../../files/update-item.ts';
 import { getCaller } from '../hooks/authenticate.ts';
 import { bearerPolicy } from '../hooks/scopes.ts';
-import { folderLister, sendFolder } from '../render/answers.ts';
-import { checkItemList, itemList } from '../render/item-list.ts';
-import { bodyReader, type FieldCodes } from '../request/bodies.ts';
+import { folderLister, renderFolderResponse } from '../render/answers.ts';
+import { checkItemList, renderItemList } from '../render/item-list.ts';
+import { createBodyParser, type FieldCodes } from '../request/bodies.ts';
 import { parseFolderId, parseFolderIdValue } from '../request/ids.ts';
 import { parseItemChange, parsePlace } from '../request/item-changes.ts';
 import { isTrue } from '../request/paging.ts';
-import { isUnmodified, notModified } from '../request/preconditions.ts';
+import { isUnmodified, sendNotModified } from '../request/preconditions.ts';
 import type { Services } from '../services.ts';
-import { checkRoomForItem } from './preflight.ts';
+import { checkItemQuota } from './preflight.ts';
 
 const CODES: FieldCodes = {
   '/name': { missing: 'bad_request', invalid: 'item_name_invalid' },
@@ -27,21 +27,21 @@ const CODES: FieldCodes = {
 
 /** /folders (wire: "Endpoints"). */
 export function serveFolders(scope: FastifyInstance, { files }: Services): void {
-  const readNew = bodyReader(CreateFolder, CODES);
-  const readUpdate = bodyReader(UpdateFolder, CODES);
-  const readCopy = bodyReader(CopyItem, CODES);
+  const readNew = createBodyParser(CreateFolder, CODES);
+  const readUpdate = createBodyParser(UpdateFolder, CODES);
+  const readCopy = createBodyParser(CopyItem, CODES);
   serveFolderItems(scope, files);
 
   const earlyNew = async (request: FastifyRequest) => {
     parseFolderIdValue(request, readNew(request).parent.id);
-    await checkRoomForItem(files, request);
+    await checkItemQuota(files, request);
   };
   const earlyUpdate = (request: FastifyRequest) => {
     parseItemChange(request, readUpdate(request));
   };
   const earlyCopy = async (request: FastifyRequest) => {
     parsePlace(request, readCopy(request));
-    await checkRoomForItem(files, request);
+    await checkItemQuota(files, request);
   };
 
   scope.post('/folders', { config: { ...bearerPolicy('upload'), early: earlyNew } }, async (request, reply) => {
@@ -54,13 +54,13 @@ export function serveFolders(scope: FastifyInstance, { files }: Services): void 
       ...(description != null && { description }),
       details: pickDetails(body),
     });
-    return reply.code(201).send(await sendFolder(files, request, folder));
+    return reply.code(201).send(await renderFolderResponse(files, request, folder));
   });
 
   scope.get('/folders/:folder_id', { config: bearerPolicy('read') }, async (request, reply) => {
     const folder = await getFolder(files.db, getCaller(request).userId, parseFolderId(request));
-    if (folder.parent_id !== null && isUnmodified(request, folder)) return notModified(reply);
-    return sendFolder(files, request, folder);
+    if (folder.parent_id !== null && isUnmodified(request, folder)) return sendNotModified(reply);
+    return renderFolderResponse(files, request, folder);
   });
 
   scope.put('/folders/:folder_id', { config: { ...bearerPolicy('rename'), early: earlyUpdate } }, async (request) => {
@@ -69,7 +69,7 @@ export function serveFolders(scope: FastifyInstance, { files }: Services): void 
     const body = readUpdate(request);
     const change = { ...parseItemChange(request, body), details: pickDetails(body) };
     await updateFolder(files, { caller, folderId, ifMatch: request.headers['if-match'], change });
-    return sendFolder(files, request, await getFolder(files.db, caller, folderId));
+    return renderFolderResponse(files, request, await getFolder(files.db, caller, folderId));
   });
 
   scope.post(
@@ -79,7 +79,7 @@ export function serveFolders(scope: FastifyInstance, { files }: Services): void 
       const caller = getCaller(request).userId;
       const to = parsePlace(request, readCopy(request));
       const folder = await copyFolder(files, { caller, folderId: parseFolderId(request), to });
-      return reply.code(201).send(await sendFolder(files, request, folder));
+      return reply.code(201).send(await renderFolderResponse(files, request, folder));
     },
   );
 
@@ -101,7 +101,7 @@ function serveFolderItems(scope: FastifyInstance, files: FileContext): void {
     { config: { ...bearerPolicy('read'), early: checkItemList } },
     async (request) => {
       const folder = await getFolder(files.db, getCaller(request).userId, parseFolderId(request));
-      return itemList(files, request, folderLister(files, folder));
+      return renderItemList(files, request, folderLister(files, folder));
     },
   );
 }

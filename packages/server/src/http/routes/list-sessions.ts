@@ -2,7 +2,7 @@ import { parseSessionId, type SessionId } from '@partway/protocol/ids';
 import type { ListedUploadSession, UploadSessions } from '@partway/protocol/schemas/upload-sessions';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type ListedSession, listSessions } from '../../uploads/read-session.ts';
-import { apiBaseOf } from '../addresses.ts';
+import { getApiBase } from '../addresses.ts';
 import { ApiError } from '../api-error.ts';
 import { getCaller } from '../hooks/authenticate.ts';
 import { bearerPolicy } from '../hooks/scopes.ts';
@@ -12,7 +12,7 @@ import { parseOffsetPage } from '../request/paging.ts';
 import type { Services } from '../services.ts';
 
 /** The stored parts of each are counted, ten thousand at most. */
-const MOST_LISTED = 100;
+const MAX_LISTED = 100;
 
 /**
  * GET /files/upload_sessions: the caller's uploads under way. Box has no such call; who has lost a session's id has no
@@ -21,21 +21,25 @@ const MOST_LISTED = 100;
 export function serveSessionList(scope: FastifyInstance, { uploads, settings }: Services): void {
   scope.get('/files/upload_sessions', { config: bearerPolicy('upload') }, async (request): Promise<UploadSessions> => {
     const { rootId, userId } = getCaller(request);
-    const limit = Math.min(parseOffsetPage(request, { defaultLimit: 100 }).limit, MOST_LISTED);
+    const limit = Math.min(parseOffsetPage(request, { defaultLimit: 100 }).limit, MAX_LISTED);
     // One more than asked for says whether there is a next page.
-    const found = await listSessions(uploads, userId, { after: markerOf(request), limit: limit + 1 });
+    const found = await listSessions(uploads, userId, { after: parseMarker(request), limit: limit + 1 });
     const page = found.slice(0, limit);
     const last = found.length > limit ? page.at(-1) : undefined;
-    const base = apiBaseOf(request, settings.publicUrl);
+    const base = getApiBase(request, settings.publicUrl);
     return {
-      entries: page.map((listed) => render(listed, rootId, base)),
+      entries: page.map((listed) => renderListedSession(listed, rootId, base)),
       limit,
       ...(last !== undefined && { next_marker: last.session.id }),
     };
   });
 }
 
-function render({ session, stored, createdAt }: ListedSession, rootId: number, apiBase: string): ListedUploadSession {
+function renderListedSession(
+  { session, stored, createdAt }: ListedSession,
+  rootId: number,
+  apiBase: string,
+): ListedUploadSession {
   const { target, staged } = session;
   return {
     ...renderSession(session, stored, apiBase),
@@ -47,7 +51,7 @@ function render({ session, stored, createdAt }: ListedSession, rootId: number, a
   };
 }
 
-function markerOf(request: FastifyRequest): SessionId | undefined {
+function parseMarker(request: FastifyRequest): SessionId | undefined {
   const { marker } = request.query as { marker?: unknown };
   if (marker === undefined || marker === '') return undefined;
   const id = typeof marker === 'string' ? parseSessionId(marker) : undefined;

@@ -11,16 +11,16 @@ import { isStillGood } from '../../time/clock.ts';
 import { isHttps } from '../hooks/https.ts';
 import { FORM_BODY_LIMIT, getForm, parseForms } from '../request/oauth-form.ts';
 import type { HttpSettings, Services } from '../services.ts';
-import { sendErrorPage, sendLogInPage } from './oauth-login-page.ts';
+import { sendErrorPage, sendLoginPage } from './oauth-login-page.ts';
 import { OAUTH_PREFIXES } from './oauth-token.ts';
 
 /** What a request may say once (RFC 6749, section 3.1). */
 const OAUTH_PARAMETERS = ['response_type', 'scope', 'state', 'code_challenge', 'code_challenge_method'];
 
-const UNKNOWN =
+const UNKNOWN_APP =
   'The app that sent you here is not known, or asks to send you back to an address that it has not registered.';
-const STALE = 'This page is too old, or belongs to another browser window. Go back to the app and begin again.';
-const UNREADABLE = 'What your browser sent is not UTF-8. Go back and try again.';
+const STALE_PAGE = 'This page is too old, or belongs to another browser window. Go back to the app and begin again.';
+const UNREADABLE_FORM = 'What your browser sent is not UTF-8. Go back and try again.';
 
 /** GET and POST /oauth2/authorize: a user logs in and lets an app in (wire: "Tokens", `authorization_code`). */
 export function serveAuthorize(app: FastifyInstance, { auth, settings }: Services): void {
@@ -37,66 +37,66 @@ export function serveAuthorize(app: FastifyInstance, { auth, settings }: Service
     const query = new URL(request.url, 'http://localhost').searchParams;
     const repeated = new Set([...query.keys()].filter((name) => query.getAll(name).length > 1));
     // Which of two apps or addresses is meant cannot be known, so nothing is sent to either.
-    if (repeated.has('client_id') || repeated.has('redirect_uri')) return sendErrorPage(reply, UNKNOWN);
+    if (repeated.has('client_id') || repeated.has('redirect_uri')) return sendErrorPage(reply, UNKNOWN_APP);
     const wanted = { clientId: query.get('client_id') ?? '', redirectUri: query.get('redirect_uri') || undefined };
     const asking = await findAuthorizingApp(auth, wanted);
-    if (asking === undefined) return sendErrorPage(reply, UNKNOWN);
+    if (asking === undefined) return sendErrorPage(reply, UNKNOWN_APP);
     const { redirectUri } = asking;
     const state = query.get('state') ?? undefined;
     const answer = { redirectUri, state };
     const [twice] = OAUTH_PARAMETERS.filter((name) => repeated.has(name));
-    if (twice !== undefined) return leadBack(reply, answer, invalidRequest(`${twice} is there more than once`));
+    if (twice !== undefined) return redirectToApp(reply, answer, invalidRequest(`${twice} is there more than once`));
     if (query.get('response_type') !== 'code') {
-      return leadBack(reply, answer, { error: 'unsupported_response_type' });
+      return redirectToApp(reply, answer, { error: 'unsupported_response_type' });
     }
     const codeChallenge = query.get('code_challenge') || undefined;
     const method = query.get('code_challenge_method') || undefined;
     const fault = findChallengeFault({ challenge: codeChallenge, method });
-    if (fault !== undefined) return leadBack(reply, answer, invalidRequest(fault));
-    const scopes = wantedScopes(query.get('scope'));
-    if (scopes === 'unknown') return leadBack(reply, answer, { error: 'invalid_scope' });
+    if (fault !== undefined) return redirectToApp(reply, answer, invalidRequest(fault));
+    const scopes = parseRequestedScopes(query.get('scope'));
+    if (scopes === 'unknown') return redirectToApp(reply, answer, { error: 'invalid_scope' });
     const expiresAt = auth.clock.now() + PAGE_MILLIS;
-    const nonce = giveNonce(reply, request, settings);
+    const nonce = setNonce(reply, request, settings);
     const ticket: Ticket = { clientId: wanted.clientId, redirectUri, state, scopes, codeChallenge, expiresAt };
     return show(reply, ticket, { nonce });
   }
 
   async function decide(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const form = readForm(request);
-    if (form === undefined) return sendErrorPage(reply, UNREADABLE);
-    const nonce = nonceOf(request, settings);
+    if (form === undefined) return sendErrorPage(reply, UNREADABLE_FORM);
+    const nonce = findNonce(request, settings);
     const ticket = nonce && openTicket(settings.signingKey, nonce, form.get('ticket') ?? '', auth.clock.now());
-    if (nonce === undefined || !ticket) return sendErrorPage(reply, STALE);
-    if (form.get('decision') !== 'allow') return leadBack(reply, ticket, { error: 'access_denied' });
+    if (nonce === undefined || !ticket) return sendErrorPage(reply, STALE_PAGE);
+    if (form.get('decision') !== 'allow') return redirectToApp(reply, ticket, { error: 'access_denied' });
 
     const login = form.get('login') ?? '';
     const outcome = await logIn(auth, { login, password: form.get('password') ?? '', address: request.ip });
     if (outcome.kind === 'later') {
       const seconds = Math.ceil(outcome.delay / 1000);
       reply.code(429).header('retry-after', seconds);
-      return show(reply, ticket, { nonce, login, trouble: `Too many attempts. Try again in ${seconds} s.` });
+      return show(reply, ticket, { nonce, login, error: `Too many attempts. Try again in ${seconds} s.` });
     }
     if (outcome.kind === 'wrong') {
-      return show(reply.code(403), ticket, { nonce, login, trouble: 'Login or password is wrong.' });
+      return show(reply.code(403), ticket, { nonce, login, error: 'Login or password is wrong.' });
     }
     if (outcome.kind === 'inactive') {
-      const trouble = 'This user is inactive: an administrator has to make them active again.';
-      return show(reply.code(403), ticket, { nonce, login, trouble });
+      const error = 'This user is inactive: an administrator has to make them active again.';
+      return show(reply.code(403), ticket, { nonce, login, error });
     }
     // The app may have lost its address, or itself, since the page was shown.
     const asking = await findAuthorizingApp(auth, ticket);
-    if (asking === undefined) return sendErrorPage(reply, UNKNOWN);
-    return leadBack(reply, ticket, { code: await issueCode(auth, { ...ticket, userId: outcome.user.id }) });
+    if (asking === undefined) return sendErrorPage(reply, UNKNOWN_APP);
+    return redirectToApp(reply, ticket, { code: await issueCode(auth, { ...ticket, userId: outcome.user.id }) });
   }
 
   async function show(
     reply: FastifyReply,
     ticket: Ticket,
-    { nonce, ...rest }: { nonce: string; login?: string; trouble?: string },
+    { nonce, ...rest }: { nonce: string; login?: string; error?: string },
   ): Promise<FastifyReply> {
     const asking = await findAuthorizingApp(auth, ticket);
-    if (asking === undefined) return sendErrorPage(reply, UNKNOWN);
-    return sendLogInPage(reply, {
+    if (asking === undefined) return sendErrorPage(reply, UNKNOWN_APP);
+    return sendLoginPage(reply, {
       appName: asking.app.name,
       redirectUri: ticket.redirectUri,
       scopes: ticket.scopes,
@@ -116,7 +116,7 @@ function readForm(request: FastifyRequest): URLSearchParams | undefined {
 }
 
 /** See Other, so that no browser sends the form, with the password in it, on to the app. */
-function leadBack(
+function redirectToApp(
   reply: FastifyReply,
   { redirectUri, state }: Pick<Ticket, 'redirectUri' | 'state'>,
   answer: { code: string } | { error: string; error_description?: string },
@@ -132,7 +132,7 @@ function invalidRequest(fault: string): { error: string; error_description: stri
 }
 
 /** Scopes that mean nothing here are passed over beside others, as apps ask for all that Box has. */
-function wantedScopes(text: string | null): readonly Scope[] | undefined | 'unknown' {
+function parseRequestedScopes(text: string | null): readonly Scope[] | undefined | 'unknown' {
   if (text === null || text.trim() === '') return undefined;
   const { known } = parseScopes(text);
   if (known.length === 0) return 'unknown';
@@ -176,24 +176,24 @@ function sign(key: Buffer, nonce: string, text: string): Buffer {
 }
 
 /** No other host, and no page that came by http, can set a cookie of this name; browsers take it by https only. */
-const HOST_COOKIE = '__Host-partway-login';
+const HTTPS_COOKIE = '__Host-partway-login';
 /** For http, as on the loopback address. */
-const COOKIE = 'partway-login';
+const HTTP_COOKIE = 'partway-login';
 const NONCE = /^[A-Za-z0-9_-]{43}$/;
 
 type Settings = Pick<HttpSettings, 'publicUrl'>;
 
 /** Marks the browser, so that a form can be told to come from the page that it was shown. One that is marked stays so. */
-function giveNonce(reply: FastifyReply, request: FastifyRequest, settings: Settings): string {
-  const nonce = nonceOf(request, settings) ?? newSecret();
+function setNonce(reply: FastifyReply, request: FastifyRequest, settings: Settings): string {
+  const nonce = findNonce(request, settings) ?? newSecret();
   const secure = isHttps(request, settings) ? '; Secure' : '';
-  const name = nameFor(request, settings);
+  const name = cookieName(request, settings);
   reply.header('set-cookie', `${name}=${nonce}; Path=/; HttpOnly; SameSite=Lax; Max-Age=900${secure}`);
   return nonce;
 }
 
-function nonceOf(request: FastifyRequest, settings: Settings): string | undefined {
-  const wanted = nameFor(request, settings);
+function findNonce(request: FastifyRequest, settings: Settings): string | undefined {
+  const wanted = cookieName(request, settings);
   for (const pair of (request.headers.cookie ?? '').split(';')) {
     const [name, value = ''] = pair.trim().split('=', 2);
     if (name === wanted && NONCE.test(value)) return value;
@@ -201,6 +201,6 @@ function nonceOf(request: FastifyRequest, settings: Settings): string | undefine
   return undefined;
 }
 
-function nameFor(request: FastifyRequest, settings: Settings): string {
-  return isHttps(request, settings) ? HOST_COOKIE : COOKIE;
+function cookieName(request: FastifyRequest, settings: Settings): string {
+  return isHttps(request, settings) ? HTTPS_COOKIE : HTTP_COOKIE;
 }

@@ -9,7 +9,7 @@ label{display:block;margin:1rem 0}input{display:block;width:100%;box-sizing:bord
 button{font:inherit;padding:.5rem 1.5rem;margin-right:.5rem}.wrong{color:#a00}`;
 const STYLE_SOURCE = `'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`;
 
-const WORDS: Record<Permission, string> = {
+const PERMISSION_TEXTS: Record<Permission, string> = {
   read: 'see your files and folders',
   download: 'download your files',
   upload: 'add files and folders',
@@ -19,28 +19,28 @@ const WORDS: Record<Permission, string> = {
   change: 'move, copy and restore files and folders',
 };
 
-interface LogInPage {
+interface LoginPage {
   appName: string;
   redirectUri: string;
   scopes: readonly Scope[] | undefined;
   ticket: string;
   login?: string;
   /** What went wrong the last time. */
-  trouble?: string;
+  error?: string;
 }
 
 /** The one page on which a user logs in and lets an app in, or not. */
-export function sendLogInPage(reply: FastifyReply, page: LogInPage): FastifyReply {
-  const abilities = [...permissionsFor(page.scopes)].map((ability) => `<li>${WORDS[ability]}</li>`).join('');
-  const trouble = page.trouble === undefined ? '' : `<p class="wrong" role="alert">${escaped(page.trouble)}</p>`;
+export function sendLoginPage(reply: FastifyReply, page: LoginPage): FastifyReply {
+  const abilities = [...permissionsFor(page.scopes)].map((ability) => `<li>${PERMISSION_TEXTS[ability]}</li>`).join('');
+  const trouble = page.error === undefined ? '' : `<p class="wrong" role="alert">${escapeHtml(page.error)}</p>`;
   return sendPage(
     reply,
-    `<h1>Log in to let ${escaped(page.appName)} in</h1>
+    `<h1>Log in to let ${escapeHtml(page.appName)} in</h1>
 <p>It wants to:</p><ul>${abilities}</ul>
-<p>You will then be sent to ${escaped(redirectSource(page.redirectUri))}.</p>${trouble}
+<p>You will then be sent to ${escapeHtml(redirectSource(page.redirectUri))}.</p>${trouble}
 <form method="post">
-<input type="hidden" name="ticket" value="${escaped(page.ticket)}">
-<label>Login<input name="login" value="${escaped(page.login ?? '')}" autocomplete="username" maxlength="256"></label>
+<input type="hidden" name="ticket" value="${escapeHtml(page.ticket)}">
+<label>Login<input name="login" value="${escapeHtml(page.login ?? '')}" autocomplete="username" maxlength="256"></label>
 <label>Password<input name="password" type="password" autocomplete="current-password" maxlength="1024"></label>
 <button name="decision" value="allow">Allow</button><button name="decision" value="deny">Deny</button>
 </form>`,
@@ -51,7 +51,7 @@ export function sendLogInPage(reply: FastifyReply, page: LogInPage): FastifyRepl
 
 /** A page that leads nowhere: the request cannot be trusted with a way back. */
 export function sendErrorPage(reply: FastifyReply, sentence: string): FastifyReply {
-  return sendPage(reply.code(400), `<h1>This login cannot go on</h1><p>${escaped(sentence)}</p>`, "'none'");
+  return sendPage(reply.code(400), `<h1>This login cannot go on</h1><p>${escapeHtml(sentence)}</p>`, "'none'");
 }
 
 function sendPage(reply: FastifyReply, body: string, formAction: string): FastifyReply {
@@ -69,7 +69,7 @@ function sendPage(reply: FastifyReply, body: string, formAction: string): Fastif
 <meta name="viewport" content="width=device-width"><style>${STYLE}</style></head><body>${body}</body></html>`);
 }
 
-function escaped(text: string): string {
+function escapeHtml(text: string): string {
   const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
   return text.replace(/[&<>"']/g, (char) => entities[char] ?? '');
 }

@@ -8,7 +8,7 @@ import { exchangeRefreshToken } from '../../auth/grants/refresh-token.ts';
 import { exchangeToken } from '../../auth/grants/token-exchange.ts';
 import type { GrantedToken } from '../../auth/tokens/issue.ts';
 import { revokeToken } from '../../auth/tokens/revoke.ts';
-import { localAddressOf } from '../addresses.ts';
+import { findLocalAddress } from '../addresses.ts';
 import type { RateLimiter } from '../hooks/rate-limiter.ts';
 import {
   FORM_BODY_LIMIT,
@@ -31,12 +31,12 @@ export function serveTokens(app: FastifyInstance, { auth, settings }: Services, 
     parseForms(scope);
     for (const prefix of OAUTH_PREFIXES) {
       scope.post(`${prefix}/token`, options, (request, reply) =>
-        unstored(reply, async () => {
+        withoutCaching(reply, async () => {
           const audiences = listAudiences(request, settings);
-          return tokenBody(await grantFor({ auth, request, form: getForm(request), audiences, rates }));
+          return tokenBody(await grantToken({ auth, request, form: getForm(request), audiences, rates }));
         }),
       );
-      scope.post(`${prefix}/revoke`, options, (request, reply) => unstored(reply, () => revoke(request, reply)));
+      scope.post(`${prefix}/revoke`, options, (request, reply) => withoutCaching(reply, () => revoke(request, reply)));
     }
   });
 
@@ -48,7 +48,7 @@ export function serveTokens(app: FastifyInstance, { auth, settings }: Services, 
 }
 
 /** No cache keeps what `work` answers, nor its error. */
-async function unstored<T>(reply: FastifyReply, work: () => Promise<T>): Promise<T> {
+async function withoutCaching<T>(reply: FastifyReply, work: () => Promise<T>): Promise<T> {
   reply.header('cache-control', 'no-store');
   return await work();
 }
@@ -117,7 +117,7 @@ const GRANTS = new Map<string, (call: TokenCall) => Promise<GrantedToken>>([
   ['urn:ietf:params:oauth:grant-type:token-exchange', exchange],
 ]);
 
-async function grantFor(call: TokenCall): Promise<GrantedToken> {
+async function grantToken(call: TokenCall): Promise<GrantedToken> {
   const grant = GRANTS.get(requiredField(call.form, 'grant_type'));
   if (grant !== undefined) return grant(call);
   throw new GrantError('unsupported_grant_type', `This server grants tokens for ${[...GRANTS.keys()].join(', ')}.`);
@@ -135,7 +135,7 @@ async function exchange({ auth, request, form, rates }: TokenCall): Promise<Gran
   return exchangeToken(auth, {
     client: parseOptionalClient(request, form),
     subjectToken: requiredField(form, 'subject_token'),
-    checkUser: (user) => rates.call(user),
+    checkUser: (user) => rates.countCall(user),
     scope: requiredField(form, 'scope'),
     resource: optionalField(form, 'resource'),
   });
@@ -157,7 +157,7 @@ export function listAudiences(
 }
 
 function socketOrigins({ raw }: FastifyRequest, scheme: 'http' | 'https'): string[] {
-  const local = localAddressOf(raw.socket);
+  const local = findLocalAddress(raw.socket);
   if (local === undefined) return [];
   const isLoopback = local.host === '[::1]' || local.host.startsWith('127.');
   const hosts = [local.host, ...(isLoopback ? ['localhost'] : [])];

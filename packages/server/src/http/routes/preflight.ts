@@ -5,18 +5,18 @@ import type { FileContext } from '../../files/context.ts';
 import { assertValidName } from '../../files/names.ts';
 import { checkSize, checkSpace } from '../../files/quota.ts';
 import { checkVersion } from '../../files/versions.ts';
-import { apiBaseOf } from '../addresses.ts';
+import { getApiBase } from '../addresses.ts';
 import { getCaller } from '../hooks/authenticate.ts';
 import { bearerPolicy } from '../hooks/scopes.ts';
-import { bodyReader } from '../request/bodies.ts';
+import { createBodyParser } from '../request/bodies.ts';
 import { FILE_CODES } from '../request/file-attributes.ts';
 import { parseFileId, parseFolderIdValue } from '../request/ids.ts';
 import type { Services } from '../services.ts';
 
 /** OPTIONS /files/content and /files/:id/content: would this upload be taken? It promises nothing for later. */
 export function servePreflight(scope: FastifyInstance, { files, settings }: Services): void {
-  const newFile = bodyReader(PreflightFile, FILE_CODES);
-  const newVersion = bodyReader(PreflightVersion, FILE_CODES);
+  const newFile = createBodyParser(PreflightFile, FILE_CODES);
+  const newVersion = createBodyParser(PreflightVersion, FILE_CODES);
 
   scope.options('/files/content', { config: bearerPolicy('upload') }, async (request) => {
     const { name, parent, size } = newFile(request);
@@ -26,7 +26,7 @@ export function servePreflight(scope: FastifyInstance, { files, settings }: Serv
     const owner = getCaller(request).userId;
     await checkPlace(files.db, { owner, folderId, name });
     await checkSpace(files.db, owner, size ?? 0, files.userQuota, { maxItems: files.limits.items });
-    return { upload_url: `${apiBaseOf(request, settings.publicUrl)}/files/content`, upload_token: null };
+    return { upload_url: `${getApiBase(request, settings.publicUrl)}/files/content`, upload_token: null };
   });
 
   scope.options('/files/:file_id/content', { config: bearerPolicy('replace') }, async (request) => {
@@ -39,11 +39,11 @@ export function servePreflight(scope: FastifyInstance, { files, settings }: Serv
       ...(request.headers['if-match'] !== undefined && { ifMatch: request.headers['if-match'] }),
     });
     await checkSpace(files.db, owner, size ?? 0, files.userQuota, { maxItems: files.limits.items });
-    return { upload_url: `${apiBaseOf(request, settings.publicUrl)}/files/${fileId}/content`, upload_token: null };
+    return { upload_url: `${getApiBase(request, settings.publicUrl)}/files/${fileId}/content`, upload_token: null };
   });
 }
 
 /** Refuses `storage_limit_exceeded` if the caller has no room for one item more. A promise of nothing. */
-export function checkRoomForItem({ db, userQuota, limits }: FileContext, request: FastifyRequest): Promise<void> {
+export function checkItemQuota({ db, userQuota, limits }: FileContext, request: FastifyRequest): Promise<void> {
   return checkSpace(db, getCaller(request).userId, 0, userQuota, { items: 1, maxItems: limits.items });
 }

@@ -19,21 +19,21 @@ interface ReadinessOptions {
   /** Told why, each time that a probe begins to fail. */
   onError?: (probe: string, error: unknown) => void;
   /** For how long a verdict holds; those who ask meanwhile get it too. */
-  fresh?: Millis;
+  maxAge?: Millis;
   /** How long a probe has. */
   timeout?: Millis;
   clock?: Pick<Clock, 'monotonic'>;
 }
 
-const FRESH: Millis = 1_000;
-const TIMEOUT: Millis = 3_000;
+const DEFAULT_MAX_AGE: Millis = 1_000;
+const DEFAULT_TIMEOUT: Millis = 3_000;
 
 /** Whether this node should be sent requests. However many ask, it probes once in a while. */
 export class Readiness {
   readonly #probes: readonly Probe[];
-  readonly #onTrouble: (probe: string, error: unknown) => void;
-  readonly #fresh: Millis;
-  readonly #patience: Millis;
+  readonly #onError: (probe: string, error: unknown) => void;
+  readonly #maxAge: Millis;
+  readonly #timeout: Millis;
   readonly #clock: Pick<Clock, 'monotonic'>;
   readonly #failing = new Set<string>();
   #last: { asked: number; verdict: Promise<Verdict> } | undefined;
@@ -41,12 +41,17 @@ export class Readiness {
 
   constructor(
     probes: readonly Probe[],
-    { onError = () => {}, fresh = FRESH, timeout: patience = TIMEOUT, clock = MACHINE_SOURCES }: ReadinessOptions = {},
+    {
+      onError = () => {},
+      maxAge: fresh = DEFAULT_MAX_AGE,
+      timeout: patience = DEFAULT_TIMEOUT,
+      clock = MACHINE_SOURCES,
+    }: ReadinessOptions = {},
   ) {
     this.#probes = probes;
-    this.#onTrouble = onError;
-    this.#fresh = fresh;
-    this.#patience = patience;
+    this.#onError = onError;
+    this.#maxAge = fresh;
+    this.#timeout = patience;
     this.#clock = clock;
   }
 
@@ -57,7 +62,7 @@ export class Readiness {
 
   async verdict(): Promise<Verdict> {
     const now = this.#clock.monotonic();
-    if (this.#last === undefined || now - this.#last.asked > this.#fresh) {
+    if (this.#last === undefined || now - this.#last.asked > this.#maxAge) {
       this.#last = { asked: now, verdict: this.#probe() };
     }
     const { ready, checks } = await this.#last.verdict;
@@ -73,13 +78,13 @@ export class Readiness {
 
   async #passes({ name, check }: Probe): Promise<boolean> {
     const { promise: overdue, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(() => reject(new Error(`no answer within ${this.#patience} ms`)), this.#patience);
+    const timer = setTimeout(() => reject(new Error(`no answer within ${this.#timeout} ms`)), this.#timeout);
     try {
       await Promise.race([check(), overdue]);
       this.#failing.delete(name);
       return true;
     } catch (error) {
-      if (!this.#failing.has(name)) this.#onTrouble(name, error);
+      if (!this.#failing.has(name)) this.#onError(name, error);
       this.#failing.add(name);
       return false;
     } finally {

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { getDownload } from '../../files/get-item.ts';
-import { originOf } from '../addresses.ts';
+import { getOrigin } from '../addresses.ts';
 import { getCaller } from '../hooks/authenticate.ts';
 import { bearerPolicy } from '../hooks/scopes.ts';
 import { parseFileId } from '../request/ids.ts';
@@ -36,7 +36,7 @@ export function serveThumbnails(scope: FastifyInstance, { files, settings }: Ser
       async (request, reply) => {
         const owner = getCaller(request).userId;
         await getDownload(files.db, { owner, fileId: parseFileId(request), versionId: undefined });
-        const origin = originOf(request, settings.publicUrl);
+        const origin = getOrigin(request, settings.publicUrl);
         return reply.redirect(`${origin}/thumbnails/placeholder.${extension}`, 302);
       },
     );

@@ -7,20 +7,20 @@ import { listTrashByMarker, listTrashByOffset } from '../../files/paging.ts';
 import { getTrashedItem, purge, type RestoreTarget, restoreItem, type TrashedItemRef } from '../../files/trash.ts';
 import { getCaller } from '../hooks/authenticate.ts';
 import { bearerPolicy } from '../hooks/scopes.ts';
-import { sendFile, sendFolder } from '../render/answers.ts';
-import { checkItemList, itemList } from '../render/item-list.ts';
-import { valueReader } from '../request/bodies.ts';
+import { renderFileResponse, renderFolderResponse } from '../render/answers.ts';
+import { checkItemList, renderItemList } from '../render/item-list.ts';
+import { createValueParser } from '../request/bodies.ts';
 import { FILE_CODES } from '../request/file-attributes.ts';
 import { parseFileId, parseFolderId, parseFolderIdValue } from '../request/ids.ts';
 import type { Services } from '../services.ts';
 
 /** What is in the trash, and the ways out of it (wire: "Endpoints"). */
 export function serveTrash(scope: FastifyInstance, { files }: Services): void {
-  const readRestore = valueReader(RestoreItem, FILE_CODES, 'The body');
+  const readRestore = createValueParser(RestoreItem, FILE_CODES, 'The body');
 
   scope.get('/folders/trash/items', { config: { ...bearerPolicy('read'), early: checkItemList } }, (request) => {
     const { userId } = getCaller(request);
-    return itemList(files, request, {
+    return renderItemList(files, request, {
       byOffset: (page) => listTrashByOffset(files.db, userId, page),
       byMarker: (page) => listTrashByMarker(files.db, userId, page),
     });
@@ -28,20 +28,20 @@ export function serveTrash(scope: FastifyInstance, { files }: Services): void {
 
   scope.get('/files/:file_id/trash', { config: bearerPolicy('read') }, async (request) => {
     const { caller, id } = await inTrash(request, 'file');
-    return sendFile(files, request, await getFile(files, caller, id));
+    return renderFileResponse(files, request, await getFile(files, caller, id));
   });
   scope.get('/folders/:folder_id/trash', { config: bearerPolicy('read') }, async (request) => {
-    const folder = await getTrashedItem(files.db, trashed(request, 'folder'));
-    return sendFolder(files, request, folder);
+    const folder = await getTrashedItem(files.db, parseTrashedRef(request, 'folder'));
+    return renderFolderResponse(files, request, folder);
   });
 
   scope.post('/files/:file_id', { config: bearerPolicy('change') }, async (request, reply) => {
     const { caller, id } = await restore(request, 'file');
-    return reply.code(201).send(await sendFile(files, request, await getFile(files, caller, id)));
+    return reply.code(201).send(await renderFileResponse(files, request, await getFile(files, caller, id)));
   });
   scope.post('/folders/:folder_id', { config: bearerPolicy('change') }, async (request, reply) => {
     const { caller, id } = await restore(request, 'folder');
-    return reply.code(201).send(await sendFolder(files, request, await getFolder(files.db, caller, id)));
+    return reply.code(201).send(await renderFolderResponse(files, request, await getFolder(files.db, caller, id)));
   });
 
   scope.delete('/files/:file_id/trash', { config: bearerPolicy('delete') }, (request, reply) =>
@@ -52,13 +52,13 @@ export function serveTrash(scope: FastifyInstance, { files }: Services): void {
   );
 
   async function inTrash(request: FastifyRequest, kind: ItemKind): Promise<TrashedItemRef> {
-    const wanted = trashed(request, kind);
+    const wanted = parseTrashedRef(request, kind);
     await getTrashedItem(files.db, wanted);
     return wanted;
   }
 
   async function restore(request: FastifyRequest, kind: ItemKind): Promise<TrashedItemRef> {
-    const wanted = trashed(request, kind);
+    const wanted = parseTrashedRef(request, kind);
     await restoreItem(files, wanted, restoreTo(request));
     return wanted;
   }
@@ -73,12 +73,12 @@ export function serveTrash(scope: FastifyInstance, { files }: Services): void {
   }
 
   async function sendPurged(request: FastifyRequest, reply: FastifyReply, kind: ItemKind): Promise<FastifyReply> {
-    await purge(files, trashed(request, kind));
+    await purge(files, parseTrashedRef(request, kind));
     return reply.code(204).send();
   }
 }
 
-function trashed(request: FastifyRequest, kind: ItemKind): TrashedItemRef {
+function parseTrashedRef(request: FastifyRequest, kind: ItemKind): TrashedItemRef {
   return {
     kind,
     caller: getCaller(request).userId,

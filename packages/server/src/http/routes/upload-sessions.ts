@@ -13,24 +13,24 @@ import { checkUploadLimits, createSession } from '../../uploads/create-session.t
 import { abortSession } from '../../uploads/end-session.ts';
 import { partForRange } from '../../uploads/part-layout.ts';
 import { readParts, readSession } from '../../uploads/read-session.ts';
-import { apiBaseOf } from '../addresses.ts';
+import { getApiBase } from '../addresses.ts';
 import { ApiError } from '../api-error.ts';
 import { getCaller } from '../hooks/authenticate.ts';
 import { getView } from '../hooks/permissions.ts';
 import type { RateLimiter } from '../hooks/rate-limiter.ts';
 import { bearerPolicy } from '../hooks/scopes.ts';
 import { getLoadedSession, loadOwnSession } from '../hooks/session-owner.ts';
-import { fieldsOf } from '../render/fields.ts';
+import { parseFields } from '../render/fields.ts';
 import { renderFile } from '../render/items.ts';
 import { renderPart, renderSession } from '../render/session.ts';
-import { bodyReader, type FieldCodes } from '../request/bodies.ts';
-import { fileTraitsOf } from '../request/file-attributes.ts';
+import { createBodyParser, type FieldCodes } from '../request/bodies.ts';
+import { parseFileTraits } from '../request/file-attributes.ts';
 import { parseFileId, parseFolderIdValue } from '../request/ids.ts';
 import { parseOffsetPage } from '../request/paging.ts';
 import { parseDigestHeader, parseSessionIdParam } from '../request/part-headers.ts';
 import type { Services } from '../services.ts';
 import { serveSessionList } from './list-sessions.ts';
-import { serveReports } from './log-events.ts';
+import { serveLogEvents } from './log-events.ts';
 import { serveUploadPart } from './upload-part.ts';
 
 /** A commit that lists 10,000 parts, generously. */
@@ -51,12 +51,12 @@ export async function serveUploads(scope: FastifyInstance, services: Services, r
   servePlan(scope, services);
   serveCommit(scope, services);
   serveAbort(scope, services);
-  serveReports(scope, services, rates);
+  serveLogEvents(scope, services, rates);
 }
 
 function serveCreate(scope: FastifyInstance, { uploads, settings }: Services): void {
-  const newFile = bodyReader(CreateSession, CREATE_CODES);
-  const newVersion = bodyReader(CreateVersionSession, CREATE_CODES);
+  const newFile = createBodyParser(CreateSession, CREATE_CODES);
+  const newVersion = createBodyParser(CreateVersionSession, CREATE_CODES);
 
   const early = (request: FastifyRequest, { file_size: fileSize }: { file_size: number }) =>
     checkUploadLimits(uploads, { caller: getCaller(request).userId, fileSize });
@@ -74,7 +74,7 @@ function serveCreate(scope: FastifyInstance, { uploads, settings }: Services): v
         folderId: parseFolderIdValue(request, body.folder_id),
         name: body.file_name,
       });
-      return reply.code(201).send(renderSession(session, 0, apiBaseOf(request, settings.publicUrl)));
+      return reply.code(201).send(renderSession(session, 0, getApiBase(request, settings.publicUrl)));
     },
   );
 
@@ -89,7 +89,7 @@ function serveCreate(scope: FastifyInstance, { uploads, settings }: Services): v
         fileId: parseFileId(request),
         name: body.file_name ?? undefined,
       });
-      return reply.code(201).send(renderSession(session, 0, apiBaseOf(request, settings.publicUrl)));
+      return reply.code(201).send(renderSession(session, 0, getApiBase(request, settings.publicUrl)));
     },
   );
 }
@@ -101,7 +101,7 @@ function serveStatus(scope: FastifyInstance, { uploads, settings }: Services): v
       getCaller(request).userId,
       parseSessionIdParam(request.params),
     );
-    return renderSession(session, stored, apiBaseOf(request, settings.publicUrl));
+    return renderSession(session, stored, getApiBase(request, settings.publicUrl));
   });
 
   scope.get('/files/upload_sessions/:session_id/parts', { config: bearerPolicy('upload') }, async (request) => {
@@ -119,7 +119,7 @@ function serveStatus(scope: FastifyInstance, { uploads, settings }: Services): v
 }
 
 function serveCommit(scope: FastifyInstance, { uploads, files, settings }: Services): void {
-  const readBody = bodyReader(CommitSession);
+  const readBody = createBodyParser(CommitSession);
   const options = {
     config: bearerPolicy('upload'),
     bodyLimit: COMMIT_BODY_LIMIT,
@@ -133,8 +133,8 @@ function serveCommit(scope: FastifyInstance, { uploads, files, settings }: Servi
       caller: getCaller(request).userId,
       session,
       sha1,
-      parts: body.parts.map(listedPart),
-      attributes: fileTraitsOf(body.attributes ?? {}),
+      parts: body.parts.map(parseListedPart),
+      attributes: parseFileTraits(body.attributes ?? {}),
       ifMatch: request.headers['if-match'],
       ifNoneMatch: request.headers['if-none-match'],
       timeout: settings.commitHoldMillis,
@@ -144,7 +144,7 @@ function serveCommit(scope: FastifyInstance, { uploads, files, settings }: Servi
     if (file === undefined) throw new ApiError('not_found', 'The file was deleted after this upload made it.');
     return reply
       .code(201)
-      .send({ total_count: 1, entries: [renderFile({ ...file, ...getView(request) }, fieldsOf(request))] });
+      .send({ total_count: 1, entries: [renderFile({ ...file, ...getView(request) }, parseFields(request))] });
   });
 }
 
@@ -155,7 +155,7 @@ function serveAbort(scope: FastifyInstance, { uploads }: Services): void {
   });
 }
 
-function listedPart(part: {
+function parseListedPart(part: {
   part_id: string;
   offset?: number | null;
   size?: number | null;
@@ -177,7 +177,7 @@ const PLAN_BODY_LIMIT = 4 * 1024 * 1024;
  * Partway keeps no SHA-512 of parts, so none is ever known: every part is a miss, and is uploaded.
  */
 function servePlan(scope: FastifyInstance, { uploads }: Services): void {
-  const readBody = bodyReader(PlanUpload);
+  const readBody = createBodyParser(PlanUpload);
   const options = { config: bearerPolicy('upload'), bodyLimit: PLAN_BODY_LIMIT, onRequest: loadOwnSession(uploads) };
   scope.post('/files/upload_sessions/:session_id/plan', options, async (request) => {
     const { parts } = readBody(request);

@@ -12,9 +12,9 @@ import type { FileContext } from '../../files/context.ts';
 import { ApiError } from '../api-error.ts';
 import { getAuthority, getCaller } from '../hooks/authenticate.ts';
 import { bearerPolicy } from '../hooks/scopes.ts';
-import { limitShown, withinBytes } from '../render/page-bytes.ts';
+import { effectiveLimit, renderWithinBytes } from '../render/page-bytes.ts';
 import { renderUser } from '../render/user.ts';
-import { bodyReader, valueReader } from '../request/bodies.ts';
+import { createBodyParser, createValueParser } from '../request/bodies.ts';
 import { isTrue, parseOffsetPage } from '../request/paging.ts';
 import type { Services } from '../services.ts';
 
@@ -27,9 +27,9 @@ const TERMINATED = 'Request is successful, please check the admin events for the
  */
 export function serveUsers(scope: FastifyInstance, services: Services): void {
   const { auth, files } = services;
-  const readNew = bodyReader(CreateUser);
-  const readTermination = bodyReader(TerminateSessions);
-  const readUpdate = valueReader(UpdateUser, {}, 'The body');
+  const readNew = createBodyParser(CreateUser);
+  const readTermination = createBodyParser(TerminateSessions);
+  const readUpdate = createValueParser(UpdateUser, {}, 'The body');
 
   scope.get('/users/me', { config: bearerPolicy('read', { reach: 'user-only' }) }, async (request) => {
     const message = 'The user of this token is no longer there.';
@@ -38,7 +38,7 @@ export function serveUsers(scope: FastifyInstance, services: Services): void {
 
   scope.get('/users', { config: bearerPolicy('read') }, async (request) => {
     await checkAdministrator(request);
-    return userList(files, request);
+    return renderUserList(files, request);
   });
 
   scope.post('/users', { config: bearerPolicy('change') }, async (request, reply) => {
@@ -46,7 +46,7 @@ export function serveUsers(scope: FastifyInstance, services: Services): void {
     const body = readNew(request);
     const { name, login, is_platform_access_only: forAppsOnly } = body;
     if (login == null && forAppsOnly !== true) throw new ApiError('bad_request', 'The body lacks login.');
-    const traits = userTraitsOf(body);
+    const traits = parseUserTraits(body);
     await assertAdministers(auth.db, by, undefined, traits.role);
     const { id } = await createUser(auth, { name, login: login ?? undefined, ...traits });
     return reply.code(201).send(renderUser(files, request, await needAccount(id)));
@@ -54,16 +54,16 @@ export function serveUsers(scope: FastifyInstance, services: Services): void {
 
   scope.get('/users/:user_id', { config: bearerPolicy('read') }, async (request) => {
     const { userId } = getCaller(request);
-    if (namedIn(request) !== String(userId)) await checkAdministrator(request);
-    return renderUser(files, request, await needAccount(userIdOf(request)));
+    if (getUserIdParam(request) !== String(userId)) await checkAdministrator(request);
+    return renderUser(files, request, await needAccount(parseUserId(request)));
   });
 
   scope.put('/users/:user_id', { config: bearerPolicy('change') }, async (request) => {
     const by = await checkAdministrator(request);
-    const id = userIdOf(request);
+    const id = parseUserId(request);
     const body = readUpdate(request.body ?? {});
     const { name, login } = body;
-    const change = { ...(name != null && { name }), ...(login != null && { login }), ...userTraitsOf(body) };
+    const change = { ...(name != null && { name }), ...(login != null && { login }), ...parseUserTraits(body) };
     await updateUser(auth, id, change, by);
     return renderUser(files, request, await needAccount(id));
   });
@@ -83,7 +83,7 @@ export function serveUsers(scope: FastifyInstance, services: Services): void {
   scope.delete('/users/:user_id', { config: bearerPolicy('delete') }, async (request, reply) => {
     const by = await checkAdministrator(request);
     const { force } = request.query as { force?: unknown };
-    await deleteUser(services, userIdOf(request), { force: isTrue(force), by });
+    await deleteUser(services, parseUserId(request), { force: isTrue(force), by });
     return reply.code(204).send();
   });
 
@@ -104,13 +104,13 @@ export function serveUsers(scope: FastifyInstance, services: Services): void {
   }
 }
 
-function namedIn(request: FastifyRequest): string {
+function getUserIdParam(request: FastifyRequest): string {
   return (request.params as { user_id: string }).user_id;
 }
 
 /** What cannot be an id is as unknown as an id that nobody has. */
-function userIdOf(request: FastifyRequest): UserId {
-  const id = parseDecimalId(namedIn(request));
+function parseUserId(request: FastifyRequest): UserId {
+  const id = parseDecimalId(getUserIdParam(request));
   if (id === undefined) throw new ApiError('not_found', 'There is no such user.');
   return id as UserId;
 }
@@ -119,8 +119,8 @@ const ORDER = [{ by: 'id', direction: 'ASC' }];
 const MARKER = 'user:';
 
 /** The page of users that a request asks for, by offset or by marker. */
-async function userList(files: FileContext, request: FastifyRequest): Promise<Record<string, unknown>> {
-  const { usemarker, marker, filter_term: term, user_type: type, external_app_user_id: external } = queryOf(request);
+async function renderUserList(files: FileContext, request: FastifyRequest): Promise<Record<string, unknown>> {
+  const { usemarker, marker, filter_term: term, user_type: type, external_app_user_id: external } = parseQuery(request);
   const { offset, limit } = parseOffsetPage(request, { defaultLimit: 100 });
   const after = parseMarker(marker);
   checkType(type);
@@ -129,7 +129,8 @@ async function userList(files: FileContext, request: FastifyRequest): Promise<Re
   const nobody = type === 'external' || external === '';
   const { listBytes } = files.limits;
   const bounds = { ...filter, wideBytes: listBytes };
-  const rendered = (users: Account[]) => withinBytes(users, listBytes, (user) => renderUser(files, request, user));
+  const rendered = (users: Account[]) =>
+    renderWithinBytes(users, listBytes, (user) => renderUser(files, request, user));
 
   if (isTrue(usemarker) || after !== undefined) {
     const page = nobody
@@ -145,12 +146,12 @@ async function userList(files: FileContext, request: FastifyRequest): Promise<Re
     total_count: page.total,
     entries,
     offset,
-    limit: limitShown(entries, { ...page, offset, limit }),
+    limit: effectiveLimit(entries, { ...page, offset, limit }),
     order: ORDER,
   };
 }
 
-function queryOf(request: FastifyRequest): Record<string, string | undefined> {
+function parseQuery(request: FastifyRequest): Record<string, string | undefined> {
   const query = request.query as Record<string, string | string[]>;
   return Object.fromEntries(
     Object.entries(query).map(([name, value]) => {
@@ -179,7 +180,7 @@ function parseMarker(text: string | undefined): UserId | undefined {
 }
 
 /** What a body says of a user beside their name and login; what is left out or null says nothing. */
-function userTraitsOf(body: Omit<UpdateUser, 'name' | 'login'>): {
+function parseUserTraits(body: Omit<UpdateUser, 'name' | 'login'>): {
   spaceQuota?: number;
   status?: UserStatus;
   role?: UserRole;

@@ -13,21 +13,21 @@ import {
 import { getCaller } from '../hooks/authenticate.ts';
 import { getView } from '../hooks/permissions.ts';
 import { bearerPolicy } from '../hooks/scopes.ts';
-import { fieldsOf } from '../render/fields.ts';
-import { limitShown, withinBytes } from '../render/page-bytes.ts';
+import { parseFields } from '../render/fields.ts';
+import { effectiveLimit, renderWithinBytes } from '../render/page-bytes.ts';
 import { renderVersions } from '../render/version.ts';
-import { bodyReader } from '../request/bodies.ts';
+import { createBodyParser } from '../request/bodies.ts';
 import { parseFileId, parseVersionId } from '../request/ids.ts';
 import { parseOffsetPage } from '../request/paging.ts';
 import type { Services } from '../services.ts';
 
 /** /files/:id/versions (wire: "Endpoints"). */
 export function serveVersions(scope: FastifyInstance, { files }: Services): void {
-  const readPromotion = bodyReader(PromoteVersion);
-  const readRestore = bodyReader(RestoreVersion);
+  const readPromotion = createBodyParser(PromoteVersion);
+  const readRestore = createBodyParser(RestoreVersion);
 
   async function answer(request: FastifyRequest, version: VersionRow): Promise<Record<string, unknown> | undefined> {
-    return (await renderVersions(files, [version], getView(request), fieldsOf(request)))[0];
+    return (await renderVersions(files, [version], getView(request), parseFields(request)))[0];
   }
 
   scope.get('/files/:file_id/versions', { config: bearerPolicy('read') }, async (request) => {
@@ -35,46 +35,46 @@ export function serveVersions(scope: FastifyInstance, { files }: Services): void
     const owner = getCaller(request).userId;
     const file = await getChangeable(files.db, { kind: 'file', owner, id: parseFileId(request), ifMatch: undefined });
     const { versions, total } = await listVersions(files.db, file, page);
-    const all = await renderVersions(files, versions, getView(request), fieldsOf(request));
-    const entries = withinBytes(all, files.limits.listBytes, (version) => version);
+    const all = await renderVersions(files, versions, getView(request), parseFields(request));
+    const entries = renderWithinBytes(all, files.limits.listBytes, (version) => version);
     return {
       total_count: total,
       entries,
       offset: page.offset,
-      limit: limitShown(entries, { ...page, total }),
+      limit: effectiveLimit(entries, { ...page, total }),
       order: [{ by: 'version_number', direction: 'DESC' }],
     };
   });
 
   scope.get('/files/:file_id/versions/:version_id', { config: bearerPolicy('read') }, async (request) => {
-    const { version } = await getVersion(files.db, named(request));
+    const { version } = await getVersion(files.db, parseVersionRef(request));
     return answer(request, version);
   });
 
   scope.post('/files/:file_id/versions/current', { config: bearerPolicy('change') }, async (request, reply) => {
     const { id } = readPromotion(request);
-    const { caller, fileId, ifMatch } = { ...fileOf(request), ifMatch: request.headers['if-match'] };
+    const { caller, fileId, ifMatch } = { ...parseFileRef(request), ifMatch: request.headers['if-match'] };
     const versionId = await promoteVersion(files, { caller, fileId, ifMatch, versionId: parseVersionId(id) });
     const { version } = await getVersion(files.db, { caller, fileId, versionId });
     return reply.code(201).send(await answer(request, version));
   });
 
   scope.delete('/files/:file_id/versions/:version_id', { config: bearerPolicy('delete') }, async (request, reply) => {
-    await trashVersion(files, { ...named(request), ifMatch: request.headers['if-match'] });
+    await trashVersion(files, { ...parseVersionRef(request), ifMatch: request.headers['if-match'] });
     return reply.code(204).send();
   });
 
   scope.put('/files/:file_id/versions/:version_id', { config: bearerPolicy('change') }, async (request) => {
     readRestore(request);
-    return answer(request, await restoreVersion(files, named(request)));
+    return answer(request, await restoreVersion(files, parseVersionRef(request)));
   });
 }
 
-function named(request: FastifyRequest): VersionRef {
+function parseVersionRef(request: FastifyRequest): VersionRef {
   const { version_id: text } = request.params as { version_id: string };
-  return { ...fileOf(request), versionId: parseVersionId(text) };
+  return { ...parseFileRef(request), versionId: parseVersionId(text) };
 }
 
-function fileOf(request: FastifyRequest): Pick<VersionRef, 'caller' | 'fileId'> {
+function parseFileRef(request: FastifyRequest): Pick<VersionRef, 'caller' | 'fileId'> {
   return { caller: getCaller(request).userId, fileId: parseFileId(request) };
 }
