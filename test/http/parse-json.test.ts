@@ -41,7 +41,7 @@ test('brackets and commas in a string count for nothing, those after it do', () 
 
 test('a string that never ends is not JSON', () => {
   for (const text of ['"', '"x', `"${'x'.repeat(1000)}`, `"${'x'.repeat(1000)}\\"`, `"${'x'.repeat(40)}\\`]) {
-    assert.throws(() => parse(text), /is not JSON/);
+    assert.throws(() => parse(text), /is not valid JSON/);
   }
 });
 

@@ -3,7 +3,7 @@ import { DatabaseError, type DatabaseErrorCode } from '../database/errors.ts';
 import { DomainError, type DomainErrorCode, KnownError } from '../errors.ts';
 import { StorageError, type StorageErrorCode } from '../storage/errors.ts';
 
-/** An error response of the API: one of Box's codes, which has one status, and a message. */
+/** An error response of the API: one of Box's codes, which determines the status, and a message. */
 export class ApiError extends KnownError<ErrorCode> {
   get status(): number {
     return ERROR_STATUS[this.code];
@@ -65,8 +65,8 @@ const DATABASE: Record<DatabaseErrorCode, ErrorCode> = {
 };
 
 /**
- * The response to an error of the domain, a store or the database; undefined for any other error. The tables above are
- * exhaustive: a code without a mapping does not compile.
+ * Maps an error of the domain, a store or the database to an error response. Returns undefined for any other error. The
+ * tables above are exhaustive: a code without a mapping does not compile.
  */
 export function toApiError(error: unknown): ApiError | undefined {
   if (error instanceof ApiError) return error;

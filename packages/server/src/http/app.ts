@@ -30,12 +30,12 @@ import { serveTree } from './routes/tree.ts';
 import { serveUploads } from './routes/upload-sessions.ts';
 import type { HttpSettings, Services } from './services.ts';
 
-/** A JSON body may have this many bytes where a route does not say otherwise. */
+/** Default limit for JSON bodies; routes can set their own. */
 const JSON_BODY_LIMIT = 64 * 1024;
-/** Request line and headers together. */
+/** Limit for the request line and headers together. */
 const MAX_HEADER_BYTES = 16 * 1024;
 
-/** The edge, ready to listen: every route of the wire under both prefixes. */
+/** Builds the server with all hooks and routes, ready to listen. */
 export async function buildApp(services: Services): Promise<FastifyInstance> {
   const { auth, log, settings } = services;
   const errorHeaders: ErrorHeaders = (request) => ({
@@ -52,7 +52,7 @@ export async function buildApp(services: Services): Promise<FastifyInstance> {
     trustProxy: settings.trustedProxies.length > 0 ? [...settings.trustedProxies] : false,
     loggerInstance: log,
     genReqId: newRequestId,
-    // A parameter may be as long as a header: what it must look like is for its route to say.
+    // Routes check their parameters themselves, with their own error codes.
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: MAX_HEADER_BYTES },
     bodyLimit: JSON_BODY_LIMIT,
     return503OnClosing: false,
@@ -102,15 +102,15 @@ export async function buildApp(services: Services): Promise<FastifyInstance> {
 
 function createHttpServer(settings: HttpSettings): Server {
   const options: ServerOptions = {
-    // A part may take as long as its line needs; `Deadlines` sees to those that stop.
+    // Slow uploads have no total time limit; `Deadlines` closes connections that stall.
     requestTimeout: 0,
-    // What a connection holds unread: many slow ones add up.
+    // Unread bytes in memory per connection, small because of many slow connections.
     highWaterMark: 16 * 1024,
     maxHeaderSize: MAX_HEADER_BYTES,
     headersTimeout: 30_000,
-    // Longer than any client's pool or balancer keeps a connection, so that none is closed under a new request.
+    // Longer than clients and load balancers keep idle connections, so that none is closed while they send a request.
     keepAliveTimeout: 75_000,
-    // Refused by `settleAddress`, in Box's format.
+    // `resolveHost` rejects these requests, with an error in Box's format.
     requireHostHeader: false,
   };
   const server = settings.tls
@@ -120,18 +120,19 @@ function createHttpServer(settings: HttpSettings): Server {
   return server;
 }
 
-/** A stopping server takes nothing new, also on connections that are open already. */
+/** Rejects new requests while the server stops, also on open connections. */
 function rejectWhileClosing(app: FastifyInstance): void {
-  let closing = false;
+  let isClosing = false;
   app.addHook('preClose', async () => {
-    closing = true;
+    isClosing = true;
   });
-  // Else a connection whose last answer goes out now would stay open, and hold up the stop, until its client drops it.
+  // Otherwise a connection that sends its last response now would stay open, and delay the stop until the client closes
+  // it.
   app.addHook('onSend', async (_request, reply) => {
-    if (closing) reply.header('connection', 'close');
+    if (isClosing) reply.header('connection', 'close');
   });
   app.addHook('onRequest', async () => {
-    if (!closing) return;
-    throw new ApiError('unavailable', 'The server is stopping; try again in a moment.', { retryAfterSeconds: 5 });
+    if (!isClosing) return;
+    throw new ApiError('unavailable', 'The server is shutting down. Try again later.', { retryAfterSeconds: 5 });
   });
 }

@@ -5,31 +5,31 @@ import type { UploadContext } from '../uploads/context.ts';
 import type { Pace } from './connections/deadlines.ts';
 import type { Readiness } from './routes/readiness.ts';
 
-/** What the edge needs to know of how it was set up. */
+/** Settings of the HTTP layer. */
 export interface HttpSettings {
-  /** Certificate and key as PEM; plain HTTP where there are none. */
+  /** Certificate and key in PEM form; undefined for plain HTTP. */
   tls: { cert: Buffer; key: Buffer } | undefined;
-  /** Scheme and host that clients use, without a slash at the end; taken from each request where there is none. */
+  /** Scheme and host that clients use, without a trailing slash; undefined to take them from each request. */
   publicUrl: string | undefined;
-  /** Addresses and networks whose X-Forwarded-* headers are believed. */
+  /** Addresses and networks that are trusted to set X-Forwarded-* headers. */
   trustedProxies: readonly string[];
   corsOrigins: readonly string[];
-  /** Whether GET …/content answers with a signed address or with the bytes. */
+  /** Whether GET …/content redirects to a signed URL or sends the bytes. */
   downloads: 'redirect' | 'direct';
-  /** Signs download addresses. */
+  /** Signs download URLs and login pages. */
   signingKey: Buffer;
   maxConnections: number;
-  /** How long a commit is held before it answers 202. */
+  /** How long a commit request waits for the result before the response is 202. */
   commitHoldMillis: number;
-  /** Calls, and uploads begun, that a user has a minute; undefined for no limit. */
+  /** Requests and new uploads per user and minute; undefined for no limit. */
   rates: { calls: number | undefined; uploads: number | undefined };
   bodyPace: Pace;
   responsePace: Pace;
-  /** Requests that a client may send ahead on one connection while one is in progress. */
+  /** Requests that can wait on one connection while another is in progress. */
   maxPipelined: number;
 }
 
-/** The rooms behind the edge. */
+/** What the routes use: the contexts of the modules below the HTTP layer, and its settings. */
 export interface Services {
   auth: AuthContext;
   uploads: UploadContext;

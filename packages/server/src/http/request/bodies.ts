@@ -12,32 +12,32 @@ import { createSchemaCheck, toFault } from './validate.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The handler reads the body itself; nothing of it is read or asked for before. */
+    /** The handler reads the body itself. */
     body?: 'stream';
   }
 }
 
 const deferredContinues = new WeakMap<IncomingMessage, ServerResponse>();
 
-/** Notes that the client waits for a "100 Continue" before it sends its body. */
+/** Records that the client waits for "100 Continue" before it sends its body. */
 export function deferContinue(request: IncomingMessage, response: ServerResponse): void {
   deferredContinues.set(request, response);
 }
 
-/** Lets a waiting client send. Called when a body is about to be read, so that a refused one costs nothing. */
+/** Lets a waiting client send its body. Called just before the body is read, so that rejected bodies are never sent. */
 export function sendContinue(request: IncomingMessage): void {
   deferredContinues.get(request)?.writeContinue();
   deferredContinues.delete(request);
 }
 
-/** Bodies are JSON, whatever type they declare (some clients declare none, or JSON with an empty body). */
+/** Parses all bodies as JSON, because some clients declare no type, or JSON for an empty body. */
 export function parseJsonBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addHook('preParsing', async (request) => {
     if (request.routeOptions.config.body !== 'stream') sendContinue(request.raw);
   });
   app.addContentTypeParser('*', { parseAs: 'buffer' }, async (request: FastifyRequest, bytes: Buffer) => {
-    // A DELETE has no use for a body, and so it cannot be wrong.
+    // Some clients send a body with DELETE. It has no meaning, so it is not parsed.
     if (bytes.length === 0 || request.method === 'DELETE') return undefined;
     try {
       return parseJson(bytes, getContentType(request.raw).parameters.charset, 'The body');
@@ -51,19 +51,20 @@ export function parseJsonBodies(app: FastifyInstance): void {
 }
 
 /**
- * For a body that cannot be read: compressed ones are not unpacked here, since a small one could become a huge one. Where
- * the body is JSON as it is, the header is one of those that some clients send and nothing depends on.
+ * Gives the reason if a body cannot be parsed because it is compressed. Compressed bodies are not supported, because a
+ * small one could expand to a huge one. If the body is valid JSON, the header is ignored: some clients send it by
+ * mistake.
  */
 function rejectEncodedBody({ headers }: FastifyRequest): void {
   const { 'content-encoding': encoding = '' } = headers;
   if (['', 'identity'].includes(encoding.trim().toLowerCase())) return;
-  throw new ApiError('unsupported_media_type', 'The body has a content-encoding: send it as it is.');
+  throw new ApiError('unsupported_media_type', 'The body is compressed (content-encoding). Send it uncompressed.');
 }
 
 /**
- * Reads and drops what handlers leave unread of bodies, or the connection's next request would wait behind it for ever.
- * Node would do the same once the response is sent, by the method that is replaced here, but leaves the chunks to the
- * next garbage collection: 80 MB/s of refused uploads asked for four full ones a second, and for a fifth of a core.
+ * Reads and discards the part of a body that its handler has not read; otherwise the connection's next request would
+ * wait forever. Node does the same after the response, with the method that is replaced here, but leaves the memory to
+ * the next garbage collection: rejected uploads at 80 MB/s caused four full collections per second, a fifth of a core.
  */
 export function dropUnreadBodies(app: FastifyInstance): void {
   app.addHook('onRequest', async ({ raw }) => {
@@ -80,7 +81,7 @@ function discardBody(this: IncomingMessage): void {
   this.resume();
 }
 
-/** Bodies are left to the handler as the stream they are. Call in a scope of its own. */
+/** Makes all routes of a scope read their bodies as streams. Call it in a separate scope. */
 export function streamBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _body, done) => done(null));
@@ -89,7 +90,7 @@ export function streamBodies(app: FastifyInstance): void {
   });
 }
 
-/** Which code a field gets: when it is not there, and when it is not what the schema says. */
+/** The error codes for a missing or invalid field, by JSON pointer. */
 export type FieldCodes = Record<string, { missing: ErrorCode; invalid: ErrorCode }>;
 
 const FAULT_CODES: Record<NonNullable<Fault['kind']>, ErrorCode> = {
@@ -97,33 +98,33 @@ const FAULT_CODES: Record<NonNullable<Fault['kind']>, ErrorCode> = {
   'name-too-long': 'item_name_too_long',
 };
 
-/** Makes a reader of JSON bodies: the body as the schema says, or a refusal that names the field. */
+/** Creates a parser for JSON bodies with a schema. It throws an error that names the first invalid field. */
 export function createBodyParser<Schema extends TSchema>(
   schema: Schema,
   codes: FieldCodes = {},
 ): (request: FastifyRequest) => Static<Schema> {
-  const read = createValueParser(schema, codes, 'The body');
-  return (request) => read(request.body);
+  const parse = createValueParser(schema, codes, 'The body');
+  return (request) => parse(request.body);
 }
 
-/** The same for a value that came in another way; `subject` is what refusals call it. */
+/** Same, for a value not taken from the request body. Errors call it `subject`. */
 export function createValueParser<Schema extends TSchema>(
   schema: Schema,
   codes: FieldCodes,
   subject: string,
 ): (value: unknown) => Static<Schema> {
-  const check = createSchemaCheck(schema);
+  const getCheck = createSchemaCheck(schema);
   return (value) => {
     checkTexts(value, subject);
-    const isRight = check();
-    if (isRight(value)) return value;
-    const [error] = isRight.errors ?? [];
-    if (error === undefined) throw new ApiError('bad_request', `${subject} is not what this call takes.`);
+    const isValid = getCheck();
+    if (isValid(value)) return value;
+    const [error] = isValid.errors ?? [];
+    if (error === undefined) throw new ApiError('bad_request', `${subject} is invalid for this request.`);
     const { instancePath: path, keyword } = error;
     if (keyword === 'required') {
       const missing = (error.schema as string[]).filter((field) => !Object.hasOwn(error.data as object, field));
       const code = codes[`${path}/${missing[0]}`]?.missing ?? 'bad_request';
-      throw new ApiError(code, `${subject} lacks ${missing.join(', ')}.`);
+      throw new ApiError(code, `${subject} is missing ${missing.join(', ')}.`);
     }
     const name = path.slice(1).replaceAll('/', '.') || subject;
     const { says, kind } = toFault(error);

@@ -3,8 +3,9 @@ import type { ByteRange } from '../../storage/blob-store.ts';
 const SPECIFIER = /^([0-9]*)-([0-9]*)$/;
 
 /**
- * What a `Range` asks for of `size` bytes (RFC 9110, section 14): the one range to send; `unsatisfiable` if nothing that it
- * names is there; undefined for all of it, which is also the answer to several ranges, another unit, and what is no range.
+ * Parses a `Range` header for a resource of `size` bytes (RFC 9110, section 14). Returns the range to send, or
+ * `unsatisfiable` if it is beyond the end. Returns undefined to send everything: for several ranges, another unit, or
+ * an invalid header.
  */
 export function parseRange(header: string, size: number): ByteRange | 'unsatisfiable' | undefined {
   const equals = header.indexOf('=');
@@ -14,22 +15,22 @@ export function parseRange(header: string, size: number): ByteRange | 'unsatisfi
     .split(',')
     .map((text) => text.trim())
     .filter((text) => text !== '');
-  const there: ByteRange[] = [];
+  const satisfiable: ByteRange[] = [];
   for (const specifier of specifiers) {
     const [, first = '', last = ''] = SPECIFIER.exec(specifier) ?? [];
     if ((first === '' && last === '') || (first !== '' && last !== '' && Number(last) < Number(first)))
       return undefined;
-    // An empty file is shorter than any suffix, and so all of it is meant.
+    // A suffix that is longer than the file selects all of it, even if the file is empty.
     if (first === '' && size === 0 && Number(last) > 0) return undefined;
     const range =
       first === ''
         ? suffixRange(Number(last), size)
         : { first: Number(first), last: Math.min(last === '' ? Infinity : Number(last), size - 1) };
-    if (range.first <= range.last && range.first < size) there.push(range);
+    if (range.first <= range.last && range.first < size) satisfiable.push(range);
   }
   if (specifiers.length === 0) return undefined;
-  if (there.length === 0) return 'unsatisfiable';
-  return there.length === 1 ? there[0] : undefined;
+  if (satisfiable.length === 0) return 'unsatisfiable';
+  return satisfiable.length === 1 ? satisfiable[0] : undefined;
 }
 
 function suffixRange(length: number, size: number): ByteRange {

@@ -5,8 +5,8 @@ import type { FastifyInstance } from 'fastify';
 const declaredTypes = new WeakMap<IncomingMessage, string>();
 
 /**
- * Keeps the Content-Type of requests from Fastify, which refuses one that it cannot read even if nothing depends on it.
- * What a body is, its route decides; the few that need to know what was declared ask `contentTypeOf`.
+ * Hides the Content-Type of requests from Fastify, which rejects types that it cannot parse. Routes decide how to parse
+ * their bodies, and call `getContentType` if they need the declared type.
  */
 export function hideContentTypes(app: FastifyInstance): void {
   app.addHook('onRequest', async ({ raw }) => {
@@ -17,7 +17,7 @@ export function hideContentTypes(app: FastifyInstance): void {
   });
 }
 
-/** What the client declared: the type in lower case, and its parameters. Of what cannot be read, as much as can. */
+/** Gets the declared type in lowercase and its parameters. Invalid parts of the header are left out. */
 export function getContentType(request: IncomingMessage): { type: string; parameters: Record<string, string> } {
   return parse(declaredTypes.get(request) ?? '');
 }

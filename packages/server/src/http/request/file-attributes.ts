@@ -4,7 +4,7 @@ import type { FileTraits, NewVersionAttributes } from '@partway/protocol/schemas
 import { parseDate } from '../render/dates.ts';
 import type { FieldCodes } from './bodies.ts';
 
-/** Which codes the fields of a file get that is named in a body. */
+/** The error codes for fields of files in bodies. */
 export const FILE_CODES: FieldCodes = {
   '/name': { missing: 'missing_file_name', invalid: 'item_name_invalid' },
   '/parent': { missing: 'missing_destination', invalid: 'missing_destination' },
@@ -12,7 +12,7 @@ export const FILE_CODES: FieldCodes = {
   '/size': { missing: 'missing_file_size', invalid: 'invalid_file_size' },
 };
 
-/** What a client says of a file's content, to the second. */
+/** Parses the content dates that a client states, to the second. */
 export function parseContentDates(attributes: Pick<FileTraits, 'content_created_at' | 'content_modified_at'>): {
   contentCreatedAt?: Millis;
   contentModifiedAt?: Millis;
@@ -25,14 +25,14 @@ export function parseContentDates(attributes: Pick<FileTraits, 'content_created_
   };
 }
 
-/** What an upload or a commit says of a file beside its name. */
+/** Parses the attributes of an upload or a commit. */
 export function parseFileTraits(
   attributes: NewVersionAttributes,
 ): ReturnType<typeof parseContentDates> & ReturnType<typeof parseVersionTraits> {
   return { ...parseContentDates(attributes), ...parseVersionTraits(attributes) };
 }
 
-/** What a new version changes of the file itself: its name, if it gets one, and what the file keeps. */
+/** Parses the attributes of a new version that also change its file: name, description and details. */
 export function parseVersionTraits(
   attributes: NewVersionAttributes,
 ): ReturnType<typeof parseItemTraits> & { name?: string } {
@@ -40,7 +40,7 @@ export function parseVersionTraits(
   return { ...(name != null && { name }), ...parseItemTraits(attributes) };
 }
 
-/** Of these what the file itself keeps, whichever version is shown. */
+/** Parses the attributes that belong to the file, not to a version: description and details. */
 export function parseItemTraits(attributes: FileTraits): { description?: string; details: Partial<ItemDetails> } {
   const { description } = attributes;
   return { ...(description != null && { description }), details: pickDetails({ tags: attributes.tags }) };

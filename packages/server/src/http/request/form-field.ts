@@ -1,21 +1,23 @@
 import { parse } from 'content-type';
 import { decodeText } from './decode-text.ts';
 
-/** What the headers of one part of a multipart form say. */
+/** The headers of one part of a multipart form. */
 export interface FormField {
-  /** Empty if it has none: nothing is ever looked for under that name. */
+  /** Empty if it has none. */
   name: string;
-  /** One character for each byte. */
+  /** Not decoded: one character per byte. */
   fileName: string | undefined;
-  /** What the file name says of its own charset. */
+  /** The charset that the file name itself declares. */
   fileNameCharset: string | undefined;
   charset: string | undefined;
   isFile: boolean;
-  /** Its bytes stand for others (RFC 2045, section 6), which no client needs over HTTP and RFC 7578 has deprecated. */
+  /**
+   * Whether it has a transfer encoding (RFC 2045, section 6), which is not needed over HTTP and deprecated by RFC 7578.
+   */
   isEncoded: boolean;
 }
 
-/** Under these a file may come that has no file name with it. */
+/** Field names that mark a file even without a file name. */
 const FILE_FIELDS = ['file', 'content', 'contents', 'filename'];
 
 const NO_FIELD: FormField = {
@@ -27,7 +29,7 @@ const NO_FIELD: FormField = {
   isEncoded: false,
 };
 
-/** Reads a part's headers, whose names are in lower case. `attributes` is a field even if it has a file name. */
+/** Parses the headers of a part; their names must be lowercase. `attributes` is never a file, even with a file name. */
 export function parseFormField(headers: Record<string, string[]>): FormField {
   const disposition = parse(headers['content-disposition']?.[0] ?? '');
   const { type, parameters } = parse(headers['content-type']?.[0] ?? '');
@@ -46,7 +48,7 @@ export function parseFormField(headers: Record<string, string[]>): FormField {
   };
 }
 
-/** The name that a file came with: `filename`, or `filename*` as some older clients write a name that is not ASCII. */
+/** Finds the file name: `filename`, or `filename*`, in which some older clients send names that are not ASCII. */
 function parseFileName({
   filename: plain,
   'filename*': extended,
@@ -57,7 +59,7 @@ function parseFileName({
   return { fileName, fileNameCharset: charset };
 }
 
-/** The name that a file came with. */
+/** Decodes the file name of a field. */
 export function decodeFileName({ fileName = '', fileNameCharset }: FormField, charset: string | undefined): string {
   return decodeText(Buffer.from(fileName, 'latin1'), fileNameCharset ?? charset, 'The file name');
 }

@@ -6,7 +6,7 @@ import type { ItemChange } from '../../files/update-item.ts';
 import { ApiError } from '../api-error.ts';
 import { parseFolderIdValue } from './ids.ts';
 
-/** What a body says about a file's or folder's name, place, description and details. What is null stays as it is. */
+/** Parses the changes that apply to files and folders alike. Null means no change, as if the field were missing. */
 export function parseItemChange(request: FastifyRequest, body: ItemUpdate): ItemChange {
   const { name, description, parent } = body;
   return {
@@ -17,7 +17,7 @@ export function parseItemChange(request: FastifyRequest, body: ItemUpdate): Item
   };
 }
 
-/** Where a body puts a copy or a restored item: a folder, and a name where one is given. */
+/** Parses the target folder and the optional name of a copy. */
 export function parsePlace(
   request: FastifyRequest,
   { name, parent }: { name?: string | null; parent: { id: string | number } },
@@ -31,17 +31,19 @@ export function isSortBy(text: unknown): text is SortBy {
   return SORTS.some((known) => known === text);
 }
 
-/** `sort` and `direction` of a list; by name, ascending, where they are left out. */
+/** Parses `sort` and `direction` of a list. Defaults to ascending names. */
 export function parseOrder(request: FastifyRequest): ItemOrder {
   const { sort, direction } = request.query as { sort?: string; direction?: string };
   const by = sort || BY_NAME.by;
-  if (!isSortBy(by)) throw new ApiError('bad_request', `sort is one of ${SORTS.join(', ')}.`);
-  const way = String(direction || BY_NAME.direction).toLowerCase();
-  if (way !== 'asc' && way !== 'desc') throw new ApiError('bad_request', 'direction is ASC or DESC.');
-  return { by, direction: way };
+  if (!isSortBy(by)) throw new ApiError('bad_request', `sort must be one of ${SORTS.join(', ')}.`);
+  const lowercase = String(direction || BY_NAME.direction).toLowerCase();
+  if (lowercase !== 'asc' && lowercase !== 'desc') {
+    throw new ApiError('bad_request', 'direction must be ASC or DESC.');
+  }
+  return { by, direction: lowercase };
 }
 
-/** The `order` of an answer: by type always, then by what was asked for. */
+/** Renders the `order` of a list, which always starts with the type. */
 export function renderOrder({ by, direction }: ItemOrder): { by: string; direction: string }[] {
   return [
     { by: 'type', direction: 'ASC' },

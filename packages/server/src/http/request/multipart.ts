@@ -7,44 +7,44 @@ import { decodeFileName, type FormField, parseFormField } from './form-field.ts'
 import { parseJson } from './parse-json.ts';
 
 const MAX_ATTRIBUTE_BYTES = 64 * 1024;
-/** What all fields but the file may hold together, and what may come before the first of them. */
+/** Limit for all fields except the file together, and for the preamble. */
 const MAX_TEXT_BYTES = 128 * 1024;
 const MAX_PARTS = 50;
-/** RFC 2046 allows 70; the parser takes 250. */
+/** RFC 2046 allows 70 characters; the parser fails above 250. */
 const MAX_BOUNDARY_CHARACTERS = 200;
 
-/** A multipart upload, read up to its file; the file is still on its way. */
+/** A multipart upload that has been read up to the beginning of its file. */
 export interface MultipartUpload {
-  /** The `attributes` field as JSON; what a form of Box's first API said instead; undefined if nothing came. */
+  /** The parsed `attributes` field, or the equivalent from a form of Box's first API; undefined if there is neither. */
   attributes: unknown;
-  /** The file. Ends only once the whole form has come and was well formed; otherwise throws before its end. */
+  /** The file's bytes. Ends only after the whole form was received and is valid; otherwise throws. */
   file: AsyncIterable<Uint8Array>;
-  /** Takes no more of the body, wherever it stands. The caller's duty, also after the end. */
+  /** Stops reading the body. Callers must call this in the end, even if they have read all of the file. */
   dismiss(): void;
 }
 
 /**
- * Reads a multipart upload up to its file (wire: "What breaks clients"). Of the fields before it, `attributes` counts, of
- * any content type; others, such as those that web frameworks add, are ignored. The file may have any name.
- * Refuses `metadata_after_file_contents`, and `bad_request` for what is no such form.
- * Never ends the connection: a refusal must still find its way.
+ * Reads a multipart upload up to the beginning of its file. Uses the `attributes` field, with any content type, and
+ * ignores other fields, such as those that web frameworks add. The file's field can have any name. Throws
+ * `metadata_after_file_contents`, and `bad_request` for an invalid form. Never closes the connection, so that the error
+ * response can be sent.
  */
 export function openMultipart(request: IncomingMessage): Promise<MultipartUpload> {
   const parser = createParser(request);
   const opened = Promise.withResolvers<MultipartUpload>();
   const ended = Promise.withResolvers<void>();
-  // Whoever reads the file learns of it there; before that, through `opened`.
+  // Errors are reported by `opened`, and later by the file's iterator.
   ended.promise.catch(() => {});
   const texts = new Map<string, { field: FormField; bytes: Promise<Buffer> }>();
   let file: Readable | undefined;
   let parts = 0;
   let textBytes = 0;
 
-  function stop(refusal: ApiError): void {
+  function fail(error: ApiError): void {
     request.unpipe(parser);
-    opened.reject(refusal);
-    ended.reject(refusal);
-    file?.destroy(refusal);
+    opened.reject(error);
+    ended.reject(error);
+    file?.destroy(error);
   }
 
   function dismiss(): void {
@@ -52,81 +52,88 @@ export function openMultipart(request: IncomingMessage): Promise<MultipartUpload
     file?.destroy();
   }
 
-  function takePart(part: Readable, field: FormField): void {
+  function handlePart(part: Readable, field: FormField): void {
     const { name, isFile, isEncoded } = field;
     const isAttributes = name === 'attributes';
-    if (isEncoded && (isFile || isAttributes))
-      stop(malformedError('a part has a content-transfer-encoding: send its bytes'));
-    else if (isFile) takeFile(part, field);
-    else if (isAttributes && file !== undefined) stop(attributesTooLateError());
-    else if (isAttributes && texts.has(name)) stop(malformedError('it holds attributes twice'));
-    else {
+    if (isEncoded && (isFile || isAttributes)) {
+      fail(malformedError('content-transfer-encoding is not supported; send the bytes unencoded'));
+    } else if (isFile) {
+      handleFile(part, field);
+    } else if (isAttributes && file !== undefined) {
+      fail(attributesTooLateError());
+    } else if (isAttributes && texts.has(name)) {
+      fail(malformedError('it contains the field "attributes" twice'));
+    } else {
       const bytes = readText(part, isAttributes ? MAX_ATTRIBUTE_BYTES : MAX_TEXT_BYTES);
       if (!texts.has(name)) texts.set(name, { field, bytes });
     }
   }
 
-  function takeFile(part: Readable, field: FormField): void {
+  function handleFile(part: Readable, field: FormField): void {
     if (file !== undefined) {
-      stop(malformedError('it holds more than one file'));
+      fail(malformedError('it contains more than one file'));
       return;
     }
     file = part;
-    attributesOf(field).then(
+    parseAttributes(field).then(
       (attributes) => opened.resolve({ attributes, file: readComplete(part, ended.promise), dismiss }),
-      stop,
+      fail,
     );
   }
 
-  /** Resolves with the bytes of a field. One that is too large stops everything, and then it never does. */
-  function readText(part: Readable, most: number): Promise<Buffer> {
+  /** Resolves to the bytes of a field. If the field is too large, the upload fails and the promise never settles. */
+  function readText(part: Readable, maxBytes: number): Promise<Buffer> {
     const chunks: Buffer[] = [];
     let size = 0;
     part.on('data', (chunk: Buffer) => {
       chunks.push(chunk);
       size += chunk.length;
       textBytes += chunk.length;
-      if (size > most || textBytes > MAX_TEXT_BYTES) {
+      if (size > maxBytes || textBytes > MAX_TEXT_BYTES) {
         part.removeAllListeners('data');
-        stop(malformedError(`a field is larger than ${most} bytes, or all are larger than ${MAX_TEXT_BYTES} together`));
+        fail(
+          malformedError(
+            `a field is larger than ${maxBytes} bytes, or all fields together are larger than ${MAX_TEXT_BYTES} bytes`,
+          ),
+        );
       }
     });
     return new Promise((resolve) => part.on('end', () => resolve(Buffer.concat(chunks))));
   }
 
-  async function attributesOf(named: FormField): Promise<unknown> {
-    const found = texts.get('attributes');
-    const charset = (await text('_charset_')) ?? getContentType(request).parameters.charset;
-    if (found !== undefined) {
-      return parseJson(await found.bytes, found.field.charset ?? charset, 'The field "attributes"');
+  async function parseAttributes(fileField: FormField): Promise<unknown> {
+    const attributes = texts.get('attributes');
+    const charset = (await findText('_charset_')) ?? getContentType(request).parameters.charset;
+    if (attributes !== undefined) {
+      return parseJson(await attributes.bytes, attributes.field.charset ?? charset, 'The field "attributes"');
     }
-    // Box's first API, which curl examples of its time show: the file has its name with it.
-    const parent = (await text('parent_id')) ?? (await text('folder_id'));
-    return parent === undefined ? undefined : { name: decodeFileName(named, charset), parent: { id: parent } };
+    // Box's first API, still in old curl examples, took the name from the file's own field.
+    const parent = (await findText('parent_id')) ?? (await findText('folder_id'));
+    return parent === undefined ? undefined : { name: decodeFileName(fileField, charset), parent: { id: parent } };
   }
 
-  async function text(name: string): Promise<string | undefined> {
+  async function findText(name: string): Promise<string | undefined> {
     return (await texts.get(name)?.bytes)?.toString('latin1').trim();
   }
 
   parser.on('preamble', (preamble) => {
-    preamble.on('error', () => stop(malformedError('its boundary never comes')));
+    preamble.on('error', () => fail(malformedError('it does not contain its boundary')));
     void readText(preamble, MAX_TEXT_BYTES);
   });
   parser.on('part', (part) => {
     parts += 1;
-    part.on('error', () => stop(malformedError('it ends in the middle of a field')));
-    if (parts > MAX_PARTS) return stop(malformedError(`it holds more than ${MAX_PARTS} fields`));
-    part.on('header', (headers) => takePart(part, parseFormField(headers as Record<string, string[]>)));
+    part.on('error', () => fail(malformedError('it ends in the middle of a field')));
+    if (parts > MAX_PARTS) return fail(malformedError(`it contains more than ${MAX_PARTS} fields`));
+    part.on('header', (headers) => handlePart(part, parseFormField(headers as Record<string, string[]>)));
   });
   parser.on('finish', () => {
-    if (file === undefined) opened.reject(malformedError('it holds no file'));
+    if (file === undefined) opened.reject(malformedError('it contains no file'));
     ended.resolve();
   });
-  parser.on('error', () => stop(malformedError('it ends before its closing boundary')));
-  request.on('error', () => stop(malformedError('it broke off')));
+  parser.on('error', () => fail(malformedError('it ends before its closing boundary')));
+  request.on('error', () => fail(malformedError('it ended early')));
   request.on('close', () => {
-    if (!request.complete) stop(malformedError('it broke off'));
+    if (!request.complete) fail(malformedError('it ended early'));
   });
   request.pipe(parser);
   return opened.promise;
@@ -137,7 +144,7 @@ function createParser(request: IncomingMessage): Dicer {
   const { boundary = '' } = parameters;
   if (!type.startsWith('multipart/'))
     throw malformedError('its content type is not multipart/form-data with a boundary');
-  if (boundary === '') throw malformedError('its content type names no boundary');
+  if (boundary === '') throw malformedError('its content type has no boundary');
   if (boundary.length > MAX_BOUNDARY_CHARACTERS)
     throw malformedError(`its boundary has more than ${MAX_BOUNDARY_CHARACTERS} characters`);
   return new Dicer({ boundary, maxHeaderPairs: 100, maxHeaderSize: 16_384 } as ConstructorParameters<typeof Dicer>[0]);
@@ -147,18 +154,18 @@ async function* readComplete(stream: Readable, ended: Promise<void>): AsyncGener
   try {
     yield* stream;
   } catch (error) {
-    // The refusal says what the parser's error does not.
+    // Rejects with the `ApiError`, which explains more than the parser's error.
     await ended;
     throw error;
   }
   await ended;
 }
 
-/** For a file that comes before `attributes`, or without them. */
+/** The error for a file that comes before `attributes` or without it. */
 export function attributesTooLateError(): ApiError {
   return new ApiError('metadata_after_file_contents', 'The field "attributes" must come before the file.');
 }
 
-function malformedError(why: string): ApiError {
-  return new ApiError('bad_request', `The multipart body cannot be taken: ${why}. Nothing of it was kept.`);
+function malformedError(reason: string): ApiError {
+  return new ApiError('bad_request', `The multipart body is invalid: ${reason}. Nothing was stored.`);
 }

@@ -4,12 +4,12 @@ import type { PageCursor } from '../../files/paging.ts';
 import { ApiError } from '../api-error.ts';
 import { isSortBy } from './item-changes.ts';
 
-/** A place in a list's order as text that means nothing to clients. */
+/** Encodes a cursor as an opaque marker for clients. */
 export function renderMarker({ by, direction, kind, key, id }: PageCursor): string {
   return Buffer.from(JSON.stringify([by, direction, kind, key, id])).toString('base64url');
 }
 
-/** The place in `text`; none, for the beginning, where it is empty. Refuses what was not made here. */
+/** Decodes a marker. Returns undefined for an empty one, which means the beginning. Throws `bad_request`. */
 export function parseMarker(text: unknown): PageCursor | undefined {
   if (text === undefined || text === '') return undefined;
   const [by, direction, kind, key, id] = decodeMarker(text);
@@ -22,7 +22,7 @@ export function parseMarker(text: unknown): PageCursor | undefined {
   ) {
     return { by, direction, kind, key: key as string | number, id: id as ItemId };
   }
-  throw new ApiError('bad_request', 'The marker is not one that this server gave out: begin without one.');
+  throw new ApiError('bad_request', 'The marker is invalid. Start without a marker.');
 }
 
 function decodeMarker(text: unknown): unknown[] {
@@ -37,7 +37,7 @@ function decodeMarker(text: unknown): unknown[] {
 const MAX_OFFSET = 10_000;
 const MAX_LIMIT = 1_000;
 
-/** `offset` and `limit` of a list. A limit above 1,000 counts as 1,000, and the answer says so. */
+/** Parses `offset` and `limit` of a list. A limit above 1,000 is reduced to 1,000, and the response shows that. */
 export function parseOffsetPage(
   request: FastifyRequest,
   { defaultLimit }: { defaultLimit: number },
@@ -46,10 +46,11 @@ export function parseOffsetPage(
   const offset = parseInteger(query.offset) ?? 0;
   const limit = parseInteger(query.limit) ?? defaultLimit;
   if (Number.isNaN(offset) || offset > MAX_OFFSET) {
-    throw new ApiError('invalid_offset', `offset is a whole number from 0 to ${MAX_OFFSET}.`);
+    throw new ApiError('invalid_offset', `offset must be an integer from 0 to ${MAX_OFFSET}.`);
   }
-  if (Number.isNaN(limit) || limit < 1)
-    throw new ApiError('invalid_limit', `limit is a whole number from 1 to ${MAX_LIMIT}.`);
+  if (Number.isNaN(limit) || limit < 1) {
+    throw new ApiError('invalid_limit', `limit must be an integer from 1 to ${MAX_LIMIT}.`);
+  }
   return { offset, limit: Math.min(limit, MAX_LIMIT) };
 }
 
@@ -58,7 +59,7 @@ function parseInteger(text: unknown): number | undefined {
   return typeof text === 'string' && /^[0-9]{1,9}$/.test(text) ? Number(text) : Number.NaN;
 }
 
-/** Whether a query parameter says yes: `true` in any case, since some clients spell it as their language does. */
+/** Whether a query parameter is `true`. Case-insensitive, because some clients send the spelling of their language. */
 export function isTrue(value: unknown): boolean {
   return typeof value === 'string' && value.toLowerCase() === 'true';
 }

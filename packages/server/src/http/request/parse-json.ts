@@ -1,14 +1,15 @@
 import { ApiError } from '../api-error.ts';
 import { decodeText } from './decode-text.ts';
 
-/** How deep arrays and objects may lie in each other. What this API takes needs six. */
+/** Maximum nesting of arrays and objects. Requests of this API need six levels. */
 export const MAX_JSON_NESTING = 32;
-/** How many values and members a text may hold. A commit of 10,000 parts has 50,000. */
+/** Maximum number of values. A commit of 10,000 parts has 50,000. */
 export const MAX_JSON_VALUES = 100_000;
 
 /**
- * The value of a JSON text. What would hold up the server is refused before it is parsed: deep nesting, and more values
- * than any call needs. `subject` is what refusals call the text.
+ * Parses JSON. Text that would block the event loop, with deep nesting or too many values, is rejected before it is
+ * parsed. Throws `bad_request`, and the errors of `decodeText`.
+ * @param subject What errors call the text, such as "The body".
  */
 export function parseJson(bytes: Uint8Array, charset: string | undefined, subject: string): unknown {
   const text = decodeText(bytes, charset, subject);
@@ -16,11 +17,11 @@ export function parseJson(bytes: Uint8Array, charset: string | undefined, subjec
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new ApiError('bad_request', `${subject} is not JSON.`, { cause: error });
+    throw new ApiError('bad_request', `${subject} is not valid JSON.`, { cause: error });
   }
 }
 
-/** Counts without building anything: a few milliseconds for the largest body, however it is made. */
+/** Counts values without building them, which takes a few milliseconds at most for the largest body of any shape. */
 function checkShape(text: string, subject: string): void {
   let depth = 0;
   let values = 1;
@@ -43,39 +44,42 @@ function checkShape(text: string, subject: string): void {
       case 0x2c: // ,
         values += 1;
         if (values > MAX_JSON_VALUES) {
-          throw new ApiError('bad_request', `${subject} holds more than ${MAX_JSON_VALUES} values.`);
+          throw new ApiError('bad_request', `${subject} contains more than ${MAX_JSON_VALUES} values.`);
         }
     }
   }
 }
 
-/** So many characters of a string are looked at one by one before its end is searched for, which is faster in long ones. */
+/**
+ * The number of characters of a string that are scanned one by one before `indexOf` is used, which is faster if it is
+ * long.
+ */
 const SCANNED_CHARACTERS = 32;
 
 /**
- * Where the string that begins at `start` has its closing quote; the end of the text if it has none. A search that finds
- * an escaped quote is followed by a walk, so that strings of many escapes cost no search for each.
+ * Finds the closing quote of the string that begins at `start`, or the end of the text. If `indexOf` finds an escaped
+ * quote, the next characters are scanned again, so that a string with many escapes does not cost a search for each.
  */
 function findStringEnd(text: string, start: number): number {
-  let walked = 0;
+  let scanned = 0;
   for (let at = start + 1; at < text.length; at += 1) {
     const code = text.charCodeAt(at);
     if (code === 0x22) return at;
-    walked += 1;
+    scanned += 1;
     if (code === 0x5c) {
       at += 1;
-    } else if (walked >= SCANNED_CHARACTERS) {
+    } else if (scanned >= SCANNED_CHARACTERS) {
       const quote = text.indexOf('"', at);
       if (quote === -1) return text.length;
       if (!isEscaped(text, quote, at)) return quote;
       at = quote;
-      walked = 0;
+      scanned = 0;
     }
   }
   return text.length;
 }
 
-/** Whether the quote at `at` follows an odd number of backslashes; `from` is before all of them. */
+/** Whether the quote at `at` follows an odd number of backslashes. `from` is a position before all of them. */
 function isEscaped(text: string, at: number, from: number): boolean {
   let first = at;
   while (first - 1 > from && text.charCodeAt(first - 1) === 0x5c) first -= 1;

@@ -5,43 +5,46 @@ import { ApiError } from '../api-error.ts';
 
 export function parseSessionIdParam(params: unknown): SessionId {
   const id = parseSessionId((params as { session_id: string }).session_id);
-  if (id === undefined) throw new ApiError('invalid_upload_session_id', 'An upload session id is 32 hex digits.');
+  if (id === undefined) throw new ApiError('invalid_upload_session_id', 'An upload session ID must be 32 hex digits.');
   return id;
 }
 
-/** The `digest` header, which a part and a commit both need. */
+/** Parses the `digest` header, which is required for parts and commits. */
 export function parseDigestHeader(headers: IncomingHttpHeaders): Sha1 {
   const header = headers.digest;
   if (typeof header !== 'string')
-    throw new ApiError('bad_request', 'The digest header is missing: digest: sha=BASE64.');
+    throw new ApiError('bad_request', 'The digest header is missing. Its form is: digest: sha=BASE64');
   const sha1 = parseDigest(header);
   if (sha1 === undefined) {
-    throw new ApiError('bad_request', 'The digest header must be sha= and the base64 of the 20 bytes of a SHA-1.');
+    throw new ApiError('bad_request', 'The digest header must be sha= and the 20 bytes of a SHA-1 in base64.');
   }
   return sha1;
 }
 
-/** The `content-range` header of a part. A Content-Length that contradicts it is refused before the body is read. */
+/** Parses the `content-range` header of a part. */
 export function parseRangeHeader(headers: IncomingHttpHeaders): ContentRange {
   const header = headers['content-range'];
   if (header === undefined) {
-    throw new ApiError('bad_request', 'The content-range header is missing: content-range: bytes FIRST-LAST/TOTAL.');
+    throw new ApiError(
+      'bad_request',
+      'The content-range header is missing. Its form is: content-range: bytes FIRST-LAST/TOTAL',
+    );
   }
   const range = parseContentRange(header);
   if (range === undefined) {
-    throw new ApiError('bad_request', 'The content-range header must be bytes FIRST-LAST/TOTAL, all three in digits.');
+    throw new ApiError('bad_request', 'The content-range header must be bytes FIRST-LAST/TOTAL, with three numbers.');
   }
   return range;
 }
 
-/** Refuses a body whose announced length is not that of its range, before a byte of it is read. */
+/** Rejects a body whose Content-Length contradicts its range, before any of it is read. */
 export function checkContentLength(headers: IncomingHttpHeaders, { first, last }: ContentRange): void {
   const announced = headers['content-length'];
   const length = last - first + 1;
   if (announced !== undefined && Number(announced) !== length && length > 0) {
     throw new ApiError(
       'bad_request',
-      `content-length is ${announced}; the range ${first}-${last} holds ${length} bytes.`,
+      `The content-length is ${announced}, but the range ${first}-${last} has ${length} bytes.`,
     );
   }
 }

@@ -4,17 +4,17 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ItemRow } from '../../database/schema.ts';
 import { matchesEtag } from '../../files/get-item.ts';
 
-/** What tells one state of a resource from another. */
+/** The validators of a resource's current state (RFC 9110, section 8.8). */
 export interface Validators {
-  /** A strong tag, without its quotes. */
+  /** A strong entity tag, without quotes. */
   etag: string;
   /** `Last-Modified`, to the second. */
   modifiedAt: Millis;
-  /** Whether that second names this state alone. Asked only if a date decides. */
+  /** Whether no other state has the same date. Called only if a date decides. */
   isDateStrong(): Promise<boolean>;
 }
 
-/** Of a GET or HEAD, in the order of RFC 9110, section 13.2.2: a tag decides, if there is one, before a date. */
+/** Evaluates the preconditions of a GET or HEAD, in the order of RFC 9110, section 13.2.2: tags override dates. */
 export async function checkPreconditions(
   headers: IncomingHttpHeaders,
   state: Validators,
@@ -35,7 +35,7 @@ export async function checkPreconditions(
   return 'holds';
 }
 
-/** Whether a range may be sent: `If-Range`, a strong tag or a date, names this very state (section 13.1.5). */
+/** Whether a range can be sent: `If-Range` is absent, or matches the current state (RFC 9110, section 13.1.5). */
 export async function canSendRange({ 'if-range': header }: IncomingHttpHeaders, state: Validators): Promise<boolean> {
   if (header === undefined) return true;
   const date = parseHttpDate(String(header));
@@ -49,19 +49,22 @@ function matchesTag(header: string, etag: string, comparison: 'strong' | 'weak')
   return tags === '*' || tags.some(({ value, weak }) => value === etag && (comparison === 'weak' || !weak));
 }
 
-/** Whoever has a state of the same second may have another one. Later dates are not of a state: a clock chose them. */
+/**
+ * Whether the client could have another state from the same second. Only an equal date is ambiguous: later dates come
+ * from the client's clock, not from `Last-Modified`.
+ */
 async function isAmbiguous(date: Millis, state: Validators): Promise<boolean> {
   return date === state.modifiedAt && !(await state.isDateStrong());
 }
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
-/** The three forms of RFC 9110, section 5.6.7; the second and third are obsolete but have to be read. */
+/** The three date formats of RFC 9110, section 5.6.7. The second and third are obsolete but must be supported. */
 const IMF_FIXDATE = /^[A-Z][a-z]{2}, ([0-9]{2}) ([A-Z][a-z]{2}) ([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) GMT$/;
 const RFC_850 = /^[A-Z][a-z]{5,8}, ([0-9]{2})-([A-Z][a-z]{2})-([0-9]{2}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) GMT$/;
 const ASCTIME = /^[A-Z][a-z]{2} ([A-Z][a-z]{2}) ([ 0-9][0-9]) ([0-9]{2}):([0-9]{2}):([0-9]{2}) ([0-9]{4})$/;
 
-/** An HTTP date in milliseconds since 1970; undefined for what is none, which HTTP has servers ignore. */
+/** Parses an HTTP date to milliseconds since 1970. Returns undefined for an invalid date, which servers must ignore. */
 export function parseHttpDate(text: string, now = Date.now()): number | undefined {
   const imf = IMF_FIXDATE.exec(text);
   if (imf !== null) return toMillis(imf[3], imf[2], imf[1], imf.slice(4));
@@ -71,7 +74,7 @@ export function parseHttpDate(text: string, now = Date.now()): number | undefine
   return asctime === null ? undefined : toMillis(asctime[6], asctime[1], asctime[2], asctime.slice(3, 6));
 }
 
-/** More than 50 years ahead means the last century's. */
+/** A date more than 50 years in the future is in the past century. */
 function nearestYear(twoDigits: number, now: number): number {
   const thisYear = new Date(now).getUTCFullYear();
   const year = thisYear - (thisYear % 100) + twoDigits;
@@ -91,15 +94,15 @@ function toMillis(
   return new Date(at - seconds * 1000).getUTCDate() === Number(day) ? at : undefined;
 }
 
-/** An entity tag of a condition: `"x"` or `W/"x"`; also `x`, since Box's own etags are sent without quotes. */
+/** An entity tag: `"x"` or `W/"x"`, or `x`, because Box's etags are sent without quotes. */
 interface EntityTag {
   value: string;
   weak: boolean;
 }
 
 /**
- * The tags in an `If-Match`, `If-None-Match` or `If-Range`, or `*` for any (RFC 9110, section 8.8.3). One look at each
- * character; what is no tag is passed over, so that it matches nothing.
+ * Parses the tags of `If-Match`, `If-None-Match` or `If-Range`, or `*` for any (RFC 9110, section 8.8.3), in linear
+ * time. Invalid tags are skipped, so that they match nothing.
  */
 export function parseEntityTags(header: string): EntityTag[] | '*' {
   if (header.trim() === '*') return '*';
@@ -109,21 +112,21 @@ export function parseEntityTags(header: string): EntityTag[] | '*' {
     const start = weak ? at + 2 : at;
     const quoted = header[start] === '"';
     const end = header.indexOf(quoted ? '"' : ',', start + 1);
-    const stop = end < 0 ? header.length : end;
+    const tagEnd = end < 0 ? header.length : end;
     if (header[at] === ',' || header[at] === ' ' || header[at] === '\t') {
       at += 1;
     } else if (quoted) {
-      if (end >= 0) tags.push({ value: header.slice(start + 1, stop), weak });
-      at = stop + 1;
+      if (end >= 0) tags.push({ value: header.slice(start + 1, tagEnd), weak });
+      at = tagEnd + 1;
     } else {
-      tags.push({ value: header.slice(start, stop).trim(), weak: false });
-      at = stop;
+      tags.push({ value: header.slice(start, tagEnd).trim(), weak: false });
+      at = tagEnd;
     }
   }
   return tags;
 }
 
-/** Whether the client has this state of the item already; the reply is then 304, empty. */
+/** Whether the client already has the current state of the item, so that the response is 304. */
 export function isUnmodified(request: FastifyRequest, item: ItemRow): boolean {
   const header = request.headers['if-none-match'];
   return header !== undefined && matchesEtag(header, item.etag);

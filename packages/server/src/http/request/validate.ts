@@ -5,12 +5,12 @@ import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import type { Static, TSchema } from 'typebox';
 
 /**
- * Fastify brings it along; TypeBox's own checker would be 300 modules more to load at every start. The schemas come from
- * TypeBox, so that checking each against JSON Schema's own would only cost time.
+ * Ajv is a dependency of Fastify anyway; TypeBox's own checker would load 300 more modules at every start. The schemas
+ * come from TypeBox, so they do not have to be validated against the meta-schema.
  */
 const ajv = new Ajv({ verbose: true, meta: false, validateSchema: false });
-for (const [format, faultOf] of Object.entries(FORMATS)) {
-  ajv.addFormat(format, (text: string) => faultOf(text) === undefined);
+for (const [format, findFault] of Object.entries(FORMATS)) {
+  ajv.addFormat(format, (text: string) => findFault(text) === undefined);
 }
 ajv.addKeyword({ keyword: 'ignored', schemaType: 'string' });
 ajv.addKeyword({
@@ -21,8 +21,8 @@ ajv.addKeyword({
 });
 
 /**
- * Makes a check of values against a schema, with the formats of the API. Compiling takes milliseconds, and a server has
- * some sixty schemas: each is compiled when it is needed for the first time, or they would be a quarter of every start.
+ * Creates a check for a schema with the API's formats. The schema is compiled when it is first used: compiling takes
+ * milliseconds, and compiling all 60 schemas at the start would take a quarter of the start time.
  */
 export function createSchemaCheck<Schema extends TSchema>(schema: Schema): () => ValidateFunction<Static<Schema>> {
   let check: ValidateFunction<Static<Schema>> | undefined;
@@ -32,11 +32,11 @@ export function createSchemaCheck<Schema extends TSchema>(schema: Schema): () =>
   };
 }
 
-/** What a value's first fault is: said as the concept says it, or else as JSON Schema does. */
+/** Converts a validation error to a fault, with the message of the field or format, or else JSON Schema's. */
 export function toFault({ keyword, params, schema, data, message }: ErrorObject): Fault {
   if (keyword === 'refused') return { says: `cannot be set: ${(schema as Refused).reason}` };
   if (keyword === 'enum') return { says: `must be one of ${(params.allowedValues as unknown[]).join(', ')}` };
   if (keyword === 'const') return { says: `must be ${JSON.stringify(params.allowedValue)}` };
   const fault = keyword === 'format' ? FORMATS[String(params.format)]?.(String(data)) : undefined;
-  return fault ?? { says: message ?? 'is not what this call takes' };
+  return fault ?? { says: message ?? 'is invalid for this request' };
 }
