@@ -14,65 +14,69 @@ import {
   toSyntaxApiError,
 } from './syntax-errors.ts';
 
-/** Requests that may wait for their turn on all connections together; each takes a few kilobytes. */
+/** Limit for waiting requests of all connections together. Each takes a few kilobytes of memory. */
 const MAX_WAITING = 16_384;
 
 interface ConnectionSettings {
-  /** Requests that a client may send ahead on one connection while one is in progress. */
+  /** Requests that can wait on one connection while another is in progress. */
   maxPipelined: number;
   bodyPace: Pace;
   responsePace: Pace;
   errorHeaders: ErrorHeaders;
 }
 
-/** Headers of an error that is sent without Fastify; the request's own are empty if they could not be read. */
+/**
+ * Returns the headers of an error that is sent without Fastify. `headers` is empty if the request could not be parsed.
+ */
 export type ErrorHeaders = (
   request: Pick<IncomingMessage, 'headers'> & Pick<FastifyRequest, 'protocol'>,
 ) => Record<string, string>;
 
-interface Turn extends Exchange {
-  /** What is wrong with the request, if that is known before its turn; and whether it ends the connection. */
+interface QueuedRequest extends Exchange {
+  /** The error to send, if it was found while the request was waiting. */
   error?: ApiError;
+  /** Whether the connection is closed after the response. */
   close?: boolean;
-  /** What had been read from the connection when the headers were. */
+  /** Bytes read from the connection when the headers were parsed. */
   bytesReadBefore?: number;
-  /** Fastify's reply, once it has one. */
+  /** Fastify's reply, as soon as there is one. */
   reply?: FastifyReply;
 }
 
 interface Connection {
-  /** The request that is being answered. */
-  current: Turn | undefined;
-  /** The request that came last; its body may still come after its response. */
-  latest?: Turn;
-  /** Read, but not begun. */
-  waiting: Turn[];
-  /** No further request is taken; how many were dropped since. */
+  /** The request in progress. */
+  current: QueuedRequest | undefined;
+  /** The most recent request. Its body can still arrive after its response. */
+  latest?: QueuedRequest;
+  /** Requests that were parsed but not started. */
+  waiting: QueuedRequest[];
+  /** Whether further requests are dropped, because the connection will be closed. */
   isEnding: boolean;
+  /** The number of requests dropped since. */
   dropped: number;
   /** Sent after the last response, before the connection is closed. */
   finalError?: FinalError;
 }
 
-/** A refusal of something that never became a request, as far as it got. */
+/** The error for input that could not be parsed as a request, with the request line if there was one. */
 interface FinalError {
   error: ApiError;
   line: RequestLine;
 }
 
 /**
- * What lies between Node's server and Fastify. Requests of one connection are handled one at a time, in their order,
- * however many come ahead; nothing is begun for a client that has left. Whatever Node would answer by itself is refused
- * here in Box's format, in its turn, and never after a response that has begun.
+ * Sits between Node's HTTP server and Fastify. Handles the requests of a connection one at a time and in order, and
+ * starts none for a client that has disconnected. Errors that Node would send by itself are sent here, in Box's format
+ * and in order, and never after the start of another response.
  */
 export class Connections {
   readonly #maxPipelined: number;
   readonly #errorHeaders: ErrorHeaders;
   readonly #log: FastifyBaseLogger;
-  readonly #deadlines: Deadlines<Turn>;
+  readonly #deadlines: Deadlines<QueuedRequest>;
   readonly #connections = new WeakMap<Socket, Connection>();
-  readonly #turns = new WeakMap<IncomingMessage, Turn>();
-  /** Requests that wait for their turn, of all connections. */
+  readonly #queued = new WeakMap<IncomingMessage, QueuedRequest>();
+  /** The number of waiting requests of all connections. */
   #waitingCount = 0;
   #handle: RequestListener = () => {};
 
@@ -80,30 +84,30 @@ export class Connections {
     this.#maxPipelined = maxPipelined;
     this.#errorHeaders = errorHeaders;
     this.#log = log;
-    this.#deadlines = new Deadlines<Turn>({
+    this.#deadlines = new Deadlines<QueuedRequest>({
       body: bodyPace,
       response: responsePace,
-      onSlowBody: (turn) =>
+      onSlowBody: (queued) =>
         this.#abort(
-          turn,
+          queued,
           new ApiError(
             'request_timeout',
-            'The body came too slowly or stopped. What was acknowledged stands; send this again.',
+            'The body arrived too slowly or stopped. Send the request again; earlier acknowledged requests are not affected.',
           ),
         ),
       onSlowReader: ({ request }) => {
         this.#log.info({ remoteAddress: request.socket.remoteAddress }, 'a client does not read its response');
         resetConnection(request.socket);
       },
-      // It may have closed its side only, and wait for a response.
-      onIncompleteBody: (turn) => this.#abort(turn, incompleteRequestError()),
+      // The client can have closed only its side of the connection and wait for a response.
+      onIncompleteBody: (queued) => this.#abort(queued, incompleteRequestError()),
     });
   }
 
-  /** Takes over what `server` receives; `handle` is called for each request in its turn. */
+  /** Handles everything that `server` receives. Calls `handle` for each request when it is next. */
   serve(server: Server, handle: RequestListener): void {
     this.#handle = handle;
-    // A client may say that it sends no more and still wait for its responses.
+    // Clients can close their side of the connection and still wait for responses.
     Object.assign(server, { httpAllowHalfOpen: true });
     server.on('request', (request, response) => this.#enqueue({ request, response }));
     server.on('checkContinue', (request, response) => {
@@ -114,52 +118,54 @@ export class Connections {
       this.#enqueue({
         request,
         response,
-        error: new ApiError('expectation_failed', 'The only Expect header that is understood is 100-continue.'),
+        error: new ApiError('expectation_failed', 'The only supported Expect header is 100-continue.'),
       }),
     );
     server.on('connect', (_request, socket: Socket) => {
-      // Node has let go of the connection: errors, and the end of what is in progress, are ours now.
+      // Node no longer handles this connection, so errors and the current response have to be handled here.
       const connection = this.#getConnection(socket);
       socket.on('error', () => {});
       socket.on('drain', () => connection.current?.response.emit('drain'));
       socket.resume();
-      const refusal = new ApiError('method_not_allowed', 'This server is no proxy: it does not take CONNECT.');
-      this.#endConnection(socket, { error: refusal, line: {} });
+      const error = new ApiError('method_not_allowed', 'CONNECT is not supported: this server is not a proxy.');
+      this.#endConnection(socket, { error, line: {} });
     });
     server.once('close', () => this.#deadlines.close());
   }
 
-  /** What Node's parser gives up on, and connections that break. */
-  rejectBadSyntax(error: RequestSyntaxError, socket: Socket): void {
-    const refusal = toSyntaxApiError(error.code);
-    if (refusal === undefined) socket.destroy();
-    else this.#endConnection(socket, { error: refusal, line: findRequestLine(error) });
+  /** Handles input that Node's parser rejects, and errors of the connection. */
+  rejectBadSyntax(syntaxError: RequestSyntaxError, socket: Socket): void {
+    const error = toSyntaxApiError(syntaxError.code);
+    if (error === undefined) socket.destroy();
+    else this.#endConnection(socket, { error, line: findRequestLine(syntaxError) });
   }
 
-  /** Notes Fastify's reply to a request, so that it can be overtaken. */
+  /** Records Fastify's reply to a request, so that an error can be sent in place of it. */
   attachReply(request: IncomingMessage, reply: FastifyReply): void {
-    const turn = this.#turns.get(request);
-    if (turn !== undefined) turn.reply = reply;
+    const queued = this.#queued.get(request);
+    if (queued !== undefined) queued.reply = reply;
   }
 
   #getConnection(socket: Socket): Connection {
-    const known = this.#connections.get(socket);
-    if (known !== undefined) return known;
+    const existing = this.#connections.get(socket);
+    if (existing !== undefined) return existing;
     const connection: Connection = { current: undefined, waiting: [], isEnding: false, dropped: 0 };
     this.#connections.set(socket, connection);
     const destroySoon = socket.destroySoon.bind(socket);
-    // Node calls it after the last response that it knows of: something may have to follow, or a refused body may still come.
+    // Node calls this after the last response that it knows of. An error may have to follow, or a rejected body may
+    // still arrive.
     socket.destroySoon = () => {
-      const { current, finalError: last } = connection;
-      if (last !== undefined && current !== undefined && !announcesClose(current)) this.#sendFinalError(socket, last);
-      else if (current?.request.complete === false) closeGracefully(socket);
+      const { current, finalError } = connection;
+      if (finalError !== undefined && current !== undefined && !announcesClose(current)) {
+        this.#sendFinalError(socket, finalError);
+      } else if (current?.request.complete === false) closeGracefully(socket);
       else destroySoon();
     };
     return connection;
   }
 
-  #enqueue(turn: Turn): void {
-    const { socket } = turn.request;
+  #enqueue(queued: QueuedRequest): void {
+    const { socket } = queued.request;
     const connection = this.#getConnection(socket);
     const { waiting } = connection;
     if (connection.isEnding) {
@@ -169,106 +175,111 @@ export class Connections {
     }
     if (waiting.length >= this.#maxPipelined || this.#waitingCount >= MAX_WAITING) {
       connection.isEnding = true;
-      turn.close = true;
-      turn.error = new ApiError('unavailable', 'Too many requests were sent ahead of responses: wait for some first.');
+      queued.close = true;
+      queued.error = new ApiError(
+        'unavailable',
+        'Too many requests were sent without waiting for responses. Wait for some responses first.',
+      );
     }
-    turn.bytesReadBefore = socket.bytesRead;
-    connection.latest = turn;
-    waiting.push(turn);
+    queued.bytesReadBefore = socket.bytesRead;
+    connection.latest = queued;
+    waiting.push(queued);
     this.#waitingCount += 1;
     if (connection.current === undefined) this.#startNext(socket, connection);
-    // Those that are read already wait here; those that are not, where the client has them.
+    // Requests that are already parsed wait here. Further ones are not read from the connection.
     else socket.pause();
   }
 
   #startNext(socket: Socket, connection: Connection): void {
     const { waiting } = connection;
     if (socket.destroyed || socket.writableEnded) this.#waitingCount -= waiting.splice(0).length;
-    const turn = waiting.shift();
-    connection.current = turn;
-    if (turn === undefined) {
+    const queued = waiting.shift();
+    connection.current = queued;
+    if (queued === undefined) {
       if (connection.finalError !== undefined && socket.writable) this.#sendFinalError(socket, connection.finalError);
       return;
     }
     this.#waitingCount -= 1;
-    const { request, response } = turn;
-    this.#turns.set(request, turn);
-    this.#deadlines.watch(turn, turn.bytesReadBefore ?? socket.bytesRead);
+    const { request, response } = queued;
+    this.#queued.set(request, queued);
+    this.#deadlines.watch(queued, queued.bytesReadBefore ?? socket.bytesRead);
     response.once('close', () => this.#startNext(socket, connection));
     if (waiting.length === 0) socket.resume();
 
-    const misaddressed = resolveHost(request);
-    const refusal = turn.error ?? misaddressed;
-    if (refusal === undefined) this.#handle(request, response);
-    else this.#sendError(turn, refusal, { close: turn.close ?? misaddressed !== undefined });
+    const hostError = resolveHost(request);
+    const error = queued.error ?? hostError;
+    if (error === undefined) this.#handle(request, response);
+    else this.#sendError(queued, error, { close: queued.close ?? hostError !== undefined });
   }
 
-  /** Ends a connection with a refusal, in its turn; nothing that comes in any more counts. */
-  #endConnection(socket: Socket, ending: FinalError): void {
-    const { error: refusal } = ending;
+  /** Ends a connection with an error after the responses to earlier requests. Further input is ignored. */
+  #endConnection(socket: Socket, finalError: FinalError): void {
+    const { error } = finalError;
     const connection = this.#getConnection(socket);
     if (connection.isEnding) return;
     connection.isEnding = true;
     const { current, latest } = connection;
     if (latest !== undefined && !latest.request.complete) {
-      if (connection.waiting.includes(latest)) Object.assign(latest, { error: refusal, close: true });
-      else this.#abort(latest, refusal);
+      if (connection.waiting.includes(latest)) Object.assign(latest, { error, close: true });
+      else this.#abort(latest, error);
     } else if (current !== undefined) {
-      connection.finalError = ending;
+      connection.finalError = finalError;
     } else {
-      this.#sendFinalError(socket, ending);
+      this.#sendFinalError(socket, finalError);
     }
   }
 
-  #sendFinalError(socket: Socket, { error: refusal, line }: FinalError): void {
+  #sendFinalError(socket: Socket, { error, line }: FinalError): void {
     const { remoteAddress } = socket;
     const headers = this.#errorHeaders({ headers: {}, protocol: protocolOf(socket) });
-    const reqId = sendErrorOnSocket(socket, refusal, { line, headers });
-    this.#log.info({ reqId, remoteAddress, code: refusal.code }, refusal.message);
+    const reqId = sendErrorOnSocket(socket, error, { line, headers });
+    this.#log.info({ reqId, remoteAddress, code: error.code }, error.message);
   }
 
-  /** Answers a request whose body cannot be read to its end, whatever its handler is doing, and closes its connection. */
-  #abort(turn: Turn, refusal: ApiError): void {
-    const { request, response, reply } = turn;
+  /**
+   * Sends an error for a request whose body will not be complete, in place of its handler, and closes the connection.
+   */
+  #abort(queued: QueuedRequest, error: ApiError): void {
+    const { request, response, reply } = queued;
     const { socket } = request;
     this.#getConnection(socket).isEnding = true;
-    // Node forgets a request once it is answered, and then nobody tells its handler that no more of its body comes.
+    // After its response, Node would not end the request, and its handler would wait for the rest of the body.
     socket.once('close', () => request.destroy());
     if (response.headersSent) {
-      // There is no place for another one. What was ended is sent to its end; of anything else there will be no more.
+      // No other response can be sent. A complete response is sent to its end; an incomplete one is cut off.
       if (response.writableEnded) closeGracefully(socket);
       else socket.destroy();
       return;
     }
     if (reply !== undefined) {
-      // The handler learns of it when its body breaks off; that it fails then is no news.
+      // The handler fails when its body ends early. That failure does not have to be logged.
       reply.log = reply.log.child({}, { level: 'silent' });
       reply.hijack();
     }
-    this.#sendError(turn, refusal, { close: true });
-    // Node forgets a request once it is answered: whoever reads its body would wait for the rest of it forever.
-    const breakBody = () => request.destroy(new Error('the body broke off'));
-    if (socket.destroyed) breakBody();
-    else socket.once('close', breakBody);
+    this.#sendError(queued, error, { close: true });
+    // After its response, Node would not end the request, and readers of its body would wait forever.
+    const endBody = () => request.destroy(new Error('The body ended early.'));
+    if (socket.destroyed) endBody();
+    else socket.once('close', endBody);
   }
 
-  #sendError(turn: Turn, refusal: ApiError, { close }: { close: boolean }): void {
-    const { request, response, reply } = turn;
+  #sendError(queued: QueuedRequest, error: ApiError, { close }: { close: boolean }): void {
+    const { request, response, reply } = queued;
     const { method, socket } = request;
-    turn.close = close;
+    queued.close = close;
     const reqId = reply?.request.id ?? newRequestId();
     const protocol = reply?.request.protocol ?? protocolOf(socket);
     const headers = this.#errorHeaders({ headers: request.headers, protocol });
-    sendRawError({ request, response, requestId: reqId }, refusal, { close, headers });
-    this.#log.info({ reqId, method, remoteAddress: socket.remoteAddress, code: refusal.code }, refusal.message);
+    sendRawError({ request, response, requestId: reqId }, error, { close, headers });
+    this.#log.info({ reqId, method, remoteAddress: socket.remoteAddress, code: error.code }, error.message);
   }
 }
 
 /**
- * Whether the response says that it is the connection's last one. Node's own flag for that is also set when the client sends
- * no more, and `shouldKeepAlive` only says what the request wished for.
+ * Whether the response announces that the connection will be closed. Node's own flag is also set when the client has
+ * closed its side, and `shouldKeepAlive` only reflects the request.
  */
-function announcesClose({ response, reply, close }: Turn): boolean {
+function announcesClose({ response, reply, close }: QueuedRequest): boolean {
   return !response.shouldKeepAlive || close === true || reply?.getHeader('connection') === 'close';
 }
 
@@ -276,7 +287,7 @@ function protocolOf(socket: Socket): 'http' | 'https' {
   return 'encrypted' in socket ? 'https' : 'http';
 }
 
-/** Drops a connection with all that the system still holds for it. */
+/** Closes a connection without sending what the system has buffered. */
 function resetConnection(socket: Socket): void {
   if ('encrypted' in socket) socket.destroy();
   else socket.resetAndDestroy();

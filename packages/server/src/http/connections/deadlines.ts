@@ -3,14 +3,13 @@ import type { Socket } from 'node:net';
 import { findDisconnected } from './disconnects.ts';
 import { TcpTable } from './tcp-table.ts';
 
-/** What of a body may have been read with the headers before it. */
+/** The maximum of a body that can be read together with the headers. */
 const HEADER_READ_BYTES = 64 * 1024;
 
-/** How slowly a client may send a body, or take a response, before its connection is closed. */
+/** The minimum speed at which a client must send a body or read a response. */
 export interface Pace {
-  /** Over which time the pace is taken, in milliseconds. */
   windowMillis: number;
-  /** The fewest bytes that must pass in such a window. */
+  /** The minimum number of bytes per window. */
   bytes: number;
 }
 
@@ -23,38 +22,38 @@ export interface Exchange {
 interface DeadlineOptions<E extends Exchange> {
   body: Pace;
   response: Pace;
-  /** The body has stopped, or comes too slowly. Called once. */
+  /** Called once if the body arrives too slowly. */
   onSlowBody: (exchange: E) => void;
-  /** The client does not read the response, or reads it too slowly. Called once. */
+  /** Called once if the client reads the response too slowly. */
   onSlowReader: (exchange: E) => void;
-  /** The rest of the body will not come: the client has closed its side, or is gone. Called once. */
+  /** Called once if the rest of the body will not arrive, because the client has closed its side or is disconnected. */
   onIncompleteBody: (exchange: E) => void;
 }
 
-/** Bytes at a moment, from which the pace is taken. */
+/** A byte count at a time, as the start of a window. */
 interface Sample {
   bytes: number;
   at: number;
 }
 
 interface Watched {
-  /** What had been read from the connection when the request's headers were. */
+  /** Bytes read from the connection when the request's headers were parsed. */
   bytesReadBefore: number;
   received: Sample;
-  /** What the system has taken of the response. */
+  /** Bytes that the system has accepted from the connection's responses. */
   sent: Sample;
-  /** What the client has acknowledged, since the system takes nothing more. */
+  /** Bytes that the client has acknowledged. Only used while the system accepts no further bytes. */
   acknowledged: Sample | undefined;
 }
 
 /**
- * Sees to it that nobody holds a connection for nothing. Time in which the server itself does not read (a slow disk) or
- * has nothing to send is not held against the client. Bodies of refused requests are watched to their end as well.
+ * Detects clients that send or read too slowly. Time in which the server itself does not read (because of a slow disk)
+ * or has nothing to send does not count. Bodies of rejected requests are watched until they end as well.
  */
 export class Deadlines<E extends Exchange> {
   readonly #options: DeadlineOptions<E>;
   readonly #watched = new Map<E, Watched>();
-  /** How often it looks, in milliseconds. */
+  /** Milliseconds between checks. */
   readonly #interval: number;
   readonly #timer: NodeJS.Timeout;
   #isCheckingDisconnects = false;
@@ -69,8 +68,8 @@ export class Deadlines<E extends Exchange> {
   }
 
   /**
-   * From now until the body has come and the response is sent, or the connection is closed. `begun` is how much had been
-   * read from the connection when the request's headers were.
+   * Watches an exchange until its body has arrived and its response is sent, or the connection is closed.
+   * `bytesReadBefore` is the number of bytes read from the connection when the request's headers were parsed.
    */
   watch(exchange: E, begun: number): void {
     const at = performance.now();
@@ -114,9 +113,9 @@ export class Deadlines<E extends Exchange> {
   }
 
   /**
-   * Of responses of which the system takes nothing more, those that their clients do not read. The system's buffer has room
-   * for some megabytes, which a slow client reads for minutes before there is room again; so it is asked what the client
-   * has acknowledged, once when nothing moves and once a window later.
+   * Finds clients that do not read, among responses of which the system accepts no more bytes. The system buffers
+   * megabytes, so a slow client can read for minutes before the buffer has space again. Therefore the acknowledged
+   * bytes decide: they are compared when nothing moves and again one window later.
    */
   async #checkReaders(stalled: readonly E[]): Promise<void> {
     if (stalled.length === 0 || this.#isCheckingReaders) return;
@@ -142,7 +141,7 @@ export class Deadlines<E extends Exchange> {
     }
   }
 
-  /** Of bodies that the server does not read now, those whose clients are gone. */
+  /** Finds disconnected clients, among bodies that the server is not reading at the moment. */
   async #checkDisconnects(): Promise<void> {
     if (this.#isCheckingDisconnects) return;
     this.#isCheckingDisconnects = true;
@@ -152,8 +151,8 @@ export class Deadlines<E extends Exchange> {
         const { socket } = request;
         if (request.complete || socket.destroyed || waitsForBody(request)) return [];
         const length = Number(request.headers['content-length'] ?? Number.NaN);
-        const came = socket.bytesRead - begun + HEADER_READ_BYTES;
-        return [{ exchange, socket, missing: Number.isSafeInteger(length) ? length - came : undefined }];
+        const received = socket.bytesRead - begun + HEADER_READ_BYTES;
+        return [{ exchange, socket, missing: Number.isSafeInteger(length) ? length - received : undefined }];
       });
       for (const { exchange } of await findDisconnected(unread)) {
         if (this.#watched.delete(exchange)) this.#options.onIncompleteBody(exchange);
@@ -164,16 +163,16 @@ export class Deadlines<E extends Exchange> {
   }
 }
 
-/** Whether too little has passed since `since` for a whole window. */
+/** Whether fewer bytes than required have moved for a whole window. */
 function isTooSlow(since: Sample, now: Sample, pace: Pace, isClientsTurn: boolean): boolean {
   return !updateIfMoving(since, now, pace, isClientsTurn) && now.at - since.at >= pace.windowMillis;
 }
 
-/** Whether enough has passed since `since`, or the client is not to blame; then `since` is moved up to `now`. */
+/** Whether enough bytes have moved, or the client is not the cause. If so, starts a new window by updating `since`. */
 function updateIfMoving(since: Sample, now: Sample, pace: Pace, isClientsTurn: boolean): boolean {
-  const moves = !isClientsTurn || now.bytes - since.bytes >= pace.bytes;
-  if (moves) Object.assign(since, now);
-  return moves;
+  const isMoving = !isClientsTurn || now.bytes - since.bytes >= pace.bytes;
+  if (isMoving) Object.assign(since, now);
+  return isMoving;
 }
 
 function waitsForBody(request: IncomingMessage): boolean {
@@ -185,8 +184,9 @@ function waitsForReader({ request, response }: Exchange): boolean {
 }
 
 /**
- * Bytes that the system has taken from a connection so far. Node counts a write when it begins and forgets it when it
- * ends, so that a large one would look as if nothing moved; its handle knows how much is left of it.
+ * Counts the bytes that the system has accepted from a connection. Node's own counters change only at the beginning and
+ * the end of a write, so nothing would seem to move during a large one; the socket's handle knows how much of it is
+ * left.
  */
 function countBytesSent(socket: Socket): number {
   const { _handle: handle } = socket as { _handle?: { bytesWritten?: number; writeQueueSize?: number } | null };

@@ -2,34 +2,36 @@ import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { TcpTable } from './tcp-table.ts';
 
-/** The state of a connection that has had its client's FIN. */
+/** The TCP state of a connection whose client has closed its side. */
 const CLOSE_WAIT = '08';
 
-/** A connection that is not being read, and how many bytes its request still needs; undefined if that is not known. */
+/** A connection that is not being read. */
 interface UnreadConnection {
   socket: Socket;
+  /** Bytes of the request that have not arrived; undefined if unknown. */
   missing: number | undefined;
 }
 
 /**
- * Of connections that are not being read, those whose client is gone: reset, or closed with less to read than its request
- * needs. Nothing tells a process of that before it has read all that came first, which waits for a slow disk; Linux shows
- * it in a table. None where there is no such table.
+ * Finds disconnected clients among connections that are not being read: connections that were reset, or that the client
+ * has closed before it sent the whole request. A process learns that only after it has read everything that arrived
+ * before, which can wait for a slow disk; Linux shows it in its TCP table
+ * (docs/decisions/0094-find-disconnected-clients-in-linuxs-tcp-table.md). Returns an empty list on other systems.
  *
- * The table is not read in one moment, and while connections come and go, it may leave out one that is there: only what is
- * missing twice is gone.
+ * The table is not a snapshot: it can lack an existing connection while others open and close. Therefore a connection
+ * must be missing twice.
  */
 export async function findDisconnected<One extends UnreadConnection>(
   unread: readonly One[],
   readTable = () => TcpTable.read(),
 ): Promise<One[]> {
-  let gone = [...unread];
-  for (let look = 0; look < 2 && gone.length > 0; look++) {
+  let disconnected = [...unread];
+  for (let check = 0; check < 2 && disconnected.length > 0; check++) {
     const table = await readTable();
     if (table === undefined) return [];
-    gone = gone.filter((one) => isDisconnected(one, table));
+    disconnected = disconnected.filter((one) => isDisconnected(one, table));
   }
-  return gone;
+  return disconnected;
 }
 
 function isDisconnected({ socket, missing }: UnreadConnection, table: TcpTable): boolean {
@@ -39,20 +41,20 @@ function isDisconnected({ socket, missing }: UnreadConnection, table: TcpTable):
   return row === undefined || (row.state === CLOSE_WAIT && missing !== undefined && row.unread < missing);
 }
 
-/** There is nobody left to answer. */
+/** The client has disconnected, so no response can be sent. */
 export class ClientGoneError extends Error {
   override readonly name = 'ClientGone';
 }
 
-/** A signal that is aborted when the connection closes before the response is sent, or before the whole request has come. */
+/** Creates a signal that is aborted if the connection closes before the request or the response is complete. */
 export function createDisconnectSignal({ raw: request }: FastifyRequest, { raw: response }: FastifyReply): AbortSignal {
-  const left = new AbortController();
-  const look = () => {
+  const controller = new AbortController();
+  const check = () => {
     const isUnfinished = (response.destroyed && !response.writableFinished) || (request.destroyed && !request.complete);
-    if (isUnfinished) left.abort(new ClientGoneError('the client left before its response'));
+    if (isUnfinished) controller.abort(new ClientGoneError('The client disconnected before the response.'));
   };
-  request.once('close', look);
-  response.once('close', look);
-  look();
-  return left.signal;
+  request.once('close', check);
+  response.once('close', check);
+  check();
+  return controller.signal;
 }

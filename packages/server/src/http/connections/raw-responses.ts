@@ -6,25 +6,25 @@ import { errorResponse } from '../render/errors.ts';
 import type { Exchange } from './deadlines.ts';
 import type { RequestLine } from './syntax-errors.ts';
 
-/** How long a client has to take a last response before its connection is closed, in milliseconds. */
+/** The time in which a client must read the last response before its connection is closed, in milliseconds. */
 const LINGER = 2_000;
 
-/** A short id that the client sees and the log holds. */
+/** Creates a short ID, which is sent to the client and logged. */
 export function newRequestId(): string {
   return randomBytes(8).toString('hex');
 }
 
-/** Answers a request outside of Fastify, in its turn on the connection. */
+/** Sends an error for a request without Fastify. The request must be the current one of its connection. */
 export function sendRawError(
   { request, response, requestId }: Exchange & { requestId: string },
-  refusal: ApiError,
-  { close, headers: further }: { close: boolean; headers: Record<string, string> },
+  error: ApiError,
+  { close, headers: extraHeaders }: { close: boolean; headers: Record<string, string> },
 ): void {
-  const { status, headers, body } = errorResponse(refusal, { requestId, url: request.url });
-  // What a handler may have set describes a response that is not sent.
+  const { status, headers, body } = errorResponse(error, { requestId, url: request.url });
+  // The handler can have set headers for a response that is not sent.
   for (const name of response.getHeaderNames()) response.removeHeader(name);
   response.writeHead(status, {
-    ...further,
+    ...extraHeaders,
     ...headers,
     'content-length': Buffer.byteLength(body),
     ...(close && { connection: 'close' }),
@@ -32,16 +32,16 @@ export function sendRawError(
   response.end(body);
 }
 
-/** Answers on a connection on which no request waits for its response, and closes it. Returns the request ID. */
+/** Sends an error on a connection without a request in progress, and closes it. Returns the request ID. */
 export function sendErrorOnSocket(
   socket: Socket,
-  refusal: ApiError,
-  { line: { method, url }, headers: further }: { line: RequestLine; headers: Record<string, string> },
+  error: ApiError,
+  { line: { method, url }, headers: extraHeaders }: { line: RequestLine; headers: Record<string, string> },
 ): string {
   const requestId = newRequestId();
-  const { status, headers, body } = errorResponse(refusal, { requestId, url });
+  const { status, headers, body } = errorResponse(error, { requestId, url });
   const lines = Object.entries({
-    ...further,
+    ...extraHeaders,
     ...headers,
     date: new Date().toUTCString(),
     'content-length': String(Buffer.byteLength(body)),
@@ -55,8 +55,8 @@ export function sendErrorOnSocket(
 }
 
 /**
- * Ends a connection after `last`. What the client still sends is read and dropped for a moment: closed with unread bytes, a
- * connection is reset, and the client may lose the response. One whose client does not close it is closed here.
+ * Closes a connection after sending `last`. Further input is read and discarded for a short time: closing with unread
+ * input would reset the connection, and the client could lose the response.
  */
 export function closeGracefully(socket: Socket, last = ''): void {
   if (socket.destroyed) return;

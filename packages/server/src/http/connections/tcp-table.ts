@@ -3,21 +3,21 @@ import type { Socket } from 'node:net';
 
 const TABLES = ['/proc/self/net/tcp', '/proc/self/net/tcp6'];
 
-/** A connection as Linux shows it. */
+/** A row of Linux's TCP table. */
 interface TcpRow {
-  /** Two hexadecimal digits, such as 08 for one whose client has closed its side (net/tcp_states.h of Linux). */
+  /** Two hex digits, such as 08 if the client has closed its side (net/tcp_states.h in Linux). */
   state: string;
-  /** Bytes that were given to the system and that the client has not acknowledged. */
+  /** Bytes passed to the system that the client has not acknowledged. */
   unacknowledged: number;
-  /** Bytes that have come and were not read. */
+  /** Bytes received that the process has not read. */
   unread: number;
 }
 
-/** The TCP connections of this system, by their ports. */
+/** The TCP connections of this system, by ports. */
 export class TcpTable {
   readonly #rows = new Map<string, TcpRow[]>();
 
-  /** Reads the table as it is now; undefined if this system has none. */
+  /** Reads the current table. Returns undefined if this system has none. */
   static async read(): Promise<TcpTable | undefined> {
     const table = new TcpTable();
     try {
@@ -29,8 +29,8 @@ export class TcpTable {
   }
 
   /**
-   * The row of a connection. 'unknown' if it cannot be told from another: two clients may have the same port at different
-   * addresses. Undefined if there is none: the system forgets a connection that was reset.
+   * Finds the row of a connection. Returns `unknown` if it is ambiguous, because clients with different addresses can
+   * use the same port. Returns undefined if there is none: a connection that was reset is removed from the table.
    */
   find(socket: Socket): TcpRow | 'unknown' | undefined {
     if (socket.localPort === undefined) return 'unknown';
@@ -38,7 +38,10 @@ export class TcpTable {
     return rows.length > 1 ? 'unknown' : rows[0];
   }
 
-  /** Lines such as `3: 0100007F:1130 0100007F:9C40 08 00000000:00020000 …`: addresses, state, bytes to send and to read. */
+  /**
+   * Adds rows such as `3: 0100007F:1130 0100007F:9C40 08 00000000:00020000 …`: addresses, state, unacknowledged and
+   * unread bytes.
+   */
   #add(table: string): void {
     for (const line of table.split('\n').slice(1)) {
       const [, local = '', remote = '', state = '', queues = ''] = line.trim().split(/\s+/, 5);

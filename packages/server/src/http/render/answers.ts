@@ -18,7 +18,7 @@ export function folderLister({ db }: FileContext, folder: ItemRow): Lister {
   };
 }
 
-/** A file as the request wants it. */
+/** Renders a file with the fields that the request selects. */
 export async function renderFileResponse(
   files: FileContext,
   request: FastifyRequest,
@@ -30,8 +30,8 @@ export async function renderFileResponse(
 }
 
 /**
- * A folder as the request wants it, with the page of its items that `offset`, `limit`, `sort` and `direction` name. What
- * a folder in the trash holds is not listed.
+ * Renders a folder with the fields that the request selects, and with the page of its items that `offset`, `limit`,
+ * `sort` and `direction` select. The items of a folder in the trash are not included.
  */
 export async function renderFolderResponse(
   files: FileContext,
@@ -40,8 +40,8 @@ export async function renderFolderResponse(
 ): Promise<Record<string, unknown>> {
   const fields = parseFields(request);
   const entry = { ...(await describeFolder(files.db, folder)), ...getView(request) };
-  const listed = folder.trashed_at === null && (fields?.has('item_collection') ?? true);
-  if (!listed) return renderFolder(entry, fields);
+  const hasItems = folder.trashed_at === null && (fields?.has('item_collection') ?? true);
+  if (!hasItems) return renderFolder(entry, fields);
   const page = { ...parseOffsetPage(request, { defaultLimit: 100 }), order: parseOrder(request) };
   return renderFolder(
     { ...entry, items: await renderItemPage(files, request, folderLister(files, folder), page) },

@@ -9,10 +9,10 @@ import { visiblePath } from '../request/visible-path.ts';
 import { dateOrNull, wireDate } from './dates.ts';
 import type { FieldRenderers, Fields } from './fields.ts';
 
-/** Where things in the trash are, as Box shows it. */
+/** The folder that Box shows as the path of items in the trash. */
 const TRASH: Mini = { type: 'folder', id: '1', sequence_id: null, etag: null, name: 'Trash' };
 
-/** The fields that files and folders have alike. A root folder, which has no parent, has no etag. */
+/** The fields that files and folders have in common. A root folder (which has no parent) has no etag. */
 export const COMMON_FIELDS: FieldRenderers<FolderEntry & View> = new Map<
   string,
   (entry: FolderEntry & View) => unknown
@@ -48,15 +48,15 @@ export const COMMON_FIELDS: FieldRenderers<FolderEntry & View> = new Map<
   ['item_status', ({ item }) => (item.trashed_at === null ? 'active' : 'trashed')],
 ]);
 
-/** Entries of a page share their path, which is rendered once. */
+/** Cached because the entries of a page share their path. */
 const collections = new WeakMap<FolderEntry['path'], { total_count: number; entries: Mini[] }>();
 
 function pathCollection(path: FolderEntry['path']): { total_count: number; entries: Mini[] } {
-  const known = collections.get(path);
-  if (known !== undefined) return known;
-  const made = toCollection(path.map(folderMini));
-  collections.set(path, made);
-  return made;
+  const cached = collections.get(path);
+  if (cached !== undefined) return cached;
+  const collection = toCollection(path.map(folderMini));
+  collections.set(path, collection);
+  return collection;
 }
 
 function toCollection(entries: Mini[]): { total_count: number; entries: Mini[] } {
@@ -68,13 +68,13 @@ function parentMini(path: FolderEntry['path']): Mini | null {
   return parent === undefined ? null : folderMini(parent);
 }
 
-/** A user as others see them. */
+/** Renders the short form of a user. */
 export function userMini(users: ReadonlyMap<UserId, NamedUser>, id: UserId): Mini {
   const user = users.get(id);
   return { type: 'user', id: String(id), name: user?.name ?? '', login: user?.login ?? '' };
 }
 
-/** These entries, those of files with their lock where the answer is to show it. */
+/** Adds the locks of files to entries, if the response shows them. */
 export async function addLocks<Entry extends FileEntry | FolderEntry>(
   { db, clock }: FileContext,
   entries: readonly Entry[],

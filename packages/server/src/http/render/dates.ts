@@ -4,12 +4,11 @@ import { ApiError } from '../api-error.ts';
 
 export { wireDate };
 
-/** The same of a moment that there may not be. */
 export function dateOrNull(at: Millis | null): string | null {
   return at === null ? null : wireDate(at);
 }
 
-/** The moment in a field that its schema calls a `WireDate`; undefined where nothing is said. */
+/** Parses a date in a field. Returns undefined if the field is missing or null. Throws `bad_request`. */
 export function parseDate(field: string, text: string | null | undefined): Millis | undefined {
   if (text == null) return undefined;
   const read = parseWireDate(text);

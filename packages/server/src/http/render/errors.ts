@@ -1,31 +1,28 @@
 import { GrantError } from '../../auth/grants/errors.ts';
 import type { ApiError } from '../api-error.ts';
 
-/** Addresses below these answer with OAuth's errors. */
+/** URLs whose errors have OAuth's format. */
 const OAUTH_PATH = /^(?:\/api)?\/oauth2\//;
 
-/** What a client sent may be part of a message, but not all of it. */
+/** Limits messages, which can contain input. */
 const MAX_MESSAGE_CHARACTERS = 500;
 
-/** What an error response consists of, in whatever way it is then sent. */
 interface ErrorResponse {
   status: number;
   headers: Record<string, string>;
-  /** Empty where clients expect none. */
+  /** Empty if clients expect no body. */
   body: string;
 }
 
-/** What is known of the request that is answered. */
 interface FailedRequest {
   requestId: string;
-  /** The request target; undefined if there was none that could be read. */
+  /** The request target; undefined if it could not be parsed. */
   url: string | undefined;
 }
 
 /**
- * The content of every error response of the server, whether Fastify, Node's parser or the server itself found the error:
- * Box's error object (wire: "Errors"), or OAuth's on OAuth's addresses (RFC 6749, section 5.2). Says nothing that the
- * refusal does not say; never repeats the address.
+ * Renders the response for any error, whether Fastify, Node's parser or the server itself found it: Box's error object,
+ * or OAuth's format for OAuth's URLs (RFC 6749, section 5.2). Contains only what the error contains, and never the URL.
  */
 export function errorResponse(error: ApiError | GrantError, { requestId, url }: FailedRequest): ErrorResponse {
   const headers: Record<string, string> = { 'box-request-id': requestId };
@@ -38,7 +35,7 @@ export function errorResponse(error: ApiError | GrantError, { requestId, url }: 
     return json(error.status, headers, { error: oauthCode(error), error_description: message });
   }
   if (error.code === 'unauthorized') {
-    // Clients tell an expired token by this header; the body is empty as Box's is.
+    // Clients detect an expired token by this header. The body is empty, as in Box.
     headers['www-authenticate'] =
       `Bearer realm="Service", error="invalid_token", error_description="${toQuotedText(message)}"`;
     return { status: error.status, headers, body: '' };
@@ -73,7 +70,7 @@ function oauthCode({ status }: ApiError): string {
   return status >= 500 ? 'server_error' : 'invalid_request';
 }
 
-/** Text that may stand between quotation marks in a header. */
+/** Converts text for use between quotation marks in a header. */
 function toQuotedText(text: string): string {
   return text
     .replaceAll('"', "'")

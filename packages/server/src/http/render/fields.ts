@@ -1,38 +1,38 @@
 import type { FastifyRequest } from 'fastify';
 import { ApiError } from '../api-error.ts';
 
-/** Which fields of an object an answer holds; undefined for the standard ones. */
+/** The fields of an object that a response contains. Undefined means the standard ones. */
 export type Fields = ReadonlySet<string>;
 
-/** What every answer holds, whatever was asked for. */
+/** Fields that every response contains. */
 const REQUIRED_FIELDS = ['type', 'id', 'etag'];
-/** Different names in one `fields`: more than any object has. Each is looked up for every entry of a page. */
+/** Limit for different names in `fields`, because each is looked up for every entry. No object has as many fields. */
 const MAX_FIELDS = 100;
 
-/** The `fields` of a request; none, where the standard fields are meant. Refuses `bad_request` for too many. */
+/** Parses the `fields` of a request. Returns undefined for the standard fields. Throws `bad_request` for too many. */
 export function parseFields(request: FastifyRequest): Fields | undefined {
   const { fields } = request.query as { fields?: string | string[] };
   const names = [fields ?? []].flat().flatMap((list) => list.split(','));
-  const asked = new Set(names.map((name) => name.trim()).filter((name) => name !== ''));
-  if (asked.size > MAX_FIELDS) {
-    throw new ApiError('bad_request', `fields names ${asked.size} fields, and may name ${MAX_FIELDS}.`);
+  const requested = new Set(names.map((name) => name.trim()).filter((name) => name !== ''));
+  if (requested.size > MAX_FIELDS) {
+    throw new ApiError('bad_request', `fields contains ${requested.size} names; the maximum is ${MAX_FIELDS}.`);
   }
-  return asked.size === 0 ? undefined : new Set([...REQUIRED_FIELDS, ...asked]);
+  return requested.size === 0 ? undefined : new Set([...REQUIRED_FIELDS, ...requested]);
 }
 
-/** How each field of an object is made, so that only those asked for are. */
+/** A function for each field, so that only requested fields are rendered. */
 export type FieldRenderers<Entry> = ReadonlyMap<string, (entry: Entry) => unknown>;
 
-/** The object with these fields; names that nobody knows are passed over, as Box does. */
+/** Renders an object with these fields. Unknown names are skipped, as in Box. */
 export function renderFields<Entry>(
   entry: Entry,
-  makers: FieldRenderers<Entry>,
+  renderers: FieldRenderers<Entry>,
   names: Iterable<string>,
 ): Record<string, unknown> {
   const rendered: Record<string, unknown> = {};
   for (const name of names) {
-    const make = makers.get(name);
-    if (make !== undefined) rendered[name] = make(entry);
+    const render = renderers.get(name);
+    if (render !== undefined) rendered[name] = render(entry);
   }
   return rendered;
 }

@@ -7,11 +7,14 @@ import { wireDate } from './dates.ts';
 import type { FieldRenderers } from './fields.ts';
 
 export interface FileToRender extends FileEntry, View {
-  /** The lock on it, where the answer is to show one. */
+  /** The file's lock, if there is one and the response shows it. */
   lock?: Lock | undefined;
 }
 
-/** Whoever sees a file here owns it; what this server has no notion of, nobody may. */
+/**
+ * The caller owns the file, so only their token and status limit the permissions. Those for unsupported features are
+ * false.
+ */
 function permissions({ can }: FileToRender): Record<string, boolean> {
   return {
     can_delete: can('delete'),
@@ -53,12 +56,14 @@ export const FILE_FIELDS: FieldRenderers<FileToRender> = new Map<string, (entry:
   ['is_download_available', ({ item, can }) => item.trashed_at === null && can('download')],
 ]);
 
-/** Where the file's content is for whoever has a token: in a header, or in the query as `access_token`. */
+/** The download URL of a file, which requires a token in the Authorization header or in the query as `access_token`. */
 export function downloadUrl(apiBase: string, fileId: ItemId, versionId?: VersionId): string {
   return `${apiBase}/files/${fileId}/content${versionId === undefined ? '' : `?version=${versionId}`}`;
 }
 
-/** Box calls the end of a lock `expires_at` where it is set and `expired_at` where it is shown; both are shown here. */
+/**
+ * In Box, requests call the expiry of a lock `expires_at`, and responses `expired_at`. These responses contain both.
+ */
 function renderLock({ id, by, createdAt, expiresAt, isDownloadPrevented }: Lock): Record<string, unknown> {
   const expires = expiresAt === null ? null : wireDate(expiresAt);
   return {

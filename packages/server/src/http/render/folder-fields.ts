@@ -5,18 +5,20 @@ import { COMMON_FIELDS } from './common-fields.ts';
 import type { FieldRenderers } from './fields.ts';
 
 export interface FolderToRender extends FolderEntry, View {
-  /** A page of what it holds. */
+  /** A page of its items. */
   items?: Record<string, unknown>;
 }
 
-/** Whoever sees a folder here owns it. The root stays as it is. */
+/**
+ * The caller owns the folder, so only their token and status limit the permissions. The root folder cannot be changed.
+ */
 function permissions({ item, can }: FolderToRender): Record<string, boolean> {
-  const own = item.parent_id !== null;
+  const isChangeable = item.parent_id !== null;
   return {
-    can_delete: own && can('delete'),
+    can_delete: isChangeable && can('delete'),
     can_download: can('download'),
     can_invite_collaborator: false,
-    can_rename: own && can('rename'),
+    can_rename: isChangeable && can('rename'),
     can_set_share_access: false,
     can_share: false,
     can_upload: can('upload'),

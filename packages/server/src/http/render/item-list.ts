@@ -12,13 +12,13 @@ import { effectiveLimit, renderWithinBytes } from './page-bytes.ts';
 
 type Page = Required<Pick<ListOptions, 'show' | 'wideBytes'>> & { limit: number; order: ItemOrder };
 
-/** A list of items, as the domain gives it. */
+/** Loads pages of a list. */
 export interface Lister {
   byOffset(page: Page & { offset: number }): Promise<{ entries: ListedItem[]; total: number }>;
   byMarker(page: Page & { marker: PageCursor | undefined }): Promise<CursorPage<ListedItem>>;
 }
 
-/** Refuses what is malformed in the query of a list. */
+/** Throws `bad_request` if the query of a list is malformed. */
 export function checkItemList(request: FastifyRequest): void {
   parseOffsetPage(request, { defaultLimit: 100 });
   parseMarker((request.query as { marker?: string }).marker);
@@ -26,7 +26,7 @@ export function checkItemList(request: FastifyRequest): void {
   parseFields(request);
 }
 
-/** The page of a list that a request asks for, by offset or by marker. */
+/** Renders the page of a list that a request selects, by offset or by marker. */
 export async function renderItemList(
   files: FileContext,
   request: FastifyRequest,
@@ -58,8 +58,8 @@ export async function renderItemList(
 }
 
 /**
- * A page by offset; also a folder's own `item_collection`. One that would be too large ends earlier and says so by its
- * `limit`, at which clients go on.
+ * Renders a page by offset, also for a folder's `item_collection`. A page that would be too large ends early and
+ * reduces its `limit` accordingly, so that clients continue at the right offset.
  */
 export async function renderItemPage(
   files: FileContext,

@@ -3,17 +3,17 @@ import { type Fields, renderFields } from './fields.ts';
 import { FILE_FIELDS, type FileToRender } from './file-fields.ts';
 import { FOLDER_FIELDS, type FolderToRender } from './folder-fields.ts';
 
-/** A file, in its standard form or with just the fields asked for (wire: "Objects"). */
+/** Renders a file with the given fields, or with Box's standard fields. */
 export function renderFile(entry: FileToRender, fields?: Fields): Record<string, unknown> {
   return renderFields(entry, FILE_FIELDS, fields ?? STANDARD_FILE);
 }
 
-/** A folder, in its standard form or with just the fields asked for. */
+/** Renders a folder with the given fields, or with Box's standard fields. */
 export function renderFolder(entry: FolderToRender, fields?: Fields): Record<string, unknown> {
   return renderFields(entry, FOLDER_FIELDS, fields ?? STANDARD_FOLDER);
 }
 
-/** An item as a list holds it. */
+/** Renders an item of a list with the given fields, or with Box's standard fields for lists. */
 export function renderListedItem(entry: FileToRender | FolderToRender, fields?: Fields): Record<string, unknown> {
   return 'version' in entry
     ? renderFields(entry, FILE_FIELDS, fields ?? LISTED_FILE)
@@ -32,7 +32,7 @@ const STANDARD_FOLDER = words(`
 const LISTED_FILE = words('type id file_version sequence_id etag sha1 name item_status');
 const LISTED_FOLDER = words('type id sequence_id etag name item_status');
 
-/** What a list has to read for these fields. The standard ones of a list are names and digests. */
+/** Determines what a list has to load for these fields. The standard fields of a list need nothing more. */
 export function toRequestedFields(fields: Fields | undefined): RequestedFields {
   const has = (names: readonly string[]) => fields !== undefined && names.some((name) => fields.has(name));
   return {

@@ -1,11 +1,10 @@
 /**
- * The first entries of a page, rendered: as many as `most` bytes of JSON hold, and one at least. So that no answer is
- * larger than an operator allows, and none takes the event loop for long, whatever names and paths the entries have.
- * @param render Makes an entry; what it is not asked for costs nothing.
+ * Renders as many entries as fit in `maxBytes` of JSON, and at least one. This limits the size of responses and the
+ * time that they take on the event loop, regardless of names and paths. Entries beyond the limit are not rendered.
  */
 export function renderWithinBytes<Entry>(
   entries: readonly Entry[],
-  most: number,
+  maxBytes: number,
   render: (entry: Entry) => Record<string, unknown>,
 ): Record<string, unknown>[] {
   const rendered: Record<string, unknown>[] = [];
@@ -13,17 +12,17 @@ export function renderWithinBytes<Entry>(
   for (const entry of entries) {
     const one = render(entry);
     bytes += Buffer.byteLength(JSON.stringify(one)) + 1;
-    if (bytes > most && rendered.length > 0) break;
+    if (bytes > maxBytes && rendered.length > 0) break;
     rendered.push(one);
   }
   return rendered;
 }
 
-/** The `limit` of a page by offset: that of the request, or the number of entries where the page ends earlier. */
+/** Returns the `limit` of a page by offset: the requested limit, or the number of entries if the page ends early. */
 export function effectiveLimit(
   entries: readonly unknown[],
   { offset, limit, total }: { offset: number; limit: number; total: number },
 ): number {
-  const isWhole = entries.length === Math.min(limit, Math.max(0, total - offset));
-  return isWhole || entries.length === 0 ? limit : entries.length;
+  const isComplete = entries.length === Math.min(limit, Math.max(0, total - offset));
+  return isComplete || entries.length === 0 ? limit : entries.length;
 }

@@ -44,11 +44,11 @@ const FIELDS: FieldRenderers<UserToRender> = new Map<string, (entry: UserToRende
   ['is_exempt_from_device_limits', ({ details }) => details.is_exempt_from_device_limits],
   ['is_exempt_from_login_verification', ({ details }) => details.is_exempt_from_login_verification],
   ['external_app_user_id', ({ user }) => user.external_app_user_id],
-  // Whoever has no password cannot log in: then only apps act for them, unless it was said otherwise.
+  // A user without a password cannot log in, so by default only apps act for them.
   ['is_platform_access_only', ({ user, details }) => user.password_hash === null && details.is_platform_access_only],
 ]);
 
-/** A user with the fields that the request asks for, or the standard ones. */
+/** Renders a user with the fields that the request selects, or with Box's standard fields. */
 export function renderUser(limits: UserToRender['limits'], request: FastifyRequest, user: Account) {
   return renderFields(
     { user, details: parseUserDetails(user.details), limits },

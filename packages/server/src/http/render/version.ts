@@ -34,11 +34,11 @@ const FIELDS: FieldRenderers<VersionEntry> = new Map<string, (entry: VersionEntr
   ['purged_at', ({ version }) => dateOrNull(purgedAt(version.trashed_at))],
 ]);
 
-/** Fields that are shown only to whoever asks for them. */
+/** Fields that are not part of the standard form. */
 const ON_REQUEST = ['version_number', 'authenticated_download_url', 'is_download_available'];
 const STANDARD = [...FIELDS.keys()].filter((name) => !ON_REQUEST.includes(name));
 
-/** Versions of files, in their standard form or with just the fields asked for. They have no etag. */
+/** Renders versions of files with the given fields, or with the standard ones. Versions have no etag. */
 export async function renderVersions(
   { db }: FileContext,
   versions: readonly VersionRow[],
