@@ -142,7 +142,7 @@ test('of what a client reports a few hundred characters go into the log, all of 
   const report = (info: unknown) =>
     api.post(`/files/upload_sessions/${id}/log`, { event_type: '\u001b[2J\u202eevent', event_info: info });
   assert.equal((await report('\u009b31mred\n'.repeat(6_000))).status, 204);
-  await server.logged(/a client reports on its upload/);
+  await server.logged(/a client reports an upload event/);
   const lines = reportsOf(server);
   assert.equal(lines.length, 1);
   assert.ok((lines[0]?.length ?? 0) < 1_000, `${lines[0]?.length} characters`);
@@ -161,5 +161,5 @@ function reportsOf(server: TestServer): string[] {
   return server
     .stderr()
     .split('\n')
-    .filter((line) => line.includes('a client reports on its upload'));
+    .filter((line) => line.includes('a client reports an upload event'));
 }

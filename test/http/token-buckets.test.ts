@@ -45,7 +45,7 @@ test('whoever comes when they were told to gets a token, and no window gives mor
 });
 
 test('memory is bounded by the keys of the last minute, and by their number', () => {
-  const buckets = new TokenBuckets<number>(10, { mostKeys: 100 });
+  const buckets = new TokenBuckets<number>(10, { maxKeys: 100 });
   for (let key = 0; key < 1000; key++) buckets.take(key, 0);
   assert.equal(buckets.size, 100);
   for (let key = 0; key < 50; key++) buckets.take(key, 60_000);

@@ -94,7 +94,7 @@ test('nobody is sent to an address that the app has not registered', async () =>
   ]) {
     const page = await openPage(addressOf(change));
     assert.deepEqual([page.status, page.headers.get('location')], [400, null]);
-    assert.match(page.html, /not known/);
+    assert.match(page.html, /app that sent you here is unknown/);
   }
 });
 
@@ -134,7 +134,7 @@ test('a request with a challenge that proves nothing, or with a parameter twice,
   }
   assert.deepEqual(errorOf(await openPage(`${addressOf()}&scope=root_readonly&scope=root_readwrite`)), [
     'invalid_request',
-    'scope is there more than once',
+    'scope is set more than once',
   ]);
   for (const twice of ['client_id=x', 'redirect_uri=https%3A%2F%2Fevil.example.com%2F']) {
     const page = await openPage(`${addressOf()}&${twice}`);

@@ -42,7 +42,7 @@ async function declaredRoutes(): Promise<RouteOptions[]> {
 test('every route that needs a token is in the table of the tests, with the scope it declares', async () => {
   const declared = (await declaredRoutes())
     .filter(({ config }) => config?.policy === 'bearer')
-    .flatMap(({ method, url, config }) => [method].flat().map((one) => `${one} ${url} ${config?.may}`))
+    .flatMap(({ method, url, config }) => [method].flat().map((one) => `${one} ${url} ${config?.permission}`))
     // Every GET brings its HEAD.
     .filter((line) => !line.startsWith('HEAD '));
   const tabled = API_ROUTES.flatMap(({ method, url, needs }) =>
@@ -78,7 +78,7 @@ test('a server does not start with a route that declares no policy, no scope, or
     app.get(url, { ...(config && { config }) }, async () => ({}));
   };
   assert.throws(() => declare('/x', undefined), /declares no policy/);
-  assert.throws(() => declare('/x', { policy: 'bearer' }), /does not declare what a token `may` do/);
-  assert.throws(() => declare('/x/:thing_id', { policy: 'bearer', may: 'read' }), /:thing_id/);
-  declare('/x/:file_id', { policy: 'bearer', may: 'read' });
+  assert.throws(() => declare('/x', { policy: 'bearer' }), /declares no permission/);
+  assert.throws(() => declare('/x/:thing_id', { policy: 'bearer', permission: 'read' }), /:thing_id/);
+  declare('/x/:file_id', { policy: 'bearer', permission: 'read' });
 });

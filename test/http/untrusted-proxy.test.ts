@@ -6,13 +6,13 @@ const linesWith = (log: string, what: RegExp) => log.split('\n').filter((line) =
 
 test('a public URL without a trusted proxy is warned of at the start, and a forwarded request once', async () => {
   await using server = await startServer({ env: { PARTWAY_PUBLIC_URL: 'https://files.example.com' } });
-  await server.logged(/a public URL is set and no proxy is trusted/);
+  await server.logged(/a public URL is set, but no proxy is trusted/);
   for (const header of ['x-forwarded-for', 'x-forwarded-proto', 'forwarded']) {
     await fetch(`${server.url}/healthz`, { headers: { [header]: 'for=192.0.2.1' } });
   }
-  await server.logged(/was forwarded, but no proxy is trusted/);
+  await server.logged(/has forwarding headers, but no proxy is trusted/);
   await server.stop();
-  assert.equal(linesWith(server.stderr(), /was forwarded, but no proxy is trusted/), 1);
+  assert.equal(linesWith(server.stderr(), /has forwarding headers, but no proxy is trusted/), 1);
   assert.equal(linesWith(server.stderr(), /a public URL is set/), 1);
 });
 

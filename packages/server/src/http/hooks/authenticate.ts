@@ -6,11 +6,11 @@ import type { Principal } from '../../auth/principal.ts';
 import { ApiError } from '../api-error.ts';
 
 /**
- * Who may call a route. Each route declares one of these; one that does not fails at boot, so that none is open by
- * oversight.
- * - `bearer`: whoever has an access token with the scope that the route declares (scopes.ts); what is theirs to touch is
- *   for the domain to say.
- * - `signed-url`: whoever has the address; the handler checks its signature.
+ * Who can call a route. Each route must declare a policy, or the server does not start, so that no route is open by
+ * mistake.
+ * - `bearer`: requires an access token with the permission that the route declares (scopes.ts). The domain decides
+ *   which items the caller can use.
+ * - `signed-url`: requires a signed URL, which the handler verifies.
  * - `public`: anyone.
  */
 type Policy = 'bearer' | 'signed-url' | 'public';
@@ -18,7 +18,7 @@ type Policy = 'bearer' | 'signed-url' | 'public';
 declare module 'fastify' {
   interface FastifyContextConfig {
     policy?: Policy;
-    /** The token may stand in the query, as `access_token`: for what browsers open by themselves. */
+    /** Also accepts the token as the query parameter `access_token`, for URLs that browsers open directly. */
     tokenInQuery?: boolean;
   }
   interface FastifyRequest {
@@ -26,12 +26,12 @@ declare module 'fastify' {
   }
 }
 
-/** Makes every route of `app` declare its policy, and enforces it before a byte of the body is read. */
+/** Requires a policy of every route, and enforces it before the body is read. */
 export function enforcePolicies(app: FastifyInstance, auth: AuthContext): void {
   app.decorateRequest('authority', undefined);
   app.addHook('onRoute', (route) => {
     if (route.config?.policy === undefined) {
-      throw new Error(`route ${String(route.method)} ${route.url} declares no policy`);
+      throw new Error(`The route ${String(route.method)} ${route.url} declares no policy.`);
     }
   });
   app.addHook('onRequest', async (request, reply) => {
@@ -45,14 +45,15 @@ export function enforcePolicies(app: FastifyInstance, auth: AuthContext): void {
   });
 }
 
-/** The caller of a `bearer` route. */
+/** Gets the user who calls a `bearer` route. */
 export function getCaller(request: FastifyRequest): Principal {
   return getAuthority(request).principal;
 }
 
-/** What the caller of a `bearer` route may do. */
+/** Gets the authority of the token with which a `bearer` route is called. */
 export function getAuthority({ authority, routeOptions }: FastifyRequest): Authority {
-  if (authority === undefined) throw new Error(`${routeOptions.url} has no caller: its policy is not bearer`);
+  if (authority === undefined)
+    throw new Error(`The route ${routeOptions.url} has no caller, because its policy is not "bearer".`);
   return authority;
 }
 
@@ -62,7 +63,7 @@ function findBearerToken({ headers }: FastifyRequest): string | undefined {
   return scheme?.toLowerCase() === 'bearer' && token !== undefined && rest.length === 0 ? token : throwUnauthorized();
 }
 
-/** The token of an address that a browser opens by itself, and that no page it leads to may learn. */
+/** Finds the token in the query, and keeps browsers from sending it to other sites as the referrer. */
 function findQueryToken({ routeOptions, query }: FastifyRequest, reply: FastifyReply): string | undefined {
   const { access_token: token } = query as { access_token?: unknown };
   if (routeOptions.config.tokenInQuery !== true || typeof token !== 'string' || token === '') return undefined;
@@ -71,5 +72,5 @@ function findQueryToken({ routeOptions, query }: FastifyRequest, reply: FastifyR
 }
 
 function throwUnauthorized(): never {
-  throw new ApiError('unauthorized', 'The request needs an Authorization header: Bearer and an access token.');
+  throw new ApiError('unauthorized', 'The request needs an Authorization header with "Bearer" and an access token.');
 }

@@ -5,7 +5,7 @@ import { getOrigin } from '../addresses.ts';
 import { ApiError } from '../api-error.ts';
 import type { HttpSettings } from '../services.ts';
 
-/** Headers that browser clients of Box send, and the ones that they read (wire: "What breaks clients"). */
+/** Request headers that browser clients of Box send; `EXPOSED_HEADERS` are response headers that they read. */
 const KNOWN_HEADERS =
   'Authorization, Content-Type, Accept, Accept-Language, As-User, Digest, Content-Range, Content-MD5, Box-Version, BoxApi, X-Rep-Hints, X-Box-Client-Name, X-Box-Client-Version, X-Box-Client-Event-Info, X-Box-UA, X-File-Name, X-File-Size, If-Match, If-None-Match, If-Range, Range'.split(
     ', ',
@@ -13,28 +13,27 @@ const KNOWN_HEADERS =
 const EXPOSED_HEADERS =
   'Retry-After, Content-Range, Content-Disposition, Accept-Ranges, ETag, WWW-Authenticate, box-request-id, box-version';
 
-/** The most that a page may ask for beside those, in names and in characters: what is reflected has to have an end. */
+/** Limits for other headers that a page requests, because they are reflected in the response. */
 const MAX_REQUESTED_HEADERS = 64;
 const MAX_REQUESTED_LENGTH = 4096;
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
 /**
- * CORS beside Box's own OPTIONS calls: a browser's preflight has `Access-Control-Request-Method` and no Authorization,
- * Box's preflight of an upload is the other way round and goes on to its route.
- * Which web origins may call is set; "*" is all of them. Our own pages always may. What lets a call in is its token, which
- * no browser sends on its own, so a page may send whatever headers it asks for, and never credentials
- * (docs/decisions/0095-reflect-requested-cors-headers.md).
+ * Enables CORS for the configured origins ("*" for all) and for the server's own pages. Requested headers are allowed
+ * and credentials are not: what authorizes a request is its token, which browsers never send by themselves
+ * (docs/decisions/0095-reflect-requested-cors-headers.md). Box's preflight checks are also OPTIONS requests: a
+ * browser's preflight has `Access-Control-Request-Method` and no Authorization, Box's has it the other way around.
  */
 export async function enableCors(
   app: FastifyInstance,
   { corsOrigins: origins, publicUrl }: Pick<HttpSettings, 'corsOrigins' | 'publicUrl'>,
 ): Promise<void> {
-  const all = origins.includes('*');
+  const isAnyAllowed = origins.includes('*');
   app.addHook('onRequest', async (request) => {
     const { origin } = request.headers;
-    const own = getOrigin(request, publicUrl && new URL(publicUrl).origin);
-    if (origin !== undefined && !all && origin !== own && !origins.includes(origin)) {
-      throw new ApiError('cors_origin_not_whitelisted', `The origin ${origin} is not among PARTWAY_CORS_ORIGINS.`);
+    const ownOrigin = getOrigin(request, publicUrl && new URL(publicUrl).origin);
+    if (origin !== undefined && !isAnyAllowed && origin !== ownOrigin && !origins.includes(origin)) {
+      throw new ApiError('cors_origin_not_whitelisted', `The origin ${origin} is not listed in PARTWAY_CORS_ORIGINS.`);
     }
   });
   app.addHook('onRequest', async (request, reply) => {
@@ -44,7 +43,7 @@ export async function enableCors(
     hook: 'onRequest',
     delegator: (request: FastifyRequest, callback: (error: Error | null, options: FastifyCorsOptions) => void) =>
       callback(null, {
-        origin: all ? '*' : [...origins],
+        origin: isAnyAllowed ? '*' : [...origins],
         methods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS'],
         allowedHeaders: [...KNOWN_HEADERS, ...requestedHeaders(request)],
         exposedHeaders: EXPOSED_HEADERS,
@@ -63,7 +62,7 @@ function isBrowserPreflight(request: FastifyRequest): boolean {
   );
 }
 
-/** The headers that a page asks to send and that are not known; none, if it asks for too many or for what is no name. */
+/** The requested headers that are not in `KNOWN_HEADERS`, or none if there are too many or any name is invalid. */
 function requestedHeaders({ headers }: FastifyRequest): string[] {
   const { 'access-control-request-headers': list = '' } = headers;
   if (list.length > MAX_REQUESTED_LENGTH) return [];
@@ -76,7 +75,7 @@ function requestedHeaders({ headers }: FastifyRequest): string[] {
   return names.filter((name) => !known.has(name.toLowerCase()));
 }
 
-/** What a page needs to read an error that is sent without the hooks above. */
+/** The headers that let pages read errors that are sent without the hooks above. */
 export function corsErrorHeaders(
   { headers: { origin } }: Pick<IncomingMessage, 'headers'>,
   { corsOrigins: origins }: Pick<HttpSettings, 'corsOrigins'>,

@@ -1,30 +1,30 @@
 import type { Clock } from '../../time/clock.ts';
 
-/** What a user may ask for at any time without waiting, in units a second: a request is one, and more if it is large. */
+/** Each user's allowance, in units per second. A request costs one unit, or more if it is large. */
 export const UNITS_PER_SECOND = 10;
-/** What an unused allowance adds up to. */
+/** The maximum that an unused allowance can accumulate to. */
 export const MAX_UNITS = 40;
-/** What all users together get beyond their allowances while the server is busy, in units a second. */
+/** The units per second that all users share beyond their allowances while the server is busy. */
 export const EXTRA_UNITS_PER_SECOND = 60;
-/** What a user, or all beyond their allowances, can owe: one huge request holds up the next ones for ten seconds at most. */
+/** Limits the debt of a user, and of the shared units: a huge request delays later ones for at most this time. */
 const MAX_DEBT_SECONDS = 10;
-/** From this share of its time on the event loop counts as busy. */
+/** The event loop counts as busy if it is active for this fraction of the time. */
 const BUSY_LOAD = 0.4;
-/** No request waits longer, in milliseconds: clients must not take the server for dead. */
+/** The maximum wait of a request, in milliseconds, so that clients do not assume that the server is down. */
 export const MAX_WAIT = 10_000;
-/** A user who has asked for nothing for so long is not active any more, in milliseconds. */
+/** A user counts as active for this time after a request, in milliseconds. */
 const ACTIVE_FOR = 2_000;
-/** How often waiting requests are looked at, in milliseconds. */
+/** How often waiting requests are checked, in milliseconds. */
 export const TICK = 25;
-/** How many requests of each user, on average, are released in one tick at most. */
+/** Maximum requests released per tick, times the number of waiting users. */
 const MAX_RELEASED = 4;
-/** How many users are remembered; of more, those that were active the longest ago are forgotten. */
+/** Maximum users in memory. The least recently active ones are evicted. */
 const MAX_KEYS = 10_000;
 
 interface Share {
   isUser: boolean;
   units: number;
-  /** When `units` was right and the user last asked for something, by the monotonic clock. */
+  /** The time of the user's last request, for which `units` is valid, by the monotonic clock. */
   at: number;
   waiting: Set<WaitingRequest>;
 }
@@ -35,10 +35,10 @@ interface WaitingRequest {
   release: () => void;
 }
 
-/** How busy the event loop was since this was last asked: 0 to 1. */
+/** Returns the fraction of the time since the last call in which the event loop was active, from 0 to 1. */
 type LoopLoad = () => number;
 
-/** The load of this process's event loop. */
+/** Measures the event loop of this process. */
 export function eventLoopLoad(): LoopLoad {
   let last = performance.eventLoopUtilization();
   return () => {
@@ -50,9 +50,9 @@ export function eventLoopLoad(): LoopLoad {
 }
 
 /**
- * Keeps one user's requests from using up the event loop while others want it too. As long as the loop has time left, or
- * only one user is active, nothing waits. Otherwise requests of those who ask for more than `UNITS_PER_SECOND` wait, in
- * the order in which they came; all of them together get `BEYOND_PER_SECOND`, each user in turn
+ * Keeps one user's requests from taking the whole event loop while other users are active. Nothing waits as long as the
+ * event loop is not busy or only one user is active. Otherwise requests of users beyond `UNITS_PER_SECOND` wait in
+ * order of arrival. Together, these users get `EXTRA_UNITS_PER_SECOND` in turns
  * (docs/decisions/0107-serve-users-with-few-requests-first-when-busy.md).
  */
 export class FairShare<Key> {
@@ -61,17 +61,17 @@ export class FairShare<Key> {
   readonly #isUser: (key: Key) => boolean;
   /** In the order of their last request. */
   readonly #shares = new Map<Key, Share>();
-  /** Users with waiting requests, the one whose turn it is first. */
+  /** Users with waiting requests; the first one is next. */
   readonly #queue = new Set<Share>();
   readonly #extra: { units: number; at: number };
-  /** The user who asked for something last, and the one before: when each did so last. */
+  /** The last active user, and the time at which any other user was last active. */
   #latest: { share: Share | undefined; at: number } = { share: undefined, at: Number.NEGATIVE_INFINITY };
   #previousAt = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
   #loadAt = Number.NEGATIVE_INFINITY;
   #isBusy = false;
 
-  /** @param isUser Whether somebody may be slowed down for this key's sake; an address whose user is not known is not. */
+  /** @param isUser Whether activity of this key can delay other users. False for addresses without a known user. */
   constructor(clock: Clock, load: LoopLoad = eventLoopLoad(), isUser: (key: Key) => boolean = () => true) {
     this.#clock = clock;
     this.#load = load;
@@ -79,39 +79,42 @@ export class FairShare<Key> {
     this.#extra = { units: 0, at: clock.monotonic() };
   }
 
-  /** How many requests wait. */
+  /** The number of waiting requests. */
   get waiting(): number {
     return this.#queue.values().reduce((sum, share) => sum + share.waiting.size, 0);
   }
 
-  /** How many users are remembered. */
+  /** The number of users in memory. */
   get size(): number {
     return this.#shares.size;
   }
 
-  /** Notes that a user is active whose request waits for nobody. */
+  /** Records that a user is active, for requests that never wait. */
   markActive(key: Key): void {
     this.#touch(key);
   }
 
   /**
-   * Resolves when a request of so many units may be handled. If it has to wait, `untilLeft` is called for the signal that
-   * its client is gone, and this rejects with that signal's reason once it is aborted.
+   * Resolves when a request with this cost can be handled. If it has to wait, `getSignal` provides a signal that is
+   * aborted when the client disconnects; then this rejects with the signal's reason.
    */
-  async turn(key: Key, units: number, untilLeft: () => AbortSignal): Promise<void> {
+  async turn(key: Key, units: number, getSignal: () => AbortSignal): Promise<void> {
     const share = this.#touch(key);
     const mustWait = share.units < 0 && this.#checkBusy() && this.#areOthersActive(share);
-    if (mustWait || share.waiting.size > 0) await this.#wait(share, units, untilLeft());
+    if (mustWait || share.waiting.size > 0) await this.#wait(share, units, getSignal());
     else this.#spend(share, units);
   }
 
-  /** Takes from a user's allowance, also what a request has cost beyond what was known when it came. */
+  /** Charges costs of a request that were not known when it started. */
   charge(key: Key, units: number): void {
     const share = this.#shares.get(key);
     if (share !== undefined) this.#spend(share, units);
   }
 
-  /** Releases requests that have waited long enough, then those for which there is time or an allowance. Called every `TICK`. */
+  /**
+   * Releases requests that have waited for `MAX_WAIT`, then as many others as the shared units allow. Runs every
+   * `TICK`.
+   */
   releaseDue(): void {
     const now = this.#clock.monotonic();
     refill(this.#extra, now, EXTRA_UNITS_PER_SECOND, (EXTRA_UNITS_PER_SECOND * TICK) / 1000);
@@ -135,7 +138,7 @@ export class FairShare<Key> {
 
   #release(share: Share, one: WaitingRequest): void {
     this.#leave(share, one);
-    // It is the others' turn next.
+    // The user moves to the end of the queue.
     if (this.#queue.delete(share)) this.#queue.add(share);
     this.#spend(share, one.units);
     one.release();
@@ -193,19 +196,19 @@ export class FairShare<Key> {
     return this.#isBusy;
   }
 
-  #wait(share: Share, units: number, left: AbortSignal): Promise<void> {
+  #wait(share: Share, units: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const leave = () => {
         this.#leave(share, waiting);
-        reject(left.reason);
+        reject(signal.reason);
       };
       const release = () => {
-        left.removeEventListener('abort', leave);
+        signal.removeEventListener('abort', leave);
         resolve();
       };
       const waiting = { since: this.#clock.monotonic(), units, release };
-      if (left.aborted) return leave();
-      left.addEventListener('abort', leave, { once: true });
+      if (signal.aborted) return leave();
+      signal.addEventListener('abort', leave, { once: true });
       share.waiting.add(waiting);
       this.#queue.add(share);
       this.#timer ??= setInterval(() => this.releaseDue(), TICK).unref();
@@ -213,7 +216,7 @@ export class FairShare<Key> {
   }
 }
 
-function refill(bucket: { units: number; at: number }, now: number, perSecond: number, most: number): void {
-  bucket.units = Math.min(most, bucket.units + ((now - bucket.at) * perSecond) / 1000);
+function refill(bucket: { units: number; at: number }, now: number, perSecond: number, max: number): void {
+  bucket.units = Math.min(max, bucket.units + ((now - bucket.at) * perSecond) / 1000);
   bucket.at = now;
 }

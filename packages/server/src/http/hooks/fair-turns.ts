@@ -5,14 +5,14 @@ import { createDisconnectSignal } from '../connections/disconnects.ts';
 import { eventLoopLoad, FairShare } from './fair-share.ts';
 import { isPart, isTokenRequest } from './rate-limit.ts';
 
-/** JSON is parsed, checked and made on the event loop: so many bytes of it cost about as much as a request without any. */
+/** Bytes of JSON that cost about as much as a request without a body, because JSON is processed on the event loop. */
 const JSON_UNIT_BYTES = 32 * 1024;
-/** The same for bytes that only pass through. */
+/** Same, for bytes that are only passed on. */
 const STREAM_UNIT_BYTES = 1024 * 1024;
 
 /**
- * Makes requests of users who keep a busy server busy wait for others (`FairShare`), before anything of their body is
- * read. Parts and downloads never wait: what bounds them is the line and the disk. Nor do health checks.
+ * Delays requests of the most active users while the server is busy (`FairShare`), before their bodies are read. Parts
+ * and downloads never wait, because network and disk limit them, and neither do health checks.
  */
 export function enforceFairShare(app: FastifyInstance, fair: FairShare<string>): void {
   app.addHook('onRequest', async (request, reply) => {
@@ -28,7 +28,10 @@ export function enforceFairShare(app: FastifyInstance, fair: FairShare<string>):
   });
 }
 
-/** The turns of a server's users. An address that asks for tokens may be that of a user who is known already. */
+/**
+ * Creates the fair share of a server. Addresses that request tokens do not count as users, because they can belong to
+ * one.
+ */
 export function createFairShare(clock: Clock, load = eventLoopLoad()): FairShare<string> {
   return new FairShare<string>(clock, load, (key) => key.startsWith(USER));
 }
@@ -41,7 +44,7 @@ function shareKey(request: FastifyRequest): string | undefined {
   return isTokenRequest(request) ? `address ${networkFor(request.ip)}` : undefined;
 }
 
-/** By its announced length; a body without one may be as long as its route allows. */
+/** The cost of a body by its Content-Length, or without one, by the limit of the route. */
 function bodyUnits(request: FastifyRequest): number {
   const { headers, routeOptions } = request;
   const isStream = routeOptions.config.body === 'stream';

@@ -4,9 +4,9 @@ import type { HttpSettings } from '../services.ts';
 const FORWARDED = ['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'forwarded'];
 
 /**
- * Says in the log that there seems to be a proxy in front whose addresses are not trusted: at the start if a public URL is
- * set and the server does not end TLS itself, else once a request comes from one. Behind such a proxy all clients have
- * one address, so they wait for each other's wrong passwords.
+ * Logs a warning if there seems to be a proxy that is not trusted: at the start if a public URL is set without TLS, and
+ * at the first request with forwarding headers. Behind such a proxy, all clients share one address, and so the limits
+ * for failed logins.
  */
 export function warnOfUntrustedProxy(
   app: FastifyInstance,
@@ -16,16 +16,16 @@ export function warnOfUntrustedProxy(
   if (publicUrl !== undefined && tls === undefined) {
     app.log.warn(
       { publicUrl },
-      'a public URL is set and no proxy is trusted: if there is a proxy in front, all clients have its address, and share the limits of wrong passwords; set PARTWAY_TRUSTED_PROXIES to its address',
+      'a public URL is set, but no proxy is trusted; if the server is behind a proxy, all clients share its address and the limits for failed logins, so set PARTWAY_TRUSTED_PROXIES to the address of the proxy',
     );
   }
-  let isSaid = false;
+  let hasWarned = false;
   app.addHook('onRequest', async (request) => {
-    if (isSaid || !FORWARDED.some((name) => request.headers[name] !== undefined)) return;
-    isSaid = true;
+    if (hasWarned || !FORWARDED.some((name) => request.headers[name] !== undefined)) return;
+    hasWarned = true;
     app.log.warn(
       { remoteAddress: request.ip },
-      'a request says that it was forwarded, but no proxy is trusted, so its client has the address of the proxy; if that is yours, set PARTWAY_TRUSTED_PROXIES',
+      'a request has forwarding headers, but no proxy is trusted, so the address of the proxy counts as the client; if it is your proxy, set PARTWAY_TRUSTED_PROXIES',
     );
   });
 }

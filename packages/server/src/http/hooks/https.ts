@@ -1,11 +1,11 @@
 import type { FastifyRequest } from 'fastify';
 import type { HttpSettings } from '../services.ts';
 
-/** A year, as browsers' preload lists want it at least. */
+/** One year, the minimum for browsers' preload lists. */
 const HSTS = 'max-age=31536000';
 
 /**
- * Whether the client speaks https: to this server, to a trusted proxy that says so, or to whatever ends TLS for the public
+ * Whether the client uses HTTPS: with this server, with a trusted proxy that reports it, or according to the public
  * URL.
  */
 export function isHttps(
@@ -15,7 +15,7 @@ export function isHttps(
   return protocol === 'https' || (publicUrl?.startsWith('https:') ?? false);
 }
 
-/** The header that tells browsers that have come by https to use nothing else for this host (RFC 6797). */
+/** The header that makes browsers use only HTTPS for this host (RFC 6797), if the request used HTTPS. */
 export function hstsHeaders(
   request: Pick<FastifyRequest, 'protocol'>,
   settings: Pick<HttpSettings, 'publicUrl'>,

@@ -1,29 +1,31 @@
 import type { FastifyInstance } from 'fastify';
 import { ApiError } from '../api-error.ts';
 
-/** Unknown addresses are 404, known ones with another method 405, both as JSON: some clients retry anything else. */
+/** Sends 404 for unknown URLs and 405 for unsupported methods, both as JSON: some clients retry any other response. */
 export function rejectUnknownRoutes(app: FastifyInstance): void {
-  const methodsOf = new Map<string, { pattern: RegExp; methods: Set<string> }>();
+  const routes = new Map<string, { pattern: RegExp; methods: Set<string> }>();
   app.addHook('onRoute', ({ url, method }) => {
-    const route = methodsOf.get(url) ?? { pattern: toPattern(url), methods: new Set() };
+    const route = routes.get(url) ?? { pattern: toPattern(url), methods: new Set() };
     for (const one of [method].flat()) route.methods.add(one);
-    methodsOf.set(url, route);
+    routes.set(url, route);
   });
   app.setNotFoundHandler(async () => {});
-  // Before the body is looked at: what there is nothing for is 404, however large it is.
+  // Before the body is read, so that its size and type do not matter.
   app.addHook('onRequest', async (request, reply) => {
-    // The CORS plugin has a route for every OPTIONS; a browser's preflight was answered before.
+    // The CORS plugin adds a route for all OPTIONS requests. It has already responded to browsers' preflights.
     if (!request.is404 && request.routeOptions.url !== '*') return;
     const path = request.url.split('?', 1)[0] ?? '';
-    const methods = [...methodsOf.values()].filter(({ pattern }) => pattern.test(path)).flatMap((r) => [...r.methods]);
-    if (methods.length === 0) throw new ApiError('not_found', 'There is nothing at this address.');
+    const methods = [...routes.values()].filter(({ pattern }) => pattern.test(path)).flatMap((r) => [...r.methods]);
+    if (methods.length === 0) throw new ApiError('not_found', 'This endpoint does not exist or is not supported.');
     const allowed = [...new Set(methods)].sort().join(', ');
     reply.header('allow', allowed);
-    throw new ApiError('method_not_allowed', `This address takes ${allowed}.`);
+    throw new ApiError('method_not_allowed', `This endpoint supports only ${allowed}.`);
   });
 }
 
-/** `/files/:file_id/content` → a pattern of whole segments; none of it comes from a client. */
+/**
+ * Converts a route such as `/files/:file_id/content` to a pattern of whole segments. Routes never come from clients.
+ */
 function toPattern(url: string): RegExp {
   const segments = url.split('/').map((segment) => (segment.startsWith(':') ? '[^/]+' : RegExp.escape(segment)));
   return new RegExp(`^${segments.join('/')}/?$`);

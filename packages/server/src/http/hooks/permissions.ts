@@ -5,20 +5,19 @@ import type { Permission } from '../../auth/scopes.ts';
 import { statusAllows } from '../../auth/users/store.ts';
 import { getAuthority } from './authenticate.ts';
 
-/** Whether the caller has an ability: the token is good for it, and the user's status allows it. */
-type PermissionCheck = (ability: Permission) => boolean;
+type PermissionCheck = (permission: Permission) => boolean;
 
-/** What an object's form depends on beside its rows. */
+/** The properties of a request on which the rendered form of an object depends. */
 export interface View {
-  /** What the caller may do, by their token and their status. */
+  /** Whether the caller's token and status include a permission. */
   can: PermissionCheck;
-  /** The API's address as the client used it. */
+  /** The base URL of the API as the client used it. */
   apiBase: string;
-  /** The file or folder beyond which the caller's token does not reach. */
+  /** The file or folder that the caller's token is restricted to. */
   restrictedTo: ItemId | undefined;
 }
 
-/** How the caller of a `bearer` route sees objects. */
+/** Gets the view of the caller of a `bearer` route. */
 export function getView(request: FastifyRequest): View {
   return {
     can: createPermissionCheck(request),
@@ -27,8 +26,8 @@ export function getView(request: FastifyRequest): View {
   };
 }
 
-/** What the caller of a `bearer` route may do; how far the token reaches is not asked. */
+/** Ignores the item that the token is restricted to. */
 function createPermissionCheck(request: FastifyRequest): PermissionCheck {
   const authority = getAuthority(request);
-  return (ability) => hasPermission(authority, ability) && statusAllows(authority.principal.status, ability);
+  return (permission) => hasPermission(authority, permission) && statusAllows(authority.principal.status, permission);
 }

@@ -7,31 +7,32 @@ import type { RateLimiter } from './rate-limiter.ts';
 declare module 'fastify' {
   interface FastifyContextConfig {
     /**
-     * What a call to this route is refused for even if it is one too many: 400 for what is malformed, then 403 for what a
-     * limit of the user forbids. A client that hears 429 comes again, and would be refused for ever. It may read a few
-     * rows and changes nothing; a route whose body is large has none.
+     * Checks that have priority over 429: 400 for malformed requests, then 403 for limits of the user. Otherwise
+     * clients would repeat such requests forever. It can read a few rows and must not change anything. Routes with
+     * large bodies have none.
      */
-    early?: (request: FastifyRequest) => void | Promise<void>;
+    precheck?: (request: FastifyRequest) => void | Promise<void>;
   }
   interface FastifyRequest {
-    overRate: ApiError | undefined;
-    /** For a part of an upload: whether it counts as a call when it ends, which one that was stored does not. */
+    /** The 429 that the request will get after its prechecks. */
+    rateError: ApiError | undefined;
+    /** For a part: whether it counts as a request when it ends. A part that was stored does not count. */
     isWasted: boolean;
   }
 }
 
-/** Requests whose rate is that of an address: nobody is known to have sent them. */
+/** Routes without a known user, whose rates are limited by address. */
 const TOKENS = /^(?:\/api)?\/oauth2\//;
 const DOWNLOADS = /^\/downloads\//;
 
 /**
- * Counts every request but those for the server's health, also one that is refused for something else, and refuses
- * `rate_limit_exceeded`, with the time after which to come again. Parts of an upload count when they end, and only those
- * that stored nothing (`RateLimiter`). The order is always the same: 401, 400 malformed, 403 limits of the user, 429. What
- * a route checks before 429 it declares as `early`; without that 429 comes before anything else is done.
+ * Counts all requests except health checks, including rejected ones, and throws `rate_limit_exceeded` with the time of
+ * the next attempt. Parts count when they end, and only if they were not stored (`RateLimiter`). The order of errors is
+ * always 401, 400 for malformed requests, 403 for limits of the user, then 429. A route declares checks before 429 as
+ * `precheck`; without them, 429 comes first.
  */
 export function limitRates(app: FastifyInstance, rates: RateLimiter): void {
-  app.decorateRequest('overRate', undefined);
+  app.decorateRequest('rateError', undefined);
   app.decorateRequest('isWasted', true);
   app.addHook('onRequest', async (request) => {
     if (request.routeOptions.config.policy !== 'bearer') return countAnonymous(rates, request);
@@ -40,13 +41,13 @@ export function limitRates(app: FastifyInstance, rates: RateLimiter): void {
       () => (isPart(request) ? rates.checkPart(userId) : rates.countCall(userId)),
       () => beginsUpload(request) && rates.countUpload(userId),
     ];
-    for (const count of counts) request.overRate = findRateError(count) ?? request.overRate;
-    if (request.overRate !== undefined && request.routeOptions.config.early === undefined) throw request.overRate;
+    for (const count of counts) request.rateError = findRateError(count) ?? request.rateError;
+    if (request.rateError !== undefined && request.routeOptions.config.precheck === undefined) throw request.rateError;
   });
   app.addHook('preHandler', async (request) => {
-    if (request.overRate === undefined) return;
-    await request.routeOptions.config.early?.(request);
-    throw request.overRate;
+    if (request.rateError === undefined) return;
+    await request.routeOptions.config.precheck?.(request);
+    throw request.rateError;
   });
   const countPart = async (request: FastifyRequest) => {
     if (!request.isWasted || !isPart(request) || request.authority === undefined) return;
@@ -54,13 +55,13 @@ export function limitRates(app: FastifyInstance, rates: RateLimiter): void {
     rates.countWastedPart(getCaller(request).userId);
   };
   app.addHook('onResponse', async (request, { statusCode }) => {
-    // What the server could not do is no fault of the client's, and a 429 has been counted.
+    // Errors of the server do not count, and a 429 has already been counted.
     if (statusCode < 500 && statusCode !== 429) await countPart(request);
   });
   app.addHook('onRequestAbort', countPart);
 }
 
-/** What `count` refuses; undefined if there was a token left. */
+/** Returns the error that `count` throws, or undefined if the request is within the rate. */
 function findRateError(count: () => unknown): ApiError | undefined {
   try {
     count();
@@ -76,12 +77,12 @@ function countAnonymous(rates: RateLimiter, request: FastifyRequest): void {
   else if (DOWNLOADS.test(request.routeOptions.url ?? '')) rates.countDownload(networkFor(request.ip));
 }
 
-/** Whether this asks for a token, or for anything else that logging in takes. */
+/** Whether this is a request for a token or a login. */
 export function isTokenRequest({ routeOptions }: FastifyRequest): boolean {
   return TOKENS.test(routeOptions.url ?? '');
 }
 
-/** Whether this is a part of an upload session. */
+/** Whether this request uploads a part. */
 export function isPart({ method, routeOptions }: FastifyRequest): boolean {
   return method === 'PUT' && /\/upload_sessions\/:session_id$/.test(routeOptions.url ?? '');
 }

@@ -2,24 +2,24 @@ import type { UserId } from '@partway/protocol/ids';
 import type { Clock } from '../../time/clock.ts';
 import { ApiError } from '../api-error.ts';
 
-/** How often a user may do what, a minute; undefined for no limit. */
+/** Limits per user and minute; undefined for no limit. */
 interface Rates {
   calls: number | undefined;
   uploads: number | undefined;
 }
 
-/** Reports that a user's clients may write into the log, a minute. */
+/** Client reports per user and minute that are written to the log. */
 const REPORTS_PER_MINUTE = 60;
 
 /**
- * Counts what costs the server something, by user or, where there is none yet, by the address it comes from. Each method
- * refuses `rate_limit_exceeded`, with the time after which to come again.
+ * Counts requests by user, or by address if the user is not known. Methods throw `rate_limit_exceeded` with the time of
+ * the next attempt, unless they say otherwise.
  */
 export class RateLimiter {
   readonly #clock: Clock;
   readonly #calls: TokenBuckets<UserId> | undefined;
   readonly #uploads: TokenBuckets<UserId> | undefined;
-  /** Parts that stored nothing. */
+  /** Parts that were not stored. */
   readonly #wastedParts: TokenBuckets<UserId> | undefined;
   readonly #reports: TokenBuckets<UserId>;
   readonly #tokens: TokenBuckets<string> | undefined;
@@ -38,64 +38,64 @@ export class RateLimiter {
   }
 
   countCall(user: UserId): void {
-    this.#take('calls', this.#calls, user);
+    this.#take('requests', this.#calls, user);
   }
 
-  /** A session or a direct upload that begins. */
+  /** Counts a new upload session or a direct upload. */
   countUpload(user: UserId): void {
     this.#take('uploads', this.#uploads, user);
   }
 
   /**
-   * A part that begins. It counts for nothing if it is stored: the size of its upload bounds how many there are, and an
-   * upload that was let in should end.
+   * Checks whether a part can start, and counts nothing. Stored parts never count: the size of the upload limits their
+   * number, and an upload that was accepted should complete.
    */
   checkPart(user: UserId): void {
-    const wait = this.#wastedParts?.delay(user, this.#clock.monotonic()) ?? 0;
-    if (wait > 0) throw rateLimitError('parts that were refused or stored before', wait);
+    const delay = this.#wastedParts?.delay(user, this.#clock.monotonic()) ?? 0;
+    if (delay > 0) throw rateLimitError('parts that were rejected or already stored', delay);
   }
 
-  /** A part that was refused, that broke off, or that was stored before: a call like any other. Refuses nothing. */
+  /** Counts a part that was rejected, ended early or was already stored, like any other request. Never throws. */
   countWastedPart(user: UserId): void {
     const now = this.#clock.monotonic();
     this.#wastedParts?.take(user, now);
     this.#calls?.take(user, now);
   }
 
-  /** A client's report on its upload, which goes into the log. */
+  /** Counts a client's report that is written to the log. */
   countReport(user: UserId): void {
     this.#take('reports', this.#reports, user);
   }
 
-  /** A request for a token, or for anything else that logging in takes. */
+  /** Counts a request for a token or a login. */
   countTokenRequest(address: string): void {
     this.#take('requests for tokens from this address', this.#tokens, address);
   }
 
-  /** A signed download. */
+  /** Counts a download with a signed URL. */
   countDownload(address: string): void {
     this.#take('downloads from this address', this.#downloads, address);
   }
 
   #take<Key>(what: string, buckets: TokenBuckets<Key> | undefined, key: Key): void {
-    const wait = buckets?.take(key, this.#clock.monotonic()) ?? 0;
-    if (wait > 0) throw rateLimitError(what, wait);
+    const delay = buckets?.take(key, this.#clock.monotonic()) ?? 0;
+    if (delay > 0) throw rateLimitError(what, delay);
   }
 }
 
-function rateLimitError(what: string, waitMillis: number): ApiError {
-  const retryAfterSeconds = Math.ceil(waitMillis / 1000);
-  return new ApiError('rate_limit_exceeded', `Too many ${what}: send this again in ${retryAfterSeconds} s.`, {
+function rateLimitError(what: string, delay: number): ApiError {
+  const retryAfterSeconds = Math.ceil(delay / 1000);
+  return new ApiError('rate_limit_exceeded', `Too many ${what}. Try again in ${retryAfterSeconds} s.`, {
     retryAfterSeconds,
   });
 }
 
-/** A minute, in which a full bucket fills again. */
+/** The time in which an empty bucket fills. */
 const WINDOW_MILLIS = 60_000;
 
 /**
- * So many acts a minute for each key, and all of them at once if need be: a bucket holds that many tokens and fills
- * evenly. Only buckets that are not full are kept, and of those the ones used last, so that memory is bounded.
+ * A token bucket per key, with a capacity of `perMinute`. Full buckets and the least recently used ones are evicted, so
+ * that memory is bounded.
  */
 export class TokenBuckets<Key> {
   readonly #perMinute: number;
@@ -103,21 +103,21 @@ export class TokenBuckets<Key> {
   /** In the order of their last use. */
   readonly #buckets = new Map<Key, { tokens: number; at: number }>();
 
-  constructor(perMinute: number, { mostKeys = 10_000 } = {}) {
+  constructor(perMinute: number, { maxKeys = 10_000 } = {}) {
     this.#perMinute = perMinute;
-    this.#maxKeys = mostKeys;
+    this.#maxKeys = maxKeys;
   }
 
   get size(): number {
     return this.#buckets.size;
   }
 
-  /** After how many milliseconds there will be a token; 0 if there is one. Takes none. */
+  /** Returns the milliseconds until there is a token, or 0 if there is one. Does not take it. */
   delay(key: Key, now: number): number {
     return this.#delayFor(this.#countTokens(key, now));
   }
 
-  /** Takes one token; gives 0, or after how many milliseconds there will be one. `now` is a monotonic clock's. */
+  /** Takes a token and returns 0, or returns the milliseconds until there is one. `now` is from a monotonic clock. */
   take(key: Key, now: number): number {
     const tokens = this.#countTokens(key, now);
     this.#buckets.delete(key);
@@ -136,7 +136,10 @@ export class TokenBuckets<Key> {
     return tokens >= 1 ? 0 : ((1 - tokens) * WINDOW_MILLIS) / this.#perMinute;
   }
 
-  /** Those unused for a minute are full, and so as good as new; beyond the bound, those unused for longest go. */
+  /**
+   * Evicts buckets that were unused for a minute, which are full again, and the least recently used ones above the
+   * limit.
+   */
   #evict(now: number): void {
     for (const [key, { at }] of this.#buckets) {
       if (now - at < WINDOW_MILLIS && this.#buckets.size <= this.#maxKeys) return;

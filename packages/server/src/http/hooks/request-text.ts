@@ -3,29 +3,29 @@ import type { FastifyInstance } from 'fastify';
 import { ApiError } from '../api-error.ts';
 
 /**
- * Refuses a value of JSON that has a text in it which only one of the two databases would take, be it a key or a value,
- * and says which field it is. Costs one look at each character; how deep the value is nested does not matter.
+ * Throws `bad_request` with the field's name if a JSON value contains a text, as key or value, that not all databases
+ * can store. Takes linear time, regardless of nesting.
  */
 export function checkTexts(value: unknown, subject: string): void {
-  const waiting: [at: string, value: unknown][] = [['', value]];
-  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-    const [at, found] = next;
-    if (typeof found === 'string' && !isStorableText(found)) throw notStorable(at === '' ? subject : at);
-    if (typeof found !== 'object' || found === null) continue;
-    for (const [key, member] of Object.entries(found)) {
-      if (!isStorableText(key)) throw notStorable(`the name of a field of ${at === '' ? subject : at}`);
+  const remaining: [path: string, value: unknown][] = [['', value]];
+  for (let next = remaining.pop(); next !== undefined; next = remaining.pop()) {
+    const [path, current] = next;
+    if (typeof current === 'string' && !isStorableText(current)) throw notStorableError(path === '' ? subject : path);
+    if (typeof current !== 'object' || current === null) continue;
+    for (const [key, member] of Object.entries(current)) {
+      if (!isStorableText(key)) throw notStorableError(`The name of a field of ${path === '' ? subject : path}`);
       if (typeof member === 'string' || typeof member === 'object') {
-        waiting.push([at === '' ? key : `${at}.${key}`, member]);
+        remaining.push([path === '' ? key : `${path}.${key}`, member]);
       }
     }
   }
 }
 
-/** Holds every query parameter of every route to the same. Those of addresses are ids, which are held to more. */
+/** Applies `checkTexts` to the query of every request. Parameters in the path are IDs, which have stricter checks. */
 export function checkQueryTexts(app: FastifyInstance): void {
-  app.addHook('onRequest', async ({ query }) => checkTexts(query, 'the query'));
+  app.addHook('onRequest', async ({ query }) => checkTexts(query, 'The query'));
 }
 
-function notStorable(subject: string): ApiError {
+function notStorableError(subject: string): ApiError {
   return new ApiError('bad_request', `${subject} ${NOT_STORABLE}.`);
 }

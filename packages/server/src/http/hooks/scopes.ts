@@ -11,67 +11,75 @@ import { getAuthority } from './authenticate.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** What a token needs to be good for, where the policy is `bearer`. */
-    may?: Permission;
+    /** The permission that a token needs, if the policy is `bearer`. */
+    permission?: Permission;
     /**
-     * How a token that is bound to an item is held to it, where neither the address nor a JSON body names any: the route
-     * shows nothing but the user (`user-only`), or its handler calls `assertWithinRestriction` (`in-handler`).
+     * How a restricted token is checked if neither the path nor a JSON body contains an item: the route only returns
+     * the user (`user-only`), or its handler calls `assertWithinRestriction` (`in-handler`).
      */
-    reach?: 'user-only' | 'in-handler';
+    restriction?: 'user-only' | 'in-handler';
   }
 }
 
-/** The config of a route for whoever has an access token that may do this. */
+/** The config of a route that requires an access token with this permission. */
 export function bearerPolicy(
-  may: Permission,
-  more: Pick<FastifyContextConfig, 'reach' | 'tokenInQuery'> = {},
+  permission: Permission,
+  options: Pick<FastifyContextConfig, 'restriction' | 'tokenInQuery'> = {},
 ): FastifyContextConfig {
-  return { policy: 'bearer', may, ...more };
+  return { policy: 'bearer', permission, ...options };
 }
 
-/** The parameters of addresses of which it is known what they name; a user is no item, so no bound token reaches one. */
+/** The path parameters whose meaning is known. Restricted tokens cannot be used for users, who are not items. */
 const KNOWN_PARAMETERS = ['file_id', 'folder_id', 'session_id', 'version_id', 'user_id'];
 
 /**
- * What a token must be good for, beside being somebody's. Enforced in steps, each before anything is done: the ability
- * that a route declares, which the token must have and its user's status allow; the file, folder or session that its address names; the folder that its JSON body names
- * (`parent.id`, `folder_id`). A token bound to an item is refused 404 beyond it, as for what is not there; what it may not
- * do within, and what names no item at all, is 403 `insufficient_scope`.
+ * Enforces the permissions and restrictions of tokens, before a handler runs. First the permission that the route
+ * declares, which the token and the user's status must include; then the file, folder or session in the path; then the
+ * folder in the JSON body (`parent.id`, `folder_id`). A restricted token gets 404 for other items, as if they did not
+ * exist, and 403 `insufficient_scope` if it lacks a permission or the request contains no item.
  */
 export function enforceScopes(app: FastifyInstance, auth: AuthContext): void {
   app.addHook('onRoute', ({ url, method, config }) => {
     if (config?.policy !== 'bearer') return;
-    if (config.may === undefined)
-      throw new Error(`route ${String(method)} ${url} does not declare what a token \`may\` do`);
+    if (config.permission === undefined) {
+      throw new Error(`The route ${String(method)} ${url} declares no permission.`);
+    }
     for (const [, name = ''] of url.matchAll(/:([a-z_]+)/g)) {
-      if (!KNOWN_PARAMETERS.includes(name))
-        throw new Error(`route ${url}: which item is :${name}, for a token that is bound?`);
+      if (!KNOWN_PARAMETERS.includes(name)) {
+        throw new Error(`The route ${url} has the unknown parameter :${name}; restricted tokens cannot be checked.`);
+      }
     }
   });
   app.addHook('onRequest', async (request) => {
-    const { policy, may } = request.routeOptions.config;
+    const { policy, permission } = request.routeOptions.config;
     if (policy !== 'bearer') return;
     const authority = getAuthority(request);
-    if (may === undefined || !hasPermission(authority, may)) throw insufficientScopeError(may);
-    if (!statusAllows(authority.principal.status, may)) throw userStatusError(authority.principal.status, may);
+    if (permission === undefined || !hasPermission(authority, permission)) throw insufficientScopeError(permission);
+    if (!statusAllows(authority.principal.status, permission)) {
+      throw userStatusError(authority.principal.status, permission);
+    }
     await checkPath(auth, request, authority);
   });
   app.addHook('preHandler', async (request) => {
-    const { policy, may, reach } = request.routeOptions.config;
+    const { policy, permission, restriction } = request.routeOptions.config;
     if (policy !== 'bearer') return;
     const authority = getAuthority(request);
-    if (may === 'rename' && changesMoreThanNames(request.body) && !hasPermission(authority, 'change'))
+    if (permission === 'rename' && hasOtherChanges(request.body) && !hasPermission(authority, 'change')) {
       throw insufficientScopeError('change');
+    }
     if (authority.restrictedTo === undefined) return;
-    const inBody = listIdsInBody(request.body);
-    for (const id of inBody) await checkItem(auth, authority, id);
-    const namesNothing =
-      inBody.length === 0 && listIdsInPath(request).length === 0 && findSessionParam(request) === undefined;
-    if (namesNothing && reach === undefined) throw insufficientScopeError(may);
+    const idsInBody = listIdsInBody(request.body);
+    for (const id of idsInBody) await checkItem(auth, authority, id);
+    const hasNoItem =
+      idsInBody.length === 0 && listIdsInPath(request).length === 0 && findSessionParam(request) === undefined;
+    if (hasNoItem && restriction === undefined) throw insufficientScopeError(permission);
   });
 }
 
-/** Refuses a folder that only the handler knows of, because it is not in the address and the body is not JSON. */
+/**
+ * Throws `not_found` if the caller's token is restricted to another item. For handlers whose folder is neither in the
+ * path nor in a JSON body.
+ */
 export function assertWithinRestriction(auth: AuthContext, request: FastifyRequest, folderId: ItemId): Promise<void> {
   return checkItem(auth, getAuthority(request), String(folderId));
 }
@@ -83,15 +91,15 @@ async function checkPath(auth: AuthContext, request: FastifyRequest, authority: 
   if (session !== undefined) await checkSession(auth, authority, session);
 }
 
-/** Whatever cannot be an id lies beyond every token that is bound. */
+/** An invalid ID is treated like an item outside the restriction. */
 async function checkItem({ db }: AuthContext, authority: Authority, text: string): Promise<void> {
   if (authority.restrictedTo === undefined) return;
   const id = text === '0' ? authority.principal.rootId : parseDecimalId(text);
   if (id !== undefined && (await isWithinRestriction(db, authority, id as ItemId))) return;
-  throw new ApiError('not_found', 'There is no such item, or it lies beyond what this token reaches.');
+  throw new ApiError('not_found', 'The item does not exist, or this token is restricted to another item.');
 }
 
-/** A session lies where its file will lie. One that is not there is for the handler to refuse, as for everybody. */
+/** A session counts as an item of its target. If it does not exist, the handler reports that as for any other token. */
 async function checkSession({ db }: AuthContext, authority: Authority, text: string): Promise<void> {
   const id = parseSessionId(text);
   const session = id && (await findSession(db, id));
@@ -100,7 +108,7 @@ async function checkSession({ db }: AuthContext, authority: Authority, text: str
   if (await isWithinRestriction(db, authority, target.kind === 'version' ? target.fileId : target.folderId)) return;
   throw new ApiError(
     'upload_session_not_found',
-    'There is no such session, or it lies beyond what this token reaches.',
+    'The upload session does not exist, or this token is restricted to another item.',
   );
 }
 
@@ -113,23 +121,26 @@ function findSessionParam(request: FastifyRequest): string | undefined {
   return (request.params as { session_id?: string }).session_id;
 }
 
-/** The folders that a JSON body can name, here as in Box's API: where something is to be. */
+/** In Box's API, JSON bodies contain only the IDs of target folders. */
 function listIdsInBody(body: unknown): string[] {
   const { folder_id: folder, parent } = (body ?? {}) as { folder_id?: unknown; parent?: { id?: unknown } | null };
   return [folder, parent?.id].filter((id) => id !== undefined && id !== null).map(String);
 }
 
-function changesMoreThanNames(body: unknown): boolean {
+function hasOtherChanges(body: unknown): boolean {
   return Object.keys(body ?? {}).some((field) => field !== 'name' && field !== 'description');
 }
 
-function userStatusError(status: string, may: Permission): ApiError {
+function userStatusError(status: string, permission: Permission): ApiError {
   return new ApiError(
     'access_denied_insufficient_permissions',
-    `An administrator has set this user to ${status}, who may not ${may}.`,
+    `The status of this user, ${status}, does not include the permission "${permission}".`,
   );
 }
 
-function insufficientScopeError(may: Permission | undefined): ApiError {
-  return new ApiError('insufficient_scope', `This token may not do that: it lacks a scope that lets it ${may}, here.`);
+function insufficientScopeError(permission: Permission | undefined): ApiError {
+  return new ApiError(
+    'insufficient_scope',
+    `This token has no scope with the permission "${permission}" for this request.`,
+  );
 }

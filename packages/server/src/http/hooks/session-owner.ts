@@ -8,8 +8,8 @@ import { getCaller } from './authenticate.ts';
 const loadedSessions = new WeakMap<FastifyRequest, Session>();
 
 /**
- * A hook of routes whose address names a session and whose body may be large: the caller's session is looked up, and
- * refused, before a byte of the body is asked for or parsed.
+ * Creates a hook that loads the caller's upload session, so that an error is sent before a large body is received or
+ * parsed.
  */
 export function loadOwnSession(uploads: UploadContext): (request: FastifyRequest) => Promise<void> {
   return async (request) => {
@@ -20,9 +20,9 @@ export function loadOwnSession(uploads: UploadContext): (request: FastifyRequest
   };
 }
 
-/** What that hook found. */
+/** Gets the session that `loadOwnSession` has loaded. */
 export function getLoadedSession(request: FastifyRequest): Session {
   const session = loadedSessions.get(request);
-  if (session === undefined) throw new Error(`${request.routeOptions.url} does not look up its session first`);
+  if (session === undefined) throw new Error(`The route ${request.routeOptions.url} does not load its session.`);
   return session;
 }

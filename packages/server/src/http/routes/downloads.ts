@@ -19,7 +19,7 @@ import { parseFileId, parseVersionIdQuery } from '../request/ids.ts';
 import { canSendRange, checkPreconditions, type Validators } from '../request/preconditions.ts';
 import type { Services } from '../services.ts';
 
-/** GET /files/:id/content: a redirect to a signed address, or the bytes at once where the server is set so. */
+/** GET /files/:id/content: redirects to a signed URL or sends the bytes, depending on the setting. */
 export function serveContent(scope: FastifyInstance, { files, settings }: Services): void {
   scope.route({
     method: ['GET', 'HEAD'],
@@ -46,7 +46,7 @@ export function serveContent(scope: FastifyInstance, { files, settings }: Servic
   });
 }
 
-/** The signed addresses. They lie outside the API's prefixes and need no token. */
+/** Serves the signed URLs, which are outside the API's prefixes and require no token. */
 export function serveDownloads(app: FastifyInstance, { files, settings }: Services): void {
   app.route({
     method: ['GET', 'HEAD'],
@@ -64,13 +64,13 @@ export function serveDownloads(app: FastifyInstance, { files, settings }: Servic
 function parseSignedVersion(params: { file_id: string; version_id: string }): SignedVersion {
   const fileId = parseDecimalId(params.file_id);
   const versionId = parseDecimalId(params.version_id);
-  if (fileId === undefined || versionId === undefined) throw new ApiError('not_found', 'There is no such download.');
+  if (fileId === undefined || versionId === undefined) throw new ApiError('not_found', 'The download does not exist.');
   return { fileId: fileId as ItemId, versionId: versionId as VersionId };
 }
 
 /**
- * Answers with the bytes of a version, or with the one range asked for (RFC 9110, sections 13 and 14). A HEAD gets what
- * its GET would. Several ranges get the whole file, as HTTP lets a server decide.
+ * Sends the bytes of a version, or of one range (RFC 9110, sections 13 and 14). HEAD gets the same headers as GET. For
+ * several ranges, the whole file is sent, which HTTP allows.
  */
 async function sendContent(
   request: FastifyRequest,
@@ -79,7 +79,7 @@ async function sendContent(
   { file, version }: Download,
 ): Promise<FastifyReply> {
   const state = createValidators(db, version);
-  const always = {
+  const commonHeaders = {
     etag: `"${state.etag}"`,
     'last-modified': new Date(state.modifiedAt).toUTCString(),
     'accept-ranges': 'bytes',
@@ -87,31 +87,34 @@ async function sendContent(
     'x-content-type-options': 'nosniff',
   };
   const outcome = await checkPreconditions(request.headers, state);
-  if (outcome === 'not-modified') return reply.code(304).headers(always).send();
+  if (outcome === 'not-modified') return reply.code(304).headers(commonHeaders).send();
   if (outcome === 'failed') {
     throw new ApiError(
       'precondition_failed',
-      'The file is not the one that the request means: begin from its first byte.',
+      'The file has changed since the state in the request. Start the download from the beginning.',
     );
   }
 
   const range = await parseRequestedRange(request, version.size, state);
   if (range === 'unsatisfiable') {
     reply.header('content-range', `bytes */${version.size}`);
-    throw new ApiError('range_not_satisfiable', `The file has ${version.size} bytes; the range lies beyond them.`);
+    throw new ApiError(
+      'range_not_satisfiable',
+      `The range is beyond the end of the file, which has ${version.size} bytes.`,
+    );
   }
   const headers = {
-    ...always,
+    ...commonHeaders,
     'content-type': lookup(file.name) || 'application/octet-stream',
     'content-length': range === undefined ? version.size : range.last - range.first + 1,
     'content-disposition': contentDisposition(file.name),
   };
-  // Before a word is said of the bytes: where they cannot be had, the answer is about something else.
+  // Opened before any header is set, because the response is an error if the blob cannot be read.
   const bytes = request.method === 'HEAD' ? undefined : await blobs.read(version.blob_id, range);
   if (range !== undefined) {
     reply.code(206).header('content-range', `bytes ${range.first}-${range.last}/${version.size}`);
   }
-  // Fastify ends the reading when the client hangs up.
+  // Fastify destroys the stream if the client disconnects.
   return reply.headers(headers).send(bytes);
 }
 
@@ -132,7 +135,7 @@ async function parseRequestedRange(
   return parseRange(headers.range, size);
 }
 
-/** How long a signed address works: long enough to be followed, too short to be kept. A download begun goes on. */
+/** Lifetime of a signed URL: long enough to follow the redirect, too short to share. Downloads in progress continue. */
 const SIGNATURE_LIFETIME: Millis = 5 * 60 * 1000;
 
 interface SignedVersion {
@@ -140,27 +143,27 @@ interface SignedVersion {
   versionId: VersionId;
 }
 
-/** The path and query under which whoever has them may read this version for a few minutes. */
+/** Creates a path and query that give read access to this version, without a token, for a few minutes. */
 function signDownload(key: Buffer, { fileId, versionId }: SignedVersion, now: Millis): string {
   const expires = Math.floor((now + SIGNATURE_LIFETIME) / 1000);
   const signature = sign(key, { fileId, versionId }, expires).toString('base64url');
   return `/downloads/${fileId}/${versionId}?expires=${expires}&signature=${signature}`;
 }
 
-/** Refuses `forbidden` where the address was not signed here or is too old. */
+/** Throws `forbidden` if the signature is wrong or has expired. */
 function checkSignature(
   key: Buffer,
   signed: SignedVersion,
   { expires, signature }: { expires?: unknown; signature?: unknown },
   now: Millis,
 ): void {
-  const given = Buffer.from(String(signature), 'base64url');
-  const right = sign(key, signed, Number(expires));
-  if (given.length !== right.length || !timingSafeEqual(given, right)) {
-    throw new ApiError('forbidden', 'This download address was not made by this server.');
+  const actual = Buffer.from(String(signature), 'base64url');
+  const expected = sign(key, signed, Number(expires));
+  if (actual.length !== expected.length || !timingSafeEqual(actual, expected)) {
+    throw new ApiError('forbidden', 'The signature of this download URL is invalid.');
   }
   if (!isStillGood(Number(expires) * 1000 + 1, SIGNATURE_LIFETIME, now)) {
-    throw new ApiError('forbidden', 'This download address has expired: ask for the content again.');
+    throw new ApiError('forbidden', 'This download URL has expired. Request the file again.');
   }
 }
 

@@ -18,12 +18,12 @@ import { isUnmodified, sendNotModified } from '../request/preconditions.ts';
 import type { Services } from '../services.ts';
 import { checkItemQuota } from './preflight.ts';
 
-/** /files/:id, but for its content and its versions (wire: "Endpoints"). */
+/** /files/:id, except for downloads, versions and the trash. */
 export function serveFiles(scope: FastifyInstance, { files }: Services): void {
-  const readUpdate = createBodyParser(UpdateFile, FILE_CODES);
-  const readCopy = createBodyParser(CopyFile, FILE_CODES);
+  const parseUpdate = createBodyParser(UpdateFile, FILE_CODES);
+  const parseCopy = createBodyParser(CopyFile, FILE_CODES);
 
-  async function answer(request: FastifyRequest, fileId: ItemId): Promise<Record<string, unknown>> {
+  async function renderResponse(request: FastifyRequest, fileId: ItemId): Promise<Record<string, unknown>> {
     return renderFileResponse(files, request, await getFile(files, getCaller(request).userId, fileId));
   }
 
@@ -33,18 +33,18 @@ export function serveFiles(scope: FastifyInstance, { files }: Services): void {
     return renderFileResponse(files, request, entry);
   });
 
-  const earlyUpdate = (request: FastifyRequest) => {
-    parseItemChange(request, readUpdate(request));
+  const precheckUpdate = (request: FastifyRequest) => {
+    parseItemChange(request, parseUpdate(request));
   };
-  const earlyCopy = async (request: FastifyRequest) => {
-    parsePlace(request, readCopy(request));
+  const precheckCopy = async (request: FastifyRequest) => {
+    parsePlace(request, parseCopy(request));
     await checkItemQuota(files, request);
   };
 
-  scope.put('/files/:file_id', { config: { ...bearerPolicy('rename'), early: earlyUpdate } }, async (request) => {
+  scope.put('/files/:file_id', { config: { ...bearerPolicy('rename'), precheck: precheckUpdate } }, async (request) => {
     const caller = getCaller(request).userId;
     const fileId = parseFileId(request);
-    const body = readUpdate(request);
+    const body = parseUpdate(request);
     const lock = parseLock(body.lock);
     const change = {
       ...parseItemChange(request, body),
@@ -52,19 +52,19 @@ export function serveFiles(scope: FastifyInstance, { files }: Services): void {
       ...(lock !== undefined && { lock }),
     };
     await updateFile(files, { caller, fileId, ifMatch: request.headers['if-match'], change });
-    return answer(request, fileId);
+    return renderResponse(request, fileId);
   });
 
   scope.post(
     '/files/:file_id/copy',
-    { config: { ...bearerPolicy('change'), early: earlyCopy } },
+    { config: { ...bearerPolicy('change'), precheck: precheckCopy } },
     async (request, reply) => {
-      const body = readCopy(request);
+      const body = parseCopy(request);
       const versionId = body.version == null ? undefined : parseVersionId(body.version);
       const to = parsePlace(request, body);
       const caller = getCaller(request).userId;
       const copy = await copyFile(files, { caller, fileId: parseFileId(request), versionId, to });
-      return reply.code(201).send(await answer(request, copy));
+      return reply.code(201).send(await renderResponse(request, copy));
     },
   );
 
@@ -75,7 +75,7 @@ export function serveFiles(scope: FastifyInstance, { files }: Services): void {
   });
 }
 
-/** The lock that a body asks for; null takes it away, and what is left out changes nothing. */
+/** Parses a lock. Null unlocks the file, and undefined means no change. */
 function parseLock(
   lock: { expires_at?: string | null; is_download_prevented?: boolean | null } | null | undefined,
 ): LockRequest | null | undefined {

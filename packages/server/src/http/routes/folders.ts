@@ -25,27 +25,27 @@ const CODES: FieldCodes = {
   '/parent/id': { missing: 'bad_request', invalid: 'invalid_folder_id' },
 };
 
-/** /folders (wire: "Endpoints"). */
+/** /folders, except for the trash. */
 export function serveFolders(scope: FastifyInstance, { files }: Services): void {
-  const readNew = createBodyParser(CreateFolder, CODES);
-  const readUpdate = createBodyParser(UpdateFolder, CODES);
-  const readCopy = createBodyParser(CopyItem, CODES);
+  const parseNew = createBodyParser(CreateFolder, CODES);
+  const parseUpdate = createBodyParser(UpdateFolder, CODES);
+  const parseCopy = createBodyParser(CopyItem, CODES);
   serveFolderItems(scope, files);
 
-  const earlyNew = async (request: FastifyRequest) => {
-    parseFolderIdValue(request, readNew(request).parent.id);
+  const precheckNew = async (request: FastifyRequest) => {
+    parseFolderIdValue(request, parseNew(request).parent.id);
     await checkItemQuota(files, request);
   };
-  const earlyUpdate = (request: FastifyRequest) => {
-    parseItemChange(request, readUpdate(request));
+  const precheckUpdate = (request: FastifyRequest) => {
+    parseItemChange(request, parseUpdate(request));
   };
-  const earlyCopy = async (request: FastifyRequest) => {
-    parsePlace(request, readCopy(request));
+  const precheckCopy = async (request: FastifyRequest) => {
+    parsePlace(request, parseCopy(request));
     await checkItemQuota(files, request);
   };
 
-  scope.post('/folders', { config: { ...bearerPolicy('upload'), early: earlyNew } }, async (request, reply) => {
-    const body = readNew(request);
+  scope.post('/folders', { config: { ...bearerPolicy('upload'), precheck: precheckNew } }, async (request, reply) => {
+    const body = parseNew(request);
     const { name, description, parent } = body;
     const folder = await createFolder(files, {
       caller: getCaller(request).userId,
@@ -63,21 +63,25 @@ export function serveFolders(scope: FastifyInstance, { files }: Services): void 
     return renderFolderResponse(files, request, folder);
   });
 
-  scope.put('/folders/:folder_id', { config: { ...bearerPolicy('rename'), early: earlyUpdate } }, async (request) => {
-    const caller = getCaller(request).userId;
-    const folderId = parseFolderId(request);
-    const body = readUpdate(request);
-    const change = { ...parseItemChange(request, body), details: pickDetails(body) };
-    await updateFolder(files, { caller, folderId, ifMatch: request.headers['if-match'], change });
-    return renderFolderResponse(files, request, await getFolder(files.db, caller, folderId));
-  });
+  scope.put(
+    '/folders/:folder_id',
+    { config: { ...bearerPolicy('rename'), precheck: precheckUpdate } },
+    async (request) => {
+      const caller = getCaller(request).userId;
+      const folderId = parseFolderId(request);
+      const body = parseUpdate(request);
+      const change = { ...parseItemChange(request, body), details: pickDetails(body) };
+      await updateFolder(files, { caller, folderId, ifMatch: request.headers['if-match'], change });
+      return renderFolderResponse(files, request, await getFolder(files.db, caller, folderId));
+    },
+  );
 
   scope.post(
     '/folders/:folder_id/copy',
-    { config: { ...bearerPolicy('change'), early: earlyCopy } },
+    { config: { ...bearerPolicy('change'), precheck: precheckCopy } },
     async (request, reply) => {
       const caller = getCaller(request).userId;
-      const to = parsePlace(request, readCopy(request));
+      const to = parsePlace(request, parseCopy(request));
       const folder = await copyFolder(files, { caller, folderId: parseFolderId(request), to });
       return reply.code(201).send(await renderFolderResponse(files, request, folder));
     },
@@ -98,7 +102,7 @@ export function serveFolders(scope: FastifyInstance, { files }: Services): void 
 function serveFolderItems(scope: FastifyInstance, files: FileContext): void {
   scope.get(
     '/folders/:folder_id/items',
-    { config: { ...bearerPolicy('read'), early: checkItemList } },
+    { config: { ...bearerPolicy('read'), precheck: checkItemList } },
     async (request) => {
       const folder = await getFolder(files.db, getCaller(request).userId, parseFolderId(request));
       return renderItemList(files, request, folderLister(files, folder));

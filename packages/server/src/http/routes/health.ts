@@ -1,10 +1,12 @@
 import type { FastifyInstance } from 'fastify';
 import type { Readiness } from './readiness.ts';
 
-/** A balancer that asks again sooner learns nothing new. */
+/** `Readiness` does not check more often by default. */
 const RETRY_AFTER_SECONDS = 1;
 
-/** `/healthz`: the process answers. `/readyz`: so does what it needs, and it is not stopping. */
+/**
+ * `/healthz` succeeds if the process runs, `/readyz` if its dependencies work too and the server is not shutting down.
+ */
 export function serveHealth(app: FastifyInstance, readiness: Readiness): void {
   app.get('/healthz', { config: { policy: 'public' }, logLevel: 'silent' }, async () => ({ status: 'ok' }));
   app.get('/readyz', { config: { policy: 'public' }, logLevel: 'silent' }, async (_request, reply) => {

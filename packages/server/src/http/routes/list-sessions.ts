@@ -11,21 +11,21 @@ import { renderSession } from '../render/session.ts';
 import { parseOffsetPage } from '../request/paging.ts';
 import type { Services } from '../services.ts';
 
-/** The stored parts of each are counted, ten thousand at most. */
+/** Lower than for other lists, because the stored parts of each session are counted. */
 const MAX_LISTED = 100;
 
 /**
- * GET /files/upload_sessions: the caller's uploads under way. Box has no such call; who has lost a session's id has no
- * other way to it (docs/decisions/0081-add-an-endpoint-that-lists-uploads-in-progress.md).
+ * GET /files/upload_sessions: lists the caller's uploads in progress. Box has no such endpoint; without it, an upload
+ * whose session ID was lost cannot be resumed (docs/decisions/0081-add-an-endpoint-that-lists-uploads-in-progress.md).
  */
 export function serveSessionList(scope: FastifyInstance, { uploads, settings }: Services): void {
   scope.get('/files/upload_sessions', { config: bearerPolicy('upload') }, async (request): Promise<UploadSessions> => {
     const { rootId, userId } = getCaller(request);
     const limit = Math.min(parseOffsetPage(request, { defaultLimit: 100 }).limit, MAX_LISTED);
-    // One more than asked for says whether there is a next page.
-    const found = await listSessions(uploads, userId, { after: parseMarker(request), limit: limit + 1 });
-    const page = found.slice(0, limit);
-    const last = found.length > limit ? page.at(-1) : undefined;
+    // One more than requested, to know whether there is a next page.
+    const sessions = await listSessions(uploads, userId, { after: parseMarker(request), limit: limit + 1 });
+    const page = sessions.slice(0, limit);
+    const last = sessions.length > limit ? page.at(-1) : undefined;
     const base = getApiBase(request, settings.publicUrl);
     return {
       entries: page.map((listed) => renderListedSession(listed, rootId, base)),
@@ -56,5 +56,5 @@ function parseMarker(request: FastifyRequest): SessionId | undefined {
   if (marker === undefined || marker === '') return undefined;
   const id = typeof marker === 'string' ? parseSessionId(marker) : undefined;
   if (id !== undefined) return id;
-  throw new ApiError('bad_request', 'The marker is not one that this server gave out: begin without one.');
+  throw new ApiError('bad_request', 'The marker is invalid. Start without a marker.');
 }

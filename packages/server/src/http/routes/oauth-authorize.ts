@@ -14,54 +14,59 @@ import type { HttpSettings, Services } from '../services.ts';
 import { sendErrorPage, sendLoginPage } from './oauth-login-page.ts';
 import { OAUTH_PREFIXES } from './oauth-token.ts';
 
-/** What a request may say once (RFC 6749, section 3.1). */
+/** Parameters that must not be repeated (RFC 6749, section 3.1). */
 const OAUTH_PARAMETERS = ['response_type', 'scope', 'state', 'code_challenge', 'code_challenge_method'];
 
 const UNKNOWN_APP =
-  'The app that sent you here is not known, or asks to send you back to an address that it has not registered.';
-const STALE_PAGE = 'This page is too old, or belongs to another browser window. Go back to the app and begin again.';
-const UNREADABLE_FORM = 'What your browser sent is not UTF-8. Go back and try again.';
+  'The app that sent you here is unknown, or its redirect URI is not registered. Contact the developer of the app.';
+const STALE_PAGE = 'This page has expired or belongs to another browser window. Go back to the app and try again.';
+const UNREADABLE_FORM = 'Your browser sent text that is not UTF-8. Go back and try again.';
 
-/** GET and POST /oauth2/authorize: a user logs in and lets an app in (wire: "Tokens", `authorization_code`). */
+/** GET and POST /oauth2/authorize: a user logs in and grants an app access (RFC 6749, section 4.1). */
 export function serveAuthorize(app: FastifyInstance, { auth, settings }: Services): void {
   const options = { config: { policy: 'public' as const }, bodyLimit: FORM_BODY_LIMIT };
   app.register(async (scope) => {
     parseForms(scope);
     for (const prefix of OAUTH_PREFIXES) {
-      scope.get(`${prefix}/authorize`, options, ask);
-      scope.post(`${prefix}/authorize`, options, decide);
+      scope.get(`${prefix}/authorize`, options, handleRequest);
+      scope.post(`${prefix}/authorize`, options, handleDecision);
     }
   });
 
-  async function ask(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  async function handleRequest(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const query = new URL(request.url, 'http://localhost').searchParams;
     const repeated = new Set([...query.keys()].filter((name) => query.getAll(name).length > 1));
-    // Which of two apps or addresses is meant cannot be known, so nothing is sent to either.
+    // It is unknown which app or URI is meant, so the browser is not redirected to any.
     if (repeated.has('client_id') || repeated.has('redirect_uri')) return sendErrorPage(reply, UNKNOWN_APP);
-    const wanted = { clientId: query.get('client_id') ?? '', redirectUri: query.get('redirect_uri') || undefined };
-    const asking = await findAuthorizingApp(auth, wanted);
-    if (asking === undefined) return sendErrorPage(reply, UNKNOWN_APP);
-    const { redirectUri } = asking;
+    const clientId = query.get('client_id') ?? '';
+    const authorizing = await findAuthorizingApp(auth, {
+      clientId,
+      redirectUri: query.get('redirect_uri') || undefined,
+    });
+    if (authorizing === undefined) return sendErrorPage(reply, UNKNOWN_APP);
+    const { redirectUri } = authorizing;
     const state = query.get('state') ?? undefined;
-    const answer = { redirectUri, state };
-    const [twice] = OAUTH_PARAMETERS.filter((name) => repeated.has(name));
-    if (twice !== undefined) return redirectToApp(reply, answer, invalidRequest(`${twice} is there more than once`));
+    const target = { redirectUri, state };
+    const repeatedName = OAUTH_PARAMETERS.find((name) => repeated.has(name));
+    if (repeatedName !== undefined) {
+      return redirectToApp(reply, target, invalidRequest(`${repeatedName} is set more than once`));
+    }
     if (query.get('response_type') !== 'code') {
-      return redirectToApp(reply, answer, { error: 'unsupported_response_type' });
+      return redirectToApp(reply, target, { error: 'unsupported_response_type' });
     }
     const codeChallenge = query.get('code_challenge') || undefined;
     const method = query.get('code_challenge_method') || undefined;
     const fault = findChallengeFault({ challenge: codeChallenge, method });
-    if (fault !== undefined) return redirectToApp(reply, answer, invalidRequest(fault));
+    if (fault !== undefined) return redirectToApp(reply, target, invalidRequest(fault));
     const scopes = parseRequestedScopes(query.get('scope'));
-    if (scopes === 'unknown') return redirectToApp(reply, answer, { error: 'invalid_scope' });
+    if (scopes === 'unknown') return redirectToApp(reply, target, { error: 'invalid_scope' });
     const expiresAt = auth.clock.now() + PAGE_MILLIS;
     const nonce = setNonce(reply, request, settings);
-    const ticket: Ticket = { clientId: wanted.clientId, redirectUri, state, scopes, codeChallenge, expiresAt };
-    return show(reply, ticket, { nonce });
+    const ticket: Ticket = { clientId, redirectUri, state, scopes, codeChallenge, expiresAt };
+    return showLoginPage(reply, ticket, { nonce });
   }
 
-  async function decide(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  async function handleDecision(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const form = readForm(request);
     if (form === undefined) return sendErrorPage(reply, UNREADABLE_FORM);
     const nonce = findNonce(request, settings);
@@ -74,30 +79,30 @@ export function serveAuthorize(app: FastifyInstance, { auth, settings }: Service
     if (outcome.kind === 'later') {
       const seconds = Math.ceil(outcome.delay / 1000);
       reply.code(429).header('retry-after', seconds);
-      return show(reply, ticket, { nonce, login, error: `Too many attempts. Try again in ${seconds} s.` });
+      return showLoginPage(reply, ticket, { nonce, login, error: `Too many attempts. Try again in ${seconds} s.` });
     }
     if (outcome.kind === 'wrong') {
-      return show(reply.code(403), ticket, { nonce, login, error: 'Login or password is wrong.' });
+      return showLoginPage(reply.code(403), ticket, { nonce, login, error: 'The login or password is wrong.' });
     }
     if (outcome.kind === 'inactive') {
-      const error = 'This user is inactive: an administrator has to make them active again.';
-      return show(reply.code(403), ticket, { nonce, login, error });
+      const error = 'This user is inactive. An administrator can activate the user again.';
+      return showLoginPage(reply.code(403), ticket, { nonce, login, error });
     }
-    // The app may have lost its address, or itself, since the page was shown.
-    const asking = await findAuthorizingApp(auth, ticket);
-    if (asking === undefined) return sendErrorPage(reply, UNKNOWN_APP);
+    // The app or its redirect URI can have been deleted since the page was shown.
+    const authorizing = await findAuthorizingApp(auth, ticket);
+    if (authorizing === undefined) return sendErrorPage(reply, UNKNOWN_APP);
     return redirectToApp(reply, ticket, { code: await issueCode(auth, { ...ticket, userId: outcome.user.id }) });
   }
 
-  async function show(
+  async function showLoginPage(
     reply: FastifyReply,
     ticket: Ticket,
     { nonce, ...rest }: { nonce: string; login?: string; error?: string },
   ): Promise<FastifyReply> {
-    const asking = await findAuthorizingApp(auth, ticket);
-    if (asking === undefined) return sendErrorPage(reply, UNKNOWN_APP);
+    const authorizing = await findAuthorizingApp(auth, ticket);
+    if (authorizing === undefined) return sendErrorPage(reply, UNKNOWN_APP);
     return sendLoginPage(reply, {
-      appName: asking.app.name,
+      appName: authorizing.app.name,
       redirectUri: ticket.redirectUri,
       scopes: ticket.scopes,
       ticket: sealTicket(settings.signingKey, nonce, ticket),
@@ -115,14 +120,14 @@ function readForm(request: FastifyRequest): URLSearchParams | undefined {
   }
 }
 
-/** See Other, so that no browser sends the form, with the password in it, on to the app. */
+/** Redirects to the app. The status is 303, so that no browser repeats the form, with the password, to the app. */
 function redirectToApp(
   reply: FastifyReply,
   { redirectUri, state }: Pick<Ticket, 'redirectUri' | 'state'>,
-  answer: { code: string } | { error: string; error_description?: string },
+  result: { code: string } | { error: string; error_description?: string },
 ): FastifyReply {
   const url = new URL(redirectUri);
-  for (const [name, value] of Object.entries(answer)) url.searchParams.set(name, value);
+  for (const [name, value] of Object.entries(result)) url.searchParams.set(name, value);
   if (state !== undefined) url.searchParams.set('state', state);
   return reply.headers({ 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' }).redirect(url.href, 303);
 }
@@ -131,7 +136,10 @@ function invalidRequest(fault: string): { error: string; error_description: stri
   return { error: 'invalid_request', error_description: fault };
 }
 
-/** Scopes that mean nothing here are passed over beside others, as apps ask for all that Box has. */
+/**
+ * Parses the requested scopes. Returns undefined for all permissions of the user, and `unknown` if there is no
+ * supported scope. Unsupported scopes are skipped, because apps request all scopes of Box.
+ */
 function parseRequestedScopes(text: string | null): readonly Scope[] | undefined | 'unknown' {
   if (text === null || text.trim() === '') return undefined;
   const { known } = parseScopes(text);
@@ -139,10 +147,10 @@ function parseRequestedScopes(text: string | null): readonly Scope[] | undefined
   return known.includes('root_readwrite') ? undefined : known;
 }
 
-/** How long a login page may stand open, in milliseconds. */
+/** The time in which a login page must be submitted, in milliseconds. */
 const PAGE_MILLIS = 15 * 60_000;
 
-/** What a login page was shown for. It goes into the page, signed, and comes back with the form. */
+/** The authorization request of a login page. The page contains it, signed, and the form returns it. */
 interface Ticket {
   clientId: string;
   redirectUri: string;
@@ -153,20 +161,22 @@ interface Ticket {
 }
 
 /**
- * Seals a ticket for the browser that holds `nonce` in a cookie. It is the CSRF token too: nobody else can make one, and
- * one that was made for another browser does not fit.
+ * Signs a ticket for the browser that has `nonce` in a cookie. It is also the CSRF token: no one else can create one,
+ * and one that was created for another browser is invalid.
  */
 function sealTicket(key: Buffer, nonce: string, ticket: Ticket): string {
   const text = Buffer.from(JSON.stringify(ticket)).toString('base64url');
   return `${text}.${sign(key, nonce, text).toString('base64url')}`;
 }
 
-/** The ticket, or undefined where it was not sealed here for this browser, or is too old. */
+/**
+ * Verifies a signed ticket. Returns undefined if the signature is wrong, it is for another browser, or it has expired.
+ */
 function openTicket(key: Buffer, nonce: string, sealed: string, now: Millis): Ticket | undefined {
   const [text = '', signature = ''] = sealed.split('.');
-  const given = Buffer.from(signature, 'base64url');
-  const right = sign(key, nonce, text);
-  if (given.length !== right.length || !timingSafeEqual(given, right)) return undefined;
+  const actual = Buffer.from(signature, 'base64url');
+  const expected = sign(key, nonce, text);
+  if (actual.length !== expected.length || !timingSafeEqual(actual, expected)) return undefined;
   const ticket = JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as Ticket;
   return isStillGood(ticket.expiresAt, PAGE_MILLIS, now) ? ticket : undefined;
 }
@@ -175,15 +185,15 @@ function sign(key: Buffer, nonce: string, text: string): Buffer {
   return createHmac('sha256', key).update(`authorize ${nonce} ${text}`).digest();
 }
 
-/** No other host, and no page that came by http, can set a cookie of this name; browsers take it by https only. */
+/** Because of the prefix, browsers accept this cookie only over HTTPS and only from this host itself. */
 const HTTPS_COOKIE = '__Host-partway-login';
-/** For http, as on the loopback address. */
+/** For plain HTTP, such as on the loopback address. */
 const HTTP_COOKIE = 'partway-login';
 const NONCE = /^[A-Za-z0-9_-]{43}$/;
 
 type Settings = Pick<HttpSettings, 'publicUrl'>;
 
-/** Marks the browser, so that a form can be told to come from the page that it was shown. One that is marked stays so. */
+/** Sets the nonce cookie, which ties the form to the browser. A browser that already has a nonce keeps it. */
 function setNonce(reply: FastifyReply, request: FastifyRequest, settings: Settings): string {
   const nonce = findNonce(request, settings) ?? newSecret();
   const secure = isHttps(request, settings) ? '; Secure' : '';
@@ -193,10 +203,10 @@ function setNonce(reply: FastifyReply, request: FastifyRequest, settings: Settin
 }
 
 function findNonce(request: FastifyRequest, settings: Settings): string | undefined {
-  const wanted = cookieName(request, settings);
+  const expectedName = cookieName(request, settings);
   for (const pair of (request.headers.cookie ?? '').split(';')) {
     const [name, value = ''] = pair.trim().split('=', 2);
-    if (name === wanted && NONCE.test(value)) return value;
+    if (name === expectedName && NONCE.test(value)) return value;
   }
   return undefined;
 }

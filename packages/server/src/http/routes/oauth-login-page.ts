@@ -25,33 +25,33 @@ interface LoginPage {
   scopes: readonly Scope[] | undefined;
   ticket: string;
   login?: string;
-  /** What went wrong the last time. */
+  /** The error of the previous attempt. */
   error?: string;
 }
 
-/** The one page on which a user logs in and lets an app in, or not. */
+/** Sends the page on which a user logs in and grants or denies access to an app. */
 export function sendLoginPage(reply: FastifyReply, page: LoginPage): FastifyReply {
-  const abilities = [...permissionsFor(page.scopes)].map((ability) => `<li>${PERMISSION_TEXTS[ability]}</li>`).join('');
-  const trouble = page.error === undefined ? '' : `<p class="wrong" role="alert">${escapeHtml(page.error)}</p>`;
+  const permissions = [...permissionsFor(page.scopes)].map((each) => `<li>${PERMISSION_TEXTS[each]}</li>`).join('');
+  const error = page.error === undefined ? '' : `<p class="wrong" role="alert">${escapeHtml(page.error)}</p>`;
   return sendPage(
     reply,
-    `<h1>Log in to let ${escapeHtml(page.appName)} in</h1>
-<p>It wants to:</p><ul>${abilities}</ul>
-<p>You will then be sent to ${escapeHtml(redirectSource(page.redirectUri))}.</p>${trouble}
+    `<h1>${escapeHtml(page.appName)} would like to access your files</h1>
+<p>If you allow this, the app can:</p><ul>${permissions}</ul>
+<p>Log in to continue. You will then return to ${escapeHtml(redirectSource(page.redirectUri))}.</p>${error}
 <form method="post">
 <input type="hidden" name="ticket" value="${escapeHtml(page.ticket)}">
 <label>Login<input name="login" value="${escapeHtml(page.login ?? '')}" autocomplete="username" maxlength="256"></label>
 <label>Password<input name="password" type="password" autocomplete="current-password" maxlength="1024"></label>
 <button name="decision" value="allow">Allow</button><button name="decision" value="deny">Deny</button>
 </form>`,
-    // Browsers hold a form to this also where its answer leads on.
+    // Browsers also apply `form-action` to redirects after the form is submitted.
     `'self' ${redirectSource(page.redirectUri)}`,
   );
 }
 
-/** A page that leads nowhere: the request cannot be trusted with a way back. */
-export function sendErrorPage(reply: FastifyReply, sentence: string): FastifyReply {
-  return sendPage(reply.code(400), `<h1>This login cannot go on</h1><p>${escapeHtml(sentence)}</p>`, "'none'");
+/** Sends an error page without a redirect, because the redirect URI cannot be trusted. */
+export function sendErrorPage(reply: FastifyReply, message: string): FastifyReply {
+  return sendPage(reply.code(400), `<h1>This login cannot continue</h1><p>${escapeHtml(message)}</p>`, "'none'");
 }
 
 function sendPage(reply: FastifyReply, body: string, formAction: string): FastifyReply {
@@ -61,7 +61,7 @@ function sendPage(reply: FastifyReply, body: string, formAction: string): Fastif
       'content-security-policy': `default-src 'none'; style-src ${STYLE_SOURCE}; form-action ${formAction}; frame-ancestors 'none'; base-uri 'none'`,
       'x-frame-options': 'DENY',
       'x-content-type-options': 'nosniff',
-      // Not "no-referrer": a form would then come back with the origin "null".
+      // Not "no-referrer", because the form would then be submitted with the origin "null".
       'referrer-policy': 'same-origin',
       'cache-control': 'no-store',
     })

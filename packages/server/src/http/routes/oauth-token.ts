@@ -21,10 +21,10 @@ import {
 } from '../request/oauth-form.ts';
 import type { HttpSettings, Services } from '../services.ts';
 
-/** The API's host has the first, the host on which people log in the second; here they are one. */
+/** In Box, the first prefix is on the API's host and the second on the login host. Here, one host serves both. */
 export const OAUTH_PREFIXES = ['/oauth2', '/api/oauth2'];
 
-/** POST /oauth2/token and /oauth2/revoke (wire: "Tokens"). Forms in, OAuth's own errors out. */
+/** POST /oauth2/token and /oauth2/revoke. Requests are forms, and errors have OAuth's own format. */
 export function serveTokens(app: FastifyInstance, { auth, settings }: Services, rates: RateLimiter): void {
   const options = { config: { policy: 'public' as const }, bodyLimit: FORM_BODY_LIMIT };
   app.register(async (scope) => {
@@ -47,10 +47,10 @@ export function serveTokens(app: FastifyInstance, { auth, settings }: Services, 
   }
 }
 
-/** No cache keeps what `work` answers, nor its error. */
-async function withoutCaching<T>(reply: FastifyReply, work: () => Promise<T>): Promise<T> {
+/** Disables caching of the response, even if `handle` throws. */
+async function withoutCaching<T>(reply: FastifyReply, handle: () => Promise<T>): Promise<T> {
   reply.header('cache-control', 'no-store');
-  return await work();
+  return await handle();
 }
 
 function tokenBody({ accessToken, expiresInSeconds, refreshToken, downscoped }: GrantedToken): Record<string, unknown> {
@@ -67,26 +67,25 @@ function tokenBody({ accessToken, expiresInSeconds, refreshToken, downscoped }: 
 function restrictedTo({ scopes, item }: NonNullable<GrantedToken['downscoped']>): Record<string, unknown>[] {
   if (item === undefined) return [];
   const isRoot = item.parent_id === null;
-  const state = isRoot ? null : String(item.etag);
+  const etag = isRoot ? null : String(item.etag);
   const id = isRoot ? '0' : String(item.id);
-  const object = { type: item.kind, id, sequence_id: state, etag: state, name: item.name };
+  const object = { type: item.kind, id, sequence_id: etag, etag, name: item.name };
   return scopes.map((scope) => ({ scope, object }));
 }
 
 const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token';
 
-/** One call of the token route. */
-interface TokenCall {
+interface TokenRequest {
   auth: AuthContext;
   request: FastifyRequest;
   form: URLSearchParams;
-  /** The addresses of the token route, as this client may know them. */
+  /** The URLs of the token endpoint that an assertion can have as its audience. */
   audiences: readonly string[];
   rates: RateLimiter;
 }
 
-/** What each `grant_type` brings, out of the form into the type that its grant wants. */
-const GRANTS = new Map<string, (call: TokenCall) => Promise<GrantedToken>>([
+/** For each `grant_type`, a function that parses the form and performs the grant. */
+const GRANTS = new Map<string, (tokenRequest: TokenRequest) => Promise<GrantedToken>>([
   [
     'client_credentials',
     ({ auth, request, form }) =>
@@ -117,20 +116,20 @@ const GRANTS = new Map<string, (call: TokenCall) => Promise<GrantedToken>>([
   ['urn:ietf:params:oauth:grant-type:token-exchange', exchange],
 ]);
 
-async function grantToken(call: TokenCall): Promise<GrantedToken> {
-  const grant = GRANTS.get(requiredField(call.form, 'grant_type'));
-  if (grant !== undefined) return grant(call);
-  throw new GrantError('unsupported_grant_type', `This server grants tokens for ${[...GRANTS.keys()].join(', ')}.`);
+async function grantToken(tokenRequest: TokenRequest): Promise<GrantedToken> {
+  const grant = GRANTS.get(requiredField(tokenRequest.form, 'grant_type'));
+  if (grant !== undefined) return grant(tokenRequest);
+  throw new GrantError('unsupported_grant_type', `The supported grant types are ${[...GRANTS.keys()].join(', ')}.`);
 }
 
-async function exchange({ auth, request, form, rates }: TokenCall): Promise<GrantedToken> {
+async function exchange({ auth, request, form, rates }: TokenRequest): Promise<GrantedToken> {
   const type = requiredField(form, 'subject_token_type');
   if (type !== ACCESS_TOKEN_TYPE) {
     throw new GrantError('invalid_request', `The subject_token_type must be ${ACCESS_TOKEN_TYPE}.`);
   }
   for (const field of ['box_shared_link', 'actor_token']) {
     if (optionalField(form, field) === undefined) continue;
-    throw new GrantError('invalid_request', `This server has nothing for ${field}: leave it out.`);
+    throw new GrantError('invalid_request', `${field} is not supported.`);
   }
   return exchangeToken(auth, {
     client: parseOptionalClient(request, form),
@@ -144,9 +143,9 @@ async function exchange({ auth, request, form, rates }: TokenCall): Promise<Gran
 const PATHS = ['/oauth2/token', '/api/oauth2/token'];
 
 /**
- * The addresses of our token route that an assertion may name as its audience: those of the public URL or, without one, of
- * the socket that the request came to; none if its client has left. Never that of a Host header: the sender chooses it, and
- * could make an assertion for another server valid here.
+ * Lists the URLs of the token endpoint that an assertion can have as its audience: those of the public URL or, without
+ * one, of the socket that received the request (none if it is closed). Never those of the Host header: the client
+ * chooses it, and could make an assertion for another server valid here.
  */
 export function listAudiences(
   request: FastifyRequest,
@@ -161,6 +160,6 @@ function socketOrigins({ raw }: FastifyRequest, scheme: 'http' | 'https'): strin
   if (local === undefined) return [];
   const isLoopback = local.host === '[::1]' || local.host.startsWith('127.');
   const hosts = [local.host, ...(isLoopback ? ['localhost'] : [])];
-  // As `URL` writes it: without the scheme's own port.
+  // `URL` removes the default port of the scheme.
   return hosts.map((host) => new URL(`${scheme}://${host}:${local.port}`).origin);
 }

@@ -13,13 +13,13 @@ import { FILE_CODES } from '../request/file-attributes.ts';
 import { parseFileId, parseFolderIdValue } from '../request/ids.ts';
 import type { Services } from '../services.ts';
 
-/** OPTIONS /files/content and /files/:id/content: would this upload be taken? It promises nothing for later. */
+/** OPTIONS /files/content and /files/:id/content: checks whether an upload would succeed now, and reserves nothing. */
 export function servePreflight(scope: FastifyInstance, { files, settings }: Services): void {
-  const newFile = createBodyParser(PreflightFile, FILE_CODES);
-  const newVersion = createBodyParser(PreflightVersion, FILE_CODES);
+  const parseNewFile = createBodyParser(PreflightFile, FILE_CODES);
+  const parseNewVersion = createBodyParser(PreflightVersion, FILE_CODES);
 
   scope.options('/files/content', { config: bearerPolicy('upload') }, async (request) => {
-    const { name, parent, size } = newFile(request);
+    const { name, parent, size } = parseNewFile(request);
     assertValidName(name);
     checkSize(files, size ?? 0);
     const folderId = parseFolderIdValue(request, parent.id);
@@ -30,7 +30,7 @@ export function servePreflight(scope: FastifyInstance, { files, settings }: Serv
   });
 
   scope.options('/files/:file_id/content', { config: bearerPolicy('replace') }, async (request) => {
-    const { name, size } = newVersion(request);
+    const { name, size } = parseNewVersion(request);
     const fileId = parseFileId(request);
     checkSize(files, size ?? 0);
     const owner = getCaller(request).userId;
@@ -43,7 +43,7 @@ export function servePreflight(scope: FastifyInstance, { files, settings }: Serv
   });
 }
 
-/** Refuses `storage_limit_exceeded` if the caller has no room for one item more. A promise of nothing. */
+/** Throws `quota-exceeded` if the caller cannot have one more item. Reserves nothing. */
 export function checkItemQuota({ db, userQuota, limits }: FileContext, request: FastifyRequest): Promise<void> {
   return checkSpace(db, getCaller(request).userId, 0, userQuota, { items: 1, maxItems: limits.items });
 }

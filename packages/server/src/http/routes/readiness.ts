@@ -1,26 +1,26 @@
 import type { Millis } from '@partway/protocol/ids';
 import { type Clock, MACHINE_SOURCES } from '../../time/clock.ts';
 
-/** Something without which the server cannot serve. */
+/** A check of a dependency of the server. */
 export interface Probe {
-  /** As `/readyz` names it. */
+  /** The name in the response of `/readyz`. */
   name: string;
-  /** Resolves where it is there, rejects where it is not. */
+  /** Rejects if the dependency does not work. */
   check: () => Promise<unknown>;
 }
 
 interface Verdict {
   ready: boolean;
-  /** What each probe found, by its name. */
+  /** The results of the probes by name. */
   checks: Record<string, 'ok' | 'failed'>;
 }
 
 interface ReadinessOptions {
-  /** Told why, each time that a probe begins to fail. */
+  /** Called each time that a probe starts to fail. */
   onError?: (probe: string, error: unknown) => void;
-  /** For how long a verdict holds; those who ask meanwhile get it too. */
+  /** How long a verdict is reused. */
   maxAge?: Millis;
-  /** How long a probe has. */
+  /** The time limit of a probe. */
   timeout?: Millis;
   clock?: Pick<Clock, 'monotonic'>;
 }
@@ -28,7 +28,7 @@ interface ReadinessOptions {
 const DEFAULT_MAX_AGE: Millis = 1_000;
 const DEFAULT_TIMEOUT: Millis = 3_000;
 
-/** Whether this node should be sent requests. However many ask, it probes once in a while. */
+/** Determines whether this node is ready for requests. Runs the probes at most once per `maxAge`. */
 export class Readiness {
   readonly #probes: readonly Probe[];
   readonly #onError: (probe: string, error: unknown) => void;
@@ -36,8 +36,8 @@ export class Readiness {
   readonly #timeout: Millis;
   readonly #clock: Pick<Clock, 'monotonic'>;
   readonly #failing = new Set<string>();
-  #last: { asked: number; verdict: Promise<Verdict> } | undefined;
-  #stopping = false;
+  #last: { startedAt: number; verdict: Promise<Verdict> } | undefined;
+  #isStopping = false;
 
   constructor(
     probes: readonly Probe[],
@@ -55,32 +55,32 @@ export class Readiness {
     this.#clock = clock;
   }
 
-  /** From now on the server is not ready, whatever the probes say. */
+  /** From now on, the server is not ready, regardless of the probes. */
   stop(): void {
-    this.#stopping = true;
+    this.#isStopping = true;
   }
 
   async verdict(): Promise<Verdict> {
     const now = this.#clock.monotonic();
-    if (this.#last === undefined || now - this.#last.asked > this.#maxAge) {
-      this.#last = { asked: now, verdict: this.#probe() };
+    if (this.#last === undefined || now - this.#last.startedAt > this.#maxAge) {
+      this.#last = { startedAt: now, verdict: this.#probe() };
     }
     const { ready, checks } = await this.#last.verdict;
-    return { ready: ready && !this.#stopping, checks };
+    return { ready: ready && !this.#isStopping, checks };
   }
 
   async #probe(): Promise<Verdict> {
-    const found = await Promise.all(
+    const results = await Promise.all(
       this.#probes.map(async (probe) => [probe.name, (await this.#passes(probe)) ? 'ok' : 'failed'] as const),
     );
-    return { ready: found.every(([, state]) => state === 'ok'), checks: Object.fromEntries(found) };
+    return { ready: results.every(([, state]) => state === 'ok'), checks: Object.fromEntries(results) };
   }
 
   async #passes({ name, check }: Probe): Promise<boolean> {
-    const { promise: overdue, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(() => reject(new Error(`no answer within ${this.#timeout} ms`)), this.#timeout);
+    const { promise: timedOut, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => reject(new Error(`No response within ${this.#timeout} ms.`)), this.#timeout);
     try {
-      await Promise.race([check(), overdue]);
+      await Promise.race([check(), timedOut]);
       this.#failing.delete(name);
       return true;
     } catch (error) {

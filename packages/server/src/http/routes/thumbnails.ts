@@ -6,7 +6,7 @@ import { bearerPolicy } from '../hooks/scopes.ts';
 import { parseFileId } from '../request/ids.ts';
 import type { Services } from '../services.ts';
 
-/** A grey square. */
+/** A gray square. */
 const PLACEHOLDERS = {
   png: {
     type: 'image/png',
@@ -25,8 +25,8 @@ const PLACEHOLDERS = {
 } as const;
 
 /**
- * GET /files/:id/thumbnail.png and .jpg: no thumbnails are made here, and so the answer is Box's where it cannot make
- * one: 302, to a picture that stands for the file. (Its 202 would have clients come back for one that never comes.)
+ * GET /files/:id/thumbnail.png and .jpg: redirects to a placeholder, as Box does for files without a thumbnail, because
+ * Partway creates none. Box's 202 would make clients wait for a thumbnail that never exists.
  */
 export function serveThumbnails(scope: FastifyInstance, { files, settings }: Services): void {
   for (const extension of ['png', 'jpg'] as const) {
@@ -43,7 +43,7 @@ export function serveThumbnails(scope: FastifyInstance, { files, settings }: Ser
   }
 }
 
-/** The pictures that stand for files. They lie outside the API's prefixes and are the same for everybody. */
+/** Serves the placeholders, which are outside the API's prefixes and public. */
 export function servePlaceholders(app: FastifyInstance): void {
   for (const [extension, { type, bytes }] of Object.entries(PLACEHOLDERS)) {
     app.get(`/thumbnails/placeholder.${extension}`, { config: { policy: 'public' } }, async (_request, reply) =>

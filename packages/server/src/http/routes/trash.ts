@@ -14,11 +14,11 @@ import { FILE_CODES } from '../request/file-attributes.ts';
 import { parseFileId, parseFolderId, parseFolderIdValue } from '../request/ids.ts';
 import type { Services } from '../services.ts';
 
-/** What is in the trash, and the ways out of it (wire: "Endpoints"). */
+/** Lists, restores and permanently deletes items in the trash. */
 export function serveTrash(scope: FastifyInstance, { files }: Services): void {
-  const readRestore = createValueParser(RestoreItem, FILE_CODES, 'The body');
+  const parseRestore = createValueParser(RestoreItem, FILE_CODES, 'The body');
 
-  scope.get('/folders/trash/items', { config: { ...bearerPolicy('read'), early: checkItemList } }, (request) => {
+  scope.get('/folders/trash/items', { config: { ...bearerPolicy('read'), precheck: checkItemList } }, (request) => {
     const { userId } = getCaller(request);
     return renderItemList(files, request, {
       byOffset: (page) => listTrashByOffset(files.db, userId, page),
@@ -27,8 +27,9 @@ export function serveTrash(scope: FastifyInstance, { files }: Services): void {
   });
 
   scope.get('/files/:file_id/trash', { config: bearerPolicy('read') }, async (request) => {
-    const { caller, id } = await inTrash(request, 'file');
-    return renderFileResponse(files, request, await getFile(files, caller, id));
+    const ref = parseTrashedRef(request, 'file');
+    await getTrashedItem(files.db, ref);
+    return renderFileResponse(files, request, await getFile(files, ref.caller, ref.id));
   });
   scope.get('/folders/:folder_id/trash', { config: bearerPolicy('read') }, async (request) => {
     const folder = await getTrashedItem(files.db, parseTrashedRef(request, 'folder'));
@@ -51,21 +52,15 @@ export function serveTrash(scope: FastifyInstance, { files }: Services): void {
     sendPurged(request, reply, 'folder'),
   );
 
-  async function inTrash(request: FastifyRequest, kind: ItemKind): Promise<TrashedItemRef> {
-    const wanted = parseTrashedRef(request, kind);
-    await getTrashedItem(files.db, wanted);
-    return wanted;
-  }
-
   async function restore(request: FastifyRequest, kind: ItemKind): Promise<TrashedItemRef> {
-    const wanted = parseTrashedRef(request, kind);
-    await restoreItem(files, wanted, restoreTo(request));
-    return wanted;
+    const ref = parseTrashedRef(request, kind);
+    await restoreItem(files, ref, parseRestoreTarget(request));
+    return ref;
   }
 
-  /** The body may be missing: everything in it is optional. */
-  function restoreTo(request: FastifyRequest): RestoreTarget {
-    const { name, parent } = readRestore(request.body ?? {});
+  /** All fields are optional, and so is the body. */
+  function parseRestoreTarget(request: FastifyRequest): RestoreTarget {
+    const { name, parent } = parseRestore(request.body ?? {});
     return {
       ...(name != null && { name }),
       ...(parent?.id != null && { folderId: parseFolderIdValue(request, parent.id) }),

@@ -10,7 +10,7 @@ import { serveTrash } from './trash.ts';
 import { serveUsers } from './users.ts';
 import { serveVersions } from './versions.ts';
 
-/** Folders and files: everything of the wire but chunked upload and tokens. */
+/** Serves all endpoints except chunked uploads and tokens: files, folders and users. */
 export async function serveTree(scope: FastifyInstance, services: Services): Promise<void> {
   serveFolders(scope, services);
   serveFiles(scope, services);

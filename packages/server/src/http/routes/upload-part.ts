@@ -14,7 +14,7 @@ import {
 } from '../request/part-headers.ts';
 import type { Services } from '../services.ts';
 
-/** PUT /files/upload_sessions/:id, the reference call: header syntax here, every rule in `acceptPart`. */
+/** PUT /files/upload_sessions/:id: parses the headers; `acceptPart` does everything else. */
 export function serveUploadPart(scope: FastifyInstance, { uploads }: Services): void {
   streamBodies(scope);
   scope.put('/files/upload_sessions/:session_id', { config: bearerPolicy('upload') }, async (request, reply) => {
@@ -29,7 +29,7 @@ export function serveUploadPart(scope: FastifyInstance, { uploads }: Services): 
   });
 }
 
-/** The body, which a client that waits for "100 Continue" is asked for when its first byte is wanted. */
+/** Creates the body of a part. A client that waits for "100 Continue" gets it when the body is first read. */
 function createPartBody(request: FastifyRequest, reply: FastifyReply): PartBody {
   const { raw } = request;
   return {
@@ -37,7 +37,7 @@ function createPartBody(request: FastifyRequest, reply: FastifyReply): PartBody 
     destroy: (reason) => raw.destroy(reason),
     [Symbol.asyncIterator]: () => {
       sendContinue(raw);
-      // Whoever stops reading early still wants to answer, so the connection is not torn down with the iterator.
+      // A response follows even if the body was not read to its end, so the iterator must not destroy the connection.
       return raw.iterator({ destroyOnReturn: false });
     },
   };

@@ -33,7 +33,7 @@ import { serveSessionList } from './list-sessions.ts';
 import { serveLogEvents } from './log-events.ts';
 import { serveUploadPart } from './upload-part.ts';
 
-/** A commit that lists 10,000 parts, generously. */
+/** Enough for a commit with 10,000 parts. */
 const COMMIT_BODY_LIMIT = 4 * 1024 * 1024;
 
 const CREATE_CODES: FieldCodes = {
@@ -42,7 +42,7 @@ const CREATE_CODES: FieldCodes = {
   '/file_name': { missing: 'missing_file_name', invalid: 'item_name_invalid' },
 };
 
-/** The calls of chunked upload (wire: "Endpoints"). */
+/** Serves all endpoints of chunked uploads. */
 export async function serveUploads(scope: FastifyInstance, services: Services, rates: RateLimiter): Promise<void> {
   await scope.register(async (parts) => serveUploadPart(parts, services));
   serveCreate(scope, services);
@@ -55,19 +55,19 @@ export async function serveUploads(scope: FastifyInstance, services: Services, r
 }
 
 function serveCreate(scope: FastifyInstance, { uploads, settings }: Services): void {
-  const newFile = createBodyParser(CreateSession, CREATE_CODES);
-  const newVersion = createBodyParser(CreateVersionSession, CREATE_CODES);
+  const parseNewFile = createBodyParser(CreateSession, CREATE_CODES);
+  const parseNewVersion = createBodyParser(CreateVersionSession, CREATE_CODES);
 
-  const early = (request: FastifyRequest, { file_size: fileSize }: { file_size: number }) =>
+  const checkLimits = (request: FastifyRequest, { file_size: fileSize }: { file_size: number }) =>
     checkUploadLimits(uploads, { caller: getCaller(request).userId, fileSize });
-  const earlyFile = { early: (request: FastifyRequest) => early(request, newFile(request)) };
-  const earlyVersion = { early: (request: FastifyRequest) => early(request, newVersion(request)) };
+  const precheckFile = { precheck: (request: FastifyRequest) => checkLimits(request, parseNewFile(request)) };
+  const precheckVersion = { precheck: (request: FastifyRequest) => checkLimits(request, parseNewVersion(request)) };
 
   scope.post(
     '/files/upload_sessions',
-    { config: { ...bearerPolicy('upload'), ...earlyFile } },
+    { config: { ...bearerPolicy('upload'), ...precheckFile } },
     async (request, reply) => {
-      const body = newFile(request);
+      const body = parseNewFile(request);
       const session = await createSession(uploads, {
         caller: getCaller(request).userId,
         fileSize: body.file_size,
@@ -80,9 +80,9 @@ function serveCreate(scope: FastifyInstance, { uploads, settings }: Services): v
 
   scope.post(
     '/files/:file_id/upload_sessions',
-    { config: { ...bearerPolicy('replace'), ...earlyVersion } },
+    { config: { ...bearerPolicy('replace'), ...precheckVersion } },
     async (request, reply) => {
-      const body = newVersion(request);
+      const body = parseNewVersion(request);
       const session = await createSession(uploads, {
         caller: getCaller(request).userId,
         fileSize: body.file_size,
@@ -119,7 +119,7 @@ function serveStatus(scope: FastifyInstance, { uploads, settings }: Services): v
 }
 
 function serveCommit(scope: FastifyInstance, { uploads, files, settings }: Services): void {
-  const readBody = createBodyParser(CommitSession);
+  const parseBody = createBodyParser(CommitSession);
   const options = {
     config: bearerPolicy('upload'),
     bodyLimit: COMMIT_BODY_LIMIT,
@@ -128,7 +128,7 @@ function serveCommit(scope: FastifyInstance, { uploads, files, settings }: Servi
   scope.post('/files/upload_sessions/:session_id/commit', options, async (request, reply) => {
     const session = parseSessionIdParam(request.params);
     const sha1 = parseDigestHeader(request.headers);
-    const body = readBody(request);
+    const body = parseBody(request);
     const committed = await commit(uploads, {
       caller: getCaller(request).userId,
       session,
@@ -141,7 +141,7 @@ function serveCommit(scope: FastifyInstance, { uploads, files, settings }: Servi
     });
     if (committed === undefined) return reply.code(202).header('retry-after', 5).send();
     const file = await describeFile(files.db, committed.fileId, committed.versionId);
-    if (file === undefined) throw new ApiError('not_found', 'The file was deleted after this upload made it.');
+    if (file === undefined) throw new ApiError('not_found', 'The file was deleted after the upload.');
     return reply
       .code(201)
       .send({ total_count: 1, entries: [renderFile({ ...file, ...getView(request) }, parseFields(request))] });
@@ -164,23 +164,23 @@ function parseListedPart(part: {
   const { part_id: partId, offset, size, sha1 } = part;
   const parsed = sha1 == null ? undefined : parseSha1Hex(sha1);
   if (sha1 != null && parsed === undefined) {
-    throw new ApiError('bad_request', `The sha1 of part ${partId} is not 40 hex digits.`);
+    throw new ApiError('bad_request', `The sha1 of part ${partId} must be 40 hex digits.`);
   }
   return { partId, offset: offset ?? undefined, size: size ?? undefined, sha1: parsed };
 }
 
-/** A plan that names 10,000 parts, generously. */
+/** Enough for a plan with 10,000 parts. */
 const PLAN_BODY_LIMIT = 4 * 1024 * 1024;
 
 /**
- * POST /files/upload_sessions/:id/plan: which parts need no upload, since their owner has stored the same bytes before.
- * Partway keeps no SHA-512 of parts, so none is ever known: every part is a miss, and is uploaded.
+ * POST /files/upload_sessions/:id/plan: tells which parts do not have to be uploaded, because their owner has stored
+ * the same bytes before. Partway stores no SHA-512 of parts, so the response always requests all parts.
  */
 function servePlan(scope: FastifyInstance, { uploads }: Services): void {
-  const readBody = createBodyParser(PlanUpload);
+  const parseBody = createBodyParser(PlanUpload);
   const options = { config: bearerPolicy('upload'), bodyLimit: PLAN_BODY_LIMIT, onRequest: loadOwnSession(uploads) };
   scope.post('/files/upload_sessions/:session_id/plan', options, async (request) => {
-    const { parts } = readBody(request);
+    const { parts } = parseBody(request);
     const { id, staged } = getLoadedSession(request);
     const total = staged.layout.fileSize;
     for (const { offset, size } of parts)

@@ -21,12 +21,15 @@ import { parseFileId, parseVersionId } from '../request/ids.ts';
 import { parseOffsetPage } from '../request/paging.ts';
 import type { Services } from '../services.ts';
 
-/** /files/:id/versions (wire: "Endpoints"). */
+/** /files/:id/versions. */
 export function serveVersions(scope: FastifyInstance, { files }: Services): void {
-  const readPromotion = createBodyParser(PromoteVersion);
-  const readRestore = createBodyParser(RestoreVersion);
+  const parsePromotion = createBodyParser(PromoteVersion);
+  const parseRestore = createBodyParser(RestoreVersion);
 
-  async function answer(request: FastifyRequest, version: VersionRow): Promise<Record<string, unknown> | undefined> {
+  async function renderResponse(
+    request: FastifyRequest,
+    version: VersionRow,
+  ): Promise<Record<string, unknown> | undefined> {
     return (await renderVersions(files, [version], getView(request), parseFields(request)))[0];
   }
 
@@ -35,8 +38,8 @@ export function serveVersions(scope: FastifyInstance, { files }: Services): void
     const owner = getCaller(request).userId;
     const file = await getChangeable(files.db, { kind: 'file', owner, id: parseFileId(request), ifMatch: undefined });
     const { versions, total } = await listVersions(files.db, file, page);
-    const all = await renderVersions(files, versions, getView(request), parseFields(request));
-    const entries = renderWithinBytes(all, files.limits.listBytes, (version) => version);
+    const rendered = await renderVersions(files, versions, getView(request), parseFields(request));
+    const entries = renderWithinBytes(rendered, files.limits.listBytes, (version) => version);
     return {
       total_count: total,
       entries,
@@ -48,15 +51,15 @@ export function serveVersions(scope: FastifyInstance, { files }: Services): void
 
   scope.get('/files/:file_id/versions/:version_id', { config: bearerPolicy('read') }, async (request) => {
     const { version } = await getVersion(files.db, parseVersionRef(request));
-    return answer(request, version);
+    return renderResponse(request, version);
   });
 
   scope.post('/files/:file_id/versions/current', { config: bearerPolicy('change') }, async (request, reply) => {
-    const { id } = readPromotion(request);
+    const { id } = parsePromotion(request);
     const { caller, fileId, ifMatch } = { ...parseFileRef(request), ifMatch: request.headers['if-match'] };
     const versionId = await promoteVersion(files, { caller, fileId, ifMatch, versionId: parseVersionId(id) });
     const { version } = await getVersion(files.db, { caller, fileId, versionId });
-    return reply.code(201).send(await answer(request, version));
+    return reply.code(201).send(await renderResponse(request, version));
   });
 
   scope.delete('/files/:file_id/versions/:version_id', { config: bearerPolicy('delete') }, async (request, reply) => {
@@ -65,8 +68,8 @@ export function serveVersions(scope: FastifyInstance, { files }: Services): void
   });
 
   scope.put('/files/:file_id/versions/:version_id', { config: bearerPolicy('change') }, async (request) => {
-    readRestore(request);
-    return answer(request, await restoreVersion(files, parseVersionRef(request)));
+    parseRestore(request);
+    return renderResponse(request, await restoreVersion(files, parseVersionRef(request)));
   });
 }
 
