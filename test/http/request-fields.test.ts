@@ -335,7 +335,7 @@ describe('of what Box documents in a body', () => {
         const answer = await send(changed(withRest(await base(), noted), noted, example(typeOf(field))));
         assert.deepEqual([answer.status, answer.json?.code], [400, 'bad_request'], answer.text);
         assert.ok(answer.json.message.includes(noted) && answer.json.message.includes(note.refused.reason));
-        const harmless = [...note.refused.accepts, ...(note.refused.nullToo ? [] : [null])];
+        const harmless = [...note.refused.accepts, ...(note.refused.refusesNull ? [] : [null])];
         for (const value of harmless) {
           const { status, text } = await send(changed(withRest(await base(), noted), noted, value));
           assert.ok(status < 300, text);

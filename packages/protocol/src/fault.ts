@@ -1,7 +1,7 @@
-/** What is wrong with a value that a client sent: the rest of a sentence that begins with the name of the field. */
+/** What is wrong with a value that a client sent. */
 export interface Fault {
-  /** "must be …", "cannot be used: …" */
-  says: string;
-  /** Set if the fault has an error code of its own; otherwise it has that of the field. */
+  /** The rest of a sentence that begins with the field's name, without a period: "must be …", "cannot be used: …". */
+  message: string;
+  /** Set if the fault has its own error code. By default, the field decides. */
   kind?: 'name-invalid' | 'name-too-long';
 }

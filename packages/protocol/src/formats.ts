@@ -3,8 +3,8 @@ import type { Fault } from './fault.ts';
 import { itemNameFault, loginFault, timeZoneFault, userNameFault } from './names.ts';
 
 /**
- * What the `format` of a text in a schema means: undefined for a text that has it, or else what is wrong. Every concept
- * whose rule no JSON Schema can say is one of these, and so has one rule on all its ways in.
+ * The checks behind `format` in schemas. Each returns undefined for a valid text, or what is wrong. A rule that JSON
+ * Schema cannot express is a format, so that every endpoint applies the same rule.
  */
 export const FORMATS: Readonly<Record<string, (text: string) => Fault | undefined>> = {
   'item-name': itemNameFault,

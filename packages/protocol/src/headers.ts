@@ -1,6 +1,6 @@
 import { parseSha1Hex, type Sha1 } from './ids.ts';
 
-/** What `content-range: bytes FIRST-LAST/TOTAL` says; nothing of it is checked against anything yet. */
+/** A parsed `content-range: bytes FIRST-LAST/TOTAL`. The numbers are not checked against each other. */
 export interface ContentRange {
   first: number;
   last: number;
@@ -8,17 +8,20 @@ export interface ContentRange {
 }
 
 const CONTENT_RANGE = /^\s*bytes\s+([0-9]{1,16})-([0-9]{1,16})\/([0-9]{1,16})\s*$/i;
-/** 20 bytes in base64, the last of its 28 characters padding. */
+/** 20 bytes in base64: 28 characters, of which the last is padding. */
 const SHA1_BASE64 = /^[A-Za-z0-9+/]{27}=$/;
 
-/** RFC 9110, section 14.4, with a full range; undefined for any other form. */
+/** Parses a complete range (RFC 9110, section 14.4). Returns undefined for any other form, such as one with `*`. */
 export function parseContentRange(header: string): ContentRange | undefined {
   const match = CONTENT_RANGE.exec(header);
   if (match === null) return undefined;
   return { first: Number(match[1]), last: Number(match[2]), total: Number(match[3]) };
 }
 
-/** The SHA-1 in `digest: sha=…` (RFC 3230), the algorithm's name in any case, others beside it passed over. */
+/**
+ * Parses the SHA-1 in `digest: sha=…` (RFC 3230). The name of the algorithm is case-insensitive, and other algorithms are
+ * skipped. Returns undefined if there is no valid SHA-1.
+ */
 export function parseDigest(header: string): Sha1 | undefined {
   for (const entry of header.split(',')) {
     const [algorithm = '', ...value] = entry.split('=');

@@ -1,15 +1,14 @@
-/** What is said of an item that is stored and shown, and changes nothing else. */
+/** Fields of an item that are stored and returned, and have no other effect. */
 export interface ItemDetails {
   tags: readonly string[];
-  /** Of folders alone, as the rest is. */
+  /** Only for folders, like all fields below. */
   sync_state: string;
   can_non_owners_invite: boolean;
   can_non_owners_view_collaborators: boolean;
   is_collaboration_restricted_to_enterprise: boolean;
 }
 
-/** How an item is of which nothing was said. */
-const NOTHING_SAID: ItemDetails = {
+const DEFAULT_DETAILS: ItemDetails = {
   tags: [],
   sync_state: 'not_synced',
   can_non_owners_invite: false,
@@ -17,22 +16,22 @@ const NOTHING_SAID: ItemDetails = {
   is_collaboration_restricted_to_enterprise: false,
 };
 
-const NAMES = Object.keys(NOTHING_SAID) as (keyof ItemDetails)[];
+const NAMES = Object.keys(DEFAULT_DETAILS) as (keyof ItemDetails)[];
 
-type Said = { [Name in keyof ItemDetails]?: ItemDetails[Name] | null | undefined };
+type DetailsInput = { [Name in keyof ItemDetails]?: ItemDetails[Name] | null | undefined };
 
-/** The details in a body that its schema has checked; what is left out or null says nothing. */
-export function pickDetails(body: Said): Partial<ItemDetails> {
+/** Picks the details from a validated body. Fields that are missing or null are left out. */
+export function pickDetails(body: DetailsInput): Partial<ItemDetails> {
   return Object.fromEntries(NAMES.flatMap((name) => (body[name] == null ? [] : [[name, body[name]]])));
 }
 
-/** The column of an item with these changes to its details: JSON, or nothing while nothing was said. */
+/** Applies changes to the details in an item's column. Returns JSON, or an empty string if all details are defaults. */
 export function withDetails(column: string, change: Partial<ItemDetails>): string {
   const all = { ...parseDetails(column), ...change };
-  const said = NAMES.filter((name) => JSON.stringify(all[name]) !== JSON.stringify(NOTHING_SAID[name]));
-  return said.length === 0 ? '' : JSON.stringify(Object.fromEntries(said.map((name) => [name, all[name]])));
+  const changed = NAMES.filter((name) => JSON.stringify(all[name]) !== JSON.stringify(DEFAULT_DETAILS[name]));
+  return changed.length === 0 ? '' : JSON.stringify(Object.fromEntries(changed.map((name) => [name, all[name]])));
 }
 
 export function parseDetails(column: string): ItemDetails {
-  return column === '' ? NOTHING_SAID : { ...NOTHING_SAID, ...(JSON.parse(column) as Partial<ItemDetails>) };
+  return column === '' ? DEFAULT_DETAILS : { ...DEFAULT_DETAILS, ...(JSON.parse(column) as Partial<ItemDetails>) };
 }

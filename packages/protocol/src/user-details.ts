@@ -1,4 +1,4 @@
-/** What is said of a user that is stored and shown, and changes nothing else. */
+/** Fields of a user that are stored and returned, and have no other effect. */
 export interface UserDetails {
   language: string;
   timezone: string;
@@ -11,12 +11,11 @@ export interface UserDetails {
   is_external_collab_restricted: boolean;
   is_exempt_from_device_limits: boolean;
   is_exempt_from_login_verification: boolean;
-  /** Whether only apps were meant to act for the user. Whoever has a password since can log in all the same. */
+  /** Whether the user was created for apps only. It does not prevent logins: a user who gets a password can log in. */
   is_platform_access_only: boolean;
 }
 
-/** How a user is of whom nothing was said. */
-const NOTHING_SAID: UserDetails = {
+const DEFAULT_DETAILS: UserDetails = {
   language: 'en',
   timezone: 'UTC',
   job_title: '',
@@ -31,14 +30,14 @@ const NOTHING_SAID: UserDetails = {
   is_platform_access_only: true,
 };
 
-const NAMES = Object.keys(NOTHING_SAID) as (keyof UserDetails)[];
+const NAMES = Object.keys(DEFAULT_DETAILS) as (keyof UserDetails)[];
 
-type Said = { [Name in keyof Omit<UserDetails, 'tracking_codes'>]?: UserDetails[Name] | null | undefined } & {
+type DetailsInput = { [Name in keyof Omit<UserDetails, 'tracking_codes'>]?: UserDetails[Name] | null | undefined } & {
   tracking_codes?: readonly { name: string; value: string }[] | null | undefined;
 };
 
-/** The details in a body that its schema has checked; what is left out or null says nothing. */
-export function pickUserDetails(body: Said): Partial<UserDetails> {
+/** Picks the details from a validated body. Fields that are missing or null are left out. */
+export function pickUserDetails(body: DetailsInput): Partial<UserDetails> {
   const { tracking_codes: codes } = body;
   return {
     ...Object.fromEntries(NAMES.flatMap((name) => (body[name] == null ? [] : [[name, body[name]]]))),
@@ -48,12 +47,12 @@ export function pickUserDetails(body: Said): Partial<UserDetails> {
   };
 }
 
-/** The column of a user with these changes to the details: JSON, or nothing while nothing was said. */
+/** Applies changes to the details in a user's column. Returns JSON, or an empty string if none were ever set. */
 export function withUserDetails(column: string, change: Partial<UserDetails>): string {
-  const said = { ...(column === '' ? {} : (JSON.parse(column) as Partial<UserDetails>)), ...change };
-  return Object.keys(said).length === 0 ? '' : JSON.stringify(said);
+  const details = { ...(column === '' ? {} : (JSON.parse(column) as Partial<UserDetails>)), ...change };
+  return Object.keys(details).length === 0 ? '' : JSON.stringify(details);
 }
 
 export function parseUserDetails(column: string): UserDetails {
-  return column === '' ? NOTHING_SAID : { ...NOTHING_SAID, ...(JSON.parse(column) as Partial<UserDetails>) };
+  return column === '' ? DEFAULT_DETAILS : { ...DEFAULT_DETAILS, ...(JSON.parse(column) as Partial<UserDetails>) };
 }

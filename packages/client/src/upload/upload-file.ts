@@ -132,7 +132,7 @@ async function stopped(
 /** @throws TypeError for a name that no server takes, before anything is sent. */
 function checkTarget({ name }: Target): void {
   const fault = name === undefined ? undefined : itemNameFault(name);
-  if (fault !== undefined) throw new TypeError(`The name "${name}" ${fault.says}.`);
+  if (fault !== undefined) throw new TypeError(`The name "${name}" ${fault.message}.`);
 }
 
 function targetOf({ fileId, folderId = '0', name }: UploadOptions, source: UploadSource): Target {

@@ -14,27 +14,26 @@ import {
 import { refused } from './field-notes.ts';
 import { ItemExtraFields, ItemObjectFields, ItemUpdateFields } from './items.ts';
 
-/** What a client may say of a file's content; dates as RFC 3339. */
 const ContentDates = {
   content_created_at: orNull(WireDate),
   content_modified_at: orNull(WireDate),
 };
 
-/** What an upload may say of a file beside its name: attributes of a body and of a commit. */
-const FileTraitFields = { ...ContentDates, description: orNull(Description), tags: orNull(Tags) };
+/** Attributes that uploads and commits can set besides the name. */
+const FileAttributeFields = { ...ContentDates, description: orNull(Description), tags: orNull(Tags) };
 
-export const FileTraits = Type.Object(FileTraitFields);
-export type FileTraits = Static<typeof FileTraits>;
+export const FileAttributes = Type.Object(FileAttributeFields);
+export type FileAttributes = Static<typeof FileAttributes>;
 
 /** The `attributes` of POST /files/content. */
-export const NewFileAttributes = Type.Object({ name: ItemName, parent: FolderRef, ...FileTraitFields });
+export const NewFileAttributes = Type.Object({ name: ItemName, parent: FolderRef, ...FileAttributeFields });
 export type NewFileAttributes = Static<typeof NewFileAttributes>;
 
-/** The `attributes` of POST /files/:file_id/content: the name stays where none is given. */
-export const NewVersionAttributes = Type.Object({ name: orNull(ItemName), ...FileTraitFields });
+/** The `attributes` of POST /files/:file_id/content. Without a name, the file keeps its name. */
+export const NewVersionAttributes = Type.Object({ name: orNull(ItemName), ...FileAttributeFields });
 export type NewVersionAttributes = Static<typeof NewVersionAttributes>;
 
-/** OPTIONS /files/content. Some clients do not know the size yet. */
+/** OPTIONS /files/content. The size is optional, because some clients do not know it yet. */
 export const PreflightFile = Type.Object({
   name: ItemName,
   parent: FolderRef,
@@ -60,8 +59,8 @@ export const UpdateFile = Type.Object({
       is_download_prevented: orNull(Type.Boolean()),
     }),
   ),
-  disposition_at: refused('this server has no retention policies'),
-  permissions: refused('files are not shared here, so that there is nobody whose downloads it could allow', {
+  disposition_at: refused('retention policies are not supported'),
+  permissions: refused('sharing is not supported, so there is nobody else whose downloads could be restricted', {
     accepts: [{ can_download: 'open' }],
   }),
 });
@@ -75,7 +74,7 @@ export type CopyFile = Static<typeof CopyFile>;
 export const PromoteVersion = Type.Object({ id: VersionIdText, type: orNull(Type.Literal('file_version')) });
 export type PromoteVersion = Static<typeof PromoteVersion>;
 
-/** PUT /files/:file_id/versions/:version_id takes a version out of the trash, and nothing else. */
+/** PUT /files/:file_id/versions/:version_id. It only restores a version from the trash. */
 export const RestoreVersion = Type.Object({ trashed_at: Type.Null() });
 
 const STANDARD = {
@@ -83,12 +82,12 @@ const STANDARD = {
   type: Type.Literal('file'),
   etag: Type.String(),
   sequence_id: Type.String(),
-  /** Of the newest version, lower-case hex. */
+  /** Of the current version, in lowercase hex. */
   sha1: Type.String(),
   file_version: FileVersionMini,
 };
 
-/** A file, as it is answered where nothing else is asked for (wire: "Objects"). */
+/** A file as it is returned without `fields` (wire: "Objects"). */
 export const FileObject = Type.Object(STANDARD);
 export type FileObject = Static<typeof FileObject>;
 
@@ -102,7 +101,7 @@ const Lock = Type.Object({
   is_download_prevented: Type.Boolean(),
 });
 
-/** A file with every field that `fields` can ask for; an answer holds type, id, etag and those asked for. */
+/** A file with every field that `fields` can request. Responses contain type, id, etag and the requested fields. */
 export const FileWithAllFields = Type.Object({
   ...STANDARD,
   ...ItemExtraFields,
@@ -114,11 +113,11 @@ export const FileWithAllFields = Type.Object({
 });
 export type FileWithAllFields = Static<typeof FileWithAllFields>;
 
-/** What an upload or a commit answers: `total_count` is 1. */
+/** The response to an upload or a commit; `total_count` is 1. */
 export const UploadedFiles = Type.Object({ total_count: Type.Integer(), entries: Type.Array(FileObject) });
 export type UploadedFiles = Static<typeof UploadedFiles>;
 
-/** What a preflight answers. */
+/** The response to a preflight request. */
 export const UploadUrl = Type.Object({
   upload_url: Type.String(),
   upload_token: Type.Union([Type.String(), Type.Null()]),

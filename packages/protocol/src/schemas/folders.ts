@@ -4,16 +4,16 @@ import { refused } from './field-notes.ts';
 import { ItemList } from './item-list.ts';
 import { ItemExtraFields, ItemObjectFields, ItemUpdateFields } from './items.ts';
 
-/** What is said of a folder and only stored: there are no collaborators here, and nothing that syncs. */
+/** Stored and returned without effect, because there are no collaborators and no sync clients. */
 const FolderSettingFields = {
-  folder_upload_email: refused('this server receives no mail'),
+  folder_upload_email: refused('the server does not receive email'),
   sync_state: orNull(literalUnion('synced', 'not_synced', 'partially_synced')),
   can_non_owners_invite: orNull(Type.Boolean()),
   can_non_owners_view_collaborators: orNull(Type.Boolean()),
   is_collaboration_restricted_to_enterprise: orNull(Type.Boolean()),
 };
 
-/** POST /folders. Box documents neither `description` nor `tags` here; they are taken as in a change. */
+/** POST /folders. Box does not document `description` and `tags` for it; they are accepted as in PUT. */
 export const CreateFolder = Type.Object({
   name: ItemName,
   parent: FolderRef,
@@ -30,19 +30,19 @@ export type UpdateFolder = Static<typeof UpdateFolder>;
 const STANDARD = {
   ...ItemObjectFields,
   type: Type.Literal('folder'),
-  /** Null of the root folder. */
+  /** Null for the root folder. */
   etag: Type.Union([Type.String(), Type.Null()]),
   sequence_id: Type.Union([Type.String(), Type.Null()]),
   folder_upload_email: Type.Union([Type.Object({}), Type.Null()]),
-  /** The first page of what it holds; not of a folder in the trash. */
+  /** The first page of its items; missing for a folder in the trash. */
   item_collection: Type.Optional(ItemList),
 };
 
-/** A folder, as it is answered where nothing else is asked for (wire: "Objects"). */
+/** A folder as it is returned without `fields` (wire: "Objects"). */
 export const FolderObject = Type.Object(STANDARD);
 export type FolderObject = Static<typeof FolderObject>;
 
-/** A folder with every field that `fields` can ask for; an answer holds type, id, etag and those asked for. */
+/** A folder with every field that `fields` can request. Responses contain type, id, etag and the requested fields. */
 export const FolderWithAllFields = Type.Object({
   ...STANDARD,
   ...ItemExtraFields,

@@ -3,7 +3,7 @@ import { FileVersionMini, FolderMini, orNull } from './concepts.ts';
 
 const Order = Type.Array(Type.Object({ by: Type.String(), direction: Type.String() }));
 
-/** A file in a list, where nothing else is asked for. */
+/** A file in a list that was requested without `fields`. */
 export const ListedFile = Type.Object({
   type: Type.Literal('file'),
   id: Type.String(),
@@ -16,11 +16,11 @@ export const ListedFile = Type.Object({
 });
 export type ListedFile = Static<typeof ListedFile>;
 
-/** A folder in a list, where nothing else is asked for. */
+/** A folder in a list that was requested without `fields`. */
 export const ListedFolder = Type.Object({ ...FolderMini.properties, item_status: Type.String() });
 export type ListedFolder = Static<typeof ListedFolder>;
 
-/** How a page says where it stands. By offset there is a total_count; by marker a next_marker, but on the last page. */
+/** A page by offset has a total_count. A page by marker has a next_marker, except for the last one. */
 export const PAGE_FIELDS = {
   total_count: Type.Optional(Type.Integer()),
   offset: Type.Optional(Type.Integer()),

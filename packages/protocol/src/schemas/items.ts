@@ -2,19 +2,18 @@ import { type Static, Type } from 'typebox';
 import { Description, FolderId, FolderMini, FolderRef, ItemName, orNull, Tags, UserMini } from './concepts.ts';
 import { refused } from './field-notes.ts';
 
-/** What PUT of a file and of a folder take alike. */
+/** Fields of PUT that files and folders share. */
 export const ItemUpdateFields = {
   name: orNull(ItemName),
   description: orNull(Description),
   parent: orNull(
-    Type.Object({ ...FolderRef.properties, user_id: refused('files and folders stay with their owner here') }),
+    Type.Object({ ...FolderRef.properties, user_id: refused('files and folders cannot change their owner') }),
   ),
   tags: orNull(Tags),
-  shared_link: refused('this server makes no shared links'),
-  collections: refused('this server keeps no collections', { accepts: [[]] }),
+  shared_link: refused('shared links are not supported'),
+  collections: refused('collections are not supported', { accepts: [[]] }),
 };
 
-/** What a change of a file and of a folder says alike. */
 const ItemUpdate = Type.Object(ItemUpdateFields);
 export type ItemUpdate = Static<typeof ItemUpdate>;
 
@@ -22,7 +21,7 @@ export type ItemUpdate = Static<typeof ItemUpdate>;
 export const CopyItem = Type.Object({ name: orNull(ItemName), parent: FolderRef });
 export type CopyItem = Static<typeof CopyItem>;
 
-/** POST /files/:file_id and /folders/:folder_id: out of the trash. */
+/** POST /files/:file_id and /folders/:folder_id: restores an item from the trash. */
 export const RestoreItem = Type.Object({
   name: orNull(ItemName),
   parent: orNull(Type.Object({ id: orNull(FolderId) })),
@@ -31,14 +30,14 @@ export type RestoreItem = Static<typeof RestoreItem>;
 
 const NullableDate = Type.Union([Type.String(), Type.Null()]);
 
-/** What the standard objects of files and folders have alike. Dates are RFC 3339 without a fraction. */
+/** Standard fields that files and folders share. Dates are RFC 3339 without a fraction. */
 export const ItemObjectFields = {
   id: Type.String(),
   name: Type.String(),
   description: Type.String(),
-  /** Bytes; of a folder, with all that is below it. */
+  /** Bytes; for a folder, the total of everything in it. */
   size: Type.Integer(),
-  /** The folders above it, the root first. */
+  /** The folders above the item, starting with the root folder. */
   path_collection: Type.Object({ total_count: Type.Integer(), entries: Type.Array(FolderMini) }),
   created_at: NullableDate,
   modified_at: NullableDate,
@@ -54,7 +53,7 @@ export const ItemObjectFields = {
   item_status: Type.Union([Type.Literal('active'), Type.Literal('trashed'), Type.Literal('deleted')]),
 };
 
-/** What comes only where `fields` asks for it, of files and folders alike. */
+/** Fields of files and folders that are returned only if `fields` requests them. */
 export const ItemExtraFields = {
   permissions: Type.Record(Type.String(), Type.Boolean()),
   tags: Type.Array(Type.String()),

@@ -12,7 +12,7 @@ export const AccessToken = Type.Object({
 });
 export type AccessToken = Static<typeof AccessToken>;
 
-/** The body of every refusal but 401, whose body is empty (wire: "Errors"). */
+/** The body of every error response except 401, which has an empty body (wire: "Errors"). */
 export const ErrorObject = Type.Object({
   type: Type.Literal('error'),
   status: Type.Integer(),

@@ -14,9 +14,9 @@ import { CopyItem, RestoreItem } from './items.ts';
 import { CommitSession, CreateSession, CreateVersionSession } from './upload-sessions.ts';
 import { CreateUser, TerminateSessions, UpdateUser } from './users.ts';
 
-/** What one call takes beside the ids in its address. */
+/** The fields of a call besides the IDs in its URL. */
 interface RequestFields {
-  /** JSON, or what stands in the fields of a form. */
+  /** JSON, or the fields of a form. */
   body?: TSchema;
   query?: Readonly<Record<string, TSchema>>;
   headers?: Readonly<Record<string, TSchema>>;
@@ -24,13 +24,13 @@ interface RequestFields {
 
 const used = Type.Unknown();
 const fields = { query: { fields: used } };
-const NO_LINKS = ignored('there are no shared links that it could name: the token alone says what may be read');
-const NO_THUMBNAILS = ignored('no thumbnails are made, and the placeholder has one size');
+const NO_SHARED_LINKS = ignored('shared links are not supported; access depends only on the token');
+const NO_THUMBNAILS = ignored('thumbnails are not supported, and the placeholder has a fixed size');
 const page = { offset: used, limit: used };
 const order = { sort: used, direction: used };
 const ifMatch = { headers: { 'if-match': used } };
 
-/** The form of POST /oauth2/token, whose handlers read it field by field. */
+/** The form of POST /oauth2/token. Its handlers read the fields one by one. */
 const TokenForm = Type.Object({
   grant_type: used,
   client_id: used,
@@ -44,15 +44,14 @@ const TokenForm = Type.Object({
   resource: used,
   box_subject_type: used,
   box_subject_id: used,
-  actor_token: refused('this server has nothing for it', { nullToo: true }),
-  actor_token_type: ignored('it says of what kind an actor_token is, and that is refused'),
-  box_shared_link: refused('this server has nothing for it', { nullToo: true }),
+  actor_token: refused('actor tokens are not supported', { refusesNull: true }),
+  actor_token_type: ignored('it is the type of an actor_token, which is refused'),
+  box_shared_link: refused('shared links are not supported', { refusesNull: true }),
 });
 
 /**
- * The fields of every call that Box documents and this server answers, under Box's names for the call. A test walks over
- * Box's own list (test/http/box-request-fields.json) and holds each field to what stands here; docs/use/api-coverage.md has the
- * reasons from here.
+ * The request fields of every supported call, by Box's name for the call. A test compares them with Box's own list
+ * (test/http/box-request-fields.json), and docs/use/api-coverage.md takes its reasons from here.
  */
 export const REQUESTS: Readonly<Record<string, RequestFields>> = {
   'POST /files/upload_sessions': { body: CreateSession },
@@ -66,16 +65,16 @@ export const REQUESTS: Readonly<Record<string, RequestFields>> = {
   },
   'DELETE /files/upload_sessions/{upload_session_id}': {},
 
-  'POST /files/content': { body: formOf(NewFileAttributes), ...fields, headers: { 'content-md5': used } },
+  'POST /files/content': { body: multipartForm(NewFileAttributes), ...fields, headers: { 'content-md5': used } },
   'POST /files/{file_id}/content': {
-    body: formOf(NewVersionAttributes),
+    body: multipartForm(NewVersionAttributes),
     ...fields,
     headers: { 'if-match': used, 'content-md5': used },
   },
   'OPTIONS /files/content': { body: PreflightFile },
   'GET /files/{file_id}/content': {
     query: { version: used, access_token: used },
-    headers: { range: used, boxapi: NO_LINKS },
+    headers: { range: used, boxapi: NO_SHARED_LINKS },
   },
   'GET /files/{file_id}/thumbnail.{extension}': {
     query: {
@@ -90,8 +89,8 @@ export const REQUESTS: Readonly<Record<string, RequestFields>> = {
     ...fields,
     headers: {
       'if-none-match': used,
-      boxapi: NO_LINKS,
-      'x-rep-hints': ignored('no representations are made: the list of them is empty'),
+      boxapi: NO_SHARED_LINKS,
+      'x-rep-hints': ignored('representations are not supported; their list is empty'),
     },
   },
   'PUT /files/{file_id}': { body: UpdateFile, ...fields, ...ifMatch },
@@ -110,14 +109,14 @@ export const REQUESTS: Readonly<Record<string, RequestFields>> = {
   'POST /folders': { body: CreateFolder, ...fields },
   'GET /folders/{folder_id}': {
     query: { ...fields.query, ...page, ...order },
-    headers: { 'if-none-match': used, boxapi: NO_LINKS },
+    headers: { 'if-none-match': used, boxapi: NO_SHARED_LINKS },
   },
   'PUT /folders/{folder_id}': { body: UpdateFolder, ...fields, ...ifMatch },
   'POST /folders/{folder_id}/copy': { body: CopyItem, ...fields },
   'DELETE /folders/{folder_id}': { query: { recursive: used }, ...ifMatch },
   'GET /folders/{folder_id}/items': {
     query: { ...fields.query, ...page, ...order, usemarker: used, marker: used },
-    headers: { boxapi: NO_LINKS },
+    headers: { boxapi: NO_SHARED_LINKS },
   },
   'POST /folders/{folder_id}': { body: RestoreItem, ...fields },
   'GET /folders/{folder_id}/trash': fields,
@@ -139,7 +138,7 @@ export const REQUESTS: Readonly<Record<string, RequestFields>> = {
   'POST /users': { body: CreateUser, ...fields },
   'GET /users/{user_id}': fields,
   'PUT /users/{user_id}': { body: UpdateUser, ...fields },
-  'DELETE /users/{user_id}': { query: { notify: ignored('this server sends no mail'), force: used } },
+  'DELETE /users/{user_id}': { query: { notify: ignored('the server does not send email'), force: used } },
 
   'POST /users/terminate_sessions': { body: TerminateSessions },
 
@@ -150,7 +149,7 @@ export const REQUESTS: Readonly<Record<string, RequestFields>> = {
   },
 };
 
-/** A multipart form: `attributes` as JSON, then the file. */
-function formOf(attributes: TSchema): TSchema {
+/** A multipart form with `attributes` as JSON, followed by the file. */
+function multipartForm(attributes: TSchema): TSchema {
   return Type.Object({ attributes, file: used });
 }

@@ -17,7 +17,7 @@ export const CreateVersionSession = Type.Object({
 });
 export type CreateVersionSession = Static<typeof CreateVersionSession>;
 
-/** One part, as it is answered and as a commit may list it back. */
+/** A part, as responses contain it and as a commit can list it. */
 export const UploadPart = Type.Object({
   part_id: Type.String(),
   offset: Type.Integer(),
@@ -30,7 +30,7 @@ export type UploadPart = Static<typeof UploadPart>;
 export const UploadedPart = Type.Object({ part: UploadPart });
 export type UploadedPart = Static<typeof UploadedPart>;
 
-/** GET /files/upload_sessions/:id/parts, by offset in the file. total_count is that of all stored parts. */
+/** GET /files/upload_sessions/:id/parts, ordered by offset in the file. total_count is the number of all stored parts. */
 export const UploadParts = Type.Object({
   entries: Type.Array(UploadPart),
   offset: Type.Integer(),
@@ -41,8 +41,8 @@ export const UploadParts = Type.Object({
 export type UploadParts = Static<typeof UploadParts>;
 
 /**
- * POST /files/upload_sessions/:id/commit. Everything of a part but its id may be left out or null. The attributes are those
- * of an upload in one piece: Box's CLI gives a new version its name here and not when it makes the session.
+ * POST /files/upload_sessions/:id/commit. All fields of a part except its ID can be missing or null. The attributes are
+ * those of a direct upload: Box's CLI sets the name of a new version here and not when it creates the session.
  */
 export const CommitSession = Type.Object({
   parts: Type.Array(
@@ -100,7 +100,7 @@ export const UploadSession = Type.Object({
 });
 export type UploadSession = Static<typeof UploadSession>;
 
-/** POST /files/upload_sessions/:id/plan answers which parts need no upload. */
+/** The response to POST /files/upload_sessions/:id/plan. Parts in `hits` do not have to be uploaded. */
 const PlannedPart = Type.Object({ offset: Type.Integer(), size: Type.Integer(), sha512: Type.String() });
 export const UploadPlan = Type.Object({
   upload_session_id: Type.String(),
@@ -109,13 +109,13 @@ export const UploadPlan = Type.Object({
 });
 export type UploadPlan = Static<typeof UploadPlan>;
 
-/** An upload under way in GET /files/upload_sessions, which is Partway's own. */
+/** An upload in progress, in the response to GET /files/upload_sessions (Partway's own call). */
 export const ListedUploadSession = Type.Object({
   ...UploadSession.properties,
-  /** Null where a new version keeps the name of its file. */
+  /** Null if a new version keeps the name of its file. */
   file_name: Type.Union([Type.String(), Type.Null()]),
   file_size: Type.Integer(),
-  /** The file that gets a new version. */
+  /** The file that gets a new version; null for a new file. */
   file_id: Type.Union([Type.String(), Type.Null()]),
   folder_id: Type.String(),
   created_at: Type.String(),

@@ -2,13 +2,16 @@ import { type Static, Type } from 'typebox';
 import { literalUnion, orNull } from './concepts.ts';
 import { ignored, refused } from './field-notes.ts';
 
-/** What Box answers as the space of an account without a limit. */
+/** What Box returns as `space_amount` of an account without a limit. */
 export const UNLIMITED_BYTES = 999_999_999_999_999;
 
 const UserName = Type.String({ format: 'user-name' });
 const Login = Type.String({ format: 'login' });
 
-/** What both calls take. There is nobody to share with, no device limit and no second factor: the flags are only stored. */
+/**
+ * Fields of both POST and PUT. The boolean flags are only stored and returned, because there is no sharing, no device
+ * limit and no second factor.
+ */
 const UserFields = {
   role: orNull(literalUnion('user', 'coadmin', 'admin')),
   language: orNull(Type.String({ maxLength: 35, pattern: '^[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*$' })),
@@ -39,7 +42,7 @@ const UserFields = {
   external_app_user_id: orNull(Type.String({ maxLength: 255 })),
 };
 
-/** POST /users. Only a user of an app (`is_platform_access_only`) may come without a login. */
+/** POST /users. Only a user of an app (`is_platform_access_only`) can have no login. */
 export const CreateUser = Type.Object({
   name: UserName,
   login: orNull(Login),
@@ -52,12 +55,12 @@ export const UpdateUser = Type.Object({
   name: orNull(UserName),
   login: orNull(Login),
   ...UserFields,
-  enterprise: refused('there is one enterprise, which a user leaves by being deleted', { nullToo: true }),
-  notify: ignored('it asks for mail to a user who leaves the enterprise, and none leaves it by this call'),
-  is_password_reset_required: refused('passwords are given by the command line, and ask for no reset', {
+  enterprise: refused('there is only one enterprise; to remove users from it, delete them', { refusesNull: true }),
+  notify: ignored('it is about email to users who leave the enterprise, and this call does not remove users'),
+  is_password_reset_required: refused('passwords are set on the command line, and resets are not supported', {
     accepts: [false],
   }),
-  notification_email: refused('this server sends no mail'),
+  notification_email: refused('the server does not send email'),
 });
 export type UpdateUser = Static<typeof UpdateUser>;
 
@@ -77,11 +80,11 @@ const STANDARD = {
   status: Type.String(),
 };
 
-/** A user, as it is answered where nothing else is asked for. */
+/** A user as it is returned without `fields`. */
 export const UserObject = Type.Object(STANDARD);
 export type UserObject = Static<typeof UserObject>;
 
-/** A user with every field that `fields` can ask for. */
+/** A user with every field that `fields` can request. */
 export const UserWithAllFields = Type.Object({
   ...STANDARD,
   enterprise: Type.Union([
@@ -92,10 +95,10 @@ export const UserWithAllFields = Type.Object({
 });
 export type UserWithAllFields = Static<typeof UserWithAllFields>;
 
-const MOST = 1000;
+const MAX_TERMINATED_USERS = 1000;
 
-/** POST /users/terminate_sessions. Box's SDKs send one of the two lists or both. */
+/** POST /users/terminate_sessions. Box's SDKs send one of the lists or both. */
 export const TerminateSessions = Type.Object({
-  user_ids: orNull(Type.Array(Type.String({ maxLength: 32 }), { maxItems: MOST })),
-  user_logins: orNull(Type.Array(Type.String({ maxLength: 320 }), { maxItems: MOST })),
+  user_ids: orNull(Type.Array(Type.String({ maxLength: 32 }), { maxItems: MAX_TERMINATED_USERS })),
+  user_logins: orNull(Type.Array(Type.String({ maxLength: 320 }), { maxItems: MAX_TERMINATED_USERS })),
 });

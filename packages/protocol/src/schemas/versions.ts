@@ -5,14 +5,13 @@ import { PAGE_FIELDS } from './item-list.ts';
 const NullableDate = Type.Union([Type.String(), Type.Null()]);
 const NullableUser = Type.Union([UserMini, Type.Null()]);
 
-/** A version of a file. */
 export const FileVersionObject = Type.Object({
   type: Type.Literal('file_version'),
   id: Type.String(),
   sha1: Type.String(),
   name: Type.String(),
   size: Type.Integer(),
-  /** Only where `fields` asks for it. */
+  /** Only if `fields` requests it. */
   version_number: Type.Optional(Type.String()),
   uploader_display_name: Type.String(),
   created_at: Type.String(),
@@ -26,6 +25,6 @@ export const FileVersionObject = Type.Object({
 });
 export type FileVersionObject = Static<typeof FileVersionObject>;
 
-/** GET /files/:id/versions: the past ones, the newest of them first. */
+/** GET /files/:id/versions: past versions, newest first. */
 export const FileVersionList = Type.Object({ ...PAGE_FIELDS, entries: Type.Array(FileVersionObject) });
 export type FileVersionList = Static<typeof FileVersionList>;

@@ -9,7 +9,7 @@ import { checkNotCopied } from './tree-jobs.ts';
 /** Throws `name-invalid` or `name-too-long` if a file or folder cannot have this name. */
 export function assertValidName(name: string): void {
   const fault = itemNameFault(name);
-  if (fault !== undefined) throw new DomainError(fault.kind ?? 'name-invalid', `The name ${fault.says}.`);
+  if (fault !== undefined) throw new DomainError(fault.kind ?? 'name-invalid', `The name ${fault.message}.`);
 }
 
 /** Finds the item, other than `except`, that has this name in the folder. Returns undefined if the name is free. */

@@ -84,7 +84,7 @@ export class UploadFolder {
     if (fault !== undefined) {
       throw new Failure(
         EXIT.failed,
-        `On the server, ${escapeControl(name)} ${fault.says}. Rename it here first, or give --name.`,
+        `On the server, ${escapeControl(name)} ${fault.message}. Rename it here first, or give --name.`,
       );
     }
     const key = nameKey(name);

@@ -111,7 +111,7 @@ export function loginTakenError(login: string): DomainError {
 }
 
 function throwFault(field: string, fault: Fault | undefined): void {
-  if (fault !== undefined) throw new DomainError('invalid-request', `${field} ${fault.says}.`);
+  if (fault !== undefined) throw new DomainError('invalid-request', `${field} ${fault.message}.`);
 }
 
 /** The permissions of users by status, which limit all their tokens. The statuses are Box's. */

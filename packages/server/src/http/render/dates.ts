@@ -13,5 +13,5 @@ export function parseDate(field: string, text: string | null | undefined): Milli
   if (text == null) return undefined;
   const read = parseWireDate(text);
   if (typeof read === 'number') return read;
-  throw new ApiError('bad_request', `${field} ${read.says}.`);
+  throw new ApiError('bad_request', `${field} ${read.message}.`);
 }

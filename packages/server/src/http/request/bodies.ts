@@ -127,8 +127,8 @@ export function createValueParser<Schema extends TSchema>(
       throw new ApiError(code, `${subject} is missing ${missing.join(', ')}.`);
     }
     const name = path.slice(1).replaceAll('/', '.') || subject;
-    const { says, kind } = toFault(error);
+    const { message, kind } = toFault(error);
     const code = kind === undefined ? codes[path]?.invalid : FAULT_CODES[kind];
-    throw new ApiError(code ?? 'bad_request', `${name} ${says}.`);
+    throw new ApiError(code ?? 'bad_request', `${name} ${message}.`);
   };
 }

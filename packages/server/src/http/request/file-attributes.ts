@@ -1,6 +1,6 @@
 import type { Millis } from '@partway/protocol/ids';
 import { type ItemDetails, pickDetails } from '@partway/protocol/item-details';
-import type { FileTraits, NewVersionAttributes } from '@partway/protocol/schemas/files';
+import type { FileAttributes, NewVersionAttributes } from '@partway/protocol/schemas/files';
 import { parseDate } from '../render/dates.ts';
 import type { FieldCodes } from './bodies.ts';
 
@@ -13,7 +13,7 @@ export const FILE_CODES: FieldCodes = {
 };
 
 /** Parses the content dates that a client states, to the second. */
-export function parseContentDates(attributes: Pick<FileTraits, 'content_created_at' | 'content_modified_at'>): {
+export function parseContentDates(attributes: Pick<FileAttributes, 'content_created_at' | 'content_modified_at'>): {
   contentCreatedAt?: Millis;
   contentModifiedAt?: Millis;
 } {
@@ -41,7 +41,7 @@ export function parseVersionTraits(
 }
 
 /** Parses the attributes that belong to the file, not to a version: description and details. */
-export function parseItemTraits(attributes: FileTraits): { description?: string; details: Partial<ItemDetails> } {
+export function parseItemTraits(attributes: FileAttributes): { description?: string; details: Partial<ItemDetails> } {
   const { description } = attributes;
   return { ...(description != null && { description }), details: pickDetails({ tags: attributes.tags }) };
 }

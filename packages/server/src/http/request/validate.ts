@@ -1,6 +1,6 @@
 import type { Fault } from '@partway/protocol/fault';
 import { FORMATS } from '@partway/protocol/formats';
-import { isNoRequest, type Refused } from '@partway/protocol/schemas/field-notes';
+import { isNoOp, type Refused } from '@partway/protocol/schemas/field-notes';
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import type { Static, TSchema } from 'typebox';
 
@@ -17,7 +17,7 @@ ajv.addKeyword({
   keyword: 'refused',
   schemaType: 'object',
   errors: false,
-  validate: (note: Refused, value: unknown) => isNoRequest(note, value),
+  validate: (note: Refused, value: unknown) => isNoOp(note, value),
 });
 
 /**
@@ -34,9 +34,9 @@ export function createSchemaCheck<Schema extends TSchema>(schema: Schema): () =>
 
 /** Converts a validation error to a fault, with the message of the field or format, or else JSON Schema's. */
 export function toFault({ keyword, params, schema, data, message }: ErrorObject): Fault {
-  if (keyword === 'refused') return { says: `cannot be set: ${(schema as Refused).reason}` };
-  if (keyword === 'enum') return { says: `must be one of ${(params.allowedValues as unknown[]).join(', ')}` };
-  if (keyword === 'const') return { says: `must be ${JSON.stringify(params.allowedValue)}` };
+  if (keyword === 'refused') return { message: `cannot be set: ${(schema as Refused).reason}` };
+  if (keyword === 'enum') return { message: `must be one of ${(params.allowedValues as unknown[]).join(', ')}` };
+  if (keyword === 'const') return { message: `must be ${JSON.stringify(params.allowedValue)}` };
   const fault = keyword === 'format' ? FORMATS[String(params.format)]?.(String(data)) : undefined;
-  return fault ?? { says: message ?? 'is invalid for this request' };
+  return fault ?? { message: message ?? 'is invalid for this request' };
 }
