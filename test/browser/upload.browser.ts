@@ -116,7 +116,7 @@ describe('the client in a browser', { skip: withoutBrowser }, () => {
     const settings = { server: small.url, token: small.token, name: 'changed.bin', sessionFrom: 1 };
     await begin(page, path, settings, () => writeFile(path, 'other bytes'));
     const { error } = await once(page, ({ result, error }) => (result ?? error) !== undefined);
-    assert.match(error ?? '', /^SourceChangedError: changed\.bin was changed or removed .* choose it again\.$/);
+    assert.match(error ?? '', /^SourceChangedError: changed\.bin was changed or removed .* Choose it again\.$/);
     await page.close();
   });
 

@@ -93,14 +93,14 @@ test('what is wrong with TLS is said in words, at once, with what to do', async 
     ],
     [`https://127.0.0.1:${plain.port}`, {}, /this port does not speak TLS\. .*begins with http:\/\//],
     [`http://127.0.0.1:${neither.port}`, {}, /what answers there does not speak HTTP\. .*begins with https:\/\//],
-    [`http://127.0.0.1:${plain.port}`, {}, /was answered with 200 and “<html>”, which is not a response of this API/],
+    [`http://127.0.0.1:${plain.port}`, {}, /returned 200 with “<html>”, which is not a response of this API/],
   ];
   for (const [server, env, said] of cases) {
     const ended = await place.run(['ls'], { env: { PARTWAY_SERVER: server, NODE_EXTRA_CA_CERTS: '', ...env } });
     assert.equal(ended.code, 7, `${server}: ${ended.stderr}`);
     assert.match(ended.stderr, said);
     // Nothing of this passes with time.
-    assert.doesNotMatch(ended.stderr, /Trying again/);
+    assert.doesNotMatch(ended.stderr, /Retrying/);
     assert.doesNotMatch(ended.stderr, /SSL routines|Node\.js|at Object\./);
   }
   const closed = await place.run(['ls'], { env: { PARTWAY_SERVER: `http://127.0.0.1:${trusted.port}` } });

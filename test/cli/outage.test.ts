@@ -230,7 +230,7 @@ test('an app’s token that cannot be had for a while is asked for again', async
   asked = 0;
   const ended = await place.run(['ls', '/', '--profile', 'app'], { env: { PARTWAY_SERVER: '', PARTWAY_TOKEN: '' } });
   assert.equal(ended.code, 0, ended.stderr);
-  assert.match(ended.stderr, /Trying again in/);
+  assert.match(ended.stderr, /Retrying in/);
   assert.equal(asked, 8);
 });
 

@@ -135,7 +135,7 @@ async function throughOutage(name: string, ...options: string[]): Promise<string
 
 test('people hear once of an outage that many parts run into, and programs of every part', async () => {
   const lines = (await throughOutage('told.bin')).split('\n');
-  assert.equal(lines.filter((line) => /Trying again in/.test(line)).length, 1, lines.join('\n'));
+  assert.equal(lines.filter((line) => /Retrying in/.test(line)).length, 1, lines.join('\n'));
   const events = jsonLines(await throughOutage('counted.bin', '--json'));
   assert.equal(events.filter(({ event }) => event === 'retrying').length, 4);
 });

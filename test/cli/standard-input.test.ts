@@ -91,7 +91,10 @@ test('other bytes than before are never put behind those that are stored', async
   const refused = await killed.again(other);
   assert.equal(refused.code, 1);
   const failed = jsonLines(refused.stdout).find(({ event }) => event === 'failed');
-  assert.match(String(failed?.message), /has other bytes at 0 .*Run the same command again, with its input/);
+  assert.match(
+    String(failed?.message),
+    /differs from the uploaded part at byte 0.*Run the same command again, with its input/,
+  );
   const anew = await killed.again(other);
   assert.equal(anew.code, 0, anew.stderr);
   assert.equal(fileOf(jsonLines(anew.stdout)).sha1, sha1Hex(other));

@@ -105,10 +105,7 @@ describe('answers that are not the API’s', () => {
       for (const [call, make] of Object.entries(all)) {
         await assert.rejects(make(client), (error) => {
           assert.ok(error instanceof UnexpectedResponse, `${call}: ${error}`);
-          assert.match(
-            error.message,
-            new RegExp(`^[A-Z]+ ${standIn.url}/\\S+ was answered with ${answer.status} and `),
-          );
+          assert.match(error.message, new RegExp(`^[A-Z]+ ${standIn.url}/\\S+ returned ${answer.status} with `));
           return true;
         });
       }

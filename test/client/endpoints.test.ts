@@ -282,7 +282,7 @@ describe("the client's calls", () => {
       assert.equal(error.code, 'ECONNREFUSED');
       return true;
     });
-    assert.throws(() => createClient({ server: 'files.example.com', token: 'x' }), /begins with http/);
+    assert.throws(() => createClient({ server: 'files.example.com', token: 'x' }), /must begin with http/);
   });
 
   test('a digest of the wire is the SHA-1 of the hex', () => {

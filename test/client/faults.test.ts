@@ -345,7 +345,7 @@ describe(`uploads through a line that fails (seed ${seed})`, { concurrency: 4 },
     const stream = new Blob([bytes]).stream();
     await assert.rejects(
       client.uploadFile(stream, { name: 'stream', size: bytes.length, sessionFrom: 1 }),
-      (error) => error instanceof SourceChangedError && /call uploadFile with a new one/.test(error.message),
+      (error) => error instanceof SourceChangedError && /Call uploadFile with a new stream/.test(error.message),
     );
     client.close();
   });

@@ -196,9 +196,9 @@ describe(`uploads that are resumed (seed ${seed})`, () => {
   });
 
   for (const [what, change, message] of [
-    ['grew', (file: string) => writeFile(file, 'more', { flag: 'a' }), /another size/],
-    ['was written again', (file: string) => utimes(file, 1, 1), /another time of change/],
-    ['has other bytes, and hides it', changeInPlace, /other bytes at 0/],
+    ['grew', (file: string) => writeFile(file, 'more', { flag: 'a' }), /The size of .* has changed/],
+    ['was written again', (file: string) => utimes(file, 1, 1), /The modification time of .* has changed/],
+    ['has other bytes, and hides it', changeInPlace, /differs from the uploaded part at byte 0/],
   ] as const) {
     test(`a file that ${what} since is noticed, and its upload begins anew`, async () => {
       const changed = join(folder, `${what}.bin`);

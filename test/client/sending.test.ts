@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { addressesOf } from '../../packages/client/src/addresses.ts';
+import { resolveAddresses } from '../../packages/client/src/addresses.ts';
 import { ByteReader } from '../../packages/client/src/byte-reader.ts';
 import { ApiError, parseRetryAfter } from '../../packages/client/src/errors.ts';
 import { backoff } from '../../packages/client/src/retry.ts';
@@ -14,7 +14,7 @@ describe('how many requests there are at a time', () => {
     const limits = [];
     for (let now = from; now < from + seconds * 1000; ) {
       now += 1000 / rate(control.limit);
-      control.stored(1_000_000, now);
+      control.recordStored(1_000_000, now);
       limits.push(control.limit);
     }
     return limits;
@@ -38,11 +38,11 @@ describe('how many requests there are at a time', () => {
   test('trouble halves it, once for all requests that fail together, and it recovers', () => {
     const control = new ConcurrencyController(8, 0);
     run(control, (limit) => 10 * limit, 60);
-    for (let failed = 0; failed < 8; failed += 1) control.onTrouble(60_000 + failed);
+    for (let failed = 0; failed < 8; failed += 1) control.recordFailure(60_000 + failed);
     assert.equal(control.limit, 4);
-    control.onTrouble(62_000);
-    control.onTrouble(64_000);
-    control.onTrouble(66_000);
+    control.recordFailure(62_000);
+    control.recordFailure(64_000);
+    control.recordFailure(66_000);
     assert.equal(control.limit, 1);
     assert.equal(run(control, (limit) => 10 * limit, 60, 66_000).at(-1), 8);
   });
@@ -54,12 +54,12 @@ describe('who goes first', () => {
   test('the gate lets the smallest offset in first, and no more than its limit', async () => {
     const gate = new PrioritySemaphore(1);
     const entered: number[] = [];
-    await gate.enter(0, signal);
-    const waiting = [5, 3, 9, 1].map((order) => gate.enter(order, signal).then(() => entered.push(order)));
+    await gate.acquire(0, signal);
+    const waiting = [5, 3, 9, 1].map((order) => gate.acquire(order, signal).then(() => entered.push(order)));
     gate.limit = 2;
     await Promise.resolve();
     for (let left = 0; left < 4; left += 1) {
-      gate.leave();
+      gate.release();
       await new Promise(setImmediate);
     }
     await Promise.all(waiting);
@@ -68,14 +68,14 @@ describe('who goes first', () => {
 
   test('who gives up waiting holds nobody else up', async () => {
     const gate = new PrioritySemaphore(1);
-    await gate.enter(0, signal);
+    await gate.acquire(0, signal);
     const cancel = new AbortController();
-    const first = gate.enter(1, cancel.signal);
-    const second = gate.enter(2, signal);
+    const first = gate.acquire(1, cancel.signal);
+    const second = gate.acquire(2, signal);
     cancel.abort(new Error('enough'));
     await assert.rejects(first, /enough/);
-    await assert.rejects(gate.enter(3, AbortSignal.abort(new Error('before'))), /before/);
-    gate.leave();
+    await assert.rejects(gate.acquire(3, AbortSignal.abort(new Error('before'))), /before/);
+    gate.release();
     await second;
   });
 
@@ -83,25 +83,25 @@ describe('who goes first', () => {
     const gate = new PrioritySemaphore(2);
     gate.pause(30);
     const begun = performance.now();
-    await gate.enter(1, signal);
+    await gate.acquire(1, signal);
     assert.ok(performance.now() - begun >= 29);
   });
 
   test('there are never more takers than seats, also when those become fewer', async () => {
     const seats = new Semaphore(2);
-    await seats.take(signal);
-    await seats.take(signal);
+    await seats.acquire(signal);
+    await seats.acquire(signal);
     let seated = false;
-    const third = seats.take(signal).then(() => {
+    const third = seats.acquire(signal).then(() => {
       seated = true;
     });
     seats.count = 1;
-    seats.leave();
+    seats.release();
     await new Promise(setImmediate);
     assert.equal(seated, false);
-    seats.leave();
+    seats.release();
     await third;
-    await assert.rejects(seats.take(AbortSignal.timeout(1)), { name: 'TimeoutError' });
+    await assert.rejects(seats.acquire(AbortSignal.timeout(1)), { name: 'TimeoutError' });
   });
 });
 
@@ -142,19 +142,19 @@ describe('when to try again', () => {
 describe('what is sent where', () => {
   test('the addresses of Partway, of Box, and each by itself', () => {
     const here = 'https://files.example.com';
-    assert.deepEqual(addressesOf(`${here}/`), {
+    assert.deepEqual(resolveAddresses(`${here}/`), {
       api: here,
       upload: `${here}/api`,
       oauth2: `${here}/oauth2`,
       authorize: `${here}/oauth2/authorize`,
     });
-    assert.equal(addressesOf(`${here}/prefix/2.0`).upload, `${here}/prefix/api`);
-    assert.equal(addressesOf('https://api.box.com').upload, 'https://upload.box.com/api');
-    assert.equal(addressesOf({ api: here, upload: 'http://upload:1/' }).upload, 'http://upload:1');
-    assert.throws(() => addressesOf({ upload: here }), /api/);
-    assert.throws(() => addressesOf('ftp://x'), /begins with http/);
+    assert.equal(resolveAddresses(`${here}/prefix/2.0`).upload, `${here}/prefix/api`);
+    assert.equal(resolveAddresses('https://api.box.com').upload, 'https://upload.box.com/api');
+    assert.equal(resolveAddresses({ api: here, upload: 'http://upload:1/' }).upload, 'http://upload:1');
+    assert.throws(() => resolveAddresses({ upload: here }), /api/);
+    assert.throws(() => resolveAddresses('ftp://x'), /must begin with http/);
     assert.throws(
-      () => addressesOf('https://user:secret@x'),
+      () => resolveAddresses('https://user:secret@x'),
       (error: Error) => !error.message.includes('secret'),
     );
   });
@@ -181,8 +181,8 @@ describe('what is sent where', () => {
           assert.deepEqual(target, bytes.subarray(got, got + size));
           got += size;
         }
-        if (got < total) await assert.rejects(feed.end(), /more bytes/);
-        else await feed.end();
+        if (got < total) await assert.rejects(feed.assertEnd(), /more bytes/);
+        else await feed.assertEnd();
       }),
     );
   });

@@ -41,24 +41,24 @@ test('a number goes before the last dot of a name, and behind a name that begins
 
 test('bytes that an earlier run has stored say nothing of the rate', () => {
   using meter = new ProgressMeter(4 * PART_SIZE, undefined, 1000);
-  meter.begin(PART_SIZE);
+  meter.setPartSize(PART_SIZE);
   const [first, second, third, last] = meter.parts;
   assert.ok(first && second && third && last);
-  meter.stored(first, 'stored');
-  meter.sent(second, 1000);
+  meter.recordStored(first, 'stored');
+  meter.recordSent(second, 1000);
   assert.deepEqual(
     [meter.bytesStored, meter.bytesSent, meter.progress().bytesDone],
     [PART_SIZE, 1000, PART_SIZE + 1000],
   );
   // Sent again from its beginning: what went out before was in vain, and counts as sent.
-  meter.sent(second, 0);
-  meter.sent(second, PART_SIZE);
-  meter.stored(second, 'sent');
+  meter.recordSent(second, 0);
+  meter.recordSent(second, PART_SIZE);
+  meter.recordStored(second, 'sent');
   assert.deepEqual([meter.bytesStored, meter.bytesSent], [2 * PART_SIZE, PART_SIZE + 1000]);
-  meter.stored(third, 'stored');
+  meter.recordStored(third, 'stored');
   assert.equal(meter.progress().bytesPerSecond, undefined);
   assert.equal(meter.progress().bytesDone, 3 * PART_SIZE);
-  meter.enter('done');
+  meter.setPhase('done');
   assert.deepEqual([meter.progress().bytesStored, meter.progress().secondsLeft], [4 * PART_SIZE, 0]);
 });
 
@@ -214,7 +214,7 @@ describe('the steps of an upload', { concurrency: 4 }, () => {
     await writeFile(path, shorter);
     await utimes(path, atime, mtime);
     assert.equal((await upload()).sha1, sha1Hex(shorter));
-    assert.match(events.of('restarted')[0]?.message ?? '', /has another size than when its upload began/);
+    assert.match(events.of('restarted')[0]?.message ?? '', /The size of .* has changed since its upload began/);
     const left = (await client.chunkedUploads.getFileUploadSessions()).entries;
     assert.deepEqual(
       left.filter(({ file_name: name }) => name === 'size'),
@@ -322,10 +322,7 @@ describe('the steps of an upload', { concurrency: 4 }, () => {
     isFull = false;
     const swapped = seededBytes(bytes.length, 'swapped');
     assert.equal((await upload(swapped)).sha1, sha1Hex(swapped));
-    assert.match(
-      events.of('restarted')[0]?.message ?? '',
-      /has other bytes at 0 than those that were uploaded from there/,
-    );
+    assert.match(events.of('restarted')[0]?.message ?? '', /differs from the uploaded part at byte 0/);
     assert.equal(proxy.seen.filter(isCommit).length, 1);
     client.close();
   });

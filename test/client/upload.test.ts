@@ -133,7 +133,7 @@ describe('uploadFile', () => {
     ] as const) {
       for (const way of [IN_PARTS, {}]) {
         const upload = client.uploadFile(inOddChunks(), { name, size: wrong, ...way });
-        await assert.rejects(upload, /announced/);
+        await assert.rejects(upload, /declared size/);
       }
     }
     const { entries } = await client.folders.getFolderItems('0', { queryParams: { limit: 1000 } });

@@ -1,36 +1,36 @@
-/** Gives the bytes of a stream in pieces of the sizes that are asked for, copying each byte once. */
+/** Reads a stream in chunks of any requested size, copying each byte once. */
 export class ByteReader {
   readonly #chunks: AsyncIterator<Uint8Array>;
   readonly #name: string;
-  #rest: Uint8Array = new Uint8Array();
-  #given = 0;
+  #buffered: Uint8Array = new Uint8Array();
+  #bytesRead = 0;
 
   constructor(chunks: AsyncIterable<Uint8Array>, name: string) {
     this.#chunks = chunks[Symbol.asyncIterator]();
     this.#name = name;
   }
 
-  /** Fills all of `target`. @throws where the stream ends before. */
+  /** Fills all of `target`. @throws if the stream ends before. */
   async fill(target: Uint8Array): Promise<void> {
     for (let filled = 0; filled < target.byteLength; ) {
-      if (this.#rest.byteLength === 0 && !(await this.#next())) {
-        throw new Error(`${this.#name} ended after ${this.#given} bytes; more were announced.`);
+      if (this.#buffered.byteLength === 0 && !(await this.#next())) {
+        throw new Error(`${this.#name} ended after ${this.#bytesRead} bytes, before its declared size.`);
       }
-      const piece = this.#rest.subarray(0, target.byteLength - filled);
-      target.set(piece, filled);
-      filled += piece.byteLength;
-      this.#given += piece.byteLength;
-      this.#rest = this.#rest.subarray(piece.byteLength);
+      const chunk = this.#buffered.subarray(0, target.byteLength - filled);
+      target.set(chunk, filled);
+      filled += chunk.byteLength;
+      this.#bytesRead += chunk.byteLength;
+      this.#buffered = this.#buffered.subarray(chunk.byteLength);
     }
   }
 
-  /** @throws where there is more. */
-  async end(): Promise<void> {
-    while (this.#rest.byteLength === 0) if (!(await this.#next())) return;
-    throw new Error(`${this.#name} has more bytes than the ${this.#given} that were announced.`);
+  /** @throws if the stream has more bytes. */
+  async assertEnd(): Promise<void> {
+    while (this.#buffered.byteLength === 0) if (!(await this.#next())) return;
+    throw new Error(`${this.#name} has more bytes than its declared size of ${this.#bytesRead}.`);
   }
 
-  /** Tells the stream that no more is wanted. */
+  /** Ends the stream early. */
   async close(): Promise<void> {
     await this.#chunks.return?.();
   }
@@ -39,9 +39,9 @@ export class ByteReader {
     const { done, value } = await this.#chunks.next();
     if (done) return false;
     if (!(value instanceof Uint8Array)) {
-      throw new TypeError(`${this.#name} gave a chunk that is not bytes: a stream must not decode them to text.`);
+      throw new TypeError(`${this.#name} returned a chunk that is not bytes. The stream must not decode them to text.`);
     }
-    this.#rest = value;
+    this.#buffered = value;
     return true;
   }
 }

@@ -4,19 +4,19 @@ import { canRetry, mayHaveSucceeded, RetryWindow, sleep } from './retry.ts';
 import type { TokenSource } from './token-source.ts';
 import { type RequestBody, type Transport, TransportError, type TransportResponse } from './transport.ts';
 
-/** What every call takes beside its own arguments. */
+/** Options of every API method. */
 export interface CallOptions {
-  /** Further headers of the request, such as `if-match` or `as-user`. */
+  /** Additional request headers, such as `if-match` or `as-user`. */
   headers?: Record<string, string> | undefined;
   signal?: AbortSignal | undefined;
-  /** How often it is tried again after a 429, a 5xx or a broken connection, where that does no harm; 4 unless set. */
+  /** Maximum number of retries after a 429, a 5xx or a connection error, if repeating the call is safe. Default: 4. */
   retries?: number | undefined;
-  /** Instead of `retries`: for how long it is tried again, in milliseconds; that of the client unless set. */
+  /** Instead of `retries`: for how long to retry, in milliseconds. Default: that of the client. */
   patience?: number | undefined;
 }
 
-/** What was refused, or answered in a way that leaves open what the server did. */
-export type Outcome = ApiError | UnexpectedResponse;
+/** An error response, or a response that does not tell whether the server did what was requested. */
+export type ResponseError = ApiError | UnexpectedResponse;
 
 export interface Call extends CallOptions {
   method: 'GET' | 'POST' | 'PUT' | 'DELETE' | 'OPTIONS';
@@ -26,39 +26,42 @@ export interface Call extends CallOptions {
   json?: unknown;
   /** Sent as it is. */
   body?: RequestBody | undefined;
-  /** Whether a second try can do harm where the first one's answer was lost. Refusals by 429 and 503 never do. */
+  /**
+   * Whether the call can be repeated if the response to the first attempt was lost. By default, only POST cannot. After a
+   * 429 or 503, every call can.
+   */
   repeatable?: boolean;
   redirect?: 'follow' | 'manual';
-  /** False for the calls that need no token. */
+  /** False for calls that need no token. */
   authorized?: boolean;
   idleMillis?: number | undefined;
   onSent?: ((bytes: number) => void) | undefined;
 }
 
-/** What an answer has to hold, and how to find out what a lost one would have been. */
+/** What a response must contain, and how to recover a lost one. */
 export interface Expected<T> {
-  /** Undefined where nothing of the answer is used. */
+  /** Undefined if nothing of the response is used. */
   shape?: Shape | undefined;
   /**
-   * What an earlier try did, after the answer of one was lost and `outcome` came of the next, or was of no use itself;
-   * undefined where it did nothing. `sinceMillis` is how long ago the first try began.
+   * Called with the error of an attempt if the server may already have done what was requested. Resolves with the result
+   * that the lost response had, or with undefined if the server did nothing. `sinceMillis`: time since the first attempt.
    */
-  settle?: ((outcome: Outcome, sinceMillis: number) => Promise<T | undefined>) | undefined;
+  recover?: ((error: ResponseError, sinceMillis: number) => Promise<T | undefined>) | undefined;
 }
 
-/** The one way to a server: token, headers, tries again, refusals into errors. */
+/** Sends calls to a server: adds the token and headers, retries, and turns error responses into errors. */
 export interface Caller {
-  /** Resolves with an answer of 2xx, or 3xx where redirects are not to be followed. @throws ApiError, TransportError, or the signal's reason. */
-  answer(call: Call): Promise<TransportResponse>;
-  /** The answer's JSON, which holds what `shape` says; undefined where none is given and the body is empty. @throws UnexpectedResponse too. */
+  /** Resolves with a 2xx response, or 3xx if `redirect` is 'manual'. @throws ApiError, TransportError, or the signal's reason. */
+  send(call: Call): Promise<TransportResponse>;
+  /** Resolves with the JSON of the response, which matches `shape`; undefined if the body is empty. @throws UnexpectedResponse too. */
   json<T>(call: Call, expected?: Expected<T>): Promise<T>;
-  /** The same with a part of the work done on each answer, within its tries: reading its body, above all. */
-  read<T>(call: Call, read: (answer: TransportResponse) => Promise<T>, settle?: Expected<T>['settle']): Promise<T>;
+  /** Like `send`, but also reads the response, so that errors while reading it are retried too. */
+  read<T>(call: Call, read: (response: TransportResponse) => Promise<T>, recover?: Expected<T>['recover']): Promise<T>;
 }
 
-/** A call that failed and is about to be tried again. */
+/** A call that failed and will be retried. */
 export interface CallRetry {
-  /** METHOD and path. */
+  /** Method and path. */
   call: string;
   waitMillis: number;
   error: unknown;
@@ -66,7 +69,7 @@ export interface CallRetry {
 
 interface CallerSettings {
   ownHeaders: Record<string, string>;
-  /** For how long calls are tried again unless they say otherwise, in milliseconds; undefined for four times. */
+  /** For how long calls are retried by default, in milliseconds. If undefined, they are retried four times. */
   patience?: number | undefined;
   onRetry?: ((retry: CallRetry) => void) | undefined;
 }
@@ -74,67 +77,67 @@ interface CallerSettings {
 const RETRIES = 4;
 const IDLE_MILLIS = 90_000;
 
-export function makeCaller(transport: Transport, tokens: TokenSource, settings: CallerSettings): Caller {
-  /** Whether this server has ever answered. One that never did is more likely a slip in the address than an outage. */
-  let answered = false;
+export function createCaller(transport: Transport, tokens: TokenSource, settings: CallerSettings): Caller {
+  /** Whether this server has ever responded. If not, the address is more likely wrong than the server down. */
+  let hasResponded = false;
 
   async function read<T>(
     call: Call,
-    readOne: (answer: TransportResponse) => Promise<T>,
-    settle?: Expected<T>['settle'],
+    readResponse: (response: TransportResponse) => Promise<T>,
+    recover?: Expected<T>['recover'],
   ): Promise<T> {
-    const beganAt = performance.now();
-    const limits = limitsOf(call);
+    const startedAt = performance.now();
+    const limits = retryLimits(call);
     const repeatable = call.repeatable ?? call.method !== 'POST';
-    let mayBeDone = false;
+    let mayBeApplied = false;
     for (let attempt = 1; ; attempt += 1) {
-      let sent = false;
+      let wasSent = false;
       try {
-        return await readOne(
-          await authorized(call, () => {
-            sent = true;
+        return await readResponse(
+          await sendAuthorized(call, () => {
+            wasSent = true;
           }),
         );
       } catch (error) {
-        if (sent && mayHaveSucceeded(error)) mayBeDone = true;
-        if (mayBeDone && settle !== undefined && isOutcome(error)) {
-          const settled = await settle(error, performance.now() - beganAt);
-          if (settled !== undefined) return settled;
+        if (wasSent && mayHaveSucceeded(error)) mayBeApplied = true;
+        if (mayBeApplied && recover !== undefined && isResponseError(error)) {
+          const recovered = await recover(error, performance.now() - startedAt);
+          if (recovered !== undefined) return recovered;
         }
-        if (!canRetry(error, repeatable || !sent)) throw error;
-        if (attempt > limits.retries || (error instanceof TransportError && !answered && attempt > RETRIES))
+        if (!canRetry(error, repeatable || !wasSent)) throw error;
+        if (attempt > limits.retries || (error instanceof TransportError && !hasResponded && attempt > RETRIES))
           throw error;
-        const waitMillis = limits.window.waitAfter(attempt, error);
-        settings.onRetry?.({ call: nameOf(call), waitMillis, error });
+        const waitMillis = limits.window.nextWait(attempt, error);
+        settings.onRetry?.({ call: describeCall(call), waitMillis, error });
         await sleep(waitMillis, call.signal);
       }
     }
   }
 
-  function limitsOf({ retries, patience = settings.patience }: Call): { retries: number; window: RetryWindow } {
+  function retryLimits({ retries, patience = settings.patience }: Call): { retries: number; window: RetryWindow } {
     if (retries !== undefined) return { retries, window: new RetryWindow(Number.POSITIVE_INFINITY) };
     if (patience === undefined) return { retries: RETRIES, window: new RetryWindow(Number.POSITIVE_INFINITY) };
     return { retries: Number.POSITIVE_INFINITY, window: new RetryWindow(patience) };
   }
 
-  async function authorized(call: Call, onSend: () => void): Promise<TransportResponse> {
-    if (call.authorized === false) return once(call, undefined, onSend);
-    const token = await tokens.current();
+  async function sendAuthorized(call: Call, onSend: () => void): Promise<TransportResponse> {
+    if (call.authorized === false) return sendOnce(call, undefined, onSend);
+    const token = await tokens.get();
     try {
-      return await once(call, token, onSend);
+      return await sendOnce(call, token, onSend);
     } catch (error) {
       if (!(error instanceof ApiError) || error.status !== 401) throw error;
-      const renewed = await tokens.renewed(token);
+      const renewed = await tokens.renew(token);
       if (renewed === undefined) throw error;
-      return once(call, renewed, onSend);
+      return sendOnce(call, renewed, onSend);
     }
   }
 
-  async function once(call: Call, token: string | undefined, onSend: () => void): Promise<TransportResponse> {
+  async function sendOnce(call: Call, token: string | undefined, onSend: () => void): Promise<TransportResponse> {
     onSend();
     const response = await transport.send({
       method: call.method,
-      url: call.url + queryOf(call.query),
+      url: call.url + renderQuery(call.query),
       headers: {
         accept: 'application/json',
         ...settings.ownHeaders,
@@ -148,48 +151,48 @@ export function makeCaller(transport: Transport, tokens: TokenSource, settings: 
       idleMillis: call.idleMillis ?? IDLE_MILLIS,
       onSent: call.onSent,
     });
-    answered = true;
+    hasResponded = true;
     if (response.status < 300 || (response.status < 400 && call.redirect === 'manual')) return response;
-    throw await parseApiError(response, nameOf(call));
+    throw await parseApiError(response, describeCall(call));
   }
 
   return {
-    answer: (call) => read(call, async (response) => response),
+    send: (call) => read(call, async (response) => response),
     read,
-    json<T>(call: Call, { shape, settle }: Expected<T> = {}): Promise<T> {
-      return read(call, async (response) => parse<T>(call, response.status, await response.text(), shape), settle);
+    json<T>(call: Call, { shape, recover }: Expected<T> = {}): Promise<T> {
+      return read(call, async (response) => parse<T>(call, response.status, await response.text(), shape), recover);
     },
   };
 }
 
-/** JSON of a body that has to have a shape. @throws UnexpectedResponse where it has another. */
+/** Parses a JSON body. @throws UnexpectedResponse if it does not match `shape`. */
 export function parse<T>(call: Pick<Call, 'method' | 'url'>, status: number, text: string, shape?: Shape): T {
-  const value = parsed(text);
+  const value = parseJson(text);
   if (shape === undefined || matchesShape(value, shape)) return value as T;
   throw new UnexpectedResponse({ method: call.method, url: call.url, status, text });
 }
 
-function parsed(text: string): unknown {
+function parseJson(text: string): unknown {
   if (text === '') return undefined;
   try {
     return JSON.parse(text);
   } catch {
-    // A page of a proxy's, which fits no shape.
+    // For example the HTML page of a proxy. Null matches no shape.
     return null;
   }
 }
 
-function isOutcome(error: unknown): error is Outcome {
+function isResponseError(error: unknown): error is ResponseError {
   return error instanceof ApiError || error instanceof UnexpectedResponse;
 }
 
-function nameOf(call: Call): string {
+function describeCall(call: Call): string {
   return `${call.method} ${new URL(call.url).pathname}`;
 }
 
-/** Lists go by commas, as the API takes them; what is undefined is left out. */
-function queryOf(query: object = {}): string {
-  const given = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) if (value !== undefined) given.set(name, String(value));
-  return given.size === 0 ? '' : `?${given}`;
+/** Arrays become comma-separated, as the API expects; undefined values are left out. */
+function renderQuery(query: object = {}): string {
+  const params = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) if (value !== undefined) params.set(name, String(value));
+  return params.size === 0 ? '' : `?${params}`;
 }

@@ -1,10 +1,10 @@
-import { type Addresses, addressesOf } from './addresses.ts';
-import { type CallRetry, makeCaller } from './call.ts';
+import { type Addresses, resolveAddresses } from './addresses.ts';
+import { type CallRetry, createCaller } from './call.ts';
 import { type Authorization, authorization } from './endpoints/authorization.ts';
 import { type ChunkedUploads, chunkedUploads } from './endpoints/chunked-uploads.ts';
 import { type Uploads, uploads } from './endpoints/direct-uploads.ts';
 import { type Downloads, downloads } from './endpoints/downloads.ts';
-import { endpointOf } from './endpoints/endpoint.ts';
+import { createEndpoint } from './endpoints/endpoint.ts';
 import { type FileVersions, fileVersions } from './endpoints/file-versions.ts';
 import { type Files, files } from './endpoints/files.ts';
 import { type Folders, folders } from './endpoints/folders.ts';
@@ -23,26 +23,26 @@ import type { Transport } from './transport.ts';
 import type { UploadOptions, UploadResult } from './upload-options.ts';
 
 export interface ClientOptions {
-  /** A Partway server such as `https://files.example.com`, Box (`https://api.box.com`), or each address by itself. */
+  /** A Partway server, such as `https://files.example.com`; Box (`https://api.box.com`); or separate addresses. */
   server: string | URL | Partial<Addresses>;
-  /** An access token, or a function that gives one; that is asked again when the server has refused its last one. */
+  /** An access token, or a function that returns one. It is called again when the server has refused the last token. */
   token: string | TokenFunction;
-  /** A `fetch` to use instead of the platform's own way to a server. */
+  /** A `fetch` to use instead of the platform's own transport. */
   fetch?: typeof globalThis.fetch | undefined;
   /** Sent with every request, such as `{'as-user': '12'}`. */
   headers?: Record<string, string> | undefined;
   /**
-   * For how long each call is tried again while the server is away, in milliseconds, once it has answered at all; four
-   * times (a few seconds) unless set. `uploadFile` has a patience of its own.
+   * For how long each call is retried while the server is down, in milliseconds. It applies once the server has responded
+   * for the first time. By default, a call is retried four times (a few seconds). `uploadFile` has its own `patience`.
    */
   patience?: number | undefined;
-  /** Told before a call is tried again. What `uploadFile` tries again it tells by its own events. */
+  /** Called before a call is retried. `uploadFile` reports its retries as events instead. */
   onRetry?: ((retry: CallRetry) => void) | undefined;
-  /** Where states of uploads are kept; false for nowhere. The platform's own store unless set. */
+  /** Where upload states are saved; false for nowhere. Default: the platform's own store. */
   store?: StateStore | false | undefined;
 }
 
-/** One method an endpoint, named as in Box's SDKs; and `uploadFile`, which does all that an upload takes. */
+/** One method for each endpoint, named as in Box's SDKs, and `uploadFile`, which does a complete upload. */
 export interface Client<Source> {
   readonly addresses: Addresses;
   readonly authorization: Authorization;
@@ -56,38 +56,38 @@ export interface Client<Source> {
   readonly trashedItems: TrashedItems;
   readonly uploads: Uploads;
   readonly users: Users;
-  /** The states of uploads that can be resumed; undefined where none are kept. */
+  /** The states of uploads that can be resumed; undefined if none are saved. */
   readonly store: StateStore | undefined;
 
   /**
-   * Uploads a file in parallel parts and resolves once the server has it, proven by its SHA-1. Called again after it was
-   * stopped, by whatever, it sends what is missing.
+   * Uploads a file in parallel parts. Resolves once the server has verified its SHA-1 and created the file. To resume an
+   * upload that was interrupted, call it again with the same arguments: only missing parts are sent.
    *
-   * @throws ApiError what the server refused; TransportError where it could not be reached for longer than `patience`;
-   *   SourceChangedError; the signal's reason.
+   * @throws ApiError if the server refuses the upload; TransportError if the server cannot be reached for longer than
+   *   `patience`; UnexpectedResponse; SourceChangedError; the signal's reason.
    */
   uploadFile(source: Source, options?: UploadOptions): Promise<UploadResult>;
 
-  /** Lets go of idle connections. A client can be used again afterwards. */
+  /** Closes idle connections. The client can still be used afterwards. */
   close(): void;
 }
 
-/** What a platform brings along. */
+/** What Node.js and browsers implement differently. */
 interface Platform<Source> {
   transport: Transport;
   store: StateStore | undefined;
   uploadFile(client: Omit<Client<Source>, 'uploadFile'>, source: Source, options: UploadOptions): Promise<UploadResult>;
 }
 
-export function makeClient<Source>(options: ClientOptions, platform: Platform<Source>): Client<Source> {
+export function buildClient<Source>(options: ClientOptions, platform: Platform<Source>): Client<Source> {
   const { transport } = platform;
-  const addresses = addressesOf(options.server);
-  const caller = makeCaller(transport, new TokenSource(options.token), {
+  const addresses = resolveAddresses(options.server);
+  const caller = createCaller(transport, new TokenSource(options.token), {
     ownHeaders: options.headers ?? {},
     patience: options.patience,
     onRetry: options.onRetry,
   });
-  const endpoint = endpointOf(caller, addresses);
+  const endpoint = createEndpoint(caller, addresses);
   const client = {
     addresses,
     authorization: authorization(endpoint),
@@ -104,5 +104,5 @@ export function makeClient<Source>(options: ClientOptions, platform: Platform<So
     store: platform.store,
     close: () => transport.close(),
   };
-  return { ...client, uploadFile: (source, given = {}) => platform.uploadFile(client, source, given) };
+  return { ...client, uploadFile: (source, uploadOptions = {}) => platform.uploadFile(client, source, uploadOptions) };
 }

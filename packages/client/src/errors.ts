@@ -1,19 +1,19 @@
 import type { ErrorObject } from '@partway/protocol/schemas/oauth';
 import type { TransportResponse } from './transport.ts';
 
-/** What a server refused, in its own words (wire: "Errors"). */
+/** An error response of the server (wire: "Errors"). */
 export class ApiError extends Error {
   /** The HTTP status. */
   readonly status: number;
-  /** Such as `item_name_in_use`; `unauthorized` of a 401; `http_STATUS` where the server named none. */
+  /** Such as `item_name_in_use`; `unauthorized` for a 401; `http_STATUS` if the server sent none. */
   readonly code: string;
-  /** Under which the server's log has it; empty where it gave none. */
+  /** Identifies the request in the server's log; empty if the server sent none. */
   readonly requestId: string;
-  /** `context_info`: of a conflict, for example, whom with. */
+  /** `context_info`; for a conflict, for example, the existing item. */
   readonly contextInfo: Readonly<Record<string, unknown>>;
-  /** After how many milliseconds the server wants to be asked again, where it said so. */
+  /** `Retry-After` in milliseconds, if the server sent one. */
   readonly retryAfterMillis: number | undefined;
-  /** METHOD and path of the call, without its query. */
+  /** Method and path of the call, without the query. */
   readonly call: string;
 
   constructor(fields: {
@@ -36,85 +36,86 @@ export class ApiError extends Error {
   }
 }
 
-/** Reads the refusal out of an answer; also where its body is empty, or is not the API's but a proxy's. */
-export async function parseApiError(answer: TransportResponse, call: string): Promise<ApiError> {
-  const text = await answer.text();
-  const body = errorObjectIn(text);
+/** Parses an error response, even if its body is empty or comes from a proxy. */
+export async function parseApiError(response: TransportResponse, call: string): Promise<ApiError> {
+  const text = await response.text();
+  const body = parseErrorObject(text);
   return new ApiError({
-    message: messageOf(answer, body, call),
-    status: answer.status,
-    code: body.code ?? (answer.status === 401 ? 'unauthorized' : `http_${answer.status}`),
-    requestId: body.request_id ?? answer.header('box-request-id') ?? '',
+    message: findMessage(response, body, call),
+    status: response.status,
+    code: body.code ?? (response.status === 401 ? 'unauthorized' : `http_${response.status}`),
+    requestId: body.request_id ?? response.header('box-request-id') ?? '',
     contextInfo: body.context_info ?? {},
-    retryAfterMillis: parseRetryAfter(answer),
+    retryAfterMillis: parseRetryAfter(response),
     call,
   });
 }
 
-/** No server is waited for longer than this, whatever it asks for; timers take no more than 24 days. */
-const LONGEST_RETRY_AFTER = 24 * 60 * 60 * 1000;
+/** Upper limit in milliseconds, regardless of what the server sends. Timers cannot be set beyond 24 days. */
+const MAX_RETRY_AFTER = 24 * 60 * 60 * 1000;
 
-/** `Retry-After` in milliseconds, given as seconds or as a date; a day at most. */
-export function parseRetryAfter(answer: Pick<TransportResponse, 'header'>, now = Date.now()): number | undefined {
-  const header = answer.header('retry-after');
+/** Parses `Retry-After`, in seconds or as a date. Returns milliseconds, at most a day. */
+export function parseRetryAfter(response: Pick<TransportResponse, 'header'>, now = Date.now()): number | undefined {
+  const header = response.header('retry-after');
   if (header === undefined) return undefined;
   const millis = /^\s*\d+\s*$/.test(header) ? Number(header) * 1000 : Date.parse(header) - now;
-  return Number.isNaN(millis) ? undefined : Math.min(Math.max(0, millis), LONGEST_RETRY_AFTER);
+  return Number.isNaN(millis) ? undefined : Math.min(Math.max(0, millis), MAX_RETRY_AFTER);
 }
 
-function errorObjectIn(text: string): Partial<ErrorObject> & { error?: string; error_description?: string } {
+function parseErrorObject(text: string): Partial<ErrorObject> & { error?: string; error_description?: string } {
   try {
     const body: unknown = JSON.parse(text);
     if (typeof body !== 'object' || body === null) return {};
     const { error } = body as { error?: unknown };
-    // The token route says what is wrong in OAuth's words.
+    // The token endpoint returns OAuth errors.
     return typeof error === 'string' ? { ...body, code: error } : body;
   } catch {
     return {};
   }
 }
 
-function messageOf(answer: TransportResponse, body: ReturnType<typeof errorObjectIn>, call: string): string {
-  const said = body.message ?? body.error_description;
-  if (said !== undefined) return said;
-  const challenge = /error_description="([^"]*)"/.exec(answer.header('www-authenticate') ?? '')?.[1];
+function findMessage(response: TransportResponse, body: ReturnType<typeof parseErrorObject>, call: string): string {
+  const message = body.message ?? body.error_description;
+  if (message !== undefined) return message;
+  const challenge = /error_description="([^"]*)"/.exec(response.header('www-authenticate') ?? '')?.[1];
   if (challenge !== undefined) return challenge;
-  const location = answer.header('location');
-  if (location !== undefined) return `${call} is redirected to ${location}; use that server's address instead.`;
-  return `${call} was answered with status ${answer.status}.`;
+  const location = response.header('location');
+  if (location !== undefined) return `${call} was redirected to ${location}. Use that server's address instead.`;
+  return `${call} returned status ${response.status}.`;
 }
 
-/** How much of an unexpected body is shown, in characters. */
-const SHOWN = 80;
+/** How much of an unexpected body the message contains, in characters. */
+const EXCERPT_LENGTH = 80;
 
 /**
- * A success (2xx) without what the API promises, such as a proxy's page. Whether the server did what was asked is unknown.
+ * A success (2xx) without the content that the API promises, for example a proxy's page. It is unknown whether the server
+ * did what was requested.
  */
 export class UnexpectedResponse extends Error {
   /** The HTTP status. */
   readonly status: number;
-  /** The address that was asked, without its query. */
+  /** The URL of the request, without the query. */
   readonly url: string;
 
   constructor({ method, url, status, text }: { method: string; url: string; status: number; text: string }) {
     const { origin, pathname } = new URL(url);
     super(
-      `${method} ${origin}${pathname} was answered with ${status} and ${shown(text)}, which is not a response of this API. ` +
-        'Something between here and the server answers in its place (a proxy, a login page), or the address is another service’s.',
+      `${method} ${origin}${pathname} returned ${status} with ${excerpt(text)}, which is not a response of this API. ` +
+        'A proxy or a login page may be responding in place of the server, or the address belongs to another service.',
     );
-    this.name = 'UnexpectedAnswer';
+    this.name = 'UnexpectedResponse';
     this.status = status;
     this.url = `${origin}${pathname}`;
   }
 }
 
-function shown(text: string): string {
+function excerpt(text: string): string {
   const line = text.replace(/\s+/g, ' ').trim();
   if (line === '') return 'no body';
-  return `“${line.length > SHOWN ? `${line.slice(0, SHOWN)}…` : line}”`;
+  return `“${line.length > EXCERPT_LENGTH ? `${line.slice(0, EXCERPT_LENGTH)}…` : line}”`;
 }
 
-/** The source gives other bytes than it gave before, and cannot be begun anew by itself. */
+/** The source has changed during the upload, and the upload cannot restart by itself. */
 export class SourceChangedError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);

@@ -1,14 +1,14 @@
 import {
-  isList,
+  bodySize,
+  isChunkList,
   type RequestBody,
-  sizeOf,
   type Transport,
   TransportError,
   type TransportRequest,
   type TransportResponse,
 } from './transport.ts';
 
-/** Requests by `fetch`: that of a browser, or one that the caller gives. It tells of sent bytes only at the end. */
+/** Sends requests with `fetch`: the browser's, or one that the caller passes. It reports sent bytes only at the end. */
 export function fetchTransport(fetch: typeof globalThis.fetch = globalThis.fetch): Transport {
   return {
     async send(request: TransportRequest): Promise<TransportResponse> {
@@ -24,21 +24,21 @@ export function fetchTransport(fetch: typeof globalThis.fetch = globalThis.fetch
         });
       } catch (error) {
         if (signal?.aborted) throw signal.reason;
-        throw new TransportError(`The server at ${new URL(url).host} cannot be reached: ${reasonOf(error)}.`, {
+        throw new TransportError(`The server at ${new URL(url).host} cannot be reached: ${errorReason(error)}.`, {
           cause: error,
         });
       }
       if (response.type === 'opaqueredirect') {
-        throw new TransportError('A browser does not show where a redirect leads.');
+        throw new TransportError('Browsers do not reveal the target of a redirect.');
       }
-      if (request.body !== undefined && response.ok) onSent?.(sizeOf(request.body));
-      return answerOf(response, signal);
+      if (request.body !== undefined && response.ok) onSent?.(bodySize(request.body));
+      return toTransportResponse(response, signal);
     },
     close() {},
   };
 }
 
-function answerOf(response: Response, signal: AbortSignal | undefined): TransportResponse {
+function toTransportResponse(response: Response, signal: AbortSignal | undefined): TransportResponse {
   return {
     status: response.status,
     header: (name) => response.headers.get(name) ?? undefined,
@@ -47,7 +47,7 @@ function answerOf(response: Response, signal: AbortSignal | undefined): Transpor
         return await response.text();
       } catch (error) {
         if (signal?.aborted) throw signal.reason;
-        throw new TransportError('The answer broke off.', { cause: error });
+        throw new TransportError('The connection was lost during the response.', { cause: error });
       }
     },
     body: () => response.body ?? new Response('').body ?? new ReadableStream(),
@@ -56,20 +56,20 @@ function answerOf(response: Response, signal: AbortSignal | undefined): Transpor
 
 async function fetchBody(body: RequestBody): Promise<string | Blob | Uint8Array<ArrayBuffer>> {
   if (typeof body === 'string' || body instanceof Blob) return body;
-  if (body instanceof Uint8Array) return unshared(body);
-  const pieces: Uint8Array[] = [];
-  // Browsers cannot stream a body over HTTP/1.1, so what would be streamed is gathered.
-  if (isList(body)) pieces.push(...body);
-  else for await (const piece of body.open()) pieces.push(piece);
-  return new Blob(pieces.map(unshared));
+  if (body instanceof Uint8Array) return toUnshared(body);
+  const chunks: Uint8Array[] = [];
+  // Browsers cannot stream a body over HTTP/1.1, so the chunks are collected first.
+  if (isChunkList(body)) chunks.push(...body);
+  else for await (const chunk of body.open()) chunks.push(chunk);
+  return new Blob(chunks.map(toUnshared));
 }
 
-/** `fetch` takes no memory that threads share. */
-function unshared(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+/** `fetch` does not accept shared memory. */
+function toUnshared(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return bytes.buffer instanceof ArrayBuffer ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes);
 }
 
-function reasonOf(error: unknown): string {
+function errorReason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause instanceof Error ? error.cause.message : error.message;
 }

@@ -3,19 +3,19 @@ import type { Caller, CallOptions } from './call.ts';
 import { ApiError, UnexpectedResponse } from './errors.ts';
 import { itemPageShape } from './response-shape.ts';
 
-/** An item of a folder, as far as it takes to tell what has a name. */
+/** The item that has a name in a folder. */
 export interface NamedItem {
   type: 'file' | 'folder';
   id: string;
   name: string;
 }
 
-const PAGE = 1000;
+const PAGE_SIZE = 1000;
 
 /**
- * The item of that name in a folder, whatever its case, as names are unique; undefined where there is none. Asks whether
- * a file of that name could come there, which a server answers without going through the folder: a taken name is refused
- * with who has it. Where that is not answered so (a proxy answers OPTIONS itself, or the name is none), the folder is listed.
+ * Finds an item by its case-insensitive name in a folder. First it sends a preflight for a file of that name, which does
+ * not require listing the folder: if the name is taken, the error contains the item. If that does not give a clear answer
+ * (a proxy responds to OPTIONS itself, or the name is invalid), it lists the folder.
  */
 export async function findByName(
   caller: Caller,
@@ -24,11 +24,11 @@ export async function findByName(
   name: string,
   options: CallOptions = {},
 ): Promise<NamedItem | undefined> {
-  const asked = await askPreflight(caller, api, folderId, name, options);
-  return asked === 'unknown' ? look(caller, api, folderId, name, options) : asked;
+  const found = await findByPreflight(caller, api, folderId, name, options);
+  return found === 'unknown' ? findByListing(caller, api, folderId, name, options) : found;
 }
 
-async function askPreflight(
+async function findByPreflight(
   caller: Caller,
   api: string,
   folderId: string,
@@ -42,11 +42,11 @@ async function askPreflight(
     return undefined;
   } catch (error) {
     if (error instanceof UnexpectedResponse) return 'unknown';
-    // What is refused for the token or the load is no answer to the question.
+    // Errors about the token or the load say nothing about the name.
     if (!(error instanceof ApiError) || error.status === 401 || error.status === 429 || error.status >= 500)
       throw error;
-    const taken = [error.contextInfo.conflicts].flat()[0];
-    return error.code === 'item_name_in_use' && isNamedItem(taken) ? taken : 'unknown';
+    const conflict = [error.contextInfo.conflicts].flat()[0];
+    return error.code === 'item_name_in_use' && isNamedItem(conflict) ? conflict : 'unknown';
   }
 }
 
@@ -55,7 +55,7 @@ function isNamedItem(value: unknown): value is NamedItem {
   return (type === 'file' || type === 'folder') && typeof id === 'string' && typeof name === 'string';
 }
 
-async function look(
+async function findByListing(
   caller: Caller,
   api: string,
   folderId: string,
@@ -66,7 +66,7 @@ async function look(
   const fields = ['name'];
   let marker: string | undefined;
   do {
-    const query = { fields, usemarker: true, limit: PAGE, marker };
+    const query = { fields, usemarker: true, limit: PAGE_SIZE, marker };
     const call = { ...options, method: 'GET', url: `${api}/folders/${folderId}/items`, query } as const;
     const page = await caller.json<{ entries: NamedItem[]; next_marker?: string | null }>(call, {
       shape: itemPageShape(fields),

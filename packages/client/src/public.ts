@@ -1,4 +1,4 @@
-/** What both entries of the library export. */
+/** The exports that the Node.js and browser builds share. */
 
 export type { FileObject, FileWithAllFields } from '@partway/protocol/schemas/files';
 export type { FolderObject, FolderWithAllFields } from '@partway/protocol/schemas/folders';

@@ -1,18 +1,18 @@
 import type { SessionEndpoints } from '@partway/protocol/schemas/upload-sessions';
 
 /**
- * What is kept of an upload under way, so that it goes on after its process or page has died. Plain JSON. Which parts are
- * stored is not in it: the server knows, with the digest of each, and is asked.
+ * The saved state of an upload in progress, so that it can be resumed after its process or page has ended. It is plain
+ * JSON. It does not list the stored parts: the server knows them, with the digest of each.
  */
 export interface UploadState {
   version: 1;
-  /** Under which a store has it: server, target and source, so that the same upload finds it again. */
+  /** The key in the store, made of server, target and source, so that the same upload finds it again. */
   key: string;
   /** The server's API base. */
   server: string;
-  /** Where the file goes, as it was asked for. */
+  /** The target as the caller requested it. */
   target: { folderId: string; name: string } | { fileId: string };
-  /** What is uploaded. Another size or time of change means another content. */
+  /** What is uploaded. If the size or modification time differs, the content has changed. */
   source: SourceIdentity;
   session: {
     id: string;
@@ -21,29 +21,29 @@ export interface UploadState {
     /** RFC 3339 */
     expiresAt: string;
     endpoints: SessionEndpoints;
-    /** The name that the file will have, which is another one than asked for after `conflict: 'rename'`. */
+    /** The name that the file will have. It differs from the requested one after `conflict: 'rename'`. */
     name: string;
-    /** The file that gets a new version, where it does. */
+    /** The file that gets a new version, if any. */
     fileId?: string;
   };
-  /** The SHA-1 of the whole in hex, once it is known: a commit is under way, or its answer was lost. */
+  /** The SHA-1 of the whole file in hex. If it is set, a commit is in progress, or its response was lost. */
   sha1?: string;
   /** RFC 3339 */
   startedAt: string;
 }
 
-/** What tells one content from another without reading it. */
+/** Identifies the content of a source without reading it. */
 export interface SourceIdentity {
   kind: 'path' | 'file' | 'blob' | 'bytes' | 'stream';
   /** The absolute path, or the name. */
   name: string;
   /** Bytes. */
   size: number;
-  /** When it was last changed, in milliseconds since 1970, where that is known. */
+  /** Modification time in milliseconds since 1970, if known. */
   modifiedAt?: number;
 }
 
-/** Where states of uploads are kept. A state is small (under 2 KiB) and written twice an upload. */
+/** Stores upload states. A state is smaller than 2 KiB and is written twice per upload. */
 export interface StateStore {
   get(key: string): Promise<UploadState | undefined>;
   set(state: UploadState): Promise<void>;
@@ -51,7 +51,7 @@ export interface StateStore {
   list(): Promise<UploadState[]>;
 }
 
-/** Keeps states as long as it lives itself: resumes after broken connections and cancels, not after a crash. */
+/** Keeps states in memory: uploads can be resumed after a lost connection or an abort, but not after a crash. */
 export function memoryStateStore(): StateStore {
   const states = new Map<string, UploadState>();
   return {

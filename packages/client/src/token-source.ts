@@ -1,39 +1,39 @@
-/** Gives a token that works now. `refused` is one that the server did not take: another one is wanted. */
+/** Returns a valid token. `refused`: the token that the server has refused, if a new one is needed. */
 export type TokenFunction = (refused?: string) => string | Promise<string>;
 
-/** The token of a client, asked for once and kept until the server refuses it. */
+/** The token of a client, which is cached until the server refuses it. */
 export class TokenSource {
-  readonly #give: TokenFunction;
+  readonly #getToken: TokenFunction;
   readonly #canRenew: boolean;
   #token: string | undefined;
-  #asking: Promise<string> | undefined;
+  #pending: Promise<string> | undefined;
 
   constructor(token: string | TokenFunction) {
-    this.#give = typeof token === 'function' ? token : () => token;
+    this.#getToken = typeof token === 'function' ? token : () => token;
     this.#canRenew = typeof token === 'function';
   }
 
-  async current(): Promise<string> {
-    return this.#token ?? this.#ask();
+  async get(): Promise<string> {
+    return this.#token ?? this.#request();
   }
 
-  /** Another token than `refused`, or undefined where there is no other. Requests refused together ask once. */
-  async renewed(refused: string): Promise<string | undefined> {
+  /** Returns a token other than `refused`, or undefined if there is none. Concurrent calls request only one token. */
+  async renew(refused: string): Promise<string | undefined> {
     if (!this.#canRenew) return undefined;
     if (this.#token === refused) this.#token = undefined;
-    const token = await (this.#token ?? this.#ask(refused));
+    const token = await (this.#token ?? this.#request(refused));
     return token === refused ? undefined : token;
   }
 
-  #ask(refused?: string): Promise<string> {
-    this.#asking ??= Promise.resolve(this.#give(refused))
+  #request(refused?: string): Promise<string> {
+    this.#pending ??= Promise.resolve(this.#getToken(refused))
       .then((token) => {
         this.#token = token;
         return token;
       })
       .finally(() => {
-        this.#asking = undefined;
+        this.#pending = undefined;
       });
-    return this.#asking;
+    return this.#pending;
   }
 }

@@ -1,7 +1,7 @@
-/** What a request may carry: bytes in one or several pieces, a Blob, or a function that gives them anew each time. */
+/** The body of a request: bytes in one or several chunks, a Blob, or a stream that can be opened again for each attempt. */
 export type RequestBody = string | Uint8Array | readonly Uint8Array[] | Blob | StreamedBody;
 
-/** Bytes that are read while they are sent. `open` is called once for each try. */
+/** Bytes that are read while they are sent. `open` is called once for each attempt. */
 export interface StreamedBody {
   size: number;
   open(): AsyncIterable<Uint8Array>;
@@ -13,11 +13,11 @@ export interface TransportRequest {
   headers: Record<string, string>;
   body?: RequestBody | undefined;
   signal?: AbortSignal | undefined;
-  /** Follow redirects (without the token), or give the 3xx as it is. */
+  /** Whether to follow redirects (without the token), or to return the 3xx response. */
   redirect: 'follow' | 'manual';
-  /** How long nothing at all may happen on the connection, in milliseconds; then the request fails. */
+  /** The request fails if the connection is idle for this long, in milliseconds. */
   idleMillis: number;
-  /** Told how many bytes of the body have gone out, of this try and in all; may be told only at the end. */
+  /** Called with the total number of body bytes sent in this attempt. Some transports call it only at the end. */
   onSent?: ((bytes: number) => void) | undefined;
 }
 
@@ -25,23 +25,23 @@ export interface TransportResponse {
   status: number;
   header(name: string): string | undefined;
   text(): Promise<string>;
-  /** The body, to be read once instead of `text()`. Whoever does not read it cancels it. */
+  /** The body, as an alternative to `text()`. The caller must read or cancel it. */
   body(): ReadableStream<Uint8Array>;
 }
 
 /**
- * How requests get to a server: `fetch` in browsers, `node:http` in Node. Any answer of a server resolves, whatever its
- * status. Rejects with `TransportError` where there was none, and with the signal's reason where that was aborted.
+ * Sends requests to a server: with `fetch` in browsers, with `node:http` in Node.js. `send` resolves with any response,
+ * regardless of its status. It rejects with `TransportError` if there is no response, or with the signal's reason.
  */
 export interface Transport {
   send(request: TransportRequest): Promise<TransportResponse>;
-  /** Lets go of idle connections. */
+  /** Closes idle connections. */
   close(): void;
 }
 
-/** No answer came: the server cannot be reached, or the connection broke. */
+/** There was no response: the server could not be reached, or the connection was lost. */
 export class TransportError extends Error {
-  /** The system's name of the trouble where there is one, such as ECONNREFUSED. */
+  /** The system's error code, such as ECONNREFUSED, if there is one. */
   readonly code: string | undefined;
 
   constructor(message: string, options: { cause?: unknown; code?: string | undefined } = {}) {
@@ -51,13 +51,13 @@ export class TransportError extends Error {
   }
 }
 
-export function sizeOf(body: RequestBody): number {
+export function bodySize(body: RequestBody): number {
   if (typeof body === 'string') return new TextEncoder().encode(body).byteLength;
   if (body instanceof Uint8Array) return body.byteLength;
-  if (isList(body)) return body.reduce((sum, piece) => sum + piece.byteLength, 0);
+  if (isChunkList(body)) return body.reduce((sum, chunk) => sum + chunk.byteLength, 0);
   return body.size;
 }
 
-export function isList(body: RequestBody): body is readonly Uint8Array[] {
+export function isChunkList(body: RequestBody): body is readonly Uint8Array[] {
   return Array.isArray(body);
 }

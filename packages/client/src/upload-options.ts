@@ -1,67 +1,67 @@
 import type { FileObject } from '@partway/protocol/schemas/files';
 import type { StateStore } from './state.ts';
 
-/** What is done where the name is taken: give up with 409, take the next free name, or make a new version of that file. */
+/** What to do if the name is taken: fail with 409, use the next free name, or upload a new version of that file. */
 export type ConflictPolicy = 'fail' | 'rename' | 'version';
 
 export interface UploadOptions {
-  /** The file's name on the server; that of the path or File unless set. */
+  /** The file's name on the server. Default: the name of the path or File. */
   name?: string | undefined;
-  /** The folder it goes into; the root folder, "0", unless set. */
+  /** The ID of the folder. Default: "0", the root folder. */
   folderId?: string | undefined;
-  /** The file that gets a new version, instead of a folder. */
+  /** Instead of `folderId`: the ID of a file that gets a new version. */
   fileId?: string | undefined;
-  /** With `fileId`: only if the file still has this etag; otherwise 412. */
+  /** With `fileId`: the etag that the file must still have; otherwise 412. */
   ifMatch?: string | undefined;
-  /** "fail" unless set. */
+  /** Default: "fail". */
   conflict?: ConflictPolicy | undefined;
   /**
-   * What has a name in the folder, as far as the caller knows: such a name is taken without sending anything. A file that
-   * got there since is met all the same.
+   * Returns the item that has a name in the folder, as far as the caller knows. A conflict with it is then detected without
+   * sending anything. Conflicts with other files are still detected by the server.
    */
   whatHas?: ((name: string) => { type: 'file' | 'folder'; id: string } | undefined) | undefined;
-  /** How many bytes come; only a stream needs it. */
+  /** The size in bytes; required for a stream, and only used for one. */
   size?: number | undefined;
-  /** At most so many requests at a time, 1 to 8; 8 unless set. How many there are follows what the line gives. */
+  /** Maximum number of concurrent requests, 1 to 8. Default: 8. The actual number is adjusted to the connection. */
   parallel?: number | undefined;
-  /** How much memory parts on their way may take, in bytes; 128 MiB unless set. One part of a stream is always held. */
+  /** Memory for parts in progress, in bytes. Default: 128 MiB. One part of a stream is always kept in memory. */
   memory?: number | undefined;
-  /** Where the state for resuming is kept; the client's store unless set, and false for none. */
+  /** Where the state for resuming is saved; false for nowhere. Default: the client's store. */
   store?: StateStore | false | undefined;
   /** Stops the upload. It can be resumed, unless `abortSession` is set. */
   signal?: AbortSignal | undefined;
-  /** With `signal`: also delete on the server what was stored. */
+  /** When `signal` stops the upload, also delete its stored parts. */
   abortSession?: boolean | undefined;
-  /** How long nothing may get on before the upload gives up, in milliseconds; 5 minutes unless set. */
+  /** How long to retry without any progress before giving up, in milliseconds. Default: 5 minutes. */
   patience?: number | undefined;
-  /** Files below this go in one piece; 20,000,000 bytes unless set, which is the least that a session takes. */
+  /** Smaller files are uploaded in one request. In bytes. Default: 20,000,000, Box's minimum for a session. */
   sessionFrom?: number | undefined;
-  /** Dates of the content, shown by the server; of a path or File its time of change unless set. */
+  /** Dates of the content, shown by the server. Default for `contentModifiedAt`: that of the path or File. */
   contentCreatedAt?: Date | undefined;
   contentModifiedAt?: Date | undefined;
   description?: string | undefined;
   onProgress?: ((progress: UploadProgress) => void) | undefined;
-  /** How often `onProgress` is called at most, in milliseconds; 200 unless set. */
+  /** Interval at which `onProgress` is called, in milliseconds. Default: 200. */
   progressInterval?: number | undefined;
   onEvent?: ((event: UploadEvent) => void) | undefined;
 }
 
 export interface UploadResult {
-  /** The file as the server has it now. */
+  /** The file as the server returned it. */
   file: FileObject;
-  /** The SHA-1 of the whole in hex: computed here, proven by the server. */
+  /** The SHA-1 of the whole file in hex, computed by the client and verified by the server. */
   sha1: string;
-  /** Bytes that went out, with those that went out in vain. */
+  /** Bytes that were sent, including those that were sent again. */
   bytesSent: number;
-  /** Bytes that an earlier run had stored. */
+  /** Bytes that were already stored by an earlier run. */
   bytesResumed: number;
   /** Milliseconds. */
   duration: number;
-  /** The session; undefined where the file went in one piece. */
+  /** The session; undefined if the file was uploaded in one request. */
   sessionId: string | undefined;
 }
 
-/** What happens to an upload beside its bytes. `message` is a sentence for people. */
+/** What happens during an upload, besides progress. `message` is a sentence for people. */
 export type UploadEvent = { message: string } & (
   | { type: 'session-created'; sessionId: string; partSize: number; totalParts: number; expiresAt: string }
   | { type: 'resumed'; sessionId: string; bytesStored: number; partsStored: number }
@@ -73,27 +73,27 @@ export type UploadEvent = { message: string } & (
       offset?: number;
       waitMillis: number;
       error: unknown;
-      /** The first, second, … time in which nothing gets on: every request under way runs into the same one. */
+      /** Number of the outage, from 1. All concurrent requests that fail belong to the same outage, until one succeeds. */
       outage: number;
     }
   | { type: 'parallel'; parallel: number }
-  /** The source's time of change is none that a server takes; the file goes up without. */
+  /** Servers refuse the source's modification time, so the file is uploaded without one. */
   | { type: 'date-left-out' }
-  /** The state could not be kept: the upload goes on, but not after a crash. */
+  /** The state could not be saved or read. The upload continues, but cannot be resumed. */
   | { type: 'not-kept'; error: unknown }
-  /** Before the error is thrown: whether the same call again goes on from here. */
+  /** Emitted before the error is thrown. `resumable`: whether the same call would resume from here. */
   | { type: 'stopped'; resumable: boolean; sessionId: string | undefined; bytesStored: number; error: unknown }
 );
 
 export type RestartReason =
-  /** Size, time of change or bytes are others than those of which parts are stored. */
+  /** The source's size, modification time or bytes differ from those of the stored parts. */
   | 'source-changed'
-  /** The server does not have the session any more. */
+  /** The server no longer has the session. */
   | 'session-gone'
-  /** The name was free when the session began, and was taken when it ended. */
+  /** The name was free when the session started, and taken when it was committed. */
   | 'name-taken';
 
-/** What is with a part: `stored` means by an earlier run, `failed` that it is about to be tried again. */
+/** `stored`: by an earlier run. `failed`: will be sent again. */
 export type PartState = 'queued' | 'sending' | 'sent' | 'failed' | 'stored';
 
 export interface PartProgress {
@@ -101,25 +101,25 @@ export interface PartProgress {
   readonly offset: number;
   readonly size: number;
   state: PartState;
-  /** Bytes that have gone out of the present try. */
+  /** Bytes sent in the current attempt. */
   sent: number;
-  /** How often it was begun to be sent. */
+  /** Number of attempts so far. */
   tries: number;
 }
 
 export interface UploadProgress {
-  /** `hashing`: reading what is stored already; `committing`: all is sent, and the server makes the file. */
+  /** `hashing`: reading parts that are already stored. `committing`: everything is sent, and the server creates the file. */
   phase: 'starting' | 'hashing' | 'sending' | 'committing' | 'done';
   bytesTotal: number;
-  /** Bytes of parts that the server has, those of earlier runs among them. */
+  /** Bytes of stored parts, including those of earlier runs. */
   bytesStored: number;
-  /** `bytesStored` and what has gone out of the parts under way. */
+  /** `bytesStored` plus the bytes sent of parts in progress. */
   bytesDone: number;
-  /** Over the last few seconds; undefined until there is one. */
+  /** Over the last few seconds; undefined until it is known. */
   bytesPerSecond: number | undefined;
   secondsLeft: number | undefined;
-  /** How many requests are allowed at a time now. */
+  /** Current limit of concurrent requests. */
   parallel: number;
-  /** By offset. The list lives on: it shows the present state whenever it is read. Empty where a file goes in one piece. */
+  /** Ordered by offset. The array is live: it always shows the current state. Empty if the file is uploaded in one request. */
   parts: readonly PartProgress[];
 }

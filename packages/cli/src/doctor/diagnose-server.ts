@@ -1,4 +1,4 @@
-import { addressesOf } from '@partway/client/addresses';
+import { resolveAddresses } from '@partway/client/addresses';
 import { EXIT, Failure } from '../exit-codes.ts';
 import { accessToken } from '../profiles/access-token.ts';
 import { isLoopbackAddress, serverAddress } from '../profiles/address.ts';
@@ -47,7 +47,7 @@ async function* isReached(server: string): AsyncGenerator<Diagnosis, boolean> {
 }
 
 async function diagnoseApi(chosen: ChosenServer): Promise<Diagnosis[]> {
-  const { api, upload } = addressesOf(chosen.server);
+  const { api, upload } = resolveAddresses(chosen.server);
   try {
     const token = await accessToken(chosen);
     const found = await checkApi(api, token);

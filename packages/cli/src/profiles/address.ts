@@ -1,10 +1,10 @@
-import { addressesOf } from '@partway/client/addresses';
+import { resolveAddresses } from '@partway/client/addresses';
 import { EXIT, Failure } from '../exit-codes.ts';
 
 /** A server's address in the one form in which profiles keep it; `https://` goes without saying. */
 export function serverAddress(text: string): string {
   try {
-    return addressesOf(text.includes('://') ? text : `https://${text}`).api;
+    return resolveAddresses(text.includes('://') ? text : `https://${text}`).api;
   } catch (error) {
     throw new Failure(EXIT.usage, (error as Error).message, { cause: error });
   }

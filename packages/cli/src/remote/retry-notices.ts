@@ -17,7 +17,7 @@ export class RetryNotices {
     this.#toldAt.set(reason, now);
     if (now - before < ONE_OUTAGE) return;
     const why = error instanceof Error ? error.message : String(error);
-    const message = `${escapeControl(why)} Trying again in ${(waitMillis / 1000).toFixed(1)} s.`;
+    const message = `${escapeControl(why)} Retrying in ${(waitMillis / 1000).toFixed(1)} s.`;
     this.tell(message, { call, wait_millis: waitMillis });
   };
 }

@@ -1,48 +1,49 @@
 import script from 'inline-worker:./hash-worker.ts';
-import { twoDigests } from './two-digests.ts';
+import { createTwoDigests } from './two-digests.ts';
 
-/** Hashes one source, part by part, in the order of its bytes. */
+/** Hashes one source part by part, in order. */
 export interface Hasher {
-  /** The SHA-1 in hex of the next bytes. Rejects with a `NotReadableError` where the file has changed. */
-  part(bytes: Blob): Promise<string>;
-  whole(): Promise<string>;
+  /** Resolves with the SHA-1 in hex of the next bytes. Rejects with a `NotReadableError` if the file has changed. */
+  hashPart(bytes: Blob): Promise<string>;
+  /** Resolves with the SHA-1 in hex of all bytes so far. No further calls are possible. */
+  finish(): Promise<string>;
   close(): void;
 }
 
-/** In a worker where the page may have one; in the page itself where its content policy forbids `worker-src blob:`. */
+/** Opens a hasher in a worker, or in the page itself if the content security policy does not allow `worker-src blob:`. */
 export async function openHasher(): Promise<Hasher> {
-  return (await workerHasher()) ?? hereHasher();
+  return (await createWorkerHasher()) ?? createInlineHasher();
 }
 
-async function workerHasher(): Promise<Hasher | undefined> {
+async function createWorkerHasher(): Promise<Hasher | undefined> {
   const worker = await startWorker();
   if (worker === undefined) return undefined;
   const waiting = new Map<number, { resolve(sha1: string): void; reject(error: unknown): void }>();
   let jobs = 0;
-  worker.onmessage = ({ data: answer }: MessageEvent<HashAnswer>) => {
-    const waiter = waiting.get(answer.id);
-    waiting.delete(answer.id);
-    if ('sha1' in answer) waiter?.resolve(answer.sha1);
-    else waiter?.reject(Object.assign(new Error(answer.error.message), { name: answer.error.name }));
+  worker.onmessage = ({ data: result }: MessageEvent<HashResult>) => {
+    const waiter = waiting.get(result.id);
+    waiting.delete(result.id);
+    if ('sha1' in result) waiter?.resolve(result.sha1);
+    else waiter?.reject(Object.assign(new Error(result.error.message), { name: result.error.name }));
   };
   worker.onerror = ({ message }) => {
-    for (const waiter of waiting.values()) waiter.reject(new Error(`The worker that hashes failed: ${message}`));
+    for (const waiter of waiting.values()) waiter.reject(new Error(`The hashing worker failed: ${message}`));
     waiting.clear();
   };
-  const ask = (bytes: Blob | undefined) =>
+  const post = (bytes: Blob | undefined) =>
     new Promise<string>((resolve, reject) => {
       jobs += 1;
       waiting.set(jobs, { resolve, reject });
       worker.postMessage({ id: jobs, bytes } satisfies HashJob);
     });
-  return { part: (bytes) => ask(bytes), whole: () => ask(undefined), close: () => worker.terminate() };
+  return { hashPart: (bytes) => post(bytes), finish: () => post(undefined), close: () => worker.terminate() };
 }
 
-/** Undefined where the page may have none, which some browsers tell at once and some by an event. */
+/** Returns undefined if workers are not allowed. Some browsers then throw, others emit an error event. */
 async function startWorker(): Promise<Worker | undefined> {
-  const address = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
+  const url = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
   try {
-    const worker = new Worker(address);
+    const worker = new Worker(url);
     const started = await new Promise<boolean>((resolve) => {
       worker.onmessage = () => resolve(true);
       worker.onerror = () => resolve(false);
@@ -54,16 +55,16 @@ async function startWorker(): Promise<Worker | undefined> {
   } catch {
     return undefined;
   } finally {
-    URL.revokeObjectURL(address);
+    URL.revokeObjectURL(url);
   }
 }
 
-async function hereHasher(): Promise<Hasher> {
-  const { part, whole } = await twoDigests();
-  return { part, whole: async () => whole(), close() {} };
+async function createInlineHasher(): Promise<Hasher> {
+  const { hashPart, finish } = await createTwoDigests();
+  return { hashPart, finish: async () => finish(), close() {} };
 }
 
-/** What is asked of the hash worker, and what it answers; one after the other. */
+/** A job of the hash worker, which processes jobs in order: hash the next bytes or, without bytes, finish. */
 export type HashJob = { id: number; bytes: Blob } | { id: number; bytes: undefined };
 
-export type HashAnswer = { id: number; sha1: string } | { id: number; error: { name: string; message: string } };
+export type HashResult = { id: number; sha1: string } | { id: number; error: { name: string; message: string } };

@@ -1,4 +1,4 @@
-import { type Client, type ClientOptions, makeClient } from '../client.ts';
+import { buildClient, type Client, type ClientOptions } from '../client.ts';
 import { fetchTransport } from '../fetch-transport.ts';
 import type { StateStore } from '../state.ts';
 import { uploadFile } from '../upload/upload-file.ts';
@@ -15,16 +15,16 @@ export { localStorageStateStore } from './local-storage-state-store.ts';
 export type BrowserClient = Client<BrowserSource>;
 
 /**
- * A client of a Partway server or of Box, for pages and workers. States of uploads are kept in IndexedDB, unless `store` says
- * otherwise, so that an upload goes on after a refresh once its file is chosen again.
+ * Creates a client for a Partway server or Box, for pages and workers. By default, upload states are saved in IndexedDB: an
+ * upload resumes after a page refresh when the user chooses the same file again.
  */
 export function createClient(options: ClientOptions): BrowserClient {
   const { fetch, store = defaultStore() } = options;
-  return makeClient(options, {
+  return buildClient(options, {
     transport: fetch === undefined ? xhrTransport() : fetchTransport(fetch),
     store: store === false ? undefined : store,
-    async uploadFile(client, source, given) {
-      return uploadFile(client, createSource(source, given), given, sha1Of);
+    async uploadFile(client, source, uploadOptions) {
+      return uploadFile(client, createSource(source, uploadOptions), uploadOptions, computeSha1);
     },
   });
 }
@@ -33,10 +33,10 @@ function defaultStore(): StateStore | false {
   return typeof indexedDB === 'undefined' ? false : indexedDbStateStore();
 }
 
-async function sha1Of(bytes: Uint8Array | Blob): Promise<string> {
+async function computeSha1(bytes: Uint8Array | Blob): Promise<string> {
   const hasher = await openHasher();
   try {
-    return await hasher.part(bytes instanceof Blob ? bytes : new Blob([bytes as Uint8Array<ArrayBuffer>]));
+    return await hasher.hashPart(bytes instanceof Blob ? bytes : new Blob([bytes as Uint8Array<ArrayBuffer>]));
   } finally {
     hasher.close();
   }

@@ -3,20 +3,20 @@ import type { StateStore, UploadState } from '../state.ts';
 const STATES = 'uploads';
 
 /**
- * Keeps states in an IndexedDB database of the page's origin: they outlive a refresh and the browser. States whose sessions
- * have expired are removed when they are listed.
+ * Saves states in an IndexedDB database of the page's origin, so that they survive a refresh or a restart of the browser.
+ * `list` deletes states whose sessions have expired.
  */
 export function indexedDbStateStore(database = 'partway'): StateStore {
   let opening: Promise<IDBDatabase> | undefined;
 
-  async function within<T>(mode: IDBTransactionMode, act: (states: IDBObjectStore) => IDBRequest<T>): Promise<T> {
+  async function transact<T>(mode: IDBTransactionMode, run: (states: IDBObjectStore) => IDBRequest<T>): Promise<T> {
     opening ??= open(database);
     const db = await opening.catch((error) => {
       opening = undefined;
       throw error;
     });
     const transaction = db.transaction(STATES, mode);
-    const request = act(transaction.objectStore(STATES));
+    const request = run(transaction.objectStore(STATES));
     await new Promise<void>((resolve, reject) => {
       transaction.oncomplete = () => resolve();
       transaction.onabort = () => reject(transaction.error);
@@ -25,15 +25,15 @@ export function indexedDbStateStore(database = 'partway'): StateStore {
   }
 
   const store: StateStore = {
-    get: (key) => within('readonly', (states) => states.get(key) as IDBRequest<UploadState | undefined>),
+    get: (key) => transact('readonly', (states) => states.get(key) as IDBRequest<UploadState | undefined>),
     async set(state) {
-      await within('readwrite', (states) => states.put(state));
+      await transact('readwrite', (states) => states.put(state));
     },
     async delete(key) {
-      await within('readwrite', (states) => states.delete(key));
+      await transact('readwrite', (states) => states.delete(key));
     },
     async list() {
-      const all = await within('readonly', (states) => states.getAll() as IDBRequest<UploadState[]>);
+      const all = await transact('readonly', (states) => states.getAll() as IDBRequest<UploadState[]>);
       const isLive = ({ session }: UploadState) => Date.parse(session.expiresAt) > Date.now();
       for (const { key } of all.filter((state) => !isLive(state))) await store.delete(key);
       return all.filter(isLive);
@@ -48,7 +48,7 @@ function open(name: string): Promise<IDBDatabase> {
     request.onupgradeneeded = () => request.result.createObjectStore(STATES, { keyPath: 'key' });
     request.onerror = () => reject(request.error);
     request.onsuccess = () => {
-      // Whoever deletes the database or brings a later version of it is not to wait for us.
+      // Do not block another page that deletes or upgrades the database.
       request.result.onversionchange = () => request.result.close();
       resolve(request.result);
     };

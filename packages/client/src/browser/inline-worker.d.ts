@@ -1,4 +1,4 @@
-/** The script of a worker, bundled and as one string: `scripts/bundle-client.ts` puts it there. */
+/** The bundled script of a worker as a string, which `scripts/bundle-client.ts` inserts. */
 declare module 'inline-worker:*' {
   const script: string;
   export default script;

@@ -1,6 +1,6 @@
 import type { StateStore, UploadState } from '../state.ts';
 
-/** Keeps states in `localStorage` or `sessionStorage`, each under its key behind `prefix`. */
+/** Saves states in `localStorage` or `sessionStorage`. `prefix` precedes each key. */
 export function localStorageStateStore(storage: Storage = localStorage, prefix = 'partway:'): StateStore {
   const store: StateStore = {
     get: async (key) => parse(storage.getItem(prefix + key)),

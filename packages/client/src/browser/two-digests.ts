@@ -1,29 +1,29 @@
 import { createSHA1 } from 'hash-wasm';
 
-/** Read and hashed at a time: enough to be quick, little enough for a worker on a telephone. */
-const PIECE = 2 * 1024 * 1024;
+/** Read and hashed at a time: large enough to be fast, small enough for a worker on a phone. */
+const CHUNK_BYTES = 2 * 1024 * 1024;
 
-/** The digest of each part and of the whole, out of one read. WebCrypto has no SHA-1 that takes bytes as they come. */
+/** Computes the digests of each part and of the file in one pass. WebCrypto cannot hash incrementally. */
 interface TwoDigests {
   /** The SHA-1 in hex of the next bytes. */
-  part(bytes: Blob): Promise<string>;
-  /** The SHA-1 in hex of all bytes so far. Nothing can be hashed afterwards. */
-  whole(): string;
+  hashPart(bytes: Blob): Promise<string>;
+  /** The SHA-1 in hex of all bytes so far. No further calls are possible. */
+  finish(): string;
 }
 
-export async function twoDigests(): Promise<TwoDigests> {
-  const [part, whole] = await Promise.all([createSHA1(), createSHA1()]);
-  whole.init();
+export async function createTwoDigests(): Promise<TwoDigests> {
+  const [part, file] = await Promise.all([createSHA1(), createSHA1()]);
+  file.init();
   return {
-    async part(bytes) {
+    async hashPart(bytes) {
       part.init();
-      for (let offset = 0; offset < bytes.size; offset += PIECE) {
-        const piece = new Uint8Array(await bytes.slice(offset, offset + PIECE).arrayBuffer());
-        part.update(piece);
-        whole.update(piece);
+      for (let offset = 0; offset < bytes.size; offset += CHUNK_BYTES) {
+        const chunk = new Uint8Array(await bytes.slice(offset, offset + CHUNK_BYTES).arrayBuffer());
+        part.update(chunk);
+        file.update(chunk);
       }
       return part.digest('hex');
     },
-    whole: () => whole.digest('hex'),
+    finish: () => file.digest('hex'),
   };
 }

@@ -2,18 +2,20 @@ import { fetchTransport } from '../fetch-transport.ts';
 import { type Transport, TransportError, type TransportRequest, type TransportResponse } from '../transport.ts';
 
 /**
- * Requests of a browser: `fetch`, and `XMLHttpRequest` for bodies whose progress is wanted, since `fetch` does not tell how
- * much has gone out and does not notice a connection on which nothing moves.
+ * Sends requests in a browser with `fetch`, or with `XMLHttpRequest` if progress is needed: `fetch` does not report how much
+ * has been sent, and does not detect an idle connection.
  */
 export function xhrTransport(): Transport {
-  const fetching = fetchTransport();
+  const fallback = fetchTransport();
   return {
-    send: (request) => (watched(request) ? send(request) : fetching.send(request)),
+    send: (request) => (needsProgress(request) ? send(request) : fallback.send(request)),
     close() {},
   };
 }
 
-function watched(request: TransportRequest): request is TransportRequest & { body: Blob; onSent(bytes: number): void } {
+function needsProgress(
+  request: TransportRequest,
+): request is TransportRequest & { body: Blob; onSent(bytes: number): void } {
   return request.onSent !== undefined && request.body instanceof Blob && typeof XMLHttpRequest === 'function';
 }
 
@@ -22,17 +24,17 @@ function send(request: TransportRequest & { body: Blob; onSent(bytes: number): v
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason);
     const xhr = new XMLHttpRequest();
-    const fail = (why: string, code?: string) => {
+    const fail = (reason: string, code?: string) => {
       const { host } = new URL(url);
       reject(
-        signal?.aborted ? signal.reason : new TransportError(`The connection to ${host} failed: ${why}.`, { code }),
+        signal?.aborted ? signal.reason : new TransportError(`The connection to ${host} failed: ${reason}.`, { code }),
       );
     };
     let idle: ReturnType<typeof setTimeout>;
-    const moved = () => {
+    const restartIdleTimer = () => {
       clearTimeout(idle);
       idle = setTimeout(() => {
-        fail(`nothing came or went for ${Math.round(idleMillis / 1000)} s`, 'ETIMEDOUT');
+        fail(`it was idle for ${Math.round(idleMillis / 1000)} s`, 'ETIMEDOUT');
         xhr.abort();
       }, idleMillis);
     };
@@ -40,23 +42,23 @@ function send(request: TransportRequest & { body: Blob; onSent(bytes: number): v
     xhr.open(method, url);
     for (const [name, value] of Object.entries(headers)) xhr.setRequestHeader(name, value);
     xhr.upload.onprogress = ({ loaded }) => {
-      moved();
+      restartIdleTimer();
       onSent(Math.min(loaded, body.size));
     };
-    xhr.onload = () => resolve(answerOf(xhr));
-    xhr.onerror = () => fail('the browser does not say why');
+    xhr.onload = () => resolve(toTransportResponse(xhr));
+    xhr.onerror = () => fail('the browser does not report why');
     xhr.onabort = () => fail('it was closed');
     xhr.onloadend = () => {
       clearTimeout(idle);
       signal?.removeEventListener('abort', onAbort);
     };
     signal?.addEventListener('abort', onAbort, { once: true });
-    moved();
+    restartIdleTimer();
     xhr.send(body);
   });
 }
 
-function answerOf(xhr: XMLHttpRequest): TransportResponse {
+function toTransportResponse(xhr: XMLHttpRequest): TransportResponse {
   const { status, responseText } = xhr;
   return {
     status,

@@ -2,7 +2,7 @@ import type { AccessToken } from '@partway/protocol/schemas/oauth';
 import type { CallOptions } from '../call.ts';
 import type { Endpoint } from './endpoint.ts';
 
-/** The form of POST /oauth2/token: `grant_type` and what that grant wants (wire: "Tokens"). */
+/** The form of POST /oauth2/token: `grant_type` and the fields of that grant (wire: "Tokens"). */
 interface TokenForm {
   grant_type: string;
   client_id?: string;
@@ -12,7 +12,7 @@ interface TokenForm {
 
 export type Authorization = ReturnType<typeof authorization>;
 
-/** /oauth2. These calls need no token of the client; their refusals are OAuth's, the `error` as code. */
+/** /oauth2. These calls need no token of the client. Their errors are OAuth's, with `error` as the code. */
 export function authorization({ caller, oauth2, authorize }: Endpoint) {
   const post = { method: 'POST', authorized: false } as const;
 
@@ -23,15 +23,15 @@ export function authorization({ caller, oauth2, authorize }: Endpoint) {
           ...options,
           ...post,
           url: `${oauth2}/token`,
-          ...form(requestBody, options),
-          // A code, an assertion or a refresh token is used up by a first try; an app's secret is not.
+          ...encodeForm(requestBody, options),
+          // A code, an assertion or a refresh token works only once; an app's secret works again.
           repeatable: requestBody.grant_type === 'client_credentials',
         },
         { shape: { access_token: 'string' } },
       );
     },
 
-    /** The refresh token is used up by this, and the answer holds the next one. */
+    /** A refresh token works only once; the response contains the next one. */
     refreshAccessToken(
       requestBody: { refresh_token: string; client_id: string; client_secret?: string },
       options: CallOptions = {},
@@ -43,11 +43,11 @@ export function authorization({ caller, oauth2, authorize }: Endpoint) {
       requestBody: { token: string; client_id?: string; client_secret?: string },
       options: CallOptions = {},
     ): Promise<void> {
-      const sent = form({ ...requestBody }, options);
-      await caller.json({ ...options, ...post, url: `${oauth2}/revoke`, ...sent }, { shape: 'nothing' });
+      const encoded = encodeForm({ ...requestBody }, options);
+      await caller.json({ ...options, ...post, url: `${oauth2}/revoke`, ...encoded }, { shape: 'nothing' });
     },
 
-    /** Where to send a person who is to let an app act for them. */
+    /** Returns the URL of the page on which users authorize an app. */
     authorizeUrl(query: { client_id: string; redirect_uri?: string; state?: string; scope?: string }): string {
       return `${authorize}?${new URLSearchParams({ response_type: 'code', ...query })}`;
     },
@@ -55,10 +55,10 @@ export function authorization({ caller, oauth2, authorize }: Endpoint) {
   return calls;
 }
 
-function form(fields: Record<string, string | undefined>, { headers }: CallOptions) {
-  const given = Object.entries(fields).filter((entry): entry is [string, string] => entry[1] !== undefined);
+function encodeForm(fields: Record<string, string | undefined>, { headers }: CallOptions) {
+  const entries = Object.entries(fields).filter((entry): entry is [string, string] => entry[1] !== undefined);
   return {
-    body: String(new URLSearchParams(given)),
+    body: String(new URLSearchParams(entries)),
     headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
   };
 }

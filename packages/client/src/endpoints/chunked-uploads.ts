@@ -13,9 +13,9 @@ import type {
 } from '@partway/protocol/schemas/upload-sessions';
 import { type CallOptions, parse } from '../call.ts';
 import { ApiError, parseRetryAfter } from '../errors.ts';
-import { type Shape, UPLOADED } from '../response-shape.ts';
+import { type Shape, UPLOADED_FILES } from '../response-shape.ts';
 import type { RequestBody } from '../transport.ts';
-import { deleteIdempotently, isGone } from './delete.ts';
+import { deleteIdempotently, isDeleted } from './delete.ts';
 import type { Endpoint, QueryOptions } from './endpoint.ts';
 
 const SESSION: Shape = {
@@ -36,10 +36,10 @@ const PART: Shape = { part_id: 'string', offset: 'number', size: 'number', 'sha1
 const PARTS: Shape = { entries: [PART], total_count: 'number' };
 const PLAN: Shape = { hits: [{ offset: 'number', size: 'number', part_id: 'string' }], misses: [{ offset: 'number' }] };
 
-/** A server that is still at a commit is asked again after this at the latest, in milliseconds. */
-const LONGEST_COMMIT_WAIT = 60_000;
+/** Upper limit in milliseconds for the wait before a commit in progress is repeated. */
+const MAX_COMMIT_WAIT = 60_000;
 
-/** A part's headers (wire: "The reference call"). */
+/** Headers of a part (wire: "The reference call"). */
 export interface PartHeaders {
   /** `sha=` and the SHA-1 of the part in base64. */
   digest: string;
@@ -54,11 +54,11 @@ export interface CommitHeaders {
   ifNoneMatch?: string | undefined;
 }
 
-/** What a commit brings: the file, or after how long to ask again where the server is still at it (202). */
+/** The result of a commit: the file, or how long to wait before repeating it if it is still in progress (202). */
 export type Committed = { files: UploadedFiles } | { files: undefined; retryAfterMillis: number };
 
 export interface PartOptions extends CallOptions {
-  /** How many bytes of the part have gone out. */
+  /** Called with the number of bytes of the part sent so far. */
   onSent?: ((bytes: number) => void) | undefined;
   idleMillis?: number | undefined;
 }
@@ -66,18 +66,18 @@ export interface PartOptions extends CallOptions {
 export type ChunkedUploads = ReturnType<typeof chunkedUploads>;
 
 /**
- * The calls of chunked upload. Those whose names end in `ByUrl` take an address out of a session's `session_endpoints`,
- * which is the better way where there is one; the others make it of the session's id.
+ * The calls of chunked uploads. Methods whose names end in `ByUrl` accept a URL from a session's `session_endpoints`, which
+ * is preferable. The others construct the URL from the session's ID.
  */
 export function chunkedUploads({ caller, upload }: Endpoint) {
-  const sessions = `${upload}/files/upload_sessions`;
-  const at = (sessionId: string) => `${sessions}/${encodeURIComponent(sessionId)}`;
+  const sessionsUrl = `${upload}/files/upload_sessions`;
+  const sessionUrl = (sessionId: string) => `${sessionsUrl}/${encodeURIComponent(sessionId)}`;
 
   const calls = {
-    /** POST /files/upload_sessions. A lost answer leaves a session that nobody uses and that expires. */
+    /** POST /files/upload_sessions. If the response is lost, an unused session remains until it expires. */
     createFileUploadSession(requestBody: CreateSession, options: CallOptions = {}): Promise<UploadSession> {
       return caller.json(
-        { ...options, method: 'POST', url: sessions, json: requestBody, repeatable: true },
+        { ...options, method: 'POST', url: sessionsUrl, json: requestBody, repeatable: true },
         { shape: SESSION },
       );
     },
@@ -92,22 +92,22 @@ export function chunkedUploads({ caller, upload }: Endpoint) {
       return caller.json({ ...options, method: 'POST', url, json: requestBody, repeatable: true }, { shape: SESSION });
     },
 
-    /** GET /files/upload_sessions: the user's uploads under way. Partway's own call; Box answers it with 404. */
+    /** GET /files/upload_sessions: the user's uploads in progress. This is Partway's own call; Box returns 404. */
     getFileUploadSessions({
       queryParams: query,
       ...options
     }: QueryOptions<{ marker?: string; limit?: number }> = {}): Promise<UploadSessions> {
-      return caller.json({ ...options, method: 'GET', url: sessions, query }, { shape: SESSIONS });
+      return caller.json({ ...options, method: 'GET', url: sessionsUrl, query }, { shape: SESSIONS });
     },
 
     getFileUploadSessionByUrl(url: string, options: CallOptions = {}): Promise<UploadSession> {
       return caller.json({ ...options, method: 'GET', url }, { shape: SESSION });
     },
     getFileUploadSessionById(sessionId: string, options: CallOptions = {}): Promise<UploadSession> {
-      return calls.getFileUploadSessionByUrl(at(sessionId), options);
+      return calls.getFileUploadSessionByUrl(sessionUrl(sessionId), options);
     },
 
-    /** PUT of one part. The reply means that the part will be there after a power cut (of a Partway server). */
+    /** PUT of one part. The response of a Partway server means that the part survives a power failure. */
     uploadFilePartByUrl(
       url: string,
       requestBody: RequestBody,
@@ -128,10 +128,10 @@ export function chunkedUploads({ caller, upload }: Endpoint) {
       headers: PartHeaders,
       options: PartOptions = {},
     ): Promise<UploadedPart> {
-      return calls.uploadFilePartByUrl(at(sessionId), requestBody, headers, options);
+      return calls.uploadFilePartByUrl(sessionUrl(sessionId), requestBody, headers, options);
     },
 
-    /** A page of the stored parts, by their offset in the file; `offset` counts parts, not bytes. */
+    /** A page of the stored parts, ordered by offset in the file. `offset` counts parts, not bytes. */
     getFileUploadSessionPartsByUrl(
       url: string,
       { queryParams: query, ...options }: QueryOptions<{ offset?: number; limit?: number }> = {},
@@ -142,10 +142,10 @@ export function chunkedUploads({ caller, upload }: Endpoint) {
       sessionId: string,
       options: QueryOptions<{ offset?: number; limit?: number }> = {},
     ): Promise<UploadParts> {
-      return calls.getFileUploadSessionPartsByUrl(`${at(sessionId)}/parts`, options);
+      return calls.getFileUploadSessionPartsByUrl(`${sessionUrl(sessionId)}/parts`, options);
     },
 
-    /** POST …/commit. A second one of the same session and digest is answered with the same file. */
+    /** POST …/commit. If it is repeated with the same session and digest, it returns the same file. */
     async createFileUploadSessionCommitByUrl(
       url: string,
       requestBody: CommitSession,
@@ -159,10 +159,11 @@ export function chunkedUploads({ caller, upload }: Endpoint) {
         ...options.headers,
       };
       const call = { ...options, method: 'POST', url, headers, json: requestBody, repeatable: true } as const;
-      return caller.read<Committed>(call, async (answer) => {
-        const text = await answer.text();
-        if (answer.status !== 202) return { files: parse<UploadedFiles>(call, answer.status, text, UPLOADED) };
-        return { files: undefined, retryAfterMillis: Math.min(parseRetryAfter(answer) ?? 1000, LONGEST_COMMIT_WAIT) };
+      return caller.read<Committed>(call, async (response) => {
+        const text = await response.text();
+        if (response.status !== 202)
+          return { files: parse<UploadedFiles>(call, response.status, text, UPLOADED_FILES) };
+        return { files: undefined, retryAfterMillis: Math.min(parseRetryAfter(response) ?? 1000, MAX_COMMIT_WAIT) };
       });
     },
     createFileUploadSessionCommit(
@@ -171,42 +172,42 @@ export function chunkedUploads({ caller, upload }: Endpoint) {
       headers: CommitHeaders,
       options: CallOptions = {},
     ): Promise<Committed> {
-      return calls.createFileUploadSessionCommitByUrl(`${at(sessionId)}/commit`, requestBody, headers, options);
+      return calls.createFileUploadSessionCommitByUrl(`${sessionUrl(sessionId)}/commit`, requestBody, headers, options);
     },
 
-    /** DELETE of a session: everything stored in it goes. A committed file stays. */
+    /** DELETE of a session with its stored parts. It does not delete a committed file. */
     async deleteFileUploadSessionByUrl(url: string, options: CallOptions = {}): Promise<void> {
       try {
         await caller.json(
           { ...options, method: 'DELETE', url },
-          deleteIdempotently(() => isGone(caller, url, options)),
+          deleteIdempotently(() => isDeleted(caller, url, options)),
         );
       } catch (error) {
-        // Gone is what was asked for, be it by a first try whose answer was lost.
+        // The session does not exist, perhaps because the response to an earlier attempt was lost.
         if (!(error instanceof ApiError) || (error.status !== 404 && error.status !== 410)) throw error;
       }
     },
     deleteFileUploadSessionById(sessionId: string, options: CallOptions = {}): Promise<void> {
-      return calls.deleteFileUploadSessionByUrl(at(sessionId), options);
+      return calls.deleteFileUploadSessionByUrl(sessionUrl(sessionId), options);
     },
 
-    /** POST …/plan: which parts the user has stored before, so that they need no upload. */
+    /** POST …/plan: returns which parts are already stored by the user and do not have to be uploaded. */
     createFileUploadSessionPlan(
       sessionId: string,
       requestBody: PlanUpload,
       options: CallOptions = {},
     ): Promise<UploadPlan> {
-      const url = `${at(sessionId)}/plan`;
+      const url = `${sessionUrl(sessionId)}/plan`;
       return caller.json({ ...options, method: 'POST', url, json: requestBody, repeatable: true }, { shape: PLAN });
     },
 
-    /** POST …/log: a failure, for the server's log. */
+    /** POST …/log: writes a failure to the server's log. */
     async createFileUploadSessionLog(
       sessionId: string,
       requestBody: LogEvent,
       options: CallOptions = {},
     ): Promise<void> {
-      await caller.json({ ...options, method: 'POST', url: `${at(sessionId)}/log`, json: requestBody });
+      await caller.json({ ...options, method: 'POST', url: `${sessionUrl(sessionId)}/log`, json: requestBody });
     },
   };
   return calls;

@@ -1,32 +1,32 @@
-import type { Call, Caller, CallOptions, Expected, Outcome } from '../call.ts';
+import type { Call, Caller, CallOptions, Expected, ResponseError } from '../call.ts';
 import { ApiError, UnexpectedResponse } from '../errors.ts';
 
 /**
- * What a deletion expects: an empty answer. After a lost one, a refusal because the item is not there any more means that
- * it was done; where a body came instead (a proxy's page), `isNotFound` asks.
+ * Expects the empty response of a deletion. After a lost response, an error that the item does not exist means success. If
+ * a body came instead, such as a proxy's page, `isDeleted` decides.
  */
-export function deleteIdempotently(isGone?: () => Promise<boolean>): Expected<unknown> {
+export function deleteIdempotently(isDeleted?: () => Promise<boolean>): Expected<unknown> {
   return {
     shape: 'nothing',
-    async settle(outcome: Outcome) {
-      if (outcome instanceof UnexpectedResponse) return (await isGone?.()) || undefined;
-      return isMissing(outcome) || undefined;
+    async recover(error: ResponseError) {
+      if (error instanceof UnexpectedResponse) return (await isDeleted?.()) || undefined;
+      return isNotFound(error) || undefined;
     },
   };
 }
 
-/** Whether the item at this address is in the trash or not there at all. */
-export async function isGone(caller: Caller, url: string, { signal, headers }: CallOptions): Promise<boolean> {
+/** Whether the item at this URL is in the trash or does not exist. */
+export async function isDeleted(caller: Caller, url: string, { signal, headers }: CallOptions): Promise<boolean> {
   const call: Call = { method: 'GET', url, query: { fields: ['item_status'] }, signal, headers };
   try {
     const { item_status: status } = await caller.json<{ item_status?: string }>(call, { shape: { id: 'string' } });
     return status === 'trashed' || status === 'deleted';
   } catch (error) {
-    if (error instanceof ApiError && isMissing(error)) return true;
+    if (error instanceof ApiError && isNotFound(error)) return true;
     throw error;
   }
 }
 
-function isMissing({ status, code }: ApiError): boolean {
+function isNotFound({ status, code }: ApiError): boolean {
   return status === 404 || status === 410 || code === 'trashed';
 }

@@ -9,38 +9,38 @@ import type {
   UploadUrl,
 } from '@partway/protocol/schemas/files';
 import type { CallOptions } from '../call.ts';
-import { multipart } from '../multipart.ts';
+import { renderMultipart } from '../multipart.ts';
 import { uploadedShape } from '../response-shape.ts';
-import type { Answered, Endpoint, FieldsQuery, QueryOptions } from './endpoint.ts';
+import type { Endpoint, FieldsQuery, QueryOptions, WithFields } from './endpoint.ts';
 
-const MAY_UPLOAD = { upload_url: 'string' } as const;
+const UPLOAD_URL = { upload_url: 'string' } as const;
 
-/** A file in one piece. */
+/** A file that is uploaded in one request. */
 export interface DirectUpload<Attributes> {
   attributes: Attributes;
   file: Uint8Array | Blob;
 }
 
 export interface DirectUploadOptions<Field> extends QueryOptions<FieldsQuery<Field>> {
-  /** The SHA-1 of the file in hex: the server refuses other bytes. Goes as `content-md5`, as Box has it. */
+  /** The SHA-1 of the file in hex, which the server verifies. It is sent as `content-md5`, as Box expects. */
   sha1?: string | undefined;
   onSent?: ((bytes: number) => void) | undefined;
 }
 
 type Uploaded<Field extends keyof FileWithAllFields> = Omit<UploadedFiles, 'entries'> & {
-  entries: Answered<FileObject, FileWithAllFields, Field>[];
+  entries: WithFields<FileObject, FileWithAllFields, Field>[];
 };
 
 export type Uploads = ReturnType<typeof uploads>;
 
-/** Files in one piece, and the question whether an upload would be taken. */
+/** Uploads in one request, and preflight checks. */
 export function uploads({ caller, api, upload }: Endpoint) {
   function send<T>(
     url: string,
     { attributes, file }: DirectUpload<object>,
     { queryParams: query, sha1, ...options }: DirectUploadOptions<string>,
   ): Promise<T> {
-    const { contentType, body } = multipart(attributes, file);
+    const { contentType, body } = renderMultipart(attributes, file);
     const headers = {
       'content-type': contentType,
       ...(sha1 !== undefined && { 'content-md5': sha1 }),
@@ -61,7 +61,7 @@ export function uploads({ caller, api, upload }: Endpoint) {
       return send(`${upload}/files/content`, requestBody, options);
     },
 
-    /** POST /files/:file_id/content; `if-match` in the headers makes sure which version it comes after. */
+    /** POST /files/:file_id/content. With `if-match` in the headers, it fails if the file has changed. */
     uploadFileVersion<Field extends keyof FileWithAllFields = never>(
       fileId: string,
       requestBody: DirectUpload<NewVersionAttributes>,
@@ -70,22 +70,22 @@ export function uploads({ caller, api, upload }: Endpoint) {
       return send(`${upload}/files/${encodeURIComponent(fileId)}/content`, requestBody, options);
     },
 
-    /** OPTIONS /files/content: resolves where the file would be taken now. It promises nothing for later. */
+    /** OPTIONS /files/content: resolves if the file would be accepted now. That does not guarantee a later upload. */
     preflightFileUploadCheck(requestBody: PreflightFile, options: CallOptions = {}): Promise<UploadUrl> {
       return caller.json(
         { ...options, method: 'OPTIONS', url: `${api}/files/content`, json: requestBody },
-        { shape: MAY_UPLOAD },
+        { shape: UPLOAD_URL },
       );
     },
 
-    /** OPTIONS /files/:file_id/content, of a new version. */
+    /** OPTIONS /files/:file_id/content: the same for a new version. */
     preflightFileVersionUploadCheck(
       fileId: string,
       requestBody: PreflightVersion,
       options: CallOptions = {},
     ): Promise<UploadUrl> {
       const url = `${api}/files/${encodeURIComponent(fileId)}/content`;
-      return caller.json({ ...options, method: 'OPTIONS', url, json: requestBody }, { shape: MAY_UPLOAD });
+      return caller.json({ ...options, method: 'OPTIONS', url, json: requestBody }, { shape: UPLOAD_URL });
     },
   };
 }

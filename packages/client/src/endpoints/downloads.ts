@@ -3,22 +3,22 @@ import { UnexpectedResponse } from '../errors.ts';
 import type { Endpoint, QueryOptions } from './endpoint.ts';
 
 interface DownloadQuery {
-  /** The id of a version; the newest unless set. */
+  /** The ID of a version. Default: the current one. */
   version?: string | undefined;
 }
 
 export interface DownloadOptions extends QueryOptions<DownloadQuery> {
-  /** A range of bytes, both ends within it; `last` left out means up to the end. */
+  /** A range of bytes, inclusive. Without `last`, it extends to the end of the file. */
   range?: { first: number; last?: number } | undefined;
 }
 
-/** Bytes that are on their way. Read `body`, or cancel it. */
+/** A download in progress. The caller must read or cancel `body`. */
 export interface Download {
-  /** 200, or 206 where a range was asked for. */
+  /** 200, or 206 if a range was requested. */
   status: number;
-  /** Of `body`, in bytes, where the server says so. */
+  /** Size of `body` in bytes, if the server sent it. */
   size: number | undefined;
-  /** Of the whole file, where a range was asked for. */
+  /** Size of the whole file in bytes, if a range was requested. */
   totalSize: number | undefined;
   header(name: string): string | undefined;
   body: ReadableStream<Uint8Array>;
@@ -28,7 +28,7 @@ export type Downloads = ReturnType<typeof downloads>;
 
 /** GET /files/:file_id/content */
 export function downloads({ caller, api }: Endpoint) {
-  const callFor = (fileId: string, { queryParams: query, range, ...options }: DownloadOptions): Call => ({
+  const createCall = (fileId: string, { queryParams: query, range, ...options }: DownloadOptions): Call => ({
     ...options,
     method: 'GET',
     url: `${api}/files/${encodeURIComponent(fileId)}/content`,
@@ -41,40 +41,43 @@ export function downloads({ caller, api }: Endpoint) {
   });
 
   return {
-    /** The bytes, through the redirect. A stream that breaks off is continued by another call with a `range`. */
+    /** Downloads the bytes, following the redirect. If the stream is interrupted, call it again with a `range`. */
     async downloadFile(fileId: string, options: DownloadOptions = {}): Promise<Download> {
-      const call = callFor(fileId, options);
-      const answer = await caller.answer(call);
-      if (answer.status !== 200 && answer.status !== 206) {
+      const call = createCall(fileId, options);
+      const response = await caller.send(call);
+      if (response.status !== 200 && response.status !== 206) {
         throw new UnexpectedResponse({
           method: 'GET',
           url: call.url,
-          status: answer.status,
-          text: await answer.text(),
+          status: response.status,
+          text: await response.text(),
         });
       }
-      const total = /\/(\d+)$/.exec(answer.header('content-range') ?? '')?.[1];
+      const total = /\/(\d+)$/.exec(response.header('content-range') ?? '')?.[1];
       return {
-        status: answer.status,
-        size: numberOf(answer.header('content-length')),
-        totalSize: numberOf(total),
-        header: answer.header,
-        body: answer.body(),
+        status: response.status,
+        size: toNumber(response.header('content-length')),
+        totalSize: toNumber(total),
+        header: response.header,
+        body: response.body(),
       };
     },
 
-    /** The signed address that downloads without a token for a while. Not in browsers, which follow it by themselves. */
+    /**
+     * Returns a signed URL that works without a token for a limited time. It does not work in browsers, which follow the
+     * redirect themselves.
+     */
     async getDownloadFileUrl(fileId: string, options: QueryOptions<DownloadQuery> = {}): Promise<string> {
-      const answer = await caller.answer({ ...callFor(fileId, options), redirect: 'manual' });
-      await answer.body().cancel();
-      const address = answer.header('location');
-      if (address === undefined || !URL.canParse(address))
-        throw new Error('This server sends the bytes itself; there is no address for them.');
-      return address;
+      const response = await caller.send({ ...createCall(fileId, options), redirect: 'manual' });
+      await response.body().cancel();
+      const location = response.header('location');
+      if (location === undefined || !URL.canParse(location))
+        throw new Error('This server sends the bytes itself, so there is no download URL.');
+      return location;
     },
   };
 }
 
-function numberOf(text: string | undefined): number | undefined {
+function toNumber(text: string | undefined): number | undefined {
   return text === undefined ? undefined : Number(text);
 }

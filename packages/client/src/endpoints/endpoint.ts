@@ -1,10 +1,10 @@
 import type { Addresses } from '../addresses.ts';
 import type { Caller, CallOptions } from '../call.ts';
 
-/** What the groups of calls are made of. */
+/** What the groups of API methods use. */
 export interface Endpoint {
   caller: Caller;
-  /** With `/2.0`, and without a slash at the end. */
+  /** Includes `/2.0`, without a slash at the end. */
   api: string;
   upload: string;
   oauth2: string;
@@ -15,10 +15,8 @@ export interface QueryOptions<Query> extends CallOptions {
   queryParams?: Query | undefined;
 }
 
-/**
- * An answer with the standard fields, or where `fields` names some, with those and type, id and etag.
- */
-export type Answered<Standard, All, Field extends keyof All> = [Field] extends [never]
+/** A response with the standard fields or, if `fields` is set, with those fields and type, id and etag. */
+export type WithFields<Standard, All, Field extends keyof All> = [Field] extends [never]
   ? Standard
   : Pick<All, Field | (keyof All & ('type' | 'id' | 'etag'))>;
 
@@ -26,7 +24,7 @@ export interface FieldsQuery<Field> {
   fields?: readonly Field[] | undefined;
 }
 
-/** A page by offset, or by marker where `usemarker` is set. */
+/** A page by offset, or by marker if `usemarker` is set. */
 export interface PageQuery {
   offset?: number | undefined;
   limit?: number | undefined;
@@ -36,6 +34,6 @@ export interface PageQuery {
   direction?: 'ASC' | 'DESC' | undefined;
 }
 
-export function endpointOf(caller: Caller, addresses: Addresses): Endpoint {
+export function createEndpoint(caller: Caller, addresses: Addresses): Endpoint {
   return { ...addresses, caller, api: `${addresses.api}/2.0`, upload: `${addresses.upload}/2.0` };
 }

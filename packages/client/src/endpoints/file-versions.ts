@@ -9,10 +9,10 @@ const VERSION = { id: 'string' } as const;
 
 export type FileVersions = ReturnType<typeof fileVersions>;
 
-/** /files/:file_id/versions: the past versions of a file. */
+/** /files/:file_id/versions: past versions of a file. */
 export function fileVersions({ caller, api }: Endpoint) {
-  const at = (fileId: string) => `${api}/files/${encodeURIComponent(fileId)}/versions`;
-  const version = (fileId: string, versionId: string) => `${at(fileId)}/${encodeURIComponent(versionId)}`;
+  const versionsUrl = (fileId: string) => `${api}/files/${encodeURIComponent(fileId)}/versions`;
+  const versionUrl = (fileId: string, versionId: string) => `${versionsUrl(fileId)}/${encodeURIComponent(versionId)}`;
 
   return {
     getFileVersions(
@@ -20,33 +20,33 @@ export function fileVersions({ caller, api }: Endpoint) {
       { queryParams: query, ...options }: QueryOptions<{ offset?: number; limit?: number }> = {},
     ): Promise<FileVersionList> {
       return caller.json(
-        { ...options, method: 'GET', url: at(fileId), query },
+        { ...options, method: 'GET', url: versionsUrl(fileId), query },
         { shape: { entries: [{ id: 'string' }] } },
       );
     },
 
     getFileVersionById(fileId: string, versionId: string, options: CallOptions = {}): Promise<FileVersionObject> {
-      return caller.json({ ...options, method: 'GET', url: version(fileId, versionId) }, { shape: FILE_VERSION });
+      return caller.json({ ...options, method: 'GET', url: versionUrl(fileId, versionId) }, { shape: FILE_VERSION });
     },
 
-    /** Makes a past version the newest, by a copy of it. */
+    /** Makes a copy of a past version the current one. */
     promoteFileVersion(
       fileId: string,
       requestBody: PromoteVersion,
       options: CallOptions = {},
     ): Promise<FileVersionObject> {
       return caller.json(
-        { ...options, method: 'POST', url: `${at(fileId)}/current`, json: requestBody },
+        { ...options, method: 'POST', url: `${versionsUrl(fileId)}/current`, json: requestBody },
         { shape: VERSION },
       );
     },
 
-    /** Into the trash. */
+    /** Moves a version to the trash. */
     async deleteFileVersionById(fileId: string, versionId: string, options: CallOptions = {}): Promise<void> {
-      await caller.json({ ...options, method: 'DELETE', url: version(fileId, versionId) }, deleteIdempotently());
+      await caller.json({ ...options, method: 'DELETE', url: versionUrl(fileId, versionId) }, deleteIdempotently());
     },
 
-    /** Out of the trash. */
+    /** Restores a version from the trash. */
     updateFileVersionById(
       fileId: string,
       versionId: string,
@@ -54,7 +54,7 @@ export function fileVersions({ caller, api }: Endpoint) {
       options: CallOptions = {},
     ): Promise<FileVersionObject> {
       return caller.json(
-        { ...options, method: 'PUT', url: version(fileId, versionId), json: requestBody },
+        { ...options, method: 'PUT', url: versionUrl(fileId, versionId), json: requestBody },
         { shape: VERSION },
       );
     },

@@ -1,17 +1,17 @@
 import type { CopyFile, FileObject, FileWithAllFields, UpdateFile } from '@partway/protocol/schemas/files';
 import type { CallOptions } from '../call.ts';
 import { itemShape } from '../response-shape.ts';
-import { deleteIdempotently, isGone } from './delete.ts';
-import type { Answered, Endpoint, FieldsQuery, QueryOptions } from './endpoint.ts';
+import { deleteIdempotently, isDeleted } from './delete.ts';
+import type { Endpoint, FieldsQuery, QueryOptions, WithFields } from './endpoint.ts';
 
 type FileOptions<Field> = QueryOptions<FieldsQuery<Field>>;
-type File<Field extends keyof FileWithAllFields> = Promise<Answered<FileObject, FileWithAllFields, Field>>;
+type File<Field extends keyof FileWithAllFields> = Promise<WithFields<FileObject, FileWithAllFields, Field>>;
 
 export type Files = ReturnType<typeof files>;
 
-/** /files/:file_id. `if-match` in the headers makes a change wait for nobody else's. */
+/** /files/:file_id. With `if-match` in the headers, a change fails if the file has been changed since. */
 export function files({ caller, api }: Endpoint) {
-  const at = (fileId: string) => `${api}/files/${encodeURIComponent(fileId)}`;
+  const fileUrl = (fileId: string) => `${api}/files/${encodeURIComponent(fileId)}`;
 
   return {
     getFileById<Field extends keyof FileWithAllFields = never>(
@@ -19,28 +19,28 @@ export function files({ caller, api }: Endpoint) {
       { queryParams: query, ...options }: FileOptions<Field> = {},
     ): File<Field> {
       return caller.json(
-        { ...options, method: 'GET', url: at(fileId), query },
+        { ...options, method: 'GET', url: fileUrl(fileId), query },
         { shape: itemShape('file', query?.fields) },
       );
     },
 
-    /** A new name, parent, description or lock. */
+    /** Changes name, parent, description, lock and other fields. */
     updateFileById<Field extends keyof FileWithAllFields = never>(
       fileId: string,
       requestBody: UpdateFile,
       { queryParams: query, ...options }: FileOptions<Field> = {},
     ): File<Field> {
       return caller.json(
-        { ...options, method: 'PUT', url: at(fileId), query, json: requestBody },
+        { ...options, method: 'PUT', url: fileUrl(fileId), query, json: requestBody },
         { shape: itemShape('file', query?.fields) },
       );
     },
 
-    /** Into the trash. */
+    /** Moves a file to the trash. */
     async deleteFileById(fileId: string, options: CallOptions = {}): Promise<void> {
       await caller.json(
-        { ...options, method: 'DELETE', url: at(fileId) },
-        deleteIdempotently(() => isGone(caller, at(fileId), options)),
+        { ...options, method: 'DELETE', url: fileUrl(fileId) },
+        deleteIdempotently(() => isDeleted(caller, fileUrl(fileId), options)),
       );
     },
 
@@ -50,7 +50,7 @@ export function files({ caller, api }: Endpoint) {
       { queryParams: query, ...options }: FileOptions<Field> = {},
     ): File<Field> {
       return caller.json(
-        { ...options, method: 'POST', url: `${at(fileId)}/copy`, query, json: requestBody },
+        { ...options, method: 'POST', url: `${fileUrl(fileId)}/copy`, query, json: requestBody },
         { shape: itemShape('file', query?.fields) },
       );
     },

@@ -4,7 +4,7 @@ import type { ItemList } from '@partway/protocol/schemas/item-list';
 import type { RestoreItem } from '@partway/protocol/schemas/items';
 import type { CallOptions } from '../call.ts';
 import { itemPageShape } from '../response-shape.ts';
-import { deleteIdempotently, isGone } from './delete.ts';
+import { deleteIdempotently, isDeleted } from './delete.ts';
 import type { Endpoint, PageQuery, QueryOptions } from './endpoint.ts';
 
 export type TrashedFiles = ReturnType<typeof trashedFiles>;
@@ -13,17 +13,17 @@ export type TrashedItems = ReturnType<typeof trashedItems>;
 
 /** Files in the trash. */
 export function trashedFiles(endpoint: Endpoint) {
-  const { get, restore, remove } = trashed<FileObject>(endpoint, 'files');
-  return { getTrashedFileById: get, restoreFileFromTrash: restore, deleteTrashedFileById: remove };
+  const { get, restore, deletePermanently } = createTrashCalls<FileObject>(endpoint, 'files');
+  return { getTrashedFileById: get, restoreFileFromTrash: restore, deleteTrashedFileById: deletePermanently };
 }
 
-/** Folders in the trash, with what went there along with them. */
+/** Folders in the trash, with the items that were deleted with them. */
 export function trashedFolders(endpoint: Endpoint) {
-  const { get, restore, remove } = trashed<FolderObject>(endpoint, 'folders');
-  return { getTrashedFolderById: get, restoreFolderFromTrash: restore, deleteTrashedFolderById: remove };
+  const { get, restore, deletePermanently } = createTrashCalls<FolderObject>(endpoint, 'folders');
+  return { getTrashedFolderById: get, restoreFolderFromTrash: restore, deleteTrashedFolderById: deletePermanently };
 }
 
-/** The trash as a list. */
+/** The list of items in the trash. */
 export function trashedItems({ caller, api }: Endpoint) {
   return {
     getTrashedItems({ queryParams: query, ...options }: QueryOptions<PageQuery> = {}): Promise<ItemList> {
@@ -35,23 +35,22 @@ export function trashedItems({ caller, api }: Endpoint) {
   };
 }
 
-function trashed<Item>({ caller, api }: Endpoint, kind: 'files' | 'folders') {
-  const at = (id: string) => `${api}/${kind}/${encodeURIComponent(id)}`;
+function createTrashCalls<Item>({ caller, api }: Endpoint, kind: 'files' | 'folders') {
+  const itemUrl = (id: string) => `${api}/${kind}/${encodeURIComponent(id)}`;
   const shape = { type: kind === 'files' ? '=file' : '=folder', id: 'string', name: 'string' } as const;
   return {
-    /** @throws ApiError 404 where it is not in the trash. */
+    /** @throws ApiError 404 if it is not in the trash. */
     get(id: string, options: CallOptions = {}): Promise<Item> {
-      return caller.json({ ...options, method: 'GET', url: `${at(id)}/trash` }, { shape });
+      return caller.json({ ...options, method: 'GET', url: `${itemUrl(id)}/trash` }, { shape });
     },
-    /** Back to where it was, or to another name or parent. */
+    /** Restores an item to its former name and parent, or to those in `requestBody`. */
     restore(id: string, requestBody: RestoreItem = {}, options: CallOptions = {}): Promise<Item> {
-      return caller.json({ ...options, method: 'POST', url: at(id), json: requestBody }, { shape });
+      return caller.json({ ...options, method: 'POST', url: itemUrl(id), json: requestBody }, { shape });
     },
-    /** For good. */
-    async remove(id: string, options: CallOptions = {}): Promise<void> {
+    async deletePermanently(id: string, options: CallOptions = {}): Promise<void> {
       await caller.json(
-        { ...options, method: 'DELETE', url: `${at(id)}/trash` },
-        deleteIdempotently(() => isGone(caller, `${at(id)}/trash`, options)),
+        { ...options, method: 'DELETE', url: `${itemUrl(id)}/trash` },
+        deleteIdempotently(() => isDeleted(caller, `${itemUrl(id)}/trash`, options)),
       );
     },
   };

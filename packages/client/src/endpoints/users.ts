@@ -1,5 +1,5 @@
 import type { UserObject, UserWithAllFields } from '@partway/protocol/schemas/users';
-import type { Answered, Endpoint, FieldsQuery, QueryOptions } from './endpoint.ts';
+import type { Endpoint, FieldsQuery, QueryOptions, WithFields } from './endpoint.ts';
 
 const ME = { type: '=user', id: 'string' } as const;
 
@@ -8,11 +8,11 @@ export type Users = ReturnType<typeof users>;
 /** /users */
 export function users({ caller, api }: Endpoint) {
   return {
-    /** Whose token it is. */
+    /** Returns the user whose token is used. */
     getUserMe<Field extends keyof UserWithAllFields = never>({
       queryParams: query,
       ...options
-    }: QueryOptions<FieldsQuery<Field>> = {}): Promise<Answered<UserObject, UserWithAllFields, Field>> {
+    }: QueryOptions<FieldsQuery<Field>> = {}): Promise<WithFields<UserObject, UserWithAllFields, Field>> {
       return caller.json({ ...options, method: 'GET', url: `${api}/users/me`, query }, { shape: ME });
     },
   };

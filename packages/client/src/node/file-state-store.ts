@@ -4,7 +4,10 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { StateStore, UploadState } from '../state.ts';
 
-/** `$XDG_STATE_HOME/partway/uploads`, which is `~/.local/state/partway/uploads` unless set; on Windows in %LOCALAPPDATA%. */
+/**
+ * Returns `$XDG_STATE_HOME/partway/uploads`, by default `~/.local/state/partway/uploads`. On Windows, the default is
+ * `%LOCALAPPDATA%\partway\uploads`.
+ */
 export function defaultStateFolder(env: NodeJS.ProcessEnv = process.env): string {
   const base =
     env.XDG_STATE_HOME ||
@@ -14,18 +17,19 @@ export function defaultStateFolder(env: NodeJS.ProcessEnv = process.env): string
 }
 
 /**
- * Keeps each state in a file of its own that only the user can read, written whole and synced before it gets its name.
- * States whose sessions have expired are removed when the folder is listed.
+ * Saves each state in its own file, which only the user can read. Files are written atomically and synced. `list` deletes
+ * states whose sessions have expired.
  */
 export function fileStateStore(folder: string = defaultStateFolder()): StateStore {
-  const pathOf = (key: string) => join(folder, `${createHash('sha256').update(key).digest('hex').slice(0, 32)}.json`);
+  const statePath = (key: string) =>
+    join(folder, `${createHash('sha256').update(key).digest('hex').slice(0, 32)}.json`);
 
   return {
-    get: (key) => readState(pathOf(key), key),
+    get: (key) => readState(statePath(key), key),
 
     async set(state) {
       await mkdir(folder, { recursive: true, mode: 0o700 });
-      const path = pathOf(state.key);
+      const path = statePath(state.key);
       const temporary = `${path}.${randomUUID()}`;
       try {
         await using file = await open(temporary, 'wx', 0o600);
@@ -38,11 +42,11 @@ export function fileStateStore(folder: string = defaultStateFolder()): StateStor
       await rename(temporary, path);
     },
 
-    delete: (key) => rm(pathOf(key), { force: true }),
+    delete: (key) => rm(statePath(key), { force: true }),
 
     async list() {
       const states: UploadState[] = [];
-      for (const name of await namesIn(folder)) {
+      for (const name of await listNames(folder)) {
         if (!name.endsWith('.json')) continue;
         const path = join(folder, name);
         const state = await readState(path);
@@ -55,7 +59,7 @@ export function fileStateStore(folder: string = defaultStateFolder()): StateStor
   };
 }
 
-async function namesIn(folder: string): Promise<string[]> {
+async function listNames(folder: string): Promise<string[]> {
   try {
     return await readdir(folder);
   } catch (error) {
@@ -64,7 +68,7 @@ async function namesIn(folder: string): Promise<string[]> {
   }
 }
 
-/** Undefined where there is none, or one that this version cannot read: then the upload begins anew. */
+/** Returns undefined if there is no state, or one that this version cannot read: the upload then starts from scratch. */
 async function readState(path: string, key?: string): Promise<UploadState | undefined> {
   let text: string;
   try {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Client, type ClientOptions, makeClient } from '../client.ts';
+import { buildClient, type Client, type ClientOptions } from '../client.ts';
 import { fetchTransport } from '../fetch-transport.ts';
 import { uploadFile } from '../upload/upload-file.ts';
 import { fileStateStore } from './file-state-store.ts';
@@ -14,22 +14,22 @@ export type { NodeSource } from './source.ts';
 export type NodeClient = Client<NodeSource>;
 
 /**
- * A client of a Partway server or of Box. Requests go by `node:http` with kept connections, unless `fetch` is given; states
- * of uploads are files in the user's state folder, unless `store` says otherwise.
+ * Creates a client for a Partway server or Box. By default, requests use `node:http` with keep-alive connections, and upload
+ * states are files in the user's state folder.
  */
 export function createClient(options: ClientOptions & NodeTransportOptions): NodeClient {
   const { fetch, store = fileStateStore() } = options;
   const memory = new PartMemory();
-  return makeClient(options, {
+  return buildClient(options, {
     transport: fetch === undefined ? nodeTransport(options) : fetchTransport(fetch),
     store: store === false ? undefined : store,
-    async uploadFile(client, source, given) {
-      return uploadFile(client, await createSource(source, given, memory), given, sha1Of);
+    async uploadFile(client, source, uploadOptions) {
+      return uploadFile(client, await createSource(source, uploadOptions, memory), uploadOptions, computeSha1);
     },
   });
 }
 
-async function sha1Of(bytes: Uint8Array | Blob): Promise<string> {
+async function computeSha1(bytes: Uint8Array | Blob): Promise<string> {
   const hash = createHash('sha1');
   if (bytes instanceof Uint8Array) hash.update(bytes);
   else for await (const chunk of bytes.stream()) hash.update(chunk);

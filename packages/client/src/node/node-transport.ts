@@ -2,9 +2,9 @@ import { Agent, type ClientRequest, type IncomingMessage, request as requestHttp
 import { request as requestHttps, Agent as TlsAgent } from 'node:https';
 import { getCACertificates } from 'node:tls';
 import {
-  isList,
+  bodySize,
+  isChunkList,
   type RequestBody,
-  sizeOf,
   type Transport,
   TransportError,
   type TransportRequest,
@@ -12,43 +12,44 @@ import {
 } from '../transport.ts';
 
 export interface NodeTransportOptions {
-  /** Further authorities to trust, as PEM, beside Node's own and those of NODE_EXTRA_CA_CERTS. */
+  /** Additional certificate authorities in PEM, besides those of Node.js and NODE_EXTRA_CA_CERTS. */
   ca?: string | Buffer | undefined;
 }
 
-/** Past so many redirects it is a circle. */
-const MOST_REDIRECTS = 5;
+const MAX_REDIRECTS = 5;
 
 /**
- * Requests by `node:http`, with kept connections: a third of the processor time that `fetch` takes for large bodies. Goes
- * through the proxies that HTTP_PROXY, HTTPS_PROXY and NO_PROXY name (any case; from Node 24.5 on).
+ * Sends requests with `node:http` and keep-alive connections. For large bodies, this takes a third of the processor time
+ * of `fetch`. It uses the proxies in HTTP_PROXY, HTTPS_PROXY and NO_PROXY (any case; Node.js 24.5 or later).
  */
 export function nodeTransport({ ca }: NodeTransportOptions = {}): Transport {
   const settings = { keepAlive: true, proxyEnv: process.env };
   const plain = new Agent(settings);
-  const tls = new TlsAgent({ ...settings, ...(ca !== undefined && { ca: trustedWith(ca) }) });
-  warnOfUnusedProxy();
+  const tls = new TlsAgent({ ...settings, ...(ca !== undefined && { ca: trustedCertificates(ca) }) });
+  warnAboutUnusedProxy();
 
-  async function send(asked: TransportRequest, redirects = 0): Promise<TransportResponse> {
-    const url = new URL(asked.url);
-    const response = await exchange(url, asked, url.protocol === 'https:' ? tls : plain);
+  async function send(request: TransportRequest, redirects = 0): Promise<TransportResponse> {
+    const url = new URL(request.url);
+    const response = await exchange(url, request, url.protocol === 'https:' ? tls : plain);
     const location = response.headers.location;
-    if (asked.redirect === 'manual' || asked.method !== 'GET' || !isRedirect(response) || location === undefined) {
-      return answerOf(response, asked.signal);
+    if (request.redirect === 'manual' || request.method !== 'GET' || !isRedirect(response) || location === undefined) {
+      return toTransportResponse(response, request.signal);
     }
     response.resume();
     const next = new URL(location, url);
-    if (redirects >= MOST_REDIRECTS) throw new TransportError(`${url.host} redirects in a circle.`);
+    if (redirects >= MAX_REDIRECTS) throw new TransportError(`Too many redirects, the last one from ${url.host}.`);
     if (url.protocol === 'https:' && next.protocol !== 'https:') {
-      throw new TransportError(`${url.host} redirects from https to ${next.protocol}, which is not followed.`);
+      throw new TransportError(
+        `${url.host} redirects from https to ${next.protocol.slice(0, -1)}, which is not allowed.`,
+      );
     }
-    // The address says it all; the token is for the server alone.
-    const { authorization: _, ...headers } = asked.headers;
-    return send({ ...asked, url: String(next), headers }, redirects + 1);
+    // The token must not be sent to another server; the URL is signed.
+    const { authorization: _, ...headers } = request.headers;
+    return send({ ...request, url: String(next), headers }, redirects + 1);
   }
 
   return {
-    send: (asked) => send(asked),
+    send: (request) => send(request),
     close() {
       plain.destroy();
       tls.destroy();
@@ -56,39 +57,41 @@ export function nodeTransport({ ca }: NodeTransportOptions = {}): Transport {
   };
 }
 
-/** One request and the head of its answer. */
-function exchange(url: URL, asked: TransportRequest, agent: Agent): Promise<IncomingMessage> {
-  const { method, body, signal, idleMillis } = asked;
+/** Sends one request. Resolves with the response as soon as its headers have arrived. */
+function exchange(url: URL, request: TransportRequest, agent: Agent): Promise<IncomingMessage> {
+  const { method, body, signal, idleMillis } = request;
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   if (signal?.aborted) return Promise.reject(signal.reason);
-  const headers = { ...asked.headers, ...lengthOf(method, body) };
-  const sent = (url.protocol === 'https:' ? requestHttps : requestHttp)(url, { method, headers, agent });
+  const headers = { ...request.headers, ...contentLength(method, body) };
+  const outgoing = (url.protocol === 'https:' ? requestHttps : requestHttp)(url, { method, headers, agent });
 
-  let answered = false;
-  const onAbort = () => sent.destroy();
+  let hasResponse = false;
+  const onAbort = () => outgoing.destroy();
   signal?.addEventListener('abort', onAbort, { once: true });
-  sent.once('close', () => {
+  outgoing.once('close', () => {
     signal?.removeEventListener('abort', onAbort);
-    // Destroyed without an error, it closes, and that is all it says.
-    if (!answered) reject(signal?.aborted ? signal.reason : failure(url, new Error('it was closed')));
+    // A request that is destroyed without an error emits only 'close'.
+    if (!hasResponse) reject(signal?.aborted ? signal.reason : connectionError(url, new Error('it was closed')));
   });
-  sent.setTimeout(idleMillis, () => sent.destroy(new TimeoutError(idleMillis)));
-  sent.once('response', (response) => {
-    answered = true;
-    // Answered before all of it was sent: the rest would be in vain, and the connection is of no use afterwards.
+  outgoing.setTimeout(idleMillis, () => outgoing.destroy(new TimeoutError(idleMillis)));
+  outgoing.once('response', (response) => {
+    hasResponse = true;
+    // The response arrived before all of the body was sent: stop sending. The connection cannot be reused.
     response.once('end', () => {
-      if (!sent.writableEnded) sent.destroy();
+      if (!outgoing.writableEnded) outgoing.destroy();
     });
     resolve(response);
   });
-  sent.on('error', (error: NodeJS.ErrnoException) => reject(signal?.aborted ? signal.reason : failure(url, error)));
-  sendBody(sent, body, asked.onSent).catch((error: Error) => sent.destroy(error));
+  outgoing.on('error', (error: NodeJS.ErrnoException) =>
+    reject(signal?.aborted ? signal.reason : connectionError(url, error)),
+  );
+  sendBody(outgoing, body, request.onSent).catch((error: Error) => outgoing.destroy(error));
   return promise;
 }
 
-function answerOf(response: IncomingMessage, signal: AbortSignal | undefined): TransportResponse {
-  const broken = (cause: unknown) =>
-    signal?.aborted ? signal.reason : new TransportError('The connection broke off within the answer.', { cause });
+function toTransportResponse(response: IncomingMessage, signal: AbortSignal | undefined): TransportResponse {
+  const readError = (cause: unknown) =>
+    signal?.aborted ? signal.reason : new TransportError('The connection was lost during the response.', { cause });
   return {
     status: response.statusCode ?? 0,
     header(name) {
@@ -100,7 +103,7 @@ function answerOf(response: IncomingMessage, signal: AbortSignal | undefined): T
       try {
         for await (const chunk of response) chunks.push(chunk as Buffer);
       } catch (error) {
-        throw broken(error);
+        throw readError(error);
       }
       return Buffer.concat(chunks).toString('utf8');
     },
@@ -114,7 +117,7 @@ function answerOf(response: IncomingMessage, signal: AbortSignal | undefined): T
               if (done) controller.close();
               else controller.enqueue(value);
             } catch (error) {
-              controller.error(broken(error));
+              controller.error(readError(error));
             }
           },
           cancel: () => void response.destroy(),
@@ -125,8 +128,8 @@ function answerOf(response: IncomingMessage, signal: AbortSignal | undefined): T
   };
 }
 
-function lengthOf(method: string, body: TransportRequest['body']): { 'content-length'?: number } {
-  if (body !== undefined) return { 'content-length': sizeOf(body) };
+function contentLength(method: string, body: TransportRequest['body']): { 'content-length'?: number } {
+  if (body !== undefined) return { 'content-length': bodySize(body) };
   return method === 'POST' || method === 'PUT' ? { 'content-length': 0 } : {};
 }
 
@@ -138,64 +141,65 @@ class TimeoutError extends Error {
   readonly code = 'ETIMEDOUT';
 
   constructor(idleMillis: number) {
-    super(`nothing came or went for ${Math.round(idleMillis / 1000)} s`);
+    super(`it was idle for ${Math.round(idleMillis / 1000)} s`);
   }
 }
 
-function failure(url: URL, error: NodeJS.ErrnoException): TransportError {
+function connectionError(url: URL, error: NodeJS.ErrnoException): TransportError {
   const { code, message } = error;
   return new TransportError(`The connection to ${url.host} failed: ${message}.`, { cause: error, code });
 }
 
-function trustedWith(ca: string | Buffer): string[] {
+function trustedCertificates(ca: string | Buffer): string[] {
   return [...getCACertificates('default'), String(ca)];
 }
 
-/** A proxy that is set and not used would be a surprise, and perhaps a leak. */
-function warnOfUnusedProxy(): void {
+/** Ignoring a configured proxy silently could surprise the user, or leak traffic. */
+function warnAboutUnusedProxy(): void {
   const { HTTP_PROXY, http_proxy = HTTP_PROXY, HTTPS_PROXY, https_proxy = HTTPS_PROXY } = process.env;
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   if ((http_proxy ?? https_proxy) === undefined || major > 24 || (major === 24 && minor >= 5)) return;
-  process.emitWarning('HTTP_PROXY and HTTPS_PROXY are set and not used: that takes Node 24.5 or later.');
+  process.emitWarning('HTTP_PROXY and HTTPS_PROXY are ignored: they require Node.js 24.5 or later.');
 }
 
-/** Written in pieces, so that progress is told while a large part goes out. */
-const PIECE = 1024 * 1024;
+/** Bodies are written in chunks, so that progress is reported while a large part is being sent. */
+const CHUNK_BYTES = 1024 * 1024;
 
-/** Sends a body and ends the request; stops where the request has ended otherwise, be it by an early answer. */
+/** Sends a body and ends the request. Stops if the request ends first, for example because of an early response. */
 async function sendBody(
-  sent: ClientRequest,
+  outgoing: ClientRequest,
   body: RequestBody | undefined,
   onSent: ((bytes: number) => void) | undefined,
 ): Promise<void> {
-  if (body === undefined || typeof body === 'string') return void sent.end(body);
-  let over = false;
-  const { promise: whenOver, resolve: stop } = Promise.withResolvers<void>();
+  if (body === undefined || typeof body === 'string') return void outgoing.end(body);
+  let ended = false;
+  const { promise: whenEnded, resolve: stop } = Promise.withResolvers<void>();
   for (const event of ['close', 'error', 'response']) {
-    sent.once(event, () => {
-      over = true;
+    outgoing.once(event, () => {
+      ended = true;
       stop();
     });
   }
   let bytes = 0;
-  for await (const piece of piecesOf(body)) {
-    if (over) break;
-    const written = new Promise<void>((resolve) => sent.write(piece, () => resolve()));
-    bytes += piece.byteLength;
-    await Promise.race([written, whenOver]);
-    if (!over) onSent?.(bytes);
+  for await (const chunk of bodyChunks(body)) {
+    if (ended) break;
+    const written = new Promise<void>((resolve) => outgoing.write(chunk, () => resolve()));
+    bytes += chunk.byteLength;
+    await Promise.race([written, whenEnded]);
+    if (!ended) onSent?.(bytes);
   }
-  // An answer may be here already; if all was written, the connection serves for the next request.
-  if (!over || bytes === sizeOf(body)) sent.end();
+  // If there is a response already but everything was written, ending the request keeps the connection reusable.
+  if (!ended || bytes === bodySize(body)) outgoing.end();
 }
 
-async function* piecesOf(body: Exclude<RequestBody, string>): AsyncGenerator<Uint8Array> {
-  if (body instanceof Uint8Array) yield* cut(body);
-  else if (isList(body)) for (const piece of body) yield* cut(piece);
-  else if (body instanceof Blob) for await (const piece of body.stream()) yield piece as Uint8Array;
+async function* bodyChunks(body: Exclude<RequestBody, string>): AsyncGenerator<Uint8Array> {
+  if (body instanceof Uint8Array) yield* splitChunks(body);
+  else if (isChunkList(body)) for (const chunk of body) yield* splitChunks(chunk);
+  else if (body instanceof Blob) for await (const chunk of body.stream()) yield chunk as Uint8Array;
   else yield* body.open();
 }
 
-function* cut(bytes: Uint8Array): Generator<Uint8Array> {
-  for (let offset = 0; offset < bytes.byteLength; offset += PIECE) yield bytes.subarray(offset, offset + PIECE);
+function* splitChunks(bytes: Uint8Array): Generator<Uint8Array> {
+  for (let offset = 0; offset < bytes.byteLength; offset += CHUNK_BYTES)
+    yield bytes.subarray(offset, offset + CHUNK_BYTES);
 }

@@ -5,43 +5,43 @@ import type { PartMemory } from './part-memory.ts';
 import { pathSource } from './path-source.ts';
 import { streamSource } from './stream-source.ts';
 
-/** What the caller gave, as uploads read it. */
-export async function createSource(given: NodeSource, options: UploadOptions, pool: PartMemory): Promise<UploadSource> {
-  if (typeof given === 'string') return pathSource(given, pool);
-  if (given instanceof URL) return pathSource(fileURLToPath(given), pool);
-  const name = options.name ?? (given instanceof File ? given.name : undefined);
-  const called = name ?? 'The upload';
+/** Creates an upload source from the caller's argument. @throws TypeError for a stream without a valid `size`. */
+export async function createSource(input: NodeSource, options: UploadOptions, pool: PartMemory): Promise<UploadSource> {
+  if (typeof input === 'string') return pathSource(input, pool);
+  if (input instanceof URL) return pathSource(fileURLToPath(input), pool);
+  const name = options.name ?? (input instanceof File ? input.name : undefined);
+  const displayName = name ?? 'The upload';
 
-  if (given instanceof Uint8Array) {
-    const identity = { kind: 'bytes', name: called, size: given.byteLength } as const;
-    return streamSource(identity, name, () => once(given), { repeatable: true, pool });
+  if (input instanceof Uint8Array) {
+    const identity = { kind: 'bytes', name: displayName, size: input.byteLength } as const;
+    return streamSource(identity, name, () => yieldOnce(input), { repeatable: true, pool });
   }
-  if (given instanceof Blob) {
+  if (input instanceof Blob) {
     const identity = {
-      kind: given instanceof File ? 'file' : 'blob',
-      name: called,
-      size: given.size,
-      ...(given instanceof File && { modifiedAt: given.lastModified }),
+      kind: input instanceof File ? 'file' : 'blob',
+      name: displayName,
+      size: input.size,
+      ...(input instanceof File && { modifiedAt: input.lastModified }),
     } as const;
-    return streamSource(identity, name, () => given.stream(), { repeatable: true, pool });
+    return streamSource(identity, name, () => input.stream(), { repeatable: true, pool });
   }
 
   const { size } = options;
   if (size === undefined || !Number.isSafeInteger(size) || size < 0) {
-    throw new TypeError('A stream does not say how long it is: give its bytes as `size`.');
+    throw new TypeError('The size of a stream is unknown: set `size` to the number of its bytes.');
   }
-  const identity = { kind: 'stream', name: called, size } as const;
-  if (typeof given === 'function') return streamSource(identity, name, given, { repeatable: true, pool });
-  return streamSource(identity, name, () => given, { repeatable: false, pool });
+  const identity = { kind: 'stream', name: displayName, size } as const;
+  if (typeof input === 'function') return streamSource(identity, name, input, { repeatable: true, pool });
+  return streamSource(identity, name, () => input, { repeatable: false, pool });
 }
 
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+async function* yieldOnce(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
 }
 
 /**
- * What can be uploaded in Node: a path or a file: URL, bytes, a Blob or File, or a stream, which needs `size`. A function
- * that opens a stream is better than a stream: it can be begun anew where something has changed.
+ * What can be uploaded in Node.js: a path or a file: URL, bytes, a Blob or File, or a stream, which needs `size`. A function
+ * that opens a stream is better than a stream, because the upload can then restart if something has changed.
  */
 export type NodeSource =
   | string

@@ -1,10 +1,10 @@
 import { ByteReader } from '../byte-reader.ts';
 import type { SourceIdentity } from '../state.ts';
-import type { PartReader, ReadingPlan, UploadSource } from '../upload/source.ts';
+import type { PartReader, ReadPlan, UploadSource } from '../upload/source.ts';
 import { HashThread } from './hash-thread.ts';
 import type { PartMemory } from './part-memory.ts';
 
-/** Bytes that come one after the other: of a stream, of a Blob, of memory. `repeatable` where `open` can be called again. */
+/** A source that is read as a stream: a stream, a Blob, or bytes. `repeatable`: whether `open` can be called again. */
 export function streamSource(
   identity: SourceIdentity,
   name: string | undefined,
@@ -15,55 +15,55 @@ export function streamSource(
     identity,
     name,
     repeatable,
-    again: async () => source,
-    async whole() {
+    reopen: async () => source,
+    async readAll() {
       const bytes = Buffer.alloc(identity.size);
-      const feed = new ByteReader(open(), identity.name);
-      await feed.fill(bytes);
-      await feed.end();
+      const reader = new ByteReader(open(), identity.name);
+      await reader.fill(bytes);
+      await reader.assertEnd();
       return bytes;
     },
-    open: async (plan) => readStream(open(), identity.name, pool, plan),
+    open: async (plan) => openStreamReader(open(), identity.name, pool, plan),
     isUnchanged: async () => true,
   };
   return source;
 }
 
-/** Reads a stream, whose parts have to be held while they are sent: as many as fit, and at least one. */
-function readStream(
+/** Reads a stream. Its parts are kept while they are sent: as many as fit into `memory`, and at least one. */
+function openStreamReader(
   chunks: AsyncIterable<Uint8Array>,
   name: string,
   pool: PartMemory,
-  { partSize, memory, parts }: ReadingPlan,
+  { partSize, memory, parts }: ReadPlan,
 ): PartReader {
-  const feed = new ByteReader(chunks, name);
+  const reader = new ByteReader(chunks, name);
   const thread = new HashThread();
 
   async function read(size: number) {
-    const held = pool.take(partSize);
-    const body = new Uint8Array(held, 0, size);
-    await feed.fill(body);
-    return { held, body, sha1: await thread.part(0, size, held) };
+    const buffer = pool.allocate(partSize);
+    const body = new Uint8Array(buffer, 0, size);
+    await reader.fill(body);
+    return { buffer, body, sha1: await thread.hashPart(0, size, buffer) };
   }
 
   return {
-    mostHeld: Math.max(1, Math.min(Math.floor(memory / partSize), parts)),
-    async take(_offset, size) {
-      const { held, body, sha1 } = await read(size);
-      return { sha1, body, release: () => pool.release(held) };
+    maxUnreleased: Math.max(1, Math.min(Math.floor(memory / partSize), parts)),
+    async readPart(_offset, size) {
+      const { buffer, body, sha1 } = await read(size);
+      return { sha1, body, release: () => pool.release(buffer) };
     },
-    async skip(_offset, size) {
-      const { held, sha1 } = await read(size);
-      pool.release(held);
+    async hashPart(_offset, size) {
+      const { buffer, sha1 } = await read(size);
+      pool.release(buffer);
       return sha1;
     },
     async sha1() {
-      await feed.end();
-      return thread.whole();
+      await reader.assertEnd();
+      return thread.finish();
     },
     async [Symbol.asyncDispose]() {
       await thread[Symbol.asyncDispose]();
-      await feed.close();
+      await reader.close();
     },
   };
 }

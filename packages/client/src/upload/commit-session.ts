@@ -5,11 +5,11 @@ import { sleep } from '../retry.ts';
 import { isNameTaken, nameTakenError } from './conflict.ts';
 import { findCommitted } from './find-committed.ts';
 import { deleteSession, type OpenSession } from './open-session.ts';
-import { digestOf } from './part-sender.ts';
+import { renderDigest } from './part-sender.ts';
 import { isSessionGone, RestartUpload, restartIfGone } from './session-errors.ts';
 import { isNewFile, type UploadTask } from './upload.ts';
 
-/** Makes the file of its parts. Repeated where its answer was lost: the same session and digest give the same file. */
+/** Commits a session. A commit whose response was lost is repeated: the same session and digest give the same file. */
 export async function commitSession(
   upload: UploadTask,
   { session, state }: OpenSession,
@@ -17,62 +17,62 @@ export async function commitSession(
   sha1: string,
 ): Promise<FileObject> {
   try {
-    return await untilAnswered(upload, session, parts, sha1);
+    return await commitUntilDone(upload, session, parts, sha1);
   } catch (error) {
-    // Box forgets a session that is committed, and then the name is taken: perhaps by this very upload.
+    // Box forgets a committed session. Then the name is taken, possibly by this upload.
     if (isSessionGone(error) || isNameTaken(error) || error instanceof UnexpectedResponse) {
-      const file = await findCommitted(upload.client, committedTo(upload, state.session), sha1, upload.queryOptions);
+      const file = await findCommitted(upload.client, commitTarget(upload, state.session), sha1, upload.queryOptions);
       if (file !== undefined) {
-        // Made by somebody else, or by a commit whose answer was another one: the parts here are of no more use.
+        // Another client created it, or a commit whose response came from a proxy. The stored parts are no longer needed.
         await deleteSession(upload, state);
         return file;
       }
     }
-    throw explained(upload, error);
+    throw toCommitError(upload, error);
   }
 }
 
-async function untilAnswered(
+async function commitUntilDone(
   upload: UploadTask,
   session: UploadSession,
   parts: readonly UploadPart[],
   sha1: string,
 ): Promise<FileObject> {
-  const { client, options, signal, budget: patience } = upload;
+  const { client, options, signal, budget } = upload;
   const { attributes } = upload;
   const body = { parts: [...parts], ...(Object.keys(attributes).length > 0 && { attributes }) };
   for (;;) {
-    const committed = await patience.retry({ what: 'commit' }, () =>
+    const committed = await budget.retry({ what: 'commit' }, () =>
       client.chunkedUploads.createFileUploadSessionCommitByUrl(
         session.session_endpoints.commit,
         body,
-        { digest: digestOf(sha1), ...(options.ifMatch !== undefined && { ifMatch: options.ifMatch }) },
+        { digest: renderDigest(sha1), ...(options.ifMatch !== undefined && { ifMatch: options.ifMatch }) },
         { signal, retries: 0 },
       ),
     );
-    if (committed.files !== undefined) return singleFile(committed.files.entries);
-    // 202: the server is still reading what it has. It says so as long as it gets on.
+    if (committed.files !== undefined) return getSingleFile(committed.files.entries);
+    // 202: the server is still hashing. It returns 202 only as long as it makes progress.
     await sleep(committed.retryAfterMillis, signal);
   }
 }
 
-export function committedTo({ target }: UploadTask, session: { name: string; fileId?: string }) {
+export function commitTarget({ target }: UploadTask, session: { name: string; fileId?: string }) {
   if (session.fileId !== undefined) return { fileId: session.fileId };
   return isNewFile(target) ? { folderId: target.folderId, name: session.name } : { fileId: target.fileId };
 }
 
-function explained(upload: UploadTask, error: unknown): unknown {
+function toCommitError(upload: UploadTask, error: unknown): unknown {
   if (isSessionGone(error)) return restartIfGone(error);
   if (isNameTaken(error)) return nameTakenError(upload, error);
   if (error instanceof ApiError && /^(bad_digest|digest_mismatch|parts_mismatch)$/.test(error.code)) {
-    const message = `What the server has is not ${upload.source.identity.name} as it was read: it begins anew.`;
+    const message = `The stored parts do not match ${upload.source.identity.name}: starting from scratch.`;
     return new RestartUpload('source-changed', message, { cause: error });
   }
   return error;
 }
 
-export function singleFile(entries: readonly FileObject[]): FileObject {
+export function getSingleFile(entries: readonly FileObject[]): FileObject {
   const [file] = entries;
-  if (file === undefined) throw new Error('The server says that it took the file, and does not say which it is.');
+  if (file === undefined) throw new Error('The server accepted the upload but did not return the file.');
   return file;
 }

@@ -1,37 +1,37 @@
-const FIRST = 4;
-/** By how many it climbs at first: an upload over a long line is half over before single steps have come to its end. */
-const FIRST_STEP = 2;
-/** A further request at a time must bring this much, or it is not worth its memory. */
-const WORTH_IT = 1.05;
-const SHORTEST_WINDOW = 300;
-/** After how many windows a further request is tried again, where it brought nothing; and where there was trouble. */
+const INITIAL_LIMIT = 4;
+/** First increments. In single steps, an upload over a connection with high latency would be half done at the limit. */
+const INITIAL_STEP = 2;
+/** Another concurrent request has to increase the rate by this factor to be worth its memory. */
+const MIN_GAIN = 1.05;
+const MIN_WINDOW_MILLIS = 300;
+/** After how many windows another request is tried again: if it had no effect, and after a failure. */
 const WINDOWS_BEFORE_NEXT_PROBE = 20;
-const WINDOWS_AFTER_TROUBLE = 3;
-/** Requests that fail together are one trouble. */
-const ONE_TROUBLE = 1_000;
+const WINDOWS_AFTER_FAILURE = 3;
+/** Requests that fail within this time count as one failure. */
+const SAME_FAILURE_MILLIS = 1_000;
 
 /**
- * How many requests there should be at a time. It climbs: two more, and if the next window of parts is stored at least
- * 5 % faster, two more again; if not, back to what it was, and after a while a try with one more. Trouble (a refusal for load, a broken
- * connection) halves it. Windows are as long as twice the requests take, and at least 0.3 s.
+ * Decides how many requests are sent concurrently. It adds two. If the next window of parts is stored at least 5 % faster,
+ * it adds two more; otherwise it returns to the previous number, and later tries one more. A failure (an overloaded server,
+ * a lost connection) halves the number. A window lasts until twice as many parts as requests are stored, and at least 0.3 s.
  */
 export class ConcurrencyController {
-  readonly #most: number;
+  readonly #max: number;
   #limit: number;
   #probing = true;
-  #step = FIRST_STEP;
-  /** What the limit was before the last step. */
-  #before: number;
-  #hold = 0;
-  /** Bytes a millisecond of the window before. */
+  #step = INITIAL_STEP;
+  /** The limit before the last step. */
+  #previousLimit: number;
+  #windowsToWait = 0;
+  /** Bytes per millisecond in the previous window. */
   #rate = 0;
   #window: { since: number; bytes: number; parts: number };
-  #troubleAt = Number.NEGATIVE_INFINITY;
+  #failedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(most: number, now: number) {
-    this.#most = most;
-    this.#limit = Math.min(FIRST, most);
-    this.#before = this.#limit;
+  constructor(max: number, now: number) {
+    this.#max = max;
+    this.#limit = Math.min(INITIAL_LIMIT, max);
+    this.#previousLimit = this.#limit;
     this.#window = { since: now, bytes: 0, parts: 0 };
   }
 
@@ -39,43 +39,43 @@ export class ConcurrencyController {
     return this.#limit;
   }
 
-  /** A part of so many bytes was stored. */
-  stored(bytes: number, now: number): void {
+  /** Records that a part of this size was stored. */
+  recordStored(bytes: number, now: number): void {
     const window = this.#window;
     window.bytes += bytes;
     window.parts += 1;
-    if (window.parts < 2 * this.#limit || now - window.since < SHORTEST_WINDOW) return;
-    this.#judge(window.bytes / (now - window.since));
+    if (window.parts < 2 * this.#limit || now - window.since < MIN_WINDOW_MILLIS) return;
+    this.#evaluate(window.bytes / (now - window.since));
     this.#window = { since: now, bytes: 0, parts: 0 };
   }
 
-  /** A request was refused for load, or broke. */
-  onTrouble(now: number): void {
-    if (now - this.#troubleAt < ONE_TROUBLE) return;
-    this.#troubleAt = now;
+  /** Records that a request was refused because of load, or that its connection was lost. */
+  recordFailure(now: number): void {
+    if (now - this.#failedAt < SAME_FAILURE_MILLIS) return;
+    this.#failedAt = now;
     this.#limit = Math.max(1, Math.floor(this.#limit / 2));
     this.#probing = false;
     this.#step = 1;
-    this.#hold = WINDOWS_AFTER_TROUBLE;
+    this.#windowsToWait = WINDOWS_AFTER_FAILURE;
     this.#window = { since: now, bytes: 0, parts: 0 };
   }
 
-  #judge(rate: number): void {
-    const faster = rate >= this.#rate * WORTH_IT;
+  #evaluate(rate: number): void {
+    const isFaster = rate >= this.#rate * MIN_GAIN;
     this.#rate = rate;
-    if (this.#probing && !faster) {
-      this.#limit = this.#before;
+    if (this.#probing && !isFaster) {
+      this.#limit = this.#previousLimit;
       this.#probing = false;
       this.#step = 1;
-      this.#hold = WINDOWS_BEFORE_NEXT_PROBE;
+      this.#windowsToWait = WINDOWS_BEFORE_NEXT_PROBE;
       return;
     }
-    this.#hold -= 1;
-    const climbs = this.#limit < this.#most && (this.#probing || this.#hold <= 0);
-    if (climbs) {
-      this.#before = this.#limit;
-      this.#limit = Math.min(this.#most, this.#limit + this.#step);
+    this.#windowsToWait -= 1;
+    const increases = this.#limit < this.#max && (this.#probing || this.#windowsToWait <= 0);
+    if (increases) {
+      this.#previousLimit = this.#limit;
+      this.#limit = Math.min(this.#max, this.#limit + this.#step);
     }
-    this.#probing = climbs;
+    this.#probing = increases;
   }
 }

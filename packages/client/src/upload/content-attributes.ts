@@ -3,9 +3,9 @@ import { isStorableText, NOT_STORABLE } from '@partway/protocol/text';
 import type { UploadEvent, UploadOptions } from '../upload-options.ts';
 import type { UploadSource } from './source.ts';
 
-const MOST_DESCRIPTION = 256;
+const MAX_DESCRIPTION_CHARACTERS = 256;
 
-/** What an upload says of a file beside its bytes, in the wire's words. */
+/** The attributes of a file in an upload, with the API's field names. */
 export interface ContentAttributes {
   content_created_at?: string;
   content_modified_at?: string;
@@ -13,11 +13,12 @@ export interface ContentAttributes {
 }
 
 /**
- * What an upload says of a file, which the server takes: it would refuse it only when all bytes are there. A time of change
- * that no server takes (before the year 1 or after 9999) is left out, and said to be.
- * @throws TypeError for a date or description that the caller gave and no server takes.
+ * Creates the attributes of an upload. They are validated first, because the server validates them only after all bytes
+ * have arrived. A modification time of the source that servers refuse (before the year 1 or after 9999) is left out, with an
+ * event.
+ * @throws TypeError for a date or description of the caller that servers refuse.
  */
-export function checkedAttributes({
+export function createAttributes({
   options,
   source,
   emit,
@@ -28,15 +29,16 @@ export function checkedAttributes({
 }): ContentAttributes {
   const { contentCreatedAt, contentModifiedAt, description } = options;
   const { modifiedAt, name } = source.identity;
-  const ofSource =
-    contentModifiedAt === undefined && modifiedAt !== undefined ? wireDate(new Date(modifiedAt)) : undefined;
-  if (ofSource === 'none') {
-    const message = `${name} has a time of change that no server takes (before the year 1 or after 9999): it is left out.`;
+  const sourceDate =
+    contentModifiedAt === undefined && modifiedAt !== undefined ? renderDate(new Date(modifiedAt)) : undefined;
+  if (sourceDate === 'none') {
+    const message = `The modification time of ${name} is before the year 1 or after 9999, so it is left out.`;
     emit({ type: 'date-left-out', message });
   }
-  const modified = given('contentModifiedAt', contentModifiedAt) ?? (ofSource === 'none' ? undefined : ofSource);
-  const created = given('contentCreatedAt', contentCreatedAt);
-  checkDescription(description);
+  const modified =
+    renderDateOption('contentModifiedAt', contentModifiedAt) ?? (sourceDate === 'none' ? undefined : sourceDate);
+  const created = renderDateOption('contentCreatedAt', contentCreatedAt);
+  assertDescription(description);
   return {
     ...(created !== undefined && { content_created_at: created }),
     ...(modified !== undefined && { content_modified_at: modified }),
@@ -44,23 +46,23 @@ export function checkedAttributes({
   };
 }
 
-function given(option: string, date: Date | undefined): string | undefined {
-  const text = date === undefined ? undefined : wireDate(date);
+function renderDateOption(option: string, date: Date | undefined): string | undefined {
+  const text = date === undefined ? undefined : renderDate(date);
   if (text === 'none') throw new TypeError(`${option} must be a date within the years 1 to 9999 in UTC.`);
   return text;
 }
 
-/** Dates have no fractions on the wire. */
-function wireDate(date: Date): string | 'none' {
+/** Renders a date without a fraction, as the API requires. */
+function renderDate(date: Date): string | 'none' {
   if (Number.isNaN(date.getTime())) return 'none';
   const text = date.toISOString().replace(/\.\d+Z$/, 'Z');
   return wireDateFault(text) === undefined ? text : 'none';
 }
 
-function checkDescription(description: string | undefined): void {
+function assertDescription(description: string | undefined): void {
   if (description === undefined) return;
-  if ([...description].length > MOST_DESCRIPTION) {
-    throw new TypeError(`A description has at most ${MOST_DESCRIPTION} characters.`);
+  if ([...description].length > MAX_DESCRIPTION_CHARACTERS) {
+    throw new TypeError(`The description must have at most ${MAX_DESCRIPTION_CHARACTERS} characters.`);
   }
   if (!isStorableText(description)) throw new TypeError(`The description ${NOT_STORABLE}.`);
 }

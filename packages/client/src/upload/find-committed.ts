@@ -2,16 +2,16 @@ import type { FileObject } from '@partway/protocol/schemas/files';
 import type { CallOptions } from '../call.ts';
 import type { UploadClient } from './upload.ts';
 
-/** Where a commit may have put a file. */
-type CommittedTo = { fileId: string } | { folderId: string; name: string };
+/** The file that a commit may have created or updated. */
+type CommitTarget = { fileId: string } | { folderId: string; name: string };
 
 /**
- * The file that a commit made whose answer was lost, where the server does not repeat its answer (Box forgets a session
- * once it is committed): the file at that place, if its bytes are these.
+ * Finds the file of a commit whose response was lost, for servers that do not repeat the response (Box forgets a committed
+ * session). Resolves with the file at the target if it has this SHA-1.
  */
 export async function findCommitted(
   client: UploadClient,
-  place: CommittedTo,
+  place: CommitTarget,
   sha1: string,
   options: CallOptions,
 ): Promise<FileObject | undefined> {
@@ -26,6 +26,6 @@ async function findFileId(
   { folderId, name }: { folderId: string; name: string },
   options: CallOptions,
 ): Promise<string | undefined> {
-  const there = await client.folders.findItemByName(folderId, name, options);
-  return there?.type === 'file' ? there.id : undefined;
+  const item = await client.folders.findItemByName(folderId, name, options);
+  return item?.type === 'file' ? item.id : undefined;
 }

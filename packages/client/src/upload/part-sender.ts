@@ -7,186 +7,185 @@ import { ConcurrencyController } from './concurrency.ts';
 import { listStoredParts } from './list-parts.ts';
 import { PrioritySemaphore } from './semaphore.ts';
 import { isSessionGone, restartIfGone, sourceChangedError } from './session-errors.ts';
-import type { TakenPart } from './source.ts';
+import type { PartData } from './source.ts';
 import type { UploadTask } from './upload.ts';
 
-/** How often one part may arrive with other bytes than were sent. */
-const MOST_CORRUPTIONS = 8;
+/** How often one part can arrive with wrong bytes before the upload fails. */
+const MAX_CORRUPTIONS = 8;
 const IDLE_MILLIS = 60_000;
 
-interface Sending {
-  /** How many requests there may be at a time at most. */
-  most: number;
+interface PartSenderOptions {
+  /** Maximum number of concurrent requests. */
+  maxRequests: number;
   signal: AbortSignal;
-  /** Told how many there may be now, at first and whenever that changes. */
+  /** Called with the current limit of concurrent requests, first in the constructor and then whenever it changes. */
   onLimit(limit: number): void;
 }
 
-/** Sends the parts of one session: so many at a time as the line is worth, each as often as it takes. */
+/** Sends the parts of one session. It adjusts the number of concurrent requests, and retries parts. */
 export class PartSender {
   readonly #upload: UploadTask;
   readonly #session: UploadSession;
   readonly #signal: AbortSignal;
-  readonly #control: ConcurrencyController;
-  readonly #gate: PrioritySemaphore;
+  readonly #concurrency: ConcurrencyController;
+  readonly #semaphore: PrioritySemaphore;
   readonly #onLimit: (limit: number) => void;
-  /** A list that was asked for after the last trouble, shared by all who had it. */
-  #listing: Promise<ReadonlyMap<number, UploadPart>> | undefined;
+  /** The list of stored parts since the last failure, shared by all parts that failed. */
+  #listedParts: Promise<ReadonlyMap<number, UploadPart>> | undefined;
 
-  constructor(upload: UploadTask, session: UploadSession, { most, signal, onLimit }: Sending) {
+  constructor(upload: UploadTask, session: UploadSession, { maxRequests, signal, onLimit }: PartSenderOptions) {
     this.#upload = upload;
     this.#session = session;
     this.#signal = signal;
     this.#onLimit = onLimit;
-    this.#control = new ConcurrencyController(most, performance.now());
-    this.#gate = new PrioritySemaphore(this.#control.limit);
-    upload.meter.parallel = this.#control.limit;
-    onLimit(this.#control.limit);
+    this.#concurrency = new ConcurrencyController(maxRequests, performance.now());
+    this.#semaphore = new PrioritySemaphore(this.#concurrency.limit);
+    upload.meter.parallel = this.#concurrency.limit;
+    onLimit(this.#concurrency.limit);
   }
 
-  /** Resolves with the stored part. Throws `RestartUpload` where the session cannot become this source's any more. */
-  async send(part: PartProgress, taken: TakenPart): Promise<UploadPart> {
-    const { meter, budget: patience } = this.#upload;
+  /** Resolves with the stored part. @throws RestartUpload if the session can no longer be used for this source. */
+  async send(part: PartProgress, data: PartData): Promise<UploadPart> {
+    const { meter, budget } = this.#upload;
     let corruptions = 0;
     for (let attempt = 1; ; attempt += 1) {
       try {
-        const stored = await this.#try(part, taken);
-        patience.renew();
-        meter.stored(part, 'sent');
+        const stored = await this.#sendOnce(part, data);
+        budget.recordSuccess();
+        meter.recordStored(part, 'sent');
         return stored;
       } catch (error) {
-        meter.sent(part, 0);
+        meter.recordSent(part, 0);
         part.state = 'failed';
         if (isCorrupted(error)) corruptions += 1;
-        const stored = await this.#afterTrouble(part, taken, attempt, corruptions, error);
+        const stored = await this.#handleFailure(part, data, attempt, corruptions, error);
         if (stored !== undefined) {
-          patience.renew();
-          meter.stored(part, 'sent');
+          budget.recordSuccess();
+          meter.recordStored(part, 'sent');
           return stored;
         }
       }
     }
   }
 
-  async #try(part: PartProgress, { body, sha1 }: TakenPart): Promise<UploadPart> {
+  async #sendOnce(part: PartProgress, { body, sha1 }: PartData): Promise<UploadPart> {
     const { client, meter, size: total } = this.#upload;
-    await this.#gate.enter(part.offset, this.#signal);
+    await this.#semaphore.acquire(part.offset, this.#signal);
     try {
       part.state = 'sending';
       part.tries += 1;
       const range = `bytes ${part.offset}-${part.offset + part.size - 1}/${total}`;
-      const answer = await client.chunkedUploads.uploadFilePartByUrl(
+      const response = await client.chunkedUploads.uploadFilePartByUrl(
         this.#session.session_endpoints.upload_part,
         body,
-        { digest: digestOf(sha1), contentRange: range },
+        { digest: renderDigest(sha1), contentRange: range },
         {
           signal: this.#signal,
           retries: 0,
           idleMillis: IDLE_MILLIS,
-          onSent: (bytes) => meter.sent(part, bytes),
+          onSent: (bytes) => meter.recordSent(part, bytes),
         },
       );
-      this.#control.stored(part.size, performance.now());
-      return answer.part;
+      this.#concurrency.recordStored(part.size, performance.now());
+      return response.part;
     } finally {
-      this.#gate.leave();
-      this.#adjust();
+      this.#semaphore.release();
+      this.#applyLimit();
     }
   }
 
-  /** Waits before another try; gives the part where it turns out to be stored; throws where nothing helps. */
-  async #afterTrouble(
+  /** Waits before the next attempt. Resolves with the part if it turns out to be stored. @throws if a retry cannot help. */
+  async #handleFailure(
     part: PartProgress,
-    taken: TakenPart,
+    data: PartData,
     attempt: number,
     corruptions: number,
     error: unknown,
   ): Promise<UploadPart | undefined> {
-    const { budget: patience, source } = this.#upload;
+    const { budget, source } = this.#upload;
     this.#signal.throwIfAborted();
     if (isSessionGone(error)) throw restartIfGone(error);
-    if (error instanceof UnexpectedResponse) return this.#storedOrThrow(part, taken, error);
-    if (isOverlap(error)) return this.#storedOrOther(part, taken, error);
-    const mayBeTheSource = isCorrupted(error) || error instanceof TransportError;
-    // Either the line is at fault, or the source has changed between its being hashed and its being sent.
-    if (mayBeTheSource && !(await source.isUnchanged())) throw sourceChangedError(source.identity.name, error);
+    if (error instanceof UnexpectedResponse) return this.#getStored(part, data, error);
+    if (isOverlap(error)) return this.#resolveOverlap(part, data, error);
+    const mayBeSource = isCorrupted(error) || error instanceof TransportError;
+    // Either the connection corrupts data, or the source has changed after it was hashed.
+    if (mayBeSource && !(await source.isUnchanged())) throw sourceChangedError(source.identity.name, error);
     if (isCorrupted(error)) {
-      if (corruptions > MOST_CORRUPTIONS) throw error;
+      if (corruptions > MAX_CORRUPTIONS) throw error;
       return undefined;
     }
-    this.#listing = undefined;
-    this.#control.onTrouble(performance.now());
-    this.#adjust();
-    if (error instanceof ApiError) this.#gate.pause(error.retryAfterMillis ?? 0);
-    await patience.waitAfter({ what: 'part', offset: part.offset }, attempt, error, this.#signal);
+    this.#listedParts = undefined;
+    this.#concurrency.recordFailure(performance.now());
+    this.#applyLimit();
+    if (error instanceof ApiError) this.#semaphore.pause(error.retryAfterMillis ?? 0);
+    await budget.waitBeforeRetry({ what: 'part', offset: part.offset }, attempt, error, this.#signal);
     if (error instanceof TransportError || (error instanceof ApiError && error.status >= 500)) {
-      return this.#findStored(part, taken);
+      return this.#findStored(part, data);
     }
     return undefined;
   }
 
-  /** After a broken connection: the part, if it had arrived whole all the same. */
-  async #findStored(part: PartProgress, taken: TakenPart): Promise<UploadPart | undefined> {
-    const stored = (await this.#list()).get(part.offset);
-    return isSame(stored, part, taken) ? stored : undefined;
+  /** After a lost connection: the part, if it had arrived completely. */
+  async #findStored(part: PartProgress, data: PartData): Promise<UploadPart | undefined> {
+    const stored = (await this.#listParts()).get(part.offset);
+    return matchesPart(stored, part, data) ? stored : undefined;
   }
 
-  /** After an answer that is not the server's: the part, if it arrived behind it. */
-  async #storedOrThrow(part: PartProgress, taken: TakenPart, error: unknown): Promise<UploadPart> {
-    this.#listing = undefined;
-    const stored = await this.#findStored(part, taken);
+  /** After a response that is not the server's: the part, if it had arrived. */
+  async #getStored(part: PartProgress, data: PartData, error: unknown): Promise<UploadPart> {
+    this.#listedParts = undefined;
+    const stored = await this.#findStored(part, data);
     if (stored === undefined) throw error;
     return stored;
   }
 
-  /** Box answers a part that is stored already with an overlap: it is ours if it has our bytes. */
-  async #storedOrOther(part: PartProgress, taken: TakenPart, error: unknown): Promise<UploadPart | undefined> {
-    this.#listing = undefined;
-    const stored = (await this.#list()).get(part.offset);
-    if (isSame(stored, part, taken)) return stored;
+  /** Box returns an overlap error for a part that is already stored. It is the same part if it has the same bytes. */
+  async #resolveOverlap(part: PartProgress, data: PartData, error: unknown): Promise<UploadPart | undefined> {
+    this.#listedParts = undefined;
+    const stored = (await this.#listParts()).get(part.offset);
+    if (matchesPart(stored, part, data)) return stored;
     if (stored === undefined) {
-      // Refused for a part that is not there (yet): a try whose connection broke may still be under way.
-      const trial = { what: 'part', offset: part.offset } as const;
-      await this.#upload.budget.waitAfter(trial, part.tries, busy(error), this.#signal);
+      // The overlapping part is not stored yet: an earlier attempt whose connection was lost may still be in progress.
+      const attempted = { what: 'part', offset: part.offset } as const;
+      await this.#upload.budget.waitBeforeRetry(attempted, part.tries, toRetryable(error), this.#signal);
       return undefined;
     }
     throw sourceChangedError(this.#upload.source.identity.name, error);
   }
 
-  #list(): Promise<ReadonlyMap<number, UploadPart>> {
-    const { client, budget: patience } = this.#upload;
-    const { list_parts: address } = this.#session.session_endpoints;
-    this.#listing ??= patience
-      .retry({ what: 'session' }, () => listStoredParts(client, address, this.#signal), {
+  #listParts(): Promise<ReadonlyMap<number, UploadPart>> {
+    const { client, budget } = this.#upload;
+    const { list_parts: url } = this.#session.session_endpoints;
+    this.#listedParts ??= budget
+      .retry({ what: 'session' }, () => listStoredParts(client, url, this.#signal), {
         signal: this.#signal,
-        getsOn: false,
+        isProgress: false,
       })
       .catch((error) => {
         throw restartIfGone(error);
       });
-    return this.#listing;
+    return this.#listedParts;
   }
 
-  #adjust(): void {
+  #applyLimit(): void {
     const { meter, emit } = this.#upload;
-    const { limit } = this.#control;
+    const { limit } = this.#concurrency;
     if (limit === meter.parallel) return;
     meter.parallel = limit;
-    this.#gate.limit = limit;
+    this.#semaphore.limit = limit;
     this.#onLimit(limit);
-    emit({ type: 'parallel', parallel: limit, message: `Up to ${limit} requests at a time.` });
+    emit({ type: 'parallel', parallel: limit, message: `Up to ${limit} concurrent requests.` });
   }
 }
 
-/** The `digest` header of a SHA-1 in hex. */
-export function digestOf(hex: string): string {
+/** Renders the `digest` header for a SHA-1 in hex. */
+export function renderDigest(hex: string): string {
   const sha1 = parseSha1Hex(hex);
   if (sha1 === undefined) throw new TypeError(`"${hex}" is not a SHA-1.`);
   return `sha=${sha1ToBase64(sha1)}`;
 }
 
-/** Whether the part that the server has is made of these bytes. */
-function isSame(stored: UploadPart | undefined, { size }: PartProgress, { sha1 }: TakenPart): boolean {
+function matchesPart(stored: UploadPart | undefined, { size }: PartProgress, { sha1 }: PartData): boolean {
   return stored?.sha1 === sha1 && stored.size === size;
 }
 
@@ -198,7 +197,7 @@ function isOverlap(error: unknown): boolean {
   return error instanceof ApiError && error.status === 409 && /overlap/.test(error.code);
 }
 
-function busy(error: unknown): unknown {
+function toRetryable(error: unknown): unknown {
   if (!(error instanceof ApiError)) return error;
   return new ApiError({ ...error, message: error.message, code: 'operation_blocked_temporary' });
 }

@@ -1,32 +1,31 @@
 import type { PartProgress, UploadProgress } from '../upload-options.ts';
 
-/** Over how long the rate is taken, and how often it is looked at, in milliseconds. */
-const RATE_OVER = 5_000;
-const RATE_EVERY = 250;
+const RATE_WINDOW_MILLIS = 5_000;
+const SAMPLE_INTERVAL_MILLIS = 250;
 
-/** Counts what goes out and what has come to stand, and tells of it in a steady rhythm, also while nothing moves. */
+/** Counts sent and stored bytes, and reports progress at a fixed interval, even if nothing changes. */
 export class ProgressMeter implements Disposable {
   /** Bytes. */
   total: number;
   phase: UploadProgress['phase'] = 'starting';
   parallel = 0;
   parts: PartProgress[] = [];
-  /** Bytes that went out, those in vain among them. */
+  /** Bytes that were sent, including those that were sent again. */
   bytesSent = 0;
   #stored = 0;
-  #underWay = 0;
-  readonly #tell: ((progress: UploadProgress) => void) | undefined;
+  #inFlight = 0;
+  readonly #onProgress: ((progress: UploadProgress) => void) | undefined;
   readonly #timer: ReturnType<typeof setInterval> | undefined;
   #samples: { at: number; bytes: number }[] = [];
 
-  constructor(total: number, tell: ((progress: UploadProgress) => void) | undefined, interval: number) {
+  constructor(total: number, onProgress: ((progress: UploadProgress) => void) | undefined, interval: number) {
     this.total = total;
-    this.#tell = tell;
-    this.#timer = tell && setInterval(() => tell(this.progress()), interval);
+    this.#onProgress = onProgress;
+    this.#timer = onProgress && setInterval(() => onProgress(this.progress()), interval);
   }
 
-  /** The grid of a session, with nothing of it stored. */
-  begin(partSize: number): void {
+  /** Starts a session with this part size, without stored parts. */
+  setPartSize(partSize: number): void {
     const count = Math.ceil(this.total / partSize);
     this.parts = Array.from({ length: count }, (_, index) => ({
       offset: index * partSize,
@@ -36,34 +35,34 @@ export class ProgressMeter implements Disposable {
       tries: 0,
     }));
     this.#stored = 0;
-    this.#underWay = 0;
+    this.#inFlight = 0;
     this.#samples = [];
   }
 
-  /** So many bytes of a try have gone out. */
-  sent(part: PartProgress, bytes: number): void {
-    const more = bytes - part.sent;
+  /** Records how many bytes of the current attempt of a part have been sent. */
+  recordSent(part: PartProgress, bytes: number): void {
+    const added = bytes - part.sent;
     part.sent = bytes;
-    this.#underWay += more;
-    if (more > 0) this.bytesSent += more;
+    this.#inFlight += added;
+    if (added > 0) this.bytesSent += added;
     this.#sample();
   }
 
-  /** A part is stored, by this run or by one before. */
-  stored(part: PartProgress, state: 'sent' | 'stored'): void {
-    this.#underWay -= part.sent;
+  /** Records that a part is stored: `sent` by this run, or `stored` by an earlier one. */
+  recordStored(part: PartProgress, state: 'sent' | 'stored'): void {
+    this.#inFlight -= part.sent;
     part.sent = 0;
     part.state = state;
     this.#stored += part.size;
-    // What was there before did not go through the line now.
+    // Parts that were already stored must not count toward the rate.
     if (state === 'stored') this.#samples = [];
     this.#sample();
   }
 
-  /** A file in one piece: so many bytes have gone out. */
-  sentWhole(bytes: number): void {
-    this.bytesSent += Math.max(0, bytes - this.#underWay);
-    this.#underWay = Math.min(bytes, this.total);
+  /** Records how many bytes of a file that is uploaded in one request have been sent. */
+  recordSentWhole(bytes: number): void {
+    this.bytesSent += Math.max(0, bytes - this.#inFlight);
+    this.#inFlight = Math.min(bytes, this.total);
     this.#sample();
   }
 
@@ -71,15 +70,15 @@ export class ProgressMeter implements Disposable {
     return this.#stored;
   }
 
-  /** Goes on to the next phase and tells so at once. */
-  enter(phase: UploadProgress['phase']): void {
+  /** Enters a phase and reports it immediately. */
+  setPhase(phase: UploadProgress['phase']): void {
     if (phase === this.phase) return;
     this.phase = phase;
-    this.#tell?.(this.progress());
+    this.#onProgress?.(this.progress());
   }
 
   progress(): UploadProgress {
-    const bytesDone = this.phase === 'done' ? this.total : this.#stored + this.#underWay;
+    const bytesDone = this.phase === 'done' ? this.total : this.#stored + this.#inFlight;
     const bytesPerSecond = this.#rate();
     const left = this.total - bytesDone;
     return {
@@ -101,16 +100,16 @@ export class ProgressMeter implements Disposable {
   #sample(): void {
     const at = performance.now();
     const last = this.#samples.at(-1);
-    if (last !== undefined && at - last.at < RATE_EVERY) return;
-    this.#samples.push({ at, bytes: this.#stored + this.#underWay });
-    while ((this.#samples[0]?.at ?? at) < at - RATE_OVER) this.#samples.shift();
+    if (last !== undefined && at - last.at < SAMPLE_INTERVAL_MILLIS) return;
+    this.#samples.push({ at, bytes: this.#stored + this.#inFlight });
+    while ((this.#samples[0]?.at ?? at) < at - RATE_WINDOW_MILLIS) this.#samples.shift();
   }
 
   #rate(): number | undefined {
     const first = this.#samples[0];
     if (first === undefined) return undefined;
     const elapsed = performance.now() - first.at;
-    if (elapsed < RATE_EVERY) return undefined;
-    return Math.max(0, ((this.#stored + this.#underWay - first.bytes) * 1000) / elapsed);
+    if (elapsed < SAMPLE_INTERVAL_MILLIS) return undefined;
+    return Math.max(0, ((this.#stored + this.#inFlight - first.bytes) * 1000) / elapsed);
   }
 }

@@ -1,11 +1,14 @@
 import { isRetryable, RetryWindow, sleep } from '../retry.ts';
 import type { UploadEvent } from '../upload-options.ts';
 
-type Trial = Omit<Extract<UploadEvent, { type: 'retrying' }>, 'type' | 'message' | 'waitMillis' | 'error' | 'outage'>;
+type RetriedStep = Omit<
+  Extract<UploadEvent, { type: 'retrying' }>,
+  'type' | 'message' | 'waitMillis' | 'error' | 'outage'
+>;
 
 /**
- * How long an upload goes on trying: as long as anything gets on now and then. The time counts from the first failure after
- * the last success, so that a part that took long to send and then failed is tried again.
+ * Limits how long an upload retries without any progress. The time counts from the first failure after the last success, so
+ * that a part that took a long time and then failed is still retried.
  */
 export class RetryBudget {
   readonly #window: RetryWindow;
@@ -18,39 +21,38 @@ export class RetryBudget {
     this.#emit = emit;
   }
 
-  /** Something got on. */
-  renew(): void {
-    this.#window.renew();
+  recordSuccess(): void {
+    this.#window.recordSuccess();
   }
 
   /**
-   * Does it again and again while that may help; waits as long as the server asks for, or longer each time. Where it only
-   * asks how things stand, that brings nothing on: `getsOn` is false.
+   * Calls `act` until it succeeds or a retry cannot help. Waits as long as the server requests, or longer each time.
+   * `isProgress`: whether a success counts as progress. It is false for mere queries.
    */
   async retry<T>(
-    trial: Trial,
+    step: RetriedStep,
     act: () => Promise<T>,
-    { signal = this.#signal, getsOn = true }: { signal?: AbortSignal | undefined; getsOn?: boolean } = {},
+    { signal = this.#signal, isProgress = true }: { signal?: AbortSignal | undefined; isProgress?: boolean } = {},
   ): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
       try {
         const result = await act();
-        if (getsOn) this.renew();
+        if (isProgress) this.recordSuccess();
         return result;
       } catch (error) {
-        await this.waitAfter(trial, attempt, error, signal);
+        await this.waitBeforeRetry(step, attempt, error, signal);
       }
     }
   }
 
-  /** Waits before the next try. Throws `error` where another one would not help, or the patience is at an end. */
-  async waitAfter(trial: Trial, attempt: number, error: unknown, signal = this.#signal): Promise<void> {
+  /** Waits before the next attempt. @throws `error` if a retry cannot help or the time is over; the signal's reason. */
+  async waitBeforeRetry(step: RetriedStep, attempt: number, error: unknown, signal = this.#signal): Promise<void> {
     signal?.throwIfAborted();
     if (!isRetryable(error)) throw error;
-    const waitMillis = this.#window.waitAfter(attempt, error);
+    const waitMillis = this.#window.nextWait(attempt, error);
     const why = error instanceof Error ? error.message : String(error);
-    const message = `${why} Trying again in ${(waitMillis / 1000).toFixed(1)} s.`;
-    this.#emit({ type: 'retrying', ...trial, waitMillis, error, outage: this.#window.outage, message });
+    const message = `${why} Retrying in ${(waitMillis / 1000).toFixed(1)} s.`;
+    this.#emit({ type: 'retrying', ...step, waitMillis, error, outage: this.#window.outage, message });
     await sleep(waitMillis, signal);
   }
 }

@@ -1,7 +1,7 @@
-/** Lets so many in at a time, the smallest number first; others wait. */
+/** A semaphore that admits the waiter with the smallest number first. */
 export class PrioritySemaphore {
   #limit: number;
-  #inside = 0;
+  #active = 0;
   #pausedUntil = 0;
   #waiting: { order: number; enter(): void }[] = [];
 
@@ -9,14 +9,14 @@ export class PrioritySemaphore {
     this.#limit = limit;
   }
 
-  /** Those inside stay when the limit falls. */
+  /** Lowering the limit does not affect permits that are already acquired. */
   set limit(limit: number) {
     this.#limit = limit;
     this.#admit();
   }
 
-  /** Resolves once there is room. Whoever was let in leaves again. Rejects with the signal's reason. */
-  enter(order: number, signal: AbortSignal): Promise<void> {
+  /** Acquires a permit, which the caller has to release. Rejects with the signal's reason. */
+  acquire(order: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
       const onAbort = () => {
@@ -31,13 +31,13 @@ export class PrioritySemaphore {
         },
       };
       signal.addEventListener('abort', onAbort, { once: true });
-      const before = this.#waiting.findIndex((other) => other.order > order);
-      this.#waiting.splice(before === -1 ? this.#waiting.length : before, 0, waiter);
+      const index = this.#waiting.findIndex((other) => other.order > order);
+      this.#waiting.splice(index === -1 ? this.#waiting.length : index, 0, waiter);
       this.#admit();
     });
   }
 
-  /** Lets nobody in for so long. */
+  /** Admits nobody for this long. */
   pause(millis: number): void {
     const until = performance.now() + millis;
     if (until <= this.#pausedUntil) return;
@@ -45,55 +45,55 @@ export class PrioritySemaphore {
     setTimeout(() => this.#admit(), millis + 1);
   }
 
-  leave(): void {
-    this.#inside -= 1;
+  release(): void {
+    this.#active -= 1;
     this.#admit();
   }
 
   #admit(): void {
-    while (this.#inside < this.#limit && performance.now() >= this.#pausedUntil) {
+    while (this.#active < this.#limit && performance.now() >= this.#pausedUntil) {
       const next = this.#waiting.shift();
       if (next === undefined) return;
-      this.#inside += 1;
+      this.#active += 1;
       next.enter();
     }
   }
 }
 
-/** So many places; whoever takes one gives it back by `leave`. For one who takes them, one after the other. */
+/** A semaphore for a single caller that acquires permits one after the other. */
 export class Semaphore {
   #count: number;
-  #taken = 0;
+  #acquired = 0;
   #waiting: (() => void) | undefined;
 
   constructor(count: number) {
     this.#count = count;
   }
 
-  /** Those who sit stay when there are fewer. */
+  /** Lowering the count does not affect permits that are already acquired. */
   set count(count: number) {
     this.#count = count;
-    this.#call();
+    this.#wake();
   }
 
-  /** Resolves once there is a place. Rejects with the signal's reason. */
-  async take(signal: AbortSignal): Promise<void> {
-    while (this.#taken >= this.#count) {
+  /** Acquires a permit, which has to be released. Rejects with the signal's reason. */
+  async acquire(signal: AbortSignal): Promise<void> {
+    while (this.#acquired >= this.#count) {
       const { promise, resolve, reject } = Promise.withResolvers<void>();
       const onAbort = () => reject(signal.reason);
       this.#waiting = resolve;
       signal.addEventListener('abort', onAbort, { once: true });
       await promise.finally(() => signal.removeEventListener('abort', onAbort));
     }
-    this.#taken += 1;
+    this.#acquired += 1;
   }
 
-  leave(): void {
-    this.#taken -= 1;
-    this.#call();
+  release(): void {
+    this.#acquired -= 1;
+    this.#wake();
   }
 
-  #call(): void {
+  #wake(): void {
     this.#waiting?.();
     this.#waiting = undefined;
   }

@@ -9,33 +9,33 @@ import type { PartReader } from './source.ts';
 import type { UploadTask } from './upload.ts';
 
 /**
- * Reads the source from its first byte to its last and sends the parts that are not stored, in the order of their offsets,
- * several at a time. What is stored already is read as well: it proves that the source is still the same, and the digest of
- * the whole needs it. Resolves with all parts, by offset.
+ * Reads the source from start to end and sends the parts that are not stored, in the order of their offsets, several at a
+ * time. Stored parts are read too, to verify that the source has not changed and to hash the whole file. Resolves with all
+ * parts, ordered by offset.
  */
 export async function sendParts(
   upload: UploadTask,
   { session, stored }: OpenSession,
   reader: PartReader,
-  most: number,
+  maxRequests: number,
 ): Promise<UploadPart[]> {
   const { meter, source } = upload;
   const stop = new AbortController();
   const signal = upload.signal === undefined ? stop.signal : AbortSignal.any([upload.signal, stop.signal]);
-  const seats = new Semaphore(1);
+  const readAhead = new Semaphore(1);
   const sender = new PartSender(upload, session, {
-    most,
+    maxRequests,
     signal,
-    // One is read while the others are sent; more would only lie in memory.
+    // One part is read while the others are sent. More would only use memory.
     onLimit: (limit) => {
-      seats.count = Math.min(reader.mostHeld, limit + 1);
+      readAhead.count = Math.min(reader.maxUnreleased, limit + 1);
     },
   });
   const parts: UploadPart[] = [];
-  const under: Promise<void>[] = [];
+  const pending: Promise<void>[] = [];
 
-  /** What cannot be read any more may be another source by now. */
-  async function reading<T>(read: Promise<T>): Promise<T> {
+  /** If reading fails, the source may have changed. */
+  async function guardRead<T>(read: Promise<T>): Promise<T> {
     try {
       return await read;
     } catch (error) {
@@ -45,45 +45,46 @@ export async function sendParts(
   }
 
   async function send(part: PartProgress, index: number): Promise<void> {
-    const taken = await reading(reader.take(part.offset, part.size));
-    meter.enter('sending');
+    const data = await guardRead(reader.readPart(part.offset, part.size));
+    meter.setPhase('sending');
     const sending = sender
-      .send(part, taken)
+      .send(part, data)
       .then((done) => {
         parts[index] = done;
       })
       .finally(() => {
-        taken.release();
-        seats.leave();
+        data.release();
+        readAhead.release();
       });
-    // The first that fails for good stops the others; it is thrown when all have come to rest.
-    under.push(sending.catch((error) => stop.abort(error)));
+    // The first permanent failure stops the other parts. It is thrown when all have ended.
+    pending.push(sending.catch((error) => stop.abort(error)));
   }
 
   try {
     for (const [index, part] of meter.parts.entries()) {
       signal.throwIfAborted();
-      const known = stored.get(part.offset);
-      if (known === undefined) {
-        await seats.take(signal);
+      const storedPart = stored.get(part.offset);
+      if (storedPart === undefined) {
+        await readAhead.acquire(signal);
         await send(part, index);
       } else {
-        meter.enter('hashing');
-        const sha1 = await reading(reader.skip(part.offset, part.size));
-        if (known.sha1 !== sha1 || known.size !== part.size) throw changed(source.identity.name, part.offset);
-        meter.stored(part, 'stored');
-        parts[index] = known;
+        meter.setPhase('hashing');
+        const sha1 = await guardRead(reader.hashPart(part.offset, part.size));
+        if (storedPart.sha1 !== sha1 || storedPart.size !== part.size)
+          throw partChangedError(source.identity.name, part.offset);
+        meter.recordStored(part, 'stored');
+        parts[index] = storedPart;
       }
     }
   } catch (error) {
     stop.abort(error);
   }
-  await Promise.all(under);
+  await Promise.all(pending);
   signal.throwIfAborted();
   return parts;
 }
 
-function changed(name: string, offset: number): RestartUpload {
-  const message = `${name} has other bytes at ${offset} than those that were uploaded from there: it begins anew.`;
+function partChangedError(name: string, offset: number): RestartUpload {
+  const message = `${name} differs from the uploaded part at byte ${offset}: starting from scratch.`;
   return new RestartUpload('source-changed', message);
 }

@@ -1,47 +1,47 @@
 import type { SourceIdentity } from '../state.ts';
 import type { RequestBody } from '../transport.ts';
 
-/** What a file is uploaded from. */
+/** The source of an upload. */
 export interface UploadSource {
   readonly identity: SourceIdentity;
-  /** What the file is called unless the caller says otherwise; undefined where the source has no name. */
+  /** The default name of the file; undefined if the source has no name. */
   readonly name: string | undefined;
-  /** Whether it can be read again from its first byte on. */
+  /** Whether it can be read again from the start. */
   readonly repeatable: boolean;
-  /** The source as it is now, for an upload that begins anew. */
-  again(): Promise<UploadSource>;
-  /** All of it at once, for a small file. */
-  whole(): Promise<Uint8Array | Blob>;
-  open(plan: ReadingPlan): Promise<PartReader>;
-  /** Whether it is still what `identity` says. */
+  /** Returns the source in its current state, for an upload that starts from scratch. */
+  reopen(): Promise<UploadSource>;
+  /** Reads everything at once, for a small file. */
+  readAll(): Promise<Uint8Array | Blob>;
+  open(plan: ReadPlan): Promise<PartReader>;
+  /** Whether it still matches `identity`. */
   isUnchanged(): Promise<boolean>;
 }
 
-export interface ReadingPlan {
+export interface ReadPlan {
   /** Bytes. */
   partSize: number;
-  /** How many bytes of parts may be held. */
+  /** How many bytes of parts can be kept in memory. */
   memory: number;
-  /** How many parts are wanted at a time at most, the one being read among them. */
+  /** Maximum number of parts in use, including the one that is being read. */
   parts: number;
 }
 
-/** Reads a source from its first byte to its last, part by part, once. */
+/** Reads a source once from start to end, part by part. */
 export interface PartReader extends AsyncDisposable {
-  /** How many parts may be held, that is read and not released; 1 or more. */
-  readonly mostHeld: number;
-  /** Hashes the next part, and keeps it for sending. The caller releases it, and never holds more than `mostHeld`. */
-  take(offset: number, size: number): Promise<TakenPart>;
-  /** Hashes the next part, which needs no sending; gives its SHA-1 in hex. */
-  skip(offset: number, size: number): Promise<string>;
-  /** The SHA-1 in hex of everything read. @throws where the source has more to give. */
+  /** Maximum number of parts that are read and not yet released; 1 or more. */
+  readonly maxUnreleased: number;
+  /** Hashes the next part and keeps it for sending. The caller must release it, and must respect `maxUnreleased`. */
+  readPart(offset: number, size: number): Promise<PartData>;
+  /** Hashes the next part, which is not sent. Resolves with its SHA-1 in hex. */
+  hashPart(offset: number, size: number): Promise<string>;
+  /** Resolves with the SHA-1 in hex of all parts. @throws if the source has more bytes. */
   sha1(): Promise<string>;
 }
 
-export interface TakenPart {
+export interface PartData {
   /** Hex. */
   sha1: string;
-  /** Can be sent as often as need be until it is released. */
+  /** Can be sent any number of times until it is released. */
   body: RequestBody;
   release(): void;
 }

@@ -1,15 +1,15 @@
 import type { FileObject } from '@partway/protocol/schemas/files';
 import type { UploadState } from '../state.ts';
-import { commitSession, committedTo } from './commit-session.ts';
+import { commitSession, commitTarget } from './commit-session.ts';
 import { findCommitted } from './find-committed.ts';
 import { type OpenSession, openSession } from './open-session.ts';
 import { sendParts } from './send-parts.ts';
 import { isSessionGone, RestartUpload, restartIfGone } from './session-errors.ts';
 import type { UploadTask } from './upload.ts';
-import { forgetState, recallState, rememberState } from './upload-state.ts';
+import { deleteState, loadState, saveState } from './upload-state.ts';
 
-const MOST_PARALLEL = 8;
-const MEMORY = 128 * 1024 * 1024;
+const MAX_PARALLEL = 8;
+const DEFAULT_MEMORY = 128 * 1024 * 1024;
 
 interface UploadedInParts {
   file: FileObject;
@@ -18,48 +18,51 @@ interface UploadedInParts {
   bytesResumed: number;
 }
 
-/** One run through a session, from where an earlier one left it. Throws `RestartUpload` where that leads nowhere. */
+/** Uploads a source through a session, and resumes an earlier one. @throws RestartUpload if it has to start from scratch. */
 export async function uploadInParts(
   upload: UploadTask,
   onSession: (session: UploadState['session']) => void,
 ): Promise<UploadedInParts> {
   const { source, options, meter } = upload;
-  const opened = await openOrFind(upload);
+  const opened = await openSessionOrFindFile(upload);
   if ('file' in opened) return opened;
   const { session, stored, state } = opened;
   onSession(state.session);
 
-  const most = Math.min(Math.max(1, Math.floor(options.parallel ?? MOST_PARALLEL)), MOST_PARALLEL);
-  const plan = { partSize: session.part_size, memory: options.memory ?? MEMORY, parts: most + 1 };
+  const maxRequests = Math.min(Math.max(1, Math.floor(options.parallel ?? MAX_PARALLEL)), MAX_PARALLEL);
+  const plan = { partSize: session.part_size, memory: options.memory ?? DEFAULT_MEMORY, parts: maxRequests + 1 };
   await using reader = await source.open(plan);
-  const parts = await sendParts(upload, opened, reader, most);
+  const parts = await sendParts(upload, opened, reader, maxRequests);
   const sha1 = await reader.sha1();
   if (!(await source.isUnchanged())) {
-    throw new RestartUpload('source-changed', `${source.identity.name} changed while it was uploaded: it begins anew.`);
+    throw new RestartUpload(
+      'source-changed',
+      `${source.identity.name} changed during the upload: starting from scratch.`,
+    );
   }
 
-  meter.enter('committing');
-  await rememberState(upload, { ...state, sha1 });
+  meter.setPhase('committing');
+  await saveState(upload, { ...state, sha1 });
   const file = await commitSession(upload, opened, parts, sha1);
-  await forgetState(upload);
+  await deleteState(upload);
   const bytesResumed = [...stored.values()].reduce((sum, part) => sum + part.size, 0);
   return { file, sha1, sessionId: session.id, bytesResumed };
 }
 
-/** The session; or the file, where an earlier run's commit has made it and only its answer was lost. */
-async function openOrFind(upload: UploadTask): Promise<OpenSession | UploadedInParts> {
+/** Opens the session. Returns the file instead if an earlier run has committed it and only the response was lost. */
+async function openSessionOrFindFile(upload: UploadTask): Promise<OpenSession | UploadedInParts> {
   try {
     return await openSession(upload);
   } catch (error) {
-    const state = isSessionGone(error) ? await recallState(upload) : undefined;
+    const state = isSessionGone(error) ? await loadState(upload) : undefined;
     if (state?.sha1 === undefined) throw error;
     const file = await findCommitted(
       upload.client,
-      committedTo(upload, state.session),
+      commitTarget(upload, state.session),
       state.sha1,
       upload.queryOptions,
     );
-    await forgetState(upload);
+    await deleteState(upload);
     if (file !== undefined) {
       return { file, sha1: state.sha1, sessionId: state.session.id, bytesResumed: upload.size };
     }

@@ -7,13 +7,13 @@ import type { ProgressMeter } from './progress.ts';
 import type { RetryBudget } from './retry-budget.ts';
 import type { UploadSource } from './source.ts';
 
-/** What uploads need of a client. */
+/** The part of a client that uploads use. */
 export type UploadClient = Pick<
   Client<never>,
   'addresses' | 'chunkedUploads' | 'files' | 'folders' | 'store' | 'uploads'
 >;
 
-/** One call of `uploadFile`, in the hands of those who do its steps. */
+/** The context of one `uploadFile` call, shared by its steps. */
 export interface UploadTask {
   client: UploadClient;
   source: UploadSource;
@@ -22,19 +22,18 @@ export interface UploadTask {
   target: Target;
   options: UploadOptions;
   store: StateStore | undefined;
-  /** Under which the store has its state. */
+  /** The key of its state in the store. */
   key: string;
   meter: ProgressMeter;
-  /** What it says of the file beside its bytes. */
   attributes: ContentAttributes;
   budget: RetryBudget;
   signal: AbortSignal | undefined;
-  /** Of calls that only ask how things stand: they wait for a server that is away as long as the upload does. */
+  /** Options for queries. They wait as long as the upload does for a server that is down. */
   queryOptions: CallOptions;
   emit(event: UploadEvent): void;
 }
 
-/** Where the file goes. */
+/** A new file in a folder, or a new version of a file. */
 export type Target = { folderId: string; name: string } | { fileId: string; name: string | undefined };
 
 export function isNewFile(target: Target): target is { folderId: string; name: string } {

@@ -119,7 +119,7 @@ async function fetchRest(
       if (part.bytes < wanted.size) throw new TransportError('The connection ended before the file did.');
     } catch (error) {
       if (!(error instanceof TransportError) || !canRetry(error, true)) throw error;
-      if (part.bytes > before) window.renew();
+      if (part.bytes > before) window.recordSuccess();
       tries = part.bytes > before ? 1 : tries + 1;
       await window.wait(tries, error, options.signal);
     }

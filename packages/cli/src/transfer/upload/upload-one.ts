@@ -7,7 +7,7 @@ import {
   type UploadEvent,
   type UploadProgress,
 } from '@partway/client/node/index';
-import { MOST_NAMES, numberedName } from '@partway/client/upload/conflict';
+import { MAX_NAMES, numberedName } from '@partway/client/upload/conflict';
 import { EXIT, Failure } from '../../exit-codes.ts';
 import { formatBytes, formatSpeed } from '../../output/quantities.ts';
 import { escapeControl } from '../../output/text.ts';
@@ -147,11 +147,11 @@ async function comparedAfterwards(
   }
 }
 
-/** Bytes that are gone cannot be begun anew with: here it takes whoever pipes them in. */
+/** Bytes that are gone cannot be restarted: here it takes whoever pipes them in. */
 function ofInput(error: unknown): unknown {
   if (!(error instanceof SourceChangedError)) return error;
   const why = error.cause instanceof Error ? error.cause.message : error.message;
-  const happened = why.replace(/:? it begins anew\.$/, '.').replace(/([^.])$/, '$1.');
+  const happened = why.replace(/:? starting from scratch\.$/, '.').replace(/([^.])$/, '$1.');
   const advice = 'What was stored is thrown away. Run the same command again, with its input from the first byte on.';
   return new Failure(EXIT.failed, `${happened} ${advice}`, { cause: error });
 }
@@ -221,7 +221,7 @@ async function findUploaded(
   const renames = conflict === 'rename';
   const taken = new Map<string, RemoteItem>();
   let sha1: string | undefined;
-  for (let number = 0; number <= (renames ? MOST_NAMES : 0); number += 1) {
+  for (let number = 0; number <= (renames ? MAX_NAMES : 0); number += 1) {
     const called = numberedName(name, number);
     const there = await listing.find(called);
     if (there === undefined) break;
