@@ -1,7 +1,7 @@
 import type { ErrorObject } from '@partway/protocol/schemas/oauth';
 import type { TransportResponse } from './transport.ts';
 
-/** An error response of the server (wire: "Errors"). */
+/** An error response of the server. */
 export class ApiError extends Error {
   /** The HTTP status. */
   readonly status: number;

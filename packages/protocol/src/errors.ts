@@ -1,4 +1,4 @@
-/** The HTTP status of each error code (wire: "Errors"). A code that is not in this table does not compile. Most are Box's. */
+/** The HTTP status of each error code. A code that is not in this table does not compile. Most are Box's. */
 export const ERROR_STATUS = {
   bad_request: 400,
   bad_digest: 400,

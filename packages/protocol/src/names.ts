@@ -5,7 +5,7 @@ import { foldCase } from './text.ts';
 const MAX_ITEM_NAME_CHARACTERS = 255;
 
 /**
- * Returns why a text cannot be the name of a file or folder (wire: "Errors", names), or undefined if it can. Names are
+ * Returns why a text cannot be the name of a file or folder, or undefined if it can. Names are
  * stored as they were sent; `nameKey` decides which names are the same.
  */
 export function itemNameFault(name: string): Fault | undefined {

@@ -2,7 +2,7 @@ import type { AccessToken } from '@partway/protocol/schemas/oauth';
 import type { CallOptions } from '../call.ts';
 import type { Endpoint } from './endpoint.ts';
 
-/** The form of POST /oauth2/token: `grant_type` and the fields of that grant (wire: "Tokens"). */
+/** The form of POST /oauth2/token: `grant_type` and the fields of that grant. */
 interface TokenForm {
   grant_type: string;
   client_id?: string;

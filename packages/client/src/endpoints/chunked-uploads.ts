@@ -39,7 +39,7 @@ const PLAN: Shape = { hits: [{ offset: 'number', size: 'number', part_id: 'strin
 /** Upper limit in milliseconds for the wait before a commit in progress is repeated. */
 const MAX_COMMIT_WAIT = 60_000;
 
-/** Headers of a part (wire: "The reference call"). */
+/** Headers of a part. */
 export interface PartHeaders {
   /** `sha=` and the SHA-1 of the part in base64. */
   digest: string;

@@ -87,7 +87,7 @@ const STANDARD = {
   file_version: FileVersionMini,
 };
 
-/** A file as it is returned without `fields` (wire: "Objects"). */
+/** A file as it is returned without `fields`. */
 export const FileObject = Type.Object(STANDARD);
 export type FileObject = Static<typeof FileObject>;
 

@@ -38,7 +38,7 @@ const STANDARD = {
   item_collection: Type.Optional(ItemList),
 };
 
-/** A folder as it is returned without `fields` (wire: "Objects"). */
+/** A folder as it is returned without `fields`. */
 export const FolderObject = Type.Object(STANDARD);
 export type FolderObject = Static<typeof FolderObject>;
 

@@ -12,7 +12,7 @@ export const AccessToken = Type.Object({
 });
 export type AccessToken = Static<typeof AccessToken>;
 
-/** The body of every error response except 401, which has an empty body (wire: "Errors"). */
+/** The body of every error response except 401, which has an empty body. */
 export const ErrorObject = Type.Object({
   type: Type.Literal('error'),
   status: Type.Integer(),
