@@ -6,12 +6,13 @@ import { RULES } from './prose/rules.ts';
 import { TYPESCRIPT } from './prose/typescript-plugin.ts';
 
 /**
- * `npm run check:prose`: checks the English of the documentation and of some sources. `npm run check:prose -- FILE…` checks
- * only these files. In TypeScript, it reads comments and strings. CONTRIBUTING.md says how to write.
+ * `npm run check:prose`: checks the English of the documentation and of some packages. `npm run check:prose -- FILE…` checks
+ * only these files. In sources, it reads comments and strings. CONTRIBUTING.md says how to write.
  */
 const PAGES = [
   ...['*.md', 'docs/**/*.md', 'deploy/**/*.md', 'examples/**/*.md', 'test/**/*.md'],
   'packages/server/src/{auth,files,http}/**/*.ts',
+  'packages/{cli,client,protocol}/{bin,src}/**/*.{ts,js}',
 ];
 /** Generated or installed, or not rewritten yet. */
 const SKIPPED = ['test/clients/.lab/**', 'docs/understand/architecture.md', 'docs/understand/reading-the-code.md'];

@@ -17,7 +17,7 @@ export const TYPESCRIPT: KernelPlugin = {
   plugin: {
     Processor: class {
       availableExtensions() {
-        return ['.ts'];
+        return ['.ts', '.js'];
       }
       processor() {
         return {

@@ -90,7 +90,8 @@ const WORDY: readonly Avoided[] = [
   { pattern: /\b(?:is|are) able to\b/gi, instead: '"can"' },
   { pattern: /\bthe fact that\b/gi, instead: '"that"' },
   { pattern: /\be\.\s?g\.|\bi\.\s?e\./gi, instead: '"for example" or "that is"' },
-  { pattern: /\b([a-z]+)\s+\1\b(?<!\b(?:that|had)\s+\1)/gi, instead: 'the word once' },
+  // Not `--name NAME` of a command line, nor the two `end` of a shell script.
+  { pattern: /(?<!-)\b([a-z]+)\s+\1\b(?<!\b(?:that|had|end)\s+\1)/gi, instead: 'the word once' },
 ];
 
 /** American spelling. */

@@ -72,7 +72,7 @@ test('a developer token that was set is not printed', async () => {
       printed += text;
       if (printed.includes('Try it:')) server.kill('SIGTERM');
     }
-    assert.match(printed, /developer token {2}as set/);
+    assert.match(printed, /developer token {2}as configured/);
     assert.ok(!printed.includes(token));
   } finally {
     await rm(folder, { recursive: true });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
-import { listFor } from '../../packages/cli/src/transfer/upload/remote-listing.ts';
+import { readListing } from '../../packages/cli/src/transfer/upload/remote-listing.ts';
 import { createClient } from '../../packages/client/src/node/index.ts';
 import { type FaultProxy, type SeenRequest, startFaultProxy } from '../client/fault-proxy.ts';
 import { seededBytes } from '../support/bytes.ts';
@@ -75,7 +75,7 @@ test('a file of another size or other bytes is refused before it is sent, unless
   const refused = await counted(['upload', '-r', 'other']);
   assert.equal(refused.ended.code, 6);
   assert.equal(refused.sent, 0);
-  assert.match(refused.ended.stderr, /bytes\.bin: .*\(409 item_name_in_use\) Choose --conflict version/);
+  assert.match(refused.ended.stderr, /bytes\.bin: .*\(409 item_name_in_use\) Use --conflict version/);
   const single = await counted(['upload', 'other/size.bin', '--name', 'same.bin', '--to', '/other']);
   assert.deepEqual([single.ended.code, single.sent], [6, 0]);
 
@@ -125,7 +125,7 @@ test('a folder of any size on the server takes pages after what is here, and kee
   const client = createClient({ server: endless.url, token: place.server.token, store: false });
   const place_ = { client, folderId: '0', signal: new AbortController().signal };
   const names = Array.from({ length: 100 }, (_, n) => `mine ${n}`);
-  const listing = await listFor(place_, [...names, '3-7'], { renames: false });
+  const listing = await readListing(place_, [...names, '3-7'], { renames: false });
   assert.equal(pages, 23);
   assert.equal((await listing.find('3-7'))?.id, '37');
   assert.equal(endless.seen.filter(({ method }) => method === 'OPTIONS').length, 0);

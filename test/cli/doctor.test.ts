@@ -52,7 +52,7 @@ test('where all is well every line says so', async () => {
 test('a server that is away, a wrong token and a profile nobody has are told apart, each with what to do', async () => {
   const away = await doctor(place, ['--server', 'http://127.0.0.1:1']);
   assert.equal(away.code, 3);
-  assert.match(String(away.of('address')[0]?.message), /nothing listens at port 1 of 127\.0\.0\.1/);
+  assert.match(String(away.of('address')[0]?.message), /nothing listens on port 1 of 127\.0\.0\.1/);
   assert.match(String(away.of('address')[0]?.remedy), /partway serve/);
   const refused = await doctor(place, [], { env: { PARTWAY_TOKEN: 'nonsense' } });
   assert.equal(refused.code, 3);
@@ -72,21 +72,21 @@ test('a certificate is looked at before a token goes anywhere', async () => {
   assert.equal(trusted.of('tls')[0]?.state, 'warn');
   assert.match(
     String(trusted.of('tls')[0]?.message),
-    /a certificate for 127\.0\.0\.1 until \d{4}-\d\d-\d\d \([12] days\)/,
+    /certificate for 127\.0\.0\.1 valid until \d{4}-\d\d-\d\d \([12] days\)/,
   );
   const untrusted = await doctor(secure, [], { env: { NODE_EXTRA_CA_CERTS: '' } });
   assert.equal(untrusted.code, 3);
-  assert.match(String(untrusted.of('tls')[0]?.remedy), /whole chain.*NODE_EXTRA_CA_CERTS/);
+  assert.match(String(untrusted.of('tls')[0]?.remedy), /complete chain.*NODE_EXTRA_CA_CERTS/);
   assert.deepEqual(untrusted.of('token'), []);
   const plain = await doctor(place, ['--server', place.server.url.replace('http:', 'https:')]);
-  assert.match(String(plain.of('tls')[0]?.remedy), /speak TLS/);
+  assert.match(String(plain.of('tls')[0]?.remedy), /uses TLS/);
 });
 
 test('a certificate for another name, and one that has ended, are found', async () => {
   const { certificates } = secure.server;
   const url = new URL(secure.server.url);
   const later = Date.now() + 10 * 86_400_000;
-  assert.match((await checkTls(url, later)).message, /the certificate ended on/);
+  assert.match((await checkTls(url, later)).message, /the certificate expired on/);
   const [key, cert] = [place.at('other.key'), place.at('other.pem')];
   const subject = ['-subj', '/CN=other.example', '-addext', 'subjectAltName=DNS:other.example'];
   const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', key];
@@ -94,7 +94,7 @@ test('a certificate for another name, and one that has ended, are found', async 
   await using other = await openPlace({ env: { PARTWAY_TLS_CERT: cert, PARTWAY_TLS_KEY: key } });
   assert.ok(certificates !== undefined);
   const { of } = await doctor(other, [], { env: { NODE_EXTRA_CA_CERTS: cert } });
-  assert.match(String(of('tls')[0]?.message), /not one for 127\.0\.0\.1: it is for DNS:other\.example/);
+  assert.match(String(of('tls')[0]?.message), /is not for 127\.0\.0\.1, but for DNS:other\.example/);
 });
 
 /** A server whose answers are wrong in one way. */
@@ -123,8 +123,8 @@ test('a clock that is off and addresses that lead elsewhere are found', async ()
   assert.deepEqual(diagnoseClock(20_000), {
     check: 'clock',
     state: 'warn',
-    message: 'the server’s clock is 20 s ahead of this one',
-    remedy: 'Let both machines set their clocks by NTP: what apps sign lives a minute.',
+    message: 'the server’s clock is 20 s ahead of the local clock',
+    remedy: 'Synchronize both clocks with NTP. JWT assertions of apps are valid for a minute.',
   });
   await using elsewhere = await wrongServer(() => ({
     headers: {},
@@ -137,7 +137,7 @@ test('a clock that is off and addresses that lead elsewhere are found', async ()
 
 test('a data folder that is not there, lies open, or has no database is found', async () => {
   const missing = await doctor(place, ['--data', place.at('nowhere')]);
-  assert.match(String(missing.of('folder')[0]?.message), /is not there/);
+  assert.match(String(missing.of('folder')[0]?.message), /does not exist/);
   await mkdir(place.at('open'), { mode: 0o755 });
   const open = await doctor(place, ['--data', place.at('open')]);
   const said = open.of('folder').map(({ message }) => message);
@@ -155,7 +155,7 @@ test('a full disk and a file system that keeps nothing are found', async () => {
   const fine = await checkDisk('/data', { ...figures, bavail: 5e6, blocks: 6e6, ffree: 900, type: 0xef53 });
   assert.deepEqual(
     fine.map(({ state, message }) => `${state} ${message}`),
-    ['ok /data is on ext4', 'ok 19.1 GiB of 22.9 GiB are free'],
+    ['ok /data is on ext4', 'ok 19.1 GiB of 22.9 GiB free'],
   );
   const nfs = await checkDisk('/data', { ...figures, bavail: 5e6, ffree: 900, type: 0x6969 });
   assert.match(String(nfs[0]?.remedy), /over a network/);

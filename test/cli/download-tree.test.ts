@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { link, lstat, mkdir, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { TakenPaths } from '../../packages/cli/src/transfer/download/local-claims.ts';
+import { LocalPaths } from '../../packages/cli/src/transfer/download/local-claims.ts';
 import { localName } from '../../packages/cli/src/transfer/download/local-target.ts';
 import { startFaultProxy } from '../client/fault-proxy.ts';
 import { makeFile, sha1OfFile } from '../support/bytes.ts';
@@ -100,7 +100,7 @@ test('Ctrl-C stops a folder’s download in order', async () => {
   const ended = await running.ended;
   assert.equal(ended.code, 130, ended.stderr);
   assert.match(ended.stdout, /large\.bin: stopped/);
-  assert.match(ended.stderr, /Run the same command again: it goes on from here\./);
+  assert.match(ended.stderr, /Run the same command again to resume\./);
   await place.json(...args);
   assert.equal(await sha1OfFile(place.at('stopped/tree/b/large.bin')), sha1);
 });
@@ -150,8 +150,8 @@ test('links that stand in the folder are not followed out of it', async () => {
   await symlink(place.at('outside', 'new'), place.at('links', 'tree', 'nothing'));
   const ended = await download('-r', '/tree', '--to', 'links');
   assert.equal(ended.code, 6, ended.stderr);
-  assert.match(ended.stderr, /^\/tree\/b: .*is in the way: it is a link, which is not followed\./m);
-  assert.match(ended.stderr, /^\/tree\/a\.txt: .*is another one/m);
+  assert.match(ended.stderr, /^\/tree\/b: .*is in the way: it is a symbolic link, which is not followed\./m);
+  assert.match(ended.stderr, /^\/tree\/a\.txt: .*exists and differs/m);
   // With --force a link to a file is replaced itself, a link to a folder is not.
   assert.equal((await download('-r', '/tree', '--to', 'links', '--force')).code, 6);
   assert.ok((await lstat(place.at('links', 'tree', 'a.txt'))).isFile());
@@ -170,7 +170,7 @@ test('unfinished bytes are not written through a link', async () => {
   await symlink(place.at('sly', 'goal'), place.at('sly', `.partway-${file?.id}-${version}.part`));
   const ended = await download('/tree/a.txt', '--to', 'sly/named.txt');
   assert.equal(ended.code, 6);
-  assert.match(ended.stderr, /is there and is not a file: remove it/);
+  assert.match(ended.stderr, /exists and is not a file\. Remove it/);
   assert.equal((await below('sly')).length, 1);
 });
 
@@ -183,18 +183,18 @@ async function versionOf(id: string): Promise<string> {
 test('what cannot be asked for in one command is said before anything is fetched', async () => {
   const several = await download('/tree/a.txt', '/tree/nothing', '--to', 'no-folder');
   assert.equal(several.code, 2);
-  assert.match(several.stderr, /no-folder is none: make it first/);
+  assert.match(several.stderr, /no-folder is not one\. Create it first/);
   assert.equal((await download('/tree', '-r', '--file-version', '1')).code, 2);
   await writeFile(place.at('in-the-way'), '');
   const file = await download('/tree', '-r', '--to', 'in-the-way');
   assert.equal(file.code, 6);
-  assert.match(file.stderr, /in-the-way is in the way: it is no folder/);
+  assert.match(file.stderr, /in-the-way is in the way: it is not a folder/);
   assert.equal((await download('/tree', '-r', '--to', 'in-the-way/below')).code, 6);
   const nowhere = await download('/tree/a.txt', '--to', 'no-folder/a.txt');
   assert.equal(nowhere.code, 5);
   assert.match(
     nowhere.stderr,
-    /There is no folder \S+no-folder on this machine\. Make it first: mkdir -p \S+no-folder$/m,
+    /The local folder \S+no-folder does not exist\. Create it first: mkdir -p \S+no-folder$/m,
   );
   assert.equal((await download('', '--to', place.folder)).code, 2);
 });
@@ -204,13 +204,13 @@ test('a place where no folder can be made is given up', {
 }, async () => {
   const ended = await download('/tree', '-r', '--to', '/proc/partway/below');
   assert.equal(ended.code, 1);
-  assert.match(ended.stderr, /^\/tree: \/proc\/partway cannot be made there\.$/m);
+  assert.match(ended.stderr, /^\/tree: \/proc\/partway cannot be created\.$/m);
 });
 
 test('names are the system’s own business where it has its own', () => {
   for (const name of ['NUL', 'com1.txt', 'a:b', 'a\\b', 'ends.', 'ends ', 'what?', 'lpt9']) {
     assert.equal(localName(name, 'linux'), name);
-    assert.throws(() => localName(name, 'win32'), /cannot be a name here/);
+    assert.throws(() => localName(name, 'win32'), /cannot be a local name/);
   }
   for (const name of ['nulls', 'com10', 'a.b', '..a', 'ünï']) assert.equal(localName(name, 'win32'), name);
 });
@@ -229,7 +229,7 @@ test('two files of one run that come to one place here do not overwrite each oth
     assert.equal(ended.code, 6, ended.stderr);
     assert.match(
       ended.stderr,
-      /It is not downloaded: \/left\/photos\/x\.jpg and \/right\/photos\/x\.jpg would both be .*\/meet\/x\.jpg here/,
+      /Not downloaded: \/left\/photos\/x\.jpg and \/right\/photos\/x\.jpg have the same local path, .*\/meet\/x\.jpg\./,
     );
     assert.equal(await readFile(place.at('meet', 'x.jpg'), 'utf8'), 'left');
   }
@@ -240,19 +240,22 @@ test('two files of one run that come to one place here do not overwrite each oth
   // The same file twice is one.
   const twice = await download('/left/photos/x.jpg', 'left/photos/X.JPG', '--to', 'meet');
   assert.equal(twice.code, 0, twice.stderr);
-  assert.match(twice.stderr, /is passed over: it was named before/);
+  assert.match(twice.stderr, /Skipped .*: named twice/);
 });
 
 test('items that the file system takes for one place are told apart by what is there, and only then', async () => {
-  const claims = new TakenPaths();
+  const claims = new LocalPaths();
   const folder = place.at('claims');
   await mkdir(folder);
   const item = (label: string, id: string) => ({ label, id, kind: 'file' as const });
-  (await claims.take(join(folder, 'A.txt'), item('/A.txt', '1')))();
+  (await claims.claim(join(folder, 'A.txt'), item('/A.txt', '1')))();
   // This file system has room for both.
   await writeFile(join(folder, 'A.txt'), 'A');
-  (await claims.take(join(folder, 'a.txt'), item('/a.txt', '2')))();
+  (await claims.claim(join(folder, 'a.txt'), item('/a.txt', '2')))();
   // One that has not looks like a link of one file under both names.
   await link(join(folder, 'A.txt'), join(folder, 'a.TXT'));
-  await assert.rejects(claims.take(join(folder, 'a.TXT'), item('/a.TXT', '3')), /\/A\.txt and \/a\.TXT would both be/);
+  await assert.rejects(
+    claims.claim(join(folder, 'a.TXT'), item('/a.TXT', '3')),
+    /\/A\.txt and \/a\.TXT have the same local path/,
+  );
 });

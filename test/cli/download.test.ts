@@ -69,7 +69,7 @@ test('bytes that are not the file’s never get its name', async () => {
   await writeFile(unfinished(to), Buffer.alloc(1000));
   const ended = await download('/source.bin', '--to', to);
   assert.equal(ended.code, 1);
-  assert.match(ended.stderr, new RegExp(`instead of ${sha1}, and are thrown away`));
+  assert.match(ended.stderr, new RegExp(`instead of ${sha1} and were deleted`));
   assert.deepEqual(await readdir(place.at(to)), []);
   assert.equal((await download('/source.bin', '--to', to)).code, 0);
 });
@@ -79,12 +79,12 @@ test('a file that is there is left alone: the same one is enough, another one ne
   await writeFile(place.at(to, 'source.bin'), 'mine');
   const refused = await download('/source.bin', '--to', to);
   assert.equal(refused.code, 6);
-  assert.match(refused.stderr, /--force to replace it/);
+  assert.match(refused.stderr, /overwrite it with --force/);
   assert.equal(await readFile(place.at(to, 'source.bin'), 'utf8'), 'mine');
   assert.equal((await download('/source.bin', '--to', to, '--force')).code, 0);
   const again = await download('/source.bin', '--to', to);
   assert.equal(again.code, 0);
-  assert.match(again.stdout, /is here already/);
+  assert.match(again.stdout, /skipped, identical file exists/);
 });
 
 test('an earlier version comes by its id, and of several files those that are there', async () => {

@@ -84,15 +84,15 @@ test('what is wrong with TLS is said in words, at once, with what to do', async 
     [
       `https://127.0.0.1:${old.port}`,
       { NODE_EXTRA_CA_CERTS: expired.file },
-      /its certificate has expired\. \(CERT_HAS_EXPIRED\) It has to be renewed/,
+      /its certificate has expired\. \(CERT_HAS_EXPIRED\) Renew the certificate/,
     ],
     [
       `https://127.0.0.1:${elsewhere.port}`,
       { NODE_EXTRA_CA_CERTS: other.file },
-      /its certificate is for another name\. .* Use the name/,
+      /its certificate is for another name\. .* Use an address with the name/,
     ],
     [`https://127.0.0.1:${plain.port}`, {}, /this port does not speak TLS\. .*begins with http:\/\//],
-    [`http://127.0.0.1:${neither.port}`, {}, /what answers there does not speak HTTP\. .*begins with https:\/\//],
+    [`http://127.0.0.1:${neither.port}`, {}, /the service on this port does not speak HTTP\. .*begins with https:\/\//],
     [`http://127.0.0.1:${plain.port}`, {}, /returned 200 with “<html>”, which is not a response of this API/],
   ];
   for (const [server, env, said] of cases) {
@@ -105,7 +105,7 @@ test('what is wrong with TLS is said in words, at once, with what to do', async 
   }
   const closed = await place.run(['ls'], { env: { PARTWAY_SERVER: `http://127.0.0.1:${trusted.port}` } });
   assert.equal(closed.code, 7);
-  assert.match(closed.stderr, /http:\/\/ or https:\/\/ as it should|begins with https:\/\//);
+  assert.match(closed.stderr, /begins with http:\/\/ or https:\/\/|begins with https:\/\//);
 });
 
 test('a server that cannot start says why, and what to do', async () => {
@@ -114,11 +114,14 @@ test('a server that cannot start says why, and what to do', async () => {
   const used = new URL(place.server.url).host;
   const inUse = await serve(used);
   assert.equal(inUse.code, 1);
-  assert.match(inUse.stderr, new RegExp(`${used} is in use by another program, .*choose another with --listen`));
+  assert.match(
+    inUse.stderr,
+    new RegExp(`${used} is in use by another program, .*choose another address with --listen`),
+  );
   const token = { PARTWAY_TOKEN: 'a-token-that-is-long-enough-0123456789' };
   const elsewhere = await serve('203.0.113.7:4400', token);
   assert.equal(elsewhere.code, 1);
-  assert.match(elsewhere.stderr, /This machine has no address 203\.0\.113\.7/);
+  assert.match(elsewhere.stderr, /This machine does not have the address 203\.0\.113\.7/);
   const pem = await certificate('swapped', 'IP:127.0.0.1');
   const swapped = await serve('127.0.0.1:0', {
     PARTWAY_TLS_CERT: pem.file.replace('.pem', '.key'),
@@ -127,7 +130,7 @@ test('a server that cannot start says why, and what to do', async () => {
   assert.equal(swapped.code, 1);
   assert.match(
     swapped.stderr,
-    /The certificate or its key cannot be read .*PARTWAY_TLS_CERT and PARTWAY_TLS_KEY name PEM files/,
+    /The certificate or its key cannot be read .*PARTWAY_TLS_CERT and PARTWAY_TLS_KEY must be PEM files/,
   );
   await mkdir(place.at('damaged'));
   await writeFile(place.at('damaged', 'partway.sqlite'), 'not a database '.repeat(1000));
@@ -143,7 +146,7 @@ test('what is in the way on this machine is said by its path', {
   await chmod(place.at('secret.txt'), 0);
   const ended = await place.run(['upload', 'secret.txt']);
   assert.equal(ended.code, 1);
-  assert.match(ended.stderr, /secret\.txt may not be read or written by this user\. Change its permissions/);
+  assert.match(ended.stderr, /This user has no permission for \S*secret\.txt\. Change its permissions/);
 });
 
 test('errors of the system are told in words, with what to do', () => {
@@ -151,20 +154,20 @@ test('errors of the system are told in words, with what to do', () => {
     explain(Object.assign(new Error(`${code}: raw`), { code, ...more })).message;
   const path = '/some/file';
   for (const [code, said] of [
-    ['ENOENT', /^\/some\/file is not there\.$/],
-    ['ENOTDIR', /is not there: a part of its path is a file/],
+    ['ENOENT', /^\/some\/file does not exist\.$/],
+    ['ENOTDIR', /does not exist: part of its path is a file/],
     ['EISDIR', /is a folder, not a file/],
-    ['EEXIST', /is there already/],
-    ['EACCES', /may not be read or written by this user/],
-    ['EPERM', /may not be read or written by this user/],
-    ['ENAMETOOLONG', /longer than names may be here/],
+    ['EEXIST', /already exists/],
+    ['EACCES', /This user has no permission for \/some\/file/],
+    ['EPERM', /This user has no permission for \/some\/file/],
+    ['ENAMETOOLONG', /is too long for this file system/],
     ['ENOSPC', /^The disk is full: \/some\/file could not be written/],
-    ['EDQUOT', /quota on this disk is used up/],
-    ['EFBIG', /larger than files may be here/],
-    ['EROFS', /may only be read/],
+    ['EDQUOT', /disk quota is used up/],
+    ['EFBIG', /exceed the maximum file size/],
+    ['EROFS', /on a read-only file system/],
     ['EBUSY', /in use by another program/],
     ['EIO', /^The disk failed at \/some\/file/],
-    ['ELOOP', /circle of links/],
+    ['ELOOP', /circular symbolic link/],
   ] as const) {
     assert.match(of(code, { path }), said);
     assert.doesNotMatch(of(code, { path }), /raw/);
@@ -177,9 +180,9 @@ test('errors of the system are told in words, with what to do', () => {
     assert.match(of(code, listen), /127\.0\.0\.1.*--listen \(PARTWAY_LISTEN\)/, code);
   }
   for (const [errcode, said] of [
-    [5, /Another process holds the database/],
-    [517, /Another process holds the database/],
-    [8, /may only be read/],
+    [5, /Another process has locked the database/],
+    [517, /Another process has locked the database/],
+    [8, /The database is read-only/],
     [10, /The disk failed/],
     [11, /The database is damaged\. .*restore the last backup/],
     [13, /The disk is full/],
@@ -221,8 +224,8 @@ test('errors of connections are told in words, with what to do, and end with cod
     assert.equal(exitCode, 7);
     assert.match(
       message,
-      new RegExp(`^The connection to h:1 failed: .*\\(${code}\\) .*partway doctor looks closer\\.$`),
+      new RegExp(`^The connection to h:1 failed: .*\\(${code}\\) .*For details, run partway doctor\\.$`),
     );
-    assert.doesNotMatch(message, /Is the server running, and is this its address\?/, code);
+    assert.doesNotMatch(message, /Check that the server is running, and that this is its address/, code);
   }
 });

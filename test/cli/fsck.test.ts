@@ -68,14 +68,14 @@ describe('partway fsck', () => {
     await uploadWhole('whole.bin');
     const ended = await fsck();
     assert.equal(ended.code, 0, ended.stdout + ended.stderr);
-    assert.match(ended.stdout, /Read 1 contents and 0 parts/);
-    assert.match(ended.stdout, /Everything is as it should be/);
+    assert.match(ended.stdout, /Verified 1 blobs and 0 parts/);
+    assert.match(ended.stdout, /No problems found/);
   });
 
   test('a repair is refused while the server runs, and says what to do', async () => {
     const ended = await fsck('--repair');
     assert.equal(ended.code, 1);
-    assert.match(ended.stderr, /in use by process \d+.*Stop the server, then repair/);
+    assert.match(ended.stderr, /in use by process \d+.*Stop the server before you repair/);
   });
 
   test('there is nothing to check where no server ever was', async () => {
@@ -207,6 +207,6 @@ describe('partway fsck', () => {
     const env = { PARTWAY_DATABASE: 'postgres://nobody@127.0.0.1:1/nothing' };
     const ended = await run(['fsck', '--data', server.dataFolder, '--repair'], { env });
     assert.equal(ended.code, 2);
-    assert.match(ended.stderr, /Stop them all, then say --all-stopped/);
+    assert.match(ended.stderr, /Stop all nodes, then add --all-stopped/);
   });
 });

@@ -42,7 +42,7 @@ for (const conflict of ['fail', 'version', 'rename']) {
       assert.ok(listed.includes(up), listed.join());
       assert.ok(
         ended.stderr.includes(
-          `${folder}/${refused}: It is not uploaded: ${folder}/${up} and ${folder}/${refused} would have one name`,
+          `${folder}/${refused}: Not uploaded: ${folder}/${up} and ${folder}/${refused} have the same name`,
         ),
         ended.stderr,
       );
@@ -63,7 +63,7 @@ test('files of one name out of two folders are not versions of one file', async 
     assert.equal(ended.code, 6);
     assert.match(
       ended.stderr,
-      /two\/a\.txt: It is not uploaded: one\/a\.txt and two\/a\.txt would have one name on the server\./,
+      /two\/a\.txt: Not uploaded: one\/a\.txt and two\/a\.txt have the same name on the server\./,
     );
     assert.deepEqual(await there('/both'), ['a.txt']);
   }
@@ -80,7 +80,7 @@ test('folders of one name become one, and what meets in them is refused by name'
   await place.json('mkdir', '/merged');
   const ended = await upload('-r', 'left/photos', 'right/photos', '--to', '/merged', '--conflict', 'version');
   assert.equal(ended.code, 6);
-  assert.match(ended.stderr, /left\/photos\/2026\/x\.jpg and right\/photos\/2026\/x\.jpg would have one name/);
+  assert.match(ended.stderr, /left\/photos\/2026\/x\.jpg and right\/photos\/2026\/x\.jpg have the same name/);
   assert.deepEqual(await there('/merged/photos/2026'), ['left.jpg', 'right.jpg', 'x.jpg']);
 });
 
@@ -92,8 +92,8 @@ test('folders whose names differ in their case only, and a file beside a folder 
   await writeFile(place.at('kinds', 'NAME'), 'file');
   const ended = await upload('-r', 'kinds', '--conflict', 'version');
   assert.equal(ended.code, 6);
-  assert.match(ended.stderr, /kinds\/dir: It is not uploaded: kinds\/Dir and kinds\/dir would have one name/);
-  assert.match(ended.stderr, /kinds\/NAME: It is not uploaded: kinds\/name and kinds\/NAME would have one name/);
+  assert.match(ended.stderr, /kinds\/dir: Not uploaded: kinds\/Dir and kinds\/dir have the same name/);
+  assert.match(ended.stderr, /kinds\/NAME: Not uploaded: kinds\/name and kinds\/NAME have the same name/);
   assert.deepEqual(await there('/kinds'), ['Dir', 'name']);
   assert.deepEqual(await there('/kinds/Dir'), []);
   // Numbered, a file finds a place beside the folder.
@@ -109,7 +109,7 @@ test('the same file named twice goes up once, also through a link', async () => 
   await place.json('mkdir', '/twice');
   const ended = await upload('links/real.txt', './links/real.txt', 'links/in/real.txt', '--to', '/twice');
   assert.equal(ended.code, 0, ended.stderr);
-  assert.match(ended.stderr, /links\/in\/real\.txt is passed over: it was named before\./);
+  assert.match(ended.stderr, /Skipped \S*links\/in\/real\.txt: named twice\./);
   assert.deepEqual(await there('/twice'), ['real.txt']);
 });
 
@@ -128,7 +128,7 @@ test('a local name that is not UTF-8 is said to be that, and nothing is made for
   const ended = await upload('-r', 'bytes');
   assert.equal(ended.code, 1);
   for (const escaped of ['dir\\xe9', 'caf\\xe9.txt', 'surrogate\\xed\\xa0\\x80']) {
-    assert.ok(ended.stderr.includes(`bytes/${escaped}: Its name is not valid UTF-8: ${escaped}.`), ended.stderr);
+    assert.ok(ended.stderr.includes(`bytes/${escaped}: The name is not valid UTF-8: ${escaped}.`), ended.stderr);
   }
   assert.deepEqual(await there('/bytes'), ['good.txt']);
 
@@ -136,7 +136,7 @@ test('a local name that is not UTF-8 is said to be that, and nothing is made for
   for (const command of ["upload bytes/caf$'\\xe9'.txt", "upload -r bytes/dir$'\\xe9'"]) {
     const failed = await shell(command);
     assert.equal(failed.code, 1);
-    assert.match(failed.stderr, /Its name is not valid UTF-8: bytes\/(caf\\xe9\.txt|dir\\xe9)\./);
+    assert.match(failed.stderr, /The name is not valid UTF-8: bytes\/(caf\\xe9\.txt|dir\\xe9)\./);
   }
   for (const command of [
     "mkdir /new$'\\xe9'",

@@ -203,7 +203,7 @@ test('a folder that somebody made before is not taken for one’s own after a lo
   );
   const second = await place.run(['mkdir', '/theirs'], { env: { PARTWAY_SERVER: proxy.url } });
   assert.equal(second.code, 6, second.stdout);
-  assert.match(second.stderr, /\/theirs is there already/);
+  assert.match(second.stderr, /\/theirs already exists/);
 });
 
 test('an app’s token that cannot be had for a while is asked for again', async () => {

@@ -26,7 +26,7 @@ test('whoever logs in with a token is told who they are, and needs to name no se
   const env = newHome('by-token');
   const ended = await logIn(env, `${place.server.token}\n`, '--token-stdin', '--name', 'here');
   assert.equal(ended.code, 0, ended.stderr);
-  assert.match(ended.stdout, /You are Developer <developer@partway\.local> at http/);
+  assert.match(ended.stdout, /Logged in to http\S+ as Developer <developer@partway\.local>\./);
   assert.equal((await stat(profilesOf('by-token'))).mode & 0o777, 0o600);
 
   assert.equal((await run(['mkdir', '/by-token'], { env })).code, 0);
@@ -37,7 +37,7 @@ test('whoever logs in with a token is told who they are, and needs to name no se
   assert.ok(!listed.stdout.includes(place.server.token));
 
   const out = await run(['logout'], { env });
-  assert.match(out.stdout, /here .* is forgotten/);
+  assert.match(out.stdout, /Deleted profile "here" /);
   assert.ok(!(await readFile(profilesOf('by-token'), 'utf8')).includes(place.server.token));
 });
 
@@ -70,7 +70,7 @@ test('credentials that do not let in are not kept, and the exit code says why', 
   assert.equal(nobody.code, 7);
   const noTerminal = await run(['login'], { env });
   assert.equal(noTerminal.code, 2);
-  assert.match(noTerminal.stderr, /There is nobody to ask/);
+  assert.match(noTerminal.stderr, /Standard input is not a terminal/);
   await assert.rejects(stat(profilesOf('refused')), { code: 'ENOENT' });
 });
 
@@ -119,12 +119,12 @@ test('without a token for it a server elsewhere is not spoken to', async () => {
   );
   const nowhere = await run(['ls'], { env, cwd: place.folder });
   assert.equal(nowhere.code, 4);
-  assert.match(nowhere.stderr, /No server is known\. Log in to one \(partway login\), or start one here/);
+  assert.match(nowhere.stderr, /No server is configured\. Log in \(partway login\), or start a server here/);
   const both = await run(['ls', '--server', 'x', '--profile', 'y'], { env });
   assert.equal(both.code, 2);
   const unknown = await run(['ls', '--profile', 'y'], { env });
   assert.equal(unknown.code, 2);
-  assert.match(unknown.stderr, /There is no profile y\. There is none yet\./);
+  assert.match(unknown.stderr, /There is no profile y\. There are no profiles yet\./);
 });
 
 test('the server of a folder is spoken to with the developer token in it, on the loopback address alone', async () => {
@@ -145,6 +145,6 @@ test('a file of profiles that cannot be read is never written over', async () =>
   await writeFile(profilesOf('torn'), '{"profiles": {"x": ');
   const ended = await logIn(env, place.server.token, '--token-stdin');
   assert.equal(ended.code, 1);
-  assert.match(ended.stderr, /profiles\.json is not a file of profiles/);
+  assert.match(ended.stderr, /profiles\.json is not a valid profiles file/);
   assert.equal(await readFile(profilesOf('torn'), 'utf8'), '{"profiles": {"x": ');
 });

@@ -38,7 +38,10 @@ test('a file that was renamed in an earlier run is found under its new name, and
   assert.deepEqual(again.counts, { files: 0, present: 1, failed: 0 });
   assert.equal(fileOf(again.events).id, fileOf(first.events).id);
   const said = await place.run(['upload', 'report.txt', '--to', '/once', '--conflict', 'rename']);
-  assert.equal(said.stdout, `report.txt: is there already, as report (1).txt, file ${fileOf(first.events).id}\n`);
+  assert.equal(
+    said.stdout,
+    `report.txt: skipped, identical file exists (report (1).txt, ID ${fileOf(first.events).id})\n`,
+  );
   await writeFile(place.at('report.txt'), 'more');
   assert.equal(fileOf((await rename('report.txt', '--to', '/once')).events).name, 'report (2).txt');
   await writeFile(place.at('report.txt'), 'mine');

@@ -61,7 +61,7 @@ test('Ctrl-C stops an upload and says how to go on; sessions shows it; the same 
   const { ended, proxy, env } = await stopped('ctrl-c.bin', (child) => child.kill('SIGINT'));
   await using _ = proxy;
   assert.equal(ended.code, 130, ended.stderr);
-  assert.match(ended.stderr, /Stopped\. Run the same command again: it goes on from here\./);
+  assert.match(ended.stderr, /Stopped\. Run the same command again to resume\./);
   assert.match(ended.stdout, /big\.bin: stopped/);
 
   const [session] = jsonLines((await place.run(['sessions', 'list', '--json'], { env })).stdout);
@@ -98,7 +98,7 @@ test('a second Ctrl-C ends the command at once, and SIGTERM stops it in order', 
   const { ended, proxy } = await stopped('terminated.bin', (child) => child.kill('SIGTERM'));
   await using __ = proxy;
   assert.equal(ended.code, 143);
-  assert.match(ended.stderr, /goes on from here/);
+  assert.match(ended.stderr, /Run the same command again to resume/);
 });
 
 test('a command that was killed goes on where it was when it is given again', async () => {
@@ -114,7 +114,7 @@ test('an upload that is given up is gone on the server and here', async () => {
   await using _ = proxy;
   const listed = jsonLines((await place.run(['sessions', 'list', '--json'], { env })).stdout);
   const id = String(listed.find(({ file_name: name }) => name === 'given-up.bin')?.id);
-  assert.match((await place.run(['sessions', 'abort', id], { env })).stdout, /is given up/);
+  assert.match((await place.run(['sessions', 'abort', id], { env })).stdout, /Aborted /);
   assert.equal((await place.run(['sessions', 'abort', id], { env })).code, 5);
   assert.equal((await goOn('given-up.bin', proxy)).bytesResumed, 0);
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { bareName } from '../../packages/cli/src/transfer/upload/serialize-by-name.ts';
+import { stripNumbers } from '../../packages/cli/src/transfer/upload/serialize-by-name.ts';
 
 test('names that differ in nothing but the numbers that renaming adds are of one kind', () => {
   for (const [name, bare] of [
@@ -17,6 +17,6 @@ test('names that differ in nothing but the numbers that renaming adds are of one
     [').txt', ').txt'],
     [' (1)', ''],
   ]) {
-    assert.equal(bareName(name ?? ''), bare);
+    assert.equal(stripNumbers(name ?? ''), bare);
   }
 });

@@ -35,7 +35,7 @@ test('what is piped in goes up, small or in parts, and a second time finds it th
   ] as const) {
     const again = await pipe(input, '--name', name, '--size', String(input.length));
     assert.equal(again.code, 0, again.stderr);
-    assert.match(again.stdout, /^-: is there already, as file \d+\n$/);
+    assert.match(again.stdout, /^-: skipped, identical file exists \(ID \d+\)\n$/);
     const other = Buffer.from(input);
     other[0] = 0;
     assert.equal((await pipe(other, '--name', name, '--size', String(input.length))).code, 6);
@@ -47,13 +47,16 @@ test('without a size or a name it says what to do, and reads nothing', async () 
   const unread = (...args: string[]) => place.run(['upload', '-', ...args], { input: null });
   const sizeless = await unread('--name', 'my file');
   assert.equal(sizeless.code, 2);
-  assert.match(sizeless.stderr, /give its bytes with --size\..*COMMAND > FILE && partway upload FILE --name 'my file'/);
-  assert.match((await unread('--size', '5')).stderr, /has no name: give it one with --name\./);
+  assert.match(
+    sizeless.stderr,
+    /Set the size of standard input with --size\..*COMMAND > FILE && partway upload FILE --name 'my file'/,
+  );
+  assert.match((await unread('--size', '5')).stderr, /has no name\. Set one with --name\./);
   assert.equal((await unread('other', '--size', '5', '--name', 'x')).code, 2);
   assert.equal((await unread('--size', 'much', '--name', 'x')).code, 2);
   const path = await place.run(['upload', 'other', '--size', '5']);
   assert.equal(path.code, 2);
-  assert.match(path.stderr, /--size is for standard input/);
+  assert.match(path.stderr, /--size is only for standard input/);
 });
 
 test('more or less than was said becomes no file', async () => {
@@ -65,8 +68,8 @@ test('more or less than was said becomes no file', async () => {
   ] as const) {
     const ended = await pipe(input, '--name', 'wrong', '--size', String(size));
     assert.equal(ended.code, 1);
-    const said = input.length > size ? `More bytes come than the ${size}` : `ended after ${input.length} bytes`;
-    assert.match(ended.stderr, new RegExp(`${said}.*Did what is piped in fail\\?`));
+    const said = input.length > size ? `more than the ${size} bytes` : `ended after ${input.length} bytes`;
+    assert.match(ended.stderr, new RegExp(`${said}.*No file was created\\.`));
   }
   assert.ok(!(await names()).includes('wrong'));
 });
@@ -120,5 +123,5 @@ test('Ctrl-C stops an upload whose input neither goes on nor ends', async () => 
     jsonLines(stdout).some(({ event }) => event === 'stopped'),
     stdout,
   );
-  assert.match(stderr, /^Stopped\. Run the same command again: with the same input it goes on from here\.$/m);
+  assert.match(stderr, /^Stopped\. Run the same command again with the same input to resume\.$/m);
 });

@@ -43,7 +43,7 @@ test('a meter tells the rate of the last seconds, and the time left from that', 
     meter.sample(10_000);
   }
   assert.deepEqual(meter.read(), { rate: 0, left: undefined });
-  meter.begin(50_000);
+  meter.reset(50_000);
   now += 1000;
   meter.sample(52_000);
   assert.deepEqual(meter.read(), { rate: 2000, left: 24_000 });
@@ -53,12 +53,12 @@ test('a map shows each part, or several in a cell where there are many, and roun
   assert.deepEqual(partMap(new Set([0, 2]), 5, { columns: 3 }), { lines: ['█·█', '··'], partsPerCell: 1 });
   const many = partMap(new Set(Array.from({ length: 9_999 }, (_, part) => part)), 10_000, {
     columns: 100,
-    mostLines: 10,
+    maxLines: 10,
   });
   assert.equal(many.partsPerCell, 10);
   assert.equal(many.lines.length, 10);
   assert.equal(many.lines.join(''), `${'█'.repeat(999)}▓`);
-  assert.equal(partMap(new Set([0]), 1000, { columns: 1, mostLines: 1 }).lines.join(''), '░');
+  assert.equal(partMap(new Set([0]), 1000, { columns: 1, maxLines: 1 }).lines.join(''), '░');
 });
 
 test('text from elsewhere cannot move the cursor or hide', () => {

@@ -67,12 +67,12 @@ describe('on a terminal', { skip: noTerminal }, () => {
     const at = { env: { ...place.env, PARTWAY_SERVER: proxy.url }, cwd: place.folder };
     const first = onTerminal(['upload', 'big.bin', '--name', 'stopped.bin'], at);
     assert.equal((await first.ended).code, 130, first.output());
-    assert.ok(first.shown().includes('Stopped. Run the same command again: it goes on from here.'), first.output());
+    assert.ok(first.shown().includes('Stopped. Run the same command again to resume.'), first.output());
     held = false;
     const second = onTerminal(['upload', 'big.bin', '--name', 'stopped.bin'], at);
     assert.equal((await second.ended).code, 0, second.output());
     assert.ok(
-      second.shown().some((line) => /^big\.bin: goes on after \d+(\.\d)? MiB$/.test(line)),
+      second.shown().some((line) => /^big\.bin: resuming at \d+(\.\d)? MiB$/.test(line)),
       second.output(),
     );
   });
@@ -125,33 +125,33 @@ describe('on a terminal', { skip: noTerminal }, () => {
     const { server } = place;
     const env = { HOME: place.at('asked') };
     const command = onTerminal(['login'], { env, cwd: place.folder });
-    await command.shows(/The address of the server/);
+    await command.shows(/Server address/);
     command.type(`${server.url}\r`);
-    await command.shows(/How do you get in\?/);
+    await command.shows(/How do you want to log in\?/);
     command.type('\r');
-    await command.shows(/The token/);
+    await command.shows(/Access token/);
     command.type(`${server.token}\r`);
     assert.equal((await command.ended).code, 0, command.output());
-    assert.match(command.shown().join('\n'), /You are Developer/);
+    assert.match(command.shown().join('\n'), /Logged in to .* as Developer/);
     assert.ok(!command.output().includes(server.token));
     await rm(place.at('asked'), { recursive: true });
   });
 
   test('login that is given up with Ctrl-C keeps nothing', async () => {
     const command = onTerminal(['login'], { env: { HOME: place.at('given-up') }, cwd: place.folder });
-    await command.shows(/The address of the server/);
+    await command.shows(/Server address/);
     command.type('\u0003');
     assert.equal((await command.ended).code, 130, command.output());
-    assert.match(command.shown().join('\n'), /Nothing was kept\./);
+    assert.match(command.shown().join('\n'), /Nothing was saved\./);
   });
 
   test('fsck shows how far it has read', async () => {
     const command = onTerminal(['fsck', '--data', place.server.dataFolder], { env: {}, cwd: place.folder });
     assert.equal((await command.ended).code, 0, command.output());
     assert.ok(
-      command.shown().some((line) => /^▕.*▏ .*\/\d.* reading$/.test(line)),
+      command.shown().some((line) => /^▕.*▏ .*\/\d.* verifying$/.test(line)),
       command.output(),
     );
-    assert.ok(command.shown().includes('Everything is as it should be.'));
+    assert.ok(command.shown().includes('No problems found.'));
   });
 });

@@ -29,7 +29,7 @@ test('folders are made, listed and moved to the trash by their paths, whatever t
 
   const full = await place.run(['rm', '/tree/B']);
   assert.equal(full.code, 6);
-  assert.match(full.stderr, /With --recursive it goes to the trash/);
+  assert.match(full.stderr, /Use --recursive to move it to the trash/);
   await place.json('rm', '-r', '/tree/B', String(listed[1]?.id));
   assert.deepEqual(await place.json('ls', '/tree'), []);
 });
@@ -40,7 +40,7 @@ test('what is named by digits alone is an id, and a name of digits is a path wit
   assert.deepEqual(await place.json('ls', '/2026'), []);
   const unknown = await place.run(['ls', '2026']);
   assert.equal(unknown.code, 5);
-  assert.match(unknown.stderr, /There is no folder with the id 2026\. A folder that is named so is \/2026\./);
+  assert.match(unknown.stderr, /There is no folder with the ID 2026\. For a folder with this name, use \/2026\./);
 });
 
 test('a path that is not there, or is something else, is said to be so', async () => {
@@ -52,7 +52,7 @@ test('a path that is not there, or is something else, is said to be so', async (
   );
   const missing = await place.run(['ls', '/nowhere/at/all']);
   assert.equal(missing.code, 5);
-  assert.match(missing.stderr, /There is no \/nowhere on the server\. partway ls \/ shows what there is\./);
+  assert.match(missing.stderr, /There is no \/nowhere on the server\. List its parent folder with: partway ls \//);
   const file = await place.run(['ls', '/note.txt']);
   assert.equal(file.code, 5);
   assert.match(file.stderr, /^\/note\.txt is a file, not a folder\.$/m);
@@ -72,9 +72,9 @@ test('where a folder is not there, the command that makes it is said, and works'
     const uploaded = await place.run(['upload', 'note.txt', '--to', path, '--server', place.server.url]);
     assert.equal(uploaded.code, 5);
     const advised = `partway mkdir -p ${shown} --server ${place.server.url}`;
-    assert.ok(uploaded.stderr.endsWith(` on the server. Make it first: ${advised}\n`), uploaded.stderr);
+    assert.ok(uploaded.stderr.endsWith(` on the server. Create it first: ${advised}\n`), uploaded.stderr);
     const made = await place.run(['mkdir', path]);
-    assert.ok(made.stderr.endsWith(`With -p it is made on the way: partway mkdir -p ${shown}\n`), made.stderr);
+    assert.ok(made.stderr.endsWith(`Create it too with -p: partway mkdir -p ${shown}\n`), made.stderr);
     const command = `"${process.execPath}" "${PARTWAY}" ${advised.slice('partway '.length)}`;
     await promisify(execFile)('bash', ['-c', command], { env: { PATH: process.env.PATH ?? '', ...place.env } });
     assert.equal((await place.run(['upload', 'note.txt', '--to', path])).code, 0);
@@ -85,7 +85,7 @@ test('a folder that is there already is enough with -p, and is said to be there 
   await place.json('mkdir', '/there');
   const refused = await place.run(['mkdir', '/There']);
   assert.equal(refused.code, 6);
-  assert.equal(refused.stderr, '/There is there already. With -p a folder that is there is enough.\n');
+  assert.equal(refused.stderr, '/There already exists. Use -p to accept existing folders.\n');
 });
 
 test('an upload under way that is not known is said to be so, with where to look', async () => {
@@ -93,7 +93,7 @@ test('an upload under way that is not known is said to be so, with where to look
     for (const act of ['show', 'abort']) {
       const ended = await place.run(['sessions', act, id]);
       assert.equal(ended.code, 5);
-      assert.match(ended.stderr, /partway sessions list shows what is under way\.$/m);
+      assert.match(ended.stderr, /List uploads in progress with partway sessions list\.$/m);
     }
   }
 });
@@ -101,9 +101,12 @@ test('an upload under way that is not known is said to be so, with where to look
 test('a server that cannot be reached is said to be so, with what to look at', async () => {
   const refused = await place.run(['ls'], { env: { PARTWAY_SERVER: 'http://127.0.0.1:1' } });
   assert.equal(refused.code, 7);
-  assert.match(refused.stderr, /ECONNREFUSED.* Start the server \(partway serve\), or give its port.* partway doctor/);
+  assert.match(refused.stderr, /ECONNREFUSED.* Start the server \(partway serve\), or check the port.* partway doctor/);
   const unknown = explain(new TransportError('The connection to box failed: …', { code: 'ENOTFOUND' }));
-  assert.match(unknown.message, /Look for a slip in the address, or at this machine’s DNS\. partway doctor/);
+  assert.match(
+    unknown.message,
+    /Check the address for typos, and this machine’s DNS\. For details, run partway doctor/,
+  );
 });
 
 test('a folder of more than a page is listed whole', async () => {

@@ -31,7 +31,7 @@ test('a file goes up in parts, and a second try finds it there', async () => {
 
   const again = await upload('big.bin', '--to', '/in', '--conflict', 'version');
   assert.equal(again.code, 0);
-  assert.equal(again.stdout, `big.bin: is there already, as file ${file.id}\n`);
+  assert.equal(again.stdout, `big.bin: skipped, identical file exists (ID ${file.id})\n`);
   assert.equal((await upload('big.bin', '--to', '/in')).stdout, again.stdout);
   assert.equal((await new Api(place.server).get(`/files/${file.id}/versions`)).json.total_count, 0);
 });
@@ -42,7 +42,7 @@ test('where the name is taken by other bytes, it is for the user to choose', asy
   await writeFile(place.at('taken.txt'), 'two');
   const refused = await upload('taken.txt');
   assert.equal(refused.code, 6);
-  assert.match(refused.stderr, /taken\.txt: .*\(409 item_name_in_use\) Choose --conflict version or --conflict rename/);
+  assert.match(refused.stderr, /taken\.txt: .*\(409 item_name_in_use\) Use --conflict version, --conflict rename/);
   assert.equal(refused.stdout, '');
   assert.equal((await upload('taken.txt', '--conflict', 'rename')).code, 0);
   const version = await upload('taken.txt', '--conflict', 'version');
@@ -61,7 +61,7 @@ test('a folder goes up with all that is in it, and a second try sends what is mi
   assert.equal((await upload('tree')).code, 2);
   const ended = await upload('tree', '-r');
   assert.equal(ended.code, 0, ended.stderr);
-  assert.match(ended.stderr, /tree\/link is passed over: it is a link/);
+  assert.match(ended.stderr, /Skipped tree\/link: symbolic link/);
   assert.match(ended.stdout, /^4 uploaded, 19 B in /m);
 
   assert.deepEqual(await names('/tree'), ['b', 'a.txt', 'nothing']);
@@ -83,7 +83,7 @@ test('what cannot be uploaded is said, and ends with its own exit code', async (
   await writeFile(place.at('small.txt'), 'small');
   const missing = await upload('missing.bin', 'small.txt');
   assert.equal(missing.code, 1);
-  assert.match(missing.stderr, /missing\.bin is not there\./);
+  assert.match(missing.stderr, /missing\.bin does not exist\./);
   assert.match(missing.stdout, /^1 uploaded, 5 B in .*1 failed\.$/m);
   assert.equal((await upload('small.txt', '--to', '/nowhere')).code, 5);
   const usage = await upload('small.txt', '--parallel', '9');
@@ -93,10 +93,10 @@ test('what cannot be uploaded is said, and ends with its own exit code', async (
   assert.equal((await upload()).code, 2);
   const unset = await upload('small.txt', '--to', '');
   assert.equal(unset.code, 2);
-  assert.match(unset.stderr, /the root folder is \/\./);
+  assert.match(unset.stderr, /The root folder is \/\./);
   const away = await place.run(['upload', 'small.txt'], { env: { PARTWAY_SERVER: 'http://127.0.0.1:1' } });
   assert.equal(away.code, 7);
-  assert.match(away.stderr, /^The connection to 127\.0\.0\.1:1 failed: .*partway doctor looks closer\.$/m);
+  assert.match(away.stderr, /^The connection to 127\.0\.0\.1:1 failed: .*For details, run partway doctor\.$/m);
   const refused = await place.run(['upload', 'small.txt'], { env: { PARTWAY_TOKEN: 'nobodys' } });
   assert.equal(refused.code, 4);
   assert.match(refused.stderr, /Log in again: partway login/);

@@ -1,22 +1,22 @@
-/** How a command may end; docs/use/command-line.md says the same in words. */
+/** The exit codes of all commands, documented in docs/use/command-line.md. */
 export const EXIT = {
-  done: 0,
+  success: 0,
   failed: 1,
   usage: 2,
-  troubleFound: 3,
-  notLetIn: 4,
-  notThere: 5,
+  problemsFound: 3,
+  accessDenied: 4,
+  notFound: 5,
   conflict: 6,
   unreachable: 7,
-  hungUp: 129,
+  hangup: 129,
   interrupted: 130,
-  nobodyReads: 141,
+  brokenPipe: 141,
   terminated: 143,
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
-/** Ends a command with a message that says what happened and what to do, and an exit code of its own. */
+/** Ends a command with an exit code, and a message that says what happened and what to do. */
 export class Failure extends Error {
   override readonly name = 'Failure';
   readonly exitCode: ExitCode;

@@ -19,22 +19,22 @@ import { addDownloadCommand } from './commands/transfer/download.ts';
 import { addSessionsCommand } from './commands/transfer/sessions.ts';
 import { addUploadCommand } from './commands/transfer/upload.ts';
 import { EXIT, Failure } from './exit-codes.ts';
-import { writeForOwnerOnly } from './process.ts';
+import { restrictUmask } from './process.ts';
 
 /** This package's version. */
 const version: string = (
   JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
 ).version;
 
-writeForOwnerOnly();
+restrictUmask();
 
 const program = new Command('partway')
-  .description('Takes in large files in parts over the Box chunked upload API, proves each part, loses none.')
+  .description("Self-hosted server and client for Box's chunked upload API.")
   .version(version)
-  .showHelpAfterError('(partway --help, or partway COMMAND --help, lists what there is)')
+  .showHelpAfterError('(for usage, run partway --help or partway COMMAND --help)')
   .exitOverride();
 
-// Node has lost bytes that are no text by now; names made of what is left would be others than were meant.
+// Node.js has already replaced bytes that are not valid UTF-8. Names with such replacements would be wrong.
 program.hook('preAction', (_, command) => checkArguments(command));
 
 program.commandsGroup('Files on a server:');
@@ -45,13 +45,13 @@ addMkdirCommand(program);
 addRmCommand(program);
 addSessionsCommand(program);
 
-program.commandsGroup('Which server:');
+program.commandsGroup('Servers and profiles:');
 addLoginCommand(program);
 addLogoutCommand(program);
 addProfilesCommand(program);
 addUseCommand(program);
 
-program.commandsGroup('A server of your own:');
+program.commandsGroup('Your own server:');
 addServeCommand(program);
 addMigrateCommand(program);
 addUserCommand(program);
@@ -60,19 +60,19 @@ addTokenCommand(program);
 addSecretsCommand(program);
 addFsckCommand(program);
 
-program.commandsGroup('Help:');
+program.commandsGroup('Help and diagnostics:');
 addDoctorCommand(program);
 addCompletionCommand(program);
 program.helpCommand(true);
 
-// Whoever reads may have enough, as head has. A server runs on; what it would print is only a greeting.
+// The reader of stdout may exit early, as `head` does. A server continues to run, because it prints only a greeting.
 const isServer = process.argv[2] === 'serve';
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (isServer) return;
   if (error.code !== 'EPIPE') throw error;
-  process.exit(EXIT.nobodyReads);
+  process.exit(EXIT.brokenPipe);
 });
-// There is nowhere left to say it.
+// An error on stderr cannot be reported.
 process.stderr.on('error', () => {});
 
 try {
@@ -81,11 +81,11 @@ try {
   process.exitCode = await printError(error);
 }
 
-/** Says on stderr what went wrong, and what to do; gives the exit code. */
+/** Prints an error to stderr, with advice. Resolves with the exit code. */
 async function printError(error: unknown): Promise<number> {
-  // It has said so itself.
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
-  // What the caller can mend is said in a sentence; the stack serves only where we are at fault.
+  // Commander has already printed its message.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.success : EXIT.usage;
+  // Users need a sentence. Stack traces are for debugging.
   if (process.env.PARTWAY_LOG === 'debug') console.error(error);
   if (error instanceof Failure) {
     console.error(error.message);

@@ -1,20 +1,20 @@
 import { EXIT, type ExitCode, Failure } from './exit-codes.ts';
 
-/** Somebody stopped the command: by Ctrl-C, or by a signal that asks it to end. */
+/** The command was stopped by Ctrl-C or another signal. */
 export class Interrupted extends Failure {
   constructor(exitCode: ExitCode, advice: string) {
     super(exitCode, `Stopped. ${advice}`);
   }
 }
 
-const CODES = { SIGINT: EXIT.interrupted, SIGTERM: EXIT.terminated, SIGHUP: EXIT.hungUp } as const;
+const CODES = { SIGINT: EXIT.interrupted, SIGTERM: EXIT.terminated, SIGHUP: EXIT.hangup } as const;
 
 /**
- * Turns the first Ctrl-C (or SIGTERM, SIGHUP) into an abort of `signal`, so that what is under way can end in order and say
- * how to go on (`advice`); the second one ends the process at once. Until it is disposed of.
+ * Handles signals until it is disposed. The first Ctrl-C (or SIGTERM, SIGHUP) aborts `signal`, so that the command can stop
+ * cleanly and print how to resume (`advice`). The second one ends the process immediately.
  */
-export function interrupts(
-  advice = 'Run the same command again: it goes on from here.',
+export function handleInterrupts(
+  advice = 'Run the same command again to resume.',
 ): { signal: AbortSignal } & Disposable {
   const controller = new AbortController();
   const onSignal = (name: NodeJS.Signals) => {
@@ -32,14 +32,14 @@ export function interrupts(
   };
 }
 
-let usual: number | undefined;
+let initialUmask: number | undefined;
 
-/** From now on, what this process writes is for its owner alone. */
-export function writeForOwnerOnly(): void {
-  usual = process.umask(0o077);
+/** Makes all files that the process creates from now on accessible to their owner only. */
+export function restrictUmask(): void {
+  initialUmask = process.umask(0o077);
 }
 
-/** From now on, what this process writes is for whom its user says: files that somebody asked for, not secrets. */
-export function writeAsUsual(): void {
-  if (usual !== undefined) process.umask(usual);
+/** Restores the user's umask, for files that the user requested and that are not secret. */
+export function restoreUmask(): void {
+  if (initialUmask !== undefined) process.umask(initialUmask);
 }

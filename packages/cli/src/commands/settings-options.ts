@@ -20,11 +20,11 @@ export function addSettings(command: Command, names: readonly SettingName[] = SE
 }
 
 /** Settings from flags and environment, by environment variable. A flag overrides its variable. */
-export function givenSettings(command: Command): GivenSettings {
-  const given: GivenSettings = {};
+export function readSettings(command: Command): GivenSettings {
+  const settings: GivenSettings = {};
   for (const option of command.options) {
     const value: unknown = command.opts()[option.attributeName()];
-    if (option.envVar !== undefined && typeof value === 'string') given[option.envVar as SettingName] = value;
+    if (option.envVar !== undefined && typeof value === 'string') settings[option.envVar as SettingName] = value;
   }
-  return given;
+  return settings;
 }

@@ -1,27 +1,27 @@
 import type { Argument, Command, Option } from 'commander';
 
-/** What comes behind an option or as an argument: words to choose from, or a path here, or anything. */
+/** The value of an option or argument: one of several words, a local path, or anything. */
 export type Value = { kind: 'words'; words: readonly string[] } | { kind: 'path' } | { kind: 'any' };
 
 export interface DescribedOption {
   /** Such as `--to` and `-r`. */
   flags: string[];
   description: string;
-  /** Undefined where nothing comes behind it. */
+  /** Undefined for a flag without a value. */
   value: Value | undefined;
 }
 
-/** A command as a shell completes it, with the commands below it. */
+/** A command as a shell completes it, with its subcommands. */
 export interface DescribedCommand {
   name: string;
   description: string;
   options: DescribedOption[];
-  /** What its arguments are; undefined where it takes none. */
+  /** The value of its arguments; undefined if it has none. */
   argument: Value | undefined;
   commands: DescribedCommand[];
 }
 
-/** Reads out of commander what a shell has to know, so that scripts cannot differ from what there is. */
+/** Describes a command for completion scripts. It reads commander's definitions, so that the scripts are always current. */
 export function describeCommand(command: Command): DescribedCommand {
   const help = command.createHelp();
   return {
@@ -46,7 +46,7 @@ function describeArgument(argument: Argument | undefined): Value | undefined {
   return argument && describeValue(argument.argChoices, argument.name());
 }
 
-/** By what it is called: a path, file or folder is one of this machine, unless it is remote. */
+/** Derives the kind from the name: a path, file or folder is local unless the name contains "remote". */
 function describeValue(choices: readonly string[] | undefined, text: string): Value {
   if (choices !== undefined) return { kind: 'words', words: choices };
   return /\b(path|file|folder)\b/.test(text) && !text.includes('remote') ? { kind: 'path' } : { kind: 'any' };

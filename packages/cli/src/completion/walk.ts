@@ -1,19 +1,19 @@
 import type { DescribedCommand } from './describe.ts';
 
-/** A command, and the words that lead to it. */
-export interface Placed {
-  /** Such as `partway token make`. */
+/** A command with its path. */
+export interface CommandPath {
+  /** The command and its parents, such as `partway token make`. */
   path: string;
   command: DescribedCommand;
 }
 
-/** A command and all below it. */
-export function allCommands(command: DescribedCommand, above = ''): Placed[] {
-  const path = `${above}${command.name}`;
-  return [{ path, command }, ...command.commands.flatMap((below) => allCommands(below, `${path} `))];
+/** Lists a command and all its subcommands. */
+export function listCommands(command: DescribedCommand, prefix = ''): CommandPath[] {
+  const path = `${prefix}${command.name}`;
+  return [{ path, command }, ...command.commands.flatMap((subcommand) => listCommands(subcommand, `${path} `))];
 }
 
-/** A word for a shell, to be taken as it is: bash and zsh. */
-export function quoted(text: string): string {
+/** Quotes a word for bash and zsh. */
+export function quote(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -2,18 +2,18 @@ import { isIP } from 'node:net';
 import { connect, type PeerCertificate, type TLSSocket } from 'node:tls';
 import type { Diagnosis } from './diagnosis.ts';
 
-const SOON_DAYS = 14;
-const DAY = 86_400_000;
-const PATIENCE_MILLIS = 10_000;
+const WARN_DAYS = 14;
+const DAY_MILLIS = 86_400_000;
+const TIMEOUT_MILLIS = 10_000;
 
 /**
- * The certificate of an https server: its end, its chain, its name. Nothing is sent over the connection, so that a token
- * never goes to a server that is not who it says.
+ * Checks the certificate of an https server: its expiry, chain and name. Nothing is sent over the connection, so that no
+ * token goes to a server with an invalid certificate.
  */
 export async function checkTls(address: URL, now: number): Promise<Diagnosis> {
   const socket = await handshake(address);
   try {
-    return judge(address, socket, now);
+    return evaluate(address, socket, now);
   } finally {
     socket.destroy();
   }
@@ -26,47 +26,51 @@ function handshake(address: URL): Promise<TLSSocket> {
     host,
     port: Number(address.port || 443),
     ...(isIP(host) === 0 && { servername: host }),
-    // It is looked at here, below; `authorizationError` says what Node thinks of it.
+    // `evaluate` checks the certificate; Node.js reports its own verdict in `authorizationError`.
     rejectUnauthorized: false,
-    timeout: PATIENCE_MILLIS,
+    timeout: TIMEOUT_MILLIS,
   });
   socket.once('secureConnect', () => resolve(socket));
-  socket.once('timeout', () => reject(new Error(`there was no answer within ${PATIENCE_MILLIS / 1000} s`)));
+  socket.once('timeout', () => reject(new Error(`there was no response within ${TIMEOUT_MILLIS / 1000} s`)));
   socket.once('error', reject);
   return promise;
 }
 
-function judge(address: URL, socket: TLSSocket, now: number): Diagnosis {
+function evaluate(address: URL, socket: TLSSocket, now: number): Diagnosis {
   const certificate = socket.getPeerCertificate();
-  const until = Date.parse(certificate.valid_to);
-  const day = new Date(until).toISOString().slice(0, 10);
-  const days = Math.floor((until - now) / DAY);
-  if (until <= now) {
-    const remedy = 'Renew it, and restart the server: it reads the files at its start.';
-    return { check: 'tls', state: 'fail', message: `the certificate ended on ${day}`, remedy };
+  const expiresAt = Date.parse(certificate.valid_to);
+  const day = new Date(expiresAt).toISOString().slice(0, 10);
+  const days = Math.floor((expiresAt - now) / DAY_MILLIS);
+  if (expiresAt <= now) {
+    const remedy = 'Renew it and restart the server, which reads the files at its start.';
+    return { check: 'tls', state: 'fail', message: `the certificate expired on ${day}`, remedy };
   }
-  // Node has a code here where its types say Error.
-  const trouble = socket.authorized ? undefined : String(socket.authorizationError);
-  if (trouble !== undefined) return { check: 'tls', state: 'fail', ...explained(trouble, address, certificate) };
-  const message = `${socket.getProtocol()}, a certificate for ${address.hostname} until ${day} (${days} days)`;
-  if (days >= SOON_DAYS) return { check: 'tls', state: 'ok', message };
-  return { check: 'tls', state: 'warn', message, remedy: 'Renew it soon, and restart the server afterwards.' };
+  // This is an error code, although its type is Error.
+  const code = socket.authorized ? undefined : String(socket.authorizationError);
+  if (code !== undefined) return { check: 'tls', state: 'fail', ...describeFailure(code, address, certificate) };
+  const message = `${socket.getProtocol()}, certificate for ${address.hostname} valid until ${day} (${days} days)`;
+  if (days >= WARN_DAYS) return { check: 'tls', state: 'ok', message };
+  return { check: 'tls', state: 'warn', message, remedy: 'Renew it soon, then restart the server.' };
 }
 
-function explained(trouble: string, address: URL, certificate: PeerCertificate): Pick<Diagnosis, 'message' | 'remedy'> {
-  if (trouble.includes('ERR_TLS_CERT_ALTNAME_INVALID')) {
+function describeFailure(
+  code: string,
+  address: URL,
+  certificate: PeerCertificate,
+): Pick<Diagnosis, 'message' | 'remedy'> {
+  if (code.includes('ERR_TLS_CERT_ALTNAME_INVALID')) {
     const names = certificate.subjectaltname ?? 'no name';
     return {
-      message: `the certificate is not one for ${address.hostname}: it is for ${names}`,
-      remedy: 'Use an address with one of these names, or give the server a certificate for this one.',
+      message: `the certificate is not for ${address.hostname}, but for ${names}`,
+      remedy: 'Use an address with one of these names, or install a certificate for this one on the server.',
     };
   }
-  if (/SELF_SIGNED|UNABLE_TO_GET_ISSUER|UNABLE_TO_VERIFY/.test(trouble)) {
+  if (/SELF_SIGNED|UNABLE_TO_GET_ISSUER|UNABLE_TO_VERIFY/.test(code)) {
     return {
-      message: `nobody whom this machine trusts has signed the certificate (${trouble})`,
+      message: `the certificate is not from an authority that this machine trusts (${code})`,
       remedy:
-        'Give the server the certificate with its whole chain. One of your own authority: NODE_EXTRA_CA_CERTS=ca.pem.',
+        'Install the certificate with its complete chain. For your own authority, set NODE_EXTRA_CA_CERTS=ca.pem.',
     };
   }
-  return { message: `the certificate is not accepted (${trouble})`, remedy: 'Mend the server’s certificate.' };
+  return { message: `the certificate is not accepted (${code})`, remedy: 'Replace the certificate of the server.' };
 }

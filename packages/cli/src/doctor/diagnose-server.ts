@@ -1,7 +1,7 @@
 import { resolveAddresses } from '@partway/client/addresses';
 import { EXIT, Failure } from '../exit-codes.ts';
-import { accessToken } from '../profiles/access-token.ts';
-import { isLoopbackAddress, serverAddress } from '../profiles/address.ts';
+import { getAccessToken } from '../profiles/access-token.ts';
+import { isLoopbackAddress, parseServerAddress } from '../profiles/address.ts';
 import { type ChosenServer, chooseServer } from '../profiles/choose-server.ts';
 import type { ServerChoice } from '../profiles/server-options.ts';
 import { checkAddress } from './check-address.ts';
@@ -10,32 +10,33 @@ import { checkLinks } from './check-links.ts';
 import { checkTls } from './check-tls.ts';
 import type { Diagnosis } from './diagnosis.ts';
 
-/** Looks at a server from outside, step by step, up to the first one that makes the next ones senseless. */
+/** Checks a server from outside, step by step. Stops if a failure makes the remaining checks pointless. */
 export async function* diagnoseServer(choice: ServerChoice): AsyncGenerator<Diagnosis> {
   let chosen: ChosenServer;
   try {
     chosen = await chooseServer(choice);
   } catch (error) {
-    yield* withoutToken(choice, error as Error);
+    yield* diagnoseWithoutToken(choice, error as Error);
     return;
   }
   yield { check: 'server', state: 'ok', message: `${chosen.server} (${chosen.from})` };
-  if (yield* isReached(chosen.server)) yield* await diagnoseApi(chosen);
+  if (yield* checkReachable(chosen.server)) yield* await diagnoseApi(chosen);
 }
 
-/** Where nothing but the token is missing, the server can be looked at as far as it takes none. */
-async function* withoutToken({ server }: ServerChoice, error: Error): AsyncGenerator<Diagnosis> {
+/** If only the token is missing, the checks that do not need one are still possible. */
+async function* diagnoseWithoutToken({ server }: ServerChoice, error: Error): AsyncGenerator<Diagnosis> {
   const { message: remedy } = error;
-  if (server === undefined || !(error instanceof Failure && error.exitCode === EXIT.notLetIn)) {
-    yield { check: 'server', state: 'fail', message: 'no server to look at', remedy };
+  if (server === undefined || !(error instanceof Failure && error.exitCode === EXIT.accessDenied)) {
+    yield { check: 'server', state: 'fail', message: 'no server to check', remedy };
     return;
   }
-  const address = serverAddress(server);
+  const address = parseServerAddress(server);
   yield { check: 'server', state: 'ok', message: `${address} (--server)` };
-  if (yield* isReached(address)) yield { check: 'token', state: 'fail', message: 'there is none for it', remedy };
+  if (yield* checkReachable(address))
+    yield { check: 'token', state: 'fail', message: 'there is no token for this server', remedy };
 }
 
-async function* isReached(server: string): AsyncGenerator<Diagnosis, boolean> {
+async function* checkReachable(server: string): AsyncGenerator<Diagnosis, boolean> {
   const url = new URL(server);
   const address = await checkAddress(url, { loopback: isLoopbackAddress(server) });
   yield address;
@@ -49,14 +50,15 @@ async function* isReached(server: string): AsyncGenerator<Diagnosis, boolean> {
 async function diagnoseApi(chosen: ChosenServer): Promise<Diagnosis[]> {
   const { api, upload } = resolveAddresses(chosen.server);
   try {
-    const token = await accessToken(chosen);
-    const found = await checkApi(api, token);
-    if (found.every(({ state }) => state !== 'fail')) found.push(await checkLinks(api, upload, token));
-    return found;
+    const token = await getAccessToken(chosen);
+    const diagnoses = await checkApi(api, token);
+    if (diagnoses.every(({ state }) => state !== 'fail')) diagnoses.push(await checkLinks(api, upload, token));
+    return diagnoses;
   } catch (error) {
     const { message, cause } = error as Error;
     const why = cause instanceof Error ? `${message}: ${cause.message}` : message;
-    const remedy = 'Log in again (partway login), if the credentials have changed; else look at the server’s log.';
+    const remedy =
+      'If the credentials have changed, log in again (partway login). Otherwise, check the log of the server.';
     return [{ check: 'token', state: 'fail', message: why, remedy }];
   }
 }
@@ -65,7 +67,7 @@ async function attempt(check: Diagnosis['check'], work: () => Promise<Diagnosis>
   try {
     return await work();
   } catch (error) {
-    const message = `there was no connection: ${(error as Error).message}`;
-    return { check, state: 'fail', message, remedy: 'Does the server speak TLS at this port? Then look at its log.' };
+    const message = `the connection failed: ${(error as Error).message}`;
+    return { check, state: 'fail', message, remedy: 'Check that the server uses TLS on this port, and check its log.' };
   }
 }

@@ -4,21 +4,21 @@ import { escapeControl } from '../output/text.ts';
 import { explainSystem, type SystemError } from './explain-system.ts';
 import { remedyFor } from './remedy.ts';
 
-/** An error as the command line tells it: what happened, what to do, and how the command ends. */
+/** An error for the user: what happened, what to do, and the exit code. */
 export interface Explained {
   message: string;
   exitCode: ExitCode;
-  /** The API's word for it, where it has one. */
+  /** The error code of the API or the system, if there is one. */
   code: string | undefined;
 }
 
-/** Adds what to do to what happened. */
+/** Explains an error, with advice. */
 export function explain(error: unknown): Explained {
   if (error instanceof Failure) return { message: error.message, exitCode: error.exitCode, code: undefined };
-  if (error instanceof ApiError) return explainRefusal(error);
+  if (error instanceof ApiError) return explainApiError(error);
   if (error instanceof TransportError) return explainConnection(error);
   if (error instanceof UnexpectedResponse) {
-    const advice = 'Check the address, and HTTP_PROXY and HTTPS_PROXY. partway doctor looks closer.';
+    const advice = 'Check the address, HTTP_PROXY and HTTPS_PROXY. For details, run partway doctor.';
     return {
       message: `${escapeControl(error.message)} ${advice}`,
       exitCode: EXIT.unreachable,
@@ -27,7 +27,7 @@ export function explain(error: unknown): Explained {
   }
   if (error instanceof SourceChangedError) {
     return {
-      message: `${error.message} Run the command again once nobody writes to it.`,
+      message: `${error.message} Run the command again when nothing writes to it.`,
       exitCode: EXIT.failed,
       code: undefined,
     };
@@ -37,55 +37,60 @@ export function explain(error: unknown): Explained {
 }
 
 function explainConnection({ message, code }: TransportError): Explained {
-  const { happened, advice } = remedyFor(code);
+  const { reason, advice } = remedyFor(code);
   const host = /^The connection to (\S+) failed: /.exec(message)?.[1];
-  const said =
-    happened === undefined || host === undefined ? message : `The connection to ${host} failed: ${happened}.`;
-  // The system's own name stays in, for those who look it up.
-  const name = code === undefined || said.includes(code) ? '' : ` (${code})`;
-  const shown = `${escapeControl(said)}${name} ${advice} partway doctor looks closer.`;
-  return { message: shown, exitCode: EXIT.unreachable, code };
+  const sentence =
+    reason === undefined || host === undefined ? message : `The connection to ${host} failed: ${reason}.`;
+  // The system's error code is included, so that users can search for it.
+  const name = code === undefined || sentence.includes(code) ? '' : ` (${code})`;
+  const explanation = `${escapeControl(sentence)}${name} ${advice} For details, run partway doctor.`;
+  return { message: explanation, exitCode: EXIT.unreachable, code };
 }
 
-/** What to do about a refusal; the server's own sentence says what happened. */
+/** What to do about an error of the API, and the exit code. The server's message says what happened. */
 const ADVICE: Record<string, [ExitCode, string]> = {
-  unauthorized: [EXIT.notLetIn, 'Log in again: partway login.'],
-  invalid_client: [EXIT.notLetIn, 'Check the app’s id and secret, and log in again: partway login.'],
-  invalid_grant: [EXIT.notLetIn, 'Log in again: partway login.'],
-  forbidden: [EXIT.notLetIn, 'It belongs to another user than this token’s.'],
-  insufficient_scope: [EXIT.notLetIn, 'Use a token that may do more.'],
-  access_denied_insufficient_permissions: [EXIT.notLetIn, 'Use a token that may do more.'],
-  item_name_in_use: [EXIT.conflict, 'Choose --conflict version or --conflict rename, or another --name.'],
-  precondition_failed: [EXIT.conflict, 'Somebody else has changed it meanwhile.'],
-  upload_session_not_found: [EXIT.notThere, 'partway sessions list shows what is under way.'],
-  invalid_upload_session_id: [EXIT.notThere, 'partway sessions list shows what is under way.'],
-  trashed: [EXIT.notThere, 'It is in the trash.'],
-  storage_limit_exceeded: [EXIT.failed, 'Delete something out of the trash, or ask the operator for more space.'],
-  operation_limit_exceeded: [EXIT.failed, 'Do it in smaller steps; the server’s operator sets the limit.'],
-  insufficient_storage: [EXIT.failed, 'Run the command again once the server has room: what was stored stays.'],
-  file_size_limit_exceeded: [EXIT.failed, 'The server’s operator sets the limit.'],
+  unauthorized: [EXIT.accessDenied, 'Log in again: partway login.'],
+  invalid_client: [EXIT.accessDenied, 'Check the client ID and secret of the app, and log in again: partway login.'],
+  invalid_grant: [EXIT.accessDenied, 'Log in again: partway login.'],
+  forbidden: [EXIT.accessDenied, 'It belongs to another user than the token.'],
+  insufficient_scope: [EXIT.accessDenied, 'Use a token with more permissions.'],
+  access_denied_insufficient_permissions: [EXIT.accessDenied, 'Use a token with more permissions.'],
+  item_name_in_use: [EXIT.conflict, 'Use --conflict version, --conflict rename, or another --name.'],
+  precondition_failed: [EXIT.conflict, 'It has been changed in the meantime.'],
+  upload_session_not_found: [EXIT.notFound, 'List uploads in progress with partway sessions list.'],
+  invalid_upload_session_id: [EXIT.notFound, 'List uploads in progress with partway sessions list.'],
+  trashed: [EXIT.notFound, 'It is in the trash.'],
+  storage_limit_exceeded: [
+    EXIT.failed,
+    'To free quota, empty the trash or abort uploads, or ask the operator for more.',
+  ],
+  operation_limit_exceeded: [EXIT.failed, 'Use smaller steps. The operator of the server sets this limit.'],
+  insufficient_storage: [EXIT.failed, 'Run the command again when the server has free space. Stored parts are kept.'],
+  file_size_limit_exceeded: [EXIT.failed, 'The operator of the server sets this limit.'],
   rate_limit_exceeded: [EXIT.failed, 'Wait a while, then run the command again.'],
 };
 
-/** An error whose body is not the API's. */
+/** For an error response that does not come from the API. */
 const NOT_THE_API: [ExitCode, string] = [
   EXIT.unreachable,
-  'It is not this API that answers there. Check the address, and HTTP_PROXY and HTTPS_PROXY. partway doctor looks closer.',
+  'This is not a response of the API. Check the address, HTTP_PROXY and HTTPS_PROXY. For details, run partway doctor.',
 ];
 
-function explainRefusal({ status, code, message, requestId }: ApiError): Explained {
+function explainApiError({ status, code, message, requestId }: ApiError): Explained {
   const [exitCode, advice] =
     ADVICE[code] ?? (/^http_4(?!13)/.test(code) ? NOT_THE_API : undefined) ?? adviceFor(status);
-  const said = escapeControl(/[.!?]$/.test(message) ? message : `${message}.`);
-  const id = status >= 500 && requestId !== '' ? ` In the server’s log it is ${escapeControl(requestId)}.` : '';
-  return { message: `${said} (${status} ${escapeControl(code)}) ${advice}${id}`.trim(), exitCode, code };
+  const sentence = escapeControl(/[.!?]$/.test(message) ? message : `${message}.`);
+  const id =
+    status >= 500 && requestId !== '' ? ` Its request ID in the log of the server is ${escapeControl(requestId)}.` : '';
+  return { message: `${sentence} (${status} ${escapeControl(code)}) ${advice}${id}`.trim(), exitCode, code };
 }
 
 function adviceFor(status: number): [ExitCode, string] {
-  if (status === 401) return [EXIT.notLetIn, 'Log in again: partway login.'];
-  if (status === 413) return [EXIT.failed, 'The server, or a proxy in front of it, takes no request of this size.'];
-  if (status === 403) return [EXIT.notLetIn, ''];
-  if (status === 404 || status === 410) return [EXIT.notThere, ''];
+  if (status === 401) return [EXIT.accessDenied, 'Log in again: partway login.'];
+  if (status === 413)
+    return [EXIT.failed, 'The server, or a proxy in front of it, does not accept requests of this size.'];
+  if (status === 403) return [EXIT.accessDenied, ''];
+  if (status === 404 || status === 410) return [EXIT.notFound, ''];
   if (status === 409 || status === 412) return [EXIT.conflict, ''];
-  return [EXIT.failed, status >= 500 ? 'The fault is the server’s; run the command again later.' : ''];
+  return [EXIT.failed, status >= 500 ? 'This is an error of the server. Run the command again later.' : ''];
 }

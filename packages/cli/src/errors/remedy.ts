@@ -1,44 +1,44 @@
-/** Where a server cannot be reached: what that means in words, where the system's own are none, and what to do. */
+/** Why a server cannot be reached, and what to do. */
 interface Remedy {
-  /** The rest of "The connection to HOST failed: …"; undefined where the system says it well. */
-  happened?: string;
+  /** The rest of "The connection to HOST failed: …"; undefined if the system's message is good enough. */
+  reason?: string;
   advice: string;
 }
 
 const OWN_AUTHORITY: Remedy = {
-  happened: 'its certificate is not from an authority that this machine trusts',
-  advice: 'If it is your own, name its authority: NODE_EXTRA_CA_CERTS=ca.pem. If not, somebody may be in between.',
+  reason: 'its certificate is not from an authority that this machine trusts',
+  advice: 'For your own authority, set NODE_EXTRA_CA_CERTS=ca.pem. Otherwise, the connection may be intercepted.',
 };
 const ANOTHER_NAME: Remedy = {
-  happened: 'its certificate is for another name',
-  advice: 'Use the name that the certificate is for as the address.',
+  reason: 'its certificate is for another name',
+  advice: 'Use an address with the name in the certificate.',
 };
 const NOT_TLS: Remedy = {
-  happened: 'this port does not speak TLS',
-  advice: 'Is it a server without TLS? Then its address begins with http://. If not, is it the right port?',
+  reason: 'this port does not speak TLS',
+  advice: 'If the server does not use TLS, its address begins with http://. Otherwise, check the port.',
 };
 const NOT_HTTP: Remedy = {
-  happened: 'what answers there does not speak HTTP',
-  advice: 'Is it the right port? If it speaks TLS, its address begins with https://.',
+  reason: 'the service on this port does not speak HTTP',
+  advice: 'If the server uses TLS, its address begins with https://. Otherwise, check the port.',
 };
-const NO_NETWORK: Remedy = { advice: 'Look at the network of this machine.' };
-const UNKNOWN_HOST: Remedy = { advice: 'Look for a slip in the address, or at this machine’s DNS.' };
-const SILENT: Remedy = { advice: 'Look at firewalls between here and there, and whether the machine is up.' };
+const NO_NETWORK: Remedy = { advice: 'Check the network of this machine.' };
+const UNKNOWN_HOST: Remedy = { advice: 'Check the address for typos, and this machine’s DNS.' };
+const NO_RESPONSE: Remedy = { advice: 'Check that the server is up, and check the firewalls on the way.' };
 const CLOSED: Remedy = {
-  happened: 'it was closed before an answer came',
-  advice: 'Is the server running, and does its address begin with http:// or https:// as it should?',
+  reason: 'it was closed before a response arrived',
+  advice: 'Check that the server is running, and whether its address begins with http:// or https://.',
 };
 const TOO_MANY_FILES: Remedy = {
-  happened: 'this process has too many files and connections open',
+  reason: 'this process has too many open files and connections',
   advice: 'Raise the limit (ulimit -n 4096), then run the command again.',
 };
 
 const REMEDIES: Record<string, Remedy> = {
-  ECONNREFUSED: { advice: 'Start the server (partway serve), or give its port in the address.' },
+  ECONNREFUSED: { advice: 'Start the server (partway serve), or check the port in the address.' },
   ENOTFOUND: UNKNOWN_HOST,
   EAI_AGAIN: UNKNOWN_HOST,
-  ABORT_ERR: SILENT,
-  ETIMEDOUT: SILENT,
+  ABORT_ERR: NO_RESPONSE,
+  ETIMEDOUT: NO_RESPONSE,
   EHOSTUNREACH: NO_NETWORK,
   ENETUNREACH: NO_NETWORK,
   ENETDOWN: NO_NETWORK,
@@ -56,21 +56,21 @@ const REMEDIES: Record<string, Remedy> = {
   CERT_UNTRUSTED: OWN_AUTHORITY,
   INVALID_CA: OWN_AUTHORITY,
   CERT_HAS_EXPIRED: {
-    happened: 'its certificate has expired',
-    advice: 'It has to be renewed there; or the clock of this machine is wrong.',
+    reason: 'its certificate has expired',
+    advice: 'Renew the certificate on the server, or check the clock of this machine.',
   },
-  CERT_NOT_YET_VALID: { happened: 'its certificate is not valid yet', advice: 'Look at the clock of this machine.' },
-  CERT_REVOKED: { happened: 'its certificate was revoked', advice: 'It has to be renewed there.' },
+  CERT_NOT_YET_VALID: { reason: 'its certificate is not valid yet', advice: 'Check the clock of this machine.' },
+  CERT_REVOKED: { reason: 'its certificate was revoked', advice: 'Renew the certificate on the server.' },
   ERR_TLS_CERT_ALTNAME_INVALID: ANOTHER_NAME,
   HOSTNAME_MISMATCH: ANOTHER_NAME,
   EPROTO: NOT_TLS,
 };
 
-/** By the system's name of the trouble. */
+/** Returns the remedy for the system's error code. */
 export function remedyFor(code: string | undefined): Remedy {
   const known = REMEDIES[code ?? ''];
   if (known !== undefined) return known;
   if (code?.startsWith('ERR_SSL_')) return NOT_TLS;
   if (code?.startsWith('HPE_')) return NOT_HTTP;
-  return { advice: 'Is the server running, and is this its address?' };
+  return { advice: 'Check that the server is running, and that this is its address.' };
 }

@@ -1,4 +1,4 @@
-/** Prints one JSON object on a line of its own, for scripts. */
+/** Prints a JSON object on one line, for scripts. */
 export function printJson(value: object): void {
   process.stdout.write(`${JSON.stringify(value)}\n`);
 }

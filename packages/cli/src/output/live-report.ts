@@ -1,19 +1,19 @@
 import { styleText } from 'node:util';
-import { barLine, type Standing } from './bar.ts';
+import { type BarState, barLine } from './bar.ts';
 import { liveLines } from './live-lines.ts';
 import { Meter } from './meter.ts';
 import { escapeControl } from './text.ts';
 import type { Outcome, Progress, Transfer, TransferReport } from './transfer-report.ts';
 
-/** A bar for each file on its way, and one for all of them, at the bottom of a terminal; what is over stays above them as a line. */
+/** Shows a bar for each transfer and one for the total at the bottom of a terminal. Finished files stay as lines above. */
 export function liveReport(stream: NodeJS.WriteStream): TransferReport {
   const running = new Map<Transfer, Progress>();
-  const overall = new Overall<Transfer>();
+  const totalProgress = new TotalProgress<Transfer>();
   const live = liveLines(stream, (columns) => {
     const bars = [...running].map(([{ label, totalBytes }, progress]) =>
       barLine({ label: escapeControl(label), totalBytes, ...progress }, columns),
     );
-    const all = overall.standing();
+    const all = totalProgress.state();
     return all === undefined ? bars : [...bars, barLine(all, columns)];
   });
   return {
@@ -22,30 +22,30 @@ export function liveReport(stream: NodeJS.WriteStream): TransferReport {
       return {
         progress(progress) {
           running.set(transfer, progress);
-          // A note is of something else than bytes on the line.
-          overall.at(transfer, progress.doneBytes, { moved: progress.note === undefined });
+          // With a note, the bytes are not being transferred.
+          totalProgress.update(transfer, progress.doneBytes, { isTransfer: progress.note === undefined });
         },
         event(message, { event, bytes }) {
-          if (event === 'resumed') overall.at(transfer, Number(bytes), { moved: false });
-          live.keep(`${escapeControl(transfer.label)}: ${escapeControl(message)}`);
+          if (event === 'resumed') totalProgress.update(transfer, Number(bytes), { isTransfer: false });
+          live.print(`${escapeControl(transfer.label)}: ${escapeControl(message)}`);
         },
-        repeated() {},
+        repeatedEvent() {},
         end(outcome) {
           running.delete(transfer);
-          overall.end(transfer, outcome.kind, transfer.totalBytes);
-          live.keep(lineOf(transfer, outcome));
+          totalProgress.end(transfer, outcome.kind, transfer.totalBytes);
+          live.print(renderOutcome(transfer, outcome));
         },
       };
     },
     expect(total) {
-      // Where that cannot be found out there is no such line; the files themselves say what is wrong.
+      // If it fails, there is no total. The files report their errors themselves.
       void total().then(
-        (bytes) => overall.expect(bytes),
+        (bytes) => totalProgress.setTotal(bytes),
         () => {},
       );
     },
-    notice: (message) => live.keep(message),
-    summary: (message) => live.keep(message),
+    notice: (message) => live.print(message),
+    summary: (message) => live.print(message),
     [Symbol.dispose]: () => live[Symbol.dispose](),
   };
 }
@@ -57,53 +57,52 @@ const MARKS = {
   stopped: ['yellow', '⏸'],
 } as const;
 
-function lineOf({ label }: Transfer, { kind, message }: Outcome): string {
-  const [colour, mark] = MARKS[kind];
-  return `${styleText(colour, mark)} ${escapeControl(label)}: ${message}`;
+function renderOutcome({ label }: Transfer, { kind, message }: Outcome): string {
+  const [color, mark] = MARKS[kind];
+  return `${styleText(color, mark)} ${escapeControl(label)}: ${message}`;
 }
 
-/** How far all files of a command have come together. What was there already is done, and says nothing of the rate. */
-export class Overall<Key> {
+/** The progress of all files of a command. Identical files count as done, but not toward the rate. */
+export class TotalProgress<Key> {
   readonly #meter = new Meter(Number.POSITIVE_INFINITY);
   readonly #running = new Map<Key, number>();
-  #over = 0;
-  /** Of files that failed: they do not come any more. */
-  #lost = 0;
-  #moved = 0;
-  #expected: number | undefined;
+  #finishedBytes = 0;
+  /** Bytes of failed files, which are subtracted from the total. */
+  #failedBytes = 0;
+  #transferredBytes = 0;
+  #totalBytes: number | undefined;
 
-  /** All of it comes to so many bytes. */
-  expect(bytes: number): void {
-    this.#expected = bytes;
+  setTotal(bytes: number): void {
+    this.#totalBytes = bytes;
   }
 
-  /** A file has come to `bytes`; `moved` where they went over the line just now. */
-  at(file: Key, bytes: number, { moved }: { moved: boolean }): void {
-    const before = this.#running.get(file) ?? 0;
+  /** Records the progress of a file. `isTransfer`: whether the bytes have just been transferred. */
+  update(file: Key, bytes: number, { isTransfer }: { isTransfer: boolean }): void {
+    const previous = this.#running.get(file) ?? 0;
     this.#running.set(file, bytes);
-    if (moved) this.#move(bytes - before);
+    if (isTransfer) this.#addTransferred(bytes - previous);
   }
 
   end(file: Key, kind: Outcome['kind'], size: number): void {
-    const before = this.#running.get(file) ?? 0;
+    const previous = this.#running.get(file) ?? 0;
     this.#running.delete(file);
-    if (kind === 'done') this.#move(size - before);
-    if (kind === 'done' || kind === 'present') this.#over += size;
-    else this.#lost += size;
+    if (kind === 'done') this.#addTransferred(size - previous);
+    if (kind === 'done' || kind === 'present') this.#finishedBytes += size;
+    else this.#failedBytes += size;
   }
 
-  /** Undefined until it is known what all of it comes to. */
-  standing(): Standing | undefined {
-    if (this.#expected === undefined) return undefined;
-    const totalBytes = this.#expected - this.#lost;
-    const doneBytes = [...this.#running.values()].reduce((sum, bytes) => sum + bytes, this.#over);
+  /** Undefined until the total is known. */
+  state(): BarState | undefined {
+    if (this.#totalBytes === undefined) return undefined;
+    const totalBytes = this.#totalBytes - this.#failedBytes;
+    const doneBytes = [...this.#running.values()].reduce((sum, bytes) => sum + bytes, this.#finishedBytes);
     const { rate } = this.#meter.read();
     const left = rate === undefined || rate <= 0 ? undefined : (Math.max(totalBytes - doneBytes, 0) * 1000) / rate;
     return { label: 'total', doneBytes, totalBytes, rate, left };
   }
 
-  #move(bytes: number): void {
-    this.#moved += Math.max(bytes, 0);
-    this.#meter.sample(this.#moved);
+  #addTransferred(bytes: number): void {
+    this.#transferredBytes += Math.max(bytes, 0);
+    this.#meter.sample(this.#transferredBytes);
   }
 }

@@ -1,8 +1,8 @@
 const WINDOW_MILLIS = 5000;
-/** Less than this says nothing of a rate. */
-const LEAST_MILLIS = 400;
+/** A shorter time is too short for a rate. */
+const MIN_MILLIS = 400;
 
-/** Tells a rate, and the time left, from how far something had come in the last five seconds. */
+/** Computes a rate and the time left from the progress of the last five seconds. */
 export class Meter {
   readonly #totalBytes: number;
   readonly #now: () => number;
@@ -11,30 +11,30 @@ export class Meter {
   constructor(totalBytes: number, now: () => number = () => performance.now()) {
     this.#totalBytes = totalBytes;
     this.#now = now;
-    this.begin(0);
+    this.reset(0);
   }
 
-  /** It begins, or begins anew, with `bytes` done already. */
-  begin(bytes: number): void {
+  /** Starts from scratch, with this many bytes already done. */
+  reset(bytes: number): void {
     this.#samples = [{ at: this.#now(), bytes }];
   }
 
-  /** It has come to `bytes`. */
+  /** Records how many bytes are done. */
   sample(bytes: number): void {
     const at = this.#now();
     const last = this.#samples.at(-1);
-    // A mark each tenth of a second is enough to tell by.
+    // Ten samples a second are enough.
     if (last !== undefined && this.#samples.length > 1 && at - last.at < 100) last.bytes = bytes;
     else this.#samples.push({ at, bytes });
     while (this.#samples.length > 2 && at - (this.#samples[1]?.at ?? at) > WINDOW_MILLIS) this.#samples.shift();
   }
 
-  /** Bytes a second, and milliseconds left. */
+  /** Returns bytes per second and milliseconds left. */
   read(): { rate: number | undefined; left: number | undefined } {
     const [first, last] = [this.#samples[0], this.#samples.at(-1)];
-    const passed = this.#now() - (first?.at ?? 0);
-    if (first === undefined || last === undefined || passed < LEAST_MILLIS) return { rate: undefined, left: undefined };
-    const rate = ((last.bytes - first.bytes) * 1000) / passed;
+    const elapsed = this.#now() - (first?.at ?? 0);
+    if (first === undefined || last === undefined || elapsed < MIN_MILLIS) return { rate: undefined, left: undefined };
+    const rate = ((last.bytes - first.bytes) * 1000) / elapsed;
     return { rate, left: rate > 0 ? ((this.#totalBytes - last.bytes) * 1000) / rate : undefined };
   }
 }

@@ -1,10 +1,10 @@
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 
-/** Bytes as people read them: `512 B`, `1.5 KiB`, `24 MiB`. */
+/** Formats bytes: `512 B`, `1.5 KiB`, `24 MiB`. */
 export function formatBytes(bytes: number): string {
   let value = bytes;
   let unit = 0;
-  // 1023.6 KiB would be rounded to 1024.
+  // Otherwise, 1023.6 KiB would be rounded to 1024 KiB.
   while (value >= (unit === 0 ? 1024 : 1023.5) && unit < UNITS.length - 1) {
     value /= 1024;
     unit += 1;
@@ -12,7 +12,7 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 || value >= 99.5 ? Math.round(value) : value.toFixed(1)} ${UNITS[unit]}`;
 }
 
-/** Milliseconds as a clock shows them: `0:07`, `12:40`, `1:02:03`. */
+/** Formats milliseconds as a clock does: `0:07`, `12:40`, `1:02:03`. */
 export function formatDuration(millis: number): string {
   const seconds = Math.round(millis / 1000);
   const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
@@ -20,7 +20,7 @@ export function formatDuration(millis: number): string {
   return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
 }
 
-/** "4.0 GiB in 0:12 (341 MiB/s)", without a rate where that would mean nothing. */
+/** Formats "4.0 GiB in 0:12 (341 MiB/s)", without a rate if the time is too short. */
 export function formatSpeed(bytes: number, millis: number): string {
   const rate = millis >= 100 && bytes > 0 ? ` (${formatBytes((bytes * 1000) / millis)}/s)` : '';
   return `${formatBytes(bytes)} in ${formatDuration(millis)}${rate}`;

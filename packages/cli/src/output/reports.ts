@@ -4,29 +4,29 @@ import { isTerminal } from './terminal.ts';
 import { escapeControl } from './text.ts';
 import type { Outcome, Progress, TransferReport } from './transfer-report.ts';
 
-/** How often progress is told, at most, in milliseconds: this goes into logs. */
-const LINES_PACE_MILLIS = 10_000;
+/** Minimum interval between progress lines, which may go to a log. */
+const LINES_INTERVAL_MILLIS = 10_000;
 
-/** Plain lines, for a pipe or a log: results to stdout, troubles to stderr. */
+/** Prints plain lines, for a pipe or a log: results to stdout, errors to stderr. */
 function linesReport(): TransferReport {
   return {
     begin({ label, totalBytes }) {
-      let told = performance.now();
+      let reportedAt = performance.now();
       return {
         progress({ doneBytes, rate, left }: Progress) {
-          if (performance.now() - told < LINES_PACE_MILLIS) return;
-          told = performance.now();
+          if (performance.now() - reportedAt < LINES_INTERVAL_MILLIS) return;
+          reportedAt = performance.now();
           const share = totalBytes === 0 ? 100 : Math.floor((doneBytes / totalBytes) * 100);
           const pace = rate === undefined ? '' : `, ${formatBytes(rate)}/s`;
           const time = left === undefined ? '' : `, ${formatDuration(left)} left`;
           console.log(`${escapeControl(label)}: ${share}% of ${formatBytes(totalBytes)}${pace}${time}`);
         },
         event: (message) => console.log(`${escapeControl(label)}: ${escapeControl(message)}`),
-        repeated() {},
+        repeatedEvent() {},
         end: (outcome) => printOutcome(label, outcome),
       };
     },
-    // What is done of each file is what programs and logs are told.
+    // Programs and logs get only the progress of each file.
     expect() {},
     notice: (message) => console.error(message),
     summary: (message) => console.log(message),
@@ -40,20 +40,20 @@ function printOutcome(label: string, { kind, message }: Outcome): void {
   else console.log(line);
 }
 
-/** How often progress is told, at most, in milliseconds. */
-const JSON_PACE_MILLIS = 1000;
+/** Minimum interval between progress events. */
+const JSON_INTERVAL_MILLIS = 1000;
 
-/** Every event as one JSON object on a line of its own. */
+/** Prints each event as one JSON object per line. */
 function jsonReport(): TransferReport {
   return {
     begin({ label: path, totalBytes }) {
-      let told = performance.now();
+      let reportedAt = performance.now();
       const event = (message: string, fields: object) => printJson({ ...fields, path, message });
       printJson({ event: 'start', path, bytes_total: totalBytes });
       return {
         progress({ doneBytes, rate, left }: Progress) {
-          if (performance.now() - told < JSON_PACE_MILLIS) return;
-          told = performance.now();
+          if (performance.now() - reportedAt < JSON_INTERVAL_MILLIS) return;
+          reportedAt = performance.now();
           printJson({
             event: 'progress',
             path,
@@ -64,11 +64,11 @@ function jsonReport(): TransferReport {
           });
         },
         event,
-        repeated: event,
+        repeatedEvent: event,
         end: ({ kind, message, fields }) => printJson({ event: kind, path, ...fields, message }),
       };
     },
-    // What is done of each file is what programs and logs are told.
+    // Programs and logs get only the progress of each file.
     expect() {},
     notice: (message, fields) => printJson({ event: 'notice', ...fields, message }),
     summary: (message, fields) => printJson({ event: 'summary', ...fields, message }),
@@ -76,7 +76,7 @@ function jsonReport(): TransferReport {
   };
 }
 
-/** One object a line with `json`; on a terminal a bar a file; in a pipe plain lines. */
+/** Opens a report: JSON lines with `json`, progress bars on a terminal, and plain lines otherwise. */
 export async function openReport({ json }: { json: boolean }): Promise<TransferReport> {
   if (json) return jsonReport();
   if (!isTerminal(process.stdout)) return linesReport();

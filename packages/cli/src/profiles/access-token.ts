@@ -1,8 +1,8 @@
 import { createClient } from '@partway/client/node/index';
 import type { ChosenServer } from './choose-server.ts';
 
-/** A token that works now: the one that is kept, or for an app's secret a new one. */
-export async function accessToken({
+/** Returns a valid access token: the saved one, or a new one for an app's secret. */
+export async function getAccessToken({
   server,
   credentials,
 }: Pick<ChosenServer, 'server' | 'credentials'>): Promise<string> {

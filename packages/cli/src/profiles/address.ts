@@ -1,8 +1,8 @@
 import { resolveAddresses } from '@partway/client/addresses';
 import { EXIT, Failure } from '../exit-codes.ts';
 
-/** A server's address in the one form in which profiles keep it; `https://` goes without saying. */
-export function serverAddress(text: string): string {
+/** Normalizes a server address, as profiles store it. `https://` is the default scheme. */
+export function parseServerAddress(text: string): string {
   try {
     return resolveAddresses(text.includes('://') ? text : `https://${text}`).api;
   } catch (error) {
@@ -10,7 +10,7 @@ export function serverAddress(text: string): string {
   }
 }
 
-/** Whether an address leads to this machine and nowhere else. */
+/** Whether an address always refers to this machine. */
 export function isLoopbackAddress(address: string): boolean {
   const { hostname } = new URL(address);
   return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);

@@ -2,88 +2,90 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readConfig } from '@partway/server/config/config';
 import { EXIT, Failure } from '../exit-codes.ts';
-import { isLoopbackAddress, serverAddress } from './address.ts';
+import { isLoopbackAddress, parseServerAddress } from './address.ts';
 import { type Credentials, getProfile } from './profile.ts';
 import { readProfiles } from './profiles-file.ts';
 import type { ServerChoice } from './server-options.ts';
 
-/** A server, how to get in, and how it came to be this one. */
+/** A server with credentials, and why it was chosen. */
 export interface ChosenServer {
   server: string;
   credentials: Credentials;
-  /** In words: "profile work", "--server", "this folder's server". */
+  /** For people: "profile work", "--server", "the server of this folder". */
   from: string;
 }
 
 /**
- * Which server a command is for. A token goes only where it was meant to go: that of a profile to the profile's server,
- * PARTWAY_TOKEN to the server that was named beside it, or to the one of this machine. In this order:
+ * Chooses the server of a command. A token is sent only to the server that it belongs to: that of a profile to the
+ * profile's server, and PARTWAY_TOKEN to the server that is set next to it, or to the local one. In this order:
  *
  * 1. `--profile` (or PARTWAY_PROFILE);
- * 2. `--server` (or PARTWAY_SERVER), with PARTWAY_TOKEN, the profile that has this server, or, on a loopback address,
- *    the developer token of the data folder here;
- * 3. the profile in use (`partway use`);
- * 4. the server that `partway serve` would start here.
+ * 2. `--server` (or PARTWAY_SERVER), with PARTWAY_TOKEN, with the profile of this server, or, on a loopback address, with
+ *    the developer token of the local data folder;
+ * 3. the default profile (`partway use`);
+ * 4. the server that `partway serve` would start with the same environment.
+ *
+ * @throws Failure if there is no such profile, or no token.
  */
 export async function chooseServer({ profile, server }: ServerChoice): Promise<ChosenServer> {
-  const known = await readProfiles();
-  if (profile !== undefined) return { ...getProfile(known, profile), from: `profile ${profile}` };
+  const saved = await readProfiles();
+  if (profile !== undefined) return { ...getProfile(saved, profile), from: `profile ${profile}` };
   if (server !== undefined) {
-    const address = serverAddress(server);
-    const [name, same] = Object.entries(known.profiles).find((entry) => entry[1].server === address) ?? [];
+    const address = parseServerAddress(server);
+    const [name, match] = Object.entries(saved.profiles).find((entry) => entry[1].server === address) ?? [];
     const token = process.env.PARTWAY_TOKEN;
-    if (!token && same !== undefined) return { ...same, from: `profile ${name}` };
-    return { server: address, credentials: await needToken(address), from: '--server' };
+    if (!token && match !== undefined) return { ...match, from: `profile ${name}` };
+    return { server: address, credentials: await getToken(address), from: '--server' };
   }
-  if (known.current !== undefined) {
-    return { ...getProfile(known, known.current), from: `profile ${known.current}` };
+  if (saved.current !== undefined) {
+    return { ...getProfile(saved, saved.current), from: `profile ${saved.current}` };
   }
-  return { ...(await needServerHere()), from: 'the server of this folder' };
+  return { ...(await getLocalServer()), from: 'the server of this folder' };
 }
 
-async function needServerHere(): Promise<Pick<ChosenServer, 'server' | 'credentials'>> {
-  const server = serverHere();
-  const credentials = await tokenFor(server);
+async function getLocalServer(): Promise<Pick<ChosenServer, 'server' | 'credentials'>> {
+  const server = localServerAddress();
+  const credentials = await findToken(server);
   if (credentials !== undefined) return { server, credentials };
   throw new Failure(
-    EXIT.notLetIn,
-    `No server is known. Log in to one (partway login), or start one here (partway serve): ${dataFolder()} holds no token of one.`,
+    EXIT.accessDenied,
+    `No server is configured. Log in (partway login), or start a server here (partway serve): there is no developer token in ${dataFolder()}.`,
   );
 }
 
-async function needToken(address: string): Promise<Credentials> {
-  const credentials = await tokenFor(address);
+async function getToken(address: string): Promise<Credentials> {
+  const credentials = await findToken(address);
   if (credentials !== undefined) return credentials;
   throw new Failure(
-    EXIT.notLetIn,
+    EXIT.accessDenied,
     `There is no token for ${address}. Log in with: partway login --server ${address} (or set PARTWAY_TOKEN).`,
   );
 }
 
-async function tokenFor(address: string): Promise<Credentials | undefined> {
-  const token = process.env.PARTWAY_TOKEN || (isLoopbackAddress(address) ? await developerToken() : undefined);
+async function findToken(address: string): Promise<Credentials | undefined> {
+  const token = process.env.PARTWAY_TOKEN || (isLoopbackAddress(address) ? await readDeveloperToken() : undefined);
   return token === undefined ? undefined : { kind: 'token', token };
 }
 
-/** Where `partway serve` listens with the same environment. */
-function serverHere(): string {
+/** Returns the address on which `partway serve` listens with the same environment. */
+function localServerAddress(): string {
   const { PARTWAY_LISTEN, PARTWAY_TLS_CERT, PARTWAY_DATA } = process.env;
   const { listen } = readConfig({
     ...(PARTWAY_LISTEN !== undefined && { PARTWAY_LISTEN }),
     ...(PARTWAY_DATA !== undefined && { PARTWAY_DATA }),
   });
-  return `${PARTWAY_TLS_CERT ? 'https' : 'http'}://${reachable(listen.host)}:${listen.port}`;
+  return `${PARTWAY_TLS_CERT ? 'https' : 'http'}://${connectHost(listen.host)}:${listen.port}`;
 }
 
-/** A host to connect to, for one to listen on. */
-function reachable(host: string): string {
+/** Returns the host to connect to for a host to listen on. */
+function connectHost(host: string): string {
   if (host === '0.0.0.0') return '127.0.0.1';
   if (host === '::') return '[::1]';
   return host.includes(':') ? `[${host}]` : host;
 }
 
-/** The developer token that a server keeps in the data folder here, where there is one. */
-async function developerToken(): Promise<string | undefined> {
+/** Reads the developer token from the local data folder, if there is one. */
+async function readDeveloperToken(): Promise<string | undefined> {
   const token = await readFile(join(dataFolder(), 'developer-token'), 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return '';
     throw error;

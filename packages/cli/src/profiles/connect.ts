@@ -1,16 +1,16 @@
 import { type CallRetry, createClient, type NodeClient } from '@partway/client/node/index';
-import { accessToken } from './access-token.ts';
+import { getAccessToken } from './access-token.ts';
 import type { Profile } from './profile.ts';
 
-/** How long commands wait for a server that has gone away, in milliseconds (docs/use/command-line.md). */
-export const PATIENCE = 5 * 60_000;
+/** How long commands retry while the server is down (docs/use/command-line.md). */
+export const RETRY_MILLIS = 5 * 60_000;
 
-/** A client of a server, which closes itself. An app's token is asked for when it is needed, and again when it has ended. */
+/** Creates a client that closes itself when it is disposed. An app's token is requested when needed, and when it expires. */
 export function connect(
   { server, credentials }: Profile,
   onRetry?: (retry: CallRetry) => void,
 ): NodeClient & Disposable {
-  const token = credentials.kind === 'token' ? credentials.token : () => accessToken({ server, credentials });
-  const client = createClient({ server, token, patience: PATIENCE, onRetry });
+  const token = credentials.kind === 'token' ? credentials.token : () => getAccessToken({ server, credentials });
+  const client = createClient({ server, token, patience: RETRY_MILLIS, onRetry });
   return Object.assign(client, { [Symbol.dispose]: () => client.close() });
 }

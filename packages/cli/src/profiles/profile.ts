@@ -1,9 +1,9 @@
 import { EXIT, Failure } from '../exit-codes.ts';
 import { escapeControl } from '../output/text.ts';
 
-/** A server and how to get in. */
+/** A server and its credentials. */
 export interface Profile {
-  /** Scheme, host and port, and a path where a proxy wants one: `https://files.example.com`, `https://api.box.com`. */
+  /** Scheme, host and port, and a path if a proxy needs one: `https://files.example.com`, `https://api.box.com`. */
   server: string;
   credentials: Credentials;
 }
@@ -11,11 +11,11 @@ export interface Profile {
 export type Credentials =
   | { kind: 'token'; token: string }
   | {
-      /** An app's id and secret, for which the server gives a token for an hour, as often as one is needed. */
+      /** The client ID and secret of an app, with which it can request tokens that are valid for an hour. */
       kind: 'app';
       clientId: string;
       clientSecret: string;
-      /** Whom the app acts for. */
+      /** Who the app acts as. */
       subject: Subject;
     };
 
@@ -26,15 +26,15 @@ export interface Subject {
 
 /** All profiles of this user, by name. */
 export interface Profiles {
-  /** The one that counts where none is named. */
+  /** The default profile. */
   current?: string;
   profiles: Record<string, Profile>;
 }
 
-/** The profile of that name. */
+/** Returns the profile with this name. @throws Failure if there is none. */
 export function getProfile({ profiles }: Profiles, name: string): Profile {
   if (Object.hasOwn(profiles, name)) return profiles[name] as Profile;
   const names = Object.keys(profiles).map(escapeControl);
-  const known = names.length === 0 ? 'There is none yet' : `There are: ${names.join(', ')}`;
-  throw new Failure(EXIT.usage, `There is no profile ${escapeControl(name)}. ${known}. partway login makes one.`);
+  const known = names.length === 0 ? 'There are no profiles yet' : `Existing profiles: ${names.join(', ')}`;
+  throw new Failure(EXIT.usage, `There is no profile ${escapeControl(name)}. ${known}. Create one with partway login.`);
 }

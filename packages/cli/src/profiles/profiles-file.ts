@@ -5,12 +5,12 @@ import { writeAtomically } from '@partway/server/data-folder/secret-file';
 import { EXIT, Failure } from '../exit-codes.ts';
 import type { Profiles } from './profile.ts';
 
-/** Where profiles are kept: `profiles.json` in `$XDG_CONFIG_HOME/partway`, or in `~/.config/partway`. */
+/** Returns the path of the profiles: `profiles.json` in `$XDG_CONFIG_HOME/partway`, or in `~/.config/partway`. */
 export function profilesPath(): string {
   return join(process.env.XDG_CONFIG_HOME || join(homedir(), '.config'), 'partway', 'profiles.json');
 }
 
-/** All profiles; none where there is no file yet. Makes the file its owner's alone, since copies lose modes. */
+/** Reads all profiles; none if there is no file yet. Resets the file's mode to 0600, because copies can lose it. */
 export async function readProfiles(): Promise<Profiles> {
   const path = profilesPath();
   let text: string;
@@ -21,7 +21,7 @@ export async function readProfiles(): Promise<Profiles> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { profiles: {} };
     throw error;
   }
-  return parse(text, path);
+  return parseProfiles(text, path);
 }
 
 export async function writeProfiles(profiles: Profiles): Promise<void> {
@@ -30,25 +30,28 @@ export async function writeProfiles(profiles: Profiles): Promise<void> {
   await writeAtomically(path, `${JSON.stringify(profiles, undefined, 2)}\n`);
 }
 
-function parse(text: string, path: string): Profiles {
+function parseProfiles(text: string, path: string): Profiles {
   try {
     const value: unknown = JSON.parse(text);
-    if (areProfiles(value)) return value;
+    if (isProfiles(value)) return value;
   } catch {
-    // Said below.
+    // Reported below.
   }
-  throw new Failure(EXIT.failed, `${path} is not a file of profiles. Mend it, or move it away and use partway login.`);
-}
-
-function areProfiles(value: unknown): value is Profiles {
-  if (!isObject(value) || !isObject(value.profiles)) return false;
-  if (value.current !== undefined && typeof value.current !== 'string') return false;
-  return Object.values(value.profiles).every(
-    (profile) => isObject(profile) && isText(profile.server) && areCredentials(profile.credentials),
+  throw new Failure(
+    EXIT.failed,
+    `${path} is not a valid profiles file. Fix it, or move it and log in again with partway login.`,
   );
 }
 
-function areCredentials(value: unknown): boolean {
+function isProfiles(value: unknown): value is Profiles {
+  if (!isObject(value) || !isObject(value.profiles)) return false;
+  if (value.current !== undefined && typeof value.current !== 'string') return false;
+  return Object.values(value.profiles).every(
+    (profile) => isObject(profile) && isText(profile.server) && isCredentials(profile.credentials),
+  );
+}
+
+function isCredentials(value: unknown): boolean {
   if (!isObject(value)) return false;
   if (value.kind === 'token') return isText(value.token);
   const { kind, clientId, clientSecret, subject } = value;

@@ -1,24 +1,24 @@
 import type { Command } from 'commander';
 import { EXIT, Failure } from '../exit-codes.ts';
 
-/** What says which server a command is for: one of the two, or neither. */
+/** The user's choice of a server: one of the two, or neither. */
 export interface ServerChoice {
   profile?: string | undefined;
   server?: string | undefined;
 }
 
-/** Adds the options that say which server a command is for. */
+/** Adds the options that select the server of a command. */
 export function addServerOptions(command: Command): Command {
   return command
-    .option('--profile <name>', 'which server, by its profile (or PARTWAY_PROFILE)')
-    .option('--server <url>', 'which server, by its address (or PARTWAY_SERVER), with PARTWAY_TOKEN or its profile');
+    .option('--profile <name>', 'profile of the server (or PARTWAY_PROFILE)')
+    .option('--server <url>', 'address of the server (or PARTWAY_SERVER), with PARTWAY_TOKEN or its profile');
 }
 
-/** What was said: flags before the environment. */
-export function serverChoice(command: Command, env: NodeJS.ProcessEnv = process.env): ServerChoice {
+/** Parses the user's choice. Options override the environment. */
+export function parseServerChoice(command: Command, env: NodeJS.ProcessEnv = process.env): ServerChoice {
   const { profile, server } = command.opts<ServerChoice>();
   if (profile !== undefined && server !== undefined) {
-    throw new Failure(EXIT.usage, '--profile names a server already; give --profile or --server, not both.');
+    throw new Failure(EXIT.usage, 'Use either --profile or --server, not both.');
   }
   if (profile !== undefined || server !== undefined) return { profile, server };
   if (env.PARTWAY_PROFILE) return { profile: env.PARTWAY_PROFILE };

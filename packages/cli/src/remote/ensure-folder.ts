@@ -3,7 +3,7 @@ import { EXIT, Failure } from '../exit-codes.ts';
 import { escapeControl } from '../output/text.ts';
 import type { Item } from './find-item.ts';
 
-/** The folder of that name, made where there is none yet; `isNew` says whether it was. */
+/** Returns the folder with this name, and creates it if it does not exist. `isNew`: whether it was created. */
 export async function ensureFolder(
   client: NodeClient,
   parentId: string,
@@ -15,12 +15,12 @@ export async function ensureFolder(
     return { type: 'folder', id, name, isNew: true };
   } catch (error) {
     if (!(error instanceof ApiError) || error.code !== 'item_name_in_use') throw error;
-    const taken = await client.folders.findItemByName(parentId, name, options);
-    if (taken?.type === 'folder') return { ...taken, isNew: false };
-    throw notAFolder(name, error);
+    const existing = await client.folders.findItemByName(parentId, name, options);
+    if (existing?.type === 'folder') return { ...existing, isNew: false };
+    throw notAFolderError(name, error);
   }
 }
 
-export function notAFolder(name: string, cause?: unknown): Failure {
-  return new Failure(EXIT.conflict, `${escapeControl(name)} is there already, and is no folder.`, { cause });
+export function notAFolderError(name: string, cause?: unknown): Failure {
+  return new Failure(EXIT.conflict, `${escapeControl(name)} already exists and is not a folder.`, { cause });
 }

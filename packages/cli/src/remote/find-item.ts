@@ -3,7 +3,7 @@ import { EXIT, Failure } from '../exit-codes.ts';
 import { escapeControl, quoteForShell } from '../output/text.ts';
 import { isId, splitPath } from './paths.ts';
 
-/** A file or folder on the server, as far as it takes to do something with it. */
+/** A file or folder on the server. */
 export interface Item {
   type: 'file' | 'folder';
   id: string;
@@ -12,47 +12,50 @@ export interface Item {
 
 export const ROOT: Item = { type: 'folder', id: '0', name: '/' };
 
-/** What to do where a path is not there: `missing` is how much of it is not, from the root folder on. */
+/** Returns advice for a path that does not exist. `missing`: the first missing item on the path, and its parent folder. */
 type Advice = (missing: { path: string; parent: string }) => string;
 
-/** The item at a path from the root folder, or with an id; of `type`, where that is said. */
+/**
+ * Returns the item with a path from the root folder, or with an ID.
+ * @throws Failure if it does not exist, or is not of `type`.
+ */
 export async function getItem(
   client: NodeClient,
-  place: string,
+  path: string,
   type?: Item['type'],
-  advice: Advice = lookAround,
+  advice: Advice = suggestList,
   options: CallOptions = {},
 ): Promise<Item> {
-  // As of a variable that is not set: the root folder would be a surprise.
-  if (place === '') throw new Failure(EXIT.usage, 'An empty path names nothing on the server; the root folder is /.');
-  const item = isId(place)
-    ? await itemById(client, place, type, options)
-    : await itemByPath(client, place, advice, options);
+  // For example from an unset shell variable: taking the root folder would be a surprise.
+  if (path === '') throw new Failure(EXIT.usage, 'The path on the server is empty. The root folder is /.');
+  const item = isId(path)
+    ? await getItemById(client, path, type, options)
+    : await getItemByPath(client, path, advice, options);
   if (type === undefined || item.type === type) return item;
-  throw new Failure(EXIT.notThere, `${escapeControl(place)} is a ${item.type}, not a ${type}.`);
+  throw new Failure(EXIT.notFound, `${escapeControl(path)} is a ${item.type}, not a ${type}.`);
 }
 
-async function itemByPath(client: NodeClient, place: string, advice: Advice, options: CallOptions): Promise<Item> {
-  const names = splitPath(place);
+async function getItemByPath(client: NodeClient, path: string, advice: Advice, options: CallOptions): Promise<Item> {
+  const names = splitPath(path);
   let item = ROOT;
   for (const [depth, name] of names.entries()) {
     const parent = `/${names.slice(0, depth).join('/')}`;
-    if (item.type !== 'folder') throw new Failure(EXIT.notThere, `${escapeControl(parent)} is a file, not a folder.`);
+    if (item.type !== 'folder') throw new Failure(EXIT.notFound, `${escapeControl(parent)} is a file, not a folder.`);
     const next = await findByName(client, item.id, name, options);
     if (next === undefined) {
       const path = `/${names.slice(0, depth + 1).join('/')}`;
-      throw new Failure(EXIT.notThere, `There is no ${escapeControl(path)} on the server. ${advice({ path, parent })}`);
+      throw new Failure(EXIT.notFound, `There is no ${escapeControl(path)} on the server. ${advice({ path, parent })}`);
     }
     item = next;
   }
   return item;
 }
 
-function lookAround({ parent }: { parent: string }): string {
-  return `partway ls ${quoteForShell(parent)} shows what there is.`;
+function suggestList({ parent }: { parent: string }): string {
+  return `List its parent folder with: partway ls ${quoteForShell(parent)}`;
 }
 
-async function itemById(
+async function getItemById(
   client: NodeClient,
   id: string,
   type: Item['type'] | undefined,
@@ -61,23 +64,23 @@ async function itemById(
   if (id === '0') return ROOT;
   const queryParams = { fields: ['name'] as const };
   if (type !== 'folder') {
-    const file = await client.files.getFileById(id, { ...options, queryParams }).catch(unlessMissing);
+    const file = await client.files.getFileById(id, { ...options, queryParams }).catch(ignoreNotFound);
     if (file !== undefined) return { type: 'file', id, name: file.name };
   }
   if (type !== 'file') {
-    const folder = await client.folders.getFolderById(id, { ...options, queryParams }).catch(unlessMissing);
+    const folder = await client.folders.getFolderById(id, { ...options, queryParams }).catch(ignoreNotFound);
     if (folder !== undefined) return { type: 'folder', id, name: folder.name };
   }
-  const hint = `A ${type ?? 'file or folder'} that is named so is /${id}.`;
-  throw new Failure(EXIT.notThere, `There is no ${type ?? 'file or folder'} with the id ${id}. ${hint}`);
+  const hint = `For a ${type ?? 'file or folder'} with this name, use /${id}.`;
+  throw new Failure(EXIT.notFound, `There is no ${type ?? 'file or folder'} with the ID ${id}. ${hint}`);
 }
 
-function unlessMissing(error: unknown): undefined {
+function ignoreNotFound(error: unknown): undefined {
   if (error instanceof ApiError && error.status === 404) return undefined;
   throw error;
 }
 
-/** The item of that name in a folder, whatever its case, as names are unique; undefined where there is none. */
+/** Finds an item in a folder by its case-insensitive name. */
 function findByName(
   client: NodeClient,
   folderId: string,

@@ -1,23 +1,23 @@
 import type { CallOptions, NodeClient } from '@partway/client/node/index';
 import type { Item } from './find-item.ts';
 
-const PAGE = 1000;
+const PAGE_SIZE = 1000;
 
-/** An item of a folder, with what a list of it shows. */
+/** An item of a folder, with the details of a listing. */
 export interface ListedItem extends Item {
-  /** Bytes; of a folder all that is below it. */
+  /** Bytes; for a folder, the total of everything in it. */
   size: number;
   /** RFC 3339 */
   modifiedAt: string;
-  /** Hex; of a file only. */
+  /** Hex; undefined for a folder. */
   sha1: string | undefined;
-  /** The id of the newest version; of a file only. */
+  /** The ID of the current version; undefined for a folder. */
   versionId: string | undefined;
-  /** RFC 3339; of the content, as its owner has it. */
+  /** RFC 3339; the modification time of the original file. */
   contentModifiedAt: string | null;
 }
 
-/** Everything in a folder, page by page: folders first, each by its name. */
+/** Lists the items of a folder, page by page: folders first, ordered by name. */
 export async function* listItems(
   client: NodeClient,
   folderId: string,
@@ -30,7 +30,7 @@ export async function* listItems(
       queryParams: {
         fields: ['name', 'size', 'modified_at', 'content_modified_at', 'sha1', 'file_version'],
         usemarker: true,
-        limit: PAGE,
+        limit: PAGE_SIZE,
         ...(marker !== undefined && { marker }),
       },
     });

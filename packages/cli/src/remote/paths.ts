@@ -1,9 +1,9 @@
-/** The names in a path on the server, from the root folder on; none for the root itself. */
+/** Splits a path on the server into names, from the root folder on. The root folder itself has none. */
 export function splitPath(path: string): string[] {
   return path.split('/').filter((name) => name !== '' && name !== '.');
 }
 
-/** Whether this is an id, and not a path: digits and nothing else. A folder that is named so is `/123`. */
-export function isId(place: string): boolean {
-  return /^\d+$/.test(place);
+/** Whether a text is an ID and not a path: only digits. An item with such a name has the path `/123`. */
+export function isId(text: string): boolean {
+  return /^\d+$/.test(text);
 }

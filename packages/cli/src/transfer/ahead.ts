@@ -1,22 +1,22 @@
-/** Does the work for each item as it comes, for up to `most` items at a time; rejects with the first error of `items`. */
-export async function prefetchMapped<Item>(
+/** Calls `work` for each item, for up to `max` items concurrently, until `signal` is aborted. Rejects with errors of `items`. */
+export async function forEachConcurrently<Item>(
   items: AsyncIterable<Item>,
-  most: number,
+  max: number,
   work: (item: Item) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
   const running = new Set<Promise<void>>();
-  let room = Promise.withResolvers<void>();
+  let freed = Promise.withResolvers<void>();
   try {
     for await (const item of items) {
       if (signal.aborted) break;
-      while (running.size >= most) await room.promise;
-      const one: Promise<void> = work(item).finally(() => {
-        running.delete(one);
-        room.resolve();
-        room = Promise.withResolvers<void>();
+      while (running.size >= max) await freed.promise;
+      const task: Promise<void> = work(item).finally(() => {
+        running.delete(task);
+        freed.resolve();
+        freed = Promise.withResolvers<void>();
       });
-      running.add(one);
+      running.add(task);
     }
   } finally {
     await Promise.all(running);

@@ -3,26 +3,26 @@ interface Waiting {
   enter(): void;
 }
 
-/** Lets files send their bytes in their order: up to so many small ones at a time, a large one alone. */
+/** Decides which files are transferred concurrently, in order: several small files, or one large file alone. */
 export class TransferLanes {
-  readonly #most: number;
+  readonly #maxSmall: number;
   readonly #waiting: Waiting[] = [];
-  #small = 0;
-  #large = false;
+  #smallRunning = 0;
+  #isLargeRunning = false;
 
-  constructor(mostSmall: number) {
-    this.#most = mostSmall;
+  constructor(maxSmall: number) {
+    this.#maxSmall = maxSmall;
   }
 
-  /** Does the work once its turn has come. Rejects with the signal's reason if that is aborted before. */
+  /** Calls `work` when it is its turn. Rejects with the signal's reason if it is aborted before. */
   async run<T>(size: number, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     const isSmall = size < SMALL_BYTES;
     await this.#enter(isSmall, signal);
     try {
       return await work();
     } finally {
-      if (isSmall) this.#small -= 1;
-      else this.#large = false;
+      if (isSmall) this.#smallRunning -= 1;
+      else this.#isLargeRunning = false;
       this.#admit();
     }
   }
@@ -50,22 +50,23 @@ export class TransferLanes {
   #admit(): void {
     for (;;) {
       const [next] = this.#waiting;
-      if (next === undefined || this.#large || this.#small >= (next.isSmall ? this.#most : 1)) return;
+      if (next === undefined || this.#isLargeRunning || this.#smallRunning >= (next.isSmall ? this.#maxSmall : 1))
+        return;
       this.#waiting.shift();
-      if (next.isSmall) this.#small += 1;
-      else this.#large = true;
+      if (next.isSmall) this.#smallRunning += 1;
+      else this.#isLargeRunning = true;
       next.enter();
     }
   }
 }
 
-/** From this size on a file goes up in parts; up or down, it fills the line by itself. */
+/** Larger files are uploaded in parts. A single one uses all of the available bandwidth, also for a download. */
 export const SMALL_BYTES = 20_000_000;
-const SMALL_AT_A_TIME = 4;
+const MAX_SMALL = 4;
 
 /**
- * Does the work for each file in its order: up to four small ones at a time, a large one alone. Until `signal` is aborted;
- * then nothing more is begun.
+ * Calls `work` for each file, in order: up to four small files concurrently, and a large one alone. Starts no more files
+ * after `signal` is aborted.
  */
 export async function runConcurrently<File extends { size: number }>(
   files: AsyncIterable<File>,
@@ -76,11 +77,11 @@ export async function runConcurrently<File extends { size: number }>(
   try {
     for await (const file of files) {
       if (signal.aborted) break;
-      const small = file.size < SMALL_BYTES;
-      while (running.size >= (small ? SMALL_AT_A_TIME : 1)) await Promise.race(running);
-      const one: Promise<void> = work(file).finally(() => running.delete(one));
-      running.add(one);
-      if (!small) await one;
+      const isSmall = file.size < SMALL_BYTES;
+      while (running.size >= (isSmall ? MAX_SMALL : 1)) await Promise.race(running);
+      const task: Promise<void> = work(file).finally(() => running.delete(task));
+      running.add(task);
+      if (!isSmall) await task;
     }
   } finally {
     await Promise.all(running);

@@ -4,22 +4,22 @@ import { formatSpeed } from '../output/quantities.ts';
 import type { RunningTransfer, TransferReport } from '../output/transfer-report.ts';
 import { Interrupted } from '../process.ts';
 
-/** Counts how files ended, and says in the end how the command does. */
+/** Counts the results of all files, and derives the summary and the exit code of the command. */
 export class Tally {
-  readonly #began = performance.now();
+  readonly #startedAt = performance.now();
   readonly #codes: ExitCode[] = [];
   files = 0;
   present = 0;
   bytes = 0;
 
-  /** One that went through, with so many bytes on the line. */
-  done(bytes: number): void {
+  /** Records a file that was transferred, with the number of bytes. */
+  recordDone(bytes: number): void {
     this.files += 1;
     this.bytes += bytes;
   }
 
-  /** One that did not: tells of it, and goes on. Being stopped is not told of here. */
-  failed(error: unknown, running: RunningTransfer): void {
+  /** Records and reports a file that failed. An interruption is not a failure. */
+  recordFailure(error: unknown, running: RunningTransfer): void {
     if (error instanceof Interrupted) {
       running.end({ kind: 'stopped', message: 'stopped', fields: {} });
       return;
@@ -29,12 +29,12 @@ export class Tally {
     running.end({ kind: 'failed', message, fields: { exit_code: exitCode, ...(code !== undefined && { code }) } });
   }
 
-  /** Says what it came to, where that is more than one file. */
+  /** Reports the summary. */
   summarize(report: TransferReport, { verb, interrupted }: { verb: string; interrupted: boolean }): void {
     const failed = this.#codes.length;
     const fields = { files: this.files, present: this.present, failed, bytes: this.bytes, interrupted };
-    const parts = [`${this.files} ${verb}, ${formatSpeed(this.bytes, performance.now() - this.#began)}`];
-    if (this.present > 0) parts.push(`${this.present} there already`);
+    const parts = [`${this.files} ${verb}, ${formatSpeed(this.bytes, performance.now() - this.#startedAt)}`];
+    if (this.present > 0) parts.push(`${this.present} skipped as identical`);
     if (failed > 0) parts.push(`${failed} failed`);
     report.summary(`${parts.join('; ')}.`, fields);
   }
@@ -43,10 +43,10 @@ export class Tally {
     return this.files + this.present + this.#codes.length;
   }
 
-  /** That of the failures where they have one in common. */
+  /** The exit code of all failures if they agree; otherwise 1. */
   get exitCode(): ExitCode {
     const [first, ...others] = this.#codes;
-    if (first === undefined) return EXIT.done;
+    if (first === undefined) return EXIT.success;
     return others.every((code) => code === first) ? first : EXIT.failed;
   }
 }

@@ -8,9 +8,9 @@ import type { Command } from 'commander';
 import type { Kysely } from 'kysely';
 import { alignColumns, databaseCommand, listOption, type Output, textOption } from '../data-command.ts';
 
-/** `partway app …`: programs that get tokens. */
+/** `partway app …` */
 export function addAppCommand(program: Command): void {
-  const app = program.command('app').description('add and list apps, which get tokens with an id and a secret');
+  const app = program.command('app').description('add and list apps, which get tokens with a client ID and secret');
   addAppAddCommand(app);
   addAppKeyCommand(app);
   addAppListCommand(app);
@@ -18,34 +18,34 @@ export function addAppCommand(program: Command): void {
 
 /** `partway app add` */
 function addAppAddCommand(app: Command): void {
-  const command = app.command('add').argument('<name>', 'how the app is shown');
+  const command = app.command('add').argument('<name>', 'display name');
   command
     .description('add an app')
-    .option('--as-user', 'let it act as any user, by the As-User header')
-    .option('--redirect-uri <uri...>', 'where a login may lead back to')
-    .option('--public-key <file...>', 'RSA public key (PEM) with which it signs')
-    .option('--jwt-config <file>', "make a key pair and write the JSON file that Box's SDKs read; it holds the secret");
+    .option('--as-user', 'allow the app to act as any user with the As-User header')
+    .option('--redirect-uri <uri...>', 'URIs to which a login can redirect')
+    .option('--public-key <file...>', 'RSA public keys (PEM) for its JWT assertions')
+    .option('--jwt-config <file>', "generate a key pair and write the JSON file for Box's SDKs, including the secret");
   databaseCommand(command, async (db, [name = '']) => {
     const pems = await Promise.all(listOption(command, 'publicKey').map((path) => readFile(path, 'utf8')));
     for (const pem of pems) checkPublicKey(pem);
-    const asked = { asUser: command.opts().asUser === true, redirectUris: listOption(command, 'redirectUri') };
-    const make = () => addApp(db, { name, now: Date.now(), ...asked });
+    const options = { asUser: command.opts().asUser === true, redirectUris: listOption(command, 'redirectUri') };
+    const createApp = () => addApp(db, { name, now: Date.now(), ...options });
     const config = textOption(command, 'jwtConfig');
-    const { made, kids } =
-      config === undefined ? { made: await make(), kids: [] } : await writeJwtConfig(db, config, make);
-    for (const pem of pems) kids.push(await addAppKey(db, { clientId: made.app.client_id, pem, now: Date.now() }));
-    return shown(made, kids);
+    const { created, kids } =
+      config === undefined ? { created: await createApp(), kids: [] } : await writeJwtConfig(db, config, createApp);
+    for (const pem of pems) kids.push(await addAppKey(db, { clientId: created.app.client_id, pem, now: Date.now() }));
+    return renderNewApp(created, kids);
   });
 }
 
-function shown({ app, clientSecret, serviceUser }: NewApp, kids: string[]): Output {
+function renderNewApp({ app, clientSecret, serviceUser }: NewApp, kids: string[]): Output {
   const keys = kids.map((kid) => `key id         ${kid}\n`).join('');
   return {
     text: `client id      ${app.client_id}
 client secret  ${clientSecret}
 enterprise id  ${ENTERPRISE_ID}
 service user   ${serviceUser.id}
-${keys}The secret is shown this once. With box_subject_type=enterprise the app acts as its service user.`,
+${keys}The secret will not be shown again. With box_subject_type=enterprise, the app acts as its service user.`,
     json: {
       client_id: app.client_id,
       client_secret: clientSecret,
@@ -88,34 +88,37 @@ function addAppListCommand(app: Command): void {
 
 /** `partway app key add` */
 function addAppKeyCommand(app: Command): void {
-  const key = app.command('key').description('register the keys with which apps sign');
-  const command = key.command('add').argument('<client-id>', 'whose').argument('<file>', 'RSA public key (PEM)');
+  const key = app.command('key').description('manage the public keys of apps');
+  const command = key
+    .command('add')
+    .argument('<client-id>', 'client ID of the app')
+    .argument('<file>', 'RSA public key (PEM)');
   databaseCommand(command.description('register a public key'), async (db, [clientId = '', path = '']) => {
     const pem = await readFile(path, 'utf8');
     if ((await findApp(db, clientId)) === undefined) {
-      throw new Error(`There is no app ${clientId}: partway app list shows all.`);
+      throw new Error(`There is no app ${clientId}. List all apps with partway app list.`);
     }
     const kid = await addAppKey(db, { clientId, pem, now: Date.now() });
     return { text: `key id  ${kid}`, json: { client_id: clientId, key_id: kid } };
   });
 }
 
-/** Makes an app with a key pair, and writes what Box's SDKs read into a new file, for its owner only. */
+/** Creates an app with a key pair, and writes the configuration for Box's SDKs to a new file with mode 0600. */
 async function writeJwtConfig(
   db: Kysely<Tables>,
   path: string,
-  make: () => Promise<NewApp>,
-): Promise<{ made: NewApp; kids: string[] }> {
+  createApp: () => Promise<NewApp>,
+): Promise<{ created: NewApp; kids: string[] }> {
   await using file = await open(path, 'wx', 0o600).catch((error: NodeJS.ErrnoException) => {
-    throw error.code === 'EEXIST' ? new Error(`${path} is there already: give another name, or move it away.`) : error;
+    throw error.code === 'EEXIST' ? new Error(`${path} already exists. Move it, or choose another file.`) : error;
   });
   try {
     const pair = await createKeyPair();
-    const made = await make();
-    const clientId = made.app.client_id;
+    const created = await createApp();
+    const clientId = created.app.client_id;
     const kid = await addAppKey(db, { clientId, pem: pair.publicKey, now: Date.now() });
-    await file.writeFile(renderJwtConfig({ clientId, clientSecret: made.clientSecret, kid }, pair));
-    return { made, kids: [kid] };
+    await file.writeFile(renderJwtConfig({ clientId, clientSecret: created.clientSecret, kid }, pair));
+    return { created, kids: [kid] };
   } catch (error) {
     await rm(path, { force: true });
     throw error;

@@ -1,68 +1,75 @@
 import { isCancel, password, select, text } from '@clack/prompts';
 import { EXIT, Failure } from '../../exit-codes.ts';
-import { serverAddress } from '../../profiles/address.ts';
+import { parseServerAddress } from '../../profiles/address.ts';
 import type { Credentials, Profile, Subject } from '../../profiles/profile.ts';
-import type { BegunLogin } from './given-login.ts';
+import type { PartialLogin } from './given-login.ts';
 
-/** Asks a person for what is missing of a login. */
-export async function askLogin(begun: BegunLogin): Promise<Profile> {
+/** Asks the user for the missing parts of a login. @throws Failure if stdin is not a terminal, or after Ctrl-C. */
+export async function askLogin(partial: PartialLogin): Promise<Profile> {
   if (!process.stdin.isTTY) {
-    throw new Failure(EXIT.usage, 'There is nobody to ask: give --token-stdin or --client-secret-stdin, and --server.');
+    throw new Failure(
+      EXIT.usage,
+      'Standard input is not a terminal. Use --server with --token-stdin or --client-secret-stdin.',
+    );
   }
-  const server = begun.server ?? serverAddress(await answer(askServer()));
-  const kind = begun.clientId === undefined ? await answer(askKind()) : 'app';
-  return { server, credentials: kind === 'token' ? await askToken() : await askApp(begun) };
+  const server = partial.server ?? parseServerAddress(await getAnswer(askServer()));
+  const kind = partial.clientId === undefined ? await getAnswer(askKind()) : 'app';
+  return { server, credentials: kind === 'token' ? await askToken() : await askApp(partial) };
 }
 
 function askServer() {
   return text({
-    message: 'The address of the server',
+    message: 'Server address',
     placeholder: 'https://files.example.com',
-    validate: (value) => ((value ?? '').trim() === '' ? 'Such as https://files.example.com.' : undefined),
+    validate: (value) =>
+      (value ?? '').trim() === '' ? 'Enter an address such as https://files.example.com.' : undefined,
   });
 }
 
 function askKind() {
   return select<Credentials['kind']>({
-    message: 'How do you get in?',
+    message: 'How do you want to log in?',
     options: [
-      { value: 'token', label: 'with an access token', hint: 'partway token make, or the developer token' },
-      { value: 'app', label: 'as an app, with its id and secret', hint: 'partway app add' },
+      { value: 'token', label: 'with an access token', hint: 'from partway token make, or the developer token' },
+      { value: 'app', label: 'as an app, with its client ID and secret', hint: 'from partway app add' },
     ],
   });
 }
 
 async function askToken(): Promise<Credentials> {
-  return { kind: 'token', token: (await answer(password({ message: 'The token', validate: needed }))).trim() };
+  return {
+    kind: 'token',
+    token: (await getAnswer(password({ message: 'Access token', validate: requireText }))).trim(),
+  };
 }
 
-async function askApp({ clientId, subject }: BegunLogin): Promise<Credentials> {
-  const id = clientId ?? (await answer(text({ message: 'The client id', validate: needed }))).trim();
-  const secret = await answer(password({ message: 'The client secret', validate: needed }));
+async function askApp({ clientId, subject }: PartialLogin): Promise<Credentials> {
+  const id = clientId ?? (await getAnswer(text({ message: 'Client ID', validate: requireText }))).trim();
+  const secret = await getAnswer(password({ message: 'Client secret', validate: requireText }));
   return { kind: 'app', clientId: id, clientSecret: secret.trim(), subject: subject ?? (await askSubject()) };
 }
 
 async function askSubject(): Promise<Subject> {
-  const type = await answer(
+  const type = await getAnswer(
     select<Subject['type']>({
-      message: 'Whom does it act for?',
+      message: 'Who does the app act as?',
       options: [
-        { value: 'enterprise', label: 'itself', hint: 'its own user' },
+        { value: 'enterprise', label: 'itself', hint: 'its service user' },
         { value: 'user', label: 'another user' },
       ],
     }),
   );
-  const message = type === 'user' ? 'The id of the user' : 'The id of the enterprise (1 on a Partway server)';
-  return { type, id: (await answer(text({ message, validate: needed }))).trim() };
+  const message = type === 'user' ? 'User ID' : 'Enterprise ID (1 on a Partway server)';
+  return { type, id: (await getAnswer(text({ message, validate: requireText }))).trim() };
 }
 
-function needed(value: string | undefined): string | undefined {
-  return (value ?? '').trim() === '' ? 'It is needed.' : undefined;
+function requireText(value: string | undefined): string | undefined {
+  return (value ?? '').trim() === '' ? 'This is required.' : undefined;
 }
 
-/** What was answered; Ctrl-C ends the command. */
-async function answer<T>(asked: Promise<T>): Promise<Exclude<T, symbol>> {
-  const value = await asked;
-  if (isCancel(value)) throw new Failure(EXIT.interrupted, 'Nothing was kept.');
+/** Resolves with the user's answer. @throws Failure after Ctrl-C. */
+async function getAnswer<T>(prompt: Promise<T>): Promise<Exclude<T, symbol>> {
+  const value = await prompt;
+  if (isCancel(value)) throw new Failure(EXIT.interrupted, 'Nothing was saved.');
   return value as Exclude<T, symbol>;
 }

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import { EXIT, Failure } from '../../exit-codes.ts';
 import { readPassword } from '../../output/terminal.ts';
-import { serverAddress } from '../../profiles/address.ts';
+import { parseServerAddress } from '../../profiles/address.ts';
 import type { Profile, Subject } from '../../profiles/profile.ts';
 
-/** What of a login the command line says. */
-export interface BegunLogin {
+/** The parts of a login that are on the command line. */
+export interface PartialLogin {
   server?: string;
   clientId?: string;
   subject?: Subject;
@@ -20,33 +20,44 @@ interface LoginOptions {
   enterprise?: string;
 }
 
-/** What the command line says, and the whole login where that, with stdin, is all that it takes. */
-export function givenLogin(command: Command): { begun: BegunLogin; whole(): Promise<Profile | undefined> } {
+/**
+ * Parses the options of `partway login`. `readComplete` resolves with the complete login if the secret comes on stdin, and
+ * otherwise with undefined.
+ */
+export function parseLogin(command: Command): { partial: PartialLogin; readComplete(): Promise<Profile | undefined> } {
   const options = command.opts<LoginOptions>();
-  const begun = begunLogin(options);
+  const partial = parsePartialLogin(options);
   return {
-    begun,
-    async whole() {
+    partial,
+    async readComplete() {
       if (!options.tokenStdin && !options.clientSecretStdin) return undefined;
-      const { server, clientId, subject } = begun;
-      if (server === undefined) throw new Failure(EXIT.usage, 'With a secret on stdin, --server says whose it is.');
+      const { server, clientId, subject } = partial;
+      if (server === undefined)
+        throw new Failure(EXIT.usage, '--token-stdin and --client-secret-stdin require --server.');
       const secret = (await readPassword()).trim();
-      if (secret === '') throw new Failure(EXIT.usage, 'Nothing came on stdin.');
+      if (secret === '') throw new Failure(EXIT.usage, 'Standard input is empty.');
       if (options.tokenStdin) return { server, credentials: { kind: 'token', token: secret } };
       if (clientId === undefined || subject === undefined) {
-        throw new Failure(EXIT.usage, 'An app gets in with --client-id, and --user or --enterprise.');
+        throw new Failure(EXIT.usage, 'An app needs --client-id, and either --user or --enterprise.');
       }
       return { server, credentials: { kind: 'app', clientId, clientSecret: secret, subject } };
     },
   };
 }
 
-function begunLogin({ server, tokenStdin, clientId, clientSecretStdin, user, enterprise }: LoginOptions): BegunLogin {
+function parsePartialLogin({
+  server,
+  tokenStdin,
+  clientId,
+  clientSecretStdin,
+  user,
+  enterprise,
+}: LoginOptions): PartialLogin {
   if (tokenStdin && (clientSecretStdin || clientId !== undefined)) {
-    throw new Failure(EXIT.usage, 'Give a token or an app, not both.');
+    throw new Failure(EXIT.usage, 'Use either a token or an app, not both.');
   }
   if (user !== undefined && enterprise !== undefined) {
-    throw new Failure(EXIT.usage, 'The app acts for a user or for its enterprise, not for both.');
+    throw new Failure(EXIT.usage, 'Use either --user or --enterprise, not both.');
   }
   const subject: Subject | undefined =
     user !== undefined
@@ -55,7 +66,7 @@ function begunLogin({ server, tokenStdin, clientId, clientSecretStdin, user, ent
         ? { type: 'enterprise', id: enterprise }
         : undefined;
   return {
-    ...(server !== undefined && { server: serverAddress(server) }),
+    ...(server !== undefined && { server: parseServerAddress(server) }),
     ...(clientId !== undefined && { clientId }),
     ...(subject !== undefined && { subject }),
   };

@@ -5,60 +5,65 @@ import { escapeControl } from '../../output/text.ts';
 import { connect } from '../../profiles/connect.ts';
 import { getProfile, type Profile } from '../../profiles/profile.ts';
 import { profilesPath, readProfiles, writeProfiles } from '../../profiles/profiles-file.ts';
-import { type BegunLogin, givenLogin } from './given-login.ts';
+import { type PartialLogin, parseLogin } from './given-login.ts';
 
 /** `partway login` */
 export function addLoginCommand(program: Command): void {
-  const command = program.command('login').description('keep the address of a server and how to get in, as a profile');
+  const command = program
+    .command('login')
+    .description('save a server and credentials as a profile, and make it the default');
   command
-    .option('--server <url>', 'its address; https://api.box.com is Box')
-    .option('--name <name>', 'what the profile is called; the host unless set')
-    .option('--token-stdin', 'take the access token from stdin, instead of asking')
-    .option('--client-id <id>', 'get in as an app')
-    .option('--client-secret-stdin', 'take the app’s secret from stdin')
-    .option('--user <id>', 'let the app act for this user')
-    .option('--enterprise <id>', 'let the app act for itself, in this enterprise; 1 on a Partway server')
+    .option('--server <url>', 'server address; https://api.box.com for Box')
+    .option('--name <name>', 'profile name (default: the host)')
+    .option('--token-stdin', 'read the access token from stdin')
+    .option('--client-id <id>', 'log in as an app')
+    .option('--client-secret-stdin', 'read the client secret from stdin')
+    .option('--user <id>', 'let the app act as this user')
+    .option('--enterprise <id>', 'let the app act as itself in this enterprise (1 on a Partway server)')
     .option('--json', 'print JSON')
-    .addHelpText('after', '\nWithout a token or secret on stdin it asks for what is missing, on a terminal.');
+    .addHelpText(
+      'after',
+      '\nWithout --token-stdin or --client-secret-stdin, the command asks for everything that is missing.',
+    );
   command.action(async () => {
-    const given = givenLogin(command);
-    const { server, credentials } = (await given.whole()) ?? (await ask(given.begun));
-    const user = await whoIs({ server, credentials });
+    const login = parseLogin(command);
+    const { server, credentials } = (await login.readComplete()) ?? (await ask(login.partial));
+    const user = await getUser({ server, credentials });
     const name = command.opts<{ name?: string }>().name ?? new URL(server).host;
     if (name === '') throw new Failure(EXIT.usage, 'A profile needs a name.');
-    const known = await readProfiles();
-    await writeProfiles({ current: name, profiles: { ...known.profiles, [name]: { server, credentials } } });
+    const saved = await readProfiles();
+    await writeProfiles({ current: name, profiles: { ...saved.profiles, [name]: { server, credentials } } });
     if (command.opts().json === true) printJson({ profile: name, server, user });
     else {
-      console.log(`You are ${escapeControl(`${user.name} <${user.login}>`)} at ${server}.
-Kept as profile ${escapeControl(name)} in ${profilesPath()}, and in use from now on.`);
+      console.log(`Logged in to ${server} as ${escapeControl(`${user.name} <${user.login}>`)}.
+Saved as profile "${escapeControl(name)}" in ${profilesPath()} (now the default).`);
     }
   });
 }
 
-async function ask(begun: BegunLogin): Promise<Profile> {
-  // The library that asks is loaded where somebody is asked.
+async function ask(partial: PartialLogin): Promise<Profile> {
+  // Loaded lazily: the prompt library is large, and only interactive logins need it.
   const { askLogin } = await import('./ask-login.ts');
-  return askLogin(begun);
+  return askLogin(partial);
 }
 
 /** `partway logout` */
 export function addLogoutCommand(program: Command): void {
-  const command = program.command('logout').argument('[profile]', 'which one; the one in use unless set');
-  command.description('forget a profile; its token goes on working elsewhere').action(async (named?: string) => {
-    const known = await readProfiles();
-    const name = named ?? known.current;
-    if (name === undefined) throw new Failure(EXIT.usage, 'No profile is in use: name the one to forget.');
-    getProfile(known, name);
-    const { [name]: forgotten, ...profiles } = known.profiles;
-    const current = known.current === name ? undefined : known.current;
+  const command = program.command('logout').argument('[profile]', 'profile name (default: the default profile)');
+  command.description('delete a profile; its token remains valid').action(async (profileName?: string) => {
+    const saved = await readProfiles();
+    const name = profileName ?? saved.current;
+    if (name === undefined) throw new Failure(EXIT.usage, 'There is no default profile. Name the profile to delete.');
+    getProfile(saved, name);
+    const { [name]: deleted, ...profiles } = saved.profiles;
+    const current = saved.current === name ? undefined : saved.current;
     await writeProfiles({ ...(current !== undefined && { current }), profiles });
-    console.log(`The profile ${escapeControl(name)} (${forgotten?.server}) is forgotten.`);
+    console.log(`Deleted profile "${escapeControl(name)}" (${deleted?.server}).`);
   });
 }
 
-/** Whose credentials these are, asked of the server. */
-async function whoIs({ server, credentials }: Profile): Promise<{ id: string; name: string; login: string }> {
+/** Asks the server for the user of these credentials. */
+async function getUser({ server, credentials }: Profile): Promise<{ id: string; name: string; login: string }> {
   using client = connect({ server, credentials });
   const { id, name, login } = await client.users.getUserMe();
   return { id, name, login };

@@ -7,20 +7,20 @@ import { alignColumns } from '../data-command.ts';
 
 /** `partway profiles` */
 export function addProfilesCommand(program: Command): void {
-  const command = program.command('profiles').description('list the servers that are known, never their secrets');
-  command.option('--json', 'print one JSON object a line').action(async () => {
+  const command = program.command('profiles').description('list profiles without their secrets');
+  command.option('--json', 'print one JSON object per line').action(async () => {
     const { current, profiles } = await readProfiles();
-    const known = Object.entries(profiles).map(([name, { server, credentials }]) => ({
+    const saved = Object.entries(profiles).map(([name, { server, credentials }]) => ({
       name,
       in_use: name === current,
       server,
       credentials: credentials.kind,
     }));
-    if (command.opts().json === true) return known.forEach(printJson);
-    if (known.length === 0) return console.log('There is no profile yet: partway login makes one.');
+    if (command.opts().json === true) return saved.forEach(printJson);
+    if (saved.length === 0) return console.log('There are no profiles. Create one with partway login.');
     console.log(
       alignColumns(
-        known.map(({ name, in_use: inUse, server, credentials }) => [
+        saved.map(({ name, in_use: inUse, server, credentials }) => [
           inUse ? '*' : ' ',
           escapeControl(name),
           server,
@@ -33,11 +33,11 @@ export function addProfilesCommand(program: Command): void {
 
 /** `partway use` */
 export function addUseCommand(program: Command): void {
-  const command = program.command('use').argument('<profile>', 'its name in partway profiles');
-  command.description('let a profile count where none is named').action(async (name: string) => {
-    const known = await readProfiles();
-    const { server } = getProfile(known, name);
-    await writeProfiles({ ...known, current: name });
-    console.log(`${server} is in use from now on.`);
+  const command = program.command('use').argument('<profile>', 'profile name');
+  command.description('set the default profile').action(async (name: string) => {
+    const saved = await readProfiles();
+    const { server } = getProfile(saved, name);
+    await writeProfiles({ ...saved, current: name });
+    console.log(`The default profile is now "${escapeControl(name)}" (${server}).`);
   });
 }

@@ -8,9 +8,9 @@ import type { Command } from 'commander';
 import { readPassword } from '../../output/terminal.ts';
 import { alignColumns, databaseCommand, textOption } from '../data-command.ts';
 
-/** `partway user …`: the people (or services) who own files. */
+/** `partway user …` */
 export function addUserCommand(program: Command): void {
-  const user = program.command('user').description('add and list users, and set their passwords, quotas and status');
+  const user = program.command('user').description('add and list users, and set their password, quota and status');
   addUserAddCommand(user);
   addUserPasswordCommand(user);
   addUserQuotaCommand(user);
@@ -20,32 +20,29 @@ export function addUserCommand(program: Command): void {
 
 /** `partway user add` */
 function addUserAddCommand(user: Command): void {
-  const command = user.command('add').argument('<login>', 'a name of its own, such as an e-mail address');
+  const command = user.command('add').argument('<login>', 'unique login, such as an email address');
   command
     .description('add a user, with an empty root folder')
-    .option('--name <name>', 'how the user is shown; the login unless set')
-    .option(
-      '--quota <size>',
-      'how much the user may keep: a size, none for no limit; as the server is set unless given',
-    )
-    .option('--password-stdin', 'let the user log in, with the password that comes on stdin');
+    .option('--name <name>', 'display name (default: the login)')
+    .option('--quota <size>', 'quota: a size such as 500MB or 2TiB, or none for no limit (default: that of the server)')
+    .option('--password-stdin', 'read a password from stdin, with which the user can log in');
   databaseCommand(command, async (db, [login = '']) => {
     const password = command.opts().passwordStdin === true ? await readPassword() : undefined;
     if (password !== undefined) assertPassword(password);
     const spaceQuota = parseQuota(textOption(command, 'quota') ?? 'default') ?? undefined;
     const name = textOption(command, 'name') ?? login;
-    const made = await addUser(db, { login, name, now: Date.now(), spaceQuota });
+    const created = await addUser(db, { login, name, now: Date.now(), spaceQuota });
     if (password !== undefined) await changePassword(db, { login, password });
     return {
-      text: `user id  ${made.id}\nlogin    ${made.login}`,
-      json: { id: String(made.id), login: made.login, name: made.name },
+      text: `user id  ${created.id}\nlogin    ${created.login}`,
+      json: { id: String(created.id), login: created.login, name: created.name },
     };
   });
 }
 
 /** `partway user list` */
 function addUserListCommand(user: Command): void {
-  databaseCommand(user.command('list').description('list users, with what they keep and may keep'), async (db) => {
+  databaseCommand(user.command('list').description('list users with their usage and quota'), async (db) => {
     const { listAccounts } = await import('@partway/server/auth/users/list');
     const users = await listAccounts(db);
     return {
@@ -57,7 +54,7 @@ function addUserListCommand(user: Command): void {
           one.status,
           `${one.space_used} used`,
           `${one.space_reserved} reserved`,
-          `quota ${shownQuota(one.space_quota)}`,
+          `quota ${renderQuota(one.space_quota)}`,
         ]),
       ),
       json: users.map((one) => ({
@@ -76,26 +73,26 @@ function addUserListCommand(user: Command): void {
 
 /** `partway user password` */
 function addUserPasswordCommand(user: Command): void {
-  const command = user.command('password').argument('<login>', 'whose');
-  command.description('set a password, which comes on stdin; all tokens of the user end');
+  const command = user.command('password').argument('<login>', 'login of the user');
+  command.description('set a password, read from stdin; also revokes all tokens of the user');
   databaseCommand(command, async (db, [login = '']) => {
     await changePassword(db, { login, password: await readPassword() });
-    return { text: `The password of ${login} is set, and all their tokens have ended.`, json: { login } };
+    return { text: `Set the password of ${login} and revoked all their tokens.`, json: { login } };
   });
 }
 
 /** `partway user quota` */
 function addUserQuotaCommand(user: Command): void {
-  const command = user.command('quota').argument('<login>', 'whose');
+  const command = user.command('quota').argument('<login>', 'login of the user');
   command
-    .argument('<quota>', 'a size such as 500MB or 2TiB; none for no limit; default for what the server is set to')
-    .description('set how much a user may keep; what they have already stays');
+    .argument('<quota>', 'a size such as 500MB or 2TiB; none for no limit; default for that of the server')
+    .description("set a user's quota; existing files are kept");
   databaseCommand(command, async (db, [login = '', quota = '']) => {
     const parsed = parseQuota(quota);
     const { id } = await getUserByLogin(db, login);
     await setQuota(db, id, parsed);
     return {
-      text: `The quota of ${login} is ${shownQuota(parsed)}${typeof parsed === 'number' && parsed >= 0 ? ' bytes' : ''}.`,
+      text: `The quota of ${login} is ${renderQuota(parsed)}${typeof parsed === 'number' && parsed >= 0 ? ' bytes' : ''}.`,
       json: { login, quota: parsed === -1 ? 'none' : (parsed ?? 'default') },
     };
   });
@@ -103,29 +100,28 @@ function addUserQuotaCommand(user: Command): void {
 
 /** `partway user status` */
 function addUserStatusCommand(user: Command): void {
-  const command = user.command('status').argument('<login>', 'whose');
+  const command = user.command('status').argument('<login>', 'login of the user');
   command
     .argument('<status>', USER_STATUSES.join(', '))
-    .description('say what a user may do at all; all tokens of one who becomes inactive end');
+    .description('set a user\'s status; "inactive" also revokes their tokens');
   databaseCommand(command, async (db, [login = '', status = '']) => {
-    if (!isUserStatus(status)) throw new Error(`${status} is no status: give one of ${USER_STATUSES.join(', ')}.`);
+    if (!isUserStatus(status)) throw new Error(`${status} is not a status. Use one of: ${USER_STATUSES.join(', ')}.`);
     await db.transaction().execute(async (tx) => setStatus(tx, await getUserByLogin(tx, login), status));
-    return { text: `${login} is ${status}.`, json: { login, status } };
+    return { text: `The status of ${login} is ${status}.`, json: { login, status } };
   });
 }
 
-/** A quota as an operator writes it, in the form of a user's row: bytes, -1 for no limit, null for the server's. */
+/** Parses a quota. Returns bytes, -1 for no limit, or null for the server's default, as in the database. */
 function parseQuota(text: string): number | null {
   if (text === 'none') return -1;
   if (text === 'default') return null;
   const bytes = parseBytes(text);
   if (bytes === undefined) {
-    throw new Error(`${text} is no quota: give a size such as 500MB or 2TiB, none for no limit, or default.`);
+    throw new Error(`${text} is not a quota. Use a size such as 500MB or 2TiB, none for no limit, or default.`);
   }
   return bytes;
 }
 
-/** The same, as it is printed. */
-function shownQuota(quota: number | null): string {
+function renderQuota(quota: number | null): string {
   return quota === -1 ? 'none' : String(quota ?? 'default');
 }

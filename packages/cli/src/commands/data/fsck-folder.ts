@@ -14,22 +14,22 @@ import { withDatabase } from './with-rows.ts';
 
 export interface FsckOptions {
   repair: boolean;
-  /** Said by the operator, where the database is elsewhere and the folder's lock says nothing of other nodes. */
+  /** The operator confirms that no node is running. With a shared database, the folder's lock does not show that. */
   allStopped: boolean;
   report: FsckReport;
 }
 
 /**
- * Checks the bytes of a data folder and the rows that name them, and mends them where `repair` is set, with the folder
- * locked.
- * @returns How many things are still wrong.
+ * Checks the blobs of a data folder and the database rows that refer to them. With `repair`, locks the folder and repairs
+ * what it can.
+ * @returns The number of problems that remain.
  */
 export function checkDataFolder(config: Config, { repair, allStopped, report }: FsckOptions): Promise<number> {
   const { dataFolder, database, storage, orphanGrace, orphanRetention } = config;
   if (repair && database !== undefined && !allStopped) {
     throw new Failure(
       EXIT.usage,
-      'Other nodes may be using this database, which cannot be seen from here. Stop them all, then say --all-stopped.',
+      'Other nodes may be using this database, which fsck cannot detect. Stop all nodes, then add --all-stopped.',
     );
   }
   return withDatabase(config, async (db) => {
@@ -41,7 +41,7 @@ export function checkDataFolder(config: Config, { repair, allStopped, report }: 
       if (repair) unlock = lockForRepair(dataFolder);
       const clock = new GuardedClock();
       await compareWithRows(clock, db);
-      let left = 0;
+      let remaining = 0;
       report.begin(await bytesToRead(db));
       const checked = await fsck({
         db,
@@ -51,13 +51,13 @@ export function checkDataFolder(config: Config, { repair, allStopped, report }: 
         retention: orphanRetention,
         read: (bytes) => report.read(bytes),
         async found(found) {
-          const finding = await findingOf(found, repair);
-          if (finding.mended !== true) left += 1;
+          const finding = await toFinding(found, repair);
+          if (finding.mended !== true) remaining += 1;
           report.finding(finding);
         },
       });
       report.end(checked);
-      return left;
+      return remaining;
     } finally {
       unlock();
       close();
@@ -65,7 +65,7 @@ export function checkDataFolder(config: Config, { repair, allStopped, report }: 
   });
 }
 
-async function findingOf({ mend, ...found }: Found, repair: boolean): Promise<Finding> {
+async function toFinding({ mend, ...found }: Found, repair: boolean): Promise<Finding> {
   if (mend === undefined || !repair) return { ...found, mendable: mend !== undefined };
   return { ...found, mendable: true, mended: await mend() };
 }
@@ -77,7 +77,7 @@ function lockForRepair(folder: string): () => void {
     if (!(error instanceof FolderInUse)) throw error;
     throw new Failure(
       EXIT.failed,
-      `${error.message.split('. ')[0]}. Stop the server, then repair. Without --repair a check may run beside it.`,
+      `${error.message.split('. ')[0]}. Stop the server before you repair. Without --repair, fsck can run next to it.`,
       { cause: error },
     );
   }

@@ -9,7 +9,7 @@ import { formatBytes } from '../../output/quantities.ts';
 import { isTerminal } from '../../output/terminal.ts';
 import { escapeControl } from '../../output/text.ts';
 
-/** Tells how a check goes, and what it finds. */
+/** Reports the progress of a check and its findings. */
 export interface FsckReport extends Disposable {
   begin(totalBytes: number): void;
   read(bytes: number): void;
@@ -17,33 +17,33 @@ export interface FsckReport extends Disposable {
   end(checked: FsckResult): void;
 }
 
-/** On a terminal a bar and sentences, in a pipe sentences, with `json` one object a line. */
+/** Prints sentences, with a progress bar on a terminal. With `json`, prints one object per line. */
 export function fsckReport({ json, repair }: { json: boolean; repair: boolean }): FsckReport {
   const findings = { all: 0, mended: 0, mendable: 0 };
-  const standing = { doneBytes: 0, totalBytes: 0 };
+  const progress = { doneBytes: 0, totalBytes: 0 };
   let meter = new Meter(0);
   let live: LiveLines | undefined;
-  const say = (line: string) => (live === undefined ? console.log(line) : live.keep(line));
+  const print = (line: string) => (live === undefined ? console.log(line) : live.print(line));
 
   return {
     begin(totalBytes) {
-      standing.totalBytes = totalBytes;
+      progress.totalBytes = totalBytes;
       meter = new Meter(totalBytes);
       if (json || !isTerminal(process.stdout)) return;
       live = liveLines(process.stdout, (columns) => [
-        barLine({ ...standing, ...meter.read(), label: 'reading' }, columns),
+        barLine({ ...progress, ...meter.read(), label: 'verifying' }, columns),
       ]);
     },
     read(bytes) {
-      standing.doneBytes += bytes;
-      meter.sample(standing.doneBytes);
+      progress.doneBytes += bytes;
+      meter.sample(progress.doneBytes);
     },
     finding(finding) {
       findings.all += 1;
       if (finding.mended === true) findings.mended += 1;
       else if (finding.mendable) findings.mendable += 1;
       if (json) printJson({ event: 'finding', ...finding });
-      else say(sentence(finding));
+      else print(renderFinding(finding));
     },
     end(checked) {
       live?.[Symbol.dispose]();
@@ -52,38 +52,37 @@ export function fsckReport({ json, repair }: { json: boolean; repair: boolean })
         const { partsOutOfReach: parts_out_of_reach, ...counts } = checked;
         const { all, mended } = findings;
         printJson({ event: 'summary', findings: all, mended, ...counts, parts_out_of_reach });
-      } else console.log(summary(checked, findings, repair));
+      } else console.log(renderSummary(checked, findings, repair));
     },
     [Symbol.dispose]: () => live?.[Symbol.dispose](),
   };
 }
 
-function sentence({ kind, message, mended, mendable }: Finding): string {
-  const [mark, colour] =
+function renderFinding({ kind, message, mended, mendable }: Finding): string {
+  const [label, color] =
     mended === true
-      ? (['mended', 'green'] as const)
+      ? (['fixed', 'green'] as const)
       : mendable
-        ? (['wrong', 'yellow'] as const)
+        ? (['error', 'yellow'] as const)
         : (['DAMAGE', 'red'] as const);
-  return `${styleText(colour, mark.padEnd(6))}  ${kind}: ${escapeControl(message)}`;
+  return `${styleText(color, label.padEnd(6))}  ${kind}: ${escapeControl(message)}`;
 }
 
-function summary(
+function renderSummary(
   checked: FsckResult,
   findings: { all: number; mended: number; mendable: number },
   repair: boolean,
 ): string {
   const { contents, parts, partsOutOfReach, young, bytes } = checked;
-  const lines = [`Read ${contents} contents and ${parts} parts of open uploads, ${formatBytes(bytes)} in all.`];
-  if (partsOutOfReach > 0)
-    lines.push(`${partsOutOfReach} parts lie where they cannot be read back before they are a file.`);
-  if (young > 0) lines.push(`${young} contents have no row yet and are younger than the grace: left alone.`);
-  if (findings.all === 0) lines.push('Everything is as it should be.');
+  const lines = [`Verified ${contents} blobs and ${parts} parts of open uploads, ${formatBytes(bytes)} in total.`];
+  if (partsOutOfReach > 0) lines.push(`Skipped ${partsOutOfReach} parts that cannot be read before their commit.`);
+  if (young > 0) lines.push(`Skipped ${young} recent blobs that are not in the database yet.`);
+  if (findings.all === 0) lines.push('No problems found.');
   else {
-    const left = findings.all - findings.mended;
-    lines.push(`${findings.all} found wrong, ${findings.mended} mended, ${left} left.`);
+    const remaining = findings.all - findings.mended;
+    lines.push(`Problems found: ${findings.all}, repaired: ${findings.mended}, remaining: ${remaining}.`);
     if (!repair && findings.mendable > 0) {
-      lines.push(`partway fsck --repair mends ${findings.mendable} of them, with the server stopped.`);
+      lines.push(`To repair ${findings.mendable} of them, stop the server and run partway fsck --repair.`);
     }
   }
   return lines.join('\n');

@@ -5,7 +5,7 @@ import { type DatabasePlace, openDatabase } from '@partway/server/database/open-
 import type { Tables } from '@partway/server/database/schema';
 import type { Kysely } from 'kysely';
 
-/** Does something with Partway's rows, whether or not a server has them open. */
+/** Calls `work` with the database, whether or not a server has it open. @throws Error if there is no data folder. */
 export async function withDatabase<T>(
   config: Config,
   work: (db: Kysely<Tables>) => Promise<T>,
@@ -14,7 +14,7 @@ export async function withDatabase<T>(
   const { dataFolder, database: url, databasePool: connections } = config;
   const file = databasePath(dataFolder);
   if (url === undefined && !existsSync(file)) {
-    throw new Error(`There is no Partway data in ${dataFolder}. Start the server there once, or give --data.`);
+    throw new Error(`There is no Partway data in ${dataFolder}. Start a server there once, or set --data.`);
   }
   const db = await open({ url, file, connections, readers: 0 });
   try {

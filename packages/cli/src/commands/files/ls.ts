@@ -8,23 +8,23 @@ import { remoteCommand } from '../remote-command.ts';
 
 /** `partway ls` */
 export function addLsCommand(program: Command): void {
-  const command = program.command('ls').argument('[remote-folder]', 'path from the root folder, or id', '/');
+  const command = program.command('ls').argument('[remote-folder]', 'path from the root folder, or ID', '/');
   command.description('list a folder on the server');
-  remoteCommand(command, async ({ client, args: [place = '/'], json }) => {
-    const folder = await getItem(client, place, 'folder');
+  remoteCommand(command, async ({ client, args: [path = '/'], json }) => {
+    const folder = await getItem(client, path, 'folder');
     for await (const item of listItems(client, folder.id)) {
-      if (json) printJson(jsonOf(item));
-      else console.log(lineOf(item));
+      if (json) printJson(toJson(item));
+      else console.log(renderItem(item));
     }
   });
 }
 
-function lineOf({ type, id, name, size, modifiedAt }: ListedItem): string {
+function renderItem({ type, id, name, size, modifiedAt }: ListedItem): string {
   const date = modifiedAt.slice(0, 16).replace('T', ' ');
   const slash = type === 'folder' ? '/' : '';
   return `${id.padStart(13)}  ${formatBytes(size).padStart(9)}  ${date.padEnd(16)}  ${escapeControl(name)}${slash}`;
 }
 
-function jsonOf({ type, id, name, size, modifiedAt, sha1 }: ListedItem): object {
+function toJson({ type, id, name, size, modifiedAt, sha1 }: ListedItem): object {
   return { type, id, name, size, modified_at: modifiedAt, ...(sha1 !== undefined && { sha1 }) };
 }

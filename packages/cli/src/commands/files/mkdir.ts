@@ -10,28 +10,28 @@ import { remoteCommand } from '../remote-command.ts';
 
 /** `partway mkdir` */
 export function addMkdirCommand(program: Command): void {
-  const command = program.command('mkdir').argument('<remote-path...>', 'from the root folder');
-  command.description('make folders on the server');
-  command.option('-p, --parents', 'make the folders above it too, and take one that is there already');
-  remoteCommand(command, async ({ client, args, json, sameServer }) => {
+  const command = program.command('mkdir').argument('<remote-path...>', 'paths from the root folder');
+  command.description('create folders on the server');
+  command.option('-p, --parents', 'create parent folders too, and accept existing folders');
+  remoteCommand(command, async ({ client, args, json, serverFlags }) => {
     const parents = command.opts().parents === true;
     for (const path of args) {
       const names = splitPath(path);
       const name = names.pop();
-      if (name === undefined) throw new Failure(EXIT.usage, 'The root folder is always there.');
-      const withParents = () =>
-        `With -p it is made on the way: partway mkdir -p ${quoteForShell(`/${[...names, name].join('/')}`)}${sameServer}`;
-      let folder = parents ? ROOT : await getItem(client, `/${names.join('/')}`, 'folder', withParents);
-      if (parents) for (const above of names) folder = await ensureFolder(client, folder.id, above);
-      const made = parents
+      if (name === undefined) throw new Failure(EXIT.usage, 'The root folder always exists.');
+      const advice = () =>
+        `Create it too with -p: partway mkdir -p ${quoteForShell(`/${[...names, name].join('/')}`)}${serverFlags}`;
+      let folder = parents ? ROOT : await getItem(client, `/${names.join('/')}`, 'folder', advice);
+      if (parents) for (const parentName of names) folder = await ensureFolder(client, folder.id, parentName);
+      const created = parents
         ? await ensureFolder(client, folder.id, name)
         : await client.folders.createFolder({ name, parent: { id: folder.id } }).catch((error: unknown) => {
             if (!(error instanceof ApiError) || error.code !== 'item_name_in_use') throw error;
-            const message = `${escapeControl(`/${[...names, name].join('/')}`)} is there already. With -p a folder that is there is enough.`;
+            const message = `${escapeControl(`/${[...names, name].join('/')}`)} already exists. Use -p to accept existing folders.`;
             throw new Failure(EXIT.conflict, message, { cause: error });
           });
-      if (json) printJson({ type: 'folder', id: made.id, name: made.name });
-      else console.log(`${made.id}  ${escapeControl(`/${[...names, name].join('/')}`)}`);
+      if (json) printJson({ type: 'folder', id: created.id, name: created.name });
+      else console.log(`${created.id}  ${escapeControl(`/${[...names, name].join('/')}`)}`);
     }
   });
 }

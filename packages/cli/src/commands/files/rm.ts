@@ -8,27 +8,27 @@ import { remoteCommand } from '../remote-command.ts';
 
 /** `partway rm` */
 export function addRmCommand(program: Command): void {
-  const command = program.command('rm').argument('<remote-item...>', 'paths from the root folder, or ids');
+  const command = program.command('rm').argument('<remote-item...>', 'paths from the root folder, or IDs');
   command.description('move files and folders to the trash');
-  command.option('-r, --recursive', 'folders with all that is in them');
+  command.option('-r, --recursive', 'also remove folders that are not empty');
   remoteCommand(command, async ({ client, args, json }) => {
     const recursive = command.opts().recursive === true;
-    for (const place of args) {
-      const { type, id, name } = await getItem(client, place);
-      if (id === '0') throw new Failure(EXIT.usage, 'The root folder stays.');
+    for (const path of args) {
+      const { type, id, name } = await getItem(client, path);
+      if (id === '0') throw new Failure(EXIT.usage, 'The root folder cannot be removed.');
       if (type === 'file') await client.files.deleteFileById(id);
-      else await client.folders.deleteFolderById(id, { queryParams: { recursive } }).catch(unlessFull(place));
+      else await client.folders.deleteFolderById(id, { queryParams: { recursive } }).catch(explainNotEmpty(path));
       if (json) printJson({ type, id, name, trashed: true });
-      else console.log(`${type} ${escapeControl(name)} (${id}) is in the trash.`);
+      else console.log(`Moved ${type} ${escapeControl(name)} (${id}) to the trash.`);
     }
   });
 }
 
-/** Says it in this command's words: the server's name its own parameter. */
-function unlessFull(place: string): (error: unknown) => never {
+/** Names the option of this command; the server's message names its own parameter. */
+function explainNotEmpty(path: string): (error: unknown) => never {
   return (error) => {
     if (!(error instanceof ApiError) || error.code !== 'folder_not_empty') throw error;
-    const message = `${escapeControl(place)} is not empty. With --recursive it goes to the trash with all that is in it.`;
+    const message = `${escapeControl(path)} is not empty. Use --recursive to move it to the trash with everything in it.`;
     throw new Failure(EXIT.conflict, message, { cause: error });
   };
 }

@@ -10,8 +10,8 @@ const SHELLS = { bash: bashCompletion, zsh: zshCompletion, fish: fishCompletion 
 export function addCompletionCommand(program: Command): void {
   program
     .command('completion')
-    .addArgument(new Argument('<shell>', 'yours').choices(Object.keys(SHELLS)))
-    .description('print a script that lets a shell complete commands and options')
+    .addArgument(new Argument('<shell>', 'your shell').choices(Object.keys(SHELLS)))
+    .description('print a completion script for a shell')
     .addHelpText(
       'after',
       `

@@ -8,38 +8,38 @@ import { diagnoseServer } from '../../doctor/diagnose-server.ts';
 import type { Diagnosis } from '../../doctor/diagnosis.ts';
 import { EXIT } from '../../exit-codes.ts';
 import { printJson } from '../../output/json.ts';
-import { addServerOptions, serverChoice } from '../../profiles/server-options.ts';
-import { addSettings, givenSettings } from '../settings-options.ts';
+import { addServerOptions, parseServerChoice } from '../../profiles/server-options.ts';
+import { addSettings, readSettings } from '../settings-options.ts';
 
 /** `partway doctor` */
 export function addDoctorCommand(program: Command): void {
-  const command = program.command('doctor').description('look for what keeps a client or a server from working');
-  addServerOptions(command).option('--json', 'print one JSON object a line');
+  const command = program.command('doctor').description('diagnose problems with a server and a data folder');
+  addServerOptions(command).option('--json', 'print one JSON object per line');
   addSettings(command, ['PARTWAY_DATA']);
   command.action(async () => {
     const json = command.opts().json === true;
-    const { dataFolder } = readConfig(givenSettings(command));
+    const { dataFolder } = readConfig(readSettings(command));
     let failed = false;
-    for await (const diagnosis of diagnoses(command, dataFolder)) {
+    for await (const diagnosis of runChecks(command, dataFolder)) {
       failed ||= diagnosis.state === 'fail';
       if (json) printJson(diagnosis);
-      else console.log(sentence(diagnosis));
+      else console.log(renderDiagnosis(diagnosis));
     }
-    if (failed) process.exitCode = EXIT.troubleFound;
+    if (failed) process.exitCode = EXIT.problemsFound;
   });
 }
 
-/** The server first, then the data folder: asked for, or there. */
-async function* diagnoses(command: Command, dataFolder: string): AsyncGenerator<Diagnosis> {
+/** Checks the server first, then the data folder if it was requested or exists. */
+async function* runChecks(command: Command, dataFolder: string): AsyncGenerator<Diagnosis> {
   yield checkNode();
-  yield* diagnoseServer(serverChoice(command));
-  const asked = command.getOptionValueSource('data') !== undefined;
-  if (asked || existsSync(dataFolder)) yield* diagnoseFolder(dataFolder);
+  yield* diagnoseServer(parseServerChoice(command));
+  const isRequested = command.getOptionValueSource('data') !== undefined;
+  if (isRequested || existsSync(dataFolder)) yield* diagnoseFolder(dataFolder);
 }
 
-const COLOURS = { ok: 'green', warn: 'yellow', fail: 'red' } as const;
+const COLORS = { ok: 'green', warn: 'yellow', fail: 'red' } as const;
 
-function sentence({ check, state, message, remedy }: Diagnosis): string {
-  const line = `${styleText(COLOURS[state], state.padEnd(4))}  ${check.padEnd(7)}  ${message}`;
+function renderDiagnosis({ check, state, message, remedy }: Diagnosis): string {
+  const line = `${styleText(COLORS[state], state.padEnd(4))}  ${check.padEnd(7)}  ${message}`;
   return remedy === undefined ? line : `${line}\n               ${remedy}`;
 }

@@ -1,31 +1,31 @@
 import { readConfig } from '@partway/server/config/config';
 import type { RunningServer } from '@partway/server/server';
 import type { Command } from 'commander';
-import { addSettings, givenSettings } from '../settings-options.ts';
+import { addSettings, readSettings } from '../settings-options.ts';
 
 /** `partway serve`: runs until SIGTERM or SIGINT. */
 export function addServeCommand(program: Command): void {
   const command = program.command('serve').description('run the server');
   addSettings(command);
   command.action(async () => {
-    const config = readConfig(givenSettings(command));
-    // Only now: the whole server would be loaded for every other command too.
+    const config = readConfig(readSettings(command));
+    // Loaded lazily, so that other commands do not load the whole server.
     const { startServer } = await import('@partway/server/server');
     const server = await startServer(config);
-    // Before the greeting: whoever waits for that may send a signal at once.
+    // Before the greeting: a process that waits for it may send a signal immediately.
     stopOnSignal(server);
-    greet(server, config.token === undefined);
+    printGreeting(server, config.token === undefined);
   });
 }
 
-/** A token that was set is known to whoever set it, and stays out of what collects the output of services. */
-function greet({ url, dataFolder, developerToken }: RunningServer, isNews: boolean): void {
+/** A configured token is not printed: its owner knows it, and the output of services is often collected. */
+function printGreeting({ url, dataFolder, developerToken }: RunningServer, isGenerated: boolean): void {
   console.log(`Partway is listening on ${url}
   data             ${dataFolder}
-  developer token  ${isNews ? developerToken : 'as set'}
+  developer token  ${isGenerated ? developerToken : 'as configured'}
 
 Try it:
-  curl -H 'Authorization: Bearer ${isNews ? developerToken : '…'}' ${url}/2.0/users/me
+  curl -H 'Authorization: Bearer ${isGenerated ? developerToken : '…'}' ${url}/2.0/users/me
 `);
 }
 
@@ -36,7 +36,7 @@ function stopOnSignal(server: RunningServer): void {
       if (stopping) process.exit(130);
       stopping = true;
       console.log(
-        'Partway is stopping: uploads under way may end. Again to stop at once (nothing acknowledged is lost).',
+        'Partway is stopping after uploads in progress. Stop it again to end immediately (no acknowledged data is lost).',
       );
       server.stop().then(
         () => process.exit(0),

@@ -3,12 +3,12 @@ import type { Command } from 'commander';
 import { EXIT, Failure } from '../../exit-codes.ts';
 import { openReport } from '../../output/reports.ts';
 import { escapeControl } from '../../output/text.ts';
-import { interrupts, writeAsUsual } from '../../process.ts';
+import { handleInterrupts, restoreUmask } from '../../process.ts';
 import { getItem } from '../../remote/find-item.ts';
 import { type DownloadRun, downloadOne } from '../../transfer/download/download-one.ts';
-import { TakenPaths } from '../../transfer/download/local-claims.ts';
+import { LocalPaths } from '../../transfer/download/local-claims.ts';
 import { isExistingFolder } from '../../transfer/download/local-target.ts';
-import { type Places, type RemoteFile, remoteFiles } from '../../transfer/download/remote-files.ts';
+import { type DownloadWalk, type RemoteFile, walkRemoteFiles } from '../../transfer/download/remote-files.ts';
 import { runConcurrently } from '../../transfer/lanes.ts';
 import { Tally } from '../../transfer/tally.ts';
 import { type RemoteCall, remoteCommand } from '../remote-command.ts';
@@ -24,25 +24,25 @@ interface DownloadOptions {
 export function addDownloadCommand(program: Command): void {
   const command = program
     .command('download')
-    .argument('<remote-path...>', 'files, and with --recursive folders: paths from the root folder, or ids');
+    .argument('<remote-path...>', 'files, or folders with --recursive: paths from the root folder, or IDs');
   command
-    .description('fetch files and folders, and go on where an earlier try stopped')
-    .option('--to <path>', 'a folder here, or the name of the file; this folder unless set')
-    .option('-r, --recursive', 'folders with all that is in them')
-    .option('--file-version <id>', 'an earlier version of it, by its id')
-    .option('--force', 'replace a file that is there and is another one');
+    .description('download files and folders, and resume interrupted downloads')
+    .option('--to <path>', 'local folder, or local name of the file (default: the current folder)')
+    .option('-r, --recursive', 'download folders with everything in them')
+    .option('--file-version <id>', 'ID of an earlier version')
+    .option('--force', 'overwrite existing files that differ');
   remoteCommand(command, (call) => downloadAll(call, command.opts<DownloadOptions>()));
 }
 
 async function downloadAll({ client, args, json, notices }: RemoteCall, options: DownloadOptions): Promise<void> {
   const { to, recursive = false, fileVersion: version, force = false } = options;
   await checkArguments(args, options);
-  writeAsUsual();
-  using stop = interrupts();
+  restoreUmask();
+  using stop = handleInterrupts();
   using report = await openReport({ json });
-  notices.tell = report.notice;
+  notices.print = report.notice;
   const tally = new Tally();
-  const order = {
+  const run = {
     client,
     to,
     version,
@@ -51,29 +51,30 @@ async function downloadAll({ client, args, json, notices }: RemoteCall, options:
     signal: stop.signal,
     report,
     tally,
-    taken: new TakenPaths(),
+    localPaths: new LocalPaths(),
   };
-  if (recursive || args.length > 1) report.expect(() => bytesOf(client, args));
-  await runConcurrently(filesIn(order, args), (file) => downloadOne(order, file), stop.signal);
+  if (recursive || args.length > 1) report.expect(() => countBytes(client, args));
+  await runConcurrently(walkFiles(run, args), (file) => downloadOne(run, file), stop.signal);
   if (tally.count > 1 || json) tally.summarize(report, { verb: 'downloaded', interrupted: stop.signal.aborted });
   process.exitCode = tally.exitCode;
   if (stop.signal.aborted) throw stop.signal.reason;
 }
 
 async function checkArguments(args: readonly string[], { to, recursive, fileVersion }: DownloadOptions): Promise<void> {
-  const several = args.length > 1 || recursive === true;
-  if (fileVersion !== undefined && several) throw new Failure(EXIT.usage, '--file-version is for a single file.');
-  if (to !== undefined && several && !recursive && !(await isExistingFolder(to))) {
-    throw new Failure(EXIT.usage, `Several files go into a folder, and ${escapeControl(to)} is none: make it first.`);
+  const isMultiple = args.length > 1 || recursive === true;
+  if (fileVersion !== undefined && isMultiple)
+    throw new Failure(EXIT.usage, '--file-version can only be used with a single file.');
+  if (to !== undefined && isMultiple && !recursive && !(await isExistingFolder(to))) {
+    throw new Failure(EXIT.usage, `Several files need a folder, and ${escapeControl(to)} is not one. Create it first.`);
   }
 }
 
-/** What these files and folders come to, as the server counts it. */
-async function bytesOf(client: NodeClient, places: readonly string[]): Promise<number> {
+/** Returns the total size of these files and folders, in bytes, as the server counts it. */
+async function countBytes(client: NodeClient, paths: readonly string[]): Promise<number> {
   const options = { queryParams: { fields: ['size'] as const } };
   let bytes = 0;
-  for (const place of places) {
-    const { type, id } = await getItem(client, place);
+  for (const path of paths) {
+    const { type, id } = await getItem(client, path);
     const item = await (type === 'file'
       ? client.files.getFileById(id, options)
       : client.folders.getFolderById(id, options));
@@ -82,14 +83,15 @@ async function bytesOf(client: NodeClient, places: readonly string[]): Promise<n
   return bytes;
 }
 
-async function* filesIn(order: Places & DownloadRun, places: readonly string[]): AsyncGenerator<RemoteFile> {
-  const { report, tally } = order;
-  for await (const found of remoteFiles(order, places)) {
+async function* walkFiles(run: DownloadWalk & DownloadRun, paths: readonly string[]): AsyncGenerator<RemoteFile> {
+  const { report, tally } = run;
+  for await (const found of walkRemoteFiles(run, paths)) {
     if (found.kind === 'file') yield found.file;
-    else if (found.kind === 'trouble') tally.failed(found.error, report.begin({ label: found.label, totalBytes: 0 }));
+    else if (found.kind === 'error')
+      tally.recordFailure(found.error, report.begin({ label: found.label, totalBytes: 0 }));
     else {
       const { label: path, why } = found;
-      report.notice(`${escapeControl(path)} is passed over: ${why}.`, { path, why });
+      report.notice(`Skipped ${escapeControl(path)}: ${why}.`, { path, why });
     }
   }
 }

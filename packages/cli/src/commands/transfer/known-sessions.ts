@@ -1,43 +1,43 @@
 import { ApiError, type NodeClient, type UploadState } from '@partway/client/node/index';
 
-/** An upload under way, as the server has it, this machine's records, or both. */
+/** An upload in progress, known from the server, from the states saved on this machine, or both. */
 export interface KnownSession {
   id: string;
-  /** The name of the file to be; undefined for a new version that keeps the name of its file. */
+  /** The name that the file will have; undefined for a new version that keeps the name of its file. */
   name: string | undefined;
   size: number;
   partSize: number;
   totalParts: number;
-  /** How many parts are stored. */
+  /** Number of stored parts. */
   stored: number;
   /** RFC 3339 */
   expiresAt: string;
-  /** What is uploaded, where it was begun on this machine: a path. */
+  /** The path of the local file, if the upload was started on this machine. */
   source: string | undefined;
 }
 
 /**
- * All uploads under way of this user: those that the server lists, with what this machine knows of them. A server without
- * that call (Box) is asked for each that this machine has a record of.
+ * Lists the user's uploads in progress: those that the server lists, with details from the states saved on this machine. A
+ * server without that call (Box) is asked for each upload with a saved state.
  */
-export async function knownSessions(client: NodeClient): Promise<KnownSession[]> {
-  const records = await ownRecords(client);
-  const listed = await listedSessions(client, records);
-  return listed ?? (await recordedSessions(client, [...records.values()]));
+export async function listSessions(client: NodeClient): Promise<KnownSession[]> {
+  const records = await readRecords(client);
+  const listed = await listServerSessions(client, records);
+  return listed ?? (await getRecordedSessions(client, [...records.values()]));
 }
 
-/** The records of uploads to this server, by their session's id. */
-export async function ownRecords(client: NodeClient): Promise<Map<string, UploadState>> {
+/** Returns the saved states of uploads to this server, by session ID. */
+export async function readRecords(client: NodeClient): Promise<Map<string, UploadState>> {
   const states = (await client.store?.list()) ?? [];
-  const here = states.filter(({ server }) => server === client.addresses.api);
-  return new Map(here.map((state) => [state.session.id, state]));
+  const local = states.filter(({ server }) => server === client.addresses.api);
+  return new Map(local.map((state) => [state.session.id, state]));
 }
 
-async function listedSessions(
+async function listServerSessions(
   client: NodeClient,
   records: ReadonlyMap<string, UploadState>,
 ): Promise<KnownSession[] | undefined> {
-  const found: KnownSession[] = [];
+  const sessions: KnownSession[] = [];
   let marker: string | undefined;
   try {
     do {
@@ -45,7 +45,7 @@ async function listedSessions(
       const page = await client.chunkedUploads.getFileUploadSessions({ queryParams });
       for (const entry of page.entries) {
         const state = records.get(entry.id);
-        found.push({
+        sessions.push({
           id: entry.id,
           name: entry.file_name ?? state?.session.name,
           size: entry.file_size,
@@ -53,7 +53,7 @@ async function listedSessions(
           totalParts: entry.total_parts,
           stored: entry.num_parts_processed,
           expiresAt: entry.session_expires_at,
-          source: state && pathOf(state),
+          source: state && sourcePath(state),
         });
       }
       marker = page.next_marker;
@@ -62,15 +62,15 @@ async function listedSessions(
     if (error instanceof ApiError && (error.status === 404 || error.status === 405)) return undefined;
     throw error;
   }
-  return found;
+  return sessions;
 }
 
-async function recordedSessions(client: NodeClient, states: readonly UploadState[]): Promise<KnownSession[]> {
-  const found: KnownSession[] = [];
+async function getRecordedSessions(client: NodeClient, states: readonly UploadState[]): Promise<KnownSession[]> {
+  const sessions: KnownSession[] = [];
   for (const state of states) {
-    const session = await client.chunkedUploads.getFileUploadSessionById(state.session.id).catch(unlessGone);
+    const session = await client.chunkedUploads.getFileUploadSessionById(state.session.id).catch(ignoreGone);
     if (session === undefined) continue;
-    found.push({
+    sessions.push({
       id: session.id,
       name: state.session.name,
       size: state.source.size,
@@ -78,18 +78,17 @@ async function recordedSessions(client: NodeClient, states: readonly UploadState
       totalParts: session.total_parts,
       stored: session.num_parts_processed,
       expiresAt: session.session_expires_at,
-      source: pathOf(state),
+      source: sourcePath(state),
     });
   }
-  return found;
+  return sessions;
 }
 
-function unlessGone(error: unknown): undefined {
+function ignoreGone(error: unknown): undefined {
   if (error instanceof ApiError && (error.status === 404 || error.status === 410)) return undefined;
   throw error;
 }
 
-/** Where the bytes come from, if that is a file on this machine. */
-function pathOf({ source }: UploadState): string | undefined {
+function sourcePath({ source }: UploadState): string | undefined {
   return source.kind === 'path' ? source.name : undefined;
 }

@@ -4,11 +4,11 @@ import { printJson } from '../../output/json.ts';
 import { formatBytes } from '../../output/quantities.ts';
 import { escapeControl } from '../../output/text.ts';
 import { remoteCommand } from '../remote-command.ts';
-import { type KnownSession, knownSessions, ownRecords } from './known-sessions.ts';
+import { type KnownSession, listSessions, readRecords } from './known-sessions.ts';
 
-/** `partway sessions …`: uploads under way. */
+/** `partway sessions …` */
 export function addSessionsCommand(program: Command): void {
-  const sessions = program.command('sessions').description('list, show and abort uploads under way');
+  const sessions = program.command('sessions').description('list, show and abort uploads in progress');
   addSessionsListCommand(sessions);
   addSessionsShowCommand(sessions);
   addSessionsAbortCommand(sessions);
@@ -16,42 +16,41 @@ export function addSessionsCommand(program: Command): void {
 
 /** `partway sessions abort` */
 function addSessionsAbortCommand(sessions: Command): void {
-  const command = sessions.command('abort').argument('<session...>', 'ids in partway sessions list');
-  command.description('give uploads up: what the server has stored of them goes');
+  const command = sessions.command('abort').argument('<session...>', 'IDs from partway sessions list');
+  command.description('abort uploads and delete their stored parts');
   remoteCommand(command, async ({ client, args, json }) => {
-    const records = await ownRecords(client);
+    const records = await readRecords(client);
     for (const id of args) {
-      // Asked first: an abort of one that is not there is answered as if it had been.
+      // Check that it exists, because aborting an unknown session succeeds too.
       const session = await client.chunkedUploads.getFileUploadSessionById(id);
       await client.chunkedUploads.deleteFileUploadSessionById(id);
       const record = records.get(session.id);
       if (record !== undefined) await client.store?.delete(record.key);
       if (json) printJson({ id: session.id, aborted: true });
-      else console.log(`${session.id} is given up.`);
+      else console.log(`Aborted ${session.id}.`);
     }
   });
 }
 
 /** `partway sessions list` */
 function addSessionsListCommand(sessions: Command): void {
-  const command = sessions.command('list').description('list uploads under way, whoever began them, wherever');
+  const command = sessions.command('list').description('list uploads in progress, from any client and machine');
   remoteCommand(command, async ({ client, json }) => {
-    const known = await knownSessions(client);
-    if (json) known.map(jsonOf).forEach(printJson);
-    else if (known.length === 0) console.log('No upload is under way.');
-    else for (const session of known) console.log(lineOf(session));
+    const known = await listSessions(client);
+    if (json) known.map(toJson).forEach(printJson);
+    else if (known.length === 0) console.log('There are no uploads in progress.');
+    else for (const session of known) console.log(renderSession(session));
   });
 }
 
-function lineOf({ id, name, size, totalParts, stored, expiresAt, source }: KnownSession): string {
-  const share = `${Math.floor((stored / totalParts) * 100)}%`.padStart(4);
+function renderSession({ id, name, size, totalParts, stored, expiresAt, source }: KnownSession): string {
+  const percent = `${Math.floor((stored / totalParts) * 100)}%`.padStart(4);
   const until = expiresAt.slice(0, 16).replace('T', ' ');
   const from = source === undefined ? '' : `  from ${escapeControl(source)}`;
-  return `${id}  ${share} of ${formatBytes(size).padStart(8)}  until ${until}  ${escapeControl(name ?? 'a new version')}${from}`;
+  return `${id}  ${percent} of ${formatBytes(size).padStart(8)}  until ${until}  ${escapeControl(name ?? 'a new version')}${from}`;
 }
 
-/** A session for programs. */
-function jsonOf(session: KnownSession): object {
+function toJson(session: KnownSession): object {
   const { id, name, size, partSize, totalParts, stored, expiresAt, source } = session;
   return {
     id,
@@ -65,20 +64,20 @@ function jsonOf(session: KnownSession): object {
   };
 }
 
-const PAGE = 1000;
+const PAGE_SIZE = 1000;
 
 /** `partway sessions show` */
 function addSessionsShowCommand(sessions: Command): void {
-  const command = sessions.command('show').argument('<session>', 'its id in partway sessions list');
-  command.description('show an upload under way, with a map of its parts');
+  const command = sessions.command('show').argument('<session>', 'ID from partway sessions list');
+  command.description('show an upload in progress, with a map of its parts');
   remoteCommand(command, async ({ client, args: [id = ''], json }) => {
     const session = await client.chunkedUploads.getFileUploadSessionById(id);
-    const known = (await knownSessions(client)).find((one) => one.id === session.id);
+    const known = (await listSessions(client)).find((one) => one.id === session.id);
     const { part_size: partSize, total_parts: total } = session;
     const stored = await storedParts(client, id, partSize);
     if (json) {
       const { session_endpoints: _, ...fields } = session;
-      return printJson({ ...fields, ...(known && jsonOf(known)), stored_parts: [...stored] });
+      return printJson({ ...fields, ...(known && toJson(known)), stored_parts: [...stored] });
     }
     const { lines, partsPerCell } = partMap(stored, total, {
       columns: Math.min((process.stdout.columns ?? 80) - 2, 100),
@@ -87,50 +86,50 @@ function addSessionsShowCommand(sessions: Command): void {
       const from = known.source === undefined ? '' : `, from ${escapeControl(known.source)}`;
       console.log(`${escapeControl(known.name ?? 'A new version')}, ${formatBytes(known.size)}${from}`);
     }
-    console.log(`${stored.size} of ${total} parts of ${formatBytes(partSize)} are stored; it ends at ${session.session_expires_at}.
+    console.log(`${stored.size} of ${total} parts of ${formatBytes(partSize)} are stored; the session expires at ${session.session_expires_at}.
 ${lines.map((line) => `  ${line}`).join('\n')}
 ${partsPerCell === 1 ? 'One cell is one part' : `One cell is ${partsPerCell} parts`}: █ stored, · missing.`);
   });
 }
 
-/** The numbers of the stored parts, from 0. */
+/** Returns the indexes of the stored parts, from 0. */
 async function storedParts(client: NodeClient, id: string, partSize: number): Promise<Set<number>> {
   const stored = new Set<number>();
   for (;;) {
-    const queryParams = { offset: stored.size, limit: PAGE };
+    const queryParams = { offset: stored.size, limit: PAGE_SIZE };
     const page = await client.chunkedUploads.getFileUploadSessionParts(id, { queryParams });
     for (const { offset } of page.entries) stored.add(offset / partSize);
     if (page.entries.length === 0 || stored.size >= page.total_count) return stored;
   }
 }
 
-/** From none to all of the parts that a cell stands for. */
+/** From none to all parts of a cell. */
 const SHADES = ['·', '░', '▒', '▓', '█'];
 
 /**
- * A map of which parts are stored, in lines of at most `columns` cells: `█` where all parts of a cell are, `·` where none
- * is, shades between. A cell is one part, or as many as it takes for the map to have no more than `mostLines` lines.
+ * Renders a map of the stored parts, in lines of at most `columns` cells: `█` if all parts of a cell are stored, `·` if none
+ * is, and shades in between. A cell is one part, or more if the map would otherwise have more than `maxLines` lines.
  */
 export function partMap(
   stored: ReadonlySet<number>,
   total: number,
-  { columns, mostLines = 16 }: { columns: number; mostLines?: number },
+  { columns, maxLines = 16 }: { columns: number; maxLines?: number },
 ): { lines: string[]; partsPerCell: number } {
-  const partsPerCell = Math.max(1, Math.ceil(total / (columns * mostLines)));
+  const partsPerCell = Math.max(1, Math.ceil(total / (columns * maxLines)));
   let cells = '';
   for (let first = 0; first < total; first += partsPerCell) {
     const parts = Math.min(partsPerCell, total - first);
-    let have = 0;
-    for (let part = first; part < first + parts; part++) if (stored.has(part)) have += 1;
-    cells += shadeOf(have / parts);
+    let storedCount = 0;
+    for (let part = first; part < first + parts; part++) if (stored.has(part)) storedCount += 1;
+    cells += selectShade(storedCount / parts);
   }
   const lines: string[] = [];
   for (let from = 0; from < cells.length; from += columns) lines.push(cells.slice(from, from + columns));
   return { lines, partsPerCell };
 }
 
-/** The ends mean what they say: nothing is rounded to none or all. */
-function shadeOf(share: number): string {
+/** Shares are never rounded to none or all. */
+function selectShade(share: number): string {
   if (share === 0 || share === 1) return SHADES[share * (SHADES.length - 1)] ?? '';
   return SHADES[1 + Math.min(Math.floor(share * (SHADES.length - 2)), SHADES.length - 3)] ?? '';
 }

@@ -4,25 +4,25 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { EXIT, Failure } from '../../exit-codes.ts';
 import { openReport } from '../../output/reports.ts';
 import { escapeControl, quoteForShell } from '../../output/text.ts';
-import { interrupts } from '../../process.ts';
+import { handleInterrupts } from '../../process.ts';
 import { getItem, ROOT } from '../../remote/find-item.ts';
 import { splitPath } from '../../remote/paths.ts';
-import { prefetchMapped } from '../../transfer/ahead.ts';
+import { forEachConcurrently } from '../../transfer/ahead.ts';
 import { TransferLanes } from '../../transfer/lanes.ts';
 import { Tally } from '../../transfer/tally.ts';
 import { DiskThreads } from '../../transfer/upload/disk-threads.ts';
-import { type LocalFile, localFiles, type Walk } from '../../transfer/upload/local-files.ts';
+import { type LocalFile, type WalkOptions, walkLocalFiles } from '../../transfer/upload/local-files.ts';
 import { RemoteFolders } from '../../transfer/upload/remote-folders.ts';
 import { serializeByName } from '../../transfer/upload/serialize-by-name.ts';
-import { STANDARD_INPUT, standardInput } from '../../transfer/upload/standard-input.ts';
+import { openStandardInput, STANDARD_INPUT } from '../../transfer/upload/standard-input.ts';
 import { UploadFolder } from '../../transfer/upload/upload-folder.ts';
 import { type UploadRun, uploadOne } from '../../transfer/upload/upload-one.ts';
 import { type RemoteCall, remoteCommand } from '../remote-command.ts';
 
-/** So many small files send their bytes at a time. */
-const SMALL_AT_A_TIME = 4;
-/** So many files are compared at a time, or wait for their turn to be sent. */
-const MOST_COMPARED = 256;
+/** Maximum number of small files that are sent concurrently. */
+const MAX_SMALL_UPLOADS = 4;
+/** Maximum number of files that are being compared or waiting to be sent. */
+const MAX_COMPARED = 256;
 
 interface UploadOptions {
   to: string;
@@ -37,49 +37,53 @@ interface UploadOptions {
 export function addUploadCommand(program: Command): void {
   const command = program
     .command('upload')
-    .argument('<path...>', 'files, with --recursive folders; - for standard input');
+    .argument('<path...>', 'files, or folders with --recursive, or - for standard input');
   command
-    .description('upload files in parallel parts, and go on where an earlier try stopped')
-    .option('--to <remote-folder>', 'where to on the server: path from the root folder, or id', '/')
-    .option('-r, --recursive', 'folders with all that is in them')
-    .option('--parallel <number>', 'requests at a time, at most, 1 to 8; chosen by what the line gives', parallelOf)
+    .description('upload files in parallel parts, and resume interrupted uploads')
+    .option('--to <remote-folder>', 'folder on the server: path from the root folder, or ID', '/')
+    .option('-r, --recursive', 'upload folders with everything in them')
+    .option(
+      '--parallel <number>',
+      'maximum concurrent requests, 1 to 8; the actual number is adjusted to the connection',
+      parseParallel,
+    )
     .addOption(
-      new Option('--conflict <what>', 'where the name is taken')
+      new Option('--conflict <what>', 'what to do if the name is taken')
         .choices(['fail', 'rename', 'version'] satisfies ConflictPolicy[])
         .default('fail'),
     )
-    .option('--name <name>', 'what the file is called on the server')
-    .option('--size <size>', 'of standard input: how much of it comes, such as 123456 or 4GiB', sizeOf);
+    .option('--name <name>', 'name of the file on the server')
+    .option('--size <size>', 'size of standard input, such as 123456 or 4GiB', parseSize);
   remoteCommand(command, (call) => uploadAll(call, command.opts<UploadOptions>()));
 }
 
 async function uploadAll(
-  { client, args, json, sameServer, notices }: RemoteCall,
+  { client, args, json, serverFlags, notices }: RemoteCall,
   options: UploadOptions,
 ): Promise<void> {
   const { to, recursive = false, parallel, conflict } = options;
   checkArguments(args, options);
   const target = await getItem(client, to, 'folder', () => {
-    return `Make it first: partway mkdir -p ${quoteForShell(`/${splitPath(to).join('/')}`)}${sameServer}`;
+    return `Create it first: partway mkdir -p ${quoteForShell(`/${splitPath(to).join('/')}`)}${serverFlags}`;
   });
-  // The root folder is known without asking.
-  if (target.id === ROOT.id) await reach(client);
-  const piped = args[0] === STANDARD_INPUT;
-  using stop = interrupts(piped ? 'Run the same command again: with the same input it goes on from here.' : undefined);
+  // The ID of the root folder is known without a request, so the server has not been contacted yet.
+  if (target.id === ROOT.id) await assertReachable(client);
+  const isPiped = args[0] === STANDARD_INPUT;
+  using stop = handleInterrupts(isPiped ? 'Run the same command again with the same input to resume.' : undefined);
   using report = await openReport({ json });
-  notices.tell = report.notice;
+  notices.print = report.notice;
   using disk = new DiskThreads();
   const { signal } = stop;
   const renames = conflict === 'rename';
   const folders = new RemoteFolders(client, target.id, { signal, renames });
   const tally = new Tally();
-  const lanes = new TransferLanes(SMALL_AT_A_TIME);
-  const order = { client, folders, conflict, parallel, signal, report, tally, lanes, taken: new Set<string>() };
-  const walk = { recursive, renames, disk, name: options.name };
-  if (piped) await uploadInput(order, options);
+  const lanes = new TransferLanes(MAX_SMALL_UPLOADS);
+  const run = { client, folders, conflict, parallel, signal, report, tally, lanes, claimedIds: new Set<string>() };
+  const walkOptions = { recursive, renames, disk, name: options.name };
+  if (isPiped) await uploadInput(run, options);
   else {
-    if (recursive || args.length > 1) report.expect(() => bytesIn(args, walk, signal));
-    await prefetchMapped(filesIn(order, args, walk), MOST_COMPARED, uploader(order, options), signal);
+    if (recursive || args.length > 1) report.expect(() => countBytes(args, walkOptions, signal));
+    await forEachConcurrently(walkFiles(run, args, walkOptions), MAX_COMPARED, createUploader(run, options), signal);
   }
   if (tally.count > 1 || json) tally.summarize(report, { verb: 'uploaded', interrupted: stop.signal.aborted });
   process.exitCode = tally.exitCode;
@@ -87,12 +91,12 @@ async function uploadAll(
 }
 
 /**
- * Finds out whether there is a server. An upload waits minutes for one that goes away; one that was never there is a slip in the
- * address more often than not.
+ * Checks that the server responds. An upload waits minutes for a server that is down, but if it has never responded, the
+ * address is probably wrong.
  */
-async function reach(client: NodeClient): Promise<void> {
+async function assertReachable(client: NodeClient): Promise<void> {
   await client.users.getUserMe({ queryParams: { fields: ['name'] } }).catch((error: unknown) => {
-    // A refusal is an answer, and a token may be for uploads alone.
+    // An error response is a response, and the token may be valid only for uploads.
     if (error instanceof TransportError) throw error;
   });
 }
@@ -102,75 +106,76 @@ function checkArguments(args: readonly string[], { recursive, name, size }: Uplo
     throw new Failure(EXIT.usage, message);
   };
   if (!args.includes(STANDARD_INPUT)) {
-    if (name !== undefined && (args.length > 1 || recursive)) fail('--name is for a single file.');
+    if (name !== undefined && (args.length > 1 || recursive)) fail('--name can only be used with a single file.');
     if (size !== undefined)
-      fail('--size is for standard input, as in COMMAND | partway upload - --name NAME --size SIZE');
+      fail('--size is only for standard input: COMMAND | partway upload - --name NAME --size SIZE');
     return;
   }
   if (args.length > 1 || recursive) {
-    fail('Standard input (-) goes up by itself. A file that is named so is ./-');
+    fail('Standard input (-) cannot be combined with other paths or --recursive. For a file with this name, use ./-');
   }
-  if (name === undefined) fail('What comes on standard input has no name: give it one with --name.');
+  if (name === undefined) fail('Standard input has no name. Set one with --name.');
   if (size === undefined) {
     fail(
-      'An upload has to say at its start how long it is, and standard input does not: give its bytes with --size. ' +
-        `Where nobody knows them, put it into a file first: COMMAND > FILE && partway upload FILE --name ${quoteForShell(name ?? '')}`,
+      'An upload declares its size at the start. Set the size of standard input with --size. ' +
+        `If you do not know it, write the data to a file first: COMMAND > FILE && partway upload FILE --name ${quoteForShell(name ?? '')}`,
     );
   }
 }
 
-async function uploadInput(order: UploadRun, { name = '', size = 0 }: UploadOptions): Promise<void> {
+async function uploadInput(run: UploadRun, { name = '', size = 0 }: UploadOptions): Promise<void> {
   try {
-    using file = await standardInput({ name, size, signal: order.signal });
-    await uploadOne(order, file, name);
+    using file = await openStandardInput({ name, size, signal: run.signal });
+    await uploadOne(run, file, name);
   } catch (error) {
-    order.tally.failed(error, order.report.begin({ label: STANDARD_INPUT, totalBytes: size }));
+    run.tally.recordFailure(error, run.report.begin({ label: STANDARD_INPUT, totalBytes: size }));
   }
 }
 
-/** Uploads a file; where it may be renamed, not beside one that may take its name. */
-function uploader(order: UploadRun, options: UploadOptions): (file: LocalFile) => Promise<void> {
-  const inTurn = serializeByName();
+/** With `rename`, files that may get the same name are uploaded one after the other. */
+function createUploader(run: UploadRun, options: UploadOptions): (file: LocalFile) => Promise<void> {
+  const serialize = serializeByName();
   return (file) => {
     const name = options.name ?? file.name;
-    const work = () => uploadOne(order, file, name);
-    return order.conflict === 'rename' ? inTurn(file.folder, name, work) : work();
+    const upload = () => uploadOne(run, file, name);
+    return run.conflict === 'rename' ? serialize(file.folder, name, upload) : upload();
   };
 }
 
-/** The files, with their folders made on the way, so that empty ones are there too. */
-async function* filesIn(
+/** Yields the files, and creates their folders on the way, including empty ones. */
+async function* walkFiles(
   { folders, report, tally }: UploadRun,
   paths: readonly string[],
-  walk: Walk,
+  walkOptions: WalkOptions,
 ): AsyncGenerator<LocalFile> {
-  const trouble = (label: string, error: unknown) => tally.failed(error, report.begin({ label, totalBytes: 0 }));
-  for await (const found of localFiles(paths, new UploadFolder(), walk)) {
+  const reportError = (label: string, error: unknown) =>
+    tally.recordFailure(error, report.begin({ label, totalBytes: 0 }));
+  for await (const found of walkLocalFiles(paths, new UploadFolder(), walkOptions)) {
     if (found.kind === 'file') yield found.file;
-    else if (found.kind === 'folder') await folders.at(found.folder).catch((error) => trouble(found.path, error));
-    else if (found.kind === 'trouble') trouble(found.path, found.error);
-    else
-      report.notice(`${escapeControl(found.path)} is passed over: ${found.why}.`, { path: found.path, why: found.why });
+    else if (found.kind === 'folder')
+      await folders.ensure(found.folder).catch((error) => reportError(found.path, error));
+    else if (found.kind === 'error') reportError(found.path, found.error);
+    else report.notice(`Skipped ${escapeControl(found.path)}: ${found.why}.`, { path: found.path, why: found.why });
   }
 }
 
-async function bytesIn(paths: readonly string[], walk: Walk, signal: AbortSignal): Promise<number> {
+async function countBytes(paths: readonly string[], walkOptions: WalkOptions, signal: AbortSignal): Promise<number> {
   let bytes = 0;
-  for await (const found of localFiles(paths, new UploadFolder(), walk)) {
+  for await (const found of walkLocalFiles(paths, new UploadFolder(), walkOptions)) {
     signal.throwIfAborted();
     if (found.kind === 'file') bytes += found.file.size;
   }
   return bytes;
 }
 
-function parallelOf(text: string): number {
+function parseParallel(text: string): number {
   const number = Number(text);
   if (Number.isInteger(number) && number >= 1 && number <= 8) return number;
-  throw new InvalidArgumentError('Give a whole number from 1 to 8.');
+  throw new InvalidArgumentError('Use a whole number from 1 to 8.');
 }
 
-function sizeOf(text: string): number {
+function parseSize(text: string): number {
   const bytes = parseBytes(text);
   if (bytes !== undefined) return bytes;
-  throw new InvalidArgumentError('Give bytes, such as 123456 or 4GiB.');
+  throw new InvalidArgumentError('Use a size such as 123456 or 4GiB.');
 }

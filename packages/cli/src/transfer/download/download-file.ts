@@ -6,10 +6,10 @@ import { type NodeClient, TransportError, UnexpectedResponse } from '@partway/cl
 import { canRetry, RetryWindow } from '@partway/client/retry';
 import { EXIT, Failure } from '../../exit-codes.ts';
 import { escapeControl } from '../../output/text.ts';
-import { PATIENCE } from '../../profiles/connect.ts';
+import { RETRY_MILLIS } from '../../profiles/connect.ts';
 
-/** A version of a file, as far as it takes to have it here. */
-export interface Wanted {
+/** A version of a file on the server. */
+export interface RemoteVersion {
   fileId: string;
   versionId: string;
   size: number;
@@ -21,155 +21,160 @@ export interface Wanted {
 
 interface DownloadOptions {
   signal: AbortSignal;
-  /** How many bytes are here, of earlier runs and of this one. */
+  /** Called with the number of local bytes, including those of earlier runs. */
   onBytes: (bytes: number) => void;
   onResumed: (bytes: number) => void;
 }
 
 /**
- * Fetches a file into `target`. Its bytes come into a file beside it, from which another run goes on; only when all are
- * there, with the right SHA-1 and on the disk, it gets its name.
- * @returns How many bytes came in this run.
+ * Downloads a file to `target`. The bytes go to a partial file next to it, which another run can resume. It gets its final
+ * name when it is complete, its SHA-1 is correct, and it is synced to the disk.
+ * @returns The number of bytes that this run downloaded.
  */
 export async function downloadFile(
   client: NodeClient,
-  wanted: Wanted,
+  remote: RemoteVersion,
   target: string,
   options: DownloadOptions,
 ): Promise<number> {
-  const path = unfinishedPath(target, wanted);
-  await using file = await openUnfinished(path);
-  const part = await resumed(file, wanted);
-  const had = part.bytes;
-  if (had > 0) options.onResumed(had);
-  await fetchRest(client, wanted, file, part, options);
+  const path = partialPath(target, remote);
+  await using file = await openPartial(path);
+  const partial = await readPartial(file, remote);
+  const resumedBytes = partial.bytes;
+  if (resumedBytes > 0) options.onResumed(resumedBytes);
+  await fetchRest(client, remote, file, partial, options);
 
-  const sha1 = part.hash.digest('hex');
-  if (sha1 !== wanted.sha1) {
+  const sha1 = partial.hash.digest('hex');
+  if (sha1 !== remote.sha1) {
     await rm(path, { force: true });
     throw new Failure(
       EXIT.failed,
-      `The bytes that came have the SHA-1 ${sha1} instead of ${wanted.sha1}, and are thrown away. Run it again.`,
+      `The downloaded bytes have the SHA-1 ${sha1} instead of ${remote.sha1} and were deleted. Run the command again.`,
     );
   }
   await file.sync();
-  const modifiedAt = Date.parse(wanted.modifiedAt ?? '');
+  const modifiedAt = Date.parse(remote.modifiedAt ?? '');
   if (!Number.isNaN(modifiedAt)) await file.utimes(new Date(), new Date(modifiedAt));
   await rename(path, target);
   await using folder = await open(dirname(target), 'r');
   await folder.sync();
-  return part.bytes - had;
+  return partial.bytes - resumedBytes;
 }
 
-/** Where the bytes lie until all are there: another version is another file, so that no two are ever mixed. */
-function unfinishedPath(target: string, { fileId, versionId }: Wanted): string {
-  // The server's words become a path here.
+/** Returns the path of the partial file. Each version has its own, so that bytes of two versions are never mixed. */
+function partialPath(target: string, { fileId, versionId }: RemoteVersion): string {
+  // These IDs come from the server and become part of a path.
   if (!/^\w+$/.test(fileId) || !/^\w+$/.test(versionId)) {
-    throw new Failure(EXIT.failed, `The server gives an id that is none: ${escapeControl(`${fileId}, ${versionId}`)}.`);
+    throw new Failure(EXIT.failed, `The server returned an invalid ID: ${escapeControl(`${fileId}, ${versionId}`)}.`);
   }
   return join(dirname(target), `.partway-${fileId}-${versionId}.part`);
 }
 
-/** Opens it for reading, and for writing at its end; never through a link, which somebody else may have put there. */
-async function openUnfinished(path: string): Promise<FileHandle> {
+/** Opens the partial file for reading and appending. It never follows a link, which another user may have created. */
+async function openPartial(path: string): Promise<FileHandle> {
   const { O_RDWR, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
-  // Windows has neither of the two last.
+  // Windows does not have the last two.
   const flags = O_RDWR | O_APPEND | O_CREAT | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0);
   const file = await open(path, flags, 0o666).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ELOOP') throw inTheWay(path);
+    if (error.code === 'ELOOP') throw notAFileError(path);
     throw error;
   });
   if ((await file.stat()).isFile()) return file;
   await file.close();
-  throw inTheWay(path);
+  throw notAFileError(path);
 }
 
-function inTheWay(path: string): Failure {
-  return new Failure(EXIT.conflict, `${escapeControl(path)} is there and is not a file: remove it, and run it again.`);
+function notAFileError(path: string): Failure {
+  return new Failure(
+    EXIT.conflict,
+    `${escapeControl(path)} exists and is not a file. Remove it, then run the command again.`,
+  );
 }
 
-interface Part {
+interface PartialFile {
   bytes: number;
   hash: Hash;
 }
 
-/** What an earlier run left, read into the digest. */
-async function resumed(file: FileHandle, { size }: Wanted): Promise<Part> {
-  const { size: found } = await file.stat();
+/** Hashes the bytes that an earlier run has downloaded. */
+async function readPartial(file: FileHandle, { size }: RemoteVersion): Promise<PartialFile> {
+  const { size: localSize } = await file.stat();
   const hash = createHash('sha1');
-  if (found > size) await file.truncate(0);
-  else if (found > 0) {
+  if (localSize > size) await file.truncate(0);
+  else if (localSize > 0) {
     for await (const chunk of file.createReadStream({ start: 0, autoClose: false })) hash.update(chunk as Buffer);
   }
-  return { bytes: found > size ? 0 : found, hash };
+  return { bytes: localSize > size ? 0 : localSize, hash };
 }
 
 async function fetchRest(
   client: NodeClient,
-  wanted: Wanted,
+  remote: RemoteVersion,
   file: FileHandle,
-  part: Part,
+  partial: PartialFile,
   options: DownloadOptions,
 ): Promise<void> {
-  const window = new RetryWindow(PATIENCE);
-  for (let tries = 0; part.bytes < wanted.size; ) {
-    const before = part.bytes;
+  const window = new RetryWindow(RETRY_MILLIS);
+  for (let attempts = 0; partial.bytes < remote.size; ) {
+    const previous = partial.bytes;
     try {
-      await fetchOnce(client, wanted, file, part, options);
-      if (part.bytes < wanted.size) throw new TransportError('The connection ended before the file did.');
+      await fetchOnce(client, remote, file, partial, options);
+      if (partial.bytes < remote.size)
+        throw new TransportError('The connection was closed before the end of the file.');
     } catch (error) {
       if (!(error instanceof TransportError) || !canRetry(error, true)) throw error;
-      if (part.bytes > before) window.recordSuccess();
-      tries = part.bytes > before ? 1 : tries + 1;
-      await window.wait(tries, error, options.signal);
+      if (partial.bytes > previous) window.recordSuccess();
+      attempts = partial.bytes > previous ? 1 : attempts + 1;
+      await window.wait(attempts, error, options.signal);
     }
   }
 }
 
 async function fetchOnce(
   client: NodeClient,
-  { fileId, versionId, size }: Wanted,
+  { fileId, versionId, size }: RemoteVersion,
   file: FileHandle,
-  part: Part,
+  partial: PartialFile,
   { signal, onBytes }: DownloadOptions,
 ): Promise<void> {
   const {
     status,
-    size: coming,
+    size: bodySize,
     body,
   } = await client.downloads.downloadFile(fileId, {
     queryParams: { version: versionId },
     signal,
-    ...(part.bytes > 0 && { range: { first: part.bytes } }),
+    ...(partial.bytes > 0 && { range: { first: partial.bytes } }),
   });
-  if (part.bytes > 0 && status !== 206) {
-    // It does not give a part of a file: all of it comes, from the first byte on.
+  if (partial.bytes > 0 && status !== 206) {
+    // The server does not support ranges: the whole file comes from the start.
     await file.truncate(0);
-    part.bytes = 0;
-    part.hash = createHash('sha1');
+    partial.bytes = 0;
+    partial.hash = createHash('sha1');
   }
-  if (coming !== undefined && coming !== size - part.bytes) {
+  if (bodySize !== undefined && bodySize !== size - partial.bytes) {
     await body.cancel();
     const url = `${client.addresses.api}/2.0/files/${fileId}/content`;
     throw new UnexpectedResponse({
       method: 'GET',
       url,
       status,
-      text: `${coming} bytes instead of ${size - part.bytes}`,
+      text: `${bodySize} bytes instead of ${size - partial.bytes}`,
     });
   }
-  for await (const chunk of arriving(body, signal)) {
-    if (part.bytes + chunk.length > size) throw new Failure(EXIT.failed, 'More bytes came than the file has.');
-    // Opened for appending: it goes to the end, where the digest stands.
+  for await (const chunk of readChunks(body, signal)) {
+    if (partial.bytes + chunk.length > size)
+      throw new Failure(EXIT.failed, 'The server sent more bytes than the size of the file.');
+    // The file is opened for appending, so each chunk goes to the end.
     await file.writeFile(chunk);
-    part.hash.update(chunk);
-    part.bytes += chunk.length;
-    onBytes(part.bytes);
+    partial.hash.update(chunk);
+    partial.bytes += chunk.length;
+    onBytes(partial.bytes);
   }
 }
 
-/** The bytes as they come; a connection that breaks is trouble of the line, and a stop is a stop. */
-async function* arriving(body: ReadableStream<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+/** Yields the bytes as they arrive. @throws TransportError if the connection is lost; the signal's reason. */
+async function* readChunks(body: ReadableStream<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   const reader = body.getReader();
   try {
     for (;;) {
@@ -179,9 +184,9 @@ async function* arriving(body: ReadableStream<Uint8Array>, signal: AbortSignal):
     }
   } catch (error) {
     signal.throwIfAborted();
-    throw new TransportError('The connection broke off within the file.', { cause: error });
+    throw new TransportError('The connection was lost during the download.', { cause: error });
   } finally {
-    // Whoever stops early wants no more of it; what comes of that is of no use.
+    // The caller may stop early. The result of canceling does not matter.
     await reader.cancel().catch(() => {});
   }
 }

@@ -16,30 +16,30 @@ export interface DownloadRun {
   tally: Tally;
 }
 
-/** Fetches one file, and tells of it. One that is here already, with the same bytes, is one less to do. */
-export async function downloadOne(order: DownloadRun, { label, wanted, target, over }: RemoteFile): Promise<void> {
-  const { client, report, tally, signal } = order;
-  const running = report.begin({ label, totalBytes: wanted.size });
+/** Downloads one file and reports it. An identical local file is skipped. */
+export async function downloadOne(run: DownloadRun, { label, remote, target, release }: RemoteFile): Promise<void> {
+  const { client, report, tally, signal } = run;
+  const running = report.begin({ label, totalBytes: remote.size });
   try {
-    const fields = { file_id: wanted.fileId, sha1: wanted.sha1, bytes: wanted.size, to: target };
-    if (await isPresent(target, wanted, order)) {
+    const fields = { file_id: remote.fileId, sha1: remote.sha1, bytes: remote.size, to: target };
+    if (await isPresent(target, remote, run)) {
       tally.present += 1;
-      running.end({ kind: 'present', message: `is here already, as ${escapeControl(target)}`, fields });
+      running.end({ kind: 'present', message: `skipped, identical file exists (${escapeControl(target)})`, fields });
       return;
     }
-    const began = performance.now();
-    const came = await downloadFile(client, wanted, target, { signal, ...told(running, wanted.size) });
-    tally.done(came);
-    const message = `${escapeControl(target)}, ${formatSpeed(came, performance.now() - began)}, SHA-1 ${wanted.sha1}`;
-    running.end({ kind: 'done', message, fields: { ...fields, bytes_received: came } });
+    const startedAt = performance.now();
+    const received = await downloadFile(client, remote, target, { signal, ...progressCallbacks(running, remote.size) });
+    tally.recordDone(received);
+    const message = `${escapeControl(target)}, ${formatSpeed(received, performance.now() - startedAt)}, SHA-1 ${remote.sha1}`;
+    running.end({ kind: 'done', message, fields: { ...fields, bytes_received: received } });
   } catch (error) {
-    tally.failed(error, running);
+    tally.recordFailure(error, running);
   } finally {
-    over();
+    release();
   }
 }
 
-function told(running: RunningTransfer, size: number) {
+function progressCallbacks(running: RunningTransfer, size: number) {
   const meter = new Meter(size);
   return {
     onBytes(doneBytes: number) {
@@ -47,8 +47,8 @@ function told(running: RunningTransfer, size: number) {
       running.progress({ doneBytes, ...meter.read() });
     },
     onResumed(bytes: number) {
-      meter.begin(bytes);
-      running.event(`goes on after ${formatBytes(bytes)}`, { event: 'resumed', bytes });
+      meter.reset(bytes);
+      running.event(`resuming at ${formatBytes(bytes)}`, { event: 'resumed', bytes });
     },
   };
 }

@@ -5,19 +5,19 @@ import { EXIT, Failure } from '../../exit-codes.ts';
 import { escapeControl } from '../../output/text.ts';
 
 interface Claim {
-  /** What is to come here, as people see it. */
+  /** The remote path, for people. */
   label: string;
-  /** Of the item on the server. */
+  /** The ID of the item on the server. */
   id: string;
   kind: 'file' | 'folder';
   target: string;
-  /** Resolves when it is there, or has failed. */
+  /** Resolves when the item is downloaded or has failed. */
   done: Promise<unknown>;
 }
 
-/** A second item of one run for one place here. */
-export class SamePlaceError extends Failure {
-  /** Whether both are one and the same item. */
+/** Two items of a run have the same local path. */
+export class SamePathError extends Failure {
+  /** Whether both are the same item. */
   readonly isSame: boolean;
 
   constructor(message: string, isSame: boolean) {
@@ -27,17 +27,17 @@ export class SamePlaceError extends Failure {
 }
 
 /**
- * The paths here that a run of downloads writes to: two items that would come to one of them must not overwrite each other,
- * also where the file system makes one of two names (case, accented letters).
+ * The local paths that a run downloads to. Two items must not overwrite each other, even if their names are the same only
+ * for the file system (case, accented letters).
  */
-export class TakenPaths {
+export class LocalPaths {
   readonly #folders = new Map<string, Map<string, Claim>>();
 
   /**
-   * Claims a path for an item. Call what it gives when the item is there.
-   * @throws SamePlaceError naming both where another one of the run has it.
+   * Claims a path for an item. Resolves with a function to call when the item is downloaded or has failed.
+   * @throws SamePathError with both items if another item of the run has the path.
    */
-  async take(target: string, item: Pick<Claim, 'label' | 'id' | 'kind'>): Promise<() => void> {
+  async claim(target: string, item: Pick<Claim, 'label' | 'id' | 'kind'>): Promise<() => void> {
     const folder = this.#folders.get(dirname(target)) ?? new Map<string, Claim>();
     this.#folders.set(dirname(target), folder);
     const key = nameKey(basename(target));
@@ -45,31 +45,31 @@ export class TakenPaths {
     const { promise: done, resolve } = Promise.withResolvers<void>();
     if (earlier === undefined) folder.set(key, { ...item, target, done });
     else if (earlier.target === target) {
-      // As cp does: folders of one name become one.
-      if (item.kind !== 'folder' || earlier.kind !== 'folder') throw refusal(earlier, item);
+      // Folders with the same name are merged, as `cp` does.
+      if (item.kind !== 'folder' || earlier.kind !== 'folder') throw samePathError(earlier, item);
     } else {
       await earlier.done;
-      if (await isOnePlace(earlier.target, target)) throw refusal(earlier, item);
+      if (await isSameFile(earlier.target, target)) throw samePathError(earlier, item);
     }
     return resolve;
   }
 
-  /** Nothing more comes into this folder. */
+  /** Forgets a folder into which no more items will be downloaded. */
   release(folder: string): void {
     this.#folders.delete(folder);
   }
 }
 
-/** Whether the file system takes both paths for one. */
-async function isOnePlace(first: string, second: string): Promise<boolean> {
+/** Whether both paths are the same file for the file system. */
+async function isSameFile(first: string, second: string): Promise<boolean> {
   const [one, other] = await Promise.all([first, second].map((path) => lstat(path).catch(() => undefined)));
   return one !== undefined && other !== undefined && one.ino === other.ino && one.dev === other.dev;
 }
 
-function refusal(first: Claim, { label, id }: Pick<Claim, 'label' | 'id'>): SamePlaceError {
-  const where = `${escapeControl(first.target)}`;
-  return new SamePlaceError(
-    `It is not downloaded: ${escapeControl(first.label)} and ${escapeControl(label)} would both be ${where} here. Download them into different folders with --to.`,
+function samePathError(first: Claim, { label, id }: Pick<Claim, 'label' | 'id'>): SamePathError {
+  const path = `${escapeControl(first.target)}`;
+  return new SamePathError(
+    `Not downloaded: ${escapeControl(first.label)} and ${escapeControl(label)} have the same local path, ${path}. Download them to different folders with --to.`,
     first.id === id,
   );
 }

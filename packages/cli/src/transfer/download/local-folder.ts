@@ -4,30 +4,30 @@ import { EXIT, Failure } from '../../exit-codes.ts';
 import { escapeControl } from '../../output/text.ts';
 
 /**
- * Makes a folder that the user named, with those above it, or takes the one that is there, also through a link. One by one,
- * because Node's own way of it tries for ever where a file system takes no folders, such as /proc.
+ * Creates a folder that the user named, with its parents, if it does not exist. Links are followed. Folders are created one
+ * by one, because `mkdir` with `recursive` never returns on file systems without folders, such as /proc.
  */
 export async function ensureNamedFolder(path: string): Promise<void> {
   try {
     await mkdir(path);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    const above = dirname(path);
-    if (code === 'ENOENT' && above !== path && (await stat(above).catch(() => undefined)) === undefined) {
-      await ensureNamedFolder(above);
+    const parent = dirname(path);
+    if (code === 'ENOENT' && parent !== path && (await stat(parent).catch(() => undefined)) === undefined) {
+      await ensureNamedFolder(parent);
       await mkdir(path);
       return;
     }
     if (code === 'EEXIST' && (await stat(path)).isDirectory()) return;
-    if (code === 'EEXIST') throw inTheWay(path, 'no folder', error);
-    if (code === 'ENOTDIR') throw inTheWay(above, 'no folder', error);
+    if (code === 'EEXIST') throw inTheWayError(path, 'not a folder', error);
+    if (code === 'ENOTDIR') throw inTheWayError(parent, 'not a folder', error);
     if (code === 'ENOENT')
-      throw new Failure(EXIT.failed, `${escapeControl(path)} cannot be made there.`, { cause: error });
+      throw new Failure(EXIT.failed, `${escapeControl(path)} cannot be created.`, { cause: error });
     throw error;
   }
 }
 
-/** Makes a folder, or takes the one that is there; never a link, which could lead out of the folder that was named. */
+/** Creates a folder if it does not exist. Links are not followed, because they could lead out of the target folder. */
 export async function ensureLocalFolder(path: string): Promise<void> {
   try {
     await mkdir(path);
@@ -35,11 +35,15 @@ export async function ensureLocalFolder(path: string): Promise<void> {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     const found = await lstat(path);
     if (found.isDirectory()) return;
-    throw inTheWay(path, found.isSymbolicLink() ? 'a link, which is not followed' : 'no folder', error);
+    throw inTheWayError(
+      path,
+      found.isSymbolicLink() ? 'a symbolic link, which is not followed' : 'not a folder',
+      error,
+    );
   }
 }
 
-function inTheWay(path: string, what: string, cause: unknown): Failure {
-  const advice = 'Move it away, or give another place with --to.';
+function inTheWayError(path: string, what: string, cause: unknown): Failure {
+  const advice = 'Move it, or choose another folder with --to.';
   return new Failure(EXIT.conflict, `${escapeControl(path)} is in the way: it is ${what}. ${advice}`, { cause });
 }

@@ -4,130 +4,139 @@ import { trimSlashes } from '@partway/protocol/text';
 import { EXIT, Failure } from '../../exit-codes.ts';
 import { getItem, type Item } from '../../remote/find-item.ts';
 import { type ListedItem, listItems } from '../../remote/list-items.ts';
-import type { Wanted } from './download-file.ts';
-import { SamePlaceError, type TakenPaths } from './local-claims.ts';
+import type { RemoteVersion } from './download-file.ts';
+import { type LocalPaths, SamePathError } from './local-claims.ts';
 import { ensureLocalFolder, ensureNamedFolder } from './local-folder.ts';
 import { localName, localTarget } from './local-target.ts';
 
-/** A file on the server that is to come here. */
+/** A file on the server to download. */
 export interface RemoteFile {
-  /** What it is called where people see it: its place as it was given, with what is below that. */
+  /** For people: the path as the user wrote it, with the path below it. */
   label: string;
-  wanted: Wanted;
+  remote: RemoteVersion;
   /** Bytes. */
   size: number;
-  /** Its path here. */
+  /** The local path. */
   target: string;
-  /** Called when it is here, or has failed. */
-  over(): void;
+  /** Must be called when the file is downloaded or has failed. */
+  release(): void;
 }
 
-/** What is met on the way: a file, something that is passed over, or something that cannot be had. */
-type FoundThere =
+/** An item that the walk found: a file, something to skip, or something that failed. */
+type FoundItem =
   | { kind: 'file'; file: RemoteFile }
-  | { kind: 'passed-over'; label: string; why: string }
-  | { kind: 'trouble'; label: string; error: unknown };
+  | { kind: 'skipped'; label: string; why: string }
+  | { kind: 'error'; label: string; error: unknown };
 
-export interface Places {
+export interface DownloadWalk {
   client: NodeClient;
-  /** The folder here or, of a single file, its path here. */
+  /** The local folder or, for a single file, its local path. */
   to: string | undefined;
   version: string | undefined;
   recursive: boolean;
   signal: AbortSignal;
-  taken: TakenPaths;
+  localPaths: LocalPaths;
 }
 
 /**
- * The files that these places name, in their order, and below a folder page by page; folders are made here on the way, empty
- * ones too. Trouble with one keeps none of the others from their turn.
+ * Yields the files at these paths, in order, and creates local folders on the way, including empty ones. Folders are listed
+ * page by page. If one item fails, the others are still processed.
  */
-export async function* remoteFiles(order: Places, places: readonly string[]): AsyncGenerator<FoundThere> {
-  for (const place of places) {
+export async function* walkRemoteFiles(walk: DownloadWalk, paths: readonly string[]): AsyncGenerator<FoundItem> {
+  for (const remotePath of paths) {
     try {
-      yield* named(order, place, places.length > 1);
+      yield* walkPath(walk, remotePath, paths.length > 1);
     } catch (error) {
-      yield troubleWith(place, error);
+      yield toFoundItem(remotePath, error);
     }
   }
 }
 
-async function* named(order: Places, place: string, several: boolean): AsyncGenerator<FoundThere> {
-  const { client, to, version, recursive } = order;
-  const options = { signal: order.signal };
-  const item = await getItem(client, place, undefined, undefined, options);
+async function* walkPath(walk: DownloadWalk, remotePath: string, isMultiple: boolean): AsyncGenerator<FoundItem> {
+  const { client, to, version, recursive } = walk;
+  const options = { signal: walk.signal };
+  const item = await getItem(client, remotePath, undefined, undefined, options);
   if (item.type === 'file') {
-    const wanted = await wantedFile(client, item.id, version, options);
+    const remote = await getRemoteVersion(client, item.id, version, options);
     if (recursive && to !== undefined) await ensureNamedFolder(resolve(to));
-    const target = await localTarget(to, wanted.name);
-    const over = await order.taken.take(target, { label: place, id: item.id, kind: 'file' });
-    yield { kind: 'file', file: { label: place, wanted, size: wanted.size, target, over } };
+    const target = await localTarget(to, remote.name);
+    const release = await walk.localPaths.claim(target, { label: remotePath, id: item.id, kind: 'file' });
+    yield { kind: 'file', file: { label: remotePath, remote, size: remote.size, target, release } };
     return;
   }
   if (!recursive) {
-    throw new Failure(EXIT.usage, 'It is a folder: with --recursive it comes with all that is in it.');
+    throw new Failure(EXIT.usage, 'This is a folder. Use --recursive to download it.');
   }
-  // Where to is the user's word, through links too; what is below it is the server's.
+  // The user chose `to`, so its links are followed. Names below it come from the server and are not trusted.
   const folder = resolve(to ?? '.');
   await ensureNamedFolder(folder);
-  const here = item.id === '0' ? folder : join(folder, localName(item.name));
+  const localPath = item.id === '0' ? folder : join(folder, localName(item.name));
   if (item.id !== '0') {
-    const made = await order.taken.take(here, { label: place, id: item.id, kind: 'folder' });
-    await ensureLocalFolder(here).finally(made);
+    const release = await walk.localPaths.claim(localPath, { label: remotePath, id: item.id, kind: 'folder' });
+    await ensureLocalFolder(localPath).finally(release);
   }
-  yield* below(order, item, { label: trimSlashes(place), here, above: new Set(), several });
+  yield* walkFolder(walk, item, { label: trimSlashes(remotePath), localPath, ancestors: new Set(), isMultiple });
 }
 
-interface Level {
+interface FolderLevel {
   label: string;
-  here: string;
-  /** Ids of the folders above it. */
-  above: ReadonlySet<string>;
-  /** Whether something else of the run may come into it later. */
-  several: boolean;
+  localPath: string;
+  /** IDs of the folders above it. */
+  ancestors: ReadonlySet<string>;
+  /** Whether other items of the run may be downloaded into it later. */
+  isMultiple: boolean;
 }
 
-async function* below(order: Places, { id }: Item, { label, here, above, several }: Level): AsyncGenerator<FoundThere> {
-  if (above.has(id)) throw new Failure(EXIT.failed, 'The server says that this folder is in itself.');
-  for await (const item of listItems(order.client, id, { signal: order.signal })) {
-    if (order.signal.aborted) return;
-    const inner = `${label}/${item.name}`;
+async function* walkFolder(
+  walk: DownloadWalk,
+  { id }: Item,
+  { label, localPath, ancestors, isMultiple }: FolderLevel,
+): AsyncGenerator<FoundItem> {
+  if (ancestors.has(id)) throw new Failure(EXIT.failed, 'The server lists this folder in itself.');
+  for await (const item of listItems(walk.client, id, { signal: walk.signal })) {
+    if (walk.signal.aborted) return;
+    const innerLabel = `${label}/${item.name}`;
     try {
-      const path = join(here, localName(item.name));
+      const path = join(localPath, localName(item.name));
       if (item.type === 'folder') {
-        const made = await order.taken.take(path, { label: inner, id: item.id, kind: 'folder' });
-        await ensureLocalFolder(path).finally(made);
-        yield* below(order, item, { label: inner, here: path, above: new Set([...above, id]), several });
+        const release = await walk.localPaths.claim(path, { label: innerLabel, id: item.id, kind: 'folder' });
+        await ensureLocalFolder(path).finally(release);
+        yield* walkFolder(walk, item, {
+          label: innerLabel,
+          localPath: path,
+          ancestors: new Set([...ancestors, id]),
+          isMultiple,
+        });
       } else if (item.type === 'file') {
-        const wanted = wantedOf(item);
-        const over = await order.taken.take(path, { label: inner, id: item.id, kind: 'file' });
-        yield { kind: 'file', file: { label: inner, wanted, size: item.size, target: path, over } };
-      } else yield { kind: 'passed-over', label: inner, why: 'it is neither a file nor a folder' };
+        const remote = toRemoteVersion(item);
+        const release = await walk.localPaths.claim(path, { label: innerLabel, id: item.id, kind: 'file' });
+        yield { kind: 'file', file: { label: innerLabel, remote, size: item.size, target: path, release } };
+      } else yield { kind: 'skipped', label: innerLabel, why: 'not a file or folder' };
     } catch (error) {
-      yield troubleWith(inner, error);
+      yield toFoundItem(innerLabel, error);
     }
   }
-  if (!several) order.taken.release(here);
+  if (!isMultiple) walk.localPaths.release(localPath);
 }
 
-function troubleWith(label: string, error: unknown): FoundThere {
-  if (error instanceof SamePlaceError && error.isSame)
-    return { kind: 'passed-over', label, why: 'it was named before' };
-  return { kind: 'trouble', label, error };
+function toFoundItem(label: string, error: unknown): FoundItem {
+  if (error instanceof SamePathError && error.isSame) return { kind: 'skipped', label, why: 'named twice' };
+  return { kind: 'error', label, error };
 }
 
-function wantedOf({ id, versionId, size, sha1, contentModifiedAt }: ListedItem): Wanted {
-  if (versionId === undefined || sha1 === undefined) throw new Error('The server does not say which version this is.');
+function toRemoteVersion({ id, versionId, size, sha1, contentModifiedAt }: ListedItem): RemoteVersion {
+  if (versionId === undefined || sha1 === undefined)
+    throw new Error('The server did not return the version of this file.');
   return { fileId: id, versionId, size, sha1, modifiedAt: contentModifiedAt };
 }
 
-/** What a server says of a file, or of an earlier version of it. */
-async function wantedFile(
+/** Returns the current version of a file, or an earlier one. */
+async function getRemoteVersion(
   client: NodeClient,
   id: string,
   version: string | undefined,
   options: CallOptions,
-): Promise<Wanted & { name: string }> {
+): Promise<RemoteVersion & { name: string }> {
   const file = await client.files.getFileById(id, options);
   if (version === undefined || version === file.file_version.id) {
     const { size, sha1, name, file_version: current, content_modified_at: modifiedAt } = file;

@@ -1,15 +1,15 @@
 import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { type DiskAnswer, type DiskJob, type ScannedEntry, toError } from './disk-messages.ts';
+import { type DiskJob, type DiskResult, type ScannedEntry, toError } from './disk-messages.ts';
 
-/** At most so many threads; a disk gives no more beyond. */
-const MOST_THREADS = Math.min(4, Math.max(1, availableParallelism() - 1));
-/** What one job hashes at most: so many files, and bytes of them unless a single file has more. */
-const MOST_FILES = 64;
-const MOST_BYTES = 8 * 1024 * 1024;
-/** Another thread is worth its start when so much waits to be hashed. */
-const WORTH_A_THREAD = 4 * MOST_BYTES;
+/** More threads do not make a disk faster. */
+const MAX_THREADS = Math.min(4, Math.max(1, availableParallelism() - 1));
+/** Limits of one hash job. A single file can have more bytes. */
+const MAX_FILES = 64;
+const MAX_BYTES = 8 * 1024 * 1024;
+/** Another thread is started only if more than this is waiting to be hashed. */
+const BYTES_PER_THREAD = 4 * MAX_BYTES;
 
 interface Waiting<T> {
   resolve(value: T): void;
@@ -23,7 +23,7 @@ interface Hash extends Waiting<string> {
   size: number;
 }
 
-/** Threads that look into folders and hash files, so that the main thread only sends and tells. Begun when they are needed. */
+/** Threads that list folders and hash files, so that the main thread only sends and reports. They are started on demand. */
 export class DiskThreads implements Disposable {
   readonly #idle: Worker[] = [];
   readonly #all = new Set<Worker>();
@@ -32,20 +32,20 @@ export class DiskThreads implements Disposable {
   #waitingBytes = 0;
   #dispatching = false;
 
-  /** What is in a folder, by name. */
+  /** Lists a folder. */
   scan(folder: string): Promise<ScannedEntry[]> {
     const { promise, ...waiting } = Promise.withResolvers<ScannedEntry[]>();
     this.#scans.push({ ...waiting, folder });
-    this.#wake();
+    this.#dispatch();
     return promise;
   }
 
-  /** The SHA-1 of a file in hex. `size` is what is expected of it, in bytes. */
+  /** Resolves with the SHA-1 of a file in hex. `size`: its expected size in bytes. */
   sha1(path: string, size: number): Promise<string> {
     const { promise, ...waiting } = Promise.withResolvers<string>();
     this.#hashes.push({ ...waiting, path, size });
     this.#waitingBytes += size;
-    this.#wake();
+    this.#dispatch();
     return promise;
   }
 
@@ -53,23 +53,23 @@ export class DiskThreads implements Disposable {
     for (const worker of this.#all) void worker.terminate();
   }
 
-  /** Once for all that is asked in one turn, so that it goes out in few jobs. */
-  #wake(): void {
+  /** Runs once for all requests of one turn of the event loop, so that they become few jobs. */
+  #dispatch(): void {
     if (this.#dispatching) return;
     this.#dispatching = true;
     queueMicrotask(() => {
       this.#dispatching = false;
       while (this.#scans.length + this.#hashes.length > 0) {
-        const worker = this.#idle.pop() ?? this.#another();
+        const worker = this.#idle.pop() ?? this.#startWorker();
         if (worker === undefined) return;
-        this.#give(worker);
+        this.#assign(worker);
       }
     });
   }
 
-  #another(): Worker | undefined {
-    const wanted = this.#all.size === 0 || this.#waitingBytes > WORTH_A_THREAD;
-    if (!wanted || this.#all.size >= MOST_THREADS) return undefined;
+  #startWorker(): Worker | undefined {
+    const isNeeded = this.#all.size === 0 || this.#waitingBytes > BYTES_PER_THREAD;
+    if (!isNeeded || this.#all.size >= MAX_THREADS) return undefined;
     const worker = new Worker(new URL(`./disk-worker${extname(import.meta.url)}`, import.meta.url), {
       name: 'disk',
       execArgv: [],
@@ -79,18 +79,18 @@ export class DiskThreads implements Disposable {
     return worker;
   }
 
-  #give(worker: Worker): void {
+  #assign(worker: Worker): void {
     const scan = this.#scans.shift();
     if (scan !== undefined) {
-      this.#ask(worker, { kind: 'scan', folder: scan.folder }, [scan], (answer) => {
-        if ('entries' in answer) scan.resolve(answer.entries);
+      this.#run(worker, { kind: 'scan', folder: scan.folder }, [scan], (result) => {
+        if ('entries' in result) scan.resolve(result.entries);
       });
       return;
     }
     const batch = this.#nextBatch();
-    this.#ask(worker, { kind: 'hash', paths: batch.map(({ path }) => path) }, batch, (answer) => {
-      if (!('digests' in answer)) return;
-      for (const [index, digest] of answer.digests.entries()) {
+    this.#run(worker, { kind: 'hash', paths: batch.map(({ path }) => path) }, batch, (result) => {
+      if (!('digests' in result)) return;
+      for (const [index, digest] of result.digests.entries()) {
         if (typeof digest === 'string') batch[index]?.resolve(digest);
         else batch[index]?.reject(toError(digest));
       }
@@ -101,7 +101,7 @@ export class DiskThreads implements Disposable {
     let bytes = 0;
     let count = 0;
     for (const { size } of this.#hashes) {
-      if (count > 0 && (count >= MOST_FILES || bytes + size > MOST_BYTES)) break;
+      if (count > 0 && (count >= MAX_FILES || bytes + size > MAX_BYTES)) break;
       bytes += size;
       count += 1;
     }
@@ -109,29 +109,29 @@ export class DiskThreads implements Disposable {
     return this.#hashes.splice(0, count);
   }
 
-  #ask(
+  #run(
     worker: Worker,
     job: DiskJob,
     waiting: readonly Pick<Waiting<never>, 'reject'>[],
-    settle: (answer: DiskAnswer) => void,
+    onResult: (result: DiskResult) => void,
   ): void {
     const fail = (error: unknown) => {
       for (const { reject } of waiting) reject(error);
     };
-    const onMessage = (answer: DiskAnswer) => {
+    const onMessage = (result: DiskResult) => {
       worker.off('error', onError);
       worker.off('exit', onExit);
-      if ('error' in answer) fail(toError(answer.error));
-      else settle(answer);
+      if ('error' in result) fail(toError(result.error));
+      else onResult(result);
       this.#idle.push(worker);
-      this.#wake();
+      this.#dispatch();
     };
     const onError = (error: unknown) => {
       this.#all.delete(worker);
       fail(error);
-      this.#wake();
+      this.#dispatch();
     };
-    const onExit = () => onError(new Error('The thread that reads files ended.'));
+    const onExit = () => onError(new Error('The thread that reads files exited unexpectedly.'));
     worker.once('message', onMessage);
     worker.once('error', onError);
     worker.once('exit', onExit);

@@ -2,24 +2,24 @@ import { TransportError, type UploadEvent } from '@partway/client/node/index';
 
 type Retrying = Extract<UploadEvent, { type: 'retrying' }>;
 
-/** What people have been told of an outage: every request under way runs into it, and they need to hear of it once. */
+/** Remembers which outages were reported. All concurrent requests fail in an outage, but people need only one message. */
 export class Outages {
   #outage = 0;
-  readonly #told = new Set<string>();
+  readonly #reported = new Set<string>();
 
-  /** Whether this is another outage, or another reason in the same one. */
+  /** Whether this is a new outage, or a new reason in the current one. */
   isNews({ outage, error }: Retrying): boolean {
-    if (outage !== this.#outage) this.#told.clear();
+    if (outage !== this.#outage) this.#reported.clear();
     this.#outage = outage;
-    const reason = reasonOf(error);
-    const isNews = !this.#told.has(reason);
-    this.#told.add(reason);
+    const reason = describeReason(error);
+    const isNews = !this.#reported.has(reason);
+    this.#reported.add(reason);
     return isNews;
   }
 }
 
-/** A server that goes away resets some connections, hangs up others and refuses new ones: all of it says the same. */
-function reasonOf(error: unknown): string {
+/** All connection errors count as one reason: a server that stops resets some connections and refuses others. */
+function describeReason(error: unknown): string {
   if (error instanceof TransportError) return 'connection';
   return error instanceof Error ? error.message : String(error);
 }

@@ -1,32 +1,32 @@
 import type { NodeClient } from '@partway/client/node/index';
 import { nameKey } from '@partway/protocol/names';
-import { ensureFolder, notAFolder } from '../../remote/ensure-folder.ts';
-import { askEach, emptyListing, type Listing, listFor } from './remote-listing.ts';
+import { ensureFolder, notAFolderError } from '../../remote/ensure-folder.ts';
+import { emptyListing, type Listing, queryListing, readListing } from './remote-listing.ts';
 import type { UploadFolder } from './upload-folder.ts';
 
-/** So few names are asked for one by one rather than the folder listed that the user named, which may hold anything. */
-const FEW_NAMES = 3;
+/** In the target folder, which may be large, up to this many names are queried one by one instead of listing it. */
+const MAX_QUERIED_NAMES = 3;
 
-/** A folder on the server that files go into. */
+/** A folder on the server that files are uploaded to. */
 interface RemoteFolder {
   id: string;
-  /** What is there; read when it is first asked for, once. */
+  /** The items of the folder, read once on demand. */
   listing(): Promise<Listing>;
 }
 
-interface Known extends RemoteFolder {
+interface OpenFolder extends RemoteFolder {
   children: Map<string, Promise<{ id: string; isNew: boolean }>>;
 }
 
 /**
- * The folders on the server that uploads go into: each is made when it is first needed, and listed at most once; one that was
- * made just now is empty. What is known of a folder goes when its `UploadFolder` does.
+ * The folders on the server that files are uploaded to. Each is created when it is first needed, and listed at most once; a
+ * new folder is not listed. An entry is garbage-collected with its `UploadFolder`.
  */
 export class RemoteFolders {
   readonly #client: NodeClient;
   readonly #signal: AbortSignal;
   readonly #renames: boolean;
-  readonly #known = new WeakMap<UploadFolder, Promise<Known>>();
+  readonly #folders = new WeakMap<UploadFolder, Promise<OpenFolder>>();
   readonly #rootId: string;
 
   constructor(client: NodeClient, rootId: string, { signal, renames }: { signal: AbortSignal; renames: boolean }) {
@@ -36,42 +36,42 @@ export class RemoteFolders {
     this.#renames = renames;
   }
 
-  /** The folder on the server, made where it is not there yet. */
-  at(folder: UploadFolder): Promise<RemoteFolder> {
-    return this.#at(folder);
+  /** Returns the folder on the server, and creates it if it does not exist. */
+  ensure(folder: UploadFolder): Promise<RemoteFolder> {
+    return this.#ensure(folder);
   }
 
-  #at(folder: UploadFolder): Promise<Known> {
-    let known = this.#known.get(folder);
-    if (known === undefined) {
-      known = this.#open(folder);
-      this.#known.set(folder, known);
+  #ensure(folder: UploadFolder): Promise<OpenFolder> {
+    let open = this.#folders.get(folder);
+    if (open === undefined) {
+      open = this.#open(folder);
+      this.#folders.set(folder, open);
     }
-    return known;
+    return open;
   }
 
-  async #open(folder: UploadFolder): Promise<Known> {
-    if (folder.parent === undefined) return this.#folder(this.#rootId, folder, false);
-    const parent = await this.#at(folder.parent);
+  async #open(folder: UploadFolder): Promise<OpenFolder> {
+    if (folder.parent === undefined) return this.#createOpenFolder(this.#rootId, folder, false);
+    const parent = await this.#ensure(folder.parent);
     const key = nameKey(folder.name);
     let child = parent.children.get(key);
     if (child === undefined) {
-      child = this.#make(parent, folder.name);
+      child = this.#create(parent, folder.name);
       parent.children.set(key, child);
     }
     const { id, isNew } = await child;
-    // A second source of the run finds there what the first one has sent.
+    // Another source of the run may use this folder again. It is no longer empty then.
     parent.children.set(key, Promise.resolve({ id, isNew: false }));
-    return this.#folder(id, folder, isNew);
+    return this.#createOpenFolder(id, folder, isNew);
   }
 
-  #folder(id: string, folder: UploadFolder, isNew: boolean): Known {
+  #createOpenFolder(id: string, folder: UploadFolder, isNew: boolean): OpenFolder {
     let listing: Promise<Listing> | undefined;
-    const place = { client: this.#client, folderId: id, signal: this.#signal };
+    const ref = { client: this.#client, folderId: id, signal: this.#signal };
     const read = async () => {
       if (isNew) return emptyListing();
-      if (folder.parent === undefined && folder.names.length <= FEW_NAMES) return askEach(place);
-      return listFor(place, folder.names, { renames: this.#renames });
+      if (folder.parent === undefined && folder.names.length <= MAX_QUERIED_NAMES) return queryListing(ref);
+      return readListing(ref, folder.names, { renames: this.#renames });
     };
     return {
       id,
@@ -83,10 +83,10 @@ export class RemoteFolders {
     };
   }
 
-  async #make(parent: Known, name: string): Promise<{ id: string; isNew: boolean }> {
-    const there = await (await parent.listing()).find(name);
-    if (there?.type === 'folder') return { id: there.id, isNew: false };
-    if (there !== undefined) throw notAFolder(name);
+  async #create(parent: OpenFolder, name: string): Promise<{ id: string; isNew: boolean }> {
+    const existing = await (await parent.listing()).find(name);
+    if (existing?.type === 'folder') return { id: existing.id, isNew: false };
+    if (existing !== undefined) throw notAFolderError(name);
     return ensureFolder(this.#client, parent.id, name, { signal: this.#signal });
   }
 }

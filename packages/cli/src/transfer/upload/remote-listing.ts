@@ -1,60 +1,60 @@
 import type { NodeClient } from '@partway/client/node/index';
 import { nameKey } from '@partway/protocol/names';
-import { bareName } from './serialize-by-name.ts';
+import { stripNumbers } from './serialize-by-name.ts';
 
-/** What is in a folder on the server, as far as it takes to tell whether a file here is the same. */
+/** An item on the server, with what is needed to compare it with a local file. */
 export interface RemoteItem {
   type: 'file' | 'folder';
   id: string;
   name: string;
-  /** Bytes; of a file. */
+  /** Bytes; only for a file. */
   size: number;
-  /** Hex; of a file. */
+  /** Hex; only for a file. */
   sha1: string;
 }
 
-const PAGE = 1000;
-/** So many pages of a folder are read, and one more for so many names that are looked for; others are then asked for one by one. */
-const MOST_PAGES = 20;
-const NAMES_A_PAGE = 50;
+const PAGE_SIZE = 1000;
+/** Limits of a listing: this many pages, plus one for each `NAMES_PER_PAGE` names. Other names are queried one by one. */
+const MAX_PAGES = 20;
+const NAMES_PER_PAGE = 50;
 
-/** What the server has under names that are looked for. */
+/** The items of a folder on the server, by case-insensitive name. */
 export interface Listing {
   find(name: string): Promise<RemoteItem | undefined>;
-  /** What this run has put there. */
+  /** Adds an item that this run has uploaded. */
   add(item: RemoteItem): void;
 }
 
-/** Of a folder that was made just now. */
+/** Creates the listing of a new folder. */
 export function emptyListing(): Listing {
-  return listingOf(new Map(), undefined);
+  return createListing(new Map(), undefined);
 }
 
-/** What was found, and `others` where that is not all there is. */
-function listingOf(found: Map<string, RemoteItem>, others: Listing | undefined): Listing {
+/** Creates a listing of known items. `rest` finds all others; undefined if there are none. */
+function createListing(found: Map<string, RemoteItem>, rest: Listing | undefined): Listing {
   return {
-    find: async (name) => found.get(nameKey(name)) ?? others?.find(name),
+    find: async (name) => found.get(nameKey(name)) ?? rest?.find(name),
     add: (item) => void found.set(nameKey(item.name), item),
   };
 }
 
-interface Listed {
+interface FolderRef {
   client: NodeClient;
   folderId: string;
   signal: AbortSignal;
 }
 
 /**
- * Reads a folder page by page and keeps what has one of `names`, or with `renames` one that is numbered after them. So
- * memory and requests follow what is here, not what is there: of a folder with a million items only the first pages are
- * read, and then each name is asked for.
+ * Reads a folder page by page, and keeps items that have one of `names` or, with `renames`, a numbered form of one. Memory
+ * and requests depend on the local names, not on the size of the folder: of a folder with a million items, only the first
+ * pages are read, and the remaining names are queried one by one.
  */
-export async function listFor(
-  { client, folderId, signal }: Listed,
+export async function readListing(
+  { client, folderId, signal }: FolderRef,
   names: readonly string[],
   { renames }: { renames: boolean },
 ): Promise<Listing> {
-  const keyOf = (name: string) => nameKey(renames ? bareName(name) : name);
+  const keyOf = (name: string) => nameKey(renames ? stripNumbers(name) : name);
   const wanted = new Set(names.map(keyOf));
   const found = new Map<string, RemoteItem>();
   let marker: string | undefined;
@@ -64,7 +64,7 @@ export async function listFor(
       queryParams: {
         fields: ['name', 'size', 'sha1'],
         usemarker: true,
-        limit: PAGE,
+        limit: PAGE_SIZE,
         ...(marker !== undefined && { marker }),
       },
       signal,
@@ -81,20 +81,20 @@ export async function listFor(
     }
     marker = page.next_marker || undefined;
     pages += 1;
-  } while (marker !== undefined && pages < MOST_PAGES + names.length / NAMES_A_PAGE);
-  return listingOf(found, marker === undefined ? undefined : askEach({ client, folderId, signal }));
+  } while (marker !== undefined && pages < MAX_PAGES + names.length / NAMES_PER_PAGE);
+  return createListing(found, marker === undefined ? undefined : queryListing({ client, folderId, signal }));
 }
 
-/** Asks for each name by itself: for a few names in a folder of any size. */
-export function askEach({ client, folderId, signal }: Listed): Listing {
+/** Queries each name by itself, for a few names in a folder of any size. */
+export function queryListing({ client, folderId, signal }: FolderRef): Listing {
   return {
     async find(name) {
-      const there = await client.folders.findItemByName(folderId, name, { signal });
-      if (there === undefined) return undefined;
-      if (there.type === 'folder') return { ...there, size: -1, sha1: '' };
+      const item = await client.folders.findItemByName(folderId, name, { signal });
+      if (item === undefined) return undefined;
+      if (item.type === 'folder') return { ...item, size: -1, sha1: '' };
       const queryParams = { fields: ['name', 'size', 'sha1'] as const };
-      const { size, sha1 } = await client.files.getFileById(there.id, { queryParams, signal });
-      return { ...there, size, sha1 };
+      const { size, sha1 } = await client.files.getFileById(item.id, { queryParams, signal });
+      return { ...item, size, sha1 };
     },
     add() {},
   };

@@ -2,31 +2,31 @@ import { nameKey } from '@partway/protocol/names';
 import type { UploadFolder } from './upload-folder.ts';
 
 /**
- * Does the work for files that may take each other's names one after the other: those of one folder whose names differ in
- * nothing but case and the numbers that `rename` adds. All others go on beside them.
+ * Runs work for files that may get the same name one after the other: files of one folder whose names differ only in case
+ * and in the numbers that `rename` adds. Work for all other files runs concurrently.
  */
 export function serializeByName(): (folder: UploadFolder, name: string, work: () => Promise<void>) => Promise<void> {
   const last = new Map<string, Promise<void>>();
   return (folder, name, work) => {
-    const kind = `${folder.key}/${nameKey(bareName(name))}`;
-    const mine = (last.get(kind) ?? Promise.resolve()).then(work).finally(() => {
-      if (last.get(kind) === mine) last.delete(kind);
+    const key = `${folder.key}/${nameKey(stripNumbers(name))}`;
+    const task = (last.get(key) ?? Promise.resolve()).then(work).finally(() => {
+      if (last.get(key) === task) last.delete(key);
     });
-    last.set(kind, mine);
-    return mine;
+    last.set(key, task);
+    return task;
   };
 }
 
-/** `report.pdf` for `report (2).pdf`, and for `report (2) (1).pdf`. */
-export function bareName(name: string): string {
+/** Returns `report.pdf` for `report (2).pdf`, and for `report (2) (1).pdf`. */
+export function stripNumbers(name: string): string {
   const dot = name.lastIndexOf('.');
   const stem = dot < 0 ? name : name.slice(0, dot);
-  const shorter = withoutNumbers(stem);
-  return shorter === stem ? withoutNumbers(name) : shorter + name.slice(dot < 0 ? name.length : dot);
+  const shorter = stripNumbersAtEnd(stem);
+  return shorter === stem ? stripNumbersAtEnd(name) : shorter + name.slice(dot < 0 ? name.length : dot);
 }
 
-/** Without all ` (n)` at its end. */
-function withoutNumbers(text: string): string {
+/** Removes all ` (n)` at the end. */
+function stripNumbersAtEnd(text: string): string {
   let end = text.length;
   while (text[end - 1] === ')') {
     const start = text.lastIndexOf(' (', end - 1);

@@ -6,28 +6,29 @@ import { SMALL_BYTES } from '../lanes.ts';
 import type { LocalFile } from './local-files.ts';
 import { UploadFolder } from './upload-folder.ts';
 
-/** How standard input is named among paths. */
+/** The path that means standard input. */
 export const STANDARD_INPUT = '-';
 
 /**
- * What comes on standard input, which has to be `size` bytes. So little as goes up in one piece is held in memory; of more
- * only what is on its way, so that it can be read once. `signal` ends the input, and whoever reads it.
+ * Opens standard input as a file of `size` bytes. A small file is kept in memory completely. Of a larger one, only the parts
+ * in progress are kept, so it can be read only once. `signal` ends the input, which ends pending reads too.
+ * @throws Failure if stdin is a terminal, or a small input does not have `size` bytes.
  */
-export async function standardInput(
+export async function openStandardInput(
   { name, size, signal }: { name: string; size: number; signal: AbortSignal },
   input = process.stdin,
 ): Promise<LocalFile & Disposable> {
   if (input.isTTY) {
     throw new Failure(
       EXIT.usage,
-      'Nothing is piped in: - takes what another command prints, as in COMMAND | partway …',
+      'Nothing is piped in: - reads the output of another command, as in COMMAND | partway …',
     );
   }
-  // Whoever waits for bytes that do not come hears of a stop as well.
+  // A reader that waits for more bytes must also notice the signal.
   signal.addEventListener('abort', () => input.destroy(signal.reason), { once: true });
-  // It is whoever reads that throws it.
+  // The reader throws the error.
   input.on('error', () => {});
-  const bytes = exactly(input, size);
+  const bytes = assertSize(input, size);
   const common = {
     path: STANDARD_INPUT,
     size,
@@ -36,22 +37,22 @@ export async function standardInput(
     [Symbol.dispose]: () => void input.destroy(),
   };
   if (size < SMALL_BYTES) {
-    const whole = await buffer(bytes);
-    const sha1 = createHash('sha1').update(whole).digest('hex');
-    return { ...common, source: whole, readOnce: false, sha1: async () => sha1 };
+    const contents = await buffer(bytes);
+    const sha1 = createHash('sha1').update(contents).digest('hex');
+    return { ...common, source: contents, readOnce: false, sha1: async () => sha1 };
   }
-  let begun = false;
+  let isStarted = false;
   return {
     ...common,
     readOnce: true,
     source: {
       async *[Symbol.asyncIterator]() {
-        begun = true;
+        isStarted = true;
         yield* bytes;
       },
     },
     async sha1() {
-      if (begun) return undefined;
+      if (isStarted) return undefined;
       const hash = createHash('sha1');
       for await (const chunk of bytes) hash.update(chunk);
       return hash.digest('hex');
@@ -59,17 +60,18 @@ export async function standardInput(
   };
 }
 
-/** The bytes, no less and no more of them than was said. */
-async function* exactly(input: AsyncIterable<Uint8Array>, size: number): AsyncGenerator<Uint8Array> {
-  let came = 0;
+/** Yields the bytes. @throws Failure unless there are exactly `size` of them. */
+async function* assertSize(input: AsyncIterable<Uint8Array>, size: number): AsyncGenerator<Uint8Array> {
+  let received = 0;
   for await (const chunk of input) {
-    came += chunk.length;
-    if (came > size) throw new Failure(EXIT.failed, `More bytes come than the ${size} that --size says. ${ADVICE}`);
+    received += chunk.length;
+    if (received > size)
+      throw new Failure(EXIT.failed, `Standard input has more than the ${size} bytes of --size. ${ADVICE}`);
     yield chunk;
   }
-  if (came === size) return;
-  const short = `Standard input ended after ${came} bytes (${formatBytes(came)}), and --size says ${size}.`;
-  throw new Failure(EXIT.failed, `${short} ${ADVICE}`);
+  if (received === size) return;
+  const message = `Standard input ended after ${received} bytes (${formatBytes(received)}), but --size is ${size}.`;
+  throw new Failure(EXIT.failed, `${message} ${ADVICE}`);
 }
 
-const ADVICE = 'Nothing became a file. Did what is piped in fail? If not, give its right size.';
+const ADVICE = 'No file was created. Check whether the command that is piped in failed; otherwise, correct the size.';

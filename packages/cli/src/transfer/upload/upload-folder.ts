@@ -2,11 +2,11 @@ import { itemNameFault, nameKey } from '@partway/protocol/names';
 import { EXIT, Failure } from '../../exit-codes.ts';
 import { escapeControl } from '../../output/text.ts';
 
-/** Something here that claims a name on the server. */
+/** A local file or folder that claims a name on the server. */
 export interface Source {
-  /** As people see it. */
+  /** For people. */
   path: string;
-  /** Where it really is: two sources with one identity are the same. */
+  /** The real path: two sources with the same identity are the same file. */
   identity: string;
 }
 
@@ -15,9 +15,9 @@ interface Claim extends Source {
   name: string;
 }
 
-/** A second source of one run for a name on the server. */
+/** Two sources of a run have the same name on the server. */
 export class NameConflictError extends Failure {
-  /** Whether both are one and the same file here. */
+  /** Whether both are the same local file. */
   readonly isSame: boolean;
 
   constructor(message: string, isSame: boolean) {
@@ -27,17 +27,17 @@ export class NameConflictError extends Failure {
 }
 
 /**
- * A folder on the server that a run uploads into, and which of its names the sources of the run have claimed: two that the
- * server would take for one name must not overwrite each other.
+ * A folder on the server that a run uploads to, with the names that the sources of the run have claimed. Two sources whose
+ * names are the same for the server must not overwrite each other.
  */
 export class UploadFolder {
-  /** Undefined for the one that `--to` names. */
+  /** Undefined for the folder of `--to`. */
   readonly parent: UploadFolder | undefined;
   readonly name: string;
-  /** The names here of what goes into it; only these are of interest of what is there. */
+  /** The local names of its items. Other items of the folder on the server do not matter. */
   names: readonly string[] = [];
   readonly #claims = new Map<string, Claim>();
-  /** Folders in it that a further source may go into later, and so keep what was claimed; of all others nothing stays. */
+  /** Subfolders that another source may use later, which therefore must keep their claims. Others are not kept. */
   readonly #shared = new Map<string, UploadFolder>();
   #sharesAll = false;
 
@@ -46,23 +46,23 @@ export class UploadFolder {
     this.parent = parent;
   }
 
-  /** Several sources will go into the folder of this name in it. */
+  /** Declares that several sources will use the subfolder with this name. */
   share(name: string): void {
     const folder = new UploadFolder(name, this);
     folder.#sharesAll = true;
     this.#shared.set(nameKey(name), folder);
   }
 
-  /** The same for two that are one folder on the server. */
+  /** Equal for all objects that are the same folder on the server. */
   get key(): string {
     return this.parent === undefined ? '' : `${this.parent.key}/${nameKey(this.name)}`;
   }
 
-  /** The folder of that name in it. */
+  /** Returns the subfolder with this name. */
   child(name: string): UploadFolder {
     const key = nameKey(name);
-    const known = this.#shared.get(key);
-    if (known !== undefined) return known;
+    const shared = this.#shared.get(key);
+    if (shared !== undefined) return shared;
     const folder = new UploadFolder(name, this);
     if (!this.#sharesAll) return folder;
     folder.#sharesAll = true;
@@ -71,8 +71,9 @@ export class UploadFolder {
   }
 
   /**
-   * Claims a name for a source. Gives what has to be there first, where the source gets another name beside it.
-   * @throws Failure naming both where another source of the run has that name, or the server takes no such name.
+   * Claims a name for a source. If the source will get a numbered name because of a folder with the same name, returns that
+   * folder, which has to be created first.
+   * @throws Failure if the server refuses the name; NameConflictError with both sources if another one has the name.
    */
   claim(
     name: string,
@@ -84,7 +85,7 @@ export class UploadFolder {
     if (fault !== undefined) {
       throw new Failure(
         EXIT.failed,
-        `On the server, ${escapeControl(name)} ${fault.message}. Rename it here first, or give --name.`,
+        `On the server, ${escapeControl(name)} ${fault.message}. Rename it first, or set another name with --name.`,
       );
     }
     const key = nameKey(name);
@@ -95,17 +96,17 @@ export class UploadFolder {
     }
     if (kind === 'file' && renames) return earlier.kind === 'folder' ? this.child(earlier.name) : undefined;
     const isSame = earlier.identity === source.identity;
-    // As cp does: folders of one name become one.
+    // Folders with the same name are merged, as `cp` does.
     if (kind === 'folder' && earlier.kind === 'folder' && earlier.name === name && !isSame) return undefined;
-    throw new NameConflictError(refusal(earlier, { ...source, kind, name }), isSame);
+    throw new NameConflictError(nameConflictMessage(earlier, { ...source, kind, name }), isSame);
   }
 }
 
-function refusal(first: Claim, second: Claim): string {
-  const how = first.name === second.name ? '' : ' (case and the forms of accented letters make no difference)';
+function nameConflictMessage(first: Claim, second: Claim): string {
+  const hint = first.name === second.name ? '' : ' (case and Unicode form make no difference)';
   const advice =
     second.kind === 'file'
-      ? 'Rename one of them, upload them into different folders, or let --conflict rename number them.'
-      : 'Rename one of them, or upload them into different folders.';
-  return `It is not uploaded: ${escapeControl(first.path)} and ${escapeControl(second.path)} would have one name on the server${how}. ${advice}`;
+      ? 'Rename one of them, upload them to different folders, or number them with --conflict rename.'
+      : 'Rename one of them, or upload them to different folders.';
+  return `Not uploaded: ${escapeControl(first.path)} and ${escapeControl(second.path)} have the same name on the server${hint}. ${advice}`;
 }

@@ -17,7 +17,7 @@ import type { Tally } from '../tally.ts';
 import type { LocalFile } from './local-files.ts';
 import { Outages } from './outages.ts';
 import type { RemoteFolders } from './remote-folders.ts';
-import { askEach, type Listing, type RemoteItem } from './remote-listing.ts';
+import { type Listing, queryListing, type RemoteItem } from './remote-listing.ts';
 
 export interface UploadRun {
   client: NodeClient;
@@ -27,51 +27,52 @@ export interface UploadRun {
   signal: AbortSignal;
   report: TransferReport;
   tally: Tally;
-  /** Ids of the files on the server that a file of this run has become, or was found to be. */
-  taken: Set<string>;
-  /** Lets so many files at a time send their bytes. */
+  /** IDs of the files on the server that files of this run were uploaded to, or are identical to. */
+  claimedIds: Set<string>;
+  /** Limits how many files are sent concurrently. */
   lanes: TransferLanes;
 }
 
 /**
- * Uploads one file, and tells of it. What the server has is compared first, by size and then SHA-1: a file that is there
- * already is one less to do, and one whose name is taken is refused, before anything of it is sent.
+ * Uploads one file and reports it. It is first compared with the file on the server, by size and then by SHA-1: an identical
+ * file is skipped, and a conflict is reported before anything is sent.
  */
-export async function uploadOne(order: UploadRun, file: LocalFile, name: string): Promise<void> {
-  const { folders, conflict, signal, tally } = order;
-  const begin = () => order.report.begin({ label: file.path, totalBytes: file.size });
+export async function uploadOne(run: UploadRun, file: LocalFile, name: string): Promise<void> {
+  const { folders, conflict, signal, tally } = run;
+  const begin = () => run.report.begin({ label: file.path, totalBytes: file.size });
   let running: RunningTransfer | undefined;
   try {
-    if (file.after !== undefined) await folders.at(file.after);
-    const folder = await folders.at(file.folder);
+    if (file.after !== undefined) await folders.ensure(file.after);
+    const folder = await folders.ensure(file.folder);
     const listing = await folder.listing();
-    // Bytes that come once are not compared, unless they would be refused.
-    const asksFirst = conflict === 'fail' || !file.readOnce;
-    const { same, taken } = asksFirst ? await findUploaded(order, listing, file, name) : NOTHING_KNOWN;
+    // Input that can be read only once is not compared, unless a conflict would make it fail.
+    const comparesFirst = conflict === 'fail' || !file.readOnce;
+    const { same, taken } = comparesFirst ? await findUploaded(run, listing, file, name) : NO_LOOKUP;
     signal.throwIfAborted();
     if (same !== undefined) return endPresent(begin(), tally, same, name);
-    const there = taken.get(name);
-    if (there !== undefined && (conflict === 'fail' || (conflict === 'version' && there.type === 'folder'))) {
-      throw nameTaken(there);
+    const existing = taken.get(name);
+    if (existing !== undefined && (conflict === 'fail' || (conflict === 'version' && existing.type === 'folder'))) {
+      throw nameTakenError(existing);
     }
-    await order.lanes.run(file.size, signal, async () => {
+    await run.lanes.run(file.size, signal, async () => {
       running = begin();
-      const sent = await send(order, file, { folderId: folder.id, name, taken, running });
+      const sent = await send(run, file, { folderId: folder.id, name, taken, running });
       listing.add({ type: 'file', id: sent.id, name: sent.name, size: sent.size, sha1: sent.sha1 });
     });
   } catch (error) {
-    // Nothing of it was begun when the command was stopped.
+    // The command was stopped before this file was started.
     if (running === undefined && signal.aborted) return;
     running ??= begin();
-    const there = isTaken(error) && !isOurs(error) ? await comparedAfterwards(order, file, name) : undefined;
-    if (there !== undefined) endPresent(running, tally, there, name);
-    else tally.failed(file.readOnce ? ofInput(error) : error, running);
+    const existing =
+      isNameTaken(error) && !isFromComparison(error) ? await findUploadedSince(run, file, name) : undefined;
+    if (existing !== undefined) endPresent(running, tally, existing, name);
+    else tally.recordFailure(file.readOnce ? toInputError(error) : error, running);
   }
 }
 
-const NOTHING_KNOWN = { same: undefined, taken: new Map<string, RemoteItem>() };
+const NO_LOOKUP = { same: undefined, taken: new Map<string, RemoteItem>() };
 
-interface Sending {
+interface SendOptions {
   folderId: string;
   name: string;
   taken: ReadonlyMap<string, RemoteItem>;
@@ -79,9 +80,9 @@ interface Sending {
 }
 
 async function send(
-  { client, conflict, parallel, signal, tally, taken: claimed }: UploadRun,
+  { client, conflict, parallel, signal, tally, claimedIds }: UploadRun,
   file: LocalFile,
-  { folderId, name, taken, running }: Sending,
+  { folderId, name, taken, running }: SendOptions,
 ): Promise<FileObject> {
   const outages = new Outages();
   const result = await client.uploadFile(file.source, {
@@ -89,21 +90,21 @@ async function send(
     name,
     conflict,
     signal,
-    whatHas: (called) => taken.get(called),
+    whatHas: (candidate) => taken.get(candidate),
     ...(file.readOnce && { size: file.size }),
     ...(parallel !== undefined && { parallel }),
-    onProgress: (progress) => running.progress(standingOf(progress)),
-    onEvent: (event) => tellEvent(running, event, outages),
+    onProgress: (progress) => running.progress(toProgress(progress)),
+    onEvent: (event) => reportEvent(running, event, outages),
   });
-  claimed.add(result.file.id);
-  // Of the file: what went out in vain, and what frames the bytes, is in bytes_sent.
+  claimedIds.add(result.file.id);
+  // Bytes of the file. `bytes_sent` also includes bytes that were sent again.
   const bytes = result.file.size - result.bytesResumed;
-  tally.done(bytes);
+  tally.recordDone(bytes);
   running.end({
     kind: 'done',
     message: `file ${result.file.id}, ${formatSpeed(bytes, result.duration)}, SHA-1 ${result.sha1}`,
     fields: {
-      file: fieldsOf(result.file),
+      file: toJson(result.file),
       bytes_sent: result.bytesSent,
       bytes_resumed: result.bytesResumed,
       millis: Math.round(result.duration),
@@ -112,80 +113,85 @@ async function send(
   return result.file;
 }
 
-/** As the server would say it, had it been asked with the bytes. */
-function nameTaken(there: RemoteItem): ApiError {
-  const { type, id, name } = there;
+/** Returns the error that the server would return for a name that is taken. */
+function nameTakenError(existing: RemoteItem): ApiError {
+  const { type, id, name } = existing;
   return new ApiError({
     status: 409,
     code: 'item_name_in_use',
-    message: `The name is taken by ${type} ${id}, ${escapeControl(name)}, and nothing was sent.`,
-    contextInfo: { conflicts: { type, id, name }, [FOUND_HERE]: true },
+    message: `The name is taken by ${type} ${id}, ${escapeControl(name)}. Nothing was sent.`,
+    contextInfo: { conflicts: { type, id, name }, [FROM_COMPARISON]: true },
     call: 'GET /2.0/folders/:id/items',
   });
 }
 
-/** Marks a conflict that was found by the comparison, which has nothing more to compare. */
-const FOUND_HERE = 'compared';
+/** Marks a conflict that the comparison has found, so that it is not compared again. */
+const FROM_COMPARISON = 'compared';
 
-function isOurs(error: unknown): boolean {
-  return error instanceof ApiError && error.contextInfo[FOUND_HERE] === true;
+function isFromComparison(error: unknown): boolean {
+  return error instanceof ApiError && error.contextInfo[FROM_COMPARISON] === true;
 }
 
-/** The same file, where somebody has put it there since it was looked for. */
-async function comparedAfterwards(
-  { client, folders, conflict, taken, signal }: UploadRun,
+/** Finds an identical file that was created on the server after the comparison. */
+async function findUploadedSince(
+  { client, folders, conflict, claimedIds, signal }: UploadRun,
   file: LocalFile,
   name: string,
 ): Promise<RemoteItem | undefined> {
   try {
-    const { id } = await folders.at(file.folder);
-    const { same } = await findUploaded({ conflict, taken }, askEach({ client, folderId: id, signal }), file, name);
+    const { id } = await folders.ensure(file.folder);
+    const { same } = await findUploaded(
+      { conflict, claimedIds },
+      queryListing({ client, folderId: id, signal }),
+      file,
+      name,
+    );
     return same;
   } catch {
-    // What the upload met is what is told.
+    // The error of the upload is reported instead.
     return undefined;
   }
 }
 
-/** Bytes that are gone cannot be restarted: here it takes whoever pipes them in. */
-function ofInput(error: unknown): unknown {
+/** Input that has been read cannot be read again, so only the user can restart the upload. */
+function toInputError(error: unknown): unknown {
   if (!(error instanceof SourceChangedError)) return error;
   const why = error.cause instanceof Error ? error.cause.message : error.message;
-  const happened = why.replace(/:? starting from scratch\.$/, '.').replace(/([^.])$/, '$1.');
-  const advice = 'What was stored is thrown away. Run the same command again, with its input from the first byte on.';
-  return new Failure(EXIT.failed, `${happened} ${advice}`, { cause: error });
+  const reason = why.replace(/:? starting from scratch\.$/, '.').replace(/([^.])$/, '$1.');
+  const advice = 'The stored parts were deleted. Run the same command again, with its input from the start.';
+  return new Failure(EXIT.failed, `${reason} ${advice}`, { cause: error });
 }
 
-function endPresent(running: RunningTransfer, tally: Tally, there: RemoteItem, name: string): void {
+function endPresent(running: RunningTransfer, tally: Tally, existing: RemoteItem, name: string): void {
   tally.present += 1;
-  const called = there.name === name ? '' : `${escapeControl(there.name)}, `;
-  const message = `is there already, as ${called}file ${there.id}`;
-  running.end({ kind: 'present', message, fields: { file: fieldsOf(there) } });
+  const otherName = existing.name === name ? '' : `${escapeControl(existing.name)}, `;
+  const message = `skipped, identical file exists (${otherName}ID ${existing.id})`;
+  running.end({ kind: 'present', message, fields: { file: toJson(existing) } });
 }
 
-function fieldsOf({ id, name, size, sha1 }: Pick<FileObject, 'id' | 'name' | 'size' | 'sha1'>): object {
+function toJson({ id, name, size, sha1 }: Pick<FileObject, 'id' | 'name' | 'size' | 'sha1'>): object {
   return { id, name, size, sha1 };
 }
 
-function isTaken(error: unknown): boolean {
+function isNameTaken(error: unknown): boolean {
   return error instanceof ApiError && error.code === 'item_name_in_use';
 }
 
-function standingOf({ phase, bytesDone, bytesPerSecond, secondsLeft }: UploadProgress) {
+function toProgress({ phase, bytesDone, bytesPerSecond, secondsLeft }: UploadProgress) {
   return {
     doneBytes: bytesDone,
     rate: bytesPerSecond,
     left: secondsLeft === undefined ? undefined : secondsLeft * 1000,
-    ...(phase === 'hashing' && { note: 'reading what is sent' }),
+    ...(phase === 'hashing' && { note: 'verifying uploaded parts' }),
     ...(phase === 'committing' && { note: 'finishing' }),
   };
 }
 
-/** Sessions and how many requests there are show in the bars, and a stop in how it ends. */
-function tellEvent(running: RunningTransfer, event: UploadEvent, outages: Outages): void {
+/** Reports the events that matter to users. Others are visible in the progress bar or the result. */
+function reportEvent(running: RunningTransfer, event: UploadEvent, outages: Outages): void {
   if (event.type === 'resumed') {
     const { bytesStored: bytes, sessionId } = event;
-    running.event(`goes on after ${formatBytes(bytes)}`, { event: 'resumed', session_id: sessionId, bytes });
+    running.event(`resuming at ${formatBytes(bytes)}`, { event: 'resumed', session_id: sessionId, bytes });
   } else if (event.type === 'restarted') {
     running.event(event.message, { event: 'restarted', reason: event.reason });
   } else if (event.type === 'date-left-out') {
@@ -195,25 +201,25 @@ function tellEvent(running: RunningTransfer, event: UploadEvent, outages: Outage
   } else if (event.type === 'retrying') {
     const fields = { event: 'retrying', wait_millis: event.waitMillis };
     if (outages.isNews(event)) running.event(event.message, fields);
-    else running.repeated(event.message, fields);
+    else running.repeatedEvent(event.message, fields);
   }
 }
 
-/** What is known of a file's names on the server before anything is sent. */
+/** The result of looking up a file's possible names on the server. */
 interface NameLookup {
-  /** The file there that this one has become in an earlier run. */
+  /** The identical file on the server. */
   same: RemoteItem | undefined;
-  /** What has the names that were gone through, by name. */
+  /** The items that have the names that were looked up, by name. */
   taken: ReadonlyMap<string, RemoteItem>;
 }
 
 /**
- * Finds the file on the server that this one has become in an earlier run, told by size and then SHA-1: the one of its name,
- * or with `rename` one of the names that would be tried in turn. No file there stands for two of one run: `rename` wants each of
- * them. The local file is read once, and only where something of its size is in the way.
+ * Finds an identical file on the server, by size and then by SHA-1: the file with the same name or, with `rename`, with one
+ * of the names that would be tried in turn. With `rename`, each file on the server matches only one file of the run. The
+ * local file is read once, and only if a file with its size exists.
  */
 async function findUploaded(
-  { conflict, taken: claimed }: Pick<UploadRun, 'conflict' | 'taken'>,
+  { conflict, claimedIds }: Pick<UploadRun, 'conflict' | 'claimedIds'>,
   listing: Listing,
   file: LocalFile,
   name: string,
@@ -222,15 +228,15 @@ async function findUploaded(
   const taken = new Map<string, RemoteItem>();
   let sha1: string | undefined;
   for (let number = 0; number <= (renames ? MAX_NAMES : 0); number += 1) {
-    const called = numberedName(name, number);
-    const there = await listing.find(called);
-    if (there === undefined) break;
-    taken.set(called, there);
-    if (there.type !== 'file' || there.size !== file.size || (renames && claimed.has(there.id))) continue;
+    const candidate = numberedName(name, number);
+    const existing = await listing.find(candidate);
+    if (existing === undefined) break;
+    taken.set(candidate, existing);
+    if (existing.type !== 'file' || existing.size !== file.size || (renames && claimedIds.has(existing.id))) continue;
     sha1 ??= await file.sha1();
-    if (there.sha1 !== sha1) continue;
-    claimed.add(there.id);
-    return { same: there, taken };
+    if (existing.sha1 !== sha1) continue;
+    claimedIds.add(existing.id);
+    return { same: existing, taken };
   }
   return { same: undefined, taken };
 }
