@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { link, lstat, mkdir, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { LocalPaths } from '../../packages/cli/src/transfer/download/local-claims.ts';
+import { LocalPaths } from '../../packages/cli/src/transfer/download/local-paths.ts';
 import { localName } from '../../packages/cli/src/transfer/download/local-target.ts';
 import { startFaultProxy } from '../client/fault-proxy.ts';
 import { makeFile, sha1OfFile } from '../support/bytes.ts';

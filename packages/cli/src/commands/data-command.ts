@@ -18,7 +18,7 @@ export function databaseCommand(
   command.option('--json', 'print JSON');
   return addSettings(command, ['PARTWAY_DATA', 'PARTWAY_DATABASE']).action(async () => {
     // Loaded lazily: the database's modules are large, and other commands do not need them.
-    const { withDatabase } = await import('./data/with-rows.ts');
+    const { withDatabase } = await import('./data/with-database.ts');
     const { text, json } = await withDatabase(readConfig(readSettings(command)), (db) => work(db, command.args));
     if (command.opts().json === true) console.log(JSON.stringify(json, undefined, 2));
     // An empty list must print no line, so that scripts can count lines.

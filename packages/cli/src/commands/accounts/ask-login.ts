@@ -2,7 +2,7 @@ import { isCancel, password, select, text } from '@clack/prompts';
 import { EXIT, Failure } from '../../exit-codes.ts';
 import { parseServerAddress } from '../../profiles/address.ts';
 import type { Credentials, Profile, Subject } from '../../profiles/profile.ts';
-import type { PartialLogin } from './given-login.ts';
+import type { PartialLogin } from './login-options.ts';
 
 /** Asks the user for the missing parts of a login. @throws Failure if stdin is not a terminal, or after Ctrl-C. */
 export async function askLogin(partial: PartialLogin): Promise<Profile> {

@@ -5,7 +5,7 @@ import { escapeControl } from '../../output/text.ts';
 import { connect } from '../../profiles/connect.ts';
 import { getProfile, type Profile } from '../../profiles/profile.ts';
 import { profilesPath, readProfiles, writeProfiles } from '../../profiles/profiles-file.ts';
-import { type PartialLogin, parseLogin } from './given-login.ts';
+import { type PartialLogin, parseLogin } from './login-options.ts';
 
 /** `partway login` */
 export function addLoginCommand(program: Command): void {

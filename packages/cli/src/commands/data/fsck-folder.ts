@@ -10,7 +10,7 @@ import { GuardedClock } from '@partway/server/time/clock';
 import { compareWithRows } from '@partway/server/time/database-clock';
 import { EXIT, Failure } from '../../exit-codes.ts';
 import type { FsckReport } from './fsck-report.ts';
-import { withDatabase } from './with-rows.ts';
+import { withDatabase } from './with-database.ts';
 
 export interface FsckOptions {
   repair: boolean;

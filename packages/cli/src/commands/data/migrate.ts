@@ -7,7 +7,7 @@ export function addMigrateCommand(program: Command): void {
   const command = program.command('migrate').description('upgrade the database schema to this version');
   addSettings(command, ['PARTWAY_DATA', 'PARTWAY_DATABASE']).action(async () => {
     const [{ withDatabase }, { openToMigrate }] = await Promise.all([
-      import('./with-rows.ts'),
+      import('./with-database.ts'),
       import('@partway/server/database/open-database'),
     ]);
     await withDatabase(readConfig(readSettings(command)), async () => {}, openToMigrate);

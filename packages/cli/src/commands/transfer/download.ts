@@ -6,7 +6,7 @@ import { escapeControl } from '../../output/text.ts';
 import { handleInterrupts, restoreUmask } from '../../process.ts';
 import { getItem } from '../../remote/find-item.ts';
 import { type DownloadRun, downloadOne } from '../../transfer/download/download-one.ts';
-import { LocalPaths } from '../../transfer/download/local-claims.ts';
+import { LocalPaths } from '../../transfer/download/local-paths.ts';
 import { isExistingFolder } from '../../transfer/download/local-target.ts';
 import { type DownloadWalk, type RemoteFile, walkRemoteFiles } from '../../transfer/download/remote-files.ts';
 import { runConcurrently } from '../../transfer/lanes.ts';

@@ -4,7 +4,7 @@ import { printJson } from '../../output/json.ts';
 import { formatBytes } from '../../output/quantities.ts';
 import { escapeControl } from '../../output/text.ts';
 import { remoteCommand } from '../remote-command.ts';
-import { type KnownSession, listSessions, readRecords } from './known-sessions.ts';
+import { type KnownSession, listSessions, readRecords } from './list-sessions.ts';
 
 /** `partway sessions …` */
 export function addSessionsCommand(program: Command): void {

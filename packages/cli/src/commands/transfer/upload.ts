@@ -7,7 +7,7 @@ import { escapeControl, quoteForShell } from '../../output/text.ts';
 import { handleInterrupts } from '../../process.ts';
 import { getItem, ROOT } from '../../remote/find-item.ts';
 import { splitPath } from '../../remote/paths.ts';
-import { forEachConcurrently } from '../../transfer/ahead.ts';
+import { forEachConcurrently } from '../../transfer/for-each-concurrently.ts';
 import { TransferLanes } from '../../transfer/lanes.ts';
 import { Tally } from '../../transfer/tally.ts';
 import { DiskThreads } from '../../transfer/upload/disk-threads.ts';

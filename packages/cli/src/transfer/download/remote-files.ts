@@ -5,8 +5,8 @@ import { EXIT, Failure } from '../../exit-codes.ts';
 import { getItem, type Item } from '../../remote/find-item.ts';
 import { type ListedItem, listItems } from '../../remote/list-items.ts';
 import type { RemoteVersion } from './download-file.ts';
-import { type LocalPaths, SamePathError } from './local-claims.ts';
 import { ensureLocalFolder, ensureNamedFolder } from './local-folder.ts';
+import { type LocalPaths, SamePathError } from './local-paths.ts';
 import { localName, localTarget } from './local-target.ts';
 
 /** A file on the server to download. */
