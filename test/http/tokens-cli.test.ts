@@ -51,7 +51,7 @@ test('what cannot be made is refused in a sentence', async () => {
     [['token', 'make', '--user', 'nobody'], /no user with the login nobody/],
     [['token', 'make', '--scope', 'make_coffee'], /Unknown scopes: make_coffee/],
     [['token', 'make', '--resource', 'folders/42'], /has no folders\/42/],
-    [['token', 'make', '--expires', 'soon'], /--expires takes a time/],
+    [['token', 'make', '--expires', 'soon'], /--expires must be a time/],
     [['token', 'revoke', 'x'], /no token x/],
     [['user', 'add', 'ada@partway.test'], /already/],
     [['app', 'add', 'x', '--redirect-uri', 'http://app.example.com/'], /cannot be used/],
@@ -153,7 +153,7 @@ test('the config file for Box’s SDKs is its owner’s alone, and never written
   const config = JSON.parse(await readFile(path, 'utf8'));
   assert.equal(config.boxAppSettings.appAuth.publicKeyID, app.key_ids[0]);
   assert.match(config.boxAppSettings.appAuth.privateKey, /^-----BEGIN ENCRYPTED PRIVATE KEY-----/);
-  await assert.rejects(partwayWithInput(server, '', 'app', 'add', 'Again', '--jwt-config', path), /there already/);
+  await assert.rejects(partwayWithInput(server, '', 'app', 'add', 'Again', '--jwt-config', path), /already exists/);
   assert.equal(JSON.parse(await readFile(path, 'utf8')).boxAppSettings.clientID, app.client_id);
   assert.doesNotMatch(await partway(server, 'app', 'list'), /Again/);
 });

@@ -100,7 +100,7 @@ test('an operator makes a user inactive, and active again', async () => {
 test('what cannot be set is refused in a sentence', async () => {
   for (const [args, sentence] of [
     [['quota', 'nobody', '1GB'], /no user with the login nobody/],
-    [['quota', 'free@example.com', 'much'], /much is no quota: give a size such as/],
+    [['quota', 'free@example.com', 'much'], /much is not a quota. Use a size such as/],
     [['quota', 'free@example.com', '-1'], /unknown option|no quota/],
     [['add', 'new@example.com', '--quota', 'much'], /much is no quota/],
     [['status', 'nobody', 'inactive'], /no user with the login nobody/],
