@@ -3,33 +3,46 @@ export interface MutatedFolder {
   source: string;
   /** Patterns of test files; of these a mutant meets the ones that run its code. */
   tests: readonly string[];
+  /** The same, for test files that run with their bytes on S3 in place of a disk. */
+  onS3?: readonly string[];
+  /** The same, for test files that run on PostgreSQL in place of SQLite, or that need a PostgreSQL. */
+  onPostgres?: readonly string[];
 }
 
 export const FOLDERS: readonly MutatedFolder[] = [
   {
     source: 'packages/server/src/uploads',
     tests: [
-      'test/uploads/*.test.ts',
+      'test/{uploads,storage}/*.test.ts',
+      'test/database/sqlite.test.ts',
       'test/faults/{races-*,crash-points,durability,failing-sync,lost-answer}.test.ts',
-      'test/http/{upload-session,bad-input,list-sessions,limits}.test.ts',
-      'test/faults/nodes-*.test.ts',
+      'test/http/{upload-session,bad-input,list-sessions,limits,sweep,input-values,restored-database,wrong-clock}.test.ts',
+      'test/s3/{server,faults}.test.ts',
+    ],
+    onPostgres: [
+      'test/database/{postgres,one-node-at-a-time}.test.ts',
+      'test/faults/{nodes-*,races-*}.test.ts',
+      'test/uploads/*.test.ts',
     ],
   },
   {
     source: 'packages/server/src/storage',
     tests: [
       'test/storage/*.test.ts',
-      'test/faults/{durability,failing-sync,disk-full}.test.ts',
-      'test/http/tree-*.test.ts',
+      'test/s3/{crc32,etags,faults,fsck,s3,store}.test.ts',
+      'test/faults/{durability,failing-sync,disk-full,disk-room}.test.ts',
+      'test/http/{tree-files,tree-upload,download-conditions}.test.ts',
     ],
+    onS3: ['test/http/upload-session.test.ts'],
   },
   {
     source: 'packages/server/src/files',
     tests: [
       'test/files/*.test.ts',
-      'test/http/{tree-*,incoming-space,wrong-clock,users-deletion}.test.ts',
+      'test/http/{tree-*,incoming-space,wrong-clock,users-deletion,download-conditions,restored-database}.test.ts',
       'test/{fsck,uploads}/*.test.ts',
     ],
+    onPostgres: ['test/files/{tree-races,quota,trash,copy}.test.ts'],
   },
   {
     source: 'packages/server/src/auth',
@@ -40,6 +53,6 @@ export const FOLDERS: readonly MutatedFolder[] = [
   },
   {
     source: 'packages/client/src/upload',
-    tests: ['test/client/*.test.ts', 'test/cli/{upload*,standard-input}.test.ts'],
+    tests: ['test/client/*.test.ts', 'test/cli/{upload*,standard-input,resume,outage}.test.ts'],
   },
 ];

@@ -2,6 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import {
+  chmodSync,
   globSync,
   mkdirSync,
   mkdtempSync,
@@ -14,7 +15,11 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { startCeph, whyNoCeph } from '../engines/ceph.ts';
+import { startMigratedPostgres } from '../engines/migrated-postgres.ts';
+import { noPostgres } from '../engines/postgres.ts';
 import { seededRandom } from '../faults/seeded-random.ts';
+import { makeTestBucket, TEST_BUCKET } from '../s3/test-store.ts';
 import { Coverage } from './coverage.ts';
 import { FOLDERS, type MutatedFolder } from './folders.ts';
 import { type Mutant, mutantsOf, mutated } from './mutants.ts';
@@ -23,7 +28,7 @@ import { type Mutant, mutantsOf, mutated } from './mutants.ts';
  * Changes the source in small ways, one at a time, and says which changes no test notices. A mutant meets only the test
  * files that run its code, the quickest first:
  * `node test/mutation/run.ts [FOLDER ...]`. A sample of PARTWAY_MUTANTS (60) for each folder, chosen by
- * PARTWAY_TEST_SEED. Survivors that change nothing anybody could see are listed in accepted.json with the reason; they
+ * PARTWAY_TEST_SEED. Starts a Ceph and a PostgreSQL for the tests that need one. Survivors that change nothing anybody could see are listed in accepted.json with the reason; they
  * count for neither side. Ends with 1 if less than 92 % are noticed in all, or less than 85 % in one folder.
  */
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -31,13 +36,21 @@ const SAMPLE = Number(process.env.PARTWAY_MUTANTS ?? 60);
 const SEED = Number(process.env.PARTWAY_TEST_SEED ?? randomInt(2 ** 31));
 const LEAST_IN_ALL = 0.92;
 const LEAST_IN_A_FOLDER = 0.85;
-/** A test file that takes this long has noticed something, in milliseconds: the slowest takes a tenth of it. */
-const FILE_LIMIT = 240_000;
+/** A test file that takes this much longer than without a mutant has noticed something, in milliseconds. */
+const EXTRA_MILLIS = 60_000;
+/** A test file may take this many times as long as without a mutant: other programs may be running. */
+const EXTRA_FACTOR = 4;
+const FIRST_LIMIT_MILLIS = 300_000;
 const WORKERS = 2;
 
-/** A test file that passes without any mutant. */
-interface TestFile {
+/** A test file and the settings it runs with. */
+interface TestRun {
   path: string;
+  env: Record<string, string>;
+}
+
+/** A test run that passes without any mutant. */
+interface WatchedRun extends TestRun {
   millis: number;
   coverage: Coverage;
 }
@@ -64,11 +77,12 @@ process.once('exit', () => {
 });
 
 const wanted = process.argv.slice(2);
+const folders = FOLDERS.filter(({ source }) => wanted.length === 0 || wanted.includes(source));
+await using engines = await startEngines();
 const outcomes: Outcome[] = [];
 let enough = true;
 console.log(`seed ${SEED}, ${SAMPLE} mutants a folder`);
-for (const folder of FOLDERS) {
-  if (wanted.length > 0 && !wanted.includes(folder.source)) continue;
+for (const folder of folders) {
   const found = await tryFolder(folder);
   outcomes.push(...found);
   enough = report(folder.source, found, LEAST_IN_A_FOLDER) && enough;
@@ -76,54 +90,99 @@ for (const folder of FOLDERS) {
 enough = report('in all', outcomes, LEAST_IN_ALL) && enough;
 process.exitCode = enough ? 0 : 1;
 
-async function tryFolder({ source, tests }: MutatedFolder): Promise<Outcome[]> {
+interface Engines extends AsyncDisposable {
+  /** For test files that use S3 only if there is one. */
+  env: Record<string, string>;
+  /** For test files that run on the disk otherwise. */
+  s3: Record<string, string>;
+  /** For test files that run on SQLite otherwise. */
+  postgres: Record<string, string>;
+}
+
+async function startEngines(): Promise<Engines> {
+  const reason = whyNoCeph() ?? (noPostgres || undefined);
+  if (reason !== undefined) throw new Error(reason);
+  const stack = new AsyncDisposableStack();
+  const [ceph, postgres] = await Promise.all([startCeph(), startMigratedPostgres()]);
+  stack.use(ceph);
+  stack.use(postgres);
+  const credentials = {
+    AWS_ACCESS_KEY_ID: ceph.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: ceph.secretAccessKey,
+    AWS_REGION: 'us-east-1',
+  };
+  Object.assign(process.env, credentials);
+  await makeTestBucket(ceph.url);
+  const env = { ...credentials, PARTWAY_TEST_S3: ceph.url };
+  return {
+    env,
+    s3: { ...env, PARTWAY_TEST_STORAGE: `s3://${TEST_BUCKET}` },
+    postgres: { ...env, PARTWAY_TEST_DATABASE: postgres.template },
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}
+
+async function tryFolder(folder: MutatedFolder): Promise<Outcome[]> {
   const random = seededRandom(SEED);
-  const all = globSync(`${source}/**/*.ts`, { cwd: ROOT })
+  const all = globSync(`${folder.source}/**/*.ts`, { cwd: ROOT })
     .sort()
     .flatMap((file) => mutantsOf(file, readFileSync(join(ROOT, file), 'utf8')))
     .filter((mutant) => !isAccepted(mutant));
   const sample = Array.from({ length: Math.min(SAMPLE, all.length) }, () => all.splice(random.below(all.length), 1)[0]);
-  const files = await watchTests(
-    tests.flatMap((pattern) => globSync(pattern, { cwd: ROOT }).sort()),
-    source,
-  );
+  const runs = await watchTests(listRuns(folder), folder.source);
   const outcomes: Outcome[] = [];
   await Promise.all(
     copies.map(async (copy) => {
       for (let mutant = sample.pop(); mutant !== undefined; mutant = sample.pop()) {
-        outcomes.push(await tryMutant(copy, mutant, files));
+        outcomes.push(await tryMutant(copy, mutant, runs));
       }
     }),
   );
   return outcomes;
 }
 
+function listRuns({ tests, onS3 = [], onPostgres = [] }: MutatedFolder): TestRun[] {
+  const { env, s3, postgres } = engines;
+  return [
+    ...findTests(tests).map((path) => ({ path, env })),
+    ...findTests(onS3).map((path) => ({ path, env: s3 })),
+    ...findTests(onPostgres).map((path) => ({ path, env: postgres })),
+  ];
+}
+
+function findTests(patterns: readonly string[]): string[] {
+  return [...new Set(patterns.flatMap((pattern) => globSync(pattern, { cwd: ROOT }).sort()))];
+}
+
 /** Runs the tests without any mutant, to know how long each file takes and which code it runs. The quickest come first. */
-async function watchTests(paths: readonly string[], source: string): Promise<TestFile[]> {
-  const left = [...new Set(paths)];
-  const files: TestFile[] = [];
+async function watchTests(runs: readonly TestRun[], source: string): Promise<WatchedRun[]> {
+  const left = [...runs];
+  const watched: WatchedRun[] = [];
   await Promise.all(
     copies.map(async (copy) => {
-      for (let path = left.shift(); path !== undefined; path = left.shift()) {
+      for (let run = left.shift(); run !== undefined; run = left.shift()) {
         const coverage = new Coverage();
         const from = performance.now();
-        if (!(await passes(copy, path, coverage.env))) {
+        const env = { ...run.env, ...coverage.env };
+        if (!(await passes(copy, { path: run.path, env }, FIRST_LIMIT_MILLIS))) {
           coverage.remove();
-          throw new Error(`${path} fails without any mutant`);
+          throw new Error(`${run.path} fails without any mutant`);
         }
-        files.push({ path, millis: performance.now() - from, coverage });
+        watched.push({ ...run, millis: performance.now() - from, coverage });
         coverage.read(copy, source);
       }
     }),
   );
-  return files.sort((a, b) => a.millis - b.millis);
+  const seconds = watched.reduce((sum, { millis }) => sum + millis, 0) / 1_000;
+  console.log(`${source}: ${watched.length} test files, ${Math.round(seconds)} s without a mutant`);
+  return watched.sort((a, b) => a.millis - b.millis);
 }
 
-async function tryMutant(copy: string, mutant: Mutant, files: readonly TestFile[]): Promise<Outcome> {
+async function tryMutant(copy: string, mutant: Mutant, runs: readonly WatchedRun[]): Promise<Outcome> {
   const source = readFileSync(join(ROOT, mutant.file), 'utf8');
   writeFileSync(join(copy, mutant.file), mutated(source, mutant));
   try {
-    const running = files.filter(({ coverage }) => coverage.ran(mutant.file, mutant.start));
+    const running = runs.filter(({ coverage }) => coverage.ran(mutant.file, mutant.start));
     const noticedBy = await firstFailing(copy, running);
     if (noticedBy === undefined) {
       console.log(`  ${running.length === 0 ? 'run by no test' : 'not noticed'}: ${describe(mutant)}`);
@@ -134,22 +193,32 @@ async function tryMutant(copy: string, mutant: Mutant, files: readonly TestFile[
   }
 }
 
-async function firstFailing(copy: string, files: readonly TestFile[]): Promise<string | undefined> {
-  for (const { path } of files) if (!(await passes(copy, path))) return path;
+async function firstFailing(copy: string, runs: readonly WatchedRun[]): Promise<string | undefined> {
+  for (const run of runs) {
+    if (!(await passes(copy, run, EXTRA_MILLIS + EXTRA_FACTOR * run.millis))) return run.path;
+  }
   return undefined;
 }
 
-async function passes(copy: string, file: string, env: Record<string, string> = {}): Promise<boolean> {
-  const child = spawn(process.execPath, ['--test', '--test-isolation=none', `--test-timeout=${FILE_LIMIT}`, file], {
-    cwd: copy,
-    stdio: 'ignore',
-    detached: true,
-    env: { NODE_COMPILE_CACHE: join(copy, '..', 'compiled'), ...process.env, ...env },
-  });
-  const limit = setTimeout(() => killGroup(child.pid), FILE_LIMIT);
+async function passes(copy: string, { path, env }: TestRun, limit: number): Promise<boolean> {
+  // Of its own, since a test that is ended leaves what it has made. Open to the user that PostgreSQL runs as.
+  const temporary = mkdtempSync(join(tmpdir(), 'partway-mutant-'));
+  chmodSync(temporary, 0o755);
+  const child = spawn(
+    process.execPath,
+    ['--test', '--test-isolation=none', `--test-timeout=${Math.round(limit)}`, path],
+    {
+      cwd: copy,
+      stdio: 'ignore',
+      detached: true,
+      env: { NODE_COMPILE_CACHE: join(copy, '..', 'compiled'), ...process.env, TMPDIR: temporary, ...env },
+    },
+  );
+  const timer = setTimeout(() => killGroup(child.pid), limit);
   const [code] = await once(child, 'exit');
-  clearTimeout(limit);
+  clearTimeout(timer);
   killGroup(child.pid);
+  rmSync(temporary, { recursive: true, force: true, maxRetries: 3 });
   return code === 0;
 }
 
