@@ -41,6 +41,67 @@ describe('the room of the spool', () => {
     assert.equal(room.reserved, 1);
   });
 
+  it('is given to the next in line also if one who was just let in leaves in that moment', async () => {
+    const room = roomOf(8);
+    const hold = await room.reserve(8);
+    const gone = new AbortController();
+    const leaving = room.reserve(4, HOG, gone.signal);
+    const next = waitFor(room, OTHER);
+    const last = waitFor(room, THIRD);
+    await turns();
+    hold.release();
+    gone.abort(new Error('gone'));
+    // It was let in before: the room is its own to give back.
+    (await leaving).release();
+    await Promise.all([next.done, last.done]);
+    assert.equal(room.reserved, 2);
+  });
+
+  it('is refused to a body after the time that it may wait, and to one that is larger than all of it at once', async () => {
+    const room = roomOf(8, 20);
+    await room.reserve(8);
+    await assert.rejects(room.reserve(1), { code: 'unavailable', retryAfterSeconds: 5 });
+    await assert.rejects(room.reserve(9), RangeError);
+    assert.equal(room.reserved, 8);
+  });
+
+  it('keeps nobody waiting behind one who waited too long', async () => {
+    const room = roomOf(8, 50);
+    const holds = [await room.reserve(4, HOG), await room.reserve(3, OTHER)];
+    const large = room.reserve(4, THIRD);
+    await turns();
+    const small = room.reserve(1, 4 as UserId);
+    await assert.rejects(large, { code: 'unavailable' });
+    await small.catch(() => {});
+    for (const hold of holds) hold.release();
+  });
+
+  it('is made by dropping what is kept, also for one who comes in the moment in which another was let in', async () => {
+    const kept: SpoolReservation[] = [];
+    let dropped = 0;
+    const room = new SpoolQuota(8, {
+      timeout: 60_000,
+      async makeRoom() {
+        await turn();
+        const oldest = kept.shift();
+        oldest?.release();
+        if (oldest !== undefined) dropped += 1;
+        return oldest !== undefined;
+      },
+    });
+    for (let n = 0; n < 8; n += 1) {
+      const hold = await room.reserve(1, HOG);
+      hold.markCached();
+      kept.push(hold);
+    }
+    const [one, other] = await Promise.all([room.reserve(2, HOG), room.reserve(1, OTHER)]);
+    assert.equal(dropped, 3);
+    assert.equal(room.reserved, 8);
+    one.release();
+    other.release();
+    assert.equal(room.reserved, 5);
+  });
+
   it('leaves a half of what is left to whoever comes next, however many come', async () => {
     const room = roomOf(100, 1_000);
     for (const by of [1, 2, 3, 4]) {

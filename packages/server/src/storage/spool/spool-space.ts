@@ -31,7 +31,8 @@ export class SpoolQuota {
   readonly #reservedBy = new Map<UserId, number>();
   #inProgress = 0;
   #reserved = 0;
-  #serving: Promise<void> | undefined;
+  #isDue = false;
+  #isServing = false;
 
   /** `makeRoom` gives bytes back that nobody needs, by `give`, and says whether there were any. */
   constructor(total: number, { timeout, makeRoom }: { timeout: Millis; makeRoom: () => Promise<boolean> }) {
@@ -95,12 +96,24 @@ export class SpoolQuota {
     };
   }
 
-  /** Lets in who waits, as far as there is room; one run at a time. */
+  /** Admits whoever waits, as far as there is room; one run at a time, and another if somebody came during it. */
   #serve(): void {
-    this.#serving ??= this.#admit().finally(() => {
-      this.#serving = undefined;
-      if (this.#fits(this.#next())) this.#serve();
-    });
+    this.#isDue = true;
+    if (this.#isServing) return;
+    this.#isServing = true;
+    void this.#admitWhileDue();
+  }
+
+  async #admitWhileDue(): Promise<void> {
+    try {
+      while (this.#isDue) {
+        this.#isDue = false;
+        await this.#admit();
+      }
+    } finally {
+      // In the same turn in which nothing was due, so that whoever comes next begins another run.
+      this.#isServing = false;
+    }
   }
 
   async #admit(): Promise<void> {
