@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import type { BlobId } from '../../packages/protocol/src/ids.ts';
 import type {
   BlobStore,
+  FoundBlob,
   PartRange,
   PartTag,
   StagedBlob,
@@ -274,6 +275,23 @@ export function blobStoreBehaves(
       });
     });
 
+    describe('a blob that is asked for by its ID', () => {
+      behaves('is complete once it is sealed or stored at once, until it is removed', async (under) => {
+        const { staged, bytes } = await begun(under.store, threeAndABit, partSize);
+        const atOnce = newContentId();
+        assert.equal(await under.store.isComplete(staged.blob), false);
+        assert.equal(await under.store.isComplete(atOnce), false);
+        await sealedInOrder(under.store, staged, bytes);
+        await under.store.put(atOnce, bodyOf(bytes, { index: 0, offset: 0, length: bytes.length }));
+        for (const store of [under.store, await under.restart()]) {
+          assert.equal(await store.isComplete(staged.blob), true);
+          assert.equal(await store.isComplete(atOnce), true);
+        }
+        await under.store.remove(staged.blob);
+        assert.equal(await under.store.isComplete(staged.blob), false);
+      });
+    });
+
     describe('removing', () => {
       behaves('an upload can be removed in any state, and as often as one likes', async ({ store }) => {
         const states: ((staged: StagedBlob, bytes: Uint8Array) => Promise<void>)[] = [
@@ -345,6 +363,24 @@ export function blobStoreBehaves(
         }
       });
 
+      behaves('a search of all parts finds the same, and says when each was last written to', async (under) => {
+        const before = Date.now();
+        const open = await begun(under.store, threeAndABit, partSize);
+        const done = await begun(under.store, partSize, partSize);
+        await sealedInOrder(under.store, done.staged, done.bytes);
+        const atOnce = newContentId();
+        await under.store.put(atOnce, bodyOf(done.bytes, { index: 0, offset: 0, length: done.bytes.length }));
+        const [first] = await found(under.store, 0);
+        assert.equal(first?.blob, open.staged.blob);
+        const all = await found(under.store);
+        assert.deepEqual(all.map(({ blob }) => blob).sort(), [open.staged.blob, done.staged.blob, atOnce].sort());
+        for (const { lastWrite } of all) {
+          const time = await lastWrite();
+          assert.ok(Number.isInteger(time));
+          assert.ok(Number(time) >= before - 5_000 && Number(time) <= Date.now() + 5_000);
+        }
+      });
+
       behaves('a list can be left half-way and made while files come and go', async ({ store }) => {
         const files = await Promise.all([1, 2, 3, 4, 5, 6].map(() => begun(store, 10, partSize)));
         for await (const _ of store.list()) break;
@@ -399,6 +435,13 @@ async function readAll(store: BlobStore, blob: BlobId, range?: { first: number; 
 
 async function listed(store: BlobStore): Promise<StoredBlob[]> {
   return (await collect(store.list())).sort(byBlob);
+}
+
+/** What a search meets in one part of the store, or in all of them. */
+async function found(store: BlobStore, part?: number): Promise<FoundBlob[]> {
+  if (part !== undefined) return collect(store.find(part));
+  const parts = Array.from({ length: store.parts() }, (_, n) => n);
+  return (await Promise.all(parts.map((n) => found(store, n)))).flat();
 }
 
 function byBlob(a: { blob: string }, b: { blob: string }): number {

@@ -1,5 +1,12 @@
 import { readFileSync } from 'node:fs';
-import { createServer, type IncomingMessage, request as requestOf, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  request as requestOf,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import { createServer as createTlsServer, request as requestOverTls } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { pipeline } from 'node:stream/promises';
@@ -31,6 +38,8 @@ export interface S3Fault {
   answer?: { status: number; code: string; early?: boolean };
   /** Answers with these bytes itself, whatever range was asked for. */
   serve?: Uint8Array;
+  /** Headers of that answer. */
+  headers?: Record<string, string>;
   /** Takes the request and never answers. */
   silent?: boolean;
   /** Lets so many bytes of the request's body through, then cuts both lines. */
@@ -52,6 +61,8 @@ export interface S3Proxy extends AsyncDisposable {
   faults: S3Fault[];
   /** What has come, in its order. */
   calls: Operation[];
+  /** The headers of that, in the same order. */
+  headers: IncomingHttpHeaders[];
   /** Closes the port and all connections: whoever comes is refused. */
   refuse(): Promise<void>;
   /** Opens the same port again. */
@@ -68,9 +79,11 @@ export interface S3ProxyOptions {
 export async function startS3Proxy({ tls, keepsCrc32 = false }: S3ProxyOptions = {}): Promise<S3Proxy> {
   const faults: S3Fault[] = [];
   const calls: Operation[] = [];
+  const headers: IncomingHttpHeaders[] = [];
   const handle = (request: IncomingMessage, response: ServerResponse): void => {
     const operation = operationOf(request);
     calls.push(operation);
+    headers.push(request.headers);
     const fault = nextFault(faults, operation, request.url ?? '');
     const { socket } = request;
     const crc32Of = keepsCrc32 ? operation : undefined;
@@ -85,6 +98,7 @@ export async function startS3Proxy({ tls, keepsCrc32 = false }: S3ProxyOptions =
     url: `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`,
     faults,
     calls,
+    headers,
     refuse,
     async accept() {
       server = newServer();
@@ -135,7 +149,10 @@ interface Way {
 async function pass(request: IncomingMessage, response: ServerResponse, { fault, crc32Of }: Way): Promise<void> {
   await fault?.until;
   if (fault?.silent) return void request.resume();
-  if (fault?.serve !== undefined) return void response.end(fault.serve);
+  if (fault?.serve !== undefined) {
+    for (const [name, value] of Object.entries(fault.headers ?? {})) response.setHeader(name, value);
+    return void response.end(fault.serve);
+  }
   if (fault?.answer !== undefined) return answer(request, response, fault.answer);
 
   const begin = s3Url().startsWith('https:') ? requestOverTls : requestOf;

@@ -1,13 +1,28 @@
 import assert from 'node:assert/strict';
-import { chmod, mkdir, mkdtemp, open, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import type { BlobId } from '../../packages/protocol/src/ids.ts';
 import type { BlobStore, PartRange, StagedBlob } from '../../packages/server/src/storage/blob-store.ts';
 import { openDiskStore } from '../../packages/server/src/storage/disk/disk-store.ts';
 import { DurableFiles } from '../../packages/server/src/storage/disk/durable-files.ts';
 import { blobStoreBehaves } from '../conformance/blob-store.ts';
 import { bodyOf, bytesOfSize, collect, grid, newContentId, slotsOf } from '../conformance/content-samples.ts';
+import { smallDisk } from '../faults/small-disk.ts';
+import { descriptorsOf } from '../support/descriptors.ts';
 import { openingWith, systemError } from './opening-with.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
@@ -95,7 +110,148 @@ describe('the disk store, on its disk,', () => {
     await mkdir(join(folder, 'blobs', 'lost+found'));
     await mkdir(join(folder, 'blobs', 'aa', 'bb'), { recursive: true });
     await writeFile(join(folder, 'blobs', 'aa', 'bb', 'c'.repeat(32)), 'in the wrong folder');
+    await writeFile(join(folder, 'blobs', 'aa', 'bb', 'notes'), 'not a blob');
+    await mkdir(join(folder, 'blobs', 'aa', 'other'));
+    await writeFile(join(folder, 'blobs', 'aa', 'other', `aaot${'c'.repeat(28)}`), 'in another folder');
     assert.deepEqual(await collect(store.list()), []);
+    assert.deepEqual(await findAll(store), []);
+  });
+
+  it('has 257 parts to search: what is being written, and the blobs by the first byte of their ID', async (t) => {
+    const store = await openDiskStore(await temporaryFolder(t));
+    assert.equal(store.parts(), 257);
+    const layout = grid(1, PART);
+    const ids = ['00', '01', '0f', '10', 'ff'].map((first) => `${first}${'5'.repeat(30)}` as BlobId);
+    const staged = await store.create(newContentId(), layout);
+    for (const id of ids) await store.complete(await store.create(id, layout), ['']);
+    const found = new Map<number, string[]>();
+    for (let part = 0; part < 257; part += 1) {
+      const blobs = (await collect(store.find(part))).map(({ blob }) => blob as string);
+      if (blobs.length > 0) found.set(part, blobs);
+    }
+    assert.deepEqual([...found], [[0, [staged.blob]], ...[1, 2, 16, 17, 256].map((part, n) => [part, [ids[n]]])]);
+  });
+
+  it('knows no last write of a file that is gone since it was found', async (t) => {
+    const store = await openDiskStore(await temporaryFolder(t));
+    const staged = await store.create(newContentId(), grid(1, PART));
+    const [found] = await collect(store.find(0));
+    await store.remove(staged);
+    assert.equal(await found?.lastWrite(), undefined);
+  });
+
+  it('finds nothing where a folder is missing or is a file, and fails where one cannot be read', async (t) => {
+    const folder = await temporaryFolder(t);
+    const store = await openDiskStore(folder);
+    const content = join(folder, 'blobs');
+    await writeFile(join(content, 'aa'), 'a file');
+    await mkdir(join(content, 'bb'));
+    await writeFile(join(content, 'bb', 'cc'), 'a file');
+    assert.deepEqual(await findAll(store), []);
+    await rm(join(content, 'aa'));
+    await rm(join(content, 'bb'), { recursive: true });
+    await symlink('aa', join(content, 'aa'));
+    await assert.rejects(findAll(store), { code: 'ELOOP' });
+    await assert.rejects(collect(store.list()), { code: 'ELOOP' });
+    await rm(content, { recursive: true });
+    await rm(join(folder, 'staging'), { recursive: true });
+    assert.deepEqual(await findAll(store), []);
+    assert.deepEqual(await collect(store.list()), []);
+  });
+
+  it('fails where it cannot look at a file, which it never takes for one that is missing', async (t) => {
+    const folder = await temporaryFolder(t);
+    const store = await openDiskStore(folder);
+    const id = newContentId();
+    await symlink(id, join(folder, 'staging', id));
+    const staged = { blob: id, layout: grid(1, PART) };
+    for (const ask of [() => collect(store.list()), () => store.exists(staged), () => store.complete(staged, [])]) {
+      await assert.rejects(ask(), { code: 'ELOOP' });
+    }
+  });
+
+  it('fails to seal a file whose move fails, but not one that another call has just moved', async (t) => {
+    const { folder, store, staging: staged, slot: range, bytes } = await oneSlot(t);
+    await store.writePart(staged, range, bodyOf(bytes, range));
+    const id = staged.blob;
+    // A file where the folder of the blob would be.
+    await writeFile(join(folder, 'blobs', id.slice(0, 2)), '');
+    await assert.rejects(store.complete(staged, ['']), { code: 'ENOTDIR' });
+    await rm(join(folder, 'blobs', id.slice(0, 2)));
+    await store.complete(staged, ['']);
+  });
+
+  it('closes the file of a blob of which it cannot learn the size', async (t) => {
+    const { store, staging: staged, slot: range, bytes } = await oneSlot(t);
+    await store.writePart(staged, range, bodyOf(bytes, range));
+    await store.complete(staged, ['']);
+    const before = descriptorsOf(process.pid).length;
+    const handle = await open(join(process.execPath));
+    const failing = t.mock.method(Object.getPrototypeOf(handle), 'stat', () => Promise.reject(systemError('EIO')));
+    await handle.close();
+    await assert.rejects(store.read(staged.blob), { code: 'EIO' });
+    failing.mock.restore();
+    assert.equal(descriptorsOf(process.pid).length, before);
+  });
+
+  it('takes no range that is not within the file', async (t) => {
+    const { store, staging: staged } = await oneSlot(t);
+    for (const [offset, length] of [
+      [-1, 1],
+      [0, -1],
+      [0, PART + 1],
+      [1, PART],
+    ] as const) {
+      await assert.rejects(store.writePart(staged, { index: 0, offset, length }, tooLong(0)), RangeError);
+    }
+  });
+
+  it('promises the room of an upload, and gives it back with what the upload took or when it ends', async (t) => {
+    await using disk = await smallDisk('16m');
+    if (disk.reason !== undefined) return t.skip(disk.reason);
+    const store = await openDiskStore(join(disk.folder, 'data'));
+    const size = 9 * 2 ** 20;
+    const full = { code: 'storage-full' };
+    const layout = grid(size, size);
+    const range = slotsOf(layout)[0] as PartRange;
+    const first = await store.create(newContentId(), layout);
+    await assert.rejects(store.create(newContentId(), layout), full);
+    assert.deepEqual(await readdir(join(disk.folder, 'data', 'staging')), [first.blob]);
+    await store.remove(first);
+    const second = await store.create(newContentId(), layout);
+    await store.writePart(second, range, bodyOf(new Uint8Array(size), range, 2 ** 20));
+    // What is written is no longer promised, but taken.
+    await assert.rejects(store.create(newContentId(), layout), full);
+    const small = await store.create(newContentId(), grid(5 * 2 ** 20, size));
+    await store.complete(second, ['']);
+    await store.remove(second.blob);
+    await store.remove(small);
+    await store.create(newContentId(), layout);
+  });
+
+  it('promises the room of a direct upload from its announcement on, and of what comes beyond that as it comes', async (t) => {
+    await using disk = await smallDisk('16m');
+    if (disk.reason !== undefined) return t.skip(disk.reason);
+    const store = await openDiskStore(join(disk.folder, 'data'));
+    const full = { code: 'storage-full' };
+    let pulled = 0;
+    async function* body(bytes: number): AsyncGenerator<Uint8Array> {
+      for (let left = bytes; left > 0; left -= 2 ** 16) {
+        pulled += 1;
+        yield new Uint8Array(Math.min(left, 2 ** 16));
+      }
+    }
+    await assert.rejects(store.put(newContentId(), body(1), undefined, 17 * 2 ** 20), full);
+    assert.equal(pulled, 0);
+    // Nothing of it stays promised.
+    const size = 14 * 2 ** 20;
+    const staged = await store.create(newContentId(), grid(size, size));
+    await assert.rejects(store.put(newContentId(), body(8 * 2 ** 20)), full);
+    await store.put(newContentId(), body(2 ** 20));
+    await store.remove(staged);
+    await store.put(newContentId(), body(5 * 2 ** 20), undefined, 2 ** 20);
+    const rest = (await collect(store.list())).map(({ kind }) => kind);
+    assert.deepEqual(rest, ['complete', 'complete']);
   });
 
   it('says so when a file has the wrong size, and does not seal it', async (t) => {
@@ -138,6 +294,14 @@ async function oneSlot(t: TestContext) {
   const bytes = bytesOfSize(PART);
   const staged = await store.create(newContentId(), grid(PART, PART));
   return { folder, store, staging: staged, bytes, slot: slotsOf(staged.layout)[0] as PartRange };
+}
+
+async function findAll(store: BlobStore): Promise<string[]> {
+  const found: string[] = [];
+  for (let part = 0; part < store.parts(); part += 1) {
+    for await (const { blob } of store.find(part)) found.push(blob);
+  }
+  return found;
 }
 
 async function* tooLong(length: number): AsyncGenerator<Uint8Array> {

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
-import { open, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { type FileHandle, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { FileReader } from '../../packages/server/src/storage/disk/file-reader.ts';
 import { ByteBudget } from '../../packages/server/src/storage/s3/byte-budget.ts';
+import { type Fault, faulty } from '../faults/faulty.ts';
 import { seededBytes } from '../support/bytes.ts';
 import { descriptorsOf } from '../support/descriptors.ts';
 import { until } from '../support/until.ts';
@@ -64,4 +66,75 @@ test('a file that ends before the range does is an error, and not a shorter rang
   await writeFile(path, bytes);
   const reading = new FileReader(await open(path), { first: 0, last: bytes.length }, new ByteBudget());
   await assert.rejects(reading.toArray(), /ended 1 bytes before its end/);
+});
+
+test('the bytes of a file are read in large pieces, and in pieces of 16 KiB once the budget is used up', async (t) => {
+  const path = join(await temporaryFolder(t), 'file');
+  await writeFile(path, bytes);
+  for (const [budget, largest] of [
+    [new ByteBudget(), 512 * 1024],
+    [new ByteBudget(16 * 1024), 16 * 1024],
+    [new ByteBudget(512 * 1024), 512 * 1024],
+  ] as const) {
+    const chunks: Buffer[] = await new FileReader(await open(path), { first: 0, last: MIB - 1 }, budget).toArray();
+    assert.deepEqual(new Set(chunks.map(({ length }) => length)), new Set([largest]));
+    assert.equal(budget.reserved, 0);
+  }
+});
+
+test('a reader of a few bytes draws nothing from the budget', async (t) => {
+  const path = join(await temporaryFolder(t), 'file');
+  await writeFile(path, bytes);
+  const budget = new ByteBudget();
+  const drawn: number[] = [];
+  for (const size of [16 * 1024, 16 * 1024 + 1]) {
+    const reading = new FileReader(await open(path), { first: 0, last: size - 1 }, budget);
+    for await (const chunk of reading) drawn.push(chunk.length, budget.reserved);
+  }
+  assert.deepEqual(drawn, [16 * 1024, 0, 16 * 1024 + 1, 16 * 1024 + 1]);
+});
+
+test('a file that cannot be read or closed fails its reader with the first of these errors', async (t) => {
+  const path = join(await temporaryFolder(t), 'file');
+  await writeFile(path, bytes);
+  const [unreadable, unclosable] = [new Error('it cannot be read'), new Error('it cannot be closed')];
+  for (const [plan, expected] of [
+    [[{ method: 'read', when: 'before', fail: unreadable }], unreadable],
+    [[{ method: 'close', when: 'after', fail: unclosable }], unclosable],
+    [
+      [
+        { method: 'read', when: 'before', fail: unreadable },
+        { method: 'close', when: 'after', fail: unclosable },
+      ],
+      unreadable,
+    ],
+  ] as [Fault<FileHandle>[], Error][]) {
+    const file = faulty(await open(path), plan);
+    const reading = new FileReader(file, { first: 0, last: 99 }, new ByteBudget());
+    reading.on('error', () => {}).resume();
+    await new Promise((resolve) => reading.once('close', resolve));
+    assert.equal(reading.errored, expected);
+  }
+});
+
+test('a reader that stops while its file is read gets nothing more, and its file is closed', async (t) => {
+  const path = join(await temporaryFolder(t), 'file');
+  await writeFile(path, bytes);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let isRead = false;
+  const hook = () => {
+    isRead = true;
+  };
+  const file = faulty(await open(path), [{ method: 'read', when: 'after', hook, delay: promise }]);
+  const budget = new ByteBudget();
+  const reading = new FileReader(file, { first: 0, last: bytes.length - 1 }, budget);
+  let came = 0;
+  reading.on('data', (chunk: Buffer) => (came += chunk.length));
+  await until(() => budget.reserved > 0);
+  reading.destroy();
+  await once(reading, 'close');
+  resolve();
+  await until(() => isRead);
+  assert.equal(came, 0);
+  assert.equal(budget.reserved, 0);
 });

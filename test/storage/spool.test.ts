@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import type { UserId } from '../../packages/protocol/src/ids.ts';
 import { ByteBudget } from '../../packages/server/src/storage/s3/byte-budget.ts';
 import { Spool } from '../../packages/server/src/storage/spool/spool.ts';
 import { brokenBody, bytesOfSize } from '../conformance/content-samples.ts';
@@ -58,7 +59,7 @@ describe('the spool', () => {
   });
 
   it('refuses a body as unavailable that has waited too long, with the time to come again', async (t) => {
-    const { spool } = await spoolOf(t, PART, { patience: 30 });
+    const { spool } = await spoolOf(t, PART, { timeout: 30 });
     const first = await spool.receive(bodyOf(bytesOfSize(PART)), { length: PART, maxBytes: PART });
     const refused = { code: 'unavailable', retryAfterSeconds: 5 };
     await assert.rejects(spool.receive(unread(), { length: PART, maxBytes: PART }), refused);
@@ -108,6 +109,66 @@ describe('the spool', () => {
     assert.deepEqual(await readdir(folder), []);
   });
 
+  it('removes only what it made itself, and keeps what a file system has put into its folder', async (t) => {
+    const { folder } = await spoolOf(t, PART);
+    for (const name of ['0', '123', 'lost+found', '12a', '-1']) await writeFile(join(folder, name), 'from before');
+    await Spool.open({ folder, size: PART, budget: new ByteBudget() });
+    assert.deepEqual((await readdir(folder)).toSorted(), ['-1', '12a', 'lost+found']);
+  });
+
+  it('makes its folder for its owner alone', async (t) => {
+    const { folder } = await spoolOf(t, PART);
+    assert.equal((await stat(folder)).mode & 0o777, 0o700);
+  });
+
+  it('drops what is being read after a minute, in which whoever reads has ended or died', async (t) => {
+    let now = 1_000;
+    t.mock.method(performance, 'now', () => now);
+    const { spool } = await spoolOf(t, 2 * PART);
+    for (const key of ['a', 'b']) await spool.cache(key, await receive(spool));
+    for (const key of ['a', 'b']) assert.ok(spool.find(key));
+    now += 59_999;
+    const waiting = receive(spool);
+    await turns();
+    assert.ok(spool.find('b'), 'it was dropped');
+    now += 1;
+    // Whoever waits looks again when something else is released.
+    await spool.drop('c');
+    const another = receive(spool);
+    await (await waiting).remove();
+    await (await another).remove();
+    assert.equal(spool.find('a'), undefined);
+    assert.ok(spool.find('b'));
+  });
+
+  it('counts nothing against a user of what it only keeps', async (t) => {
+    const { spool } = await spoolOf(t, 4 * PART);
+    const by = 1 as UserId;
+    for (const key of ['a', 'b', 'c', 'd', 'e']) {
+      await spool.cache(key, await spool.receive(bodyOf(bytesOfSize(PART)), { length: PART, maxBytes: PART, by }));
+    }
+    assert.equal(spool.reserved, 4 * PART);
+    assert.equal(spool.find('a'), undefined);
+  });
+
+  it('fails with the error of a folder in which it can make no file, and holds no room for that', async (t) => {
+    const { spool, folder } = await spoolOf(t, PART);
+    await rm(folder, { recursive: true });
+    await assert.rejects(receive(spool), { code: 'ENOENT' });
+    assert.equal(spool.reserved, 0);
+  });
+
+  it('takes a body of unknown length up to what it may have, and says how much one may have at most', async (t) => {
+    const { spool } = await spoolOf(t, 2 * PART);
+    assert.equal(spool.size, 2 * PART);
+    for (const size of [0, 1, PART]) {
+      const file = await spool.receive(bodyOf(bytesOfSize(size)), { maxBytes: PART });
+      assert.equal((await stat(file.path)).size, size);
+      assert.equal(spool.reserved, PART);
+      await file.remove();
+    }
+  });
+
   it('on a full disk refuses as unavailable, drops what it keeps, and takes the part once there is room', async (t) => {
     await using disk = await smallDisk('2m');
     if (disk.reason !== undefined) return t.skip(disk.reason);
@@ -124,7 +185,7 @@ describe('the spool', () => {
   });
 });
 
-async function spoolOf(t: TestContext, size: number, options: { patience?: number } = {}) {
+async function spoolOf(t: TestContext, size: number, options: { timeout?: number } = {}) {
   const folder = join(await temporaryFolder(t), 'spool');
   return { folder, spool: await Spool.open({ folder, size, budget: new ByteBudget(), ...options }) };
 }

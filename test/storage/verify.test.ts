@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
 import type { Sha1 } from '../../packages/protocol/src/ids.ts';
-import { verifyDigest } from '../../packages/server/src/storage/verify.ts';
+import { countAndHash, verifyDigest } from '../../packages/server/src/storage/verify.ts';
 
 const bytes = new Uint8Array(randomBytes(10_000));
 const right = sha1(bytes);
@@ -76,6 +76,22 @@ describe('a verified body', () => {
     }
     for await (const _ of verifyDigest(body(), 1_000_000, right)) break;
     assert.ok(released);
+  });
+});
+
+describe('a body of unknown length', () => {
+  it('is counted and hashed as it goes by', async () => {
+    const counted = countAndHash(inChunks(bytes, 999), bytes.length);
+    assert.deepEqual(counted.result(), { size: 0, sha1: sha1(new Uint8Array()) });
+    assert.deepEqual(await read(counted.bytes), { bytes, error: undefined });
+    assert.deepEqual(counted.result(), { size: bytes.length, sha1: right });
+    assert.deepEqual(counted.result(), { size: bytes.length, sha1: right });
+  });
+
+  it('ends with a refusal before the first byte too many is passed on', async () => {
+    const { bytes: passed, error } = await read(countAndHash(inChunks(bytes, 1_000), bytes.length - 1).bytes);
+    assert.equal(passed.length, 9_000);
+    assert.equal(error?.code, 'file-too-large');
   });
 });
 

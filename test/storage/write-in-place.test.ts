@@ -158,6 +158,85 @@ describe('writing in place', () => {
     assert.equal(budget.reserved, 0);
   });
 
+  it('pulls on after an empty chunk, also while a write is under way', async () => {
+    const gate = Promise.withResolvers<void>();
+    const file = memoryFile(2 * CHUNK);
+    const held: VectorFile = {
+      async writev(buffers, position) {
+        await gate.promise;
+        return file.writev(buffers, position);
+      },
+    };
+    let pulled = 0;
+    async function* body() {
+      for (const length of [CHUNK, 0, 0, CHUNK]) {
+        pulled += 1;
+        yield new Uint8Array(length);
+      }
+    }
+    const budget = new ByteBudget();
+    const writing = writeInPlace(held, { offset: 0, length: 2 * CHUNK }, body(), budget);
+    for (let turns = 0; turns < 20; turns += 1) await new Promise(setImmediate);
+    assert.equal(pulled, 4);
+    // The second chunk, and room for one that does not come.
+    assert.equal(budget.reserved, 2 * CHUNK);
+    gate.resolve();
+    await writing;
+    assert.equal(budget.reserved, 0);
+  });
+
+  it('gathers a thousand chunks at most, however small they are', async () => {
+    const gate = Promise.withResolvers<void>();
+    const file = memoryFile(CHUNK + 3_000);
+    const held: VectorFile = {
+      async writev(buffers, position) {
+        await gate.promise;
+        return file.writev(buffers, position);
+      },
+    };
+    let pulled = 0;
+    async function* body() {
+      yield new Uint8Array(CHUNK);
+      for (; pulled < 3_000; pulled += 1) yield new Uint8Array(1);
+    }
+    const writing = writeInPlace(held, { offset: 0, length: CHUNK + 3_000 }, body(), new ByteBudget());
+    for (let turns = 0; turns < 20; turns += 1) await new Promise(setImmediate);
+    assert.equal(pulled, 1_023);
+    gate.resolve();
+    await writing;
+    assert.equal(file.done, CHUNK + 3_000);
+  });
+
+  it("begins a write of its own at 32 KiB, and at a body's end for less", async () => {
+    for (const [size, first] of [
+      [32 * 1024 - 1, 0],
+      [32 * 1024, 1],
+    ] as const) {
+      const file = memoryFile(size);
+      let atEnd = -1;
+      async function* body() {
+        yield new Uint8Array(size);
+        for (let turns = 0; turns < 5; turns += 1) await new Promise(setImmediate);
+        atEnd = file.writes.length;
+      }
+      await writeInPlace(file, { offset: 0, length: size }, body(), new ByteBudget());
+      assert.equal(atEnd, first);
+      assert.deepEqual(file.writes, [size]);
+    }
+  });
+
+  it('takes a body of any length if none is given, and none that is longer or shorter than a given one', async () => {
+    const file = memoryFile(CHUNK);
+    for (const size of [0, 1, CHUNK]) {
+      await writeInPlace(file, { offset: 0 }, chunks(new Uint8Array(size), 1_000), new ByteBudget());
+    }
+    for (const size of [9, 11]) {
+      const writing = writeInPlace(file, { offset: 0, length: 10 }, chunks(new Uint8Array(size), 5), new ByteBudget());
+      await assert.rejects(writing, RangeError);
+    }
+    await writeInPlace(file, { offset: 0, length: 0 }, chunks(new Uint8Array(0), 5), new ByteBudget());
+  });
+
   it('does not spin on a file that takes nothing', async () => {
     const file: VectorFile = { writev: async () => ({ bytesWritten: 0 }) };
     const body = chunks(new Uint8Array(10), 10);

@@ -1,0 +1,215 @@
+import assert from 'node:assert/strict';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import { describe, it, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { S3Error } from '../../packages/server/src/storage/s3/errors.ts';
+import { call, callWithBody, ignoreNotFound } from '../../packages/server/src/storage/s3/retry.ts';
+import {
+  type SpooledBody,
+  SpooledFile,
+  type VerifiedFile,
+} from '../../packages/server/src/storage/spool/spooled-body.ts';
+import { temporaryFolder } from './temporary-folder.ts';
+
+const LIMITS = { timeout: 60_000, idleTimeout: 60_000 };
+const passing = new S3Error('Test', { code: 'SlowDown', status: 503, retryable: true });
+const final = new S3Error('Test', { code: 'AccessDenied', status: 403, retryable: false });
+
+describe('a call to S3', () => {
+  it('is tried again after each failure that passes, and gives the first answer', async () => {
+    const answers: (() => string)[] = [
+      () => {
+        throw passing;
+      },
+      () => {
+        throw Object.assign(new Error('reset'), { code: 'ECONNRESET' });
+      },
+      () => 'done',
+      () => 'done twice',
+    ];
+    assert.equal(await call('Test', LIMITS, async () => answers.shift()?.()), 'done');
+    assert.equal(answers.length, 1);
+  });
+
+  it('is not tried again after a failure for good, nor after an error that is not about S3', async () => {
+    for (const failure of [final, new TypeError('a mistake of ours')]) {
+      let tries = 0;
+      const calling = call('Test', LIMITS, async () => {
+        tries += 1;
+        throw failure;
+      });
+      await assert.rejects(calling, (error) => error === failure);
+      assert.equal(tries, 1);
+    }
+  });
+
+  it('pauses longer after each failure, and rejects with the last one when its time is over', async () => {
+    const failures: S3Error[] = [];
+    const times: number[] = [];
+    const calling = call('Test', { timeout: 1_000, idleTimeout: 1_000 }, async () => {
+      times.push(performance.now());
+      failures.push(new S3Error('Test', { code: `SlowDown ${failures.length}`, status: 503, retryable: true }));
+      throw failures.at(-1);
+    });
+    await assert.rejects(calling, (error) => error === failures.at(-1));
+    // Pauses of at least 50, 100, 200 and 400 ms leave no time for a sixth try.
+    assert.ok(failures.length >= 2 && failures.length <= 5, String(failures.length));
+    // A timer may be up to a millisecond early.
+    for (let n = 1, least = 50; n < times.length; n += 1, least *= 2) {
+      assert.ok((times[n] ?? 0) - (times[n - 1] ?? 0) >= least - 1, String(times));
+    }
+  });
+
+  it('is not tried again if the pause before that would end after its time', async () => {
+    let tries = 0;
+    const calling = call('Test', { timeout: 40, idleTimeout: 1_000 }, async () => {
+      tries += 1;
+      throw passing;
+    });
+    await assert.rejects(calling, (error) => error === passing);
+    assert.equal(tries, 1);
+  });
+
+  it('gives up a try in which nothing happens, also one that ignores the signal, and makes another', async () => {
+    const signals: AbortSignal[] = [];
+    const answer = await call('Test', { timeout: 60_000, idleTimeout: 20 }, ({ abortSignal }) => {
+      signals.push(abortSignal);
+      return signals.length < 3 ? new Promise<string>(() => {}) : Promise.resolve('the third');
+    });
+    assert.equal(answer, 'the third');
+    assert.deepEqual(
+      signals.map(({ aborted }) => aborted),
+      [true, true, false],
+    );
+  });
+
+  it('aborts the request of a try that failed, which would keep its connection otherwise', async () => {
+    const signals: AbortSignal[] = [];
+    await call('Test', LIMITS, async ({ abortSignal }) => {
+      signals.push(abortSignal);
+      if (signals.length === 1) throw passing;
+    });
+    assert.deepEqual(
+      signals.map(({ aborted }) => aborted),
+      [true, false],
+    );
+  });
+
+  it('leaves a request alone once it has its answer, of which the body may still be read', async () => {
+    let signal: AbortSignal | undefined;
+    for (const limits of [
+      { timeout: 60_000, idleTimeout: 20 },
+      { timeout: 20, idleTimeout: 60_000 },
+    ]) {
+      await call('Test', limits, async ({ abortSignal }) => {
+        signal = abortSignal;
+      });
+      await sleep(60);
+      assert.equal(signal?.aborted, false);
+    }
+  });
+
+  it('asks after each failure that passes whether it was done nevertheless, and takes that for the answer', async () => {
+    let tries = 0;
+    const asked: S3Error[] = [];
+    const outcome = async (failure: S3Error) => {
+      asked.push(failure);
+      return asked.length === 2 ? 'done nevertheless' : undefined;
+    };
+    const answer = await call('Test', { ...LIMITS, outcome }, async (): Promise<string> => {
+      tries += 1;
+      throw passing;
+    });
+    assert.equal(answer, 'done nevertheless');
+    assert.equal(tries, 2);
+    assert.deepEqual(asked, [passing, passing]);
+
+    const calling = call('Test', { ...LIMITS, outcome }, async (): Promise<string> => {
+      throw final;
+    });
+    await assert.rejects(calling, (error) => error === final);
+    assert.equal(asked.length, 2);
+  });
+});
+
+describe('a call to S3 with a body', () => {
+  it('may take longer than the idle timeout as long as bytes move', async (t) => {
+    let tries = 0;
+    const limits = { timeout: 60_000, idleTimeout: 1_000 };
+    await callWithBody('Test', limits, await spooled(t), ({ Body }) => {
+      tries += 1;
+      return finished(Body.pipe(slowRequest(60)));
+    });
+    assert.equal(tries, 1);
+  });
+
+  it('ends when its time is over, though bytes still move', async (t) => {
+    const limits = { timeout: 200, idleTimeout: 1_000 };
+    const calling = callWithBody('Test', limits, await spooled(t), ({ Body }) => finished(Body.pipe(slowRequest(60))));
+    await assert.rejects(calling, { name: 'S3Failure', code: 'TimeoutError' });
+  });
+
+  it('is proven by what is known of the body: its signature covers the SHA-256, or the CRC-32 goes with it', async (t) => {
+    const { file, length } = await spooled(t);
+    const sent: object[] = [];
+    for (const checksum of [{ sha256: 'ab' }, { crc32: 'cd' }]) {
+      await callWithBody('Test', LIMITS, { file, length, checksum }, async ({ Body, ...input }) => {
+        sent.push({ ...input, sha256: Body.sha256 });
+      });
+    }
+    assert.deepEqual(sent, [
+      { ContentLength: length, sha256: 'ab' },
+      { ContentLength: length, ChecksumCRC32: 'cd', sha256: undefined },
+    ]);
+  });
+
+  it('lets go of the spooled file after each try', async (t) => {
+    const { file, ...spooledFile } = await spooled(t);
+    const bodies: SpooledBody[] = [];
+    await callWithBody('Test', LIMITS, { file, ...spooledFile }, async ({ Body }) => {
+      bodies.push(Body);
+      if (bodies.length === 1) throw passing;
+    });
+    assert.deepEqual(
+      bodies.map(({ destroyed }) => destroyed),
+      [true, true],
+    );
+  });
+
+  it('fails with the error of the spooled file if that cannot be read, and does not wait for S3', async (t) => {
+    const body = await spooled(t);
+    await rm(body.file.path);
+    const calling = callWithBody('Test', LIMITS, body, ({ Body }) => {
+      Body.pipe(slowRequest(0));
+      return new Promise(() => {});
+    });
+    await assert.rejects(calling, { code: 'ENOENT' });
+  });
+});
+
+describe('an answer that something is not there', () => {
+  it('is no error to a call that asks for it, and every other failure is one', async () => {
+    for (const code of ['NoSuchUpload', 'NoSuchKey', 'NotFound']) {
+      const missing = new S3Error('Test', { code, status: 404, retryable: false });
+      assert.equal(await ignoreNotFound(Promise.reject(missing)), undefined);
+    }
+    await assert.rejects(ignoreNotFound(Promise.reject(final)), (error) => error === final);
+    assert.equal(await ignoreNotFound(Promise.resolve('there')), 'there');
+  });
+});
+
+/** A spooled file that takes twenty buffers to send. */
+async function spooled(t: TestContext): Promise<VerifiedFile> {
+  const path = join(await temporaryFolder(t), '0');
+  const length = 5_000_000;
+  await writeFile(path, Buffer.alloc(length));
+  return { file: new SpooledFile(path, { markCached() {}, release() {} }), length, checksum: { crc32: '' } };
+}
+
+/** Takes this many milliseconds for each buffer. */
+function slowRequest(millis: number): Writable {
+  return new Writable({ write: (_chunk, _encoding, done) => void setTimeout(done, millis) });
+}

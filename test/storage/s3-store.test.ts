@@ -1,0 +1,283 @@
+import assert from 'node:assert/strict';
+import { mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import type { BlobId } from '../../packages/protocol/src/ids.ts';
+import type { StagedBlob } from '../../packages/server/src/storage/blob-store.ts';
+import { ByteBudget } from '../../packages/server/src/storage/s3/byte-budget.ts';
+import { S3Error } from '../../packages/server/src/storage/s3/errors.ts';
+import { S3Keys } from '../../packages/server/src/storage/s3/keys.ts';
+import type { MultipartUploads } from '../../packages/server/src/storage/s3/multipart-uploads.ts';
+import type { S3Objects } from '../../packages/server/src/storage/s3/objects.ts';
+import { putObject } from '../../packages/server/src/storage/s3/put-object.ts';
+import { S3Store } from '../../packages/server/src/storage/s3/s3-store.ts';
+import { Spool } from '../../packages/server/src/storage/spool/spool.ts';
+import { bodyOf, bytesOfSize, collect, grid, newContentId } from '../conformance/content-samples.ts';
+import type { S3Fault } from '../s3/s3-proxy.ts';
+import { answeringS3, xml } from './answering-s3.ts';
+import { temporaryFolder } from './temporary-folder.ts';
+
+const BEGUN = xml(
+  'CreateMultipartUpload',
+  '<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>',
+);
+const NO_UPLOAD = { status: 404, code: 'NoSuchUpload' };
+const NO_OBJECT: S3Fault = { operation: 'HeadObject', answer: { status: 404, code: 'NoSuchKey' } };
+const GONE = { code: 'blob-not-found' };
+const PART = 1024;
+
+describe('an upload on S3', () => {
+  it('has ten thousand parts at most, and S3 is not asked for one with more', async (t) => {
+    const { store, proxy } = await storeWith(t, [BEGUN]);
+    await assert.rejects(store.create(newContentId(), grid(10_001, 1)), RangeError);
+    assert.deepEqual(proxy.calls, []);
+    const staged = await store.create(newContentId(), grid(10_000, 1));
+    assert.equal(staged.backendState, 'u');
+  });
+
+  it('that S3 does not have is gone if there is no object either, and sealed if there is one of its size', async (t) => {
+    const failed: S3Fault = { operation: 'CompleteMultipartUpload', answer: NO_UPLOAD };
+    const { store } = await storeWith(t, [failed, NO_OBJECT, failed, objectOf(5), failed, objectOf(6)]);
+    const staged = stagedOf(5);
+    await assert.rejects(store.complete(staged, ['x']), GONE);
+    await store.complete(staged, ['x']);
+    await assert.rejects(store.complete(staged, ['x']), / 6 .* 5 /);
+  });
+
+  it('whose parts S3 refuses has lost those that it does not list as they were stored', async (t) => {
+    const { store } = await storeWith(t, [
+      { operation: 'CompleteMultipartUpload', answer: { status: 400, code: 'InvalidPart' } },
+      xml('ListParts', `<ListPartsResult>${listed(1, 'a')}${listed(2, 'x')}${listed(4, 'd')}</ListPartsResult>`),
+    ]);
+    await assert.rejects(store.complete(stagedOf(4 * PART), ['a', 'b', 'c', 'd']), {
+      name: 'LostParts',
+      parts: [1, 2],
+    });
+  });
+
+  it('whose parts S3 refuses though it lists them all has failed for another reason', async (t) => {
+    const { store } = await storeWith(t, [
+      { operation: 'CompleteMultipartUpload', answer: { status: 400, code: 'InvalidPart' } },
+      xml('ListParts', `<ListPartsResult>${listed(1, 'a')}</ListPartsResult>`),
+    ]);
+    await assert.rejects(store.complete(stagedOf(PART), ['a']), { name: 'S3Failure', code: 'InvalidPart' });
+  });
+
+  it('whose parts S3 refuses since it has become an object is sealed', async (t) => {
+    const { store, proxy } = await storeWith(t, [
+      { operation: 'CompleteMultipartUpload', answer: { status: 400, code: 'InvalidPart' } },
+      { operation: 'ListParts', answer: NO_UPLOAD },
+      objectOf(PART),
+    ]);
+    await store.complete(stagedOf(PART), ['a']);
+    assert.equal(proxy.faults.length, 0);
+  });
+
+  it('that S3 will not complete fails with what S3 says, and nothing else is asked', async (t) => {
+    const { store, proxy } = await storeWith(t, [
+      { operation: 'CompleteMultipartUpload', answer: { status: 403, code: 'AccessDenied' } },
+    ]);
+    await assert.rejects(store.complete(stagedOf(PART), ['a']), { name: 'S3Failure', code: 'AccessDenied' });
+    assert.deepEqual(proxy.calls, ['CompleteMultipartUpload']);
+  });
+
+  it('of no bytes is an empty object, put before the upload goes', async (t) => {
+    const { store, proxy } = await storeWith(t, [
+      xml('ListParts', '<ListPartsResult/>'),
+      { operation: 'PutObject', serve: Buffer.alloc(0) },
+      { operation: 'AbortMultipartUpload', serve: Buffer.alloc(0) },
+    ]);
+    await store.complete(stagedOf(0), []);
+    assert.deepEqual(proxy.calls, ['ListParts', 'PutObject', 'AbortMultipartUpload']);
+  });
+
+  it('of no bytes that is not there is gone, or sealed before', async (t) => {
+    const gone: S3Fault = { operation: 'ListParts', answer: NO_UPLOAD };
+    const { store, proxy } = await storeWith(t, [gone, NO_OBJECT, gone, objectOf(0)]);
+    await assert.rejects(store.complete(stagedOf(0), []), GONE);
+    await store.complete(stagedOf(0), []);
+    assert.deepEqual(proxy.calls, ['ListParts', 'HeadObject', 'ListParts', 'HeadObject']);
+  });
+
+  it('that was begun on a disk is none: it is refused, and nothing is asked of S3', async (t) => {
+    const { store, proxy, folder } = await storeWith(t);
+    const staged: StagedBlob = { blob: newContentId(), layout: grid(PART, PART) };
+    const range = { index: 0, offset: 0, length: PART };
+    await assert.rejects(store.writePart(staged, range, bodyOf(bytesOfSize(PART), range)), /S3/);
+    await assert.rejects(store.complete(staged, ['a']), /S3/);
+    await assert.rejects(store.exists(staged), /S3/);
+    assert.deepEqual(proxy.calls, []);
+    assert.deepEqual(await readdir(folder), []);
+  });
+
+  it('is there as an upload or as an object', async (t) => {
+    const gone: S3Fault = { operation: 'ListParts', answer: NO_UPLOAD };
+    const there = xml('ListParts', '<ListPartsResult/>');
+    const { store, proxy } = await storeWith(t, [there, gone, objectOf(5), gone, NO_OBJECT]);
+    const found = [];
+    for (let n = 0; n < 3; n += 1) found.push(await store.exists(stagedOf(5)));
+    assert.deepEqual(found, [true, true, false]);
+    assert.equal(proxy.calls.length, 5);
+  });
+
+  it('is proven part by part by what S3 keeps, as its rows say', async (t) => {
+    const { store, proxy } = await storeWith(t, [
+      { operation: 'UploadPart', serve: Buffer.alloc(0), headers: { etag: '"e"' }, times: 2 },
+      { operation: 'UploadPart', answer: NO_UPLOAD },
+    ]);
+    const bytes = bytesOfSize(PART);
+    const range = { index: 0, offset: 0, length: PART };
+    const tags = [];
+    for (const backendState of ['u', 'crc32 u']) {
+      tags.push(await store.writePart({ ...stagedOf(PART), backendState }, range, bodyOf(bytes, range)));
+    }
+    assert.equal(tags[0], 'e');
+    const crc32 = proxy.headers[1]?.['x-amz-checksum-crc32'];
+    assert.ok(crc32);
+    assert.equal(tags[1], `e ${crc32}`);
+    await assert.rejects(store.writePart(stagedOf(PART), range, bodyOf(bytes, range)), GONE);
+  });
+});
+
+describe('a blob on S3', () => {
+  it('is complete if it is an object, of whatever size', async (t) => {
+    const { store } = await storeWith(t, [objectOf(0), objectOf(5), NO_OBJECT]);
+    const found = [];
+    for (let n = 0; n < 3; n += 1) found.push(await store.isComplete(newContentId()));
+    assert.deepEqual(found, [true, true, false]);
+  });
+
+  it('is removed by its upload, or, where only its ID is known, with all uploads of its key', async (t) => {
+    const blob = newContentId();
+    const uploads = [blob, `${blob}0`].map((id) => `<Upload><Key>p/blobs/${id}</Key><UploadId>v</UploadId></Upload>`);
+    const { store, proxy } = await storeWith(t, [
+      { operation: 'AbortMultipartUpload', serve: Buffer.alloc(0), having: 'uploadId=u' },
+      { operation: 'DeleteObject', serve: Buffer.alloc(0), times: 2 },
+      xml('ListMultipartUploads', `<ListMultipartUploadsResult>${uploads.join('')}</ListMultipartUploadsResult>`),
+      { operation: 'AbortMultipartUpload', serve: Buffer.alloc(0), having: 'uploadId=v' },
+    ]);
+    await store.remove({ ...stagedOf(5), blob });
+    assert.deepEqual(proxy.calls.splice(0), ['AbortMultipartUpload', 'DeleteObject']);
+    await store.remove(blob);
+    assert.deepEqual(proxy.calls, ['ListMultipartUploads', 'AbortMultipartUpload', 'DeleteObject']);
+  });
+
+  it('is found with the time of its last write, whether it is an upload or an object', async (t) => {
+    const [open, whole] = [newContentId(), newContentId()];
+    const at = (seconds: number) => new Date(1_700_000_000_000 + seconds * 1_000).toISOString();
+    const upload = `<Key>p/blobs/${open}</Key><UploadId>u</UploadId><Initiated>${at(0)}</Initiated>`;
+    const object = `<Key>p/blobs/${whole}</Key><LastModified>${at(5)}</LastModified>`;
+    const stored = [7, 9, 8].map((n) => `${listed(n, 'e', at(n))}`).join('');
+    const { store } = await storeWith(t, [
+      xml(
+        'ListMultipartUploads',
+        `<ListMultipartUploadsResult><Upload>${upload}</Upload></ListMultipartUploadsResult>`,
+      ),
+      xml('ListObjectsV2', `<ListBucketResult><Contents>${object}</Contents></ListBucketResult>`),
+      xml('ListParts', `<ListPartsResult>${stored}</ListPartsResult>`),
+    ]);
+    assert.equal(store.parts(), 1);
+    const found = await collect(store.find());
+    const writes = [];
+    for (const { blob, lastWrite } of found) writes.push([blob, new Date((await lastWrite()) ?? 0).toISOString()]);
+    assert.deepEqual(writes, [
+      [open, at(9)],
+      [whole, at(5)],
+    ]);
+  });
+});
+
+describe('a direct upload to S3', () => {
+  it('has ten thousand pieces at most; nothing of a larger one stays', async () => {
+    const calls: string[] = [];
+    let parts = 0;
+    let held = 0;
+    // Twenty thousand files would take half a minute.
+    const spool = {
+      size: 1,
+      async receive(body: AsyncIterable<Uint8Array>) {
+        held += (await collect(body)).length;
+        return {
+          async remove() {
+            held = 0;
+          },
+        };
+      },
+    } as unknown as Spool;
+    const uploads = {
+      create: async () => ({ key: 'k', id: 'u', checksum: 'sha256' }),
+      sendPart: async (_upload: unknown, number: number) => {
+        parts = number;
+        return { number, etag: 'e' };
+      },
+      complete: async (_upload: unknown, sent: unknown[]) => calls.push(`complete ${sent.length}`),
+      abort: async () => calls.push('abort'),
+    } as unknown as MultipartUploads;
+    const objects = { delete: async () => calls.push('delete') } as unknown as S3Objects;
+    const store = { spool, uploads, objects };
+    await putObject(store, 'k', oneByOne(10_000));
+    assert.deepEqual(calls.splice(0), ['complete 10000']);
+    await assert.rejects(putObject(store, 'k', oneByOne(10_001)), { code: 'file-too-large' });
+    assert.equal(parts, 10_000);
+    assert.deepEqual(calls, ['abort', 'delete']);
+    assert.equal(held, 0);
+  });
+
+  it('whose upload S3 does not know any more is stored if its object is there, and failed otherwise', async (t) => {
+    const { folder } = await storeWith(t);
+    const spool = await Spool.open({ folder, size: 10, budget: new ByteBudget() });
+    const missing = new S3Error('Test', { code: 'NoSuchUpload', status: 404, retryable: false });
+    const refused = new S3Error('Test', { code: 'AccessDenied', status: 403, retryable: false });
+    for (const [failure, size, isStored] of [
+      [missing, 15, true],
+      [missing, undefined, false],
+      [refused, 15, false],
+    ] as const) {
+      const calls: string[] = [];
+      const uploads = {
+        create: async () => ({ key: 'k', id: 'u', checksum: 'sha256' }),
+        sendPart: async (_upload: unknown, number: number) => ({ number, etag: 'e' }),
+        complete: () => Promise.reject(failure),
+        abort: async () => calls.push('abort'),
+      } as unknown as MultipartUploads;
+      const objects = { sizeOf: async () => size, delete: async () => calls.push('delete') } as unknown as S3Objects;
+      const putting = putObject({ spool, uploads, objects }, 'k', oneByOne(15));
+      if (isStored) await putting;
+      else await assert.rejects(putting, (error) => error === failure);
+      assert.deepEqual(calls, isStored ? [] : ['abort', 'delete']);
+    }
+  });
+
+  it('of one piece that S3 does not take leaves no object', async (t) => {
+    const { store, proxy } = await storeWith(t, [
+      { operation: 'PutObject', answer: { status: 403, code: 'AccessDenied' } },
+      { operation: 'DeleteObject', serve: Buffer.alloc(0) },
+    ]);
+    await assert.rejects(store.put(newContentId(), oneByOne(5)), { name: 'S3Failure', code: 'AccessDenied' });
+    assert.deepEqual(proxy.calls, ['PutObject', 'DeleteObject']);
+  });
+});
+
+function stagedOf(size: number): StagedBlob {
+  return { blob: 'a'.repeat(32) as BlobId, layout: grid(size, PART), backendState: 'u' };
+}
+
+function listed(number: number, etag: string, at = '2026-01-01T00:00:00Z'): string {
+  return `<Part><PartNumber>${number}</PartNumber><ETag>"${etag}"</ETag><LastModified>${at}</LastModified></Part>`;
+}
+
+function objectOf(size: number): S3Fault {
+  return { operation: 'HeadObject', serve: Buffer.alloc(0), headers: { 'content-length': String(size) } };
+}
+
+async function* oneByOne(bytes: number): AsyncGenerator<Uint8Array> {
+  for (let n = 0; n < bytes; n += 1) yield new Uint8Array(1);
+}
+
+async function storeWith(t: TestContext, answers: readonly S3Fault[] = []) {
+  const { proxy, bucket } = await answeringS3(t, answers);
+  const folder = join(await temporaryFolder(t), 'spool');
+  await mkdir(folder);
+  const spool = await Spool.open({ folder, size: 2 ** 20, budget: new ByteBudget() });
+  return { proxy, folder, store: new S3Store({ bucket, keys: new S3Keys('p'), spool, encrypted: false }) };
+}
