@@ -71,6 +71,10 @@ describe('the disk store, on its disk,', () => {
     await store.complete(staged, ['']);
     assert.equal((await stat(join(folder, 'blobs', id.slice(0, 2), id.slice(2, 4), id))).mode & 0o777, 0o400);
     assert.equal((await stat(join(folder, 'blobs', id.slice(0, 2)))).mode & 0o777, 0o700);
+    const atOnce = newContentId();
+    await store.put(atOnce, bodyOf(bytes, range));
+    const [ab, cd] = [atOnce.slice(0, 2), atOnce.slice(2, 4)];
+    assert.equal((await stat(join(folder, 'blobs', ab, cd, atOnce))).mode & 0o777, 0o400);
   });
 
   it('has the full size from the beginning, and the slots where locate says', async (t) => {
@@ -194,16 +198,20 @@ describe('the disk store, on its disk,', () => {
     assert.equal(descriptorsOf(process.pid).length, before);
   });
 
-  it('takes no range that is not within the file', async (t) => {
-    const { store, staging: staged } = await oneSlot(t);
+  it('takes no range that is not within the file, and leaves the file as it is then', async (t) => {
+    const { folder, store, staging: staged } = await oneSlot(t);
     for (const [offset, length] of [
       [-1, 1],
       [0, -1],
       [0, PART + 1],
       [1, PART],
+      [PART, 1],
     ] as const) {
-      await assert.rejects(store.writePart(staged, { index: 0, offset, length }, tooLong(0)), RangeError);
+      const range = { index: 0, offset, length };
+      const body = bodyOf(bytesOfSize(3 * PART), { ...range, offset: PART });
+      await assert.rejects(store.writePart(staged, range, body), RangeError);
     }
+    assert.ok((await readFile(join(folder, 'staging', staged.blob))).equals(Buffer.alloc(PART)));
   });
 
   it('promises the room of an upload, and gives it back with what the upload took or when it ends', async (t) => {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdir, readdir } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import type { BlobId } from '../../packages/protocol/src/ids.ts';
-import type { StagedBlob } from '../../packages/server/src/storage/blob-store.ts';
+import type { LocalPart, PartRange, StagedBlob } from '../../packages/server/src/storage/blob-store.ts';
 import { ByteBudget } from '../../packages/server/src/storage/s3/byte-budget.ts';
 import { S3Error } from '../../packages/server/src/storage/s3/errors.ts';
 import { S3Keys } from '../../packages/server/src/storage/s3/keys.ts';
@@ -12,7 +12,7 @@ import type { S3Objects } from '../../packages/server/src/storage/s3/objects.ts'
 import { putObject } from '../../packages/server/src/storage/s3/put-object.ts';
 import { S3Store } from '../../packages/server/src/storage/s3/s3-store.ts';
 import { Spool } from '../../packages/server/src/storage/spool/spool.ts';
-import { bodyOf, bytesOfSize, collect, grid, newContentId } from '../conformance/content-samples.ts';
+import { bodyOf, bytesOfSize, collect, grid, newContentId, slotsOf } from '../conformance/content-samples.ts';
 import type { S3Fault } from '../s3/s3-proxy.ts';
 import { answeringS3, xml } from './answering-s3.ts';
 import { temporaryFolder } from './temporary-folder.ts';
@@ -120,6 +120,30 @@ describe('an upload on S3', () => {
     assert.equal(proxy.calls.length, 5);
   });
 
+  it('has a part at hand once S3 has taken it, until it is released or the upload goes, and none that S3 refused', async (t) => {
+    const { store, folder } = await storeWith(t, [
+      { operation: 'UploadPart', serve: Buffer.alloc(0), headers: { etag: '"e"' }, times: 2 },
+      { operation: 'UploadPart', answer: NO_UPLOAD },
+      { operation: 'AbortMultipartUpload', serve: Buffer.alloc(0) },
+      { operation: 'DeleteObject', serve: Buffer.alloc(0) },
+    ]);
+    const staged = stagedOf(3 * PART);
+    const [first, second, third] = slotsOf(staged.layout) as [PartRange, PartRange, PartRange];
+    const bytes = bytesOfSize(3 * PART);
+    for (const range of [first, second]) await store.writePart(staged, range, bodyOf(bytes, range));
+    const { path, offset, length } = (await store.localPart(staged, second)) as LocalPart;
+    assert.deepEqual([offset, length], [0, PART]);
+    assert.deepEqual(new Uint8Array(await readFile(path)), bytes.slice(PART, 2 * PART));
+    await assert.rejects(store.writePart(staged, third, bodyOf(bytes, third)), GONE);
+    assert.equal(await store.localPart(staged, third), undefined);
+    assert.equal((await readdir(folder)).length, 2);
+    await store.dropLocalPart(staged, first);
+    assert.equal(await store.localPart(staged, first), undefined);
+    await store.remove(staged);
+    assert.equal(await store.localPart(staged, second), undefined);
+    assert.deepEqual(await readdir(folder), []);
+  });
+
   it('is proven part by part by what S3 keeps, as its rows say', async (t) => {
     const { store, proxy } = await storeWith(t, [
       { operation: 'UploadPart', serve: Buffer.alloc(0), headers: { etag: '"e"' }, times: 2 },
@@ -149,7 +173,10 @@ describe('a blob on S3', () => {
 
   it('is removed by its upload, or, where only its ID is known, with all uploads of its key', async (t) => {
     const blob = newContentId();
-    const uploads = [blob, `${blob}0`].map((id) => `<Upload><Key>p/blobs/${id}</Key><UploadId>v</UploadId></Upload>`);
+    const uploads = [
+      [blob, 'v'],
+      [`${blob}0`, 'w'],
+    ].map(([id, upload]) => `<Upload><Key>p/blobs/${id}</Key><UploadId>${upload}</UploadId></Upload>`);
     const { store, proxy } = await storeWith(t, [
       { operation: 'AbortMultipartUpload', serve: Buffer.alloc(0), having: 'uploadId=u' },
       { operation: 'DeleteObject', serve: Buffer.alloc(0), times: 2 },
