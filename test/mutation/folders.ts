@@ -14,15 +14,14 @@ export const FOLDERS: readonly MutatedFolder[] = [
     source: 'packages/server/src/uploads',
     tests: [
       'test/{uploads,storage}/*.test.ts',
-      'test/database/sqlite.test.ts',
       'test/faults/{races-*,crash-points,durability,failing-sync,lost-answer}.test.ts',
-      'test/http/{upload-session,bad-input,list-sessions,limits,sweep,input-values,restored-database,wrong-clock}.test.ts',
-      'test/s3/{server,faults}.test.ts',
+      'test/http/{upload-session,bad-input,list-sessions,limits,sweep,wrong-clock}.test.ts',
+      'test/s3/faults.test.ts',
     ],
     onPostgres: [
       'test/database/{postgres,one-node-at-a-time}.test.ts',
-      'test/faults/{nodes-*,races-*}.test.ts',
-      'test/uploads/*.test.ts',
+      'test/faults/{nodes-checkpoints,nodes-digest,nodes-ends,nodes-parts,races-ends}.test.ts',
+      'test/uploads/{session-limits,statements,unsynced-checkpoint}.test.ts',
     ],
   },
   {
