@@ -125,7 +125,7 @@ describe('the digest of an upload at a node', { timeout: 120_000 }, () => {
 
   it('fails the commit with what fails it at its end, and is there for the next one', async () => {
     const broken = new Error('the thread cannot start');
-    const digestPlan: Fault<ResumableHashPool>[] = [{ method: 'sha1Of', when: 'before', call: 1, fail: broken }];
+    const digestPlan: Fault<ResumableHashPool>[] = [{ method: 'finish', when: 'before', call: 1, fail: broken }];
     await using node = await openLoneNode({ digestPlan });
     const upload = await createUpload(node, { slots: 2 });
     await sendAllParts(node, upload);

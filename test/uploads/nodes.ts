@@ -32,6 +32,7 @@ import { leftoverFolder } from '../support/leftovers.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { type SpoolingStore, spooling } from './spooling-store.ts';
 import { LIFETIME, PART_SIZE, type UploadFixture } from './upload-fixture.ts';
+import { trackQueries } from './watch-queries.ts';
 
 export interface NodeOptions {
   /** What goes wrong in the content store, as this node sees it. More may be put in later. */
@@ -118,7 +119,7 @@ export async function startNode(
   start: (options?: NodeOptions) => Promise<Node>,
 ): Promise<Node> {
   const pool = await openDatabase({ url, file: join(folder, 'partway.sqlite'), connections: 10 });
-  const db = watch(pool);
+  const { db, unanswered } = trackQueries(watch(pool));
   const owner =
     (await findUserByLogin(db, LOGIN)) ?? (await addUser(db, { login: LOGIN, name: 'N', now: clock.now() }));
   const id = newNodeId();
@@ -183,6 +184,7 @@ export async function startNode(
     owner,
     folder,
     clock,
+    unanswered,
     errors: troubles,
     spool,
     deaf: false,

@@ -19,6 +19,7 @@ import { leftoverFolder } from '../support/leftovers.ts';
 import { dropRows, openRows, settingsFor } from '../support/rows.ts';
 import { bytesNotOnDisk, openTestContent } from '../support/storage.ts';
 import { TestClock } from '../support/test-clock.ts';
+import { trackQueries } from './watch-queries.ts';
 
 /** Small, so that a file of many parts costs little; large enough that a part can be written in more than one piece. */
 export const PART_SIZE = 65_536;
@@ -45,6 +46,8 @@ export interface UploadFixture extends AsyncDisposable {
   folder: string;
   /** What the room takes for now; shared with the rooms made from this one. */
   clock: TestClock;
+  /** Statements on their way to the database, or that failed. */
+  unanswered: ReadonlySet<object>;
   /** Digests that could not go on. */
   errors: unknown[];
   /** A second room on the same folder beside this one, as another node has it. It goes with this one. */
@@ -68,7 +71,7 @@ async function fixtureIn(
   options: UploadFixtureOptions,
 ): Promise<UploadFixture> {
   const { plan = [], files = new DurableFiles(), maxSessions = 100 } = options;
-  const db = await openRows(folder);
+  const { db, unanswered } = trackQueries(await openRows(folder));
   const owner =
     (await findUserByLogin(db, LOGIN)) ?? (await addUser(db, { login: LOGIN, name: 'R', now: clock.now() }));
   const store = await openTestContent(folder, { files, node: String(nodes++) });
@@ -114,6 +117,7 @@ async function fixtureIn(
     owner,
     folder,
     clock,
+    unanswered,
     errors: troubles,
     async another(its = {}) {
       const other = await fixtureIn(folder, clock, its);

@@ -34,6 +34,22 @@ export function watchQueries(db: Kysely<Tables>, { before, beforeAny, after }: Q
   });
 }
 
+/** Which of the statements of a database have not been answered yet; one that fails stays. */
+export function trackQueries(db: Kysely<Tables>): { db: Kysely<Tables>; unanswered: ReadonlySet<object> } {
+  const unanswered = new Set<object>();
+  const tracked = db.withPlugin({
+    transformQuery({ node, queryId }) {
+      unanswered.add(queryId);
+      return node;
+    },
+    async transformResult({ result, queryId }) {
+      unanswered.delete(queryId);
+      return result;
+    },
+  });
+  return { db: tracked, unanswered };
+}
+
 function nameOf(node: RootOperationNode): QueryName | undefined {
   switch (node.kind) {
     case 'SelectQueryNode':

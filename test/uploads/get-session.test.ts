@@ -15,12 +15,12 @@ const FINDERS = {
   'a request': ({ uploads }: UploadFixture) => getOwnSession.bind(undefined, uploads),
   'the registry of a single node': ({ uploads }: UploadFixture) => {
     const registry = new SingleNodeRegistry({ ...uploads, node: NODE });
-    return registry.findSession.bind(registry);
+    return registry.getSession.bind(registry);
   },
   // Asked twice, so that it answers from memory.
   'the registry of several nodes': ({ uploads }: UploadFixture) => {
     const registry = new MultiNodeRegistry({ ...uploads, node: NODE });
-    return registry.findSession.bind(registry);
+    return registry.getSession.bind(registry);
   },
 };
 
