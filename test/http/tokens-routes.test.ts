@@ -5,11 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fastify, { type FastifyInstance, type RouteOptions } from 'fastify';
-import type { AuthContext } from '../../packages/server/src/auth/context.ts';
 import { readConfig } from '../../packages/server/src/config/config.ts';
 import { PREFIXES } from '../../packages/server/src/http/addresses.ts';
-import { enforcePolicies } from '../../packages/server/src/http/hooks/authenticate.ts';
-import { enforceScopes } from '../../packages/server/src/http/hooks/scopes.ts';
+import { requirePolicies } from '../../packages/server/src/http/hooks/authenticate.ts';
+import { requirePermissions } from '../../packages/server/src/http/hooks/scopes.ts';
 import { startServer } from '../../packages/server/src/server.ts';
 import { API_ROUTES } from '../auth/api-routes.ts';
 import { leftoverFolder, removeNow } from '../support/leftovers.ts';
@@ -73,8 +72,8 @@ test('the routes that need no token are these', async () => {
 test('a server does not start with a route that declares no policy, no scope, or an item of an unknown kind', () => {
   const declare = (url: string, config: RouteOptions['config']) => {
     const app = fastify();
-    enforcePolicies(app, {} as AuthContext);
-    enforceScopes(app, {} as AuthContext);
+    requirePolicies(app);
+    requirePermissions(app);
     app.get(url, { ...(config && { config }) }, async () => ({}));
   };
   assert.throws(() => declare('/x', undefined), /declares no policy/);

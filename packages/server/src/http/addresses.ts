@@ -31,15 +31,16 @@ export function getApiBase(request: FastifyRequest, publicUrl: string | undefine
 declare module 'fastify' {
   interface FastifyRequest {
     /** The value of `getApiBase`. */
-    apiBase: string;
+    readonly apiBase: string;
   }
 }
 
-/** Sets `apiBase` of each request. */
+/** Adds `apiBase` to requests. It is computed when it is read. */
 export function decorateApiBase(app: FastifyInstance, publicUrl: string | undefined): void {
-  app.decorateRequest('apiBase', '');
-  app.addHook('onRequest', async (request) => {
-    request.apiBase = getApiBase(request, publicUrl);
+  app.decorateRequest('apiBase', {
+    getter() {
+      return getApiBase(this, publicUrl);
+    },
   });
 }
 
@@ -50,7 +51,7 @@ export function decorateApiBase(app: FastifyInstance, publicUrl: string | undefi
  * invalid.
  */
 export function resolveHost(request: IncomingMessage): ApiError | undefined {
-  const hosts = request.rawHeaders.filter((name, index) => index % 2 === 0 && /^host$/i.test(name)).length;
+  const hosts = request.headersDistinct.host?.length ?? 0;
   const { host } = request.headers;
   if (hosts > 1) return badRequestError('The request has more than one Host header.');
   if (hosts === 0 && request.httpVersion !== '1.0') return badRequestError('The request has no Host header.');
@@ -83,18 +84,16 @@ export function findLocalAddress({ localAddress, localPort }: Socket): { host: s
   return { host: isIPv6(address) ? `[${address}]` : address, port: localPort };
 }
 
-/** Rejects requests for which a trusted proxy reports an invalid host or scheme. */
-export function checkForwardedHeaders(app: FastifyInstance): void {
-  app.addHook('onRequest', async ({ protocol, host, headers }) => {
-    if (host !== headers.host && !isAuthority(host)) {
-      throw badRequestError(
-        'X-Forwarded-Host must be a host with an optional port. Check the configuration of the proxy.',
-      );
-    }
-    if (protocol !== 'http' && protocol !== 'https') {
-      throw badRequestError('X-Forwarded-Proto must be http or https. Check the configuration of the proxy.');
-    }
-  });
+/** Rejects a request for which a trusted proxy reports an invalid host or scheme. */
+export function checkForwardedAddress({ protocol, host, headers }: FastifyRequest): void {
+  if (host !== headers.host && !isAuthority(host)) {
+    throw badRequestError(
+      'X-Forwarded-Host must be a host with an optional port. Check the configuration of the proxy.',
+    );
+  }
+  if (protocol !== 'http' && protocol !== 'https') {
+    throw badRequestError('X-Forwarded-Proto must be http or https. Check the configuration of the proxy.');
+  }
 }
 
 /** Whether `text` is a host name, an IPv4 address or an IPv6 address in brackets, with an optional port. */

@@ -2,25 +2,16 @@ import { createServer, type Server, type ServerOptions } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
-import { checkForwardedHeaders, decorateApiBase, PREFIXES } from './addresses.ts';
-import { ApiError } from './api-error.ts';
+import { decorateApiBase, PREFIXES } from './addresses.ts';
 import { Connections, type ErrorHeaders } from './connections/connections.ts';
 import { newRequestId } from './connections/raw-responses.ts';
-import { checkApiVersion } from './hooks/api-version.ts';
-import { enforcePolicies } from './hooks/authenticate.ts';
-import { corsErrorHeaders, enableCors } from './hooks/cors.ts';
+import { corsErrorHeaders } from './hooks/cors.ts';
 import { handleErrors, sendError } from './hooks/errors.ts';
-import { createFairShare, enforceFairShare } from './hooks/fair-turns.ts';
-import { warnOfUntrustedProxy } from './hooks/forwarded-headers.ts';
+import { createFairShare } from './hooks/fair-turns.ts';
 import { hstsHeaders } from './hooks/https.ts';
-import { rejectUnknownRoutes } from './hooks/not-found.ts';
-import { limitRates } from './hooks/rate-limit.ts';
+import { addHooks } from './hooks/lifecycle.ts';
 import { RateLimiter } from './hooks/rate-limiter.ts';
-import { checkQueryTexts } from './hooks/request-text.ts';
-import { enforceScopes } from './hooks/scopes.ts';
-import { dropUnreadBodies, parseJsonBodies } from './request/bodies.ts';
-import { hideContentTypes } from './request/content-type.ts';
-import { rejectUndecodableQueries } from './request/decode-text.ts';
+import { parseJsonBodies } from './request/bodies.ts';
 import { serveDownloads } from './routes/downloads.ts';
 import { serveHealth } from './routes/health.ts';
 import { serveAuthorize } from './routes/oauth-authorize.ts';
@@ -65,28 +56,10 @@ export async function buildApp(services: Services): Promise<FastifyInstance> {
   });
 
   handleErrors(app);
-  app.addHook('onRequest', async (request, reply) => {
-    connections.attachReply(request.raw, reply);
-    reply.header('box-request-id', request.id);
-    reply.headers(hstsHeaders(request, settings));
-  });
-  hideContentTypes(app);
-  await enableCors(app, settings);
-  checkForwardedHeaders(app);
   decorateApiBase(app, settings.publicUrl);
-  rejectWhileClosing(app);
-  warnOfUntrustedProxy(app, settings);
-  rejectUndecodableQueries(app);
-  rejectUnknownRoutes(app);
-  enforcePolicies(app, auth);
-  checkApiVersion(app);
-  checkQueryTexts(app);
   const rates = new RateLimiter(settings.rates, auth.clock);
-  limitRates(app, rates);
-  enforceFairShare(app, createFairShare(auth.clock));
-  enforceScopes(app, auth);
+  await addHooks(app, { auth, settings, connections, rates, fair: createFairShare(auth.clock) });
   parseJsonBodies(app);
-  dropUnreadBodies(app);
 
   serveHealth(app, services.readiness);
   serveTokens(app, services, rates);
@@ -118,21 +91,4 @@ function createHttpServer(settings: HttpSettings): Server {
     : createServer(options);
   server.maxConnections = settings.maxConnections;
   return server;
-}
-
-/** Rejects new requests while the server stops, also on open connections. */
-function rejectWhileClosing(app: FastifyInstance): void {
-  let isClosing = false;
-  app.addHook('preClose', async () => {
-    isClosing = true;
-  });
-  // Otherwise a connection that sends its last response now would stay open, and delay the stop until the client closes
-  // it.
-  app.addHook('onSend', async (_request, reply) => {
-    if (isClosing) reply.header('connection', 'close');
-  });
-  app.addHook('onRequest', async () => {
-    if (!isClosing) return;
-    throw new ApiError('unavailable', 'The server is shutting down. Try again later.', { retryAfterSeconds: 5 });
-  });
 }

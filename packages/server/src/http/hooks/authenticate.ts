@@ -26,23 +26,26 @@ declare module 'fastify' {
   }
 }
 
-/** Requires a policy of every route, and enforces it before the body is read. */
-export function enforcePolicies(app: FastifyInstance, auth: AuthContext): void {
+/** Requires a policy of every route, or the server does not start. */
+export function requirePolicies(app: FastifyInstance): void {
   app.decorateRequest('authority', undefined);
   app.addHook('onRoute', (route) => {
     if (route.config?.policy === undefined) {
       throw new Error(`The route ${String(route.method)} ${route.url} declares no policy.`);
     }
   });
-  app.addHook('onRequest', async (request, reply) => {
-    if (request.routeOptions.config.policy !== 'bearer') return;
-    const authority = await authenticate(
-      auth,
-      findBearerToken(request) ?? findQueryToken(request, reply) ?? throwUnauthorized(),
-    );
-    const asUser = request.headers['as-user'];
-    request.authority = asUser === undefined ? authority : await impersonate(auth, authority, String(asUser));
-  });
+}
+
+/** Finds the authority of the token with which a `bearer` route is called. */
+export async function authenticateRequest(
+  auth: AuthContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<Authority> {
+  const token = findBearerToken(request) ?? findQueryToken(request, reply) ?? throwUnauthorized();
+  const authority = await authenticate(auth, token);
+  const asUser = request.headers['as-user'];
+  return asUser === undefined ? authority : impersonate(auth, authority, String(asUser));
 }
 
 /** Gets the user who calls a `bearer` route. */

@@ -29,31 +29,33 @@ export async function enableCors(
   { corsOrigins: origins, publicUrl }: Pick<HttpSettings, 'corsOrigins' | 'publicUrl'>,
 ): Promise<void> {
   const isAnyAllowed = origins.includes('*');
-  app.addHook('onRequest', async (request) => {
-    const { origin } = request.headers;
-    const ownOrigin = getOrigin(request, publicUrl && new URL(publicUrl).origin);
-    if (origin !== undefined && !isAnyAllowed && origin !== ownOrigin && !origins.includes(origin)) {
-      throw new ApiError('cors_origin_not_whitelisted', `The origin ${origin} is not listed in PARTWAY_CORS_ORIGINS.`);
-    }
-  });
-  app.addHook('onRequest', async (request, reply) => {
-    if (isBrowserPreflight(request)) reply.header('vary', 'Access-Control-Request-Headers');
-  });
+  const ownOrigin = publicUrl && new URL(publicUrl).origin;
+  const options: FastifyCorsOptions = {
+    origin: isAnyAllowed ? '*' : [...origins],
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS'],
+    exposedHeaders: EXPOSED_HEADERS,
+    maxAge: 86_400,
+    preflight: false,
+  };
   await app.register(cors, {
     hook: 'onRequest',
-    delegator: (request: FastifyRequest, callback: (error: Error | null, options: FastifyCorsOptions) => void) =>
-      callback(null, {
-        origin: isAnyAllowed ? '*' : [...origins],
-        methods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS'],
-        allowedHeaders: [...KNOWN_HEADERS, ...requestedHeaders(request)],
-        exposedHeaders: EXPOSED_HEADERS,
-        maxAge: 86_400,
-        preflight: isBrowserPreflight(request),
-      }),
+    delegator(request: FastifyRequest, callback: (error: Error | null, options: FastifyCorsOptions) => void) {
+      const { origin } = request.headers;
+      if (origin === undefined) return callback(null, options);
+      if (!isAnyAllowed && origin !== getOrigin(request, ownOrigin) && !origins.includes(origin)) {
+        return callback(originError(origin), options);
+      }
+      if (!isBrowserPreflight(request)) return callback(null, options);
+      callback(null, { ...options, allowedHeaders: [...KNOWN_HEADERS, ...requestedHeaders(request)], preflight: true });
+    },
   });
 }
 
-function isBrowserPreflight(request: FastifyRequest): boolean {
+function originError(origin: string): ApiError {
+  return new ApiError('cors_origin_not_whitelisted', `The origin ${origin} is not listed in PARTWAY_CORS_ORIGINS.`);
+}
+
+export function isBrowserPreflight(request: FastifyRequest): boolean {
   return (
     request.method === 'OPTIONS' &&
     request.headers.origin !== undefined &&

@@ -163,14 +163,12 @@ export class FairShare<Key> {
     refill(share, now, UNITS_PER_SECOND, MAX_UNITS);
     this.#shares.delete(key);
     this.#shares.set(key, share);
-    if (share.isUser) this.#recordActivity(share, now);
+    if (share.isUser) {
+      if (this.#latest.share !== share) this.#previousAt = this.#latest.at;
+      this.#latest = { share, at: now };
+    }
     if (known === undefined) this.#evict(now);
     return share;
-  }
-
-  #recordActivity(share: Share, now: number): void {
-    if (this.#latest.share !== share) this.#previousAt = this.#latest.at;
-    this.#latest = { share, at: now };
   }
 
   #evict(now: number): void {

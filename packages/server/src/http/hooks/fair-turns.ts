@@ -1,9 +1,8 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { networkFor } from '../../auth/login/log-in.ts';
 import type { Clock } from '../../time/clock.ts';
 import { createDisconnectSignal } from '../connections/disconnects.ts';
 import { eventLoopLoad, FairShare } from './fair-share.ts';
-import { isPart, isTokenRequest } from './rate-limit.ts';
 
 /** Bytes of JSON that cost about as much as a request without a body, because JSON is processed on the event loop. */
 const JSON_UNIT_BYTES = 32 * 1024;
@@ -14,18 +13,18 @@ const STREAM_UNIT_BYTES = 1024 * 1024;
  * Delays requests of the most active users while the server is busy (`FairShare`), before their bodies are read. Parts
  * and downloads never wait, because network and disk limit them, and neither do health checks.
  */
-export function enforceFairShare(app: FastifyInstance, fair: FairShare<string>): void {
-  app.addHook('onRequest', async (request, reply) => {
-    const key = shareKey(request);
-    if (key === undefined) return;
-    if (isPart(request)) fair.markActive(key);
-    else await fair.turn(key, 1 + bodyUnits(request), () => createDisconnectSignal(request, reply));
-  });
-  app.addHook('onSend', async (request, _reply, payload) => {
-    const key = shareKey(request);
-    if (key === undefined || typeof payload !== 'string') return;
-    fair.charge(key, payload.length / JSON_UNIT_BYTES);
-  });
+export async function takeTurn(fair: FairShare<string>, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  const key = shareKey(request);
+  if (key === undefined) return;
+  if (request.routeOptions.config.rate === 'part') fair.markActive(key);
+  else await fair.turn(key, 1 + bodyUnits(request), () => createDisconnectSignal(request, reply));
+}
+
+/** Charges the cost of a response. Responses to parts are too small to count, and downloads are streams. */
+export function chargeResponse(fair: FairShare<string>, request: FastifyRequest, payload: unknown): void {
+  if (typeof payload !== 'string' || request.routeOptions.config.rate === 'part') return;
+  const key = shareKey(request);
+  if (key !== undefined) fair.charge(key, payload.length / JSON_UNIT_BYTES);
 }
 
 /**
@@ -41,7 +40,7 @@ const USER = 'user ';
 function shareKey(request: FastifyRequest): string | undefined {
   const { authority } = request;
   if (authority !== undefined) return USER + authority.principal.userId;
-  return isTokenRequest(request) ? `address ${networkFor(request.ip)}` : undefined;
+  return request.routeOptions.config.rate === 'token' ? `address ${networkFor(request.ip)}` : undefined;
 }
 
 /** The cost of a body by its Content-Length, or without one, by the limit of the route. */

@@ -1,8 +1,11 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ApiError } from '../api-error.ts';
 
-/** Sends 404 for unknown URLs and 405 for unsupported methods, both as JSON: some clients retry any other response. */
-export function rejectUnknownRoutes(app: FastifyInstance): void {
+/**
+ * Records the routes of `app`. The returned check rejects requests without a route: with 404 for unknown URLs and 405 for
+ * unsupported methods, both as JSON, because some clients retry any other response.
+ */
+export function createRouteCheck(app: FastifyInstance): (request: FastifyRequest, reply: FastifyReply) => void {
   const routes = new Map<string, { pattern: RegExp; methods: Set<string> }>();
   app.addHook('onRoute', ({ url, method }) => {
     const route = routes.get(url) ?? { pattern: toPattern(url), methods: new Set() };
@@ -10,8 +13,7 @@ export function rejectUnknownRoutes(app: FastifyInstance): void {
     routes.set(url, route);
   });
   app.setNotFoundHandler(async () => {});
-  // Before the body is read, so that its size and type do not matter.
-  app.addHook('onRequest', async (request, reply) => {
+  return (request, reply) => {
     // The CORS plugin adds a route for all OPTIONS requests. It has already responded to browsers' preflights.
     if (!request.is404 && request.routeOptions.url !== '*') return;
     const path = request.url.split('?', 1)[0] ?? '';
@@ -20,7 +22,7 @@ export function rejectUnknownRoutes(app: FastifyInstance): void {
     const allowed = [...new Set(methods)].sort().join(', ');
     reply.header('allow', allowed);
     throw new ApiError('method_not_allowed', `This endpoint supports only ${allowed}.`);
-  });
+  };
 }
 
 /**

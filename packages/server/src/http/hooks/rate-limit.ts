@@ -1,7 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { networkFor } from '../../auth/login/log-in.ts';
 import { ApiError } from '../api-error.ts';
-import { getCaller } from './authenticate.ts';
 import type { RateLimiter } from './rate-limiter.ts';
 
 declare module 'fastify' {
@@ -12,6 +11,7 @@ declare module 'fastify' {
      * large bodies have none.
      */
     precheck?: (request: FastifyRequest) => void | Promise<void>;
+    rate?: RateKind;
   }
   interface FastifyRequest {
     /** The 429 that the request will get after its prechecks. */
@@ -21,48 +21,65 @@ declare module 'fastify' {
   }
 }
 
-/** Routes without a known user, whose rates are limited by address. */
-const TOKENS = /^(?:\/api)?\/oauth2\//;
-const DOWNLOADS = /^\/downloads\//;
+/** What a request counts as. Requests of routes without a known user are counted by address. */
+type RateKind = 'call' | 'upload' | 'part' | 'token' | 'download';
 
-/**
- * Counts all requests except health checks, including rejected ones, and throws `rate_limit_exceeded` with the time of
- * the next attempt. Parts count when they end, and only if they were not stored (`RateLimiter`). The order of errors is
- * always 401, 400 for malformed requests, 403 for limits of the user, then 429. A route declares checks before 429 as
- * `precheck`; without them, 429 comes first.
- */
-export function limitRates(app: FastifyInstance, rates: RateLimiter): void {
+/** Decorates requests, and determines what the requests of each route count as. */
+export function classifyRoutes(app: FastifyInstance): void {
   app.decorateRequest('rateError', undefined);
   app.decorateRequest('isWasted', true);
-  app.addHook('onRequest', async (request) => {
-    if (request.routeOptions.config.policy !== 'bearer') return countAnonymous(rates, request);
-    const { userId } = getCaller(request);
-    const counts = [
-      () => (isPart(request) ? rates.checkPart(userId) : rates.countCall(userId)),
-      () => beginsUpload(request) && rates.countUpload(userId),
-    ];
-    for (const count of counts) request.rateError = findRateError(count) ?? request.rateError;
-    if (request.rateError !== undefined && request.routeOptions.config.precheck === undefined) throw request.rateError;
+  app.addHook('onRoute', (route) => {
+    route.config = { ...route.config, rate: rateKind([route.method].flat(), route.url) };
   });
-  app.addHook('preHandler', async (request) => {
-    if (request.rateError === undefined) return;
-    await request.routeOptions.config.precheck?.(request);
-    throw request.rateError;
-  });
-  const countPart = async (request: FastifyRequest) => {
-    if (!request.isWasted || !isPart(request) || request.authority === undefined) return;
-    request.isWasted = false;
-    rates.countWastedPart(getCaller(request).userId);
-  };
-  app.addHook('onResponse', async (request, { statusCode }) => {
-    // Errors of the server do not count, and a 429 has already been counted.
-    if (statusCode < 500 && statusCode !== 429) await countPart(request);
-  });
-  app.addHook('onRequestAbort', countPart);
+}
+
+function rateKind(methods: readonly string[], url: string): RateKind {
+  if (methods.includes('PUT') && /\/upload_sessions\/:session_id$/.test(url)) return 'part';
+  if (methods.includes('POST') && /\/files(\/:file_id)?\/(content|upload_sessions)$/.test(url)) return 'upload';
+  if (/^(?:\/api)?\/oauth2\//.test(url)) return 'token';
+  return url.startsWith('/downloads/') ? 'download' : 'call';
+}
+
+/**
+ * Counts a request, including one that will be rejected, and throws `rate_limit_exceeded` with the time of the next attempt.
+ * Health checks do not count. Parts count when they end, and only if they were not stored (`countPart`). The order of errors
+ * is always 401, 400 for malformed requests, 403 for limits of the user, then 429. A route declares checks before 429 as
+ * `precheck`, and `throwRateError` runs them; without them, 429 comes first.
+ */
+export function limitRate(rates: RateLimiter, request: FastifyRequest): void {
+  const { authority } = request;
+  const { rate, precheck } = request.routeOptions.config;
+  if (authority === undefined) {
+    if (rate === 'token') rates.countTokenRequest(networkFor(request.ip));
+    else if (rate === 'download') rates.countDownload(networkFor(request.ip));
+    return;
+  }
+  const { userId } = authority.principal;
+  if (rate === 'part') {
+    rates.checkPart(userId);
+    return;
+  }
+  request.rateError = findRateError(() => rates.countCall(userId));
+  if (rate === 'upload') request.rateError = findRateError(() => rates.countUpload(userId)) ?? request.rateError;
+  if (request.rateError !== undefined && precheck === undefined) throw request.rateError;
+}
+
+/** Runs the prechecks of a request that is beyond the rate, then throws `rate_limit_exceeded`. */
+export async function throwRateError(request: FastifyRequest, rateError: ApiError): Promise<never> {
+  await request.routeOptions.config.precheck?.(request);
+  throw rateError;
+}
+
+/** Counts a part that ended and was not stored. Errors of the server do not count, and a 429 has already been counted. */
+export function countPart(rates: RateLimiter, request: FastifyRequest, status?: number): void {
+  if (!request.isWasted || request.authority === undefined || request.routeOptions.config.rate !== 'part') return;
+  if (status !== undefined && (status >= 500 || status === 429)) return;
+  request.isWasted = false;
+  rates.countWastedPart(request.authority.principal.userId);
 }
 
 /** Returns the error that `count` throws, or undefined if the request is within the rate. */
-function findRateError(count: () => unknown): ApiError | undefined {
+function findRateError(count: () => void): ApiError | undefined {
   try {
     count();
     return undefined;
@@ -70,23 +87,4 @@ function findRateError(count: () => unknown): ApiError | undefined {
     if (error instanceof ApiError) return error;
     throw error;
   }
-}
-
-function countAnonymous(rates: RateLimiter, request: FastifyRequest): void {
-  if (isTokenRequest(request)) rates.countTokenRequest(networkFor(request.ip));
-  else if (DOWNLOADS.test(request.routeOptions.url ?? '')) rates.countDownload(networkFor(request.ip));
-}
-
-/** Whether this is a request for a token or a login. */
-export function isTokenRequest({ routeOptions }: FastifyRequest): boolean {
-  return TOKENS.test(routeOptions.url ?? '');
-}
-
-/** Whether this request uploads a part. */
-export function isPart({ method, routeOptions }: FastifyRequest): boolean {
-  return method === 'PUT' && /\/upload_sessions\/:session_id$/.test(routeOptions.url ?? '');
-}
-
-function beginsUpload({ method, routeOptions }: FastifyRequest): boolean {
-  return method === 'POST' && /\/files(\/:file_id)?\/(content|upload_sessions)$/.test(routeOptions.url ?? '');
 }

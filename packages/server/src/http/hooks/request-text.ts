@@ -1,5 +1,4 @@
 import { isStorableText, NOT_STORABLE } from '@partway/protocol/text';
-import type { FastifyInstance } from 'fastify';
 import { ApiError } from '../api-error.ts';
 
 /**
@@ -19,11 +18,6 @@ export function checkTexts(value: unknown, subject: string): void {
       }
     }
   }
-}
-
-/** Applies `checkTexts` to the query of every request. Parameters in the path are IDs, which have stricter checks. */
-export function checkQueryTexts(app: FastifyInstance): void {
-  app.addHook('onRequest', async ({ query }) => checkTexts(query, 'The query'));
 }
 
 function notStorableError(subject: string): ApiError {

@@ -32,13 +32,8 @@ export function bearerPolicy(
 /** The path parameters whose meaning is known. Restricted tokens cannot be used for users, who are not items. */
 const KNOWN_PARAMETERS = ['file_id', 'folder_id', 'session_id', 'version_id', 'user_id'];
 
-/**
- * Enforces the permissions and restrictions of tokens, before a handler runs. First the permission that the route
- * declares, which the token and the user's status must include; then the file, folder or session in the path; then the
- * folder in the JSON body (`parent.id`, `folder_id`). A restricted token gets 404 for other items, as if they did not
- * exist, and 403 `insufficient_scope` if it lacks a permission or the request contains no item.
- */
-export function enforceScopes(app: FastifyInstance, auth: AuthContext): void {
+/** Requires a permission of every `bearer` route, and known parameters, or the server does not start. */
+export function requirePermissions(app: FastifyInstance): void {
   app.addHook('onRoute', ({ url, method, config }) => {
     if (config?.policy !== 'bearer') return;
     if (config.permission === undefined) {
@@ -50,30 +45,41 @@ export function enforceScopes(app: FastifyInstance, auth: AuthContext): void {
       }
     }
   });
-  app.addHook('onRequest', async (request) => {
-    const { policy, permission } = request.routeOptions.config;
-    if (policy !== 'bearer') return;
-    const authority = getAuthority(request);
-    if (permission === undefined || !hasPermission(authority, permission)) throw insufficientScopeError(permission);
-    if (!statusAllows(authority.principal.status, permission)) {
-      throw userStatusError(authority.principal.status, permission);
-    }
-    await checkPath(auth, request, authority);
-  });
-  app.addHook('preHandler', async (request) => {
-    const { policy, permission, restriction } = request.routeOptions.config;
-    if (policy !== 'bearer') return;
-    const authority = getAuthority(request);
-    if (permission === 'rename' && hasOtherChanges(request.body) && !hasPermission(authority, 'change')) {
-      throw insufficientScopeError('change');
-    }
-    if (authority.restrictedTo === undefined) return;
-    const idsInBody = listIdsInBody(request.body);
-    for (const id of idsInBody) await checkItem(auth, authority, id);
-    const hasNoItem =
-      idsInBody.length === 0 && listIdsInPath(request).length === 0 && findSessionParam(request) === undefined;
-    if (hasNoItem && restriction === undefined) throw insufficientScopeError(permission);
-  });
+}
+
+/**
+ * Enforces the permission that a `bearer` route declares, which the token and the user's status must include, and then the
+ * restriction of the token, for the file, folder or session in the path. A restricted token gets 404 for other items, as if
+ * they did not exist.
+ */
+export async function checkPermission(auth: AuthContext, request: FastifyRequest, authority: Authority): Promise<void> {
+  const { permission } = request.routeOptions.config;
+  if (permission === undefined || !hasPermission(authority, permission)) throw insufficientScopeError(permission);
+  if (!statusAllows(authority.principal.status, permission)) {
+    throw userStatusError(authority.principal.status, permission);
+  }
+  if (authority.restrictedTo !== undefined) await checkPath(auth, request, authority);
+}
+
+/**
+ * Enforces permissions and restrictions that depend on the JSON body (`parent.id`, `folder_id`). A restricted token gets
+ * 403 `insufficient_scope` if the request contains no item.
+ */
+export async function checkBodyPermission(
+  auth: AuthContext,
+  request: FastifyRequest,
+  authority: Authority,
+): Promise<void> {
+  const { permission, restriction } = request.routeOptions.config;
+  if (permission === 'rename' && hasOtherChanges(request.body) && !hasPermission(authority, 'change')) {
+    throw insufficientScopeError('change');
+  }
+  if (authority.restrictedTo === undefined) return;
+  const idsInBody = listIdsInBody(request.body);
+  for (const id of idsInBody) await checkItem(auth, authority, id);
+  const hasNoItem =
+    idsInBody.length === 0 && listIdsInPath(request).length === 0 && findSessionParam(request) === undefined;
+  if (hasNoItem && restriction === undefined) throw insufficientScopeError(permission);
 }
 
 /**
@@ -85,7 +91,6 @@ export function assertWithinRestriction(auth: AuthContext, request: FastifyReque
 }
 
 async function checkPath(auth: AuthContext, request: FastifyRequest, authority: Authority): Promise<void> {
-  if (authority.restrictedTo === undefined) return;
   for (const id of listIdsInPath(request)) await checkItem(auth, authority, id);
   const session = findSessionParam(request);
   if (session !== undefined) await checkSession(auth, authority, session);

@@ -1,20 +1,18 @@
 import type { IncomingMessage } from 'node:http';
 import { parse } from 'content-type';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 
 const declaredTypes = new WeakMap<IncomingMessage, string>();
 
 /**
- * Hides the Content-Type of requests from Fastify, which rejects types that it cannot parse. Routes decide how to parse
+ * Hides the Content-Type of a request from Fastify, which rejects types that it cannot parse. Routes decide how to parse
  * their bodies, and call `getContentType` if they need the declared type.
  */
-export function hideContentTypes(app: FastifyInstance): void {
-  app.addHook('onRequest', async ({ raw }) => {
-    const { 'content-type': type } = raw.headers;
-    if (type === undefined) return;
-    declaredTypes.set(raw, type);
-    delete raw.headers['content-type'];
-  });
+export function hideContentType({ raw }: FastifyRequest): void {
+  const { 'content-type': type } = raw.headers;
+  if (type === undefined) return;
+  declaredTypes.set(raw, type);
+  delete raw.headers['content-type'];
 }
 
 /** Gets the declared type in lowercase and its parameters. Invalid parts of the header are left out. */

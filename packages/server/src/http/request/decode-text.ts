@@ -1,6 +1,5 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 import { TextDecoder } from 'node:util';
-import type { FastifyInstance } from 'fastify';
 import { ApiError } from '../api-error.ts';
 
 /** Unsupported charsets in which bytes below 0x80 are not ASCII. */
@@ -65,19 +64,14 @@ function detectUtf16([first, second]: Uint8Array): string {
 const ASCII = /^[\x21-\x7e]*$/;
 
 /**
- * Rejects URLs whose query is not percent-encoded UTF-8. The query parser would replace invalid bytes or leave them
+ * Rejects a URL whose query is not percent-encoded UTF-8. The query parser would replace invalid bytes or leave them
  * encoded, and the response would be about another text than the client meant.
  */
-export function rejectUndecodableQueries(app: FastifyInstance): void {
-  app.addHook('onRequest', async ({ url }) => {
-    if (!ASCII.test(url))
-      throw new ApiError(
-        'bad_request',
-        'The URL contains characters that are not ASCII. Percent-encode them as UTF-8.',
-      );
-    const start = url.indexOf('?');
-    if (start >= 0) checkPercentEncoding(url.slice(start + 1), 'The query');
-  });
+export function checkUrlText(url: string): void {
+  if (!ASCII.test(url))
+    throw new ApiError('bad_request', 'The URL contains characters that are not ASCII. Percent-encode them as UTF-8.');
+  const start = url.indexOf('?');
+  if (start >= 0) checkPercentEncoding(url.slice(start + 1), 'The query');
 }
 
 /** Parses a form or a query. Throws `bad_request` if it is not percent-encoded UTF-8. */
