@@ -3,7 +3,7 @@ import type { Kysely, Transaction } from 'kysely';
 import type { Tables, VersionRow } from '../database/schema.ts';
 import { DomainError } from '../errors.ts';
 import type { BlobStore, StagedBlob } from '../storage/blob-store.ts';
-import { inBatches } from '../util/chunks.ts';
+import { inBatches, splitIntoBatches } from '../util/batches.ts';
 import type { FileContext } from './context.ts';
 import { chargeSpace } from './quota.ts';
 import { lockTree } from './tree.ts';
@@ -164,9 +164,6 @@ export async function discardBlob(
   await deleteBlobRows(db, [blob]);
 }
 
-/** Well below the maximum number of parameters of a statement in any database. */
-const BATCH = 500;
-
 /**
  * Removes blobs of deleted versions, unless other versions reference them. Call this after the deletion has committed:
  * a blob without references then can never get one again, because copies are made from versions.
@@ -178,9 +175,7 @@ export async function deleteUnreferencedBlobs({ db, blobs }: FileContext, blobId
   const referenced = new Set(rows.map((row) => row.blob_id));
   const unreferenced = blobIds.filter((id) => !referenced.has(id));
   for (const id of unreferenced) await blobs.remove(id);
-  for (let from = 0; from < unreferenced.length; from += BATCH) {
-    await deleteBlobRows(db, unreferenced.slice(from, from + BATCH));
-  }
+  for (const batch of splitIntoBatches(unreferenced)) await deleteBlobRows(db, batch);
 }
 
 /**

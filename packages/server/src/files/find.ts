@@ -2,7 +2,7 @@ import type { ItemId, UserId, VersionId } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
 import type { ItemKind, ItemRow, Tables, UserRow, VersionRow } from '../database/schema.ts';
 import { DomainError } from '../errors.ts';
-import { inBatches } from '../util/chunks.ts';
+import { inBatches } from '../util/batches.ts';
 import type { FileContext } from './context.ts';
 
 // Most finders also return items in the trash: callers check `trashed_at` if that matters.

@@ -1,7 +1,7 @@
 import type { ItemId } from '@partway/protocol/ids';
 import { type Kysely, sql } from 'kysely';
 import type { ItemRow, Tables } from '../database/schema.ts';
-import { inBatches } from '../util/chunks.ts';
+import { inBatches } from '../util/batches.ts';
 import { type FileEntry, type FolderEntry, findPath, findUsers, type PathFolder } from './find.ts';
 import { findVersions } from './versions.ts';
 

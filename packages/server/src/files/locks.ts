@@ -3,7 +3,7 @@ import type { Kysely, Transaction } from 'kysely';
 import type { Tables } from '../database/schema.ts';
 import { newId } from '../database/values.ts';
 import { DomainError } from '../errors.ts';
-import { inBatches } from '../util/chunks.ts';
+import { inBatches } from '../util/batches.ts';
 import type { NamedUser } from './find.ts';
 
 export interface Lock {

@@ -5,7 +5,7 @@ import type { Kysely, Transaction } from 'kysely';
 import type { ItemRow, Tables, VersionRow } from '../database/schema.ts';
 import { newId } from '../database/values.ts';
 import { DomainError } from '../errors.ts';
-import { inBatches } from '../util/chunks.ts';
+import { inBatches } from '../util/batches.ts';
 import { checkPlace } from './check-place.ts';
 import type { FileContext } from './context.ts';
 import { findVersion } from './find.ts';

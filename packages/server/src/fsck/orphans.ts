@@ -3,6 +3,7 @@ import type { Kysely } from 'kysely';
 import type { Tables } from '../database/schema.ts';
 import type { StoredBlob } from '../storage/blob-store.ts';
 import { findExplainedBlobs } from '../uploads/session-store.ts';
+import { collectBatches } from '../util/batches.ts';
 import type { FsckContext } from './context.ts';
 
 const BATCH = 100;
@@ -15,23 +16,15 @@ export async function checkOrphans(check: FsckContext): Promise<{ young: number 
   const { blobs, clock, grace } = check;
   const ages = { oldEnough: clock.fileExpiryTime() - grace, newestRow: await newestRow(check.db) };
   let young = 0;
-  let batch: StoredBlob[] = [];
-  for await (const stored of blobs.list()) {
-    batch.push(stored);
-    if (batch.length < BATCH) continue;
-    young += await checkBatch(check, batch, ages);
-    batch = [];
-  }
-  young += await checkBatch(check, batch, ages);
+  for await (const batch of collectBatches(blobs.list(), BATCH)) young += await checkBatch(check, batch, ages);
   return { young };
 }
 
 async function checkBatch(
   check: FsckContext,
-  batch: StoredBlob[],
+  batch: readonly StoredBlob[],
   { oldEnough, newestRow }: { oldEnough: Millis; newestRow: Millis },
 ): Promise<number> {
-  if (batch.length === 0) return 0;
   const { db, blobs, found } = check;
   const explained = await findExplainedBlobs(
     db,

@@ -2,6 +2,7 @@ import type { BlobId, Millis } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
 import type { Tables } from '../database/schema.ts';
 import type { FoundBlob } from '../storage/blob-store.ts';
+import { collectBatches } from '../util/batches.ts';
 import type { UploadContext } from './context.ts';
 import { findExplainedBlobs } from './session-store.ts';
 
@@ -42,36 +43,30 @@ export class OrphanScan {
    * @returns The number of orphans that it removed.
    */
   async run({ budget = Number.POSITIVE_INFINITY, signal }: { budget?: Millis; signal?: AbortSignal } = {}) {
-    const { blobs, clock, db } = this.#context;
-    const end = clock.monotonic() + budget;
-    const lastSection = blobs.parts() - 1;
+    const { clock, db } = this.#context;
+    const found = this.#scanSections(clock.monotonic() + budget, signal);
+    let removed = 0;
     this.#newOrphans = 0;
     // A batch can include blobs of several sections, so that small sections do not cost a query each.
-    const batches = new Batches<FoundBlob>(BATCH);
-    let removed = await this.#scanSection(0, batches);
-    for (let scanned = 0; scanned < lastSection && clock.monotonic() < end; scanned++) {
-      signal?.throwIfAborted();
-      removed += await this.#scanSection(this.#nextSection, batches);
-      this.#nextSection = this.#nextSection === lastSection ? 1 : this.#nextSection + 1;
-    }
-    removed += await this.#checkBatch(batches.rest());
+    for await (const batch of collectBatches(found, BATCH)) removed += await this.#checkBatch(batch);
     if (this.#newOrphans > 0) this.#rules.onFound?.(this.#newOrphans, clock.lifetimesFrom() + this.#rules.retention);
     await deleteObsoleteRows(db, clock.expiryTime() - this.#rules.retention - ROW_LIFETIME);
     return removed;
   }
 
-  async #scanSection(section: number, batches: Batches<FoundBlob>): Promise<number> {
-    let removed = 0;
-    for await (const found of this.#context.blobs.find(section)) {
-      const batch = batches.add(found);
-      if (batch !== undefined) removed += await this.#checkBatch(batch);
+  async *#scanSections(end: Millis, signal: AbortSignal | undefined): AsyncGenerator<FoundBlob, void, undefined> {
+    const { blobs, clock } = this.#context;
+    const lastSection = blobs.parts() - 1;
+    yield* blobs.find(0);
+    for (let scanned = 0; scanned < lastSection && clock.monotonic() < end; scanned++) {
+      signal?.throwIfAborted();
+      yield* blobs.find(this.#nextSection);
+      this.#nextSection = this.#nextSection === lastSection ? 1 : this.#nextSection + 1;
     }
-    return removed;
   }
 
   /** Checks the blobs in flight before the rows: a blob that gets its row in between must not count as an orphan. */
   async #checkBatch(batch: readonly FoundBlob[]): Promise<number> {
-    if (batch.length === 0) return 0;
     const { db, blobs, inFlight, clock } = this.#context;
     const candidates = batch.filter((found) => !inFlight.has(found.blob));
     const explained = await findExplainedBlobs(db, getIds(candidates));
@@ -132,26 +127,4 @@ async function deleteObsoleteRows(db: Kysely<Tables>, before: Millis): Promise<v
       ]),
     )
     .execute();
-}
-
-/** Collects single items into batches. */
-class Batches<T> {
-  readonly #size: number;
-  #items: T[] = [];
-
-  constructor(size: number) {
-    this.#size = size;
-  }
-
-  /** Returns a batch if this item completes it. */
-  add(item: T): T[] | undefined {
-    this.#items.push(item);
-    return this.#items.length < this.#size ? undefined : this.rest();
-  }
-
-  rest(): T[] {
-    const items = this.#items;
-    this.#items = [];
-    return items;
-  }
 }

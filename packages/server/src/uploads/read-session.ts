@@ -1,6 +1,7 @@
 import type { Millis, SessionId, UserId } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
 import type { Tables } from '../database/schema.ts';
+import { inBatches } from '../util/batches.ts';
 import type { UploadContext } from './context.ts';
 import { getOwnSession } from './find-session.ts';
 import { type Part, type Session, sessionFromRow } from './session.ts';
@@ -66,16 +67,13 @@ export async function listSessions(
 }
 
 async function countStored(db: Kysely<Tables>, sessions: SessionId[]): Promise<Map<SessionId, number>> {
-  const counts: { session_id: SessionId; stored: number | string | bigint }[] = [];
-  for (let from = 0; from < sessions.length; from += COUNT_BATCH) {
-    counts.push(
-      ...(await db
-        .selectFrom('parts')
-        .select((row) => ['session_id', row.fn.countAll().as('stored')])
-        .where('session_id', 'in', sessions.slice(from, from + COUNT_BATCH))
-        .groupBy('session_id')
-        .execute()),
-    );
-  }
+  const countBatch = (batch: readonly SessionId[]) =>
+    db
+      .selectFrom('parts')
+      .select((row) => ['session_id', row.fn.countAll().as('stored')])
+      .where('session_id', 'in', batch)
+      .groupBy('session_id')
+      .execute();
+  const counts = await inBatches(sessions, countBatch, COUNT_BATCH);
   return new Map(counts.map(({ session_id: id, stored }) => [id, Number(stored)]));
 }

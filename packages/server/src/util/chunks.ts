@@ -41,18 +41,3 @@ export function freeChunk(chunk: Uint8Array): void {
   // Small chunks share a buffer from Node's pool, which must stay.
   if (chunk.byteLength === buffer.byteLength && buffer instanceof ArrayBuffer) buffer.transfer(0);
 }
-
-/** Calls `query` with batches of `keys`, one after the other, and returns all rows. */
-export async function inBatches<Key, Row>(
-  keys: readonly Key[],
-  query: (batch: readonly Key[]) => Promise<Row[]>,
-): Promise<Row[]> {
-  const rows: Row[] = [];
-  for (let from = 0; from < keys.length; from += BATCH_KEYS) {
-    rows.push(...(await query(keys.slice(from, from + BATCH_KEYS))));
-  }
-  return rows;
-}
-
-/** Well below the maximum number of parameters in a statement of any database. */
-const BATCH_KEYS = 500;

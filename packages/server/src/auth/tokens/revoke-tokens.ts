@@ -1,6 +1,7 @@
 import type { UserId } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
 import type { Tables } from '../../database/schema.ts';
+import { inBatches } from '../../util/batches.ts';
 
 // All functions return the hashes of the revoked access tokens, which callers delete from the token cache.
 
@@ -44,16 +45,10 @@ async function deleteReturning(
   column: 'token_sha256' | 'parent_sha256',
   values: readonly string[],
 ): Promise<string[]> {
-  const deleted: string[] = [];
-  for (let from = 0; from < values.length; from += BATCH) {
-    const rows = await db
-      .deleteFrom('access_tokens')
-      .where(column, 'in', values.slice(from, from + BATCH))
-      .returning('token_sha256')
-      .execute();
-    deleted.push(...rows.map((row) => row.token_sha256));
-  }
-  return deleted;
+  const deleted = await inBatches(values, (batch) =>
+    db.deleteFrom('access_tokens').where(column, 'in', batch).returning('token_sha256').execute(),
+  );
+  return deleted.map((row) => row.token_sha256);
 }
 
 async function deleteTokens(db: Kysely<Tables>, owner: { grant_id: string } | { user_id: UserId }): Promise<string[]> {
@@ -74,6 +69,3 @@ async function deleteTokens(db: Kysely<Tables>, owner: { grant_id: string } | { 
   }
   return deleted;
 }
-
-/** Well below the maximum number of parameters of a statement in any database. */
-const BATCH = 500;

@@ -3,7 +3,7 @@ import { foldCase } from '@partway/protocol/text';
 import type { Transaction } from 'kysely';
 import type { Tables, UserRole, UserRow } from '../../database/schema.ts';
 import { DomainError } from '../../errors.ts';
-import { inBatches } from '../../util/chunks.ts';
+import { inBatches } from '../../util/batches.ts';
 import type { AuthContext } from '../context.ts';
 import { assertAdministers } from '../users/administrator.ts';
 import { revokeUserTokens } from './revoke-tokens.ts';

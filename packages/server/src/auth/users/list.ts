@@ -2,7 +2,7 @@ import type { UserId } from '@partway/protocol/ids';
 import { foldCase } from '@partway/protocol/text';
 import { type Kysely, sql } from 'kysely';
 import type { Tables, UserRole, UserRow, UserSpaceRow } from '../../database/schema.ts';
-import { inBatches } from '../../util/chunks.ts';
+import { inBatches } from '../../util/batches.ts';
 import { DEVELOPER_LOGIN } from './developer.ts';
 
 /** A user with their counters, and the ID of the app whose service user they are. */

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Millis, NodeId, SessionId, Sha1 } from '@partway/protocol/ids';
 import { DigestStateUnusableError } from '../../hash-workers/resumable-pool.ts';
+import { splitIntoBatches } from '../../util/batches.ts';
 import { deleteStagedBytes } from '../end-session.ts';
 import { sessionNotFoundError } from '../find-session.ts';
 import type { Session, StoredPart } from '../session.ts';
@@ -199,8 +200,7 @@ export class DistributedHasher implements Hasher {
   /** Called when messages may have been missed. Reads the checkpoints of all sessions of which this node has parts. */
   async #resumeAll(): Promise<void> {
     const sessions = [...this.#sessions.values()].filter(({ localParts }) => localParts.size > 0);
-    for (let from = 0; from < sessions.length; from += 100) {
-      const batch = sessions.slice(from, from + 100);
+    for (const batch of splitIntoBatches(sessions, 100)) {
       const checkpoints = await findHashCheckpoints(
         this.#deps.db,
         batch.map(({ session }) => session.id),
