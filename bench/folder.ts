@@ -22,7 +22,7 @@ import { DEFAULT_LIMITS } from '../packages/server/src/limits.ts';
 import { openDiskStore } from '../packages/server/src/storage/disk/disk-store.ts';
 import { InFlightBlobs } from '../packages/server/src/storage/in-flight.ts';
 import { GuardedClock } from '../packages/server/src/time/clock.ts';
-import { Turns } from '../packages/server/src/util/turns.ts';
+import { SerialQueue } from '../packages/server/src/util/keyed-queue.ts';
 import { leftoverFolder } from '../test/support/leftovers.ts';
 import { median, saveResults } from './support.ts';
 
@@ -45,7 +45,7 @@ const files: FileContext = {
   clock: new GuardedClock(),
   maxFileSize: 1e9,
   limits: DEFAULT_LIMITS,
-  turns: new Turns(),
+  treeBatches: new SerialQueue(),
 };
 const owner = await addUser(db, { login: 'bench', name: 'Bench', now: Date.now() });
 

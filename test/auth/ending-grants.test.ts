@@ -16,7 +16,7 @@ import { terminateSessions } from '../../packages/server/src/auth/tokens/termina
 import { changePassword } from '../../packages/server/src/auth/users/change-password.ts';
 import { deleteUser } from '../../packages/server/src/auth/users/delete.ts';
 import { updateUser } from '../../packages/server/src/auth/users/update.ts';
-import { Turns } from '../../packages/server/src/util/turns.ts';
+import { SerialQueue } from '../../packages/server/src/util/keyed-queue.ts';
 import { type AuthFixture, grantError, openAuthFixture, REDIRECT, signAssertion } from './auth-fixture.ts';
 
 let fixture: AuthFixture;
@@ -160,7 +160,7 @@ for (const [way, begin] of Object.entries(WAYS)) {
       'their user is deleted': async () => {
         const deps = { auth: fixture.access } as unknown as Parameters<typeof deleteUser>[0];
         // The user owns nothing, so no store of bytes is asked.
-        Object.assign(deps, { files: { ...fixture.access, turns: new Turns() }, uploads: fixture.access });
+        Object.assign(deps, { files: { ...fixture.access, treeBatches: new SerialQueue() }, uploads: fixture.access });
         await deleteUser(deps, fixture.user.id, { force: true, by: 'admin' });
       },
     })) {

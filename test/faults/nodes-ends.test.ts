@@ -6,7 +6,7 @@ import type { BlobStore } from '../../packages/server/src/storage/blob-store.ts'
 import { collectGarbage } from '../../packages/server/src/uploads/collect-garbage.ts';
 import { abortSession, expireSessions } from '../../packages/server/src/uploads/end-session.ts';
 import { findSession } from '../../packages/server/src/uploads/session-store.ts';
-import { Turns } from '../../packages/server/src/util/turns.ts';
+import { SerialQueue } from '../../packages/server/src/util/keyed-queue.ts';
 import { collect } from '../conformance/content-samples.ts';
 import { stopPostgres } from '../database/postgres-database.ts';
 import { noPostgres } from '../engines/postgres.ts';
@@ -225,7 +225,7 @@ async function sendWhole(node: Node, bytes: AsyncIterable<Uint8Array> | Buffer) 
     maxFileSize: limits.maxFileSize,
     userQuota: undefined,
     limits,
-    turns: new Turns(),
+    treeBatches: new SerialQueue(),
   };
   const { id: caller, root_id: folderId } = node.owner;
   const body = Buffer.isBuffer(bytes) ? oneChunk(bytes) : bytes;

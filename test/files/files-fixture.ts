@@ -11,7 +11,7 @@ import type { Published } from '../../packages/server/src/files/publish.ts';
 import { DEFAULT_LIMITS } from '../../packages/server/src/limits.ts';
 import type { BlobStore, StoredBlob } from '../../packages/server/src/storage/blob-store.ts';
 import { InFlightBlobs } from '../../packages/server/src/storage/in-flight.ts';
-import { Turns } from '../../packages/server/src/util/turns.ts';
+import { SerialQueue } from '../../packages/server/src/util/keyed-queue.ts';
 import { collect } from '../conformance/content-samples.ts';
 import { type Fault, faulty } from '../faults/faulty.ts';
 import { leftoverFolder } from '../support/leftovers.ts';
@@ -81,7 +81,7 @@ export async function openFilesFixture(plan: readonly Fault<BlobStore>[] = []): 
     clock,
     maxFileSize: 1_000,
     limits: { ...DEFAULT_LIMITS },
-    turns: new Turns(),
+    treeBatches: new SerialQueue(),
   });
 }
 

@@ -5,7 +5,7 @@ import type { ItemRow } from '../../packages/server/src/database/schema.ts';
 import { newId } from '../../packages/server/src/database/values.ts';
 import type { FileContext } from '../../packages/server/src/files/context.ts';
 import { newItemRow } from '../../packages/server/src/files/items.ts';
-import { Turns } from '../../packages/server/src/util/turns.ts';
+import { SerialQueue } from '../../packages/server/src/util/keyed-queue.ts';
 import { sentStatements } from '../support/sent-statements.ts';
 import type { FilesFixture } from './files-fixture.ts';
 
@@ -68,7 +68,7 @@ export const LARGE = 450 + 250 + 1;
 /** The house whose long operations call `between` after each batch, before the next one may begin. */
 export function betweenBatches(fixture: FilesFixture, between: (batch: number) => Promise<void>): FilesFixture {
   let batches = 0;
-  class Watched extends Turns {
+  class Watched extends SerialQueue {
     override async run<T>(batch: () => Promise<T>): Promise<T> {
       const result = await super.run(batch);
       batches += 1;
@@ -76,7 +76,7 @@ export function betweenBatches(fixture: FilesFixture, between: (batch: number) =
       return result;
     }
   }
-  return fixture.withFiles({ ...fixture.files, turns: new Watched() });
+  return fixture.withFiles({ ...fixture.files, treeBatches: new Watched() });
 }
 
 /** The largest number of rows that one statement of `act` writes, and how many statements there are. */

@@ -7,7 +7,7 @@ import type { BlobStore } from '../../packages/server/src/storage/blob-store.ts'
 import { StorageError } from '../../packages/server/src/storage/errors.ts';
 import { checkUploadLimits, createSession } from '../../packages/server/src/uploads/create-session.ts';
 import { findSession } from '../../packages/server/src/uploads/session-store.ts';
-import { Turns } from '../../packages/server/src/util/turns.ts';
+import { SerialQueue } from '../../packages/server/src/util/keyed-queue.ts';
 import { collect } from '../conformance/content-samples.ts';
 import type { Fault } from '../faults/faulty.ts';
 import { openUploadFixture, type UploadFixture } from './upload-fixture.ts';
@@ -185,5 +185,5 @@ async function countBlobRows({ uploads }: UploadFixture): Promise<number> {
 }
 
 function filesOf({ uploads }: UploadFixture) {
-  return { ...uploads, turns: new Turns(), maxFileSize: uploads.limits.maxFileSize, userQuota: undefined };
+  return { ...uploads, treeBatches: new SerialQueue(), maxFileSize: uploads.limits.maxFileSize, userQuota: undefined };
 }

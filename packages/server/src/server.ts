@@ -34,8 +34,7 @@ import { deleteUnreferenced, discardBlobsOfEndedProcesses } from './uploads/dele
 import { expireSessions } from './uploads/end-session.ts';
 import { OrphanScan } from './uploads/orphan-scan.ts';
 import { PartLocks } from './uploads/part-locks.ts';
-import { KeyedQueue } from './util/keyed-queue.ts';
-import { Turns } from './util/turns.ts';
+import { KeyedQueue, SerialQueue } from './util/keyed-queue.ts';
 
 /** A commit answers 202 after this time. Some clients time out after 60 s. */
 const COMMIT_TIMEOUT: Millis = 45_000;
@@ -126,7 +125,16 @@ export async function startServer(config: Config, clock = new GuardedClock()): P
     limits: { ...limits, partSize, minFileSize: minSessionSize, maxFileSize, userQuota, sessionLifetime },
     clock,
   };
-  const fileContext: FileContext = { db, blobs, inFlight, clock, maxFileSize, userQuota, limits, turns: new Turns() };
+  const fileContext: FileContext = {
+    db,
+    blobs,
+    inFlight,
+    clock,
+    maxFileSize,
+    userQuota,
+    limits,
+    treeBatches: new SerialQueue(),
+  };
   // With several nodes, another node may be writing these blobs; they are deleted when their lease expires.
   if (url === undefined) await discardBlobsOfEndedProcesses(uploads);
   const readiness = new Readiness(createProbes(aside, store), {

@@ -4,7 +4,7 @@ import type { Limits } from '../limits.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
 import type { InFlightBlobs } from '../storage/in-flight.ts';
 import type { Clock } from '../time/clock.ts';
-import type { Turns } from '../util/turns.ts';
+import type { SerialQueue } from '../util/keyed-queue.ts';
 
 /** Dependencies shared by the operations on files and folders. */
 export interface FileContext {
@@ -17,6 +17,9 @@ export interface FileContext {
   /** Default quota, in bytes, for users without their own; undefined for no limit. */
   userQuota?: number | undefined;
   limits: Limits;
-  /** Runs the batches of long operations one at a time. */
-  turns: Turns;
+  /**
+   * Runs the batches of all long operations one at a time. Other requests therefore wait for one batch at most, no matter
+   * how many trees are being copied and deleted.
+   */
+  treeBatches: SerialQueue;
 }

@@ -129,7 +129,7 @@ export async function removeTree(
 ): Promise<boolean> {
   for (let batch = 0; !removal.isDone; batch++) {
     if (batch === batches || signal?.aborted) return false;
-    const blobIds = await context.turns.run(() =>
+    const blobIds = await context.treeBatches.run(() =>
       context.db.transaction().execute(async (tx) => {
         await lockTree(tx, job.owner_id);
         await renewJob(tx, job, context.clock.lifetimesFrom());

@@ -14,3 +14,13 @@ export class KeyedQueue<Key> {
     }
   }
 }
+
+/** Runs tasks one at a time, in order. */
+export class SerialQueue {
+  readonly #queue = new KeyedQueue<'all'>();
+
+  /** Settles as `task` does. A task that fails does not block the next one. */
+  run<T>(task: () => Promise<T>): Promise<T> {
+    return this.#queue.run('all', task);
+  }
+}

@@ -1,4 +1,5 @@
 import { nameKey } from '@partway/protocol/names';
+import { KeyedQueue } from '@partway/server/util/keyed-queue';
 import type { UploadFolder } from './upload-folder.ts';
 
 /**
@@ -6,15 +7,8 @@ import type { UploadFolder } from './upload-folder.ts';
  * and in the numbers that `rename` adds. Work for all other files runs concurrently.
  */
 export function serializeByName(): (folder: UploadFolder, name: string, work: () => Promise<void>) => Promise<void> {
-  const last = new Map<string, Promise<void>>();
-  return (folder, name, work) => {
-    const key = `${folder.key}/${nameKey(stripNumbers(name))}`;
-    const task = (last.get(key) ?? Promise.resolve()).then(work).finally(() => {
-      if (last.get(key) === task) last.delete(key);
-    });
-    last.set(key, task);
-    return task;
-  };
+  const queue = new KeyedQueue<string>();
+  return (folder, name, work) => queue.run(`${folder.key}/${nameKey(stripNumbers(name))}`, work);
 }
 
 /** Returns `report.pdf` for `report (2).pdf`, and for `report (2) (1).pdf`. */

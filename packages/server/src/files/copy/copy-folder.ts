@@ -50,9 +50,9 @@ interface StartedCopy {
  * `quota-exceeded`, `limit-exceeded`, `blocked`, and `unavailable` if the copy was inactive for too long.
  */
 export async function copyFolder(context: FileContext, request: FolderToCopy): Promise<ItemRow> {
-  const { db, limits, turns } = context;
+  const { db, limits, treeBatches } = context;
   const size = await measureTree(db, request.folderId, { max: limits.copyItems });
-  const { started, progress, folder } = await turns.run(() =>
+  const { started, progress, folder } = await treeBatches.run(() =>
     db.transaction().execute(async (tx) => {
       const started = await startCopy(context, tx, request, size);
       const tree = new TreeCopy({ from: request.folderId, to: started.id });
@@ -74,10 +74,10 @@ async function copyRest(
   started: StartedCopy,
   progress: { tree: TreeCopy; items: number },
 ): Promise<ItemRow> {
-  const { db, turns } = context;
+  const { db, treeBatches } = context;
   try {
     while (!progress.tree.isDone) {
-      progress.items = await turns.run(() =>
+      progress.items = await treeBatches.run(() =>
         db.transaction().execute(async (tx) => {
           await renewCopy(context, tx, started.job);
           return copyBatch(context, tx, started, progress.tree, progress.items);

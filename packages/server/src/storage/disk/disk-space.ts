@@ -1,5 +1,6 @@
 import { readdir, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
+import { SerialQueue } from '../../util/keyed-queue.ts';
 import { StorageError } from '../errors.ts';
 
 /** Left free for everything else on the disk, the database first: one percent of it, and no more than this. */
@@ -14,7 +15,8 @@ export class DiskSpace {
   /** Bytes that a file will still take, by its name. */
   readonly #reserved = new Map<string, number>();
   #sum = 0;
-  #turn: Promise<unknown> = Promise.resolve();
+  /** One reservation after the other, so that each one sees those before it. */
+  readonly #reservations = new SerialQueue();
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -27,10 +29,7 @@ export class DiskSpace {
 
   /** Promises `bytes` to a file. Refuses `insufficient_storage` if they are not free, or promised to others. */
   reserve(name: string, bytes: number): Promise<void> {
-    // One after the other: each sees what those before were promised.
-    const promised = this.#turn.then(() => this.#reserve(name, bytes));
-    this.#turn = promised.catch(() => {});
-    return promised;
+    return this.#reservations.run(() => this.#reserve(name, bytes));
   }
 
   async #reserve(name: string, bytes: number): Promise<void> {
