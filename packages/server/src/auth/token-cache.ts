@@ -1,4 +1,5 @@
 import type { Millis, UserId } from '@partway/protocol/ids';
+import { LRUCache } from 'lru-cache';
 import type { Authority } from './authority.ts';
 
 /** How long a token can still work on other nodes after one node has revoked it. */
@@ -24,7 +25,7 @@ interface TokenLookup {
 
 /** Caches tokens for a few seconds, so that the parts of an upload do not each query the database. */
 export class TokenCache {
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new LRUCache<string, Entry>({ max: MAX_TOKENS });
   #generation = 0;
 
   /** Increases with each deletion. `set` compares it, to ignore lookups that started before a deletion. */
@@ -44,14 +45,13 @@ export class TokenCache {
    */
   set(tokenSha256: string, authority: Authority, { expiresAt, monotonic, generation }: TokenLookup): void {
     if (generation !== this.#generation) return;
-    if (this.#entries.size >= MAX_TOKENS) this.#entries.clear();
     this.#entries.set(tokenSha256, { authority, expiresAt, freshUntil: monotonic + TTL });
   }
 
   /** Deletes the tokens of a user whose permissions have changed. */
   deleteByUser(userId: UserId): void {
     this.#generation += 1;
-    for (const [tokenSha256, { authority }] of this.#entries) {
+    for (const [tokenSha256, { authority }] of [...this.#entries.entries()]) {
       if (authority.principal.userId === userId) this.#entries.delete(tokenSha256);
     }
   }

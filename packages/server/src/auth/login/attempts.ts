@@ -1,4 +1,5 @@
 import type { Millis } from '@partway/protocol/ids';
+import { LRUCache } from 'lru-cache';
 import { LoginQueue } from './queue.ts';
 import { LoginThrottle, throttleKey } from './throttle.ts';
 
@@ -45,8 +46,8 @@ export class LoginAttempts {
     freeAttempts: FREE_ATTEMPTS.login,
     maxDelay: MAX_DELAY,
   });
-  /** Pairs of login and network that have succeeded, with the most recently used last. */
-  readonly #known = new Set<string>();
+  /** Pairs of login and network that have succeeded. */
+  readonly #known = new LRUCache<string, true>({ max: MAX_LOGINS });
 
   isKnown(attempt: Attempt): boolean {
     return this.#known.has(throttleKey(pairName(attempt)));
@@ -83,13 +84,7 @@ export class LoginAttempts {
     this.undo(attempt);
     const pair = pairName(attempt);
     this.#pairs.delete(pair);
-    const key = throttleKey(pair);
-    this.#known.delete(key);
-    this.#known.add(key);
-    for (const oldest of this.#known) {
-      if (this.#known.size <= MAX_LOGINS) break;
-      this.#known.delete(oldest);
-    }
+    this.#known.set(throttleKey(pair), true);
   }
 
   /** The number of entries in memory. */

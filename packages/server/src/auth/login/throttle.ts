@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Millis } from '@partway/protocol/ids';
+import { LRUCache } from 'lru-cache';
 
 const FIRST_DELAY: Millis = 1_000;
 /** After this time without an attempt, the count starts again. */
@@ -24,17 +25,18 @@ interface LoginThrottleOptions {
  * bounded. Times are from a monotonic clock.
  */
 export class LoginThrottle {
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries: LRUCache<string, Entry>;
   readonly #options: LoginThrottleOptions;
 
   constructor(options: LoginThrottleOptions) {
     this.#options = options;
+    this.#entries = new LRUCache({ max: options.maxEntries });
   }
 
   /** The delay until the next attempt for this name is allowed. */
   delayFor(name: string, now: Millis): Millis {
     const { freeAttempts, maxDelay } = this.#options;
-    const entry = this.#entries.get(throttleKey(name));
+    const entry = this.#entries.peek(throttleKey(name));
     if (entry === undefined || entry.attempts < freeAttempts) return 0;
     const delay = Math.min(FIRST_DELAY * 2 ** (entry.attempts - freeAttempts), maxDelay);
     return Math.max(0, entry.last + delay - now);
@@ -43,20 +45,14 @@ export class LoginThrottle {
   /** Records an attempt before its outcome is known. */
   recordAttempt(name: string, now: Millis): void {
     const key = throttleKey(name);
-    const entry = this.#entries.get(key);
+    const entry = this.#entries.peek(key);
     const attempts = entry !== undefined && entry.last + RESET_AFTER > now ? entry.attempts + 1 : 1;
-    // Deleted first, so that the map stays in the order of last use.
-    this.#entries.delete(key);
     this.#entries.set(key, { attempts, last: now });
-    for (const oldest of this.#entries.keys()) {
-      if (this.#entries.size <= this.#options.maxEntries) break;
-      this.#entries.delete(oldest);
-    }
   }
 
   undoAttempt(name: string): void {
     const key = throttleKey(name);
-    const entry = this.#entries.get(key);
+    const entry = this.#entries.peek(key);
     if (entry === undefined) return;
     if (entry.attempts <= 1) this.#entries.delete(key);
     else entry.attempts -= 1;

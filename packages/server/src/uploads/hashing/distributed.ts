@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Millis, NodeId, SessionId, Sha1 } from '@partway/protocol/ids';
 import { DigestStateUnusableError } from '../../hash-workers/resumable-pool.ts';
 import { splitIntoBatches } from '../../util/batches.ts';
+import { PinnedLru } from '../../util/pinned-lru.ts';
 import { deleteStagedBytes } from '../end-session.ts';
 import { sessionNotFoundError } from '../find-session.ts';
 import type { Session, StoredPart } from '../session.ts';
@@ -42,13 +43,16 @@ const [MIN_PAUSE, MAX_PAUSE]: [Millis, Millis] = [10, 250];
 export class DistributedHasher implements Hasher {
   readonly #deps: DistributedHasherDeps;
   readonly #runner: HashRunner;
-  /** Least recently used first. */
-  readonly #sessions = new Map<SessionId, HashingSession>();
+  readonly #sessions: PinnedLru<SessionId, HashingSession>;
   readonly #finishing = new Map<SessionId, Promise<FileDigest>>();
   readonly #unsubscribe: (() => void) | undefined;
 
   constructor(deps: DistributedHasherDeps) {
     this.#deps = deps;
+    this.#sessions = new PinnedLru({
+      max: deps.maxSessions,
+      isPinned: ({ waiters, running }) => waiters > 0 || running !== undefined,
+    });
     this.#runner = new HashRunner({
       ...deps,
       notify: deps.messages !== undefined,
@@ -218,18 +222,8 @@ export class DistributedHasher implements Hasher {
 
   #track(session: Session): HashingSession {
     const hashing = this.#sessions.get(session.id) ?? newHashingSession(session);
-    this.#sessions.delete(session.id);
     this.#sessions.set(session.id, hashing);
-    if (this.#sessions.size > this.#deps.maxSessions) this.#dropOldest(hashing);
     return hashing;
-  }
-
-  #dropOldest(except: HashingSession): void {
-    for (const [id, hashing] of this.#sessions) {
-      if (hashing === except || hashing.waiters > 0 || hashing.running !== undefined) continue;
-      this.#sessions.delete(id);
-      return;
-    }
   }
 
   /** Runs work that no caller waits for, and reports its error. */

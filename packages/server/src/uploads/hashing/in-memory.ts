@@ -3,6 +3,7 @@ import type { Kysely } from 'kysely';
 import type { Tables } from '../../database/schema.ts';
 import type { NativeHashPool } from '../../hash-workers/native-pool.ts';
 import type { BlobStore } from '../../storage/blob-store.ts';
+import { PinnedLru } from '../../util/pinned-lru.ts';
 import { PartBitmap, partRange } from '../part-layout.ts';
 import type { Session, StoredPart } from '../session.ts';
 import { listOpenSessions, listParts } from '../session-store.ts';
@@ -34,11 +35,15 @@ const MAX_TRIES = 3;
 /** The hasher of a single node: hash states in memory, computed in worker threads. After a restart, `resume` starts over. */
 export class InMemoryHasher implements Hasher {
   readonly #deps: InMemoryHasherDeps;
-  /** Least recently used first. */
-  readonly #sessions = new Map<SessionId, HashingSession>();
+  readonly #sessions: PinnedLru<SessionId, HashingSession>;
 
   constructor(deps: InMemoryHasherDeps) {
     this.#deps = deps;
+    this.#sessions = new PinnedLru({
+      max: deps.maxSessions,
+      isPinned: ({ waiters }) => waiters > 0,
+      onEvict: (id) => deps.digests.forget(id),
+    });
   }
 
   partStored(session: Session, index: number): void {
@@ -47,7 +52,7 @@ export class InMemoryHasher implements Hasher {
       void this.#start(session);
       return;
     }
-    this.#touch(hashing);
+    this.#sessions.set(session.id, hashing);
     hashing.stored.add(index);
     this.#run(hashing).catch(() => {});
   }
@@ -120,23 +125,12 @@ export class InMemoryHasher implements Hasher {
       running: undefined,
       waiters: 0,
     };
-    this.#touch(hashing);
+    this.#sessions.set(session.id, hashing);
     return hashing;
   }
 
   async #loadStored({ session, stored }: HashingSession): Promise<void> {
     for (const part of await listParts(this.#deps.db, session.id)) stored.add(part.index);
-  }
-
-  #touch(hashing: HashingSession): void {
-    this.#sessions.delete(hashing.session.id);
-    this.#sessions.set(hashing.session.id, hashing);
-    if (this.#sessions.size <= this.#deps.maxSessions) return;
-    for (const [id, { waiters }] of this.#sessions) {
-      if (waiters > 0 || id === hashing.session.id) continue;
-      this.forget(id);
-      return;
-    }
   }
 
   /** Hashes stored parts until one is missing. One run per session at a time. Reports errors itself, and rejects. */

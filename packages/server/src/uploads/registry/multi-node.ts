@@ -1,7 +1,7 @@
 import type { SessionId, Sha1, UserId } from '@partway/protocol/ids';
+import { LRUCache } from 'lru-cache';
 import { DATABASE_NOW } from '../../database/time.ts';
 import type { PartRange } from '../../storage/blob-store.ts';
-import { LruMap } from '../../util/lru-map.ts';
 import { assertOwner, getOwnSession } from '../find-session.ts';
 import { PartBitmap } from '../part-layout.ts';
 import type { Part, Session } from '../session.ts';
@@ -25,7 +25,7 @@ interface CachedSession {
  */
 export class MultiNodeRegistry implements PartRegistry {
   readonly #deps: RegistryDeps;
-  readonly #sessions = new LruMap<SessionId, CachedSession>(MAX_SESSIONS);
+  readonly #sessions = new LRUCache<SessionId, CachedSession>({ max: MAX_SESSIONS });
 
   constructor(deps: RegistryDeps) {
     this.#deps = deps;

@@ -1,0 +1,58 @@
+import { LRUCache } from 'lru-cache';
+
+interface PinnedLruOptions<Key, Value> {
+  /** Number of entries. The map exceeds it only while all other entries are pinned. */
+  max: number;
+  /** True for an entry that is in use and must not be evicted. Called if the map has too many entries. */
+  isPinned: (value: Value) => boolean;
+  onEvict?: (key: Key, value: Value) => void;
+}
+
+/**
+ * A map that evicts its least recently used entry, like an `LRUCache`, but never one that is pinned. Use an `LRUCache` if
+ * any entry can be evicted.
+ */
+export class PinnedLru<Key extends {}, Value extends {}> {
+  readonly #options: PinnedLruOptions<Key, Value>;
+  /** Has no limit of its own, because an `LRUCache` at its limit evicts entries in use too. */
+  readonly #entries = new LRUCache<Key, Value>({ maxSize: Number.MAX_SAFE_INTEGER, sizeCalculation: () => 1 });
+
+  constructor(options: PinnedLruOptions<Key, Value>) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Does not count as a use. */
+  get(key: Key): Value | undefined {
+    return this.#entries.peek(key);
+  }
+
+  /** Adds or uses an entry. If there are too many, evicts another one. */
+  set(key: Key, value: Value): void {
+    this.#entries.set(key, value);
+    if (this.#entries.size > this.#options.max) this.#evictOne(key);
+  }
+
+  delete(key: Key): void {
+    this.#entries.delete(key);
+  }
+
+  /** The values, the most recently used first. */
+  values(): Iterable<Value> {
+    return this.#entries.values();
+  }
+
+  #evictOne(except: Key): void {
+    const { isPinned, onEvict } = this.#options;
+    for (const key of this.#entries.rkeys()) {
+      const value = this.#entries.peek(key);
+      if (value === undefined || key === except || isPinned(value)) continue;
+      this.#entries.delete(key);
+      onEvict?.(key, value);
+      return;
+    }
+  }
+}
