@@ -36,10 +36,18 @@ interface AcceptedPart {
  * only after all checks.
  */
 export async function acceptPart(context: UploadContext, arrival: PartArrival): Promise<AcceptedPart> {
+  const { registry } = context;
+  const session = await registry.getSession(arrival.caller, arrival.session);
+  try {
+    return await storePart(context, session, arrival);
+  } finally {
+    registry.release(session.id);
+  }
+}
+
+async function storePart(context: UploadContext, session: Session, arrival: PartArrival): Promise<AcceptedPart> {
   const { blobs, registry, hasher, partLocks } = context;
   const { sha1, body } = arrival;
-
-  const session = await registry.getSession(arrival.caller, arrival.session);
   const range = partForRange(session.staged.layout, arrival.range);
   const lock = await partLocks.lock(session.id, range.index, body);
   try {

@@ -41,6 +41,9 @@ export class MultiNodeRegistry implements PartRegistry {
     return session;
   }
 
+  /** Cached sessions can be dropped at any time, so requests do not have to be tracked. */
+  release(): void {}
+
   async findPart({ id, state }: Session, index: number): Promise<Part | undefined> {
     const stored = this.#sessions.get(id)?.stored;
     return stored?.has(index) || state !== 'open' ? findPart(this.#deps.db, id, index) : undefined;

@@ -12,8 +12,14 @@ import type { Part, Session } from '../session.ts';
  * store different bytes for the same part.
  */
 export interface PartRegistry {
-  /** Gets a session. Throws if it does not exist, belongs to another user, or has expired. */
+  /**
+   * Gets a session. Throws if it does not exist, belongs to another user, or has expired. Call `release` when the request for
+   * a part is complete.
+   */
   getSession(caller: UserId, id: SessionId): Promise<Session>;
+
+  /** Ends what `getSession` began. */
+  release(id: SessionId): void;
 
   /**
    * Finds a stored part before the body is read. An implementation can return undefined for a stored part if a query would
