@@ -440,7 +440,7 @@ async function listed(store: BlobStore): Promise<StoredBlob[]> {
 /** What a search meets in one part of the store, or in all of them. */
 async function found(store: BlobStore, part?: number): Promise<FoundBlob[]> {
   if (part !== undefined) return collect(store.find(part));
-  const parts = Array.from({ length: store.parts() }, (_, n) => n);
+  const parts = Array.from({ length: store.sections() }, (_, n) => n);
   return (await Promise.all(parts.map((n) => found(store, n)))).flat();
 }
 

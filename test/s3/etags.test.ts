@@ -39,7 +39,7 @@ describe('a store whose ETags say nothing of the bytes', { skip: whyNoS3 ?? fals
     const upload = await begin(store);
     const receipts = await writeAll(store, upload);
     await write(store, upload, 1);
-    await assert.rejects(store.complete(upload.staged, receipts), { name: 'LostParts', parts: [1] });
+    await assert.rejects(store.complete(upload.staged, receipts), { name: 'LostPartsError', parts: [1] });
     receipts[1] = await write(store, upload, 1);
     await store.complete(upload.staged, receipts);
     assert.deepEqual(await readAll(store, upload), upload.bytes);
@@ -55,7 +55,7 @@ describe('a store whose ETags say nothing of the bytes', { skip: whyNoS3 ?? fals
     const receipts = await writeAll(store, other);
     await write(store, other, 1);
     // Which one it is cannot be said here, so that all have to come again.
-    await assert.rejects(store.complete(other.staged, receipts), { name: 'LostParts', parts: [0, 1, 2, 3] });
+    await assert.rejects(store.complete(other.staged, receipts), { name: 'LostPartsError', parts: [0, 1, 2, 3] });
     await store.complete(other.staged, await writeAll(store, other));
     assert.deepEqual(await readAll(store, other), other.bytes);
   });

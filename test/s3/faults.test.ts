@@ -195,7 +195,7 @@ describe('S3 in trouble', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) },
       answer: { status: 200, code: 'InvalidPart' },
       times: 100,
     });
-    await assert.rejects(under.blobs.complete(upload.staged, receipts), { name: 'LostParts', parts: [1] });
+    await assert.rejects(under.blobs.complete(upload.staged, receipts), { name: 'LostPartsError', parts: [1] });
   });
 
   it('a seal that is refused for its parts, since another call has just sealed them, has sealed', async () => {

@@ -10,11 +10,11 @@ const place = () => `s3://${TEST_BUCKET}/${freshPlace().prefix}`;
 /** What S3 says, and the sentence that the operator must read. */
 const SAYS: [status: number, code: string, sentence: RegExp][] = [
   [403, 'AccessDenied', /lack a right: docs\/operate\/s3.md lists/],
-  [404, 'XAdminUserNotFound', /does not know this access key: correct AWS_ACCESS_KEY_ID/],
+  [404, 'XAdminUserNotFound', /does not know this access key\. Correct AWS_ACCESS_KEY_ID/],
   [403, 'RequestTimeTooSkewed', /clock of this machine .* 15 minutes: set it right/],
-  [400, 'ExpiredToken', /credentials have expired: renew them/],
-  [400, 'AuthorizationHeaderMalformed', /in another region: set AWS_REGION/],
-  [301, 'PermanentRedirect', /in another region: set AWS_REGION/],
+  [400, 'ExpiredToken', /credentials have expired\. Renew them/],
+  [400, 'AuthorizationHeaderMalformed', /in another region\. Set AWS_REGION/],
+  [301, 'PermanentRedirect', /in another region\. Set AWS_REGION/],
 ];
 
 describe('a server that cannot use its S3 store does not start, and says in one sentence why', {
@@ -38,30 +38,30 @@ describe('a server that cannot use its S3 store does not start, and says in one 
 
   it('where the access key is not known', async () => {
     const settings = { ...s3Settings(s3Url(), place()), AWS_ACCESS_KEY_ID: 'nobody' };
-    await assertSays(settings, /does not know this access key: correct AWS_ACCESS_KEY_ID/);
+    await assertSays(settings, /does not know this access key\. Correct AWS_ACCESS_KEY_ID/);
   });
 
   it('where the secret key is not that of the access key, which it does not show', async () => {
     const settings = { ...s3Settings(s3Url(), place()), AWS_SECRET_ACCESS_KEY: 'not the secret' };
-    const said = await assertSays(settings, /secret key does not belong to the access key/);
+    const said = await assertSays(settings, /secret key does not match the access key/);
     assert.ok(!said.includes('not the secret'));
   });
 
   it('where there are no credentials', async () => {
     const nowhere = { HOME: '/nonexistent', AWS_EC2_METADATA_DISABLED: 'true', AWS_ACCESS_KEY_ID: '' };
     const settings = { ...s3Settings(s3Url(), place()), ...nowhere };
-    await assertSays(settings, /No credentials were found: set AWS_ACCESS_KEY_ID/);
+    await assertSays(settings, /No credentials were found\. Set AWS_ACCESS_KEY_ID/);
   });
 
   it('where nothing answers', async () => {
     const proxy = await startS3Proxy();
     await proxy.refuse();
-    await assertSays(s3Settings(proxy.url, place()), /Nothing answers there: see that the store runs/);
+    await assertSays(s3Settings(proxy.url, place()), /There is no response\. Check that the store is running/);
   });
 
   it('where AWS is meant and no region is set', async () => {
     const settings = { ...s3Settings('', place()), HOME: '/nonexistent', AWS_REGION: '' };
-    await assertSays(settings, /wants to know the region of the bucket: set AWS_REGION/);
+    await assertSays(settings, /No AWS region is configured\. Set AWS_REGION/);
   });
 
   it('where the prefix belongs to another database', async () => {

@@ -113,7 +113,7 @@ describe('the S3 store', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) }, 
       { operation: 'CompleteMultipartUpload', answer: { status: 400, code: 'InvalidPart' } },
       { operation: 'ListParts', serve: Buffer.from(`<ListPartsResult>${parts.join('')}</ListPartsResult>`) },
     );
-    await assert.rejects(under.blobs.complete(upload.staged, receipts), { name: 'LostParts', parts: [1] });
+    await assert.rejects(under.blobs.complete(upload.staged, receipts), { name: 'LostPartsError', parts: [1] });
   });
 
   it('reads lists that are longer than a page: of objects and of uploads', async () => {

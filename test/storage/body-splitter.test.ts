@@ -16,7 +16,7 @@ describe('a body in pieces', () => {
       const bytes = bytesOfSize(size);
       const pieces = new BodySplitter(chunks(bytes, chunk));
       const found: Uint8Array[] = [];
-      while (await pieces.more()) found.push(Buffer.concat(await collect(pieces.next(piece))));
+      while (await pieces.hasMore()) found.push(Buffer.concat(await collect(pieces.next(piece))));
       assert.deepEqual(new Uint8Array(Buffer.concat(found)), bytes);
       assert.ok(found.slice(0, -1).every(({ length }) => length === piece));
       assert.equal(found.length, Math.ceil(size / piece));

@@ -26,7 +26,7 @@ describe('the disk store on a disk that is full', () => {
       await writeFile(ballast, Buffer.alloc(1536 * 1024));
       await assert.rejects(store.writePart(staged, range, bodyOf(bytes, range)), {
         code: 'storage-full',
-        message: /disk .* full.*again once there is room/,
+        message: /disk .* full.*again when space is available/,
       });
       await rm(ballast);
       await store.writePart(staged, range, bodyOf(bytes, range));

@@ -47,10 +47,10 @@ describe('the free space of a disk', () => {
     await space.reserve('a', 5 * MIB);
     assert.equal(space.reservedFor('a'), 15 * MIB);
     await assert.rejects(space.reserve('b', free - 15 * MIB + 1), FULL);
-    space.taken('a', 3 * MIB);
+    space.consume('a', 3 * MIB);
     assert.equal(space.reservedFor('a'), 12 * MIB);
-    space.taken('a', 100 * MIB);
-    space.taken('unknown', 100 * MIB);
+    space.consume('a', 100 * MIB);
+    space.consume('unknown', 100 * MIB);
     assert.equal(space.reservedFor('a'), 0);
     await assert.rejects(space.reserve('b', free + 1), FULL);
     await space.reserve('b', free);
@@ -73,7 +73,7 @@ describe('the free space of a disk', () => {
     await writeFile(join(folder, 'whole'), Buffer.alloc(MIB));
     await writeFile(join(folder, 'small'), 'x');
     const { space, free } = await spaceOf(disk);
-    await space.count(folder);
+    await space.countAll(folder);
     const reserved = ['empty', 'begun', 'whole', 'small', 'a folder'].map((name) => space.reservedFor(name));
     assert.deepEqual(reserved, [20 * MIB, 16 * MIB, 0, 0, 0]);
     await assert.rejects(space.reserve('new', free - 36 * MIB + 1), FULL);

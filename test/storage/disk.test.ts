@@ -123,7 +123,7 @@ describe('the disk store, on its disk,', () => {
 
   it('has 257 parts to search: what is being written, and the blobs by the first byte of their ID', async (t) => {
     const store = await openDiskStore(await temporaryFolder(t));
-    assert.equal(store.parts(), 257);
+    assert.equal(store.sections(), 257);
     const layout = grid(1, PART);
     const ids = ['00', '01', '0f', '10', 'ff'].map((first) => `${first}${'5'.repeat(30)}` as BlobId);
     const staged = await store.create(newContentId(), layout);
@@ -268,12 +268,12 @@ describe('the disk store, on its disk,', () => {
     const sealed = join(folder, 'blobs', id.slice(0, 2), id.slice(2, 4), id);
     await store.writePart(staged, range, bodyOf(bytes, range));
     await truncate(join(folder, 'staging', id), 7);
-    await assert.rejects(store.complete(staged, ['']), /has 7 bytes where \d+ were written/);
+    await assert.rejects(store.complete(staged, ['']), /has 7 bytes, but \d+ were written/);
     await truncate(join(folder, 'staging', id), bytes.length);
     await store.complete(staged, ['']);
     await chmod(sealed, 0o600);
     await truncate(sealed, 9);
-    await assert.rejects(store.complete(staged, ['']), /has 9 bytes where \d+ were written/);
+    await assert.rejects(store.complete(staged, ['']), /has 9 bytes, but \d+ were written/);
   });
 
   it('leaves no file behind when it cannot begin one', async (t) => {
@@ -306,7 +306,7 @@ async function oneSlot(t: TestContext) {
 
 async function findAll(store: BlobStore): Promise<string[]> {
   const found: string[] = [];
-  for (let part = 0; part < store.parts(); part += 1) {
+  for (let part = 0; part < store.sections(); part += 1) {
     for await (const { blob } of store.find(part)) found.push(blob);
   }
   return found;

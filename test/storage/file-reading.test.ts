@@ -65,7 +65,7 @@ test('a file that ends before the range does is an error, and not a shorter rang
   const path = join(await temporaryFolder(t), 'file');
   await writeFile(path, bytes);
   const reading = new FileReader(await open(path), { first: 0, last: bytes.length }, new ByteBudget());
-  await assert.rejects(reading.toArray(), /ended 1 bytes before its end/);
+  await assert.rejects(reading.toArray(), /ended 1 bytes too early/);
 });
 
 test('the bytes of a file are read in large pieces, and in pieces of 16 KiB once the budget is used up', async (t) => {

@@ -24,7 +24,7 @@ describe('an answer of S3 that lacks what it must have', () => {
       xml('CreateMultipartUpload', '<InitiateMultipartUploadResult><Key>k</Key></InitiateMultipartUploadResult>'),
     ]);
     const uploads = new MultipartUploads(bucket, { askForCrc32: false });
-    await assert.rejects(uploads.create('k', { crc32: false }), / id/);
+    await assert.rejects(uploads.create('k', { crc32: false }), /an ID/);
   });
 
   it('is an error where a part has no ETag', async (t) => {
@@ -65,7 +65,7 @@ describe('an answer of S3 that lacks what it must have', () => {
     const objects = new S3Objects(bucket);
     const keys = (await collect(objects.list(''))).map(({ key }) => key);
     assert.deepEqual(keys, ['c']);
-    assert.equal(await objects.anyWithPrefix(''), undefined);
+    assert.equal(await objects.findKey(''), undefined);
   });
 });
 
@@ -100,7 +100,7 @@ describe('a list of S3', () => {
     const keys = async () => (await collect(objects.list(''))).map(({ key }) => key);
     assert.deepEqual(await keys(), ['a', 'b']);
     assert.deepEqual(await keys(), ['c']);
-    assert.equal(await objects.anyWithPrefix(''), 'd');
+    assert.equal(await objects.findKey(''), 'd');
     assert.equal(proxy.faults.length, 0);
   });
 
@@ -277,7 +277,7 @@ describe('an upload of whose completion S3 gave no answer', () => {
 
   function resolve(bucket: Awaited<ReturnType<typeof answeringS3>>['bucket'], failure: S3Error, timeout: number) {
     const store = { uploads: new MultipartUploads(bucket, { askForCrc32: false }), objects: new S3Objects(bucket) };
-    return resolveCompletion(store, UPLOAD, { size: 5, gone: () => new Error('gone'), failure, timeout });
+    return resolveCompletion(store, UPLOAD, { size: 5, goneError: () => new Error('gone'), failure, timeout });
   }
 });
 

@@ -30,7 +30,7 @@ describe('the client of S3', () => {
       { operation: 'ListObjectsV2', answer: { status: 500, code: 'InternalError' }, times: 10 },
     ]);
     const bucket: Bucket = { client, name: 'b', limits: limitsOfOneTry() };
-    await assert.rejects(new S3Objects(bucket).anyWithPrefix('x'), { code: 'InternalError' });
+    await assert.rejects(new S3Objects(bucket).findKey('x'), { code: 'InternalError' });
     assert.equal(proxy.calls.length, 1);
   });
 
@@ -59,7 +59,7 @@ describe('the client of S3', () => {
     const { bucket } = await answeringS3(t, [
       { ...xml('ListObjectsV2', '<ListBucketResult/>'), until: new Promise((resolve) => setTimeout(resolve, 300)) },
     ]);
-    assert.equal(await new S3Objects(bucket).anyWithPrefix('x'), undefined);
+    assert.equal(await new S3Objects(bucket).findKey('x'), undefined);
   });
 });
 

@@ -37,19 +37,19 @@ describe('what S3 answers', () => {
   for (const [status, code, isRetried, name = code] of ANSWERS) {
     it(`${status} ${code} is ${isRetried ? 'tried again' : 'final'}`, async (t) => {
       const { error } = await failureAt(t, { status, code });
-      assert.equal(error.name, 'S3Failure');
+      assert.equal(error.name, 'S3Error');
       assert.equal(error.code, name);
       assert.equal(error.status, status);
       assert.equal(error.retryable, isRetried);
-      assert.ok(error.message.startsWith(`S3 did not do ListObjectsV2: ${name}, ${status}. `.trim()), error.message);
+      assert.ok(error.message.startsWith(`S3 ListObjectsV2 failed: ${name}, ${status}. `.trim()), error.message);
     });
   }
 
   it('200 with something that is no answer was cut on its way, and is tried again', async (t) => {
     const { proxy, bucket } = await answeringS3(t, [], ONCE);
     proxy.faults.push({ operation: 'ListObjectsV2', serve: Buffer.from('<ListBucketResult><Cont') });
-    await assert.rejects(new S3Objects(bucket).anyWithPrefix('x'), {
-      code: 'unreadable answer',
+    await assert.rejects(new S3Objects(bucket).findKey('x'), {
+      code: 'unreadable response',
       status: 200,
       retryable: true,
     });
@@ -58,11 +58,11 @@ describe('what S3 answers', () => {
   it('is tried again if nothing answers at all', async (t) => {
     const { proxy, bucket } = await answeringS3(t, [], ONCE);
     await proxy.refuse();
-    await assert.rejects(new S3Objects(bucket).anyWithPrefix('x'), {
+    await assert.rejects(new S3Objects(bucket).findKey('x'), {
       code: 'ECONNREFUSED',
       status: undefined,
       retryable: true,
-      message: /^S3 did not do ListObjectsV2: ECONNREFUSED\. Nothing answers there/,
+      message: /^S3 ListObjectsV2 failed: ECONNREFUSED\. There is no response/,
     });
   });
 });
@@ -99,15 +99,15 @@ describe('an error on the way to S3', () => {
   it('that the client cannot read as an answer was cut on its way, whatever it is called', () => {
     const failure = toS3Error('Test', Object.assign(new Error('x'), { $response: {}, $metadata: {} }));
     assert.ok(failure instanceof S3Error);
-    assert.deepEqual([failure.code, failure.retryable], ['unreadable answer', true]);
+    assert.deepEqual([failure.code, failure.retryable], ['unreadable response', true]);
   });
 
   it('tells the log what S3 calls the request, so that its operator finds it', () => {
     const told = { code: 'SlowDown', status: 503, requestId: 'ab12', retryable: true };
-    assert.equal(new S3Error('PutObject', told).message, 'S3 did not do PutObject: SlowDown, 503, request ab12.');
+    assert.equal(new S3Error('PutObject', told).message, 'S3 PutObject failed: SlowDown, 503, request ab12.');
     assert.equal(
       new S3Error('PutObject', { ...told, status: undefined, requestId: '' }).message,
-      'S3 did not do PutObject: SlowDown.',
+      'S3 PutObject failed: SlowDown.',
     );
   });
 
@@ -133,7 +133,7 @@ function failure(code: string): S3Error {
 async function failureAt(t: TestContext, answer: { status: number; code: string }): Promise<{ error: S3Error }> {
   const { bucket } = await answeringS3(t, [{ operation: 'ListObjectsV2', answer, times: 10 }], ONCE);
   try {
-    await new S3Objects(bucket).anyWithPrefix('x');
+    await new S3Objects(bucket).findKey('x');
   } catch (error) {
     assert.ok(error instanceof S3Error, String(error));
     return { error };

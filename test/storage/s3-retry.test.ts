@@ -149,7 +149,7 @@ describe('a call to S3 with a body', () => {
   it('ends when its time is over, though bytes still move', async (t) => {
     const limits = { timeout: 200, idleTimeout: 1_000 };
     const calling = callWithBody('Test', limits, await spooled(t), ({ Body }) => finished(Body.pipe(slowRequest(60))));
-    await assert.rejects(calling, { name: 'S3Failure', code: 'TimeoutError' });
+    await assert.rejects(calling, { name: 'S3Error', code: 'TimeoutError' });
   });
 
   it('is proven by what is known of the body: its signature covers the SHA-256, or the CRC-32 goes with it', async (t) => {

@@ -50,7 +50,7 @@ describe('an upload on S3', () => {
       xml('ListParts', `<ListPartsResult>${listed(1, 'a')}${listed(2, 'x')}${listed(4, 'd')}</ListPartsResult>`),
     ]);
     await assert.rejects(store.complete(stagedOf(4 * PART), ['a', 'b', 'c', 'd']), {
-      name: 'LostParts',
+      name: 'LostPartsError',
       parts: [1, 2],
     });
   });
@@ -60,7 +60,7 @@ describe('an upload on S3', () => {
       { operation: 'CompleteMultipartUpload', answer: { status: 400, code: 'InvalidPart' } },
       xml('ListParts', `<ListPartsResult>${listed(1, 'a')}</ListPartsResult>`),
     ]);
-    await assert.rejects(store.complete(stagedOf(PART), ['a']), { name: 'S3Failure', code: 'InvalidPart' });
+    await assert.rejects(store.complete(stagedOf(PART), ['a']), { name: 'S3Error', code: 'InvalidPart' });
   });
 
   it('whose parts S3 refuses since it has become an object is sealed', async (t) => {
@@ -77,7 +77,7 @@ describe('an upload on S3', () => {
     const { store, proxy } = await storeWith(t, [
       { operation: 'CompleteMultipartUpload', answer: { status: 403, code: 'AccessDenied' } },
     ]);
-    await assert.rejects(store.complete(stagedOf(PART), ['a']), { name: 'S3Failure', code: 'AccessDenied' });
+    await assert.rejects(store.complete(stagedOf(PART), ['a']), { name: 'S3Error', code: 'AccessDenied' });
     assert.deepEqual(proxy.calls, ['CompleteMultipartUpload']);
   });
 
@@ -203,7 +203,7 @@ describe('a blob on S3', () => {
       xml('ListObjectsV2', `<ListBucketResult><Contents>${object}</Contents></ListBucketResult>`),
       xml('ListParts', `<ListPartsResult>${stored}</ListPartsResult>`),
     ]);
-    assert.equal(store.parts(), 1);
+    assert.equal(store.sections(), 1);
     const found = await collect(store.find());
     const writes = [];
     for (const { blob, lastWrite } of found) writes.push([blob, new Date((await lastWrite()) ?? 0).toISOString()]);
@@ -267,7 +267,7 @@ describe('a direct upload to S3', () => {
         complete: () => Promise.reject(failure),
         abort: async () => calls.push('abort'),
       } as unknown as MultipartUploads;
-      const objects = { sizeOf: async () => size, delete: async () => calls.push('delete') } as unknown as S3Objects;
+      const objects = { findSize: async () => size, delete: async () => calls.push('delete') } as unknown as S3Objects;
       const putting = putObject({ spool, uploads, objects }, 'k', oneByOne(15));
       if (isStored) await putting;
       else await assert.rejects(putting, (error) => error === failure);
@@ -280,7 +280,7 @@ describe('a direct upload to S3', () => {
       { operation: 'PutObject', answer: { status: 403, code: 'AccessDenied' } },
       { operation: 'DeleteObject', serve: Buffer.alloc(0) },
     ]);
-    await assert.rejects(store.put(newContentId(), oneByOne(5)), { name: 'S3Failure', code: 'AccessDenied' });
+    await assert.rejects(store.put(newContentId(), oneByOne(5)), { name: 'S3Error', code: 'AccessDenied' });
     assert.deepEqual(proxy.calls, ['PutObject', 'DeleteObject']);
   });
 });

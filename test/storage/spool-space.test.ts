@@ -81,7 +81,7 @@ describe('the room of the spool', () => {
     let dropped = 0;
     const room = new SpoolQuota(8, {
       timeout: 60_000,
-      async makeRoom() {
+      async evict() {
         await turn();
         const oldest = kept.shift();
         oldest?.release();
@@ -161,7 +161,7 @@ describe('the room of the spool', () => {
 });
 
 function roomOf(total: number, timeout = 60_000): SpoolQuota {
-  return new SpoolQuota(total, { timeout, makeRoom: async () => false });
+  return new SpoolQuota(total, { timeout, evict: async () => false });
 }
 
 async function takeAll(room: SpoolQuota, by: UserId, times: number): Promise<SpoolReservation[]> {

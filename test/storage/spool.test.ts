@@ -70,7 +70,7 @@ describe('the spool', () => {
 
   it('says what to set where a part is larger than all of it', async (t) => {
     const { spool } = await spoolOf(t, PART);
-    await assert.rejects(spool.receive(unread(), { maxBytes: PART + 1 }), /raise PARTWAY_SPOOL_SIZE/);
+    await assert.rejects(spool.receive(unread(), { maxBytes: PART + 1 }), /Increase PARTWAY_SPOOL_SIZE/);
   });
 
   it('drops what it keeps when the room is needed: the longest kept first, and nothing that is being read', async (t) => {

@@ -31,13 +31,13 @@ describe('a verified body', () => {
     assert.ok(passed.length <= 2_500);
     assert.equal(pulled, 3);
     assert.equal(error?.code, 'length-mismatch');
-    assert.match(error?.message ?? '', /2500 bytes.*at least 3000 came/);
+    assert.match(error?.message ?? '', /2500 bytes.*at least 3000 were received/);
   });
 
   it('throws before its end when bytes are missing, and says how many came', async () => {
     const { error } = await read(verifyDigest(inChunks(bytes, 999), bytes.length + 1, right));
     assert.equal(error?.code, 'length-mismatch');
-    assert.match(error?.message ?? '', /10001 bytes.*only 10000 came/);
+    assert.match(error?.message ?? '', /10001 bytes.*only 10000 were received/);
   });
 
   it('throws before its end when one bit is wrong, and names both digests as the header does', async () => {

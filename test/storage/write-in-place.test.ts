@@ -240,7 +240,7 @@ describe('writing in place', () => {
   it('does not spin on a file that takes nothing', async () => {
     const file: VectorFile = { writev: async () => ({ bytesWritten: 0 }) };
     const body = chunks(new Uint8Array(10), 10);
-    await assert.rejects(writeInPlace(file, { offset: 0, length: 10 }, body, new ByteBudget()), /took none/);
+    await assert.rejects(writeInPlace(file, { offset: 0, length: 10 }, body, new ByteBudget()), /accepted none/);
   });
 });
 

@@ -125,7 +125,7 @@ async function storeOf(parts: BlobId[][]) {
   }
   const blobs: BlobStore = {
     ...fixture.uploads.blobs,
-    parts: () => parts.length,
+    sections: () => parts.length,
     find,
     remove: async (target) => void removed.push(typeof target === 'string' ? target : target.blob),
   };

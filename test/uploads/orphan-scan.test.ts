@@ -32,7 +32,7 @@ async function furnished() {
       yield { ...found, lastWrite };
     }
   }
-  const rooms = { ...fixture.files, db, blobs: { ...store, find: look, parts: () => store.parts() } };
+  const rooms = { ...fixture.files, db, blobs: { ...store, find: look, sections: () => store.sections() } };
   return {
     house: fixture,
     rooms,
@@ -83,7 +83,7 @@ it('a search of a store in which all is explained asks for no file’s age, and 
   assert.equal(ages, 0);
   // One for each 100 names.
   assert.ok(statements <= FILES / 100 + 3, `${statements} statements`);
-  assert.equal(its.looked.length, its.rooms.blobs.parts());
+  assert.equal(its.looked.length, its.rooms.blobs.sections());
 });
 
 it('a round whose time is over looks at one part and at uploads in progress, and the next round goes on behind it', {
@@ -97,7 +97,7 @@ it('a round whose time is over looks at one part and at uploads in progress, and
   assert.deepEqual(its.looked, [0, 1, 0, 2, 0, 3]);
   its.looked.length = 0;
   await search.run();
-  assert.equal(new Set(its.looked).size, its.rooms.blobs.parts());
+  assert.equal(new Set(its.looked).size, its.rooms.blobs.sections());
 });
 
 /** A clock on which each look takes a millisecond. */

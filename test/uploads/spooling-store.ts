@@ -57,7 +57,7 @@ export function spooling(store: BlobStore, folder: string): SpoolingStore {
     exists: (staged) => store.exists(staged),
     isComplete: (blob) => store.isComplete(blob),
     list: () => store.list(),
-    parts: () => store.parts(),
+    sections: () => store.sections(),
     find: (part) => store.find(part),
     giveUp: () => atHand.clear(),
   };

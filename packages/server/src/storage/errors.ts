@@ -8,7 +8,7 @@ export type StorageErrorCode =
   | 'storage-full'
   | 'unavailable';
 
-/** What a blob store cannot do, or a body that is not what was announced. */
+/** A blob store failed, or a body does not match its announced length or digest. */
 export class StorageError extends KnownError<StorageErrorCode> {
   get isRejection(): boolean {
     return this.code !== 'unavailable' && this.code !== 'storage-full';

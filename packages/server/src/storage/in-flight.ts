@@ -1,13 +1,13 @@
 import type { BlobId } from '@partway/protocol/ids';
 
 /**
- * Contents that are being stored and have no row yet: nothing names them, and still they are nobody's garbage. Whoever
- * begins a content holds it from before its first byte until its row is written, and the sweep passes it over.
+ * Blobs that are being stored and that no row references yet. They must not be garbage-collected, so a writer tracks its
+ * blob from before the first byte until its row is written.
  */
 export class InFlightBlobs {
   readonly #tracked = new Set<BlobId>();
 
-  /** Holds `content` until the answer is disposed of. */
+  /** Protects the blob until the result is disposed. */
   track(blob: BlobId): Disposable {
     this.#tracked.add(blob);
     return { [Symbol.dispose]: () => this.#tracked.delete(blob) };

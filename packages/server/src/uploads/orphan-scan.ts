@@ -56,7 +56,7 @@ export class OrphanScan {
 
   async *#scanSections(end: Millis, signal: AbortSignal | undefined): AsyncGenerator<FoundBlob, void, undefined> {
     const { blobs, clock } = this.#context;
-    const lastSection = blobs.parts() - 1;
+    const lastSection = blobs.sections() - 1;
     yield* blobs.find(0);
     for (let scanned = 0; scanned < lastSection && clock.monotonic() < end; scanned++) {
       signal?.throwIfAborted();

@@ -15,34 +15,34 @@ import type {
 } from '../blob-store.ts';
 import { StorageError } from '../errors.ts';
 import { ByteBudget } from '../s3/byte-budget.ts';
-import { putWhole } from '../s3/put-object.ts';
+import { putFile } from '../s3/put-object.ts';
 import { DiskSpace } from './disk-space.ts';
 import { DurableFiles, FileMissingError } from './durable-files.ts';
 import { FileReader } from './file-reader.ts';
 
-const CONTENT_ID = /^[0-9a-f]{32}$/;
+const BLOB_ID = /^[0-9a-f]{32}$/;
 const FOLDER_NAME = /^[0-9a-f]{2}$/;
-const FIRST_BYTES = 256;
-/** How much of the disk is promised at a time to a body of unknown length. */
-const STEP: number = 1024 * 1024;
+const FIRST_BYTE_VALUES = 256;
+/** How many bytes of the disk are reserved at a time for a body of unknown length. */
+const RESERVE_STEP: number = 1024 * 1024;
 
 /**
- * Content in files under `folder`, which is made where it is missing. A file lies in `staging/` at its full size while
- * its slots are written, each at its own offset, and is renamed into `blobs/ab/cd/` when it is whole (ab, cd: the
- * first hex digits of its id).
+ * Opens a store that keeps blobs in files under `folder`, and creates the folder if it is missing. A file is in `staging/`,
+ * at its full size, while its parts are written, each at its own offset. When it is complete, it is renamed into
+ * `blobs/ab/cd/` (ab, cd: the first hex digits of its ID).
  */
 export async function openDiskStore(
   folder: string,
   { files = new DurableFiles(), readAhead = new ByteBudget() }: { files?: DurableFiles; readAhead?: ByteBudget } = {},
 ): Promise<BlobStore> {
   const root = resolve(folder);
-  const made = await mkdir(root, { recursive: true, mode: 0o700 });
-  if (made !== undefined) await files.ensureFolder(root, dirname(made));
+  const created = await mkdir(root, { recursive: true, mode: 0o700 });
+  if (created !== undefined) await files.ensureFolder(root, dirname(created));
   await files.ensureFolder(join(root, 'staging'), root);
   await files.ensureFolder(join(root, 'blobs'), root);
-  const room = new DiskSpace(root);
-  await room.count(join(root, 'staging'));
-  return new DiskStore(root, files, { readAhead, room });
+  const space = new DiskSpace(root);
+  await space.countAll(join(root, 'staging'));
+  return new DiskStore(root, files, { readAhead, space });
 }
 
 class DiskStore implements BlobStore {
@@ -51,16 +51,16 @@ class DiskStore implements BlobStore {
   readonly #readAhead: ByteBudget;
   readonly #space: DiskSpace;
 
-  constructor(root: string, files: DurableFiles, { readAhead, room }: { readAhead: ByteBudget; room: DiskSpace }) {
+  constructor(root: string, files: DurableFiles, { readAhead, space }: { readAhead: ByteBudget; space: DiskSpace }) {
     this.#root = root;
     this.#files = files;
     this.#readAhead = readAhead;
-    this.#space = room;
+    this.#space = space;
   }
 
   async create(blob: BlobId, layout: PartLayout): Promise<StagedBlob> {
     const path = this.#stagedPath(blob);
-    // First, for the file system knows best how large a file may be.
+    // Before the reservation, because only the file system knows the maximum size of a file.
     await this.#files.allocate(path, layout.fileSize);
     try {
       await this.#space.reserve(blob, layout.fileSize);
@@ -73,7 +73,7 @@ class DiskStore implements BlobStore {
 
   async writePart(staged: StagedBlob, range: PartRange, body: AsyncIterable<Uint8Array>): Promise<PartTag> {
     if (range.offset < 0 || range.length < 0 || range.offset + range.length > staged.layout.fileSize) {
-      throw new RangeError(`slot ${range.index} does not lie in a file of ${staged.layout.fileSize} bytes`);
+      throw new RangeError(`Part ${range.index} is not within a file of ${staged.layout.fileSize} bytes.`);
     }
     try {
       await this.#files.write(this.#stagedPath(staged.blob), range, body);
@@ -86,20 +86,20 @@ class DiskStore implements BlobStore {
 
   async localPart(staged: StagedBlob, range: PartRange): Promise<LocalPart | undefined> {
     for (const path of [this.#stagedPath(staged.blob), this.#blobPath(staged.blob)]) {
-      if ((await statOf(path)) !== undefined) return { path, offset: range.offset, length: range.length };
+      if ((await statIfExists(path)) !== undefined) return { path, offset: range.offset, length: range.length };
     }
     return undefined;
   }
 
   async dropLocalPart(): Promise<void> {
-    // The bytes are the file itself: nothing was kept for `locate` alone.
+    // Local parts are ranges of the file itself, so nothing was cached.
   }
 
   async complete(staged: StagedBlob): Promise<void> {
     const { fileSize } = staged.layout;
     const from = this.#stagedPath(staged.blob);
     const to = this.#blobPath(staged.blob);
-    const sealed = await hasSize(to, fileSize);
+    const isComplete = await hasSize(to, fileSize);
     this.#space.release(staged.blob);
     if (await hasSize(from, fileSize)) {
       try {
@@ -108,8 +108,8 @@ class DiskStore implements BlobStore {
         if (!isNotFound(error)) throw error;
       }
     }
-    // Moved by another call, just now or before a crash; its syncs may be still to come, or never have come.
-    if (!sealed && !(await hasSize(to, fileSize))) throw blobGoneError();
+    // Another call has moved the file, just now or before a crash, and might not have synced the folders.
+    if (!isComplete && !(await hasSize(to, fileSize))) throw blobGoneError();
     await this.#files.ensureFolder(dirname(to), this.#root);
     await this.#files.syncMove(from, to);
   }
@@ -118,17 +118,18 @@ class DiskStore implements BlobStore {
     const [from, to] = [this.#stagedPath(blob), this.#blobPath(blob)];
     try {
       await this.#space.reserve(blob, announced);
-      await putWhole(this.#files, { from, to, base: this.#root }, this.#limitToSpace(blob, body));
+      await putFile(this.#files, { from, to, base: this.#root }, this.#limitToSpace(blob, body));
     } finally {
       this.#space.release(blob);
     }
   }
 
-  /** Passes a body on, a step at a time beyond what was announced of it, as long as nobody was promised its room. */
+  /** Yields a body, and reserves more space in steps if it is longer than announced. */
   async *#limitToSpace(blob: BlobId, body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
     for await (const chunk of body) {
-      if (chunk.length > this.#space.reservedFor(blob)) await this.#space.reserve(blob, Math.max(STEP, chunk.length));
-      this.#space.taken(blob, chunk.length);
+      if (chunk.length > this.#space.reservedFor(blob))
+        await this.#space.reserve(blob, Math.max(RESERVE_STEP, chunk.length));
+      this.#space.consume(blob, chunk.length);
       yield chunk;
     }
   }
@@ -146,110 +147,117 @@ class DiskStore implements BlobStore {
   async remove(target: BlobId | StagedBlob): Promise<void> {
     const blob = typeof target === 'string' ? target : target.blob;
     this.#space.release(blob);
-    // In the order in which a file moves, so that one sealed meanwhile is still met.
+    // In the order in which a file moves, so that a file that is completed meanwhile is still found.
     await this.#files.removeFile(this.#stagedPath(blob));
     await this.#files.removeFile(this.#blobPath(blob));
   }
 
   async exists({ blob }: StagedBlob): Promise<boolean> {
-    // In the order in which a file moves, so that one sealed meanwhile is still met.
-    return (await statOf(this.#stagedPath(blob))) !== undefined || (await statOf(this.#blobPath(blob))) !== undefined;
+    // In the order in which a file moves, so that a file that is completed meanwhile is still found.
+    return (
+      (await statIfExists(this.#stagedPath(blob))) !== undefined ||
+      (await statIfExists(this.#blobPath(blob))) !== undefined
+    );
   }
 
   async isComplete(blob: BlobId): Promise<boolean> {
-    return (await statOf(this.#blobPath(blob))) !== undefined;
+    return (await statIfExists(this.#blobPath(blob))) !== undefined;
   }
 
   async *list(): AsyncGenerator<StoredBlob, void, undefined> {
-    // In the order in which a file moves: one sealed meanwhile may be met twice, but is never missed.
-    yield* filesIn(join(this.#root, 'staging'), 'staged');
-    const content = join(this.#root, 'blobs');
-    for await (const ab of namesIn(content, FOLDER_NAME)) {
-      for await (const cd of namesIn(join(content, ab), FOLDER_NAME)) {
-        yield* filesIn(join(content, ab, cd), 'complete', ab + cd);
+    // In the order in which a file moves: a file that is completed meanwhile can appear twice, but is never missed.
+    yield* listFiles(join(this.#root, 'staging'), 'staged');
+    const blobs = join(this.#root, 'blobs');
+    for await (const ab of listNames(blobs, FOLDER_NAME)) {
+      for await (const cd of listNames(join(blobs, ab), FOLDER_NAME)) {
+        yield* listFiles(join(blobs, ab, cd), 'complete', ab + cd);
       }
     }
   }
 
-  /** `staging`, and the folders of `content`, each with all ids that begin alike. */
-  parts(): number {
-    return 1 + FIRST_BYTES;
+  /** `staging`, and the folders in `blobs`, each of which has all IDs that start with the same byte. */
+  sections(): number {
+    return 1 + FIRST_BYTE_VALUES;
   }
 
-  async *find(part: number): AsyncGenerator<FoundBlob, void, undefined> {
-    if (part === 0) {
+  async *find(section: number): AsyncGenerator<FoundBlob, void, undefined> {
+    if (section === 0) {
       const folder = join(this.#root, 'staging');
-      for await (const name of namesIn(folder, CONTENT_ID)) yield foundIn(folder, name);
+      for await (const name of listNames(folder, BLOB_ID)) yield toFoundBlob(folder, name);
       return;
     }
-    const ab = (part - 1).toString(16).padStart(2, '0');
-    const above = join(this.#root, 'blobs', ab);
-    for (const cd of await allNamesIn(above)) {
+    const ab = (section - 1).toString(16).padStart(2, '0');
+    const parent = join(this.#root, 'blobs', ab);
+    for (const cd of await readNames(parent)) {
       if (!FOLDER_NAME.test(cd)) continue;
-      const folder = join(above, cd);
-      for (const name of await allNamesIn(folder)) {
-        if (CONTENT_ID.test(name) && name.startsWith(ab + cd)) yield foundIn(folder, name);
+      const folder = join(parent, cd);
+      for (const name of await readNames(folder)) {
+        if (BLOB_ID.test(name) && name.startsWith(ab + cd)) yield toFoundBlob(folder, name);
       }
     }
   }
 
   #stagedPath(blob: BlobId): string {
-    return join(this.#root, 'staging', checked(blob));
+    return join(this.#root, 'staging', checkBlobId(blob));
   }
 
   #blobPath(blob: BlobId): string {
-    const name = checked(blob);
+    const name = checkBlobId(blob);
     return join(this.#root, 'blobs', name.slice(0, 2), name.slice(2, 4), name);
   }
 }
 
-/** The id, proven to be one before it becomes a part of a path. */
-function checked(blob: BlobId): string {
-  if (!CONTENT_ID.test(blob)) throw new TypeError('a content id is 32 lower-case hex digits');
+/** Returns the ID after checking its format, because it becomes part of a path. */
+function checkBlobId(blob: BlobId): string {
+  if (!BLOB_ID.test(blob)) throw new TypeError('A blob ID must have 32 lowercase hex digits.');
   return blob;
 }
 
 function blobGoneError(cause?: unknown): StorageError {
-  return new StorageError('blob-not-found', 'This upload is no longer there: it was aborted, committed or expired.', {
-    cause,
-  });
+  return new StorageError(
+    'blob-not-found',
+    'This upload no longer exists: it was aborted or committed, or has expired.',
+    {
+      cause,
+    },
+  );
 }
 
-/** Whether the file is there. One of another size is damage that somebody has to look at, never to build upon. */
+/** Whether the file exists. Throws if it has another size, because it is damaged then. */
 async function hasSize(path: string, size: number): Promise<boolean> {
-  const found = await statOf(path);
+  const found = await statIfExists(path);
   if (found === undefined) return false;
-  if (found.size !== size) throw new Error(`${path} has ${found.size} bytes where ${size} were written`);
+  if (found.size !== size) throw new Error(`${path} has ${found.size} bytes, but ${size} were written.`);
   return true;
 }
 
-async function statOf(path: string): Promise<{ size: number; mtimeMs: number } | undefined> {
+async function statIfExists(path: string): Promise<{ size: number; mtimeMs: number } | undefined> {
   return await stat(path).catch((error: unknown) => {
     if (isNotFound(error)) return undefined;
     throw error;
   });
 }
 
-async function* filesIn(folder: string, kind: StoredBlob['kind'], prefix = ''): AsyncGenerator<StoredBlob> {
-  for await (const name of namesIn(folder, CONTENT_ID)) {
+async function* listFiles(folder: string, kind: StoredBlob['kind'], prefix = ''): AsyncGenerator<StoredBlob> {
+  for await (const name of listNames(folder, BLOB_ID)) {
     if (!name.startsWith(prefix)) continue;
-    const found = await statOf(join(folder, name));
+    const found = await statIfExists(join(folder, name));
     if (found !== undefined) yield { blob: name as BlobId, kind, modifiedAt: Math.floor(found.mtimeMs) };
   }
 }
 
-function foundIn(folder: string, name: string): FoundBlob {
+function toFoundBlob(folder: string, name: string): FoundBlob {
   return {
     blob: name as BlobId,
     lastWrite: async () => {
-      const found = await statOf(join(folder, name));
+      const found = await statIfExists(join(folder, name));
       return found && Math.floor(found.mtimeMs);
     },
   };
 }
 
-/** All names in a folder that holds few, with one call; none if the folder is missing. */
-async function allNamesIn(folder: string): Promise<string[]> {
+/** Reads all names in a small folder with one call. Returns none if the folder is missing. */
+async function readNames(folder: string): Promise<string[]> {
   try {
     return await readdir(folder);
   } catch (error) {
@@ -258,8 +266,8 @@ async function allNamesIn(folder: string): Promise<string[]> {
   }
 }
 
-/** The names in a folder that look like `pattern`; none where the folder is missing. */
-async function* namesIn(folder: string, pattern: RegExp): AsyncGenerator<string> {
+/** Lists the names in a folder that match `pattern`. Lists none if the folder is missing. */
+async function* listNames(folder: string, pattern: RegExp): AsyncGenerator<string> {
   try {
     for await (const entry of await opendir(folder)) if (pattern.test(entry.name)) yield entry.name;
   } catch (error) {

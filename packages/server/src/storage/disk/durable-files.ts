@@ -6,27 +6,26 @@ import { coalesce } from '../s3/coalesce.ts';
 import { diskError } from './errors.ts';
 import { type VectorFile, writeInPlace } from './write-in-place.ts';
 
-/** What of a `FileHandle` the durable dance needs. */
+/** The methods of a `FileHandle` that are used here. */
 export type DurableFile = VectorFile & Pick<FileHandle, 'truncate' | 'sync' | 'datasync' | 'close'>;
 
-/** How files and folders are opened; `open` of node:fs/promises unless a test puts faults in. */
+/** Opens a file or folder. This is `open` from node:fs/promises, unless a test injects faults. */
 export type OpenFile = (path: string, flags: string, mode?: number) => Promise<DurableFile>;
 
 interface DurableFilesOptions {
-  /** What the bodies of all writers together may hold in memory; 32 MiB where nothing is said. */
+  /** Limits how much memory the bodies of all writers together can use. Defaults to 32 MiB. */
   budget?: ByteBudget;
   openFile?: OpenFile;
 }
 
-/** The file written to does not exist, or was moved or removed during the write. */
+/** The file to write does not exist, or was moved or removed during the write. */
 export class FileMissingError extends Error {
-  override readonly name = 'FileGone';
+  override readonly name = 'FileMissingError';
 }
 
 /**
- * Files that survive a power cut: the only place that syncs what is not SQLite's. When a method resolves, what it promises
- * lies on the disk. A full disk rejects as `insufficient_storage`, a file too large as `file_size_limit_exceeded`,
- * anything else as the system's own error.
+ * Writes files that survive a power cut. All syncs except SQLite's are here. When a method resolves, its result is durable.
+ * Throws `storage-full` for a full disk, `file-too-large` for a file that is too large, and system errors otherwise.
  */
 export class DurableFiles {
   readonly #budget: ByteBudget;
@@ -38,7 +37,7 @@ export class DurableFiles {
     this.#open = openFile;
   }
 
-  /** Makes a file of `size` zero bytes, for the owner alone; one that exists is an error. On failure none is left. */
+  /** Creates a file of `size` zero bytes that only its owner can access. Throws if it exists. On failure, removes it. */
   async allocate(path: string, size: number): Promise<void> {
     const file = await mapErrors(this.#open(path, 'wx', 0o600));
     try {
@@ -56,11 +55,11 @@ export class DurableFiles {
   }
 
   /**
-   * Writes `body` into a place of the file at `path`, as `writeInPlace` says, and syncs it. Writers of one file share
-   * one handle and, where they end about the same time, one sync. Rejects with `FileMissingError` where there is no such file.
+   * Writes `body` into a range of the file at `path` (see `writeInPlace`), and syncs it. Writers of one file share a handle
+   * and, if they end at about the same time, a sync. Throws `FileMissingError` if the file does not exist.
    *
-   * When a sync fails, every writer that has the file open fails with it, also those still in the middle: the kernel
-   * reports lost pages to one sync only and then forgets them, so the next sync of the handle proves nothing.
+   * If a sync fails, all writers that have the file open fail, even if they have not finished. The kernel reports lost pages
+   * to one sync only and then forgets them, so a later sync of the handle would succeed without them.
    */
   async write(
     path: string,
@@ -78,37 +77,37 @@ export class DurableFiles {
   }
 
   /**
-   * Renames a file, making the folders it needs below `base`, which exists. With `readOnly` the owner may only read it
-   * afterwards: a guard against slips, and for that reason not synced. Writers of the file fail with `FileMissingError`.
+   * Renames a file, and creates missing folders below `base`, which exists. With `readOnly`, the owner can only read it
+   * afterward. This only guards against mistakes, so it is not synced. Writers of the file fail with `FileMissingError`.
    */
   async moveDurably(from: string, to: string, { base, readOnly }: { base: string; readOnly: boolean }): Promise<void> {
     if (readOnly) await mapErrors(chmod(from, 0o400));
     await this.ensureFolder(dirname(to), base);
     await mapErrors(rename(from, to));
-    this.#shared.get(from)?.fail(new FileMissingError(`${from} was moved during a write`));
+    this.#shared.get(from)?.fail(new FileMissingError(`${from} was moved during a write.`));
     await this.syncMove(from, to);
   }
 
-  /** Syncs both folders of a rename done earlier. The target first: a name too many can be put right, a lost one not. */
+  /** Syncs both folders of an earlier rename. The target comes first: an extra name can be removed later, a lost one not. */
   async syncMove(from: string, to: string): Promise<void> {
     await this.syncFolder(dirname(to));
     await this.syncFolder(dirname(from));
   }
 
-  /** Removes a file; none there is no error. Its writers fail with `FileMissingError`. Not synced: at worst it comes back. */
+  /** Removes a file, if it exists. Its writers fail with `FileMissingError`. Not synced: after a power cut it can reappear. */
   async removeFile(path: string): Promise<void> {
     await rm(path, { force: true });
-    this.#shared.get(path)?.fail(new FileMissingError(`${path} was removed during a write`));
+    this.#shared.get(path)?.fail(new FileMissingError(`${path} was removed during a write.`));
   }
 
-  /** Makes `folder` with all levels missing below `base`, which exists; each is synced, by whomever it was made. */
+  /** Creates `folder` and missing folders above it, down from `base`, which exists. Syncs every level, even existing ones. */
   async ensureFolder(folder: string, base: string): Promise<void> {
     if (folder === base) return;
     await this.ensureFolder(dirname(folder), base);
     await mapErrors(mkdir(folder, 0o700)).catch((error: unknown) => {
       if (errorCode(error) !== 'EEXIST') throw error;
     });
-    // Also where it existed: another call may have made it a moment ago and not have come to its own sync.
+    // Another call might have created it just now and not have synced it yet.
     await this.syncFolder(dirname(folder));
   }
 
@@ -140,35 +139,35 @@ export class DurableFiles {
   }
 }
 
-/** One open handle that the writers of a file share, and that is given up for all of them when one sync fails. */
+/** An open handle that the writers of a file share. If a sync fails, all of them stop using it. */
 class SharedFile {
   writers = 0;
   readonly opened: Promise<DurableFile>;
   /** Resolves once all bytes written before the call survive a power cut. */
   readonly sync: () => Promise<void>;
-  readonly #given = new AbortController();
+  readonly #controller = new AbortController();
 
   constructor(path: string, openFile: OpenFile) {
     this.opened = openFile(path, 'r+').catch((error: unknown) => {
       throw this.fail(
-        isNotFound(error) ? new FileMissingError(`${path} does not exist`, { cause: error }) : diskError(error),
+        isNotFound(error) ? new FileMissingError(`${path} does not exist.`, { cause: error }) : diskError(error),
       );
     });
     this.sync = coalesce(() => this.#datasync());
   }
 
-  /** Aborted, with the error as its reason, when the handle is given up. */
+  /** Aborted, with the error as its reason, after `fail`. */
   get stop(): AbortSignal {
-    return this.#given.signal;
+    return this.#controller.signal;
   }
 
-  /** Gives the handle up: those who share it fail with `error`, and whoever comes next opens the file anew. */
+  /** Makes all writers that share the handle fail with `error`. Later writers open the file again. */
   fail(error: unknown): unknown {
-    this.#given.abort(error);
+    this.#controller.abort(error);
     return error;
   }
 
-  /** Never rejects: what counts was synced before, and the system lets go of the handle even where close reports an error. */
+  /** Never rejects: all data was synced before, and the system releases the handle even if `close` reports an error. */
   async close(): Promise<void> {
     await this.opened.then((file) => file.close()).catch(() => {});
   }

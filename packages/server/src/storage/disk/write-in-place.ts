@@ -3,52 +3,52 @@ import type { ByteBudget } from '../s3/byte-budget.ts';
 import { diskError } from './errors.ts';
 
 /**
- * Less than this is not worth a write of its own before the body's end: what a slow sender brings in drops would cost
- * more in calls than in bytes. Every writer may hold as much.
+ * The minimum size of a write before the body's end. Smaller writes of what a slow sender sends would cost more in system
+ * calls than in bytes. Every writer can hold this much without using the budget.
  */
-const SMALLEST_WRITE_BYTES = 32 * 1024;
-/** What is gathered at most, by one writer, while its last write is under way. */
-const GATHER_BYTES = 1024 * 1024;
-/** The kernel takes 1,024 buffers in one call; a sender of tiny chunks is held back there too. */
-const GATHER_CHUNKS = 1024;
-/** Reserved for a chunk not yet pulled: the most a socket gives at once. */
+const MIN_WRITE_BYTES = 32 * 1024;
+/** The maximum that one writer gathers while its last write is in progress. */
+const MAX_GATHERED_BYTES = 1024 * 1024;
+/** The kernel accepts 1,024 buffers per call. This also slows down senders of tiny chunks. */
+const MAX_GATHERED_CHUNKS = 1024;
+/** Reserved for a chunk that has not been pulled yet: the maximum that a socket returns at once. */
 const CHUNK_BYTES = 64 * 1024;
 
-/** The one method of a `FileHandle` that is needed here. */
+/** The only method of a `FileHandle` that is used here. */
 export interface VectorFile {
   writev(buffers: Uint8Array[], position: number): Promise<{ bytesWritten: number }>;
 }
 
 /**
- * Writes `body` at `place.offset`. It must be exactly `place.length` bytes, and no byte outside is touched; without a
- * length it is as long as it is. Once it has settled, either way, no write is under way. Rejects with what `body`
- * throws, with the reason of `stop` once that is aborted (seen at the next chunk), or with the failure of the file, a
- * full disk as `insufficient_storage`.
+ * Writes `body` at `range.offset`. If there is a `range.length`, the body must have exactly that many bytes, and no byte
+ * outside the range is written. When the promise settles, no write is in progress. Rejects with the error of `body`, with
+ * the reason of `stop` once that is aborted (checked at the next chunk), or with the error of the file. Throws
+ * `storage-full` if the disk is full.
  *
- * What comes during a write gathers and goes out with the next, in one call: a slow sender costs 32 KiB of memory at
- * most, a fast one writes big. What gathers beyond that is drawn from `budget`; when that is used up, the next chunk is
- * pulled only after the last one is written. The chunks become the writer's own: their memory is
- * freed once they are written.
+ * Chunks that arrive during a write are gathered and written with the next call: a slow sender uses 32 KiB of memory at
+ * most, and a fast one gets large writes. More than that is reserved from `budget`. When the budget is used up, the next
+ * chunk is pulled only after the last one has been written. The writer owns the chunks, and frees their memory after the
+ * write.
  */
 export async function writeInPlace(
   file: VectorFile,
-  place: { offset: number; length?: number },
+  range: { offset: number; length?: number },
   body: AsyncIterable<Uint8Array>,
   budget: ByteBudget,
   stop?: AbortSignal,
 ): Promise<void> {
-  const writer = new GatheringWriter(file, place.offset, budget);
-  let missing = place.length ?? Number.POSITIVE_INFINITY;
+  const writer = new GatheringWriter(file, range.offset, budget);
+  let remaining = range.length ?? Number.POSITIVE_INFINITY;
   try {
     for await (const chunk of body) {
       stop?.throwIfAborted();
-      missing -= chunk.length;
-      if (missing < 0) throw new RangeError(`a body went beyond its place of ${place.length} bytes`);
+      remaining -= chunk.length;
+      if (remaining < 0) throw new RangeError(`The body is longer than its range of ${range.length} bytes.`);
       writer.add(chunk);
       await writer.readyForMore();
     }
-    if (missing > 0 && place.length !== undefined)
-      throw new RangeError(`a body ended ${missing} bytes before its place of ${place.length} bytes`);
+    if (remaining > 0 && range.length !== undefined)
+      throw new RangeError(`The body is ${remaining} bytes shorter than its range of ${range.length} bytes.`);
     await writer.written();
   } finally {
     await writer.close();
@@ -61,11 +61,11 @@ class GatheringWriter {
   #position: number;
   #gathered: Uint8Array[] = [];
   #gatheredBytes = 0;
-  /** What of the gathered bytes is drawn from the budget; all but the one chunk a writer may always hold. */
-  #drawn = 0;
-  /** Drawn for the chunk that is being pulled; only while a write is under way, so that a silent sender holds nothing. */
+  /** Bytes reserved from the budget for gathered chunks: all but the first chunk, which a writer can always hold. */
+  #fromBudget = 0;
+  /** Bytes reserved for the chunk being pulled, only while a write is in progress, so that an idle sender holds nothing. */
   #reserved = 0;
-  /** The write under way. Never rejects; its error lies in `#failure`. */
+  /** The write in progress. Never rejects; its error is in `#failure`. */
   #writing: Promise<void> | undefined;
   #failure: { error: unknown } | undefined;
 
@@ -80,21 +80,21 @@ class GatheringWriter {
     this.#gathered.push(chunk);
     this.#gatheredBytes += chunk.length;
     if (this.#writing === undefined) {
-      if (this.#gatheredBytes >= SMALLEST_WRITE_BYTES) this.#startWrite();
+      if (this.#gatheredBytes >= MIN_WRITE_BYTES) this.#startWrite();
     } else {
       this.#budget.exchange(this.#reserved, chunk.length);
       this.#reserved = 0;
-      this.#drawn += chunk.length;
+      this.#fromBudget += chunk.length;
     }
   }
 
-  /** Resolves when one more chunk may be pulled. Rejects once a write has failed. */
+  /** Resolves when one more chunk can be pulled. Rejects once a write has failed. */
   async readyForMore(): Promise<void> {
-    while (this.#writing !== undefined && !this.#mayGather()) await this.#writing;
+    while (this.#writing !== undefined && !this.#canGather()) await this.#writing;
     this.#throwFailure();
   }
 
-  /** Resolves when all that was added is written. */
+  /** Resolves when all added chunks have been written. */
   async written(): Promise<void> {
     while (this.#writing !== undefined) await this.#writing;
     this.#throwFailure();
@@ -104,18 +104,19 @@ class GatheringWriter {
     this.#throwFailure();
   }
 
-  /** Drops what has not gone out, waits for what has, and gives the budget back. Never rejects. */
+  /** Drops gathered chunks, releases the budget, and waits for the write in progress. Never rejects. */
   async close(): Promise<void> {
     this.#gathered = [];
-    this.#budget.release(this.#drawn + this.#reserved);
-    this.#drawn = 0;
+    this.#budget.release(this.#fromBudget + this.#reserved);
+    this.#fromBudget = 0;
     this.#reserved = 0;
     while (this.#writing !== undefined) await this.#writing;
   }
 
-  #mayGather(): boolean {
+  #canGather(): boolean {
     if (this.#reserved > 0) return true;
-    if (this.#gatheredBytes + CHUNK_BYTES > GATHER_BYTES || this.#gathered.length >= GATHER_CHUNKS) return false;
+    if (this.#gatheredBytes + CHUNK_BYTES > MAX_GATHERED_BYTES || this.#gathered.length >= MAX_GATHERED_CHUNKS)
+      return false;
     if (!this.#budget.tryReserve(CHUNK_BYTES)) return false;
     this.#reserved = CHUNK_BYTES;
     return true;
@@ -124,29 +125,29 @@ class GatheringWriter {
   #startWrite(): void {
     const buffers = this.#gathered;
     const bytes = this.#gatheredBytes;
-    const drawn = this.#drawn;
+    const fromBudget = this.#fromBudget;
     const position = this.#position;
     this.#gathered = [];
     this.#gatheredBytes = 0;
-    this.#drawn = 0;
+    this.#fromBudget = 0;
     this.#position += bytes;
     this.#writing = writeAll(this.#file, buffers, position, bytes)
       .finally(() => buffers.forEach(freeChunk))
       .catch((error: unknown) => {
         this.#failure ??= { error: diskError(error) };
       })
-      .then(() => this.#onWritten(drawn));
+      .then(() => this.#onWritten(fromBudget));
   }
 
-  #onWritten(drawn: number): void {
+  #onWritten(fromBudget: number): void {
     this.#writing = undefined;
-    this.#budget.release(drawn);
-    if (this.#failure === undefined && this.#gatheredBytes >= SMALLEST_WRITE_BYTES) {
+    this.#budget.release(fromBudget);
+    if (this.#failure === undefined && this.#gatheredBytes >= MIN_WRITE_BYTES) {
       this.#startWrite();
     } else {
-      // What is left is what every writer may hold.
-      this.#budget.release(this.#drawn + this.#reserved);
-      this.#drawn = 0;
+      // The rest is what every writer can hold without using the budget.
+      this.#budget.release(this.#fromBudget + this.#reserved);
+      this.#fromBudget = 0;
       this.#reserved = 0;
     }
   }
@@ -156,13 +157,13 @@ class GatheringWriter {
   }
 }
 
-/** Writes all of `buffers`, which are `bytes` long, in as many calls as the kernel wants (a disk that fills takes a part). */
+/** Writes all of `buffers`, which have `bytes` bytes in total. Repeats partial writes, as on a disk that is filling up. */
 async function writeAll(file: VectorFile, buffers: Uint8Array[], position: number, bytes: number): Promise<void> {
   let rest = buffers;
   let written = 0;
   while (written < bytes) {
     const { bytesWritten } = await file.writev(rest, position + written);
-    if (bytesWritten <= 0) throw new Error(`the file took none of the ${bytes - written} bytes left to write`);
+    if (bytesWritten <= 0) throw new Error(`The file accepted none of the remaining ${bytes - written} bytes.`);
     written += bytesWritten;
     if (written < bytes) rest = skipBytes(rest, bytesWritten);
   }

@@ -1,4 +1,4 @@
-/** A body handed on in pieces, each of them a body of its own. One piece at a time, in their order. */
+/** Splits a body into chunks, each of which is a body itself. The caller reads one chunk at a time, in order. */
 export class BodySplitter {
   readonly #source: AsyncIterator<Uint8Array>;
   #rest: Uint8Array | undefined;
@@ -7,19 +7,19 @@ export class BodySplitter {
     this.#source = body[Symbol.asyncIterator]();
   }
 
-  /** The next `most` bytes, or fewer where the body ends before. Throws what the body throws. */
-  async *next(most: number): AsyncGenerator<Uint8Array, void, undefined> {
-    let missing = most;
-    while (missing > 0 && (await this.more())) {
+  /** Yields the next `maxBytes` bytes, or fewer if the body ends. Throws the errors of the body. */
+  async *next(maxBytes: number): AsyncGenerator<Uint8Array, void, undefined> {
+    let remaining = maxBytes;
+    while (remaining > 0 && (await this.hasMore())) {
       const chunk = this.#rest as Uint8Array;
-      this.#rest = chunk.length > missing ? chunk.subarray(missing) : undefined;
-      missing -= Math.min(missing, chunk.length);
+      this.#rest = chunk.length > remaining ? chunk.subarray(remaining) : undefined;
+      remaining -= Math.min(remaining, chunk.length);
       yield this.#rest === undefined ? chunk : chunk.subarray(0, chunk.length - this.#rest.length);
     }
   }
 
-  /** Whether a byte is left. */
-  async more(): Promise<boolean> {
+  /** Whether any bytes remain. */
+  async hasMore(): Promise<boolean> {
     while (this.#rest === undefined || this.#rest.length === 0) {
       const { done, value } = await this.#source.next();
       if (done === true) return false;
@@ -28,7 +28,7 @@ export class BodySplitter {
     return true;
   }
 
-  /** Lets go of a body that is not read to its end. */
+  /** Ends a body that is not read to its end. */
   async close(): Promise<void> {
     await this.#source.return?.();
   }

@@ -1,8 +1,8 @@
 const DEFAULT_TOTAL = 32 * 1024 * 1024;
 
 /**
- * How many bytes of bodies all writers together may hold in memory beyond the one chunk each of them holds anyway.
- * Nobody waits on it: a writer that gets nothing goes on with one chunk at a time, which slows its sender down.
+ * Limits how many bytes of bodies all writers together hold in memory, beyond the one chunk that each of them always has.
+ * Nothing waits for it: a writer that gets no bytes continues with one chunk at a time, which slows its sender down.
  */
 export class ByteBudget {
   readonly total: number;
@@ -12,21 +12,21 @@ export class ByteBudget {
     this.total = total;
   }
 
-  /** Bytes out at present. */
+  /** The number of bytes that are reserved now. */
   get reserved(): number {
     return this.#reserved;
   }
 
-  /** Takes `bytes`, or nothing and false where that would overdraw. */
+  /** Reserves `bytes`. Returns false, and reserves nothing, if that would exceed the total. */
   tryReserve(bytes: number): boolean {
     if (this.#reserved + bytes > this.total) return false;
     this.#reserved += bytes;
     return true;
   }
 
-  /** Turns a reservation into the bytes that came; overdraws where a chunk was larger than what was reserved for it. */
-  exchange(reserved: number, came: number): void {
-    this.#reserved += came - reserved;
+  /** Replaces a reservation by the bytes received. This can exceed the total if the chunk is larger than its reservation. */
+  exchange(reserved: number, received: number): void {
+    this.#reserved += received - reserved;
   }
 
   release(bytes: number): void {

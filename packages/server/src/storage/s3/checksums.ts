@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
-/** By what S3 proves that it has the bytes that were sent: what it knows decides, and what that costs. */
+/** How S3 verifies the bytes of a part: by a CRC-32 that it stores, or by a signed SHA-256, which costs more CPU time. */
 export type ChecksumKind = 'sha256' | 'crc32';
 
-/** `sha256` in hex, as the signature takes it; `crc32` in base64, as `x-amz-checksum-crc32` does. */
+/** `sha256` is in hex, as in the signature; `crc32` is in base64, as in `x-amz-checksum-crc32`. */
 export type Checksum = { sha256: string } | { crc32: string };
 
-/** Computes the proof of a body while it goes by. */
+/** Computes the checksum of a body while it is read. */
 export class PartChecksum {
-  readonly #hash: { update(chunk: Uint8Array): unknown; proof(): Checksum };
+  readonly #hash: { update(chunk: Uint8Array): unknown; checksum(): Checksum };
 
   constructor(kind: ChecksumKind) {
     this.#hash = kind === 'sha256' ? createSha256() : createCrc32();
@@ -17,15 +17,15 @@ export class PartChecksum {
 
   async *update(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
     for await (const chunk of body) {
-      // Before the chunk goes on: its memory is the next one's from then on.
+      // Before the consumer gets the chunk, because it then owns the memory.
       this.#hash.update(chunk);
       yield chunk;
     }
   }
 
-  /** Of all that went by; once. */
+  /** Returns the checksum of all bytes. Can be called only once. */
   result(): Checksum {
-    return this.#hash.proof();
+    return this.#hash.checksum();
   }
 }
 
@@ -33,7 +33,7 @@ function createSha256() {
   const hash = createHash('sha256');
   return {
     update: (chunk: Uint8Array) => hash.update(chunk),
-    proof: () => ({ sha256: hash.digest('hex') }),
+    checksum: () => ({ sha256: hash.digest('hex') }),
   };
 }
 
@@ -43,7 +43,7 @@ function createCrc32() {
     update(chunk: Uint8Array) {
       sum = crc32(chunk, sum);
     },
-    proof() {
+    checksum() {
       const bytes = Buffer.alloc(4);
       bytes.writeUInt32BE(sum);
       return { crc32: bytes.toString('base64') };

@@ -3,22 +3,22 @@ import type { Millis } from '@partway/protocol/ids';
 import { SpooledBody } from '../spool/spooled-body.ts';
 import type { Bucket } from './retry.ts';
 
-const CONNECT_LIMIT: Millis = 5_000;
-/** What S3 itself takes where no region is told; stores of other makers do not care. */
-const ANY_REGION = 'us-east-1';
+const CONNECT_TIMEOUT: Millis = 5_000;
+/** S3's own default region. S3-compatible stores usually ignore the region. */
+const DEFAULT_REGION = 'us-east-1';
 
 export interface S3Address {
   bucket: string;
-  /** Of a store of another maker; AWS S3 where there is none. */
+  /** The address of an S3-compatible store; undefined for AWS S3. */
   endpoint: string | undefined;
-  /** The bucket in the path and not in the host's name. */
+  /** Whether the bucket is in the path instead of the host name. */
   pathStyle: boolean;
 }
 
 /**
- * A client for one store. Region and credentials come as the AWS SDK finds them: environment, profile, container, role.
- * It tries a call once, computes no checksum, and has no limit of sockets: how often, with which proof and how many at
- * once is decided above it, where the spool is the limit.
+ * Opens a client for one store. The AWS SDK finds region and credentials in its usual places: environment, profile,
+ * container, role. The client does not retry, computes no checksums, and does not limit its sockets, because our own code
+ * retries and computes checksums, and the spool limits concurrent calls.
  */
 export async function openS3Client({ endpoint, pathStyle }: S3Address): Promise<S3Client> {
   const client = new S3Client({
@@ -28,22 +28,22 @@ export async function openS3Client({ endpoint, pathStyle }: S3Address): Promise<
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     expectContinueHeader: false,
-    // It would write to the console, and of calls that are tried again.
+    // The default logger writes to the console, even about calls that are retried.
     logger: { trace() {}, debug() {}, info() {}, warn() {}, error() {} },
     requestHandler: {
-      connectionTimeout: CONNECT_LIMIT,
-      // Silence is watched above, where it is known who is silent: S3, or a client that reads slowly.
+      connectionTimeout: CONNECT_TIMEOUT,
+      // The callers have idle timeouts, because they can tell an unresponsive S3 from a client that reads slowly.
       socketTimeout: 0,
       httpAgent: { maxSockets: Number.POSITIVE_INFINITY },
       httpsAgent: { maxSockets: Number.POSITIVE_INFINITY },
     },
-    region: await regionOr(endpoint === undefined ? undefined : ANY_REGION),
+    region: await findRegion(endpoint === undefined ? undefined : DEFAULT_REGION),
   });
   signSpooledBodies(client);
   return client;
 }
 
-/** Left to itself the SDK does not sign a body that is a stream: it would have to read it twice. What is known it takes. */
+/** Adds the known SHA-256 of spooled bodies. By default, the SDK does not sign streams, since it would read them twice. */
 function signSpooledBodies(client: S3Client): void {
   client.middlewareStack.add(
     (next) => (args) => {
@@ -55,27 +55,28 @@ function signSpooledBodies(client: S3Client): void {
   );
 }
 
-async function regionOr(fallback: string | undefined): Promise<string> {
+async function findRegion(fallback: string | undefined): Promise<string> {
   const probe = new S3Client({});
   try {
     return await probe.config.region();
   } catch (error) {
     if (fallback !== undefined) return fallback;
-    throw new Error('AWS S3 wants to know the region of the bucket: set AWS_REGION.', { cause: error });
+    throw new Error('No AWS region is configured. Set AWS_REGION to the region of the bucket.', { cause: error });
   } finally {
     probe.destroy();
   }
 }
 
-/** Clocks that differ by less are taken for the same: an answer that S3 takes minutes for says no more than that. */
-const SAME: Millis = 5 * 60_000;
+/** Smaller differences between the clocks are ignored, because they can come from a slow response. */
+const CLOCK_TOLERANCE: Millis = 5 * 60_000;
 
 /**
- * A moment that S3 tells, by the clock of this machine, with which it is compared: a clock that is wrong here would make
- * old what has just come. The SDK learns from each answer by how much the two differ. What S3 does not tell is now.
+ * Converts a time from S3 to this machine's clock, with which it is compared. Otherwise, if this machine's clock is wrong,
+ * new objects would look old. The SDK measures the difference of the clocks with each response. Returns the current time
+ * if S3 gave none.
  */
-export function toLocalTime({ client }: Bucket, told: Date | undefined): Millis {
-  if (told === undefined) return Date.now();
+export function toLocalTime({ client }: Bucket, time: Date | undefined): Millis {
+  if (time === undefined) return Date.now();
   const ahead = client.config.systemClockOffset;
-  return told.getTime() - (Math.abs(ahead) < SAME ? 0 : ahead);
+  return time.getTime() - (Math.abs(ahead) < CLOCK_TOLERANCE ? 0 : ahead);
 }

@@ -4,35 +4,35 @@ import { S3Error } from './errors.ts';
 import type { MultipartUpload, MultipartUploads } from './multipart-uploads.ts';
 import type { S3Objects } from './objects.ts';
 
-/** What is asked after, and for how long. */
 interface Completion {
   size: number;
-  gone: () => Error;
-  /** Why nobody knows. */
+  /** Creates the error for an upload that no longer exists and has left no object. */
+  goneError: () => Error;
+  /** Why the result of the completion is unknown. */
   failure: S3Error;
-  /** The store may be at it still, where it gave no answer: for so long its object is waited for. */
+  /** How long to wait for the object, because the store might still be creating it. */
   timeout: Millis;
 }
 
-const PAUSE: Millis = 500;
+const POLL_INTERVAL: Millis = 500;
 
 /**
- * Whether an upload has become an object of `size` bytes, though S3 gave no answer to say so, or one that can be read so
- * or so: true, or undefined where it is still an upload, or where S3 does not say. Rejects with `gone()` where it is
- * neither. The upload is asked for first: with most stores it goes only when the object is there. versitygw takes it away
- * before it puts the object together.
+ * Finds out whether an upload has become an object of `size` bytes although the response was lost or ambiguous. Returns
+ * true if so, and undefined if the upload still exists, or if S3 does not answer. Throws `goneError()` if neither the upload
+ * nor the object exists. Checks the upload first: most stores delete it only when the object exists. versitygw deletes it
+ * before it creates the object.
  */
 export async function resolveCompletion(
   { uploads, objects }: { uploads: MultipartUploads; objects: S3Objects },
   upload: MultipartUpload,
-  { size, gone, failure, timeout }: Completion,
+  { size, goneError, failure, timeout }: Completion,
 ): Promise<true | undefined> {
-  const deadline = performance.now() + (isStoresOwn(failure) ? 0 : timeout);
+  const deadline = performance.now() + (isStoreFailure(failure) ? 0 : timeout);
   try {
     if (await uploads.exists(upload)) return undefined;
     while (!(await hasObject(objects, upload.key, size))) {
-      if (performance.now() >= deadline) throw gone();
-      await sleep(PAUSE);
+      if (performance.now() >= deadline) throw goneError();
+      await sleep(POLL_INTERVAL);
     }
     return true;
   } catch (error) {
@@ -41,15 +41,15 @@ export async function resolveCompletion(
   }
 }
 
-/** Whether it was the store that failed, and not the way there: then nothing is under way any more. */
-function isStoresOwn({ status }: S3Error): boolean {
+/** Whether the store itself failed, rather than the network: then it is no longer working on the upload. */
+function isStoreFailure({ status }: S3Error): boolean {
   return status === 500 || status === 503;
 }
 
-/** Whether the object is there. One of another size is damage that somebody has to look at, never to build upon. */
+/** Whether the object exists. Throws if it has another size, because it is damaged then. */
 export async function hasObject(objects: S3Objects, key: string, size: number): Promise<boolean> {
-  const found = await objects.sizeOf(key);
+  const found = await objects.findSize(key);
   if (found === undefined) return false;
-  if (found !== size) throw new Error(`${key} has ${found} bytes where ${size} were written`);
+  if (found !== size) throw new Error(`${key} has ${found} bytes, but ${size} were written.`);
   return true;
 }

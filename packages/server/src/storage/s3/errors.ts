@@ -1,49 +1,48 @@
 import { KnownError } from '../../errors.ts';
 import { StorageError } from '../errors.ts';
 
-/** How long a client is asked to wait before it sends again what S3 could not take. */
+/** How long a client should wait before it retries. */
 const RETRY_AFTER_SECONDS = 5;
 
-/** What the client, the agent or S3 calls a trouble that passes, where no status says so. */
+/** Codes of temporary errors from the client, the agent or S3, for errors whose status does not tell. */
 const RETRYABLE_CODES = new Set([
   ...['ECONNRESET', 'ECONNREFUSED', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND'],
   ...['EAI_AGAIN', 'EADDRNOTAVAIL', 'EPROTO', 'ERR_STREAM_PREMATURE_CLOSE', 'TimeoutError', 'AbortError'],
-  // Damaged or cut on its way to S3: sent again it is right.
+  // The body was damaged or cut off on its way to S3.
   ...['BadDigest', 'IncompleteBody', 'RequestTimeout', 'XAmzContentSHA256Mismatch', 'InternalError', 'SlowDown'],
-  // Garage's name for that.
+  // The same, from Garage.
   'InvalidDigest',
-  // The SDK notes the difference of the clocks, and signs the next try by S3's.
+  // The SDK records the difference of the clocks and uses S3's time for the next signature.
   'RequestTimeTooSkewed',
-  // From the service that hands out credentials, or a renewal that came too late.
+  // The credential service failed, or credentials were renewed too late.
   'CredentialsProviderError',
   'ExpiredToken',
 ]);
 
 /**
- * An operation that S3 refused, or that it did not answer. It has S3's code and no more of the error than that, so that
- * nothing of a signature, a key or a header gets into a log.
+ * S3 rejected an operation or did not respond. Of the original error, it has only the code, status and request ID, so that
+ * no part of a signature, key or header gets into a log.
  */
 export class S3Error extends Error {
-  override readonly name = 'S3Failure';
-  /** S3's name of the error, or the system's; such as NoSuchUpload or ECONNREFUSED. */
+  override readonly name = 'S3Error';
+  /** The error code of S3 or of the system, such as NoSuchUpload or ECONNREFUSED. */
   readonly code: string;
-  /** Undefined where no answer came. */
+  /** Undefined if there was no response. */
   readonly status: number | undefined;
-  /** Whether the same call may well go through later. */
+  /** Whether the same call can succeed later. */
   readonly retryable: boolean;
 
-  constructor(operation: string, { code, retryable: passing, status, requestId }: ErrorDetails) {
-    const said = [code, status, requestId && `request ${requestId}`].filter(
+  constructor(operation: string, { code, retryable, status, requestId }: ErrorDetails) {
+    const parts = [code, status, requestId && `request ${requestId}`].filter(
       (part) => part !== undefined && part !== '',
     );
-    super(`S3 did not do ${operation}: ${said.join(', ')}. ${remedyOf(code)}`.trim());
+    super(`S3 ${operation} failed: ${parts.join(', ')}. ${getRemedy(code)}`.trim());
     this.code = code;
     this.status = status;
-    this.retryable = passing;
+    this.retryable = retryable;
   }
 }
 
-/** What an error tells. */
 interface ErrorDetails {
   code: string;
   retryable: boolean;
@@ -51,53 +50,53 @@ interface ErrorDetails {
   requestId?: string | undefined;
 }
 
-/** What went wrong with `operation`, where it was S3 or the way there; any other error as it is. */
+/** Converts errors of S3 and of the network to an `S3Error`. Returns other errors unchanged. */
 export function toS3Error(operation: string, error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof S3Error || error instanceof KnownError) return error;
-  const told = errorDetails(error);
-  return told === undefined ? error : new S3Error(operation, told);
+  const details = errorDetails(error);
+  return details === undefined ? error : new S3Error(operation, details);
 }
 
-/** What a failure means to the client: a store that does not answer is `unavailable`, the rest is for the log. */
+/** Converts a retryable `S3Error` to the error `unavailable`, for clients. Returns other errors unchanged, for the log. */
 export function s3UnavailableError(error: unknown): unknown {
   if (!(error instanceof S3Error) || !error.retryable) return error;
   return new StorageError(
     'unavailable',
-    'The store behind this server does not answer at present. What was acknowledged stands; send this again later.',
+    "The server's S3 store is not responding. Acknowledged data is safe. Try again later.",
     { retryAfterSeconds: RETRY_AFTER_SECONDS, cause: error },
   );
 }
 
-/** True for an upload or object that is not there (Ceph says NoSuchKey of an upload that has become an object). */
+/** Whether an upload or object does not exist. (Ceph returns NoSuchKey for an upload that has become an object.) */
 export function isNotFound(error: unknown): boolean {
   return error instanceof S3Error && ['NoSuchUpload', 'NoSuchKey', 'NotFound'].includes(error.code);
 }
 
-/** What the operator can do about it; empty where it passes by itself. */
-function remedyOf(code: string): string {
+/** Returns what the operator can do, or an empty string for temporary errors. */
+function getRemedy(code: string): string {
   switch (code) {
     case 'NoSuchBucket':
-      return 'The bucket is not there: make it, or correct PARTWAY_STORAGE or PARTWAY_S3_ENDPOINT.';
+      return 'The bucket does not exist. Create it, or correct PARTWAY_STORAGE or PARTWAY_S3_ENDPOINT.';
     case 'AccessDenied':
     case 'AllAccessDisabled':
     case 'Forbidden':
-      return 'The credentials lack a right: docs/operate/s3.md lists those that Partway needs on its bucket. Garage says so of a wrong key or secret too.';
+      return 'The credentials lack a permission. docs/operate/s3.md lists those that Partway needs on its bucket. Garage also reports a wrong key or secret in this way.';
     case 'InvalidAccessKeyId':
     case 'XAdminUserNotFound':
-      return 'S3 does not know this access key: correct AWS_ACCESS_KEY_ID, or the profile or role it comes from.';
+      return 'S3 does not know this access key. Correct AWS_ACCESS_KEY_ID, or the profile or role that it comes from.';
     case 'SignatureDoesNotMatch':
-      return 'The secret key does not belong to the access key: correct AWS_SECRET_ACCESS_KEY.';
+      return 'The secret key does not match the access key. Correct AWS_SECRET_ACCESS_KEY.';
     case 'ExpiredToken':
     case 'InvalidToken':
-      return 'The credentials have expired: renew them, or let the server take them from a role that renews itself.';
+      return 'The credentials have expired. Renew them, or use a role whose credentials are renewed automatically.';
     case 'CredentialsProviderError':
-      return 'No credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the machine a role.';
+      return 'No credentials were found. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or assign the machine a role.';
     case 'RequestTimeTooSkewed':
-      return 'The clock of this machine and that of S3 differ by more than 15 minutes: set it right (NTP).';
+      return "This machine's clock and S3's clock differ by more than 15 minutes. Synchronize this machine's clock (NTP).";
     case 'PermanentRedirect':
     case 'AuthorizationHeaderMalformed':
     case 'IllegalLocationConstraintException':
-      return 'The bucket is in another region: set AWS_REGION to that of the bucket.';
+      return 'The bucket is in another region. Set AWS_REGION to the region of the bucket.';
     case 'ECONNREFUSED':
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
@@ -105,34 +104,34 @@ function remedyOf(code: string): string {
     case 'ENETUNREACH':
     case 'TimeoutError':
     case 'AbortError':
-      return 'Nothing answers there: see that the store runs, and that PARTWAY_S3_ENDPOINT is its address.';
+      return 'There is no response. Check that the store is running and that PARTWAY_S3_ENDPOINT is its address.';
     default:
       return '';
   }
 }
 
-/** Undefined where the error is neither S3's nor the network's: then it is a mistake of ours, or a spool file's. */
+/** Returns undefined if the error is not from S3 or the network, but from our own code or a spool file. */
 function errorDetails(error: Error): ErrorDetails | undefined {
   const { $metadata, code: systemCode, $response } = error as SdkError;
   const status = $metadata?.httpStatusCode;
   const requestId = $metadata?.requestId;
-  const named = typeof systemCode === 'string' ? systemCode : error.name;
+  const systemName = typeof systemCode === 'string' ? systemCode : error.name;
   if (status !== undefined && status >= 300) {
-    const passing =
+    const retryable =
       (status >= 500 && status !== 501) || status === 408 || status === 429 || RETRYABLE_CODES.has(error.name);
     const code = status === 301 || status === 307 ? 'PermanentRedirect' : error.name;
-    return { code, status, requestId, retryable: passing };
+    return { code, status, requestId, retryable };
   }
-  // An answer that says 200 and cannot be read was cut on its way.
+  // The response has status 200 but cannot be parsed, so it was cut off.
   if (status !== undefined || $response !== undefined)
-    return { code: 'unreadable answer', status, requestId, retryable: true };
-  for (const code of [named, error.name]) {
+    return { code: 'unreadable response', status, requestId, retryable: true };
+  for (const code of [systemName, error.name]) {
     if (RETRYABLE_CODES.has(code) || code.startsWith('HPE_')) return { code, status, requestId, retryable: true };
   }
   return undefined;
 }
 
-/** What the SDK hangs on its errors, as far as it is needed here. */
+/** The properties of SDK errors that are used here. */
 interface SdkError extends Error {
   $metadata?: { httpStatusCode?: number; requestId?: string };
   $response?: unknown;

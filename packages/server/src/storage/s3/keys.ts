@@ -1,15 +1,15 @@
 import type { BlobId } from '@partway/protocol/ids';
 
-const CONTENT_ID = /^[0-9a-f]{32}$/;
+const BLOB_ID = /^[0-9a-f]{32}$/;
 
-/** Which key is whose, below one prefix: `PREFIX/blobs/ID` for the bytes of ID, `PREFIX/database-id` for the mark. */
+/** The keys below one prefix: `PREFIX/blobs/ID` for each blob, and `PREFIX/database-id` for the ownership marker. */
 export class S3Keys {
-  /** Says which database names the contents. */
+  /** The key of the ownership marker. */
   readonly owner: string;
-  /** Of all contents. */
+  /** The prefix of all blobs. */
   readonly blobs: string;
 
-  /** `prefix` without slashes at its ends; empty for the bucket's root. */
+  /** @param prefix Has no slash at its start or end; empty for the whole bucket. */
   constructor(prefix: string) {
     const base = prefix === '' ? '' : `${prefix}/`;
     this.owner = `${base}database-id`;
@@ -17,13 +17,13 @@ export class S3Keys {
   }
 
   blobKey(blob: BlobId): string {
-    if (!CONTENT_ID.test(blob)) throw new TypeError('a content id is 32 lower-case hex digits');
+    if (!BLOB_ID.test(blob)) throw new TypeError('A blob ID must have 32 lowercase hex digits.');
     return this.blobs + blob;
   }
 
-  /** Whose bytes lie under a key; undefined where it is none of ours. */
+  /** Returns the blob of a key, or undefined if the key is not one of ours. */
   parseBlobKey(key: string): BlobId | undefined {
     const id = key.slice(this.blobs.length);
-    return key.startsWith(this.blobs) && CONTENT_ID.test(id) ? (id as BlobId) : undefined;
+    return key.startsWith(this.blobs) && BLOB_ID.test(id) ? (id as BlobId) : undefined;
   }
 }

@@ -14,41 +14,41 @@ import { toLocalTime } from './client.ts';
 import { S3Error } from './errors.ts';
 import { type Bucket, call, callWithBody, ignoreNotFound, objectParams } from './retry.ts';
 
-/** An upload under way at S3, and how its parts are proven. */
+/** An upload in progress on S3, and how its parts are verified. */
 export interface MultipartUpload {
   key: string;
   id: string;
   checksum: ChecksumKind;
 }
 
-/** A part as S3 knows it. */
+/** A part, as S3 identifies it. */
 export interface MultipartPart {
   number: number;
   etag: string;
   crc32?: string;
 }
 
-/** A part as S3 lists it. */
+/** A part, as S3 lists it. */
 interface ListedPart {
   number: number;
   etag: string;
   storedAt: Millis;
 }
 
-/** An upload as S3 lists it. */
+/** An upload, as S3 lists it. */
 export interface ListedUpload {
   key: string;
   id: string;
   createdAt: Millis;
 }
 
-/** Nobody is kept waiting for long to leave no trace of what nobody needs. */
-const TIDYING = { timeout: 5_000, idleTimeout: 5_000 };
+/** Best-effort cleanup uses short timeouts. */
+const CLEANUP_LIMITS = { timeout: 5_000, idleTimeout: 5_000 };
 
 /** The multipart uploads of one bucket. */
 export class MultipartUploads {
   readonly #bucket: Bucket;
-  /** Whether S3 is asked to keep a CRC-32 of each part; no more, once it has refused to know of such a thing. */
+  /** Whether to ask S3 to store a CRC-32 of each part. Set to false once S3 has rejected this as unknown. */
   #askForCrc32: boolean;
 
   constructor(bucket: Bucket, { askForCrc32 }: { askForCrc32: boolean }) {
@@ -56,25 +56,25 @@ export class MultipartUploads {
     this.#askForCrc32 = askForCrc32;
   }
 
-  /** With `crc32`, parts are proven by that where the store knows how to; where it does not, by their signature. */
+  /** @param crc32 Whether parts are verified by CRC-32, if the store supports it. Otherwise their SHA-256 is signed. */
   async create(key: string, { crc32 }: { crc32: boolean }): Promise<MultipartUpload> {
-    const asked = crc32 && this.#askForCrc32;
-    const input = { ...objectParams(this.#bucket, key), ...(asked && { ChecksumAlgorithm: 'CRC32' as const }) };
-    let tries = 0;
+    const withCrc32 = crc32 && this.#askForCrc32;
+    const input = { ...objectParams(this.#bucket, key), ...(withCrc32 && { ChecksumAlgorithm: 'CRC32' as const }) };
+    let attempts = 0;
     try {
-      const { UploadId: id, ChecksumAlgorithm: kept } = await call(
+      const { UploadId: id, ChecksumAlgorithm: algorithm } = await call(
         'CreateMultipartUpload',
         this.#bucket.limits.call,
         (options) => {
-          tries += 1;
+          attempts += 1;
           return this.#bucket.client.send(new CreateMultipartUploadCommand(input), options);
         },
       );
-      if (id === undefined) throw new Error('S3 began an upload and gave it no id');
-      if (tries > 1) await this.#abortOthers({ key, id }).catch(() => {});
-      return { key, id, checksum: kept === 'CRC32' ? 'crc32' : 'sha256' };
+      if (id === undefined) throw new Error('S3 created an upload without returning an ID.');
+      if (attempts > 1) await this.#abortOthers({ key, id }).catch(() => {});
+      return { key, id, checksum: algorithm === 'CRC32' ? 'crc32' : 'sha256' };
     } catch (error) {
-      if (!asked || !isNotKnown(error)) throw error;
+      if (!withCrc32 || !isUnsupported(error)) throw error;
       this.#askForCrc32 = false;
       return this.create(key, { crc32: false });
     }
@@ -85,11 +85,11 @@ export class MultipartUploads {
     const { ETag } = await callWithBody('UploadPart', this.#bucket.limits.body, body, (bodyInput, options) =>
       this.#bucket.client.send(new UploadPartCommand({ ...input, ...bodyInput }), options),
     );
-    if (ETag === undefined) throw new Error('S3 took a part and gave it no ETag');
-    return { number, etag: unquoted(ETag), ...('crc32' in body.checksum && { crc32: body.checksum.crc32 }) };
+    if (ETag === undefined) throw new Error('S3 stored a part without returning an ETag.');
+    return { number, etag: unquote(ETag), ...('crc32' in body.checksum && { crc32: body.checksum.crc32 }) };
   }
 
-  /** `outcome` says what has become of the upload where S3's answer was none; it may wait for `timeout`. */
+  /** @param outcome Finds out what has become of the upload if the response was lost. It can take as long as `timeout`. */
   async complete(
     { key, id }: MultipartUpload,
     parts: readonly MultipartPart[],
@@ -109,7 +109,7 @@ export class MultipartUploads {
     });
   }
 
-  /** Idempotent. A part still on its way may outlive it: S3 lists the upload again then, and it can be aborted again. */
+  /** Idempotent. If a part arrives afterward, S3 can list the upload again, which then can be aborted again. */
   async abort({ key, id }: Pick<MultipartUpload, 'key' | 'id'>): Promise<void> {
     const input = { ...objectParams(this.#bucket, key), UploadId: id };
     await ignoreNotFound(
@@ -120,17 +120,17 @@ export class MultipartUploads {
   }
 
   /**
-   * A try whose answer was lost may have begun one more upload, of which only the key is known. Once that is a file's it
-   * is no orphan's any more, and the upload would be listed for as long as the file is there. It has no part and costs
-   * nothing, so it is tried once; a try that S3 does later still goes with the file.
+   * Aborts other uploads of the same key, which an attempt whose response was lost can have created. When the key belongs to
+   * a file, its uploads are no orphans, and S3 would list them until the file is deleted. They have no parts and cost
+   * nothing, so this is tried once. Any that S3 creates later are removed with the file.
    */
   async #abortOthers({ key, id }: Pick<MultipartUpload, 'key' | 'id'>): Promise<void> {
-    for await (const found of this.list(key, TIDYING)) {
+    for await (const found of this.list(key, CLEANUP_LIMITS)) {
       if (found.key === key && found.id !== id) await this.abort(found);
     }
   }
 
-  /** Whether there is such an upload still. */
+  /** Whether the upload still exists. */
   async exists({ key, id }: MultipartUpload): Promise<boolean> {
     const input = { ...objectParams(this.#bucket, key), UploadId: id, MaxParts: 1 };
     const page = await ignoreNotFound(
@@ -141,7 +141,7 @@ export class MultipartUploads {
     return page !== undefined;
   }
 
-  /** The parts that S3 has of an upload; undefined where there is no such upload. */
+  /** Lists the parts of an upload. Returns undefined if the upload does not exist. */
   async listParts({ key, id }: Pick<MultipartUpload, 'key' | 'id'>): Promise<ListedPart[] | undefined> {
     const parts: ListedPart[] = [];
     let after: string | undefined;
@@ -155,7 +155,7 @@ export class MultipartUploads {
       if (page === undefined) return undefined;
       for (const { PartNumber: number, ETag, LastModified } of page.Parts ?? []) {
         if (number === undefined || ETag === undefined) continue;
-        parts.push({ number, etag: unquoted(ETag), storedAt: toLocalTime(this.#bucket, LastModified) });
+        parts.push({ number, etag: unquote(ETag), storedAt: toLocalTime(this.#bucket, LastModified) });
       }
       after = page.IsTruncated === true ? page.NextPartNumberMarker : undefined;
     } while (after !== undefined);
@@ -163,7 +163,7 @@ export class MultipartUploads {
   }
 
   async *list(prefix: string, limits = this.#bucket.limits.call): AsyncGenerator<ListedUpload, void, undefined> {
-    let after: Marker = {};
+    let after: PageMarker = {};
     for (;;) {
       const page = await this.#page(prefix, after, limits);
       for (const { Key: key, UploadId: id, Initiated } of page.Uploads ?? []) {
@@ -176,7 +176,7 @@ export class MultipartUploads {
 
   async #page(
     prefix: string,
-    after: Marker,
+    after: PageMarker,
     limits: Bucket['limits']['call'],
   ): Promise<ListMultipartUploadsCommandOutput> {
     const input = { Bucket: this.#bucket.name, Prefix: prefix, ...after };
@@ -185,26 +185,26 @@ export class MultipartUploads {
         this.#bucket.client.send(new ListMultipartUploadsCommand(input), options),
       );
     } catch (error) {
-      if (after.UploadIdMarker === undefined || !isNotKnown(error)) throw error;
-      // versitygw knows no marker, and others none whose upload has gone: then it goes on behind its key.
+      if (after.UploadIdMarker === undefined || !isUnsupported(error)) throw error;
+      // versitygw rejects upload markers, and other stores reject the marker of a deleted upload. Continue after its key.
       return this.#page(prefix, { KeyMarker: after.KeyMarker }, limits);
     }
   }
 }
 
-/** Where a page of uploads begins. */
-interface Marker {
+/** Where a page of uploads starts. */
+interface PageMarker {
   KeyMarker?: string | undefined;
   UploadIdMarker?: string | undefined;
 }
 
-/** Some stores refuse what others pass over in silence. */
-function isNotKnown(error: unknown): boolean {
+/** Whether the store rejected a parameter that it does not know. Other stores ignore those. */
+function isUnsupported(error: unknown): boolean {
   return (
     error instanceof S3Error && (error.status === 501 || ['InvalidRequest', 'InvalidArgument'].includes(error.code))
   );
 }
 
-function unquoted(etag: string): string {
+function unquote(etag: string): string {
   return etag.replaceAll('"', '');
 }

@@ -5,47 +5,47 @@ import type { ByteRange } from '../blob-store.ts';
 import { S3Error, s3UnavailableError } from './errors.ts';
 import type { S3Objects } from './objects.ts';
 
-/** S3 may fall silent for this long while somebody waits for its bytes. A reader who is slow himself is not timed. */
+/** How long S3 can send nothing while the consumer waits for bytes. Does not count while the consumer is slow. */
 const IDLE_TIMEOUT: Millis = 15_000;
-/** A reading goes on where it broke off, this often without a byte of progress. */
+/** How often a read that has failed is resumed without any progress. */
 const MAX_ATTEMPTS = 5;
 const FIRST_PAUSE: Millis = 200;
 
-/** An object's bytes, or a range of them. Rejects where there is no such object. Goes on by itself where S3 breaks off. */
+/** Reads an object or a range of it. Rejects if the object does not exist. Resumes the read when S3 breaks it off. */
 export async function openObject(objects: S3Objects, key: string, range?: ByteRange): Promise<Readable> {
   const { body, length } = await objects.get(key, range);
-  return new ObjectReader({ objects, key, next: range?.first ?? 0, missing: length, body });
+  return new ObjectReader({ objects, key, position: range?.first ?? 0, remaining: length, body });
 }
 
 interface ReadPosition {
   objects: S3Objects;
   key: string;
-  /** The byte of the object that comes next. */
-  next: number;
-  missing: number;
+  /** The offset in the object of the next byte to read. */
+  position: number;
+  remaining: number;
   body: Readable;
 }
 
 class ObjectReader extends Readable {
   readonly #objects: S3Objects;
   readonly #key: string;
-  #next: number;
-  #missing: number;
+  #position: number;
+  #remaining: number;
   #body: Readable | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #tries = 0;
+  #attempts = 0;
 
-  constructor({ objects, key, next, missing, body }: ReadPosition) {
+  constructor({ objects, key, position, remaining, body }: ReadPosition) {
     super();
     this.#objects = objects;
     this.#key = key;
-    this.#next = next;
-    this.#missing = missing;
+    this.#position = position;
+    this.#remaining = remaining;
     this.#readFrom(body);
   }
 
   override _read(): void {
-    if (this.#missing === 0) {
+    if (this.#remaining === 0) {
       this.push(null);
       return;
     }
@@ -65,20 +65,20 @@ class ObjectReader extends Readable {
     body.on('data', (chunk: Buffer) => this.#onChunk(chunk));
     body.once('error', () => this.#onError(body));
     body.once('close', () => this.#onError(body));
-    if (this.#missing === 0) body.resume();
+    if (this.#remaining === 0) body.resume();
   }
 
   #onChunk(chunk: Buffer): void {
-    // More than was asked for is another object's business.
-    const wanted = chunk.length > this.#missing ? chunk.subarray(0, this.#missing) : chunk;
-    this.#next += wanted.length;
-    this.#missing -= wanted.length;
-    this.#tries = 0;
-    const more = this.push(wanted);
-    if (this.#missing === 0) {
+    // Ignore bytes beyond the requested range.
+    const wanted = chunk.length > this.#remaining ? chunk.subarray(0, this.#remaining) : chunk;
+    this.#position += wanted.length;
+    this.#remaining -= wanted.length;
+    this.#attempts = 0;
+    const canContinue = this.push(wanted);
+    if (this.#remaining === 0) {
       clearTimeout(this.#timer);
       this.push(null);
-    } else if (more) {
+    } else if (canContinue) {
       this.#resetTimer();
     } else {
       clearTimeout(this.#timer);
@@ -96,23 +96,26 @@ class ObjectReader extends Readable {
     );
   }
 
-  /** The answer ended before its bytes did. */
+  /** Resumes the read if the response has ended too early. */
   #onError(body: Readable): void {
     if (this.#body !== body) return;
     clearTimeout(this.#timer);
     this.#body = undefined;
-    if (this.#missing === 0 || this.destroyed) return;
+    if (this.#remaining === 0 || this.destroyed) return;
     this.#retry().catch((failure: Error) => this.destroy(failure));
   }
 
   async #retry(): Promise<void> {
-    this.#tries += 1;
-    if (this.#tries > MAX_ATTEMPTS) {
-      throw s3UnavailableError(new S3Error('GetObject', { code: 'broken off too often', retryable: true }));
+    this.#attempts += 1;
+    if (this.#attempts > MAX_ATTEMPTS) {
+      throw s3UnavailableError(new S3Error('GetObject', { code: 'response cut off too often', retryable: true }));
     }
-    await sleep(FIRST_PAUSE * (this.#tries - 1), undefined, { ref: false });
+    await sleep(FIRST_PAUSE * (this.#attempts - 1), undefined, { ref: false });
     if (this.destroyed) return;
-    const { body } = await this.#objects.get(this.#key, { first: this.#next, last: this.#next + this.#missing - 1 });
+    const { body } = await this.#objects.get(this.#key, {
+      first: this.#position,
+      last: this.#position + this.#remaining - 1,
+    });
     if (this.destroyed) return void body.destroy();
     this.#readFrom(body);
     this.#resetTimer();

@@ -13,7 +13,7 @@ import { toLocalTime } from './client.ts';
 import { S3Error } from './errors.ts';
 import { type Bucket, call, callWithBody, ignoreNotFound, objectParams } from './retry.ts';
 
-/** An object as S3 lists it. */
+/** An object, as S3 lists it. */
 interface ListedObject {
   key: string;
   modifiedAt: Millis;
@@ -45,7 +45,7 @@ export class S3Objects {
     );
   }
 
-  /** An object as text; undefined where there is none. */
+  /** Reads an object as text. Returns undefined if it does not exist. */
   async getText(key: string): Promise<string | undefined> {
     return ignoreNotFound(
       call('GetObject', this.#bucket.limits.call, async (options) => {
@@ -55,25 +55,25 @@ export class S3Objects {
     );
   }
 
-  /** An object's bytes, or a range of them, as they come from one answer of S3, which may break off. */
+  /** Starts to read an object or a range of it. The body comes from one response of S3, which can break off. */
   async get(key: string, range?: ByteRange): Promise<{ body: Readable; length: number }> {
     const input = { ...objectParams(this.#bucket, key), ...(range && { Range: `bytes=${range.first}-${range.last}` }) };
     return call('GetObject', this.#bucket.limits.call, async (options) => {
-      const answer = await this.#bucket.client.send(new GetObjectCommand(input), options);
-      const { Body, ContentLength, ContentRange } = answer;
-      if (Body === undefined || ContentLength === undefined) throw new Error('S3 gave an object without a body');
+      const response = await this.#bucket.client.send(new GetObjectCommand(input), options);
+      const { Body, ContentLength, ContentRange } = response;
+      if (Body === undefined || ContentLength === undefined) throw new Error('S3 returned an object without a body.');
       const body = Body as Readable;
-      // Whoever does not know ranges answers with all of it, and a reading that goes on would put that in its middle.
+      // A store that ignores ranges returns the whole object, which would corrupt a resumed read.
       if (range !== undefined && !ContentRange?.startsWith(`bytes ${range.first}-${range.last}/`)) {
         body.destroy();
-        throw new S3Error('GetObject', { code: 'another range than was asked for', retryable: false });
+        throw new S3Error('GetObject', { code: 'response with another range', retryable: false });
       }
       return { body, length: ContentLength };
     });
   }
 
-  /** Undefined where there is no such object. */
-  async sizeOf(key: string): Promise<number | undefined> {
+  /** Returns the size of an object, or undefined if it does not exist. */
+  async findSize(key: string): Promise<number | undefined> {
     const head = await ignoreNotFound(
       call('HeadObject', this.#bucket.limits.call, (options) =>
         this.#bucket.client.send(new HeadObjectCommand(objectParams(this.#bucket, key)), options),
@@ -91,8 +91,8 @@ export class S3Objects {
     );
   }
 
-  /** Some key that begins like this; the smallest question that needs bucket, credentials and the way there at once. */
-  async anyWithPrefix(prefix: string, limits = this.#bucket.limits.call): Promise<string | undefined> {
+  /** Finds any key with this prefix. This is the cheapest request that checks bucket, credentials and connection. */
+  async findKey(prefix: string, limits = this.#bucket.limits.call): Promise<string | undefined> {
     const input = { Bucket: this.#bucket.name, Prefix: prefix, MaxKeys: 1 };
     const page = await call('ListObjectsV2', limits, (options) =>
       this.#bucket.client.send(new ListObjectsV2Command(input), options),

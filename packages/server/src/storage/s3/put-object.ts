@@ -10,11 +10,10 @@ import { isNotFound } from './errors.ts';
 import type { MultipartPart, MultipartUploads } from './multipart-uploads.ts';
 import type { S3Objects } from './objects.ts';
 
-/** How much of a body of unknown length is spooled at a time; every piece but the last is this long, as some stores want. */
+/** How much of a body of unknown length is spooled at a time. Some stores require that all parts but the last are equal. */
 const CHUNK_BYTES = 16 * 1024 * 1024;
 const MAX_CHUNKS = 10_000;
 
-/** Where pieces go, and from whom they come. */
 interface UploadTarget {
   spool: Spool;
   uploads: MultipartUploads;
@@ -23,42 +22,42 @@ interface UploadTarget {
 }
 
 /**
- * Stores a body as long as it is: in one call where it is short, else as an upload of pieces that are spooled one after
- * the other. When it rejects, nothing of it stays, or an upload or object that nothing names and the sweep finds.
+ * Stores a body of unknown length: a short one with one call, and a longer one as a multipart upload whose parts are spooled
+ * one after the other. After a rejection, nothing remains except possibly an orphan, which garbage collection finds.
  */
 export async function putObject(store: UploadTarget, key: string, body: AsyncIterable<Uint8Array>): Promise<void> {
-  const pieces = new BodySplitter(body);
+  const splitter = new BodySplitter(body);
   try {
-    await using first = await spoolChunks(store, pieces);
-    if (await pieces.more()) await putMultipart(store, key, pieces, first);
-    else await putOne(store.objects, key, first);
+    await using first = await spoolChunks(store, splitter);
+    if (await splitter.hasMore()) await putMultipart(store, key, splitter, first);
+    else await putSingle(store.objects, key, first);
   } finally {
-    await pieces.close();
+    await splitter.close();
   }
 }
 
-/** A piece in the spool; it goes when it is disposed of. */
+/** A chunk in the spool. Disposing it removes it. */
 type SpooledChunk = VerifiedFile & AsyncDisposable;
 
-async function spoolChunks({ spool, by }: UploadTarget, pieces: BodySplitter): Promise<SpooledChunk> {
-  const maker = new PartChecksum('sha256');
-  const most = Math.min(CHUNK_BYTES, spool.size);
+async function spoolChunks({ spool, by }: UploadTarget, splitter: BodySplitter): Promise<SpooledChunk> {
+  const hash = new PartChecksum('sha256');
+  const maxBytes = Math.min(CHUNK_BYTES, spool.size);
   let length = 0;
-  async function* counted(): AsyncGenerator<Uint8Array, void, undefined> {
-    for await (const chunk of pieces.next(most)) {
+  async function* countBytes(): AsyncGenerator<Uint8Array, void, undefined> {
+    for await (const chunk of splitter.next(maxBytes)) {
       length += chunk.length;
       yield chunk;
     }
   }
-  const file = await spool.receive(maker.update(counted()), { maxBytes: most, by });
-  return { file, length, checksum: maker.result(), [Symbol.asyncDispose]: () => file.remove() };
+  const file = await spool.receive(hash.update(countBytes()), { maxBytes, by });
+  return { file, length, checksum: hash.result(), [Symbol.asyncDispose]: () => file.remove() };
 }
 
-async function putOne(objects: S3Objects, key: string, piece: SpooledChunk): Promise<void> {
+async function putSingle(objects: S3Objects, key: string, chunk: SpooledChunk): Promise<void> {
   try {
-    await objects.put(key, piece);
+    await objects.put(key, chunk);
   } catch (error) {
-    // Its answer may be all that was lost.
+    // Perhaps the object was stored, and only the response was lost.
     await objects.delete(key).catch(() => {});
     throw error;
   }
@@ -67,7 +66,7 @@ async function putOne(objects: S3Objects, key: string, piece: SpooledChunk): Pro
 async function putMultipart(
   store: UploadTarget,
   key: string,
-  pieces: BodySplitter,
+  splitter: BodySplitter,
   first: SpooledChunk,
 ): Promise<void> {
   const { uploads, objects } = store;
@@ -76,19 +75,19 @@ async function putMultipart(
     const parts: MultipartPart[] = [await uploads.sendPart(upload, 1, first)];
     let size = first.length;
     await first.file.remove();
-    while (await pieces.more()) {
+    while (await splitter.hasMore()) {
       if (parts.length === MAX_CHUNKS) throw bodyTooLargeError(size);
-      await using piece = await spoolChunks(store, pieces);
-      parts.push(await uploads.sendPart(upload, parts.length + 1, piece));
-      size += piece.length;
+      await using chunk = await spoolChunks(store, splitter);
+      parts.push(await uploads.sendPart(upload, parts.length + 1, chunk));
+      size += chunk.length;
     }
-    const gone = () => new Error(`the upload of ${key} is gone`);
+    const goneError = () => new Error(`The upload of ${key} no longer exists.`);
     try {
       await uploads.complete(upload, parts, (failure, timeout) =>
-        resolveCompletion(store, upload, { size, gone, failure, timeout }),
+        resolveCompletion(store, upload, { size, goneError, failure, timeout }),
       );
     } catch (error) {
-      // Done by a try that was not heard of, when nobody could be asked either.
+      // An earlier attempt has completed it, although neither its response nor its result was received.
       if (!isNotFound(error) || !(await hasObject(objects, key, size))) throw error;
     }
   } catch (error) {
@@ -101,15 +100,15 @@ async function putMultipart(
 function bodyTooLargeError(size: number): StorageError {
   return new StorageError(
     'file-too-large',
-    `An upload in one request may have ${size} bytes here; open an upload session for this file.`,
+    `An upload in one request can have at most ${size} bytes. Create an upload session for this file.`,
   );
 }
 
 /**
- * Writes a file as long as `body` turns out to be, at `from`, and renames it to `to` when it is whole; folders missing
- * below `base` are made. When it rejects, neither file is there.
+ * Writes a body of unknown length to the file `from`, and renames it to `to` when it is complete. Creates missing folders
+ * below `base`. After a rejection, neither file exists.
  */
-export async function putWhole(
+export async function putFile(
   files: DurableFiles,
   { from, to, base }: { from: string; to: string; base: string },
   body: AsyncIterable<Uint8Array>,

@@ -5,18 +5,18 @@ import { SpooledBody, type VerifiedFile } from '../spool/spooled-body.ts';
 import { isNotFound, S3Error, toS3Error } from './errors.ts';
 
 /**
- * A body that lies in the spool is at S3, or refused, within this time: the most that `write` takes after the last byte
- * of its body. Clients wait 60 seconds for an answer, and a lease on a slot has to outlast it.
+ * The maximum time to upload a spooled body to S3, and so the maximum that `writePart` takes after the last byte of its
+ * body. Clients wait 60 seconds for a response, and part reservations have to last longer than this.
  */
 const PART_TIMEOUT: Millis = 45_000;
 
-/** How long calls are tried. */
+/** The timeouts of calls. */
 export interface S3Limits {
-  /** What S3 answers at once. */
+  /** For calls that S3 answers at once. */
   call: RetryLimits<never>;
-  /** What carries a body; its idle timeout begins anew whenever a piece of it has gone out. */
+  /** For calls with a body. The idle timeout restarts whenever bytes have been sent. */
   body: RetryLimits<never>;
-  /** Putting 10,000 parts together takes a store its time, in which some say nothing. */
+  /** For completing an upload: a store needs time to join 10,000 parts, and some send nothing meanwhile. */
   complete: RetryLimits<never>;
 }
 
@@ -26,19 +26,19 @@ export const S3_LIMITS: S3Limits = {
   complete: { timeout: 150_000, idleTimeout: 50_000 },
 };
 
-/** One bucket, the client that knows the way there, and how long it is tried. */
+/** A bucket, with the client and the timeouts for it. */
 export interface Bucket {
   client: S3Client;
   name: string;
   limits: S3Limits;
 }
 
-/** Where a bucket's object of that key lies, as commands take it. */
+/** Returns the parameters that identify an object in commands. */
 export function objectParams({ name }: Bucket, key: string): { Bucket: string; Key: string } {
   return { Bucket: name, Key: key };
 }
 
-/** Makes a call until it is answered or its time is over. */
+/** Makes a call, and retries it until there is a response or the time is over. */
 export function call<T>(
   operation: string,
   limits: RetryLimits<T>,
@@ -47,120 +47,120 @@ export function call<T>(
   return retry(operation, limits, ({ signal }) => send({ abortSignal: signal }));
 }
 
-/** What a command needs of a spooled body, and what S3 proves it by. */
+/** The parameters of a command for a spooled body and its checksum. */
 interface BodyInput {
   Body: SpooledBody;
   ContentLength: number;
   ChecksumCRC32?: string;
 }
 
-/** Makes a call that carries a spooled file, from the file's beginning at each try. */
+/** Makes a call that sends a spooled file. Each attempt sends the file from its start. */
 export function callWithBody<T>(
   operation: string,
   limits: RetryLimits<T>,
-  { file, length, checksum: proof }: VerifiedFile,
+  { file, length, checksum }: VerifiedFile,
   send: (body: BodyInput, options: { abortSignal: AbortSignal }) => Promise<T>,
 ): Promise<T> {
-  return retry(operation, limits, async (watchdog) => {
-    const sha256 = 'sha256' in proof ? proof.sha256 : undefined;
-    const Body = new SpooledBody(file.path, { sha256, onSent: () => watchdog.reset() });
-    const input = { Body, ContentLength: length, ...('crc32' in proof && { ChecksumCRC32: proof.crc32 }) };
-    // A request does not notice when what it sends breaks off.
+  return retry(operation, limits, async (idleTimer) => {
+    const sha256 = 'sha256' in checksum ? checksum.sha256 : undefined;
+    const Body = new SpooledBody(file.path, { sha256, onSent: () => idleTimer.reset() });
+    const input = { Body, ContentLength: length, ...('crc32' in checksum && { ChecksumCRC32: checksum.crc32 }) };
+    // A request does not notice when its body fails.
     const { promise: broken, reject } = Promise.withResolvers<never>();
     Body.once('error', reject);
     try {
-      return await Promise.race([send(input, { abortSignal: watchdog.signal }), broken]);
+      return await Promise.race([send(input, { abortSignal: idleTimer.signal }), broken]);
     } finally {
       Body.destroy();
     }
   });
 }
 
-/** The call's answer; undefined where what it is about is not there. */
-export async function ignoreNotFound<T>(answer: Promise<T>): Promise<T | undefined> {
+/** Returns the result of a call, or undefined if the upload or object does not exist. */
+export async function ignoreNotFound<T>(result: Promise<T>): Promise<T | undefined> {
   try {
-    return await answer;
+    return await result;
   } catch (error) {
     if (isNotFound(error)) return undefined;
     throw error;
   }
 }
 
-const FIRST_PAUSE: Millis = 100;
-const LONGEST_PAUSE: Millis = 5_000;
+const MIN_PAUSE: Millis = 100;
+const MAX_PAUSE: Millis = 5_000;
 
-/** How long, and how often, a call to S3 is tried. */
+/** How long a call to S3 is tried. */
 export interface RetryLimits<T> {
-  /** The whole of it: after this long it has settled, whatever S3 does; `outcome` has its own time beside it. */
+  /** The total time, whatever S3 does. The time that `outcome` takes is added. */
   timeout: Millis;
-  /** A try that sees nothing happen for this long is given up, and the next one begins. */
+  /** An attempt without any progress for this long is aborted, and the next one starts. */
   idleTimeout: Millis;
-  /** Asked after a try that failed in passing: what has come of it in spite of that. Undefined: try again. */
+  /** Called after a temporary error, to find out whether the call succeeded nevertheless. Undefined means: try again. */
   outcome?: (failure: S3Error) => Promise<T | undefined>;
 }
 
 /**
- * Calls S3 until it answers, in bounded time: what fails in passing is tried again, after a pause that doubles and has
- * half of it left to chance. Rejects with what S3 says for good, or with the last failure. `attempt` gets a watchdog:
- * its signal ends the try, and whoever sees bytes move touches it.
+ * Calls S3 until it responds, in bounded time. After a temporary error it tries again, with a pause that doubles each time
+ * and is shortened by up to half at random. Rejects with the permanent error, or with the last temporary one. `attempt` gets
+ * an idle timer: it passes on the signal, and resets the timer whenever bytes are transferred.
  */
 async function retry<T>(
   operation: string,
   { timeout, idleTimeout, outcome }: RetryLimits<T>,
-  attempt: (watchdog: IdleTimer) => Promise<T>,
+  attempt: (idleTimer: IdleTimer) => Promise<T>,
 ): Promise<T> {
   const deadline = performance.now() + timeout;
-  for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
-    const watchdog = new IdleTimer({ idleTimeout, deadline });
+  for (let pause = MIN_PAUSE; ; pause = Math.min(2 * pause, MAX_PAUSE)) {
+    const idleTimer = new IdleTimer({ idleTimeout, deadline });
     let failure: unknown;
     try {
-      return await Promise.race([attempt(watchdog), watchdog.aborted]);
+      return await Promise.race([attempt(idleTimer), idleTimer.aborted]);
     } catch (error) {
-      // A request whose answer came before its end would hold its connection for ever.
-      watchdog.abort();
+      // A request that got a response before its end would keep its connection forever.
+      idleTimer.abort();
       failure = toS3Error(operation, error);
     } finally {
-      watchdog.stop();
+      idleTimer.stop();
     }
     if (!(failure instanceof S3Error) || !failure.retryable) throw failure;
-    const came = await outcome?.(failure);
-    if (came !== undefined) return came;
+    const result = await outcome?.(failure);
+    if (result !== undefined) return result;
     const wait = pause * (0.5 + 0.5 * Math.random());
     if (performance.now() + wait >= deadline) throw failure;
     await sleep(wait);
   }
 }
 
-/** Ends one try of a call: when nothing has happened for a while, or when its time is over. */
+/** Aborts one attempt of a call when there is no progress for a while, or when its time is over. */
 class IdleTimer {
-  /** Rejects when the try is ended, also where the one who makes it is deaf to the signal. */
+  /** Rejects when the attempt is aborted, even if the operation ignores the abort signal. */
   readonly aborted: Promise<never>;
   readonly #controller = new AbortController();
   readonly #idleTimeout: NodeJS.Timeout;
   readonly #timer: NodeJS.Timeout;
 
-  /** `idle timeout` in milliseconds; `deadline` on the clock of `performance.now()`. */
+  /** @param deadline On the clock of `performance.now()`. */
   constructor({ idleTimeout, deadline }: { idleTimeout: Millis; deadline: Millis }) {
     const { promise, reject } = Promise.withResolvers<never>();
     promise.catch(() => {});
     this.aborted = promise;
-    const end = () => this.#controller.abort();
-    const timedOut = Object.assign(new Error('nothing came in time'), { name: 'TimeoutError' });
+    const abort = () => this.#controller.abort();
+    const timedOut = Object.assign(new Error('There was no response in time.'), { name: 'TimeoutError' });
     this.#controller.signal.addEventListener('abort', () => reject(timedOut), { once: true });
-    this.#idleTimeout = setTimeout(end, idleTimeout);
-    this.#timer = setTimeout(end, Math.max(0, deadline - performance.now()));
+    this.#idleTimeout = setTimeout(abort, idleTimeout);
+    this.#timer = setTimeout(abort, Math.max(0, deadline - performance.now()));
   }
 
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
-  /** Something has moved. */
+  /** Reports progress. */
   reset(): void {
     this.#idleTimeout.refresh();
   }
 
-  /** Ends the try now. */
+  /** Aborts the attempt now. */
   abort(): void {
     this.#controller.abort();
   }

@@ -31,13 +31,13 @@ interface S3Deps {
   bucket: Bucket;
   keys: S3Keys;
   spool: Spool;
-  /** Whether the way to the store is encrypted: parts need no signature of their own then. */
+  /** Whether the connection to the store is encrypted: parts then do not need a signature of their own. */
   encrypted: boolean;
 }
 
 /**
- * Content in objects of an S3 bucket, one each. A file is one multipart upload while its slots are written, each of them
- * a part, and an object of the same key when it is whole. A body lies proven in the spool before S3 sees a byte of it.
+ * Stores each blob as an object in an S3 bucket. While its parts are written, it is a multipart upload with the key of the
+ * later object. Each body is verified in the spool before any of it is sent to S3.
  */
 export class S3Store implements BlobStore {
   readonly #keys: S3Keys;
@@ -53,7 +53,7 @@ export class S3Store implements BlobStore {
   }
 
   async create(blob: BlobId, layout: PartLayout): Promise<StagedBlob> {
-    if (layout.partCount > MAX_PARTS) throw new RangeError(`S3 takes ${MAX_PARTS} parts, not ${layout.partCount}`);
+    if (layout.partCount > MAX_PARTS) throw new RangeError(`S3 allows ${MAX_PARTS} parts, not ${layout.partCount}.`);
     const upload = await mapErrors(this.#uploads.create(this.#keys.blobKey(blob), { crc32: true }));
     return { blob, layout, backendState: encodeUpload(upload) };
   }
@@ -64,12 +64,12 @@ export class S3Store implements BlobStore {
     body: AsyncIterable<Uint8Array>,
     { by, signal }: BodySource = {},
   ): Promise<PartTag> {
-    const upload = this.#uploadOf(staged);
-    const maker = new PartChecksum(upload.checksum);
+    const upload = this.#getUpload(staged);
+    const checksum = new PartChecksum(upload.checksum);
     const { length } = range;
-    const file = await this.#spool.receive(maker.update(body), { length, maxBytes: length, by, signal });
+    const file = await this.#spool.receive(checksum.update(body), { length, maxBytes: length, by, signal });
     try {
-      const part = await this.#uploads.sendPart(upload, range.index + 1, { file, length, checksum: maker.result() });
+      const part = await this.#uploads.sendPart(upload, range.index + 1, { file, length, checksum: checksum.result() });
       await this.#spool.cache(spoolKey(staged, range), file);
       return encodePartTag(part);
     } catch (error) {
@@ -88,27 +88,27 @@ export class S3Store implements BlobStore {
   }
 
   async complete(staged: StagedBlob, tags: readonly PartTag[]): Promise<void> {
-    const upload = this.#uploadOf(staged);
+    const upload = this.#getUpload(staged);
     const size = staged.layout.fileSize;
     try {
       if (staged.layout.partCount === 0) await this.#completeEmpty(upload);
       else {
         await this.#uploads.complete(upload, tags.map(decodePartTag), (failure, timeout) =>
-          resolveCompletion(this.#both, upload, { size, gone: blobGoneError, failure, timeout }),
+          resolveCompletion(this.#objectsAndUploads, upload, { size, goneError: blobGoneError, failure, timeout }),
         );
       }
     } catch (error) {
-      const lost = isOfParts(error) ? await this.#lost(upload, tags) : [];
+      const lost = isInvalidPart(error) ? await this.#findLostParts(upload, tags) : [];
       if (lost !== undefined && lost.length > 0) throw new LostPartsError(lost, { cause: error });
       if (lost !== undefined && !isNotFound(error)) throw s3UnavailableError(error);
-      // Sealed by another call, just now or before a crash.
+      // Another call has completed it, just now or before a crash.
       if (await mapErrors(hasObject(this.#objects, upload.key, size))) return;
       throw blobGoneError(error);
     }
   }
 
   async put(blob: BlobId, body: AsyncIterable<Uint8Array>, by?: UserId): Promise<void> {
-    await mapErrors(putObject({ spool: this.#spool, ...this.#both, by }, this.#keys.blobKey(blob), body));
+    await mapErrors(putObject({ spool: this.#spool, ...this.#objectsAndUploads, by }, this.#keys.blobKey(blob), body));
   }
 
   async read(blob: BlobId, range?: ByteRange): Promise<NodeJS.ReadableStream & AsyncIterable<Uint8Array>> {
@@ -119,35 +119,36 @@ export class S3Store implements BlobStore {
     const blob = typeof target === 'string' ? target : target.blob;
     const key = this.#keys.blobKey(blob);
     await this.#spool.dropAll(`${blob}/`);
-    // In the order in which an upload becomes an object, so that one sealed meanwhile is still met.
+    // In the order in which an upload becomes an object, so that an upload that is completed meanwhile is still removed.
     await mapErrors(this.#abortAll(key, typeof target === 'string' ? undefined : decodeUpload(target, key)));
     await mapErrors(this.#objects.delete(key));
   }
 
   async exists(staged: StagedBlob): Promise<boolean> {
-    const upload = this.#uploadOf(staged);
-    return mapErrors(this.#isThere(upload));
+    const upload = this.#getUpload(staged);
+    return mapErrors(this.#uploadOrObjectExists(upload));
   }
 
   async isComplete(blob: BlobId): Promise<boolean> {
-    return (await mapErrors(this.#objects.sizeOf(this.#keys.blobKey(blob)))) !== undefined;
+    return (await mapErrors(this.#objects.findSize(this.#keys.blobKey(blob)))) !== undefined;
   }
 
   async *list(): AsyncGenerator<StoredBlob, void, undefined> {
-    // In the order in which an upload becomes an object: one sealed meanwhile may be met twice, but is never missed.
+    // In the order in which an upload becomes an object: one that is completed meanwhile can appear twice, but is never
+    // missed.
     for await (const upload of this.#uploads.list(this.#keys.blobs)) {
-      const content = this.#keys.parseBlobKey(upload.key);
-      const lastWrite = () => mapErrors(this.#lastPart(upload));
-      if (content !== undefined) yield { blob: content, kind: 'staged', modifiedAt: upload.createdAt, lastWrite };
+      const blob = this.#keys.parseBlobKey(upload.key);
+      const lastWrite = () => mapErrors(this.#findLastWrite(upload));
+      if (blob !== undefined) yield { blob, kind: 'staged', modifiedAt: upload.createdAt, lastWrite };
     }
     for await (const { key, modifiedAt } of this.#objects.list(this.#keys.blobs)) {
-      const content = this.#keys.parseBlobKey(key);
-      if (content !== undefined) yield { blob: content, kind: 'complete', modifiedAt };
+      const blob = this.#keys.parseBlobKey(key);
+      if (blob !== undefined) yield { blob, kind: 'complete', modifiedAt };
     }
   }
 
-  /** A bucket is listed by a thousand names a call, whatever they begin with: one part is the cheapest. */
-  parts(): number {
+  /** One section is cheapest, because each call lists a thousand keys, whatever their prefix. */
+  sections(): number {
     return 1;
   }
 
@@ -157,48 +158,49 @@ export class S3Store implements BlobStore {
     }
   }
 
-  get #both(): { uploads: MultipartUploads; objects: S3Objects } {
+  get #objectsAndUploads(): { uploads: MultipartUploads; objects: S3Objects } {
     return { uploads: this.#uploads, objects: this.#objects };
   }
 
-  #uploadOf(staged: StagedBlob): MultipartUpload {
+  #getUpload(staged: StagedBlob): MultipartUpload {
     const upload = decodeUpload(staged, this.#keys.blobKey(staged.blob));
-    if (upload === undefined) throw new Error(`the upload of ${staged.blob} was not begun on S3`);
+    if (upload === undefined) throw new Error(`The upload of ${staged.blob} was not created on S3.`);
     return upload;
   }
 
-  async #isThere(upload: MultipartUpload): Promise<boolean> {
-    return (await this.#uploads.exists(upload)) || (await this.#objects.sizeOf(upload.key)) !== undefined;
+  async #uploadOrObjectExists(upload: MultipartUpload): Promise<boolean> {
+    return (await this.#uploads.exists(upload)) || (await this.#objects.findSize(upload.key)) !== undefined;
   }
 
-  /** When the newest part of an upload was stored, or the upload begun; now, where it has just been sealed or aborted. */
-  async #lastPart(upload: ListedUpload): Promise<Millis> {
+  /** Finds when the newest part was stored, or the upload was created. Returns now if it was just completed or aborted. */
+  async #findLastWrite(upload: ListedUpload): Promise<Millis> {
     const parts = await this.#uploads.listParts(upload);
     if (parts === undefined) return Date.now();
     return parts.reduce((last, { storedAt }) => Math.max(last, storedAt), upload.createdAt);
   }
 
-  /** Where only the key is known, S3 is asked for its uploads: after a crash there may be one that no row names. */
+  /** Aborts the uploads of a key. If none is given, lists them on S3, since a crash can leave one that no row references. */
   async #abortAll(key: string, upload: MultipartUpload | undefined): Promise<void> {
     if (upload !== undefined) return this.#uploads.abort(upload);
     for await (const found of this.#uploads.list(key)) if (found.key === key) await this.#uploads.abort(found);
   }
 
-  /** S3 completes no upload without a part; so the object is put, and only then the upload goes. */
+  /** Stores an empty object and then aborts the upload, because S3 cannot complete an upload without parts. */
   async #completeEmpty(upload: MultipartUpload): Promise<void> {
-    if (!(await this.#uploads.exists(upload))) throw new S3Error('seal', { code: 'NoSuchUpload', retryable: false });
+    if (!(await this.#uploads.exists(upload)))
+      throw new S3Error('ListParts', { code: 'NoSuchUpload', retryable: false });
     await this.#objects.putText(upload.key, '', 'application/octet-stream');
     await this.#uploads.abort(upload);
   }
 
   /**
-   * Which slots S3 does not have as their receipts say: written over by a late request, or never there. Undefined where
-   * the upload is gone, and its parts with it.
+   * Finds the parts that S3 does not have with the ETags of their tags: a late request has overwritten them, or they never
+   * existed. Returns undefined if the upload no longer exists.
    */
-  async #lost(upload: MultipartUpload, tags: readonly PartTag[]): Promise<number[] | undefined> {
+  async #findLostParts(upload: MultipartUpload, tags: readonly PartTag[]): Promise<number[] | undefined> {
     const parts = await mapErrors(this.#uploads.listParts(upload));
     if (parts === undefined) return undefined;
-    // SeaweedFS lists all that were sent of a number, and takes that of the receipt.
+    // SeaweedFS lists all parts that were sent with a number, and uses the one with the given ETag.
     const stored = new Set(parts.map(({ number, etag }) => `${number} ${etag}`));
     const lost = tags.map(decodePartTag).filter(({ number, etag }) => !stored.has(`${number} ${etag}`));
     return lost.map(({ number }) => number - 1);
@@ -209,14 +211,18 @@ function spoolKey({ blob }: StagedBlob, { index }: PartRange): string {
   return `${blob}/${index}`;
 }
 
-function isOfParts(error: unknown): boolean {
+function isInvalidPart(error: unknown): boolean {
   return error instanceof S3Error && error.code === 'InvalidPart';
 }
 
 function blobGoneError(cause?: unknown): StorageError {
-  return new StorageError('blob-not-found', 'This upload is no longer there: it was aborted, committed or expired.', {
-    cause,
-  });
+  return new StorageError(
+    'blob-not-found',
+    'This upload no longer exists: it was aborted or committed, or has expired.',
+    {
+      cause,
+    },
+  );
 }
 
 async function mapErrors<T>(work: Promise<T>): Promise<T> {
@@ -227,7 +233,7 @@ async function mapErrors<T>(work: Promise<T>): Promise<T> {
   }
 }
 
-/** What goes into a part's row: `ETAG`, or `ETAG CRC32` where S3 keeps one (base64). */
+/** Encodes a part for its row: `ETAG`, or `ETAG CRC32` (base64) if S3 stores a CRC-32. */
 function encodePartTag({ etag, crc32 }: MultipartPart): PartTag {
   return crc32 === undefined ? etag : `${etag} ${crc32}`;
 }
@@ -237,14 +243,14 @@ function decodePartTag(tag: PartTag, index: number): MultipartPart {
   return { number: index + 1, etag, ...(crc32 !== undefined && { crc32 }) };
 }
 
-/** What goes into a session's row: `UPLOAD-ID`, or `crc32 UPLOAD-ID` where S3 keeps a CRC-32 of each part. */
-function encodeUpload({ id, checksum: proof }: MultipartUpload): string {
-  return proof === 'crc32' ? `crc32 ${id}` : id;
+/** Encodes an upload for its session's row: `UPLOAD-ID`, or `crc32 UPLOAD-ID` if S3 stores a CRC-32 of each part. */
+function encodeUpload({ id, checksum }: MultipartUpload): string {
+  return checksum === 'crc32' ? `crc32 ${id}` : id;
 }
 
-/** The upload of a staging; undefined where it never was one of S3's. */
-function decodeUpload({ backendState: driver }: StagedBlob, key: string): MultipartUpload | undefined {
-  if (driver === undefined) return undefined;
-  const [first = '', second] = driver.split(' ');
+/** Decodes the upload of a staged blob. Returns undefined if it was not created on S3. */
+function decodeUpload({ backendState }: StagedBlob, key: string): MultipartUpload | undefined {
+  if (backendState === undefined) return undefined;
+  const [first = '', second] = backendState.split(' ');
   return second === undefined ? { key, id: first, checksum: 'sha256' } : { key, id: second, checksum: 'crc32' };
 }

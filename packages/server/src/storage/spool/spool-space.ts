@@ -1,11 +1,11 @@
 import type { Millis, UserId } from '@partway/protocol/ids';
 import { StorageError } from '../errors.ts';
 
-/** Room that was taken for a body. */
+/** Space reserved for one body. */
 export interface SpoolReservation {
-  /** The body is kept only as long as nobody needs its room: it is held against nobody from now on. */
+  /** The body is now only cached, until its space is needed. It no longer counts against the user's share. */
   markCached(): void;
-  /** Gives the room back; once. */
+  /** Releases the space. Must be called only once. */
   release(): void;
 }
 
@@ -16,61 +16,63 @@ interface Waiting {
 }
 
 /**
- * How many bytes the spool may hold. Whoever finds no room waits for it in line, and not for ever.
+ * Limits how many bytes the spool holds. Requests without space wait in a queue, up to a timeout.
  *
- * A body holds its room for as long as its sender likes, so no user may have all of it: with a further body, one who has
- * some under way may hold no more than is left for the others. For one user that is half of the room. Who has nothing
- * under way is held to the room alone, and a body under way waits for no other: so there is always one who gets on.
+ * A body uses its space for as long as its sender takes, so no user can have all of it: a user with bodies in progress gets
+ * more space only if at least as much is left for the other users. For a single user, that is half of the space. A user
+ * without bodies in progress is limited only by the total, and a body in progress never waits for another one. So there is
+ * always one that can finish.
  */
 export class SpoolQuota {
   readonly total: number;
   readonly #timeout: Millis;
   readonly #evict: () => Promise<boolean>;
   readonly #queue: Waiting[] = [];
-  /** Of bodies under way: how much of the room each user has, and all of them. */
+  /** The space that each user has for bodies in progress. */
   readonly #reservedBy = new Map<UserId, number>();
-  #inProgress = 0;
+  #totalInProgress = 0;
   #reserved = 0;
-  #isDue = false;
-  #isServing = false;
+  #isRunNeeded = false;
+  #isAdmitting = false;
 
-  /** `makeRoom` gives bytes back that nobody needs, by `give`, and says whether there were any. */
-  constructor(total: number, { timeout, makeRoom }: { timeout: Millis; makeRoom: () => Promise<boolean> }) {
+  /** @param evict Releases the space of a cached body, and returns whether there was one. */
+  constructor(total: number, { timeout, evict }: { timeout: Millis; evict: () => Promise<boolean> }) {
     this.total = total;
     this.#timeout = timeout;
-    this.#evict = makeRoom;
+    this.#evict = evict;
   }
 
-  /** Bytes out at present. */
+  /** The number of bytes that are reserved now. */
   get reserved(): number {
     return this.#reserved;
   }
 
   /**
-   * Resolves once `bytes` are the caller's, for a body that comes from `by`; where nobody is named, the room alone is the
-   * limit. Refuses as `unavailable` after the time that one may wait, and rejects with the reason of `signal`, whose place
-   * in line is given up at once, when that is aborted.
+   * Reserves space for a body of the user `by`, or without a limit per user if `by` is undefined. Throws `unavailable` after
+   * the timeout. If `signal` is aborted, leaves the queue at once and rejects with its reason.
    */
   async reserve(bytes: number, by?: UserId, signal?: AbortSignal): Promise<SpoolReservation> {
     if (bytes > this.total) {
-      throw new RangeError(`a spool of ${this.total} bytes cannot hold a part of ${bytes}: raise PARTWAY_SPOOL_SIZE`);
+      throw new RangeError(
+        `A spool of ${this.total} bytes has no space for a part of ${bytes} bytes. Increase PARTWAY_SPOOL_SIZE.`,
+      );
     }
     signal?.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const waiting: Waiting = { bytes, by, admit: resolve };
     this.#queue.push(waiting);
-    const leave = (reason: unknown) => {
-      const at = this.#queue.indexOf(waiting);
-      // Let in a moment ago: the room is the caller's, to give back.
-      if (at < 0) return;
-      this.#queue.splice(at, 1);
+    const stopWaiting = (reason: unknown) => {
+      const index = this.#queue.indexOf(waiting);
+      // It has just been admitted: the caller has the space and releases it.
+      if (index < 0) return;
+      this.#queue.splice(index, 1);
       reject(reason);
-      this.#serve();
+      this.#startAdmitting();
     };
-    const onAbort = () => leave(signal?.reason);
-    const timer = setTimeout(() => leave(spoolFullError()), this.#timeout);
+    const onAbort = () => stopWaiting(signal?.reason);
+    const timer = setTimeout(() => stopWaiting(spoolFullError()), this.#timeout);
     signal?.addEventListener('abort', onAbort, { once: true });
-    this.#serve();
+    this.#startAdmitting();
     try {
       await promise;
     } finally {
@@ -81,38 +83,38 @@ export class SpoolQuota {
   }
 
   #reservationFor({ bytes, by }: Waiting): SpoolReservation {
-    let underWay = true;
-    const free = () => {
-      if (underWay) this.#count(-bytes, by);
-      underWay = false;
-      this.#serve();
+    let isInProgress = true;
+    const endProgress = () => {
+      if (isInProgress) this.#count(-bytes, by);
+      isInProgress = false;
+      this.#startAdmitting();
     };
     return {
-      markCached: free,
+      markCached: endProgress,
       release: () => {
         this.#reserved -= bytes;
-        free();
+        endProgress();
       },
     };
   }
 
-  /** Admits whoever waits, as far as there is room; one run at a time, and another if somebody came during it. */
-  #serve(): void {
-    this.#isDue = true;
-    if (this.#isServing) return;
-    this.#isServing = true;
-    void this.#admitWhileDue();
+  /** Admits waiting requests while there is space. One run at a time; another one follows if it is requested meanwhile. */
+  #startAdmitting(): void {
+    this.#isRunNeeded = true;
+    if (this.#isAdmitting) return;
+    this.#isAdmitting = true;
+    void this.#admitWhileNeeded();
   }
 
-  async #admitWhileDue(): Promise<void> {
+  async #admitWhileNeeded(): Promise<void> {
     try {
-      while (this.#isDue) {
-        this.#isDue = false;
+      while (this.#isRunNeeded) {
+        this.#isRunNeeded = false;
         await this.#admit();
       }
     } finally {
-      // In the same turn in which nothing was due, so that whoever comes next begins another run.
-      this.#isServing = false;
+      // In the same turn as the last check of the loop, so that the next request starts another run.
+      this.#isAdmitting = false;
     }
   }
 
@@ -120,7 +122,7 @@ export class SpoolQuota {
     for (let next = this.#next(); next !== undefined; next = this.#next()) {
       if (!this.#fits(next)) {
         if (await this.#evict()) continue;
-        // Bytes may have come back, and whoever was next may have left, while it looked.
+        // Meanwhile, space might have been released, or the next request might have stopped waiting.
         next = this.#next();
         if (next === undefined || !this.#fits(next)) return;
       }
@@ -131,11 +133,11 @@ export class SpoolQuota {
     }
   }
 
-  /** The first in line who may have more. Where there is no room for that one, those behind wait too. */
+  /** Finds the first request whose user can have more space. If it does not fit, those behind it wait too. */
   #next(): Waiting | undefined {
     return this.#queue.find(({ bytes, by }) => {
-      const held = by === undefined ? 0 : (this.#reservedBy.get(by) ?? 0);
-      return held === 0 || held + bytes <= this.total - this.#inProgress - bytes;
+      const reserved = by === undefined ? 0 : (this.#reservedBy.get(by) ?? 0);
+      return reserved === 0 || reserved + bytes <= this.total - this.#totalInProgress - bytes;
     });
   }
 
@@ -144,19 +146,19 @@ export class SpoolQuota {
   }
 
   #count(bytes: number, by: UserId | undefined): void {
-    this.#inProgress += bytes;
+    this.#totalInProgress += bytes;
     if (by === undefined) return;
-    const held = (this.#reservedBy.get(by) ?? 0) + bytes;
-    if (held === 0) this.#reservedBy.delete(by);
-    else this.#reservedBy.set(by, held);
+    const reserved = (this.#reservedBy.get(by) ?? 0) + bytes;
+    if (reserved === 0) this.#reservedBy.delete(by);
+    else this.#reservedBy.set(by, reserved);
   }
 }
 
-/** The refusal of a body for which the spool has no room at present. */
+/** The error for a body for which the spool has no space now. */
 export function spoolFullError(cause?: unknown): StorageError {
   return new StorageError(
     'unavailable',
-    'This server has no room for a further part at present. What was acknowledged stands; send this one again later.',
+    'The server has no space for another part now. Acknowledged data is safe. Send this part again later.',
     { retryAfterSeconds: 5, cause },
   );
 }

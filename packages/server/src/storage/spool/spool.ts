@@ -8,121 +8,118 @@ import type { ByteBudget } from '../s3/byte-budget.ts';
 import { SpoolQuota, spoolFullError } from './spool-space.ts';
 import { SpooledFile } from './spooled-body.ts';
 
-/** A client whose part finds no room is kept waiting this long, with its body unread, before it is told to come later. */
+/** How long a part without space waits, with its body unread, before its client is told to try again later. */
 const SPACE_TIMEOUT: Millis = 15_000;
-/** A file whose place was asked for is being read; if its release never comes, it may go after this long. */
+/** A file whose path was requested counts as being read for this long, unless it is dropped earlier. */
 const READ_TIMEOUT: Millis = 60_000;
 
 const FILE_NAME = /^[0-9]+$/;
 
 interface SpoolOptions {
-  /** Made where it is missing, and emptied: what lies in it counted for nothing once its server had ended. */
+  /** Created if missing, and emptied, because its files are useless after the server that wrote them has ended. */
   folder: string;
-  /** How many bytes may lie in it. */
+  /** The maximum number of bytes in it. */
   size: number;
   budget: ByteBudget;
-  /** How long a body waits for room. */
+  /** How long a body waits for space. */
   timeout?: Millis;
 }
 
 interface CachedFile {
   file: SpooledFile;
-  /** On the clock of `performance.now()`; undefined while nobody has asked where it lies. */
-  askedAt: Millis | undefined;
+  /** When its path was last requested, on the clock of `performance.now()`; undefined if never. */
+  requestedAt: Millis | undefined;
 }
 
-/** What is known of a body before it is received. */
 interface ReceiveOptions {
-  /** How long it has to be, in bytes. */
+  /** The exact length of the body in bytes, if known. */
   length?: number;
-  /** How long it may be, in bytes. */
   maxBytes: number;
+  /** The user who sends it; no user can have all of the space. */
   by?: UserId | undefined;
-  /** Aborted when its client is gone. */
+  /** Aborted when the client has disconnected. Stops waiting for space. */
   signal?: AbortSignal | undefined;
 }
 
 /**
- * Bodies on their way to a store elsewhere: in files on this machine, never more than `size` bytes of them. A body lies
- * here whole before the store sees any of it. Nothing here has to survive anything, so nothing is synced. What the store
- * has taken may stay, to be read again, until the room is needed.
+ * Keeps bodies on their way to a remote store in local files, up to `size` bytes. A body is complete here before any of it
+ * is sent to the store. The files do not have to survive a crash, so they are not synced. Bodies that the store has can
+ * stay cached for reading until their space is needed.
  */
 export class Spool {
   readonly #folder: string;
   readonly #budget: ByteBudget;
   readonly #quota: SpoolQuota;
-  /** By their key, those kept longest first. */
+  /** By key, oldest first. */
   readonly #cached = new Map<string, CachedFile>();
   #files = 0;
 
   static async open(options: SpoolOptions): Promise<Spool> {
     await mkdir(options.folder, { recursive: true, mode: 0o700 });
-    // The folder itself stays: it may be a disk of its own, with what file systems put there.
-    const left = (await readdir(options.folder)).filter((name) => FILE_NAME.test(name));
-    for (const name of left) await rm(join(options.folder, name), { force: true });
+    // Keep the folder and other files: it can be the root of a file system, which has files of its own.
+    const leftover = (await readdir(options.folder)).filter((name) => FILE_NAME.test(name));
+    for (const name of leftover) await rm(join(options.folder, name), { force: true });
     return new Spool(options);
   }
 
   private constructor({ folder, size, budget, timeout = SPACE_TIMEOUT }: SpoolOptions) {
     this.#folder = folder;
     this.#budget = budget;
-    this.#quota = new SpoolQuota(size, { timeout, makeRoom: () => this.#dropOldest() });
+    this.#quota = new SpoolQuota(size, { timeout, evict: () => this.#evictOldest() });
   }
 
-  /** The most that one body may have. */
+  /** The maximum size of one body. */
   get size(): number {
     return this.#quota.total;
   }
 
-  /** Bytes that lie here or are coming in. */
+  /** The number of bytes stored or being received. */
   get reserved(): number {
     return this.#quota.reserved;
   }
 
   /**
-   * Writes `body` into a file and resolves when it has ended; with `length` it must be just that long, without it it may
-   * have up to `most` bytes. What it throws comes out here, and nothing of it stays. Where there is no room, not for this
-   * body or not on the disk, it refuses as `unavailable`; before it has read from the body in the first case. `by` is
-   * the user whom it comes from, so that no user takes all of the room. It waits for room no longer than until `signal`.
+   * Writes `body` to a file. If the body throws, this rejects with the same error, and nothing of it remains. Throws
+   * `unavailable` without reading the body if the spool has no space, and during the write if the disk is full.
    */
   async receive(
     body: AsyncIterable<Uint8Array>,
-    { length, maxBytes: most, by, signal }: ReceiveOptions,
+    { length, maxBytes, by, signal }: ReceiveOptions,
   ): Promise<SpooledFile> {
-    const hold = await this.#quota.reserve(most, by, signal);
-    const file = new SpooledFile(join(this.#folder, String(this.#files++)), hold);
+    const reservation = await this.#quota.reserve(maxBytes, by, signal);
+    const file = new SpooledFile(join(this.#folder, String(this.#files++)), reservation);
     try {
       await this.#write(file.path, body, length);
       return file;
     } catch (error) {
       await file.remove();
-      throw await this.#explained(error);
+      throw await this.#explainError(error);
     }
   }
 
-  /** Keeps a file that the store has by now, in place of one kept under this key before. */
+  /** Caches a file that the store now has. Replaces a file cached with the same key. */
   async cache(key: string, file: SpooledFile): Promise<void> {
     await this.drop(key);
-    this.#cached.set(key, { file, askedAt: undefined });
+    this.#cached.set(key, { file, requestedAt: undefined });
     file.markCached();
   }
 
-  /** Where a kept file lies. Who asks is taken to read it, so that it stays until it is dropped, or for a minute. */
+  /** Finds the path of a cached file. The caller is assumed to read it, so it stays for a minute, unless it is dropped. */
   find(key: string): string | undefined {
-    const kept = this.#cached.get(key);
-    if (kept === undefined) return undefined;
-    kept.askedAt = performance.now();
-    return kept.file.path;
+    const cached = this.#cached.get(key);
+    if (cached === undefined) return undefined;
+    cached.requestedAt = performance.now();
+    return cached.file.path;
   }
 
-  /** Removes what is kept under this key; nothing is no error. */
+  /** Removes the file cached with this key, if any. */
   async drop(key: string): Promise<void> {
-    const kept = this.#cached.get(key);
+    const cached = this.#cached.get(key);
     this.#cached.delete(key);
-    await kept?.file.remove();
+    await cached?.file.remove();
   }
 
-  /** Removes all that is kept under keys that begin like this. */
+  /** Removes all cached files whose keys have this prefix. */
   async dropAll(prefix: string): Promise<void> {
     for (const key of [...this.#cached.keys()]) if (key.startsWith(prefix)) await this.drop(key);
   }
@@ -141,17 +138,17 @@ export class Spool {
     }
   }
 
-  /** A full disk is the server's trouble and passes: what is kept goes, and the client comes again. */
-  async #explained(error: unknown): Promise<unknown> {
+  /** Treats a full disk as a temporary problem of the server: drops all cached files, and lets the client retry. */
+  async #explainError(error: unknown): Promise<unknown> {
     if (!(error instanceof StorageError) || error.code !== 'storage-full') return error;
-    while (await this.#dropOldest());
+    while (await this.#evictOldest());
     return spoolFullError(error.cause);
   }
 
-  async #dropOldest(): Promise<boolean> {
+  async #evictOldest(): Promise<boolean> {
     const now = performance.now();
-    for (const [key, { askedAt }] of this.#cached) {
-      if (askedAt !== undefined && now - askedAt < READ_TIMEOUT) continue;
+    for (const [key, { requestedAt }] of this.#cached) {
+      if (requestedAt !== undefined && now - requestedAt < READ_TIMEOUT) continue;
       await this.drop(key);
       return true;
     }

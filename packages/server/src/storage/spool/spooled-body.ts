@@ -4,20 +4,20 @@ import { Readable } from 'node:stream';
 import type { Checksum } from '../s3/checksums.ts';
 import type { SpoolReservation } from './spool-space.ts';
 
-/** Two of these are in use for each body: one is sent while the other is filled. */
+/** The size of each of two buffers per body: one is sent while the other is filled. */
 const BUFFER_BYTES = 256 * 1024;
 
 interface SpooledBodyOptions {
-  /** Of all its bytes, in hex, where the request is to be signed with it. */
+  /** The SHA-256 of the body in hex, if it is to be part of the request's signature. */
   sha256?: string | undefined;
-  /** Called whenever a piece of it has gone out. */
+  /** Called whenever some of the body has been sent. */
   onSent: () => void;
 }
 
 /**
- * A spooled file as the body of a request. The SDK does one thing with a body that is a stream: it pipes it into the
- * request; so that is all this one can do. It sends from two buffers in turn, where an ordinary stream makes one for each
- * piece: measured, what it leaves to the garbage collector is a quarter of all the CPU time of an upload.
+ * A spooled file as the body of a request. It can only be piped, because that is all that the SDK does with streams. It
+ * sends from two buffers in turn. An ordinary stream allocates a buffer for each chunk, whose garbage collection took a
+ * quarter of the CPU time of an upload when measured.
  */
 export class SpooledBody extends Readable {
   readonly sha256: string | undefined;
@@ -37,16 +37,16 @@ export class SpooledBody extends Readable {
   }
 
   override _read(): void {
-    this.destroy(new Error('a spooled body can only be piped'));
+    this.destroy(new Error('A spooled body can only be piped.'));
   }
 
   async #send(request: NodeJS.WritableStream): Promise<void> {
-    // A request that is given up may never say what became of its last write.
-    const givenUp = once(this, 'close');
-    givenUp.catch(() => {});
+    // An aborted request might never report the result of its last write.
+    const closed = once(this, 'close');
+    closed.catch(() => {});
     const file = await open(this.#path, 'r');
     try {
-      await Promise.race([this.#sendFrom(file, request), givenUp]);
+      await Promise.race([this.#sendFrom(file, request), closed]);
     } finally {
       await file.close();
     }
@@ -62,7 +62,7 @@ export class SpooledBody extends Readable {
       if (bytesRead === 0) break;
       [filling, sending] = [sending, filling];
       sent = write(request, sending.subarray(0, bytesRead)).then(this.#onSent);
-      // It is awaited a turn later.
+      // It is awaited in the next iteration.
       sent.catch(() => {});
     }
     request.end();
@@ -75,23 +75,23 @@ function write(request: NodeJS.WritableStream, bytes: Uint8Array): Promise<void>
   });
 }
 
-/** A body that lies in the spool. Whoever holds it removes it, or gives it to the spool to keep. */
+/** A file in the spool. Its owner removes it, or passes it to the spool's cache. */
 export class SpooledFile {
   readonly path: string;
   readonly #reservation: SpoolReservation;
   #removed: Promise<void> | undefined;
 
-  constructor(path: string, hold: SpoolReservation) {
+  constructor(path: string, reservation: SpoolReservation) {
     this.path = path;
-    this.#reservation = hold;
+    this.#reservation = reservation;
   }
 
-  /** The store has its bytes: it is kept only as long as nobody needs its room. */
+  /** Call this when the store has the bytes: the file is now only cached, until its space is needed. */
   markCached(): void {
     this.#reservation.markCached();
   }
 
-  /** Idempotent. The room is given back even if the file cannot be removed, which the next start puts right. */
+  /** Idempotent. Releases the space even if the file cannot be removed; the next start removes it. */
   remove(): Promise<void> {
     this.#removed ??= rm(this.path, { force: true })
       .catch(() => {})
@@ -100,7 +100,7 @@ export class SpooledFile {
   }
 }
 
-/** A body in the spool, with that by which S3 sees whether it has come over whole. */
+/** A file in the spool with the checksum by which S3 verifies it. */
 export interface VerifiedFile {
   file: SpooledFile;
   length: number;
