@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { newestTime } from '../../packages/server/src/database/time.ts';
+import { findLatestTime } from '../../packages/server/src/database/time.ts';
 import { compareWithRows, createSaveTimeJob, followDatabase } from '../../packages/server/src/time/database-clock.ts';
 import { noPostgres } from '../engines/postgres.ts';
 import { TestClock } from '../support/test-clock.ts';
@@ -21,7 +21,7 @@ test('nodes whose clocks are days apart agree on the time of the database', { sk
     assert.ok(Math.abs(clock.now() - Date.now()) < 60_000, `off by ${clock.now() - Date.now()} ms`);
     assert.equal(clock.expiryTime(), clock.now());
     await createSaveTimeJob(clock, db).run(new AbortController().signal);
-    assert.equal(await newestTime(db), clock.expiryTime());
+    assert.equal(await findLatestTime(db), clock.expiryTime());
     await stop();
   }
 });

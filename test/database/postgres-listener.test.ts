@@ -67,7 +67,7 @@ describe('the bell between nodes', { skip: noPostgres, timeout: 600_000 }, () =>
       },
       'its connection ended': async () => {
         const db = openPostgres(server.url);
-        await sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'partway bell'`.execute(
+        await sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'partway listener'`.execute(
           db,
         );
         await db.destroy();

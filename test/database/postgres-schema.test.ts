@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { sql } from 'kysely';
-import { databaseId } from '../../packages/server/src/database/metadata.ts';
-import { openToMigrate } from '../../packages/server/src/database/open-database.ts';
+import { getDatabaseId } from '../../packages/server/src/database/metadata.ts';
+import { openForMigration } from '../../packages/server/src/database/open-database.ts';
 import { openPostgres } from '../../packages/server/src/database/postgres/postgres.ts';
 import { newDatabaseName } from '../engines/new-database-name.ts';
 import { noPostgres, type Postgres, startPostgres } from '../engines/postgres.ts';
@@ -48,8 +48,8 @@ describe('the tables in PostgreSQL', { skip: noPostgres, timeout: 600_000 }, () 
   it('are made once where two nodes migrate at once', async () => {
     for (let round = 0; round < 5; round++) {
       const url = await createDatabase(server.url, newDatabaseName());
-      const nodes = await Promise.all(Array.from({ length: 4 }, () => openToMigrate({ url, file: '' })));
-      const ids = await Promise.all(nodes.map(databaseId));
+      const nodes = await Promise.all(Array.from({ length: 4 }, () => openForMigration({ url, file: '' })));
+      const ids = await Promise.all(nodes.map(getDatabaseId));
       assert.equal(new Set(ids).size, 1);
       for (const node of nodes) await node.destroy();
     }

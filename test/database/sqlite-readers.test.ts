@@ -72,7 +72,7 @@ describe('reads of an SQLite database', () => {
   it('come over connections that can change nothing', async () => {
     await using database = await newDatabase();
     await database.open();
-    const reader = new SqliteThread({ path: database.path, readOnly: true, again: false, onDeath: () => {} });
+    const reader = new SqliteThread({ path: database.path, readOnly: true, isReopening: false, onExit: () => {} });
     const write = { sql: 'delete from users', parameters: [] };
     await assert.rejects(reader.query(write), /attempt to write a readonly database/);
     await reader.close();

@@ -78,7 +78,7 @@ describe('a database thread that dies', () => {
     const rows = (value: string, count: number) =>
       sql`select ${sql.raw(value)} as value from
         (with recursive n(i) as (select 1 union all select i + 1 from n where i < ${count}) select i from n)`;
-    const tooLarge = /One answer of the database holds more than/;
+    const tooLarge = /The result of a query is larger than/;
     await assert.rejects(rows('hex(zeroblob(1000000))', 1000).execute(u.db), tooLarge);
     await assert.rejects(rows('1', 5_000_000).execute(u.db), tooLarge);
     await assert.rejects(rows('hex(zeroblob(200000000))', 1).execute(u.db), /string or blob too big/);
@@ -104,7 +104,7 @@ async function opened(): Promise<Opened> {
   const made = (thread: Worker) => threads.push(thread);
   process.on('worker', made);
   const deaths: Error[] = [];
-  const db = openSqlite(database.path, { readers: 1, onThreadDeath: (error) => deaths.push(error) });
+  const db = openSqlite(database.path, { readers: 1, onThreadExit: (error) => deaths.push(error) });
   await migrate(db);
   await users(db);
   return {

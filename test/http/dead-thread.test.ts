@@ -93,7 +93,7 @@ for (const nth of [1, 2, 3]) {
       assert.equal((await new Api({ url: server.url, token: TOKEN }).get('/users/me')).status, 200);
       await server.stop();
     } catch (error) {
-      assert.match(String(error), /was not changed: (the database thread ended|The database had to be opened again)/);
+      assert.match(String(error), /was not changed: (The database thread ended|The database is being reopened)/);
     }
     await until(() => threads >= nth);
     // What a step of the start was to be told of, it was told of, whatever there was of the server by then.

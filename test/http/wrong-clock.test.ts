@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { createToken } from '../../packages/server/src/auth/tokens/create.ts';
 import { readConfig } from '../../packages/server/src/config/config.ts';
-import { newestTime } from '../../packages/server/src/database/time.ts';
+import { findLatestTime } from '../../packages/server/src/database/time.ts';
 import { startServer } from '../../packages/server/src/server.ts';
 import { CLOCK_GRACE } from '../../packages/server/src/time/clock.ts';
 import { sha1Base64 } from '../support/bytes.ts';
@@ -100,15 +100,15 @@ test('the time is written down while a server runs and when it stops, so that a 
   const before = await serve(folder, clock);
   const db = await openRows(folder);
   try {
-    await until(async () => (await newestTime(db)) === START);
+    await until(async () => (await findLatestTime(db)) === START);
     clock.advance(120_000);
-    await until(async () => (await newestTime(db)) === START + 120_000);
+    await until(async () => (await findLatestTime(db)) === START + 120_000);
     const { login } = await db.selectFrom('users').select('login').executeTakeFirstOrThrow();
     const expiresAt = START + 30 * DAY;
     const { token } = await createToken(db, { login, expiresAt, scope: undefined, resource: undefined });
     clock.advance(30_000);
     await before.server.stop();
-    assert.equal(await newestTime(db), START + 150_000);
+    assert.equal(await findLatestTime(db), START + 150_000);
 
     // There is no upload session whose time could be compared.
     const after = await serve(folder, new TestClock(START + 100 * DAY));
@@ -140,9 +140,9 @@ test('a server started before NTP, eight days behind, keeps what is begun until 
     await begin(first);
     // The time is saved at the end of the first round.
     for (let rounds = 0; rounds < 2; rounds++) await swept(db);
-    assert.ok(Number(await newestTime(db)) >= START);
+    assert.ok(Number(await findLatestTime(db)) >= START);
     await first.server.stop();
-    assert.ok(Number(await newestTime(db)) >= START);
+    assert.ok(Number(await findLatestTime(db)) >= START);
 
     const clock = new TestClock(START - 8 * DAY);
     const second = await serve(folder, clock);

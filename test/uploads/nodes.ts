@@ -84,7 +84,7 @@ export async function openNodes(): Promise<Nodes> {
     async cutCalls() {
       const db = openPostgres(database.url, { connections: 1 });
       await sql`select pg_terminate_backend(pid) from pg_stat_activity
-        where datname = current_database() and application_name = 'partway bell'`.execute(db);
+        where datname = current_database() and application_name = 'partway listener'`.execute(db);
       await db.destroy();
     },
     async [Symbol.asyncDispose]() {

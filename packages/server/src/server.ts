@@ -13,7 +13,7 @@ import { openDataFolder, syncNamesAbove } from './data-folder/data-folder.ts';
 import { claimOwnership } from './data-folder/ownership.ts';
 import { checkSharedSecrets } from './data-folder/shared-secrets.ts';
 import { claimRun, withLeaderLock } from './database/cluster-jobs.ts';
-import { openAside, openDatabase } from './database/open-database.ts';
+import { openDatabase, openSeparateConnections } from './database/open-database.ts';
 import type { Tables } from './database/schema.ts';
 import { saveTime } from './database/time.ts';
 import type { FileContext } from './files/context.ts';
@@ -74,10 +74,10 @@ export async function startServer(config: Config, clock = new GuardedClock()): P
     url,
     file: folder.database,
     connections,
-    onThreadDeath: (error) => log.error({ err: error }, 'a database thread died and is being replaced'),
+    onThreadExit: (error) => log.error({ err: error }, 'a database thread died and is being replaced'),
   });
   opened.defer(() => db.destroy());
-  const aside = await openAside({ url }, db);
+  const aside = await openSeparateConnections({ url }, db);
   opened.defer(() => aside.destroy());
   const budget = new ByteBudget(config.bufferBytes);
   const files = new DurableFiles({ budget });

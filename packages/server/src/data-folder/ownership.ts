@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely';
-import { databaseId } from '../database/metadata.ts';
+import { getDatabaseId } from '../database/metadata.ts';
 import type { Tables } from '../database/schema.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
 
@@ -27,7 +27,7 @@ interface OwnershipCheck {
  * that says what to do if they do not belong together.
  */
 export async function claimOwnership({ db, blobs, marker, ownFolder }: OwnershipCheck): Promise<void> {
-  const id = await databaseId(db);
+  const id = await getDatabaseId(db);
   const markedId = await marker.read();
   if (markedId === id) return;
   if (markedId !== undefined || !ownFolder) {
@@ -63,7 +63,7 @@ async function hasReferences(db: Kysely<Tables>): Promise<boolean> {
 /** Checks that the blobs belong to the database, without changing anything. Throws an error that says what to do if not. */
 export async function checkOwnership({ db, marker, ownFolder }: Omit<OwnershipCheck, 'blobs'>): Promise<void> {
   const markedId = await marker.read();
-  if (markedId === (await databaseId(db)) || (markedId === undefined && ownFolder)) return;
+  if (markedId === (await getDatabaseId(db)) || (markedId === undefined && ownFolder)) return;
   throw new Error(
     `The bytes beside ${marker.place} are not known to belong to this database. Use the database and the data folder that were used ` +
       'together (PARTWAY_DATABASE, PARTWAY_DATA).',

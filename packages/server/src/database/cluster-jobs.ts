@@ -3,16 +3,16 @@ import { type Kysely, sql } from 'kysely';
 import { CLOCK_TOLERANCE } from '../time/clock.ts';
 import type { ClusterJob } from './metadata.ts';
 import type { Tables } from './schema.ts';
-import { DATABASE_NOW, shifted } from './time.ts';
+import { addMillis, DATABASE_NOW } from './time.ts';
 
-/** Any number will do that no other program takes in a database of ours; the migrations have another one. */
+/** An arbitrary number that no other advisory lock in the database uses. Migrations use another one. */
 const LEADER_LOCK = 5_733_197;
 
 /**
- * Runs rounds of work on one node at a time, and no more often than once in an interval over all nodes together. What
- * asks while another node is at it, or soon after, does nothing. The lock is PostgreSQL's, on one connection of `db` that
- * the round keeps: it goes with the node. Where that connection breaks another node may begin beside this one, so a round
- * must bear company; the lock saves work, and keeps nothing safe.
+ * Runs a job on one node at a time, and at most once per interval on all nodes together. Does nothing while another node
+ * runs it, or soon afterward. PostgreSQL only: the lock is an advisory lock on one connection of `db`, so it ends with the
+ * node. If the connection breaks, another node can start the job while this one is still running it. So the lock only
+ * saves work; the job must be safe to run concurrently.
  */
 export async function withLeaderLock(
   db: Kysely<Tables>,
@@ -32,16 +32,16 @@ export async function withLeaderLock(
 }
 
 /**
- * Whether this work last began long enough ago, by the database's clock; if so, it begins now. A beginning in the future
- * says that the clock was set back since: then it is due, too. PostgreSQL's alone.
+ * Whether the job is due, by the database's clock. If so, records that it starts now. A last start in the future means that
+ * the clock was set back, so the job is due then too. PostgreSQL only.
  */
-export async function claimRun(db: Kysely<Tables>, work: ClusterJob, interval: Millis): Promise<boolean> {
-  // A little less, for nodes whose timers run a little faster than the work takes.
-  const due = sql<boolean>`(metadata.value::bigint <= ${shifted(DATABASE_NOW, -Math.floor(interval * 0.9))}
-    or metadata.value::bigint > ${shifted(DATABASE_NOW, CLOCK_TOLERANCE)})`;
+export async function claimRun(db: Kysely<Tables>, job: ClusterJob, interval: Millis): Promise<boolean> {
+  // A little less than the interval, because timers of nodes differ a little.
+  const due = sql<boolean>`(metadata.value::bigint <= ${addMillis(DATABASE_NOW, -Math.floor(interval * 0.9))}
+    or metadata.value::bigint > ${addMillis(DATABASE_NOW, CLOCK_TOLERANCE)})`;
   const { numInsertedOrUpdatedRows } = await db
     .insertInto('metadata')
-    .values({ name: work, value: sql<string>`${DATABASE_NOW}::text` })
+    .values({ name: job, value: sql<string>`${DATABASE_NOW}::text` })
     .onConflict((conflict) =>
       conflict
         .column('name')

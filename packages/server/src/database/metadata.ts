@@ -1,13 +1,13 @@
 import type { Kysely } from 'kysely';
 import type { Tables } from './schema.ts';
 
-/** What all nodes do together no more often than now and then; the fact is when it last began. */
+/** Jobs that all nodes together run once per interval. The value is the time of the last start. */
 export type ClusterJob = 'last-maintenance-run' | 'last-orphan-scan';
-/** Facts about the installation. All but the times are said once, by whoever is first. */
+/** Settings that all nodes share. The first node sets them; only the times of jobs change later. */
 export type ClusterSetting = 'database-id' | 'signing-key-sha256' | 'developer-token-sha256' | ClusterJob;
 
-/** The id of this database, which a copy or a restored backup of it has too. */
-export async function databaseId(db: Kysely<Tables>): Promise<string> {
+/** Gets the ID of this database. Copies and restored backups of the database have the same ID. */
+export async function getDatabaseId(db: Kysely<Tables>): Promise<string> {
   const { value } = await db
     .selectFrom('metadata')
     .select('value')
@@ -16,18 +16,18 @@ export async function databaseId(db: Kysely<Tables>): Promise<string> {
   return value;
 }
 
-/** Says a fact unless it has been said before; gives what holds from then on. */
+/** Sets a value unless it is set already. Returns the value that is now stored. */
 export async function setIfAbsent(db: Kysely<Tables>, name: ClusterSetting, value: string): Promise<string> {
   await db
     .insertInto('metadata')
     .values({ name, value })
     .onConflict((conflict) => conflict.column('name').doNothing())
     .execute();
-  const settled = await db.selectFrom('metadata').select('value').where('name', '=', name).executeTakeFirstOrThrow();
-  return settled.value;
+  const row = await db.selectFrom('metadata').select('value').where('name', '=', name).executeTakeFirstOrThrow();
+  return row.value;
 }
 
-/** Unsays facts, so that the next who comes says them anew. Gives how many there were. */
+/** Deletes settings, so that the next node to start sets them again. Returns how many there were. */
 export async function clearSettings(
   db: Kysely<Tables>,
   names: readonly Exclude<ClusterSetting, 'database-id' | ClusterJob>[],

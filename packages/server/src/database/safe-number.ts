@@ -1,7 +1,7 @@
 /**
- * A number of the database as JavaScript's. Ids and sums of bytes stay within ±(2^53 - 1); one beyond that comes as that
- * bound, so that a single row, however it came about, stops neither a list nor a start nor what would repair it. As a
- * number of bytes it is still more than any quota or disk.
+ * Converts a number from the database to a JavaScript number. IDs and sums of bytes stay within ±(2^53 - 1). A value beyond
+ * that is clamped, so that a single wrong row cannot break a list, a start, or its own repair. As a number of bytes, the
+ * limit is still more than any quota or disk.
  */
 export function toSafeNumber(value: bigint | number): number {
   const number = Number(value);

@@ -13,7 +13,7 @@ import type { Generated } from 'kysely';
 import type { HashState } from '../hash-workers/resumable-pool.ts';
 import type { PartTag } from '../storage/blob-store.ts';
 
-/** Every row Partway keeps. Times are integer milliseconds, ids are made by us, flags are 0 or 1. */
+/** All tables. Times are integer milliseconds, IDs are created by our own code, and flags are 0 or 1. */
 export interface Tables {
   users: WithDefaults<UserRow & UserSpaceRow, keyof UserSpaceRow | 'status'>;
   apps: AppRow;
@@ -34,47 +34,47 @@ export interface Tables {
   metadata: MetadataRow;
 }
 
-/** A row whose columns `Keys` the database fills in where they are left out. */
+/** A row in which the columns `Keys` have default values. */
 type WithDefaults<Row, Keys extends keyof Row> = Omit<Row, Keys> & { [Key in Keys]: Generated<Row[Key]> };
 
-/** Whether a user administers the others: not at all, all of them, or those who do not administer themselves. */
+/** Which other users a user can administer: none (`user`), all (`admin`), or all that are not administrators (`coadmin`). */
 export type UserRole = 'user' | 'admin' | 'coadmin';
 
-/** What a user may do at all: everything, nothing, all but destroy and change, or only read. */
+/** What a user can do: everything, nothing, everything except deleting and editing, or only reading. */
 export type UserStatus = 'active' | 'inactive' | 'cannot_delete_edit' | 'cannot_delete_edit_upload';
 
 export interface UserRow {
   id: UserId;
   login: string;
-  /** The login as it is compared (src/api/fold-case.ts); no two users have the same. */
+  /** The login with its case folded, for comparisons (`nameKey`). Unique. */
   login_key: string;
   name: string;
-  /** The name as it is searched. */
+  /** The name with its case folded, for searches. */
   name_key: string;
-  /** The user's own root folder, which the wire calls "0". */
+  /** The user's root folder, which has the ID "0" in the API. */
   root_id: ItemId;
   created_at: Millis;
   /** Null for a user who cannot log in. */
   password_hash: string | null;
   status: UserStatus;
-  /** As it was given; the developer and the users of apps administer whatever it says. */
+  /** The assigned role. The developer and service users are administrators whatever their role. */
   role: UserRole;
   modified_at: Millis;
-  /** What an app calls the user. */
+  /** The user's ID in an app's own system. */
   external_app_user_id: string | null;
-  /** What else is said of the user and only shown (src/api/user-details.ts): JSON, or nothing. */
+  /** Fields that are only stored and shown (`UserDetails`): JSON, or an empty string. */
   details: string;
 }
 
-/** How much a user keeps and may keep, in bytes; and how many items. */
+/** A user's quota and usage, in bytes, and number of items. */
 export interface UserSpaceRow {
-  /** All versions of all the user's files, also of those in the trash. */
+  /** The size of all versions of all files, including those in the trash. */
   space_used: number;
-  /** What the user's open upload sessions may come to. */
+  /** The size of the files of all open upload sessions and direct uploads in progress. */
   space_reserved: number;
-  /** How much both may be together; null for what the server is set to, -1 for no limit. */
+  /** The maximum of both together; null for the server's default, -1 for no limit. */
   space_quota: number | null;
-  /** Folders and versions of files, also of those in the trash; the root folder does not count. */
+  /** The number of folders and versions, including those in the trash, but not the root folder. */
   item_count: number;
 }
 
@@ -83,20 +83,20 @@ export interface AppRow {
   name: string;
   /** SHA-256 of the secret, hex. The secret has 256 random bits, so no slow hash is needed. */
   secret_sha256: string;
-  /** Who the app is when it acts for itself (`box_subject_type=enterprise`). */
+  /** The user as whom the app acts for itself (`box_subject_type=enterprise`). */
   service_user_id: UserId;
   created_at: Millis;
-  /** 1 where the app may act as any user, by the As-User header. */
+  /** 1 if the app can impersonate any user with the As-User header. */
   as_user: 0 | 1;
 }
 
-/** An address to which a login may lead back. */
+/** An address to which the browser can be sent after a login. */
 interface AppRedirectRow {
   client_id: string;
   uri: string;
 }
 
-/** A key that proves an app's assertions. */
+/** A public key that verifies an app's assertions. */
 export interface AppKeyRow {
   kid: string;
   client_id: string;
@@ -108,19 +108,19 @@ export interface AppKeyRow {
 export interface AccessTokenRow {
   /** SHA-256 of the token, hex. */
   token_sha256: string;
-  /** What people call it: says nothing of the token. */
+  /** An ID for people, unrelated to the token itself. */
   id: string;
-  /** Tokens that began with one login or one exchange of secrets, and end together. */
+  /** Shared by all tokens that come from one login or one grant. They are revoked together. */
   grant_id: string;
   user_id: UserId;
-  /** Null where no app asked for it: made by hand, or from the developer token. */
+  /** Null if no app requested it: created on the command line, or from the developer token. */
   client_id: string | null;
-  /** Names of scopes, a space between; null for everything. */
+  /** Space-separated names of scopes; null for all. */
   scopes: string | null;
-  /** The file or folder beyond which it does not reach. */
+  /** The file or folder that it is restricted to. */
   restricted_to: ItemId | null;
   expires_at: Millis;
-  /** The token that it was exchanged for; empty if that is not known, null if it was not made by an exchange. */
+  /** The token that it was exchanged for; empty if unknown, null if it does not come from an exchange. */
   parent_sha256: string | null;
 }
 
@@ -132,7 +132,7 @@ export interface RefreshTokenRow {
   client_id: string;
   scopes: string | null;
   expires_at: Millis;
-  /** When it was exchanged for the next one. It works once. */
+  /** When it was exchanged for the next one. It can be used only once. */
   used_at: Millis | null;
 }
 
@@ -143,7 +143,7 @@ export interface AuthorizationCodeRow {
   client_id: string;
   redirect_uri: string;
   scopes: string | null;
-  /** SHA-256 of the verifier that the app has to show, base64url (PKCE, S256); null if it gave none. */
+  /** SHA-256 of the verifier that the app has to present, base64url (PKCE, S256); null if the app sent no challenge. */
   code_challenge: string | null;
   expires_at: Millis;
   used_at: Millis | null;
@@ -152,7 +152,7 @@ export interface AuthorizationCodeRow {
 export interface UsedAssertionRow {
   client_id: string;
   jti: string;
-  /** When the assertion itself is refused, so that this row is no longer needed. */
+  /** When the assertion itself expires, so that this row is no longer needed. */
   expires_at: Millis;
 }
 
@@ -165,12 +165,12 @@ export interface ItemRow {
   /** Null for a root folder. */
   parent_id: ItemId | null;
   name: string;
-  /** The name as it is compared (src/api/fold-case.ts). Unique among the parent's items that are not in the trash. */
+  /** The name with its case folded, for comparisons (`nameKey`). Unique among the parent's items that are not in the trash. */
   name_key: string;
   description: string;
-  /** What else is said of it and only shown (src/api/item-details.ts): JSON, or nothing. */
+  /** Fields that are only stored and shown (`ItemDetails`): JSON, or an empty string. */
   details: string;
-  /** +1 for each change; the wire's `etag` and `sequence_id`. */
+  /** Increases by 1 with each change. It is `etag` and `sequence_id` in the API. */
   etag: number;
   /** The current version of a file; null for a folder. */
   version_id: VersionId | null;
@@ -180,13 +180,13 @@ export interface ItemRow {
   content_modified_at: Millis;
   created_by: UserId;
   modified_by: UserId;
-  /** When it went to the trash itself; null in use, and for what is in the trash because a folder above it is. */
+  /** When the item itself was trashed. Null if it is not in the trash, or only because a folder above it is. */
   trashed_at: Millis | null;
-  /** Its own id where it went to the trash itself, else null. */
+  /** The item's own ID if it was trashed itself, otherwise null. */
   trashed_with: ItemId | null;
-  /** How many items a folder holds, without those that went to the trash by themselves; 0 for a file. */
+  /** The number of items in a folder, except those that were trashed themselves; 0 for a file. */
   child_count: number;
-  /** Bytes: of a file's current version; of all files below a folder, without those that are in the trash. */
+  /** The size in bytes of a file's current version, or of all files in a folder that are not in the trash. */
   size: number;
 }
 
@@ -199,7 +199,7 @@ export interface VersionRow {
   sha1: Sha1;
   created_at: Millis;
   created_by: UserId;
-  /** Counts the versions of a file from 1. */
+  /** The versions of a file are numbered from 1. */
   number: number;
   trashed_at: Millis | null;
   trashed_by: UserId | null;
@@ -207,62 +207,62 @@ export interface VersionRow {
   restored_by: UserId | null;
 }
 
-/** A large tree that is being copied or deleted, batch by batch. Nobody sees the tree below `root_id` meanwhile. */
+/** A large tree that is being copied or deleted in batches. Meanwhile, the tree below `root_id` is invisible. */
 export interface TreeJobRow {
   id: TreeJobId;
   kind: 'copy' | 'delete' | 'delete-user';
   owner_id: UserId;
-  /** The top of the copy that is being made, or of the tree that is being deleted. */
+  /** The top folder of the new copy, or of the tree that is being deleted. */
   root_id: ItemId;
-  /** Of a copy: the folder that is copied. Nothing in it moves until the copy is whole. */
+  /** For a copy, the folder that is copied. Nothing in it can be moved until the copy is complete. */
   source_id: ItemId | null;
-  /** Until when the process that began it is taken to be at work on it. After that the sweep ends it. */
+  /** Until then, the process that started it is assumed to be working on it. Afterward, a background job finishes it. */
   lease_until: Millis;
 }
 
-/** A file that only its holder may change. */
+/** A lock on a file. Only the user who created it can change the file. */
 interface LockRow {
   file_id: ItemId;
   id: number;
   created_by: UserId;
   created_at: Millis;
   expires_at: Millis | null;
-  /** 1 where others may not download it either. */
+  /** 1 if other users cannot download the file either. */
   download_prevented: 0 | 1;
 }
 
-/** open → committed, or open → expired; an aborted session has no row. */
+/** From open to committed or to expired. An aborted session has no row. */
 export type SessionState = 'open' | 'committed' | 'expired';
 
 export interface SessionRow {
   id: SessionId;
   owner_id: UserId;
-  /** The file that gets a new version; null where a new file is made. */
+  /** The file that gets a new version; null for a new file. */
   file_id: ItemId | null;
-  /** The folder of the file to be. */
+  /** The folder of the file. */
   folder_id: ItemId;
-  /** The name of the file to be; null where a new version keeps the file's name. */
+  /** The name of the file; null if a new version keeps the file's name. */
   name: string | null;
   blob_id: BlobId;
-  /** `Staging` as JSON. */
+  /** `StagedBlob` as JSON. */
   staged_blob: string;
   file_size: number;
   state: SessionState;
   created_at: Millis;
   expires_at: Millis;
-  /** What a commit made of it: the file, its version and the digest of the whole. */
+  /** The result of the commit: the file, its version and the SHA-1 of the whole file. */
   committed_file_id: ItemId | null;
   committed_version_id: VersionId | null;
   committed_sha1: Sha1 | null;
 }
 
-/** How far the digest of a session's whole file has come, where it lies in rows. */
+/** The hash checkpoint of a session, if several nodes share it. */
 interface DigestRow {
-  /** The slots below this one are in the digest; -1 where it has to be made anew, from the sealed bytes. */
+  /** The number of parts that the hash includes, from the first on; -1 if the completed blob must be hashed again. */
   hashed_parts: number;
-  /** The digest's state at that mark; null for that of nothing. */
+  /** The state of the hash; null if it includes no bytes. */
   hash_state: HashState | null;
-  /** The node that reads the sealed bytes back, and until when the others leave it to that node. */
+  /** The node that is hashing the completed blob. Until `rehash_until`, other nodes leave this to it. */
   rehash_node: NodeId | null;
   rehash_until: Millis;
 }
@@ -272,35 +272,35 @@ interface PartRow {
   part_index: number;
   sha1: Sha1;
   tag: PartTag;
-  /** Since when the slot is this part's: of one that is stored, when it was; of another, when a node last meant to. */
+  /** When the part was stored, or last reserved. */
   created_at: Millis;
-  /** 1 where the part exists; 0 where a node means to store these bytes, and others must not put any in their place. */
+  /** 1 if the part is stored; 0 if a node has reserved it for these bytes, so that others must not store different ones. */
   stored: 0 | 1;
-  /** The process that has the bytes at hand, or had; empty where none has. */
+  /** The node that has, or had, the bytes in its local cache; empty if none. */
   node: NodeId;
 }
 
-/** A blob that is known, and that no version and no session names: one that is being written, or is to be deleted. */
+/** A recorded blob that no version or session references: it is being written, or is to be deleted. */
 interface UnreferencedBlobRow {
   blob_id: BlobId;
-  /** Who sends it; null for one that is to be deleted. */
+  /** The user who sends it; null if it is to be deleted. */
   owner_id: UserId | null;
-  /** Bytes of it that count as reserved by its owner. */
+  /** The number of bytes that its owner has reserved for it. */
   reserved: number;
-  /** When its writer was last known to be at work. Of one that is to be deleted it only tells one note from the next. */
+  /** When its writer was last active. If it is to be deleted, only a counter that changes with each new mark. */
   touched_at: Millis;
-  /** 0 while it is being written and may still get a name; 1 once it never will. */
+  /** 0 while it is being written and can still be referenced; 1 if it is to be deleted. */
   deleting: 0 | 1;
 }
 
-/** A blob in the store that no row explains, as after an older backup of the database was restored. */
+/** A blob in the store that no other row explains, for example after an older backup of the database was restored. */
 interface OrphanedBlobRow {
   blob_id: BlobId;
-  /** When this database first knew of it. */
+  /** When it was first found. */
   found_at: Millis;
 }
 
-/** One thing that is true of the whole installation. */
+/** A setting that all nodes share (`ClusterSetting`). */
 interface MetadataRow {
   name: string;
   value: string;

@@ -2,28 +2,25 @@ import type { Millis } from '@partway/protocol/ids';
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Tables } from './schema.ts';
 
-/** A moment as statements take it: read from a clock of this process, or from the database's when the statement runs. */
+/** A time in a statement: a value from a clock of this process, or the database's time when the statement runs. */
 export type Instant = Millis | RawBuilder<Millis>;
 
-/**
- * The present by the database's clock, for what nodes decide together: their own clocks may differ by minutes.
- * PostgreSQL's alone.
- */
+/** The current time of the database, for decisions shared by nodes, whose own clocks can differ. PostgreSQL only. */
 export const DATABASE_NOW: Instant = sql<Millis>`(extract(epoch from clock_timestamp()) * 1000)::bigint`;
 
-/** A moment that lies `by` milliseconds after another, or before it where that is negative; as a value of a statement. */
-export function shifted(instant: Instant, by: Millis): RawBuilder<Millis> {
-  return sql<Millis>`(cast(${instant} as bigint) + cast(${by} as bigint))`;
+/** Adds milliseconds to a time, in a statement. They can be negative. */
+export function addMillis(instant: Instant, millis: Millis): RawBuilder<Millis> {
+  return sql<Millis>`(cast(${instant} as bigint) + cast(${millis} as bigint))`;
 }
 
-const FACT = 'last-seen-time';
+const LAST_SEEN_TIME = 'last-seen-time';
 
 /**
- * The newest time that the database knows: that of the last `saveTime`, or else of the newest upload session. A start
- * compares the wall clock with it. Undefined in a database that knows none.
+ * Finds the latest time in the database: that of the last `saveTime`, or otherwise of the newest upload session. A starting
+ * server compares its wall clock with it. Returns undefined if there is none.
  */
-export async function newestTime(db: Kysely<Tables>): Promise<Millis | undefined> {
-  const saved = await db.selectFrom('metadata').select('value').where('name', '=', FACT).executeTakeFirst();
+export async function findLatestTime(db: Kysely<Tables>): Promise<Millis | undefined> {
+  const saved = await db.selectFrom('metadata').select('value').where('name', '=', LAST_SEEN_TIME).executeTakeFirst();
   if (saved !== undefined) return Number(saved.value);
   const { newest } = await db
     .selectFrom('upload_sessions')
@@ -32,20 +29,20 @@ export async function newestTime(db: Kysely<Tables>): Promise<Millis | undefined
   return newest === null ? undefined : Number(newest);
 }
 
-/** Writes down how late it is, for the next start. */
+/** Stores the current time for the next start. */
 export async function saveTime(db: Kysely<Tables>, time: Millis): Promise<void> {
   await db
     .insertInto('metadata')
-    .values({ name: FACT, value: String(time) })
+    .values({ name: LAST_SEEN_TIME, value: String(time) })
     .onConflict((conflict) => conflict.column('name').doUpdateSet({ value: String(time) }))
     .execute();
 }
 
-/** The time by the database's clock, taken for the middle of the call. PostgreSQL's alone. */
-export async function askDatabaseTime(db: Kysely<Tables>): Promise<{ time: Millis; tookMillis: Millis }> {
-  const asked = performance.now();
+/** Queries the database's clock. The time is adjusted by half of the query's duration. PostgreSQL only. */
+export async function queryDatabaseTime(db: Kysely<Tables>): Promise<{ time: Millis; tookMillis: Millis }> {
+  const startedAt = performance.now();
   const { rows } = await sql<{ now: number | string }>`
     select (extract(epoch from clock_timestamp()) * 1000)::bigint as now`.execute(db);
-  const tookMillis = performance.now() - asked;
+  const tookMillis = performance.now() - startedAt;
   return { time: Number(rows[0]?.now) + tookMillis / 2, tookMillis };
 }

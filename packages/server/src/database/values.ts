@@ -2,21 +2,21 @@ import { randomInt } from 'node:crypto';
 import { DatabaseError } from './errors.ts';
 
 /**
- * The refusal of a text that PostgreSQL cannot hold. SQLite would take it; it refuses it as well, so that no way in that
- * checks too little stores what the other database does not. What clients send is held to more at the edge.
+ * The error for text that PostgreSQL cannot store. SQLite could, but rejects it too, so that both databases behave alike
+ * even if a caller does not check its input. The HTTP layer checks text from clients more strictly.
  */
-export function badTextError(cause?: unknown): DatabaseError {
-  return new DatabaseError('invalid-text', 'A text may hold any character but NUL (U+0000).', { cause });
+export function invalidTextError(cause?: unknown): DatabaseError {
+  return new DatabaseError('invalid-text', 'Text must not contain the NUL character (U+0000).', { cause });
 }
 
-/** Refuses a statement with such a text among its values. */
-export function rejectBadText(values: readonly unknown[]): void {
-  for (const value of values) if (typeof value === 'string' && value.includes('\u0000')) throw badTextError();
+/** Throws `invalid-text` if one of a statement's values is such text. */
+export function rejectInvalidText(values: readonly unknown[]): void {
+  for (const value of values) if (typeof value === 'string' && value.includes('\u0000')) throw invalidTextError();
 }
 
 /**
- * A new id for a user, item or version: 13 random decimal digits, so that it says nothing about how many there are and
- * fits a JavaScript number. A collision (one in 9·10^12 a pair) fails on the primary key and loses nothing.
+ * Creates an ID for a user, item or version: 13 random decimal digits, so that it does not reveal how many there are and
+ * fits a JavaScript number. On a collision (1 in 9·10^12 per pair), the primary key makes the statement fail.
  */
 export function newId<Id extends number>(): Id {
   return randomInt(1_000_000_000_000, 10_000_000_000_000) as Id;

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Millis } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
 import type { Tables } from '../database/schema.ts';
-import { askDatabaseTime, newestTime, saveTime } from '../database/time.ts';
+import { findLatestTime, queryDatabaseTime, saveTime } from '../database/time.ts';
 import type { BackgroundJob } from '../jobs/scheduler.ts';
 import { throttle } from '../jobs/throttle.ts';
 import type { GuardedClock } from './clock.ts';
@@ -18,13 +18,13 @@ const SAVE_INTERVAL: Millis = 60_000;
  * @returns A function that stops this.
  */
 export async function followDatabase(clock: GuardedClock, db: Kysely<Tables>): Promise<() => Promise<void>> {
-  clock.follow((await askDatabaseTime(db)).time);
+  clock.follow((await queryDatabaseTime(db)).time);
   const stopping = new AbortController();
   const polling = (async () => {
     for (;;) {
       await sleep(POLL_INTERVAL, undefined, { signal: stopping.signal, ref: false });
       // Requests report an unreachable database; the clock continues from the last reading.
-      const reading = await askDatabaseTime(db).catch(() => undefined);
+      const reading = await queryDatabaseTime(db).catch(() => undefined);
       if (reading !== undefined && reading.tookMillis < MAX_LATENCY) clock.follow(reading.time);
     }
   })().catch(() => {});
@@ -36,7 +36,7 @@ export async function followDatabase(clock: GuardedClock, db: Kysely<Tables>): P
 
 /** Compares the clock with the newest time in the database. Call it before anything expires. */
 export async function compareWithRows(clock: GuardedClock, db: Kysely<Tables>): Promise<void> {
-  const newest = await newestTime(db);
+  const newest = await findLatestTime(db);
   if (newest !== undefined) clock.startFrom(newest);
 }
 

@@ -6,11 +6,11 @@ import { addSettings, readSettings } from '../settings-options.ts';
 export function addMigrateCommand(program: Command): void {
   const command = program.command('migrate').description('upgrade the database schema to this version');
   addSettings(command, ['PARTWAY_DATA', 'PARTWAY_DATABASE']).action(async () => {
-    const [{ withDatabase }, { openToMigrate }] = await Promise.all([
+    const [{ withDatabase }, { openForMigration }] = await Promise.all([
       import('./with-database.ts'),
       import('@partway/server/database/open-database'),
     ]);
-    await withDatabase(readConfig(readSettings(command)), async () => {}, openToMigrate);
+    await withDatabase(readConfig(readSettings(command)), async () => {}, openForMigration);
     console.log('The database schema is up to date.');
   });
 }

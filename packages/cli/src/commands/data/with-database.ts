@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { Config } from '@partway/server/config/config';
 import { databasePath } from '@partway/server/data-folder/data-folder';
-import { type DatabasePlace, openDatabase } from '@partway/server/database/open-database';
+import { type DatabaseLocation, openDatabase } from '@partway/server/database/open-database';
 import type { Tables } from '@partway/server/database/schema';
 import type { Kysely } from 'kysely';
 
@@ -9,7 +9,7 @@ import type { Kysely } from 'kysely';
 export async function withDatabase<T>(
   config: Config,
   work: (db: Kysely<Tables>) => Promise<T>,
-  open: (place: DatabasePlace) => Promise<Kysely<Tables>> = openDatabase,
+  open: (place: DatabaseLocation) => Promise<Kysely<Tables>> = openDatabase,
 ): Promise<T> {
   const { dataFolder, database: url, databasePool: connections } = config;
   const file = databasePath(dataFolder);

@@ -1,62 +1,65 @@
 import { DatabaseError as PgError } from 'pg';
 import { DatabaseError } from '../errors.ts';
-import { badTextError } from '../values.ts';
+import { invalidTextError } from '../values.ts';
 
 /**
- * What PostgreSQL says that passes by itself, by SQLSTATE or its class (PostgreSQL, appendix A): connections that fail (08)
- * or are too many (53300), a server that is short of memory (53200), stops, starts or was told to end us (57P), a row held
- * by others for long (55P03), a statement that took too long (57014), a transaction that stood still (25P03), a server
- * that has become a standby (25006), two transactions that wait for each other or do not fit (40).
+ * SQLSTATEs of temporary errors (PostgreSQL documentation, appendix A): failed connections (08), too many connections
+ * (53300), out of memory (53200), server stopping, starting or terminating us (57P), lock timeout (55P03), statement timeout
+ * (57014), idle transaction (25P03), server has become a standby (25006), deadlock or serialization failure (40).
  */
-const PASSING = /^(?:08...|53[23]00|57P..|55P03|57014|25P03|25006|40...)$/;
-/** Of these, those after which the connection itself is gone, or about to go, or serves no longer. */
-const ENDING = /^(?:08...|57P..|25P03|25006)$/;
+const TEMPORARY = /^(?:08...|53[23]00|57P..|55P03|57014|25P03|25006|40...)$/;
+/** The temporary errors after which the connection is lost or no longer usable. */
+const CONNECTION_LOST = /^(?:08...|57P..|25P03|25006)$/;
 const DISK_FULL = '53100';
-/** A key that somebody else took, and a row that somebody else took away, in the same moment: all that is asked for first. */
-const DUPLICATE = '23505';
-const REFERENCED = '23503';
-/** Text that the database cannot hold: the character NUL. */
-const BAD_TEXT = /^(?:22021|22P05)$/;
+/** Callers check keys and references first, so these violations come from concurrent transactions. */
+const UNIQUE_VIOLATION = '23505';
+const FOREIGN_KEY_VIOLATION = '23503';
+/** Text that the database cannot store: the NUL character. */
+const INVALID_TEXT = /^(?:22021|22P05)$/;
 
 const RETRY_AFTER_SECONDS = 2;
 
-/** An error of `pg` in the words of the API; one that neither passes by itself nor comes of what was sent stays as it is. */
+/** Converts an error of `pg` to a `DatabaseError`. Returns errors that are neither temporary nor caused by input unchanged. */
 export function postgresError(error: unknown): unknown {
-  if (!(error instanceof PgError)) return isConnectionLost(error) ? unavailable(error) : error;
+  if (!(error instanceof PgError)) return isConnectionLost(error) ? unavailableError(error) : error;
   const code = error.code ?? '';
-  if (PASSING.test(code)) return unavailable(error);
+  if (TEMPORARY.test(code)) return unavailableError(error);
   if (code === DISK_FULL) {
     return new DatabaseError(
       'full',
-      'The disk of the database is full. What was acknowledged is safe; send this again once there is room.',
+      "The database's disk is full. Acknowledged data is safe. Try again when space is available.",
       { cause: error },
     );
   }
-  if (code === DUPLICATE) {
-    return new DatabaseError('conflict', 'Somebody else took the same name a moment ago: read it again.', {
+  if (code === UNIQUE_VIOLATION) {
+    return new DatabaseError(
+      'conflict',
+      'Another request has just used the same name. Read the folder again, then retry.',
+      {
+        cause: error,
+      },
+    );
+  }
+  if (code === FOREIGN_KEY_VIOLATION) {
+    return new DatabaseError('busy', 'Another request has just changed a related item. Try again.', {
       cause: error,
     });
   }
-  if (code === REFERENCED) {
-    return new DatabaseError('busy', 'Something that belongs to this came or went a moment ago: send this again.', {
-      cause: error,
-    });
-  }
-  if (BAD_TEXT.test(code)) {
-    return badTextError(error);
+  if (INVALID_TEXT.test(code)) {
+    return invalidTextError(error);
   }
   return error;
 }
 
-/** Whether the connection is of no more use: the server ended it, the line broke, or an answer is overdue. */
+/** Whether the connection can no longer be used: the server or the network ended it, or a response is overdue. */
 export function isConnectionLost(error: unknown): boolean {
-  if (error instanceof PgError) return ENDING.test(error.code ?? '');
-  // What the server did not say comes from the socket, or from pg's timers. A fault of ours would be a TypeError.
+  if (error instanceof PgError) return CONNECTION_LOST.test(error.code ?? '');
+  // Other errors come from the socket or from pg's timers. A bug in our code would be a TypeError or RangeError.
   return error instanceof Error && !(error instanceof TypeError) && !(error instanceof RangeError);
 }
 
-function unavailable(cause: unknown): DatabaseError {
-  return new DatabaseError('unavailable', 'The database does not answer just now; send this again in a moment.', {
+function unavailableError(cause: unknown): DatabaseError {
+  return new DatabaseError('unavailable', 'The database is not responding. Try again in a moment.', {
     retryAfterSeconds: RETRY_AFTER_SECONDS,
     cause,
   });

@@ -2,61 +2,60 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Kysely, sql } from 'kysely';
 import type { Tables } from '../schema.ts';
 
-/** What is done when a channel's bell rings. */
 interface ChannelListener {
-  /** @param payload What the notifier gave along; PostgreSQL takes up to 7,999 bytes. */
+  /** @param payload The payload of the notification, up to 7,999 bytes. */
   onPayload: (payload: string) => void;
-  /** Notifications may have been missed until now: look for yourself what they would have said. */
+  /** Notifications might have been missed until now, so read the current state from the tables. */
   onReconnect: () => void;
 }
 
 interface PostgresListenerOptions {
-  /** Told each time the connection is lost or cannot be made, and of what a listener throws. */
+  /** Called when the connection is lost or cannot be opened, and with errors that a listener throws. */
   onError?: (error: unknown) => void;
-  /** How long a dead line is believed in, in milliseconds. */
+  /** The interval in milliseconds at which the connection is checked. */
   heartbeat?: number;
 }
 
-/** Time from one try to connect to the next, in milliseconds: doubled from the first to the last. */
-const FIRST_PAUSE = 100;
-const LAST_PAUSE = 5_000;
-/** How often the line is asked whether it is still there, in milliseconds; it has half of that for an answer. */
+/** The pause between attempts to connect, in milliseconds. It doubles from the first value up to the last. */
+const MIN_PAUSE = 100;
+const MAX_PAUSE = 5_000;
+/** How often the connection is checked, in milliseconds. The server has half of this time to respond. */
 const HEARTBEAT = 20_000;
 
-/** Rings on every node that listens, once the transaction of `db` has ended well. A statement may call `pg_notify` itself. */
+/** Notifies all nodes that listen, once the transaction of `db` has committed. Statements can also call `pg_notify`. */
 export async function notify(db: Kysely<Tables>, channel: string, payload: string): Promise<void> {
   await sql`select pg_notify(${channel}, ${payload})`.execute(db);
 }
 
 /**
- * Hears PostgreSQL's notifications, over one connection of its own that is made again whenever it is lost, for ever. It
- * connects at the first `listen`.
+ * Receives PostgreSQL notifications over a connection of its own, which it opens at the first `listen`, and reopens whenever
+ * it is lost.
  */
 export class PostgresListener {
   readonly #url: string;
-  readonly #onTrouble: (error: unknown) => void;
-  readonly #pulse: number;
+  readonly #onError: (error: unknown) => void;
+  readonly #heartbeat: number;
   readonly #listeners = new Map<string, Set<ChannelListener>>();
   #changed = Promise.withResolvers<void>();
-  #keeping: Promise<void> | undefined;
+  #running: Promise<void> | undefined;
   #closed = false;
 
-  constructor(url: string, { onError = () => {}, heartbeat: pulse = HEARTBEAT }: PostgresListenerOptions = {}) {
+  constructor(url: string, { onError = () => {}, heartbeat = HEARTBEAT }: PostgresListenerOptions = {}) {
     this.#url = url;
-    this.#onTrouble = onError;
-    this.#pulse = pulse;
+    this.#onError = onError;
+    this.#heartbeat = heartbeat;
   }
 
   /**
-   * Calls the listener at each notification of the channel. `onGap` is called once the channel is heard for the first
-   * time, and each time it is heard again after the connection was lost; what is notified from then on is not missed.
-   * @returns Stops calling it.
+   * Calls the listener for each notification of the channel. Calls `onReconnect` when listening has started, and again each
+   * time after the connection was lost. No later notification is missed.
+   * @returns A function that removes the listener.
    */
   listen(channel: string, listener: ChannelListener): () => void {
     const listeners = this.#listeners.get(channel) ?? new Set();
     this.#listeners.set(channel, listeners.add(listener));
     this.#changed.resolve();
-    this.#keeping ??= this.#run();
+    this.#running ??= this.#run();
     return () => {
       listeners.delete(listener);
       if (listeners.size > 0 || this.#listeners.get(channel) !== listeners) return;
@@ -65,41 +64,41 @@ export class PostgresListener {
     };
   }
 
-  /** Resolves once the connection is closed; nobody is called from now on. */
+  /** Resolves once the connection is closed. No listener is called from now on. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#changed.resolve();
-    await this.#keeping;
+    await this.#running;
   }
 
   async #run(): Promise<void> {
-    let pause = FIRST_PAUSE;
+    let pause = MIN_PAUSE;
     while (!this.#closed) {
-      const began = performance.now();
+      const startedAt = performance.now();
       try {
-        await this.#stayConnected();
+        await this.#keepConnected();
       } catch (error) {
         if (this.#closed) return;
-        this.#onTrouble(error);
-        // A connection that stood for a while does not count as a failed try.
-        if (performance.now() - began > this.#pulse) pause = FIRST_PAUSE;
+        this.#onError(error);
+        // A connection that lasted for a while does not count as a failed attempt.
+        if (performance.now() - startedAt > this.#heartbeat) pause = MIN_PAUSE;
         this.#changed = Promise.withResolvers<void>();
-        await this.#rest(pause * (0.5 + Math.random() / 2));
-        pause = Math.min(pause * 2, LAST_PAUSE);
+        await this.#wait(pause * (0.5 + Math.random() / 2));
+        pause = Math.min(pause * 2, MAX_PAUSE);
       }
     }
   }
 
-  /** One connection, from its beginning to its end: by `close`, or by the error that this rejects with. */
-  async #stayConnected(): Promise<void> {
-    const answer = this.#pulse / 2;
-    // Loaded only where it is used: the driver takes 11 MB of memory.
+  /** Opens one connection and keeps it until `close`, or until it fails, with which this rejects. */
+  async #keepConnected(): Promise<void> {
+    const responseTimeout = this.#heartbeat / 2;
+    // Loaded only if it is used, because the driver takes 11 MB of memory.
     const { Client, escapeIdentifier } = await import('pg');
     const client = new Client({
       connectionString: this.#url,
-      application_name: 'partway bell',
-      connectionTimeoutMillis: answer,
-      query_timeout: answer,
+      application_name: 'partway listener',
+      connectionTimeoutMillis: responseTimeout,
+      query_timeout: responseTimeout,
       keepAlive: true,
     });
     let lost: Error | undefined;
@@ -108,12 +107,12 @@ export class PostgresListener {
       this.#changed.resolve();
     };
     client.on('error', lose);
-    client.on('end', () => lose(new Error('the connection ended')));
+    client.on('end', () => lose(new Error('The connection was closed.')));
     client.on('notification', ({ channel, payload }) => {
       for (const listener of this.#listeners.get(channel) ?? []) this.#call(() => listener.onPayload(payload ?? ''));
     });
     const channels = new Set<string>();
-    const told = new WeakSet<ChannelListener>();
+    const notified = new WeakSet<ChannelListener>();
     try {
       await client.connect();
       while (!this.#closed) {
@@ -122,8 +121,8 @@ export class PostgresListener {
           if (!channels.has(channel)) await client.query(`listen ${escapeIdentifier(channel)}`);
           channels.add(channel);
           for (const listener of listeners) {
-            if (!told.has(listener)) this.#call(() => listener.onReconnect());
-            told.add(listener);
+            if (!notified.has(listener)) this.#call(() => listener.onReconnect());
+            notified.add(listener);
           }
         }
         for (const channel of channels) {
@@ -131,12 +130,12 @@ export class PostgresListener {
           await client.query(`unlisten ${escapeIdentifier(channel)}`);
           channels.delete(channel);
         }
-        if (lost === undefined) await this.#rest(this.#pulse);
+        if (lost === undefined) await this.#wait(this.#heartbeat);
         if (lost !== undefined) throw lost;
         await client.query('select 1');
       }
     } finally {
-      await Promise.race([client.end().catch(() => {}), sleep(answer, undefined, { ref: false })]);
+      await Promise.race([client.end().catch(() => {}), sleep(responseTimeout, undefined, { ref: false })]);
     }
   }
 
@@ -145,15 +144,15 @@ export class PostgresListener {
     try {
       listener();
     } catch (error) {
-      this.#onTrouble(error);
+      this.#onError(error);
     }
   }
 
-  /** Until there is something new to listen to, the line is lost, or it is to be closed; no longer than `most` milliseconds. */
-  async #rest(most: number): Promise<void> {
-    const { promise: over, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, most);
-    await Promise.race([this.#changed.promise, over]);
+  /** Waits until the channels change, the connection is lost, or `close` is called, up to `maxMillis`. */
+  async #wait(maxMillis: number): Promise<void> {
+    const { promise: timedOut, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, maxMillis);
+    await Promise.race([this.#changed.promise, timedOut]);
     clearTimeout(timer);
   }
 }

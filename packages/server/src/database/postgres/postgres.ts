@@ -20,67 +20,67 @@ import type { Tables } from '../schema.ts';
 import { isConnectionLost, postgresError } from './errors.ts';
 
 export interface PostgresOptions {
-  /** Connections of this process, at most; what asks for one more waits. */
+  /** The maximum number of connections of this process. Further requests wait. */
   connections?: number;
-  /** How long one statement may take, in milliseconds; 0 for as long as it needs. */
+  /** The timeout of a statement, in milliseconds; 0 for none. */
   statementTimeout?: number;
 }
 
-/** A statement of a request that takes longer than this is broken off: its client has long gone. */
+/** Statements that take longer are canceled, because the client has disconnected by then. */
 const STATEMENT_TIMEOUT = 60_000;
-/** A row that another transaction holds for longer is not waited for. */
+/** How long a statement waits for a row that another transaction has locked. */
 const LOCK_TIMEOUT = 10_000;
-/** A node that stands still within a transaction loses it, and with it what it holds. */
+/** A transaction that is idle for longer is rolled back, so that a node that hangs releases its locks. */
 const IDLE_IN_TRANSACTION = 30_000;
-/** For a connection, new or given back by somebody else. */
+/** How long to wait for a connection, new or from the pool. */
 const CONNECT_TIMEOUT = 10_000;
-/** After an answer that the server owes beyond its own timeout, the line is taken for dead. */
-const IDLE_TIMEOUT = 5_000;
-const IDLE_KEPT = 60_000;
-/** So that after a failover, or a change of its name's address, no node stays where it was for long. */
+/** If the server is still not responding this long after the statement timeout, the connection counts as lost. */
+const RESPONSE_TIMEOUT = 5_000;
+const IDLE_TIMEOUT = 60_000;
+/** Connections are replaced after this time, so that all nodes notice a failover or a DNS change. */
 const LIFETIME_SECONDS = 1800;
 
 /**
- * Opens the PostgreSQL database at `url`; the variables that libpq reads (PGHOST, PGPASSWORD, …) stand in for what the
- * URL leaves out. Connects when it is first asked. Where the server is away or has no time, statements reject with the
- * refusal `unavailable`; where its disk is full, with `insufficient_storage`. `destroy()` waits for what is under way.
+ * Opens the PostgreSQL database at `url`. The variables of libpq (PGHOST, PGPASSWORD, …) provide what the URL omits. Connects
+ * at the first statement. Statements throw `unavailable` if the server does not respond, and `full` if its disk is full.
+ * `destroy()` waits for statements in progress.
  */
 export function openPostgres(url: string, options: PostgresOptions = {}): Kysely<Tables> {
   const dialect: Dialect = {
     createAdapter: () => new PostgresAdapter(),
-    createDriver: () => new PostgresDriver({ pool: new PoolWithMappedErrors(makePool(url, options)) }),
+    createDriver: () => new PostgresDriver({ pool: new PoolWithMappedErrors(createPool(url, options)) }),
     createIntrospector: (db) => new PostgresIntrospector(db),
     createQueryCompiler: () => new ByteOrderCompiler(),
   };
   // `in ()` is a syntax error here, and false in SQLite.
-  const emptyLists = new HandleEmptyInListsPlugin({ strategy: replaceWithNoncontingentExpression });
-  return new Kysely<Tables>({ dialect, plugins: [emptyLists] });
+  const handleEmptyLists = new HandleEmptyInListsPlugin({ strategy: replaceWithNoncontingentExpression });
+  return new Kysely<Tables>({ dialect, plugins: [handleEmptyLists] });
 }
 
-function makePool(url: string, { connections = 10, statementTimeout = STATEMENT_TIMEOUT }: PostgresOptions): Pool {
+function createPool(url: string, { connections = 10, statementTimeout = STATEMENT_TIMEOUT }: PostgresOptions): Pool {
   const pool = new Pool({
     connectionString: url,
     application_name: 'partway',
     max: connections,
     connectionTimeoutMillis: CONNECT_TIMEOUT,
-    idleTimeoutMillis: IDLE_KEPT,
+    idleTimeoutMillis: IDLE_TIMEOUT,
     maxLifetimeSeconds: LIFETIME_SECONDS,
     allowExitOnIdle: true,
     keepAlive: true,
     keepAliveInitialDelayMillis: 30_000,
     statement_timeout: statementTimeout,
-    query_timeout: statementTimeout && statementTimeout + IDLE_TIMEOUT,
+    query_timeout: statementTimeout && statementTimeout + RESPONSE_TIMEOUT,
     lock_timeout: LOCK_TIMEOUT,
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION,
-    types: numbersAsNumbers,
+    types: NUMBER_PARSERS,
   });
-  // A connection that breaks while nobody uses it is replaced at the next use; unheard, it would end the process.
+  // An idle connection that breaks is replaced at its next use. Without listeners, its error would end the process.
   pool.on('error', () => {});
   pool.on('connect', (client) => client.on('error', () => {}));
   return pool;
 }
 
-/** The pool, with its errors in our words, and without the connections that are no longer whole. */
+/** A pool that converts errors to `DatabaseError` and discards lost connections. */
 class PoolWithMappedErrors implements PostgresPool {
   readonly options: object;
   readonly #pool: Pool;
@@ -117,7 +117,7 @@ class ClientWithMappedErrors implements PostgresPoolClient {
     try {
       return await this.#client.query(sql, parameters as unknown[]);
     } catch (error) {
-      // An answer may still be on its way, and would be taken for the next one's.
+      // A late response could still arrive and be taken for that of the next statement.
       this.#lost ||= isConnectionLost(error);
       throw postgresError(error);
     }
@@ -129,8 +129,8 @@ class ClientWithMappedErrors implements PostgresPoolClient {
 }
 
 /**
- * Makes every text column one that is compared byte by byte, as SQLite compares: else the database's own language would
- * decide which of two names comes first, and a page would go on elsewhere than it ended.
+ * Gives every text column the collation "C", which compares bytes, as SQLite does. Otherwise the database's locale would
+ * decide the order of names, and a page of a list could start at the wrong place.
  */
 export class ByteOrderCompiler extends PostgresQueryCompiler {
   protected override visitDataType(node: DataTypeNode): void {
@@ -140,27 +140,27 @@ export class ByteOrderCompiler extends PostgresQueryCompiler {
   }
 }
 
-/** int8, and numeric, which is what PostgreSQL makes of a sum of int8. */
-const NUMBERS: ReadonlySet<number> = new Set([types.builtins.INT8, types.builtins.NUMERIC]);
+/** int8, and numeric, the type of a sum of int8. */
+const NUMBER_TYPES: ReadonlySet<number> = new Set([types.builtins.INT8, types.builtins.NUMERIC]);
 
-/** Numbers as JavaScript's, as SQLite gives them, those beyond 2^53 too. */
-export const numbersAsNumbers: CustomTypesConfig = {
+/** Returns these types as JavaScript numbers, as SQLite does, even beyond 2^53. */
+export const NUMBER_PARSERS: CustomTypesConfig = {
   getTypeParser(oid: number, format?: 'text' | 'binary') {
-    return NUMBERS.has(oid) && format !== 'binary' ? fromText : types.getTypeParser(oid, format);
+    return NUMBER_TYPES.has(oid) && format !== 'binary' ? parseNumber : types.getTypeParser(oid, format);
   },
 } as CustomTypesConfig;
 
-function fromText(text: string): number {
+function parseNumber(text: string): number {
   return toSafeNumber(Number(text));
 }
 
-/** Makes sure that a PostgreSQL database can hold every name, and orders names by the bytes that SQLite orders by. */
+/** Ensures that a PostgreSQL database can store all names, and sorts them by the same bytes as SQLite. */
 export async function requireUtf8(db: Kysely<Tables>): Promise<void> {
   const { rows } = await sql<{ encoding: string }>`select current_setting('server_encoding') as encoding`.execute(db);
   const encoding = rows[0]?.encoding;
   if (encoding === 'UTF8') return;
   throw new Error(
-    `The database's encoding is ${encoding}, in which not every name can be written. Make one with: ` +
+    `The database's encoding is ${encoding}, which cannot represent all names. Create a database with: ` +
       `create database NAME encoding 'UTF8' template template0`,
   );
 }

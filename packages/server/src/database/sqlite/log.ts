@@ -1,20 +1,20 @@
 import { statSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 
-/** What the write-ahead log may take on the disk, in bytes; SQLite's own checkpoints keep it at a quarter of that. */
-export const MOST_LOG_BYTES = 16 * 2 ** 20;
-/** How long the writer waits for reads that are under way, in milliseconds. They are short by construction. */
-const WAITS_FOR_READS = 1_000;
+/** The maximum size of the write-ahead log, in bytes. SQLite's own checkpoints usually keep it at a quarter of that. */
+export const MAX_LOG_BYTES = 16 * 2 ** 20;
+/** How long the writer waits for reads in progress, in milliseconds. All reads are short. */
+const READ_TIMEOUT = 1_000;
 
 /**
- * Keeps the log within bounds where SQLite's own checkpoints cannot: one of many reads is always under way, so that the
- * log never begins again. Such a log is written into the file and emptied, while new reads go to the file.
+ * Limits the size of the log if SQLite's own checkpoints cannot: with many reads, one is always in progress, so SQLite never
+ * restarts the log. Such a log is copied into the database file and emptied, while new reads use the file.
  */
 export class SqliteLog {
   readonly #db: DatabaseSync;
   readonly #file: string;
   readonly #busyTimeout: number;
-  #most = MOST_LOG_BYTES;
+  #maxBytes = MAX_LOG_BYTES;
 
   constructor(db: DatabaseSync, path: string, busyTimeout: number) {
     this.#db = db;
@@ -22,20 +22,20 @@ export class SqliteLog {
     this.#busyTimeout = busyTimeout;
   }
 
-  /** Called after whatever may have made the log longer, outside a transaction. */
-  keepShort(): void {
+  /** Call this outside a transaction after every write. */
+  truncateIfLong(): void {
     const size = this.#size();
-    if (size <= this.#most) return;
-    this.#db.exec(`pragma busy_timeout = ${WAITS_FOR_READS}`);
+    if (size <= this.#maxBytes) return;
+    this.#db.exec(`pragma busy_timeout = ${READ_TIMEOUT}`);
     try {
       this.#db.exec('pragma wal_checkpoint(truncate)');
     } catch {
-      // A full disk, say: what was committed is safe in the log, and the next one tries again.
+      // For example, the disk is full. Committed data is safe in the log, and the next call tries again.
     } finally {
       this.#db.exec(`pragma busy_timeout = ${this.#busyTimeout}`);
     }
-    // Where a read of another process holds it, not every commit is to wait for that.
-    this.#most = this.#size() <= MOST_LOG_BYTES ? MOST_LOG_BYTES : size + MOST_LOG_BYTES / 4;
+    // If a read of another process blocks this, not every commit should wait for it.
+    this.#maxBytes = this.#size() <= MAX_LOG_BYTES ? MAX_LOG_BYTES : size + MAX_LOG_BYTES / 4;
   }
 
   #size(): number {

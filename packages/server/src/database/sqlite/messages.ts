@@ -5,9 +5,9 @@ export interface SqliteStatement {
   parameters: readonly SqliteValue[];
 }
 
-export interface SqliteAnswer {
+export interface SqliteResult {
   rows: Record<string, unknown>[];
-  /** Rows changed, or rows returned by a statement that returns some. */
+  /** The number of rows changed, or returned if the statement returns rows. */
   changes: number;
 }
 
@@ -16,9 +16,9 @@ export interface SqliteFailure {
   errcode: number | undefined;
 }
 
-export type SqliteOutcome = SqliteAnswer | { failure: SqliteFailure };
+export type SqliteOutcome = SqliteResult | { failure: SqliteFailure };
 
-/** Several statements are one transaction; each of them has its own outcome, unless the transaction itself fails. */
+/** Several statements share a transaction. Each has its own outcome, unless the transaction itself fails. */
 export type SqliteRequest =
   | { id: number; kind: 'run'; statements: readonly SqliteStatement[] }
   | { id: number; kind: 'close' };

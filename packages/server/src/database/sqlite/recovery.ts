@@ -3,15 +3,15 @@ import { dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 
 /**
- * Makes durable what SQLite finds when it opens a file: a process that was killed between writing a transaction into the
- * log and syncing it leaves the transaction in the kernel's memory, where SQLite recovers it and syncs nothing. From here
- * on it survives a power cut. Done by every process that opens the file to write, whether or not another one has it open.
- * Throws where the disk does not take it.
+ * Syncs what SQLite recovers when it opens a file. If a process was killed after writing a transaction to the log but before
+ * syncing it, the transaction is only in the kernel's memory. SQLite recovers it without a sync. After this call, it survives
+ * a power cut. Every process that opens the file for writing does this, even if another one has it open. Throws if the sync
+ * fails.
  */
 export function makeRecoveredDurable(db: DatabaseSync, path: string): void {
-  // The first read is what recovers the log.
+  // The first read recovers the log.
   db.prepare('select count(*) from sqlite_schema').get();
-  // SQLite's locks are on the two other files, which must not be closed here: that would end the locks.
+  // Do not open the two other files: they have SQLite's locks, and closing them here would release the locks.
   sync(`${path}-wal`);
   // The names of the file and its log, if one of them is new.
   sync(dirname(path));
@@ -19,14 +19,14 @@ export function makeRecoveredDurable(db: DatabaseSync, path: string): void {
 }
 
 /**
- * Writes the recovered pages a second time, into the file itself: if a sync of the log has failed before, the kernel takes
- * its pages for written. Readers and writers elsewhere keep it from nothing but its work, and so does a full disk.
+ * Writes the recovered pages again, into the database file: if a sync of the log failed earlier, the kernel considers its
+ * pages written. Best effort: other readers and writers, or a full disk, can prevent it.
  */
 function checkpoint(db: DatabaseSync): void {
   try {
     db.exec('pragma wal_checkpoint(passive)');
   } catch {
-    // What the log has is synced; the next checkpoint tries again, and its failure fails a commit.
+    // The log is synced. The next checkpoint tries again, and if that fails, a commit fails.
   }
 }
 

@@ -1,10 +1,10 @@
 /**
- * A thread with one connection to the SQLite file: commits wait for the disk, and that wait must not hold up the event
- * loop. It runs one request at a time, in the order in which they arrive.
+ * A thread with one connection to the SQLite file, because commits wait for the disk, which would block the event loop. It
+ * runs one request at a time, in the order of arrival.
  */
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
-import { MOST_LOG_BYTES, SqliteLog } from './log.ts';
+import { MAX_LOG_BYTES, SqliteLog } from './log.ts';
 import type {
   SqliteFailure,
   SqliteOutcome,
@@ -19,11 +19,11 @@ import { SqliteStatements } from './statements.ts';
 /** How long a statement waits for another process that is writing, in milliseconds. */
 const BUSY_TIMEOUT = 10_000;
 
-/** The largest text or blob. Those of ours have some kilobytes. */
-const MOST_VALUE_BYTES = 64 * 2 ** 20;
+/** The maximum size of a value. The largest ones that we store have a few kilobytes. */
+const MAX_VALUE_BYTES = 64 * 2 ** 20;
 
 const port = parentPort;
-if (port === null) throw new Error('sqlite-worker runs only as a worker thread');
+if (port === null) throw new Error('sqlite-worker must run as a worker thread.');
 
 const { path, readOnly } = workerData as SqliteWorkerData;
 const db = openDatabase();
@@ -41,59 +41,59 @@ port.on('message', (request: SqliteRequest) => {
   }
   const [first] = request.statements;
   const outcomes =
-    request.statements.length === 1 && first !== undefined ? [outcomeOf(first)] : runTogether(request.statements);
+    request.statements.length === 1 && first !== undefined ? [runStatement(first)] : runBatch(request.statements);
   reply({ kind: 'done', id: request.id, outcomes });
-  if (!db.isTransaction) log?.keepShort();
+  if (!db.isTransaction) log?.truncateIfLong();
 });
 
 function openDatabase(): DatabaseSync {
-  const opened = new DatabaseSync(path, { readOnly, timeout: BUSY_TIMEOUT, limits: { length: MOST_VALUE_BYTES } });
+  const opened = new DatabaseSync(path, { readOnly, timeout: BUSY_TIMEOUT, limits: { length: MAX_VALUE_BYTES } });
   if (readOnly) return opened;
-  // FULL: a commit that was answered survives a power cut, not only a crash of the process.
+  // FULL: an acknowledged commit survives a power cut, not only a crash of the process.
   opened.exec('pragma synchronous = full');
   opened.exec('pragma journal_mode = wal');
-  opened.exec(`pragma journal_size_limit = ${MOST_LOG_BYTES}`);
+  opened.exec(`pragma journal_size_limit = ${MAX_LOG_BYTES}`);
   opened.exec('pragma foreign_keys = on');
   makeRecoveredDurable(opened, path);
   return opened;
 }
 
 /**
- * Runs statements in one transaction, so that one sync of the disk serves them all. A statement that fails undoes only
- * itself. Where the transaction fails (its commit, or a full disk in the middle), nothing stays and all have that failure.
+ * Runs statements in one transaction, so that they share one sync of the disk. A failing statement undoes only itself. If
+ * the transaction fails (at the commit, or because the disk is full), all statements fail with its error.
  */
-function runTogether(together: readonly SqliteStatement[]): SqliteOutcome[] {
+function runBatch(batch: readonly SqliteStatement[]): SqliteOutcome[] {
   let failure: SqliteFailure | undefined;
   try {
     db.exec('begin immediate');
     const outcomes = [];
-    for (const statement of together) {
-      const outcome = outcomeOf(statement);
+    for (const statement of batch) {
+      const outcome = runStatement(statement);
       outcomes.push(outcome);
-      // SQLite has rolled everything back by itself, for want of room or memory.
+      // SQLite has rolled everything back by itself, because it was out of disk space or memory.
       if (!db.isTransaction) {
         failure = 'failure' in outcome ? outcome.failure : undefined;
-        throw new Error('the transaction was rolled back');
+        throw new Error('The transaction was rolled back.');
       }
     }
     db.exec('commit');
     return outcomes;
   } catch (error) {
     if (db.isTransaction) db.exec('rollback');
-    failure ??= failureOf(error);
-    return together.map(() => ({ failure }) as SqliteOutcome);
+    failure ??= toFailure(error);
+    return batch.map(() => ({ failure }) as SqliteOutcome);
   }
 }
 
-function outcomeOf({ sql, parameters }: SqliteStatement): SqliteOutcome {
+function runStatement({ sql, parameters }: SqliteStatement): SqliteOutcome {
   try {
     return statements.run(sql, parameters);
   } catch (error) {
-    return { failure: failureOf(error) };
+    return { failure: toFailure(error) };
   }
 }
 
-function failureOf(error: unknown): SqliteFailure {
+function toFailure(error: unknown): SqliteFailure {
   const { message, errcode } = error as Error & { errcode?: number };
   return { message, errcode };
 }

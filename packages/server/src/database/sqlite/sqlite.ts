@@ -11,52 +11,52 @@ import {
   SqliteQueryCompiler,
 } from 'kysely';
 import type { Tables } from '../schema.ts';
-import { rejectBadText } from '../values.ts';
-import type { SqliteAnswer, SqliteStatement, SqliteValue } from './messages.ts';
+import { rejectInvalidText } from '../values.ts';
+import type { SqliteResult, SqliteStatement, SqliteValue } from './messages.ts';
 import { SqliteReaders } from './readers.ts';
-import { SqliteWriter, type WriterLoan } from './writer.ts';
+import { type AcquiredWriter, SqliteWriter } from './writer.ts';
 
-/** How many threads of a server read. */
+/** The default number of reader threads. */
 const READERS = 2;
 
 export interface SqliteOptions {
-  /** Connections that only read; with 0, reads wait for the one that writes, and a short command needs no further thread. */
+  /** The number of read-only connections. With 0, the writer also runs the reads, which saves threads in short commands. */
   readers?: number;
-  /** Told why a thread of the database ended by itself. It is replaced. */
-  onThreadDeath?: (error: Error) => void;
+  /** Called with the reason when a thread has ended unexpectedly. The thread is replaced. */
+  onThreadExit?: (error: Error) => void;
 }
 
-/** Opens the SQLite file at `path`, making it where there is none. `destroy()` closes it cleanly. */
+/** Opens the SQLite file at `path`, and creates it if it is missing. `destroy()` closes it cleanly. */
 export function openSqlite(path: string, options: SqliteOptions = {}): Kysely<Tables> {
   const dialect: Dialect = {
-    createAdapter: () => new BesideEachOtherAdapter(),
+    createAdapter: () => new ConcurrentSqliteAdapter(),
     createDriver: () => new SqliteDriver(path, options),
     createIntrospector: (db) => new SqliteIntrospector(db),
-    createQueryCompiler: () => new LocklessCompiler(),
+    createQueryCompiler: () => new CompilerWithoutRowLocks(),
   };
   return new Kysely<Tables>({ dialect });
 }
 
-class BesideEachOtherAdapter extends SqliteAdapter {
-  /** Kysely leaves it out for SQLite; without it, a first start that dies half-way leaves tables that stop every later one. */
+class ConcurrentSqliteAdapter extends SqliteAdapter {
+  /** Kysely's default for SQLite is false. Then a crash during the first migration would leave tables that block later starts. */
   override get supportsTransactionalDdl(): boolean {
     return true;
   }
 
-  /** Or Kysely lends one connection at a time, and reads wait for writers after all. */
+  /** Otherwise Kysely uses one connection at a time, so that reads would wait for writers. */
   override get supportsMultipleConnections(): boolean {
     return true;
   }
 }
 
-/** Lends connections that decide at each statement who runs it: the writer, which a transaction keeps, or a reader. */
+/** Provides connections that run each statement on the writer or a reader. During a transaction, they keep the writer. */
 class SqliteDriver implements Driver {
   readonly #path: string;
   readonly #options: SqliteOptions;
   #writer: SqliteWriter | undefined;
   #readers: SqliteReaders | undefined;
-  #lent = 0;
-  #allBack = Promise.withResolvers<void>();
+  #inUse = 0;
+  #allReleased = Promise.withResolvers<void>();
 
   constructor(path: string, options: SqliteOptions) {
     this.#path = path;
@@ -64,21 +64,21 @@ class SqliteDriver implements Driver {
   }
 
   async init(): Promise<void> {
-    const { readers = READERS, onThreadDeath = () => {} } = this.#options;
-    this.#writer = new SqliteWriter(this.#path, onThreadDeath);
-    if (readers > 0) this.#readers = new SqliteReaders(this.#path, readers, onThreadDeath);
+    const { readers = READERS, onThreadExit = () => {} } = this.#options;
+    this.#writer = new SqliteWriter(this.#path, onThreadExit);
+    if (readers > 0) this.#readers = new SqliteReaders(this.#path, readers, onThreadExit);
   }
 
   async acquireConnection(): Promise<SqliteConnection> {
-    if (this.#writer === undefined) throw new Error('the database is not open');
-    this.#lent += 1;
+    if (this.#writer === undefined) throw new Error('The database is not open.');
+    this.#inUse += 1;
     return new SqliteConnection(this.#writer, this.#readers);
   }
 
   async releaseConnection(connection: SqliteConnection): Promise<void> {
     connection.release();
-    this.#lent -= 1;
-    if (this.#lent === 0) this.#allBack.resolve();
+    this.#inUse -= 1;
+    if (this.#inUse === 0) this.#allReleased.resolve();
   }
 
   beginTransaction(connection: SqliteConnection): Promise<void> {
@@ -93,11 +93,11 @@ class SqliteDriver implements Driver {
     return connection.rollback();
   }
 
-  /** Waits for what is lent. The writer closes last: whoever closes last empties the log and removes it. */
+  /** Waits for connections in use. The writer closes last, because the last one empties and removes the log. */
   async destroy(): Promise<void> {
-    while (this.#lent > 0) {
-      this.#allBack = Promise.withResolvers();
-      await this.#allBack.promise;
+    while (this.#inUse > 0) {
+      this.#allReleased = Promise.withResolvers();
+      await this.#allReleased.promise;
     }
     await this.#readers?.close();
     await this.#writer?.close();
@@ -107,8 +107,8 @@ class SqliteDriver implements Driver {
 class SqliteConnection implements DatabaseConnection {
   readonly #writer: SqliteWriter;
   readonly #readers: SqliteReaders | undefined;
-  /** The writer, while a transaction has it. */
-  #loan: WriterLoan | undefined;
+  /** The writer, during a transaction. */
+  #acquired: AcquiredWriter | undefined;
 
   constructor(writer: SqliteWriter, readers: SqliteReaders | undefined) {
     this.#writer = writer;
@@ -120,63 +120,63 @@ class SqliteConnection implements DatabaseConnection {
     return { rows: rows as R[], numAffectedRows: BigInt(changes) };
   }
 
-  // biome-ignore lint/correctness/useYield: nothing here streams; pages are small by construction.
+  // biome-ignore lint/correctness/useYield: results are not streamed, because all pages are small.
   async *streamQuery<R>(): AsyncIterableIterator<QueryResult<R>> {
-    throw new Error('this connection does not stream: ask for a page');
+    throw new Error('This connection does not support streaming. Request a page instead.');
   }
 
   async begin(): Promise<void> {
-    this.#loan = await this.#writer.lend();
+    this.#acquired = await this.#writer.acquire();
     // IMMEDIATE takes the write lock now: a later upgrade could fail half-way through.
-    await this.#loan.query(plain('begin immediate'));
+    await this.#acquired.query(withoutParameters('begin immediate'));
   }
 
   async commit(): Promise<void> {
-    await this.#loan?.query(plain('commit'));
+    await this.#acquired?.query(withoutParameters('commit'));
     this.release();
   }
 
   async rollback(): Promise<void> {
     try {
-      await this.#loan?.query(plain('rollback'));
+      await this.#acquired?.query(withoutParameters('rollback'));
     } catch (error) {
-      // It is rolled back already where the disk was full or the thread has ended; the statement's own error is the one to tell.
-      if (!this.#loan?.isLost && !String(error).includes('no transaction is active')) throw error;
+      // After a full disk or the end of the thread, it is already rolled back. Report the statement's own error then.
+      if (!this.#acquired?.hasEnded && !String(error).includes('no transaction is active')) throw error;
     } finally {
       this.release();
     }
   }
 
-  /** Gives the writer back, if a transaction has it. */
+  /** Releases the writer after a transaction. */
   release(): void {
-    this.#loan?.release();
-    this.#loan = undefined;
+    this.#acquired?.release();
+    this.#acquired = undefined;
   }
 
-  async #run(query: CompiledQuery): Promise<SqliteAnswer> {
-    rejectBadText(query.parameters);
+  async #run(query: CompiledQuery): Promise<SqliteResult> {
+    rejectInvalidText(query.parameters);
     const statement = { sql: query.sql, parameters: query.parameters as readonly SqliteValue[] };
-    if (this.#loan !== undefined) return this.#loan.query(statement);
+    if (this.#acquired !== undefined) return this.#acquired.query(statement);
     if (this.#readers !== undefined && isRead(query)) {
-      // The writer opens the file first: it makes durable what it finds there, before anybody reads it.
+      // The writer opens the file first, because it syncs what it recovers before anything is read.
       await this.#writer.opened();
       return this.#readers.read(statement);
     }
-    return isChange(query) ? this.#writer.change(statement) : this.#alone(statement);
+    return isChange(query) ? this.#writer.change(statement) : this.#runAlone(statement);
   }
 
-  /** Such as a pragma, or a table that is made: not every one of these may share a transaction. */
-  async #alone(statement: SqliteStatement): Promise<SqliteAnswer> {
-    const loan = await this.#writer.lend();
+  /** Runs a statement such as a pragma or `create table` by itself, because some of these cannot share a transaction. */
+  async #runAlone(statement: SqliteStatement): Promise<SqliteResult> {
+    const writer = await this.#writer.acquire();
     try {
-      return await loan.query(statement);
+      return await writer.query(statement);
     } finally {
-      loan.release();
+      writer.release();
     }
   }
 }
 
-function plain(sql: string): SqliteStatement {
+function withoutParameters(sql: string): SqliteStatement {
   return { sql, parameters: [] };
 }
 
@@ -191,8 +191,8 @@ function isChange({ query: { kind }, sql }: CompiledQuery): boolean {
 
 const ROW_LOCKS: ReadonlySet<string | undefined> = new Set(['ForUpdate', 'ForNoKeyUpdate', 'ForShare', 'ForKeyShare']);
 
-/** Leaves out the row locks that PostgreSQL needs. SQLite has one writer at a time, who holds every row. */
-class LocklessCompiler extends SqliteQueryCompiler {
+/** Omits the row locks that PostgreSQL needs. SQLite has only one writer at a time. */
+class CompilerWithoutRowLocks extends SqliteQueryCompiler {
   protected override visitSelectModifier(node: SelectModifierNode): void {
     if (!ROW_LOCKS.has(node.modifier)) super.visitSelectModifier(node);
   }

@@ -1,24 +1,24 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { toSafeNumber } from '../safe-number.ts';
-import type { SqliteAnswer, SqliteValue } from './messages.ts';
+import type { SqliteResult, SqliteValue } from './messages.ts';
 
-/** Statements kept ready. Kysely's texts recur, so a few hundred hold them all; the bound is for the ones that do not. */
-const MOST_STATEMENTS = 500;
-/** What the rows of one answer may take, in bytes. The largest page of ours takes a tenth of it. */
-const MOST_ANSWER_BYTES = 64 * 2 ** 20;
-/** What a row and each of its values take beside their text. */
+/** The maximum number of prepared statements. Kysely generates a few hundred different ones; the limit is for exceptions. */
+const MAX_STATEMENTS = 500;
+/** The maximum size of a result in memory. Our largest page has a tenth of that. */
+const MAX_RESULT_BYTES = 64 * 2 ** 20;
+/** The approximate memory of a row and of each of its values, without text. */
 const ROW_BYTES = 64;
 const VALUE_BYTES = 16;
 
 interface Prepared {
   statement: StatementSync;
   /** Whether it returns rows. */
-  returns: boolean;
-  /** Whether it only reads, and so may run a second time. */
-  reads: boolean;
+  returnsRows: boolean;
+  /** Whether it only reads, so that it can run a second time. */
+  isRead: boolean;
 }
 
-/** The statements of one connection, prepared once each. */
+/** Runs the statements of one connection, and prepares each only once. */
 export class SqliteStatements {
   readonly #db: DatabaseSync;
   readonly #prepared = new Map<string, Prepared>();
@@ -27,16 +27,16 @@ export class SqliteStatements {
     this.#db = db;
   }
 
-  /** Runs one statement to its end. Numbers beyond 2^53 come as `toSafeNumber` has them. */
-  run(sql: string, parameters: readonly SqliteValue[]): SqliteAnswer {
-    const { statement, returns, reads } = this.#prepare(sql);
-    if (!returns) return { rows: [], changes: Number(statement.run(...parameters).changes) };
-    if (!reads) return rowsWithBigInts(statement, parameters);
+  /** Runs one statement to its end. Numbers beyond 2^53 are converted by `toSafeNumber`. */
+  run(sql: string, parameters: readonly SqliteValue[]): SqliteResult {
+    const { statement, returnsRows, isRead } = this.#prepare(sql);
+    if (!returnsRows) return { rows: [], changes: Number(statement.run(...parameters).changes) };
+    if (!isRead) return runWithBigInts(statement, parameters);
     try {
-      return answerOf(statement.iterate(...parameters), MOST_ANSWER_BYTES);
+      return collectRows(statement.iterate(...parameters), MAX_RESULT_BYTES);
     } catch (error) {
-      // Rare: BigInts for every number of every row would make each list slower.
-      if ((error as { code?: string }).code === 'ERR_OUT_OF_RANGE') return rowsWithBigInts(statement, parameters);
+      // This is rare. BigInts for all numbers would make every query slower.
+      if ((error as { code?: string }).code === 'ERR_OUT_OF_RANGE') return runWithBigInts(statement, parameters);
       throw error;
     }
   }
@@ -48,28 +48,28 @@ export class SqliteStatements {
   #prepare(sql: string): Prepared {
     const known = this.#prepared.get(sql);
     if (known !== undefined) return known;
-    if (this.#prepared.size >= MOST_STATEMENTS) this.#prepared.clear();
+    if (this.#prepared.size >= MAX_STATEMENTS) this.#prepared.clear();
     const statement = this.#db.prepare(sql);
-    const prepared = { statement, returns: statement.columns().length > 0, reads: /^\s*select\b/i.test(sql) };
+    const prepared = { statement, returnsRows: statement.columns().length > 0, isRead: /^\s*select\b/i.test(sql) };
     this.#prepared.set(sql, prepared);
     return prepared;
   }
 }
 
-function rowsWithBigInts(statement: StatementSync, parameters: readonly SqliteValue[]): SqliteAnswer {
+function runWithBigInts(statement: StatementSync, parameters: readonly SqliteValue[]): SqliteResult {
   statement.setReadBigInts(true);
   try {
-    return answerOf(statement.iterate(...parameters), MOST_ANSWER_BYTES);
+    return collectRows(statement.iterate(...parameters), MAX_RESULT_BYTES);
   } finally {
     statement.setReadBigInts(false);
   }
 }
 
-function answerOf(found: Iterable<unknown>, most: number): SqliteAnswer {
+function collectRows(results: Iterable<unknown>, maxBytes: number): SqliteResult {
   const rows: Record<string, unknown>[] = [];
   let bytes = 0;
-  for (const each of found) {
-    const row = each as Record<string, unknown>;
+  for (const result of results) {
+    const row = result as Record<string, unknown>;
     bytes += ROW_BYTES;
     for (const column in row) {
       const value = row[column];
@@ -78,8 +78,8 @@ function answerOf(found: Iterable<unknown>, most: number): SqliteAnswer {
       else if (value instanceof Uint8Array) bytes += value.length;
       else if (typeof value === 'number' || typeof value === 'bigint') row[column] = toSafeNumber(value);
     }
-    if (bytes > most)
-      throw new RangeError(`One answer of the database holds more than ${most} bytes: ask for fewer rows.`);
+    if (bytes > maxBytes)
+      throw new RangeError(`The result of a query is larger than ${maxBytes} bytes. Request fewer rows.`);
     rows.push(row);
   }
   return { rows, changes: rows.length };

@@ -1,34 +1,34 @@
 import { Worker } from 'node:worker_threads';
 import { DatabaseError } from '../errors.ts';
 import type {
-  SqliteAnswer,
   SqliteFailure,
   SqliteOutcome,
   SqliteReply,
   SqliteRequest,
+  SqliteResult,
   SqliteStatement,
   SqliteWorkerData,
 } from './messages.ts';
 
-/** SQLite's own numbers; the higher bytes of an error number say more of it. */
+/** SQLite's primary result codes, the lowest byte of an error number. */
 const SQLITE_BUSY = 5;
 const SQLITE_FULL = 13;
 
-/** What a thread may take beside SQLite's own memory; an answer is 64 MiB at most. */
-const MOST_HEAP_MIB = 256;
-/** Of that what rows are made in, which live for one answer: with Node's 48 a thread takes 6 MB more, and is no faster. */
-const YOUNG_MIB = 6;
+/** The maximum heap of a thread, besides SQLite's own memory. A result has at most 64 MiB. */
+const MAX_HEAP_MIB = 256;
+/** The young generation of that heap, for rows. With Node's default of 48 MiB, a thread uses 6 MB more and is no faster. */
+const YOUNG_GENERATION_MIB = 6;
 
 interface SqliteThreadOptions extends SqliteWorkerData {
-  /** Whether the file was open before: that it cannot be opened now passes, as far as a caller knows. */
-  again: boolean;
-  /** Told why when the thread ends by itself after the file was open. */
-  onDeath: (error: Error) => void;
+  /** Whether the file was open before. If so, a failure to open it is reported as temporary. */
+  isReopening: boolean;
+  /** Called with the reason when the thread ends unexpectedly after the file was open. */
+  onExit: (error: Error) => void;
 }
 
-/** A connection to a database file in a thread of its own. One that ends by itself is not used again. */
+/** A connection to a database file in its own thread. A thread that has ended unexpectedly is not used again. */
 export class SqliteThread {
-  /** Resolves once the file is open and what it holds is durable; rejects with the reason where it cannot be opened. */
+  /** Resolves once the file is open and its content is durable. Rejects with the reason if it cannot be opened. */
   readonly opened: Promise<void>;
   readonly #worker: Worker;
   readonly #waiting = new Map<
@@ -36,82 +36,82 @@ export class SqliteThread {
     { resolve: (outcomes: SqliteOutcome[]) => void; reject: (error: Error) => void }
   >();
   readonly #opening = Promise.withResolvers<void>();
-  readonly #again: boolean;
-  readonly #onDeath: (error: Error) => void;
+  readonly #isReopening: boolean;
+  readonly #onExit: (error: Error) => void;
   #lastId = 0;
   #isOpen = false;
-  #closing = false;
-  #dead: Error | undefined;
+  #isClosing = false;
+  #exitError: Error | undefined;
 
-  constructor({ path, readOnly, again, onDeath }: SqliteThreadOptions) {
-    this.#again = again;
-    this.#onDeath = onDeath;
+  constructor({ path, readOnly, isReopening, onExit }: SqliteThreadOptions) {
+    this.#isReopening = isReopening;
+    this.#onExit = onExit;
     this.opened = this.#opening.promise;
-    // Whoever waits for it hears of it; nobody has to.
+    // Avoid an unhandled rejection if no caller waits for it.
     this.opened.catch(() => {});
-    // The extension is that of this file: .ts in a checkout, .js in a build.
+    // The worker has the same extension as this file: .ts in a checkout, .js in a build.
     const entry = new URL(`./sqlite-worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
     this.#worker = new Worker(entry, {
       workerData: { path, readOnly } satisfies SqliteWorkerData,
       name: readOnly ? 'sqlite-reader' : 'sqlite-writer',
       execArgv: ['--no-warnings'],
-      resourceLimits: { maxOldGenerationSizeMb: MOST_HEAP_MIB, maxYoungGenerationSizeMb: YOUNG_MIB },
+      resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MIB, maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
     });
     this.#worker.unref();
-    this.#worker.on('message', (reply: SqliteReply) => this.#hear(reply));
-    this.#worker.on('error', (error: Error) => this.#die(error));
-    this.#worker.on('exit', (code) => this.#die(new Error(`the database thread ended with code ${code}`)));
+    this.#worker.on('message', (reply: SqliteReply) => this.#onReply(reply));
+    this.#worker.on('error', (error: Error) => this.#onFailure(error));
+    this.#worker.on('exit', (code) => this.#onFailure(new Error(`The database thread ended with code ${code}.`)));
   }
 
   /** Whether the file is open. */
   get isOpen(): boolean {
-    return this.#isOpen && this.#dead === undefined;
+    return this.#isOpen && this.#exitError === undefined;
   }
 
-  /** Whether it ever was. */
+  /** Whether the file was ever open. */
   get wasOpen(): boolean {
     return this.#isOpen;
   }
 
-  /** Whether it has ended: every statement is refused from then on. */
-  get isDead(): boolean {
-    return this.#dead !== undefined;
+  /** Whether the thread has ended, so that all statements are rejected. */
+  get hasEnded(): boolean {
+    return this.#exitError !== undefined;
   }
 
-  /** Runs one statement. Rejects with `insufficient_storage` where the disk is full; nothing of it stays then. */
-  async query(statement: SqliteStatement): Promise<SqliteAnswer> {
+  /** Runs one statement. If the disk is full, throws `full` and has no effect. */
+  async query(statement: SqliteStatement): Promise<SqliteResult> {
     const [outcome] = await this.run([statement]);
-    if (outcome === undefined) throw new Error('a statement was answered with nothing');
+    if (outcome === undefined) throw new Error('The database thread returned no outcome for a statement.');
     return resultOrThrow(outcome);
   }
 
-  /** Runs statements, several as one transaction. Each has an outcome of its own, for `answered`. */
+  /** Runs statements, several of them in one transaction. Each has its own outcome, for `resultOrThrow`. */
   run(statements: readonly SqliteStatement[]): Promise<SqliteOutcome[]> {
     return this.#send((id) => ({ id, kind: 'run', statements }));
   }
 
-  /** Runs what has been sent, then closes the file. */
+  /** Finishes the statements that were sent, then closes the file. */
   async close(): Promise<void> {
-    if (this.#dead !== undefined) return;
-    this.#closing = true;
+    if (this.#exitError !== undefined) return;
+    this.#isClosing = true;
     await this.#send((id) => ({ id, kind: 'close' })).catch((error: unknown) => {
-      // One that could not be opened, or has ended meanwhile, is closed.
-      if (error !== this.#dead) throw error;
+      // A thread that could not open the file, or has ended meanwhile, counts as closed.
+      if (error !== this.#exitError) throw error;
     });
   }
 
-  #send(make: (id: number) => SqliteRequest): Promise<SqliteOutcome[]> {
-    if (this.#dead !== undefined) return Promise.reject(this.#dead);
+  #send(createRequest: (id: number) => SqliteRequest): Promise<SqliteOutcome[]> {
+    if (this.#exitError !== undefined) return Promise.reject(this.#exitError);
     const id = ++this.#lastId;
-    // Referenced only while an answer is awaited, so that an idle database never holds the process.
+    // Referenced only while a reply is awaited, so that an idle database does not keep the process alive.
     if (this.#waiting.size === 0) this.#worker.ref();
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
-      this.#worker.postMessage(make(id));
+      this.#worker.postMessage(createRequest(id));
     });
   }
 
-  #hear(reply: SqliteReply): void {
+  #onReply(reply: SqliteReply): void {
     if (reply.kind === 'opened') {
       this.#isOpen = true;
       this.#opening.resolve();
@@ -123,25 +123,25 @@ export class SqliteThread {
     waiter?.resolve(reply.outcomes);
   }
 
-  #die(error: Error): void {
-    if (this.#dead !== undefined) return;
-    const wasOpen = this.#isOpen || this.#again;
-    this.#dead = wasOpen ? lost(error) : error;
-    this.#opening.reject(this.#dead);
-    for (const waiter of this.#waiting.values()) waiter.reject(this.#dead);
+  #onFailure(error: Error): void {
+    if (this.#exitError !== undefined) return;
+    const wasOpen = this.#isOpen || this.#isReopening;
+    this.#exitError = wasOpen ? reopeningError(error) : error;
+    this.#opening.reject(this.#exitError);
+    for (const waiter of this.#waiting.values()) waiter.reject(this.#exitError);
     this.#waiting.clear();
-    if (wasOpen && !this.#closing) this.#onDeath(error);
+    if (wasOpen && !this.#isClosing) this.#onExit(error);
   }
 }
 
-/** The answer, or the failure thrown as an error. */
-export function resultOrThrow(outcome: SqliteOutcome): SqliteAnswer {
+/** Returns the result, or throws the failure as an error. */
+export function resultOrThrow(outcome: SqliteOutcome): SqliteResult {
   if ('failure' in outcome) throw sqliteError(outcome.failure);
   return outcome;
 }
 
-function lost(cause: Error): DatabaseError {
-  return new DatabaseError('unavailable', 'The database had to be opened again. Send this again in a moment.', {
+function reopeningError(cause: Error): DatabaseError {
+  return new DatabaseError('unavailable', 'The database is being reopened. Try again in a moment.', {
     cause,
     retryAfterSeconds: 1,
   });
@@ -152,12 +152,12 @@ function sqliteError(failure: SqliteFailure): Error {
   if (primary === SQLITE_FULL) {
     return new DatabaseError(
       'full',
-      'The disk is full. What was acknowledged is safe; send this again once there is room.',
+      'The disk is full. Acknowledged data is safe. Try again when space is available.',
       { cause: failure },
     );
   }
   if (primary === SQLITE_BUSY) {
-    return new DatabaseError('unavailable', 'Another process holds the database. Send this again in a moment.', {
+    return new DatabaseError('unavailable', 'Another process is writing to the database. Try again in a moment.', {
       cause: failure,
       retryAfterSeconds: 1,
     });

@@ -1,148 +1,150 @@
-import type { SqliteAnswer, SqliteStatement } from './messages.ts';
+import type { SqliteResult, SqliteStatement } from './messages.ts';
 import { resultOrThrow, SqliteThread } from './thread.ts';
 
-/** How many statements share a transaction at most. */
-const MOST_TOGETHER = 250;
-/** After an attempt to open the file has failed, those who ask within so many milliseconds get the same reason. */
-const OPENS_AGAIN_AFTER = 1_000;
+/** The maximum number of statements that share a transaction. */
+const MAX_BATCH = 250;
+/** After the file could not be opened, requests within this many milliseconds fail with the same reason. */
+const REOPEN_PAUSE = 1_000;
 
 interface Pending {
   statement: SqliteStatement;
-  resolve: (answer: SqliteAnswer) => void;
+  resolve: (answer: SqliteResult) => void;
   reject: (error: unknown) => void;
 }
 
-type Job = { kind: 'statement'; pending: Pending } | { kind: 'loan'; resolve: (loan: WriterLoan) => void };
+type Job = { kind: 'statement'; pending: Pending } | { kind: 'acquire'; resolve: (writer: AcquiredWriter) => void };
 
 /**
- * The one connection of a process that writes. It serves one at a time: a transaction has it until it ends, and single
- * statements that wait meanwhile are one transaction when their turn comes, so that however slow the disk is, they wait
- * for it together. If its thread ends, what was sent to it is refused as `unavailable`, and the next one who asks opens
- * the file again.
+ * The only connection of a process that writes. A transaction has it exclusively until it ends. Single statements that wait
+ * meanwhile then share a transaction, so that they wait for the disk together. If its thread ends, statements in progress
+ * fail with `unavailable`, and the next request opens the file again.
  */
 export class SqliteWriter {
   readonly #path: string;
-  readonly #onDeath: (error: Error) => void;
+  readonly #onExit: (error: Error) => void;
   #thread: SqliteThread;
-  #triedAt: number;
+  #openedAt: number;
   #wasOpen = false;
   #jobs: Job[] = [];
-  #busy = false;
+  #isBusy = false;
 
-  constructor(path: string, onDeath: (error: Error) => void) {
+  constructor(path: string, onExit: (error: Error) => void) {
     this.#path = path;
-    this.#onDeath = onDeath;
-    this.#triedAt = performance.now();
+    this.#onExit = onExit;
+    this.#openedAt = performance.now();
     this.#thread = this.#open(false);
   }
 
-  /** Resolves once the file is open; rejects with the reason where it cannot be. Who only reads asks it first. */
+  /** Resolves once the file is open. Rejects with the reason if it cannot be opened. Readers wait for this first. */
   async opened(): Promise<void> {
-    const thread = this.#usable();
+    const thread = this.#getThread();
     if (!thread.isOpen) await thread.opened;
   }
 
-  /** Runs one statement that changes rows. It fails by itself, or with the transaction that it shares with others. */
-  change(statement: SqliteStatement): Promise<SqliteAnswer> {
+  /** Runs one statement that changes rows. It fails by itself, or with the shared transaction. */
+  change(statement: SqliteStatement): Promise<SqliteResult> {
     return new Promise((resolve, reject) => {
       this.#jobs.push({ kind: 'statement', pending: { statement, resolve, reject } });
       this.#next();
     });
   }
 
-  /** Lends the connection; what else comes waits until it is given back. */
-  lend(): Promise<WriterLoan> {
+  /** Acquires the connection exclusively. Other requests wait until it is released. */
+  acquire(): Promise<AcquiredWriter> {
     return new Promise((resolve) => {
-      this.#jobs.push({ kind: 'loan', resolve });
+      this.#jobs.push({ kind: 'acquire', resolve });
       this.#next();
     });
   }
 
-  /** Closes the file. Nothing is on loan, and nothing waits. */
+  /** Closes the file. Call this when the connection is not in use and no statement is waiting. */
   close(): Promise<void> {
     return this.#thread.close();
   }
 
   #next(): void {
     const [job] = this.#jobs;
-    if (this.#busy || job === undefined) return;
-    this.#busy = true;
-    const done = () => {
-      this.#busy = false;
+    if (this.#isBusy || job === undefined) return;
+    this.#isBusy = true;
+    const onRelease = () => {
+      this.#isBusy = false;
       this.#next();
     };
-    if (job.kind === 'loan') {
+    if (job.kind === 'acquire') {
       this.#jobs.shift();
-      job.resolve(new WriterLoan(this.#usable(), done));
+      job.resolve(new AcquiredWriter(this.#getThread(), onRelease));
     } else {
-      void this.#runTogether(this.#takeStatements()).finally(done);
+      void this.#runBatch(this.#takeBatch()).finally(onRelease);
     }
   }
 
-  /** The statements that wait, also those behind a loan that waits: it is the next, and waits no longer for them. */
-  #takeStatements(): Pending[] {
+  /**
+   * Removes waiting statements from the queue, even those behind a waiting `acquire`. That one is next, so it does not wait
+   * longer because of them.
+   */
+  #takeBatch(): Pending[] {
     const taken: Pending[] = [];
     this.#jobs = this.#jobs.filter((job) => {
-      if (job.kind === 'loan' || taken.length === MOST_TOGETHER) return true;
+      if (job.kind === 'acquire' || taken.length === MAX_BATCH) return true;
       taken.push(job.pending);
       return false;
     });
     return taken;
   }
 
-  async #runTogether(together: readonly Pending[]): Promise<void> {
+  async #runBatch(batch: readonly Pending[]): Promise<void> {
     try {
-      const outcomes = await this.#usable().run(together.map(({ statement }) => statement));
-      for (const [at, { resolve, reject }] of together.entries()) {
+      const outcomes = await this.#getThread().run(batch.map(({ statement }) => statement));
+      for (const [index, { resolve, reject }] of batch.entries()) {
         try {
-          resolve(resultOrThrow(outcomes[at] ?? { failure: { message: 'no answer', errcode: undefined } }));
+          resolve(resultOrThrow(outcomes[index] ?? { failure: { message: 'no outcome', errcode: undefined } }));
         } catch (error) {
           reject(error);
         }
       }
     } catch (error) {
-      for (const { reject } of together) reject(error);
+      for (const { reject } of batch) reject(error);
     }
   }
 
-  #usable(): SqliteThread {
-    if (this.#thread.isDead && (this.#thread.wasOpen || performance.now() - this.#triedAt > OPENS_AGAIN_AFTER)) {
-      this.#triedAt = performance.now();
+  #getThread(): SqliteThread {
+    if (this.#thread.hasEnded && (this.#thread.wasOpen || performance.now() - this.#openedAt > REOPEN_PAUSE)) {
+      this.#openedAt = performance.now();
       this.#wasOpen ||= this.#thread.wasOpen;
       this.#thread = this.#open(this.#wasOpen);
     }
     return this.#thread;
   }
 
-  #open(again: boolean): SqliteThread {
-    return new SqliteThread({ path: this.#path, readOnly: false, again, onDeath: this.#onDeath });
+  #open(isReopening: boolean): SqliteThread {
+    return new SqliteThread({ path: this.#path, readOnly: false, isReopening, onExit: this.#onExit });
   }
 }
 
-/** The connection while it is lent. It stays with the thread that it began on: a transaction ends with its thread. */
-export class WriterLoan {
+/** The connection while it is acquired. It stays with its thread, because a transaction ends with its thread. */
+export class AcquiredWriter {
   readonly #thread: SqliteThread;
-  readonly #done: () => void;
-  #given = false;
+  readonly #onRelease: () => void;
+  #released = false;
 
-  constructor(thread: SqliteThread, done: () => void) {
+  constructor(thread: SqliteThread, onRelease: () => void) {
     this.#thread = thread;
-    this.#done = done;
+    this.#onRelease = onRelease;
   }
 
-  /** Whether the thread has ended, and with it whatever was not committed. */
-  get isLost(): boolean {
-    return this.#thread.isDead;
+  /** Whether the thread has ended, so that uncommitted changes are lost. */
+  get hasEnded(): boolean {
+    return this.#thread.hasEnded;
   }
 
-  query(statement: SqliteStatement): Promise<SqliteAnswer> {
+  query(statement: SqliteStatement): Promise<SqliteResult> {
     return this.#thread.query(statement);
   }
 
-  /** Once, however often it is called. */
+  /** Idempotent. */
   release(): void {
-    if (this.#given) return;
-    this.#given = true;
-    this.#done();
+    if (this.#released) return;
+    this.#released = true;
+    this.#onRelease();
   }
 }

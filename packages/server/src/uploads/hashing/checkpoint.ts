@@ -1,7 +1,7 @@
 import type { NodeId, SessionId } from '@partway/protocol/ids';
 import { type ExpressionBuilder, type Kysely, sql } from 'kysely';
 import type { Tables } from '../../database/schema.ts';
-import { type Instant, shifted } from '../../database/time.ts';
+import { addMillis, type Instant } from '../../database/time.ts';
 import type { HashState } from '../../hash-workers/resumable-pool.ts';
 import { CLOCK_TOLERANCE } from '../../time/clock.ts';
 import { channelFor } from './node-messages.ts';
@@ -77,7 +77,7 @@ export async function saveHashCheckpoint(
     .set({
       hashed_parts: to.parts,
       hash_state: to.state ?? null,
-      ...(leaseUntil !== undefined && { rehash_until: shifted(leaseUntil, 0) }),
+      ...(leaseUntil !== undefined && { rehash_until: addMillis(leaseUntil, 0) }),
     })
     .where('id', '=', session)
     .where('state', '=', 'open')
@@ -135,15 +135,15 @@ export async function acquireReadLease(
 ): Promise<HashCheckpoint | undefined> {
   const row = await db
     .updateTable('upload_sessions')
-    .set({ rehash_node: by, rehash_until: shifted(until, 0) })
+    .set({ rehash_node: by, rehash_until: addMillis(until, 0) })
     .where('id', '=', session)
     .where('state', '=', 'open')
     // A lease that ends later than a new one would is from before the clock was set back.
     .where((eb) =>
       eb.or([
         eb('rehash_node', '=', by),
-        eb('rehash_until', '<=', shifted(now, 0)),
-        eb('rehash_until', '>', shifted(until, CLOCK_TOLERANCE)),
+        eb('rehash_until', '<=', addMillis(now, 0)),
+        eb('rehash_until', '>', addMillis(until, CLOCK_TOLERANCE)),
       ]),
     )
     .returning(['hashed_parts', 'hash_state'])

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Millis, NodeId } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
 import type { Tables } from '../../database/schema.ts';
-import { type Instant, shifted } from '../../database/time.ts';
+import { addMillis, type Instant } from '../../database/time.ts';
 import { DigestStateUnusableError, type ResumableHashPool } from '../../hash-workers/resumable-pool.ts';
 import type { BlobStore } from '../../storage/blob-store.ts';
 import { rechunk } from '../../util/chunks.ts';
@@ -43,7 +43,7 @@ const PAUSE: Millis = 500;
  */
 export async function rehashFromStore(deps: RehashDeps, session: Session, parts: readonly StoredPart[]): Promise<void> {
   const { db, blobs, node, now } = deps;
-  const checkpoint = await acquireReadLease(db, session.id, { by: node, now: now(), until: shifted(now(), LEASE) });
+  const checkpoint = await acquireReadLease(db, session.id, { by: node, now: now(), until: addMillis(now(), LEASE) });
   if (checkpoint === undefined) {
     await sleep(PAUSE);
     return;
@@ -78,7 +78,7 @@ async function hashFrom(
       to,
       by: node,
       notify: false,
-      leaseUntil: shifted(now(), LEASE),
+      leaseUntil: addMillis(now(), LEASE),
     });
     saved = to;
     return result !== undefined;

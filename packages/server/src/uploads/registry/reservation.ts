@@ -1,7 +1,7 @@
 import type { Millis, NodeId, SessionId, Sha1 } from '@partway/protocol/ids';
 import { type Kysely, sql } from 'kysely';
 import type { Tables } from '../../database/schema.ts';
-import { type Instant, shifted } from '../../database/time.ts';
+import { addMillis, type Instant } from '../../database/time.ts';
 import { DomainError } from '../../errors.ts';
 import type { PartTag } from '../../storage/blob-store.ts';
 import { sessionEndedError } from '../find-session.ts';
@@ -66,7 +66,7 @@ export async function confirmPart(
   // The state of the session does not have to be checked: the transaction that ends a session deletes this row.
   const row = await db
     .updateTable('parts')
-    .set({ stored: 1, tag, node, created_at: shifted(now, 0) })
+    .set({ stored: 1, tag, node, created_at: addMillis(now, 0) })
     .where('session_id', '=', session)
     .where('part_index', '=', index)
     .where('sha1', '=', sha1)
@@ -86,8 +86,8 @@ export async function hasReservations(db: Kysely<Tables>, session: SessionId, no
     .select('part_index')
     .where('session_id', '=', session)
     .where('stored', '=', 0)
-    .where('created_at', '>', shifted(now, -RESERVATION_TTL))
-    .where('created_at', '<=', shifted(now, RESERVATION_TTL))
+    .where('created_at', '>', addMillis(now, -RESERVATION_TTL))
+    .where('created_at', '<=', addMillis(now, RESERVATION_TTL))
     .limit(1)
     .executeTakeFirst();
   return row !== undefined;
@@ -127,7 +127,7 @@ async function insertReservation(
           sql.val(index).as('part_index'),
           sql.val(sha1).as('sha1'),
           sql.val('').as('tag'),
-          shifted(now, 0).as('created_at'),
+          addMillis(now, 0).as('created_at'),
           sql.val(0 as const).as('stored'),
           sql.val(node).as('node'),
         ])
@@ -148,9 +148,9 @@ async function insertReservation(
         .where((eb) =>
           eb.or([
             eb('parts.sha1', '=', eb.ref('excluded.sha1')),
-            eb('parts.created_at', '<=', shifted(now, -RESERVATION_TTL)),
+            eb('parts.created_at', '<=', addMillis(now, -RESERVATION_TTL)),
             // From before the clock was set back.
-            eb('parts.created_at', '>', shifted(now, RESERVATION_TTL)),
+            eb('parts.created_at', '>', addMillis(now, RESERVATION_TTL)),
           ]),
         ),
     )
