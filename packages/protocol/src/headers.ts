@@ -1,4 +1,4 @@
-import { parseSha1Hex, type Sha1 } from './ids.ts';
+import type { Sha1 } from './ids.ts';
 
 /** A parsed `content-range: bytes FIRST-LAST/TOTAL`. The numbers are not checked against each other. */
 export interface ContentRange {
@@ -26,11 +26,14 @@ export function parseDigest(header: string): Sha1 | undefined {
   for (const entry of header.split(',')) {
     const [algorithm = '', ...value] = entry.split('=');
     const base64 = value.join('=').trim();
-    if (algorithm.trim().toLowerCase() === 'sha' && SHA1_BASE64.test(base64)) return parseSha1Hex(base64ToHex(base64));
+    if (algorithm.trim().toLowerCase() === 'sha' && SHA1_BASE64.test(base64)) return base64ToHex(base64) as Sha1;
   }
   return undefined;
 }
 
 function base64ToHex(base64: string): string {
-  return Array.from(atob(base64), (char) => char.charCodeAt(0).toString(16).padStart(2, '0')).join('');
+  const bytes = atob(base64);
+  let hex = '';
+  for (let at = 0; at < bytes.length; at++) hex += bytes.charCodeAt(at).toString(16).padStart(2, '0');
+  return hex;
 }

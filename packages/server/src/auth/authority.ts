@@ -16,5 +16,6 @@ export interface Authority {
 }
 
 export function hasPermission(authority: Authority, permission: Permission): boolean {
-  return permissionsFor(authority.scopes).has(permission);
+  // A token without scopes has all permissions of its user.
+  return authority.scopes === undefined || permissionsFor(authority.scopes).has(permission);
 }

@@ -84,10 +84,11 @@ export class PartBitmap {
   }
 
   add(index: number): void {
-    if (this.has(index)) return;
     const byte = index >> 3;
-    this.#bits[byte] = (this.#bits[byte] ?? 0) | (1 << (index & 7));
-    this.#size += 1;
+    const before = this.#bits[byte] ?? 0;
+    const after = before | (1 << (index & 7));
+    if (after !== before) this.#size += 1;
+    this.#bits[byte] = after;
   }
 
   delete(index: number): void {

@@ -1,5 +1,3 @@
-import { LRUCache } from 'lru-cache';
-
 interface PinnedLruOptions<Key, Value> {
   /** Number of entries. The map exceeds it only while all other entries are pinned. */
   max: number;
@@ -12,10 +10,10 @@ interface PinnedLruOptions<Key, Value> {
  * A map that evicts its least recently used entry, like an `LRUCache`, but never one that is pinned. Use an `LRUCache` if
  * any entry can be evicted.
  */
-export class PinnedLru<Key extends {}, Value extends {}> {
+export class PinnedLru<Key, Value> {
   readonly #options: PinnedLruOptions<Key, Value>;
-  /** Has no limit of its own, because an `LRUCache` at its limit evicts entries in use too. */
-  readonly #entries = new LRUCache<Key, Value>({ maxSize: Number.MAX_SAFE_INTEGER, sizeCalculation: () => 1 });
+  /** Least recently used first. An `LRUCache` at its limit would evict entries in use too. */
+  readonly #entries = new Map<Key, Value>();
 
   constructor(options: PinnedLruOptions<Key, Value>) {
     this.#options = options;
@@ -27,11 +25,12 @@ export class PinnedLru<Key extends {}, Value extends {}> {
 
   /** Does not count as a use. */
   get(key: Key): Value | undefined {
-    return this.#entries.peek(key);
+    return this.#entries.get(key);
   }
 
   /** Adds or uses an entry. If there are too many, evicts another one. */
   set(key: Key, value: Value): void {
+    this.#entries.delete(key);
     this.#entries.set(key, value);
     if (this.#entries.size > this.#options.max) this.#evictOne(key);
   }
@@ -42,14 +41,13 @@ export class PinnedLru<Key extends {}, Value extends {}> {
 
   /** The values, the most recently used first. */
   values(): Iterable<Value> {
-    return this.#entries.values();
+    return [...this.#entries.values()].reverse();
   }
 
   #evictOne(except: Key): void {
     const { isPinned, onEvict } = this.#options;
-    for (const key of this.#entries.rkeys()) {
-      const value = this.#entries.peek(key);
-      if (value === undefined || key === except || isPinned(value)) continue;
+    for (const [key, value] of this.#entries) {
+      if (key === except || isPinned(value)) continue;
       this.#entries.delete(key);
       onEvict?.(key, value);
       return;

@@ -157,12 +157,13 @@ class SqliteConnection implements DatabaseConnection {
     rejectInvalidText(query.parameters);
     const statement = { sql: query.sql, parameters: query.parameters as readonly SqliteValue[] };
     if (this.#acquired !== undefined) return this.#acquired.query(statement);
-    if (this.#readers !== undefined && isRead(query)) {
+    const kind = statementKind(query);
+    if (this.#readers !== undefined && kind === 'read') {
       // The writer opens the file first, because it syncs what it recovers before anything is read.
       await this.#writer.opened();
       return this.#readers.read(statement);
     }
-    return isChange(query) ? this.#writer.change(statement) : this.#runAlone(statement);
+    return kind === 'change' ? this.#writer.change(statement) : this.#runAlone(statement);
   }
 
   /** Runs a statement such as a pragma or `create table` by itself, because some of these cannot share a transaction. */
@@ -180,13 +181,13 @@ function withoutParameters(sql: string): SqliteStatement {
   return { sql, parameters: [] };
 }
 
-function isRead({ query: { kind }, sql }: CompiledQuery): boolean {
-  return kind === 'SelectQueryNode' || (kind === 'RawNode' && /^\s*select\b/i.test(sql));
-}
-
-function isChange({ query: { kind }, sql }: CompiledQuery): boolean {
-  if (kind === 'RawNode') return /^\s*(?:insert|update|delete)\b/i.test(sql);
-  return kind === 'InsertQueryNode' || kind === 'UpdateQueryNode' || kind === 'DeleteQueryNode';
+/** Whether a statement can run on any reader, or can share a transaction with other changes. */
+function statementKind({ query: { kind }, sql }: CompiledQuery): 'read' | 'change' | 'other' {
+  if (kind === 'SelectQueryNode') return 'read';
+  if (kind === 'InsertQueryNode' || kind === 'UpdateQueryNode' || kind === 'DeleteQueryNode') return 'change';
+  if (kind !== 'RawNode') return 'other';
+  if (/^\s*select\b/i.test(sql)) return 'read';
+  return /^\s*(?:insert|update|delete)\b/i.test(sql) ? 'change' : 'other';
 }
 
 const ROW_LOCKS: ReadonlySet<string | undefined> = new Set(['ForUpdate', 'ForNoKeyUpdate', 'ForShare', 'ForKeyShare']);

@@ -12,7 +12,10 @@ interface Pending {
   reject: (error: unknown) => void;
 }
 
-type Job = { kind: 'statement'; pending: Pending } | { kind: 'acquire'; resolve: (writer: AcquiredWriter) => void };
+interface PendingAcquisition {
+  resolve: (writer: AcquiredWriter) => void;
+  reject: (error: unknown) => void;
+}
 
 /**
  * The only connection of a process that writes. A transaction has it exclusively until it ends. Single statements that wait
@@ -25,7 +28,8 @@ export class SqliteWriter {
   #thread: SqliteThread;
   #openedAt: number;
   #wasOpen = false;
-  #jobs: Job[] = [];
+  readonly #statements: Pending[] = [];
+  readonly #acquisitions: PendingAcquisition[] = [];
   #isBusy = false;
 
   constructor(path: string, onExit: (error: Error) => void) {
@@ -43,18 +47,18 @@ export class SqliteWriter {
 
   /** Runs one statement that changes rows. It fails by itself, or with the shared transaction. */
   change(statement: SqliteStatement): Promise<SqliteResult> {
-    return new Promise((resolve, reject) => {
-      this.#jobs.push({ kind: 'statement', pending: { statement, resolve, reject } });
-      this.#next();
-    });
+    const { promise, resolve, reject } = Promise.withResolvers<SqliteResult>();
+    this.#statements.push({ statement, resolve, reject });
+    if (!this.#isBusy) void this.#serve();
+    return promise;
   }
 
   /** Acquires the connection exclusively. Other requests wait until it is released. */
   acquire(): Promise<AcquiredWriter> {
-    return new Promise((resolve) => {
-      this.#jobs.push({ kind: 'acquire', resolve });
-      this.#next();
-    });
+    const { promise, resolve, reject } = Promise.withResolvers<AcquiredWriter>();
+    this.#acquisitions.push({ resolve, reject });
+    if (!this.#isBusy) void this.#serve();
+    return promise;
   }
 
   /** Closes the file. Call this when the connection is not in use and no statement is waiting. */
@@ -62,39 +66,33 @@ export class SqliteWriter {
     return this.#thread.close();
   }
 
-  #next(): void {
-    const [job] = this.#jobs;
-    if (this.#isBusy || job === undefined) return;
+  /** Serves a batch of statements and one acquisition in turns, until nothing is waiting. Never rejects. */
+  async #serve(): Promise<void> {
     this.#isBusy = true;
-    const onRelease = () => {
-      this.#isBusy = false;
-      this.#next();
-    };
-    if (job.kind === 'acquire') {
-      this.#jobs.shift();
-      job.resolve(new AcquiredWriter(this.#getThread(), onRelease));
-    } else {
-      void this.#runBatch(this.#takeBatch()).finally(onRelease);
+    while (this.#statements.length > 0 || this.#acquisitions.length > 0) {
+      if (this.#statements.length > 0) await this.#runBatch(this.#statements.splice(0, MAX_BATCH));
+      const acquisition = this.#acquisitions.shift();
+      if (acquisition !== undefined) await this.#lend(acquisition);
+    }
+    this.#isBusy = false;
+  }
+
+  /** Resolves when the connection has been released. */
+  async #lend({ resolve, reject }: PendingAcquisition): Promise<void> {
+    try {
+      const { promise: released, resolve: release } = Promise.withResolvers<void>();
+      resolve(new AcquiredWriter(this.#getThread(), release));
+      await released;
+    } catch (error) {
+      reject(error);
     }
   }
 
-  /**
-   * Removes waiting statements from the queue, even those behind a waiting `acquire`. That one is next, so it does not wait
-   * longer because of them.
-   */
-  #takeBatch(): Pending[] {
-    const taken: Pending[] = [];
-    this.#jobs = this.#jobs.filter((job) => {
-      if (job.kind === 'acquire' || taken.length === MAX_BATCH) return true;
-      taken.push(job.pending);
-      return false;
-    });
-    return taken;
-  }
-
   async #runBatch(batch: readonly Pending[]): Promise<void> {
+    const statements: SqliteStatement[] = [];
+    for (const { statement } of batch) statements.push(statement);
     try {
-      const outcomes = await this.#getThread().run(batch.map(({ statement }) => statement));
+      const outcomes = await this.#getThread().run(statements);
       for (const [index, { resolve, reject }] of batch.entries()) {
         try {
           resolve(resultOrThrow(outcomes[index] ?? { failure: { message: 'no outcome', errcode: undefined } }));

@@ -1,4 +1,4 @@
-import type { IncomingMessage, RequestListener, Server } from 'node:http';
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify';
 import { resolveHost } from '../addresses.ts';
@@ -109,17 +109,17 @@ export class Connections {
     this.#handle = handle;
     // Clients can close their side of the connection and still wait for responses.
     Object.assign(server, { httpAllowHalfOpen: true });
-    server.on('request', (request, response) => this.#enqueue({ request, response }));
+    server.on('request', this.#enqueue.bind(this));
     server.on('checkContinue', (request, response) => {
       deferContinue(request, response);
-      this.#enqueue({ request, response });
+      this.#enqueue(request, response);
     });
     server.on('checkExpectation', (request, response) =>
-      this.#enqueue({
+      this.#enqueue(
         request,
         response,
-        error: new ApiError('expectation_failed', 'The only supported Expect header is 100-continue.'),
-      }),
+        new ApiError('expectation_failed', 'The only supported Expect header is 100-continue.'),
+      ),
     );
     server.on('connect', (_request, socket: Socket) => {
       // Node no longer handles this connection, so errors and the current response have to be handled here.
@@ -164,8 +164,9 @@ export class Connections {
     return connection;
   }
 
-  #enqueue(queued: QueuedRequest): void {
-    const { socket } = queued.request;
+  #enqueue(request: IncomingMessage, response: ServerResponse, error?: ApiError): void {
+    const queued: QueuedRequest = { request, response, ...(error !== undefined && { error }) };
+    const { socket } = request;
     const connection = this.#getConnection(socket);
     const { waiting } = connection;
     if (connection.isEnding) {

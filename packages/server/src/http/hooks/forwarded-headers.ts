@@ -22,7 +22,7 @@ export function createProxyCheck(
   }
   return ({ headers, ip }) => {
     if (isDone) return;
-    isDone = FORWARDED.some((name) => headers[name] !== undefined);
+    for (const name of FORWARDED) isDone ||= headers[name] !== undefined;
     if (!isDone) return;
     app.log.warn(
       { remoteAddress: ip },

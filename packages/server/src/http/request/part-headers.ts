@@ -21,7 +21,7 @@ export function parseDigestHeader(headers: IncomingHttpHeaders): Sha1 {
   return sha1;
 }
 
-/** Parses the `content-range` header of a part. */
+/** Parses the `content-range` header of a part. Rejects a Content-Length that contradicts it, before any byte is read. */
 export function parseRangeHeader(headers: IncomingHttpHeaders): ContentRange {
   const header = headers['content-range'];
   if (header === undefined) {
@@ -34,11 +34,7 @@ export function parseRangeHeader(headers: IncomingHttpHeaders): ContentRange {
   if (range === undefined) {
     throw new ApiError('bad_request', 'The content-range header must be bytes FIRST-LAST/TOTAL, with three numbers.');
   }
-  return range;
-}
-
-/** Rejects a body whose Content-Length contradicts its range, before any of it is read. */
-export function checkContentLength(headers: IncomingHttpHeaders, { first, last }: ContentRange): void {
+  const { first, last } = range;
   const announced = headers['content-length'];
   const length = last - first + 1;
   if (announced !== undefined && Number(announced) !== length && length > 0) {
@@ -47,4 +43,5 @@ export function checkContentLength(headers: IncomingHttpHeaders, { first, last }
       `The content-length is ${announced}, but the range ${first}-${last} has ${length} bytes.`,
     );
   }
+  return range;
 }

@@ -6,12 +6,7 @@ import { getCaller } from '../hooks/authenticate.ts';
 import { bearerPolicy } from '../hooks/scopes.ts';
 import { renderPart } from '../render/session.ts';
 import { sendContinue, streamBodies } from '../request/bodies.ts';
-import {
-  checkContentLength,
-  parseDigestHeader,
-  parseRangeHeader,
-  parseSessionIdParam,
-} from '../request/part-headers.ts';
+import { parseDigestHeader, parseRangeHeader, parseSessionIdParam } from '../request/part-headers.ts';
 import type { Services } from '../services.ts';
 
 /** PUT /files/upload_sessions/:id: parses the headers; `acceptPart` does everything else. */
@@ -21,7 +16,6 @@ export function serveUploadPart(scope: FastifyInstance, { uploads }: Services): 
     const session = parseSessionIdParam(request.params);
     const sha1 = parseDigestHeader(request.headers);
     const range = parseRangeHeader(request.headers);
-    checkContentLength(request.headers, range);
     const caller = getCaller(request).userId;
     const accepted = await acceptPart(uploads, { caller, session, range, sha1, body: createPartBody(request, reply) });
     request.isWasted = !accepted.isNew;

@@ -75,20 +75,22 @@ class DiskStore implements BlobStore {
     if (range.offset < 0 || range.length < 0 || range.offset + range.length > staged.layout.fileSize) {
       throw new RangeError(`Part ${range.index} is not within a file of ${staged.layout.fileSize} bytes.`);
     }
+    const path = this.#stagedPath(staged.blob);
     try {
-      await this.#files.write(this.#stagedPath(staged.blob), range, body);
+      await this.#files.write(path, range, body);
     } catch (error) {
       throw error instanceof FileMissingError ? blobGoneError(error) : error;
     }
-    await this.#space.recount(staged.blob, this.#stagedPath(staged.blob));
+    await this.#space.recount(staged.blob, path);
     return '';
   }
 
   async localPart(staged: StagedBlob, range: PartRange): Promise<LocalPart | undefined> {
-    for (const path of [this.#stagedPath(staged.blob), this.#blobPath(staged.blob)]) {
-      if ((await statIfExists(path)) !== undefined) return { path, offset: range.offset, length: range.length };
-    }
-    return undefined;
+    const { offset, length } = range;
+    const stagedPath = this.#stagedPath(staged.blob);
+    if ((await statIfExists(stagedPath)) !== undefined) return { path: stagedPath, offset, length };
+    const blobPath = this.#blobPath(staged.blob);
+    return (await statIfExists(blobPath)) && { path: blobPath, offset, length };
   }
 
   async dropLocalPart(): Promise<void> {

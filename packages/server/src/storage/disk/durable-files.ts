@@ -145,20 +145,19 @@ class SharedFile {
   readonly opened: Promise<DurableFile>;
   /** Resolves once all bytes written before the call survive a power cut. */
   readonly sync: () => Promise<void>;
-  readonly #controller = new AbortController();
+  /** Aborted, with the error as its reason, after `fail`. */
+  readonly stop: AbortSignal;
+  readonly #controller: AbortController;
 
   constructor(path: string, openFile: OpenFile) {
+    this.#controller = new AbortController();
+    this.stop = this.#controller.signal;
     this.opened = openFile(path, 'r+').catch((error: unknown) => {
       throw this.fail(
         isNotFound(error) ? new FileMissingError(`${path} does not exist.`, { cause: error }) : diskError(error),
       );
     });
-    this.sync = coalesce(() => this.#datasync());
-  }
-
-  /** Aborted, with the error as its reason, after `fail`. */
-  get stop(): AbortSignal {
-    return this.#controller.signal;
+    this.sync = coalesce(this.#datasync.bind(this));
   }
 
   /** Makes all writers that share the handle fail with `error`. Later writers open the file again. */
@@ -169,7 +168,10 @@ class SharedFile {
 
   /** Never rejects: all data was synced before, and the system releases the handle even if `close` reports an error. */
   async close(): Promise<void> {
-    await this.opened.then((file) => file.close()).catch(() => {});
+    try {
+      const file = await this.opened;
+      await file.close();
+    } catch {}
   }
 
   async #datasync(): Promise<void> {

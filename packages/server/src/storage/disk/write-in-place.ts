@@ -131,15 +131,17 @@ class GatheringWriter {
     this.#gatheredBytes = 0;
     this.#fromBudget = 0;
     this.#position += bytes;
-    this.#writing = writeAll(this.#file, buffers, position, bytes)
-      .finally(() => buffers.forEach(freeChunk))
-      .catch((error: unknown) => {
-        this.#failure ??= { error: diskError(error) };
-      })
-      .then(() => this.#onWritten(fromBudget));
+    this.#writing = this.#write(buffers, position, bytes, fromBudget);
   }
 
-  #onWritten(fromBudget: number): void {
+  /** Writes gathered chunks and frees them, then starts the next write if enough chunks were gathered meanwhile. */
+  async #write(buffers: Uint8Array[], position: number, bytes: number, fromBudget: number): Promise<void> {
+    try {
+      await writeAll(this.#file, buffers, position, bytes);
+    } catch (error) {
+      this.#failure ??= { error: diskError(error) };
+    }
+    for (const buffer of buffers) freeChunk(buffer);
     this.#writing = undefined;
     this.#budget.release(fromBudget);
     if (this.#failure === undefined && this.#gatheredBytes >= MIN_WRITE_BYTES) {
