@@ -16,7 +16,7 @@ import {
   type ResumableHashPool,
 } from '../../packages/server/src/hash-workers/resumable-pool.ts';
 import { DEFAULT_LIMITS } from '../../packages/server/src/limits.ts';
-import { newNodeId } from '../../packages/server/src/open-hasher.ts';
+import { newNodeId } from '../../packages/server/src/start/open-hasher.ts';
 import type { BlobStore } from '../../packages/server/src/storage/blob-store.ts';
 import { openDiskStore } from '../../packages/server/src/storage/disk/disk-store.ts';
 import { InFlightBlobs } from '../../packages/server/src/storage/in-flight.ts';

@@ -7,7 +7,7 @@ import { addUser } from '../../packages/server/src/auth/accounts.ts';
 import { findUserByLogin } from '../../packages/server/src/auth/users/store.ts';
 import type { UserRow } from '../../packages/server/src/database/schema.ts';
 import { DEFAULT_LIMITS } from '../../packages/server/src/limits.ts';
-import { newNodeId, openHasher } from '../../packages/server/src/open-hasher.ts';
+import { newNodeId, openHasher } from '../../packages/server/src/start/open-hasher.ts';
 import type { BlobStore } from '../../packages/server/src/storage/blob-store.ts';
 import { DurableFiles } from '../../packages/server/src/storage/disk/durable-files.ts';
 import { InFlightBlobs } from '../../packages/server/src/storage/in-flight.ts';

@@ -10,14 +10,14 @@ import type { Tables } from '../database/schema.ts';
 import type { FileContext } from '../files/context.ts';
 import { type Probe, Readiness } from '../http/routes/readiness.ts';
 import type { HttpSettings, Services } from '../http/services.ts';
-import { newNodeId, openHasher } from '../open-hasher.ts';
-import type { OpenedStorage } from '../open-storage.ts';
 import { InFlightBlobs } from '../storage/in-flight.ts';
 import type { GuardedClock } from '../time/clock.ts';
 import type { UploadContext } from '../uploads/context.ts';
 import { PartLocks } from '../uploads/part-locks.ts';
 import { KeyedQueue, SerialQueue } from '../util/keyed-queue.ts';
+import { newNodeId, openHasher } from './open-hasher.ts';
 import type { Resources } from './open-resources.ts';
+import type { OpenedStorage } from './open-storage.ts';
 
 /** A commit answers 202 after this time. Some clients time out after 60 s. */
 const COMMIT_TIMEOUT: Millis = 45_000;

@@ -6,11 +6,11 @@ import { claimOwnership } from '../data-folder/ownership.ts';
 import { checkSharedSecrets } from '../data-folder/shared-secrets.ts';
 import { openDatabase, openSeparateConnections } from '../database/open-database.ts';
 import type { Tables } from '../database/schema.ts';
-import { type OpenedStorage, openStorage } from '../open-storage.ts';
 import { DurableFiles } from '../storage/disk/durable-files.ts';
 import { ByteBudget } from '../storage/s3/byte-budget.ts';
 import type { GuardedClock } from '../time/clock.ts';
 import { followDatabase } from '../time/database-clock.ts';
+import { type OpenedStorage, openStorage } from './open-storage.ts';
 
 /** What a server holds open, and the secrets that it has stored. */
 export interface Resources {

@@ -5,7 +5,7 @@ import { checkOwnership } from '@partway/server/data-folder/ownership';
 import { bytesToRead } from '@partway/server/fsck/blobs';
 import type { Finding, Found } from '@partway/server/fsck/findings';
 import { fsck } from '@partway/server/fsck/fsck';
-import { openStorageBeside } from '@partway/server/open-storage';
+import { openStorageBeside } from '@partway/server/start/open-storage';
 import { GuardedClock } from '@partway/server/time/clock';
 import { compareWithRows } from '@partway/server/time/database-clock';
 import { EXIT, Failure } from '../../exit-codes.ts';

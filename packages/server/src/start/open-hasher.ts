@@ -1,17 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import type { NodeId, SessionId } from '@partway/protocol/ids';
-import { PostgresListener } from './database/postgres/listener.ts';
-import { DATABASE_NOW } from './database/time.ts';
-import { openNativeHashPool } from './hash-workers/native-pool.ts';
-import { openResumableHashPool } from './hash-workers/resumable-pool.ts';
-import type { BlobStore } from './storage/blob-store.ts';
-import { DistributedHasher } from './uploads/hashing/distributed.ts';
-import type { Hasher } from './uploads/hashing/hasher.ts';
-import { InMemoryHasher } from './uploads/hashing/in-memory.ts';
-import { NodeMessages } from './uploads/hashing/node-messages.ts';
-import { MultiNodeRegistry } from './uploads/registry/multi-node.ts';
-import type { PartRegistry, RegistryDeps } from './uploads/registry/part-registry.ts';
-import { SingleNodeRegistry } from './uploads/registry/single-node.ts';
+import { PostgresListener } from '../database/postgres/listener.ts';
+import { DATABASE_NOW } from '../database/time.ts';
+import { openNativeHashPool } from '../hash-workers/native-pool.ts';
+import { openResumableHashPool } from '../hash-workers/resumable-pool.ts';
+import type { BlobStore } from '../storage/blob-store.ts';
+import { DistributedHasher } from '../uploads/hashing/distributed.ts';
+import type { Hasher } from '../uploads/hashing/hasher.ts';
+import { InMemoryHasher } from '../uploads/hashing/in-memory.ts';
+import { NodeMessages } from '../uploads/hashing/node-messages.ts';
+import { MultiNodeRegistry } from '../uploads/registry/multi-node.ts';
+import type { PartRegistry, RegistryDeps } from '../uploads/registry/part-registry.ts';
+import { SingleNodeRegistry } from '../uploads/registry/single-node.ts';
 
 /** Sessions whose hash progress a process keeps in memory. */
 const MAX_SESSIONS = 10_000;
