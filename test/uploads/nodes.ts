@@ -23,6 +23,7 @@ import { InFlightBlobs } from '../../packages/server/src/storage/in-flight.ts';
 import { DistributedHasher } from '../../packages/server/src/uploads/hashing/distributed.ts';
 import { type Channels, NodeMessages } from '../../packages/server/src/uploads/hashing/node-messages.ts';
 import { PartLocks } from '../../packages/server/src/uploads/part-locks.ts';
+import { StreamReceiver } from '../../packages/server/src/uploads/part-receiver.ts';
 import { MultiNodeRegistry } from '../../packages/server/src/uploads/registry/multi-node.ts';
 import { SingleNodeRegistry } from '../../packages/server/src/uploads/registry/single-node.ts';
 import { KeyedQueue } from '../../packages/server/src/util/keyed-queue.ts';
@@ -176,11 +177,10 @@ export async function startNode(
     await bell?.close();
     await pool.destroy();
   }
+  const registry = url === undefined ? new SingleNodeRegistry(shelf) : new MultiNodeRegistry(shelf);
   const node: Node = {
     id,
-    uploads: Object.assign(shelf, {
-      registry: url === undefined ? new SingleNodeRegistry(shelf) : new MultiNodeRegistry(shelf),
-    }),
+    uploads: Object.assign(shelf, { registry, receiver: new StreamReceiver(Object.assign(shelf, { registry })) }),
     owner,
     folder,
     clock,

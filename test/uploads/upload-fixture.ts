@@ -13,6 +13,7 @@ import { DurableFiles } from '../../packages/server/src/storage/disk/durable-fil
 import { InFlightBlobs } from '../../packages/server/src/storage/in-flight.ts';
 import type { UploadContext } from '../../packages/server/src/uploads/context.ts';
 import { PartLocks } from '../../packages/server/src/uploads/part-locks.ts';
+import { StreamReceiver } from '../../packages/server/src/uploads/part-receiver.ts';
 import { KeyedQueue } from '../../packages/server/src/util/keyed-queue.ts';
 import { type Fault, faulty } from '../faults/faulty.ts';
 import { leftoverFolder } from '../support/leftovers.ts';
@@ -103,6 +104,7 @@ async function fixtureIn(
     uploads: Object.assign(shelf, {
       inFlight: new InFlightBlobs(),
       registry,
+      receiver: new StreamReceiver(Object.assign(shelf, { registry })),
       hasher,
       partLocks: new PartLocks(),
       commits: new KeyedQueue<SessionId>(),

@@ -14,6 +14,7 @@ import { InFlightBlobs } from '../storage/in-flight.ts';
 import type { GuardedClock } from '../time/clock.ts';
 import type { UploadContext } from '../uploads/context.ts';
 import { PartLocks } from '../uploads/part-locks.ts';
+import { StreamReceiver } from '../uploads/part-receiver.ts';
 import { KeyedQueue, SerialQueue } from '../util/keyed-queue.ts';
 import { newNodeId, openHasher } from './open-hasher.ts';
 import type { Resources } from './open-resources.ts';
@@ -42,9 +43,12 @@ export async function createServices(
   const inFlight = new InFlightBlobs();
   const shared = { db, blobs, inFlight, clock };
   const { partSize, minSessionSize: minFileSize, maxFileSize, userQuota, sessionLifetime, limits } = config;
+  const { registry, hasher } = openUploadHasher(config, shared, { log, opened });
   const uploads: UploadContext = {
     ...shared,
-    ...openUploadHasher(config, shared, { log, opened }),
+    registry,
+    receiver: new StreamReceiver({ blobs, registry }),
+    hasher,
     partLocks: new PartLocks(),
     commits: new KeyedQueue<SessionId>(),
     limits: { ...limits, partSize, minFileSize, maxFileSize, userQuota, sessionLifetime },

@@ -3,7 +3,6 @@ import type { SessionId, Sha1, UserId } from '@partway/protocol/ids';
 import { DomainError } from '../errors.ts';
 import type { PartRange } from '../storage/blob-store.ts';
 import { StorageError } from '../storage/errors.ts';
-import { verifyDigest } from '../storage/verify.ts';
 import type { UploadContext } from './context.ts';
 import { sessionEndedError } from './find-session.ts';
 import { partForRange, partId } from './part-layout.ts';
@@ -46,7 +45,7 @@ export async function acceptPart(context: UploadContext, arrival: PartArrival): 
 }
 
 async function storePart(context: UploadContext, session: Session, arrival: PartArrival): Promise<AcceptedPart> {
-  const { blobs, registry, hasher, partLocks } = context;
+  const { receiver, registry, hasher, partLocks } = context;
   const { sha1, body } = arrival;
   const range = partForRange(session.staged.layout, arrival.range);
   const lock = await partLocks.lock(session.id, range.index, body);
@@ -55,11 +54,7 @@ async function storePart(context: UploadContext, session: Session, arrival: Part
     if (stored !== undefined) return { part: assertSameDigest(stored, sha1), session, isNew: false };
     body.signal?.throwIfAborted();
 
-    const verified = registry.reserveAfter(session, range, sha1, verifyDigest(body, range.length, sha1));
-    const tag = await blobs.writePart(session.staged, range, verified, {
-      by: session.owner,
-      signal: body.signal,
-    });
+    const tag = await receiver.receive({ session, range, sha1, body });
 
     const row = { index: range.index, sha1, tag };
     const recorded = await registry.recordPart(session, row);

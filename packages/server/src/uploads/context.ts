@@ -8,6 +8,7 @@ import type { Clock } from '../time/clock.ts';
 import type { KeyedQueue } from '../util/keyed-queue.ts';
 import type { Hasher } from './hashing/hasher.ts';
 import type { PartLocks } from './part-locks.ts';
+import type { PartReceiver } from './part-receiver.ts';
 import type { PartRegistry } from './registry/part-registry.ts';
 
 /** Dependencies shared by the upload operations. */
@@ -16,6 +17,7 @@ export interface UploadContext {
   blobs: BlobStore;
   inFlight: InFlightBlobs;
   registry: PartRegistry;
+  receiver: PartReceiver;
   hasher: Hasher;
   partLocks: PartLocks;
   /** Runs the commits of each session one at a time. */
