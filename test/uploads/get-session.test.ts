@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { NodeId, SessionId } from '../../packages/protocol/src/ids.ts';
 import { addUser } from '../../packages/server/src/auth/accounts.ts';
-import { getOwnSession } from '../../packages/server/src/uploads/find-session.ts';
+import { getOwnSession } from '../../packages/server/src/uploads/get-session.ts';
 import { MultiNodeRegistry } from '../../packages/server/src/uploads/registry/multi-node.ts';
 import { SingleNodeRegistry } from '../../packages/server/src/uploads/registry/single-node.ts';
 import { findSession } from '../../packages/server/src/uploads/session-store.ts';

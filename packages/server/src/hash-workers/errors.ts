@@ -1,16 +1,16 @@
 /** The digest of a key does not include as many bytes as the caller expected. It was dropped, and starts from byte 0. */
 export class DigestOutOfStepError extends Error {
-  override readonly name = 'DigestOutOfStep';
+  override readonly name = 'DigestOutOfStepError';
 }
 
 /** The worker died or the pool was closed, so the states in its memory are lost. */
 export class DigestWorkerLostError extends Error {
-  override readonly name = 'DigestWorkerLost';
+  override readonly name = 'DigestWorkerLostError';
 }
 
 /** This build cannot continue from a saved state: another version created it, or it is damaged. */
 export class DigestStateUnusableError extends Error {
-  override readonly name = 'DigestStateUnusable';
+  override readonly name = 'DigestStateUnusableError';
 }
 
 /** An error in a form that can be sent between threads. `code` is the system's code, such as ENOENT. */

@@ -4,7 +4,7 @@ import { DomainError } from '../errors.ts';
 import type { PartRange } from '../storage/blob-store.ts';
 import { StorageError } from '../storage/errors.ts';
 import type { UploadContext } from './context.ts';
-import { sessionEndedError } from './find-session.ts';
+import { sessionEndedError } from './get-session.ts';
 import { partForRange, partId } from './part-layout.ts';
 import type { PartBody } from './part-locks.ts';
 import { AlreadyStoredError } from './registry/part-registry.ts';

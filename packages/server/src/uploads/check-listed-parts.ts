@@ -66,7 +66,7 @@ function matchesListed(layout: PartLayout, part: Part, listed: ListedPart): bool
 
 /** The store has lost parts of a session. `parts` are these parts as they were read before: a part can be stored again. */
 export class MissingPartsError extends Error {
-  override readonly name = 'MissingParts';
+  override readonly name = 'MissingPartsError';
   readonly parts: readonly StoredPart[];
 
   constructor(parts: readonly StoredPart[], options: ErrorOptions) {

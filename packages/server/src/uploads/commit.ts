@@ -17,7 +17,7 @@ import type { VersionChange } from '../files/versions.ts';
 import { checkListedParts, completeBlob, type ListedPart, MissingPartsError } from './check-listed-parts.ts';
 import type { UploadContext } from './context.ts';
 import { deleteStagedBytes, forgetSession } from './end-session.ts';
-import { getOwnSession, sessionEndedError } from './find-session.ts';
+import { getOwnSession, sessionEndedError } from './get-session.ts';
 import { findHashCheckpoint, type HashCheckpoint } from './hashing/checkpoint.ts';
 import { discardLostParts, partsChangedError } from './lost-parts.ts';
 import type { Session, StoredPart, Target } from './session.ts';

@@ -3,7 +3,7 @@ import { deleteBlobRows } from '../files/blobs.ts';
 import type { StagedBlob } from '../storage/blob-store.ts';
 import { CLOCK_GRACE, CLOCK_TOLERANCE } from '../time/clock.ts';
 import type { UploadContext } from './context.ts';
-import { getOwnSession } from './find-session.ts';
+import { getOwnSession } from './get-session.ts';
 import type { Session } from './session.ts';
 import {
   deleteEndedSessions,

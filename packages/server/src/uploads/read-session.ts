@@ -3,7 +3,7 @@ import type { Kysely } from 'kysely';
 import type { Tables } from '../database/schema.ts';
 import { inBatches } from '../util/batches.ts';
 import type { UploadContext } from './context.ts';
-import { getOwnSession } from './find-session.ts';
+import { getOwnSession } from './get-session.ts';
 import { type Part, type Session, sessionFromRow } from './session.ts';
 import { countParts, listParts } from './session-store.ts';
 

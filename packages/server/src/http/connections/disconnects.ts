@@ -43,7 +43,7 @@ function isDisconnected({ socket, missing }: UnreadConnection, table: TcpTable):
 
 /** The client has disconnected, so no response can be sent. */
 export class ClientGoneError extends Error {
-  override readonly name = 'ClientGone';
+  override readonly name = 'ClientGoneError';
 }
 
 /** Creates a signal that is aborted if the connection closes before the request or the response is complete. */

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import type { UploadContext } from '../../uploads/context.ts';
-import { getOwnSession } from '../../uploads/find-session.ts';
+import { getOwnSession } from '../../uploads/get-session.ts';
 import type { Session } from '../../uploads/session.ts';
 import { parseSessionIdParam } from '../request/part-headers.ts';
 import { getCaller } from './authenticate.ts';

@@ -4,7 +4,7 @@ import { DigestStateUnusableError } from '../../hash-workers/resumable-pool.ts';
 import { splitIntoBatches } from '../../util/batches.ts';
 import { PinnedLru } from '../../util/pinned-lru.ts';
 import { deleteStagedBytes } from '../end-session.ts';
-import { sessionNotFoundError } from '../find-session.ts';
+import { sessionNotFoundError } from '../get-session.ts';
 import type { Session, StoredPart } from '../session.ts';
 import { findSession } from '../session-store.ts';
 import {

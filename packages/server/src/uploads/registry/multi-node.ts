@@ -2,7 +2,7 @@ import type { SessionId, Sha1, UserId } from '@partway/protocol/ids';
 import { LRUCache } from 'lru-cache';
 import { DATABASE_NOW } from '../../database/time.ts';
 import type { PartRange } from '../../storage/blob-store.ts';
-import { assertOwner, getOwnSession } from '../find-session.ts';
+import { assertOwner, getOwnSession } from '../get-session.ts';
 import { PartBitmap } from '../part-layout.ts';
 import type { Part, Session } from '../session.ts';
 import { findPart } from '../session-store.ts';

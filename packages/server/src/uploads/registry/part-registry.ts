@@ -63,7 +63,7 @@ export type RecordedPart = { isNew: true; checkpoint: HashCheckpoint | undefined
 
 /** The part is already stored with the same bytes. Thrown before the end of a body, so that they are not stored again. */
 export class AlreadyStoredError extends Error {
-  override readonly name = 'AlreadyStored';
+  override readonly name = 'AlreadyStoredError';
   readonly part: Part;
 
   constructor(part: Part) {

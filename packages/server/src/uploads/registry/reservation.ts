@@ -4,7 +4,7 @@ import type { Tables } from '../../database/schema.ts';
 import { addMillis, type Instant } from '../../database/time.ts';
 import { DomainError } from '../../errors.ts';
 import type { PartTag } from '../../storage/blob-store.ts';
-import { sessionEndedError } from '../find-session.ts';
+import { sessionEndedError } from '../get-session.ts';
 import { checkpointFromRow, type HashCheckpoint } from '../hashing/checkpoint.ts';
 import { type Part, partFromRow, type Session } from '../session.ts';
 import { findSession } from '../session-store.ts';

@@ -1,7 +1,7 @@
 import type { SessionId, UserId } from '@partway/protocol/ids';
 import type { PartRange } from '../../storage/blob-store.ts';
 import { PinnedLru } from '../../util/pinned-lru.ts';
-import { assertOwner, sessionNotFoundError } from '../find-session.ts';
+import { assertOwner, sessionNotFoundError } from '../get-session.ts';
 import { PartBitmap } from '../part-layout.ts';
 import type { Part, Session } from '../session.ts';
 import { findPart, findSession, insertPart, listParts } from '../session-store.ts';
