@@ -1,8 +1,10 @@
 import type { SessionId } from '@partway/protocol/ids';
+import { DomainError } from '../errors.ts';
 
-/** A request body in progress, which can be aborted. */
+/** A request body in progress. */
 export type PartBody = AsyncIterable<Uint8Array> & {
-  destroy(reason?: Error): unknown;
+  /** Makes the reader fail with `reason`. */
+  destroy(reason: Error): unknown;
   /** Aborted if the client disconnects. Ends any waiting. */
   readonly signal?: AbortSignal;
 };
@@ -40,7 +42,7 @@ export class PartLocks {
       setReleased();
     };
     if (older !== undefined) {
-      older.body.destroy(new Error('a newer request for the same part took over'));
+      older.body.destroy(new DomainError('blocked', 'A newer request for the same part has replaced this one.'));
       try {
         await waitUnlessAborted(older.released, body.signal);
       } catch (error) {

@@ -1,0 +1,51 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { PartBody } from '../../uploads/part-locks.ts';
+import { createDisconnectSignal } from '../connections/disconnects.ts';
+import { sendContinue } from './bodies.ts';
+
+/**
+ * The body of a part. A client that waits for "100 Continue" gets it when the body is first read. `destroy` makes the reader
+ * fail at once and leaves the connection open, so that the client still gets a response.
+ */
+export class RequestBody implements PartBody {
+  readonly signal: AbortSignal;
+  readonly #request: FastifyRequest;
+  #chunks: AsyncIterator<Uint8Array> | undefined;
+  #failure: Error | undefined;
+  #rejectNext: (reason: Error) => void = () => {};
+
+  constructor(request: FastifyRequest, reply: FastifyReply) {
+    this.#request = request;
+    this.signal = createDisconnectSignal(request, reply);
+  }
+
+  destroy(reason: Error): void {
+    this.#failure ??= reason;
+    this.#rejectNext(this.#failure);
+    // Takes effect when the next chunk arrives. The rest of the body is discarded after the response.
+    this.#chunks?.return?.().catch(() => {});
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
+    const { raw } = this.#request;
+    sendContinue(raw);
+    // A response follows even if the body was not read to its end, so the iterator must not destroy the connection.
+    this.#chunks = raw.iterator({ destroyOnReturn: false });
+    return this;
+  }
+
+  next(): Promise<IteratorResult<Uint8Array>> {
+    const { promise, resolve, reject } = Promise.withResolvers<IteratorResult<Uint8Array>>();
+    if (this.#failure !== undefined) reject(this.#failure);
+    else {
+      // Not `Promise.race`, which would keep every chunk in memory until the end of the request.
+      this.#rejectNext = reject;
+      this.#chunks?.next().then(resolve, reject);
+    }
+    return promise;
+  }
+
+  async return(): Promise<IteratorResult<Uint8Array>> {
+    return (await this.#chunks?.return?.()) ?? { done: true, value: undefined };
+  }
+}
