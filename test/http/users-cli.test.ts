@@ -101,10 +101,10 @@ test('what cannot be set is refused in a sentence', async () => {
   for (const [args, sentence] of [
     [['quota', 'nobody', '1GB'], /no user with the login nobody/],
     [['quota', 'free@example.com', 'much'], /much is not a quota. Use a size such as/],
-    [['quota', 'free@example.com', '-1'], /unknown option|no quota/],
-    [['add', 'new@example.com', '--quota', 'much'], /much is no quota/],
+    [['quota', 'free@example.com', '-1'], /unknown option|not a quota/],
+    [['add', 'new@example.com', '--quota', 'much'], /much is not a quota/],
     [['status', 'nobody', 'inactive'], /no user with the login nobody/],
-    [['status', 'free@example.com', 'retired'], /retired is no status: give one of active, cannot_delete_edit/],
+    [['status', 'free@example.com', 'retired'], /retired is not a status. Use one of: active, cannot_delete_edit/],
     [['status', 'developer@partway.local', 'inactive'], /always active/],
   ] as const) {
     await assert.rejects(partwayWithInput(server, '', 'user', ...args), (error: Error) => {

@@ -21,7 +21,7 @@ export function parseDigestHeader(headers: IncomingHttpHeaders): Sha1 {
   return sha1;
 }
 
-/** Parses the `content-range` header of a part. Rejects a Content-Length that contradicts it, before any byte is read. */
+/** Parses the `content-range` header of a part. Rejects a different Content-Length, before any byte is read. */
 export function parseRangeHeader(headers: IncomingHttpHeaders): ContentRange {
   const header = headers['content-range'];
   if (header === undefined) {
