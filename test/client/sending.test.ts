@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { resolveAddresses } from '../../packages/client/src/addresses.ts';
 import { ByteReader } from '../../packages/client/src/byte-reader.ts';
 import { ApiError, parseRetryAfter } from '../../packages/client/src/errors.ts';
-import { backoff } from '../../packages/client/src/retry.ts';
+import { retryDelay } from '../../packages/client/src/retry.ts';
 import { ConcurrencyController } from '../../packages/client/src/upload/concurrency.ts';
 import { PrioritySemaphore, Semaphore } from '../../packages/client/src/upload/semaphore.ts';
 
@@ -111,11 +111,11 @@ describe('when to try again', () => {
 
   test('the wait doubles up to a limit, the half of it at random', () => {
     assert.deepEqual(
-      [1, 2, 3, 10].map((attempt) => backoff(attempt, undefined, () => 1)),
+      [1, 2, 3, 10].map((attempt) => retryDelay(attempt, undefined, () => 1)),
       [400, 800, 1600, 20_000],
     );
     assert.equal(
-      backoff(3, refusal(), () => 0),
+      retryDelay(3, refusal(), () => 0),
       800,
     );
   });
@@ -123,7 +123,7 @@ describe('when to try again', () => {
   test('it is never shorter than the server asks for', () => {
     fc.assert(
       fc.property(fc.nat(1_000_000), fc.integer({ min: 1, max: 50 }), (asked, attempt) => {
-        assert.ok(backoff(attempt, refusal(asked)) >= asked);
+        assert.ok(retryDelay(attempt, refusal(asked)) >= asked);
       }),
     );
   });

@@ -1,3 +1,4 @@
+import { backoff } from '@partway/protocol/backoff';
 import { ApiError, UnexpectedResponse } from './errors.ts';
 import { TransportError } from './transport.ts';
 
@@ -63,7 +64,7 @@ export class RetryWindow {
    * @throws `error` if the wait would exceed the time that is left.
    */
   nextWait(attempt: number, error: unknown): number {
-    const waitMillis = Math.round(backoff(attempt, error));
+    const waitMillis = Math.round(retryDelay(attempt, error));
     const now = performance.now();
     if (this.#since === undefined) {
       this.#since = now;
@@ -79,18 +80,15 @@ export class RetryWindow {
   }
 }
 
-const INITIAL_WAIT = 400;
-const MAX_WAIT = 20_000;
+const WAITS = { first: 400, max: 20_000 };
 
 /**
- * Returns how long to wait before attempt number `attempt` + 1, in milliseconds. The wait doubles each time. Half of it is
- * random, so that many clients do not come back at the same moment. A `Retry-After` of the server is respected instead.
+ * Returns how long to wait before attempt number `attempt` + 1, in milliseconds. The wait doubles each time, and half of it
+ * is random. A `Retry-After` of the server is respected instead.
  */
-export function backoff(attempt: number, error?: unknown, random: () => number = Math.random): number {
-  const maxWait = Math.min(MAX_WAIT, INITIAL_WAIT * 2 ** (attempt - 1));
-  const wait = maxWait * (0.5 + random() / 2);
+export function retryDelay(attempt: number, error?: unknown, random: () => number = Math.random): number {
   const requested = error instanceof ApiError ? error.retryAfterMillis : undefined;
-  return requested === undefined ? wait : Math.max(requested + random() * 100, 1);
+  return requested === undefined ? backoff(attempt, WAITS, random) : Math.max(requested + random() * 100, 1);
 }
 
 /** Resolves after this many milliseconds. Rejects with the signal's reason as soon as it is aborted. */

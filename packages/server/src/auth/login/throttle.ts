@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { exponentialDelay } from '@partway/protocol/backoff';
 import type { Millis } from '@partway/protocol/ids';
 import { LRUCache } from 'lru-cache';
 
@@ -38,7 +39,7 @@ export class LoginThrottle {
     const { freeAttempts, maxDelay } = this.#options;
     const entry = this.#entries.peek(throttleKey(name));
     if (entry === undefined || entry.attempts < freeAttempts) return 0;
-    const delay = Math.min(FIRST_DELAY * 2 ** (entry.attempts - freeAttempts), maxDelay);
+    const delay = exponentialDelay(entry.attempts - freeAttempts + 1, { first: FIRST_DELAY, max: maxDelay });
     return Math.max(0, entry.last + delay - now);
   }
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { S3Client } from '@aws-sdk/client-s3';
+import { backoff } from '@partway/protocol/backoff';
 import type { Millis } from '@partway/protocol/ids';
 import { SpooledBody, type VerifiedFile } from '../spool/spooled-body.ts';
 import { isNotFound, S3Error, toS3Error } from './errors.ts';
@@ -86,8 +87,7 @@ export async function ignoreNotFound<T>(result: Promise<T>): Promise<T | undefin
   }
 }
 
-const MIN_PAUSE: Millis = 100;
-const MAX_PAUSE: Millis = 5_000;
+const PAUSES = { first: 100, max: 5_000 };
 
 /** How long a call to S3 is tried. */
 export interface RetryLimits<T> {
@@ -110,7 +110,7 @@ async function retry<T>(
   attempt: (idleTimer: IdleTimer) => Promise<T>,
 ): Promise<T> {
   const deadline = performance.now() + timeout;
-  for (let pause = MIN_PAUSE; ; pause = Math.min(2 * pause, MAX_PAUSE)) {
+  for (let attempts = 1; ; attempts += 1) {
     const idleTimer = new IdleTimer({ idleTimeout, deadline });
     let failure: unknown;
     try {
@@ -125,7 +125,7 @@ async function retry<T>(
     if (!(failure instanceof S3Error) || !failure.retryable) throw failure;
     const result = await outcome?.(failure);
     if (result !== undefined) return result;
-    const wait = pause * (0.5 + 0.5 * Math.random());
+    const wait = backoff(attempts, PAUSES);
     if (performance.now() + wait >= deadline) throw failure;
     await sleep(wait);
   }
