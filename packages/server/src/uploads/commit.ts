@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { exponentialDelay } from '@partway/protocol/backoff';
 import {
   type ItemId,
   type Millis,
@@ -14,6 +15,7 @@ import { findFile } from '../files/find.ts';
 import { matchesEtag } from '../files/get-item.ts';
 import { publishNewFile, publishNewVersion } from '../files/publish.ts';
 import type { VersionChange } from '../files/versions.ts';
+import { withTimeout } from '../util/timeout.ts';
 import { checkListedParts, completeBlob, type ListedPart, MissingPartsError } from './check-listed-parts.ts';
 import type { UploadContext } from './context.ts';
 import { deleteStagedBytes, forgetSession } from './end-session.ts';
@@ -22,6 +24,9 @@ import { findHashCheckpoint, type HashCheckpoint } from './hashing/checkpoint.ts
 import { discardLostParts, partsChangedError } from './lost-parts.ts';
 import type { Session, StoredPart, Target } from './session.ts';
 import { findSession, listParts, setCommitted } from './session-store.ts';
+
+/** Between two checks for parts that other nodes are storing. */
+const PAUSES = { first: 50, max: 1_000 };
 
 export interface CommitRequest {
   caller: UserId;
@@ -127,12 +132,10 @@ async function listPartsWhenIdle(
   const { id } = session;
   const parts = await listParts(db, id);
   if (parts.length === session.staged.layout.partCount) return parts;
-  const done = new AbortController();
-  const timeout = sleep(timeLeft(), undefined, { ref: false, signal: done.signal }).catch(() => {});
-  await Promise.race([partLocks.waitIdle(id), timeout]).finally(() => done.abort());
+  await withTimeout(partLocks.waitIdle(id), timeLeft(), () => {});
   // Other nodes have a row for a part once its body is complete. Bodies that are still arriving there are not waited for.
-  for (let pause = 50; timeLeft() > 0 && (await registry.hasReservations(id)); pause = Math.min(2 * pause, 1_000)) {
-    await sleep(Math.min(pause, timeLeft()));
+  for (let checks = 1; timeLeft() > 0 && (await registry.hasReservations(id)); checks += 1) {
+    await sleep(Math.min(exponentialDelay(checks, PAUSES), timeLeft()));
   }
   return listParts(db, id);
 }

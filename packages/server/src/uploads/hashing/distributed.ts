@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { exponentialDelay } from '@partway/protocol/backoff';
 import type { Millis, NodeId, SessionId, Sha1 } from '@partway/protocol/ids';
 import { DigestStateUnusableError } from '../../hash-workers/resumable-pool.ts';
 import { splitIntoBatches } from '../../util/batches.ts';
 import { PinnedLru } from '../../util/pinned-lru.ts';
+import { withTimeout } from '../../util/timeout.ts';
 import { deleteStagedBytes } from '../end-session.ts';
 import { sessionNotFoundError } from '../get-session.ts';
 import type { Session, StoredPart } from '../session.ts';
@@ -33,7 +35,8 @@ interface DistributedHasherDeps extends RehashDeps {
 const ACK_TIMEOUT: Millis = 2_000;
 /** A node that has answered gets this long to move the checkpoint. */
 const ACK_VALID_FOR: Millis = 10_000;
-const [MIN_PAUSE, MAX_PAUSE]: [Millis, Millis] = [10, 250];
+/** Between two reads of the checkpoint. */
+const PAUSES = { first: 10, max: 250 };
 
 /**
  * Hashes files across nodes. The checkpoint is in the session's row. A node continues the hash as far as it has parts in its
@@ -76,14 +79,8 @@ export class DistributedHasher implements Hasher {
     });
   }
 
-  async finish(session: Session, parts: readonly StoredPart[], timeout: Millis): Promise<FileDigest | undefined> {
-    const { promise: timedOut, resolve } = Promise.withResolvers<undefined>();
-    const timer = setTimeout(resolve, timeout, undefined);
-    try {
-      return await Promise.race([this.#finishOnce(session, parts), timedOut]);
-    } finally {
-      clearTimeout(timer);
-    }
+  finish(session: Session, parts: readonly StoredPart[], timeout: Millis): Promise<FileDigest | undefined> {
+    return withTimeout(this.#finishOnce(session, parts), timeout, () => undefined);
   }
 
   forget(id: SessionId): void {
@@ -173,8 +170,8 @@ export class DistributedHasher implements Hasher {
     if (unresponsive.has(next)) return false;
     hashing.otherNodeUntil = performance.now() + ACK_TIMEOUT;
     await messages.send(next, { session: id, parts, ...(state !== undefined && { state }), from: node });
-    for (let pause = MIN_PAUSE; performance.now() < hashing.otherNodeUntil; pause = Math.min(2 * pause, MAX_PAUSE)) {
-      await sleep(pause);
+    for (let reads = 1; performance.now() < hashing.otherNodeUntil; reads += 1) {
+      await sleep(exponentialDelay(reads, PAUSES));
       const current = await findHashCheckpoint(db, id);
       if (current?.parts !== parts) return true;
       if (current.next !== next) return false;

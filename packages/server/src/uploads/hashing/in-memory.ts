@@ -4,6 +4,7 @@ import type { Tables } from '../../database/schema.ts';
 import type { NativeHashPool } from '../../hash-workers/native-pool.ts';
 import type { BlobStore } from '../../storage/blob-store.ts';
 import { PinnedLru } from '../../util/pinned-lru.ts';
+import { withTimeout } from '../../util/timeout.ts';
 import { PartBitmap, partRange } from '../part-layout.ts';
 import type { Session, StoredPart } from '../session.ts';
 import { listOpenSessions, listParts } from '../session-store.ts';
@@ -57,14 +58,8 @@ export class InMemoryHasher implements Hasher {
     this.#run(hashing).catch(() => {});
   }
 
-  async finish(session: Session, _parts: readonly StoredPart[], timeout: Millis): Promise<FileDigest | undefined> {
-    const { promise: timedOut, resolve } = Promise.withResolvers<undefined>();
-    const timer = setTimeout(resolve, timeout, undefined);
-    try {
-      return await Promise.race([this.#finish(session), timedOut]);
-    } finally {
-      clearTimeout(timer);
-    }
+  finish(session: Session, _parts: readonly StoredPart[], timeout: Millis): Promise<FileDigest | undefined> {
+    return withTimeout(this.#finish(session), timeout, () => undefined);
   }
 
   forget(id: SessionId): void {
