@@ -6,7 +6,7 @@ import { ByteReader } from '../../packages/client/src/byte-reader.ts';
 import { ApiError, parseRetryAfter } from '../../packages/client/src/errors.ts';
 import { retryDelay } from '../../packages/client/src/retry.ts';
 import { ConcurrencyController } from '../../packages/client/src/upload/concurrency.ts';
-import { PrioritySemaphore, Semaphore } from '../../packages/client/src/upload/semaphore.ts';
+import { Semaphore } from '../../packages/client/src/upload/semaphore.ts';
 
 describe('how many requests there are at a time', () => {
   /** Lets parts be stored as fast as `rate` says for so many at a time (parts a second), and gives the limits seen. */
@@ -52,10 +52,10 @@ describe('who goes first', () => {
   const { signal } = new AbortController();
 
   test('the gate lets the smallest offset in first, and no more than its limit', async () => {
-    const gate = new PrioritySemaphore(1);
+    const gate = new Semaphore(1);
     const entered: number[] = [];
-    await gate.acquire(0, signal);
-    const waiting = [5, 3, 9, 1].map((order) => gate.acquire(order, signal).then(() => entered.push(order)));
+    await gate.acquire(signal, { order: 0 });
+    const waiting = [5, 3, 9, 1].map((order) => gate.acquire(signal, { order }).then(() => entered.push(order)));
     gate.limit = 2;
     await Promise.resolve();
     for (let left = 0; left < 4; left += 1) {
@@ -67,23 +67,23 @@ describe('who goes first', () => {
   });
 
   test('who gives up waiting holds nobody else up', async () => {
-    const gate = new PrioritySemaphore(1);
-    await gate.acquire(0, signal);
+    const gate = new Semaphore(1);
+    await gate.acquire(signal, { order: 0 });
     const cancel = new AbortController();
-    const first = gate.acquire(1, cancel.signal);
-    const second = gate.acquire(2, signal);
+    const first = gate.acquire(cancel.signal, { order: 1 });
+    const second = gate.acquire(signal, { order: 2 });
     cancel.abort(new Error('enough'));
     await assert.rejects(first, /enough/);
-    await assert.rejects(gate.acquire(3, AbortSignal.abort(new Error('before'))), /before/);
+    await assert.rejects(gate.acquire(AbortSignal.abort(new Error('before')), { order: 3 }), /before/);
     gate.release();
     await second;
   });
 
   test('a paused gate opens again by itself', async () => {
-    const gate = new PrioritySemaphore(2);
+    const gate = new Semaphore(2);
     gate.pause(30);
     const begun = performance.now();
-    await gate.acquire(1, signal);
+    await gate.acquire(signal, { order: 1 });
     assert.ok(performance.now() - begun >= 29);
   });
 
@@ -95,7 +95,7 @@ describe('who goes first', () => {
     const third = seats.acquire(signal).then(() => {
       seated = true;
     });
-    seats.count = 1;
+    seats.limit = 1;
     seats.release();
     await new Promise(setImmediate);
     assert.equal(seated, false);

@@ -1,20 +1,31 @@
-/** Calls `work` for each item, for up to `max` items concurrently, until `signal` is aborted. Rejects with errors of `items`. */
+import { Semaphore } from '@partway/client/upload/semaphore';
+
+interface Concurrency<Item> {
+  max: number;
+  /** How many of `max` an item counts for. Default: 1. */
+  permitsFor?: (item: Item) => number;
+}
+
+/**
+ * Calls `work` for each item, in order, for up to `max` items concurrently. Starts no more items after `signal` is aborted.
+ * Rejects with errors of `items`.
+ */
 export async function forEachConcurrently<Item>(
   items: AsyncIterable<Item>,
-  max: number,
+  { max, permitsFor = () => 1 }: Concurrency<Item>,
   work: (item: Item) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
+  const semaphore = new Semaphore(max);
   const running = new Set<Promise<void>>();
-  let freed = Promise.withResolvers<void>();
   try {
     for await (const item of items) {
+      const permits = permitsFor(item);
+      await semaphore.acquire(signal, { permits }).catch(() => {});
       if (signal.aborted) break;
-      while (running.size >= max) await freed.promise;
       const task: Promise<void> = work(item).finally(() => {
         running.delete(task);
-        freed.resolve();
-        freed = Promise.withResolvers<void>();
+        semaphore.release(permits);
       });
       running.add(task);
     }

@@ -5,7 +5,7 @@ import { TransportError } from '../transport.ts';
 import type { PartProgress } from '../upload-options.ts';
 import { ConcurrencyController } from './concurrency.ts';
 import { listStoredParts } from './list-parts.ts';
-import { PrioritySemaphore } from './semaphore.ts';
+import { Semaphore } from './semaphore.ts';
 import { isSessionGone, restartIfGone, sourceChangedError } from './session-errors.ts';
 import type { PartData } from './source.ts';
 import type { UploadTask } from './upload.ts';
@@ -28,7 +28,7 @@ export class PartSender {
   readonly #session: UploadSession;
   readonly #signal: AbortSignal;
   readonly #concurrency: ConcurrencyController;
-  readonly #semaphore: PrioritySemaphore;
+  readonly #semaphore: Semaphore;
   readonly #onLimit: (limit: number) => void;
   /** The list of stored parts since the last failure, shared by all parts that failed. */
   #listedParts: Promise<ReadonlyMap<number, UploadPart>> | undefined;
@@ -39,7 +39,7 @@ export class PartSender {
     this.#signal = signal;
     this.#onLimit = onLimit;
     this.#concurrency = new ConcurrencyController(maxRequests, performance.now());
-    this.#semaphore = new PrioritySemaphore(this.#concurrency.limit);
+    this.#semaphore = new Semaphore(this.#concurrency.limit);
     upload.meter.parallel = this.#concurrency.limit;
     onLimit(this.#concurrency.limit);
   }
@@ -70,7 +70,7 @@ export class PartSender {
 
   async #sendOnce(part: PartProgress, { body, sha1 }: PartData): Promise<UploadPart> {
     const { client, meter, size: total } = this.#upload;
-    await this.#semaphore.acquire(part.offset, this.#signal);
+    await this.#semaphore.acquire(this.#signal, { order: part.offset });
     try {
       part.state = 'sending';
       part.tries += 1;

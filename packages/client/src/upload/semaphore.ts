@@ -1,9 +1,23 @@
-/** A semaphore that admits the waiter with the smallest number first. */
-export class PrioritySemaphore {
+interface AcquireOptions {
+  /** Waiters with a smaller number enter first, and those with the same number in the order of their calls. */
+  order?: number;
+  /** Must not be more than the limit. */
+  permits?: number;
+}
+
+interface Waiter extends Required<AcquireOptions> {
+  enter(): void;
+}
+
+/**
+ * Limits how much runs concurrently. The first waiter enters when there are enough permits; until then, nobody behind it
+ * enters.
+ */
+export class Semaphore {
   #limit: number;
-  #active = 0;
+  #acquired = 0;
   #pausedUntil = 0;
-  #waiting: { order: number; enter(): void }[] = [];
+  readonly #waiting: Waiter[] = [];
 
   constructor(limit: number) {
     this.#limit = limit;
@@ -15,16 +29,18 @@ export class PrioritySemaphore {
     this.#admit();
   }
 
-  /** Acquires a permit, which the caller has to release. Rejects with the signal's reason. */
-  acquire(order: number, signal: AbortSignal): Promise<void> {
+  /** Acquires permits, by default one, which the caller has to release. Rejects with the signal's reason. */
+  acquire(signal: AbortSignal, { order = 0, permits = 1 }: AcquireOptions = {}): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
       const onAbort = () => {
         this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
         reject(signal.reason);
+        this.#admit();
       };
       const waiter = {
         order,
+        permits,
         enter() {
           signal.removeEventListener('abort', onAbort);
           resolve();
@@ -37,6 +53,11 @@ export class PrioritySemaphore {
     });
   }
 
+  release(permits = 1): void {
+    this.#acquired -= permits;
+    this.#admit();
+  }
+
   /** Admits nobody for this long. */
   pause(millis: number): void {
     const until = performance.now() + millis;
@@ -45,56 +66,14 @@ export class PrioritySemaphore {
     setTimeout(() => this.#admit(), millis + 1);
   }
 
-  release(): void {
-    this.#active -= 1;
-    this.#admit();
-  }
-
   #admit(): void {
-    while (this.#active < this.#limit && performance.now() >= this.#pausedUntil) {
-      const next = this.#waiting.shift();
-      if (next === undefined) return;
-      this.#active += 1;
+    for (;;) {
+      const [next] = this.#waiting;
+      if (next === undefined || this.#acquired + next.permits > this.#limit) return;
+      if (performance.now() < this.#pausedUntil) return;
+      this.#waiting.shift();
+      this.#acquired += next.permits;
       next.enter();
     }
-  }
-}
-
-/** A semaphore for a single caller that acquires permits one after the other. */
-export class Semaphore {
-  #count: number;
-  #acquired = 0;
-  #waiting: (() => void) | undefined;
-
-  constructor(count: number) {
-    this.#count = count;
-  }
-
-  /** Lowering the count does not affect permits that are already acquired. */
-  set count(count: number) {
-    this.#count = count;
-    this.#wake();
-  }
-
-  /** Acquires a permit, which has to be released. Rejects with the signal's reason. */
-  async acquire(signal: AbortSignal): Promise<void> {
-    while (this.#acquired >= this.#count) {
-      const { promise, resolve, reject } = Promise.withResolvers<void>();
-      const onAbort = () => reject(signal.reason);
-      this.#waiting = resolve;
-      signal.addEventListener('abort', onAbort, { once: true });
-      await promise.finally(() => signal.removeEventListener('abort', onAbort));
-    }
-    this.#acquired += 1;
-  }
-
-  release(): void {
-    this.#acquired -= 1;
-    this.#wake();
-  }
-
-  #wake(): void {
-    this.#waiting?.();
-    this.#waiting = undefined;
   }
 }

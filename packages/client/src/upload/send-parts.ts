@@ -28,7 +28,7 @@ export async function sendParts(
     signal,
     // One part is read while the others are sent. More would only use memory.
     onLimit: (limit) => {
-      readAhead.count = Math.min(reader.maxUnreleased, limit + 1);
+      readAhead.limit = Math.min(reader.maxUnreleased, limit + 1);
     },
   });
   const parts: UploadPart[] = [];

@@ -19,8 +19,6 @@ import { UploadFolder } from '../../transfer/upload/upload-folder.ts';
 import { type UploadRun, uploadOne } from '../../transfer/upload/upload-one.ts';
 import { type RemoteCall, remoteCommand } from '../remote-command.ts';
 
-/** Maximum number of small files that are sent concurrently. */
-const MAX_SMALL_UPLOADS = 4;
 /** Maximum number of files that are being compared or waiting to be sent. */
 const MAX_COMPARED = 256;
 
@@ -77,13 +75,18 @@ async function uploadAll(
   const renames = conflict === 'rename';
   const folders = new RemoteFolders(client, target.id, { signal, renames });
   const tally = new Tally();
-  const lanes = new TransferLanes(MAX_SMALL_UPLOADS);
+  const lanes = new TransferLanes();
   const run = { client, folders, conflict, parallel, signal, report, tally, lanes, claimedIds: new Set<string>() };
   const walkOptions = { recursive, renames, disk, name: options.name };
   if (isPiped) await uploadInput(run, options);
   else {
     if (recursive || args.length > 1) report.expect(() => countBytes(args, walkOptions, signal));
-    await forEachConcurrently(walkFiles(run, args, walkOptions), MAX_COMPARED, createUploader(run, options), signal);
+    await forEachConcurrently(
+      walkFiles(run, args, walkOptions),
+      { max: MAX_COMPARED },
+      createUploader(run, options),
+      signal,
+    );
   }
   if (tally.count > 1 || json) tally.summarize(report, { verb: 'uploaded', interrupted: stop.signal.aborted });
   process.exitCode = tally.exitCode;
