@@ -8,6 +8,8 @@ const SOURCES = fileURLToPath(new URL('../../packages', import.meta.url));
 
 /** What each thread loads of other packages, beside what Node has. */
 const LIBRARIES: Record<string, string[]> = {
+  // A module of ours, which loads nothing of other packages.
+  'cli/src/transfer/upload/disk-worker.ts': ['@partway/server/util/worker-client'],
   'client/src/browser/hash-worker.ts': ['hash-wasm'],
   'server/src/hash-workers/resumable-worker.ts': ['hash-wasm'],
 };

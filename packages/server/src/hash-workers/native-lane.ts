@@ -2,7 +2,7 @@ import type { Worker } from 'node:worker_threads';
 import type { Sha1 } from '@partway/protocol/ids';
 import type { LocalPart } from '../storage/blob-store.ts';
 import type { HashJob, RunningDigest } from './messages.ts';
-import { startWorker, WorkerClient } from './worker.ts';
+import { HashWorker, startWorker } from './worker.ts';
 
 export const EMPTY_SHA1 = 'da39a3ee5e6b4b0d3255bfef95601890afd80709' as Sha1;
 
@@ -10,10 +10,10 @@ export const EMPTY_SHA1 = 'da39a3ee5e6b4b0d3255bfef95601890afd80709' as Sha1;
 export class HashLane {
   /** Number of keys assigned to this lane. The pool updates it. */
   keys = 0;
-  readonly #worker: WorkerClient<HashJob, RunningDigest | undefined>;
+  readonly #worker: HashWorker<HashJob, RunningDigest | undefined>;
 
   constructor(start: () => Worker) {
-    this.#worker = new WorkerClient(start);
+    this.#worker = new HashWorker(start);
   }
 
   /** New keys go to the lane with the lowest load: the fewest pending requests, then the fewest keys. */

@@ -1,7 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
-import { parentPort } from 'node:worker_threads';
 import type { Sha1 } from '@partway/protocol/ids';
 import type { LocalPart } from '../storage/blob-store.ts';
+import { serveRequests } from '../util/worker-client.ts';
 import { DigestOutOfStepError, toFailure } from './errors.ts';
 import type { HashJob, RunningDigest } from './messages.ts';
 import { readFileChunks } from './read-file.ts';
@@ -17,9 +17,9 @@ interface Entry {
 
 const entries = new Map<string, Entry>();
 
-parentPort?.on('message', (job: HashJob) => {
+serveRequests<HashJob, WorkerReply<RunningDigest | undefined>>((job, reply) => {
   if (job.kind === 'forget') entries.delete(job.key);
-  else parentPort?.postMessage(handleJob(job));
+  else reply(handleJob(job));
 });
 
 function handleJob(job: Exclude<HashJob, { kind: 'forget' }>): WorkerReply<RunningDigest | undefined> {

@@ -2,7 +2,7 @@ import type { Worker } from 'node:worker_threads';
 import type { Sha1 } from '@partway/protocol/ids';
 import type { LocalPart } from '../storage/blob-store.ts';
 import { EMPTY_SHA1 } from './native-lane.ts';
-import { startWorker, WorkerClient } from './worker.ts';
+import { HashWorker, startWorker } from './worker.ts';
 
 export { DigestStateUnusableError } from './errors.ts';
 
@@ -46,8 +46,8 @@ export function openResumableHashPool({
   start = startResumableWorker,
 }: ResumableHashPoolOptions): ResumableHashPool {
   if (!Number.isInteger(workers) || workers < 1) throw new RangeError('a hash worker pool needs at least one worker');
-  const clients = Array.from({ length: workers }, () => new WorkerClient<ResumableHashJob, string>(start));
-  const leastBusy = () => clients.reduce((best, other) => (other.pending < best.pending ? other : best));
+  const lanes = Array.from({ length: workers }, () => new HashWorker<ResumableHashJob, string>(start));
+  const leastBusy = () => lanes.reduce((best, other) => (other.pending < best.pending ? other : best));
 
   return {
     extend: async (state, bytes) => {
@@ -58,7 +58,7 @@ export function openResumableHashPool({
       return state === undefined ? EMPTY_SHA1 : ((await leastBusy().request({ kind: 'finish', state })) as Sha1);
     },
     close: async () => {
-      await Promise.all(clients.map((client) => client.close()));
+      await Promise.all(lanes.map((lane) => lane.close()));
     },
   };
 }

@@ -1,6 +1,6 @@
-import { parentPort } from 'node:worker_threads';
 import type { Sha1 } from '@partway/protocol/ids';
 import { createSHA1, type IHasher } from 'hash-wasm';
+import { serveRequests } from '../util/worker-client.ts';
 import { DigestStateUnusableError, toFailure } from './errors.ts';
 import { readFileChunks } from './read-file.ts';
 import type { HashState, ResumableHashJob } from './resumable-pool.ts';
@@ -11,7 +11,7 @@ import type { WorkerReply } from './worker.ts';
 
 const hasher = await createSHA1();
 
-parentPort?.on('message', (job: ResumableHashJob) => parentPort?.postMessage(handleJob(job)));
+serveRequests<ResumableHashJob, WorkerReply<string>>((job, reply) => reply(handleJob(job)));
 
 function handleJob(job: ResumableHashJob): WorkerReply<string> {
   try {

@@ -1,86 +1,53 @@
-import { extname } from 'node:path';
 import { type TransferListItem, Worker } from 'node:worker_threads';
+import { WorkerClient, workerUrl } from '../util/worker-client.ts';
 import { type DigestFailure, DigestOutOfStepError, DigestStateUnusableError, DigestWorkerLostError } from './errors.ts';
 
-/** A worker's reply to a job. Replies come in the order of the jobs. */
+/** A worker's reply to a job. */
 export type WorkerReply<Result> = { result: Result } | { failure: DigestFailure };
 
-interface PendingRequest<Result> {
-  resolve(result: Result): void;
-  reject(error: Error): void;
-}
-
-/** A worker thread and the requests that it has not answered yet. A worker that has died is replaced at the next request. */
-export class WorkerClient<Job, Result> {
+/**
+ * A worker thread. One that has died is replaced at the next request, and not when it dies, so that a worker that cannot
+ * start does not loop.
+ */
+export class HashWorker<Job, Result> {
   readonly #start: () => Worker;
-  #worker: Worker | undefined;
-  #pending: PendingRequest<Result>[] = [];
+  #client: WorkerClient<Job, WorkerReply<Result>>;
   #isClosed = false;
 
   constructor(start: () => Worker) {
     this.#start = start;
-    this.#ensureWorker();
+    this.#client = this.#connect();
   }
 
   /** Number of requests without a reply. */
   get pending(): number {
-    return this.#pending.length;
+    return this.#client.pending;
   }
 
   /** Sends a job and resolves to its result. Buffers in `transfer` belong to the worker from then on. */
-  request(job: Job, transfer: readonly TransferListItem[] = []): Promise<Result> {
-    if (this.#isClosed) return Promise.reject(new DigestWorkerLostError('the hash worker pool is closed'));
-    return new Promise((resolve, reject) => {
-      const worker = this.#ensureWorker();
-      worker.ref();
-      worker.postMessage(job, transfer);
-      this.#pending.push({ resolve, reject });
-    });
+  async request(job: Job, transfer: readonly TransferListItem[] = []): Promise<Result> {
+    if (this.#isClosed) throw new DigestWorkerLostError('the hash worker pool is closed');
+    if (this.#client.lostError !== undefined) this.#client = this.#connect();
+    const reply = await this.#client.request(job, transfer);
+    if ('failure' in reply) throw fromFailure(reply.failure);
+    return reply.result;
   }
 
   /** Sends a job that gets no reply. Does nothing if the worker has died: its state is gone. */
   send(job: Job): void {
-    this.#worker?.postMessage(job);
+    this.#client.send(job);
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
     this.#isClosed = true;
-    const worker = this.#worker;
-    this.#rejectPending(new DigestWorkerLostError('the hash worker pool was closed'));
-    await worker?.terminate();
+    return this.#client.terminate(new DigestWorkerLostError('the hash worker pool was closed'));
   }
 
-  /** A new worker is started at a request and not when the old one dies, so a worker that cannot start does not loop. */
-  #ensureWorker(): Worker {
-    if (this.#worker !== undefined) return this.#worker;
-    const worker = this.#start();
-    worker.on('message', (reply: WorkerReply<Result>) => this.#onReply(worker, reply));
-    worker.on('error', (error) => this.#onExit(worker, error));
-    worker.on('exit', () => this.#onExit(worker));
-    // After the listeners: adding one for messages makes the worker keep the process running again.
-    worker.unref();
-    this.#worker = worker;
-    return worker;
-  }
-
-  #onReply(worker: Worker, reply: WorkerReply<Result>): void {
-    if (worker !== this.#worker) return;
-    const request = this.#pending.shift();
-    if (this.#pending.length === 0) worker.unref();
-    if ('failure' in reply) request?.reject(fromFailure(reply.failure));
-    else request?.resolve(reply.result);
-  }
-
-  #onExit(worker: Worker, cause?: unknown): void {
-    if (worker !== this.#worker) return;
-    this.#rejectPending(new DigestWorkerLostError('the worker that computed this digest died', { cause }));
-  }
-
-  #rejectPending(error: Error): void {
-    const requests = this.#pending;
-    this.#pending = [];
-    this.#worker = undefined;
-    for (const request of requests) request.reject(error);
+  #connect(): WorkerClient<Job, WorkerReply<Result>> {
+    return new WorkerClient(
+      this.#start(),
+      (cause) => new DigestWorkerLostError('the worker that computed this digest died', { cause }),
+    );
   }
 }
 
@@ -90,9 +57,9 @@ function fromFailure({ message, code, kind }: DigestFailure): Error {
   return Object.assign(new Error(message), code === undefined ? {} : { code });
 }
 
-/** Starts a worker from this folder: TypeScript in a checkout, JavaScript in a build. */
+/** Starts a worker from this folder. */
 export function startWorker(name: 'native-worker' | 'resumable-worker'): Worker {
-  return new Worker(new URL(`./${name}${extname(import.meta.url)}`, import.meta.url), {
+  return new Worker(workerUrl(name, import.meta.url), {
     name,
     // The flags of this process, such as --eval and --input-type, are not meant for the worker.
     execArgv: [],

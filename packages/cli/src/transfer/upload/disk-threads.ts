@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
-import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { WorkerClient, workerUrl } from '@partway/server/util/worker-client';
 import { type DiskJob, type DiskResult, type ScannedEntry, toError } from './disk-messages.ts';
 
 /** More threads do not make a disk faster. */
@@ -23,10 +23,12 @@ interface Hash extends Waiting<string> {
   size: number;
 }
 
+type DiskThread = WorkerClient<DiskJob, DiskResult>;
+
 /** Threads that list folders and hash files, so that the main thread only sends and reports. They are started on demand. */
 export class DiskThreads implements Disposable {
-  readonly #idle: Worker[] = [];
-  readonly #all = new Set<Worker>();
+  readonly #idle: DiskThread[] = [];
+  readonly #all = new Set<DiskThread>();
   readonly #scans: Scan[] = [];
   readonly #hashes: Hash[] = [];
   #waitingBytes = 0;
@@ -50,7 +52,7 @@ export class DiskThreads implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const worker of this.#all) void worker.terminate();
+    for (const thread of this.#all) void thread.terminate(new Error('The transfer has ended.'));
   }
 
   /** Runs once for all requests of one turn of the event loop, so that they become few jobs. */
@@ -60,35 +62,46 @@ export class DiskThreads implements Disposable {
     queueMicrotask(() => {
       this.#dispatching = false;
       while (this.#scans.length + this.#hashes.length > 0) {
-        const worker = this.#idle.pop() ?? this.#startWorker();
-        if (worker === undefined) return;
-        this.#assign(worker);
+        const thread = this.#takeIdle() ?? this.#startThread();
+        if (thread === undefined) return;
+        this.#assign(thread);
       }
     });
   }
 
-  #startWorker(): Worker | undefined {
+  #takeIdle(): DiskThread | undefined {
+    for (let thread = this.#idle.pop(); thread !== undefined; thread = this.#idle.pop()) {
+      if (thread.lostError === undefined) return thread;
+    }
+    return undefined;
+  }
+
+  #startThread(): DiskThread | undefined {
     const isNeeded = this.#all.size === 0 || this.#waitingBytes > BYTES_PER_THREAD;
     if (!isNeeded || this.#all.size >= MAX_THREADS) return undefined;
-    const worker = new Worker(new URL(`./disk-worker${extname(import.meta.url)}`, import.meta.url), {
+    const worker = new Worker(workerUrl('disk-worker', import.meta.url), {
       name: 'disk',
       execArgv: [],
       resourceLimits: { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 8 },
     });
-    this.#all.add(worker);
-    return worker;
+    const thread: DiskThread = new WorkerClient(worker, (cause) => {
+      this.#all.delete(thread);
+      return cause;
+    });
+    this.#all.add(thread);
+    return thread;
   }
 
-  #assign(worker: Worker): void {
+  #assign(thread: DiskThread): void {
     const scan = this.#scans.shift();
     if (scan !== undefined) {
-      this.#run(worker, { kind: 'scan', folder: scan.folder }, [scan], (result) => {
+      void this.#run(thread, { kind: 'scan', folder: scan.folder }, [scan], (result) => {
         if ('entries' in result) scan.resolve(result.entries);
       });
       return;
     }
     const batch = this.#nextBatch();
-    this.#run(worker, { kind: 'hash', paths: batch.map(({ path }) => path) }, batch, (result) => {
+    void this.#run(thread, { kind: 'hash', paths: batch.map(({ path }) => path) }, batch, (result) => {
       if (!('digests' in result)) return;
       for (const [index, digest] of result.digests.entries()) {
         if (typeof digest === 'string') batch[index]?.resolve(digest);
@@ -109,32 +122,21 @@ export class DiskThreads implements Disposable {
     return this.#hashes.splice(0, count);
   }
 
-  #run(
-    worker: Worker,
+  /** Never rejects. */
+  async #run(
+    thread: DiskThread,
     job: DiskJob,
     waiting: readonly Pick<Waiting<never>, 'reject'>[],
     onResult: (result: DiskResult) => void,
-  ): void {
-    const fail = (error: unknown) => {
+  ): Promise<void> {
+    try {
+      const result = await thread.request(job);
+      if ('error' in result) throw toError(result.error);
+      onResult(result);
+    } catch (error) {
       for (const { reject } of waiting) reject(error);
-    };
-    const onMessage = (result: DiskResult) => {
-      worker.off('error', onError);
-      worker.off('exit', onExit);
-      if ('error' in result) fail(toError(result.error));
-      else onResult(result);
-      this.#idle.push(worker);
-      this.#dispatch();
-    };
-    const onError = (error: unknown) => {
-      this.#all.delete(worker);
-      fail(error);
-      this.#dispatch();
-    };
-    const onExit = () => onError(new Error('The thread that reads files exited unexpectedly.'));
-    worker.once('message', onMessage);
-    worker.once('error', onError);
-    worker.once('exit', onExit);
-    worker.postMessage(job);
+    }
+    if (thread.lostError === undefined) this.#idle.push(thread);
+    this.#dispatch();
   }
 }

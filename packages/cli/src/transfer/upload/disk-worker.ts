@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, type Dirent, lstatSync, openSync, readdirSync, readSync } from 'node:fs';
 import { join } from 'node:path';
-import { parentPort } from 'node:worker_threads';
+import { serveRequests } from '@partway/server/util/worker-client';
 import { decodeName } from '../../arguments.ts';
 import type { DiskError, DiskJob, DiskResult, ScannedEntry } from './disk-messages.ts';
 
@@ -11,7 +11,7 @@ import type { DiskError, DiskJob, DiskResult, ScannedEntry } from './disk-messag
 const CHUNK_BYTES = 1024 * 1024;
 const chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
 
-parentPort?.on('message', (job: DiskJob) => parentPort?.postMessage(runJob(job) satisfies DiskResult));
+serveRequests<DiskJob, DiskResult>((job, reply) => reply(runJob(job)));
 
 function runJob(job: DiskJob): DiskResult {
   try {
