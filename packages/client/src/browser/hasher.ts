@@ -1,4 +1,5 @@
 import script from 'inline-worker:./hash-worker.ts';
+import { PendingHashes } from '../upload/pending-hashes.ts';
 import { createTwoDigests } from './two-digests.ts';
 
 /** Hashes one source part by part, in order. */
@@ -18,24 +19,17 @@ export async function openHasher(): Promise<Hasher> {
 async function createWorkerHasher(): Promise<Hasher | undefined> {
   const worker = await startWorker();
   if (worker === undefined) return undefined;
-  const waiting = new Map<number, { resolve(sha1: string): void; reject(error: unknown): void }>();
-  let jobs = 0;
+  const pending = new PendingHashes();
   worker.onmessage = ({ data: result }: MessageEvent<HashResult>) => {
-    const waiter = waiting.get(result.id);
-    waiting.delete(result.id);
-    if ('sha1' in result) waiter?.resolve(result.sha1);
-    else waiter?.reject(Object.assign(new Error(result.error.message), { name: result.error.name }));
+    if ('sha1' in result) pending.settle(result.id, result);
+    else
+      pending.settle(result.id, { error: Object.assign(new Error(result.error.message), { name: result.error.name }) });
   };
   worker.onerror = ({ message }) => {
-    for (const waiter of waiting.values()) waiter.reject(new Error(`The hashing worker failed: ${message}`));
-    waiting.clear();
+    pending.rejectAll(new Error(`The hashing worker failed: ${message}`));
   };
   const post = (bytes: Blob | undefined) =>
-    new Promise<string>((resolve, reject) => {
-      jobs += 1;
-      waiting.set(jobs, { resolve, reject });
-      worker.postMessage({ id: jobs, bytes } satisfies HashJob);
-    });
+    pending.request((id) => worker.postMessage({ id, bytes } satisfies HashJob));
   return { hashPart: (bytes) => post(bytes), finish: () => post(undefined), close: () => worker.terminate() };
 }
 

@@ -1,16 +1,11 @@
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
-
-interface Waiting {
-  resolve(sha1: string): void;
-  reject(error: unknown): void;
-}
+import { PendingHashes } from '../upload/pending-hashes.ts';
 
 /** Reads and hashes one source in a thread, so that the main thread only sends. */
 export class HashThread implements AsyncDisposable {
   readonly #worker: Worker;
-  readonly #waiting = new Map<number, Waiting>();
-  #jobs = 0;
+  readonly #pending = new PendingHashes();
 
   /** If `path` is set, the thread reads that file itself. */
   constructor(path?: string) {
@@ -21,9 +16,9 @@ export class HashThread implements AsyncDisposable {
       execArgv: [],
       resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 },
     });
-    this.#worker.on('message', (result: HashResult) => this.#onResult(result));
-    this.#worker.on('error', (error) => this.#rejectAll(error));
-    this.#worker.on('exit', () => this.#rejectAll(new Error('The hashing thread exited unexpectedly.')));
+    this.#worker.on('message', (result: HashResult) => this.#pending.settle(result.id, result));
+    this.#worker.on('error', (error) => this.#pending.rejectAll(error));
+    this.#worker.on('exit', () => this.#pending.rejectAll(new Error('The hashing thread exited unexpectedly.')));
   }
 
   /**
@@ -31,40 +26,20 @@ export class HashThread implements AsyncDisposable {
    * read, into `memory` if it is set.
    */
   hashPart(offset: number, size: number, memory?: SharedArrayBuffer): Promise<string> {
-    return this.#post({ kind: 'part', id: this.#nextId(), offset, size, memory });
+    return this.#request((id) => ({ kind: 'part', id, offset, size, memory }));
   }
 
   /** Resolves with the SHA-1 in hex of all bytes so far. No further calls are possible. */
   finish(): Promise<string> {
-    return this.#post({ kind: 'whole', id: this.#nextId() });
+    return this.#request((id) => ({ kind: 'whole', id }));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#worker.terminate();
   }
 
-  #nextId(): number {
-    this.#jobs += 1;
-    return this.#jobs;
-  }
-
-  #post(job: HashJob): Promise<string> {
-    const { promise, resolve, reject } = Promise.withResolvers<string>();
-    this.#waiting.set(job.id, { resolve, reject });
-    this.#worker.postMessage(job);
-    return promise;
-  }
-
-  #onResult(result: HashResult): void {
-    const waiting = this.#waiting.get(result.id);
-    this.#waiting.delete(result.id);
-    if ('error' in result) waiting?.reject(result.error);
-    else waiting?.resolve(result.sha1);
-  }
-
-  #rejectAll(error: unknown): void {
-    for (const waiting of this.#waiting.values()) waiting.reject(error);
-    this.#waiting.clear();
+  #request(createJob: (id: number) => HashJob): Promise<string> {
+    return this.#pending.request((id) => this.#worker.postMessage(createJob(id)));
   }
 }
 
