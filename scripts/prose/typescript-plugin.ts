@@ -9,7 +9,7 @@ interface Piece {
 }
 
 /**
- * Lets textlint read TypeScript: each comment, and each string of several words, is a paragraph. Lines of `//` comments
+ * Lets textlint read TypeScript: each comment, and each string of several words that is not SQL, is a paragraph. Lines of `//` comments
  * that follow each other are one paragraph.
  */
 export const TYPESCRIPT: KernelPlugin = {
@@ -29,13 +29,17 @@ export const TYPESCRIPT: KernelPlugin = {
   },
 };
 
+/** The start of a statement, which is no prose. */
+const SQL = /^\s*(?:select\s[^;]*?\sfrom|insert into|update \w+ set|delete from|create (?:table|index))\s/;
+
 function documentOf(source: string) {
   const comments: Comment[] = [];
   const strings: Piece[] = [];
   const lines = lineStarts(source);
   for (const token of tokenizer(source, { ecmaVersion: 'latest', sourceType: 'module', onComment: comments })) {
-    const isText = token.type === tokTypes.string || token.type === tokTypes.template;
-    if (isText && /\p{L}+\s+\p{L}+\s/u.test(source.slice(token.start, token.end))) strings.push(token);
+    if (token.type !== tokTypes.string && token.type !== tokTypes.template) continue;
+    const text = source.slice(token.start, token.end);
+    if (/\p{L}+\s+\p{L}+\s/u.test(text) && !SQL.test(text)) strings.push(token);
   }
   const pieces = [...joinLines(comments, source), ...strings].sort((a, b) => a.start - b.start);
   const node = (type: string, { start, end }: Piece, rest: object) => ({

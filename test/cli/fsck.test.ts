@@ -84,7 +84,7 @@ describe('partway fsck', () => {
     assert.match(ended.stderr, /There is no Partway data/);
   });
 
-  test('each kind of damage is found and named, and what can be mended is mended', async () => {
+  test('each kind of damage is found and named, and what can be repaired is repaired', async () => {
     const names = ['damaged.bin', 'short.bin', 'gone.bin'];
     const ids = new Map<string, string>();
     for (const name of names) ids.set(name, await uploadWhole(name));
@@ -127,9 +127,9 @@ describe('partway fsck', () => {
     // The developer is the only user of this server.
     const expected = {
       child_count_off: 1,
-      content_damaged: 2,
-      content_missing: 1,
-      content_orphaned: 1,
+      blob_damaged: 2,
+      blob_missing: 1,
+      blob_orphaned: 1,
       item_size_off: 2,
       part_damaged: 1,
       session_without_bytes: 1,
@@ -141,32 +141,32 @@ describe('partway fsck', () => {
       expected,
       checked.stdout,
     );
-    const damaged = found.get('content_damaged')?.find(({ message }) => String(message).includes('copy.bin'));
+    const damaged = found.get('blob_damaged')?.find(({ message }) => String(message).includes('copy.bin'));
     assert.match(String(damaged?.message), /damaged\.bin \(file \d+, version 1\), copy\.bin|copy\.bin .*damaged\.bin/);
     assert.deepEqual(found.get('part_damaged')?.[0]?.about, {
       session_id: torn.session.id,
-      slot: 1,
+      part_index: 1,
       sha1: sha1Hex(seededBytes(SIZE, 'torn.bin').subarray(PART, 2 * PART)),
     });
-    assert.ok([...found.values()].flat().every(({ mended }) => mended === undefined));
+    assert.ok([...found.values()].flat().every(({ repaired }) => repaired === undefined));
 
     const repaired = await fsck('--repair', '--json');
     assert.equal(repaired.code, 3, repaired.stderr);
     for (const [kind, all] of findings(repaired)) {
-      const lasts = kind.startsWith('content_') && kind !== 'content_orphaned';
+      const lasts = kind.startsWith('blob_') && kind !== 'blob_orphaned';
       assert.ok(
-        all.every(({ mendable, mended }) => mendable === !lasts && mended === (lasts ? undefined : true)),
+        all.every(({ repairable, repaired }) => repairable === !lasts && repaired === (lasts ? undefined : true)),
         `${kind}: ${JSON.stringify(all)}`,
       );
     }
-    assert.equal(jsonLines(repaired.stdout).at(-1)?.young, 1);
+    assert.equal(jsonLines(repaired.stdout).at(-1)?.skipped_blobs, 1);
     await assert.rejects(stat(at('staging', ORPHAN)), { code: 'ENOENT' });
     await stat(at('staging', YOUNG));
 
     const again = findings(await fsck('--json'));
-    assert.deepEqual([...again.keys()].toSorted(), ['content_damaged', 'content_missing']);
+    assert.deepEqual([...again.keys()].toSorted(), ['blob_damaged', 'blob_missing']);
     const said = await fsck();
-    assert.match(said.stdout, /gone\.bin .*the bytes are gone\. Restore content [0-9a-f]{32} from a backup/);
+    assert.match(said.stdout, /gone\.bin .*the blob is missing\. Restore blob [0-9a-f]{32} from a backup/);
   });
 
   test('after a repair an upload goes on: the part that was damaged is sent again', async () => {

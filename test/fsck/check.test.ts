@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { BlobId } from '../../packages/protocol/src/ids.ts';
-import { bytesToRead } from '../../packages/server/src/fsck/blobs.ts';
+import { estimateBytes } from '../../packages/server/src/fsck/blobs.ts';
 import type { Found } from '../../packages/server/src/fsck/findings.ts';
 import { fsck } from '../../packages/server/src/fsck/fsck.ts';
 import type { BlobStore } from '../../packages/server/src/storage/blob-store.ts';
@@ -16,8 +16,8 @@ import { createUpload } from '../uploads/upload-steps.ts';
 const GRACE = 60_000;
 const ORPHAN = 'f0'.repeat(16) as BlobId;
 
-/** What is found in a house, in the order of its kinds; mended on the way where `mend` is set. */
-async function found(fixture: FilesFixture, { mend = false } = {}): Promise<Found[]> {
+/** What is found in a house, in the order of its kinds; repaired on the way where `repair` is set. */
+async function found(fixture: FilesFixture, { repair = false } = {}): Promise<Found[]> {
   const all: Found[] = [];
   const { db, blobs } = fixture.files;
   let read = 0;
@@ -33,7 +33,7 @@ async function found(fixture: FilesFixture, { mend = false } = {}): Promise<Foun
     },
     async found(one) {
       all.push(one);
-      if (mend) await one.mend?.();
+      if (repair) await one.repair?.();
     },
   });
   assert.equal(checked.bytes, read);
@@ -64,7 +64,7 @@ test('a tree with things in the trash, copies and versions is found whole, and e
   await trash(fixture, folder);
   await fixture.file('empty', { text: '' });
   assert.deepEqual(await found(fixture), []);
-  assert.equal(await bytesToRead(fixture.files.db), 'in.txt'.length + 'out.txt'.length);
+  assert.equal(await estimateBytes(fixture.files.db), 'in.txt'.length + 'out.txt'.length);
 });
 
 test('counters that are off are found, and counted anew', async () => {
@@ -74,9 +74,9 @@ test('counters that are off are found, and counted anew', async () => {
   const { db } = fixture.files;
   await db.updateTable('users').set({ space_used: 1, space_reserved: 2 }).where('id', '=', fixture.owner.id).execute();
   await db.updateTable('items').set({ child_count: 7, size: 8 }).where('id', '=', folder.id).execute();
-  const all = await found(fixture, { mend: true });
+  const all = await found(fixture, { repair: true });
   assert.deepEqual(kinds(all), ['child_count_off', 'item_size_off', 'space_reserved_off', 'space_used_off']);
-  assert.match(all[1]?.message ?? '', /size of the folder folder \(\d+\) is 8, and should be 5\./);
+  assert.match(all[1]?.message ?? '', /size of the folder folder \(\d+\) is 8, but should be 5\./);
   await assertCountersRight(db);
   assert.deepEqual(await found(fixture), []);
 });
@@ -89,25 +89,25 @@ test('bytes that are gone are told with the file that has lost them, orphans go,
   await blobs.remove(await contentOf(fixture, 'gone.txt'));
   await blobs.put(ORPHAN, chunks('nobody’s'));
   await rowsNewerThanBytes(fixture);
-  const all = await found(fixture, { mend: true });
-  assert.deepEqual(kinds(all), ['content_missing', 'content_orphaned']);
-  assert.match(all[0]?.message ?? '', /^gone\.txt \(file \d+, version 1\): the bytes are gone\./);
-  assert.equal(all[0]?.mend, undefined);
+  const all = await found(fixture, { repair: true });
+  assert.deepEqual(kinds(all), ['blob_missing', 'blob_orphaned']);
+  assert.match(all[0]?.message ?? '', /^gone\.txt \(file \d+, version 1\): the blob is missing\./);
+  assert.equal(all[0]?.repair, undefined);
   assert.deepEqual(
     (await fixture.stored()).map((stored) => stored.blob),
     [await contentOf(fixture, 'stays.txt')],
   );
-  assert.deepEqual(kinds(await found(fixture)), ['content_missing']);
+  assert.deepEqual(kinds(await found(fixture)), ['blob_missing']);
 });
 
 test('bytes newer than every row are told, and a repair keeps them: rows may be missing', async () => {
   await using fixture = await openFilesFixture();
   await fixture.file('old.txt');
   await fixture.files.blobs.put(ORPHAN, chunks('newer than the backup'));
-  const [orphan] = await found(fixture, { mend: true });
-  assert.equal(orphan?.kind, 'content_orphaned');
+  const [orphan] = await found(fixture, { repair: true });
+  assert.equal(orphan?.kind, 'blob_orphaned');
   assert.match(orphan?.message ?? '', /if an older backup of the database was restored, this is a newer file/);
-  assert.equal(orphan?.mend, undefined);
+  assert.equal(orphan?.repair, undefined);
   assert.ok((await fixture.stored()).some((stored) => stored.blob === ORPHAN));
 });
 
@@ -120,15 +120,15 @@ test('bytes that the server has found a short while ago are kept by a repair too
     .insertInto('orphaned_blobs')
     .values({ blob_id: ORPHAN, found_at: Date.now() + 2 * GRACE })
     .execute();
-  assert.equal((await found(fixture, { mend: true }))[0]?.mend, undefined);
+  assert.equal((await found(fixture, { repair: true }))[0]?.repair, undefined);
 });
 
 test('a version that says other than its bytes are is found, and what it says stays', async () => {
   await using fixture = await openFilesFixture();
   await fixture.file('a.txt');
   await fixture.files.db.updateTable('versions').set({ size: 4 }).execute();
-  const [damaged] = (await found(fixture)).filter(({ kind }) => kind === 'content_damaged');
-  assert.match(damaged?.message ?? '', /there are 5 bytes instead of 4/);
+  const [damaged] = (await found(fixture)).filter(({ kind }) => kind === 'blob_damaged');
+  assert.match(damaged?.message ?? '', /the size is 5 bytes instead of 4/);
 });
 
 test('bytes that cannot be read are no damage of theirs, and told as what they are', async () => {
@@ -137,7 +137,7 @@ test('bytes that cannot be read are no damage of theirs, and told as what they a
   await fixture.file('a.txt');
   plan.push({ method: 'read', when: 'before', fail: new Error('the disk does not answer') });
   const [unreadable] = await found(fixture);
-  assert.equal(unreadable?.kind, 'content_unreadable');
+  assert.equal(unreadable?.kind, 'blob_unreadable');
   assert.match(unreadable?.message ?? '', /the disk does not answer/);
 });
 
@@ -178,12 +178,12 @@ test('a content that gets its row between the list and the question is nobody’
     read: () => {},
     async found(one) {
       all.push(one);
-      // Told as an orphan, and named by the time it is to be mended.
+      // Told as an orphan, and named by the time it is to be repaired.
       await db.updateTable('versions').set({ blob_id: ORPHAN }).execute();
-      assert.equal(await one.mend?.(), false);
+      assert.equal(await one.repair?.(), false);
     },
   });
-  assert.deepEqual(kinds(all).slice(0, 1), ['content_orphaned']);
+  assert.deepEqual(kinds(all).slice(0, 1), ['blob_orphaned']);
   assert.ok((await fixture.stored()).some((stored) => stored.blob === ORPHAN));
 });
 
@@ -233,5 +233,5 @@ test('a content that was begun long ago and is still being written to is young',
     found: async (one) => void all.push(one),
   });
   assert.deepEqual(kinds(all), []);
-  assert.equal(checked.young, 1);
+  assert.equal(checked.skippedBlobs, 1);
 });

@@ -7,8 +7,8 @@ import type { FsckContext } from './context.ts';
 import { sum } from './counted.ts';
 import type { Found } from './findings.ts';
 
-/** What a version says of its content. */
-interface Naming {
+/** A version that references a blob, with the size and SHA-1 that the blob should have. */
+interface Reference {
   file_id: ItemId;
   number: number;
   name: string;
@@ -19,17 +19,17 @@ interface Naming {
 const PAGE = 200;
 
 /**
- * Reads each content that versions name, once however many name it, and holds their sizes and SHA-1s against it. What is
- * damaged or gone is only reported, with the files that it is about.
- * @returns How many were read.
+ * Reads each blob that versions reference once, and compares its size and SHA-1 with those of the versions. Damaged and
+ * missing blobs are only reported, with the files that they belong to.
+ * @returns The number of blobs.
  */
-export async function checkBlobs(check: FsckContext): Promise<number> {
+export async function checkBlobs(context: FsckContext): Promise<number> {
   let checked = 0;
   let after = '';
   for (;;) {
-    const page = await namedContents(check.db, after);
+    const page = await listReferencedBlobs(context.db, after);
     for (const blob of page) {
-      await checkContent(check, blob);
+      await checkBlob(context, blob);
       checked += 1;
       after = blob;
     }
@@ -37,15 +37,15 @@ export async function checkBlobs(check: FsckContext): Promise<number> {
   }
 }
 
-async function checkContent(check: FsckContext, blob: BlobId): Promise<void> {
-  const read = await readContent(check, blob);
-  // Asked for after the reading: what was deleted for good meanwhile is named no more.
-  const wrong = (await namingsOf(check.db, blob)).filter((naming) => !isAsSaid(naming, read));
+async function checkBlob(context: FsckContext, blob: BlobId): Promise<void> {
+  const read = await readBlob(context, blob);
+  // Queried after reading the blob, because its versions can be purged meanwhile.
+  const wrong = (await listReferences(context.db, blob)).filter((reference) => !matches(reference, read));
   const [first] = wrong;
   if (first === undefined) return;
   const files = wrong.map(({ file_id, number, name }) => `${name} (file ${file_id}, version ${number})`);
-  await check.found({
-    ...troubleWith(first, read, files.join(', '), blob),
+  await context.found({
+    ...describeProblem(first, read, files.join(', '), blob),
     about: {
       blob_id: blob,
       sha1: first.sha1,
@@ -55,24 +55,29 @@ async function checkContent(check: FsckContext, blob: BlobId): Promise<void> {
   });
 }
 
-function isAsSaid({ sha1, size }: Naming, read: ReadBack): boolean {
+function matches({ sha1, size }: Reference, read: ReadResult): boolean {
   return typeof read === 'object' && 'sha1' in read && read.sha1 === sha1 && read.size === Number(size);
 }
 
-function troubleWith(said: Naming, read: ReadBack, files: string, blob: BlobId): Pick<Found, 'kind' | 'message'> {
-  const remedy = `Restore content ${blob} from a backup, or upload the file anew.`;
-  if (read === 'missing') return { kind: 'content_missing', message: `${files}: the bytes are gone. ${remedy}` };
+function describeProblem(
+  expected: Reference,
+  read: ReadResult,
+  files: string,
+  blob: BlobId,
+): Pick<Found, 'kind' | 'message'> {
+  const remedy = `Restore blob ${blob} from a backup, or upload the file again.`;
+  if (read === 'missing') return { kind: 'blob_missing', message: `${files}: the blob is missing. ${remedy}` };
   if ('failure' in read) {
-    return { kind: 'content_unreadable', message: `${files}: the bytes cannot be read (${read.failure}). ${remedy}` };
+    return { kind: 'blob_unreadable', message: `${files}: the blob cannot be read (${read.failure}). ${remedy}` };
   }
-  const what =
-    read.size === Number(said.size)
-      ? `the SHA-1 is ${read.sha1} instead of ${said.sha1}`
-      : `there are ${read.size} bytes instead of ${said.size}`;
-  return { kind: 'content_damaged', message: `${files}: ${what}. ${remedy}` };
+  const difference =
+    read.size === Number(expected.size)
+      ? `the SHA-1 is ${read.sha1} instead of ${expected.sha1}`
+      : `the size is ${read.size} bytes instead of ${expected.size}`;
+  return { kind: 'blob_damaged', message: `${files}: ${difference}. ${remedy}` };
 }
 
-async function namedContents(db: Kysely<Tables>, after: string): Promise<BlobId[]> {
+async function listReferencedBlobs(db: Kysely<Tables>, after: string): Promise<BlobId[]> {
   const rows = await db
     .selectFrom('versions')
     .select('blob_id')
@@ -84,7 +89,7 @@ async function namedContents(db: Kysely<Tables>, after: string): Promise<BlobId[
   return rows.map((row) => row.blob_id);
 }
 
-function namingsOf(db: Kysely<Tables>, blob: BlobId): Promise<Naming[]> {
+function listReferences(db: Kysely<Tables>, blob: BlobId): Promise<Reference[]> {
   return db
     .selectFrom('versions')
     .innerJoin('items', 'items.id', 'versions.file_id')
@@ -95,10 +100,10 @@ function namingsOf(db: Kysely<Tables>, blob: BlobId): Promise<Naming[]> {
     .execute();
 }
 
-/** How many bytes a check will read, about: all contents that versions name, and all parts of open sessions. */
-export async function bytesToRead(db: Kysely<Tables>): Promise<number> {
+/** Estimates how many bytes a check will read: all blobs that versions reference, and all parts of open sessions. */
+export async function estimateBytes(db: Kysely<Tables>): Promise<number> {
   const { bytes } = await db
-    .selectFrom((from) => from.selectFrom('versions').select(['blob_id', 'size']).distinct().as('contents'))
+    .selectFrom((from) => from.selectFrom('versions').select(['blob_id', 'size']).distinct().as('blobs'))
     .select(sum('size').as('bytes'))
     .executeTakeFirstOrThrow();
   const open = await db
@@ -114,14 +119,13 @@ export async function bytesToRead(db: Kysely<Tables>): Promise<number> {
   }, bytes);
 }
 
-/** What was found where bytes should be. */
-type ReadBack = { size: number; sha1: Sha1 } | 'missing' | { failure: string };
+type ReadResult = { size: number; sha1: Sha1 } | 'missing' | { failure: string };
 
-/** Reads bytes to their end, or says why that did not go. */
-export async function readBack(
+/** Reads and hashes bytes to their end, or returns why they cannot be read. */
+export async function readAndHash(
   open: () => Promise<AsyncIterable<Uint8Array>>,
   read: (bytes: number) => void,
-): Promise<ReadBack> {
+): Promise<ReadResult> {
   const hash = createHash('sha1');
   let size = 0;
   try {
@@ -131,19 +135,19 @@ export async function readBack(
       read(chunk.length);
     }
   } catch (error) {
-    return isAbsent(error) ? 'missing' : { failure: (error as Error).message };
+    return isMissing(error) ? 'missing' : { failure: (error as Error).message };
   }
   return { size, sha1: hash.digest('hex') as Sha1 };
 }
 
-function readContent({ blobs, read }: FsckContext, id: BlobId): Promise<ReadBack> {
-  return readBack(() => blobs.read(id), read);
+function readBlob({ blobs, read }: FsckContext, id: BlobId): Promise<ReadResult> {
+  return readAndHash(() => blobs.read(id), read);
 }
 
-/** What stores say, or what they say why, where something is not there. */
-const ABSENT = new Set(['ENOENT', 'NoSuchKey', 'NotFound']);
+/** The codes of store errors, or of their causes, for something that does not exist. */
+const NOT_FOUND_CODES = new Set(['ENOENT', 'NoSuchKey', 'NotFound']);
 
-function isAbsent(error: unknown): boolean {
+function isMissing(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  return ABSENT.has(String(errorCode(error))) || isAbsent(error.cause);
+  return NOT_FOUND_CODES.has(String(errorCode(error))) || isMissing(error.cause);
 }

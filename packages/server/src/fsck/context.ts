@@ -5,17 +5,17 @@ import type { BlobStore } from '../storage/blob-store.ts';
 import type { Clock } from '../time/clock.ts';
 import type { Found } from './findings.ts';
 
-/** What a check works with: the two seams, so that it serves every store and every database. */
+/** Dependencies of a check. They are interfaces, so it works with every store and database. */
 export interface FsckContext {
   db: Kysely<Tables>;
   blobs: BlobStore;
   clock: Clock;
-  /** Bytes younger than this are passed over: somebody may be about to write their row. */
+  /** Blobs younger than this are skipped, because their row might be written soon. */
   grace: Millis;
-  /** For how long bytes without a row are kept once the server has found them. */
+  /** How long orphans are kept after the server has found them. */
   retention: Millis;
-  /** Told of each thing that is wrong, as it is found; mends it where it wants to. The check goes on once it resolves. */
+  /** Called for each problem. It can repair the problem. The check continues when the promise resolves. */
   found: (found: Found) => Promise<void>;
-  /** Told of bytes that have been read. */
+  /** Called with the number of bytes whenever some have been read. */
   read: (bytes: number) => void;
 }

@@ -3,9 +3,9 @@ import { type Kysely, type RawBuilder, sql } from 'kysely';
 import { toSafeNumber } from '../database/safe-number.ts';
 import type { ItemKind, Tables, UserSpaceRow } from '../database/schema.ts';
 
-/** A counter as it is kept, and as the rows say. */
+/** A stored counter, and its correct value, counted from the rows. */
 interface Counter {
-  kept: number;
+  stored: number;
   counted: number;
 }
 
@@ -20,8 +20,8 @@ export interface ItemCount {
 
 type Space = Pick<UserSpaceRow, 'space_used' | 'space_reserved' | 'item_count'>;
 
-/** What a user's versions take, what the open sessions may come to, and how many items there are, kept and counted. */
-export async function countedSpace(db: Kysely<Tables>, id: UserId): Promise<{ kept: Space; counted: Space }> {
+/** Counts a user's used space, reserved space and items, and returns these with the stored counters. */
+export async function countSpace(db: Kysely<Tables>, id: UserId): Promise<{ stored: Space; counted: Space }> {
   const row = await db
     .selectFrom('users')
     .select((user) => [
@@ -30,7 +30,7 @@ export async function countedSpace(db: Kysely<Tables>, id: UserId): Promise<{ ke
       'users.item_count',
       user
         .selectFrom('items')
-        .select((of) => of.fn.countAll().as('folders'))
+        .select((count) => count.fn.countAll().as('folders'))
         .whereRef('items.owner_id', '=', 'users.id')
         .where('items.kind', '=', 'folder')
         .whereRef('items.id', '!=', 'users.root_id')
@@ -38,7 +38,7 @@ export async function countedSpace(db: Kysely<Tables>, id: UserId): Promise<{ ke
       user
         .selectFrom('items')
         .innerJoin('versions', 'versions.file_id', 'items.id')
-        .select((of) => of.fn.countAll().as('versions'))
+        .select((count) => count.fn.countAll().as('versions'))
         .whereRef('items.owner_id', '=', 'users.id')
         .as('versions'),
       user
@@ -57,29 +57,29 @@ export async function countedSpace(db: Kysely<Tables>, id: UserId): Promise<{ ke
         .selectFrom('unreferenced_blobs')
         .select(sum('reserved').as('bytes'))
         .whereRef('unreferenced_blobs.owner_id', '=', 'users.id')
-        .as('arriving'),
+        .as('direct_uploads'),
     ])
     .where('users.id', '=', id)
     .executeTakeFirstOrThrow();
   return {
-    kept: {
+    stored: {
       space_used: Number(row.space_used),
       space_reserved: Number(row.space_reserved),
       item_count: Number(row.item_count),
     },
     counted: {
       space_used: toSafeNumber(row.used ?? 0),
-      space_reserved: toSafeNumber((row.reserved ?? 0) + (row.arriving ?? 0)),
+      space_reserved: toSafeNumber((row.reserved ?? 0) + (row.direct_uploads ?? 0)),
       item_count: Number(row.folders) + Number(row.versions),
     },
   };
 }
 
 /**
- * Items after `after` in the order of their ids, with their counters as kept and as counted, in one statement. Below a
- * folder counts what is in use, or went to the trash together with it.
+ * Counts the items after `after`, by ID, and returns their stored and counted values, in one statement. An item in a folder
+ * counts if it is not in the trash, or was trashed with the folder.
  */
-export async function countedItems(
+export async function countItems(
   db: Kysely<Tables>,
   { after, limit }: { after: ItemId; limit: number },
 ): Promise<ItemCount[]> {
@@ -100,25 +100,25 @@ export async function countedItems(
            where c.trashed_with is null or c.trashed_with <> c.id)
          select ${sum('bytes')} from below) end as bytes_counted
     from items where items.id > ${after} order by items.id limit ${limit}`.execute(db);
-  return rows.map(itemCountOf);
+  return rows.map(toItemCount);
 }
 
-function itemCountOf(row: Record<string, unknown>): ItemCount {
+function toItemCount(row: Record<string, unknown>): ItemCount {
   const size = Number(row.size);
   return {
     id: Number(row.id) as ItemId,
     owner: Number(row.owner_id) as UserId,
     kind: row.kind as ItemKind,
     name: String(row.name),
-    // A file without a version has no size to hold its own against.
-    size: { kept: size, counted: row.bytes_counted === null ? size : toSafeNumber(Number(row.bytes_counted)) },
-    child_count: { kept: Number(row.child_count), counted: Number(row.items_counted) },
+    // A file without a version has no other size to compare with.
+    size: { stored: size, counted: row.bytes_counted === null ? size : toSafeNumber(Number(row.bytes_counted)) },
+    child_count: { stored: Number(row.child_count), counted: Number(row.items_counted) },
   };
 }
 
 /**
- * The sum of a column, exact up to 2^53: SQLite fails where a sum of integers passes 2^63, whatever row is to blame. What it
- * gives is for `toSafeNumber`; 0 for no rows.
+ * Sums a column, exactly up to 2^53. SQLite's own sum of integers fails beyond 2^63, which one wrong row can cause. Pass the
+ * result to `toSafeNumber`; it is 0 if there are no rows.
  */
 export function sum(column: string): RawBuilder<number> {
   return sql<number>`coalesce(sum(cast(${sql.ref(column)} as double precision)), 0)`;

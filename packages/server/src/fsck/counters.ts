@@ -4,69 +4,69 @@ import type { Tables, UserRow } from '../database/schema.ts';
 import { findItem } from '../files/find.ts';
 import { lockTree } from '../files/tree.ts';
 import type { FsckContext } from './context.ts';
-import { countedItems, countedSpace, type ItemCount } from './counted.ts';
+import { countItems, countSpace, type ItemCount } from './counted.ts';
 import type { FindingKind } from './findings.ts';
 
 const PAGE = 500;
 
-/** Counts everything from the rows, and holds every counter against that: space of users, sizes and items of folders. */
-export async function checkCounters(check: FsckContext): Promise<void> {
-  for (const user of await check.db.selectFrom('users').select(['id', 'login']).orderBy('id').execute()) {
-    await checkSpace(check, user);
+/** Compares all stored counters with the rows: the space and items of users, and the sizes and items of folders. */
+export async function checkCounters(context: FsckContext): Promise<void> {
+  for (const user of await context.db.selectFrom('users').select(['id', 'login']).orderBy('id').execute()) {
+    await checkSpace(context, user);
   }
   let after = 0;
   for (;;) {
-    const page = await countedItems(check.db, { after: after as ItemId, limit: PAGE });
+    const page = await countItems(context.db, { after: after as ItemId, limit: PAGE });
     for (const item of page) {
-      await checkItem(check, item);
+      await checkItem(context, item);
       after = item.id;
     }
     if (page.length < PAGE) return;
   }
 }
 
-async function checkSpace(check: FsckContext, user: Pick<UserRow, 'id' | 'login'>): Promise<void> {
-  const { kept, counted } = await countedSpace(check.db, user.id);
+async function checkSpace(context: FsckContext, user: Pick<UserRow, 'id' | 'login'>): Promise<void> {
+  const { stored, counted } = await countSpace(context.db, user.id);
   for (const [column, kind] of [
     ['space_used', 'space_used_off'],
     ['space_reserved', 'space_reserved_off'],
     ['item_count', 'item_count_off'],
   ] as const) {
-    if (kept[column] === counted[column]) continue;
-    await check.found({
+    if (stored[column] === counted[column]) continue;
+    await context.found({
       kind,
-      message: `${column} of ${user.login} is ${kept[column]}, and should be ${counted[column]}.`,
-      about: { user_id: String(user.id), kept: kept[column], counted: counted[column] },
-      mend: () => mendSpace(check.db, user.id, column),
+      message: `${column} of ${user.login} is ${stored[column]}, but should be ${counted[column]}.`,
+      about: { user_id: String(user.id), stored: stored[column], counted: counted[column] },
+      repair: () => repairSpace(context.db, user.id, column),
     });
   }
 }
 
-/** Skips trees that are being copied or deleted in batches: nobody sees their counters. */
-async function checkItem(check: FsckContext, item: ItemCount): Promise<void> {
+/** Skips trees that are being copied or deleted in batches, because their counters are invisible. */
+async function checkItem(context: FsckContext, item: ItemCount): Promise<void> {
   for (const [column, kind] of [
     ['size', 'item_size_off'],
     ['child_count', 'child_count_off'],
   ] satisfies ['size' | 'child_count', FindingKind][]) {
-    const { kept, counted } = item[column];
-    if (kept === counted) continue;
-    if ((await findItem(check.db, { kind: item.kind, owner: undefined, id: item.id })) === undefined) return;
-    await check.found({
+    const { stored, counted } = item[column];
+    if (stored === counted) continue;
+    if ((await findItem(context.db, { kind: item.kind, owner: undefined, id: item.id })) === undefined) return;
+    await context.found({
       kind,
-      message: `${column} of the ${item.kind} ${item.name} (${item.id}) is ${kept}, and should be ${counted}.`,
-      about: { item_id: String(item.id), kept, counted },
-      mend: () => mendItem(check.db, item, column),
+      message: `${column} of the ${item.kind} ${item.name} (${item.id}) is ${stored}, but should be ${counted}.`,
+      about: { item_id: String(item.id), stored, counted },
+      repair: () => repairItem(context.db, item, column),
     });
   }
 }
 
-function mendSpace(
+function repairSpace(
   db: Kysely<Tables>,
   id: UserId,
   column: 'space_used' | 'space_reserved' | 'item_count',
 ): Promise<boolean> {
-  return holding(db, id, async (tx) => {
-    const { counted } = await countedSpace(tx, id);
+  return withLockedTree(db, id, async (tx) => {
+    const { counted } = await countSpace(tx, id);
     await tx
       .updateTable('users')
       .set({ [column]: counted[column] })
@@ -75,27 +75,27 @@ function mendSpace(
   });
 }
 
-function mendItem(db: Kysely<Tables>, { id, owner }: ItemCount, column: 'size' | 'child_count'): Promise<boolean> {
-  return holding(db, owner, async (tx) => {
-    const [now] = await countedItems(tx, { after: (id - 1) as ItemId, limit: 1 });
-    if (now?.id !== id) return;
+function repairItem(db: Kysely<Tables>, { id, owner }: ItemCount, column: 'size' | 'child_count'): Promise<boolean> {
+  return withLockedTree(db, owner, async (tx) => {
+    const [item] = await countItems(tx, { after: (id - 1) as ItemId, limit: 1 });
+    if (item?.id !== id) return;
     await tx
       .updateTable('items')
-      .set({ [column]: now[column].counted })
+      .set({ [column]: item[column].counted })
       .where('id', '=', id)
       .execute();
   });
 }
 
-/** Counts again with the tree held: nothing moves between the counting and the writing. */
-function holding(
+/** Runs a repair, which counts again, with the tree locked, so that nothing changes between counting and writing. */
+function withLockedTree(
   db: Kysely<Tables>,
   owner: UserId,
-  mend: (tx: Transaction<Tables>) => Promise<void>,
+  repair: (tx: Transaction<Tables>) => Promise<void>,
 ): Promise<boolean> {
   return db.transaction().execute(async (tx) => {
     await lockTree(tx, owner);
-    await mend(tx);
+    await repair(tx);
     return true;
   });
 }

@@ -1,9 +1,9 @@
-/** What may be wrong with a data folder. */
+/** The problems that a check can find. */
 export type FindingKind =
-  | 'content_missing'
-  | 'content_damaged'
-  | 'content_unreadable'
-  | 'content_orphaned'
+  | 'blob_missing'
+  | 'blob_damaged'
+  | 'blob_unreadable'
+  | 'blob_orphaned'
   | 'file_without_version'
   | 'session_without_bytes'
   | 'part_damaged'
@@ -14,21 +14,21 @@ export type FindingKind =
   | 'item_size_off'
   | 'child_count_off';
 
-/** One thing that is wrong. */
+/** A problem. */
 export interface Finding {
   kind: FindingKind;
-  /** In a sentence, with what to do where nothing can be mended by itself. */
+  /** Describes the problem, and says what to do if it cannot be repaired automatically. */
   message: string;
-  /** The rows and bytes it is about: ids as the database has them. */
+  /** The rows and blobs concerned, with the IDs of the database. */
   about: Record<string, string | number>;
-  /** Whether `mend` puts it right without guessing and without deleting what a person may want. */
-  mendable: boolean;
-  /** Set where it was put right. */
-  mended?: boolean;
+  /** Whether it can be repaired without guessing and without deleting anything that could be wanted. */
+  repairable: boolean;
+  /** True if it has been repaired, false if the repair was no longer necessary. Absent if no repair was tried. */
+  repaired?: boolean;
 }
 
-/** Something that was found, and how to put it right where that takes no guess. */
-export interface Found extends Omit<Finding, 'mendable' | 'mended'> {
-  /** False where it turned out that there was nothing to put right any more. */
-  mend?: () => Promise<boolean>;
+/** A problem, with its repair if it can be repaired. */
+export interface Found extends Omit<Finding, 'repairable' | 'repaired'> {
+  /** Resolves to false if the repair was no longer necessary. */
+  repair?: () => Promise<boolean>;
 }

@@ -5,39 +5,39 @@ import { checkOrphans } from './orphans.ts';
 import { checkSessions } from './sessions.ts';
 import { checkVersions } from './versions.ts';
 
-/** What a check went through. */
+/** The numbers of what a check has read or skipped. */
 export interface FsckResult {
-  /** Distinct contents that versions name, each read whole. */
-  contents: number;
-  /** Parts of open sessions that were read. */
+  /** The blobs that versions reference. Each was read once. */
+  blobs: number;
+  /** The parts of open sessions that were read. */
   parts: number;
-  /** Parts whose bytes the store cannot give back before they are a file: they were proven when they came in. */
-  partsOutOfReach: number;
-  /** Bytes without a row that are younger than the grace. */
-  young: number;
+  /** Parts that the store cannot return before their commit. They were verified when they were received. */
+  skippedParts: number;
+  /** Blobs without a row that are younger than the grace period. */
+  skippedBlobs: number;
   bytes: number;
 }
 
 /**
- * Reads everything that rows name, and lists everything that none names. Safe beside a running server: whatever looks
- * wrong is asked for once more before it is told, since it may just have been deleted, committed or aborted. Mending is
- * not safe beside one.
+ * Reads everything that rows reference, and lists all blobs that no row references. Safe with a running server: each problem
+ * is checked again before it is reported, because the data might just have been deleted, committed or aborted. Repairs are
+ * safe only without a running server.
  */
-export async function fsck(check: FsckContext): Promise<FsckResult> {
-  const checked: FsckResult = { contents: 0, parts: 0, partsOutOfReach: 0, young: 0, bytes: 0 };
+export async function fsck(context: FsckContext): Promise<FsckResult> {
+  const result: FsckResult = { blobs: 0, parts: 0, skippedParts: 0, skippedBlobs: 0, bytes: 0 };
   const counting: FsckContext = {
-    ...check,
+    ...context,
     read(bytes) {
-      checked.bytes += bytes;
-      check.read(bytes);
+      result.bytes += bytes;
+      context.read(bytes);
     },
   };
   await checkVersions(counting);
-  checked.young = (await checkOrphans(counting)).young;
-  checked.contents = await checkBlobs(counting);
-  const { parts, outOfReach } = await checkSessions(counting);
-  checked.parts = parts;
-  checked.partsOutOfReach = outOfReach;
+  result.skippedBlobs = (await checkOrphans(counting)).skipped;
+  result.blobs = await checkBlobs(counting);
+  const { parts, skipped } = await checkSessions(counting);
+  result.parts = parts;
+  result.skippedParts = skipped;
   await checkCounters(counting);
-  return checked;
+  return result;
 }

@@ -9,42 +9,43 @@ import type { FsckContext } from './context.ts';
 const BATCH = 100;
 
 /**
- * Bytes without rows. Listed first and held against the rows after that, in the order of the sweep, so that what gets
- * its row meanwhile is not taken for an orphan.
+ * Finds blobs without rows. Like garbage collection, it lists the blobs before it reads the rows, so that a blob whose row
+ * is written meanwhile is not mistaken for an orphan.
+ * @returns The number of blobs without rows that are too young to be orphans.
  */
-export async function checkOrphans(check: FsckContext): Promise<{ young: number }> {
-  const { blobs, clock, grace } = check;
-  const ages = { oldEnough: clock.fileExpiryTime() - grace, newestRow: await newestRow(check.db) };
-  let young = 0;
-  for await (const batch of collectBatches(blobs.list(), BATCH)) young += await checkBatch(check, batch, ages);
-  return { young };
+export async function checkOrphans(context: FsckContext): Promise<{ skipped: number }> {
+  const { blobs, clock, grace } = context;
+  const limits = { oldEnough: clock.fileExpiryTime() - grace, newestRow: await findNewestRow(context.db) };
+  let skipped = 0;
+  for await (const batch of collectBatches(blobs.list(), BATCH)) skipped += await checkBatch(context, batch, limits);
+  return { skipped };
 }
 
 async function checkBatch(
-  check: FsckContext,
+  context: FsckContext,
   batch: readonly StoredBlob[],
   { oldEnough, newestRow }: { oldEnough: Millis; newestRow: Millis },
 ): Promise<number> {
-  const { db, blobs, found } = check;
+  const { db, blobs, found } = context;
   const explained = await findExplainedBlobs(
     db,
     batch.map((stored) => stored.blob),
   );
-  let young = 0;
+  let skipped = 0;
   for (const { blob: id, kind, modifiedAt, lastWrite } of batch) {
     if (explained.has(id)) continue;
     const written = (await lastWrite?.()) ?? modifiedAt;
     if (written > oldEnough) {
-      young += 1;
+      skipped += 1;
       continue;
     }
-    const kept = written > newestRow || (await isKept(check, id));
+    const isRetained = written > newestRow || (await isRetainedOrphan(context, id));
     await found({
-      kind: 'content_orphaned',
-      message: `The ${kind === 'staged' ? 'unfinished' : 'finished'} content ${id} is named by no row.${kept ? KEPT : ''}`,
+      kind: 'blob_orphaned',
+      message: `No row references the ${kind === 'staged' ? 'staged' : 'complete'} blob ${id}.${isRetained ? RETAINED : ''}`,
       about: { blob_id: id, place: kind, modified_at: new Date(written).toISOString() },
-      ...(!kept && {
-        mend: async () => {
+      ...(!isRetained && {
+        repair: async () => {
           if ((await findExplainedBlobs(db, [id])).has(id)) return false;
           await blobs.remove(id);
           return true;
@@ -52,21 +53,21 @@ async function checkBatch(
       }),
     });
   }
-  return young;
+  return skipped;
 }
 
-const KEPT =
-  ' It is kept, since rows may be missing: if an older backup of the database was restored, this is a newer file. ' +
-  'The server removes it once it has known of it for PARTWAY_ORPHAN_RETENTION.';
+const RETAINED =
+  ' It is kept, because its row might be missing: if an older backup of the database was restored, this is a newer file. ' +
+  'The server removes it when PARTWAY_ORPHAN_RETENTION has passed since it was first found.';
 
-/** Whether the server has found it, and not long enough ago to remove it. */
-async function isKept({ db, clock, retention }: FsckContext, id: BlobId): Promise<boolean> {
-  const known = await db.selectFrom('orphaned_blobs').select('found_at').where('blob_id', '=', id).executeTakeFirst();
-  return known !== undefined && known.found_at > clock.expiryTime() - retention;
+/** Whether the server has found the orphan, and the retention time has not passed yet. */
+async function isRetainedOrphan({ db, clock, retention }: FsckContext, id: BlobId): Promise<boolean> {
+  const orphan = await db.selectFrom('orphaned_blobs').select('found_at').where('blob_id', '=', id).executeTakeFirst();
+  return orphan !== undefined && orphan.found_at > clock.expiryTime() - retention;
 }
 
-/** When the newest row that names bytes was written; what is newer than that may have lost its row. */
-async function newestRow(db: Kysely<Tables>): Promise<Millis> {
+/** Finds when the newest row that references a blob was written. The row of a newer blob might have been lost. */
+async function findNewestRow(db: Kysely<Tables>): Promise<Millis> {
   const newest = await Promise.all(
     (['versions', 'upload_sessions'] as const).map((table) =>
       db

@@ -2,9 +2,9 @@ import { type Kysely, sql } from 'kysely';
 import type { Tables } from '../database/schema.ts';
 import type { FsckContext } from './context.ts';
 
-/** Files whose current version is not one of theirs. Only reported: which version it was, nobody can tell. */
+/** Finds files whose current version does not exist or belongs to another file. These cannot be repaired automatically. */
 export async function checkVersions({ db, found }: FsckContext): Promise<void> {
-  for (const { id, name } of await filesWithoutVersion(db)) {
+  for (const { id, name } of await listFilesWithoutVersion(db)) {
     await found({
       kind: 'file_without_version',
       message: `The file ${name} (${id}) has no current version. Upload a new version of it, or delete it.`,
@@ -13,7 +13,7 @@ export async function checkVersions({ db, found }: FsckContext): Promise<void> {
   }
 }
 
-function filesWithoutVersion(db: Kysely<Tables>) {
+function listFilesWithoutVersion(db: Kysely<Tables>) {
   return db
     .selectFrom('items')
     .leftJoin('versions', (join) =>

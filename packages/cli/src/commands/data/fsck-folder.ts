@@ -2,7 +2,7 @@ import type { Config } from '@partway/server/config/config';
 import { ownershipMarkerIn } from '@partway/server/data-folder/data-folder';
 import { FolderInUse, lockFolder } from '@partway/server/data-folder/lock';
 import { checkOwnership } from '@partway/server/data-folder/ownership';
-import { bytesToRead } from '@partway/server/fsck/blobs';
+import { estimateBytes } from '@partway/server/fsck/blobs';
 import type { Finding, Found } from '@partway/server/fsck/findings';
 import { fsck } from '@partway/server/fsck/fsck';
 import { openStorageBeside } from '@partway/server/start/open-storage';
@@ -42,7 +42,7 @@ export function checkDataFolder(config: Config, { repair, allStopped, report }: 
       const clock = new GuardedClock();
       await compareWithRows(clock, db);
       let remaining = 0;
-      report.begin(await bytesToRead(db));
+      report.begin(await estimateBytes(db));
       const checked = await fsck({
         db,
         blobs,
@@ -52,7 +52,7 @@ export function checkDataFolder(config: Config, { repair, allStopped, report }: 
         read: (bytes) => report.read(bytes),
         async found(found) {
           const finding = await toFinding(found, repair);
-          if (finding.mended !== true) remaining += 1;
+          if (finding.repaired !== true) remaining += 1;
           report.finding(finding);
         },
       });
@@ -65,9 +65,9 @@ export function checkDataFolder(config: Config, { repair, allStopped, report }: 
   });
 }
 
-async function toFinding({ mend, ...found }: Found, repair: boolean): Promise<Finding> {
-  if (mend === undefined || !repair) return { ...found, mendable: mend !== undefined };
-  return { ...found, mendable: true, mended: await mend() };
+async function toFinding({ repair: repairProblem, ...found }: Found, repair: boolean): Promise<Finding> {
+  if (repairProblem === undefined || !repair) return { ...found, repairable: repairProblem !== undefined };
+  return { ...found, repairable: true, repaired: await repairProblem() };
 }
 
 function lockForRepair(folder: string): () => void {

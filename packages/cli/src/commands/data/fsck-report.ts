@@ -19,7 +19,7 @@ export interface FsckReport extends Disposable {
 
 /** Prints sentences, with a progress bar on a terminal. With `json`, prints one object per line. */
 export function fsckReport({ json, repair }: { json: boolean; repair: boolean }): FsckReport {
-  const findings = { all: 0, mended: 0, mendable: 0 };
+  const findings = { all: 0, repaired: 0, repairable: 0 };
   const progress = { doneBytes: 0, totalBytes: 0 };
   let meter = new Meter(0);
   let live: LiveLines | undefined;
@@ -40,8 +40,8 @@ export function fsckReport({ json, repair }: { json: boolean; repair: boolean })
     },
     finding(finding) {
       findings.all += 1;
-      if (finding.mended === true) findings.mended += 1;
-      else if (finding.mendable) findings.mendable += 1;
+      if (finding.repaired === true) findings.repaired += 1;
+      else if (finding.repairable) findings.repairable += 1;
       if (json) printJson({ event: 'finding', ...finding });
       else print(renderFinding(finding));
     },
@@ -49,20 +49,20 @@ export function fsckReport({ json, repair }: { json: boolean; repair: boolean })
       live?.[Symbol.dispose]();
       live = undefined;
       if (json) {
-        const { partsOutOfReach: parts_out_of_reach, ...counts } = checked;
-        const { all, mended } = findings;
-        printJson({ event: 'summary', findings: all, mended, ...counts, parts_out_of_reach });
+        const { skippedParts: skipped_parts, skippedBlobs: skipped_blobs, ...counts } = checked;
+        const { all, repaired } = findings;
+        printJson({ event: 'summary', findings: all, repaired, ...counts, skipped_parts, skipped_blobs });
       } else console.log(renderSummary(checked, findings, repair));
     },
     [Symbol.dispose]: () => live?.[Symbol.dispose](),
   };
 }
 
-function renderFinding({ kind, message, mended, mendable }: Finding): string {
+function renderFinding({ kind, message, repaired, repairable }: Finding): string {
   const [label, color] =
-    mended === true
+    repaired === true
       ? (['fixed', 'green'] as const)
-      : mendable
+      : repairable
         ? (['error', 'yellow'] as const)
         : (['DAMAGE', 'red'] as const);
   return `${styleText(color, label.padEnd(6))}  ${kind}: ${escapeControl(message)}`;
@@ -70,19 +70,19 @@ function renderFinding({ kind, message, mended, mendable }: Finding): string {
 
 function renderSummary(
   checked: FsckResult,
-  findings: { all: number; mended: number; mendable: number },
+  findings: { all: number; repaired: number; repairable: number },
   repair: boolean,
 ): string {
-  const { contents, parts, partsOutOfReach, young, bytes } = checked;
-  const lines = [`Verified ${contents} blobs and ${parts} parts of open uploads, ${formatBytes(bytes)} in total.`];
-  if (partsOutOfReach > 0) lines.push(`Skipped ${partsOutOfReach} parts that cannot be read before their commit.`);
-  if (young > 0) lines.push(`Skipped ${young} recent blobs that are not in the database yet.`);
+  const { blobs, parts, skippedParts, skippedBlobs, bytes } = checked;
+  const lines = [`Verified ${blobs} blobs and ${parts} parts of open uploads, ${formatBytes(bytes)} in total.`];
+  if (skippedParts > 0) lines.push(`Skipped ${skippedParts} parts that cannot be read before their commit.`);
+  if (skippedBlobs > 0) lines.push(`Skipped ${skippedBlobs} recent blobs that are not in the database yet.`);
   if (findings.all === 0) lines.push('No problems found.');
   else {
-    const remaining = findings.all - findings.mended;
-    lines.push(`Problems found: ${findings.all}, repaired: ${findings.mended}, remaining: ${remaining}.`);
-    if (!repair && findings.mendable > 0) {
-      lines.push(`To repair ${findings.mendable} of them, stop the server and run partway fsck --repair.`);
+    const remaining = findings.all - findings.repaired;
+    lines.push(`Problems found: ${findings.all}, repaired: ${findings.repaired}, remaining: ${remaining}.`);
+    if (!repair && findings.repairable > 0) {
+      lines.push(`To repair ${findings.repairable} of them, stop the server and run partway fsck --repair.`);
     }
   }
   return lines.join('\n');
