@@ -19,7 +19,7 @@ before(async () => {
 });
 after(() => server[Symbol.asyncDispose]());
 
-test('without a token, or with a wrong one, every call is 401 with an empty body and a challenge', async () => {
+test('every call without a token or with a wrong one gets 401, an empty body and a challenge', async () => {
   const session = await new Api(server).createSession('guarded.bin', SIZE);
   const calls: [string, string][] = [
     ['GET', '/users/me'],
@@ -55,7 +55,7 @@ test('without a token, or with a wrong one, every call is 401 with an empty body
   }
 });
 
-test('a session belongs to the user who made it: every call of another is 403', async () => {
+test('a session belongs to its creator, and every call of another user gets 403', async () => {
   const session = await new Api(server).createSession('mine.bin', SIZE);
   const other = new Api({
     url: server.url,
@@ -74,7 +74,7 @@ test('a session belongs to the user who made it: every call of another is 403', 
   }
 });
 
-test('users have trees of their own and see nothing of each other', async () => {
+test("users have separate trees and cannot see each other's items", async () => {
   const mine = new Api(server);
   const other = new Api({
     url: server.url,
@@ -96,7 +96,7 @@ test('users have trees of their own and see nothing of each other', async () => 
   assert.equal((await other.commit(same.id, await other.uploadParts(same, bytes), bytes)).status, 201);
 });
 
-test('client_credentials give a token for the app itself and for a user', async () => {
+test('the client_credentials grant issues tokens for the app itself and for a user', async () => {
   const form = { grant_type: 'client_credentials', client_id: app.clientId, client_secret: app.clientSecret };
   const answer = await askToken(server, { ...form, box_subject_type: 'enterprise', box_subject_id: app.enterpriseId });
   assert.equal(answer.status, 200);
@@ -109,7 +109,7 @@ test('client_credentials give a token for the app itself and for a user', async 
   assert.deepEqual([asUser.json.id, asUser.json.login], [userId, 'subject@example.com']);
 });
 
-test('wrong credentials are refused in the words of OAuth', async () => {
+test("wrong credentials are rejected with OAuth's error codes", async () => {
   const form = {
     grant_type: 'client_credentials',
     client_id: app.clientId,
@@ -133,7 +133,7 @@ test('wrong credentials are refused in the words of OAuth', async () => {
   }
 });
 
-test('secrets are kept as hashes or readable by their owner only', async () => {
+test('secrets are stored as hashes or in files that only their owner can read', async () => {
   const token = await tokenOf(server, app, await addUser(server, 'secretive@example.com'));
   const rows = await textOfRows(server.dataFolder);
   assert.match(rows, /secretive@example\.com/);
@@ -145,7 +145,7 @@ test('secrets are kept as hashes or readable by their owner only', async () => {
   assert.match(await partway(server, 'user', 'list'), /secretive@example\.com/);
 });
 
-test('a browser is told which headers it may send, and Box’s own OPTIONS call is not mistaken for that', async () => {
+test("a preflight response lists the headers that browsers can send, and Box's own OPTIONS call is not mistaken for a preflight", async () => {
   const preflight = await new Api({ url: server.url }).call('OPTIONS', '/files/content', {
     headers: { origin: 'https://app.example.com', 'access-control-request-method': 'POST' },
   });
@@ -170,18 +170,18 @@ test('a browser is told which headers it may send, and Box’s own OPTIONS call 
   assert.match(String(seen.headers['access-control-expose-headers']), /box-request-id/);
 });
 
-test('with origins set, others are refused', async () => {
+test('if origins are configured, all others are rejected', async () => {
   await using strict = await startServer({ env: { PARTWAY_CORS_ORIGINS: 'https://good.example.com' } });
   const ask = (origin: string) => new Api(strict).call('GET', '/users/me', { headers: { origin } });
   assert.equal(
     (await ask('https://good.example.com')).headers['access-control-allow-origin'],
     'https://good.example.com',
   );
-  const refused = await ask('https://bad.example.com');
-  assert.deepEqual([refused.status, refused.json.code], [403, 'cors_origin_not_whitelisted']);
+  const rejected = await ask('https://bad.example.com');
+  assert.deepEqual([rejected.status, rejected.json.code], [403, 'cors_origin_not_whitelisted']);
 });
 
-test('forwarded headers count from trusted proxies only', async () => {
+test('forwarded headers are used only if they come from trusted proxies', async () => {
   const forwarded = { 'x-forwarded-host': 'files.example.com', 'x-forwarded-proto': 'https' };
   const origin = async (env: Record<string, string>) => {
     await using one = await startServer({ env });

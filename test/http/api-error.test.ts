@@ -9,7 +9,7 @@ const domain = (code: DomainErrorCode) => new DomainError(code, 'what happened')
 const storage = (code: StorageErrorCode) => new StorageError(code, 'what happened');
 const database = (code: DatabaseErrorCode) => new DatabaseError(code, 'what happened');
 
-/** The status and code that Box documents for what each error means (wire: "Errors"). */
+/** The status and code that Box documents for each error (wire: "Errors"). */
 const RESPONSES: [KnownError<string>, number, string][] = [
   [domain('announced-digest-mismatch'), 400, 'bad_digest'],
   [domain('blocked'), 409, 'operation_blocked_temporary'],
@@ -55,14 +55,14 @@ const RESPONSES: [KnownError<string>, number, string][] = [
 ];
 
 for (const [error, status, code] of RESPONSES) {
-  test(`${error.name} ${error.code} is answered with ${status} ${code}`, () => {
+  test(`${error.name} ${error.code} becomes ${status} ${code}`, () => {
     const response = toApiError(error);
     assert.deepEqual([response?.status, response?.code], [status, code]);
     assert.equal(error.isRejection, status < 500, 'a rejected request has had no effect');
   });
 }
 
-test('an error response keeps the message, the context, the time to wait and the cause', () => {
+test('an error response keeps the message, the context, the retry time and the cause', () => {
   const detail = { context: { limit: 'PARTWAY_MAX_ITEMS' }, retryAfterSeconds: 7, cause: new Error('why') };
   const { message, context, retryAfterSeconds, cause } = toApiError(
     new DomainError('blocked', 'what', detail),
@@ -70,7 +70,7 @@ test('an error response keeps the message, the context, the time to wait and the
   assert.deepEqual({ message, context, retryAfterSeconds, cause }, { message: 'what', ...detail });
 });
 
-test('any other error is none of the API', () => {
+test('an unexpected error has no API response, and an API error is returned unchanged', () => {
   assert.equal(toApiError(new TypeError('a fault of the server')), undefined);
   const error = new ApiError('not_found', 'what happened');
   assert.equal(toApiError(error), error);

@@ -13,13 +13,13 @@ before(async () => {
 });
 after(() => server[Symbol.asyncDispose]());
 
-test('a call for the offered version is answered and says so; one without a version means the same', async () => {
+test('a request for the supported version gets that version in its response, and a request without a version means the same', async () => {
   const asked = await api.get('/users/me', { headers: { 'box-version': '2024.0' } });
   assert.deepEqual([asked.status, asked.headers['box-version']], [200, '2024.0']);
   assert.equal((await api.get('/users/me')).status, 200);
 });
 
-test('every route refuses a version that is not offered, and does nothing', async () => {
+test('every route rejects an unsupported version and has no effect', async () => {
   const before = (await api.get('/folders/0/items')).json.total_count;
   for (const route of API_ROUTES) {
     const { path, call } = callOf(route, { file: '1', folder: '0', session: 'A'.repeat(32) });
@@ -32,7 +32,7 @@ test('every route refuses a version that is not offered, and does nothing', asyn
   assert.equal((await api.get('/folders/0/items')).json.total_count, before);
 });
 
-test('an empty version, several and what is none are told apart', async () => {
+test('empty, repeated and malformed versions each get their own message', async () => {
   for (const [version, said] of [
     ['', /empty/],
     ['2024.0, 2025.0', /only one/],
@@ -47,7 +47,7 @@ test('an empty version, several and what is none are told apart', async () => {
   }
 });
 
-test('a version counts after the token, and only for the API itself', async () => {
+test('the version is checked after the token, and only in the API itself', async () => {
   const headers = { 'box-version': '1999.0' };
   assert.equal((await new Api({ url: server.url }).get('/users/me', { headers })).status, 401);
   assert.equal((await api.get('/nothing', { headers })).status, 404);

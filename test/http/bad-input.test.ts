@@ -24,8 +24,8 @@ before(async () => {
 });
 after(() => server[Symbol.asyncDispose]());
 
-/** Every refusal is Box's error object, and its id is in the header. */
-function assertRefused(answer: Answer, status: number, code: string): void {
+/** Asserts that the response is Box's error object, with the same request ID as in the header. */
+function assertRejected(answer: Answer, status: number, code: string): void {
   assert.equal(answer.status, status, answer.text);
   const { json } = answer;
   assert.deepEqual([json.type, json.status, json.code], ['error', status, code], answer.text);
@@ -41,8 +41,8 @@ async function assertNothingStored(session: string): Promise<void> {
 const FILE = { folder_id: '0', file_size: SIZE, file_name: 'never.bin' };
 const BAD_BODIES: [string, unknown, number, string][] = [
   ['no folder', { ...FILE, folder_id: undefined }, 400, 'missing_destination'],
-  ['a folder id that is none', { ...FILE, folder_id: 'root' }, 400, 'invalid_folder_id'],
-  ['a folder that is not there', { ...FILE, folder_id: '123456' }, 404, 'invalid_parameter'],
+  ['an invalid folder ID', { ...FILE, folder_id: 'root' }, 400, 'invalid_folder_id'],
+  ['a folder that does not exist', { ...FILE, folder_id: '123456' }, 404, 'invalid_parameter'],
   ['no name', { ...FILE, file_name: undefined }, 400, 'missing_file_name'],
   ['an empty name', { ...FILE, file_name: '' }, 400, 'item_name_invalid'],
   ['a name with a slash', { ...FILE, file_name: '../etc/passwd' }, 400, 'item_name_invalid'],
@@ -52,34 +52,34 @@ const BAD_BODIES: [string, unknown, number, string][] = [
   ['a size of 0', { ...FILE, file_size: 0 }, 400, 'file_size_too_small'],
   ['a size of 1.5', { ...FILE, file_size: 1.5 }, 400, 'invalid_file_size'],
   ['a size of "x"', { ...FILE, file_size: 'x' }, 400, 'invalid_file_size'],
-  ['a size below the smallest', { ...FILE, file_size: 999 }, 400, 'file_size_too_small'],
+  ['a size below the minimum', { ...FILE, file_size: 999 }, 400, 'file_size_too_small'],
   ['a size of 2^60', { ...FILE, file_size: 2 ** 60 }, 403, 'file_size_limit_exceeded'],
-  ['a size above the largest', { ...FILE, file_size: 10_000_001 }, 403, 'file_size_limit_exceeded'],
-  ['JSON that is none', '{"folder_id": "0",', 400, 'bad_request'],
-  ['a list', '[]', 400, 'bad_request'],
-  ['null', 'null', 400, 'bad_request'],
-  ['nothing', undefined, 400, 'bad_request'],
+  ['a size above the maximum', { ...FILE, file_size: 10_000_001 }, 403, 'file_size_limit_exceeded'],
+  ['malformed JSON', '{"folder_id": "0",', 400, 'bad_request'],
+  ['an array as its body', '[]', 400, 'bad_request'],
+  ['null as its body', 'null', 400, 'bad_request'],
+  ['no body', undefined, 400, 'bad_request'],
 ];
 for (const [what, body, status, code] of BAD_BODIES) {
-  test(`a session asked for with ${what} is refused as ${code}`, async () => {
-    assertRefused(await api.post('/files/upload_sessions', body), status, code);
+  test(`a session request with ${what} is rejected as ${code}`, async () => {
+    assertRejected(await api.post('/files/upload_sessions', body), status, code);
   });
 }
 
-test('a JSON body above its limit is refused, however it is sent', async () => {
+test('a JSON body above the size limit is rejected, with and without Content-Length', async () => {
   const huge = JSON.stringify({ ...FILE, padding: 'x'.repeat(100_000) });
-  assertRefused(await api.post('/files/upload_sessions', huge), 413, 'request_entity_too_large');
+  assertRejected(await api.post('/files/upload_sessions', huge), 413, 'request_entity_too_large');
   const endless = (async function* () {
     for (let sent = 0; sent < 100_000; sent += 1000) yield Buffer.alloc(1000, ' ');
   })();
-  assertRefused(await api.call('POST', '/files/upload_sessions', { body: endless }), 413, 'request_entity_too_large');
+  assertRejected(await api.call('POST', '/files/upload_sessions', { body: endless }), 413, 'request_entity_too_large');
 });
 
-test('bytes that do not match their digest are refused, and nothing of them counts', async () => {
+test('a part that does not match its digest is rejected, and none of its bytes are stored', async () => {
   const session = await api.createSession('digest.bin', SIZE);
   const wrong = { digest: `sha=${sha1Base64(Buffer.from('other'))}` };
   const answer = await api.putPart(session.id, first, wrong);
-  assertRefused(answer, 400, 'digest_mismatch');
+  assertRejected(answer, 400, 'digest_mismatch');
   assert.ok(
     answer.json.message.includes(sha1Base64(first.bytes)) &&
       answer.json.message.includes(sha1Base64(Buffer.from('other'))),
@@ -88,7 +88,7 @@ test('bytes that do not match their digest are refused, and nothing of them coun
   assert.equal((await api.putPart(session.id, first)).status, 200);
 });
 
-test('a part without one of its headers, or with one that cannot be read, is told which', async () => {
+test('a part with a missing or malformed header is rejected with a message that names the header', async () => {
   const session = await api.createSession('headers.bin', SIZE);
   const digest = `sha=${sha1Base64(first.bytes)}`;
   const range = `bytes 0-${PART - 1}/${SIZE}`;
@@ -103,13 +103,13 @@ test('a part without one of its headers, or with one that cannot be read, is tol
     [{ digest, 'content-range': 'bytes=0-65535' }, /content-range/],
   ] as const) {
     const answer = await put(headers);
-    assertRefused(answer, 400, 'bad_request');
+    assertRejected(answer, 400, 'bad_request');
     assert.match(answer.json.message, named);
   }
   await assertNothingStored(session.id);
 });
 
-test('a range that is not one of the session is refused with 416', async () => {
+test("a range that does not fit the session's part layout is rejected with 416", async () => {
   const session = await api.createSession('ranges.bin', SIZE);
   for (const range of [
     `bytes 1-${PART}/${SIZE}`,
@@ -125,19 +125,19 @@ test('a range that is not one of the session is refused with 416', async () => {
       headers: { digest: `sha=${sha1Base64(first.bytes)}`, 'content-range': range, 'transfer-encoding': 'chunked' },
       body: first.bytes,
     });
-    assertRefused(answer, 416, 'range_not_satisfiable');
+    assertRejected(answer, 416, 'range_not_satisfiable');
   }
   await assertNothingStored(session.id);
 });
 
-test('a body shorter or longer than its range is refused, with and without a length', async () => {
+test('a body shorter or longer than its range is rejected, with and without Content-Length', async () => {
   const session = await api.createSession('length.bin', SIZE);
   for (const length of [0, 1, PART - 1, PART + 1, 4 * PART]) {
     const body = seededBytes(length, 'length');
     for (const framing of [{ 'content-length': length }, { 'transfer-encoding': 'chunked' }]) {
       const headers = { digest: `sha=${sha1Base64(body)}`, 'content-range': `bytes 0-${PART - 1}/${SIZE}`, ...framing };
       const answer = await api.call('PUT', `/files/upload_sessions/${session.id}`, { headers, body });
-      assertRefused(answer, 400, 'bad_request');
+      assertRejected(answer, 400, 'bad_request');
       assert.match(answer.json.message, new RegExp(String(PART)));
     }
   }
@@ -145,7 +145,7 @@ test('a body shorter or longer than its range is refused, with and without a len
   assert.equal((await api.putPart(session.id, first)).status, 200);
 });
 
-test('chunked coding without a length is taken where the bytes are right', async () => {
+test('a chunked body without Content-Length is accepted if its bytes are correct', async () => {
   const session = await api.createSession('chunked.bin', SIZE);
   const answer = await api.call('PUT', `/files/upload_sessions/${session.id}`, {
     headers: {
@@ -160,7 +160,7 @@ test('chunked coding without a length is taken where the bytes are right', async
   assert.equal(answer.status, 200, answer.text);
 });
 
-test('a body that stops half-way counts for nothing, and the part can be sent again', async () => {
+test('an interrupted body stores nothing, and the part can be sent again', async () => {
   const session = await api.createSession('half.bin', SIZE);
   const { hostname, port } = new URL(server.url);
   const socket = connect(Number(port), hostname);
@@ -174,7 +174,8 @@ test('a body that stops half-way counts for nothing, and the part can be sent ag
     'expect: 100-continue',
   ];
   socket.write(`${head.join('\r\n')}\r\n\r\n`);
-  // Then the slot is this request's; else it could come to it after the one below, and cut that.
+  // From here on, this request has the part lock. Otherwise it could get the lock after the request below, and replace
+  // that.
   assert.match(String(await once(socket, 'data')), /^HTTP\/1\.1 100 Continue/);
   await new Promise((resolve) => socket.write(first.bytes.subarray(0, PART / 2), resolve));
   socket.destroy();
@@ -182,7 +183,7 @@ test('a body that stops half-way counts for nothing, and the part can be sent ag
   assert.equal((await api.putPart(session.id, first)).status, 200);
 });
 
-test('a refused part costs a client that asks first nothing: it is never told to continue', async () => {
+test('a client that waits for 100 Continue never sends a part that is rejected', async () => {
   const session = await api.createSession('continue.bin', SIZE);
   const { hostname, port } = new URL(server.url);
   const ask = async (range: string): Promise<string> => {
@@ -205,25 +206,25 @@ test('a refused part costs a client that asks first nothing: it is never told to
   assert.equal(await ask(`bytes 0-${PART - 1}/${SIZE}`), 'HTTP/1.1 100 Continue');
 });
 
-test('a session id that is none is refused, and never becomes a path', async () => {
+test('an invalid session ID is rejected and never becomes a path', async () => {
   for (const id of ['x', '..%2F..%2F..%2Fetc%2Fpasswd', '%00', 'A'.repeat(31), `${'A'.repeat(30)}%2F`]) {
     const answer = await api.get(`/files/upload_sessions/${id}`);
-    assertRefused(answer, 400, 'invalid_upload_session_id');
+    assertRejected(answer, 400, 'invalid_upload_session_id');
   }
-  assertRefused(await api.get(`/files/upload_sessions/${'A'.repeat(32)}`), 404, 'upload_session_not_found');
+  assertRejected(await api.get(`/files/upload_sessions/${'A'.repeat(32)}`), 404, 'upload_session_not_found');
 });
 
-test('an unknown address is 404 and a known one with another method 405, both as JSON', async () => {
-  assertRefused(await api.get('/nothing/here'), 404, 'not_found');
-  assertRefused(await api.call('PATCH', '/users/me'), 405, 'method_not_allowed');
+test('an unknown address gets 404 and a known one with another method gets 405, both as JSON', async () => {
+  assertRejected(await api.get('/nothing/here'), 404, 'not_found');
+  assertRejected(await api.call('PATCH', '/users/me'), 405, 'method_not_allowed');
   const wrongMethod = await api.call('PUT', `/files/upload_sessions/${'A'.repeat(32)}/commit`);
   assert.equal(wrongMethod.status, 405, wrongMethod.text);
   const large = Buffer.alloc(3_000_000);
-  assertRefused(await api.call('POST', '/nothing', { body: large }), 404, 'not_found');
-  assertRefused(await api.call('POST', '/users/me', { body: large }), 405, 'method_not_allowed');
+  assertRejected(await api.call('POST', '/nothing', { body: large }), 404, 'not_found');
+  assertRejected(await api.call('POST', '/users/me', { body: large }), 405, 'method_not_allowed');
 });
 
-test('a request that can be read in two ways is refused', async () => {
+test('a request with two conflicting lengths is rejected', async () => {
   const { hostname, port } = new URL(server.url);
   const socket = connect(Number(port), hostname);
   socket.write(
@@ -240,7 +241,7 @@ test('a request that can be read in two ways is refused', async () => {
   assert.equal(JSON.parse(text.split('\r\n\r\n')[1] ?? '').code, 'bad_request');
 });
 
-test('a session past its time is refused with 410 and its bytes go', async () => {
+test('requests for an expired session get 410, and its bytes are deleted', async () => {
   await using short = await startServer({
     env: {
       PARTWAY_PART_SIZE: String(PART),
@@ -255,8 +256,8 @@ test('a session past its time is refused with 410 and its bytes go', async () =>
   await rows.updateTable('upload_sessions').set({ expires_at: 1 }).execute();
   await rows.destroy();
   await until(async () => (await client.get(`/files/upload_sessions/${session.id}`)).status !== 200);
-  assertRefused(await client.get(`/files/upload_sessions/${session.id}`), 410, 'session_expired');
-  assertRefused(await client.putPart(session.id, first), 410, 'session_expired');
-  assertRefused(await client.commit(session.id, [{ part_id: '00000000' }], bytes), 410, 'session_expired');
+  assertRejected(await client.get(`/files/upload_sessions/${session.id}`), 410, 'session_expired');
+  assertRejected(await client.putPart(session.id, first), 410, 'session_expired');
+  assertRejected(await client.commit(session.id, [{ part_id: '00000000' }], bytes), 410, 'session_expired');
   await until(async () => (await storedFor(short.dataFolder)).length === 0);
 });

@@ -20,23 +20,23 @@ before(async () => {
 });
 after(() => server[Symbol.asyncDispose]());
 
-function assertRefused(answer: Answer, status: number, code: string, said?: RegExp): void {
+function assertRejected(answer: Answer, status: number, code: string, said?: RegExp): void {
   assert.deepEqual([answer.status, answer.json?.code], [status, code], answer.text);
   assert.equal(answer.json.request_id, answer.headers['box-request-id']);
   if (said) assert.match(answer.json.message, said);
 }
 
-async function names(): Promise<string[]> {
+async function listNames(): Promise<string[]> {
   const answer = await api.get('/folders/0/items?limit=1000');
   return answer.json.entries.map(({ name }: { name: string }) => name);
 }
 
-function folderIn(encoded: Uint8Array, type?: string): Promise<Answer> {
+function createFolder(encoded: Uint8Array, type?: string): Promise<Answer> {
   return api.call('POST', '/folders', { body: encoded, headers: type === undefined ? {} : { 'content-type': type } });
 }
 
-/** A folder's JSON with these bytes as its name. */
-function named(...name: (string | number)[]): Buffer {
+/** The JSON of a folder with these bytes as its name. */
+function folderJson(...name: (string | number)[]): Buffer {
   const bytes = name.map((piece) => (typeof piece === 'number' ? Buffer.from([piece]) : Buffer.from(piece)));
   return Buffer.concat([Buffer.from('{"parent":{"id":"0"},"name":"'), ...bytes, Buffer.from('"}')]);
 }
@@ -48,25 +48,25 @@ function utf16(text: string, order: 'le' | 'be', mark: boolean): Buffer {
 
 for (const [what, bytes] of [
   ['a Latin-1 letter', [0xe9]],
-  ['a character cut off', [0xe2, 0x82]],
+  ['a truncated character', [0xe2, 0x82]],
   ['an overlong slash', [0xc0, 0xaf]],
   ['a surrogate in UTF-8', [0xed, 0xa0, 0x80]],
 ] as const) {
-  test(`a JSON body with ${what} is refused as no UTF-8, and makes nothing`, async () => {
-    const before = await names();
+  test(`a JSON body with ${what} is rejected as invalid UTF-8 and creates nothing`, async () => {
+    const before = await listNames();
     for (const type of [
       undefined,
       'application/json',
       'application/json; charset=utf-8',
       'text/plain; charset="UTF-8"',
     ]) {
-      assertRefused(await folderIn(named('caf', ...bytes), type), 400, 'bad_request', /UTF-8/);
+      assertRejected(await createFolder(folderJson('caf', ...bytes), type), 400, 'bad_request', /UTF-8/);
     }
-    assert.deepEqual(await names(), before);
+    assert.deepEqual(await listNames(), before);
   });
 }
 
-test('a JSON body in another charset is decoded as what it declares', async () => {
+test('a JSON body is decoded in the charset that it declares', async () => {
   const text = '{"parent":{"id":"0"},"name":"NAME é"}';
   for (const [type, body] of [
     ['application/json; charset=ISO-8859-1', Buffer.from(text, 'latin1')],
@@ -78,34 +78,42 @@ test('a JSON body in another charset is decoded as what it declares', async () =
     ['application/json; charset=utf-16', utf16(text, 'be', false)],
     ['application/json', Buffer.from(`\ufeff${text}`)],
   ] as const) {
-    const answer = await folderIn(body, type);
+    const answer = await createFolder(body, type);
     assert.deepEqual([answer.status, answer.json.name], [201, 'NAME é'], type);
     await api.delete(`/folders/${answer.json.id}`);
   }
 });
 
-test('a charset that is not known is refused with 415 where it could change what is said', async () => {
-  assertRefused(await folderIn(named('caf', 0xe9), 'application/json; charset=x-none'), 415, 'unsupported_media_type');
-  assertRefused(await folderIn(named('+AOk-'), 'application/json; charset=utf-7'), 415, 'unsupported_media_type');
-  const ascii = await folderIn(named('ascii'), 'application/json; charset=binary');
+test('an unsupported charset gets 415 if it could change the meaning of the body', async () => {
+  assertRejected(
+    await createFolder(folderJson('caf', 0xe9), 'application/json; charset=x-none'),
+    415,
+    'unsupported_media_type',
+  );
+  assertRejected(
+    await createFolder(folderJson('+AOk-'), 'application/json; charset=utf-7'),
+    415,
+    'unsupported_media_type',
+  );
+  const ascii = await createFolder(folderJson('ascii'), 'application/json; charset=binary');
   assert.deepEqual([ascii.status, ascii.json.name], [201, 'ascii']);
 });
 
-test('a compressed body is refused with 415, and a header that only says so of plain JSON means nothing', async () => {
+test('a compressed body gets 415, and the Content-Encoding header of plain JSON is ignored', async () => {
   const { gzipSync } = await import('node:zlib');
-  const body = gzipSync(named('packed'));
+  const body = gzipSync(folderJson('packed'));
   const packed = await api.call('POST', '/folders', { body, headers: { 'content-encoding': 'gzip' } });
-  assertRefused(packed, 415, 'unsupported_media_type', /content-encoding/);
+  assertRejected(packed, 415, 'unsupported_media_type', /content-encoding/);
   for (const encoding of ['identity', 'UTF-8', '', 'gzip']) {
     const headers = { 'content-encoding': encoding };
-    const plain = await api.call('POST', '/folders', { body: named(`plain (${encoding})`), headers });
+    const plain = await api.call('POST', '/folders', { body: folderJson(`plain (${encoding})`), headers });
     assert.equal(plain.status, 201, plain.text);
   }
   const broken = await api.call('POST', '/folders', { body: '{', headers: { 'content-encoding': 'identity' } });
-  assertRefused(broken, 400, 'bad_request');
+  assertRejected(broken, 400, 'bad_request');
 });
 
-test('half of a surrogate pair is refused everywhere in a body, also as a key', async () => {
+test('an unpaired surrogate is rejected anywhere in a body, even in a key', async () => {
   const parent = '"parent":{"id":"0"}';
   for (const body of [
     `{${parent},"name":"a\\ud800"}`,
@@ -113,12 +121,12 @@ test('half of a surrogate pair is refused everywhere in a body, also as a key', 
     `{${parent},"name":"fine","tags":["\\udc00\\ud800"]}`,
     `{${parent},"name":"fine","\\ud800":1}`,
   ]) {
-    assertRefused(await api.post('/folders', body), 400, 'bad_request', /surrogate/);
+    assertRejected(await api.post('/folders', body), 400, 'bad_request', /surrogate/);
   }
   const pair = await api.post('/folders', `{${parent},"name":"a\\ud83d\\ude00"}`);
   assert.deepEqual([pair.status, pair.json.name], [201, 'a😀']);
   const attributes = { disposition: 'name="attributes"', body: `{${parent},"name":"\\ud800"}` };
-  assertRefused(
+  assertRejected(
     await sendForm(api, '/files/content', form(attributes, filePart('a'))),
     400,
     'bad_request',
@@ -126,19 +134,19 @@ test('half of a surrogate pair is refused everywhere in a body, also as a key', 
   );
 });
 
-test('nesting beyond its limit, and more values than any call needs, are refused', async () => {
+test('a body that is nested too deeply or has too many values is rejected', async () => {
   const parent = '"parent":{"id":"0"}';
   const nested = (depth: number) => `${'['.repeat(depth)}${']'.repeat(depth)}`;
   const answer = (extra: string) => api.post('/folders', `{${parent},"name":"nested","extra":${extra}}`);
-  assertRefused(await answer(nested(MAX_JSON_NESTING)), 400, 'bad_request', /nested/);
-  assertRefused(await answer('{"a":'.repeat(9000) + 1 + '}'.repeat(9000)), 400, 'bad_request', /nested/);
+  assertRejected(await answer(nested(MAX_JSON_NESTING)), 400, 'bad_request', /nested/);
+  assertRejected(await answer('{"a":'.repeat(9000) + 1 + '}'.repeat(9000)), 400, 'bad_request', /nested/);
   const brackets = await api.post('/folders', `{${parent},"name":"${'['.repeat(100)}"}`);
-  assert.equal(brackets.status, 201, 'brackets in a string nest nothing');
+  assert.equal(brackets.status, 201, 'brackets in a string do not count as nesting');
 
   const session = await api.createSession('values.bin', SIZE);
   const commit = `/files/upload_sessions/${session.id}/commit`;
   const zeros = `{"parts":[${'0,'.repeat(MAX_JSON_VALUES)}0]}`;
-  assertRefused(
+  assertRejected(
     await api.post(commit, zeros, { digest: `sha=${sha1Base64(Buffer.alloc(0))}` }),
     400,
     'bad_request',
@@ -146,16 +154,16 @@ test('nesting beyond its limit, and more values than any call needs, are refused
   );
 });
 
-test('a query that is not UTF-8, percent-encoded, is refused', async () => {
+test('a query that is not percent-encoded UTF-8 is rejected', async () => {
   for (const query of ['fields=%E9', 'fields=100%', 'marker=%ed%a0%80', 'fields=name&x=%C3', '%ff=1']) {
-    assertRefused(await api.get(`/folders/0/items?${query}`), 400, 'bad_request', /UTF-8/);
+    assertRejected(await api.get(`/folders/0/items?${query}`), 400, 'bad_request', /UTF-8/);
   }
   assert.equal((await api.get('/folders/0/items?fields=name%2Cid&x=%C3%A9+%25')).status, 200);
   const raw = await rawStatus(Buffer.from('GET /2.0/folders/0/items?fields=\xe9 HTTP/1.1\r\nhost: x\r\n', 'latin1'));
   assert.equal(raw, 400);
 });
 
-test('a form that is not UTF-8 is refused as OAuth has it', async () => {
+test('a form that is not UTF-8 is rejected with an OAuth error', async () => {
   const post = (body: string | Buffer, type = 'application/x-www-form-urlencoded') =>
     api.call('POST', `${server.url}/oauth2/token`, { body, headers: { 'content-type': type } });
   for (const body of ['grant_type=%E9', Buffer.from('grant_type=caf\xe9', 'latin1'), 'grant_type=100%']) {
@@ -173,7 +181,7 @@ test('a form that is not UTF-8 is refused as OAuth has it', async () => {
   assert.match(page.text, /<!doctype html>/);
 });
 
-test('Basic credentials that are not UTF-8, in base64 or in percent codes, are refused as such', async () => {
+test('Basic credentials that are not UTF-8, in Base64 or in percent-encoding, are rejected with that reason', async () => {
   for (const credentials of [
     Buffer.from('caf\xe9:secret', 'latin1'),
     Buffer.from('caf%E9:a'),
@@ -201,7 +209,7 @@ const TYPES = [
   '/',
 ];
 
-test('the type of a part means nothing, whatever it is', async () => {
+test('the content type of a part is ignored', async () => {
   const session = await api.createSession('types.bin', SIZE);
   const first = { offset: 0, bytes: seededBytes(SIZE, 'types').subarray(0, PART), total: SIZE };
   for (const type of TYPES) {
@@ -219,10 +227,10 @@ test('the type of a part means nothing, whatever it is', async () => {
   assert.equal(several.status, 200, several.text);
 });
 
-test('no route answers otherwise because of a type that means nothing to it', async () => {
+test("no route's response depends on a content type that the route does not use", async () => {
   const file = await upload(api, 'routes.bin', 'a');
   for (const route of API_ROUTES.filter(({ multipart }) => !multipart)) {
-    // Nothing that changes what the next call finds: of these, a refusal of the address is as good an answer.
+    // Use IDs that let no call change what the next one finds. For such calls, an error about the address is enough.
     const ids = { file: file.id, folder: '0', session: 'A'.repeat(32) };
     const harmless = route.method === 'GET' || route.method === 'OPTIONS' ? ids : { ...ids, file: '1', folder: '1' };
     const { method } = route;
@@ -237,7 +245,7 @@ test('no route answers otherwise because of a type that means nothing to it', as
   }
 });
 
-test('what a DELETE or a GET brings as its body means nothing', async () => {
+test('the body of a GET or DELETE is ignored', async () => {
   for (const type of ['', 'foo', 'application/json']) {
     const { id } = await upload(api, 'deleted.bin', 'a');
     const call = { headers: { 'content-type': type }, body: '{"no json' };
@@ -246,7 +254,7 @@ test('what a DELETE or a GET brings as its body means nothing', async () => {
   }
 });
 
-/** The status of a request without a body, from its bytes. */
+/** The status of the response to a request without a body, sent as raw bytes. */
 function rawStatus(head: Buffer): Promise<number> {
   const { hostname, port } = new URL(server.url);
   const socket = connect(Number(port), hostname);

@@ -4,18 +4,18 @@ import { REQUESTS } from '../../packages/protocol/src/schemas/requests.ts';
 
 type Place = 'body' | 'query' | 'headers';
 
-/** A field that Box documents of a call, and what our schema says of it. */
+/** A field that Box documents for a call, and our schema for it. */
 export interface BoxField {
   call: string;
   place: Place;
   /** `parent.id`, `tags[]` */
   path: string;
   type: string;
-  /** Undefined where our schema does not know it. */
+  /** Undefined if our schema does not have it. */
   schema: object | undefined;
-  /** What becomes of it, where it is neither stored nor acted on. */
+  /** What happens to it, if it is neither stored nor acted on. */
   note: ReturnType<typeof getNote>;
-  /** The field with that note: itself, or one that it is a part of. */
+  /** The path of the field with that note: this field, or one that contains it. */
   noted: string;
 }
 
@@ -26,7 +26,7 @@ interface Facts {
 
 export const FACTS = JSON.parse(readFileSync(new URL('./box-request-fields.json', import.meta.url), 'utf8')) as Facts;
 
-/** Every field that Box documents of the calls that are answered here. */
+/** Every field that Box documents for the calls that are implemented here. */
 export function boxFields(): BoxField[] {
   return Object.entries(FACTS.operations).flatMap(([call, places]) =>
     (['body', 'query', 'headers'] as const).flatMap((place) =>
@@ -52,7 +52,7 @@ function find(call: string, place: Place, path: string): Pick<BoxField, 'schema'
   return { schema, note: undefined, noted: path };
 }
 
-/** A property or the items of a schema, also where it may be null. */
+/** A property or the items of a schema, even if it can be null. */
 function member(schema: object, name: string): object | undefined {
   const {
     anyOf = [],

@@ -21,7 +21,7 @@ before(async () => {
 });
 after(() => server[Symbol.asyncDispose]());
 
-/** The first status that a client gets that announces a body of 3 MB and waits to be asked for it. */
+/** The first status for a client that announces a body of 3 MB and waits for 100 Continue. */
 function firstStatus(path: string, headers: Record<string, string>, token = server.token): Promise<number> {
   const { hostname, port } = new URL(server.url);
   const socket = connect(Number(port), hostname);
@@ -42,7 +42,7 @@ function firstStatus(path: string, headers: Record<string, string>, token = serv
 }
 
 for (const action of ['commit', 'plan', 'log']) {
-  test(`a ${action} is not asked for its body before its token and its session are known to be right`, async () => {
+  test(`the body of a ${action} is requested only after its token and its session are checked`, async () => {
     const path = (id: string) => `/files/upload_sessions/${id}/${action}`;
     assert.equal(await firstStatus(path(session), DIGEST, 'wrong'), 401);
     assert.equal(await firstStatus(path('x'), DIGEST), 400);
@@ -52,14 +52,14 @@ for (const action of ['commit', 'plan', 'log']) {
     assert.equal(await firstStatus(path(ended.id), DIGEST), 404);
   });
 
-  test(`a ${action} of another user's session is not asked for its body`, async () => {
+  test(`the body of a ${action} for another user's session is not requested`, async () => {
     const { json } = await api.post('/users', { name: action, login: `${action}@example.com` });
     const path = `/files/upload_sessions/${session}/${action}`;
     assert.equal(await firstStatus(path, { ...DIGEST, 'as-user': json.id }), 403);
   });
 }
 
-test('a commit is not asked for its body without a digest, and is with all of it', async () => {
+test('the body of a commit is requested only if its digest is valid', async () => {
   const commit = `/files/upload_sessions/${session}/commit`;
   assert.equal(await firstStatus(commit, {}), 400);
   assert.equal(await firstStatus(commit, { digest: 'sha=x' }), 400);
@@ -67,7 +67,7 @@ test('a commit is not asked for its body without a digest, and is with all of it
   assert.equal(await firstStatus(`/files/upload_sessions/${session}/plan`, {}), 100);
 });
 
-test('a new version is not asked for its body if the file is not there, changed, or the form has no boundary', async () => {
+test('the body of a new version is not requested if the file is missing or changed, or if the form has no boundary', async () => {
   const { id } = await upload(api, 'versioned.bin', 'a');
   assert.equal(await firstStatus('/files/12345/content', FORM), 404);
   assert.equal(await firstStatus(`/files/${id}/content`, { ...FORM, 'if-match': '"7"' }), 412);
@@ -76,7 +76,7 @@ test('a new version is not asked for its body if the file is not there, changed,
   assert.equal(await firstStatus(`/files/${id}/content`, FORM), 100);
 });
 
-test('what costs most to parse, nested and in an unknown session, is refused unread', async () => {
+test('deeply nested JSON for an unknown session is rejected unread', async () => {
   const nested = `{"parts":${'['.repeat(1_500_000)}${']'.repeat(1_500_000)}}`;
   const unknown = await api.post(`/files/upload_sessions/${UNKNOWN}/commit`, nested, DIGEST);
   assert.deepEqual([unknown.status, unknown.json.code], [404, 'upload_session_not_found']);

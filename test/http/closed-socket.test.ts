@@ -9,7 +9,7 @@ import { listAudiences } from '../../packages/server/src/http/routes/oauth-token
 
 const SETTINGS = { publicUrl: undefined, tls: undefined };
 
-test('a request whose client has left has no audience and no host of its own, and handling it fails nothing', async () => {
+test('a request whose client has disconnected has no audience and no host, and handling it does not fail', async () => {
   const open = { audiences: [] as string[], host: '' as string | undefined };
   const server = createServer().listen(0, '127.0.0.1');
   try {
@@ -40,7 +40,7 @@ test('a request whose client has left has no audience and no host of its own, an
   }
 });
 
-test('the address that a client connected to is written as a URL has it', () => {
+test('the address that a client connected to is formatted for a URL', () => {
   for (const [localAddress, host] of [
     ['10.1.2.3', '10.1.2.3'],
     ['::ffff:10.1.2.3', '10.1.2.3'],

@@ -15,7 +15,7 @@ import { until } from '../support/until.ts';
 import { attributes, FORM, filePart, form, upload } from './forms.ts';
 
 const PART = 65_536;
-/** More than the buffers of a connection hold. */
+/** Larger than the buffers of a connection. */
 const LARGE = 24 * 1024 * 1024;
 /** Why tests that count the open files of downloads are skipped; false if they are not. */
 const noOpenFiles = bytesNotOnDisk ? `${bytesNotOnDisk}, and a download opens no file` : false;
@@ -44,7 +44,7 @@ after(() => server[Symbol.asyncDispose]());
 const me = () => rawRequest('GET /2.0/users/me', [token]);
 const content = (id = large.id) => rawRequest(`GET /2.0/files/${id}/content`, [token]);
 
-test('a client that sends nothing more after its request gets the response, whatever the request is', async () => {
+test('a client that half-closes the connection after its request gets the response, for every kind of request', async () => {
   const bytes = seededBytes(PART, 'half-closed');
   const session = await api.createSession('half-closed.bin', PART);
   const part = [`digest: sha=${sha1Base64(bytes)}`, `content-range: bytes 0-${PART - 1}/${PART}`];
@@ -80,7 +80,7 @@ test('a client that sends nothing more after its request gets the response, what
   }
 });
 
-test('the same over TLS', async () => {
+test('a client that half-closes the connection gets its responses over TLS, too', async () => {
   await using secure = await startServer({ tls: true });
   const { hostname, port } = new URL(secure.url);
   const ca = readFileSync(secure.certificates?.ca ?? '');
@@ -97,11 +97,11 @@ test('the same over TLS', async () => {
   );
 });
 
-test('requests sent ahead are answered in their order', async () => {
+test('pipelined requests are answered in order', async () => {
   const names = Array.from({ length: 20 }, (_, index) => `ordered-${index}`);
-  const made = await Promise.all(names.map((name) => api.post('/folders', { name, parent: { id: '0' } })));
+  const created = await Promise.all(names.map((name) => api.post('/folders', { name, parent: { id: '0' } })));
   const connection = await RawConnection.open(server);
-  await connection.send(made.map(({ json }) => rawRequest(`GET /2.0/folders/${json.id}`, [token])).join(''));
+  await connection.send(created.map(({ json }) => rawRequest(`GET /2.0/folders/${json.id}`, [token])).join(''));
   const answers = await connection.responses(names.length);
   assert.deepEqual(
     answers.map(({ body }) => JSON.parse(body).name),
@@ -110,7 +110,7 @@ test('requests sent ahead are answered in their order', async () => {
   connection.socket.destroy();
 });
 
-test('a client that sends too many requests ahead gets the responses to the first, then 503 and the end', async () => {
+test('a client that pipelines too many requests gets the first responses, then 503 and a closed connection', async () => {
   const connection = await RawConnection.open(server);
   await connection.send(me().repeat(150));
   const answers = await connection.closed();
@@ -121,7 +121,7 @@ test('a client that sends too many requests ahead gets the responses to the firs
   assert.equal(JSON.parse(answers.at(-1)?.body ?? '').code, 'unavailable');
 });
 
-test('of downloads sent ahead one at a time is begun, and none for a client that has left', {
+test('pipelined downloads start one at a time, and not for clients that have disconnected', {
   skip: noOpenFiles,
 }, async () => {
   const before = descriptorsOf(server.pid).length;
@@ -143,7 +143,7 @@ test('of downloads sent ahead one at a time is begun, and none for a client that
   await until(() => openContents(server.pid) === 0 && descriptorsOf(server.pid).length <= before + 1);
 });
 
-test('a client that leaves after the first of its responses leaves no file open', { skip: noOpenFiles }, async () => {
+test('a client that disconnects after its first response leaves no file open', { skip: noOpenFiles }, async () => {
   for (let round = 0; round < 20; round++) {
     const connection = await RawConnection.open(server);
     await connection.send(me() + content() + content() + (round % 2 === 0 ? rawRequest('CONNECT a:1') : ''));
@@ -154,7 +154,7 @@ test('a client that leaves after the first of its responses leaves no file open'
   await until(() => openContents(server.pid) === 0);
 });
 
-test('downloads that nobody reads end, and their descriptors with them', { skip: noOpenFiles }, async () => {
+test('downloads that nobody reads are ended, and their descriptors are closed', { skip: noOpenFiles }, async () => {
   const before = descriptorsOf(server.pid).length;
   const connections = await Promise.all(
     Array.from({ length: 100 }, async () => {
@@ -169,14 +169,14 @@ test('downloads that nobody reads end, and their descriptors with them', { skip:
   for (const { socket } of connections) socket.destroy();
 });
 
-test('a download that is read slowly but steadily comes whole, however long it takes', async () => {
+test('a download that is read slowly but steadily completes, however long it takes', async () => {
   await using patient = await startServer({
     env: { PARTWAY_DOWNLOADS: 'direct', PARTWAY_RESPONSE_TIMEOUT: '2s', PARTWAY_TOKEN: server.token },
   });
   const { id } = await upload(new Api(patient), 'large.bin', seededBytes(LARGE, 'large'));
   const connection = await RawConnection.open(patient);
   const { socket } = connection;
-  // The system's own buffers take some MiB at once, and then nothing for longer than the deadline.
+  // The system's buffers take some MiB at once, and then nothing for longer than the timeout.
   let allowance = 0;
   socket.on('data', (chunk: Buffer) => {
     allowance -= chunk.length;
@@ -256,7 +256,7 @@ const BAD_HOSTS = [
   `host: ${'a'.repeat(300)}`,
 ];
 for (const hosts of BAD_HOSTS) {
-  test(`a request is refused that has ${JSON.stringify(hosts.slice(0, 40))}`, async () => {
+  test(`a request with ${JSON.stringify(hosts.slice(0, 40))} is rejected`, async () => {
     for (const target of ['/2.0/users/me', 'http://good.example/2.0/users/me']) {
       const connection = await RawConnection.open(server);
       await connection.send(`GET ${target} HTTP/1.1\r\n${hosts}\r\n${token}\r\n\r\n`);
@@ -268,7 +268,7 @@ for (const hosts of BAD_HOSTS) {
   });
 }
 
-test('a request line with a host that is none is refused', async () => {
+test('a request line with an invalid host is rejected', async () => {
   for (const target of ['http:///2.0/users/me', 'http://a b/', 'http://u@a/', 'http://a:99999/', 'https://[::g]/']) {
     const connection = await RawConnection.open(server);
     await connection.send(`GET ${target} HTTP/1.1\r\nhost: good.example\r\n${token}\r\n\r\n`);
@@ -278,7 +278,7 @@ test('a request line with a host that is none is refused', async () => {
   }
 });
 
-test("a trusted proxy's host and scheme are held to the same; from others they mean nothing", async () => {
+test('the host and scheme of a trusted proxy have to be valid, too, and those of other clients are ignored', async () => {
   await using behind = await startServer({
     env: { PARTWAY_TRUSTED_PROXIES: '127.0.0.1', PARTWAY_MIN_SESSION_SIZE: '1000' },
   });
@@ -293,8 +293,8 @@ test("a trusted proxy's host and scheme are held to the same; from others they m
     { 'x-forwarded-host': 'files.example.org:99999' },
     { 'x-forwarded-proto': 'javascript' },
   ]) {
-    const refused = await ask(behind, headers as Record<string, string>);
-    assert.deepEqual([refused.status, refused.json.code], [400, 'bad_request'], JSON.stringify(headers));
+    const rejected = await ask(behind, headers as Record<string, string>);
+    assert.deepEqual([rejected.status, rejected.json.code], [400, 'bad_request'], JSON.stringify(headers));
     assert.equal((await ask(server, headers as Record<string, string>, '/users/me')).status, 200);
   }
 });

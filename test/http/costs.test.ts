@@ -18,65 +18,68 @@ import { leftoverFolder, removeNow } from '../support/leftovers.ts';
 import { SMALL_PART } from '../support/several-servers.ts';
 import { until } from '../support/until.ts';
 
-const SLOTS = 10;
+const PARTS = 10;
 
 after(stopPostgres);
 
 describe('an upload over PostgreSQL and S3', { skip: whyNoS3 ?? noPostgres }, () => {
-  it('costs three statements and one UploadPart for each part, and for beginning and end what the documents say', async (t) => {
+  it('costs three statements and one UploadPart per part, and the documented number to create and to commit', async (t) => {
     await using proxy = await startS3Proxy();
     await using database = await newPostgresDatabase();
     const home = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-costs-')));
     using count = countStatements();
-    const server = await serve(database.url, proxy.url, home);
+    const server = await startNode(database.url, proxy.url, home);
     await using stack = new AsyncDisposableStack();
     stack.defer(() => removeNow(home));
     stack.defer(() => server.stop());
-    const token = await tokenFor(database);
+    const token = await createDeveloperToken(database);
     const client = new WireClient({ url: server.url, token });
-    const bytes = seededBytes(SLOTS * SMALL_PART, 'costs');
-    // The sweep of the start is over, and the node listens for calls.
+    const bytes = seededBytes(PARTS * SMALL_PART, 'costs');
+    // The background jobs of the start are finished, and the node listens for messages.
     await until(() => count.statements.some((statement) => statement.includes('pg_advisory_unlock')));
     await until(() => count.channels.some((channel) => channel.includes('partway_node_')));
     await client.names();
 
     const tokens: string[] = [];
     const began = performance.now();
-    const costOf = async <T>(what: string, act: () => Promise<T>): Promise<T> => {
+    const measure = async <T>(what: string, act: () => Promise<T>): Promise<T> => {
       count.statements.length = 0;
       proxy.calls.length = 0;
       const result = await act();
-      const [its, rest] = [count.statements.filter(isOfToken), count.statements.filter((one) => !isOfToken(one))];
-      tokens.push(...its);
-      costs[what] = [rest.length, [...proxy.calls]];
+      const [tokenStatements, others] = [
+        count.statements.filter(isTokenQuery),
+        count.statements.filter((one) => !isTokenQuery(one)),
+      ];
+      tokens.push(...tokenStatements);
+      costs[what] = [others.length, [...proxy.calls]];
       return result;
     };
     const costs: Record<string, unknown> = {};
-    const session = await costOf('create', () => client.create('costs.bin', bytes.length));
+    const session = await measure('create', () => client.create('costs.bin', bytes.length));
     const parts = partsOf(bytes, session.part_size);
     const sent: WirePart[] = [];
-    await costOf('parts', async () => {
+    await measure('parts', async () => {
       for (const part of parts) {
         sent.push(await client.put(session.id, part.offset, part.bytes, bytes.length));
-        // The digest has gone as far as this part before the next one comes.
-        await until(() => advances(count.statements) === sent.length);
+        // The whole-file hash includes this part before the next one is sent.
+        await until(() => countCheckpoints(count.statements) === sent.length);
       }
     });
-    await costOf('part again', () => client.put(session.id, 0, parts[0]?.bytes ?? assert.fail(), bytes.length));
-    await costOf('commit', () => client.commit(session.id, sent, bytes));
-    // The token is remembered for five seconds.
-    assert.ok(tokens.length <= 1 + (performance.now() - began) / 5_000, `${tokens.length} questions for the token`);
+    await measure('part again', () => client.put(session.id, 0, parts[0]?.bytes ?? assert.fail(), bytes.length));
+    await measure('commit', () => client.commit(session.id, sent, bytes));
+    // The token is cached for five seconds.
+    assert.ok(tokens.length <= 1 + (performance.now() - began) / 5_000, `${tokens.length} queries for the token`);
     t.diagnostic(JSON.stringify(costs));
     assert.deepEqual(costs, {
       create: [11, ['CreateMultipartUpload']],
-      parts: [3 * SLOTS + 1, Array(SLOTS).fill('UploadPart')],
+      parts: [3 * PARTS + 1, Array(PARTS).fill('UploadPart')],
       'part again': [1, []],
       commit: [16, ['CompleteMultipartUpload']],
     });
   });
 });
 
-async function serve(database: string, endpoint: string, home: string): Promise<RunningServer> {
+async function startNode(database: string, endpoint: string, home: string): Promise<RunningServer> {
   const { bucket, prefix } = freshPlace();
   return startServer(
     readConfig({
@@ -96,16 +99,16 @@ async function serve(database: string, endpoint: string, home: string): Promise<
   );
 }
 
-async function tokenFor(database: Database): Promise<string> {
+async function createDeveloperToken(database: Database): Promise<string> {
   const db = await database.open();
   const expiresAt = Date.now() + 3_600_000;
   return (await createToken(db, { login: DEVELOPER_LOGIN, expiresAt, scope: undefined, resource: undefined })).token;
 }
 
-function isOfToken(statement: string): boolean {
+function isTokenQuery(statement: string): boolean {
   return statement.includes('"access_tokens"');
 }
 
-function advances(statements: readonly string[]): number {
+function countCheckpoints(statements: readonly string[]): number {
   return statements.filter((statement) => statement.startsWith('update "upload_sessions"')).length;
 }

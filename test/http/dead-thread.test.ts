@@ -14,12 +14,12 @@ import { until } from '../support/until.ts';
 
 const TOKEN = 'dead-thread'.repeat(4);
 
-test('a server whose database threads die serves on, and one that cannot open its database again is not ready', {
+test('the server survives the death of its database threads, and is not ready while it cannot open its database again', {
   skip: onlySqlite,
 }, async () => {
   const threads: Worker[] = [];
-  const made = (thread: Worker) => threads.push(thread);
-  process.on('worker', made);
+  const onThread = (thread: Worker) => threads.push(thread);
+  process.on('worker', onThread);
   const dataFolder = leftoverFolder(mkdtempSync(join(tmpdir(), 'partway-dead-thread-')));
   const server = await startServer(
     readConfig({
@@ -47,7 +47,7 @@ test('a server whose database threads die serves on, and one that cannot open it
     assert.equal((await api.get('/folders/0/items')).status, 200);
   }
 
-  // In the place of the file, where it cannot be opened, is a folder.
+  // A folder replaces the file, so the database cannot be opened.
   const file = join(dataFolder, 'partway.sqlite');
   await killAll();
   for (const end of ['', '-wal', '-shm']) renameSync(file + end, `${file}${end}.away`);
@@ -62,24 +62,24 @@ test('a server whose database threads die serves on, and one that cannot open it
   for (const end of ['', '-wal', '-shm']) renameSync(`${file}${end}.away`, file + end);
   await until(async () => (await ready()) === 200);
   const { entries } = (await api.get('/files/upload_sessions')).json;
-  assert.equal(entries.length, 3, 'what was answered is there');
+  assert.equal(entries.length, 3, 'every confirmed session exists');
   await server.stop();
-  process.off('worker', made);
+  process.off('worker', onThread);
 });
 
 for (const nth of [1, 2, 3]) {
-  test(`a start whose thread number ${nth} dies says why it ends, or goes on with another thread`, {
+  test(`if thread ${nth} of a start dies, the start fails with the reason or continues with another thread`, {
     skip: onlySqlite,
   }, async () => {
     let threads = 0;
-    const made = (thread: Worker) => {
+    const onThread = (thread: Worker) => {
       threads += 1;
       if (threads === nth) thread.once('online', () => void thread.terminate());
     };
     const failures: unknown[] = [];
-    const failed = (error: unknown) => failures.push(error);
-    process.on('worker', made);
-    process.on('uncaughtException', failed);
+    const onFailure = (error: unknown) => failures.push(error);
+    process.on('worker', onThread);
+    process.on('uncaughtException', onFailure);
     const dataFolder = leftoverFolder(mkdtempSync(join(tmpdir(), 'partway-dead-thread-')));
     const env = {
       PARTWAY_DATA: dataFolder,
@@ -96,10 +96,10 @@ for (const nth of [1, 2, 3]) {
       assert.match(String(error), /was not changed: (The database thread ended|The database is being reopened)/);
     }
     await until(() => threads >= nth);
-    // What a step of the start was to be told of, it was told of, whatever there was of the server by then.
+    // By now, every event has reached its listener, however far the start got.
     await new Promise((resolve) => setImmediate(resolve));
-    process.off('worker', made);
-    process.off('uncaughtException', failed);
+    process.off('worker', onThread);
+    process.off('uncaughtException', onFailure);
     assert.deepEqual(failures, []);
   });
 }

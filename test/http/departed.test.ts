@@ -13,7 +13,7 @@ import { until } from '../support/until.ts';
 const SENT = Buffer.alloc(100_000, 'x');
 const PACE = { windowMillis: 200, bytes: 1 };
 
-/** A server that reads no body by itself, as one whose disk is busy, and the requests that it has. */
+/** A server that reads no body by itself, like one with a busy disk, and the requests that it received. */
 async function busyServer(answer: (response: ServerResponse) => void = () => {}, responsePace = PACE) {
   const server = createServer({ highWaterMark: 16 * 1024 });
   const requests: { request: IncomingMessage; response: ServerResponse }[] = [];
@@ -42,8 +42,8 @@ for (const [how, leave] of [
   ['closes its connection', (socket) => socket.destroy()],
   ['resets its connection', (socket) => socket.resetAndDestroy()],
 ] as [string, (socket: RawConnection['socket']) => void][]) {
-  test(`a client that ${how} in the middle of its body is noticed although nobody reads that`, async (t) => {
-    if (process.platform !== 'linux') return t.skip('only Linux tells');
+  test(`a client that ${how} in the middle of its body is noticed even though nobody reads the body`, async (t) => {
+    if (process.platform !== 'linux') return t.skip('only Linux reports this');
     await using server = await busyServer();
     const staying = await RawConnection.open(server);
     await staying.send(rawRequest('PUT /', ['content-length: 10000000']));
@@ -64,8 +64,8 @@ for (const [how, leave] of [
   });
 }
 
-test('a client that stops in the middle of its body, and waits, gets an error although nobody reads that', async (t) => {
-  if (process.platform !== 'linux') return t.skip('only Linux tells');
+test('a client that half-closes the connection in the middle of its body gets an error even though nobody reads the body', async (t) => {
+  if (process.platform !== 'linux') return t.skip('only Linux reports this');
   await using server = await busyServer();
   const client = await RawConnection.open(server);
   await client.send(rawRequest('PUT /', ['content-length: 10000000']));
@@ -77,8 +77,8 @@ test('a client that stops in the middle of its body, and waits, gets an error al
   await until(() => server.requests[0]?.request.destroyed === true);
 });
 
-test('a client that has sent everything and closed its side is not taken for one that is gone', async (t) => {
-  if (process.platform !== 'linux') return t.skip('only Linux tells');
+test('a client that has sent everything and half-closed the connection is not treated as disconnected', async (t) => {
+  if (process.platform !== 'linux') return t.skip('only Linux reports this');
   await using server = await busyServer();
   const waiting = await RawConnection.open(server);
   await waiting.send(rawRequest('PUT /', [`content-length: ${SENT.length}`]));
@@ -86,7 +86,7 @@ test('a client that has sent everything and closed its side is not taken for one
   waiting.finish();
   await until(() => server.requests.length === 1);
 
-  // When this one is noticed, that one was looked at as well, three times over.
+  // When this client is noticed, the first one has been checked, too. Three rounds.
   for (let look = 0; look < 3; look++) {
     const gone = await RawConnection.open(server);
     await gone.send(rawRequest('PUT /', ['content-length: 10000000']));
@@ -103,7 +103,7 @@ test('a client that has sent everything and closed its side is not taken for one
   assert.equal(answer?.body, String(SENT.length));
 });
 
-test('a connection that the table of the system leaves out once is not taken for one that is gone', async () => {
+test("a connection that is missing from the system's table once is not treated as disconnected", async () => {
   await using server = await busyServer();
   const client = await RawConnection.open(server);
   await client.send(rawRequest('PUT /', ['content-length: 10000000']));
@@ -120,7 +120,7 @@ test('a connection that the table of the system leaves out once is not taken for
   client.socket.destroy();
 });
 
-test('a response that was sent to its end arrives whole, though the body of its request breaks off', async () => {
+test('a response that was sent to its end arrives complete even if the body of its request breaks off', async () => {
   const large = 'x'.repeat(20_000_000);
   await using server = await busyServer((response) => response.end(large), { ...PACE, windowMillis: 60_000 });
   const client = await RawConnection.open(server);
@@ -128,7 +128,7 @@ test('a response that was sent to its end arrives whole, though the body of its 
   await client.send(rawRequest('PUT /', ['content-length: 100'], 'begun'));
   await until(() => server.requests.length === 1);
   client.finish();
-  // It is known to the server by now that no more comes.
+  // By now, the server knows that no more bytes will arrive.
   await until(() => server.requests[0]?.request.socket.readableEnded === true);
   client.socket.resume();
   const [response] = await client.closed();

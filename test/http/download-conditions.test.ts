@@ -14,7 +14,7 @@ const LONG_AGO = 'Thu, 01 Jan 1970 00:00:00 GMT';
 const LATER = 'Fri, 01 Jan 2100 00:00:00 GMT';
 
 for (const downloads of ['redirect', 'direct'] as const) {
-  describe(`a download of a server set to ${downloads}`, () => {
+  describe(`a download with PARTWAY_DOWNLOADS=${downloads}`, () => {
     let server: TestServer;
     let api: Api;
     let address: string;
@@ -62,7 +62,7 @@ for (const downloads of ['redirect', 'direct'] as const) {
       ['bytes=0x1-2', 200, '0123456789'],
       ['lines=1-2', 200, '0123456789'],
     ] as const) {
-      test(`answers ${range} with ${status}, to GET and HEAD alike`, async () => {
+      test(`gets ${status} for ${range}, with GET and HEAD alike`, async () => {
         const answer = await get({ range });
         const head = await get({ range }, address, 'HEAD');
         assert.deepEqual([answer.status, head.status], [status, status], answer.text);
@@ -77,7 +77,7 @@ for (const downloads of ['redirect', 'direct'] as const) {
       });
     }
 
-    test('is refused by If-Match and If-Unmodified-Since for another state, before anything else counts', async () => {
+    test('fails with an If-Match or If-Unmodified-Since for another state, before other conditions are checked', async () => {
       for (const [headers, status] of [
         [{ 'if-match': TAG }, 200],
         [{ 'if-match': '*' }, 200],
@@ -104,7 +104,7 @@ for (const downloads of ['redirect', 'direct'] as const) {
       }
     });
 
-    test('is 304 by If-None-Match and If-Modified-Since for the same state', async () => {
+    test('gets 304 with an If-None-Match or If-Modified-Since for the same state', async () => {
       for (const [headers, status] of [
         [{ 'if-none-match': TAG }, 304],
         [{ 'if-none-match': `W/${TAG}` }, 304],
@@ -128,7 +128,7 @@ for (const downloads of ['redirect', 'direct'] as const) {
       }
     });
 
-    test('sends a range only if If-Range names this state strongly', async () => {
+    test('gets a range only with an If-Range that is a strong match for the current state', async () => {
       for (const [ifRange, status] of [
         [TAG, 206],
         [modified, 206],
@@ -146,7 +146,7 @@ for (const downloads of ['redirect', 'direct'] as const) {
       assert.equal((await get({ 'if-range': '"other"' })).status, 200);
     });
 
-    test('of an empty file has no range, but for a suffix, which is all of it', async () => {
+    test('of an empty file has no satisfiable range except a suffix, which gets the whole file', async () => {
       assert.equal((await get({ range: 'bytes=0-' }, empty)).status, 416);
       assert.equal((await get({ range: 'bytes=0-0' }, empty)).headers['content-range'], 'bytes */0');
       assert.equal((await get({ range: 'bytes=-0' }, empty)).status, 416);
@@ -154,7 +154,7 @@ for (const downloads of ['redirect', 'direct'] as const) {
       assert.deepEqual([suffix.status, suffix.text, suffix.headers['content-length']], [200, '', '0']);
     });
 
-    test('that is resumed never mixes two versions of a file that was replaced', async () => {
+    test('never mixes two versions if the file was replaced before it resumes', async () => {
       const { id } = await upload(api, 'replaced.txt', 'first version');
       const old = await addressOf(id);
       const begun = await get({ range: 'bytes=0-4' }, old);
@@ -171,13 +171,13 @@ for (const downloads of ['redirect', 'direct'] as const) {
         assert.deepEqual([whole.status, whole.text], [200, 'SECOND VERSION, LONGER'], ifRange);
       }
       const stale = await get({ 'if-modified-since': String(date) }, now);
-      assert.equal(stale.status, 200, 'what came in the same second is not the same');
+      assert.equal(stale.status, 200, 'a change within the same second still counts as a change');
       if (downloads === 'redirect') assert.equal((await get(rest, old)).text, ' version');
     });
   });
 }
 
-test('a redirect is answered before any condition counts: that is for the address it names', async () => {
+test('a redirect ignores all conditions, because they apply to the address that it leads to', async () => {
   await using server = await startServer();
   const api = new Api(server);
   const { id } = await upload(api, 'redirected', 'a');
@@ -186,7 +186,7 @@ test('a redirect is answered before any condition counts: that is for the addres
   }
 });
 
-test('every date of HTTP is read, and nothing else', () => {
+test('all HTTP date formats are parsed, and nothing else is', () => {
   const at = Date.UTC(1994, 10, 6, 8, 49, 37);
   assert.equal(parseHttpDate('Sun, 06 Nov 1994 08:49:37 GMT'), at);
   assert.equal(parseHttpDate('Sunday, 06-Nov-94 08:49:37 GMT'), at);
@@ -200,7 +200,7 @@ test('every date of HTTP is read, and nothing else', () => {
   );
 });
 
-test('whatever stands in a range, what comes of it lies in the file', () => {
+test('a parsed range is always within the file, whatever the header contains', () => {
   const header = fc.stringMatching(/^bytes=[-0-9, ]{0,40}$/);
   fc.assert(
     fc.property(header, fc.nat(30), (text, size) => {
@@ -212,7 +212,7 @@ test('whatever stands in a range, what comes of it lies in the file', () => {
   );
 });
 
-test('every list of entity tags is read to its end', () => {
+test('a list of entity tags is parsed to its end', () => {
   const value = fc.stringMatching(/^[a-z, W/*]{0,6}$/);
   const tags = fc.array(fc.record({ value, weak: fc.boolean() }, { noNullPrototype: true }), {
     minLength: 1,

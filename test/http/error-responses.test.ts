@@ -27,8 +27,8 @@ before(async () => {
 });
 after(() => server[Symbol.asyncDispose]());
 
-/** Sends bytes on a connection of their own, says that no more come, and gives all that came back. */
-async function answers(bytes: string | Uint8Array, methods: readonly string[] = []): Promise<RawResponse[]> {
+/** Sends bytes on a new connection, half-closes it, and returns all responses. */
+async function sendRaw(bytes: string | Uint8Array, methods: readonly string[] = []): Promise<RawResponse[]> {
   const connection = await RawConnection.open(server);
   await connection.send(bytes);
   connection.finish();
@@ -36,7 +36,7 @@ async function answers(bytes: string | Uint8Array, methods: readonly string[] = 
 }
 
 function assertBoxError(response: RawResponse | undefined, status: number, code: string): void {
-  assert.ok(response !== undefined, 'no response came');
+  assert.ok(response !== undefined, 'no response arrived');
   assert.equal(response.status, status, response.body);
   const body = JSON.parse(response.body);
   assert.deepEqual([body.type, body.status, body.code], ['error', status, code], response.body);
@@ -49,20 +49,20 @@ function assertBoxError(response: RawResponse | undefined, status: number, code:
 
 const LONG = 'A'.repeat(5_000);
 const FOUND_BY_FASTIFY: [string, string, string[], number, string][] = [
-  ['a folder that is half a percent code', 'GET /2.0/folders/100%/items', [], 400, 'bad_request'],
-  ['a file that is no percent code', 'GET /2.0/files/%zz', [], 400, 'bad_request'],
-  ['percent codes that are not UTF-8', 'GET /api/2.0/files/%ff%fe/content', [], 400, 'bad_request'],
-  ['a bad percent code with a body', 'POST /2.0/files/%/copy', ['content-length: 2'], 400, 'bad_request'],
+  ['a folder ID with an incomplete percent-encoding', 'GET /2.0/folders/100%/items', [], 400, 'bad_request'],
+  ['a file ID with an invalid percent-encoding', 'GET /2.0/files/%zz', [], 400, 'bad_request'],
+  ['percent-encoding that is not UTF-8', 'GET /api/2.0/files/%ff%fe/content', [], 400, 'bad_request'],
+  ['an invalid percent-encoding with a body', 'POST /2.0/files/%/copy', ['content-length: 2'], 400, 'bad_request'],
   ['a session ID of 5,000 characters', `GET /2.0/files/upload_sessions/${LONG}`, [], 400, 'invalid_upload_session_id'],
   ['a file ID of 5,000 characters', `GET /2.0/files/${LONG}`, [], 404, 'not_found'],
   ['an unknown address of 5,000 characters', `GET /${LONG}`, [], 404, 'not_found'],
   ['a method that no route has', 'PROPFIND /2.0/users/me', [], 405, 'method_not_allowed'],
-  ['a body that is no JSON', 'POST /2.0/folders', ['content-length: 2', 'content-type: x/y'], 400, 'bad_request'],
-  ['a body above its limit', 'POST /2.0/folders', ['content-length: 99999999'], 413, 'request_entity_too_large'],
+  ['a body that is not JSON', 'POST /2.0/folders', ['content-length: 2', 'content-type: x/y'], 400, 'bad_request'],
+  ['a body above the size limit', 'POST /2.0/folders', ['content-length: 99999999'], 413, 'request_entity_too_large'],
 ];
 for (const [what, line, headers, status, code] of FOUND_BY_FASTIFY) {
-  test(`${what} is refused with Box's error object, which does not repeat the address`, async () => {
-    const [response, ...others] = await answers(rawRequest(line, [token, ...headers], headers.length > 0 ? '{]' : ''));
+  test(`${what} is rejected with Box's error object, which does not repeat the address`, async () => {
+    const [response, ...others] = await sendRaw(rawRequest(line, [token, ...headers], headers.length > 0 ? '{]' : ''));
     assertBoxError(response, status, code);
     assert.equal(others.length, 0);
     assert.ok(!response?.body.includes('AAAAAAAAAA') && !response?.body.includes('%'.concat('zz')), response?.body);
@@ -70,47 +70,47 @@ for (const [what, line, headers, status, code] of FOUND_BY_FASTIFY) {
 }
 
 const FOUND_BY_NODE: [string, string, number, string][] = [
-  ['a request line that is none', 'HELLO\r\n\r\n', 400, 'bad_request'],
+  ['an invalid request line', 'HELLO\r\n\r\n', 400, 'bad_request'],
   ['a method that does not exist', rawRequest('FETCH /2.0/users/me'), 400, 'bad_request'],
-  ["HTTP/2's greeting", 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400, 'bad_request'],
+  ['the preface of HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400, 'bad_request'],
   ['a version that does not exist', 'GET /2.0/users/me HTTP/3.7\r\nhost: a\r\n\r\n', 400, 'bad_request'],
   ['headers of 17 KiB', rawRequest('GET /', [`x: ${'x'.repeat(17_000)}`]), 431, 'request_header_fields_too_large'],
-  ['an Expect header that nobody knows', rawRequest('GET /2.0/users/me', ['expect: tea']), 417, 'expectation_failed'],
+  ['an unknown Expect header', rawRequest('GET /2.0/users/me', ['expect: tea']), 417, 'expectation_failed'],
   ['CONNECT', rawRequest('CONNECT example.org:443'), 405, 'method_not_allowed'],
   ['a request without Host', 'GET /healthz HTTP/1.1\r\n\r\n', 400, 'bad_request'],
-  ['a coding that is not chunked', rawRequest('POST /', ['transfer-encoding: gzip']), 400, 'bad_request'],
+  ['a transfer coding other than chunked', rawRequest('POST /', ['transfer-encoding: gzip']), 400, 'bad_request'],
   ['two lengths', rawRequest('POST /', ['content-length: 1', 'content-length: 2']), 400, 'bad_request'],
-  ['a length that is no number', rawRequest('POST /', ['content-length: 1e3']), 400, 'bad_request'],
+  ['a length that is not a number', rawRequest('POST /', ['content-length: 1e3']), 400, 'bad_request'],
   [
-    'a chunk size that is no number',
+    'a chunk size that is not a number',
     rawRequest('POST /2.0/folders', ['transfer-encoding: chunked'], 'zz\r\n'),
     400,
     'bad_request',
   ],
   ['a header name with a space', rawRequest('GET /', ['a b: c']), 400, 'bad_request'],
-  ['a header section that is cut off', 'GET / HTTP/1.1\r\nhost: a\r\nx: ', 400, 'bad_request'],
-  ['a body that is cut off', rawRequest('POST /oops', ['content-length: 10'], '123'), 404, 'not_found'],
-  ['an address that is neither path nor URL', rawRequest('GET ftp://a/b'), 400, 'bad_request'],
+  ['a truncated header section', 'GET / HTTP/1.1\r\nhost: a\r\nx: ', 400, 'bad_request'],
+  ['a truncated body', rawRequest('POST /oops', ['content-length: 10'], '123'), 404, 'not_found'],
+  ['a target that is neither a path nor a URL', rawRequest('GET ftp://a/b'), 400, 'bad_request'],
   ['OPTIONS for the whole server', rawRequest('OPTIONS *'), 400, 'bad_request'],
 ];
 for (const [what, bytes, status, code] of FOUND_BY_NODE) {
-  test(`${what} is refused with Box's error object`, async () => {
-    const [response, ...others] = await answers(bytes);
+  test(`${what} is rejected with Box's error object`, async () => {
+    const [response, ...others] = await sendRaw(bytes);
     assertBoxError(response, status, code);
     assert.equal(others.length, 0);
   });
 }
 
-test('a request that offers to upgrade to another protocol is answered in this one', async () => {
+test('a request to upgrade to another protocol is answered without an upgrade', async () => {
   const request = rawRequest('GET /2.0/users/me', [token, 'connection: upgrade', 'upgrade: websocket']);
-  const [response, ...others] = await answers(request);
+  const [response, ...others] = await sendRaw(request);
   assert.equal(response?.status, 200);
   assert.equal(others.length, 0);
 });
 
-test('what cannot be read behind a HEAD with a body gets an error response with one', async () => {
+test('an invalid request after a HEAD with a body gets an error response with a body', async () => {
   const head = `HEAD /2.0/users/me HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}`;
-  const [first, second, ...others] = await answers(`${head}POST http:/ HTTP/1.1\r\nhost: x\r\n\r\n`, ['HEAD', 'POST']);
+  const [first, second, ...others] = await sendRaw(`${head}POST http:/ HTTP/1.1\r\nhost: x\r\n\r\n`, ['HEAD', 'POST']);
   assert.deepEqual([first?.body, others], ['', []]);
   assertBoxError(second, 400, 'bad_request');
 });
@@ -122,7 +122,7 @@ test('an error response to HEAD has no body', async () => {
     ['HEAD /2.0/files/1/content', 404],
     ['HEAD /2.0/files/\u00e9', 400],
   ] as const) {
-    const [response, ...others] = await answers(rawRequest(line, [token]), ['HEAD']);
+    const [response, ...others] = await sendRaw(rawRequest(line, [token]), ['HEAD']);
     assert.equal(response?.status, status);
     assert.match(response?.headers['box-request-id'] ?? '', /^[0-9a-f]{16}$/);
     assert.equal(others.length, 0);
@@ -131,17 +131,17 @@ test('an error response to HEAD has no body', async () => {
 
 const OAUTH: [string, string, string[], string, number][] = [
   ['an empty form', 'POST /oauth2/token', ['content-length: 0'], '', 400],
-  ['a form above its limit', 'POST /api/oauth2/token', ['content-length: 9999999'], '', 413],
+  ['a form above the size limit', 'POST /api/oauth2/token', ['content-length: 9999999'], '', 413],
   ['another method', 'GET /oauth2/token', [], '', 405],
   ['an unknown address', 'POST /oauth2/nothing', [], '', 404],
-  ['a bad percent code', 'GET /oauth2/authorize%', [], '', 400],
-  ['a chunk size that is no number', 'POST /oauth2/revoke', ['transfer-encoding: chunked'], 'zz\r\n', 400],
+  ['an invalid percent-encoding', 'GET /oauth2/authorize%', [], '', 400],
+  ['a chunk size that is not a number', 'POST /oauth2/revoke', ['transfer-encoding: chunked'], 'zz\r\n', 400],
   ['an address that is not ASCII', 'POST /oauth2/token\u00e9', [], '', 400],
-  ['an Expect header that nobody knows', 'POST /oauth2/revoke', ['expect: tea', 'content-length: 0'], '', 417],
+  ['an unknown Expect header', 'POST /oauth2/revoke', ['expect: tea', 'content-length: 0'], '', 417],
 ];
 for (const [what, line, headers, body, status] of OAUTH) {
-  test(`${what} on an OAuth address is refused in OAuth's format`, async () => {
-    const [response, ...others] = await answers(rawRequest(line, headers, body));
+  test(`${what} at an OAuth address is rejected in OAuth's format`, async () => {
+    const [response, ...others] = await sendRaw(rawRequest(line, headers, body));
     assert.equal(response?.status, status, response?.body);
     assert.deepEqual(Object.keys(JSON.parse(response?.body ?? '')), ['error', 'error_description']);
     assert.match(response?.headers['box-request-id'] ?? '', /^[0-9a-f]{16}$/);
@@ -149,10 +149,10 @@ for (const [what, line, headers, body, status] of OAUTH) {
   });
 }
 
-test('bytes that are no request get their response after those of the requests before them', async () => {
+test('invalid bytes get their error after the responses to the requests before them', async () => {
   const me = rawRequest('GET /2.0/users/me', [token]);
   for (const rubbish of ['HELLO\r\n\r\n', rawRequest('CONNECT a:1'), rawRequest('GET /', ['a b: c'])]) {
-    const [first, second, third, ...others] = await answers(`${me}${me}${rubbish}`);
+    const [first, second, third, ...others] = await sendRaw(`${me}${me}${rubbish}`);
     assert.deepEqual([first?.status, second?.status], [200, 200]);
     assert.equal(JSON.parse(third?.body ?? '').type, 'error');
     assert.equal(others.length, 0);
@@ -160,10 +160,10 @@ test('bytes that are no request get their response after those of the requests b
 });
 
 const LAST: [string, () => string][] = [
-  ['refused for its address', () => rawRequest('PROPFIND *')],
-  ['refused for its host', () => 'GET /2.0/users/me HTTP/1.1\r\nhost: a b\r\n\r\n'],
+  ['with an invalid address', () => rawRequest('PROPFIND *')],
+  ['with an invalid host', () => 'GET /2.0/users/me HTTP/1.1\r\nhost: a b\r\n\r\n'],
   ['without a host', () => 'GET /2.0/users/me HTTP/1.1\r\n\r\n'],
-  ['that asks for the end of the connection', () => rawRequest('GET /2.0/users/me', [token, 'connection: close'])],
+  ['with Connection: close', () => rawRequest('GET /2.0/users/me', [token, 'connection: close'])],
   ['in HTTP/1.0', () => rawRequest('GET /2.0/users/me', [token]).replace('HTTP/1.1', 'HTTP/1.0')],
   [
     'with a body that is too large',
@@ -171,7 +171,7 @@ const LAST: [string, () => string][] = [
   ],
 ];
 for (const [which, request] of LAST) {
-  test(`nothing follows the response to a request ${which}, which says that it is the last one`, async () => {
+  test(`the response to a request ${which} announces the end of the connection, and nothing follows it`, async () => {
     for (const finishes of [true, false]) {
       const connection = await RawConnection.open(server);
       await connection.send(`${request()}${rawRequest('HEAD /2.0/users/me', [token])}HELLO\r\n\r\n`);
@@ -183,15 +183,15 @@ for (const [which, request] of LAST) {
   });
 }
 
-test('a refused request whose body then stalls gets no second response: its connection is closed', async () => {
+test('a rejected request whose body stalls gets no second response, and its connection is closed', async () => {
   const connection = await RawConnection.open(server);
   await connection.send(rawRequest('PUT /2.0/files/upload_sessions/1', ['content-length: 100000'], 'begun'));
-  const [refused] = await connection.responses(1);
-  assert.equal(refused?.status, 401);
+  const [rejected] = await connection.responses(1);
+  assert.equal(rejected?.status, 401);
   assert.equal((await connection.closed()).length, 1);
 });
 
-test('a part whose body stalls is refused with 408, and one whose chunks are no chunks with 400, once', async () => {
+test('a part whose body stalls gets 408, and one with an invalid chunk size gets 400, only once', async () => {
   const bytes = seededBytes(PART, 'stalled');
   const session = await api.createSession('stalled.bin', PART);
   const head = [token, `digest: sha=${sha1Base64(bytes)}`, `content-range: bytes 0-${PART - 1}/${PART}`];
@@ -225,7 +225,7 @@ test('the response to a body that is too large reaches a client that is still se
   assertBoxError(response, 413, 'request_entity_too_large');
 });
 
-test('every other response has a request ID of its own, too', async () => {
+test('every other response has its own request ID, too', async () => {
   const { id } = (await api.post('/folders', { name: 'with an ID', parent: { id: '0' } })).json;
   const preflight = { origin: 'https://app.example.com', 'access-control-request-method': 'PUT' };
   const given = [
@@ -246,7 +246,7 @@ test('every other response has a request ID of its own, too', async () => {
   assert.equal(new Set(ids).size, ids.length);
 });
 
-test('the log has the request ID of every refusal', async () => {
-  const [response] = await answers('HELLO\r\n\r\n');
+test('the log has the request ID of every error response', async () => {
+  const [response] = await sendRaw('HELLO\r\n\r\n');
   await server.logged(new RegExp(`"reqId":"${response?.headers['box-request-id']}"`));
 });

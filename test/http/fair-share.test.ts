@@ -10,21 +10,21 @@ import {
 } from '../../packages/server/src/http/hooks/fair-share.ts';
 import { TestClock } from '../support/test-clock.ts';
 
-const STAYS = new AbortController().signal;
+const NEVER_ABORTED = new AbortController().signal;
 
-/** A server whose load the test sets, and the names of those whose turn has come. */
+/** A server whose load the test sets, and the users in the order of their turns. */
 function busyServer() {
   const clock = new TestClock(Date.UTC(2026, 0, 1));
   const server = { load: 1 };
   const fair = new FairShare<string>(clock, () => server.load);
   const turns: string[] = [];
-  const ask = async (user: string, units = 1, left = STAYS) => {
+  const ask = async (user: string, units = 1, left = NEVER_ABORTED) => {
     const asked = fair.turn(user, units, () => left).then(() => turns.push(user));
     await settled();
     return asked;
   };
-  /** Moves the time in steps of a tick, and counts the turns of `user` meanwhile. */
-  const pass = async (millis: number, user: string) => {
+  /** Advances the clock tick by tick. Returns how many turns `user` got in that time. */
+  const runFor = async (millis: number, user: string) => {
     const before = turns.filter((name) => name === user).length;
     for (let at = 0; at < millis; at += TICK) {
       clock.advance(TICK);
@@ -33,14 +33,14 @@ function busyServer() {
     }
     return turns.filter((name) => name === user).length - before;
   };
-  return { clock, server, fair, turns, ask, pass };
+  return { clock, server, fair, turns, ask, runFor };
 }
 
 async function settled(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Asks for so many turns that some must wait, and gives how many had one at once. */
+/** Asks for so many turns that some have to wait. Returns how many were granted at once. */
 async function askForMany(ask: (user: string) => Promise<unknown>, user: string, fair: FairShare<string>) {
   const asked = 3 * MAX_UNITS;
   for (let n = 0; n < asked; n++) void ask(user);
@@ -48,7 +48,7 @@ async function askForMany(ask: (user: string) => Promise<unknown>, user: string,
   return asked - fair.waiting;
 }
 
-test('of a user who asks for too much on a busy server, what is beyond the allowance waits for others', async () => {
+test("on a busy server, a user's requests beyond the allowance wait for those of others", async () => {
   const { fair, ask } = busyServer();
   fair.markActive('small');
   const atOnce = await askForMany(ask, 'large', fair);
@@ -57,7 +57,7 @@ test('of a user who asks for too much on a busy server, what is beyond the allow
   assert.equal(fair.waiting, 3 * MAX_UNITS - atOnce, 'the small user did not wait');
 });
 
-test('nobody waits while the server has time, or while nobody else is active', async () => {
+test('nobody waits while the server is not busy, or while nobody else is active', async () => {
   const idle = busyServer();
   idle.server.load = 0.3;
   idle.fair.markActive('small');
@@ -67,7 +67,7 @@ test('nobody waits while the server has time, or while nobody else is active', a
   assert.equal(await askForMany(alone.ask, 'large', alone.fair), 3 * MAX_UNITS);
 });
 
-test('a user counts as active for two seconds after the last request, also if another came since', async () => {
+test('a user counts as active for two seconds after the last request, even if others sent requests since', async () => {
   const { clock, fair, ask } = busyServer();
   await ask('small');
   await ask('large', MAX_UNITS + 100);
@@ -85,52 +85,52 @@ test('a user counts as active for two seconds after the last request, also if an
   assert.equal(quiet.fair.waiting, 0);
 });
 
-test('an address whose user is not known slows nobody down, and waits for users', async () => {
+test('an address without a known user slows down no user, and waits for users', async () => {
   const fair = new FairShare<string>(
     new TestClock(Date.UTC(2026, 0, 1)),
     () => 1,
     (key) => key !== 'address',
   );
-  await fair.turn('address', MAX_UNITS + 1, () => STAYS);
-  await fair.turn('large', MAX_UNITS + 1, () => STAYS);
-  await fair.turn('large', 1, () => STAYS);
-  assert.equal(fair.waiting, 0, 'only the address was there beside it');
-  void fair.turn('address', 1, () => STAYS);
+  await fair.turn('address', MAX_UNITS + 1, () => NEVER_ABORTED);
+  await fair.turn('large', MAX_UNITS + 1, () => NEVER_ABORTED);
+  await fair.turn('large', 1, () => NEVER_ABORTED);
+  assert.equal(fair.waiting, 0, 'no other user was active');
+  void fair.turn('address', 1, () => NEVER_ABORTED);
   assert.equal(fair.waiting, 1);
 });
 
-test('a user who waits gets what is left for all beyond their allowances, and no more', async () => {
-  const { fair, ask, pass } = busyServer();
+test('a waiting user gets the rate that is left for requests beyond the allowances, but not a higher one', async () => {
+  const { fair, ask, runFor } = busyServer();
   fair.markActive('small');
   await askForMany(ask, 'large', fair);
-  const inASecond = await pass(1000, 'large');
+  const inASecond = await runFor(1000, 'large');
   assert.ok(inASecond >= EXTRA_UNITS_PER_SECOND - 2 && inASecond <= EXTRA_UNITS_PER_SECOND + 2, String(inASecond));
 });
 
-test('users who wait take turns', async () => {
-  const { fair, turns, ask, pass } = busyServer();
+test('waiting users take turns', async () => {
+  const { fair, turns, ask, runFor } = busyServer();
   fair.markActive('small');
   await askForMany(ask, 'first', fair);
   const waiting = fair.waiting;
   await askForMany(ask, 'second', fair);
   assert.ok(fair.waiting > waiting);
   turns.length = 0;
-  await pass(1000, 'first');
+  await runFor(1000, 'first');
   const [first, second] = ['first', 'second'].map((user) => turns.filter((name) => name === user).length);
   assert.ok(Math.abs((first ?? 0) - (second ?? 0)) <= 4, `${first} and ${second}`);
 });
 
-test('all that wait get their turns soon after the server has time again', async () => {
-  const { server, fair, ask, pass } = busyServer();
+test('all waiting requests get their turns soon after the load drops', async () => {
+  const { server, fair, ask, runFor } = busyServer();
   fair.markActive('small');
   await askForMany(ask, 'large', fair);
   const { waiting } = fair;
   server.load = 0.1;
-  await pass(waiting * TICK, 'large');
+  await runFor(waiting * TICK, 'large');
   assert.equal(fair.waiting, 0);
 });
 
-test('large requests count as many, and what is charged later too', async () => {
+test('a large request counts as several, and charges after a request count, too', async () => {
   const { fair, ask } = busyServer();
   fair.markActive('small');
   await ask('large', MAX_UNITS + 5);
@@ -146,16 +146,16 @@ test('large requests count as many, and what is charged later too', async () => 
 });
 
 test('no request waits longer than the limit, however much its user owes', async () => {
-  const { fair, ask, pass } = busyServer();
+  const { fair, ask, runFor } = busyServer();
   fair.markActive('small');
   for (let n = 0; n < 20; n++) void ask('large', 1_000);
   await settled();
   assert.equal(fair.waiting, 19);
-  await pass(MAX_WAIT + TICK, 'large');
+  await runFor(MAX_WAIT + TICK, 'large');
   assert.equal(fair.waiting, 0);
 });
 
-test('an allowance comes back with time', async () => {
+test('an allowance refills with time', async () => {
   const { clock, fair, ask } = busyServer();
   fair.markActive('small');
   await ask('large', MAX_UNITS + 1);
@@ -166,7 +166,7 @@ test('an allowance comes back with time', async () => {
   assert.equal(fair.waiting, 0);
 });
 
-test('a request whose client leaves waits no longer, and takes nothing from the others', async () => {
+test('a request whose client disconnects stops waiting, and takes nothing from the others', async () => {
   const { fair, ask, turns } = busyServer();
   fair.markActive('small');
   await ask('large', MAX_UNITS + 1);
@@ -183,7 +183,7 @@ test('a request whose client leaves waits no longer, and takes nothing from the 
   );
 });
 
-test('users of long ago are forgotten, those who owe something are not', async () => {
+test('inactive users are forgotten unless they owe something', async () => {
   const { clock, fair, ask } = busyServer();
   for (let n = 0; n < 1_000; n++) await ask(`user ${n}`);
   assert.equal(fair.size, 1_000);

@@ -11,7 +11,7 @@ import { until } from '../support/until.ts';
 const BEARER = { config: { policy: 'bearer' as const } };
 const STREAM = { config: { policy: 'bearer' as const, body: 'stream' as const } };
 
-/** A server that is busy as long as the test says so, on a real socket. Callers say who they are. */
+/** A server on a real socket that is busy as long as the test says so. Clients name their user in a header. */
 async function startBusy() {
   const clock = new TestClock(Date.UTC(2026, 0, 1));
   const state = { load: 1 };
@@ -44,17 +44,17 @@ async function startBusy() {
     await response.arrayBuffer();
     return response.status;
   };
-  /** Waiting requests have waited for long enough. */
-  const letAllGo = () => {
+  /** Ends the wait of all requests, as if they had waited long enough. */
+  const releaseAll = () => {
     clock.advance(60_000);
     fair.releaseDue();
   };
-  return { fair, ask, letAllGo, [Symbol.asyncDispose]: () => app.close() };
+  return { fair, ask, releaseAll, [Symbol.asyncDispose]: () => app.close() };
 }
 
-test('a user who sent large bodies waits on a busy server; parts, downloads and health checks do not, nor does anybody else', async () => {
+test('on a busy server, a user who sent large bodies waits, but not for parts, downloads and health checks, and no other user waits', async () => {
   await using server = await startBusy();
-  const { fair, ask, letAllGo } = server;
+  const { fair, ask, releaseAll } = server;
   assert.equal(await ask('small', '/items', { method: 'POST', body: '{}' }), 200);
   const large = { method: 'POST', body: JSON.stringify({ text: 'x'.repeat((MAX_UNITS + 1) * 32 * 1024) }) };
   assert.equal(await ask('large', '/items', large), 200);
@@ -67,22 +67,22 @@ test('a user who sent large bodies waits on a busy server; parts, downloads and 
   assert.equal(await ask(undefined, '/downloads/1'), 200);
   assert.equal(await ask('small', '/items', { method: 'POST', body: '{}' }), 200);
   assert.equal(fair.waiting, 1);
-  letAllGo();
+  releaseAll();
   assert.equal(await waiting, 200);
 });
 
-test('a user who was sent large responses waits on a busy server', async () => {
+test('on a busy server, a user who received large responses waits', async () => {
   await using server = await startBusy();
-  const { fair, ask, letAllGo } = server;
+  const { fair, ask, releaseAll } = server;
   await ask('small', '/items', { method: 'POST', body: '{}' });
   assert.equal(await ask('large', '/list'), 200);
   const waiting = ask('large', '/list');
   await until(() => fair.waiting === 1);
-  letAllGo();
+  releaseAll();
   assert.equal(await waiting, 200);
 });
 
-test('a request that waits ends when its client leaves', async () => {
+test('a waiting request ends when its client disconnects', async () => {
   await using server = await startBusy();
   const { fair, ask } = server;
   await ask('small', '/items', { method: 'POST', body: '{}' });

@@ -5,13 +5,13 @@ const BOUNDARY = 'partway-test-boundary';
 export const FORM = { 'content-type': `multipart/form-data; boundary=${BOUNDARY}` };
 
 export interface FormPart {
-  /** What stands in Content-Disposition behind `form-data; `. */
+  /** The text after `form-data; ` in Content-Disposition. */
   disposition: string;
   type?: string;
   body: string | Uint8Array;
 }
 
-/** A multipart body, put together by hand so that a test says exactly what is on the wire. */
+/** A multipart body, assembled by hand so that a test controls every byte of it. */
 export function form(...parts: FormPart[]): Buffer {
   const pieces = parts.flatMap(({ disposition, type, body }) => [
     Buffer.from(`--${BOUNDARY}\r\ncontent-disposition: form-data; ${disposition}\r\n`),
@@ -22,7 +22,7 @@ export function form(...parts: FormPart[]): Buffer {
   return Buffer.concat([...pieces, Buffer.from(`--${BOUNDARY}--\r\n`)]);
 }
 
-/** The field that says what the file is. */
+/** The field that describes the file. */
 export function attributes(value: unknown, type?: string): FormPart {
   return { disposition: 'name="attributes"', ...(type && { type }), body: JSON.stringify(value) };
 }
@@ -36,13 +36,13 @@ export function sendForm(api: Api, path: string, body: unknown, headers: Outgoin
   return api.call('POST', path, { headers: { ...FORM, ...headers }, body });
 }
 
-/** A direct upload as most clients send it. Throws where it is refused; gives the file's JSON. */
+/** A direct upload as most clients send it. Throws if it fails. Returns the file's JSON. */
 export async function upload(api: Api, name: string, body: string | Uint8Array, parent = '0') {
   const answer = await sendForm(
     api,
     '/files/content',
     form(attributes({ name, parent: { id: parent } }), filePart(body)),
   );
-  if (answer.status !== 201) throw new Error(`no file: ${answer.status} ${answer.text}`);
+  if (answer.status !== 201) throw new Error(`upload failed: ${answer.status} ${answer.text}`);
   return answer.json.entries[0];
 }

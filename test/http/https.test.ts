@@ -18,7 +18,7 @@ interface Answer {
   text: string;
 }
 
-/** A request of any kind; the authority of a server with TLS is trusted. */
+/** Sends any kind of request. Trusts the certificate authority of a server with TLS. */
 function call(
   server: TestServer,
   path: string,
@@ -49,22 +49,22 @@ function call(
 
 const PUBLIC = { PARTWAY_PUBLIC_URL: 'https://files.example.com' };
 const TRUSTED = { PARTWAY_TRUSTED_PROXIES: '127.0.0.1' };
-const BY_HTTPS = { 'x-forwarded-proto': 'https' };
+const VIA_HTTPS = { 'x-forwarded-proto': 'https' };
 
-/** Each way to the server, and whether the browser came by https. */
+/** Each way to reach the server, and whether the browser uses HTTPS. */
 const WAYS = [
-  { way: 'by TLS', options: { tls: true }, headers: {}, secure: true },
-  { way: 'by http', options: {}, headers: {}, secure: false },
-  { way: 'behind whatever ends TLS for the public URL', options: { env: PUBLIC }, headers: {}, secure: true },
-  { way: 'behind a trusted proxy that ends TLS', options: { env: TRUSTED }, headers: BY_HTTPS, secure: true },
-  { way: 'with a header of a proxy that is not trusted', options: {}, headers: BY_HTTPS, secure: false },
+  { way: 'over TLS', options: { tls: true }, headers: {}, secure: true },
+  { way: 'over plain HTTP', options: {}, headers: {}, secure: false },
+  { way: 'behind a TLS terminator for the public URL', options: { env: PUBLIC }, headers: {}, secure: true },
+  { way: 'behind a trusted proxy that terminates TLS', options: { env: TRUSTED }, headers: VIA_HTTPS, secure: true },
+  { way: 'with a header from an untrusted proxy', options: {}, headers: VIA_HTTPS, secure: false },
 ];
 
 for (const { way, options, headers, secure } of WAYS) {
-  test(`${way} every answer ${secure ? 'insists on https, and' : 'says nothing of https, and'} the login cookie fits`, async () => {
+  test(`${way}, every response ${secure ? 'requires HTTPS' : 'omits HSTS'}, and the login cookie matches`, async () => {
     await using server = await startServer(options);
     const paths = ['/healthz', '/2.0/users/me', '/2.0/nowhere', '/oauth2/authorize'];
-    // Fastify does not ask proxies about an address that it cannot read.
+    // Fastify does not ask proxies about an address that it cannot parse.
     if (!('env' in options) || options.env !== TRUSTED) paths.push('/2.0/files/%zz');
     for (const path of paths) {
       const answer = await call(server, path, { headers });
@@ -85,8 +85,8 @@ for (const { way, options, headers, secure } of WAYS) {
     const ticket = /name="ticket" value="([^"]*)"/.exec(page.text)?.[1] ?? '';
     const form = new URLSearchParams({ ticket, decision: 'allow', login: LOGIN, password: PASSWORD });
     const other = secure ? cookie.replace('__Host-', '') : `__Host-${cookie}`;
-    const refused = await call(server, path, { headers: { ...headers, cookie: other }, form });
-    assert.equal(refused.status, 400, 'a cookie of the other name, which another host can set');
+    const rejected = await call(server, path, { headers: { ...headers, cookie: other }, form });
+    assert.equal(rejected.status, 400, 'a cookie of the other name, which another host can set');
     const back = await call(server, path, { headers: { ...headers, cookie }, form });
     assert.equal(back.status, 303);
     assert.match(back.headers.location ?? '', /^https:\/\/app\.partway\.test\/callback\?code=/);

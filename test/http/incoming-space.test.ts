@@ -16,10 +16,10 @@ const QUOTA = 1_000_000;
 const ENV = { PARTWAY_USER_QUOTA: String(QUOTA), PARTWAY_MIN_SESSION_SIZE: '1000' };
 const LARGE = seededBytes(0.9 * QUOTA, 'one fits');
 
-const bodyOf = (name: string, bytes: Buffer) => form(attributes({ name, parent: { id: '0' } }), filePart(bytes));
+const createBody = (name: string, bytes: Buffer) => form(attributes({ name, parent: { id: '0' } }), filePart(bytes));
 
-/** What is reserved and used, by the rows. */
-function counted(server: TestServer): { reserved: number; used: number; incoming: number } {
+/** Reserved and used space, according to the database. */
+function readSpace(server: TestServer): { reserved: number; used: number; incoming: number } {
   const db = new DatabaseSync(join(server.dataFolder, 'partway.sqlite'), { readOnly: true });
   const row = db
     .prepare(
@@ -32,94 +32,96 @@ function counted(server: TestServer): { reserved: number; used: number; incoming
 }
 
 for (const [how, wrap] of [
-  ['that say their length', (body: Buffer) => body],
+  ['with Content-Length', (body: Buffer) => body],
   ['of unknown length', (body: Buffer) => Readable.from([body.subarray(0, 100_000), body.subarray(100_000)])],
 ] as const) {
-  test(`of 30 direct uploads at once ${how} no more are taken than the quota has room for`, async () => {
+  test(`30 direct uploads at once ${how} together never exceed the quota`, async () => {
     await using server = await startServer({ env: ENV });
     const api = new Api(server);
     const answers = await Promise.all(
-      Array.from({ length: 30 }, (_, n) => sendForm(api, '/files/content', wrap(bodyOf(`${n}.bin`, LARGE)))),
+      Array.from({ length: 30 }, (_, n) => sendForm(api, '/files/content', wrap(createBody(`${n}.bin`, LARGE)))),
     );
-    const made = answers.filter(({ status }) => status === 201);
-    assert.ok(made.length <= 1, `${made.length} were taken`);
+    const created = answers.filter(({ status }) => status === 201);
+    assert.ok(created.length <= 1, `${created.length} were accepted`);
     for (const answer of answers.filter(({ status }) => status !== 201)) {
       assert.deepEqual([answer.status, answer.json.code], [403, 'storage_limit_exceeded']);
     }
-    if (made.length === 0) await upload(api, 'after.bin', LARGE);
+    if (created.length === 0) await upload(api, 'after.bin', LARGE);
     assert.equal((await api.get('/users/me')).json.space_used, LARGE.length);
-    // What was reserved for the others is free again.
+    // The space that was reserved for the others is free again.
     await upload(api, 'rest.bin', seededBytes(QUOTA - LARGE.length, 'rest'));
   });
 }
 
-test('new versions, sessions and copies compete with what is arriving', { skip: onlySqlite }, async () => {
+test('new versions, sessions and copies share the quota with bodies that are still arriving', {
+  skip: onlySqlite,
+}, async () => {
   await using server = await startServer({ env: ENV });
   const api = new Api(server);
   const { id } = await upload(api, 'small.bin', seededBytes(190_000, 'small'));
-  const arriving = await hold(server, seededBytes(600_000, 'arriving'));
-  await until(() => counted(server).reserved >= 600_000);
+  const arriving = await startUpload(server, seededBytes(600_000, 'arriving'));
+  await until(() => readSpace(server).reserved >= 600_000);
 
   const session = await api.post('/files/upload_sessions', { folder_id: '0', file_size: 300_000, file_name: 's' });
   assert.deepEqual([session.status, session.json.code], [403, 'storage_limit_exceeded']);
   const copy = await api.post(`/files/${id}/copy`, { parent: { id: '0' }, name: 'copy' });
   assert.equal(copy.status, 201, copy.text);
-  const version = await sendForm(api, `/files/${id}/content`, bodyOf('small.bin', LARGE));
+  const version = await sendForm(api, `/files/${id}/content`, createBody('small.bin', LARGE));
   assert.deepEqual([version.status, version.json.code], [403, 'storage_limit_exceeded']);
 
   arriving.destroy();
-  await until(() => counted(server).reserved === 0);
+  await until(() => readSpace(server).reserved === 0);
   assert.equal(
     (await api.post('/files/upload_sessions', { folder_id: '0', file_size: 300_000, file_name: 's' })).status,
     201,
   );
 });
 
-test('a body of unknown length is counted as it comes, and refused where no more is left', {
+test('a body of unknown length is counted as it arrives, and rejected when the quota is used up', {
   skip: onlySqlite,
 }, async () => {
   await using server = await startServer({ env: ENV });
   const api = new Api(server);
-  const arriving = await hold(server, seededBytes(600_000, 'arriving'), { saysLength: false });
-  await until(() => counted(server).reserved >= 590_000);
-  assert.ok(counted(server).reserved < 700_000);
+  const arriving = await startUpload(server, seededBytes(600_000, 'arriving'), { hasLength: false });
+  await until(() => readSpace(server).reserved >= 590_000);
+  assert.ok(readSpace(server).reserved < 700_000);
 
   const session = await api.post('/files/upload_sessions', { folder_id: '0', file_size: 500_000, file_name: 's' });
   assert.deepEqual([session.status, session.json.code], [403, 'storage_limit_exceeded']);
-  // Its end never comes.
-  const [refused] = await once(await hold(server, LARGE, { saysLength: false }), 'response');
-  assert.equal(refused.statusCode, 403);
+  // Its end is never sent.
+  const [rejected] = await once(await startUpload(server, LARGE, { hasLength: false }), 'response');
+  assert.equal(rejected.statusCode, 403);
 
   arriving.destroy();
-  await until(() => counted(server).reserved === 0 && counted(server).incoming === 0);
+  await until(() => readSpace(server).reserved === 0 && readSpace(server).incoming === 0);
   await upload(api, 'after.bin', LARGE);
 });
 
-test('what a client that left or a server that was killed had reserved is given back', {
+test('space that was reserved for a disconnected client or by a killed server is released', {
   skip: onlySqlite,
 }, async () => {
   await using server = await startServer({ env: ENV });
   const api = new Api(server);
-  const left = await hold(server, LARGE);
-  await until(() => counted(server).reserved > 0);
+  const left = await startUpload(server, LARGE);
+  await until(() => readSpace(server).reserved > 0);
   left.destroy();
-  await until(() => counted(server).reserved === 0 && counted(server).incoming === 0);
+  await until(() => readSpace(server).reserved === 0 && readSpace(server).incoming === 0);
 
-  const killed = await hold(server, LARGE);
-  await until(() => counted(server).reserved > 0);
+  const killed = await startUpload(server, LARGE);
+  await until(() => readSpace(server).reserved > 0);
   await server.kill();
   killed.destroy();
-  assert.ok(counted(server).reserved > 0);
+  assert.ok(readSpace(server).reserved > 0);
   await server.restart();
-  assert.equal(counted(server).reserved, 0);
+  assert.equal(readSpace(server).reserved, 0);
   await upload(api, 'after.bin', LARGE);
-  await until(() => counted(server).incoming === 0);
+  await until(() => readSpace(server).incoming === 0);
 });
 
-/** A direct upload of which all but the end has been sent. */
-async function hold(server: TestServer, bytes: Buffer, { saysLength = true } = {}) {
-  const body = bodyOf('held.bin', bytes);
-  const length = saysLength ? { 'content-length': body.length } : {};
+/** A direct upload that has been sent except for its end. */
+async function startUpload(server: TestServer, bytes: Buffer, { hasLength = true } = {}) {
+  const body = createBody('held.bin', bytes);
+  const length = hasLength ? { 'content-length': body.length } : {};
   const headers = { ...FORM, authorization: `Bearer ${server.token}`, ...length };
   const sent = request(`${server.url}/2.0/files/content`, { method: 'POST', headers });
   sent.on('error', () => {});

@@ -7,17 +7,17 @@ import { Api } from '../support/api.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { attributes, filePart, form, sendForm, upload } from './forms.ts';
 
-const MOST = 64 * 1024;
+const MAX_BYTES = 64 * 1024;
 const ITEMS = 60;
-/** What surrounds the entries of a page. */
-const AROUND = 1024;
+/** The size of a page without its entries. */
+const OVERHEAD = 1024;
 
 let server: TestServer;
 let api: Api;
 let deep: string;
 
 before(async () => {
-  server = await startServer({ env: { PARTWAY_MAX_LIST_BYTES: String(MOST), PARTWAY_MAX_DEPTH: '31' } });
+  server = await startServer({ env: { PARTWAY_MAX_LIST_BYTES: String(MAX_BYTES), PARTWAY_MAX_DEPTH: '31' } });
   api = new Api(server);
   let parent = '0';
   for (let depth = 0; depth < 30; depth++) {
@@ -31,7 +31,7 @@ before(async () => {
 });
 after(() => server[Symbol.asyncDispose]());
 
-test('a page whose entries have long paths ends where its bytes do, and the next one begins there, by marker and by offset', async () => {
+test('a page of entries with long paths ends at the byte limit, and the next page continues there, by marker and by offset', async () => {
   const query = 'fields=name,path_collection,created_by,description&limit=1000';
   const all = Array.from({ length: ITEMS }, (_, n) => `item ${n}`).toSorted();
   for (const by of ['marker', 'offset'] as const) {
@@ -42,7 +42,7 @@ test('a page whose entries have long paths ends where its bytes do, and the next
         `/folders/${deep}/items?${query}${by === 'marker' ? `&usemarker=true&marker=${at}` : `&offset=${at || 0}`}`,
       );
       pages += 1;
-      assert.ok(Buffer.byteLength(text) <= MOST + AROUND, `${text.length} bytes`);
+      assert.ok(Buffer.byteLength(text) <= MAX_BYTES + OVERHEAD, `${text.length} bytes`);
       names.push(...json.entries.map(({ name }: { name: string }) => name));
       for (const entry of json.entries) assert.equal(entry.path_collection.total_count, 31);
       if (by === 'marker' && json.next_marker === undefined) break;
@@ -54,9 +54,9 @@ test('a page whose entries have long paths ends where its bytes do, and the next
   }
 });
 
-test('the page of items in the answer of a folder is bounded too, and a page of names alone is whole', async () => {
+test("the page of items in a folder's response is limited, too, and a page of names alone is complete", async () => {
   const { json, text } = await api.get(`/folders/${deep}?fields=item_collection,path_collection&limit=1000`);
-  assert.ok(Buffer.byteLength(text) <= MOST + 2 * AROUND + 31 * 200, `${text.length} bytes`);
+  assert.ok(Buffer.byteLength(text) <= MAX_BYTES + 2 * OVERHEAD + 31 * 200, `${text.length} bytes`);
   assert.ok(json.item_collection.entries.length < ITEMS);
   assert.equal(json.item_collection.limit, json.item_collection.entries.length);
 
@@ -64,7 +64,7 @@ test('the page of items in the answer of a folder is bounded too, and a page of 
   assert.deepEqual([names.json.entries.length, names.json.limit], [ITEMS, 1000]);
 });
 
-test('a list may name a hundred fields, each as often as it likes', async () => {
+test('a request can name 100 different fields, each any number of times', async () => {
   const often = Array(1_500).fill('name').join(',');
   assert.deepEqual(
     Object.keys((await api.get(`/folders/${deep}/items?limit=1&fields=${often}`)).json.entries[0]).toSorted(),
@@ -78,32 +78,32 @@ test('a list may name a hundred fields, each as often as it likes', async () => 
   }
 });
 
-test('a page of a thousand items in their standard form fits into the bytes that a server allows by default', () => {
+test('a page of 1,000 items in their standard form fits into the default byte limit', () => {
   const name = '😀'.repeat(255);
-  const most = 9_999_999_999_999;
+  const maxId = 9_999_999_999_999;
   const item = {
-    id: most as ItemId,
+    id: maxId as ItemId,
     parent_id: 1 as ItemId,
-    owner_id: most as UserId,
+    owner_id: maxId as UserId,
     kind: 'file' as const,
     name,
     name_key: name,
     description: '',
     details: '',
     etag: Number.MAX_SAFE_INTEGER,
-    version_id: most as VersionId,
+    version_id: maxId as VersionId,
     created_at: 0,
     modified_at: 0,
     content_created_at: 0,
     content_modified_at: 0,
-    created_by: most as UserId,
-    modified_by: most as UserId,
+    created_by: maxId as UserId,
+    modified_by: maxId as UserId,
     trashed_at: null,
     trashed_with: null,
     child_count: 0,
     size: 0,
   };
-  const version = { id: most as VersionId, sha1: 'a'.repeat(40) as Sha1 };
+  const version = { id: maxId as VersionId, sha1: 'a'.repeat(40) as Sha1 };
   const entry = { item, path: [], users: new Map(), can: () => true, version } as unknown as Parameters<
     typeof renderListedItem
   >[0];
@@ -111,11 +111,11 @@ test('a page of a thousand items in their standard form fits into the bytes that
   assert.ok(bytes > 1020 && 1000 * (bytes + 1) <= DEFAULT_LIMITS.listBytes, `${bytes} bytes an entry`);
 });
 
-test('lists of versions, of users and of uploads are bounded too', async () => {
+test('lists of versions, users and uploads are limited, too', async () => {
   const { id } = (await upload(api, 'n'.repeat(250), 'v0')) as { id: string };
   for (let n = 1; n <= 150; n++) await sendForm(api, `/files/${id}/content`, form(attributes({}), filePart(`v${n}`)));
   const versions = await api.get(`/files/${id}/versions?limit=1000`);
-  assert.ok(Buffer.byteLength(versions.text) <= MOST + AROUND, `${versions.text.length} bytes`);
+  assert.ok(Buffer.byteLength(versions.text) <= MAX_BYTES + OVERHEAD, `${versions.text.length} bytes`);
   assert.equal(versions.json.total_count, 150);
   assert.equal(versions.json.limit, versions.json.entries.length);
 
@@ -126,19 +126,19 @@ test('lists of versions, of users and of uploads are bounded too', async () => {
   }));
   const users = 20;
   for (let n = 0; n < users; n++) {
-    const made = await api.post('/users', { name: `u${n}`, login: `u${n}@partway.test`, tracking_codes: tracking });
-    assert.equal(made.status, 201, made.text);
+    const created = await api.post('/users', { name: `u${n}`, login: `u${n}@partway.test`, tracking_codes: tracking });
+    assert.equal(created.status, 201, created.text);
   }
   const seen = new Set<string>();
   let pages = 0;
   for (let marker: string | undefined = ''; marker !== undefined && pages < 10; pages++) {
     const query: string = `/users?usemarker=true&limit=1000&marker=${marker}&fields=login,tracking_codes`;
     const { json, text } = await api.get(query);
-    assert.ok(Buffer.byteLength(text) <= MOST + AROUND, `${text.length} bytes`);
+    assert.ok(Buffer.byteLength(text) <= MAX_BYTES + OVERHEAD, `${text.length} bytes`);
     for (const { login } of json.entries) seen.add(login);
     marker = json.next_marker;
   }
   assert.equal([...seen].filter((login) => /^u\d+@/.test(login)).length, users);
-  assert.ok(pages > 1, 'one page does not hold them all');
+  assert.ok(pages > 1, 'one page cannot contain all of them');
   assert.equal((await api.get('/files/upload_sessions?limit=1000')).json.limit, 100);
 });

@@ -13,13 +13,13 @@ before(async () => {
 });
 after(() => server[Symbol.asyncDispose]());
 
-async function apiOfNewUser(login: string): Promise<Api> {
+async function createUser(login: string): Promise<Api> {
   const token = await tokenOf(server, await addApp(server, login), await addUser(server, login));
   return new Api({ url: server.url, token });
 }
 
-test('a user’s uploads under way are listed, with where they go and how far they have come', async () => {
-  const api = await apiOfNewUser('ada@partway.test');
+test("a user's uploads in progress are listed with their destination and progress", async () => {
+  const api = await createUser('ada@partway.test');
   const bytes = seededBytes(3 * PART, 'listed');
   const folder = (await api.post('/folders', { name: 'in', parent: { id: '0' } })).json;
   const session = await api.createSession('listed.bin', bytes.length, folder.id);
@@ -44,7 +44,7 @@ test('a user’s uploads under way are listed, with where they go and how far th
 });
 
 test('an upload of a new version is listed with its file, in the root folder "0"', async () => {
-  const api = await apiOfNewUser('grace@partway.test');
+  const api = await createUser('grace@partway.test');
   const session = await api.createSession('grace.bin', PART);
   const parts = await api.uploadParts(session, seededBytes(PART, 'grace'));
   const file = (await api.commit(session.id, parts, seededBytes(PART, 'grace'))).json.entries[0];
@@ -54,17 +54,17 @@ test('an upload of a new version is listed with its file, in the root folder "0"
   assert.deepEqual([listed.file_id, listed.file_name, listed.folder_id], [file.id, null, '0']);
 });
 
-test('nobody sees the uploads of others', async () => {
-  const [mine, theirs] = [await apiOfNewUser('eve@partway.test'), await apiOfNewUser('bob@partway.test')];
-  await theirs.createSession('secret.bin', PART);
-  assert.deepEqual((await mine.get('/files/upload_sessions')).json.entries, []);
-  assert.equal((await theirs.get('/files/upload_sessions')).json.entries.length, 1);
+test('users cannot see the uploads of others', async () => {
+  const [eve, bob] = [await createUser('eve@partway.test'), await createUser('bob@partway.test')];
+  await bob.createSession('secret.bin', PART);
+  assert.deepEqual((await eve.get('/files/upload_sessions')).json.entries, []);
+  assert.equal((await bob.get('/files/upload_sessions')).json.entries.length, 1);
 });
 
-test('the list comes in pages, each session on one of them', async () => {
-  const api = await apiOfNewUser('pages@partway.test');
-  const made: string[] = [];
-  for (let n = 0; n < 5; n++) made.push((await api.createSession(`${n}.bin`, PART)).id);
+test('the list is paginated, and each session is on one page', async () => {
+  const api = await createUser('pages@partway.test');
+  const created: string[] = [];
+  for (let n = 0; n < 5; n++) created.push((await api.createSession(`${n}.bin`, PART)).id);
   const seen: string[] = [];
   let marker: string | undefined = '';
   while (marker !== undefined) {
@@ -72,8 +72,8 @@ test('the list comes in pages, each session on one of them', async () => {
     seen.push(...json.entries.map(({ id }: { id: string }) => id));
     marker = json.next_marker;
   }
-  assert.deepEqual(seen, made.toSorted());
+  assert.deepEqual(seen, created.toSorted());
   assert.equal((await api.get('/files/upload_sessions?marker=x')).status, 400);
-  await api.delete(`/files/upload_sessions/${made[0]}`);
+  await api.delete(`/files/upload_sessions/${created[0]}`);
   assert.equal((await api.get('/files/upload_sessions')).json.entries.length, 4);
 });

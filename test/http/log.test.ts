@@ -9,7 +9,7 @@ import { upload } from './forms.ts';
 
 const REDIRECT = 'http://localhost:9/callback';
 
-test('at its most talkative the log tells of every request, and lets nobody in who reads it', async () => {
+test('the most detailed log records every request and contains no credentials', async () => {
   await using server = await startServer({ env: { PARTWAY_LOG: 'debug' } });
   const [login, password] = ['reader@partway.test', 'correct horse battery'];
   await addUserWith(server, login, password);
@@ -45,6 +45,6 @@ test('at its most talkative the log tells of every request, and lets nobody in w
   };
   for (const [name, secret] of Object.entries(secrets)) {
     assert.ok(secret.length > 15, name);
-    assert.ok(!log.includes(secret), `the log holds the ${name}`);
+    assert.ok(!log.includes(secret), `the log contains the ${name}`);
   }
 });

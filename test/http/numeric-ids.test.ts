@@ -16,7 +16,7 @@ before(async () => {
 });
 after(() => server[Symbol.asyncDispose]());
 
-test('the id of a folder may be a number wherever a body names it', async () => {
+test('the ID of a folder can be a number in every body', async () => {
   const parent = { id: Number(folder.id) };
   const uploaded = await sendForm(
     api,
@@ -35,26 +35,30 @@ test('the id of a folder may be a number wherever a body names it', async () => 
   assert.equal((await api.post(`/files/${copy.id}`, { parent: { id: 0 } })).json.parent.id, '0');
 });
 
-test('a number that is no id is refused as other text is', async () => {
+test('a number that is not a valid ID is rejected like other invalid IDs', async () => {
   for (const id of [-1, 1.5, 1e300, true, null]) {
     const answer = await api.post('/folders', { name: 'x', parent: { id } });
     assert.deepEqual([answer.status, answer.json.code], [400, 'invalid_folder_id'], answer.text);
   }
 });
 
-test('a token that is bound to a folder does not reach beyond it by a number either', async () => {
+test('a numeric ID does not let a token reach beyond the folder that it is restricted to', async () => {
   const token = await downscopedToken(server, { scope: 'root_readwrite', resource: `folders/${folder.id}` });
-  const bound = new Api({ url: server.url, token });
+  const restricted = new Api({ url: server.url, token });
   const inside = (await api.post('/folders', { name: 'bound', parent: { id: Number(folder.id) } })).json;
 
   const session = { folder_id: 0, file_size: 5, file_name: 'beyond.bin' };
   for (const answer of [
-    await bound.post('/folders', { name: 'beyond', parent: { id: 0 } }),
-    await bound.post('/files/upload_sessions', session),
-    await bound.call('PUT', `/folders/${inside.id}`, { body: { parent: { id: 0 } } }),
-    await sendForm(bound, '/files/content', form(attributes({ name: 'beyond', parent: { id: 0 } }), filePart('x'))),
+    await restricted.post('/folders', { name: 'beyond', parent: { id: 0 } }),
+    await restricted.post('/files/upload_sessions', session),
+    await restricted.call('PUT', `/folders/${inside.id}`, { body: { parent: { id: 0 } } }),
+    await sendForm(
+      restricted,
+      '/files/content',
+      form(attributes({ name: 'beyond', parent: { id: 0 } }), filePart('x')),
+    ),
   ]) {
     assert.deepEqual([answer.status, answer.json.code], [404, 'not_found'], answer.text);
   }
-  assert.equal((await bound.post('/folders', { name: 'in', parent: { id: Number(folder.id) } })).status, 201);
+  assert.equal((await restricted.post('/folders', { name: 'in', parent: { id: Number(folder.id) } })).status, 201);
 });

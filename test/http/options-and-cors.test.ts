@@ -6,7 +6,7 @@ import { type Answer, Api } from '../support/api.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
 const ORIGIN = 'https://app.example.com';
-const NAMED = { file: '1', folder: '1', session: 'A'.repeat(32) };
+const IDS = { file: '1', folder: '1', session: 'A'.repeat(32) };
 
 let server: TestServer;
 let api: Api;
@@ -22,11 +22,11 @@ function preflight(path: string, headers: Record<string, string> = {}): Promise<
   return new Api({ url: server.url }).call('OPTIONS', path, { headers: asked });
 }
 
-function allowedBy(answer: Answer): string[] {
+function listAllowedHeaders(answer: Answer): string[] {
   return String(answer.headers['access-control-allow-headers']).toLowerCase().split(', ');
 }
 
-test('OPTIONS of an unknown address is 404, with a token and without, as other methods are', async () => {
+test('OPTIONS of an unknown address gets 404, with and without a token, like other methods', async () => {
   for (const path of ['/nonsense', '/files', '/folders/1/nothing', `${server.url}/`, `${server.url}/x`]) {
     for (const client of [api, new Api({ url: server.url })]) {
       const answer = await client.call('OPTIONS', path);
@@ -36,13 +36,13 @@ test('OPTIONS of an unknown address is 404, with a token and without, as other m
   }
 });
 
-test('OPTIONS of every address that does not take it is 405 and says what it takes', async () => {
-  const taking = new Set(
-    API_ROUTES.filter(({ method }) => method === 'OPTIONS').map((route) => callOf(route, NAMED).path),
+test('OPTIONS of an address that does not support it gets 405 and the supported methods', async () => {
+  const withOptions = new Set(
+    API_ROUTES.filter(({ method }) => method === 'OPTIONS').map((route) => callOf(route, IDS).path),
   );
   for (const route of API_ROUTES) {
-    const { path } = callOf(route, NAMED);
-    if (taking.has(path)) continue;
+    const { path } = callOf(route, IDS);
+    if (withOptions.has(path)) continue;
     for (const client of [api, new Api({ url: server.url })]) {
       const answer = await client.call('OPTIONS', path, { body: '{}', headers: { 'content-type': 'foo' } });
       assert.deepEqual([answer.status, answer.json?.code], [405, 'method_not_allowed'], path);
@@ -51,7 +51,7 @@ test('OPTIONS of every address that does not take it is 405 and says what it tak
   }
 });
 
-test("Box's own preflight needs a token, and only a browser's needs none", async () => {
+test("Box's OPTIONS call requires a token, and only a browser's preflight does not", async () => {
   const body = { name: 'free.bin', parent: { id: '0' } };
   const anonymous = new Api({ url: server.url });
   assert.equal((await anonymous.call('OPTIONS', '/files/content', { body })).status, 401);
@@ -64,22 +64,26 @@ test("Box's own preflight needs a token, and only a browser's needs none", async
   for (const path of ['/files/content', '/files/1', '/nonsense']) assert.equal((await preflight(path)).status, 204);
 });
 
-test('a page may send the headers that it asks for, and never credentials', async () => {
+test('a page can send the headers that it asks for, and never credentials', async () => {
   const answer = await preflight('/files/1', {
     'access-control-request-headers': 'authorization,traceparent, As-User,x-request-id,box-version',
   });
   for (const name of ['traceparent', 'x-request-id', 'as-user', 'box-version', 'authorization', 'if-range']) {
-    assert.ok(allowedBy(answer).includes(name), name);
+    assert.ok(listAllowedHeaders(answer).includes(name), name);
   }
-  assert.equal(new Set(allowedBy(answer)).size, allowedBy(answer).length, 'each once');
+  assert.equal(
+    new Set(listAllowedHeaders(answer)).size,
+    listAllowedHeaders(answer).length,
+    'each header is listed once',
+  );
   assert.equal(answer.headers['access-control-allow-credentials'], undefined);
   assert.match(String(answer.headers.vary), /Access-Control-Request-Headers/);
   assert.match(String(answer.headers.vary), /Origin/);
   assert.equal(answer.headers['access-control-allow-private-network'], undefined);
 });
 
-test('what clients of Box send is allowed without being asked for, and what they read is exposed', async () => {
-  const known = allowedBy(await preflight('/files/1'));
+test("headers that Box's clients send are always allowed, and headers that they read are exposed", async () => {
+  const known = listAllowedHeaders(await preflight('/files/1'));
   for (const name of [
     'authorization',
     'as-user',
@@ -107,7 +111,7 @@ test('what clients of Box send is allowed without being asked for, and what they
   }
 });
 
-test('what is no list of header names, or an endless one, is not reflected', async () => {
+test('an invalid or overlong list of header names is not reflected', async () => {
   for (const list of [
     'a b',
     'x\u00e9',
@@ -118,12 +122,12 @@ test('what is no list of header names, or an endless one, is not reflected', asy
   ]) {
     const answer = await preflight('/files/1', { 'access-control-request-headers': list });
     assert.equal(answer.status, 204);
-    assert.ok(allowedBy(answer).includes('authorization'));
+    assert.ok(listAllowedHeaders(answer).includes('authorization'));
     assert.ok(String(answer.headers['access-control-allow-headers']).length < 500);
   }
 });
 
-test('a page can read every error, whatever step refuses it', async () => {
+test('a page can read every error, whichever check fails', async () => {
   await using small = await startServer({ env: { PARTWAY_RATE_LIMIT: '1' } });
   const limited = new Api(small);
   await limited.get('/users/me');
@@ -146,7 +150,7 @@ test('a page can read every error, whatever step refuses it', async () => {
   }
 });
 
-test('with origins set, each page gets its own name back, and other pages nothing', async () => {
+test('if origins are configured, each page gets its own origin back, and other pages get none', async () => {
   await using strict = await startServer({ env: { PARTWAY_CORS_ORIGINS: `${ORIGIN},https://other.example` } });
   const ask = (origin: string, path = '/nothing') => new Api(strict).get(path, { headers: { origin } });
   for (const path of ['/nothing', '/users/me', '/folders/100%/items']) {
@@ -161,7 +165,7 @@ test('with origins set, each page gets its own name back, and other pages nothin
   }
 });
 
-test('a preflight that brings a body of a type that is none is answered, and leaves the connection fit', async () => {
+test('a preflight with a body of an invalid type is answered, and the connection stays usable', async () => {
   const { hostname, port } = new URL(server.url);
   const socket = connect(Number(port), hostname);
   const head = (extra: string) =>

@@ -7,7 +7,7 @@ import { MAX_JSON_NESTING, MAX_JSON_VALUES, parseJson } from '../../packages/ser
 
 const parse = (text: string) => parseJson(Buffer.from(text), undefined, 'The body');
 
-/** Strings in which quotes, backslashes and brackets come after runs of every length. */
+/** Strings with quotes, backslashes and brackets after runs of every length. */
 const awkward = fc
   .array(
     fc.oneof(
@@ -18,7 +18,7 @@ const awkward = fc
   )
   .map((pieces) => pieces.join(''));
 
-test('JSON is read as it was written, whatever its strings hold', () => {
+test('JSON is parsed as it was written, whatever its strings contain', () => {
   fc.assert(
     fc.property(fc.array(fc.dictionary(awkward, fc.oneof(awkward, fc.jsonValue({ maxDepth: 3 })))), (value) => {
       const text = JSON.stringify(value);
@@ -27,7 +27,7 @@ test('JSON is read as it was written, whatever its strings hold', () => {
   );
 });
 
-test('brackets and commas in a string count for nothing, those after it do', () => {
+test('brackets and commas in a string are not counted, and those after it are', () => {
   fc.assert(
     fc.property(awkward, (text) => {
       const string = JSON.stringify(`${'['.repeat(100)}${','.repeat(100)}${text}`);
@@ -39,13 +39,13 @@ test('brackets and commas in a string count for nothing, those after it do', () 
   );
 });
 
-test('a string that never ends is not JSON', () => {
+test('an unterminated string is not valid JSON', () => {
   for (const text of ['"', '"x', `"${'x'.repeat(1000)}`, `"${'x'.repeat(1000)}\\"`, `"${'x'.repeat(40)}\\`]) {
     assert.throws(() => parse(text), /is not valid JSON/);
   }
 });
 
-test('bytes are decoded as a fatal decoder does it, or refused as by one', () => {
+test('bytes are decoded or rejected exactly as by a fatal TextDecoder', () => {
   const fatal = (bytes: Uint8Array) => new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   const outcome = (decode: () => string) => {
     try {

@@ -21,7 +21,7 @@ before(async () => {
 });
 after(() => server[Symbol.asyncDispose]());
 
-test('a browser downloads with its token in the query, and the address that it is led to has none', async () => {
+test('a browser can download with its token in the query, and the address that it is redirected to has no token', async () => {
   const answer = await browser.get(`/files/${id}/content?access_token=${server.token}&version=`);
 
   assert.equal(answer.status, 302, answer.text);
@@ -37,7 +37,7 @@ test('a browser downloads with its token in the query, and the address that it i
   }
 });
 
-test('a token in the query that is wrong, empty or given twice is 401, and a header counts before it', async () => {
+test('a wrong, empty or repeated token in the query gets 401, and a header takes precedence over the query', async () => {
   const path = `/files/${id}/content?access_token=`;
   for (const query of ['wrong', '', `${server.token}&access_token=${server.token}`]) {
     assert.equal((await browser.get(path + query)).status, 401, query);
@@ -46,7 +46,7 @@ test('a token in the query that is wrong, empty or given twice is 401, and a hea
   assert.equal((await api.get(`${path}wrong`)).status, 302);
 });
 
-test('no other route takes a token in the query', async () => {
+test('no other route accepts a token in the query', async () => {
   const named = { file: id, folder: '0', session: 'A'.repeat(32) };
   for (const route of API_ROUTES) {
     const { path, call } = callOf(route, named);
@@ -56,7 +56,7 @@ test('no other route takes a token in the query', async () => {
   }
 });
 
-test('a server set to direct downloads takes such a token, too', async () => {
+test('a server with direct downloads accepts a token in the query, too', async () => {
   await using direct = await startServer({ env: { PARTWAY_DOWNLOADS: 'direct' } });
   const file = await upload(new Api(direct), 'direct.txt', CONTENT);
   const client = new Api({ url: direct.url });
@@ -65,7 +65,7 @@ test('a server set to direct downloads takes such a token, too', async () => {
   assert.equal(answer.headers['referrer-policy'], 'no-referrer');
 });
 
-test('a file says where a browser downloads it, only if it is asked, and whether it can', async () => {
+test('a file has its download address and availability only if they are requested', async () => {
   const fields = 'fields=authenticated_download_url,is_download_available';
   for (const prefix of ['/2.0', '/api/2.0']) {
     const client = new Api(server, prefix);
@@ -85,7 +85,7 @@ test('a file says where a browser downloads it, only if it is asked, and whether
   assert.ok(!('authenticated_download_url' in (await api.get(`/files/${id}`)).json));
 });
 
-test('a version says the same of itself', async () => {
+test('a version has a download address and availability of its own', async () => {
   const file = await upload(api, 'versions.txt', 'one');
   await sendForm(api, `/files/${file.id}/content`, form(attributes({}), filePart('two')));
   const path = `/files/${file.id}/versions`;
@@ -98,7 +98,7 @@ test('a version says the same of itself', async () => {
   assert.ok(!('authenticated_download_url' in (await api.get(path)).json.entries[0]));
 });
 
-test('what is in the trash, or beyond what the token is good for, cannot be downloaded and says so', async () => {
+test("a file in the trash or beyond the token's permissions is shown as unavailable and cannot be downloaded", async () => {
   const { id: gone } = await upload(api, 'gone.txt', 'a');
   await api.delete(`/files/${gone}`);
   const trashed = await api.get(`/files/${gone}/trash?fields=is_download_available`);
@@ -118,7 +118,7 @@ test('what is in the trash, or beyond what the token is good for, cannot be down
   assert.equal((await browser.get(`/files/${id}/content?access_token=${token}`)).status, 403);
 });
 
-test('a token in a query is never in the log, whatever became of the request', async () => {
+test('a token in the query is never logged, whatever happens to the request', async () => {
   const query = `access_token=${server.token}`;
   for (const path of [`/files/${id}/content?${query}`, `/files/1/content?${query}`, `/nothing?${query}`]) {
     await browser.get(path);

@@ -17,19 +17,19 @@ const EXCHANGE = {
   scope: 'base_upload',
 };
 
-/** How many of these answers are other than 429; and that all those come first. */
-function letThrough(answers: readonly { status: number }[]): number {
+/** How many of the responses are not 429. Asserts that these come first. */
+function countAllowed(answers: readonly { status: number }[]): number {
   const statuses = answers.map(({ status }) => status);
   const first = statuses.indexOf(429);
-  const passed = first === -1 ? statuses.length : first;
+  const allowed = first === -1 ? statuses.length : first;
   assert.ok(
-    statuses.slice(passed).every((status) => status === 429),
+    statuses.slice(allowed).every((status) => status === 429),
     statuses.join(' '),
   );
-  return passed;
+  return allowed;
 }
 
-async function times<T>(count: number, act: (n: number) => Promise<T>): Promise<T[]> {
+async function repeat<T>(count: number, act: (n: number) => Promise<T>): Promise<T[]> {
   const all: T[] = [];
   for (let n = 0; n < count; n++) all.push(await act(n));
   return all;
@@ -40,22 +40,22 @@ function assertLimited(answer: Answer | undefined): void {
   assert.ok(Number(answer?.headers['retry-after']) >= 1);
 }
 
-test('parts that are stored never count, however many; sent again or refused each is a call', async () => {
+test('stored parts never count toward the rate, and each re-sent or rejected part counts as a call', async () => {
   await using server = await startServer({ env: ENV });
   const api = new Api(server);
   const session = await api.createSession('parts.bin', bytes.length);
   const parts = partsOf(bytes, session.part_size);
   const put = (index: number) => api.putPart(session.id, { ...(parts[index] ?? assert.fail()), total: bytes.length });
-  for (const answer of await times(parts.length - 1, put)) assert.equal(answer.status, 200);
+  for (const answer of await repeat(parts.length - 1, put)) assert.equal(answer.status, 200);
 
-  const again = await times(RATE + 3, () => put(0));
-  assert.equal(letThrough(again), RATE);
+  const again = await repeat(RATE + 3, () => put(0));
+  assert.equal(countAllowed(again), RATE);
   assertLimited(again.at(-1));
-  // They were calls, too.
+  // They counted as calls.
   assertLimited(await api.get('/users/me'));
 });
 
-test('parts that are refused, for their digest, their range or their session, are calls', async () => {
+test('parts that are rejected for their digest, range or session count as calls', async () => {
   await using server = await startServer({ env: { ...ENV, PARTWAY_RATE_LIMIT: '9' } });
   const api = new Api(server);
   const session = await api.createSession('refused.bin', bytes.length);
@@ -67,11 +67,11 @@ test('parts that are refused, for their digest, their range or their session, ar
     () => api.putPart(session.id, { ...part, offset: 1, total: bytes.length }),
     () => api.putPart('0'.repeat(32), { ...part, total: bytes.length }),
   ];
-  const answers = await times(12, (n) => (bad[n % 3] ?? assert.fail())());
-  assert.equal(letThrough(answers), 9);
+  const answers = await repeat(12, (n) => (bad[n % 3] ?? assert.fail())());
+  assert.equal(countAllowed(answers), 9);
 });
 
-test('a part whose client leaves in its middle is a call', async () => {
+test('a part whose client disconnects in the middle counts as a call', async () => {
   await using server = await startServer({ env: ENV });
   const api = new Api(server);
   const session = await api.createSession('left.bin', bytes.length);
@@ -98,31 +98,31 @@ test('a part whose client leaves in its middle is a call', async () => {
   assert.equal(statuses, 0);
 });
 
-test('token exchanges count as calls of the user whose token it is', async () => {
+test("token exchanges count as calls of the token's user", async () => {
   await using server = await startServer({ env: { ...ENV, PARTWAY_RATE_LIMIT: '8' } });
   const app = await addApp(server);
   const user = await tokenOf(server, app, await addUser(server, 'exchanges@partway.test'));
   const api = new Api({ url: server.url, token: user });
-  assert.equal(letThrough(await times(3, () => api.get('/users/me'))), 3);
+  assert.equal(countAllowed(await repeat(3, () => api.get('/users/me'))), 3);
   let subject = user;
-  const answers = await times(8, async () => {
+  const answers = await repeat(8, async () => {
     const answer = await askToken(server, { ...EXCHANGE, subject_token: subject });
-    // What was made of it is a token of the same user.
+    // The new token belongs to the same user.
     if (answer.status === 200) subject = ((await answer.json()) as { access_token: string }).access_token;
     return answer;
   });
-  assert.equal(letThrough(answers), 5);
-  const refused = answers.at(-1) ?? assert.fail();
-  assert.ok(Number(refused.headers.get('retry-after')) >= 1);
-  assert.ok(((await refused.json()) as { error: string }).error.length > 0);
+  assert.equal(countAllowed(answers), 5);
+  const rejected = answers.at(-1) ?? assert.fail();
+  assert.ok(Number(rejected.headers.get('retry-after')) >= 1);
+  assert.ok(((await rejected.json()) as { error: string }).error.length > 0);
 });
 
-test('every other grant, a wrong secret and a revocation count by address', async () => {
+test('other grants, wrong secrets and revocations count by address', async () => {
   await using server = await startServer({ env: ENV });
   const wrong = { client_id: 'nobody', client_secret: 'wrong', token: 'x', grant_type: 'client_credentials' };
   const ask = (path: string) => fetch(`${server.url}${path}`, { method: 'POST', body: new URLSearchParams(wrong) });
   const paths = ['/oauth2/token', '/oauth2/revoke', '/api/oauth2/token'];
-  assert.equal(letThrough(await times(RATE + 3, (n) => ask(paths[n % 3] ?? ''))), RATE);
+  assert.equal(countAllowed(await repeat(RATE + 3, (n) => ask(paths[n % 3] ?? ''))), RATE);
   assert.equal((await fetch(`${server.url}/healthz`)).status, 200);
   assert.equal((await new Api(server).get('/users/me')).status, 200);
 });
@@ -132,10 +132,10 @@ test('signed downloads count by address', async () => {
   const api = new Api(server);
   const { id } = await upload(api, 'file', 'text');
   const { location = '' } = (await api.get(`/files/${id}/content`)).headers;
-  assert.equal(letThrough(await times(RATE + 2, () => fetch(location))), RATE);
+  assert.equal(countAllowed(await repeat(RATE + 2, () => fetch(location))), RATE);
 });
 
-test('of what a client reports a few hundred characters go into the log, all of them printable, and 60 reports a minute', async () => {
+test('each report of a client is logged with a few hundred printable characters, and only 60 of them a minute', async () => {
   await using server = await startServer({ env: { PARTWAY_MIN_SESSION_SIZE: '1000' } });
   const api = new Api(server);
   const { id } = await api.createSession('reports.bin', 2000);
@@ -143,21 +143,21 @@ test('of what a client reports a few hundred characters go into the log, all of 
     api.post(`/files/upload_sessions/${id}/log`, { event_type: '\u001b[2J\u202eevent', event_info: info });
   assert.equal((await report('\u009b31mred\n'.repeat(6_000))).status, 204);
   await server.logged(/a client reports an upload event/);
-  const lines = reportsOf(server);
+  const lines = listReports(server);
   assert.equal(lines.length, 1);
   assert.ok((lines[0]?.length ?? 0) < 1_000, `${lines[0]?.length} characters`);
   assert.match(lines[0] ?? '', /^[ -~]+$/);
   assert.match(lines[0] ?? '', /\\\\u001b\[2J\\\\u202eevent/);
 
   const answers = await Promise.all(Array.from({ length: 200 }, (_, n) => report({ n, deep: ['x'.repeat(1_000)] })));
-  const taken = answers.filter(({ status }) => status === 204).length;
-  assert.equal(answers.filter(({ status }) => status === 429).length, 200 - taken);
-  // One comes back each second.
-  assert.ok(taken >= 59 && taken < 200, `${taken} reports`);
-  await until(() => reportsOf(server).length === 1 + taken);
+  const accepted = answers.filter(({ status }) => status === 204).length;
+  assert.equal(answers.filter(({ status }) => status === 429).length, 200 - accepted);
+  // One more is allowed each second.
+  assert.ok(accepted >= 59 && accepted < 200, `${accepted} reports`);
+  await until(() => listReports(server).length === 1 + accepted);
 });
 
-function reportsOf(server: TestServer): string[] {
+function listReports(server: TestServer): string[] {
   return server
     .stderr()
     .split('\n')

@@ -7,7 +7,7 @@ const ORIGIN = 'https://app.example.com';
 const PAGE = [`origin: ${ORIGIN}`];
 const HSTS = 'max-age=31536000';
 
-/** One error of each kind: found by a route, by Fastify, by the server before Fastify, in a body, and by Node's parser. */
+/** One error of each kind: from a route, Fastify, the server before Fastify, a body, and Node's parser. */
 const ERRORS: { what: string; status: number; sent: () => string; hasHeaders: boolean }[] = [
   { what: 'a route', status: 401, sent: () => rawRequest('GET /2.0/users/me', PAGE), hasHeaders: true },
   { what: 'an unknown address', status: 404, sent: () => rawRequest('GET /nowhere', PAGE), hasHeaders: true },
@@ -19,19 +19,19 @@ const ERRORS: { what: string; status: number; sent: () => string; hasHeaders: bo
     hasHeaders: true,
   },
   {
-    what: 'an expectation',
+    what: 'an unknown expectation',
     status: 417,
     sent: () => rawRequest('GET /2.0/users/me', [...PAGE, 'expect: wonders']),
     hasHeaders: true,
   },
   {
-    what: 'a body that stops coming',
+    what: 'a body that stalls',
     status: 408,
     sent: () => rawRequest('POST /oauth2/token', [...PAGE, 'content-length: 1000'], 'grant_type='),
     hasHeaders: true,
   },
   {
-    what: 'a chunk that has no size',
+    what: 'a chunk without a size',
     status: 400,
     sent: () => rawRequest('POST /oauth2/token', [...PAGE, 'transfer-encoding: chunked'], 'x\r\n'),
     hasHeaders: true,
@@ -42,10 +42,10 @@ const ERRORS: { what: string; status: number; sent: () => string; hasHeaders: bo
     sent: () => rawRequest('GET /2.0/users/me', [...PAGE, `x-large: ${'x'.repeat(20_000)}`]),
     hasHeaders: false,
   },
-  { what: 'bytes that are no request', status: 400, sent: () => 'HELLO\r\n\r\n', hasHeaders: false },
+  { what: 'bytes that are not a request', status: 400, sent: () => 'HELLO\r\n\r\n', hasHeaders: false },
 ];
 
-async function answerTo(server: TestServer, bytes: string) {
+async function getResponse(server: TestServer, bytes: string) {
   const connection = await RawConnection.open(server);
   await connection.send(bytes);
   const [response] = await connection.responses(1);
@@ -55,7 +55,7 @@ async function answerTo(server: TestServer, bytes: string) {
 }
 
 for (const origins of ['*', ORIGIN]) {
-  describe(`with PARTWAY_CORS_ORIGINS=${origins} and a public https address, an error`, () => {
+  describe(`with PARTWAY_CORS_ORIGINS=${origins} and a public HTTPS address, an error`, () => {
     let server: TestServer;
     before(async () => {
       server = await startServer({
@@ -69,11 +69,11 @@ for (const origins of ['*', ORIGIN]) {
     after(() => server[Symbol.asyncDispose]());
 
     for (const { what, status, sent, hasHeaders } of ERRORS) {
-      it(`about ${what} can be read by a page, and insists on https`, async () => {
-        const { headers, status: got, body } = await answerTo(server, sent());
+      it(`about ${what} can be read by a page and requires HTTPS`, async () => {
+        const { headers, status: got, body } = await getResponse(server, sent());
         assert.equal(got, status, body);
         assert.equal(headers['strict-transport-security'], HSTS);
-        // The origin of a request whose headers cannot be read is not known.
+        // If the headers cannot be parsed, the origin is unknown.
         if (origins !== '*' && !hasHeaders) return assert.equal(headers['access-control-allow-origin'], undefined);
         assert.equal(headers['access-control-allow-origin'], origins);
         assert.match(headers['access-control-expose-headers'] ?? '', /\bbox-request-id\b/);
@@ -82,10 +82,10 @@ for (const origins of ['*', ORIGIN]) {
   });
 }
 
-test('where origins are named, a page of another one can read no error, and http is not told of https', async () => {
+test('if origins are configured, pages of other origins can read no errors, and responses over HTTP do not require HTTPS', async () => {
   await using server = await startServer({ env: { PARTWAY_CORS_ORIGINS: ORIGIN, PARTWAY_BODY_TIMEOUT: '300ms' } });
   for (const { sent } of ERRORS) {
-    const { headers } = await answerTo(server, sent().replace(ORIGIN, 'https://other.example.com'));
+    const { headers } = await getResponse(server, sent().replace(ORIGIN, 'https://other.example.com'));
     assert.equal(headers['access-control-allow-origin'], undefined);
     assert.equal(headers['strict-transport-security'], undefined);
   }

@@ -19,37 +19,37 @@ let target: string;
 before(async () => {
   server = await startServer({ env: { PARTWAY_PART_SIZE: '65536', PARTWAY_MIN_SESSION_SIZE: '1000' } });
   api = new Api(server);
-  target = await newFolder();
+  target = await createFolder();
 });
 after(() => server[Symbol.asyncDispose]());
 
-let made = 0;
-function fresh(): string {
-  made += 1;
-  return `item-${made}`;
+let nameCount = 0;
+function createName(): string {
+  nameCount += 1;
+  return `item-${nameCount}`;
 }
 
-async function newFolder(): Promise<string> {
-  return (await api.post('/folders', { name: fresh(), parent: { id: '0' } })).json.id;
+async function createFolder(): Promise<string> {
+  return (await api.post('/folders', { name: createName(), parent: { id: '0' } })).json.id;
 }
-async function newFile(): Promise<string> {
-  const said = { name: fresh(), parent: { id: '0' } };
-  return (await sendForm(api, '/files/content', form(attributes(said), filePart(bytes)))).json.entries[0].id;
+async function createFile(): Promise<string> {
+  const fields = { name: createName(), parent: { id: '0' } };
+  return (await sendForm(api, '/files/content', form(attributes(fields), filePart(bytes)))).json.entries[0].id;
 }
-async function newUser(): Promise<string> {
-  return (await api.post('/users', { name: 'User', login: `${fresh()}@example.com` })).json.id;
+async function createUser(): Promise<string> {
+  return (await api.post('/users', { name: 'User', login: `${createName()}@example.com` })).json.id;
 }
-async function trashed(path: string): Promise<string> {
+async function moveToTrash(path: string): Promise<string> {
   assert.equal((await api.delete(path)).status, 204);
   return path;
 }
-async function pastVersion(): Promise<{ file: string; version: string }> {
-  const file = await newFile();
+async function createPastVersion(): Promise<{ file: string; version: string }> {
+  const file = await createFile();
   await sendForm(api, `/files/${file}/content`, form(attributes({}), filePart('other')));
   return { file, version: (await api.get(`/files/${file}/versions`)).json.entries[0].id };
 }
 
-/** One call as it is taken: what it sends is then changed in one field. */
+/** A valid call. Each test changes one field of it. */
 interface Base {
   method: string;
   path: string;
@@ -58,20 +58,20 @@ interface Base {
   headers?: Record<string, string>;
 }
 
-/** How each call that has a body is sent rightly. */
+/** A valid example of each call that has a body. */
 const BASES: Record<string, () => Promise<Base>> = {
   'POST /files/upload_sessions': async () => ({
     method: 'POST',
     path: '/files/upload_sessions',
-    body: { folder_id: '0', file_size: bytes.length, file_name: fresh() },
+    body: { folder_id: '0', file_size: bytes.length, file_name: createName() },
   }),
   'POST /files/{file_id}/upload_sessions': async () => ({
     method: 'POST',
-    path: `/files/${await newFile()}/upload_sessions`,
+    path: `/files/${await createFile()}/upload_sessions`,
     body: { file_size: bytes.length },
   }),
   'POST /files/upload_sessions/{upload_session_id}/commit': async () => {
-    const session = await api.createSession(fresh(), bytes.length);
+    const session = await api.createSession(createName(), bytes.length);
     const parts = await api.uploadParts(session, bytes);
     const headers = { digest: `sha=${sha1Base64(bytes)}` };
     return { method: 'POST', path: `/files/upload_sessions/${session.id}/commit`, headers, body: { parts } };
@@ -80,58 +80,66 @@ const BASES: Record<string, () => Promise<Base>> = {
     method: 'POST',
     path: '/files/content',
     multipart: true,
-    body: { attributes: { name: fresh(), parent: { id: '0' } } },
+    body: { attributes: { name: createName(), parent: { id: '0' } } },
   }),
   'POST /files/{file_id}/content': async () => ({
     method: 'POST',
-    path: `/files/${await newFile()}/content`,
+    path: `/files/${await createFile()}/content`,
     multipart: true,
     body: { attributes: {} },
   }),
   'OPTIONS /files/content': async () => ({
     method: 'OPTIONS',
     path: '/files/content',
-    body: { name: fresh(), parent: { id: '0' } },
+    body: { name: createName(), parent: { id: '0' } },
   }),
-  'PUT /files/{file_id}': async () => ({ method: 'PUT', path: `/files/${await newFile()}`, body: {} }),
+  'PUT /files/{file_id}': async () => ({ method: 'PUT', path: `/files/${await createFile()}`, body: {} }),
   'POST /files/{file_id}/copy': async () => ({
     method: 'POST',
-    path: `/files/${await newFile()}/copy`,
-    body: { name: fresh(), parent: { id: '0' } },
+    path: `/files/${await createFile()}/copy`,
+    body: { name: createName(), parent: { id: '0' } },
   }),
-  'POST /files/{file_id}': async () => ({ method: 'POST', path: await trashed(`/files/${await newFile()}`), body: {} }),
+  'POST /files/{file_id}': async () => ({
+    method: 'POST',
+    path: await moveToTrash(`/files/${await createFile()}`),
+    body: {},
+  }),
   'POST /files/{file_id}/versions/current': async () => {
-    const { file, version } = await pastVersion();
+    const { file, version } = await createPastVersion();
     return { method: 'POST', path: `/files/${file}/versions/current`, body: { id: version } };
   },
   'PUT /files/{file_id}/versions/{file_version_id}': async () => {
-    const { file, version } = await pastVersion();
-    const path = await trashed(`/files/${file}/versions/${version}`);
+    const { file, version } = await createPastVersion();
+    const path = await moveToTrash(`/files/${file}/versions/${version}`);
     return { method: 'PUT', path, body: { trashed_at: null } };
   },
-  'POST /folders': async () => ({ method: 'POST', path: '/folders', body: { name: fresh(), parent: { id: '0' } } }),
-  'PUT /folders/{folder_id}': async () => ({ method: 'PUT', path: `/folders/${await newFolder()}`, body: {} }),
+  'POST /folders': async () => ({
+    method: 'POST',
+    path: '/folders',
+    body: { name: createName(), parent: { id: '0' } },
+  }),
+  'PUT /folders/{folder_id}': async () => ({ method: 'PUT', path: `/folders/${await createFolder()}`, body: {} }),
   'POST /folders/{folder_id}/copy': async () => ({
     method: 'POST',
-    path: `/folders/${await newFolder()}/copy`,
-    body: { name: fresh(), parent: { id: '0' } },
+    path: `/folders/${await createFolder()}/copy`,
+    body: { name: createName(), parent: { id: '0' } },
   }),
   'POST /folders/{folder_id}': async () => ({
     method: 'POST',
-    path: await trashed(`/folders/${await newFolder()}`),
+    path: await moveToTrash(`/folders/${await createFolder()}`),
     body: {},
   }),
   'POST /users': async () => ({
     method: 'POST',
     path: '/users',
-    body: { name: 'User', login: `${fresh()}@example.com` },
+    body: { name: 'User', login: `${createName()}@example.com` },
   }),
   'POST /users/terminate_sessions': async () => ({
     method: 'POST',
     path: '/users/terminate_sessions',
-    body: { user_ids: [await newUser()] },
+    body: { user_ids: [await createUser()] },
   }),
-  'PUT /users/{user_id}': async () => ({ method: 'PUT', path: `/users/${await newUser()}`, body: {} }),
+  'PUT /users/{user_id}': async () => ({ method: 'PUT', path: `/users/${await createUser()}`, body: {} }),
 };
 
 function send({ method, path, body, multipart, headers = {} }: Base): Promise<Answer> {
@@ -139,8 +147,8 @@ function send({ method, path, body, multipart, headers = {} }: Base): Promise<An
   return sendForm(api, path, form(attributes(body?.attributes), filePart(bytes)), headers);
 }
 
-/** The body with another value in one field; the first entry of each list on the way is the one that is meant. */
-function changed(base: Base, path: string, value: unknown): Base {
+/** The body with another value in one field. On the way to it, the first entry of each list is changed. */
+function withField(base: Base, path: string, value: unknown): Base {
   const body = structuredClone(base.body ?? {});
   const names = path.replaceAll('[]', '.0').split('.');
   const last = names.pop() as string;
@@ -159,20 +167,22 @@ const valueAt = (json: unknown, path: string): unknown =>
     .split('.')
     .reduce<unknown>((at, name) => (at as Record<string, unknown> | undefined)?.[name], json);
 
-/** What is sent in a field, and where and how it is shown; by the field's own name unless said otherwise. */
+/**
+ * The value to send in a field, and where and how the response shows it. By default, it is under the field's own name.
+ */
 interface Stored {
   value: unknown | (() => unknown);
-  /** Other fields that the call needs then. */
-  along?: Record<string, unknown>;
+  /** Other fields that the call then needs. */
+  extra?: Record<string, unknown>;
   at?: string;
   shown?: unknown;
 }
 type Effect = Stored | ((base: Base) => Promise<void>);
 
-const NAME: Effect = { value: fresh };
+const NAME: Effect = { value: createName };
 const PARENT: Effect = { value: () => target };
 const UPLOADED: Record<string, Effect> = {
-  'attributes.name': { value: fresh, at: 'entries[].name' },
+  'attributes.name': { value: createName, at: 'entries[].name' },
   'attributes.content_created_at': { value: DATE, at: 'entries[].content_created_at' },
   'attributes.content_modified_at': { value: DATE, at: 'entries[].content_modified_at' },
   'attributes.parent.id': { value: () => target, at: 'entries[].parent.id' },
@@ -186,7 +196,7 @@ const CHANGES: Record<string, Effect> = {
 const FLAG: Effect = { value: true };
 const USER: Record<string, Effect> = {
   name: { value: 'Another Name' },
-  login: { value: () => `${fresh()}@example.com` },
+  login: { value: () => `${createName()}@example.com` },
   role: { value: 'coadmin' },
   language: { value: 'de' },
   timezone: { value: 'Europe/Berlin' },
@@ -196,9 +206,9 @@ const USER: Record<string, Effect> = {
   space_amount: { value: 12_345 },
   status: { value: 'cannot_delete_edit' },
   external_app_user_id: { value: 'their-id' },
-  'tracking_codes[].type': { value: 'tracking_code', along: { tracking_codes: [{ name: 'n', value: 'v' }] } },
-  'tracking_codes[].name': { value: 'center', along: { tracking_codes: [{ name: 'n', value: 'v' }] } },
-  'tracking_codes[].value': { value: '4711', along: { tracking_codes: [{ name: 'n', value: 'v' }] } },
+  'tracking_codes[].type': { value: 'tracking_code', extra: { tracking_codes: [{ name: 'n', value: 'v' }] } },
+  'tracking_codes[].name': { value: 'center', extra: { tracking_codes: [{ name: 'n', value: 'v' }] } },
+  'tracking_codes[].value': { value: '4711', extra: { tracking_codes: [{ name: 'n', value: 'v' }] } },
   is_sync_enabled: FLAG,
   can_see_managed_users: FLAG,
   is_external_collab_restricted: FLAG,
@@ -206,38 +216,38 @@ const USER: Record<string, Effect> = {
   is_exempt_from_login_verification: FLAG,
 };
 
-/** A field by which something is told apart: another value than the right one is refused, so it is read. */
-function checked(path: string, wrong: unknown, status: number): Effect {
+/** A field that is compared with something. A wrong value is rejected, so the field is read. */
+function rejectsWrong(path: string, wrong: unknown, status: number): Effect {
   return async (base) => {
-    const answer = await send(changed(base, path, wrong));
+    const answer = await send(withField(base, path, wrong));
     assert.equal(answer.status, status, answer.text);
     assert.ok((await send(base)).status < 300);
   };
 }
 
-/** What each field does that is neither refused nor ignored. */
+/** The effect of each field that is neither rejected nor ignored. */
 const EFFECTS: Record<string, Record<string, Effect>> = {
   'POST /files/upload_sessions': {
-    folder_id: (base) => sessionShows(changed(base, 'folder_id', target), 'folder_id', target),
-    file_size: (base) => sessionShows(changed(base, 'file_size', 5000), 'file_size', 5000),
-    file_name: (base) => sessionShows(changed(base, 'file_name', 'shown'), 'file_name', 'shown'),
+    folder_id: (base) => sessionShows(withField(base, 'folder_id', target), 'folder_id', target),
+    file_size: (base) => sessionShows(withField(base, 'file_size', 5000), 'file_size', 5000),
+    file_name: (base) => sessionShows(withField(base, 'file_name', 'shown'), 'file_name', 'shown'),
   },
   'POST /files/{file_id}/upload_sessions': {
-    file_size: (base) => sessionShows(changed(base, 'file_size', 5000), 'file_size', 5000),
-    file_name: (base) => sessionShows(changed(base, 'file_name', 'renamed'), 'file_name', 'renamed'),
+    file_size: (base) => sessionShows(withField(base, 'file_size', 5000), 'file_size', 5000),
+    file_name: (base) => sessionShows(withField(base, 'file_name', 'renamed'), 'file_name', 'renamed'),
   },
   'POST /files/upload_sessions/{upload_session_id}/commit': {
-    'parts[].part_id': checked('parts[].part_id', '00000000', 400),
-    'parts[].offset': checked('parts[].offset', 1, 400),
-    'parts[].size': checked('parts[].size', 1, 400),
-    'parts[].sha1': checked('parts[].sha1', 'a'.repeat(40), 400),
+    'parts[].part_id': rejectsWrong('parts[].part_id', '00000000', 400),
+    'parts[].offset': rejectsWrong('parts[].offset', 1, 400),
+    'parts[].size': rejectsWrong('parts[].size', 1, 400),
+    'parts[].sha1': rejectsWrong('parts[].sha1', 'a'.repeat(40), 400),
   },
   'POST /files/content': UPLOADED,
   'POST /files/{file_id}/content': UPLOADED,
   'OPTIONS /files/content': {
-    name: checked('name', 'a/b', 400),
-    size: checked('size', 2 ** 50, 403),
-    'parent.id': checked('parent.id', '123456789', 404),
+    name: rejectsWrong('name', 'a/b', 400),
+    size: rejectsWrong('size', 2 ** 50, 403),
+    'parent.id': rejectsWrong('parent.id', '123456789', 404),
   },
   'PUT /files/{file_id}': {
     ...CHANGES,
@@ -245,13 +255,13 @@ const EFFECTS: Record<string, Record<string, Effect>> = {
     'lock.expires_at': { value: '2100-01-01T00:00:00Z' },
     'lock.is_download_prevented': FLAG,
   },
-  'POST /files/{file_id}/copy': { ...PLACE, version: checked('version', '123456789', 404) },
+  'POST /files/{file_id}/copy': { ...PLACE, version: rejectsWrong('version', '123456789', 404) },
   'POST /files/{file_id}': PLACE,
   'POST /files/{file_id}/versions/current': {
-    id: checked('id', '123456789', 404),
-    type: checked('type', 'file', 400),
+    id: rejectsWrong('id', '123456789', 404),
+    type: rejectsWrong('type', 'file', 400),
   },
-  'PUT /files/{file_id}/versions/{file_version_id}': { trashed_at: checked('trashed_at', DATE, 400) },
+  'PUT /files/{file_id}/versions/{file_version_id}': { trashed_at: rejectsWrong('trashed_at', DATE, 400) },
   'POST /folders': { ...PLACE, sync_state: { value: 'synced' } },
   'PUT /folders/{folder_id}': {
     ...CHANGES,
@@ -265,8 +275,8 @@ const EFFECTS: Record<string, Record<string, Effect>> = {
   'POST /users': { ...USER, is_platform_access_only: { value: false } },
   'PUT /users/{user_id}': USER,
   'POST /users/terminate_sessions': {
-    'user_ids[]': checked('user_ids[]', '123456789', 404),
-    'user_logins[]': checked('user_logins[]', 'nobody@example.com', 404),
+    'user_ids[]': rejectsWrong('user_ids[]', '123456789', 404),
+    'user_logins[]': rejectsWrong('user_logins[]', 'nobody@example.com', 404),
   },
 };
 
@@ -278,7 +288,7 @@ async function sessionShows(base: Base, field: string, value: unknown): Promise<
   assert.equal(session[field], value);
 }
 
-/** Calls whose fields have tests of their own, because they are forms and redirects. */
+/** Calls whose fields have tests of their own, because they use forms and redirects. */
 const ELSEWHERE: Record<string, string> = {
   'POST /oauth2/token': 'test/http/tokens-grants.test.ts',
   'POST /oauth2/revoke': 'test/http/tokens-grants.test.ts',
@@ -287,7 +297,7 @@ const ELSEWHERE: Record<string, string> = {
 
 const FIELDS = boxFields().filter(({ call }) => ELSEWHERE[call] === undefined);
 const BODY = FIELDS.filter(({ place }) => place === 'body');
-/** Fields that are not only a place for others. */
+/** Fields that do not only contain other fields. */
 const isLeaf = ({ call, path }: BoxField) =>
   !BODY.some((other) => other.call === call && (other.path.startsWith(`${path}.`) || other.path === `${path}[]`));
 
@@ -295,7 +305,7 @@ function example(type: string): unknown {
   return { string: 'x', boolean: true, integer: 7, number: 7, array: [{ id: '1' }], object: { x: 'y' } }[type];
 }
 
-test('every call that Box documents and this server answers says what it takes', () => {
+test('every documented call that this server implements declares its fields', () => {
   const own = new Set([
     'GET /files/upload_sessions',
     'POST /files/upload_sessions/{upload_session_id}/plan',
@@ -312,7 +322,7 @@ test('every call that Box documents and this server answers says what it takes',
   }
 });
 
-test('every field that Box documents is known', () => {
+test('every field that Box documents is in a schema or has a note', () => {
   const unknown = boxFields().filter(({ schema, note }) => schema === undefined && note === undefined);
   assert.deepEqual(
     unknown.map(({ call, path }) => `${path} of ${call}`),
@@ -320,30 +330,30 @@ test('every field that Box documents is known', () => {
   );
 });
 
-describe('of what Box documents in a body', () => {
+describe('a field of a body that Box documents', () => {
   for (const field of BODY.filter(isLeaf)) {
     const { call, path, note, noted } = field;
-    const base = () => (BASES[call] ?? (() => assert.fail(`how is ${call} sent?`)))();
+    const base = () => (BASES[call] ?? (() => assert.fail(`no example of ${call}`)))();
     if (note === undefined) {
       test(`${path} of ${call} has its effect`, async () => {
         const effect = EFFECTS[call]?.[path];
-        assert.ok(effect !== undefined, 'nothing here says what it does');
+        assert.ok(effect !== undefined, 'no effect is defined for this field');
         await (typeof effect === 'function' ? effect(await base()) : hasEffect(await base(), path, effect));
       });
     } else if ('refused' in note) {
-      test(`${path} of ${call} is refused by name, and null is not`, async () => {
-        const answer = await send(changed(withRest(await base(), noted), noted, example(typeOf(field))));
+      test(`${path} of ${call} is rejected with a message that names it, and harmless values are not`, async () => {
+        const answer = await send(withField(withContext(await base(), noted), noted, example(typeOf(field))));
         assert.deepEqual([answer.status, answer.json?.code], [400, 'bad_request'], answer.text);
         assert.ok(answer.json.message.includes(noted) && answer.json.message.includes(note.refused.reason));
         const harmless = [...note.refused.accepts, ...(note.refused.refusesNull ? [] : [null])];
         for (const value of harmless) {
-          const { status, text } = await send(changed(withRest(await base(), noted), noted, value));
+          const { status, text } = await send(withField(withContext(await base(), noted), noted, value));
           assert.ok(status < 300, text);
         }
       });
     } else {
-      test(`${path} of ${call} is taken and ignored`, async () => {
-        const { status, text } = await send(changed(await base(), noted, example(typeOf(field))));
+      test(`${path} of ${call} is accepted and ignored`, async () => {
+        const { status, text } = await send(withField(await base(), noted, example(typeOf(field))));
         assert.ok(status < 300, text);
       });
     }
@@ -352,10 +362,10 @@ describe('of what Box documents in a body', () => {
   for (const { call, path, type } of BODY.filter(({ note, call }) => note === undefined && BASES[call] !== undefined)) {
     // The form around the attributes is not JSON.
     if (path === 'attributes') continue;
-    test(`${path} of ${call} with a value of another type is refused by name`, async () => {
-      const base = withRest(await (BASES[call] as () => Promise<Base>)(), path);
+    test(`${path} of ${call} with a value of another type is rejected with a message that names it`, async () => {
+      const base = withContext(await (BASES[call] as () => Promise<Base>)(), path);
       const wrong = type === 'array' || type === 'object' ? 'text' : { not: 'this' };
-      const answer = await send(changed(base, path, wrong));
+      const answer = await send(withField(base, path, wrong));
       assert.equal(answer.status, 400, answer.text);
       const name = path.replaceAll('[]', '').split('.').at(-1) as string;
       assert.ok(answer.json.message.includes(name), answer.text);
@@ -363,34 +373,34 @@ describe('of what Box documents in a body', () => {
   }
 });
 
-/** With what stands beside a field, so that only the field in question is wrong. */
-function withRest(base: Base, path: string): Base {
-  if (path.startsWith('tracking_codes[].')) return changed(base, 'tracking_codes', [{ name: 'n', value: 'v' }]);
-  return path === 'parent.user_id' ? changed(base, 'parent', { id: target }) : base;
+/** Adds what a field needs around it, so that only the field itself is wrong. */
+function withContext(base: Base, path: string): Base {
+  if (path.startsWith('tracking_codes[].')) return withField(base, 'tracking_codes', [{ name: 'n', value: 'v' }]);
+  return path === 'parent.user_id' ? withField(base, 'parent', { id: target }) : base;
 }
 
-/** The type of the field that is refused or ignored, which may be one that the documented one is a part of. */
+/** The type of the field that is rejected or ignored. The documented field can be a part of that one. */
 function typeOf({ call, noted, type }: BoxField): string {
   return BODY.find((other) => other.call === call && other.path === noted)?.type ?? type;
 }
 
-async function hasEffect(base: Base, path: string, { value, along, at = path, shown }: Stored): Promise<void> {
+async function hasEffect(base: Base, path: string, { value, extra, at = path, shown }: Stored): Promise<void> {
   const sent = typeof value === 'function' ? value() : value;
-  let whole = base;
-  for (const [name, other] of Object.entries(along ?? {})) whole = changed(whole, name, other);
+  let call = base;
+  for (const [name, other] of Object.entries(extra ?? {})) call = withField(call, name, other);
   const query = at.startsWith('entries') ? '' : `?fields=${at.split(/[.[]/, 1)[0]}`;
-  const answer = await send(changed({ ...whole, path: whole.path + query }, path, sent));
+  const answer = await send(withField({ ...call, path: call.path + query }, path, sent));
   assert.ok(answer.status === 200 || answer.status === 201, answer.text);
   const expected = shown ?? (at === 'lock.type' ? 'lock' : sent);
   assert.deepEqual(valueAt(answer.json, at), expected, answer.text);
-  // And it stays.
+  // The value is stored.
   const entry = answer.json.entries?.[0] ?? answer.json;
-  const kept = at.replace('entries[].', '');
-  const again = await api.get(`/${entry.type}s/${entry.id}?fields=${kept.split(/[.[]/, 1)[0]}`);
-  assert.deepEqual(valueAt(again.json, kept), expected);
+  const storedAt = at.replace('entries[].', '');
+  const again = await api.get(`/${entry.type}s/${entry.id}?fields=${storedAt.split(/[.[]/, 1)[0]}`);
+  assert.deepEqual(valueAt(again.json, storedAt), expected);
 }
 
-test('docs/use/api-coverage.md has the reasons of the schemas', () => {
+test('docs/use/api-coverage.md lists the reasons that the schemas give', () => {
   const page = readPage();
   assert.equal(page, withSection(page), 'run npx node scripts/request-fields-section.ts');
 });

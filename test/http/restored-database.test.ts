@@ -22,17 +22,17 @@ const ENV = {
 const SIZE = 100_000;
 const skip = onlySqlite || bytesNotOnDisk || false;
 
-const bytesOf = (name: string) => seededBytes(SIZE, name);
-const databaseOf = ({ dataFolder }: TestServer) => join(dataFolder, 'partway.sqlite');
+const createBytes = (name: string) => seededBytes(SIZE, name);
+const databasePath = ({ dataFolder }: TestServer) => join(dataFolder, 'partway.sqlite');
 
-async function putDatabase(server: TestServer, from: string): Promise<void> {
+async function restoreDatabase(server: TestServer, from: string): Promise<void> {
   await server.stop();
-  for (const suffix of ['-wal', '-shm']) await rm(`${databaseOf(server)}${suffix}`, { force: true });
-  await copyFile(from, databaseOf(server));
+  for (const suffix of ['-wal', '-shm']) await rm(`${databasePath(server)}${suffix}`, { force: true });
+  await copyFile(from, databasePath(server));
   await server.restart();
 }
 
-test('an older backup of the database takes nothing of the newer files, and says so; the newer one finds them all', {
+test('an older backup of the database deletes none of the newer files and reports them, and the newer backup finds them all', {
   skip,
 }, async () => {
   await using server = await startServer({ env: ENV });
@@ -42,71 +42,73 @@ test('an older backup of the database takes nothing of the newer files, and says
   ];
   const api = new Api(server);
   const files = new Map<string, string>();
-  for (let n = 0; n < 3; n++) files.set(`old-${n}`, (await upload(api, `old-${n}`, bytesOf(`old-${n}`))).id);
+  for (let n = 0; n < 3; n++) files.set(`old-${n}`, (await upload(api, `old-${n}`, createBytes(`old-${n}`))).id);
   await server.stop();
-  await copyFile(databaseOf(server), older);
+  await copyFile(databasePath(server), older);
   await server.restart();
-  for (let n = 0; n < 5; n++) files.set(`new-${n}`, (await upload(api, `new-${n}`, bytesOf(`new-${n}`))).id);
+  for (let n = 0; n < 5; n++) files.set(`new-${n}`, (await upload(api, `new-${n}`, createBytes(`new-${n}`))).id);
   const session = await api.createSession('open.bin', SIZE);
-  const bytes = bytesOf('open.bin');
+  const bytes = createBytes('open.bin');
   const first = await api.putPart(session.id, { offset: 0, bytes: bytes.subarray(0, 65_536), total: SIZE });
   assert.equal(first.status, 200);
   await server.stop();
-  await copyFile(databaseOf(server), newer);
+  await copyFile(databasePath(server), newer);
   const before = await storedFor(server.dataFolder);
 
-  await putDatabase(server, older);
+  await restoreDatabase(server, older);
   await server.logged(/"orphans":6,.*found orphans.*Restore an older database/);
-  // A sweep later nothing has gone either.
-  await upload(api, 'since', bytesOf('since'));
+  // The next garbage collection deletes nothing either.
+  await upload(api, 'since', createBytes('since'));
   assert.equal((await storedFor(server.dataFolder)).length, before.length + 1);
 
-  await putDatabase(server, newer);
-  for (const [name, id] of files) assert.deepEqual(await api.download(id), bytesOf(name), name);
+  await restoreDatabase(server, newer);
+  for (const [name, id] of files) assert.deepEqual(await api.download(id), createBytes(name), name);
   const last = await api.putPart(session.id, { offset: 65_536, bytes: bytes.subarray(65_536), total: SIZE });
   const committed = await api.commit(session.id, [first.json.part, last.json.part], bytes);
   assert.equal(committed.status, 201, committed.text);
 });
 
-test('a backup from the moment before a file got its name takes nothing of it either', { skip }, async () => {
+test('a backup from the moment before a file was named does not delete the file either', { skip }, async () => {
   await using server = await startServer({ env: ENV });
   const [older, newer] = ['before', 'after'].map((name) => join(server.dataFolder, `../${name}.sqlite`)) as [
     string,
     string,
   ];
   const api = new Api(server);
-  const body = form(attributes({ name: 'named', parent: { id: '0' } }), filePart(bytesOf('named')));
-  const { promise: isBackedUp, resolve: goOn } = Promise.withResolvers<void>();
+  const body = form(attributes({ name: 'named', parent: { id: '0' } }), filePart(createBytes('named')));
+  const { promise: isBackedUp, resolve: resume } = Promise.withResolvers<void>();
   async function* slowly() {
     yield body.subarray(0, -100);
     await isBackedUp;
     yield body.subarray(-100);
   }
   const arriving = sendForm(api, '/files/content', Readable.from(slowly()));
-  const rows = new DatabaseSync(databaseOf(server));
+  const rows = new DatabaseSync(databasePath(server));
   await until(() => rows.prepare('select * from unreferenced_blobs').all().length === 1);
   rows.exec(`vacuum into '${older}'`);
   rows.close();
-  goOn();
+  resume();
   const { status, json } = await arriving;
   assert.equal(status, 201);
   await server.stop();
-  await copyFile(databaseOf(server), newer);
+  await copyFile(databasePath(server), newer);
 
-  await putDatabase(server, older);
+  await restoreDatabase(server, older);
   await server.logged(/"orphans":1,.*found orphans/);
-  // A sweep later it is still there.
-  await upload(api, 'since', bytesOf('since'));
+  // The next garbage collection does not delete it.
+  await upload(api, 'since', createBytes('since'));
   assert.equal((await storedFor(server.dataFolder)).length, 2);
 
-  await putDatabase(server, newer);
-  assert.deepEqual(await api.download(json.entries[0].id), bytesOf('named'));
+  await restoreDatabase(server, newer);
+  assert.deepEqual(await api.download(json.entries[0].id), createBytes('named'));
 });
 
-test('what was deleted for good, aborted or refused is no orphan: its bytes go at once', { skip }, async () => {
+test('deleted, aborted and rejected uploads are not orphans, and their bytes are deleted immediately', {
+  skip,
+}, async () => {
   await using server = await startServer({ env: { ...ENV, PARTWAY_USER_QUOTA: '250000' } });
   const api = new Api(server);
-  const { id } = await upload(api, 'deleted', bytesOf('deleted'));
+  const { id } = await upload(api, 'deleted', createBytes('deleted'));
   await api.delete(`/files/${id}`);
   await api.delete(`/files/${id}/trash`);
   const { id: session } = await api.createSession('aborted', SIZE);

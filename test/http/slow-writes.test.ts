@@ -14,7 +14,7 @@ import { until } from '../support/until.ts';
 const PART = 65_536;
 const PARTS = 18;
 
-test('while 18 parts wait for a commit, logins, lists and readiness are answered, and then the parts share it', {
+test('while 18 parts wait for a commit, logins, lists and readiness checks are answered, and then the parts share the commit', {
   skip: onlySqlite || bytesNotOnDisk,
 }, async () => {
   await using server = await startServer({
@@ -35,9 +35,9 @@ test('while 18 parts wait for a commit, logins, lists and readiness are answered
     if (answer.status === 200) stored += 1;
     return answer;
   });
-  await until(() => stagedFile(server.dataFolder).equals(bytes));
+  await until(() => readStagedFile(server.dataFolder).equals(bytes));
 
-  // A token that the server has never seen: it is looked up.
+  // The server has never seen this token, so it has to look it up.
   const other = new Api({ url: server.url, token });
   for (let n = 0; n < 10; n++) {
     const answers = await Promise.all([
@@ -50,7 +50,7 @@ test('while 18 parts wait for a commit, logins, lists and readiness are answered
     ]);
     for (const { status, text } of answers) assert.equal(status, 200, text);
   }
-  assert.equal(stored, 0, 'the parts were waiting all the time');
+  assert.equal(stored, 0, 'no part was stored before the lock was released');
 
   lock.giveBack();
   for (const { status, text } of await Promise.all(sent)) assert.equal(status, 200, text);
@@ -58,8 +58,8 @@ test('while 18 parts wait for a commit, logins, lists and readiness are answered
   assert.ok(commits <= 4, `${PARTS} parts took ${commits} commits`);
 });
 
-/** The bytes of the one upload that is open. */
-function stagedFile(dataFolder: string): Buffer {
+/** The bytes of the only upload in progress. */
+function readStagedFile(dataFolder: string): Buffer {
   const staging = join(dataFolder, 'staging');
   const files = readdirSync(staging, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   const [file] = files;

@@ -10,12 +10,16 @@ import { bytesNotOnDisk, storedFor } from '../support/storage.ts';
 import { swept } from '../support/swept.ts';
 import { until } from '../support/until.ts';
 
-const SWEEPING = { PARTWAY_SWEEP_INTERVAL: '10ms', PARTWAY_ORPHAN_GRACE: '0ms', PARTWAY_MIN_SESSION_SIZE: '0' };
+const FREQUENT_COLLECTION = {
+  PARTWAY_SWEEP_INTERVAL: '10ms',
+  PARTWAY_ORPHAN_GRACE: '0ms',
+  PARTWAY_MIN_SESSION_SIZE: '0',
+};
 
-test('a direct upload that has no row yet is not swept from under its client', {
-  skip: bytesNotOnDisk && `${bytesNotOnDisk}, where a direct upload is nowhere before all of it has come`,
+test('garbage collection does not delete a direct upload that is still arriving', {
+  skip: bytesNotOnDisk && `${bytesNotOnDisk}, and a direct upload is stored only after all of it has arrived`,
 }, async () => {
-  await using server = await startServer({ env: SWEEPING });
+  await using server = await startServer({ env: FREQUENT_COLLECTION });
   const api = new Api(server);
   const bytes = seededBytes(300_000, 'slow direct upload');
   const staging = join(server.dataFolder, 'staging');
@@ -28,8 +32,8 @@ test('a direct upload that has no row yet is not swept from under its client', {
       yield Buffer.from('--x\r\ncontent-disposition: form-data; name="file"; filename="y"\r\n\r\n');
       yield bytes.subarray(0, 150_000);
       await until(async () => (await readdir(staging)).length > 0);
-      // Sweeps see the file now, and none may take it.
-      for (let sweeps = 0; sweeps < 3; sweeps++) await swept(rows);
+      // Garbage collection now sees the file and must not delete it.
+      for (let runs = 0; runs < 3; runs++) await swept(rows);
       yield bytes.subarray(150_000);
       yield Buffer.from('\r\n--x--\r\n');
     })(),
@@ -40,7 +44,7 @@ test('a direct upload that has no row yet is not swept from under its client', {
 });
 
 test('an aborted upload leaves no bytes', async () => {
-  await using server = await startServer({ env: { ...SWEEPING, PARTWAY_PART_SIZE: '65536' } });
+  await using server = await startServer({ env: { ...FREQUENT_COLLECTION, PARTWAY_PART_SIZE: '65536' } });
   const api = new Api(server);
   const session = await api.createSession('aborted.bin', 100_000);
   await api.putPart(session.id, { offset: 0, bytes: seededBytes(65_536, 'a'), total: 100_000 });

@@ -19,23 +19,23 @@ before(async () => {
 });
 after(() => server[Symbol.asyncDispose]());
 
-async function tokens(): Promise<string[]> {
+async function createTokens(): Promise<string[]> {
   const app = await addApp(server);
   return Promise.all(users.map(({ id }) => tokenOf(server, app, id)));
 }
-const whoWorks = async (all: string[]) =>
+const listStatuses = async (all: string[]) =>
   Promise.all(all.map(async (token) => (await new Api({ url: server.url, token }).get('/users/me')).status));
 const terminate = (body?: unknown) => api.post('/users/terminate_sessions', body);
 
-test('an administrator ends the sessions of the users that are named by id or login, and of nobody else', async () => {
-  const all = await tokens();
-  assert.deepEqual(await whoWorks(all), [200, 200, 200]);
+test('an administrator ends the sessions of the users that are named by ID or login, and of no other user', async () => {
+  const all = await createTokens();
+  assert.deepEqual(await listStatuses(all), [200, 200, 200]);
   const answer = await terminate({ user_ids: [users[0]?.id], user_logins: [users[1]?.login] });
   assert.deepEqual([answer.status, answer.json], [202, { message: MESSAGE }]);
-  assert.deepEqual(await whoWorks(all), [401, 401, 200]);
+  assert.deepEqual(await listStatuses(all), [401, 401, 200]);
 });
 
-test('either list may be left out or empty, and a user may be in both', async () => {
+test('either list can be missing or empty, and a user can be in both', async () => {
   const [one, two] = users;
   for (const body of [
     { user_ids: [one?.id] },
@@ -44,13 +44,13 @@ test('either list may be left out or empty, and a user may be in both', async ()
     { user_ids: [], user_logins: [one?.login, two?.login] },
     { user_ids: [one?.id], user_logins: null },
   ]) {
-    const all = await tokens();
+    const all = await createTokens();
     assert.equal((await terminate(body)).status, 202);
-    assert.deepEqual((await whoWorks(all))[0], 401, JSON.stringify(body));
+    assert.deepEqual((await listStatuses(all))[0], 401, JSON.stringify(body));
   }
 });
 
-test('a co-administrator ends the sessions of users, and of nobody who administers', async () => {
+test('a co-administrator can end the sessions of users, but not of administrators', async () => {
   const [one, two, three] = users;
   for (const [user, role] of [
     [two, 'coadmin'],
@@ -58,17 +58,17 @@ test('a co-administrator ends the sessions of users, and of nobody who administe
   ] as const) {
     assert.equal((await api.call('PUT', `/users/${user?.id}`, { body: { role } })).status, 200);
   }
-  const all = await tokens();
+  const all = await createTokens();
   const coadmin = new Api({ url: server.url, token: all[1] ?? '' });
   const end = (ids: unknown[]) => coadmin.post('/users/terminate_sessions', { user_ids: ids });
   assert.equal((await end([one?.id, three?.id])).status, 403);
-  assert.deepEqual(await whoWorks(all), [200, 200, 200]);
+  assert.deepEqual(await listStatuses(all), [200, 200, 200]);
   assert.equal((await end([one?.id])).status, 202);
-  assert.deepEqual(await whoWorks(all), [401, 200, 200]);
+  assert.deepEqual(await listStatuses(all), [401, 200, 200]);
 });
 
-test('a request that names nobody, or somebody who is not there, ends nothing and says so', async () => {
-  const all = await tokens();
+test('a request without users or with unknown users ends no sessions and is rejected', async () => {
+  const all = await createTokens();
   const known = [users[0]?.id];
   for (const [body, status] of [
     [undefined, 400],
@@ -84,5 +84,5 @@ test('a request that names nobody, or somebody who is not there, ends nothing an
     const answer = await terminate(body);
     assert.equal(answer.status, status, `${JSON.stringify(body)?.slice(0, 100)} ${answer.text}`);
   }
-  assert.deepEqual(await whoWorks(all), [200, 200, 200]);
+  assert.deepEqual(await listStatuses(all), [200, 200, 200]);
 });

@@ -15,14 +15,14 @@ let server: TestServer;
 let app: AddedApp;
 let userId: string;
 before(async () => {
-  // The list of web origins holds nobody: our own page needs no place in it.
+  // The allowed web origins do not include our own page, which does not need that.
   server = await startServer({ env: { PARTWAY_CORS_ORIGINS: 'https://elsewhere.example.com' } });
   userId = await addUserWith(server, LOGIN, PASSWORD);
   app = await partwayJson(server, 'app', 'add', NAME, '--redirect-uri', REDIRECT);
 });
 after(() => server[Symbol.asyncDispose]());
 
-function addressOf(change: Record<string, string> = {}, path = '/oauth2/authorize'): string {
+function authorizeUrl(change: Record<string, string> = {}, path = '/oauth2/authorize'): string {
   const query = {
     response_type: 'code',
     client_id: app.client_id,
@@ -43,9 +43,9 @@ const exchange = (code: string | null, change: Record<string, string> = {}) =>
     ...change,
   });
 
-test('a user logs in, lets the app in, and the app gets tokens of that user', async () => {
+test('a user logs in and authorizes the app, and the app gets tokens for that user', async () => {
   for (const path of ['/oauth2/authorize', '/api/oauth2/authorize']) {
-    const back = leadsTo(await logInOn(await openPage(addressOf({}, path))));
+    const back = leadsTo(await logInOn(await openPage(authorizeUrl({}, path))));
     assert.equal(`${back.origin}${back.pathname}`, 'http://localhost:9/callback');
     assert.deepEqual([back.searchParams.get('kept'), back.searchParams.get('state')], ['1', 'a b&c=d']);
     const answer = await exchange(back.searchParams.get('code'), { redirect_uri: REDIRECT });
@@ -57,8 +57,8 @@ test('a user logs in, lets the app in, and the app gets tokens of that user', as
   }
 });
 
-test('the page runs no script, lies in no frame, leaks no address, and shows the app’s name as text', async () => {
-  const page = await openPage(addressOf());
+test("the page runs no script, cannot be framed, leaks no address, and shows the app's name as text", async () => {
+  const page = await openPage(authorizeUrl());
   assert.equal(page.status, 200);
   const policy = page.headers.get('content-security-policy') ?? '';
   for (const part of [
@@ -77,14 +77,14 @@ test('the page runs no script, lies in no frame, leaks no address, and shows the
   assert.match(page.html, /&lt;b&gt;&quot;App&quot; &amp; &#39;Co&#39;&lt;\/b&gt;/);
 });
 
-test('what was typed as a login comes back as text', async () => {
-  const page = await logInOn(await openPage(addressOf()), { login: '"><script>alert(1)</script>' });
+test('a login that a user has entered is shown again as text', async () => {
+  const page = await logInOn(await openPage(authorizeUrl()), { login: '"><script>alert(1)</script>' });
   assert.equal(page.status, 403);
   assert.doesNotMatch(page.html, /<script/);
   assert.ok(!page.html.includes(PASSWORD));
 });
 
-test('nobody is sent to an address that the app has not registered', async () => {
+test('no user is redirected to an address that the app has not registered', async () => {
   for (const change of [
     { client_id: 'unknown' },
     { redirect_uri: 'https://evil.example.com/' },
@@ -92,26 +92,26 @@ test('nobody is sent to an address that the app has not registered', async () =>
     { redirect_uri: 'http://localhost:9/callback' },
     { redirect_uri: 'javascript:alert(1)' },
   ]) {
-    const page = await openPage(addressOf(change));
+    const page = await openPage(authorizeUrl(change));
     assert.deepEqual([page.status, page.headers.get('location')], [400, null]);
     assert.match(page.html, /app that sent you here is unknown/);
   }
 });
 
-test('a request that is wrong otherwise is told to the app, and so is a user’s no', async () => {
+test("other invalid requests and a user's denial are reported to the app", async () => {
   const errorOf = (page: Page) => leadsTo(page).searchParams.get('error');
-  assert.equal(errorOf(await openPage(addressOf({ response_type: 'token' }))), 'unsupported_response_type');
-  assert.equal(errorOf(await openPage(addressOf({ scope: 'make_coffee' }))), 'invalid_scope');
-  const denied = await sendForm(await openPage(addressOf()), { decision: 'deny' });
+  assert.equal(errorOf(await openPage(authorizeUrl({ response_type: 'token' }))), 'unsupported_response_type');
+  assert.equal(errorOf(await openPage(authorizeUrl({ scope: 'make_coffee' }))), 'invalid_scope');
+  const denied = await sendForm(await openPage(authorizeUrl()), { decision: 'deny' });
   assert.equal(errorOf(denied), 'access_denied');
   assert.equal(leadsTo(denied).searchParams.get('state'), 'a b&c=d');
   assert.equal(leadsTo(denied).searchParams.get('code'), null);
 });
 
-test('a login with a PKCE challenge gives tokens only to whoever has the verifier', async () => {
+test('after a login with a PKCE challenge, only a client that has the verifier gets tokens', async () => {
   const verifier = 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk';
   const challenge = { code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM', code_challenge_method: 'S256' };
-  const code = leadsTo(await logInOn(await openPage(addressOf(challenge)))).searchParams.get('code');
+  const code = leadsTo(await logInOn(await openPage(authorizeUrl(challenge)))).searchParams.get('code');
   for (const change of [{}, { code_verifier: challenge.code_challenge }]) {
     const answer = await exchange(code, change);
     assert.deepEqual([answer.status, ((await answer.json()) as { error: string }).error], [400, 'invalid_grant']);
@@ -119,7 +119,7 @@ test('a login with a PKCE challenge gives tokens only to whoever has the verifie
   assert.equal((await exchange(code, { code_verifier: verifier })).status, 200);
 });
 
-test('a request with a challenge that proves nothing, or with a parameter twice, is sent back with what is wrong', async () => {
+test('a request with an unusable challenge or a repeated parameter is rejected with the reason', async () => {
   const errorOf = (page: Page) => ['error', 'error_description'].map((name) => leadsTo(page).searchParams.get(name));
   const challenge = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM';
   for (const [change, what] of [
@@ -128,23 +128,23 @@ test('a request with a challenge that proves nothing, or with a parameter twice,
     [{ code_challenge: 'short', code_challenge_method: 'S256' }, /43 characters/],
     [{ code_challenge_method: 'S256' }, /requires a code_challenge/],
   ] as const) {
-    const [error, description] = errorOf(await openPage(addressOf(change)));
+    const [error, description] = errorOf(await openPage(authorizeUrl(change)));
     assert.equal(error, 'invalid_request');
     assert.match(description ?? '', what);
   }
-  assert.deepEqual(errorOf(await openPage(`${addressOf()}&scope=root_readonly&scope=root_readwrite`)), [
+  assert.deepEqual(errorOf(await openPage(`${authorizeUrl()}&scope=root_readonly&scope=root_readwrite`)), [
     'invalid_request',
     'scope is set more than once',
   ]);
   for (const twice of ['client_id=x', 'redirect_uri=https%3A%2F%2Fevil.example.com%2F']) {
-    const page = await openPage(`${addressOf()}&${twice}`);
+    const page = await openPage(`${authorizeUrl()}&${twice}`);
     assert.deepEqual([page.status, page.headers.get('location')], [400, null]);
   }
 });
 
-test('a form counts only in the browser that was shown the page, and unchanged', async () => {
-  const page = await openPage(addressOf());
-  const other = await openPage(addressOf());
+test('a form is accepted only unchanged, and only from the browser that was shown the page', async () => {
+  const page = await openPage(authorizeUrl());
+  const other = await openPage(authorizeUrl());
   const [text = '', signature = ''] = page.ticket.split('.');
   const changed = JSON.parse(Buffer.from(text, 'base64url').toString('utf8'));
   changed.redirectUri = 'https://evil.example.com/';
@@ -163,24 +163,24 @@ test('a form counts only in the browser that was shown the page, and unchanged',
   assert.ok(leadsTo(await logInOn(page)));
 });
 
-test('a page of another site may not send the form', async () => {
-  const page = await openPage(addressOf());
+test('a page of another site cannot send the form', async () => {
+  const page = await openPage(authorizeUrl());
   const body = new URLSearchParams({ ticket: page.ticket, decision: 'allow', login: LOGIN, password: PASSWORD });
   const headers = { cookie: page.cookie, origin: 'https://evil.example.com' };
   const answer = await fetch(page.url, { method: 'POST', body, headers, redirect: 'manual' });
   assert.equal(answer.status, 403);
 });
 
-test('a code works once, and ends what it gave when it comes again', async () => {
-  const code = leadsTo(await logInOn(await openPage(addressOf()))).searchParams.get('code');
+test('a code works once, and using it again revokes the tokens that it issued', async () => {
+  const code = leadsTo(await logInOn(await openPage(authorizeUrl()))).searchParams.get('code');
   const first = (await (await exchange(code)).json()) as { access_token: string };
   const again = await exchange(code);
   assert.deepEqual([again.status, ((await again.json()) as { error: string }).error], [400, 'invalid_grant']);
   assert.equal((await new Api({ url: server.url, token: first.access_token }).get('/users/me')).status, 401);
 });
 
-test('the scopes of a login hold for its tokens, also after a refresh, and are shown before', async () => {
-  const page = await openPage(addressOf({ scope: 'root_readonly manage_webhook' }));
+test('the scopes of a login are shown to the user, and apply to its tokens even after a refresh', async () => {
+  const page = await openPage(authorizeUrl({ scope: 'root_readonly manage_webhook' }));
   assert.match(page.html, /<li>see your files and folders<\/li><li>download your files<\/li><\/ul>/);
   const code = leadsTo(await logInOn(page)).searchParams.get('code');
   let pair = (await (await exchange(code)).json()) as { access_token: string; refresh_token: string };
@@ -193,24 +193,24 @@ test('the scopes of a login hold for its tokens, also after a refresh, and are s
   }
 });
 
-test('a user who is inactive is told so, and the app gets no code', async () => {
+test('an inactive user sees the reason, and the app gets no code', async () => {
   const login = 'retired@partway.test';
   await addUserWith(server, login, PASSWORD);
   await partwayJson(server, 'user', 'status', login, 'inactive');
 
-  const answer = await logInOn(await openPage(addressOf()), { login });
+  const answer = await logInOn(await openPage(authorizeUrl()), { login });
 
   assert.equal(answer.status, 403);
   assert.match(answer.html, /This user is inactive/);
 });
 
-// The last one: from now on this address has to wait, whoever logs in.
-test('wrong passwords are refused, and after five the next has to wait', async () => {
-  const page = await openPage(addressOf());
+// Keep this test last: after it, logins from this address have to wait.
+test('wrong passwords are rejected, and after five the next login has to wait', async () => {
+  const page = await openPage(authorizeUrl());
   const login = 'nobody@partway.test';
   const statuses = [];
   let last = page;
-  // On a busy machine a try takes longer than the first waits; they double.
+  // On a busy machine, a try takes longer than the first delays, which double each time.
   for (let tries = 0; tries < 20; tries += 1) {
     last = await logInOn(page, { login, password: 'wrong password' });
     statuses.push(last.status);

@@ -22,9 +22,9 @@ before(async () => {
 });
 after(() => server[Symbol.asyncDispose]());
 
-const isRefused = (status: number) => (error: unknown) => (error as { statusCode?: number }).statusCode === status;
+const isRejected = (status: number) => (error: unknown) => (error as { statusCode?: number }).statusCode === status;
 
-test('JWT: the app itself, a user, and As-User', async () => {
+test('JWT works as the app itself, as a user and with As-User', async () => {
   const own = sdk.getAppAuthClient('enterprise');
   assert.equal((await own.users.get('me')).id, app.service_user_id);
   assert.equal((await sdk.getAppAuthClient('user', userId).users.get('me')).id, userId);
@@ -34,26 +34,26 @@ test('JWT: the app itself, a user, and As-User', async () => {
   assert.equal((await own.users.get('me')).id, app.service_user_id);
 });
 
-test('client credentials, with what they bring narrowed, and revoked', async () => {
+test('client credentials work, and their tokens can be downscoped and revoked', async () => {
   assert.equal((await sdk.getAnonymousClient().users.get('me')).id, app.service_user_id);
   const client = sdk.getCCGClientForUser(userId);
   const { accessToken } = await client.exchangeToken(['base_upload'], `${server.url}/2.0/folders/0`);
   const narrow = sdk.getBasicClient(accessToken);
   const { entries } = await narrow.files.uploadFile('0', 'dropped.txt', Buffer.from('x'));
   assert.equal(entries.length, 1);
-  await assert.rejects(narrow.folders.get('0'), isRefused(403));
+  await assert.rejects(narrow.folders.get('0'), isRejected(403));
   await narrow.revokeTokens();
-  await assert.rejects(narrow.files.uploadFile('0', 'late.txt', Buffer.from('x')), isRefused(401));
+  await assert.rejects(narrow.files.uploadFile('0', 'late.txt', Buffer.from('x')), isRejected(401));
   assert.equal((await client.users.get('me')).id, userId);
 });
 
-test('its login address is one of ours', () => {
+test("the SDK's login address is one of the server's", () => {
   const url = new URL(sdk.getAuthorizeURL({ response_type: 'code', redirect_uri: 'https://localhost:9/', state: 'x' }));
   assert.equal(`${url.origin}${url.pathname}`, `${server.url}/api/oauth2/authorize`);
   assert.equal(url.searchParams.get('client_id'), app.client_id);
 });
 
-test('a code or a refresh token that is none is an error the SDK knows', async () => {
+test('the SDK recognizes the error for an invalid code or refresh token', async () => {
   for (const grant of [() => sdk.getTokensAuthorizationCodeGrant('x'), () => sdk.getTokensRefreshGrant('x')]) {
     await assert.rejects(grant, (error) => (error as { authExpired?: boolean }).authExpired === true);
   }

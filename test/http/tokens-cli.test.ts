@@ -11,7 +11,7 @@ import { leftoverFolder } from '../support/leftovers.ts';
 import { textOfRows } from '../support/rows.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
-interface MadeToken {
+interface CreatedToken {
   access_token: string;
   id: string;
   expires_at: string;
@@ -25,29 +25,29 @@ before(async () => {
 });
 after(() => server[Symbol.asyncDispose]());
 
-const apiOf = (token: string) => new Api({ url: server.url, token });
-const makeToken = (...args: string[]) => partwayJson<MadeToken>(server, 'token', 'make', ...args);
+const createApi = (token: string) => new Api({ url: server.url, token });
+const createToken = (...args: string[]) => partwayJson<CreatedToken>(server, 'token', 'make', ...args);
 
-test('a token made by hand is its user’s, for as long and for as much as was said', async () => {
+test('a created token belongs to its user, and has the lifetime and scope that were given', async () => {
   const id = await addUserWith(server, 'ada@partway.test', 'correct horse battery');
   const before = Date.now();
-  const all = await makeToken('--user', 'ada@partway.test', '--expires', '2d');
-  assert.equal((await apiOf(all.access_token).get('/users/me')).json.id, id);
+  const all = await createToken('--user', 'ada@partway.test', '--expires', '2d');
+  assert.equal((await createApi(all.access_token).get('/users/me')).json.id, id);
   assert.ok(Date.parse(all.expires_at) >= before + 2 * 86_400_000);
 
-  const made = (await apiOf(all.access_token).post('/folders', { name: 'in', parent: { id: '0' } })).json;
-  const resource = `folders/${made.id}`;
-  const some = await makeToken('--user', 'ada@partway.test', '--scope', 'base_explorer', '--resource', resource);
-  assert.equal((await apiOf(some.access_token).get(`/${resource}`)).status, 200);
-  assert.equal((await apiOf(some.access_token).get('/folders/0')).status, 404);
-  assert.equal((await apiOf(some.access_token).delete(`/${resource}`)).status, 403);
+  const created = (await createApi(all.access_token).post('/folders', { name: 'in', parent: { id: '0' } })).json;
+  const resource = `folders/${created.id}`;
+  const some = await createToken('--user', 'ada@partway.test', '--scope', 'base_explorer', '--resource', resource);
+  assert.equal((await createApi(some.access_token).get(`/${resource}`)).status, 200);
+  assert.equal((await createApi(some.access_token).get('/folders/0')).status, 404);
+  assert.equal((await createApi(some.access_token).delete(`/${resource}`)).status, 403);
 
-  const developers = await makeToken();
-  assert.equal((await apiOf(developers.access_token).get('/users/me')).json.login, 'developer@partway.local');
+  const developers = await createToken();
+  assert.equal((await createApi(developers.access_token).get('/users/me')).json.login, 'developer@partway.local');
 });
 
-test('what cannot be made is refused in a sentence', async () => {
-  for (const [args, sentence] of [
+test('rejects invalid values with a message that names them', async () => {
+  for (const [args, message] of [
     [['token', 'make', '--user', 'nobody'], /no user with the login nobody/],
     [['token', 'make', '--scope', 'make_coffee'], /Unknown scopes: make_coffee/],
     [['token', 'make', '--resource', 'folders/42'], /has no folders\/42/],
@@ -58,7 +58,7 @@ test('what cannot be made is refused in a sentence', async () => {
     [['app', 'key', 'add', 'x', join(folder, 'missing.pem')], /missing\.pem/],
   ] as const) {
     await assert.rejects(partwayWithInput(server, '', ...args), (error: Error) => {
-      assert.match(error.message, sentence);
+      assert.match(error.message, message);
       assert.doesNotMatch(error.message, /\n +at /);
       return true;
     });
@@ -67,50 +67,50 @@ test('what cannot be made is refused in a sentence', async () => {
   assert.doesNotMatch(await partway(server, 'user', 'list'), /short@partway\.test/);
 });
 
-test('tokens are listed without themselves, and end by their id', async () => {
-  const made = await makeToken('--scope', 'base_upload');
+test('tokens are listed without their secret, and can be revoked by ID', async () => {
+  const created = await createToken('--scope', 'base_upload');
   const listed = await partway(server, 'token', 'list');
   assert.match(
     listed,
-    new RegExp(`^${made.id}\taccess\tdeveloper@partway\\.local\t-\t${made.expires_at}\tbase_upload\t-$`, 'm'),
+    new RegExp(`^${created.id}\taccess\tdeveloper@partway\\.local\t-\t${created.expires_at}\tbase_upload\t-$`, 'm'),
   );
   const all = await partwayJson<Record<string, unknown>[]>(server, 'token', 'list');
-  for (const text of [listed, JSON.stringify(all)]) assert.ok(!text.includes(made.access_token));
+  for (const text of [listed, JSON.stringify(all)]) assert.ok(!text.includes(created.access_token));
   assert.deepEqual(
-    all.find(({ id }) => id === made.id),
+    all.find(({ id }) => id === created.id),
     {
-      id: made.id,
+      id: created.id,
       kind: 'access',
       user: 'developer@partway.local',
       app: null,
       client_id: null,
-      expires_at: made.expires_at,
+      expires_at: created.expires_at,
       scope: 'base_upload',
       restricted_to: null,
     },
   );
-  await partway(server, 'token', 'revoke', made.id);
-  assert.equal((await apiOf(made.access_token).get('/users/me')).status, 401);
-  assert.doesNotMatch(await partway(server, 'token', 'list'), new RegExp(made.id));
+  await partway(server, 'token', 'revoke', created.id);
+  assert.equal((await createApi(created.access_token).get('/users/me')).status, 401);
+  assert.doesNotMatch(await partway(server, 'token', 'list'), new RegExp(created.id));
 });
 
-test('a token that a running server remembers ends within seconds of its revocation', async () => {
-  const made = await makeToken();
-  assert.equal((await apiOf(made.access_token).get('/users/me')).status, 200);
-  await partway(server, 'token', 'revoke', made.id);
-  while ((await apiOf(made.access_token).get('/users/me')).status !== 401)
+test('a token that a running server has cached ends within seconds of its revocation', async () => {
+  const created = await createToken();
+  assert.equal((await createApi(created.access_token).get('/users/me')).status, 200);
+  await partway(server, 'token', 'revoke', created.id);
+  while ((await createApi(created.access_token).get('/users/me')).status !== 401)
     await new Promise((next) => setTimeout(next, 100));
 });
 
-test('another password ends the tokens of its user', async () => {
+test('a new password ends the tokens of its user', async () => {
   const login = 'grace@partway.test';
   await addUserWith(server, login, 'correct horse battery');
-  const made = await makeToken('--user', login);
+  const created = await createToken('--user', login);
   await partwayWithInput(server, 'another password', 'user', 'password', login);
-  assert.equal((await apiOf(made.access_token).get('/users/me')).status, 401);
+  assert.equal((await createApi(created.access_token).get('/users/me')).status, 401);
 });
 
-test('apps are listed with what they may', async () => {
+test('apps are listed with their rights, redirect addresses and keys', async () => {
   await writeFile(join(folder, 'public.pem'), newKeyPair().publicPem);
   const uris = ['https://app.example.com/a', 'https://app.example.com/b'];
   const keys = ['--public-key', join(folder, 'public.pem')];
@@ -146,7 +146,7 @@ test('apps are listed with what they may', async () => {
   assert.ok(!JSON.stringify(listed).includes(app.client_secret));
 });
 
-test('the config file for Box’s SDKs is its owner’s alone, and never written over another', async () => {
+test("the config file for Box's SDKs can be read only by its owner, and never replaces a file", async () => {
   const path = join(folder, 'config.json');
   const app = await partwayJson<AddedApp>(server, 'app', 'add', 'Signing', '--jwt-config', path);
   assert.equal((await stat(path)).mode & 0o777, 0o600);
@@ -158,7 +158,7 @@ test('the config file for Box’s SDKs is its owner’s alone, and never written
   assert.doesNotMatch(await partway(server, 'app', 'list'), /Again/);
 });
 
-test('no secret lies in the rows as it is', async () => {
+test('the database contains no secret in plain text', async () => {
   const login = 'secret@partway.test';
   const password = 'a password of its own';
   await addUserWith(server, login, password);
@@ -171,9 +171,9 @@ test('no secret lies in the rows as it is', async () => {
     box_subject_id: '1',
   });
   const { access_token: token } = (await answer.json()) as { access_token: string };
-  const kept = await textOfRows(server.dataFolder);
-  assert.ok(kept.includes(login));
+  const rows = await textOfRows(server.dataFolder);
+  assert.ok(rows.includes(login));
   for (const secret of [password, app.client_secret, token]) {
-    assert.ok(!kept.includes(secret));
+    assert.ok(!rows.includes(secret));
   }
 });

@@ -39,63 +39,63 @@ const send = (path: string, form: Record<string, string> | URLSearchParams | str
     body: typeof form === 'string' ? form : new URLSearchParams(form),
     headers,
   });
-async function tokenFrom(answer: Response): Promise<string> {
+async function readToken(answer: Response): Promise<string> {
   const body = (await answer.json()) as { access_token: string };
   assert.equal(answer.status, 200, JSON.stringify(body));
   return body.access_token;
 }
-const errorOf = async (answer: Response) => [answer.status, ((await answer.json()) as { error: string }).error];
-const apiOf = (token: string) => new Api({ url: server.url, token });
+const readError = async (answer: Response) => [answer.status, ((await answer.json()) as { error: string }).error];
+const createApi = (token: string) => new Api({ url: server.url, token });
 
-test('tokens are given and revoked under every path that clients derive', async () => {
+test('tokens are issued and revoked at every path that clients use', async () => {
   for (const prefix of ['/oauth2', '/api/oauth2']) {
     const answer = await send(`${prefix}/token`, credentials());
     assert.equal(answer.headers.get('cache-control'), 'no-store');
-    const token = await tokenFrom(answer);
-    assert.equal((await apiOf(token).get('/users/me')).status, 200);
+    const token = await readToken(answer);
+    assert.equal((await createApi(token).get('/users/me')).status, 200);
     const { client_id, client_secret } = app;
     const revoked = await send(`${prefix}/revoke`, { client_id, client_secret, token });
     assert.deepEqual([revoked.status, await revoked.text()], [200, '']);
-    assert.equal((await apiOf(token).get('/users/me')).status, 401);
+    assert.equal((await createApi(token).get('/users/me')).status, 401);
   }
 });
 
-test('revoking what is not there is fine; doing it without the secret is not', async () => {
+test("revoking an unknown token succeeds, and revoking one without the app's secret fails", async () => {
   const { client_id, client_secret } = app;
   assert.equal((await send('/oauth2/revoke', { client_id, client_secret, token: 'unknown' })).status, 200);
   assert.equal((await send('/oauth2/revoke', { client_id, client_secret, token: server.token })).status, 200);
-  assert.equal((await apiOf(server.token).get('/users/me')).status, 200);
-  const token = await tokenFrom(await send('/oauth2/token', credentials()));
-  assert.deepEqual(await errorOf(await send('/oauth2/revoke', { client_id, client_secret: 'x', token })), [
+  assert.equal((await createApi(server.token).get('/users/me')).status, 200);
+  const token = await readToken(await send('/oauth2/token', credentials()));
+  assert.deepEqual(await readError(await send('/oauth2/revoke', { client_id, client_secret: 'x', token })), [
     400,
     'invalid_client',
   ]);
-  assert.deepEqual(await errorOf(await send('/oauth2/revoke', { token })), [400, 'invalid_request']);
-  assert.equal((await apiOf(token).get('/users/me')).status, 200);
+  assert.deepEqual(await readError(await send('/oauth2/revoke', { token })), [400, 'invalid_request']);
+  assert.equal((await createApi(token).get('/users/me')).status, 200);
 });
 
-test('an app may name itself by HTTP Basic authentication', async () => {
+test('an app can authenticate with HTTP Basic', async () => {
   const form = credentials();
   const { client_id: id, client_secret: secret, ...rest } = form;
   const basic = (pair: string) => ({ authorization: `Basic ${Buffer.from(pair).toString('base64')}` });
-  await tokenFrom(await send('/oauth2/token', rest, basic(`${id}:${secret}`)));
-  assert.deepEqual(await errorOf(await send('/oauth2/token', rest, basic(`${id}:wrong`))), [400, 'invalid_client']);
+  await readToken(await send('/oauth2/token', rest, basic(`${id}:${secret}`)));
+  assert.deepEqual(await readError(await send('/oauth2/token', rest, basic(`${id}:wrong`))), [400, 'invalid_client']);
   for (const headers of [basic('x'), { authorization: 'Basic ???' }, { authorization: 'Bearer x' }]) {
-    assert.deepEqual(await errorOf(await send('/oauth2/token', rest, headers)), [400, 'invalid_request']);
+    assert.deepEqual(await readError(await send('/oauth2/token', rest, headers)), [400, 'invalid_request']);
   }
 });
 
-test('a form that says something twice, or is no form, is refused', async () => {
+test('a form with a repeated field or a body that is not a form is rejected', async () => {
   const twice = new URLSearchParams(credentials());
   twice.append('client_id', app.client_id);
-  assert.deepEqual(await errorOf(await send('/oauth2/token', twice)), [400, 'invalid_request']);
+  assert.deepEqual(await readError(await send('/oauth2/token', twice)), [400, 'invalid_request']);
   for (const body of ['', '{"grant_type":"client_credentials"}', '%', '\0']) {
-    assert.deepEqual(await errorOf(await send('/oauth2/token', body)), [400, 'invalid_request']);
+    assert.deepEqual(await readError(await send('/oauth2/token', body)), [400, 'invalid_request']);
   }
   assert.equal((await send('/oauth2/token', `grant_type=${'x'.repeat(40_000)}`)).status, 413);
 });
 
-test('a signed assertion for our own address brings a token', async () => {
+test("a signed assertion for the server's own address gets a token", async () => {
   const assertion = (jti: string, aud: string) =>
     new SignJWT({ iss: app.client_id, sub: '1', box_sub_type: 'enterprise', aud, jti })
       .setProtectedHeader({ alg: 'RS512', kid: app.key_ids[0] ?? '' })
@@ -109,11 +109,11 @@ test('a signed assertion for our own address brings a token', async () => {
       assertion: jwt,
     });
   const jwt = await assertion('a-jti-over-the-wire', `${server.url}/oauth2/token`);
-  await tokenFrom(await ask(jwt));
-  assert.deepEqual(await errorOf(await ask(jwt)), [400, 'invalid_grant']);
+  await readToken(await ask(jwt));
+  assert.deepEqual(await readError(await ask(jwt)), [400, 'invalid_grant']);
   const elsewhere = await assertion('another-jti-over-the-wire', 'https://elsewhere.example.com/oauth2/token');
-  assert.deepEqual(await errorOf(await ask(elsewhere)), [400, 'invalid_grant']);
-  // Whoever sends the request chooses these.
+  assert.deepEqual(await readError(await ask(elsewhere)), [400, 'invalid_grant']);
+  // The client chooses these headers.
   const form = {
     grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
     client_id: app.client_id,
@@ -133,10 +133,10 @@ test('a signed assertion for our own address brings a token', async () => {
     }
   }
   const local = server.url.replace('127.0.0.1', 'localhost');
-  await tokenFrom(await ask(await assertion('a-jti-for-localhost', `${local}/api/oauth2/token`)));
+  await readToken(await ask(await assertion('a-jti-for-localhost', `${local}/api/oauth2/token`)));
 });
 
-test('with a public URL only that, or Box’s own, is the audience of an assertion, whatever host the request names', async () => {
+test("with a public URL, only that URL and Box's own are audiences of an assertion, whatever host the request names", async () => {
   await using behind = await startServer({ env: { PARTWAY_PUBLIC_URL: 'https://files.example.com' } });
   const folder = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-key-')));
   await writeFile(join(folder, 'public.pem'), key.publicPem);
@@ -169,7 +169,7 @@ test('with a public URL only that, or Box’s own, is the audience of an asserti
   }
 });
 
-/** POST /oauth2/token with headers that fetch does not let through. */
+/** POST /oauth2/token with headers that fetch does not allow. */
 function postAs(headers: Record<string, string>, body: string, { url } = server): Promise<[number, string]> {
   return new Promise((resolve, reject) => {
     const type = { 'content-type': 'application/x-www-form-urlencoded' };
@@ -184,8 +184,8 @@ function postAs(headers: Record<string, string>, body: string, { url } = server)
   });
 }
 
-test('a downscoped token says what it is restricted to, as Box does', async () => {
-  const folder = (await apiOf(server.token).post('/folders', { name: 'shared', parent: { id: '0' } })).json;
+test("a downscoped token lists its restrictions like Box's", async () => {
+  const folder = (await createApi(server.token).post('/folders', { name: 'shared', parent: { id: '0' } })).json;
   const answer = await askToken(server, {
     grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
     subject_token: server.token,
@@ -207,7 +207,7 @@ test('a downscoped token says what it is restricted to, as Box does', async () =
   });
 });
 
-test('a token exchange that asks for what is not offered here says so', async () => {
+test('a token exchange with an invalid or unsupported value is rejected with its own error code', async () => {
   const form = {
     grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
     subject_token: server.token,
@@ -225,37 +225,37 @@ test('a token exchange that asks for what is not offered here says so', async ()
     [{ client_id: app.client_id, client_secret: 'x' }, 'invalid_client'],
     [{ client_id: app.client_id }, 'invalid_request'],
   ] as const) {
-    assert.deepEqual(await errorOf(await askToken(server, { ...form, ...change })), [400, error]);
+    assert.deepEqual(await readError(await askToken(server, { ...form, ...change })), [400, error]);
   }
 });
 
-test('an app that may acts as another user, and in nobody’s name otherwise', async () => {
+test('an app with the right can act as another user, but not as an unknown one', async () => {
   const userId = await addUser(server, 'managed@partway.test');
-  const own = apiOf(await tokenFrom(await send('/oauth2/token', credentials())));
+  const own = createApi(await readToken(await send('/oauth2/token', credentials())));
   const as = (api: Api, user: string) => api.get('/users/me', { headers: { 'as-user': user } });
   assert.equal((await as(own, userId)).json.id, userId);
   const made = await own.post('/folders', { name: 'theirs', parent: { id: '0' } }, { 'as-user': userId });
   assert.equal(made.json.owned_by.id, userId);
   assert.equal((await own.get(`/folders/${made.json.id}`)).status, 404);
-  for (const nobody of ['42', 'x', '', `${userId}, ${userId}`]) {
-    const answer = await as(own, nobody);
-    assert.deepEqual([answer.status, answer.json.code], [403, 'forbidden'], nobody);
+  for (const invalid of ['42', 'x', '', `${userId}, ${userId}`]) {
+    const answer = await as(own, invalid);
+    assert.deepEqual([answer.status, answer.json.code], [403, 'forbidden'], invalid);
   }
 });
 
-test('As-User is refused for an app without the right, a person’s token, a narrowed one, and the developer’s', async () => {
+test("As-User is rejected for an app without the right, a user's token, a downscoped token and the developer token", async () => {
   const userId = await addUser(server, 'unmanaged@partway.test');
   const plain = await partwayJson<AddedApp>(server, 'app', 'add', 'Plain');
-  const own = await tokenFrom(await send('/oauth2/token', credentials()));
+  const own = await readToken(await send('/oauth2/token', credentials()));
   const subject = { box_subject_type: 'user', box_subject_id: userId };
   const { client_id, client_secret } = plain;
   for (const token of [
-    await tokenFrom(await send('/oauth2/token', credentials({ client_id, client_secret }))),
-    await tokenFrom(await send('/oauth2/token', credentials(subject))),
+    await readToken(await send('/oauth2/token', credentials({ client_id, client_secret }))),
+    await readToken(await send('/oauth2/token', credentials(subject))),
     await downscopedToken(server, { scope: 'root_readwrite', token: own }),
     server.token,
   ]) {
-    const answer = await apiOf(token).get('/users/me', { headers: { 'as-user': userId } });
+    const answer = await createApi(token).get('/users/me', { headers: { 'as-user': userId } });
     assert.deepEqual([answer.status, answer.json.code], [403, 'insufficient_scope']);
   }
 });

@@ -10,30 +10,30 @@ const SIZE = 70_000;
 const bytes = seededBytes(SIZE, 'reach');
 
 let server: TestServer;
-let whole: Api;
-/** A folder with a file, a folder and a session in it; the same again beside it; and all this in the root. */
+let unrestricted: Api;
+/** Folders with a file and a session in each: `below` is in `inside`, and `outside` is beside it in the root. */
 let inside: Named;
 let below: Named;
 let outside: Named;
 
 before(async () => {
   server = await startServer({ env: { PARTWAY_PART_SIZE: '65536', PARTWAY_MIN_SESSION_SIZE: '1000' } });
-  whole = new Api(server);
-  inside = await furnish(await addFolder('inside', '0'));
-  below = await furnish(await addFolder('below', inside.folder));
-  outside = await furnish(await addFolder('outside', '0'));
+  unrestricted = new Api(server);
+  inside = await addContents(await createFolder('inside', '0'));
+  below = await addContents(await createFolder('below', inside.folder));
+  outside = await addContents(await createFolder('outside', '0'));
 });
 after(() => server[Symbol.asyncDispose]());
 
-async function addFolder(name: string, parent: string): Promise<string> {
-  return (await whole.post('/folders', { name, parent: { id: parent } })).json.id;
+async function createFolder(name: string, parent: string): Promise<string> {
+  return (await unrestricted.post('/folders', { name, parent: { id: parent } })).json.id;
 }
 
-async function furnish(folder: string): Promise<Named> {
+async function addContents(folder: string): Promise<Named> {
   return {
     folder,
-    file: await upload(whole, folder, 'file.bin'),
-    session: (await whole.createSession('later.bin', SIZE, folder)).id,
+    file: await upload(unrestricted, folder, 'file.bin'),
+    session: (await unrestricted.createSession('later.bin', SIZE, folder)).id,
   };
 }
 
@@ -44,36 +44,36 @@ async function upload(api: Api, folder: string, name: string): Promise<string> {
   return committed.json.entries[0].id;
 }
 
-function statusBeyond({ ofUser, ofAll }: ApiRoute): number {
+function statusOutside({ ofUser, ofAll }: ApiRoute): number {
   if (ofUser) return 200;
   return ofAll ? 403 : 404;
 }
 
-const bound = async (resource: string, scope = 'root_readwrite') =>
+const createRestricted = async (resource: string, scope = 'root_readwrite') =>
   new Api({ url: server.url, token: await downscopedToken(server, { scope, resource }) });
 
-describe('a token bound to a folder', () => {
+describe('a token restricted to a folder', () => {
   for (const route of API_ROUTES) {
-    test(`does not reach beyond it with ${route.method} ${route.url}`, async () => {
-      const api = await bound(`folders/${inside.folder}`);
+    test(`has no access outside it with ${route.method} ${route.url}`, async () => {
+      const api = await createRestricted(`folders/${inside.folder}`);
       for (const named of [outside, { ...outside, folder: '0' }]) {
         const { path, call } = callOf(route, named);
         const answer = await api.call(route.method, path, call);
-        assert.equal(answer.status, statusBeyond(route), answer.text);
+        assert.equal(answer.status, statusOutside(route), answer.text);
       }
     });
   }
 
-  test('leaves what lies beyond as it was', async () => {
-    assert.equal((await whole.get(`/files/${outside.file}`)).json.etag, '0');
-    assert.equal((await whole.get(`/folders/${outside.folder}/items`)).json.total_count, 1);
-    assert.equal((await whole.get(`/files/upload_sessions/${outside.session}`)).json.num_parts_processed, 0);
-    const names = (await whole.get('/folders/0/items')).json.entries.map(({ name }: { name: string }) => name);
+  test('leaves everything outside unchanged', async () => {
+    assert.equal((await unrestricted.get(`/files/${outside.file}`)).json.etag, '0');
+    assert.equal((await unrestricted.get(`/folders/${outside.folder}/items`)).json.total_count, 1);
+    assert.equal((await unrestricted.get(`/files/upload_sessions/${outside.session}`)).json.num_parts_processed, 0);
+    const names = (await unrestricted.get('/folders/0/items')).json.entries.map(({ name }: { name: string }) => name);
     assert.deepEqual(names, ['inside', 'outside']);
   });
 
-  test('reads what is in it, and below', async () => {
-    const api = await bound(`folders/${inside.folder}`, 'base_explorer item_download');
+  test('can read everything in it, at every level', async () => {
+    const api = await createRestricted(`folders/${inside.folder}`, 'base_explorer item_download');
     for (const { folder, file } of [inside, below]) {
       assert.equal((await api.get(`/folders/${folder}`)).status, 200);
       assert.equal((await api.get(`/folders/${folder}/items`)).status, 200);
@@ -81,8 +81,8 @@ describe('a token bound to a folder', () => {
     }
   });
 
-  test('uploads in parts into it and below, also with a session that another token made there', async () => {
-    const api = await bound(`folders/${inside.folder}`, 'base_upload');
+  test('can upload parts into it and below, even to a session that another token created', async () => {
+    const api = await createRestricted(`folders/${inside.folder}`, 'base_upload');
     await upload(api, inside.folder, 'mine.bin');
     await upload(api, below.folder, 'mine.bin');
     const version = await api.post(`/files/${below.file}/upload_sessions`, { file_size: SIZE });
@@ -92,8 +92,8 @@ describe('a token bound to a folder', () => {
     assert.equal((await api.delete(`/files/upload_sessions/${below.session}`)).status, 204);
   });
 
-  test('uploads in one piece, makes folders, and asks first', async () => {
-    const api = await bound(`folders/${inside.folder}`, 'base_upload');
+  test('can upload files directly, create folders, and check uploads before sending them', async () => {
+    const api = await createRestricted(`folders/${inside.folder}`, 'base_upload');
     const named = { ...below, folder: inside.folder };
     for (const route of API_ROUTES.filter(({ url, needs }) => needs === 'upload' && !url.includes('session'))) {
       const { path, call } = callOf(route, named);
@@ -102,8 +102,8 @@ describe('a token bound to a folder', () => {
     }
   });
 
-  test('takes an item out of it neither by a move nor by a copy', async () => {
-    const api = await bound(`folders/${inside.folder}`);
+  test('cannot move or copy an item out of it', async () => {
+    const api = await createRestricted(`folders/${inside.folder}`);
     for (const folder of ['0', outside.folder]) {
       const parent = { id: folder };
       assert.equal((await api.call('PUT', `/files/${below.file}`, { body: { parent } })).status, 404);
@@ -113,16 +113,16 @@ describe('a token bound to a folder', () => {
     }
   });
 
-  test('names its root folder like any other, and not by 0', async () => {
-    const api = await bound(`folders/${inside.folder}`);
+  test("has its root folder under that folder's own ID, not under 0", async () => {
+    const api = await createRestricted(`folders/${inside.folder}`);
     assert.equal((await api.get('/folders/0')).status, 404);
-    const everything = await bound('folders/0');
+    const everything = await createRestricted('folders/0');
     assert.equal((await everything.get('/folders/0')).status, 200);
     assert.equal((await everything.get(`/files/${below.file}`)).status, 200);
   });
 
-  test('is not led out of it by an id in another form', async () => {
-    const api = await bound(`folders/${inside.folder}`);
+  test('cannot leave it with an ID in another form', async () => {
+    const api = await createRestricted(`folders/${inside.folder}`);
     for (const id of [`0${outside.folder}`, Number(outside.folder), ` ${outside.folder}`, `${outside.folder}.0`]) {
       const body = { folder_id: id, file_size: SIZE, file_name: 'x.bin' };
       assert.equal((await api.post('/files/upload_sessions', body)).status, 404, String(id));
@@ -133,21 +133,21 @@ describe('a token bound to a folder', () => {
   });
 });
 
-describe('a token bound to a file', () => {
+describe('a token restricted to a file', () => {
   for (const route of API_ROUTES) {
-    test(`does not reach beyond it with ${route.method} ${route.url}`, async () => {
-      const api = await bound(`files/${inside.file}`);
-      // Also not the folder that it is in, and its other file.
+    test(`has no access outside it with ${route.method} ${route.url}`, async () => {
+      const api = await createRestricted(`files/${inside.file}`);
+      // This includes the folder that contains the file, and another file.
       for (const named of [outside, { ...below, folder: inside.folder, session: inside.session }]) {
         const { path, call } = callOf(route, named);
         const answer = await api.call(route.method, path, call);
-        assert.equal(answer.status, statusBeyond(route), answer.text);
+        assert.equal(answer.status, statusOutside(route), answer.text);
       }
     });
   }
 
-  test('reads it, and brings new versions of it', async () => {
-    const api = await bound(`files/${inside.file}`);
+  test('can read the file and upload new versions of it', async () => {
+    const api = await createRestricted(`files/${inside.file}`);
     assert.equal((await api.get(`/files/${inside.file}`)).status, 200);
     const version = await api.post(`/files/${inside.file}/upload_sessions`, { file_size: SIZE });
     const committed = await api.commit(version.json.id, await api.uploadParts(version.json, bytes), bytes);
@@ -155,13 +155,13 @@ describe('a token bound to a file', () => {
   });
 });
 
-describe('a token bound to a folder sees nothing of what lies above it', () => {
+describe('a token restricted to a folder sees nothing above it', () => {
   const names = (json: { path_collection: { entries: { name: string }[]; total_count: number } }) => {
     assert.equal(json.path_collection.total_count, json.path_collection.entries.length);
     return json.path_collection.entries.map(({ name }) => name);
   };
-  /** Every answer about an item that such a token gets. */
-  async function answersBelow(api: Api): Promise<[what: string, json: unknown][]> {
+  /** Every response about an item that such a token can get. */
+  async function collectResponses(api: Api): Promise<[what: string, json: unknown][]> {
     const fields = 'fields=name,parent,path_collection';
     const name = `made ${Math.random()}`;
     const made = (await api.post('/folders', { name, parent: { id: below.folder } })).json;
@@ -181,8 +181,8 @@ describe('a token bound to a folder sees nothing of what lies above it', () => {
     ];
   }
 
-  test('its own folder has no parent and no path, and what lies in it a path that starts there', async () => {
-    const api = await bound(`folders/${below.folder}`);
+  test('its own folder has no parent and no path, and the paths of the contents start there', async () => {
+    const api = await createRestricted(`folders/${below.folder}`);
     const own = (await api.get(`/folders/${below.folder}`)).json;
     assert.deepEqual([own.parent, names(own)], [null, []]);
     const file = (await api.get(`/files/${below.file}`)).json;
@@ -190,13 +190,13 @@ describe('a token bound to a folder sees nothing of what lies above it', () => {
     const deeper = (await api.post('/folders', { name: 'deeper', parent: { id: below.folder } })).json;
     const deepest = (await api.post('/folders', { name: 'deepest', parent: { id: deeper.id } })).json;
     assert.deepEqual([deepest.parent.name, names(deepest)], ['deeper', ['below', 'deeper']]);
-    const whole_ = (await whole.get(`/folders/${deepest.id}`)).json;
-    assert.deepEqual(names(whole_), ['All Files', 'inside', 'below', 'deeper']);
+    const fullView = (await unrestricted.get(`/folders/${deepest.id}`)).json;
+    assert.deepEqual(names(fullView), ['All Files', 'inside', 'below', 'deeper']);
   });
 
-  test('no answer names a folder above, by its name or its id', async () => {
-    const api = await bound(`folders/${below.folder}`);
-    for (const [what, json] of await answersBelow(api)) {
+  test('no response contains the name or ID of a folder above it', async () => {
+    const api = await createRestricted(`folders/${below.folder}`);
+    for (const [what, json] of await collectResponses(api)) {
       const text = JSON.stringify(json);
       assert.match(text, /"id"/, what);
       assert.doesNotMatch(text, /All Files|"inside"|"name":"inside/, what);
@@ -204,13 +204,13 @@ describe('a token bound to a folder sees nothing of what lies above it', () => {
     }
   });
 
-  test('a token bound to a file sees neither its folder nor its path', async () => {
-    const file = (await (await bound(`files/${below.file}`)).get(`/files/${below.file}`)).json;
+  test('a token restricted to a file sees neither the folder nor the path of the file', async () => {
+    const file = (await (await createRestricted(`files/${below.file}`)).get(`/files/${below.file}`)).json;
     assert.deepEqual([file.parent, names(file)], [null, []]);
   });
 
-  test('a token bound to the root sees every path from there', async () => {
-    const file = (await (await bound('folders/0')).get(`/files/${below.file}`)).json;
+  test('a token restricted to the root sees every path from there', async () => {
+    const file = (await (await createRestricted('folders/0')).get(`/files/${below.file}`)).json;
     assert.deepEqual(names(file), ['All Files', 'inside', 'below']);
   });
 });

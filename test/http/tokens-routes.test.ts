@@ -14,7 +14,7 @@ import { API_ROUTES } from '../auth/api-routes.ts';
 import { leftoverFolder, removeNow } from '../support/leftovers.ts';
 import { dropRows, rowsFor } from '../support/rows.ts';
 
-async function declaredRoutes(): Promise<RouteOptions[]> {
+async function listDeclaredRoutes(): Promise<RouteOptions[]> {
   const routes: RouteOptions[] = [];
   const watch = (message: unknown) => {
     (message as { fastify: FastifyInstance }).fastify.addHook('onRoute', (route) => void routes.push(route));
@@ -38,20 +38,20 @@ async function declaredRoutes(): Promise<RouteOptions[]> {
   return routes;
 }
 
-test('every route that needs a token is in the table of the tests, with the scope it declares', async () => {
-  const declared = (await declaredRoutes())
+test("every route that requires a token is in the tests' table, with the scope that it declares", async () => {
+  const declared = (await listDeclaredRoutes())
     .filter(({ config }) => config?.policy === 'bearer')
     .flatMap(({ method, url, config }) => [method].flat().map((one) => `${one} ${url} ${config?.permission}`))
-    // Every GET brings its HEAD.
+    // Every GET has a HEAD.
     .filter((line) => !line.startsWith('HEAD '));
-  const tabled = API_ROUTES.flatMap(({ method, url, needs }) =>
+  const expected = API_ROUTES.flatMap(({ method, url, needs }) =>
     PREFIXES.map((prefix) => `${method} ${prefix}${url} ${needs}`),
   );
-  assert.deepEqual(declared.toSorted(), tabled.toSorted());
+  assert.deepEqual(declared.toSorted(), expected.toSorted());
 });
 
-test('the routes that need no token are these', async () => {
-  const open = (await declaredRoutes()).filter(({ config }) => config?.policy !== 'bearer');
+test('only these routes require no token', async () => {
+  const open = (await listDeclaredRoutes()).filter(({ config }) => config?.policy !== 'bearer');
   assert.deepEqual([...new Set(open.map(({ url, config }) => `${config?.policy} ${url}`))].toSorted(), [
     'public /api/oauth2/authorize',
     'public /api/oauth2/revoke',
@@ -64,12 +64,12 @@ test('the routes that need no token are these', async () => {
     'public /thumbnails/placeholder.jpg',
     'public /thumbnails/placeholder.png',
     'signed-url /downloads/:file_id/:version_id',
-    // What answers the preflights of browsers.
+    // Answers the preflights of browsers.
     'undefined *',
   ]);
 });
 
-test('a server does not start with a route that declares no policy, no scope, or an item of an unknown kind', () => {
+test('the server does not start with a route that declares no policy, no scope or an unknown kind of item', () => {
   const declare = (url: string, config: RouteOptions['config']) => {
     const app = fastify();
     requirePolicies(app);

@@ -5,7 +5,10 @@ import { downscopedToken } from '../auth/downscoped-token.ts';
 import { Api } from '../support/api.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
-/** What Box says of its scopes, written down a second time: the server must agree with this, not with itself. */
+/**
+ * The permissions of Box's scopes, written down a second time: the server has to agree with this table, not with
+ * itself.
+ */
 const SCOPES: Record<string, string[]> = {
   root_readwrite: ['read', 'download', 'upload', 'replace', 'rename', 'delete', 'change'],
   root_readonly: ['read', 'download'],
@@ -26,8 +29,8 @@ const SCOPES: Record<string, string[]> = {
   item_execute_integration: [],
   annotation_edit: [],
 };
-/** Nobody has these, so that a call that is let through does no harm. */
-const NOBODYS = { file: '1234567890123', folder: '1234567890123', session: '0'.repeat(32) };
+/** Unknown IDs, so that an accepted call has no effect. */
+const UNKNOWN_IDS = { file: '1234567890123', folder: '1234567890123', session: '0'.repeat(32) };
 
 let server: TestServer;
 before(async () => {
@@ -36,19 +39,19 @@ before(async () => {
 after(() => server[Symbol.asyncDispose]());
 
 for (const [scope, abilities] of Object.entries(SCOPES)) {
-  test(`a token with ${scope} is refused at every route but those for ${abilities.join(', ') || 'nothing'}`, async () => {
+  test(`a token with ${scope} is accepted only by routes for ${abilities.join(', ') || 'nothing'}`, async () => {
     const api = new Api({ url: server.url, token: await downscopedToken(server, { scope }) });
     for (const route of API_ROUTES) {
-      const { path, call } = callOf(route, NOBODYS);
+      const { path, call } = callOf(route, UNKNOWN_IDS);
       const answer = await api.call(route.method, path, call);
-      const refused = answer.status === 403 && answer.json?.code === 'insufficient_scope';
-      assert.equal(refused, !abilities.includes(route.needs), `${route.method} ${route.url}: ${answer.status}`);
-      assert.ok(refused || answer.status < 500, `${route.method} ${route.url}: ${answer.status} ${answer.text}`);
+      const rejected = answer.status === 403 && answer.json?.code === 'insufficient_scope';
+      assert.equal(rejected, !abilities.includes(route.needs), `${route.method} ${route.url}: ${answer.status}`);
+      assert.ok(rejected || answer.status < 500, `${route.method} ${route.url}: ${answer.status} ${answer.text}`);
     }
   });
 }
 
-test('scopes add up', async () => {
+test('the permissions of several scopes add up', async () => {
   const api = new Api({
     url: server.url,
     token: await downscopedToken(server, { scope: 'base_explorer item_delete' }),
@@ -58,15 +61,15 @@ test('scopes add up', async () => {
   assert.equal((await api.get('/files/1/content')).status, 403);
 });
 
-test('a token that may rename may not move, lock or restore', async () => {
+test('a token that can rename cannot move, lock or restore', async () => {
   const api = new Api({ url: server.url, token: await downscopedToken(server, { scope: 'item_rename' }) });
   const { id } = (await new Api(server).post('/folders', { name: 'old', parent: { id: '0' } })).json;
   const change = (body: unknown) => api.call('PUT', `/folders/${id}`, { body });
   assert.equal((await change({ name: 'new', description: 'x' })).status, 200);
   for (const body of [{ parent: { id: '0' } }, { name: 'newer', parent: null }, { lock: { type: 'lock' } }, [], 'x']) {
     const answer = await change(body);
-    const refused = answer.status === 403 || answer.status === 400;
-    assert.ok(refused, `${JSON.stringify(body)}: ${answer.status}`);
+    const rejected = answer.status === 403 || answer.status === 400;
+    assert.ok(rejected, `${JSON.stringify(body)}: ${answer.status}`);
   }
   assert.equal((await new Api(server).get(`/folders/${id}`)).json.name, 'new');
 });

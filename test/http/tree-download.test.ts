@@ -21,17 +21,17 @@ before(async () => {
   server = await startServer();
   api = new Api(server);
   file = await upload(api, 'Jahres"bericht ü.txt', bytes);
-  address = await addressOf(`/files/${file.id}/content`);
+  address = await getAddress(`/files/${file.id}/content`);
 });
 after(() => server[Symbol.asyncDispose]());
 
-async function addressOf(path: string): Promise<string> {
+async function getAddress(path: string): Promise<string> {
   const { status, headers } = await api.get(path);
   assert.equal(status, 302);
   return headers.location ?? '';
 }
 
-/** What a browser does with the address: no token. */
+/** Fetches the address like a browser, without a token. */
 async function fetchRange(headers: Record<string, string>, method = 'GET') {
   const answer = await fetch(address, { method, headers });
   return { status: answer.status, headers: answer.headers, bytes: Buffer.from(await answer.arrayBuffer()) };
@@ -54,7 +54,7 @@ test('a download is a redirect to an absolute address that needs no token', asyn
   );
 });
 
-test('an address that was changed, or is too old, opens nothing', async () => {
+test('an altered or expired address is rejected', async () => {
   const changed = [
     address.replace(/signature=./, (match) => (match.endsWith('A') ? 'signature=B' : 'signature=A')),
     address.replace(/expires=\d/, 'expires=9'),
@@ -77,7 +77,7 @@ for (const [range, first, last] of [
   ['bytes=50000-200000', 50_000, 99_999],
   ['bytes=-10', 99_990, 99_999],
 ] as const) {
-  test(`${range} gives just those bytes`, async () => {
+  test(`${range} gets only those bytes`, async () => {
     const part = await fetchRange({ range });
 
     assert.equal(part.status, 206);
@@ -87,7 +87,7 @@ for (const [range, first, last] of [
   });
 }
 
-test('a range beyond the file is refused with its size', async () => {
+test("a range beyond the file is rejected with the file's size", async () => {
   for (const range of ['bytes=100000-', 'bytes=100000-100001', 'bytes=-0']) {
     const answer = await fetchRange({ range });
 
@@ -97,14 +97,14 @@ test('a range beyond the file is refused with its size', async () => {
   }
 });
 
-test('several ranges, other units and nonsense get the whole file', async () => {
+test('several ranges, other units and invalid ranges get the whole file', async () => {
   for (const range of ['bytes=0-1,5-6', 'lines=1-2', 'bytes', 'bytes=a-b']) {
     const answer = await fetchRange({ range });
     assert.deepEqual([answer.status, answer.bytes.length], [200, bytes.length], range);
   }
 });
 
-test('if-range gives the range while the file is the same, the whole file after', async () => {
+test('If-Range gets the range if the file is unchanged, and otherwise the whole file', async () => {
   const modified = (await fetchRange({})).headers.get('last-modified') ?? '';
   for (const [ifRange, status] of [
     [tag, 206],
@@ -118,7 +118,7 @@ test('if-range gives the range while the file is the same, the whole file after'
   assert.equal((await fetchRange({ 'if-none-match': tag })).status, 304);
 });
 
-test('HEAD says the size and sends nothing', async () => {
+test('HEAD returns the size without a body', async () => {
   const whole = await fetchRange({}, 'HEAD');
   const part = await fetchRange({ range: 'bytes=0-9' }, 'HEAD');
 
@@ -127,22 +127,22 @@ test('HEAD says the size and sends nothing', async () => {
   assert.equal((await api.call('HEAD', `/files/${file.id}/content`)).status, 302);
 });
 
-test('an empty file is downloaded, and has no range', async () => {
+test('an empty file can be downloaded, and has no valid range', async () => {
   const empty = await upload(api, 'empty', '');
-  const url = await addressOf(`/files/${empty.id}/content`);
+  const url = await getAddress(`/files/${empty.id}/content`);
 
   const whole = await fetch(url);
   assert.deepEqual([whole.status, await whole.text()], [200, '']);
   assert.equal((await fetch(url, { headers: { range: 'bytes=0-' } })).status, 416);
 });
 
-test('an earlier version is downloaded by its id, and an address stays with its version', async () => {
+test('an earlier version can be downloaded by its ID, and an address stays with its version', async () => {
   const versioned = await upload(api, 'versioned', 'one');
-  const first = await addressOf(`/files/${versioned.id}/content`);
+  const first = await getAddress(`/files/${versioned.id}/content`);
   await sendForm(api, `/files/${versioned.id}/content`, form(attributes({}), filePart('two')));
   const byId = `/files/${versioned.id}/content?version=${versioned.file_version.id}`;
 
-  const texts = [first, await addressOf(byId), await addressOf(`/files/${versioned.id}/content`)];
+  const texts = [first, await getAddress(byId), await getAddress(`/files/${versioned.id}/content`)];
 
   const read = await Promise.all(texts.map(async (url) => (await fetch(url)).text()));
   assert.deepEqual(read, ['one', 'one', 'two']);
@@ -152,9 +152,9 @@ test('an earlier version is downloaded by its id, and an address stays with its 
   }
 });
 
-test('the address of a file that went to the trash opens nothing', async () => {
+test('the address of a file stops working when the file is moved to the trash', async () => {
   const gone = await upload(api, 'gone', 'a');
-  const url = await addressOf(`/files/${gone.id}/content`);
+  const url = await getAddress(`/files/${gone.id}/content`);
   await api.delete(`/files/${gone.id}`);
 
   const answer = await api.get(url);
@@ -162,7 +162,7 @@ test('the address of a file that went to the trash opens nothing', async () => {
   assert.deepEqual([answer.status, answer.json.code], [404, 'trashed']);
 });
 
-test('a server set to direct downloads sends the bytes at once', async () => {
+test('a server with direct downloads sends the bytes without a redirect', async () => {
   await using direct = await startServer({ env: { PARTWAY_DOWNLOADS: 'direct' } });
   const client = new Api(direct);
   const { id } = await upload(client, 'direct.bin', bytes);
@@ -175,11 +175,11 @@ test('a server set to direct downloads sends the bytes at once', async () => {
   assert.equal((await fetch(`${direct.url}/2.0/files/${id}/content`)).status, 401);
 });
 
-test('clients that hang up in a download leave no open file', {
+test('clients that disconnect during a download leave no file open', {
   skip: bytesNotOnDisk ?? process.platform !== 'linux',
 }, async () => {
   const large = await upload(api, 'large.bin', Buffer.alloc(32 * 1024 * 1024));
-  const url = await addressOf(`/files/${large.id}/content`);
+  const url = await getAddress(`/files/${large.id}/content`);
   const downloads = await Promise.all(
     Array.from({ length: 30 }, () => {
       const { promise, resolve, reject } = Promise.withResolvers<ReturnType<typeof get>>();
@@ -190,17 +190,17 @@ test('clients that hang up in a download leave no open file', {
       return promise;
     }),
   );
-  assert.equal(openContents(), downloads.length);
+  assert.equal(countOpenBlobs(), downloads.length);
 
   for (const sent of downloads) sent.on('error', () => {}).destroy();
 
-  for (const end = Date.now() + 20_000; openContents() > 0; await sleep(10)) {
-    assert.ok(Date.now() < end, `${openContents()} files stay open`);
+  for (const end = Date.now() + 20_000; countOpenBlobs() > 0; await sleep(10)) {
+    assert.ok(Date.now() < end, `${countOpenBlobs()} files stay open`);
   }
 });
 
-/** How many sealed contents the server has open. */
-function openContents(): number {
+/** The number of blobs that the server has open. */
+function countOpenBlobs(): number {
   const folder = `/proc/${server.pid}/fd`;
   return readdirSync(folder).filter((fd) => {
     try {

@@ -13,11 +13,11 @@ before(async () => {
 });
 after(() => server[Symbol.asyncDispose]());
 
-function assertRefused(answer: { status: number; json: { code: string } }, status: number, code: string) {
+function assertRejected(answer: { status: number; json: { code: string } }, status: number, code: string) {
   assert.deepEqual([answer.status, answer.json.code], [status, code]);
 }
 
-test('with fields, a file has type, id and etag and what was asked for, and nothing else', async () => {
+test('a request with fields gets type, id, etag and these fields of a file, and nothing else', async () => {
   const file = await upload(api, 'fields.tar.gz', 'a');
 
   const { json } = await api.get(`/files/${file.id}?fields=size,name,extension,item_status`);
@@ -26,7 +26,7 @@ test('with fields, a file has type, id and etag and what was asked for, and noth
   assert.deepEqual(json, { type: 'file', id: file.id, etag: '0', ...asked });
 });
 
-test('if-none-match saves the answer that the client has already', async () => {
+test('If-None-Match gets 304 if the client has the current state', async () => {
   const file = await upload(api, 'known.txt', 'a');
   const get = (tag: string) => api.get(`/files/${file.id}`, { headers: { 'if-none-match': tag } });
 
@@ -35,33 +35,33 @@ test('if-none-match saves the answer that the client has already', async () => {
   for (const tags of ['1', '""', '"7", "8"', '"0 0"']) assert.equal((await get(tags)).status, 200, tags);
 });
 
-test('a deleted file is in the trash, where it can be seen and not read, and its name is free', async () => {
+test('a deleted file is in the trash: its metadata can be read, its content cannot, and its name is free', async () => {
   const file = await upload(api, 'deleted.txt', 'a');
 
-  assertRefused(await api.delete(`/files/${file.id}`, { 'if-match': '9' }), 412, 'precondition_failed');
+  assertRejected(await api.delete(`/files/${file.id}`, { 'if-match': '9' }), 412, 'precondition_failed');
   const answer = await api.delete(`/files/${file.id}`, { 'if-match': '0', 'content-type': 'application/json' });
 
   assert.deepEqual([answer.status, answer.text], [204, '']);
   const { status, json } = await api.get(`/files/${file.id}`);
   assert.deepEqual([status, json.item_status, json.etag], [200, 'trashed', '1']);
   assert.match(json.trashed_at, /Z$/);
-  assertRefused(await api.get(`/files/${file.id}/content`), 404, 'trashed');
-  assertRefused(await api.delete(`/files/${file.id}`), 404, 'trashed');
+  assertRejected(await api.get(`/files/${file.id}/content`), 404, 'trashed');
+  assertRejected(await api.delete(`/files/${file.id}`), 404, 'trashed');
   assert.notEqual((await upload(api, 'deleted.txt', 'b')).id, file.id);
 });
 
-test('what is no file is not found, whatever its id looks like', async () => {
+test('an ID that belongs to no file is not found, whatever it looks like', async () => {
   for (const id of ['12345', '0', '-1', 'x', '1e3', '00012', '9'.repeat(30), '%2e%2e', '%00']) {
-    assertRefused(await api.get(`/files/${id}`), 404, 'not_found');
-    assertRefused(await api.get(`/folders/${id}5x`), 404, 'not_found');
+    assertRejected(await api.get(`/files/${id}`), 404, 'not_found');
+    assertRejected(await api.get(`/folders/${id}5x`), 404, 'not_found');
   }
   const folder = (await api.post('/folders', { name: 'folder', parent: { id: '0' } })).json;
   const file = await upload(api, 'file', 'a');
-  assertRefused(await api.get(`/files/${folder.id}`), 404, 'not_found');
-  assertRefused(await api.get(`/folders/${file.id}`), 404, 'not_found');
+  assertRejected(await api.get(`/files/${folder.id}`), 404, 'not_found');
+  assertRejected(await api.get(`/folders/${file.id}`), 404, 'not_found');
 });
 
-test('a preflight of a new file says where to send it, under the prefix that was used', async () => {
+test('a preflight for a new file returns the upload URL, under the prefix that was used', async () => {
   for (const prefix of ['/2.0', '/api/2.0', '/upload.box.com/api/2.0']) {
     const client = new Api(server, prefix);
     for (const [path, size] of [
@@ -77,7 +77,7 @@ test('a preflight of a new file says where to send it, under the prefix that was
   }
 });
 
-test('a preflight refuses what an upload would be refused for', async () => {
+test('a preflight fails with the same errors as an upload', async () => {
   const file = await upload(api, 'there.txt', 'a');
   await upload(api, 'too.txt', 'a');
   const check = (path: string, body: unknown, headers = {}) => api.call('OPTIONS', path, { body, headers });
@@ -85,23 +85,23 @@ test('a preflight refuses what an upload would be refused for', async () => {
   const version = `/files/${file.id}/content`;
 
   for (const size of [-1, 1.5, '5']) {
-    assertRefused(await check('/files/content', { ...place, size }), 400, 'invalid_file_size');
-    assertRefused(await check(version, { size }), 400, 'invalid_file_size');
+    assertRejected(await check('/files/content', { ...place, size }), 400, 'invalid_file_size');
+    assertRejected(await check(version, { size }), 400, 'invalid_file_size');
   }
-  assertRefused(await check('/files/content', { ...place, size: 1_000_001 }), 403, 'file_size_limit_exceeded');
-  assertRefused(await check(version, { size: 1_000_001 }), 403, 'file_size_limit_exceeded');
-  assertRefused(await check('/files/content', { ...place, name: 'a ' }), 400, 'item_name_invalid');
-  assertRefused(await check('/files/content', { ...place, parent: { id: '12345' } }), 404, 'not_found');
-  assertRefused(await check('/files/content', { name: 'new' }), 400, 'missing_destination');
+  assertRejected(await check('/files/content', { ...place, size: 1_000_001 }), 403, 'file_size_limit_exceeded');
+  assertRejected(await check(version, { size: 1_000_001 }), 403, 'file_size_limit_exceeded');
+  assertRejected(await check('/files/content', { ...place, name: 'a ' }), 400, 'item_name_invalid');
+  assertRejected(await check('/files/content', { ...place, parent: { id: '12345' } }), 404, 'not_found');
+  assertRejected(await check('/files/content', { name: 'new' }), 400, 'missing_destination');
   const taken = await check('/files/content', { ...place, name: 'THERE.txt' });
-  assertRefused(taken, 409, 'item_name_in_use');
+  assertRejected(taken, 409, 'item_name_in_use');
   assert.equal(taken.json.context_info.conflicts.id, file.id);
-  assertRefused(await check(version, { name: 'too.txt' }), 409, 'item_name_in_use');
-  assertRefused(await check('/files/12345/content', { name: 'too.txt' }), 404, 'not_found');
-  assertRefused(await check(version, {}, { 'if-match': '3' }), 412, 'precondition_failed');
+  assertRejected(await check(version, { name: 'too.txt' }), 409, 'item_name_in_use');
+  assertRejected(await check('/files/12345/content', { name: 'too.txt' }), 404, 'not_found');
+  assertRejected(await check(version, {}, { 'if-match': '3' }), 412, 'precondition_failed');
 });
 
-test('a preflight of a new version says where to send it', async () => {
+test('a preflight for a new version returns the upload URL', async () => {
   const file = await upload(api, 'version.txt', 'a');
 
   for (const body of [{}, { name: 'version.txt', size: 3, parent: { id: '0' } }, { name: 'VERSION.txt', size: null }]) {
@@ -112,7 +112,7 @@ test('a preflight of a new version says where to send it', async () => {
   }
 });
 
-test('the user of a token is told their space, their limits, and on request their enterprise', async () => {
+test('the user of a token can see their space, their limits and, on request, their enterprise', async () => {
   const { json: before } = await api.get('/users/me');
   await upload(api, 'space.txt', '12345');
   const { status, json: me } = await api.get('/users/me');

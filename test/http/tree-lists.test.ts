@@ -26,30 +26,30 @@ before(async () => {
 });
 after(() => server[Symbol.asyncDispose]());
 
-const names = ({ json }: Answer) => json.entries.map((entry: { name: string }) => entry.name);
+const readNames = ({ json }: Answer) => json.entries.map((entry: { name: string }) => entry.name);
 const list = (query: string) => api.get(`/folders/${folder.id}/items?${query}`);
 
-test('a list is in the order that was asked for, folders before files in each', async () => {
+test('a list is in the requested order, with folders before files', async () => {
   for (const [query, expected] of [
     ['sort=name', ['x', 'y', 'a', 'b', 'C']],
     ['sort=name&direction=DESC', ['y', 'x', 'C', 'b', 'a']],
     ['sort=size', ['y', 'x', 'C', 'a', 'b']],
     ['sort=size&direction=desc', ['x', 'y', 'b', 'a', 'C']],
   ] as const) {
-    assert.deepEqual(names(await list(query)), expected, query);
-    const walked: string[] = [];
+    assert.deepEqual(readNames(await list(query)), expected, query);
+    const listed: string[] = [];
     for (let marker = ''; ; ) {
       const page = await list(`${query}&usemarker=true&limit=2&marker=${marker}`);
-      walked.push(...names(page));
+      listed.push(...readNames(page));
       marker = page.json.next_marker;
       if (marker === undefined) break;
     }
-    assert.deepEqual(walked, expected, query);
+    assert.deepEqual(listed, expected, query);
   }
   for (const sort of ['id', 'date']) {
     const [up, down] = [await list(`sort=${sort}`), await list(`sort=${sort}&direction=DESC`)];
-    const [folders, files] = [names(up).slice(0, 2), names(up).slice(2)];
-    assert.deepEqual(names(down), [...folders.toReversed(), ...files.toReversed()]);
+    const [folders, files] = [readNames(up).slice(0, 2), readNames(up).slice(2)];
+    assert.deepEqual(readNames(down), [...folders.toReversed(), ...files.toReversed()]);
     assert.deepEqual(down.json.order, [
       { by: 'type', direction: 'ASC' },
       { by: sort, direction: 'DESC' },
@@ -57,27 +57,27 @@ test('a list is in the order that was asked for, folders before files in each', 
   }
 });
 
-test('an order that there is none of is refused', async () => {
+test('an unknown sort order is rejected', async () => {
   for (const query of ['sort=colour', 'sort=name_key', 'direction=sideways']) {
     const { status, json } = await list(query);
     assert.deepEqual([status, json.code], [400, 'bad_request'], query);
   }
 });
 
-test('a folder shows the page of its items that was asked for, its size and theirs', async () => {
+test('a folder shows the requested page of its items, its own size and theirs', async () => {
   const { json } = await api.get(`/folders/${folder.id}?sort=size&direction=DESC&offset=1&limit=2`);
 
   assert.equal(json.size, 16);
   const { item_collection: items } = json;
   assert.deepEqual([items.total_count, items.offset, items.limit], [5, 1, 2]);
-  assert.deepEqual(names({ json: items } as Answer), ['y', 'b']);
+  assert.deepEqual(readNames({ json: items } as Answer), ['y', 'b']);
   assert.deepEqual(
     (await list('fields=size')).json.entries.map(({ size }: { size: number }) => size),
     [9, 1, 2, 3, 1],
   );
 });
 
-test('what this server has no notion of is answered as Box answers it for what has none', async () => {
+test('fields of unsupported features have the values that Box returns for items without these features', async () => {
   const { id } = (await list('limit=1&sort=name&offset=2')).json.entries[0];
   const fields = `permissions,version_number,shared_link,lock,extension,path_collection,item_status,tags,comment_count,
     is_package,watermark_info,is_externally_owned,has_collaborations,is_accessible_via_shared_link,classification,

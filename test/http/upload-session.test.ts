@@ -7,7 +7,7 @@ import { startServer, type TestServer } from '../support/server.ts';
 const PART = 65_536;
 const SIZE = 3 * PART + 1234;
 const bytes = seededBytes(SIZE, 'upload-session');
-const partAt = (index: number) => ({
+const getPart = (index: number) => ({
   offset: index * PART,
   bytes: bytes.subarray(index * PART, (index + 1) * PART),
   total: SIZE,
@@ -22,9 +22,9 @@ before(async () => {
 });
 after(() => server[Symbol.asyncDispose]());
 
-test('a file goes in part by part, in any order and in parallel, and comes out byte for byte', async () => {
+test('parts can be uploaded in any order and in parallel, and the file has exactly their bytes', async () => {
   const session = await api.createSession('any-order.bin', SIZE);
-  const answers = await Promise.all([3, 1, 0, 2].map((index) => api.putPart(session.id, partAt(index))));
+  const answers = await Promise.all([3, 1, 0, 2].map((index) => api.putPart(session.id, getPart(index))));
   for (const answer of answers) assert.equal(answer.status, 200, answer.text);
   const parts = answers.map((answer) => answer.json.part);
 
@@ -42,7 +42,7 @@ test('a file goes in part by part, in any order and in parallel, and comes out b
   assert.deepEqual(await api.download(file.id), bytes);
 });
 
-test('a new session has the shape that clients parse', async () => {
+test('a new session has the fields that clients parse', async () => {
   const answer = await api.post('/files/upload_sessions', { folder_id: '0', file_size: SIZE, file_name: 'shape.bin' });
   assert.equal(answer.status, 201);
   const session = answer.json;
@@ -73,7 +73,7 @@ test('a new session has the shape that clients parse', async () => {
   );
 });
 
-test('both prefixes serve every call, and addresses in answers keep the prefix that was used', async () => {
+test('both prefixes serve every call, and URLs in responses keep the prefix that was used', async () => {
   const other = new Api(server, '/api/2.0');
   const answer = await other.post('/files/upload_sessions', {
     folder_id: '0',
@@ -82,46 +82,46 @@ test('both prefixes serve every call, and addresses in answers keep the prefix t
   });
   assert.equal(answer.json.session_endpoints.status, `${server.url}/api/2.0/files/upload_sessions/${answer.json.id}`);
   const put = await other.call('PUT', answer.json.session_endpoints.upload_part, {
-    headers: { digest: `sha=${sha1Base64(partAt(0).bytes)}`, 'content-range': `bytes 0-${PART - 1}/${SIZE}` },
-    body: partAt(0).bytes,
+    headers: { digest: `sha=${sha1Base64(getPart(0).bytes)}`, 'content-range': `bytes 0-${PART - 1}/${SIZE}` },
+    body: getPart(0).bytes,
   });
   assert.equal(put.status, 200, put.text);
   assert.equal((await api.get(`/files/upload_sessions/${answer.json.id}`)).json.num_parts_processed, 1);
 });
 
-test('a part is answered with exactly its id, place, size and digest', async () => {
+test('the response to a part has exactly its ID, offset, size and digest', async () => {
   const session = await api.createSession('part.bin', SIZE);
-  const answer = await api.putPart(session.id, partAt(3));
+  const answer = await api.putPart(session.id, getPart(3));
   assert.equal(answer.status, 200);
   assert.match(answer.json.part.part_id, /^[0-9A-F]{8}$/);
   assert.deepEqual(answer.json, {
-    part: { part_id: answer.json.part.part_id, offset: 3 * PART, size: 1234, sha1: sha1Hex(partAt(3).bytes) },
+    part: { part_id: answer.json.part.part_id, offset: 3 * PART, size: 1234, sha1: sha1Hex(getPart(3).bytes) },
   });
 });
 
 test('a part re-sent after a lost answer gets the same part back', async () => {
   const session = await api.createSession('resent.bin', SIZE);
-  const first = await api.putPart(session.id, partAt(1));
-  const second = await api.putPart(session.id, partAt(1));
+  const first = await api.putPart(session.id, getPart(1));
+  const second = await api.putPart(session.id, getPart(1));
   assert.equal(second.status, 200);
   assert.deepEqual(second.json, first.json);
   assert.equal((await api.get(`/files/upload_sessions/${session.id}`)).json.num_parts_processed, 1);
 });
 
-test('other bytes for a stored range are refused, and the stored part stands', async () => {
+test('other bytes for a stored part are rejected, and the stored part is kept', async () => {
   const session = await api.createSession('overlap.bin', SIZE);
   await api.uploadParts(session, bytes);
-  const refused = await api.putPart(session.id, { ...partAt(1), bytes: seededBytes(PART, 'others') });
-  assert.equal(refused.status, 409);
-  assert.equal(refused.json.code, 'range_overlaps_existing_part');
+  const rejected = await api.putPart(session.id, { ...getPart(1), bytes: seededBytes(PART, 'others') });
+  assert.equal(rejected.status, 409);
+  assert.equal(rejected.json.code, 'range_overlaps_existing_part');
   const listed = await api.get(`/files/upload_sessions/${session.id}/parts`);
   const committed = await api.commit(session.id, listed.json.entries, bytes);
   assert.equal(committed.status, 201, committed.text);
 });
 
-test('stored parts are listed in the order of their bytes, page by page, with the count of all', async () => {
+test('stored parts are listed by offset, in pages, with their total count', async () => {
   const session = await api.createSession('list.bin', SIZE);
-  for (const index of [2, 0, 3]) await api.putPart(session.id, partAt(index));
+  for (const index of [2, 0, 3]) await api.putPart(session.id, getPart(index));
   const all = await api.get(`/files/upload_sessions/${session.id}/parts`);
   assert.equal(all.status, 200);
   assert.deepEqual(
@@ -143,12 +143,12 @@ test('stored parts are listed in the order of their bytes, page by page, with th
     ['limit=0', 'invalid_limit'],
     ['limit=-1', 'invalid_limit'],
   ]) {
-    const refused = await api.get(`/files/upload_sessions/${session.id}/parts?${query}`);
-    assert.deepEqual([refused.status, refused.json.code], [400, code], query);
+    const rejected = await api.get(`/files/upload_sessions/${session.id}/parts?${query}`);
+    assert.deepEqual([rejected.status, rejected.json.code], [400, code], query);
   }
 });
 
-test('a commit sent again after a lost answer gets the same file back', async () => {
+test('a commit re-sent after a lost answer gets the same file back', async () => {
   const session = await api.createSession('twice.bin', SIZE);
   const parts = await api.uploadParts(session, bytes);
   const first = await api.commit(session.id, parts, bytes);
@@ -160,27 +160,27 @@ test('a commit sent again after a lost answer gets the same file back', async ()
   assert.equal(other.json.code, 'digest_mismatch');
 });
 
-test('a session answers after its commit, and deleting it then leaves the file', async () => {
+test('a session can be read after its commit, and deleting it then keeps the file', async () => {
   const session = await api.createSession('after.bin', SIZE);
   const parts = await api.uploadParts(session, bytes);
   const committed = await api.commit(session.id, parts, bytes);
   const status = await api.get(`/files/upload_sessions/${session.id}`);
   assert.deepEqual([status.status, status.json.num_parts_processed], [200, 4]);
-  assert.equal((await api.putPart(session.id, partAt(0))).status, 200);
+  assert.equal((await api.putPart(session.id, getPart(0))).status, 200);
   assert.equal((await api.delete(`/files/upload_sessions/${session.id}`)).status, 204);
   assert.deepEqual(await api.download(committed.json.entries[0].id), bytes);
 });
 
-test('an aborted session is gone', async () => {
+test('an aborted session is not found by any call', async () => {
   const session = await api.createSession('aborted.bin', SIZE);
-  await api.putPart(session.id, partAt(0));
+  await api.putPart(session.id, getPart(0));
   const aborted = await api.call('DELETE', `/files/upload_sessions/${session.id}`, {
     headers: { 'content-type': 'application/json' },
   });
   assert.deepEqual([aborted.status, aborted.text], [204, '']);
   for (const answer of [
     await api.get(`/files/upload_sessions/${session.id}`),
-    await api.putPart(session.id, partAt(0)),
+    await api.putPart(session.id, getPart(0)),
     await api.commit(session.id, [{ part_id: '00000000' }], bytes),
     await api.delete(`/files/upload_sessions/${session.id}`),
   ]) {
@@ -188,7 +188,7 @@ test('an aborted session is gone', async () => {
   }
 });
 
-test('dates that a commit brings are kept to the second', async () => {
+test('dates in a commit are stored to the second', async () => {
   const session = await api.createSession('dates.bin', SIZE);
   const parts = await api.uploadParts(session, bytes);
   const attributes = {
@@ -201,7 +201,7 @@ test('dates that a commit brings are kept to the second', async () => {
   assert.equal(file.content_modified_at, '2010-11-12T12:14:15Z');
 });
 
-test('a commit may name its file otherwise than the session did, if no other has that name', async () => {
+test('a commit can change the name of its file, unless the name is in use', async () => {
   await api.post('/folders', { name: 'taken', parent: { id: '0' } });
   const session = await api.createSession('named-first.bin', SIZE);
   const parts = await api.uploadParts(session, bytes);
@@ -213,19 +213,19 @@ test('a commit may name its file otherwise than the session did, if no other has
   assert.equal(file.name, 'named-last.bin');
 
   const next = seededBytes(SIZE, 'named by its commit');
-  for (const [said, name] of [
+  for (const [changes, name] of [
     [{}, 'named-last.bin'],
     [{ name: null }, 'named-last.bin'],
     [{ name: 'renamed.bin' }, 'renamed.bin'],
   ] as const) {
     const { json: again } = await api.post(`/files/${file.id}/upload_sessions`, { file_size: SIZE });
-    const version = await api.commit(again.id, await api.uploadParts(again, next), next, { attributes: said });
+    const version = await api.commit(again.id, await api.uploadParts(again, next), next, { attributes: changes });
     assert.deepEqual([version.status, version.json.entries?.[0].name], [201, name], version.text);
     assert.equal((await api.get(`/files/${file.id}`)).json.name, name);
   }
 });
 
-test('a new version needs only its size, keeps the name, and raises the etag', async () => {
+test('a new version needs only its size, keeps the name, and increments the etag', async () => {
   const session = await api.createSession('versioned.bin', SIZE);
   const made = await api.commit(session.id, await api.uploadParts(session, bytes), bytes);
   const [file] = made.json.entries;
@@ -250,7 +250,7 @@ test('a new version needs only its size, keeps the name, and raises the etag', a
   assert.deepEqual(await api.download(file.id), next);
 });
 
-test('parts of a commit are found by their id; what else is said of them must agree', async () => {
+test('a commit finds parts by their ID, and other details of a part have to match', async () => {
   const session = await api.createSession('list-forms.bin', SIZE);
   const parts = await api.uploadParts(session, bytes);
   const ids = parts.map(({ part_id }) => ({ part_id, sha1: null, size: null }));
@@ -265,50 +265,50 @@ test('parts of a commit are found by their id; what else is said of them must ag
   assert.equal((await api.commit(session.id, ids.reverse(), bytes)).status, 201);
 });
 
-test('a commit without the last part is refused, whether it is stored or not, and its session stays open', async () => {
+test('a commit without the last part is rejected, whether the part is stored or not, and its session stays open', async () => {
   const session = await api.createSession('last-part.bin', SIZE);
   const parts = [];
-  for (const index of [0, 1, 2]) parts.push((await api.putPart(session.id, partAt(index))).json.part);
+  for (const index of [0, 1, 2]) parts.push((await api.putPart(session.id, getPart(index))).json.part);
   const [first, last] = [3 * PART, SIZE - 1];
   for (const [state, sent] of [
     ['has not been uploaded', undefined],
-    ['is not listed in the commit', partAt(3)],
+    ['is not listed in the commit', getPart(3)],
   ] as const) {
     if (sent !== undefined) assert.equal((await api.putPart(session.id, sent)).status, 200);
-    const refused = await api.commit(session.id, parts, bytes);
-    assert.deepEqual([refused.status, refused.json.code], [400, 'bad_request'], state);
-    assert.ok(refused.json.message.includes(`bytes ${first}-${last} ${state}`), refused.json.message);
+    const rejected = await api.commit(session.id, parts, bytes);
+    assert.deepEqual([rejected.status, rejected.json.code], [400, 'bad_request'], state);
+    assert.ok(rejected.json.message.includes(`bytes ${first}-${last} ${state}`), rejected.json.message);
     assert.equal((await api.get(`/files/upload_sessions/${session.id}`)).status, 200);
   }
   const listed = await api.get(`/files/upload_sessions/${session.id}/parts`);
   assert.equal((await api.commit(session.id, listed.json.entries, bytes)).status, 201);
 });
 
-test('no session is opened for a file in the trash', async () => {
+test('no session can be created for a file in the trash', async () => {
   const session = await api.createSession('to the trash.bin', SIZE);
-  const made = await api.commit(session.id, await api.uploadParts(session, bytes), bytes);
-  const { id } = made.json.entries[0];
+  const committed = await api.commit(session.id, await api.uploadParts(session, bytes), bytes);
+  const { id } = committed.json.entries[0];
   assert.equal((await api.delete(`/files/${id}`)).status, 204);
   for (const body of [{ file_size: SIZE }, { file_size: SIZE, file_name: 'another name.bin' }]) {
-    const refused = await api.post(`/files/${id}/upload_sessions`, body);
-    assert.deepEqual([refused.status, refused.json.code], [404, 'trashed']);
+    const rejected = await api.post(`/files/${id}/upload_sessions`, body);
+    assert.deepEqual([rejected.status, rejected.json.code], [404, 'trashed']);
   }
   assert.equal((await api.post(`/files/${id}`)).status, 201);
   assert.equal((await api.post(`/files/${id}/upload_sessions`, { file_size: SIZE })).status, 201);
 });
 
-test('a wrong digest of the whole names both, and the session can still be committed', async () => {
+test('a wrong digest of the file is rejected with both digests, and the session can still be committed', async () => {
   const session = await api.createSession('wrong-whole.bin', SIZE);
   const parts = await api.uploadParts(session, bytes);
   const wrong = Buffer.from('not these');
-  const refused = await api.commit(session.id, parts, wrong);
-  assert.deepEqual([refused.status, refused.json.code], [400, 'digest_mismatch']);
-  assert.ok(refused.json.message.includes(sha1Base64(wrong)));
-  assert.ok(refused.json.message.includes(sha1Base64(bytes)));
+  const rejected = await api.commit(session.id, parts, wrong);
+  assert.deepEqual([rejected.status, rejected.json.code], [400, 'digest_mismatch']);
+  assert.ok(rejected.json.message.includes(sha1Base64(wrong)));
+  assert.ok(rejected.json.message.includes(sha1Base64(bytes)));
   assert.equal((await api.commit(session.id, parts, bytes)).status, 201);
 });
 
-test('a name taken in the meantime is a conflict, and the session goes on once the name is free', async () => {
+test('a name taken in the meantime is a conflict, and the session can be committed once the name is free', async () => {
   const first = await api.createSession('Wanted.bin', SIZE);
   const second = await api.createSession('wanted.BIN', SIZE);
   const partsOfFirst = await api.uploadParts(first, bytes);
@@ -324,7 +324,7 @@ test('a name taken in the meantime is a conflict, and the session goes on once t
   assert.equal((await api.commit(second.id, partsOfSecond, bytes)).status, 201);
 });
 
-test('a plan asks for every part, since none is known by its SHA-512', async () => {
+test('a plan requests every part, because none is known by its SHA-512', async () => {
   const session = await api.createSession('planned.bin', SIZE);
   const part = { offset: PART, size: PART, sha512: 'a'.repeat(128) };
   const answer = await api.post(`/files/upload_sessions/${session.id}/plan`, { parts: [part] });
@@ -333,7 +333,7 @@ test('a plan asks for every part, since none is known by its SHA-512', async () 
   assert.equal(off.status, 416);
 });
 
-test('what a browser client reports of its failures is in the log', async () => {
+test('failures that a browser client reports are logged', async () => {
   const session = await api.createSession('log.bin', SIZE);
   const answer = await api.post(`/files/upload_sessions/${session.id}/log`, {
     event_type: 'part_failed',

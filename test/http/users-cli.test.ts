@@ -21,21 +21,21 @@ before(async () => {
 });
 after(() => server[Symbol.asyncDispose]());
 
-async function listed(login: string): Promise<ListedUser | undefined> {
+async function findUser(login: string): Promise<ListedUser | undefined> {
   return (await partwayJson<ListedUser[]>(server, 'user', 'list')).find((one) => one.login === login);
 }
 
-test('an operator gives a user a quota, which counts at once, and sees what they keep', async () => {
+test('an operator can give a user a quota, which applies immediately, and see how much the user stores', async () => {
   await partway(server, 'user', 'add', 'kept@example.com', '--quota', '1kB');
   const app = await addApp(server);
-  const { id } = (await listed('kept@example.com')) as ListedUser;
+  const { id } = (await findUser('kept@example.com')) as ListedUser;
   const api = new Api({ url: server.url, token: await tokenOf(server, app, id) });
-  const open = (size: number, name: string) =>
+  const createSession = (size: number, name: string) =>
     api.post('/files/upload_sessions', { folder_id: '0', file_size: size, file_name: name });
   await upload(api, 'small.txt', 'x'.repeat(300));
-  assert.equal((await open(700, 'fits.bin')).status, 201);
+  assert.equal((await createSession(700, 'fits.bin')).status, 201);
   assert.deepEqual(
-    { ...(await listed('kept@example.com')), id: '' },
+    { ...(await findUser('kept@example.com')), id: '' },
     {
       id: '',
       login: 'kept@example.com',
@@ -52,35 +52,35 @@ test('an operator gives a user a quota, which counts at once, and sees what they
     new RegExp(`^${id}\tkept@example\\.com\tkept@example\\.com\tactive\t300 used\t700 reserved\tquota 1000$`, 'm'),
   );
 
-  const refused = await open(1, 'over.bin');
-  assert.deepEqual([refused.status, refused.json.code], [403, 'storage_limit_exceeded']);
+  const rejected = await createSession(1, 'over.bin');
+  assert.deepEqual([rejected.status, rejected.json.code], [403, 'storage_limit_exceeded']);
   assert.match(await partway(server, 'user', 'quota', 'kept@example.com', '2KiB'), /is 2048 bytes/);
   assert.equal((await api.get('/users/me')).json.space_amount, 2048);
-  assert.equal((await open(1, 'over.bin')).status, 201);
+  assert.equal((await createSession(1, 'over.bin')).status, 201);
 });
 
-test('a quota may be none, or what the server is set to', async () => {
+test("a quota can be unlimited or the server's default", async () => {
   const id = await addUser(server, 'free@example.com');
   const api = new Api(server);
   const space = async () => (await api.get(`/users/${id}`)).json.space_amount;
   assert.equal(await space(), 100);
 
   await partway(server, 'user', 'quota', 'free@example.com', 'none');
-  assert.deepEqual([await space(), (await listed('free@example.com'))?.quota], [999_999_999_999_999, 'none']);
+  assert.deepEqual([await space(), (await findUser('free@example.com'))?.quota], [999_999_999_999_999, 'none']);
   await partway(server, 'user', 'quota', 'free@example.com', '0');
-  assert.deepEqual([await space(), (await listed('free@example.com'))?.quota], [0, 0]);
+  assert.deepEqual([await space(), (await findUser('free@example.com'))?.quota], [0, 0]);
   await partway(server, 'user', 'quota', 'free@example.com', 'default');
-  assert.deepEqual([await space(), (await listed('free@example.com'))?.quota], [100, 'default']);
+  assert.deepEqual([await space(), (await findUser('free@example.com'))?.quota], [100, 'default']);
 });
 
-test('an operator makes a user inactive, and active again', async () => {
+test('an operator can make a user inactive, and active again', async () => {
   const app = await addApp(server);
   const id = await addUser(server, 'left@example.com');
   const token = await tokenOf(server, app, id);
 
   await partway(server, 'user', 'status', 'left@example.com', 'inactive');
 
-  assert.equal((await listed('left@example.com'))?.status, 'inactive');
+  assert.equal((await findUser('left@example.com'))?.status, 'inactive');
   assert.equal((await new Api({ url: server.url, token }).get('/users/me')).status, 401);
   const refused = await askToken(server, {
     grant_type: 'client_credentials',
@@ -97,8 +97,8 @@ test('an operator makes a user inactive, and active again', async () => {
   await tokenOf(server, app, id);
 });
 
-test('what cannot be set is refused in a sentence', async () => {
-  for (const [args, sentence] of [
+test('rejects invalid values with a message that names them', async () => {
+  for (const [args, message] of [
     [['quota', 'nobody', '1GB'], /no user with the login nobody/],
     [['quota', 'free@example.com', 'much'], /much is not a quota. Use a size such as/],
     [['quota', 'free@example.com', '-1'], /unknown option|not a quota/],
@@ -108,15 +108,15 @@ test('what cannot be set is refused in a sentence', async () => {
     [['status', 'developer@partway.local', 'inactive'], /always active/],
   ] as const) {
     await assert.rejects(partwayWithInput(server, '', 'user', ...args), (error: Error) => {
-      assert.match(error.message, sentence);
+      assert.match(error.message, message);
       assert.doesNotMatch(error.message, /\n +at /);
       return true;
     });
   }
-  assert.equal(await listed('new@example.com'), undefined);
+  assert.equal(await findUser('new@example.com'), undefined);
 });
 
-test('an operator cannot add what the API would refuse: logins and names have one rule', async () => {
+test('an operator cannot add users or apps that the API would reject, because the rules for logins and names are the same', async () => {
   const before = (await partwayJson<ListedUser[]>(server, 'user', 'list')).length;
   await partway(server, 'user', 'add', 'Twice@example.com');
   for (const args of [

@@ -32,15 +32,15 @@ interface Member {
   api: Api;
 }
 
-async function member(login: string): Promise<Member> {
+async function createMember(login: string): Promise<Member> {
   const { json } = await admin.post('/users', { name: login, login });
   return { id: json.id, login, api: new Api({ url: server.url, token: await tokenOf(server, app, json.id) }) };
 }
 
-const remove = ({ id }: Member, query = '') => admin.delete(`/users/${id}${query}`);
+const deleteUser = ({ id }: Member, query = '') => admin.delete(`/users/${id}${query}`);
 
-/** All rows of a statement, from beside the server. */
-async function rows(statement: RawBuilder<Record<string, unknown>>): Promise<Record<string, unknown>[]> {
+/** Runs a statement directly on the database and returns its rows. */
+async function query(statement: RawBuilder<Record<string, unknown>>): Promise<Record<string, unknown>[]> {
   const db = await openRows(server.dataFolder);
   try {
     return (await statement.execute(db)).rows;
@@ -49,23 +49,23 @@ async function rows(statement: RawBuilder<Record<string, unknown>>): Promise<Rec
   }
 }
 
-/** Which of these contents have bytes, in any state. */
-async function lying(contents: readonly string[]): Promise<string[]> {
+/** Which of these blobs have bytes in the store, in any state. */
+async function findStored(blobs: readonly string[]): Promise<string[]> {
   const stored = new Set<string>((await storedFor(server.dataFolder)).map(({ blob }) => blob));
-  return contents.filter((content) => stored.has(content));
+  return blobs.filter((id) => stored.has(id));
 }
 
-async function contentsOf({ id }: Member): Promise<string[]> {
-  const found = await rows(
+async function listBlobs({ id }: Member): Promise<string[]> {
+  const found = await query(
     sql`select blob_id as c from versions join items on items.id = file_id where owner_id = ${Number(id)}
         union select blob_id from upload_sessions where owner_id = ${Number(id)} order by 1`,
   );
   return found.map(({ c }) => String(c));
 }
 
-/** A user with everything that can be owned: versions, copies, a tree, a trash, uploads that ended and that did not. */
-async function furnished(login: string): Promise<Member> {
-  const owner = await member(login);
+/** A user with everything that can be owned: versions, copies, a tree, a trash, and finished and unfinished uploads. */
+async function createOwner(login: string): Promise<Member> {
+  const owner = await createMember(login);
   const { api } = owner;
   const folder = (await api.post('/folders', { name: 'tree', parent: { id: '0' } })).json.id;
   const below = (await api.post('/folders', { name: 'below', parent: { id: folder } })).json.id;
@@ -83,53 +83,53 @@ async function furnished(login: string): Promise<Member> {
   return owner;
 }
 
-test('a user who owns nothing is deleted, their tokens end at once, and their login is free', async () => {
-  const gone = await member('empty@example.com');
+test('a user who owns nothing can be deleted, their tokens end immediately, and their login is free', async () => {
+  const gone = await createMember('empty@example.com');
   assert.equal((await gone.api.get('/users/me')).status, 200);
 
-  const answer = await remove(gone, '?notify=true');
+  const answer = await deleteUser(gone, '?notify=true');
 
   assert.deepEqual([answer.status, answer.text], [204, '']);
   assert.equal((await gone.api.get('/users/me')).status, 401);
   const form = { grant_type: 'client_credentials', client_id: app.clientId, client_secret: app.clientSecret };
   const refused = await askToken(server, { ...form, box_subject_type: 'user', box_subject_id: gone.id });
   assert.equal(((await refused.json()) as { error: string }).error, 'invalid_grant');
-  assert.equal((await remove(gone)).status, 404);
-  assert.notEqual((await member(gone.login)).id, gone.id);
+  assert.equal((await deleteUser(gone)).status, 404);
+  assert.notEqual((await createMember(gone.login)).id, gone.id);
 });
 
 for (const [owned, furnish] of Object.entries<(api: Api) => Promise<unknown>>({
   'a file': (api) => upload(api, 'kept.bin', 'bytes'),
   'an empty folder': (api) => api.post('/folders', { name: 'kept', parent: { id: '0' } }),
   'a file in the trash': async (api) => api.delete(`/files/${(await upload(api, 'kept.bin', 'bytes')).id}`),
-  'an upload under way': (api) => api.createSession('kept.bin', SIZE),
+  'an upload in progress': (api) => api.createSession('kept.bin', SIZE),
 })) {
-  test(`a user who owns ${owned} stays, until it is said that it may go`, async () => {
-    const owner = await member(`owner-of-${owned.replaceAll(' ', '-')}@example.com`);
+  test(`a user who owns ${owned} is deleted only with force=true`, async () => {
+    const owner = await createMember(`owner-of-${owned.replaceAll(' ', '-')}@example.com`);
     await furnish(owner.api);
     for (const query of ['', '?force=false', '?force=1', '?force=', '?notify=true', '?force=true&force=true']) {
-      const { status, json } = await remove(owner, query);
+      const { status, json } = await deleteUser(owner, query);
       assert.deepEqual([status, json?.code], [400, 'bad_request'], query);
     }
     const inBody = await admin.call('DELETE', `/users/${owner.id}`, { body: { force: true } });
-    assert.equal(inBody.status, 400, 'force is a parameter, not a body');
+    assert.equal(inBody.status, 400, 'force is a query parameter, not a field of the body');
     assert.equal((await owner.api.get('/users/me')).status, 200);
 
-    assert.equal((await remove(owner, '?force=true')).status, 204);
+    assert.equal((await deleteUser(owner, '?force=true')).status, 204);
     assert.equal((await owner.api.get('/users/me')).status, 401);
   });
 }
 
-test('with force everything of a user goes, rows and bytes, and nothing of anybody else', async () => {
-  const [owner, neighbour] = [await furnished('owner@example.com'), await furnished('neighbour@example.com')];
-  const [mine, theirs] = [await contentsOf(owner), await contentsOf(neighbour)];
-  assert.equal(mine.length, 4);
-  assert.deepEqual(await lying(mine), mine);
-  const before = await neighbour.api.get('/users/me');
+test('a forced deletion deletes all rows and bytes of a user, and nothing of other users', async () => {
+  const [owner, neighbor] = [await createOwner('owner@example.com'), await createOwner('neighbor@example.com')];
+  const [ownBlobs, neighborBlobs] = [await listBlobs(owner), await listBlobs(neighbor)];
+  assert.equal(ownBlobs.length, 4);
+  assert.deepEqual(await findStored(ownBlobs), ownBlobs);
+  const before = await neighbor.api.get('/users/me');
 
-  assert.equal((await remove(owner, '?force=True')).status, 204);
+  assert.equal((await deleteUser(owner, '?force=True')).status, 204);
 
-  assert.deepEqual(await lying(mine), []);
+  assert.deepEqual(await findStored(ownBlobs), []);
   const columns = [
     'items.owner_id',
     'upload_sessions.owner_id',
@@ -140,38 +140,38 @@ test('with force everything of a user goes, rows and bytes, and nothing of anybo
   for (const column of columns) {
     const [table = ''] = column.split('.');
     assert.deepEqual(
-      await rows(sql`select * from ${sql.table(table)} where ${sql.ref(column)} = ${Number(owner.id)}`),
+      await query(sql`select * from ${sql.table(table)} where ${sql.ref(column)} = ${Number(owner.id)}`),
       [],
       column,
     );
   }
-  assert.deepEqual(await rows(sql`select * from versions where file_id not in (select id from items)`), []);
-  if (!onlySqlite) assert.deepEqual(await rows(sql`pragma foreign_key_check`), []);
-  assert.deepEqual(await contentsOf(neighbour), theirs);
-  assert.deepEqual(await lying(theirs), theirs);
-  assert.deepEqual((await neighbour.api.get('/users/me')).json, before.json);
-  const copy = (await neighbour.api.get('/folders/0/items')).json.entries.find(
+  assert.deepEqual(await query(sql`select * from versions where file_id not in (select id from items)`), []);
+  if (!onlySqlite) assert.deepEqual(await query(sql`pragma foreign_key_check`), []);
+  assert.deepEqual(await listBlobs(neighbor), neighborBlobs);
+  assert.deepEqual(await findStored(neighborBlobs), neighborBlobs);
+  assert.deepEqual((await neighbor.api.get('/users/me')).json, before.json);
+  const copy = (await neighbor.api.get('/folders/0/items')).json.entries.find(
     (one: { name: string }) => one.name === 'file.bin',
   );
-  assert.deepEqual(await neighbour.api.download(copy.id), seededBytes(SIZE, neighbour.login));
+  assert.deepEqual(await neighbor.api.download(copy.id), seededBytes(SIZE, neighbor.login));
 });
 
-test('bytes that a version of another user names stay when their first owner goes', async () => {
-  const [owner, heir] = [await member('first-owner@example.com'), await member('heir@example.com')];
+test("bytes that another user's version references are kept when their first owner is deleted", async () => {
+  const [owner, heir] = [await createMember('first-owner@example.com'), await createMember('heir@example.com')];
   await upload(owner.api, 'shared.bin', 'the same bytes');
   const inherited = await upload(heir.api, 'shared.bin', 'the same bytes');
-  const [content] = await contentsOf(owner);
-  await rows(sql`update versions set blob_id = ${String(content)} where file_id = ${Number(inherited.id)}`);
+  const [blob] = await listBlobs(owner);
+  await query(sql`update versions set blob_id = ${String(blob)} where file_id = ${Number(inherited.id)}`);
 
-  assert.equal((await remove(owner, '?force=true')).status, 204);
+  assert.equal((await deleteUser(owner, '?force=true')).status, 204);
 
   assert.equal(String(await heir.api.download(inherited.id)), 'the same bytes');
-  assert.equal((await remove(heir, '?force=true')).status, 204);
-  assert.deepEqual(await lying([String(content)]), []);
+  assert.equal((await deleteUser(heir, '?force=true')).status, 204);
+  assert.deepEqual(await findStored([String(blob)]), []);
 });
 
-test('an upload that is on its way while its user is deleted ends without a file and without bytes', async () => {
-  const owner = await member('uploading@example.com');
+test('an upload that is in progress while its user is deleted ends without a file and without bytes', async () => {
+  const owner = await createMember('uploading@example.com');
   const session = await owner.api.createSession('late.bin', SIZE);
   const bytes = seededBytes(SIZE, 'late');
   const { promise: deleted, resolve } = Promise.withResolvers<void>();
@@ -188,28 +188,28 @@ test('an upload that is on its way while its user is deleted ends without a file
     },
     body: slowly(),
   });
-  const contents = await contentsOf(owner);
+  const blobs = await listBlobs(owner);
 
-  assert.equal((await remove(owner, '?force=true')).status, 204);
+  assert.equal((await deleteUser(owner, '?force=true')).status, 204);
   resolve();
 
   const answer = await late;
   assert.deepEqual([answer.status, answer.json.code], [404, 'upload_session_not_found']);
-  assert.deepEqual(await lying(contents), []);
+  assert.deepEqual(await findStored(blobs), []);
 });
 
-test('of two who delete a user at once one does, and the other finds nobody', async () => {
-  const gone = await furnished('twice@example.com');
-  const answers = await Promise.all([remove(gone, '?force=true'), remove(gone, '?force=true')]);
+test('if a user is deleted twice at once, one request succeeds and the other finds no user', async () => {
+  const gone = await createOwner('twice@example.com');
+  const answers = await Promise.all([deleteUser(gone, '?force=true'), deleteUser(gone, '?force=true')]);
   assert.deepEqual(answers.map(({ status }) => status).toSorted(), [204, 404]);
 });
 
-test('a user with more rows than a batch is deleted whole, and one whose deletion was cut off is nobody and goes with the sweep', async () => {
-  await using sweeping = await startServer({ env: { PARTWAY_SWEEP_INTERVAL: '50ms' } });
-  const operator = new Api(sweeping);
-  const large = async (login: string): Promise<string> => {
+test('a user with more rows than a batch is deleted completely, and an interrupted deletion hides the user until a background job finishes it', async () => {
+  await using serverWithJobs = await startServer({ env: { PARTWAY_SWEEP_INTERVAL: '50ms' } });
+  const operator = new Api(serverWithJobs);
+  const createLargeUser = async (login: string): Promise<string> => {
     const { json } = await operator.post('/users', { name: login, login });
-    const db = await openRows(sweeping.dataFolder);
+    const db = await openRows(serverWithJobs.dataFolder);
     const { id, root_id: root } = await db
       .selectFrom('users')
       .select(['id', 'root_id'])
@@ -225,8 +225,8 @@ test('a user with more rows than a batch is deleted whole, and one whose deletio
     await db.destroy();
     return json.id;
   };
-  const left = async (id: string) => {
-    const db = await openRows(sweeping.dataFolder);
+  const countRows = async (id: string) => {
+    const db = await openRows(serverWithJobs.dataFolder);
     try {
       const owned = await db
         .selectFrom('items')
@@ -244,13 +244,13 @@ test('a user with more rows than a batch is deleted whole, and one whose deletio
     }
   };
 
-  const one = await large('large@example.com');
+  const one = await createLargeUser('large@example.com');
   assert.equal((await operator.delete(`/users/${one}`)).status, 400);
   assert.equal((await operator.delete(`/users/${one}?force=true`)).status, 204);
-  assert.equal(await left(one), 0);
+  assert.equal(await countRows(one), 0);
 
-  const two = await large('cut@example.com');
-  const db = await openRows(sweeping.dataFolder);
+  const two = await createLargeUser('cut@example.com');
+  const db = await openRows(serverWithJobs.dataFolder);
   const id = Number(two) as UserId;
   const { root_id: root } = await db
     .selectFrom('users')
@@ -264,8 +264,8 @@ test('a user with more rows than a batch is deleted whole, and one whose deletio
     .execute();
   assert.equal((await operator.get(`/users/${two}`)).status, 404);
   assert.equal((await operator.delete(`/users/${two}?force=true`)).status, 404);
-  assert.equal(await left(two), 452);
+  assert.equal(await countRows(two), 452);
   await db.updateTable('tree_jobs').set({ lease_until: 0 }).execute();
   await db.destroy();
-  await until(async () => (await left(two)) === 0);
+  await until(async () => (await countRows(two)) === 0);
 });

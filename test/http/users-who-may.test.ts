@@ -33,15 +33,15 @@ before(async () => {
 });
 after(() => server[Symbol.asyncDispose]());
 
-const apiOf = (token: string | undefined) => new Api({ url: server.url, ...(token !== undefined && { token }) });
+const createApi = (token: string | undefined) => new Api({ url: server.url, ...(token !== undefined && { token }) });
 
 /** Every call of /users, about this user. */
-function callsAbout(id: string): [method: string, path: string, body?: unknown][] {
+function listCalls(id: string): [method: string, path: string, body?: unknown][] {
   return [
     ['GET', '/users'],
     ['GET', '/users?filter_term=u&usemarker=true'],
     ['POST', '/users', { name: 'Intruder', login: 'intruder@example.com' }],
-    // A token that is bound to an item may name that item; it is not let in by it.
+    // A token that is restricted to an item can name that item, but does not get access by doing so.
     ['POST', '/users', { name: 'Intruder', login: 'intruder@example.com', parent: { id: '0' }, folder_id: '0' }],
     ['POST', '/users/terminate_sessions', { user_ids: [id], user_logins: [] }],
     ['GET', `/users/${id}`],
@@ -52,12 +52,12 @@ function callsAbout(id: string): [method: string, path: string, body?: unknown][
   ];
 }
 
-test('an app that acts for itself makes, lists, changes and deletes users as the developer does', async () => {
-  for (const api of [developer, apiOf(appToken)]) {
-    const made = await api.post('/users', { name: 'Made', login: 'made@example.com' });
-    assert.equal(made.status, 201, made.text);
-    const path = `/users/${made.json.id}`;
-    assert.equal((await api.get('/users?filter_term=made@')).json.entries[0].id, made.json.id);
+test('an app that acts for itself can create, list, change and delete users like the developer', async () => {
+  for (const api of [developer, createApi(appToken)]) {
+    const created = await api.post('/users', { name: 'Made', login: 'made@example.com' });
+    assert.equal(created.status, 201, created.text);
+    const path = `/users/${created.json.id}`;
+    assert.equal((await api.get('/users?filter_term=made@')).json.entries[0].id, created.json.id);
     assert.equal((await api.call('PUT', path, { body: { name: 'Other' } })).json.name, 'Other');
     const gone = await api.delete(path);
     assert.deepEqual([gone.status, gone.text], [204, '']);
@@ -65,29 +65,29 @@ test('an app that acts for itself makes, lists, changes and deletes users as the
   }
 });
 
-describe('whoever does not administer', () => {
-  const STRANGERS: Record<string, () => Promise<{ token: string; headers?: Record<string, string> }>> = {
+describe('without the right to administer users', () => {
+  const CALLERS: Record<string, () => Promise<{ token: string; headers?: Record<string, string> }>> = {
     'a user': async () => ({ token: userToken }),
-    'a narrowed token of the developer': async () => ({
+    'a downscoped token of the developer': async () => ({
       token: await downscopedToken(server, { scope: 'root_readwrite item_delete' }),
     }),
-    'a narrowed token of an app': async () => ({
+    'a downscoped token of an app': async () => ({
       token: await downscopedToken(server, { scope: 'root_readwrite', token: appToken }),
     }),
     'an app that acts as a user': async () => ({ token: appToken, headers: { 'as-user': userId } }),
-    'a token that is bound to the root folder': async () => ({
+    'a token that is restricted to the root folder': async () => ({
       token: await downscopedToken(server, { scope: 'root_readwrite', resource: 'folders/0' }),
     }),
   };
-  for (const [stranger, made] of Object.entries(STRANGERS)) {
-    test(`${stranger} is refused every call about others, whether they are there or not`, async () => {
-      const { token, headers = {} } = await made();
-      const api = apiOf(token);
+  for (const [caller, authenticate] of Object.entries(CALLERS)) {
+    test(`${caller} gets 403 for every call about others, whether they exist or not`, async () => {
+      const { token, headers = {} } = await authenticate();
+      const api = createApi(token);
       for (const id of [otherId, '1234567890123', 'x']) {
-        for (const [method, path, body] of callsAbout(id)) {
+        for (const [method, path, body] of listCalls(id)) {
           const { status, json, text } = await api.call(method, path, { body, headers });
           const codes = ['access_denied_insufficient_permissions'];
-          if (stranger.includes('bound')) codes.push('insufficient_scope');
+          if (caller.includes('restricted')) codes.push('insufficient_scope');
           assert.ok(status === 403 && codes.includes(json.code), `${method} ${path}: ${status} ${text}`);
         }
       }
@@ -97,17 +97,17 @@ describe('whoever does not administer', () => {
     });
   }
 
-  test('without a token nothing is said', async () => {
-    for (const api of [apiOf(undefined), apiOf('x'.repeat(43))]) {
-      for (const [method, path, body] of callsAbout(otherId)) {
+  test('a caller without a valid token learns nothing', async () => {
+    for (const api of [createApi(undefined), createApi('x'.repeat(43))]) {
+      for (const [method, path, body] of listCalls(otherId)) {
         const { status, text } = await api.call(method, path, { body });
         assert.deepEqual([status, text], [401, ''], `${method} ${path}`);
       }
     }
   });
 
-  test('a token without the scope to read sees nobody, not even its own user', async () => {
-    const api = apiOf(await downscopedToken(server, { scope: 'base_upload', token: userToken }));
+  test('a token without a read scope cannot see any user, not even its own', async () => {
+    const api = createApi(await downscopedToken(server, { scope: 'base_upload', token: userToken }));
     for (const path of ['/users', `/users/${userId}`, '/users/me']) {
       const { status, json } = await api.get(path);
       assert.deepEqual([status, json.code], [403, 'insufficient_scope'], path);
@@ -115,29 +115,29 @@ describe('whoever does not administer', () => {
   });
 });
 
-test('a user sees themselves, also with a narrowed token, and changes nothing of it', async () => {
+test('users can see themselves, even with a downscoped token, and cannot change themselves', async () => {
   for (const token of [userToken, await downscopedToken(server, { scope: 'base_explorer', token: userToken })]) {
-    const api = apiOf(token);
+    const api = createApi(token);
     const seen = await api.get(`/users/${userId}`);
     assert.deepEqual([seen.status, seen.json.login], [200, 'user@example.com']);
     assert.deepEqual(seen.json, (await api.get('/users/me')).json);
   }
-  for (const [method, path, body] of callsAbout(userId).filter(([method]) => method !== 'GET')) {
-    const { status, json } = await apiOf(userToken).call(method, path, { body });
+  for (const [method, path, body] of listCalls(userId).filter(([method]) => method !== 'GET')) {
+    const { status, json } = await createApi(userToken).call(method, path, { body });
     assert.deepEqual([status, json.code], [403, 'access_denied_insufficient_permissions'], `${method} ${path}`);
   }
 });
 
-test('the developer and the users of apps can be renamed, but keep their logins and stay', async () => {
+test('the developer and the users of apps can be renamed, but cannot be deleted or get another login', async () => {
   const developerId = (await developer.get('/users/me')).json.id;
   for (const id of [developerId, app.service_user_id]) {
-    for (const api of [developer, apiOf(appToken)]) {
-      for (const refused of [
+    for (const api of [developer, createApi(appToken)]) {
+      for (const rejected of [
         await api.call('PUT', `/users/${id}`, { body: { login: 'stolen@example.com' } }),
         await api.delete(`/users/${id}`),
         await api.delete(`/users/${id}?force=true`),
       ]) {
-        assert.deepEqual([refused.status, refused.json.code], [403, 'access_denied_insufficient_permissions']);
+        assert.deepEqual([rejected.status, rejected.json.code], [403, 'access_denied_insufficient_permissions']);
       }
       const { login } = (await api.get(`/users/${id}`)).json;
       const renamed = await api.call('PUT', `/users/${id}`, { body: { name: 'Shown', login } });

@@ -19,8 +19,11 @@ const DAY = 24 * 3_600_000;
 const TOKEN = 'token-of-the-wrong-clock-test';
 const BYTES = Buffer.alloc(70_000, 'a');
 
-/** A server in this process, on a clock that the test moves. Sweeps come every 10 ms whatever that clock says. */
-async function serve(folder: string, clock: TestClock) {
+/**
+ * A server in this process, on a clock that the test controls. Background jobs run every 10 ms, whatever that clock
+ * says.
+ */
+async function startOnClock(folder: string, clock: TestClock) {
   const config = readConfig({
     PARTWAY_DATA: folder,
     PARTWAY_LISTEN: '127.0.0.1:0',
@@ -45,12 +48,12 @@ async function serve(folder: string, clock: TestClock) {
   return { server, call };
 }
 
-test('a server started before NTP, eight days ahead, keeps every open upload, and its parts', {
+test('a server that starts before NTP, eight days ahead, keeps every open upload and its parts', {
   skip: onlySqlite,
 }, async () => {
   const folder = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-clock-')));
   const START = Date.now();
-  const before = await serve(folder, new TestClock(START));
+  const before = await startOnClock(folder, new TestClock(START));
   const created = await before.call('POST', '/files/upload_sessions', {
     body: { folder_id: '0', file_size: BYTES.length, file_name: 'a.bin' },
   });
@@ -69,18 +72,18 @@ test('a server started before NTP, eight days ahead, keeps every open upload, an
   await before.server.stop();
 
   const clock = new TestClock(START + 8 * DAY);
-  const after = await serve(folder, clock);
+  const after = await startOnClock(folder, clock);
   const db = await openRows(folder);
   try {
     await swept(db);
-    assert.equal((await put(after.call)).status, 200, 'a part that is stored is answered again');
+    assert.equal((await put(after.call)).status, 200, 'a stored part gets the same response again');
     const parts = await after.call('GET', `/files/upload_sessions/${id}/parts`);
     assert.equal(((await parts.json()) as { total_count: number }).total_count, 1);
     clock.advance(2_500);
     clock.jump(-8 * DAY);
     await swept(db);
     assert.equal((await after.call('GET', `/files/upload_sessions/${id}`)).status, 200);
-    // The machine was off for eight days after all.
+    // The machine really was off for eight days.
     clock.jump(8 * DAY);
     clock.advance(CLOCK_GRACE);
     await until(async () => (await after.call('GET', `/files/upload_sessions/${id}`)).status !== 200);
@@ -91,13 +94,13 @@ test('a server started before NTP, eight days ahead, keeps every open upload, an
   }
 });
 
-test('the time is written down while a server runs and when it stops, so that a start can compare it whatever there is', {
+test('the time is saved while a server runs and when it stops, so that the next start can always compare it', {
   skip: onlySqlite,
 }, async () => {
   const folder = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-clock-')));
   const START = Date.now();
   const clock = new TestClock(START);
-  const before = await serve(folder, clock);
+  const before = await startOnClock(folder, clock);
   const db = await openRows(folder);
   try {
     await until(async () => (await findLatestTime(db)) === START);
@@ -111,7 +114,7 @@ test('the time is written down while a server runs and when it stops, so that a 
     assert.equal(await findLatestTime(db), START + 150_000);
 
     // There is no upload session whose time could be compared.
-    const after = await serve(folder, new TestClock(START + 100 * DAY));
+    const after = await startOnClock(folder, new TestClock(START + 100 * DAY));
     const me = await fetch(`${after.server.url}/2.0/users/me`, { headers: { authorization: `Bearer ${token}` } });
     assert.equal(me.status, 200);
     await after.server.stop();
@@ -121,32 +124,32 @@ test('the time is written down while a server runs and when it stops, so that a 
   }
 });
 
-test('a server started before NTP, eight days behind, keeps what is begun until it is set right, also over a restart', {
+test('a server that starts before NTP, eight days behind, keeps new uploads until its clock is corrected, even across a restart', {
   skip: onlySqlite,
 }, async () => {
   const folder = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-clock-')));
   const START = Date.now();
-  await (await serve(folder, new TestClock(START))).server.stop();
+  await (await startOnClock(folder, new TestClock(START))).server.stop();
   const db = await openRows(folder);
   try {
     const sessions: string[] = [];
-    const begin = async ({ call }: Awaited<ReturnType<typeof serve>>) => {
+    const createSession = async ({ call }: Awaited<ReturnType<typeof startOnClock>>) => {
       const created = await call('POST', '/files/upload_sessions', {
         body: { folder_id: '0', file_size: BYTES.length, file_name: `${sessions.length}.bin` },
       });
       sessions.push(((await created.json()) as { id: string }).id);
     };
-    const first = await serve(folder, new TestClock(START - 8 * DAY));
-    await begin(first);
-    // The time is saved at the end of the first round.
-    for (let rounds = 0; rounds < 2; rounds++) await swept(db);
+    const first = await startOnClock(folder, new TestClock(START - 8 * DAY));
+    await createSession(first);
+    // The time is saved at the end of the first run.
+    for (let runs = 0; runs < 2; runs++) await swept(db);
     assert.ok(Number(await findLatestTime(db)) >= START);
     await first.server.stop();
     assert.ok(Number(await findLatestTime(db)) >= START);
 
     const clock = new TestClock(START - 8 * DAY);
-    const second = await serve(folder, clock);
-    await begin(second);
+    const second = await startOnClock(folder, clock);
+    await createSession(second);
     clock.advance(2_500);
     clock.jump(8 * DAY);
     await swept(db);
