@@ -8,7 +8,7 @@ import { type ExchangeRequest, exchangeToken } from '../../packages/server/src/a
 import { revokeToken } from '../../packages/server/src/auth/tokens/revoke.ts';
 import { insertUser } from '../../packages/server/src/auth/users/store.ts';
 import { newId } from '../../packages/server/src/database/values.ts';
-import { refusal } from '../files/files-fixture.ts';
+import { errorWithCode } from '../files/files-fixture.ts';
 import { type AuthFixture, DEVELOPER_TOKEN, grantError, openAuthFixture } from './auth-fixture.ts';
 
 let fixture: AuthFixture;
@@ -104,10 +104,10 @@ test('revoking a token ends what was made from it; revoking that ends it alone',
   const [first, second] = [await exchange(subject), await exchange(subject)];
   for (const token of [first, second]) await authenticate(fixture.access, token.accessToken);
   await revokeToken(fixture.access, fixture.client, first.accessToken);
-  await assert.rejects(authenticate(fixture.access, first.accessToken), refusal('invalid-token'));
+  await assert.rejects(authenticate(fixture.access, first.accessToken), errorWithCode('invalid-token'));
   await authenticate(fixture.access, second.accessToken);
   await revokeToken(fixture.access, fixture.client, subject);
-  await assert.rejects(authenticate(fixture.access, second.accessToken), refusal('invalid-token'));
+  await assert.rejects(authenticate(fixture.access, second.accessToken), errorWithCode('invalid-token'));
   await assert.rejects(exchange(subject), grantError('invalid_grant'));
 });
 
@@ -164,5 +164,5 @@ test('a token that belongs to no app is narrowed by any app that proves itself, 
   const { principal, clientId, canImpersonate: mayActAs } = await authenticate(access, accessToken);
   assert.deepEqual([principal.login, clientId, mayActAs], ['developer@partway.local', client.clientId, false]);
   await revokeToken(access, client, accessToken);
-  await assert.rejects(authenticate(access, accessToken), refusal('invalid-token'));
+  await assert.rejects(authenticate(access, accessToken), errorWithCode('invalid-token'));
 });

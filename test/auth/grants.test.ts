@@ -9,7 +9,7 @@ import { exchangeRefreshToken } from '../../packages/server/src/auth/grants/refr
 import { deleteExpiredTokens } from '../../packages/server/src/auth/tokens/delete-expired.ts';
 import type { GrantedToken } from '../../packages/server/src/auth/tokens/issue.ts';
 import { revokeToken } from '../../packages/server/src/auth/tokens/revoke.ts';
-import { refusal } from '../files/files-fixture.ts';
+import { errorWithCode } from '../files/files-fixture.ts';
 import { type AuthFixture, grantError, newCode, openAuthFixture, REDIRECT } from './auth-fixture.ts';
 
 let fixture: AuthFixture;
@@ -24,7 +24,7 @@ const exchange = (code: string, redirectUri?: string, client = fixture.client) =
 const refresh = (token: string | undefined, client = fixture.client) =>
   exchangeRefreshToken(fixture.access, client, token ?? '');
 const works = ({ accessToken }: GrantedToken) => authenticate(fixture.access, accessToken);
-const isOver = (granted: GrantedToken) => assert.rejects(works(granted), refusal('invalid-token'));
+const isOver = (granted: GrantedToken) => assert.rejects(works(granted), errorWithCode('invalid-token'));
 
 async function otherClient() {
   const { app, clientSecret } = await addApp(fixture.access.db, { name: 'Other', now: fixture.clock.now() });
@@ -95,7 +95,7 @@ test('a refresh token is of no use to another app, nor after sixty days, nor as 
   const { refreshToken, accessToken } = await exchange(await newCode(fixture));
   await assert.rejects(refresh(refreshToken, await otherClient()), grantError('invalid_grant'));
   await assert.rejects(refresh(accessToken), grantError('invalid_grant'));
-  await assert.rejects(authenticate(fixture.access, refreshToken ?? ''), refusal('invalid-token'));
+  await assert.rejects(authenticate(fixture.access, refreshToken ?? ''), errorWithCode('invalid-token'));
   fixture.clock.advance(60 * 24 * 3_600_000);
   await assert.rejects(refresh(refreshToken), grantError('invalid_grant'));
 });

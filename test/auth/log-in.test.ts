@@ -6,7 +6,7 @@ import { logIn } from '../../packages/server/src/auth/login/log-in.ts';
 import { LoginThrottle } from '../../packages/server/src/auth/login/throttle.ts';
 import { changePassword } from '../../packages/server/src/auth/users/change-password.ts';
 import { hashPassword, matchesPassword } from '../../packages/server/src/auth/users/password.ts';
-import { refusal } from '../files/files-fixture.ts';
+import { errorWithCode } from '../files/files-fixture.ts';
 import { type AuthFixture, openAuthFixture } from './auth-fixture.ts';
 
 const PASSWORD = 'correct horse battery';
@@ -191,7 +191,7 @@ test('another password ends what was given to whoever knew the old one', async (
   const subject = { type: 'user', id: String(fixture.user.id) };
   const { accessToken } = await exchangeClientCredentials(fixture.access, fixture.client, subject);
   await changePassword(fixture.access.db, { login: fixture.user.login, password: 'another password' });
-  await assert.rejects(authenticate(fixture.access, accessToken), refusal('invalid-token'));
+  await assert.rejects(authenticate(fixture.access, accessToken), errorWithCode('invalid-token'));
   assert.equal((await attempt(PASSWORD)).kind, 'wrong');
   assert.equal((await attempt('another password')).kind, 'user');
   await assert.rejects(changePassword(fixture.access.db, { login: 'nobody', password: PASSWORD }), /no user/);

@@ -7,7 +7,7 @@ import { exchangeClientCredentials } from '../../packages/server/src/auth/grants
 import { TokenCache } from '../../packages/server/src/auth/token-cache.ts';
 import { revokeToken } from '../../packages/server/src/auth/tokens/revoke.ts';
 import { updateUser } from '../../packages/server/src/auth/users/update.ts';
-import { refusal } from '../files/files-fixture.ts';
+import { errorWithCode } from '../files/files-fixture.ts';
 import { type AuthFixture, openAuthFixture } from './auth-fixture.ts';
 
 let fixture: AuthFixture;
@@ -41,7 +41,7 @@ test('a token that is revoked while it is being looked up is not remembered', as
 
   await authenticateDuring(token, () => revokeToken(fixture.access, fixture.client, token));
 
-  await assert.rejects(authenticate(fixture.access, token), refusal('invalid-token'));
+  await assert.rejects(authenticate(fixture.access, token), errorWithCode('invalid-token'));
 });
 
 test('a token whose user gets another status while it is being looked up is not remembered as before', async () => {

@@ -13,7 +13,7 @@ import { changePassword } from '../../packages/server/src/auth/users/change-pass
 import { getUserByLogin } from '../../packages/server/src/auth/users/store.ts';
 import { setStatus, updateUser } from '../../packages/server/src/auth/users/update.ts';
 import type { UserStatus } from '../../packages/server/src/database/schema.ts';
-import { refusal } from '../files/files-fixture.ts';
+import { errorWithCode } from '../files/files-fixture.ts';
 import { type AuthFixture, grantError, newCode, openAuthFixture, signAssertion } from './auth-fixture.ts';
 
 const PASSWORD = 'correct horse battery';
@@ -59,10 +59,10 @@ test('what a user had ends at once when they become inactive, and does not come 
   await become('inactive');
 
   for (const token of [accessToken, narrowed.accessToken]) {
-    await assert.rejects(authenticate(fixture.access, token), refusal('invalid-token'));
+    await assert.rejects(authenticate(fixture.access, token), errorWithCode('invalid-token'));
   }
   await become('active');
-  await assert.rejects(authenticate(fixture.access, accessToken), refusal('invalid-token'));
+  await assert.rejects(authenticate(fixture.access, accessToken), errorWithCode('invalid-token'));
   await assert.rejects(byCode(code), grantError('invalid_grant'));
   await assert.rejects(exchangeRefreshToken(fixture.access, fixture.client, refreshToken), grantError('invalid_grant'));
   await authenticate(fixture.access, (await byCredentials()).accessToken);
@@ -73,7 +73,7 @@ test('a token that was written in the moment in which its user became inactive i
   // As if the statement that ends tokens had run before the one that wrote this.
   await fixture.access.db.updateTable('users').set({ status: 'inactive' }).where('id', '=', fixture.user.id).execute();
 
-  await assert.rejects(authenticate(fixture.access, accessToken), refusal('invalid-token'));
+  await assert.rejects(authenticate(fixture.access, accessToken), errorWithCode('invalid-token'));
   await assert.rejects(narrow(accessToken), grantError('invalid_grant'));
 });
 
@@ -102,7 +102,7 @@ test('nobody acts as an inactive user, and who acts as another may no more than 
   assert.equal(acting.principal.status, 'cannot_delete_edit');
 
   await become('inactive');
-  await assert.rejects(impersonate(fixture.access, authority, String(fixture.user.id)), refusal('forbidden'));
+  await assert.rejects(impersonate(fixture.access, authority, String(fixture.user.id)), errorWithCode('forbidden'));
 });
 
 test('another status counts at once, also for tokens that were just used', async () => {
@@ -118,13 +118,13 @@ test('another status counts at once, also for tokens that were just used', async
 test('the developer and the users of apps stay active', async () => {
   const { db, developer } = fixture.access;
   for (const userId of [developer.authority.principal.userId, fixture.app.service_user_id]) {
-    const refused = refusal('permission-denied');
+    const refused = errorWithCode('permission-denied');
     await assert.rejects(updateUser(fixture.access, userId, { status: 'inactive' }, 'admin'), refused);
     await updateUser(fixture.access, userId, { status: 'active' }, 'admin');
   }
   const { login } = developer.authority.principal;
   await assert.rejects(
     db.transaction().execute(async (tx) => setStatus(tx, await getUserByLogin(tx, login), 'inactive')),
-    refusal('permission-denied'),
+    errorWithCode('permission-denied'),
   );
 });

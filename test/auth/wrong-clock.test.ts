@@ -11,7 +11,7 @@ import { createToken } from '../../packages/server/src/auth/tokens/create.ts';
 import { deleteExpiredTokens } from '../../packages/server/src/auth/tokens/delete-expired.ts';
 import { changePassword } from '../../packages/server/src/auth/users/change-password.ts';
 import { CLOCK_GRACE } from '../../packages/server/src/time/clock.ts';
-import { refusal } from '../files/files-fixture.ts';
+import { errorWithCode } from '../files/files-fixture.ts';
 import { type AuthFixture, grantError, newCode, openAuthFixture, signAssertion } from './auth-fixture.ts';
 
 const DAY = 24 * 3_600_000;
@@ -106,7 +106,7 @@ test('an access token issued while the clock was a day ahead lives an hour after
   await deleteExpiredTokens(fixture.access);
   await authenticate(fixture.access, accessToken);
   fixture.clock.advance(HOUR);
-  await assert.rejects(authenticate(fixture.access, accessToken), refusal('invalid-token'));
+  await assert.rejects(authenticate(fixture.access, accessToken), errorWithCode('invalid-token'));
 });
 
 test('a token made by hand for a year keeps its time', async () => {
@@ -147,5 +147,5 @@ test('a revoked token is not remembered for longer if the clock is set back', as
   await fixture.access.db.deleteFrom('access_tokens').execute();
   fixture.clock.jump(-DAY);
   fixture.clock.advance(5_000);
-  await assert.rejects(authenticate(fixture.access, accessToken), refusal('invalid-token'));
+  await assert.rejects(authenticate(fixture.access, accessToken), errorWithCode('invalid-token'));
 });

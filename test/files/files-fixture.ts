@@ -19,53 +19,53 @@ import { dropRows, openRows } from '../support/rows.ts';
 import { openTestContent } from '../support/storage.ts';
 import { TestClock } from '../support/test-clock.ts';
 
-/** The files room as main.ts furnishes it: a real database file and a real disk store. */
+/** The files module as the server sets it up: a real database file and a real disk store. */
 export interface FilesFixture extends AsyncDisposable {
-  /** Where its bytes lie, if they lie on the disk. */
+  /** The folder with its bytes, if they are on disk. */
   folderOfBytes: string;
   files: FileContext;
   clock: TestClock;
   owner: UserRow;
-  stranger: UserRow;
-  /** A folder of the owner's, in the root unless told otherwise. */
+  otherUser: UserRow;
+  /** Creates a folder of the owner, in the root by default. */
   folder(name: string, parent?: ItemId): Promise<ItemRow>;
-  /** A file of the owner's, in the root unless told otherwise. */
+  /** Creates a file of the owner, in the root by default. */
   file(name: string, place?: { text?: string; parent?: ItemId }): Promise<Published>;
-  /** The same house by another connection to its database, as another node has it. It goes with this one. */
-  another(): Promise<FilesFixture>;
-  /** The same house with other furniture. */
+  /** The same module with another connection to its database, as on another node. It is disposed of with this one. */
+  openNode(): Promise<FilesFixture>;
+  /** The same module with other dependencies. */
   withFiles(other: FileContext): FilesFixture;
-  /** All bytes there are, in any state. */
-  stored(): Promise<StoredBlob[]>;
+  /** All blobs in the store, in any state. */
+  listBlobs(): Promise<StoredBlob[]>;
 }
 
 export async function openFilesFixture(plan: readonly Fault<BlobStore>[] = []): Promise<FilesFixture> {
-  const home = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-house-')));
+  const home = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-files-')));
   const db = await openRows(home);
   const store = await openTestContent(home);
   const blobs = faulty(store.blobs, plan);
   const clock = new TestClock(Date.parse('2026-11-22T15:00:00Z'));
   const owner = await addUser(db, { login: 'owner@partway.test', name: 'Owner', now: clock.now() });
-  const stranger = await addUser(db, { login: 'stranger@partway.test', name: 'Stranger', now: clock.now() });
+  const otherUser = await addUser(db, { login: 'stranger@partway.test', name: 'Stranger', now: clock.now() });
   const connections = [db];
 
-  function houseOf(files: FileContext): FilesFixture {
+  function createFixture(files: FileContext): FilesFixture {
     return {
       folderOfBytes: home,
       files,
       clock,
       owner,
-      stranger,
+      otherUser,
       folder: (name, parent = owner.root_id) => createFolder(files, { caller: owner.id, folderId: parent, name }),
       file: (name, { text = name, parent = owner.root_id } = {}) =>
-        uploadFile(files, { folderId: parent, name }, bodyBy(owner, text)),
-      async another() {
+        uploadFile(files, { folderId: parent, name }, createBody(owner, text)),
+      async openNode() {
         const other = await openRows(home);
         connections.push(other);
-        return houseOf({ ...files, db: other, inFlight: new InFlightBlobs() });
+        return createFixture({ ...files, db: other, inFlight: new InFlightBlobs() });
       },
-      withFiles: houseOf,
-      stored: () => collect(blobs.list()),
+      withFiles: createFixture,
+      listBlobs: () => collect(blobs.list()),
       async [Symbol.asyncDispose]() {
         for (const connection of connections) await connection.destroy();
         await dropRows(home);
@@ -74,7 +74,7 @@ export async function openFilesFixture(plan: readonly Fault<BlobStore>[] = []): 
       },
     };
   }
-  return houseOf({
+  return createFixture({
     db,
     blobs,
     inFlight: new InFlightBlobs(),
@@ -85,8 +85,8 @@ export async function openFilesFixture(plan: readonly Fault<BlobStore>[] = []): 
   });
 }
 
-/** `text` as the body of an upload. */
-export function bodyBy(user: UserRow, text: string | AsyncIterable<Uint8Array>) {
+/** An upload's body with this text. */
+export function createBody(user: UserRow, text: string | AsyncIterable<Uint8Array>) {
   const bytes = typeof text === 'string' ? chunks(text) : text;
   return { caller: user.id, bytes, sha1: undefined };
 }
@@ -95,7 +95,7 @@ export async function* chunks(...texts: string[]): AsyncGenerator<Uint8Array> {
   for (const text of texts) yield Buffer.from(text);
 }
 
-/** For assert.rejects: a refusal with this code. */
-export function refusal(code: string): (error: unknown) => boolean {
+/** For assert.rejects: accepts an error with this code. */
+export function errorWithCode(code: string): (error: unknown) => boolean {
   return (error) => (error as { code?: string }).code === code;
 }

@@ -9,7 +9,7 @@ import { SerialQueue } from '../../packages/server/src/util/keyed-queue.ts';
 import { sentStatements } from '../support/sent-statements.ts';
 import type { FilesFixture } from './files-fixture.ts';
 
-/** Puts so many empty folders into a folder, by its rows, with all counters. Gives their IDs. */
+/** Adds empty folders to a folder directly in the database, and updates all counters. Returns their IDs. */
 export async function addFolders({ files, owner }: FilesFixture, folderId: ItemId, count: number): Promise<ItemId[]> {
   const rows = Array.from({ length: count }, (_, n) =>
     newItemRow({
@@ -47,8 +47,11 @@ export async function addFolders({ files, owner }: FilesFixture, folderId: ItemI
   return rows.map(({ id }) => id);
 }
 
-/** A folder with 450 folders, the last of which holds 250 more and a file of three bytes. */
-export async function largeFolder(fixture: FilesFixture, name = 'large'): Promise<{ large: ItemRow; inner: ItemId }> {
+/** Creates a folder with 450 folders. The last one contains 250 more and a file of three bytes. */
+export async function createLargeFolder(
+  fixture: FilesFixture,
+  name = 'large',
+): Promise<{ large: ItemRow; inner: ItemId }> {
   const large = await fixture.folder(name);
   const folders = await addFolders(fixture, large.id, 450);
   const inner = folders.at(-1) ?? large.id;
@@ -62,10 +65,10 @@ export async function largeFolder(fixture: FilesFixture, name = 'large'): Promis
   return { large: row, inner };
 }
 
-/** What is below `largeFolder`. */
+/** The number of items below the folder of `createLargeFolder`. */
 export const LARGE = 450 + 250 + 1;
 
-/** The house whose long operations call `between` after each batch, before the next one may begin. */
+/** A fixture whose long operations call `between` after each batch, before the next one can begin. */
 export function betweenBatches(fixture: FilesFixture, between: (batch: number) => Promise<void>): FilesFixture {
   let batches = 0;
   class Watched extends SerialQueue {
@@ -79,8 +82,8 @@ export function betweenBatches(fixture: FilesFixture, between: (batch: number) =
   return fixture.withFiles({ ...fixture.files, treeBatches: new Watched() });
 }
 
-/** The largest number of rows that one statement of `act` writes, and how many statements there are. */
-export async function writesOf(
+/** Counts the rows that `act` writes, the most rows of one statement, and the statements. */
+export async function countWrites(
   files: FileContext,
   act: (watched: FileContext) => Promise<unknown>,
 ): Promise<{ most: number; all: number; statements: number }> {
@@ -96,8 +99,8 @@ export async function writesOf(
   return { most: Math.max(0, ...counts), all: counts.reduce((sum, count) => sum + count, 0), statements: sent.length };
 }
 
-/** Ends everything that was left, as the sweep does once every lease is over. */
-export async function sweepTrees(fixture: FilesFixture): Promise<number> {
+/** Finishes all jobs that were left, as the background job does once every lease has expired. */
+export async function finishJobs(fixture: FilesFixture): Promise<number> {
   fixture.clock.advance(3_600_000);
   const { files } = fixture;
   return finishTreeJobs({ files } as Parameters<typeof finishTreeJobs>[0]);

@@ -5,35 +5,35 @@ import { nameKey } from '../../packages/protocol/src/names.ts';
 import { matchesEtag } from '../../packages/server/src/files/get-item.ts';
 import { assertValidName } from '../../packages/server/src/files/names.ts';
 
-const refusedAs = (code: string) => (error: unknown) => (error as { code?: string }).code === code;
+const errorWithCode = (code: string) => (error: unknown) => (error as { code?: string }).code === code;
 
 describe('names', () => {
   for (const name of ['', '.', '..', 'a/b', 'a\\b', 'a ', ' ', 'a\nb', '\u0000', 'a\u007f', 'a\u0085', '\ud800']) {
-    test(`${JSON.stringify(name)} is no name`, () => {
-      assert.throws(() => assertValidName(name), refusedAs('name-invalid'));
+    test(`${JSON.stringify(name)} is not a valid name`, () => {
+      assert.throws(() => assertValidName(name), errorWithCode('name-invalid'));
     });
   }
 
   for (const name of ['a', '...', ' a', '.a', 'a.', '日本語', '👩‍👩‍👧', 'a:b*c?"<>|', 'CON', 'a\u00a0']) {
-    test(`${JSON.stringify(name)} is a name`, () => assertValidName(name));
+    test(`${JSON.stringify(name)} is a valid name`, () => assertValidName(name));
   }
 
-  test('a name has 255 characters at most, however many bytes they take', () => {
+  test('a name can have up to 255 characters, however many bytes they take', () => {
     assertValidName('👩'.repeat(255));
-    assert.throws(() => assertValidName('👩'.repeat(256)), refusedAs('name-too-long'));
+    assert.throws(() => assertValidName('👩'.repeat(256)), errorWithCode('name-too-long'));
   });
 
-  test('a name without slashes, controls and a space at its end is taken, any other refused', () => {
+  test('a name without slashes, control characters and a trailing space is accepted, and any other is rejected', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 60 }), (name) => {
-        const fine = !/[/\\\p{Cc}]/u.test(name) && !/ $|^\.\.?$/.test(name);
-        if (fine) assertValidName(name);
-        else assert.throws(() => assertValidName(name), refusedAs('name-invalid'));
+        const isValid = !/[/\\\p{Cc}]/u.test(name) && !/ $|^\.\.?$/.test(name);
+        if (isValid) assertValidName(name);
+        else assert.throws(() => assertValidName(name), errorWithCode('name-invalid'));
       }),
     );
   });
 
-  test('two names are one where they differ in case or composition only', () => {
+  test('two names are equal if they differ only in case or composition', () => {
     assert.equal(nameKey('Straße.TXT'), nameKey('straße.txt'));
     assert.equal(nameKey('\u00e9'), nameKey('E\u0301'));
     assert.notEqual(nameKey('a'), nameKey('ä'));
@@ -50,7 +50,7 @@ describe('names', () => {
     ['\u212b', 'å', 'A\u030a'],
     ['한글', '한글'.normalize('NFD')],
   ]) {
-    test(`${same} is one name with ${others.join(', ')}`, () => {
+    test(`${same} is the same name as ${others.join(', ')}`, () => {
       for (const other of others) assert.equal(nameKey(other), nameKey(same as string));
     });
   }
@@ -65,10 +65,10 @@ describe('names', () => {
     ['é', 'e'],
     ['①', '1'],
   ] as const) {
-    test(`${one} and ${other} are two names`, () => assert.notEqual(nameKey(one), nameKey(other)));
+    test(`${one} and ${other} are different names`, () => assert.notEqual(nameKey(one), nameKey(other)));
   }
 
-  test('how a name is composed does not matter, and a key is its own key', () => {
+  test('the composition of a name does not matter, and a key is its own key', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme' }), (name) => {
         assert.equal(nameKey(name.normalize('NFD')), nameKey(name));
@@ -79,11 +79,11 @@ describe('names', () => {
 });
 
 describe('If-Match', () => {
-  test('an etag is named with quotes and without, among others, and by a star', () => {
+  test('matches an etag with or without quotes, in a list, and with a star', () => {
     for (const header of ['7', '"7"', ' "7" ', 'W/"7"', '"1", "7"', '*']) assert.ok(matchesEtag(header, 7), header);
   });
 
-  test('another etag is not', () => {
+  test('does not match another etag', () => {
     for (const header of ['', '6', '"77"', '7a', '"7', '07']) assert.ok(!matchesEtag(header, 7), header);
   });
 });

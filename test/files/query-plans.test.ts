@@ -17,19 +17,19 @@ import { trashFile } from '../../packages/server/src/files/trash.ts';
 import { listVersions } from '../../packages/server/src/files/versions.ts';
 import { onlySqlite } from '../support/rows.ts';
 import { type FilesFixture, openFilesFixture } from './files-fixture.ts';
-import { type Plan, plansOf } from './query-plans.ts';
+import { explainStatements, type Plan } from './query-plans.ts';
 import {
   addVersion,
+  asFile,
   copy,
-  fileOf,
   type Item,
   move,
   promote,
   purge,
+  readVersions,
   rename,
   restore,
   trash,
-  versionsOf,
 } from './tree-steps.ts';
 
 const INDEX_OF: Record<SortBy, string> = {
@@ -64,8 +64,8 @@ before(async () => {
 after(() => fixture[Symbol.asyncDispose]());
 
 /**
- * No table is read from its beginning, and nothing is sorted. What a walk through the tree has found is no table, nor is the
- * list of items that a batch is given.
+ * No table is read from its beginning, and nothing is sorted. The results of a walk through the tree and the list of
+ * items of a batch are not tables.
  */
 function assertSeeks(plans: Plan[]): void {
   assert.ok(plans.length > 0);
@@ -79,20 +79,20 @@ function assertSeeks(plans: Plan[]): void {
   }
 }
 
-function indexesOf(plans: Plan[], isMeant: (sql: string) => boolean): Set<string | undefined> {
-  const steps = plans.filter(({ sql }) => isMeant(sql)).flatMap((plan) => plan.steps);
+function listIndexes(plans: Plan[], matches: (sql: string) => boolean): Set<string | undefined> {
+  const steps = plans.filter(({ sql }) => matches(sql)).flatMap((plan) => plan.steps);
   return new Set(steps.map((step) => /USING (?:COVERING )?INDEX (\w+)/.exec(step)?.[1]));
 }
 
 const isList = (sql: string) => /^select "id", "kind", .* from "items" where "(parent|owner)_id" = /.test(sql);
 
-describe('a page of a folder is found by seeking, however much is in the folder', { skip: onlySqlite }, () => {
+describe('a page of a folder is found with index lookups, however large the folder is', { skip: onlySqlite }, () => {
   for (const order of ORDERS) {
     it(`by ${order.by}, ${order.direction}`, async () => {
       const { db } = fixture.files;
       const first = await listByMarker(db, folder, { marker: undefined, limit: 1, order });
       const files = await listByMarker(db, folder, { marker: undefined, limit: 3, order });
-      const plans = await plansOf(db, async (watched) => {
+      const plans = await explainStatements(db, async (watched) => {
         await listByMarker(watched, folder, { marker: undefined, limit: 100, order });
         await listByMarker(watched, folder, { marker: first.next, limit: 100, order });
         await listByMarker(watched, folder, { marker: files.next, limit: 100, order });
@@ -101,32 +101,32 @@ describe('a page of a folder is found by seeking, however much is in the folder'
       });
 
       assertSeeks(plans);
-      assert.deepEqual([...indexesOf(plans, isList)], [INDEX_OF[order.by]]);
+      assert.deepEqual([...listIndexes(plans, isList)], [INDEX_OF[order.by]]);
     });
   }
 
-  it('as is the folder itself, with its size and the number of its items', async () => {
-    assertSeeks(await plansOf(fixture.files.db, (watched) => describeFolder(watched, folder)));
+  it('including the folder itself, with its size and the number of its items', async () => {
+    assertSeeks(await explainStatements(fixture.files.db, (watched) => describeFolder(watched, folder)));
   });
 });
 
-it('a name is found in a folder, or found to be free, by one seek', { skip: onlySqlite }, async () => {
+it('a name in a folder is found, or found to be free, with one index lookup', { skip: onlySqlite }, async () => {
   const place = { folderId: folder.id, name: 'C' };
-  const plans = await plansOf(fixture.files.db, async (watched) => {
+  const plans = await explainStatements(fixture.files.db, async (watched) => {
     assert.equal((await findNameConflict(watched, place))?.name, 'c');
     await checkPlace(watched, { owner: fixture.owner.id, ...place, name: 'new' });
   });
 
   assertSeeks(plans);
-  const found = indexesOf(plans, (sql) => sql.includes('"name_key" = '));
+  const found = listIndexes(plans, (sql) => sql.includes('"name_key" = '));
   assert.ok(found.has('items_unique_names'), [...found].join());
 });
 
-describe('a page of the trash is found by seeking, however much is in the trash', () => {
+describe('a page of the trash is found with index lookups, however large the trash is', () => {
   for (const order of ORDERS) {
     it(`by ${order.by}, ${order.direction}`, { skip: onlySqlite }, async () => {
       const { owner } = fixture;
-      const plans = await plansOf(fixture.files.db, async (watched) => {
+      const plans = await explainStatements(fixture.files.db, async (watched) => {
         const { next } = await listTrashByMarker(watched, owner.id, { marker: undefined, limit: 1, order });
         assert.ok(next);
         await listTrashByMarker(watched, owner.id, { marker: next, limit: 100, order });
@@ -134,45 +134,45 @@ describe('a page of the trash is found by seeking, however much is in the trash'
       });
 
       assertSeeks(plans);
-      assert.deepEqual([...indexesOf(plans, isList)], [TRASH_INDEX_OF[order.by]]);
+      assert.deepEqual([...listIndexes(plans, isList)], [TRASH_INDEX_OF[order.by]]);
     });
   }
 });
 
-it('the versions of a file are found by seeking', { skip: onlySqlite }, async () => {
+it('the versions of a file are found with index lookups', { skip: onlySqlite }, async () => {
   const { fileId } = await fixture.file('versioned');
   const file = await fixture.files.db
     .selectFrom('items')
     .selectAll()
     .where('id', '=', fileId)
     .executeTakeFirstOrThrow();
-  assertSeeks(await plansOf(fixture.files.db, (db) => listVersions(db, file, { offset: 0, limit: 100 })));
+  assertSeeks(await explainStatements(fixture.files.db, (db) => listVersions(db, file, { offset: 0, limit: 100 })));
 });
 
-describe('a change touches what it changes, and reads no table to find it:', { skip: onlySqlite }, () => {
+describe('index lookups are enough for', { skip: onlySqlite }, () => {
   const acts: Record<string, (fixture: FilesFixture) => Promise<unknown>> = {
     'a new file': (within) => within.file('new'),
     'a new version': (within) => addVersion(within, target.file, 'newer'),
     'a promotion': async (within) =>
-      promote(within, target.file, (await versionsOf(fixture, target.file))[0]?.id as never),
+      promote(within, target.file, (await readVersions(fixture, target.file))[0]?.id as never),
     'a rename': (within) => rename(within, target.file, 'renamed'),
     'a move': (within) => move(within, target.folder, folder),
     'a copy of a folder': (within) => copy(within, target.folder, folder, { name: 'copy' }),
     'a deletion': (within) => trash(within, target.folder),
     'a restore': (within) => restore(within, target.folder),
-    'a deletion for good': async (within) => {
+    'a permanent deletion': async (within) => {
       await trash(fixture, target.folder);
       await purge(within, target.folder);
     },
   };
   let target: { folder: Item; file: Item };
   before(async () => {
-    const made = await fixture.folder('target');
-    target = { folder: made, file: fileOf(await fixture.file('target.txt', { parent: made.id })) };
+    const created = await fixture.folder('target');
+    target = { folder: created, file: asFile(await fixture.file('target.txt', { parent: created.id })) };
   });
   for (const [what, act] of Object.entries(acts)) {
     it(what, async () => {
-      assertSeeks(await plansOf(fixture.files.db, (db) => act(fixture.withFiles({ ...fixture.files, db }))));
+      assertSeeks(await explainStatements(fixture.files.db, (db) => act(fixture.withFiles({ ...fixture.files, db }))));
     });
   }
 });

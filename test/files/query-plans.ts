@@ -4,16 +4,19 @@ import { sentStatements } from '../support/sent-statements.ts';
 
 export interface Plan {
   sql: string;
-  /** What SQLite does, a step a line. */
+  /** The steps of SQLite, one per line. */
   steps: string[];
 }
 
-/** Runs `act` and gives the plan of every statement that it sent, as the database makes it now. */
-export async function plansOf(db: Kysely<Tables>, act: (watched: Kysely<Tables>) => Promise<unknown>): Promise<Plan[]> {
+/** Runs `act` and returns the plan of every statement that it sent, as the database would now run it. */
+export async function explainStatements(
+  db: Kysely<Tables>,
+  act: (watched: Kysely<Tables>) => Promise<unknown>,
+): Promise<Plan[]> {
   const plans: Plan[] = [];
   for (const { sql, parameters } of await sentStatements(db, act)) {
-    const asked = CompiledQuery.raw(`explain query plan ${sql}`, [...parameters]);
-    const { rows } = await db.executeQuery<{ detail: string }>(asked);
+    const query = CompiledQuery.raw(`explain query plan ${sql}`, [...parameters]);
+    const { rows } = await db.executeQuery<{ detail: string }>(query);
     plans.push({ sql, steps: rows.map(({ detail }) => detail) });
   }
   return plans;

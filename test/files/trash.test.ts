@@ -7,18 +7,18 @@ import {
   type PageCursor,
   type SortBy,
 } from '../../packages/server/src/files/paging.ts';
-import { type FilesFixture, openFilesFixture, refusal } from './files-fixture.ts';
+import { errorWithCode, type FilesFixture, openFilesFixture } from './files-fixture.ts';
 import { assertCountersRight } from './recount.ts';
-import { fileOf, purge, rename, restore, rowOf, trash } from './tree-steps.ts';
+import { asFile, purge, readRow, rename, restore, trash } from './tree-steps.ts';
 
-async function names(fixture: FilesFixture, by: SortBy = 'name', direction: Direction = 'asc'): Promise<string[]> {
+async function listNames(fixture: FilesFixture, by: SortBy = 'name', direction: Direction = 'asc'): Promise<string[]> {
   const page = { offset: 0, limit: 100, order: { by, direction } };
   const { entries, total } = await listTrashByOffset(fixture.files.db, fixture.owner.id, page);
   assert.equal(total, entries.length);
   return entries.map(({ item }) => item.name);
 }
 
-test('the trash lists what was put there, but not what went along with it, in every order', async () => {
+test('the trash lists the items that were put there, but not their contents, in every order', async () => {
   await using fixture = await openFilesFixture();
   const folder = await fixture.folder('folder');
   await fixture.file('along', { parent: folder.id });
@@ -28,116 +28,116 @@ test('the trash lists what was put there, but not what went along with it, in ev
     ['a', 'xx'],
     ['c', 'x'],
   ] as const) {
-    files.push(fileOf(await fixture.file(name, { text })));
+    files.push(asFile(await fixture.file(name, { text })));
   }
   for (const item of [folder, ...files]) {
     fixture.clock.advance(1000);
     await trash(fixture, item);
   }
 
-  assert.deepEqual(await names(fixture), ['folder', 'a', 'b', 'c']);
-  assert.deepEqual(await names(fixture, 'name', 'desc'), ['folder', 'c', 'b', 'a']);
-  assert.deepEqual(await names(fixture, 'date'), ['folder', 'b', 'a', 'c']);
-  assert.deepEqual(await names(fixture, 'size'), ['folder', 'c', 'a', 'b']);
-  const walked: string[] = [];
+  assert.deepEqual(await listNames(fixture), ['folder', 'a', 'b', 'c']);
+  assert.deepEqual(await listNames(fixture, 'name', 'desc'), ['folder', 'c', 'b', 'a']);
+  assert.deepEqual(await listNames(fixture, 'date'), ['folder', 'b', 'a', 'c']);
+  assert.deepEqual(await listNames(fixture, 'size'), ['folder', 'c', 'a', 'b']);
+  const listed: string[] = [];
   let marker: PageCursor | undefined;
   do {
     const page = await listTrashByMarker(fixture.files.db, fixture.owner.id, { marker, limit: 1 });
-    walked.push(...page.entries.map(({ item }) => item.name));
+    listed.push(...page.entries.map(({ item }) => item.name));
     marker = page.next;
   } while (marker !== undefined);
-  assert.deepEqual(walked, await names(fixture));
-  const { entries } = await listTrashByMarker(fixture.files.db, fixture.stranger.id, { marker: undefined, limit: 9 });
+  assert.deepEqual(listed, await listNames(fixture));
+  const { entries } = await listTrashByMarker(fixture.files.db, fixture.otherUser.id, { marker: undefined, limit: 9 });
   assert.deepEqual(entries, []);
 });
 
-test('an item comes back to where it was, and all that went along with it', async () => {
+test('an item is restored to its old place, with everything that was trashed with it', async () => {
   await using fixture = await openFilesFixture();
   const outer = await fixture.folder('outer');
   const inner = await fixture.folder('inner', outer.id);
-  const deep = fileOf(await fixture.file('deep', { parent: inner.id }));
-  const before = fileOf(await fixture.file('before', { parent: inner.id }));
+  const deep = asFile(await fixture.file('deep', { parent: inner.id }));
+  const before = asFile(await fixture.file('before', { parent: inner.id }));
   await trash(fixture, before);
   await trash(fixture, outer);
 
   await restore(fixture, outer);
 
-  for (const item of [outer, inner, deep]) assert.equal((await rowOf(fixture, item)).trashed_at, null);
-  assert.deepEqual(await names(fixture), ['before']);
-  assert.equal((await rowOf(fixture, outer)).etag, 2);
+  for (const item of [outer, inner, deep]) assert.equal((await readRow(fixture, item)).trashed_at, null);
+  assert.deepEqual(await listNames(fixture), ['before']);
+  assert.equal((await readRow(fixture, outer)).etag, 2);
   await restore(fixture, before);
   await assertCountersRight(fixture.files.db);
 });
 
-test('an item comes back under another name or to another folder where it says so', async () => {
+test('an item can be restored with another name or to another folder', async () => {
   await using fixture = await openFilesFixture();
-  const file = fileOf(await fixture.file('a.txt'));
+  const file = asFile(await fixture.file('a.txt'));
   await trash(fixture, file);
   await fixture.file('A.TXT');
   const folder = await fixture.folder('folder');
 
-  await assert.rejects(restore(fixture, file), refusal('name-in-use'));
-  await assert.rejects(restore(fixture, file, { name: 'a/b' }), refusal('name-invalid'));
-  assert.equal((await rowOf(fixture, file)).trashed_with, file.id);
+  await assert.rejects(restore(fixture, file), errorWithCode('name-in-use'));
+  await assert.rejects(restore(fixture, file, { name: 'a/b' }), errorWithCode('name-invalid'));
+  assert.equal((await readRow(fixture, file)).trashed_with, file.id);
   await restore(fixture, file, { name: 'b.txt' });
   await trash(fixture, file);
   await restore(fixture, file, { to: folder });
 
-  const row = await rowOf(fixture, file);
+  const row = await readRow(fixture, file);
   assert.deepEqual([row.name, row.parent_id], ['b.txt', folder.id]);
   await assertCountersRight(fixture.files.db);
 });
 
-test('an item whose folder is in the trash needs another one to come back to', async () => {
+test('an item whose folder is in the trash has to be restored to another folder', async () => {
   await using fixture = await openFilesFixture();
   const folder = await fixture.folder('folder');
-  const file = fileOf(await fixture.file('a.txt', { parent: folder.id }));
-  const along = fileOf(await fixture.file('b.txt', { parent: folder.id }));
+  const file = asFile(await fixture.file('a.txt', { parent: folder.id }));
+  const along = asFile(await fixture.file('b.txt', { parent: folder.id }));
   await trash(fixture, file);
   await trash(fixture, folder);
 
-  await assert.rejects(restore(fixture, file), refusal('trashed'));
-  await assert.rejects(restore(fixture, file, { to: folder }), refusal('trashed'));
+  await assert.rejects(restore(fixture, file), errorWithCode('trashed'));
+  await assert.rejects(restore(fixture, file, { to: folder }), errorWithCode('trashed'));
   await restore(fixture, file, { to: { id: fixture.owner.root_id } });
-  for (const act of [restore, purge]) await assert.rejects(act(fixture, along), refusal('trashed'));
+  for (const act of [restore, purge]) await assert.rejects(act(fixture, along), errorWithCode('trashed'));
   await assertCountersRight(fixture.files.db);
 });
 
-test('only what is in the trash leaves it, and only by its owner', async () => {
+test('only items in the trash can be restored or deleted permanently, and only by their owner', async () => {
   await using fixture = await openFilesFixture();
-  const file = fileOf(await fixture.file('a.txt'));
+  const file = asFile(await fixture.file('a.txt'));
   const folder = await fixture.folder('folder');
-  const by = fixture.stranger;
+  const by = fixture.otherUser;
 
   for (const item of [file, folder]) {
     for (const act of [restore, purge]) {
-      await assert.rejects(act(fixture, item), refusal('not-trashed'));
-      await assert.rejects(act(fixture, item, { by }), refusal('not-found'));
+      await assert.rejects(act(fixture, item), errorWithCode('not-trashed'));
+      await assert.rejects(act(fixture, item, { by }), errorWithCode('not-found'));
     }
     await trash(fixture, item);
-    for (const act of [restore, purge]) await assert.rejects(act(fixture, item, { by }), refusal('not-found'));
-    await assert.rejects(restore(fixture, item, { to: { id: by.root_id } }), refusal('not-found'));
+    for (const act of [restore, purge]) await assert.rejects(act(fixture, item, { by }), errorWithCode('not-found'));
+    await assert.rejects(restore(fixture, item, { to: { id: by.root_id } }), errorWithCode('not-found'));
   }
-  await assert.rejects(restore(fixture, { ...file, kind: 'folder' }), refusal('not-found'));
+  await assert.rejects(restore(fixture, { ...file, kind: 'folder' }), errorWithCode('not-found'));
 });
 
-test('a folder deleted for good takes along what went with it; the rest of the trash stays, and returns to the root', async () => {
+test('permanently deleting a folder deletes everything that was trashed with it, and other items stay in the trash and belong to the root', async () => {
   await using fixture = await openFilesFixture();
   const outer = await fixture.folder('outer');
   const inner = await fixture.folder('inner', outer.id);
   await fixture.file('deep', { parent: inner.id });
   const before = await fixture.folder('before', inner.id);
-  const kept = fileOf(await fixture.file('kept', { parent: before.id }));
+  const kept = asFile(await fixture.file('kept', { parent: before.id }));
   await trash(fixture, before);
   await trash(fixture, outer);
 
   await purge(fixture, outer);
 
-  assert.deepEqual(await names(fixture), ['before']);
-  assert.equal((await fixture.stored()).length, 1);
-  await assert.rejects(restore(fixture, outer), refusal('not-found'));
+  assert.deepEqual(await listNames(fixture), ['before']);
+  assert.equal((await fixture.listBlobs()).length, 1);
+  await assert.rejects(restore(fixture, outer), errorWithCode('not-found'));
   await restore(fixture, before);
-  assert.equal((await rowOf(fixture, before)).parent_id, fixture.owner.root_id);
+  assert.equal((await readRow(fixture, before)).parent_id, fixture.owner.root_id);
   await rename(fixture, kept, 'still there');
   await assertCountersRight(fixture.files.db);
 });

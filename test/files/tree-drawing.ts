@@ -3,9 +3,9 @@ import type { ItemRow } from '../../packages/server/src/database/schema.ts';
 import { listByMarker, listTrashByMarker } from '../../packages/server/src/files/paging.ts';
 import type { FilesFixture } from './files-fixture.ts';
 import { childrenOf, type Node, type TreeModel } from './tree-model.ts';
-import { versionsOf } from './tree-steps.ts';
+import { readVersions } from './tree-steps.ts';
 
-/** A tree as two worlds can be compared by. */
+/** A tree in a form in which the real one can be compared with the model. */
 type Drawing = { name: string; size: number; versions?: number; items?: Drawing[] };
 
 export async function drawTree(fixture: FilesFixture, folder: ItemRow): Promise<Drawing> {
@@ -16,7 +16,7 @@ export async function drawTree(fixture: FilesFixture, folder: ItemRow): Promise<
 
 async function drawItem(fixture: FilesFixture, item: ItemRow): Promise<Drawing> {
   if (item.kind === 'folder') return drawTree(fixture, item);
-  return { name: item.name, size: item.size, versions: (await versionsOf(fixture, item)).length };
+  return { name: item.name, size: item.size, versions: (await readVersions(fixture, item)).length };
 }
 
 export function drawModel(model: TreeModel, item: Node): Drawing {
@@ -41,9 +41,9 @@ function inListOrder(nodes: Node[]): Node[] {
   return nodes.toSorted((one, other) => (key(one) < key(other) ? -1 : 1));
 }
 
-/** Every content is named by a version, and every version's content is there. */
-export async function assertBytesAreNamed(fixture: FilesFixture): Promise<void> {
+/** Every blob is referenced by a version, and every version's blob exists. */
+export async function assertBlobsMatchVersions(fixture: FilesFixture): Promise<void> {
   const versions = await fixture.files.db.selectFrom('versions').select('blob_id').distinct().execute();
-  const stored = await fixture.stored();
+  const stored = await fixture.listBlobs();
   assert.deepEqual(stored.map(({ blob }) => blob).sort(), versions.map((row) => row.blob_id).sort());
 }

@@ -1,49 +1,49 @@
 import type { ItemId } from '../../packages/protocol/src/ids.ts';
 
-/** A file or folder as a child would draw it. */
+/** A file or folder in the model. */
 export interface Node {
   id: ItemId;
   kind: 'file' | 'folder';
   name: string;
   /** Undefined for the root. */
   parent: Node | undefined;
-  /** With what it went to the trash. */
+  /** The item with which it was moved to the trash. */
   trashedWith: Node | undefined;
-  /** A file's, the current one last. */
+  /** The versions of a file, the current one last. */
   versions: { name: string; size: number }[];
 }
 
-/** What the model says of an act: nothing where it is done, or the code with which it is refused. */
+/** The result of an operation in the model: undefined if it succeeds, otherwise the code of its error. */
 export type Outcome = string | undefined;
 
-/** Files and folders as plain objects in a list: slow, simple, and plainly right. */
+/** Files and folders as plain objects in a list: slow, simple, and obviously correct. */
 export class TreeModel {
   readonly root: Node;
   nodes: Node[];
 
   constructor(rootId: ItemId) {
-    this.root = node({ id: rootId, kind: 'folder', name: 'All Files' });
+    this.root = createNode({ id: rootId, kind: 'folder', name: 'All Files' });
     this.nodes = [this.root];
   }
 
-  create(made: Node): Outcome {
-    return this.#refusesPlace(made.parent, made.name) ?? this.#add(made);
+  create(created: Node): Outcome {
+    return this.#checkPlace(created.parent, created.name) ?? this.#add(created);
   }
 
   rename(item: Node, name: string): Outcome {
-    return this.#refusesChange(item) ?? (name === item.name ? undefined : this.#place(item, item.parent, name));
+    return this.#checkChange(item) ?? (name === item.name ? undefined : this.#place(item, item.parent, name));
   }
 
   move(item: Node, to: Node): Outcome {
     if (item.trashedWith === undefined && item.parent !== undefined && isIn(to, item)) return 'cyclical-move';
-    return this.#refusesChange(item) ?? (to === item.parent ? undefined : this.#place(item, to, item.name));
+    return this.#checkChange(item) ?? (to === item.parent ? undefined : this.#place(item, to, item.name));
   }
 
-  /** `copies` makes the nodes, which have ids that only the server knows. */
+  /** The test adds the copied nodes, because only the server knows their IDs. */
   copy(item: Node, to: Node, name: string): Outcome {
-    const refused = this.#refusesChange(item) ?? (to.trashedWith && 'trashed');
-    if (refused !== undefined) return refused;
-    return isIn(to, item) ? 'cyclical-move' : this.#refusesPlace(to, name);
+    const error = this.#checkChange(item) ?? (to.trashedWith && 'trashed');
+    if (error !== undefined) return error;
+    return isIn(to, item) ? 'cyclical-move' : this.#checkPlace(to, name);
   }
 
   addVersion(file: Node, size: number): Outcome {
@@ -63,35 +63,35 @@ export class TreeModel {
   }
 
   trash(item: Node): Outcome {
-    const refused = this.#refusesChange(item);
-    if (refused !== undefined) return refused;
+    const error = this.#checkChange(item);
+    if (error !== undefined) return error;
     for (const one of this.nodes) if (isIn(one, item) && one.trashedWith === undefined) one.trashedWith = item;
     return undefined;
   }
 
   restore(item: Node, to: Node | undefined): Outcome {
-    const refused = refusesLeaving(item) ?? this.#refusesPlace(to ?? item.parent, item.name);
-    if (refused !== undefined) return refused;
+    const error = checkInTrash(item) ?? this.#checkPlace(to ?? item.parent, item.name);
+    if (error !== undefined) return error;
     item.parent = to ?? item.parent;
     for (const one of this.nodes) if (one.trashedWith === item) one.trashedWith = undefined;
     return undefined;
   }
 
   purge(item: Node): Outcome {
-    const refused = refusesLeaving(item);
-    if (refused !== undefined) return refused;
-    const gone = new Set(this.nodes.filter((one) => one.trashedWith === item));
-    this.nodes = this.nodes.filter((one) => !gone.has(one));
-    for (const one of this.nodes) if (one.parent && gone.has(one.parent)) one.parent = this.root;
+    const error = checkInTrash(item);
+    if (error !== undefined) return error;
+    const purged = new Set(this.nodes.filter((one) => one.trashedWith === item));
+    this.nodes = this.nodes.filter((one) => !purged.has(one));
+    for (const one of this.nodes) if (one.parent && purged.has(one.parent)) one.parent = this.root;
     return undefined;
   }
 
-  #refusesChange(item: Node): Outcome {
+  #checkChange(item: Node): Outcome {
     if (item.trashedWith !== undefined) return 'trashed';
     return item.parent === undefined ? 'permission-denied' : undefined;
   }
 
-  #refusesPlace(folder: Node | undefined, name: string, except?: Node): Outcome {
+  #checkPlace(folder: Node | undefined, name: string, except?: Node): Outcome {
     if (folder?.trashedWith !== undefined) return 'trashed';
     return this.#isTaken(folder, name, except) ? 'name-in-use' : undefined;
   }
@@ -103,21 +103,21 @@ export class TreeModel {
   }
 
   #place(item: Node, folder: Node | undefined, name: string): Outcome {
-    const refused = this.#refusesPlace(folder, name, item);
-    if (refused !== undefined) return refused;
+    const error = this.#checkPlace(folder, name, item);
+    if (error !== undefined) return error;
     Object.assign(item, { parent: folder, name });
     const current = item.versions.at(-1);
     if (current !== undefined) current.name = name;
     return undefined;
   }
 
-  #add(made: Node): undefined {
-    this.nodes.push(made);
+  #add(created: Node): undefined {
+    this.nodes.push(created);
   }
 }
 
-export function node(its: Pick<Node, 'id' | 'kind' | 'name'> & Partial<Node>): Node {
-  return { parent: undefined, trashedWith: undefined, versions: [], ...its };
+export function createNode(fields: Pick<Node, 'id' | 'kind' | 'name'> & Partial<Node>): Node {
+  return { parent: undefined, trashedWith: undefined, versions: [], ...fields };
 }
 
 /** The items in use in a folder. */
@@ -130,7 +130,7 @@ export function isIn(item: Node, folder: Node): boolean {
   return item === folder || (item.parent !== undefined && isIn(item.parent, folder));
 }
 
-function refusesLeaving(item: Node): Outcome {
+function checkInTrash(item: Node): Outcome {
   if (item.trashedWith === undefined) return 'not-trashed';
   return item.trashedWith === item ? undefined : 'trashed';
 }

@@ -7,22 +7,22 @@ import { type FilesFixture, openFilesFixture } from './files-fixture.ts';
 import { assertCountersRight } from './recount.ts';
 import {
   addVersion,
+  asFile,
   copy,
-  fileOf,
   move,
   promote,
   purge,
+  readRow,
+  readVersions,
   rename,
   restore,
-  rowOf,
   trash,
-  versionsOf,
 } from './tree-steps.ts';
 
-/** How often a race is run. Each time it may fall out otherwise; what is asserted holds however it does. */
+/** How often a race is run. Each run can end differently, and the assertions hold for every ending. */
 const ROUNDS = 8;
 
-/** Who won: the codes of those that did not, in the order of the acts. */
+/** Runs operations at once. Returns the error codes of those that failed, in their order. */
 async function race(...acts: Promise<unknown>[]): Promise<(string | undefined)[]> {
   const results = await Promise.allSettled(acts);
   return results.map((result) => {
@@ -32,27 +32,27 @@ async function race(...acts: Promise<unknown>[]): Promise<(string | undefined)[]
   });
 }
 
-async function assertWhole(fixture: FilesFixture): Promise<void> {
+async function assertConsistent(fixture: FilesFixture): Promise<void> {
   await assertCountersRight(fixture.files.db);
   const items = await fixture.files.db.selectFrom('items').selectAll().execute();
   const parents = new Map(items.map((item) => [item.id, item.parent_id]));
   for (const { id, name } of items) {
     let above: ItemRow['parent_id'] | undefined = id;
     for (let steps = 0; above !== null && above !== undefined; steps++) {
-      assert.ok(steps <= items.length, `${name} lies in itself`);
+      assert.ok(steps <= items.length, `${name} is inside itself`);
       above = parents.get(above);
     }
   }
-  // Every version there is can be read.
+  // Every version can be read.
   const versions = await fixture.files.db.selectFrom('versions').selectAll().execute();
   for (const { blob_id: blob, size } of versions) {
     assert.equal(Buffer.concat(await collect(await fixture.files.blobs.read(blob))).length, size);
   }
 }
 
-test('of two moves that would make a cycle one is done', async () => {
+test('of two moves that would create a cycle, one succeeds', async () => {
   await using fixture = await openFilesFixture();
-  const node = await fixture.another();
+  const node = await fixture.openNode();
   for (let round = 0; round < ROUNDS; round++) {
     const [a, b] = [await fixture.folder(`a${round}`), await fixture.folder(`b${round}`)];
     const below = await fixture.folder('below', b.id);
@@ -63,15 +63,15 @@ test('of two moves that would make a cycle one is done', async () => {
       codes.filter((code) => code !== undefined),
       ['cyclical-move'],
     );
-    await assertWhole(fixture);
+    await assertConsistent(fixture);
   }
 });
 
-test('of a restore and a new item of the same name one gets it', async () => {
+test('of a restore and new items with the same name, one gets the name', async () => {
   await using fixture = await openFilesFixture();
-  const node = await fixture.another();
+  const node = await fixture.openNode();
   for (let round = 0; round < ROUNDS; round++) {
-    const file = fileOf(await fixture.file(`a${round}`));
+    const file = asFile(await fixture.file(`a${round}`));
     await trash(fixture, file);
 
     const codes = await race(restore(fixture, file), node.file(`A${round}`), node.folder(`a${round}`));
@@ -80,36 +80,36 @@ test('of a restore and a new item of the same name one gets it', async () => {
       codes.filter((code) => code !== undefined),
       ['name-in-use', 'name-in-use'],
     );
-    await assertWhole(fixture);
+    await assertConsistent(fixture);
   }
 });
 
-test('of a deletion for good and a copy either may win: bytes stay as long as a version names them', async () => {
+test('a permanent deletion and copies can end in any order, and bytes are kept while a version references them', async () => {
   await using fixture = await openFilesFixture();
-  const node = await fixture.another();
+  const node = await fixture.openNode();
   const keep = await fixture.folder('keep');
   for (let round = 0; round < ROUNDS; round++) {
-    const file = fileOf(await fixture.file(`a${round}`));
+    const file = asFile(await fixture.file(`a${round}`));
 
-    const away = async () => {
+    const trashAndPurge = async () => {
       await trash(node, file);
       await purge(node, file);
     };
-    const codes = await race(copy(fixture, file, keep), away(), copy(node, file, keep, { name: `b${round}` }));
+    const codes = await race(copy(fixture, file, keep), trashAndPurge(), copy(node, file, keep, { name: `b${round}` }));
 
     assert.equal(codes[1], undefined);
     for (const code of [codes[0], codes[2]]) assert.ok([undefined, 'trashed', 'not-found'].includes(code), code);
-    const stays = codes[0] === undefined || codes[2] === undefined;
+    const isKept = codes[0] === undefined || codes[2] === undefined;
     const versions = await fixture.files.db.selectFrom('versions').select('blob_id').distinct().execute();
-    assert.equal((await fixture.stored()).length, versions.length);
-    await assertWhole(fixture);
-    if (stays) assert.ok(versions.length > 0);
+    assert.equal((await fixture.listBlobs()).length, versions.length);
+    await assertConsistent(fixture);
+    if (isKept) assert.ok(versions.length > 0);
   }
 });
 
-test('of a deletion for good and a restore one is done', async () => {
+test('of a permanent deletion and a restore, one succeeds', async () => {
   await using fixture = await openFilesFixture();
-  const node = await fixture.another();
+  const node = await fixture.openNode();
   for (let round = 0; round < ROUNDS; round++) {
     const folder = await fixture.folder(`f${round}`);
     await fixture.file('a', { parent: folder.id });
@@ -119,17 +119,17 @@ test('of a deletion for good and a restore one is done', async () => {
 
     if (restored === undefined) assert.equal(purged, 'not-trashed');
     else assert.deepEqual([restored, purged], ['not-found', undefined]);
-    await assertWhole(fixture);
+    await assertConsistent(fixture);
   }
 });
 
-test('nothing comes into a folder that goes to the trash, and nothing of it stays behind', async () => {
+test('no item is added to a folder while it is trashed, and none of its contents stay behind', async () => {
   await using fixture = await openFilesFixture();
-  const node = await fixture.another();
+  const node = await fixture.openNode();
   for (let round = 0; round < ROUNDS; round++) {
     const folder = await fixture.folder(`f${round}`);
     const inner = await fixture.folder('inner', folder.id);
-    const mover = fileOf(await fixture.file(`m${round}`));
+    const mover = asFile(await fixture.file(`m${round}`));
 
     const codes = await race(node.file('new', { parent: inner.id }), trash(fixture, folder), move(node, mover, inner));
 
@@ -140,16 +140,16 @@ test('nothing comes into a folder that goes to the trash, and nothing of it stay
       const found = await findItem(fixture.files.db, { kind, owner: fixture.owner.id, id });
       assert.equal(found?.trashed_with, folder.id);
     }
-    assert.equal((await rowOf(fixture, mover)).parent_id, codes[2] === undefined ? inner.id : fixture.owner.root_id);
-    await assertWhole(fixture);
+    assert.equal((await readRow(fixture, mover)).parent_id, codes[2] === undefined ? inner.id : fixture.owner.root_id);
+    await assertConsistent(fixture);
   }
 });
 
-test('versions, promotions and renames at once each take their turn', async () => {
+test('concurrent versions, promotions and renames take turns', async () => {
   await using fixture = await openFilesFixture();
-  const node = await fixture.another();
-  const file = fileOf(await fixture.file('a'));
-  const [first] = await versionsOf(fixture, file);
+  const node = await fixture.openNode();
+  const file = asFile(await fixture.file('a'));
+  const [first] = await readVersions(fixture, file);
   assert.ok(first);
 
   const codes = await race(
@@ -164,11 +164,11 @@ test('versions, promotions and renames at once each take their turn', async () =
     codes.filter((code) => code !== undefined),
     [],
   );
-  const numbers = (await versionsOf(fixture, file)).map(({ number }) => number);
+  const numbers = (await readVersions(fixture, file)).map(({ number }) => number);
   assert.deepEqual(
     numbers,
     Array.from(numbers, (_, n) => n + 1),
   );
   assert.ok([4, 5].includes(numbers.length));
-  await assertWhole(fixture);
+  await assertConsistent(fixture);
 });

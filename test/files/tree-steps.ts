@@ -6,16 +6,16 @@ import { uploadVersion } from '../../packages/server/src/files/direct-upload.ts'
 import { purge as purgeItem, restoreItem, trashFile, trashFolder } from '../../packages/server/src/files/trash.ts';
 import { type ItemChange, updateFile, updateFolder } from '../../packages/server/src/files/update-item.ts';
 import { promoteVersion } from '../../packages/server/src/files/versions.ts';
-import { bodyBy, type FilesFixture } from './files-fixture.ts';
+import { createBody, type FilesFixture } from './files-fixture.ts';
 
-// The verbs of the files room, files and folders alike, as a test says them. The owner acts unless told otherwise.
+// The operations on files and folders, for tests. By default, the owner acts.
 
 export interface Item {
   id: ItemId;
   kind: 'file' | 'folder';
 }
 
-export const fileOf = ({ fileId }: { fileId: ItemId }): Item => ({ id: fileId, kind: 'file' });
+export const asFile = ({ fileId }: { fileId: ItemId }): Item => ({ id: fileId, kind: 'file' });
 
 interface By {
   by?: UserRow;
@@ -77,7 +77,7 @@ export function addVersion(
   text: string,
   { by = fixture.owner }: By = {},
 ) {
-  return uploadVersion(fixture.files, id, {}, bodyBy(by, text));
+  return uploadVersion(fixture.files, id, {}, createBody(by, text));
 }
 
 export function promote(
@@ -89,12 +89,12 @@ export function promote(
   return promoteVersion(fixture.files, { caller: by.id, fileId: id, versionId });
 }
 
-/** The versions of a file, the oldest first. */
-export function versionsOf({ files }: FilesFixture, { id }: { id: ItemId }) {
+/** The versions of a file, oldest first. */
+export function readVersions({ files }: FilesFixture, { id }: { id: ItemId }) {
   return files.db.selectFrom('versions').selectAll().where('file_id', '=', id).orderBy('number').execute();
 }
 
 /** The row of an item, wherever it is. */
-export function rowOf({ files }: FilesFixture, { id }: { id: ItemId }) {
+export function readRow({ files }: FilesFixture, { id }: { id: ItemId }) {
   return files.db.selectFrom('items').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
 }

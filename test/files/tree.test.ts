@@ -6,14 +6,14 @@ import { describeFile, describeFolder, findFile, findFolder } from '../../packag
 import { listByMarker, listByOffset, type PageCursor } from '../../packages/server/src/files/paging.ts';
 import { getSpace } from '../../packages/server/src/files/quota.ts';
 import { trashFile, trashFolder } from '../../packages/server/src/files/trash.ts';
-import { type FilesFixture, openFilesFixture, refusal } from './files-fixture.ts';
+import { errorWithCode, type FilesFixture, openFilesFixture } from './files-fixture.ts';
 import { assertCountersRight } from './recount.ts';
 
 const trash = ({ files, owner }: FilesFixture, folderId: ItemId, { recursive = true, ifMatch = '*' } = {}) =>
   trashFolder(files, { caller: owner.id, folderId, recursive, ifMatch });
 const names = (entries: readonly { item: { name: string } }[]) => entries.map(({ item }) => item.name);
 
-test('the path of an item begins at the root and ends at its parent', async () => {
+test('the path of an item starts at the root and ends at its parent', async () => {
   await using fixture = await openFilesFixture();
   const outer = await fixture.folder('outer');
   const inner = await fixture.folder('inner', outer.id);
@@ -29,26 +29,26 @@ test('the path of an item begins at the root and ends at its parent', async () =
   assert.equal(entry?.users.get(fixture.owner.id)?.login, fixture.owner.login);
 });
 
-test('a name is taken whatever its case, over files and folders together, and by folders at once', async () => {
+test('a name is in use regardless of case, for files and folders alike, and for concurrent requests', async () => {
   await using fixture = await openFilesFixture();
   const { files, owner } = fixture;
   await fixture.folder('Inbox');
   const { fileId } = await fixture.file('a.txt');
   const place = { owner: owner.id, folderId: owner.root_id };
 
-  await assert.rejects(fixture.folder('A.TXT'), refusal('name-in-use'));
-  await assert.rejects(fixture.file('inbox'), refusal('name-in-use'));
-  await assert.rejects(checkPlace(files.db, { ...place, name: 'INBOX' }), refusal('name-in-use'));
+  await assert.rejects(fixture.folder('A.TXT'), errorWithCode('name-in-use'));
+  await assert.rejects(fixture.file('inbox'), errorWithCode('name-in-use'));
+  await assert.rejects(checkPlace(files.db, { ...place, name: 'INBOX' }), errorWithCode('name-in-use'));
   await checkPlace(files.db, { ...place, name: 'A.txt', except: fileId });
   await assert.rejects(
     checkPlace(files.db, { ...place, folderId: 1 as ItemId, name: 'b' }, 'parent-not-found'),
-    refusal('parent-not-found'),
+    errorWithCode('parent-not-found'),
   );
   const twice = await Promise.allSettled([fixture.folder('new'), fixture.folder('NEW')]);
   assert.deepEqual(twice.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
 });
 
-test('a folder lists folders first, then files, each by name, page by page and by marker alike', async () => {
+test('a folder lists folders first, then files, each by name, by offset and by marker alike', async () => {
   await using fixture = await openFilesFixture();
   const { db } = fixture.files;
   const folder = await fixture.folder('folder');
@@ -77,7 +77,7 @@ test('a folder lists folders first, then files, each by name, page by page and b
   }
 });
 
-test('a walk by marker misses nothing while items come and go', async () => {
+test('a listing by marker misses nothing while items are added and deleted', async () => {
   await using fixture = await openFilesFixture();
   const { db } = fixture.files;
   const folder = await fixture.folder('folder');
@@ -93,7 +93,7 @@ test('a walk by marker misses nothing while items come and go', async () => {
   assert.equal(second.next, undefined);
 });
 
-test('a folder with something in it goes to the trash only when it is told to take all along', async () => {
+test('a folder with contents is trashed only if the request is recursive', async () => {
   await using fixture = await openFilesFixture();
   const { files, owner } = fixture;
   const outer = await fixture.folder('outer');
@@ -102,46 +102,46 @@ test('a folder with something in it goes to the trash only when it is told to ta
   const earlier = await fixture.file('earlier.txt', { parent: outer.id });
   await trashFile(files, { caller: owner.id, fileId: earlier.fileId, ifMatch: undefined });
 
-  await assert.rejects(trash(fixture, outer.id, { recursive: false }), refusal('folder-not-empty'));
+  await assert.rejects(trash(fixture, outer.id, { recursive: false }), errorWithCode('folder-not-empty'));
   assert.equal((await findFolder(files.db, owner.id, outer.id))?.trashed_at, null);
   await trash(fixture, outer.id);
 
-  const kept = async (id: ItemId) =>
+  const findAny = async (id: ItemId) =>
     (await findFile(files.db, owner.id, id)) ?? (await findFolder(files.db, owner.id, id));
-  for (const id of [outer.id, inner.id, deep.fileId]) assert.equal((await kept(id))?.trashed_with, outer.id);
-  assert.equal((await kept(earlier.fileId))?.trashed_with, earlier.fileId);
+  for (const id of [outer.id, inner.id, deep.fileId]) assert.equal((await findAny(id))?.trashed_with, outer.id);
+  assert.equal((await findAny(earlier.fileId))?.trashed_with, earlier.fileId);
   await fixture.folder('outer');
-  assert.equal((await fixture.stored()).length, 2);
+  assert.equal((await fixture.listBlobs()).length, 2);
 });
 
-test('the trash takes an item once, in the state that was named, and never a root', async () => {
+test('an item can be trashed once and only in the state that If-Match names, and a root never', async () => {
   await using fixture = await openFilesFixture();
-  const { files, owner, stranger } = fixture;
+  const { files, owner, otherUser } = fixture;
   const folder = await fixture.folder('folder');
   const { fileId } = await fixture.file('a.txt');
   const trashIt = (ifMatch: string | undefined, caller = owner.id) => trashFile(files, { caller, fileId, ifMatch });
 
-  await assert.rejects(trashIt('5'), refusal('precondition-failed'));
-  await assert.rejects(trashIt(undefined, stranger.id), refusal('not-found'));
+  await assert.rejects(trashIt('5'), errorWithCode('precondition-failed'));
+  await assert.rejects(trashIt(undefined, otherUser.id), errorWithCode('not-found'));
   await trashIt('0');
-  await assert.rejects(trashIt(undefined), refusal('trashed'));
-  await assert.rejects(trash(fixture, folder.id, { ifMatch: '5' }), refusal('precondition-failed'));
-  await assert.rejects(trash(fixture, owner.root_id), refusal('permission-denied'));
+  await assert.rejects(trashIt(undefined), errorWithCode('trashed'));
+  await assert.rejects(trash(fixture, folder.id, { ifMatch: '5' }), errorWithCode('precondition-failed'));
+  await assert.rejects(trash(fixture, owner.root_id), errorWithCode('permission-denied'));
 });
 
-test('sizes count current versions below a folder, and everything that a user keeps', async () => {
+test('the size of a folder counts the current versions below it, and used space counts everything that a user stores', async () => {
   await using fixture = await openFilesFixture();
   const { db } = fixture.files;
   const { owner } = fixture;
-  const sizeOf = async (id: ItemId) => (await findFolder(db, owner.id, id))?.size;
-  const usedBy = async (user: { id: typeof owner.id }) => (await getSpace(db, user.id, undefined)).used;
-  assert.deepEqual([await sizeOf(owner.root_id), await usedBy(owner)], [0, 0]);
+  const getSize = async (id: ItemId) => (await findFolder(db, owner.id, id))?.size;
+  const getUsedSpace = async (user: { id: typeof owner.id }) => (await getSpace(db, user.id, undefined)).used;
+  assert.deepEqual([await getSize(owner.root_id), await getUsedSpace(owner)], [0, 0]);
   const folder = await fixture.folder('folder');
   const gone = await fixture.file('gone', { text: '12345' });
   await fixture.file('deep', { text: '123', parent: folder.id });
   await trashFile(fixture.files, { caller: owner.id, fileId: gone.fileId, ifMatch: undefined });
 
-  assert.deepEqual([await sizeOf(owner.root_id), await sizeOf(folder.id)], [3, 3]);
-  assert.deepEqual([await usedBy(owner), await usedBy(fixture.stranger)], [8, 0]);
+  assert.deepEqual([await getSize(owner.root_id), await getSize(folder.id)], [3, 3]);
+  assert.deepEqual([await getUsedSpace(owner), await getUsedSpace(fixture.otherUser)], [8, 0]);
   await assertCountersRight(db);
 });

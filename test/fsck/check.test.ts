@@ -8,7 +8,7 @@ import type { BlobStore } from '../../packages/server/src/storage/blob-store.ts'
 import type { Fault } from '../faults/faulty.ts';
 import { chunks, type FilesFixture, openFilesFixture } from '../files/files-fixture.ts';
 import { assertCountersRight } from '../files/recount.ts';
-import { fileOf, purge, trash } from '../files/tree-steps.ts';
+import { asFile, purge, trash } from '../files/tree-steps.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { openUploadFixture } from '../uploads/upload-fixture.ts';
 import { createUpload } from '../uploads/upload-steps.ts';
@@ -60,7 +60,7 @@ test('a tree with things in the trash, copies and versions is found whole, and e
   await using fixture = await openFilesFixture();
   const folder = await fixture.folder('folder');
   await fixture.file('in.txt', { parent: folder.id });
-  await trash(fixture, fileOf(await fixture.file('out.txt', { parent: folder.id })));
+  await trash(fixture, asFile(await fixture.file('out.txt', { parent: folder.id })));
   await trash(fixture, folder);
   await fixture.file('empty', { text: '' });
   assert.deepEqual(await found(fixture), []);
@@ -94,7 +94,7 @@ test('bytes that are gone are told with the file that has lost them, orphans go,
   assert.match(all[0]?.message ?? '', /^gone\.txt \(file \d+, version 1\): the blob is missing\./);
   assert.equal(all[0]?.repair, undefined);
   assert.deepEqual(
-    (await fixture.stored()).map((stored) => stored.blob),
+    (await fixture.listBlobs()).map((stored) => stored.blob),
     [await contentOf(fixture, 'stays.txt')],
   );
   assert.deepEqual(kinds(await found(fixture)), ['blob_missing']);
@@ -108,7 +108,7 @@ test('bytes newer than every row are told, and a repair keeps them: rows may be 
   assert.equal(orphan?.kind, 'blob_orphaned');
   assert.match(orphan?.message ?? '', /if an older backup of the database was restored, this is a newer file/);
   assert.equal(orphan?.repair, undefined);
-  assert.ok((await fixture.stored()).some((stored) => stored.blob === ORPHAN));
+  assert.ok((await fixture.listBlobs()).some((stored) => stored.blob === ORPHAN));
 });
 
 test('bytes that the server has found a short while ago are kept by a repair too', async () => {
@@ -144,7 +144,7 @@ test('bytes that cannot be read are no damage of theirs, and told as what they a
 test('a file that is deleted for good while its bytes are about to be read is not missed', async () => {
   const plan: Fault<BlobStore>[] = [];
   await using fixture = await openFilesFixture(plan);
-  const file = fileOf(await fixture.file('going.txt'));
+  const file = asFile(await fixture.file('going.txt'));
   await fixture.file('staying.txt');
   let deleted = false;
   plan.push({
@@ -184,7 +184,7 @@ test('a content that gets its row between the list and the question is nobody’
     },
   });
   assert.deepEqual(kinds(all).slice(0, 1), ['blob_orphaned']);
-  assert.ok((await fixture.stored()).some((stored) => stored.blob === ORPHAN));
+  assert.ok((await fixture.listBlobs()).some((stored) => stored.blob === ORPHAN));
 });
 
 test('an open upload that a store does not list is not taken for gone, as long as the store knows it', async () => {

@@ -6,7 +6,7 @@ import type { BlobId, VersionId } from '../../packages/protocol/src/ids.ts';
 import { uploadFile } from '../../packages/server/src/files/direct-upload.ts';
 import { newBlobId } from '../../packages/server/src/storage/blob-store.ts';
 import { OrphanScan } from '../../packages/server/src/uploads/orphan-scan.ts';
-import { bodyBy, type FilesFixture, openFilesFixture } from '../files/files-fixture.ts';
+import { createBody, type FilesFixture, openFilesFixture } from '../files/files-fixture.ts';
 import { bytesNotOnDisk } from '../support/storage.ts';
 import { watchQueries } from './watch-queries.ts';
 
@@ -45,7 +45,7 @@ async function furnished() {
 }
 
 async function seedOf(fixture: FilesFixture): Promise<{ blob: BlobId }> {
-  await uploadFile(fixture.files, { folderId: fixture.owner.root_id, name: 'seed' }, bodyBy(fixture.owner, 'seed'));
+  await uploadFile(fixture.files, { folderId: fixture.owner.root_id, name: 'seed' }, createBody(fixture.owner, 'seed'));
   const { blob_id: blob } = await fixture.files.db.selectFrom('versions').selectAll().executeTakeFirstOrThrow();
   return { blob };
 }

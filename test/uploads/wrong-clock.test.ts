@@ -11,7 +11,7 @@ import { OrphanScan } from '../../packages/server/src/uploads/orphan-scan.ts';
 import { listSessions } from '../../packages/server/src/uploads/read-session.ts';
 import { findSession } from '../../packages/server/src/uploads/session-store.ts';
 import { collect } from '../conformance/content-samples.ts';
-import { refusal } from '../files/files-fixture.ts';
+import { errorWithCode } from '../files/files-fixture.ts';
 import { bytesNotOnDisk } from '../support/storage.ts';
 import { LIFETIME, openUploadFixture, type UploadFixture } from './upload-fixture.ts';
 import { createUpload, sendPart, tryCommit } from './upload-steps.ts';
@@ -47,7 +47,7 @@ test('uploads past their time after eight days of sleep end, but only after a qu
   await sendPart(fixture, upload, 0);
   assert.equal(await expireSessions(fixture.uploads), 0);
   fixture.clock.advance(CLOCK_GRACE);
-  await assert.rejects(sendPart(fixture, upload, 1), refusal('session-expired'));
+  await assert.rejects(sendPart(fixture, upload, 1), errorWithCode('session-expired'));
   assert.equal(await expireSessions(fixture.uploads), 2);
   assert.notEqual((await findSession(fixture.uploads.db, other.session.id))?.state, 'open');
 });
