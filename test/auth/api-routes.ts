@@ -1,25 +1,25 @@
 import type { Permission } from '../../packages/server/src/auth/scopes.ts';
 
-/** What an address names: nothing, or items whose ids go in the place of `:file`, `:folder` and `:session`. */
+/** A route of the API. In its address, the IDs of items replace `:file_id`, `:folder_id` and `:session_id`. */
 export interface ApiRoute {
   method: string;
   /** As the server declares it, below the prefix. */
   url: string;
-  /** What a token must be good for. */
+  /** The permission that a token needs. */
   needs: Permission;
-  /** A body that is taken, where it could be; `:folder` stands for an id there too. */
+  /** A valid body, if the route has one. In it, `:folder` stands for an ID. */
   body?: Record<string, unknown>;
-  /** `attributes` and a file, instead of a JSON body. */
+  /** Sends `attributes` and a file, instead of a JSON body. */
   multipart?: boolean;
-  /** Shows only whose the token is, so that it may be called with one that is bound to an item. */
+  /** Returns only data about the token's user, so a restricted token can call it. */
   ofUser?: boolean;
-  /** Shows items from everywhere, so that one that is bound is refused 403. */
+  /** Returns items from everywhere, so a restricted token gets 403. */
   ofAll?: boolean;
 }
 
 /**
- * Every route that needs a token. A test holds this table against what the server declares, so that a new route cannot
- * come without a line here, and with it without the tests of who is refused.
+ * Every route that requires a token. A test compares this table with what the server declares. So a new route needs a
+ * line here, and the tests of permissions cover it.
  */
 export const API_ROUTES: readonly ApiRoute[] = [
   { method: 'GET', url: '/users/me', needs: 'read', ofUser: true },
@@ -89,25 +89,25 @@ export const API_ROUTES: readonly ApiRoute[] = [
   { method: 'DELETE', url: '/files/upload_sessions/:session_id', needs: 'upload' },
 ];
 
-/** What a call names. */
-export interface Named {
+/** The IDs in a call. */
+export interface ItemIds {
   file: string;
   folder: string;
   session: string;
 }
 
-/** The call of a route about these items. */
-export function callOf(
+/** The call of a route for these items. */
+export function createCall(
   route: ApiRoute,
-  named: Named,
+  ids: ItemIds,
 ): { path: string; call: { body?: unknown; headers?: Record<string, string> } } {
   const path = route.url
-    .replace(':file_id', named.file)
-    .replace(':folder_id', named.folder)
-    .replace(':session_id', named.session)
+    .replace(':file_id', ids.file)
+    .replace(':folder_id', ids.folder)
+    .replace(':session_id', ids.session)
     .replace(':version_id', '1')
     .replace(':user_id', '1');
-  const text = JSON.stringify(route.body ?? {}).replace('":folder"', JSON.stringify(named.folder));
+  const text = JSON.stringify(route.body ?? {}).replace('":folder"', JSON.stringify(ids.folder));
   if (route.multipart) return { path, call: multipart(text) };
   const sha1 = `sha=${'A'.repeat(27)}=`;
   const headers = { digest: sha1, 'content-range': 'bytes 0-65535/70000' };

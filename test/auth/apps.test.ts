@@ -5,9 +5,9 @@ import { checkPublicKey } from '../../packages/server/src/auth/apps/keys.ts';
 import { checkRedirectUri, redirectSource } from '../../packages/server/src/auth/apps/redirect-uri.ts';
 import { parseResource } from '../../packages/server/src/auth/resource.ts';
 import { parseScopes, permissionsFor } from '../../packages/server/src/auth/scopes.ts';
-import { newKeyPair } from './auth-fixture.ts';
+import { createKeyPair } from './auth-fixture.ts';
 
-test('a login may lead back to an app, over a protected way, and nowhere else', () => {
+test('a login can redirect to a protected address of an app, and to no other', () => {
   for (const uri of [
     'https://app.example.com/callback?x=1',
     'http://localhost:3000/',
@@ -37,18 +37,18 @@ test('a login may lead back to an app, over a protected way, and nowhere else', 
   assert.equal(redirectSource('http://[::1]:8080/x'), 'http:');
 });
 
-test('an app signs with an RSA key of 2048 bits or more, and gives the public half only', () => {
-  checkPublicKey(newKeyPair().publicPem);
-  assert.throws(() => checkPublicKey(newKeyPair(1024).publicPem), /2048 bits/);
+test('an app signs with an RSA key of at least 2048 bits, and registers only the public half', () => {
+  checkPublicKey(createKeyPair().publicPem);
+  assert.throws(() => checkPublicKey(createKeyPair(1024).publicPem), /2048 bits/);
   const pem = { type: 'spki', format: 'pem' } as const;
   const curve = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export(pem).toString();
   assert.throws(() => checkPublicKey(curve), /RSA/);
-  const secret = newKeyPair().privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  const secret = createKeyPair().privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   assert.throws(() => checkPublicKey(secret), /private key/);
   assert.throws(() => checkPublicKey('x'), /PEM/);
 });
 
-test('a scope that is unknown gives nothing, and no scopes at all give everything', () => {
+test('unknown scopes give no permissions, and a token without scopes has all of them', () => {
   assert.deepEqual(parseScopes('base_upload  base_upload toString item_share'), {
     known: ['base_upload', 'item_share'],
     unknown: ['toString'],
@@ -58,7 +58,7 @@ test('a scope that is unknown gives nothing, and no scopes at all give everythin
   assert.deepEqual(permissionsFor(undefined), permissionsFor(['root_readwrite']));
 });
 
-test('an address of the API names a file or a folder', () => {
+test('a resource is the API address of a file or a folder', () => {
   assert.deepEqual(parseResource('https://api.box.com/2.0/files/123'), { kind: 'file', id: 123 });
   assert.deepEqual(parseResource('folders/0'), { kind: 'folder', id: 0 });
   for (const text of ['https://x/2.0/files/', 'files/01', 'files/1/content', 'users/1', 'files/-1', 'files/1e3', '']) {

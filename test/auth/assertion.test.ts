@@ -6,7 +6,7 @@ import { addApp } from '../../packages/server/src/auth/accounts.ts';
 import { addAppKey } from '../../packages/server/src/auth/apps/keys.ts';
 import { authenticate } from '../../packages/server/src/auth/authenticate.ts';
 import { exchangeAssertion } from '../../packages/server/src/auth/grants/jwt-assertion.ts';
-import { type AuthFixture, grantError, newKeyPair, openAuthFixture, signAssertion } from './auth-fixture.ts';
+import { type AuthFixture, createKeyPair, grantError, openAuthFixture, signAssertion } from './auth-fixture.ts';
 
 const OWN = 'https://files.example.com/oauth2/token';
 
@@ -18,9 +18,9 @@ after(() => fixture[Symbol.asyncDispose]());
 
 const grant = (assertion: string, client = fixture.client) =>
   exchangeAssertion(fixture.access, client, { assertion, audiences: [OWN] });
-const refused = (assertion: string) => assert.rejects(grant(assertion), grantError('invalid_grant'));
+const assertRejected = (assertion: string) => assert.rejects(grant(assertion), grantError('invalid_grant'));
 
-test('a signed assertion brings a token for a user, or for the app itself', async () => {
+test('a signed assertion gets a token for a user or for the app itself', async () => {
   const forUser = await grant(await signAssertion(fixture));
   const { principal } = await authenticate(fixture.access, forUser.accessToken);
   assert.equal(principal.userId, fixture.user.id);
@@ -30,27 +30,27 @@ test('a signed assertion brings a token for a user, or for the app itself', asyn
   assert.deepEqual([forApp.expiresInSeconds, forApp.refreshToken], [3600, undefined]);
 });
 
-test('RS256, RS384 and RS512 are taken, and our own address as the audience beside Box’s', async () => {
+test("RS256, RS384 and RS512 are accepted, and the server's own address is an audience like Box's", async () => {
   for (const alg of ['RS256', 'RS384', 'RS512']) await grant(await signAssertion(fixture, { header: { alg } }));
   await grant(await signAssertion(fixture, { claims: { aud: OWN } }));
 });
 
-test('an assertion works once, also when it comes twice at the same time', async () => {
+test('an assertion works once, even if it is sent twice at once', async () => {
   const assertion = await signAssertion(fixture);
   const both = await Promise.allSettled([grant(assertion), grant(assertion)]);
   assert.deepEqual(both.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
-  await refused(assertion);
+  await assertRejected(assertion);
   const { jti } = JSON.parse(Buffer.from(assertion.split('.')[1] ?? '', 'base64url').toString('utf8'));
-  await refused(await signAssertion(fixture, { claims: { jti } }));
+  await assertRejected(await signAssertion(fixture, { claims: { jti } }));
 });
 
-test('an assertion that is refused for another reason does not use up its jti', async () => {
+test('an assertion that is rejected for another reason does not use up its jti', async () => {
   const claims = { jti: 'a-jti-that-comes-again' };
-  await refused(await signAssertion(fixture, { claims: { ...claims, sub: '42' } }));
+  await assertRejected(await signAssertion(fixture, { claims: { ...claims, sub: '42' } }));
   await grant(await signAssertion(fixture, { claims }));
 });
 
-test('every claim must be there and right', async () => {
+test('every claim has to be present and valid', async () => {
   const now = fixture.clock.now() / 1000;
   for (const claims of [
     { iss: 'another' },
@@ -78,13 +78,13 @@ test('every claim must be there and right', async () => {
   }
 });
 
-test('clocks may be ten seconds apart', async () => {
+test('clocks can differ by ten seconds', async () => {
   const now = fixture.clock.now() / 1000;
   await grant(await signAssertion(fixture, { claims: { exp: now - 9 } }));
   await grant(await signAssertion(fixture, { claims: { exp: now + 69 } }));
 });
 
-test('what is wrong with exp and jti is said, because clients try those again', async () => {
+test('errors about exp and jti name them, because clients retry these', async () => {
   const late = await signAssertion(fixture, { claims: { exp: fixture.clock.now() / 1000 - 60 } });
   await assert.rejects(grant(late), /exp/);
   const used = await signAssertion(fixture);
@@ -92,34 +92,34 @@ test('what is wrong with exp and jti is said, because clients try those again', 
   await assert.rejects(grant(used), /jti/);
 });
 
-test('only a key of the app proves anything', async () => {
-  const stranger = newKeyPair();
-  await refused(await signAssertion(fixture, { key: stranger.privateKey }));
-  await refused(await signAssertion(fixture, { header: { kid: 'unknown' } }));
+test('only a key of the app is accepted', async () => {
+  const otherKey = createKeyPair();
+  await assertRejected(await signAssertion(fixture, { key: otherKey.privateKey }));
+  await assertRejected(await signAssertion(fixture, { header: { kid: 'unknown' } }));
   const other = await addApp(fixture.access.db, { name: 'Other', now: fixture.clock.now() });
   const client = { clientId: other.app.client_id, clientSecret: other.clientSecret };
   const borrowed = await signAssertion(fixture, { claims: { iss: client.clientId } });
   await assert.rejects(grant(borrowed, client), grantError('invalid_grant'));
 });
 
-test('without a kid, as the generated SDKs sign, any key of the app is taken, and no other', async () => {
+test('without a kid, as in the generated SDKs, any key of the app is accepted, and no other', async () => {
   const header = { kid: undefined };
   await grant(await signAssertion(fixture, { header }));
-  const [second, stranger] = [newKeyPair(), newKeyPair()];
+  const [second, otherKey] = [createKeyPair(), createKeyPair()];
   const { access, app, clock } = fixture;
   await addAppKey(access.db, { clientId: app.client_id, pem: second.publicPem, now: clock.now() });
   await grant(await signAssertion(fixture, { header }));
   await grant(await signAssertion(fixture, { header, key: second.privateKey }));
-  await refused(await signAssertion(fixture, { header, key: stranger.privateKey }));
-  await refused(await signAssertion(fixture, { key: second.privateKey }));
+  await assertRejected(await signAssertion(fixture, { header, key: otherKey.privateKey }));
+  await assertRejected(await signAssertion(fixture, { key: second.privateKey }));
 });
 
-test('the secret is asked for as well', async () => {
+test('the client secret is required, too', async () => {
   const assertion = await signAssertion(fixture);
   await assert.rejects(grant(assertion, { ...fixture.client, clientSecret: 'x' }), grantError('invalid_client'));
 });
 
-test('an assertion without a signature, or signed with the public key as a secret, is refused', async () => {
+test('an assertion without a signature, or signed with the public key as a secret, is rejected', async () => {
   const claims = {
     iss: fixture.app.client_id,
     sub: String(fixture.user.id),
@@ -128,26 +128,26 @@ test('an assertion without a signature, or signed with the public key as a secre
     jti: 'a-jti-of-a-forger',
     exp: fixture.clock.now() / 1000 + 30,
   };
-  await refused(new UnsecuredJWT(claims).encode());
+  await assertRejected(new UnsecuredJWT(claims).encode());
   const { publicPem, kid } = fixture.key;
   for (const secret of [publicPem, publicPem.trim()]) {
     const forged = await new SignJWT(claims).setProtectedHeader({ alg: 'HS256', kid }).sign(Buffer.from(secret));
-    await refused(forged);
+    await assertRejected(forged);
     const [, payload, signature] = forged.split('.');
     const header = Buffer.from(JSON.stringify({ alg: 'none', kid })).toString('base64url');
-    await refused(`${header}.${payload}.`);
-    await refused(`${header}.${payload}.${signature}`);
+    await assertRejected(`${header}.${payload}.`);
+    await assertRejected(`${header}.${payload}.${signature}`);
   }
   const [, payload = '', signature = ''] = (await signAssertion(fixture)).split('.');
   for (const header of ['null', '[]', '{}', '{"alg":"RS256","kid":{}}', '{"alg":["RS256"]}', 'x']) {
-    await refused(`${Buffer.from(header).toString('base64url')}.${payload}.${signature}`);
+    await assertRejected(`${Buffer.from(header).toString('base64url')}.${payload}.${signature}`);
   }
-  for (const text of ['x', 'a.b.c', '..', '', '\0', '🗝'.repeat(1000)]) await refused(text);
+  for (const text of ['x', 'a.b.c', '..', '', '\0', '🗝'.repeat(1000)]) await assertRejected(text);
 });
 
-test('a key in the header of an assertion is not believed', async () => {
-  const stranger = newKeyPair();
-  const jwk = createPublicKey(stranger.publicPem).export({ format: 'jwk' });
+test('a key in the header of an assertion is ignored', async () => {
+  const otherKey = createKeyPair();
+  const jwk = createPublicKey(otherKey.publicPem).export({ format: 'jwk' });
   const header = { jwk, jku: 'http://127.0.0.1:1/keys', x5u: 'http://127.0.0.1:1/cert' };
-  await refused(await signAssertion(fixture, { key: stranger.privateKey, header }));
+  await assertRejected(await signAssertion(fixture, { key: otherKey.privateKey, header }));
 });

@@ -20,12 +20,12 @@ import { TestClock } from '../support/test-clock.ts';
 export const DEVELOPER_TOKEN = 'developer-token-of-the-tests';
 export const REDIRECT = 'https://app.partway.test/callback';
 
-/** The access room as main.ts furnishes it, on a real database file, with a clock that stands still. */
+/** The auth module as the server sets it up, with a real database file and a clock that stands still. */
 export interface AuthFixture extends AsyncDisposable {
   access: AuthContext;
   clock: TestClock;
   app: AppRow;
-  /** What the app proves itself with. */
+  /** The credentials of the app. */
   client: ClientSecret;
   user: UserRow;
   /** A key that is registered for the app. */
@@ -38,8 +38,8 @@ export interface SigningKey {
   publicPem: string;
 }
 
-/** Made once: it takes a tenth of a second, and a file of tests opens dozens of these. */
-let appKeys: ReturnType<typeof newKeyPair> | undefined;
+/** Created once: it takes a tenth of a second, and one file of tests opens dozens of fixtures. */
+let appKeys: ReturnType<typeof createKeyPair> | undefined;
 
 export async function openAuthFixture(): Promise<AuthFixture> {
   const home = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-auth-')));
@@ -48,7 +48,7 @@ export async function openAuthFixture(): Promise<AuthFixture> {
   const developer = await ensureDeveloper(db, DEVELOPER_TOKEN, clock.now());
   const { app, clientSecret } = await addApp(db, { name: 'App', now: clock.now(), redirectUris: [REDIRECT] });
   const user = await addUser(db, { login: 'user@partway.test', name: 'User', now: clock.now() });
-  appKeys ??= newKeyPair();
+  appKeys ??= createKeyPair();
   const pair = appKeys;
   const kid = await addAppKey(db, { clientId: app.client_id, pem: pair.publicPem, now: clock.now() });
   return {
@@ -66,7 +66,7 @@ export async function openAuthFixture(): Promise<AuthFixture> {
   };
 }
 
-export function newKeyPair(bits = 2048): Omit<SigningKey, 'kid'> {
+export function createKeyPair(bits = 2048): Omit<SigningKey, 'kid'> {
   const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: bits });
   return { privateKey, publicPem: publicKey.export({ type: 'spki', format: 'pem' }).toString() };
 }
@@ -79,7 +79,7 @@ export interface AssertionOptions {
 
 let assertions = 0;
 
-/** An assertion as Box's SDKs make it, but for what is changed; a claim that is undefined is left out. */
+/** Signs an assertion like Box's SDKs, with some changes. A claim that is undefined is omitted. */
 export function signAssertion(
   { app, user, key, clock }: AuthFixture,
   { claims = {}, header = {}, key: signing = key.privateKey }: AssertionOptions = {},
@@ -98,8 +98,8 @@ export function signAssertion(
     .sign(signing);
 }
 
-/** A code as a login of the user's brings it. */
-export function newCode({ access, app, user }: AuthFixture): Promise<string> {
+/** Issues a code, like a login of the user. */
+export function createCode({ access, app, user }: AuthFixture): Promise<string> {
   return issueCode(access, {
     clientId: app.client_id,
     redirectUri: REDIRECT,
@@ -108,7 +108,7 @@ export function newCode({ access, app, user }: AuthFixture): Promise<string> {
   });
 }
 
-/** For assert.rejects: an OAuth error of this name. */
+/** For assert.rejects: accepts an OAuth error with this name. */
 export function grantError(name: string): (error: unknown) => boolean {
   return (error) => (error as GrantError).error === name;
 }

@@ -5,7 +5,7 @@ import { exchangeCode, findChallengeFault } from '../../packages/server/src/auth
 import { issueCode } from '../../packages/server/src/auth/grants/authorize.ts';
 import { type AuthFixture, grantError, openAuthFixture, REDIRECT } from './auth-fixture.ts';
 
-// The example of RFC 7636, appendix B.
+// The example in RFC 7636, appendix B.
 const VERIFIER = 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk';
 const CHALLENGE = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM';
 
@@ -15,7 +15,7 @@ before(async () => {
 });
 after(() => fixture[Symbol.asyncDispose]());
 
-const codeWith = (codeChallenge: string | undefined) =>
+const issueTestCode = (codeChallenge: string | undefined) =>
   issueCode(fixture.access, {
     clientId: fixture.app.client_id,
     redirectUri: REDIRECT,
@@ -26,8 +26,8 @@ const codeWith = (codeChallenge: string | undefined) =>
 const exchange = (code: string, codeVerifier: string | undefined) =>
   exchangeCode(fixture.access, fixture.client, { code, redirectUri: undefined, codeVerifier });
 
-test('a code that was asked for with a challenge takes the verifier that fits it, and no other, nor none', async () => {
-  const code = await codeWith(CHALLENGE);
+test('a code with a challenge accepts only the matching verifier', async () => {
+  const code = await issueTestCode(CHALLENGE);
   const long = 'x'.repeat(129);
   for (const wrong of [undefined, '', CHALLENGE, `${VERIFIER}x`, VERIFIER.toLowerCase(), 'short', long]) {
     await assert.rejects(exchange(code, wrong), grantError('invalid_grant'), String(wrong));
@@ -36,26 +36,26 @@ test('a code that was asked for with a challenge takes the verifier that fits it
   await assert.rejects(exchange(code, VERIFIER), grantError('invalid_grant'), 'it works once');
 });
 
-test('a challenge made from a verifier that is no verifier fits nothing', async () => {
-  const code = await codeWith(createHash('sha256').update('short').digest('base64url'));
+test('a challenge made from an invalid verifier matches nothing', async () => {
+  const code = await issueTestCode(createHash('sha256').update('short').digest('base64url'));
   await assert.rejects(exchange(code, 'short'), grantError('invalid_grant'));
 });
 
-test('a verifier for a code that was asked for without a challenge is refused: somebody took it out', async () => {
-  const code = await codeWith(undefined);
+test('a verifier is rejected for a code without a challenge, because somebody may have removed that', async () => {
+  const code = await issueTestCode(undefined);
   await assert.rejects(exchange(code, VERIFIER), grantError('invalid_grant'));
   assert.ok((await exchange(code, undefined)).accessToken);
 });
 
-test('only S256 is a challenge', () => {
-  const fault = (challenge?: string, method?: string) => findChallengeFault({ challenge, method });
-  assert.equal(fault(), undefined);
-  assert.equal(fault(CHALLENGE, 'S256'), undefined);
-  assert.match(fault(VERIFIER, 'plain') ?? '', /S256/);
-  assert.match(fault(VERIFIER) ?? '', /S256/, 'plain is what is meant by leaving it out');
-  assert.match(fault(CHALLENGE, 's256') ?? '', /S256/);
-  assert.match(fault(undefined, 'S256') ?? '', /requires a code_challenge/);
+test('S256 is the only method of a challenge', () => {
+  const findFault = (challenge?: string, method?: string) => findChallengeFault({ challenge, method });
+  assert.equal(findFault(), undefined);
+  assert.equal(findFault(CHALLENGE, 'S256'), undefined);
+  assert.match(findFault(VERIFIER, 'plain') ?? '', /S256/);
+  assert.match(findFault(VERIFIER) ?? '', /S256/, 'a missing method means plain');
+  assert.match(findFault(CHALLENGE, 's256') ?? '', /S256/);
+  assert.match(findFault(undefined, 'S256') ?? '', /requires a code_challenge/);
   for (const bad of [`${CHALLENGE}=`, CHALLENGE.slice(1), CHALLENGE.replace('-', '+')]) {
-    assert.match(fault(bad, 'S256') ?? '', /43 characters/);
+    assert.match(findFault(bad, 'S256') ?? '', /43 characters/);
   }
 });

@@ -1,8 +1,8 @@
 import { askToken } from '../support/accounts.ts';
 import type { TestServer } from '../support/server.ts';
 
-/** A token made from another, the developer's unless told otherwise, for these scopes and this file or folder. */
-export async function downscopedToken(
+/** Exchanges a token, by default the developer's, for one with these scopes and for this file or folder. */
+export async function createDownscopedToken(
   server: Pick<TestServer, 'url' | 'token'>,
   { scope, resource, token = server.token }: { scope: string; resource?: string; token?: string },
 ): Promise<string> {

@@ -26,7 +26,7 @@ beforeEach(async () => {
 });
 after(() => fixture[Symbol.asyncDispose]());
 
-/** What a login or call brought: a token, one that was exchanged for it, one that was exchanged for that in turn. */
+/** The tokens of a login or call, one that was exchanged for the access token, and one that was exchanged for that. */
 interface Family {
   access: string;
   refresh: string | undefined;
@@ -34,7 +34,7 @@ interface Family {
   grandchild: string;
 }
 
-const exchanged = async (subjectToken: string) =>
+const exchange = async (subjectToken: string) =>
   (
     await exchangeToken(fixture.access, {
       client: undefined,
@@ -44,15 +44,15 @@ const exchanged = async (subjectToken: string) =>
     })
   ).accessToken;
 
-async function familyOf({
+async function createFamily({
   accessToken: access,
   refreshToken: refresh,
 }: {
   accessToken: string;
   refreshToken?: string;
 }) {
-  const child = await exchanged(access);
-  return { access, refresh, child, grandchild: await exchanged(child) } satisfies Family;
+  const child = await exchange(access);
+  return { access, refresh, child, grandchild: await exchange(child) } satisfies Family;
 }
 
 async function logInWith(scopes: readonly Scope[] | undefined) {
@@ -64,8 +64,8 @@ async function logInWith(scopes: readonly Scope[] | undefined) {
   });
   return exchangeCode(fixture.access, fixture.client, { code, redirectUri: undefined });
 }
-const refreshed = (token: string | undefined) => exchangeRefreshToken(fixture.access, fixture.client, token ?? '');
-const made = async (scope: string | undefined) => ({
+const refresh = (token: string | undefined) => exchangeRefreshToken(fixture.access, fixture.client, token ?? '');
+const createByCommand = async (scope: string | undefined) => ({
   accessToken: (
     await createToken(fixture.access.db, {
       login: fixture.user.login,
@@ -77,28 +77,28 @@ const made = async (scope: string | undefined) => ({
 });
 const subject = () => ({ type: 'user', id: String(fixture.user.id) });
 
-/** Every way to a token of the user's. */
+/** Every way to get a token of the user. */
 const WAYS = {
   'a login': () => logInWith(undefined),
-  'a login for some scopes': () => logInWith(['root_readonly', 'item_upload']),
-  'a refreshed login': async () => refreshed((await logInWith(undefined)).refreshToken),
-  'a refreshed login for some scopes': async () => refreshed((await logInWith(['root_readonly'])).refreshToken),
+  'a login with some scopes': () => logInWith(['root_readonly', 'item_upload']),
+  'a refreshed login': async () => refresh((await logInWith(undefined)).refreshToken),
+  'a refreshed login with some scopes': async () => refresh((await logInWith(['root_readonly'])).refreshToken),
   'client credentials': () => exchangeClientCredentials(fixture.access, fixture.client, subject()),
   'an assertion': async () =>
     exchangeAssertion(fixture.access, fixture.client, { assertion: await signAssertion(fixture), audiences: [] }),
-  'an operator’s hand': () => made(undefined),
-  'an operator’s hand, for some scopes and one folder': () => made('root_readonly item_preview'),
+  'the token command': () => createByCommand(undefined),
+  'the token command, with some scopes and one folder': () => createByCommand('root_readonly item_preview'),
 };
 
 const byApi = (token: string) => revokeToken(fixture.access, fixture.client, token);
 async function byCommand(token: string): Promise<void> {
   assert.equal(await revokeTokenById(fixture.access.db, hashSecret(token).slice(0, 16)), true);
-  // Another process has a memory of its own, which lasts five seconds.
+  // Another process has its own cache, which lasts five seconds.
   fixture.clock.advance(5_000);
 }
 const REVOKERS = { 'over the API': byApi, 'by the command': byCommand };
 
-async function living(family: Family): Promise<string[]> {
+async function listAlive(family: Family): Promise<string[]> {
   const alive: string[] = [];
   for (const name of ['access', 'child', 'grandchild'] as const) {
     await authenticate(fixture.access, family[name]).then(
@@ -107,7 +107,7 @@ async function living(family: Family): Promise<string[]> {
     );
   }
   if (family.refresh !== undefined) {
-    await refreshed(family.refresh).then(
+    await refresh(family.refresh).then(
       () => alive.push('refresh'),
       (error: unknown) => assert.ok(grantError('invalid_grant')(error)),
     );
@@ -115,32 +115,32 @@ async function living(family: Family): Promise<string[]> {
   return alive;
 }
 
-for (const [way, begin] of Object.entries(WAYS)) {
+for (const [way, grant] of Object.entries(WAYS)) {
   describe(`the tokens of ${way}`, () => {
     for (const [how, revoke] of Object.entries(REVOKERS)) {
-      if (way.includes('hand') && how === 'over the API') continue;
+      if (way.includes('command') && how === 'over the API') continue;
       it(`all end when the access token is revoked ${how}`, async () => {
-        const family = await familyOf(await begin());
-        await living({ ...family, refresh: undefined });
+        const family = await createFamily(await grant());
+        await listAlive({ ...family, refresh: undefined });
         await revoke(family.access);
-        assert.deepEqual(await living(family), []);
+        assert.deepEqual(await listAlive(family), []);
       });
 
       if (way.includes('login')) {
         it(`all end when the refresh token is revoked ${how}`, async () => {
-          const family = await familyOf(await begin());
-          await living({ ...family, refresh: undefined });
+          const family = await createFamily(await grant());
+          await listAlive({ ...family, refresh: undefined });
           await revoke(family.refresh ?? '');
-          assert.deepEqual(await living(family), []);
+          assert.deepEqual(await listAlive(family), []);
         });
       }
 
-      it(`stay when an exchanged one is revoked ${how}, but for what was made from it`, async () => {
-        const family = await familyOf(await begin());
-        const other = await exchanged(family.access);
-        await living({ ...family, refresh: undefined });
+      it(`stay when an exchanged token is revoked ${how}, except for those that were exchanged for it`, async () => {
+        const family = await createFamily(await grant());
+        const other = await exchange(family.access);
+        await listAlive({ ...family, refresh: undefined });
         await revoke(family.child);
-        assert.deepEqual(await living(family), family.refresh === undefined ? ['access'] : ['access', 'refresh']);
+        assert.deepEqual(await listAlive(family), family.refresh === undefined ? ['access'] : ['access', 'refresh']);
         await authenticate(fixture.access, other);
       });
     }
@@ -159,32 +159,32 @@ for (const [way, begin] of Object.entries(WAYS)) {
       },
       'their user is deleted': async () => {
         const deps = { auth: fixture.access } as unknown as Parameters<typeof deleteUser>[0];
-        // The user owns nothing, so no store of bytes is asked.
+        // The user owns nothing, so no blob store is needed.
         Object.assign(deps, { files: { ...fixture.access, treeBatches: new SerialQueue() }, uploads: fixture.access });
         await deleteUser(deps, fixture.user.id, { force: true, by: 'admin' });
       },
     })) {
       it(`all end when ${why}`, async () => {
-        const family = await familyOf(await begin());
-        await living({ ...family, refresh: undefined });
+        const family = await createFamily(await grant());
+        await listAlive({ ...family, refresh: undefined });
         await end();
-        assert.deepEqual(await living(family), []);
+        assert.deepEqual(await listAlive(family), []);
       });
     }
   });
 }
 
-describe('logins for some scopes', () => {
-  it('end with all their tokens when their refresh token comes a second time', async () => {
+describe('logins with some scopes', () => {
+  it('end with all their tokens when their refresh token is used again', async () => {
     const first = await logInWith(['root_readonly']);
-    const family = await familyOf(await refreshed(first.refreshToken));
-    await assert.rejects(refreshed(first.refreshToken), grantError('invalid_grant'));
-    assert.deepEqual(await living(family), []);
+    const family = await createFamily(await refresh(first.refreshToken));
+    await assert.rejects(refresh(first.refreshToken), grantError('invalid_grant'));
+    assert.deepEqual(await listAlive(family), []);
   });
 
-  it('end alone: another one of the same user and app stays', async () => {
+  it('end alone, and another login of the same user and app stays', async () => {
     const [one, other] = [await logInWith(['root_readonly']), await logInWith(['root_readonly'])];
     await byApi(one.accessToken);
-    assert.deepEqual(await living(await familyOf(other)), ['access', 'child', 'grandchild', 'refresh']);
+    assert.deepEqual(await listAlive(await createFamily(other)), ['access', 'child', 'grandchild', 'refresh']);
   });
 });

@@ -12,17 +12,17 @@ import { errorWithCode } from '../files/files-fixture.ts';
 import { type AuthFixture, DEVELOPER_TOKEN, grantError, openAuthFixture } from './auth-fixture.ts';
 
 let fixture: AuthFixture;
-/** The user's: a folder in the root, and one in that. */
+/** Folders of the user: `outer` is in the root, and `inner` is in that. */
 let outer: ItemId;
 let inner: ItemId;
 before(async () => {
   fixture = await openAuthFixture();
-  outer = await addFolder(fixture.user.id, fixture.user.root_id, 'outer');
-  inner = await addFolder(fixture.user.id, outer, 'inner');
+  outer = await createFolder(fixture.user.id, fixture.user.root_id, 'outer');
+  inner = await createFolder(fixture.user.id, outer, 'inner');
 });
 after(() => fixture[Symbol.asyncDispose]());
 
-async function addFolder(owner: UserId, parent: ItemId, name: string): Promise<ItemId> {
+async function createFolder(owner: UserId, parent: ItemId, name: string): Promise<ItemId> {
   const id = newId<ItemId>();
   const now = fixture.clock.now();
   const row = { id, kind: 'folder' as const, owner_id: owner, parent_id: parent, name, name_key: name, etag: 0 };
@@ -36,7 +36,7 @@ async function addFolder(owner: UserId, parent: ItemId, name: string): Promise<I
   return id;
 }
 
-const whole = async () =>
+const getUserToken = async () =>
   (await exchangeClientCredentials(fixture.access, fixture.client, { type: 'user', id: String(fixture.user.id) }))
     .accessToken;
 const exchange = (subjectToken: string, change: Partial<ExchangeRequest> = {}) =>
@@ -49,8 +49,8 @@ const exchange = (subjectToken: string, change: Partial<ExchangeRequest> = {}) =
   });
 const folderUrl = (id: ItemId | string) => `https://api.box.com/2.0/folders/${id}`;
 
-test('a token can be narrowed to scopes and to one folder', async () => {
-  const { accessToken, expiresInSeconds } = await exchange(await whole(), {
+test('a token can be downscoped to scopes and to one folder', async () => {
+  const { accessToken, expiresInSeconds } = await exchange(await getUserToken(), {
     scope: 'base_upload item_download',
     resource: folderUrl(outer),
   });
@@ -60,22 +60,22 @@ test('a token can be narrowed to scopes and to one folder', async () => {
   assert.equal(expiresInSeconds, 3600);
 });
 
-test('folder 0 is the root folder of the user, and any host and prefix will do', async () => {
-  const bound = async (resource: string) =>
-    (await authenticate(fixture.access, (await exchange(await whole(), { resource })).accessToken)).restrictedTo;
-  assert.equal(await bound(folderUrl('0')), fixture.user.root_id);
-  assert.equal(await bound(`http://127.0.0.1:4400/api/2.0/folders/${inner}`), inner);
+test('folder 0 is the root folder of the user, and any host and prefix are accepted', async () => {
+  const getRestriction = async (resource: string) =>
+    (await authenticate(fixture.access, (await exchange(await getUserToken(), { resource })).accessToken)).restrictedTo;
+  assert.equal(await getRestriction(folderUrl('0')), fixture.user.root_id);
+  assert.equal(await getRestriction(`http://127.0.0.1:4400/api/2.0/folders/${inner}`), inner);
 });
 
-test('a narrowed token is narrowed further, never widened', async () => {
-  const { accessToken } = await exchange(await whole(), {
+test('a downscoped token can be downscoped further, but never extended', async () => {
+  const { accessToken } = await exchange(await getUserToken(), {
     scope: 'base_explorer item_download',
     resource: folderUrl(outer),
   });
   const narrower = await exchange(accessToken, { scope: 'base_explorer', resource: folderUrl(inner) });
   assert.equal((await authenticate(fixture.access, narrower.accessToken)).restrictedTo, inner);
-  const asBound = await exchange(accessToken, { scope: 'base_explorer' });
-  assert.equal((await authenticate(fixture.access, asBound.accessToken)).restrictedTo, outer);
+  const sameFolder = await exchange(accessToken, { scope: 'base_explorer' });
+  assert.equal((await authenticate(fixture.access, sameFolder.accessToken)).restrictedTo, outer);
 
   for (const scope of ['root_readwrite', 'base_upload', 'item_delete', 'base_explorer item_rename']) {
     await assert.rejects(exchange(accessToken, { scope }), grantError('invalid_scope'), scope);
@@ -89,8 +89,8 @@ test('a narrowed token is narrowed further, never widened', async () => {
   );
 });
 
-test('a narrowed token ends no later than the one it was made from', async () => {
-  const subject = await whole();
+test('a downscoped token expires no later than the token that it was exchanged for', async () => {
+  const subject = await getUserToken();
   fixture.clock.advance(3_000_000);
   const child = await exchange(subject);
   assert.equal(child.expiresInSeconds, 600);
@@ -99,8 +99,8 @@ test('a narrowed token ends no later than the one it was made from', async () =>
   await assert.rejects(exchange(subject), grantError('invalid_grant'));
 });
 
-test('revoking a token ends what was made from it; revoking that ends it alone', async () => {
-  const subject = await whole();
+test('revoking a token also revokes tokens that were exchanged for it, and revoking one of those revokes no other', async () => {
+  const subject = await getUserToken();
   const [first, second] = [await exchange(subject), await exchange(subject)];
   for (const token of [first, second]) await authenticate(fixture.access, token.accessToken);
   await revokeToken(fixture.access, fixture.client, first.accessToken);
@@ -111,30 +111,30 @@ test('revoking a token ends what was made from it; revoking that ends it alone',
   await assert.rejects(exchange(subject), grantError('invalid_grant'));
 });
 
-test('a token that was revoked brings no other, also while it is remembered', async () => {
-  const subject = await whole();
+test('a revoked token cannot be exchanged, even while it is cached', async () => {
+  const subject = await getUserToken();
   await authenticate(fixture.access, subject);
   await fixture.access.db.deleteFrom('access_tokens').execute();
   await assert.rejects(exchange(subject), grantError('invalid_grant'));
 });
 
-test('unknown scopes, and what is no item of the user’s, are refused', async () => {
-  const subject = await whole();
+test('unknown scopes, and resources that are not items of the user, are rejected', async () => {
+  const subject = await getUserToken();
   for (const scope of ['everything', 'base_upload everything', ' ', 'constructor', '__proto__']) {
     await assert.rejects(exchange(subject, { scope }), grantError('invalid_scope'), scope);
   }
-  const stranger = await insertUser(fixture.access.db, { login: 'stranger@partway.test', name: 'S', now: 0 });
-  assert.ok(stranger);
-  const theirs = await addFolder(stranger.id, stranger.root_id, 'theirs');
-  const addresses = [folderUrl(theirs), folderUrl(stranger.root_id), folderUrl('42'), folderUrl(`${outer}x`)];
+  const otherUser = await insertUser(fixture.access.db, { login: 'stranger@partway.test', name: 'S', now: 0 });
+  assert.ok(otherUser);
+  const otherFolder = await createFolder(otherUser.id, otherUser.root_id, 'theirs');
+  const addresses = [folderUrl(otherFolder), folderUrl(otherUser.root_id), folderUrl('42'), folderUrl(`${outer}x`)];
   const kinds = [`https://api.box.com/2.0/files/${outer}`, 'https://api.box.com/2.0/users/1', 'x', folderUrl('')];
   for (const resource of [...addresses, ...kinds]) {
     await assert.rejects(exchange(subject, { resource }), grantError('invalid_resource'), resource);
   }
 });
 
-test('an app that names itself must prove it, and narrow a token of its own', async () => {
-  const subject = await whole();
+test('an app that names itself has to authenticate, and can only exchange its own tokens', async () => {
+  const subject = await getUserToken();
   await exchange(subject, { client: fixture.client });
   const { app, clientSecret } = await addApp(fixture.access.db, { name: 'Other', now: fixture.clock.now() });
   const other = { clientId: app.client_id, clientSecret };
@@ -143,14 +143,14 @@ test('an app that names itself must prove it, and narrow a token of its own', as
   await assert.rejects(exchange(subject, { client: forged }), grantError('invalid_client'));
 });
 
-test('the developer token can be narrowed, and a narrowed token never acts as another user', async () => {
+test('the developer token can be downscoped, and a downscoped token never acts as another user', async () => {
   const { accessToken } = await exchange(DEVELOPER_TOKEN);
   const authority = await authenticate(fixture.access, accessToken);
   assert.deepEqual([authority.clientId, authority.canImpersonate], [undefined, false]);
   assert.equal(authority.principal.login, 'developer@partway.local');
 });
 
-test('a token that belongs to no app is narrowed by any app that proves itself, and is its to revoke', async () => {
+test('any app that authenticates can downscope a token that belongs to no app, and revoke the result', async () => {
   const { access, client } = fixture;
   for (const client of [
     { ...fixture.client, clientSecret: 'x' },
@@ -161,8 +161,8 @@ test('a token that belongs to no app is narrowed by any app that proves itself, 
 
   const { accessToken } = await exchange(DEVELOPER_TOKEN, { client });
 
-  const { principal, clientId, canImpersonate: mayActAs } = await authenticate(access, accessToken);
-  assert.deepEqual([principal.login, clientId, mayActAs], ['developer@partway.local', client.clientId, false]);
+  const { principal, clientId, canImpersonate: canActAsUser } = await authenticate(access, accessToken);
+  assert.deepEqual([principal.login, clientId, canActAsUser], ['developer@partway.local', client.clientId, false]);
   await revokeToken(access, client, accessToken);
   await assert.rejects(authenticate(access, accessToken), errorWithCode('invalid-token'));
 });

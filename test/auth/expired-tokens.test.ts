@@ -5,7 +5,7 @@ import { openFilesFixture } from '../files/files-fixture.ts';
 
 const DAY = 86_400_000;
 
-test('no statement of the sweep deletes more than a thousand tokens or assertions, and all that expired go', async () => {
+test('the background job deletes at most a thousand tokens or assertions per statement, and in the end all that have expired', async () => {
   await using fixture = await openFilesFixture();
   const { db } = fixture.files;
   const now = fixture.clock.now();

@@ -30,8 +30,8 @@ export interface LegacySdk {
   getTokensRefreshGrant(token: string): Promise<LegacyTokens>;
 }
 
-/** The SDK as it comes, from the config file that `partway app add --jwt-config` wrote; the server must speak TLS. */
-export function legacySdk(server: TestServer, app: AddedApp, configPath: string): LegacySdk {
+/** The SDK as published, with the config file that `partway app add --jwt-config` wrote. The server has to use TLS. */
+export function createLegacySdk(server: TestServer, app: AddedApp, configPath: string): LegacySdk {
   if (server.certificates === undefined) throw new Error('box-node-sdk 3 needs a server with TLS.');
   const { boxAppSettings: settings } = JSON.parse(readFileSync(configPath, 'utf8'));
   const { publicKeyID: keyID, privateKey, passphrase } = settings.appAuth;

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LoginQueue } from '../../packages/server/src/auth/login/queue.ts';
 
-/** Turns of which the first is under way, and how many more are let in of those that ask. */
-function underWay() {
+/** A queue whose first check is in progress, and the networks of the later checks that have run. */
+function openBusyQueue() {
   const queue = new LoginQueue();
   const first = Promise.withResolvers<void>();
   const ran: string[] = [];
@@ -12,16 +12,16 @@ function underWay() {
       ran.push(network);
       return network;
     });
-  const begun = queue.run({ network: 'first', isKnown: false }, () => first.promise);
+  const started = queue.run({ network: 'first', isKnown: false }, () => first.promise);
   const end = () => {
     first.resolve();
-    return begun;
+    return started;
   };
   return { ask, ran, end };
 }
 
-test('64 checks of passwords wait at most, and as many of those that are known at their address', async () => {
-  const { ask, end } = underWay();
+test('at most 64 password checks wait, and as many again of users who are known at their address', async () => {
+  const { ask, end } = openBusyQueue();
   const asked = Array.from({ length: 70 }, (_, n) => ask(`network ${n}`));
   const known = Array.from({ length: 70 }, (_, n) => ask(`network ${n}`, true));
   await end();
@@ -30,8 +30,8 @@ test('64 checks of passwords wait at most, and as many of those that are known a
   }
 });
 
-test('checks of those that are known go first, each kind in the order in which they came', async () => {
-  const { ask, ran, end } = underWay();
+test('checks of known users run first, and each kind runs in the order of arrival', async () => {
+  const { ask, ran, end } = openBusyQueue();
   const all = [ask('a'), ask('b'), ask('c', true), ask('d', true)];
   await end();
   await Promise.all(all);

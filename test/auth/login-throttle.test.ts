@@ -5,7 +5,7 @@ import { LoginThrottle } from '../../packages/server/src/auth/login/throttle.ts'
 
 const HOUR = 3_600_000;
 
-test('each attempt beyond the free ones doubles the wait, up to the longest', () => {
+test('each attempt beyond the free ones doubles the delay, up to the maximum', () => {
   const throttle = new LoginThrottle({ maxEntries: 10, freeAttempts: 2, maxDelay: 5_000 });
   const waits = Array.from({ length: 6 }, () => {
     throttle.recordAttempt('ada', 0);
@@ -16,7 +16,7 @@ test('each attempt beyond the free ones doubles the wait, up to the longest', ()
   assert.equal(throttle.delayFor('bob', 0), 0);
 });
 
-test('an attempt that was right is taken back alone, and the last one leaves nothing', () => {
+test('a successful attempt undoes only itself, and the last one leaves no entry', () => {
   const throttle = new LoginThrottle({ maxEntries: 10, freeAttempts: 1, maxDelay: HOUR });
   for (let n = 0; n < 4; n++) throttle.recordAttempt('ada', 0);
   throttle.undoAttempt('ada');
@@ -39,7 +39,7 @@ test('attempts count for an hour after the last one', () => {
   assert.equal(throttle.delayFor('ada', 2 * HOUR - 1), 1_000);
 });
 
-test('of more names than are remembered, those used the longest ago are forgotten', () => {
+test('if there are too many names, the least recently used ones are forgotten', () => {
   const throttle = new LoginThrottle({ maxEntries: 2, freeAttempts: 1, maxDelay: HOUR });
   for (const name of ['ada', 'bob', 'ada', 'cy']) throttle.recordAttempt(name, 0);
   assert.equal(throttle.size, 2);
@@ -49,7 +49,7 @@ test('of more names than are remembered, those used the longest ago are forgotte
   );
 });
 
-test('an IPv6 address counts by its /64, however it is written; an IPv4 address by itself', () => {
+test('an IPv6 address counts by its /64, in any notation, and an IPv4 address by itself', () => {
   for (const [address, network] of [
     ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2'],
     ['2001:db8:1:2::9', '2001:db8:1:2'],

@@ -8,7 +8,7 @@ const PARTWAY = fileURLToPath(new URL('../../packages/cli/bin/partway.js', impor
 
 type Folder = Pick<TestServer, 'dataFolder'>;
 
-/** What `partway app add --json` prints. */
+/** The output of `partway app add --json`. */
 export interface AddedApp {
   client_id: string;
   client_secret: string;
@@ -17,12 +17,12 @@ export interface AddedApp {
   key_ids: string[];
 }
 
-/** Runs a `partway` command with `--json`, and gives what it printed. */
+/** Runs a `partway` command with `--json` and returns its output. */
 export async function partwayJson<T>(server: Folder, ...args: string[]): Promise<T> {
   return JSON.parse(await partway(server, ...args, '--json')) as T;
 }
 
-/** The same with something on stdin; rejects with what it printed on stderr. */
+/** The same with input on stdin. Rejects with the output on stderr. */
 export function partwayWithInput<T>(server: Folder, input: string, ...args: string[]): Promise<T> {
   const { promise, resolve, reject } = Promise.withResolvers<T>();
   const all = [PARTWAY, ...args, '--json', '--data', server.dataFolder];
@@ -35,8 +35,8 @@ export function partwayWithInput<T>(server: Folder, input: string, ...args: stri
   return promise;
 }
 
-/** A user who can log in; gives the id. */
-export async function addUserWith(server: Folder, login: string, password: string): Promise<string> {
+/** Adds a user who can log in. Returns the ID. */
+export async function addUserWithPassword(server: Folder, login: string, password: string): Promise<string> {
   const args = ['user', 'add', login, '--password-stdin'];
   return (await partwayWithInput<{ id: string }>(server, `${password}\n`, ...args)).id;
 }

@@ -16,11 +16,11 @@ before(async () => {
 });
 after(() => fixture[Symbol.asyncDispose]());
 
-const newToken = async () =>
+const createToken = async () =>
   (await exchangeClientCredentials(fixture.access, fixture.client, { type: 'user', id: String(fixture.user.id) }))
     .accessToken;
 
-/** Asks whose token it is, and lets `meanwhile` happen after its row was read and before the answer is there. */
+/** Authenticates a token. Runs `meanwhile` after its row was read and before the result is returned. */
 function authenticateDuring(token: string, meanwhile: () => Promise<void>) {
   let happened = false;
   const db = fixture.access.db.withPlugin({
@@ -36,16 +36,16 @@ function authenticateDuring(token: string, meanwhile: () => Promise<void>) {
   return authenticate({ ...fixture.access, db }, token);
 }
 
-test('a token that is revoked while it is being looked up is not remembered', async () => {
-  const token = await newToken();
+test('a token that is revoked while it is being looked up is not cached', async () => {
+  const token = await createToken();
 
   await authenticateDuring(token, () => revokeToken(fixture.access, fixture.client, token));
 
   await assert.rejects(authenticate(fixture.access, token), errorWithCode('invalid-token'));
 });
 
-test('a token whose user gets another status while it is being looked up is not remembered as before', async () => {
-  const token = await newToken();
+test('a token whose user gets another status while it is being looked up is not cached with the old status', async () => {
+  const token = await createToken();
 
   await authenticateDuring(token, () =>
     updateUser(fixture.access, fixture.user.id, { status: 'cannot_delete_edit' }, 'admin'),
@@ -55,48 +55,48 @@ test('a token whose user gets another status while it is being looked up is not 
 });
 
 const NOW = { now: 1_000, monotonic: 0 };
-const authorityOf = (userId: number) => ({ principal: { userId: userId as UserId } }) as Authority;
+const createAuthority = (userId: number) => ({ principal: { userId: userId as UserId } }) as Authority;
 
-/** Keeps a token of a user's, named after the user. */
-function keep(tokens: TokenCache, userId: number, expiresAt = Number.POSITIVE_INFINITY): void {
-  tokens.set(`token of ${userId}`, authorityOf(userId), { expiresAt, monotonic: 0, generation: tokens.generation });
+/** Caches a token of a user, named after the user. */
+function cache(tokens: TokenCache, userId: number, expiresAt = Number.POSITIVE_INFINITY): void {
+  tokens.set(`token of ${userId}`, createAuthority(userId), { expiresAt, monotonic: 0, generation: tokens.generation });
 }
 
-const known = (tokens: TokenCache, userIds: readonly number[], at = NOW) =>
+const listCached = (tokens: TokenCache, userIds: readonly number[], at = NOW) =>
   userIds.filter((userId) => tokens.get(`token of ${userId}`, at) !== undefined);
 
-test('the tokens of many users are known at once, each with its own authority', () => {
+test('the tokens of many users are cached at once, each with its own authority', () => {
   const tokens = new TokenCache();
   const users = Array.from({ length: 1_000 }, (_, n) => n);
-  for (const user of users) keep(tokens, user);
-  assert.deepEqual(known(tokens, users), users);
+  for (const user of users) cache(tokens, user);
+  assert.deepEqual(listCached(tokens, users), users);
   assert.equal(tokens.get('token of 7', NOW)?.principal.userId, 7);
 });
 
-test('no more tokens are kept than memory is set aside for', () => {
+test('no more tokens are cached than memory is reserved for', () => {
   const tokens = new TokenCache();
   const users = Array.from({ length: 30_000 }, (_, n) => n);
-  for (const user of users) keep(tokens, user);
-  const kept = known(tokens, users);
-  assert.ok(kept.length > 0 && kept.length <= 10_000, `${kept.length}`);
-  assert.ok(kept.includes(29_999));
+  for (const user of users) cache(tokens, user);
+  const cached = listCached(tokens, users);
+  assert.ok(cached.length > 0 && cached.length <= 10_000, `${cached.length}`);
+  assert.ok(cached.includes(29_999));
 });
 
-test('a token is known for five seconds, and never once it has expired', () => {
+test('a token is cached for five seconds, and never after it has expired', () => {
   const tokens = new TokenCache();
-  keep(tokens, 1);
-  keep(tokens, 2, 2_000);
-  assert.deepEqual(known(tokens, [1, 2], { now: 1_999, monotonic: 4_999 }), [1, 2]);
-  assert.deepEqual(known(tokens, [1, 2], { now: 2_000, monotonic: 4_999 }), [1]);
-  assert.deepEqual(known(tokens, [1, 2], { now: 2_000, monotonic: 5_000 }), []);
+  cache(tokens, 1);
+  cache(tokens, 2, 2_000);
+  assert.deepEqual(listCached(tokens, [1, 2], { now: 1_999, monotonic: 4_999 }), [1, 2]);
+  assert.deepEqual(listCached(tokens, [1, 2], { now: 2_000, monotonic: 4_999 }), [1]);
+  assert.deepEqual(listCached(tokens, [1, 2], { now: 2_000, monotonic: 5_000 }), []);
 });
 
-test('what is forgotten takes nobody else along, and is not kept by one who read it before', () => {
+test('deleting tokens keeps those of other users, and a token that was read before its deletion is not cached', () => {
   const tokens = new TokenCache();
-  for (const user of [1, 2, 3]) keep(tokens, user);
-  const { generation: mark } = tokens;
+  for (const user of [1, 2, 3]) cache(tokens, user);
+  const { generation } = tokens;
   tokens.deleteByUser(1 as UserId);
   tokens.deleteAll(['token of 2']);
-  tokens.set('token of 1', authorityOf(1), { expiresAt: Number.POSITIVE_INFINITY, monotonic: 0, generation: mark });
-  assert.deepEqual(known(tokens, [1, 2, 3]), [3]);
+  tokens.set('token of 1', createAuthority(1), { expiresAt: Number.POSITIVE_INFINITY, monotonic: 0, generation });
+  assert.deepEqual(listCached(tokens, [1, 2, 3]), [3]);
 });

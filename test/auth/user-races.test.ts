@@ -21,7 +21,7 @@ before(async () => {
 });
 after(() => fixture[Symbol.asyncDispose]());
 
-test('of two users who take one login at once, one gets it and the other is told', async () => {
+test('if two users take one login at once, one gets it and the other gets an error', async () => {
   const { access } = fixture;
   for (let round = 0; round < ROUNDS; round++) {
     const login = `wanted-${round}@partway.test`;
@@ -29,15 +29,15 @@ test('of two users who take one login at once, one gets it and the other is told
       [1, 2].map((n) => addUser(access.db, { login: `user-${round}-${n}@partway.test`, name: 'U', now: 1 })),
     );
     const results = await Promise.allSettled(users.map(({ id }) => updateUser(access, id, { login }, 'admin')));
-    const [refused, ...more] = results.filter((result) => result.status === 'rejected');
-    assert.ok(refused?.reason instanceof DomainError, String(refused?.reason));
-    assert.equal(refused.reason.code, 'login-in-use');
-    assert.deepEqual(more, []);
+    const [rejected, ...others] = results.filter((result) => result.status === 'rejected');
+    assert.ok(rejected?.reason instanceof DomainError, String(rejected?.reason));
+    assert.equal(rejected.reason.code, 'login-in-use');
+    assert.deepEqual(others, []);
     assert.ok(await findUserByLogin(access.db, login));
   }
 });
 
-test('two changes of one user at once both hold', async () => {
+test('two concurrent changes of one user both take effect', async () => {
   const { access, user } = fixture;
   for (let round = 0; round < ROUNDS; round++) {
     const [name, login] = [`Name ${round}`, `login-${round}@partway.test`];
@@ -50,13 +50,13 @@ test('two changes of one user at once both hold', async () => {
   }
 });
 
-test('of servers that start at once on a new database, one makes the developer and all have the same', async () => {
+test('if servers start at once on a new database, one creates the developer and all have the same one', async () => {
   const home = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-developer-')));
   const db = await openRows(home);
-  // None finds one before all have looked.
+  // No server finds a developer before all have looked.
   const all = Promise.withResolvers<void>();
   let looking = 4;
-  const patient = db.withPlugin({
+  const waitingDb = db.withPlugin({
     transformQuery: ({ node }) => node,
     async transformResult({ result }) {
       looking -= 1;
@@ -65,7 +65,7 @@ test('of servers that start at once on a new database, one makes the developer a
       return result;
     },
   });
-  const developers = await Promise.all(Array.from({ length: 4 }, () => ensureDeveloper(patient, 'token', 1)));
+  const developers = await Promise.all(Array.from({ length: 4 }, () => ensureDeveloper(waitingDb, 'token', 1)));
   assert.equal(new Set(developers.map(({ authority }) => authority.principal.userId)).size, 1);
   const { rows } = await sql`select id from users`.execute(db);
   assert.equal(rows.length, 1);

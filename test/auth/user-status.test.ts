@@ -14,7 +14,7 @@ import { getUserByLogin } from '../../packages/server/src/auth/users/store.ts';
 import { setStatus, updateUser } from '../../packages/server/src/auth/users/update.ts';
 import type { UserStatus } from '../../packages/server/src/database/schema.ts';
 import { errorWithCode } from '../files/files-fixture.ts';
-import { type AuthFixture, grantError, newCode, openAuthFixture, signAssertion } from './auth-fixture.ts';
+import { type AuthFixture, createCode, grantError, openAuthFixture, signAssertion } from './auth-fixture.ts';
 
 const PASSWORD = 'correct horse battery';
 
@@ -25,22 +25,22 @@ beforeEach(async () => {
 });
 after(() => fixture[Symbol.asyncDispose]());
 
-const become = (status: UserStatus) => updateUser(fixture.access, fixture.user.id, { status }, 'admin');
+const setUserStatus = (status: UserStatus) => updateUser(fixture.access, fixture.user.id, { status }, 'admin');
 const asUser = () => ({ type: 'user', id: String(fixture.user.id) });
-const byCredentials = () => exchangeClientCredentials(fixture.access, fixture.client, asUser());
-const byAssertion = async () =>
+const grantByCredentials = () => exchangeClientCredentials(fixture.access, fixture.client, asUser());
+const grantByAssertion = async () =>
   exchangeAssertion(fixture.access, fixture.client, { assertion: await signAssertion(fixture), audiences: [] });
-const byCode = (code: string) => exchangeCode(fixture.access, fixture.client, { code, redirectUri: undefined });
-const narrow = (subjectToken: string) =>
+const grantByCode = (code: string) => exchangeCode(fixture.access, fixture.client, { code, redirectUri: undefined });
+const downscope = (subjectToken: string) =>
   exchangeToken(fixture.access, { client: undefined, subjectToken, scope: 'base_explorer', resource: undefined });
 
-test('an inactive user gets no token, in no way', async () => {
-  await become('inactive');
-  const refused = grantError('invalid_grant');
+test('an inactive user gets no token with any grant', async () => {
+  await setUserStatus('inactive');
+  const isInvalidGrant = grantError('invalid_grant');
 
-  await assert.rejects(byCredentials(), refused);
-  await assert.rejects(byAssertion(), refused);
-  await assert.rejects(newCode(fixture).then(byCode), refused);
+  await assert.rejects(grantByCredentials(), isInvalidGrant);
+  await assert.rejects(grantByAssertion(), isInvalidGrant);
+  await assert.rejects(createCode(fixture).then(grantByCode), isInvalidGrant);
   const token = {
     login: fixture.user.login,
     expiresAt: fixture.clock.now() + 1000,
@@ -50,36 +50,36 @@ test('an inactive user gets no token, in no way', async () => {
   await assert.rejects(createToken(fixture.access.db, token), /user status user@partway\.test active/);
 });
 
-test('what a user had ends at once when they become inactive, and does not come back with them', async () => {
-  const { accessToken, refreshToken = '' } = await byCode(await newCode(fixture));
-  const narrowed = await narrow(accessToken);
-  const code = await newCode(fixture);
+test("a user's tokens end immediately when the user becomes inactive, and do not work again afterward", async () => {
+  const { accessToken, refreshToken = '' } = await grantByCode(await createCode(fixture));
+  const downscoped = await downscope(accessToken);
+  const code = await createCode(fixture);
   await authenticate(fixture.access, accessToken);
 
-  await become('inactive');
+  await setUserStatus('inactive');
 
-  for (const token of [accessToken, narrowed.accessToken]) {
+  for (const token of [accessToken, downscoped.accessToken]) {
     await assert.rejects(authenticate(fixture.access, token), errorWithCode('invalid-token'));
   }
-  await become('active');
+  await setUserStatus('active');
   await assert.rejects(authenticate(fixture.access, accessToken), errorWithCode('invalid-token'));
-  await assert.rejects(byCode(code), grantError('invalid_grant'));
+  await assert.rejects(grantByCode(code), grantError('invalid_grant'));
   await assert.rejects(exchangeRefreshToken(fixture.access, fixture.client, refreshToken), grantError('invalid_grant'));
-  await authenticate(fixture.access, (await byCredentials()).accessToken);
+  await authenticate(fixture.access, (await grantByCredentials()).accessToken);
 });
 
-test('a token that was written in the moment in which its user became inactive is worth nothing', async () => {
-  const { accessToken } = await byCredentials();
-  // As if the statement that ends tokens had run before the one that wrote this.
+test('a token that is written at the moment when its user becomes inactive does not work', async () => {
+  const { accessToken } = await grantByCredentials();
+  // As if the statement that ends tokens had run before the one that wrote this token.
   await fixture.access.db.updateTable('users').set({ status: 'inactive' }).where('id', '=', fixture.user.id).execute();
 
   await assert.rejects(authenticate(fixture.access, accessToken), errorWithCode('invalid-token'));
-  await assert.rejects(narrow(accessToken), grantError('invalid_grant'));
+  await assert.rejects(downscope(accessToken), grantError('invalid_grant'));
 });
 
-test('only who knows the password learns at the login page that the user is inactive', async () => {
+test('the login page says that a user is inactive only after the correct password', async () => {
   await changePassword(fixture.access.db, { login: fixture.user.login, password: PASSWORD });
-  await become('inactive');
+  await setUserStatus('inactive');
   const attempt = (password: string) =>
     logIn(fixture.access, { login: fixture.user.login, password, address: '192.0.2.1' });
 
@@ -87,7 +87,7 @@ test('only who knows the password learns at the login page that the user is inac
   assert.deepEqual(await attempt(PASSWORD), { kind: 'inactive' });
 });
 
-test('nobody acts as an inactive user, and who acts as another may no more than they', async () => {
+test('no app can act as an inactive user, and acting as a user gives no more permissions than the user has', async () => {
   const { clientSecret, app } = await addApp(fixture.access.db, {
     name: 'Acting',
     now: fixture.clock.now(),
@@ -97,19 +97,19 @@ test('nobody acts as an inactive user, and who acts as another may no more than 
   const granted = await exchangeClientCredentials(fixture.access, client, { type: 'enterprise', id: '1' });
   const authority = await authenticate(fixture.access, granted.accessToken);
 
-  await become('cannot_delete_edit');
+  await setUserStatus('cannot_delete_edit');
   const acting = await impersonate(fixture.access, authority, String(fixture.user.id));
   assert.equal(acting.principal.status, 'cannot_delete_edit');
 
-  await become('inactive');
+  await setUserStatus('inactive');
   await assert.rejects(impersonate(fixture.access, authority, String(fixture.user.id)), errorWithCode('forbidden'));
 });
 
-test('another status counts at once, also for tokens that were just used', async () => {
-  const { accessToken } = await byCredentials();
+test('a new status applies immediately, even to tokens that were just used', async () => {
+  const { accessToken } = await grantByCredentials();
   await authenticate(fixture.access, accessToken);
 
-  await become('cannot_delete_edit_upload');
+  await setUserStatus('cannot_delete_edit_upload');
 
   const { principal } = await authenticate(fixture.access, accessToken);
   assert.equal(principal.status, 'cannot_delete_edit_upload');
@@ -118,8 +118,8 @@ test('another status counts at once, also for tokens that were just used', async
 test('the developer and the users of apps stay active', async () => {
   const { db, developer } = fixture.access;
   for (const userId of [developer.authority.principal.userId, fixture.app.service_user_id]) {
-    const refused = errorWithCode('permission-denied');
-    await assert.rejects(updateUser(fixture.access, userId, { status: 'inactive' }, 'admin'), refused);
+    const isPermissionDenied = errorWithCode('permission-denied');
+    await assert.rejects(updateUser(fixture.access, userId, { status: 'inactive' }, 'admin'), isPermissionDenied);
     await updateUser(fixture.access, userId, { status: 'active' }, 'admin');
   }
   const { login } = developer.authority.principal;

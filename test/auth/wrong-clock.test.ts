@@ -12,7 +12,7 @@ import { deleteExpiredTokens } from '../../packages/server/src/auth/tokens/delet
 import { changePassword } from '../../packages/server/src/auth/users/change-password.ts';
 import { CLOCK_GRACE } from '../../packages/server/src/time/clock.ts';
 import { errorWithCode } from '../files/files-fixture.ts';
-import { type AuthFixture, grantError, newCode, openAuthFixture, signAssertion } from './auth-fixture.ts';
+import { type AuthFixture, createCode, grantError, openAuthFixture, signAssertion } from './auth-fixture.ts';
 
 const DAY = 24 * 3_600_000;
 const HOUR = 3_600_000;
@@ -24,15 +24,15 @@ beforeEach(async () => {
 });
 after(() => fixture[Symbol.asyncDispose]());
 
-const tokensOfLogIn = async () =>
-  exchangeCode(fixture.access, fixture.client, { code: await newCode(fixture), redirectUri: undefined });
-const narrowed = (subjectToken: string) =>
+const logInUser = async () =>
+  exchangeCode(fixture.access, fixture.client, { code: await createCode(fixture), redirectUri: undefined });
+const downscope = (subjectToken: string) =>
   exchangeToken(fixture.access, { client: undefined, subjectToken, scope: 'item_preview', resource: undefined });
-const ownToken = () => exchangeClientCredentials(fixture.access, fixture.client, { type: 'enterprise', id: '1' });
+const createAppToken = () => exchangeClientCredentials(fixture.access, fixture.client, { type: 'enterprise', id: '1' });
 
-test('a clock that is months ahead for seconds ends no token and no login', async () => {
-  const [login, other] = [await tokensOfLogIn(), await tokensOfLogIn()];
-  const made = await createToken(fixture.access.db, {
+test('a clock that is months ahead for some seconds ends no token and no login', async () => {
+  const [login, other] = [await logInUser(), await logInUser()];
+  const created = await createToken(fixture.access.db, {
     login: fixture.user.login,
     expiresAt: fixture.clock.now() + 30 * DAY,
     scope: undefined,
@@ -40,33 +40,29 @@ test('a clock that is months ahead for seconds ends no token and no login', asyn
   });
   fixture.clock.jump(100 * DAY);
   assert.equal(await deleteExpiredTokens(fixture.access), 0);
-  await authenticate(fixture.access, made.token);
+  await authenticate(fixture.access, created.token);
   await authenticate(fixture.access, login.accessToken);
   const second = await exchangeRefreshToken(fixture.access, fixture.client, other.refreshToken ?? '');
-  await narrowed(made.token);
+  await downscope(created.token);
   fixture.clock.advance(2_500);
   fixture.clock.jump(-100 * DAY);
   await authenticate(fixture.access, second.accessToken);
-  await authenticate(fixture.access, made.token);
+  await authenticate(fixture.access, created.token);
   const next = await exchangeRefreshToken(fixture.access, fixture.client, login.refreshToken ?? '');
   await authenticate(fixture.access, next.accessToken);
 });
 
-test('a login and tokens from while the clock was months behind are good once it is set right', async () => {
+test('logins and tokens from while the clock was months behind still work after it is corrected', async () => {
   fixture.clock.jump(-100 * DAY);
-  const login = await tokensOfLogIn();
-  const { accessToken } = await ownToken();
-  const renewed = await exchangeRefreshToken(
-    fixture.access,
-    fixture.client,
-    (await tokensOfLogIn()).refreshToken ?? '',
-  );
-  const narrow = await narrowed(login.accessToken);
-  assert.equal(narrow.expiresInSeconds, 3600);
+  const login = await logInUser();
+  const { accessToken } = await createAppToken();
+  const renewed = await exchangeRefreshToken(fixture.access, fixture.client, (await logInUser()).refreshToken ?? '');
+  const downscoped = await downscope(login.accessToken);
+  assert.equal(downscoped.expiresInSeconds, 3600);
   fixture.clock.advance(2_500);
   fixture.clock.jump(100 * DAY);
   await deleteExpiredTokens(fixture.access);
-  for (const token of [login.accessToken, accessToken, renewed.accessToken, narrow.accessToken]) {
+  for (const token of [login.accessToken, accessToken, renewed.accessToken, downscoped.accessToken]) {
     await authenticate(fixture.access, token);
   }
   for (const { refreshToken } of [login, renewed]) {
@@ -74,8 +70,8 @@ test('a login and tokens from while the clock was months behind are good once it
   }
 });
 
-test('a refresh token brought when it has expired by the clock ends nothing of its login', async () => {
-  const login = await tokensOfLogIn();
+test('a refresh token that is used after it has expired by the clock does not end its login', async () => {
+  const login = await logInUser();
   fixture.clock.advance(61 * DAY);
   await assert.rejects(
     exchangeRefreshToken(fixture.access, fixture.client, login.refreshToken ?? ''),
@@ -85,7 +81,7 @@ test('a refresh token brought when it has expired by the clock ends nothing of i
   await exchangeRefreshToken(fixture.access, fixture.client, login.refreshToken ?? '');
 });
 
-test('a clock set back a day makes nobody wait longer to log in than half a minute', async () => {
+test('a clock that is set back a day delays no login by more than half a minute', async () => {
   await changePassword(fixture.access.db, { login: fixture.user.login, password: 'correct horse battery' });
   const attempt = (password: string) =>
     logIn(fixture.access, { login: fixture.user.login, password, address: '192.0.2.1' });
@@ -97,9 +93,9 @@ test('a clock set back a day makes nobody wait longer to log in than half a minu
   assert.equal((await attempt('correct horse battery')).kind, 'user');
 });
 
-test('an access token issued while the clock was a day ahead lives an hour after the clock was set right', async () => {
+test('an access token from while the clock was a day ahead lasts an hour after the clock is corrected', async () => {
   fixture.clock.jump(DAY);
-  const { accessToken } = await ownToken();
+  const { accessToken } = await createAppToken();
   fixture.clock.jump(-DAY);
   await deleteExpiredTokens(fixture.access);
   fixture.clock.advance(CLOCK_GRACE);
@@ -109,7 +105,7 @@ test('an access token issued while the clock was a day ahead lives an hour after
   await assert.rejects(authenticate(fixture.access, accessToken), errorWithCode('invalid-token'));
 });
 
-test('a token made by hand for a year keeps its time', async () => {
+test('a token that was created for a year keeps its lifetime', async () => {
   const { token } = await createToken(fixture.access.db, {
     login: fixture.user.login,
     expiresAt: fixture.clock.now() + 365 * DAY,
@@ -122,7 +118,7 @@ test('a token made by hand for a year keeps its time', async () => {
   await authenticate(fixture.access, token);
 });
 
-test('an assertion works once even if the clock is set back after the sweep', async () => {
+test('an assertion works once, even if the clock is set back after used assertions were deleted', async () => {
   const assertion = await signAssertion(fixture);
   const grant = () => exchangeAssertion(fixture.access, fixture.client, { assertion, audiences: [] });
   await grant();
@@ -132,8 +128,8 @@ test('an assertion works once even if the clock is set back after the sweep', as
   await assert.rejects(grant(), /jti/);
 });
 
-test('a code from before the clock was set back is of no use', async () => {
-  const code = await newCode(fixture);
+test('a code from before the clock was set back does not work', async () => {
+  const code = await createCode(fixture);
   fixture.clock.jump(-DAY);
   await assert.rejects(
     exchangeCode(fixture.access, fixture.client, { code, redirectUri: undefined }),
@@ -141,8 +137,8 @@ test('a code from before the clock was set back is of no use', async () => {
   );
 });
 
-test('a revoked token is not remembered for longer if the clock is set back', async () => {
-  const { accessToken } = await ownToken();
+test('a revoked token is not cached any longer because the clock is set back', async () => {
+  const { accessToken } = await createAppToken();
   await authenticate(fixture.access, accessToken);
   await fixture.access.db.deleteFrom('access_tokens').execute();
   fixture.clock.jump(-DAY);

@@ -9,7 +9,7 @@ import { parseBytes, parseDuration } from '../../packages/server/src/config/pars
 import { DEFAULT_LIMITS, LIMIT_SETTINGS } from '../../packages/server/src/limits.ts';
 import { leftoverFolder } from '../support/leftovers.ts';
 
-test('without any setting the server listens on the loopback address and keeps its data in ./data', () => {
+test('by default, the server listens on the loopback address and keeps its data in ./data', () => {
   const config = readConfig({});
   assert.deepEqual(config.listen, { host: '127.0.0.1', port: 4400 });
   assert.ok(config.dataFolder.endsWith('/data'));
@@ -20,10 +20,10 @@ test('without any setting the server listens on the loopback address and keeps i
   assert.ok(Object.isFrozen(config));
 });
 
-test('everything that is wrong is listed at once, each with how to mend it, and no token among it', () => {
+test('all invalid settings are listed at once, each with how to fix it, and without secrets', () => {
   const given = {
     PARTWAY_LISTEN: 'localhost',
-    // What Node makes of bytes that are not UTF-8.
+    // Node.js decodes bytes that are not UTF-8 like this.
     PARTWAY_DATA: '/srv/caf\uFFFD',
     PARTWAY_TOKEN: 'a secret',
     PARTWAY_DATABASE: 'mysql://user:a secret@host/name',
@@ -52,7 +52,7 @@ test('everything that is wrong is listed at once, each with how to mend it, and 
   );
 });
 
-test('right values are taken as they are meant', () => {
+test('valid values are parsed', () => {
   const config = readConfig({
     PARTWAY_LISTEN: '[::1]:0',
     PARTWAY_PUBLIC_URL: 'https://files.example.com/',
@@ -69,7 +69,7 @@ test('right values are taken as they are meant', () => {
   assert.equal(config.sessionLifetime, 43_200_000);
 });
 
-test('sizes and times are read with their units, and nothing else is', () => {
+test('sizes and durations are parsed with their units, and nothing else is', () => {
   assert.deepEqual(['20000000', '64MiB', '5 TB', '1kb', '7B'].map(parseBytes), [20_000_000, 2 ** 26, 5e12, 1000, 7]);
   assert.deepEqual(
     ['500ms', '30s', '15m', '12h', '7d'].map(parseDuration),
@@ -80,7 +80,7 @@ test('sizes and times are read with their units, and nothing else is', () => {
   for (const text of ['', '7', 'd', '-1s', '1.5h']) assert.equal(parseDuration(text), undefined, text);
 });
 
-test('a short token is for a server that only this machine can reach', () => {
+test('a short token is accepted only for a server that no other machine can reach', () => {
   assert.equal(readConfig({ PARTWAY_TOKEN: 'dev' }).token, 'dev');
   assert.throws(() => readConfig({ PARTWAY_TOKEN: 'dev', PARTWAY_LISTEN: '0.0.0.0:4400' }), /16 characters or more/);
   for (const reachable of [
@@ -96,7 +96,7 @@ test('a short token is for a server that only this machine can reach', () => {
   assert.equal(readConfig({ PARTWAY_TOKEN: 'dev', PARTWAY_PUBLIC_URL: 'http://[::1]:4400' }).token, 'dev');
 });
 
-test('the placeholder of an example stops the start, whichever secret it stands for and however it is written', () => {
+test('the placeholder of an example prevents the start, for every secret and in every spelling', () => {
   const TOKENS = ['CHANGE-ME', 'CHANGE-ME-openssl-rand-hex-32', 'change_me', 'ChangeMe123', 'replace-me', 'your-token'];
   for (const PARTWAY_TOKEN of TOKENS) {
     assert.throws(
@@ -125,12 +125,12 @@ test('the placeholder of an example stops the start, whichever secret it stands 
   );
 });
 
-test('secrets that are random start the server, also where they spell a word by chance', () => {
+test('random secrets are accepted, even if they contain a word by chance', () => {
   const random = 'qmE3-sKf_0LchangeQ9Zx7-meVt2BpR4Nw8yUoTgHaJd';
   readConfig({ PARTWAY_TOKEN: random, PARTWAY_LISTEN: '0.0.0.0:4400' });
 });
 
-test('bytes lie in the data folder, or where PARTWAY_STORAGE says; an endpoint is asked by paths unless told otherwise', () => {
+test('bytes are stored in the data folder or where PARTWAY_STORAGE says, and requests to an endpoint are path-style by default', () => {
   assert.deepEqual(readConfig({}).storage, { kind: 'disk' });
   const defaults = { kind: 's3', spoolSize: 4 * 2 ** 30, minPartSize: 5 * 2 ** 20 };
   assert.deepEqual(readConfig({ PARTWAY_STORAGE: 's3://bucket' }).storage, {
@@ -144,7 +144,7 @@ test('bytes lie in the data folder, or where PARTWAY_STORAGE says; an endpoint i
   assert.deepEqual(hosted.storage, { ...defaults, ...place, pathStyle: false, spoolSize: 2 ** 30 });
 });
 
-test('a place for bytes that is none, parts that S3 refuses and a spool that holds none are found at the start', () => {
+test('an invalid storage address, parts that S3 rejects and a spool that is too small are reported at the start', () => {
   for (const [given, problem] of [
     [{ PARTWAY_STORAGE: 'bucket' }, /must be s3:\/\/bucket or s3:\/\/bucket\/prefix/],
     [{ PARTWAY_STORAGE: 's3://bucket/../other' }, /must be s3:\/\/bucket/],
@@ -160,26 +160,26 @@ test('a place for bytes that is none, parts that S3 refuses and a spool that hol
   }
 });
 
-test('a signing key is a file of 32 bytes as hex that not everybody can read', () => {
+test('a signing key is a file with 32 bytes in hex that other users cannot read', () => {
   const folder = leftoverFolder(mkdtempSync(join(tmpdir(), 'partway-config-')));
-  const key = (name: string, text: string, mode: number) => {
+  const writeKey = (name: string, text: string, mode: number) => {
     const path = join(folder, name);
     writeFileSync(path, text, { mode });
     return { PARTWAY_SIGNING_KEY_FILE: path };
   };
   const hex = createHash('sha256').update('a signing key').digest('hex');
-  assert.equal(readConfig(key('good', `${hex}\n`, 0o640)).signingKey?.toString('hex'), hex);
-  assert.throws(() => readConfig(key('open', hex, 0o644)), /all users of this machine can access the file/);
+  assert.equal(readConfig(writeKey('good', `${hex}\n`, 0o640)).signingKey?.toString('hex'), hex);
+  assert.throws(() => readConfig(writeKey('open', hex, 0o644)), /all users of this machine can access the file/);
   for (const text of ['', hex.slice(1), `${hex}00`, `${hex}\n${hex}`]) {
-    assert.throws(() => readConfig(key(`bad-${text.length}`, text, 0o600)), /does not contain a key/);
+    assert.throws(() => readConfig(writeKey(`bad-${text.length}`, text, 0o600)), /does not contain a key/);
   }
   for (const digits of ['0', 'ab', '0123456789abcdef']) {
     const guessable = digits.repeat(64 / digits.length);
-    assert.throws(() => readConfig(key(`weak-${digits}`, guessable, 0o600)), /could be guessed/);
+    assert.throws(() => readConfig(writeKey(`weak-${digits}`, guessable, 0o600)), /could be guessed/);
   }
 });
 
-test('every limit has a default, can be set, and is refused outside its range', () => {
+test('every limit has a default, can be set, and is rejected outside its range', () => {
   assert.deepEqual(readConfig({}).limits, DEFAULT_LIMITS);
   for (const { limit, env, min, max } of LIMIT_SETTINGS) {
     for (const value of [min, max]) assert.equal(readConfig({ [env]: String(value) }).limits[limit], value, env);
@@ -192,7 +192,7 @@ test('every limit has a default, can be set, and is refused outside its range', 
   }
 });
 
-test('the defaults leave every sum of bytes exact, also that of a user with the most open sessions', () => {
+test('with the default limits every sum of bytes is exact, even for a user with the most open sessions', () => {
   const { reservedBytes } = DEFAULT_LIMITS;
   assert.ok(reservedBytes <= 2 ** 50);
   assert.ok(Math.max(...LIMIT_SETTINGS.filter(({ kind }) => kind === 'bytes').map(({ max }) => max)) < 2 ** 53);

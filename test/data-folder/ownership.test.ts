@@ -17,28 +17,28 @@ const BYTES = seededBytes(1000, 'the only copy');
 
 after(stopPostgres);
 
-describe('bytes and the database that names them', { skip: noPostgres, timeout: 600_000 }, () => {
-  it('know each other from the first start on, also in a data folder from before', async () => {
-    await using server = await startServer({ env: sqlite() });
+describe('bytes and the database that references them', { skip: noPostgres, timeout: 600_000 }, () => {
+  it('are linked at the first start, and at the next start if the marker is missing', async () => {
+    await using server = await startServer({ env: sqliteSettings() });
     await addFile(server);
     await server.stop();
-    const mark = join(server.dataFolder, 'database-id');
-    const id = await readFile(mark, 'utf8');
+    const marker = join(server.dataFolder, 'database-id');
+    const id = await readFile(marker, 'utf8');
     assert.match(id, /^[0-9a-f]{32}\n$/);
-    await rm(mark);
+    await rm(marker);
     await server.restart();
-    assert.equal(await readFile(mark, 'utf8'), id);
+    assert.equal(await readFile(marker, 'utf8'), id);
   });
 
-  it('that do not belong together are refused before a byte is swept', async () => {
+  it('are rejected before a byte is deleted if they do not belong together', async () => {
     await using database = await newPostgresDatabase();
-    await using own = await startServer({ env: sqlite() });
+    await using own = await startServer({ env: sqliteSettings() });
     const file = await addFile(own);
     await own.stop();
     const { dataFolder } = own;
     const elsewhere = { dataFolder, env: { ...ENV, PARTWAY_DATABASE: database.url } };
     await assert.rejects(startServer(elsewhere), /not known to belong to this database/);
-    // As in a folder from before, of which nobody can know.
+    // As in a folder without a marker, whose database is unknown.
     await rm(join(dataFolder, 'database-id'));
     await assert.rejects(startServer(elsewhere), /not known to belong to this database/);
     await sleep(100);
@@ -46,26 +46,26 @@ describe('bytes and the database that names them', { skip: noPostgres, timeout: 
     assert.deepEqual(await new Api(own).download(file), BYTES);
   });
 
-  it('are told apart where another SQLite file was put into the folder', async () => {
-    await using own = await startServer({ env: sqlite() });
+  it('are rejected if the folder has another SQLite file', async () => {
+    await using own = await startServer({ env: sqliteSettings() });
     const file = await addFile(own);
     await own.stop();
     const rows = join(own.dataFolder, 'partway.sqlite');
-    const kept = await readFile(rows);
+    const saved = await readFile(rows);
     await rm(rows);
     await (await openDatabase({ url: undefined, file: rows, connections: 1 })).destroy();
     await assert.rejects(own.restart(), /not known to belong to this database/);
-    await writeFile(rows, kept);
+    await writeFile(rows, saved);
     await own.restart();
     assert.deepEqual(await new Api(own).download(file), BYTES);
   });
 
-  it('are not parted where a second node comes with a folder of its own', async () => {
+  it('stay together if a second node has a folder of its own', async () => {
     await using database = await newPostgresDatabase();
     const env = { ...ENV, PARTWAY_DATABASE: database.url, PARTWAY_TOKEN: 'the-token-of-all-nodes' };
     await using first = await startServer({ env });
     const key = join(first.dataFolder, 'signing-key');
-    // Nothing is lost while there are no files, and bytes may come to lie elsewhere.
+    // While there are no files, nothing can be lost, and bytes can be stored elsewhere.
     await using early = await startServer({ env: { ...env, PARTWAY_SIGNING_KEY_FILE: key } });
     await early.stop();
     const file = await addFile(first);
@@ -77,17 +77,17 @@ describe('bytes and the database that names them', { skip: noPostgres, timeout: 
     assert.deepEqual(await new Api(first).download(file), BYTES);
   });
 
-  it('can be joined by hand as the message says', async () => {
+  it('can be linked manually as the message says', async () => {
     await using database = await newPostgresDatabase();
     const env = { ...ENV, PARTWAY_DATABASE: database.url };
     await using server = await startServer({ env });
     const file = await addFile(server);
     await server.stop();
-    const mark = join(server.dataFolder, 'database-id');
-    await rm(mark);
+    const marker = join(server.dataFolder, 'database-id');
+    await rm(marker);
     const failure = await server.restart().catch((error: Error) => error);
     const [, place = '', id = ''] = /write this ID into (\S+): ([0-9a-f]{32})/.exec(String(failure)) ?? [];
-    assert.equal(place, mark);
+    assert.equal(place, marker);
     await writeFile(place, id);
     await server.restart();
     assert.deepEqual(await new Api(server).download(file), BYTES);
@@ -95,7 +95,7 @@ describe('bytes and the database that names them', { skip: noPostgres, timeout: 
 });
 
 describe('the secrets of nodes on one database', { skip: noPostgres, timeout: 600_000 }, () => {
-  it('are those of the first node; another is told which file or setting to give', async () => {
+  it('are those of the first node, and another node is told which file or setting it needs', async () => {
     await using database = await newPostgresDatabase();
     const PARTWAY_DATABASE = database.url;
     await using first = await startServer({ env: { PARTWAY_DATABASE } });
@@ -113,7 +113,7 @@ describe('the secrets of nodes on one database', { skip: noPostgres, timeout: 60
     assert.ok(rows.every(({ value }) => value !== first.token));
   });
 
-  it('are changed by forgetting them', async () => {
+  it('change when they are forgotten', async () => {
     await using database = await newPostgresDatabase();
     const PARTWAY_DATABASE = database.url;
     await using first = await startServer({ env: { PARTWAY_DATABASE } });
@@ -125,8 +125,8 @@ describe('the secrets of nodes on one database', { skip: noPostgres, timeout: 60
   });
 });
 
-/** The SQLite file of the data folder, whatever the suites run over. */
-function sqlite(): Record<string, string> {
+/** The SQLite file of the data folder, whichever database the suites use. */
+function sqliteSettings(): Record<string, string> {
   return { ...ENV, PARTWAY_DATABASE: '' };
 }
 

@@ -5,10 +5,10 @@ import { readSettingsPage, withSettingsTable } from '../../scripts/settings-tabl
 
 test('docs/operate/settings.md has the settings, defaults and descriptions that the server uses', () => {
   const page = readSettingsPage();
-  assert.equal(page, withSettingsTable(page), 'npm run docs:settings brings it up to date');
+  assert.equal(page, withSettingsTable(page), 'run npm run docs:settings');
   for (const { env } of SETTINGS) assert.ok(page.includes(`| \`${env}\` |`), env);
 });
 
-test('a page without the place for the table is refused', () => {
+test('a page without a place for the table is rejected', () => {
   assert.throws(() => withSettingsTable('# Settings\n'), /no place for the generated table/);
 });

@@ -3,7 +3,7 @@ import type { RawResponse } from '../support/responses.ts';
 
 const OAUTH_PATH = /^(?:http:\/\/[^/]*)?(?:\/api)?\/oauth2\//;
 
-/** Throws unless `response` may be given to a request: no 5xx, and errors as Box has them, or OAuth on its own addresses. */
+/** Throws unless `response` is acceptable: no 5xx, and errors in Box's format, or in OAuth's at its own addresses. */
 export function checkResponse({ status, headers, body }: RawResponse, method?: string, path?: string): void {
   assert.ok(status < 500, `a ${status}: ${body}`);
   if (status < 400) return;
@@ -14,7 +14,7 @@ export function checkResponse({ status, headers, body }: RawResponse, method?: s
   );
   if (method === 'HEAD') return;
   if (headers['content-type']?.startsWith('text/html')) {
-    // A page for the person who logs in.
+    // A page for the user who logs in.
     assert.ok(path === undefined || path.includes('/oauth2/authorize'), `a page at ${path}`);
     return;
   }
@@ -24,7 +24,7 @@ export function checkResponse({ status, headers, body }: RawResponse, method?: s
   }
   const error = JSON.parse(body);
   assert.doesNotMatch(body, /FST_|HPE_|ERR_[A-Z]|node:internal/);
-  // Of bytes that are no request it is not known which address they mean.
+  // If bytes are not a request, their address is unknown.
   const isRequest = path !== undefined && !(status === 400 && headers.connection === 'close');
   const isOAuth = isRequest ? OAUTH_PATH.test(path) : 'error' in error;
   if (isOAuth) {

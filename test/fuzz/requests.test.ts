@@ -17,9 +17,9 @@ import { nextScenario, type Scenario, type Targets } from './scenario.ts';
 const COUNT = Number(process.env.PARTWAY_TEST_FUZZ ?? 1_000);
 const SEED = Number(process.env.PARTWAY_TEST_SEED ?? randomInt(2 ** 31));
 const AT_ONCE = 8;
-const MOST_GROWTH_KIB = 200 * 1024;
+const MAX_GROWTH_KIB = 200 * 1024;
 
-test(`${COUNT} altered requests get valid responses, no 5xx and nothing unasked, and leave nothing behind (seed ${SEED})`, async () => {
+test(`${COUNT} altered requests get valid responses, no 5xx and no extra responses, and leave nothing behind (seed ${SEED})`, async () => {
   await using server = await startServer({
     env: {
       PARTWAY_PART_SIZE: '65536',
@@ -29,11 +29,11 @@ test(`${COUNT} altered requests get valid responses, no 5xx and nothing unasked,
       PARTWAY_LOG: 'error',
     },
   });
-  const targets = await makeTargets(server);
+  const targets = await createTargets(server);
   const random = seededRandom(SEED);
-  // What a first few requests open, and keep, belongs to the server.
+  // Whatever the first requests open and keep belongs to the server.
   for (let index = 0; index < 50; index++) await play(server, nextScenario(random, targets));
-  await until(() => socketsOf(server) === 0);
+  await until(() => countSockets(server) === 0);
   const descriptors = descriptorsOf(server.pid).length;
   const memory = residentKib(server);
 
@@ -42,26 +42,26 @@ test(`${COUNT} altered requests get valid responses, no 5xx and nothing unasked,
   const players = Array.from({ length: AT_ONCE }, async () => {
     while (sent < COUNT) {
       const scenario = nextScenario(random, targets);
-      const mine = ++number;
+      const scenarioNumber = ++number;
       sent += scenario.requests.length;
       await play(server, scenario).catch((error: Error) => {
         const bytes = scenario.requests.map((request) => JSON.stringify(request.toString('latin1').slice(0, 2_000)));
-        const where = `seed ${SEED}, scenario ${mine} (${scenario.ending})`;
-        throw new Error(`${where}: ${error.message}\n${bytes.join('\n')}`, { cause: error });
+        const label = `seed ${SEED}, scenario ${scenarioNumber} (${scenario.ending})`;
+        throw new Error(`${label}: ${error.message}\n${bytes.join('\n')}`, { cause: error });
       });
     }
   });
   await Promise.all(players);
 
-  await until(() => socketsOf(server) === 0);
+  await until(() => countSockets(server) === 0);
   await until(() => descriptorsOf(server.pid).length <= descriptors);
   const growth = residentKib(server) - memory;
-  assert.ok(growth < MOST_GROWTH_KIB, `the server has grown by ${growth} KiB`);
+  assert.ok(growth < MAX_GROWTH_KIB, `the server has grown by ${growth} KiB`);
   assert.ok(!server.stderr().includes('"level":50'), server.stderr());
   assert.equal((await fetch(`${server.url}/readyz`)).status, 200);
 });
 
-async function makeTargets(server: TestServer): Promise<Targets> {
+async function createTargets(server: TestServer): Promise<Targets> {
   const api = new Api(server);
   const app = await addApp(server);
   const file = await upload(api, 'fuzzed.bin', Buffer.alloc(300_000, 'fuzzed'));
@@ -82,10 +82,10 @@ async function makeTargets(server: TestServer): Promise<Targets> {
   };
 }
 
-/** Plays a scenario, and throws if what comes back could not be. */
+/** Plays a scenario, and throws if a response is invalid. */
 async function play(server: TestServer, { requests, methods, paths, isFramed, ending }: Scenario): Promise<void> {
   const connection = await RawConnection.open(server);
-  // Of altered bytes it is not known how many requests they are.
+  // It is unknown how many requests the altered bytes are.
   const known = isFramed ? methods : [];
   connection.socket.write(Buffer.concat(requests));
   if (ending === 'leave' || ending === 'reset') {
@@ -95,16 +95,16 @@ async function play(server: TestServer, { requests, methods, paths, isFramed, en
   }
   if (ending.endsWith('after one')) {
     connection.finish();
-    await until(() => connection.bytes.length > 0 || isOver(connection));
+    await until(() => connection.bytes.length > 0 || isClosed(connection));
     if (ending.startsWith('reset')) connection.socket.resetAndDestroy();
     else connection.socket.destroy();
     return;
   }
   if (ending === 'finish') connection.finish();
-  // The server ends what stalls; requests that are whole leave the connection open.
-  else await until(() => readResponses(connection.bytes, known, { cut: true }).length >= 1 || isOver(connection));
+  // The server ends stalled requests. Complete requests leave the connection open.
+  else await until(() => readResponses(connection.bytes, known, { cut: true }).length >= 1 || isClosed(connection));
   if (ending === 'stall') connection.finish();
-  await until(() => isOver(connection));
+  await until(() => isClosed(connection));
   connection.socket.destroy();
 
   const responses = readResponses(connection.bytes, known);
@@ -113,29 +113,29 @@ async function play(server: TestServer, { requests, methods, paths, isFramed, en
   }
   const isEndedEarly = responses.at(-1)?.headers.connection === 'close';
   if (isFramed && !isEndedEarly) assert.equal(responses.length, requests.length, 'each request has one response');
-  assert.ok(responses.length > 0 || requests.every(isBlank), 'no response came');
+  assert.ok(responses.length > 0 || requests.every(isBlank), 'no response arrived');
 }
 
-function isOver({ socket }: RawConnection): boolean {
+function isClosed({ socket }: RawConnection): boolean {
   return socket.readableEnded || socket.closed;
 }
 
-/** Whether a server may take these bytes for no request at all (RFC 9112, section 2.2). */
+/** Whether a server can treat these bytes as no request (RFC 9112, section 2.2). */
 function isBlank(bytes: Buffer): boolean {
   return /^[\r\n]*$/.test(bytes.toString('latin1'));
 }
 
-/** Connections that the server has open, but for the one on which it listens and the kinds that it keeps for itself. */
-function socketsOf(server: TestServer): number {
+/** Counts the open connections of the server, without the socket on which it listens and other kinds of sockets. */
+function countSockets(server: TestServer): number {
   const listening = 1;
-  const own = new Set<string>();
+  const tcpSockets = new Set<string>();
   for (const table of ['tcp', 'tcp6']) {
     for (const line of readFileSync(`/proc/${server.pid}/net/${table}`, 'latin1').split('\n').slice(1)) {
       const inode = line.trim().split(/\s+/)[9];
-      if (inode !== undefined) own.add(`socket:[${inode}]`);
+      if (inode !== undefined) tcpSockets.add(`socket:[${inode}]`);
     }
   }
-  return descriptorsOf(server.pid).filter((target) => own.has(target)).length - listening;
+  return descriptorsOf(server.pid).filter((target) => tcpSockets.has(target)).length - listening;
 }
 
 function residentKib({ pid }: TestServer): number {

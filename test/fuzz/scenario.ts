@@ -2,7 +2,7 @@ import { API_ROUTES } from '../auth/api-routes.ts';
 import type { SeededRandom } from '../faults/seeded-random.ts';
 import { sha1Base64 } from '../support/bytes.ts';
 
-/** Things that are there, which requests may name. */
+/** Existing things that requests can name. */
 export interface Targets {
   token: string;
   file: string;
@@ -18,13 +18,13 @@ export interface Targets {
 
 /** What a client does on one connection. */
 export interface Scenario {
-  /** One a request, as they go onto the wire. */
+  /** One per request, as sent. */
   requests: Buffer[];
   methods: string[];
   paths: string[];
-  /** Whether a parser sees the same requests as this list has; otherwise anything may have been altered. */
+  /** Whether a parser sees exactly these requests. Otherwise, any bytes can have been altered. */
   isFramed: boolean;
-  /** What the client does once it has sent everything. */
+  /** What the client does after it has sent everything. */
   ending: 'finish' | 'leave' | 'reset' | 'leave after one' | 'reset after one' | 'stall';
 }
 
@@ -109,14 +109,14 @@ const HEADERS: [string, string][] = [
   ['x', '\u0080\u00ff'],
 ];
 
-/** The scenario that comes next out of `random`. */
+/** Returns the next scenario from `random`. */
 export function nextScenario(random: SeededRandom, targets: Targets): Scenario {
   const requests = Array.from({ length: 1 + random.below(4) }, () => nextRequest(random, targets));
   for (const request of requests) if (random.below(3) > 0) alterContent(random, request);
   const isFramed = random.below(2) === 0;
   const wire = requests.map((request, index) => serialize(request, { isLast: index === requests.length - 1 }));
   const altered = isFramed ? wire : wire.map((bytes) => (random.below(2) === 0 ? bytes : alterBytes(random, bytes)));
-  // What an altered HEAD is a response to cannot be told.
+  // After alterations, it is unknown whether a response answers the HEAD, and so whether it has a body.
   const methods = requests.map(({ method }) => method);
   if (!isFramed && methods.includes('HEAD')) return nextScenario(random, targets);
   return {
@@ -190,7 +190,7 @@ function partRequest(random: SeededRandom, { token, session }: Targets, headers:
   return { method: 'PUT', path: `${prefix}/files/upload_sessions/${session}`, version: 'HTTP/1.1', headers, body };
 }
 
-/** Changes what a request says; where it ends stays as clear as it was. */
+/** Changes the content of a request, but not where it ends. */
 function alterContent(random: SeededRandom, request: Request): void {
   for (let left = 1 + random.below(2); left > 0; left--) {
     const change = random.below(7);
@@ -220,7 +220,7 @@ function serialize({ method, path, version, headers, body }: Request, { isLast }
   return Buffer.concat([Buffer.from(`${method} ${target} ${version}\r\n${lines.join('')}\r\n`, 'latin1'), body]);
 }
 
-/** Changes bytes, so that a request may end elsewhere, be two, or none. */
+/** Changes bytes, so that a request can end elsewhere, become two requests, or become none. */
 function alterBytes(random: SeededRandom, bytes: Buffer): Buffer {
   const text = bytes.toString('latin1');
   const at = random.below(Math.min(text.length, 600));

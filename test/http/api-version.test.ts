@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { API_ROUTES, callOf } from '../auth/api-routes.ts';
+import { API_ROUTES, createCall } from '../auth/api-routes.ts';
 import { Api } from '../support/api.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
@@ -22,7 +22,7 @@ test('a request for the supported version gets that version in its response, and
 test('every route rejects an unsupported version and has no effect', async () => {
   const before = (await api.get('/folders/0/items')).json.total_count;
   for (const route of API_ROUTES) {
-    const { path, call } = callOf(route, { file: '1', folder: '0', session: 'A'.repeat(32) });
+    const { path, call } = createCall(route, { file: '1', folder: '0', session: 'A'.repeat(32) });
     const headers = { ...call.headers, 'box-version': '2025.0' };
     const answer = await api.call(route.method, path, { ...call, headers });
     assert.equal(answer.status, 400, `${route.method} ${path}`);

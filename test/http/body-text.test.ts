@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
 import { MAX_JSON_NESTING, MAX_JSON_VALUES } from '../../packages/server/src/http/request/parse-json.ts';
-import { API_ROUTES, callOf } from '../auth/api-routes.ts';
+import { API_ROUTES, createCall } from '../auth/api-routes.ts';
 import { type Answer, Api } from '../support/api.ts';
 import { seededBytes, sha1Base64 } from '../support/bytes.ts';
 import { startServer, type TestServer } from '../support/server.ts';
@@ -234,7 +234,7 @@ test("no route's response depends on a content type that the route does not use"
     const ids = { file: file.id, folder: '0', session: 'A'.repeat(32) };
     const harmless = route.method === 'GET' || route.method === 'OPTIONS' ? ids : { ...ids, file: '1', folder: '1' };
     const { method } = route;
-    const { path, call } = callOf(route, harmless);
+    const { path, call } = createCall(route, harmless);
     const answers = new Set<number>();
     for (const type of [undefined, 'application/json', ...TYPES]) {
       const headers = { ...call.headers, ...(type !== undefined && { 'content-type': type }) };

@@ -4,7 +4,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { test } from 'node:test';
-import { addUserWith, partwayJson } from '../auth/operator.ts';
+import { addUserWithPassword, partwayJson } from '../auth/operator.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
 const HSTS = 'max-age=31536000';
@@ -71,7 +71,7 @@ for (const { way, options, headers, secure } of WAYS) {
       assert.equal(answer.headers['strict-transport-security'], secure ? HSTS : undefined, `${path} ${answer.status}`);
     }
 
-    await addUserWith(server, LOGIN, PASSWORD);
+    await addUserWithPassword(server, LOGIN, PASSWORD);
     const app = await partwayJson<{ client_id: string }>(server, 'app', 'add', 'App', '--redirect-uri', REDIRECT);
     const path = `/oauth2/authorize?${new URLSearchParams({ response_type: 'code', client_id: app.client_id })}`;
     const page = await call(server, path, { headers });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { leadsTo, openPage, sendForm } from '../auth/browser.ts';
-import { type AddedApp, addUserWith, partwayJson } from '../auth/operator.ts';
+import { getRedirect, openPage, sendForm } from '../auth/browser.ts';
+import { type AddedApp, addUserWithPassword, partwayJson } from '../auth/operator.ts';
 import { askToken } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
 import { startServer } from '../support/server.ts';
@@ -12,12 +12,12 @@ const REDIRECT = 'http://localhost:9/callback';
 test('the most detailed log records every request and contains no credentials', async () => {
   await using server = await startServer({ env: { PARTWAY_LOG: 'debug' } });
   const [login, password] = ['reader@partway.test', 'correct horse battery'];
-  await addUserWith(server, login, password);
+  await addUserWithPassword(server, login, password);
   const app = await partwayJson<AddedApp>(server, 'app', 'add', 'Logged', '--redirect-uri', REDIRECT);
 
   const query = { response_type: 'code', client_id: app.client_id, redirect_uri: REDIRECT, state: 'a-state' };
   const page = await openPage(`${server.url}/oauth2/authorize?${new URLSearchParams(query)}`);
-  const code = leadsTo(await sendForm(page, { login, password })).searchParams.get('code') ?? '';
+  const code = getRedirect(await sendForm(page, { login, password })).searchParams.get('code') ?? '';
   const { client_id, client_secret } = app;
   const granted = await askToken(server, { grant_type: 'authorization_code', client_id, client_secret, code });
   const tokens = (await granted.json()) as { access_token: string; refresh_token: string };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { downscopedToken } from '../auth/downscoped-token.ts';
+import { createDownscopedToken } from '../auth/downscoped-token.ts';
 import { Api } from '../support/api.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { attributes, filePart, form, sendForm } from './forms.ts';
@@ -43,7 +43,7 @@ test('a number that is not a valid ID is rejected like other invalid IDs', async
 });
 
 test('a numeric ID does not let a token reach beyond the folder that it is restricted to', async () => {
-  const token = await downscopedToken(server, { scope: 'root_readwrite', resource: `folders/${folder.id}` });
+  const token = await createDownscopedToken(server, { scope: 'root_readwrite', resource: `folders/${folder.id}` });
   const restricted = new Api({ url: server.url, token });
   const inside = (await api.post('/folders', { name: 'bound', parent: { id: Number(folder.id) } })).json;
 

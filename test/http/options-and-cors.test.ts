@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
-import { API_ROUTES, callOf } from '../auth/api-routes.ts';
+import { API_ROUTES, createCall } from '../auth/api-routes.ts';
 import { type Answer, Api } from '../support/api.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
@@ -38,10 +38,10 @@ test('OPTIONS of an unknown address gets 404, with and without a token, like oth
 
 test('OPTIONS of an address that does not support it gets 405 and the supported methods', async () => {
   const withOptions = new Set(
-    API_ROUTES.filter(({ method }) => method === 'OPTIONS').map((route) => callOf(route, IDS).path),
+    API_ROUTES.filter(({ method }) => method === 'OPTIONS').map((route) => createCall(route, IDS).path),
   );
   for (const route of API_ROUTES) {
-    const { path } = callOf(route, IDS);
+    const { path } = createCall(route, IDS);
     if (withOptions.has(path)) continue;
     for (const client of [api, new Api({ url: server.url })]) {
       const answer = await client.call('OPTIONS', path, { body: '{}', headers: { 'content-type': 'foo' } });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { API_ROUTES, callOf } from '../auth/api-routes.ts';
+import { API_ROUTES, createCall } from '../auth/api-routes.ts';
 import { Api } from '../support/api.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { attributes, filePart, form, sendForm, upload } from './forms.ts';
@@ -49,7 +49,7 @@ test('a wrong, empty or repeated token in the query gets 401, and a header takes
 test('no other route accepts a token in the query', async () => {
   const named = { file: id, folder: '0', session: 'A'.repeat(32) };
   for (const route of API_ROUTES) {
-    const { path, call } = callOf(route, named);
+    const { path, call } = createCall(route, named);
     if (route.method === 'GET' && /\/(content|thumbnail\.\w+)$/.test(route.url)) continue;
     const answer = await browser.call(route.method, `${path}?access_token=${server.token}`, call);
     assert.equal(answer.status, 401, `${route.method} ${path}`);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { API_ROUTES, callOf, type Named } from '../auth/api-routes.ts';
-import { downscopedToken } from '../auth/downscoped-token.ts';
+import { API_ROUTES, createCall, type ItemIds } from '../auth/api-routes.ts';
+import { createDownscopedToken } from '../auth/downscoped-token.ts';
 import { addApp, tokenOf } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
 import { startServer, type TestServer } from '../support/server.ts';
@@ -19,7 +19,7 @@ const UNKNOWN_IDS = { file: '1234567890123', folder: '1234567890123', session: '
 
 let server: TestServer;
 let owner: Api;
-let owned: Named;
+let owned: ItemIds;
 /** The token of a user who has become inactive. */
 let gone: string;
 let createUser: (name: string) => Promise<{ id: string; token: string }>;
@@ -59,7 +59,7 @@ async function readOwned(): Promise<unknown> {
 describe('every route', () => {
   for (const route of API_ROUTES) {
     test(`rejects a missing token, a wrong one and one of an inactive user: ${route.method} ${route.url}`, async () => {
-      const { path, call } = callOf(route, owned);
+      const { path, call } = createCall(route, owned);
       for (const api of [createApi(), createApi('x'.repeat(43)), createApi(gone)]) {
         const answer = await api.call(route.method, path, call);
         assert.deepEqual([answer.status, answer.text], [401, ''], `${route.method} ${route.url}`);
@@ -73,7 +73,7 @@ describe('every route', () => {
     const otherUser = createApi((await createUser('stranger')).token);
     for (const route of API_ROUTES) {
       if (route.ofUser || route.url === '/folders/trash/items') continue;
-      const { path, call } = callOf(route, owned);
+      const { path, call } = createCall(route, owned);
       // Otherwise it would be rejected only for its length.
       const body = route.method === 'PUT' && route.url.includes('session') ? Buffer.alloc(65_536) : call.body;
       const answer = await otherUser.call(route.method, path, { ...call, body });
@@ -93,7 +93,7 @@ describe('every route', () => {
       assert.equal((await setStatus(id, status)).status, 200);
       const api = createApi(token);
       for (const route of API_ROUTES.filter(({ url }) => !url.startsWith('/users'))) {
-        const { path, call } = callOf(route, UNKNOWN_IDS);
+        const { path, call } = createCall(route, UNKNOWN_IDS);
         const answer = await api.call(route.method, path, call);
         const rejected = answer.status === 403 && answer.json?.code === 'access_denied_insufficient_permissions';
         assert.equal(rejected, !abilities.includes(route.needs), `${route.method} ${route.url}: ${answer.text}`);
@@ -126,7 +126,7 @@ test("the permissions of files and folders follow from the token and its user's 
   const api = createApi(token);
   const folder = (await api.post('/folders', { name: 'desk', parent: { id: '0' } })).json.id;
   const file = (await upload(api, 'note.txt', 'x', folder)).id;
-  const downscope = async (scope: string) => createApi(await downscopedToken(server, { scope, token }));
+  const downscope = async (scope: string) => createApi(await createDownscopedToken(server, { scope, token }));
   const listPermissions = async (by: Api) => {
     const { json: fileJson } = await by.get(`/files/${file}?fields=permissions`);
     const { json: folderJson } = await by.get(`/folders/${folder}?fields=permissions,item_collection`);

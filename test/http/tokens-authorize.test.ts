@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { leadsTo, openPage, type Page, sendForm } from '../auth/browser.ts';
-import { type AddedApp, addUserWith, partwayJson } from '../auth/operator.ts';
+import { getRedirect, openPage, type Page, sendForm } from '../auth/browser.ts';
+import { type AddedApp, addUserWithPassword, partwayJson } from '../auth/operator.ts';
 import { askToken } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
 import { startServer, type TestServer } from '../support/server.ts';
@@ -17,7 +17,7 @@ let userId: string;
 before(async () => {
   // The allowed web origins do not include our own page, which does not need that.
   server = await startServer({ env: { PARTWAY_CORS_ORIGINS: 'https://elsewhere.example.com' } });
-  userId = await addUserWith(server, LOGIN, PASSWORD);
+  userId = await addUserWithPassword(server, LOGIN, PASSWORD);
   app = await partwayJson(server, 'app', 'add', NAME, '--redirect-uri', REDIRECT);
 });
 after(() => server[Symbol.asyncDispose]());
@@ -45,7 +45,7 @@ const exchange = (code: string | null, change: Record<string, string> = {}) =>
 
 test('a user logs in and authorizes the app, and the app gets tokens for that user', async () => {
   for (const path of ['/oauth2/authorize', '/api/oauth2/authorize']) {
-    const back = leadsTo(await logInOn(await openPage(authorizeUrl({}, path))));
+    const back = getRedirect(await logInOn(await openPage(authorizeUrl({}, path))));
     assert.equal(`${back.origin}${back.pathname}`, 'http://localhost:9/callback');
     assert.deepEqual([back.searchParams.get('kept'), back.searchParams.get('state')], ['1', 'a b&c=d']);
     const answer = await exchange(back.searchParams.get('code'), { redirect_uri: REDIRECT });
@@ -99,19 +99,19 @@ test('no user is redirected to an address that the app has not registered', asyn
 });
 
 test("other invalid requests and a user's denial are reported to the app", async () => {
-  const errorOf = (page: Page) => leadsTo(page).searchParams.get('error');
+  const errorOf = (page: Page) => getRedirect(page).searchParams.get('error');
   assert.equal(errorOf(await openPage(authorizeUrl({ response_type: 'token' }))), 'unsupported_response_type');
   assert.equal(errorOf(await openPage(authorizeUrl({ scope: 'make_coffee' }))), 'invalid_scope');
   const denied = await sendForm(await openPage(authorizeUrl()), { decision: 'deny' });
   assert.equal(errorOf(denied), 'access_denied');
-  assert.equal(leadsTo(denied).searchParams.get('state'), 'a b&c=d');
-  assert.equal(leadsTo(denied).searchParams.get('code'), null);
+  assert.equal(getRedirect(denied).searchParams.get('state'), 'a b&c=d');
+  assert.equal(getRedirect(denied).searchParams.get('code'), null);
 });
 
 test('after a login with a PKCE challenge, only a client that has the verifier gets tokens', async () => {
   const verifier = 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk';
   const challenge = { code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM', code_challenge_method: 'S256' };
-  const code = leadsTo(await logInOn(await openPage(authorizeUrl(challenge)))).searchParams.get('code');
+  const code = getRedirect(await logInOn(await openPage(authorizeUrl(challenge)))).searchParams.get('code');
   for (const change of [{}, { code_verifier: challenge.code_challenge }]) {
     const answer = await exchange(code, change);
     assert.deepEqual([answer.status, ((await answer.json()) as { error: string }).error], [400, 'invalid_grant']);
@@ -120,7 +120,8 @@ test('after a login with a PKCE challenge, only a client that has the verifier g
 });
 
 test('a request with an unusable challenge or a repeated parameter is rejected with the reason', async () => {
-  const errorOf = (page: Page) => ['error', 'error_description'].map((name) => leadsTo(page).searchParams.get(name));
+  const errorOf = (page: Page) =>
+    ['error', 'error_description'].map((name) => getRedirect(page).searchParams.get(name));
   const challenge = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM';
   for (const [change, what] of [
     [{ code_challenge: challenge, code_challenge_method: 'plain' }, /S256/],
@@ -160,7 +161,7 @@ test('a form is accepted only unchanged, and only from the browser that was show
     const answer = await logInOn(sent);
     assert.deepEqual([answer.status, answer.headers.get('location')], [400, null]);
   }
-  assert.ok(leadsTo(await logInOn(page)));
+  assert.ok(getRedirect(await logInOn(page)));
 });
 
 test('a page of another site cannot send the form', async () => {
@@ -172,7 +173,7 @@ test('a page of another site cannot send the form', async () => {
 });
 
 test('a code works once, and using it again revokes the tokens that it issued', async () => {
-  const code = leadsTo(await logInOn(await openPage(authorizeUrl()))).searchParams.get('code');
+  const code = getRedirect(await logInOn(await openPage(authorizeUrl()))).searchParams.get('code');
   const first = (await (await exchange(code)).json()) as { access_token: string };
   const again = await exchange(code);
   assert.deepEqual([again.status, ((await again.json()) as { error: string }).error], [400, 'invalid_grant']);
@@ -182,7 +183,7 @@ test('a code works once, and using it again revokes the tokens that it issued', 
 test('the scopes of a login are shown to the user, and apply to its tokens even after a refresh', async () => {
   const page = await openPage(authorizeUrl({ scope: 'root_readonly manage_webhook' }));
   assert.match(page.html, /<li>see your files and folders<\/li><li>download your files<\/li><\/ul>/);
-  const code = leadsTo(await logInOn(page)).searchParams.get('code');
+  const code = getRedirect(await logInOn(page)).searchParams.get('code');
   let pair = (await (await exchange(code)).json()) as { access_token: string; refresh_token: string };
   for (let round = 0; round < 2; round += 1) {
     const api = new Api({ url: server.url, token: pair.access_token });
@@ -195,7 +196,7 @@ test('the scopes of a login are shown to the user, and apply to its tokens even 
 
 test('an inactive user sees the reason, and the app gets no code', async () => {
   const login = 'retired@partway.test';
-  await addUserWith(server, login, PASSWORD);
+  await addUserWithPassword(server, login, PASSWORD);
   await partwayJson(server, 'user', 'status', login, 'inactive');
 
   const answer = await logInOn(await openPage(authorizeUrl()), { login });

@@ -16,8 +16,8 @@ import {
 } from 'box-node-sdk';
 import { BoxApiError } from 'box-node-sdk/box';
 import { BaseUrls, NetworkSession } from 'box-node-sdk/networking';
-import { leadsTo, openPage, sendForm } from '../auth/browser.ts';
-import { type AddedApp, addUserWith, partwayJson } from '../auth/operator.ts';
+import { getRedirect, openPage, sendForm } from '../auth/browser.ts';
+import { type AddedApp, addUserWithPassword, partwayJson } from '../auth/operator.ts';
 import { Api } from '../support/api.ts';
 import { leftoverFolder } from '../support/leftovers.ts';
 import { startServer, type TestServer } from '../support/server.ts';
@@ -32,7 +32,7 @@ let config: string;
 let userId: string;
 before(async () => {
   server = await startServer();
-  userId = await addUserWith(server, LOGIN, PASSWORD);
+  userId = await addUserWithPassword(server, LOGIN, PASSWORD);
   config = join(leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-sdk-'))), 'config.json');
   app = await partwayJson(server, 'app', 'add', 'SDK', '--as-user', '--redirect-uri', REDIRECT, '--jwt-config', config);
 });
@@ -108,7 +108,7 @@ test('OAuth logs in, refreshes, downscopes and revokes tokens', async () => {
   // The SDK uses Box's own login host, so this test replaces it. The rest of the URL is what the SDK creates.
   const url = new URL(auth.getAuthorizeUrl({ redirectUri: REDIRECT, state: 'x' }));
   const page = await openPage(`${server.url}${url.pathname}${url.search}`);
-  const back = leadsTo(await sendForm(page, { login: LOGIN, password: PASSWORD }));
+  const back = getRedirect(await sendForm(page, { login: LOGIN, password: PASSWORD }));
 
   const first = await auth.getTokensAuthorizationCodeGrant(back.searchParams.get('code') ?? '', network());
   assert.equal((await createClient(auth).users.getUserMe()).login, LOGIN);

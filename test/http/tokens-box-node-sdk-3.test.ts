@@ -3,8 +3,8 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { type LegacySdk, legacySdk } from '../auth/legacy-sdk.ts';
-import { type AddedApp, addUserWith, partwayJson } from '../auth/operator.ts';
+import { createLegacySdk, type LegacySdk } from '../auth/legacy-sdk.ts';
+import { type AddedApp, addUserWithPassword, partwayJson } from '../auth/operator.ts';
 import { leftoverFolder } from '../support/leftovers.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
@@ -14,11 +14,11 @@ let sdk: LegacySdk;
 let userId: string;
 before(async () => {
   server = await startServer({ tls: true });
-  userId = await addUserWith(server, 'ada@partway.test', 'correct horse battery');
+  userId = await addUserWithPassword(server, 'ada@partway.test', 'correct horse battery');
   const config = join(leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-sdk-'))), 'config.json');
   const redirect = ['--redirect-uri', 'https://localhost:9/'];
   app = await partwayJson(server, 'app', 'add', 'SDK', '--as-user', ...redirect, '--jwt-config', config);
-  sdk = legacySdk(server, app, config);
+  sdk = createLegacySdk(server, app, config);
 });
 after(() => server[Symbol.asyncDispose]());
 

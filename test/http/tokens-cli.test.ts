@@ -3,8 +3,8 @@ import { mkdtemp, readFile, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { newKeyPair } from '../auth/auth-fixture.ts';
-import { type AddedApp, addUserWith, partwayJson, partwayWithInput } from '../auth/operator.ts';
+import { createKeyPair } from '../auth/auth-fixture.ts';
+import { type AddedApp, addUserWithPassword, partwayJson, partwayWithInput } from '../auth/operator.ts';
 import { askToken, partway } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
 import { leftoverFolder } from '../support/leftovers.ts';
@@ -29,7 +29,7 @@ const createApi = (token: string) => new Api({ url: server.url, token });
 const createToken = (...args: string[]) => partwayJson<CreatedToken>(server, 'token', 'make', ...args);
 
 test('a created token belongs to its user, and has the lifetime and scope that were given', async () => {
-  const id = await addUserWith(server, 'ada@partway.test', 'correct horse battery');
+  const id = await addUserWithPassword(server, 'ada@partway.test', 'correct horse battery');
   const before = Date.now();
   const all = await createToken('--user', 'ada@partway.test', '--expires', '2d');
   assert.equal((await createApi(all.access_token).get('/users/me')).json.id, id);
@@ -63,7 +63,7 @@ test('rejects invalid values with a message that names them', async () => {
       return true;
     });
   }
-  await assert.rejects(addUserWith(server, 'short@partway.test', 'short'), /8 to 1024/);
+  await assert.rejects(addUserWithPassword(server, 'short@partway.test', 'short'), /8 to 1024/);
   assert.doesNotMatch(await partway(server, 'user', 'list'), /short@partway\.test/);
 });
 
@@ -104,14 +104,14 @@ test('a token that a running server has cached ends within seconds of its revoca
 
 test('a new password ends the tokens of its user', async () => {
   const login = 'grace@partway.test';
-  await addUserWith(server, login, 'correct horse battery');
+  await addUserWithPassword(server, login, 'correct horse battery');
   const created = await createToken('--user', login);
   await partwayWithInput(server, 'another password', 'user', 'password', login);
   assert.equal((await createApi(created.access_token).get('/users/me')).status, 401);
 });
 
 test('apps are listed with their rights, redirect addresses and keys', async () => {
-  await writeFile(join(folder, 'public.pem'), newKeyPair().publicPem);
+  await writeFile(join(folder, 'public.pem'), createKeyPair().publicPem);
   const uris = ['https://app.example.com/a', 'https://app.example.com/b'];
   const keys = ['--public-key', join(folder, 'public.pem')];
   const app = await partwayJson<AddedApp>(
@@ -161,7 +161,7 @@ test("the config file for Box's SDKs can be read only by its owner, and never re
 test('the database contains no secret in plain text', async () => {
   const login = 'secret@partway.test';
   const password = 'a password of its own';
-  await addUserWith(server, login, password);
+  await addUserWithPassword(server, login, password);
   const app = await partwayJson<AddedApp>(server, 'app', 'add', 'Secretive');
   const answer = await askToken(server, {
     grant_type: 'client_credentials',

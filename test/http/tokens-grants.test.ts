@@ -5,15 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { SignJWT } from 'jose';
-import { newKeyPair } from '../auth/auth-fixture.ts';
-import { downscopedToken } from '../auth/downscoped-token.ts';
+import { createKeyPair } from '../auth/auth-fixture.ts';
+import { createDownscopedToken } from '../auth/downscoped-token.ts';
 import { type AddedApp, partwayJson } from '../auth/operator.ts';
 import { addUser, askToken } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
 import { leftoverFolder } from '../support/leftovers.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
-const key = newKeyPair();
+const key = createKeyPair();
 
 let server: TestServer;
 let app: AddedApp;
@@ -252,7 +252,7 @@ test("As-User is rejected for an app without the right, a user's token, a downsc
   for (const token of [
     await readToken(await send('/oauth2/token', credentials({ client_id, client_secret }))),
     await readToken(await send('/oauth2/token', credentials(subject))),
-    await downscopedToken(server, { scope: 'root_readwrite', token: own }),
+    await createDownscopedToken(server, { scope: 'root_readwrite', token: own }),
     server.token,
   ]) {
     const answer = await createApi(token).get('/users/me', { headers: { 'as-user': userId } });

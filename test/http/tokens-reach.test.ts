@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { API_ROUTES, type ApiRoute, callOf, type Named } from '../auth/api-routes.ts';
-import { downscopedToken } from '../auth/downscoped-token.ts';
+import { API_ROUTES, type ApiRoute, createCall, type ItemIds } from '../auth/api-routes.ts';
+import { createDownscopedToken } from '../auth/downscoped-token.ts';
 import { Api } from '../support/api.ts';
 import { seededBytes } from '../support/bytes.ts';
 import { startServer, type TestServer } from '../support/server.ts';
@@ -12,9 +12,9 @@ const bytes = seededBytes(SIZE, 'reach');
 let server: TestServer;
 let unrestricted: Api;
 /** Folders with a file and a session in each: `below` is in `inside`, and `outside` is beside it in the root. */
-let inside: Named;
-let below: Named;
-let outside: Named;
+let inside: ItemIds;
+let below: ItemIds;
+let outside: ItemIds;
 
 before(async () => {
   server = await startServer({ env: { PARTWAY_PART_SIZE: '65536', PARTWAY_MIN_SESSION_SIZE: '1000' } });
@@ -29,7 +29,7 @@ async function createFolder(name: string, parent: string): Promise<string> {
   return (await unrestricted.post('/folders', { name, parent: { id: parent } })).json.id;
 }
 
-async function addContents(folder: string): Promise<Named> {
+async function addContents(folder: string): Promise<ItemIds> {
   return {
     folder,
     file: await upload(unrestricted, folder, 'file.bin'),
@@ -50,14 +50,14 @@ function statusOutside({ ofUser, ofAll }: ApiRoute): number {
 }
 
 const createRestricted = async (resource: string, scope = 'root_readwrite') =>
-  new Api({ url: server.url, token: await downscopedToken(server, { scope, resource }) });
+  new Api({ url: server.url, token: await createDownscopedToken(server, { scope, resource }) });
 
 describe('a token restricted to a folder', () => {
   for (const route of API_ROUTES) {
     test(`has no access outside it with ${route.method} ${route.url}`, async () => {
       const api = await createRestricted(`folders/${inside.folder}`);
       for (const named of [outside, { ...outside, folder: '0' }]) {
-        const { path, call } = callOf(route, named);
+        const { path, call } = createCall(route, named);
         const answer = await api.call(route.method, path, call);
         assert.equal(answer.status, statusOutside(route), answer.text);
       }
@@ -96,7 +96,7 @@ describe('a token restricted to a folder', () => {
     const api = await createRestricted(`folders/${inside.folder}`, 'base_upload');
     const named = { ...below, folder: inside.folder };
     for (const route of API_ROUTES.filter(({ url, needs }) => needs === 'upload' && !url.includes('session'))) {
-      const { path, call } = callOf(route, named);
+      const { path, call } = createCall(route, named);
       const { status, text } = await api.call(route.method, path, call);
       assert.ok(status === 200 || status === 201, `${route.method} ${route.url}: ${status} ${text}`);
     }
@@ -139,7 +139,7 @@ describe('a token restricted to a file', () => {
       const api = await createRestricted(`files/${inside.file}`);
       // This includes the folder that contains the file, and another file.
       for (const named of [outside, { ...below, folder: inside.folder, session: inside.session }]) {
-        const { path, call } = callOf(route, named);
+        const { path, call } = createCall(route, named);
         const answer = await api.call(route.method, path, call);
         assert.equal(answer.status, statusOutside(route), answer.text);
       }

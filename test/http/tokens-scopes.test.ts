@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { API_ROUTES, callOf } from '../auth/api-routes.ts';
-import { downscopedToken } from '../auth/downscoped-token.ts';
+import { API_ROUTES, createCall } from '../auth/api-routes.ts';
+import { createDownscopedToken } from '../auth/downscoped-token.ts';
 import { Api } from '../support/api.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
@@ -40,9 +40,9 @@ after(() => server[Symbol.asyncDispose]());
 
 for (const [scope, abilities] of Object.entries(SCOPES)) {
   test(`a token with ${scope} is accepted only by routes for ${abilities.join(', ') || 'nothing'}`, async () => {
-    const api = new Api({ url: server.url, token: await downscopedToken(server, { scope }) });
+    const api = new Api({ url: server.url, token: await createDownscopedToken(server, { scope }) });
     for (const route of API_ROUTES) {
-      const { path, call } = callOf(route, UNKNOWN_IDS);
+      const { path, call } = createCall(route, UNKNOWN_IDS);
       const answer = await api.call(route.method, path, call);
       const rejected = answer.status === 403 && answer.json?.code === 'insufficient_scope';
       assert.equal(rejected, !abilities.includes(route.needs), `${route.method} ${route.url}: ${answer.status}`);
@@ -54,7 +54,7 @@ for (const [scope, abilities] of Object.entries(SCOPES)) {
 test('the permissions of several scopes add up', async () => {
   const api = new Api({
     url: server.url,
-    token: await downscopedToken(server, { scope: 'base_explorer item_delete' }),
+    token: await createDownscopedToken(server, { scope: 'base_explorer item_delete' }),
   });
   assert.equal((await api.get('/folders/0')).status, 200);
   assert.equal((await api.delete('/files/1')).status, 404);
@@ -62,7 +62,7 @@ test('the permissions of several scopes add up', async () => {
 });
 
 test('a token that can rename cannot move, lock or restore', async () => {
-  const api = new Api({ url: server.url, token: await downscopedToken(server, { scope: 'item_rename' }) });
+  const api = new Api({ url: server.url, token: await createDownscopedToken(server, { scope: 'item_rename' }) });
   const { id } = (await new Api(server).post('/folders', { name: 'old', parent: { id: '0' } })).json;
   const change = (body: unknown) => api.call('PUT', `/folders/${id}`, { body });
   assert.equal((await change({ name: 'new', description: 'x' })).status, 200);

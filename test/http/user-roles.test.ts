@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { downscopedToken } from '../auth/downscoped-token.ts';
+import { createDownscopedToken } from '../auth/downscoped-token.ts';
 import { type AddedApp, partwayJson } from '../auth/operator.ts';
 import { tokenOf } from '../support/accounts.ts';
 import { type Answer, Api } from '../support/api.ts';
@@ -97,7 +97,7 @@ for (const role of ROLES) {
         { scope: 'root_readwrite item_delete' },
         { scope: 'root_readwrite', resource: 'folders/0' },
       ]) {
-        const api = new Api({ url: server.url, token: await downscopedToken(server, { ...less, token }) });
+        const api = new Api({ url: server.url, token: await createDownscopedToken(server, { ...less, token }) });
         for (const answer of [await api.get('/users'), await api.post('/users', createBody())]) {
           assert.equal(answer.status, 403, answer.text);
         }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { downscopedToken } from '../auth/downscoped-token.ts';
+import { createDownscopedToken } from '../auth/downscoped-token.ts';
 import { type AddedApp, partwayJson } from '../auth/operator.ts';
 import { addUser, askToken, tokenOf } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
@@ -69,14 +69,14 @@ describe('without the right to administer users', () => {
   const CALLERS: Record<string, () => Promise<{ token: string; headers?: Record<string, string> }>> = {
     'a user': async () => ({ token: userToken }),
     'a downscoped token of the developer': async () => ({
-      token: await downscopedToken(server, { scope: 'root_readwrite item_delete' }),
+      token: await createDownscopedToken(server, { scope: 'root_readwrite item_delete' }),
     }),
     'a downscoped token of an app': async () => ({
-      token: await downscopedToken(server, { scope: 'root_readwrite', token: appToken }),
+      token: await createDownscopedToken(server, { scope: 'root_readwrite', token: appToken }),
     }),
     'an app that acts as a user': async () => ({ token: appToken, headers: { 'as-user': userId } }),
     'a token that is restricted to the root folder': async () => ({
-      token: await downscopedToken(server, { scope: 'root_readwrite', resource: 'folders/0' }),
+      token: await createDownscopedToken(server, { scope: 'root_readwrite', resource: 'folders/0' }),
     }),
   };
   for (const [caller, authenticate] of Object.entries(CALLERS)) {
@@ -107,7 +107,7 @@ describe('without the right to administer users', () => {
   });
 
   test('a token without a read scope cannot see any user, not even its own', async () => {
-    const api = createApi(await downscopedToken(server, { scope: 'base_upload', token: userToken }));
+    const api = createApi(await createDownscopedToken(server, { scope: 'base_upload', token: userToken }));
     for (const path of ['/users', `/users/${userId}`, '/users/me']) {
       const { status, json } = await api.get(path);
       assert.deepEqual([status, json.code], [403, 'insufficient_scope'], path);
@@ -116,7 +116,7 @@ describe('without the right to administer users', () => {
 });
 
 test('users can see themselves, even with a downscoped token, and cannot change themselves', async () => {
-  for (const token of [userToken, await downscopedToken(server, { scope: 'base_explorer', token: userToken })]) {
+  for (const token of [userToken, await createDownscopedToken(server, { scope: 'base_explorer', token: userToken })]) {
     const api = createApi(token);
     const seen = await api.get(`/users/${userId}`);
     assert.deepEqual([seen.status, seen.json.login], [200, 'user@example.com']);

@@ -5,7 +5,7 @@ import { type BackgroundJob, startJobs } from '../../packages/server/src/jobs/sc
 import { throttle } from '../../packages/server/src/jobs/throttle.ts';
 import { MACHINE_SOURCES } from '../../packages/server/src/time/clock.ts';
 
-test('chores are done in turn and again; one that fails holds up none, and what found nothing says nothing', async () => {
+test('background jobs run in turn and repeatedly, a failing job does not stop the others, and an idle job reports nothing', async () => {
   const log: string[] = [];
   const twice = Promise.withResolvers<void>();
   const jobs: BackgroundJob[] = [
@@ -34,29 +34,29 @@ test('chores are done in turn and again; one that fails holds up none, and what 
   assert.deepEqual(log.slice(0, 4), ['broken!', 'busy', 'broken!', 'busy']);
 });
 
-test('a stop waits for the chore under way, and no other begins', async () => {
-  const begun = Promise.withResolvers<void>();
-  const goOn = Promise.withResolvers<void>();
+test('a stop waits for the job in progress, and no other job starts', async () => {
+  const started = Promise.withResolvers<void>();
+  const resume = Promise.withResolvers<void>();
   const log: string[] = [];
   const slow: BackgroundJob = {
     name: 'slow',
     run: async () => {
-      begun.resolve();
-      await goOn.promise;
+      started.resolve();
+      await resume.promise;
       log.push('slow');
       return {};
     },
   };
   const next: BackgroundJob = { name: 'next', run: async () => ({ ran: log.push('next') }) };
   const stop = startJobs([slow, next], { interval: 1, onDone: () => {}, onError: () => {} });
-  await begun.promise;
+  await started.promise;
   const stopping = stop().then(() => log.push('stopped'));
-  goOn.resolve();
+  resume.resolve();
   await stopping;
   assert.deepEqual(log, ['slow', 'stopped']);
 });
 
-test('a chore that costs is passed over until its time has come, and is done again at once where it failed', async () => {
+test('a throttled job is skipped until it is due, and retried immediately after a failure', async () => {
   const { signal } = new AbortController();
   let done = 0;
   let failing = true;
@@ -71,11 +71,11 @@ test('a chore that costs is passed over until its time has come, and is done aga
   await assert.rejects(job.run(signal), /not yet/);
   failing = false;
   assert.deepEqual(await job.run(signal), { done: 1 });
-  // By the clock of this process, or whatever else says that it is time.
+  // Due by the clock of this process, or by another condition.
   const never = throttle(
     MACHINE_SOURCES,
     0,
-    { name: 'never', run: async () => assert.fail('its time has not come') },
+    { name: 'never', run: async () => assert.fail('it is not due') },
     () => false,
   );
   assert.deepEqual(await never.run(signal), {});
@@ -86,19 +86,19 @@ test('a chore that costs is passed over until its time has come, and is done aga
   }
 });
 
-test('a chore that waits is told of the stop, and that it ends by it is no trouble', async () => {
-  const begun = Promise.withResolvers<void>();
+test('a stop aborts a waiting job, which is not reported as an error', async () => {
+  const started = Promise.withResolvers<void>();
   const log: string[] = [];
   const waits: BackgroundJob = {
     name: 'waits',
     async run(signal) {
-      begun.resolve();
+      started.resolve();
       await sleep(60_000, undefined, { signal });
       return {};
     },
   };
   const stop = startJobs([waits], { interval: 1, onDone: () => {}, onError: (name) => log.push(name) });
-  await begun.promise;
+  await started.promise;
   await stop();
   assert.deepEqual(log, []);
 });

@@ -4,23 +4,23 @@ import { LogOutput } from '../../packages/server/src/logging/log-output.ts';
 import { openLog } from '../../packages/server/src/logging/logger.ts';
 import { until } from '../support/until.ts';
 
-/** An output whose system call can be made to fail, and what has come through it. */
+/** An output whose system call can be made to fail, and the text that was written to it. */
 function brokenOutput() {
   const state = { code: undefined as string | undefined, text: '' };
   const output = new LogOutput({
     write: (_fd, bytes) => {
       if (state.code !== undefined) throw Object.assign(new Error(state.code), { code: state.code });
-      // As much as a pipe that is nearly full takes.
-      const taken = Buffer.from(bytes).subarray(0, 1_000);
-      state.text += taken;
-      return taken.length;
+      // As much as a nearly full pipe accepts.
+      const accepted = Buffer.from(bytes).subarray(0, 1_000);
+      state.text += accepted;
+      return accepted.length;
     },
   });
   return { state, output };
 }
 
 for (const code of ['EPIPE', 'ENOSPC', 'EAGAIN', 'EIO']) {
-  test(`lines that meet ${code} are kept up to a bound, then counted, and both come once it is over`, async () => {
+  test(`lines that fail with ${code} are kept up to a limit, then counted, and both are written after the failure ends`, async () => {
     const { state, output } = brokenOutput();
     const log = openLog('info', output);
     log.info('before');

@@ -14,7 +14,7 @@ async function lint(ext: string, text: string): Promise<string[]> {
   return messages.map(({ loc, message }) => `${loc.start.line}:${loc.start.column} ${message}`);
 }
 
-test('words and idioms that the documentation avoids are found, each with what to write', () => {
+test('words and idioms that the documentation avoids are found, each with a replacement', () => {
   const cases: [text: string, avoided: string][] = [
     ['The upload begins anew.', 'anew'],
     ['Whoever has the token can read it.', 'Whoever'],
@@ -50,13 +50,13 @@ test('plain sentences pass', () => {
   }
 });
 
-test('a sentence has at most as many words as allowed, and code counts as one', () => {
+test('a sentence can have only the allowed number of words, and code counts as one word', () => {
   assert.deepEqual(findLongSentences('One two three. Four five six.', 3), []);
   assert.deepEqual(findLongSentences('Set ````` in 1.5 s, then stop.', 7), []);
   assert.equal(findLongSentences('One two three four. Five.', 3).length, 1);
 });
 
-test('in Markdown, findings have a position, and code and link targets are not read', async () => {
+test('in Markdown, findings have a position, and code and link targets are ignored', async () => {
   const page =
     '# Go on\n\nUse `anew` and [a link](anew.md).\n\n```\nanew\n```\n\n| Cell |\n| --- |\n| begins **anew** |\n';
   assert.deepEqual(await lint('.md', page), [

@@ -6,7 +6,7 @@ import { build } from 'esbuild';
 
 const SOURCES = fileURLToPath(new URL('../../packages', import.meta.url));
 
-/** What each thread loads of other packages, beside what Node has. */
+/** The libraries that each thread loads, besides those of Node.js. */
 const LIBRARIES: Record<string, string[]> = {
   // A module of ours, which loads nothing of other packages.
   'cli/src/transfer/upload/disk-worker.ts': ['@partway/server/util/worker-client'],
@@ -14,8 +14,8 @@ const LIBRARIES: Record<string, string[]> = {
   'server/src/hash-workers/resumable-worker.ts': ['hash-wasm'],
 };
 
-// The threads of the database once loaded all of its library for one function: a quarter of every start, and 10 MB each.
-test('a thread loads no library that it does not use', async () => {
+// Threads of the database once loaded its whole library for one function: a quarter of every start, and 10 MB each.
+test('a thread loads only libraries that it uses', async () => {
   const entries = globSync('*/src/**/*-worker.ts', { cwd: SOURCES });
   assert.ok(entries.includes('server/src/database/sqlite/sqlite-worker.ts') && entries.length >= 5, entries.join(' '));
   for (const entry of entries) {

@@ -6,7 +6,7 @@ import { TestClock } from '../support/test-clock.ts';
 const DAY = 24 * 3_600_000;
 const START = Date.parse('2026-11-22T15:00:00Z');
 
-test('nothing expires by a wall clock that is days ahead for seconds', () => {
+test('nothing expires because a wall clock is days ahead for some seconds', () => {
   const clock = new TestClock(START);
   clock.jump(8 * DAY);
   clock.advance(2_500);
@@ -18,7 +18,7 @@ test('nothing expires by a wall clock that is days ahead for seconds', () => {
   assert.equal(clock.expiryTime(), clock.now());
 });
 
-test('a wall clock that stays ahead, as after days of sleep, counts after a quarter of an hour', () => {
+test('a wall clock that stays ahead, as after days of sleep, is trusted after a quarter of an hour', () => {
   const clock = new TestClock(START);
   clock.jump(8 * DAY);
   clock.advance(CLOCK_GRACE - 1);
@@ -27,7 +27,7 @@ test('a wall clock that stays ahead, as after days of sleep, counts after a quar
   assert.equal(clock.expiryTime(), clock.now());
 });
 
-test('a wall clock that jumps again within the quarter of an hour has to wait for another one', () => {
+test('a wall clock that jumps again within the quarter of an hour is trusted only after another one', () => {
   const clock = new TestClock(START);
   clock.jump(8 * DAY);
   clock.advance(CLOCK_GRACE - 1);
@@ -38,7 +38,7 @@ test('a wall clock that jumps again within the quarter of an hour has to wait fo
   assert.equal(clock.expiryTime(), clock.now());
 });
 
-test('expiry follows a wall clock that is set back at once, and holds when it is set right again', () => {
+test('expiry follows a wall clock that is set back immediately, and pauses when the clock is corrected', () => {
   const clock = new TestClock(START);
   clock.jump(-DAY);
   assert.equal(clock.expiryTime(), START - DAY);
@@ -50,7 +50,7 @@ test('expiry follows a wall clock that is set back at once, and holds when it is
   assert.equal(clock.expiryTime(), clock.now());
 });
 
-test('lifetimes are counted from no earlier time because the wall clock is set back, until that has held for a while', () => {
+test('lifetimes do not start earlier because the wall clock is set back, until it has stayed back for a while', () => {
   const clock = new TestClock(START);
   assert.equal(clock.lifetimesFrom(), START);
   clock.jump(8 * DAY);
@@ -62,19 +62,19 @@ test('lifetimes are counted from no earlier time because the wall clock is set b
   assert.equal(clock.lifetimesFrom(), clock.now());
 });
 
-test('a start with a wall clock far behind the database counts lifetimes from there for a quarter of an hour', () => {
+test("after a start with a wall clock far behind the database, lifetimes start from the database's time for a quarter of an hour", () => {
   const clock = new TestClock(START);
   clock.startFrom(START + 8 * DAY);
   clock.advance(2_500);
   assert.deepEqual([clock.expiryTime(), clock.lifetimesFrom()], [START + 2_500, START + 8 * DAY + 2_500]);
   clock.jump(8 * DAY);
-  assert.equal(clock.expiryTime(), clock.now(), 'set right by NTP');
+  assert.equal(clock.expiryTime(), clock.now(), 'corrected by NTP');
   clock.jump(-8 * DAY);
   clock.advance(CLOCK_GRACE);
   assert.equal(clock.lifetimesFrom(), clock.now());
 });
 
-test('small corrections, as NTP makes them, hold nothing up', () => {
+test('small corrections, like those of NTP, delay nothing', () => {
   const clock = new TestClock(START);
   const jumps: number[] = [];
   clock.onJump = (by) => jumps.push(by);
@@ -85,7 +85,7 @@ test('small corrections, as NTP makes them, hold nothing up', () => {
   assert.deepEqual(jumps, []);
 });
 
-test('a start with a wall clock far ahead of the database expires nothing by it for a quarter of an hour', () => {
+test('after a start with a wall clock far ahead of the database, nothing expires by that clock for a quarter of an hour', () => {
   const clock = new TestClock(START);
   const jumps: number[] = [];
   clock.onJump = (by) => jumps.push(by);
@@ -93,13 +93,13 @@ test('a start with a wall clock far ahead of the database expires nothing by it 
   clock.advance(2_500);
   assert.equal(clock.expiryTime(), START - 8 * DAY + 2_500);
   clock.jump(-8 * DAY);
-  assert.equal(clock.expiryTime(), START - 8 * DAY + 2_500, 'set right by NTP');
+  assert.equal(clock.expiryTime(), START - 8 * DAY + 2_500, 'corrected by NTP');
   clock.advance(CLOCK_GRACE);
   assert.equal(clock.expiryTime(), clock.now());
   assert.deepEqual(jumps, [8 * DAY, -8 * DAY]);
 });
 
-test('a start minutes after the last time in the database holds nothing up, nor does one that is behind it', () => {
+test('a start minutes after the newest time in the database, or before that time, delays nothing', () => {
   for (const newest of [START - 9 * 60_000, START, START + 8 * DAY]) {
     const clock = new TestClock(START);
     clock.startFrom(newest);
@@ -107,20 +107,20 @@ test('a start minutes after the last time in the database holds nothing up, nor 
   }
 });
 
-test('the time that nodes share counts, and files keep the dates of this machine', () => {
+test('the shared time of the nodes is used, while files have the dates of this machine', () => {
   const clock = new TestClock(START);
   clock.follow(START - DAY);
   assert.equal(clock.now(), START - DAY);
   assert.equal(clock.expiryTime(), clock.now());
   assert.equal(clock.fileExpiryTime(), START);
   clock.jump(8 * DAY);
-  assert.equal(clock.expiryTime(), START - DAY, 'this machine’s clock was set ahead');
+  assert.equal(clock.expiryTime(), START - DAY, "this machine's clock was set ahead");
   clock.follow(START - DAY);
-  assert.equal(clock.now(), START - DAY, 'the next answer sets that right');
+  assert.equal(clock.now(), START - DAY, 'the next answer corrects that');
   assert.equal(clock.expiryTime(), clock.now());
 });
 
-test('what is short-lived is good until its end, and not at all if its end is too far off', () => {
+test('a short-lived value is good until its end, and not at all if its end is too far away', () => {
   assert.equal(isStillGood(START + 1, 60_000, START), true);
   assert.equal(isStillGood(START, 60_000, START), false);
   assert.equal(isStillGood(START + 60_000, 60_000, START - DAY), false, 'from before the clock was set back');
