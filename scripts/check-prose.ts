@@ -13,6 +13,7 @@ const PAGES = [
   ...['*.md', 'docs/**/*.md', 'deploy/**/*.md', 'examples/**/*.md', 'test/**/*.md'],
   'packages/server/src/{auth,files,http}/**/*.ts',
   'packages/{cli,client,protocol}/{bin,src}/**/*.{ts,js}',
+  'test/{auth,config,data-folder,docs,files,fsck,fuzz,http,jobs,logging,sources,time}/**/*.ts',
 ];
 /** Generated or installed, or not rewritten yet. */
 const SKIPPED = ['test/clients/.lab/**', 'docs/understand/architecture.md', 'docs/understand/reading-the-code.md'];
