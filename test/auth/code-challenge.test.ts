@@ -41,13 +41,13 @@ test('a challenge made from an invalid verifier matches nothing', async () => {
   await assert.rejects(exchange(code, 'short'), grantError('invalid_grant'));
 });
 
-test('a verifier is rejected for a code without a challenge, because somebody may have removed that', async () => {
+test('a verifier is rejected for a code without a challenge, because an attacker may have removed it', async () => {
   const code = await issueTestCode(undefined);
   await assert.rejects(exchange(code, VERIFIER), grantError('invalid_grant'));
   assert.ok((await exchange(code, undefined)).accessToken);
 });
 
-test('S256 is the only method of a challenge', () => {
+test('S256 is the only challenge method', () => {
   const findFault = (challenge?: string, method?: string) => findChallengeFault({ challenge, method });
   assert.equal(findFault(), undefined);
   assert.equal(findFault(CHALLENGE, 'S256'), undefined);

@@ -65,10 +65,10 @@ test('a deletion that dies at any of its statements either has not started or is
     );
     completed = error === undefined;
     await assertCountersRight(fixture.files.db);
-    const begun = (await drawTrash(fixture)).length === 0;
-    if (!begun) assert.deepEqual(await countRows(fixture), before);
+    const started = (await drawTrash(fixture)).length === 0;
+    if (!started) assert.deepEqual(await countRows(fixture), before);
     await finishJobs(fixture);
-    assert.deepEqual(await countRows(fixture), begun ? { items: 2, versions: 0, jobs: 0 } : before);
+    assert.deepEqual(await countRows(fixture), started ? { items: 2, versions: 0, jobs: 0 } : before);
     await assertCountersRight(fixture.files.db);
   }
 });

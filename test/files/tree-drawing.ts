@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { ItemRow } from '../../packages/server/src/database/schema.ts';
 import { listByMarker, listTrashByMarker } from '../../packages/server/src/files/paging.ts';
 import type { FilesFixture } from './files-fixture.ts';
-import { childrenOf, type Node, type TreeModel } from './tree-model.ts';
+import { listChildren, type Node, type TreeModel } from './tree-model.ts';
 import { readVersions } from './tree-steps.ts';
 
 /** A tree in a form in which the real one can be compared with the model. */
@@ -22,7 +22,7 @@ async function drawItem(fixture: FilesFixture, item: ItemRow): Promise<Drawing> 
 export function drawModel(model: TreeModel, item: Node): Drawing {
   const { name, versions } = item;
   if (item.kind === 'file') return { name, size: versions.at(-1)?.size ?? Number.NaN, versions: versions.length };
-  const items = inListOrder(childrenOf(model.nodes, item)).map((child) => drawModel(model, child));
+  const items = inListOrder(listChildren(model.nodes, item)).map((child) => drawModel(model, child));
   return { name, size: items.reduce((sum, { size }) => sum + size, 0), items };
 }
 

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { type FilesFixture, openFilesFixture } from './files-fixture.ts';
 import { assertCountersRight } from './recount.ts';
 import { assertBlobsMatchVersions, drawModel, drawModelTrash, drawTrash, drawTree } from './tree-drawing.ts';
-import { childrenOf, createNode, type Node, type Outcome, TreeModel } from './tree-model.ts';
+import { createNode, listChildren, type Node, type Outcome, TreeModel } from './tree-model.ts';
 import { addVersion, copy, move, promote, purge, readRow, readVersions, rename, restore, trash } from './tree-steps.ts';
 
 const NAMES = ['a', 'A', 'b', 'c', 'd'];
@@ -116,7 +116,7 @@ async function adopt(
 ): Promise<void> {
   const version = from.versions.at(-1);
   const copied = createNode({ ...to, kind: from.kind, versions: version ? [{ ...version, name: to.name }] : [] });
-  const children = childrenOf(model.nodes, from);
+  const children = listChildren(model.nodes, from);
   model.nodes.push(copied);
   for (const child of children) {
     const { id } = await fixture.files.db

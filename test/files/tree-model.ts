@@ -97,7 +97,7 @@ export class TreeModel {
   }
 
   #isTaken(folder: Node | undefined, name: string, except?: Node): boolean {
-    return childrenOf(this.nodes, folder).some(
+    return listChildren(this.nodes, folder).some(
       (one) => one !== except && one.name.toLowerCase() === name.toLowerCase(),
     );
   }
@@ -121,7 +121,7 @@ export function createNode(fields: Pick<Node, 'id' | 'kind' | 'name'> & Partial<
 }
 
 /** The items in use in a folder. */
-export function childrenOf(nodes: readonly Node[], folder: Node | undefined): Node[] {
+export function listChildren(nodes: readonly Node[], folder: Node | undefined): Node[] {
   return nodes.filter((one) => one.parent === folder && one.parent !== undefined && one.trashedWith === undefined);
 }
 

@@ -50,7 +50,7 @@ async function assertConsistent(fixture: FilesFixture): Promise<void> {
   }
 }
 
-test('of two moves that would create a cycle, one succeeds', async () => {
+test('only one of two moves succeeds if they would create a cycle together', async () => {
   await using fixture = await openFilesFixture();
   const node = await fixture.openNode();
   for (let round = 0; round < ROUNDS; round++) {
@@ -67,7 +67,7 @@ test('of two moves that would create a cycle, one succeeds', async () => {
   }
 });
 
-test('of a restore and new items with the same name, one gets the name', async () => {
+test('only one item gets a name for which a restore and new items compete', async () => {
   await using fixture = await openFilesFixture();
   const node = await fixture.openNode();
   for (let round = 0; round < ROUNDS; round++) {
@@ -107,7 +107,7 @@ test('a permanent deletion and copies can end in any order, and bytes are kept w
   }
 });
 
-test('of a permanent deletion and a restore, one succeeds', async () => {
+test('either a permanent deletion or a concurrent restore succeeds', async () => {
   await using fixture = await openFilesFixture();
   const node = await fixture.openNode();
   for (let round = 0; round < ROUNDS; round++) {

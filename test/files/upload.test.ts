@@ -32,7 +32,7 @@ test('a file has the bytes, the digest and the dates of its upload', async () =>
   assert.equal(Buffer.concat(bytes).toString(), 'one two');
 });
 
-test('of two uploads with one name, the first to finish gets it, and the bytes of the other are deleted', async () => {
+test('if two uploads have the same name, the first to finish gets it, and the bytes of the other are deleted', async () => {
   await using fixture = await openFilesFixture();
   const { files, owner } = fixture;
   const gate = Promise.withResolvers<void>();

@@ -75,13 +75,13 @@ test('a session belongs to its creator, and every call of another user gets 403'
 });
 
 test("users have separate trees and cannot see each other's items", async () => {
-  const mine = new Api(server);
+  const owner = new Api(server);
   const other = new Api({
     url: server.url,
     token: await tokenOf(server, app, await addUser(server, 'apart@example.com')),
   });
-  const session = await mine.createSession('private.bin', SIZE);
-  const committed = await mine.commit(session.id, await mine.uploadParts(session, bytes), bytes);
+  const session = await owner.createSession('private.bin', SIZE);
+  const committed = await owner.commit(session.id, await owner.uploadParts(session, bytes), bytes);
   const { id } = committed.json.entries[0];
   for (const answer of [
     await other.get(`/files/${id}`),

@@ -154,7 +154,7 @@ test('a client that disconnects after its first response leaves no file open', {
   await until(() => openContents(server.pid) === 0);
 });
 
-test('downloads that nobody reads are ended, and their descriptors are closed', { skip: noOpenFiles }, async () => {
+test('unread downloads are ended, and their descriptors are closed', { skip: noOpenFiles }, async () => {
   const before = descriptorsOf(server.pid).length;
   const connections = await Promise.all(
     Array.from({ length: 100 }, async () => {

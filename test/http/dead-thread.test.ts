@@ -68,7 +68,7 @@ test('the server survives the death of its database threads, and is not ready wh
 });
 
 for (const nth of [1, 2, 3]) {
-  test(`if thread ${nth} of a start dies, the start fails with the reason or continues with another thread`, {
+  test(`if thread number ${nth} dies during the start, the start fails with the reason or continues with another thread`, {
     skip: onlySqlite,
   }, async () => {
     let threads = 0;

@@ -42,7 +42,7 @@ for (const [how, leave] of [
   ['closes its connection', (socket) => socket.destroy()],
   ['resets its connection', (socket) => socket.resetAndDestroy()],
 ] as [string, (socket: RawConnection['socket']) => void][]) {
-  test(`a client that ${how} in the middle of its body is noticed even though nobody reads the body`, async (t) => {
+  test(`a client that ${how} in the middle of its body is noticed even while the body is not being read`, async (t) => {
     if (process.platform !== 'linux') return t.skip('only Linux reports this');
     await using server = await busyServer();
     const staying = await RawConnection.open(server);
@@ -64,7 +64,7 @@ for (const [how, leave] of [
   });
 }
 
-test('a client that half-closes the connection in the middle of its body gets an error even though nobody reads the body', async (t) => {
+test('a client that half-closes the connection in the middle of its body gets an error even while the body is not being read', async (t) => {
   if (process.platform !== 'linux') return t.skip('only Linux reports this');
   await using server = await busyServer();
   const client = await RawConnection.open(server);
@@ -88,11 +88,11 @@ test('a client that has sent everything and half-closed the connection is not tr
 
   // When this client is noticed, the first one has been checked, too. Three rounds.
   for (let look = 0; look < 3; look++) {
-    const gone = await RawConnection.open(server);
-    await gone.send(rawRequest('PUT /', ['content-length: 10000000']));
-    await gone.send(SENT);
+    const disconnected = await RawConnection.open(server);
+    await disconnected.send(rawRequest('PUT /', ['content-length: 10000000']));
+    await disconnected.send(SENT);
     await until(() => server.requests.length === 2 + look);
-    gone.socket.destroy();
+    disconnected.socket.destroy();
     await until(() => server.requests.at(-1)?.request.destroyed === true);
   }
   const [first] = server.requests;
@@ -114,8 +114,8 @@ test("a connection that is missing from the system's table once is not treated a
     [1, [new TcpTable(), new TcpTable()]],
   ] as const) {
     const left = [...tables];
-    const gone = await findDisconnected([{ socket, missing: 10_000_000 }], async () => left.shift());
-    assert.equal(gone.length, found);
+    const disconnected = await findDisconnected([{ socket, missing: 10_000_000 }], async () => left.shift());
+    assert.equal(disconnected.length, found);
   }
   client.socket.destroy();
 });

@@ -24,13 +24,13 @@ for (const downloads of ['redirect', 'direct'] as const) {
     before(async () => {
       server = await startServer({ env: { PARTWAY_DOWNLOADS: downloads } });
       api = new Api(server);
-      address = await addressOf((await upload(api, 'ten.txt', TEN)).id);
-      empty = await addressOf((await upload(api, 'empty', '')).id);
+      address = await getAddress((await upload(api, 'ten.txt', TEN)).id);
+      empty = await getAddress((await upload(api, 'empty', '')).id);
       modified = String((await api.get(address)).headers['last-modified']);
     });
     after(() => server[Symbol.asyncDispose]());
 
-    async function addressOf(id: string): Promise<string> {
+    async function getAddress(id: string): Promise<string> {
       const path = `/files/${id}/content`;
       return downloads === 'direct' ? path : String((await api.get(path)).headers.location);
     }
@@ -156,19 +156,19 @@ for (const downloads of ['redirect', 'direct'] as const) {
 
     test('never mixes two versions if the file was replaced before it resumes', async () => {
       const { id } = await upload(api, 'replaced.txt', 'first version');
-      const old = await addressOf(id);
-      const begun = await get({ range: 'bytes=0-4' }, old);
-      const { etag, 'last-modified': date } = begun.headers;
+      const old = await getAddress(id);
+      const started = await get({ range: 'bytes=0-4' }, old);
+      const { etag, 'last-modified': date } = started.headers;
       await sendForm(api, `/files/${id}/content`, form(attributes({}), filePart('SECOND VERSION, LONGER')));
-      const now = await addressOf(id);
+      const now = await getAddress(id);
 
       const rest = { range: 'bytes=5-' };
       for (const condition of [{ 'if-match': String(etag) }, { 'if-unmodified-since': String(date) }]) {
         assert.equal((await get({ ...rest, ...condition }, now)).status, 412, JSON.stringify(condition));
       }
       for (const ifRange of [String(etag), String(date)]) {
-        const whole = await get({ ...rest, 'if-range': ifRange }, now);
-        assert.deepEqual([whole.status, whole.text], [200, 'SECOND VERSION, LONGER'], ifRange);
+        const complete = await get({ ...rest, 'if-range': ifRange }, now);
+        assert.deepEqual([complete.status, complete.text], [200, 'SECOND VERSION, LONGER'], ifRange);
       }
       const stale = await get({ 'if-modified-since': String(date) }, now);
       assert.equal(stale.status, 200, 'a change within the same second still counts as a change');

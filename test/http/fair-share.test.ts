@@ -57,7 +57,7 @@ test("on a busy server, a user's requests beyond the allowance wait for those of
   assert.equal(fair.waiting, 3 * MAX_UNITS - atOnce, 'the small user did not wait');
 });
 
-test('nobody waits while the server is not busy, or while nobody else is active', async () => {
+test('no request waits while the server is not busy, or while no other user is active', async () => {
   const idle = busyServer();
   idle.server.load = 0.3;
   idle.fair.markActive('small');

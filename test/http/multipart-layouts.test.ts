@@ -129,12 +129,12 @@ test('fields are limited in number and in size, before and after the file', asyn
 
 test('a preamble and an epilogue are ignored', async () => {
   const name = createName();
-  const whole = [
+  const pieces = [
     Buffer.from('This is a form.\r\n'),
     form(attributesFor(name), filePart(bytes)),
     Buffer.from('\r\nthe end'),
   ];
-  await assertStored(await send(Buffer.concat(whole)), name);
+  await assertStored(await send(Buffer.concat(pieces)), name);
 });
 
 for (const type of [

@@ -342,7 +342,7 @@ describe('a field of a body that Box documents', () => {
       });
     } else if ('refused' in note) {
       test(`${path} of ${call} is rejected with a message that names it, and harmless values are not`, async () => {
-        const answer = await send(withField(withContext(await base(), noted), noted, example(typeOf(field))));
+        const answer = await send(withField(withContext(await base(), noted), noted, example(getType(field))));
         assert.deepEqual([answer.status, answer.json?.code], [400, 'bad_request'], answer.text);
         assert.ok(answer.json.message.includes(noted) && answer.json.message.includes(note.refused.reason));
         const harmless = [...note.refused.accepts, ...(note.refused.refusesNull ? [] : [null])];
@@ -353,7 +353,7 @@ describe('a field of a body that Box documents', () => {
       });
     } else {
       test(`${path} of ${call} is accepted and ignored`, async () => {
-        const { status, text } = await send(withField(await base(), noted, example(typeOf(field))));
+        const { status, text } = await send(withField(await base(), noted, example(getType(field))));
         assert.ok(status < 300, text);
       });
     }
@@ -380,7 +380,7 @@ function withContext(base: Base, path: string): Base {
 }
 
 /** The type of the field that is rejected or ignored. The documented field can be a part of that one. */
-function typeOf({ call, noted, type }: BoxField): string {
+function getType({ call, noted, type }: BoxField): string {
   return BODY.find((other) => other.call === call && other.path === noted)?.type ?? type;
 }
 

@@ -21,7 +21,7 @@ let server: TestServer;
 let owner: Api;
 let owned: ItemIds;
 /** The token of a user who has become inactive. */
-let gone: string;
+let inactiveToken: string;
 let createUser: (name: string) => Promise<{ id: string; token: string }>;
 
 before(async () => {
@@ -34,7 +34,7 @@ before(async () => {
   };
   const { id, token } = await createUser('gone');
   await setStatus(id, 'inactive');
-  gone = token;
+  inactiveToken = token;
   const folder = (await owner.post('/folders', { name: 'guarded', parent: { id: '0' } })).json.id;
   const file = (await upload(owner, 'guarded.bin', 'x', folder)).id;
   owned = { folder, file, session: (await owner.createSession('later.bin', 70_000, folder)).id };
@@ -60,7 +60,7 @@ describe('every route', () => {
   for (const route of API_ROUTES) {
     test(`rejects a missing token, a wrong one and one of an inactive user: ${route.method} ${route.url}`, async () => {
       const { path, call } = createCall(route, owned);
-      for (const api of [createApi(), createApi('x'.repeat(43)), createApi(gone)]) {
+      for (const api of [createApi(), createApi('x'.repeat(43)), createApi(inactiveToken)]) {
         const answer = await api.call(route.method, path, call);
         assert.deepEqual([answer.status, answer.text], [401, ''], `${route.method} ${route.url}`);
         assert.match(answer.headers['www-authenticate'] ?? '', /error="invalid_token"/);

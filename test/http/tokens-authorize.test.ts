@@ -99,11 +99,11 @@ test('no user is redirected to an address that the app has not registered', asyn
 });
 
 test("other invalid requests and a user's denial are reported to the app", async () => {
-  const errorOf = (page: Page) => getRedirect(page).searchParams.get('error');
-  assert.equal(errorOf(await openPage(authorizeUrl({ response_type: 'token' }))), 'unsupported_response_type');
-  assert.equal(errorOf(await openPage(authorizeUrl({ scope: 'make_coffee' }))), 'invalid_scope');
+  const readError = (page: Page) => getRedirect(page).searchParams.get('error');
+  assert.equal(readError(await openPage(authorizeUrl({ response_type: 'token' }))), 'unsupported_response_type');
+  assert.equal(readError(await openPage(authorizeUrl({ scope: 'make_coffee' }))), 'invalid_scope');
   const denied = await sendForm(await openPage(authorizeUrl()), { decision: 'deny' });
-  assert.equal(errorOf(denied), 'access_denied');
+  assert.equal(readError(denied), 'access_denied');
   assert.equal(getRedirect(denied).searchParams.get('state'), 'a b&c=d');
   assert.equal(getRedirect(denied).searchParams.get('code'), null);
 });
@@ -120,7 +120,7 @@ test('after a login with a PKCE challenge, only a client that has the verifier g
 });
 
 test('a request with an unusable challenge or a repeated parameter is rejected with the reason', async () => {
-  const errorOf = (page: Page) =>
+  const readError = (page: Page) =>
     ['error', 'error_description'].map((name) => getRedirect(page).searchParams.get(name));
   const challenge = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM';
   for (const [change, what] of [
@@ -129,11 +129,11 @@ test('a request with an unusable challenge or a repeated parameter is rejected w
     [{ code_challenge: 'short', code_challenge_method: 'S256' }, /43 characters/],
     [{ code_challenge_method: 'S256' }, /requires a code_challenge/],
   ] as const) {
-    const [error, description] = errorOf(await openPage(authorizeUrl(change)));
+    const [error, description] = readError(await openPage(authorizeUrl(change)));
     assert.equal(error, 'invalid_request');
     assert.match(description ?? '', what);
   }
-  assert.deepEqual(errorOf(await openPage(`${authorizeUrl()}&scope=root_readonly&scope=root_readwrite`)), [
+  assert.deepEqual(readError(await openPage(`${authorizeUrl()}&scope=root_readonly&scope=root_readwrite`)), [
     'invalid_request',
     'scope is set more than once',
   ]);

@@ -234,9 +234,9 @@ test('an app with the right can act as another user, but not as an unknown one',
   const own = createApi(await readToken(await send('/oauth2/token', credentials())));
   const as = (api: Api, user: string) => api.get('/users/me', { headers: { 'as-user': user } });
   assert.equal((await as(own, userId)).json.id, userId);
-  const made = await own.post('/folders', { name: 'theirs', parent: { id: '0' } }, { 'as-user': userId });
-  assert.equal(made.json.owned_by.id, userId);
-  assert.equal((await own.get(`/folders/${made.json.id}`)).status, 404);
+  const created = await own.post('/folders', { name: 'theirs', parent: { id: '0' } }, { 'as-user': userId });
+  assert.equal(created.json.owned_by.id, userId);
+  assert.equal((await own.get(`/folders/${created.json.id}`)).status, 404);
   for (const invalid of ['42', 'x', '', `${userId}, ${userId}`]) {
     const answer = await as(own, invalid);
     assert.deepEqual([answer.status, answer.json.code], [403, 'forbidden'], invalid);

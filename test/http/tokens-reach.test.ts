@@ -164,18 +164,18 @@ describe('a token restricted to a folder sees nothing above it', () => {
   async function collectResponses(api: Api): Promise<[what: string, json: unknown][]> {
     const fields = 'fields=name,parent,path_collection';
     const name = `made ${Math.random()}`;
-    const made = (await api.post('/folders', { name, parent: { id: below.folder } })).json;
+    const created = (await api.post('/folders', { name, parent: { id: below.folder } })).json;
     const change = (path: string, body: unknown) => api.call('PUT', path, { body });
     return [
       ['the folder', (await api.get(`/folders/${below.folder}`)).json],
       ['its items', (await api.get(`/folders/${below.folder}/items?${fields}`)).json],
       ['its items by marker', (await api.get(`/folders/${below.folder}/items?usemarker=true&${fields}`)).json],
       ['a file', (await api.get(`/files/${below.file}`)).json],
-      ['a folder made', made],
-      ['a folder renamed', (await change(`/folders/${made.id}`, { name: `${name} again` })).json],
+      ['a folder made', created],
+      ['a folder renamed', (await change(`/folders/${created.id}`, { name: `${name} again` })).json],
       [
         'a copy',
-        (await api.post(`/folders/${made.id}/copy`, { parent: { id: below.folder }, name: `${name} copy` })).json,
+        (await api.post(`/folders/${created.id}/copy`, { parent: { id: below.folder }, name: `${name} copy` })).json,
       ],
       ['a file renamed', (await change(`/files/${below.file}`, { name: 'file.bin', description: name })).json],
     ];

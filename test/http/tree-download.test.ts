@@ -39,17 +39,17 @@ async function fetchRange(headers: Record<string, string>, method = 'GET') {
 
 test('a download is a redirect to an absolute address that needs no token', async () => {
   assert.ok(address.startsWith(`${server.url}/`));
-  const whole = await fetchRange({});
+  const complete = await fetchRange({});
 
-  assert.equal(whole.status, 200);
-  assert.deepEqual(whole.bytes, bytes);
-  assert.equal(whole.headers.get('content-length'), String(bytes.length));
-  assert.equal(whole.headers.get('accept-ranges'), 'bytes');
-  assert.equal(whole.headers.get('content-type'), 'text/plain');
-  assert.equal(whole.headers.get('x-content-type-options'), 'nosniff');
-  assert.equal(whole.headers.get('etag'), tag);
+  assert.equal(complete.status, 200);
+  assert.deepEqual(complete.bytes, bytes);
+  assert.equal(complete.headers.get('content-length'), String(bytes.length));
+  assert.equal(complete.headers.get('accept-ranges'), 'bytes');
+  assert.equal(complete.headers.get('content-type'), 'text/plain');
+  assert.equal(complete.headers.get('x-content-type-options'), 'nosniff');
+  assert.equal(complete.headers.get('etag'), tag);
   assert.equal(
-    whole.headers.get('content-disposition'),
+    complete.headers.get('content-disposition'),
     `attachment; filename="Jahres\\"bericht ?.txt"; filename*=UTF-8''Jahres%22bericht%20%C3%BC.txt`,
   );
 });
@@ -119,10 +119,13 @@ test('If-Range gets the range if the file is unchanged, and otherwise the whole 
 });
 
 test('HEAD returns the size without a body', async () => {
-  const whole = await fetchRange({}, 'HEAD');
+  const complete = await fetchRange({}, 'HEAD');
   const part = await fetchRange({ range: 'bytes=0-9' }, 'HEAD');
 
-  assert.deepEqual([whole.status, whole.headers.get('content-length'), whole.bytes.length], [200, '100000', 0]);
+  assert.deepEqual(
+    [complete.status, complete.headers.get('content-length'), complete.bytes.length],
+    [200, '100000', 0],
+  );
   assert.deepEqual([part.status, part.headers.get('content-length')], [206, '10']);
   assert.equal((await api.call('HEAD', `/files/${file.id}/content`)).status, 302);
 });
@@ -131,8 +134,8 @@ test('an empty file can be downloaded, and has no valid range', async () => {
   const empty = await upload(api, 'empty', '');
   const url = await getAddress(`/files/${empty.id}/content`);
 
-  const whole = await fetch(url);
-  assert.deepEqual([whole.status, await whole.text()], [200, '']);
+  const complete = await fetch(url);
+  assert.deepEqual([complete.status, await complete.text()], [200, '']);
   assert.equal((await fetch(url, { headers: { range: 'bytes=0-' } })).status, 416);
 });
 
@@ -153,9 +156,9 @@ test('an earlier version can be downloaded by its ID, and an address stays with 
 });
 
 test('the address of a file stops working when the file is moved to the trash', async () => {
-  const gone = await upload(api, 'gone', 'a');
-  const url = await getAddress(`/files/${gone.id}/content`);
-  await api.delete(`/files/${gone.id}`);
+  const trashed = await upload(api, 'gone', 'a');
+  const url = await getAddress(`/files/${trashed.id}/content`);
+  await api.delete(`/files/${trashed.id}`);
 
   const answer = await api.get(url);
 
@@ -167,10 +170,10 @@ test('a server with direct downloads sends the bytes without a redirect', async 
   const client = new Api(direct);
   const { id } = await upload(client, 'direct.bin', bytes);
 
-  const whole = await client.get(`/files/${id}/content`);
+  const complete = await client.get(`/files/${id}/content`);
   const part = await client.get(`/files/${id}/content`, { headers: { range: 'bytes=5-9' } });
 
-  assert.deepEqual([whole.status, whole.headers['content-length']], [200, '100000']);
+  assert.deepEqual([complete.status, complete.headers['content-length']], [200, '100000']);
   assert.deepEqual([part.status, part.headers['content-range']], [206, 'bytes 5-9/100000']);
   assert.equal((await fetch(`${direct.url}/2.0/files/${id}/content`)).status, 401);
 });

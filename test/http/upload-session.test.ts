@@ -227,8 +227,8 @@ test('a commit can change the name of its file, unless the name is in use', asyn
 
 test('a new version needs only its size, keeps the name, and increments the etag', async () => {
   const session = await api.createSession('versioned.bin', SIZE);
-  const made = await api.commit(session.id, await api.uploadParts(session, bytes), bytes);
-  const [file] = made.json.entries;
+  const first = await api.commit(session.id, await api.uploadParts(session, bytes), bytes);
+  const [file] = first.json.entries;
   const next = seededBytes(2 * PART, 'second version');
   const created = await api.post(`/files/${file.id}/upload_sessions`, { file_size: next.length });
   assert.equal(created.status, 201, created.text);

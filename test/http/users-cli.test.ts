@@ -82,15 +82,15 @@ test('an operator can make a user inactive, and active again', async () => {
 
   assert.equal((await findUser('left@example.com'))?.status, 'inactive');
   assert.equal((await new Api({ url: server.url, token }).get('/users/me')).status, 401);
-  const refused = await askToken(server, {
+  const rejected = await askToken(server, {
     grant_type: 'client_credentials',
     client_id: app.clientId,
     client_secret: app.clientSecret,
     box_subject_type: 'user',
     box_subject_id: id,
   });
-  const body = (await refused.json()) as Record<string, string>;
-  assert.deepEqual([refused.status, body.error], [400, 'invalid_grant']);
+  const body = (await rejected.json()) as Record<string, string>;
+  assert.deepEqual([rejected.status, body.error], [400, 'invalid_grant']);
   assert.match(body.error_description ?? '', /inactive/);
 
   await partway(server, 'user', 'status', 'left@example.com', 'active');

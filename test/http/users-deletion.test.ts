@@ -84,18 +84,18 @@ async function createOwner(login: string): Promise<Member> {
 }
 
 test('a user who owns nothing can be deleted, their tokens end immediately, and their login is free', async () => {
-  const gone = await createMember('empty@example.com');
-  assert.equal((await gone.api.get('/users/me')).status, 200);
+  const member = await createMember('empty@example.com');
+  assert.equal((await member.api.get('/users/me')).status, 200);
 
-  const answer = await deleteUser(gone, '?notify=true');
+  const answer = await deleteUser(member, '?notify=true');
 
   assert.deepEqual([answer.status, answer.text], [204, '']);
-  assert.equal((await gone.api.get('/users/me')).status, 401);
+  assert.equal((await member.api.get('/users/me')).status, 401);
   const form = { grant_type: 'client_credentials', client_id: app.clientId, client_secret: app.clientSecret };
-  const refused = await askToken(server, { ...form, box_subject_type: 'user', box_subject_id: gone.id });
-  assert.equal(((await refused.json()) as { error: string }).error, 'invalid_grant');
-  assert.equal((await deleteUser(gone)).status, 404);
-  assert.notEqual((await createMember(gone.login)).id, gone.id);
+  const rejected = await askToken(server, { ...form, box_subject_type: 'user', box_subject_id: member.id });
+  assert.equal(((await rejected.json()) as { error: string }).error, 'invalid_grant');
+  assert.equal((await deleteUser(member)).status, 404);
+  assert.notEqual((await createMember(member.login)).id, member.id);
 });
 
 for (const [owned, furnish] of Object.entries<(api: Api) => Promise<unknown>>({
@@ -120,7 +120,7 @@ for (const [owned, furnish] of Object.entries<(api: Api) => Promise<unknown>>({
   });
 }
 
-test('a forced deletion deletes all rows and bytes of a user, and nothing of other users', async () => {
+test('a forced deletion removes all rows and bytes of a user, and keeps those of other users', async () => {
   const [owner, neighbor] = [await createOwner('owner@example.com'), await createOwner('neighbor@example.com')];
   const [ownBlobs, neighborBlobs] = [await listBlobs(owner), await listBlobs(neighbor)];
   assert.equal(ownBlobs.length, 4);
@@ -199,8 +199,8 @@ test('an upload that is in progress while its user is deleted ends without a fil
 });
 
 test('if a user is deleted twice at once, one request succeeds and the other finds no user', async () => {
-  const gone = await createOwner('twice@example.com');
-  const answers = await Promise.all([deleteUser(gone, '?force=true'), deleteUser(gone, '?force=true')]);
+  const owner = await createOwner('twice@example.com');
+  const answers = await Promise.all([deleteUser(owner, '?force=true'), deleteUser(owner, '?force=true')]);
   assert.deepEqual(answers.map(({ status }) => status).toSorted(), [204, 404]);
 });
 
