@@ -4,24 +4,28 @@ import { createDisconnectSignal } from '../connections/disconnects.ts';
 import { sendContinue } from './bodies.ts';
 
 /**
- * The body of a part. A client that waits for "100 Continue" gets it when the body is first read. `destroy` makes the reader
- * fail at once and leaves the connection open, so that the client still gets a response.
+ * The body of a part. A client that waits for "100 Continue" gets it when the body is first read. After `destroy`, the reader
+ * fails at once, and the client gets a response before the connection is closed.
  */
 export class RequestBody implements PartBody {
   readonly signal: AbortSignal;
   readonly #request: FastifyRequest;
+  readonly #reply: FastifyReply;
   #chunks: AsyncIterator<Uint8Array> | undefined;
   #failure: Error | undefined;
   #rejectNext: (reason: Error) => void = () => {};
 
   constructor(request: FastifyRequest, reply: FastifyReply) {
     this.#request = request;
+    this.#reply = reply;
     this.signal = createDisconnectSignal(request, reply);
   }
 
   destroy(reason: Error): void {
     this.#failure ??= reason;
     this.#rejectNext(this.#failure);
+    // Half-open connections do not have to wait for their timeout.
+    this.#reply.header('connection', 'close');
     // Takes effect when the next chunk arrives. The rest of the body is discarded after the response.
     this.#chunks?.return?.().catch(() => {});
   }
