@@ -2,8 +2,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { REQUESTS } from '../packages/protocol/src/schemas/requests.ts';
 
 /**
- * Derives test/http/box-request-fields.json from Box's description of its API: which fields the calls that Partway answers
- * take, and of what type. Only these facts are kept.
+ * Derives test/http/box-request-fields.json from Box's description of its API: which fields the API calls that Partway
+ * supports have, and their types. Only these facts are kept.
  *
  *     npx node scripts/box-request-fields.ts PATH/TO/openapi.json COMMIT
  *
@@ -24,13 +24,13 @@ interface Operation {
 }
 
 const [file, commit] = process.argv.slice(2);
-if (file === undefined || commit === undefined) throw new Error('Give the path of openapi.json and its commit.');
+if (file === undefined || commit === undefined) throw new Error('Pass the path of openapi.json and its commit.');
 const document = JSON.parse(readFileSync(file, 'utf8')) as { paths: Record<string, Record<string, Operation>> };
 
 const operations: Record<string, Record<string, Record<string, string>>> = {};
 for (const [path, methods] of Object.entries(document.paths)) {
   for (const [method, operation] of Object.entries(methods)) {
-    // What stands behind # tells variants of one call apart.
+    // The part after # distinguishes variants of one call.
     const call = `${method.toUpperCase()} ${path.split('#', 1)[0]}`;
     if (!Object.hasOwn(REQUESTS, call)) continue;
     const known = operations[call] ?? { body: {}, query: {}, headers: {} };
@@ -46,7 +46,7 @@ for (const [path, methods] of Object.entries(document.paths)) {
   }
 }
 const missing = Object.keys(REQUESTS).filter((call) => !Object.hasOwn(operations, call));
-if (missing.length > 0) throw new Error(`Box documents no such calls: ${missing.join(', ')}`);
+if (missing.length > 0) throw new Error(`Box does not document these calls: ${missing.join(', ')}`);
 
 const facts = { source: 'https://github.com/box/box-openapi', file: 'openapi.json', commit, operations };
 writeFileSync(

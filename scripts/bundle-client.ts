@@ -6,7 +6,7 @@ import { type BuildOptions, build, type Plugin } from 'esbuild';
 
 const at = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
-/** The browser's client as one file without imports, as it is published. */
+/** The options that bundle the browser client into one file without imports, as published. */
 export const CLIENT_BUNDLE = {
   entryPoints: [at('packages/client/src/browser/index.ts')],
   bundle: true,
@@ -20,7 +20,7 @@ export const CLIENT_BUNDLE = {
   },
 } satisfies BuildOptions;
 
-/** `import script from 'inline-worker:./x.ts'`: the script of a worker as a string, bundled by itself. */
+/** Makes `import script from 'inline-worker:./x.ts'` import the bundled script of a worker as a string. */
 export const inlineWorkers: Plugin = {
   name: 'inline-worker',
   setup({ onResolve, onLoad }) {
@@ -37,7 +37,7 @@ export const inlineWorkers: Plugin = {
   },
 };
 
-/** Bundles it; where `outfile` is given, into that file. Gives its text. */
+/** Bundles the client, and returns the text. Writes it to `outfile` if given. */
 export async function bundleClient(outfile?: string): Promise<string> {
   const result = await build({ ...CLIENT_BUNDLE, plugins: [inlineWorkers], write: false });
   const text = result.outputFiles[0]?.text ?? '';

@@ -3,14 +3,14 @@ import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /**
- * `npm run house`: measures how the sources are laid out and prints the rule beside each figure. Lines are counted as by
+ * `npm run house`: measures how the sources are laid out and prints the rule next to each figure. Lines are counted as by
  * `wc -l`; type-only imports count as imports.
  */
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const MOST_IN_A_FOLDER = 20;
-const MOST_LINES = 400;
-const SMALL = 15;
-const FEW_IMPORTERS = 3;
+const MAX_FILES_PER_FOLDER = 20;
+const MAX_LINES = 400;
+const MIN_LINES = 15;
+const MIN_IMPORTERS = 3;
 const IMPORT =
   /^(?:import|export)\b[^;'"]*?\bfrom\s+'((?:\.|@partway\/)[^']+)'|^import\s+'((?:\.|@partway\/)[^']+)'|\bimport\('((?:\.|@partway\/)[^']+)'\)/gm;
 
@@ -26,34 +26,38 @@ const lines = sources.map((source) => source.lines).sort((a, b) => a - b);
 const folders = Object.entries(Object.groupBy(sources, ({ path }) => dirname(path)))
   .map(([folder, files = []]) => ({ folder, files: files.length }))
   .sort((a, b) => b.files - a.files);
-const crowded = folders.filter(({ files }) => files > MOST_IN_A_FOLDER);
+const crowded = folders.filter(({ files }) => files > MAX_FILES_PER_FOLDER);
 const small = sources.filter(
-  ({ path, lines }) => lines < SMALL && (importers.get(path) ?? 0) < FEW_IMPORTERS && !isEntry(path),
+  ({ path, lines }) => lines < MIN_LINES && (importers.get(path) ?? 0) < MIN_IMPORTERS && !isEntry(path),
 );
-const large = sources.filter((source) => source.lines > MOST_LINES);
+const large = sources.filter((source) => source.lines > MAX_LINES);
 const cycles = findCycles(sources);
 
 console.table([
   { what: 'files', is: sources.length, rule: '' },
   { what: 'lines', is: lines.reduce((sum, count) => sum + count, 0), rule: '' },
-  { what: 'lines a file, median', is: quantile(lines, 0.5), rule: '60 to 90' },
-  { what: 'lines a file, 90 %', is: quantile(lines, 0.9), rule: '250 at most' },
-  { what: 'lines a file, most', is: lines.at(-1), rule: `${MOST_LINES} at most` },
-  { what: 'files in one folder, most', is: folders[0]?.files, rule: `${MOST_IN_A_FOLDER} at most` },
-  { what: `folders with more than ${MOST_IN_A_FOLDER}`, is: crowded.length, rule: 'none' },
-  { what: `files under ${SMALL} lines with under ${FEW_IMPORTERS} importers`, is: small.length, rule: 'none' },
+  { what: 'lines per file, median', is: quantile(lines, 0.5), rule: '60 to 90' },
+  { what: 'lines per file, 90th percentile', is: quantile(lines, 0.9), rule: 'at most 250' },
+  { what: 'lines per file, maximum', is: lines.at(-1), rule: `at most ${MAX_LINES}` },
+  { what: 'files per folder, maximum', is: folders[0]?.files, rule: `at most ${MAX_FILES_PER_FOLDER}` },
+  { what: `folders with more than ${MAX_FILES_PER_FOLDER}`, is: crowded.length, rule: 'none' },
+  {
+    what: `files with fewer than ${MIN_LINES} lines and fewer than ${MIN_IMPORTERS} importers`,
+    is: small.length,
+    rule: 'none',
+  },
   { what: 'import cycles, types included', is: cycles.length, rule: 'none' },
 ]);
 list(
-  `More than ${MOST_IN_A_FOLDER} files`,
+  `More than ${MAX_FILES_PER_FOLDER} files`,
   crowded.map(({ folder, files }) => `${folder}: ${files}`),
 );
 list(
-  `More than ${MOST_LINES} lines`,
+  `More than ${MAX_LINES} lines`,
   large.map(({ path, lines }) => `${path}: ${lines}`),
 );
 list(
-  'Small, and used by few',
+  'Small files with few importers',
   small.map(({ path, lines }) => `${path}: ${lines}, ${importers.get(path) ?? 0} importers`),
 );
 list(

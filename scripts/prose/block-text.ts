@@ -1,4 +1,4 @@
-/** What this needs of a node in textlint's tree. */
+/** The properties of a node in textlint's tree that are used here. */
 export interface ProseNode {
   type: string;
   range: readonly [start: number, end: number];
@@ -12,7 +12,7 @@ export interface ProseNode {
 export function blockText(block: ProseNode, source: string): string {
   const [start, end] = block.range;
   const text = Array.from({ length: end - start }, () => ' ');
-  for (const node of leavesOf(block)) {
+  for (const node of listLeaves(block)) {
     if (node.type !== 'Str' && node.type !== 'Code') continue;
     for (let at = node.range[0]; at < node.range[1]; at += 1) {
       text[at - start] = node.type === 'Str' ? (source[at - start] ?? ' ') : '`';
@@ -21,6 +21,6 @@ export function blockText(block: ProseNode, source: string): string {
   return text.join('');
 }
 
-function leavesOf(node: ProseNode): ProseNode[] {
-  return node.children === undefined ? [node] : node.children.flatMap(leavesOf);
+function listLeaves(node: ProseNode): ProseNode[] {
+  return node.children === undefined ? [node] : node.children.flatMap(listLeaves);
 }

@@ -5,7 +5,7 @@ import { type Avoided, VOCABULARY } from './vocabulary.ts';
 type KernelRule = NonNullable<TextlintKernelOptions['rules']>[number];
 type RuleModule = KernelRule['rule'];
 
-const LONGEST_SENTENCE = 45;
+const MAX_SENTENCE_WORDS = 45;
 
 export interface Finding {
   start: number;
@@ -29,15 +29,15 @@ export function findAvoided(text: string, vocabulary: readonly Avoided[] = VOCAB
   );
 }
 
-export function findLongSentences(text: string, most = LONGEST_SENTENCE): Finding[] {
+export function findLongSentences(text: string, maxWords = MAX_SENTENCE_WORDS): Finding[] {
   return Array.from(text.matchAll(/\S(?:[^.!?:]|[.!?:](?!\s|$))*/g)).flatMap(({ 0: sentence, index }) => {
     const words = sentence.split(/\s+/).filter((word) => /[\p{L}\p{N}`]/u.test(word)).length;
-    if (words <= most) return [];
+    if (words <= maxWords) return [];
     return [
       {
         start: index,
         end: index + sentence.length,
-        message: `A sentence of ${words} words: split it, ${most} at most.`,
+        message: `A sentence of ${words} words: split it. The maximum is ${maxWords}.`,
       },
     ];
   });

@@ -21,7 +21,7 @@ export const TYPESCRIPT: KernelPlugin = {
       }
       processor() {
         return {
-          preProcess: (text: string) => ({ text, ast: documentOf(text) as never }),
+          preProcess: (text: string) => ({ text, ast: createDocument(text) as never }),
           postProcess: (messages: never[], filePath?: string) => ({ messages, filePath: filePath ?? '<ts>' }),
         };
       }
@@ -32,7 +32,7 @@ export const TYPESCRIPT: KernelPlugin = {
 /** The start of a statement, which is no prose. */
 const SQL = /^\s*(?:select\s[^;]*?\sfrom|insert into|update \w+ set|delete from|create (?:table|index))\s/;
 
-function documentOf(source: string) {
+function createDocument(source: string) {
   const comments: Comment[] = [];
   const strings: Piece[] = [];
   const lines = lineStarts(source);
@@ -46,18 +46,18 @@ function documentOf(source: string) {
     type,
     raw: source.slice(start, end),
     range: [start, end],
-    loc: { start: positionOf(start, lines), end: positionOf(end, lines) },
+    loc: { start: getPosition(start, lines), end: getPosition(end, lines) },
     ...rest,
   });
   return node(
     'Document',
     { start: 0, end: source.length },
     {
-      children: pieces.map((piece) => node('Paragraph', piece, { children: wordsOf(piece, source).map(strOf) })),
+      children: pieces.map((piece) => node('Paragraph', piece, { children: splitWords(piece, source).map(createStr) })),
     },
   );
 
-  function strOf(piece: Piece) {
+  function createStr(piece: Piece) {
     return node('Str', piece, { value: source.slice(piece.start, piece.end) });
   }
 }
@@ -75,7 +75,7 @@ function joinLines(comments: readonly Comment[], source: string): Piece[] {
 }
 
 /** The stretches of a comment or string that are text: not its marks, not code in backticks, not `@tags`. */
-function wordsOf({ start, end }: Piece, source: string): Piece[] {
+function splitWords({ start, end }: Piece, source: string): Piece[] {
   const marks = /\/\*\*?|\*\/|(?<=^|\n)[ \t]*(?:\/\/|\*(?!\/))|\/\/|`[^`\n]*`|@\w+|['"]$|^['"]/g;
   const pieces: Piece[] = [];
   let from = start;
@@ -91,7 +91,7 @@ function lineStarts(source: string): number[] {
   return [0, ...Array.from(source.matchAll(/\n/g), ({ index }) => index + 1)];
 }
 
-function positionOf(offset: number, lines: readonly number[]): Position {
+function getPosition(offset: number, lines: readonly number[]): Position {
   const line = lines.findLastIndex((start) => start <= offset);
   return { line: line + 1, column: offset - (lines[line] ?? 0) } as Position;
 }

@@ -1,5 +1,5 @@
 /**
- * Words and idioms that the documentation avoids, each with what to write instead. A pattern is matched within one
+ * Words and idioms that documentation and sources avoid, each with what to write instead. A pattern is matched within one
  * paragraph, heading or table cell; code in backticks is never matched.
  */
 export interface Avoided {
@@ -65,7 +65,10 @@ const PRIVATE: readonly Avoided[] = [
   { pattern: /\bslots?\b/gi, instead: '"part" or "part range"' },
   { pattern: /\bgrids?\b/gi, instead: '"part layout"' },
   { pattern: /\breceipts?\b/gi, instead: '"part tag" or "ETag"' },
-  { pattern: /\b(?:a|each|every|one|no|another) content\b(?!\s+(?:type|policy|length|security))/gi, instead: '"blob"' },
+  {
+    pattern: /\b(?:a|each|every|one|no|another) content\b(?!-|\s+(?:type|policy|length|security))/gi,
+    instead: '"blob"',
+  },
   { pattern: /\bdigests? of the whole\b(?! file)/gi, instead: '"whole-file hash"' },
   { pattern: /\bdigest(?:'s)? marks?\b|\bmarks? of the digest\b/gi, instead: '"hash checkpoint"' },
   {

@@ -24,8 +24,8 @@ export interface Resources {
 }
 
 /**
- * Opens the data folder, the database and the blob store, and checks that they belong together. What it opens is closed with
- * `opened`, in reverse order, also if a later step fails.
+ * Opens the data folder, the database and the blob store, and checks that they belong together. `opened` closes them in
+ * reverse order, even if a later step fails.
  */
 export async function openResources(
   config: Config,
