@@ -20,10 +20,10 @@ export type SqliteOutcome = SqliteResult | { failure: SqliteFailure };
 
 /** Several statements share a transaction. Each has its own outcome, unless the transaction itself fails. */
 export type SqliteRequest =
-  | { id: number; kind: 'run'; statements: readonly SqliteStatement[] }
-  | { id: number; kind: 'close' };
-
-export type SqliteReply = { kind: 'opened' } | { kind: 'done'; id: number; outcomes: SqliteOutcome[] };
+  | { kind: 'run'; statements: readonly SqliteStatement[] }
+  /** Resolves once the file is open. */
+  | { kind: 'open' }
+  | { kind: 'close' };
 
 export interface SqliteWorkerData {
   path: string;

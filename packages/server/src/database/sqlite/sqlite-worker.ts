@@ -4,15 +4,9 @@
  */
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
+import { serveRequests } from '../../util/worker-client.ts';
 import { MAX_LOG_BYTES, SqliteLog } from './log.ts';
-import type {
-  SqliteFailure,
-  SqliteOutcome,
-  SqliteReply,
-  SqliteRequest,
-  SqliteStatement,
-  SqliteWorkerData,
-} from './messages.ts';
+import type { SqliteFailure, SqliteOutcome, SqliteRequest, SqliteStatement, SqliteWorkerData } from './messages.ts';
 import { makeRecoveredDurable } from './recovery.ts';
 import { SqliteStatements } from './statements.ts';
 
@@ -22,27 +16,24 @@ const BUSY_TIMEOUT = 10_000;
 /** The maximum size of a value. The largest ones that we store have a few kilobytes. */
 const MAX_VALUE_BYTES = 64 * 2 ** 20;
 
-const port = parentPort;
-if (port === null) throw new Error('sqlite-worker must run as a worker thread.');
-
 const { path, readOnly } = workerData as SqliteWorkerData;
 const db = openDatabase();
 const statements = new SqliteStatements(db);
 const log = readOnly ? undefined : new SqliteLog(db, path, BUSY_TIMEOUT);
-reply({ kind: 'opened' });
 
-port.on('message', (request: SqliteRequest) => {
+serveRequests<SqliteRequest, SqliteOutcome[]>((request, reply) => {
+  if (request.kind === 'open') return reply([]);
   if (request.kind === 'close') {
     statements.clear();
     db.close();
-    reply({ kind: 'done', id: request.id, outcomes: [] });
-    port.close();
+    reply([]);
+    parentPort?.close();
     return;
   }
   const [first] = request.statements;
   const outcomes =
     request.statements.length === 1 && first !== undefined ? [runStatement(first)] : runBatch(request.statements);
-  reply({ kind: 'done', id: request.id, outcomes });
+  reply(outcomes);
   if (!db.isTransaction) log?.truncateIfLong();
 });
 
@@ -96,8 +87,4 @@ function runStatement({ sql, parameters }: SqliteStatement): SqliteOutcome {
 function toFailure(error: unknown): SqliteFailure {
   const { message, errcode } = error as Error & { errcode?: number };
   return { message, errcode };
-}
-
-function reply(message: SqliteReply): void {
-  port?.postMessage(message);
 }

@@ -1,9 +1,9 @@
 import { Worker } from 'node:worker_threads';
+import { WorkerClient, workerUrl } from '../../util/worker-client.ts';
 import { DatabaseError } from '../errors.ts';
 import type {
   SqliteFailure,
   SqliteOutcome,
-  SqliteReply,
   SqliteRequest,
   SqliteResult,
   SqliteStatement,
@@ -30,42 +30,32 @@ interface SqliteThreadOptions extends SqliteWorkerData {
 export class SqliteThread {
   /** Resolves once the file is open and its content is durable. Rejects with the reason if it cannot be opened. */
   readonly opened: Promise<void>;
-  readonly #worker: Worker;
-  readonly #waiting = new Map<
-    number,
-    { resolve: (outcomes: SqliteOutcome[]) => void; reject: (error: Error) => void }
-  >();
-  readonly #opening = Promise.withResolvers<void>();
-  readonly #isReopening: boolean;
-  readonly #onExit: (error: Error) => void;
-  #lastId = 0;
+  readonly #client: WorkerClient<SqliteRequest, SqliteOutcome[]>;
   #isOpen = false;
   #isClosing = false;
-  #exitError: Error | undefined;
 
   constructor({ path, readOnly, isReopening, onExit }: SqliteThreadOptions) {
-    this.#isReopening = isReopening;
-    this.#onExit = onExit;
-    this.opened = this.#opening.promise;
-    // Avoid an unhandled rejection if no caller waits for it.
-    this.opened.catch(() => {});
-    // The worker has the same extension as this file: .ts in a checkout, .js in a build.
-    const entry = new URL(`./sqlite-worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
-    this.#worker = new Worker(entry, {
+    const worker = new Worker(workerUrl('sqlite-worker', import.meta.url), {
       workerData: { path, readOnly } satisfies SqliteWorkerData,
       name: readOnly ? 'sqlite-reader' : 'sqlite-writer',
       execArgv: ['--no-warnings'],
       resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MIB, maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
     });
-    this.#worker.unref();
-    this.#worker.on('message', (reply: SqliteReply) => this.#onReply(reply));
-    this.#worker.on('error', (error: Error) => this.#onFailure(error));
-    this.#worker.on('exit', (code) => this.#onFailure(new Error(`The database thread ended with code ${code}.`)));
+    this.#client = new WorkerClient(worker, (cause) => {
+      const wasOpen = this.#isOpen || isReopening;
+      if (wasOpen && !this.#isClosing) onExit(cause);
+      return wasOpen ? reopeningError(cause) : cause;
+    });
+    this.opened = this.#client.request({ kind: 'open' }).then(() => {
+      this.#isOpen = true;
+    });
+    // Avoid an unhandled rejection if no caller waits for it.
+    this.opened.catch(() => {});
   }
 
   /** Whether the file is open. */
   get isOpen(): boolean {
-    return this.#isOpen && this.#exitError === undefined;
+    return this.#isOpen && !this.hasEnded;
   }
 
   /** Whether the file was ever open. */
@@ -75,7 +65,7 @@ export class SqliteThread {
 
   /** Whether the thread has ended, so that all statements are rejected. */
   get hasEnded(): boolean {
-    return this.#exitError !== undefined;
+    return this.#client.lostError !== undefined;
   }
 
   /** Runs one statement. If the disk is full, throws `full` and has no effect. */
@@ -87,50 +77,17 @@ export class SqliteThread {
 
   /** Runs statements, several of them in one transaction. Each has its own outcome, for `resultOrThrow`. */
   run(statements: readonly SqliteStatement[]): Promise<SqliteOutcome[]> {
-    return this.#send((id) => ({ id, kind: 'run', statements }));
+    return this.#client.request({ kind: 'run', statements });
   }
 
   /** Finishes the statements that were sent, then closes the file. */
   async close(): Promise<void> {
-    if (this.#exitError !== undefined) return;
+    if (this.hasEnded) return;
     this.#isClosing = true;
-    await this.#send((id) => ({ id, kind: 'close' })).catch((error: unknown) => {
+    await this.#client.request({ kind: 'close' }).catch((error: unknown) => {
       // A thread that could not open the file, or has ended meanwhile, counts as closed.
-      if (error !== this.#exitError) throw error;
+      if (error !== this.#client.lostError) throw error;
     });
-  }
-
-  #send(createRequest: (id: number) => SqliteRequest): Promise<SqliteOutcome[]> {
-    if (this.#exitError !== undefined) return Promise.reject(this.#exitError);
-    const id = ++this.#lastId;
-    // Referenced only while a reply is awaited, so that an idle database does not keep the process alive.
-    if (this.#waiting.size === 0) this.#worker.ref();
-    return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject });
-      this.#worker.postMessage(createRequest(id));
-    });
-  }
-
-  #onReply(reply: SqliteReply): void {
-    if (reply.kind === 'opened') {
-      this.#isOpen = true;
-      this.#opening.resolve();
-      return;
-    }
-    const waiter = this.#waiting.get(reply.id);
-    this.#waiting.delete(reply.id);
-    if (this.#waiting.size === 0) this.#worker.unref();
-    waiter?.resolve(reply.outcomes);
-  }
-
-  #onFailure(error: Error): void {
-    if (this.#exitError !== undefined) return;
-    const wasOpen = this.#isOpen || this.#isReopening;
-    this.#exitError = wasOpen ? reopeningError(error) : error;
-    this.#opening.reject(this.#exitError);
-    for (const waiter of this.#waiting.values()) waiter.reject(this.#exitError);
-    this.#waiting.clear();
-    if (wasOpen && !this.#isClosing) this.#onExit(error);
   }
 }
 
