@@ -1,5 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { backoff } from '@partway/protocol/backoff';
 import { type Kysely, sql } from 'kysely';
+import { withTimeout } from '../../util/timeout.ts';
 import type { Tables } from '../schema.ts';
 
 interface ChannelListener {
@@ -16,9 +17,8 @@ interface PostgresListenerOptions {
   heartbeat?: number;
 }
 
-/** The pause between attempts to connect, in milliseconds. It doubles from the first value up to the last. */
-const MIN_PAUSE = 100;
-const MAX_PAUSE = 5_000;
+/** Between attempts to connect. */
+const PAUSES = { first: 100, max: 5_000 };
 /** How often the connection is checked, in milliseconds. The server has half of this time to respond. */
 const HEARTBEAT = 20_000;
 
@@ -72,7 +72,7 @@ export class PostgresListener {
   }
 
   async #run(): Promise<void> {
-    let pause = MIN_PAUSE;
+    let attempts = 0;
     while (!this.#closed) {
       const startedAt = performance.now();
       try {
@@ -81,10 +81,10 @@ export class PostgresListener {
         if (this.#closed) return;
         this.#onError(error);
         // A connection that lasted for a while does not count as a failed attempt.
-        if (performance.now() - startedAt > this.#heartbeat) pause = MIN_PAUSE;
+        if (performance.now() - startedAt > this.#heartbeat) attempts = 0;
+        attempts += 1;
         this.#changed = Promise.withResolvers<void>();
-        await this.#wait(pause * (0.5 + Math.random() / 2));
-        pause = Math.min(pause * 2, MAX_PAUSE);
+        await this.#wait(backoff(attempts, PAUSES));
       }
     }
   }
@@ -135,7 +135,8 @@ export class PostgresListener {
         await client.query('select 1');
       }
     } finally {
-      await Promise.race([client.end().catch(() => {}), sleep(responseTimeout, undefined, { ref: false })]);
+      const ended = client.end().catch(() => {});
+      await withTimeout(ended, responseTimeout, () => {});
     }
   }
 
@@ -149,10 +150,7 @@ export class PostgresListener {
   }
 
   /** Waits until the channels change, the connection is lost, or `close` is called, up to `maxMillis`. */
-  async #wait(maxMillis: number): Promise<void> {
-    const { promise: timedOut, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, maxMillis);
-    await Promise.race([this.#changed.promise, timedOut]);
-    clearTimeout(timer);
+  #wait(maxMillis: number): Promise<void> {
+    return withTimeout(this.#changed.promise, maxMillis, () => {});
   }
 }
