@@ -74,8 +74,8 @@ export async function insertPart(
   const { numInsertedOrUpdatedRows } = await db
     .insertInto('parts')
     .columns(['session_id', 'part_index', 'sha1', 'tag', 'created_at', 'node'])
-    .expression(
-      db
+    .expression((eb) =>
+      eb
         .selectFrom('upload_sessions')
         .select([
           'id',

@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { NodeId } from '../../packages/protocol/src/ids.ts';
+import { abortSession } from '../../packages/server/src/uploads/end-session.ts';
+import { SingleNodeRegistry } from '../../packages/server/src/uploads/registry/single-node.ts';
+import { slowBody } from './bodies.ts';
+import { openUploadFixture, type UploadFixture } from './upload-fixture.ts';
+import { bytesOf, commitUpload, createUpload, letOthersAsk, sendAllParts, sendPart } from './upload-steps.ts';
+import { type QueryName, watchQueries } from './watch-queries.ts';
+
+const NODE = '0123456789abcdef' as NodeId;
+
+describe('the part registry of a single node', () => {
+  it('reads a session once, and then needs one statement per part', async () => {
+    await using fixture = await openFixture();
+    const upload = await createUpload(fixture, { slots: 4 });
+    const queries = recordQueries(fixture);
+    await sendPart(fixture, upload, 2);
+    assert.deepEqual(queries.toSorted(), ['insert parts', 'select parts', 'select upload_sessions']);
+    for (const index of [0, 3, 1]) {
+      queries.length = 0;
+      await sendPart(fixture, upload, index);
+      assert.deepEqual(queries, ['insert parts']);
+    }
+  });
+
+  it('finds parts that were stored before the process started', async () => {
+    await using first = await openFixture();
+    const upload = await createUpload(first, { slots: 3 });
+    await sendPart(first, upload, 1);
+    await using fixture = await first.another();
+    useRegistry(fixture);
+    const other = Buffer.alloc(bytesOf(upload, 1).length, 'other');
+    await assert.rejects(sendPart(fixture, upload, 1, { bytes: other }), { code: 'part-exists' });
+    await sendAllParts(fixture, upload);
+    await commitUpload(fixture, upload);
+  });
+
+  it('never writes over a stored part, even if its session was evicted while a request was in progress', async () => {
+    await using fixture = await openFixture({ maxSessions: 1 });
+    const upload = await createUpload(fixture, { slots: 2, name: 'kept' });
+    const [body, others] = [slowBody(), await createUpload(fixture, { slots: 1, name: 'others' })];
+    const sending = sendPart(fixture, upload, 0, { body });
+    await letOthersAsk(fixture, upload);
+    // The cache has room for one session. This one does not replace the one in use.
+    await sendAllParts(fixture, others);
+    await sendPart(fixture, upload, 1);
+    body.send(bytesOf(upload, 0));
+    body.end();
+    await sending;
+    const other = Buffer.alloc(bytesOf(upload, 0).length, 'other');
+    await assert.rejects(sendPart(fixture, upload, 0, { bytes: other }), { code: 'part-exists' });
+    await commitUpload(fixture, upload);
+  });
+
+  it('treats a part as stored if its row was written although the statement failed', async () => {
+    await using fixture = await openFixture();
+    const upload = await createUpload(fixture, { slots: 2 });
+    const { db } = fixture.uploads;
+    let fails = true;
+    fixture.uploads.db = watchQueries(db, {
+      after: (query) => {
+        if (query === 'insert parts' && fails) throw new Error('the connection was lost');
+      },
+    });
+    await assert.rejects(sendPart(fixture, upload, 0), /the connection was lost/);
+    fails = false;
+    const other = Buffer.alloc(bytesOf(upload, 0).length, 'other');
+    await assert.rejects(sendPart(fixture, upload, 0, { bytes: other }), { code: 'part-exists' });
+    await sendAllParts(fixture, upload);
+    await commitUpload(fixture, upload);
+  });
+
+  it('rejects parts of a session that ended while another part was in progress', async () => {
+    await using fixture = await openFixture();
+    const upload = await createUpload(fixture, { slots: 2 });
+    const body = slowBody();
+    const sending = assert.rejects(sendPart(fixture, upload, 0, { body }), { code: 'session-not-found' });
+    await letOthersAsk(fixture, upload);
+    await abortSession(fixture.uploads, upload.session.owner, upload.session.id);
+    await assert.rejects(sendPart(fixture, upload, 1), { code: 'session-not-found' });
+    body.send(bytesOf(upload, 0));
+    body.end();
+    await sending;
+  });
+});
+
+async function openFixture({ maxSessions = 10 } = {}): Promise<UploadFixture> {
+  const fixture = await openUploadFixture();
+  useRegistry(fixture, { maxSessions });
+  return fixture;
+}
+
+/** Uses the registry of a single node with any database. */
+function useRegistry({ uploads }: UploadFixture, options: { maxSessions?: number } = {}): void {
+  uploads.registry = new SingleNodeRegistry(Object.assign(uploads, { node: NODE }), options);
+}
+
+function recordQueries({ uploads }: UploadFixture): QueryName[] {
+  const queries: QueryName[] = [];
+  uploads.db = watchQueries(uploads.db, { before: (query) => queries.push(query) });
+  return queries;
+}
