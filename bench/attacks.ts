@@ -1,6 +1,6 @@
 /**
- * What one user's attacks cost another user: parts a second, the latency of `/users/me`, the server's memory and descriptors.
- * The attacks S1 to S6, S8, S9 and S15 run together, in a process at the lowest priority.
+ * Measures how one user's attacks affect another user: parts per second, the latency of `/users/me`, and the server's memory
+ * and file descriptors. The attacks S1 to S6, S8, S9 and S15 run together, in a process with the lowest priority.
  *
  *   node bench/attacks.ts [--minutes 5] [--rate 10] [--only 'S2,S4 downloads'] [--folder DIR]
  */
@@ -46,7 +46,7 @@ const result = await inNewFolder(values.folder, async (dataFolder) => {
   });
   const ended = once(child, 'exit');
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
-  if ((await lines.next()).done) throw new Error('the attackers ended before they began');
+  if ((await lines.next()).done) throw new Error('The attackers ended before they started.');
   const { pid } = server;
   const alone = await measure(victim, pid, Math.min(30, seconds));
   child.stdin.write('go\n');
@@ -62,12 +62,12 @@ const { alone, attacked, after } = result;
 const share = attacked.partsPerSecond / alone.partsPerSecond;
 console.log(JSON.stringify(result.answers, null, 2));
 for (const [name, figures] of Object.entries({ alone, attacked, after })) console.log(name, figures);
-// Figures of an attack that did not take place say nothing.
+// Without attacks, the figures are meaningless.
 const idle = Object.entries(result.answers as Record<string, Record<string, number>>).filter(
   ([, answers]) => Object.keys(answers).length === 0,
 );
 const verdicts = {
-  [`attacks that were answered: all but ${idle.map(([name]) => name).join(', ') || 'none'}`]: idle.length === 0,
+  [`attacks with responses: all except ${idle.map(([name]) => name).join(', ') || 'none'}`]: idle.length === 0,
   [`parts: ${Math.round(share * 100)} % of the rate without attackers`]: share >= TARGETS.rate,
   [`/users/me p99: ${Math.round(attacked.p99Millis)} ms`]: attacked.p99Millis <= TARGETS.p99Millis,
   [`RSS: ${Math.round(attacked.rssBytes / MIB)} MiB`]: attacked.rssBytes <= TARGETS.rssBytes,
@@ -86,7 +86,7 @@ interface Figures {
   failures: number;
 }
 
-/** Uploads parts and asks for `/users/me` ten times a second, for so long; the highest figures of the server meanwhile. */
+/** Uploads parts and requests `/users/me` ten times a second. Returns the server's highest figures meanwhile. */
 async function measure(api: Api, pid: number, forSeconds: number): Promise<Figures> {
   const end = performance.now() + forSeconds * 1000;
   const bytes = seededBytes(PART, 'victim');

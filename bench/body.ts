@@ -3,10 +3,10 @@ import { open } from 'node:fs/promises';
 import { seededBytes } from '../test/support/bytes.ts';
 import { MIB } from './support.ts';
 
-// A file of any size is this pattern over and over: four parts of 8 MiB that differ from one another.
+// Files of any size repeat this pattern: four different parts of 8 MiB.
 const PERIOD = 32 * MIB;
 
-/** The body of the benchmark's files. Making one and its digests costs time; do it before the clock starts. */
+/** The body of the benchmark's files. Creating it and its digests takes time; do this before the clock starts. */
 export class BenchBody {
   readonly #pattern: Buffer;
   readonly #digests = new Map<string, string>();
@@ -17,13 +17,13 @@ export class BenchBody {
     this.#pattern = periods === 1 ? period : Buffer.concat(Array<Buffer>(periods).fill(period));
   }
 
-  /** Bytes `offset` to `offset + length - 1` of the file, without a copy. `offset` lies on the part grid. */
+  /** Returns bytes `offset` to `offset + length - 1` of the file without copying. `offset` is the start of a part. */
   bytes(offset: number, length: number): Buffer {
     const start = offset % PERIOD;
     return this.#pattern.subarray(start, start + length);
   }
 
-  /** The SHA-1 of those bytes in base64; computed once for bytes that are alike. */
+  /** Returns the SHA-1 of those bytes in base64. Cached for equal bytes. */
   digest(offset: number, length: number): string {
     const key = `${offset % PERIOD} ${length}`;
     const known = this.#digests.get(key);
@@ -34,7 +34,7 @@ export class BenchBody {
   }
 }
 
-/** Writes such a file of `size` bytes. */
+/** Writes a file of `size` bytes with this body. */
 export async function writeBenchFile(path: string, size: number): Promise<void> {
   const body = new BenchBody();
   const file = await open(path, 'w');
@@ -49,7 +49,7 @@ export async function writeBenchFile(path: string, size: number): Promise<void> 
 
 const wholeDigests = new Map<number, string>();
 
-/** The SHA-1, in base64, of a whole file of `size` bytes; computed once a size. */
+/** Returns the SHA-1, in base64, of a whole file of `size` bytes. Cached by size. */
 export function wholeDigest(size: number): string {
   const known = wholeDigests.get(size);
   if (known !== undefined) return known;

@@ -9,7 +9,7 @@ export interface ClientRun extends ProcessFigures {
   serverCpuSeconds: number;
 }
 
-/** GB are 10^9 bytes. */
+/** 1 GB is 10^9 bytes. */
 const gigabytes = ({ bytes }: ClientRun) => bytes / 1e9;
 const speedOf = (run: ClientRun) => gigabytes(run) / run.seconds;
 
@@ -25,9 +25,9 @@ export function printRun(run: ClientRun): void {
   console.log(`${run.client.padEnd(8)} round ${run.round}  ${figures.join('  ')}`);
 }
 
-/** Medians with their spread, and how many times the fastest other client Partway's is. */
+/** Prints medians with their spread, and Partway's speed relative to the fastest other client. */
 export function printSummary(runs: readonly ClientRun[]): void {
-  console.log('\nMedian (spread: highest less lowest, in % of the median)');
+  console.log('\nMedian (spread: maximum minus minimum, in % of the median)');
   const speeds = new Map<string, number>();
   for (const [client, group] of Map.groupBy(runs, (run) => run.client)) {
     speeds.set(client, median(group.map(speedOf)));
@@ -41,6 +41,6 @@ export function printSummary(runs: readonly ClientRun[]): void {
   speeds.delete('partway');
   const fastest = Math.max(...speeds.values());
   if (ours !== undefined && speeds.size > 0) {
-    console.log(`partway upload is ${(ours / fastest).toFixed(2)} times as fast as the fastest other one`);
+    console.log(`partway upload is ${(ours / fastest).toFixed(2)} times as fast as the fastest other client`);
   }
 }

@@ -1,13 +1,13 @@
 /**
- * How fast clients bring a file in: `partway upload`, box-node-sdk 10's uploadBigFile and rclone, each a process of its own
- * with its defaults, one after the other on one Partway server over TLS (rclone speaks nothing else).
+ * Measures how fast clients upload a file: `partway upload`, box-node-sdk 10's uploadBigFile and rclone, each in a process of
+ * its own with its defaults, one after the other, to one Partway server over TLS (rclone supports nothing else).
  *
  *   node bench/client.ts [--rounds 3] [--gib 4] [--folder DIR] [--only partway,sdk,rclone] [--plain] [--rtt 0]
  *
- * --folder  where the server's data and the file lie (the system's folder for temporary files)
+ * --folder  where the server's data and the file are stored (default: the system's temporary folder)
  * --plain   plain HTTP, without rclone
- * --rtt     a line so many milliseconds long, there and back, on which each connection has 1 MiB under way (bench/line.ts);
- *           0 is none: the clients and the server are each other's neighbours, and share this machine's cores
+ * --rtt     simulates a round-trip time in milliseconds, with 1 MiB in flight per connection (bench/line.ts); with 0, there
+ *           is no delay. Clients and server share this machine's cores
  */
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -58,7 +58,7 @@ console.log(`\n${await saveResults('client', { gib: Number(values.gib), plain: v
 
 type Uploader = (client: string, name: string) => Promise<WatchedRun>;
 
-/** Runs of clients that send `file` to the server by way of `port`. */
+/** Returns functions that upload `file` to the server through `port`, one per client. */
 async function uploaders(
   server: TestServer,
   { folder, file, port }: { folder: string; file: string; port: number },
@@ -86,7 +86,7 @@ async function uploaders(
   };
 }
 
-/** One upload into an empty server, held against the SHA-1 that it must have. */
+/** Measures one upload to an empty server, and checks its SHA-1. */
 async function measure(
   server: TestServer,
   { client, round, folder, sha1 }: { client: string; round: number; folder: string; sha1: string },
@@ -108,7 +108,7 @@ async function removeUploaded({ url, token, certificates }: TestServer, name: st
   const client = createClient({ server: url, token, store: false, ca });
   const { entries } = await client.folders.getFolderItems('0', { queryParams: { fields: ['name', 'sha1'] } });
   const file = entries.find((item) => item.name === name);
-  if (file?.type !== 'file' || file.sha1 !== sha1) throw new Error(`${name} has not come in whole.`);
+  if (file?.type !== 'file' || file.sha1 !== sha1) throw new Error(`${name} was not uploaded completely.`);
   await client.files.deleteFileById(file.id);
   await client.trashedFiles.deleteTrashedFileById(file.id);
   client.close();

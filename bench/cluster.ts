@@ -1,12 +1,12 @@
 /**
- * Many nodes, as marks: what one node over PostgreSQL and Ceph takes in beside a bare multipart upload to the same Ceph, and
- * how long it takes from the last part to the 201 where parts land on two nodes. Engines, nodes and load share the
- * machine, so compare within one run.
+ * Measures several nodes: the throughput of one node with PostgreSQL and Ceph, compared with a bare multipart upload to the
+ * same Ceph; and the time from the last part to the 201 if parts arrive at two nodes. Databases, stores, nodes and load share
+ * the machine, so compare only results of one run.
  *
  *   node bench/cluster.ts [--rounds 3] [--sizes 1,4] [--only bare|commit]
  *
- * bare    one node, 4 connections, beside rclone and the AWS CLI with 4 parts at a time of the same size
- * commit  two nodes behind nginx in turn, 4 connections
+ * bare    one node, 4 connections, compared with rclone and the AWS CLI with 4 concurrent parts of the same size
+ * commit  two nodes behind nginx, round-robin, 4 connections
  */
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -25,7 +25,7 @@ import { GIB, readProcess, saveResults } from './support.ts';
 
 const CONNECTIONS = 4;
 const BARE: readonly BareClient[] = [RCLONE, AWS_CLI];
-/** As a database that must keep what it has said. */
+/** Settings of a durable database. */
 const DURABLE = { fsync: 'on', synchronous_commit: 'on' };
 
 const { values } = parseArgs({
@@ -44,7 +44,7 @@ for (const gib of values.sizes.split(',').map(Number)) {
 printClusterSummary(runs);
 console.log(await saveResults('cluster', { connections: CONNECTIONS, runs }));
 
-/** A Ceph for each comparison: what its disk has taken in it does not give back for hours. */
+/** Starts a new Ceph for each comparison, because Ceph frees disk space only after hours. */
 async function beside(size: number): Promise<void> {
   await using engines = await startEngines();
   const file = join(leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-bench-'))), 'bench.bin');
@@ -81,7 +81,7 @@ async function overNodes(
       loops: read.reduce((sum, { loopCpuSeconds }) => sum + loopCpuSeconds, 0),
     };
   };
-  // One node is asked itself: a balancer in front would be measured too.
+  // A single node is used directly, so that the load balancer is not measured.
   const url = nodes === 1 ? (cluster.nodes[0]?.url ?? '') : cluster.url;
   const before = cpu();
   const loaded = await loadInProcess({
@@ -107,7 +107,7 @@ async function overNodes(
 
 interface CpuSeconds {
   all: number;
-  /** Of the event loops alone: what one more core does not make faster. */
+  /** The CPU time of the event loops alone, which more cores do not speed up. */
   loops: number;
 }
 

@@ -1,6 +1,6 @@
 /**
- * A folder of a million items against one of a hundred: a page, a name, a folder's own answer and a new file, each timed
- * over the whole room, without the network. `node bench/folder.ts [items]`
+ * Compares a folder of a million items with one of a hundred: reading a page, a name and the folder, and adding a file. Calls
+ * the domain functions directly, without the network. `node bench/folder.ts [items]`
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -53,7 +53,7 @@ const folders: ItemRow[] = [];
 for (const items of [FEW, MANY]) {
   const begun = performance.now();
   folders.push(await filledFolder(items));
-  console.error(`${items} items made in ${((performance.now() - begun) / 1000).toFixed(1)} s`);
+  console.error(`${items} items created in ${((performance.now() - begun) / 1000).toFixed(1)} s`);
 }
 const results: Record<string, number>[] = [];
 for (const folder of folders) results.push(await measure(folder));
@@ -84,8 +84,8 @@ async function measure(folder: ItemRow): Promise<Record<string, number>> {
     'page by size, largest first': await timed(() =>
       listByMarker(db, folder, { marker: undefined, limit: 100, order: order('size') }),
     ),
-    'a name that is there': await timed(() => findNameConflict(db, { folderId: folder.id, name: middle })),
-    'a name that is free': await timed(() => findNameConflict(db, { folderId: folder.id, name: 'free' })),
+    'an existing name': await timed(() => findNameConflict(db, { folderId: folder.id, name: middle })),
+    'an unused name': await timed(() => findNameConflict(db, { folderId: folder.id, name: 'free' })),
     'the folder with its size': await timed(async () => {
       const found = await findFolder(db, owner.id, folder.id);
       return found && describeFolder(db, found);
@@ -117,7 +117,7 @@ function addFile(folder: ItemRow, name: string): Promise<unknown> {
   return db.transaction().execute((tx) => publishNewFile(tx, { folderId: folder.id, name }, made));
 }
 
-/** A folder of so many files, written straight into the tables. */
+/** Creates a folder with this many files directly in the tables. */
 async function filledFolder(items: number): Promise<ItemRow> {
   const folder = await createFolder(files, { caller: owner.id, folderId: owner.root_id, name: `of ${items}` });
   for (let from = 0; from < items; from += ROWS_A_TRANSACTION) {

@@ -1,7 +1,7 @@
 /**
- * Counts the functions of ours that one part passes through: uploads parts to a server in this process, and has V8 count the
- * functions that ran between a request and its response, in each of several parts. Those of other threads, which write rows and hash files, are
- * not counted.
+ * Counts the functions of our code that one part passes through: uploads parts to a server in this process, and lets V8 count
+ * the functions that run between a request and its response, for several parts. Functions in other threads, which write rows
+ * and hash files, do not count.
  *
  *   node bench/hot-path.ts [--list]
  */
@@ -18,10 +18,10 @@ import { WireClient } from '../test/faults/wire-client.ts';
 import { leftoverFolder } from '../test/support/leftovers.ts';
 
 const PART = 8 * 1024 * 1024;
-/** Parts before the one that counts: what happens only the first time is no part of the path. */
+/** Parts before the counted ones, so that work done only once does not count. */
 const WARM_UP = 3;
 const ROOT = new URL('../', import.meta.url).href;
-/** Parts that are counted. Only functions that each of them calls count, so that timers in between do not. */
+/** Parts that are counted. Only functions that each of them calls count, so that timers do not. */
 const COUNTED = 5;
 const TOTAL = (WARM_UP + COUNTED + 1) * PART;
 

@@ -1,7 +1,7 @@
 import type { Run } from './ingest.ts';
 import { GIB, MIB, median, spread } from './support.ts';
 
-/** GB are 10^9 bytes throughout. */
+/** 1 GB is 10^9 bytes. */
 const gigabytes = (run: Run) => (run.gib * GIB) / 1e9;
 
 const FIGURES: { title: string; of(run: Run): number; digits: number }[] = [
@@ -17,9 +17,9 @@ export function printRun(run: Run): void {
   console.log(`${label(run)}  round ${run.round}  ${figures.join('  ')}`);
 }
 
-/** Medians with their spread, and each size's ratio of Partway to each peer. */
+/** Prints medians with their spread, and for each size, the throughput of Partway relative to each peer. */
 export function printSummary(runs: readonly Run[]): void {
-  console.log('\nMedian (spread: highest less lowest, in % of the median)');
+  console.log('\nMedian (spread: maximum minus minimum, in % of the median)');
   for (const [name, group] of Map.groupBy(runs, label)) {
     const figures = FIGURES.map(({ title, of, digits }) => {
       const values = group.map(of);
@@ -37,7 +37,7 @@ function printRatios(gib: number, runs: readonly Run[]): void {
   for (const [name, group] of Map.groupBy(runs, ({ contender }) => contender)) {
     if (name === 'partway') continue;
     const ratio = median(ours) / median(group.map(speed));
-    console.log(`${gib} GiB: partway takes in ${ratio.toFixed(2)} times what ${name} does`);
+    console.log(`${gib} GiB: partway has ${ratio.toFixed(2)} times the throughput of ${name}`);
   }
 }
 

@@ -1,13 +1,13 @@
 /**
- * How fast parts come in, proven and durable: Partway with its defaults beside @tus/server with its file store, which
- * proves and syncs nothing. Every run has a server process of its own and a new folder on the same disk.
+ * Measures how fast parts are received. Compares Partway with its defaults, which verifies and syncs every part, with
+ * `@tus/server` and its file store, which does neither. Every run has a new server process and a new folder on one disk.
  *
  *   node bench/ingest.ts [--rounds 3] [--sizes 1,8] [--folder DIR] [--only partway|tus] [--tus-chunk] [--cold]
  *
- * --sizes      GiB a file
- * --folder     where the servers' data lies (the system's folder for temporary files)
- * --cold       do not touch the page cache before a run (see warm.ts)
- * --tus-chunk  measure tus in PATCHes of 64 MiB, besides the one PATCH a file that suits it best
+ * --sizes      file sizes in GiB.
+ * --folder     where the servers store their data (default: the system's temporary folder).
+ * --cold       do not warm the page cache before a run (see warm.ts).
+ * --tus-chunk  also measure tus with PATCHes of 64 MiB, besides one PATCH per file, which is fastest for it.
  */
 import { tmpdir } from 'node:os';
 import { parseArgs } from 'node:util';

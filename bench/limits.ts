@@ -1,7 +1,7 @@
 /**
- * What another user feels while one user does what the limits allow at most: copies a folder of so many folders, moves it,
- * puts it in the trash, restores it, deletes it for good, and lists the largest pages. The other user asks for /users/me,
- * lists a folder and makes one, in turns.
+ * Measures how one user who exhausts the limits affects another user. The first one copies a folder with many folders, moves
+ * it, trashes it, restores it, purges it, and lists the largest pages. The other one requests /users/me, lists a folder and
+ * creates one, in turns.
  *
  *   node bench/limits.ts [items]
  */
@@ -51,26 +51,26 @@ for (let depth = 0; depth < DEPTH; depth++) deep = await make('n'.repeat(100), d
 await addFolders(attacker.id, Number(deep) as ItemId, 1000);
 
 const results: Record<string, Felt> = {};
-await feel('nothing', async () => {
+await measureDuring('nothing', async () => {
   await new Promise((resolve) => setTimeout(resolve, 3_000));
   return 200;
 });
 let copy = '';
-await feel('copy', async () => {
+await measureDuring('copy', async () => {
   const { status, json } = await attacker.api.post(`/folders/${large}/copy`, { parent: { id: target } });
   copy = json.id;
   return status;
 });
-await feel(
+await measureDuring(
   'move',
   async () =>
     (await attacker.api.call('PUT', `/folders/${copy}`, { body: { parent: { id: '0' }, name: 'moved' } })).status,
 );
-await feel('trash', async () => (await attacker.api.delete(`/folders/${copy}?recursive=true`)).status);
-await feel('restore', async () => (await attacker.api.post(`/folders/${copy}`, {})).status);
+await measureDuring('trash', async () => (await attacker.api.delete(`/folders/${copy}?recursive=true`)).status);
+await measureDuring('restore', async () => (await attacker.api.post(`/folders/${copy}`, {})).status);
 await attacker.api.delete(`/folders/${copy}?recursive=true`);
-await feel('delete for good', async () => (await attacker.api.delete(`/folders/${copy}/trash`)).status);
-await feel('50 pages of paths', async () => {
+await measureDuring('purge', async () => (await attacker.api.delete(`/folders/${copy}/trash`)).status);
+await measureDuring('50 pages of paths', async () => {
   let status = 0;
   for (let page = 0; page < 50; page++) {
     status = (await attacker.api.get(`/folders/${deep}/items?limit=1000&fields=path_collection,description`)).status;
@@ -86,8 +86,8 @@ console.error(await saveResults('limits', { items: ITEMS, results }));
 await server.stop();
 await rm(home, { recursive: true, force: true });
 
-/** Runs `act` while the other user calls all the time. */
-async function feel(what: string, act: () => Promise<number>): Promise<void> {
+/** Runs `act` while the other user sends requests continuously. */
+async function measureDuring(what: string, act: () => Promise<number>): Promise<void> {
   let isOver = false;
   const waits: number[] = [];
   const calls: (() => Promise<unknown>)[] = [
@@ -113,7 +113,7 @@ async function feel(what: string, act: () => Promise<number>): Promise<void> {
   console.error(what, results[what]);
 }
 
-/** Empty folders, written straight into the tables. */
+/** Creates empty folders directly in the tables. */
 async function addFolders(owner: UserId, folderId: ItemId, count: number): Promise<void> {
   const db = await openRows(home);
   for (let from = 0; from < count; from += 500) {

@@ -1,19 +1,19 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
-/** A line of a certain length. */
+/** A simulated network connection. */
 export interface LineOptions {
-  /** Where it leads to, on 127.0.0.1. */
+  /** The port on 127.0.0.1 that it leads to. */
   port: number;
-  /** There and back, in milliseconds. */
+  /** The round-trip time in milliseconds. */
   rtt: number;
-  /** Bytes that one connection may have under way before it hears of the first; so it carries so many in an `rtt`. */
+  /** The number of bytes in flight per connection, so also the number that it transfers per `rtt`. */
   window: number;
 }
 
 /**
- * A long line: every byte arrives half an `rtt` later, and each connection has a window as TCP has, so that one alone
- * cannot fill the line. Loses nothing and is as wide as there are connections.
+ * Simulates a long connection: every byte arrives half an `rtt` later, and each connection has a window, as in TCP, which
+ * limits its throughput. Loses nothing, and does not limit the total throughput.
  */
 export async function openLine({ port, rtt, window }: LineOptions): Promise<{ port: number } & AsyncDisposable> {
   const sockets = new Set<Socket>();
@@ -21,7 +21,7 @@ export async function openLine({ port, rtt, window }: LineOptions): Promise<{ po
     const far = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
     for (const [socket, other] of [[near, far] as const, [far, near] as const]) {
       sockets.add(socket);
-      // One that breaks takes the other end along.
+      // If one end breaks, so does the other.
       socket.on('error', () => other.destroy());
       socket.once('close', () => sockets.delete(socket));
       carry(socket, other, { delay: rtt / 2, window });

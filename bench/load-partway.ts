@@ -9,7 +9,7 @@ interface Session {
   session_endpoints: { upload_part: string; commit: string };
 }
 
-/** Box's chunked upload: parts over `connections` connections in parallel, then the commit. */
+/** Box's chunked upload: parts over `connections` parallel connections, then the commit. */
 export async function partwayUpload(order: LoadOrder): Promise<PreparedUpload> {
   const agent = new Agent({ keepAlive: true, maxSockets: order.connections });
   const authorization = `Bearer ${order.token}`;

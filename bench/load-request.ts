@@ -5,7 +5,7 @@ export interface Call {
   agent: Agent;
   method: string;
   headers: OutgoingHttpHeaders;
-  /** The one status that is no failure. */
+  /** The expected status. */
   status: number;
 }
 
@@ -14,12 +14,12 @@ export interface Answer {
   text: string;
 }
 
-/** One request with a body that lies ready. */
+/** Sends a request whose body is in memory. */
 export function send(url: string, call: Call, body?: Buffer | string): Promise<Answer> {
   return sendWith(url, call, (outgoing) => outgoing.end(body));
 }
 
-/** One request whose body `write` sends and ends. */
+/** Sends a request whose body `write` sends and ends. */
 export async function sendWith(url: string, call: Call, write: (outgoing: ClientRequest) => void): Promise<Answer> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const outgoing = request(url, { agent: call.agent, method: call.method, headers: call.headers }, resolve);

@@ -7,7 +7,7 @@ import { MIB } from './support.ts';
 const WRITE = 8 * MIB;
 const WRITES_AHEAD = 2;
 
-/** tus 1.0: the bytes in order, in one PATCH or in PATCHes of `chunk` bytes, one after the other. */
+/** tus 1.0: sends the bytes in order, in one PATCH or in consecutive PATCHes of `chunk` bytes. */
 export async function tusUpload(order: LoadOrder): Promise<PreparedUpload> {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const create = { 'tus-resumable': '1.0.0', 'upload-length': order.size, 'content-length': 0 };
@@ -35,7 +35,7 @@ export async function tusUpload(order: LoadOrder): Promise<PreparedUpload> {
   };
 }
 
-/** Writes the file's bytes from `start` to `end`, always with the next write queued behind the one under way. */
+/** Writes the file's bytes from `start` to `end`, and always queues the next write behind the one in progress. */
 function pour(outgoing: ClientRequest, body: BenchBody, start: number, end: number): void {
   let offset = start;
   const next = (error?: Error | null) => {

@@ -1,6 +1,6 @@
 /**
- * The load generator: uploads one file and prints what it cost as one line of JSON. A process of its own, and as cheap
- * as it can be made: bodies and digests lie ready before the clock starts, and nothing is checked but statuses.
+ * The load generator: uploads one file and prints the measurements as one line of JSON. It is a separate process and uses as
+ * little CPU time as possible: bodies and digests are created before the clock starts, and only statuses are checked.
  */
 import { pathToFileURL } from 'node:url';
 import { partwayUpload } from './load-partway.ts';
@@ -12,34 +12,34 @@ export interface LoadOrder {
   protocol: 'partway' | 'tus';
   url: string;
   token: string;
-  /** The server's process, whose CPU time and memory are read. */
+  /** The server's process, whose CPU time and memory are measured. */
   pid: number;
   size: number;
   /** The whole file's SHA-1 in base64. */
   digest: string;
   connections: number;
-  /** tus only: bytes a PATCH; the whole file in one without it. */
+  /** For tus: bytes per PATCH. By default, one PATCH sends the whole file. */
   chunk?: number;
-  /** On the disk under measurement, for warming the page cache; without it, no warming. */
+  /** A folder on the measured disk, for warming the page cache. By default, it is not warmed. */
   warmIn?: string;
 }
 
-/** What a protocol's uploader gives back; the clock runs from the first byte to the answer for the last. */
+/** The result of a protocol's uploader. The clock runs from the first byte to the response for the last one. */
 export interface Uploaded {
   seconds: number;
-  /** From the last part's answer to the commit's 201, where there is a commit. */
+  /** From the last part's response to the commit's 201, if there is a commit. */
   commitSeconds?: number;
   partSize?: number;
 }
 
 export interface LoadResult extends Uploaded {
-  /** From the first byte to the end, the commit with it. */
+  /** From the first byte to the end, including the commit. */
   serverCpuSeconds: number;
   serverPeakRssBytes: number;
   loadCpuSeconds: number;
 }
 
-/** An upload that is ready to start: everything costly was done. */
+/** An upload that is ready to start, after all costly preparations. */
 export type PreparedUpload = () => Promise<Uploaded>;
 
 async function run(order: LoadOrder): Promise<LoadResult> {

@@ -2,7 +2,7 @@ import { wholeDigest } from './body.ts';
 import { partwayUpload } from './load-partway.ts';
 import { type MeasuredServer, readProcess } from './support.ts';
 
-/** Uploads a file of `parts` parts, all of them at the same time, and gives the server's memory before and at most. */
+/** Uploads all `parts` parts of a file at once, and returns the server's memory before and at its peak. */
 export async function uploadLargeParts(
   server: MeasuredServer,
   { parts, partSize }: { parts: number; partSize: number },

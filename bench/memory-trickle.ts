@@ -9,21 +9,21 @@ import { type MeasuredServer, MIB, readProcess } from './support.ts';
 const PART_SIZE = 8 * MIB;
 const BYTES_PER_SECOND = 100_000;
 const PIECES_PER_SECOND = 10;
-const GROUPS = 20; // each piece goes to one group of connections at a time, so that they do not all come at once
+const GROUPS = 20; // each chunk goes to one group of connections at a time, so that they do not all arrive at once
 const WARM_PARTS = 16;
 
 export interface TrickleFigures {
-  /** RSS with all sessions open and no part under way. */
+  /** RSS with all sessions open and no part in progress. */
   idleBytes: number;
-  /** RSS after some whole parts: buffers that stay, and code that was compiled. */
+  /** RSS after some complete parts, which includes permanent buffers and compiled code. */
   warmBytes: number;
-  /** The highest RSS seen while all parts trickle in. */
+  /** The highest RSS while all parts arrive slowly. */
   highestBytes: number;
   /** Connections that the server closed. */
   dropped: number;
 }
 
-/** Opens `connections` uploads of one part each and sends them all a little at a time for `seconds`. */
+/** Starts `connections` uploads of one part each, and sends them slowly for `seconds`. */
 export async function trickle(
   server: MeasuredServer,
   { connections, seconds }: { connections: number; seconds: number },
@@ -97,7 +97,7 @@ async function sendPieces(sockets: Socket[], body: BenchBody, seconds: number): 
   for (let tick = 0; tick < seconds * PIECES_PER_SECOND * GROUPS; tick++) {
     const offset = Math.floor(tick / GROUPS) * length;
     if (offset + length >= PART_SIZE)
-      throw new Error('The parts are whole before the time is over; ask for fewer seconds.');
+      throw new Error('The parts are complete before the time is over. Use fewer seconds.');
     const piece = body.bytes(offset, length);
     for (let index = tick % GROUPS; index < sockets.length; index += GROUPS) sockets[index]?.write(piece);
     const due = start + ((tick + 1) * 1000) / PIECES_PER_SECOND / GROUPS;

@@ -1,10 +1,10 @@
 /**
- * What uploads cost in memory.
+ * Measures the memory of uploads.
  *
  *   node bench/memory.ts [--connections 1000] [--seconds 10] [--folder DIR]
  *
- * (a) so many uploads at once, each trickling a part at 100 KB/s: the server's growth for each of them.
- * (b) four parts of 64 MiB in parallel, as fast as they go: the server's peak.
+ * (a) Many uploads at once, each sending a part at 100 KB/s: the server's growth per upload.
+ * (b) Four parts of 64 MiB in parallel, as fast as possible: the server's peak.
  */
 import { tmpdir } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -31,10 +31,10 @@ const slow = await inNewFolder(values.folder, async (folder) => {
 });
 const kib = (bytes: number) => (bytes / connections / 1024).toFixed(1);
 console.log(`${connections} uploads at 100 KB/s each (${slow.dropped} dropped by the server):`);
-console.log(`  RSS with the sessions open ${mib(slow.idleBytes)}, after whole parts ${mib(slow.warmBytes)}`);
-console.log(`  highest while they trickle ${mib(slow.highestBytes)}`);
+console.log(`  RSS with open sessions ${mib(slow.idleBytes)}, after complete parts ${mib(slow.warmBytes)}`);
+console.log(`  peak ${mib(slow.highestBytes)}`);
 console.log(
-  `  growth an upload: ${kib(slow.highestBytes - slow.idleBytes)} KiB from idle, ${kib(slow.highestBytes - slow.warmBytes)} KiB from warm`,
+  `  growth per upload: ${kib(slow.highestBytes - slow.idleBytes)} KiB from idle, ${kib(slow.highestBytes - slow.warmBytes)} KiB from warm`,
 );
 
 const large = await inNewFolder(values.folder, async (folder) => {

@@ -1,7 +1,7 @@
 /**
- * What a session and its parts take in PostgreSQL, in rows and in statements: a million of each as the server writes
- * them, and what it takes to record a part once its bytes are in S3. Starts a PostgreSQL of its own, in memory, whose
- * syncs take a millisecond each: other disks' loads are not measured, and every machine has the same disk.
+ * Measures the space and the statements of sessions and parts in PostgreSQL: a million rows of each, as the server writes
+ * them, and the statements that record a part after its upload to S3. Starts its own PostgreSQL, in memory, whose syncs take
+ * a millisecond each, so that results do not depend on the disk.
  *
  *   TMPDIR=/dev/shm node bench/postgres-rows.ts [--rows 1000000] [--seconds 6] [--rounds 3]
  */
@@ -28,15 +28,15 @@ const { values } = parseArgs({
 const ROWS = Number(values.rows);
 const PARTS_A_SESSION = 100;
 const CLIENTS = [1, 10, 40];
-/** Whether moving the mark calls the node that has the next slot, and whether that waits for the disk. */
+/** Whether saving the checkpoint notifies the node with the next part, and whether that waits for the disk. */
 const CALLS = ['none', 'each', 'none, unsynced', 'each, unsynced'] as const;
 
-/** Sessions that get parts at the same time: all others lie still. */
+/** The number of sessions that receive parts at the same time. */
 const ACTIVE = 10_000;
-/** How long a disk takes to sync, in microseconds: made by commit_delay, in memory, so that no other load is measured. */
+/** The duration of a sync, in microseconds. Simulated by commit_delay in memory, so that it is constant. */
 const SYNC_MICROS = 1000;
-/** A receipt and a digest's state as long as those that the server writes. */
-const RECEIPT = `'"' || md5(place::text) || '"'`;
+/** A part tag and a hash state, as long as those that the server writes. */
+const PART_TAG = `'"' || md5(place::text) || '"'`;
 const STATE = `repeat('s', 128)`;
 
 await using postgres = await startPostgres({
@@ -57,18 +57,18 @@ await db.query('set synchronous_commit = off');
 
 const tables: Record<string, Record<string, number>> = {};
 await timed('sessions', fillSessions);
-tables.upload_sessions = await bytesARow('upload_sessions', ROWS);
+tables.upload_sessions = await bytesPerRow('upload_sessions', ROWS);
 await timed('parts', fillParts);
-tables.parts = await bytesARow('parts', ROWS);
-tables['upload_sessions after their marks moved'] = await bytesARow('upload_sessions', ROWS);
+tables.parts = await bytesPerRow('parts', ROWS);
+tables['upload_sessions after checkpoints'] = await bytesPerRow('upload_sessions', ROWS);
 await timed('files', fillFiles);
-tables.items = await bytesARow('items', ROWS);
-tables.versions = await bytesARow('versions', ROWS);
+tables.items = await bytesPerRow('items', ROWS);
+tables.versions = await bytesPerRow('versions', ROWS);
 console.table(tables);
 
-const rates = await partRates();
+const rates = await measureRates();
 console.table(rates);
-const rest = { logBytesAPart: await logOfParts(), millisForAHundredContents: await millisOfOwned() };
+const rest = { logBytesPerPart: await measureLogPerPart(), millisPerHundredBlobs: await measureReferenceQuery() };
 console.log(rest);
 console.log(await saveResults('postgres-rows', { rows: ROWS, tables, rates, ...rest }));
 
@@ -86,7 +86,7 @@ async function fillSessions(): Promise<void> {
   );
 }
 
-/** As in life: fixed, then stored, then the mark moved on, each for itself; a hundred parts a session. */
+/** Writes rows as the server does: reserve, store, save the checkpoint, each by itself; a hundred parts per session. */
 async function fillParts(): Promise<void> {
   const sessions = ROWS / PARTS_A_SESSION;
   await db.query(`create procedure store_parts(first int, last int) language plpgsql as $$
@@ -98,7 +98,7 @@ async function fillParts(): Promise<void> {
         insert into parts (session_id, part_index, sha1, tag, created_at, stored, node)
           values (whose, place, substr(md5(n::text) || md5(n::text), 1, 40), '', 1764000000000, 0, 'ABCDEF0123456789');
         commit;
-        update parts set stored = 1, tag = ${RECEIPT}, created_at = 1764000000001 where session_id = whose and part_index = place;
+        update parts set stored = 1, tag = ${PART_TAG}, created_at = 1764000000001 where session_id = whose and part_index = place;
         commit;
         update upload_sessions set hashed_parts = place + 1, hash_state = ${STATE} where id = whose;
         commit;
@@ -131,7 +131,7 @@ async function inBatches(statement: (from: number, to: number) => string): Promi
   for (let from = 1; from <= ROWS; from += 50_000) await db.query(statement(from, Math.min(ROWS, from + 49_999)));
 }
 
-async function bytesARow(table: string, rows: number): Promise<Record<string, number>> {
+async function bytesPerRow(table: string, rows: number): Promise<Record<string, number>> {
   await db.query(`vacuum analyze ${table}`);
   const { rows: sizes } = await db.query<{ name: string; bytes: string }>(
     `select 'rows' as name, pg_table_size($1::regclass) as bytes
@@ -141,31 +141,33 @@ async function bytesARow(table: string, rows: number): Promise<Record<string, nu
   return Object.fromEntries(sizes.map(({ name, bytes }) => [name, Math.round(Number(bytes) / rows)]));
 }
 
-/** In turns, so that what else the machine does falls on all alike. */
-async function partRates(): Promise<{ calls: string; clients: number; partsASecond: number; spread: number }[]> {
+/** Alternates, so that other load on the machine affects all variants alike. */
+async function measureRates(): Promise<{ calls: string; clients: number; partsPerSecond: number; spread: number }[]> {
   const cases = CLIENTS.flatMap((clients) => CALLS.map((calls) => ({ calls, clients, rounds: [] as number[] })));
   for (let round = 0; round < Number(values.rounds); round++) {
-    for (const { calls, clients, rounds } of cases) rounds.push(await partsASecond(clients, calls));
+    for (const { calls, clients, rounds } of cases) rounds.push(await measurePartsPerSecond(clients, calls));
   }
   return cases.map(({ calls, clients, rounds }) => ({
-    ...{ calls, clients, partsASecond: Math.round(median(rounds)), spread: Number(spread(rounds).toFixed(2)) },
+    ...{ calls, clients, partsPerSecond: Math.round(median(rounds)), spread: Number(spread(rounds).toFixed(2)) },
   }));
 }
 
-/** Stores parts over and over, as the server does: three statements, each a transaction of its own. */
-async function partsASecond(clients: number, calls: (typeof CALLS)[number]): Promise<number> {
+/** Stores parts repeatedly, as the server does: three statements, each in a transaction of its own. */
+async function measurePartsPerSecond(clients: number, calls: (typeof CALLS)[number]): Promise<number> {
   const folder = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-bench-rows-')));
   const script = join(folder, 'part.sql');
   const call = `case when pg_notify('partway_node_' || :client_id, 'x') is null then 0 else 1 end`;
   const unsynced = calls.endsWith('unsynced') ? ", set_config('synchronous_commit', 'off', true)" : '';
   await writeFile(
     script,
-    `\\set n random(1, ${ACTIVE})
-\\set place random(1000, 2000000000)
-insert into parts (session_id, part_index, sha1, tag, created_at, stored, node) select id, :place, substr(md5(:place::text) || md5(:n::text), 1, 40), '', 1764000000000, 0, 'ABCDEF0123456789' from upload_sessions where id = upper(md5('s' || :n)) and state = 'open' for share on conflict (session_id, part_index) do nothing;
-update parts set stored = 1, tag = ${RECEIPT.replace('place::', ':place::')}, created_at = 1764000000001 where session_id = upper(md5('s' || :n)) and part_index = :place and stored = 0 returning (select hash_state from upload_sessions where id = session_id);
-update upload_sessions set hashed_parts = :place, hash_state = ${STATE} where id = upper(md5('s' || :n)) and state = 'open' returning ${calls.startsWith('none') ? '1' : call}${unsynced};
-`,
+    [
+      `\\set n random(1, ${ACTIVE})`,
+      `\\set place random(1000, 2000000000)`,
+      `insert into parts (session_id, part_index, sha1, tag, created_at, stored, node) select id, :place, substr(md5(:place::text) || md5(:n::text), 1, 40), '', 1764000000000, 0, 'ABCDEF0123456789' from upload_sessions where id = upper(md5('s' || :n)) and state = 'open' for share on conflict (session_id, part_index) do nothing;`,
+      `update parts set stored = 1, tag = ${PART_TAG.replace('place::', ':place::')}, created_at = 1764000000001 where session_id = upper(md5('s' || :n)) and part_index = :place and stored = 0 returning (select hash_state from upload_sessions where id = session_id);`,
+      `update upload_sessions set hashed_parts = :place, hash_state = ${STATE} where id = upper(md5('s' || :n)) and state = 'open' returning ${calls.startsWith('none') ? '1' : call}${unsynced};`,
+      '',
+    ].join('\n'),
   );
   const programs = findPostgres() ?? '';
   const { stdout } = await promisify(execFile)(join(programs, 'pgbench'), [
@@ -174,20 +176,20 @@ update upload_sessions set hashed_parts = :place, hash_state = ${STATE} where id
   return Number(/tps = ([0-9.]+)/.exec(stdout)?.[1]);
 }
 
-/** Bytes of log that a part writes, without the copies of whole pages after a checkpoint: those are a matter of how many. */
-async function logOfParts(): Promise<number> {
+/** The bytes of log per part, without full-page writes, which depend on the number of checkpoints. */
+async function measureLogPerPart(): Promise<number> {
   await db.query('alter system set full_page_writes = off');
   await db.query('select pg_reload_conf()');
   const at = async () =>
     (await db.query<{ lsn: string }>('select pg_current_wal_insert_lsn()::text as lsn')).rows[0]?.lsn;
   const before = await at();
-  const parts = (await partsASecond(10, 'none')) * Number(values.seconds);
+  const parts = (await measurePartsPerSecond(10, 'none')) * Number(values.seconds);
   const { rows } = await db.query<{ bytes: string }>('select pg_wal_lsn_diff($1, $2) as bytes', [await at(), before]);
   return Math.round(Number(rows[0]?.bytes) / parts);
 }
 
-/** How long the sweep's question takes: which of a hundred contents a version or an open session names. */
-async function millisOfOwned(): Promise<number> {
+/** Times the query of garbage collection: which of a hundred blobs a version or an open session references. */
+async function measureReferenceQuery(): Promise<number> {
   const times: number[] = [];
   for (let round = 0; round < 200; round++) {
     const begun = performance.now();

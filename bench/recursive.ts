@@ -1,6 +1,6 @@
 /**
- * A recursive upload of files that are all there already, beside rclone's `copy --checksum` of the same files, each over TLS
- * to one server, in turns. `node bench/recursive.ts [rounds]`; rclone comes by `test/clients/install.sh rclone`.
+ * Measures a recursive upload of files that all exist on the server already, compared with rclone's `copy --checksum`, each
+ * over TLS to one server, in turns. `node bench/recursive.ts [rounds]`; `test/clients/install.sh rclone` installs rclone.
  */
 import { execFile } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -74,7 +74,7 @@ async function partway(at: string): Promise<void> {
   await run(process.execPath, [PARTWAY, 'upload', '--recursive', at], { env, maxBuffer: 64 * 1024 * 1024 });
 }
 
-/** Seconds. */
+/** In seconds. */
 async function timed(act: () => Promise<unknown>): Promise<number> {
   const begun = performance.now();
   await act();

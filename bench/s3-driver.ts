@@ -1,4 +1,4 @@
-/** One upload by the S3 driver alone, without a server or a client: `node bench/s3-driver.ts SIZE PART_SIZE`. */
+/** Measures one upload by the S3 driver alone, without a server or a client: `node bench/s3-driver.ts SIZE PART_SIZE`. */
 import type { PartRange, PartTag } from '../packages/server/src/storage/blob-store.ts';
 import { grid, newContentId, slotsOf } from '../test/conformance/content-samples.ts';
 import { openTestStore } from '../test/s3/test-store.ts';
@@ -26,12 +26,12 @@ console.log(JSON.stringify({ seconds, cpuSeconds: (cpu.user + cpu.system) / 1e6 
 async function sendParts(): Promise<void> {
   for (let slot = left.shift(); slot !== undefined; slot = left.shift()) {
     receipts[slot.index] = await blobs.writePart(staged, slot, bodyOf(slot));
-    // As the digest does that walks behind.
+    // As the whole-file hasher does.
     await blobs.dropLocalPart(staged, slot);
   }
 }
 
-/** Chunks as a socket gives them: memory of their own, which the store frees. */
+/** Yields chunks like a socket: each has its own memory, which the store frees. */
 async function* bodyOf({ offset, length }: PartRange): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < length; at += CHUNK_BYTES) {
     yield new Uint8Array(source.bytes(offset + at, Math.min(CHUNK_BYTES, length - at)));

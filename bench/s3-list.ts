@@ -1,5 +1,5 @@
 /**
- * How long a request of a bucket's list takes, a thousand keys each: what the sweep does. On a Ceph of its own.
+ * Measures how long a request takes that lists a thousand keys of a bucket, as garbage collection does. Starts its own Ceph.
  *
  *   node bench/s3-list.ts [--objects 5000]
  */
@@ -47,5 +47,7 @@ for (let round = 0; round < ROUNDS; round++) {
   } while (token !== undefined);
 }
 client.destroy();
-console.log(`${median(millis).toFixed(0)} ms a request of a thousand (spread ${(spread(millis) * 100).toFixed(0)} %)`);
+console.log(
+  `${median(millis).toFixed(0)} ms per request of a thousand keys (spread ${(spread(millis) * 100).toFixed(0)} %)`,
+);
 console.log(await saveResults('s3-list', { objects, medianMillis: median(millis), spread: spread(millis) }));

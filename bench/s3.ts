@@ -1,7 +1,7 @@
 /**
- * What a server on S3 takes in, against a bare upload to the same store: `node bench/s3.ts [GIB] [ROUNDS]`. Starts a Ceph
- * of its own. The bare uploads are those of the AWS CLI and of rclone, which have to be on the machine; all send four
- * parts at once. One run, all contestants in turn in each round; medians, and how far the values lie apart.
+ * Compares a server on S3 with bare uploads to the same store: `node bench/s3.ts [GIB] [ROUNDS]`. Starts its own Ceph. The
+ * bare uploads use the AWS CLI and rclone, which have to be installed. All send four parts at once. Each round measures all
+ * of them in turn. Prints medians and spreads.
  */
 import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
@@ -21,7 +21,7 @@ const PARTS = [8, 64];
 
 interface Figures {
   seconds: number;
-  /** Of the one that sends to S3. */
+  /** The CPU time of the process that sends to S3. */
   cpuSeconds: number;
 }
 
@@ -86,7 +86,7 @@ async function byRclone(file: string, mib: number): Promise<Figures> {
   });
 }
 
-/** Runs a command, and takes the time and the CPU time of it by the shell's own means. */
+/** Runs a command, and measures its time and CPU time with the shell's `time`. */
 async function timed(command: readonly string[], env: Record<string, string>): Promise<Figures> {
   const { stderr } = await run('bash', ['-c', 'TIMEFORMAT=\'%R %U %S\'; time "$@"', 'bash', ...command], {
     env: { ...process.env, ...env },

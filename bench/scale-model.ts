@@ -1,8 +1,8 @@
 /**
- * The tables of docs/operate/scale.md, from what was measured (scale/measured.ts) and what is assumed (scale/assumptions.ts).
+ * Computes the tables of docs/operate/scale.md from measurements (scale/measured.ts) and assumptions (scale/assumptions.ts).
  *
  *   node bench/scale-model.ts            prints them
- *   node bench/scale-model.ts --write    puts them into the document; a test holds that they are those
+ *   node bench/scale-model.ts --write    writes them to the document; a test checks that they are current
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';

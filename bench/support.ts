@@ -12,7 +12,7 @@ import { startServer } from '../test/support/server.ts';
 export const MIB = 1024 * 1024;
 export const GIB = 1024 * MIB;
 
-/** A server under measurement, in a process of its own. */
+/** A measured server, in a process of its own. */
 export interface MeasuredServer {
   url: string;
   token: string;
@@ -20,13 +20,13 @@ export interface MeasuredServer {
   stop(): Promise<void>;
 }
 
-/** Partway with its defaults and everything on; `env` changes settings. */
+/** Starts Partway with its defaults; `env` changes settings. */
 export async function startPartway(dataFolder: string, env: Record<string, string> = {}): Promise<MeasuredServer> {
   const server = await startServer({ dataFolder, env });
   return { url: server.url, token: server.token, pid: server.pid, stop: async () => void (await server.stop()) };
 }
 
-/** Another server: a script of `bench/peers` that takes its folder and prints `listening on URL`. */
+/** Starts another server: a script in `bench/peers` that gets a folder and prints `listening on URL`. */
 export async function startPeer(name: string, dataFolder: string): Promise<MeasuredServer> {
   const child = spawn(process.execPath, [here(`peers/${name}.ts`), dataFolder], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -42,10 +42,10 @@ export async function startPeer(name: string, dataFolder: string): Promise<Measu
     };
     return { url, token: '', pid: child.pid, stop };
   }
-  throw new Error(`The peer ${name} ended before it listened.`);
+  throw new Error(`The peer ${name} exited before it was listening.`);
 }
 
-/** Runs `use` with a new folder below `base` and removes the folder; waits until the disk is at rest again. */
+/** Runs `use` with a new folder below `base`, removes the folder, and waits until the disk is idle. */
 export async function inNewFolder<T>(base: string, use: (folder: string) => Promise<T>): Promise<T> {
   const folder = leftoverFolder(await mkdtemp(join(base, 'partway-bench-')));
   try {
@@ -56,10 +56,10 @@ export async function inNewFolder<T>(base: string, use: (folder: string) => Prom
   }
 }
 
-/** What the kernel has counted for a process, all its threads together. */
+/** The kernel's figures for a process, for all threads together. */
 export interface ProcessFigures {
   cpuSeconds: number;
-  /** Of these the first thread's, in which Node's event loop runs. */
+  /** The share of the first thread, in which Node's event loop runs. */
   loopCpuSeconds: number;
   rssBytes: number;
   peakRssBytes: number;
@@ -90,12 +90,12 @@ export function median(values: readonly number[]): number {
   return ((sorted[Math.floor(middle)] ?? Number.NaN) + (sorted[Math.ceil(middle) - 1] ?? Number.NaN)) / 2;
 }
 
-/** How far the values lie apart, in parts of their median. */
+/** Returns the range of the values as a fraction of their median. */
 export function spread(values: readonly number[]): number {
   return (Math.max(...values) - Math.min(...values)) / median(values);
 }
 
-/** Writes what was measured, and on what machine, to `bench/results/` (which git ignores) and gives the path. */
+/** Writes the results and a description of the machine to `bench/results/` (ignored by git). Returns the path. */
 export async function saveResults(name: string, results: object): Promise<string> {
   const folder = here('results');
   await mkdir(folder, { recursive: true });

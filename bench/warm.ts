@@ -2,13 +2,13 @@ import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { GIB, MIB } from './support.ts';
 
-// More would start the kernel's writeback, which would then run into the measurement.
+// More would start the kernel's writeback, which would disturb the measurement.
 const MOST = 2 * GIB;
 
 /**
- * Touches as much page cache as the run is about to fill, by way of a file that is removed again. On a virtual machine
- * that hands its free memory back to the host, the first touch of a page costs up to ten times the write itself: without
- * this, a run measures how long the machine was idle before it.
+ * Fills as much page cache as the run will use, with a file that is then removed. On a virtual machine that returns free
+ * memory to the host, the first access to a page costs up to ten times as much as the write itself. Without this, results
+ * depend on how long the machine was idle.
  */
 export function warmPageCache(folder: string, size: number): void {
   const own = mkdtempSync(join(folder, 'warm-'));

@@ -1,17 +1,17 @@
 import { execFile } from 'node:child_process';
 import { type ProcessFigures, readProcess } from './support.ts';
 
-/** How a program ran: its time and its own figures, and what it printed. */
+/** The result of a program: its time, its figures, and its output. */
 export interface WatchedRun {
   seconds: number;
   figures: ProcessFigures;
   stdout: string;
 }
 
-/** How often the figures are read: what a program takes after the last time is not in them. */
+/** How often the figures are read. They do not include what happens after the last time. */
 const PACE_MILLIS = 20;
 
-/** Runs a program to its end, looking at its processor time and memory all the while. Rejects where it fails. */
+/** Runs a program to its end, and samples its CPU time and memory. Rejects if it fails. */
 export async function watchedRun(
   file: string,
   args: readonly string[],
@@ -27,10 +27,10 @@ export async function watchedRun(
   const timer = setInterval(() => {
     try {
       const read = readProcess(child.pid ?? 0);
-      // A process that has ended and is not yet reaped has no memory any more.
+      // A process that has exited but is not reaped yet has no memory.
       if (read.peakRssBytes > 0) figures = read;
     } catch {
-      // Gone: its last figures stand.
+      // The process is gone; use its last figures.
     }
   }, PACE_MILLIS);
   try {

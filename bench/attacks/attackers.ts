@@ -1,6 +1,6 @@
 /**
- * The attackers: a process of its own, at the lowest priority. Each does one thing that once stopped the server for others,
- * so many times a second, and does not care for the answer.
+ * The attackers, in a process of their own with the lowest priority. Each repeats a request that once blocked the server for
+ * others, at a fixed rate, and ignores the response.
  */
 import { once } from 'node:events';
 import { connect } from 'node:net';
@@ -13,12 +13,12 @@ import { MIB } from '../support.ts';
 export interface AttackOrder {
   url: string;
   token: string;
-  /** Of another user, who has a quota of 10 MB. */
+  /** The token of another user, who has a quota of 10 MB. */
   limited: string;
   seconds: number;
-  /** Requests a second of each attacker. */
+  /** Requests per second of each attacker. */
   rate: number;
-  /** Only the attacks whose names begin with one of these; all if there is none. */
+  /** Runs only attacks whose names start with one of these; all if empty. */
   only: readonly string[];
 }
 
@@ -27,7 +27,7 @@ const order = JSON.parse(process.argv[2] ?? 'null') as AttackOrder;
 const api = new Api(order);
 const limited = new Api({ url: order.url, token: order.limited });
 const statuses: Record<string, Record<string, number>> = {};
-/** Set when the attack begins. */
+/** Set when the attack starts. */
 let end = Number.POSITIVE_INFINITY;
 let made = 0;
 
@@ -113,13 +113,13 @@ function sendFile(name: string, bytes: Buffer, by = api): Promise<Answer> {
   return sendForm(by, '/files/content', form(attributes({ name, parent: { id: '0' } }), filePart(bytes)));
 }
 
-/** S4: asks for a download and reads nothing; again, once the server has closed it. */
+/** S4: requests a download and does not read it. Repeats this when the server has closed the connection. */
 async function neverRead(): Promise<void> {
   const path = location.slice(order.url.length);
   await holdOpen(`GET ${path} HTTP/1.1\r\nhost: ${new URL(order.url).host}\r\n\r\n`);
 }
 
-/** S4: 200 requests at once on one connection, of which no response is read. */
+/** S4: sends 200 requests at once on one connection, and reads no response. */
 async function pipeline(): Promise<void> {
   const { host } = new URL(order.url);
   const one = `GET /2.0/folders/0/items?limit=1000 HTTP/1.1\r\nhost: ${host}\r\nauthorization: Bearer ${order.token}\r\n\r\n`;

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { leftoverFolder } from '../../test/support/leftovers.ts';
 
 const run = promisify(execFile);
-/** As Partway cuts files of this size, so that the store has the same work. */
+/** Partway's part size for files of this size, so that the store has the same work. */
 const PART = 8 * 1024 * 1024;
 
 export interface BareUpload {
@@ -17,10 +17,10 @@ export interface BareUpload {
   connections: number;
 }
 
-/** A client of S3 that uploads a file straight into the bucket of the tests. */
+/** An S3 client that uploads a file directly to the bucket of the tests. */
 export interface BareClient {
   name: string;
-  /** @returns Seconds from its start to its end. */
+  /** @returns The seconds from start to end. */
   upload(upload: BareUpload): Promise<number>;
 }
 
@@ -31,7 +31,7 @@ export const RCLONE: BareClient = {
       ...['copyto', file, `:s3:partway-test/bare/${key}`, '--s3-provider', 'Ceph', '--s3-env-auth'],
       ...['--s3-endpoint', endpoint, '--s3-region', 'us-east-1', '--s3-force-path-style', '--s3-no-check-bucket'],
       ...['--s3-upload-cutoff', '5Mi', '--s3-chunk-size', String(PART), '--s3-upload-concurrency', String(connections)],
-      // It would read the whole file first, for an MD5 of it.
+      // Without these, it would read the whole file first to compute its MD5.
       ...['--s3-disable-checksum', '--ignore-checksum', '--config', '/dev/null'],
     ]),
 };
@@ -52,7 +52,7 @@ export const AWS_CLI: BareClient = {
 async function timed(program: string, args: readonly string[], env: Record<string, string> = {}): Promise<number> {
   const begun = performance.now();
   const { PATH, HOME, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY } = process.env;
-  // What else this machine tells S3 clients is for other stores.
+  // Ignore other S3 settings of this machine.
   await run(program, [...args], { env: { PATH, HOME, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, ...env } });
   return (performance.now() - begun) / 1000;
 }

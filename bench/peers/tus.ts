@@ -1,4 +1,4 @@
-/** @tus/server with its file store on plain node:http, as its README sets it up. Takes the folder as its argument. */
+/** @tus/server with its file store on plain node:http, set up as in its README. The argument is the folder. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { FileStore } from '@tus/file-store';

@@ -1,4 +1,4 @@
-/** A table of Markdown whose columns are as wide as what is in them; the first to the left, the others to the right. */
+/** Renders a Markdown table with aligned columns: the first one left-aligned, the others right-aligned. */
 export function markdownTable(columns: readonly string[], lines: readonly (readonly string[])[]): string {
   const widths = columns.map((column, at) => Math.max(column.length, ...lines.map((line) => (line[at] ?? '').length)));
   const row = (cells: readonly string[]) =>

@@ -1,4 +1,4 @@
-/** Figures of a model, to two digits, as people say them: more would promise what a model does not know. */
+/** Formats the model's figures with two digits, because a model is not more precise than that. */
 
 const STEPS = [
   [1e15, 'PB'],

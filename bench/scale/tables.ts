@@ -1,21 +1,21 @@
 import { planParts } from '../../packages/server/src/uploads/part-layout.ts';
 import {
-  ASIDE,
-  ASKED_AT_A_TIME,
+  BLOBS_PER_QUERY,
   BUCKETS,
-  BYTES_A_DAY,
+  BYTES_PER_DAY,
   CLIENT_SPEED,
   CONNECTIONS_WITHOUT_POOLER,
   FILE_SIZES,
   KEPT_DAYS,
-  LISTED_A_REQUEST,
+  KEYS_PER_LIST_REQUEST,
   NODES,
   OPEN_SESSIONS,
+  OTHER_CONNECTIONS,
   PEAK,
   POOL,
-  PRICE_A_WRITE_REQUEST,
-  STATEMENTS_A_PART,
-  STATEMENTS_AN_UPLOAD,
+  PRICE_PER_WRITE_REQUEST,
+  STATEMENTS_PER_PART,
+  STATEMENTS_PER_UPLOAD,
   STORED_SHARE,
 } from './assumptions.ts';
 import { markdownTable } from './markdown-table.ts';
@@ -31,7 +31,7 @@ export function scaleTables(): Record<string, string> {
   return { load: load(), rows: rows(), nodes: nodes(), sweep: sweep() };
 }
 
-/** What a day's bytes are in uploads, parts, statements and requests, by the mean size of files. */
+/** Uploads, parts, statements and requests for a day's bytes, by the mean file size. */
 function load(): string {
   const columns = [
     'Mean file',
@@ -44,28 +44,30 @@ function load(): string {
     'Price per day',
   ];
   const lines = withLargeParts().map(({ fileSize, partSize, partCount }) => {
-    const uploads = (PEAK * BYTES_A_DAY) / DAY_SECONDS / fileSize;
-    // Of each upload besides its parts: to begin it and to complete it.
-    const requests = (BYTES_A_DAY / fileSize) * (partCount + 2);
+    const uploads = (PEAK * BYTES_PER_DAY) / DAY_SECONDS / fileSize;
+    // Each upload has one request per part, one to create it and one to complete it.
+    const requests = (BYTES_PER_DAY / fileSize) * (partCount + 2);
     return [
       bytes(fileSize),
       partLabel(partSize),
       amount(uploads),
       amount(uploads * partCount),
-      amount(uploads * (partCount * STATEMENTS_A_PART + STATEMENTS_AN_UPLOAD)),
-      `${bytes(uploads * partCount * MEASURED.logBytesAPart)}/s`,
+      amount(uploads * (partCount * STATEMENTS_PER_PART + STATEMENTS_PER_UPLOAD)),
+      `${bytes(uploads * partCount * MEASURED.logBytesPerPart)}/s`,
       amount(requests),
-      money(requests * PRICE_A_WRITE_REQUEST),
+      money(requests * PRICE_PER_WRITE_REQUEST),
     ];
   });
   return markdownTable(columns, lines);
 }
 
-/** What PostgreSQL keeps: of open sessions, of committed ones until they are forgotten, and of files for ever. */
+/** The size of PostgreSQL's rows: of open sessions, of committed ones until they are deleted, and of files. */
 function rows(): string {
-  const [session, part, file] = [MEASURED.bytesARow.session, MEASURED.bytesARow.part, MEASURED.bytesARow.file].map(
-    ({ rows: ofRows, indexes }) => ofRows + indexes,
-  ) as [number, number, number];
+  const [session, part, file] = [
+    MEASURED.bytesPerRow.session,
+    MEASURED.bytesPerRow.part,
+    MEASURED.bytesPerRow.file,
+  ].map(({ rows: ofRows, indexes }) => ofRows + indexes) as [number, number, number];
   const columns = [
     'Mean file',
     'Part size',
@@ -78,23 +80,23 @@ function rows(): string {
   ];
   const lines = withLargeParts().map(({ fileSize, partSize, partCount }) => {
     const open = OPEN_SESSIONS * partCount * STORED_SHARE;
-    const filesADay = BYTES_A_DAY / fileSize;
-    const committedADay = filesADay * (session + partCount * part);
+    const filesPerDay = BYTES_PER_DAY / fileSize;
+    const committedPerDay = filesPerDay * (session + partCount * part);
     return [
       bytes(fileSize),
       partLabel(partSize),
       amount(open),
       bytes(OPEN_SESSIONS * session + open * part),
-      amount(filesADay * partCount * KEPT_DAYS),
-      bytes(committedADay * KEPT_DAYS),
-      bytes(committedADay),
-      bytes(filesADay * file),
+      amount(filesPerDay * partCount * KEPT_DAYS),
+      bytes(committedPerDay * KEPT_DAYS),
+      bytes(committedPerDay),
+      bytes(filesPerDay * file),
     ];
   });
   return markdownTable(columns, lines);
 }
 
-/** What each of so many nodes does, of all the bytes. */
+/** The load of each node, by the number of nodes. */
 function nodes(): string {
   const columns = [
     'Nodes',
@@ -107,13 +109,13 @@ function nodes(): string {
     'Bottleneck',
   ];
   const lines = NODES.map((count) => {
-    const mean = BYTES_A_DAY / DAY_SECONDS / count;
+    const mean = BYTES_PER_DAY / DAY_SECONDS / count;
     const peak = mean * PEAK;
     const clients = peak / CLIENT_SPEED;
-    const cores = (peak / 1e9) * MEASURED.node.cpuSecondsAGigabyte;
-    const connections = count * (POOL + ASIDE);
+    const cores = (peak / 1e9) * MEASURED.node.cpuSecondsPerGigabyte;
+    const connections = count * (POOL + OTHER_CONNECTIONS);
     const short = [
-      (peak / 1e9) * MEASURED.node.loopCpuSecondsAGigabyte > 1 ? 'the nodes' : '',
+      (peak / 1e9) * MEASURED.node.loopCpuSecondsPerGigabyte > 1 ? 'the nodes' : '',
       connections > CONNECTIONS_WITHOUT_POOLER ? 'the connections' : '',
     ].filter((what) => what !== '');
     return [
@@ -130,25 +132,25 @@ function nodes(): string {
   return markdownTable(columns, lines);
 }
 
-/** What it costs to list a whole bucket and to ask for each content whether a row names it. */
+/** The cost of listing a whole bucket and querying for each blob whether a row references it. */
 function sweep(): string {
   const columns = ['Objects', 'List requests', 'Price', 'Time, sequentially', 'PostgreSQL queries', 'Time'];
   const lines = BUCKETS.map((objects) => {
-    const requests = objects / LISTED_A_REQUEST;
-    const questions = objects / ASKED_AT_A_TIME;
+    const requests = objects / KEYS_PER_LIST_REQUEST;
+    const queries = objects / BLOBS_PER_QUERY;
     return [
       amount(objects),
       amount(requests),
-      money(requests * PRICE_A_WRITE_REQUEST),
-      duration((requests * MEASURED.millisAListRequest) / 1000),
-      amount(questions),
-      duration((questions * MEASURED.millisAHundredContents) / 1000),
+      money(requests * PRICE_PER_WRITE_REQUEST),
+      duration((requests * MEASURED.millisPerListRequest) / 1000),
+      amount(queries),
+      duration((queries * MEASURED.millisPerHundredBlobs) / 1000),
     ];
   });
   return markdownTable(columns, lines);
 }
 
-/** Each size of file as Partway cuts it unless told otherwise; the last one in larger parts, too. */
+/** The part layouts of all file sizes, with the default part size and with larger parts if the file is large enough. */
 function withLargeParts(): { fileSize: number; partSize: number; partCount: number }[] {
   const layouts = FILE_SIZES.flatMap((fileSize) => [planParts(fileSize), planParts(fileSize, LARGE_PARTS)]);
   return layouts.filter(({ fileSize, partSize }) => fileSize >= partSize * 2);

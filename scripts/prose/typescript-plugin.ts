@@ -29,7 +29,7 @@ export const TYPESCRIPT: KernelPlugin = {
   },
 };
 
-/** The start of a statement, which is no prose. */
+/** The start of an SQL statement. */
 const SQL = /^\s*(?:select\s[^;]*?\sfrom|insert into|update \w+ set|delete from|create (?:table|index))\s/;
 
 function createDocument(source: string) {
