@@ -1,4 +1,5 @@
 import type { UserId } from '@partway/protocol/ids';
+import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../time/clock.ts';
 import { ApiError } from '../api-error.ts';
 
@@ -26,7 +27,7 @@ export class RateLimiter {
   readonly #downloads: TokenBuckets<string> | undefined;
 
   constructor({ calls, uploads }: Rates, clock: Clock) {
-    const buckets = <Key>(perMinute: number | undefined) =>
+    const buckets = <Key extends {}>(perMinute: number | undefined) =>
       perMinute === undefined ? undefined : new TokenBuckets<Key>(perMinute);
     this.#clock = clock;
     this.#calls = buckets(calls);
@@ -77,7 +78,7 @@ export class RateLimiter {
     this.#take('downloads from this address', this.#downloads, address);
   }
 
-  #take<Key>(what: string, buckets: TokenBuckets<Key> | undefined, key: Key): void {
+  #take<Key extends {}>(what: string, buckets: TokenBuckets<Key> | undefined, key: Key): void {
     const delay = buckets?.take(key, this.#clock.monotonic()) ?? 0;
     if (delay > 0) throw rateLimitError(what, delay);
   }
@@ -97,15 +98,13 @@ const WINDOW_MILLIS = 60_000;
  * A token bucket per key, with a capacity of `perMinute`. Full buckets and the least recently used ones are evicted, so
  * that memory is bounded.
  */
-export class TokenBuckets<Key> {
+export class TokenBuckets<Key extends {}> {
   readonly #perMinute: number;
-  readonly #maxKeys: number;
-  /** In the order of their last use. */
-  readonly #buckets = new Map<Key, { tokens: number; at: number }>();
+  readonly #buckets: LRUCache<Key, { tokens: number; at: number }>;
 
   constructor(perMinute: number, { maxKeys = 10_000 } = {}) {
     this.#perMinute = perMinute;
-    this.#maxKeys = maxKeys;
+    this.#buckets = new LRUCache({ max: maxKeys });
   }
 
   get size(): number {
@@ -120,14 +119,13 @@ export class TokenBuckets<Key> {
   /** Takes a token and returns 0, or returns the milliseconds until there is one. `now` is from a monotonic clock. */
   take(key: Key, now: number): number {
     const tokens = this.#countTokens(key, now);
-    this.#buckets.delete(key);
     this.#buckets.set(key, { tokens: tokens >= 1 ? tokens - 1 : tokens, at: now });
-    this.#evict(now);
+    this.#evictFull(now);
     return this.#delayFor(tokens);
   }
 
   #countTokens(key: Key, now: number): number {
-    const bucket = this.#buckets.get(key) ?? { tokens: this.#perMinute, at: now };
+    const bucket = this.#buckets.peek(key) ?? { tokens: this.#perMinute, at: now };
     const refilled = bucket.tokens + ((now - bucket.at) * this.#perMinute) / WINDOW_MILLIS;
     return Math.min(this.#perMinute, refilled);
   }
@@ -136,14 +134,11 @@ export class TokenBuckets<Key> {
     return tokens >= 1 ? 0 : ((1 - tokens) * WINDOW_MILLIS) / this.#perMinute;
   }
 
-  /**
-   * Evicts buckets that were unused for a minute, which are full again, and the least recently used ones above the
-   * limit.
-   */
-  #evict(now: number): void {
-    for (const [key, { at }] of this.#buckets) {
-      if (now - at < WINDOW_MILLIS && this.#buckets.size <= this.#maxKeys) return;
-      this.#buckets.delete(key);
+  /** Evicts buckets that were unused for a minute, which are full again. */
+  #evictFull(now: number): void {
+    for (const bucket of this.#buckets.rvalues()) {
+      if (bucket === undefined || now - bucket.at < WINDOW_MILLIS) return;
+      this.#buckets.pop();
     }
   }
 }

@@ -1,5 +1,6 @@
 import type { Millis } from '@partway/protocol/ids';
 import { type Clock, MACHINE_SOURCES } from '../../time/clock.ts';
+import { withTimeout } from '../../util/timeout.ts';
 
 /** A check of a dependency of the server. */
 export interface Probe {
@@ -77,18 +78,16 @@ export class Readiness {
   }
 
   async #passes({ name, check }: Probe): Promise<boolean> {
-    const { promise: timedOut, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(() => reject(new Error(`No response within ${this.#timeout} ms.`)), this.#timeout);
     try {
-      await Promise.race([check(), timedOut]);
+      await withTimeout(check(), this.#timeout, () => {
+        throw new Error(`No response within ${this.#timeout} ms.`);
+      });
       this.#failing.delete(name);
       return true;
     } catch (error) {
       if (!this.#failing.has(name)) this.#onError(name, error);
       this.#failing.add(name);
       return false;
-    } finally {
-      clearTimeout(timer);
     }
   }
 }
