@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { addApp, addUser, partway, tokenOf } from '../test/support/accounts.ts';
+import { addApp, addUser, getUserToken, partway } from '../test/support/accounts.ts';
 import { Api } from '../test/support/api.ts';
 import { seededBytes } from '../test/support/bytes.ts';
 import { startServer } from '../test/support/server.ts';
@@ -35,9 +35,12 @@ const TARGETS = { rate: 0.7, p99Millis: 500, rssBytes: 400 * MIB, descriptors: 2
 const result = await inNewFolder(values.folder, async (dataFolder) => {
   await using server = await startServer({ dataFolder });
   const app = await addApp(server);
-  const victim = new Api({ url: server.url, token: await tokenOf(server, app, await addUser(server, 'victim@bench')) });
-  const attacker = await tokenOf(server, app, await addUser(server, 'attacker@bench'));
-  const limited = await tokenOf(server, app, await addUser(server, 'limited@bench'));
+  const victim = new Api({
+    url: server.url,
+    token: await getUserToken(server, app, await addUser(server, 'victim@bench')),
+  });
+  const attacker = await getUserToken(server, app, await addUser(server, 'attacker@bench'));
+  const limited = await getUserToken(server, app, await addUser(server, 'limited@bench'));
   await partway(server, 'user', 'quota', 'limited@bench', '10MB');
   const order: AttackOrder = { url: server.url, token: attacker, limited, seconds, rate: Number(values.rate), only };
 

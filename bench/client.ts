@@ -15,8 +15,8 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createClient } from '../packages/client/src/node/index.ts';
 import { startConnectProxy } from '../test/clients/rclone/connect-proxy.ts';
-import { rcloneSetup } from '../test/clients/rclone/rclone.ts';
-import { makeFile } from '../test/support/bytes.ts';
+import { prepareRclone } from '../test/clients/rclone/rclone.ts';
+import { createFile } from '../test/support/bytes.ts';
 import { startServer, type TestServer } from '../test/support/server.ts';
 import { type ClientRun, printRun, printSummary } from './client-report.ts';
 import { openLine } from './line.ts';
@@ -43,7 +43,7 @@ const runs: ClientRun[] = [];
 
 await inNewFolder(values.folder, async (folder) => {
   const file = join(folder, 'file.bin');
-  const sha1 = await makeFile(file, size, 'bench client');
+  const sha1 = await createFile(file, size, 'bench client');
   await using server = await startServer({ tls: !values.plain, dataFolder: join(folder, 'data') });
   const port = Number(new URL(server.url).port);
   await using line = rtt > 0 ? await openLine({ port, rtt, window: WINDOW }) : undefined;
@@ -81,7 +81,7 @@ async function uploaders(
       return watchedRun(process.execPath, [...flags, ...args], { ...env, PARTWAY_TOKEN: token });
     }
     await using proxy = await startConnectProxy(port, HOSTS);
-    const rclone = await rcloneSetup(server, proxy);
+    const rclone = await prepareRclone(server, proxy);
     return await watchedRun(rclone.file, ['copyto', file, `box:${name}`, ...rclone.args], rclone.env);
   };
 }

@@ -16,7 +16,7 @@ import { startCluster } from '../test/cluster/cluster.ts';
 import { startCeph } from '../test/engines/ceph.ts';
 import { startPostgres } from '../test/engines/postgres.ts';
 import { makeTestBucket } from '../test/s3/test-store.ts';
-import { leftoverFolder } from '../test/support/leftovers.ts';
+import { deleteAtExit } from '../test/support/leftovers.ts';
 import { wholeDigest, writeBenchFile } from './body.ts';
 import { AWS_CLI, type BareClient, RCLONE } from './cluster/bare-clients.ts';
 import { type ClusterRun, printClusterSummary } from './cluster/report.ts';
@@ -47,7 +47,7 @@ console.log(await saveResults('cluster', { connections: CONNECTIONS, runs }));
 /** Starts a new Ceph for each comparison, because Ceph frees disk space only after hours. */
 async function beside(size: number): Promise<void> {
   await using engines = await startEngines();
-  const file = join(leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-bench-'))), 'bench.bin');
+  const file = join(deleteAtExit(await mkdtemp(join(tmpdir(), 'partway-bench-'))), 'bench.bin');
   await writeBenchFile(file, size);
   for (let round = 1; round <= rounds; round++) {
     await overNodes(engines, { size, round, nodes: 1 });

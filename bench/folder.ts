@@ -23,7 +23,7 @@ import { openDiskStore } from '../packages/server/src/storage/disk/disk-store.ts
 import { InFlightBlobs } from '../packages/server/src/storage/in-flight.ts';
 import { GuardedClock } from '../packages/server/src/time/clock.ts';
 import { SerialQueue } from '../packages/server/src/util/keyed-queue.ts';
-import { leftoverFolder } from '../test/support/leftovers.ts';
+import { deleteAtExit } from '../test/support/leftovers.ts';
 import { median, saveResults } from './support.ts';
 
 const MANY = Number(process.argv[2] ?? 1_000_000);
@@ -34,7 +34,7 @@ const ROWS_A_STATEMENT = 500;
 const ROWS_A_TRANSACTION = 50_000;
 const SHA1 = 'a'.repeat(40) as Sha1;
 
-const home = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-bench-folder-')));
+const home = deleteAtExit(await mkdtemp(join(tmpdir(), 'partway-bench-folder-')));
 const db = openSqlite(join(home, 'rows.sqlite'));
 await migrate(db);
 const blobs = await openDiskStore(home);

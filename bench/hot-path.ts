@@ -15,7 +15,7 @@ import { parseArgs } from 'node:util';
 import { readConfig } from '../packages/server/src/config/config.ts';
 import { startServer } from '../packages/server/src/server.ts';
 import { WireClient } from '../test/faults/wire-client.ts';
-import { leftoverFolder } from '../test/support/leftovers.ts';
+import { deleteAtExit } from '../test/support/leftovers.ts';
 
 const PART = 8 * 1024 * 1024;
 /** Parts before the counted ones, so that work done only once does not count. */
@@ -26,7 +26,7 @@ const COUNTED = 5;
 const TOTAL = (WARM_UP + COUNTED + 1) * PART;
 
 const { values } = parseArgs({ options: { list: { type: 'boolean', default: false } } });
-const home = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-bench-hot-path-')));
+const home = deleteAtExit(await mkdtemp(join(tmpdir(), 'partway-bench-hot-path-')));
 const token = randomBytes(16).toString('hex');
 const config = readConfig({
   PARTWAY_DATA: home,

@@ -11,10 +11,10 @@ import { join } from 'node:path';
 import type { ItemId, UserId } from '../packages/protocol/src/ids.ts';
 import { newId } from '../packages/server/src/database/values.ts';
 import { newItemRow } from '../packages/server/src/files/items.ts';
-import { addApp, addUser, tokenOf } from '../test/support/accounts.ts';
+import { addApp, addUser, getUserToken } from '../test/support/accounts.ts';
 import { Api } from '../test/support/api.ts';
-import { leftoverFolder } from '../test/support/leftovers.ts';
-import { openRows } from '../test/support/rows.ts';
+import { deleteAtExit } from '../test/support/leftovers.ts';
+import { openTestDatabase } from '../test/support/rows.ts';
 import { startServer } from '../test/support/server.ts';
 import { saveResults } from './support.ts';
 
@@ -31,12 +31,12 @@ interface Felt {
   calls: number;
 }
 
-const home = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-bench-limits-')));
+const home = deleteAtExit(await mkdtemp(join(tmpdir(), 'partway-bench-limits-')));
 const server = await startServer({ dataFolder: home });
 const app = await addApp(server);
 const apiOf = async (login: string) => {
   const id = await addUser(server, login);
-  return { id: Number(id) as UserId, api: new Api({ url: server.url, token: await tokenOf(server, app, id) }) };
+  return { id: Number(id) as UserId, api: new Api({ url: server.url, token: await getUserToken(server, app, id) }) };
 };
 const attacker = await apiOf('attacker@partway.test');
 const other = await apiOf('other@partway.test');
@@ -115,7 +115,7 @@ async function measureDuring(what: string, act: () => Promise<number>): Promise<
 
 /** Creates empty folders directly in the tables. */
 async function addFolders(owner: UserId, folderId: ItemId, count: number): Promise<void> {
-  const db = await openRows(home);
+  const db = await openTestDatabase(home);
   for (let from = 0; from < count; from += 500) {
     const rows = Array.from({ length: Math.min(500, count - from) }, (_, n) =>
       newItemRow({

@@ -15,7 +15,7 @@ import { migrate } from '../packages/server/src/database/migrate.ts';
 import { openPostgres } from '../packages/server/src/database/postgres/postgres.ts';
 import { findPostgres, startPostgres } from '../test/engines/postgres.ts';
 import { createDatabase } from '../test/engines/postgres-database.ts';
-import { leftoverFolder } from '../test/support/leftovers.ts';
+import { deleteAtExit } from '../test/support/leftovers.ts';
 import { median, saveResults, spread } from './support.ts';
 
 const { values } = parseArgs({
@@ -154,7 +154,7 @@ async function measureRates(): Promise<{ calls: string; clients: number; partsPe
 
 /** Stores parts repeatedly, as the server does: three statements, each in a transaction of its own. */
 async function measurePartsPerSecond(clients: number, calls: (typeof CALLS)[number]): Promise<number> {
-  const folder = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-bench-rows-')));
+  const folder = deleteAtExit(await mkdtemp(join(tmpdir(), 'partway-bench-rows-')));
   const script = join(folder, 'part.sql');
   const call = `case when pg_notify('partway_node_' || :client_id, 'x') is null then 0 else 1 end`;
   const unsynced = calls.endsWith('unsynced') ? ", set_config('synchronous_commit', 'off', true)" : '';

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { PARTWAY } from '../test/cli/run.ts';
 import { startConnectProxy } from '../test/clients/rclone/connect-proxy.ts';
-import { rcloneSetup } from '../test/clients/rclone/rclone.ts';
+import { prepareRclone } from '../test/clients/rclone/rclone.ts';
 import { seededBytes } from '../test/support/bytes.ts';
 import { startServer } from '../test/support/server.ts';
 import { median, saveResults } from './support.ts';
@@ -24,7 +24,7 @@ const TREES = [
 const run = promisify(execFile);
 await using server = await startServer({ tls: true });
 await using proxy = await startConnectProxy(Number(new URL(server.url).port), HOSTS);
-const rclone = await rcloneSetup(server, proxy);
+const rclone = await prepareRclone(server, proxy);
 const home = join(server.dataFolder, '..');
 const env = {
   PATH: process.env.PATH,

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { startCeph } from '../test/engines/ceph.ts';
 import { freshPlace, makeTestBucket } from '../test/s3/test-store.ts';
-import { makeFile } from '../test/support/bytes.ts';
+import { createFile } from '../test/support/bytes.ts';
 import { s3Settings } from '../test/support/storage.ts';
 import { wholeDigest } from './body.ts';
 import type { LoadOrder, LoadResult } from './load.ts';
@@ -37,7 +37,7 @@ Object.assign(process.env, {
 await makeTestBucket(ceph.url);
 await inNewFolder(tmpdir(), async (folder) => {
   const file = join(folder, 'file.bin');
-  await makeFile(file, size, 'bench');
+  await createFile(file, size, 'bench');
   const found = new Map<string, Figures[]>();
   for (let round = 0; round < rounds; round += 1) {
     for (const mib of PARTS) {

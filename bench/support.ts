@@ -6,7 +6,7 @@ import { cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { leftoverFolder, leftoverProcess } from '../test/support/leftovers.ts';
+import { deleteAtExit, killAtExit } from '../test/support/leftovers.ts';
 import { startServer } from '../test/support/server.ts';
 
 export const MIB = 1024 * 1024;
@@ -31,7 +31,7 @@ export async function startPeer(name: string, dataFolder: string): Promise<Measu
   const child = spawn(process.execPath, [here(`peers/${name}.ts`), dataFolder], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  leftoverProcess(child);
+  killAtExit(child);
   const ended = once(child, 'exit');
   for await (const line of createInterface(child.stdout)) {
     const url = /listening on (\S+)/.exec(line)?.[1];
@@ -47,7 +47,7 @@ export async function startPeer(name: string, dataFolder: string): Promise<Measu
 
 /** Runs `use` with a new folder below `base`, removes the folder, and waits until the disk is idle. */
 export async function inNewFolder<T>(base: string, use: (folder: string) => Promise<T>): Promise<T> {
-  const folder = leftoverFolder(await mkdtemp(join(base, 'partway-bench-')));
+  const folder = deleteAtExit(await mkdtemp(join(base, 'partway-bench-')));
   try {
     return await use(folder);
   } finally {

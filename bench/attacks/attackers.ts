@@ -7,7 +7,7 @@ import { connect } from 'node:net';
 import { setPriority } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { attributes, filePart, form, sendForm } from '../../test/http/forms.ts';
-import { type Answer, Api } from '../../test/support/api.ts';
+import { Api, type ApiResponse } from '../../test/support/api.ts';
 import { MIB } from '../support.ts';
 
 export interface AttackOrder {
@@ -76,7 +76,7 @@ function many(count: number, name: string, attack: () => Promise<void>): Promise
   return isWanted(name) ? Array.from({ length: count }, attack) : [];
 }
 
-async function repeat(name: string, act: () => Promise<Answer | Response>, perSecond = order.rate): Promise<void> {
+async function repeat(name: string, act: () => Promise<ApiResponse | Response>, perSecond = order.rate): Promise<void> {
   if (!isWanted(name)) return;
   statuses[name] ??= {};
   const answers = statuses[name];
@@ -91,11 +91,11 @@ async function repeat(name: string, act: () => Promise<Answer | Response>, perSe
   }
 }
 
-function create(size: number): Promise<Answer> {
+function create(size: number): Promise<ApiResponse> {
   return api.post('/files/upload_sessions', { folder_id: '0', file_size: size, file_name: `s-${made++}` });
 }
 
-function commit(body: unknown, id: string, digest = 'sha=2jmj7l5rSw0yVb/vlWAYkK/YBwk='): Promise<Answer> {
+function commit(body: unknown, id: string, digest = 'sha=2jmj7l5rSw0yVb/vlWAYkK/YBwk='): Promise<ApiResponse> {
   return api.post(`/files/upload_sessions/${id}/commit`, body, { digest });
 }
 
@@ -109,7 +109,7 @@ function exchange(): Promise<Response> {
   return fetch(`${order.url}/oauth2/token`, { method: 'POST', body: new URLSearchParams(fields) });
 }
 
-function sendFile(name: string, bytes: Buffer, by = api): Promise<Answer> {
+function sendFile(name: string, bytes: Buffer, by = api): Promise<ApiResponse> {
   return sendForm(by, '/files/content', form(attributes({ name, parent: { id: '0' } }), filePart(bytes)));
 }
 

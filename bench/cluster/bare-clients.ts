@@ -4,7 +4,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { leftoverFolder } from '../../test/support/leftovers.ts';
+import { deleteAtExit } from '../../test/support/leftovers.ts';
 
 const run = promisify(execFile);
 /** Partway's part size for files of this size, so that the store has the same work. */
@@ -39,7 +39,7 @@ export const RCLONE: BareClient = {
 export const AWS_CLI: BareClient = {
   name: 'aws cli',
   async upload({ endpoint, file, key, connections }) {
-    const config = join(leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-aws-'))), 'config');
+    const config = join(deleteAtExit(await mkdtemp(join(tmpdir(), 'partway-aws-'))), 'config');
     writeFileSync(
       config,
       `[default]\nregion = us-east-1\ns3 =\n  addressing_style = path\n  multipart_chunksize = ${PART}\n  max_concurrent_requests = ${connections}\n`,

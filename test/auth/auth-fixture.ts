@@ -13,8 +13,8 @@ import { LoginAttempts } from '../../packages/server/src/auth/login/attempts.ts'
 import { TokenCache } from '../../packages/server/src/auth/token-cache.ts';
 import { ensureDeveloper } from '../../packages/server/src/auth/users/developer.ts';
 import type { AppRow, UserRow } from '../../packages/server/src/database/schema.ts';
-import { leftoverFolder } from '../support/leftovers.ts';
-import { dropRows, openRows } from '../support/rows.ts';
+import { deleteAtExit } from '../support/leftovers.ts';
+import { dropTestDatabase, openTestDatabase } from '../support/rows.ts';
 import { TestClock } from '../support/test-clock.ts';
 
 export const DEVELOPER_TOKEN = 'developer-token-of-the-tests';
@@ -42,8 +42,8 @@ export interface SigningKey {
 let appKeys: ReturnType<typeof createKeyPair> | undefined;
 
 export async function openAuthFixture(): Promise<AuthFixture> {
-  const home = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-auth-')));
-  const db = await openRows(home);
+  const home = deleteAtExit(await mkdtemp(join(tmpdir(), 'partway-auth-')));
+  const db = await openTestDatabase(home);
   const clock = new TestClock(Date.parse('2026-11-22T15:00:00Z'));
   const developer = await ensureDeveloper(db, DEVELOPER_TOKEN, clock.now());
   const { app, clientSecret } = await addApp(db, { name: 'App', now: clock.now(), redirectUris: [REDIRECT] });
@@ -60,7 +60,7 @@ export async function openAuthFixture(): Promise<AuthFixture> {
     key: { kid, ...pair },
     async [Symbol.asyncDispose]() {
       await db.destroy();
-      await dropRows(home);
+      await dropTestDatabase(home);
       await rm(home, { recursive: true, force: true });
     },
   };

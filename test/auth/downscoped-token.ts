@@ -1,4 +1,4 @@
-import { askToken } from '../support/accounts.ts';
+import { requestToken } from '../support/accounts.ts';
 import type { TestServer } from '../support/server.ts';
 
 /** Exchanges a token, by default the developer's, for one with these scopes and for this file or folder. */
@@ -6,7 +6,7 @@ export async function createDownscopedToken(
   server: Pick<TestServer, 'url' | 'token'>,
   { scope, resource, token = server.token }: { scope: string; resource?: string; token?: string },
 ): Promise<string> {
-  const answer = await askToken(server, {
+  const answer = await requestToken(server, {
     grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
     subject_token: token,
     subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { partway } from '../support/accounts.ts';
-import { settingsFor } from '../support/rows.ts';
+import { databaseSettings } from '../support/rows.ts';
 import type { TestServer } from '../support/server.ts';
 
 const PARTWAY = fileURLToPath(new URL('../../packages/cli/bin/partway.js', import.meta.url));
@@ -26,7 +26,7 @@ export async function partwayJson<T>(server: Folder, ...args: string[]): Promise
 export function partwayWithInput<T>(server: Folder, input: string, ...args: string[]): Promise<T> {
   const { promise, resolve, reject } = Promise.withResolvers<T>();
   const all = [PARTWAY, ...args, '--json', '--data', server.dataFolder];
-  const env = { ...process.env, ...settingsFor(server.dataFolder) };
+  const env = { ...process.env, ...databaseSettings(server.dataFolder) };
   const child = execFile(process.execPath, all, { env }, (error, stdout, stderr) => {
     if (error === null) resolve(JSON.parse(stdout) as T);
     else reject(new Error(stderr));

@@ -9,8 +9,8 @@ import { ensureDeveloper } from '../../packages/server/src/auth/users/developer.
 import { findUser, findUserByLogin } from '../../packages/server/src/auth/users/store.ts';
 import { updateUser } from '../../packages/server/src/auth/users/update.ts';
 import { DomainError } from '../../packages/server/src/errors.ts';
-import { leftoverFolder } from '../support/leftovers.ts';
-import { dropRows, openRows } from '../support/rows.ts';
+import { deleteAtExit } from '../support/leftovers.ts';
+import { dropTestDatabase, openTestDatabase } from '../support/rows.ts';
 import { type AuthFixture, openAuthFixture } from './auth-fixture.ts';
 
 const ROUNDS = 10;
@@ -51,8 +51,8 @@ test('two concurrent changes of one user both take effect', async () => {
 });
 
 test('if servers start at once on a new database, one creates the developer and all have the same one', async () => {
-  const home = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-developer-')));
-  const db = await openRows(home);
+  const home = deleteAtExit(await mkdtemp(join(tmpdir(), 'partway-developer-')));
+  const db = await openTestDatabase(home);
   // No server finds a developer before all have looked.
   const all = Promise.withResolvers<void>();
   let looking = 4;
@@ -70,5 +70,5 @@ test('if servers start at once on a new database, one creates the developer and 
   const { rows } = await sql`select id from users`.execute(db);
   assert.equal(rows.length, 1);
   await db.destroy();
-  await dropRows(home);
+  await dropTestDatabase(home);
 });

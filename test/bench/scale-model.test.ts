@@ -8,17 +8,17 @@ import { scaleTables } from '../../bench/scale/tables.ts';
 
 const DOCUMENT = fileURLToPath(new URL('../../docs/operate/scale.md', import.meta.url));
 
-test('the tables of docs/operate/scale.md are those that the model computes', () => {
+test('the tables of docs/operate/scale.md match the model', () => {
   const document = readFileSync(DOCUMENT, 'utf8');
-  assert.equal(document, fillIn(document, scaleTables()), 'node bench/scale-model.ts --write puts them in');
+  assert.equal(document, fillIn(document, scaleTables()), 'run node bench/scale-model.ts --write');
 });
 
-test('a table without a place in the document, and a place without a table, are errors', () => {
+test('a table without a place in the document is an error, and a place without a table too', () => {
   assert.throws(() => fillIn('nothing here', { load: '' }), /no place for load/);
   assert.throws(() => fillIn('<!-- model:other -->\n<!-- /model -->', {}), /no table "other"/);
 });
 
-test('figures of the model have two digits and a unit that suits them', () => {
+test('figures of the model have two digits and a suitable unit', () => {
   assert.equal(bytes(1_234_567), '1.2 MB');
   assert.equal(bytes(999_999), '1 MB');
   assert.equal(bytes(12), '12 bytes');

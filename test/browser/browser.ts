@@ -3,7 +3,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BrowserContext, chromium } from 'playwright-core';
-import { leftoverFolder, removeNow } from '../support/leftovers.ts';
+import { deleteAtExit, deleteFolder } from '../support/leftovers.ts';
 
 const CHROMIUM = process.env.PARTWAY_TEST_CHROMIUM ?? '/usr/bin/chromium';
 
@@ -14,7 +14,7 @@ export const withoutBrowser = existsSync(CHROMIUM)
 
 /** A browser with a profile of its own, that calls nobody but the test. */
 export async function openBrowser(): Promise<BrowserContext & AsyncDisposable> {
-  const profile = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-browser-')));
+  const profile = deleteAtExit(await mkdtemp(join(tmpdir(), 'partway-browser-')));
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: CHROMIUM,
     headless: true,
@@ -28,6 +28,6 @@ export async function openBrowser(): Promise<BrowserContext & AsyncDisposable> {
       '--disable-sync',
     ],
   });
-  context.once('close', () => removeNow(profile));
+  context.once('close', () => deleteFolder(profile));
   return Object.assign(context, { [Symbol.asyncDispose]: () => context.close() });
 }

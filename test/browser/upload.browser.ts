@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { BrowserContext, Page } from 'playwright-core';
 import type { UploadEvent } from '../../packages/client/src/node/index.ts';
 import { sha1OnServer, startSmallPartsServer, temporaryFolder } from '../client/client-fixture.ts';
-import { makeFile, seededBytes, sha1Hex } from '../support/bytes.ts';
+import { createFile, seededBytes, sha1Hex } from '../support/bytes.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { openBrowser, withoutBrowser } from './browser.ts';
 import { type PageServer, servePage } from './page-server.ts';
@@ -71,7 +71,7 @@ describe('the client in a browser', { skip: withoutBrowser }, () => {
   for (const store of [undefined, 'localStorage'] as const) {
     test(`200 MB, the page refreshed half-way: it goes on by ${store ?? 'IndexedDB'}, and arrives the same`, async () => {
       const path = join(folder, 'large.bin');
-      const sha1 = await makeFile(path, LARGE, 'browser');
+      const sha1 = await createFile(path, LARGE, 'browser');
       const page = await browser.newPage();
       await page.goto(pages.url);
       const settings = { name: `large by ${store}.bin`, ...(store && { store }) };

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Api } from '../support/api.ts';
-import { leftoverProcess } from '../support/leftovers.ts';
+import { killAtExit } from '../support/leftovers.ts';
 import { onlySqlite } from '../support/rows.ts';
 import { startServer } from '../support/server.ts';
 
@@ -27,7 +27,7 @@ function partway(args: string[], env: Record<string, string> = {}): Promise<Ende
   });
 }
 
-test('a start with wrong settings ends with the list of them, and makes no data folder', async () => {
+test('serve with invalid settings lists them all and creates no data folder', async () => {
   const folder = join(tmpdir(), `partway-never-${process.pid}`);
   const ended = await partway(['serve', '--part-size', '3'], { PARTWAY_LISTEN: 'x', PARTWAY_DATA: folder });
   assert.equal(ended.code, 1);
@@ -37,12 +37,12 @@ test('a start with wrong settings ends with the list of them, and makes no data 
   await assert.rejects(stat(folder), { code: 'ENOENT' });
 });
 
-test('a flag goes before its environment variable', async () => {
+test('a flag overrides its environment variable', async () => {
   const ended = await partway(['serve', '--listen', 'flag'], { PARTWAY_LISTEN: 'environment' });
   assert.match(ended.stderr, /PARTWAY_LISTEN=flag/);
 });
 
-test('the first start makes a developer token for its owner only, prints it, and keeps it', async () => {
+test('the first start creates, prints and keeps a developer token that only its owner can read', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'partway-cli-'));
   try {
     await using server = await startServer({ dataFolder: folder, env: { PARTWAY_TOKEN: '' } });
@@ -58,7 +58,7 @@ test('the first start makes a developer token for its owner only, prints it, and
   }
 });
 
-test('a developer token that was set is not printed', async () => {
+test('serve does not print a developer token that was configured', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'partway-cli-'));
   const token = 'known-to-whoever-set-it';
   const env = { PARTWAY_DATA: folder, PARTWAY_LISTEN: '127.0.0.1:0', PARTWAY_TOKEN: token };
@@ -66,7 +66,7 @@ test('a developer token that was set is not printed', async () => {
     const server = spawn(process.execPath, [PARTWAY, 'serve'], {
       env: { PATH: process.env.PATH ?? '', HOME: folder, ...env },
     });
-    leftoverProcess(server);
+    killAtExit(server);
     let printed = '';
     for await (const text of server.stdout.setEncoding('utf8')) {
       printed += text;
@@ -79,7 +79,7 @@ test('a developer token that was set is not printed', async () => {
   }
 });
 
-test('a second server on the same data folder is told who holds it', async () => {
+test('a second server on the same data folder fails with the process ID of the first', async () => {
   await using server = await startServer();
   const second = await partway(['serve'], { PARTWAY_DATA: server.dataFolder, PARTWAY_LISTEN: '127.0.0.1:0' });
   assert.equal(second.code, 1);
@@ -110,13 +110,13 @@ test('help lists every setting with its flag and its environment variable', asyn
   }
 });
 
-test('users and apps need a data folder that is one', async () => {
+test('user and app commands fail if the folder is not a data folder', async () => {
   const ended = await partway(['user', 'add', 'x@example.com', '--data', join(tmpdir(), 'partway-nowhere')]);
   assert.equal(ended.code, 1);
   assert.match(ended.stderr, /There is no Partway data in/);
 });
 
-test('a data folder whose database is gone is refused, and not one byte of it is touched', {
+test('serve rejects a data folder whose database is missing, and changes none of its files', {
   skip: onlySqlite,
 }, async () => {
   await using server = await startServer({ env: { PARTWAY_MIN_SESSION_SIZE: '0', PARTWAY_PART_SIZE: '65536' } });

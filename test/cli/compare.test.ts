@@ -5,13 +5,13 @@ import { readListing } from '../../packages/cli/src/transfer/upload/remote-listi
 import { createClient } from '../../packages/client/src/node/index.ts';
 import { type FaultProxy, type SeenRequest, startFaultProxy } from '../client/fault-proxy.ts';
 import { seededBytes } from '../support/bytes.ts';
-import { openPlace, type Place } from './place.ts';
+import { type CliFixture, openCliFixture } from './place.ts';
 import { jsonLines } from './run.ts';
 
-let place: Place;
+let place: CliFixture;
 let proxy: FaultProxy;
 before(async () => {
-  place = await openPlace({ env: { PARTWAY_MIN_SESSION_SIZE: '20MB', PARTWAY_PART_SIZE: '4MiB' } });
+  place = await openCliFixture({ env: { PARTWAY_MIN_SESSION_SIZE: '20MB', PARTWAY_PART_SIZE: '4MiB' } });
   proxy = await startFaultProxy(place.server);
 });
 after(async () => {
@@ -19,8 +19,8 @@ after(async () => {
   await place[Symbol.asyncDispose]();
 });
 
-/** What a command asked the server for: how many requests of each kind, and how many bytes of files it sent. */
-async function counted(args: readonly string[]) {
+/** Runs a command and counts its requests to the server by kind, and the file uploads among them. */
+async function countRequests(args: readonly string[]) {
   proxy.seen.length = 0;
   const ended = await place.run(args, { env: { PARTWAY_SERVER: proxy.url } });
   const count = (is: (seen: SeenRequest) => boolean) => proxy.seen.filter(is).length;
@@ -37,34 +37,34 @@ async function counted(args: readonly string[]) {
   };
 }
 
-test('a folder that is there already is compared by one list of each folder, and no file is sent or asked for', async () => {
+test('uploading an existing folder again lists each folder once and neither sends nor looks up any file', async () => {
   for (const folder of ['', 'a', 'b', 'b/c']) {
     await mkdir(place.at('same', folder), { recursive: true });
     for (let n = 0; n < 30; n += 1)
       await writeFile(place.at('same', folder, `${n}.bin`), seededBytes(1000, `${folder} ${n}`));
   }
   await writeFile(place.at('same', 'large.bin'), seededBytes(21_000_000, 'large'));
-  const first = await counted(['upload', '-r', 'same', '--json']);
+  const first = await countRequests(['upload', '-r', 'same', '--json']);
   assert.equal(first.ended.code, 0, first.ended.stderr);
-  // Folders that were made just now are not listed, and new files not asked for.
+  // New folders are not listed, and new files are not looked up.
   assert.deepEqual(first.lists, []);
   assert.equal(first.folders, 4);
   assert.equal(first.sent, 4 * 30 + 6);
 
   for (const conflict of ['fail', 'version', 'rename']) {
-    const again = await counted(['upload', '-r', 'same', '--json', '--conflict', conflict]);
+    const again = await countRequests(['upload', '-r', 'same', '--json', '--conflict', conflict]);
     assert.equal(again.ended.code, 0, again.ended.stderr);
     const summary = jsonLines(again.ended.stdout).at(-1);
     assert.deepEqual([summary?.files, summary?.present, summary?.failed], [0, 121, 0]);
     assert.equal(again.lists.length, 4, again.lists.join());
     assert.equal(new Set(again.lists).size, 4);
     assert.deepEqual([again.sent, again.sessions], [0, 0]);
-    // Beside the lists: whose token it is, and the folder that was named.
+    // Besides the lists: the token's user, and the folder that was named.
     assert.ok(again.all <= 4 + 3, `${again.all} requests`);
   }
 });
 
-test('a file of another size or other bytes is refused before it is sent, unless a policy says otherwise', async () => {
+test('a file that differs from the existing one is rejected before it is sent, unless a conflict policy allows it', async () => {
   await mkdir(place.at('other'));
   for (const name of ['same.bin', 'size.bin', 'bytes.bin'])
     await writeFile(place.at('other', name), seededBytes(500, name));
@@ -72,38 +72,38 @@ test('a file of another size or other bytes is refused before it is sent, unless
   await writeFile(place.at('other', 'size.bin'), seededBytes(501, 'other size'));
   await writeFile(place.at('other', 'bytes.bin'), seededBytes(500, 'other bytes'));
 
-  const refused = await counted(['upload', '-r', 'other']);
+  const refused = await countRequests(['upload', '-r', 'other']);
   assert.equal(refused.ended.code, 6);
   assert.equal(refused.sent, 0);
   assert.match(refused.ended.stderr, /bytes\.bin: .*\(409 item_name_in_use\) Use --conflict version/);
-  const single = await counted(['upload', 'other/size.bin', '--name', 'same.bin', '--to', '/other']);
+  const single = await countRequests(['upload', 'other/size.bin', '--name', 'same.bin', '--to', '/other']);
   assert.deepEqual([single.ended.code, single.sent], [6, 0]);
 
-  const versions = await counted(['upload', '-r', 'other', '--conflict', 'version']);
+  const versions = await countRequests(['upload', '-r', 'other', '--conflict', 'version']);
   assert.equal(versions.ended.code, 0, versions.ended.stderr);
-  // Each once: not first as a new file, in vain.
+  // Once each: not first as a new file, which would fail.
   assert.equal(versions.sent, 2);
   assert.ok(proxy.seen.some(({ path }) => /^\/files\/\d+\/content$/.test(path)));
 
   await writeFile(place.at('other', 'size.bin'), 'a third');
-  const renamed = await counted(['upload', '-r', 'other', '--conflict', 'rename']);
+  const renamed = await countRequests(['upload', '-r', 'other', '--conflict', 'rename']);
   assert.equal(renamed.sent, 1);
   const names = (await place.json('ls', '/other')).map(({ name }) => name);
   assert.deepEqual(names, ['bytes.bin', 'same.bin', 'size (1).bin', 'size.bin']);
 });
 
-test('of a folder that the user named, a few names are asked for, and many are looked for in its list', async () => {
+test('looks up a few names one by one, and many names in a list of the folder', async () => {
   for (let n = 0; n < 12; n += 1) await writeFile(place.at(`few-${n}.txt`), `few ${n}`);
   const files = Array.from({ length: 12 }, (_, n) => `few-${n}.txt`);
   await place.json('upload', ...files);
-  const few = await counted(['upload', ...files.slice(0, 2)]);
+  const few = await countRequests(['upload', ...files.slice(0, 2)]);
   assert.deepEqual([few.ended.code, few.lists, few.sent], [0, [], 0]);
-  const many = await counted(['upload', ...files]);
+  const many = await countRequests(['upload', ...files]);
   assert.deepEqual([many.ended.code, many.lists, many.sent], [0, ['/folders/0/items'], 0]);
 });
 
-test('a folder of any size on the server takes pages after what is here, and keeps nothing else', async () => {
-  // A folder without end: each page is full, and there is always another one.
+test('compares a folder of any size page by page and keeps only matching entries', async () => {
+  // An endless folder: every page is full, and there is always another one.
   let pages = 0;
   const endless = await startFaultProxy(place.server, ({ method, path }) => {
     if (!path.endsWith('/items')) {
@@ -123,9 +123,9 @@ test('a folder of any size on the server takes pages after what is here, and kee
   });
   await using _ = endless;
   const client = createClient({ server: endless.url, token: place.server.token, store: false });
-  const place_ = { client, folderId: '0', signal: new AbortController().signal };
+  const target = { client, folderId: '0', signal: new AbortController().signal };
   const names = Array.from({ length: 100 }, (_, n) => `mine ${n}`);
-  const listing = await readListing(place_, [...names, '3-7'], { renames: false });
+  const listing = await readListing(target, [...names, '3-7'], { renames: false });
   assert.equal(pages, 23);
   assert.equal((await listing.find('3-7'))?.id, '37');
   assert.equal(endless.seen.filter(({ method }) => method === 'OPTIONS').length, 0);

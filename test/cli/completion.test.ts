@@ -6,15 +6,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
-import { leftoverFolder } from '../support/leftovers.ts';
+import { deleteAtExit } from '../support/leftovers.ts';
 import { run } from './run.ts';
 
-const inShell = promisify(execFile);
+const execute = promisify(execFile);
 const LIMIT_MILLIS = 60_000;
 
 let folder: string;
 before(async () => {
-  folder = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-completion-')));
+  folder = deleteAtExit(await mkdtemp(join(tmpdir(), 'partway-completion-')));
   await writeFile(join(folder, 'zebra.bin'), '');
   for (const shell of ['bash', 'zsh', 'fish']) {
     const { code, stdout } = await run(['completion', shell]);
@@ -23,15 +23,15 @@ before(async () => {
   }
 });
 
-/** What is offered where these words have been typed, the last one not yet to its end. */
-const ASKED: [typed: string[], offered: string[], notOffered: string[]][] = [
+/** Words typed so far, the last of them incomplete, and what is offered for them. */
+const CASES: [typed: string[], offered: string[], notOffered: string[]][] = [
   [['se'], ['serve', 'sessions'], ['upload']],
   [['token', ''], ['make', 'list', 'revoke'], ['upload']],
   [['app', 'key', ''], ['add'], ['list']],
   [['upload', '--con'], ['--conflict'], ['--to']],
   [['upload', '--conflict', ''], ['fail', 'rename', 'version'], ['zebra.bin']],
   [['upload', 'zeb'], ['zebra.bin'], []],
-  // A name on the server is none of this machine's files.
+  // A name on the server is not completed with local files.
   [['ls', 'zeb'], [], ['zebra.bin']],
   [['completion', ''], ['bash', 'zsh', 'fish'], ['zebra.bin']],
 ];
@@ -41,49 +41,49 @@ function assertOffers(offered: string[], wanted: string[], unwanted: string[], t
   for (const word of unwanted) assert.ok(!offered.includes(word), `${typed.join(' ')} → ${offered.join(' ')}`);
 }
 
-function where(shell: string): { skip: string | false } {
+function ifInstalled(shell: string): { skip: string | false } {
   return { skip: existsSync(`/usr/bin/${shell}`) || existsSync(`/bin/${shell}`) ? false : `${shell} is not installed` };
 }
 
 describe('completion', () => {
-  test('bash completes commands, options, choices and files', where('bash'), async () => {
+  test('bash completes commands, options, choices and files', ifInstalled('bash'), async () => {
     const lines = ['source ./partway.bash'];
-    for (const [typed] of ASKED) {
+    for (const [typed] of CASES) {
       const words = ['partway', ...typed].map((word) => `'${word}'`).join(' ');
       lines.push(`COMP_WORDS=(${words}); COMP_CWORD=${typed.length}; _partway; echo "\${COMPREPLY[*]}"`);
     }
-    const { stdout, stderr } = await inShell('bash', ['--norc', '-c', lines.join('\n')], { cwd: folder });
+    const { stdout, stderr } = await execute('bash', ['--norc', '-c', lines.join('\n')], { cwd: folder });
     assert.equal(stderr, '');
     const answers = stdout.split('\n');
-    for (const [index, [typed, wanted, unwanted]] of ASKED.entries()) {
+    for (const [index, [typed, wanted, unwanted]] of CASES.entries()) {
       assertOffers((answers[index] ?? '').split(' '), wanted, unwanted, typed);
     }
   });
 
-  test('fish completes the same', where('fish'), async () => {
+  test('fish completes the same', ifInstalled('fish'), async () => {
     const lines = ['source ./partway.fish'];
-    for (const [typed] of ASKED) lines.push(`complete -C 'partway ${typed.join(' ')}'; echo ---`);
-    const { stdout, stderr } = await inShell('fish', ['--no-config', '-c', lines.join('\n')], { cwd: folder });
+    for (const [typed] of CASES) lines.push(`complete -C 'partway ${typed.join(' ')}'; echo ---`);
+    const { stdout, stderr } = await execute('fish', ['--no-config', '-c', lines.join('\n')], { cwd: folder });
     assert.equal(stderr, '');
     const answers = stdout.split('---\n');
-    for (const [index, [typed, wanted, unwanted]] of ASKED.entries()) {
+    for (const [index, [typed, wanted, unwanted]] of CASES.entries()) {
       const offered = (answers[index] ?? '').split('\n').map((line) => line.split('\t')[0] ?? '');
       assertOffers(offered, wanted, unwanted, typed);
     }
   });
 
-  test('zsh completes the same, in an interactive shell', where('zsh'), async () => {
+  test('zsh completes the same in an interactive shell', ifInstalled('zsh'), async () => {
     await writeFile(join(folder, 'ask.zsh'), ZSH);
-    const lines = ASKED.map(([typed]) => ['partway', ...typed].join(' '));
-    const { stdout } = await inShell('zsh', ['-f', 'ask.zsh', ...lines], { cwd: folder, timeout: LIMIT_MILLIS });
+    const lines = CASES.map(([typed]) => ['partway', ...typed].join(' '));
+    const { stdout } = await execute('zsh', ['-f', 'ask.zsh', ...lines], { cwd: folder, timeout: LIMIT_MILLIS });
     const answers = stdout.split('---\n');
-    for (const [index, [typed, wanted, unwanted]] of ASKED.entries()) {
-      // One match alone is put on the line; several are listed below it.
+    for (const [index, [typed, wanted, unwanted]] of CASES.entries()) {
+      // A single match is put on the line; several are listed below it.
       assertOffers((answers[index] ?? '').split(/\s+/), wanted, unwanted, typed);
     }
   });
 
-  test('every command can be completed, and no other shell is promised', async () => {
+  test('every command can be completed; an unknown shell is rejected', async () => {
     const { stdout } = await run(['completion', 'bash']);
     for (const command of [
       'upload',
@@ -103,7 +103,7 @@ describe('completion', () => {
   });
 });
 
-/** Types lines into an interactive zsh, presses Tab after each, and prints what there is then. */
+/** Types lines into an interactive zsh, presses Tab after each, and prints the result. */
 const ZSH = String.raw`
 zmodload zsh/zpty
 got=
@@ -111,7 +111,7 @@ until_seen() { zpty -r z got "*$1" }
 zpty z zsh -f -i
 zpty -w z "unset zle_bracketed_paste; stty cols 200 rows 50"
 zpty -w z "autoload -Uz compinit; compinit -u -D; LISTMAX=0; source ./partway.zsh; bindkey '^T' list-choices"
-# The line editor shows its prompt once it reads keys by itself; before that the terminal would take them.
+# The prompt appears when the line editor reads keys itself; until then, the terminal would process them.
 zpty -w z "PROMPT_EOL_MARK=; PS1='<re''ady>'"
 until_seen '<ready>'
 for line; do

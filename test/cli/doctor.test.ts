@@ -10,30 +10,30 @@ import { diagnoseClock } from '../../packages/cli/src/doctor/check-api.ts';
 import { checkDisk } from '../../packages/cli/src/doctor/check-disk.ts';
 import { checkNode } from '../../packages/cli/src/doctor/check-node.ts';
 import { checkTls } from '../../packages/cli/src/doctor/check-tls.ts';
-import { openPlace, type Place } from './place.ts';
+import { type CliFixture, openCliFixture } from './place.ts';
 import { jsonLines, type RunOptions } from './run.ts';
 
 const run = promisify(execFile);
 
-let place: Place;
-let secure: Place;
+let place: CliFixture;
+let tlsPlace: CliFixture;
 before(async () => {
-  [place, secure] = await Promise.all([openPlace(), openPlace({ tls: true })]);
+  [place, tlsPlace] = await Promise.all([openCliFixture(), openCliFixture({ tls: true })]);
 });
 after(async () => {
   await place[Symbol.asyncDispose]();
-  await secure[Symbol.asyncDispose]();
+  await tlsPlace[Symbol.asyncDispose]();
 });
 
-/** What it says of each thing that it looked at, and its exit code. */
-async function doctor(at: Place, args: string[] = [], options: RunOptions = {}) {
+/** The result of each check, and the exit code. */
+async function doctor(at: CliFixture, args: string[] = [], options: RunOptions = {}) {
   const ended = await at.run(['doctor', '--json', ...args], options);
   const found = jsonLines(ended.stdout) as { check: string; state: string; message: string; remedy?: string }[];
   for (const { state, remedy } of found) assert.equal(state !== 'ok', remedy !== undefined, ended.stdout);
   return { code: ended.code, found, of: (check: string) => found.filter((one) => one.check === check) };
 }
 
-test('where all is well every line says so', async () => {
+test('doctor reports every check as ok if nothing is wrong', async () => {
   const { dataFolder } = place.server;
   await chmod(dataFolder, 0o700);
   const { code, found } = await doctor(place, ['--data', dataFolder]);
@@ -49,11 +49,11 @@ test('where all is well every line says so', async () => {
   assert.ok((await readdir(dataFolder)).every((name) => !name.startsWith('doctor-')));
 });
 
-test('a server that is away, a wrong token and a profile nobody has are told apart, each with what to do', async () => {
-  const away = await doctor(place, ['--server', 'http://127.0.0.1:1']);
-  assert.equal(away.code, 3);
-  assert.match(String(away.of('address')[0]?.message), /nothing listens on port 1 of 127\.0\.0\.1/);
-  assert.match(String(away.of('address')[0]?.remedy), /partway serve/);
+test('doctor distinguishes an unreachable server, a wrong token and an unknown profile, each with a remedy', async () => {
+  const unreachable = await doctor(place, ['--server', 'http://127.0.0.1:1']);
+  assert.equal(unreachable.code, 3);
+  assert.match(String(unreachable.of('address')[0]?.message), /nothing listens on port 1 of 127\.0\.0\.1/);
+  assert.match(String(unreachable.of('address')[0]?.remedy), /partway serve/);
   const refused = await doctor(place, [], { env: { PARTWAY_TOKEN: 'nonsense' } });
   assert.equal(refused.code, 3);
   assert.equal(refused.of('token')[0]?.state, 'fail');
@@ -65,16 +65,16 @@ test('a server that is away, a wrong token and a profile nobody has are told apa
   assert.match(String(none.of('server')[0]?.remedy), /There is no profile none/);
 });
 
-test('a certificate is looked at before a token goes anywhere', async () => {
-  const trusted = await doctor(secure);
+test('doctor checks the certificate before it sends a token', async () => {
+  const trusted = await doctor(tlsPlace);
   assert.equal(trusted.code, 0, JSON.stringify(trusted.found));
-  // The tests' certificates end in two days.
+  // The tests' certificates expire in two days.
   assert.equal(trusted.of('tls')[0]?.state, 'warn');
   assert.match(
     String(trusted.of('tls')[0]?.message),
     /certificate for 127\.0\.0\.1 valid until \d{4}-\d\d-\d\d \([12] days\)/,
   );
-  const untrusted = await doctor(secure, [], { env: { NODE_EXTRA_CA_CERTS: '' } });
+  const untrusted = await doctor(tlsPlace, [], { env: { NODE_EXTRA_CA_CERTS: '' } });
   assert.equal(untrusted.code, 3);
   assert.match(String(untrusted.of('tls')[0]?.remedy), /complete chain.*NODE_EXTRA_CA_CERTS/);
   assert.deepEqual(untrusted.of('token'), []);
@@ -82,22 +82,22 @@ test('a certificate is looked at before a token goes anywhere', async () => {
   assert.match(String(plain.of('tls')[0]?.remedy), /uses TLS/);
 });
 
-test('a certificate for another name, and one that has ended, are found', async () => {
-  const { certificates } = secure.server;
-  const url = new URL(secure.server.url);
+test('doctor detects a certificate for another name and an expired one', async () => {
+  const { certificates } = tlsPlace.server;
+  const url = new URL(tlsPlace.server.url);
   const later = Date.now() + 10 * 86_400_000;
   assert.match((await checkTls(url, later)).message, /the certificate expired on/);
   const [key, cert] = [place.at('other.key'), place.at('other.pem')];
   const subject = ['-subj', '/CN=other.example', '-addext', 'subjectAltName=DNS:other.example'];
   const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', key];
   await run('openssl', ['req', '-x509', ...newKey, ...subject, '-days', '90', '-out', cert]);
-  await using other = await openPlace({ env: { PARTWAY_TLS_CERT: cert, PARTWAY_TLS_KEY: key } });
+  await using other = await openCliFixture({ env: { PARTWAY_TLS_CERT: cert, PARTWAY_TLS_KEY: key } });
   assert.ok(certificates !== undefined);
   const { of } = await doctor(other, [], { env: { NODE_EXTRA_CA_CERTS: cert } });
   assert.match(String(of('tls')[0]?.message), /is not for 127\.0\.0\.1, but for DNS:other\.example/);
 });
 
-/** A server whose answers are wrong in one way. */
+/** A server whose responses are wrong in one way. */
 async function wrongServer(answer: (server: Server) => { headers: Record<string, string>; upload: string }) {
   const server = createServer((request, response) => {
     const { headers, upload } = answer(server);
@@ -112,7 +112,7 @@ async function wrongServer(answer: (server: Server) => { headers: Record<string,
   return Object.assign(server, { url, [Symbol.asyncDispose]: async () => void server.close() });
 }
 
-test('a clock that is off and addresses that lead elsewhere are found', async () => {
+test('doctor detects a wrong clock and upload addresses of another host', async () => {
   await using wrong = await wrongServer(() => ({
     headers: { date: new Date(Date.now() - 120_000).toUTCString() },
     upload: 'https://elsewhere.example/api/2.0/files/content',
@@ -130,22 +130,22 @@ test('a clock that is off and addresses that lead elsewhere are found', async ()
     headers: {},
     upload: 'https://elsewhere.example/api/2.0/files/content',
   }));
-  const led = await doctor(place, ['--server', elsewhere.url]);
-  assert.equal(led.of('links')[0]?.state, 'fail');
-  assert.match(String(led.of('links')[0]?.remedy), /PARTWAY_PUBLIC_URL/);
+  const misdirected = await doctor(place, ['--server', elsewhere.url]);
+  assert.equal(misdirected.of('links')[0]?.state, 'fail');
+  assert.match(String(misdirected.of('links')[0]?.remedy), /PARTWAY_PUBLIC_URL/);
 });
 
-test('a data folder that is not there, lies open, or has no database is found', async () => {
+test('doctor detects a data folder that is missing, readable by others or without a database', async () => {
   const missing = await doctor(place, ['--data', place.at('nowhere')]);
   assert.match(String(missing.of('folder')[0]?.message), /does not exist/);
   await mkdir(place.at('open'), { mode: 0o755 });
   const open = await doctor(place, ['--data', place.at('open')]);
-  const said = open.of('folder').map(({ message }) => message);
-  assert.ok(said.some((message) => /has no database/.test(message)));
-  assert.ok(said.some((message) => /can be read by others/.test(message)));
+  const messages = open.of('folder').map(({ message }) => message);
+  assert.ok(messages.some((message) => /has no database/.test(message)));
+  assert.ok(messages.some((message) => /can be read by others/.test(message)));
 });
 
-test('a full disk and a file system that keeps nothing are found', async () => {
+test('doctor detects a full disk, a file system in memory and a network file system', async () => {
   const figures = { bsize: 4096, blocks: 1_000_000, bfree: 10, bavail: 10, files: 1000, ffree: 3, frsize: 4096 };
   const full = await checkDisk('/data', { ...figures, type: 0x01021994 });
   assert.deepEqual(
@@ -161,7 +161,7 @@ test('a full disk and a file system that keeps nothing are found', async () => {
   assert.match(String(nfs[0]?.remedy), /over a network/);
 });
 
-test('a Node that is too old, or not for long, is found', () => {
+test('doctor detects a Node.js version that is too old or has no long-term support', () => {
   assert.equal(checkNode('22.1.0').state, 'fail');
   assert.equal(checkNode('25.0.0').state, 'warn');
   assert.equal(checkNode('24.0.0').state, 'ok');

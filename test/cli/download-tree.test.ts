@@ -6,21 +6,21 @@ import { after, before, test } from 'node:test';
 import { LocalPaths } from '../../packages/cli/src/transfer/download/local-paths.ts';
 import { localName } from '../../packages/cli/src/transfer/download/local-target.ts';
 import { startFaultProxy } from '../client/fault-proxy.ts';
-import { makeFile, sha1OfFile } from '../support/bytes.ts';
+import { createFile, sha1OfFile } from '../support/bytes.ts';
 import { startCuttingProxy } from './cutting-proxy.ts';
-import { openPlace, type Place } from './place.ts';
-import { fileOf, jsonLines } from './run.ts';
+import { type CliFixture, openCliFixture } from './place.ts';
+import { jsonLines, uploadedFile } from './run.ts';
 
 const SIZE = 3_000_000;
 
-let place: Place;
+let place: CliFixture;
 let sha1: string;
 before(async () => {
-  // The bytes come from the address that was asked, so that a proxy before the server sees them.
-  place = await openPlace({ env: { PARTWAY_DOWNLOADS: 'direct' } });
+  // Downloads come from the server itself, so that a proxy in front of it sees them.
+  place = await openCliFixture({ env: { PARTWAY_DOWNLOADS: 'direct' } });
   await mkdir(place.at('tree', 'b', 'empty'), { recursive: true });
   for (const name of ['a.txt', 'b/c.txt', 'b/d e.txt']) await writeFile(place.at('tree', name), name);
-  sha1 = await makeFile(place.at('tree', 'b', 'large.bin'), SIZE, 'cli tree');
+  sha1 = await createFile(place.at('tree', 'b', 'large.bin'), SIZE, 'cli tree');
   await writeFile(place.at('tree', 'nothing'), '');
   await place.json('upload', '-r', 'tree');
 });
@@ -35,7 +35,7 @@ async function below(...names: string[]): Promise<string[]> {
 
 const ALL = ['tree', 'tree/a.txt', 'tree/b', 'tree/b/c.txt', 'tree/b/d e.txt', 'tree/b/empty', 'tree/b/large.bin'];
 
-test('a folder comes down as it is there, and a second time finds it here', async () => {
+test('a folder is downloaded with its structure; a second run skips files that exist', async () => {
   assert.equal((await download('/tree')).code, 2);
   const ended = await download('/tree', '--recursive', '--to', 'whole/new');
   assert.equal(ended.code, 0, ended.stderr);
@@ -57,20 +57,20 @@ test('a folder comes down as it is there, and a second time finds it here', asyn
   assert.equal(await readFile(place.at('whole/new/tree/b/c.txt'), 'utf8'), 'b/c.txt');
 });
 
-test('the root folder comes without a folder of its own, and files beside folders', async () => {
+test('the root folder is downloaded without a folder of its own, and files together with folders', async () => {
   await place.json('download', '-r', '/', '--to', 'root');
   assert.deepEqual(await below('root'), [...ALL, 'tree/nothing']);
   await place.json('download', '-r', '/tree/a.txt', '/tree/b', '--to', 'both');
   assert.deepEqual(await below('both'), ['a.txt', 'b', ...ALL.slice(3).map((path) => path.slice(5))]);
 });
 
-test('a folder whose files break off goes on within each, by itself and in a later run', async () => {
+test('a folder download resumes each interrupted file, within one run and in a later run', async () => {
   await using cutting = await startCuttingProxy(place.server, 1_000_000);
   const ended = await place.run(['download', '-r', '/tree', '--to', 'cut'], { env: { PARTWAY_SERVER: cutting.url } });
   assert.equal(ended.code, 0, ended.stderr);
   assert.equal(await sha1OfFile(place.at('cut/tree/b/large.bin')), sha1);
 
-  // Killed once the large file is asked for a second time: some of it is here by then.
+  // Killed when the large file is requested for the second time, when some of it is stored locally.
   await using broken = await startCuttingProxy(place.server, 1_000_000);
   await using proxy = await startFaultProxy(broken, ({ headers }) => {
     if (headers.range !== undefined) running.child.kill('SIGKILL');
@@ -88,7 +88,7 @@ test('a folder whose files break off goes on within each, by itself and in a lat
   assert.deepEqual(await below('killed'), [...ALL, 'tree/nothing']);
 });
 
-test('Ctrl-C stops a folder’s download in order', async () => {
+test('Ctrl-C stops a folder download cleanly', async () => {
   await using broken = await startCuttingProxy(place.server, 1_000_000);
   await using proxy = await startFaultProxy(broken, ({ headers }) => {
     if (headers.range === undefined) return undefined;
@@ -105,8 +105,8 @@ test('Ctrl-C stops a folder’s download in order', async () => {
   assert.equal(await sha1OfFile(place.at('stopped/tree/b/large.bin')), sha1);
 });
 
-test('names that a server gives lead to no place but the folder that was named', async () => {
-  const { id } = fileOf(await place.json('upload', 'tree/a.txt', '--name', 'bait.txt'));
+test('names from the server cannot lead out of the target folder', async () => {
+  const { id } = uploadedFile(await place.json('upload', 'tree/a.txt', '--name', 'bait.txt'));
   const [evil] = await place.json('mkdir', '/evil');
   const sane = (await place.json('ls', '/')).find(({ name }) => name === 'bait.txt');
   const version = { type: 'file_version', id: '1', sha1: sane?.sha1 };
@@ -141,7 +141,7 @@ test('names that a server gives lead to no place but the folder that was named',
   assert.ok((await below('.')).every((path) => !/up\.txt|abs\.txt|x\.part|y\.part/.test(path)));
 });
 
-test('links that stand in the folder are not followed out of it', async () => {
+test('symbolic links in the target folder are not followed', async () => {
   await mkdir(place.at('outside'));
   await writeFile(place.at('outside', 'a.txt'), 'outside');
   await mkdir(place.at('links', 'tree'), { recursive: true });
@@ -152,7 +152,7 @@ test('links that stand in the folder are not followed out of it', async () => {
   assert.equal(ended.code, 6, ended.stderr);
   assert.match(ended.stderr, /^\/tree\/b: .*is in the way: it is a symbolic link, which is not followed\./m);
   assert.match(ended.stderr, /^\/tree\/a\.txt: .*exists and differs/m);
-  // With --force a link to a file is replaced itself, a link to a folder is not.
+  // With --force, a link to a file is replaced, a link to a folder is not.
   assert.equal((await download('-r', '/tree', '--to', 'links', '--force')).code, 6);
   assert.ok((await lstat(place.at('links', 'tree', 'a.txt'))).isFile());
   assert.equal(await readlink(place.at('links', 'tree', 'b')), place.at('outside'));
@@ -160,7 +160,7 @@ test('links that stand in the folder are not followed out of it', async () => {
   assert.deepEqual(await below('outside'), ['a.txt']);
 });
 
-test('unfinished bytes are not written through a link', async () => {
+test('partial downloads are not written through a symbolic link', async () => {
   const [file] = (await place.json('ls', '/tree')).filter(({ name }) => name === 'a.txt');
   await mkdir(place.at('sly'));
   const events = await place.json('download', '/tree/a.txt', '--to', 'sly/named.txt');
@@ -180,7 +180,7 @@ async function versionOf(id: string): Promise<string> {
   return ((await answer.json()) as { file_version: { id: string } }).file_version.id;
 }
 
-test('what cannot be asked for in one command is said before anything is fetched', async () => {
+test('download rejects impossible combinations of arguments before it fetches anything', async () => {
   const several = await download('/tree/a.txt', '/tree/nothing', '--to', 'no-folder');
   assert.equal(several.code, 2);
   assert.match(several.stderr, /no-folder is not one\. Create it first/);
@@ -190,16 +190,16 @@ test('what cannot be asked for in one command is said before anything is fetched
   assert.equal(file.code, 6);
   assert.match(file.stderr, /in-the-way is in the way: it is not a folder/);
   assert.equal((await download('/tree', '-r', '--to', 'in-the-way/below')).code, 6);
-  const nowhere = await download('/tree/a.txt', '--to', 'no-folder/a.txt');
-  assert.equal(nowhere.code, 5);
+  const missingFolder = await download('/tree/a.txt', '--to', 'no-folder/a.txt');
+  assert.equal(missingFolder.code, 5);
   assert.match(
-    nowhere.stderr,
+    missingFolder.stderr,
     /The local folder \S+no-folder does not exist\. Create it first: mkdir -p \S+no-folder$/m,
   );
   assert.equal((await download('', '--to', place.folder)).code, 2);
 });
 
-test('a place where no folder can be made is given up', {
+test('a download fails if the target folder cannot be created', {
   skip: existsSync('/proc/self') ? false : 'no /proc here',
 }, async () => {
   const ended = await download('/tree', '-r', '--to', '/proc/partway/below');
@@ -207,7 +207,7 @@ test('a place where no folder can be made is given up', {
   assert.match(ended.stderr, /^\/tree: \/proc\/partway cannot be created\.$/m);
 });
 
-test('names are the system’s own business where it has its own', () => {
+test('names are checked by the rules of the local operating system', () => {
   for (const name of ['NUL', 'com1.txt', 'a:b', 'a\\b', 'ends.', 'ends ', 'what?', 'lpt9']) {
     assert.equal(localName(name, 'linux'), name);
     assert.throws(() => localName(name, 'win32'), /cannot be a local name/);
@@ -215,7 +215,7 @@ test('names are the system’s own business where it has its own', () => {
   for (const name of ['nulls', 'com10', 'a.b', '..a', 'ünï']) assert.equal(localName(name, 'win32'), name);
 });
 
-test('two files of one run that come to one place here do not overwrite each other, with --force neither', async () => {
+test('two files of one run with the same local path do not overwrite each other, even with --force', async () => {
   for (const side of ['left', 'right']) {
     await mkdir(place.at(side, 'photos'), { recursive: true });
     await writeFile(place.at(side, 'photos', 'x.jpg'), side);
@@ -237,25 +237,25 @@ test('two files of one run that come to one place here do not overwrite each oth
   assert.equal(trees.code, 6);
   assert.deepEqual(await below('meet-trees'), ['photos', 'photos/left.jpg', 'photos/right.jpg', 'photos/x.jpg']);
   assert.equal(await readFile(place.at('meet-trees', 'photos', 'x.jpg'), 'utf8'), 'left');
-  // The same file twice is one.
+  // The same file given twice counts once.
   const twice = await download('/left/photos/x.jpg', 'left/photos/X.JPG', '--to', 'meet');
   assert.equal(twice.code, 0, twice.stderr);
   assert.match(twice.stderr, /Skipped .*: named twice/);
 });
 
-test('items that the file system takes for one place are told apart by what is there, and only then', async () => {
-  const claims = new LocalPaths();
+test('local paths collide only if the file system treats them as the same path', async () => {
+  const localPaths = new LocalPaths();
   const folder = place.at('claims');
   await mkdir(folder);
   const item = (label: string, id: string) => ({ label, id, kind: 'file' as const });
-  (await claims.claim(join(folder, 'A.txt'), item('/A.txt', '1')))();
-  // This file system has room for both.
+  (await localPaths.claim(join(folder, 'A.txt'), item('/A.txt', '1')))();
+  // This file system distinguishes the two names.
   await writeFile(join(folder, 'A.txt'), 'A');
-  (await claims.claim(join(folder, 'a.txt'), item('/a.txt', '2')))();
-  // One that has not looks like a link of one file under both names.
+  (await localPaths.claim(join(folder, 'a.txt'), item('/a.txt', '2')))();
+  // On one that does not, both names lead to the same file, like this hard link.
   await link(join(folder, 'A.txt'), join(folder, 'a.TXT'));
   await assert.rejects(
-    claims.claim(join(folder, 'a.TXT'), item('/a.TXT', '3')),
+    localPaths.claim(join(folder, 'a.TXT'), item('/a.TXT', '3')),
     /\/A\.txt and \/a\.TXT have the same local path/,
   );
 });

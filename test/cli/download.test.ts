@@ -2,21 +2,21 @@ import assert from 'node:assert/strict';
 import { copyFile, mkdir, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { Api } from '../support/api.ts';
-import { makeFile, sha1OfFile } from '../support/bytes.ts';
+import { createFile, sha1OfFile } from '../support/bytes.ts';
 import { startCuttingProxy } from './cutting-proxy.ts';
-import { openPlace, type Place } from './place.ts';
-import { fileOf } from './run.ts';
+import { type CliFixture, openCliFixture } from './place.ts';
+import { uploadedFile } from './run.ts';
 
 const SIZE = 3_000_000;
 
-let place: Place;
+let place: CliFixture;
 let sha1: string;
 let file: { id: string; version: string };
 before(async () => {
-  // The bytes come from the address that was asked, so that a proxy before the server sees them.
-  place = await openPlace({ env: { PARTWAY_DOWNLOADS: 'direct' } });
-  sha1 = await makeFile(place.at('source.bin'), SIZE, 'cli download');
-  const { id } = fileOf(await place.json('upload', 'source.bin'));
+  // Downloads come from the server itself, so that a proxy in front of it sees them.
+  place = await openCliFixture({ env: { PARTWAY_DOWNLOADS: 'direct' } });
+  sha1 = await createFile(place.at('source.bin'), SIZE, 'cli download');
+  const { id } = uploadedFile(await place.json('upload', 'source.bin'));
   file = { id, version: (await new Api(place.server).get(`/files/${id}`)).json.file_version.id };
 });
 after(() => place[Symbol.asyncDispose]());
@@ -29,7 +29,7 @@ async function newFolder(name: string): Promise<string> {
   return name;
 }
 
-test('a file comes down whole, by its path or its id, with the time of its content and as usual for its user', async () => {
+test('a file is downloaded by path or ID, with its modification time and default permissions', async () => {
   const to = await newFolder('plain');
   const ended = await download('/source.bin', '--to', to);
   assert.equal(ended.code, 0, ended.stderr);
@@ -42,9 +42,10 @@ test('a file comes down whole, by its path or its id, with the time of its conte
   assert.deepEqual((await readdir(place.at(to))).toSorted(), ['named.bin', 'source.bin']);
 });
 
-test('a download that breaks off goes on where it was, by itself and in a later run', async () => {
+test('an interrupted download resumes, within one run and in a later run', async () => {
   const to = await newFolder('broken');
-  // The client may lose what it had not written yet, but no connection brings more than this: there are four at least.
+  // The client may lose what it has not written yet, but no connection delivers more than this, so at least four are
+  // needed.
   await using proxy = await startCuttingProxy(place.server, 900_000);
   const ended = await place.run(['download', '/source.bin', '--to', to, '--json'], {
     env: { PARTWAY_SERVER: proxy.url },
@@ -64,7 +65,7 @@ test('a download that breaks off goes on where it was, by itself and in a later 
   assert.deepEqual(await readdir(place.at(later)), ['source.bin']);
 });
 
-test('bytes that are not the file’s never get its name', async () => {
+test('bytes that are not part of the file never get its name', async () => {
   const to = await newFolder('wrong');
   await writeFile(unfinished(to), Buffer.alloc(1000));
   const ended = await download('/source.bin', '--to', to);
@@ -74,7 +75,7 @@ test('bytes that are not the file’s never get its name', async () => {
   assert.equal((await download('/source.bin', '--to', to)).code, 0);
 });
 
-test('a file that is there is left alone: the same one is enough, another one needs --force', async () => {
+test('an existing file is kept: an identical one is skipped, a different one is only replaced with --force', async () => {
   const to = await newFolder('there');
   await writeFile(place.at(to, 'source.bin'), 'mine');
   const refused = await download('/source.bin', '--to', to);
@@ -87,12 +88,12 @@ test('a file that is there is left alone: the same one is enough, another one ne
   assert.match(again.stdout, /skipped, identical file exists/);
 });
 
-test('an earlier version comes by its id, and of several files those that are there', async () => {
+test('an earlier version is downloaded by its ID, and one missing file does not stop the others', async () => {
   const to = await newFolder('versions');
   await writeFile(place.at('text.txt'), 'first');
   await place.json('upload', 'text.txt');
   await writeFile(place.at('text.txt'), 'second');
-  const { id } = fileOf(await place.json('upload', 'text.txt', '--conflict', 'version'));
+  const { id } = uploadedFile(await place.json('upload', 'text.txt', '--conflict', 'version'));
   const [first] = (await new Api(place.server).get(`/files/${id}/versions`)).json.entries;
   await place.json('download', '/text.txt', '--to', to, '--file-version', first.id);
   assert.equal(await readFile(place.at(to, 'text.txt'), 'utf8'), 'first');

@@ -10,11 +10,11 @@ import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { explain } from '../../packages/cli/src/errors/explain.ts';
 import { TransportError } from '../../packages/client/src/node/index.ts';
-import { openPlace, type Place } from './place.ts';
+import { type CliFixture, openCliFixture } from './place.ts';
 
-let place: Place;
+let place: CliFixture;
 before(async () => {
-  place = await openPlace();
+  place = await openCliFixture();
 });
 after(() => place[Symbol.asyncDispose]());
 
@@ -27,8 +27,8 @@ async function listening(server: Server) {
   };
 }
 
-/** A certificate that is its own authority; with `ended` one of the year 2020. */
-async function certificate(name: string, subject: string, { ended = false } = {}) {
+/** A self-signed certificate; with `ended`, one that expired in 2020. */
+async function certificate(name: string, subject: string, { expired = false } = {}) {
   const openssl = (...args: string[]) => promisify(execFile)('openssl', args);
   const [cert, key] = [place.at(`${name}.pem`), place.at(`${name}.key`)];
   const [config, request] = [place.at(`${name}.cnf`), place.at(`${name}.csr`)];
@@ -41,7 +41,7 @@ async function certificate(name: string, subject: string, { ended = false } = {}
       `rand_serial=yes\nnew_certs_dir=${folder}\ndefault_md=sha256\npolicy=any\nx509_extensions=more\n[any]\ncommonName=supplied\n`,
   );
   await openssl('req', '-new', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', request, '-config', config);
-  const until = ended ? ['-startdate', '20200101000000Z', '-enddate', '20200102000000Z'] : ['-days', '2'];
+  const until = expired ? ['-startdate', '20200101000000Z', '-enddate', '20200102000000Z'] : ['-days', '2'];
   await openssl(
     'ca',
     '-batch',
@@ -60,9 +60,9 @@ async function certificate(name: string, subject: string, { ended = false } = {}
   return { file: cert, cert: await readFile(cert), key: await readFile(key) };
 }
 
-test('what is wrong with TLS is said in words, at once, with what to do', async () => {
+test('TLS errors are explained immediately, with a remedy', async () => {
   const mine = await certificate('mine', 'IP:127.0.0.1');
-  const expired = await certificate('expired', 'IP:127.0.0.1', { ended: true });
+  const expired = await certificate('expired', 'IP:127.0.0.1', { expired: true });
   const other = await certificate('other', 'DNS:other.example');
   const page = (_: unknown, response: { end(text: string): void }) => response.end('<html>');
   using trusted = await listening(createHttps(mine, page));
@@ -95,20 +95,20 @@ test('what is wrong with TLS is said in words, at once, with what to do', async 
     [`http://127.0.0.1:${neither.port}`, {}, /the service on this port does not speak HTTP\. .*begins with https:\/\//],
     [`http://127.0.0.1:${plain.port}`, {}, /returned 200 with “<html>”, which is not a response of this API/],
   ];
-  for (const [server, env, said] of cases) {
-    const ended = await place.run(['ls'], { env: { PARTWAY_SERVER: server, NODE_EXTRA_CA_CERTS: '', ...env } });
-    assert.equal(ended.code, 7, `${server}: ${ended.stderr}`);
-    assert.match(ended.stderr, said);
-    // Nothing of this passes with time.
-    assert.doesNotMatch(ended.stderr, /Retrying/);
-    assert.doesNotMatch(ended.stderr, /SSL routines|Node\.js|at Object\./);
+  for (const [server, env, expected] of cases) {
+    const expired = await place.run(['ls'], { env: { PARTWAY_SERVER: server, NODE_EXTRA_CA_CERTS: '', ...env } });
+    assert.equal(expired.code, 7, `${server}: ${expired.stderr}`);
+    assert.match(expired.stderr, expected);
+    // None of these errors is temporary.
+    assert.doesNotMatch(expired.stderr, /Retrying/);
+    assert.doesNotMatch(expired.stderr, /SSL routines|Node\.js|at Object\./);
   }
   const closed = await place.run(['ls'], { env: { PARTWAY_SERVER: `http://127.0.0.1:${trusted.port}` } });
   assert.equal(closed.code, 7);
   assert.match(closed.stderr, /begins with http:\/\/ or https:\/\/|begins with https:\/\//);
 });
 
-test('a server that cannot start says why, and what to do', async () => {
+test('a server that cannot start says why and what to do', async () => {
   const serve = (listen: string, env: Record<string, string> = {}, data = 'unstarted') =>
     place.run(['serve', '--listen', listen, '--data', place.at(data)], { env });
   const used = new URL(place.server.url).host;
@@ -139,21 +139,21 @@ test('a server that cannot start says why, and what to do', async () => {
   assert.match(damaged.stderr, /is not a database\. .*restore the last backup/);
 });
 
-test('what is in the way on this machine is said by its path', {
-  skip: process.getuid?.() === 0 && 'root may read all',
+test('a local file that cannot be read is reported with its path', {
+  skip: process.getuid?.() === 0 && 'root can read all files',
 }, async () => {
   await writeFile(place.at('secret.txt'), 'x');
   await chmod(place.at('secret.txt'), 0);
-  const ended = await place.run(['upload', 'secret.txt']);
-  assert.equal(ended.code, 1);
-  assert.match(ended.stderr, /This user has no permission for \S*secret\.txt\. Change its permissions/);
+  const expired = await place.run(['upload', 'secret.txt']);
+  assert.equal(expired.code, 1);
+  assert.match(expired.stderr, /This user has no permission for \S*secret\.txt\. Change its permissions/);
 });
 
-test('errors of the system are told in words, with what to do', () => {
+test('system errors are explained in plain words, with a remedy', () => {
   const of = (code: string, more: object = {}) =>
     explain(Object.assign(new Error(`${code}: raw`), { code, ...more })).message;
   const path = '/some/file';
-  for (const [code, said] of [
+  for (const [code, expected] of [
     ['ENOENT', /^\/some\/file does not exist\.$/],
     ['ENOTDIR', /does not exist: part of its path is a file/],
     ['EISDIR', /is a folder, not a file/],
@@ -169,7 +169,7 @@ test('errors of the system are told in words, with what to do', () => {
     ['EIO', /^The disk failed at \/some\/file/],
     ['ELOOP', /circular symbolic link/],
   ] as const) {
-    assert.match(of(code, { path }), said);
+    assert.match(of(code, { path }), expected);
     assert.doesNotMatch(of(code, { path }), /raw/);
   }
   for (const code of ['ENOSPC', 'EDQUOT', 'EROFS', 'EIO', 'EMFILE', 'ENFILE', 'ENOMEM', 'EPIPE']) {
@@ -179,7 +179,7 @@ test('errors of the system are told in words, with what to do', () => {
   for (const code of ['EADDRINUSE', 'EACCES', 'EADDRNOTAVAIL', 'ENOTFOUND']) {
     assert.match(of(code, listen), /127\.0\.0\.1.*--listen \(PARTWAY_LISTEN\)/, code);
   }
-  for (const [errcode, said] of [
+  for (const [errcode, expected] of [
     [5, /Another process has locked the database/],
     [517, /Another process has locked the database/],
     [8, /The database is read-only/],
@@ -189,11 +189,11 @@ test('errors of the system are told in words, with what to do', () => {
     [14, /cannot be opened/],
     [26, /is not a database/],
   ] as const) {
-    assert.match(of('ERR_SQLITE_ERROR', { errcode }), said);
+    assert.match(of('ERR_SQLITE_ERROR', { errcode }), expected);
   }
 });
 
-test('errors of connections are told in words, with what to do, and end with code 7', () => {
+test('connection errors are explained in plain words, with a remedy, and have exit code 7', () => {
   for (const code of [
     ...[
       'ECONNREFUSED',

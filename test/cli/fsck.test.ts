@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 import { Api } from '../support/api.ts';
-import { partsOf, seededBytes, sha1Hex } from '../support/bytes.ts';
+import { seededBytes, sha1Hex, splitIntoParts } from '../support/bytes.ts';
 import { startServer, type TestServer } from '../support/server.ts';
-import { type Ended, jsonLines, run } from './run.ts';
+import { type CommandResult, jsonLines, run } from './run.ts';
 
 const PART = 65_536;
 const SIZE = 4 * PART + 100;
 const ORPHAN = 'f0'.repeat(16);
-const YOUNG = 'f1'.repeat(16);
+const RECENT = 'f1'.repeat(16);
 
 let server: TestServer;
 before(async () => {
@@ -21,9 +21,9 @@ after(() => server[Symbol.asyncDispose]());
 
 const fsck = (...args: string[]) => run(['fsck', '--data', server.dataFolder, ...args]);
 const at = (...path: string[]) => join(server.dataFolder, ...path);
-const contentPath = (id: string) => at('blobs', id.slice(0, 2), id.slice(2, 4), id);
+const blobPath = (id: string) => at('blobs', id.slice(0, 2), id.slice(2, 4), id);
 
-function rows<Row>(sql: string): Row[] {
+function selectRows<Row>(sql: string): Row[] {
   const db = new DatabaseSync(at('partway.sqlite'));
   try {
     return db.prepare(sql).all() as Row[];
@@ -32,21 +32,21 @@ function rows<Row>(sql: string): Row[] {
   }
 }
 
-function findings({ stdout }: Ended): Map<string, Record<string, unknown>[]> {
+function findings({ stdout }: CommandResult): Map<string, Record<string, unknown>[]> {
   return Map.groupBy(
     jsonLines(stdout).filter(({ event }) => event === 'finding'),
     ({ kind }) => String(kind),
   );
 }
 
-async function upload(name: string, parts = partsOf(seededBytes(SIZE, name), PART)) {
+async function upload(name: string, parts = splitIntoParts(seededBytes(SIZE, name), PART)) {
   const api = new Api(server);
   const session = await api.createSession(name, SIZE);
   for (const { offset, bytes } of parts) await api.putPart(session.id, { offset, bytes, total: SIZE });
   return { api, session };
 }
 
-async function uploadWhole(name: string): Promise<string> {
+async function uploadFile(name: string): Promise<string> {
   const { api, session } = await upload(name);
   const { entries } = (await api.get(`/files/upload_sessions/${session.id}/parts`)).json;
   const answer = await api.commit(session.id, entries, seededBytes(SIZE, name));
@@ -64,37 +64,37 @@ async function overwrite(path: string, offset: number, text: string): Promise<vo
 }
 
 describe('partway fsck', () => {
-  test('a data folder that is whole is said to be so, beside its running server', async () => {
-    await uploadWhole('whole.bin');
+  test('reports no problems in an intact data folder while its server runs', async () => {
+    await uploadFile('whole.bin');
     const ended = await fsck();
     assert.equal(ended.code, 0, ended.stdout + ended.stderr);
     assert.match(ended.stdout, /Verified 1 blobs and 0 parts/);
     assert.match(ended.stdout, /No problems found/);
   });
 
-  test('a repair is refused while the server runs, and says what to do', async () => {
+  test('rejects a repair while the server runs and says what to do', async () => {
     const ended = await fsck('--repair');
     assert.equal(ended.code, 1);
     assert.match(ended.stderr, /in use by process \d+.*Stop the server before you repair/);
   });
 
-  test('there is nothing to check where no server ever was', async () => {
+  test('fails if there has never been a server in the folder', async () => {
     const ended = await run(['fsck', '--data', at('nowhere')]);
     assert.equal(ended.code, 1);
     assert.match(ended.stderr, /There is no Partway data/);
   });
 
-  test('each kind of damage is found and named, and what can be repaired is repaired', async () => {
+  test('finds and names every kind of damage and repairs what can be repaired', async () => {
     const names = ['damaged.bin', 'short.bin', 'gone.bin'];
     const ids = new Map<string, string>();
-    for (const name of names) ids.set(name, await uploadWhole(name));
+    for (const name of names) ids.set(name, await uploadFile(name));
     await new Api(server).post(`/files/${ids.get('damaged.bin')}/copy`, { parent: { id: '0' }, name: 'copy.bin' });
-    const torn = await upload('torn.bin', partsOf(seededBytes(SIZE, 'torn.bin'), PART).slice(0, 3));
-    const lost = await upload('lost.bin', partsOf(seededBytes(SIZE, 'lost.bin'), PART).slice(0, 1));
+    const damagedSession = await upload('torn.bin', splitIntoParts(seededBytes(SIZE, 'torn.bin'), PART).slice(0, 3));
+    const missingSession = await upload('lost.bin', splitIntoParts(seededBytes(SIZE, 'lost.bin'), PART).slice(0, 1));
     await server.stop();
 
     const content = new Map(
-      rows<{ name: string; blob_id: string }>('select name, blob_id from versions').map((row) => [
+      selectRows<{ name: string; blob_id: string }>('select name, blob_id from versions').map((row) => [
         row.name,
         row.blob_id,
       ]),
@@ -102,19 +102,19 @@ describe('partway fsck', () => {
     const staging = (id: string) =>
       at(
         'staging',
-        rows<{ blob_id: string }>(`select blob_id from upload_sessions where id = '${id}'`)[0]?.blob_id ?? '',
+        selectRows<{ blob_id: string }>(`select blob_id from upload_sessions where id = '${id}'`)[0]?.blob_id ?? '',
       );
-    await overwrite(contentPath(content.get('damaged.bin') ?? ''), 1000, 'other bytes');
-    await rm(contentPath(content.get('gone.bin') ?? ''));
-    await chmod(contentPath(content.get('short.bin') ?? ''), 0o600);
-    const short = await open(contentPath(content.get('short.bin') ?? ''), 'r+');
+    await overwrite(blobPath(content.get('damaged.bin') ?? ''), 1000, 'other bytes');
+    await rm(blobPath(content.get('gone.bin') ?? ''));
+    await chmod(blobPath(content.get('short.bin') ?? ''), 0o600);
+    const short = await open(blobPath(content.get('short.bin') ?? ''), 'r+');
     await short.truncate(SIZE - 1);
     await short.close();
-    await overwrite(staging(torn.session.id), PART + 10, 'other bytes');
-    await rm(staging(lost.session.id));
+    await overwrite(staging(damagedSession.session.id), PART + 10, 'other bytes');
+    await rm(staging(missingSession.session.id));
     await writeFile(at('staging', ORPHAN), 'nobody’s');
     await utimes(at('staging', ORPHAN), 1_000_000, 1_000_000);
-    await writeFile(at('staging', YOUNG), 'somebody’s soon');
+    await writeFile(at('staging', RECENT), 'somebody’s soon');
     const db = new DatabaseSync(at('partway.sqlite'));
     db.exec('update users set space_used = space_used + 5, space_reserved = space_reserved - 7');
     db.exec("update items set size = size + 1 where name = 'whole.bin'");
@@ -144,7 +144,7 @@ describe('partway fsck', () => {
     const damaged = found.get('blob_damaged')?.find(({ message }) => String(message).includes('copy.bin'));
     assert.match(String(damaged?.message), /damaged\.bin \(file \d+, version 1\), copy\.bin|copy\.bin .*damaged\.bin/);
     assert.deepEqual(found.get('part_damaged')?.[0]?.about, {
-      session_id: torn.session.id,
+      session_id: damagedSession.session.id,
       part_index: 1,
       sha1: sha1Hex(seededBytes(SIZE, 'torn.bin').subarray(PART, 2 * PART)),
     });
@@ -153,27 +153,27 @@ describe('partway fsck', () => {
     const repaired = await fsck('--repair', '--json');
     assert.equal(repaired.code, 3, repaired.stderr);
     for (const [kind, all] of findings(repaired)) {
-      const lasts = kind.startsWith('blob_') && kind !== 'blob_orphaned';
+      const isPermanent = kind.startsWith('blob_') && kind !== 'blob_orphaned';
       assert.ok(
-        all.every(({ repairable, repaired }) => repairable === !lasts && repaired === (lasts ? undefined : true)),
+        all.every(({ repairable, repaired }) => repairable === !isPermanent && repaired === (isPermanent ? undefined : true)),
         `${kind}: ${JSON.stringify(all)}`,
       );
     }
     assert.equal(jsonLines(repaired.stdout).at(-1)?.skipped_blobs, 1);
     await assert.rejects(stat(at('staging', ORPHAN)), { code: 'ENOENT' });
-    await stat(at('staging', YOUNG));
+    await stat(at('staging', RECENT));
 
     const again = findings(await fsck('--json'));
     assert.deepEqual([...again.keys()].toSorted(), ['blob_damaged', 'blob_missing']);
-    const said = await fsck();
-    assert.match(said.stdout, /gone\.bin .*the blob is missing\. Restore blob [0-9a-f]{32} from a backup/);
+    const plain = await fsck();
+    assert.match(plain.stdout, /gone\.bin .*the blob is missing\. Restore blob [0-9a-f]{32} from a backup/);
   });
 
-  test('after a repair an upload goes on: the part that was damaged is sent again', async () => {
+  test('an upload resumes after a repair: the client sends the damaged part again', async () => {
     await server.restart();
     const api = new Api(server);
-    const [session] = rows<{ id: string }>("select id from upload_sessions where state = 'open'");
-    const parts = partsOf(seededBytes(SIZE, 'torn.bin'), PART);
+    const [session] = selectRows<{ id: string }>("select id from upload_sessions where state = 'open'");
+    const parts = splitIntoParts(seededBytes(SIZE, 'torn.bin'), PART);
     const id = session?.id ?? '';
     const stored = (await api.get(`/files/upload_sessions/${id}/parts`)).json.entries;
     assert.deepEqual(
@@ -187,10 +187,10 @@ describe('partway fsck', () => {
     assert.equal((await api.commit(id, entries, seededBytes(SIZE, 'torn.bin'))).status, 201);
   });
 
-  test('bytes of another database are not looked at: to this one all of them would be orphans', async () => {
-    const mark = at('database-id');
-    const own = await readFile(mark, 'utf8');
-    await writeFile(mark, 'another');
+  test('does not check bytes of another database, which would all look like orphans', async () => {
+    const marker = at('database-id');
+    const own = await readFile(marker, 'utf8');
+    await writeFile(marker, 'another');
     try {
       for (const args of [[], ['--repair']]) {
         const ended = await fsck(...args);
@@ -198,12 +198,12 @@ describe('partway fsck', () => {
         assert.match(ended.stderr, /not known to belong to this database/);
       }
     } finally {
-      await writeFile(mark, own);
+      await writeFile(marker, own);
     }
-    await stat(at('staging', YOUNG));
+    await stat(at('staging', RECENT));
   });
 
-  test('a repair beside a database elsewhere waits for the word that all nodes are stopped', async () => {
+  test('a repair with a remote database requires confirmation that all nodes are stopped', async () => {
     const env = { PARTWAY_DATABASE: 'postgres://nobody@127.0.0.1:1/nothing' };
     const ended = await run(['fsck', '--data', server.dataFolder, '--repair'], { env });
     assert.equal(ended.code, 2);

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { startFaultProxy } from '../client/fault-proxy.ts';
-import type { Place } from './place.ts';
-import type { Ended, RunOptions } from './run.ts';
+import type { CliFixture } from './place.ts';
+import type { CommandResult, RunOptions } from './run.ts';
 
 /**
- * Runs an upload that is killed once its twelfth part is on the way, and gives how it is run again: at the same address, which
- * is what its state is kept under.
+ * Runs an upload that is killed while its twelfth part is being sent, and returns a function that runs it again. Both
+ * use the same server address, because the local upload state is stored per address.
  */
-export async function killedUpload(place: Place, args: readonly string[], input?: Uint8Array) {
+export async function killedUpload(place: CliFixture, args: readonly string[], input?: Uint8Array) {
   let parts = 0;
   const proxy = await startFaultProxy(place.server, ({ method }) => {
     if (method !== 'PUT') return undefined;
@@ -22,7 +22,7 @@ export async function killedUpload(place: Place, args: readonly string[], input?
   const running = place.start(args, options(input));
   assert.equal((await running.ended).signal, 'SIGKILL');
   return {
-    again: (bytes?: Uint8Array): Promise<Ended> => place.run(args, options(bytes)),
+    again: (bytes?: Uint8Array): Promise<CommandResult> => place.run(args, options(bytes)),
     [Symbol.asyncDispose]: () => proxy[Symbol.asyncDispose](),
   };
 }

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 
 const PARTWAY = fileURLToPath(new URL('../../packages/cli/bin/partway.js', import.meta.url));
 
-/** Prints the packages that were loaded, at the end, on stderr. */
+/** Prints the loaded packages to stderr at exit. */
 const WATCH = `data:text/javascript,${encodeURIComponent(`
   import { registerHooks } from 'node:module';
   const packages = new Set();
@@ -24,14 +24,14 @@ async function packagesOf(...args: string[]): Promise<string[]> {
   return stderr.trim().split(' ');
 }
 
-// Half of the time that a command took to begin went into modules that it never called.
+// Half of the startup time of a command went into modules that it never called.
 test('a command loads no database, server or terminal library that it does not use', async () => {
-  const needless = ['kysely', 'pg', 'fastify', '@aws-sdk/client-s3', 'log-update', 'cli-truncate', '@clack/prompts'];
+  const unneeded = ['kysely', 'pg', 'fastify', '@aws-sdk/client-s3', 'log-update', 'cli-truncate', '@clack/prompts'];
   for (const args of [['--version'], ['upload', '--help'], ['migrate', '--help'], ['completion', 'bash']]) {
     const packages = await packagesOf(...args);
     assert.ok(packages.includes('commander'), packages.join(' '));
     assert.deepEqual(
-      packages.filter((name) => needless.includes(name)),
+      packages.filter((name) => unneeded.includes(name)),
       [],
       args.join(' '),
     );

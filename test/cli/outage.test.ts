@@ -6,17 +6,17 @@ import { addApp } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
 import { seededBytes, sha1Hex } from '../support/bytes.ts';
 import { until } from '../support/until.ts';
-import { openPlace, type Place } from './place.ts';
+import { type CliFixture, openCliFixture } from './place.ts';
 import { jsonLines } from './run.ts';
 
-let place: Place;
+let place: CliFixture;
 before(async () => {
-  place = await openPlace({ env: { PARTWAY_PART_SIZE: '4MiB', PARTWAY_MIN_SESSION_SIZE: '20MB' } });
+  place = await openCliFixture({ env: { PARTWAY_PART_SIZE: '4MiB', PARTWAY_MIN_SESSION_SIZE: '20MB' } });
 });
 after(() => place[Symbol.asyncDispose]());
 
-/** A folder with files of all kinds: empty folders, small files, one that goes up in parts. */
-async function makeTree(name: string): Promise<Map<string, string>> {
+/** Creates a folder with files of all kinds: empty folders, small files, and one that is uploaded in parts. */
+async function createTree(name: string): Promise<Map<string, string>> {
   const sha1s = new Map<string, string>();
   await mkdir(place.at(name, 'empty'), { recursive: true });
   for (const folder of ['a', 'b', 'c']) {
@@ -33,8 +33,8 @@ async function makeTree(name: string): Promise<Map<string, string>> {
   return sha1s;
 }
 
-/** Each file of the tree is there once, with its bytes, and each folder once. */
-async function assertThere(name: string, sha1s: ReadonlyMap<string, string>): Promise<void> {
+/** Asserts that each file of the tree exists once, with its bytes, and each folder once. */
+async function assertUploaded(name: string, sha1s: ReadonlyMap<string, string>): Promise<void> {
   const api = new Api(place.server);
   const files: [path: string, sha1: string][] = [];
   const folders: string[] = [];
@@ -59,35 +59,38 @@ async function assertThere(name: string, sha1s: ReadonlyMap<string, string>): Pr
 }
 
 const KINDS: Record<string, (seen: SeenRequest) => boolean> = {
-  'a list of a folder': ({ path }) => path.endsWith('/items'),
-  'the creation of a folder': ({ method, path }) => method === 'POST' && path === '/folders',
-  'a question for a name': ({ method }) => method === 'OPTIONS',
-  'a file in one piece': ({ method, path }) => method === 'POST' && path === '/files/content',
-  'the creation of a session': ({ path }) => path.endsWith('/upload_sessions'),
-  'a part': ({ method }) => method === 'PUT',
-  'a commit': ({ path }) => path.endsWith('/commit'),
-  'the question who it is': ({ path }) => path === '/users/me',
+  'listing a folder': ({ path }) => path.endsWith('/items'),
+  'creating a folder': ({ method, path }) => method === 'POST' && path === '/folders',
+  'looking up a name': ({ method }) => method === 'OPTIONS',
+  'uploading a file in one request': ({ method, path }) => method === 'POST' && path === '/files/content',
+  'creating a session': ({ path }) => path.endsWith('/upload_sessions'),
+  'uploading a part': ({ method }) => method === 'PUT',
+  'committing an upload': ({ path }) => path.endsWith('/commit'),
+  'getting the current user': ({ path }) => path === '/users/me',
 };
 
 const OUTAGES: Record<string, Fault> = {
   'a reset': { reset: true },
-  'a lost answer': { loseAnswer: true },
+  'a lost response': { loseResponse: true },
   'a 502': { answer: { status: 502, headers: { 'content-type': 'text/html' }, text: '<html>' } },
-  'a 502 of something that was done': { answerAfter: { status: 502 } },
+  'a 502 after the request succeeded': { answerAfter: { status: 502 } },
   'a 503 with Retry-After': { answer: { status: 503, headers: { 'retry-after': '1' } } },
-  'a 504 of something that was done': { answerAfter: { status: 504 } },
-  'a long row of 503s': { answer: { status: 503, headers: { 'retry-after': '0' } } },
+  'a 504 after the request succeeded': { answerAfter: { status: 504 } },
+  'a long series of 503s': { answer: { status: 503, headers: { 'retry-after': '0' } } },
 };
-/** How many requests of each kind fail; more than the tries of a client without patience, however many come at a time. */
-const failing = (outage: string) => (outage === 'a long row of 503s' ? 24 : 2);
+/**
+ * How many requests of each kind fail. The series is longer than the retries of a client without a time limit for
+ * them.
+ */
+const failing = (outage: string) => (outage === 'a long series of 503s' ? 24 : 2);
 
-describe('an outage in the middle of a recursive upload', { concurrency: 3 }, () => {
+describe('an outage during a recursive upload', { concurrency: 3 }, () => {
   for (const [outage, fault] of Object.entries(OUTAGES)) {
-    test(`${outage} of every kind of request: all comes to each folder and file once`, async () => {
+    test(`after ${outage} for every kind of request, each folder and file exists once`, async () => {
       const name = `up ${outage}`;
-      const sha1s = await makeTree(name);
+      const sha1s = await createTree(name);
       const hit = new Set<string>();
-      // Each kind's first requests fail.
+      // The first requests of each kind fail.
       const seenOf = new Map<string, number>();
       await using proxy = await startFaultProxy(place.server, (seen) => {
         const kind = Object.keys(KINDS).find((key) => KINDS[key]?.(seen));
@@ -101,7 +104,7 @@ describe('an outage in the middle of a recursive upload', { concurrency: 3 }, ()
       const env = { PARTWAY_SERVER: proxy.url };
       const first = await place.run(['upload', '-r', name, '--json'], { env });
       assert.equal(first.code, 0, first.stderr + first.stdout);
-      await assertThere(name, sha1s);
+      await assertUploaded(name, sha1s);
       seenOf.clear();
       const again = await place.run(['upload', '-r', name, '--json'], { env });
       assert.equal(again.code, 0, again.stderr);
@@ -110,7 +113,7 @@ describe('an outage in the middle of a recursive upload', { concurrency: 3 }, ()
       assert.equal(
         hit.size,
         Object.keys(KINDS).length,
-        `not met: ${Object.keys(KINDS).filter((kind) => !hit.has(kind))}`,
+        `not hit: ${Object.keys(KINDS).filter((kind) => !hit.has(kind))}`,
       );
     });
   }
@@ -121,8 +124,8 @@ test('no outage leaves a session behind', async () => {
   assert.deepEqual(await place.json('sessions', 'list'), []);
 });
 
-test('a server that is killed in the middle of an upload, and comes back later, gets all of it', async () => {
-  const sha1s = await makeTree('killed');
+test('an upload continues after its server was killed and restarted', async () => {
+  const sha1s = await createTree('killed');
   let seen = 0;
   let refused = 0;
   await using proxy = await startFaultProxy(place.server, ({ path }) => {
@@ -134,26 +137,26 @@ test('a server that is killed in the middle of an upload, and comes back later, 
   await until(() => seen > 6);
   await place.server.kill();
   const before = seen;
-  // Whatever was under way has broken off by then, and several tries after it too.
+  // Requests in progress have failed by then, and several retries too.
   await until(() => seen > before + 6);
   await place.server.restart();
   const ended = await running.ended;
   assert.equal(ended.code, 0, ended.stderr + ended.stdout);
-  await assertThere('killed', sha1s);
+  await assertUploaded('killed', sha1s);
   assert.equal(refused, 1);
 
-  // The same without a proxy: connections are refused until it is back.
-  const again = await makeTree('refused');
+  // The same without a proxy: connections are refused until the server is back.
+  const again = await createTree('refused');
   const direct = place.start(['upload', '-r', 'refused', '--json']);
   const api = new Api(place.server);
   await until(async () => (await api.get('/folders/0/items')).text.includes('"refused"'));
   await place.server.restart();
   assert.equal((await direct.ended).code, 0);
-  await assertThere('refused', again);
+  await assertUploaded('refused', again);
 });
 
-test('a download goes on after resets, 5xx and answers that break off, whatever request they meet', async () => {
-  const sha1s = await makeTree('down');
+test('a download continues after resets, 5xx responses and interrupted responses to any request', async () => {
+  const sha1s = await createTree('down');
   await place.json('upload', '-r', 'down');
   await Promise.all(
     Object.entries(OUTAGES).map(async ([outage, fault]) => {
@@ -171,7 +174,7 @@ test('a download goes on after resets, 5xx and answers that break off, whatever 
   );
 });
 
-test('mkdir, ls and rm are done once after lost answers, and say so as if nothing had been', async () => {
+test('mkdir, ls and rm take effect once after lost responses and report success', async () => {
   await Promise.all(
     Object.entries(OUTAGES).map(async ([outage, fault]) => {
       await using proxy = await startFaultProxy(place.server, ({ before }) => (before === 0 ? fault : undefined));
@@ -194,25 +197,25 @@ test('mkdir, ls and rm are done once after lost answers, and say so as if nothin
   );
 });
 
-test('a folder that somebody made before is not taken for one’s own after a lost answer', async () => {
+test('a folder that existed before is not reported as created after a lost response', async () => {
   await place.json('mkdir', '/theirs');
-  const madeAt = Date.now();
-  await until(() => Date.now() > madeAt + 5_000);
+  const createdAt = Date.now();
+  await until(() => Date.now() > createdAt + 5_000);
   await using proxy = await startFaultProxy(place.server, ({ method, path, before }) =>
-    method === 'POST' && path === '/folders' && before === 0 ? { loseAnswer: true } : undefined,
+    method === 'POST' && path === '/folders' && before === 0 ? { loseResponse: true } : undefined,
   );
   const second = await place.run(['mkdir', '/theirs'], { env: { PARTWAY_SERVER: proxy.url } });
   assert.equal(second.code, 6, second.stdout);
   assert.match(second.stderr, /\/theirs already exists/);
 });
 
-test('an app’s token that cannot be had for a while is asked for again', async () => {
+test('the client retries while the server cannot issue a token for an app', async () => {
   const app = await addApp(place.server);
-  let asked = 0;
+  let tokenRequests = 0;
   await using proxy = await startFaultProxy(place.server, ({ path }) => {
     if (!path.endsWith('/oauth2/token')) return undefined;
-    asked += 1;
-    return asked <= 7 ? { answer: { status: 503 } } : undefined;
+    tokenRequests += 1;
+    return tokenRequests <= 7 ? { answer: { status: 503 } } : undefined;
   });
   const login = [
     'login',
@@ -227,14 +230,14 @@ test('an app’s token that cannot be had for a while is asked for again', async
     'app',
   ];
   assert.equal((await place.run(login, { input: app.clientSecret })).code, 0);
-  asked = 0;
+  tokenRequests = 0;
   const ended = await place.run(['ls', '/', '--profile', 'app'], { env: { PARTWAY_SERVER: '', PARTWAY_TOKEN: '' } });
   assert.equal(ended.code, 0, ended.stderr);
   assert.match(ended.stderr, /Retrying in/);
-  assert.equal(asked, 8);
+  assert.equal(tokenRequests, 8);
 });
 
-test('a wait that the server asks for is kept, and one that is longer than the patience ends the command at once', async () => {
+test('the client waits as long as the server asks for, and gives up immediately if that exceeds its time limit', async () => {
   for (const [retryAfter, code] of [
     ['1', 0],
     ['86400', 1],

@@ -5,26 +5,26 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { addApp, partway } from '../support/accounts.ts';
-import { openPlace, type Place } from './place.ts';
+import { type CliFixture, openCliFixture } from './place.ts';
 import { jsonLines, run } from './run.ts';
 
-let place: Place;
+let place: CliFixture;
 before(async () => {
-  place = await openPlace();
+  place = await openCliFixture();
 });
 after(() => place[Symbol.asyncDispose]());
 
-/** A home of its own, in which nobody has logged in. */
+/** A home folder without profiles. */
 function newHome(name: string): Record<string, string> {
   return { HOME: place.at(name), XDG_CONFIG_HOME: place.at(name, 'config') };
 }
 const profilesOf = (home: string) => place.at(home, 'config', 'partway', 'profiles.json');
-const logIn = (env: Record<string, string>, input: string, ...args: string[]) =>
+const login = (env: Record<string, string>, input: string, ...args: string[]) =>
   run(['login', '--server', place.server.url, ...args], { env, input });
 
-test('whoever logs in with a token is told who they are, and needs to name no server from then on', async () => {
+test('login with a token prints the user, and later commands use the server by default', async () => {
   const env = newHome('by-token');
-  const ended = await logIn(env, `${place.server.token}\n`, '--token-stdin', '--name', 'here');
+  const ended = await login(env, `${place.server.token}\n`, '--token-stdin', '--name', 'here');
   assert.equal(ended.code, 0, ended.stderr);
   assert.match(ended.stdout, /Logged in to http\S+ as Developer <developer@partway\.local>\./);
   assert.equal((await stat(profilesOf('by-token'))).mode & 0o777, 0o600);
@@ -41,30 +41,30 @@ test('whoever logs in with a token is told who they are, and needs to name no se
   assert.ok(!(await readFile(profilesOf('by-token'), 'utf8')).includes(place.server.token));
 });
 
-test('an app gets in with its secret, for its own user, as often as a token is needed', async () => {
+test('an app logs in with its secret and gets tokens for its own user', async () => {
   const env = newHome('by-app');
   const { clientId, clientSecret } = await addApp(place.server, 'cli');
   const app = ['--client-id', clientId, '--client-secret-stdin'];
-  const ended = await logIn(env, clientSecret, ...app, '--enterprise', '1', '--json');
+  const ended = await login(env, clientSecret, ...app, '--enterprise', '1', '--json');
   assert.equal(ended.code, 0, ended.stderr);
   const [{ user, profile } = {}] = jsonLines(ended.stdout);
   assert.equal((user as { login: string }).login, `app-${clientId}@partway.local`);
   assert.equal(profile, new URL(place.server.url).host);
   const made = await run(['mkdir', '/of-the-app', '--json'], { env });
   assert.equal(made.code, 0, made.stderr);
-  // Its own root folder, not the developer's.
+  // The app user's root folder, not the developer's.
   assert.deepEqual(
     jsonLines((await run(['ls', '--json'], { env })).stdout).map(({ name }) => name),
     ['of-the-app'],
   );
 });
 
-test('credentials that do not let in are not kept, and the exit code says why', async () => {
+test('login does not save credentials that fail, and the exit code says why', async () => {
   const env = newHome('refused');
-  const wrongToken = await logIn(env, 'nonsense', '--token-stdin');
+  const wrongToken = await login(env, 'nonsense', '--token-stdin');
   assert.equal(wrongToken.code, 4);
   assert.match(wrongToken.stderr, /Log in again/);
-  const wrongSecret = await logIn(env, 'nonsense', '--client-id', 'x', '--client-secret-stdin', '--user', '1');
+  const wrongSecret = await login(env, 'nonsense', '--client-id', 'x', '--client-secret-stdin', '--user', '1');
   assert.equal(wrongSecret.code, 4, wrongSecret.stderr);
   const nobody = await run(['login', '--server', 'http://127.0.0.1:1', '--token-stdin'], { env, input: 'x' });
   assert.equal(nobody.code, 7);
@@ -74,7 +74,7 @@ test('credentials that do not let in are not kept, and the exit code says why', 
   await assert.rejects(stat(profilesOf('refused')), { code: 'ENOENT' });
 });
 
-test('a token goes only to the server that it is for', async () => {
+test('a token is sent only to the server that it is for', async () => {
   const seen: string[] = [];
   const other = createServer((request, response) => {
     seen.push(String(request.headers.authorization));
@@ -88,15 +88,15 @@ test('a token goes only to the server that it is for', async () => {
   const env = newHome('two-servers');
   try {
     assert.equal((await run(['login', '--server', address, '--token-stdin'], { env, input: 'theirs' })).code, 0);
-    assert.equal((await logIn(env, place.server.token, '--token-stdin', '--name', 'ours')).code, 0);
+    assert.equal((await login(env, place.server.token, '--token-stdin', '--name', 'ours')).code, 0);
     seen.length = 0;
 
-    // The profile in use, and a variable that is this server's.
+    // The default profile, and a variable with a token for this server.
     assert.equal((await run(['use', new URL(address).host], { env })).code, 0);
     await run(['ls'], { env: { ...env, PARTWAY_TOKEN: place.server.token } });
-    // A profile that is named goes before the variables.
+    // A profile that is given explicitly overrides the variables.
     await run(['ls', '--profile', new URL(address).host], { env: { ...env, ...place.env } });
-    // An address finds its own profile.
+    // An address selects its own profile.
     await run(['ls', '--server', `${address}/`], { env });
     assert.deepEqual(new Set(seen), new Set(['Bearer theirs']));
     assert.equal(seen.length, 3);
@@ -109,7 +109,7 @@ test('a token goes only to the server that it is for', async () => {
   }
 });
 
-test('without a token for it a server elsewhere is not spoken to', async () => {
+test('a command without a token for a remote server does not connect to it', async () => {
   const env = newHome('nothing');
   const ended = await run(['ls', '--server', 'https://files.example.com'], { env });
   assert.equal(ended.code, 4);
@@ -117,9 +117,9 @@ test('without a token for it a server elsewhere is not spoken to', async () => {
     ended.stderr,
     /There is no token for https:\/\/files\.example\.com\. Log in with: partway login --server/,
   );
-  const nowhere = await run(['ls'], { env, cwd: place.folder });
-  assert.equal(nowhere.code, 4);
-  assert.match(nowhere.stderr, /No server is configured\. Log in \(partway login\), or start a server here/);
+  const withoutServer = await run(['ls'], { env, cwd: place.folder });
+  assert.equal(withoutServer.code, 4);
+  assert.match(withoutServer.stderr, /No server is configured\. Log in \(partway login\), or start a server here/);
   const both = await run(['ls', '--server', 'x', '--profile', 'y'], { env });
   assert.equal(both.code, 2);
   const unknown = await run(['ls', '--profile', 'y'], { env });
@@ -127,23 +127,23 @@ test('without a token for it a server elsewhere is not spoken to', async () => {
   assert.match(unknown.stderr, /There is no profile y\. There are no profiles yet\./);
 });
 
-test('the server of a folder is spoken to with the developer token in it, on the loopback address alone', async () => {
-  await using mine = await openPlace({ env: { PARTWAY_TOKEN: '' } });
+test('the developer token of a local data folder is only used with a loopback address', async () => {
+  await using mine = await openCliFixture({ env: { PARTWAY_TOKEN: '' } });
   const { dataFolder, url } = mine.server;
   const env = { HOME: mine.folder, PARTWAY_DATA: dataFolder };
   assert.equal((await run(['ls', '--server', url], { env })).code, 0);
   assert.equal((await run(['ls'], { env: { ...env, PARTWAY_LISTEN: new URL(url).host } })).code, 0);
-  // The operator's own variables mean the same to both: the server's token is what its clients use.
+  // The operator's variables apply to both: clients use the server's token.
   const made = JSON.parse(await partway(mine.server, 'token', 'make', '--json')) as { access_token: string };
   const wide = { ...env, PARTWAY_LISTEN: new URL(url).host.replace('127.0.0.1', '0.0.0.0') };
   assert.equal((await run(['ls'], { env: { ...wide, PARTWAY_TOKEN: made.access_token } })).code, 0);
 });
 
-test('a file of profiles that cannot be read is never written over', async () => {
+test('login does not overwrite a profiles file that it cannot read', async () => {
   const env = newHome('torn');
-  await logIn(env, place.server.token, '--token-stdin');
+  await login(env, place.server.token, '--token-stdin');
   await writeFile(profilesOf('torn'), '{"profiles": {"x": ');
-  const ended = await logIn(env, place.server.token, '--token-stdin');
+  const ended = await login(env, place.server.token, '--token-stdin');
   assert.equal(ended.code, 1);
   assert.match(ended.stderr, /profiles\.json is not a valid profiles file/);
   assert.equal(await readFile(profilesOf('torn'), 'utf8'), '{"profiles": {"x": ');

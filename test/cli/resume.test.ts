@@ -2,33 +2,33 @@ import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { startFaultProxy } from '../client/fault-proxy.ts';
-import { makeFile } from '../support/bytes.ts';
-import { openPlace, type Place } from './place.ts';
-import { fileOf, jsonLines } from './run.ts';
+import { createFile } from '../support/bytes.ts';
+import { type CliFixture, openCliFixture } from './place.ts';
+import { jsonLines, uploadedFile } from './run.ts';
 
 const SIZE = 24 * 1024 * 1024;
 const PARTS = 24;
-/** Long beside what a command takes to hear of a signal; nobody waits for it. */
-const HELD_MILLIS = 5_000;
+/** Much longer than a command takes to handle a signal; nothing waits for it. */
+const DELAY_MILLIS = 5_000;
 
-let place: Place;
+let place: CliFixture;
 let sha1: string;
 before(async () => {
-  place = await openPlace({ env: { PARTWAY_PART_SIZE: '1MiB' } });
-  sha1 = await makeFile(place.at('big.bin'), SIZE, 'cli resume');
+  place = await openCliFixture({ env: { PARTWAY_PART_SIZE: '1MiB' } });
+  sha1 = await createFile(place.at('big.bin'), SIZE, 'cli resume');
 });
 after(() => place[Symbol.asyncDispose]());
 
-/** A proxy before the server that holds every part after the tenth back, until it is opened. */
-async function holdingProxy(onHeld: () => void) {
+/** A proxy in front of the server that delays every part after the tenth, until it is opened. */
+async function startDelayingProxy(onDelay: () => void) {
   let parts = 0;
   let open = false;
   const proxy = await startFaultProxy(place.server, ({ method }) => {
     if (method !== 'PUT' || open) return undefined;
     parts += 1;
     if (parts <= 10) return undefined;
-    if (parts === 11) onHeld();
-    return { delay: HELD_MILLIS };
+    if (parts === 11) onDelay();
+    return { delay: DELAY_MILLIS };
   });
   return Object.assign(proxy, {
     open: () => {
@@ -37,28 +37,28 @@ async function holdingProxy(onHeld: () => void) {
   });
 }
 
-/** Uploads big.bin under this name, and does something to the command once its eleventh part is on the way. */
-async function stopped(name: string, stop: (child: ChildProcess) => void) {
-  const proxy = await holdingProxy(() => stop(running.child));
+/** Uploads big.bin under this name, and calls `stop` when the eleventh part is being sent. */
+async function interruptUpload(name: string, stop: (child: ChildProcess) => void) {
+  const proxy = await startDelayingProxy(() => stop(running.child));
   const env = { PARTWAY_SERVER: proxy.url };
   const running = place.start(['upload', 'big.bin', '--name', name], { env });
   return { ended: await running.ended, proxy, env };
 }
 
-/** The same upload again, with nothing in its way. */
-async function goOn(name: string, proxy: Awaited<ReturnType<typeof holdingProxy>>) {
+/** Repeats the same upload without delays. */
+async function resumeUpload(name: string, proxy: Awaited<ReturnType<typeof startDelayingProxy>>) {
   proxy.open();
   const args = ['upload', 'big.bin', '--name', name, '--json'];
   const ended = await place.run(args, { env: { PARTWAY_SERVER: proxy.url } });
   assert.equal(ended.code, 0, ended.stderr);
   const events = jsonLines(ended.stdout);
   const done = events.find(({ event }) => event === 'done');
-  assert.equal(fileOf(events).sha1, sha1);
+  assert.equal(uploadedFile(events).sha1, sha1);
   return { resumed: events.find(({ event }) => event === 'resumed'), bytesResumed: Number(done?.bytes_resumed) };
 }
 
-test('Ctrl-C stops an upload and says how to go on; sessions shows it; the same command goes on', async () => {
-  const { ended, proxy, env } = await stopped('ctrl-c.bin', (child) => child.kill('SIGINT'));
+test('Ctrl-C stops an upload with a hint; sessions shows it; the same command resumes it', async () => {
+  const { ended, proxy, env } = await interruptUpload('ctrl-c.bin', (child) => child.kill('SIGINT'));
   await using _ = proxy;
   assert.equal(ended.code, 130, ended.stderr);
   assert.match(ended.stderr, /Stopped\. Run the same command again to resume\./);
@@ -69,58 +69,61 @@ test('Ctrl-C stops an upload and says how to go on; sessions shows it; the same 
   assert.equal(session?.source, place.at('big.bin'));
   const stored = Number(session?.num_parts_processed);
   assert.ok(stored > 0 && stored < PARTS, `${stored}`);
-  const [whole] = jsonLines((await place.run(['sessions', 'show', String(session?.id), '--json'], { env })).stdout);
-  assert.deepEqual([whole?.file_name, whole?.file_size, whole?.source], ['ctrl-c.bin', SIZE, place.at('big.bin')]);
-  assert.ok(Array.isArray(whole?.stored_parts) && whole.stored_parts.length >= stored);
+  const [details] = jsonLines((await place.run(['sessions', 'show', String(session?.id), '--json'], { env })).stdout);
+  assert.deepEqual(
+    [details?.file_name, details?.file_size, details?.source],
+    ['ctrl-c.bin', SIZE, place.at('big.bin')],
+  );
+  assert.ok(Array.isArray(details?.stored_parts) && details.stored_parts.length >= stored);
   const shown = await place.run(['sessions', 'show', String(session?.id)], { env });
   assert.match(shown.stdout, /^ctrl-c\.bin, 24\.0 MiB, from /);
-  // Whatever was on the wire may have come in since.
+  // Requests in progress may have been stored since.
   const counted = Number(new RegExp(`^(\\d+) of ${PARTS} parts of 1\\.0 MiB are stored`, 'm').exec(shown.stdout)?.[1]);
   assert.ok(counted >= stored && counted < PARTS, shown.stdout);
   const map = /^ {2}([█·]+)$/m.exec(shown.stdout)?.[1] ?? '';
   assert.equal(map.length, PARTS);
   assert.equal([...map].filter((cell) => cell === '█').length, counted);
 
-  const { resumed, bytesResumed } = await goOn('ctrl-c.bin', proxy);
+  const { resumed, bytesResumed } = await resumeUpload('ctrl-c.bin', proxy);
   assert.equal(resumed?.session_id, session?.id);
   assert.ok(bytesResumed >= counted * 1024 * 1024 && bytesResumed < SIZE, `${bytesResumed}`);
   assert.deepEqual(await place.json('sessions', 'list'), []);
 });
 
-test('a second Ctrl-C ends the command at once, and SIGTERM stops it in order', async () => {
-  const twice = await stopped('twice.bin', (child) => {
+test('a second Ctrl-C ends the command immediately, and SIGTERM stops it cleanly', async () => {
+  const twice = await interruptUpload('twice.bin', (child) => {
     child.kill('SIGINT');
     child.kill('SIGINT');
   });
   await using _ = twice.proxy;
   assert.equal(twice.ended.code, 130);
-  assert.ok((await goOn('twice.bin', twice.proxy)).bytesResumed > 0);
-  const { ended, proxy } = await stopped('terminated.bin', (child) => child.kill('SIGTERM'));
+  assert.ok((await resumeUpload('twice.bin', twice.proxy)).bytesResumed > 0);
+  const { ended, proxy } = await interruptUpload('terminated.bin', (child) => child.kill('SIGTERM'));
   await using __ = proxy;
   assert.equal(ended.code, 143);
   assert.match(ended.stderr, /Run the same command again to resume/);
 });
 
-test('a command that was killed goes on where it was when it is given again', async () => {
-  const { ended, proxy } = await stopped('killed.bin', (child) => child.kill('SIGKILL'));
+test('a killed command resumes when it is run again', async () => {
+  const { ended, proxy } = await interruptUpload('killed.bin', (child) => child.kill('SIGKILL'));
   await using _ = proxy;
   assert.equal(ended.signal, 'SIGKILL');
-  const { bytesResumed } = await goOn('killed.bin', proxy);
+  const { bytesResumed } = await resumeUpload('killed.bin', proxy);
   assert.ok(bytesResumed > 0 && bytesResumed < SIZE, `${bytesResumed}`);
 });
 
-test('an upload that is given up is gone on the server and here', async () => {
-  const { proxy, env } = await stopped('given-up.bin', (child) => child.kill('SIGINT'));
+test('an aborted upload is deleted on the server and locally', async () => {
+  const { proxy, env } = await interruptUpload('given-up.bin', (child) => child.kill('SIGINT'));
   await using _ = proxy;
   const listed = jsonLines((await place.run(['sessions', 'list', '--json'], { env })).stdout);
   const id = String(listed.find(({ file_name: name }) => name === 'given-up.bin')?.id);
   assert.match((await place.run(['sessions', 'abort', id], { env })).stdout, /Aborted /);
   assert.equal((await place.run(['sessions', 'abort', id], { env })).code, 5);
-  assert.equal((await goOn('given-up.bin', proxy)).bytesResumed, 0);
+  assert.equal((await resumeUpload('given-up.bin', proxy)).bytesResumed, 0);
 });
 
-/** Uploads big.bin through a server that refuses the first four requests with parts; gives what the command printed. */
-async function throughOutage(name: string, ...options: string[]): Promise<string> {
+/** Uploads big.bin through a server that rejects the first four part requests; returns what the command printed. */
+async function uploadThroughOutage(name: string, ...options: string[]): Promise<string> {
   let refused = 0;
   await using proxy = await startFaultProxy(place.server, ({ method }) => {
     if (method !== 'PUT' || refused === 4) return undefined;
@@ -133,9 +136,9 @@ async function throughOutage(name: string, ...options: string[]): Promise<string
   return ended.stdout;
 }
 
-test('people hear once of an outage that many parts run into, and programs of every part', async () => {
-  const lines = (await throughOutage('told.bin')).split('\n');
+test('an outage that affects many parts is printed once as text, and for every part with --json', async () => {
+  const lines = (await uploadThroughOutage('told.bin')).split('\n');
   assert.equal(lines.filter((line) => /Retrying in/.test(line)).length, 1, lines.join('\n'));
-  const events = jsonLines(await throughOutage('counted.bin', '--json'));
+  const events = jsonLines(await uploadThroughOutage('counted.bin', '--json'));
   assert.equal(events.filter(({ event }) => event === 'retrying').length, 4);
 });

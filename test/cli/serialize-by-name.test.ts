@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { stripNumbers } from '../../packages/cli/src/transfer/upload/serialize-by-name.ts';
 
-test('names that differ in nothing but the numbers that renaming adds are of one kind', () => {
-  for (const [name, bare] of [
+test('names that differ only in the numbers added by renaming have the same base name', () => {
+  for (const [name, base] of [
     ['report.pdf', 'report.pdf'],
     ['report (2).pdf', 'report.pdf'],
     ['report (2) (1).pdf', 'report.pdf'],
@@ -17,6 +17,6 @@ test('names that differ in nothing but the numbers that renaming adds are of one
     [').txt', ').txt'],
     [' (1)', ''],
   ]) {
-    assert.equal(stripNumbers(name ?? ''), bare);
+    assert.equal(stripNumbers(name ?? ''), base);
   }
 });

@@ -2,22 +2,22 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { seededBytes, sha1Hex } from '../support/bytes.ts';
 import { killedUpload } from './killed-upload.ts';
-import { openPlace, type Place } from './place.ts';
-import { fileOf, jsonLines } from './run.ts';
+import { type CliFixture, openCliFixture } from './place.ts';
+import { jsonLines, uploadedFile } from './run.ts';
 
 const SIZE = 24 * 1024 * 1024;
 const bytes = seededBytes(SIZE, 'cli standard input');
 
-let place: Place;
+let place: CliFixture;
 before(async () => {
-  place = await openPlace({ env: { PARTWAY_PART_SIZE: '1MiB' } });
+  place = await openCliFixture({ env: { PARTWAY_PART_SIZE: '1MiB' } });
 });
 after(() => place[Symbol.asyncDispose]());
 
 const pipe = (input: string | Uint8Array, ...args: string[]) => place.run(['upload', '-', ...args], { input });
 const names = async () => (await place.json('ls')).map(({ name }) => name);
 
-test('what is piped in goes up, small or in parts, and a second time finds it there', async () => {
+test('standard input is uploaded, small or in parts, and skipped if the file exists', async () => {
   const small = await pipe('hello', '--name', 'hello.txt', '--size', '5', '--json');
   assert.equal(small.code, 0, small.stderr);
   assert.deepEqual(
@@ -26,9 +26,9 @@ test('what is piped in goes up, small or in parts, and a second time finds it th
       .map(({ event, path }) => `${event} ${path}`),
     ['start -', 'done -', 'summary undefined'],
   );
-  assert.equal(fileOf(jsonLines(small.stdout)).sha1, sha1Hex(Buffer.from('hello')));
+  assert.equal(uploadedFile(jsonLines(small.stdout)).sha1, sha1Hex(Buffer.from('hello')));
   const large = await pipe(bytes, '--name', 'large.bin', '--size', '24MiB', '--json');
-  assert.equal(fileOf(jsonLines(large.stdout)).sha1, sha1Hex(bytes));
+  assert.equal(uploadedFile(jsonLines(large.stdout)).sha1, sha1Hex(bytes));
   for (const [input, name] of [
     ['hello', 'hello.txt'],
     [bytes, 'large.bin'],
@@ -42,24 +42,24 @@ test('what is piped in goes up, small or in parts, and a second time finds it th
   }
 });
 
-test('without a size or a name it says what to do, and reads nothing', async () => {
-  // Its input never comes to an end: whatever reads it would wait for ever.
-  const unread = (...args: string[]) => place.run(['upload', '-', ...args], { input: null });
-  const sizeless = await unread('--name', 'my file');
+test('without a size or a name, the command fails with a hint and reads nothing', async () => {
+  // The input never ends: a command that reads it would wait forever.
+  const runWithOpenInput = (...args: string[]) => place.run(['upload', '-', ...args], { input: null });
+  const sizeless = await runWithOpenInput('--name', 'my file');
   assert.equal(sizeless.code, 2);
   assert.match(
     sizeless.stderr,
     /Set the size of standard input with --size\..*COMMAND > FILE && partway upload FILE --name 'my file'/,
   );
-  assert.match((await unread('--size', '5')).stderr, /has no name\. Set one with --name\./);
-  assert.equal((await unread('other', '--size', '5', '--name', 'x')).code, 2);
-  assert.equal((await unread('--size', 'much', '--name', 'x')).code, 2);
+  assert.match((await runWithOpenInput('--size', '5')).stderr, /has no name\. Set one with --name\./);
+  assert.equal((await runWithOpenInput('other', '--size', '5', '--name', 'x')).code, 2);
+  assert.equal((await runWithOpenInput('--size', 'much', '--name', 'x')).code, 2);
   const path = await place.run(['upload', 'other', '--size', '5']);
   assert.equal(path.code, 2);
   assert.match(path.stderr, /--size is only for standard input/);
 });
 
-test('more or less than was said becomes no file', async () => {
+test('input that is longer or shorter than its size creates no file', async () => {
   for (const [input, size] of [
     ['hello', 4],
     ['hello', 6],
@@ -68,8 +68,8 @@ test('more or less than was said becomes no file', async () => {
   ] as const) {
     const ended = await pipe(input, '--name', 'wrong', '--size', String(size));
     assert.equal(ended.code, 1);
-    const said = input.length > size ? `more than the ${size} bytes` : `ended after ${input.length} bytes`;
-    assert.match(ended.stderr, new RegExp(`${said}.*No file was created\\.`));
+    const expected = input.length > size ? `more than the ${size} bytes` : `ended after ${input.length} bytes`;
+    assert.match(ended.stderr, new RegExp(`${expected}.*No file was created\\.`));
   }
   assert.ok(!(await names()).includes('wrong'));
 });
@@ -77,17 +77,17 @@ test('more or less than was said becomes no file', async () => {
 const killedPipe = (name: string) =>
   killedUpload(place, ['upload', '-', '--name', name, '--size', String(SIZE), '--json'], bytes);
 
-test('an upload from a pipe that was killed goes on when the same bytes are piped in again', async () => {
+test('a killed upload from a pipe resumes when the same bytes are piped in again', async () => {
   await using killed = await killedPipe('killed.bin');
   const ended = await killed.again(bytes);
   assert.equal(ended.code, 0, ended.stderr);
   const events = jsonLines(ended.stdout);
-  assert.equal(fileOf(events).sha1, sha1Hex(bytes));
+  assert.equal(uploadedFile(events).sha1, sha1Hex(bytes));
   const resumed = Number(events.find(({ event }) => event === 'done')?.bytes_resumed);
   assert.ok(resumed > 0 && resumed < SIZE, `${resumed}`);
 });
 
-test('other bytes than before are never put behind those that are stored', async () => {
+test('different input is never appended to the stored parts', async () => {
   const other = Buffer.from(bytes);
   other.writeUInt8(other.readUInt8(100) ^ 1, 100);
   await using killed = await killedPipe('others.bin');
@@ -98,19 +98,19 @@ test('other bytes than before are never put behind those that are stored', async
     String(failed?.message),
     /differs from the uploaded part at byte 0.*Run the same command again, with its input/,
   );
-  const anew = await killed.again(other);
-  assert.equal(anew.code, 0, anew.stderr);
-  assert.equal(fileOf(jsonLines(anew.stdout)).sha1, sha1Hex(other));
-  assert.equal(jsonLines(anew.stdout).find(({ event }) => event === 'done')?.bytes_resumed, 0);
+  const restarted = await killed.again(other);
+  assert.equal(restarted.code, 0, restarted.stderr);
+  assert.equal(uploadedFile(jsonLines(restarted.stdout)).sha1, sha1Hex(other));
+  assert.equal(jsonLines(restarted.stdout).find(({ event }) => event === 'done')?.bytes_resumed, 0);
 });
 
-test('a command ends though nobody ends its input', async () => {
+test('a command ends even if its input does not', async () => {
   const { child, ended } = place.start(['upload', '-', '--name', 'open.txt', '--size', '2'], { input: null });
   child.stdin?.write('abc');
   assert.equal((await ended).code, 1);
 });
 
-test('Ctrl-C stops an upload whose input neither goes on nor ends', async () => {
+test('Ctrl-C stops an upload whose input stalls', async () => {
   const args = ['upload', '-', '--name', 'waiting.bin', '--size', String(SIZE), '--json'];
   const { child, ended } = place.start(args, { input: null });
   child.stdin?.write(bytes.subarray(0, 3_000_000));

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { mkdir, rm } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import { startFaultProxy } from '../client/fault-proxy.ts';
-import { makeFile } from '../support/bytes.ts';
-import { openPlace, type Place } from './place.ts';
-import { noTerminal, onTerminal } from './terminal.ts';
+import { createFile } from '../support/bytes.ts';
+import { type CliFixture, openCliFixture } from './place.ts';
+import { noTerminal, startOnTerminal } from './terminal.ts';
 
 const MIB = 1024 * 1024;
 const SIZE = 24 * MIB;
@@ -13,19 +13,19 @@ const BAR = /^▕([█▏▎▍▌▋▊▉ ]{20})▏ *(\d+)% +([\d.]+ [KMG]?i?B
 const [HIDE_CURSOR, SHOW_CURSOR] = ['\u001b[?25l', '\u001b[?25h'];
 
 describe('on a terminal', { skip: noTerminal }, () => {
-  let place: Place;
+  let place: CliFixture;
   before(async () => {
-    place = await openPlace({ env: { PARTWAY_PART_SIZE: '1MiB' } });
-    await makeFile(place.at('big.bin'), SIZE, 'cli terminal');
+    place = await openCliFixture({ env: { PARTWAY_PART_SIZE: '1MiB' } });
+    await createFile(place.at('big.bin'), SIZE, 'cli terminal');
   });
   after(() => place[Symbol.asyncDispose]());
 
-  test('an upload shows a bar that is true: it goes forward, and its cells, share and bytes say the same', async () => {
-    // Each part takes its time, so that the bar is drawn in between.
+  test('an upload shows a progress bar that only advances and whose cells, percentage and bytes agree', async () => {
+    // Each part takes some time, so that the bar is drawn in between.
     await using proxy = await startFaultProxy(place.server, ({ method }) =>
       method === 'PUT' ? { delay: 60 } : undefined,
     );
-    const command = onTerminal(['upload', 'big.bin', '--parallel', '2'], {
+    const command = startOnTerminal(['upload', 'big.bin', '--parallel', '2'], {
       env: { ...place.env, PARTWAY_SERVER: proxy.url },
       cwd: place.folder,
     });
@@ -51,25 +51,25 @@ describe('on a terminal', { skip: noTerminal }, () => {
       percents.toSorted((a, b) => a - b),
     );
     assert.ok(bars.some(({ rate }) => rate !== undefined));
-    // What stays is a line that says what there is, and the cursor.
+    // A summary line remains, and the cursor is visible.
     const stays = command.shown().slice(command.shown().findIndex((line) => line.includes('big.bin: file')));
     assert.match(stays.join('').trim(), /^big\.bin: file \d+, 24\.0 MiB in \d+:\d\d( \(.*\/s\))?, SHA-1 [0-9a-f]{40}$/);
     assert.ok(command.output().lastIndexOf(SHOW_CURSOR) > command.output().lastIndexOf(HIDE_CURSOR));
   });
 
-  test('Ctrl-C typed there stops an upload; typed again, it goes on with the bar where it was', async () => {
-    let held = true;
+  test('Ctrl-C stops an upload; the same command resumes it, and the bar starts where it was', async () => {
+    let delaying = true;
     await using proxy = await startFaultProxy(place.server, ({ method }) => {
-      if (method !== 'PUT' || !held || proxy.puts().length <= 12) return undefined;
+      if (method !== 'PUT' || !delaying || proxy.puts().length <= 12) return undefined;
       if (proxy.puts().length === 13) first.type('\u0003');
       return { delay: 5_000 };
     });
     const at = { env: { ...place.env, PARTWAY_SERVER: proxy.url }, cwd: place.folder };
-    const first = onTerminal(['upload', 'big.bin', '--name', 'stopped.bin'], at);
+    const first = startOnTerminal(['upload', 'big.bin', '--name', 'stopped.bin'], at);
     assert.equal((await first.ended).code, 130, first.output());
     assert.ok(first.shown().includes('Stopped. Run the same command again to resume.'), first.output());
-    held = false;
-    const second = onTerminal(['upload', 'big.bin', '--name', 'stopped.bin'], at);
+    delaying = false;
+    const second = startOnTerminal(['upload', 'big.bin', '--name', 'stopped.bin'], at);
     assert.equal((await second.ended).code, 0, second.output());
     assert.ok(
       second.shown().some((line) => /^big\.bin: resuming at \d+(\.\d)? MiB$/.test(line)),
@@ -77,12 +77,12 @@ describe('on a terminal', { skip: noTerminal }, () => {
     );
   });
 
-  test('several files have a bar for all of them, which counts what is there already and comes to the end', async () => {
+  test('several files have a total bar that counts existing files and reaches the end', async () => {
     const names = ['one.bin', 'two.bin', 'three.bin'];
     await mkdir(place.at('several'));
-    for (const name of names) await makeFile(place.at('several', name), 22 * MIB, name);
+    for (const name of names) await createFile(place.at('several', name), 22 * MIB, name);
     await place.json('upload', 'several/one.bin', '--to', String((await place.json('mkdir', '/several'))[0]?.id));
-    // Each takes its time, so that the bar is drawn in between.
+    // Each file takes some time, so that the bar is drawn in between.
     await using proxy = await startFaultProxy(place.server, ({ method, path }) => {
       if (method === 'GET' && path.endsWith('/content')) return { delay: 400 };
       return method === 'PUT' ? { delay: 60 } : undefined;
@@ -92,7 +92,7 @@ describe('on a terminal', { skip: noTerminal }, () => {
       ['upload', '-r', 'several', '--parallel', '2'],
       ['download', '-r', '/several', '--to', 'again'],
     ]) {
-      const command = onTerminal(args, at);
+      const command = startOnTerminal(args, at);
       assert.equal((await command.ended).code, 0, command.output());
       const totals = command
         .shown()
@@ -109,22 +109,22 @@ describe('on a terminal', { skip: noTerminal }, () => {
     }
   });
 
-  test('colours are for terminals, and NO_COLOR takes them away', async () => {
+  test('output has colors only on terminals and without NO_COLOR', async () => {
     const again = ['upload', 'big.bin'];
-    const coloured = onTerminal(again, { env: place.env, cwd: place.folder });
-    await coloured.ended;
-    assert.ok(coloured.output().includes('\u001b[32m'), coloured.output());
-    const plain = onTerminal(again, { env: { ...place.env, NO_COLOR: '1' }, cwd: place.folder });
+    const colored = startOnTerminal(again, { env: place.env, cwd: place.folder });
+    await colored.ended;
+    assert.ok(colored.output().includes('\u001b[32m'), colored.output());
+    const plain = startOnTerminal(again, { env: { ...place.env, NO_COLOR: '1' }, cwd: place.folder });
     await plain.ended;
     assert.ok(!plain.output().includes('\u001b[32m'), plain.output());
     const piped = await place.run(again);
     assert.ok(!piped.stdout.includes('\u001b'), piped.stdout);
   });
 
-  test('login asks for what is missing, and never shows the token', async () => {
+  test('login prompts for missing values and never shows the token', async () => {
     const { server } = place;
     const env = { HOME: place.at('asked') };
-    const command = onTerminal(['login'], { env, cwd: place.folder });
+    const command = startOnTerminal(['login'], { env, cwd: place.folder });
     await command.shows(/Server address/);
     command.type(`${server.url}\r`);
     await command.shows(/How do you want to log in\?/);
@@ -137,16 +137,16 @@ describe('on a terminal', { skip: noTerminal }, () => {
     await rm(place.at('asked'), { recursive: true });
   });
 
-  test('login that is given up with Ctrl-C keeps nothing', async () => {
-    const command = onTerminal(['login'], { env: { HOME: place.at('given-up') }, cwd: place.folder });
+  test('login that is canceled with Ctrl-C saves nothing', async () => {
+    const command = startOnTerminal(['login'], { env: { HOME: place.at('given-up') }, cwd: place.folder });
     await command.shows(/Server address/);
     command.type('\u0003');
     assert.equal((await command.ended).code, 130, command.output());
     assert.match(command.shown().join('\n'), /Nothing was saved\./);
   });
 
-  test('fsck shows how far it has read', async () => {
-    const command = onTerminal(['fsck', '--data', place.server.dataFolder], { env: {}, cwd: place.folder });
+  test('fsck shows its progress', async () => {
+    const command = startOnTerminal(['fsck', '--data', place.server.dataFolder], { env: {}, cwd: place.folder });
     assert.equal((await command.ended).code, 0, command.output());
     assert.ok(
       command.shown().some((line) => /^▕.*▏ .*\/\d.* verifying$/.test(line)),

@@ -1,44 +1,44 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { leftoverProcess } from '../support/leftovers.ts';
+import { killAtExit } from '../support/leftovers.ts';
 import { PARTWAY } from './run.ts';
 
-/** Which makes a pseudo-terminal for a command; part of util-linux. */
+/** Creates a pseudo-terminal for a command; part of util-linux. */
 export const SCRIPT = '/usr/bin/script';
-/** Why a test cannot be run, or false where it can. */
-export const noTerminal = existsSync(SCRIPT) ? false : `${SCRIPT} is not there`;
+/** Why a test cannot run, or false if it can. */
+export const noTerminal = existsSync(SCRIPT) ? false : `${SCRIPT} does not exist`;
 
-/** A command on a terminal of its own. */
-export interface OnTerminal {
+/** A command on its own terminal. */
+export interface TerminalCommand {
   child: ChildProcess;
-  /** Everything that was written to the terminal, escape sequences and all. */
+  /** Everything written to the terminal, including escape sequences. */
   output(): string;
-  /** What the lines of the screen showed over time: text between escape sequences and line ends, in its order. */
+  /** The lines that the screen showed over time: text between escape sequences and line ends, in order. */
   shown(): string[];
   type(keys: string): void;
-  /** Resolves once `pattern` has been shown; rejects where the command ends before. */
+  /** Resolves when `pattern` has been shown; rejects if the command ends first. */
   shows(pattern: RegExp): Promise<void>;
   ended: Promise<{ code: number | null }>;
 }
 
-/** Starts `partway` on a terminal of 24 lines of 100 cells. */
-export function onTerminal(
+/** Starts `partway` on a terminal of 24 lines with 100 columns. */
+export function startOnTerminal(
   args: readonly string[],
   { env, cwd }: { env: Record<string, string>; cwd: string },
-): OnTerminal {
+): TerminalCommand {
   const command = ['stty rows 24 cols 100;', 'exec', process.execPath, PARTWAY, ...args].map(shellWord).join(' ');
   const child = spawn(SCRIPT, ['-qefc', command, '/dev/null'], {
     env: { PATH: process.env.PATH ?? '', TERM: 'xterm-256color', LANG: 'C.UTF-8', ...env },
     cwd,
     stdio: ['pipe', 'pipe', 'inherit'],
   });
-  leftoverProcess(child);
+  killAtExit(child);
   let output = '';
   const waiting = new Set<() => void>();
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     output += text;
-    for (const look of waiting) look();
+    for (const check of waiting) check();
   });
   const ended = once(child, 'close').then(([code]) => ({ code: code as number | null }));
   return {
@@ -48,13 +48,13 @@ export function onTerminal(
     type: (keys) => child.stdin.write(keys),
     shows(pattern) {
       const { promise, resolve, reject } = Promise.withResolvers<void>();
-      const look = () => {
+      const check = () => {
         if (linesOf(output).some((line) => pattern.test(line))) resolve();
       };
-      waiting.add(look);
-      look();
+      waiting.add(check);
+      check();
       void ended.then(() => reject(new Error(`${pattern} was not shown:\n${linesOf(output).join('\n')}`)));
-      return promise.finally(() => waiting.delete(look));
+      return promise.finally(() => waiting.delete(check));
     },
     ended,
   };

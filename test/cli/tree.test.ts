@@ -6,16 +6,16 @@ import { promisify } from 'node:util';
 import { explain } from '../../packages/cli/src/errors/explain.ts';
 import { TransportError } from '../../packages/client/src/node/index.ts';
 import { Api } from '../support/api.ts';
-import { openPlace, type Place } from './place.ts';
+import { type CliFixture, openCliFixture } from './place.ts';
 import { PARTWAY } from './run.ts';
 
-let place: Place;
+let place: CliFixture;
 before(async () => {
-  place = await openPlace();
+  place = await openCliFixture();
 });
 after(() => place[Symbol.asyncDispose]());
 
-test('folders are made, listed and moved to the trash by their paths, whatever the case', async () => {
+test('folders are created, listed and moved to the trash by path, regardless of case', async () => {
   const [b] = await place.json('mkdir', '-p', '/tree/B');
   assert.equal((await place.run(['mkdir', '/tree/b'])).code, 6);
   assert.deepEqual(await place.json('mkdir', '--parents', 'TREE/b'), [{ ...b, name: 'B' }]);
@@ -34,7 +34,7 @@ test('folders are made, listed and moved to the trash by their paths, whatever t
   assert.deepEqual(await place.json('ls', '/tree'), []);
 });
 
-test('what is named by digits alone is an id, and a name of digits is a path with a slash', async () => {
+test('an argument of digits only is an ID; with a slash it is a path', async () => {
   const [folder] = await place.json('mkdir', '/2026');
   assert.deepEqual(await place.json('ls', String(folder?.id)), []);
   assert.deepEqual(await place.json('ls', '/2026'), []);
@@ -43,7 +43,7 @@ test('what is named by digits alone is an id, and a name of digits is a path wit
   assert.match(unknown.stderr, /There is no folder with the ID 2026\. For a folder with this name, use \/2026\./);
 });
 
-test('a path that is not there, or is something else, is said to be so', async () => {
+test('a path that does not exist or has another type is reported as such', async () => {
   await new Api(place.server).post(
     '/files/content',
     '--cut\r\ncontent-disposition: form-data; name="attributes"\r\n\r\n{"name":"note.txt","parent":{"id":"0"}}\r\n' +
@@ -61,7 +61,7 @@ test('a path that is not there, or is something else, is said to be so', async (
   assert.equal((await place.run(['mkdir', '/'])).code, 2);
 });
 
-test('where a folder is not there, the command that makes it is said, and works', async () => {
+test('if a folder does not exist, the message has a command that creates it', async () => {
   const cases = [
     { path: 'some/path', shown: '/some/path' },
     { path: '/it is/a "new" one’s', shown: `'/it is/a "new" one’s'` },
@@ -71,24 +71,24 @@ test('where a folder is not there, the command that makes it is said, and works'
   for (const { path, shown } of cases) {
     const uploaded = await place.run(['upload', 'note.txt', '--to', path, '--server', place.server.url]);
     assert.equal(uploaded.code, 5);
-    const advised = `partway mkdir -p ${shown} --server ${place.server.url}`;
-    assert.ok(uploaded.stderr.endsWith(` on the server. Create it first: ${advised}\n`), uploaded.stderr);
+    const suggested = `partway mkdir -p ${shown} --server ${place.server.url}`;
+    assert.ok(uploaded.stderr.endsWith(` on the server. Create it first: ${suggested}\n`), uploaded.stderr);
     const made = await place.run(['mkdir', path]);
     assert.ok(made.stderr.endsWith(`Create it too with -p: partway mkdir -p ${shown}\n`), made.stderr);
-    const command = `"${process.execPath}" "${PARTWAY}" ${advised.slice('partway '.length)}`;
+    const command = `"${process.execPath}" "${PARTWAY}" ${suggested.slice('partway '.length)}`;
     await promisify(execFile)('bash', ['-c', command], { env: { PATH: process.env.PATH ?? '', ...place.env } });
     assert.equal((await place.run(['upload', 'note.txt', '--to', path])).code, 0);
   }
 });
 
-test('a folder that is there already is enough with -p, and is said to be there without', async () => {
+test('mkdir accepts an existing folder with -p and rejects it without', async () => {
   await place.json('mkdir', '/there');
   const refused = await place.run(['mkdir', '/There']);
   assert.equal(refused.code, 6);
   assert.equal(refused.stderr, '/There already exists. Use -p to accept existing folders.\n');
 });
 
-test('an upload under way that is not known is said to be so, with where to look', async () => {
+test('an unknown upload session is reported, with the command that lists sessions', async () => {
   for (const id of ['no-id', '0'.repeat(32)]) {
     for (const act of ['show', 'abort']) {
       const ended = await place.run(['sessions', act, id]);
@@ -98,7 +98,7 @@ test('an upload under way that is not known is said to be so, with where to look
   }
 });
 
-test('a server that cannot be reached is said to be so, with what to look at', async () => {
+test('an unreachable server is reported, with a remedy', async () => {
   const refused = await place.run(['ls'], { env: { PARTWAY_SERVER: 'http://127.0.0.1:1' } });
   assert.equal(refused.code, 7);
   assert.match(refused.stderr, /ECONNREFUSED.* Start the server \(partway serve\), or check the port.* partway doctor/);
@@ -109,7 +109,7 @@ test('a server that cannot be reached is said to be so, with what to look at', a
   );
 });
 
-test('a folder of more than a page is listed whole', async () => {
+test('a folder of more than one page is listed completely', async () => {
   const api = new Api(place.server);
   const parent = (await api.post('/folders', { name: 'many', parent: { id: '0' } })).json;
   const names = Array.from({ length: 1001 }, (_, n) => `n${String(n).padStart(4, '0')}`);
@@ -120,7 +120,7 @@ test('a folder of more than a page is listed whole', async () => {
   );
 });
 
-test('a command that nobody listens to any more ends without a word', async () => {
+test('a command whose output is closed ends without a message', async () => {
   const command = `"${process.execPath}" "${PARTWAY}" ls / | true; echo "\${PIPESTATUS[0]}"`;
   const { stdout, stderr } = await promisify(execFile)('bash', ['-c', command], {
     env: { PATH: process.env.PATH ?? '', ...place.env },

@@ -2,21 +2,21 @@ import assert from 'node:assert/strict';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { Api } from '../support/api.ts';
-import { makeFile } from '../support/bytes.ts';
-import { openPlace, type Place } from './place.ts';
+import { createFile } from '../support/bytes.ts';
+import { type CliFixture, openCliFixture } from './place.ts';
 import { jsonLines } from './run.ts';
 
-let place: Place;
+let place: CliFixture;
 before(async () => {
-  place = await openPlace({ env: { PARTWAY_PART_SIZE: '4MiB' } });
+  place = await openCliFixture({ env: { PARTWAY_PART_SIZE: '4MiB' } });
 });
 after(() => place[Symbol.asyncDispose]());
 
 const upload = (...args: string[]) => place.run(['upload', ...args]);
 const names = async (folder: string) => (await place.json('ls', folder)).map(({ name }) => name);
 
-test('a file goes up in parts, and a second try finds it there', async () => {
-  const sha1 = await makeFile(place.at('big.bin'), 21_000_000, 'cli big');
+test('a file is uploaded in parts, and skipped the second time', async () => {
+  const sha1 = await createFile(place.at('big.bin'), 21_000_000, 'cli big');
   await place.json('mkdir', '/in');
   const events = await place.json('upload', 'big.bin', '--to', '/in');
   assert.deepEqual(
@@ -36,7 +36,7 @@ test('a file goes up in parts, and a second try finds it there', async () => {
   assert.equal((await new Api(place.server).get(`/files/${file.id}/versions`)).json.total_count, 0);
 });
 
-test('where the name is taken by other bytes, it is for the user to choose', async () => {
+test('if another file has the name, the user has to choose a conflict policy', async () => {
   await writeFile(place.at('taken.txt'), 'one');
   assert.equal((await upload('taken.txt')).code, 0);
   await writeFile(place.at('taken.txt'), 'two');
@@ -53,7 +53,7 @@ test('where the name is taken by other bytes, it is for the user to choose', asy
     assert.ok(listed.includes(name), `${name}: ${listed}`);
 });
 
-test('a folder goes up with all that is in it, and a second try sends what is missing', async () => {
+test('a folder is uploaded recursively, and a second run uploads only missing files', async () => {
   await mkdir(place.at('tree', 'b', 'empty'), { recursive: true });
   for (const name of ['a.txt', 'b/c.txt', 'b/d.txt']) await writeFile(place.at('tree', name), name);
   await writeFile(place.at('tree', 'nothing'), '');
@@ -79,7 +79,7 @@ test('a folder goes up with all that is in it, and a second try sends what is mi
   );
 });
 
-test('what cannot be uploaded is said, and ends with its own exit code', async () => {
+test('files that cannot be uploaded are reported, each kind of error with its own exit code', async () => {
   await writeFile(place.at('small.txt'), 'small');
   const missing = await upload('missing.bin', 'small.txt');
   assert.equal(missing.code, 1);
@@ -94,9 +94,9 @@ test('what cannot be uploaded is said, and ends with its own exit code', async (
   const unset = await upload('small.txt', '--to', '');
   assert.equal(unset.code, 2);
   assert.match(unset.stderr, /The root folder is \/\./);
-  const away = await place.run(['upload', 'small.txt'], { env: { PARTWAY_SERVER: 'http://127.0.0.1:1' } });
-  assert.equal(away.code, 7);
-  assert.match(away.stderr, /^The connection to 127\.0\.0\.1:1 failed: .*For details, run partway doctor\.$/m);
+  const unreachable = await place.run(['upload', 'small.txt'], { env: { PARTWAY_SERVER: 'http://127.0.0.1:1' } });
+  assert.equal(unreachable.code, 7);
+  assert.match(unreachable.stderr, /^The connection to 127\.0\.0\.1:1 failed: .*For details, run partway doctor\.$/m);
   const refused = await place.run(['upload', 'small.txt'], { env: { PARTWAY_TOKEN: 'nobodys' } });
   assert.equal(refused.code, 4);
   assert.match(refused.stderr, /Log in again: partway login/);

@@ -6,11 +6,11 @@ import { after, before, describe, test } from 'node:test';
 import { createClient, type NodeClient, UnexpectedResponse } from '../../packages/client/src/node/index.ts';
 import { seededBytes, sha1Hex } from '../support/bytes.ts';
 import type { TestServer } from '../support/server.ts';
-import { clientOf, PART_SIZE, sha1OnServer, startSmallPartsServer } from './client-fixture.ts';
+import { createTestClient, PART_SIZE, sha1OnServer, startSmallPartsServer } from './client-fixture.ts';
 import { type Fault, type SeenRequest, startFaultProxy } from './fault-proxy.ts';
 
-/** What a proxy may answer in a server's place, each of it a success. */
-const IN_ITS_PLACE = {
+/** Successful responses that a proxy may send instead of the server. */
+const PROXY_RESPONSES = {
   '204': { status: 204 },
   'an HTML page': {
     status: 200,
@@ -26,7 +26,7 @@ const session = `${'0'.repeat(32)}`;
 const file = Buffer.from('x');
 const headers = { digest: 'sha=x', contentRange: 'bytes 0-0/1' };
 
-/** Every call of the client whose answer is used. */
+/** Every call of the client whose response is used. */
 const CALLS: Record<string, (client: NodeClient) => Promise<unknown>> = {
   requestAccessToken: ({ authorization }) => authorization.requestAccessToken({ grant_type: 'client_credentials' }),
   createFileUploadSession: ({ chunkedUploads }) =>
@@ -66,7 +66,7 @@ const CALLS: Record<string, (client: NodeClient) => Promise<unknown>> = {
   getUserMe: ({ users }) => users.getUserMe(),
 };
 
-/** Calls that are done when the answer is an empty one. */
+/** Calls that have succeeded if the response is empty. */
 const DELETIONS: Record<string, (client: NodeClient) => Promise<unknown>> = {
   deleteFileUploadSessionById: ({ chunkedUploads }) => chunkedUploads.deleteFileUploadSessionById(session),
   deleteFileById: ({ files }) => files.deleteFileById('1'),
@@ -77,8 +77,8 @@ const DELETIONS: Record<string, (client: NodeClient) => Promise<unknown>> = {
   revokeAccessToken: ({ authorization }) => authorization.revokeAccessToken({ token: 'x' }),
 };
 
-/** Answers every request alike. */
-async function startStandIn({ status, headers: named = {}, json, text }: NonNullable<Fault['answer']>) {
+/** Responds to every request in the same way. */
+async function startFakeServer({ status, headers: named = {}, json, text }: NonNullable<Fault['answer']>) {
   const server = createServer((request, response) => {
     request.resume();
     response.writeHead(status, named);
@@ -96,10 +96,10 @@ async function startStandIn({ status, headers: named = {}, json, text }: NonNull
   };
 }
 
-describe('answers that are not the API’s', () => {
-  for (const [name, answer] of Object.entries(IN_ITS_PLACE)) {
-    test(`${name} in place of any answer is an error that names the address and what came`, async () => {
-      await using standIn = await startStandIn(answer);
+describe('responses that are not from the API', () => {
+  for (const [name, answer] of Object.entries(PROXY_RESPONSES)) {
+    test(`${name} instead of any response is an error with the URL and the response`, async () => {
+      await using standIn = await startFakeServer(answer);
       const client = createClient({ server: standIn.url, token: 'x', store: false });
       const all = { ...CALLS, ...(answer.status !== 204 && DELETIONS) };
       for (const [call, make] of Object.entries(all)) {
@@ -117,14 +117,14 @@ describe('answers that are not the API’s', () => {
     });
   }
 
-  test('an answer with a field of another type is as good as none', async () => {
+  test('a response with a field of the wrong type is not accepted', async () => {
     for (const json of [
       { type: 'file', id: 1, name: 'x', size: 1, sha1: 'x' },
       { type: 'folder', id: '1', name: 'x', size: 1, sha1: 'x' },
       { type: 'file', id: '1', name: 'x', size: '1', sha1: 'x' },
       { type: 'file', id: '1', name: 'x', size: 1, sha1: null },
     ]) {
-      await using standIn = await startStandIn({ status: 200, json });
+      await using standIn = await startFakeServer({ status: 200, json });
       const client = createClient({ server: standIn.url, token: 'x', store: false });
       await assert.rejects(client.files.getFileById('1'), UnexpectedResponse);
       client.close();
@@ -132,7 +132,7 @@ describe('answers that are not the API’s', () => {
   });
 });
 
-describe('one answer that is not the API’s, in the middle of work', () => {
+describe('one response during an operation that is not from the API', () => {
   let server: TestServer;
   before(async () => {
     server = await startSmallPartsServer();
@@ -142,36 +142,39 @@ describe('one answer that is not the API’s, in the middle of work', () => {
   const isPreflight = ({ method }: SeenRequest) => method === 'OPTIONS';
   const bytes = seededBytes(3 * PART_SIZE, 'answers');
 
-  for (const [name, answer] of Object.entries(IN_ITS_PLACE)) {
-    /** A proxy that passes what `which` says on and answers it in the server's place. */
-    const hiding = (which: (seen: SeenRequest) => boolean) =>
+  for (const [name, answer] of Object.entries(PROXY_RESPONSES)) {
+    /** A proxy that forwards the requests selected by `which` and replaces the responses. */
+    const startReplacingProxy = (which: (seen: SeenRequest) => boolean) =>
       startFaultProxy(server, (seen) => (which(seen) ? { answerAfter: answer } : undefined));
 
-    test(`${name} for OPTIONS: an item is found in the list of its folder`, async () => {
-      const folder = await clientOf(server).folders.createFolder({ name: `Found ${name}`, parent: { id: '0' } });
-      await using proxy = await hiding(isPreflight);
-      const client = clientOf(server, proxy);
+    test(`${name} for OPTIONS: the item is found in the list of its folder`, async () => {
+      const folder = await createTestClient(server).folders.createFolder({
+        name: `Found ${name}`,
+        parent: { id: '0' },
+      });
+      await using proxy = await startReplacingProxy(isPreflight);
+      const client = createTestClient(server, proxy);
       assert.equal((await client.folders.findItemByName('0', `found ${name}`.toUpperCase()))?.id, folder.id);
       assert.equal(await client.folders.findItemByName('0', `nothing ${name}`), undefined);
       client.close();
     });
 
-    test(`${name} for a folder that was made: it is found, and is not another one`, async () => {
-      await using proxy = await hiding(
+    test(`${name} for creating a folder: the folder is found and no second one is created`, async () => {
+      await using proxy = await startReplacingProxy(
         ({ method, path, before: earlier }) => method === 'POST' && path === '/folders' && earlier === 0,
       );
-      const client = clientOf(server, proxy);
+      const client = createTestClient(server, proxy);
       const made = await client.folders.createFolder({ name: `made ${name}`, parent: { id: '0' } });
-      assert.equal((await clientOf(server).folders.getFolderById(made.id)).name, `made ${name}`);
+      assert.equal((await createTestClient(server).folders.getFolderById(made.id)).name, `made ${name}`);
       client.close();
     });
 
-    test(`${name} for a part, a commit and a file in one piece: what arrived is found, and nothing is sent again`, async () => {
-      await using proxy = await hiding(
+    test(`${name} for a part, a commit and a direct upload: the result is found, and nothing is sent again`, async () => {
+      await using proxy = await startReplacingProxy(
         ({ method, path, before: earlier }) =>
           earlier === 0 && (method === 'PUT' || /\/(commit|content)$/.test(path)) && method !== 'OPTIONS',
       );
-      const client = clientOf(server, proxy);
+      const client = createTestClient(server, proxy);
       const inParts = await client.uploadFile(bytes, { name: `parts ${name}`, sessionFrom: 1 });
       assert.equal(await sha1OnServer(server, inParts.file.id), sha1Hex(bytes));
       assert.equal(inParts.bytesSent, bytes.length);
@@ -183,12 +186,12 @@ describe('one answer that is not the API’s, in the middle of work', () => {
     });
 
     if (answer.status !== 204) {
-      test(`${name} for a deletion: it is done if the item is gone`, async () => {
-        const direct = clientOf(server);
+      test(`${name} for a deletion: it has succeeded if the item is gone`, async () => {
+        const direct = createTestClient(server);
         const { id } = (await direct.uploadFile(Buffer.from('x'), { name: `deleted ${name}` })).file;
         const folder = await direct.folders.createFolder({ name: `deleted folder ${name}`, parent: { id: '0' } });
-        await using proxy = await hiding(({ method }) => method === 'DELETE');
-        const client = clientOf(server, proxy);
+        await using proxy = await startReplacingProxy(({ method }) => method === 'DELETE');
+        const client = createTestClient(server, proxy);
         await client.files.deleteFileById(id);
         await client.folders.deleteFolderById(folder.id);
         await client.trashedFiles.deleteTrashedFileById(id);

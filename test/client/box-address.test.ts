@@ -6,12 +6,12 @@ import { startConnectProxy } from '../clients/rclone/connect-proxy.ts';
 import { seededBytes, sha1Hex } from '../support/bytes.ts';
 import { startServer } from '../support/server.ts';
 
-test('Box is reached at its own addresses, by https and through the proxy that the environment names', async () => {
+test('Box is reached at its own hosts, over https and through the proxy of the environment', async () => {
   await using server = await startServer({
     tls: true,
     env: { PARTWAY_PART_SIZE: '65536', PARTWAY_MIN_SESSION_SIZE: '1', PARTWAY_SHUTDOWN_GRACE: '0s' },
   });
-  // A proxy at which Box's hosts are this server, whose certificate has their names.
+  // A proxy that leads Box's hosts to this server, whose certificate has their names.
   const hosts = ['api.box.com:443', 'upload.box.com:443'];
   await using proxy = await startConnectProxy(Number(new URL(server.url).port), hosts);
   const before = process.env.HTTPS_PROXY;

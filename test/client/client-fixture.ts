@@ -9,28 +9,28 @@ import {
 } from '../../packages/client/src/node/index.ts';
 import { Api } from '../support/api.ts';
 import { sha1Hex } from '../support/bytes.ts';
-import { leftoverFolder } from '../support/leftovers.ts';
+import { deleteAtExit } from '../support/leftovers.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
 export const PART_SIZE = 65_536;
 
-/** A server whose parts are so small that a few megabytes are many of them. */
+/** Starts a server with parts so small that a few megabytes have many of them. */
 export function startSmallPartsServer(env: Record<string, string> = {}): Promise<TestServer> {
   return startServer({
     env: { PARTWAY_PART_SIZE: String(PART_SIZE), PARTWAY_MIN_SESSION_SIZE: '1', PARTWAY_SHUTDOWN_GRACE: '0s', ...env },
   });
 }
 
-/** A client that keeps states in memory, of a server or of a proxy before it. */
-export function clientOf(server: { url: string; token: string }, at: { url: string } = server): NodeClient {
+/** Creates a client of a server, or of a proxy in front of it, that keeps upload states in memory. */
+export function createTestClient(server: { url: string; token: string }, at: { url: string } = server): NodeClient {
   return createClient({ server: at.url, token: server.token, store: memoryStateStore() });
 }
 
 export async function temporaryFolder(): Promise<string> {
-  return leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-client-')));
+  return deleteAtExit(await mkdtemp(join(tmpdir(), 'partway-client-')));
 }
 
-/** The SHA-1 of what a server gives back. */
+/** The SHA-1 of a file as downloaded from the server. */
 export async function sha1OnServer(server: TestServer, fileId: string): Promise<string> {
   return sha1Hex(await new Api(server).download(fileId));
 }
@@ -41,7 +41,7 @@ export interface Events {
   of<Type extends UploadEvent['type']>(type: Type): Extract<UploadEvent, { type: Type }>[];
 }
 
-/** Collects what an upload tells. */
+/** Collects the events of an upload. */
 export function collectEvents(): Events {
   const events: UploadEvent[] = [];
   return {

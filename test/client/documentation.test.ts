@@ -12,7 +12,7 @@ import { temporaryFolder } from './client-fixture.ts';
 const run = promisify(execFile);
 const HOOKS = new URL('./resolve-partway.ts', import.meta.url).href;
 
-test('the examples of docs/use/client.md work as they are pasted', async () => {
+test('the examples of docs/use/client.md work as they are', async () => {
   await using server = await startServer({ env: { PARTWAY_SHUTDOWN_GRACE: '0s' } });
   const { clientId, clientSecret } = await addApp(server);
   const folder = await temporaryFolder();

@@ -18,16 +18,16 @@ import { UserObject, UserWithAllFields } from '../../packages/protocol/src/schem
 import { FileVersionList, FileVersionObject } from '../../packages/protocol/src/schemas/versions.ts';
 import { addApp } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
-import { hexToBase64, partsOf, seededBytes, sha1Base64, sha1Hex } from '../support/bytes.ts';
+import { hexToBase64, seededBytes, sha1Base64, sha1Hex, splitIntoParts } from '../support/bytes.ts';
 import type { TestServer } from '../support/server.ts';
 import { startSmallPartsServer } from './client-fixture.ts';
 
-/** Fails where an answer is not what its schema says, which is all that the client's types rest on. */
-function matches(schema: TSchema, answer: unknown): void {
+/** Fails if a response does not match its schema, on which the client's types rely. */
+function assertMatches(schema: TSchema, answer: unknown): void {
   assert.deepEqual(Errors(schema, answer), []);
 }
 
-describe("the client's calls", () => {
+describe('API calls of the client', () => {
   let server: TestServer;
   let client: NodeClient;
   before(async () => {
@@ -44,7 +44,7 @@ describe("the client's calls", () => {
     return entries[0] as FileObject;
   };
 
-  test('a session is created, filled, listed, planned, committed and read back', async () => {
+  test('a session is created, filled, listed, planned, committed and downloaded', async () => {
     const bytes = seededBytes(150_000, 'endpoints');
     const { chunkedUploads } = client;
     const session = await chunkedUploads.createFileUploadSession({
@@ -52,26 +52,26 @@ describe("the client's calls", () => {
       file_name: 'by-parts.bin',
       file_size: bytes.length,
     });
-    matches(UploadSession, session);
+    assertMatches(UploadSession, session);
     const sent: number[] = [];
-    for (const { offset, bytes: part } of partsOf(bytes, session.part_size)) {
+    for (const { offset, bytes: part } of splitIntoParts(bytes, session.part_size)) {
       const headers = {
         digest: `sha=${sha1Base64(part)}`,
         contentRange: `bytes ${offset}-${offset + part.length - 1}/${bytes.length}`,
       };
       const onSent = (count: number) => sent.push(count);
       const answer = await chunkedUploads.uploadFilePart(session.id, part, headers, { onSent });
-      matches(UploadedPart, answer);
+      assertMatches(UploadedPart, answer);
       assert.equal(answer.part.sha1, sha1Hex(part));
       assert.equal(sent.at(-1), part.length);
     }
     const planned = [{ offset: 0, size: 65536, sha512: '0' }];
-    matches(UploadPlan, await chunkedUploads.createFileUploadSessionPlan(session.id, { parts: planned }));
+    assertMatches(UploadPlan, await chunkedUploads.createFileUploadSessionPlan(session.id, { parts: planned }));
     await chunkedUploads.createFileUploadSessionLog(session.id, { event_type: 'test' });
     const parts = await chunkedUploads.getFileUploadSessionParts(session.id, { queryParams: { offset: 1, limit: 1 } });
-    matches(UploadParts, parts);
+    assertMatches(UploadParts, parts);
     assert.deepEqual([parts.total_count, parts.entries[0]?.offset], [3, 65536]);
-    matches(UploadSession, await chunkedUploads.getFileUploadSessionById(session.id));
+    assertMatches(UploadSession, await chunkedUploads.getFileUploadSessionById(session.id));
 
     const all = await chunkedUploads.getFileUploadSessionPartsByUrl(session.session_endpoints.list_parts);
     const digest = `sha=${sha1Base64(bytes)}`;
@@ -80,13 +80,13 @@ describe("the client's calls", () => {
       { parts: all.entries },
       { digest },
     );
-    matches(UploadedFiles, files);
+    assertMatches(UploadedFiles, files);
     const download = await client.downloads.downloadFile(files?.entries[0]?.id ?? '');
     assert.equal(download.size, bytes.length);
-    assert.equal(sha1Hex(await bytesOf(download.body)), sha1Hex(bytes));
+    assert.equal(sha1Hex(await readAll(download.body)), sha1Hex(bytes));
   });
 
-  test('a session that is deleted twice, or is not there, is gone', async () => {
+  test('deleting a session that does not exist succeeds', async () => {
     const body = { folder_id: '0', file_name: 'deleted.bin', file_size: 1000 };
     const { id } = await client.chunkedUploads.createFileUploadSession(body);
     for (const gone of [id, id, '0123456789ABCDEF0123456789ABCDEF']) {
@@ -98,19 +98,19 @@ describe("the client's calls", () => {
     }
   });
 
-  test('a file in one piece is refused where its digest is another one', async () => {
+  test('a file sent in one request is rejected if its digest differs', async () => {
     const attributes = { name: 'one-piece.txt', parent: { id: '0' } };
     const file = Buffer.from('one piece');
-    matches(UploadUrl, await client.uploads.preflightFileUploadCheck({ ...attributes, size: file.length }));
+    assertMatches(UploadUrl, await client.uploads.preflightFileUploadCheck({ ...attributes, size: file.length }));
     await assert.rejects(
       client.uploads.uploadFile({ attributes, file }, { sha1: sha1Hex(Buffer.from('another')) }),
       (error) => error instanceof ApiError && error.code === 'bad_digest' && error.status === 400,
     );
-    matches(UploadedFiles, await client.uploads.uploadFile({ attributes, file }, { sha1: sha1Hex(file) }));
+    assertMatches(UploadedFiles, await client.uploads.uploadFile({ attributes, file }, { sha1: sha1Hex(file) }));
     await assert.rejects(client.uploads.preflightFileUploadCheck(attributes), { code: 'item_name_in_use' });
   });
 
-  test('versions are uploaded, listed, promoted, trashed and brought back', async () => {
+  test('versions are uploaded, listed, promoted, moved to the trash and restored', async () => {
     const { id, etag } = await putFile('versions.txt');
     const file = new Blob(['second']);
     const second = await client.uploads.uploadFileVersion(
@@ -118,74 +118,74 @@ describe("the client's calls", () => {
       { attributes: {}, file },
       { headers: { 'if-match': etag } },
     );
-    matches(UploadedFiles, second);
-    matches(UploadUrl, await client.uploads.preflightFileVersionUploadCheck(id, { size: 5 }));
+    assertMatches(UploadedFiles, second);
+    assertMatches(UploadUrl, await client.uploads.preflightFileVersionUploadCheck(id, { size: 5 }));
     const versions = await client.fileVersions.getFileVersions(id);
-    matches(FileVersionList, versions);
+    assertMatches(FileVersionList, versions);
     const past = versions.entries[0]?.id ?? '';
-    matches(FileVersionObject, await client.fileVersions.getFileVersionById(id, past));
-    matches(FileVersionObject, await client.fileVersions.promoteFileVersion(id, { id: past }));
+    assertMatches(FileVersionObject, await client.fileVersions.getFileVersionById(id, past));
+    assertMatches(FileVersionObject, await client.fileVersions.promoteFileVersion(id, { id: past }));
     await client.fileVersions.deleteFileVersionById(id, past);
-    matches(FileVersionObject, await client.fileVersions.updateFileVersionById(id, past, { trashed_at: null }));
+    assertMatches(FileVersionObject, await client.fileVersions.updateFileVersionById(id, past, { trashed_at: null }));
   });
 
-  test('files are read, changed, copied, and come with just the fields asked for', async () => {
+  test('files are read, updated and copied, with only the requested fields', async () => {
     const { id } = await putFile('plain.txt');
-    matches(FileObject, await client.files.getFileById(id));
+    assertMatches(FileObject, await client.files.getFileById(id));
     const some = await client.files.getFileById(id, { queryParams: { fields: ['size', 'lock', 'permissions'] } });
     assert.deepEqual(Object.keys(some).sort(), ['etag', 'id', 'lock', 'permissions', 'size', 'type']);
     const fields = Object.keys(FileWithAllFields.properties) as (keyof FileWithAllFields)[];
-    matches(FileWithAllFields, await client.files.getFileById(id, { queryParams: { fields } }));
+    assertMatches(FileWithAllFields, await client.files.getFileById(id, { queryParams: { fields } }));
     const renamed = await client.files.updateFileById(id, { name: 'renamed.txt' });
     assert.equal(renamed.name, 'renamed.txt');
-    matches(FileObject, await client.files.copyFile(id, { name: 'copy.txt', parent: { id: '0' } }));
+    assertMatches(FileObject, await client.files.copyFile(id, { name: 'copy.txt', parent: { id: '0' } }));
   });
 
-  test('folders are made, listed by pages, renamed, copied, trashed, restored and removed for good', async () => {
+  test('folders are created, listed in pages, renamed, copied, moved to the trash, restored and deleted permanently', async () => {
     const folder = await client.folders.createFolder({ name: 'folder', parent: { id: '0' } });
-    matches(FolderObject, folder);
+    assertMatches(FolderObject, folder);
     await client.folders.createFolder({ name: 'inner', parent: folder });
     const items = await client.folders.getFolderItems('0', { queryParams: { usemarker: true, limit: 1 } });
-    matches(ItemList, items);
+    assertMatches(ItemList, items);
     assert.equal(typeof items.next_marker, 'string');
     const sized = await client.folders.getFolderItems('0', { queryParams: { fields: ['name', 'size', 'sha1'] } });
     assert.equal(typeof sized.entries[0]?.size, 'number');
     const fields = Object.keys(FolderWithAllFields.properties) as (keyof FolderWithAllFields)[];
-    matches(FolderWithAllFields, await client.folders.getFolderById(folder.id, { queryParams: { fields } }));
-    matches(FolderObject, await client.folders.getFolderById('0'));
-    matches(FolderObject, await client.folders.updateFolderById(folder.id, { name: 'renamed' }));
-    matches(FolderObject, await client.folders.copyFolder(folder.id, { name: 'copy', parent: { id: '0' } }));
+    assertMatches(FolderWithAllFields, await client.folders.getFolderById(folder.id, { queryParams: { fields } }));
+    assertMatches(FolderObject, await client.folders.getFolderById('0'));
+    assertMatches(FolderObject, await client.folders.updateFolderById(folder.id, { name: 'renamed' }));
+    assertMatches(FolderObject, await client.folders.copyFolder(folder.id, { name: 'copy', parent: { id: '0' } }));
     await assert.rejects(client.folders.deleteFolderById(folder.id), { code: 'folder_not_empty' });
     await client.folders.deleteFolderById(folder.id, { queryParams: { recursive: true } });
-    matches(FolderObject, await client.trashedFolders.getTrashedFolderById(folder.id));
-    matches(ItemList, await client.trashedItems.getTrashedItems());
-    matches(FolderObject, await client.trashedFolders.restoreFolderFromTrash(folder.id));
+    assertMatches(FolderObject, await client.trashedFolders.getTrashedFolderById(folder.id));
+    assertMatches(ItemList, await client.trashedItems.getTrashedItems());
+    assertMatches(FolderObject, await client.trashedFolders.restoreFolderFromTrash(folder.id));
     await client.folders.deleteFolderById(folder.id, { queryParams: { recursive: true } });
     await client.trashedFolders.deleteTrashedFolderById(folder.id);
     await assert.rejects(client.trashedFolders.getTrashedFolderById(folder.id), { status: 404 });
   });
 
-  test('files go to the trash and come back', async () => {
+  test('files are moved to the trash and restored', async () => {
     const { id } = await putFile('trash.txt');
     await client.files.deleteFileById(id);
-    matches(FileObject, await client.trashedFiles.getTrashedFileById(id));
-    matches(FileObject, await client.trashedFiles.restoreFileFromTrash(id, { name: 'back.txt' }));
+    assertMatches(FileObject, await client.trashedFiles.getTrashedFileById(id));
+    assertMatches(FileObject, await client.trashedFiles.restoreFileFromTrash(id, { name: 'back.txt' }));
     await client.files.deleteFileById(id);
     await client.trashedFiles.deleteTrashedFileById(id);
   });
 
-  test('a range of a file, and the address that needs no token', async () => {
+  test('a range of a file is downloaded, and the download URL needs no token', async () => {
     const { id } = await putFile('range.txt', Buffer.from('0123456789'));
     const { status, totalSize, body } = await client.downloads.downloadFile(id, { range: { first: 3, last: 5 } });
-    assert.deepEqual([status, totalSize, String(await bytesOf(body))], [206, 10, '345']);
+    assert.deepEqual([status, totalSize, String(await readAll(body))], [206, 10, '345']);
     const address = await client.downloads.getDownloadFileUrl(id);
     assert.equal(await (await fetch(address)).text(), '0123456789');
   });
 
-  test('whose token it is, and tokens by an app', async () => {
-    matches(UserObject, await client.users.getUserMe());
+  test('the client gets the user of its token, and tokens for an app', async () => {
+    assertMatches(UserObject, await client.users.getUserMe());
     const fields = Object.keys(UserWithAllFields.properties) as (keyof UserWithAllFields)[];
-    matches(UserWithAllFields, await client.users.getUserMe({ queryParams: { fields } }));
+    assertMatches(UserWithAllFields, await client.users.getUserMe({ queryParams: { fields } }));
     const { clientId, clientSecret, enterpriseId } = await addApp(server);
     const credentials = { client_id: clientId, client_secret: clientSecret };
     const token = await client.authorization.requestAccessToken({
@@ -194,17 +194,17 @@ describe("the client's calls", () => {
       box_subject_type: 'enterprise',
       box_subject_id: enterpriseId,
     });
-    matches(AccessToken, token);
+    assertMatches(AccessToken, token);
     await client.authorization.revokeAccessToken({ token: token.access_token, ...credentials });
     await assert.rejects(client.authorization.refreshAccessToken({ refresh_token: 'unknown', ...credentials }), {
       code: 'invalid_grant',
     });
   });
 
-  test('a refusal holds all that the server said of it', async () => {
+  test('an error has everything that the server said', async () => {
     const { id } = await putFile('taken.txt');
-    const refused = await new Api(server).post('/folders', { name: 'taken.txt', parent: { id: '0' } });
-    matches(ErrorObject, refused.json);
+    const rejected = await new Api(server).post('/folders', { name: 'taken.txt', parent: { id: '0' } });
+    assertMatches(ErrorObject, rejected.json);
     await assert.rejects(putFile('taken.txt'), (error) => {
       assert.ok(error instanceof ApiError);
       assert.deepEqual([error.status, error.code], [409, 'item_name_in_use']);
@@ -215,14 +215,14 @@ describe("the client's calls", () => {
     });
   });
 
-  test('a token that is refused is asked for anew, once for all calls that wait for it', async () => {
+  test('a rejected token is renewed, once for all calls that wait for it', async () => {
     const asked: (string | undefined)[] = [];
     const renewing = createClient({
       server: server.url,
       store: false,
-      token(refused) {
-        asked.push(refused);
-        return refused === undefined ? 'expired' : server.token;
+      token(rejected) {
+        asked.push(rejected);
+        return rejected === undefined ? 'expired' : server.token;
       },
     });
     await Promise.all([renewing.users.getUserMe(), renewing.users.getUserMe(), renewing.folders.getFolderById('0')]);
@@ -233,7 +233,7 @@ describe("the client's calls", () => {
     wrong.close();
   });
 
-  test('a client that was given a fetch uses that', async () => {
+  test('a client uses the fetch function that it is given', async () => {
     const called: string[] = [];
     const custom = createClient({
       server: server.url,
@@ -249,7 +249,7 @@ describe("the client's calls", () => {
       file: Buffer.from('by fetch'),
     });
     const { body } = await custom.downloads.downloadFile(entries[0]?.id ?? '');
-    assert.equal(String(await bytesOf(body)), 'by fetch');
+    assert.equal(String(await readAll(body)), 'by fetch');
     assert.equal(called.length, 2);
   });
 
@@ -260,7 +260,7 @@ describe("the client's calls", () => {
       token: server.token,
       store: false,
       fetch: async (input, init) => {
-        // Longer than the dates of the API are rounded.
+        // Longer than the rounding of dates in the API.
         if (lost && init?.method === 'GET') await sleep(3_200);
         const response = await fetch(input, init);
         if (init?.method === 'POST' && !lost) {
@@ -275,7 +275,7 @@ describe("the client's calls", () => {
     slow.close();
   });
 
-  test('a server that is not there is told apart from one that refuses', async () => {
+  test('an unreachable server and an error response are different errors', async () => {
     const nowhere = createClient({ server: 'http://127.0.0.1:1', token: 'x', store: false });
     await assert.rejects(nowhere.users.getUserMe({ retries: 0 }), (error) => {
       assert.ok(error instanceof TransportError);
@@ -285,12 +285,12 @@ describe("the client's calls", () => {
     assert.throws(() => createClient({ server: 'files.example.com', token: 'x' }), /must begin with http/);
   });
 
-  test('a digest of the wire is the SHA-1 of the hex', () => {
+  test('a digest in the API is the SHA-1 in base64 of the hex digest', () => {
     const bytes = Buffer.from('digest');
     assert.equal(hexToBase64(sha1Hex(bytes)), sha1Base64(bytes));
   });
 });
 
-async function bytesOf(body: ReadableStream<Uint8Array>): Promise<Buffer> {
+async function readAll(body: ReadableStream<Uint8Array>): Promise<Buffer> {
   return Buffer.from(await new Response(body).arrayBuffer());
 }

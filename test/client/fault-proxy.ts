@@ -3,29 +3,29 @@ import { createServer, type IncomingMessage, request, type ServerResponse } from
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** What is done to one request instead of just passing it on. */
+/** What the proxy does to one request besides forwarding it. */
 export interface Fault {
-  /** Wait so long first, in milliseconds. */
+  /** Wait this long first, in milliseconds. */
   delay?: number;
   /** Wait for this first. */
   waitFor?: Promise<unknown>;
   /** Do this first. */
   before?: () => Promise<unknown>;
-  /** Close the connection at once, without a byte. */
+  /** Close the connection immediately, without sending a byte. */
   reset?: boolean;
-  /** Close the connection once so many bytes of the body have been passed on. */
+  /** Close the connection after this many bytes of the body have been forwarded. */
   cutAfter?: number;
-  /** Pass it on whole, and close the connection instead of answering. */
-  loseAnswer?: boolean;
+  /** Forward the complete request, then close the connection instead of responding. */
+  loseResponse?: boolean;
   /** Change one byte of the body, at this offset. */
   corruptAt?: number;
-  /** Answer this without asking the server. */
-  answer?: StandIn;
-  /** Pass it on whole, and answer this in place of what the server answered. */
-  answerAfter?: StandIn;
+  /** Send this response without forwarding the request. */
+  answer?: FakeResponse;
+  /** Forward the complete request, then send this instead of the server's response. */
+  answerAfter?: FakeResponse;
 }
 
-export interface StandIn {
+export interface FakeResponse {
   status: number;
   headers?: Record<string, string>;
   json?: unknown;
@@ -35,36 +35,39 @@ export interface StandIn {
 
 export interface SeenRequest {
   method: string;
-  /** Without prefix and query, ids left in. */
+  /** Without prefix and query, including IDs. */
   path: string;
   headers: IncomingMessage['headers'];
-  /** Milliseconds, of a steady clock. */
+  /** Milliseconds of a steady clock. */
   at: number;
-  /** How many requests of this method and path came before. */
+  /** The number of earlier requests with this method and path. */
   before: number;
-  /** What the client was answered; undefined until then, or for ever. */
+  /** The status that was sent to the client, if a response has been sent. */
   status?: number;
 }
 
 export interface FaultProxy extends AsyncDisposable {
   url: string;
   seen: SeenRequest[];
-  /** The parts that were sent: PUT requests of sessions. */
+  /** The part uploads: PUT requests to sessions. */
   puts(): SeenRequest[];
 }
 
-/** An HTTP proxy before a server, which does to each request what `decide` says. Addresses in answers lead to it. */
+/**
+ * Starts an HTTP proxy in front of a server that does to each request what `decide` returns. URLs in responses lead
+ * to the proxy.
+ */
 export async function startFaultProxy(
   server: { url: string },
   decide: (seen: SeenRequest) => Fault | undefined = () => undefined,
 ): Promise<FaultProxy> {
   const seen: SeenRequest[] = [];
   const proxy = createServer((incoming, outgoing) => {
-    const entry = enter(seen, incoming);
+    const entry = record(seen, incoming);
     outgoing.once('finish', () => {
       entry.status = outgoing.statusCode;
     });
-    pass(new URL(server.url), incoming, outgoing, decide(entry) ?? {}).catch(() => incoming.socket.destroy());
+    forward(new URL(server.url), incoming, outgoing, decide(entry) ?? {}).catch(() => incoming.socket.destroy());
   });
   proxy.listen(0, '127.0.0.1');
   await once(proxy, 'listening');
@@ -80,7 +83,7 @@ export async function startFaultProxy(
   };
 }
 
-function enter(seen: SeenRequest[], { method = '', url = '', headers }: IncomingMessage): SeenRequest {
+function record(seen: SeenRequest[], { method = '', url = '', headers }: IncomingMessage): SeenRequest {
   const path = url.replace(/\?.*/, '').replace(/^(\/api)?\/2\.0/, '');
   const before = seen.filter((other) => other.method === method && other.path === path).length;
   const entry = { method, path, headers, at: performance.now(), before };
@@ -88,7 +91,7 @@ function enter(seen: SeenRequest[], { method = '', url = '', headers }: Incoming
   return entry;
 }
 
-async function pass(server: URL, incoming: IncomingMessage, outgoing: ServerResponse, fault: Fault): Promise<void> {
+async function forward(server: URL, incoming: IncomingMessage, outgoing: ServerResponse, fault: Fault): Promise<void> {
   const { socket } = incoming;
   if (fault.delay !== undefined) await sleep(fault.delay);
   await fault.waitFor;
@@ -97,22 +100,22 @@ async function pass(server: URL, incoming: IncomingMessage, outgoing: ServerResp
   if (fault.answer !== undefined) {
     incoming.resume();
     await once(incoming, 'end');
-    standIn(outgoing, fault.answer);
+    sendFakeResponse(outgoing, fault.answer);
     return;
   }
-  const onward = request({
+  const forwarded = request({
     host: server.hostname,
     port: server.port,
     method: incoming.method,
     path: incoming.url,
     headers: incoming.headers,
   });
-  onward.on('error', () => socket.destroy());
+  forwarded.on('error', () => socket.destroy());
   incoming.once('close', () => {
-    if (!incoming.complete) onward.destroy();
+    if (!incoming.complete) forwarded.destroy();
   });
-  onward.once('response', (response) => {
-    if (fault.loseAnswer) {
+  forwarded.once('response', (response) => {
+    if (fault.loseResponse) {
       response.resume();
       socket.destroy();
       return;
@@ -120,7 +123,7 @@ async function pass(server: URL, incoming: IncomingMessage, outgoing: ServerResp
     const { answerAfter } = fault;
     if (answerAfter !== undefined) {
       response.resume();
-      response.once('end', () => standIn(outgoing, answerAfter));
+      response.once('end', () => sendFakeResponse(outgoing, answerAfter));
       return;
     }
     response.on('error', () => outgoing.destroy());
@@ -131,20 +134,20 @@ async function pass(server: URL, incoming: IncomingMessage, outgoing: ServerResp
   for await (const chunk of incoming as AsyncIterable<Buffer>) {
     const { cutAfter, corruptAt } = fault;
     if (cutAfter !== undefined && passed + chunk.length > cutAfter) {
-      onward.destroy();
+      forwarded.destroy();
       socket.destroy();
       return;
     }
     if (corruptAt !== undefined && corruptAt >= passed && corruptAt < passed + chunk.length) {
       chunk.writeUInt8(chunk.readUInt8(corruptAt - passed) ^ 0xff, corruptAt - passed);
     }
-    onward.write(chunk);
+    forwarded.write(chunk);
     passed += chunk.length;
   }
-  onward.end();
+  forwarded.end();
 }
 
-function standIn(outgoing: ServerResponse, { status, headers = {}, json, text }: StandIn): void {
+function sendFakeResponse(outgoing: ServerResponse, { status, headers = {}, json, text }: FakeResponse): void {
   outgoing.writeHead(status, { 'content-type': 'application/json', ...headers });
   outgoing.end(text ?? (json === undefined ? '' : JSON.stringify(json)));
 }

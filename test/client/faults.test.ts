@@ -10,7 +10,7 @@ import {
 import { seededRandom } from '../faults/seeded-random.ts';
 import { seededBytes, sha1Hex } from '../support/bytes.ts';
 import type { TestServer } from '../support/server.ts';
-import { clientOf, collectEvents, PART_SIZE, sha1OnServer, startSmallPartsServer } from './client-fixture.ts';
+import { collectEvents, createTestClient, PART_SIZE, sha1OnServer, startSmallPartsServer } from './client-fixture.ts';
 import { type Fault, type SeenRequest, startFaultProxy } from './fault-proxy.ts';
 
 const PARTS = 12;
@@ -22,8 +22,8 @@ const isCreate = ({ method, path }: SeenRequest) => method === 'POST' && path.en
 const isList = ({ path }: SeenRequest) => path.endsWith('/parts');
 const offsetOf = ({ headers }: SeenRequest) => Number(/bytes (\d+)-/.exec(headers['content-range'] ?? '')?.[1]);
 
-// Most of it is waiting, so they wait side by side.
-describe(`uploads through a line that fails (seed ${seed})`, { concurrency: 4 }, () => {
+// These tests mostly wait, so they run concurrently.
+describe(`uploads over a faulty connection (seed ${seed})`, { concurrency: 4 }, () => {
   const bytes = seededBytes(PARTS * PART_SIZE - 1000, `faults ${seed}`);
   const sha1 = sha1Hex(bytes);
   let server: TestServer;
@@ -35,7 +35,7 @@ describe(`uploads through a line that fails (seed ${seed})`, { concurrency: 4 },
     await server[Symbol.asyncDispose]();
   });
 
-  /** Uploads through a proxy that does what `decide` says, and checks that the server has the bytes. */
+  /** Uploads through a proxy that injects what `decide` returns, and checks that the server has the bytes. */
   async function uploadThrough(
     decide: (seen: SeenRequest) => Fault | undefined,
     options: UploadOptions & { token?: () => string } = {},
@@ -55,7 +55,7 @@ describe(`uploads through a line that fails (seed ${seed})`, { concurrency: 4 },
     }
   }
 
-  test('connections that break within a part: the part is sent again, once', async () => {
+  test('a part whose connection breaks is sent again, once', async () => {
     const cut = new Set([1, 5, 11].map((index) => index * PART_SIZE));
     const { events, proxy } = await uploadThrough((seen) => {
       return isPut(seen) && cut.delete(offsetOf(seen)) ? { cutAfter: 1000 } : undefined;
@@ -69,17 +69,17 @@ describe(`uploads through a line that fails (seed ${seed})`, { concurrency: 4 },
     ]);
   });
 
-  test('a part that arrived and whose answer was lost is found in the list, and not sent again', async () => {
+  test('a part whose response was lost is found in the list and not sent again', async () => {
     const lost = new Set([2, 3, 4, 9].map((index) => index * PART_SIZE));
     const { proxy, result } = await uploadThrough((seen) => {
-      return isPut(seen) && lost.delete(offsetOf(seen)) ? { loseAnswer: true } : undefined;
+      return isPut(seen) && lost.delete(offsetOf(seen)) ? { loseResponse: true } : undefined;
     });
     assert.equal(proxy.puts().length, PARTS);
     assert.equal(result.bytesSent, bytes.length);
     assert.ok(proxy.seen.some(isList));
   });
 
-  test('a part that arrives with a changed byte is refused by the server and sent again', async () => {
+  test('a part with a corrupted byte is rejected by the server and sent again', async () => {
     const corrupted = new Set([0, 7].map((index) => index * PART_SIZE));
     const { proxy } = await uploadThrough((seen) => {
       return isPut(seen) && corrupted.delete(offsetOf(seen)) ? { corruptAt: 4711 } : undefined;
@@ -88,17 +88,17 @@ describe(`uploads through a line that fails (seed ${seed})`, { concurrency: 4 },
     assert.equal(proxy.puts().filter(({ status }) => status === 400).length, 2);
   });
 
-  test('a line that changes every byte that passes is given up on, with the reason', async () => {
+  test('an upload fails with the reason if the connection corrupts every attempt', async () => {
     const upload = uploadThrough((seen) => (isPut(seen) && offsetOf(seen) === 0 ? { corruptAt: 0 } : undefined));
     await assert.rejects(upload, { code: 'digest_mismatch' });
   });
 
-  test('parts out of order and at different speeds', async () => {
+  test('an upload succeeds with parts out of order and at different speeds', async () => {
     const random = seededRandom(seed);
     await uploadThrough((seen) => (isPut(seen) ? { delay: random.below(100) } : undefined));
   });
 
-  test('everything at once, at random', async () => {
+  test('an upload succeeds with all faults at random', async () => {
     const random = seededRandom(seed);
     const fault = (): Fault | undefined =>
       random.pick([
@@ -116,7 +116,7 @@ describe(`uploads through a line that fails (seed ${seed})`, { concurrency: 4 },
   });
 
   for (const status of [429, 503]) {
-    test(`a ${status} with Retry-After is waited out, and no part is begun meanwhile`, async () => {
+    test(`a ${status} with Retry-After delays the retry and all other parts`, async () => {
       let refusedAt: number | undefined;
       const { proxy, events } = await uploadThrough((seen) => {
         if (!isPut(seen) || refusedAt !== undefined || offsetOf(seen) < 4 * PART_SIZE) return undefined;
@@ -126,8 +126,8 @@ describe(`uploads through a line that fails (seed ${seed})`, { concurrency: 4 },
       const puts = proxy.puts();
       const refused = puts.find((put) => put.status === status);
       const again = puts.find((put) => put !== refused && offsetOf(put) === offsetOf(refused as SeenRequest));
-      assert.ok((again?.at ?? 0) - (refusedAt ?? 0) >= 2000, 'it was tried again too early');
-      // Those that were on their way when the refusal came may still arrive.
+      assert.ok((again?.at ?? 0) - (refusedAt ?? 0) >= 2000, 'it was retried too early');
+      // Parts that were being sent when the response arrived may still complete.
       const early = puts.filter(({ at }) => at > (refusedAt ?? 0) + 1000 && at < (refusedAt ?? 0) + 1990);
       assert.deepEqual(early, []);
       assert.equal(puts.length, PARTS + 1);
@@ -136,19 +136,19 @@ describe(`uploads through a line that fails (seed ${seed})`, { concurrency: 4 },
     });
   }
 
-  test('a server that is full says so once, and the upload ends', async () => {
+  test('an upload to a full server ends with that error after one attempt', async () => {
     const full = { type: 'error', status: 507, code: 'insufficient_storage', message: 'The disk is full.' };
     const upload = uploadThrough((seen) => (isPut(seen) ? { answer: { status: 507, json: full } } : undefined));
     await assert.rejects(upload, { code: 'insufficient_storage', message: 'The disk is full.' });
   });
 
-  test('a server that refuses every part is given up on after the patience, though it answers all else', async () => {
+  test('an upload fails after its retry time if the server rejects every part but answers other requests', async () => {
     let refused = 0;
     const upload = uploadThrough(
       (seen) => {
         if (!isPut(seen)) return undefined;
         refused += 1;
-        // By then it has been tried for longer than it should; it would go on for ever.
+        // By then it has retried for longer than its limit; without one, it would never end.
         return refused > 400 ? undefined : { answer: { status: 503, headers: { 'retry-after': '0' } } };
       },
       { patience: 500 },
@@ -157,7 +157,7 @@ describe(`uploads through a line that fails (seed ${seed})`, { concurrency: 4 },
     assert.ok(refused > 1);
   });
 
-  test('a token that expires in the middle is asked for anew, and nothing is lost', async () => {
+  test('a token that expires during an upload is renewed, and no part is lost', async () => {
     let tokens = 0;
     let calls = 0;
     const expired = {
@@ -180,40 +180,40 @@ describe(`uploads through a line that fails (seed ${seed})`, { concurrency: 4 },
     assert.equal(tokens, 2);
     assert.ok(proxy.seen.some(({ status }) => status === 401));
   });
-  test('a token that expires and has no successor ends the upload, which can be resumed', async () => {
+  test('a token that expires and cannot be renewed ends the upload, which can be resumed', async () => {
     let renewed = false;
     await using proxy = await startFaultProxy(server, (seen) =>
       isPut(seen) && offsetOf(seen) >= 6 * PART_SIZE && !renewed
         ? { answer: { status: 401, headers: { 'www-authenticate': 'Bearer error_description="expired_token"' } } }
         : undefined,
     );
-    const client = clientOf(server, proxy);
+    const client = createTestClient(server, proxy);
     const events = collectEvents();
     const upload = () => client.uploadFile(bytes, { name: 'expired', sessionFrom: 1, onEvent: events.onEvent });
     await assert.rejects(upload(), { status: 401, message: 'expired_token' });
     assert.equal(events.of('stopped')[0]?.resumable, true);
     renewed = true;
     const { bytesResumed } = await upload();
-    // Of the six parts before, those still under way were stopped with the upload.
+    // Of the six parts before, those still in progress were canceled with the upload.
     assert.ok(bytesResumed > 0 && bytesResumed <= 6 * PART_SIZE, String(bytesResumed));
     client.close();
   });
 
-  test('a session whose answer was lost is asked for again', async () => {
+  test('creation of a session is retried after a lost response', async () => {
     const { proxy } = await uploadThrough((seen) =>
-      isCreate(seen) && seen.before === 0 ? { loseAnswer: true } : undefined,
+      isCreate(seen) && seen.before === 0 ? { loseResponse: true } : undefined,
     );
     assert.equal(proxy.seen.filter(isCreate).length, 2);
   });
 
-  test('a commit whose answer was lost is repeated, and gets the same file', async () => {
+  test('a commit is repeated after a lost response and returns the same file', async () => {
     const { proxy } = await uploadThrough((seen) =>
-      isCommit(seen) && seen.before < 2 ? { loseAnswer: true } : undefined,
+      isCommit(seen) && seen.before < 2 ? { loseResponse: true } : undefined,
     );
     assert.equal(proxy.seen.filter(isCommit).length, 3);
   });
 
-  test('a commit that the server is still at (202) is repeated when it says', async () => {
+  test('a commit that is still in progress (202) is repeated when the server says so', async () => {
     const { proxy } = await uploadThrough((seen) =>
       isCommit(seen) && seen.before < 2 ? { answer: { status: 202, headers: { 'retry-after': '1' } } } : undefined,
     );
@@ -222,30 +222,30 @@ describe(`uploads through a line that fails (seed ${seed})`, { concurrency: 4 },
     assert.ok(second.at - first.at >= 1000 && third.at - second.at >= 1000);
   });
 
-  test('a file in one piece whose answer was lost is found, and not taken for a conflict', async () => {
-    const isWhole = ({ method, path }: SeenRequest) => method === 'POST' && path.endsWith('/content');
+  test('a file sent in one request is found after a lost response and not reported as a conflict', async () => {
+    const isDirectUpload = ({ method, path }: SeenRequest) => method === 'POST' && path.endsWith('/content');
     const { proxy, result } = await uploadThrough(
-      (seen) => (isWhole(seen) && seen.before === 0 ? { loseAnswer: true } : undefined),
+      (seen) => (isDirectUpload(seen) && seen.before === 0 ? { loseResponse: true } : undefined),
       { sessionFrom: Number.POSITIVE_INFINITY },
     );
-    assert.equal(proxy.seen.filter(isWhole).length, 1, 'the bytes were sent again');
-    const client = clientOf(server);
+    assert.equal(proxy.seen.filter(isDirectUpload).length, 1, 'the bytes were sent again');
+    const client = createTestClient(server);
     const version = await uploadThrough(
-      (seen) => (isWhole(seen) && seen.before === 0 ? { loseAnswer: true } : undefined),
+      (seen) => (isDirectUpload(seen) && seen.before === 0 ? { loseResponse: true } : undefined),
       { sessionFrom: Number.POSITIVE_INFINITY, fileId: result.file.id },
     );
     assert.equal(version.result.file.id, result.file.id);
-    assert.equal(version.proxy.seen.filter(isWhole).length, 1, 'the bytes were sent again');
+    assert.equal(version.proxy.seen.filter(isDirectUpload).length, 1, 'the bytes were sent again');
     assert.equal((await client.fileVersions.getFileVersions(result.file.id)).total_count, 1);
     client.close();
   });
 
-  test('a server that does not come back is given up on after the patience, and the upload can be resumed', async () => {
+  test('an upload fails after its retry time if the server does not come back, and can be resumed', async () => {
     let down = true;
     await using proxy = await startFaultProxy(server, (seen) =>
       down && isPut(seen) && offsetOf(seen) > 3 * PART_SIZE ? { cutAfter: 0 } : undefined,
     );
-    const client = clientOf(server, proxy);
+    const client = createTestClient(server, proxy);
     const events = collectEvents();
     const upload = () =>
       client.uploadFile(bytes, { name: 'patience', sessionFrom: 1, patience: 1500, onEvent: events.onEvent });
@@ -256,28 +256,28 @@ describe(`uploads through a line that fails (seed ${seed})`, { concurrency: 4 },
     client.close();
   });
 
-  describe('by the rules of Box, where they are others', () => {
+  describe("where Box's rules differ", () => {
     const overlap = { type: 'error', status: 409, code: 'range_overlaps_existing_part', message: 'Overlap.' };
 
-    test('a stored part that is refused for its overlap is taken as stored if its digest is ours', async () => {
+    test('a stored part that is rejected for an overlap counts as stored if its digest matches', async () => {
       const lost = new Set([3 * PART_SIZE, 4 * PART_SIZE]);
       const arrived = new Set<number>();
       const { proxy } = await uploadThrough((seen) => {
         if (isList(seen) && arrived.size > 0 && seen.before < 1) {
-          // The list does not have it yet, so it is sent again.
+          // The list does not include it yet, so it is sent again.
           return { answer: { status: 200, json: { entries: [], offset: 0, limit: 1000, total_count: 0, order: [] } } };
         }
         if (!isPut(seen)) return undefined;
         if (arrived.has(offsetOf(seen))) return { answer: { status: 409, json: overlap } };
         if (!lost.delete(offsetOf(seen))) return undefined;
         arrived.add(offsetOf(seen));
-        return { loseAnswer: true };
+        return { loseResponse: true };
       });
       assert.ok(proxy.puts().some(({ status }) => status === 409));
     });
 
-    test('other bytes on the range of a part make the upload begin anew', async () => {
-      const client = clientOf(server);
+    test('other bytes in the range of a part restart the upload', async () => {
+      const client = createTestClient(server);
       const events = collectEvents();
       let session = '';
       const onEvent = (event: Parameters<typeof events.onEvent>[0]) => {
@@ -288,7 +288,7 @@ describe(`uploads through a line that fails (seed ${seed})`, { concurrency: 4 },
         if (!isPut(seen) || !seen.path.includes(session) || offsetOf(seen) !== 2 * PART_SIZE) return undefined;
         return events.of('restarted').length === 0 ? { delay: 300 } : undefined;
       });
-      const through = clientOf(server, proxy);
+      const through = createTestClient(server, proxy);
       const upload = through.uploadFile(bytes, { name: 'other bytes', sessionFrom: 1, onEvent });
       while (session === '') await new Promise((resolve) => setTimeout(resolve, 1));
       const other = seededBytes(PART_SIZE, 'other');
@@ -306,13 +306,13 @@ describe(`uploads through a line that fails (seed ${seed})`, { concurrency: 4 },
       through.close();
     });
 
-    test('a session that is forgotten with its commit: the file is found by its name and digest', async () => {
+    test('if a session disappears with its commit, the file is found by name and digest', async () => {
       for (const target of ['new file', 'version'] as const) {
         let lost = false;
         const gone = { type: 'error', status: 404, code: 'not_found', message: 'Gone.' };
         const options: UploadOptions = {};
         if (target === 'version') {
-          const client = clientOf(server);
+          const client = createTestClient(server);
           options.fileId = (await client.uploadFile(Buffer.from('v1'), { name: 'forgotten' })).file.id;
           client.close();
         }
@@ -320,14 +320,14 @@ describe(`uploads through a line that fails (seed ${seed})`, { concurrency: 4 },
           if (!isCommit(seen)) return undefined;
           if (lost) return { answer: { status: 404, json: gone } };
           lost = true;
-          return { loseAnswer: true };
+          return { loseResponse: true };
         }, options);
         assert.deepEqual(events.of('restarted'), []);
       }
     });
   });
 
-  test('a session that the server has lost makes the upload begin anew, and a stream say so', async () => {
+  test('if the server loses the session, an upload restarts, or fails with a hint if its source is a stream', async () => {
     const gone = { type: 'error', status: 404, code: 'upload_session_not_found', message: 'Gone.' };
     const lost = new Set([5 * PART_SIZE]);
     const { events } = await uploadThrough((seen) =>
@@ -341,7 +341,7 @@ describe(`uploads through a line that fails (seed ${seed})`, { concurrency: 4 },
     await using proxy = await startFaultProxy(server, (seen) =>
       isPut(seen) ? { answer: { status: 410, json: gone } } : undefined,
     );
-    const client = clientOf(server, proxy);
+    const client = createTestClient(server, proxy);
     const stream = new Blob([bytes]).stream();
     await assert.rejects(
       client.uploadFile(stream, { name: 'stream', size: bytes.length, sessionFrom: 1 }),
@@ -350,8 +350,8 @@ describe(`uploads through a line that fails (seed ${seed})`, { concurrency: 4 },
     client.close();
   });
 
-  test('a name that is taken while the upload runs is refused at its end, and leaves no session', async () => {
-    const client = clientOf(server);
+  test('if the name is taken during the upload, the upload fails at its end and leaves no session', async () => {
+    const client = createTestClient(server);
     const events = collectEvents();
     let taken: Promise<unknown> | undefined;
     const onEvent = (event: Parameters<typeof events.onEvent>[0]) => {

@@ -6,8 +6,8 @@ import { createClient, type NodeClient, SourceChangedError } from '../../package
 import { seededBytes, sha1Hex } from '../support/bytes.ts';
 import type { TestServer } from '../support/server.ts';
 import {
-  clientOf,
   collectEvents,
+  createTestClient,
   PART_SIZE,
   sha1OnServer,
   startSmallPartsServer,
@@ -18,17 +18,17 @@ import { type Fault, type SeenRequest, startFaultProxy } from './fault-proxy.ts'
 const isPut = ({ method, path }: SeenRequest) => method === 'PUT' && path.includes('upload_sessions');
 const isCommit = ({ path }: SeenRequest) => path.endsWith('/commit');
 const isCreate = ({ method, path }: SeenRequest) => method === 'POST' && path.endsWith('/upload_sessions');
-const refusal = (status: number, code: string): Fault => ({
+const errorResponse = (status: number, code: string): Fault => ({
   answer: { status, json: { type: 'error', status, code, message: `${code}.` } },
 });
 
-describe('what an upload leaves behind', () => {
+describe('sessions and states after an upload', () => {
   const bytes = seededBytes(5 * PART_SIZE - 100, 'left behind');
   let server: TestServer;
   let direct: NodeClient;
   before(async () => {
     server = await startSmallPartsServer();
-    direct = clientOf(server);
+    direct = createTestClient(server);
   });
   after(async () => {
     direct.close();
@@ -37,10 +37,10 @@ describe('what an upload leaves behind', () => {
 
   const sessions = async () => (await direct.chunkedUploads.getFileUploadSessions()).entries.map(({ id }) => id);
 
-  /** Uploads through a proxy; gives the events, the error and whether a state was kept. */
+  /** Uploads through a proxy; returns the events, the error and whether a state was kept. */
   async function failing(decide: (seen: SeenRequest) => Fault | undefined, options: object = {}) {
     await using proxy = await startFaultProxy(server, decide);
-    const client = clientOf(server, proxy);
+    const client = createTestClient(server, proxy);
     const events = collectEvents();
     const name = `failing ${Math.random()}`;
     const error = await client
@@ -55,17 +55,17 @@ describe('what an upload leaves behind', () => {
   }
 
   for (const sameBytes of [true, false]) {
-    test(`two machines upload one file at a time (${sameBytes ? 'the same' : 'other'} bytes): the one that loses leaves no session`, async () => {
+    test(`when two machines upload one file at the same time (${sameBytes ? 'the same' : 'other'} bytes), the loser leaves no session`, async () => {
       const name = `raced ${sameBytes}`;
-      const machines = [clientOf(server), clientOf(server)];
+      const machines = [createTestClient(server), createTestClient(server)];
       const gate = Promise.withResolvers<void>();
       let begun = 0;
       // Both have sent everything before either commits.
       await using proxy = await startFaultProxy(server, (seen) =>
         isCommit(seen) ? { waitFor: gate.promise } : undefined,
       );
-      const through = machines.map(() => clientOf(server, proxy));
-      const uploads = through.map((client, machine) => {
+      const clients = machines.map(() => createTestClient(server, proxy));
+      const uploads = clients.map((client, machine) => {
         const content = sameBytes || machine === 0 ? bytes : seededBytes(bytes.length, 'other');
         return client.uploadFile(content, {
           name,
@@ -84,34 +84,36 @@ describe('what an upload leaves behind', () => {
       const lost = ended.find((end) => end.status === 'rejected');
       if (!sameBytes) assert.equal((lost?.reason as { code?: string } | undefined)?.code, 'item_name_in_use');
       assert.deepEqual(await sessions(), []);
-      for (const client of through) assert.deepEqual(await client.store?.list(), []);
-      for (const client of [...machines, ...through]) client.close();
+      for (const client of clients) assert.deepEqual(await client.store?.list(), []);
+      for (const client of [...machines, ...clients]) client.close();
     });
   }
 
-  test('refusals at the end that would come again leave neither a session nor a state', async () => {
+  test('permanent errors at the end leave neither a session nor a state', async () => {
     for (const [status, code] of [
       [409, 'item_name_in_use'],
       [412, 'precondition_failed'],
       [400, 'bad_request'],
       [413, 'request_entity_too_large'],
     ] as const) {
-      const { error, events, states } = await failing((seen) => (isCommit(seen) ? refusal(status, code) : undefined));
+      const { error, events, states } = await failing((seen) =>
+        isCommit(seen) ? errorResponse(status, code) : undefined,
+      );
       assert.equal(error?.code, code);
       assert.equal(events.of('stopped')[0]?.resumable, false, code);
       assert.deepEqual([await sessions(), states], [[], []], code);
     }
   });
 
-  test('what may pass (a login, room, load, a broken line) keeps the session, and the same upload goes on', async () => {
+  test('temporary errors (login, quota, load, connection) keep the session, and the same upload resumes', async () => {
     for (const fault of [
-      refusal(401, 'unauthorized'),
-      refusal(403, 'access_denied_insufficient_permissions'),
-      refusal(429, 'rate_limit_exceeded'),
-      refusal(507, 'insufficient_storage'),
-      refusal(503, 'unavailable'),
+      errorResponse(401, 'unauthorized'),
+      errorResponse(403, 'access_denied_insufficient_permissions'),
+      errorResponse(429, 'rate_limit_exceeded'),
+      errorResponse(507, 'insufficient_storage'),
+      errorResponse(503, 'unavailable'),
       { answer: { status: 502 } },
-      { loseAnswer: true },
+      { loseResponse: true },
       { answer: { status: 200, text: '<html>' } },
     ] satisfies Fault[]) {
       const { error, events, states } = await failing((seen) => (isPut(seen) && seen.before >= 2 ? fault : undefined));
@@ -127,9 +129,9 @@ describe('what an upload leaves behind', () => {
     }
   });
 
-  test('where no state is kept, nobody could go on, and the session is deleted', async () => {
+  test('without a stored state, an upload cannot be resumed, so its session is deleted', async () => {
     const { events } = await failing(
-      (seen) => (isPut(seen) && seen.before >= 2 ? refusal(507, 'insufficient_storage') : undefined),
+      (seen) => (isPut(seen) && seen.before >= 2 ? errorResponse(507, 'insufficient_storage') : undefined),
       {
         store: false,
       },
@@ -149,18 +151,18 @@ describe('what an upload leaves behind', () => {
     assert.deepEqual(await sessions(), []);
   });
 
-  test('a session whose answer was lost does not stay beside the one that is used', async () => {
+  test('a session whose response was lost is deleted when another one is used', async () => {
     let others = 0;
     await using proxy = await startFaultProxy(server, (seen) =>
-      isCreate(seen) && seen.before < 2 ? { loseAnswer: true } : undefined,
+      isCreate(seen) && seen.before < 2 ? { loseResponse: true } : undefined,
     );
-    // Another upload's session of the same name elsewhere is none of its.
+    // A session of another upload for the same name in another folder is not affected.
     const other = await direct.chunkedUploads.createFileUploadSession({
       folder_id: '0',
       file_name: 'lost too',
       file_size: 1000,
     });
-    const client = clientOf(server, proxy);
+    const client = createTestClient(server, proxy);
     const { file } = await client.uploadFile(bytes, {
       name: 'lost',
       sessionFrom: 1,
@@ -175,14 +177,14 @@ describe('what an upload leaves behind', () => {
     client.close();
   });
 
-  test('a session that was created behind a proxy’s own answer is given up with the upload', async () => {
+  test("a session that was created behind a proxy's own response is deleted with the upload", async () => {
     const { error } = await failing((seen) => (isCreate(seen) ? { answerAfter: { status: 204 } } : undefined));
     assert.match(String(error), /returned 204 with no body/);
     assert.deepEqual(await sessions(), []);
   });
 });
 
-describe('bytes that are others than were hashed', () => {
+describe('bytes that differ from the hashed ones', () => {
   let server: TestServer;
   before(async () => {
     server = await startSmallPartsServer();
@@ -190,7 +192,7 @@ describe('bytes that are others than were hashed', () => {
   after(() => server[Symbol.asyncDispose]());
   const bytes = seededBytes(4 * PART_SIZE, 'hashed');
 
-  test('a file that changes between the hash of a part and its sending begins again, and says so', async () => {
+  test('if a file changes between hashing and sending a part, the upload restarts and reports that', async () => {
     const path = join(await temporaryFolder(), 'changing.bin');
     const changed = seededBytes(bytes.length, 'changed');
     await writeFile(path, bytes);
@@ -198,9 +200,9 @@ describe('bytes that are others than were hashed', () => {
     await using proxy = await startFaultProxy(server, (seen) => {
       if (!isPut(seen) || !seen.headers['content-range']?.startsWith('bytes 0-') || writes > 0) return undefined;
       writes += 1;
-      return { before: () => writeFile(path, changed), ...refusal(503, 'unavailable') };
+      return { before: () => writeFile(path, changed), ...errorResponse(503, 'unavailable') };
     });
-    const client = clientOf(server, proxy);
+    const client = createTestClient(server, proxy);
     const events = collectEvents();
     // So little memory that parts are read again when they are sent.
     const upload = { name: 'changing.bin', sessionFrom: 1, memory: 1, onEvent: events.onEvent };
@@ -221,12 +223,12 @@ describe('bytes that are others than were hashed', () => {
   });
 
   for (const code of ['digest_mismatch', 'parts_mismatch', 'bad_digest']) {
-    test(`a commit that is refused with ${code} begins the upload again, in a new session`, async () => {
+    test(`a commit that is rejected with ${code} restarts the upload in a new session`, async () => {
       await using proxy = await startFaultProxy(server, (seen) => {
         const earlier = proxy.seen.filter(isCommit).length;
-        return isCommit(seen) && earlier === 1 ? refusal(400, code) : undefined;
+        return isCommit(seen) && earlier === 1 ? errorResponse(400, code) : undefined;
       });
-      const client = clientOf(server, proxy);
+      const client = createTestClient(server, proxy);
       const events = collectEvents();
       const { file } = await client.uploadFile(bytes, { name: code, sessionFrom: 1, onEvent: events.onEvent });
       assert.equal(await sha1OnServer(server, file.id), sha1Hex(bytes));
@@ -237,9 +239,11 @@ describe('bytes that are others than were hashed', () => {
       client.close();
     });
 
-    test(`a server that refuses every commit with ${code} is given up on, and no session stays`, async () => {
-      await using proxy = await startFaultProxy(server, (seen) => (isCommit(seen) ? refusal(400, code) : undefined));
-      const client = clientOf(server, proxy);
+    test(`the upload fails if the server rejects every commit with ${code}, and leaves no session`, async () => {
+      await using proxy = await startFaultProxy(server, (seen) =>
+        isCommit(seen) ? errorResponse(400, code) : undefined,
+      );
+      const client = createTestClient(server, proxy);
       await assert.rejects(client.uploadFile(bytes, { name: `always ${code}`, sessionFrom: 1 }), SourceChangedError);
       assert.equal(proxy.seen.filter(isCommit).length, 4);
       assert.deepEqual((await client.chunkedUploads.getFileUploadSessions()).entries, []);
@@ -248,7 +252,7 @@ describe('bytes that are others than were hashed', () => {
   }
 });
 
-describe('what the server would refuse', () => {
+describe('values that the server would reject', () => {
   let server: TestServer;
   let client: NodeClient;
   before(async () => {
@@ -263,15 +267,15 @@ describe('what the server would refuse', () => {
   for (const sessionFrom of [1, Number.POSITIVE_INFINITY]) {
     const how = sessionFrom === 1 ? 'in parts' : 'in one piece';
 
-    test(`a file dated beyond the years of the wire goes up ${how}, once, without its date, and that is said once`, async () => {
+    test(`a file dated outside the API's range is uploaded ${how} without its date, with one notice`, async () => {
       for (const lastModified of [253_402_300_800_000, 9e15, -62_135_596_800_001]) {
         const source = new File([seededBytes(3 * PART_SIZE, 'late')], `late-${lastModified}-${how}.bin`, {
           lastModified,
         });
         await using proxy = await startFaultProxy(server);
-        const through = clientOf(server, proxy);
+        const clients = createTestClient(server, proxy);
         const events = collectEvents();
-        const { file } = await through.uploadFile(source, { sessionFrom, onEvent: events.onEvent });
+        const { file } = await clients.uploadFile(source, { sessionFrom, onEvent: events.onEvent });
         assert.equal(events.of('date-left-out').length, 1);
         assert.match(
           events.of('date-left-out')[0]?.message ?? '',
@@ -282,7 +286,7 @@ describe('what the server would refuse', () => {
         );
         assert.equal(sent.length, sessionFrom === 1 ? 3 : 1);
         assert.ok(Number(file.content_modified_at?.slice(0, 4)) < 3000);
-        through.close();
+        clients.close();
       }
     });
 
@@ -298,9 +302,9 @@ describe('what the server would refuse', () => {
       }
     });
 
-    test(`dates, descriptions and names that no server takes are refused before anything is sent (${how})`, async () => {
+    test(`dates, descriptions and names that no server accepts are rejected before anything is sent (${how})`, async () => {
       await using proxy = await startFaultProxy(server);
-      const through = clientOf(server, proxy);
+      const clients = createTestClient(server, proxy);
       const refused: [object, RegExp][] = [
         [{ contentModifiedAt: new Date('+010000-01-01T00:00:00Z') }, /contentModifiedAt must be a date within/],
         [{ contentCreatedAt: new Date('-000001-12-31T23:59:59Z') }, /contentCreatedAt must be a date within/],
@@ -314,17 +318,17 @@ describe('what the server would refuse', () => {
         [{ name: '' }, /it is empty/],
       ];
       for (const [options, message] of refused) {
-        const upload = through.uploadFile(Buffer.from('x'), { name: 'ok', sessionFrom, ...options });
+        const upload = clients.uploadFile(Buffer.from('x'), { name: 'ok', sessionFrom, ...options });
         await assert.rejects(upload, (error) => error instanceof TypeError && message.test(error.message));
       }
       assert.deepEqual(proxy.seen, []);
-      const { file } = await through.uploadFile(Buffer.from('x'), {
+      const { file } = await clients.uploadFile(Buffer.from('x'), {
         name: `described ${how}`,
         sessionFrom,
         description: '\u{1f600}'.repeat(256),
       });
       assert.equal(file.description, '\u{1f600}'.repeat(256));
-      through.close();
+      clients.close();
     });
   }
 });

@@ -1,6 +1,6 @@
 import { registerHooks } from 'node:module';
 
-// For programs that are run as a user would write them: `partway/client` is the source of this checkout.
+// For programs that run as a user would write them: resolves `partway/client` to the source of this checkout.
 registerHooks({
   resolve(specifier, context, next) {
     if (specifier !== 'partway/client') return next(specifier, context);

@@ -16,12 +16,12 @@ import {
 } from '../../packages/client/src/node/index.ts';
 import { seededRandom } from '../faults/seeded-random.ts';
 import { seededBytes, sha1Hex } from '../support/bytes.ts';
-import { leftoverProcess } from '../support/leftovers.ts';
+import { killAtExit } from '../support/leftovers.ts';
 import type { TestServer } from '../support/server.ts';
 import { until } from '../support/until.ts';
 import {
-  clientOf,
   collectEvents,
+  createTestClient,
   PART_SIZE,
   sha1OnServer,
   startSmallPartsServer,
@@ -34,7 +34,7 @@ const seed = Number(process.env.PARTWAY_TEST_SEED ?? Date.now() % 1_000_000);
 const kills = Number(process.env.PARTWAY_TEST_KILLS ?? 5);
 const PARTS = Math.max(80, 16 * kills);
 
-describe(`uploads that are resumed (seed ${seed})`, () => {
+describe(`resumed uploads (seed ${seed})`, () => {
   const bytes = seededBytes(PARTS * PART_SIZE - 77, `resume ${seed}`);
   const sha1 = sha1Hex(bytes);
   const random = seededRandom(seed);
@@ -52,10 +52,10 @@ describe(`uploads that are resumed (seed ${seed})`, () => {
     await server[Symbol.asyncDispose]();
   });
 
-  test('a client that is killed at random moments goes on where it was, and sends no stored part twice', async () => {
+  test('a client that is killed at random moments resumes and sends no stored part twice', async () => {
     await using proxy = await startFaultProxy(server, ({ method }) => (method === 'PUT' ? { delay: 10 } : undefined));
     const states = join(folder, 'killed');
-    const { chunkedUploads } = clientOf(server);
+    const { chunkedUploads } = createTestClient(server);
     const stored = new Set<number>();
     const offsets = (from: number) => proxy.puts().slice(from).map(offsetOf);
     for (let run = 0; ; run += 1) {
@@ -72,7 +72,7 @@ describe(`uploads that are resumed (seed ${seed})`, () => {
         await until(() => proxy.puts().length >= enough);
         await child.kill();
       }
-      // A part that the server had before, whether its answer was seen or not, is never sent again.
+      // A part that the server had stored, whether its response was received or not, is never sent again.
       assert.deepEqual(
         offsets(before).filter((offset) => stored.has(offset)),
         [],
@@ -86,10 +86,10 @@ describe(`uploads that are resumed (seed ${seed})`, () => {
     assert.deepEqual(await readdir(states), []);
   });
 
-  test('a server that is killed while a client uploads: the client waits, and loses nothing', async () => {
+  test('a client waits for a server that is killed during the upload and loses nothing', async () => {
     await using proxy = await startFaultProxy(server);
     const acknowledged = () => proxy.puts().filter(({ status }) => status === 200).length;
-    const client = clientOf(server, proxy);
+    const client = createTestClient(server, proxy);
     const events = collectEvents();
     const upload = client.uploadFile(path, { name: 'server killed.bin', sessionFrom: 1, onEvent: events.onEvent });
     upload.catch(() => {});
@@ -105,7 +105,10 @@ describe(`uploads that are resumed (seed ${seed})`, () => {
     client.close();
   });
 
-  /** A client that stops after about a third of the parts, and a second one that goes on with what `prepare` left. */
+  /**
+   * Runs a client that stops after about a third of the parts, and a second one that resumes with what `prepare`
+   * left.
+   */
   async function stopAndResume(options: {
     source?: () => Parameters<NodeClient['uploadFile']>[0];
     upload?: UploadOptions;
@@ -134,7 +137,7 @@ describe(`uploads that are resumed (seed ${seed})`, () => {
     return { result, first: events, second, store };
   }
 
-  test('an upload that was cancelled goes on, and the states are gone at its end', async () => {
+  test('a canceled upload resumes, and its state is deleted at the end', async () => {
     const { result, first, second, store } = await stopAndResume({});
     const { file, bytesResumed, bytesSent } = await result;
     assert.equal(await sha1OnServer(server, file.id), sha1);
@@ -145,7 +148,7 @@ describe(`uploads that are resumed (seed ${seed})`, () => {
     assert.deepEqual(await store.list(), []);
   });
 
-  test('a stream that is given again from its first byte sends only what is missing', async () => {
+  test('a stream that is provided again from its first byte sends only missing parts', async () => {
     const source = () => new Blob([bytes]).stream();
     const { result, second } = await stopAndResume({ source, upload: { size: bytes.length } });
     const { bytesResumed, bytesSent } = await result;
@@ -153,7 +156,7 @@ describe(`uploads that are resumed (seed ${seed})`, () => {
     assert.deepEqual(second.types(), ['resumed']);
   });
 
-  test('a state is a file for its owner alone, and names session and source', async () => {
+  test('an upload state is a file that only its owner can read, and names the session and the source', async () => {
     await stopAndResume({
       async prepare(store) {
         const place = join(folder, `states ${count}`);
@@ -172,7 +175,7 @@ describe(`uploads that are resumed (seed ${seed})`, () => {
     });
   });
 
-  test('a state that is damaged, or of another version, means a new beginning', async () => {
+  test('an upload with a damaged state or one of another version restarts', async () => {
     for (const text of ['{"version":1,', '{"version":2}', '']) {
       const { result, second } = await stopAndResume({
         async prepare() {
@@ -185,7 +188,7 @@ describe(`uploads that are resumed (seed ${seed})`, () => {
     }
   });
 
-  test('a store that cannot keep anything lets the upload go on, and says that it cannot be resumed', async () => {
+  test('if the state cannot be saved, the upload continues and reports that it cannot be resumed', async () => {
     const blocked = join(folder, 'blocked');
     await writeFile(blocked, 'a file where a folder should be');
     const client = createClient({ server: server.url, token: server.token, store: fileStateStore(join(blocked, 'x')) });
@@ -198,9 +201,9 @@ describe(`uploads that are resumed (seed ${seed})`, () => {
   for (const [what, change, message] of [
     ['grew', (file: string) => writeFile(file, 'more', { flag: 'a' }), /The size of .* has changed/],
     ['was written again', (file: string) => utimes(file, 1, 1), /The modification time of .* has changed/],
-    ['has other bytes, and hides it', changeInPlace, /differs from the uploaded part at byte 0/],
+    ['has other bytes with the same size and time', changeUnnoticed, /differs from the uploaded part at byte 0/],
   ] as const) {
-    test(`a file that ${what} since is noticed, and its upload begins anew`, async () => {
+    test(`a file that ${what} since the upload was interrupted is detected, and the upload restarts`, async () => {
       const changed = join(folder, `${what}.bin`);
       await writeFile(changed, bytes);
       await utimes(changed, 1_700_000_000, 1_700_000_000);
@@ -218,12 +221,12 @@ describe(`uploads that are resumed (seed ${seed})`, () => {
 
   for (const [what, memory, change] of [
     ['grows', undefined, (file: string) => appendFileSync(file, 'and more')],
-    ['is cut short while its parts are read again for sending', PART_SIZE, (file: string) => truncateSync(file, 1e6)],
+    ['is truncated while its parts are read again for sending', PART_SIZE, (file: string) => truncateSync(file, 1e6)],
   ] as const) {
-    test(`a file that ${what} while it is uploaded is uploaded again as it is then`, async () => {
+    test(`a file that ${what} during the upload is uploaded again with its new bytes`, async () => {
       const changing = join(folder, `${what} meanwhile.bin`);
       await writeFile(changing, bytes);
-      const client = clientOf(server);
+      const client = createTestClient(server);
       const events = collectEvents();
       let changed = false;
       const { file } = await client.uploadFile(changing, {
@@ -243,11 +246,11 @@ describe(`uploads that are resumed (seed ${seed})`, () => {
     });
   }
 
-  test('a session that the server does not have any more means a new beginning, and says so', async () => {
+  test('an upload whose session no longer exists on the server restarts and reports that', async () => {
     const { result, second } = await stopAndResume({
       async prepare(store) {
         const [state] = await store.list();
-        await clientOf(server).chunkedUploads.deleteFileUploadSessionById(state?.session.id ?? '');
+        await createTestClient(server).chunkedUploads.deleteFileUploadSessionById(state?.session.id ?? '');
       },
     });
     await result;
@@ -255,12 +258,12 @@ describe(`uploads that are resumed (seed ${seed})`, () => {
     assert.equal(second.of('restarted')[0]?.reason, 'session-gone');
   });
 
-  test('a commit that went through just before the client died gives the same file', async () => {
+  test('a commit that succeeded just before the client died returns the same file', async () => {
     await using proxy = await startFaultProxy(server, ({ path: called }) =>
-      called.endsWith('/commit') && dead ? { loseAnswer: true } : undefined,
+      called.endsWith('/commit') && dead ? { loseResponse: true } : undefined,
     );
     let dead = true;
-    const client = clientOf(server, proxy);
+    const client = createTestClient(server, proxy);
     const events = collectEvents();
     const upload = () =>
       client.uploadFile(path, { name: 'committed', sessionFrom: 1, patience: 1, onEvent: events.onEvent });
@@ -272,14 +275,14 @@ describe(`uploads that are resumed (seed ${seed})`, () => {
     client.close();
   });
 
-  test('where the session is forgotten with its commit, as on Box, the file is found by its digest', async () => {
+  test('if the session disappears with its commit, as on Box, the file is found by its digest', async () => {
     const gone = { status: 404, json: { type: 'error', status: 404, code: 'not_found', message: 'Gone.' } };
     await using proxy = await startFaultProxy(server, ({ path: called, method }) => {
-      if (called.endsWith('/commit')) return { loseAnswer: true };
+      if (called.endsWith('/commit')) return { loseResponse: true };
       return committed && method === 'GET' && called.includes('upload_sessions') ? { answer: gone } : undefined;
     });
     let committed = false;
-    const client = clientOf(server, proxy);
+    const client = createTestClient(server, proxy);
     const upload = () => client.uploadFile(path, { name: 'forgotten', sessionFrom: 1, patience: 1 });
     await assert.rejects(upload(), { name: 'TransportError' });
     committed = true;
@@ -288,42 +291,42 @@ describe(`uploads that are resumed (seed ${seed})`, () => {
     client.close();
   });
 
-  test('a cancel that is to delete the session leaves nothing to resume, here and there', async () => {
+  test('canceling with deletion leaves nothing to resume, on the server and locally', async () => {
     const { result, first, second, store } = await stopAndResume({ upload: { abortSession: true } });
     await result;
     assert.equal(first.of('stopped')[0]?.resumable, false);
     assert.deepEqual(second.types(), ['session-created']);
     const session = first.of('session-created')[0]?.sessionId ?? '';
-    await assert.rejects(clientOf(server).chunkedUploads.getFileUploadSessionById(session), { status: 404 });
+    await assert.rejects(createTestClient(server).chunkedUploads.getFileUploadSessionById(session), { status: 404 });
     assert.deepEqual(await store.list(), []);
   });
 
-  test('an upload that is cancelled before it begins does nothing', async () => {
+  test('an upload that is canceled before it starts does nothing', async () => {
     await using proxy = await startFaultProxy(server);
-    const client = clientOf(server, proxy);
+    const client = createTestClient(server, proxy);
     const events = collectEvents();
     const options = { name: 'never', signal: AbortSignal.abort(new Error('never')), onEvent: events.onEvent };
     await assert.rejects(client.uploadFile(path, options), /never/);
-    // Nothing was asked of the server, and nothing is said to have begun.
+    // No request was sent, and no start was reported.
     assert.deepEqual(proxy.seen, []);
     assert.deepEqual(events.of('session-created'), []);
     client.close();
   });
 });
 
-/** Where the part that a request brings begins in its file. */
+/** The offset in the file of the part in a request. */
 function offsetOf({ headers }: SeenRequest): number {
   return Number(/^bytes (\d+)-/.exec(String(headers['content-range']))?.[1]);
 }
 
-/** Other bytes, the same size, the same time of change. */
-async function changeInPlace(path: string): Promise<void> {
+/** Changes bytes but neither the size nor the modification time. */
+async function changeUnnoticed(path: string): Promise<void> {
   await using file = await open(path, 'r+');
   await file.write(Buffer.from('other bytes'), 0, 11, 1000);
   await file.utimes(1_700_000_000, 1_700_000_000);
 }
 
-interface Told {
+interface ChildEvent {
   type: string;
   [field: string]: unknown;
 }
@@ -333,16 +336,16 @@ function startChild(args: string[], token: string) {
     env: { PATH: process.env.PATH ?? '', TOKEN: token },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  leftoverProcess(child);
+  killAtExit(child);
   assert.ok(child.stdout);
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
   return {
-    /** The next line of one of these types; others are passed over. */
-    async seen(...types: string[]): Promise<Told> {
+    /** The next line of one of these types; others are skipped. */
+    async seen(...types: string[]): Promise<ChildEvent> {
       for (;;) {
         const { value, done } = await lines.next();
-        if (done) throw new Error(`the client ended before it told ${types.join(' or ')}`);
-        const told = JSON.parse(value) as Told;
+        if (done) throw new Error(`the client ended before it reported ${types.join(' or ')}`);
+        const told = JSON.parse(value) as ChildEvent;
         if (types.includes(told.type)) return told;
       }
     },

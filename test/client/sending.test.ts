@@ -8,9 +8,14 @@ import { retryDelay } from '../../packages/client/src/retry.ts';
 import { ConcurrencyController } from '../../packages/client/src/upload/concurrency.ts';
 import { Semaphore } from '../../packages/client/src/upload/semaphore.ts';
 
-describe('how many requests there are at a time', () => {
-  /** Lets parts be stored as fast as `rate` says for so many at a time (parts a second), and gives the limits seen. */
-  function run(control: ConcurrencyController, rate: (limit: number) => number, seconds: number, from = 0): number[] {
+describe('number of parallel requests', () => {
+  /** Simulates storing parts at `rate` for each limit (parts per second), and returns the limits over time. */
+  function simulate(
+    control: ConcurrencyController,
+    rate: (limit: number) => number,
+    seconds: number,
+    from = 0,
+  ): number[] {
     const limits = [];
     for (let now = from; now < from + seconds * 1000; ) {
       now += 1000 / rate(control.limit);
@@ -20,115 +25,115 @@ describe('how many requests there are at a time', () => {
     return limits;
   }
 
-  test('it grows while each further one brings more', () => {
-    assert.equal(run(new ConcurrencyController(8, 0), (limit) => 10 * limit, 60).at(-1), 8);
+  test('grows while each additional request increases the rate', () => {
+    assert.equal(simulate(new ConcurrencyController(8, 0), (limit) => 10 * limit, 60).at(-1), 8);
   });
 
-  test('it stays where a further one brings nothing, and tries again now and then', () => {
-    const limits = run(new ConcurrencyController(8, 0), (limit) => 10 * Math.min(limit, 4), 120).slice(100);
+  test('stays the same if an additional request does not increase the rate, and probes occasionally', () => {
+    const limits = simulate(new ConcurrencyController(8, 0), (limit) => 10 * Math.min(limit, 4), 120).slice(100);
     assert.deepEqual([...new Set(limits)].sort(), [4, 5]);
     assert.ok(limits.filter((limit) => limit === 4).length > 0.7 * limits.length);
   });
 
-  test('it never passes what is allowed', () => {
+  test('never exceeds the maximum', () => {
     for (const most of [1, 2])
-      assert.ok(run(new ConcurrencyController(most, 0), (limit) => limit, 60).every((l) => l <= most));
+      assert.ok(simulate(new ConcurrencyController(most, 0), (limit) => limit, 60).every((l) => l <= most));
   });
 
-  test('trouble halves it, once for all requests that fail together, and it recovers', () => {
+  test('is halved once for all requests that fail together, and recovers', () => {
     const control = new ConcurrencyController(8, 0);
-    run(control, (limit) => 10 * limit, 60);
+    simulate(control, (limit) => 10 * limit, 60);
     for (let failed = 0; failed < 8; failed += 1) control.recordFailure(60_000 + failed);
     assert.equal(control.limit, 4);
     control.recordFailure(62_000);
     control.recordFailure(64_000);
     control.recordFailure(66_000);
     assert.equal(control.limit, 1);
-    assert.equal(run(control, (limit) => 10 * limit, 60, 66_000).at(-1), 8);
+    assert.equal(simulate(control, (limit) => 10 * limit, 60, 66_000).at(-1), 8);
   });
 });
 
-describe('who goes first', () => {
+describe('priority of requests', () => {
   const { signal } = new AbortController();
 
-  test('the gate lets the smallest offset in first, and no more than its limit', async () => {
-    const gate = new Semaphore(1);
+  test('the semaphore admits the smallest offset first, up to its limit', async () => {
+    const semaphore = new Semaphore(1);
     const entered: number[] = [];
-    await gate.acquire(signal, { order: 0 });
-    const waiting = [5, 3, 9, 1].map((order) => gate.acquire(signal, { order }).then(() => entered.push(order)));
-    gate.limit = 2;
+    await semaphore.acquire(signal, { order: 0 });
+    const waiting = [5, 3, 9, 1].map((order) => semaphore.acquire(signal, { order }).then(() => entered.push(order)));
+    semaphore.limit = 2;
     await Promise.resolve();
     for (let left = 0; left < 4; left += 1) {
-      gate.release();
+      semaphore.release();
       await new Promise(setImmediate);
     }
     await Promise.all(waiting);
     assert.deepEqual(entered, [1, 3, 5, 9]);
   });
 
-  test('who gives up waiting holds nobody else up', async () => {
-    const gate = new Semaphore(1);
-    await gate.acquire(signal, { order: 0 });
+  test('a canceled waiter does not block others', async () => {
+    const semaphore = new Semaphore(1);
+    await semaphore.acquire(signal, { order: 0 });
     const cancel = new AbortController();
-    const first = gate.acquire(cancel.signal, { order: 1 });
-    const second = gate.acquire(signal, { order: 2 });
+    const first = semaphore.acquire(cancel.signal, { order: 1 });
+    const second = semaphore.acquire(signal, { order: 2 });
     cancel.abort(new Error('enough'));
     await assert.rejects(first, /enough/);
-    await assert.rejects(gate.acquire(AbortSignal.abort(new Error('before')), { order: 3 }), /before/);
-    gate.release();
+    await assert.rejects(semaphore.acquire(AbortSignal.abort(new Error('before')), { order: 3 }), /before/);
+    semaphore.release();
     await second;
   });
 
-  test('a paused gate opens again by itself', async () => {
-    const gate = new Semaphore(2);
-    gate.pause(30);
+  test('a paused semaphore reopens by itself', async () => {
+    const semaphore = new Semaphore(2);
+    semaphore.pause(30);
     const begun = performance.now();
-    await gate.acquire(signal, { order: 1 });
+    await semaphore.acquire(signal, { order: 1 });
     assert.ok(performance.now() - begun >= 29);
   });
 
-  test('there are never more takers than seats, also when those become fewer', async () => {
-    const seats = new Semaphore(2);
-    await seats.acquire(signal);
-    await seats.acquire(signal);
+  test('never admits more than the limit, even after the limit decreases', async () => {
+    const semaphore = new Semaphore(2);
+    await semaphore.acquire(signal);
+    await semaphore.acquire(signal);
     let seated = false;
-    const third = seats.acquire(signal).then(() => {
+    const third = semaphore.acquire(signal).then(() => {
       seated = true;
     });
-    seats.limit = 1;
-    seats.release();
+    semaphore.limit = 1;
+    semaphore.release();
     await new Promise(setImmediate);
     assert.equal(seated, false);
-    seats.release();
+    semaphore.release();
     await third;
-    await assert.rejects(seats.acquire(AbortSignal.timeout(1)), { name: 'TimeoutError' });
+    await assert.rejects(semaphore.acquire(AbortSignal.timeout(1)), { name: 'TimeoutError' });
   });
 });
 
-describe('when to try again', () => {
-  const refusal = (retryAfterMillis?: number) =>
+describe('retry delays', () => {
+  const errorResponse = (retryAfterMillis?: number) =>
     new ApiError({ message: '', status: 503, code: 'unavailable', call: '', retryAfterMillis });
 
-  test('the wait doubles up to a limit, the half of it at random', () => {
+  test('the delay doubles up to a limit, half of it random', () => {
     assert.deepEqual(
       [1, 2, 3, 10].map((attempt) => retryDelay(attempt, undefined, () => 1)),
       [400, 800, 1600, 20_000],
     );
     assert.equal(
-      retryDelay(3, refusal(), () => 0),
+      retryDelay(3, errorResponse(), () => 0),
       800,
     );
   });
 
-  test('it is never shorter than the server asks for', () => {
+  test('the delay is never shorter than the server asks for', () => {
     fc.assert(
       fc.property(fc.nat(1_000_000), fc.integer({ min: 1, max: 50 }), (asked, attempt) => {
-        assert.ok(retryDelay(attempt, refusal(asked)) >= asked);
+        assert.ok(retryDelay(attempt, errorResponse(asked)) >= asked);
       }),
     );
   });
 
-  test('Retry-After is read as seconds and as a date', () => {
+  test('Retry-After is parsed as seconds and as a date', () => {
     const at = (value: string) => ({ header: () => value });
     const now = Date.parse('2026-01-01T00:00:00Z');
     assert.equal(parseRetryAfter(at('7'), now), 7000);
@@ -139,8 +144,8 @@ describe('when to try again', () => {
   });
 });
 
-describe('what is sent where', () => {
-  test('the addresses of Partway, of Box, and each by itself', () => {
+describe('base URLs and streams', () => {
+  test('the addresses of Partway and Box are resolved, and each can be set separately', () => {
     const here = 'https://files.example.com';
     assert.deepEqual(resolveAddresses(`${here}/`), {
       api: here,
@@ -159,7 +164,7 @@ describe('what is sent where', () => {
     );
   });
 
-  test('a feed gives the bytes of a stream in whatever pieces are asked for', async () => {
+  test('a byte reader returns a stream in any requested sizes', async () => {
     const pieces = fc.array(fc.nat(9), { maxLength: 20 });
     await fc.assert(
       fc.asyncProperty(pieces, pieces, async (chunks, wanted) => {

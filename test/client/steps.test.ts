@@ -12,11 +12,11 @@ import {
 import { numberedName } from '../../packages/client/src/upload/conflict.ts';
 import { listStoredParts } from '../../packages/client/src/upload/list-parts.ts';
 import { ProgressMeter } from '../../packages/client/src/upload/progress.ts';
-import { partsOf, seededBytes, sha1Base64, sha1Hex } from '../support/bytes.ts';
+import { seededBytes, sha1Base64, sha1Hex, splitIntoParts } from '../support/bytes.ts';
 import type { TestServer } from '../support/server.ts';
 import {
-  clientOf,
   collectEvents,
+  createTestClient,
   PART_SIZE,
   sha1OnServer,
   startSmallPartsServer,
@@ -27,19 +27,19 @@ import { type Fault, type SeenRequest, startFaultProxy } from './fault-proxy.ts'
 const isPut = ({ method }: SeenRequest) => method === 'PUT';
 const isCommit = ({ path }: SeenRequest) => path.endsWith('/commit');
 const isCreate = ({ method, path }: SeenRequest) => method === 'POST' && path.endsWith('/upload_sessions');
-const isWhole = ({ method, path }: SeenRequest) => method === 'POST' && path.endsWith('/content');
-const refusal = (status: number, code: string): Fault => ({
+const isDirectUpload = ({ method, path }: SeenRequest) => method === 'POST' && path.endsWith('/content');
+const errorResponse = (status: number, code: string): Fault => ({
   answer: { status, json: { type: 'error', status, code, message: `${code}.` } },
 });
 
-test('a number goes before the last dot of a name, and behind a name that begins with its only dot', () => {
+test('a number is inserted before the last dot of a name, or appended if the name starts with its only dot', () => {
   assert.deepEqual(
     [numberedName('a.tar.gz', 2), numberedName('.bashrc', 1), numberedName('none', 1), numberedName('a.b', 0)],
     ['a.tar (2).gz', '.bashrc (1)', 'none (1)', 'a.b'],
   );
 });
 
-test('bytes that an earlier run has stored say nothing of the rate', () => {
+test('bytes that an earlier run has stored do not count for the rate', () => {
   using meter = new ProgressMeter(4 * PART_SIZE, undefined, 1000);
   meter.setPartSize(PART_SIZE);
   const [first, second, third, last] = meter.parts;
@@ -50,7 +50,7 @@ test('bytes that an earlier run has stored say nothing of the rate', () => {
     [meter.bytesStored, meter.bytesSent, meter.progress().bytesDone],
     [PART_SIZE, 1000, PART_SIZE + 1000],
   );
-  // Sent again from its beginning: what went out before was in vain, and counts as sent.
+  // Sent again from the start: the bytes sent before were wasted, but count as sent.
   meter.recordSent(second, 0);
   meter.recordSent(second, PART_SIZE);
   meter.recordStored(second, 'sent');
@@ -62,22 +62,22 @@ test('bytes that an earlier run has stored say nothing of the rate', () => {
   assert.deepEqual([meter.progress().bytesStored, meter.progress().secondsLeft], [4 * PART_SIZE, 0]);
 });
 
-describe('the steps of an upload', { concurrency: 4 }, () => {
+describe('steps of an upload', { concurrency: 4 }, () => {
   const bytes = seededBytes(5 * PART_SIZE - 1, 'steps');
   const sha1 = sha1Hex(bytes);
   let server: TestServer;
   let direct: NodeClient;
   before(async () => {
     server = await startSmallPartsServer();
-    direct = clientOf(server);
+    direct = createTestClient(server);
   });
   after(async () => {
     direct.close();
     await server[Symbol.asyncDispose]();
   });
 
-  /** Uploads through a proxy that does what `decide` says. */
-  async function through(
+  /** Uploads through a proxy that does what `decide` returns. */
+  async function uploadThrough(
     name: string,
     decide: (seen: SeenRequest, client: NodeClient) => Fault | undefined,
     options: UploadOptions = {},
@@ -101,14 +101,14 @@ describe('the steps of an upload', { concurrency: 4 }, () => {
     };
   }
 
-  test('the list of stored parts is read to its end, whatever a page holds', async () => {
+  test('the list of stored parts is read to its end, whatever the page size', async () => {
     const { chunkedUploads } = direct;
     const session = await chunkedUploads.createFileUploadSession({
       folder_id: '0',
       file_name: 'paged',
       file_size: bytes.length,
     });
-    for (const { offset, bytes: part } of partsOf(bytes, PART_SIZE)) {
+    for (const { offset, bytes: part } of splitIntoParts(bytes, PART_SIZE)) {
       const contentRange = `bytes ${offset}-${offset + part.length - 1}/${bytes.length}`;
       await chunkedUploads.uploadFilePart(session.id, part, { digest: `sha=${sha1Base64(part)}`, contentRange });
     }
@@ -140,37 +140,37 @@ describe('the steps of an upload', { concurrency: 4 }, () => {
   for (const sessionFrom of [1, Number.POSITIVE_INFINITY]) {
     const how = sessionFrom === 1 ? 'in parts' : 'in one piece';
 
-    test(`a folder in the way gets no version, and a name that stays taken is tried once more (${how})`, async () => {
+    test(`a folder with the same name gets no version, and a name that stays taken is tried once more (${how})`, async () => {
       await direct.folders.createFolder({ name: `folder ${how}`, parent: { id: '0' } });
-      const folder = await through(`folder ${how}`, () => undefined, { conflict: 'version', sessionFrom });
+      const folder = await uploadThrough(`folder ${how}`, () => undefined, { conflict: 'version', sessionFrom });
       assert.equal(folder.error?.code, 'item_name_in_use');
       const { file } = await direct.uploadFile(Buffer.from('x'), { name: `taken ${how}` });
-      const taken = refusal(409, 'item_name_in_use');
+      const taken = errorResponse(409, 'item_name_in_use');
       const conflicts = {
         answer: {
           status: 409,
           json: { ...(taken.answer?.json as object), context_info: { conflicts: { type: 'file', id: file.id } } },
         },
       };
-      const always = await through(
+      const always = await uploadThrough(
         `taken ${how}`,
-        (seen) => (isCreate(seen) || isWhole(seen) ? conflicts : undefined),
+        (seen) => (isCreate(seen) || isDirectUpload(seen) ? conflicts : undefined),
         { conflict: 'version', sessionFrom },
       );
       assert.equal(always.error?.code, 'item_name_in_use');
-      assert.equal(always.proxy.seen.filter((seen) => isCreate(seen) || isWhole(seen)).length, 2);
+      assert.equal(always.proxy.seen.filter((seen) => isCreate(seen) || isDirectUpload(seen)).length, 2);
     });
 
-    test(`a version is only made of the etag that was asked for (${how})`, async () => {
+    test(`a version is only created of the file with the requested etag (${how})`, async () => {
       const { file } = await direct.uploadFile(Buffer.from('x'), { name: `etag ${how}` });
-      const stale = await through('', () => undefined, {
+      const stale = await uploadThrough('', () => undefined, {
         fileId: file.id,
         ifMatch: '17',
         sessionFrom,
         name: undefined,
       });
       assert.equal(stale.error?.status, 412);
-      const right = await through('', () => undefined, {
+      const right = await uploadThrough('', () => undefined, {
         fileId: file.id,
         ifMatch: file.etag,
         sessionFrom,
@@ -180,32 +180,34 @@ describe('the steps of an upload', { concurrency: 4 }, () => {
     });
   }
 
-  test('a session that is somebody else’s by now is begun again, and another refusal by 403 is not', async () => {
+  test('a session that now belongs to another user restarts the upload; another 403 does not', async () => {
     let refused = 0;
-    const other = await through('forbidden', (seen) => {
+    const other = await uploadThrough('forbidden', (seen) => {
       if (!isPut(seen) || refused > 0) return undefined;
       refused += 1;
-      return refusal(403, 'forbidden');
+      return errorResponse(403, 'forbidden');
     });
     assert.equal(other.file?.sha1, sha1);
     assert.deepEqual(
       other.events.of('restarted').map(({ reason }) => reason),
       ['session-gone'],
     );
-    const scope = await through('scope', (seen) => (isPut(seen) ? refusal(403, 'insufficient_scope') : undefined));
+    const scope = await uploadThrough('scope', (seen) =>
+      isPut(seen) ? errorResponse(403, 'insufficient_scope') : undefined,
+    );
     assert.equal(scope.error?.code, 'insufficient_scope');
     assert.deepEqual(scope.events.of('restarted'), []);
   });
 
-  test('a source of another size is begun again, though it says the same time of change', async () => {
+  test('a source of another size restarts the upload even if its modification time is the same', async () => {
     const path = join(await temporaryFolder(), 'size.bin');
     await writeFile(path, bytes);
     const { atime, mtime } = await stat(path);
     let isFull = true;
     await using proxy = await startFaultProxy(server, (seen) =>
-      isFull && isPut(seen) && seen.before > 2 ? refusal(507, 'insufficient_storage') : undefined,
+      isFull && isPut(seen) && seen.before > 2 ? errorResponse(507, 'insufficient_storage') : undefined,
     );
-    const client = clientOf(server, proxy);
+    const client = createTestClient(server, proxy);
     const events = collectEvents();
     const upload = () => client.uploadFile(path, { name: 'size', sessionFrom: 1, onEvent: events.onEvent });
     await assert.rejects(upload(), { status: 507 });
@@ -223,12 +225,12 @@ describe('the steps of an upload', { concurrency: 4 }, () => {
     client.close();
   });
 
-  test('a file that changes after its last part was sent is noticed before the commit', async () => {
+  test('a file that changes after its last part was sent is detected before the commit', async () => {
     const path = join(await temporaryFolder(), 'late.bin');
     const changed = seededBytes(bytes.length, 'late change');
     await writeFile(path, bytes);
     let writes = 0;
-    const { file, events, proxy } = await through(
+    const { file, events, proxy } = await uploadThrough(
       'late',
       (seen) => {
         if (!isPut(seen) || !seen.headers['content-range']?.startsWith(`bytes ${4 * PART_SIZE}-`) || writes > 0)
@@ -244,10 +246,10 @@ describe('the steps of an upload', { concurrency: 4 }, () => {
     assert.equal(proxy.seen.filter(isCommit).length, 1);
   });
 
-  test('the digest of the whole is kept before the commit, and the state is gone after it', async () => {
+  test('the whole-file hash is saved before the commit, and the state is deleted after it', async () => {
     const store = memoryStateStore();
     const kept: (string | undefined)[] = [];
-    const { file } = await through(
+    const { file } = await uploadThrough(
       'kept',
       (seen) => (isCommit(seen) ? { before: async () => void kept.push((await store.list())[0]?.sha1) } : undefined),
       {},
@@ -256,16 +258,16 @@ describe('the steps of an upload', { concurrency: 4 }, () => {
     assert.deepEqual([file?.sha1, kept, await store.list()], [sha1, [sha1], []]);
   });
 
-  test('a file of the name with other bytes is not taken for the one whose commit was lost', async () => {
+  test('a file with the same name and other bytes is not mistaken for the one whose commit was lost', async () => {
     let lost = false;
-    const { file, events } = await through(
+    const { file, events } = await uploadThrough(
       'not ours',
       (seen) => {
         if (!isCommit(seen) || lost) return undefined;
         lost = true;
         return {
-          before: () => direct.uploadFile(Buffer.from('x'), { name: 'not ours' }),
-          ...refusal(404, 'not_found'),
+          before: () => direct.uploadFile(Buffer.from('x'), { name: 'another file' }),
+          ...errorResponse(404, 'not_found'),
         };
       },
       { conflict: 'rename' },
@@ -274,13 +276,13 @@ describe('the steps of an upload', { concurrency: 4 }, () => {
     assert.ok(events.of('restarted').length > 0);
   });
 
-  test('a commit whose answer was lost with its client is found by the next run, where the session is forgotten', async () => {
+  test('a commit whose response was lost is found by the next run even if the session has disappeared', async () => {
     let gone = false;
     await using proxy = await startFaultProxy(server, (seen) => {
-      if (isCommit(seen)) return { loseAnswer: true };
-      return gone && /\/upload_sessions\/[^/]+$/.test(seen.path) ? refusal(404, 'not_found') : undefined;
+      if (isCommit(seen)) return { loseResponse: true };
+      return gone && /\/upload_sessions\/[^/]+$/.test(seen.path) ? errorResponse(404, 'not_found') : undefined;
     });
-    const client = clientOf(server, proxy);
+    const client = createTestClient(server, proxy);
     const events = collectEvents();
     const upload = () =>
       client.uploadFile(bytes, { name: 'found', sessionFrom: 1, patience: 300, onEvent: events.onEvent });
@@ -293,11 +295,11 @@ describe('the steps of an upload', { concurrency: 4 }, () => {
     client.close();
   });
 
-  test('a part that is stored with other bytes is never taken for ours: nothing is committed with it', async () => {
+  test('a part that is stored with other bytes is never accepted, and nothing is committed with it', async () => {
     const other = seededBytes(PART_SIZE, 'not these');
     const contentRange = `bytes 0-${PART_SIZE - 1}/${bytes.length}`;
     let put = false;
-    const { file, events, proxy } = await through('others', (seen) => {
+    const { file, events, proxy } = await uploadThrough('others', (seen) => {
       if (!isPut(seen) || put || seen.headers['content-range'] !== contentRange) return undefined;
       put = true;
       const session = seen.path.split('/').at(-1) ?? '';
@@ -309,12 +311,12 @@ describe('the steps of an upload', { concurrency: 4 }, () => {
     assert.equal(proxy.seen.filter(isCommit).length, 1);
   });
 
-  test('other bytes of the same name and size are noticed before a commit, and begun again', async () => {
+  test('other bytes with the same name and size are detected before a commit and restart the upload', async () => {
     let isFull = true;
     await using proxy = await startFaultProxy(server, (seen) =>
-      isFull && isPut(seen) && seen.before > 2 ? refusal(507, 'insufficient_storage') : undefined,
+      isFull && isPut(seen) && seen.before > 2 ? errorResponse(507, 'insufficient_storage') : undefined,
     );
-    const client = clientOf(server, proxy);
+    const client = createTestClient(server, proxy);
     const events = collectEvents();
     const upload = (source: Uint8Array) =>
       client.uploadFile(source, { name: 'swapped', sessionFrom: 1, parallel: 1, onEvent: events.onEvent });
@@ -327,58 +329,58 @@ describe('the steps of an upload', { concurrency: 4 }, () => {
     client.close();
   });
 
-  test('an overlap with a part that is not listed yet is waited for, and the part sent again', async () => {
+  test('a part that overlaps one not yet listed is sent again after a wait', async () => {
     let refused = 0;
-    const { file, proxy } = await through('overlap', (seen) => {
+    const { file, proxy } = await uploadThrough('overlap', (seen) => {
       if (!isPut(seen) || refused >= 2) return undefined;
       refused += 1;
-      return refusal(409, 'range_overlaps_existing_part');
+      return errorResponse(409, 'range_overlaps_existing_part');
     });
     assert.equal(file?.sha1, sha1);
     assert.equal(proxy.puts().length, 5 + 2);
   });
 
-  test('a part that arrives with other bytes is sent nine times in all, and then given up', async () => {
-    const { error, proxy } = await through('corrupt', (seen) =>
+  test('a part that arrives with other bytes nine times fails the upload', async () => {
+    const { error, proxy } = await uploadThrough('corrupt', (seen) =>
       isPut(seen) && seen.headers['content-range']?.startsWith('bytes 0-') ? { corruptAt: 0 } : undefined,
     );
     assert.equal(error?.code, 'digest_mismatch');
     assert.equal(proxy.puts().filter(({ headers }) => headers['content-range']?.startsWith('bytes 0-')).length, 9);
   });
 
-  test('a refusal for good stops the parts that have not begun', async () => {
-    const { error, proxy } = await through(
+  test('a permanent error stops the parts that have not started', async () => {
+    const { error, proxy } = await uploadThrough(
       'stops',
-      (seen) => (isPut(seen) ? refusal(507, 'insufficient_storage') : undefined),
+      (seen) => (isPut(seen) ? errorResponse(507, 'insufficient_storage') : undefined),
       { parallel: 1 },
     );
     assert.equal(error?.status, 507);
     assert.equal(proxy.puts().length, 1);
   });
 
-  test('a commit that is blocked for a while is tried again, and keeps its session where that lasts', async () => {
+  test('a commit that is blocked temporarily is retried, and its session is kept if the block lasts', async () => {
     let blocked = 0;
-    const passing = await through('blocked', (seen) =>
-      isCommit(seen) && blocked++ < 2 ? refusal(409, 'operation_blocked_temporary') : undefined,
+    const temporary = await uploadThrough('blocked', (seen) =>
+      isCommit(seen) && blocked++ < 2 ? errorResponse(409, 'operation_blocked_temporary') : undefined,
     );
-    assert.equal(passing.file?.sha1, sha1);
-    const lasting = await through(
+    assert.equal(temporary.file?.sha1, sha1);
+    const lasting = await uploadThrough(
       'blocks',
-      (seen) => (isCommit(seen) ? refusal(409, 'name_temporarily_reserved') : undefined),
+      (seen) => (isCommit(seen) ? errorResponse(409, 'name_temporarily_reserved') : undefined),
       { patience: 300 },
     );
     assert.equal(lasting.error?.code, 'name_temporarily_reserved');
     assert.equal(lasting.events.of('stopped')[0]?.resumable, true);
   });
 
-  test('a session of the same file that has parts is another machine’s, and stays', async () => {
+  test('a session of the same file that has parts belongs to another machine and is kept', async () => {
     const body = { folder_id: '0', file_name: 'machines', file_size: bytes.length };
     const other = await direct.chunkedUploads.createFileUploadSession(body);
     const part = bytes.subarray(0, PART_SIZE);
     const contentRange = `bytes 0-${PART_SIZE - 1}/${bytes.length}`;
     await direct.chunkedUploads.uploadFilePart(other.id, part, { digest: `sha=${sha1Base64(part)}`, contentRange });
-    const { file } = await through('machines', (seen) =>
-      isCreate(seen) && seen.before === 0 ? { loseAnswer: true } : undefined,
+    const { file } = await uploadThrough('machines', (seen) =>
+      isCreate(seen) && seen.before === 0 ? { loseResponse: true } : undefined,
     );
     assert.equal(file?.sha1, sha1);
     const left = (await direct.chunkedUploads.getFileUploadSessions()).entries.filter(
@@ -390,30 +392,30 @@ describe('the steps of an upload', { concurrency: 4 }, () => {
     );
   });
 
-  test('a server that takes the file in one piece only gets it so', async () => {
-    const { file, result, proxy } = await through('too small', (seen) =>
-      isCreate(seen) ? refusal(400, 'file_size_too_small') : undefined,
+  test('a server without sessions for the file size gets the file in one request', async () => {
+    const { file, result, proxy } = await uploadThrough('too small', (seen) =>
+      isCreate(seen) ? errorResponse(400, 'file_size_too_small') : undefined,
     );
     assert.equal(await sha1OnServer(server, file?.id ?? ''), sha1);
     assert.ok(!('error' in result) && result.sessionId === undefined);
-    assert.equal(proxy.seen.filter(isWhole).length, 1);
+    assert.equal(proxy.seen.filter(isDirectUpload).length, 1);
   });
 
-  test('a store that fails is said to, and the upload goes through', async () => {
+  test('a failing state store is reported, and the upload succeeds', async () => {
     const broken = async () => {
       throw new Error('no disk');
     };
     const store: StateStore = { get: broken, set: broken, delete: broken, list: broken };
-    const { file, events } = await through('unkept', () => undefined, {}, { store });
+    const { file, events } = await uploadThrough('unkept', () => undefined, {}, { store });
     assert.equal(file?.sha1, sha1);
-    const said = events.of('not-kept').map(({ message }) => message);
+    const messages = events.of('not-kept').map(({ message }) => message);
     assert.ok(
-      said.some((message) => /cannot be read: no disk/.test(message)),
-      said.join(),
+      messages.some((message) => /cannot be read: no disk/.test(message)),
+      messages.join(),
     );
     assert.ok(
-      said.some((message) => /cannot be resumed: no disk/.test(message)),
-      said.join(),
+      messages.some((message) => /cannot be resumed: no disk/.test(message)),
+      messages.join(),
     );
   });
 });

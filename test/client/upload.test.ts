@@ -14,8 +14,8 @@ import {
 import { seededBytes, sha1Hex } from '../support/bytes.ts';
 import type { TestServer } from '../support/server.ts';
 import {
-  clientOf,
   collectEvents,
+  createTestClient,
   PART_SIZE,
   sha1OnServer,
   startSmallPartsServer,
@@ -34,7 +34,7 @@ describe('uploadFile', () => {
 
   before(async () => {
     [server, folder] = await Promise.all([startSmallPartsServer(), temporaryFolder()]);
-    client = clientOf(server);
+    client = createTestClient(server);
     path = join(folder, 'source.bin');
     await writeFile(path, bytes);
     await utimes(path, 1_700_000_000, 1_700_000_000);
@@ -64,14 +64,14 @@ describe('uploadFile', () => {
     ['a generator with odd chunks', inOddChunks, { size }],
   ];
   for (const [what, source, options] of sources) {
-    test(`${what} goes up in parts and comes back the same`, async () => {
+    test(`${what} is uploaded in parts and downloaded unchanged`, async () => {
       const result = await client.uploadFile(source(), { name: `${what} in parts`, ...IN_PARTS, ...options });
       assert.equal(result.sha1, sha1);
       assert.deepEqual([result.file.size, result.file.sha1, result.bytesSent], [size, sha1, size]);
       assert.equal(await sha1OnServer(server, result.file.id), sha1);
     });
 
-    test(`${what} goes up in one piece where it is small`, async () => {
+    test(`${what} is uploaded in one request if it is small`, async () => {
       const events = collectEvents();
       const result = await client.uploadFile(source(), { name: `${what} whole`, onEvent: events.onEvent, ...options });
       assert.deepEqual([result.sessionId, result.file.sha1, events.types()], [undefined, sha1, []]);
@@ -79,14 +79,14 @@ describe('uploadFile', () => {
     });
   }
 
-  test('a path brings its name and its time of change along', async () => {
+  test('a path provides the name and the modification time', async () => {
     const { file } = await client.uploadFile(path, IN_PARTS);
     assert.deepEqual([file.name, file.content_modified_at], ['source.bin', '2023-11-14T22:13:20Z']);
     const file2 = (await client.uploadFile(new File(['x'], 'named.txt', { lastModified: 1_700_000_000_000 }))).file;
     assert.deepEqual([file2.name, file2.content_modified_at], ['named.txt', '2023-11-14T22:13:20Z']);
   });
 
-  test('what is said of a file arrives with it', async () => {
+  test('attributes given for a file are stored with it', async () => {
     const said = { description: 'a description', contentCreatedAt: new Date('2020-01-02T03:04:05.678Z') };
     for (const options of [{ name: 'said whole' }, { name: 'said in parts', ...IN_PARTS }]) {
       const { file } = await client.uploadFile(bytes, { ...options, ...said });
@@ -94,24 +94,24 @@ describe('uploadFile', () => {
     }
   });
 
-  test('an empty file is a file', async () => {
+  test('an empty file is uploaded', async () => {
     const { file } = await client.uploadFile(new Uint8Array(), { name: 'empty', ...IN_PARTS, sessionFrom: 0 });
     assert.deepEqual([file.size, file.sha1], [0, 'da39a3ee5e6b4b0d3255bfef95601890afd80709']);
   });
 
-  test('a file goes into the folder that was named', async () => {
+  test('a file is uploaded to the given folder', async () => {
     const inner = await client.folders.createFolder({ name: 'inner', parent: { id: '0' } });
     const { file } = await client.uploadFile(path, { folderId: inner.id, ...IN_PARTS });
     assert.equal(file.parent?.id, inner.id);
   });
 
-  test('with memory for less than two parts, a path is read again while it is sent', async () => {
+  test('with memory for less than two parts, a file is read again while it is sent', async () => {
     const result = await client.uploadFile(path, { name: 'no memory', memory: 2 * PART_SIZE - 1, ...IN_PARTS });
     assert.equal(await sha1OnServer(server, result.file.id), sha1);
   });
 
-  test('with memory for no part at all, a stream goes up one part after the other', async () => {
-    let most = 0;
+  test('with memory for no part at all, a stream is uploaded one part after the other', async () => {
+    let maxSending = 0;
     const { file } = await client.uploadFile(inOddChunks(), {
       name: 'stream without memory',
       size,
@@ -119,14 +119,14 @@ describe('uploadFile', () => {
       ...IN_PARTS,
       progressInterval: 1,
       onProgress: ({ parts }) => {
-        most = Math.max(most, parts.filter(({ state }) => state === 'sending').length);
+        maxSending = Math.max(maxSending, parts.filter(({ state }) => state === 'sending').length);
       },
     });
     assert.equal(file.sha1, sha1);
-    assert.equal(most, 1);
+    assert.equal(maxSending, 1);
   });
 
-  test('a stream that is shorter or longer than was said makes no file', async () => {
+  test('a stream that is shorter or longer than its size creates no file', async () => {
     for (const [name, wrong] of [
       ['shorter', size + 1],
       ['longer', size - 1],
@@ -142,7 +142,7 @@ describe('uploadFile', () => {
     await assert.rejects(client.uploadFile(bytes), /`name`/);
   });
 
-  test('a new version of a file', async () => {
+  test('a new version of a file is uploaded', async () => {
     const first = await client.uploadFile(Buffer.from('first'), { name: 'versions.bin' });
     const second = await client.uploadFile(path, { fileId: first.file.id, ...IN_PARTS });
     assert.deepEqual([second.file.id, second.file.sha1, second.file.name], [first.file.id, sha1, 'versions.bin']);
@@ -156,9 +156,9 @@ describe('uploadFile', () => {
 
   for (const [way, options] of [
     ['in parts', IN_PARTS],
-    ['in one piece', {}],
+    ['in one request', {}],
   ] as const) {
-    test(`a name that is taken, ${way}: refused, numbered, or a new version, as was asked for`, async () => {
+    test(`a taken name ${way} is rejected, numbered or gets a new version, as requested`, async () => {
       const name = `taken ${way}.tar.gz`;
       const first = await client.uploadFile(Buffer.from('first'), { name });
       await assert.rejects(client.uploadFile(bytes, { name, ...options }), (error) => {
@@ -179,7 +179,7 @@ describe('uploadFile', () => {
     });
   }
 
-  test('a folder of that name is in the way of a new version', async () => {
+  test('a folder with the same name prevents a new version', async () => {
     await client.folders.createFolder({ name: 'a folder', parent: { id: '0' } });
     for (const options of [IN_PARTS, {}]) {
       const upload = client.uploadFile(bytes, { name: 'a folder', conflict: 'version', ...options });
@@ -187,15 +187,15 @@ describe('uploadFile', () => {
     }
   });
 
-  test('a server whose sessions begin with larger files gets this one in one piece', async () => {
+  test("a file below the server's minimum session size is uploaded in one request", async () => {
     await using other = await startSmallPartsServer({ PARTWAY_MIN_SESSION_SIZE: '20000000' });
-    const client = clientOf(other);
+    const client = createTestClient(other);
     const result = await client.uploadFile(path, IN_PARTS);
     client.close();
     assert.deepEqual([result.sessionId, result.file.sha1], [undefined, sha1]);
   });
 
-  test('progress is true: it adds up, and each part goes from queued to sent', async () => {
+  test('progress adds up, and each part advances from queued to sent', async () => {
     const seen: UploadProgress[] = [];
     const states = new Map<number, Set<string>>();
     const { bytesSent } = await client.uploadFile(path, {
@@ -212,8 +212,8 @@ describe('uploadFile', () => {
             progress.bytesStored,
             stored.reduce((sum, part) => sum + part.size, 0),
           );
-          const under = progress.parts.reduce((sum, part) => sum + part.sent, 0);
-          assert.equal(progress.bytesDone, progress.bytesStored + under);
+          const total = progress.parts.reduce((sum, part) => sum + part.sent, 0);
+          assert.equal(progress.bytesDone, progress.bytesStored + total);
         }
         assert.ok(progress.bytesDone <= progress.bytesTotal);
       },

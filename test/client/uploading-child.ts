@@ -1,6 +1,6 @@
 import { createClient, fileStateStore } from '../../packages/client/src/node/index.ts';
 
-// An upload in a process of its own, that can be killed. Tells each event and the result as a line of JSON.
+// An upload in a separate process that can be killed. Prints each event and the result as a line of JSON.
 
 const [server = '', path = '', name = '', states = ''] = process.argv.slice(2);
 const client = createClient({ server, token: process.env.TOKEN ?? '', store: fileStateStore(states) });

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-/** Where install.sh puts what the foreign clients need. */
+/** Where install.sh installs the other clients' dependencies. */
 const INSTALLED = fileURLToPath(new URL('.lab/', import.meta.url));
 
 /** A path below the folder that install.sh fills. */
@@ -11,11 +11,11 @@ export function installed(path: string): string {
 }
 
 /**
- * A client of the lab, one test with its own tests below it. Where one of the files it needs is not there it is
- * skipped and the run says why; where CI is true, that is a failure.
+ * A client of the lab: one test with subtests. If a required file is missing, the test is skipped with the reason, or
+ * fails if CI is true.
  */
-export function labSuite(client: string, needs: readonly string[], body: (t: TestContext) => Promise<void>): void {
-  const missing = needs.filter((path) => !existsSync(path));
+export function labSuite(client: string, required: readonly string[], body: (t: TestContext) => Promise<void>): void {
+  const missing = required.filter((path) => !existsSync(path));
   if (missing.length === 0) {
     test(client, body);
     return;

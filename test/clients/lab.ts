@@ -4,8 +4,9 @@ import { fileURLToPath } from 'node:url';
 import { runTests } from '../support/run-tests.ts';
 
 /**
- * Runs the lab: `npm run lab` all clients, `npm run lab -- python curl` those whose names begin so. A client's name is
- * that of its file (`curl.test.ts`, `python-3.lab.ts`), or of its folder where it has several.
+ * Runs the lab: `npm run lab` for all clients, `npm run lab -- python curl` for those whose names start with these
+ * words. A client's name is that of its file (`curl.test.ts`, `python-3.lab.ts`), or of its folder if it has several
+ * files.
  */
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 
@@ -24,15 +25,17 @@ function folderOf(file: string): string {
   return rest.length > 0 ? folder : basename(file, '.test.ts');
 }
 
-const asked = process.argv.slice(2);
-const unknown = asked.filter((prefix) => !clients.some(({ name }) => name.startsWith(prefix)));
+const requested = process.argv.slice(2);
+const unknown = requested.filter((prefix) => !clients.some(({ name }) => name.startsWith(prefix)));
 if (unknown.length > 0) {
   const names = [...new Set(clients.map(({ name }) => name))];
   console.error(`There is no client ${unknown.join(', ')} in the lab. There are: ${names.join(', ')}`);
   process.exit(2);
 }
 
-const chosen = clients.filter(({ name }) => asked.length === 0 || asked.some((prefix) => name.startsWith(prefix)));
-// One after the other: each wants the machine for itself.
+const selected = clients.filter(
+  ({ name }) => requested.length === 0 || requested.some((prefix) => name.startsWith(prefix)),
+);
+// One after the other, because each client uses the whole machine.
 const options = ['--test-concurrency=1', '--test-reporter=spec'];
-process.exitCode = await runTests([...options, ...chosen.map(({ file }) => HERE + file)]);
+process.exitCode = await runTests([...options, ...selected.map(({ file }) => HERE + file)]);

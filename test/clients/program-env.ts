@@ -3,13 +3,13 @@ import { addApp, addUser } from '../support/accounts.ts';
 import type { TestServer } from '../support/server.ts';
 import { addSigningApp } from './signing-app.ts';
 
-/** Small, so that a file of many parts is soon sent. */
+/** Small, so that a file with many parts uploads quickly. */
 export const PART_SIZE = '65536';
 
-/** The settings of a server for small files in many parts. */
+/** Server settings for small files with many parts. */
 export const SMALL_PARTS = { PARTWAY_PART_SIZE: PART_SIZE, PARTWAY_MIN_SESSION_SIZE: PART_SIZE };
 
-/** What a client's program is told: the server and its developer token, a folder to write in, apps and a user. */
+/** The environment of a client program: the server and its developer token, a folder to write to, apps and a user. */
 export async function programEnv(server: TestServer): Promise<Record<string, string>> {
   const app = await addApp(server);
   return {

@@ -3,21 +3,21 @@ import { buffer } from 'node:stream/consumers';
 import { BoxCcgAuth, type BoxClient, CcgConfig } from 'box-node-sdk';
 import { type AddedApp, partwayJson } from '../auth/operator.ts';
 import { seededBytes } from '../support/bytes.ts';
-import { given, streamOf } from './generated/bodies.ts';
-import { clientOf } from './yardstick/apps.ts';
+import { present, streamOf } from './generated/bodies.ts';
+import { createClient } from './yardstick/apps.ts';
 import { type BoxSuite, boxSuite, newFile, newFolder, newName } from './yardstick/box-suite.ts';
 
 const json = (value: unknown) => value as Record<string, string>;
 
-/** An app that may act as any user, as itself. */
-async function actingApp(suite: BoxSuite): Promise<BoxClient> {
+/** An app that can act as any user, authenticated as itself. */
+async function createImpersonatingClient(suite: BoxSuite): Promise<BoxClient> {
   const app = await partwayJson<AddedApp>(suite.server, 'app', 'add', 'acts', '--as-user');
   const { client_id: clientId, client_secret: clientSecret, enterprise_id: enterpriseId } = app;
-  return clientOf(suite, new BoxCcgAuth({ config: new CcgConfig({ clientId, clientSecret, enterpriseId }) }));
+  return createClient(suite, new BoxCcgAuth({ config: new CcgConfig({ clientId, clientSecret, enterpriseId }) }));
 }
 
 boxSuite('the client itself', {
-  'a folder is made, changed, read and deleted by requests of one’s own': async ({ client, server }) => {
+  'custom requests create, update, read and delete a folder': async ({ client, server }) => {
     const folders = `${server.url}/2.0/folders`;
     const name = newName();
     const made = await client.makeRequest({ method: 'post', url: folders, data: { name, parent: { id: '0' } } });
@@ -37,7 +37,7 @@ boxSuite('the client itself', {
     assert.deepEqual([json(updated.data).id, json(read.data).id], [id, id]);
   },
 
-  'a multipart request of one’s own names its folder by a number': async ({ client, server }) => {
+  'a custom multipart request has the folder as a number': async ({ client, server }) => {
     const folder = await newFolder({ client });
     const attributes = { name: `${newName()}.pdf`, parent: { id: Number(folder.id) } };
     const bytes = seededBytes(1024 * 1024, 'multipart');
@@ -56,18 +56,18 @@ boxSuite('the client itself', {
     await client.folders.deleteFolderById(folder.id, { queryParams: { recursive: true } });
   },
 
-  'a binary request of one’s own brings the bytes of a file': async ({ client, server }) => {
+  'a custom binary request returns the bytes of a file': async ({ client, server }) => {
     const { file, bytes } = await newFile({ client });
     const url = `${server.url}/2.0/files/${file.id}/content`;
 
     const answer = await client.makeRequest({ method: 'GET', url, responseFormat: 'binary' });
 
     assert.equal(answer.status, 200);
-    assert.deepEqual(await buffer(given(answer.content)), bytes);
+    assert.deepEqual(await buffer(present(answer.content)), bytes);
   },
 
-  'an app acts as a user by the As-User header, given either way': async (suite) => {
-    const app = await actingApp(suite);
+  'an app acts as a user with the As-User header, set in either way': async (suite) => {
+    const app = await createImpersonatingClient(suite);
     const name = newName();
     const user = await app.users.createUser({ name, isPlatformAccessOnly: true });
 
@@ -78,11 +78,11 @@ boxSuite('the client itself', {
     await app.users.deleteUserById(user.id);
   },
 
-  'a client that suppresses notifications is served as any other': async ({ client }) => {
+  'a client that suppresses notifications is served normally': async ({ client }) => {
     assert.ok((await client.withSuppressedNotifications().users.getUserMe()).id);
   },
 
-  'the role of a user is not shown unless it is asked for': async ({ client }) => {
+  'the role of a user is only returned if it is requested': async ({ client }) => {
     assert.equal((await client.users.getUserMe()).role, undefined);
     assert.ok((await client.users.getUserMe({ fields: ['role'] })).role);
   },

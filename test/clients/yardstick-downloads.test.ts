@@ -3,19 +3,19 @@ import { download } from './generated/bodies.ts';
 import { boxSuite, newFile } from './yardstick/box-suite.ts';
 
 boxSuite('downloads', {
-  'a download brings the bytes of the upload': async ({ client }) => {
+  'a download returns the uploaded bytes': async ({ client }) => {
     const { file, bytes } = await newFile({ client });
 
     assert.deepEqual(await download(client, file.id), bytes);
   },
 
-  'the download address is an https address': async ({ client }) => {
+  'the download URL uses https': async ({ client }) => {
     const { file } = await newFile({ client });
 
     assert.ok((await client.downloads.getDownloadFileUrl(file.id)).includes('https://'));
   },
 
-  'a download follows the location header, so one that leads nowhere fails': async ({ client }) => {
+  'a download follows the location header and fails if that leads nowhere': async ({ client }) => {
     const { file } = await newFile({ client });
     const misled = client.withInterceptors([
       {

@@ -1,24 +1,24 @@
 import assert from 'node:assert/strict';
 import type { BoxClient } from 'box-node-sdk';
-import { download, given, streamOf } from './generated/bodies.ts';
+import { download, present, streamOf } from './generated/bodies.ts';
 import { boxSuite, newFile, newName } from './yardstick/box-suite.ts';
 
 const FIELDS = ['trashed_at', 'trashed_by', 'restored_at', 'restored_by'];
 
-/** A file of 10 bytes with a version of 20 bytes and another name on top; the list then holds the first alone. */
+/** A file of 10 bytes with a newer version of 20 bytes and another name; the list then has only the first version. */
 async function twoVersions(client: BoxClient) {
   const { file, bytes } = await newFile({ client }, 10);
   const name = newName();
   const body = { attributes: { name }, file: streamOf(Buffer.alloc(20, 'a')) };
-  const second = given((await client.uploads.uploadFileVersion(file.id, body)).entries?.[0]);
+  const second = present((await client.uploads.uploadFileVersion(file.id, body)).entries?.[0]);
   assert.deepEqual([second.name, second.size], [name, 20]);
   const versions = await client.fileVersions.getFileVersions(file.id);
   assert.equal(versions.totalCount, 1);
-  return { file, bytes, past: given(versions.entries?.[0]).id };
+  return { file, bytes, past: present(versions.entries?.[0]).id };
 }
 
 boxSuite('file versions', {
-  'a past version is listed, got and promoted, and the file has its name and size again': async ({ client }) => {
+  'a past version is listed, read and promoted, and the file has its name and size again': async ({ client }) => {
     const { file, bytes, past } = await twoVersions(client);
     assert.equal((await client.fileVersions.getFileVersionById(file.id, past)).id, past);
 
@@ -31,7 +31,7 @@ boxSuite('file versions', {
     await client.files.deleteFileById(file.id);
   },
 
-  'a past version is removed and restored, and says when and by whom': async ({ client }) => {
+  'a past version is deleted and restored, with who did it and when': async ({ client }) => {
     const { file, past } = await twoVersions(client);
     const ends = async () => {
       const options = { queryParams: { fields: FIELDS } };

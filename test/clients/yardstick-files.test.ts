@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { buffer } from 'node:stream/consumers';
-import { download, given } from './generated/bodies.ts';
+import { download, present } from './generated/bodies.ts';
 import { boxSuite, newFile, newName } from './yardstick/box-suite.ts';
 
 boxSuite('files', {
-  'a thumbnail has an https address': async ({ client }) => {
+  'a thumbnail has an https URL': async ({ client }) => {
     const { file } = await newFile({ client });
 
     assert.ok((await client.files.getFileThumbnailUrl(file.id, 'png')).includes('https://'));
@@ -13,12 +13,12 @@ boxSuite('files', {
   'a thumbnail is not the file': async ({ client }) => {
     const { file, bytes } = await newFile({ client });
 
-    const thumbnail = await buffer(given(await client.files.getFileThumbnailById(file.id, 'png')));
+    const thumbnail = await buffer(present(await client.files.getFileThumbnailById(file.id, 'png')));
 
     assert.ok(!thumbnail.equals(bytes));
   },
 
-  'is_externally_owned and has_collaborations can be asked for, and are false': async ({ client }) => {
+  'is_externally_owned and has_collaborations can be requested and are false': async ({ client }) => {
     const { file } = await newFile({ client });
 
     const found = await client.files.getFileById(file.id, {
@@ -28,12 +28,14 @@ boxSuite('files', {
     assert.deepEqual([found.isExternallyOwned, found.hasCollaborations], [false, false]);
   },
 
-  'a file is found, is not sent again to who has its etag, and is in the trash once deleted': async ({ client }) => {
+  'a file is found, is not sent again if its etag is given, and is in the trash after it is deleted': async ({
+    client,
+  }) => {
     const { file } = await newFile({ client });
     const found = await client.files.getFileById(file.id);
     const again = client.files.getFileById(file.id, {
       queryParams: { fields: ['name'] },
-      headers: { extraHeaders: { 'if-none-match': given(found.etag) } },
+      headers: { extraHeaders: { 'if-none-match': present(found.etag) } },
     });
     await assert.rejects(again, /Unable to follow redirect/);
     assert.equal(found.name, file.name);
@@ -43,7 +45,7 @@ boxSuite('files', {
     assert.equal((await client.trashedFiles.getTrashedFileById(file.id)).id, file.id);
   },
 
-  'a file takes a new name and a description': async ({ client }) => {
+  'a file gets a new name and a description': async ({ client }) => {
     const { file } = await newFile({ client });
     const requestBody = { name: newName(), description: 'Updated description' };
 
@@ -65,7 +67,7 @@ boxSuite('files', {
     await client.files.deleteFileById(file.id);
   },
 
-  'a file is copied, under another name': async ({ client }) => {
+  'a file is copied with another name': async ({ client }) => {
     const { file, bytes } = await newFile({ client });
     const name = newName();
 

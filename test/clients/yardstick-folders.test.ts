@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { answered, boxSuite, newFolder, newName } from './yardstick/box-suite.ts';
+import { boxSuite, failsWith, newFolder, newName } from './yardstick/box-suite.ts';
 
 boxSuite('folders', {
   'the root folder is 0, All Files': async ({ client }) => {
@@ -8,7 +8,7 @@ boxSuite('folders', {
     assert.deepEqual([id, name, type], ['0', 'All Files', 'folder']);
   },
 
-  'has_collaborations and tags can be asked for': async ({ client }) => {
+  'has_collaborations and tags can be requested': async ({ client }) => {
     const options = { queryParams: { fields: ['has_collaborations', 'tags'] } };
 
     const root = await client.folders.getFolderById('0', options);
@@ -18,16 +18,16 @@ boxSuite('folders', {
     assert.deepEqual(root.tags, []);
   },
 
-  'a folder is made and deleted, and then not found': async ({ client }) => {
+  'a folder is created and deleted, and then not found': async ({ client }) => {
     const folder = await newFolder({ client });
     assert.equal((await client.folders.getFolderById(folder.id)).name, folder.name);
 
     await client.folders.deleteFolderById(folder.id);
 
-    await assert.rejects(client.folders.getFolderById(folder.id), answered(404, 'trashed'));
+    await assert.rejects(client.folders.getFolderById(folder.id), failsWith(404, 'trashed'));
   },
 
-  'a folder takes a new name and a description': async ({ client }) => {
+  'a folder gets a new name and a description': async ({ client }) => {
     const folder = await newFolder({ client });
     const requestBody = { name: newName(), description: 'Updated description' };
 
@@ -37,7 +37,7 @@ boxSuite('folders', {
     await client.folders.deleteFolderById(folder.id);
   },
 
-  'a folder is copied, the copy is moved and renamed, and is listed where it went': async ({ client }) => {
+  'a folder is copied, and the copy is moved, renamed and listed in its new folder': async ({ client }) => {
     const origin = await newFolder({ client });
     const copy = await client.folders.copyFolder(origin.id, { parent: { id: '0' }, name: newName() });
     assert.equal(copy.parent?.id, '0');

@@ -5,24 +5,24 @@ import { test } from 'node:test';
 import { seededBytes } from '../support/bytes.ts';
 import { until } from '../support/until.ts';
 import { newName } from './yardstick/box-suite.ts';
-import { type Body, type LegacyYard, legacyYardstick, namesIn, newLegacyFile } from './yardstick/legacy-box-suite.ts';
+import { type Body, type LegacyFixture, legacyBoxSuite, namesIn, newLegacyFile } from './yardstick/legacy-box-suite.ts';
 
-async function newVersion({ client }: LegacyYard, id: string, content: string, options: Body = {}): Promise<Body> {
+async function newVersion({ client }: LegacyFixture, id: string, content: string, options: Body = {}): Promise<Body> {
   const { entries }: Body = await client.files.uploadNewFileVersion(id, Buffer.from(content), options);
   return entries[0];
 }
 
-async function bytesOf({ client }: LegacyYard, id: string, options: Body = {}): Promise<Buffer> {
+async function download({ client }: LegacyFixture, id: string, options: Body = {}): Promise<Buffer> {
   return buffer(await client.files.getReadStream(id, options));
 }
 
-async function pastVersions({ client }: LegacyYard, id: string, query: Body = {}): Promise<Body[]> {
+async function pastVersions({ client }: LegacyFixture, id: string, query: Body = {}): Promise<Body[]> {
   const { entries }: Body = await client.files.getVersions(id, query);
   return entries;
 }
 
-legacyYardstick('files', (yard) => {
-  test('a file is got with its name and size, and with the name alone where only that is asked for', async () => {
+legacyBoxSuite('files', (yard) => {
+  test('a file is returned with name and size, or with the name only if only that is requested', async () => {
     const file = await newLegacyFile(yard);
 
     const whole = await yard.client.files.get(file.id);
@@ -35,7 +35,7 @@ legacyYardstick('files', (yard) => {
     );
   });
 
-  test('what can be asked for of a file is there', async () => {
+  test('all requested fields of a file are returned', async () => {
     const file = await newLegacyFile(yard);
     const fields = 'version_number,comment_count,extension,is_package,item_status,file_version,permissions';
 
@@ -48,7 +48,7 @@ legacyYardstick('files', (yard) => {
     assert.deepEqual(rest, { type, id, etag, ...fixed });
   });
 
-  test('a download that is read late, of nothing, and in part brings what was uploaded', async () => {
+  test('a download that is read late, empty or partial returns the uploaded bytes', async () => {
     const bytes = seededBytes(1024 * 1024, 'late');
     const file = await newLegacyFile(yard, bytes);
 
@@ -56,11 +56,11 @@ legacyYardstick('files', (yard) => {
     await until(() => stream.readableLength > 0);
 
     assert.deepEqual(await buffer(stream), bytes);
-    assert.equal((await bytesOf(yard, (await newLegacyFile(yard, '')).id)).length, 0);
-    assert.deepEqual(await bytesOf(yard, file.id, { byteRange: [10, 19] }), bytes.subarray(10, 20));
+    assert.equal((await download(yard, (await newLegacyFile(yard, '')).id)).length, 0);
+    assert.deepEqual(await download(yard, file.id, { byteRange: [10, 19] }), bytes.subarray(10, 20));
   });
 
-  test('a file with signs of its own in its name is uploaded, renamed and copied', async () => {
+  test('a file with special characters in its name is uploaded, renamed and copied', async () => {
     const { client, folder } = yard;
     const name = `[aaa]{b} 'c' "d" &+%20#é ${newName()}.txt`;
     const file = (await client.files.uploadFile(folder.id, name, Buffer.from('signs'))).entries[0];
@@ -70,10 +70,10 @@ legacyYardstick('files', (yard) => {
     const copy = await client.files.copy(file.id, folder.id, { name: `copy ${name}` });
 
     assert.deepEqual([renamed.name, renamed.description, copy.name], [`new ${name}`, 'said', `copy ${name}`]);
-    assert.equal((await bytesOf(yard, copy.id)).toString(), 'signs');
+    assert.equal((await download(yard, copy.id)).toString(), 'signs');
   });
 
-  test('a lock says until when, by whom and for what, is replaced, and taken away', async () => {
+  test('a lock has an expiry time, an owner and a type, and can be replaced and removed', async () => {
     const { files } = yard.client;
     const file = await newLegacyFile(yard);
     const lockOf = async () => (await files.get(file.id, { fields: 'lock' })).lock;
@@ -91,7 +91,7 @@ legacyYardstick('files', (yard) => {
     assert.equal(await lockOf(), null);
   });
 
-  test('a file is moved, and listed where it went', async () => {
+  test('a file is moved and listed in its new folder', async () => {
     const { client, folder } = yard;
     const file = await newLegacyFile(yard);
     const elsewhere = await client.folders.create(folder.id, newName());
@@ -101,7 +101,7 @@ legacyYardstick('files', (yard) => {
     assert.deepEqual(await namesIn(yard, elsewhere.id), [file.name]);
   });
 
-  test('the dates of a content are those that its client gave', async () => {
+  test('the content dates are those that the client sent', async () => {
     const dates = { content_created_at: '2015-05-01T10:00:00Z', content_modified_at: '2017-04-08T00:58:08Z' };
 
     const file = await newLegacyFile(yard, 'dated', dates);
@@ -112,8 +112,8 @@ legacyYardstick('files', (yard) => {
   });
 });
 
-legacyYardstick('file versions', (yard) => {
-  test('a file has no past version until it has a second one, and the list does not hold the current', async () => {
+legacyBoxSuite('file versions', (yard) => {
+  test('a file has no past version until it has a second one, and the list does not include the current one', async () => {
     const file = await newLegacyFile(yard, 'one');
     assert.deepEqual(await pastVersions(yard, file.id), []);
 
@@ -123,10 +123,10 @@ legacyYardstick('file versions', (yard) => {
     assert.deepEqual(others, []);
     assert.deepEqual([past.type, past.id], ['file_version', file.file_version.id]);
     assert.equal(past.sha1, createHash('sha1').update('one').digest('hex'));
-    assert.equal((await bytesOf(yard, file.id, { version: past.id })).toString(), 'one');
+    assert.equal((await download(yard, file.id, { version: past.id })).toString(), 'one');
   });
 
-  test('versions are listed page by page', async () => {
+  test('versions are listed in pages', async () => {
     const file = await newLegacyFile(yard, 'one');
     await newVersion(yard, file.id, 'two');
     await newVersion(yard, file.id, 'three');
@@ -139,7 +139,7 @@ legacyYardstick('file versions', (yard) => {
     assert.deepEqual([...first, ...second], all);
   });
 
-  test('a promoted version is current, and those before it are all in the list', async () => {
+  test('a promoted version becomes current, and all earlier ones are in the list', async () => {
     const { files } = yard.client;
     const file = await newLegacyFile(yard, 'one');
     const second = await newVersion(yard, file.id, 'two');
@@ -149,10 +149,10 @@ legacyYardstick('file versions', (yard) => {
     assert.equal((await files.get(file.id, { fields: 'file_version' })).file_version.id, promoted.id);
     const past = (await pastVersions(yard, file.id)).map(({ id }) => id);
     assert.deepEqual(new Set(past), new Set([file.file_version.id, second.file_version.id]));
-    assert.equal((await bytesOf(yard, file.id)).toString(), 'one');
+    assert.equal((await download(yard, file.id)).toString(), 'one');
   });
 
-  test('a deleted version stays in the list, and says when and by whom', async () => {
+  test('a deleted version stays in the list, with who deleted it and when', async () => {
     const file = await newLegacyFile(yard, 'one');
     await newVersion(yard, file.id, 'two');
     const fields = 'trashed_at,trashed_by,version_number,modified_at,modified_by,uploader_display_name,size';

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isLegacyRefusal } from './box-node-sdk-3/sdk.ts';
+import { isLegacyError } from './box-node-sdk-3/sdk.ts';
 import { newName } from './yardstick/box-suite.ts';
-import { type Body, legacyYardstick, namesIn, newLegacyFile } from './yardstick/legacy-box-suite.ts';
+import { type Body, legacyBoxSuite, namesIn, newLegacyFile } from './yardstick/legacy-box-suite.ts';
 
-legacyYardstick('folders', (yard) => {
-  test('a folder is made in another, moved, deleted, and then 404', async () => {
+legacyBoxSuite('folders', (yard) => {
+  test('a folder is created in another one, moved and deleted, and then returns 404', async () => {
     const { client, folder } = yard;
     const made = await client.folders.create(folder.id, newName());
     const elsewhere = await client.folders.create(folder.id, newName());
@@ -18,10 +18,10 @@ legacyYardstick('folders', (yard) => {
     const above = path.entries.map(({ id }: Body) => id);
     assert.deepEqual(above, ['0', folder.id, elsewhere.id]);
     await client.folders.delete(made.id);
-    await assert.rejects(client.folders.get(made.id), isLegacyRefusal(404, 'trashed'));
+    await assert.rejects(client.folders.get(made.id), isLegacyError(404, 'trashed'));
   });
 
-  test('a folder with the name alone holds nothing else, nor do the items of its list', async () => {
+  test('with only the name requested, a folder and the items of its list have no other fields', async () => {
     const named = await yard.client.folders.get('0', { fields: 'name' });
     assert.deepEqual([named.name, named.size, named.description], ['All Files', undefined, undefined]);
 
@@ -30,7 +30,7 @@ legacyYardstick('folders', (yard) => {
     assert.deepEqual(Object.keys(entries[0]).toSorted(), ['etag', 'id', 'name', 'type']);
   });
 
-  test('a list goes on where an offset or a marker says', async () => {
+  test('a list continues at an offset or a marker', async () => {
     const { client, folder } = yard;
     const listed = await client.folders.create(folder.id, newName());
     for (const name of ['sample_1', 'sample_2', 'sample_3']) {
@@ -44,12 +44,12 @@ legacyYardstick('folders', (yard) => {
     assert.deepEqual(await namesIn(yard, listed.id, query), ['sample_3']);
   });
 
-  test('a folder with folders in it is deleted only with all of them', async () => {
+  test('a folder with subfolders is only deleted recursively', async () => {
     const { client, folder } = yard;
     const outer = await client.folders.create(folder.id, newName());
     const inner = await client.folders.create(outer.id, newName());
     await client.folders.create(inner.id, newName());
-    await assert.rejects(client.folders.delete(inner.id), isLegacyRefusal(400, 'folder_not_empty'));
+    await assert.rejects(client.folders.delete(inner.id), isLegacyError(400, 'folder_not_empty'));
 
     await client.folders.delete(inner.id, { recursive: true });
 
@@ -57,8 +57,8 @@ legacyYardstick('folders', (yard) => {
   });
 });
 
-legacyYardstick('the trash', (yard) => {
-  test('a folder is in the trash, says so, and comes back under another name', async () => {
+legacyBoxSuite('the trash', (yard) => {
+  test('a folder in the trash has that status and is restored under another name', async () => {
     const { client, folder } = yard;
     const made = await client.folders.create(folder.id, newName());
     await client.folders.delete(made.id);
@@ -71,11 +71,11 @@ legacyYardstick('the trash', (yard) => {
 
     assert.equal(restored.name, name);
     assert.equal((await client.folders.get(made.id)).item_status, 'active');
-    await assert.rejects(client.folders.getTrashedFolder(made.id), isLegacyRefusal(404, 'not_trashed'));
+    await assert.rejects(client.folders.getTrashedFolder(made.id), isLegacyError(404, 'not_trashed'));
     assert.ok((await namesIn(yard, folder.id)).includes(name));
   });
 
-  test('a file is in the trash and no longer in its folder, comes back, and goes for good', async () => {
+  test('a deleted file is in the trash and not in its folder, is restored, and is deleted permanently', async () => {
     const { client, folder } = yard;
     const file = await newLegacyFile(yard);
     await client.files.delete(file.id);
@@ -88,7 +88,7 @@ legacyYardstick('the trash', (yard) => {
 
     await client.files.delete(file.id);
     await client.files.deletePermanently(file.id);
-    await assert.rejects(client.files.getTrashedFile(file.id), isLegacyRefusal(404, 'not_found'));
+    await assert.rejects(client.files.getTrashedFile(file.id), isLegacyError(404, 'not_found'));
   });
 
   test('the trash is listed by offset and by marker', async () => {
@@ -105,13 +105,13 @@ legacyYardstick('the trash', (yard) => {
   });
 });
 
-legacyYardstick('users', (yard) => {
-  test('the user of a token has an enterprise with id and name', async () => {
+legacyBoxSuite('users', (yard) => {
+  test('the user of a token has an enterprise with ID and name', async () => {
     const { enterprise } = await yard.client.users.get('me', { fields: 'enterprise' });
     assert.ok(enterprise.id && enterprise.name);
   });
 
-  test('a user is found by how their login begins, renamed, and gone once deleted, by force if need be', async () => {
+  test('a user is found by the start of their login, renamed, and deleted, with force if necessary', async () => {
     const { enterprise, users } = yard.client;
     const login = `${newName()}@example.com`;
     const found = async () => (await enterprise.getUsers({ filter_term: login })).entries.map(({ id }: Body) => id);

@@ -1,24 +1,24 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { partsOf, seededBytes, sha1Base64 } from '../support/bytes.ts';
-import { isLegacyRefusal } from './box-node-sdk-3/sdk.ts';
+import { seededBytes, sha1Base64, splitIntoParts } from '../support/bytes.ts';
+import { isLegacyError } from './box-node-sdk-3/sdk.ts';
 import { streamOf } from './generated/bodies.ts';
 import { newName } from './yardstick/box-suite.ts';
-import { type Body, legacyYardstick } from './yardstick/legacy-box-suite.ts';
+import { type Body, legacyBoxSuite } from './yardstick/legacy-box-suite.ts';
 
 const BYTES = seededBytes(21_000_000, 'legacy');
 
-legacyYardstick('uploads', (yard) => {
-  test('a preflight check gives an address', async () => {
+legacyBoxSuite('uploads', (yard) => {
+  test('a preflight check returns a URL', async () => {
     const { client, folder } = yard;
     const { upload_url: url } = await client.files.preflightUploadFile(folder.id, { name: newName(), size: 123 });
     assert.match(url, /^https:/);
   });
 
-  test('a big file is sent part by part, and committed with a description', async () => {
+  test('a large file is sent in parts and committed with a description', async () => {
     const { client, folder } = yard;
     const session: Body = await client.files.createUploadSession(folder.id, BYTES.length, newName());
-    for (const { offset, bytes } of partsOf(BYTES, session.part_size)) {
+    for (const { offset, bytes } of splitIntoParts(BYTES, session.part_size)) {
       const { part }: Body = await client.files.uploadPart(session.id, bytes, offset, BYTES.length);
       assert.equal(part.offset, offset);
     }
@@ -31,7 +31,7 @@ legacyYardstick('uploads', (yard) => {
     assert.deepEqual([parent.id, size, description], [folder.id, BYTES.length, 'in parts']);
   });
 
-  test('a big file and a version of it keep the dates of their attributes', async () => {
+  test('a large file and a version of it keep the dates in their attributes', async () => {
     const { client, folder } = yard;
     const fileAttributes = { content_modified_at: '2017-04-08T00:58:08Z' };
     const upload = async (uploader: Body): Promise<Body> => (await uploader.start()).entries[0];
@@ -48,7 +48,7 @@ legacyYardstick('uploads', (yard) => {
     assert.deepEqual([version.id, version.etag], [file.id, '1']);
   });
 
-  test('a session has all its addresses and an end, and is 404 once it is aborted', async () => {
+  test('a session has all addresses and an expiry time, and returns 404 after it is aborted', async () => {
     const { client, folder } = yard;
     const session: Body = await client.files.createUploadSession(folder.id, BYTES.length, newName());
     assert.ok(Date.parse(session.session_expires_at) > Date.now());
@@ -58,6 +58,6 @@ legacyYardstick('uploads', (yard) => {
 
     await client.files.abortUploadSession(session.id);
 
-    await assert.rejects(client.files.getUploadSession(session.id), isLegacyRefusal(404, 'upload_session_not_found'));
+    await assert.rejects(client.files.getUploadSession(session.id), isLegacyError(404, 'upload_session_not_found'));
   });
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { given } from './generated/bodies.ts';
-import { answered, boxSuite, newName } from './yardstick/box-suite.ts';
+import { present } from './generated/bodies.ts';
+import { boxSuite, failsWith, newName } from './yardstick/box-suite.ts';
 
 boxSuite('users', {
   'the token belongs to a user': async ({ client }) => {
@@ -8,10 +8,10 @@ boxSuite('users', {
   },
 
   'the users of the enterprise are listed': async ({ client }) => {
-    assert.ok(given((await client.users.getUsers()).totalCount) >= 0);
+    assert.ok(present((await client.users.getUsers()).totalCount) >= 0);
   },
 
-  'a user is made, found, renamed and deleted': async ({ client }) => {
+  'a user is created, found, renamed and deleted': async ({ client }) => {
     const name = newName();
     const login = `${name}@example.com`;
     const user = await client.users.createUser({ name, login, isPlatformAccessOnly: true });
@@ -23,6 +23,6 @@ boxSuite('users', {
 
     assert.equal(renamed.name, another);
     await client.users.deleteUserById(user.id);
-    await assert.rejects(client.users.getUserById(user.id), answered(404, 'not_found'));
+    await assert.rejects(client.users.getUserById(user.id), failsWith(404, 'not_found'));
   },
 });

@@ -9,19 +9,19 @@ import { type Balancing, type Nginx, startNginx, whyNoNginx } from '../engines/n
 import { noPostgres, type Postgres } from '../engines/postgres.ts';
 import { createDatabase } from '../engines/postgres-database.ts';
 import { s3Url, whyNoS3 } from '../s3/test-store.ts';
-import { leftoverFolder, removeNow } from '../support/leftovers.ts';
+import { deleteAtExit, deleteFolder } from '../support/leftovers.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { sharedSettings } from '../support/shared-settings.ts';
-import { type Certificates, makeCertificates } from '../support/tls.ts';
+import { type Certificates, createCertificates } from '../support/tls.ts';
 
 const PARTWAY = fileURLToPath(new URL('../../packages/cli/bin/partway.js', import.meta.url));
 
-/** Why there can be no cluster here; false where there can. */
+/** Why a cluster cannot be started here; false if it can. */
 export const noCluster: string | false =
   (whyNoS3 && 'no S3 store to test on: npm run test:cluster starts a Ceph for these tests') ??
   (noPostgres || (whyNoNginx() ?? false));
 
-/** Settings for files of few bytes and many parts. */
+/** Settings for small files with many parts. */
 export const SMALL_PARTS = {
   PARTWAY_PART_SIZE: '64KiB',
   PARTWAY_MIN_SESSION_SIZE: '0',
@@ -29,27 +29,27 @@ export const SMALL_PARTS = {
 
 export interface ClusterOptions extends Pick<Balancing, 'upstream' | 'oneRequestAConnection'> {
   nodes: number;
-  /** A PostgreSQL that runs; the cluster gets a database of its own in it. */
+  /** A running PostgreSQL server; the cluster gets its own database in it. */
   postgres: Pick<Postgres, 'url'>;
-  /** The balancer speaks TLS, and the nodes behind it do not. */
+  /** The load balancer uses TLS; the nodes behind it do not. */
   tls?: boolean;
   /** Settings of all nodes. */
   env?: Record<string, string>;
-  /** Where S3 answers, if not at the test's own. */
+  /** The S3 endpoint, by default that of the tests. */
   s3?: string;
 }
 
-/** Real servers behind a real balancer, over one database and one bucket. */
+/** Real servers behind a real load balancer, with one database and one bucket. */
 export interface Cluster extends AsyncDisposable {
-  /** The balancer's. */
+  /** The load balancer's address. */
   url: string;
   /** The developer token of all nodes. */
   token: string;
-  /** With `tls`: the authority to trust, among others. */
+  /** With `tls`: the CA to trust in addition to others. */
   certificates: Certificates | undefined;
   nodes: readonly TestServer[];
   nginx: Nginx;
-  /** Of its own database. */
+  /** Its own database. */
   database: string;
   /** Its place in the bucket, as `s3://bucket/prefix`. */
   storage: string;
@@ -59,8 +59,8 @@ export async function startCluster({ nodes: count, ...options }: ClusterOptions)
   const { postgres, tls, env, s3, ...balancing } = options;
   await using started = new AsyncDisposableStack();
   const name = `cluster_${randomBytes(8).toString('hex')}`;
-  const folder = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-cluster-')));
-  started.defer(() => removeNow(folder));
+  const folder = deleteAtExit(await mkdtemp(join(tmpdir(), 'partway-cluster-')));
+  started.defer(() => deleteFolder(folder));
   const database = await createDatabase(postgres.url, name);
   const storage = `s3://partway-test/${name}`;
   const settings = {
@@ -75,7 +75,7 @@ export async function startCluster({ nodes: count, ...options }: ClusterOptions)
     Array.from({ length: count }, async () => started.use(await startServer({ env: settings }))),
   );
   const addresses = nodes.map(({ url }) => new URL(url).host);
-  const certificates = tls ? await makeCertificates(folder) : undefined;
+  const certificates = tls ? await createCertificates(folder) : undefined;
   const plan = { ...balancing, nodes: addresses, ...(certificates && { tls: certificates }) };
   const nginx = started.use(await startNginx(plan));
   const running = started.move();

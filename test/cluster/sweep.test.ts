@@ -14,22 +14,22 @@ import { s3Url } from '../s3/test-store.ts';
 import { Api } from '../support/api.ts';
 import { seededBytes, sha1Hex } from '../support/bytes.ts';
 import { type Cluster, noCluster, SMALL_PARTS, startCluster } from './cluster.ts';
-import { PatientClient } from './patient-client.ts';
-import { uploadAtOnce } from './upload-at-once.ts';
+import { RetryingClient } from './patient-client.ts';
+import { uploadInParallel } from './upload-at-once.ts';
 
 const PART = 64 * 1024;
-/** What is younger is left alone: longer than a busy machine takes from the bytes to their row. */
+/** Younger bytes are kept: longer than a busy machine takes from storing bytes to inserting their row. */
 const GRACE = '10s';
 const OVERDUE = 12;
 
-describe('two nodes sweep', { skip: noCluster }, () => {
+describe('background jobs on two nodes', { skip: noCluster }, () => {
   let postgres: Postgres;
   before(async () => {
     postgres = await startPostgres();
   });
   after(() => postgres?.[Symbol.asyncDispose]());
 
-  test("also at the same time: what is overdue or nobody's goes once, and what is being uploaded stays", async () => {
+  test('even if both nodes run the jobs at the same time, expired and orphaned data is deleted once, and uploads in progress are kept', async () => {
     const env = {
       ...SMALL_PARTS,
       PARTWAY_SWEEP_INTERVAL: '50ms',
@@ -44,20 +44,20 @@ describe('two nodes sweep', { skip: noCluster }, () => {
     await using closing = new AsyncDisposableStack();
     closing.defer(() => db.end());
 
-    await bucket.leaveOrphans();
+    await bucket.createOrphans();
     const api = new Api(cluster);
     const bytes = seededBytes(3 * PART, 'overdue');
     for (let n = 0; n < OVERDUE; n++)
-      await uploadAtOnce(api, await api.createSession(`overdue-${n}`, bytes.length), bytes);
+      await uploadInParallel(api, await api.createSession(`overdue-${n}`, bytes.length), bytes);
     await db.query('update upload_sessions set expires_at = $1', [Date.now()]);
 
-    // Whoever's turn it is loses the lock that keeps the other node from its own, over and over.
+    // The node that runs a job loses the lock that keeps the other from running it, repeatedly.
     const takeLocks = async () => {
       await db.query(`select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and granted`);
     };
-    const client = new PatientClient(cluster);
+    const client = new RetryingClient(cluster);
     const files = new Map<string, string>();
-    for (let round = 0; (await bucket.orphans()) > 0 || round < 3; round++) {
+    for (let round = 0; (await bucket.countOrphans()) > 0 || round < 3; round++) {
       const file = seededBytes(10 * PART + round, `kept-${round}`);
       const [{ id }] = await Promise.all([client.upload(`kept-${round}.bin`, file), takeLocks()]);
       files.set(id, sha1Hex(file));
@@ -71,9 +71,9 @@ describe('two nodes sweep', { skip: noCluster }, () => {
       { state: 'committed', count: String(files.size) },
       { state: 'expired', count: String(OVERDUE) },
     ]);
-    // Then all that they logged is here.
+    // Then all their log entries have been received.
     for (const node of cluster.nodes) await node.stop();
-    assert.equal(total(cluster, 'expired'), OVERDUE, 'a session was ended twice, or by nobody');
+    assert.equal(sumLoggedCounts(cluster, 'expired'), OVERDUE, 'a session was ended twice or not at all');
     assert.equal(
       (
         await db.query('select from parts p join upload_sessions s on s.id = p.session_id and s.state = $1', [
@@ -89,7 +89,7 @@ describe('two nodes sweep', { skip: noCluster }, () => {
   });
 });
 
-/** What of the bucket is the cluster's. */
+/** The cluster's part of the bucket. */
 class Bucket {
   readonly #client = new S3Client({ endpoint: s3Url(), forcePathStyle: true, region: 'us-east-1' });
   readonly #place: { Bucket: string; Prefix: string };
@@ -100,8 +100,11 @@ class Bucket {
     this.#place = { Bucket: host, Prefix: `${pathname.slice(1)}/blobs/` };
   }
 
-  /** What nodes leave that were killed between the bytes and their row: an upload under way, and an object. */
-  async leaveOrphans(): Promise<void> {
+  /**
+   * Creates what a killed node leaves between storing bytes and inserting their row: a multipart upload and an
+   * object.
+   */
+  async createOrphans(): Promise<void> {
     const { Bucket, Prefix } = this.#place;
     for (let n = 0; n < 10; n++) {
       const [upload, object] = [0, 1].map(() => Prefix + randomBytes(16).toString('hex')) as [string, string];
@@ -111,8 +114,8 @@ class Bucket {
     }
   }
 
-  /** How many of them are left. */
-  async orphans(): Promise<number> {
+  /** The number of these orphans that are left. */
+  async countOrphans(): Promise<number> {
     return [...(await this.objects()), ...(await this.uploads())].filter((key) => this.#orphans.has(key)).length;
   }
 
@@ -127,8 +130,8 @@ class Bucket {
   }
 }
 
-/** What the nodes have logged of a chore's counts, added up. */
-function total({ nodes }: Cluster, count: string): number {
+/** The sum of a background job's count over the logs of all nodes. */
+function sumLoggedCounts({ nodes }: Cluster, count: string): number {
   const counts = nodes.flatMap((node) => [...node.stderr().matchAll(new RegExp(`"${count}":(\\d+)`, 'g'))]);
   return counts.reduce((sum, [, found]) => sum + Number(found), 0);
 }

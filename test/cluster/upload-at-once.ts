@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict';
 import type { Api } from '../support/api.ts';
-import { partsOf } from '../support/bytes.ts';
+import { splitIntoParts } from '../support/bytes.ts';
 
-const AT_ONCE = 4;
+const PARALLEL = 4;
 
-/** Uploads the parts of a session, four at a time as most clients do; every one of them has to be taken at once. */
-export async function uploadAtOnce(
+/** Uploads the parts of a session, four at a time as most clients do; each has to be accepted at the first attempt. */
+export async function uploadInParallel(
   api: Api,
   session: { id: string; part_size: number },
   bytes: Buffer,
 ): Promise<{ part_id: string }[]> {
-  const pieces = [...partsOf(bytes, session.part_size).entries()];
+  const pieces = [...splitIntoParts(bytes, session.part_size).entries()];
   const parts: { part_id: string }[] = [];
-  const lane = async () => {
+  const sendParts = async () => {
     for (let next = pieces.shift(); next !== undefined; next = pieces.shift()) {
       const [index, piece] = next;
       const answer = await api.putPart(session.id, { ...piece, total: bytes.length });
@@ -20,6 +20,6 @@ export async function uploadAtOnce(
       parts[index] = answer.json.part;
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, lane));
+  await Promise.all(Array.from({ length: PARALLEL }, sendParts));
   return parts;
 }

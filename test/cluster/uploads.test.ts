@@ -9,16 +9,16 @@ import { legacyFilesOf } from '../clients/box-node-sdk-3/sdk.ts';
 import { bash } from '../clients/curl/bash.ts';
 import { type Postgres, startPostgres } from '../engines/postgres.ts';
 import { Api } from '../support/api.ts';
-import { makeFile, seededBytes, sha1Hex } from '../support/bytes.ts';
-import { leftoverFolder } from '../support/leftovers.ts';
+import { createFile, seededBytes, sha1Hex } from '../support/bytes.ts';
+import { deleteAtExit } from '../support/leftovers.ts';
 import { type Cluster, noCluster, SMALL_PARTS, startCluster } from './cluster.ts';
-import { partsByNode } from './parts-by-node.ts';
-import { uploadAtOnce } from './upload-at-once.ts';
+import { countPartsByNode } from './parts-by-node.ts';
+import { uploadInParallel } from './upload-at-once.ts';
 
 const PART = 64 * 1024;
 const UPLOAD_SH = fileURLToPath(new URL('../../examples/upload.sh', import.meta.url));
 
-describe('uploads to two nodes behind a balancer', { skip: noCluster }, () => {
+describe('uploads to two nodes behind a load balancer', { skip: noCluster }, () => {
   let postgres: Postgres;
   let cluster: Cluster;
   before(async () => {
@@ -30,29 +30,29 @@ describe('uploads to two nodes behind a balancer', { skip: noCluster }, () => {
     await postgres?.[Symbol.asyncDispose]();
   });
 
-  test('in turn, the parts of one upload land on both nodes, and the file is whole', async () => {
-    const { session } = await uploaded(cluster, 'in-turn.bin');
-    const counts = partsByNode(cluster, session);
+  test('with round robin, the parts of one upload arrive at both nodes, and the file is complete', async () => {
+    const { session } = await uploadFile(cluster, 'in-turn.bin');
+    const counts = countPartsByNode(cluster, session);
     assert.equal(counts.size, 2);
     for (const count of counts.values()) assert.ok(count >= 5, `one node got ${count} of 21 parts`);
   });
 
-  test('with affinity, the parts of one upload land on one node, and uploads spread over both', async () => {
+  test('with affinity, the parts of one upload arrive at one node, and uploads are spread over both', async () => {
     await using affine = await startCluster({
       ...{ nodes: 2, postgres, env: SMALL_PARTS, upstream: 'nginx/upstream-affinity.conf' },
     });
     const used = new Set<string>();
-    // Each has the chance of one half to land where the others did.
+    // Each upload has a chance of one half to use the same node as the others.
     for (let upload = 0; upload < 40 && used.size < 2; upload++) {
-      const { session } = await uploaded(affine, `affine-${upload}.bin`);
-      const counts = partsByNode(affine, session);
+      const { session } = await uploadFile(affine, `affine-${upload}.bin`);
+      const counts = countPartsByNode(affine, session);
       assert.equal(counts.size, 1);
       for (const node of counts.keys()) used.add(node);
     }
     assert.equal(used.size, 2);
   });
 
-  test('addresses in answers are those that the client used, and a client cannot forge them', async () => {
+  test('addresses in responses use the host of the request, and a client cannot forge them', async () => {
     const api = new Api(cluster);
     const headers = {
       host: 'files.example.com:8443',
@@ -67,8 +67,8 @@ describe('uploads to two nodes behind a balancer', { skip: noCluster }, () => {
     }
   });
 
-  test('an address for a download that one node has signed is good at the other', async () => {
-    const { file, bytes } = await uploaded(cluster, 'signed.bin');
+  test('a download address signed by one node is valid at the other', async () => {
+    const { file, bytes } = await uploadFile(cluster, 'signed.bin');
     for (const [from, to] of [cluster.nodes, cluster.nodes.toReversed()]) {
       const { headers } = await new Api({ url: from?.url ?? '', token: cluster.token }).get(`/files/${file}/content`);
       const answer = await fetch(String(headers.location).replace(from?.url ?? '', to?.url ?? ''));
@@ -77,7 +77,7 @@ describe('uploads to two nodes behind a balancer', { skip: noCluster }, () => {
     }
   });
 
-  test('a token that one node has granted is good at the other', async () => {
+  test('a token granted by one node is valid at the other', async () => {
     const [first, second] = cluster.nodes;
     const form = { grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange', subject_token: cluster.token };
     const body = new URLSearchParams({
@@ -95,15 +95,15 @@ describe('uploads to two nodes behind a balancer', { skip: noCluster }, () => {
     );
   });
 
-  test('curl uploads through the balancer', async () => {
-    const folder = leftoverFolder(mkdtempSync(join(tmpdir(), 'partway-cluster-')));
+  test('curl uploads through the load balancer', async () => {
+    const folder = deleteAtExit(mkdtempSync(join(tmpdir(), 'partway-cluster-')));
     const file = join(folder, 'curl.bin');
-    const sha1 = await makeFile(file, 5 * PART + 7, 'curl through nginx');
+    const sha1 = await createFile(file, 5 * PART + 7, 'curl through nginx');
     const env = { PARTWAY_URL: cluster.url, PARTWAY_TOKEN: cluster.token, FILE: file, UPLOAD_SH };
     assert.match(await bash('"$UPLOAD_SH" "$FILE"', env), new RegExp(sha1));
   });
 
-  test('box-node-sdk 3 uploads four parts at a time through a balancer that speaks TLS', async () => {
+  test('box-node-sdk 3 uploads four parts at a time through a load balancer with TLS', async () => {
     await using secure = await startCluster({ nodes: 2, postgres, env: SMALL_PARTS, tls: true });
     const files = legacyFilesOf(secure);
     const bytes = seededBytes(17 * PART + 99, 'box-node-sdk 3 through nginx');
@@ -111,16 +111,16 @@ describe('uploads to two nodes behind a balancer', { skip: noCluster }, () => {
     const { entries } = await uploader.start();
     assert.equal(entries[0].sha1, sha1Hex(bytes));
     assert.ok((await buffer(await files.getReadStream(entries[0].id))).equals(bytes));
-    assert.equal(partsByNode(secure).size, 2);
+    assert.equal(countPartsByNode(secure).size, 2);
   });
 });
 
-/** Uploads a file of 21 parts, four at a time, and reads it back. */
-async function uploaded(cluster: Cluster, name: string): Promise<{ session: string; file: string; bytes: Buffer }> {
+/** Uploads a file of 21 parts, four at a time, and downloads it. */
+async function uploadFile(cluster: Cluster, name: string): Promise<{ session: string; file: string; bytes: Buffer }> {
   const bytes = seededBytes(20 * PART + 1, name);
   const api = new Api(cluster);
   const session = await api.createSession(name, bytes.length);
-  const parts = await uploadAtOnce(api, session, bytes);
+  const parts = await uploadInParallel(api, session, bytes);
   const made = await api.commit(session.id, parts, bytes);
   assert.equal(made.status, 201, made.text);
   const [{ id, sha1 }] = made.json.entries;

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { ConfigError, readConfig } from '../../packages/server/src/config/config.ts';
 import { parseBytes, parseDuration } from '../../packages/server/src/config/parse.ts';
 import { DEFAULT_LIMITS, LIMIT_SETTINGS } from '../../packages/server/src/limits.ts';
-import { leftoverFolder } from '../support/leftovers.ts';
+import { deleteAtExit } from '../support/leftovers.ts';
 
 test('by default, the server listens on the loopback address and keeps its data in ./data', () => {
   const config = readConfig({});
@@ -161,7 +161,7 @@ test('an invalid storage address, parts that S3 rejects and a spool that is too 
 });
 
 test('a signing key is a file with 32 bytes in hex that other users cannot read', () => {
-  const folder = leftoverFolder(mkdtempSync(join(tmpdir(), 'partway-config-')));
+  const folder = deleteAtExit(mkdtempSync(join(tmpdir(), 'partway-config-')));
   const writeKey = (name: string, text: string, mode: number) => {
     const path = join(folder, name);
     writeFileSync(path, text, { mode });

@@ -4,7 +4,7 @@ import { sql } from 'kysely';
 import { jsonLines, run } from '../cli/run.ts';
 import { addUser } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
-import { openRows, settingsFor } from '../support/rows.ts';
+import { databaseSettings, openTestDatabase } from '../support/rows.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
 const MOST = Number.MAX_SAFE_INTEGER;
@@ -21,7 +21,7 @@ for (const beyond of ['9007199254740993', '9223372036854775807']) {
       api = new Api(server);
       await api.createSession('open.bin', 1000);
       await server.stop();
-      const db = await openRows(server.dataFolder);
+      const db = await openTestDatabase(server.dataFolder);
       await sql`update users set space_reserved = ${sql.raw(beyond)}, space_used = ${sql.raw(beyond)}`.execute(db);
       await sql`update items set size = ${sql.raw(beyond)} where parent_id is null`.execute(db);
       await db.destroy();
@@ -60,14 +60,14 @@ for (const beyond of ['9007199254740993', '9223372036854775807']) {
     it('are listed by the commands, and repaired by fsck', async () => {
       await server.stop();
       const folder = ['--data', server.dataFolder];
-      const env = settingsFor(server.dataFolder);
+      const env = databaseSettings(server.dataFolder);
       const listed = await run(['user', 'list', '--json', ...folder], { env });
       assert.equal(listed.code, 0, listed.stderr);
       const shown = JSON.parse(listed.stdout).find(({ login }: { login: string }) => login === OTHER);
       assert.equal(shown.space_used, MOST);
       const repaired = await run(['fsck', '--repair', '--all-stopped', '--json', ...folder], { env });
       assert.equal(repaired.code, 0, repaired.stderr + repaired.stdout);
-      const db = await openRows(server.dataFolder);
+      const db = await openTestDatabase(server.dataFolder);
       const users = await db.selectFrom('users').select(['login', 'space_used', 'space_reserved']).execute();
       await db.destroy();
       for (const { login, space_used, space_reserved } of users) {
@@ -88,10 +88,10 @@ describe('sums over rows that are beyond all sums', () => {
     const api = new Api(server);
     for (const name of ['a.bin', 'b.bin', 'c.bin']) await api.createSession(name, 1000);
     await server.stop();
-    const db = await openRows(server.dataFolder);
+    const db = await openTestDatabase(server.dataFolder);
     await sql`update upload_sessions set file_size = 9223372036854775807`.execute(db);
     await db.destroy();
-    const env = settingsFor(server.dataFolder);
+    const env = databaseSettings(server.dataFolder);
     const checked = await run(['fsck', '--json', '--data', server.dataFolder], { env });
     const findings = jsonLines(checked.stdout).filter(({ kind }) => kind === 'space_reserved_off');
     assert.equal(findings.length, 1, checked.stderr + checked.stdout);

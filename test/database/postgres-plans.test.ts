@@ -27,7 +27,7 @@ import {
   listParts,
 } from '../../packages/server/src/uploads/session-store.ts';
 import { noPostgres } from '../engines/postgres.ts';
-import { sentStatements } from '../support/sent-statements.ts';
+import { recordStatements } from '../support/sent-statements.ts';
 import { newContentId, newPart } from '../uploads/session-samples.ts';
 import { type Database, newPostgresDatabase, stopPostgres } from './postgres-database.ts';
 
@@ -131,7 +131,7 @@ function assertSeeks(plans: Map<string, Step[]>): void {
 /** Runs `act` and gives, for every statement that it sent, the steps by which PostgreSQL does it. */
 async function stepsOf(db: Kysely<Tables>, act: (watched: Kysely<Tables>) => Promise<unknown>) {
   const plans = new Map<string, Step[]>();
-  for (const { sql: statement, parameters } of await sentStatements(db, act)) {
+  for (const { sql: statement, parameters } of await recordStatements(db, act)) {
     const asked = CompiledQuery.raw(`explain (format json) ${statement}`, [...parameters]);
     const { rows } = await db.executeQuery<{ 'QUERY PLAN': [{ Plan: Step }] }>(asked);
     plans.set(statement, allSteps(rows[0]?.['QUERY PLAN'][0].Plan));

@@ -12,7 +12,7 @@ import { openPostgres } from '../../packages/server/src/database/postgres/postgr
 import { newDatabaseName } from '../engines/new-database-name.ts';
 import { noPostgres, type Postgres, startPostgres } from '../engines/postgres.ts';
 import { administer, createDatabase } from '../engines/postgres-database.ts';
-import { leftoverFolder } from '../support/leftovers.ts';
+import { deleteAtExit } from '../support/leftovers.ts';
 
 const PASSWORD = 'not-to-be-shown';
 const PARTWAY = fileURLToPath(new URL('../../packages/cli/bin/partway.js', import.meta.url));
@@ -104,7 +104,7 @@ describe('the tables in PostgreSQL', { skip: noPostgres, timeout: 600_000 }, () 
     const url = await createDatabase(server.url, newDatabaseName());
     const { hostname, port, pathname, username } = new URL(url);
     const where = { PGHOST: hostname, PGPORT: port, PGUSER: username };
-    const folder = leftoverFolder(mkdtempSync(join(tmpdir(), 'partway-pgpass-')));
+    const folder = deleteAtExit(mkdtempSync(join(tmpdir(), 'partway-pgpass-')));
     const PGPASSFILE = join(folder, 'pgpass');
     writeFileSync(PGPASSFILE, `${hostname}:${port}:*:*:${PASSWORD}\n`, { mode: 0o600 });
     const ended = await partway(['migrate'], `postgres://${pathname}`, { ...where, PGPASSFILE });
@@ -121,7 +121,7 @@ interface Ended {
 }
 
 function partway(args: string[], url: string, more: Record<string, string> = {}): Promise<Ended> {
-  const folder = leftoverFolder(mkdtempSync(join(tmpdir(), 'partway-schema-')));
+  const folder = deleteAtExit(mkdtempSync(join(tmpdir(), 'partway-schema-')));
   const env = { PATH: process.env.PATH, PARTWAY_DATA: folder, PARTWAY_LISTEN: '127.0.0.1:0', PARTWAY_DATABASE: url };
   return new Promise((resolve) => {
     const child = execFile(process.execPath, [PARTWAY, ...args], { env: { ...env, ...more } }, (_, stdout, stderr) =>

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { noPostgres } from '../engines/postgres.ts';
 import { attributes, filePart, form, sendForm } from '../http/forms.ts';
-import { type Answer, Api } from '../support/api.ts';
+import { Api, type ApiResponse } from '../support/api.ts';
 import { onlySqlite } from '../support/rows.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { newPostgresDatabase, stopPostgres } from './postgres-database.ts';
@@ -60,7 +60,7 @@ describe('both databases', { skip: noPostgres || onlySqlite }, () => {
     assert.deepEqual(onPostgres, onSqlite);
     return onSqlite as T;
   }
-  const brief = ({ status, json }: Answer): [number, unknown] => [status, json?.code];
+  const brief = ({ status, json }: ApiResponse): [number, unknown] => [status, json?.code];
   const folderIn = async (api: Api, parent: string, name: string) =>
     (await api.post('/folders', { name, parent: { id: parent } })).json.id;
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { leftoverFolder } from '../support/leftovers.ts';
+import { deleteAtExit } from '../support/leftovers.ts';
 import { commitsInLog } from './held-database.ts';
 import { noStrace, type Traced, traced } from './traced.ts';
 
@@ -69,14 +69,14 @@ describe('a transaction that a killed process wrote and did not sync', { skip: n
 
 describe('a database file that is made', { skip: noStrace }, () => {
   it('has its name and that of its log on the disk before anything is said of it', async () => {
-    const folder = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-recovery-')));
+    const folder = deleteAtExit(await mkdtemp(join(tmpdir(), 'partway-recovery-')));
     const path = join(folder, 'rows.sqlite');
     const { calls } = await traced([CHILD, path, 'first@partway.test']);
     assertSyncedFirst(calls, [`${path}-wal`, folder], /users: 1/);
   });
 
   it('has them too where the process that made them was killed before, and the log is empty', async () => {
-    const folder = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-recovery-')));
+    const folder = deleteAtExit(await mkdtemp(join(tmpdir(), 'partway-recovery-')));
     const path = join(folder, 'rows.sqlite');
     const made = new DatabaseSync(path);
     made.exec('pragma journal_mode = wal');
@@ -102,8 +102,8 @@ function assertSyncedFirst(calls: Traced['calls'], paths: readonly string[], sai
 /** The files of a process that was killed in place of the last sync of its log: its second user is in no row that is synced. */
 async function killedBeforeSync(): Promise<{ folder: string; path: string }> {
   const [trial, folder] = [
-    leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-recovery-'))),
-    leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-recovery-'))),
+    deleteAtExit(await mkdtemp(join(tmpdir(), 'partway-recovery-'))),
+    deleteAtExit(await mkdtemp(join(tmpdir(), 'partway-recovery-'))),
   ];
   const LOGINS = ['first@partway.test', 'second@partway.test'];
   const { calls } = await traced([CHILD, join(trial, 'rows.sqlite'), ...LOGINS]);

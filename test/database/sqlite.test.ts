@@ -10,7 +10,7 @@ import { migrate } from '../../packages/server/src/database/migrate.ts';
 import type { Tables } from '../../packages/server/src/database/schema.ts';
 import { openSqlite } from '../../packages/server/src/database/sqlite/sqlite.ts';
 import { recordsBehave } from '../conformance/records.ts';
-import { leftoverProcess } from '../support/leftovers.ts';
+import { killAtExit } from '../support/leftovers.ts';
 import { watchQueries } from '../uploads/watch-queries.ts';
 import { newDatabase } from './database.ts';
 
@@ -89,7 +89,7 @@ describe('an SQLite database', () => {
     await using database = await newDatabase();
     const db = await database.open();
     const other = spawn(process.execPath, ['--no-warnings', '-e', WRITER, database.path], { stdio: 'pipe' });
-    leftoverProcess(other);
+    killAtExit(other);
     await once(other.stdout, 'data');
     let added = false;
     const adding = addUser(db, someone(1)).then(() => {

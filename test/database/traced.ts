@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { leftoverProcess } from '../support/leftovers.ts';
+import { killAtExit } from '../support/leftovers.ts';
 
 /** What a process did to its files, in order, once it was done. */
 export interface TracedCall {
@@ -45,7 +45,7 @@ export async function traced(
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
   });
-  leftoverProcess(child);
+  killAtExit(child);
   const out = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const) {
     child[name].setEncoding('utf8').on('data', (text: string) => {

@@ -8,7 +8,7 @@ import { newSecret } from '../../packages/server/src/auth/secrets.ts';
 import { readConfig } from '../../packages/server/src/config/config.ts';
 import { SETTINGS } from '../../packages/server/src/config/settings.ts';
 import { writeNginxConfig } from '../engines/nginx-config.ts';
-import { leftoverFolder } from '../support/leftovers.ts';
+import { deleteAtExit } from '../support/leftovers.ts';
 import { DEPLOY, lint, linted } from './linter.ts';
 
 const CHECKOUT = fileURLToPath(new URL('../../', import.meta.url));
@@ -197,5 +197,5 @@ function unitOfThisMachine(): string {
 }
 
 function temporaryFolder(): string {
-  return leftoverFolder(mkdtempSync(join(tmpdir(), 'partway-deploy-')));
+  return deleteAtExit(mkdtempSync(join(tmpdir(), 'partway-deploy-')));
 }

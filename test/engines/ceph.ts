@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { leftoverFolder, leftoverProcess, removeNow } from '../support/leftovers.ts';
+import { deleteAtExit, deleteFolder, killAtExit } from '../support/leftovers.ts';
 import { freePort } from './free-port.ts';
 
 const run = promisify(execFile);
@@ -37,7 +37,7 @@ export function whyNoCeph(): string | undefined {
 
 /** Starts a Ceph with nothing in it; resolves once its S3 gateway answers, which takes about 15 seconds. */
 export async function startCeph(): Promise<Ceph> {
-  const folder = leftoverFolder(mkdtempSync(join(tmpdir(), 'partway-ceph-')));
+  const folder = deleteAtExit(mkdtempSync(join(tmpdir(), 'partway-ceph-')));
   const [monitorPort, gatewayPort] = await Promise.all([freePort(), freePort()]);
   const conf = join(folder, 'ceph.conf');
   const fsid = randomUUID();
@@ -51,14 +51,14 @@ export async function startCeph(): Promise<Ceph> {
   const daemon = (program: string, ...args: string[]): ChildProcess => {
     const log = openSync(join(folder, 'log', `${program}.out`), 'a');
     const child = spawn(program, ['-f', '-c', conf, ...args], { stdio: ['ignore', log, log] });
-    leftoverProcess(child);
+    killAtExit(child);
     daemons.unshift(child);
     return child;
   };
   const stop = async () => {
     // The last one started goes first.
     for (const child of daemons) await end(child);
-    removeNow(folder);
+    deleteFolder(folder);
   };
 
   try {

@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { leftoverFolder, leftoverProcess, removeNow } from '../support/leftovers.ts';
+import { deleteAtExit, deleteFolder, killAtExit } from '../support/leftovers.ts';
 import { freePort } from './free-port.ts';
 import { findNginx, type NginxPlan, writeNginxConfig } from './nginx-config.ts';
 
@@ -30,11 +30,11 @@ export type Balancing = Omit<NginxPlan, 'folder' | 'port' | 'down'>;
 export async function startNginx(balancing: Balancing): Promise<Nginx> {
   const program = findNginx();
   if (program === undefined) throw new Error(whyNoNginx());
-  const folder = leftoverFolder(mkdtempSync(join(tmpdir(), 'partway-nginx-')));
+  const folder = deleteAtExit(mkdtempSync(join(tmpdir(), 'partway-nginx-')));
   const port = await freePort();
   const write = (down: readonly string[]) => writeNginxConfig({ folder, port, ...balancing, down });
   const child = spawn(program, ['-e', join(folder, 'error.log'), '-c', write([])], { stdio: 'ignore' });
-  leftoverProcess(child);
+  killAtExit(child);
   const url = `${balancing.tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`;
   await untilItListens(port, child, join(folder, 'error.log'));
   return {
@@ -50,7 +50,7 @@ export async function startNginx(balancing: Balancing): Promise<Nginx> {
     async [Symbol.asyncDispose]() {
       const ended = once(child, 'exit');
       if (child.exitCode === null && child.kill('SIGTERM')) await ended;
-      removeNow(folder);
+      deleteFolder(folder);
     },
   };
 }

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
-import { leftoverFolder, leftoverProcess, removeNow } from '../support/leftovers.ts';
-import { makeCertificates } from '../support/tls.ts';
+import { deleteAtExit, deleteFolder, killAtExit } from '../support/leftovers.ts';
+import { createCertificates } from '../support/tls.ts';
 import { freePort } from './free-port.ts';
 
 const run = promisify(execFile);
@@ -54,7 +54,7 @@ export interface PostgresOptions {
 export async function startPostgres({ password, tls = false, settings = {} }: PostgresOptions = {}): Promise<Postgres> {
   const programs = findPostgres();
   if (programs === undefined) throw new Error(String(noPostgres));
-  const home = leftoverFolder(mkdtempSync(join(tmpdir(), 'partway-postgres-')));
+  const home = deleteAtExit(mkdtempSync(join(tmpdir(), 'partway-postgres-')));
   const user = await unprivileged();
   if (user !== undefined) chownSync(home, user.uid, user.gid);
   const folder = join(home, 'data');
@@ -68,7 +68,7 @@ export async function startPostgres({ password, tls = false, settings = {} }: Po
     { ...user, cwd: home, env: { PATH: process.env.PATH, LC_ALL: 'C.UTF-8' } },
   );
 
-  const certificates = tls ? await makeCertificates(home) : undefined;
+  const certificates = tls ? await createCertificates(home) : undefined;
   if (user && certificates) chownSync(certificates.key, user.uid, user.gid);
   const encrypted = certificates
     ? ['-c', 'ssl=on', '-c', `ssl_cert_file=${certificates.cert}`, '-c', `ssl_key_file=${certificates.key}`]
@@ -92,7 +92,7 @@ export async function startPostgres({ password, tls = false, settings = {} }: Po
       env: { PATH: process.env.PATH, LC_ALL: 'C.UTF-8' },
       stdio: ['ignore', 'ignore', 'pipe'],
     });
-    leftoverProcess(child);
+    killAtExit(child);
     await untilReady(child, { url: url(), folder });
   };
   for (let left = PORTS_TRIED; ; left--) {
@@ -113,7 +113,7 @@ export async function startPostgres({ password, tls = false, settings = {} }: Po
     own: (given) => user && chownSync(given, user.uid, user.gid),
     async [Symbol.asyncDispose]() {
       await end('SIGINT');
-      removeNow(home);
+      deleteFolder(home);
     },
   };
 }

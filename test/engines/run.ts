@@ -7,7 +7,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeTestBucket } from '../s3/test-store.ts';
-import { leftoverFolder } from '../support/leftovers.ts';
+import { deleteAtExit } from '../support/leftovers.ts';
 import { sharedSettings } from '../support/shared-settings.ts';
 import { startCeph, whyNoCeph } from './ceph.ts';
 import { noPostgres, startPostgres } from './postgres.ts';
@@ -20,7 +20,7 @@ const [postgres, ceph] = await Promise.all([startPostgres(), startCeph()]);
 process.env.AWS_ACCESS_KEY_ID = ceph.accessKeyId;
 process.env.AWS_SECRET_ACCESS_KEY = ceph.secretAccessKey;
 await makeTestBucket(ceph.url);
-const folder = leftoverFolder(mkdtempSync(join(tmpdir(), 'partway-engines-')));
+const folder = deleteAtExit(mkdtempSync(join(tmpdir(), 'partway-engines-')));
 const settings = await sharedSettings(folder, {
   database: await createDatabase(postgres.url, 'partway'),
   storage: `s3://partway-test/${randomBytes(4).toString('hex')}`,

@@ -8,7 +8,7 @@ import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { sessionFromRow } from '../../packages/server/src/uploads/session.ts';
 import { findPart } from '../../packages/server/src/uploads/session-store.ts';
-import { leftoverFolder, leftoverProcess } from '../support/leftovers.ts';
+import { deleteAtExit, killAtExit } from '../support/leftovers.ts';
 import { openUploadFixture, PART_SIZE, type UploadFixture } from '../uploads/upload-fixture.ts';
 import {
   assertOnlyFile,
@@ -93,10 +93,10 @@ describe('a server that was killed', { timeout: 120_000 }, () => {
 
 /** A process uploads a file and dies at this point; then a room is opened on what it left. */
 async function roomAfterDeath(point: DeathPoint, end: DyingChildOrders['end'] = 'commit'): Promise<UploadFixture> {
-  const folder = leftoverFolder(mkdtempSync(join(tmpdir(), 'partway-crash-')));
+  const folder = deleteAtExit(mkdtempSync(join(tmpdir(), 'partway-crash-')));
   const orders: DyingChildOrders = { folder, end, ...point };
   const child = spawn(process.execPath, [CHILD, JSON.stringify(orders)], { stdio: ['ignore', 'ignore', 'pipe'] });
-  leftoverProcess(child);
+  killAtExit(child);
   let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;

@@ -3,9 +3,9 @@ import { randomInt } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { seededBytes, sha1Hex } from '../support/bytes.ts';
-import { openRows } from '../support/rows.ts';
+import { openTestDatabase } from '../support/rows.ts';
 import { startServer } from '../support/server.ts';
-import { storedFor } from '../support/storage.ts';
+import { listStoredBlobs } from '../support/storage.ts';
 import { until } from '../support/until.ts';
 import { RestartingServer } from './restarting-server.ts';
 import { uploadWithRetries } from './retrying-client.ts';
@@ -74,14 +74,14 @@ async function assertSweptClean(dataFolder: string, files: readonly WireFile[]):
   // Sessions that no client knows of, because the server died before it could tell.
   for (const session of forgotten) await client.abort(session);
   await until(async () => {
-    const stored = await storedFor(dataFolder);
+    const stored = await listStoredBlobs(dataFolder);
     return stored.length === files.length && stored.every(({ kind }) => kind === 'complete');
   });
   for (const file of files) assert.equal(await client.sha1Of(file.id), file.sha1);
 }
 
 async function openSessions(dataFolder: string): Promise<string[]> {
-  const db = await openRows(dataFolder);
+  const db = await openTestDatabase(dataFolder);
   const rows = await db.selectFrom('upload_sessions').select('id').where('state', '=', 'open').execute();
   await db.destroy();
   return rows.map(({ id }) => id);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { partsOf, seededBytes, sha1Hex } from '../support/bytes.ts';
+import { seededBytes, sha1Hex, splitIntoParts } from '../support/bytes.ts';
 import { onlySqlite } from '../support/rows.ts';
 import { startServer } from '../support/server.ts';
 import { bytesNotOnDisk } from '../support/storage.ts';
@@ -30,7 +30,7 @@ describe('a server whose disk is full', { timeout: 120_000 }, () => {
 
     const acknowledged: WirePart[] = [];
     const refused = [];
-    for (const part of partsOf(bytes, PART)) {
+    for (const part of splitIntoParts(bytes, PART)) {
       try {
         acknowledged.push(await client.put(id, part.offset, part.bytes, bytes.length));
       } catch (error) {
@@ -60,7 +60,7 @@ describe('a server whose disk is full', { timeout: 120_000 }, () => {
     const client = new WireClient(server);
     const bytes = seededBytes(2 * PART, 'committed on a full disk');
     const { id } = await client.create('whole.bin', bytes.length);
-    for (const part of partsOf(bytes, PART)) await client.put(id, part.offset, part.bytes, bytes.length);
+    for (const part of splitIntoParts(bytes, PART)) await client.put(id, part.offset, part.bytes, bytes.length);
 
     const ballast = join(disk.folder, 'ballast');
     await writeFile(ballast, Buffer.alloc(64 * MIB)).catch(() => {});

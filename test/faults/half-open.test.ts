@@ -49,7 +49,7 @@ describe('over real connections', { timeout: 120_000 }, () => {
     const file = await client.commit(id, await client.list(id), bytes);
     assert.equal(await client.sha1Of(file.id), file.sha1);
     // Nothing has failed here: the log tells of it, and wakes nobody.
-    await server.logged(/disconnected before its request was complete/);
+    await server.waitForLog(/disconnected before its request was complete/);
     await server.stop();
     assert.ok(!server.stderr().includes('"level":50'));
   });

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { leftoverFolder, leftoverProcess } from '../support/leftovers.ts';
+import { deleteAtExit, killAtExit } from '../support/leftovers.ts';
 import { RawConnection, rawRequest } from '../support/raw-connection.ts';
 
 const PARTWAY = fileURLToPath(new URL('../../packages/cli/bin/partway.js', import.meta.url));
@@ -19,7 +19,7 @@ interface Started {
 
 /** A server that logs two lines a request to `stderr`, as `spawn` takes it. */
 async function startLogging(stderr: 'pipe' | number): Promise<Started> {
-  const home = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-test-')));
+  const home = deleteAtExit(await mkdtemp(join(tmpdir(), 'partway-test-')));
   const child = spawn(process.execPath, [PARTWAY, 'serve'], {
     env: {
       PATH: process.env.PATH ?? '',
@@ -30,7 +30,7 @@ async function startLogging(stderr: 'pipe' | number): Promise<Started> {
     },
     stdio: ['ignore', 'pipe', stderr],
   });
-  leftoverProcess(child);
+  killAtExit(child);
   let greeting = '';
   for (;;) {
     assert.ok(child.stdout !== null);

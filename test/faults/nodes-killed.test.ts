@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { stopPostgres } from '../database/postgres-database.ts';
 import { noPostgres } from '../engines/postgres.ts';
 import { whyNoS3 } from '../s3/test-store.ts';
-import { partsOf, seededBytes, sha1Hex } from '../support/bytes.ts';
+import { seededBytes, sha1Hex, splitIntoParts } from '../support/bytes.ts';
 import { type SeveralServers, SMALL_PART, startSeveralServers } from '../support/several-servers.ts';
 import { type SeededRandom, seededRandom } from './seeded-random.ts';
 import { Refused, WireClient, type WireFile, type WirePart } from './wire-client.ts';
@@ -28,7 +28,7 @@ describe('three nodes over PostgreSQL and S3', {
     const [at, elsewhere] = [new WireClient(dying), new WireClient(other)];
     const bytes = seededBytes(8 * SMALL_PART - 1, `${SEED} of two nodes`);
     const session = await at.create('two.bin', bytes.length);
-    const parts = partsOf(bytes, session.part_size);
+    const parts = splitIntoParts(bytes, session.part_size);
     const sent: WirePart[] = [];
     // All but the first part at one node: none of them can be in the digest.
     for (const part of parts.slice(1)) sent.push(await at.put(session.id, part.offset, part.bytes, bytes.length));
@@ -86,7 +86,7 @@ async function uploadAnywhere(
   const ask = <T>(call: (client: WireClient) => Promise<T>) => askUntilAnswered(nodes, random, call);
   // A create whose answer was lost holds no name: the next one is another session.
   const session = await ask((client) => client.create(name, bytes.length));
-  const queue = partsOf(bytes, session.part_size);
+  const queue = splitIntoParts(bytes, session.part_size);
   const acknowledged: WirePart[] = [];
   const sender = async () => {
     for (let part = queue.shift(); part !== undefined; part = queue.shift()) {

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { migrate } from '../../packages/server/src/database/migrate.ts';
 import { openPostgres } from '../../packages/server/src/database/postgres/postgres.ts';
 import { noPostgres, startPostgres } from '../engines/postgres.ts';
-import { partsOf, seededBytes, sha1Hex } from '../support/bytes.ts';
+import { seededBytes, sha1Hex, splitIntoParts } from '../support/bytes.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { seededRandom } from './seeded-random.ts';
 import { Refused, WireClient, type WireFile, type WirePart } from './wire-client.ts';
@@ -47,7 +47,7 @@ describe(`a server whose PostgreSQL is stopped or killed ${RESTARTS} times under
     async function upload(name: string, bytes: Buffer): Promise<WireFile> {
       const { id } = await stubbornly(() => client.create(name, bytes.length));
       const sent: WirePart[] = [];
-      for (const { offset, bytes: part } of partsOf(bytes, PART)) {
+      for (const { offset, bytes: part } of splitIntoParts(bytes, PART)) {
         sent.push(await stubbornly(() => client.put(id, offset, part, bytes.length)));
       }
       assert.deepEqual(await stubbornly(() => client.list(id)), sent, 'a part that was acknowledged is lost');

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { partsOf, sha1Hex } from '../support/bytes.ts';
+import { sha1Hex, splitIntoParts } from '../support/bytes.ts';
 import type { RestartingServer } from './restarting-server.ts';
 import type { WireFile, WirePart, WireSession } from './wire-client.ts';
 
@@ -15,7 +15,9 @@ export async function uploadWithRetries(server: RestartingServer, name: string, 
   for (;;) {
     const stored = await server.call('list', (client) => client.list(session.id));
     assertKept(acknowledged, stored, bytes);
-    const missing = partsOf(bytes, session.part_size).filter(({ offset }) => !stored.some((p) => p.offset === offset));
+    const missing = splitIntoParts(bytes, session.part_size).filter(
+      ({ offset }) => !stored.some((p) => p.offset === offset),
+    );
     if (missing.length === 0) {
       return await server.call('commit', (client) => client.commit(session.id, stored, bytes));
     }

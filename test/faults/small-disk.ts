@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { leftoverFolder, removeNow } from '../support/leftovers.ts';
+import { deleteAtExit, deleteFolder } from '../support/leftovers.ts';
 
 /** A file system of its own, so small that a test can fill it. */
 export interface SmallDisk extends AsyncDisposable {
@@ -13,7 +13,7 @@ export interface SmallDisk extends AsyncDisposable {
 
 /** Mounts a disk of `size` (as mount takes it, such as 8m); it goes with all in it. */
 export async function smallDisk(size: string): Promise<SmallDisk> {
-  const folder = leftoverFolder(mkdtempSync(join(tmpdir(), 'partway-small-disk-')));
+  const folder = deleteAtExit(mkdtempSync(join(tmpdir(), 'partway-small-disk-')));
   const reason = mount(folder, size);
   const unmount = () => {
     // Lazily: a process that a failed test left behind may still be in it.
@@ -26,7 +26,7 @@ export async function smallDisk(size: string): Promise<SmallDisk> {
     async [Symbol.asyncDispose]() {
       process.off('exit', unmount);
       unmount();
-      removeNow(folder);
+      deleteFolder(folder);
     },
   };
 }

@@ -14,9 +14,9 @@ import { InFlightBlobs } from '../../packages/server/src/storage/in-flight.ts';
 import { SerialQueue } from '../../packages/server/src/util/keyed-queue.ts';
 import { collect } from '../conformance/content-samples.ts';
 import { type Fault, faulty } from '../faults/faulty.ts';
-import { leftoverFolder } from '../support/leftovers.ts';
-import { dropRows, openRows } from '../support/rows.ts';
-import { openTestContent } from '../support/storage.ts';
+import { deleteAtExit } from '../support/leftovers.ts';
+import { dropTestDatabase, openTestDatabase } from '../support/rows.ts';
+import { openTestStore } from '../support/storage.ts';
 import { TestClock } from '../support/test-clock.ts';
 
 /** The files module as the server sets it up: a real database file and a real disk store. */
@@ -40,9 +40,9 @@ export interface FilesFixture extends AsyncDisposable {
 }
 
 export async function openFilesFixture(plan: readonly Fault<BlobStore>[] = []): Promise<FilesFixture> {
-  const home = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-files-')));
-  const db = await openRows(home);
-  const store = await openTestContent(home);
+  const home = deleteAtExit(await mkdtemp(join(tmpdir(), 'partway-files-')));
+  const db = await openTestDatabase(home);
+  const store = await openTestStore(home);
   const blobs = faulty(store.blobs, plan);
   const clock = new TestClock(Date.parse('2026-11-22T15:00:00Z'));
   const owner = await addUser(db, { login: 'owner@partway.test', name: 'Owner', now: clock.now() });
@@ -60,7 +60,7 @@ export async function openFilesFixture(plan: readonly Fault<BlobStore>[] = []): 
       file: (name, { text = name, parent = owner.root_id } = {}) =>
         uploadFile(files, { folderId: parent, name }, createBody(owner, text)),
       async openNode() {
-        const other = await openRows(home);
+        const other = await openTestDatabase(home);
         connections.push(other);
         return createFixture({ ...files, db: other, inFlight: new InFlightBlobs() });
       },
@@ -68,7 +68,7 @@ export async function openFilesFixture(plan: readonly Fault<BlobStore>[] = []): 
       listBlobs: () => collect(blobs.list()),
       async [Symbol.asyncDispose]() {
         for (const connection of connections) await connection.destroy();
-        await dropRows(home);
+        await dropTestDatabase(home);
         store.close();
         await rm(home, { recursive: true, force: true });
       },

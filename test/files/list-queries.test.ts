@@ -9,7 +9,7 @@ import {
   type PageCursor,
 } from '../../packages/server/src/files/paging.ts';
 import { toRequestedFields } from '../../packages/server/src/http/render/items.ts';
-import { sentStatements } from '../support/sent-statements.ts';
+import { recordStatements } from '../support/sent-statements.ts';
 import { type FilesFixture, openFilesFixture } from './files-fixture.ts';
 import { addFolders } from './large-trees.ts';
 import { asFile, readRow, trash } from './tree-steps.ts';
@@ -27,7 +27,7 @@ test('a list does not read descriptions, details, paths or users that it does no
   for (const name of ['a', 'b']) await fixture.file(name, { parent: folder.id });
   const row = await readRow(fixture, folder);
 
-  const sent = await sentStatements(fixture.files.db, async (db) => {
+  const sent = await recordStatements(fixture.files.db, async (db) => {
     const { entries } = await listByMarker(db, row, { marker: undefined, limit: 1000, show: NOTHING });
     assert.equal(entries.length, 22);
   });
@@ -80,7 +80,7 @@ test('the path of a page is read once, and the paths of a page of the trash in o
   const row = await readRow(fixture, { id: parent });
   const countWalks = (sent: { sql: string }[]) => sent.filter(({ sql }) => sql.includes('with recursive')).length;
 
-  const sent = await sentStatements(fixture.files.db, async (db) => {
+  const sent = await recordStatements(fixture.files.db, async (db) => {
     const { entries } = await listByMarker(db, row, { marker: undefined, limit: 1000 });
     assert.equal(new Set(entries.map(({ path }) => path)).size, 1);
     assert.equal(entries[0]?.path.length, 31);
@@ -89,7 +89,7 @@ test('the path of a page is read once, and the paths of a page of the trash in o
 
   const folders = await addFolders(fixture, fixture.owner.root_id, 40);
   for (const id of folders) await trash(fixture, asFile(await fixture.file('gone', { parent: id })));
-  const read = await sentStatements(fixture.files.db, async (db) => {
+  const read = await recordStatements(fixture.files.db, async (db) => {
     const { entries } = await listTrashByMarker(db, fixture.owner.id, { marker: undefined, limit: 1000 });
     assert.deepEqual(entries.map(({ path }) => path.at(-1)?.id).toSorted(), folders.toSorted());
   });

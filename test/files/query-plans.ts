@@ -1,6 +1,6 @@
 import { CompiledQuery, type Kysely } from 'kysely';
 import type { Tables } from '../../packages/server/src/database/schema.ts';
-import { sentStatements } from '../support/sent-statements.ts';
+import { recordStatements } from '../support/sent-statements.ts';
 
 export interface Plan {
   sql: string;
@@ -14,7 +14,7 @@ export async function explainStatements(
   act: (watched: Kysely<Tables>) => Promise<unknown>,
 ): Promise<Plan[]> {
   const plans: Plan[] = [];
-  for (const { sql, parameters } of await sentStatements(db, act)) {
+  for (const { sql, parameters } of await recordStatements(db, act)) {
     const query = CompiledQuery.raw(`explain query plan ${sql}`, [...parameters]);
     const { rows } = await db.executeQuery<{ detail: string }>(query);
     plans.push({ sql, steps: rows.map(({ detail }) => detail) });

@@ -6,7 +6,7 @@ import { seededRandom } from '../faults/seeded-random.ts';
 import { upload } from '../http/forms.ts';
 import { addApp, addUser } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
-import { descriptorsOf } from '../support/descriptors.ts';
+import { listDescriptors } from '../support/descriptors.ts';
 import { RawConnection } from '../support/raw-connection.ts';
 import { readResponses } from '../support/responses.ts';
 import { startServer, type TestServer } from '../support/server.ts';
@@ -34,7 +34,7 @@ test(`${COUNT} altered requests get valid responses, no 5xx and no extra respons
   // Whatever the first requests open and keep belongs to the server.
   for (let index = 0; index < 50; index++) await play(server, nextScenario(random, targets));
   await until(() => countSockets(server) === 0);
-  const descriptors = descriptorsOf(server.pid).length;
+  const descriptors = listDescriptors(server.pid).length;
   const memory = residentKib(server);
 
   let sent = 0;
@@ -54,7 +54,7 @@ test(`${COUNT} altered requests get valid responses, no 5xx and no extra respons
   await Promise.all(players);
 
   await until(() => countSockets(server) === 0);
-  await until(() => descriptorsOf(server.pid).length <= descriptors);
+  await until(() => listDescriptors(server.pid).length <= descriptors);
   const growth = residentKib(server) - memory;
   assert.ok(growth < MAX_GROWTH_KIB, `the server has grown by ${growth} KiB`);
   assert.ok(!server.stderr().includes('"level":50'), server.stderr());
@@ -102,7 +102,7 @@ async function play(server: TestServer, { requests, methods, paths, isFramed, en
   }
   if (ending === 'finish') connection.finish();
   // The server ends stalled requests. Complete requests leave the connection open.
-  else await until(() => readResponses(connection.bytes, known, { cut: true }).length >= 1 || isClosed(connection));
+  else await until(() => readResponses(connection.bytes, known, { allowIncomplete: true }).length >= 1 || isClosed(connection));
   if (ending === 'stall') connection.finish();
   await until(() => isClosed(connection));
   connection.socket.destroy();
@@ -135,7 +135,7 @@ function countSockets(server: TestServer): number {
       if (inode !== undefined) tcpSockets.add(`socket:[${inode}]`);
     }
   }
-  return descriptorsOf(server.pid).filter((target) => tcpSockets.has(target)).length - listening;
+  return listDescriptors(server.pid).filter((target) => tcpSockets.has(target)).length - listening;
 }
 
 function residentKib({ pid }: TestServer): number {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { stat } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
-import { addApp, addUser, askToken, partway, type TestApp, tokenOf } from '../support/accounts.ts';
+import { addApp, addUser, getUserToken, partway, requestToken, type TestApp } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
 import { seededBytes } from '../support/bytes.ts';
-import { textOfRows } from '../support/rows.ts';
+import { readAllText } from '../support/rows.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
 const SIZE = 70_000;
@@ -59,7 +59,7 @@ test('a session belongs to its creator, and every call of another user gets 403'
   const session = await new Api(server).createSession('mine.bin', SIZE);
   const other = new Api({
     url: server.url,
-    token: await tokenOf(server, app, await addUser(server, 'other@example.com')),
+    token: await getUserToken(server, app, await addUser(server, 'other@example.com')),
   });
   const part = { offset: 0, bytes: bytes.subarray(0, 65_536), total: SIZE };
   for (const answer of [
@@ -78,7 +78,7 @@ test("users have separate trees and cannot see each other's items", async () => 
   const owner = new Api(server);
   const other = new Api({
     url: server.url,
-    token: await tokenOf(server, app, await addUser(server, 'apart@example.com')),
+    token: await getUserToken(server, app, await addUser(server, 'apart@example.com')),
   });
   const session = await owner.createSession('private.bin', SIZE);
   const committed = await owner.commit(session.id, await owner.uploadParts(session, bytes), bytes);
@@ -98,14 +98,18 @@ test("users have separate trees and cannot see each other's items", async () => 
 
 test('the client_credentials grant issues tokens for the app itself and for a user', async () => {
   const form = { grant_type: 'client_credentials', client_id: app.clientId, client_secret: app.clientSecret };
-  const answer = await askToken(server, { ...form, box_subject_type: 'enterprise', box_subject_id: app.enterpriseId });
+  const answer = await requestToken(server, {
+    ...form,
+    box_subject_type: 'enterprise',
+    box_subject_id: app.enterpriseId,
+  });
   assert.equal(answer.status, 200);
   const { access_token: token, ...rest } = (await answer.json()) as Record<string, unknown>;
   assert.deepEqual(rest, { expires_in: 3600, token_type: 'bearer', restricted_to: [] });
   const me = await new Api({ url: server.url, token: String(token) }).get('/users/me');
   assert.equal(me.json.name, 'test');
   const userId = await addUser(server, 'subject@example.com');
-  const asUser = await new Api({ url: server.url, token: await tokenOf(server, app, userId) }).get('/users/me');
+  const asUser = await new Api({ url: server.url, token: await getUserToken(server, app, userId) }).get('/users/me');
   assert.deepEqual([asUser.json.id, asUser.json.login], [userId, 'subject@example.com']);
 });
 
@@ -126,7 +130,7 @@ test("wrong credentials are rejected with OAuth's error codes", async () => {
     [{ grant_type: 'password' }, 'unsupported_grant_type'],
     [{ client_secret: '' }, 'invalid_request'],
   ] as const) {
-    const answer = await askToken(server, { ...form, ...change });
+    const answer = await requestToken(server, { ...form, ...change });
     const body = (await answer.json()) as { error: string; error_description: string };
     assert.deepEqual([answer.status, body.error], [400, error]);
     assert.ok(body.error_description.length > 0);
@@ -134,8 +138,8 @@ test("wrong credentials are rejected with OAuth's error codes", async () => {
 });
 
 test('secrets are stored as hashes or in files that only their owner can read', async () => {
-  const token = await tokenOf(server, app, await addUser(server, 'secretive@example.com'));
-  const rows = await textOfRows(server.dataFolder);
+  const token = await getUserToken(server, app, await addUser(server, 'secretive@example.com'));
+  const rows = await readAllText(server.dataFolder);
   assert.match(rows, /secretive@example\.com/);
   for (const secret of [app.clientSecret, token, server.token]) {
     assert.ok(!rows.includes(secret));

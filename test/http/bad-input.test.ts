@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
-import { type Answer, Api } from '../support/api.ts';
+import { Api, type ApiResponse } from '../support/api.ts';
 import { seededBytes, sha1Base64 } from '../support/bytes.ts';
-import { openRows } from '../support/rows.ts';
+import { openTestDatabase } from '../support/rows.ts';
 import { startServer, type TestServer } from '../support/server.ts';
-import { storedFor } from '../support/storage.ts';
+import { listStoredBlobs } from '../support/storage.ts';
 import { until } from '../support/until.ts';
 
 const PART = 65_536;
@@ -25,7 +25,7 @@ before(async () => {
 after(() => server[Symbol.asyncDispose]());
 
 /** Asserts that the response is Box's error object, with the same request ID as in the header. */
-function assertRejected(answer: Answer, status: number, code: string): void {
+function assertRejected(answer: ApiResponse, status: number, code: string): void {
   assert.equal(answer.status, status, answer.text);
   const { json } = answer;
   assert.deepEqual([json.type, json.status, json.code], ['error', status, code], answer.text);
@@ -251,13 +251,13 @@ test('requests for an expired session get 410, and its bytes are deleted', async
   });
   const client = new Api(short);
   const session = await client.createSession('expires.bin', SIZE);
-  assert.equal((await storedFor(short.dataFolder)).length, 1);
-  const rows = await openRows(short.dataFolder);
+  assert.equal((await listStoredBlobs(short.dataFolder)).length, 1);
+  const rows = await openTestDatabase(short.dataFolder);
   await rows.updateTable('upload_sessions').set({ expires_at: 1 }).execute();
   await rows.destroy();
   await until(async () => (await client.get(`/files/upload_sessions/${session.id}`)).status !== 200);
   assertRejected(await client.get(`/files/upload_sessions/${session.id}`), 410, 'session_expired');
   assertRejected(await client.putPart(session.id, first), 410, 'session_expired');
   assertRejected(await client.commit(session.id, [{ part_id: '00000000' }], bytes), 410, 'session_expired');
-  await until(async () => (await storedFor(short.dataFolder)).length === 0);
+  await until(async () => (await listStoredBlobs(short.dataFolder)).length === 0);
 });

@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
 import { MAX_JSON_NESTING, MAX_JSON_VALUES } from '../../packages/server/src/http/request/parse-json.ts';
 import { API_ROUTES, createCall } from '../auth/api-routes.ts';
-import { type Answer, Api } from '../support/api.ts';
+import { type ApiResponse, Api } from '../support/api.ts';
 import { seededBytes, sha1Base64 } from '../support/bytes.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { filePart, form, sendForm, upload } from './forms.ts';
@@ -20,7 +20,7 @@ before(async () => {
 });
 after(() => server[Symbol.asyncDispose]());
 
-function assertRejected(answer: Answer, status: number, code: string, said?: RegExp): void {
+function assertRejected(answer: ApiResponse, status: number, code: string, said?: RegExp): void {
   assert.deepEqual([answer.status, answer.json?.code], [status, code], answer.text);
   assert.equal(answer.json.request_id, answer.headers['box-request-id']);
   if (said) assert.match(answer.json.message, said);
@@ -31,7 +31,7 @@ async function listNames(): Promise<string[]> {
   return answer.json.entries.map(({ name }: { name: string }) => name);
 }
 
-function createFolder(encoded: Uint8Array, type?: string): Promise<Answer> {
+function createFolder(encoded: Uint8Array, type?: string): Promise<ApiResponse> {
   return api.call('POST', '/folders', { body: encoded, headers: type === undefined ? {} : { 'content-type': type } });
 }
 

@@ -4,7 +4,7 @@ import type { UserId } from '../../packages/protocol/src/ids.ts';
 import { createToken } from '../../packages/server/src/auth/tokens/create.ts';
 import { addUser } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
-import { openRows } from '../support/rows.ts';
+import { openTestDatabase } from '../support/rows.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
 let server: TestServer;
@@ -32,7 +32,7 @@ async function createUser({ isFull }: { isFull: boolean }): Promise<Api> {
   users += 1;
   const login = `u${users}@partway.test`;
   const id = Number(await addUser(server, login)) as UserId;
-  const db = await openRows(server.dataFolder);
+  const db = await openTestDatabase(server.dataFolder);
   if (isFull) await db.updateTable('users').set({ item_count: 2 }).where('id', '=', id).execute();
   // Created directly: token exchanges count toward a rate of their own.
   const expiresAt = Date.now() + 3_600_000;

@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import { Api } from '../support/api.ts';
 import { seededBytes, sha1Base64 } from '../support/bytes.ts';
-import { descriptorsOf, openContents } from '../support/descriptors.ts';
+import { countOpenBlobs, listDescriptors } from '../support/descriptors.ts';
 import { RawConnection, rawRequest } from '../support/raw-connection.ts';
 import { readResponses } from '../support/responses.ts';
 import { startServer, type TestServer } from '../support/server.ts';
@@ -124,7 +124,7 @@ test('a client that pipelines too many requests gets the first responses, then 5
 test('pipelined downloads start one at a time, and not for clients that have disconnected', {
   skip: noOpenFiles,
 }, async () => {
-  const before = descriptorsOf(server.pid).length;
+  const before = listDescriptors(server.pid).length;
   const connections = [];
   for (let index = 0; index < 10; index++) {
     const connection = await RawConnection.open(server);
@@ -132,15 +132,15 @@ test('pipelined downloads start one at a time, and not for clients that have dis
     await connection.send(content().repeat(50));
     connections.push(connection);
   }
-  await until(() => openContents(server.pid) > 0);
+  await until(() => countOpenBlobs(server.pid) > 0);
   let most = 0;
   for (let look = 0; look < 20; look++) {
     assert.equal((await api.get('/users/me')).status, 200);
-    most = Math.max(most, openContents(server.pid));
+    most = Math.max(most, countOpenBlobs(server.pid));
   }
   assert.ok(most <= connections.length, `${most} files were open for ${connections.length} connections`);
   for (const { socket } of connections) socket.resetAndDestroy();
-  await until(() => openContents(server.pid) === 0 && descriptorsOf(server.pid).length <= before + 1);
+  await until(() => countOpenBlobs(server.pid) === 0 && listDescriptors(server.pid).length <= before + 1);
 });
 
 test('a client that disconnects after its first response leaves no file open', { skip: noOpenFiles }, async () => {
@@ -151,11 +151,11 @@ test('a client that disconnects after its first response leaves no file open', {
     if (round % 3 === 0) connection.socket.destroy();
     else connection.socket.resetAndDestroy();
   }
-  await until(() => openContents(server.pid) === 0);
+  await until(() => countOpenBlobs(server.pid) === 0);
 });
 
 test('unread downloads are ended, and their descriptors are closed', { skip: noOpenFiles }, async () => {
-  const before = descriptorsOf(server.pid).length;
+  const before = listDescriptors(server.pid).length;
   const connections = await Promise.all(
     Array.from({ length: 100 }, async () => {
       const connection = await RawConnection.open(server);
@@ -164,8 +164,8 @@ test('unread downloads are ended, and their descriptors are closed', { skip: noO
       return connection;
     }),
   );
-  await until(() => openContents(server.pid) > 0);
-  await until(() => openContents(server.pid) === 0 && descriptorsOf(server.pid).length <= before + 1);
+  await until(() => countOpenBlobs(server.pid) > 0);
+  await until(() => countOpenBlobs(server.pid) === 0 && listDescriptors(server.pid).length <= before + 1);
   for (const { socket } of connections) socket.destroy();
 });
 

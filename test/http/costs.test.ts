@@ -12,9 +12,9 @@ import { noPostgres } from '../engines/postgres.ts';
 import { WireClient, type WirePart } from '../faults/wire-client.ts';
 import { startS3Proxy } from '../s3/s3-proxy.ts';
 import { freshPlace, whyNoS3 } from '../s3/test-store.ts';
-import { partsOf, seededBytes } from '../support/bytes.ts';
+import { seededBytes, splitIntoParts } from '../support/bytes.ts';
 import { countStatements } from '../support/count-statements.ts';
-import { leftoverFolder, removeNow } from '../support/leftovers.ts';
+import { deleteAtExit, deleteFolder } from '../support/leftovers.ts';
 import { SMALL_PART } from '../support/several-servers.ts';
 import { until } from '../support/until.ts';
 
@@ -26,11 +26,11 @@ describe('an upload over PostgreSQL and S3', { skip: whyNoS3 ?? noPostgres }, ()
   it('costs three statements and one UploadPart per part, and the documented number to create and to commit', async (t) => {
     await using proxy = await startS3Proxy();
     await using database = await newPostgresDatabase();
-    const home = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-costs-')));
+    const home = deleteAtExit(await mkdtemp(join(tmpdir(), 'partway-costs-')));
     using count = countStatements();
     const server = await startNode(database.url, proxy.url, home);
     await using stack = new AsyncDisposableStack();
-    stack.defer(() => removeNow(home));
+    stack.defer(() => deleteFolder(home));
     stack.defer(() => server.stop());
     const token = await createDeveloperToken(database);
     const client = new WireClient({ url: server.url, token });
@@ -56,7 +56,7 @@ describe('an upload over PostgreSQL and S3', { skip: whyNoS3 ?? noPostgres }, ()
     };
     const costs: Record<string, unknown> = {};
     const session = await measure('create', () => client.create('costs.bin', bytes.length));
-    const parts = partsOf(bytes, session.part_size);
+    const parts = splitIntoParts(bytes, session.part_size);
     const sent: WirePart[] = [];
     await measure('parts', async () => {
       for (const part of parts) {

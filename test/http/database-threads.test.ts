@@ -7,7 +7,7 @@ import type { Worker } from 'node:worker_threads';
 import { readConfig } from '../../packages/server/src/config/config.ts';
 import { startServer } from '../../packages/server/src/server.ts';
 import { Api } from '../support/api.ts';
-import { leftoverFolder } from '../support/leftovers.ts';
+import { deleteAtExit } from '../support/leftovers.ts';
 import { onlySqlite } from '../support/rows.ts';
 import { storageSettings } from '../support/storage.ts';
 import { until } from '../support/until.ts';
@@ -20,7 +20,7 @@ test('the server survives the death of its database threads, and is not ready wh
   const threads: Worker[] = [];
   const onThread = (thread: Worker) => threads.push(thread);
   process.on('worker', onThread);
-  const dataFolder = leftoverFolder(mkdtempSync(join(tmpdir(), 'partway-dead-thread-')));
+  const dataFolder = deleteAtExit(mkdtempSync(join(tmpdir(), 'partway-dead-thread-')));
   const server = await startServer(
     readConfig({
       PARTWAY_DATA: dataFolder,
@@ -80,7 +80,7 @@ for (const nth of [1, 2, 3]) {
     const onFailure = (error: unknown) => failures.push(error);
     process.on('worker', onThread);
     process.on('uncaughtException', onFailure);
-    const dataFolder = leftoverFolder(mkdtempSync(join(tmpdir(), 'partway-dead-thread-')));
+    const dataFolder = deleteAtExit(mkdtempSync(join(tmpdir(), 'partway-dead-thread-')));
     const env = {
       PARTWAY_DATA: dataFolder,
       PARTWAY_TOKEN: TOKEN,

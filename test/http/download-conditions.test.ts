@@ -3,7 +3,7 @@ import { after, before, describe, test } from 'node:test';
 import fc from 'fast-check';
 import { parseRange } from '../../packages/server/src/http/request/byte-range.ts';
 import { parseEntityTags, parseHttpDate } from '../../packages/server/src/http/request/preconditions.ts';
-import { type Answer, Api } from '../support/api.ts';
+import { Api, type ApiResponse } from '../support/api.ts';
 import { sha1Hex } from '../support/bytes.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { attributes, filePart, form, sendForm, upload } from './forms.ts';
@@ -35,7 +35,7 @@ for (const downloads of ['redirect', 'direct'] as const) {
       return downloads === 'direct' ? path : String((await api.get(path)).headers.location);
     }
 
-    function get(headers: Record<string, string>, url = address, method = 'GET'): Promise<Answer> {
+    function get(headers: Record<string, string>, url = address, method = 'GET'): Promise<ApiResponse> {
       return api.call(method, url, { headers });
     }
 

@@ -248,5 +248,5 @@ test('every other response has its own request ID, too', async () => {
 
 test('the log has the request ID of every error response', async () => {
   const [response] = await sendRaw('HELLO\r\n\r\n');
-  await server.logged(new RegExp(`"reqId":"${response?.headers['box-request-id']}"`));
+  await server.waitForLog(new RegExp(`"reqId":"${response?.headers['box-request-id']}"`));
 });

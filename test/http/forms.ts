@@ -1,5 +1,5 @@
 import type { OutgoingHttpHeaders } from 'node:http';
-import type { Answer, Api } from '../support/api.ts';
+import type { Api, ApiResponse } from '../support/api.ts';
 
 const BOUNDARY = 'partway-test-boundary';
 export const FORM = { 'content-type': `multipart/form-data; boundary=${BOUNDARY}` };
@@ -32,7 +32,12 @@ export function filePart(body: string | Uint8Array, disposition = 'name="file"; 
 }
 
 /** Sends a multipart body to a call. */
-export function sendForm(api: Api, path: string, body: unknown, headers: OutgoingHttpHeaders = {}): Promise<Answer> {
+export function sendForm(
+  api: Api,
+  path: string,
+  body: unknown,
+  headers: OutgoingHttpHeaders = {},
+): Promise<ApiResponse> {
   return api.call('POST', path, { headers: { ...FORM, ...headers }, body });
 }
 

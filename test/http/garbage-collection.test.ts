@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { Api } from '../support/api.ts';
 import { seededBytes } from '../support/bytes.ts';
-import { openRows } from '../support/rows.ts';
+import { openTestDatabase } from '../support/rows.ts';
 import { startServer } from '../support/server.ts';
-import { bytesNotOnDisk, storedFor } from '../support/storage.ts';
-import { swept } from '../support/swept.ts';
+import { bytesNotOnDisk, listStoredBlobs } from '../support/storage.ts';
+import { waitForCleanup } from '../support/swept.ts';
 import { until } from '../support/until.ts';
 
 const FREQUENT_COLLECTION = {
@@ -23,7 +23,7 @@ test('garbage collection does not delete a direct upload that is still arriving'
   const api = new Api(server);
   const bytes = seededBytes(300_000, 'slow direct upload');
   const staging = join(server.dataFolder, 'staging');
-  const rows = await openRows(server.dataFolder);
+  const rows = await openTestDatabase(server.dataFolder);
   const answer = await api.call('POST', '/files/content', {
     headers: { 'content-type': 'multipart/form-data; boundary=x', 'transfer-encoding': 'chunked' },
     body: (async function* () {
@@ -33,7 +33,7 @@ test('garbage collection does not delete a direct upload that is still arriving'
       yield bytes.subarray(0, 150_000);
       await until(async () => (await readdir(staging)).length > 0);
       // Garbage collection now sees the file and must not delete it.
-      for (let runs = 0; runs < 3; runs++) await swept(rows);
+      for (let runs = 0; runs < 3; runs++) await waitForCleanup(rows);
       yield bytes.subarray(150_000);
       yield Buffer.from('\r\n--x--\r\n');
     })(),
@@ -48,7 +48,7 @@ test('an aborted upload leaves no bytes', async () => {
   const api = new Api(server);
   const session = await api.createSession('aborted.bin', 100_000);
   await api.putPart(session.id, { offset: 0, bytes: seededBytes(65_536, 'a'), total: 100_000 });
-  assert.equal((await storedFor(server.dataFolder)).length, 1);
+  assert.equal((await listStoredBlobs(server.dataFolder)).length, 1);
   assert.equal((await api.delete(`/files/upload_sessions/${session.id}`)).status, 204);
-  assert.deepEqual(await storedFor(server.dataFolder), []);
+  assert.deepEqual(await listStoredBlobs(server.dataFolder), []);
 });

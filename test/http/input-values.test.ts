@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { type Answer, Api } from '../support/api.ts';
+import { Api, type ApiResponse } from '../support/api.ts';
 import { seededBytes } from '../support/bytes.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { attributes, filePart, form, sendForm } from './forms.ts';
@@ -40,11 +40,11 @@ async function createTrashed(kind: 'files' | 'folders'): Promise<string> {
   return id;
 }
 
-function uploadDirectly(path: string, fields: unknown): Promise<Answer> {
+function uploadDirectly(path: string, fields: unknown): Promise<ApiResponse> {
   return sendForm(api, path, form(attributes(fields), filePart('x')));
 }
 
-async function commit(fields: object, fileId?: string): Promise<Answer> {
+async function commit(fields: object, fileId?: string): Promise<ApiResponse> {
   const session =
     fileId === undefined
       ? await api.createSession(freshName(), bytes.length)
@@ -56,7 +56,7 @@ async function commit(fields: object, fileId?: string): Promise<Answer> {
   return answer;
 }
 
-type Send = (value: unknown) => Promise<Answer>;
+type Send = (value: unknown) => Promise<ApiResponse>;
 
 /** Every request that sets a name. */
 const NAMES: Record<string, Send> = {

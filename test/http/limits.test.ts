@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import { after, before, test } from 'node:test';
-import { addApp, addUser, tokenOf } from '../support/accounts.ts';
-import { type Answer, Api } from '../support/api.ts';
+import { addApp, addUser, getUserToken } from '../support/accounts.ts';
+import { Api, type ApiResponse } from '../support/api.ts';
 import { seededBytes } from '../support/bytes.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { attributes, FORM, filePart, form, sendForm, upload } from './forms.ts';
@@ -31,11 +31,11 @@ async function createUser(): Promise<Api> {
   users += 1;
   return new Api({
     url: server.url,
-    token: await tokenOf(server, app, await addUser(server, `u${users}@partway.test`)),
+    token: await getUserToken(server, app, await addUser(server, `u${users}@partway.test`)),
   });
 }
 
-function assertRejected(answer: Answer, status: number, code: string) {
+function assertRejected(answer: ApiResponse, status: number, code: string) {
   assert.deepEqual([answer.status, answer.json?.code], [status, code], answer.text);
 }
 
@@ -123,7 +123,7 @@ test("calls beyond a user's rate are told when to retry, and neither other users
   assert.equal((await api.uploadParts(session, bytes)).length, 2);
   assert.equal((await fetch(`${limited.url}/healthz`)).status, 200);
   const other = await addApp(limited);
-  const token = await tokenOf(limited, other, await addUser(limited, 'other@partway.test'));
+  const token = await getUserToken(limited, other, await addUser(limited, 'other@partway.test'));
   assert.equal((await new Api({ url: limited.url, token }).get('/users/me')).status, 200);
 });
 

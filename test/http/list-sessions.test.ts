@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { addApp, addUser, tokenOf } from '../support/accounts.ts';
+import { addApp, addUser, getUserToken } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
-import { partsOf, seededBytes } from '../support/bytes.ts';
+import { seededBytes, splitIntoParts } from '../support/bytes.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
 const PART = 65_536;
@@ -14,7 +14,7 @@ before(async () => {
 after(() => server[Symbol.asyncDispose]());
 
 async function createUser(login: string): Promise<Api> {
-  const token = await tokenOf(server, await addApp(server, login), await addUser(server, login));
+  const token = await getUserToken(server, await addApp(server, login), await addUser(server, login));
   return new Api({ url: server.url, token });
 }
 
@@ -23,7 +23,7 @@ test("a user's uploads in progress are listed with their destination and progres
   const bytes = seededBytes(3 * PART, 'listed');
   const folder = (await api.post('/folders', { name: 'in', parent: { id: '0' } })).json;
   const session = await api.createSession('listed.bin', bytes.length, folder.id);
-  for (const part of partsOf(bytes, PART).slice(1)) {
+  for (const part of splitIntoParts(bytes, PART).slice(1)) {
     await api.putPart(session.id, { ...part, total: bytes.length });
   }
   const { json } = await api.get('/files/upload_sessions');

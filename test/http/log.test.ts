@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { getRedirect, openPage, sendForm } from '../auth/browser.ts';
 import { type AddedApp, addUserWithPassword, partwayJson } from '../auth/operator.ts';
-import { askToken } from '../support/accounts.ts';
+import { requestToken } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
 import { startServer } from '../support/server.ts';
 import { upload } from './forms.ts';
@@ -19,7 +19,7 @@ test('the most detailed log records every request and contains no credentials', 
   const page = await openPage(`${server.url}/oauth2/authorize?${new URLSearchParams(query)}`);
   const code = getRedirect(await sendForm(page, { login, password })).searchParams.get('code') ?? '';
   const { client_id, client_secret } = app;
-  const granted = await askToken(server, { grant_type: 'authorization_code', client_id, client_secret, code });
+  const granted = await requestToken(server, { grant_type: 'authorization_code', client_id, client_secret, code });
   const tokens = (await granted.json()) as { access_token: string; refresh_token: string };
   const user = new Api({ url: server.url, token: tokens.access_token });
   const file = await upload(user, 'logged.txt', Buffer.from('logged'));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { type Answer, Api } from '../support/api.ts';
+import { Api, type ApiResponse } from '../support/api.ts';
 import { seededBytes } from '../support/bytes.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { attributes, type FormPart, filePart, form, sendForm, upload } from './forms.ts';
@@ -17,7 +17,7 @@ before(async () => {
 });
 after(() => server[Symbol.asyncDispose]());
 
-function send(body: unknown, headers = {}): Promise<Answer> {
+function send(body: unknown, headers = {}): Promise<ApiResponse> {
   return sendForm(api, '/files/content', body, headers);
 }
 
@@ -34,12 +34,12 @@ function textField(name: string, body: string | Uint8Array = 'x'): FormPart {
   return { disposition: `name="${name}"`, body };
 }
 
-function assertRejected(answer: Answer, code: string, said?: RegExp): void {
+function assertRejected(answer: ApiResponse, code: string, said?: RegExp): void {
   assert.deepEqual([answer.status, answer.json?.code], [400, code], answer.text);
   if (said) assert.match(answer.json.message, said);
 }
 
-async function assertStored(answer: Answer, name: string): Promise<void> {
+async function assertStored(answer: ApiResponse, name: string): Promise<void> {
   assert.equal(answer.status, 201, answer.text);
   const [file] = answer.json.entries;
   assert.equal(file.name, name);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
 import { API_ROUTES, createCall } from '../auth/api-routes.ts';
-import { type Answer, Api } from '../support/api.ts';
+import { type ApiResponse, Api } from '../support/api.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
 const ORIGIN = 'https://app.example.com';
@@ -17,12 +17,12 @@ before(async () => {
 });
 after(() => server[Symbol.asyncDispose]());
 
-function preflight(path: string, headers: Record<string, string> = {}): Promise<Answer> {
+function preflight(path: string, headers: Record<string, string> = {}): Promise<ApiResponse> {
   const asked = { origin: ORIGIN, 'access-control-request-method': 'PUT', ...headers };
   return new Api({ url: server.url }).call('OPTIONS', path, { headers: asked });
 }
 
-function listAllowedHeaders(answer: Answer): string[] {
+function listAllowedHeaders(answer: ApiResponse): string[] {
   return String(answer.headers['access-control-allow-headers']).toLowerCase().split(', ');
 }
 

@@ -126,6 +126,6 @@ test('a token in the query is never logged, whatever happens to the request', as
   await browser.get(`/files/100%/content?${query}`);
   await browser.get(`/files/${id}/content?${query}&x=%E9`);
   const last = await browser.get('/files/the-last-one/content');
-  await server.logged(new RegExp(String(last.headers['box-request-id'])));
+  await server.waitForLog(new RegExp(String(last.headers['box-request-id'])));
   assert.ok(!server.stderr().includes(server.token));
 });

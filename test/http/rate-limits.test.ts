@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { test } from 'node:test';
-import { addApp, addUser, askToken, tokenOf } from '../support/accounts.ts';
-import { type Answer, Api } from '../support/api.ts';
-import { partsOf, seededBytes } from '../support/bytes.ts';
+import { addApp, addUser, getUserToken, requestToken } from '../support/accounts.ts';
+import { Api, type ApiResponse } from '../support/api.ts';
+import { seededBytes, splitIntoParts } from '../support/bytes.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { until } from '../support/until.ts';
 import { upload } from './forms.ts';
@@ -35,7 +35,7 @@ async function repeat<T>(count: number, act: (n: number) => Promise<T>): Promise
   return all;
 }
 
-function assertLimited(answer: Answer | undefined): void {
+function assertLimited(answer: ApiResponse | undefined): void {
   assert.deepEqual([answer?.status, answer?.json?.code], [429, 'rate_limit_exceeded']);
   assert.ok(Number(answer?.headers['retry-after']) >= 1);
 }
@@ -44,7 +44,7 @@ test('stored parts never count toward the rate, and each re-sent or rejected par
   await using server = await startServer({ env: ENV });
   const api = new Api(server);
   const session = await api.createSession('parts.bin', bytes.length);
-  const parts = partsOf(bytes, session.part_size);
+  const parts = splitIntoParts(bytes, session.part_size);
   const put = (index: number) => api.putPart(session.id, { ...(parts[index] ?? assert.fail()), total: bytes.length });
   for (const answer of await repeat(parts.length - 1, put)) assert.equal(answer.status, 200);
 
@@ -59,7 +59,7 @@ test('parts that are rejected for their digest, range or session count as calls'
   await using server = await startServer({ env: { ...ENV, PARTWAY_RATE_LIMIT: '9' } });
   const api = new Api(server);
   const session = await api.createSession('refused.bin', bytes.length);
-  const [part] = partsOf(bytes, session.part_size);
+  const [part] = splitIntoParts(bytes, session.part_size);
   assert.ok(part);
   const wrong = { digest: 'sha=2jmj7l5rSw0yVb/vlWAYkK/YBwk=' };
   const bad = [
@@ -75,7 +75,7 @@ test('a part whose client disconnects in the middle counts as a call', async () 
   await using server = await startServer({ env: ENV });
   const api = new Api(server);
   const session = await api.createSession('left.bin', bytes.length);
-  const [part] = partsOf(bytes, session.part_size);
+  const [part] = splitIntoParts(bytes, session.part_size);
   assert.ok(part);
   let statuses = 0;
   for (let n = 0; n < RATE; n++) {
@@ -101,12 +101,12 @@ test('a part whose client disconnects in the middle counts as a call', async () 
 test("token exchanges count as calls of the token's user", async () => {
   await using server = await startServer({ env: { ...ENV, PARTWAY_RATE_LIMIT: '8' } });
   const app = await addApp(server);
-  const user = await tokenOf(server, app, await addUser(server, 'exchanges@partway.test'));
+  const user = await getUserToken(server, app, await addUser(server, 'exchanges@partway.test'));
   const api = new Api({ url: server.url, token: user });
   assert.equal(countAllowed(await repeat(3, () => api.get('/users/me'))), 3);
   let subject = user;
   const answers = await repeat(8, async () => {
-    const answer = await askToken(server, { ...EXCHANGE, subject_token: subject });
+    const answer = await requestToken(server, { ...EXCHANGE, subject_token: subject });
     // The new token belongs to the same user.
     if (answer.status === 200) subject = ((await answer.json()) as { access_token: string }).access_token;
     return answer;
@@ -142,7 +142,7 @@ test('each report of a client is logged with a few hundred printable characters,
   const report = (info: unknown) =>
     api.post(`/files/upload_sessions/${id}/log`, { event_type: '\u001b[2J\u202eevent', event_info: info });
   assert.equal((await report('\u009b31mred\n'.repeat(6_000))).status, 204);
-  await server.logged(/a client reports an upload event/);
+  await server.waitForLog(/a client reports an upload event/);
   const lines = listReports(server);
   assert.equal(lines.length, 1);
   assert.ok((lines[0]?.length ?? 0) < 1_000, `${lines[0]?.length} characters`);

@@ -3,7 +3,7 @@ import { after, before, describe, test } from 'node:test';
 import { REQUESTS } from '../../packages/protocol/src/schemas/requests.ts';
 import { readPage, withSection } from '../../scripts/request-fields-section.ts';
 import { API_ROUTES } from '../auth/api-routes.ts';
-import { type Answer, Api } from '../support/api.ts';
+import { Api, type ApiResponse } from '../support/api.ts';
 import { seededBytes, sha1Base64 } from '../support/bytes.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { type BoxField, boxFields } from './box-fields.ts';
@@ -142,7 +142,7 @@ const BASES: Record<string, () => Promise<Base>> = {
   'PUT /users/{user_id}': async () => ({ method: 'PUT', path: `/users/${await createUser()}`, body: {} }),
 };
 
-function send({ method, path, body, multipart, headers = {} }: Base): Promise<Answer> {
+function send({ method, path, body, multipart, headers = {} }: Base): Promise<ApiResponse> {
   if (!multipart) return api.call(method, path, { body, headers });
   return sendForm(api, path, form(attributes(body?.attributes), filePart(bytes)), headers);
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { type Answer, Api } from '../support/api.ts';
+import { Api, type ApiResponse } from '../support/api.ts';
 import { seededBytes, sha1Base64 } from '../support/bytes.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { type BoxField, boxFields } from './box-fields.ts';
@@ -142,7 +142,7 @@ const CALLS: Record<string, () => Promise<Call>> = {
 
 type Probe = (field: BoxField, call: Call) => Promise<void>;
 
-const send = ({ call }: BoxField, { path, body, headers = {} }: Call): Promise<Answer> =>
+const send = ({ call }: BoxField, { path, body, headers = {} }: Call): Promise<ApiResponse> =>
   api.call(call.split(' ', 1)[0] as string, path, { body, headers });
 
 function withParameter(call: Call, { place, path: name }: BoxField, value: string): Call {
@@ -162,7 +162,7 @@ function expectStatus(value: string, status: number): Probe {
 }
 
 /** Expects that the response for this value passes the check. */
-function expectJson(value: string, check: (json: Answer['json'], answer: Answer) => void): Probe {
+function expectJson(value: string, check: (json: ApiResponse['json'], answer: ApiResponse) => void): Probe {
   return async (field, call) => {
     const answer = await send(field, withParameter(call, field, value));
     assert.ok(answer.status < 300, answer.text);

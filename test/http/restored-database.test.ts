@@ -8,7 +8,7 @@ import { Api } from '../support/api.ts';
 import { seededBytes } from '../support/bytes.ts';
 import { onlySqlite } from '../support/rows.ts';
 import { startServer, type TestServer } from '../support/server.ts';
-import { bytesNotOnDisk, storedFor } from '../support/storage.ts';
+import { bytesNotOnDisk, listStoredBlobs } from '../support/storage.ts';
 import { until } from '../support/until.ts';
 import { attributes, filePart, form, sendForm, upload } from './forms.ts';
 
@@ -53,13 +53,13 @@ test('an older backup of the database deletes none of the newer files and report
   assert.equal(first.status, 200);
   await server.stop();
   await copyFile(databasePath(server), newer);
-  const before = await storedFor(server.dataFolder);
+  const before = await listStoredBlobs(server.dataFolder);
 
   await restoreDatabase(server, older);
-  await server.logged(/"orphans":6,.*found orphans.*Restore an older database/);
+  await server.waitForLog(/"orphans":6,.*found orphans.*Restore an older database/);
   // The next garbage collection deletes nothing either.
   await upload(api, 'since', createBytes('since'));
-  assert.equal((await storedFor(server.dataFolder)).length, before.length + 1);
+  assert.equal((await listStoredBlobs(server.dataFolder)).length, before.length + 1);
 
   await restoreDatabase(server, newer);
   for (const [name, id] of files) assert.deepEqual(await api.download(id), createBytes(name), name);
@@ -94,10 +94,10 @@ test('a backup from the moment before a file was named does not delete the file 
   await copyFile(databasePath(server), newer);
 
   await restoreDatabase(server, older);
-  await server.logged(/"orphans":1,.*found orphans/);
+  await server.waitForLog(/"orphans":1,.*found orphans/);
   // The next garbage collection does not delete it.
   await upload(api, 'since', createBytes('since'));
-  assert.equal((await storedFor(server.dataFolder)).length, 2);
+  assert.equal((await listStoredBlobs(server.dataFolder)).length, 2);
 
   await restoreDatabase(server, newer);
   assert.deepEqual(await api.download(json.entries[0].id), createBytes('named'));
@@ -114,6 +114,6 @@ test('deleted, aborted and rejected uploads are not orphans, and their bytes are
   const { id: session } = await api.createSession('aborted', SIZE);
   await api.delete(`/files/upload_sessions/${session}`);
   await assert.rejects(upload(api, 'refused', seededBytes(250_001, 'refused')), /storage_limit_exceeded/);
-  assert.deepEqual(await storedFor(server.dataFolder), []);
+  assert.deepEqual(await listStoredBlobs(server.dataFolder), []);
   assert.equal((await api.get('/users/me')).json.space_used, 0);
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { API_ROUTES, createCall, type ItemIds } from '../auth/api-routes.ts';
 import { createDownscopedToken } from '../auth/downscoped-token.ts';
-import { addApp, tokenOf } from '../support/accounts.ts';
+import { addApp, getUserToken } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { upload } from './forms.ts';
@@ -30,7 +30,7 @@ before(async () => {
   const app = await addApp(server);
   createUser = async (name) => {
     const { id } = (await owner.post('/users', { name, login: `${name}@example.com` })).json;
-    return { id, token: await tokenOf(server, app, id) };
+    return { id, token: await getUserToken(server, app, id) };
   };
   const { id, token } = await createUser('gone');
   await setStatus(id, 'inactive');

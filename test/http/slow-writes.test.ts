@@ -3,9 +3,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { commitsInLog, holdLock } from '../database/held-database.ts';
-import { addApp, addUser, tokenOf } from '../support/accounts.ts';
+import { addApp, addUser, getUserToken } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
-import { partsOf, seededBytes } from '../support/bytes.ts';
+import { seededBytes, splitIntoParts } from '../support/bytes.ts';
 import { onlySqlite } from '../support/rows.ts';
 import { startServer } from '../support/server.ts';
 import { bytesNotOnDisk } from '../support/storage.ts';
@@ -22,7 +22,7 @@ test('while 18 parts wait for a commit, logins, lists and readiness checks are a
   });
   const rows = join(server.dataFolder, 'partway.sqlite');
   const app = await addApp(server);
-  const token = await tokenOf(server, app, await addUser(server, 'other@partway.test'));
+  const token = await getUserToken(server, app, await addUser(server, 'other@partway.test'));
   const api = new Api(server);
   const bytes = seededBytes(PARTS * PART, 'slow writes');
   const session = await api.createSession('slow.bin', bytes.length);
@@ -30,7 +30,7 @@ test('while 18 parts wait for a commit, logins, lists and readiness checks are a
 
   using lock = holdLock(rows);
   let stored = 0;
-  const sent = partsOf(bytes, PART).map(async (part) => {
+  const sent = splitIntoParts(bytes, PART).map(async (part) => {
     const answer = await api.putPart(session.id, { ...part, total: bytes.length });
     if (answer.status === 200) stored += 1;
     return answer;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { addApp, addUser, tokenOf } from '../support/accounts.ts';
+import { addApp, addUser, getUserToken } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
@@ -21,7 +21,7 @@ after(() => server[Symbol.asyncDispose]());
 
 async function createTokens(): Promise<string[]> {
   const app = await addApp(server);
-  return Promise.all(users.map(({ id }) => tokenOf(server, app, id)));
+  return Promise.all(users.map(({ id }) => getUserToken(server, app, id)));
 }
 const listStatuses = async (all: string[]) =>
   Promise.all(all.map(async (token) => (await new Api({ url: server.url, token }).get('/users/me')).status));

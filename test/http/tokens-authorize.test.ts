@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { getRedirect, openPage, type Page, sendForm } from '../auth/browser.ts';
 import { type AddedApp, addUserWithPassword, partwayJson } from '../auth/operator.ts';
-import { askToken } from '../support/accounts.ts';
+import { requestToken } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
@@ -35,7 +35,7 @@ function authorizeUrl(change: Record<string, string> = {}, path = '/oauth2/autho
 const logInOn = (page: Page, fields: Record<string, string> = {}) =>
   sendForm(page, { login: LOGIN, password: PASSWORD, ...fields });
 const exchange = (code: string | null, change: Record<string, string> = {}) =>
-  askToken(server, {
+  requestToken(server, {
     grant_type: 'authorization_code',
     client_id: app.client_id,
     client_secret: app.client_secret,

@@ -19,7 +19,7 @@ import { BaseUrls, NetworkSession } from 'box-node-sdk/networking';
 import { getRedirect, openPage, sendForm } from '../auth/browser.ts';
 import { type AddedApp, addUserWithPassword, partwayJson } from '../auth/operator.ts';
 import { Api } from '../support/api.ts';
-import { leftoverFolder } from '../support/leftovers.ts';
+import { deleteAtExit } from '../support/leftovers.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
 const LOGIN = 'ada@partway.test';
@@ -33,7 +33,7 @@ let userId: string;
 before(async () => {
   server = await startServer();
   userId = await addUserWithPassword(server, LOGIN, PASSWORD);
-  config = join(leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-sdk-'))), 'config.json');
+  config = join(deleteAtExit(await mkdtemp(join(tmpdir(), 'partway-sdk-'))), 'config.json');
   app = await partwayJson(server, 'app', 'add', 'SDK', '--as-user', '--redirect-uri', REDIRECT, '--jwt-config', config);
 });
 after(() => server[Symbol.asyncDispose]());

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { createLegacySdk, type LegacySdk } from '../auth/legacy-sdk.ts';
 import { type AddedApp, addUserWithPassword, partwayJson } from '../auth/operator.ts';
-import { leftoverFolder } from '../support/leftovers.ts';
+import { deleteAtExit } from '../support/leftovers.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
 let server: TestServer;
@@ -15,7 +15,7 @@ let userId: string;
 before(async () => {
   server = await startServer({ tls: true });
   userId = await addUserWithPassword(server, 'ada@partway.test', 'correct horse battery');
-  const config = join(leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-sdk-'))), 'config.json');
+  const config = join(deleteAtExit(await mkdtemp(join(tmpdir(), 'partway-sdk-'))), 'config.json');
   const redirect = ['--redirect-uri', 'https://localhost:9/'];
   app = await partwayJson(server, 'app', 'add', 'SDK', '--as-user', ...redirect, '--jwt-config', config);
   sdk = createLegacySdk(server, app, config);

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { createKeyPair } from '../auth/auth-fixture.ts';
 import { type AddedApp, addUserWithPassword, partwayJson, partwayWithInput } from '../auth/operator.ts';
-import { askToken, partway } from '../support/accounts.ts';
+import { requestToken, partway } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
-import { leftoverFolder } from '../support/leftovers.ts';
-import { textOfRows } from '../support/rows.ts';
+import { deleteAtExit } from '../support/leftovers.ts';
+import { readAllText } from '../support/rows.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
 interface CreatedToken {
@@ -21,7 +21,7 @@ let server: TestServer;
 let folder: string;
 before(async () => {
   server = await startServer();
-  folder = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-cli-')));
+  folder = deleteAtExit(await mkdtemp(join(tmpdir(), 'partway-cli-')));
 });
 after(() => server[Symbol.asyncDispose]());
 
@@ -163,7 +163,7 @@ test('the database contains no secret in plain text', async () => {
   const password = 'a password of its own';
   await addUserWithPassword(server, login, password);
   const app = await partwayJson<AddedApp>(server, 'app', 'add', 'Secretive');
-  const answer = await askToken(server, {
+  const answer = await requestToken(server, {
     grant_type: 'client_credentials',
     client_id: app.client_id,
     client_secret: app.client_secret,
@@ -171,7 +171,7 @@ test('the database contains no secret in plain text', async () => {
     box_subject_id: '1',
   });
   const { access_token: token } = (await answer.json()) as { access_token: string };
-  const rows = await textOfRows(server.dataFolder);
+  const rows = await readAllText(server.dataFolder);
   assert.ok(rows.includes(login));
   for (const secret of [password, app.client_secret, token]) {
     assert.ok(!rows.includes(secret));

@@ -8,9 +8,9 @@ import { SignJWT } from 'jose';
 import { createKeyPair } from '../auth/auth-fixture.ts';
 import { createDownscopedToken } from '../auth/downscoped-token.ts';
 import { type AddedApp, partwayJson } from '../auth/operator.ts';
-import { addUser, askToken } from '../support/accounts.ts';
+import { addUser, requestToken } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
-import { leftoverFolder } from '../support/leftovers.ts';
+import { deleteAtExit } from '../support/leftovers.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
 const key = createKeyPair();
@@ -19,7 +19,7 @@ let server: TestServer;
 let app: AddedApp;
 before(async () => {
   server = await startServer();
-  const folder = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-key-')));
+  const folder = deleteAtExit(await mkdtemp(join(tmpdir(), 'partway-key-')));
   await writeFile(join(folder, 'public.pem'), key.publicPem);
   app = await partwayJson(server, 'app', 'add', 'App', '--as-user', '--public-key', join(folder, 'public.pem'));
 });
@@ -102,7 +102,7 @@ test("a signed assertion for the server's own address gets a token", async () =>
       .setExpirationTime('45 s')
       .sign(key.privateKey);
   const ask = async (jwt: string) =>
-    askToken(server, {
+    requestToken(server, {
       grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
       client_id: app.client_id,
       client_secret: app.client_secret,
@@ -138,7 +138,7 @@ test("a signed assertion for the server's own address gets a token", async () =>
 
 test("with a public URL, only that URL and Box's own are audiences of an assertion, whatever host the request names", async () => {
   await using behind = await startServer({ env: { PARTWAY_PUBLIC_URL: 'https://files.example.com' } });
-  const folder = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-key-')));
+  const folder = deleteAtExit(await mkdtemp(join(tmpdir(), 'partway-key-')));
   await writeFile(join(folder, 'public.pem'), key.publicPem);
   const signer = await partwayJson<AddedApp>(behind, 'app', 'add', 'App', '--public-key', join(folder, 'public.pem'));
   const ask = async (aud: string) => {
@@ -186,7 +186,7 @@ function postAs(headers: Record<string, string>, body: string, { url } = server)
 
 test("a downscoped token lists its restrictions like Box's", async () => {
   const folder = (await createApi(server.token).post('/folders', { name: 'shared', parent: { id: '0' } })).json;
-  const answer = await askToken(server, {
+  const answer = await requestToken(server, {
     grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
     subject_token: server.token,
     subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
@@ -225,7 +225,7 @@ test('a token exchange with an invalid or unsupported value is rejected with its
     [{ client_id: app.client_id, client_secret: 'x' }, 'invalid_client'],
     [{ client_id: app.client_id }, 'invalid_request'],
   ] as const) {
-    assert.deepEqual(await readError(await askToken(server, { ...form, ...change })), [400, error]);
+    assert.deepEqual(await readError(await requestToken(server, { ...form, ...change })), [400, error]);
   }
 });
 

@@ -11,8 +11,8 @@ import { requirePolicies } from '../../packages/server/src/http/hooks/authentica
 import { requirePermissions } from '../../packages/server/src/http/hooks/scopes.ts';
 import { startServer } from '../../packages/server/src/server.ts';
 import { API_ROUTES } from '../auth/api-routes.ts';
-import { leftoverFolder, removeNow } from '../support/leftovers.ts';
-import { dropRows, rowsFor } from '../support/rows.ts';
+import { deleteAtExit, deleteFolder } from '../support/leftovers.ts';
+import { dropTestDatabase, ensureDatabase } from '../support/rows.ts';
 
 async function listDeclaredRoutes(): Promise<RouteOptions[]> {
   const routes: RouteOptions[] = [];
@@ -20,20 +20,20 @@ async function listDeclaredRoutes(): Promise<RouteOptions[]> {
     (message as { fastify: FastifyInstance }).fastify.addHook('onRoute', (route) => void routes.push(route));
   };
   subscribe('fastify.initialization', watch);
-  const dataFolder = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-routes-')));
+  const dataFolder = deleteAtExit(await mkdtemp(join(tmpdir(), 'partway-routes-')));
   const settings = {
     PARTWAY_LISTEN: '127.0.0.1:0',
     PARTWAY_DATA: dataFolder,
     PARTWAY_LOG: 'silent' as const,
-    ...(await rowsFor(dataFolder)),
+    ...(await ensureDatabase(dataFolder)),
   };
   try {
     const server = await startServer(readConfig(settings));
     await server.stop();
   } finally {
     unsubscribe('fastify.initialization', watch);
-    await dropRows(dataFolder);
-    removeNow(dataFolder);
+    await dropTestDatabase(dataFolder);
+    deleteFolder(dataFolder);
   }
   return routes;
 }

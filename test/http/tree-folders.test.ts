@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { addApp, addUser, tokenOf } from '../support/accounts.ts';
+import { addApp, addUser, getUserToken } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { upload } from './forms.ts';
@@ -171,7 +171,7 @@ test("another user's folders and files are not found by any call", async () => {
   const folder = await createFolder('private');
   const file = await upload(api, 'private.txt', 'secret', folder.id);
   const app = await addApp(server);
-  const token = await tokenOf(server, app, await addUser(server, 'stranger@partway.test'));
+  const token = await getUserToken(server, app, await addUser(server, 'stranger@partway.test'));
   const otherUser = new Api({ url: server.url, token });
 
   for (const answer of [

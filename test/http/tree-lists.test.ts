@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { type Answer, Api } from '../support/api.ts';
+import { Api, type ApiResponse } from '../support/api.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { upload } from './forms.ts';
 
@@ -26,7 +26,7 @@ before(async () => {
 });
 after(() => server[Symbol.asyncDispose]());
 
-const readNames = ({ json }: Answer) => json.entries.map((entry: { name: string }) => entry.name);
+const readNames = ({ json }: ApiResponse) => json.entries.map((entry: { name: string }) => entry.name);
 const list = (query: string) => api.get(`/folders/${folder.id}/items?${query}`);
 
 test('a list is in the requested order, with folders before files', async () => {
@@ -70,7 +70,7 @@ test('a folder shows the requested page of its items, its own size and theirs', 
   assert.equal(json.size, 16);
   const { item_collection: items } = json;
   assert.deepEqual([items.total_count, items.offset, items.limit], [5, 1, 2]);
-  assert.deepEqual(readNames({ json: items } as Answer), ['y', 'b']);
+  assert.deepEqual(readNames({ json: items } as ApiResponse), ['y', 'b']);
   assert.deepEqual(
     (await list('fields=size')).json.entries.map(({ size }: { size: number }) => size),
     [9, 1, 2, 3, 1],

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { addApp, addUser, tokenOf } from '../support/accounts.ts';
-import { type Answer, Api } from '../support/api.ts';
+import { addApp, addUser, getUserToken } from '../support/accounts.ts';
+import { Api, type ApiResponse } from '../support/api.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { upload } from './forms.ts';
 
@@ -14,7 +14,7 @@ before(async () => {
 });
 after(() => server[Symbol.asyncDispose]());
 
-function assertRejected(answer: Answer, status: number, code: string) {
+function assertRejected(answer: ApiResponse, status: number, code: string) {
   assert.deepEqual([answer.status, answer.json?.code], [status, code], answer.text);
 }
 
@@ -92,14 +92,14 @@ test('an item can be restored with a new name or into a new folder if its own ar
 
 test('the trash is listed by offset and by marker, in the requested order', async () => {
   const app = await addApp(server);
-  const token = await tokenOf(server, app, await addUser(server, 'tidy@partway.test'));
+  const token = await getUserToken(server, app, await addUser(server, 'tidy@partway.test'));
   const tidy = new Api({ url: server.url, token });
   const folder = (await tidy.post('/folders', { name: 'z', parent: { id: '0' } })).json;
   const files = [];
   for (const name of ['b', 'a', 'c']) files.push(await upload(tidy, name, name));
   for (const { id } of files) await tidy.delete(`/files/${id}`);
   await tidy.delete(`/folders/${folder.id}`);
-  const names = ({ json }: Answer) => json.entries.map((entry: { name: string }) => entry.name);
+  const names = ({ json }: ApiResponse) => json.entries.map((entry: { name: string }) => entry.name);
 
   const all = await tidy.get('/folders/trash/items');
   assert.deepEqual([all.json.total_count, all.json.offset, all.json.limit], [4, 0, 100]);
@@ -123,7 +123,7 @@ test("another user's trash is not found by any call", async () => {
   const folder = await createFolder('private');
   await api.delete(`/folders/${folder.id}`);
   const app = await addApp(server);
-  const token = await tokenOf(server, app, await addUser(server, 'trash@partway.test'));
+  const token = await getUserToken(server, app, await addUser(server, 'trash@partway.test'));
   const otherUser = new Api({ url: server.url, token });
 
   assert.equal((await otherUser.get('/folders/trash/items')).json.total_count, 0);

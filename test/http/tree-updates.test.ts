@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { addApp, addUser, tokenOf } from '../support/accounts.ts';
-import { type Answer, Api } from '../support/api.ts';
+import { addApp, addUser, getUserToken } from '../support/accounts.ts';
+import { Api, type ApiResponse } from '../support/api.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { attributes, filePart, form, sendForm, upload } from './forms.ts';
 
@@ -15,12 +15,12 @@ before(async () => {
   const app = await addApp(server);
   otherUser = new Api({
     url: server.url,
-    token: await tokenOf(server, app, await addUser(server, 'other@partway.test')),
+    token: await getUserToken(server, app, await addUser(server, 'other@partway.test')),
   });
 });
 after(() => server[Symbol.asyncDispose]());
 
-function assertRejected(answer: Answer, status: number, code: string) {
+function assertRejected(answer: ApiResponse, status: number, code: string) {
   assert.deepEqual([answer.status, answer.json?.type, answer.json?.code], [status, 'error', code], answer.text);
 }
 

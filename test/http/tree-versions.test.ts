@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { addApp, addUser, tokenOf } from '../support/accounts.ts';
-import { type Answer, Api } from '../support/api.ts';
+import { addApp, addUser, getUserToken } from '../support/accounts.ts';
+import { Api, type ApiResponse } from '../support/api.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { attributes, filePart, form, sendForm, upload } from './forms.ts';
 
@@ -14,7 +14,7 @@ before(async () => {
 });
 after(() => server[Symbol.asyncDispose]());
 
-function assertRejected(answer: Answer, status: number, code: string) {
+function assertRejected(answer: ApiResponse, status: number, code: string) {
   assert.deepEqual([answer.status, answer.json?.code], [status, code], answer.text);
 }
 
@@ -120,7 +120,7 @@ test('invalid operations on a version are rejected', async () => {
 test("the versions of another user's file are not found by any call", async () => {
   const { path, first } = await createVersionedFile('private.txt');
   const app = await addApp(server);
-  const token = await tokenOf(server, app, await addUser(server, 'versions@partway.test'));
+  const token = await getUserToken(server, app, await addUser(server, 'versions@partway.test'));
   const otherUser = new Api({ url: server.url, token });
 
   for (const answer of [

@@ -6,11 +6,11 @@ const countLines = (log: string, what: RegExp) => log.split('\n').filter((line) 
 
 test('the server warns at its start of a public URL without a trusted proxy, and once of forwarded requests', async () => {
   await using server = await startServer({ env: { PARTWAY_PUBLIC_URL: 'https://files.example.com' } });
-  await server.logged(/a public URL is set, but no proxy is trusted/);
+  await server.waitForLog(/a public URL is set, but no proxy is trusted/);
   for (const header of ['x-forwarded-for', 'x-forwarded-proto', 'forwarded']) {
     await fetch(`${server.url}/healthz`, { headers: { [header]: 'for=192.0.2.1' } });
   }
-  await server.logged(/has forwarding headers, but no proxy is trusted/);
+  await server.waitForLog(/has forwarding headers, but no proxy is trusted/);
   await server.stop();
   assert.equal(countLines(server.stderr(), /has forwarding headers, but no proxy is trusted/), 1);
   assert.equal(countLines(server.stderr(), /a public URL is set/), 1);

@@ -340,5 +340,5 @@ test('failures that a browser client reports are logged', async () => {
     event_info: 'offset 65536',
   });
   assert.equal(answer.status, 204);
-  await server.logged(/part_failed.*offset 65536|offset 65536.*part_failed/);
+  await server.waitForLog(/part_failed.*offset 65536|offset 65536.*part_failed/);
 });

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { createDownscopedToken } from '../auth/downscoped-token.ts';
 import { type AddedApp, partwayJson } from '../auth/operator.ts';
-import { tokenOf } from '../support/accounts.ts';
-import { type Answer, Api } from '../support/api.ts';
+import { getUserToken } from '../support/accounts.ts';
+import { Api, type ApiResponse } from '../support/api.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
 let server: TestServer;
@@ -32,10 +32,10 @@ async function createUser(role?: Role): Promise<string> {
   return answer.json.id;
 }
 
-const createApi = async (id: string) => new Api({ url: server.url, token: await tokenOf(server, app, id) });
+const createApi = async (id: string) => new Api({ url: server.url, token: await getUserToken(server, app, id) });
 const getRole = async (id: string) => (await developer.get(`/users/${id}?fields=role`)).json?.role;
 
-function assertRejected({ status, json, text }: Answer, what: string): void {
+function assertRejected({ status, json, text }: ApiResponse, what: string): void {
   assert.deepEqual([status, json?.code], [403, 'access_denied_insufficient_permissions'], `${what}: ${text}`);
 }
 
@@ -92,7 +92,7 @@ for (const role of ROLES) {
     });
 
     test('administers nothing with a downscoped or restricted token', async () => {
-      const token = await tokenOf(server, app, await createUser(role));
+      const token = await getUserToken(server, app, await createUser(role));
       for (const less of [
         { scope: 'root_readwrite item_delete' },
         { scope: 'root_readwrite', resource: 'folders/0' },

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { partwayJson, partwayWithInput } from '../auth/operator.ts';
-import { addApp, addUser, askToken, partway, tokenOf } from '../support/accounts.ts';
+import { addApp, addUser, getUserToken, partway, requestToken } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { upload } from './forms.ts';
@@ -29,7 +29,7 @@ test('an operator can give a user a quota, which applies immediately, and see ho
   await partway(server, 'user', 'add', 'kept@example.com', '--quota', '1kB');
   const app = await addApp(server);
   const { id } = (await findUser('kept@example.com')) as ListedUser;
-  const api = new Api({ url: server.url, token: await tokenOf(server, app, id) });
+  const api = new Api({ url: server.url, token: await getUserToken(server, app, id) });
   const createSession = (size: number, name: string) =>
     api.post('/files/upload_sessions', { folder_id: '0', file_size: size, file_name: name });
   await upload(api, 'small.txt', 'x'.repeat(300));
@@ -76,13 +76,13 @@ test("a quota can be unlimited or the server's default", async () => {
 test('an operator can make a user inactive, and active again', async () => {
   const app = await addApp(server);
   const id = await addUser(server, 'left@example.com');
-  const token = await tokenOf(server, app, id);
+  const token = await getUserToken(server, app, id);
 
   await partway(server, 'user', 'status', 'left@example.com', 'inactive');
 
   assert.equal((await findUser('left@example.com'))?.status, 'inactive');
   assert.equal((await new Api({ url: server.url, token }).get('/users/me')).status, 401);
-  const rejected = await askToken(server, {
+  const rejected = await requestToken(server, {
     grant_type: 'client_credentials',
     client_id: app.clientId,
     client_secret: app.clientSecret,
@@ -94,7 +94,7 @@ test('an operator can make a user inactive, and active again', async () => {
   assert.match(body.error_description ?? '', /inactive/);
 
   await partway(server, 'user', 'status', 'left@example.com', 'active');
-  await tokenOf(server, app, id);
+  await getUserToken(server, app, id);
 });
 
 test('rejects invalid values with a message that names them', async () => {

@@ -4,12 +4,12 @@ import { type RawBuilder, sql } from 'kysely';
 import type { UserId } from '../../packages/protocol/src/ids.ts';
 import { newId } from '../../packages/server/src/database/values.ts';
 import { newItemRow } from '../../packages/server/src/files/items.ts';
-import { addApp, askToken, type TestApp, tokenOf } from '../support/accounts.ts';
+import { addApp, getUserToken, requestToken, type TestApp } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
 import { seededBytes, sha1Base64 } from '../support/bytes.ts';
-import { onlySqlite, openRows } from '../support/rows.ts';
+import { onlySqlite, openTestDatabase } from '../support/rows.ts';
 import { startServer, type TestServer } from '../support/server.ts';
-import { storedFor } from '../support/storage.ts';
+import { listStoredBlobs } from '../support/storage.ts';
 import { until } from '../support/until.ts';
 import { upload } from './forms.ts';
 
@@ -34,14 +34,14 @@ interface Member {
 
 async function createMember(login: string): Promise<Member> {
   const { json } = await admin.post('/users', { name: login, login });
-  return { id: json.id, login, api: new Api({ url: server.url, token: await tokenOf(server, app, json.id) }) };
+  return { id: json.id, login, api: new Api({ url: server.url, token: await getUserToken(server, app, json.id) }) };
 }
 
 const deleteUser = ({ id }: Member, query = '') => admin.delete(`/users/${id}${query}`);
 
 /** Runs a statement directly on the database and returns its rows. */
 async function query(statement: RawBuilder<Record<string, unknown>>): Promise<Record<string, unknown>[]> {
-  const db = await openRows(server.dataFolder);
+  const db = await openTestDatabase(server.dataFolder);
   try {
     return (await statement.execute(db)).rows;
   } finally {
@@ -51,7 +51,7 @@ async function query(statement: RawBuilder<Record<string, unknown>>): Promise<Re
 
 /** Which of these blobs have bytes in the store, in any state. */
 async function findStored(blobs: readonly string[]): Promise<string[]> {
-  const stored = new Set<string>((await storedFor(server.dataFolder)).map(({ blob }) => blob));
+  const stored = new Set<string>((await listStoredBlobs(server.dataFolder)).map(({ blob }) => blob));
   return blobs.filter((id) => stored.has(id));
 }
 
@@ -92,7 +92,7 @@ test('a user who owns nothing can be deleted, their tokens end immediately, and 
   assert.deepEqual([answer.status, answer.text], [204, '']);
   assert.equal((await member.api.get('/users/me')).status, 401);
   const form = { grant_type: 'client_credentials', client_id: app.clientId, client_secret: app.clientSecret };
-  const rejected = await askToken(server, { ...form, box_subject_type: 'user', box_subject_id: member.id });
+  const rejected = await requestToken(server, { ...form, box_subject_type: 'user', box_subject_id: member.id });
   assert.equal(((await rejected.json()) as { error: string }).error, 'invalid_grant');
   assert.equal((await deleteUser(member)).status, 404);
   assert.notEqual((await createMember(member.login)).id, member.id);
@@ -209,7 +209,7 @@ test('a user with more rows than a batch is deleted completely, and an interrupt
   const operator = new Api(serverWithJobs);
   const createLargeUser = async (login: string): Promise<string> => {
     const { json } = await operator.post('/users', { name: login, login });
-    const db = await openRows(serverWithJobs.dataFolder);
+    const db = await openTestDatabase(serverWithJobs.dataFolder);
     const { id, root_id: root } = await db
       .selectFrom('users')
       .select(['id', 'root_id'])
@@ -226,7 +226,7 @@ test('a user with more rows than a batch is deleted completely, and an interrupt
     return json.id;
   };
   const countRows = async (id: string) => {
-    const db = await openRows(serverWithJobs.dataFolder);
+    const db = await openTestDatabase(serverWithJobs.dataFolder);
     try {
       const owned = await db
         .selectFrom('items')
@@ -250,7 +250,7 @@ test('a user with more rows than a batch is deleted completely, and an interrupt
   assert.equal(await countRows(one), 0);
 
   const two = await createLargeUser('cut@example.com');
-  const db = await openRows(serverWithJobs.dataFolder);
+  const db = await openTestDatabase(serverWithJobs.dataFolder);
   const id = Number(two) as UserId;
   const { root_id: root } = await db
     .selectFrom('users')

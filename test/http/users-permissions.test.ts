@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { createDownscopedToken } from '../auth/downscoped-token.ts';
 import { type AddedApp, partwayJson } from '../auth/operator.ts';
-import { addUser, askToken, tokenOf } from '../support/accounts.ts';
+import { addUser, getUserToken, requestToken } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
@@ -18,7 +18,7 @@ before(async () => {
   server = await startServer();
   developer = new Api(server);
   app = await partwayJson<AddedApp>(server, 'app', 'add', 'robot', '--as-user');
-  const answer = await askToken(server, {
+  const answer = await requestToken(server, {
     grant_type: 'client_credentials',
     client_id: app.client_id,
     client_secret: app.client_secret,
@@ -29,7 +29,7 @@ before(async () => {
   userId = await addUser(server, 'user@example.com');
   otherId = await addUser(server, 'other@example.com');
   const known = { clientId: app.client_id, clientSecret: app.client_secret, enterpriseId: app.enterprise_id };
-  userToken = await tokenOf(server, known, userId);
+  userToken = await getUserToken(server, known, userId);
 });
 after(() => server[Symbol.asyncDispose]());
 

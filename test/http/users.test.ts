@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { type Answer, Api } from '../support/api.ts';
+import { Api, type ApiResponse } from '../support/api.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
 let server: TestServer;
@@ -13,7 +13,7 @@ before(async () => {
 });
 after(() => server[Symbol.asyncDispose]());
 
-function assertRejected(answer: Answer, status: number, code: string, what?: string) {
+function assertRejected(answer: ApiResponse, status: number, code: string, what?: string) {
   assert.deepEqual([answer.status, answer.json?.code], [status, code], `${what ?? ''} ${answer.text}`);
 }
 
@@ -29,7 +29,7 @@ async function createUser(body: Record<string, unknown> = {}) {
 }
 
 const put = (id: string, body?: unknown) => api.call('PUT', `/users/${id}`, { body });
-const listIds = ({ json }: Answer): string[] => json.entries.map(({ id }: { id: string }) => id);
+const listIds = ({ json }: ApiResponse): string[] => json.entries.map(({ id }: { id: string }) => id);
 
 test('a new user has the standard fields and can be read again unchanged', async () => {
   const user = await createUser({ name: 'Ann Ott', login: 'ann@example.com', is_platform_access_only: true });

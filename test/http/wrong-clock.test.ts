@@ -9,9 +9,9 @@ import { findLatestTime } from '../../packages/server/src/database/time.ts';
 import { startServer } from '../../packages/server/src/server.ts';
 import { CLOCK_GRACE } from '../../packages/server/src/time/clock.ts';
 import { sha1Base64 } from '../support/bytes.ts';
-import { leftoverFolder } from '../support/leftovers.ts';
-import { dropRows, onlySqlite, openRows, rowsFor } from '../support/rows.ts';
-import { swept } from '../support/swept.ts';
+import { deleteAtExit } from '../support/leftovers.ts';
+import { dropTestDatabase, ensureDatabase, onlySqlite, openTestDatabase } from '../support/rows.ts';
+import { waitForCleanup } from '../support/swept.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { until } from '../support/until.ts';
 
@@ -32,7 +32,7 @@ async function startOnClock(folder: string, clock: TestClock) {
     PARTWAY_PART_SIZE: '65536',
     PARTWAY_SWEEP_INTERVAL: '10ms',
     PARTWAY_LOG: 'silent',
-    ...(await rowsFor(folder)),
+    ...(await ensureDatabase(folder)),
   });
   const server = await startServer(config, clock);
   const call = (
@@ -51,7 +51,7 @@ async function startOnClock(folder: string, clock: TestClock) {
 test('a server that starts before NTP, eight days ahead, keeps every open upload and its parts', {
   skip: onlySqlite,
 }, async () => {
-  const folder = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-clock-')));
+  const folder = deleteAtExit(await mkdtemp(join(tmpdir(), 'partway-clock-')));
   const START = Date.now();
   const before = await startOnClock(folder, new TestClock(START));
   const created = await before.call('POST', '/files/upload_sessions', {
@@ -73,15 +73,15 @@ test('a server that starts before NTP, eight days ahead, keeps every open upload
 
   const clock = new TestClock(START + 8 * DAY);
   const after = await startOnClock(folder, clock);
-  const db = await openRows(folder);
+  const db = await openTestDatabase(folder);
   try {
-    await swept(db);
+    await waitForCleanup(db);
     assert.equal((await put(after.call)).status, 200, 'a stored part gets the same response again');
     const parts = await after.call('GET', `/files/upload_sessions/${id}/parts`);
     assert.equal(((await parts.json()) as { total_count: number }).total_count, 1);
     clock.advance(2_500);
     clock.jump(-8 * DAY);
-    await swept(db);
+    await waitForCleanup(db);
     assert.equal((await after.call('GET', `/files/upload_sessions/${id}`)).status, 200);
     // The machine really was off for eight days.
     clock.jump(8 * DAY);
@@ -90,18 +90,18 @@ test('a server that starts before NTP, eight days ahead, keeps every open upload
   } finally {
     await db.destroy();
     await after.server.stop();
-    await dropRows(folder);
+    await dropTestDatabase(folder);
   }
 });
 
 test('the time is saved while a server runs and when it stops, so that the next start can always compare it', {
   skip: onlySqlite,
 }, async () => {
-  const folder = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-clock-')));
+  const folder = deleteAtExit(await mkdtemp(join(tmpdir(), 'partway-clock-')));
   const START = Date.now();
   const clock = new TestClock(START);
   const before = await startOnClock(folder, clock);
-  const db = await openRows(folder);
+  const db = await openTestDatabase(folder);
   try {
     await until(async () => (await findLatestTime(db)) === START);
     clock.advance(120_000);
@@ -120,17 +120,17 @@ test('the time is saved while a server runs and when it stops, so that the next 
     await after.server.stop();
   } finally {
     await db.destroy();
-    await dropRows(folder);
+    await dropTestDatabase(folder);
   }
 });
 
 test('a server that starts before NTP, eight days behind, keeps new uploads until its clock is corrected, even across a restart', {
   skip: onlySqlite,
 }, async () => {
-  const folder = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-clock-')));
+  const folder = deleteAtExit(await mkdtemp(join(tmpdir(), 'partway-clock-')));
   const START = Date.now();
   await (await startOnClock(folder, new TestClock(START))).server.stop();
-  const db = await openRows(folder);
+  const db = await openTestDatabase(folder);
   try {
     const sessions: string[] = [];
     const createSession = async ({ call }: Awaited<ReturnType<typeof startOnClock>>) => {
@@ -142,7 +142,7 @@ test('a server that starts before NTP, eight days behind, keeps new uploads unti
     const first = await startOnClock(folder, new TestClock(START - 8 * DAY));
     await createSession(first);
     // The time is saved at the end of the first run.
-    for (let runs = 0; runs < 2; runs++) await swept(db);
+    for (let runs = 0; runs < 2; runs++) await waitForCleanup(db);
     assert.ok(Number(await findLatestTime(db)) >= START);
     await first.server.stop();
     assert.ok(Number(await findLatestTime(db)) >= START);
@@ -152,13 +152,13 @@ test('a server that starts before NTP, eight days behind, keeps new uploads unti
     await createSession(second);
     clock.advance(2_500);
     clock.jump(8 * DAY);
-    await swept(db);
+    await waitForCleanup(db);
     for (const id of sessions) {
       assert.equal((await second.call('GET', `/files/upload_sessions/${id}`)).status, 200);
     }
     await second.server.stop();
   } finally {
     await db.destroy();
-    await dropRows(folder);
+    await dropTestDatabase(folder);
   }
 });

@@ -13,8 +13,8 @@ import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { makeFile, sha1OfFile } from '../support/bytes.ts';
-import { leftoverFolder, leftoverProcess } from '../support/leftovers.ts';
+import { createFile, sha1OfFile } from '../support/bytes.ts';
+import { deleteAtExit, killAtExit } from '../support/leftovers.ts';
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 const LIMIT_MILLIS = 600_000;
@@ -32,7 +32,7 @@ let tarball: string;
 let packed: string[];
 let packedBytes: number;
 before(async () => {
-  home = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-pack-')));
+  home = deleteAtExit(await mkdtemp(join(tmpdir(), 'partway-pack-')));
   const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', home], REPOSITORY);
   // What the build prints comes first.
   const [made] = JSON.parse(stdout.slice(stdout.indexOf('[\n'))) as {
@@ -120,7 +120,7 @@ test('npm i -g: the command serves, uploads and downloads', async () => {
 
   const { child, url } = await serve(partway, empty);
   after(() => child.kill('SIGKILL'));
-  const sha1 = await makeFile(join(empty, 'big.bin'), 21_000_000, 'pack');
+  const sha1 = await createFile(join(empty, 'big.bin'), 21_000_000, 'pack');
   const env = { PARTWAY_SERVER: url };
   const uploaded = await run(partway, ['upload', 'big.bin'], empty, env);
   assert.match(uploaded.stdout, new RegExp(`SHA-1 ${sha1}`));
@@ -197,7 +197,7 @@ async function serve(partway: string, cwd: string): Promise<{ child: ChildProces
     env: environment(),
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  leftoverProcess(child);
+  killAtExit(child);
   const ended = once(child, 'exit').then(() => assert.fail('the server ended before it listened'));
   const listening = (async () => {
     for await (const line of createInterface(child.stdout)) {

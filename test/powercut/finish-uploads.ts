@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { Api } from '../support/api.ts';
-import { partsOf, sha1Hex } from '../support/bytes.ts';
+import { sha1Hex, splitIntoParts } from '../support/bytes.ts';
 import { startServer } from '../support/server.ts';
 import type { Promises } from './journal.ts';
 import { type Recording, SETTINGS } from './recording.ts';
@@ -26,7 +26,7 @@ export async function finishUploads(folder: string, promises: Promises, recordin
     for (const part of promises.acked('part')) {
       if (part.session === session) assert.ok(stored.has(part.index), `part ${part.index} of ${session} is listed`);
     }
-    for (const [index, part] of partsOf(bytes, PART_SIZE).entries()) {
+    for (const [index, part] of splitIntoParts(bytes, PART_SIZE).entries()) {
       if (stored.has(index)) continue;
       const sent = await api.putPart(session, { offset: part.offset, bytes: part.bytes, total: size });
       assert.equal(sent.status, 200, sent.text);

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type SeededRandom, seededRandom } from '../faults/seeded-random.ts';
-import { leftoverFolder, removeNow } from '../support/leftovers.ts';
+import { deleteAtExit, deleteFolder } from '../support/leftovers.ts';
 import type { CrashState } from './disk-model.ts';
 import { Promises } from './journal.ts';
 import type { Life, Recording } from './recording.ts';
@@ -49,7 +49,7 @@ interface Moment {
 export async function cutPower(recording: Recording, options: LabOptions): Promise<LabResult> {
   const { seed, states, ignores, atMost = Number.POSITIVE_INFINITY, sample } = options;
   const random = seededRandom(seed);
-  const folder = leftoverFolder(mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'partway-cut-')));
+  const folder = deleteAtExit(mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'partway-cut-')));
   const place = join(folder, 'data');
   const result: LabResult = { states: 0, promises: 0, violations: [] };
   for (const { state, promises, life } of crashes(recording, random, states, ignores)) {
@@ -64,7 +64,7 @@ export async function cutPower(recording: Recording, options: LabOptions): Promi
     result.promises += promises.count;
     if (result.violations.length >= atMost) break;
   }
-  removeNow(folder);
+  deleteFolder(folder);
   return result;
 }
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { seededRandom } from '../faults/seeded-random.ts';
-import { leftoverFolder, leftoverProcess } from '../support/leftovers.ts';
+import { deleteAtExit, killAtExit } from '../support/leftovers.ts';
 import { Journal, type Noted } from './journal.ts';
 import { readLog, type SystemCallLog, straced } from './strace.ts';
 import { PART_SIZE, Workload } from './workload.ts';
@@ -45,7 +45,7 @@ export interface RecordingOptions {
  * again on the same folder, as often as asked.
  */
 export async function record({ seed, kills, rounds }: RecordingOptions): Promise<Recording> {
-  const home = leftoverFolder(mkdtempSync(join(tmpdir(), 'partway-power-cut-')));
+  const home = deleteAtExit(mkdtempSync(join(tmpdir(), 'partway-power-cut-')));
   const dataFolder = join(home, 'data');
   mkdirSync(dataFolder, { mode: 0o700 });
   const random = seededRandom(seed);
@@ -83,7 +83,7 @@ async function startTraced(dataFolder: string, log: string, killAtSync: number |
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  leftoverProcess(child);
+  killAtExit(child);
   const ended = once(child, 'close');
   const url = await addressOf(child);
   const pid = Number(readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim());

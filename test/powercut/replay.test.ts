@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { seededRandom } from '../faults/seeded-random.ts';
-import { leftoverFolder } from '../support/leftovers.ts';
+import { deleteAtExit } from '../support/leftovers.ts';
 import type { CrashState } from './disk-model.ts';
 import { Replay } from './replay.ts';
 import type { SystemCall } from './strace.ts';
@@ -103,7 +103,7 @@ test('a renamed file survives a power cut under its old name or its new one, wha
 });
 
 test('a rename that the process did not live to see keeps what was on the disk', () => {
-  const left = leftoverFolder(mkdtempSync(join(tmpdir(), 'partway-replay-')));
+  const left = deleteAtExit(mkdtempSync(join(tmpdir(), 'partway-replay-')));
   mkdirSync(join(left, 'blobs/ab'), { recursive: true });
   mkdirSync(join(left, 'staging'));
   writeFileSync(join(left, 'blobs/ab/file'), BYTES);

@@ -1,6 +1,6 @@
 import type { SeededRandom } from '../faults/seeded-random.ts';
-import { type Answer, Api } from '../support/api.ts';
-import { partsOf, seededBytes, sha1Hex } from '../support/bytes.ts';
+import { Api, type ApiResponse } from '../support/api.ts';
+import { seededBytes, sha1Hex, splitIntoParts } from '../support/bytes.ts';
 import type { Journal } from './journal.ts';
 
 export const PART_SIZE = 65_536;
@@ -68,7 +68,7 @@ export class Workload {
   }
 
   async #sendParts(api: Api, { session, bytes }: Upload): Promise<void> {
-    const parts = partsOf(bytes, PART_SIZE).map((part, index) => ({ ...part, index }));
+    const parts = splitIntoParts(bytes, PART_SIZE).map((part, index) => ({ ...part, index }));
     await Promise.all(
       parts.map(async ({ offset, bytes: part, index }) => {
         const acknowledge = this.journal.send({ what: 'part', session, index, sha1: sha1Hex(part) });
@@ -162,7 +162,7 @@ export class Workload {
   }
 }
 
-function expect(answer: Answer, status: number): Answer {
+function expect(answer: ApiResponse, status: number): ApiResponse {
   if (answer.status !== status) throw new Error(`${status} was expected, not ${answer.status}: ${answer.text}`);
   return answer;
 }

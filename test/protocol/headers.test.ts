@@ -7,7 +7,7 @@ import { parseSessionId, type Sha1, sha1ToBase64 } from '../../packages/protocol
 
 const offsets = fc.integer({ min: 0, max: 2 ** 50 });
 
-test('a content-range is read as it was written', () => {
+test('parses a rendered content-range unchanged', () => {
   fc.assert(
     fc.property(offsets, offsets, offsets, fc.constantFrom('bytes', 'Bytes', 'BYTES'), (first, last, total, unit) => {
       assert.deepEqual(parseContentRange(`${unit} ${first}-${last}/${total}`), { first, last, total });
@@ -15,7 +15,7 @@ test('a content-range is read as it was written', () => {
   );
 });
 
-test('a content-range in any other form is none', () => {
+test('rejects a content-range in any other form', () => {
   const others = [
     '',
     'bytes',
@@ -44,7 +44,7 @@ test('a content-range in any other form is none', () => {
   );
 });
 
-test('a digest is read in any case of its name, and beside others', () => {
+test('parses a digest with a name in any case, also next to others', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 64 }), fc.constantFrom('sha', 'SHA', 'Sha'), (bytes, name) => {
       const hash = createHash('sha1').update(bytes).digest();
@@ -56,7 +56,7 @@ test('a digest is read in any case of its name, and beside others', () => {
   );
 });
 
-test('a digest that is not the base64 of twenty bytes is none', () => {
+test('rejects a digest that is not the base64 of twenty bytes', () => {
   const hex = createHash('sha1').digest('hex');
   for (const text of [
     '',
@@ -72,7 +72,7 @@ test('a digest that is not the base64 of twenty bytes is none', () => {
   }
 });
 
-test('a session id is 32 hex digits and nothing that could become a path', () => {
+test('a session ID is 32 hex digits, so it can never be a path', () => {
   assert.equal(parseSessionId('F971964745A5CD0C001BBE4E58196BFD'), 'F971964745A5CD0C001BBE4E58196BFD');
   assert.equal(parseSessionId('f971964745a5cd0c001bbe4e58196bfd'), 'F971964745A5CD0C001BBE4E58196BFD');
   for (const text of [
@@ -88,7 +88,7 @@ test('a session id is 32 hex digits and nothing that could become a path', () =>
   }
 });
 
-test('a digest among spaces, equal signs and commas is read, in one look at each character', () => {
+test('parses a digest among spaces, equal signs and commas in linear time', () => {
   const base64 = createHash('sha1').digest('base64');
   const hex = createHash('sha1').digest('hex');
   assert.equal(parseDigest(`\t sha= ${base64}\t`), hex);

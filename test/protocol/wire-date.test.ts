@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { parseWireDate, wireDate } from '../../packages/protocol/src/dates.ts';
 
-test('a moment outside the years 1 to 9999 is shown as the nearest second that every client can read', () => {
+test('a time outside the years 1 to 9999 is rendered as the nearest second that every client can parse', () => {
   for (const at of [-8.64e15, Date.parse('0000-12-31T22:00:00Z'), Date.parse('0001-01-01T00:00:00Z') - 1]) {
     assert.equal(wireDate(at), '0001-01-01T00:00:00Z');
   }
@@ -12,7 +12,7 @@ test('a moment outside the years 1 to 9999 is shown as the nearest second that e
   }
 });
 
-test('whatever is read is shown as a date that is read as the same', () => {
+test('a parsed date is rendered so that it is parsed as the same date', () => {
   const two = (most: number) => fc.integer({ min: 0, max: most }).map((value) => String(value).padStart(2, '0'));
   const date = fc
     .tuple(fc.integer({ min: 0, max: 9999 }), two(13), two(32), two(25), two(61), two(61), two(25), two(61))

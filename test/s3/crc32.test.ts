@@ -5,7 +5,7 @@ import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import type { PartRange } from '../../packages/server/src/storage/blob-store.ts';
 import { bodyOf, slotsOf } from '../conformance/content-samples.ts';
 import { temporaryFolder } from '../storage/temporary-folder.ts';
-import { makeCertificates } from '../support/tls.ts';
+import { createCertificates } from '../support/tls.ts';
 import { startS3Proxy } from './s3-proxy.ts';
 import { freshPlace, openTestStore, timeFor, whyNoS3 } from './test-store.ts';
 import { begin, PART, readAll, writeAll } from './uploads.ts';
@@ -16,7 +16,7 @@ describe('over TLS, with a store that keeps a CRC-32 of each part', {
   timeout: timeFor(60_000),
 }, () => {
   it('an upload is begun with it, and each part is proven by it', async (t) => {
-    const tls = await makeCertificates(await temporaryFolder(t));
+    const tls = await createCertificates(await temporaryFolder(t));
     setDefaultCACertificates([...getCACertificates(), await readFile(tls.ca, 'utf8')]);
     await using proxy = await startS3Proxy({ tls, keepsCrc32: true });
     const store = await openTestStore({ place: freshPlace(proxy.url) });
@@ -33,7 +33,7 @@ describe('over TLS, with a store that keeps a CRC-32 of each part', {
   });
 
   it('and with one that does not know it the body is signed, as it is in the clear', async (t) => {
-    const tls = await makeCertificates(await temporaryFolder(t));
+    const tls = await createCertificates(await temporaryFolder(t));
     setDefaultCACertificates([...getCACertificates(), await readFile(tls.ca, 'utf8')]);
     await using proxy = await startS3Proxy({ tls });
     const store = await openTestStore({ place: freshPlace(proxy.url) });
@@ -48,7 +48,7 @@ describe('over TLS, with a store that keeps a CRC-32 of each part', {
   });
 
   it('and one that refuses to hear of it is asked once, and not again', async (t) => {
-    const tls = await makeCertificates(await temporaryFolder(t));
+    const tls = await createCertificates(await temporaryFolder(t));
     setDefaultCACertificates([...getCACertificates(), await readFile(tls.ca, 'utf8')]);
     await using proxy = await startS3Proxy({ tls });
     const store = await openTestStore({ place: freshPlace(proxy.url) });

@@ -6,8 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { beginPart, type PartOnTheWay } from '../faults/part-on-the-way.ts';
 import { smallDisk } from '../faults/small-disk.ts';
 import { Refused, WireClient, type WireFile, type WirePart } from '../faults/wire-client.ts';
-import { addApp, addUser, tokenOf } from '../support/accounts.ts';
-import { partsOf, seededBytes, sha1Hex } from '../support/bytes.ts';
+import { addApp, addUser, getUserToken } from '../support/accounts.ts';
+import { seededBytes, sha1Hex, splitIntoParts } from '../support/bytes.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { s3Settings } from '../support/storage.ts';
 import { type S3Fault, type S3Proxy, startS3Proxy } from './s3-proxy.ts';
@@ -58,7 +58,7 @@ describe('a file of which the way to S3 is troubled has the right SHA-1 at the e
     const client = new WireClient(server);
     const bytes = seededBytes(5 * PART + 1, 'refused');
     const session = await client.create('refused.bin', bytes.length);
-    const [first, ...others] = partsOf(bytes, PART);
+    const [first, ...others] = splitIntoParts(bytes, PART);
     assert.ok(first);
     const parts = [await client.put(session.id, first.offset, first.bytes, bytes.length)];
     await proxy.refuse();
@@ -73,7 +73,7 @@ describe('a file of which the way to S3 is troubled has the right SHA-1 at the e
     const client = new WireClient(server);
     const bytes = seededBytes(PART + 1, 'away');
     const session = await client.create('away.bin', bytes.length);
-    const [first, second] = partsOf(bytes, PART);
+    const [first, second] = splitIntoParts(bytes, PART);
     assert.ok(first && second);
     const parts = [await client.put(session.id, first.offset, first.bytes, bytes.length)];
     await proxy.refuse();
@@ -137,7 +137,7 @@ describe('a server on S3 whose spool is on a full disk', { skip: whyNoS3 ?? fals
     const client = new WireClient(server);
     const bytes = seededBytes(6 * size + 1, 'a full spool');
     const session = await client.create('full.bin', bytes.length);
-    const [first, ...others] = partsOf(bytes, size);
+    const [first, ...others] = splitIntoParts(bytes, size);
     assert.ok(first);
     const parts: WirePart[] = [await client.put(session.id, first.offset, first.bytes, bytes.length)];
 
@@ -168,7 +168,7 @@ describe('a server on S3 with a user who is slow', { skip: whyNoS3 ?? false, tim
       ...s3Settings(s3Url(), `s3://partway-test/${freshPlace().prefix}`),
     };
     await using server = await startServer({ env });
-    const token = await tokenOf(server, await addApp(server), await addUser(server, 'slow@partway.test'));
+    const token = await getUserToken(server, await addApp(server), await addUser(server, 'slow@partway.test'));
     const slow = { url: server.url, token };
     const part = seededBytes(8 * 2 ** 20, 'slow');
     const { promise: isHalfFull, resolve } = Promise.withResolvers<void>();
@@ -192,7 +192,7 @@ describe('a server on S3 with a user who is slow', { skip: whyNoS3 ?? false, tim
     const bytes = seededBytes(2 * part.length, 'of another');
     const session = await client.create('other.bin', bytes.length);
     const parts: WirePart[] = [];
-    for (const { offset, bytes: its } of partsOf(bytes, part.length)) {
+    for (const { offset, bytes: its } of splitIntoParts(bytes, part.length)) {
       parts.push(await client.put(session.id, offset, its, bytes.length));
     }
     await assertSame(client, await client.commit(session.id, parts, bytes), bytes);
@@ -212,7 +212,7 @@ async function uploadAndCompare(server: TestServer, name: string): Promise<{ fil
   const client = new WireClient(server);
   const bytes = seededBytes(7 * PART + 1, name);
   const session = await client.create(name, bytes.length);
-  const left = partsOf(bytes, PART);
+  const left = splitIntoParts(bytes, PART);
   const parts: WirePart[] = [];
   async function send(): Promise<void> {
     for (let part = left.shift(); part !== undefined; part = left.shift()) {

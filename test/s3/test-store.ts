@@ -11,7 +11,7 @@ import {
 } from '../../packages/server/src/storage/s3/open-s3-store.ts';
 import type { S3Limits } from '../../packages/server/src/storage/s3/retry.ts';
 import { Spool } from '../../packages/server/src/storage/spool/spool.ts';
-import { leftoverFolder, removeNow } from '../support/leftovers.ts';
+import { deleteAtExit, deleteFolder } from '../support/leftovers.ts';
 
 /** Why the tests on S3 are passed over; undefined where they are not. `npm run test:s3` sets what they need. */
 export const whyNoS3: string | undefined = process.env.PARTWAY_TEST_S3
@@ -75,7 +75,7 @@ export interface TestStoreOptions {
 /** A store with a spool of its own. */
 export async function openTestStore(options: TestStoreOptions = {}): Promise<TestStore> {
   const { place = freshPlace(), spoolSize = 2 ** 28, patience, limits } = options;
-  const folder = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-s3-')));
+  const folder = deleteAtExit(await mkdtemp(join(tmpdir(), 'partway-s3-')));
   const budget = new ByteBudget();
   const spool = await Spool.open({
     folder: join(folder, 'spool'),
@@ -89,7 +89,7 @@ export async function openTestStore(options: TestStoreOptions = {}): Promise<Tes
     spool,
     end() {
       opened.close();
-      removeNow(folder);
+      deleteFolder(folder);
     },
   };
 }

@@ -22,7 +22,7 @@ import { DurableFiles } from '../../packages/server/src/storage/disk/durable-fil
 import { blobStoreBehaves } from '../conformance/blob-store.ts';
 import { bodyOf, bytesOfSize, collect, grid, newContentId, slotsOf } from '../conformance/content-samples.ts';
 import { smallDisk } from '../faults/small-disk.ts';
-import { descriptorsOf } from '../support/descriptors.ts';
+import { listDescriptors } from '../support/descriptors.ts';
 import { openingWith, systemError } from './opening-with.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
@@ -189,13 +189,13 @@ describe('the disk store, on its disk,', () => {
     const { store, staging: staged, slot: range, bytes } = await oneSlot(t);
     await store.writePart(staged, range, bodyOf(bytes, range));
     await store.complete(staged, ['']);
-    const before = descriptorsOf(process.pid).length;
+    const before = listDescriptors(process.pid).length;
     const handle = await open(join(process.execPath));
     const failing = t.mock.method(Object.getPrototypeOf(handle), 'stat', () => Promise.reject(systemError('EIO')));
     await handle.close();
     await assert.rejects(store.read(staged.blob), { code: 'EIO' });
     failing.mock.restore();
-    assert.equal(descriptorsOf(process.pid).length, before);
+    assert.equal(listDescriptors(process.pid).length, before);
   });
 
   it('takes no range that is not within the file, and leaves the file as it is then', async (t) => {

@@ -7,7 +7,7 @@ import { FileReader } from '../../packages/server/src/storage/disk/file-reader.t
 import { ByteBudget } from '../../packages/server/src/storage/s3/byte-budget.ts';
 import { type Fault, faulty } from '../faults/faulty.ts';
 import { seededBytes } from '../support/bytes.ts';
-import { descriptorsOf } from '../support/descriptors.ts';
+import { listDescriptors } from '../support/descriptors.ts';
 import { until } from '../support/until.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
@@ -36,7 +36,7 @@ test('400 files whose readers stop hold what the budget allows and 16 KiB each, 
   const path = join(await temporaryFolder(t), 'file');
   await writeFile(path, bytes);
   const budget = new ByteBudget(4 * MIB);
-  const before = descriptorsOf(process.pid).length;
+  const before = listDescriptors(process.pid).length;
   let held = 0;
   let begun = 0;
   const readings = await Promise.all(
@@ -58,7 +58,7 @@ test('400 files whose readers stop hold what the budget allows and 16 KiB each, 
   for (const reading of readings) reading.destroy();
   await until(() => readings.every(({ closed }) => closed));
   assert.equal(budget.reserved, 0);
-  assert.ok(descriptorsOf(process.pid).length <= before + 1);
+  assert.ok(listDescriptors(process.pid).length <= before + 1);
 });
 
 test('a file that ends before the range does is an error, and not a shorter range', async (t) => {

@@ -6,7 +6,7 @@ import { finished } from 'node:stream/promises';
 import { describe, it, type TestContext } from 'node:test';
 import { SpooledBody, SpooledFile } from '../../packages/server/src/storage/spool/spooled-body.ts';
 import { bytesOfSize, collect } from '../conformance/content-samples.ts';
-import { descriptorsOf } from '../support/descriptors.ts';
+import { listDescriptors } from '../support/descriptors.ts';
 import { until } from '../support/until.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
@@ -25,7 +25,7 @@ describe('a spooled body', () => {
   });
 
   it('closes its file when it is sent, given up, or when its request fails', async (t) => {
-    const before = descriptorsOf(process.pid).length;
+    const before = listDescriptors(process.pid).length;
     const whole = await bodyOf(t, BUFFER);
     await finished(whole.body.pipe(takingInto([])));
     const givenUp = await bodyOf(t, 3 * BUFFER);
@@ -45,7 +45,7 @@ describe('a spooled body', () => {
     const error = new Promise((resolve) => failed.body.once('error', resolve));
     failed.body.pipe(request);
     assert.equal(await error, broken);
-    await until(() => descriptorsOf(process.pid).length === before);
+    await until(() => listDescriptors(process.pid).length === before);
     assert.equal(silent.writableEnded, false);
     assert.equal(request.writableEnded, false);
   });

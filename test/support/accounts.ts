@@ -1,16 +1,16 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { settingsFor } from './rows.ts';
+import { databaseSettings } from './rows.ts';
 import type { TestServer } from './server.ts';
 
 const PARTWAY = fileURLToPath(new URL('../../packages/cli/bin/partway.js', import.meta.url));
 const run = promisify(execFile);
 
-/** Runs a `partway` command on a server's data folder, as its operator would, and gives what it printed. */
+/** Runs a `partway` command on a server's data folder, as its operator would, and returns what it printed. */
 export async function partway({ dataFolder }: Pick<TestServer, 'dataFolder'>, ...args: string[]): Promise<string> {
   const { stdout } = await run(process.execPath, [PARTWAY, ...args, '--data', dataFolder], {
-    env: { ...process.env, ...settingsFor(dataFolder) },
+    env: { ...process.env, ...databaseSettings(dataFolder) },
   });
   return stdout;
 }
@@ -21,26 +21,26 @@ export interface TestApp {
   enterpriseId: string;
 }
 
-/** `partway app add`. */
+/** Runs `partway app add`. */
 export async function addApp(server: TestServer, name = 'test'): Promise<TestApp> {
   const printed = await partway(server, 'app', 'add', name);
   const field = (label: string) => new RegExp(`^${label} +(\\S+)$`, 'm').exec(printed)?.[1] ?? '';
   return { clientId: field('client id'), clientSecret: field('client secret'), enterpriseId: field('enterprise id') };
 }
 
-/** `partway user add`; gives the id. */
+/** Runs `partway user add` and returns the user's ID. */
 export async function addUser(server: TestServer, login: string): Promise<string> {
   return /^user id +([0-9]+)$/m.exec(await partway(server, 'user', 'add', login))?.[1] ?? '';
 }
 
-/** POST /oauth2/token with a form. */
-export function askToken(server: Pick<TestServer, 'url'>, form: Record<string, string>): Promise<Response> {
+/** Sends POST /oauth2/token with a form. */
+export function requestToken(server: Pick<TestServer, 'url'>, form: Record<string, string>): Promise<Response> {
   return fetch(`${server.url}/oauth2/token`, { method: 'POST', body: new URLSearchParams(form) });
 }
 
-/** A token of the user, by `client_credentials`. */
-export async function tokenOf(server: TestServer, app: TestApp, userId: string): Promise<string> {
-  const answer = await askToken(server, {
+/** Gets a token of the user with `client_credentials`. */
+export async function getUserToken(server: TestServer, app: TestApp, userId: string): Promise<string> {
+  const answer = await requestToken(server, {
     grant_type: 'client_credentials',
     client_id: app.clientId,
     client_secret: app.clientSecret,

@@ -1,23 +1,23 @@
 import { type IncomingHttpHeaders, type OutgoingHttpHeaders, request } from 'node:http';
 import { sha1Base64 } from './bytes.ts';
 
-/** An answer as it came over the socket. */
-export interface Answer {
+/** A response as it was received. */
+export interface ApiResponse {
   status: number;
   headers: IncomingHttpHeaders;
   text: string;
-  /** The body as JSON; undefined where it is empty. */
-  // biome-ignore lint/suspicious/noExplicitAny: the tests look into bodies of every shape, and fail where they differ.
+  /** The body as JSON; undefined if it is empty. */
+  // biome-ignore lint/suspicious/noExplicitAny: tests read bodies of every shape, and fail if they differ.
   json: any;
 }
 
 export interface Call {
   headers?: OutgoingHttpHeaders;
-  /** Sent as JSON, unless it is bytes, text or a stream of them. */
+  /** Sent as JSON, except for bytes, text and streams. */
   body?: unknown;
 }
 
-/** One client of a server: a token and plain node:http, so that a test says exactly what is on the wire. */
+/** A client with a token on plain node:http, so that a test decides exactly what is sent. */
 export class Api {
   readonly #url: string;
   readonly #token: string | undefined;
@@ -27,22 +27,22 @@ export class Api {
     this.#token = token;
   }
 
-  get(path: string, call: Call = {}): Promise<Answer> {
+  get(path: string, call: Call = {}): Promise<ApiResponse> {
     return this.call('GET', path, call);
   }
 
-  post(path: string, body?: unknown, headers: OutgoingHttpHeaders = {}): Promise<Answer> {
+  post(path: string, body?: unknown, headers: OutgoingHttpHeaders = {}): Promise<ApiResponse> {
     return this.call('POST', path, { body, headers });
   }
 
-  delete(path: string, headers: OutgoingHttpHeaders = {}): Promise<Answer> {
+  delete(path: string, headers: OutgoingHttpHeaders = {}): Promise<ApiResponse> {
     return this.call('DELETE', path, { headers });
   }
 
-  /** A path below the prefix, or an absolute address. */
-  async call(method: string, path: string, { headers = {}, body }: Call = {}): Promise<Answer> {
+  /** `path` is relative to the prefix, or an absolute URL. */
+  async call(method: string, path: string, { headers = {}, body }: Call = {}): Promise<ApiResponse> {
     const url = path.startsWith('http') ? path : this.#url + path;
-    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+    const { promise, resolve, reject } = Promise.withResolvers<ApiResponse>();
     const auth = this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` };
     const sent = request(url, { method, headers: { ...auth, ...headers } }, (response) => {
       const chunks: Buffer[] = [];
@@ -50,7 +50,7 @@ export class Api {
       response.on('error', reject);
       response.on('end', () => {
         const text = Buffer.concat(chunks).toString('utf8');
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, text, json: jsonOf(text) });
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, text, json: parseJson(text) });
       });
     });
     sent.on('error', reject);
@@ -58,7 +58,7 @@ export class Api {
     return promise;
   }
 
-  /** Opens a session for a new file in the root folder, and gives its JSON. */
+  /** Creates a session for a new file in the root folder and returns its JSON. */
   async createSession(
     name: string,
     size: number,
@@ -69,12 +69,12 @@ export class Api {
     return answer.json;
   }
 
-  /** The reference call. */
+  /** Uploads a part, as in Box's API reference. */
   putPart(
     session: string,
     part: { offset: number; bytes: Buffer; total: number },
     headers: OutgoingHttpHeaders = {},
-  ): Promise<Answer> {
+  ): Promise<ApiResponse> {
     const { offset, bytes, total } = part;
     return this.call('PUT', `/files/upload_sessions/${session}`, {
       headers: {
@@ -91,18 +91,18 @@ export class Api {
   commit(
     session: string,
     parts: unknown[],
-    whole: Buffer,
+    file: Buffer,
     extra: { attributes?: object; headers?: OutgoingHttpHeaders } = {},
-  ): Promise<Answer> {
+  ): Promise<ApiResponse> {
     const { attributes, headers } = extra;
     return this.post(
       `/files/upload_sessions/${session}/commit`,
       { parts, ...(attributes && { attributes }) },
-      { digest: `sha=${sha1Base64(whole)}`, ...headers },
+      { digest: `sha=${sha1Base64(file)}`, ...headers },
     );
   }
 
-  /** Uploads `bytes` in parts, one after the other, up to but without the commit. */
+  /** Uploads `bytes` in parts, one after the other, without the commit. */
   async uploadParts(session: { id: string; part_size: number }, bytes: Buffer): Promise<{ part_id: string }[]> {
     const parts = [];
     for (let offset = 0; offset < bytes.length; offset += session.part_size) {
@@ -114,7 +114,7 @@ export class Api {
     return parts;
   }
 
-  /** The bytes of a file, through the redirect. */
+  /** Downloads a file, following the redirect. */
   async download(fileId: string): Promise<Buffer> {
     const redirect = await this.get(`/files/${fileId}/content`);
     const address = redirect.headers.location;
@@ -127,23 +127,23 @@ export class Api {
 
 async function sendBody(sent: ReturnType<typeof request>, body: unknown): Promise<void> {
   if (body === undefined) return void sent.end();
-  if (typeof body === 'string' || body instanceof Uint8Array) return sendWhole(sent, body);
+  if (typeof body === 'string' || body instanceof Uint8Array) return sendAtOnce(sent, body);
   if (typeof body === 'object' && body !== null && Symbol.asyncIterator in body) {
     for await (const chunk of body as AsyncIterable<Uint8Array>) sent.write(chunk);
     return void sent.end();
   }
   if (!sent.hasHeader('content-type')) sent.setHeader('content-type', 'application/json');
-  sendWhole(sent, JSON.stringify(body));
+  sendAtOnce(sent, JSON.stringify(body));
 }
 
-// Node frames the bodies of DELETE and OPTIONS by no header of its own.
-function sendWhole(sent: ReturnType<typeof request>, body: string | Uint8Array): void {
+// Node.js sets no framing header for the bodies of DELETE and OPTIONS.
+function sendAtOnce(sent: ReturnType<typeof request>, body: string | Uint8Array): void {
   const framed = sent.hasHeader('content-length') || sent.hasHeader('transfer-encoding');
   if (!framed) sent.setHeader('content-length', Buffer.byteLength(body));
   sent.end(body);
 }
 
-function jsonOf(text: string): unknown {
+function parseJson(text: string): unknown {
   try {
     return text === '' ? undefined : JSON.parse(text);
   } catch {

@@ -1,13 +1,13 @@
 import { Client } from 'pg';
 
-/** Every statement that this process has sent to PostgreSQL since the count began, `begin` and `commit` among them. */
+/** All statements that this process has sent to PostgreSQL since the count started, including `begin` and `commit`. */
 export interface StatementCount extends Disposable {
   statements: string[];
-  /** The channels to which it has begun to listen, which are not among the statements. */
+  /** The channels on which it has started to listen; these statements are counted separately. */
   channels: string[];
 }
 
-/** Begins to write down what goes out, at the driver, whoever sends it; but not what a bell sends to stay alive. */
+/** Starts to record statements in the driver, except for the heartbeat of the notification listener. */
 export function countStatements(): StatementCount {
   const statements: string[] = [];
   const channels: string[] = [];

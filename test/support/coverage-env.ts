@@ -1,6 +1,6 @@
 /**
- * For processes that tests start with an environment of their own: what has them write down which code they ran, if that is
- * asked for (`test/mutation/run.ts`).
+ * Environment variables for processes that tests start with their own environment: makes them record code coverage if
+ * it is requested (`test/mutation/run.ts`).
  */
 export const COVERAGE_ENV: Readonly<Record<string, string>> = Object.fromEntries(
   ['NODE_V8_COVERAGE', 'NODE_DISABLE_COMPILE_CACHE'].flatMap((name) => {

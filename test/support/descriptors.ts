@@ -1,7 +1,7 @@
 import { readdirSync, readlinkSync } from 'node:fs';
 
-/** What the open descriptors of a process lead to, as Linux names it: `socket:[123]`, `/data/blobs/ab/cd/…`. */
-export function descriptorsOf(pid: number): string[] {
+/** The targets of a process's open descriptors, as Linux names them: `socket:[123]`, `/data/blobs/ab/cd/…`. */
+export function listDescriptors(pid: number): string[] {
   return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
     try {
       return [readlinkSync(`/proc/${pid}/fd/${fd}`)];
@@ -12,7 +12,7 @@ export function descriptorsOf(pid: number): string[] {
   });
 }
 
-/** How many files of stored contents a server has open. */
-export function openContents(pid: number): number {
-  return descriptorsOf(pid).filter((target) => target.includes('/blobs/')).length;
+/** The number of blob files that a server has open. */
+export function countOpenBlobs(pid: number): number {
+  return listDescriptors(pid).filter((target) => target.includes('/blobs/')).length;
 }

@@ -2,12 +2,12 @@ import { relative } from 'node:path';
 import { after } from 'node:test';
 
 /**
- * Loaded before each test file by `run-tests.ts`: a process that goes on for long after its last test is ended as failed,
- * and says what holds it. It would keep the whole run waiting otherwise, without a word.
+ * Loaded before each test file by `run-tests.ts`. Ends a process as failed if it still runs long after its last test,
+ * and prints what keeps it alive. Otherwise the whole run would wait silently.
  */
 const GRACE_MILLIS = 60_000;
 
-/** What a report says of each thing that may keep a process alive. */
+/** An entry of the diagnostic report for a resource that can keep a process alive. */
 interface Handle {
   type: string;
   is_active: boolean;
@@ -21,18 +21,20 @@ interface Endpoint {
   port: number;
 }
 
-// The runner itself loads this too.
+// The test runner itself loads this module too.
 if (process.env.NODE_TEST_CONTEXT !== undefined) after(() => void setTimeout(end, GRACE_MILLIS).unref());
 
 function end(): void {
   const file = relative(process.cwd(), process.argv[1] ?? '');
-  const holding = [...process.getActiveResourcesInfo(), ...listHandles()].join('\n  ');
-  console.error(`${file} has not ended ${GRACE_MILLIS / 1000} seconds after its tests. What holds it:\n  ${holding}`);
+  const handles = [...process.getActiveResourcesInfo(), ...listHandles()].join('\n  ');
+  console.error(
+    `${file} has not ended ${GRACE_MILLIS / 1000} seconds after its tests. What keeps it alive:\n  ${handles}`,
+  );
   process.exit(1);
 }
 
 function listHandles(): string[] {
-  // Or it would ask a name server, which may never answer, for the name of every address.
+  // Otherwise it would look up the name of every address, and the name server may never answer.
   Object.assign(process.report, { excludeNetwork: true });
   const { libuv } = process.report.getReport() as unknown as { libuv: Handle[] };
   return libuv

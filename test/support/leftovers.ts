@@ -1,34 +1,34 @@
 import type { ChildProcess } from 'node:child_process';
 import { rmSync } from 'node:fs';
 
-/** What a test that fails, or that is stopped from outside, would leave behind: this process takes it along. */
+/** Processes and folders that a failing or interrupted test would leave behind; removed when this process ends. */
 const processes = new Set<ChildProcess>();
 const folders = new Set<string>();
 
-/** Kills `child` when this process ends, if it still runs then. */
-export function leftoverProcess(child: ChildProcess): void {
+/** Kills `child` when this process ends, if it is still running. */
+export function killAtExit(child: ChildProcess): void {
   processes.add(child);
   child.once('exit', () => processes.delete(child));
 }
 
-/** Removes `folder` with all in it when this process ends. */
-export function leftoverFolder(folder: string): string {
+/** Deletes `folder` with its contents when this process ends. */
+export function deleteAtExit(folder: string): string {
   folders.add(folder);
   return folder;
 }
 
-/** Removes `folder` now rather than at the end. */
-export function removeNow(folder: string): void {
+/** Deletes `folder` immediately instead. */
+export function deleteFolder(folder: string): void {
   rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
   folders.delete(folder);
 }
 
-function takeAlong(): void {
+function cleanUp(): void {
   for (const child of processes) child.kill('SIGKILL');
-  for (const folder of [...folders]) removeNow(folder);
+  for (const folder of [...folders]) deleteFolder(folder);
 }
 
-process.once('exit', takeAlong);
+process.once('exit', cleanUp);
 for (const [signal, code] of [
   ['SIGINT', 130],
   ['SIGTERM', 143],

@@ -3,15 +3,15 @@ import { connect, type Socket } from 'node:net';
 import { type RawResponse, readResponses } from './responses.ts';
 import { until } from './until.ts';
 
-/** A connection on which a test says every byte. */
+/** A connection on which a test sends every byte itself. */
 export class RawConnection {
   readonly socket: Socket;
-  readonly #came: Buffer[] = [];
+  readonly #received: Buffer[] = [];
   #failure: Error | undefined;
 
   private constructor(socket: Socket) {
     this.socket = socket;
-    socket.on('data', (chunk: Buffer) => this.#came.push(chunk));
+    socket.on('data', (chunk: Buffer) => this.#received.push(chunk));
     socket.on('error', (error) => {
       this.#failure = error;
     });
@@ -24,33 +24,35 @@ export class RawConnection {
     return new RawConnection(socket);
   }
 
-  /** All that has come so far. */
+  /** Everything received so far. */
   get bytes(): Buffer {
-    return Buffer.concat(this.#came);
+    return Buffer.concat(this.#received);
   }
 
-  /** What broke the connection, if anything has. */
+  /** The error that broke the connection, if any. */
   get failure(): Error | undefined {
     return this.#failure;
   }
 
-  /** Resolves once the bytes are on their way. */
+  /** Resolves when the bytes have been passed to the system. */
   async send(bytes: string | Uint8Array): Promise<void> {
     await new Promise((resolve) => this.socket.write(bytes, resolve));
   }
 
-  /** Says that no more will come; still reads. */
+  /** Ends the sending side; can still read. */
   finish(): void {
     this.socket.end();
   }
 
-  /** Resolves once this many whole responses have come, and gives them all. */
+  /** Resolves when this many complete responses have been received, and returns all of them. */
   async responses(count: number, methods: readonly string[] = []): Promise<RawResponse[]> {
-    await until(() => readResponses(this.bytes, methods, { cut: true }).length >= count || this.socket.closed);
+    await until(
+      () => readResponses(this.bytes, methods, { allowIncomplete: true }).length >= count || this.socket.closed,
+    );
     return readResponses(this.bytes, methods);
   }
 
-  /** Resolves once the server has closed the connection, and gives all that it sent. */
+  /** Resolves when the server has closed the connection, and returns everything that it sent. */
   async closed(methods: readonly string[] = []): Promise<RawResponse[]> {
     await until(() => this.socket.readableEnded || this.socket.closed);
     this.socket.destroy();
@@ -58,7 +60,7 @@ export class RawConnection {
   }
 }
 
-/** A request as it stands on the wire. */
+/** A request as it is sent over the wire. */
 export function rawRequest(line: string, headers: readonly string[] = [], body = ''): string {
   return `${[`${line} HTTP/1.1`, 'host: files.example', ...headers].join('\r\n')}\r\n\r\n${body}`;
 }

@@ -1,7 +1,7 @@
-/** A response as it stands on the wire. */
+/** A response as it was sent over the wire. */
 export interface RawResponse {
   status: number;
-  /** Lower-case names; a header that comes twice is an error, but for Set-Cookie. */
+  /** Lowercase names; a repeated header is an error, except for Set-Cookie. */
   headers: Record<string, string>;
   body: string;
 }
@@ -10,14 +10,14 @@ const STATUS_LINE = /^HTTP\/1\.1 ([1-5][0-9]{2}) [\x20-\x7e]*$/;
 const FIELD_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\x20-\x7e\x80-\xff\t]*?)[ \t]*$/;
 
 /**
- * Reads what a server sent on one connection, strictly by RFC 9112; interim responses are left out. `methods` are those of
- * the requests sent, in order: they say which responses have no body. Throws for anything that is not a response, also for
- * bytes beyond the last one and, unless `cut`, for a last one that is not whole.
+ * Parses what a server sent on one connection, strictly by RFC 9112, without interim responses. `methods` are those
+ * of the requests sent, in order: they determine which responses have no body. Throws for anything that is not a
+ * response, including bytes after the last one and, unless `cut`, an incomplete last one.
  */
 export function readResponses(
   bytes: Buffer,
   methods: readonly string[],
-  { cut = false }: { cut?: boolean } = {},
+  { allowIncomplete = false }: { allowIncomplete?: boolean } = {},
 ): RawResponse[] {
   const text = bytes.toString('latin1');
   const responses: RawResponse[] = [];
@@ -30,7 +30,7 @@ export function readResponses(
     if (status < 200) continue;
     const method = methods[responses.length];
     if (method === undefined && responses.length > 0 && methods.length > 0) {
-      throw new Error(`a response to no request: ${text.slice(at - 200, at + 200)}`);
+      throw new Error(`a response without a request: ${text.slice(at - 200, at + 200)}`);
     }
     const body = readBody(status, headers, method);
     if (body === undefined) return incomplete('a body');
@@ -39,8 +39,8 @@ export function readResponses(
   return responses;
 
   function incomplete(what: string): RawResponse[] {
-    if (cut) return responses;
-    throw new Error(`${what} is not whole: ${text.slice(Math.max(0, at - 300))}`);
+    if (allowIncomplete) return responses;
+    throw new Error(`${what} is incomplete: ${text.slice(Math.max(0, at - 300))}`);
   }
 
   function readBody(status: number, headers: Record<string, string>, method: string | undefined): string | undefined {
@@ -83,7 +83,7 @@ function readHead(head: string): { status: number; headers: Record<string, strin
     const [, name = '', value = ''] = FIELD_LINE.exec(field) ?? [];
     if (name === '') throw new Error(`not a header: ${JSON.stringify(field)}`);
     const key = name.toLowerCase();
-    if (key in headers && key !== 'set-cookie') throw new Error(`the header ${name} comes twice`);
+    if (key in headers && key !== 'set-cookie') throw new Error(`the header ${name} occurs twice`);
     headers[key] = value;
   }
   return { status, headers };

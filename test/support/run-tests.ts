@@ -2,18 +2,21 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
-/** For a test that names none of its own, in milliseconds: some five times what the longest takes on two slow cores. */
+/**
+ * Time limit of a test without one of its own, in milliseconds: about five times what the longest takes on two slow
+ * cores.
+ */
 const TEST_LIMIT_MILLIS = 300_000;
-/** The same where tests were asked to go on for longer, or to send larger parts to a store that may be far away. */
+/** The same if tests are to run longer, or to send larger parts to a store that may be far away. */
 const LONG_TEST_LIMIT_MILLIS = 3_600_000;
 
-/** Compiled sources, for the processes of all files: each would compile the same ones for itself otherwise. */
+/** A compile cache shared by the processes of all files; otherwise each would compile the same sources. */
 const COMPILED = fileURLToPath(new URL('../../node_modules/.cache/compiled', import.meta.url));
 
 /**
- * Runs test files with Node's runner, each in a process of its own, three at a time; no test and no file runs for ever.
- * @param args Paths, patterns, and options of the runner, which stand against those given here.
- * @returns The exit code: 0 where all of them passed.
+ * Runs test files with Node's test runner, three at a time, each in a separate process, with time limits.
+ * @param args Paths, patterns, and options of the runner, which override the defaults here.
+ * @returns The exit code: 0 if all tests passed.
  */
 export async function runTests(args: readonly string[], { env = process.env } = {}): Promise<number> {
   const options = [

@@ -1,8 +1,8 @@
 import type { CompiledQuery, Kysely, RootOperationNode } from 'kysely';
 import type { Tables } from '../../packages/server/src/database/schema.ts';
 
-/** Runs `act`, and gives every statement that it sent. */
-export async function sentStatements(
+/** Runs `act` and returns all statements that it sent. */
+export async function recordStatements(
   db: Kysely<Tables>,
   act: (watched: Kysely<Tables>) => Promise<unknown>,
 ): Promise<CompiledQuery[]> {

@@ -7,59 +7,59 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { COVERAGE_ENV } from './coverage-env.ts';
-import { leftoverFolder, leftoverProcess, removeNow } from './leftovers.ts';
-import { dropRows, rowsFor } from './rows.ts';
+import { deleteAtExit, deleteFolder, killAtExit } from './leftovers.ts';
+import { dropTestDatabase, ensureDatabase } from './rows.ts';
 import { storageSettings } from './storage.ts';
-import { type Certificates, makeCertificates } from './tls.ts';
+import { type Certificates, createCertificates } from './tls.ts';
 
 const PARTWAY = fileURLToPath(new URL('../../packages/cli/bin/partway.js', import.meta.url));
 const START_LIMIT_MS = 60_000;
 const LOG_LIMIT_MS = 30_000;
-const KEPT_OUTPUT = 1024 * 1024;
+const MAX_OUTPUT = 1024 * 1024;
 
 export interface ServerOptions {
-  /** Settings of the server, such as PARTWAY_PART_SIZE; nothing else is taken over from this process's environment. */
+  /** Settings of the server, such as PARTWAY_PART_SIZE; nothing else comes from this process's environment. */
   env?: Record<string, string>;
-  /** An existing or new folder that stays when the test ends. Without it, a new one that is removed. */
+  /** An existing or new folder that remains after the test. By default, a new one that is deleted. */
   dataFolder?: string;
-  /** Speak https, with certificates made for this server. */
+  /** Use https, with certificates created for this server. */
   tls?: boolean;
 }
 
-/** A real server in a process of its own. */
+/** A real server in a separate process. */
 export interface TestServer extends AsyncDisposable {
-  /** Scheme, host and port, no slash at the end; the same after a restart. */
+  /** Scheme, host and port, without a slash at the end; does not change when the server restarts. */
   readonly url: string;
   /** The developer token. */
   readonly token: string;
   readonly dataFolder: string;
-  /** Of the process that runs now or ran last. */
+  /** Of the current or last process. */
   readonly pid: number;
-  /** With `tls`: the authority to trust, among others. */
+  /** With `tls`: the CA to trust in addition to others. */
   readonly certificates: Certificates | undefined;
-  /** SIGTERM, then waits for the end and gives the exit code (null after a signal). */
+  /** Sends SIGTERM, waits for the end and returns the exit code (null after a signal). */
   stop(): Promise<number | null>;
-  /** SIGKILL, then waits for the end. */
+  /** Sends SIGKILL and waits for the end. */
   kill(): Promise<void>;
-  /** Starts again on the same data folder and port; stops first what still runs. */
+  /** Starts again on the same data folder and port; first stops a running process. */
   restart(): Promise<void>;
-  /** The last mebibyte of what all runs wrote to stderr: the log, as JSON lines. */
+  /** The last mebibyte that all processes wrote to stderr: the log, as JSON lines. */
   stderr(): string;
-  /** Resolves once the log has this; a server may answer first and log then. Fails with the log after a while. */
-  logged(what: RegExp): Promise<void>;
+  /** Resolves when the log contains this; a server may respond before it logs. Fails with the log after a while. */
+  waitForLog(what: RegExp): Promise<void>;
 }
 
-/** Starts a server on a free port of 127.0.0.1 and resolves once it accepts connections. */
+/** Starts a server on a free port of 127.0.0.1 and resolves when it accepts connections. */
 export async function startServer(options: ServerOptions = {}): Promise<TestServer> {
-  const home = leftoverFolder(await mkdtemp(join(tmpdir(), 'partway-test-')));
-  const certificates = options.tls ? await makeCertificates(home) : undefined;
+  const home = deleteAtExit(await mkdtemp(join(tmpdir(), 'partway-test-')));
+  const certificates = options.tls ? await createCertificates(home) : undefined;
   const dataFolder = options.dataFolder ?? join(home, 'data');
   await mkdir(dataFolder, { recursive: true });
   const token = options.env?.PARTWAY_TOKEN ?? randomBytes(16).toString('hex');
   const settings = {
     PARTWAY_DATA: dataFolder,
     PARTWAY_TOKEN: token,
-    ...(await rowsFor(dataFolder)),
+    ...(await ensureDatabase(dataFolder)),
     ...(certificates && { PARTWAY_TLS_CERT: certificates.cert, PARTWAY_TLS_KEY: certificates.key }),
     ...(options.env?.PARTWAY_STORAGE === undefined && storageSettings(dataFolder)),
     ...options.env,
@@ -89,7 +89,7 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
       running = await start(new URL(url).host);
     },
     stderr: () => output.stderr,
-    async logged(what) {
+    async waitForLog(what) {
       const limit = Date.now() + LOG_LIMIT_MS;
       while (!what.test(output.stderr)) {
         if (Date.now() > limit) throw new Error(`The log has no ${what}:\n${output.stderr}`);
@@ -98,8 +98,8 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
     },
     async [Symbol.asyncDispose]() {
       await stop();
-      if (options.dataFolder === undefined) await dropRows(dataFolder);
-      removeNow(home);
+      if (options.dataFolder === undefined) await dropTestDatabase(dataFolder);
+      deleteFolder(home);
     },
   };
 }
@@ -115,22 +115,22 @@ function startProcess(env: Record<string, string>, output: { stderr: string }): 
     env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', TMPDIR: tmpdir(), ...COVERAGE_ENV, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  leftoverProcess(child);
+  killAtExit(child);
   return new Promise((resolve, reject) => {
     let stdout = '';
     const fail = (why: string) => {
       child.kill('SIGKILL');
       reject(new Error(`The server ${why}.\nstdout:\n${stdout}\nstderr:\n${output.stderr}`));
     };
-    const limit = setTimeout(() => fail(`was not up after ${START_LIMIT_MS / 1000} s`), START_LIMIT_MS);
+    const limit = setTimeout(() => fail(`was not ready after ${START_LIMIT_MS / 1000} s`), START_LIMIT_MS);
     child.once('error', (error) => fail(`could not be started: ${error.message}`));
-    child.once('close', (code, signal) => fail(`ended before it was up (${signal ?? `exit code ${code}`})`));
+    child.once('close', (code, signal) => fail(`ended before it was ready (${signal ?? `exit code ${code}`})`));
     child.once('exit', () => clearTimeout(limit));
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      output.stderr = (output.stderr + text).slice(-KEPT_OUTPUT);
+      output.stderr = (output.stderr + text).slice(-MAX_OUTPUT);
     });
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      stdout = (stdout + text).slice(-KEPT_OUTPUT);
+      stdout = (stdout + text).slice(-MAX_OUTPUT);
       const url = /listening on (https?:\/\/[^\s/]+)/.exec(stdout)?.[1];
       if (url === undefined || child.pid === undefined) return;
       clearTimeout(limit);
@@ -139,7 +139,7 @@ function startProcess(env: Record<string, string>, output: { stderr: string }): 
   });
 }
 
-/** Ends a process and waits until all that it has written is here. */
+/** Ends a process and waits until all its output has been received. */
 async function end(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = once(child, 'close');

@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { newPostgresDatabase } from '../database/postgres-database.ts';
 import { freshPlace } from '../s3/test-store.ts';
-import { leftoverFolder, removeNow } from './leftovers.ts';
+import { deleteAtExit, deleteFolder } from './leftovers.ts';
 import { startServer, type TestServer } from './server.ts';
 import { sharedSettings } from './shared-settings.ts';
 
-/** Servers in processes of their own, with one PostgreSQL database and one place on S3, and no balancer before them. */
+/** Servers in separate processes with one PostgreSQL database and one S3 prefix, without a load balancer. */
 export interface SeveralServers extends AsyncDisposable {
   servers: TestServer[];
   token: string;
@@ -16,7 +16,7 @@ export interface SeveralServers extends AsyncDisposable {
 export const SMALL_PART = 65_536;
 
 export async function startSeveralServers(size: number, env: Record<string, string> = {}): Promise<SeveralServers> {
-  const home = leftoverFolder(mkdtempSync(join(tmpdir(), 'partway-cluster-')));
+  const home = deleteAtExit(mkdtempSync(join(tmpdir(), 'partway-cluster-')));
   const database = await newPostgresDatabase();
   const { bucket, prefix, endpoint = '' } = freshPlace();
   const place = { database: database.url, storage: `s3://${bucket}/${prefix}`, s3: endpoint };
@@ -28,7 +28,7 @@ export async function startSeveralServers(size: number, env: Record<string, stri
     PARTWAY_MAX_FILE_SIZE: '64MiB',
     ...env,
   };
-  // One after the other: the first to come says which secrets and which store go with the database.
+  // One after the other: the first one records which secrets and which store belong to the database.
   const servers: TestServer[] = [];
   for (let n = 0; n < size; n++) {
     servers.push(await startServer({ env: settings, dataFolder: join(home, `node-${n}`) }));
@@ -39,7 +39,7 @@ export async function startSeveralServers(size: number, env: Record<string, stri
     async [Symbol.asyncDispose]() {
       for (const server of servers) await server[Symbol.asyncDispose]();
       await database[Symbol.asyncDispose]();
-      removeNow(home);
+      deleteFolder(home);
     },
   };
 }

@@ -3,18 +3,18 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { s3Settings } from './storage.ts';
 
-/** What the nodes of one cluster share. */
-export interface SharedPlace {
+/** What the nodes of a cluster share. */
+export interface SharedServices {
   /** URL of their PostgreSQL database. */
   database: string;
-  /** Their place in the store for tests, as `s3://bucket/prefix`. */
+  /** Their place in the test store, as `s3://bucket/prefix`. */
   storage: string;
-  /** Where that store answers. */
+  /** The endpoint of that store. */
   s3: string;
 }
 
-/** Settings that are the same on all nodes of a cluster, with new secrets, of which the key lies in `folder`. */
-export async function sharedSettings(folder: string, { database, storage, s3 }: SharedPlace) {
+/** Settings that are the same on all nodes of a cluster, with new secrets; the signing key is stored in `folder`. */
+export async function sharedSettings(folder: string, { database, storage, s3 }: SharedServices) {
   const signingKey = join(folder, 'signing-key');
   await writeFile(signingKey, randomBytes(32).toString('hex'), { mode: 0o600 });
   return {

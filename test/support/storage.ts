@@ -9,21 +9,21 @@ import { Spool } from '../../packages/server/src/storage/spool/spool.ts';
 import { collect } from '../conformance/content-samples.ts';
 
 /**
- * Where the bytes of the tests lie that do not care: on the disk, or, with PARTWAY_TEST_STORAGE=s3://BUCKET, below a
- * prefix of that bucket in the store at PARTWAY_TEST_S3, one for each data folder.
+ * Where tests store bytes by default: on disk or, with PARTWAY_TEST_STORAGE=s3://BUCKET, in that bucket of the store
+ * at PARTWAY_TEST_S3, with one prefix per data folder.
  */
 const BUCKET = /^s3:\/\/([^/]+)$/.exec(process.env.PARTWAY_TEST_STORAGE ?? '')?.[1];
 
-/** Why tests that look at the files of the data folder's store are passed over; undefined where they are not. */
+/** Why tests that read the store's files in the data folder are skipped; undefined if they are not. */
 export const bytesNotOnDisk: string | undefined = BUCKET && 'the bytes are on S3 in this run';
 
-/** Settings of a server with this data folder. Below a part size of 5 MiB, as most tests want it, goes with Ceph. */
+/** Settings of a server with this data folder. Most tests use parts below 5 MiB, which Ceph accepts. */
 export function storageSettings(dataFolder: string): Record<string, string> {
   if (BUCKET === undefined) return {};
   return s3Settings(process.env.PARTWAY_TEST_S3 ?? '', `s3://${BUCKET}/${prefixOf(dataFolder)}`);
 }
 
-/** Settings of a server whose bytes lie at `storage`, in the store for tests behind `endpoint`. */
+/** Settings of a server that stores bytes at `storage`, in the test store behind `endpoint`. */
 export function s3Settings(endpoint: string, storage: string): Record<string, string> {
   return {
     PARTWAY_STORAGE: storage,
@@ -35,8 +35,8 @@ export function s3Settings(endpoint: string, storage: string): Record<string, st
   };
 }
 
-/** A store whose place is that of `folder`; `close` it when the test is over. */
-export async function openTestContent(
+/** Opens the store of `folder`; `close` it at the end of the test. */
+export async function openTestStore(
   folder: string,
   { files = new DurableFiles(), node = 'one' }: { files?: DurableFiles; node?: string } = {},
 ): Promise<{ blobs: BlobStore; close(): void }> {
@@ -46,9 +46,9 @@ export async function openTestContent(
   return openS3Store({ bucket: BUCKET, prefix: prefixOf(folder), endpoint, pathStyle: true }, spool);
 }
 
-/** All bytes that lie there for a server with this data folder, in any state. */
-export async function storedFor(dataFolder: string): Promise<StoredBlob[]> {
-  const { blobs, close } = await openTestContent(dataFolder, { node: 'onlooker' });
+/** All bytes that a server with this data folder has stored, in any state. */
+export async function listStoredBlobs(dataFolder: string): Promise<StoredBlob[]> {
+  const { blobs, close } = await openTestStore(dataFolder, { node: 'onlooker' });
   try {
     return await collect(blobs.list());
   } finally {

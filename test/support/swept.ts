@@ -2,16 +2,16 @@ import type { Kysely } from 'kysely';
 import type { Tables } from '../../packages/server/src/database/schema.ts';
 import { until } from './until.ts';
 
-/** Resolves once the sweep of a server has been through its rows: a row that it does remove is gone. */
-export async function swept(db: Kysely<Tables>): Promise<void> {
+/** Resolves when the server's background job has deleted expired rows. */
+export async function waitForCleanup(db: Kysely<Tables>): Promise<void> {
   await db
     .insertInto('used_assertions')
-    .values({ client_id: await anApp(db), jti: `swept-${Math.random()}`, expires_at: 0 })
+    .values({ client_id: await findOrCreateApp(db), jti: `swept-${Math.random()}`, expires_at: 0 })
     .execute();
   await until(async () => (await db.selectFrom('used_assertions').selectAll().execute()).length === 0);
 }
 
-async function anApp(db: Kysely<Tables>): Promise<string> {
+async function findOrCreateApp(db: Kysely<Tables>): Promise<string> {
   const app = await db.selectFrom('apps').select('client_id').executeTakeFirst();
   if (app !== undefined) return app.client_id;
   const user = await db.selectFrom('users').select('id').executeTakeFirstOrThrow();

@@ -11,13 +11,13 @@ export class TestClock extends GuardedClock {
     this.#moment = moment;
   }
 
-  /** Time passes: by both clocks. */
+  /** Advances both clocks. */
   advance(by: Millis): void {
     this.#moment.wall += by;
     this.#moment.monotonic += by;
   }
 
-  /** Somebody sets the wall clock ahead, or back if `by` is negative. */
+  /** Sets the wall clock forward, or back if `by` is negative. */
   jump(by: Millis): void {
     this.#moment.wall += by;
     this.now();

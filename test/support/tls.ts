@@ -7,17 +7,17 @@ const run = promisify(execFile);
 
 /** Paths of PEM files. */
 export interface Certificates {
-  /** The authority's certificate: what a client must trust. */
+  /** The CA's certificate, which a client has to trust. */
   ca: string;
   cert: string;
   key: string;
 }
 
-/** The names the server certificate stands for: this machine, and Box's hosts for clients that have them built in. */
+/** Names in the server certificate: this machine, and Box's hosts for clients in which they are built in. */
 const NAMES = ['DNS:localhost', 'IP:127.0.0.1', 'DNS:api.box.com', 'DNS:upload.box.com', 'DNS:account.box.com'];
 
-/** Makes an authority and a server certificate signed by it, good for two days, in `folder`. Needs openssl. */
-export async function makeCertificates(folder: string): Promise<Certificates> {
+/** Creates a CA and a server certificate signed by it, valid for two days, in `folder`. Needs openssl. */
+export async function createCertificates(folder: string): Promise<Certificates> {
   const at = (name: string) => join(folder, name);
   await writeFile(at('ca.cnf'), CA_CONFIG);
   await writeFile(at('server.ext'), `subjectAltName=${NAMES.join(',')}\nextendedKeyUsage=serverAuth\n`);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 
-/** Does something again and again, at most `tries` times, and gives what it failed with. */
+/** Repeats an action up to `tries` times and returns the error with which it failed. */
 export async function untilItFails(tries: number, act: (n: number) => Promise<unknown>): Promise<unknown> {
   for (let n = 0; n < tries; n++) {
     try {
@@ -9,5 +9,5 @@ export async function untilItFails(tries: number, act: (n: number) => Promise<un
       return error;
     }
   }
-  return assert.fail('the disk never got full');
+  return assert.fail('the disk did not become full');
 }

@@ -1,7 +1,7 @@
-/** How long `until` waits, in milliseconds: far beyond what anything it is asked for takes on a slow machine. */
+/** Time limit of `until` in milliseconds: far longer than any awaited event takes on a slow machine. */
 const PATIENCE = 120_000;
 
-/** Resolves once `holds` does; rejects, saying what was waited for, where that takes longer than two minutes. */
+/** Resolves when `holds` returns true; rejects with the condition after two minutes. */
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   const limit = performance.now() + PATIENCE;
   while (!(await holds())) {

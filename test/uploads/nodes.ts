@@ -29,7 +29,7 @@ import { SingleNodeRegistry } from '../../packages/server/src/uploads/registry/s
 import { KeyedQueue } from '../../packages/server/src/util/keyed-queue.ts';
 import { newPostgresDatabase } from '../database/postgres-database.ts';
 import { type Fault, faulty } from '../faults/faulty.ts';
-import { leftoverFolder } from '../support/leftovers.ts';
+import { deleteAtExit } from '../support/leftovers.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { type SpoolingStore, spooling } from './spooling-store.ts';
 import { LIFETIME, PART_SIZE, type UploadFixture } from './upload-fixture.ts';
@@ -69,7 +69,7 @@ export interface Nodes extends AsyncDisposable {
 }
 
 export async function openNodes(): Promise<Nodes> {
-  const folder = leftoverFolder(mkdtempSync(join(tmpdir(), 'partway-nodes-')));
+  const folder = deleteAtExit(mkdtempSync(join(tmpdir(), 'partway-nodes-')));
   const database = await newPostgresDatabase();
   const clock = new TestClock(Date.now());
   const started: Node[] = [];
@@ -98,7 +98,7 @@ export async function openNodes(): Promise<Nodes> {
 
 /** One node alone, over an SQLite file and a store that is as if beyond a network. `restarted` starts it anew. */
 export async function openLoneNode(options: NodeOptions = {}): Promise<Node> {
-  const folder = leftoverFolder(mkdtempSync(join(tmpdir(), 'partway-lone-node-')));
+  const folder = deleteAtExit(mkdtempSync(join(tmpdir(), 'partway-lone-node-')));
   const clock = new TestClock(Date.now());
   const start = (its: NodeOptions = {}) => startNode({ url: undefined, folder, clock }, its, start);
   return start(options);

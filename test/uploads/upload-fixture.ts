@@ -16,9 +16,9 @@ import { PartLocks } from '../../packages/server/src/uploads/part-locks.ts';
 import { StreamReceiver } from '../../packages/server/src/uploads/part-receiver.ts';
 import { KeyedQueue } from '../../packages/server/src/util/keyed-queue.ts';
 import { type Fault, faulty } from '../faults/faulty.ts';
-import { leftoverFolder } from '../support/leftovers.ts';
-import { dropRows, openRows, settingsFor } from '../support/rows.ts';
-import { bytesNotOnDisk, openTestContent } from '../support/storage.ts';
+import { deleteAtExit } from '../support/leftovers.ts';
+import { databaseSettings, dropTestDatabase, openTestDatabase } from '../support/rows.ts';
+import { bytesNotOnDisk, openTestStore } from '../support/storage.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { trackQueries } from './watch-queries.ts';
 
@@ -62,7 +62,7 @@ export async function openUploadFixture({
   folder,
   ...options
 }: UploadFixtureOptions & { folder?: string } = {}): Promise<UploadFixture> {
-  const its = folder ?? leftoverFolder(mkdtempSync(join(tmpdir(), 'partway-room-')));
+  const its = folder ?? deleteAtExit(mkdtempSync(join(tmpdir(), 'partway-room-')));
   return fixtureIn(its, new TestClock(Date.now()), options);
 }
 
@@ -72,10 +72,10 @@ async function fixtureIn(
   options: UploadFixtureOptions,
 ): Promise<UploadFixture> {
   const { plan = [], files = new DurableFiles(), maxSessions = 100 } = options;
-  const { db, unanswered } = trackQueries(await openRows(folder));
+  const { db, unanswered } = trackQueries(await openTestDatabase(folder));
   const owner =
     (await findUserByLogin(db, LOGIN)) ?? (await addUser(db, { login: LOGIN, name: 'R', now: clock.now() }));
-  const store = await openTestContent(folder, { files, node: String(nodes++) });
+  const store = await openTestStore(folder, { files, node: String(nodes++) });
   const blobs = faulty(store.blobs, plan);
   const troubles: unknown[] = [];
   const others: UploadFixture[] = [];
@@ -87,7 +87,7 @@ async function fixtureIn(
     await db.destroy();
   }
   const shelf = { db, blobs, node: newNodeId(), clock };
-  const { PARTWAY_DATABASE: url } = settingsFor(folder);
+  const { PARTWAY_DATABASE: url } = databaseSettings(folder);
   const {
     registry,
     hasher,
@@ -132,7 +132,7 @@ async function fixtureIn(
     },
     async [Symbol.asyncDispose]() {
       await close();
-      await dropRows(folder);
+      await dropTestDatabase(folder);
       await rm(folder, { recursive: true, force: true });
     },
   };

@@ -1,10 +1,10 @@
 import { testAppTokens } from '../generated/app-tokens.ts';
 import { testChunkedUploads } from '../generated/chunked-uploads.ts';
 import { testFiles } from '../generated/files.ts';
-import { testRefusals } from '../generated/refusals.ts';
+import { testErrors } from '../generated/refusals.ts';
 import { nodeSdk10 } from './sdk.ts';
 
 testChunkedUploads(nodeSdk10);
 testFiles(nodeSdk10);
-testRefusals(nodeSdk10);
+testErrors(nodeSdk10);
 testAppTokens(nodeSdk10);

@@ -18,7 +18,7 @@ export const nodeSdk10 = {
     const auth = new BoxJwtAuth({ config: JwtConfig.fromConfigFile(configFile) });
     return new BoxClient({ auth, networkSession: networkOf(server) });
   },
-  answerOf(error: unknown) {
+  getResponse(error: unknown) {
     if (!(error instanceof BoxApiError)) return undefined;
     const { statusCode, body } = error.responseInfo;
     return { statusCode, body: body as unknown as BoxError | undefined };
@@ -26,7 +26,7 @@ export const nodeSdk10 = {
   isSdkError: (error): error is Error => error instanceof BoxSdkError,
 } satisfies GeneratedSdk;
 
-/** The upload base ends in `/api`, as Box's does. */
+/** The upload base URL ends in `/api`, as Box's does. */
 export function networkOf({ url }: Pick<TestServer, 'url'>): NetworkSession {
   const baseUrls = new BaseUrls({ baseUrl: url, uploadUrl: `${url}/api`, oauth2Url: `${url}/api/oauth2` });
   return new NetworkSession({}).withCustomBaseUrls(baseUrls);

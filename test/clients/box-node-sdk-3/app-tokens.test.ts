@@ -6,7 +6,7 @@ import { startServer, type TestServer } from '../../support/server.ts';
 import { addSigningApp } from '../signing-app.ts';
 import { legacyAppClient, legacySigningClient } from './sdk.ts';
 
-describe('tokens of apps with box-node-sdk 3', () => {
+describe('app tokens with box-node-sdk 3', () => {
   let server: TestServer;
   let app: TestApp;
 
@@ -16,7 +16,7 @@ describe('tokens of apps with box-node-sdk 3', () => {
   });
   after(() => server[Symbol.asyncDispose]());
 
-  test('an app uploads as a user of its own', async () => {
+  test('an app uploads as its own user', async () => {
     const client = legacyAppClient(server, app);
     const bytes = seededBytes(1000, 'an app uploads');
 
@@ -27,7 +27,7 @@ describe('tokens of apps with box-node-sdk 3', () => {
     assert.equal(entries[0].sha1, sha1Hex(bytes));
   });
 
-  test('an app may act as a user of the enterprise', async () => {
+  test('an app can act as a user of the enterprise', async () => {
     const userId = await addUser(server, `${crypto.randomUUID()}@example.com`);
 
     const me = await legacyAppClient(server, app, userId).users.get('me');
@@ -35,7 +35,7 @@ describe('tokens of apps with box-node-sdk 3', () => {
     assert.equal(me.id, userId);
   });
 
-  test('an app that signs its own assertions uploads as a user of its own', async () => {
+  test('an app that signs its own assertions uploads as its own user', async () => {
     const client = legacySigningClient(server, await addSigningApp(server));
     const bytes = seededBytes(1000, 'a signing app uploads');
 

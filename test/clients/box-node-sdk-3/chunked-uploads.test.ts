@@ -3,13 +3,13 @@ import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
-import { makeFile, partsOf, seededBytes, sha1Base64, sha1Hex } from '../../support/bytes.ts';
+import { createFile, seededBytes, sha1Base64, sha1Hex, splitIntoParts } from '../../support/bytes.ts';
 import { startServer, type TestServer } from '../../support/server.ts';
-import { isLegacyRefusal, type LegacyError, type LegacyFiles, legacyFilesOf, type Part } from './sdk.ts';
+import { isLegacyError, type LegacyError, type LegacyFiles, legacyFilesOf, type Part } from './sdk.ts';
 
 const PART_SIZE = 65536;
 const BYTES = seededBytes(9 * PART_SIZE + 4321, 'box-node-sdk 3');
-const PARTS = partsOf(BYTES, PART_SIZE);
+const PARTS = splitIntoParts(BYTES, PART_SIZE);
 
 describe('chunked upload with box-node-sdk 3 over TLS', () => {
   let server: TestServer;
@@ -29,7 +29,7 @@ describe('chunked upload with box-node-sdk 3 over TLS', () => {
   const put = async (sessionId: string, part: { offset: number; bytes: Buffer }) =>
     (await files.uploadPart(sessionId, part.bytes, part.offset, BYTES.length)).part;
 
-  test('getChunkedUploader brings a file in with four parts in parallel', async () => {
+  test('getChunkedUploader uploads a file with four parts in parallel', async () => {
     const options = { parallelism: 4, fileAttributes: { content_modified_at: '2020-02-29T12:34:56Z' } };
     const uploader = await files.getChunkedUploader('0', BYTES.length, 'chunked.bin', BYTES, options);
     const uploaded: Part[] = [];
@@ -46,7 +46,7 @@ describe('chunked upload with box-node-sdk 3 over TLS', () => {
 
   test('getChunkedUploader reads from a file stream', async () => {
     const path = join(server.dataFolder, '..', 'stream.bin');
-    const sha1 = await makeFile(path, 5 * PART_SIZE + 1, 'stream');
+    const sha1 = await createFile(path, 5 * PART_SIZE + 1, 'stream');
     const content = createReadStream(path, { highWaterMark: PART_SIZE });
     const uploader = await files.getChunkedUploader('0', 5 * PART_SIZE + 1, 'stream.bin', content);
 
@@ -66,7 +66,7 @@ describe('chunked upload with box-node-sdk 3 over TLS', () => {
     assert.equal(entries[0].sha1, sha1Hex(BYTES));
   });
 
-  test('getNewVersionChunkedUploader gives the file another name, as files:versions:upload --name of Box’s CLI does', async () => {
+  test('getNewVersionChunkedUploader renames the file, like files:versions:upload --name of Box’s CLI', async () => {
     const uploaded = await files.uploadFile('0', 'before.bin', Buffer.from('the first version'));
     const options = { fileAttributes: { name: 'after.bin' } };
     const uploader = await files.getNewVersionChunkedUploader(uploaded.entries[0].id, BYTES.length, BYTES, options);
@@ -76,7 +76,7 @@ describe('chunked upload with box-node-sdk 3 over TLS', () => {
     assert.deepEqual([entries[0].id, entries[0].name], [uploaded.entries[0].id, 'after.bin']);
   });
 
-  test('uploadPart with a callback hands over the stored part', async () => {
+  test('uploadPart with a callback returns the stored part', async () => {
     const session = await files.createUploadSession('0', BYTES.length, 'callback.bin');
     const part = PARTS[2];
     assert.ok(part);
@@ -94,7 +94,7 @@ describe('chunked upload with box-node-sdk 3 over TLS', () => {
     await files.abortUploadSession(session.id);
   });
 
-  test('a session, its parts out of order, the list page by page, and the commit without a list of parts', async () => {
+  test('a session accepts parts out of order, lists them in pages and is committed without a list of parts', async () => {
     const session = await files.createUploadSession('0', BYTES.length, 'by-hand.bin');
     assert.equal(session.type, 'upload_session');
     assert.equal(session.part_size, PART_SIZE);
@@ -116,7 +116,7 @@ describe('chunked upload with box-node-sdk 3 over TLS', () => {
     assert.deepEqual(await download(entries[0].id), BYTES);
   });
 
-  test('createNewVersionUploadSession sends a size alone, and the commit makes a version', async () => {
+  test('createNewVersionUploadSession sends only a size, and the commit creates a version', async () => {
     const uploaded = await files.uploadFile('0', 'again.bin', Buffer.from('the first version'));
     const session = await files.createNewVersionUploadSession(uploaded.entries[0].id, BYTES.length);
     const parts = await Promise.all(PARTS.map((part) => put(session.id, part)));
@@ -128,28 +128,28 @@ describe('chunked upload with box-node-sdk 3 over TLS', () => {
     assert.deepEqual(await download(entries[0].id), BYTES);
   });
 
-  test('a wrong digest of the whole file throws digest_mismatch, and the right one then commits', async () => {
+  test('a wrong whole-file digest throws digest_mismatch, and the correct one then succeeds', async () => {
     const session = await files.createUploadSession('0', BYTES.length, 'wrong-whole.bin');
     const parts = await Promise.all(PARTS.map((part) => put(session.id, part)));
     const wrong = sha1Base64(Buffer.from('something else'));
 
     await assert.rejects(
       files.commitUploadSession(session.id, wrong, { parts }),
-      isLegacyRefusal(400, 'digest_mismatch'),
+      isLegacyError(400, 'digest_mismatch'),
     );
 
     const { entries } = await files.commitUploadSession(session.id, sha1Base64(BYTES), { parts });
     assert.equal(entries[0].sha1, sha1Hex(BYTES));
   });
 
-  test('other bytes on a stored range throw range_overlaps_existing_part', async () => {
+  test('other bytes for a stored range throw range_overlaps_existing_part', async () => {
     const session = await files.createUploadSession('0', BYTES.length, 'overlap.bin');
     const first = { offset: 0, bytes: BYTES.subarray(0, PART_SIZE) };
     await put(session.id, first);
 
     await assert.rejects(
       put(session.id, { offset: 0, bytes: seededBytes(PART_SIZE, 'other') }),
-      isLegacyRefusal(409, 'range_overlaps_existing_part'),
+      isLegacyError(409, 'range_overlaps_existing_part'),
     );
     await files.abortUploadSession(session.id);
   });

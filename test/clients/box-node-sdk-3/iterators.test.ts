@@ -8,7 +8,7 @@ import { type LegacyClient, legacyIteratingClient } from './sdk.ts';
 const PART_SIZE = 65_536;
 const BYTES = seededBytes(3 * PART_SIZE + 4321, 'iterators');
 
-describe('box-node-sdk 3 with iterators, as Box’s CLI has it, uploading below /upload.box.com/api', () => {
+describe('box-node-sdk 3 with iterators, as in Box’s CLI, uploading below /upload.box.com/api', () => {
   let server: TestServer;
   let client: LegacyClient;
 
@@ -19,7 +19,7 @@ describe('box-node-sdk 3 with iterators, as Box’s CLI has it, uploading below 
   });
   after(() => server[Symbol.asyncDispose]());
 
-  test('a file in one piece and a new version of it come back as objects, not as iterators', async () => {
+  test('a direct upload and a new version are returned as objects, not as iterators', async () => {
     const { files } = client;
     const { entries } = await files.uploadFile('0', 'whole.bin', Buffer.from('one'));
     assert.deepEqual([entries.length, entries[0].name, entries[0].size], [1, 'whole.bin', 3]);
@@ -30,7 +30,7 @@ describe('box-node-sdk 3 with iterators, as Box’s CLI has it, uploading below 
     assert.deepEqual(await buffer(await files.getReadStream(entries[0].id)), Buffer.from('two'));
   });
 
-  test('a file in parts is brought in by sessions below the same prefix', async () => {
+  test('a chunked upload uses sessions below the same prefix', async () => {
     const { files } = client;
     const session = await files.createUploadSession('0', BYTES.length, 'session.bin');
     const { upload_part: address } = (session as unknown as { session_endpoints: Record<string, string> })

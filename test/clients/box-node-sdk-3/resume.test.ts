@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { buffer } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
-import { partsOf, seededBytes, sha1Base64, sha1Hex } from '../../support/bytes.ts';
+import { seededBytes, sha1Base64, sha1Hex, splitIntoParts } from '../../support/bytes.ts';
 import { startServer, type TestServer } from '../../support/server.ts';
 import { type LegacyError, type LegacyFiles, legacyFilesOf, type Uploader } from './sdk.ts';
 
 const PART_SIZE = 65536;
-const BYTES = seededBytes(9 * PART_SIZE + 4321, 'box-node-sdk 3 goes on');
-const PARTS = partsOf(BYTES, PART_SIZE);
+const BYTES = seededBytes(9 * PART_SIZE + 4321, 'box-node-sdk 3 resume');
+const PARTS = splitIntoParts(BYTES, PART_SIZE);
 
 describe('aborted and resumed uploads with box-node-sdk 3', () => {
   let server: TestServer;
@@ -22,7 +22,7 @@ describe('aborted and resumed uploads with box-node-sdk 3', () => {
   });
   after(() => server[Symbol.asyncDispose]());
 
-  test('an uploader aborted in the middle leaves no session and no file, and the next one brings the file in', async () => {
+  test('an uploader that is aborted leaves no session and no file, and the next one uploads the file', async () => {
     const uploader = await files.getChunkedUploader('0', BYTES.length, 'aborted.bin', BYTES, { parallelism: 1 });
     await firstChunk(uploader);
     await uploader.abort();
@@ -32,7 +32,7 @@ describe('aborted and resumed uploads with box-node-sdk 3', () => {
     assert.equal((await again.start()).entries[0].sha1, sha1Hex(BYTES));
   });
 
-  test('a version uploader aborted in the middle leaves the file as it was, and the next one adds the version', async () => {
+  test('a version uploader that is aborted leaves the file unchanged, and the next one adds the version', async () => {
     const uploaded = await files.uploadFile('0', 'kept.bin', Buffer.from('the first version'));
     const id = uploaded.entries[0].id;
     const uploader = await files.getNewVersionChunkedUploader(id, BYTES.length, BYTES, { parallelism: 1 });
@@ -48,7 +48,7 @@ describe('aborted and resumed uploads with box-node-sdk 3', () => {
     assert.deepEqual(await buffer(await files.getReadStream(id)), BYTES);
   });
 
-  test('an aborted session takes no part any more', async () => {
+  test('an aborted session rejects parts', async () => {
     const session = await files.createUploadSession('0', BYTES.length, 'gone.bin');
     await files.abortUploadSession(session.id);
 
@@ -59,7 +59,7 @@ describe('aborted and resumed uploads with box-node-sdk 3', () => {
     );
   });
 
-  test('an upload whose server was killed goes on where it stood, with the session id alone', async () => {
+  test('an upload resumes after its server was killed, with only the session ID', async () => {
     const session = await files.createUploadSession('0', BYTES.length, 'resumed.bin');
     for (const part of PARTS.slice(0, 4)) await files.uploadPart(session.id, part.bytes, part.offset, BYTES.length);
     await server.kill();
@@ -68,8 +68,8 @@ describe('aborted and resumed uploads with box-node-sdk 3', () => {
 
     const stored = await files.getUploadSessionParts(session.id);
     assert.equal(stored.total_count, 4);
-    const there = new Set(stored.entries.map((part) => part.offset));
-    const missing = PARTS.filter((part) => !there.has(part.offset));
+    const storedOffsets = new Set(stored.entries.map((part) => part.offset));
+    const missing = PARTS.filter((part) => !storedOffsets.has(part.offset));
     await Promise.all(missing.map((part) => files.uploadPart(session.id, part.bytes, part.offset, BYTES.length)));
     const { entries } = await files.commitUploadSession(session.id, sha1Base64(BYTES));
 
@@ -83,7 +83,7 @@ function firstChunk(uploader: Uploader): Promise<void> {
   return new Promise((resolve, reject) => {
     uploader.on('chunkUploaded', () => resolve());
     uploader.on('chunkError', reject);
-    // An aborted uploader's promise never settles.
+    // The promise of an aborted uploader never settles.
     void uploader.start();
   });
 }

@@ -4,7 +4,7 @@ import BoxSDK from 'box-node-sdk-3';
 import type { TestApp } from '../../support/accounts.ts';
 import type { TestServer } from '../../support/server.ts';
 
-/** The parts of the legacy SDK that the tests call. Its own types say `any` for all of them. */
+/** The parts of the legacy SDK that the tests call. Its own types are `any` for all of them. */
 export interface LegacyFiles {
   createUploadSession(folderId: string, size: number, name: string): Promise<Session>;
   createNewVersionUploadSession(fileId: string, size: number): Promise<Session>;
@@ -97,7 +97,7 @@ export interface LegacyError extends Error {
   response: { body: { code?: string } | Buffer };
 }
 
-/** What the SDK has to know of a server, or of a balancer in front of several. */
+/** What the SDK has to know about a server, or about a load balancer in front of several. */
 export type SecureServer = Pick<TestServer, 'url' | 'token' | 'certificates'>;
 
 /** The files of `legacyBasicClient`. */
@@ -105,13 +105,16 @@ export function legacyFilesOf(server: SecureServer): LegacyFiles {
   return legacyBasicClient(server).files as LegacyFiles;
 }
 
-/** The SDK as it comes, with the developer token; it refuses plain http for uploads, so the server must speak TLS. */
+/** The unmodified SDK with the developer token; it rejects plain http for uploads, so the server has to use TLS. */
 export function legacyBasicClient(server: SecureServer) {
   const app = { clientId: 'partway-tests', clientSecret: 'unused with a developer token', enterpriseId: '0' };
   return legacySdk(server, app).getBasicClient(server.token);
 }
 
-/** The SDK as Box's CLI sets it up: with iterators, and an upload address by which it knows its own direct uploads. */
+/**
+ * The SDK as Box's CLI configures it: with iterators, and an upload URL by which it recognizes its own direct
+ * uploads.
+ */
 export function legacyIteratingClient(server: SecureServer) {
   const app = { clientID: 'partway-tests', clientSecret: 'unused with a developer token' };
   const uploadAPIRootURL = `${server.url}/upload.box.com/api`;
@@ -126,7 +129,7 @@ export function legacyAppClient(server: TestServer, app: TestApp, userId?: strin
   return client as unknown as LegacyClient;
 }
 
-/** The SDK with an assertion that it signs by this file (`addSigningApp`): as the app's own user. */
+/** The SDK with an assertion that it signs with the key in this file (`addSigningApp`): as the app's own user. */
 export function legacySigningClient(server: TestServer, configFile: string): LegacyClient {
   const sdk = BoxSDK.getPreconfiguredInstance(JSON.parse(readFileSync(configFile, 'utf8')));
   sdk.configure(addressesOf(server));
@@ -146,15 +149,15 @@ function addressesOf({ url, certificates }: Omit<SecureServer, 'token'>) {
   };
 }
 
-/** Whether `error` is the SDK's own for this status and code. */
-export function isLegacyRefusal(status: number, code: string): (error: unknown) => boolean {
+/** Whether `error` is the SDK's own with this status and code. */
+export function isLegacyError(status: number, code: string): (error: unknown) => boolean {
   return (error) => {
     const { statusCode, response } = error as LegacyError;
     if (statusCode === undefined) throw error;
     const { body } = response;
     const found = Buffer.isBuffer(body) ? (JSON.parse(body.toString()) as { code?: string }).code : body.code;
     if (statusCode !== status || found !== code)
-      throw new Error(`wanted ${status} ${code}, got ${statusCode} ${found}`);
+      throw new Error(`expected ${status} ${code}, got ${statusCode} ${found}`);
     return true;
   };
 }

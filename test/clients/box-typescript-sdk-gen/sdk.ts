@@ -4,7 +4,7 @@ import type { NetworkSession } from 'box-typescript-sdk-gen/networking/network.g
 import type { TestServer } from '../../support/server.ts';
 import type { BoxError, GeneratedSdk } from '../generated/sdk.ts';
 
-// As its README says. The package's modules for `import` lose the fields of its errors (class fields reset them).
+// As in its README. The package's modules for `import` lose the fields of its errors because class fields reset them.
 const require = createRequire(import.meta.url);
 const box = require('box-typescript-sdk-gen') as typeof import('box-typescript-sdk-gen');
 const errors = require('box-typescript-sdk-gen/box/errors') as typeof import('box-typescript-sdk-gen/box/errors');
@@ -27,7 +27,7 @@ export const typescriptSdkGen = {
     const auth = new box.BoxJwtAuth({ config: box.JwtConfig.fromConfigFile(configFile) });
     return new box.BoxClient({ auth, networkSession: networkOf(server) });
   },
-  answerOf(error: unknown) {
+  getResponse(error: unknown) {
     if (!(error instanceof errors.BoxApiError)) return undefined;
     const { statusCode, body } = error.responseInfo;
     return { statusCode, body: body as unknown as BoxError | undefined };
@@ -35,7 +35,7 @@ export const typescriptSdkGen = {
   isSdkError: (error): error is Error => error instanceof errors.BoxSdkError,
 } satisfies GeneratedSdk;
 
-/** The upload base ends in `/api`, as Box's does. */
+/** The upload base URL ends in `/api`, as Box's does. */
 function networkOf({ url }: TestServer): NetworkSession {
   const urls = new baseUrls.BaseUrls({ baseUrl: url, uploadUrl: `${url}/api`, oauth2Url: `${url}/api/oauth2` });
   return new network.NetworkSession({}).withCustomBaseUrls(urls);

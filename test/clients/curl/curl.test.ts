@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { makeFile, sha1OfFile } from '../../support/bytes.ts';
+import { createFile, sha1OfFile } from '../../support/bytes.ts';
 import { startServer, type TestServer } from '../../support/server.ts';
 import { bash } from './bash.ts';
 
@@ -11,7 +11,7 @@ const PART_SIZE = 65536;
 const FILE_SIZE = 3 * PART_SIZE + 1001;
 const UPLOAD_SH = fileURLToPath(new URL('../../../examples/upload.sh', import.meta.url));
 
-// The reference call of the wire's first section, a part cut out and its digest made as a user makes them.
+// The part upload of Box's API reference; the part is cut out and hashed with common tools.
 const PUT_PART = `
   FIRST=$((INDEX * PART_SIZE))
   dd if="$FILE" of="$WORK/part" bs=$PART_SIZE skip=$INDEX count=1 2>/dev/null
@@ -35,7 +35,7 @@ describe('curl and openssl', () => {
     });
     const work = join(server.dataFolder, '..');
     const file = join(work, 'file.bin');
-    sha1 = await makeFile(file, FILE_SIZE, 'curl');
+    sha1 = await createFile(file, FILE_SIZE, 'curl');
     env = {
       URL: server.url,
       TOKEN: server.token,
@@ -56,7 +56,7 @@ describe('curl and openssl', () => {
     return String(session.id);
   };
 
-  test('the reference call stores a part, and create, parts, commit and download make a whole upload', async () => {
+  test('the call of the API reference stores a part; create, parts, commit and download complete the upload', async () => {
     const session = await createSession('reference.bin');
 
     const parts: unknown[] = [];
@@ -83,10 +83,10 @@ describe('curl and openssl', () => {
     assert.equal(total_count, 1);
     assert.equal(entries[0]?.name, 'reference.bin');
     assert.equal(entries[0]?.sha1, sha1);
-    assert.equal(await downloaded(env, String(entries[0]?.id)), sha1);
+    assert.equal(await downloadSha1(env, String(entries[0]?.id)), sha1);
   });
 
-  test('a part sent with Expect: 100-continue is asked for and stored', async () => {
+  test('a part sent with Expect: 100-continue gets that response and is stored', async () => {
     const session = await createSession('expect.bin');
     const patient = `${PUT_PART} -v -H "expect: 100-continue" --expect100-timeout 30 2>&1`;
 
@@ -96,7 +96,7 @@ describe('curl and openssl', () => {
     assert.match(answer, /^HTTP\/1\.1 200 OK/m);
   });
 
-  test('a part that is refused before its body costs no upload when the client waits for 100 Continue', async () => {
+  test('a part that is rejected before its body is not sent if the client waits for 100 Continue', async () => {
     const session = await createSession('refused-early.bin');
     const script = `head -c $PART_SIZE "$FILE" >"$WORK/part"
       curl -sS -o /dev/null -X PUT "$URL/2.0/files/upload_sessions/$SESSION" \\
@@ -119,10 +119,10 @@ describe('curl and openssl', () => {
 
     assert.equal(entries[0]?.name, 'a "quoted" name.bin');
     assert.equal(entries[0]?.sha1, sha1);
-    assert.equal(await downloaded(env, String(entries[0]?.id)), sha1);
+    assert.equal(await downloadSha1(env, String(entries[0]?.id)), sha1);
   });
 
-  test('examples/upload.sh uploads into the folder it is given', async () => {
+  test('examples/upload.sh uploads to the given folder', async () => {
     const create = `curl -sS "$URL/2.0/folders" -H "authorization: Bearer $TOKEN" \\
       -H "content-type: application/json" -d '{"name":"inbox","parent":{"id":"0"}}'`;
     const folder = JSON.parse(await bash(create, env)) as { id: string };
@@ -134,23 +134,23 @@ describe('curl and openssl', () => {
     assert.equal(entries[0]?.parent.id, folder.id);
   });
 
-  test('examples/upload.sh says what is wrong', async () => {
+  test('examples/upload.sh reports errors', async () => {
     const settings = { ...env, UPLOAD_SH, PARTWAY_URL: server.url };
-    const complaint = (script: string, more: Record<string, string>) =>
+    const runAndGetError = (script: string, more: Record<string, string>) =>
       bash(`${script} 2>&1 && echo "ended well"; true`, { ...settings, ...more });
     const token = { PARTWAY_TOKEN: server.token };
 
-    assert.match(await complaint('"$UPLOAD_SH"', token), /usage:/);
-    assert.match(await complaint('"$UPLOAD_SH" "$FILE"', {}), /PARTWAY_TOKEN is not set/);
-    assert.match(await complaint('"$UPLOAD_SH" "$WORK/none"', token), /not a file that can be read/);
-    assert.match(await complaint('"$UPLOAD_SH" "$FILE"', { PARTWAY_TOKEN: 'wrong' }), /session failed: 401/);
+    assert.match(await runAndGetError('"$UPLOAD_SH"', token), /usage:/);
+    assert.match(await runAndGetError('"$UPLOAD_SH" "$FILE"', {}), /PARTWAY_TOKEN is not set/);
+    assert.match(await runAndGetError('"$UPLOAD_SH" "$WORK/none"', token), /not a file that can be read/);
+    assert.match(await runAndGetError('"$UPLOAD_SH" "$FILE"', { PARTWAY_TOKEN: 'wrong' }), /session failed: 401/);
     const small = 'head -c 5 "$FILE" >"$WORK/small"; "$UPLOAD_SH" "$WORK/small"';
-    assert.match(await complaint(small, token), /session failed: 400 file_size_too_small/);
+    assert.match(await runAndGetError(small, token), /session failed: 400 file_size_too_small/);
     const nowhere = { ...token, PARTWAY_URL: 'http://127.0.0.1:1', PARTWAY_RETRIES: '0' };
-    assert.match(await complaint('"$UPLOAD_SH" "$FILE"', nowhere), /no answer from http:\/\/127\.0\.0\.1:1/);
+    assert.match(await runAndGetError('"$UPLOAD_SH" "$FILE"', nowhere), /no answer from http:\/\/127\.0\.0\.1:1/);
   });
 
-  test('the addresses in a session lead to the same calls under /api', async () => {
+  test('the addresses in a session lead to the same calls below /api', async () => {
     const session = await createSession('under-api.bin');
 
     const answer = await bash(PUT_PART, { ...env, URL: `${server.url}/api`, SESSION: session, INDEX: '1' });
@@ -164,8 +164,8 @@ interface Committed {
   entries: { id: string; name: string; sha1: string; parent: { id: string } }[];
 }
 
-/** Downloads a file as curl users do, following the redirect, and gives its SHA-1. */
-async function downloaded(env: Record<string, string>, fileId: string): Promise<string> {
+/** Downloads a file as curl users do, following the redirect, and returns its SHA-1. */
+async function downloadSha1(env: Record<string, string>, fileId: string): Promise<string> {
   const script = `curl -sS -f -L "$URL/2.0/files/$ID/content" -H "authorization: Bearer $TOKEN" -o "$WORK/back-$ID"`;
   await bash(script, { ...env, ID: fileId });
   const path = join(String(env.WORK), `back-${fileId}`);
@@ -173,7 +173,7 @@ async function downloaded(env: Record<string, string>, fileId: string): Promise<
   return sha1OfFile(path);
 }
 
-/** What `curl -i` prints, taken apart. */
+/** Splits the output of `curl -i`. */
 function split(answer: string): { status: number; headers: string; body: string } {
   const final = answer.replace(/^HTTP\/1\.1 100 Continue\r\n\r\n/, '');
   const end = final.indexOf('\r\n\r\n');

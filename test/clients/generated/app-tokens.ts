@@ -4,11 +4,11 @@ import { addApp, addUser, type TestApp } from '../../support/accounts.ts';
 import { seededBytes, sha1Hex } from '../../support/bytes.ts';
 import { startServer, type TestServer } from '../../support/server.ts';
 import { addSigningApp } from '../signing-app.ts';
-import { given, streamOf } from './bodies.ts';
-import { type GeneratedSdk, isRefusal } from './sdk.ts';
+import { present, streamOf } from './bodies.ts';
+import { type GeneratedSdk, hasCode } from './sdk.ts';
 
 export function testAppTokens(sdk: GeneratedSdk): void {
-  describe(`tokens of apps with ${sdk.name}`, () => {
+  describe(`app tokens with ${sdk.name}`, () => {
     let server: TestServer;
     let app: TestApp;
 
@@ -18,7 +18,7 @@ export function testAppTokens(sdk: GeneratedSdk): void {
     });
     after(() => server[Symbol.asyncDispose]());
 
-    test("an app is a user of its own, and its files are nobody else's", async () => {
+    test('an app has its own user, whose files no other user can access', async () => {
       const client = sdk.connectAsApp(server, app);
       const bytes = seededBytes(1000, 'an app uploads');
 
@@ -26,14 +26,14 @@ export function testAppTokens(sdk: GeneratedSdk): void {
       const attributes = { name: 'of-the-app.bin', parent: { id: '0' } };
       const uploaded = await client.uploads.uploadFile({ attributes, file: streamOf(bytes) });
 
-      const file = given(uploaded.entries?.[0]);
+      const file = present(uploaded.entries?.[0]);
       assert.equal(me.enterprise?.id, app.enterpriseId);
       assert.equal(file.sha1, sha1Hex(bytes));
       assert.equal(file.ownedBy?.id, me.id);
-      await assert.rejects(sdk.connect(server).files.getFileById(file.id), isRefusal(sdk, 404, 'not_found'));
+      await assert.rejects(sdk.connect(server).files.getFileById(file.id), hasCode(sdk, 404, 'not_found'));
     });
 
-    test('an app may act as a user of the enterprise', async () => {
+    test('an app can act as a user of the enterprise', async () => {
       const userId = await addUser(server, `${crypto.randomUUID()}@example.com`);
 
       const me = await sdk.connectAsApp(server, app, userId).users.getUserMe();
@@ -41,7 +41,7 @@ export function testAppTokens(sdk: GeneratedSdk): void {
       assert.equal(me.id, userId);
     });
 
-    test('an app that signs its own assertions is a user of its own', async () => {
+    test('an app that signs its own assertions has its own user', async () => {
       const client = sdk.connectWithJwt(server, await addSigningApp(server));
 
       const me = await client.users.getUserMe({ fields: ['enterprise'] });
@@ -53,7 +53,7 @@ export function testAppTokens(sdk: GeneratedSdk): void {
     test('a wrong secret gets no token', async () => {
       const stranger = sdk.connectAsApp(server, { ...app, clientSecret: 'not-the-secret-of-the-app' });
 
-      await assert.rejects(stranger.users.getUserMe(), (error) => sdk.answerOf(error)?.statusCode === 400);
+      await assert.rejects(stranger.users.getUserMe(), (error) => sdk.getResponse(error)?.statusCode === 400);
     });
   });
 }

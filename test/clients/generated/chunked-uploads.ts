@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { partsOf, seededBytes, sha1Hex } from '../../support/bytes.ts';
+import { seededBytes, sha1Hex, splitIntoParts } from '../../support/bytes.ts';
 import { startServer, type TestServer } from '../../support/server.ts';
-import { digestOf, download, given, partHeaders, streamOf } from './bodies.ts';
+import { digestOf, download, partHeaders, present, streamOf } from './bodies.ts';
 import type { GeneratedClient, GeneratedSdk } from './sdk.ts';
 
 const PART_SIZE = 65536;
@@ -26,15 +26,15 @@ export function testChunkedUploads(sdk: GeneratedSdk): void {
 
     const uploadParts = async (sessionId: string, bytes: Buffer) => {
       const uploaded = [];
-      for (const part of partsOf(bytes, PART_SIZE)) {
+      for (const part of splitIntoParts(bytes, PART_SIZE)) {
         const headers = partHeaders(part, bytes.length);
         const { part: answer } = await client.chunkedUploads.uploadFilePart(sessionId, streamOf(part.bytes), headers);
-        uploaded.push(given(answer));
+        uploaded.push(present(answer));
       }
       return uploaded;
     };
 
-    test('uploadBigFile brings a file of six parts in, and it comes back byte for byte', async () => {
+    test('uploadBigFile uploads a file of six parts, which is downloaded byte for byte', async () => {
       const bytes = seededBytes(FILE_SIZE, 'uploadBigFile');
 
       const file = await client.chunkedUploads.uploadBigFile(streamOf(bytes), 'big.bin', bytes.length, '0');
@@ -47,7 +47,7 @@ export function testChunkedUploads(sdk: GeneratedSdk): void {
       await client.files.deleteFileById(file.id);
     });
 
-    test('uploadBigFile takes a file that fills its last part exactly', async () => {
+    test('uploadBigFile uploads a file that fills its last part exactly', async () => {
       const bytes = seededBytes(3 * PART_SIZE, 'exact');
 
       const file = await client.chunkedUploads.uploadBigFile(streamOf(bytes), 'exact.bin', bytes.length, '0');
@@ -56,32 +56,32 @@ export function testChunkedUploads(sdk: GeneratedSdk): void {
       assert.deepEqual(await download(client, file.id), bytes);
     });
 
-    test('every call of the chunked upload works by session id', async () => {
+    test('every chunked upload call works by session ID', async () => {
       const bytes = seededBytes(FILE_SIZE, 'by id');
       const session = await createSession('by-id.bin');
-      const id = given(session.id);
+      const id = present(session.id);
       assert.match(id, /^[0-9A-F]{32}$/);
       assert.equal(session.type, 'upload_session');
       assert.equal(session.partSize, PART_SIZE);
       assert.equal(session.totalParts, 6);
       assert.equal(session.numPartsProcessed, 0);
-      assert.ok(given(session.sessionExpiresAt).value.getTime() > Date.now());
+      assert.ok(present(session.sessionExpiresAt).value.getTime() > Date.now());
 
       const parts = [];
-      for (const part of partsOf(bytes, PART_SIZE)) {
+      for (const part of splitIntoParts(bytes, PART_SIZE)) {
         const headers = partHeaders(part, FILE_SIZE);
         const answer = await client.chunkedUploads.uploadFilePart(id, streamOf(part.bytes), headers);
-        const stored = given(answer.part);
+        const stored = present(answer.part);
         assert.equal(stored.sha1, sha1Hex(part.bytes));
         assert.equal(stored.offset, part.offset);
         assert.equal(stored.size, part.bytes.length);
-        assert.match(given(stored.partId), /^[0-9A-F]{8}$/);
+        assert.match(present(stored.partId), /^[0-9A-F]{8}$/);
         parts.push(stored);
       }
 
       const listed = await client.chunkedUploads.getFileUploadSessionParts(id);
       assert.equal(listed.totalCount, session.totalParts);
-      assert.deepEqual(given(listed.entries).map(key), parts.map(key));
+      assert.deepEqual(present(listed.entries).map(key), parts.map(key));
       const status = await client.chunkedUploads.getFileUploadSessionById(id);
       assert.equal(status.id, id);
       assert.equal(status.numPartsProcessed, session.totalParts);
@@ -92,70 +92,73 @@ export function testChunkedUploads(sdk: GeneratedSdk): void {
         { digest: digestOf(bytes) },
       );
       assert.equal(committed?.totalCount, 1);
-      const file = given(committed?.entries?.[0]);
+      const file = present(committed?.entries?.[0]);
       assert.equal(file.name, 'by-id.bin');
       assert.equal(file.etag, '0');
       assert.deepEqual(await download(client, file.id), bytes);
 
       await client.chunkedUploads.deleteFileUploadSessionById(id);
-      assert.equal((await client.files.getFileById(file.id)).sha1, sha1Hex(bytes), 'the committed file stays');
+      assert.equal((await client.files.getFileById(file.id)).sha1, sha1Hex(bytes), 'the committed file remains');
     });
 
-    test('every call of the chunked upload works by the addresses of session_endpoints', async () => {
+    test('every chunked upload call works by the addresses in session_endpoints', async () => {
       const bytes = seededBytes(FILE_SIZE, 'by url');
       const session = await createSession('by-url.bin');
-      const endpoints = given(session.sessionEndpoints);
+      const endpoints = present(session.sessionEndpoints);
       for (const address of ['uploadPart', 'commit', 'abort', 'listParts', 'status', 'logEvent'] as const) {
-        assert.ok(given(endpoints[address]).startsWith(`${server.url}/`), `${address} is absolute, on the host called`);
+        assert.ok(
+          present(endpoints[address]).startsWith(`${server.url}/`),
+          `${address} is absolute, with the host of the request`,
+        );
       }
 
       const parts = [];
-      for (const part of partsOf(bytes, PART_SIZE)) {
+      for (const part of splitIntoParts(bytes, PART_SIZE)) {
         const headers = partHeaders(part, FILE_SIZE);
-        const url = given(endpoints.uploadPart);
+        const url = present(endpoints.uploadPart);
         const answer = await client.chunkedUploads.uploadFilePartByUrl(url, streamOf(part.bytes), headers);
         assert.equal(answer.part?.sha1, sha1Hex(part.bytes));
-        parts.push(given(answer.part));
+        parts.push(present(answer.part));
       }
 
-      const listed = await client.chunkedUploads.getFileUploadSessionPartsByUrl(given(endpoints.listParts));
+      const listed = await client.chunkedUploads.getFileUploadSessionPartsByUrl(present(endpoints.listParts));
       assert.equal(listed.totalCount, session.totalParts);
-      const status = await client.chunkedUploads.getFileUploadSessionByUrl(given(endpoints.status));
+      const status = await client.chunkedUploads.getFileUploadSessionByUrl(present(endpoints.status));
       assert.equal(status.id, session.id);
 
       const committed = await client.chunkedUploads.createFileUploadSessionCommitByUrl(
-        given(endpoints.commit),
+        present(endpoints.commit),
         { parts },
         { digest: digestOf(bytes) },
       );
-      const file = given(committed?.entries?.[0]);
+      const file = present(committed?.entries?.[0]);
       assert.equal(file.name, 'by-url.bin');
       assert.deepEqual(await download(client, file.id), bytes);
-      await client.chunkedUploads.deleteFileUploadSessionByUrl(given(endpoints.abort));
+      await client.chunkedUploads.deleteFileUploadSessionByUrl(present(endpoints.abort));
     });
 
-    test('parts may arrive last to first; the list is in file order and can be read in pages', async () => {
+    test('parts can arrive in reverse order; the list is in file order and can be read in pages', async () => {
       const bytes = seededBytes(FILE_SIZE, 'backwards');
-      const id = given((await createSession('backwards.bin')).id);
-      for (const part of partsOf(bytes, PART_SIZE).reverse()) {
+      const id = present((await createSession('backwards.bin')).id);
+      for (const part of splitIntoParts(bytes, PART_SIZE).reverse()) {
         const headers = partHeaders(part, FILE_SIZE);
         await client.chunkedUploads.uploadFilePart(id, streamOf(part.bytes), headers);
       }
 
       const page = await client.chunkedUploads.getFileUploadSessionParts(id, { queryParams: { offset: 2, limit: 3 } });
 
-      assert.equal(page.totalCount, 6, 'total_count counts all stored parts, not the page');
+      assert.equal(page.totalCount, 6, 'total_count counts all stored parts, not those of the page');
       assert.equal(page.offset, 2);
       assert.equal(page.limit, 3);
       assert.deepEqual(
-        given(page.entries).map((part) => part.offset),
+        present(page.entries).map((part) => part.offset),
         [2, 3, 4].map((index) => index * PART_SIZE),
       );
-      const all = given((await client.chunkedUploads.getFileUploadSessionParts(id)).entries);
+      const all = present((await client.chunkedUploads.getFileUploadSessionParts(id)).entries);
       await client.chunkedUploads.createFileUploadSessionCommit(id, { parts: all }, { digest: digestOf(bytes) });
     });
 
-    test('a session for an existing file adds a version and keeps the file id', async () => {
+    test('a session for an existing file adds a version and keeps the file ID', async () => {
       const first = seededBytes(FILE_SIZE, 'version one');
       const second = seededBytes(FILE_SIZE + 777, 'version two');
       const file = await client.chunkedUploads.uploadBigFile(streamOf(first), 'versions.bin', first.length, '0');
@@ -163,12 +166,12 @@ export function testChunkedUploads(sdk: GeneratedSdk): void {
       const session = await client.chunkedUploads.createFileUploadSessionForExistingFile(file.id, {
         fileSize: second.length,
       });
-      const id = given(session.id);
+      const id = present(session.id);
       const parts = await uploadParts(id, second);
       const digest = digestOf(second);
       const committed = await client.chunkedUploads.createFileUploadSessionCommit(id, { parts }, { digest });
 
-      const changed = given(committed?.entries?.[0]);
+      const changed = present(committed?.entries?.[0]);
       assert.equal(changed.id, file.id);
       assert.equal(changed.name, 'versions.bin');
       assert.equal(changed.etag, '1');
@@ -176,7 +179,7 @@ export function testChunkedUploads(sdk: GeneratedSdk): void {
       assert.deepEqual(await download(client, file.id), second);
     });
 
-    test('a session for an existing file may rename it', async () => {
+    test('a session for an existing file can rename it', async () => {
       const bytes = seededBytes(FILE_SIZE, 'renamed');
       const file = await client.chunkedUploads.uploadBigFile(streamOf(bytes), 'old-name.bin', bytes.length, '0');
 
@@ -184,16 +187,20 @@ export function testChunkedUploads(sdk: GeneratedSdk): void {
         fileSize: bytes.length,
         fileName: 'new-name.bin',
       });
-      const parts = await uploadParts(given(session.id), bytes);
+      const parts = await uploadParts(present(session.id), bytes);
       const digest = digestOf(bytes);
-      await client.chunkedUploads.createFileUploadSessionCommit(given(session.id), { parts }, { digest, ifMatch: '0' });
+      await client.chunkedUploads.createFileUploadSessionCommit(
+        present(session.id),
+        { parts },
+        { digest, ifMatch: '0' },
+      );
 
       assert.equal((await client.files.getFileById(file.id)).name, 'new-name.bin');
     });
 
-    test('a commit resent after a lost answer gets the same file', async () => {
+    test('a commit resent after a lost response returns the same file', async () => {
       const bytes = seededBytes(FILE_SIZE, 'resent commit');
-      const id = given((await createSession('resent.bin')).id);
+      const id = present((await createSession('resent.bin')).id);
       const parts = await uploadParts(id, bytes);
       const commit = () =>
         client.chunkedUploads.createFileUploadSessionCommit(id, { parts }, { digest: digestOf(bytes) });
@@ -205,8 +212,8 @@ export function testChunkedUploads(sdk: GeneratedSdk): void {
     });
   });
 
-  describe(`chunked upload with ${sdk.name} and the server's own defaults`, () => {
-    test('uploadBigFile brings a file of more than 20 MB in, in parts of 8 MiB', async () => {
+  describe(`chunked upload with ${sdk.name} and the server's defaults`, () => {
+    test('uploadBigFile uploads a file of more than 20 MB in parts of 8 MiB', async () => {
       await using server = await startServer();
       const client = sdk.connect(server);
       const bytes = seededBytes(21_234_567, 'defaults');
@@ -219,13 +226,13 @@ export function testChunkedUploads(sdk: GeneratedSdk): void {
       });
       assert.equal(session.partSize, 8 * 1024 * 1024);
       assert.equal(session.totalParts, 3);
-      await client.chunkedUploads.deleteFileUploadSessionById(given(session.id));
+      await client.chunkedUploads.deleteFileUploadSessionById(present(session.id));
 
       const file = await client.chunkedUploads.uploadBigFile(streamOf(bytes), 'defaults.bin', size, '0');
 
       assert.equal(file.size, size);
       assert.equal(file.sha1, sha1Hex(bytes));
-      assert.ok(bytes.equals(await download(client, file.id)), 'the bytes come back');
+      assert.ok(bytes.equals(await download(client, file.id)), 'the downloaded bytes are the same');
     });
   });
 }

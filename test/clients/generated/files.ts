@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { seededBytes, sha1Hex } from '../../support/bytes.ts';
 import { startServer, type TestServer } from '../../support/server.ts';
-import { download, given, streamOf } from './bodies.ts';
-import { type GeneratedClient, type GeneratedSdk, isRefusal, refusalOf } from './sdk.ts';
+import { download, present, streamOf } from './bodies.ts';
+import { type GeneratedClient, type GeneratedSdk, getBoxError, hasCode } from './sdk.ts';
 
 const BYTES = seededBytes(300_001, 'direct upload');
 
@@ -22,10 +22,10 @@ export function testFiles(sdk: GeneratedSdk): void {
       const attributes = { name, parent: { id: parent } };
       const answer = await client.uploads.uploadFile({ attributes, file: streamOf(bytes) });
       assert.equal(answer.totalCount, 1);
-      return given(answer.entries?.[0]);
+      return present(answer.entries?.[0]);
     };
 
-    test('uploadFile stores a file, and it comes back byte for byte', async () => {
+    test('uploadFile stores a file, which is downloaded byte for byte', async () => {
       const file = await upload('direct.bin');
 
       assert.equal(file.name, 'direct.bin');
@@ -35,7 +35,7 @@ export function testFiles(sdk: GeneratedSdk): void {
       assert.deepEqual(await download(client, file.id), BYTES);
     });
 
-    test('uploadFile takes an empty file', async () => {
+    test('uploadFile stores an empty file', async () => {
       const file = await upload('empty.bin', Buffer.alloc(0));
 
       assert.equal(file.size, 0);
@@ -43,35 +43,35 @@ export function testFiles(sdk: GeneratedSdk): void {
       assert.equal((await download(client, file.id)).length, 0);
     });
 
-    test('the SHA-1 that uploadFile sends as content-md5 is held against the bytes', async () => {
+    test('the SHA-1 that uploadFile sends as content-md5 is verified', async () => {
       const send = (name: string, contentMd5: string) =>
         client.uploads.uploadFile(
           { attributes: { name, parent: { id: '0' } }, file: streamOf(BYTES) },
           { headers: { contentMd5 } },
         );
 
-      await assert.rejects(send('proven.bin', sha1Hex(Buffer.from('other'))), isRefusal(sdk, 400, 'bad_digest'));
+      await assert.rejects(send('proven.bin', sha1Hex(Buffer.from('other'))), hasCode(sdk, 400, 'bad_digest'));
 
-      const file = given((await send('proven.bin', sha1Hex(BYTES))).entries?.[0]);
+      const file = present((await send('proven.bin', sha1Hex(BYTES))).entries?.[0]);
       assert.equal(file.sha1, sha1Hex(BYTES));
     });
 
-    test('preflight gives an upload address for a free name and refuses a taken one', async () => {
+    test('preflight returns an upload URL for a free name and rejects a taken one', async () => {
       const check = (name: string) =>
         client.uploads.preflightFileUploadCheck({ name, size: BYTES.length, parent: { id: '0' } });
       const { uploadUrl } = await check('preflight.bin');
-      assert.ok(given(uploadUrl).startsWith(`${server.url}/`));
+      assert.ok(present(uploadUrl).startsWith(`${server.url}/`));
 
       const file = await upload('preflight.bin');
 
       await assert.rejects(check('preflight.bin'), (error: unknown) => {
-        const refusal = refusalOf(sdk, error, 409, 'item_name_in_use');
+        const refusal = getBoxError(sdk, error, 409, 'item_name_in_use');
         assert.equal(refusal.context_info?.conflicts?.id, file.id);
         return true;
       });
     });
 
-    test('uploadWithPreflightCheck asks first and then uploads to the address it was given', async () => {
+    test('uploadWithPreflightCheck sends a preflight and uploads to the URL that it returns', async () => {
       const answer = await client.uploads.uploadWithPreflightCheck({
         attributes: { name: 'asked-first.bin', parent: { id: '0' }, size: BYTES.length },
         file: streamOf(BYTES),
@@ -80,7 +80,7 @@ export function testFiles(sdk: GeneratedSdk): void {
       assert.equal(answer.entries?.[0]?.sha1, sha1Hex(BYTES));
     });
 
-    test('uploadFileVersion adds a version; if-match holds an outdated writer back', async () => {
+    test('uploadFileVersion adds a version; if-match rejects an outdated etag', async () => {
       const file = await upload('versioned.bin');
       const next = seededBytes(123_456, 'next version');
       const send = (ifMatch: string) =>
@@ -90,16 +90,16 @@ export function testFiles(sdk: GeneratedSdk): void {
           { headers: { ifMatch } },
         );
 
-      const changed = given((await send('0')).entries?.[0]);
+      const changed = present((await send('0')).entries?.[0]);
 
       assert.equal(changed.id, file.id);
       assert.equal(changed.etag, '1');
       assert.notEqual(changed.fileVersion?.id, file.fileVersion?.id);
       assert.deepEqual(await download(client, file.id), next);
-      await assert.rejects(send('0'), isRefusal(sdk, 412, 'precondition_failed'));
+      await assert.rejects(send('0'), hasCode(sdk, 412, 'precondition_failed'));
     });
 
-    test('a download is a redirect to an address that needs no token', async () => {
+    test('a download redirects to a URL that needs no token', async () => {
       const file = await upload('signed.bin');
 
       const address = await client.downloads.getDownloadFileUrl(file.id);
@@ -114,10 +114,10 @@ export function testFiles(sdk: GeneratedSdk): void {
 
       const body = await client.downloads.downloadFile(file.id, { headers: { range: 'bytes=1000-1999' } });
 
-      assert.deepEqual(Buffer.concat(await given(body).toArray()), BYTES.subarray(1000, 2000));
+      assert.deepEqual(Buffer.concat(await present(body).toArray()), BYTES.subarray(1000, 2000));
     });
 
-    test('a file uploaded into a folder is listed there', async () => {
+    test('a file uploaded to a folder is listed there', async () => {
       const folder = await client.folders.createFolder({ name: 'inbox', parent: { id: '0' } });
       const file = await upload('in-folder.bin', BYTES, folder.id);
 

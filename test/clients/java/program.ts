@@ -10,17 +10,17 @@ import { runProgram } from '../run-program.ts';
 
 const run = promisify(execFile);
 const HERE = fileURLToPath(new URL('.', import.meta.url));
-/** Guards a file of public certificates; keytool insists on one. */
+/** Protects a file of public certificates; keytool requires a password. */
 const STORE_PASSWORD = 'changeit';
 
-/** Compiles a Java program of this folder with the jars of `client`, and runs it against a TLS server of its own. */
+/** Compiles a Java program of this folder with the jars of `client`, and runs it against a separate TLS server. */
 export async function runJava(t: TestContext, program: string, client: string): Promise<void> {
   await using server = await startServer({ tls: true, env: SMALL_PARTS });
-  // Goes with the server.
+  // Deleted with the server.
   const work = join(server.dataFolder, '..');
   const jars = installed(`${client}/*`);
   await run('javac', ['-cp', jars, '-d', work, join(HERE, 'Lab.java'), join(HERE, `${program}.java`)]);
-  const store = await trustStore(server, work);
+  const store = await createTrustStore(server, work);
   const trust = [`-Djavax.net.ssl.trustStore=${store}`, `-Djavax.net.ssl.trustStorePassword=${STORE_PASSWORD}`];
   await runProgram(
     t,
@@ -29,8 +29,8 @@ export async function runJava(t: TestContext, program: string, client: string): 
   );
 }
 
-/** The server's authority as Java wants it. */
-async function trustStore({ certificates }: TestServer, folder: string): Promise<string> {
+/** The server's CA as a Java trust store. */
+async function createTrustStore({ certificates }: TestServer, folder: string): Promise<string> {
   if (certificates === undefined) throw new Error('The server does not speak TLS.');
   const store = join(folder, 'trust.p12');
   const entry = ['-importcert', '-noprompt', '-alias', 'partway', '-file', certificates.ca];

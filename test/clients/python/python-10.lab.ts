@@ -1,7 +1,7 @@
 import { labSuite } from '../lab-suite.ts';
-import { needsOf, runPython } from './program.ts';
+import { requiredFiles, runPython } from './program.ts';
 
-const needs = needsOf('python-10');
+const needs = requiredFiles('python-10');
 
 labSuite('boxsdk 10, the generated Python SDK', needs, async (t) => {
   await runPython(t, 'boxsdk_10.py', { environment: 'python-10' });

@@ -4,20 +4,20 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 
 export interface ConnectProxy extends AsyncDisposable {
   readonly url: string;
-  /** What was asked for and does not lead to the server: nothing, where a client speaks to Box alone. */
+  /** Requested hosts that do not lead to the server; empty if a client connects only to Box. */
   readonly strangers: readonly string[];
-  /** Bytes through the tunnels, both ways. */
+  /** Bytes through the tunnels in both directions. */
   readonly carried: number;
 }
 
-/** A CONNECT proxy on a free port of 127.0.0.1 that leads Box's hosts to `port`, and nobody anywhere else. */
+/** Starts a CONNECT proxy on a free port of 127.0.0.1 that leads Box's hosts to `port` and rejects others. */
 export async function startConnectProxy(port: number, hosts: readonly string[]): Promise<ConnectProxy> {
   const strangers: string[] = [];
   const sockets = new Set<Socket>();
   let carriedBefore = 0;
   const proxy = createServer((_request, response) => response.writeHead(405).end());
   proxy.on('connect', (request, client: Socket) => {
-    // A client that goes away takes its tunnel along.
+    // A client that disconnects closes its tunnel.
     client.on('error', () => client.destroy());
     sockets.add(client);
     client.once('close', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makeFile } from '../../support/bytes.ts';
+import { createFile } from '../../support/bytes.ts';
 import { startServer } from '../../support/server.ts';
 import { installed, labSuite } from '../lab-suite.ts';
 import { startConnectProxy } from './connect-proxy.ts';
@@ -21,10 +21,10 @@ labSuite('rclone, over TLS through a CONNECT proxy', [installed('rclone')], asyn
   await writeFile(join(source, 'empty.bin'), '');
   await writeFile(join(source, 'one.bin'), '1');
   await writeFile(join(source, 'big', 'a name with ünicode, and spaces.txt'), 'text\n');
-  await makeFile(join(source, 'big', 'sixty.bin'), 60 * MB, 'rclone 60');
-  await makeFile(join(source, 'big', 'bigger', 'three-hundred.bin'), 300 * MB, 'rclone 300');
+  await createFile(join(source, 'big', 'sixty.bin'), 60 * MB, 'rclone 60');
+  await createFile(join(source, 'big', 'bigger', 'three-hundred.bin'), 300 * MB, 'rclone 300');
 
-  await t.test('copy brings a tree in with files of 0 B, 1 B, 60 MB and 300 MB', async () => {
+  await t.test('copy uploads a tree with files of 0 B, 1 B, 60 MB and 300 MB', async () => {
     const { stats } = await rclone('copy', source, 'box:backup');
 
     assert.equal(stats?.transfers, 5);
@@ -40,12 +40,12 @@ labSuite('rclone, over TLS through a CONNECT proxy', [installed('rclone')], asyn
     ]);
   });
 
-  await t.test('check finds every file there with its SHA-1, and with its bytes', async () => {
+  await t.test('check finds every file with its SHA-1 and its bytes', async () => {
     await rclone('check', source, 'box:backup');
     await rclone('check', '--download', source, 'box:backup');
   });
 
-  await t.test('sync again transfers nothing', async () => {
+  await t.test('a second sync transfers nothing', async () => {
     const { stats } = await rclone('sync', source, 'box:backup');
 
     assert.equal(stats?.transfers, 0);
@@ -53,9 +53,9 @@ labSuite('rclone, over TLS through a CONNECT proxy', [installed('rclone')], asyn
     assert.equal(stats?.checks, 5);
   });
 
-  await t.test('a changed file becomes a new version, a changed big file too', async () => {
+  await t.test('a changed file becomes a new version, also a large one', async () => {
     await writeFile(join(source, 'one.bin'), 'two bytes and more');
-    await makeFile(join(source, 'big', 'sixty.bin'), 61 * MB, 'rclone 61');
+    await createFile(join(source, 'big', 'sixty.bin'), 61 * MB, 'rclone 61');
 
     const { stats } = await rclone('sync', source, 'box:backup');
 
@@ -63,7 +63,7 @@ labSuite('rclone, over TLS through a CONNECT proxy', [installed('rclone')], asyn
     await rclone('check', source, 'box:backup');
   });
 
-  await t.test('a file and a folder are moved without their bytes travelling', async () => {
+  await t.test('a file and a folder are moved without transferring their bytes', async () => {
     const before = proxy.carried;
 
     await rclone('moveto', 'box:backup/one.bin', 'box:moved/two.bin');
@@ -81,7 +81,7 @@ labSuite('rclone, over TLS through a CONNECT proxy', [installed('rclone')], asyn
     await rclone('check', join(source, 'big'), 'box:moved/large');
   });
 
-  await t.test('a copy within Box is made there', async () => {
+  await t.test('a copy within Box is made on the server', async () => {
     const before = proxy.carried;
 
     await rclone('copyto', 'box:moved/large/sixty.bin', 'box:copied/sixty.bin');
@@ -104,21 +104,21 @@ labSuite('rclone, over TLS through a CONNECT proxy', [installed('rclone')], asyn
     assert.deepEqual(await listed('box:'), ['']);
   });
 
-  await t.test('cleanup empties the trash, and a file may then come under its old name', async () => {
+  await t.test('cleanup empties the trash, and a file can then be uploaded under its old name', async () => {
     await rclone('cleanup', 'box:');
     await rclone('copyto', join(source, 'one.bin'), 'box:backup/one.bin');
 
     assert.deepEqual(await listed('box:'), ['backup/', 'backup/one.bin']);
   });
 
-  await t.test('about tells the space of the user', async () => {
+  await t.test("about shows the user's space", async () => {
     const about = JSON.parse((await rclone('about', '--json', 'box:')).stdout) as { used: number; total: number };
 
     assert.ok(about.total > 0);
     assert.ok(about.used >= 0);
   });
 
-  await t.test("rclone spoke to Box's own hosts and to nobody else", () => {
+  await t.test("rclone connected only to Box's own hosts", () => {
     assert.deepEqual(proxy.strangers, []);
   });
 });

@@ -9,7 +9,7 @@ import type { ConnectProxy } from './connect-proxy.ts';
 const run = promisify(execFile);
 const LIMIT_MS = 180_000;
 
-/** What rclone counts, from the last of its own lines that say so. */
+/** rclone's counters, from the last of its log lines that has them. */
 export interface Stats {
   transfers: number;
   bytes: number;
@@ -19,12 +19,15 @@ export interface Stats {
   errors: number;
 }
 
-/** Runs rclone with the remote `box:` and gives its standard output. */
+/** Runs rclone with the remote `box:` and returns its standard output. */
 export type Rclone = (...args: string[]) => Promise<{ stdout: string; stats: Stats | undefined }>;
 
-/** Debian's rclone, its Box remote set up with a token as its documentation says, led to the server by the proxy. */
+/**
+ * Debian's rclone with a Box remote configured with a token, as in its documentation; the proxy leads it to the
+ * server.
+ */
 export async function setUpRclone(server: TestServer, proxy: ConnectProxy): Promise<Rclone> {
-  const { file, args: common, env } = await rcloneSetup(server, proxy);
+  const { file, args: common, env } = await prepareRclone(server, proxy);
   const logging = ['--use-json-log', '--verbose', '--stats-log-level', 'INFO', '--retries', '1'];
   return async (...args) => {
     const { stdout, stderr } = await run(file, [...args, ...common, ...logging], {
@@ -36,8 +39,8 @@ export async function setUpRclone(server: TestServer, proxy: ConnectProxy): Prom
   };
 }
 
-/** How to start rclone so that `box:` is the server: the program, what goes behind its own arguments, its environment. */
-export async function rcloneSetup(
+/** How to start rclone so that `box:` is the server: the program, its additional arguments and its environment. */
+export async function prepareRclone(
   server: TestServer,
   proxy: ConnectProxy,
 ): Promise<{ file: string; args: string[]; env: Record<string, string> }> {

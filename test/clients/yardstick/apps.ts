@@ -20,28 +20,28 @@ interface Apps {
 /** One app of each kind is enough for all checks. */
 const apps = new WeakMap<BoxSuite, Apps>();
 
-function appsOf(suite: BoxSuite): Apps {
+function getApps(suite: BoxSuite): Apps {
   const made = apps.get(suite) ?? { app: addApp(suite.server), jwtConfig: addSigningApp(suite.server) };
   apps.set(suite, made);
   return made;
 }
 
-/** Box's tests ask the same of both ways in which a server gets a token. */
+/** Box's tests check the same for both ways in which a server gets a token. */
 export const SERVER_AUTHS: Record<string, (suite: BoxSuite) => Promise<ServerAuth>> = {
-  'a JWT': async (suite) => new BoxJwtAuth({ config: JwtConfig.fromConfigFile(await appsOf(suite).jwtConfig) }),
+  'a JWT': async (suite) => new BoxJwtAuth({ config: JwtConfig.fromConfigFile(await getApps(suite).jwtConfig) }),
   client_credentials: async (suite) => {
-    const { clientId, clientSecret, enterpriseId } = await appsOf(suite).app;
+    const { clientId, clientSecret, enterpriseId } = await getApps(suite).app;
     return new BoxCcgAuth({ config: new CcgConfig({ clientId, clientSecret, enterpriseId }) });
   },
 };
 
-export function clientOf({ network }: BoxSuite, auth: Authentication): BoxClient {
+export function createClient({ network }: BoxSuite, auth: Authentication): BoxClient {
   return new BoxClient({ auth, networkSession: network });
 }
 
-/** A user of the enterprise, and a token of theirs as an app gets it. */
+/** A user of the enterprise, and a token that an app gets for them. */
 export async function userToken(suite: BoxSuite): Promise<{ app: TestApp; userId: string; token: string }> {
-  const app = await appsOf(suite).app;
+  const app = await getApps(suite).app;
   const userId = await addUser(suite.server, `${newName()}@example.com`);
   const config = new CcgConfig({ clientId: app.clientId, clientSecret: app.clientSecret, userId });
   const { accessToken } = await new BoxCcgAuth({ config }).retrieveToken(suite.network);

@@ -7,28 +7,28 @@ import { BoxApiError } from 'box-node-sdk/box';
 import { BaseUrls, NetworkSession } from 'box-node-sdk/networking';
 import { seededBytes } from '../../support/bytes.ts';
 import { startServer, type TestServer } from '../../support/server.ts';
-import { given, streamOf } from '../generated/bodies.ts';
+import { present, streamOf } from '../generated/bodies.ts';
 
-/** What a check has at hand: box-node-sdk 10 on a TLS server of its family, which nothing but these checks has used. */
+/** What a check can use: box-node-sdk 10 on a TLS server that only the checks of one family use. */
 export interface BoxSuite {
   server: TestServer;
   network: NetworkSession;
   client: BoxClient;
 }
 
-/** What Box's integration tests of one family assert, each under a sentence of ours. */
+/** What Box's integration tests of one family assert, each with a title of ours. */
 export type Checks = Record<string, (suite: BoxSuite) => Promise<void>>;
 
 /**
- * Box ships integration tests with its SDKs, which run against Box itself. What they assert is asked of Partway here, in
- * words and code of our own. What is known to be missing is run too, and its failure does not count.
+ * Box publishes integration tests with its SDKs, which run against Box itself. These suites check the same for
+ * Partway, in our own words and code. Checks of missing features run too, but may fail.
  */
 export function boxSuite(
   family: string,
   checks: Checks,
   missing: { why: string; checks: Checks } | undefined = undefined,
 ): void {
-  describe(`what Box's own integration tests assert of ${family}`, () => {
+  describe(`Box's integration tests: ${family}`, () => {
     let suite: BoxSuite;
 
     before(async () => {
@@ -46,10 +46,10 @@ export function boxSuite(
   });
 }
 
-/** For `assert.rejects`: the SDK threw what it makes of an answer with this status and, if given, this code. */
-export function answered(status: number, code?: string): (error: unknown) => boolean {
+/** For `assert.rejects`: the SDK threw an error for a response with this status and, if given, this code. */
+export function failsWith(status: number, code?: string): (error: unknown) => boolean {
   return (error) => {
-    assert.ok(error instanceof BoxApiError, `an answer was to be thrown, not ${error}`);
+    assert.ok(error instanceof BoxApiError, `expected a response error, not ${error}`);
     const { statusCode, body } = error.responseInfo;
     assert.equal(statusCode, status);
     if (code !== undefined) assert.equal((body as { code?: string } | undefined)?.code, code);
@@ -57,17 +57,17 @@ export function answered(status: number, code?: string): (error: unknown) => boo
   };
 }
 
-/** A name that nothing has yet. */
+/** A name that does not exist yet. */
 export function newName(): string {
   return randomUUID();
 }
 
-/** Uploads a file of `size` bytes into the root folder. */
+/** Uploads a file of `size` bytes to the root folder. */
 export async function newFile({ client }: Pick<BoxSuite, 'client'>, size = 1024 * 1024, name = newName()) {
   const attributes = { name, parent: { id: '0' } };
   const bytes = seededBytes(size, name);
   const { entries } = await client.uploads.uploadFile({ attributes, file: streamOf(bytes) });
-  return { file: given(entries?.[0]), bytes };
+  return { file: present(entries?.[0]), bytes };
 }
 
 export function newFolder({ client }: Pick<BoxSuite, 'client'>, parent = '0') {
@@ -76,6 +76,6 @@ export function newFolder({ client }: Pick<BoxSuite, 'client'>, parent = '0') {
 
 function networkOf({ url, certificates }: TestServer): NetworkSession {
   const baseUrls = new BaseUrls({ baseUrl: url, uploadUrl: `${url}/api`, oauth2Url: `${url}/api/oauth2` });
-  const ca = readFileSync(given(certificates).ca);
+  const ca = readFileSync(present(certificates).ca);
   return new NetworkSession({ baseUrls }).withCustomAgentOptions({ ca });
 }

@@ -3,24 +3,24 @@ import { startServer, type TestServer } from '../../support/server.ts';
 import { legacyBasicClient } from '../box-node-sdk-3/sdk.ts';
 import { newName } from './box-suite.ts';
 
-// biome-ignore lint/suspicious/noExplicitAny: the legacy SDK gives bodies as they came, without types.
+// biome-ignore lint/suspicious/noExplicitAny: the legacy SDK returns untyped bodies.
 export type Body = any;
 
 /** box-node-sdk 3 on a TLS server of its family, and a folder there. */
-export interface LegacyYard {
+export interface LegacyFixture {
   client: ReturnType<typeof legacyBasicClient>;
   folder: Body;
 }
 
 /**
- * The legacy SDKs (Node 3, Python 3, Java 4) have integration tests of their own, which assert more than those of the
- * generated ones. What they assert of a family is asked of Partway by `tests`, in words and code of our own. There is
- * something in the yard only once a test runs.
+ * The legacy SDKs (Node.js 3, Python 3, Java 4) have integration tests of their own, which assert more than those of
+ * the generated ones. `tests` check the same for Partway, in our own words and code. The fixture is only filled when
+ * a test runs.
  */
-export function legacyYardstick(family: string, tests: (yard: LegacyYard) => void): void {
-  describe(`what the integration tests of the legacy SDKs assert of ${family}`, () => {
+export function legacyBoxSuite(family: string, tests: (yard: LegacyFixture) => void): void {
+  describe(`integration tests of the legacy SDKs: ${family}`, () => {
     let server: TestServer;
-    const yard = {} as LegacyYard;
+    const yard = {} as LegacyFixture;
     before(async () => {
       server = await startServer({ tls: true });
       yard.client = legacyBasicClient(server);
@@ -31,9 +31,9 @@ export function legacyYardstick(family: string, tests: (yard: LegacyYard) => voi
   });
 }
 
-/** A small file in the yard's folder. */
+/** A small file in the fixture's folder. */
 export async function newLegacyFile(
-  { client, folder }: LegacyYard,
+  { client, folder }: LegacyFixture,
   content: Buffer | string = 'small',
   options: Body = {},
 ): Promise<Body> {
@@ -41,8 +41,8 @@ export async function newLegacyFile(
   return entries[0];
 }
 
-/** The names in a folder, in the order of the list. */
-export async function namesIn({ client }: LegacyYard, folderId: string, query: Body = {}): Promise<string[]> {
+/** The names in a folder, in list order. */
+export async function namesIn({ client }: LegacyFixture, folderId: string, query: Body = {}): Promise<string[]> {
   const { entries }: Body = await client.folders.getItems(folderId, query);
   return entries.map(({ name }: Body) => name);
 }
