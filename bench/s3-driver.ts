@@ -1,6 +1,6 @@
 /** Measures one upload by the S3 driver alone, without a server or a client: `node bench/s3-driver.ts SIZE PART_SIZE`. */
 import type { PartRange, PartTag } from '../packages/server/src/storage/blob-store.ts';
-import { grid, newContentId, slotsOf } from '../test/conformance/content-samples.ts';
+import { partLayout, partRanges, randomBlobId } from '../test/conformance/content-samples.ts';
 import { openTestStore } from '../test/s3/test-store.ts';
 import { BenchBody } from './body.ts';
 
@@ -10,9 +10,9 @@ const [size = 0, partSize = 0] = process.argv.slice(2).map(Number);
 const store = await openTestStore({ spoolSize: 4 * 2 ** 30 });
 const { blobs } = store;
 const source = new BenchBody(partSize);
-const staged = await blobs.create(newContentId(), grid(size, partSize));
+const staged = await blobs.create(randomBlobId(), partLayout(size, partSize));
 const receipts: PartTag[] = [];
-const left = slotsOf(staged.layout);
+const left = partRanges(staged.layout);
 const cpuBefore = process.cpuUsage();
 const begun = performance.now();
 await Promise.all([1, 2, 3, 4].map(sendParts));

@@ -9,9 +9,17 @@ import type {
   StagedBlob,
   StoredBlob,
 } from '../../packages/server/src/storage/blob-store.ts';
-import { bodyOf, brokenBody, bytesOfSize, collect, grid, newContentId, slotsOf } from './content-samples.ts';
+import {
+  brokenBody,
+  collect,
+  partLayout,
+  partRanges,
+  randomBlobId,
+  randomBytesOfSize,
+  streamPart,
+} from './content-samples.ts';
 
-/** A store with nothing in it, how to open it again as after a crash, and how to get rid of it. */
+/** An empty store, how to open it again as after a crash, and how to remove it. */
 export interface StoreUnderTest {
   store: BlobStore;
   restart(): Promise<BlobStore>;
@@ -19,8 +27,8 @@ export interface StoreUnderTest {
 }
 
 /**
- * What every driver of `BlobStore` does. A driver's test hands its store over and adds only what is its alone.
- * `partSize` is the size of a slot in bytes; S3 takes none below 5 MiB.
+ * The behavior of every driver of `BlobStore`. A driver's test provides its store and adds only what is specific to
+ * it. `partSize` is the size of a part in bytes; S3 accepts none below 5 MiB.
  */
 export function blobStoreBehaves(
   name: string,
@@ -29,7 +37,7 @@ export function blobStoreBehaves(
 ): void {
   const threeAndABit = 3 * partSize + 17;
 
-  function behaves(sentence: string, body: (under: StoreUnderTest) => Promise<void>): void {
+  function testStore(sentence: string, body: (under: StoreUnderTest) => Promise<void>): void {
     it(sentence, async () => {
       const under = await makeStore();
       try {
@@ -42,42 +50,42 @@ export function blobStoreBehaves(
 
   describe(name, () => {
     describe('writing', () => {
-      behaves('slots written in any order make the file in the order of the grid', async ({ store }) => {
-        const { staged, bytes } = await begun(store, threeAndABit, partSize);
-        await sealedInOrder(store, staged, bytes, [2, 0, 3, 1]);
+      testStore('parts written in any order make up the file in the order of the layout', async ({ store }) => {
+        const { staged, bytes } = await createStaged(store, threeAndABit, partSize);
+        await writeAndComplete(store, staged, bytes, [2, 0, 3, 1]);
         assert.deepEqual(await readAll(store, staged.blob), bytes);
       });
 
-      behaves('slots written all at once make the file in the order of the grid', async ({ store }) => {
-        const { staged, bytes } = await begun(store, 9 * partSize + 1, partSize);
+      testStore('parts written in parallel make up the file in the order of the layout', async ({ store }) => {
+        const { staged, bytes } = await createStaged(store, 9 * partSize + 1, partSize);
         const receipts = await Promise.all(
-          slotsOf(staged.layout).map((range) => store.writePart(staged, range, bodyOf(bytes, range, 5_000))),
+          partRanges(staged.layout).map((range) => store.writePart(staged, range, streamPart(bytes, range, 5_000))),
         );
         await store.complete(staged, receipts);
         assert.deepEqual(await readAll(store, staged.blob), bytes);
       });
 
-      behaves('files written side by side do not mix', async ({ store }) => {
-        const files = await Promise.all([1, 2, 3, 4].map((n) => begun(store, n * partSize + n, partSize)));
-        await Promise.all(files.map(({ staged, bytes }) => sealedInOrder(store, staged, bytes)));
+      testStore('files written in parallel do not mix', async ({ store }) => {
+        const files = await Promise.all([1, 2, 3, 4].map((n) => createStaged(store, n * partSize + n, partSize)));
+        await Promise.all(files.map(({ staged, bytes }) => writeAndComplete(store, staged, bytes)));
         for (const { staged, bytes } of files) assert.deepEqual(await readAll(store, staged.blob), bytes);
       });
 
-      behaves('a file shorter than one part is its only slot', async ({ store }) => {
-        const { staged, bytes } = await begun(store, 1, partSize);
-        await sealedInOrder(store, staged, bytes);
+      testStore('a file shorter than one part is its only part', async ({ store }) => {
+        const { staged, bytes } = await createStaged(store, 1, partSize);
+        await writeAndComplete(store, staged, bytes);
         assert.deepEqual(await readAll(store, staged.blob), bytes);
       });
 
-      behaves('a file of no bytes is sealed without a slot and reads as nothing', async ({ store }) => {
-        const { staged } = await begun(store, 0, partSize);
+      testStore('an empty file is completed without a part and is empty when read', async ({ store }) => {
+        const { staged } = await createStaged(store, 0, partSize);
         await store.complete(staged, []);
         assert.equal((await readAll(store, staged.blob)).length, 0);
       });
 
-      behaves('chunks of any size make up a slot, also empty ones', async ({ store }) => {
-        const { staged, bytes } = await begun(store, partSize, partSize);
-        const [range] = slotsOf(staged.layout) as [PartRange];
+      testStore('chunks of any size make up a part, including empty ones', async ({ store }) => {
+        const { staged, bytes } = await createStaged(store, partSize, partSize);
+        const [range] = partRanges(staged.layout) as [PartRange];
         async function* uneven(): AsyncGenerator<Uint8Array> {
           yield bytes.subarray(0, 0);
           yield bytes.subarray(0, 1);
@@ -89,72 +97,72 @@ export function blobStoreBehaves(
         assert.deepEqual(await readAll(store, staged.blob), bytes);
       });
 
-      behaves('a slot can be written again after its body broke off', async ({ store }) => {
-        const { staged, bytes } = await begun(store, threeAndABit, partSize);
-        const broken = new Error('the line was cut');
-        const range = slotsOf(staged.layout)[1] as PartRange;
+      testStore('a part can be written again after its body was interrupted', async ({ store }) => {
+        const { staged, bytes } = await createStaged(store, threeAndABit, partSize);
+        const broken = new Error('the connection was cut');
+        const range = partRanges(staged.layout)[1] as PartRange;
         await assert.rejects(
-          store.writePart(staged, range, brokenBody(bytesOfSize(partSize / 2), broken)),
+          store.writePart(staged, range, brokenBody(randomBytesOfSize(partSize / 2), broken)),
           (error) => error === broken,
         );
-        await sealedInOrder(store, staged, bytes);
+        await writeAndComplete(store, staged, bytes);
         assert.deepEqual(await readAll(store, staged.blob), bytes);
       });
 
-      behaves('a body that breaks off leaves the other slots as they were', async ({ store }) => {
-        const { staged, bytes } = await begun(store, threeAndABit, partSize);
-        const [first, second, ...others] = slotsOf(staged.layout) as [PartRange, PartRange, ...PartRange[]];
+      testStore('an interrupted body does not change other parts', async ({ store }) => {
+        const { staged, bytes } = await createStaged(store, threeAndABit, partSize);
+        const [first, second, ...others] = partRanges(staged.layout) as [PartRange, PartRange, ...PartRange[]];
         const receipts = new Map<number, PartTag>();
         for (const range of [first, ...others])
-          receipts.set(range.index, await store.writePart(staged, range, bodyOf(bytes, range)));
+          receipts.set(range.index, await store.writePart(staged, range, streamPart(bytes, range)));
         await assert.rejects(
-          store.writePart(staged, second, brokenBody(bytesOfSize(partSize - 1), new Error('cut'))),
+          store.writePart(staged, second, brokenBody(randomBytesOfSize(partSize - 1), new Error('cut'))),
           /cut/,
         );
-        receipts.set(second.index, await store.writePart(staged, second, bodyOf(bytes, second)));
-        await store.complete(staged, inGridOrder(receipts));
+        receipts.set(second.index, await store.writePart(staged, second, streamPart(bytes, second)));
+        await store.complete(staged, inLayoutOrder(receipts));
         assert.deepEqual(await readAll(store, staged.blob), bytes);
       });
 
-      behaves('of two writes of a slot one after the other, the later one counts', async ({ store }) => {
-        const { staged, bytes } = await begun(store, partSize + 1, partSize);
-        const range = slotsOf(staged.layout)[0] as PartRange;
-        await store.writePart(staged, range, bodyOf(bytesOfSize(bytes.length), range));
-        await sealedInOrder(store, staged, bytes);
+      testStore('if a part is written twice, the later one counts', async ({ store }) => {
+        const { staged, bytes } = await createStaged(store, partSize + 1, partSize);
+        const range = partRanges(staged.layout)[0] as PartRange;
+        await store.writePart(staged, range, streamPart(randomBytesOfSize(bytes.length), range));
+        await writeAndComplete(store, staged, bytes);
         assert.deepEqual(await readAll(store, staged.blob), bytes);
       });
 
-      behaves('a part for an upload that was removed is refused by name', async ({ store }) => {
-        const { staged, bytes } = await begun(store, partSize, partSize);
+      testStore('a part for a deleted upload is rejected with blob-not-found', async ({ store }) => {
+        const { staged, bytes } = await createStaged(store, partSize, partSize);
         await store.remove(staged);
-        const range = slotsOf(staged.layout)[0] as PartRange;
-        await assert.rejects(store.writePart(staged, range, bodyOf(bytes, range)), {
+        const range = partRanges(staged.layout)[0] as PartRange;
+        await assert.rejects(store.writePart(staged, range, streamPart(bytes, range)), {
           code: 'blob-not-found',
         });
       });
     });
 
-    describe('locating', () => {
-      behaves(
-        'where a written slot is at hand, its bytes are there, and are no more after a removal',
+    describe('local parts', () => {
+      testStore(
+        'a written part that is available locally has its bytes, and is not available after a removal',
         async ({ store }) => {
-          const { staged, bytes } = await begun(store, threeAndABit, partSize);
-          for (const range of slotsOf(staged.layout)) {
-            await store.writePart(staged, range, bodyOf(bytes, range));
+          const { staged, bytes } = await createStaged(store, threeAndABit, partSize);
+          for (const range of partRanges(staged.layout)) {
+            await store.writePart(staged, range, streamPart(bytes, range));
             const place = await store.localPart(staged, range);
             if (place === undefined) continue;
             assert.equal(place.length, range.length);
             await store.dropLocalPart(staged, range);
           }
           await store.remove(staged);
-          for (const range of slotsOf(staged.layout)) assert.equal(await store.localPart(staged, range), undefined);
+          for (const range of partRanges(staged.layout)) assert.equal(await store.localPart(staged, range), undefined);
         },
       );
 
-      behaves('a slot is released as often as one likes', async ({ store }) => {
-        const { staged, bytes } = await begun(store, partSize, partSize);
-        const range = slotsOf(staged.layout)[0] as PartRange;
-        const receipt = await store.writePart(staged, range, bodyOf(bytes, range));
+      testStore('a local part can be dropped repeatedly', async ({ store }) => {
+        const { staged, bytes } = await createStaged(store, partSize, partSize);
+        const range = partRanges(staged.layout)[0] as PartRange;
+        const receipt = await store.writePart(staged, range, streamPart(bytes, range));
         await store.dropLocalPart(staged, range);
         await store.dropLocalPart(staged, range);
         await store.complete(staged, [receipt]);
@@ -162,75 +170,81 @@ export function blobStoreBehaves(
       });
     });
 
-    describe('sealing', () => {
-      behaves('a content cannot be opened before it is sealed', async ({ store }) => {
-        const { staged, bytes } = await begun(store, partSize, partSize);
-        const range = slotsOf(staged.layout)[0] as PartRange;
-        await store.writePart(staged, range, bodyOf(bytes, range));
+    describe('completing', () => {
+      testStore('a blob cannot be read before it is complete', async ({ store }) => {
+        const { staged, bytes } = await createStaged(store, partSize, partSize);
+        const range = partRanges(staged.layout)[0] as PartRange;
+        await store.writePart(staged, range, streamPart(bytes, range));
         await assert.rejects(store.read(staged.blob));
       });
 
-      behaves('sealing twice, one after the other or at once, ends the same way', async ({ store }) => {
-        const { staged, bytes } = await begun(store, threeAndABit, partSize);
-        const receipts = await written(store, staged, bytes);
+      testStore('completing twice, in sequence or in parallel, has the same result', async ({ store }) => {
+        const { staged, bytes } = await createStaged(store, threeAndABit, partSize);
+        const receipts = await writeParts(store, staged, bytes);
         await Promise.all([store.complete(staged, receipts), store.complete(staged, receipts)]);
         await store.complete(staged, receipts);
         assert.deepEqual(await readAll(store, staged.blob), bytes);
       });
 
-      behaves('an upload goes on after a restart, and a commit repeated after one ends the same way', async (under) => {
-        const { staged, bytes } = await begun(under.store, threeAndABit, partSize);
-        const [first, ...others] = slotsOf(staged.layout) as [PartRange, ...PartRange[]];
-        const receipts = [await under.store.writePart(staged, first, bodyOf(bytes, first))];
+      testStore(
+        'an upload continues after a restart, and a commit repeated after one has the same result',
+        async (under) => {
+          const { staged, bytes } = await createStaged(under.store, threeAndABit, partSize);
+          const [first, ...others] = partRanges(staged.layout) as [PartRange, ...PartRange[]];
+          const receipts = [await under.store.writePart(staged, first, streamPart(bytes, first))];
 
-        // What a row gives back after a crash.
-        const kept: StagedBlob = JSON.parse(JSON.stringify(staged));
-        const again = await under.restart();
-        for (const range of others) receipts.push(await again.writePart(kept, range, bodyOf(bytes, range)));
-        await again.complete(kept, receipts);
+          // As read from a row after a crash.
+          const kept: StagedBlob = JSON.parse(JSON.stringify(staged));
+          const again = await under.restart();
+          for (const range of others) receipts.push(await again.writePart(kept, range, streamPart(bytes, range)));
+          await again.complete(kept, receipts);
 
-        const last = await under.restart();
-        await last.complete(kept, receipts);
-        assert.deepEqual(await readAll(last, staged.blob), bytes);
-      });
+          const last = await under.restart();
+          await last.complete(kept, receipts);
+          assert.deepEqual(await readAll(last, staged.blob), bytes);
+        },
+      );
 
-      behaves('an upload that was removed cannot be sealed', async ({ store }) => {
-        const { staged, bytes } = await begun(store, partSize, partSize);
-        const receipts = await written(store, staged, bytes);
+      testStore('a deleted upload cannot be completed', async ({ store }) => {
+        const { staged, bytes } = await createStaged(store, partSize, partSize);
+        const receipts = await writeParts(store, staged, bytes);
         await store.remove(staged);
         await assert.rejects(store.complete(staged, receipts));
         await assert.rejects(store.read(staged.blob));
       });
     });
 
-    describe('storing a content at once', () => {
-      behaves('a content of a length not known before reads as what came, after a restart too', async (under) => {
+    describe('storing a blob in one call', () => {
+      testStore('a blob of unknown length is read as stored, also after a restart', async (under) => {
         for (const size of [0, 1, threeAndABit]) {
-          const bytes = bytesOfSize(size);
-          const blob = newContentId();
-          await under.store.put(blob, bodyOf(bytes, { index: 0, offset: 0, length: size }));
+          const bytes = randomBytesOfSize(size);
+          const blob = randomBlobId();
+          await under.store.put(blob, streamPart(bytes, { index: 0, offset: 0, length: size }));
           assert.deepEqual(await readAll(under.store, blob), bytes);
           assert.deepEqual(await readAll(await under.restart(), blob), bytes);
         }
-        for (const { kind } of await listed(under.store)) assert.equal(kind, 'complete');
+        for (const { kind } of await listSorted(under.store)) assert.equal(kind, 'complete');
       });
 
-      behaves('a body that breaks off leaves nothing behind, and the same id can be stored then', async ({ store }) => {
-        const blob = newContentId();
-        const bytes = bytesOfSize(threeAndABit);
-        const broken = new Error('the line was cut');
-        await assert.rejects(store.put(blob, brokenBody(bytes, broken)), (error) => error === broken);
-        await assert.rejects(store.read(blob));
-        assert.deepEqual(await listed(store), []);
-        await store.put(blob, bodyOf(bytes, { index: 0, offset: 0, length: bytes.length }));
-        assert.deepEqual(await readAll(store, blob), bytes);
-      });
+      testStore(
+        'an interrupted body leaves nothing behind, and the same ID can be stored afterwards',
+        async ({ store }) => {
+          const blob = randomBlobId();
+          const bytes = randomBytesOfSize(threeAndABit);
+          const broken = new Error('the connection was cut');
+          await assert.rejects(store.put(blob, brokenBody(bytes, broken)), (error) => error === broken);
+          await assert.rejects(store.read(blob));
+          assert.deepEqual(await listSorted(store), []);
+          await store.put(blob, streamPart(bytes, { index: 0, offset: 0, length: bytes.length }));
+          assert.deepEqual(await readAll(store, blob), bytes);
+        },
+      );
     });
 
     describe('reading', () => {
-      behaves('any range of a content reads as those bytes, over the edges of slots too', async ({ store }) => {
-        const { staged, bytes } = await begun(store, threeAndABit, partSize);
-        await sealedInOrder(store, staged, bytes);
+      testStore('any range of a blob can be read, also across part boundaries', async ({ store }) => {
+        const { staged, bytes } = await createStaged(store, threeAndABit, partSize);
+        await writeAndComplete(store, staged, bytes);
         const end = bytes.length - 1;
         for (const [first, last] of [
           [0, 0],
@@ -244,27 +258,30 @@ export function blobStoreBehaves(
         }
       });
 
-      behaves('a content is read by many at once, and one who stops early disturbs nobody', async ({ store }) => {
-        const { staged, bytes } = await begun(store, threeAndABit, partSize);
-        await sealedInOrder(store, staged, bytes);
-        const quitter = (async () => {
-          for await (const _ of await store.read(staged.blob)) break;
-        })();
-        const readers = await Promise.all([1, 2, 3].map(() => readAll(store, staged.blob)));
-        await quitter;
-        for (const read of readers) assert.deepEqual(read, bytes);
-      });
+      testStore(
+        'a blob can be read in parallel, and a reader that stops early does not affect others',
+        async ({ store }) => {
+          const { staged, bytes } = await createStaged(store, threeAndABit, partSize);
+          await writeAndComplete(store, staged, bytes);
+          const stoppingReader = (async () => {
+            for await (const _ of await store.read(staged.blob)) break;
+          })();
+          const readers = await Promise.all([1, 2, 3].map(() => readAll(store, staged.blob)));
+          await stoppingReader;
+          for (const read of readers) assert.deepEqual(read, bytes);
+        },
+      );
 
-      behaves('a content that is not there is refused when it is opened, not when it is read', async ({ store }) => {
-        await assert.rejects(store.read(newContentId()));
+      testStore('reading a blob that does not exist fails when it is opened', async ({ store }) => {
+        await assert.rejects(store.read(randomBlobId()));
       });
     });
 
-    describe('asked for one upload', () => {
-      behaves('the store has it until it is removed, sealed or not, and also as another process', async (under) => {
-        const open = await begun(under.store, threeAndABit, partSize);
-        const sealed = await begun(under.store, threeAndABit, partSize);
-        await sealedInOrder(under.store, sealed.staged, sealed.bytes, [0, 1, 2, 3]);
+    describe('looking up one upload', () => {
+      testStore('the store has it until it is removed, complete or not, also for another process', async (under) => {
+        const open = await createStaged(under.store, threeAndABit, partSize);
+        const sealed = await createStaged(under.store, threeAndABit, partSize);
+        await writeAndComplete(under.store, sealed.staged, sealed.bytes, [0, 1, 2, 3]);
         for (const store of [under.store, await under.restart()]) {
           assert.deepEqual(await Promise.all([store.exists(open.staged), store.exists(sealed.staged)]), [true, true]);
         }
@@ -275,14 +292,14 @@ export function blobStoreBehaves(
       });
     });
 
-    describe('a blob that is asked for by its ID', () => {
-      behaves('is complete once it is sealed or stored at once, until it is removed', async (under) => {
-        const { staged, bytes } = await begun(under.store, threeAndABit, partSize);
-        const atOnce = newContentId();
+    describe('looking up a blob by its ID', () => {
+      testStore('is complete after it was completed or stored in one call, until it is removed', async (under) => {
+        const { staged, bytes } = await createStaged(under.store, threeAndABit, partSize);
+        const atOnce = randomBlobId();
         assert.equal(await under.store.isComplete(staged.blob), false);
         assert.equal(await under.store.isComplete(atOnce), false);
-        await sealedInOrder(under.store, staged, bytes);
-        await under.store.put(atOnce, bodyOf(bytes, { index: 0, offset: 0, length: bytes.length }));
+        await writeAndComplete(under.store, staged, bytes);
+        await under.store.put(atOnce, streamPart(bytes, { index: 0, offset: 0, length: bytes.length }));
         for (const store of [under.store, await under.restart()]) {
           assert.equal(await store.isComplete(staged.blob), true);
           assert.equal(await store.isComplete(atOnce), true);
@@ -293,86 +310,86 @@ export function blobStoreBehaves(
     });
 
     describe('removing', () => {
-      behaves('an upload can be removed in any state, and as often as one likes', async ({ store }) => {
+      testStore('an upload can be removed in any state, and repeatedly', async ({ store }) => {
         const states: ((staged: StagedBlob, bytes: Uint8Array) => Promise<void>)[] = [
           async () => {},
           async (staged, bytes) => {
-            const range = slotsOf(staged.layout)[0] as PartRange;
-            await store.writePart(staged, range, bodyOf(bytes, range));
+            const range = partRanges(staged.layout)[0] as PartRange;
+            await store.writePart(staged, range, streamPart(bytes, range));
           },
-          (staged, bytes) => sealedInOrder(store, staged, bytes),
+          (staged, bytes) => writeAndComplete(store, staged, bytes),
         ];
         for (const bring of states) {
-          const { staged, bytes } = await begun(store, threeAndABit, partSize);
+          const { staged, bytes } = await createStaged(store, threeAndABit, partSize);
           await bring(staged, bytes);
           await Promise.all([store.remove(staged), store.remove(staged)]);
           await store.remove(staged);
           await assert.rejects(store.read(staged.blob));
-          assert.deepEqual(await listed(store), []);
+          assert.deepEqual(await listSorted(store), []);
         }
       });
 
-      behaves('a sealed content is removed by its id, as often as one likes', async ({ store }) => {
-        const { staged, bytes } = await begun(store, threeAndABit, partSize);
-        await sealedInOrder(store, staged, bytes);
+      testStore('a complete blob can be removed by its ID, and repeatedly', async ({ store }) => {
+        const { staged, bytes } = await createStaged(store, threeAndABit, partSize);
+        await writeAndComplete(store, staged, bytes);
         await store.remove(staged.blob);
         await store.remove(staged.blob);
         await assert.rejects(store.read(staged.blob));
-        assert.deepEqual(await listed(store), []);
+        assert.deepEqual(await listSorted(store), []);
       });
 
-      behaves('removing what never was is no error', async ({ store }) => {
-        await store.remove(newContentId());
-        await store.remove({ blob: newContentId(), layout: grid(1, partSize) });
+      testStore('removing something that never existed is not an error', async ({ store }) => {
+        await store.remove(randomBlobId());
+        await store.remove({ blob: randomBlobId(), layout: partLayout(1, partSize) });
       });
 
-      behaves('removing one content leaves the others', async ({ store }) => {
-        const [one, other] = await Promise.all([begun(store, 10, partSize), begun(store, 20, partSize)]);
-        await sealedInOrder(store, one.staged, one.bytes);
-        await sealedInOrder(store, other.staged, other.bytes);
+      testStore('removing one blob keeps the others', async ({ store }) => {
+        const [one, other] = await Promise.all([createStaged(store, 10, partSize), createStaged(store, 20, partSize)]);
+        await writeAndComplete(store, one.staged, one.bytes);
+        await writeAndComplete(store, other.staged, other.bytes);
         await store.remove(one.staged.blob);
         assert.deepEqual(await readAll(store, other.staged.blob), other.bytes);
       });
     });
 
     describe('listing', () => {
-      behaves('an empty store lists nothing', async ({ store }) => {
-        assert.deepEqual(await listed(store), []);
+      testStore('an empty store lists nothing', async ({ store }) => {
+        assert.deepEqual(await listSorted(store), []);
       });
 
-      behaves('the list shows what is being written and what is sealed, after a restart too', async (under) => {
+      testStore('a list has uploads in progress and complete blobs, also after a restart', async (under) => {
         const before = Date.now();
-        const open = await begun(under.store, threeAndABit, partSize);
-        const done = await begun(under.store, partSize, partSize);
-        await sealedInOrder(under.store, done.staged, done.bytes);
+        const open = await createStaged(under.store, threeAndABit, partSize);
+        const done = await createStaged(under.store, partSize, partSize);
+        await writeAndComplete(under.store, done.staged, done.bytes);
         const expected = [
           { blob: open.staged.blob, kind: 'staged' },
           { blob: done.staged.blob, kind: 'complete' },
         ].sort(byBlob);
         for (const store of [under.store, await under.restart()]) {
-          const found = await listed(store);
+          const findAll = await listSorted(store);
           assert.deepEqual(
-            found.map(({ blob, kind }) => ({ blob, kind })),
+            findAll.map(({ blob, kind }) => ({ blob, kind })),
             expected,
           );
-          for (const { modifiedAt } of found) {
+          for (const { modifiedAt } of findAll) {
             assert.ok(Number.isInteger(modifiedAt));
-            // File systems and object stores keep coarser clocks than ours.
+            // File systems and object stores have less precise clocks than ours.
             assert.ok(modifiedAt >= before - 5_000 && modifiedAt <= Date.now() + 5_000);
           }
         }
       });
 
-      behaves('a search of all parts finds the same, and says when each was last written to', async (under) => {
+      testStore('a search of all parts finds the same, with the time of their last write', async (under) => {
         const before = Date.now();
-        const open = await begun(under.store, threeAndABit, partSize);
-        const done = await begun(under.store, partSize, partSize);
-        await sealedInOrder(under.store, done.staged, done.bytes);
-        const atOnce = newContentId();
-        await under.store.put(atOnce, bodyOf(done.bytes, { index: 0, offset: 0, length: done.bytes.length }));
-        const [first] = await found(under.store, 0);
+        const open = await createStaged(under.store, threeAndABit, partSize);
+        const done = await createStaged(under.store, partSize, partSize);
+        await writeAndComplete(under.store, done.staged, done.bytes);
+        const atOnce = randomBlobId();
+        await under.store.put(atOnce, streamPart(done.bytes, { index: 0, offset: 0, length: done.bytes.length }));
+        const [first] = await findAll(under.store, 0);
         assert.equal(first?.blob, open.staged.blob);
-        const all = await found(under.store);
+        const all = await findAll(under.store);
         assert.deepEqual(all.map(({ blob }) => blob).sort(), [open.staged.blob, done.staged.blob, atOnce].sort());
         for (const { lastWrite } of all) {
           const time = await lastWrite();
@@ -381,51 +398,56 @@ export function blobStoreBehaves(
         }
       });
 
-      behaves('a list can be left half-way and made while files come and go', async ({ store }) => {
-        const files = await Promise.all([1, 2, 3, 4, 5, 6].map(() => begun(store, 10, partSize)));
+      testStore('a list can be interrupted, and created while files are added and removed', async ({ store }) => {
+        const files = await Promise.all([1, 2, 3, 4, 5, 6].map(() => createStaged(store, 10, partSize)));
         for await (const _ of store.list()) break;
         await Promise.all([
-          listed(store),
-          ...files.slice(0, 3).map(({ staged, bytes }) => sealedInOrder(store, staged, bytes)),
+          listSorted(store),
+          ...files.slice(0, 3).map(({ staged, bytes }) => writeAndComplete(store, staged, bytes)),
           ...files.slice(3).map(({ staged }) => store.remove(staged)),
         ]);
-        assert.equal((await listed(store)).length, 3);
+        assert.equal((await listSorted(store)).length, 3);
       });
     });
   });
 }
 
-interface Begun {
+interface CreatedBlob {
   staged: StagedBlob;
   bytes: Uint8Array;
 }
 
-async function begun(store: BlobStore, size: number, partSize: number): Promise<Begun> {
-  return { staged: await store.create(newContentId(), grid(size, partSize)), bytes: bytesOfSize(size) };
+async function createStaged(store: BlobStore, size: number, partSize: number): Promise<CreatedBlob> {
+  return { staged: await store.create(randomBlobId(), partLayout(size, partSize)), bytes: randomBytesOfSize(size) };
 }
 
-async function written(
+async function writeParts(
   store: BlobStore,
   staged: StagedBlob,
   bytes: Uint8Array,
-  order = slotsOf(staged.layout).map(({ index }) => index),
+  order = partRanges(staged.layout).map(({ index }) => index),
 ): Promise<PartTag[]> {
-  const ranges = slotsOf(staged.layout);
+  const ranges = partRanges(staged.layout);
   const receipts = new Map<number, PartTag>();
   for (const index of order) {
     receipts.set(
       index,
-      await store.writePart(staged, ranges[index] as PartRange, bodyOf(bytes, ranges[index] as PartRange)),
+      await store.writePart(staged, ranges[index] as PartRange, streamPart(bytes, ranges[index] as PartRange)),
     );
   }
-  return inGridOrder(receipts);
+  return inLayoutOrder(receipts);
 }
 
-async function sealedInOrder(store: BlobStore, staged: StagedBlob, bytes: Uint8Array, order?: number[]): Promise<void> {
-  await store.complete(staged, await written(store, staged, bytes, order));
+async function writeAndComplete(
+  store: BlobStore,
+  staged: StagedBlob,
+  bytes: Uint8Array,
+  order?: number[],
+): Promise<void> {
+  await store.complete(staged, await writeParts(store, staged, bytes, order));
 }
 
-function inGridOrder(receipts: Map<number, PartTag>): PartTag[] {
+function inLayoutOrder(receipts: Map<number, PartTag>): PartTag[] {
   return [...receipts].sort(([a], [b]) => a - b).map(([, receipt]) => receipt);
 }
 
@@ -433,15 +455,15 @@ async function readAll(store: BlobStore, blob: BlobId, range?: { first: number; 
   return new Uint8Array(Buffer.concat(await collect(await store.read(blob, range))));
 }
 
-async function listed(store: BlobStore): Promise<StoredBlob[]> {
+async function listSorted(store: BlobStore): Promise<StoredBlob[]> {
   return (await collect(store.list())).sort(byBlob);
 }
 
-/** What a search meets in one part of the store, or in all of them. */
-async function found(store: BlobStore, part?: number): Promise<FoundBlob[]> {
+/** What a search finds in one part of the store, or in all of them. */
+async function findAll(store: BlobStore, part?: number): Promise<FoundBlob[]> {
   if (part !== undefined) return collect(store.find(part));
   const parts = Array.from({ length: store.sections() }, (_, n) => n);
-  return (await Promise.all(parts.map((n) => found(store, n)))).flat();
+  return (await Promise.all(parts.map((n) => findAll(store, n)))).flat();
 }
 
 function byBlob(a: { blob: string }, b: { blob: string }): number {

@@ -11,14 +11,14 @@ import {
 } from '../../packages/server/src/uploads/hashing/checkpoint.ts';
 import { countParts, findSession, insertPart, setCommitted } from '../../packages/server/src/uploads/session-store.ts';
 import { newPart, newSha1 } from '../uploads/session-samples.ts';
-import { ALL_ENDS, type Behaves, ENDS, fill, NOW, opened, ROUNDS, turn } from './records-samples.ts';
+import { ALL_ENDS, type Behaves, ENDS, insertManyParts, NOW, openSession, ROUNDS, turn } from './records-samples.ts';
 
-export function endsBehave(behaves: Behaves): void {
+export function testEnds(testRecords: Behaves): void {
   describe('the end of a session', () => {
     for (const first of ALL_ENDS) {
       for (const second of ALL_ENDS) {
-        behaves(`once ${first} it cannot be ${second}`, async (u) => {
-          const { id } = await opened(u);
+        testRecords(`cannot be ${second} once ${first}`, async (u) => {
+          const { id } = await openSession(u);
           assert.equal(await ENDS[first](u.db, id), true);
           assert.equal(await ENDS[second](u.db, id), false);
           assert.equal((await findSession(u.db, id))?.state ?? 'deleted', first);
@@ -26,8 +26,8 @@ export function endsBehave(behaves: Behaves): void {
       }
     }
 
-    behaves('is no commit with a digest whose mark is another by now, though it has come as far', async (u) => {
-      const { id } = await opened(u);
+    testRecords("is no commit if the digest's checkpoint has been replaced, even by one that is as far", async (u) => {
+      const { id } = await openSession(u);
       const at = (state: string): HashCheckpoint => ({ parts: 3, state: state as HashState });
       const made = { fileId: newId<ItemId>(), versionId: newId<VersionId>(), sha1: newSha1() };
       const commit = (checkpoint: HashCheckpoint) =>
@@ -42,10 +42,10 @@ export function endsBehave(behaves: Behaves): void {
       assert.equal(await commit(at('of these bytes')), true);
     });
 
-    behaves('of a commit, an expiry and an abort at once, from several nodes, one wins', async (u) => {
-      const nodes = [u.db, await u.another()];
+    testRecords('by a commit, an expiry and an abort in parallel, from several nodes: one wins', async (u) => {
+      const nodes = [u.db, await u.openAnother()];
       for (let round = 0; round < ROUNDS; round++) {
-        const { id } = await opened(u);
+        const { id } = await openSession(u);
         const ends = Array.from({ length: 6 }, (_, n) => turn(ALL_ENDS, n + round));
         const won = await Promise.all(ends.map((end, n) => ENDS[end](turn(nodes, n), id)));
         assert.equal(won.filter((one) => one).length, 1);
@@ -53,20 +53,20 @@ export function endsBehave(behaves: Behaves): void {
       }
     });
 
-    behaves('keeps the parts of a committed session and takes those of others along', async (u) => {
+    testRecords('keeps the parts of a committed session and deletes those of others', async (u) => {
       for (const end of ALL_ENDS) {
-        const { id } = await opened(u);
-        await fill(u, id, 3);
+        const { id } = await openSession(u);
+        await insertManyParts(u, id, 3);
         await ENDS[end](u.db, id);
         assert.equal(await countParts(u.db, id), end === 'committed' ? 3 : 0, end);
       }
     });
 
-    behaves('leaves no part behind of those that were just being recorded', async (u) => {
-      const other = await u.another();
+    testRecords('deletes parts that are being recorded', async (u) => {
+      const other = await u.openAnother();
       for (let round = 0; round < ROUNDS; round++) {
         for (const end of ['expired', 'deleted'] as const) {
-          const { id } = await opened(u);
+          const { id } = await openSession(u);
           const parts = Array.from({ length: 4 }, (_, slot) => insertPart(other, id, newPart(slot), NOW));
           await Promise.all([...parts, ENDS[end](u.db, id)]);
           assert.equal(await countParts(u.db, id), 0);

@@ -20,15 +20,15 @@ import {
 } from '../../packages/server/src/uploads/registry/reservation.ts';
 import { countParts, findPart, insertPart, listParts } from '../../packages/server/src/uploads/session-store.ts';
 import { newPart, newSha1 } from '../uploads/session-samples.ts';
-import { ALL_ENDS, type Behaves, ENDS, NOW, opened, ROUNDS, turn } from './records-samples.ts';
+import { ALL_ENDS, type Behaves, ENDS, NOW, openSession, ROUNDS, turn } from './records-samples.ts';
 
 const [ONE, OTHER] = ['1111111111111111' as NodeId, '2222222222222222' as NodeId];
 const BEGINNING: HashCheckpoint = { parts: 0, state: undefined };
 
-export function reservationsBehave(behaves: Behaves): void {
-  describe('a slot that is fixed', () => {
-    behaves('is no part yet: it is neither listed nor counted nor found', async (u) => {
-      const session = await opened(u);
+export function testReservations(testRecords: Behaves): void {
+  describe('a part reservation', () => {
+    testRecords('is not a part yet: it is not listed, counted or found', async (u) => {
+      const session = await openSession(u);
       await reservePart(u.db, session, { index: 3, sha1: newSha1(), node: ONE }, NOW);
       assert.deepEqual(await listParts(u.db, session.id), []);
       assert.equal(await countParts(u.db, session.id), 0);
@@ -36,8 +36,8 @@ export function reservationsBehave(behaves: Behaves): void {
       assert.equal(await hasReservations(u.db, session.id, NOW), true);
     });
 
-    behaves('becomes a part once, with its receipt, and says where the digest is', async (u) => {
-      const session = await opened(u);
+    testRecords('becomes a part once, with its tag, and returns where the hash checkpoint is', async (u) => {
+      const session = await openSession(u);
       const intent = { index: 3, sha1: newSha1(), node: ONE };
       await reservePart(u.db, session, intent, NOW);
       assert.deepEqual(await confirmPart(u.db, session.id, { ...intent, tag: 'r' }, NOW), BEGINNING);
@@ -48,33 +48,36 @@ export function reservationsBehave(behaves: Behaves): void {
       assert.equal((await reservePart(u.db, session, intent, NOW))?.tag, 'r');
     });
 
-    behaves('takes other bytes at once where it was fixed before the clock was set back', async (u) => {
-      const session = await opened(u);
+    testRecords('made before the clock was set back is replaced by other bytes immediately', async (u) => {
+      const session = await openSession(u);
       await reservePart(u.db, session, { index: 0, sha1: newSha1(), node: ONE }, NOW + 86_400_000);
       assert.equal(await hasReservations(u.db, session.id, NOW), false);
       await reservePart(u.db, session, { index: 0, sha1: newSha1(), node: OTHER }, NOW);
       assert.equal(await hasReservations(u.db, session.id, NOW), true);
     });
 
-    behaves('takes the same bytes from another node, and others only when its time is over', async (u) => {
-      const session = await opened(u);
-      const intent = { index: 0, sha1: newSha1(), node: ONE };
-      await reservePart(u.db, session, intent, NOW);
-      await reservePart(u.db, session, { ...intent, node: OTHER }, NOW + 1);
-      const others = { index: 0, sha1: newSha1(), node: OTHER };
-      await assert.rejects(reservePart(u.db, session, others, NOW + RESERVATION_TTL), { code: 'unavailable' });
-      await reservePart(u.db, session, others, NOW + 1 + RESERVATION_TTL);
-      assert.equal(await confirmPart(u.db, session.id, { ...intent, tag: '' }, NOW), undefined);
-      assert.deepEqual(await confirmPart(u.db, session.id, { ...others, tag: '' }, NOW), BEGINNING);
-      await assert.rejects(reservePart(u.db, session, intent, NOW + 10 * RESERVATION_TTL), {
-        code: 'part-exists',
-      });
-    });
+    testRecords(
+      'is shared by the same bytes from another node, and replaced by others only when it expires',
+      async (u) => {
+        const session = await openSession(u);
+        const intent = { index: 0, sha1: newSha1(), node: ONE };
+        await reservePart(u.db, session, intent, NOW);
+        await reservePart(u.db, session, { ...intent, node: OTHER }, NOW + 1);
+        const others = { index: 0, sha1: newSha1(), node: OTHER };
+        await assert.rejects(reservePart(u.db, session, others, NOW + RESERVATION_TTL), { code: 'unavailable' });
+        await reservePart(u.db, session, others, NOW + 1 + RESERVATION_TTL);
+        assert.equal(await confirmPart(u.db, session.id, { ...intent, tag: '' }, NOW), undefined);
+        assert.deepEqual(await confirmPart(u.db, session.id, { ...others, tag: '' }, NOW), BEGINNING);
+        await assert.rejects(reservePart(u.db, session, intent, NOW + 10 * RESERVATION_TTL), {
+          code: 'part-exists',
+        });
+      },
+    );
 
-    behaves('of many at once, from several nodes, is given to one', async (u) => {
-      const nodes = [u.db, await u.another()];
+    testRecords('requested in parallel from several nodes is given to one', async (u) => {
+      const nodes = [u.db, await u.openAnother()];
       for (let round = 0; round < ROUNDS; round++) {
-        const session = await opened(u);
+        const session = await openSession(u);
         const intents = Array.from({ length: 8 }, () => ({ index: round, sha1: newSha1(), node: ONE }));
         const results = await Promise.allSettled(
           intents.map((intent, n) => reservePart(turn(nodes, n), session, intent, NOW)),
@@ -84,8 +87,8 @@ export function reservationsBehave(behaves: Behaves): void {
     });
 
     for (const end of ALL_ENDS) {
-      behaves(`cannot be where the session is ${end}, and is gone where it is so meanwhile`, async (u) => {
-        const session = await opened(u);
+      testRecords(`is rejected if the session is ${end}, and is gone if that happens in the meantime`, async (u) => {
+        const session = await openSession(u);
         const intent = { index: 0, sha1: newSha1(), node: ONE };
         if (end !== 'committed') await reservePart(u.db, session, intent, NOW);
         await ENDS[end](u.db, session.id);
@@ -97,9 +100,9 @@ export function reservationsBehave(behaves: Behaves): void {
     }
   });
 
-  describe("a digest's mark", () => {
-    behaves('is moved by whoever knows where it is, and by nobody else', async (u) => {
-      const { id } = await opened(u);
+  describe('a hash checkpoint', () => {
+    testRecords('is replaced only by a node that knows it', async (u) => {
+      const { id } = await openSession(u);
       const at = (slots: number, state: string): HashCheckpoint => ({ parts: slots, state: state as HashState });
       const move = (from: HashCheckpoint, to: HashCheckpoint) =>
         saveHashCheckpoint(u.db, id, { from, to, by: ONE, notify: false });
@@ -110,13 +113,13 @@ export function reservationsBehave(behaves: Behaves): void {
       const { parts: slots, state } = (await findHashCheckpoint(u.db, id)) ?? assert.fail();
       assert.deepEqual({ parts: slots, state }, at(3, 'b'));
       assert.deepEqual(
-        await findHashCheckpoints(u.db, [id, (await opened(u)).id]).then((marks) => marks.get(id)),
+        await findHashCheckpoints(u.db, [id, (await openSession(u)).id]).then((marks) => marks.get(id)),
         at(3, 'b'),
       );
     });
 
-    behaves('taken back is no place from which anybody goes on who was there before', async (u) => {
-      const { id } = await opened(u);
+    testRecords('that was reset cannot be replaced by a node that used it before', async (u) => {
+      const { id } = await openSession(u);
       await invalidateHashCheckpoint(u.db, id);
       const to = { parts: 1, state: 'a' as HashState };
       assert.equal(await saveHashCheckpoint(u.db, id, { from: BEGINNING, to, by: ONE, notify: false }), undefined);
@@ -124,10 +127,10 @@ export function reservationsBehave(behaves: Behaves): void {
       assert.ok(await saveHashCheckpoint(u.db, id, { from: voided, to, by: ONE, notify: false }));
     });
 
-    behaves('moved by many at once, from several nodes, is moved by one', async (u) => {
-      const nodes = [u.db, await u.another()];
+    testRecords('replaced in parallel from several nodes is replaced by one', async (u) => {
+      const nodes = [u.db, await u.openAnother()];
       for (let round = 0; round < ROUNDS; round++) {
-        const { id } = await opened(u);
+        const { id } = await openSession(u);
         const to = { parts: 1, state: 'a' as HashState };
         const moved = await Promise.all(
           Array.from({ length: 8 }, (_, n) =>
@@ -138,8 +141,8 @@ export function reservationsBehave(behaves: Behaves): void {
       }
     });
 
-    behaves('says which node has the next slot, until that has it no more', async (u) => {
-      const { id } = await opened(u);
+    testRecords('names the node that has the next part until that no longer has it', async (u) => {
+      const { id } = await openSession(u);
       await insertPart(u.db, id, newPart(0), NOW, ONE);
       await insertPart(u.db, id, newPart(1), NOW, OTHER);
       await insertPart(u.db, id, newPart(2), NOW, OTHER);
@@ -156,8 +159,8 @@ export function reservationsBehave(behaves: Behaves): void {
     });
 
     for (const end of ALL_ENDS) {
-      behaves(`is nobody's where the session is ${end}`, async (u) => {
-        const { id } = await opened(u);
+      testRecords(`does not exist if the session is ${end}`, async (u) => {
+        const { id } = await openSession(u);
         await ENDS[end](u.db, id);
         const to = { parts: 1, state: 'a' as HashState };
         assert.equal(await saveHashCheckpoint(u.db, id, { from: BEGINNING, to, by: ONE, notify: false }), undefined);
@@ -166,25 +169,25 @@ export function reservationsBehave(behaves: Behaves): void {
       });
     }
 
-    behaves('is read on to by one node at a time, until its time is over or it gives it back', async (u) => {
-      const { id } = await opened(u);
-      const take = (by: NodeId, now: number) => acquireReadLease(u.db, id, { by, now, until: now + 10 });
-      assert.deepEqual(await take(ONE, NOW), BEGINNING);
-      assert.equal(await take(OTHER, NOW + 9), undefined);
-      assert.deepEqual(await take(ONE, NOW + 9), BEGINNING);
-      assert.equal(await take(OTHER, NOW + 18), undefined);
-      assert.deepEqual(await take(OTHER, NOW + 19), BEGINNING);
+    testRecords('is leased for reading to one node at a time, until its time is over or it releases it', async (u) => {
+      const { id } = await openSession(u);
+      const acquire = (by: NodeId, now: number) => acquireReadLease(u.db, id, { by, now, until: now + 10 });
+      assert.deepEqual(await acquire(ONE, NOW), BEGINNING);
+      assert.equal(await acquire(OTHER, NOW + 9), undefined);
+      assert.deepEqual(await acquire(ONE, NOW + 9), BEGINNING);
+      assert.equal(await acquire(OTHER, NOW + 18), undefined);
+      assert.deepEqual(await acquire(OTHER, NOW + 19), BEGINNING);
       await releaseReadLease(u.db, id, ONE);
-      assert.equal(await take(ONE, NOW + 20), undefined);
+      assert.equal(await acquire(ONE, NOW + 20), undefined);
       await releaseReadLease(u.db, id, OTHER);
-      assert.deepEqual(await take(ONE, NOW + 20), BEGINNING);
+      assert.deepEqual(await acquire(ONE, NOW + 20), BEGINNING);
     });
 
-    behaves('is read on to at once where its time is from before the clock was set back', async (u) => {
-      const { id } = await opened(u);
-      const take = (by: NodeId, now: number) => acquireReadLease(u.db, id, { by, now, until: now + 10 });
-      assert.deepEqual(await take(ONE, NOW + 86_400_000), BEGINNING);
-      assert.deepEqual(await take(OTHER, NOW), BEGINNING);
+    testRecords('is leased immediately if its lease is from before the clock was set back', async (u) => {
+      const { id } = await openSession(u);
+      const acquire = (by: NodeId, now: number) => acquireReadLease(u.db, id, { by, now, until: now + 10 });
+      assert.deepEqual(await acquire(ONE, NOW + 86_400_000), BEGINNING);
+      assert.deepEqual(await acquire(OTHER, NOW), BEGINNING);
     });
   });
 }

@@ -10,29 +10,29 @@ import {
   setCommitted,
   setExpired,
 } from '../../packages/server/src/uploads/session-store.ts';
-import { type newContentId, newPart, newSession, newSha1 } from '../uploads/session-samples.ts';
+import { newPart, newSession, newSha1, type randomBlobId } from '../uploads/session-samples.ts';
 
-/** A database with the schema and no rows, and how to get rid of it. */
+/** A database with the schema and without rows, and how to remove it. */
 export interface DatabaseUnderTest {
   db: Kysely<Tables>;
-  /** Another connection to the same database, as another node has it. */
-  another(): Promise<Kysely<Tables>>;
+  /** Opens another connection to the same database, like another node. */
+  openAnother(): Promise<Kysely<Tables>>;
   close(): Promise<void>;
 }
 
-/** The same while a test has it, with a user whose uploads it is about. */
-export interface Under extends DatabaseUnderTest {
+/** The same during a test, with a user who owns the uploads. */
+export interface DatabaseFixture extends DatabaseUnderTest {
   owner: UserRow;
 }
 
-/** Declares a test that gets a database of its own. */
-export type Behaves = (sentence: string, body: (under: Under) => Promise<void>) => void;
+/** Declares a test that gets its own database. */
+export type Behaves = (sentence: string, body: (under: DatabaseFixture) => Promise<void>) => void;
 
 export const NOW = 500_000;
-/** How often a race is run. Each time it may fall out otherwise; what is asserted holds however it does. */
+/** How often a race is repeated. Each time the result can be different; the assertions hold for all of them. */
 export const ROUNDS = 10;
 
-/** The ways in which an open session ends. Each says whether it was this call that ended it. */
+/** The ways in which an open session ends. Each returns whether this call ended it. */
 export const ENDS = {
   committed: (db: Kysely<Tables>, session: SessionId) =>
     db
@@ -46,16 +46,16 @@ export const ENDS = {
 export type End = keyof typeof ENDS;
 export const ALL_ENDS: readonly End[] = Object.keys(ENDS) as End[];
 
-/** Opens a session in the database. */
-export async function opened(u: Under, change: Partial<Session> = {}): Promise<Session> {
+/** Creates a session in the database. */
+export async function openSession(u: DatabaseFixture, change: Partial<Session> = {}): Promise<Session> {
   const session = newSession(u.owner, change);
   await recordBlob(u.db, { blob: session.staged.blob, owner: session.owner }, NOW);
   await insertSession(u.db, session, NOW);
   return session;
 }
 
-/** Records the first `slots` parts, many in a statement. */
-export async function fill({ db }: Under, session: SessionId, slots: number): Promise<void> {
+/** Records the first `slots` parts, many in one statement. */
+export async function insertManyParts({ db }: DatabaseFixture, session: SessionId, slots: number): Promise<void> {
   for (let from = 0; from < slots; from += 1000) {
     const rows = Array.from({ length: Math.min(1000, slots - from) }, (_, n) => ({
       session_id: session,
@@ -70,11 +70,11 @@ function rowOf({ index, sha1, tag }: ReturnType<typeof newPart>) {
   return { part_index: index, sha1, tag };
 }
 
-export function madeOf({ owner }: Under, blob: ReturnType<typeof newContentId>) {
+export function committedFile({ owner }: DatabaseFixture, blob: ReturnType<typeof randomBlobId>) {
   return { blob, size: 80_000, sha1: newSha1(), by: owner.id, now: NOW, maxItems: 1_000 };
 }
 
-/** One after the other, and from the beginning again. */
+/** The elements in turn, starting again after the last. */
 export function turn<T>(all: readonly T[], n: number): T {
   return all[n % all.length] as T;
 }

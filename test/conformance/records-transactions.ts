@@ -2,27 +2,35 @@ import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { publishNewFile } from '../../packages/server/src/files/publish.ts';
 import { countParts, findSession, insertPart, setCommitted } from '../../packages/server/src/uploads/session-store.ts';
-import { newContentId, newPart } from '../uploads/session-samples.ts';
-import { type Behaves, madeOf, NOW, opened, ROUNDS, turn, type Under } from './records-samples.ts';
+import { newPart, randomBlobId } from '../uploads/session-samples.ts';
+import {
+  type Behaves,
+  committedFile,
+  type DatabaseFixture,
+  NOW,
+  openSession,
+  ROUNDS,
+  turn,
+} from './records-samples.ts';
 
-export function transactionsBehave(behaves: Behaves): void {
+export function testTransactions(testRecords: Behaves): void {
   describe('transactions', () => {
-    behaves('that fail leave nothing', async (u) => {
-      const { id } = await opened(u);
+    testRecords('that fail leave nothing behind', async (u) => {
+      const { id } = await openSession(u);
       const failed = new Error('failed at the end');
       const work = u.db.transaction().execute(async (tx) => {
-        const made = madeOf(u, newContentId());
+        const made = committedFile(u, randomBlobId());
         const file = await publishNewFile(tx, { folderId: u.owner.root_id, name: 'a' }, made);
         assert.equal(await setCommitted(tx, id, { ...file, sha1: made.sha1 }), true);
         throw failed;
       });
       await assert.rejects(work, (error) => error === failed);
       assert.equal((await findSession(u.db, id))?.state, 'open');
-      assert.deepEqual(await filesAndVersions(u), { files: [], versions: 0 });
+      assert.deepEqual(await countFilesAndVersions(u), { files: [], versions: 0 });
     });
 
-    behaves('do not take in what others write meanwhile', async (u) => {
-      const [inside, outside] = [await opened(u), await opened(u)];
+    testRecords('do not include what others write at the same time', async (u) => {
+      const [inside, outside] = [await openSession(u), await openSession(u)];
       const begun = Promise.withResolvers<void>();
       const go = Promise.withResolvers<void>();
       const failing = u.db.transaction().execute(async (tx) => {
@@ -41,10 +49,10 @@ export function transactionsBehave(behaves: Behaves): void {
       assert.equal(await countParts(u.db, inside.id), 0);
     });
 
-    behaves(
-      'that publish one name at once, in any case, from several nodes: one wins, the others leave nothing',
+    testRecords(
+      'that publish one name in parallel, in any case, from several nodes: one succeeds, the others leave nothing',
       async (u) => {
-        const nodes = [u.db, await u.another()];
+        const nodes = [u.db, await u.openAnother()];
         for (let round = 0; round < ROUNDS; round++) {
           const results = await Promise.allSettled(
             Array.from({ length: 6 }, (_, n) =>
@@ -54,7 +62,7 @@ export function transactionsBehave(behaves: Behaves): void {
                   publishNewFile(
                     tx,
                     { folderId: u.owner.root_id, name: `${n % 2 ? 'name' : 'NAME'}${round}` },
-                    madeOf(u, newContentId()),
+                    committedFile(u, randomBlobId()),
                   ),
                 ),
             ),
@@ -65,7 +73,7 @@ export function transactionsBehave(behaves: Behaves): void {
             assert.equal(reason.code, 'name-in-use');
             assert.equal(reason.context.conflicts.id, String(won[0]?.value.fileId));
           }
-          const { files, versions } = await filesAndVersions(u);
+          const { files, versions } = await countFilesAndVersions(u);
           assert.equal(files.length, round + 1);
           assert.equal(versions, round + 1);
         }
@@ -74,7 +82,7 @@ export function transactionsBehave(behaves: Behaves): void {
   });
 }
 
-async function filesAndVersions({ db }: Under): Promise<{ files: string[]; versions: number }> {
+async function countFilesAndVersions({ db }: DatabaseFixture): Promise<{ files: string[]; versions: number }> {
   const files = await db.selectFrom('items').select('name').where('kind', '=', 'file').execute();
   const versions = await db.selectFrom('versions').select('id').execute();
   return { files: files.map(({ name }) => name), versions: versions.length };

@@ -1,17 +1,20 @@
 import { describe, it } from 'node:test';
 import { addUser } from '../../packages/server/src/auth/accounts.ts';
-import { endsBehave } from './records-ends.ts';
-import { partsBehave } from './records-parts.ts';
-import { reservationsBehave } from './records-reservations.ts';
+import { testEnds } from './records-ends.ts';
+import { testParts } from './records-parts.ts';
+import { testReservations } from './records-reservations.ts';
 import { type Behaves, type DatabaseUnderTest, NOW } from './records-samples.ts';
-import { sessionsBehave } from './records-sessions.ts';
-import { transactionsBehave } from './records-transactions.ts';
+import { testSessions } from './records-sessions.ts';
+import { testTransactions } from './records-transactions.ts';
 
 export type { DatabaseUnderTest } from './records-samples.ts';
 
-/** What the records do on every database. A database's test hands itself over and adds only what is its alone. */
+/**
+ * The behavior of the records on every database. A database's test provides the database and adds only what is
+ * specific to it.
+ */
 export function recordsBehave(name: string, openDb: () => Promise<DatabaseUnderTest>): void {
-  const behaves: Behaves = (sentence, body) => {
+  const testRecords: Behaves = (sentence, body) => {
     it(sentence, async () => {
       const under = await openDb();
       try {
@@ -24,10 +27,10 @@ export function recordsBehave(name: string, openDb: () => Promise<DatabaseUnderT
   };
 
   describe(name, () => {
-    partsBehave(behaves);
-    reservationsBehave(behaves);
-    endsBehave(behaves);
-    sessionsBehave(behaves);
-    transactionsBehave(behaves);
+    testParts(testRecords);
+    testReservations(testRecords);
+    testEnds(testRecords);
+    testSessions(testRecords);
+    testTransactions(testRecords);
   });
 }

@@ -10,7 +10,7 @@ const DAY = 24 * 3_600_000;
 
 after(stopPostgres);
 
-test('nodes whose clocks are days apart agree on the time of the database', { skip: noPostgres }, async () => {
+test("nodes whose clocks are days apart agree on the database's time", { skip: noPostgres }, async () => {
   await using database = await newPostgresDatabase();
   const db = await database.open();
   const real = Date.now();

@@ -6,30 +6,30 @@ import { migrate } from '../../packages/server/src/database/migrate.ts';
 import type { Tables } from '../../packages/server/src/database/schema.ts';
 import { openSqlite } from '../../packages/server/src/database/sqlite/sqlite.ts';
 
-/** An SQLite file in a folder of its own, and every connection to it. */
+/** An SQLite file in its own folder, and every connection to it. */
 export interface Database extends AsyncDisposable {
   path: string;
-  /** A connection to the file, with the schema in place. */
+  /** Opens a connection to the file, with the schema. */
   open(): Promise<Kysely<Tables>>;
-  /** A connection to the file as it is. */
-  openAsItIs(): Kysely<Tables>;
+  /** Opens a connection to the file without migrating it. */
+  openUnmigrated(): Kysely<Tables>;
 }
 
-/** @param readers Threads that read, for each connection; 0 opens it in half the time. */
+/** @param readers The number of reading threads per connection; 0 opens it in half the time. */
 export async function newDatabase({ readers }: { readers?: number } = {}): Promise<Database> {
   const folder = await mkdtemp(join(tmpdir(), 'partway-sqlite-'));
   const path = join(folder, 'rows.sqlite');
   const opened: Kysely<Tables>[] = [];
-  const openAsItIs = () => {
+  const openUnmigrated = () => {
     const db = openSqlite(path, readers === undefined ? {} : { readers });
     opened.push(db);
     return db;
   };
   return {
     path,
-    openAsItIs,
+    openUnmigrated: openUnmigrated,
     async open() {
-      const db = openAsItIs();
+      const db = openUnmigrated();
       await migrate(db);
       return db;
     },

@@ -10,19 +10,19 @@ import { openSqlite } from '../../packages/server/src/database/sqlite/sqlite.ts'
 import { smallDisk } from '../faults/small-disk.ts';
 import { untilItFails } from '../support/until-it-fails.ts';
 
-/** Larger than what any file system keeps back in a half-filled page. */
+/** Larger than what any file system keeps in a half-filled page. */
 const ROW = 'x'.repeat(20_000);
 
-describe('an SQLite database on a disk that is full', () => {
+describe('an SQLite database on a full disk', () => {
   for (const [what, insert] of Object.entries({
-    'a statement': insertAlone,
+    'a statement': insertStatement,
     'a transaction': insertInTransaction,
-    'a transaction that has become larger than memory': insertMuchInTransaction,
+    'a transaction larger than its cache': insertMuchInTransaction,
   })) {
-    it(`says insufficient_storage for ${what}, keeps what it has, and goes on once there is room`, async (t) => {
+    it(`returns insufficient_storage for ${what}, keeps its rows, and works when there is space`, async (t) => {
       await using disk = await smallDisk('8m');
       if (disk.reason !== undefined) return t.skip(disk.reason);
-      const db = await opened(join(disk.folder, 'rows.sqlite'));
+      const db = await openMigrated(join(disk.folder, 'rows.sqlite'));
       const ballast = join(disk.folder, 'ballast');
       await writeFile(ballast, Buffer.alloc(5 * 2 ** 20));
 
@@ -37,7 +37,7 @@ describe('an SQLite database on a disk that is full', () => {
       assert.equal(await count(db), rows);
 
       await rm(ballast);
-      await insertAlone(db);
+      await insertStatement(db);
       await insertInTransaction(db);
       assert.equal(await count(db), rows + 2);
       assert.deepEqual((await sql`pragma integrity_check`.execute(db)).rows, [{ integrity_check: 'ok' }]);
@@ -46,25 +46,25 @@ describe('an SQLite database on a disk that is full', () => {
   }
 });
 
-async function opened(path: string): Promise<Kysely<Tables>> {
+async function openMigrated(path: string): Promise<Kysely<Tables>> {
   const db = openSqlite(path);
   await migrate(db);
   await sql`create table filling (row text)`.execute(db);
   return db;
 }
 
-async function insertAlone(db: Kysely<Tables>): Promise<void> {
+async function insertStatement(db: Kysely<Tables>): Promise<void> {
   await sql`insert into filling values (${ROW})`.execute(db);
 }
 
 async function insertInTransaction(db: Kysely<Tables>): Promise<void> {
-  await db.transaction().execute(insertAlone);
+  await db.transaction().execute(insertStatement);
 }
 
-/** More than SQLite's page cache holds, so that it fails at a statement in the middle and not at the commit. */
+/** More than SQLite's page cache, so that it fails at a statement in the middle and not at the commit. */
 async function insertMuchInTransaction(db: Kysely<Tables>): Promise<void> {
   await db.transaction().execute(async (tx) => {
-    for (let n = 0; n < 200; n++) await insertAlone(tx);
+    for (let n = 0; n < 200; n++) await insertStatement(tx);
   });
 }
 

@@ -7,12 +7,14 @@ import { Api } from '../support/api.ts';
 import { databaseSettings, openTestDatabase } from '../support/rows.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
-const MOST = Number.MAX_SAFE_INTEGER;
+const MAX = Number.MAX_SAFE_INTEGER;
 const OTHER = 'other@partway.test';
 
-/** Beyond 2^53, where JavaScript's numbers are no longer exact: just so, and the largest that a row can hold. */
+/**
+ * Beyond 2^53, where JavaScript's numbers are no longer exact: slightly, and the largest number that a row can hold.
+ */
 for (const beyond of ['9007199254740993', '9223372036854775807']) {
-  describe(`rows of users with a counter of ${beyond}`, () => {
+  describe(`users with a counter of ${beyond}`, () => {
     let server: TestServer;
     let api: Api;
     before(async () => {
@@ -29,20 +31,20 @@ for (const beyond of ['9007199254740993', '9223372036854775807']) {
     });
     after(() => server[Symbol.asyncDispose]());
 
-    it('let a server start, and are listed as the largest number that is exact', async () => {
+    it('do not prevent a start, and are listed with the largest exact number', async () => {
       const users = await api.get('/users?user_type=all');
       assert.equal(users.status, 200, users.text);
       const other = users.json.entries.find(({ login }: { login: string }) => login === OTHER);
-      assert.equal(other.space_used, MOST);
+      assert.equal(other.space_used, MAX);
       const me = await api.get('/users/me');
       assert.equal(me.status, 200, me.text);
-      assert.equal(me.json.space_used, MOST);
+      assert.equal(me.json.space_used, MAX);
       const root = await api.get('/folders/0');
       assert.equal(root.status, 200, root.text);
-      assert.equal(root.json.size, MOST);
+      assert.equal(root.json.size, MAX);
     });
 
-    it('let their users be administered', async () => {
+    it('can be administered', async () => {
       const { entries } = (await api.get('/users?user_type=all')).json;
       const { id } = entries.find(({ login }: { login: string }) => login === OTHER);
       const changed = await api.call('PUT', `/users/${id}`, { body: { name: 'Renamed' } });
@@ -51,20 +53,20 @@ for (const beyond of ['9007199254740993', '9223372036854775807']) {
       assert.equal(made.status, 201, made.text);
     });
 
-    it('leave no room for more bytes, and that is what is said', async () => {
+    it('have no space for more bytes, and get that error', async () => {
       const answer = await api.post('/files/upload_sessions', { folder_id: '0', file_size: 10, file_name: 'more.bin' });
       assert.equal(answer.status, 403, answer.text);
       assert.equal(answer.json.code, 'storage_limit_exceeded');
     });
 
-    it('are listed by the commands, and repaired by fsck', async () => {
+    it('are listed by commands, and repaired by fsck', async () => {
       await server.stop();
       const folder = ['--data', server.dataFolder];
       const env = databaseSettings(server.dataFolder);
       const listed = await run(['user', 'list', '--json', ...folder], { env });
       assert.equal(listed.code, 0, listed.stderr);
       const shown = JSON.parse(listed.stdout).find(({ login }: { login: string }) => login === OTHER);
-      assert.equal(shown.space_used, MOST);
+      assert.equal(shown.space_used, MAX);
       const repaired = await run(['fsck', '--repair', '--all-stopped', '--json', ...folder], { env });
       assert.equal(repaired.code, 0, repaired.stderr + repaired.stdout);
       const db = await openTestDatabase(server.dataFolder);
@@ -82,8 +84,8 @@ for (const beyond of ['9007199254740993', '9223372036854775807']) {
   });
 }
 
-describe('sums over rows that are beyond all sums', () => {
-  it('do not stop fsck, which says what it counted', async () => {
+describe('sums that exceed all numbers', () => {
+  it('do not stop fsck, which reports the counts', async () => {
     await using server = await startServer({ env: { PARTWAY_MIN_SESSION_SIZE: '0' } });
     const api = new Api(server);
     for (const name of ['a.bin', 'b.bin', 'c.bin']) await api.createSession(name, 1000);
@@ -95,6 +97,6 @@ describe('sums over rows that are beyond all sums', () => {
     const checked = await run(['fsck', '--json', '--data', server.dataFolder], { env });
     const findings = jsonLines(checked.stdout).filter(({ kind }) => kind === 'space_reserved_off');
     assert.equal(findings.length, 1, checked.stderr + checked.stdout);
-    assert.partialDeepStrictEqual(findings[0], { about: { counted: MOST } });
+    assert.partialDeepStrictEqual(findings[0], { about: { counted: MAX } });
   });
 });

@@ -3,8 +3,8 @@ import { migrate } from '../../packages/server/src/database/migrate.ts';
 import { openSqlite } from '../../packages/server/src/database/sqlite/sqlite.ts';
 
 /**
- * A process that opens the database file that it is given, adds the users that it is given, one commit each, says how many
- * users it sees, and ends as a crash does, without closing the file.
+ * A process that opens the given database file, adds the given users with one commit each, prints the number of users
+ * that it sees, and exits like a crash, without closing the file.
  */
 const [path = '', ...logins] = process.argv.slice(2);
 const db = openSqlite(path);

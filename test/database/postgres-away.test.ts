@@ -17,7 +17,7 @@ import { untilItFails } from '../support/until-it-fails.ts';
 
 const USER = { login: 'user@partway.test', name: 'User', now: 1 };
 
-describe('when PostgreSQL is away or has trouble', { skip: noPostgres, timeout: 600_000 }, () => {
+describe('when PostgreSQL is unavailable or fails', { skip: noPostgres, timeout: 600_000 }, () => {
   let server: Postgres;
   let url: string;
   before(async () => {
@@ -34,9 +34,9 @@ describe('when PostgreSQL is away or has trouble', { skip: noPostgres, timeout: 
     stopped: () => server.stop(),
     killed: () => server.kill(),
   })) {
-    it(`${fault}, statements and transactions are unavailable, and go on once it is back`, async () => {
+    it(`${fault}, statements and transactions are unavailable, and work when it is back`, async () => {
       const db = openPostgres(url);
-      // More connections than one, so that some are idle and some in use when it goes.
+      // Several connections, so that some are idle and some in use when it stops.
       await Promise.all(Array.from({ length: 10 }, () => sql`select pg_sleep(0.01)`.execute(db)));
       const held = Promise.withResolvers<void>();
       const begun = Promise.withResolvers<void>();
@@ -48,15 +48,15 @@ describe('when PostgreSQL is away or has trouble', { skip: noPostgres, timeout: 
       });
       const sleeping = sql`select pg_sleep(60)`.execute(db);
       await begun.promise;
-      const cut = assert.rejects(sleeping, unavailable);
+      const cut = assert.rejects(sleeping, isUnavailable);
       await happens();
       held.resolve();
-      await assert.rejects(transaction, unavailable);
+      await assert.rejects(transaction, isUnavailable);
       await cut;
-      await assert.rejects(findUserByLogin(db, USER.login), unavailable);
+      await assert.rejects(findUserByLogin(db, USER.login), isUnavailable);
       await assert.rejects(
         db.transaction().execute((tx) => findUserByLogin(tx, USER.login)),
-        unavailable,
+        isUnavailable,
       );
       await server.start();
       assert.equal((await findUserByLogin(db, USER.login))?.name, 'User');
@@ -64,52 +64,52 @@ describe('when PostgreSQL is away or has trouble', { skip: noPostgres, timeout: 
     });
   }
 
-  it('a connection that is cut in the middle of a transaction takes nothing else along', async () => {
+  it('a connection that is cut in the middle of a transaction affects nothing else', async () => {
     await using line = await tcpLine(Number(new URL(url).port));
-    const db = openPostgres(through(line, url));
+    const db = openPostgres(proxiedUrl(line, url));
     await assert.rejects(
       db.transaction().execute(async (tx) => {
         await sql`update users set name = 'never'`.execute(tx);
         line.cut();
         await sql`select 1`.execute(tx);
       }),
-      unavailable,
+      isUnavailable,
     );
     assert.equal((await findUserByLogin(db, USER.login))?.name, 'User');
     await db.destroy();
   });
 
-  it('an answer that never comes is not waited for for ever, and is not taken for the next one', async () => {
+  it('a response that never arrives is not awaited forever, and is not mistaken for the next one', async () => {
     await using line = await tcpLine(Number(new URL(url).port));
-    const db = openPostgres(through(line, url), { connections: 1, statementTimeout: 100 });
+    const db = openPostgres(proxiedUrl(line, url), { connections: 1, statementTimeout: 100 });
     await sql`select 1`.execute(db);
     line.freeze();
-    await assert.rejects(sql`select 2`.execute(db), unavailable);
+    await assert.rejects(sql`select 2`.execute(db), isUnavailable);
     const { rows } = await sql<{ n: number }>`select 3 as n`.execute(db);
     assert.deepEqual(rows, [{ n: 3 }]);
     await db.destroy();
   });
 
-  it('a statement that takes too long is broken off, and its connection used on', async () => {
+  it('a statement that takes too long is canceled, and its connection is reused', async () => {
     const db = openPostgres(url, { connections: 1, statementTimeout: 50 });
     const backend = () => sql`select pg_backend_pid() as pid`.execute(db).then(({ rows }) => rows);
     const before = await backend();
-    await assert.rejects(sql`select pg_sleep(10)`.execute(db), unavailable);
+    await assert.rejects(sql`select pg_sleep(10)`.execute(db), isUnavailable);
     assert.deepEqual(await backend(), before);
     await db.destroy();
   });
 
-  it('too many connections are answered with "later"', async () => {
+  it('too many connections are reported as unavailable, with a retry time', async () => {
     await administer(server.url, 'create role narrow login connection limit 1');
     const narrow = Object.assign(new URL(url), { username: 'narrow' }).href;
     const [first, second] = [openPostgres(narrow), openPostgres(narrow)];
     await sql`select 1`.execute(first);
-    await assert.rejects(sql`select 1`.execute(second), unavailable);
+    await assert.rejects(sql`select 1`.execute(second), isUnavailable);
     await first.destroy();
     await second.destroy();
   });
 
-  it('two transactions that wait for each other: one is told to come again, the other goes on', async () => {
+  it('if two transactions wait for each other, one is unavailable and the other one continues', async () => {
     const db = openPostgres(url);
     await addUser(db, { login: 'other@partway.test', name: 'Other', now: 1 });
     const both = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
@@ -128,11 +128,11 @@ describe('when PostgreSQL is away or has trouble', { skip: noPostgres, timeout: 
     ]);
     const lost = results.filter((result) => result.status === 'rejected');
     assert.equal(lost.length, 1);
-    unavailable(lost[0]?.reason);
+    isUnavailable(lost[0]?.reason);
     await db.destroy();
   });
 
-  it('a disk that is full is said to be, and what is there stays', async (t) => {
+  it('a full disk is reported, and existing rows are kept', async (t) => {
     await using disk = await smallDisk('24m');
     if (disk.reason !== undefined) return t.skip(disk.reason);
     server.own(disk.folder);
@@ -153,7 +153,7 @@ describe('when PostgreSQL is away or has trouble', { skip: noPostgres, timeout: 
     await db.destroy();
   });
 
-  it('what it cannot hold is a fault of what was sent, and what was done wrong stays a fault of ours', async () => {
+  it("values that it cannot store are the client's error; wrong statements stay internal errors", async () => {
     const db = openPostgres(url);
     await assert.rejects(findUserByLogin(db, 'a\0b'), (error: DatabaseError) => error.code === 'invalid-text');
     await assert.rejects(sql`select * from nowhere`.execute(db), /relation "nowhere" does not exist/);
@@ -161,13 +161,13 @@ describe('when PostgreSQL is away or has trouble', { skip: noPostgres, timeout: 
   });
 });
 
-function unavailable(error: unknown): true {
+function isUnavailable(error: unknown): true {
   assert.ok(error instanceof DatabaseError, String(error));
   assert.equal(error.code, 'unavailable');
   assert.ok((error.retryAfterSeconds ?? 0) > 0);
   return true;
 }
 
-function through(line: TcpLine, url: string): string {
+function proxiedUrl(line: TcpLine, url: string): string {
   return Object.assign(new URL(url), { port: String(line.port) }).href;
 }

@@ -4,7 +4,7 @@ import type { Tables } from '../../packages/server/src/database/schema.ts';
 import { type MigratedPostgres, startMigratedPostgres } from '../engines/migrated-postgres.ts';
 import { copyDatabase, dropDatabase } from '../engines/postgres-database.ts';
 
-/** A PostgreSQL database with the schema, and every pool that was opened on it. */
+/** A PostgreSQL database with the schema, and every pool opened on it. */
 export interface Database extends AsyncDisposable {
   url: string;
   open(): Promise<Kysely<Tables>>;
@@ -12,7 +12,10 @@ export interface Database extends AsyncDisposable {
 
 let started: Promise<MigratedPostgres> | undefined;
 
-/** A copy of the database that PARTWAY_TEST_DATABASE names; without that, of one on a server that this process starts. */
+/**
+ * Creates a copy of the database that PARTWAY_TEST_DATABASE names or, by default, of one on a server that this
+ * process starts.
+ */
 export async function newPostgresDatabase(): Promise<Database> {
   const url = await copyDatabase(await templateUrl());
   const opened: Kysely<Tables>[] = [];
@@ -37,7 +40,7 @@ async function templateUrl(): Promise<string> {
   return (await started).template;
 }
 
-/** Stops the server, where this process has started one. For `after`. */
+/** Stops the server if this process has started one. For `after`. */
 export async function stopPostgres(): Promise<void> {
   await (await started)?.[Symbol.asyncDispose]();
 }

@@ -7,20 +7,20 @@ import { openPostgres } from '../../packages/server/src/database/postgres/postgr
 import { noPostgres, type Postgres, startPostgres } from '../engines/postgres.ts';
 import { tcpLine } from '../engines/tcp-line.ts';
 
-describe('the bell between nodes', { skip: noPostgres, timeout: 600_000 }, () => {
+describe('notifications between nodes', { skip: noPostgres, timeout: 600_000 }, () => {
   let server: Postgres;
   before(async () => {
     server = await startPostgres();
   });
   after(() => server[Symbol.asyncDispose]());
 
-  it('rings on every node once the transaction has ended well, and never where it has not', async () => {
+  it('arrive at every node when the transaction has been committed, and never otherwise', async () => {
     const db = openPostgres(server.url);
-    const nodes = [await listener(server.url), await listener(server.url)];
+    const nodes = [await openListener(server.url), await openListener(server.url)];
     await db.transaction().execute(async (tx) => {
       await notify(tx, 'parts', 'in time');
       await settle();
-      for (const node of nodes) assert.deepEqual(node.heard, []);
+      for (const node of nodes) assert.deepEqual(node.received, []);
     });
     await assert.rejects(
       db.transaction().execute(async (tx) => {
@@ -32,30 +32,30 @@ describe('the bell between nodes', { skip: noPostgres, timeout: 600_000 }, () =>
     await notify(db, 'other', 'not asked for');
     await notify(db, 'parts', 'last');
     for (const node of nodes) {
-      await node.untilHeard('last');
-      assert.deepEqual(node.heard, ['in time', 'last']);
-      await node.bell.close();
+      await node.untilReceived('last');
+      assert.deepEqual(node.received, ['in time', 'last']);
+      await node.postgresListener.close();
     }
     await db.destroy();
   });
 
-  it('takes more channels and listeners at any time, by any name, and leaves those that stop', async () => {
+  it('support new channels and listeners at any time, with any name, and leave those that stop', async () => {
     const db = openPostgres(server.url);
-    const { bell } = await listener(server.url);
+    const { postgresListener } = await openListener(server.url);
     const name = 'Odd "name"; drop table parts';
-    const second = await listen(bell, name);
-    const third = await listen(bell, name);
+    const second = await listen(postgresListener, name);
+    const third = await listen(postgresListener, name);
     await notify(db, name, 'a');
-    await Promise.all([second.untilHeard('a'), third.untilHeard('a')]);
+    await Promise.all([second.untilReceived('a'), third.untilReceived('a')]);
     second.stop();
     await notify(db, name, 'b');
-    await third.untilHeard('b');
-    assert.deepEqual(second.heard, ['a']);
-    await bell.close();
+    await third.untilReceived('b');
+    assert.deepEqual(second.received, ['a']);
+    await postgresListener.close();
     await db.destroy();
   });
 
-  it('listens again after PostgreSQL was restarted, killed or has ended its connection, and says what may be missing', async () => {
+  it('are received again after PostgreSQL was restarted, killed or closed the connection, with a hint that some may be missing', async () => {
     const faults: Record<string, () => Promise<void>> = {
       restarted: async () => {
         await server.stop();
@@ -73,54 +73,54 @@ describe('the bell between nodes', { skip: noPostgres, timeout: 600_000 }, () =>
         await db.destroy();
       },
     };
-    const node = await listener(server.url);
+    const node = await openListener(server.url);
     for (const [fault, happens] of Object.entries(faults)) {
-      const gaps = node.gaps();
+      const reconnects = node.reconnects();
       await happens();
-      await node.untilGap(gaps + 1);
+      await node.untilReconnect(reconnects + 1);
       const db = openPostgres(server.url);
       await notify(db, 'parts', fault);
-      await node.untilHeard(fault);
+      await node.untilReceived(fault);
       await db.destroy();
     }
-    assert.ok(node.troubles.length >= 3);
-    await node.bell.close();
+    assert.ok(node.errors.length >= 3);
+    await node.postgresListener.close();
   });
 
-  it('notices a line that is dead and says nothing', async () => {
+  it('detect a dead connection', async () => {
     await using line = await tcpLine(Number(new URL(server.url).port));
     const url = Object.assign(new URL(server.url), { port: String(line.port) }).href;
-    const node = await listener(url, { pulse: 200 });
+    const node = await openListener(url, { heartbeat: 200 });
     line.freeze();
     const db = openPostgres(server.url);
     await notify(db, 'parts', 'missed');
-    await node.untilGap(2);
+    await node.untilReconnect(2);
     await notify(db, 'parts', 'heard');
-    await node.untilHeard('heard');
-    assert.deepEqual(node.heard, ['heard']);
-    await node.bell.close();
+    await node.untilReceived('heard');
+    assert.deepEqual(node.received, ['heard']);
+    await node.postgresListener.close();
     await db.destroy();
   });
 
-  it('waits for a PostgreSQL that is not there yet, and stops waiting when it is closed', async () => {
-    const troubles: unknown[] = [];
+  it('wait for a PostgreSQL that is not reachable yet, and stop waiting when the listener is closed', async () => {
+    const errors: unknown[] = [];
     const listener = new PostgresListener('postgres://nobody@127.0.0.1:1/nothing', {
-      onError: (error) => troubles.push(error),
+      onError: (error) => errors.push(error),
     });
     listener.listen('parts', { onPayload: () => {}, onReconnect: () => assert.fail('nothing can be heard there') });
     const began = performance.now();
-    while (troubles.length < 3) await settle();
-    assert.ok(performance.now() - began > 100, 'it tries again without a pause');
+    while (errors.length < 3) await settle();
+    assert.ok(performance.now() - began > 100, 'it retries without a pause');
     await listener.close();
-    const before = troubles.length;
+    const before = errors.length;
     await settle();
-    assert.equal(troubles.length, before);
+    assert.equal(errors.length, before);
   });
 
-  it('goes on when a listener fails, and tells of it', async () => {
+  it('continue when a listener fails, with an error report', async () => {
     const db = openPostgres(server.url);
-    const node = await listener(server.url);
-    node.bell.listen('parts', {
+    const node = await openListener(server.url);
+    node.postgresListener.listen('parts', {
       onPayload: () => {
         throw new Error('a listener failed');
       },
@@ -128,46 +128,46 @@ describe('the bell between nodes', { skip: noPostgres, timeout: 600_000 }, () =>
     });
     await notify(db, 'parts', 'a');
     await notify(db, 'parts', 'b');
-    await node.untilHeard('b');
-    while (node.troubles.length === 0) await settle();
-    assert.match(String(node.troubles[0]), /a listener failed/);
-    await node.bell.close();
+    await node.untilReceived('b');
+    while (node.errors.length === 0) await settle();
+    assert.match(String(node.errors[0]), /a listener failed/);
+    await node.postgresListener.close();
     await db.destroy();
   });
 });
 
-/** Lets what is on its way arrive. Proves nothing by itself. */
+/** Waits for messages to arrive. This alone proves nothing. */
 function settle(): Promise<void> {
   return sleep(20);
 }
 
-async function listener(url: string, options: { pulse?: number } = {}) {
-  const troubles: unknown[] = [];
-  const bell = new PostgresListener(url, { ...options, onError: (error) => troubles.push(error) });
-  return { bell, troubles, ...(await listen(bell, 'parts')) };
+async function openListener(url: string, options: { heartbeat?: number } = {}) {
+  const errors: unknown[] = [];
+  const postgresListener = new PostgresListener(url, { ...options, onError: (error) => errors.push(error) });
+  return { postgresListener: postgresListener, errors: errors, ...(await listen(postgresListener, 'parts')) };
 }
 
-/** Listens, and resolves once the channel is heard. */
+/** Listens, and resolves when the channel is active. */
 async function listen(listener: PostgresListener, channel: string) {
-  const heard: string[] = [];
-  let gaps = 0;
+  const received: string[] = [];
+  let reconnects = 0;
   const stop = listener.listen(channel, {
-    onPayload: (payload) => heard.push(payload),
+    onPayload: (payload) => received.push(payload),
     onReconnect: () => {
-      gaps += 1;
+      reconnects += 1;
     },
   });
-  const untilGap = async (which: number) => {
-    while (gaps < which) await settle();
+  const untilReconnect = async (which: number) => {
+    while (reconnects < which) await settle();
   };
-  await untilGap(1);
+  await untilReconnect(1);
   return {
-    heard,
+    received: received,
     stop,
-    gaps: () => gaps,
-    untilGap,
-    async untilHeard(payload: string) {
-      while (!heard.includes(payload)) await settle();
+    reconnects: () => reconnects,
+    untilReconnect: untilReconnect,
+    async untilReceived(payload: string) {
+      while (!received.includes(payload)) await settle();
     },
   };
 }

@@ -28,11 +28,11 @@ import {
 } from '../../packages/server/src/uploads/session-store.ts';
 import { noPostgres } from '../engines/postgres.ts';
 import { recordStatements } from '../support/sent-statements.ts';
-import { newContentId, newPart } from '../uploads/session-samples.ts';
+import { newPart, randomBlobId } from '../uploads/session-samples.ts';
 import { type Database, newPostgresDatabase, stopPostgres } from './postgres-database.ts';
 
-/** As many rows as make PostgreSQL's planner take a scan or a sort for dear. */
-const MANY = 20_000;
+/** Enough rows that PostgreSQL's planner considers a scan or a sort expensive. */
+const ROWS = 20_000;
 const SESSION = 'A'.repeat(32) as SessionId;
 const ORDERS: ItemOrder[] = (['name', 'id', 'date', 'size'] as const).flatMap((by) =>
   (['asc', 'desc'] as const).map((direction) => ({ by, direction })),
@@ -46,7 +46,7 @@ interface Step {
   Plans?: Step[];
 }
 
-describe('on PostgreSQL, with many rows,', { skip: noPostgres, timeout: 600_000 }, () => {
+describe('query plans of PostgreSQL with many rows', { skip: noPostgres, timeout: 600_000 }, () => {
   let database: Database;
   let db: Kysely<Tables>;
   let owner: UserRow;
@@ -64,9 +64,9 @@ describe('on PostgreSQL, with many rows,', { skip: noPostgres, timeout: 600_000 
   });
 
   for (const order of ORDERS) {
-    it(`a page of a folder by ${order.by}, ${order.direction}, is found along its index`, async () => {
-      const behind: PageCursor = { ...order, kind: 'file', key: keyOf(order.by), id: 500_000 as ItemId };
-      const steps = await stepsOf(db, async (watched) => {
+    it(`read a page of a folder by ${order.by}, ${order.direction}, along its index`, async () => {
+      const behind: PageCursor = { ...order, kind: 'file', key: sortKey(order.by), id: 500_000 as ItemId };
+      const steps = await explainStatements(db, async (watched) => {
         await listByMarker(watched, folder, { marker: undefined, limit: 100, order });
         await listByMarker(watched, folder, { marker: behind, limit: 100, order });
         await listByOffset(watched, folder, { offset: 0, limit: 100, order });
@@ -75,10 +75,10 @@ describe('on PostgreSQL, with many rows,', { skip: noPostgres, timeout: 600_000 
     });
   }
 
-  it('a name is found or found free, and a page of the trash, by seeking', async () => {
+  it('find a name, a free name and a page of the trash by index', async () => {
     const place = { folderId: folder.id, name: 'name-77' };
     assertSeeks(
-      await stepsOf(db, async (watched) => {
+      await explainStatements(db, async (watched) => {
         assert.ok(await findNameConflict(watched, place));
         await checkPlace(watched, { owner: owner.id, ...place, name: 'free' });
         const { next } = await listTrashByMarker(watched, owner.id, { marker: undefined, limit: 10 });
@@ -87,9 +87,9 @@ describe('on PostgreSQL, with many rows,', { skip: noPostgres, timeout: 600_000 
     );
   });
 
-  it('a session and its parts are found by seeking', async () => {
+  it('find a session and its parts by index', async () => {
     assertSeeks(
-      await stepsOf(db, async (watched) => {
+      await explainStatements(db, async (watched) => {
         assert.ok(await findSession(watched, SESSION));
         assert.ok(await findPart(watched, SESSION, 1));
         assert.equal((await listParts(watched, SESSION)).length, 10);
@@ -99,23 +99,23 @@ describe('on PostgreSQL, with many rows,', { skip: noPostgres, timeout: 600_000 
     );
   });
 
-  it('the sweep finds what it looks for by seeking', async () => {
+  it('find the rows for background jobs by index', async () => {
     assertSeeks(
-      await stepsOf(db, async (watched) => {
-        await listOverdueSessions(watched, MANY, 100);
+      await explainStatements(db, async (watched) => {
+        await listOverdueSessions(watched, ROWS, 100);
         await listOpenSessions(watched, SESSION, 100);
         await deleteEndedSessions(watched, { now: 3_000, expiredBefore: 3_000 });
-        await findReferencedBlobs(watched, Array.from({ length: 100 }, newContentId));
+        await findReferencedBlobs(watched, Array.from({ length: 100 }, randomBlobId));
       }),
     );
   });
 });
 
-function keyOf(by: SortBy): string | number {
+function sortKey(by: SortBy): string | number {
   return FOLDER_COLUMNS[by] === 'name_key' ? 'name-5' : 500;
 }
 
-/** No table of many rows is read from its beginning, and no page is sorted; what a walk through the tree found may be. */
+/** Asserts that no large table is scanned and no page is sorted; the result of walking through the tree may be. */
 function assertSeeks(plans: Map<string, Step[]>): void {
   assert.ok(plans.size > 0);
   for (const [statement, steps] of plans) {
@@ -128,8 +128,8 @@ function assertSeeks(plans: Map<string, Step[]>): void {
   }
 }
 
-/** Runs `act` and gives, for every statement that it sent, the steps by which PostgreSQL does it. */
-async function stepsOf(db: Kysely<Tables>, act: (watched: Kysely<Tables>) => Promise<unknown>) {
+/** Runs `act` and returns the plan steps of every statement that it sent. */
+async function explainStatements(db: Kysely<Tables>, act: (watched: Kysely<Tables>) => Promise<unknown>) {
   const plans = new Map<string, Step[]>();
   for (const { sql: statement, parameters } of await recordStatements(db, act)) {
     const asked = CompiledQuery.raw(`explain (format json) ${statement}`, [...parameters]);
@@ -144,7 +144,7 @@ function allSteps(step: Step | undefined): Step[] {
 }
 
 async function fill(db: Kysely<Tables>, owner: UserRow): Promise<void> {
-  const n = sql`generate_series(1, ${sql.lit(MANY)}) as n`;
+  const n = sql`generate_series(1, ${sql.lit(ROWS)}) as n`;
   await sql`insert into users (id, login, login_key, name, name_key, role, details, root_id, created_at, modified_at) select n, 'user-' || n, 'user-' || n, 'User', 'user', 'user', '', n, n, n from ${n}`.execute(
     db,
   );

@@ -17,14 +17,14 @@ import { deleteAtExit } from '../support/leftovers.ts';
 const PASSWORD = 'not-to-be-shown';
 const PARTWAY = fileURLToPath(new URL('../../packages/cli/bin/partway.js', import.meta.url));
 
-describe('the tables in PostgreSQL', { skip: noPostgres, timeout: 600_000 }, () => {
+describe('the schema in PostgreSQL', { skip: noPostgres, timeout: 600_000 }, () => {
   let server: Postgres;
   before(async () => {
     server = await startPostgres({ password: PASSWORD });
   });
   after(() => server[Symbol.asyncDispose]());
 
-  it('are made by `partway migrate`, and by nothing else', async () => {
+  it('is created by `partway migrate`, and by nothing else', async () => {
     const url = await createDatabase(server.url, newDatabaseName());
     for (const args of [['serve'], ['user', 'list']]) {
       const ended = await partway(args, url);
@@ -37,7 +37,7 @@ describe('the tables in PostgreSQL', { skip: noPostgres, timeout: 600_000 }, () 
     assert.deepEqual([listed.code, listed.stderr], [0, '']);
   });
 
-  it('are not made in a database that cannot hold every name', async () => {
+  it('is not created in a database that cannot store every name', async () => {
     const name = newDatabaseName();
     await administer(server.url, `create database ${name} encoding 'LATIN1' locale 'C' template template0`);
     const ended = await partway(['migrate'], Object.assign(new URL(server.url), { pathname: `/${name}` }).href);
@@ -45,7 +45,7 @@ describe('the tables in PostgreSQL', { skip: noPostgres, timeout: 600_000 }, () 
     assert.match(ended.stderr, /encoding is LATIN1.*encoding 'UTF8'/);
   });
 
-  it('are made once where two nodes migrate at once', async () => {
+  it('is created once if several nodes migrate in parallel', async () => {
     for (let round = 0; round < 5; round++) {
       const url = await createDatabase(server.url, newDatabaseName());
       const nodes = await Promise.all(Array.from({ length: 4 }, () => openForMigration({ url, file: '' })));
@@ -55,7 +55,7 @@ describe('the tables in PostgreSQL', { skip: noPostgres, timeout: 600_000 }, () 
     }
   });
 
-  it('of another version of Partway are left as they are, and said to be', async () => {
+  it('of another version of Partway is left unchanged and rejected', async () => {
     const url = await createDatabase(server.url, newDatabaseName());
     assert.equal((await partway(['migrate'], url)).code, 0);
     const db = openPostgres(url);
@@ -72,7 +72,7 @@ describe('the tables in PostgreSQL', { skip: noPostgres, timeout: 600_000 }, () 
     await db.destroy();
   });
 
-  it('are all that a role with the least rights needs once another has made them', async () => {
+  it('can be used by a role with minimal privileges after another role has created it', async () => {
     const url = await createDatabase(server.url, 'least');
     assert.equal((await partway(['migrate'], url)).code, 0);
     await administer(url, `create role serving login password '${PASSWORD}'`);
@@ -82,10 +82,10 @@ describe('the tables in PostgreSQL', { skip: noPostgres, timeout: 600_000 }, () 
     const least = Object.assign(new URL(url), { username: 'serving' }).href;
     const added = await partway(['user', 'add', 'least@partway.test'], least);
     assert.deepEqual([added.code, added.stderr], [0, '']);
-    assert.equal((await partway(['migrate'], least)).code, 0, 'there is nothing left to make');
+    assert.equal((await partway(['migrate'], least)).code, 0, 'there is nothing left to create');
   });
 
-  it('are not found where the server is away, the password wrong or the database missing, and no password is shown', async () => {
+  it('is not found if the server is unreachable, the password wrong or the database missing, and no password is shown', async () => {
     const trials: [Partial<URL>, RegExp][] = [
       [{ port: '1' }, /It cannot be reached: connect ECONNREFUSED/],
       [{ pathname: '/missing' }, /database "missing" does not exist/],
@@ -100,7 +100,7 @@ describe('the tables in PostgreSQL', { skip: noPostgres, timeout: 600_000 }, () 
     }
   });
 
-  it('are reached with what PostgreSQL’s own variables and a password file say', async () => {
+  it('is reached with PostgreSQL’s own variables and a password file', async () => {
     const url = await createDatabase(server.url, newDatabaseName());
     const { hostname, port, pathname, username } = new URL(url);
     const where = { PGHOST: hostname, PGPORT: port, PGUSER: username };
@@ -108,19 +108,19 @@ describe('the tables in PostgreSQL', { skip: noPostgres, timeout: 600_000 }, () 
     const PGPASSFILE = join(folder, 'pgpass');
     writeFileSync(PGPASSFILE, `${hostname}:${port}:*:*:${PASSWORD}\n`, { mode: 0o600 });
     const ended = await partway(['migrate'], `postgres://${pathname}`, { ...where, PGPASSFILE });
-    // pg says on stderr that a later version of it will leave the file to us.
+    // pg prints on stderr that a later version will no longer read the file.
     assert.equal(ended.code, 0);
     assert.equal((await partway(['migrate'], `postgres://${pathname}`, { ...where, PGPASSWORD: PASSWORD })).stderr, '');
   });
 });
 
-interface Ended {
+interface CommandResult {
   code: number | null;
   stdout: string;
   stderr: string;
 }
 
-function partway(args: string[], url: string, more: Record<string, string> = {}): Promise<Ended> {
+function partway(args: string[], url: string, more: Record<string, string> = {}): Promise<CommandResult> {
   const folder = deleteAtExit(mkdtempSync(join(tmpdir(), 'partway-schema-')));
   const env = { PATH: process.env.PATH, PARTWAY_DATA: folder, PARTWAY_LISTEN: '127.0.0.1:0', PARTWAY_DATABASE: url };
   return new Promise((resolve) => {

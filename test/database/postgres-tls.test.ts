@@ -5,7 +5,7 @@ import type { DatabaseError } from '../../packages/server/src/database/errors.ts
 import { openPostgres } from '../../packages/server/src/database/postgres/postgres.ts';
 import { noPostgres, startPostgres } from '../engines/postgres.ts';
 
-it('PostgreSQL is spoken to by TLS where the URL says so, and only if its certificate is right', {
+it('uses TLS to PostgreSQL if the URL says so, and only with a valid certificate', {
   skip: noPostgres,
 }, async () => {
   await using server = await startPostgres({ tls: true });

@@ -15,7 +15,7 @@ import { noPostgres } from '../engines/postgres.ts';
 import { newDatabase } from './database.ts';
 import { newPostgresDatabase, stopPostgres } from './postgres-database.ts';
 
-/** In the order of their bytes as UTF-8, which is no language's. */
+/** In the byte order of UTF-8, which is not the order of any language. */
 const NAMES = [
   'a',
   'a b',
@@ -40,51 +40,51 @@ describe('PostgreSQL', { skip: noPostgres, timeout: 600_000 }, () => {
   recordsBehave('the records in PostgreSQL', async () => {
     const database = await newPostgresDatabase();
     const close = async () => database[Symbol.asyncDispose]();
-    return { db: await database.open(), another: database.open, close };
+    return { db: await database.open(), openAnother: database.open, close };
   });
 
-  it('gives numbers as numbers, to the last digit, and one beyond 2^53 as the largest that there is', async () => {
+  it('returns numbers exactly, and one beyond 2^53 as the largest exact number', async () => {
     await using database = await newPostgresDatabase();
     const db = await database.open();
-    const most = Number.MAX_SAFE_INTEGER;
-    const { rows } = await sql`select ${most}::bigint as n, sum(m) as sum, count(*) as count, true as yes
-      from (values (${most - 1}::bigint), (1)) as v(m)`.execute(db);
-    assert.deepEqual(rows, [{ n: most, sum: most, count: 2, yes: true }]);
+    const maxConnections = Number.MAX_SAFE_INTEGER;
+    const { rows } = await sql`select ${maxConnections}::bigint as n, sum(m) as sum, count(*) as count, true as yes
+      from (values (${maxConnections - 1}::bigint), (1)) as v(m)`.execute(db);
+    assert.deepEqual(rows, [{ n: maxConnections, sum: maxConnections, count: 2, yes: true }]);
     const beyond = await sql`select 9007199254740993::bigint as n, '-9223372036854775808'::bigint as least,
       sum(m) as sum from (values (9223372036854775807::bigint), (1)) as v(m)`.execute(db);
-    assert.deepEqual(beyond.rows, [{ n: most, least: -most, sum: most }]);
+    assert.deepEqual(beyond.rows, [{ n: maxConnections, least: -maxConnections, sum: maxConnections }]);
   });
 
-  it('says how many rows were changed as SQLite does', async () => {
+  it('reports the number of changed rows like SQLite', async () => {
     await using database = await newPostgresDatabase();
     await using file = await newDatabase();
     for (const db of [await database.open(), await file.open()]) {
-      await addUser(db, someone(1));
-      await addUser(db, someone(2));
+      await addUser(db, sampleUser(1));
+      await addUser(db, sampleUser(2));
       const { numUpdatedRows } = await db.updateTable('users').set({ name: 'N' }).executeTakeFirst();
       const { numDeletedRows } = await db.deleteFrom('locks').executeTakeFirst();
       assert.deepEqual([numUpdatedRows, numDeletedRows], [2n, 0n]);
     }
   });
 
-  it('serves a thousand callers at once with ten connections, in statements and in transactions', async () => {
+  it('serves a thousand parallel callers with ten connections, in statements and in transactions', async () => {
     await using database = await newPostgresDatabase();
     const db = openPostgres(database.url);
     const beside = await database.open();
-    let most = 0;
+    let maxConnections = 0;
     const counting = setInterval(() => {
       const count = sql<{ n: number }>`select count(*) as n from pg_stat_activity
         where application_name = 'partway' and datname = current_database()`;
       count.execute(beside).then(
         ({ rows }) => {
-          most = Math.max(most, rows[0]?.n ?? 0);
+          maxConnections = Math.max(maxConnections, rows[0]?.n ?? 0);
         },
         () => {},
       );
     }, 20);
     const callers = Array.from({ length: 1000 }, async (_, n) => {
-      const user = await patiently(() => addUser(db, someone(n)));
-      await patiently(() => addFolder(db, user, 'folder'));
+      const user = await retry(() => addUser(db, sampleUser(n)));
+      await retry(() => addFolder(db, user, 'folder'));
     });
     await Promise.all(callers).finally(() => clearInterval(counting));
     const { n } = await db
@@ -92,19 +92,19 @@ describe('PostgreSQL', { skip: noPostgres, timeout: 600_000 }, () => {
       .select((eb) => eb.fn.countAll<number>().as('n'))
       .executeTakeFirstOrThrow();
     assert.equal(n, 2000);
-    // Ten of the pool that is asked, and those of the one that counts.
-    assert.ok(most >= 1 && most <= 20, `${most} connections`);
+    // Ten of the pool under test, and those of the counting one.
+    assert.ok(maxConnections >= 1 && maxConnections <= 20, `${maxConnections} connections`);
     await db.destroy();
   });
 
-  it('compares every text column by its bytes, whatever the language of the database', async () => {
+  it('compares all text columns by their bytes, whatever the language of the database', async () => {
     await using database = await newPostgresDatabase();
     const db = await database.open();
     const { rows } = await sql`select table_name, column_name from information_schema.columns
       where table_schema = current_schema() and data_type = 'text' and collation_name is distinct from 'C'`.execute(db);
     assert.deepEqual(rows, []);
     const { rows: languages } = await sql<{ english: boolean }>`select 'a' < 'B' as english`.execute(db);
-    assert.equal(languages[0]?.english, true, 'the database of the tests is to be one with a language');
+    assert.equal(languages[0]?.english, true, 'the test database has to have a language');
   });
 
   it('lists a folder in the same order as SQLite, page by page', async () => {
@@ -112,17 +112,17 @@ describe('PostgreSQL', { skip: noPostgres, timeout: 600_000 }, () => {
     await using file = await newDatabase();
     const listed = [];
     for (const db of [await database.open(), await file.open()]) {
-      const user = await addUser(db, someone(1));
+      const user = await addUser(db, sampleUser(1));
       for (const name of NAMES.toReversed()) await addFolder(db, user, name);
-      listed.push(await allNames(db, user));
+      listed.push(await listAllNames(db, user));
     }
     assert.deepEqual(listed[0], listed[1]);
     assert.equal(listed[0]?.length, NAMES.length);
   });
 });
 
-/** A machine so busy that a caller is told to come later, for want of a connection, is asked again. */
-async function patiently<T>(act: () => Promise<T>): Promise<T> {
+/** Repeats a call that is unavailable because a busy machine has no free connection. */
+async function retry<T>(act: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
       return await act();
@@ -132,7 +132,7 @@ async function patiently<T>(act: () => Promise<T>): Promise<T> {
   }
 }
 
-function someone(n: number): { login: string; name: string; now: number } {
+function sampleUser(n: number): { login: string; name: string; now: number } {
   return { login: `user-${n}@partway.test`, name: `User ${n}`, now: n };
 }
 
@@ -152,7 +152,7 @@ async function addFolder(db: Kysely<Tables>, user: UserRow, name: string): Promi
   });
 }
 
-async function allNames(db: Kysely<Tables>, user: UserRow): Promise<string[]> {
+async function listAllNames(db: Kysely<Tables>, user: UserRow): Promise<string[]> {
   const folder = (await db
     .selectFrom('items')
     .selectAll()

@@ -7,8 +7,8 @@ import { onlySqlite } from '../support/rows.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { newPostgresDatabase, stopPostgres } from './postgres-database.ts';
 
-/** Names that are one, each under its own folder. */
-const ONE_NAME = [
+/** Names that are the same name, each in its own folder. */
+const SAME_NAMES = [
   ['ΟΔΟΣ.txt', 'οδος.txt', 'οδοσ.TXT'],
   ['Straße', 'STRASSE', 'STRAẞE'],
   ['İ', 'i\u0307'],
@@ -17,15 +17,15 @@ const ONE_NAME = [
   ['ﬀ', 'FF'],
   ['Ω', '\u2126', 'ω'],
 ];
-/** Names of one folder that are not. */
-const SEVERAL_NAMES = [
+/** Different names in one folder. */
+const DIFFERENT_NAMES = [
   ['ı', 'i'],
   ['Ａ', 'a'],
   ['é', 'e'],
   ['x\u200b', 'x'],
   [notes(7), notes(11)],
 ];
-/** 255 characters whose key is as long as a key can be: 12 bytes each, and nothing that repeats. */
+/** 255 characters whose sort key has the maximum length: 12 bytes each, without repetition. */
 function notes(step: number): string {
   const numbers = Array.from({ length: 255 }, (_, index) => ((index * index * step) >> 3) % 7);
   return String.fromCodePoint(...numbers.map((number) => 0x1d15e + number));
@@ -34,7 +34,7 @@ function notes(step: number): string {
 const NUL = 'a\u0000b';
 const HALF = 'a\ud800b';
 
-describe('both databases', { skip: noPostgres || onlySqlite }, () => {
+describe('SQLite and PostgreSQL', { skip: noPostgres || onlySqlite }, () => {
   let servers: TestServer[];
   let apis: Api[];
   let database: Awaited<ReturnType<typeof newPostgresDatabase>>;
@@ -54,45 +54,45 @@ describe('both databases', { skip: noPostgres || onlySqlite }, () => {
     await stopPostgres();
   });
 
-  /** What each server says to the same calls; the same, or else it fails. */
-  async function both<T>(calls: (api: Api) => Promise<T>): Promise<T> {
+  /** Makes the same calls to both servers, and fails if the responses differ. */
+  async function callBoth<T>(calls: (api: Api) => Promise<T>): Promise<T> {
     const [onSqlite, onPostgres] = await Promise.all(apis.map(calls));
     assert.deepEqual(onPostgres, onSqlite);
     return onSqlite as T;
   }
-  const brief = ({ status, json }: ApiResponse): [number, unknown] => [status, json?.code];
-  const folderIn = async (api: Api, parent: string, name: string) =>
+  const summarize = ({ status, json }: ApiResponse): [number, unknown] => [status, json?.code];
+  const createFolder = async (api: Api, parent: string, name: string) =>
     (await api.post('/folders', { name, parent: { id: parent } })).json.id;
 
-  for (const names of ONE_NAME) {
-    test(`take ${JSON.stringify(names)} for one name, whatever takes it`, async () => {
+  for (const names of SAME_NAMES) {
+    test(`treat ${JSON.stringify(names)} as one name in every call`, async () => {
       const [first = '', ...others] = names;
-      const answers = await both(async (api) => {
-        const parent = await folderIn(api, '0', `one ${first}`);
-        const other = await folderIn(api, parent, 'other');
+      const answers = await callBoth(async (api) => {
+        const parent = await createFolder(api, '0', `one ${first}`);
+        const other = await createFolder(api, parent, 'other');
         await api.post('/folders', { name: first, parent: { id: parent } });
         const found = [];
         for (const name of others) {
-          const said = { name, parent: { id: parent } };
+          const responses = { name, parent: { id: parent } };
           found.push(
-            await api.post('/folders', said),
-            await sendForm(api, '/files/content', form(attributes(said), filePart('x'))),
-            await api.call('OPTIONS', '/files/content', { body: said }),
+            await api.post('/folders', responses),
+            await sendForm(api, '/files/content', form(attributes(responses), filePart('x'))),
+            await api.call('OPTIONS', '/files/content', { body: responses }),
             await api.post('/files/upload_sessions', { folder_id: parent, file_size: 5000, file_name: name }),
             await api.call('PUT', `/folders/${other}`, { body: { name } }),
-            await api.post(`/folders/${other}/copy`, said),
+            await api.post(`/folders/${other}/copy`, responses),
           );
         }
-        return found.map(brief);
+        return found.map(summarize);
       });
       for (const answer of answers) assert.deepEqual(answer, [409, 'item_name_in_use']);
     });
   }
 
-  for (const names of SEVERAL_NAMES) {
-    test(`take ${names.map((name) => JSON.stringify(name.slice(0, 12))).join(', ')} for several names`, async () => {
-      const answers = await both(async (api) => {
-        const parent = await folderIn(api, '0', `several ${names[0]?.slice(0, 12)}`);
+  for (const names of DIFFERENT_NAMES) {
+    test(`treat ${names.map((name) => JSON.stringify(name.slice(0, 12))).join(', ')} as different names`, async () => {
+      const answers = await callBoth(async (api) => {
+        const parent = await createFolder(api, '0', `several ${names[0]?.slice(0, 12)}`);
         const found = [];
         for (const name of names) found.push(await api.post('/folders', { name, parent: { id: parent } }));
         return found.map(({ status, json }) => [status, json.name]);
@@ -104,19 +104,19 @@ describe('both databases', { skip: noPostgres || onlySqlite }, () => {
     });
   }
 
-  test('list names in one order', async () => {
+  test('list names in the same order', async () => {
     const names = ['b', 'A', 'ä', 'Z', 'ß', 'SSA', 'Σ1', 'ς0', '日本', '_', '10', '9', 'ı', 'I'];
-    const listed = await both(async (api) => {
-      const parent = await folderIn(api, '0', 'ordered');
-      for (const name of names) await folderIn(api, parent, name);
+    const listed = await callBoth(async (api) => {
+      const parent = await createFolder(api, '0', 'ordered');
+      for (const name of names) await createFolder(api, parent, name);
       const { entries } = (await api.get(`/folders/${parent}/items?sort=name`)).json;
       return entries.map(({ name }: { name: string }) => name);
     });
     assert.deepEqual(listed.toSorted(), names.toSorted());
   });
 
-  test('take logins for one in whatever case, and find users by how they begin in any', async () => {
-    const [first, second, third, found] = await both(async (api) => {
+  test('treat logins as the same in any case, and find users by the start of their login in any case', async () => {
+    const [first, second, third, found] = await callBoth(async (api) => {
       const made = await api.post('/users', { name: 'Ödön Σς', login: 'Straße@example.com' });
       const again = await api.post('/users', { name: 'Other', login: 'STRASSE@EXAMPLE.COM' });
       const other = await api.post('/users', { name: 'Other', login: 'other@example.com' });
@@ -125,7 +125,7 @@ describe('both databases', { skip: noPostgres || onlySqlite }, () => {
       const lists = [];
       for (const term of terms)
         lists.push((await api.get(`/users?filter_term=${encodeURIComponent(term)}`)).json.total_count);
-      return [brief(made), brief(again), brief(renamed), lists] as const;
+      return [summarize(made), summarize(again), summarize(renamed), lists] as const;
     });
     assert.deepEqual(first, [201, undefined]);
     assert.deepEqual(
@@ -142,9 +142,9 @@ describe('both databases', { skip: noPostgres || onlySqlite }, () => {
     ['NUL', NUL],
     ['half a surrogate pair', HALF],
   ] as const) {
-    test(`refuse ${what} in every text of a body`, async () => {
-      const said = await both(async (api) => {
-        const id = await folderIn(api, '0', `texts ${what}`);
+    test(`reject ${what} in every text of a body`, async () => {
+      const responses = await callBoth(async (api) => {
+        const id = await createFolder(api, '0', `texts ${what}`);
         const file = (
           await sendForm(
             api,
@@ -191,16 +191,16 @@ describe('both databases', { skip: noPostgres || onlySqlite }, () => {
         return answers.map(({ status }) => status);
       });
       assert.deepEqual(
-        said,
-        said.map(() => 400),
+        responses,
+        responses.map(() => 400),
       );
     });
   }
 
-  test('refuse NUL in every parameter, marker and form', async () => {
+  test('reject NUL in every parameter, marker and form', async () => {
     const marker = (key: string) =>
       Buffer.from(JSON.stringify(['name', 'asc', 'folder', key, 1])).toString('base64url');
-    const said = await both(async (api) => {
+    const responses = await callBoth(async (api) => {
       const answers = [];
       for (const path of [
         '/folders/0/items?marker=%00',
@@ -212,13 +212,13 @@ describe('both databases', { skip: noPostgres || onlySqlite }, () => {
         '/users?external_app_user_id=%00',
         '/files/upload_sessions?marker=%00',
       ]) {
-        answers.push(brief(await api.get(path)));
+        answers.push(summarize(await api.get(path)));
       }
       return answers;
     });
     assert.deepEqual(
-      said,
-      said.map(() => [400, 'bad_request']),
+      responses,
+      responses.map(() => [400, 'bad_request']),
     );
     const forms = await Promise.all(
       servers.map(async ({ url }) => {

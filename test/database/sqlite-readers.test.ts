@@ -10,7 +10,7 @@ import { findUserByLogin } from '../../packages/server/src/auth/users/store.ts';
 import type { Tables } from '../../packages/server/src/database/schema.ts';
 import { SqliteThread } from '../../packages/server/src/database/sqlite/thread.ts';
 import { newDatabase } from './database.ts';
-import { holdLock } from './held-database.ts';
+import { lockDatabase } from './held-database.ts';
 
 describe('reads of an SQLite database', () => {
   it('are answered while a transaction is open, and see nothing of it before it is committed', async () => {
@@ -18,28 +18,29 @@ describe('reads of an SQLite database', () => {
     const db = await database.open();
     await db.transaction().execute(async (tx) => {
       await addUserIn(tx, 1);
-      for (let n = 0; n < 20; n++) assert.equal(await users(db), 0);
-      assert.equal(await users(tx), 1, 'the transaction sees its own rows');
+      for (let n = 0; n < 20; n++) assert.equal(await countUsers(db), 0);
+      assert.equal(await countUsers(tx), 1, 'the transaction sees its own rows');
     });
-    assert.equal(await users(db), 1);
+    assert.equal(await countUsers(db), 1);
   });
 
-  it('are answered while the thread that writes waits for the lock, with statements and a transaction behind it', async () => {
+  it('are answered while the writing thread waits for the lock, with statements and a transaction behind it', async () => {
     await using database = await newDatabase();
     const db = await database.open();
-    using lock = holdLock(database.path);
+    using lock = lockDatabase(database.path);
     let written = 0;
-    const writes = [addUser(db, someone(1)), addUserIn(db, 2), addUserIn(db, 3), addUser(db, someone(4))].map((write) =>
-      write.then(() => {
-        written += 1;
-      }),
+    const writes = [addUser(db, sampleUser(1)), addUserIn(db, 2), addUserIn(db, 3), addUser(db, sampleUser(4))].map(
+      (write) =>
+        write.then(() => {
+          written += 1;
+        }),
     );
-    for (let n = 0; n < 50; n++) assert.equal(await users(db), 0);
+    for (let n = 0; n < 50; n++) assert.equal(await countUsers(db), 0);
     assert.equal(await findUserByLogin(db, 'nobody'), undefined);
-    assert.equal(written, 0, 'nothing was written meanwhile');
-    lock.giveBack();
+    assert.equal(written, 0, 'nothing was written in the meantime');
+    lock.release();
     await Promise.all(writes);
-    assert.equal(await users(db), 4);
+    assert.equal(await countUsers(db), 4);
   });
 
   it('see each write that was answered before they were sent', async () => {
@@ -55,7 +56,7 @@ describe('reads of an SQLite database', () => {
     }
   });
 
-  it('go on for others while one of them takes long', async () => {
+  it('continue for others while one of them is slow', async () => {
     await using database = await newDatabase();
     const db = await database.open();
     const order: string[] = [];
@@ -63,13 +64,13 @@ describe('reads of an SQLite database', () => {
       select count(*) from (with recursive n(i) as (select 1 union all select i + 1 from n where i < 3000000) select i from n)`
       .execute(db)
       .then(() => order.push('long'));
-    for (let n = 0; n < 20; n++) await users(db);
+    for (let n = 0; n < 20; n++) await countUsers(db);
     order.push('short');
     await long;
     assert.deepEqual(order, ['short', 'long']);
   });
 
-  it('come over connections that can change nothing', async () => {
+  it('use connections that cannot change anything', async () => {
     await using database = await newDatabase();
     await database.open();
     const reader = new SqliteThread({ path: database.path, readOnly: true, isReopening: false, onExit: () => {} });
@@ -78,18 +79,18 @@ describe('reads of an SQLite database', () => {
     await reader.close();
   });
 
-  it('fail with the reason, and the next ones are answered', async () => {
+  it('fail with the reason, and later ones are answered', async () => {
     await using database = await newDatabase();
     const db = await database.open();
     for (let n = 0; n < 5; n++) await assert.rejects(sql`select * from nowhere`.execute(db), /SQLite: no such table/);
-    assert.equal(await users(db), 0);
+    assert.equal(await countUsers(db), 0);
   });
 
-  it('do not make the log grow, even if there is always one under way', async () => {
+  it('do not make the log grow, even if there is always one in progress', async () => {
     await using database = await newDatabase();
     const db = await database.open();
     await sql`create table filling (row text)`.execute(db);
-    using _reading = alwaysReading(database.path);
+    using _reading = readContinuously(database.path);
     let largest = 0;
     for (let n = 0; n < 300; n++) {
       await sql`insert into filling values (${'x'.repeat(200_000)})`.execute(db);
@@ -98,28 +99,28 @@ describe('reads of an SQLite database', () => {
     assert.ok(largest < 30_000_000, `the log grew to ${largest} bytes while 60,000,000 were written`);
   });
 
-  it('leave nothing open: the log is gone once the database is closed, and so can be its folder', async () => {
+  it('leave nothing open: the log is gone when the database is closed, and the folder can be deleted', async () => {
     await using database = await newDatabase();
     const db = await database.open();
-    await Promise.all(Array.from({ length: 10 }, () => users(db)));
-    await addUser(db, someone(1));
+    await Promise.all(Array.from({ length: 10 }, () => countUsers(db)));
+    await addUser(db, sampleUser(1));
     await db.destroy();
     assert.equal(existsSync(`${database.path}-wal`), false);
     assert.deepEqual(await readdir(dirname(database.path)), ['rows.sqlite']);
   });
 
-  it('that are under way when the database is closed are answered first', async () => {
+  it('that are in progress when the database is closed are answered first', async () => {
     await using database = await newDatabase();
     const db = await database.open();
-    const reads = Array.from({ length: 20 }, () => users(db));
-    await users(db);
+    const reads = Array.from({ length: 20 }, () => countUsers(db));
+    await countUsers(db);
     await db.destroy();
     assert.deepEqual(await Promise.all(reads), Array(20).fill(0));
   });
 });
 
-/** Readers that hold a snapshot of the file in turn: before one lets go, the next has its own. */
-function alwaysReading(path: string): Disposable {
+/** Readers that hold a snapshot of the file in turn: before one releases it, the next one has its own. */
+function readContinuously(path: string): Disposable {
   const readers = [new DatabaseSync(path), new DatabaseSync(path)];
   const begin = (reader: DatabaseSync) => reader.exec('begin; select count(*) from filling');
   let turn = 0;
@@ -138,18 +139,18 @@ function alwaysReading(path: string): Disposable {
   };
 }
 
-function someone(n: number): { login: string; name: string; now: number } {
+function sampleUser(n: number): { login: string; name: string; now: number } {
   return { login: `user-${n}@partway.test`, name: `User ${n}`, now: n };
 }
 
-/** One statement, where `addUser` is a transaction. */
+/** One statement; `addUser` is a transaction. */
 async function addUserIn(db: Kysely<Tables>, n: number): Promise<void> {
   await sql`insert into users (id, login, login_key, name, name_key, role, details, root_id, created_at, modified_at) values (${n}, ${n}, ${n}, '', '', 'user', '', ${n}, 1, 1)`.execute(
     db,
   );
 }
 
-async function users(db: Kysely<Tables>): Promise<number> {
+async function countUsers(db: Kysely<Tables>): Promise<number> {
   const { n } = await db
     .selectFrom('users')
     .select((of) => of.fn.countAll<number>().as('n'))

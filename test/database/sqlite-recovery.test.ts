@@ -7,33 +7,33 @@ import { DatabaseSync } from 'node:sqlite';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { deleteAtExit } from '../support/leftovers.ts';
-import { commitsInLog } from './held-database.ts';
-import { noStrace, type Traced, traced } from './traced.ts';
+import { countCommitsInLog } from './held-database.ts';
+import { noStrace, type Traced, traceProcess } from './traced.ts';
 
 const CHILD = fileURLToPath(new URL('./opening-child.ts', import.meta.url));
 const PARTWAY = fileURLToPath(new URL('../../packages/cli/bin/partway.js', import.meta.url));
 
-describe('a transaction that a killed process wrote and did not sync', { skip: noStrace }, () => {
-  it('is synced by whoever finds it, before anything is said of it', async () => {
-    const { path, folder } = await killedBeforeSync();
-    const { calls, stdout } = await traced([CHILD, path]);
-    assert.match(stdout, /users: 2/, 'the transaction is there, out of the memory of the kernel');
+describe('a transaction that a killed process wrote but did not sync', { skip: noStrace }, () => {
+  it('is synced by the process that finds it, before it prints anything about it', async () => {
+    const { path, folder } = await killBeforeSync();
+    const { calls, stdout } = await traceProcess([CHILD, path]);
+    assert.match(stdout, /users: 2/, "the transaction is in the kernel's memory");
     assertSyncedFirst(calls, [`${path}-wal`, folder], /users: 2/);
   });
 
-  it('is synced also where another process has recovered it and reads, so that no checkpoint can do it', async () => {
-    const { path, folder } = await killedBeforeSync();
+  it('is synced even if another process has recovered it and reads, so that no checkpoint can do it', async () => {
+    const { path, folder } = await killBeforeSync();
     const reader = new DatabaseSync(path);
     reader.exec('begin; select count(*) from users');
-    const { calls, stdout } = await traced([CHILD, path]);
+    const { calls, stdout } = await traceProcess([CHILD, path]);
     reader.close();
     assert.match(stdout, /users: 2/);
     assertSyncedFirst(calls, [`${path}-wal`, folder], /users: 2/);
   });
 
-  it('is written into the file itself as well, should a sync of the log have failed before', async () => {
-    const { path } = await killedBeforeSync();
-    const { calls } = await traced([CHILD, path]);
+  it('is also written to the database file, in case an earlier sync of the log failed', async () => {
+    const { path } = await killBeforeSync();
+    const { calls } = await traceProcess([CHILD, path]);
     const [log, file] = [`${path}-wal`, path].map((each) =>
       calls.findIndex(({ call, path: synced }) => call === 'fsync' && synced === each),
     );
@@ -46,18 +46,18 @@ describe('a transaction that a killed process wrote and did not sync', { skip: n
     'partway fsck': ['fsck'],
     'partway user add': ['user', 'add', 'somebody@partway.test'],
   })) {
-    it(`is synced by ${what} before it prints a word`, async () => {
-      const { data, path } = await dataFolderOf(await killedBeforeSync());
-      const { calls } = await traced([PARTWAY, ...args, '--data', data]);
+    it(`is synced by ${what} before it prints anything`, async () => {
+      const { data, path } = await createDataFolder(await killBeforeSync());
+      const { calls } = await traceProcess([PARTWAY, ...args, '--data', data]);
       assertSyncedFirst(calls, [`${path}-wal`, data], /./);
     });
   }
 
   it('is synced by a server before it listens', async () => {
-    const { data, path } = await dataFolderOf(await killedBeforeSync());
+    const { data, path } = await createDataFolder(await killBeforeSync());
     const env = { PARTWAY_DATA: data, PARTWAY_TOKEN: 'a'.repeat(40), PARTWAY_LISTEN: '127.0.0.1:0' };
-    const start = () => traced([PARTWAY, 'serve'], { env, stopAt: /listening on/ });
-    // The first start has rows of its own to write; the second, after the first was killed, has none.
+    const start = () => traceProcess([PARTWAY, 'serve'], { env, stopAt: /listening on/ });
+    // The first start writes its own rows; the second, after the first was killed, writes none.
     await start();
     const { calls } = await start();
     const listens = calls.findIndex(({ call }) => call === 'listen');
@@ -67,15 +67,15 @@ describe('a transaction that a killed process wrote and did not sync', { skip: n
   });
 });
 
-describe('a database file that is made', { skip: noStrace }, () => {
-  it('has its name and that of its log on the disk before anything is said of it', async () => {
+describe('a new database file', { skip: noStrace }, () => {
+  it('has its name and that of its log on disk before anything is printed about it', async () => {
     const folder = deleteAtExit(await mkdtemp(join(tmpdir(), 'partway-recovery-')));
     const path = join(folder, 'rows.sqlite');
-    const { calls } = await traced([CHILD, path, 'first@partway.test']);
+    const { calls } = await traceProcess([CHILD, path, 'first@partway.test']);
     assertSyncedFirst(calls, [`${path}-wal`, folder], /users: 1/);
   });
 
-  it('has them too where the process that made them was killed before, and the log is empty', async () => {
+  it('has them even if the process that created them was killed before and the log is empty', async () => {
     const folder = deleteAtExit(await mkdtemp(join(tmpdir(), 'partway-recovery-')));
     const path = join(folder, 'rows.sqlite');
     const made = new DatabaseSync(path);
@@ -83,42 +83,46 @@ describe('a database file that is made', { skip: noStrace }, () => {
     made.exec('create table before (n integer)');
     made.exec('pragma wal_checkpoint(truncate)');
     assert.equal(statSync(`${path}-wal`).size, 0);
-    const { calls } = await traced([CHILD, path]);
+    const { calls } = await traceProcess([CHILD, path]);
     made.close();
     assertSyncedFirst(calls, [`${path}-wal`, folder], /users: 0/);
   });
 });
 
-/** Before the first thing that is written to its output, each of these has been synced. */
-function assertSyncedFirst(calls: Traced['calls'], paths: readonly string[], said: RegExp): void {
+/** Asserts that each of these was synced before the first output. */
+function assertSyncedFirst(calls: Traced['calls'], paths: readonly string[], output: RegExp): void {
   const first = calls.findIndex(
-    ({ call, descriptor, text }) => call === 'write' && descriptor === 1 && said.test(text),
+    ({ call, descriptor, text }) => call === 'write' && descriptor === 1 && output.test(text),
   );
-  assert.ok(first >= 0, 'it said so');
+  assert.ok(first >= 0, 'it printed its output');
   const synced = new Set(calls.slice(0, first).map(({ call, path }) => (call === 'fsync' ? path : '')));
   for (const path of paths) assert.ok(synced.has(path), `${path} was not synced first`);
 }
 
-/** The files of a process that was killed in place of the last sync of its log: its second user is in no row that is synced. */
-async function killedBeforeSync(): Promise<{ folder: string; path: string }> {
+/** The files of a process that was killed instead of its last log sync: its second user is in no synced row. */
+async function killBeforeSync(): Promise<{ folder: string; path: string }> {
   const [trial, folder] = [
     deleteAtExit(await mkdtemp(join(tmpdir(), 'partway-recovery-'))),
     deleteAtExit(await mkdtemp(join(tmpdir(), 'partway-recovery-'))),
   ];
   const LOGINS = ['first@partway.test', 'second@partway.test'];
-  const { calls } = await traced([CHILD, join(trial, 'rows.sqlite'), ...LOGINS]);
+  const { calls } = await traceProcess([CHILD, join(trial, 'rows.sqlite'), ...LOGINS]);
   const syncs = calls.filter(({ call }) => call === 'fsync').length;
 
   const path = join(folder, 'rows.sqlite');
-  const { calls: done, stdout } = await traced([CHILD, path, ...LOGINS], { killAtSync: syncs });
-  assert.equal(stdout, '', 'it was killed before it said anything');
+  const { calls: done, stdout } = await traceProcess([CHILD, path, ...LOGINS], { killAtSync: syncs });
+  assert.equal(stdout, '', 'it was killed before it printed anything');
   assert.equal(done.filter(({ call }) => call === 'fsync').length, syncs - 1);
-  assert.equal(commitsInLog(path), commitsInLog(join(trial, 'rows.sqlite')), 'the last transaction is written');
+  assert.equal(
+    countCommitsInLog(path),
+    countCommitsInLog(join(trial, 'rows.sqlite')),
+    'the last transaction is written',
+  );
   return { folder, path };
 }
 
 /** A data folder with these rows. */
-async function dataFolderOf({
+async function createDataFolder({
   folder,
   path,
 }: {

@@ -14,33 +14,33 @@ import {
 } from '../../packages/server/src/uploads/session-store.ts';
 import { newPart, newSession } from '../uploads/session-samples.ts';
 import { newDatabase } from './database.ts';
-import { commitsInLog, holdLock } from './held-database.ts';
+import { countCommitsInLog, lockDatabase } from './held-database.ts';
 
 const PARTS = 40;
 
-describe('rows that wait for the disk together', () => {
-  it('are one commit: 40 parts at once, behind a slow one, take two', async () => {
+describe('statements that wait for the disk together', () => {
+  it('share a commit: 40 parts in parallel, behind a slow one, need two', async () => {
     await using database = await newDatabase();
     const db = await database.open();
     const session = await openSession(db);
-    const before = commitsInLog(database.path);
-    using lock = holdLock(database.path);
+    const before = countCommitsInLog(database.path);
+    using lock = lockDatabase(database.path);
     const made = Array.from({ length: PARTS }, (_, slot) => insertPart(db, session.id, newPart(slot), 1));
     await reads(db);
-    lock.giveBack();
+    lock.release();
     assert.deepEqual(await Promise.all(made), Array(PARTS).fill(true));
-    const commits = commitsInLog(database.path) - before;
+    const commits = countCommitsInLog(database.path) - before;
     assert.ok(commits <= 2, `${PARTS} parts took ${commits} commits`);
     assert.equal(await countParts(db, session.id), PARTS);
   });
 
-  it('have an answer each: a slot that is taken and a session that has ended do not count, the others do', async () => {
+  it('have separate results: a taken part and an ended session do not count, the others do', async () => {
     await using database = await newDatabase();
     const db = await database.open();
     const [session, ended] = [await openSession(db), await openSession(db)];
     await deleteOpenSession(db, ended.id);
     await insertPart(db, session.id, newPart(3), 1);
-    using lock = holdLock(database.path);
+    using lock = lockDatabase(database.path);
     const made = [
       insertPart(db, session.id, newPart(0), 1),
       insertPart(db, session.id, newPart(1), 1),
@@ -50,17 +50,17 @@ describe('rows that wait for the disk together', () => {
       insertPart(db, session.id, newPart(4), 1),
     ];
     await reads(db);
-    lock.giveBack();
+    lock.release();
     assert.deepEqual(await Promise.all(made), [true, true, false, false, true, false]);
     assert.equal(await countParts(db, session.id), 4);
   });
 
-  it('do not fail for one of them that does', async () => {
+  it('do not fail because one of them does', async () => {
     await using database = await newDatabase();
     const db = await database.open();
     const session = await openSession(db);
-    const before = commitsInLog(database.path);
-    using lock = holdLock(database.path);
+    const before = countCommitsInLog(database.path);
+    using lock = lockDatabase(database.path);
     const made = Promise.allSettled([
       insertPart(db, session.id, newPart(0), 1),
       insertPart(db, session.id, newPart(1), 1),
@@ -70,11 +70,11 @@ describe('rows that wait for the disk together', () => {
       insertPart(db, session.id, newPart(5), 1),
     ]);
     await reads(db);
-    lock.giveBack();
+    lock.release();
     const outcomes = (await made).map(({ status }) => status);
     assert.deepEqual(outcomes, ['fulfilled', 'fulfilled', 'rejected', 'rejected', 'rejected', 'fulfilled']);
     assert.equal(await countParts(db, session.id), 3);
-    assert.ok(commitsInLog(database.path) - before <= 2);
+    assert.ok(countCommitsInLog(database.path) - before <= 2);
   });
 
   it('all fail with the transaction that they share, and leave nothing', async () => {
@@ -83,16 +83,16 @@ describe('rows that wait for the disk together', () => {
     await sql`create table strict_rows (n integer primary key, other integer references strict_rows deferrable initially deferred)`.execute(
       db,
     );
-    using lock = holdLock(database.path);
+    using lock = lockDatabase(database.path);
     const first = sql`insert into strict_rows values (1, null)`.execute(db);
-    // Only the commit finds that the second has nothing to refer to.
+    // Only the commit detects that the second one references nothing.
     const together = Promise.allSettled([
       sql`insert into strict_rows values (2, null)`.execute(db),
       sql`insert into strict_rows values (3, 77)`.execute(db),
       sql`insert into strict_rows values (4, null)`.execute(db),
     ]);
     await reads(db);
-    lock.giveBack();
+    lock.release();
     await first;
     for (const outcome of await together) {
       assert.equal(outcome.status, 'rejected');
@@ -102,43 +102,43 @@ describe('rows that wait for the disk together', () => {
     await sql`insert into strict_rows values (5, 1)`.execute(db);
   });
 
-  it('give what they return, once it is committed', async () => {
+  it('return their rows when they are committed', async () => {
     await using database = await newDatabase();
     const db = await database.open();
     await sql`create table numbers (n integer)`.execute(db);
-    using lock = holdLock(database.path);
+    using lock = lockDatabase(database.path);
     const returned = [1, 2, 3].map((n) =>
       sql<{ n: number }>`insert into numbers values (${n}) returning n`.execute(db).then(({ rows }) => rows),
     );
     await reads(db);
-    lock.giveBack();
+    lock.release();
     assert.deepEqual(await Promise.all(returned), [[{ n: 1 }], [{ n: 2 }], [{ n: 3 }]]);
   });
 
-  it('wait no longer for a transaction that came before some of them than for one transaction', async () => {
+  it('do not wait longer than one transaction for a transaction that was sent before some of them', async () => {
     await using database = await newDatabase();
     const db = await database.open();
     await sql`create table numbers (n integer)`.execute(db);
-    const before = commitsInLog(database.path);
-    using lock = holdLock(database.path);
+    const before = countCommitsInLog(database.path);
+    using lock = lockDatabase(database.path);
     const all = [];
     for (let n = 0; n < 10; n++) {
       all.push(sql`insert into numbers values (${n})`.execute(db));
       if (n < 2) all.push(db.transaction().execute((tx) => sql`insert into numbers values (${100 + n})`.execute(tx)));
     }
     await reads(db);
-    lock.giveBack();
+    lock.release();
     await Promise.all(all);
     // The first, the two transactions, and one for all the others.
-    assert.ok(commitsInLog(database.path) - before <= 4);
+    assert.ok(countCommitsInLog(database.path) - before <= 4);
     assert.equal((await sql`select n from numbers`.execute(db)).rows.length, 12);
   });
 
-  it('are refused as unavailable when another process does not give the lock back in time', async () => {
+  it('are unavailable if another process does not release the lock in time', async () => {
     await using database = await newDatabase();
     const db = await database.open();
     const session = await openSession(db);
-    using _lock = holdLock(database.path);
+    using _lock = lockDatabase(database.path);
     await assert.rejects(insertPart(db, session.id, newPart(0), 1), (error) => {
       assert.ok(error instanceof DatabaseError);
       assert.equal(error.code, 'unavailable');
@@ -156,7 +156,7 @@ async function openSession(db: Kysely<Tables>): Promise<Session> {
   return session;
 }
 
-/** Reads go beside writes: when these are answered, the writes have long been sent. */
+/** Reads run in parallel with writes: when these have answered, the writes have been sent. */
 async function reads(db: Kysely<Tables>): Promise<void> {
   for (let n = 0; n < 5; n++) await sql`select 1`.execute(db);
 }

@@ -17,20 +17,20 @@ import { newDatabase } from './database.ts';
 recordsBehave('the records in SQLite', async () => {
   const database = await newDatabase();
   const close = async () => database[Symbol.asyncDispose]();
-  return { db: await database.open(), another: database.open, close };
+  return { db: await database.open(), openAnother: database.open, close };
 });
 
 describe('an SQLite database', () => {
-  it('has its rows after it is opened again, closed cleanly or not', async () => {
+  it('has its rows after it is opened again, whether it was closed cleanly or not', async () => {
     await using database = await newDatabase();
     const first = await database.open();
-    const user = await addUser(first, someone(1));
+    const user = await addUser(first, sampleUser(1));
     assert.partialDeepStrictEqual(await findUserByLogin(await database.open(), user.login), user);
     await first.destroy();
     assert.partialDeepStrictEqual(await findUserByLogin(await database.open(), user.login), user);
   });
 
-  it('puts every commit on the disk before it answers, and lets readers go on beside writers', async () => {
+  it('syncs every commit before it answers, and lets readers work in parallel with writers', async () => {
     await using database = await newDatabase();
     for (const db of [await database.open(), await database.open()]) {
       const [FULL, ON] = [2, 1];
@@ -41,7 +41,7 @@ describe('an SQLite database', () => {
     }
   });
 
-  it('lets a transaction under way end before it closes', async () => {
+  it('lets a transaction in progress end before it closes', async () => {
     await using database = await newDatabase();
     const db = await database.open();
     const begun = Promise.withResolvers<void>();
@@ -60,7 +60,7 @@ describe('an SQLite database', () => {
     assert.deepEqual(rows, [{ n: 1 }]);
   });
 
-  it('keeps a transaction apart from what other callers write', async () => {
+  it('isolates a transaction from what other callers write', async () => {
     await using database = await newDatabase();
     const db = await database.open();
     await sql`create table proof (n integer)`.execute(db);
@@ -76,13 +76,13 @@ describe('an SQLite database', () => {
     assert.deepEqual(order, ['inside 1', 'inside 2', 'inside 3', 'outside']);
   });
 
-  it('goes on after a statement or a transaction that failed', async () => {
+  it('works after a statement or a transaction that failed', async () => {
     await using database = await newDatabase();
     const db = await database.open();
     await assert.rejects(sql`select * from nowhere`.execute(db), /SQLite: no such table/);
     const failing = db.transaction().execute((tx) => sql`select * from nowhere`.execute(tx));
     await assert.rejects(failing, /SQLite: no such table/);
-    await addUser(db, someone(1));
+    await addUser(db, sampleUser(1));
   });
 
   it('waits with its writes while another process writes', async () => {
@@ -92,43 +92,43 @@ describe('an SQLite database', () => {
     killAtExit(other);
     await once(other.stdout, 'data');
     let added = false;
-    const adding = addUser(db, someone(1)).then(() => {
+    const adding = addUser(db, sampleUser(1)).then(() => {
       added = true;
     });
-    // Proves nothing by itself: it gives a write that would not wait the time to fail.
+    // This alone proves nothing: it gives a write that does not wait the time to fail.
     await sleep(200);
     assert.equal(added, false);
     other.stdin.end('commit now');
     await adding;
-    assert.ok(await findUserByLogin(db, someone(1).login));
+    assert.ok(await findUserByLogin(db, sampleUser(1).login));
     assert.ok(await findUserByLogin(db, 'other process'));
     if (other.exitCode === null) await once(other, 'exit');
     assert.equal(other.exitCode, 0);
   });
 
-  it('that a newer build has used is refused, and left as it is', async () => {
+  it('that a newer version has used is rejected and left unchanged', async () => {
     await using database = await newDatabase();
     const db = await database.open();
     await sql`insert into kysely_migration (name, timestamp) values ('9999-from-the-future', '2099')`.execute(db);
     await assert.rejects(migrate(db), /created by another version of Partway/);
-    await addUser(db, someone(1));
+    await addUser(db, sampleUser(1));
   });
 
-  it('whose first start died at any statement is made whole by the next start', async () => {
+  it('whose first start died at any statement is completed by the next start', async () => {
     for (let last = 1; ; last++) {
       await using database = await newDatabase({ readers: 0 });
       let left = last;
-      const dying = watchQueries(database.openAsItIs(), {
+      const dyingDb = watchQueries(database.openUnmigrated(), {
         beforeAny: () => {
           if (left-- === 0) throw new Error('the process died here');
         },
       });
-      const died = await migrate(dying).then(
+      const died = await migrate(dyingDb).then(
         () => false,
         () => true,
       );
       const db = await database.open();
-      await addUser(db, someone(1));
+      await addUser(db, sampleUser(1));
       if (!died) break;
     }
   });
@@ -142,7 +142,7 @@ describe('an SQLite database', () => {
   });
 });
 
-/** Takes the write lock, says so, and gives it back with one user more when it is told to. */
+/** Takes the write lock, reports that, and releases it after inserting one user when it is told to. */
 const WRITER = `
   const { DatabaseSync } = require('node:sqlite');
   const db = new DatabaseSync(process.argv[1]);
@@ -152,7 +152,7 @@ const WRITER = `
   process.stdin.on('end', () => { db.exec('commit'); db.close(); }).resume();
 `;
 
-function someone(n: number): { login: string; name: string; now: number } {
+function sampleUser(n: number): { login: string; name: string; now: number } {
   return { login: `user-${n}@partway.test`, name: `User ${n}`, now: n };
 }
 

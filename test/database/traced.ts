@@ -5,15 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { killAtExit } from '../support/leftovers.ts';
 
-/** What a process did to its files, in order, once it was done. */
+/** A file operation of a process, recorded at its end, in order. */
 export interface TracedCall {
   call: 'fsync' | 'write' | 'listen';
-  /** Of the thread that did it. */
+  /** The thread. */
   thread: string;
   descriptor: number;
-  /** The file; of a socket or pipe something else. */
+  /** The file, or a description of a socket or pipe. */
   path: string;
-  /** What was written, its beginning. */
+  /** The start of what was written. */
   text: string;
 }
 
@@ -23,17 +23,17 @@ export interface Traced {
   stderr: string;
 }
 
-/** Why a test that looks at system calls is skipped; false where it is not. */
+/** Why a test of system calls is skipped; false if it is not. */
 export const noStrace: string | false =
   spawnSync('strace', ['-qq', '-o', '/dev/null', 'true']).status === 0
     ? false
     : 'strace is missing, or may trace nothing here (apt-get install strace)';
 
 /**
- * Runs this Node with the arguments under strace until it ends, or until `stopAt` is in what it wrote to its output: then it is
- * killed. With `killAtSync` a thread is killed, and its process, in place of its sync of that number, counted from 1.
+ * Runs this Node.js with the arguments under strace until it ends, or until its output contains `stopAt`: then it is
+ * killed. With `killAtSync`, the process is killed instead of its sync with that number, counted from 1.
  */
-export async function traced(
+export async function traceProcess(
   args: readonly string[],
   { env = {}, killAtSync, stopAt }: { env?: Record<string, string>; killAtSync?: number; stopAt?: RegExp } = {},
 ): Promise<Traced> {
@@ -54,12 +54,12 @@ export async function traced(
     });
   }
   await once(child, 'close');
-  const calls = callsOf(readFileSync(log, 'utf8'));
+  const calls = parseCalls(readFileSync(log, 'utf8'));
   rmSync(folder, { recursive: true });
   return { calls, ...out };
 }
 
-/** Strace itself leaves what it has started running when it is ended. */
+/** strace itself leaves its process running when it is ended. */
 function tracedProcess(log: string): number {
   const [thread] = /^\d+/m.exec(readFileSync(log, 'utf8')) ?? [];
   const [, pid] = /^Tgid:\s+(\d+)$/m.exec(readFileSync(`/proc/${thread}/status`, 'utf8')) ?? [];
@@ -70,7 +70,7 @@ const BEGUN = /^(\d+) +(fsync|fdatasync|write|writev|listen)\((\d+)(?:<(.*?)>)?(
 const RESUMED = /^(\d+) +<\.\.\. \w+ resumed>(.*)$/;
 
 /** A call counts at its end; one that failed or never ended does not. */
-function callsOf(log: string): TracedCall[] {
+function parseCalls(log: string): TracedCall[] {
   const calls: TracedCall[] = [];
   const unfinished = new Map<string, TracedCall>();
   for (const line of log.split('\n')) {

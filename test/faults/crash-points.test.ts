@@ -12,11 +12,11 @@ import { deleteAtExit, killAtExit } from '../support/leftovers.ts';
 import { openUploadFixture, PART_SIZE, type UploadFixture } from '../uploads/upload-fixture.ts';
 import {
   assertOnlyFile,
-  bytesOfSeed,
   collectGarbageNow,
   commitUpload,
   createUpload,
-  published,
+  listVersions,
+  seededFile,
   sendAllParts,
   sendPart,
   type Upload,
@@ -67,7 +67,7 @@ describe('a server that was killed', { timeout: 120_000 }, () => {
       await using fixture = await roomAfterDeath(point);
       const upload = await theUpload(fixture);
       assert.equal(upload.session.state, 'open');
-      assert.deepEqual(await published(fixture), []);
+      assert.deepEqual(await listVersions(fixture), []);
       assert.equal(await collectGarbageNow(fixture), 0);
       await assertOnlyFile(fixture, upload, await commitUpload(fixture, upload));
     });
@@ -76,7 +76,7 @@ describe('a server that was killed', { timeout: 120_000 }, () => {
   it('after the file was published, before the answer: committed again it is the same file', async () => {
     await using fixture = await roomAfterDeath({ when: 'before', what: 'answer' });
     const upload = await theUpload(fixture);
-    const [file] = await published(fixture);
+    const [file] = await listVersions(fixture);
     const { fileId, versionId } = await commitUpload(fixture, upload);
     assert.deepEqual(file, { file: { fileId, versionId }, bytes: upload.bytes });
     assert.equal(await collectGarbageNow(fixture), 0);
@@ -87,7 +87,7 @@ describe('a server that was killed', { timeout: 120_000 }, () => {
     await using fixture = await roomAfterDeath({ when: 'before', what: 'remove' }, 'abort');
     assert.deepEqual(await fixture.uploads.db.selectFrom('upload_sessions').select('id').execute(), []);
     assert.equal(await collectGarbageNow(fixture), 1);
-    assert.deepEqual(await published(fixture), []);
+    assert.deepEqual(await listVersions(fixture), []);
   });
 });
 
@@ -109,5 +109,5 @@ async function roomAfterDeath(point: DeathPoint, end: DyingChildOrders['end'] = 
 /** The one upload that the dead process had under way. */
 async function theUpload(fixture: UploadFixture): Promise<Upload> {
   const row = await fixture.uploads.db.selectFrom('upload_sessions').selectAll().executeTakeFirstOrThrow();
-  return { session: sessionFromRow(row), bytes: bytesOfSeed(SLOTS, SEED) };
+  return { session: sessionFromRow(row), bytes: seededFile(SLOTS, SEED) };
 }

@@ -9,16 +9,16 @@ import {
   assertOnlyFile,
   commitUpload,
   createUpload,
-  letOthersAsk,
-  published,
+  listVersions,
   sendAllParts,
   sendPart,
+  waitForFirstQueries,
 } from '../uploads/upload-steps.ts';
-import { STAGED, watchedFixture } from '../uploads/watched-fixture.ts';
+import { openWatchedFixture, STAGED } from '../uploads/watched-fixture.ts';
 
 describe('bytes first, then the row, then the answer', { skip: bytesNotOnDisk ?? false }, () => {
   it('holds for a session: its file is on the disk before its row is', async () => {
-    const { fixture, log } = await watchedFixture();
+    const { fixture, log } = await openWatchedFixture();
     await using _ = fixture;
     const { session } = await createUpload(fixture);
     log.push('answer');
@@ -31,7 +31,7 @@ describe('bytes first, then the row, then the answer', { skip: bytesNotOnDisk ??
   });
 
   it('holds for a part: its bytes are synced before its row is written, and that before the answer', async () => {
-    const { fixture, log } = await watchedFixture();
+    const { fixture, log } = await openWatchedFixture();
     await using _ = fixture;
     const upload = await createUpload(fixture);
     log.length = 0;
@@ -46,7 +46,7 @@ describe('bytes first, then the row, then the answer', { skip: bytesNotOnDisk ??
   });
 
   it('holds for a commit: the rename is synced before the rows that name the file are written', async () => {
-    const { fixture, log } = await watchedFixture();
+    const { fixture, log } = await openWatchedFixture();
     await using _ = fixture;
     const upload = await createUpload(fixture);
     await sendAllParts(fixture, upload);
@@ -63,7 +63,7 @@ describe('bytes first, then the row, then the answer', { skip: bytesNotOnDisk ??
     assert.deepEqual(before.slice(-2), [`sync ${sealed}`, `sync ${staging}`]);
     for (const row of ['insert items', 'insert versions', 'update upload_sessions']) assert.ok(rows.includes(row));
     // Not only done but committed: another connection sees it.
-    const other = await fixture.another();
+    const other = await fixture.openAnother();
     await assertOnlyFile(other, upload, file);
     assert.equal((await findSession(other.uploads.db, upload.session.id))?.state, 'committed');
   });
@@ -72,7 +72,7 @@ describe('bytes first, then the row, then the answer', { skip: bytesNotOnDisk ??
 describe('while a sync is under way', { skip: bytesNotOnDisk ?? false }, () => {
   it('a part has neither row nor answer', async () => {
     const disk = Promise.withResolvers<void>();
-    const { fixture, log } = await watchedFixture([{ method: 'datasync', path: STAGED, wait: disk.promise }]);
+    const { fixture, log } = await openWatchedFixture([{ method: 'datasync', path: STAGED, wait: disk.promise }]);
     await using _ = fixture;
     const upload = await createUpload(fixture);
     let answered = false;
@@ -80,7 +80,7 @@ describe('while a sync is under way', { skip: bytesNotOnDisk ?? false }, () => {
       answered = true;
     });
     await until(() => log.some((line) => line.startsWith('datasync')));
-    await letOthersAsk(fixture, upload);
+    await waitForFirstQueries(fixture, upload);
     assert.equal(await findPart(fixture.uploads.db, upload.session.id, 0), undefined);
     assert.equal(answered, false);
     disk.resolve();
@@ -89,7 +89,7 @@ describe('while a sync is under way', { skip: bytesNotOnDisk ?? false }, () => {
 
   it('a commit has neither file nor answer', async () => {
     const disk = Promise.withResolvers<void>();
-    const { fixture, log } = await watchedFixture([{ method: 'sync', path: /blobs.{6}$/, wait: disk.promise }]);
+    const { fixture, log } = await openWatchedFixture([{ method: 'sync', path: /blobs.{6}$/, wait: disk.promise }]);
     await using _ = fixture;
     const upload = await createUpload(fixture);
     await sendAllParts(fixture, upload);
@@ -98,8 +98,8 @@ describe('while a sync is under way', { skip: bytesNotOnDisk ?? false }, () => {
       answered = true;
     });
     await until(() => log.some((line) => /^sync .*blobs.{6}$/.test(line)));
-    await letOthersAsk(fixture, upload);
-    assert.deepEqual(await published(fixture), []);
+    await waitForFirstQueries(fixture, upload);
+    assert.deepEqual(await listVersions(fixture), []);
     assert.equal(answered, false);
     disk.resolve();
     await assertOnlyFile(fixture, upload, await committing);

@@ -38,7 +38,7 @@ async function upload({ folder, end, when, what, call = 1 }: DyingChildOrders): 
   }
   uploads.db = watchQueries(uploads.db, { [when]: (query: QueryName) => query === what && reached() });
 
-  const its = await createUpload(fixture, { slots: SLOTS, name: 'file.bin', seed: SEED });
+  const its = await createUpload(fixture, { partCount: SLOTS, name: 'file.bin', seed: SEED });
   await sendPart(fixture, its, 1);
   await sendAllParts(fixture, its);
   if (end === 'commit') await commitUpload(fixture, its);

@@ -10,17 +10,17 @@ import {
   assertOnlyFile,
   commitUpload,
   createUpload,
-  published,
+  listVersions,
   sendAllParts,
   sendPart,
   tryCommit,
 } from '../uploads/upload-steps.ts';
-import { STAGED, watchedFixture } from '../uploads/watched-fixture.ts';
+import { openWatchedFixture, STAGED } from '../uploads/watched-fixture.ts';
 
 describe('a sync that fails', { skip: bytesNotOnDisk ?? false }, () => {
   it('fails the part, which leaves no row; sent again it is stored', async () => {
     const failing: FileFault = { method: 'datasync', path: STAGED, call: 1, error: systemError('EIO') };
-    const { fixture, log } = await watchedFixture([failing]);
+    const { fixture, log } = await openWatchedFixture([failing]);
     await using _ = fixture;
     const upload = await createUpload(fixture);
     await assert.rejects(sendPart(fixture, upload, 0), { code: 'EIO' });
@@ -39,9 +39,9 @@ describe('a sync that fails', { skip: bytesNotOnDisk ?? false }, () => {
       wait: disk.promise,
       error: systemError('EIO'),
     };
-    const { fixture, log } = await watchedFixture([failing]);
+    const { fixture, log } = await openWatchedFixture([failing]);
     await using _ = fixture;
-    const upload = await createUpload(fixture, { slots: 4 });
+    const upload = await createUpload(fixture, { partCount: 4 });
     const sending = [0, 1, 2].map((index) => sendPart(fixture, upload, index));
     const results = Promise.allSettled(sending);
     await until(() => log.filter((line) => line.startsWith(`wrote ${PART_SIZE}`)).length === 3);
@@ -61,20 +61,22 @@ describe('a sync that fails', { skip: bytesNotOnDisk ?? false }, () => {
   })) {
     it(`fails the commit where it is that of ${what}; no file is there, and committed again it is`, async () => {
       const faults: FileFault[] = [];
-      const { fixture, log } = await watchedFixture(faults);
+      const { fixture, log } = await openWatchedFixture(faults);
       await using _ = fixture;
       const upload = await createUpload(fixture);
       await sendAllParts(fixture, upload);
       faults.push({ method: 'sync', path, call: 1, error: systemError('EIO') });
       await assert.rejects(tryCommit(fixture, upload), { code: 'EIO' });
-      assert.deepEqual(await published(fixture), []);
+      assert.deepEqual(await listVersions(fixture), []);
       assert.ok(!log.includes('insert versions'));
       await assertOnlyFile(fixture, upload, await commitUpload(fixture, upload));
     });
   }
 
   it('fails the session where it is that of its file, and leaves neither row nor bytes', async () => {
-    const { fixture } = await watchedFixture([{ method: 'sync', path: STAGED, call: 1, error: systemError('EIO') }]);
+    const { fixture } = await openWatchedFixture([
+      { method: 'sync', path: STAGED, call: 1, error: systemError('EIO') },
+    ]);
     await using _ = fixture;
     await assert.rejects(createUpload(fixture), { code: 'EIO' });
     assert.deepEqual(await fixture.uploads.db.selectFrom('upload_sessions').select('id').execute(), []);

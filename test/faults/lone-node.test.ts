@@ -19,7 +19,7 @@ describe('one node over SQLite, whose store lets nothing be read back before it 
   it('has the digest of an upload ready when its last part is in, in whatever order they came', async () => {
     let opened = 0;
     await using node = await openLoneNode({ plan: [{ method: 'read', when: 'before', hook: () => opened++ }] });
-    const upload = await createUpload(node, { slots: 8 });
+    const upload = await createUpload(node, { partCount: 8 });
     await sendAllParts(node, upload, [3, 1, 0, 2, 7, 6, 5, 4]);
     await until(async () => (await findHashCheckpoint(node.uploads.db, upload.session.id))?.parts === 8);
     const file = await commitUpload(node, upload);
@@ -32,10 +32,10 @@ describe('one node over SQLite, whose store lets nothing be read back before it 
     const opened: unknown[] = [];
     const plan: Fault<BlobStore>[] = [{ method: 'read', when: 'before', hook: (_, range) => opened.push(range) }];
     await using first = await openLoneNode();
-    const upload = await createUpload(first, { slots: 6 });
+    const upload = await createUpload(first, { partCount: 6 });
     await sendAllParts(first, upload, [0, 1, 3]);
     await until(async () => (await findHashCheckpoint(first.uploads.db, upload.session.id))?.parts === 2);
-    await using node = await first.restarted({ plan });
+    await using node = await first.restart({ plan });
     await sendAllParts(node, upload, [2, 4, 5]);
     // The part before which it stands went with the restart; those after it wait.
     const file = await commitUpload(node, upload);
@@ -45,7 +45,7 @@ describe('one node over SQLite, whose store lets nothing be read back before it 
 
   it('makes files of uploads side by side, though it remembers one only', async () => {
     await using node = await openLoneNode({ maxSessions: 1 });
-    const uploads = await Promise.all([1, 2, 3].map(() => createUpload(node, { slots: 5 })));
+    const uploads = await Promise.all([1, 2, 3].map(() => createUpload(node, { partCount: 5 })));
     for (const index of partsIn(uploads[0] ?? assert.fail())) {
       await Promise.all(uploads.map((upload) => sendPart(node, upload, index)));
     }

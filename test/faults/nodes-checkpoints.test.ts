@@ -28,20 +28,20 @@ describe('a digest whose saved state is of another build', { skip: noPostgres },
   it('is made anew where the bytes after it are at no node any more, as after an upgrade', async () => {
     await using nodes = await openNodes();
     const old = await nodes.start();
-    const upload = await createUpload(old, { slots: 4 });
+    const upload = await createUpload(old, { partCount: 4 });
     await sendAllParts(old, upload, [3, 2, 1]);
-    old.spool.giveUp();
+    old.spool.dropAllLocalParts();
     await sendPart(old, upload, 0);
     await reaches(old, upload, 1);
     await putState(old, STRANGE);
-    const node = await old.restarted();
+    const node = await old.restart();
     await assertOnlyFile(node, upload, await commitUpload(node, upload));
   });
 
   it('is made anew where it had come to the end', async () => {
     await using nodes = await openNodes();
     const node = await nodes.start();
-    const upload = await createUpload(node, { slots: 4 });
+    const upload = await createUpload(node, { partCount: 4 });
     await sendAllParts(node, upload);
     await reaches(node, upload, 4);
     await putState(node, STRANGE);
@@ -54,8 +54,8 @@ describe('a digest that was taken back since the store lost a part', { skip: noP
     const digestPlan: Fault<ResumableHashPool>[] = [];
     await using nodes = await openNodes();
     const [deaf, node] = [await nodes.start(), await nodes.start({ digestPlan })];
-    deaf.deaf = true;
-    const upload = await createUpload(deaf, { slots: 4 });
+    deaf.dropsMessages = true;
+    const upload = await createUpload(deaf, { partCount: 4 });
     await sendPart(deaf, upload, 2);
     await sendAllParts(node, upload, [3, 1, 0]);
     const { staged } = upload.session;

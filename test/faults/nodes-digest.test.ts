@@ -13,8 +13,8 @@ import {
   assertOnlyFile,
   commitUpload,
   createUpload,
+  listVersions,
   partsIn,
-  published,
   sendAllParts,
   sendPart,
   sha1,
@@ -31,7 +31,7 @@ describe('the digest of an upload at several nodes', { skip: noPostgres }, () =>
   it('is handed from node to node as the parts come in, and is whole before the commit asks', async () => {
     await using nodes = await openNodes();
     const all = [await nodes.start(), await nodes.start(), await nodes.start()];
-    const upload = await createUpload(pick(all, 0), { slots: 12 });
+    const upload = await createUpload(pick(all, 0), { partCount: 12 });
     // The first half at one call after the other; the second where each node finds the mark at its part.
     for (const index of [5, 4, 3, 2, 1, 0]) await sendPart(pick(all, index), upload, index);
     for (const index of [6, 7, 8, 9, 10, 11]) {
@@ -47,7 +47,7 @@ describe('the digest of an upload at several nodes', { skip: noPostgres }, () =>
   it('is whole though the parts come in any order, at any node, several at a time', async () => {
     await using nodes = await openNodes();
     const all = [await nodes.start(), await nodes.start(), await nodes.start()];
-    const upload = await createUpload(pick(all, 0), { slots: 40 });
+    const upload = await createUpload(pick(all, 0), { partCount: 40 });
     await putAnywhere(all, upload, 20_261_125);
     await assertOnlyFile(pick(all, 2), upload, await commitUpload(pick(all, 2), upload));
     assertNoTrouble(all);
@@ -57,11 +57,11 @@ describe('the digest of an upload at several nodes', { skip: noPostgres }, () =>
     await using nodes = await openNodes();
     const all = [await nodes.start({ maxSessions: 1 }), await nodes.start({ maxSessions: 1 })];
     const uploads = [];
-    for (let n = 0; n < 3; n++) uploads.push(await createUpload(pick(all, 0), { slots: 6 }));
+    for (let n = 0; n < 3; n++) uploads.push(await createUpload(pick(all, 0), { partCount: 6 }));
     for (let index = 0; index < 6; index++)
       for (const upload of uploads) await sendPart(pick(all, index), upload, index);
     for (const upload of uploads) await commitUpload(pick(all, 1), upload);
-    const files = (await published(pick(all, 0))).map(({ bytes }) => bytes);
+    const files = (await listVersions(pick(all, 0))).map(({ bytes }) => bytes);
     for (const { bytes } of uploads) assert.ok(files.some((file) => file.equals(bytes)));
   });
 
@@ -69,10 +69,10 @@ describe('the digest of an upload at several nodes', { skip: noPostgres }, () =>
     await using nodes = await openNodes();
     const first = await nodes.start();
     const other = await nodes.start();
-    const upload = await createUpload(first, { slots: 8 });
+    const upload = await createUpload(first, { partCount: 8 });
     await sendAllParts(first, upload, [0, 1, 2]);
     await reaches(first, upload, 3);
-    const again = await first.restarted();
+    const again = await first.restart();
     await sendPart(other, upload, 3);
     await sendAllParts(again, upload, [4, 5]);
     await sendAllParts(other, upload, [6, 7]);
@@ -90,13 +90,13 @@ describe('the digest of an upload at several nodes', { skip: noPostgres }, () =>
     const other = await nodes.start({
       plan: [{ method: 'read', when: 'before', hook: (_, range) => opened.push(range) }],
     });
-    const upload = await createUpload(dying, { slots: 6 });
+    const upload = await createUpload(dying, { partCount: 6 });
     await sendPart(dying, upload, 0);
     await sendPart(dying, upload, 1);
     await reaches(dying, upload, 2);
     await sendAllParts(dying, upload, [2, 3]);
     await sendAllParts(other, upload, [4, 5]);
-    await dying.die();
+    await dying.kill();
     held.resolve();
     const file = await commitUpload(other, upload);
     assert.deepEqual(opened, [{ first: 2 * PART_SIZE, last: upload.bytes.length - 1 }]);
@@ -108,11 +108,11 @@ describe('the digest of an upload at several nodes', { skip: noPostgres }, () =>
     const plan: Fault<BlobStore>[] = [{ method: 'read', when: 'before', hook: (_, range) => opened.push(range) }];
     await using nodes = await openNodes();
     const all = [await nodes.start({ plan }), await nodes.start({ plan })];
-    const upload = await createUpload(pick(all, 0), { slots: 5 });
+    const upload = await createUpload(pick(all, 0), { partCount: 5 });
     await sendPart(pick(all, 0), upload, 0);
     await reaches(pick(all, 0), upload, 1);
     for (const index of [4, 3, 2]) await sendPart(pick(all, index), upload, index);
-    for (const { spool } of all) spool.giveUp();
+    for (const { spool } of all) spool.dropAllLocalParts();
     await sendPart(pick(all, 1), upload, 1);
     await reaches(pick(all, 0), upload, 2);
     const file = await commitUpload(pick(all, 1), upload);
@@ -123,8 +123,8 @@ describe('the digest of an upload at several nodes', { skip: noPostgres }, () =>
   it('goes on with the next part where a call was lost', async () => {
     await using nodes = await openNodes();
     const [first, deaf] = [await nodes.start(), await nodes.start()];
-    deaf.deaf = true;
-    const upload = await createUpload(first, { slots: 5 });
+    deaf.dropsMessages = true;
+    const upload = await createUpload(first, { partCount: 5 });
     await sendPart(deaf, upload, 1);
     await sendPart(first, upload, 0);
     await reaches(first, upload, 1);
@@ -140,12 +140,12 @@ describe('the digest of an upload at several nodes', { skip: noPostgres }, () =>
     const plan: Fault<BlobStore>[] = [{ method: 'read', when: 'before', hook: () => opened++ }];
     await using nodes = await openNodes();
     const [first, other] = [await nodes.start({ plan }), await nodes.start({ plan })];
-    other.deaf = true;
-    const upload = await createUpload(first, { slots: 3 });
+    other.dropsMessages = true;
+    const upload = await createUpload(first, { partCount: 3 });
     await sendAllParts(other, upload, [1, 2]);
     await sendPart(first, upload, 0);
     await reaches(first, upload, 1);
-    other.deaf = false;
+    other.dropsMessages = false;
     const file = await commitUpload(first, upload);
     assert.equal(opened, 0);
     await assertOnlyFile(first, upload, file);
@@ -154,13 +154,13 @@ describe('the digest of an upload at several nodes', { skip: noPostgres }, () =>
   it('goes on where the line of the calls was down for a while', async () => {
     await using nodes = await openNodes();
     const [first, other] = [await nodes.start(), await nodes.start()];
-    const upload = await createUpload(first, { slots: 3 });
-    other.deaf = true;
+    const upload = await createUpload(first, { partCount: 3 });
+    other.dropsMessages = true;
     await sendAllParts(other, upload, [1, 2]);
     await sendPart(first, upload, 0);
     await reaches(first, upload, 1);
-    other.deaf = false;
-    await nodes.cutCalls();
+    other.dropsMessages = false;
+    await nodes.cutMessageConnections();
     await reaches(first, upload, 3);
     await assertOnlyFile(first, upload, await commitUpload(first, upload));
   });
@@ -172,17 +172,17 @@ describe('the digest of an upload at several nodes', { skip: noPostgres }, () =>
       watch: (db) =>
         watchQueries(db, {
           after: async (query) => {
-            if (query === 'update upload_sessions' && moves++ === 0) await until(() => first.heard === 1);
+            if (query === 'update upload_sessions' && moves++ === 0) await until(() => first.messageCount === 1);
           },
         }),
     });
     const other = await nodes.start();
-    const upload = await createUpload(other, { slots: 3 });
+    const upload = await createUpload(other, { partCount: 3 });
     await sendPart(other, upload, 1);
     await sendPart(first, upload, 2);
     await sendPart(first, upload, 0);
     await reaches(other, upload, 3);
-    assert.equal(first.heard, 1);
+    assert.equal(first.messageCount, 1);
     assertNoTrouble([first, other]);
   });
 
@@ -191,12 +191,12 @@ describe('the digest of an upload at several nodes', { skip: noPostgres }, () =>
     const digestPlan: Fault<ResumableHashPool>[] = [{ method: 'extend', when: 'after', call: 2, delay: late.promise }];
     await using nodes = await openNodes();
     const [slow, other] = [await nodes.start({ digestPlan }), await nodes.start()];
-    const upload = await createUpload(slow, { slots: 4 });
+    const upload = await createUpload(slow, { partCount: 4 });
     await sendPart(slow, upload, 0);
     await reaches(slow, upload, 1);
     await sendAllParts(slow, upload, [1, 2]);
     await sendPart(other, upload, 3);
-    slow.deaf = true;
+    slow.dropsMessages = true;
     assert.equal(await tryCommit(other, upload, { sha1: sha1(Buffer.of()) }).catch(codeOf), 'digest-mismatch');
     await reaches(other, upload, 4);
     late.resolve();
@@ -208,7 +208,7 @@ describe('the digest of an upload at several nodes', { skip: noPostgres }, () =>
   it('is begun anew where its saved state cannot be gone on from, as after a change of version', async () => {
     await using nodes = await openNodes();
     const [first, other] = [await nodes.start(), await nodes.start()];
-    const upload = await createUpload(first, { slots: 4 });
+    const upload = await createUpload(first, { partCount: 4 });
     await sendPart(first, upload, 0);
     await reaches(first, upload, 1);
     const state = 'QUJDRA==' as HashState;
@@ -223,12 +223,12 @@ describe('a commit that has to read the sealed file back', { skip: noPostgres },
   it('with a wrong digest leaves the session open, and the right one commits it, at any node', async () => {
     await using nodes = await openNodes();
     const [first, other] = [await nodes.start(), await nodes.start()];
-    const upload = await createUpload(first, { slots: 4 });
+    const upload = await createUpload(first, { partCount: 4 });
     await putWithoutDigest(first, upload);
     const wrong = tryCommit(first, upload, { sha1: sha1(Buffer.of(1)) });
     await assert.rejects(wrong, { code: 'digest-mismatch' });
     assert.equal((await findSession(first.uploads.db, upload.session.id))?.state, 'open');
-    assert.deepEqual(await published(first), []);
+    assert.deepEqual(await listVersions(first), []);
     await assertOnlyFile(other, upload, await commitUpload(other, upload));
   });
 
@@ -238,7 +238,7 @@ describe('a commit that has to read the sealed file back', { skip: noPostgres },
     const plan: Fault<BlobStore>[] = [{ method: 'read', when: 'before', delay: gate.promise, hook: () => opened++ }];
     await using nodes = await openNodes();
     const [first, other] = [await nodes.start({ plan }), await nodes.start({ plan })];
-    const upload = await createUpload(first, { slots: 4 });
+    const upload = await createUpload(first, { partCount: 4 });
     await putWithoutDigest(first, upload);
     assert.equal(await tryCommit(first, upload, { timeout: 50 }), undefined);
     const asked = [commitUpload(first, upload), commitUpload(other, upload), commitUpload(first, upload)];
@@ -257,12 +257,12 @@ describe('a commit that has to read the sealed file back', { skip: noPostgres },
     const dying = await nodes.start({
       digestPlan: [{ method: 'extend', when: 'before', call: 2, delay: never.promise }],
     });
-    const upload = await createUpload(dying, { slots: 4 });
+    const upload = await createUpload(dying, { partCount: 4 });
     await putWithoutDigest(dying, upload);
     dying.clock.advance(50_000);
     assert.equal(await tryCommit(dying, upload, { timeout: 50 }), undefined);
     await until(() => isRead(dying));
-    await dying.die();
+    await dying.kill();
     const other = await nodes.start();
     other.clock.advance(-50_000);
     // As long as nobody knows that it is dead, its reading is left to it.
@@ -281,7 +281,7 @@ describe('a commit that has to read the sealed file back', { skip: noPostgres },
     ];
     await using nodes = await openNodes();
     const node = await nodes.start({ plan });
-    const upload = await createUpload(node, { slots: 4 });
+    const upload = await createUpload(node, { partCount: 4 });
     await putWithoutDigest(node, upload);
     await assert.rejects(tryCommit(node, upload), /the store is away$/);
     await assert.rejects(tryCommit(node, upload), /the store is away again/);
@@ -309,7 +309,7 @@ async function putAnywhere(all: readonly Node[], upload: Upload, seed: number): 
 /** Stores all parts so that no node can put any of them into the digest: the bytes go as soon as they are stored. */
 async function putWithoutDigest(node: Node, upload: Upload): Promise<void> {
   for (const index of partsIn(upload).toReversed()) {
-    if (index === 0) node.spool.giveUp();
+    if (index === 0) node.spool.dropAllLocalParts();
     await sendPart(node, upload, index);
   }
   await reaches(node, upload, 1);

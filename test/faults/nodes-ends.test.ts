@@ -11,7 +11,7 @@ import { collect } from '../conformance/content-samples.ts';
 import { stopPostgres } from '../database/postgres-database.ts';
 import { noPostgres } from '../engines/postgres.ts';
 import { until } from '../support/until.ts';
-import { slowBody } from '../uploads/bodies.ts';
+import { createSlowBody } from '../uploads/bodies.ts';
 import { type Node, openNodes } from '../uploads/nodes.ts';
 import { LIFETIME } from '../uploads/upload-fixture.ts';
 import {
@@ -20,8 +20,8 @@ import {
   collectGarbageNow,
   commitUpload,
   createUpload,
+  listVersions,
   partsIn,
-  published,
   sendAllParts,
   sendPart,
   tryCommit,
@@ -57,7 +57,7 @@ describe('two commits of one upload at two nodes', { skip: noPostgres }, () => {
       for (const index of partsIn(upload)) await sendPart(index % 2 === 0 ? one : other, upload, index);
       const [file, same] = await Promise.all([commitUpload(one, upload), commitUpload(other, upload)]);
       assert.equal(same.versionId, file.versionId);
-      assert.equal((await published(one)).length, round);
+      assert.equal((await listVersions(one)).length, round);
     }
   });
 
@@ -97,7 +97,7 @@ for (const [what, { end, code }] of Object.entries(ENDS)) {
       const [one, other] = [await nodes.start({ plan }), await nodes.start()];
       const upload = await createUpload(one);
       for (const index of [2, 1]) await sendPart(one, upload, index);
-      one.spool.giveUp();
+      one.spool.dropAllLocalParts();
       await sendPart(one, upload, 0);
       plan.push({ method: 'read', when: 'after', hook: () => end(other, upload) });
       await assert.rejects(tryCommit(one, upload), { code });
@@ -117,7 +117,7 @@ for (const [what, { end, code }] of Object.entries(ENDS)) {
       const [one, other] = [await nodes.start({ plan }), await nodes.start({ plan: early })];
       const upload = await createUpload(one);
       for (const index of [2, 1]) await sendPart(one, upload, index);
-      one.spool.giveUp();
+      one.spool.dropAllLocalParts();
       await sendPart(one, upload, 0);
       assert.equal(await tryCommit(one, upload, { timeout: 50 }), undefined);
       await assert.rejects(end(other, upload), /the store is away/);
@@ -139,7 +139,7 @@ for (const [what, { end, code }] of Object.entries(ENDS)) {
           // Or forgotten already: the expiry also forgets what was committed long ago.
           assert.ok(state === 'committed' || state === undefined, state);
           const { versionId } = committed.value;
-          const file = (await published(one)).find((version) => version.file.versionId === versionId);
+          const file = (await listVersions(one)).find((version) => version.file.versionId === versionId);
           assert.deepEqual(file?.bytes, upload.bytes);
         } else {
           assert.equal(committed.reason.code, code);
@@ -189,7 +189,7 @@ describe('the sweep at one node', { skip: noPostgres }, () => {
       hook: async () => assert.equal(await collectGarbage(other.uploads, { grace: 60_000 }), 0),
     });
     const { fileId } = await sendWhole(one, Buffer.from('a direct upload'));
-    const [file, ...more] = await published(one);
+    const [file, ...more] = await listVersions(one);
     assert.deepEqual(more, []);
     assert.deepEqual(file, {
       file: { fileId, versionId: file?.file.versionId },
@@ -200,7 +200,7 @@ describe('the sweep at one node', { skip: noPostgres }, () => {
   it('that takes the bytes of a direct upload which lasts longer than the grace fails that upload, and no file is half', async () => {
     await using nodes = await openNodes();
     const [one, other] = [await nodes.start(), await nodes.start()];
-    const body = slowBody();
+    const body = createSlowBody();
     const sending = sendWhole(one, body);
     body.send(Buffer.alloc(200_000));
     // Long enough for the store to have begun, which it does at its first byte.
@@ -211,7 +211,7 @@ describe('the sweep at one node', { skip: noPostgres }, () => {
     body.send(Buffer.alloc(100));
     body.end();
     await assert.rejects(sending, { code: 'ENOENT' });
-    assert.deepEqual(await published(one), []);
+    assert.deepEqual(await listVersions(one), []);
   });
 });
 

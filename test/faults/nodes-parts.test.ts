@@ -10,17 +10,17 @@ import { findPart, listParts } from '../../packages/server/src/uploads/session-s
 import { stopPostgres } from '../database/postgres-database.ts';
 import { noPostgres } from '../engines/postgres.ts';
 import { until } from '../support/until.ts';
-import { slowBody } from '../uploads/bodies.ts';
+import { createSlowBody } from '../uploads/bodies.ts';
 import { type Node, type NodeOptions, openNodes } from '../uploads/nodes.ts';
 import { LIFETIME } from '../uploads/upload-fixture.ts';
 import {
   assertNothingLeft,
   assertOnlyFile,
-  bytesOf,
   commitUpload,
   createUpload,
+  listVersions,
+  partBytes,
   partsIn,
-  published,
   sendAllParts,
   sendPart,
   sha1,
@@ -49,7 +49,7 @@ describe('one part sent to two nodes', { skip: noPostgres }, () => {
     const [one, other] = [await nodes.start(), await nodes.start()];
     for (let round = 0; round < 10; round++) {
       const upload = await createUpload(one);
-      const otherBytes = Buffer.alloc(bytesOf(upload, 0).length, round);
+      const otherBytes = Buffer.alloc(partBytes(upload, 0).length, round);
       const results = await Promise.allSettled([
         sendPart(one, upload, 0),
         sendPart(other, upload, 0, { bytes: otherBytes }),
@@ -59,7 +59,7 @@ describe('one part sent to two nodes', { skip: noPostgres }, () => {
       assert.match(lost?.reason.code, /^(part-exists|unavailable)$/);
       assert.equal(
         (await findPart(one.uploads.db, upload.session.id, 0))?.sha1,
-        won === 0 ? sha1(bytesOf(upload, 0)) : sha1(otherBytes),
+        won === 0 ? sha1(partBytes(upload, 0)) : sha1(otherBytes),
       );
       // What was refused for a moment is refused for good by now.
       const again = won === 0 ? sendPart(other, upload, 0, { bytes: otherBytes }) : sendPart(one, upload, 0);
@@ -91,7 +91,7 @@ describe('one part sent to two nodes', { skip: noPostgres }, () => {
     const upload = await createUpload(one);
     const storing = sendPart(one, upload, 0);
     await until(() => isFixed(one, upload, 0));
-    await assert.rejects(sendPart(other, upload, 0, { bytes: Buffer.alloc(bytesOf(upload, 0).length) }), {
+    await assert.rejects(sendPart(other, upload, 0, { bytes: Buffer.alloc(partBytes(upload, 0).length) }), {
       code: 'unavailable',
       retryAfterSeconds: 10,
     });
@@ -110,7 +110,7 @@ describe('one part sent to two nodes', { skip: noPostgres }, () => {
     other.uploads.clock = other.clock.ahead(2 * RESERVATION_TTL);
     const storing = sendPart(one, upload, 0);
     await until(() => isFixed(one, upload, 0));
-    await assert.rejects(sendPart(other, upload, 0, { bytes: Buffer.alloc(bytesOf(upload, 0).length) }), {
+    await assert.rejects(sendPart(other, upload, 0, { bytes: Buffer.alloc(partBytes(upload, 0).length) }), {
       code: 'unavailable',
     });
     gate.resolve();
@@ -126,7 +126,7 @@ describe('one part sent to two nodes', { skip: noPostgres }, () => {
     const upload = await createUpload(dying);
     void sendPart(dying, upload, 0).catch(() => {});
     await until(() => isFixed(other, upload, 0));
-    await dying.die();
+    await dying.kill();
     await sendAllParts(other, upload);
     await assertOnlyFile(other, upload, await commitUpload(other, upload));
     never.resolve();
@@ -137,9 +137,9 @@ describe('one part sent to two nodes', { skip: noPostgres }, () => {
     await using nodes = await openNodes();
     const [dying, other] = [await nodes.start(storingLate(never.promise)), await nodes.start()];
     const upload = await createUpload(dying);
-    void sendPart(dying, upload, 0, { bytes: Buffer.alloc(bytesOf(upload, 0).length) }).catch(() => {});
+    void sendPart(dying, upload, 0, { bytes: Buffer.alloc(partBytes(upload, 0).length) }).catch(() => {});
     await until(() => isFixed(other, upload, 0));
-    await dying.die();
+    await dying.kill();
     await assert.rejects(sendPart(other, upload, 0), { code: 'unavailable' });
     await letRightsEnd(other, upload);
     await sendAllParts(other, upload);
@@ -154,7 +154,7 @@ describe('a part that the store lost after it was acknowledged', { skip: noPostg
     await using nodes = await openNodes();
     const [zombie, other] = [await nodes.start(storingLate(gate.promise)), await nodes.start()];
     const upload = await createUpload(zombie);
-    const late = sendPart(zombie, upload, 1, { bytes: Buffer.alloc(bytesOf(upload, 1).length) });
+    const late = sendPart(zombie, upload, 1, { bytes: Buffer.alloc(partBytes(upload, 1).length) });
     await until(() => isFixed(other, upload, 1));
     await letRightsEnd(other, upload);
     await sendAllParts(other, upload);
@@ -178,7 +178,7 @@ describe('a part that the store lost after it was acknowledged', { skip: noPostg
     await until(async () => (await findHashCheckpoint(node.uploads.db, upload.session.id))?.parts === 3);
     const raw = await openDiskStore(node.folder);
     const { staged } = upload.session;
-    const other = Buffer.alloc(bytesOf(upload, 0).length, 1);
+    const other = Buffer.alloc(partBytes(upload, 0).length, 1);
     await raw.writePart(staged, { index: 0, offset: 0, length: other.length }, oneChunk(other));
     await assert.rejects(tryCommit(node, upload), { code: 'parts-mismatch' });
     await sendPart(node, upload, 0, { bytes: other });
@@ -189,8 +189,8 @@ describe('a part that the store lost after it was acknowledged', { skip: noPostg
 
 describe('a part that was lost and sent again', { skip: noPostgres }, () => {
   for (const [which, again] of [
-    ['the same', (upload: Upload) => bytesOf(upload, 1)],
-    ['other', (upload: Upload) => Buffer.alloc(bytesOf(upload, 1).length, 2)],
+    ['the same', (upload: Upload) => partBytes(upload, 1)],
+    ['other', (upload: Upload) => Buffer.alloc(partBytes(upload, 1).length, 2)],
   ] as const) {
     it(`with ${which} bytes stays, though a commit that found the loss before comes to an end only after that`, async () => {
       const [judging, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
@@ -205,7 +205,7 @@ describe('a part that was lost and sent again', { skip: noPostgres }, () => {
       await sendAllParts(slow, upload);
       await until(async () => (await findHashCheckpoint(slow.uploads.db, upload.session.id))?.parts === 3);
       const raw = await openDiskStore(slow.folder);
-      const { length } = bytesOf(upload, 1);
+      const { length } = partBytes(upload, 1);
       const slot = { index: 1, offset: length, length };
       await raw.writePart(upload.session.staged, slot, oneChunk(Buffer.alloc(length, 1)));
 
@@ -245,7 +245,7 @@ describe('an upload whose lost part was sent again with other bytes, and sealed'
     await assert.rejects(tryCommit(other, upload), { code: 'digest-mismatch' });
     gate.resolve();
     assert.equal(((await committing) as { code?: string }).code, 'unavailable');
-    assert.deepEqual(await published(slow), []);
+    assert.deepEqual(await listVersions(slow), []);
     await assert.rejects(tryCommit(slow, upload), { code: 'digest-mismatch' });
     await assertOnlyFile(slow, changed, await commitUpload(slow, changed));
   });
@@ -254,7 +254,7 @@ describe('an upload whose lost part was sent again with other bytes, and sealed'
 /** The store loses the second part; `node` finds that out, and takes other bytes in its place. */
 async function loseAndChange(holder: Node, node: Node, upload: Upload): Promise<Upload> {
   const raw = await openDiskStore(holder.folder);
-  const { length } = bytesOf(upload, 1);
+  const { length } = partBytes(upload, 1);
   const slot = { index: 1, offset: length, length };
   await raw.writePart(upload.session.staged, slot, oneChunk(Buffer.alloc(length, 1)));
   await assert.rejects(tryCommit(node, upload), { code: 'parts-mismatch' });
@@ -286,10 +286,10 @@ describe('a part at one node', { skip: noPostgres }, () => {
     const [one, other] = [await nodes.start(), await nodes.start()];
     const upload = await createUpload(one);
     await sendAllParts(other, upload, [0, 1]);
-    const body = slowBody();
+    const body = createSlowBody();
     const coming = sendPart(one, upload, 2, { body });
     await assert.rejects(tryCommit(other, upload), { code: 'invalid-request' });
-    body.send(bytesOf(upload, 2));
+    body.send(partBytes(upload, 2));
     body.end();
     await coming;
     await assertOnlyFile(other, upload, await commitUpload(other, upload));
@@ -300,9 +300,9 @@ describe('a part at one node', { skip: noPostgres }, () => {
     const [one, other] = [await nodes.start(), await nodes.start()];
     const upload = await createUpload(one);
     await sendPart(one, upload, 0);
-    const body = slowBody();
+    const body = createSlowBody();
     const coming = sendPart(one, upload, 1, { body });
-    body.send(bytesOf(upload, 1));
+    body.send(partBytes(upload, 1));
     await abortSession(other.uploads, upload.session.owner, upload.session.id);
     body.end();
     await assert.rejects(coming, { code: 'session-not-found' });

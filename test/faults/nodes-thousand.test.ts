@@ -4,9 +4,9 @@ import { type Kysely, sql } from 'kysely';
 import type { Tables } from '../../packages/server/src/database/schema.ts';
 import { stopPostgres } from '../database/postgres-database.ts';
 import { noPostgres } from '../engines/postgres.ts';
-import { type SlowBody, slowBody } from '../uploads/bodies.ts';
+import { createSlowBody, type SlowBody } from '../uploads/bodies.ts';
 import { type Node, openNodes } from '../uploads/nodes.ts';
-import { bytesOf, commitUpload, createUpload, sendPart, type Upload } from '../uploads/upload-steps.ts';
+import { commitUpload, createUpload, partBytes, sendPart, type Upload } from '../uploads/upload-steps.ts';
 
 const UPLOADS = 1_000;
 /** It takes both cores for twenty seconds, which is too much for what is run at every change. */
@@ -21,7 +21,7 @@ describe('a thousand uploads at two nodes of ten connections each', { skip: noPo
     const nodeOf = (n: number): Node => all[n % all.length] ?? assert.fail();
     const uploads: Upload[] = [];
     await inTurns(UPLOADS, async (n) => {
-      uploads[n] = await createUpload(nodeOf(n), { slots: 2 });
+      uploads[n] = await createUpload(nodeOf(n), { partCount: 2 });
     });
 
     const coming: PartsOnTheWay[] = [];
@@ -57,18 +57,18 @@ interface PartsOnTheWay {
 
 /** Both parts of an upload, in bodies that have begun. */
 function partsOnTheWay(node: Node, upload: Upload): PartsOnTheWay {
-  const bodies = [watched(slowBody()), watched(slowBody())];
+  const bodies = [watched(createSlowBody()), watched(createSlowBody())];
   const parts = bodies.map(({ body }, index) => sendPart(node, upload, index, { body }));
   return {
     half: async () => {
       for (const [index, { body, asked }] of bodies.entries()) {
         await asked;
-        body.send(bytesOf(upload, index).subarray(0, 50));
+        body.send(partBytes(upload, index).subarray(0, 50));
       }
     },
     rest: () => {
       for (const [index, { body }] of bodies.entries()) {
-        body.send(bytesOf(upload, index).subarray(50));
+        body.send(partBytes(upload, index).subarray(50));
         body.end();
       }
       return Promise.all(parts);

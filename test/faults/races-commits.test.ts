@@ -8,7 +8,7 @@ import {
   collectGarbageNow,
   commitUpload,
   createUpload,
-  published,
+  listVersions,
   sendAllParts,
   sha1,
   tryCommit,
@@ -30,7 +30,7 @@ describe('two commits of one upload', () => {
 
   it('at once on two nodes make one file of one version, and both get it', async () => {
     await using fixture = await openUploadFixture();
-    const other = await fixture.another();
+    const other = await fixture.openAnother();
     const upload = await createUpload(fixture);
     await sendAllParts(fixture, upload);
     const [file, same] = await Promise.all([commitUpload(fixture, upload), commitUpload(other, upload)]);
@@ -42,7 +42,7 @@ describe('two commits of one upload', () => {
     it(`make one file where another node does all of it ${when} this one has sealed`, async () => {
       const plan: Fault<BlobStore>[] = [];
       await using fixture = await openUploadFixture({ plan });
-      const other = await fixture.another();
+      const other = await fixture.openAnother();
       const upload = await createUpload(fixture);
       await sendAllParts(fixture, upload);
       plan.push({ method: 'complete', when, hook: () => commitUpload(other, upload) });
@@ -128,10 +128,10 @@ describe('a commit that failed', () => {
         });
         await assert.rejects(tryCommit(first, upload), /the database is away/);
         first.uploads.db = db;
-        assert.deepEqual(await published(first), []);
+        assert.deepEqual(await listVersions(first), []);
         await collectGarbageNow(first);
         if (restart) {
-          await using fixture = await first.restarted();
+          await using fixture = await first.restart();
           await assertOnlyFile(fixture, upload, await commitUpload(fixture, upload));
         } else {
           await assertOnlyFile(first, upload, await commitUpload(first, upload));
@@ -149,7 +149,7 @@ async function assertLoserCommitsLater(
 ): Promise<void> {
   const { db } = fixture.uploads;
   const lost = results.find((result) => result.status === 'rejected')?.reason;
-  const [file, ...more] = await published(fixture);
+  const [file, ...more] = await listVersions(fixture);
   assert.deepEqual(more, []);
   assert.deepEqual(file?.bytes, winner.bytes);
   assert.equal(lost?.code, 'name-in-use');
@@ -159,7 +159,7 @@ async function assertLoserCommitsLater(
 
   await db.updateTable('items').set({ trashed_at: 1 }).where('kind', '=', 'file').execute();
   const made = await commitUpload(fixture, loser);
-  const files = await published(fixture);
+  const files = await listVersions(fixture);
   assert.equal(files.length, 2);
   assert.deepEqual(files.find(({ file }) => file.fileId === made.fileId)?.bytes, loser.bytes);
 }

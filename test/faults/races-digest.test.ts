@@ -8,8 +8,8 @@ import {
   assertOnlyFile,
   commitUpload,
   createUpload,
+  listVersions,
   partsIn,
-  published,
   sendAllParts,
   sendPart,
   tryCommit,
@@ -35,7 +35,7 @@ describe('the digest of the whole', () => {
     const upload = await createUpload(fixture);
     await sendAllParts(fixture, upload);
     await assert.rejects(tryCommit(fixture, upload), /cannot read/);
-    assert.deepEqual(await published(fixture), []);
+    assert.deepEqual(await listVersions(fixture), []);
     plan.length = 0;
     await assertOnlyFile(fixture, upload, await commitUpload(fixture, upload));
   });
@@ -46,7 +46,7 @@ describe('the digest of the whole', () => {
       { method: 'localPart', when: 'before', hook: (_, slot) => located.push((slot as { index: number }).index) },
     ];
     await using fixture = await openUploadFixture({ plan });
-    const upload = await createUpload(fixture, { slots: 5 });
+    const upload = await createUpload(fixture, { partCount: 5 });
     await sendAllParts(fixture, upload, [3, 1, 4, 2]);
     assert.deepEqual(located, []);
     await sendPart(fixture, upload, 0);
@@ -63,7 +63,7 @@ describe('the digest of the whole', () => {
     const upload = await createUpload(fixture);
     await sendAllParts(fixture, upload);
     assert.equal(await tryCommit(fixture, upload, { timeout: 5 }), undefined);
-    assert.deepEqual(await published(fixture), []);
+    assert.deepEqual(await listVersions(fixture), []);
     gate.resolve();
     await assertOnlyFile(fixture, upload, await commitUpload(fixture, upload));
   });
@@ -71,26 +71,26 @@ describe('the digest of the whole', () => {
   it('is right for uploads one after the other and in turns, though only one is remembered', async () => {
     await using fixture = await openUploadFixture({ maxSessions: 1 });
     const uploads = [
-      await createUpload(fixture, { slots: 6 }),
-      await createUpload(fixture, { slots: 6 }),
-      await createUpload(fixture, { slots: 6 }),
+      await createUpload(fixture, { partCount: 6 }),
+      await createUpload(fixture, { partCount: 6 }),
+      await createUpload(fixture, { partCount: 6 }),
     ];
     for (let index = 0; index < 6; index++) for (const upload of uploads) await sendPart(fixture, upload, index);
     for (const upload of uploads) await commitUpload(fixture, upload);
-    const files = (await published(fixture)).map(({ bytes }) => bytes);
+    const files = (await listVersions(fixture)).map(({ bytes }) => bytes);
     for (const { bytes } of uploads) assert.ok(files.some((file) => file.equals(bytes)));
   });
 
   it('is right for uploads side by side, though only one is remembered', async () => {
     await using fixture = await openUploadFixture({ maxSessions: 1 });
-    const uploads = await Promise.all([1, 2, 3].map(() => createUpload(fixture, { slots: 6 })));
+    const uploads = await Promise.all([1, 2, 3].map(() => createUpload(fixture, { partCount: 6 })));
     await Promise.all(
       uploads.map(async (upload) => {
         await Promise.all(partsIn(upload).map((index) => sendPart(fixture, upload, index)));
         await commitUpload(fixture, upload);
       }),
     );
-    const files = (await published(fixture)).map(({ bytes }) => bytes);
+    const files = (await listVersions(fixture)).map(({ bytes }) => bytes);
     for (const { bytes } of uploads) assert.ok(files.some((file) => file.equals(bytes)));
   });
 });
@@ -105,19 +105,19 @@ describe('after a restart', () => {
     for (const upload of uploads) await sendAllParts(first, upload);
     let located = 0;
     const plan: Fault<BlobStore>[] = [{ method: 'localPart', when: 'before', hook: () => located++ }];
-    await using fixture = await first.restarted({ plan });
+    await using fixture = await first.restart({ plan });
     await fixture.uploads.hasher.resume();
     assert.equal(located, 6);
     for (const upload of uploads) await commitUpload(fixture, upload);
     assert.equal(located, 6);
-    assert.equal((await published(fixture)).length, 2);
+    assert.equal((await listVersions(fixture)).length, 2);
   });
 
   it('a commit that comes while the server is catching up makes the file', async () => {
     await using first = await openUploadFixture();
-    const upload = await createUpload(first, { slots: 20 });
+    const upload = await createUpload(first, { partCount: 20 });
     await sendAllParts(first, upload);
-    await using fixture = await first.restarted();
+    await using fixture = await first.restart();
     const [file] = await Promise.all([commitUpload(fixture, upload), fixture.uploads.hasher.resume()]);
     await assertOnlyFile(fixture, upload, file);
     assert.deepEqual(fixture.errors, []);
@@ -125,9 +125,9 @@ describe('after a restart', () => {
 
   it('an upload goes on where it stood, and is committed', async () => {
     await using first = await openUploadFixture();
-    const upload = await createUpload(first, { slots: 6 });
+    const upload = await createUpload(first, { partCount: 6 });
     await sendAllParts(first, upload, [0, 4, 2]);
-    await using fixture = await first.restarted();
+    await using fixture = await first.restart();
     const catchingUp = fixture.uploads.hasher.resume();
     await sendAllParts(fixture, upload, [1, 2, 5, 3]);
     await assertOnlyFile(fixture, upload, await commitUpload(fixture, upload));

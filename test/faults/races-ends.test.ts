@@ -9,10 +9,10 @@ import { LIFETIME, openUploadFixture, type UploadFixture } from '../uploads/uplo
 import {
   assertNothingLeft,
   assertOnlyFile,
-  bytesOf,
   collectGarbageNow,
   commitUpload,
   createUpload,
+  partBytes,
   sendAllParts,
   sendPart,
   tryCommit,
@@ -42,7 +42,7 @@ const ENDS: Record<
 /** Where the end comes from: the server that has the request, or another one beside it. */
 const NODES: Record<string, (fixture: UploadFixture) => Promise<UploadFixture>> = {
   here: async (fixture) => fixture,
-  'on another node': (fixture) => fixture.another(),
+  'on another node': (fixture) => fixture.openAnother(),
 };
 
 for (const [what, { end, code }] of Object.entries(ENDS)) {
@@ -61,7 +61,7 @@ for (const [what, { end, code }] of Object.entries(ENDS)) {
           await sendAllParts(first, upload);
           const plan: Fault<BlobStore>[] = [];
           // A new room, so that the digest has to begin again.
-          await using fixture = await first.restarted({ plan });
+          await using fixture = await first.restart({ plan });
           const node = await nodeOf(fixture);
           plan.push({ ...fault, hook: () => end(node, upload) });
           await assert.rejects(tryCommit(fixture, upload), { code });
@@ -117,7 +117,7 @@ for (const [what, { end, code }] of Object.entries(ENDS)) {
         await using fixture = await openUploadFixture();
         const node = await nodeOf(fixture);
         const upload = await createUpload(fixture);
-        const body = endingInTheMiddle(bytesOf(upload, 1), () => end(node, upload));
+        const body = endingInTheMiddle(partBytes(upload, 1), () => end(node, upload));
         await assert.rejects(sendPart(fixture, upload, 1, { body }), { code });
         await assertNothingLeft(fixture, upload);
       });

@@ -3,19 +3,19 @@ import { describe, it } from 'node:test';
 import type { BlobStore } from '../../packages/server/src/storage/blob-store.ts';
 import type { ListedPart } from '../../packages/server/src/uploads/check-listed-parts.ts';
 import { partId } from '../../packages/server/src/uploads/part-layout.ts';
-import { slowBody } from '../uploads/bodies.ts';
+import { createSlowBody } from '../uploads/bodies.ts';
 import { openUploadFixture, PART_SIZE } from '../uploads/upload-fixture.ts';
 import {
   assertOnlyFile,
-  bytesOf,
   commitUpload,
   createUpload,
-  letOthersAsk,
+  partBytes,
   partsIn,
   sendAllParts,
   sendPart,
   tryCommit,
   type Upload,
+  waitForFirstQueries,
 } from '../uploads/upload-steps.ts';
 import type { Fault } from './faulty.ts';
 
@@ -26,17 +26,17 @@ describe('a commit', LIMIT, () => {
     await using fixture = await openUploadFixture();
     const upload = await createUpload(fixture);
     await sendAllParts(fixture, upload, [0, 2]);
-    const body = slowBody();
+    const body = createSlowBody();
     const last = sendPart(fixture, upload, 1, { body });
-    body.send(bytesOf(upload, 1).subarray(0, 1000));
-    await letOthersAsk(fixture, upload);
+    body.send(partBytes(upload, 1).subarray(0, 1000));
+    await waitForFirstQueries(fixture, upload);
     // The client lists the part before it has the answer: its id is the one that it always has.
     const parts = listedParts(upload);
     let early = true;
     const committing = commitUpload(fixture, upload, { parts }).finally(() => assert.equal(early, false));
-    await letOthersAsk(fixture, upload);
+    await waitForFirstQueries(fixture, upload);
     early = false;
-    body.send(bytesOf(upload, 1).subarray(1000));
+    body.send(partBytes(upload, 1).subarray(1000));
     body.end();
     await last;
     await assertOnlyFile(fixture, upload, await committing);
@@ -49,13 +49,13 @@ describe('a commit', LIMIT, () => {
       await using fixture = await openUploadFixture();
       const upload = await createUpload(fixture);
       await sendAllParts(fixture, upload, [0, 2]);
-      const body = slowBody();
+      const body = createSlowBody();
       const last = sendPart(fixture, upload, 1, { body });
-      body.send(bytesOf(upload, 1).subarray(0, 1000));
-      await letOthersAsk(fixture, upload);
+      body.send(partBytes(upload, 1).subarray(0, 1000));
+      await waitForFirstQueries(fixture, upload);
       const parts = listedParts(upload);
       await assert.rejects(tryCommit(fixture, upload, { parts, timeout: 20 }), { code: 'parts-mismatch' });
-      body.send(bytesOf(upload, 1).subarray(1000));
+      body.send(partBytes(upload, 1).subarray(1000));
       body.end();
       await last;
       await assertOnlyFile(fixture, upload, await commitUpload(fixture, upload));
@@ -84,7 +84,7 @@ describe('a commit', LIMIT, () => {
   it('puts the parts in the order of their offsets, in whatever order they came', async () => {
     for (const order of [[4, 3, 2, 1, 0], [0, 1, 2, 3, 4], [2, 4, 0, 3, 1], 'all at once'] as const) {
       await using fixture = await openUploadFixture();
-      const upload = await createUpload(fixture, { slots: 5 });
+      const upload = await createUpload(fixture, { partCount: 5 });
       if (order === 'all at once') await Promise.all(partsIn(upload).map((index) => sendPart(fixture, upload, index)));
       else await sendAllParts(fixture, upload, [...order]);
       await assertOnlyFile(fixture, upload, await commitUpload(fixture, upload));

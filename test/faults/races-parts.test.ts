@@ -4,19 +4,19 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { BlobStore } from '../../packages/server/src/storage/blob-store.ts';
 import { DurableFiles } from '../../packages/server/src/storage/disk/durable-files.ts';
-import { openingWith } from '../storage/opening-with.ts';
+import { openWithFaults } from '../storage/opening-with.ts';
 import { bytesNotOnDisk } from '../support/storage.ts';
 import { until } from '../support/until.ts';
-import { slowBody } from '../uploads/bodies.ts';
+import { createSlowBody } from '../uploads/bodies.ts';
 import { openUploadFixture, PART_SIZE } from '../uploads/upload-fixture.ts';
 import {
   assertOnlyFile,
-  bytesOf,
   commitUpload,
   createUpload,
-  letOthersAsk,
+  partBytes,
   sendAllParts,
   sendPart,
+  waitForFirstQueries,
 } from '../uploads/upload-steps.ts';
 import type { Fault } from './faulty.ts';
 
@@ -26,10 +26,10 @@ describe('a part sent again over a new connection, while the first one hangs,', 
   it('is taken at once, and the first is cut', async () => {
     await using fixture = await openUploadFixture();
     const upload = await createUpload(fixture);
-    const stalled = slowBody();
+    const stalled = createSlowBody();
     const cut = assert.rejects(sendPart(fixture, upload, 1, { body: stalled }), /newer request/);
-    stalled.send(bytesOf(upload, 1).subarray(0, 1000));
-    await letOthersAsk(fixture, upload);
+    stalled.send(partBytes(upload, 1).subarray(0, 1000));
+    await waitForFirstQueries(fixture, upload);
     const part = await sendPart(fixture, upload, 1);
     assert.equal(stalled.destroyed, true);
     await cut;
@@ -42,15 +42,15 @@ describe('a part sent again over a new connection, while the first one hangs,', 
     await using fixture = await openUploadFixture();
     const upload = await createUpload(fixture);
     const cut = [];
-    for (const body of [slowBody(), slowBody()]) {
+    for (const body of [createSlowBody(), createSlowBody()]) {
       cut.push(
         assert.rejects(
           sendPart(fixture, upload, 0, { body }),
           /A newer request for the same part has replaced this one/,
         ),
       );
-      body.send(bytesOf(upload, 0).subarray(0, 1000));
-      await letOthersAsk(fixture, upload);
+      body.send(partBytes(upload, 0).subarray(0, 1000));
+      await waitForFirstQueries(fixture, upload);
     }
     await sendPart(fixture, upload, 0);
     await Promise.all(cut);
@@ -65,11 +65,11 @@ describe('a part sent again over a new connection, while the first one hangs,', 
     const log: string[] = [];
     const slow = { method: 'writev', path: /staging/, call: 1, wait: disk.promise } as const;
     await using fixture = await openUploadFixture({
-      files: new DurableFiles({ openFile: openingWith({ log, faults: [slow] }) }),
+      files: new DurableFiles({ openFile: openWithFaults({ log, faults: [slow] }) }),
     });
     const upload = await createUpload(fixture);
     const other = Buffer.alloc(PART_SIZE, 0xee);
-    const stalled = slowBody();
+    const stalled = createSlowBody();
     const cut = assert.rejects(
       sendPart(fixture, upload, 0, { bytes: other, body: stalled }),
       /A newer request for the same part has replaced this one/,
@@ -80,13 +80,13 @@ describe('a part sent again over a new connection, while the first one hangs,', 
 
     const second = sendPart(fixture, upload, 0);
     await until(() => stalled.destroyed);
-    await letOthersAsk(fixture, upload);
+    await waitForFirstQueries(fixture, upload);
     assert.equal(writes(), 1, 'the second wrote beside the first');
     disk.resolve();
     await cut;
     await second;
     const file = await readFile(join(fixture.folder, 'staging', upload.session.staged.blob));
-    assert.deepEqual(file.subarray(0, PART_SIZE), bytesOf(upload, 0));
+    assert.deepEqual(file.subarray(0, PART_SIZE), partBytes(upload, 0));
     await sendAllParts(fixture, upload);
     await assertOnlyFile(fixture, upload, await commitUpload(fixture, upload));
   });
@@ -98,7 +98,7 @@ describe('a part sent again over a new connection, while the first one hangs,', 
     const first = sendPart(fixture, upload, 0);
     await written;
     const second = sendPart(fixture, upload, 0);
-    await letOthersAsk(fixture, upload);
+    await waitForFirstQueries(fixture, upload);
     goOn();
     assert.deepEqual(await second, await first);
   });

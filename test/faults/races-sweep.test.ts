@@ -12,8 +12,8 @@ import {
   collectGarbageNow,
   commitUpload,
   createUpload,
+  listVersions,
   partsIn,
-  published,
   sendAllParts,
   sendPart,
 } from '../uploads/upload-steps.ts';
@@ -96,14 +96,14 @@ describe('the sweep', () => {
     await Promise.all(uploads.map((upload) => commitUpload(fixture, upload)));
     uploading = false;
     assert.equal(await sweeping, 0);
-    const files = (await published(fixture)).map(({ bytes }) => bytes);
+    const files = (await listVersions(fixture)).map(({ bytes }) => bytes);
     for (const { bytes } of uploads) assert.ok(files.some((file) => file.equals(bytes)));
   });
 
   it('leaves bytes whose session is about to get its row: those of this server by knowing, of others by its grace', async () => {
     const plan: Fault<BlobStore>[] = [];
     await using fixture = await openUploadFixture({ plan });
-    const other = await fixture.another();
+    const other = await fixture.openAnother();
     plan.push({ method: 'create', when: 'after', hook: () => collectGarbageNow(fixture) });
     plan.push({ method: 'create', when: 'after', hook: () => collectGarbage(other.uploads, { grace: 60_000 }) });
     const upload = await createUpload(fixture);
@@ -212,7 +212,7 @@ describe('expiry', () => {
   it('ends every session past its time, more than a batch of them, and no other', async () => {
     await using fixture = await openUploadFixture();
     const late = [];
-    for (let n = 0; n < 105; n++) late.push(await createUpload(fixture, { slots: 1 }));
+    for (let n = 0; n < 105; n++) late.push(await createUpload(fixture, { partCount: 1 }));
     fixture.clock.advance(LIFETIME - 1);
     const young = await createUpload(fixture);
     assert.equal(await expireSessions(fixture.uploads), 0);

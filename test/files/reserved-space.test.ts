@@ -60,7 +60,7 @@ test('a session without enough space leaves nothing behind', async () => {
 
 test('no more sessions are created at once than there is space for, across nodes', async () => {
   await using fixture = await openFixtureFor(3);
-  const node = await fixture.another();
+  const node = await fixture.openAnother();
   node.uploads.limits.userQuota = 3 * SIZE;
 
   const results = await Promise.allSettled(

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { commitsInLog, holdLock } from '../database/held-database.ts';
+import { countCommitsInLog, lockDatabase } from '../database/held-database.ts';
 import { addApp, addUser, getUserToken } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
 import { seededBytes, splitIntoParts } from '../support/bytes.ts';
@@ -26,9 +26,9 @@ test('while 18 parts wait for a commit, logins, lists and readiness checks are a
   const api = new Api(server);
   const bytes = seededBytes(PARTS * PART, 'slow writes');
   const session = await api.createSession('slow.bin', bytes.length);
-  const before = commitsInLog(rows);
+  const before = countCommitsInLog(rows);
 
-  using lock = holdLock(rows);
+  using lock = lockDatabase(rows);
   let stored = 0;
   const sent = splitIntoParts(bytes, PART).map(async (part) => {
     const answer = await api.putPart(session.id, { ...part, total: bytes.length });
@@ -52,9 +52,9 @@ test('while 18 parts wait for a commit, logins, lists and readiness checks are a
   }
   assert.equal(stored, 0, 'no part was stored before the lock was released');
 
-  lock.giveBack();
+  lock.release();
   for (const { status, text } of await Promise.all(sent)) assert.equal(status, 200, text);
-  const commits = commitsInLog(rows) - before;
+  const commits = countCommitsInLog(rows) - before;
   assert.ok(commits <= 4, `${PARTS} parts took ${commits} commits`);
 });
 

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import type { PartRange } from '../../packages/server/src/storage/blob-store.ts';
-import { bodyOf, slotsOf } from '../conformance/content-samples.ts';
+import { partRanges, streamPart } from '../conformance/content-samples.ts';
 import { temporaryFolder } from '../storage/temporary-folder.ts';
 import { createCertificates } from '../support/tls.ts';
 import { startS3Proxy } from './s3-proxy.ts';
@@ -42,8 +42,8 @@ describe('over TLS, with a store that keeps a CRC-32 of each part', {
     if (upload.staged.backendState?.startsWith('crc32 ')) return t.skip('this store knows it by itself');
     assert.match(upload.staged.backendState ?? '', /^\S+$/);
     proxy.faults.push({ operation: 'UploadPart', flipByte: PART / 2 });
-    const range = slotsOf(upload.staged.layout)[0] as PartRange;
-    assert.match(await store.blobs.writePart(upload.staged, range, bodyOf(upload.bytes, range)), /^\S+$/);
+    const range = partRanges(upload.staged.layout)[0] as PartRange;
+    assert.match(await store.blobs.writePart(upload.staged, range, streamPart(upload.bytes, range)), /^\S+$/);
     assert.equal(proxy.calls.filter((call) => call === 'UploadPart').length, 2);
   });
 

@@ -16,7 +16,7 @@ import { S3Keys } from '../../packages/server/src/storage/s3/keys.ts';
 import { S3_LIMITS } from '../../packages/server/src/storage/s3/retry.ts';
 import { S3Store } from '../../packages/server/src/storage/s3/s3-store.ts';
 import { Spool } from '../../packages/server/src/storage/spool/spool.ts';
-import { bodyOf, slotsOf } from '../conformance/content-samples.ts';
+import { partRanges, streamPart } from '../conformance/content-samples.ts';
 import { temporaryFolder } from '../storage/temporary-folder.ts';
 import { freshPlace, whyNoS3 } from './test-store.ts';
 import { begin, readAll, type Upload, writeAll } from './uploads.ts';
@@ -119,6 +119,6 @@ function replaceEtags(client: S3Client, { known, listed }: Etags): void {
 }
 
 function write(store: BlobStore, { staged, bytes }: Upload, index: number): Promise<string> {
-  const range = slotsOf(staged.layout)[index] as PartRange;
-  return store.writePart(staged, range, bodyOf(bytes, range));
+  const range = partRanges(staged.layout)[index] as PartRange;
+  return store.writePart(staged, range, streamPart(bytes, range));
 }

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { PartRange } from '../../packages/server/src/storage/blob-store.ts';
 import type { S3Location } from '../../packages/server/src/storage/s3/open-s3-store.ts';
 import type { S3Limits } from '../../packages/server/src/storage/s3/retry.ts';
-import { bodyOf, bytesOfSize, collect, newContentId, slotsOf } from '../conformance/content-samples.ts';
+import { collect, partRanges, randomBlobId, randomBytesOfSize, streamPart } from '../conformance/content-samples.ts';
 import { type Operation, type S3Fault, type S3Proxy, startS3Proxy } from './s3-proxy.ts';
 import { freshPlace, openTestStore, type TestStore, type TestStoreOptions, timeFor, whyNoS3 } from './test-store.ts';
 import { begin, keepsAllOf, PART, readAll, writeAll } from './uploads.ts';
@@ -60,8 +60,8 @@ describe('S3 in trouble', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) },
     it(`PutObject ${trouble}: a direct upload ends with the right bytes`, async () => {
       await using under = await underProxy({ limits: ALERT });
       under.proxy.faults.push({ operation: 'PutObject', ...fault });
-      const [blob, bytes] = [newContentId(), bytesOfSize(PART + 1)];
-      await under.blobs.put(blob, bodyOf(bytes, whole(bytes)));
+      const [blob, bytes] = [randomBlobId(), randomBytesOfSize(PART + 1)];
+      await under.blobs.put(blob, streamPart(bytes, whole(bytes)));
       assert.deepEqual(new Uint8Array(Buffer.concat(await collect(await under.blobs.read(blob)))), bytes);
       assert.equal(under.proxy.faults.length, 0, 'nothing went wrong');
     });
@@ -103,15 +103,15 @@ describe('S3 in trouble', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) },
     const begun = await openTestStore({ place: under.place });
     const upload = await begin(begun.blobs);
     begun.end();
-    const range = slotsOf(upload.staged.layout)[0] as PartRange;
+    const range = partRanges(upload.staged.layout)[0] as PartRange;
     await under.proxy.refuse();
     const unavailable = { code: 'unavailable', retryAfterSeconds: 5, message: /send this again later/ };
-    const blob = newContentId();
+    const blob = randomBlobId();
     for (const call of [
       () => under.blobs.create(blob, upload.staged.layout),
-      () => under.blobs.writePart(upload.staged, range, bodyOf(upload.bytes, range)),
+      () => under.blobs.writePart(upload.staged, range, streamPart(upload.bytes, range)),
       () => under.blobs.complete(upload.staged, ['x', 'x', 'x', 'x']),
-      () => under.blobs.put(blob, bodyOf(upload.bytes, whole(upload.bytes))),
+      () => under.blobs.put(blob, streamPart(upload.bytes, whole(upload.bytes))),
       () => under.blobs.read(blob),
       () => under.blobs.remove(blob),
     ]) {
@@ -129,13 +129,16 @@ describe('S3 in trouble', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) },
   it('a right that is missing is not asked for again: the error says what to do, and holds no key', async () => {
     await using under = await underProxy();
     const upload = await begin(under.blobs);
-    const range = slotsOf(upload.staged.layout)[0] as PartRange;
+    const range = partRanges(upload.staged.layout)[0] as PartRange;
     under.proxy.faults.push({ operation: 'UploadPart', answer: { status: 403, code: 'AccessDenied' } });
-    await assert.rejects(under.blobs.writePart(upload.staged, range, bodyOf(upload.bytes, range)), (error: Error) => {
-      assert.match(error.message, /UploadPart: AccessDenied, 403.*docs\/operate\/s3.md lists/);
-      assert.ok(!JSON.stringify({ ...error, stack: error.stack }).includes(process.env.AWS_ACCESS_KEY_ID ?? ''));
-      return true;
-    });
+    await assert.rejects(
+      under.blobs.writePart(upload.staged, range, streamPart(upload.bytes, range)),
+      (error: Error) => {
+        assert.match(error.message, /UploadPart: AccessDenied, 403.*docs\/operate\/s3.md lists/);
+        assert.ok(!JSON.stringify({ ...error, stack: error.stack }).includes(process.env.AWS_ACCESS_KEY_ID ?? ''));
+        return true;
+      },
+    );
     assert.equal(count(under.proxy, 'UploadPart'), 1);
     assert.equal(under.spool.reserved, 0);
   });
@@ -152,9 +155,9 @@ describe('S3 in trouble', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) },
   it('S3 sees no byte of a part before all of it has come and is right', async () => {
     await using under = await underProxy();
     const upload = await begin(under.blobs);
-    const range = slotsOf(upload.staged.layout)[0] as PartRange;
+    const range = partRanges(upload.staged.layout)[0] as PartRange;
     async function* wrong(): AsyncGenerator<Uint8Array> {
-      yield* bodyOf(upload.bytes, range);
+      yield* streamPart(upload.bytes, range);
       await sleep(50);
       assert.equal(count(under.proxy, 'UploadPart'), 0);
       throw new Error('the digest is another');
@@ -167,12 +170,12 @@ describe('S3 in trouble', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) },
   it('a removal while a part is on its way takes the upload; the part is refused by name, and nothing stays', async () => {
     await using under = await underProxy();
     const upload = await begin(under.blobs);
-    const range = slotsOf(upload.staged.layout)[0] as PartRange;
+    const range = partRanges(upload.staged.layout)[0] as PartRange;
     const half = Promise.withResolvers<void>();
     const removed = Promise.withResolvers<void>();
     const holdAfter = { bytes: PART / 2, reached: half.resolve, until: removed.promise };
     under.proxy.faults.push({ operation: 'UploadPart', holdAfter });
-    const writing = under.blobs.writePart(upload.staged, range, bodyOf(upload.bytes, range));
+    const writing = under.blobs.writePart(upload.staged, range, streamPart(upload.bytes, range));
     writing.catch(() => {});
     await half.promise;
     await under.blobs.remove(upload.staged);
@@ -187,8 +190,8 @@ describe('S3 in trouble', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) },
     await using under = await underProxy({ limits: { ...ALERT, complete: { timeout: 3_000, idleTimeout: 1_000 } } });
     const upload = await begin(under.blobs);
     const receipts = await writeAll(under.blobs, upload);
-    const range = slotsOf(upload.staged.layout)[1] as PartRange;
-    await under.blobs.writePart(upload.staged, range, bodyOf(bytesOfSize(4 * PART).fill(1), range));
+    const range = partRanges(upload.staged.layout)[1] as PartRange;
+    await under.blobs.writePart(upload.staged, range, streamPart(randomBytesOfSize(4 * PART).fill(1), range));
     if (await keepsAllOf(under.place.prefix, upload, 2)) return t.skip('this store loses no part that is written over');
     under.proxy.faults.push({
       operation: 'CompleteMultipartUpload',
@@ -228,14 +231,14 @@ describe('S3 in trouble', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) },
       spoolSize: 2 * PART,
       limits: { ...ALERT, call: { timeout: 4_000, idleTimeout: 2_000 } },
     });
-    const [blob, bytes] = [newContentId(), bytesOfSize(5 * PART)];
+    const [blob, bytes] = [randomBlobId(), randomBytesOfSize(5 * PART)];
     under.proxy.faults.push(
       { operation: 'CompleteMultipartUpload', loseAnswer: true },
       // Nobody can be asked meanwhile what has come of it.
       { operation: 'ListParts', answer: { status: 503, code: 'SlowDown' }, times: 100 },
       { operation: 'CompleteMultipartUpload', answer: { status: 404, code: 'NoSuchUpload' } },
     );
-    await under.blobs.put(blob, bodyOf(bytes, whole(bytes)));
+    await under.blobs.put(blob, streamPart(bytes, whole(bytes)));
     assert.deepEqual(new Uint8Array(Buffer.concat(await collect(await under.blobs.read(blob)))), bytes);
     assert.equal(count(under.proxy, 'CompleteMultipartUpload'), 2);
   });
@@ -270,8 +273,8 @@ describe('S3 in trouble', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) },
 describe('a reading from S3', { skip: whyNoS3 ?? false, timeout: timeFor(60_000) }, () => {
   it('goes on where it broke off, however often, as long as it gets on', async () => {
     await using under = await underProxy({ limits: ALERT });
-    const [blob, bytes] = [newContentId(), bytesOfSize(40 * PIECE)];
-    await under.blobs.put(blob, bodyOf(bytes, whole(bytes)));
+    const [blob, bytes] = [randomBlobId(), randomBytesOfSize(40 * PIECE)];
+    await under.blobs.put(blob, streamPart(bytes, whole(bytes)));
     for (let n = 0; n < 20; n += 1) under.proxy.faults.push({ operation: 'GetObject', cutAnswerAfter: PIECE + n });
     const read = Buffer.concat(await collect(await under.blobs.read(blob)));
     assert.deepEqual(new Uint8Array(read), bytes);
@@ -284,8 +287,8 @@ describe('a reading from S3', { skip: whyNoS3 ?? false, timeout: timeFor(60_000)
 
   it('fails when it gets on no more, and does not try for ever', async () => {
     await using under = await underProxy();
-    const [blob, bytes] = [newContentId(), bytesOfSize(4 * PIECE)];
-    await under.blobs.put(blob, bodyOf(bytes, whole(bytes)));
+    const [blob, bytes] = [randomBlobId(), randomBytesOfSize(4 * PIECE)];
+    await under.blobs.put(blob, streamPart(bytes, whole(bytes)));
     under.proxy.faults.push({ operation: 'GetObject', cutAnswerAfter: PIECE });
     under.proxy.faults.push({ operation: 'GetObject', cutAnswerAfter: 0, times: 100 });
     const reading = await under.blobs.read(blob);
@@ -295,8 +298,8 @@ describe('a reading from S3', { skip: whyNoS3 ?? false, timeout: timeFor(60_000)
 
   it('fails where S3, or a cache before it, gives other bytes than the range that was asked for', async () => {
     await using under = await underProxy();
-    const [blob, bytes] = [newContentId(), bytesOfSize(4 * PIECE)];
-    await under.blobs.put(blob, bodyOf(bytes, whole(bytes)));
+    const [blob, bytes] = [randomBlobId(), randomBytesOfSize(4 * PIECE)];
+    await under.blobs.put(blob, streamPart(bytes, whole(bytes)));
     under.proxy.faults.push({ operation: 'GetObject', serve: bytes });
     await assert.rejects(under.blobs.read(blob, { first: 5, last: PIECE }), /another range/);
     under.proxy.faults.push({ operation: 'GetObject', cutAnswerAfter: PIECE });
@@ -306,8 +309,8 @@ describe('a reading from S3', { skip: whyNoS3 ?? false, timeout: timeFor(60_000)
 
   it('ends its request at S3 when its reader stops', async () => {
     await using under = await underProxy();
-    const [blob, bytes] = [newContentId(), bytesOfSize(100 * PIECE)];
-    await under.blobs.put(blob, bodyOf(bytes, whole(bytes)));
+    const [blob, bytes] = [randomBlobId(), randomBytesOfSize(100 * PIECE)];
+    await under.blobs.put(blob, streamPart(bytes, whole(bytes)));
     for await (const _ of await under.blobs.read(blob)) break;
     assert.equal(count(under.proxy, 'GetObject'), 1);
   });

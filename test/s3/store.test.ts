@@ -10,7 +10,14 @@ import {
 } from '@aws-sdk/client-s3';
 import type { BlobId } from '../../packages/protocol/src/ids.ts';
 import { LostPartsError, type PartRange } from '../../packages/server/src/storage/blob-store.ts';
-import { bodyOf, bytesOfSize, collect, grid, newContentId, slotsOf } from '../conformance/content-samples.ts';
+import {
+  collect,
+  partLayout,
+  partRanges,
+  randomBlobId,
+  randomBytesOfSize,
+  streamPart,
+} from '../conformance/content-samples.ts';
 import { startS3Proxy } from './s3-proxy.ts';
 import {
   freshPlace,
@@ -59,8 +66,8 @@ describe('the S3 store', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) }, 
     await under.blobs.remove(upload.staged.blob);
     assert.deepEqual(proxy.calls, ['GetObject', 'ListMultipartUploads', 'DeleteObject']);
     proxy.calls.length = 0;
-    const small = bytesOfSize(100);
-    await under.blobs.put(newContentId(), bodyOf(small, { index: 0, offset: 0, length: small.length }));
+    const small = randomBytesOfSize(100);
+    await under.blobs.put(randomBlobId(), streamPart(small, { index: 0, offset: 0, length: small.length }));
     assert.deepEqual(proxy.calls, ['PutObject']);
     proxy.calls.length = 0;
     await under.blobs.remove((await begin(under.blobs)).staged);
@@ -72,7 +79,7 @@ describe('the S3 store', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) }, 
     const upload = await begin(under.blobs);
     const receipts = await writeAll(under.blobs, upload);
     // As a request does that was given up, and came through when the slot had been written anew.
-    await overwrite(under.prefix, upload, 2, bytesOfSize(PART));
+    await overwrite(under.prefix, upload, 2, randomBytesOfSize(PART));
     if (await keepsAllOf(under.prefix, upload, 2)) {
       await under.blobs.complete(upload.staged, receipts);
       assert.deepEqual(await readAll(under.blobs, upload), upload.bytes);
@@ -84,8 +91,8 @@ describe('the S3 store', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) }, 
       return true;
     });
     await assert.rejects(under.blobs.read(upload.staged.blob));
-    const range = slotsOf(upload.staged.layout)[1] as PartRange;
-    receipts[1] = await under.blobs.writePart(upload.staged, range, bodyOf(upload.bytes, range));
+    const range = partRanges(upload.staged.layout)[1] as PartRange;
+    receipts[1] = await under.blobs.writePart(upload.staged, range, streamPart(upload.bytes, range));
     await under.blobs.complete(upload.staged, receipts);
     assert.deepEqual(await readAll(under.blobs, upload), upload.bytes);
   });
@@ -151,13 +158,13 @@ describe('the S3 store', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) }, 
   it('reads a list of parts that is longer than a page', { skip: SMALL_PARTS_ONLY }, async (t) => {
     await using under = await opened();
     const size = 1_003 * 1024;
-    const staged = await under.blobs.create(newContentId(), grid(size, 1024));
-    const upload = { staged, bytes: bytesOfSize(size) };
+    const staged = await under.blobs.create(randomBlobId(), partLayout(size, 1024));
+    const upload = { staged, bytes: randomBytesOfSize(size) };
     const receipts: string[] = [];
-    await sideBySide(slotsOf(staged.layout), async (range) => {
-      receipts[range.index] = await under.blobs.writePart(staged, range, bodyOf(upload.bytes, range));
+    await sideBySide(partRanges(staged.layout), async (range) => {
+      receipts[range.index] = await under.blobs.writePart(staged, range, streamPart(upload.bytes, range));
     });
-    await overwrite(under.prefix, upload, 1_002, bytesOfSize(1024));
+    await overwrite(under.prefix, upload, 1_002, randomBytesOfSize(1024));
     if (await keepsAllOf(under.prefix, upload, 1_002)) return t.skip('this store loses no part that is written over');
     await assert.rejects(under.blobs.complete(staged, receipts), { parts: [1_001] });
   });
@@ -165,13 +172,13 @@ describe('the S3 store', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) }, 
   it('says of an upload when its last part came, and of one that has just gone that it is not old', async () => {
     await using under = await opened();
     const { staged, bytes } = await begin(under.blobs);
-    const [first] = slotsOf(staged.layout);
+    const [first] = partRanges(staged.layout);
     assert.ok(first);
     const [begun] = await collect(under.blobs.list());
     assert.equal(await begun?.lastWrite?.(), begun?.modifiedAt);
     // S3 counts whole seconds.
     await sleep(1_100);
-    await under.blobs.writePart(staged, first, bodyOf(bytes, first));
+    await under.blobs.writePart(staged, first, streamPart(bytes, first));
     const [written] = await collect(under.blobs.list());
     assert.equal(written?.modifiedAt, begun?.modifiedAt);
     assert.ok(((await written?.lastWrite?.()) ?? 0) > (written?.modifiedAt ?? Number.NaN));
@@ -184,10 +191,10 @@ describe('the S3 store', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) }, 
     await using under = await opened();
     test.mock.timers.enable({ apis: ['Date'], now: Date.now() + 3_600_000 });
     const { staged, bytes } = await begin(under.blobs);
-    const [first] = slotsOf(staged.layout);
+    const [first] = partRanges(staged.layout);
     assert.ok(first);
-    await under.blobs.writePart(staged, first, bodyOf(bytes, first));
-    await under.blobs.put(newContentId(), bodyOf(bytes, { index: 0, offset: 0, length: bytes.length }));
+    await under.blobs.writePart(staged, first, streamPart(bytes, first));
+    await under.blobs.put(randomBlobId(), streamPart(bytes, { index: 0, offset: 0, length: bytes.length }));
     const found = await collect(under.blobs.list());
     assert.deepEqual(found.map(({ kind }) => kind).toSorted(), ['complete', 'staged']);
     for (const { modifiedAt, lastWrite } of found) {
@@ -219,16 +226,16 @@ describe('the S3 store', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) }, 
     await using proxy = await startS3Proxy();
     await using under = await opened(proxy.url);
     proxy.calls.length = 0;
-    const [blob, bytes] = [newContentId(), bytesOfSize(2 * 16 * 2 ** 20 + 1)];
-    await under.blobs.put(blob, bodyOf(bytes, { index: 0, offset: 0, length: bytes.length }, 2 ** 18));
+    const [blob, bytes] = [randomBlobId(), randomBytesOfSize(2 * 16 * 2 ** 20 + 1)];
+    await under.blobs.put(blob, streamPart(bytes, { index: 0, offset: 0, length: bytes.length }, 2 ** 18));
     const pieces = ['UploadPart', 'UploadPart', 'UploadPart'];
     assert.deepEqual(proxy.calls, ['CreateMultipartUpload', ...pieces, 'CompleteMultipartUpload']);
     assert.ok(Buffer.concat(await collect(await under.blobs.read(blob))).equals(bytes));
     assert.equal(under.spool.reserved, 0);
 
-    const cut = newContentId();
+    const cut = randomBlobId();
     async function* broken(): AsyncGenerator<Uint8Array> {
-      yield* bodyOf(bytes, { index: 0, offset: 0, length: 2 ** 24 + 5 }, 2 ** 18);
+      yield* streamPart(bytes, { index: 0, offset: 0, length: 2 ** 24 + 5 }, 2 ** 18);
       throw new Error('cut');
     }
     await assert.rejects(under.blobs.put(cut, broken()), /cut/);
@@ -242,10 +249,11 @@ describe('the S3 store', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) }, 
   it('has a slot at hand until it is released, or until its room is needed', async () => {
     await using under = await opened(s3Url(), freshPlace().prefix, 2 * PART);
     const upload = await begin(under.blobs, 4 * PART);
-    const [first, second, third] = slotsOf(upload.staged.layout) as [PartRange, PartRange, PartRange];
-    for (const range of [first, second]) await under.blobs.writePart(upload.staged, range, bodyOf(upload.bytes, range));
+    const [first, second, third] = partRanges(upload.staged.layout) as [PartRange, PartRange, PartRange];
+    for (const range of [first, second])
+      await under.blobs.writePart(upload.staged, range, streamPart(upload.bytes, range));
     assert.ok(await under.blobs.localPart(upload.staged, second));
-    await under.blobs.writePart(upload.staged, third, bodyOf(upload.bytes, third));
+    await under.blobs.writePart(upload.staged, third, streamPart(upload.bytes, third));
     assert.equal(await under.blobs.localPart(upload.staged, first), undefined);
     assert.ok(await under.blobs.localPart(upload.staged, second));
     await under.blobs.dropLocalPart(upload.staged, second);
@@ -278,7 +286,7 @@ async function overwrite(prefix: string, { staged }: Upload, number: number, Bod
 }
 
 function idsOf(count: number): BlobId[] {
-  return Array.from({ length: count }, newContentId);
+  return Array.from({ length: count }, randomBlobId);
 }
 
 async function sideBySide<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {

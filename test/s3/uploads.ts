@@ -1,6 +1,13 @@
 import { ListPartsCommand } from '@aws-sdk/client-s3';
 import type { BlobStore, PartTag, StagedBlob } from '../../packages/server/src/storage/blob-store.ts';
-import { bodyOf, bytesOfSize, collect, grid, newContentId, slotsOf } from '../conformance/content-samples.ts';
+import {
+  collect,
+  partLayout,
+  partRanges,
+  randomBlobId,
+  randomBytesOfSize,
+  streamPart,
+} from '../conformance/content-samples.ts';
 import { LEAST_PART, newTestClient, TEST_BUCKET } from './test-store.ts';
 
 /** As small as the store takes it, and more than one chunk. */
@@ -13,16 +20,16 @@ export interface Upload {
 
 /** An upload of three parts and a bit, nothing of it sent. */
 export async function begin(store: BlobStore, size = 3 * PART + 17): Promise<Upload> {
-  return { staged: await store.create(newContentId(), grid(size, PART)), bytes: bytesOfSize(size) };
+  return { staged: await store.create(randomBlobId(), partLayout(size, PART)), bytes: randomBytesOfSize(size) };
 }
 
 /** Sends all parts, two at a time. */
 export async function writeAll(store: BlobStore, { staged, bytes }: Upload): Promise<PartTag[]> {
   const receipts: PartTag[] = [];
-  const left = slotsOf(staged.layout);
+  const left = partRanges(staged.layout);
   async function send(): Promise<void> {
     for (let slot = left.shift(); slot !== undefined; slot = left.shift()) {
-      receipts[slot.index] = await store.writePart(staged, slot, bodyOf(bytes, slot));
+      receipts[slot.index] = await store.writePart(staged, slot, streamPart(bytes, slot));
     }
   }
   await Promise.all([send(), send()]);

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { BodySplitter } from '../../packages/server/src/storage/s3/body-splitter.ts';
-import { brokenBody, bytesOfSize, collect } from '../conformance/content-samples.ts';
+import { brokenBody, collect, randomBytesOfSize } from '../conformance/content-samples.ts';
 
-describe('a body in pieces', () => {
-  it('is cut at the byte, however its chunks fall, and says when nothing is left', async () => {
+describe('a split body', () => {
+  it('is split at the exact byte, whatever its chunks, and reports when nothing is left', async () => {
     for (const [size, chunk, piece] of [
       [100, 7, 10],
       [100, 100, 10],
@@ -13,7 +13,7 @@ describe('a body in pieces', () => {
       [0, 1, 10],
       [1, 1, 10],
     ] as const) {
-      const bytes = bytesOfSize(size);
+      const bytes = randomBytesOfSize(size);
       const pieces = new BodySplitter(chunks(bytes, chunk));
       const found: Uint8Array[] = [];
       while (await pieces.hasMore()) found.push(Buffer.concat(await collect(pieces.next(piece))));
@@ -23,18 +23,18 @@ describe('a body in pieces', () => {
     }
   });
 
-  it('throws what the body throws, in the piece in which it does', async () => {
+  it("throws the body's error in the chunk in which it occurs", async () => {
     const broken = new Error('the line was cut');
-    const pieces = new BodySplitter(brokenBody(bytesOfSize(25), broken, 10));
+    const pieces = new BodySplitter(brokenBody(randomBytesOfSize(25), broken, 10));
     assert.equal(Buffer.concat(await collect(pieces.next(20))).length, 20);
     await assert.rejects(collect(pieces.next(20)), (error) => error === broken);
   });
 
-  it('lets go of a body that nobody reads to its end', async () => {
+  it('closes a body that is not read to its end', async () => {
     let released = false;
     async function* body(): AsyncGenerator<Uint8Array> {
       try {
-        for (;;) yield bytesOfSize(10);
+        for (;;) yield randomBytesOfSize(10);
       } finally {
         released = true;
       }

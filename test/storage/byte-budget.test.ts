@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ByteBudget } from '../../packages/server/src/storage/s3/byte-budget.ts';
 
-test('a byte budget gives out exactly what it has, and again what was given back', () => {
+test('a byte budget grants exactly what it has, and again what was released', () => {
   const budget = new ByteBudget(10);
   assert.ok(budget.tryReserve(4));
   assert.ok(budget.tryReserve(6));
@@ -14,7 +14,7 @@ test('a byte budget gives out exactly what it has, and again what was given back
   assert.ok(budget.tryReserve(6));
 });
 
-test('a byte budget counts what came in place of what was reserved, also if that is more than there is', () => {
+test('a byte budget counts received bytes instead of reserved ones, even if they exceed its size', () => {
   const budget = new ByteBudget(10);
   budget.tryReserve(8);
   budget.exchange(8, 3);
@@ -26,7 +26,7 @@ test('a byte budget counts what came in place of what was reserved, also if that
   assert.ok(budget.tryReserve(10));
 });
 
-test('a byte budget is 32 MiB unless another size is given', () => {
+test('a byte budget is 32 MiB by default', () => {
   const budget = new ByteBudget();
   assert.ok(budget.tryReserve(32 * 2 ** 20));
   assert.ok(!budget.tryReserve(1));

@@ -6,30 +6,37 @@ import { describe, it } from 'node:test';
 import type { PartRange } from '../../packages/server/src/storage/blob-store.ts';
 import { openDiskStore } from '../../packages/server/src/storage/disk/disk-store.ts';
 import { DurableFiles } from '../../packages/server/src/storage/disk/durable-files.ts';
-import { bodyOf, bytesOfSize, collect, grid, newContentId, slotsOf } from '../conformance/content-samples.ts';
-import { openingWith, systemError } from './opening-with.ts';
+import {
+  collect,
+  partLayout,
+  partRanges,
+  randomBlobId,
+  randomBytesOfSize,
+  streamPart,
+} from '../conformance/content-samples.ts';
+import { openWithFaults, systemError } from './opening-with.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 const PART = 64 * 1024;
 
-describe('the disk store on a disk that is full', () => {
-  it('says insufficient_storage on a full disk, and takes the part once there is room', async (t) => {
+describe('the disk store on a full disk', () => {
+  it('returns insufficient_storage, and accepts the part when there is space', async (t) => {
     const folder = join(await temporaryFolder(t), 'small');
     await mkdir(folder);
-    if (!mounted(folder, '2m')) return t.skip('needs root and mount, for a small file system of its own');
+    if (!mountDisk(folder, '2m')) return t.skip('needs root and mount, for a small file system of its own');
     try {
       const store = await openDiskStore(folder);
-      const bytes = bytesOfSize(1024 * 1024);
-      const staged = await store.create(newContentId(), grid(bytes.length, bytes.length));
-      const range = slotsOf(staged.layout)[0] as PartRange;
+      const bytes = randomBytesOfSize(1024 * 1024);
+      const staged = await store.create(randomBlobId(), partLayout(bytes.length, bytes.length));
+      const range = partRanges(staged.layout)[0] as PartRange;
       const ballast = join(folder, 'ballast');
       await writeFile(ballast, Buffer.alloc(1536 * 1024));
-      await assert.rejects(store.writePart(staged, range, bodyOf(bytes, range)), {
+      await assert.rejects(store.writePart(staged, range, streamPart(bytes, range)), {
         code: 'storage-full',
         message: /disk .* full.*again when space is available/,
       });
       await rm(ballast);
-      await store.writePart(staged, range, bodyOf(bytes, range));
+      await store.writePart(staged, range, streamPart(bytes, range));
       await store.complete(staged, ['']);
       assert.deepEqual(new Uint8Array(Buffer.concat(await collect(await store.read(staged.blob)))), bytes);
     } finally {
@@ -38,30 +45,30 @@ describe('the disk store on a disk that is full', () => {
   });
 
   for (const code of ['ENOSPC', 'EDQUOT']) {
-    it(`says insufficient_storage when the system says ${code}, wherever it does`, async (t) => {
+    it(`returns insufficient_storage for ${code} at any operation`, async (t) => {
       for (const method of ['truncate', 'sync', 'writev', 'datasync'] as const) {
         const failing = { method, path: /staging.[0-9a-f]{32}$/, error: systemError(code) };
-        const files = new DurableFiles({ openFile: openingWith({ faults: [failing] }) });
+        const files = new DurableFiles({ openFile: openWithFaults({ faults: [failing] }) });
         const store = await openDiskStore(await temporaryFolder(t), { files });
         const upload = async () => {
-          const staged = await store.create(newContentId(), grid(10, PART));
-          const range = slotsOf(staged.layout)[0] as PartRange;
-          await store.writePart(staged, range, bodyOf(bytesOfSize(10), range));
+          const staged = await store.create(randomBlobId(), partLayout(10, PART));
+          const range = partRanges(staged.layout)[0] as PartRange;
+          await store.writePart(staged, range, streamPart(randomBytesOfSize(10), range));
         };
         await assert.rejects(upload(), { code: 'storage-full' }, method);
       }
     });
   }
 
-  it('says file_size_limit_exceeded for a file larger than the file system takes', async (t) => {
+  it('returns file_size_limit_exceeded for a file larger than the file system allows', async (t) => {
     const failing = { method: 'truncate', path: /./, error: systemError('EFBIG') } as const;
-    const files = new DurableFiles({ openFile: openingWith({ faults: [failing] }) });
+    const files = new DurableFiles({ openFile: openWithFaults({ faults: [failing] }) });
     const store = await openDiskStore(await temporaryFolder(t), { files });
-    await assert.rejects(store.create(newContentId(), grid(2 ** 52, PART)), { code: 'file-too-large' });
+    await assert.rejects(store.create(randomBlobId(), partLayout(2 ** 52, PART)), { code: 'file-too-large' });
   });
 });
 
-function mounted(folder: string, size: string): boolean {
+function mountDisk(folder: string, size: string): boolean {
   if (process.getuid?.() !== 0 || process.platform !== 'linux') return false;
   try {
     execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'none', folder], { stdio: 'ignore' });

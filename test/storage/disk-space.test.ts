@@ -9,10 +9,10 @@ const MIB = 2 ** 20;
 const FULL = { code: 'storage-full' };
 
 describe('the free space of a disk', () => {
-  it('is promised to the last byte, but for one percent of the disk', async (t) => {
+  it('can be reserved to the last byte, except for one percent of the disk', async (t) => {
     await using disk = await smallDisk('64m');
     if (disk.reason !== undefined) return t.skip(disk.reason);
-    const { space, free } = await spaceOf(disk);
+    const { space, free } = await openSpace(disk);
     assert.equal(free, (await bytesOf(disk)) - Math.floor((await sizeOf(disk)) / 100));
     await assert.rejects(space.reserve('a', free + 1), FULL);
     await space.reserve('a', free);
@@ -20,29 +20,29 @@ describe('the free space of a disk', () => {
     assert.equal(space.reservedFor('a'), free);
   });
 
-  it('is kept back up to 256 MiB of a large disk', async (t) => {
+  it('keeps back up to 256 MiB of a large disk', async (t) => {
     await using disk = await smallDisk('100g');
     if (disk.reason !== undefined) return t.skip(disk.reason);
-    const { space } = await spaceOf(disk);
+    const { space } = await openSpace(disk);
     const free = (await bytesOf(disk)) - 256 * MIB;
     await assert.rejects(space.reserve('a', free + 1), FULL);
     await space.reserve('a', free);
   });
 
-  it('is promised to one after the other, so that those who come at once get no more than there is', async (t) => {
+  it('is reserved one after the other, so that parallel requests get no more than there is', async (t) => {
     await using disk = await smallDisk('64m');
     if (disk.reason !== undefined) return t.skip(disk.reason);
-    const { space } = await spaceOf(disk);
+    const { space } = await openSpace(disk);
     const names = Array.from({ length: 20 }, (_, n) => `f${n}`);
-    const came = await Promise.allSettled(names.map((name) => space.reserve(name, 10 * MIB)));
-    assert.equal(came.filter(({ status }) => status === 'fulfilled').length, 6);
+    const results = await Promise.allSettled(names.map((name) => space.reserve(name, 10 * MIB)));
+    assert.equal(results.filter(({ status }) => status === 'fulfilled').length, 6);
     assert.equal(names.filter((name) => space.reservedFor(name) === 10 * MIB).length, 6);
   });
 
-  it('grows by what a file took of its promise or gives back of it, and never by more than it was promised', async (t) => {
+  it('grows by what a file uses or releases of its reservation, and never by more than was reserved', async (t) => {
     await using disk = await smallDisk('64m');
     if (disk.reason !== undefined) return t.skip(disk.reason);
-    const { space, free } = await spaceOf(disk);
+    const { space, free } = await openSpace(disk);
     await space.reserve('a', 10 * MIB);
     await space.reserve('a', 5 * MIB);
     assert.equal(space.reservedFor('a'), 15 * MIB);
@@ -62,17 +62,17 @@ describe('the free space of a disk', () => {
     await space.reserve('c', free);
   });
 
-  it('is promised after a restart to the files that have not taken it yet, and to nothing else in the folder', async (t) => {
+  it('is reserved after a restart for files that have not used it yet, and for nothing else in the folder', async (t) => {
     await using disk = await smallDisk('64m');
     if (disk.reason !== undefined) return t.skip(disk.reason);
     const folder = join(disk.folder, 'staging');
     await mkdir(folder);
     await mkdir(join(folder, 'a folder'));
-    await sparse(folder, 'empty', 20 * MIB);
-    await sparse(folder, 'begun', 20 * MIB, 4 * MIB);
+    await createSparseFile(folder, 'empty', 20 * MIB);
+    await createSparseFile(folder, 'begun', 20 * MIB, 4 * MIB);
     await writeFile(join(folder, 'whole'), Buffer.alloc(MIB));
     await writeFile(join(folder, 'small'), 'x');
-    const { space, free } = await spaceOf(disk);
+    const { space, free } = await openSpace(disk);
     await space.countAll(folder);
     const reserved = ['empty', 'begun', 'whole', 'small', 'a folder'].map((name) => space.reservedFor(name));
     assert.deepEqual(reserved, [20 * MIB, 16 * MIB, 0, 0, 0]);
@@ -80,30 +80,30 @@ describe('the free space of a disk', () => {
     await space.reserve('new', free - 36 * MIB);
   });
 
-  it('is counted anew for a file that has taken some of it, and not at all for one that is gone', async (t) => {
+  it('is recalculated for a file that has used some of it, and not counted for one that is gone', async (t) => {
     await using disk = await smallDisk('64m');
     if (disk.reason !== undefined) return t.skip(disk.reason);
-    const { space } = await spaceOf(disk);
+    const { space } = await openSpace(disk);
     await space.reserve('a', 20 * MIB);
-    await sparse(disk.folder, 'a', 20 * MIB, 8 * MIB);
+    await createSparseFile(disk.folder, 'a', 20 * MIB, 8 * MIB);
     await space.recount('a', join(disk.folder, 'a'));
     assert.equal(space.reservedFor('a'), 12 * MIB);
     await space.recount('a', join(disk.folder, 'gone'));
     assert.equal(space.reservedFor('a'), 12 * MIB);
   });
 
-  it('is promised again after a promise that was refused', async (t: TestContext) => {
+  it('can be reserved after a rejected reservation', async (t: TestContext) => {
     await using disk = await smallDisk('64m');
     if (disk.reason !== undefined) return t.skip(disk.reason);
-    const { space, free } = await spaceOf(disk);
+    const { space, free } = await openSpace(disk);
     const [refused, given] = await Promise.allSettled([space.reserve('a', free + 1), space.reserve('b', free)]);
     assert.deepEqual([refused.status, given.status], ['rejected', 'fulfilled']);
     assert.equal(space.reservedFor('a'), 0);
   });
 });
 
-/** What may be promised on an empty disk of less than 25 GiB. */
-async function spaceOf(disk: SmallDisk): Promise<{ space: DiskSpace; free: number }> {
+/** What can be reserved on an empty disk of less than 25 GiB. */
+async function openSpace(disk: SmallDisk): Promise<{ space: DiskSpace; free: number }> {
   const free = (await bytesOf(disk)) - Math.floor((await sizeOf(disk)) / 100);
   return { space: new DiskSpace(disk.folder), free };
 }
@@ -118,7 +118,7 @@ async function sizeOf({ folder }: SmallDisk): Promise<number> {
   return blocks * bsize;
 }
 
-async function sparse(folder: string, name: string, size: number, written = 0): Promise<void> {
+async function createSparseFile(folder: string, name: string, size: number, written = 0): Promise<void> {
   const file = await open(join(folder, name), 'w');
   await file.truncate(size);
   if (written > 0) await file.write(Buffer.alloc(written, 1));

@@ -6,18 +6,25 @@ import type { BlobStore, PartRange, StagedBlob } from '../../packages/server/src
 import { openDiskStore } from '../../packages/server/src/storage/disk/disk-store.ts';
 import { DurableFiles } from '../../packages/server/src/storage/disk/durable-files.ts';
 import { ByteBudget } from '../../packages/server/src/storage/s3/byte-budget.ts';
-import { bodyOf, bytesOfSize, collect, grid, newContentId, slotsOf } from '../conformance/content-samples.ts';
-import { openingWith, systemError } from './opening-with.ts';
+import {
+  collect,
+  partLayout,
+  partRanges,
+  randomBlobId,
+  randomBytesOfSize,
+  streamPart,
+} from '../conformance/content-samples.ts';
+import { openWithFaults, systemError } from './opening-with.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 const PART = 64 * 1024;
 
-describe('the disk store and its syncs', () => {
-  it('finishes a seal that died between the rename and the syncs', async (t) => {
+describe('syncs of the disk store', () => {
+  it('finishes a completion that was interrupted between the rename and the syncs', async (t) => {
     const folder = await temporaryFolder(t);
     const log: string[] = [];
-    const store = await openDiskStore(folder, { files: new DurableFiles({ openFile: openingWith({ log }) }) });
-    const staged = await store.create(newContentId(), grid(0, PART));
+    const store = await openDiskStore(folder, { files: new DurableFiles({ openFile: openWithFaults({ log }) }) });
+    const staged = await store.create(randomBlobId(), partLayout(0, PART));
     const id = staged.blob;
     const sealedIn = join(folder, 'blobs', id.slice(0, 2), id.slice(2, 4));
     await mkdir(sealedIn, { recursive: true });
@@ -31,24 +38,24 @@ describe('the disk store and its syncs', () => {
     );
   });
 
-  it('syncs the names of all the folders that it makes for itself', async (t) => {
+  it('syncs the names of all folders that it creates for itself', async (t) => {
     const above = await temporaryFolder(t);
     const folder = join(above, 'made', 'for', 'it');
     const log: string[] = [];
-    await openDiskStore(folder, { files: new DurableFiles({ openFile: openingWith({ log }) }) });
+    await openDiskStore(folder, { files: new DurableFiles({ openFile: openWithFaults({ log }) }) });
     const levels = [above, join(above, 'made'), join(above, 'made', 'for'), folder];
     assert.deepEqual(
       [...new Set(log)],
       levels.map((level) => `sync ${level}`),
     );
-    // `staging` and `content`, one sync each.
+    // `staging` and `blobs`, one sync each.
     assert.equal(log.filter((line) => line === `sync ${folder}`).length, 2);
   });
 
   for (const failing of ['staging', 'blobs']) {
     it(`leaves no file of a direct upload if the sync of ${failing}/ after its rename fails`, async (t) => {
       const folder = await temporaryFolder(t);
-      const id = newContentId();
+      const id = randomBlobId();
       const [staged, sealed] = [join(folder, 'staging', id), join(folder, 'blobs', id.slice(0, 2), id.slice(2, 4), id)];
       const after: string[] = [];
       const faults = [
@@ -59,9 +66,12 @@ describe('the disk store and its syncs', () => {
           error: systemError('EIO'),
         },
       ];
-      const files = new DurableFiles({ openFile: openingWith({ log: after, faults }) });
+      const files = new DurableFiles({ openFile: openWithFaults({ log: after, faults }) });
       const store = await openDiskStore(folder, { files });
-      await assert.rejects(store.put(id, bodyOf(bytesOfSize(100), { index: 0, offset: 0, length: 100 })), /EIO/);
+      await assert.rejects(
+        store.put(id, streamPart(randomBytesOfSize(100), { index: 0, offset: 0, length: 100 })),
+        /EIO/,
+      );
       assert.ok(
         after.some((line) => line.startsWith('wrote 100 ')),
         'the bytes were written',
@@ -71,16 +81,16 @@ describe('the disk store and its syncs', () => {
     });
   }
 
-  it('syncs a file and every folder it makes before it says so', async (t) => {
+  it('syncs a file and every folder that it creates before it returns', async (t) => {
     const folder = await temporaryFolder(t);
     const log: string[] = [];
-    const store = await openDiskStore(folder, { files: new DurableFiles({ openFile: openingWith({ log }) }) });
+    const store = await openDiskStore(folder, { files: new DurableFiles({ openFile: openWithFaults({ log }) }) });
     log.length = 0;
-    const staged = await store.create(newContentId(), grid(10, PART));
+    const staged = await store.create(randomBlobId(), partLayout(10, PART));
     const path = join(folder, 'staging', staged.blob);
     assert.deepEqual(log.splice(0), [`truncate ${path}`, `sync ${path}`, `sync ${join(folder, 'staging')}`]);
-    const range = slotsOf(staged.layout)[0] as PartRange;
-    await store.writePart(staged, range, bodyOf(bytesOfSize(10), range));
+    const range = partRanges(staged.layout)[0] as PartRange;
+    await store.writePart(staged, range, streamPart(randomBytesOfSize(10), range));
     const written = ['open', 'writev', 'wrote 10', 'datasync', 'close'].map((what) => `${what} ${path}`);
     assert.deepEqual(log.splice(0), written);
     await store.complete(staged, ['']);
@@ -93,94 +103,94 @@ describe('the disk store and its syncs', () => {
     );
   });
 
-  it('shares one handle and few syncs between writers of a file', async (t) => {
+  it('uses one handle and few syncs for concurrent writers of a file', async (t) => {
     const folder = await temporaryFolder(t);
     const gate = Promise.withResolvers<void>();
     const log: string[] = [];
     const holding = { method: 'datasync', path: /./, call: 1, wait: gate.promise } as const;
-    const files = new DurableFiles({ openFile: openingWith({ log, faults: [holding] }) });
+    const files = new DurableFiles({ openFile: openWithFaults({ log, faults: [holding] }) });
     const store = await openDiskStore(folder, { files });
-    const bytes = bytesOfSize(20 * PART);
-    const staged = await store.create(newContentId(), grid(bytes.length, PART));
+    const bytes = randomBytesOfSize(20 * PART);
+    const staged = await store.create(randomBlobId(), partLayout(bytes.length, PART));
     log.length = 0;
-    const [first, ...others] = slotsOf(staged.layout) as [PartRange, ...PartRange[]];
+    const [first, ...others] = partRanges(staged.layout) as [PartRange, ...PartRange[]];
 
-    const leader = store.writePart(staged, first, bodyOf(bytes, first));
+    const leader = store.writePart(staged, first, streamPart(bytes, first));
     await until(() => log.some((line) => line.startsWith('datasync')));
-    const followers = others.map((range) => store.writePart(staged, range, bodyOf(bytes, range)));
-    await until(() => writtenBytes(log) === bytes.length);
+    const waitingWriters = others.map((range) => store.writePart(staged, range, streamPart(bytes, range)));
+    await until(() => countWrittenBytes(log) === bytes.length);
     gate.resolve();
-    await Promise.all([leader, ...followers]);
+    await Promise.all([leader, ...waitingWriters]);
 
     assert.equal(log.filter((line) => line.startsWith('datasync')).length, 2);
     assert.equal(log.filter((line) => line.startsWith('open ')).length, 1);
     assert.equal(log.filter((line) => line.startsWith('close ')).length, 1);
     await store.complete(staged, []);
-    assert.deepEqual(await contentBytes(store, staged), bytes);
+    assert.deepEqual(await readBlob(store, staged), bytes);
   });
 
-  it('fails every writer of a file when one sync fails, and starts the next one with a new handle', async (t) => {
+  it('fails every writer of a file when one sync fails, and uses a new handle for the next one', async (t) => {
     const folder = await temporaryFolder(t);
     const log: string[] = [];
     const failing = { method: 'datasync', path: /./, call: 1, error: systemError('EIO') } as const;
-    const files = new DurableFiles({ openFile: openingWith({ log, faults: [failing] }) });
+    const files = new DurableFiles({ openFile: openWithFaults({ log, faults: [failing] }) });
     const store = await openDiskStore(folder, { files });
-    const bytes = bytesOfSize(3 * PART);
-    const staged = await store.create(newContentId(), grid(bytes.length, PART));
+    const bytes = randomBytesOfSize(3 * PART);
+    const staged = await store.create(randomBlobId(), partLayout(bytes.length, PART));
     log.length = 0;
-    const [first, second, third] = slotsOf(staged.layout) as [PartRange, PartRange, PartRange];
+    const [first, second, third] = partRanges(staged.layout) as [PartRange, PartRange, PartRange];
 
     const gate = Promise.withResolvers<void>();
-    const midway = assert.rejects(store.writePart(staged, second, pausing(bytes, second, gate.promise)), {
+    const midway = assert.rejects(store.writePart(staged, second, streamWithPause(bytes, second, gate.promise)), {
       code: 'EIO',
     });
-    await until(() => writtenBytes(log) > 0);
-    await assert.rejects(store.writePart(staged, first, bodyOf(bytes, first)), { code: 'EIO' });
+    await until(() => countWrittenBytes(log) > 0);
+    await assert.rejects(store.writePart(staged, first, streamPart(bytes, first)), { code: 'EIO' });
 
-    // The one in the middle still holds the old handle; whoever comes now must not share it.
-    await store.writePart(staged, third, bodyOf(bytes, third));
+    // The one in progress still has the old handle; a new writer must not use it.
+    await store.writePart(staged, third, streamPart(bytes, third));
     assert.equal(log.filter((line) => line.startsWith('open ')).length, 2);
     gate.resolve();
     await midway;
     assert.equal(log.filter((line) => line.startsWith('close ')).length, 2);
 
-    for (const range of [first, second]) await store.writePart(staged, range, bodyOf(bytes, range));
+    for (const range of [first, second]) await store.writePart(staged, range, streamPart(bytes, range));
     await store.complete(staged, []);
-    assert.deepEqual(await contentBytes(store, staged), bytes);
+    assert.deepEqual(await readBlob(store, staged), bytes);
   });
 
-  it('fails those who wait for the next sync when the one before it fails', async (t) => {
+  it('fails writers that wait for the next sync when the one before it fails', async (t) => {
     const folder = await temporaryFolder(t);
     const log: string[] = [];
     const gate = Promise.withResolvers<void>();
     const failing = { method: 'datasync', path: /./, call: 1, wait: gate.promise, error: systemError('EIO') } as const;
-    const files = new DurableFiles({ openFile: openingWith({ log, faults: [failing] }) });
+    const files = new DurableFiles({ openFile: openWithFaults({ log, faults: [failing] }) });
     const store = await openDiskStore(folder, { files });
-    const bytes = bytesOfSize(2 * PART);
-    const staged = await store.create(newContentId(), grid(bytes.length, PART));
-    const [first, second] = slotsOf(staged.layout) as [PartRange, PartRange];
-    const one = assert.rejects(store.writePart(staged, first, bodyOf(bytes, first)), { code: 'EIO' });
+    const bytes = randomBytesOfSize(2 * PART);
+    const staged = await store.create(randomBlobId(), partLayout(bytes.length, PART));
+    const [first, second] = partRanges(staged.layout) as [PartRange, PartRange];
+    const one = assert.rejects(store.writePart(staged, first, streamPart(bytes, first)), { code: 'EIO' });
     await until(() => log.some((line) => line.startsWith('datasync')));
-    const other = assert.rejects(store.writePart(staged, second, bodyOf(bytes, second)), { code: 'EIO' });
-    await until(() => writtenBytes(log) === bytes.length);
+    const other = assert.rejects(store.writePart(staged, second, streamPart(bytes, second)), { code: 'EIO' });
+    await until(() => countWrittenBytes(log) === bytes.length);
     gate.resolve();
     await Promise.all([one, other]);
     assert.equal(log.filter((line) => line.startsWith('datasync')).length, 1);
   });
 
-  it('refuses parts that are still coming when the upload is removed or sealed', async (t) => {
+  it('rejects parts that are being written when the upload is removed or completed', async (t) => {
     const store = await openDiskStore(await temporaryFolder(t));
     for (const end of [(s: StagedBlob) => store.remove(s), (s: StagedBlob) => store.complete(s, [])]) {
-      const bytes = bytesOfSize(2 * PART);
-      const staged = await store.create(newContentId(), grid(bytes.length, PART));
-      const [first, second] = slotsOf(staged.layout) as [PartRange, PartRange];
+      const bytes = randomBytesOfSize(2 * PART);
+      const staged = await store.create(randomBlobId(), partLayout(bytes.length, PART));
+      const [first, second] = partRanges(staged.layout) as [PartRange, PartRange];
       const gate = Promise.withResolvers<void>();
       const begun = Promise.withResolvers<void>();
-      const writing = store.writePart(staged, first, pausing(bytes, first, gate.promise, begun.resolve));
+      const writing = store.writePart(staged, first, streamWithPause(bytes, first, gate.promise, begun.resolve));
       const refused = assert.rejects(writing, { code: 'blob-not-found' });
       await begun.promise;
       await end(staged);
-      await assert.rejects(store.writePart(staged, second, bodyOf(bytes, second)), {
+      await assert.rejects(store.writePart(staged, second, streamPart(bytes, second)), {
         code: 'blob-not-found',
       });
       gate.resolve();
@@ -188,17 +198,17 @@ describe('the disk store and its syncs', () => {
     }
   });
 
-  it('keeps no descriptor and no byte of the budget of 500 uploads cut short', async (t) => {
+  it('keeps no descriptor and no byte of the budget after 500 interrupted uploads', async (t) => {
     const log: string[] = [];
     const budget = new ByteBudget(256 * 1024);
-    const files = new DurableFiles({ budget, openFile: openingWith({ log }) });
+    const files = new DurableFiles({ budget, openFile: openWithFaults({ log }) });
     const store = await openDiskStore(await temporaryFolder(t), { files });
-    const bytes = bytesOfSize(10 * PART);
-    const staged = await store.create(newContentId(), grid(bytes.length, PART));
+    const bytes = randomBytesOfSize(10 * PART);
+    const staged = await store.create(randomBlobId(), partLayout(bytes.length, PART));
     await Promise.all(
       Array.from({ length: 500 }, async (_, n) => {
-        const range = slotsOf(staged.layout)[n % 10] as PartRange;
-        await assert.rejects(store.writePart(staged, range, cutAfter(bodyOf(bytes, range), n % 4)), /cut/);
+        const range = partRanges(staged.layout)[n % 10] as PartRange;
+        await assert.rejects(store.writePart(staged, range, truncateBody(streamPart(bytes, range), n % 4)), /cut/);
       }),
     );
     assert.equal(budget.reserved, 0);
@@ -209,16 +219,16 @@ describe('the disk store and its syncs', () => {
   });
 });
 
-/** A slot's body that stops after its first chunk until `gate` opens; `begun` is called when it stops. */
-async function* pausing(
+/** A part's body that stops after its first chunk until `gate` opens; `begun` is called when it stops. */
+async function* streamWithPause(
   bytes: Uint8Array,
   range: PartRange,
   gate: Promise<void>,
   begun?: () => void,
 ): AsyncGenerator<Uint8Array> {
   let chunks = 0;
-  // A first chunk that is large enough for a write of its own.
-  for await (const chunk of bodyOf(bytes, range, PART / 2)) {
+  // The first chunk is large enough for a separate write.
+  for await (const chunk of streamPart(bytes, range, PART / 2)) {
     if (chunks === 1) {
       begun?.();
       await gate;
@@ -228,7 +238,7 @@ async function* pausing(
   }
 }
 
-async function* cutAfter(body: AsyncIterable<Uint8Array>, chunks: number): AsyncGenerator<Uint8Array> {
+async function* truncateBody(body: AsyncIterable<Uint8Array>, chunks: number): AsyncGenerator<Uint8Array> {
   let left = chunks;
   for await (const chunk of body) {
     if (left === 0) break;
@@ -242,10 +252,10 @@ async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise(setImmediate);
 }
 
-function writtenBytes(log: string[]): number {
+function countWrittenBytes(log: string[]): number {
   return log.reduce((sum, line) => sum + Number(/^wrote (\d+)/.exec(line)?.[1] ?? 0), 0);
 }
 
-async function contentBytes(store: BlobStore, staged: StagedBlob): Promise<Uint8Array> {
+async function readBlob(store: BlobStore, staged: StagedBlob): Promise<Uint8Array> {
   return new Uint8Array(Buffer.concat(await collect(await store.read(staged.blob))));
 }

@@ -20,10 +20,17 @@ import type { BlobStore, PartRange, StagedBlob } from '../../packages/server/src
 import { openDiskStore } from '../../packages/server/src/storage/disk/disk-store.ts';
 import { DurableFiles } from '../../packages/server/src/storage/disk/durable-files.ts';
 import { blobStoreBehaves } from '../conformance/blob-store.ts';
-import { bodyOf, bytesOfSize, collect, grid, newContentId, slotsOf } from '../conformance/content-samples.ts';
+import {
+  collect,
+  partLayout,
+  partRanges,
+  randomBlobId,
+  randomBytesOfSize,
+  streamPart,
+} from '../conformance/content-samples.ts';
 import { smallDisk } from '../faults/small-disk.ts';
 import { listDescriptors } from '../support/descriptors.ts';
-import { openingWith, systemError } from './opening-with.ts';
+import { openWithFaults, systemError } from './opening-with.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 const PART = 64 * 1024;
@@ -38,14 +45,14 @@ blobStoreBehaves('the disk store', async () => {
 });
 
 describe('the disk store, on its disk,', () => {
-  it('touches no byte outside a slot and never makes the file longer', async (t) => {
+  it('writes no byte outside a part and never makes the file longer', async (t) => {
     const folder = await temporaryFolder(t);
     const store = await openDiskStore(folder);
-    const staged = await store.create(newContentId(), grid(3 * PART + 5, PART));
+    const staged = await store.create(randomBlobId(), partLayout(3 * PART + 5, PART));
     const path = join(folder, 'staging', staged.blob);
     const before = Buffer.alloc(3 * PART + 5, 0xee);
     await writeFile(path, before);
-    for (const range of slotsOf(staged.layout)) {
+    for (const range of partRanges(staged.layout)) {
       await assert.rejects(store.writePart(staged, range, tooLong(range.length)), RangeError);
       const found = await readFile(path);
       assert.deepEqual(found.subarray(0, range.offset), before.subarray(0, range.offset));
@@ -55,38 +62,38 @@ describe('the disk store, on its disk,', () => {
     await assert.rejects(store.writePart(staged, { index: 4, offset: 3 * PART, length: 6 }, tooLong(0)), RangeError);
   });
 
-  it('refuses a body that ends before its slot', async (t) => {
-    const { store, staging: staged, slot: range, bytes } = await oneSlot(t);
+  it('rejects a body that ends before its part', async (t) => {
+    const { store, staging: staged, slot: range, bytes } = await createOnePartBlob(t);
     await assert.rejects(
-      store.writePart(staged, range, bodyOf(bytes, { ...range, length: range.length - 1 })),
+      store.writePart(staged, range, streamPart(bytes, { ...range, length: range.length - 1 })),
       RangeError,
     );
   });
 
-  it('keeps files for its owner alone, and sealed ones read-only', async (t) => {
-    const { folder, store, staging: staged, slot: range, bytes } = await oneSlot(t);
+  it('keeps files readable by its owner only, and complete ones read-only', async (t) => {
+    const { folder, store, staging: staged, slot: range, bytes } = await createOnePartBlob(t);
     const id = staged.blob;
     assert.equal((await stat(join(folder, 'staging', id))).mode & 0o777, 0o600);
-    await store.writePart(staged, range, bodyOf(bytes, range));
+    await store.writePart(staged, range, streamPart(bytes, range));
     await store.complete(staged, ['']);
     assert.equal((await stat(join(folder, 'blobs', id.slice(0, 2), id.slice(2, 4), id))).mode & 0o777, 0o400);
     assert.equal((await stat(join(folder, 'blobs', id.slice(0, 2)))).mode & 0o777, 0o700);
-    const atOnce = newContentId();
-    await store.put(atOnce, bodyOf(bytes, range));
+    const atOnce = randomBlobId();
+    await store.put(atOnce, streamPart(bytes, range));
     const [ab, cd] = [atOnce.slice(0, 2), atOnce.slice(2, 4)];
     assert.equal((await stat(join(folder, 'blobs', ab, cd, atOnce))).mode & 0o777, 0o400);
   });
 
-  it('has the full size from the beginning, and the slots where locate says', async (t) => {
-    const { folder, store, staging: staged, slot: range, bytes } = await oneSlot(t);
+  it('has the full size from the start, and parts where localPart returns them', async (t) => {
+    const { folder, store, staging: staged, slot: range, bytes } = await createOnePartBlob(t);
     assert.equal((await stat(join(folder, 'staging', staged.blob))).size, staged.layout.fileSize);
-    await store.writePart(staged, range, bodyOf(bytes, range));
-    assert.deepEqual(await locatedBytes(store, staged, range), bytes);
+    await store.writePart(staged, range, streamPart(bytes, range));
+    assert.deepEqual(await readLocalPart(store, staged, range), bytes);
     await store.complete(staged, ['']);
-    assert.deepEqual(await locatedBytes(store, staged, range), bytes);
+    assert.deepEqual(await readLocalPart(store, staged, range), bytes);
   });
 
-  it('makes no path of what is not a content id', async (t) => {
+  it('creates no path from an invalid blob ID', async (t) => {
     const store = await openDiskStore(await temporaryFolder(t));
     for (const id of [
       '../../../../../../../../etc/passwd',
@@ -96,9 +103,9 @@ describe('the disk store, on its disk,', () => {
       '',
     ]) {
       const blob = id as StagedBlob['blob'];
-      const staging = { blob, layout: grid(1, PART) };
+      const staging = { blob, layout: partLayout(1, PART) };
       const slot = { index: 0, offset: 0, length: 1 };
-      await assert.rejects(store.create(blob, grid(1, PART)), TypeError);
+      await assert.rejects(store.create(blob, partLayout(1, PART)), TypeError);
       await assert.rejects(store.writePart(staging, slot, tooLong(0)), TypeError);
       await assert.rejects(store.localPart(staging, slot), TypeError);
       await assert.rejects(store.complete(staging, []), TypeError);
@@ -107,7 +114,7 @@ describe('the disk store, on its disk,', () => {
     }
   });
 
-  it('lists nothing it did not make', async (t) => {
+  it('lists only its own files', async (t) => {
     const folder = await temporaryFolder(t);
     const store = await openDiskStore(folder);
     await writeFile(join(folder, 'staging', 'README'), 'x');
@@ -121,12 +128,12 @@ describe('the disk store, on its disk,', () => {
     assert.deepEqual(await findAll(store), []);
   });
 
-  it('has 257 parts to search: what is being written, and the blobs by the first byte of their ID', async (t) => {
+  it('has 257 parts to search: uploads in progress, and blobs by the first byte of their ID', async (t) => {
     const store = await openDiskStore(await temporaryFolder(t));
     assert.equal(store.sections(), 257);
-    const layout = grid(1, PART);
+    const layout = partLayout(1, PART);
     const ids = ['00', '01', '0f', '10', 'ff'].map((first) => `${first}${'5'.repeat(30)}` as BlobId);
-    const staged = await store.create(newContentId(), layout);
+    const staged = await store.create(randomBlobId(), layout);
     for (const id of ids) await store.complete(await store.create(id, layout), ['']);
     const found = new Map<number, string[]>();
     for (let part = 0; part < 257; part += 1) {
@@ -136,15 +143,15 @@ describe('the disk store, on its disk,', () => {
     assert.deepEqual([...found], [[0, [staged.blob]], ...[1, 2, 16, 17, 256].map((part, n) => [part, [ids[n]]])]);
   });
 
-  it('knows no last write of a file that is gone since it was found', async (t) => {
+  it('has no time of the last write for a file that is gone since it was found', async (t) => {
     const store = await openDiskStore(await temporaryFolder(t));
-    const staged = await store.create(newContentId(), grid(1, PART));
+    const staged = await store.create(randomBlobId(), partLayout(1, PART));
     const [found] = await collect(store.find(0));
     await store.remove(staged);
     assert.equal(await found?.lastWrite(), undefined);
   });
 
-  it('finds nothing where a folder is missing or is a file, and fails where one cannot be read', async (t) => {
+  it('finds nothing if a folder is missing or a file, and fails if one cannot be read', async (t) => {
     const folder = await temporaryFolder(t);
     const store = await openDiskStore(folder);
     const content = join(folder, 'blobs');
@@ -163,31 +170,31 @@ describe('the disk store, on its disk,', () => {
     assert.deepEqual(await collect(store.list()), []);
   });
 
-  it('fails where it cannot look at a file, which it never takes for one that is missing', async (t) => {
+  it('fails if it cannot check a file, instead of treating it as missing', async (t) => {
     const folder = await temporaryFolder(t);
     const store = await openDiskStore(folder);
-    const id = newContentId();
+    const id = randomBlobId();
     await symlink(id, join(folder, 'staging', id));
-    const staged = { blob: id, layout: grid(1, PART) };
+    const staged = { blob: id, layout: partLayout(1, PART) };
     for (const ask of [() => collect(store.list()), () => store.exists(staged), () => store.complete(staged, [])]) {
       await assert.rejects(ask(), { code: 'ELOOP' });
     }
   });
 
-  it('fails to seal a file whose move fails, but not one that another call has just moved', async (t) => {
-    const { folder, store, staging: staged, slot: range, bytes } = await oneSlot(t);
-    await store.writePart(staged, range, bodyOf(bytes, range));
+  it('fails to complete a file if its move fails, unless another call has just moved it', async (t) => {
+    const { folder, store, staging: staged, slot: range, bytes } = await createOnePartBlob(t);
+    await store.writePart(staged, range, streamPart(bytes, range));
     const id = staged.blob;
-    // A file where the folder of the blob would be.
+    // A file in place of the blob's folder.
     await writeFile(join(folder, 'blobs', id.slice(0, 2)), '');
     await assert.rejects(store.complete(staged, ['']), { code: 'ENOTDIR' });
     await rm(join(folder, 'blobs', id.slice(0, 2)));
     await store.complete(staged, ['']);
   });
 
-  it('closes the file of a blob of which it cannot learn the size', async (t) => {
-    const { store, staging: staged, slot: range, bytes } = await oneSlot(t);
-    await store.writePart(staged, range, bodyOf(bytes, range));
+  it('closes the file of a blob if it cannot read its size', async (t) => {
+    const { store, staging: staged, slot: range, bytes } = await createOnePartBlob(t);
+    await store.writePart(staged, range, streamPart(bytes, range));
     await store.complete(staged, ['']);
     const before = listDescriptors(process.pid).length;
     const handle = await open(join(process.execPath));
@@ -198,8 +205,8 @@ describe('the disk store, on its disk,', () => {
     assert.equal(listDescriptors(process.pid).length, before);
   });
 
-  it('takes no range that is not within the file, and leaves the file as it is then', async (t) => {
-    const { folder, store, staging: staged } = await oneSlot(t);
+  it('rejects a range outside the file, and leaves the file unchanged', async (t) => {
+    const { folder, store, staging: staged } = await createOnePartBlob(t);
     for (const [offset, length] of [
       [-1, 1],
       [0, -1],
@@ -208,36 +215,36 @@ describe('the disk store, on its disk,', () => {
       [PART, 1],
     ] as const) {
       const range = { index: 0, offset, length };
-      const body = bodyOf(bytesOfSize(3 * PART), { ...range, offset: PART });
+      const body = streamPart(randomBytesOfSize(3 * PART), { ...range, offset: PART });
       await assert.rejects(store.writePart(staged, range, body), RangeError);
     }
     assert.ok((await readFile(join(folder, 'staging', staged.blob))).equals(Buffer.alloc(PART)));
   });
 
-  it('promises the room of an upload, and gives it back with what the upload took or when it ends', async (t) => {
+  it('reserves the space of an upload, and releases it as the upload is written or when it ends', async (t) => {
     await using disk = await smallDisk('16m');
     if (disk.reason !== undefined) return t.skip(disk.reason);
     const store = await openDiskStore(join(disk.folder, 'data'));
     const size = 9 * 2 ** 20;
     const full = { code: 'storage-full' };
-    const layout = grid(size, size);
-    const range = slotsOf(layout)[0] as PartRange;
-    const first = await store.create(newContentId(), layout);
-    await assert.rejects(store.create(newContentId(), layout), full);
+    const layout = partLayout(size, size);
+    const range = partRanges(layout)[0] as PartRange;
+    const first = await store.create(randomBlobId(), layout);
+    await assert.rejects(store.create(randomBlobId(), layout), full);
     assert.deepEqual(await readdir(join(disk.folder, 'data', 'staging')), [first.blob]);
     await store.remove(first);
-    const second = await store.create(newContentId(), layout);
-    await store.writePart(second, range, bodyOf(new Uint8Array(size), range, 2 ** 20));
-    // What is written is no longer promised, but taken.
-    await assert.rejects(store.create(newContentId(), layout), full);
-    const small = await store.create(newContentId(), grid(5 * 2 ** 20, size));
+    const second = await store.create(randomBlobId(), layout);
+    await store.writePart(second, range, streamPart(new Uint8Array(size), range, 2 ** 20));
+    // Written bytes are no longer reserved but used.
+    await assert.rejects(store.create(randomBlobId(), layout), full);
+    const small = await store.create(randomBlobId(), partLayout(5 * 2 ** 20, size));
     await store.complete(second, ['']);
     await store.remove(second.blob);
     await store.remove(small);
-    await store.create(newContentId(), layout);
+    await store.create(randomBlobId(), layout);
   });
 
-  it('promises the room of a direct upload from its announcement on, and of what comes beyond that as it comes', async (t) => {
+  it('reserves the space of a direct upload from its start, and any additional bytes as they arrive', async (t) => {
     await using disk = await smallDisk('16m');
     if (disk.reason !== undefined) return t.skip(disk.reason);
     const store = await openDiskStore(join(disk.folder, 'data'));
@@ -249,24 +256,24 @@ describe('the disk store, on its disk,', () => {
         yield new Uint8Array(Math.min(left, 2 ** 16));
       }
     }
-    await assert.rejects(store.put(newContentId(), body(1), undefined, 17 * 2 ** 20), full);
+    await assert.rejects(store.put(randomBlobId(), body(1), undefined, 17 * 2 ** 20), full);
     assert.equal(pulled, 0);
-    // Nothing of it stays promised.
+    // Nothing of it stays reserved.
     const size = 14 * 2 ** 20;
-    const staged = await store.create(newContentId(), grid(size, size));
-    await assert.rejects(store.put(newContentId(), body(8 * 2 ** 20)), full);
-    await store.put(newContentId(), body(2 ** 20));
+    const staged = await store.create(randomBlobId(), partLayout(size, size));
+    await assert.rejects(store.put(randomBlobId(), body(8 * 2 ** 20)), full);
+    await store.put(randomBlobId(), body(2 ** 20));
     await store.remove(staged);
-    await store.put(newContentId(), body(5 * 2 ** 20), undefined, 2 ** 20);
+    await store.put(randomBlobId(), body(5 * 2 ** 20), undefined, 2 ** 20);
     const rest = (await collect(store.list())).map(({ kind }) => kind);
     assert.deepEqual(rest, ['complete', 'complete']);
   });
 
-  it('says so when a file has the wrong size, and does not seal it', async (t) => {
-    const { folder, store, staging: staged, slot: range, bytes } = await oneSlot(t);
+  it('reports a file of the wrong size, and does not complete it', async (t) => {
+    const { folder, store, staging: staged, slot: range, bytes } = await createOnePartBlob(t);
     const id = staged.blob;
     const sealed = join(folder, 'blobs', id.slice(0, 2), id.slice(2, 4), id);
-    await store.writePart(staged, range, bodyOf(bytes, range));
+    await store.writePart(staged, range, streamPart(bytes, range));
     await truncate(join(folder, 'staging', id), 7);
     await assert.rejects(store.complete(staged, ['']), /has 7 bytes, but \d+ were written/);
     await truncate(join(folder, 'staging', id), bytes.length);
@@ -276,19 +283,19 @@ describe('the disk store, on its disk,', () => {
     await assert.rejects(store.complete(staged, ['']), /has 9 bytes, but \d+ were written/);
   });
 
-  it('leaves no file behind when it cannot begin one', async (t) => {
+  it('leaves no file behind if it cannot create one', async (t) => {
     const folder = await temporaryFolder(t);
     const failing = { method: 'sync', path: /staging.[0-9a-f]{32}$/, error: systemError('EIO') } as const;
-    const files = new DurableFiles({ openFile: openingWith({ faults: [failing] }) });
+    const files = new DurableFiles({ openFile: openWithFaults({ faults: [failing] }) });
     const store = await openDiskStore(folder, { files });
-    await assert.rejects(store.create(newContentId(), grid(10, PART)), { code: 'EIO' });
+    await assert.rejects(store.create(randomBlobId(), partLayout(10, PART)), { code: 'EIO' });
     assert.deepEqual(await readdir(join(folder, 'staging')), []);
-    const taken = await (await openDiskStore(folder)).create(newContentId(), grid(10, PART));
-    await assert.rejects(store.create(taken.blob, grid(10, PART)), { code: 'EEXIST' });
+    const taken = await (await openDiskStore(folder)).create(randomBlobId(), partLayout(10, PART));
+    await assert.rejects(store.create(taken.blob, partLayout(10, PART)), { code: 'EEXIST' });
     assert.deepEqual(await readdir(join(folder, 'staging')), [taken.blob]);
   });
 
-  it('makes its folder with all that lead to it', async (t) => {
+  it('creates its folder with all parent folders', async (t) => {
     const folder = join(await temporaryFolder(t), 'deep', 'down');
     await openDiskStore(folder);
     assert.deepEqual((await readdir(folder)).sort(), ['blobs', 'staging']);
@@ -296,12 +303,12 @@ describe('the disk store, on its disk,', () => {
   });
 });
 
-async function oneSlot(t: TestContext) {
+async function createOnePartBlob(t: TestContext) {
   const folder = await temporaryFolder(t);
   const store = await openDiskStore(folder);
-  const bytes = bytesOfSize(PART);
-  const staged = await store.create(newContentId(), grid(PART, PART));
-  return { folder, store, staging: staged, bytes, slot: slotsOf(staged.layout)[0] as PartRange };
+  const bytes = randomBytesOfSize(PART);
+  const staged = await store.create(randomBlobId(), partLayout(PART, PART));
+  return { folder, store, staging: staged, bytes, slot: partRanges(staged.layout)[0] as PartRange };
 }
 
 async function findAll(store: BlobStore): Promise<string[]> {
@@ -317,7 +324,7 @@ async function* tooLong(length: number): AsyncGenerator<Uint8Array> {
   yield new Uint8Array(1);
 }
 
-async function locatedBytes(store: BlobStore, staged: StagedBlob, range: PartRange): Promise<Uint8Array> {
+async function readLocalPart(store: BlobStore, staged: StagedBlob, range: PartRange): Promise<Uint8Array> {
   const place = await store.localPart(staged, range);
   assert.ok(place);
   const file = await open(place.path, 'r');

@@ -14,7 +14,7 @@ import { temporaryFolder } from './temporary-folder.ts';
 const bytes = seededBytes(3_000_000, 'file-reading');
 const MIB = 1024 * 1024;
 
-test('a range of a file comes as it is, with and without room in the budget', async (t) => {
+test('a range of a file is read correctly, with and without memory in the budget', async (t) => {
   const path = join(await temporaryFolder(t), 'file');
   await writeFile(path, bytes);
   for (const budget of [new ByteBudget(), new ByteBudget(0)]) {
@@ -32,7 +32,7 @@ test('a range of a file comes as it is, with and without room in the budget', as
   }
 });
 
-test('400 files whose readers stop hold what the budget allows and 16 KiB each, and nothing once they are destroyed', async (t) => {
+test('400 files with stopped readers use only the budget and 16 KiB each, and nothing after they are destroyed', async (t) => {
   const path = join(await temporaryFolder(t), 'file');
   await writeFile(path, bytes);
   const budget = new ByteBudget(4 * MIB);
@@ -51,7 +51,7 @@ test('400 files whose readers stop hold what the budget allows and 16 KiB each, 
     }),
   );
   await until(() => begun >= 400);
-  assert.equal(begun, 400, 'a reading went on although its reader had stopped');
+  assert.equal(begun, 400, 'reading continued although its reader had stopped');
   assert.ok(budget.reserved <= budget.total);
   assert.ok(held <= budget.total + 400 * 16 * 1024, String(held));
   assert.ok(readings.every(({ readableLength }) => readableLength === 0));
@@ -61,14 +61,14 @@ test('400 files whose readers stop hold what the budget allows and 16 KiB each, 
   assert.ok(listDescriptors(process.pid).length <= before + 1);
 });
 
-test('a file that ends before the range does is an error, and not a shorter range', async (t) => {
+test('a file that ends before the range does is an error, not a shorter range', async (t) => {
   const path = join(await temporaryFolder(t), 'file');
   await writeFile(path, bytes);
   const reading = new FileReader(await open(path), { first: 0, last: bytes.length }, new ByteBudget());
   await assert.rejects(reading.toArray(), /ended 1 bytes too early/);
 });
 
-test('the bytes of a file are read in large pieces, and in pieces of 16 KiB once the budget is used up', async (t) => {
+test('a file is read in large chunks, and in chunks of 16 KiB if the budget is used up', async (t) => {
   const path = join(await temporaryFolder(t), 'file');
   await writeFile(path, bytes);
   for (const [budget, largest] of [
@@ -82,7 +82,7 @@ test('the bytes of a file are read in large pieces, and in pieces of 16 KiB once
   }
 });
 
-test('a reader of a few bytes draws nothing from the budget', async (t) => {
+test('a reader of a few bytes uses nothing of the budget', async (t) => {
   const path = join(await temporaryFolder(t), 'file');
   await writeFile(path, bytes);
   const budget = new ByteBudget();

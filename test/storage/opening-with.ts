@@ -1,7 +1,10 @@
 import { open } from 'node:fs/promises';
 import type { DurableFile, OpenFile } from '../../packages/server/src/storage/disk/durable-files.ts';
 
-/** One method of the files whose path looks like `path`: it waits, then fails; at the n-th such call, or at every one. */
+/**
+ * A fault of one method of the files whose path matches: it waits, then fails; at the n-th such call, or at every
+ * call.
+ */
 export interface FileFault {
   method: Exclude<keyof DurableFile, 'close'>;
   path: RegExp;
@@ -11,10 +14,10 @@ export interface FileFault {
 }
 
 /**
- * Opens files as ever, with `faults`, and writes into `log` what is done to them, a line each: "datasync /path" when it
- * begins, "wrote N /path" when N bytes are written. Opening and closing are logged for files opened for writing in place.
+ * Opens files with `faults`, and logs what is done to them, a line each: "datasync /path" when it starts, "wrote N
+ * /path" when N bytes are written. Opening and closing are logged for files opened for writing in place.
  */
-export function openingWith({ log = [], faults = [] }: { log?: string[]; faults?: readonly FileFault[] }): OpenFile {
+export function openWithFaults({ log = [], faults = [] }: { log?: string[]; faults?: readonly FileFault[] }): OpenFile {
   const calls = new Map<FileFault, number>();
 
   async function strike(method: string, path: string): Promise<void> {
@@ -60,7 +63,7 @@ export function openingWith({ log = [], faults = [] }: { log?: string[]; faults?
   };
 }
 
-/** An error as the system raises it, such as ENOSPC. */
+/** An error of the operating system, such as ENOSPC. */
 export function systemError(code: string): Error {
   return Object.assign(new Error(`${code}: injected`), { code });
 }

@@ -11,39 +11,39 @@ import { S3Objects } from '../../packages/server/src/storage/s3/objects.ts';
 import { SpooledFile } from '../../packages/server/src/storage/spool/spooled-body.ts';
 import { collect } from '../conformance/content-samples.ts';
 import type { S3Fault, S3Proxy } from '../s3/s3-proxy.ts';
-import { answeringS3, xml } from './answering-s3.ts';
+import { startFakeS3, xml } from './answering-s3.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 const UPLOAD = { key: 'blobs/a', id: 'u1', checksum: 'sha256' } as const;
 const GONE: S3Fault = { operation: 'ListParts', answer: { status: 404, code: 'NoSuchUpload' } };
 const NO_OBJECT: S3Fault = { operation: 'HeadObject', answer: { status: 404, code: 'NoSuchKey' } };
 
-describe('an answer of S3 that lacks what it must have', () => {
-  it('is an error where an upload has no id', async (t) => {
-    const { bucket } = await answeringS3(t, [
+describe('an incomplete response of S3', () => {
+  it('is an error if an upload has no ID', async (t) => {
+    const { bucket } = await startFakeS3(t, [
       xml('CreateMultipartUpload', '<InitiateMultipartUploadResult><Key>k</Key></InitiateMultipartUploadResult>'),
     ]);
     const uploads = new MultipartUploads(bucket, { askForCrc32: false });
     await assert.rejects(uploads.create('k', { crc32: false }), /an ID/);
   });
 
-  it('is an error where a part has no ETag', async (t) => {
-    const { bucket } = await answeringS3(t, [xml('UploadPart', '')]);
+  it('is an error if a part has no ETag', async (t) => {
+    const { bucket } = await startFakeS3(t, [xml('UploadPart', '')]);
     const uploads = new MultipartUploads(bucket, { askForCrc32: false });
-    await assert.rejects(uploads.sendPart(UPLOAD, 1, await spooled(t)), /ETag/);
+    await assert.rejects(uploads.sendPart(UPLOAD, 1, await createSpooledFile(t)), /ETag/);
   });
 
-  it('is an error where an object has no length', async (t) => {
-    const { bucket } = await answeringS3(t, [
+  it('is an error if an object has no length', async (t) => {
+    const { bucket } = await startFakeS3(t, [
       { operation: 'GetObject', serve: Buffer.from('x'), headers: { 'transfer-encoding': 'chunked' } },
     ]);
     await assert.rejects(new S3Objects(bucket).get('k'), /body/);
   });
 
-  it('says nothing of parts without a number or an ETag', async (t) => {
+  it('is ignored for parts without a number or an ETag', async (t) => {
     const whole = '<Part><PartNumber>2</PartNumber><ETag>"b"</ETag></Part>';
     const parts = `<Part><PartNumber>1</PartNumber></Part>${whole}<Part><ETag>"c"</ETag></Part>`;
-    const { bucket } = await answeringS3(t, [xml('ListParts', `<ListPartsResult>${parts}</ListPartsResult>`)]);
+    const { bucket } = await startFakeS3(t, [xml('ListParts', `<ListPartsResult>${parts}</ListPartsResult>`)]);
     const uploads = new MultipartUploads(bucket, { askForCrc32: false });
     const found = await uploads.listParts(UPLOAD);
     assert.deepEqual(
@@ -52,10 +52,10 @@ describe('an answer of S3 that lacks what it must have', () => {
     );
   });
 
-  it('says nothing of uploads without a key or an id, nor of objects without a key', async (t) => {
+  it('is ignored for uploads without a key or an ID, and for objects without a key', async (t) => {
     const uploads = ['<Key>a</Key>', '<UploadId>u</UploadId>', '<Key>b</Key><UploadId>v</UploadId>'];
     const listed = uploads.map((upload) => `<Upload>${upload}</Upload>`).join('');
-    const { bucket } = await answeringS3(t, [
+    const { bucket } = await startFakeS3(t, [
       xml('ListMultipartUploads', `<ListMultipartUploadsResult>${listed}</ListMultipartUploadsResult>`),
       xml('ListObjectsV2', '<ListBucketResult><Contents/><Contents><Key>c</Key></Contents></ListBucketResult>'),
       xml('ListObjectsV2', '<ListBucketResult></ListBucketResult>'),
@@ -70,27 +70,27 @@ describe('an answer of S3 that lacks what it must have', () => {
 });
 
 describe('a list of S3', () => {
-  it('goes on after each page, as long as S3 says that there is more and where', async (t) => {
+  it('continues after each page if S3 says that there is another one', async (t) => {
     const page = (n: number, more: string) => `<ListPartsResult>${more}${part(n)}</ListPartsResult>`;
     const truncated = '<IsTruncated>true</IsTruncated>';
     const marker = '<NextPartNumberMarker>1</NextPartNumberMarker>';
-    const { bucket, proxy } = await answeringS3(t, [
+    const { bucket, proxy } = await startFakeS3(t, [
       xml('ListParts', page(1, truncated + marker)),
       { ...xml('ListParts', page(2, marker)), having: 'part-number-marker=1' },
       xml('ListParts', page(3, truncated)),
     ]);
     const uploads = new MultipartUploads(bucket, { askForCrc32: false });
-    assert.deepEqual(await numbersOf(uploads), [1, 2]);
-    assert.deepEqual(await numbersOf(uploads), [3]);
+    assert.deepEqual(await listPartNumbers(uploads), [1, 2]);
+    assert.deepEqual(await listPartNumbers(uploads), [3]);
     assert.equal(proxy.faults.length, 0);
   });
 
-  it('of objects goes on where the page before ended', async (t) => {
+  it('of objects continues where the page before ended', async (t) => {
     const page = (key: string, more: string) =>
       `<ListBucketResult>${more}<Contents><Key>${key}</Key></Contents></ListBucketResult>`;
     const truncated = '<IsTruncated>true</IsTruncated>';
     const token = '<NextContinuationToken>t</NextContinuationToken>';
-    const { bucket, proxy } = await answeringS3(t, [
+    const { bucket, proxy } = await startFakeS3(t, [
       xml('ListObjectsV2', page('a', truncated + token)),
       { ...xml('ListObjectsV2', page('b', token)), having: 'continuation-token=t' },
       xml('ListObjectsV2', page('c', truncated)),
@@ -104,12 +104,12 @@ describe('a list of S3', () => {
     assert.equal(proxy.faults.length, 0);
   });
 
-  it('of uploads begins its next page behind the upload that ended the one before', async (t) => {
+  it('of uploads starts its next page after the last upload of the one before', async (t) => {
     const page = (key: string, more: string) =>
       `<ListMultipartUploadsResult>${more}<Upload><Key>${key}</Key><UploadId>u</UploadId></Upload></ListMultipartUploadsResult>`;
     const truncated = '<IsTruncated>true</IsTruncated>';
     const markers = '<NextKeyMarker>a</NextKeyMarker><NextUploadIdMarker>u</NextUploadIdMarker>';
-    const { bucket, proxy } = await answeringS3(t, [
+    const { bucket, proxy } = await startFakeS3(t, [
       xml('ListMultipartUploads', page('a', truncated + markers)),
       { ...xml('ListMultipartUploads', page('b', markers)), having: 'upload-id-marker=u' },
       xml('ListMultipartUploads', page('c', truncated)),
@@ -121,12 +121,12 @@ describe('a list of S3', () => {
     assert.equal(proxy.faults.length, 0);
   });
 
-  it('of uploads fails on a refusal that is not about the marker, which is the only one it does without', async (t) => {
+  it('of uploads fails on any error other than about the marker, which is optional', async (t) => {
     const refused: S3Fault = { operation: 'ListMultipartUploads', answer: { status: 403, code: 'AccessDenied' } };
     const first: S3Fault = { operation: 'ListMultipartUploads', answer: { status: 400, code: 'InvalidArgument' } };
     const markers = '<NextKeyMarker>a</NextKeyMarker><NextUploadIdMarker>u</NextUploadIdMarker>';
     const page = `<ListMultipartUploadsResult><IsTruncated>true</IsTruncated>${markers}</ListMultipartUploadsResult>`;
-    const { bucket, proxy } = await answeringS3(t, [first, xml('ListMultipartUploads', page), refused]);
+    const { bucket, proxy } = await startFakeS3(t, [first, xml('ListMultipartUploads', page), refused]);
     const uploads = new MultipartUploads(bucket, { askForCrc32: false });
     await assert.rejects(collect(uploads.list('')), { code: 'InvalidArgument' });
     await assert.rejects(collect(uploads.list('')), { code: 'AccessDenied' });
@@ -135,36 +135,39 @@ describe('a list of S3', () => {
   });
 });
 
-describe('an upload for which a CRC-32 is asked', () => {
+describe('an upload with a CRC-32', () => {
   const refusals = [
     { status: 501, code: 'NotImplemented' },
     { status: 400, code: 'InvalidRequest' },
     { status: 400, code: 'InvalidArgument' },
   ];
   for (const answer of refusals) {
-    it(`is begun without one where S3 answers ${answer.code}`, async (t) => {
-      const { bucket, proxy } = await answeringS3(t, [{ operation: 'CreateMultipartUpload', answer }, begun()]);
+    it(`is created without one if S3 responds ${answer.code}`, async (t) => {
+      const { bucket, proxy } = await startFakeS3(t, [
+        { operation: 'CreateMultipartUpload', answer },
+        createdResponse(),
+      ]);
       const uploads = new MultipartUploads(bucket, { askForCrc32: true });
       assert.equal((await uploads.create('k', { crc32: true })).checksum, 'sha256');
-      proxy.faults.push(begun());
+      proxy.faults.push(createdResponse());
       await uploads.create('k', { crc32: true });
-      assert.deepEqual(askedFor(proxy), ['CRC32', undefined, undefined], 'it asked once more');
+      assert.deepEqual(requestedChecksums(proxy), ['CRC32', undefined, undefined], 'it asked again');
     });
   }
 
-  it('is not asked for where it is not wanted, or where the way to the store is not encrypted', async (t) => {
+  it('is not requested if it is not wanted, or if the connection to the store is not encrypted', async (t) => {
     for (const [askForCrc32, crc32] of [
       [false, true],
       [true, false],
     ] as const) {
-      const { bucket, proxy } = await answeringS3(t, [begun()]);
+      const { bucket, proxy } = await startFakeS3(t, [createdResponse()]);
       await new MultipartUploads(bucket, { askForCrc32 }).create('k', { crc32 });
-      assert.deepEqual(askedFor(proxy), [undefined]);
+      assert.deepEqual(requestedChecksums(proxy), [undefined]);
     }
   });
 
-  it('fails where S3 refuses it for another reason, or refuses one for which none was asked', async (t) => {
-    const { bucket, proxy } = await answeringS3(t, [
+  it('fails if S3 rejects it for another reason, or rejects an upload without one', async (t) => {
+    const { bucket, proxy } = await startFakeS3(t, [
       { operation: 'CreateMultipartUpload', answer: { status: 403, code: 'AccessDenied' } },
       { operation: 'CreateMultipartUpload', answer: { status: 501, code: 'NotImplemented' } },
     ]);
@@ -174,9 +177,13 @@ describe('an upload for which a CRC-32 is asked', () => {
     assert.equal(proxy.calls.length, 2);
   });
 
-  it('is proven by it only where S3 says that it keeps one', async (t) => {
+  it('is verified with it only if S3 says that it stores one', async (t) => {
     const keeps = { 'x-amz-checksum-algorithm': 'CRC32' };
-    const { bucket } = await answeringS3(t, [begun(keeps), begun(), begun({ 'x-amz-checksum-algorithm': 'SHA1' })]);
+    const { bucket } = await startFakeS3(t, [
+      createdResponse(keeps),
+      createdResponse(),
+      createdResponse({ 'x-amz-checksum-algorithm': 'SHA1' }),
+    ]);
     const uploads = new MultipartUploads(bucket, { askForCrc32: true });
     const kinds = [];
     for (let n = 0; n < 3; n += 1) kinds.push((await uploads.create('k', { crc32: true })).checksum);
@@ -184,16 +191,16 @@ describe('an upload for which a CRC-32 is asked', () => {
   });
 });
 
-describe('an upload that may have been begun twice', () => {
+describe('an upload that may have been created twice', () => {
   const listed = ['k u', 'k other', 'k2 other'].map((upload) => {
     const [key, id] = upload.split(' ');
     return `<Upload><Key>${key}</Key><UploadId>${id}</UploadId></Upload>`;
   });
 
-  it('is the one whose ID came, and the others of its key are aborted', async (t) => {
-    const { bucket, proxy } = await answeringS3(t, [
+  it('is the one whose ID was received, and the others of its key are aborted', async (t) => {
+    const { bucket, proxy } = await startFakeS3(t, [
       { operation: 'CreateMultipartUpload', answer: { status: 500, code: 'InternalError' } },
-      begun(),
+      createdResponse(),
       xml('ListMultipartUploads', `<ListMultipartUploadsResult>${listed.join('')}</ListMultipartUploadsResult>`),
       { operation: 'AbortMultipartUpload', serve: Buffer.alloc(0), having: 'uploadId=other' },
     ]);
@@ -203,62 +210,62 @@ describe('an upload that may have been begun twice', () => {
     assert.deepEqual(proxy.calls, calls);
   });
 
-  it('is an upload also where S3 does not say which others there are', async (t) => {
-    const { bucket, proxy } = await answeringS3(t, [
+  it('is used even if S3 does not list the others', async (t) => {
+    const { bucket, proxy } = await startFakeS3(t, [
       { operation: 'CreateMultipartUpload', answer: { status: 500, code: 'InternalError' } },
-      begun(),
+      createdResponse(),
       { operation: 'ListMultipartUploads', answer: { status: 403, code: 'AccessDenied' } },
     ]);
     assert.equal((await new MultipartUploads(bucket, { askForCrc32: false }).create('k', { crc32: false })).id, 'u');
     assert.equal(proxy.calls.length, 3);
   });
 
-  it('is one upload where its first try was answered', async (t) => {
-    const { bucket, proxy } = await answeringS3(t, [begun()]);
+  it('is a single one if its first request was answered', async (t) => {
+    const { bucket, proxy } = await startFakeS3(t, [createdResponse()]);
     await new MultipartUploads(bucket, { askForCrc32: false }).create('k', { crc32: false });
     assert.deepEqual(proxy.calls, ['CreateMultipartUpload']);
   });
 });
 
-describe('an upload of whose completion S3 gave no answer', () => {
+describe('an upload whose completion got no response', () => {
   const inPassing = new S3Error('Test', { code: 'TimeoutError', retryable: true });
 
-  it('is still an upload while S3 has it, and nobody asks for the object then', async (t) => {
-    const { bucket, proxy } = await answeringS3(t, [xml('ListParts', '<ListPartsResult/>')]);
+  it('is still an upload while S3 has it, and the object is not requested', async (t) => {
+    const { bucket, proxy } = await startFakeS3(t, [xml('ListParts', '<ListPartsResult/>')]);
     assert.equal(await resolve(bucket, inPassing, 60_000), undefined);
     assert.deepEqual(proxy.calls, ['ListParts']);
   });
 
-  it('is complete once its object is there, which is waited for', async (t) => {
-    const { bucket, proxy } = await answeringS3(t, [GONE, NO_OBJECT, objectOf(5)]);
+  it('is complete when its object exists, which the client waits for', async (t) => {
+    const { bucket, proxy } = await startFakeS3(t, [GONE, NO_OBJECT, objectResponse(5)]);
     assert.equal(await resolve(bucket, inPassing, 60_000), true);
     assert.deepEqual(proxy.calls, ['ListParts', 'HeadObject', 'HeadObject']);
   });
 
-  it('is gone where neither is there when the time is over', async (t) => {
-    const { bucket, proxy } = await answeringS3(t, [GONE, { ...NO_OBJECT, times: 1_000 }]);
+  it('is gone if neither exists when the time is over', async (t) => {
+    const { bucket, proxy } = await startFakeS3(t, [GONE, { ...NO_OBJECT, times: 1_000 }]);
     await assert.rejects(resolve(bucket, inPassing, 300), /gone/);
     // With a pause of half a second between them.
     assert.ok(proxy.calls.filter((call) => call === 'HeadObject').length <= 2);
   });
 
   for (const status of [500, 503]) {
-    it(`is gone at once where the store itself failed with ${status}: nothing is under way there`, async (t) => {
-      const { bucket, proxy } = await answeringS3(t, [GONE, { ...NO_OBJECT, times: 100 }]);
+    it(`is gone immediately if the store itself failed with ${status}: it is not completing anything`, async (t) => {
+      const { bucket, proxy } = await startFakeS3(t, [GONE, { ...NO_OBJECT, times: 100 }]);
       const failed = new S3Error('Test', { code: 'InternalError', status, retryable: true });
       await assert.rejects(resolve(bucket, failed, 60_000), /gone/);
       assert.deepEqual(proxy.calls, ['ListParts', 'HeadObject']);
     });
   }
 
-  it('is waited for where something on the way to the store failed', async (t) => {
-    const { bucket } = await answeringS3(t, [GONE, NO_OBJECT, objectOf(5)]);
+  it('is waited for if something on the way to the store failed', async (t) => {
+    const { bucket } = await startFakeS3(t, [GONE, NO_OBJECT, objectResponse(5)]);
     const failed = new S3Error('Test', { code: 'BadGateway', status: 502, retryable: true });
     assert.equal(await resolve(bucket, failed, 60_000), true);
   });
 
-  it('is unknown where S3 does not say, and an error where it will never say', async (t) => {
-    const { bucket } = await answeringS3(
+  it('is unknown if S3 does not say, and an error if it never will', async (t) => {
+    const { bucket } = await startFakeS3(
       t,
       [
         { operation: 'ListParts', answer: { status: 503, code: 'SlowDown' } },
@@ -270,26 +277,26 @@ describe('an upload of whose completion S3 gave no answer', () => {
     await assert.rejects(resolve(bucket, inPassing, 60_000), { code: 'AccessDenied' });
   });
 
-  it('is damaged where the object has another size', async (t) => {
-    const { bucket } = await answeringS3(t, [GONE, objectOf(6)]);
+  it('is damaged if the object has another size', async (t) => {
+    const { bucket } = await startFakeS3(t, [GONE, objectResponse(6)]);
     await assert.rejects(resolve(bucket, inPassing, 60_000), /blobs\/a.* 6 .* 5 /);
   });
 
-  function resolve(bucket: Awaited<ReturnType<typeof answeringS3>>['bucket'], failure: S3Error, timeout: number) {
+  function resolve(bucket: Awaited<ReturnType<typeof startFakeS3>>['bucket'], failure: S3Error, timeout: number) {
     const store = { uploads: new MultipartUploads(bucket, { askForCrc32: false }), objects: new S3Objects(bucket) };
     return resolveCompletion(store, UPLOAD, { size: 5, goneError: () => new Error('gone'), failure, timeout });
   }
 });
 
 describe('a range of an object', () => {
-  it('is the one that was asked for, and whatever else comes is refused', async (t) => {
+  it('is the requested one, and any other is rejected', async (t) => {
     const ranges = ['bytes 5-9/100', 'bytes 5-19/100', 'bytes 0-9/100', undefined];
     const answers = ranges.map((range) => ({
       operation: 'GetObject' as const,
       serve: Buffer.from('12345'),
       ...(range !== undefined && { headers: { 'content-range': range } }),
     }));
-    const { bucket } = await answeringS3(t, answers);
+    const { bucket } = await startFakeS3(t, answers);
     const objects = new S3Objects(bucket);
     const { body, length } = await objects.get('k', { first: 5, last: 9 });
     assert.equal(length, 5);
@@ -298,7 +305,7 @@ describe('a range of an object', () => {
   });
 });
 
-describe('an answer with another range', () => {
+describe('a response with another range', () => {
   it('is not read to its end', async () => {
     const body = new Readable({ read() {} });
     const answer = { Body: body, ContentLength: 5, ContentRange: 'bytes 0-4/9' };
@@ -313,7 +320,7 @@ describe('an answer with another range', () => {
 
 describe('a small object', () => {
   it('is written with its type and its length in bytes', async (t) => {
-    const { bucket, proxy } = await answeringS3(t, [{ operation: 'PutObject', serve: Buffer.alloc(0), times: 2 }]);
+    const { bucket, proxy } = await startFakeS3(t, [{ operation: 'PutObject', serve: Buffer.alloc(0), times: 2 }]);
     const objects = new S3Objects(bucket);
     await objects.putText('k', 'größer');
     await objects.putText('k', '', 'text/plain');
@@ -326,8 +333,8 @@ describe('a small object', () => {
     );
   });
 
-  it('is read as text, and is undefined where there is none', async (t) => {
-    const { bucket } = await answeringS3(t, [
+  it('is read as text, and is undefined if it does not exist', async (t) => {
+    const { bucket } = await startFakeS3(t, [
       { operation: 'GetObject', serve: Buffer.from('text') },
       { operation: 'GetObject', serve: Buffer.from('') },
       { operation: 'GetObject', answer: { status: 404, code: 'NoSuchKey' } },
@@ -339,7 +346,7 @@ describe('a small object', () => {
   });
 });
 
-function askedFor({ headers }: S3Proxy): (string | string[] | undefined)[] {
+function requestedChecksums({ headers }: S3Proxy): (string | string[] | undefined)[] {
   return headers.map((sent) => sent['x-amz-checksum-algorithm']);
 }
 
@@ -347,20 +354,20 @@ function part(number: number): string {
   return `<Part><PartNumber>${number}</PartNumber><ETag>"${number}"</ETag></Part>`;
 }
 
-async function numbersOf(uploads: MultipartUploads): Promise<number[] | undefined> {
+async function listPartNumbers(uploads: MultipartUploads): Promise<number[] | undefined> {
   return (await uploads.listParts(UPLOAD))?.map(({ number }) => number);
 }
 
-function begun(headers: Record<string, string> = {}): S3Fault {
+function createdResponse(headers: Record<string, string> = {}): S3Fault {
   const body = '<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>';
   return xml('CreateMultipartUpload', body, headers);
 }
 
-function objectOf(size: number): S3Fault {
+function objectResponse(size: number): S3Fault {
   return { operation: 'HeadObject', serve: Buffer.alloc(0), headers: { 'content-length': String(size) } };
 }
 
-async function spooled(t: TestContext) {
+async function createSpooledFile(t: TestContext) {
   const path = join(await temporaryFolder(t), '0');
   await writeFile(path, 'x');
   return { file: new SpooledFile(path, { markCached() {}, release() {} }), length: 1, checksum: { sha256: 'ab' } };

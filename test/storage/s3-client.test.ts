@@ -7,36 +7,36 @@ import { openS3Client, toLocalTime } from '../../packages/server/src/storage/s3/
 import { S3Objects } from '../../packages/server/src/storage/s3/objects.ts';
 import type { Bucket } from '../../packages/server/src/storage/s3/retry.ts';
 import { SpooledFile } from '../../packages/server/src/storage/spool/spooled-body.ts';
-import { bytesOfSize } from '../conformance/content-samples.ts';
-import { answeringS3, xml } from './answering-s3.ts';
+import { randomBytesOfSize } from '../conformance/content-samples.ts';
+import { startFakeS3, xml } from './answering-s3.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 const MINUTES = 60_000;
 
-describe('the client of S3', () => {
+describe('the S3 client', () => {
   it('takes the region from the environment, and needs one for AWS S3 only', async (t) => {
     withEnv(t, { AWS_REGION: undefined, AWS_CONFIG_FILE: '/nonexistent', AWS_SHARED_CREDENTIALS_FILE: '/nonexistent' });
     const other = { bucket: 'b', endpoint: 'http://127.0.0.1:1', pathStyle: true };
     const aws = { bucket: 'b', endpoint: undefined, pathStyle: false };
-    assert.equal(await regionOf(other), 'us-east-1');
-    await assert.rejects(regionOf(aws), /AWS_REGION/);
+    assert.equal(await readRegion(other), 'us-east-1');
+    await assert.rejects(readRegion(aws), /AWS_REGION/);
     process.env.AWS_REGION = 'eu-central-1';
-    assert.equal(await regionOf(other), 'eu-central-1');
-    assert.equal(await regionOf(aws), 'eu-central-1');
+    assert.equal(await readRegion(other), 'eu-central-1');
+    assert.equal(await readRegion(aws), 'eu-central-1');
   });
 
-  it('tries a call once, so that only one place counts and waits', async (t) => {
-    const { proxy, client } = await answeringS3(t, [
+  it('sends a call once, so that only one place counts and waits', async (t) => {
+    const { proxy, client } = await startFakeS3(t, [
       { operation: 'ListObjectsV2', answer: { status: 500, code: 'InternalError' }, times: 10 },
     ]);
-    const bucket: Bucket = { client, name: 'b', limits: limitsOfOneTry() };
+    const bucket: Bucket = { client, name: 'b', limits: singleTryLimits() };
     await assert.rejects(new S3Objects(bucket).findKey('x'), { code: 'InternalError' });
     assert.equal(proxy.calls.length, 1);
   });
 
-  it('signs a spooled body with what is known of it, and sends it without waiting for S3 to ask for it', async (t) => {
-    const { proxy, bucket } = await answeringS3(t, [{ operation: 'PutObject', serve: Buffer.alloc(0), times: 2 }]);
-    const bytes = bytesOfSize(3 * 2 ** 20);
+  it('signs a spooled body with its known checksum, and sends it without waiting for 100 Continue', async (t) => {
+    const { proxy, bucket } = await startFakeS3(t, [{ operation: 'PutObject', serve: Buffer.alloc(0), times: 2 }]);
+    const bytes = randomBytesOfSize(3 * 2 ** 20);
     const path = join(await temporaryFolder(t), '0');
     await writeFile(path, bytes);
     const file = new SpooledFile(path, { markCached() {}, release() {} });
@@ -55,16 +55,16 @@ describe('the client of S3', () => {
     }
   });
 
-  it('waits for an answer for as long as the caller likes', async (t) => {
-    const { bucket } = await answeringS3(t, [
+  it('waits for a response as long as the caller allows', async (t) => {
+    const { bucket } = await startFakeS3(t, [
       { ...xml('ListObjectsV2', '<ListBucketResult/>'), until: new Promise((resolve) => setTimeout(resolve, 300)) },
     ]);
     assert.equal(await new S3Objects(bucket).findKey('x'), undefined);
   });
 });
 
-describe('a time that S3 tells', () => {
-  it('is kept if the clocks differ by less than five minutes, and corrected by the difference otherwise', () => {
+describe('a time from S3', () => {
+  it('is unchanged if the clocks differ by less than five minutes, and corrected by the difference otherwise', () => {
     const told = new Date(1_000_000_000_000);
     for (const [ahead, corrected] of [
       [0, 0],
@@ -73,23 +73,23 @@ describe('a time that S3 tells', () => {
       [5 * MINUTES, 5 * MINUTES],
       [-60 * MINUTES, -60 * MINUTES],
     ] as const) {
-      assert.equal(toLocalTime(bucketWhoseClockIs(ahead), told), told.getTime() - corrected);
+      assert.equal(toLocalTime(createBucket(ahead), told), told.getTime() - corrected);
     }
   });
 
-  it('is now if S3 tells none', () => {
+  it('is the current time if S3 sends none', () => {
     const before = Date.now();
-    const time = toLocalTime(bucketWhoseClockIs(60 * MINUTES), undefined);
+    const time = toLocalTime(createBucket(60 * MINUTES), undefined);
     assert.ok(time >= before && time <= Date.now());
   });
 });
 
-function limitsOfOneTry() {
+function singleTryLimits() {
   const limit = { timeout: 60_000, idleTimeout: 60_000, outcome: (failure: Error) => Promise.reject(failure) };
   return { call: limit, body: limit, complete: limit };
 }
 
-async function regionOf(address: Parameters<typeof openS3Client>[0]): Promise<string> {
+async function readRegion(address: Parameters<typeof openS3Client>[0]): Promise<string> {
   const client = await openS3Client(address);
   try {
     return await client.config.region();
@@ -98,7 +98,7 @@ async function regionOf(address: Parameters<typeof openS3Client>[0]): Promise<st
   }
 }
 
-function bucketWhoseClockIs(ahead: number): Bucket {
+function createBucket(ahead: number): Bucket {
   return { client: { config: { systemClockOffset: ahead } } } as unknown as Bucket;
 }
 

@@ -3,13 +3,13 @@ import { describe, it, type TestContext } from 'node:test';
 import { StorageError } from '../../packages/server/src/storage/errors.ts';
 import { isNotFound, S3Error, s3UnavailableError, toS3Error } from '../../packages/server/src/storage/s3/errors.ts';
 import { S3Objects } from '../../packages/server/src/storage/s3/objects.ts';
-import { answeringS3 } from './answering-s3.ts';
+import { startFakeS3 } from './answering-s3.ts';
 
-/** Rejects with the first failure, whatever it is. */
+/** Rejects with the first error. */
 const ONCE = { call: { timeout: 60_000, idleTimeout: 60_000, outcome: (failure: S3Error) => Promise.reject(failure) } };
 
-/** What S3 answers, whether the same call may go through later, and by which name it is known. */
-const ANSWERS: [status: number, code: string, isRetried: boolean, name?: string][] = [
+/** Responses of S3, whether the call is retried, and the name by which the response is known. */
+const RESPONSES: [status: number, code: string, isRetried: boolean, name?: string][] = [
   [500, 'InternalError', true],
   [500, 'AnyCode', true],
   [501, 'NotImplemented', false],
@@ -33,9 +33,9 @@ const ANSWERS: [status: number, code: string, isRetried: boolean, name?: string]
   [400, 'ExpiredToken', true],
 ];
 
-describe('what S3 answers', () => {
-  for (const [status, code, isRetried, name = code] of ANSWERS) {
-    it(`${status} ${code} is ${isRetried ? 'tried again' : 'final'}`, async (t) => {
+describe('a response of S3', () => {
+  for (const [status, code, isRetried, name = code] of RESPONSES) {
+    it(`${status} ${code} is ${isRetried ? 'retried' : 'final'}`, async (t) => {
       const { error } = await failureAt(t, { status, code });
       assert.equal(error.name, 'S3Error');
       assert.equal(error.code, name);
@@ -45,8 +45,8 @@ describe('what S3 answers', () => {
     });
   }
 
-  it('200 with something that is no answer was cut on its way, and is tried again', async (t) => {
-    const { proxy, bucket } = await answeringS3(t, [], ONCE);
+  it('200 with an unreadable body counts as cut off and is retried', async (t) => {
+    const { proxy, bucket } = await startFakeS3(t, [], ONCE);
     proxy.faults.push({ operation: 'ListObjectsV2', serve: Buffer.from('<ListBucketResult><Cont') });
     await assert.rejects(new S3Objects(bucket).findKey('x'), {
       code: 'unreadable response',
@@ -55,8 +55,8 @@ describe('what S3 answers', () => {
     });
   });
 
-  it('is tried again if nothing answers at all', async (t) => {
-    const { proxy, bucket } = await answeringS3(t, [], ONCE);
+  it('is retried if there is none', async (t) => {
+    const { proxy, bucket } = await startFakeS3(t, [], ONCE);
     await proxy.refuse();
     await assert.rejects(new S3Objects(bucket).findKey('x'), {
       code: 'ECONNREFUSED',
@@ -68,7 +68,7 @@ describe('what S3 answers', () => {
 });
 
 describe('an error on the way to S3', () => {
-  it('is named by the system or by its class, and tried again if it passes by itself', () => {
+  it('is named by its system code or class, and retried if it is temporary', () => {
     for (const [error, code] of [
       [Object.assign(new Error('x'), { code: 'ECONNRESET' }), 'ECONNRESET'],
       [Object.assign(new Error('x'), { code: 'ERR_STREAM_PREMATURE_CLOSE' }), 'ERR_STREAM_PREMATURE_CLOSE'],
@@ -84,7 +84,7 @@ describe('an error on the way to S3', () => {
     }
   });
 
-  it('stays as it is if it is not about S3, was understood before, or is an answer of ours', () => {
+  it('is unchanged if it is not about S3, was mapped before, or is our own response', () => {
     for (const error of [
       new TypeError('a mistake of ours'),
       Object.assign(new Error('x'), { code: 'ENOENT' }),
@@ -96,13 +96,13 @@ describe('an error on the way to S3', () => {
     }
   });
 
-  it('that the client cannot read as an answer was cut on its way, whatever it is called', () => {
+  it('that the client cannot parse as a response counts as cut off, whatever its name', () => {
     const failure = toS3Error('Test', Object.assign(new Error('x'), { $response: {}, $metadata: {} }));
     assert.ok(failure instanceof S3Error);
     assert.deepEqual([failure.code, failure.retryable], ['unreadable response', true]);
   });
 
-  it('tells the log what S3 calls the request, so that its operator finds it', () => {
+  it("has S3's request ID in the log, so that the store's operator can find it", () => {
     const told = { code: 'SlowDown', status: 503, requestId: 'ab12', retryable: true };
     assert.equal(new S3Error('PutObject', told).message, 'S3 PutObject failed: SlowDown, 503, request ab12.');
     assert.equal(
@@ -111,7 +111,7 @@ describe('an error on the way to S3', () => {
     );
   });
 
-  it('is "later" for a client if it passes, and any other error is for the log', () => {
+  it('tells the client to retry if it is temporary, and is only logged otherwise', () => {
     const passing = new S3Error('Test', { code: 'SlowDown', status: 503, retryable: true });
     const refusal = s3UnavailableError(passing);
     assert.ok(refusal instanceof StorageError);
@@ -120,7 +120,7 @@ describe('an error on the way to S3', () => {
     for (const error of [final, new TypeError('a mistake of ours')]) assert.equal(s3UnavailableError(error), error);
   });
 
-  it('says that something is not there by three names, and by no other', () => {
+  it('means "not found" with three names, and no others', () => {
     for (const code of ['NoSuchUpload', 'NoSuchKey', 'NotFound']) assert.ok(isNotFound(failure(code)));
     for (const error of [failure('NoSuchBucket'), new Error('NotFound'), undefined]) assert.ok(!isNotFound(error));
   });
@@ -131,7 +131,7 @@ function failure(code: string): S3Error {
 }
 
 async function failureAt(t: TestContext, answer: { status: number; code: string }): Promise<{ error: S3Error }> {
-  const { bucket } = await answeringS3(t, [{ operation: 'ListObjectsV2', answer, times: 10 }], ONCE);
+  const { bucket } = await startFakeS3(t, [{ operation: 'ListObjectsV2', answer, times: 10 }], ONCE);
   try {
     await new S3Objects(bucket).findKey('x');
   } catch (error) {

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { BlobId } from '../../packages/protocol/src/ids.ts';
 import { S3Keys } from '../../packages/server/src/storage/s3/keys.ts';
-import { newContentId } from '../conformance/content-samples.ts';
+import { randomBlobId } from '../conformance/content-samples.ts';
 
-test('a blob has its key below the prefix, or in the root of the bucket, and only that key is its', () => {
-  const id = newContentId();
+test('a blob has its key below the prefix, or in the root of the bucket, and no other key', () => {
+  const id = randomBlobId();
   for (const [prefix, key, owner] of [
     ['a/b', `a/b/blobs/${id}`, 'a/b/database-id'],
     ['', `blobs/${id}`, 'database-id'],
@@ -21,7 +21,7 @@ test('a blob has its key below the prefix, or in the root of the bucket, and onl
   }
 });
 
-test('no key is made of what is not the ID of a blob', () => {
+test('no key is created for an invalid blob ID', () => {
   const keys = new S3Keys('a');
   for (const id of ['../../x', 'A'.repeat(32), `${'a'.repeat(32)}\n`, '']) {
     assert.throws(() => keys.blobKey(id as BlobId), TypeError);

@@ -9,15 +9,15 @@ import { xml } from './answering-s3.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 const LISTED: S3Fault = xml('ListObjectsV2', '<ListBucketResult/>');
-const REFUSED: S3Fault = { operation: 'ListObjectsV2', answer: { status: 403, code: 'AccessDenied' } };
+const REJECTED: S3Fault = { operation: 'ListObjectsV2', answer: { status: 403, code: 'AccessDenied' } };
 
-describe('a store on S3 that is opened', () => {
-  it('is asked one small question, and says where it cannot be used, why, and what to do', async (t) => {
+describe('opening a store on S3', () => {
+  it('sends one small request, and reports why it cannot be used and what to do', async (t) => {
     for (const [prefix, where] of [
       ['p', 's3://bucket/p'],
       ['', 's3://bucket'],
     ] as const) {
-      const { proxy, opening } = await open(t, [REFUSED], prefix);
+      const { proxy, opening } = await open(t, [REJECTED], prefix);
       const place = `${where} at ${proxy.url}.`;
       await assert.rejects(opening, (error: Error) => {
         assert.ok(error.message.includes(place), error.message);
@@ -28,19 +28,19 @@ describe('a store on S3 that is opened', () => {
     }
   });
 
-  it('fails with any error that is not about S3 as it is', async (t) => {
+  it('fails with any error that is not about S3 unchanged', async (t) => {
     const spool = await spoolIn(t);
     const place = { bucket: 'bucket', prefix: '', endpoint: 'no address', pathStyle: true };
     await assert.rejects(openS3Store(place, spool), { name: 'TypeError' });
   });
 
-  it('asks S3 again whether it is there five seconds after a good answer, and half a second after a bad one', async (t) => {
+  it('asks S3 again for its health five seconds after a success, and half a second after a failure', async (t) => {
     let now = 1_000;
     t.mock.method(performance, 'now', () => now);
     const { proxy, opening } = await open(t, [LISTED]);
     const { ready } = await opening;
     proxy.calls.length = 0;
-    proxy.faults.push(LISTED, REFUSED, LISTED);
+    proxy.faults.push(LISTED, REJECTED, LISTED);
     await ready();
     now += 4_999;
     await ready();
@@ -56,7 +56,7 @@ describe('a store on S3 that is opened', () => {
     assert.equal(proxy.calls.length, 3);
   });
 
-  it('shares one question while S3 has not answered', async (t) => {
+  it('shares one request while S3 has not responded', async (t) => {
     const { proxy, opening } = await open(t, [LISTED]);
     const { ready } = await opening;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -83,7 +83,7 @@ describe('the ownership marker on S3', () => {
     assert.equal(await marker.read(), 'mine');
   });
 
-  it('is not taken for written where another server has written over it', async (t) => {
+  it('does not count as written if another server has overwritten it', async (t) => {
     const { proxy, opening } = await open(t, [LISTED]);
     proxy.faults.push(
       { operation: 'PutObject', serve: Buffer.alloc(0) },

@@ -15,14 +15,14 @@ import {
 import { temporaryFolder } from './temporary-folder.ts';
 
 const LIMITS = { timeout: 60_000, idleTimeout: 60_000 };
-const passing = new S3Error('Test', { code: 'SlowDown', status: 503, retryable: true });
+const temporary = new S3Error('Test', { code: 'SlowDown', status: 503, retryable: true });
 const final = new S3Error('Test', { code: 'AccessDenied', status: 403, retryable: false });
 
 describe('a call to S3', () => {
-  it('is tried again after each failure that passes, and gives the first answer', async () => {
+  it('is retried after each temporary error, and returns the first success', async () => {
     const answers: (() => string)[] = [
       () => {
-        throw passing;
+        throw temporary;
       },
       () => {
         throw Object.assign(new Error('reset'), { code: 'ECONNRESET' });
@@ -34,7 +34,7 @@ describe('a call to S3', () => {
     assert.equal(answers.length, 1);
   });
 
-  it('is not tried again after a failure for good, nor after an error that is not about S3', async () => {
+  it('is not retried after a permanent error, nor after an error that is not about S3', async () => {
     for (const failure of [final, new TypeError('a mistake of ours')]) {
       let tries = 0;
       const calling = call('Test', LIMITS, async () => {
@@ -46,7 +46,7 @@ describe('a call to S3', () => {
     }
   });
 
-  it('pauses longer after each failure, and rejects with the last one when its time is over', async () => {
+  it('pauses longer after each error, and rejects with the last one when its time is over', async () => {
     const failures: S3Error[] = [];
     const times: number[] = [];
     const calling = call('Test', { timeout: 1_000, idleTimeout: 1_000 }, async () => {
@@ -63,17 +63,17 @@ describe('a call to S3', () => {
     }
   });
 
-  it('is not tried again if the pause before that would end after its time', async () => {
+  it('is not retried if the pause would end after its time limit', async () => {
     let tries = 0;
     const calling = call('Test', { timeout: 40, idleTimeout: 1_000 }, async () => {
       tries += 1;
-      throw passing;
+      throw temporary;
     });
-    await assert.rejects(calling, (error) => error === passing);
+    await assert.rejects(calling, (error) => error === temporary);
     assert.equal(tries, 1);
   });
 
-  it('gives up a try in which nothing happens, also one that ignores the signal, and makes another', async () => {
+  it('aborts a try in which nothing happens, even if it ignores the signal, and retries', async () => {
     const signals: AbortSignal[] = [];
     const answer = await call('Test', { timeout: 60_000, idleTimeout: 20 }, ({ abortSignal }) => {
       signals.push(abortSignal);
@@ -86,11 +86,11 @@ describe('a call to S3', () => {
     );
   });
 
-  it('aborts the request of a try that failed, which would keep its connection otherwise', async () => {
+  it('aborts the request of a failed try, which would keep its connection otherwise', async () => {
     const signals: AbortSignal[] = [];
     await call('Test', LIMITS, async ({ abortSignal }) => {
       signals.push(abortSignal);
-      if (signals.length === 1) throw passing;
+      if (signals.length === 1) throw temporary;
     });
     assert.deepEqual(
       signals.map(({ aborted }) => aborted),
@@ -98,7 +98,7 @@ describe('a call to S3', () => {
     );
   });
 
-  it('leaves a request alone once it has its answer, of which the body may still be read', async () => {
+  it('does not abort a request with a response, whose body may still be read', async () => {
     let signal: AbortSignal | undefined;
     for (const limits of [
       { timeout: 60_000, idleTimeout: 20 },
@@ -112,7 +112,7 @@ describe('a call to S3', () => {
     }
   });
 
-  it('asks after each failure that passes whether it was done nevertheless, and takes that for the answer', async () => {
+  it('checks after each temporary error whether the call succeeded anyway, and returns that result', async () => {
     let tries = 0;
     const asked: S3Error[] = [];
     const outcome = async (failure: S3Error) => {
@@ -121,11 +121,11 @@ describe('a call to S3', () => {
     };
     const answer = await call('Test', { ...LIMITS, outcome }, async (): Promise<string> => {
       tries += 1;
-      throw passing;
+      throw temporary;
     });
     assert.equal(answer, 'done nevertheless');
     assert.equal(tries, 2);
-    assert.deepEqual(asked, [passing, passing]);
+    assert.deepEqual(asked, [temporary, temporary]);
 
     const calling = call('Test', { ...LIMITS, outcome }, async (): Promise<string> => {
       throw final;
@@ -136,24 +136,24 @@ describe('a call to S3', () => {
 });
 
 describe('a call to S3 with a body', () => {
-  it('may take longer than the idle timeout as long as bytes move', async (t) => {
+  it('can take longer than the idle timeout as long as bytes move', async (t) => {
     let tries = 0;
     const limits = { timeout: 60_000, idleTimeout: 1_000 };
-    await callWithBody('Test', limits, await spooled(t), ({ Body }) => {
+    await callWithBody('Test', limits, await createSpooledFile(t), ({ Body }) => {
       tries += 1;
-      return finished(Body.pipe(slowRequest(60)));
+      return finished(Body.pipe(createSlowRequest(60)));
     });
     assert.equal(tries, 1);
   });
 
-  it('ends when its time is over, though bytes still move', async (t) => {
+  it('ends when its time is over even if bytes still move', async (t) => {
     const limits = { timeout: 200, idleTimeout: 1_000 };
-    const calling = callWithBody('Test', limits, await spooled(t), ({ Body }) => finished(Body.pipe(slowRequest(60))));
+    const calling = callWithBody('Test', limits, await createSpooledFile(t), ({ Body }) => finished(Body.pipe(createSlowRequest(60))));
     await assert.rejects(calling, { name: 'S3Error', code: 'TimeoutError' });
   });
 
-  it('is proven by what is known of the body: its signature covers the SHA-256, or the CRC-32 goes with it', async (t) => {
-    const { file, length } = await spooled(t);
+  it('is protected by the known checksum: its signature covers the SHA-256, or the CRC-32 is sent with it', async (t) => {
+    const { file, length } = await createSpooledFile(t);
     const sent: object[] = [];
     for (const checksum of [{ sha256: 'ab' }, { crc32: 'cd' }]) {
       await callWithBody('Test', LIMITS, { file, length, checksum }, async ({ Body, ...input }) => {
@@ -166,12 +166,12 @@ describe('a call to S3 with a body', () => {
     ]);
   });
 
-  it('lets go of the spooled file after each try', async (t) => {
-    const { file, ...spooledFile } = await spooled(t);
+  it('closes the spooled file after each try', async (t) => {
+    const { file, ...spooledFile } = await createSpooledFile(t);
     const bodies: SpooledBody[] = [];
     await callWithBody('Test', LIMITS, { file, ...spooledFile }, async ({ Body }) => {
       bodies.push(Body);
-      if (bodies.length === 1) throw passing;
+      if (bodies.length === 1) throw temporary;
     });
     assert.deepEqual(
       bodies.map(({ destroyed }) => destroyed),
@@ -179,19 +179,19 @@ describe('a call to S3 with a body', () => {
     );
   });
 
-  it('fails with the error of the spooled file if that cannot be read, and does not wait for S3', async (t) => {
-    const body = await spooled(t);
+  it('fails with the error of a spooled file that cannot be read, without waiting for S3', async (t) => {
+    const body = await createSpooledFile(t);
     await rm(body.file.path);
     const calling = callWithBody('Test', LIMITS, body, ({ Body }) => {
-      Body.pipe(slowRequest(0));
+      Body.pipe(createSlowRequest(0));
       return new Promise(() => {});
     });
     await assert.rejects(calling, { code: 'ENOENT' });
   });
 });
 
-describe('an answer that something is not there', () => {
-  it('is no error to a call that asks for it, and every other failure is one', async () => {
+describe('a response that something does not exist', () => {
+  it('is no error for a call that allows it, and every other error is one', async () => {
     for (const code of ['NoSuchUpload', 'NoSuchKey', 'NotFound']) {
       const missing = new S3Error('Test', { code, status: 404, retryable: false });
       assert.equal(await ignoreNotFound(Promise.reject(missing)), undefined);
@@ -201,8 +201,8 @@ describe('an answer that something is not there', () => {
   });
 });
 
-/** A spooled file that takes twenty buffers to send. */
-async function spooled(t: TestContext): Promise<VerifiedFile> {
+/** A spooled file that is sent in twenty buffers. */
+async function createSpooledFile(t: TestContext): Promise<VerifiedFile> {
   const path = join(await temporaryFolder(t), '0');
   const length = 5_000_000;
   await writeFile(path, Buffer.alloc(length));
@@ -210,6 +210,6 @@ async function spooled(t: TestContext): Promise<VerifiedFile> {
 }
 
 /** Takes this many milliseconds for each buffer. */
-function slowRequest(millis: number): Writable {
+function createSlowRequest(millis: number): Writable {
   return new Writable({ write: (_chunk, _encoding, done) => void setTimeout(done, millis) });
 }

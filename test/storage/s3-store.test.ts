@@ -12,9 +12,16 @@ import type { S3Objects } from '../../packages/server/src/storage/s3/objects.ts'
 import { putObject } from '../../packages/server/src/storage/s3/put-object.ts';
 import { S3Store } from '../../packages/server/src/storage/s3/s3-store.ts';
 import { Spool } from '../../packages/server/src/storage/spool/spool.ts';
-import { bodyOf, bytesOfSize, collect, grid, newContentId, slotsOf } from '../conformance/content-samples.ts';
+import {
+  collect,
+  partLayout,
+  partRanges,
+  randomBlobId,
+  randomBytesOfSize,
+  streamPart,
+} from '../conformance/content-samples.ts';
 import type { S3Fault } from '../s3/s3-proxy.ts';
-import { answeringS3, xml } from './answering-s3.ts';
+import { startFakeS3, xml } from './answering-s3.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 const BEGUN = xml(
@@ -27,114 +34,114 @@ const GONE = { code: 'blob-not-found' };
 const PART = 1024;
 
 describe('an upload on S3', () => {
-  it('has ten thousand parts at most, and S3 is not asked for one with more', async (t) => {
-    const { store, proxy } = await storeWith(t, [BEGUN]);
-    await assert.rejects(store.create(newContentId(), grid(10_001, 1)), RangeError);
+  it('has at most ten thousand parts, and S3 is not called for one with more', async (t) => {
+    const { store, proxy } = await openStoreWith(t, [BEGUN]);
+    await assert.rejects(store.create(randomBlobId(), partLayout(10_001, 1)), RangeError);
     assert.deepEqual(proxy.calls, []);
-    const staged = await store.create(newContentId(), grid(10_000, 1));
+    const staged = await store.create(randomBlobId(), partLayout(10_000, 1));
     assert.equal(staged.backendState, 'u');
   });
 
-  it('that S3 does not have is gone if there is no object either, and sealed if there is one of its size', async (t) => {
+  it('that S3 does not know is gone if there is no object, and complete if there is one of its size', async (t) => {
     const failed: S3Fault = { operation: 'CompleteMultipartUpload', answer: NO_UPLOAD };
-    const { store } = await storeWith(t, [failed, NO_OBJECT, failed, objectOf(5), failed, objectOf(6)]);
-    const staged = stagedOf(5);
+    const { store } = await openStoreWith(t, [failed, NO_OBJECT, failed, objectResponse(5), failed, objectResponse(6)]);
+    const staged = createStagedBlob(5);
     await assert.rejects(store.complete(staged, ['x']), GONE);
     await store.complete(staged, ['x']);
     await assert.rejects(store.complete(staged, ['x']), / 6 .* 5 /);
   });
 
-  it('whose parts S3 refuses has lost those that it does not list as they were stored', async (t) => {
-    const { store } = await storeWith(t, [
+  it('whose parts S3 rejects has lost those that S3 does not list as stored', async (t) => {
+    const { store } = await openStoreWith(t, [
       { operation: 'CompleteMultipartUpload', answer: { status: 400, code: 'InvalidPart' } },
       xml('ListParts', `<ListPartsResult>${listed(1, 'a')}${listed(2, 'x')}${listed(4, 'd')}</ListPartsResult>`),
     ]);
-    await assert.rejects(store.complete(stagedOf(4 * PART), ['a', 'b', 'c', 'd']), {
+    await assert.rejects(store.complete(createStagedBlob(4 * PART), ['a', 'b', 'c', 'd']), {
       name: 'LostPartsError',
       parts: [1, 2],
     });
   });
 
-  it('whose parts S3 refuses though it lists them all has failed for another reason', async (t) => {
-    const { store } = await storeWith(t, [
+  it('whose parts S3 rejects although it lists them all has failed for another reason', async (t) => {
+    const { store } = await openStoreWith(t, [
       { operation: 'CompleteMultipartUpload', answer: { status: 400, code: 'InvalidPart' } },
       xml('ListParts', `<ListPartsResult>${listed(1, 'a')}</ListPartsResult>`),
     ]);
-    await assert.rejects(store.complete(stagedOf(PART), ['a']), { name: 'S3Error', code: 'InvalidPart' });
+    await assert.rejects(store.complete(createStagedBlob(PART), ['a']), { name: 'S3Error', code: 'InvalidPart' });
   });
 
-  it('whose parts S3 refuses since it has become an object is sealed', async (t) => {
-    const { store, proxy } = await storeWith(t, [
+  it('whose parts S3 rejects because it has become an object is complete', async (t) => {
+    const { store, proxy } = await openStoreWith(t, [
       { operation: 'CompleteMultipartUpload', answer: { status: 400, code: 'InvalidPart' } },
       { operation: 'ListParts', answer: NO_UPLOAD },
-      objectOf(PART),
+      objectResponse(PART),
     ]);
-    await store.complete(stagedOf(PART), ['a']);
+    await store.complete(createStagedBlob(PART), ['a']);
     assert.equal(proxy.faults.length, 0);
   });
 
-  it('that S3 will not complete fails with what S3 says, and nothing else is asked', async (t) => {
-    const { store, proxy } = await storeWith(t, [
+  it('that S3 does not complete fails with the error of S3, without further calls', async (t) => {
+    const { store, proxy } = await openStoreWith(t, [
       { operation: 'CompleteMultipartUpload', answer: { status: 403, code: 'AccessDenied' } },
     ]);
-    await assert.rejects(store.complete(stagedOf(PART), ['a']), { name: 'S3Error', code: 'AccessDenied' });
+    await assert.rejects(store.complete(createStagedBlob(PART), ['a']), { name: 'S3Error', code: 'AccessDenied' });
     assert.deepEqual(proxy.calls, ['CompleteMultipartUpload']);
   });
 
-  it('of no bytes is an empty object, put before the upload goes', async (t) => {
-    const { store, proxy } = await storeWith(t, [
+  it('of no bytes becomes an empty object, stored before the upload is removed', async (t) => {
+    const { store, proxy } = await openStoreWith(t, [
       xml('ListParts', '<ListPartsResult/>'),
       { operation: 'PutObject', serve: Buffer.alloc(0) },
       { operation: 'AbortMultipartUpload', serve: Buffer.alloc(0) },
     ]);
-    await store.complete(stagedOf(0), []);
+    await store.complete(createStagedBlob(0), []);
     assert.deepEqual(proxy.calls, ['ListParts', 'PutObject', 'AbortMultipartUpload']);
   });
 
-  it('of no bytes that is not there is gone, or sealed before', async (t) => {
+  it('of no bytes that does not exist is gone, or was completed before', async (t) => {
     const gone: S3Fault = { operation: 'ListParts', answer: NO_UPLOAD };
-    const { store, proxy } = await storeWith(t, [gone, NO_OBJECT, gone, objectOf(0)]);
-    await assert.rejects(store.complete(stagedOf(0), []), GONE);
-    await store.complete(stagedOf(0), []);
+    const { store, proxy } = await openStoreWith(t, [gone, NO_OBJECT, gone, objectResponse(0)]);
+    await assert.rejects(store.complete(createStagedBlob(0), []), GONE);
+    await store.complete(createStagedBlob(0), []);
     assert.deepEqual(proxy.calls, ['ListParts', 'HeadObject', 'ListParts', 'HeadObject']);
   });
 
-  it('that was begun on a disk is none: it is refused, and nothing is asked of S3', async (t) => {
-    const { store, proxy, folder } = await storeWith(t);
-    const staged: StagedBlob = { blob: newContentId(), layout: grid(PART, PART) };
+  it('that was created on a disk is rejected without a call to S3', async (t) => {
+    const { store, proxy, folder } = await openStoreWith(t);
+    const staged: StagedBlob = { blob: randomBlobId(), layout: partLayout(PART, PART) };
     const range = { index: 0, offset: 0, length: PART };
-    await assert.rejects(store.writePart(staged, range, bodyOf(bytesOfSize(PART), range)), /S3/);
+    await assert.rejects(store.writePart(staged, range, streamPart(randomBytesOfSize(PART), range)), /S3/);
     await assert.rejects(store.complete(staged, ['a']), /S3/);
     await assert.rejects(store.exists(staged), /S3/);
     assert.deepEqual(proxy.calls, []);
     assert.deepEqual(await readdir(folder), []);
   });
 
-  it('is there as an upload or as an object', async (t) => {
+  it('exists as an upload or as an object', async (t) => {
     const gone: S3Fault = { operation: 'ListParts', answer: NO_UPLOAD };
     const there = xml('ListParts', '<ListPartsResult/>');
-    const { store, proxy } = await storeWith(t, [there, gone, objectOf(5), gone, NO_OBJECT]);
+    const { store, proxy } = await openStoreWith(t, [there, gone, objectResponse(5), gone, NO_OBJECT]);
     const found = [];
-    for (let n = 0; n < 3; n += 1) found.push(await store.exists(stagedOf(5)));
+    for (let n = 0; n < 3; n += 1) found.push(await store.exists(createStagedBlob(5)));
     assert.deepEqual(found, [true, true, false]);
     assert.equal(proxy.calls.length, 5);
   });
 
-  it('has a part at hand once S3 has taken it, until it is released or the upload goes, and none that S3 refused', async (t) => {
-    const { store, folder } = await storeWith(t, [
+  it('has a local part once S3 has stored it, until it is dropped or the upload is removed, and none that S3 rejected', async (t) => {
+    const { store, folder } = await openStoreWith(t, [
       { operation: 'UploadPart', serve: Buffer.alloc(0), headers: { etag: '"e"' }, times: 2 },
       { operation: 'UploadPart', answer: NO_UPLOAD },
       { operation: 'AbortMultipartUpload', serve: Buffer.alloc(0) },
       { operation: 'DeleteObject', serve: Buffer.alloc(0) },
     ]);
-    const staged = stagedOf(3 * PART);
-    const [first, second, third] = slotsOf(staged.layout) as [PartRange, PartRange, PartRange];
-    const bytes = bytesOfSize(3 * PART);
-    for (const range of [first, second]) await store.writePart(staged, range, bodyOf(bytes, range));
+    const staged = createStagedBlob(3 * PART);
+    const [first, second, third] = partRanges(staged.layout) as [PartRange, PartRange, PartRange];
+    const bytes = randomBytesOfSize(3 * PART);
+    for (const range of [first, second]) await store.writePart(staged, range, streamPart(bytes, range));
     const { path, offset, length } = (await store.localPart(staged, second)) as LocalPart;
     assert.deepEqual([offset, length], [0, PART]);
     assert.deepEqual(new Uint8Array(await readFile(path)), bytes.slice(PART, 2 * PART));
-    await assert.rejects(store.writePart(staged, third, bodyOf(bytes, third)), GONE);
+    await assert.rejects(store.writePart(staged, third, streamPart(bytes, third)), GONE);
     assert.equal(await store.localPart(staged, third), undefined);
     assert.equal((await readdir(folder)).length, 2);
     await store.dropLocalPart(staged, first);
@@ -144,58 +151,58 @@ describe('an upload on S3', () => {
     assert.deepEqual(await readdir(folder), []);
   });
 
-  it('is proven part by part by what S3 keeps, as its rows say', async (t) => {
-    const { store, proxy } = await storeWith(t, [
+  it('is verified part by part with the checksums of S3', async (t) => {
+    const { store, proxy } = await openStoreWith(t, [
       { operation: 'UploadPart', serve: Buffer.alloc(0), headers: { etag: '"e"' }, times: 2 },
       { operation: 'UploadPart', answer: NO_UPLOAD },
     ]);
-    const bytes = bytesOfSize(PART);
+    const bytes = randomBytesOfSize(PART);
     const range = { index: 0, offset: 0, length: PART };
     const tags = [];
     for (const backendState of ['u', 'crc32 u']) {
-      tags.push(await store.writePart({ ...stagedOf(PART), backendState }, range, bodyOf(bytes, range)));
+      tags.push(await store.writePart({ ...createStagedBlob(PART), backendState }, range, streamPart(bytes, range)));
     }
     assert.equal(tags[0], 'e');
     const crc32 = proxy.headers[1]?.['x-amz-checksum-crc32'];
     assert.ok(crc32);
     assert.equal(tags[1], `e ${crc32}`);
-    await assert.rejects(store.writePart(stagedOf(PART), range, bodyOf(bytes, range)), GONE);
+    await assert.rejects(store.writePart(createStagedBlob(PART), range, streamPart(bytes, range)), GONE);
   });
 });
 
 describe('a blob on S3', () => {
-  it('is complete if it is an object, of whatever size', async (t) => {
-    const { store } = await storeWith(t, [objectOf(0), objectOf(5), NO_OBJECT]);
+  it('is complete if it is an object of any size', async (t) => {
+    const { store } = await openStoreWith(t, [objectResponse(0), objectResponse(5), NO_OBJECT]);
     const found = [];
-    for (let n = 0; n < 3; n += 1) found.push(await store.isComplete(newContentId()));
+    for (let n = 0; n < 3; n += 1) found.push(await store.isComplete(randomBlobId()));
     assert.deepEqual(found, [true, true, false]);
   });
 
-  it('is removed by its upload, or, where only its ID is known, with all uploads of its key', async (t) => {
-    const blob = newContentId();
+  it('is removed with its upload or, if only its ID is known, with all uploads of its key', async (t) => {
+    const blob = randomBlobId();
     const uploads = [
       [blob, 'v'],
       [`${blob}0`, 'w'],
     ].map(([id, upload]) => `<Upload><Key>p/blobs/${id}</Key><UploadId>${upload}</UploadId></Upload>`);
-    const { store, proxy } = await storeWith(t, [
+    const { store, proxy } = await openStoreWith(t, [
       { operation: 'AbortMultipartUpload', serve: Buffer.alloc(0), having: 'uploadId=u' },
       { operation: 'DeleteObject', serve: Buffer.alloc(0), times: 2 },
       xml('ListMultipartUploads', `<ListMultipartUploadsResult>${uploads.join('')}</ListMultipartUploadsResult>`),
       { operation: 'AbortMultipartUpload', serve: Buffer.alloc(0), having: 'uploadId=v' },
     ]);
-    await store.remove({ ...stagedOf(5), blob });
+    await store.remove({ ...createStagedBlob(5), blob });
     assert.deepEqual(proxy.calls.splice(0), ['AbortMultipartUpload', 'DeleteObject']);
     await store.remove(blob);
     assert.deepEqual(proxy.calls, ['ListMultipartUploads', 'AbortMultipartUpload', 'DeleteObject']);
   });
 
-  it('is found with the time of its last write, whether it is an upload or an object', async (t) => {
-    const [open, whole] = [newContentId(), newContentId()];
+  it('is found with the time of its last write, as an upload or as an object', async (t) => {
+    const [open, whole] = [randomBlobId(), randomBlobId()];
     const at = (seconds: number) => new Date(1_700_000_000_000 + seconds * 1_000).toISOString();
     const upload = `<Key>p/blobs/${open}</Key><UploadId>u</UploadId><Initiated>${at(0)}</Initiated>`;
     const object = `<Key>p/blobs/${whole}</Key><LastModified>${at(5)}</LastModified>`;
     const stored = [7, 9, 8].map((n) => `${listed(n, 'e', at(n))}`).join('');
-    const { store } = await storeWith(t, [
+    const { store } = await openStoreWith(t, [
       xml(
         'ListMultipartUploads',
         `<ListMultipartUploadsResult><Upload>${upload}</Upload></ListMultipartUploadsResult>`,
@@ -215,7 +222,7 @@ describe('a blob on S3', () => {
 });
 
 describe('a direct upload to S3', () => {
-  it('has ten thousand pieces at most; nothing of a larger one stays', async () => {
+  it('has at most ten thousand chunks, and a larger one leaves nothing behind', async () => {
     const calls: string[] = [];
     let parts = 0;
     let held = 0;
@@ -250,8 +257,8 @@ describe('a direct upload to S3', () => {
     assert.equal(held, 0);
   });
 
-  it('whose upload S3 does not know any more is stored if its object is there, and failed otherwise', async (t) => {
-    const { folder } = await storeWith(t);
+  it('whose upload S3 no longer knows is stored if its object exists, and failed otherwise', async (t) => {
+    const { folder } = await openStoreWith(t);
     const spool = await Spool.open({ folder, size: 10, budget: new ByteBudget() });
     const missing = new S3Error('Test', { code: 'NoSuchUpload', status: 404, retryable: false });
     const refused = new S3Error('Test', { code: 'AccessDenied', status: 403, retryable: false });
@@ -275,25 +282,25 @@ describe('a direct upload to S3', () => {
     }
   });
 
-  it('of one piece that S3 does not take leaves no object', async (t) => {
-    const { store, proxy } = await storeWith(t, [
+  it('in one chunk that S3 rejects leaves no object', async (t) => {
+    const { store, proxy } = await openStoreWith(t, [
       { operation: 'PutObject', answer: { status: 403, code: 'AccessDenied' } },
       { operation: 'DeleteObject', serve: Buffer.alloc(0) },
     ]);
-    await assert.rejects(store.put(newContentId(), oneByOne(5)), { name: 'S3Error', code: 'AccessDenied' });
+    await assert.rejects(store.put(randomBlobId(), oneByOne(5)), { name: 'S3Error', code: 'AccessDenied' });
     assert.deepEqual(proxy.calls, ['PutObject', 'DeleteObject']);
   });
 });
 
-function stagedOf(size: number): StagedBlob {
-  return { blob: 'a'.repeat(32) as BlobId, layout: grid(size, PART), backendState: 'u' };
+function createStagedBlob(size: number): StagedBlob {
+  return { blob: 'a'.repeat(32) as BlobId, layout: partLayout(size, PART), backendState: 'u' };
 }
 
 function listed(number: number, etag: string, at = '2026-01-01T00:00:00Z'): string {
   return `<Part><PartNumber>${number}</PartNumber><ETag>"${etag}"</ETag><LastModified>${at}</LastModified></Part>`;
 }
 
-function objectOf(size: number): S3Fault {
+function objectResponse(size: number): S3Fault {
   return { operation: 'HeadObject', serve: Buffer.alloc(0), headers: { 'content-length': String(size) } };
 }
 
@@ -301,8 +308,8 @@ async function* oneByOne(bytes: number): AsyncGenerator<Uint8Array> {
   for (let n = 0; n < bytes; n += 1) yield new Uint8Array(1);
 }
 
-async function storeWith(t: TestContext, answers: readonly S3Fault[] = []) {
-  const { proxy, bucket } = await answeringS3(t, answers);
+async function openStoreWith(t: TestContext, answers: readonly S3Fault[] = []) {
+  const { proxy, bucket } = await startFakeS3(t, answers);
   const folder = join(await temporaryFolder(t), 'spool');
   await mkdir(folder);
   const spool = await Spool.open({ folder, size: 2 ** 20, budget: new ByteBudget() });

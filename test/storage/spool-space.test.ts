@@ -7,79 +7,79 @@ import { seededRandom } from '../faults/seeded-random.ts';
 
 const [HOG, OTHER, THIRD] = [1 as UserId, 2 as UserId, 3 as UserId];
 
-describe('the room of the spool', () => {
-  it('is half of it for one user, so that whoever comes finds some, though that one waits for more', async () => {
-    const room = roomOf(8);
-    const held = await takeAll(room, HOG, 4);
-    const waiting = waitFor(room, HOG);
-    await turns();
-    assert.equal(waiting.in, false);
-    const others = await takeAll(room, OTHER, 2);
-    assert.equal(room.reserved, 6);
-    others.push(await room.reserve(1, THIRD));
-    for (const hold of others) hold.release();
-    // All of it is free but for the half that the first one has.
-    await turns();
-    assert.equal(waiting.in, false);
-    held[0]?.release();
+describe('the spool quota', () => {
+  it('gives one user at most half, so that others find space even if that user waits for more', async () => {
+    const quota = createQuota(8);
+    const reservations = await reserveEach(quota, HOG, 4);
+    const waiting = startReserving(quota, HOG);
+    await settle();
+    assert.equal(waiting.isAdmitted, false);
+    const others = await reserveEach(quota, OTHER, 2);
+    assert.equal(quota.reserved, 6);
+    others.push(await quota.reserve(1, THIRD));
+    for (const reservation of others) reservation.release();
+    // All of it is free except for the half of the first user.
+    await settle();
+    assert.equal(waiting.isAdmitted, false);
+    reservations[0]?.release();
     await waiting.done;
   });
 
-  it('is waited for no longer by one who has gone, who keeps nobody behind waiting', async () => {
-    const room = roomOf(8);
-    const [hold] = [await room.reserve(8, HOG)];
+  it('is not blocked by a client that has disconnected', async () => {
+    const quota = createQuota(8);
+    const [reservation] = [await quota.reserve(8, HOG)];
     const gone = new AbortController();
-    const leaving = room.reserve(8, OTHER, gone.signal);
-    const waiting = waitFor(room, THIRD);
-    await turns();
-    assert.equal(waiting.in, false);
+    const leaving = quota.reserve(8, OTHER, gone.signal);
+    const waiting = startReserving(quota, THIRD);
+    await settle();
+    assert.equal(waiting.isAdmitted, false);
     gone.abort(new Error('gone'));
     await assert.rejects(leaving, /gone/);
-    await assert.rejects(room.reserve(1, OTHER, gone.signal), /gone/);
-    hold.release();
+    await assert.rejects(quota.reserve(1, OTHER, gone.signal), /gone/);
+    reservation.release();
     await waiting.done;
-    assert.equal(room.reserved, 1);
+    assert.equal(quota.reserved, 1);
   });
 
-  it('is given to the next in line also if one who was just let in leaves in that moment', async () => {
-    const room = roomOf(8);
-    const hold = await room.reserve(8);
+  it('admits the next in the queue even if an admitted one disconnects at the same moment', async () => {
+    const quota = createQuota(8);
+    const reservation = await quota.reserve(8);
     const gone = new AbortController();
-    const leaving = room.reserve(4, HOG, gone.signal);
-    const next = waitFor(room, OTHER);
-    const last = waitFor(room, THIRD);
-    await turns();
-    hold.release();
+    const leaving = quota.reserve(4, HOG, gone.signal);
+    const next = startReserving(quota, OTHER);
+    const last = startReserving(quota, THIRD);
+    await settle();
+    reservation.release();
     gone.abort(new Error('gone'));
-    // It was let in before: the room is its own to give back.
+    // It was admitted before, so it has to release its space.
     (await leaving).release();
     await Promise.all([next.done, last.done]);
-    assert.equal(room.reserved, 2);
+    assert.equal(quota.reserved, 2);
   });
 
-  it('is refused to a body after the time that it may wait, and to one that is larger than all of it at once', async () => {
-    const room = roomOf(8, 20);
-    await room.reserve(8);
-    await assert.rejects(room.reserve(1), { code: 'unavailable', retryAfterSeconds: 5 });
-    await assert.rejects(room.reserve(9), RangeError);
-    assert.equal(room.reserved, 8);
+  it('rejects a body after its maximum wait, and one larger than the whole spool immediately', async () => {
+    const quota = createQuota(8, 20);
+    await quota.reserve(8);
+    await assert.rejects(quota.reserve(1), { code: 'unavailable', retryAfterSeconds: 5 });
+    await assert.rejects(quota.reserve(9), RangeError);
+    assert.equal(quota.reserved, 8);
   });
 
-  it('keeps nobody waiting behind one who waited too long', async () => {
-    const room = roomOf(8, 50);
-    const holds = [await room.reserve(4, HOG), await room.reserve(3, OTHER)];
-    const large = room.reserve(4, THIRD);
-    await turns();
-    const small = room.reserve(1, 4 as UserId);
+  it('is not blocked by one that waited too long', async () => {
+    const quota = createQuota(8, 50);
+    const holds = [await quota.reserve(4, HOG), await quota.reserve(3, OTHER)];
+    const large = quota.reserve(4, THIRD);
+    await settle();
+    const small = quota.reserve(1, 4 as UserId);
     await assert.rejects(large, { code: 'unavailable' });
     await small.catch(() => {});
-    for (const hold of holds) hold.release();
+    for (const reservation of holds) reservation.release();
   });
 
-  it('is made by dropping what is kept, also for one who comes in the moment in which another was let in', async () => {
+  it('drops cached files, also for a body that arrives while another one is being admitted', async () => {
     const kept: SpoolReservation[] = [];
     let dropped = 0;
-    const room = new SpoolQuota(8, {
+    const quota = new SpoolQuota(8, {
       timeout: 60_000,
       async evict() {
         await turn();
@@ -90,110 +90,110 @@ describe('the room of the spool', () => {
       },
     });
     for (let n = 0; n < 8; n += 1) {
-      const hold = await room.reserve(1, HOG);
-      hold.markCached();
-      kept.push(hold);
+      const reservation = await quota.reserve(1, HOG);
+      reservation.markCached();
+      kept.push(reservation);
     }
-    const [one, other] = await Promise.all([room.reserve(2, HOG), room.reserve(1, OTHER)]);
+    const [one, other] = await Promise.all([quota.reserve(2, HOG), quota.reserve(1, OTHER)]);
     assert.equal(dropped, 3);
-    assert.equal(room.reserved, 8);
+    assert.equal(quota.reserved, 8);
     one.release();
     other.release();
-    assert.equal(room.reserved, 5);
+    assert.equal(quota.reserved, 5);
   });
 
-  it('leaves a half of what is left to whoever comes next, however many come', async () => {
-    const room = roomOf(100, 1_000);
+  it('leaves half of the rest to the next user, however many arrive', async () => {
+    const quota = createQuota(100, 1_000);
     for (const by of [1, 2, 3, 4]) {
-      for (let more = true; more; ) more = await letsIn(room, by as UserId);
+      for (let more = true; more; ) more = await admits(quota, by as UserId);
     }
-    // 50 for the first one, half of what is left for the next one, and so on.
-    assert.equal(room.reserved, 50 + 25 + 12 + 6);
-    await takeAll(room, 5 as UserId, 3);
+    // 50 for the first one, half of the rest for the next one, and so on.
+    assert.equal(quota.reserved, 50 + 25 + 12 + 6);
+    await reserveEach(quota, 5 as UserId, 3);
   });
 
-  it('lets in one body of a user in any case, though it is most of the room', async () => {
-    const room = roomOf(8);
-    const hold = await room.reserve(7, HOG);
-    const waiting = waitFor(room, HOG);
-    await turns();
-    assert.equal(waiting.in, false);
-    hold.release();
+  it('admits one body per user in any case, even if it takes most of the space', async () => {
+    const quota = createQuota(8);
+    const reservation = await quota.reserve(7, HOG);
+    const waiting = startReserving(quota, HOG);
+    await settle();
+    assert.equal(waiting.isAdmitted, false);
+    reservation.release();
     await waiting.done;
   });
 
-  it('counts nothing against a user of which the store has the bytes', async () => {
-    const room = roomOf(8);
-    const held = await takeAll(room, HOG, 4);
-    const waiting = waitFor(room, HOG);
-    held[0]?.markCached();
+  it('does not count bytes that the store has for a user', async () => {
+    const quota = createQuota(8);
+    const reservations = await reserveEach(quota, HOG, 4);
+    const waiting = startReserving(quota, HOG);
+    reservations[0]?.markCached();
     await waiting.done;
-    assert.equal(room.reserved, 5);
-    for (const hold of held) hold.release();
-    assert.equal(room.reserved, 1);
+    assert.equal(quota.reserved, 5);
+    for (const reservation of reservations) reservation.release();
+    assert.equal(quota.reserved, 1);
   });
 
-  it('is all for a body of which nobody says whose it is', async () => {
-    const room = roomOf(8);
-    for (let n = 0; n < 8; n += 1) await room.reserve(1);
-    assert.equal(room.reserved, 8);
+  it('can be used up by a body without a user', async () => {
+    const quota = createQuota(8);
+    for (let n = 0; n < 8; n += 1) await quota.reserve(1);
+    assert.equal(quota.reserved, 8);
   });
 
-  it('lets everybody in in the end, and never more than there is room, whoever comes with whatever', async () => {
+  it('admits everyone eventually, and never more than there is space, at random', async () => {
     for (let seed = 1; seed <= 20; seed += 1) {
       const random = seededRandom(seed);
-      const room = roomOf(20, 600_000);
-      let letIn = 0;
+      const quota = createQuota(20, 600_000);
+      let admitted = 0;
       const all = Array.from({ length: 300 }, async () => {
-        const hold = await room.reserve(1 + random.below(20), random.below(5) as UserId);
-        letIn += 1;
-        assert.ok(room.reserved <= room.total, `seed ${seed}`);
+        const reservation = await quota.reserve(1 + random.below(20), random.below(5) as UserId);
+        admitted += 1;
+        assert.ok(quota.reserved <= quota.total, `seed ${seed}`);
         for (let wait = random.below(4); wait > 0; wait -= 1) await turn();
-        if (random.below(3) === 0) hold.markCached();
+        if (random.below(3) === 0) reservation.markCached();
         await turn();
-        hold.release();
+        reservation.release();
       });
       await Promise.all(all);
-      assert.equal(letIn, 300, `seed ${seed}`);
-      assert.equal(room.reserved, 0, `seed ${seed}`);
+      assert.equal(admitted, 300, `seed ${seed}`);
+      assert.equal(quota.reserved, 0, `seed ${seed}`);
     }
   });
 });
 
-function roomOf(total: number, timeout = 60_000): SpoolQuota {
+function createQuota(total: number, timeout = 60_000): SpoolQuota {
   return new SpoolQuota(total, { timeout, evict: async () => false });
 }
 
-async function takeAll(room: SpoolQuota, by: UserId, times: number): Promise<SpoolReservation[]> {
+async function reserveEach(quota: SpoolQuota, by: UserId, times: number): Promise<SpoolReservation[]> {
   const holds: SpoolReservation[] = [];
-  for (let n = 0; n < times; n += 1) holds.push(await room.reserve(1, by));
+  for (let n = 0; n < times; n += 1) holds.push(await quota.reserve(1, by));
   return holds;
 }
 
-interface Wait {
-  in: boolean;
+interface PendingReservation {
+  isAdmitted: boolean;
   done: Promise<SpoolReservation>;
 }
 
-/** One byte more for a user, as soon as it is there. */
-function waitFor(room: SpoolQuota, by: UserId): Wait {
-  const wait: Wait = { in: false, done: room.reserve(1, by) };
+/** Reserves one more byte for a user, as soon as it is available. */
+function startReserving(quota: SpoolQuota, by: UserId): PendingReservation {
+  const wait: PendingReservation = { isAdmitted: false, done: quota.reserve(1, by) };
   wait.done.then(
     () => {
-      wait.in = true;
+      wait.isAdmitted = true;
     },
     () => {},
   );
   return wait;
 }
 
-async function letsIn(room: SpoolQuota, by: UserId): Promise<boolean> {
-  const wait = waitFor(room, by);
-  await turns();
-  return wait.in;
+async function admits(quota: SpoolQuota, by: UserId): Promise<boolean> {
+  const wait = startReserving(quota, by);
+  await settle();
+  return wait.isAdmitted;
 }
 
-/** Long enough for whatever goes on by itself. */
-async function turns(): Promise<void> {
+/** Waits for everything that happens without input. */
+async function settle(): Promise<void> {
   for (let n = 0; n < 5; n += 1) await turn();
 }

@@ -5,7 +5,7 @@ import { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { describe, it, type TestContext } from 'node:test';
 import { SpooledBody, SpooledFile } from '../../packages/server/src/storage/spool/spooled-body.ts';
-import { bytesOfSize, collect } from '../conformance/content-samples.ts';
+import { collect, randomBytesOfSize } from '../conformance/content-samples.ts';
 import { listDescriptors } from '../support/descriptors.ts';
 import { until } from '../support/until.ts';
 import { temporaryFolder } from './temporary-folder.ts';
@@ -13,21 +13,21 @@ import { temporaryFolder } from './temporary-folder.ts';
 const BUFFER = 256 * 1024;
 
 describe('a spooled body', () => {
-  it('goes out whole, in pieces of 256 KiB, and ends the request', async (t) => {
+  it('is sent completely, in chunks of 256 KiB, and ends the request', async (t) => {
     for (const size of [0, 1, BUFFER, 2 * BUFFER + 5]) {
       const { body, bytes, sent } = await bodyOf(t, size);
-      const pieces: Buffer[] = [];
-      await finished(body.pipe(takingInto(pieces)));
-      assert.ok(Buffer.concat(pieces).equals(bytes));
-      assert.equal(pieces.length, Math.ceil(size / BUFFER));
-      await until(() => sent.count === pieces.length);
+      const chunks: Buffer[] = [];
+      await finished(body.pipe(collectInto(chunks)));
+      assert.ok(Buffer.concat(chunks).equals(bytes));
+      assert.equal(chunks.length, Math.ceil(size / BUFFER));
+      await until(() => sent.count === chunks.length);
     }
   });
 
-  it('closes its file when it is sent, given up, or when its request fails', async (t) => {
+  it('closes its file after it was sent or canceled, and when its request fails', async (t) => {
     const before = listDescriptors(process.pid).length;
     const whole = await bodyOf(t, BUFFER);
-    await finished(whole.body.pipe(takingInto([])));
+    await finished(whole.body.pipe(collectInto([])));
     const givenUp = await bodyOf(t, 3 * BUFFER);
     let taken = 0;
     const silent = new Writable({
@@ -50,26 +50,26 @@ describe('a spooled body', () => {
     assert.equal(request.writableEnded, false);
   });
 
-  it('sends no more once it is given up, and does not end the request, which would pass for whole', async (t) => {
+  it('sends nothing after it was canceled, and does not end the request, which would look complete', async (t) => {
     const { body } = await bodyOf(t, 5 * BUFFER);
-    const pieces: Buffer[] = [];
+    const chunks: Buffer[] = [];
     const request = new Writable({
       write(chunk: Buffer, _encoding, done) {
-        pieces.push(chunk);
-        if (pieces.length === 2) body.destroy();
+        chunks.push(chunk);
+        if (chunks.length === 2) body.destroy();
         setImmediate(done);
       },
     });
     body.pipe(request);
     await new Promise((resolve) => body.once('close', resolve));
     for (let n = 0; n < 50; n += 1) await new Promise(setImmediate);
-    assert.equal(pieces.length, 2);
+    assert.equal(chunks.length, 2);
     assert.equal(request.writableEnded, false);
   });
 
-  it("may be given up with an error after it was sent, which is nobody's failure then", async (t) => {
+  it('can be canceled with an error after it was sent, which is then ignored', async (t) => {
     const { body } = await bodyOf(t, 1);
-    await finished(body.pipe(takingInto([])));
+    await finished(body.pipe(collectInto([])));
     body.on('error', () => {});
     body.destroy(new Error('too late'));
     await new Promise((resolve) => body.once('close', resolve));
@@ -78,15 +78,15 @@ describe('a spooled body', () => {
   it('fails with the error of a file that cannot be opened', async () => {
     const body = new SpooledBody('/nonexistent/0', { onSent() {} });
     const error = new Promise<NodeJS.ErrnoException>((resolve) => body.once('error', resolve));
-    body.pipe(takingInto([]));
+    body.pipe(collectInto([]));
     assert.equal((await error).code, 'ENOENT');
   });
 
-  it('cannot be read in another way than by piping it', async (t) => {
+  it('can only be read by piping it', async (t) => {
     await assert.rejects(collect((await bodyOf(t, 1)).body), /piped/);
   });
 
-  it('gives its room back once, however often its file is removed, also if that fails', async (t) => {
+  it('releases its space once, however often its file is removed, even if that fails', async (t) => {
     for (const path of [join(await temporaryFolder(t), '0'), '/dev/null/0']) {
       let released = 0;
       const file = new SpooledFile(path, { markCached() {}, release: () => void released++ });
@@ -98,7 +98,7 @@ describe('a spooled body', () => {
 });
 
 async function bodyOf(t: TestContext, size: number) {
-  const bytes = bytesOfSize(size);
+  const bytes = randomBytesOfSize(size);
   const path = join(await temporaryFolder(t), '0');
   await writeFile(path, bytes);
   const sent = { count: 0 };
@@ -110,11 +110,11 @@ async function bodyOf(t: TestContext, size: number) {
   return { body, bytes: Buffer.from(bytes), sent };
 }
 
-/** Takes what comes, as a copy: the buffers are used again. */
-function takingInto(pieces: Buffer[]): Writable {
+/** Collects the chunks as copies, because the buffers are reused. */
+function collectInto(chunks: Buffer[]): Writable {
   return new Writable({
     write(chunk: Buffer, _encoding, done) {
-      pieces.push(Buffer.from(chunk));
+      chunks.push(Buffer.from(chunk));
       setImmediate(done);
     },
   });

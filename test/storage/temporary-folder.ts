@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 
-/** An empty folder that goes when the test is over. */
+/** Creates an empty folder that is deleted at the end of the test. */
 export async function temporaryFolder(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'partway-disk-'));
   t.after(() => rm(folder, { recursive: true }));

@@ -8,18 +8,18 @@ const bytes = new Uint8Array(randomBytes(10_000));
 const right = sha1(bytes);
 
 describe('a verified body', () => {
-  it('passes on the bytes as they come', async () => {
+  it('passes the bytes on as they arrive', async () => {
     assert.deepEqual(await read(verifyDigest(inChunks(bytes, 999), bytes.length, right)), { bytes, error: undefined });
   });
 
-  it('of no bytes ends at once', async () => {
+  it('of no bytes ends immediately', async () => {
     const nothing = new Uint8Array();
     const { bytes: passed, error } = await read(verifyDigest(inChunks(nothing, 1), 0, sha1(nothing)));
     assert.equal(passed.length, 0);
     assert.equal(error, undefined);
   });
 
-  it('throws at the first byte too many and passes on none of it', async () => {
+  it('throws at the first excess byte and passes on none of them', async () => {
     let pulled = 0;
     async function* endless(): AsyncGenerator<Uint8Array> {
       for (;;) {
@@ -34,13 +34,13 @@ describe('a verified body', () => {
     assert.match(error?.message ?? '', /2500 bytes.*at least 3000 were received/);
   });
 
-  it('throws before its end when bytes are missing, and says how many came', async () => {
+  it('throws before its end if bytes are missing, with the number that arrived', async () => {
     const { error } = await read(verifyDigest(inChunks(bytes, 999), bytes.length + 1, right));
     assert.equal(error?.code, 'length-mismatch');
     assert.match(error?.message ?? '', /10001 bytes.*only 10000 were received/);
   });
 
-  it('throws before its end when one bit is wrong, and names both digests as the header does', async () => {
+  it('throws before its end if one bit is wrong, with both digests in the form of the header', async () => {
     const flipped = bytes.slice();
     flipped[5_000] = (flipped[5_000] ?? 0) ^ 1;
     const { error } = await read(verifyDigest(inChunks(flipped, 999), bytes.length, right));
@@ -50,12 +50,12 @@ describe('a verified body', () => {
     }
   });
 
-  it('of no bytes with a digest of some is refused', async () => {
+  it('of no bytes with another digest is rejected', async () => {
     const { error } = await read(verifyDigest(inChunks(new Uint8Array(), 1), 0, right));
     assert.equal(error?.code, 'digest-mismatch');
   });
 
-  it('throws what the body throws', async () => {
+  it('throws the errors of the body', async () => {
     const cut = new Error('the line was cut');
     async function* broken(): AsyncGenerator<Uint8Array> {
       yield bytes;
@@ -65,7 +65,7 @@ describe('a verified body', () => {
     assert.equal(error, cut);
   });
 
-  it('lets go of the body when its reader stops early', async () => {
+  it('closes the body when its reader stops early', async () => {
     let released = false;
     async function* body(): AsyncGenerator<Uint8Array> {
       try {
@@ -80,7 +80,7 @@ describe('a verified body', () => {
 });
 
 describe('a body of unknown length', () => {
-  it('is counted and hashed as it goes by', async () => {
+  it('is counted and hashed while it is passed on', async () => {
     const counted = countAndHash(inChunks(bytes, 999), bytes.length);
     assert.deepEqual(counted.result(), { size: 0, sha1: sha1(new Uint8Array()) });
     assert.deepEqual(await read(counted.bytes), { bytes, error: undefined });
@@ -88,7 +88,7 @@ describe('a body of unknown length', () => {
     assert.deepEqual(counted.result(), { size: bytes.length, sha1: right });
   });
 
-  it('ends with a refusal before the first byte too many is passed on', async () => {
+  it('fails before the first excess byte is passed on', async () => {
     const { bytes: passed, error } = await read(countAndHash(inChunks(bytes, 1_000), bytes.length - 1).bytes);
     assert.equal(passed.length, 9_000);
     assert.equal(error?.code, 'file-too-large');

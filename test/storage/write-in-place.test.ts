@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type VectorFile, writeInPlace } from '../../packages/server/src/storage/disk/write-in-place.ts';
 import { ByteBudget } from '../../packages/server/src/storage/s3/byte-budget.ts';
-import { bytesOfSize } from '../conformance/content-samples.ts';
+import { randomBytesOfSize } from '../conformance/content-samples.ts';
 
 const CHUNK = 64 * 1024;
 
 describe('writing in place', () => {
-  it('gathers what comes during a write and writes it with the next, up to a mebibyte', async () => {
-    const bytes = bytesOfSize(40 * CHUNK);
+  it('gathers what arrives during a write for the next write, up to a mebibyte', async () => {
+    const bytes = randomBytesOfSize(40 * CHUNK);
     const file = memoryFile(bytes.length);
     await writeInPlace(file, { offset: 0, length: bytes.length }, chunks(bytes, CHUNK), new ByteBudget());
     assert.deepEqual(file.bytes, bytes);
@@ -17,8 +17,8 @@ describe('writing in place', () => {
     assert.ok(Math.max(...file.writes) <= 16 * CHUNK);
   });
 
-  it('pulls a chunk only after the last one is written when the budget is used up', async () => {
-    const bytes = bytesOfSize(10 * CHUNK);
+  it('reads a chunk only after the last one is written if the budget is used up', async () => {
+    const bytes = randomBytesOfSize(10 * CHUNK);
     const file = memoryFile(bytes.length);
     let held = 0;
     async function* body() {
@@ -35,24 +35,24 @@ describe('writing in place', () => {
     assert.deepEqual(new Set(file.writes), new Set([CHUNK]));
   });
 
-  it('keeps many writers together within the budget, and gives all of it back', async () => {
+  it('keeps many writers together within the budget, and releases all of it', async () => {
     const budget = new ByteBudget(20 * CHUNK);
-    let most = 0;
+    let maxUsed = 0;
     await Promise.all(
       Array.from({ length: 30 }, async () => {
-        const bytes = bytesOfSize(20 * CHUNK + 3);
+        const bytes = randomBytesOfSize(20 * CHUNK + 3);
         const file = memoryFile(bytes.length, () => {
-          most = Math.max(most, budget.reserved);
+          maxUsed = Math.max(maxUsed, budget.reserved);
         });
         await writeInPlace(file, { offset: 0, length: bytes.length }, chunks(bytes, 9_999), budget);
         assert.deepEqual(file.bytes, bytes);
       }),
     );
-    assert.ok(most > 0 && most <= budget.total, `${most} of ${budget.total}`);
+    assert.ok(maxUsed > 0 && maxUsed <= budget.total, `${maxUsed} of ${budget.total}`);
     assert.equal(budget.reserved, 0);
   });
 
-  it('a sender that falls silent holds nothing of the budget', async () => {
+  it('uses nothing of the budget for a sender that stalls', async () => {
     const budget = new ByteBudget();
     const silent = Promise.withResolvers<void>();
     const file = memoryFile(2 * CHUNK);
@@ -67,8 +67,8 @@ describe('writing in place', () => {
     await writing;
   });
 
-  it('gathers what a slow sender brings in drops, and holds 32 KiB of it at most', async () => {
-    const bytes = bytesOfSize(5 * CHUNK + 7);
+  it('gathers the drops of a slow sender, and keeps at most 32 KiB of them', async () => {
+    const bytes = randomBytesOfSize(5 * CHUNK + 7);
     const file = memoryFile(bytes.length);
     let held = 0;
     async function* body() {
@@ -76,19 +76,19 @@ describe('writing in place', () => {
         file.received += drop.length;
         held = Math.max(held, file.received - file.done);
         yield drop;
-        // Slow: every write has landed before the next drop comes.
+        // Slow: every write has completed before the next drop arrives.
         await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
       }
     }
     const budget = new ByteBudget();
     await writeInPlace(file, { offset: 0, length: bytes.length }, body(), budget);
     assert.deepEqual(file.bytes, bytes);
-    assert.ok(held <= 33_000, `${held} held`);
+    assert.ok(held <= 33_000, `${held} bytes kept`);
     assert.ok(Math.min(...file.writes.slice(0, -1)) >= 32 * 1024);
     assert.equal(budget.reserved, 0);
   });
 
-  it('frees the memory of a chunk once it is written, and none that others share', async () => {
+  it('frees the memory of a chunk after it is written, but not memory that others share', async () => {
     const alone = new Uint8Array(CHUNK);
     const shared = new Uint8Array(2 * CHUNK).subarray(0, CHUNK);
     async function* body() {
@@ -100,8 +100,8 @@ describe('writing in place', () => {
     assert.equal(shared.length, CHUNK);
   });
 
-  it('goes on where a write was cut short by the disk', async () => {
-    const bytes = bytesOfSize(3 * CHUNK);
+  it('continues a write that the disk cut short', async () => {
+    const bytes = randomBytesOfSize(3 * CHUNK);
     const file = memoryFile(bytes.length + 10);
     const short: VectorFile = {
       writev: (buffers, position) => file.writev([Buffer.concat(buffers).subarray(0, 10_007)], position),
@@ -110,7 +110,7 @@ describe('writing in place', () => {
     assert.deepEqual(file.bytes.subarray(10), bytes);
   });
 
-  it('rejects only after the write under way has ended', async () => {
+  it('rejects only after the write in progress has ended', async () => {
     const gate = Promise.withResolvers<void>();
     const events: string[] = [];
     const file: VectorFile = {
@@ -137,7 +137,7 @@ describe('writing in place', () => {
     assert.equal(budget.reserved, 0);
   });
 
-  it('stops pulling and rejects when a write fails', async () => {
+  it('stops reading and rejects when a write fails', async () => {
     const budget = new ByteBudget();
     const full = Object.assign(new Error('full'), { code: 'ENOSPC' });
     const file: VectorFile = { writev: () => Promise.reject(full) };
@@ -158,7 +158,7 @@ describe('writing in place', () => {
     assert.equal(budget.reserved, 0);
   });
 
-  it('pulls on after an empty chunk, also while a write is under way', async () => {
+  it('continues reading after an empty chunk, also during a write', async () => {
     const gate = Promise.withResolvers<void>();
     const file = memoryFile(2 * CHUNK);
     const held: VectorFile = {
@@ -178,14 +178,14 @@ describe('writing in place', () => {
     const writing = writeInPlace(held, { offset: 0, length: 2 * CHUNK }, body(), budget);
     for (let turns = 0; turns < 20; turns += 1) await new Promise(setImmediate);
     assert.equal(pulled, 4);
-    // The second chunk, and room for one that does not come.
+    // The second chunk, and space for one that does not arrive.
     assert.equal(budget.reserved, 2 * CHUNK);
     gate.resolve();
     await writing;
     assert.equal(budget.reserved, 0);
   });
 
-  it('gathers a thousand chunks at most, however small they are', async () => {
+  it('gathers at most a thousand chunks, however small they are', async () => {
     const gate = Promise.withResolvers<void>();
     const file = memoryFile(CHUNK + 3_000);
     const held: VectorFile = {
@@ -207,7 +207,7 @@ describe('writing in place', () => {
     assert.equal(file.done, CHUNK + 3_000);
   });
 
-  it("begins a write of its own at 32 KiB, and at a body's end for less", async () => {
+  it('starts a write at 32 KiB, and at the end of a body with less', async () => {
     for (const [size, first] of [
       [32 * 1024 - 1, 0],
       [32 * 1024, 1],
@@ -225,7 +225,7 @@ describe('writing in place', () => {
     }
   });
 
-  it('takes a body of any length if none is given, and none that is longer or shorter than a given one', async () => {
+  it('accepts a body of any length if none is given, and rejects any other length than the given one', async () => {
     const file = memoryFile(CHUNK);
     for (const size of [0, 1, CHUNK]) {
       await writeInPlace(file, { offset: 0 }, chunks(new Uint8Array(size), 1_000), new ByteBudget());
@@ -237,7 +237,7 @@ describe('writing in place', () => {
     await writeInPlace(file, { offset: 0, length: 0 }, chunks(new Uint8Array(0), 5), new ByteBudget());
   });
 
-  it('does not spin on a file that takes nothing', async () => {
+  it('does not loop on a file that accepts nothing', async () => {
     const file: VectorFile = { writev: async () => ({ bytesWritten: 0 }) };
     const body = chunks(new Uint8Array(10), 10);
     await assert.rejects(writeInPlace(file, { offset: 0, length: 10 }, body, new ByteBudget()), /accepted none/);
@@ -248,7 +248,7 @@ async function* chunks(bytes: Uint8Array, chunkSize: number): AsyncGenerator<Uin
   for (let at = 0; at < bytes.length; at += chunkSize) yield bytes.slice(at, at + chunkSize);
 }
 
-/** A file in memory whose every write takes a turn of the event loop. */
+/** A file in memory whose writes each take a turn of the event loop. */
 function memoryFile(length: number, onWrite = () => {}) {
   const file = {
     bytes: new Uint8Array(length),

@@ -2,72 +2,72 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseDetails } from '../../packages/protocol/src/item-details.ts';
 import { createSession } from '../../packages/server/src/uploads/create-session.ts';
-import { slowBody } from './bodies.ts';
+import { createSlowBody } from './bodies.ts';
 import { openUploadFixture, type UploadFixture } from './upload-fixture.ts';
 import {
-  bytesOf,
-  bytesOfSeed,
   commitUpload,
   createUpload,
-  letOthersAsk,
+  partBytes,
+  seededFile,
   sendAllParts,
   sendPart,
   tryCommit,
   type Upload,
+  waitForFirstQueries,
 } from './upload-steps.ts';
 
 const DATES = { contentCreatedAt: 1_000_000, contentModifiedAt: 2_000_000 };
 
 describe('a commit', () => {
-  it('gives a new file what it says of it, and the rest by default', async () => {
+  it('gives a new file the values of the session, and defaults for the others', async () => {
     await using fixture = await openUploadFixture();
-    const [plain, full] = [await whole(fixture, 'plain'), await whole(fixture, 'full')];
+    const [plain, full] = [await createCompleteUpload(fixture, 'plain'), await createCompleteUpload(fixture, 'full')];
     fixture.clock.advance(5_000);
     const now = fixture.clock.now();
     const attributes = { ...DATES, name: 'other', description: 'text', details: { tags: ['a'] } };
     await commitUpload(fixture, plain);
     await commitUpload(fixture, full, { attributes });
-    assert.deepEqual(await itemsIn(fixture), [
+    assert.deepEqual(await listItems(fixture), [
       { name: 'other', description: 'text', tags: ['a'], created: 1_000_000, modified: 2_000_000, etag: 0 },
       { name: 'plain', description: '', tags: [], created: now, modified: now, etag: 0 },
     ]);
   });
 
-  it('gives a new version what it says of it, and leaves the file the rest', async () => {
+  it("gives a new version the values of the session, and leaves the file's other values unchanged", async () => {
     await using fixture = await openUploadFixture();
-    const first = await whole(fixture, 'file');
+    const first = await createCompleteUpload(fixture, 'file');
     const attributes = { ...DATES, description: 'text', details: { tags: ['a'] } };
     const { fileId } = await commitUpload(fixture, first, { attributes });
     fixture.clock.advance(5_000);
     const now = fixture.clock.now();
-    await commitUpload(fixture, await versionOf(fixture, fileId));
+    await commitUpload(fixture, await createVersionUpload(fixture, fileId));
     const kept = { name: 'file', description: 'text', tags: ['a'], created: 1_000_000 };
-    assert.deepEqual(await itemsIn(fixture), [{ ...kept, modified: now, etag: 1 }]);
-    // The name that it was begun with.
-    await commitUpload(fixture, await versionOf(fixture, fileId, 'begun'));
-    assert.deepEqual(await itemsIn(fixture), [{ ...kept, name: 'begun', modified: now, etag: 2 }]);
+    assert.deepEqual(await listItems(fixture), [{ ...kept, modified: now, etag: 1 }]);
+    // The name with which it was created.
+    await commitUpload(fixture, await createVersionUpload(fixture, fileId, 'begun'));
+    assert.deepEqual(await listItems(fixture), [{ ...kept, name: 'begun', modified: now, etag: 2 }]);
     const change = { contentCreatedAt: 5, contentModifiedAt: 6, name: 'new', description: '', details: { tags: [] } };
-    await commitUpload(fixture, await versionOf(fixture, fileId, 'begun'), { attributes: change });
-    assert.deepEqual(await itemsIn(fixture), [
+    await commitUpload(fixture, await createVersionUpload(fixture, fileId, 'begun'), { attributes: change });
+    assert.deepEqual(await listItems(fixture), [
       { name: 'new', description: '', tags: [], created: 5, modified: 6, etag: 3 },
     ]);
   });
 
-  it('of a new version is refused where If-None-Match names the state of the file, and made otherwise', async () => {
+  it('of a new version is rejected if If-None-Match matches the file, and succeeds otherwise', async () => {
     await using fixture = await openUploadFixture();
-    const { fileId } = await commitUpload(fixture, await whole(fixture, 'file'));
-    const upload = await versionOf(fixture, fileId);
+    const { fileId } = await commitUpload(fixture, await createCompleteUpload(fixture, 'file'));
+    const upload = await createVersionUpload(fixture, fileId);
     for (const ifNoneMatch of ['"0"', '*', '"7", "0"']) {
       await assert.rejects(tryCommit(fixture, upload, { ifNoneMatch }), { code: 'precondition-failed' });
     }
     await commitUpload(fixture, upload, { ifNoneMatch: '"1"' });
-    assert.equal((await itemsIn(fixture))[0]?.etag, 1);
+    assert.equal((await listItems(fixture))[0]?.etag, 1);
   });
 
-  it('of a new file asks for no other state, and of a new version whose file is gone says so', async () => {
+  it('of a new file ignores preconditions, and of a new version fails if the file is gone', async () => {
     await using fixture = await openUploadFixture();
-    const { fileId } = await commitUpload(fixture, await whole(fixture, 'file'), { ifNoneMatch: '*' });
-    const upload = await versionOf(fixture, fileId);
+    const { fileId } = await commitUpload(fixture, await createCompleteUpload(fixture, 'file'), { ifNoneMatch: '*' });
+    const upload = await createVersionUpload(fixture, fileId);
     const { db } = fixture.uploads;
     await db.deleteFrom('versions').where('file_id', '=', fileId).execute();
     await db.deleteFrom('items').where('id', '=', fileId).execute();
@@ -75,37 +75,37 @@ describe('a commit', () => {
     await assert.rejects(tryCommit(fixture, upload, { ifMatch: '"0"' }), { code: 'precondition-failed' });
   });
 
-  it('of a new version is refused where If-Match names another state of the file', async () => {
+  it('of a new version is rejected if If-Match does not match the file', async () => {
     await using fixture = await openUploadFixture();
-    const { fileId } = await commitUpload(fixture, await whole(fixture, 'file'));
-    const upload = await versionOf(fixture, fileId);
+    const { fileId } = await commitUpload(fixture, await createCompleteUpload(fixture, 'file'));
+    const upload = await createVersionUpload(fixture, fileId);
     await assert.rejects(tryCommit(fixture, upload, { ifMatch: '"1"' }), { code: 'precondition-failed' });
     await commitUpload(fixture, upload, { ifMatch: '"0"' });
   });
 
-  it('waits for a part on its way only if one is missing, and no longer than it may', async () => {
+  it('waits for a part in progress only if a part is missing, until the timeout', async () => {
     await using fixture = await openUploadFixture();
-    const upload = await createUpload(fixture, { slots: 2 });
+    const upload = await createUpload(fixture, { partCount: 2 });
     await sendPart(fixture, upload, 0);
-    const body = slowBody();
+    const body = createSlowBody();
     const sending = sendPart(fixture, upload, 1, { body });
-    await letOthersAsk(fixture, upload);
-    await assert.rejects(tryCommit(fixture, upload, { timeout: 0 }), storedParts(1));
-    const rejection = assert.rejects(tryCommit(fixture, upload), storedParts(2));
-    await letOthersAsk(fixture, upload);
-    body.send(bytesOf(upload, 1));
+    await waitForFirstQueries(fixture, upload);
+    await assert.rejects(tryCommit(fixture, upload, { timeout: 0 }), partsMismatch(1));
+    const rejection = assert.rejects(tryCommit(fixture, upload), partsMismatch(2));
+    await waitForFirstQueries(fixture, upload);
+    body.send(partBytes(upload, 1));
     body.end();
     await Promise.all([sending, rejection]);
-    const again = slowBody();
+    const again = createSlowBody();
     const repeated = sendPart(fixture, upload, 1, { body: again });
     await commitUpload(fixture, upload);
     again.end();
     await repeated;
   });
 
-  it('leaves no timer behind that would keep the process', async (t) => {
+  it('leaves no timer behind that would keep the process alive', async (t) => {
     await using fixture = await openUploadFixture();
-    const upload = await createUpload(fixture, { slots: 2 });
+    const upload = await createUpload(fixture, { partCount: 2 });
     await sendPart(fixture, upload, 0);
     const before = process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
     await assert.rejects(tryCommit(fixture, upload, { timeout: 600_000 }), { code: 'invalid-request' });
@@ -114,22 +114,22 @@ describe('a commit', () => {
   });
 });
 
-/** The error of a commit that lists one part, although two are needed. */
-function storedParts(count: number): object {
+/** The error of a commit that lists one part if two are needed. */
+function partsMismatch(count: number): object {
   return {
     code: 'invalid-request',
     context: { offset: 65_536, size: 100, total_parts: 2, parts_listed: 1, parts_stored: count },
   };
 }
 
-async function whole(fixture: UploadFixture, name: string): Promise<Upload> {
-  const upload = await createUpload(fixture, { name, slots: 1 });
+async function createCompleteUpload(fixture: UploadFixture, name: string): Promise<Upload> {
+  const upload = await createUpload(fixture, { name, partCount: 1 });
   await sendAllParts(fixture, upload);
   return upload;
 }
 
-async function versionOf(fixture: UploadFixture, fileId: number, name?: string): Promise<Upload> {
-  const bytes = bytesOfSeed(1, `version of ${fileId}`);
+async function createVersionUpload(fixture: UploadFixture, fileId: number, name?: string): Promise<Upload> {
+  const bytes = seededFile(1, `version of ${fileId}`);
   const { uploads, owner } = fixture;
   const file = await uploads.db.selectFrom('items').selectAll().where('kind', '=', 'file').executeTakeFirstOrThrow();
   const session = await createSession(uploads, { caller: owner.id, fileSize: bytes.length, fileId: file.id, name });
@@ -138,7 +138,7 @@ async function versionOf(fixture: UploadFixture, fileId: number, name?: string):
   return upload;
 }
 
-async function itemsIn({ uploads }: UploadFixture) {
+async function listItems({ uploads }: UploadFixture) {
   const items = await uploads.db.selectFrom('items').selectAll().where('kind', '=', 'file').orderBy('name').execute();
   return items.map(({ name, description, details, content_created_at, content_modified_at, etag }) => ({
     name,

@@ -17,7 +17,7 @@ import { watchQueries } from './watch-queries.ts';
 const SIZE = 1_000;
 
 describe('a new upload session', () => {
-  it('is for a file of the smallest to the largest size, and of no other', async () => {
+  it('is created for the smallest to the largest file size, and for no other', async () => {
     await using fixture = await openUploadFixture();
     const { uploads, owner } = fixture;
     uploads.limits = { ...uploads.limits, minFileSize: 10, maxFileSize: 20 };
@@ -36,7 +36,7 @@ describe('a new upload session', () => {
     }
   });
 
-  it('is not made beyond the quota of its user, of which it may be all', async () => {
+  it("is not created beyond its user's quota, which it can use up entirely", async () => {
     await using fixture = await openUploadFixture();
     const { uploads, owner } = fixture;
     uploads.limits = { ...uploads.limits, userQuota: SIZE };
@@ -53,7 +53,7 @@ describe('a new upload session', () => {
     }
   });
 
-  it('has its lifetime from the moment it is made, and an ID of its own', async () => {
+  it('has its lifetime from its creation, and a unique ID', async () => {
     await using fixture = await openUploadFixture();
     const { uploads, clock } = fixture;
     const [one, other] = [await createUpload(fixture), await createUpload(fixture)];
@@ -63,7 +63,7 @@ describe('a new upload session', () => {
     assert.deepEqual(await findSession(uploads.db, one.session.id), one.session);
   });
 
-  it('for a new file needs a name that is valid and free, in a folder of its user', async () => {
+  it('for a new file needs a valid name that is free, in a folder of its user', async () => {
     await using fixture = await openUploadFixture();
     const { uploads, owner } = fixture;
     const taken = await createUpload(fixture, { name: 'taken' });
@@ -82,7 +82,7 @@ describe('a new upload session', () => {
     assert.equal(await countBlobRows(fixture), 0);
   });
 
-  it('for a new version needs a file of its user that is in use, and a name that is valid and free, or its own', async () => {
+  it("for a new version needs an active file of its user, and a valid name that is free or the file's own", async () => {
     await using fixture = await openUploadFixture();
     const { uploads, owner } = fixture;
     const files: ItemId[] = [];
@@ -92,23 +92,23 @@ describe('a new upload session', () => {
       files.push((await commitUpload(fixture, upload)).fileId);
     }
     const [one, , trashed] = files as [ItemId, ItemId, ItemId];
-    await trashFile(filesOf(fixture), { caller: owner.id, fileId: trashed, ifMatch: undefined });
+    await trashFile(createFileContext(fixture), { caller: owner.id, fileId: trashed, ifMatch: undefined });
     const stranger = await addUser(uploads.db, { login: 'other@partway.test', name: 'O', now: 1 });
-    const versionOf = (fileId: ItemId, name?: string, caller: UserId = owner.id) =>
+    const createVersionSession = (fileId: ItemId, name?: string, caller: UserId = owner.id) =>
       createSession(uploads, { caller, fileSize: SIZE, fileId, name });
-    await assert.rejects(versionOf(trashed), { code: 'trashed' });
-    await assert.rejects(versionOf(1 as ItemId), { code: 'not-found' });
-    await assert.rejects(versionOf(owner.root_id), { code: 'not-found' });
-    await assert.rejects(versionOf(one, undefined, stranger.id), { code: 'not-found' });
-    await assert.rejects(versionOf(one, 'a/b'), { code: 'name-invalid' });
-    await assert.rejects(versionOf(one, 'other'), { code: 'name-in-use' });
+    await assert.rejects(createVersionSession(trashed), { code: 'trashed' });
+    await assert.rejects(createVersionSession(1 as ItemId), { code: 'not-found' });
+    await assert.rejects(createVersionSession(owner.root_id), { code: 'not-found' });
+    await assert.rejects(createVersionSession(one, undefined, stranger.id), { code: 'not-found' });
+    await assert.rejects(createVersionSession(one, 'a/b'), { code: 'name-invalid' });
+    await assert.rejects(createVersionSession(one, 'other'), { code: 'name-in-use' });
     for (const name of [undefined, 'one', 'free', 'trashed']) {
-      const { target } = await versionOf(one, name);
+      const { target } = await createVersionSession(one, name);
       assert.deepEqual(target, { kind: 'version', folderId: owner.root_id, fileId: one, name });
     }
   });
 
-  it('that the store refuses leaves no row; one whose store fails leaves what the garbage collection needs', async () => {
+  it('leaves no row if the store rejects it, and leaves what garbage collection needs if the store fails', async () => {
     const full = new StorageError('storage-full', 'full');
     const broken = new Error('the disk is away');
     for (const [error, rows] of [
@@ -125,7 +125,7 @@ describe('a new upload session', () => {
     }
   });
 
-  it('whose row cannot be written leaves neither bytes nor rows, also if its bytes cannot be removed at once', async () => {
+  it('whose row cannot be written leaves neither bytes nor rows, even if its bytes cannot be deleted immediately', async () => {
     const plan: Fault<BlobStore>[] = [];
     await using fixture = await openUploadFixture({ plan });
     const { uploads } = fixture;
@@ -155,7 +155,7 @@ describe('a new upload session', () => {
     await failed[Symbol.asyncDispose]();
   });
 
-  it('is there if its row was written and only the word of it was lost, with its bytes', async () => {
+  it('exists with its bytes if its row was written and only the response was lost', async () => {
     await using fixture = await openUploadFixture();
     const { uploads } = fixture;
     const { db } = uploads;
@@ -184,6 +184,6 @@ async function countBlobRows({ uploads }: UploadFixture): Promise<number> {
   return (await uploads.db.selectFrom('unreferenced_blobs').select('blob_id').execute()).length;
 }
 
-function filesOf({ uploads }: UploadFixture) {
+function createFileContext({ uploads }: UploadFixture) {
   return { ...uploads, treeBatches: new SerialQueue(), maxFileSize: uploads.limits.maxFileSize, userQuota: undefined };
 }

@@ -15,24 +15,24 @@ import { watchQueries } from './watch-queries.ts';
 const HOUR = 3_600_000;
 const LEASE = 15 * 60_000;
 
-describe('blobs that nothing names', () => {
+describe('unreferenced blobs', () => {
   for (const [grace, limit] of [
     [60_000, 60_000],
     [HOUR, LEASE],
   ] as const) {
-    it(`whose writer has been silent for ${limit / 1000} s are deleted, where the grace is ${grace / 1000} s`, async () => {
+    it(`are deleted after ${limit / 1000} s without activity of their writer if the grace period is ${grace / 1000} s`, async () => {
       await using fixture = await openUploadFixture();
-      const [silent, alive] = [await note(fixture), await note(fixture, 1)];
+      const [silent, alive] = [await recordStagedBlob(fixture), await recordStagedBlob(fixture, 1)];
       fixture.clock.advance(limit);
       assert.equal(await deleteUnreferenced(fixture.uploads, { grace }), 1);
-      assert.deepEqual(await noted(fixture), [alive]);
-      assert.ok(!(await noted(fixture)).includes(silent));
+      assert.deepEqual(await listRecorded(fixture), [alive]);
+      assert.ok(!(await listRecorded(fixture)).includes(silent));
     });
   }
 
-  it('that this process writes are left, however long it has been silent', async () => {
+  it('that this process is writing are kept, however long it has been inactive', async () => {
     await using fixture = await openUploadFixture();
-    const blob = await note(fixture);
+    const blob = await recordStagedBlob(fixture);
     fixture.clock.advance(HOUR);
     {
       using _tracked = fixture.uploads.inFlight.track(blob);
@@ -41,25 +41,25 @@ describe('blobs that nothing names', () => {
     assert.equal(await deleteUnreferenced(fixture.uploads, { grace: 0 }), 1);
   });
 
-  it('and are complete are left where they are: a newer database may name them', async () => {
+  it('that are complete are kept, because a newer database may reference them', async () => {
     await using fixture = await openUploadFixture();
     const [blob, staged] = [newBlobId(), newBlobId()];
-    for (const id of [blob, staged]) await note(fixture, 0, id);
+    for (const id of [blob, staged]) await recordStagedBlob(fixture, 0, id);
     const { blobs } = fixture.uploads;
     await blobs.put(blob, body());
     await blobs.create(staged, { fileSize: 5, partSize: 5, partCount: 1 });
     assert.equal(await deleteUnreferenced(fixture.uploads, { grace: 0 }), 1);
-    assert.deepEqual(await noted(fixture), []);
+    assert.deepEqual(await listRecorded(fixture), []);
     assert.equal(await blobs.isComplete(blob), true);
     assert.equal(await blobs.exists({ blob: staged, layout: { fileSize: 5, partSize: 5, partCount: 1 } }), false);
   });
 
-  it('are deleted by the hundred, all of them', async () => {
+  it('are deleted in batches of a hundred until none are left', async () => {
     const removed: unknown[] = [];
     const plan: Fault<BlobStore>[] = [{ method: 'remove', when: 'before', hook: (blob) => removed.push(blob) }];
     await using fixture = await openUploadFixture({ plan });
     const ids = Array.from({ length: 250 }, newBlobId);
-    await doom(fixture, ids);
+    await markForDeletion(fixture, ids);
     let pages = 0;
     const db = watchQueries(fixture.uploads.db, {
       before: (query) => {
@@ -70,10 +70,10 @@ describe('blobs that nothing names', () => {
     assert.deepEqual(new Set(removed), new Set(ids));
     assert.equal(removed.length, 250);
     assert.equal(pages, 3);
-    assert.deepEqual(await noted(fixture), []);
+    assert.deepEqual(await listRecorded(fixture), []);
   });
 
-  it('are all tried if one cannot be deleted, which is tried again the next time; the first failure is told', async () => {
+  it('are all attempted even if one fails; that one is retried, and the first error is reported', async () => {
     const failing = newBlobId();
     const failures: Error[] = [];
     await using fixture = await openUploadFixture();
@@ -84,22 +84,22 @@ describe('blobs that nothing names', () => {
       throw failures.at(-1);
     };
     const other = newBlobId();
-    await doom(fixture, [failing, other, newBlobId(), newBlobId()]);
+    await markForDeletion(fixture, [failing, other, newBlobId(), newBlobId()]);
     const deleting = deleteUnreferenced({ ...fixture.uploads, blobs: { ...blobs, remove } }, { grace: 0 });
     await assert.rejects(deleting, (error) => error === failures[0]);
     assert.equal(failures.length, 2);
-    assert.deepEqual((await noted(fixture)).toSorted(), [failing, other].toSorted());
+    assert.deepEqual((await listRecorded(fixture)).toSorted(), [failing, other].toSorted());
     assert.equal(await deleteUnreferenced(fixture.uploads, { grace: 0 }), 2);
   });
 
-  it('are forgotten and left if a version names them after all, unless that goes in the same moment', async () => {
+  it('are unmarked and kept if a version references them after all, unless it is deleted at the same moment', async () => {
     await using fixture = await openUploadFixture();
     const upload = await createUpload(fixture);
     await sendAllParts(fixture, upload);
     await commitUpload(fixture, upload);
     const { blob } = upload.session.staged;
-    await doom(fixture, [blob]);
-    // Marked once more since it was read.
+    await markForDeletion(fixture, [blob]);
+    // Marked again since it was read.
     const db = watchQueries(fixture.uploads.db, {
       after: async (query) => {
         if (query !== 'select versions') return;
@@ -107,13 +107,13 @@ describe('blobs that nothing names', () => {
       },
     });
     assert.equal(await deleteUnreferenced({ ...fixture.uploads, db }, { grace: 0 }), 0);
-    assert.deepEqual(await noted(fixture), [blob]);
+    assert.deepEqual(await listRecorded(fixture), [blob]);
     assert.equal(await deleteUnreferenced(fixture.uploads, { grace: 0 }), 0);
-    assert.deepEqual(await noted(fixture), []);
+    assert.deepEqual(await listRecorded(fixture), []);
     assert.equal(await fixture.uploads.blobs.isComplete(blob), true);
   });
 
-  it('were being written when the only server ended: at its start they give back what they had reserved', async () => {
+  it('of a server that ended while it was writing them release their reserved space at its next start', async () => {
     await using fixture = await openUploadFixture();
     const blob = newBlobId();
     const { db } = fixture.uploads;
@@ -126,18 +126,22 @@ describe('blobs that nothing names', () => {
   });
 });
 
-/** A blob that is being written, and whose writer was last heard of this many milliseconds from now. */
-async function note({ uploads, owner, clock }: UploadFixture, later = 0, blob = newBlobId()): Promise<BlobId> {
+/** Records a blob being written, whose writer was last active this many milliseconds from now. */
+async function recordStagedBlob(
+  { uploads, owner, clock }: UploadFixture,
+  later = 0,
+  blob = newBlobId(),
+): Promise<BlobId> {
   await recordBlob(uploads.db, { blob, owner: owner.id }, clock.now() + later);
   return blob;
 }
 
-async function doom({ uploads }: UploadFixture, ids: readonly BlobId[]): Promise<void> {
+async function markForDeletion({ uploads }: UploadFixture, ids: readonly BlobId[]): Promise<void> {
   const rows = ids.map((id) => ({ blob_id: id, owner_id: null, touched_at: 0, deleting: 1 as const }));
   await uploads.db.insertInto('unreferenced_blobs').values(rows).execute();
 }
 
-async function noted({ uploads }: UploadFixture): Promise<BlobId[]> {
+async function listRecorded({ uploads }: UploadFixture): Promise<BlobId[]> {
   const rows = await uploads.db.selectFrom('unreferenced_blobs').select('blob_id').execute();
   return rows.map(({ blob_id: blob }) => blob);
 }

@@ -17,18 +17,18 @@ const FINDERS = {
     const registry = new SingleNodeRegistry({ ...uploads, node: NODE });
     return registry.getSession.bind(registry);
   },
-  // Asked twice, so that it answers from memory.
+  // Called twice, so that it answers from memory.
   'the registry of several nodes': ({ uploads }: UploadFixture) => {
     const registry = new MultiNodeRegistry({ ...uploads, node: NODE });
     return registry.getSession.bind(registry);
   },
 };
 
-for (const [who, finderOf] of Object.entries(FINDERS)) {
-  describe(`a session that ${who} looks for`, () => {
-    it('is found by its owner until its time is over, and by nobody else', async () => {
+for (const [who, createFinder] of Object.entries(FINDERS)) {
+  describe(`a session looked up by ${who}`, () => {
+    it('is found by its owner until it expires, and by nobody else', async () => {
       await using fixture = await openUploadFixture();
-      const find = finderOf(fixture);
+      const find = createFinder(fixture);
       const { session } = await createUpload(fixture);
       const other = await addUser(fixture.uploads.db, { login: 'other@partway.test', name: 'O', now: 1 });
       for (let times = 0; times < 2; times += 1) {
@@ -42,9 +42,9 @@ for (const [who, finderOf] of Object.entries(FINDERS)) {
       await assert.rejects(find(session.owner, session.id), { code: 'session-expired' });
     });
 
-    it('is found after its file was made, also beyond its time', async () => {
+    it('is found after its file was created, even after its expiry time', async () => {
       await using fixture = await openUploadFixture();
-      const find = finderOf(fixture);
+      const find = createFinder(fixture);
       const upload = await createUpload(fixture);
       await sendAllParts(fixture, upload);
       await commitUpload(fixture, upload);
@@ -53,9 +53,9 @@ for (const [who, finderOf] of Object.entries(FINDERS)) {
       assert.equal(state, 'committed');
     });
 
-    it('has expired once the server has ended it, whatever its time says', async () => {
+    it('is expired once the server has ended it, whatever its expiry time', async () => {
       await using fixture = await openUploadFixture();
-      const find = finderOf(fixture);
+      const find = createFinder(fixture);
       const { session } = await createUpload(fixture);
       await fixture.uploads.db.updateTable('upload_sessions').set({ state: 'expired' }).execute();
       await assert.rejects(find(session.owner, session.id), { code: 'session-expired' });
@@ -63,7 +63,7 @@ for (const [who, finderOf] of Object.entries(FINDERS)) {
   });
 }
 
-it('a session for a new file whose row has no name is damaged, and no session', async () => {
+it('a session for a new file whose row has no name is rejected as damaged', async () => {
   await using fixture = await openUploadFixture();
   const { session } = await createUpload(fixture);
   await fixture.uploads.db.updateTable('upload_sessions').set({ name: null }).execute();

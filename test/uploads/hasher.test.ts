@@ -19,9 +19,9 @@ import { type Node, openLoneNode } from './nodes.ts';
 import { PART_SIZE } from './upload-fixture.ts';
 import {
   assertOnlyFile,
-  bytesOf,
   commitUpload,
   createUpload,
+  partBytes,
   sendAllParts,
   sendPart,
   tryCommit,
@@ -29,15 +29,15 @@ import {
 } from './upload-steps.ts';
 import { watchQueries } from './watch-queries.ts';
 
-const AWAY = new Error('the database is away');
+const UNAVAILABLE = new Error('the database is away');
 
-describe('the digest of an upload at a node', { timeout: 120_000 }, () => {
-  it('goes on at the commit with what the node has, though it has forgotten that it has it', async () => {
+describe('whole-file hasher of a node', { timeout: 120_000 }, () => {
+  it("continues at the commit with the node's local parts, even if it has forgotten about them", async () => {
     const opened: unknown[] = [];
     const plan: Fault<BlobStore>[] = [{ method: 'read', when: 'before', hook: (_, range) => opened.push(range) }];
     let isAway = true;
-    await using node = await openLoneNode({ plan, watch: (db) => failingSaves(db, () => isAway) });
-    const upload = await createUpload(node, { slots: 4 });
+    await using node = await openLoneNode({ plan, watch: (db) => failSaves(db, () => isAway) });
+    const upload = await createUpload(node, { partCount: 4 });
     await sendAllParts(node, upload, [0, 1, 2]);
     await until(() => node.errors.length > 0);
     await sendPart(node, upload, 3);
@@ -46,10 +46,10 @@ describe('the digest of an upload at a node', { timeout: 120_000 }, () => {
     const file = await commitUpload(node, upload);
     assert.deepEqual(opened, []);
     await assertOnlyFile(node, upload, file);
-    assert.ok(node.errors.every((error) => error === AWAY));
+    assert.ok(node.errors.every((error) => error === UNAVAILABLE));
   });
 
-  it('takes up another mark that came while it was reading, also one at the same part', async () => {
+  it('uses another checkpoint that was saved while it was reading, even one at the same part', async () => {
     const upload: { it?: Upload } = {};
     const pool = openResumableHashPool({ workers: 1 });
     const otherState = await pool.extend(undefined, Buffer.alloc(PART_SIZE, 7));
@@ -58,23 +58,23 @@ describe('the digest of an upload at a node', { timeout: 120_000 }, () => {
       { method: 'extend', when: 'after', call: 2, hook: () => setState(node, otherState) },
     ];
     await using node = await openLoneNode({ digestPlan });
-    upload.it = await createUpload(node, { slots: 4 });
+    upload.it = await createUpload(node, { partCount: 4 });
     await sendPart(node, upload.it, 0);
-    await reaches(node, upload.it, 1);
+    await waitForCheckpoint(node, upload.it, 1);
     await sendPart(node, upload.it, 1);
-    await reaches(node, upload.it, 2);
+    await waitForCheckpoint(node, upload.it, 2);
     const mark = await findHashCheckpoint(node.uploads.db, upload.it.session.id);
     const same = openResumableHashPool({ workers: 1 });
-    assert.equal(mark?.state, await same.extend(otherState, Buffer.from(bytesOf(upload.it, 1))));
+    assert.equal(mark?.state, await same.extend(otherState, Buffer.from(partBytes(upload.it, 1))));
     await same.close();
   });
 
-  it('forgets a session that has ended while it was reading, and tells of no trouble', async () => {
+  it('forgets a session that ended while it was reading, and reports no error', async () => {
     const digestPlan: Fault<ResumableHashPool>[] = [
       { method: 'extend', when: 'after', call: 1, hook: () => endSessions(node) },
     ];
     await using node = await openLoneNode({ digestPlan });
-    const upload = await createUpload(node, { slots: 3 });
+    const upload = await createUpload(node, { partCount: 3 });
     let asked = 0;
     node.uploads.db = watchQueries(node.uploads.db, { before: () => asked++ });
     await sendPart(node, upload, 0);
@@ -83,61 +83,61 @@ describe('the digest of an upload at a node', { timeout: 120_000 }, () => {
     assert.ok(asked > 0);
   });
 
-  it('is told as an error where bytes cannot be read, whose part is read at the commit from the file then', async () => {
+  it('reports an error if bytes cannot be read, and reads that part from the store at the commit', async () => {
     const broken = new Error('the bytes are damaged');
     const opened: unknown[] = [];
     const plan: Fault<BlobStore>[] = [{ method: 'read', when: 'before', hook: (_, range) => opened.push(range) }];
     const digestPlan: Fault<ResumableHashPool>[] = [{ method: 'extend', when: 'before', call: 2, fail: broken }];
     await using node = await openLoneNode({ plan, digestPlan });
-    const upload = await createUpload(node, { slots: 3 });
+    const upload = await createUpload(node, { partCount: 3 });
     await sendAllParts(node, upload);
     await until(() => node.errors.length > 0);
-    await until(async () => (await owners(node)).includes(''));
+    await until(async () => (await listOwners(node)).includes(''));
     assert.deepEqual(node.errors, [broken]);
     const file = await commitUpload(node, upload);
     assert.deepEqual(opened, [{ first: PART_SIZE, last: upload.bytes.length - 1 }]);
     await assertOnlyFile(node, upload, file);
   });
 
-  it('is made by another thread where the one that made it was lost', async () => {
+  it('continues in another thread if its thread is lost', async () => {
     const lost = new DigestWorkerLostError('the thread ended');
     const digestPlan: Fault<ResumableHashPool>[] = [{ method: 'extend', when: 'before', call: 2, fail: lost }];
     await using node = await openLoneNode({ digestPlan });
-    const upload = await createUpload(node, { slots: 3 });
+    const upload = await createUpload(node, { partCount: 3 });
     await sendAllParts(node, upload);
-    await reaches(node, upload, 3);
+    await waitForCheckpoint(node, upload, 3);
     assert.deepEqual(node.errors, []);
     await assertOnlyFile(node, upload, await commitUpload(node, upload));
   });
 
-  it('lets go of the bytes of each part that it has taken in, and of no other', async () => {
+  it('drops the local bytes of each part that it has hashed, and no others', async () => {
     const dropped: number[] = [];
     const plan: Fault<BlobStore>[] = [
       { method: 'dropLocalPart', when: 'before', hook: (_, range) => dropped.push((range as { index: number }).index) },
     ];
     await using node = await openLoneNode({ plan });
-    const upload = await createUpload(node, { slots: 6 });
+    const upload = await createUpload(node, { partCount: 6 });
     await sendAllParts(node, upload, [0, 1, 2, 4]);
-    await reaches(node, upload, 3);
+    await waitForCheckpoint(node, upload, 3);
     await until(() => dropped.length === 3);
     assert.deepEqual(dropped, [0, 1, 2]);
   });
 
-  it('fails the commit with what fails it at its end, and is there for the next one', async () => {
+  it('fails the commit with its final error, and works for the next one', async () => {
     const broken = new Error('the thread cannot start');
     const digestPlan: Fault<ResumableHashPool>[] = [{ method: 'finish', when: 'before', call: 1, fail: broken }];
     await using node = await openLoneNode({ digestPlan });
-    const upload = await createUpload(node, { slots: 2 });
+    const upload = await createUpload(node, { partCount: 2 });
     await sendAllParts(node, upload);
     await assert.rejects(tryCommit(node, upload), (error) => error === broken);
     await assertOnlyFile(node, upload, await commitUpload(node, upload));
   });
 
-  it('is "later" at the end of the time of a commit, whose timer does not stay', async (t) => {
+  it("times out at the end of the commit's time, and leaves no timer", async (t) => {
     const held = Promise.withResolvers<void>();
     const digestPlan: Fault<ResumableHashPool>[] = [{ method: 'extend', when: 'before', delay: held.promise }];
     await using node = await openLoneNode({ digestPlan });
-    const upload = await createUpload(node, { slots: 1 });
+    const upload = await createUpload(node, { partCount: 1 });
     await sendAllParts(node, upload);
     assert.equal(await tryCommit(node, upload, { timeout: 10 }), undefined);
     held.resolve();
@@ -151,67 +151,67 @@ describe('the digest of an upload at a node', { timeout: 120_000 }, () => {
     assert.ok(timers.length > 0);
   });
 
-  it('of more uploads than it remembers is kept for those whose commit waits', async () => {
+  it('keeps more uploads than its limit if their commits wait', async () => {
     const held = Promise.withResolvers<void>();
     const digestPlan: Fault<ResumableHashPool>[] = [{ method: 'extend', when: 'before', call: 1, delay: held.promise }];
     await using node = await openLoneNode({ digestPlan, maxSessions: 1 });
-    const upload = await createUpload(node, { slots: 3 });
+    const upload = await createUpload(node, { partCount: 3 });
     await sendAllParts(node, upload);
     const committing = commitUpload(node, upload);
-    for (let n = 0; n < 3; n += 1) await sendPart(node, await createUpload(node, { slots: 3 }), 1);
+    for (let n = 0; n < 3; n += 1) await sendPart(node, await createUpload(node, { partCount: 3 }), 1);
     held.resolve();
     await assertOnlyFile(node, upload, await committing);
     assert.deepEqual(node.errors, []);
   });
 });
 
-describe('a file that is read back for its digest', { timeout: 120_000 }, () => {
-  it('of parts larger than a mebibyte has the right digest, also if a part of it is known', async () => {
+describe('rehashing a file from the store', { timeout: 120_000 }, () => {
+  it('calculates the right digest for parts larger than a mebibyte, even if part of it is known', async () => {
     await using node = await openLoneNode();
     node.uploads.limits = { ...node.uploads.limits, partSize: 2 ** 22 };
-    const upload = await createUpload(node, { slots: 100 });
+    const upload = await createUpload(node, { partCount: 100 });
     assert.equal(upload.session.staged.layout.partCount, 2);
     await sendAllParts(node, upload);
-    await reaches(node, upload, 2);
-    node.spool.giveUp();
+    await waitForCheckpoint(node, upload, 2);
+    node.spool.dropAllLocalParts();
     await node.uploads.db.updateTable('upload_sessions').set({ hashed_parts: -1, hash_state: null }).execute();
     await assertOnlyFile(node, upload, await commitUpload(node, upload));
   });
 
-  it('is not read where its digest has been made meanwhile', async () => {
+  it('reads nothing if the digest has been saved in the meantime', async () => {
     await using node = await openLoneNode();
     const upload = await createUpload(node);
     await sendAllParts(node, upload);
-    await reaches(node, upload, 3);
+    await waitForCheckpoint(node, upload, 3);
     let opened = 0;
     await rehash(node, upload, { read: async () => assert.fail(`it was read ${++opened} times`) });
     assert.equal((await findHashCheckpoint(node.uploads.db, upload.session.id))?.parts, 3);
   });
 
-  it('that is shorter than its parts is damaged, and has no digest', async () => {
+  it('fails for a file that is shorter than its parts', async () => {
     await using node = await openLoneNode();
     const upload = await createUpload(node);
     await sendAllParts(node, upload);
-    await reaches(node, upload, 3);
+    await waitForCheckpoint(node, upload, 3);
     await reset(node);
     const short = upload.bytes.subarray(0, 2 * PART_SIZE + 99);
     await assert.rejects(rehash(node, upload, { read: async () => Readable.from([Buffer.from(short)]) }), /2 of 3/);
     assert.equal((await findHashCheckpoint(node.uploads.db, upload.session.id))?.parts, -1);
   });
 
-  it('saves every two seconds how far it has come, and stops where another has gone on', async (t) => {
+  it('saves its progress every two seconds, and stops if another node has gone further', async (t) => {
     await using node = await openLoneNode();
-    const upload = await createUpload(node, { slots: 14 });
+    const upload = await createUpload(node, { partCount: 14 });
     await sendAllParts(node, upload);
-    await reaches(node, upload, 14);
+    await waitForCheckpoint(node, upload, 14);
     const pool = openResumableHashPool({ workers: 1 });
     t.after(() => pool.close());
-    const first = await pool.extend(undefined, Buffer.from(bytesOf(upload, 0)));
+    const first = await pool.extend(undefined, Buffer.from(partBytes(upload, 0)));
     await node.uploads.db.updateTable('upload_sessions').set({ hashed_parts: 1, hash_state: first }).execute();
     const saved: number[] = [];
-    const { read, pulled } = slowly(upload, t, async (part) => {
+    const { read, pulled } = readSlowly(upload, t, async (part) => {
       saved.push((await findHashCheckpoint(node.uploads.db, upload.session.id))?.parts ?? -9);
-      // Somebody else has come to the end meanwhile.
+      // Another node has finished in the meantime.
       if (part === 4) await node.uploads.db.updateTable('upload_sessions').set({ hashed_parts: 14 }).execute();
     });
     await rehash(node, upload, { read });
@@ -222,14 +222,14 @@ describe('a file that is read back for its digest', { timeout: 120_000 }, () => 
     assert.ok(pulled.length <= 10, String(pulled));
   });
 
-  it('moves a mark that was taken back at its end only', async (t) => {
+  it('replaces a checkpoint that was reset only at its end', async (t) => {
     await using node = await openLoneNode();
-    const upload = await createUpload(node, { slots: 4 });
+    const upload = await createUpload(node, { partCount: 4 });
     await sendAllParts(node, upload);
-    await reaches(node, upload, 4);
+    await waitForCheckpoint(node, upload, 4);
     await reset(node);
     const saved = new Set<number>();
-    const { read } = slowly(upload, t, async () => {
+    const { read } = readSlowly(upload, t, async () => {
       saved.add((await findHashCheckpoint(node.uploads.db, upload.session.id))?.parts ?? -9);
     });
     await rehash(node, upload, { read });
@@ -238,7 +238,7 @@ describe('a file that is read back for its digest', { timeout: 120_000 }, () => 
   });
 });
 
-/** Reads a file back as a commit at this node does. */
+/** Reads a file as a commit at this node does. */
 async function rehash(node: Node, { session }: Upload, change: Partial<BlobStore>): Promise<void> {
   const digests = openResumableHashPool({ workers: 1 });
   const { db, blobs } = node.uploads;
@@ -250,8 +250,8 @@ async function rehash(node: Node, { session }: Upload, change: Partial<BlobStore
   }
 }
 
-/** Gives the bytes part by part, three seconds after each other by the clock of this process. */
-function slowly({ session, bytes }: Upload, t: TestContext, before: (part: number) => Promise<void>) {
+/** Returns the bytes part by part, with three seconds between parts by the clock of this process. */
+function readSlowly({ session, bytes }: Upload, t: TestContext, before: (part: number) => Promise<void>) {
   let ahead = 0;
   const { now } = performance;
   t.mock.method(performance, 'now', () => now.call(performance) + ahead);
@@ -270,10 +270,10 @@ function slowly({ session, bytes }: Upload, t: TestContext, before: (part: numbe
   return { read, pulled };
 }
 
-function failingSaves(db: Kysely<Tables>, isAway: () => boolean): Kysely<Tables> {
+function failSaves(db: Kysely<Tables>, isAway: () => boolean): Kysely<Tables> {
   return watchQueries(db, {
     before: (query) => {
-      if (query === 'update upload_sessions' && isAway()) throw AWAY;
+      if (query === 'update upload_sessions' && isAway()) throw UNAVAILABLE;
     },
   });
 }
@@ -290,11 +290,11 @@ async function endSessions({ uploads }: Node): Promise<void> {
   await uploads.db.updateTable('upload_sessions').set({ state: 'expired' }).execute();
 }
 
-async function owners({ uploads }: Node): Promise<string[]> {
+async function listOwners({ uploads }: Node): Promise<string[]> {
   const rows = await uploads.db.selectFrom('parts').select('node').execute();
   return rows.map(({ node }) => node);
 }
 
-async function reaches({ uploads }: Node, { session }: Upload, parts: number): Promise<void> {
+async function waitForCheckpoint({ uploads }: Node, { session }: Upload, parts: number): Promise<void> {
   await until(async () => (await findHashCheckpoint(uploads.db, session.id))?.parts === parts);
 }

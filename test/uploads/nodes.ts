@@ -31,41 +31,41 @@ import { newPostgresDatabase } from '../database/postgres-database.ts';
 import { type Fault, faulty } from '../faults/faulty.ts';
 import { deleteAtExit } from '../support/leftovers.ts';
 import { TestClock } from '../support/test-clock.ts';
-import { type SpoolingStore, spooling } from './spooling-store.ts';
+import { createSpoolingStore, type SpoolingStore } from './spooling-store.ts';
 import { LIFETIME, PART_SIZE, type UploadFixture } from './upload-fixture.ts';
 import { trackQueries } from './watch-queries.ts';
 
 export interface NodeOptions {
-  /** What goes wrong in the content store, as this node sees it. More may be put in later. */
+  /** Faults of the blob store as this node sees it. More can be added later. */
   plan?: readonly Fault<BlobStore>[];
-  /** What goes wrong in the store that the nodes share, behind this node's spool. */
+  /** Faults of the store that the nodes share, behind this node's spool. */
   storePlan?: readonly Fault<BlobStore>[];
-  /** What goes wrong with its digests. */
+  /** Faults of hashing. */
   digestPlan?: readonly Fault<ResumableHashPool>[];
   maxSessions?: number;
-  /** What the node sees the database through. */
+  /** Wraps the database of the node. */
   watch?: (db: Kysely<Tables>) => Kysely<Tables>;
 }
 
-/** A node: an uploads room as main.ts furnishes one of several. */
+/** A node: an upload context as server.ts sets it up for one of several. */
 export interface Node extends UploadFixture {
   id: NodeId;
   spool: SpoolingStore;
-  /** Calls to it are lost while this is true. */
-  deaf: boolean;
-  /** How many calls it has heard. */
-  heard: number;
-  /** Ends without a word, as a killed process does: what it had at hand is gone, its connections are closed. */
-  die(): Promise<void>;
+  /** Messages to it are lost while this is true. */
+  dropsMessages: boolean;
+  /** The number of messages that it has received. */
+  messageCount: number;
+  /** Ends like a killed process: its local parts are gone and its connections are closed. */
+  kill(): Promise<void>;
 }
 
-/** Nodes over one PostgreSQL database and one store. */
+/** Nodes with one PostgreSQL database and one store. */
 export interface Nodes extends AsyncDisposable {
   url: string;
   folder: string;
   start(options?: NodeOptions): Promise<Node>;
-  /** Cuts the connections over which nodes hear each other; they make new ones. */
-  cutCalls(): Promise<void>;
+  /** Closes the connections over which nodes receive messages; they reconnect. */
+  cutMessageConnections(): Promise<void>;
 }
 
 export async function openNodes(): Promise<Nodes> {
@@ -82,31 +82,31 @@ export async function openNodes(): Promise<Nodes> {
     url: database.url,
     folder,
     start,
-    async cutCalls() {
+    async cutMessageConnections() {
       const db = openPostgres(database.url, { connections: 1 });
       await sql`select pg_terminate_backend(pid) from pg_stat_activity
         where datname = current_database() and application_name = 'partway listener'`.execute(db);
       await db.destroy();
     },
     async [Symbol.asyncDispose]() {
-      for (const node of started) await node.die();
+      for (const node of started) await node.kill();
       await database[Symbol.asyncDispose]();
       await rm(folder, { recursive: true, force: true });
     },
   };
 }
 
-/** One node alone, over an SQLite file and a store that is as if beyond a network. `restarted` starts it anew. */
+/** Opens a single node with an SQLite file and a store that behaves like a remote one. `restart` starts it again. */
 export async function openLoneNode(options: NodeOptions = {}): Promise<Node> {
   const folder = deleteAtExit(mkdtempSync(join(tmpdir(), 'partway-lone-node-')));
   const clock = new TestClock(Date.now());
-  const start = (its: NodeOptions = {}) => startNode({ url: undefined, folder, clock }, its, start);
+  const start = (overrides: NodeOptions = {}) => startNode({ url: undefined, folder, clock }, overrides, start);
   return start(options);
 }
 
-/** Where nodes meet. */
-export interface Meeting {
-  /** Of the PostgreSQL database; undefined for an SQLite file in the folder. */
+/** What the nodes share. */
+export interface SharedState {
+  /** The URL of the PostgreSQL database; undefined for an SQLite file in the folder. */
   url: string | undefined;
   folder: string;
   clock: UploadFixture['clock'];
@@ -115,7 +115,7 @@ export interface Meeting {
 const LOGIN = 'nodes@partway.test';
 
 export async function startNode(
-  { url, folder, clock }: Meeting,
+  { url, folder, clock }: SharedState,
   { plan = [], storePlan = [], digestPlan = [], maxSessions = 100, watch = (db) => db }: NodeOptions,
   start: (options?: NodeOptions) => Promise<Node>,
 ): Promise<Node> {
@@ -124,25 +124,25 @@ export async function startNode(
   const owner =
     (await findUserByLogin(db, LOGIN)) ?? (await addUser(db, { login: LOGIN, name: 'N', now: clock.now() }));
   const id = newNodeId();
-  const spool = spooling(faulty(await openDiskStore(folder), storePlan), join(folder, `spool-${id}`));
+  const spool = createSpoolingStore(faulty(await openDiskStore(folder), storePlan), join(folder, `spool-${id}`));
   const blobs = faulty<BlobStore>(spool, plan);
   const digests = openResumableHashPool({ workers: 1 });
-  const bell = url === undefined ? undefined : new PostgresListener(url);
-  const troubles: unknown[] = [];
+  const postgresListener = url === undefined ? undefined : new PostgresListener(url);
+  const errors: unknown[] = [];
   let dead: Promise<void> | undefined;
 
-  const { promise: heard, resolve: isHeard } = Promise.withResolvers<void>();
-  const channels: Channels | undefined = bell && {
+  const { promise: ready, resolve: setReady } = Promise.withResolvers<void>();
+  const channels: Channels | undefined = postgresListener && {
     listen: (channel, listener) =>
-      bell.listen(channel, {
+      postgresListener.listen(channel, {
         onPayload: (payload) => {
-          if (node.deaf) return;
+          if (node.dropsMessages) return;
           listener.onPayload(payload);
-          node.heard += 1;
+          node.messageCount += 1;
         },
         onReconnect: () => {
           listener.onReconnect();
-          isHeard();
+          setReady();
         },
       }),
   };
@@ -153,10 +153,10 @@ export async function startNode(
     node: id,
     messages: channels && new NodeMessages(db, channels),
     maxSessions,
-    onError: (_session, error) => troubles.push(error),
+    onError: (_session, error) => errors.push(error),
     now: url === undefined ? () => clock.now() : () => DATABASE_NOW,
   });
-  const shelf = {
+  const context = {
     db,
     blobs,
     inFlight: new InFlightBlobs(),
@@ -167,39 +167,39 @@ export async function startNode(
     node: id,
     clock,
   };
-  // From now on no call to it is lost, and it has looked for what it may have missed.
-  if (bell !== undefined) await heard;
+  // From now on, it receives every message, and it has checked for missed ones.
+  if (postgresListener !== undefined) await ready;
 
   async function end(): Promise<void> {
     hasher.stop();
-    spool.giveUp();
+    spool.dropAllLocalParts();
     await digests.close();
-    await bell?.close();
+    await postgresListener?.close();
     await pool.destroy();
   }
-  const registry = url === undefined ? new SingleNodeRegistry(shelf) : new MultiNodeRegistry(shelf);
+  const registry = url === undefined ? new SingleNodeRegistry(context) : new MultiNodeRegistry(context);
   const node: Node = {
     id,
-    uploads: Object.assign(shelf, { registry, receiver: new StreamReceiver(Object.assign(shelf, { registry })) }),
+    uploads: Object.assign(context, { registry, receiver: new StreamReceiver(Object.assign(context, { registry })) }),
     owner,
     folder,
     clock,
     unanswered,
-    errors: troubles,
+    errors: errors,
     spool,
-    deaf: false,
-    heard: 0,
-    another: start,
-    async restarted(options) {
-      await node.die();
+    dropsMessages: false,
+    messageCount: 0,
+    openAnother: start,
+    async restart(options) {
+      await node.kill();
       return start(options);
     },
-    die() {
+    kill() {
       dead ??= end();
       return dead;
     },
     async [Symbol.asyncDispose]() {
-      await node.die();
+      await node.kill();
       if (url === undefined) await rm(folder, { recursive: true, force: true });
     },
   };

@@ -13,17 +13,17 @@ import { watchQueries } from './watch-queries.ts';
 const FILES = 3_000;
 const DAY = 24 * 3_600_000;
 
-/** Sealed contents in the store, each with a version that names it; and what a search asks. */
-async function furnished() {
+/** Completed blobs in the store, each referenced by a version, and counters of what a scan requests. */
+async function openScanFixture() {
   const fixture = await openFilesFixture();
-  const { blob: id } = await seedOf(fixture);
-  const store = await manyContents(fixture, id);
+  const { blob: id } = await createSeed(fixture);
+  const store = await addBlobs(fixture, id);
   let statements = 0;
   let ages = 0;
-  const looked: number[] = [];
+  const scannedSections: number[] = [];
   const db = watchQueries(fixture.files.db, { after: () => statements++ });
-  async function* look(part: number) {
-    looked.push(part);
+  async function* findCounted(part: number) {
+    scannedSections.push(part);
     for await (const found of store.find(part)) {
       const lastWrite = () => {
         ages++;
@@ -32,26 +32,26 @@ async function furnished() {
       yield { ...found, lastWrite };
     }
   }
-  const rooms = { ...fixture.files, db, blobs: { ...store, find: look, sections: () => store.sections() } };
+  const context = { ...fixture.files, db, blobs: { ...store, find: findCounted, sections: () => store.sections() } };
   return {
-    house: fixture,
-    rooms,
-    looked,
-    asked: () => ({ statements, ages }),
+    fixture: fixture,
+    context: context,
+    scannedSections: scannedSections,
+    counts: () => ({ statements, ages }),
     async [Symbol.asyncDispose]() {
       await fixture[Symbol.asyncDispose]();
     },
   };
 }
 
-async function seedOf(fixture: FilesFixture): Promise<{ blob: BlobId }> {
+async function createSeed(fixture: FilesFixture): Promise<{ blob: BlobId }> {
   await uploadFile(fixture.files, { folderId: fixture.owner.root_id, name: 'seed' }, createBody(fixture.owner, 'seed'));
   const { blob_id: blob } = await fixture.files.db.selectFrom('versions').selectAll().executeTakeFirstOrThrow();
   return { blob };
 }
 
-/** The house's store, with many more files in it. */
-async function manyContents(fixture: FilesFixture, seed: BlobId) {
+/** The fixture's store with many more files. */
+async function addBlobs(fixture: FilesFixture, seed: BlobId) {
   const { db, blobs } = fixture.files;
   const version = await db.selectFrom('versions').selectAll().executeTakeFirstOrThrow();
   const ids = Array.from({ length: FILES }, newBlobId);
@@ -73,44 +73,49 @@ async function manyContents(fixture: FilesFixture, seed: BlobId) {
   return blobs;
 }
 
-it('a search of a store in which all is explained asks for no file’s age, and for ids by the hundred', {
+it("a scan without orphans requests no file's age and looks up IDs by the hundred", {
   skip: bytesNotOnDisk ?? false,
 }, async () => {
-  await using its = await furnished();
-  const search = new OrphanScan(its.rooms, { grace: 0, retention: DAY });
+  await using scanFixture = await openScanFixture();
+  const search = new OrphanScan(scanFixture.context, { grace: 0, retention: DAY });
   assert.equal(await search.run(), 0);
-  const { statements, ages } = its.asked();
+  const { statements, ages } = scanFixture.counts();
   assert.equal(ages, 0);
-  // One for each 100 names.
+  // One for each 100 IDs.
   assert.ok(statements <= FILES / 100 + 3, `${statements} statements`);
-  assert.equal(its.looked.length, its.rooms.blobs.sections());
+  assert.equal(scanFixture.scannedSections.length, scanFixture.context.blobs.sections());
 });
 
-it('a round whose time is over looks at one part and at uploads in progress, and the next round goes on behind it', {
+it('a scan that runs out of time checks one part and uploads in progress; the next one continues after it', {
   skip: bytesNotOnDisk ?? false,
 }, async () => {
-  await using its = await furnished();
-  const search = new OrphanScan(its.rooms, { grace: 0, retention: DAY });
-  const clock = { ...its.rooms.clock, now: () => Date.now(), expiryTime: () => Date.now(), monotonic: ticking() };
-  const short = new OrphanScan({ ...its.rooms, clock }, { grace: 0, retention: DAY });
+  await using scanFixture = await openScanFixture();
+  const search = new OrphanScan(scanFixture.context, { grace: 0, retention: DAY });
+  const clock = {
+    ...scanFixture.context.clock,
+    now: () => Date.now(),
+    expiryTime: () => Date.now(),
+    monotonic: ticking(),
+  };
+  const short = new OrphanScan({ ...scanFixture.context, clock }, { grace: 0, retention: DAY });
   for (let round = 0; round < 3; round++) await short.run({ budget: 1.5 });
-  assert.deepEqual(its.looked, [0, 1, 0, 2, 0, 3]);
-  its.looked.length = 0;
+  assert.deepEqual(scanFixture.scannedSections, [0, 1, 0, 2, 0, 3]);
+  scanFixture.scannedSections.length = 0;
   await search.run();
-  assert.equal(new Set(its.looked).size, its.rooms.blobs.sections());
+  assert.equal(new Set(scanFixture.scannedSections).size, scanFixture.context.blobs.sections());
 });
 
-/** A clock on which each look takes a millisecond. */
+/** A clock that advances by a millisecond with each call. */
 function ticking(): () => number {
   let now = 0;
   return () => now++;
 }
 
-it('of orphans among many files only the age of these is asked for, and once', {
+it('a scan of many files requests only the age of orphans, once each', {
   skip: bytesNotOnDisk ?? false,
 }, async () => {
-  await using its = await furnished();
-  const { db } = its.house.files;
+  await using scanFixture = await openScanFixture();
+  const { db } = scanFixture.fixture.files;
   const lost = await db.selectFrom('versions').select(['id']).where('number', '>', 1).limit(7).execute();
   await db
     .deleteFrom('versions')
@@ -122,9 +127,9 @@ it('of orphans among many files only the age of these is asked for, and once', {
     .execute();
   let found = 0;
   const rules = { grace: -365 * DAY, retention: DAY, onFound: (count: number) => (found += count) };
-  const search = new OrphanScan(its.rooms, rules);
+  const search = new OrphanScan(scanFixture.context, rules);
   for (let round = 0; round < 3; round++) assert.equal(await search.run(), 0);
-  assert.deepEqual([found, its.asked().ages], [7, 7]);
-  its.house.clock.advance(DAY + 1);
+  assert.deepEqual([found, scanFixture.counts().ages], [7, 7]);
+  scanFixture.fixture.clock.advance(DAY + 1);
   assert.equal(await search.run(), 7);
 });

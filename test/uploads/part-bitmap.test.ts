@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { PartBitmap } from '../../packages/server/src/uploads/part-layout.ts';
 
-test('a bitmap holds exactly the parts that were added and not deleted, and counts them', () => {
+test('a bitmap has exactly the parts that were added and not deleted, and counts them', () => {
   const steps = fc.array(fc.record({ index: fc.integer({ min: 0, max: 40 }), isAdded: fc.boolean() }));
   fc.assert(
     fc.property(steps, (all) => {
@@ -24,7 +24,7 @@ test('a bitmap holds exactly the parts that were added and not deleted, and coun
   );
 });
 
-test('a bitmap has no part that lies outside of the file', () => {
+test('a bitmap has no part outside the file', () => {
   const bitmap = new PartBitmap(9);
   assert.ok(!bitmap.has(-1));
   assert.ok(!bitmap.has(10_000));

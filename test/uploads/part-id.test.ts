@@ -4,13 +4,13 @@ import { test } from 'node:test';
 import type { SessionId } from '../../packages/protocol/src/ids.ts';
 import { partId } from '../../packages/server/src/uploads/part-layout.ts';
 
-test('the 10,000 parts of a session have 10,000 ids of 8 upper-case hex digits, the same each time', () => {
+test('the 10,000 parts of a session have 10,000 IDs of 8 uppercase hex digits, always the same', () => {
   const session = randomBytes(16).toString('hex').toUpperCase() as SessionId;
-  const ids = Array.from({ length: 10_000 }, (_, slot) => partId(session, slot));
+  const ids = Array.from({ length: 10_000 }, (_, index) => partId(session, index));
   assert.equal(new Set(ids).size, 10_000);
   for (const id of ids) assert.match(id, /^[0-9A-F]{8}$/);
   assert.deepEqual(
     ids,
-    Array.from({ length: 10_000 }, (_, slot) => partId(session, slot)),
+    Array.from({ length: 10_000 }, (_, index) => partId(session, index)),
   );
 });

@@ -7,13 +7,13 @@ import { partForRange, partRange, planParts } from '../../packages/server/src/up
 const layouts = fc
   .tuple(fc.integer({ min: 1, max: 2 ** 42 }), fc.constantFrom(undefined, 65_536, 2 ** 20, 2 ** 26))
   .map(([fileSize, partSize]) => planParts(fileSize, partSize));
-const gridsWithSlot = layouts.chain((layout) =>
+const layoutsWithPart = layouts.chain((layout) =>
   fc.tuple(fc.constant(layout), fc.integer({ min: 0, max: layout.partCount - 1 })),
 );
 
-test('every slot of a grid is found by its own range', () => {
+test('every part of a layout is found by its range', () => {
   fc.assert(
-    fc.property(gridsWithSlot, ([layout, index]) => {
+    fc.property(layoutsWithPart, ([layout, index]) => {
       const slot = partRange(layout, index);
       const range = { first: slot.offset, last: slot.offset + slot.length - 1, total: layout.fileSize };
       assert.deepEqual(partForRange(layout, range), slot);
@@ -21,10 +21,10 @@ test('every slot of a grid is found by its own range', () => {
   );
 });
 
-test('a range that is not exactly a slot is refused as an invalid range', () => {
+test('a range that is not exactly a part is rejected as invalid', () => {
   fc.assert(
     fc.property(
-      gridsWithSlot,
+      layoutsWithPart,
       fc.tuple(fc.integer({ min: -3, max: 3 }), fc.integer({ min: -3, max: 3 }), fc.integer({ min: -2, max: 2 })),
       ([layout, index], [first, last, total]) => {
         fc.pre(first !== 0 || last !== 0 || total !== 0);
@@ -34,20 +34,20 @@ test('a range that is not exactly a slot is refused as an invalid range', () => 
           last: range.offset + range.length - 1 + last,
           total: layout.fileSize + total,
         };
-        // A one-byte step can be a slot of its own only where parts are that small, and they never are.
-        fc.pre(!(off.total === layout.fileSize && off.first % layout.partSize === 0 && isSlot(layout, off)));
+        // A step of one byte can only be a part if parts are that small, which they never are.
+        fc.pre(!(off.total === layout.fileSize && off.first % layout.partSize === 0 && isPartRange(layout, off)));
         assert.throws(() => partForRange(layout, off), isInvalidRange);
       },
     ),
   );
 });
 
-test('the empty last range of an old command line tool is refused with a sentence about it', () => {
+test('the empty last range sent by an old command-line tool is rejected with a hint', () => {
   const layout = planParts(2 ** 24, 2 ** 23);
   assert.throws(() => partForRange(layout, { first: 2 ** 24, last: 2 ** 24 - 1, total: 2 ** 24 }), /is empty/);
 });
 
-test('a range far beyond the file is refused whatever its numbers are', () => {
+test('a range far beyond the file is rejected whatever its numbers are', () => {
   const layout = planParts(2 ** 24, 2 ** 23);
   fc.assert(
     fc.property(fc.integer({ min: 2 ** 24, max: Number.MAX_SAFE_INTEGER }), (first) => {
@@ -56,7 +56,7 @@ test('a range far beyond the file is refused whatever its numbers are', () => {
   );
 });
 
-function isSlot(layout: ReturnType<typeof planParts>, range: { first: number; last: number }): boolean {
+function isPartRange(layout: ReturnType<typeof planParts>, range: { first: number; last: number }): boolean {
   const index = range.first / layout.partSize;
   if (index < 0 || index >= layout.partCount) return false;
   const slot = partRange(layout, index);

@@ -7,7 +7,7 @@ import { assertCountersRight } from '../files/recount.ts';
 import { LIFETIME, openUploadFixture, PART_SIZE, type UploadFixture } from './upload-fixture.ts';
 import { commitUpload, createUpload, sendAllParts, sendPart } from './upload-steps.ts';
 
-/** What `begin` makes: two parts and 100 bytes. */
+/** The size of `createUpload`'s default file: two parts and 100 bytes. */
 const SIZE = 2 * PART_SIZE + 100;
 const tooMany = {
   code: 'limit-exceeded',
@@ -15,29 +15,29 @@ const tooMany = {
 };
 const tooMuch = { code: 'quota-exceeded', message: /PARTWAY_MAX_RESERVED/ };
 
-async function limited(limits: { sessions?: number; reservedBytes?: number }): Promise<UploadFixture> {
+async function openFixtureWithLimits(limits: { sessions?: number; reservedBytes?: number }): Promise<UploadFixture> {
   const fixture = await openUploadFixture();
   Object.assign(fixture.uploads.limits, limits);
   return fixture;
 }
 
-async function openSessions({ uploads }: UploadFixture): Promise<number> {
+async function countOpenSessions({ uploads }: UploadFixture): Promise<number> {
   return (await uploads.db.selectFrom('upload_sessions').select('id').where('state', '=', 'open').execute()).length;
 }
 
 for (const [what, limits, refusal] of [
   ['sessions', { sessions: 3 }, tooMany],
-  ['bytes that they may come to', { reservedBytes: 3 * SIZE + 1 }, tooMuch],
+  ['reserved bytes', { reservedBytes: 3 * SIZE + 1 }, tooMuch],
 ] as const) {
-  test(`of many sessions at once, at several nodes, as many are made as the limit of ${what} allows`, async () => {
-    await using fixture = await limited(limits);
-    const node = await fixture.another();
+  test(`creates no more sessions in parallel than the limit of ${what} allows, across nodes`, async () => {
+    await using fixture = await openFixtureWithLimits(limits);
+    const node = await fixture.openAnother();
     Object.assign(node.uploads.limits, limits);
     const made = await Promise.allSettled(
       Array.from({ length: 12 }, (_, n) => createUpload(n % 2 === 0 ? fixture : node)),
     );
     assert.equal(made.filter(({ status }) => status === 'fulfilled').length, 3);
-    assert.equal(await openSessions(fixture), 3);
+    assert.equal(await countOpenSessions(fixture), 3);
     assert.equal((await collect(fixture.uploads.blobs.list())).length, 3);
     assert.deepEqual(await fixture.uploads.db.selectFrom('unreferenced_blobs').selectAll().execute(), []);
     await assertCountersRight(fixture.uploads.db);
@@ -45,7 +45,7 @@ for (const [what, limits, refusal] of [
   });
 }
 
-test('a session beyond a limit is refused before anything is stored or looked up for it', async () => {
+test('rejects a session beyond a limit before anything is stored or looked up', async () => {
   const begun: unknown[] = [];
   await using fixture = await openUploadFixture({
     plan: [{ method: 'create', when: 'before', hook: () => begun.push(1) }],
@@ -55,8 +55,8 @@ test('a session beyond a limit is refused before anything is stored or looked up
   assert.deepEqual(begun, []);
 });
 
-test('a commit, an abort and an expiry each make room for one more', async () => {
-  await using fixture = await limited({ sessions: 1 });
+test('can create one more session after a commit, an abort or an expiry', async () => {
+  await using fixture = await openFixtureWithLimits({ sessions: 1 });
   const first = await createUpload(fixture);
   await sendAllParts(fixture, first);
   await commitUpload(fixture, first);
@@ -69,8 +69,8 @@ test('a commit, an abort and an expiry each make room for one more', async () =>
   await createUpload(fixture);
 });
 
-test('a new version of a file is a session like any other', async () => {
-  await using fixture = await limited({ sessions: 1 });
+test('counts the upload of a new version like any other session', async () => {
+  await using fixture = await openFixtureWithLimits({ sessions: 1 });
   const first = await createUpload(fixture);
   await sendAllParts(fixture, first);
   const { fileId } = await commitUpload(fixture, first);
@@ -79,7 +79,7 @@ test('a new version of a file is a session like any other', async () => {
   await assert.rejects(createSession(fixture.uploads, version), { code: 'limit-exceeded' });
 });
 
-test('who is beyond a limit that was lowered ends the sessions there are as ever, and begins none', async () => {
+test('a user above a reduced limit can finish existing sessions and create none', async () => {
   await using fixture = await openUploadFixture();
   const [one, other, third] = [await createUpload(fixture), await createUpload(fixture), await createUpload(fixture)];
   Object.assign(fixture.uploads.limits, { sessions: 1, reservedBytes: 1 });
@@ -92,7 +92,7 @@ test('who is beyond a limit that was lowered ends the sessions there are as ever
   await assertCountersRight(fixture.uploads.db);
 });
 
-test('a user whose sessions come to more than a number can hold begins none, and all that there is stays usable', async () => {
+test('a user whose reserved bytes exceed all numbers can create no session, and existing ones stay usable', async () => {
   await using fixture = await openUploadFixture();
   const upload = await createUpload(fixture);
   const { db } = fixture.uploads;

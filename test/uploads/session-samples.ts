@@ -3,7 +3,7 @@ import type { BlobId, SessionId, Sha1 } from '../../packages/protocol/src/ids.ts
 import type { UserRow } from '../../packages/server/src/database/schema.ts';
 import type { Part, Session } from '../../packages/server/src/uploads/session.ts';
 
-// Sessions and parts for the tests of their records.
+// Sessions and parts for tests of their rows.
 
 export function newSession(owner: UserRow, change: Partial<Session> = {}): Session {
   const id = randomBytes(16).toString('hex').toUpperCase() as SessionId;
@@ -11,7 +11,7 @@ export function newSession(owner: UserRow, change: Partial<Session> = {}): Sessi
     id,
     owner: owner.id,
     state: 'open',
-    staged: { blob: newContentId(), layout: { fileSize: 80_000, partSize: 8, partCount: 10_000 } },
+    staged: { blob: randomBlobId(), layout: { fileSize: 80_000, partSize: 8, partCount: 10_000 } },
     expiresAt: 1_000_000,
     target: { kind: 'file', folderId: owner.root_id, name: `${id}.bin` },
     committed: undefined,
@@ -27,6 +27,6 @@ export function newSha1(): Sha1 {
   return randomBytes(20).toString('hex') as Sha1;
 }
 
-export function newContentId(): BlobId {
+export function randomBlobId(): BlobId {
   return randomBytes(16).toString('hex') as BlobId;
 }

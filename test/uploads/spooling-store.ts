@@ -7,17 +7,18 @@ import { collect } from '../conformance/content-samples.ts';
 
 /** A store as one node sees it. */
 export interface SpoolingStore extends BlobStore {
-  /** The bytes that were kept for the digest go, as a spool that is full lets them go. */
-  giveUp(): void;
+  /** Drops the local parts kept for hashing, like a full spool does. */
+  dropAllLocalParts(): void;
 }
 
 /**
- * A store on a disk that behaves as one beyond a network does: it sees no byte of a part before the body has ended;
- * only the parts that came through this node are at hand, as they came, until the digest has passed them; a part that
- * was overwritten is found out when the file is sealed, and of one that is sealed already no part is looked at. Nodes share the store below, and have a `folder` each.
+ * A disk store that behaves like a remote one: it gets no byte of a part before the body has ended; only parts that
+ * arrived through this node are available locally, until they have been hashed; an overwritten part is detected when
+ * the file is completed, and the parts of a completed file are not checked. Nodes share the store below, and each has
+ * its own `folder`.
  */
-export function spooling(store: BlobStore, folder: string): SpoolingStore {
-  const atHand = new Map<string, string>();
+export function createSpoolingStore(store: BlobStore, folder: string): SpoolingStore {
+  const localParts = new Map<string, string>();
   const key = (staged: StagedBlob, range: PartRange) => `${staged.blob} ${range.index}`;
   let files = 0;
 
@@ -36,18 +37,18 @@ export function spooling(store: BlobStore, folder: string): SpoolingStore {
       await mkdir(folder, { recursive: true });
       const path = join(folder, String(files++));
       await writeFile(path, bytes);
-      atHand.set(key(staged, range), path);
+      localParts.set(key(staged, range), path);
       return receipt;
     },
     localPart: async (staged, range) => {
-      const path = atHand.get(key(staged, range));
+      const path = localParts.get(key(staged, range));
       return path === undefined ? undefined : { path, offset: 0, length: range.length };
     },
     dropLocalPart: async (staged, range) => {
-      atHand.delete(key(staged, range));
+      localParts.delete(key(staged, range));
     },
     async complete(staged, receipts) {
-      const lost = await overwritten(store, staged, receipts);
+      const lost = await listOverwrittenParts(store, staged, receipts);
       if (lost.length > 0) throw new LostPartsError(lost);
       await store.complete(staged, receipts);
     },
@@ -59,11 +60,15 @@ export function spooling(store: BlobStore, folder: string): SpoolingStore {
     list: () => store.list(),
     sections: () => store.sections(),
     find: (part) => store.find(part),
-    giveUp: () => atHand.clear(),
+    dropAllLocalParts: () => localParts.clear(),
   };
 }
 
-async function overwritten(store: BlobStore, staged: StagedBlob, receipts: readonly PartTag[]): Promise<number[]> {
+async function listOverwrittenParts(
+  store: BlobStore,
+  staged: StagedBlob,
+  receipts: readonly PartTag[],
+): Promise<number[]> {
   const { fileSize, partSize } = staged.layout;
   const lost: number[] = [];
   for (const [index, receipt] of receipts.entries()) {
@@ -71,8 +76,8 @@ async function overwritten(store: BlobStore, staged: StagedBlob, receipts: reado
     const slot = { index, offset, length: Math.min(partSize, fileSize - offset) };
     const there = await store.localPart(staged, slot);
     if (there !== undefined && !there.path.includes('/staging/')) return [];
-    // Sealed meanwhile by another node, a file is where it was not a moment ago.
-    const sha1 = there && (await sha1Of(there).catch(unlessMoved));
+    // If another node has completed the file in the meantime, it has moved.
+    const sha1 = there && (await sha1Of(there).catch(ignoreMoved));
     if (sha1 !== undefined && sha1 !== receipt) lost.push(index);
   }
   return lost;
@@ -88,6 +93,6 @@ async function sha1Of({ path, offset, length }: { path: string; offset: number; 
   }
 }
 
-function unlessMoved(error: NodeJS.ErrnoException): undefined {
+function ignoreMoved(error: NodeJS.ErrnoException): undefined {
   if (error.code !== 'ENOENT') throw error;
 }

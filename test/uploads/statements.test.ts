@@ -10,19 +10,19 @@ import { until } from '../support/until.ts';
 import { type Node, openNodes } from './nodes.ts';
 import { commitUpload, createUpload, sendPart, type Upload } from './upload-steps.ts';
 
-const SLOTS = 12;
+const PARTS = 12;
 
 after(stopPostgres);
 
-describe('what an upload asks of the database', { skip: noPostgres }, () => {
-  it('is three statements for a part, and one more where a node meets the session for the first time', async () => {
+describe('database statements of an upload', { skip: noPostgres }, () => {
+  it('are three for a part, and one more when a node gets a request for the session for the first time', async () => {
     await using nodes = await openNodes();
     const node = await nodes.start();
-    const upload = await createUpload(node, { slots: SLOTS });
-    for (let index = 0; index < SLOTS; index++) {
+    const upload = await createUpload(node, { partCount: PARTS });
+    for (let index = 0; index < PARTS; index++) {
       using count = countStatements();
       await sendPart(node, upload, index);
-      await passes(node, upload, index, count.statements);
+      await waitUntilHashed(node, upload, index, count.statements);
       assert.deepEqual(count.statements.map(kind), [
         ...(index === 0 ? ['select upload_sessions'] : []),
         'insert parts',
@@ -32,30 +32,30 @@ describe('what an upload asks of the database', { skip: noPostgres }, () => {
     }
   });
 
-  it('is the same where every part comes in at another node than the one before', async () => {
+  it('are the same if every part arrives at another node than the one before', async () => {
     await using nodes = await openNodes();
     const all = [await nodes.start(), await nodes.start()];
-    const upload = await createUpload(all[0] ?? assert.fail(), { slots: SLOTS });
+    const upload = await createUpload(all[0] ?? assert.fail(), { partCount: PARTS });
     using count = countStatements();
-    for (let index = 0; index < SLOTS; index++) {
+    for (let index = 0; index < PARTS; index++) {
       const node = all[index % 2] ?? assert.fail();
       await sendPart(node, upload, index);
-      await passes(node, upload, index, count.statements);
+      await waitUntilHashed(node, upload, index, count.statements);
     }
-    assert.equal(count.statements.length, 3 * SLOTS + all.length);
+    assert.equal(count.statements.length, 3 * PARTS + all.length);
   });
 
-  it('is less for parts that come out of order: the digest takes several at a time', async () => {
+  it('are fewer for parts out of order, because the hasher processes several at a time', async () => {
     await using nodes = await openNodes();
     const node = await nodes.start();
-    const upload = await createUpload(node, { slots: SLOTS });
+    const upload = await createUpload(node, { partCount: PARTS });
     using count = countStatements();
-    for (let index = SLOTS - 1; index >= 0; index--) await sendPart(node, upload, index);
-    await passes(node, upload, SLOTS - 1, count.statements);
-    assert.ok(count.statements.length < 3 * SLOTS, `${count.statements.length} statements`);
+    for (let index = PARTS - 1; index >= 0; index--) await sendPart(node, upload, index);
+    await waitUntilHashed(node, upload, PARTS - 1, count.statements);
+    assert.ok(count.statements.length < 3 * PARTS, `${count.statements.length} statements`);
   });
 
-  it('is two statements for a part that is sent again, and none of its bytes is stored', async () => {
+  it('are two for a part that is sent again, and none of its bytes are stored', async () => {
     let writes = 0;
     const plan = [{ method: 'writePart' as const, when: 'after' as const, hook: () => writes++ }];
     await using nodes = await openNodes();
@@ -63,7 +63,7 @@ describe('what an upload asks of the database', { skip: noPostgres }, () => {
     const upload = await createUpload(one);
     await sendPart(one, upload, 0);
     await sendPart(other, upload, 1);
-    await passes(one, upload, 1, []);
+    await waitUntilHashed(one, upload, 1, []);
     using count = countStatements();
     await sendPart(one, upload, 0);
     assert.deepEqual(count.statements.splice(0).map(kind), ['select parts']);
@@ -72,19 +72,19 @@ describe('what an upload asks of the database', { skip: noPostgres }, () => {
     assert.equal(writes, 2);
   });
 
-  it('is a fixed number of statements for its beginning and its end, however many parts it has', async () => {
+  it('have a fixed number for the start and the end, however many parts there are', async () => {
     await using nodes = await openNodes();
     const node = await nodes.start();
     const counted = [];
     for (const slots of [2, 40]) {
       using beginning = countStatements();
-      const upload = await createUpload(node, { slots });
+      const upload = await createUpload(node, { partCount: slots });
       const begun = beginning.statements.splice(0).length;
       for (let index = 0; index < slots; index++) await sendPart(node, upload, index);
-      await passes(node, upload, slots - 1, []);
+      await waitUntilHashed(node, upload, slots - 1, []);
       beginning.statements.length = 0;
       await commitUpload(node, upload);
-      // Less the one by which the test lists the parts that it commits.
+      // Without the one with which the test lists the parts to commit.
       counted.push([begun, beginning.statements.length - 1]);
     }
     assert.deepEqual(counted, [
@@ -93,7 +93,7 @@ describe('what an upload asks of the database', { skip: noPostgres }, () => {
     ]);
   });
 
-  it('wakes the one node that has the next part, and none where that is the same', async () => {
+  it('notify only the node that has the next part, and none if that is the same node', async () => {
     await using nodes = await openNodes();
     const [one, other, idle] = [await nodes.start(), await nodes.start(), await nodes.start()];
     await using listener = Object.assign(new PostgresListener(nodes.url), {
@@ -101,25 +101,25 @@ describe('what an upload asks of the database', { skip: noPostgres }, () => {
         await listener.close();
       },
     });
-    const heard: string[] = [];
+    const notified: string[] = [];
     for (const [name, node] of Object.entries({ one, other, idle })) {
       const ready = Promise.withResolvers<void>();
-      listener.listen(channelFor(node.id), { onPayload: () => heard.push(name), onReconnect: ready.resolve });
+      listener.listen(channelFor(node.id), { onPayload: () => notified.push(name), onReconnect: ready.resolve });
       await ready.promise;
     }
-    const upload = await createUpload(one, { slots: 6 });
+    const upload = await createUpload(one, { partCount: 6 });
     for (const index of [5, 2, 1]) await sendPart(one, upload, index);
     for (const index of [4, 3]) await sendPart(other, upload, index);
-    assert.deepEqual(heard, []);
+    assert.deepEqual(notified, []);
     await sendPart(one, upload, 0);
-    await passes(one, upload, 5, []);
-    await until(() => heard.length >= 2);
-    assert.deepEqual(heard, ['other', 'one']);
+    await waitUntilHashed(one, upload, 5, []);
+    await until(() => notified.length >= 2);
+    assert.deepEqual(notified, ['other', 'one']);
   });
 });
 
-/** Waits until the digest has passed a slot, without a trace in the count. */
-async function passes(node: Node, { session }: Upload, slot: number, statements: string[]): Promise<void> {
+/** Waits until a part has been hashed, without affecting the count. */
+async function waitUntilHashed(node: Node, { session }: Upload, slot: number, statements: string[]): Promise<void> {
   await until(async () => {
     assert.deepEqual(node.errors, []);
     const checkpoint = await findHashCheckpoint(node.uploads.db, session.id);
@@ -131,7 +131,7 @@ async function passes(node: Node, { session }: Upload, slot: number, statements:
   });
 }
 
-/** What a statement does to which table. */
+/** The operation and table of a statement. */
 function kind(statement: string): string {
   const [, verb, table] =
     /^(select) .*? from "(\w+)"/.exec(statement) ??

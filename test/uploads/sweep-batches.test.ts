@@ -5,7 +5,7 @@ import { PART_BATCH } from '../../packages/server/src/uploads/session-store.ts';
 import { LIFETIME, openUploadFixture } from './upload-fixture.ts';
 import { createUpload } from './upload-steps.ts';
 
-test('no statement of the sweep deletes more than a thousand parts, however many sessions have ended', async () => {
+test('no cleanup statement deletes more than a thousand parts, however many sessions have ended', async () => {
   await using fixture = await openUploadFixture();
   const { db } = fixture.uploads;
   const most = { parts: 0, sessions: 0 };

@@ -16,9 +16,9 @@ import { newPart, newSession } from './session-samples.ts';
 
 const [ONE, OTHER] = ['1111111111111111' as NodeId, '2222222222222222' as NodeId];
 
-test('moving a mark and calling the next node waits for no sync, and keeps nothing else from waiting', {
+test('saving a checkpoint and notifying the next node do not wait for a sync, and do not block other statements', {
   skip: noPostgres,
-  // Without what it tests it would wait for ever.
+  // Without the behavior under test, it would wait forever.
   timeout: 120_000,
 }, async () => {
   await using postgres = await startPostgres({ settings: { synchronous_commit: 'on' } });
@@ -34,9 +34,9 @@ test('moving a mark and calling the next node waits for no sync, and keeps nothi
   await insertSession(db, session, 0);
   await insertPart(db, session.id, newPart(1), 0, OTHER);
 
-  // Whatever waits for its commit to be safe now waits for a standby that never comes.
+  // From now on, commits that have to be durable wait for a standby that never connects.
   await setStandbys(aside, 'nobody');
-  const blocked = await firstToWait(third, aside);
+  const blocked = await waitForBlockedCommit(third, aside);
 
   const to = { parts: 1, state: 'state' as HashState };
   const moved = await saveHashCheckpoint(db, session.id, {
@@ -55,8 +55,8 @@ test('moving a mark and calling the next node waits for no sync, and keeps nothi
   await Promise.all([blocked.ended, ordinary]);
 });
 
-/** An ordinary change that waits for its commit; those before it came before PostgreSQL had heard what to wait for. */
-async function firstToWait(db: Kysely<Tables>, aside: Kysely<Tables>): Promise<{ ended: Promise<unknown> }> {
+/** An ordinary change that waits for its commit; earlier ones were committed before PostgreSQL had read the setting. */
+async function waitForBlockedCommit(db: Kysely<Tables>, aside: Kysely<Tables>): Promise<{ ended: Promise<unknown> }> {
   for (;;) {
     let over = false;
     const ended = sql`update users set name = 'waits'`.execute(db).finally(() => {
@@ -73,7 +73,7 @@ async function countWaiting(aside: Kysely<Tables>): Promise<number> {
   return rows.length;
 }
 
-/** Says which standbys have to have a commit before it is answered, to every connection. */
+/** Sets which standbys have to confirm a commit, for every connection. */
 async function setStandbys(db: Kysely<Tables>, names: string): Promise<void> {
   await sql`alter system set synchronous_standby_names = ${sql.lit(names)}`.execute(db);
   await sql`select pg_reload_conf()`.execute(db);

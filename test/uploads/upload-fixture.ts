@@ -22,51 +22,51 @@ import { bytesNotOnDisk, openTestStore } from '../support/storage.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { trackQueries } from './watch-queries.ts';
 
-/** Small, so that a file of many parts costs little; large enough that a part can be written in more than one piece. */
+/** Small, so that a file with many parts costs little; large enough that a part can be written in several chunks. */
 export const PART_SIZE = 65_536;
 export const LIFETIME: Millis = 60_000;
 
-/** Of all rooms in this process; rooms in one folder are nodes, and each node has a spool of its own. */
+/** The number of fixtures in this process. Fixtures with the same folder are nodes, and each node has its own spool. */
 let nodes = 0;
 
 const LOGIN = 'room@partway.test';
 
 export interface UploadFixtureOptions {
-  /** What goes wrong in the content store. More may be put in later. */
+  /** Faults of the blob store. More can be added later. */
   plan?: readonly Fault<BlobStore>[];
   files?: DurableFiles;
-  /** How many sessions the follower keeps. */
+  /** The number of sessions that the hasher keeps. */
   maxSessions?: number;
 }
 
-/** The uploads room as main.ts furnishes it: a real database file, a real disk store, real digest threads. */
+/** The upload context as server.ts sets it up: a real database file, a real disk store, real hash threads. */
 export interface UploadFixture extends AsyncDisposable {
   uploads: UploadContext;
-  /** Whose uploads these are. */
+  /** The owner of the uploads. */
   owner: UserRow;
   folder: string;
-  /** What the room takes for now; shared with the rooms made from this one. */
+  /** The clock of the context; shared with fixtures created from this one. */
   clock: TestClock;
-  /** Statements on their way to the database, or that failed. */
+  /** Statements that have not been answered or have failed. */
   unanswered: ReadonlySet<object>;
-  /** Digests that could not go on. */
+  /** Errors that stopped hashing. */
   errors: unknown[];
-  /** A second room on the same folder beside this one, as another node has it. It goes with this one. */
-  another(options?: UploadFixtureOptions): Promise<UploadFixture>;
-  /** Closes this room and opens another on the same folder: nothing that was in memory is there any more. */
-  restarted(options?: UploadFixtureOptions): Promise<UploadFixture>;
+  /** Opens a second fixture with the same folder, like another node. It is closed with this one. */
+  openAnother(options?: UploadFixtureOptions): Promise<UploadFixture>;
+  /** Closes this fixture and opens another one with the same folder, with nothing left in memory. */
+  restart(options?: UploadFixtureOptions): Promise<UploadFixture>;
 }
 
-/** A room in a new folder, which goes with the room; or in one that was a room's before. */
+/** Opens a fixture with a new folder that is deleted with it, or with the folder of an earlier fixture. */
 export async function openUploadFixture({
   folder,
   ...options
 }: UploadFixtureOptions & { folder?: string } = {}): Promise<UploadFixture> {
-  const its = folder ?? deleteAtExit(mkdtempSync(join(tmpdir(), 'partway-room-')));
-  return fixtureIn(its, new TestClock(Date.now()), options);
+  const overrides = folder ?? deleteAtExit(mkdtempSync(join(tmpdir(), 'partway-room-')));
+  return openFixtureIn(overrides, new TestClock(Date.now()), options);
 }
 
-async function fixtureIn(
+async function openFixtureIn(
   folder: string,
   clock: UploadFixture['clock'],
   options: UploadFixtureOptions,
@@ -77,34 +77,34 @@ async function fixtureIn(
     (await findUserByLogin(db, LOGIN)) ?? (await addUser(db, { login: LOGIN, name: 'R', now: clock.now() }));
   const store = await openTestStore(folder, { files, node: String(nodes++) });
   const blobs = faulty(store.blobs, plan);
-  const troubles: unknown[] = [];
+  const errors: unknown[] = [];
   const others: UploadFixture[] = [];
 
   async function close(): Promise<void> {
     for (const other of others) await other[Symbol.asyncDispose]();
-    await closeFollowing();
+    await closeHasher();
     store.close();
     await db.destroy();
   }
-  const shelf = { db, blobs, node: newNodeId(), clock };
+  const context = { db, blobs, node: newNodeId(), clock };
   const { PARTWAY_DATABASE: url } = databaseSettings(folder);
   const {
     registry,
     hasher,
-    close: closeFollowing,
-  } = openHasher(shelf, {
+    close: closeHasher,
+  } = openHasher(context, {
     canReadParts: bytesNotOnDisk === undefined,
     url,
     threads: 1,
     maxSessions,
-    onError: (_session, error) => troubles.push(error),
+    onError: (_session, error) => errors.push(error),
   });
   return {
-    // One object, so that a database put into it by a test is the ledger's too.
-    uploads: Object.assign(shelf, {
+    // The same object, so that a database that a test replaces is also that of the registry.
+    uploads: Object.assign(context, {
       inFlight: new InFlightBlobs(),
       registry,
-      receiver: new StreamReceiver(Object.assign(shelf, { registry })),
+      receiver: new StreamReceiver(Object.assign(context, { registry })),
       hasher,
       partLocks: new PartLocks(),
       commits: new KeyedQueue<SessionId>(),
@@ -120,15 +120,15 @@ async function fixtureIn(
     folder,
     clock,
     unanswered,
-    errors: troubles,
-    async another(its = {}) {
-      const other = await fixtureIn(folder, clock, its);
+    errors: errors,
+    async openAnother(overrides = {}) {
+      const other = await openFixtureIn(folder, clock, overrides);
       others.push(other);
       return other;
     },
-    async restarted(its = {}) {
+    async restart(overrides = {}) {
       await close();
-      return fixtureIn(folder, clock, its);
+      return openFixtureIn(folder, clock, overrides);
     },
     async [Symbol.asyncDispose]() {
       await close();

@@ -14,43 +14,43 @@ import { collect } from '../conformance/content-samples.ts';
 import { seededBytes } from '../support/bytes.ts';
 import { PART_SIZE, type UploadFixture } from './upload-fixture.ts';
 
-/** A session and the file it is for. */
+/** A session and the file that is uploaded. */
 export interface Upload {
   session: Session;
   bytes: Buffer;
 }
 
-let made = 0;
+let uploadCount = 0;
 
-/** Opens a session for a file of `slots` parts, the last one short. */
+/** Creates a session for a file of `partCount` parts, the last one shorter. */
 export async function createUpload(
   fixture: UploadFixture,
-  change: { slots?: number; name?: string; seed?: string } = {},
+  change: { partCount?: number; name?: string; seed?: string } = {},
 ): Promise<Upload> {
-  const number = ++made;
-  const { slots = 3, name = `file-${number}.bin`, seed = `file ${number}` } = change;
-  const bytes = bytesOfSeed(slots, seed);
+  const number = ++uploadCount;
+  const { partCount = 3, name = `file-${number}.bin`, seed = `file ${number}` } = change;
+  const bytes = seededFile(partCount, seed);
   const { id: caller, root_id: folderId } = fixture.owner;
   return { session: await createSession(fixture.uploads, { caller, fileSize: bytes.length, folderId, name }), bytes };
 }
 
-/** The file that is uploaded in `slots` parts where a seed is given. */
-export function bytesOfSeed(slots: number, seed: string): Buffer {
-  return seededBytes((slots - 1) * PART_SIZE + 100, seed);
+/** The file that is uploaded in `partCount` parts for a given seed. */
+export function seededFile(partCount: number, seed: string): Buffer {
+  return seededBytes((partCount - 1) * PART_SIZE + 100, seed);
 }
 
-/** The bytes of one slot. */
-export function bytesOf({ session, bytes }: Upload, index: number): Buffer {
+/** The bytes of one part. */
+export function partBytes({ session, bytes }: Upload, index: number): Buffer {
   const { offset, length } = partRange(session.staged.layout, index);
   return bytes.subarray(offset, offset + length);
 }
 
-/** Sends one part: its own bytes, in a body that has them ready, unless told otherwise. */
+/** Sends one part, by default with its own bytes in a body that is available immediately. */
 export async function sendPart(
   fixture: UploadFixture,
   upload: Upload,
   index: number,
-  { bytes = bytesOf(upload, index), body = bodyOf(bytes) } = {},
+  { bytes = partBytes(upload, index), body = createBody(bytes) } = {},
 ): Promise<Part> {
   const { session } = upload;
   const { offset, length } = partRange(session.staged.layout, index);
@@ -64,8 +64,8 @@ export async function sendPart(
   return accepted.part;
 }
 
-/** A body that has these bytes ready: a copy, since the store frees what it has written. */
-function bodyOf(bytes: Buffer): PartBody {
+/** A body with these bytes: a copy, because the store frees what it has written. */
+function createBody(bytes: Buffer): PartBody {
   return Readable.from([Buffer.from(bytes)]);
 }
 
@@ -77,7 +77,7 @@ export function partsIn({ session }: Upload): number[] {
   return Array.from({ length: session.staged.layout.partCount }, (_, index) => index);
 }
 
-/** Commits every part that is stored, with the digest that is right, unless told otherwise. */
+/** Commits all stored parts with the correct digest, by default. */
 export async function tryCommit(
   fixture: UploadFixture,
   upload: Upload,
@@ -99,19 +99,19 @@ export async function tryCommit(
 
 const ANY_PLACE = { offset: undefined, size: undefined, sha1: undefined };
 
-/** As `tryCommit`, where it cannot be too early. */
+/** Like `tryCommit`, if the commit can complete immediately. */
 export async function commitUpload(
   fixture: UploadFixture,
   upload: Upload,
   change: Partial<CommitRequest> = {},
 ): Promise<Committed> {
   const committed = await tryCommit(fixture, upload, change);
-  assert.ok(committed, 'the commit said "later"');
+  assert.ok(committed, 'the commit was not complete yet');
   return committed;
 }
 
-/** Every version there is, with the bytes that it names. */
-export async function published(fixture: UploadFixture): Promise<{ file: Committed; bytes: Buffer }[]> {
+/** All versions, with their bytes. */
+export async function listVersions(fixture: UploadFixture): Promise<{ file: Committed; bytes: Buffer }[]> {
   const versions = await fixture.uploads.db.selectFrom('versions').selectAll().orderBy('id').execute();
   return Promise.all(
     versions.map(async ({ id, file_id, blob_id }) => ({
@@ -121,16 +121,16 @@ export async function published(fixture: UploadFixture): Promise<{ file: Committ
   );
 }
 
-/** The upload has become exactly this file, and there is no other. */
+/** Asserts that the upload became exactly this file, and that there is no other. */
 export async function assertOnlyFile(fixture: UploadFixture, upload: Upload, file: Committed): Promise<void> {
   const { fileId, versionId } = file;
-  assert.deepEqual(await published(fixture), [{ file: { fileId, versionId }, bytes: upload.bytes }]);
+  assert.deepEqual(await listVersions(fixture), [{ file: { fileId, versionId }, bytes: upload.bytes }]);
 }
 
-/** Nothing is left: no file, no session that could become one, no bytes, no parts. */
+/** Asserts that nothing is left: no file, no open session, no bytes, no parts. */
 export async function assertNothingLeft(fixture: UploadFixture, upload: Upload): Promise<void> {
   const { db, blobs } = fixture.uploads;
-  assert.deepEqual(await published(fixture), []);
+  assert.deepEqual(await listVersions(fixture), []);
   assert.notEqual((await findSession(db, upload.session.id))?.state, 'open');
   assert.deepEqual(await listParts(db, upload.session.id), []);
   assert.deepEqual(await collect(blobs.list()), []);
@@ -138,7 +138,7 @@ export async function assertNothingLeft(fixture: UploadFixture, upload: Upload):
   assert.deepEqual(items, []);
 }
 
-/** Sweeps as if every file in the store had not been touched for an hour. */
+/** Collects garbage as if every file in the store had been untouched for an hour. */
 export function collectGarbageNow(fixture: UploadFixture): Promise<number> {
   return collectGarbage(fixture.uploads, { grace: -3_600_000 });
 }
@@ -148,14 +148,14 @@ export function sha1(bytes: Uint8Array): Sha1 {
 }
 
 /**
- * Resolves once whatever began before has asked the database what it asks at first, so that it waits for something else or
- * has ended. A database thread that still starts may keep a statement while others are answered.
+ * Resolves when everything that started earlier has sent its first queries, so that it waits for something else or
+ * has ended. A database thread that is starting can delay a statement while others are answered.
  */
-export async function letOthersAsk({ uploads, unanswered }: UploadFixture, { session }: Upload): Promise<void> {
+export async function waitForFirstQueries({ uploads, unanswered }: UploadFixture, { session }: Upload): Promise<void> {
   for (let turn = 0; turn < 10; turn++) {
     const before = [...unanswered];
-    // One that failed stays unanswered.
-    for (let asked = 0; asked < 1_000; asked++) {
+    // A failed statement stays in the set.
+    for (let attempt = 0; attempt < 1_000; attempt++) {
       await findSession(uploads.db, session.id);
       if (!before.some((query) => unanswered.has(query))) break;
     }

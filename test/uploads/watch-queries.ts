@@ -1,25 +1,25 @@
 import type { Kysely, OperationNode, RootOperationNode } from 'kysely';
 import type { Tables } from '../../packages/server/src/database/schema.ts';
 
-/** A statement as tests name it: what it does to which table, such as "insert parts". */
+/** A statement as tests name it: an operation and a table, such as "insert parts". */
 export type QueryName = `${'select' | 'insert' | 'update' | 'delete'} ${keyof Tables}`;
 
 export interface QueryWatch {
-  /** Called before a statement goes out; what it throws, the statement fails with. */
+  /** Called before a statement is sent; the statement fails with what it throws. */
   before?: (query: QueryName) => void;
-  /** As `before`, at every statement, also those that have no such name. */
+  /** Like `before`, but for every statement, including those without such a name. */
   beforeAny?: () => void;
   /** Called when the database has answered. */
   after?: (query: QueryName) => unknown;
 }
 
-/** `db` with its statements watched, those in transactions too. */
+/** Returns `db` with its statements watched, including those in transactions. */
 export function watchQueries(db: Kysely<Tables>, { before, beforeAny, after }: QueryWatch): Kysely<Tables> {
   const names = new WeakMap<object, QueryName>();
   return db.withPlugin({
     transformQuery({ node, queryId }) {
       beforeAny?.();
-      const name = nameOf(node);
+      const name = getQueryName(node);
       if (name !== undefined) {
         names.set(queryId, name);
         before?.(name);
@@ -34,7 +34,7 @@ export function watchQueries(db: Kysely<Tables>, { before, beforeAny, after }: Q
   });
 }
 
-/** Which of the statements of a database have not been answered yet; one that fails stays. */
+/** Tracks which statements have not been answered; a failed one stays in the set. */
 export function trackQueries(db: Kysely<Tables>): { db: Kysely<Tables>; unanswered: ReadonlySet<object> } {
   const unanswered = new Set<object>();
   const tracked = db.withPlugin({
@@ -50,22 +50,22 @@ export function trackQueries(db: Kysely<Tables>): { db: Kysely<Tables>; unanswer
   return { db: tracked, unanswered };
 }
 
-function nameOf(node: RootOperationNode): QueryName | undefined {
+function getQueryName(node: RootOperationNode): QueryName | undefined {
   switch (node.kind) {
     case 'SelectQueryNode':
-      return `select ${tableOf(node.from?.froms[0])}`;
+      return `select ${getTable(node.from?.froms[0])}`;
     case 'InsertQueryNode':
-      return `insert ${tableOf(node.into)}`;
+      return `insert ${getTable(node.into)}`;
     case 'UpdateQueryNode':
-      return `update ${tableOf(node.table)}`;
+      return `update ${getTable(node.table)}`;
     case 'DeleteQueryNode':
-      return `delete ${tableOf(node.from.froms[0])}`;
+      return `delete ${getTable(node.from.froms[0])}`;
     default:
       return undefined;
   }
 }
 
-function tableOf(node: OperationNode | undefined): keyof Tables {
+function getTable(node: OperationNode | undefined): keyof Tables {
   const { table } = (node ?? {}) as { table?: { identifier: { name: keyof Tables } } };
   return table?.identifier.name ?? ('' as keyof Tables);
 }

@@ -1,23 +1,23 @@
 import type { BlobStore } from '../../packages/server/src/storage/blob-store.ts';
 import { DurableFiles } from '../../packages/server/src/storage/disk/durable-files.ts';
 import type { Fault } from '../faults/faulty.ts';
-import { type FileFault, openingWith } from '../storage/opening-with.ts';
+import { type FileFault, openWithFaults } from '../storage/opening-with.ts';
 import { openUploadFixture, type UploadFixture } from './upload-fixture.ts';
 import { watchQueries } from './watch-queries.ts';
 
 /** The path of a file that is being uploaded. */
 export const STAGED: RegExp = /staging.[0-9a-f]{32}$/;
 
-/** What is written down of an act, in the order in which it is done. */
+/** A log of what is done, in order. */
 export interface WatchedFixture {
   fixture: UploadFixture;
   log: string[];
 }
 
-/** A room that logs what is synced and which rows are written, each when it is done. */
-export async function watchedFixture(faults: FileFault[] = []): Promise<WatchedFixture> {
+/** A fixture that logs syncs and row changes, each when it is complete. */
+export async function openWatchedFixture(faults: FileFault[] = []): Promise<WatchedFixture> {
   const log: string[] = [];
-  const files = new DurableFiles({ openFile: openingWith({ log, faults }) });
+  const files = new DurableFiles({ openFile: openWithFaults({ log, faults }) });
   const plan: Fault<BlobStore>[] = (['create', 'writePart', 'complete'] as const).map((method) => ({
     method,
     when: 'after',

@@ -18,13 +18,13 @@ import { createUpload, sendPart, tryCommit } from './upload-steps.ts';
 
 const DAY = 24 * 3_600_000;
 
-const bytesIn = async (fixture: UploadFixture) => (await collect(fixture.uploads.blobs.list())).length;
+const countBlobs = async (fixture: UploadFixture) => (await collect(fixture.uploads.blobs.list())).length;
 
-test('a clock that is eight days ahead for seconds ends no upload and removes no bytes', async () => {
+test('a clock that is eight days ahead for seconds ends no upload and deletes no blob', async () => {
   await using fixture = await openUploadFixture();
   const upload = await createUpload(fixture);
   await sendPart(fixture, upload, 0);
-  const stored = await bytesIn(fixture);
+  const stored = await countBlobs(fixture);
   fixture.clock.jump(8 * DAY);
   assert.equal(await expireSessions(fixture.uploads), 0);
   assert.equal(await collectGarbage(fixture.uploads, { grace: 3_600_000 }), 0);
@@ -35,11 +35,11 @@ test('a clock that is eight days ahead for seconds ends no upload and removes no
   fixture.clock.jump(-8 * DAY);
   assert.equal(await expireSessions(fixture.uploads), 0);
   await sendPart(fixture, upload, 2);
-  assert.equal(await bytesIn(fixture), stored);
+  assert.equal(await countBlobs(fixture), stored);
   assert.ok(await tryCommit(fixture, upload));
 });
 
-test('uploads past their time after eight days of sleep end, but only after a quarter of an hour', async () => {
+test('expired uploads end after eight days of sleep, but only after a quarter of an hour', async () => {
   await using fixture = await openUploadFixture();
   const [upload, other] = [await createUpload(fixture), await createUpload(fixture)];
   fixture.clock.jump(8 * DAY);
@@ -52,7 +52,7 @@ test('uploads past their time after eight days of sleep end, but only after a qu
   assert.notEqual((await findSession(fixture.uploads.db, other.session.id))?.state, 'open');
 });
 
-test('a session begun while the clock was ahead ends at last, and none before it has had its lifetime', async () => {
+test('a session created while the clock was ahead ends eventually, and none before it ends early', async () => {
   await using fixture = await openUploadFixture();
   fixture.clock.jump(400 * DAY);
   const future = await createUpload(fixture);
@@ -66,28 +66,28 @@ test('a session begun while the clock was ahead ends at last, and none before it
   assert.equal((await findSession(fixture.uploads.db, young.session.id))?.state, 'open');
 });
 
-test('a clock that is eight days behind for seconds ends nothing that was begun meanwhile once it is set right', async () => {
+test('a clock that is eight days behind for seconds does not end sessions created in that time once it is corrected', async () => {
   await using fixture = await openUploadFixture();
   fixture.clock.jump(-8 * DAY);
   const upload = await createUpload(fixture);
   await sendPart(fixture, upload, 0);
-  const finished = await createUpload(fixture, { slots: 1 });
+  const finished = await createUpload(fixture, { partCount: 1 });
   await sendPart(fixture, finished, 0);
   await tryCommit(fixture, finished);
-  const stored = await bytesIn(fixture);
+  const stored = await countBlobs(fixture);
   fixture.clock.advance(2_500);
   fixture.clock.jump(8 * DAY);
   assert.equal(await expireSessions(fixture.uploads), 0);
   assert.equal(await collectGarbage(fixture.uploads, { grace: 3_600_000 }), 0);
-  assert.equal(await bytesIn(fixture), stored);
+  assert.equal(await countBlobs(fixture), stored);
   assert.equal((await findSession(fixture.uploads.db, finished.session.id))?.state, 'committed');
   for (const slot of [1, 2]) await sendPart(fixture, upload, slot);
   assert.ok(await tryCommit(fixture, upload));
 });
 
-test('a session begun just after a clock that was far ahead was set right ends once it has had its lifetime', async () => {
+test('a session created just after a clock far ahead was corrected ends after its lifetime', async () => {
   await using fixture = await openUploadFixture();
-  // The clock was 400 days ahead and has been believed; now it is set right.
+  // The clock was 400 days ahead and had been trusted; now it is corrected.
   fixture.clock.advance(CLOCK_GRACE);
   fixture.clock.jump(-400 * DAY);
   const { session } = await createUpload(fixture);
@@ -98,11 +98,11 @@ test('a session begun just after a clock that was far ahead was set right ends o
   assert.equal((await findSession(fixture.uploads.db, session.id))?.state, 'expired');
 });
 
-test('what another node is storing is not given up by a clock that is wrong for seconds, ahead or behind', async () => {
+test('a part that another node is storing is not given up because of a clock that is wrong for seconds', async () => {
   await using fixture = await openUploadFixture();
-  const other = await fixture.another();
+  const other = await fixture.openAnother();
   for (const days of [8, -8]) {
-    // Behind: it begins while the clock is wrong. Ahead: the clock becomes wrong under it.
+    // If behind, it starts while the clock is wrong. If ahead, the clock becomes wrong while it is in progress.
     if (days < 0) fixture.clock.jump(days * DAY);
     const blob = newBlobId();
     const announced = { min: 100, max: 100 };
@@ -110,13 +110,13 @@ test('what another node is storing is not given up by a clock that is wrong for 
     fixture.clock.advance(2_500);
     fixture.clock.jump(8 * DAY);
     assert.equal(await collectGarbage(other.uploads, { grace: 3_600_000 }), 0);
-    // Rejects where it was given up.
+    // Rejects if it was given up.
     await touchBlob(fixture.uploads.db, blob, fixture.clock.now());
     if (days > 0) fixture.clock.jump(-days * DAY);
   }
 });
 
-test('a clock that is wrong for seconds makes no orphan of what is young, and keeps none for a shorter time', {
+test('a clock that is wrong for seconds makes no recent blob an orphan, and shortens no retention time', {
   skip: bytesNotOnDisk ?? false,
 }, async () => {
   await using fixture = await openUploadFixture();
@@ -135,7 +135,7 @@ test('a clock that is wrong for seconds makes no orphan of what is young, and ke
 
   assert.equal(await any.run(), 0);
   fixture.clock.jump(8 * DAY);
-  assert.equal(await any.run(), 0, 'known for a moment, by a clock that is ahead');
+  assert.equal(await any.run(), 0, 'known only for a moment, with a clock that is ahead');
   fixture.clock.jump(-8 * DAY);
   await blobs.remove((await db.selectFrom('orphaned_blobs').selectAll().executeTakeFirstOrThrow()).blob_id);
   await db.deleteFrom('orphaned_blobs').execute();
@@ -145,15 +145,15 @@ test('a clock that is wrong for seconds makes no orphan of what is young, and ke
   const late = new OrphanScan(fixture.uploads, { grace: -9 * DAY, retention: DAY });
   assert.equal(await late.run(), 0);
   fixture.clock.jump(8 * DAY);
-  assert.equal(await late.run(), 0, 'noted by a clock that was behind');
+  assert.equal(await late.run(), 0, 'recorded with a clock that was behind');
   assert.equal(await noted(), 1);
   fixture.clock.advance(DAY);
   assert.equal(await late.run(), 1);
 });
 
-test('a clock set back a day keeps uploads that were begun before, and they can be completed', async () => {
+test('uploads created before the clock was set back a day are kept and can be completed', async () => {
   await using fixture = await openUploadFixture();
-  const upload = await createUpload(fixture, { slots: 1 });
+  const upload = await createUpload(fixture, { partCount: 1 });
   fixture.clock.jump(-DAY);
   fixture.clock.advance(LIFETIME / 2);
   assert.equal(await expireSessions(fixture.uploads), 0);
@@ -161,9 +161,9 @@ test('a clock set back a day keeps uploads that were begun before, and they can 
   assert.ok(await tryCommit(fixture, upload));
 });
 
-test('finished sessions are told to clients for their time even if the clock is ahead for seconds', async () => {
+test('finished sessions are reported to clients for their full time even if the clock is ahead for seconds', async () => {
   await using fixture = await openUploadFixture();
-  const upload = await createUpload(fixture, { slots: 1 });
+  const upload = await createUpload(fixture, { partCount: 1 });
   await sendPart(fixture, upload, 0);
   await tryCommit(fixture, upload);
   fixture.clock.jump(8 * DAY);
