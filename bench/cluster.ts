@@ -15,7 +15,7 @@ import { parseArgs } from 'node:util';
 import { startCluster } from '../test/cluster/cluster.ts';
 import { startCeph } from '../test/engines/ceph.ts';
 import { startPostgres } from '../test/engines/postgres.ts';
-import { makeTestBucket } from '../test/s3/test-store.ts';
+import { createTestBucket } from '../test/s3/test-store.ts';
 import { deleteAtExit } from '../test/support/leftovers.ts';
 import { wholeDigest, writeBenchFile } from './body.ts';
 import { AWS_CLI, type BareClient, RCLONE } from './cluster/bare-clients.ts';
@@ -121,7 +121,7 @@ async function startEngines(): Promise<Engines> {
   const ceph = started.use(await startCeph());
   process.env.AWS_ACCESS_KEY_ID = ceph.accessKeyId;
   process.env.AWS_SECRET_ACCESS_KEY = ceph.secretAccessKey;
-  await makeTestBucket(ceph.url);
+  await createTestBucket(ceph.url);
   const postgres = started.use(await startPostgres({ settings: DURABLE }));
   const running = started.move();
   return { postgres, s3: ceph.url, [Symbol.asyncDispose]: () => running.disposeAsync() };

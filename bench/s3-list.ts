@@ -6,7 +6,7 @@
 import { parseArgs } from 'node:util';
 import { ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { startCeph } from '../test/engines/ceph.ts';
-import { makeTestBucket } from '../test/s3/test-store.ts';
+import { createTestBucket } from '../test/s3/test-store.ts';
 import { median, saveResults, spread } from './support.ts';
 
 const { values } = parseArgs({ options: { objects: { type: 'string', default: '5000' } } });
@@ -17,7 +17,7 @@ const ROUNDS = 5;
 await using ceph = await startCeph();
 process.env.AWS_ACCESS_KEY_ID = ceph.accessKeyId;
 process.env.AWS_SECRET_ACCESS_KEY = ceph.secretAccessKey;
-await makeTestBucket(ceph.url);
+await createTestBucket(ceph.url);
 const client = new S3Client({ endpoint: ceph.url, forcePathStyle: true, region: 'us-east-1' });
 const Bucket = 'partway-test';
 

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { startCeph } from '../test/engines/ceph.ts';
-import { freshPlace, makeTestBucket } from '../test/s3/test-store.ts';
+import { createTestBucket, newLocation } from '../test/s3/test-store.ts';
 import { createFile } from '../test/support/bytes.ts';
 import { s3Settings } from '../test/support/storage.ts';
 import { wholeDigest } from './body.ts';
@@ -34,7 +34,7 @@ Object.assign(process.env, {
   AWS_SECRET_ACCESS_KEY: ceph.secretAccessKey,
   AWS_REGION: 'us-east-1',
 });
-await makeTestBucket(ceph.url);
+await createTestBucket(ceph.url);
 await inNewFolder(tmpdir(), async (folder) => {
   const file = join(folder, 'file.bin');
   await createFile(file, size, 'bench');
@@ -67,7 +67,7 @@ async function byAwsCli(folder: string, file: string, mib: number): Promise<Figu
   const config = join(folder, 'aws-config');
   const parts = `  multipart_threshold = ${mib}MB\n  multipart_chunksize = ${mib}MB\n  max_concurrent_requests = 4\n`;
   await writeFile(config, `[default]\ns3 =\n${parts}  addressing_style = path\n`);
-  const target = `s3://partway-test/bare/${freshPlace().prefix}`;
+  const target = `s3://partway-test/bare/${newLocation().prefix}`;
   return timed(['aws', '--endpoint-url', ceph.url, 's3', 'cp', '--only-show-errors', file, target], {
     AWS_CONFIG_FILE: config,
   });
@@ -75,7 +75,7 @@ async function byAwsCli(folder: string, file: string, mib: number): Promise<Figu
 
 async function byRclone(file: string, mib: number): Promise<Figures> {
   const args = ['--s3-chunk-size', `${mib}M`, '--s3-upload-concurrency', '4', '--s3-upload-cutoff', `${mib}M`];
-  return timed(['rclone', 'copyto', ...args, file, `bench:partway-test/bare/${freshPlace().prefix}`], {
+  return timed(['rclone', 'copyto', ...args, file, `bench:partway-test/bare/${newLocation().prefix}`], {
     RCLONE_CONFIG: '/dev/null',
     RCLONE_CONFIG_BENCH_TYPE: 's3',
     RCLONE_CONFIG_BENCH_PROVIDER: 'Ceph',
@@ -103,7 +103,7 @@ async function byDriver(mib: number): Promise<Figures> {
 
 async function byServer(mib: number): Promise<Figures> {
   return inNewFolder(tmpdir(), async (folder) => {
-    const settings = s3Settings(ceph.url, `s3://partway-test/${freshPlace().prefix}`);
+    const settings = s3Settings(ceph.url, `s3://partway-test/${newLocation().prefix}`);
     const server = await startPartway(folder, { ...settings, PARTWAY_PART_SIZE: String(mib * MIB) });
     const order: LoadOrder = {
       ...{ protocol: 'partway', url: server.url, token: server.token, pid: server.pid },

@@ -2,14 +2,14 @@ import { spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 
-/** One long run. Its command prints what it counted, and the seed if it has one of its own. */
+/** One long run. Its command prints its counts, and its seed if it has its own. */
 interface LongRun {
   name: string;
   command: readonly [program: string, ...args: string[]];
   env?: Record<string, string>;
 }
 
-/** What `npm run nightly` runs, one after the other; `npm run nightly -- NAME …` runs these only. */
+/** What `npm run nightly` runs, one after the other; `npm run nightly -- NAME …` runs only these. */
 const RUNS: readonly LongRun[] = [
   {
     name: 'fuzz',

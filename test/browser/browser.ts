@@ -7,12 +7,12 @@ import { deleteAtExit, deleteFolder } from '../support/leftovers.ts';
 
 const CHROMIUM = process.env.PARTWAY_TEST_CHROMIUM ?? '/usr/bin/chromium';
 
-/** Why there is no browser to test with; undefined where there is one. */
-export const withoutBrowser = existsSync(CHROMIUM)
+/** Why there is no browser for tests; undefined if there is one. */
+export const browserSkipReason = existsSync(CHROMIUM)
   ? undefined
   : `no browser at ${CHROMIUM}: install Debian's chromium, or say where one is by PARTWAY_TEST_CHROMIUM`;
 
-/** A browser with a profile of its own, that calls nobody but the test. */
+/** Opens a browser with its own profile that connects only to the test. */
 export async function openBrowser(): Promise<BrowserContext & AsyncDisposable> {
   const profile = deleteAtExit(await mkdtemp(join(tmpdir(), 'partway-browser-')));
   const context = await chromium.launchPersistentContext(profile, {

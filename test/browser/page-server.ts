@@ -10,12 +10,12 @@ const HTML =
   '<!doctype html><title>Upload</title><input id="file" type="file"><script type="module" src="/page.js"></script>';
 
 export interface PageServer extends AsyncDisposable {
-  /** Of the page; `/strict` is the same page under a content policy that forbids workers. */
+  /** The URL of the page; `/strict` is the same page with a content security policy that forbids workers. */
   url: string;
 }
 
-/** Serves the page with the client in it, as another origin than the server's. */
-export async function servePage(): Promise<PageServer> {
+/** Serves the page with the client, on another origin than the server's. */
+export async function startPageServer(): Promise<PageServer> {
   const { outputFiles } = await build({
     ...CLIENT_BUNDLE,
     entryPoints: [PAGE],

@@ -8,13 +8,13 @@ import type { UploadEvent } from '../../packages/client/src/node/index.ts';
 import { sha1OnServer, startSmallPartsServer, temporaryFolder } from '../client/client-fixture.ts';
 import { createFile, seededBytes, sha1Hex } from '../support/bytes.ts';
 import { startServer, type TestServer } from '../support/server.ts';
-import { openBrowser, withoutBrowser } from './browser.ts';
-import { type PageServer, servePage } from './page-server.ts';
+import { browserSkipReason, openBrowser } from './browser.ts';
+import { type PageServer, startPageServer } from './page-server.ts';
 
 const LARGE = 200_000_000;
 
-/** What `page/page.ts` keeps in its window. */
-interface Told {
+/** What `page/page.ts` stores in its window. */
+interface PageState {
   events: UploadEvent[];
   progress?: { bytesStored: number; bytesDone: number; bytesTotal: number };
   result?: { fileId: string; sha1: string; bytesResumed: number; bytesSent: number };
@@ -22,7 +22,7 @@ interface Told {
   longestBlock: number;
 }
 
-describe('the client in a browser', { skip: withoutBrowser }, () => {
+describe('the client in a browser', { skip: browserSkipReason }, () => {
   let browser: BrowserContext & AsyncDisposable;
   let pages: PageServer;
   let server: TestServer;
@@ -31,7 +31,7 @@ describe('the client in a browser', { skip: withoutBrowser }, () => {
   before(async () => {
     [browser, pages, server, folder] = await Promise.all([
       openBrowser(),
-      servePage(),
+      startPageServer(),
       startServer({ env: { PARTWAY_SHUTDOWN_GRACE: '0s' } }),
       temporaryFolder(),
     ]);
@@ -43,41 +43,44 @@ describe('the client in a browser', { skip: withoutBrowser }, () => {
   });
 
   const evaluate = <T>(page: Page, expression: string) => page.evaluate<T>(expression);
-  const told = (page: Page) => evaluate<Told>(page, 'window.told');
+  const readState = (page: Page) => evaluate<PageState>(page, 'window.told');
 
-  /** Opens the page, chooses the file, and begins. */
+  /** Opens the page, selects the file and starts the upload. */
   async function begin(page: Page, path: string, settings: object, chosen = async () => {}): Promise<void> {
     await page.locator('#file').setInputFiles(path);
     await chosen();
     await evaluate(page, `window.begin(${JSON.stringify({ server: server.url, token: server.token, ...settings })})`);
   }
 
-  /** What the page tells, as soon as that is so. Asked for, since a strict page lets nobody wait within it. */
-  async function once(page: Page, isSo: (told: Told) => boolean): Promise<Told> {
+  /**
+   * The page's state when the condition is true. Polled, because a page with a strict policy allows no waiting inside
+   * it.
+   */
+  async function waitForState(page: Page, isSo: (readState: PageState) => boolean): Promise<PageState> {
     for (const end = Date.now() + 120_000; Date.now() < end; await sleep(5)) {
-      const now = await told(page);
+      const now = await readState(page);
       if (isSo(now)) return now;
     }
-    throw new Error(`The page did not get there: ${JSON.stringify((await told(page)).events)}`);
+    throw new Error(`The page did not reach this state: ${JSON.stringify((await readState(page)).events)}`);
   }
 
-  async function result(page: Page): Promise<Told & { result: NonNullable<Told['result']> }> {
-    const all = await once(page, ({ result, error }) => (result ?? error) !== undefined);
+  async function result(page: Page): Promise<PageState & { result: NonNullable<PageState['result']> }> {
+    const all = await waitForState(page, ({ result, error }) => (result ?? error) !== undefined);
     assert.equal(all.error, undefined);
     assert.ok(all.result);
     return { ...all, result: all.result };
   }
 
   for (const store of [undefined, 'localStorage'] as const) {
-    test(`200 MB, the page refreshed half-way: it goes on by ${store ?? 'IndexedDB'}, and arrives the same`, async () => {
+    test(`a 200 MB upload resumes with ${store ?? 'IndexedDB'} after the page is reloaded halfway, and arrives unchanged`, async () => {
       const path = join(folder, 'large.bin');
       const sha1 = await createFile(path, LARGE, 'browser');
       const page = await browser.newPage();
       await page.goto(pages.url);
       const settings = { name: `large by ${store}.bin`, ...(store && { store }) };
       await begin(page, path, settings);
-      const half = await once(page, ({ progress }) => (progress?.bytesStored ?? 0) > LARGE / 2);
-      assert.equal(half.result, undefined, 'the upload was over before the refresh');
+      const half = await waitForState(page, ({ progress }) => (progress?.bytesStored ?? 0) > LARGE / 2);
+      assert.equal(half.result, undefined, 'the upload was complete before the reload');
 
       await page.reload();
       await begin(page, path, settings);
@@ -88,13 +91,13 @@ describe('the client in a browser', { skip: withoutBrowser }, () => {
       assert.equal(made.bytesResumed + made.bytesSent, LARGE);
       assert.equal(events[0]?.type, 'resumed');
       assert.equal(await evaluate(page, 'window.states()'), 0);
-      // Hashing is a worker's; the page stays quick. Generous, for a machine that does much else.
-      assert.ok(longestBlock < 2_000, `the page stood still for ${longestBlock} ms`);
+      // A worker does the hashing, and the page stays responsive. A generous limit, for a busy machine.
+      assert.ok(longestBlock < 2_000, `the page was blocked for ${longestBlock} ms`);
       await page.close();
     });
   }
 
-  test('a page whose content policy forbids workers hashes by itself', async () => {
+  test('a page whose content security policy forbids workers hashes on its own', async () => {
     await using small = await startSmallPartsServer();
     const bytes = seededBytes(700_000, 'strict');
     const path = join(folder, 'strict.bin');
@@ -107,7 +110,7 @@ describe('the client in a browser', { skip: withoutBrowser }, () => {
     await page.close();
   });
 
-  test('a file that was changed after it was chosen has to be chosen again, and the page says so', async () => {
+  test('a file that was changed after it was selected has to be selected again, and the page reports that', async () => {
     await using small = await startSmallPartsServer();
     const path = join(folder, 'changed.bin');
     await writeFile(path, seededBytes(700_000, 'changed'));
@@ -115,12 +118,12 @@ describe('the client in a browser', { skip: withoutBrowser }, () => {
     await page.goto(pages.url);
     const settings = { server: small.url, token: small.token, name: 'changed.bin', sessionFrom: 1 };
     await begin(page, path, settings, () => writeFile(path, 'other bytes'));
-    const { error } = await once(page, ({ result, error }) => (result ?? error) !== undefined);
+    const { error } = await waitForState(page, ({ result, error }) => (result ?? error) !== undefined);
     assert.match(error ?? '', /^SourceChangedError: changed\.bin was changed or removed .* Choose it again\.$/);
     await page.close();
   });
 
-  test('a stream goes up in parts, a small file in one piece, a refusal has its code, a download its bytes', async () => {
+  test('a stream is uploaded in parts, a small file in one request; an error has its code, and a download the bytes', async () => {
     await using small = await startSmallPartsServer();
     const { url, token } = small;
     const bytes = seededBytes(700_000, 'stream');

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { type Balancing, type Nginx, startNginx, whyNoNginx } from '../engines/nginx.ts';
+import { type LoadBalancing, type Nginx, nginxSkipReason, startNginx } from '../engines/nginx.ts';
 import { noPostgres, type Postgres } from '../engines/postgres.ts';
 import { createDatabase } from '../engines/postgres-database.ts';
 import { s3Url, whyNoS3 } from '../s3/test-store.ts';
@@ -19,7 +19,7 @@ const PARTWAY = fileURLToPath(new URL('../../packages/cli/bin/partway.js', impor
 /** Why a cluster cannot be started here; false if it can. */
 export const noCluster: string | false =
   (whyNoS3 && 'no S3 store to test on: npm run test:cluster starts a Ceph for these tests') ??
-  (noPostgres || (whyNoNginx() ?? false));
+  (noPostgres || (nginxSkipReason() ?? false));
 
 /** Settings for small files with many parts. */
 export const SMALL_PARTS = {
@@ -27,7 +27,7 @@ export const SMALL_PARTS = {
   PARTWAY_MIN_SESSION_SIZE: '0',
 };
 
-export interface ClusterOptions extends Pick<Balancing, 'upstream' | 'oneRequestAConnection'> {
+export interface ClusterOptions extends Pick<LoadBalancing, 'upstream' | 'oneRequestPerConnection'> {
   nodes: number;
   /** A running PostgreSQL server; the cluster gets its own database in it. */
   postgres: Pick<Postgres, 'url'>;

@@ -45,7 +45,7 @@ describe('outages of services behind the nodes', { skip: noCluster }, () => {
     await until(() => client.acknowledged >= 20);
     const slowDown = { status: 503, code: 'SlowDown' };
     for (const operation of ['UploadPart', 'CompleteMultipartUpload', 'CreateMultipartUpload'] as const) {
-      s3.faults.push({ operation, times: 10, answer: slowDown });
+      s3.faults.push({ operation, times: 10, sendError: slowDown });
     }
     await assertFiles(client, await uploads);
     assert.ok(
@@ -66,13 +66,13 @@ describe('removal of a node', { skip: noCluster }, () => {
   test('no request fails if a node is removed from the load balancer before it stops', async () => {
     // nginx closes idle client connections when it reloads, even while they are being reused: a race inherent in
     // HTTP.
-    await using cluster = await startCluster({ nodes: 2, postgres, env: SMALL_PARTS, oneRequestAConnection: true });
+    await using cluster = await startCluster({ nodes: 2, postgres, env: SMALL_PARTS, oneRequestPerConnection: true });
     const client = new RetryingClient(cluster);
     const [stopping] = cluster.nodes;
     const address = new URL(stopping?.url ?? '').host;
     const uploads = uploadSome(client, 'taken-out', 3);
     await until(() => (countPartsByNode(cluster).get(address) ?? 0) >= 10);
-    await cluster.nginx.takeOut(address);
+    await cluster.nginx.setDown(address);
     const taken = countPartsByNode(cluster).get(address);
     assert.equal(await stopping?.stop(), 0);
     await assertFiles(client, await uploads);

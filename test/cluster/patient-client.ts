@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Refused, WireClient, type WireFile, type WirePart, type WireSession } from '../faults/wire-client.ts';
+import { ErrorResponse, WireClient, type WireFile, type WirePart, type WireSession } from '../faults/wire-client.ts';
 import { sha1Hex, splitIntoParts } from '../support/bytes.ts';
 
 const PARALLEL = 4;
@@ -13,7 +13,7 @@ const TEMPORARY = new Set([502, 503, 504]);
 /** Errors during the uploads, for tests to check. */
 export interface ClientErrors {
   /** Responses with 502, 503 and 504. */
-  refused: Refused[];
+  refused: ErrorResponse[];
   /** Broken connections. */
   broken: number;
 }
@@ -50,7 +50,7 @@ export class RetryingClient {
 
   /** The SHA-1 of a downloaded file. */
   sha1Of(file: string): Promise<string> {
-    return this.#retry(() => this.#client.sha1Of(file));
+    return this.#retry(() => this.#client.downloadSha1(file));
   }
 
   names(): Promise<string[]> {
@@ -77,7 +77,7 @@ export class RetryingClient {
       try {
         return await make();
       } catch (error) {
-        if (error instanceof Refused && TEMPORARY.has(error.status)) this.errors.refused.push(error);
+        if (error instanceof ErrorResponse && TEMPORARY.has(error.status)) this.errors.refused.push(error);
         // What `fetch` throws if there is no response, or only part of one.
         else if (error instanceof TypeError) this.errors.broken += 1;
         else throw error;

@@ -7,7 +7,7 @@ import { DatabaseError } from '../../packages/server/src/database/errors.ts';
 import { migrate } from '../../packages/server/src/database/migrate.ts';
 import type { Tables } from '../../packages/server/src/database/schema.ts';
 import { openSqlite } from '../../packages/server/src/database/sqlite/sqlite.ts';
-import { smallDisk } from '../faults/small-disk.ts';
+import { mountSmallDisk } from '../faults/small-disk.ts';
 import { untilItFails } from '../support/until-it-fails.ts';
 
 /** Larger than what any file system keeps in a half-filled page. */
@@ -20,7 +20,7 @@ describe('an SQLite database on a full disk', () => {
     'a transaction larger than its cache': insertMuchInTransaction,
   })) {
     it(`returns insufficient_storage for ${what}, keeps its rows, and works when there is space`, async (t) => {
-      await using disk = await smallDisk('8m');
+      await using disk = await mountSmallDisk('8m');
       if (disk.reason !== undefined) return t.skip(disk.reason);
       const db = await openMigrated(join(disk.folder, 'rows.sqlite'));
       const ballast = join(disk.folder, 'ballast');

@@ -11,8 +11,8 @@ import { openPostgres } from '../../packages/server/src/database/postgres/postgr
 import type { Tables } from '../../packages/server/src/database/schema.ts';
 import { noPostgres, type Postgres, startPostgres } from '../engines/postgres.ts';
 import { administer, createDatabase } from '../engines/postgres-database.ts';
-import { type TcpLine, tcpLine } from '../engines/tcp-line.ts';
-import { smallDisk } from '../faults/small-disk.ts';
+import { startTcpProxy, type TcpProxy } from '../engines/tcp-line.ts';
+import { mountSmallDisk } from '../faults/small-disk.ts';
 import { untilItFails } from '../support/until-it-fails.ts';
 
 const USER = { login: 'user@partway.test', name: 'User', now: 1 };
@@ -65,7 +65,7 @@ describe('when PostgreSQL is unavailable or fails', { skip: noPostgres, timeout:
   }
 
   it('a connection that is cut in the middle of a transaction affects nothing else', async () => {
-    await using line = await tcpLine(Number(new URL(url).port));
+    await using line = await startTcpProxy(Number(new URL(url).port));
     const db = openPostgres(proxiedUrl(line, url));
     await assert.rejects(
       db.transaction().execute(async (tx) => {
@@ -80,7 +80,7 @@ describe('when PostgreSQL is unavailable or fails', { skip: noPostgres, timeout:
   });
 
   it('a response that never arrives is not awaited forever, and is not mistaken for the next one', async () => {
-    await using line = await tcpLine(Number(new URL(url).port));
+    await using line = await startTcpProxy(Number(new URL(url).port));
     const db = openPostgres(proxiedUrl(line, url), { connections: 1, statementTimeout: 100 });
     await sql`select 1`.execute(db);
     line.freeze();
@@ -133,7 +133,7 @@ describe('when PostgreSQL is unavailable or fails', { skip: noPostgres, timeout:
   });
 
   it('a full disk is reported, and existing rows are kept', async (t) => {
-    await using disk = await smallDisk('24m');
+    await using disk = await mountSmallDisk('24m');
     if (disk.reason !== undefined) return t.skip(disk.reason);
     server.own(disk.folder);
     const ballast = join(disk.folder, 'ballast');
@@ -168,6 +168,6 @@ function isUnavailable(error: unknown): true {
   return true;
 }
 
-function proxiedUrl(line: TcpLine, url: string): string {
+function proxiedUrl(line: TcpProxy, url: string): string {
   return Object.assign(new URL(url), { port: String(line.port) }).href;
 }

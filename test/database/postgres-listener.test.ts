@@ -5,7 +5,7 @@ import { sql } from 'kysely';
 import { notify, PostgresListener } from '../../packages/server/src/database/postgres/listener.ts';
 import { openPostgres } from '../../packages/server/src/database/postgres/postgres.ts';
 import { noPostgres, type Postgres, startPostgres } from '../engines/postgres.ts';
-import { tcpLine } from '../engines/tcp-line.ts';
+import { startTcpProxy } from '../engines/tcp-line.ts';
 
 describe('notifications between nodes', { skip: noPostgres, timeout: 600_000 }, () => {
   let server: Postgres;
@@ -88,7 +88,7 @@ describe('notifications between nodes', { skip: noPostgres, timeout: 600_000 }, 
   });
 
   it('detect a dead connection', async () => {
-    await using line = await tcpLine(Number(new URL(server.url).port));
+    await using line = await startTcpProxy(Number(new URL(server.url).port));
     const url = Object.assign(new URL(server.url), { port: String(line.port) }).href;
     const node = await openListener(url, { heartbeat: 200 });
     line.freeze();

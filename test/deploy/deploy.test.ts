@@ -9,55 +9,56 @@ import { readConfig } from '../../packages/server/src/config/config.ts';
 import { SETTINGS } from '../../packages/server/src/config/settings.ts';
 import { writeNginxConfig } from '../engines/nginx-config.ts';
 import { deleteAtExit } from '../support/leftovers.ts';
-import { DEPLOY, lint, linted } from './linter.ts';
+import { DEPLOY, lint, testWithLinter } from './linter.ts';
 
 const CHECKOUT = fileURLToPath(new URL('../../', import.meta.url));
-/** Versions of Kubernetes whose API the manifests have to fit: the oldest with every field of theirs, and the newest. */
+/** Versions of Kubernetes whose API the manifests have to match: the oldest with all their fields, and the newest. */
 const KUBERNETES = ['1.34.0', '1.37.0'];
-/** Of 10, as systemd counts it; 10 is a service that may do everything. */
-const MOST_EXPOSED = 1.5;
+/** On systemd's scale, on which 10 is a service without restrictions. */
+const MAX_EXPOSURE = 1.5;
 
 const files = (pattern: string) => globSync(pattern, { cwd: DEPLOY }).map((file) => join(DEPLOY, file));
 
 for (const upstream of ['nginx/upstream.conf', 'nginx/upstream-affinity.conf', 'compose/upstream.conf']) {
-  linted(`nginx takes the example with ${upstream}`, 'nginx', async (nginx) => {
+  testWithLinter(`nginx accepts the example with ${upstream}`, 'nginx', async (nginx) => {
     const folder = temporaryFolder();
     const config = writeNginxConfig({ folder, port: 8080, nodes: ['127.0.0.1:4401', '127.0.0.1:4402'], upstream });
     assert.match(await lint(nginx, ['-t', '-q', '-e', 'stderr', '-c', config]), /^$/);
   });
 }
 
-linted('systemd finds nothing wrong with the unit', 'systemd-analyze', async (systemd) => {
-  assert.equal(await lint(systemd, ['verify', '--man=no', unitOfThisMachine()]), '');
+testWithLinter('systemd finds nothing wrong with the unit', 'systemd-analyze', async (systemd) => {
+  assert.equal(await lint(systemd, ['verify', '--man=no', createLocalUnit()]), '');
 });
 
-linted('the unit leaves the server little to reach', 'systemd-analyze', async (systemd) => {
-  const most = `--threshold=${MOST_EXPOSED * 10}`;
-  assert.match(
-    await lint(systemd, ['security', '--offline=true', most, unitOfThisMachine()]),
-    /Overall exposure level/,
-  );
+testWithLinter('the unit leaves the server little to reach', 'systemd-analyze', async (systemd) => {
+  const most = `--threshold=${MAX_EXPOSURE * 10}`;
+  assert.match(await lint(systemd, ['security', '--offline=true', most, createLocalUnit()]), /Overall exposure level/);
 });
 
-linted('the compose files are what the compose specification allows', 'check-jsonschema', async (check) => {
+testWithLinter('the compose files are what the compose specification allows', 'check-jsonschema', async (check) => {
   const found = files('compose/*.yaml');
   assert.equal(found.length, 2);
   await lint(check, ['--builtin-schema', 'vendor.compose-spec', ...found]);
 });
 
 for (const version of KUBERNETES) {
-  linted(`Kubernetes ${version} knows every field of the manifests`, 'kubernetes-validate', async (validate) => {
-    const found = files('kubernetes/*.yaml');
-    const said = await lint(validate, ['--strict', '--kubernetes-version', version, ...found]);
-    for (const file of found) assert.ok(said.includes(`${file} passed`), `${file} was not looked at:\n${said}`);
-  });
+  testWithLinter(
+    `Kubernetes ${version} accepts every field of the manifests`,
+    'kubernetes-validate',
+    async (validate) => {
+      const found = files('kubernetes/*.yaml');
+      const said = await lint(validate, ['--strict', '--kubernetes-version', version, ...found]);
+      for (const file of found) assert.ok(said.includes(`${file} passed`), `${file} was not checked:\n${said}`);
+    },
+  );
 }
 
-linted('the Dockerfile follows the rules for Dockerfiles', 'hadolint', async (hadolint) => {
+testWithLinter('the Dockerfile follows the rules for Dockerfiles', 'hadolint', async (hadolint) => {
   assert.equal(await lint(hadolint, [join(DEPLOY, 'Dockerfile')]), '');
 });
 
-test('every setting that an example names is one that Partway has', () => {
+test('every setting in an example exists', () => {
   const known = new Set<string>(SETTINGS.map(({ env }) => env));
   const named = files('**/*').filter((file) => statSync(file).isFile());
   assert.ok(named.length >= 15);
@@ -68,7 +69,7 @@ test('every setting that an example names is one that Partway has', () => {
   }
 });
 
-test('the settings of the examples are ones with which Partway starts', () => {
+test('Partway starts with the settings of the examples', () => {
   const given = ['systemd/single.env', 'systemd/node.env', 'compose/single.env.example', 'compose/cluster.env.example'];
   for (const name of given) {
     const text = readFileSync(join(DEPLOY, name), 'utf8');
@@ -76,7 +77,7 @@ test('the settings of the examples are ones with which Partway starts', () => {
       [...text.matchAll(/^(PARTWAY_\w+)=(.*)$/gm)].map(([, env = '', value = '']): [string, string] => [env, value]),
     );
     assert.ok(Object.keys(settings).length > 0, name);
-    // What has no sensible example, as the operator fills it in; and the file that is the operator's to make.
+    // Values without a sensible example, as the operator fills them in, and the file that the operator creates.
     const filledIn = Object.entries(settings).map(([env, value]) => [
       env,
       value.replace(/CHANGE-ME[\w-]*/, newSecret()),
@@ -85,7 +86,7 @@ test('the settings of the examples are ones with which Partway starts', () => {
   }
 });
 
-test('no placeholder of an example or of the documents works', () => {
+test('no placeholder of an example or of the documentation works', () => {
   const texts = [...files('**/*'), ...documents()].filter((file) => statSync(file).isFile());
   let found = 0;
   for (const file of texts) {
@@ -101,8 +102,8 @@ test('no placeholder of an example or of the documents works', () => {
         continue;
       }
       found += 1;
-      const set = settingsOf(name, value);
-      // PostgreSQL's own, whose twin in PARTWAY_DATABASE stops the start.
+      const set = parseSetting(name, value);
+      // PostgreSQL's own variable, whose placeholder is rejected in PARTWAY_DATABASE.
       if (set !== undefined)
         assert.throws(() => readConfig(...set), /placeholder|does not contain a key/, `${file}: ${line}`);
     }
@@ -110,8 +111,8 @@ test('no placeholder of an example or of the documents works', () => {
   assert.ok(found >= 15, `${found} placeholders`);
 });
 
-/** What gives the server this value of an example. */
-function settingsOf(name: string, value: string): Parameters<typeof readConfig> | undefined {
+/** Arguments with which the server gets this value of an example. */
+function parseSetting(name: string, value: string): Parameters<typeof readConfig> | undefined {
   if (name === 'POSTGRES_PASSWORD') return undefined;
   if (name === 'signing-key') {
     const path = join(temporaryFolder(), 'signing-key');
@@ -128,7 +129,7 @@ const documents = () =>
     .flatMap((pattern) => globSync(pattern, { cwd: CHECKOUT }))
     .map((file) => join(CHECKOUT, file));
 
-test('images of others are named by a complete version, never by a tag that moves', () => {
+test('images of others have a complete version, never a moving tag', () => {
   const named = files('**/*').filter((file) => statSync(file).isFile() && !file.endsWith('.md'));
   const images = named.flatMap((file) =>
     [...readFileSync(file, 'utf8').matchAll(/^(?: *image: |ARG NODE_IMAGE=|FROM (?!\$))(\S+)/gm)].map(
@@ -139,7 +140,7 @@ test('images of others are named by a complete version, never by a tag that move
   for (const image of images) assert.match(image, /:\d+\.\d+(\.\d+)?(-[\w-]+)?$|@sha256:[0-9a-f]{64}$/, image);
 });
 
-test('a network policy stands before every pod of the manifests, and lets only the ingress controller in', () => {
+test('a network policy covers every pod of the manifests, and admits only the ingress controller', () => {
   for (const name of ['single', 'cluster', 'migrate']) {
     const documents = readFileSync(join(DEPLOY, `kubernetes/${name}.yaml`), 'utf8').split(/^---$/m);
     const pods = documents.filter((text) => /^kind: (StatefulSet|Deployment|Job|DaemonSet|Pod|CronJob)$/m.test(text));
@@ -153,7 +154,7 @@ test('a network policy stands before every pod of the manifests, and lets only t
   }
 });
 
-test('the image is made without a compiler: no dependency of the server runs a script when it is installed', () => {
+test('the image needs no compiler: no dependency of the server runs an install script', () => {
   const lock = JSON.parse(readFileSync(join(CHECKOUT, 'package-lock.json'), 'utf8')) as {
     packages: Record<string, { dev?: boolean; optional?: boolean; hasInstallScript?: boolean }>;
   };
@@ -165,7 +166,7 @@ test('the image is made without a compiler: no dependency of the server runs a s
   );
 });
 
-test('the image holds what a start needs', () => {
+test('the image has everything that a start needs', () => {
   const dockerfile = readFileSync(join(DEPLOY, 'Dockerfile'), 'utf8');
   const ignored = readFileSync(join(DEPLOY, 'Dockerfile.dockerignore'), 'utf8').split('\n');
   const copied = [...dockerfile.matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, names = '']) => names.split(' '));
@@ -182,12 +183,12 @@ test('the image holds what a start needs', () => {
     'packages/server/package.json',
   ]);
   for (const name of copied) {
-    assert.ok(ignored.includes(`!${name.split('/')[0]}`), `${name} is kept out of the build`);
+    assert.ok(ignored.includes(`!${name.split('/')[0]}`), `${name} is excluded from the build`);
   }
 });
 
-/** The unit with the paths of this machine and checkout, as systemd looks whether programs are there. */
-function unitOfThisMachine(): string {
+/** The unit with the paths of this machine and checkout, because systemd checks that programs exist. */
+function createLocalUnit(): string {
   const unit = readFileSync(join(DEPLOY, 'systemd/partway.service'), 'utf8');
   const here = unit.replace('/usr/bin/node /opt/partway/', `${process.execPath} ${CHECKOUT}`);
   assert.notEqual(here, unit);

@@ -5,22 +5,21 @@ import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-/** Where install.sh puts the linters that come from PyPI. */
+/** Where install.sh installs the linters from PyPI. */
 const INSTALLED = fileURLToPath(new URL('.lint/bin', import.meta.url));
 
 export const DEPLOY = fileURLToPath(new URL('../../deploy/', import.meta.url));
 
-/** A linter's program, or undefined where it is not installed. */
+/** A linter's program, or undefined if it is not installed. */
 export function findLinter(name: string): string | undefined {
   const folders = [INSTALLED, ...(process.env.PATH ?? '').split(delimiter), '/usr/sbin'];
   return folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
 }
 
 /**
- * A test that needs a linter. Where that is not installed the test is skipped and the run says why; where CI is true,
- * that is a failure.
+ * A test that needs a linter. If that is not installed, the test is skipped with the reason, or fails if CI is true.
  */
-export function linted(
+export function testWithLinter(
   sentence: string,
   linter: string,
   body: (program: string, t: TestContext) => Promise<void>,
@@ -40,7 +39,7 @@ export function linted(
   });
 }
 
-/** Runs a linter and gives all that it says; one that ends with an error is an error that says what the linter said. */
+/** Runs a linter and returns its output; throws an error with the output if it fails. */
 export async function lint(program: string, args: readonly string[]): Promise<string> {
   try {
     const { stdout, stderr } = await promisify(execFile)(program, [...args]);

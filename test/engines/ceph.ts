@@ -7,38 +7,38 @@ import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { deleteAtExit, deleteFolder, killAtExit } from '../support/leftovers.ts';
-import { freePort } from './free-port.ts';
+import { findFreePort } from './free-port.ts';
 
 const run = promisify(execFile);
 
-/** Parts as small as the tests of the disk have them; Ceph's own limit is S3's 5 MiB, unless it is told otherwise. */
-const LEAST_PART_BYTES = 1024;
+/** Minimum part size as small as in the disk tests; Ceph's default is S3's limit of 5 MiB. */
+const MIN_PART_BYTES = 1024;
 const PROGRAMS = ['ceph', 'ceph-mon', 'ceph-mgr', 'ceph-osd', 'monmaptool', 'radosgw', 'radosgw-admin'];
 const DAEMON_LIMIT_MS = 120_000;
 
 /**
- * A Ceph of one monitor, one manager, one disk in a file, and its S3 gateway, on free ports of 127.0.0.1. Disposed of,
- * it ends, and its data goes.
+ * A Ceph with one monitor, one manager, one disk in a file, and its S3 gateway, on free ports of 127.0.0.1. It stops
+ * and its data is deleted when it is disposed of.
  */
 export interface Ceph extends AsyncDisposable {
-  /** Where its S3 gateway answers. */
+  /** The endpoint of its S3 gateway. */
   url: string;
   accessKeyId: string;
   secretAccessKey: string;
 }
 
-/** Why Ceph cannot be started on this machine; undefined where it can. */
-export function whyNoCeph(): string | undefined {
+/** Why Ceph cannot be started on this machine; undefined if it can. */
+export function cephSkipReason(): string | undefined {
   const folders = (process.env.PATH ?? '').split(delimiter);
   const missing = PROGRAMS.filter((program) => !folders.some((folder) => existsSync(join(folder, program))));
   if (missing.length === 0) return undefined;
   return `Ceph is not on this machine (${missing.join(', ')}); on Debian: apt-get install --no-install-recommends ceph-mon ceph-mgr ceph-osd radosgw ceph-common`;
 }
 
-/** Starts a Ceph with nothing in it; resolves once its S3 gateway answers, which takes about 15 seconds. */
+/** Starts an empty Ceph; resolves when its S3 gateway responds, after about 15 seconds. */
 export async function startCeph(): Promise<Ceph> {
   const folder = deleteAtExit(mkdtempSync(join(tmpdir(), 'partway-ceph-')));
-  const [monitorPort, gatewayPort] = await Promise.all([freePort(), freePort()]);
+  const [monitorPort, gatewayPort] = await Promise.all([findFreePort(), findFreePort()]);
   const conf = join(folder, 'ceph.conf');
   const fsid = randomUUID();
   await Promise.all(['mon', 'mgr', 'osd', 'rgw', 'run', 'log'].map((name) => mkdir(join(folder, name))));
@@ -56,7 +56,7 @@ export async function startCeph(): Promise<Ceph> {
     return child;
   };
   const stop = async () => {
-    // The last one started goes first.
+    // In the reverse order of their start.
     for (const child of daemons) await end(child);
     deleteFolder(folder);
   };
@@ -67,14 +67,14 @@ export async function startCeph(): Promise<Ceph> {
     await run('monmaptool', ['--create', '--fsid', fsid, '--addv', 'a', monitorAddress, map]);
     await run('ceph-mon', ['-c', conf, '--mkfs', '-i', 'a', '--monmap', map, '--keyring', join(folder, 'keyring')]);
     const monitor = daemon('ceph-mon', '-i', 'a');
-    await untilItWorks(() => run('ceph', ['-c', conf, '--connect-timeout', '5', 'status']), monitor);
+    await waitUntilWorking(() => run('ceph', ['-c', conf, '--connect-timeout', '5', 'status']), monitor);
     daemon('ceph-mgr', '-i', 'x');
     const disk = randomUUID();
     await run('ceph', ['-c', conf, 'osd', 'new', disk]);
     await run('ceph-osd', ['-c', conf, '-i', '0', '--mkfs', '--osd-uuid', disk]);
     daemon('ceph-osd', '-i', '0');
     const gateway = daemon('radosgw', '-n', 'client.rgw');
-    await untilItWorks(() => fetch(url), gateway);
+    await waitUntilWorking(() => fetch(url), gateway);
     await run('radosgw-admin', [
       ...['-c', conf, '-n', 'client.rgw', 'user', 'create', '--uid', 'partway', '--display-name', 'partway'],
       ...['--access-key', 'partway', '--secret-key', secretAccessKey],
@@ -91,15 +91,15 @@ export async function startCeph(): Promise<Ceph> {
   };
 }
 
-interface Places {
+interface Locations {
   folder: string;
   fsid: string;
   monitorPort: number;
   gatewayPort: number;
 }
 
-/** One copy of everything on one disk (a file of 20 GiB that takes what was written), few placement groups, little memory. */
-function configuration({ folder, fsid, monitorPort, gatewayPort }: Places): string {
+/** One copy of everything on one disk (a sparse file of 20 GiB), few placement groups, little memory. */
+function configuration({ folder, fsid, monitorPort, gatewayPort }: Locations): string {
   return `[global]
 fsid = ${fsid}
 mon host = [v2:127.0.0.1:${monitorPort}]
@@ -130,11 +130,14 @@ osd memory target = ${2 ** 30}
 [client.rgw]
 rgw data = ${folder}/rgw
 rgw frontends = beast endpoint=127.0.0.1:${gatewayPort} tcp_nodelay=1
-rgw multipart min part size = ${LEAST_PART_BYTES}
+rgw multipart min part size = ${MIN_PART_BYTES}
 `;
 }
 
-/** One keyring for all: whoever can read it may do everything, as fits a cluster that lives for one test. */
+/**
+ * One keyring for all: anyone who can read it has all permissions, which is fine for a cluster that exists for one
+ * test.
+ */
 async function writeKeys(folder: string): Promise<void> {
   const keys = [
     ['mon.', { mon: 'allow *' }],
@@ -150,7 +153,7 @@ async function writeKeys(folder: string): Promise<void> {
   await writeFile(join(folder, 'keyring'), `${sections.join('\n')}\n`, { mode: 0o600 });
 }
 
-/** Ceph's form of a key: type AES, seconds and nanoseconds of its making, length, 16 random bytes; little-endian. */
+/** Ceph's key format: type AES, seconds and nanoseconds of its creation, length, 16 random bytes; little-endian. */
 function newCephKey(): string {
   const head = Buffer.alloc(12);
   head.writeUInt16LE(1, 0);
@@ -159,8 +162,8 @@ function newCephKey(): string {
   return Buffer.concat([head, randomBytes(16)]).toString('base64');
 }
 
-/** Asks again and again, as long as `daemon` runs, for two minutes. */
-async function untilItWorks(ask: () => Promise<unknown>, daemon: ChildProcess): Promise<void> {
+/** Retries for two minutes while `daemon` is running. */
+async function waitUntilWorking(ask: () => Promise<unknown>, daemon: ChildProcess): Promise<void> {
   const deadline = performance.now() + DAEMON_LIMIT_MS;
   for (;;) {
     try {
@@ -168,7 +171,7 @@ async function untilItWorks(ask: () => Promise<unknown>, daemon: ChildProcess): 
       return;
     } catch (error) {
       const over = daemon.exitCode !== null || performance.now() > deadline;
-      if (over) throw new Error(`${daemon.spawnfile} did not come up`, { cause: error });
+      if (over) throw new Error(`${daemon.spawnfile} did not start`, { cause: error });
       await sleep(100);
     }
   }
@@ -179,7 +182,7 @@ async function end(child: ChildProcess): Promise<void> {
   const ended = new Promise((resolve) => child.once('exit', resolve));
   child.kill('SIGTERM');
   // There is no data to keep.
-  const impatience = setTimeout(() => child.kill('SIGKILL'), 5_000);
+  const killTimer = setTimeout(() => child.kill('SIGKILL'), 5_000);
   await ended;
-  clearTimeout(impatience);
+  clearTimeout(killTimer);
 }

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 
-/** A port of 127.0.0.1 that nobody listens on now, for a server that cannot take port 0. */
-export async function freePort(): Promise<number> {
+/** Returns a port of 127.0.0.1 that is not in use, for a server that cannot use port 0. */
+export async function findFreePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();

@@ -8,13 +8,13 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 
-/** Of the parts that most suites send, since they were written for a disk. */
+/** The part size of most suites, which were written for a disk. */
 const SMALL = 1024;
-/** Where S3's own limit holds, which is 5 MiB: sizes of parts are powers of two. */
-const USUAL = 8 * 2 ** 20;
+/** The part size for stores with S3's own limit of 5 MiB: part sizes are powers of two. */
+const S3_DEFAULT = 8 * 2 ** 20;
 
-/** The size of the parts to test a store with, the least that it puts together with others: small ones, or such as S3 takes. */
-export async function leastPartOf(client: S3Client, Bucket: string): Promise<number> {
+/** The part size for testing a store: the smallest one of these that it accepts for a part that is not the last. */
+export async function findMinPartSize(client: S3Client, Bucket: string): Promise<number> {
   const object = { Bucket, Key: `least-part-${randomBytes(8).toString('hex')}` };
   const { UploadId } = await client.send(new CreateMultipartUploadCommand(object));
   const upload = { ...object, UploadId };
@@ -29,7 +29,7 @@ export async function leastPartOf(client: S3Client, Bucket: string): Promise<num
     return SMALL;
   } catch (error) {
     await client.send(new AbortMultipartUploadCommand(upload));
-    if (error instanceof Error && error.name === 'EntityTooSmall') return USUAL;
+    if (error instanceof Error && error.name === 'EntityTooSmall') return S3_DEFAULT;
     throw error;
   }
 }

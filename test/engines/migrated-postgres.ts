@@ -3,9 +3,9 @@ import { openPostgres } from '../../packages/server/src/database/postgres/postgr
 import { startPostgres } from './postgres.ts';
 import { createDatabase } from './postgres-database.ts';
 
-/** A PostgreSQL of our own with a database that has the schema and no rows, to be copied by each test. */
+/** A separate PostgreSQL with a migrated database without rows, which each test copies. */
 export interface MigratedPostgres extends AsyncDisposable {
-  /** Of that database, to which nobody stays connected. */
+  /** The URL of that database, which no connection may stay open to. */
   template: string;
 }
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 
-/** The name of a database that nobody has. */
+/** A unique database name. */
 export function newDatabaseName(): string {
   return `partway_${randomBytes(8).toString('hex')}`;
 }

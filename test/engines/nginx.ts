@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { deleteAtExit, deleteFolder, killAtExit } from '../support/leftovers.ts';
-import { freePort } from './free-port.ts';
+import { findFreePort } from './free-port.ts';
 import { findNginx, type NginxPlan, writeNginxConfig } from './nginx-config.ts';
 
 const START_LIMIT_MS = 30_000;
@@ -14,36 +14,39 @@ const START_LIMIT_MS = 30_000;
 /** nginx with the configuration of `deploy/nginx`, on a free port of 127.0.0.1. */
 export interface Nginx extends AsyncDisposable {
   url: string;
-  /** Takes these nodes out and all others in; resolves once no request is under way that was sent otherwise. */
-  takeOut(...down: string[]): Promise<void>;
-  /** The requests it has passed on, a line each, with the nodes that were asked and what they answered. */
+  /**
+   * Marks these nodes as down and all others as up; resolves when no request routed by the old configuration is in
+   * progress.
+   */
+  setDown(...down: string[]): Promise<void>;
+  /** The requests that it has forwarded, a line each, with the nodes and their responses. */
   log(): string[];
 }
 
-/** Why nginx cannot be started on this machine; undefined where it can. */
-export function whyNoNginx(): string | undefined {
+/** Why nginx cannot be started on this machine; undefined if it can. */
+export function nginxSkipReason(): string | undefined {
   return findNginx() === undefined ? 'nginx is not installed: apt-get install nginx-light brings it' : undefined;
 }
 
-export type Balancing = Omit<NginxPlan, 'folder' | 'port' | 'down'>;
+export type LoadBalancing = Omit<NginxPlan, 'folder' | 'port' | 'down'>;
 
-export async function startNginx(balancing: Balancing): Promise<Nginx> {
+export async function startNginx(balancing: LoadBalancing): Promise<Nginx> {
   const program = findNginx();
-  if (program === undefined) throw new Error(whyNoNginx());
+  if (program === undefined) throw new Error(nginxSkipReason());
   const folder = deleteAtExit(mkdtempSync(join(tmpdir(), 'partway-nginx-')));
-  const port = await freePort();
+  const port = await findFreePort();
   const write = (down: readonly string[]) => writeNginxConfig({ folder, port, ...balancing, down });
   const child = spawn(program, ['-e', join(folder, 'error.log'), '-c', write([])], { stdio: 'ignore' });
   killAtExit(child);
   const url = `${balancing.tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`;
-  await untilItListens(port, child, join(folder, 'error.log'));
+  await waitUntilListening(port, child, join(folder, 'error.log'));
   return {
     url,
-    async takeOut(...down) {
+    async setDown(...down) {
       write(down);
-      const before = workersOf(child);
+      const before = listWorkers(child);
       child.kill('SIGHUP');
-      // Workers of the old configuration end once their last request has.
+      // Workers with the old configuration end after their last request.
       while (before.some((pid) => existsSync(`/proc/${pid}`))) await sleep(10);
     },
     log: () => readFileSync(join(folder, 'partway.log'), 'utf8').split('\n').slice(0, -1),
@@ -55,11 +58,11 @@ export async function startNginx(balancing: Balancing): Promise<Nginx> {
   };
 }
 
-function workersOf({ pid }: ChildProcess): string[] {
+function listWorkers({ pid }: ChildProcess): string[] {
   return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
 }
 
-async function untilItListens(port: number, child: ChildProcess, log: string): Promise<void> {
+async function waitUntilListening(port: number, child: ChildProcess, log: string): Promise<void> {
   const limit = performance.now() + START_LIMIT_MS;
   for (;;) {
     const socket = connect(port, '127.0.0.1');

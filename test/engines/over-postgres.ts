@@ -2,8 +2,8 @@ import { runTests } from '../support/run-tests.ts';
 import { startMigratedPostgres } from './migrated-postgres.ts';
 
 /**
- * `npm run test:postgres`: starts a PostgreSQL, runs the suites over it that run over SQLite otherwise, and stops it.
- * `npm run test:postgres -- test/http/users.test.ts` runs these files only.
+ * `npm run test:postgres`: starts a PostgreSQL, runs the suites on it that use SQLite by default, and stops it. `npm
+ * run test:postgres -- test/http/users.test.ts` runs only these files.
  */
 const SUITES = ['access', 'check', 'faults', 'files', 'http', 'sql', 'uploads'].map(
   (room) => `test/${room}/**/*.test.ts`,

@@ -1,20 +1,20 @@
 import { S3Client } from '@aws-sdk/client-s3';
-import { makeTestBucket } from '../s3/test-store.ts';
+import { createTestBucket } from '../s3/test-store.ts';
 import { runTests } from '../support/run-tests.ts';
-import { startCeph, whyNoCeph } from './ceph.ts';
-import { leastPartOf } from './least-part.ts';
+import { cephSkipReason, startCeph } from './ceph.ts';
+import { findMinPartSize } from './least-part.ts';
 
 /**
- * `npm run test:s3`: starts a Ceph, runs the suites of the S3 store and those that run over a disk otherwise, and stops
- * it. `npm run test:s3 -- test/s3/faults.test.ts` runs these files only. `npm run test:s3 -- --store URL/BUCKET` runs them
- * over a store that is there, with the credentials that the AWS SDK finds in the environment.
+ * `npm run test:s3`: starts a Ceph, runs the suites of the S3 store and those that use a disk by default, and stops
+ * it. `npm run test:s3 -- test/s3/faults.test.ts` runs only these files. `npm run test:s3 -- --store URL/BUCKET` uses
+ * an existing store, with the credentials that the AWS SDK finds in the environment.
  */
 const S3_SUITES = ['test/s3/**/*.test.ts'];
-const SUITES = [...S3_SUITES, ...['faults', 'files', 'http', 'uploads'].map((room) => `test/${room}/**/*.test.ts`)];
+const SUITES = [...S3_SUITES, ...['faults', 'files', 'http', 'uploads'].map((folder) => `test/${folder}/**/*.test.ts`)];
 
 const args = process.argv.slice(2);
-const given = args.includes('--store') ? args.splice(args.indexOf('--store'), 2)[1] : undefined;
-await using store = given === undefined ? await ceph() : otherStore(given);
+const existing = args.includes('--store') ? args.splice(args.indexOf('--store'), 2)[1] : undefined;
+await using store = existing === undefined ? await startOwnStore() : useExistingStore(existing);
 Object.assign(process.env, {
   AWS_REGION: process.env.AWS_REGION ?? 'us-east-1',
   PARTWAY_TEST_S3: store.url,
@@ -33,8 +33,8 @@ interface StoreForTests extends AsyncDisposable {
   bucket: string;
 }
 
-async function ceph(): Promise<StoreForTests> {
-  const reason = whyNoCeph();
+async function startOwnStore(): Promise<StoreForTests> {
+  const reason = cephSkipReason();
   if (reason !== undefined) throw new Error(reason);
   const { url, accessKeyId, secretAccessKey, ...started } = await startCeph();
   process.env.AWS_ACCESS_KEY_ID = accessKeyId;
@@ -42,18 +42,18 @@ async function ceph(): Promise<StoreForTests> {
   return { url, bucket: 'partway-test', [Symbol.asyncDispose]: () => started[Symbol.asyncDispose]() };
 }
 
-function otherStore(given: string): StoreForTests {
-  const { origin, pathname } = new URL(given);
+function useExistingStore(existing: string): StoreForTests {
+  const { origin, pathname } = new URL(existing);
   const bucket = pathname.replaceAll('/', '') || 'partway-test';
   return { url: origin, bucket, [Symbol.asyncDispose]: async () => {} };
 }
 
-/** Sees to it that the bucket is there; gives the least size of its parts. */
+/** Ensures that the bucket exists; returns the minimum size of its parts. */
 async function prepare({ url, bucket }: StoreForTests): Promise<number> {
-  await makeTestBucket(url, bucket);
+  await createTestBucket(url, bucket);
   const client = new S3Client({ endpoint: url, forcePathStyle: true });
   try {
-    return await leastPartOf(client, bucket);
+    return await findMinPartSize(client, bucket);
   } finally {
     client.destroy();
   }

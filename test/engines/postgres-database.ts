@@ -1,7 +1,7 @@
 import { Client, escapeIdentifier } from 'pg';
 import { newDatabaseName } from './new-database-name.ts';
 
-/** Copies the database at `template`, to which nobody may be connected, and gives the URL of the copy. */
+/** Copies the database at `template`, to which no connection may be open, and returns the URL of the copy. */
 export async function copyDatabase(template: string): Promise<string> {
   const name = newDatabaseName();
   await administer(
@@ -11,18 +11,18 @@ export async function copyDatabase(template: string): Promise<string> {
   return at(template, name);
 }
 
-/** Makes an empty database of this name on the server at `url`, and gives its URL. */
+/** Creates an empty database of this name on the server at `url`, and returns its URL. */
 export async function createDatabase(url: string, name: string): Promise<string> {
   await administer(url, `create database ${escapeIdentifier(name)}`);
   return at(url, name);
 }
 
-/** Drops the database, whoever is in it. */
+/** Drops the database, even if connections are open. */
 export async function dropDatabase(url: string): Promise<void> {
   await administer(url, `drop database if exists ${escapeIdentifier(nameOf(url))} with (force)`);
 }
 
-/** Runs a statement in the server's own database, outside of any transaction. */
+/** Runs a statement in the server's default database, outside of any transaction. */
 export async function administer(url: string, statement: string): Promise<void> {
   const client = new Client({ connectionString: at(url, 'postgres') });
   await client.connect();

@@ -8,46 +8,46 @@ import { promisify } from 'node:util';
 import { Client } from 'pg';
 import { deleteAtExit, deleteFolder, killAtExit } from '../support/leftovers.ts';
 import { createCertificates } from '../support/tls.ts';
-import { freePort } from './free-port.ts';
+import { findFreePort } from './free-port.ts';
 
 const run = promisify(execFile);
 const START_LIMIT_MS = 60_000;
-/** Where Debian keeps a version's programs; elsewhere they are in the PATH. */
+/** Where Debian installs a version's programs; other systems have them in the PATH. */
 const DEBIAN = '/usr/lib/postgresql';
 
-/** A PostgreSQL of our own on loopback, in a temporary folder that goes with it. */
+/** A separate PostgreSQL on loopback, in a temporary folder that is deleted with it. */
 export interface Postgres extends AsyncDisposable {
-  /** Of its superuser and an empty database. */
+  /** The URL of its superuser and an empty database. */
   readonly url: string;
-  /** With `tls`: the file with the authority to trust. */
+  /** With `tls`: the file with the CA to trust. */
   readonly ca: string | undefined;
-  /** Ends every connection, takes no more, and writes what there is. */
+  /** Closes all connections, accepts no new ones, and writes its data. */
   stop(): Promise<void>;
-  /** As a crash: nothing is written at the end, connections just break. */
+  /** Stops as in a crash: nothing is written at the end, and connections break. */
   kill(): Promise<void>;
-  /** Again on the same folder and port. */
+  /** Starts again on the same folder and port. */
   start(): Promise<void>;
-  /** Gives a folder to the user that it runs as. */
+  /** Changes the owner of a folder to the user that it runs as. */
   own(folder: string): void;
 }
 
-/** The folder of PostgreSQL's programs, or undefined where there are none on this machine. */
+/** The folder of PostgreSQL's programs, or undefined if there are none on this machine. */
 export function findPostgres(): string | undefined {
   const versions = existsSync(DEBIAN) ? readdirSync(DEBIAN).toSorted((a, b) => Number(b) - Number(a)) : [];
   const folders = [...versions.map((version) => join(DEBIAN, version, 'bin')), ...(process.env.PATH ?? '').split(':')];
   return folders.find((folder) => existsSync(join(folder, 'initdb')));
 }
 
-/** Why tests that need PostgreSQL are skipped here; false where they are not. */
+/** Why tests that need PostgreSQL are skipped; false if they are not. */
 export const noPostgres: string | false =
   findPostgres() === undefined && 'PostgreSQL is not installed: apt-get install postgresql brings it';
 
 export interface PostgresOptions {
-  /** Of the superuser; everybody is believed where there is none. */
+  /** Of the superuser; without one, every connection is trusted. */
   password?: string;
-  /** Whether connections may be encrypted. */
+  /** Whether connections can be encrypted. */
   tls?: boolean;
-  /** Of PostgreSQL's own, in place of those for tests: `fsync` and `synchronous_commit` are off unless given. */
+  /** PostgreSQL settings instead of those for tests: `fsync` and `synchronous_commit` are off by default. */
   settings?: Readonly<Record<string, string>>;
 }
 
@@ -55,13 +55,13 @@ export async function startPostgres({ password, tls = false, settings = {} }: Po
   const programs = findPostgres();
   if (programs === undefined) throw new Error(String(noPostgres));
   const home = deleteAtExit(mkdtempSync(join(tmpdir(), 'partway-postgres-')));
-  const user = await unprivileged();
+  const user = await findUnprivilegedUser();
   if (user !== undefined) chownSync(home, user.uid, user.gid);
   const folder = join(home, 'data');
   const secret = join(home, 'password');
   writeFileSync(secret, `${password}\n`, { mode: 0o644 });
   const trust = password === undefined ? ['-A', 'trust'] : ['-A', 'scram-sha-256', '--pwfile', secret];
-  // English from ICU rather than "C", so that whatever relies on the order of bytes has to say so.
+  // English from ICU instead of "C", so that anything that relies on the byte order has to specify it.
   await run(
     join(programs, 'initdb'),
     ['-D', folder, '-U', 'partway', ...trust, '-E', 'UTF8', '--no-sync', ...ENGLISH],
@@ -85,7 +85,7 @@ export async function startPostgres({ password, tls = false, settings = {} }: Po
   };
   const start = async () => {
     const given = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-    const options = ['-D', folder, '-h', '127.0.0.1', '-p', String(port), ...FOR_TESTS, ...encrypted, ...given];
+    const options = ['-D', folder, '-h', '127.0.0.1', '-p', String(port), ...TEST_OPTIONS, ...encrypted, ...given];
     child = spawn(join(programs, 'postgres'), options, {
       ...user,
       cwd: home,
@@ -93,10 +93,10 @@ export async function startPostgres({ password, tls = false, settings = {} }: Po
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     killAtExit(child);
-    await untilReady(child, { url: url(), folder });
+    await waitUntilReady(child, { url: url(), folder });
   };
-  for (let left = PORTS_TRIED; ; left--) {
-    port = await freePort();
+  for (let left = PORT_ATTEMPTS; ; left--) {
+    port = await findFreePort();
     try {
       await start();
       break;
@@ -119,13 +119,13 @@ export async function startPostgres({ password, tls = false, settings = {} }: Po
 }
 
 const ENGLISH = ['--locale=C.UTF-8', '--locale-provider=icu', '--icu-locale=en'];
-/** A port that was free may be taken before PostgreSQL comes to it: by another test, or by a connection to somewhere. */
-const PORTS_TRIED = 5;
-/** No socket beside the port; what is written survives the process, and not the machine, which no test turns off. */
-const FOR_TESTS = ['-k', '', '-F', '-N', '300'];
+/** A free port may be in use again before PostgreSQL opens it: by another test or an outgoing connection. */
+const PORT_ATTEMPTS = 5;
+/** No socket besides the port. Data survives the process but not the machine, which no test turns off. */
+const TEST_OPTIONS = ['-k', '', '-F', '-N', '300'];
 
-/** PostgreSQL refuses to run as root: the user that its package made, or nobody. Undefined where we are not root. */
-async function unprivileged(): Promise<{ uid: number; gid: number } | undefined> {
+/** PostgreSQL does not run as root, so it uses the user of its package, or nobody. Undefined if we are not root. */
+async function findUnprivilegedUser(): Promise<{ uid: number; gid: number } | undefined> {
   if (process.getuid?.() !== 0) return undefined;
   for (const name of ['postgres', 'nobody']) {
     const id = async (what: '-u' | '-g') => Number((await run('id', [what, name])).stdout);
@@ -138,7 +138,7 @@ async function unprivileged(): Promise<{ uid: number; gid: number } | undefined>
   throw new Error('PostgreSQL does not run as root, and there is no user postgres or nobody to run it as.');
 }
 
-async function untilReady(child: ChildProcess, { url, folder }: { url: string; folder: string }): Promise<void> {
+async function waitUntilReady(child: ChildProcess, { url, folder }: { url: string; folder: string }): Promise<void> {
   let log = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     log = (log + text).slice(-100_000);
@@ -150,7 +150,7 @@ async function untilReady(child: ChildProcess, { url, folder }: { url: string; f
     try {
       await client.connect();
       const { rows } = await client.query('show data_directory').finally(() => client.end());
-      // Another test's, which took the port before this one came to it.
+      // That of another test, which took the port first.
       if (rows[0]?.data_directory !== folder) throw new Error(`another PostgreSQL answers at ${url}`);
       return;
     } catch (error) {

@@ -1,17 +1,20 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 
-/** A line to a server that can be broken from outside. */
-export interface TcpLine extends AsyncDisposable {
+/** A TCP proxy whose connections can be broken from outside. */
+export interface TcpProxy extends AsyncDisposable {
   port: number;
-  /** Resets every connection; new ones go through. */
+  /** Resets all connections; new ones work. */
   cut(): void;
-  /** From now on nothing passes in either direction and nobody is told, as when a cable is pulled; new ones go through. */
+  /**
+   * From now on, nothing passes through existing connections in either direction without an error, as if a cable were
+   * unplugged; new ones work.
+   */
   freeze(): void;
 }
 
-/** Stands before `port` of 127.0.0.1. */
-export async function tcpLine(port: number): Promise<TcpLine> {
+/** Starts a proxy in front of `port` of 127.0.0.1. */
+export async function startTcpProxy(port: number): Promise<TcpProxy> {
   const pairs = new Set<[Socket, Socket]>();
   const server = createServer((client) => {
     const upstream = connect(port, '127.0.0.1');
@@ -38,7 +41,7 @@ export async function tcpLine(port: number): Promise<TcpLine> {
       for (const [client, upstream] of pairs) {
         for (const socket of [client, upstream]) {
           socket.unpipe();
-          // Read on and thrown away, or the ends would notice that nobody takes what they send.
+          // Reads and discards the data, because otherwise the ends would notice that it is not received.
           socket.resume();
         }
       }

@@ -21,14 +21,14 @@ import {
   sendPart,
   type Upload,
 } from '../uploads/upload-steps.ts';
-import { type DeathPoint, type DyingChildOrders, SEED, SLOTS } from './dying-child.ts';
+import { type DeathPoint, type DyingChildOptions, SEED, SLOTS } from './dying-child.ts';
 
 const CHILD = fileURLToPath(new URL('./dying-child.ts', import.meta.url));
 
-// What a crash leaves (docs/understand/architecture.md): a process that has done just so much is killed, and another comes after it.
-describe('a server that was killed', { timeout: 120_000 }, () => {
-  it('after a file was begun, before its session had a row: the bytes go with the next sweep', async () => {
-    await using fixture = await roomAfterDeath({ when: 'after', what: 'create' });
+// After each crash point (docs/understand/architecture.md), a killed process is followed by another one.
+describe('a killed server', { timeout: 120_000 }, () => {
+  it('after creating a file, before the row of its session: garbage collection deletes the bytes', async () => {
+    await using fixture = await openAfterDeath({ when: 'after', what: 'create' });
     assert.deepEqual(await fixture.uploads.db.selectFrom('upload_sessions').select('id').execute(), []);
     assert.equal(await collectGarbageNow(fixture), 1);
     const upload = await createUpload(fixture);
@@ -36,10 +36,10 @@ describe('a server that was killed', { timeout: 120_000 }, () => {
     await assertOnlyFile(fixture, upload, await commitUpload(fixture, upload));
   });
 
-  it('after the bytes of a part, before its row: the slot is free, for these bytes and for others', async () => {
+  it('after the bytes of a part, before its row: the part can be sent with these or other bytes', async () => {
     for (const bytes of [undefined, Buffer.alloc(PART_SIZE)]) {
-      await using fixture = await roomAfterDeath({ when: 'after', what: 'writePart' });
-      const upload = await theUpload(fixture);
+      await using fixture = await openAfterDeath({ when: 'after', what: 'writePart' });
+      const upload = await findUpload(fixture);
       assert.equal(await findPart(fixture.uploads.db, upload.session.id, 1), undefined);
       if (bytes !== undefined) bytes.copy(upload.bytes, PART_SIZE);
       await sendAllParts(fixture, upload);
@@ -48,9 +48,9 @@ describe('a server that was killed', { timeout: 120_000 }, () => {
     }
   });
 
-  it('after the row of a part, before its answer: the part stands, and sent again it is the same', async () => {
-    await using fixture = await roomAfterDeath({ when: 'after', what: 'insert parts' });
-    const upload = await theUpload(fixture);
+  it('after the row of a part, before the response: the part is kept, and sending it again returns the same part', async () => {
+    await using fixture = await openAfterDeath({ when: 'after', what: 'insert parts' });
+    const upload = await findUpload(fixture);
     const stored = await findPart(fixture.uploads.db, upload.session.id, 1);
     assert.deepEqual(await sendPart(fixture, upload, 1), stored);
     await sendAllParts(fixture, upload);
@@ -58,14 +58,14 @@ describe('a server that was killed', { timeout: 120_000 }, () => {
   });
 
   for (const [what, point] of Object.entries({
-    'before the bytes were sealed': { when: 'before', what: 'complete' },
-    'after the bytes were sealed, before they were published': { when: 'after', what: 'complete' },
-    'while the file was being named': { when: 'after', what: 'insert versions' },
-    'at the end of the naming, before it counted': { when: 'after', what: 'update upload_sessions' },
+    'before the bytes were complete': { when: 'before', what: 'complete' },
+    'after the bytes were complete, before the commit': { when: 'after', what: 'complete' },
+    'during the transaction of the commit': { when: 'after', what: 'insert versions' },
+    'at the end of that transaction, before its commit': { when: 'after', what: 'update upload_sessions' },
   } satisfies Record<string, DeathPoint>)) {
-    it(`${what}: there is no file yet, the sweep leaves its bytes, and committed again it is made`, async () => {
-      await using fixture = await roomAfterDeath(point);
-      const upload = await theUpload(fixture);
+    it(`${what}: there is no file yet, garbage collection keeps the bytes, and a repeated commit creates the file`, async () => {
+      await using fixture = await openAfterDeath(point);
+      const upload = await findUpload(fixture);
       assert.equal(upload.session.state, 'open');
       assert.deepEqual(await listVersions(fixture), []);
       assert.equal(await collectGarbageNow(fixture), 0);
@@ -73,9 +73,9 @@ describe('a server that was killed', { timeout: 120_000 }, () => {
     });
   }
 
-  it('after the file was published, before the answer: committed again it is the same file', async () => {
-    await using fixture = await roomAfterDeath({ when: 'before', what: 'answer' });
-    const upload = await theUpload(fixture);
+  it('after the commit, before the response: a repeated commit returns the same file', async () => {
+    await using fixture = await openAfterDeath({ when: 'before', what: 'answer' });
+    const upload = await findUpload(fixture);
     const [file] = await listVersions(fixture);
     const { fileId, versionId } = await commitUpload(fixture, upload);
     assert.deepEqual(file, { file: { fileId, versionId }, bytes: upload.bytes });
@@ -83,18 +83,18 @@ describe('a server that was killed', { timeout: 120_000 }, () => {
     await assertOnlyFile(fixture, upload, { fileId, versionId });
   });
 
-  it('after an aborted session was forgotten, before its bytes were removed: they go with the next sweep', async () => {
-    await using fixture = await roomAfterDeath({ when: 'before', what: 'remove' }, 'abort');
+  it('after the row of an aborted session was deleted, before its bytes: garbage collection deletes them', async () => {
+    await using fixture = await openAfterDeath({ when: 'before', what: 'remove' }, 'abort');
     assert.deepEqual(await fixture.uploads.db.selectFrom('upload_sessions').select('id').execute(), []);
     assert.equal(await collectGarbageNow(fixture), 1);
     assert.deepEqual(await listVersions(fixture), []);
   });
 });
 
-/** A process uploads a file and dies at this point; then a room is opened on what it left. */
-async function roomAfterDeath(point: DeathPoint, end: DyingChildOrders['end'] = 'commit'): Promise<UploadFixture> {
+/** Runs a process that uploads a file and dies at this point, then opens a fixture on its folder. */
+async function openAfterDeath(point: DeathPoint, end: DyingChildOptions['end'] = 'commit'): Promise<UploadFixture> {
   const folder = deleteAtExit(mkdtempSync(join(tmpdir(), 'partway-crash-')));
-  const orders: DyingChildOrders = { folder, end, ...point };
+  const orders: DyingChildOptions = { folder, end, ...point };
   const child = spawn(process.execPath, [CHILD, JSON.stringify(orders)], { stdio: ['ignore', 'ignore', 'pipe'] });
   killAtExit(child);
   let stderr = '';
@@ -102,12 +102,12 @@ async function roomAfterDeath(point: DeathPoint, end: DyingChildOrders['end'] = 
     stderr += text;
   });
   const [, signal] = await once(child, 'close');
-  assert.equal(signal, 'SIGKILL', `the child did not come to that point: ${stderr}`);
+  assert.equal(signal, 'SIGKILL', `the child did not reach that point: ${stderr}`);
   return openUploadFixture({ folder });
 }
 
-/** The one upload that the dead process had under way. */
-async function theUpload(fixture: UploadFixture): Promise<Upload> {
+/** The only upload that the dead process had in progress. */
+async function findUpload(fixture: UploadFixture): Promise<Upload> {
   const row = await fixture.uploads.db.selectFrom('upload_sessions').selectAll().executeTakeFirstOrThrow();
   return { session: sessionFromRow(row), bytes: seededFile(SLOTS, SEED) };
 }

@@ -7,18 +7,18 @@ import { onlySqlite } from '../support/rows.ts';
 import { startServer } from '../support/server.ts';
 import { bytesNotOnDisk } from '../support/storage.ts';
 import { untilItFails } from '../support/until-it-fails.ts';
-import { smallDisk } from './small-disk.ts';
-import { Refused, WireClient, type WirePart } from './wire-client.ts';
+import { mountSmallDisk } from './small-disk.ts';
+import { ErrorResponse, WireClient, type WirePart } from './wire-client.ts';
 
 const MIB = 2 ** 20;
 const PART = 262_144;
 const ENV = { PARTWAY_PART_SIZE: String(PART), PARTWAY_MIN_SESSION_SIZE: '0' };
 
-describe('a server whose disk is full', { timeout: 120_000 }, () => {
-  it('answers parts with 507, keeps what it has, and takes the rest in the same session once there is room', {
+describe('a server with a full disk', { timeout: 120_000 }, () => {
+  it('responds 507 to parts, keeps its data, and accepts the rest in the same session when there is space', {
     skip: bytesNotOnDisk ?? false,
   }, async (t) => {
-    await using disk = await smallDisk('24m');
+    await using disk = await mountSmallDisk('24m');
     if (disk.reason !== undefined) return t.skip(disk.reason);
     const dataFolder = join(disk.folder, 'data');
     await using server = await startServer({ dataFolder, env: ENV });
@@ -47,13 +47,13 @@ describe('a server whose disk is full', { timeout: 120_000 }, () => {
     for (const part of refused) await client.put(id, part.offset, part.bytes, bytes.length);
     const file = await client.commit(id, await client.list(id), bytes);
     assert.equal(file.sha1, sha1Hex(bytes));
-    assert.equal(await client.sha1Of(file.id), file.sha1);
+    assert.equal(await client.downloadSha1(file.id), file.sha1);
   });
 
-  it('answers whatever needs room with 507, and everything else as ever, until there is room', {
+  it('responds 507 to everything that needs space, and normally to everything else, until there is space', {
     skip: onlySqlite,
   }, async (t) => {
-    await using disk = await smallDisk('24m');
+    await using disk = await mountSmallDisk('24m');
     if (disk.reason !== undefined) return t.skip(disk.reason);
     const dataFolder = join(disk.folder, 'data');
     await using server = await startServer({ dataFolder, env: ENV });
@@ -72,13 +72,13 @@ describe('a server whose disk is full', { timeout: 120_000 }, () => {
 
     await rm(ballast);
     const file = await client.commit(id, await client.list(id), bytes);
-    assert.equal(await client.sha1Of(file.id), sha1Hex(bytes));
+    assert.equal(await client.downloadSha1(file.id), sha1Hex(bytes));
     await client.create('one more.bin', PART);
   });
 });
 
 function assertFull(error: unknown): void {
-  assert.ok(error instanceof Refused, String(error));
+  assert.ok(error instanceof ErrorResponse, String(error));
   assert.equal(error.status, 507, error.message);
   assert.equal(error.code, 'insufficient_storage');
 }

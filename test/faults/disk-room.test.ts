@@ -6,17 +6,17 @@ import { Api } from '../support/api.ts';
 import { seededBytes } from '../support/bytes.ts';
 import { startServer } from '../support/server.ts';
 import { bytesNotOnDisk } from '../support/storage.ts';
-import { smallDisk } from './small-disk.ts';
+import { mountSmallDisk } from './small-disk.ts';
 
 const MIB = 2 ** 20;
 const PART = 262_144;
 const ENV = { PARTWAY_PART_SIZE: String(PART), PARTWAY_MIN_SESSION_SIZE: '0' };
 
-it('a session is refused at its creation if the disk has no room for it, or has promised it to others', {
+it('a session is rejected if the disk has no free space for it, or has reserved it for others', {
   skip: bytesNotOnDisk ?? false,
   timeout: 120_000,
 }, async (t) => {
-  await using disk = await smallDisk('48m');
+  await using disk = await mountSmallDisk('48m');
   if (disk.reason !== undefined) return t.skip(disk.reason);
   await using server = await startServer({ dataFolder: join(disk.folder, 'data'), env: ENV });
   const api = new Api(server);
@@ -31,11 +31,11 @@ it('a session is refused at its creation if the disk has no room for it, or has 
   const first = await create('fits', 28 * MIB);
   assert.equal(first.status, 201, first.text);
   await full('fits alone', 28 * MIB);
-  // What was stored of it is no longer promised, and no longer free.
+  // The stored part is no longer reserved, and no longer free.
   const bytes = seededBytes(PART, 'part');
   assert.equal((await api.putPart(first.json.id, { offset: 0, bytes, total: 28 * MIB })).status, 200);
   await full('fits alone', 28 * MIB);
-  // Direct uploads take nothing of what was promised.
+  // Direct uploads use no reserved space.
   await assert.rejects(upload(api, 'direct', Buffer.alloc(22 * MIB)), /507.*insufficient_storage/);
   await server.restart();
   await full('fits alone', 28 * MIB);
@@ -47,11 +47,11 @@ it('a session is refused at its creation if the disk has no room for it, or has 
   await upload(api, 'direct', Buffer.alloc(22 * MIB));
 });
 
-it('of sessions created at once as many are made as the disk has room for', {
+it('of sessions created in parallel, only as many succeed as the disk has space for', {
   skip: bytesNotOnDisk ?? false,
   timeout: 120_000,
 }, async (t) => {
-  await using disk = await smallDisk('48m');
+  await using disk = await mountSmallDisk('48m');
   if (disk.reason !== undefined) return t.skip(disk.reason);
   await using server = await startServer({ dataFolder: join(disk.folder, 'data'), env: ENV });
   const api = new Api(server);

@@ -16,21 +16,21 @@ import {
 } from '../uploads/upload-steps.ts';
 import { openWatchedFixture, STAGED } from '../uploads/watched-fixture.ts';
 
-describe('bytes first, then the row, then the answer', { skip: bytesNotOnDisk ?? false }, () => {
-  it('holds for a session: its file is on the disk before its row is', async () => {
+describe('bytes first, then the row, then the response', { skip: bytesNotOnDisk ?? false }, () => {
+  it('for a session: its file is on disk before its row is', async () => {
     const { fixture, log } = await openWatchedFixture();
     await using _ = fixture;
     const { session } = await createUpload(fixture);
     log.push('answer');
     const path = join(fixture.folder, 'staging', session.staged.blob);
-    // The note that the file is coming is a row of its own, which names nothing.
+    // The record of the staged blob is a row of its own that references no session.
     assert.equal(log.shift(), 'insert unreferenced_blobs');
     const { before, rows } = splitAt('create done', log);
     assert.deepEqual(before, [`truncate ${path}`, `sync ${path}`, `sync ${join(fixture.folder, 'staging')}`]);
     assert.ok(rows.includes('insert upload_sessions'));
   });
 
-  it('holds for a part: its bytes are synced before its row is written, and that before the answer', async () => {
+  it('for a part: its bytes are synced before its row is written, and that is written before the response', async () => {
     const { fixture, log } = await openWatchedFixture();
     await using _ = fixture;
     const upload = await createUpload(fixture);
@@ -45,7 +45,7 @@ describe('bytes first, then the row, then the answer', { skip: bytesNotOnDisk ??
     assert.ok(rows.includes('insert parts'));
   });
 
-  it('holds for a commit: the rename is synced before the rows that name the file are written', async () => {
+  it('for a commit: the rename is synced before the rows that reference the file are written', async () => {
     const { fixture, log } = await openWatchedFixture();
     await using _ = fixture;
     const upload = await createUpload(fixture);
@@ -59,18 +59,18 @@ describe('bytes first, then the row, then the answer', { skip: bytesNotOnDisk ??
       join(fixture.folder, 'staging'),
     ];
     const { before, rows } = splitAt('complete done', log);
-    // Before these, the levels of folders that it made.
+    // Before these, the folders that it created.
     assert.deepEqual(before.slice(-2), [`sync ${sealed}`, `sync ${staging}`]);
     for (const row of ['insert items', 'insert versions', 'update upload_sessions']) assert.ok(rows.includes(row));
-    // Not only done but committed: another connection sees it.
+    // Not only written but committed: another connection sees it.
     const other = await fixture.openAnother();
     await assertOnlyFile(other, upload, file);
     assert.equal((await findSession(other.uploads.db, upload.session.id))?.state, 'committed');
   });
 });
 
-describe('while a sync is under way', { skip: bytesNotOnDisk ?? false }, () => {
-  it('a part has neither row nor answer', async () => {
+describe('during a sync', { skip: bytesNotOnDisk ?? false }, () => {
+  it('a part has neither row nor response', async () => {
     const disk = Promise.withResolvers<void>();
     const { fixture, log } = await openWatchedFixture([{ method: 'datasync', path: STAGED, wait: disk.promise }]);
     await using _ = fixture;
@@ -87,7 +87,7 @@ describe('while a sync is under way', { skip: bytesNotOnDisk ?? false }, () => {
     await sending;
   });
 
-  it('a commit has neither file nor answer', async () => {
+  it('a commit has neither file nor response', async () => {
     const disk = Promise.withResolvers<void>();
     const { fixture, log } = await openWatchedFixture([{ method: 'sync', path: /blobs.{6}$/, wait: disk.promise }]);
     await using _ = fixture;
@@ -106,13 +106,15 @@ describe('while a sync is under way', { skip: bytesNotOnDisk ?? false }, () => {
   });
 });
 
-/** What was done before a step of the store had ended, none of it rows, and the rows written between it and the answer. */
+/**
+ * What was done before a step of the store ended, without any rows, and the rows written between it and the response.
+ */
 function splitAt(step: string, log: readonly string[]): { before: string[]; rows: string[] } {
   const at = log.indexOf(step);
   assert.notEqual(at, -1);
   const [before, rows] = [log.slice(0, at), log.slice(at + 1, -1)];
   assert.ok(!before.some(isRow), `a row was written before "${step}": ${before.join(', ')}`);
-  assert.ok(rows.every(isRow), `more than rows was written after "${step}": ${rows.join(', ')}`);
+  assert.ok(rows.every(isRow), `something other than rows was written after "${step}": ${rows.join(', ')}`);
   assert.equal(log.at(-1), 'answer');
   return { before, rows };
 }

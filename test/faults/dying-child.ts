@@ -5,15 +5,15 @@ import { commitUpload, createUpload, sendAllParts, sendPart } from '../uploads/u
 import { type QueryName, watchQueries } from '../uploads/watch-queries.ts';
 import { type AsyncMethod, faulty } from './faulty.ts';
 
-/** Just before or just after something is done for the n-th time. */
+/** Just before or just after the n-th time that something is done. */
 export interface DeathPoint {
   when: 'before' | 'after';
   what: AsyncMethod<BlobStore> | QueryName | 'answer';
   call?: number;
 }
 
-/** How a death point comes to this process, which is started by crash-points.test.ts. */
-export interface DyingChildOrders extends DeathPoint {
+/** How crash-points.test.ts passes a death point to this process. */
+export interface DyingChildOptions extends DeathPoint {
   folder: string;
   /** Uploads and commits, or uploads and aborts. */
   end: 'commit' | 'abort';
@@ -22,9 +22,9 @@ export interface DyingChildOrders extends DeathPoint {
 export const SLOTS = 3;
 export const SEED = 'the file of the dying child';
 
-if (process.argv[2] !== undefined) await upload(JSON.parse(process.argv[2]) as DyingChildOrders);
+if (process.argv[2] !== undefined) await upload(JSON.parse(process.argv[2]) as DyingChildOptions);
 
-async function upload({ folder, end, when, what, call = 1 }: DyingChildOrders): Promise<void> {
+async function upload({ folder, end, when, what, call = 1 }: DyingChildOptions): Promise<void> {
   await using fixture = await openUploadFixture({ folder });
   let left = call;
   const reached = (): void => {

@@ -17,8 +17,8 @@ import {
 } from '../uploads/upload-steps.ts';
 import { openWatchedFixture, STAGED } from '../uploads/watched-fixture.ts';
 
-describe('a sync that fails', { skip: bytesNotOnDisk ?? false }, () => {
-  it('fails the part, which leaves no row; sent again it is stored', async () => {
+describe('a failing sync', { skip: bytesNotOnDisk ?? false }, () => {
+  it('fails the part, which gets no row; sent again, it is stored', async () => {
     const failing: FileFault = { method: 'datasync', path: STAGED, call: 1, error: systemError('EIO') };
     const { fixture, log } = await openWatchedFixture([failing]);
     await using _ = fixture;
@@ -30,7 +30,7 @@ describe('a sync that fails', { skip: bytesNotOnDisk ?? false }, () => {
     await assertOnlyFile(fixture, upload, await commitUpload(fixture, upload));
   });
 
-  it('fails every part that waited for it, and none of these has a row', async () => {
+  it('fails all parts that waited for it, and none of them gets a row', async () => {
     const disk = Promise.withResolvers<void>();
     const failing: FileFault = {
       method: 'datasync',
@@ -56,10 +56,10 @@ describe('a sync that fails', { skip: bytesNotOnDisk ?? false }, () => {
   });
 
   for (const [what, path] of Object.entries({
-    'the folder that it is sealed in': /blobs.{6}$/,
-    'the folder that it leaves': /staging$/,
+    'the folder to which it is moved': /blobs.{6}$/,
+    'the folder from which it is moved': /staging$/,
   })) {
-    it(`fails the commit where it is that of ${what}; no file is there, and committed again it is`, async () => {
+    it(`of ${what} fails the commit; there is no file, and a repeated commit creates it`, async () => {
       const faults: FileFault[] = [];
       const { fixture, log } = await openWatchedFixture(faults);
       await using _ = fixture;
@@ -73,7 +73,7 @@ describe('a sync that fails', { skip: bytesNotOnDisk ?? false }, () => {
     });
   }
 
-  it('fails the session where it is that of its file, and leaves neither row nor bytes', async () => {
+  it("of a session's file fails the session, and leaves neither row nor bytes", async () => {
     const { fixture } = await openWatchedFixture([
       { method: 'sync', path: STAGED, call: 1, error: systemError('EIO') },
     ]);

@@ -2,63 +2,63 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type Fault, faulty } from './faulty.ts';
 
-class Shelf {
+class Store {
   #kept: string[] = [];
-  async put(thing: string): Promise<number> {
-    return this.#kept.push(thing);
+  async put(item: string): Promise<number> {
+    return this.#kept.push(item);
   }
-  async all(): Promise<string[]> {
+  async list(): Promise<string[]> {
     return [...this.#kept];
   }
-  *each(): Generator<string> {
+  *iterate(): Generator<string> {
     yield* this.#kept;
   }
 }
 
 describe('a faulty wrapper', () => {
-  it('without faults is the thing itself', async () => {
-    const shelf = faulty(new Shelf(), []);
+  it('without faults behaves like its target', async () => {
+    const shelf = faulty(new Store(), []);
     assert.equal(await shelf.put('a'), 1);
-    assert.deepEqual(await shelf.all(), ['a']);
-    assert.deepEqual([...shelf.each()], ['a']);
+    assert.deepEqual(await shelf.list(), ['a']);
+    assert.deepEqual([...shelf.iterate()], ['a']);
   });
 
-  it('fails the n-th call before it is done, and that call alone', async () => {
+  it('fails the n-th call before it is executed, and no other', async () => {
     const lost = new Error('lost');
-    const shelf = faulty(new Shelf(), [{ method: 'put', call: 2, when: 'before', fail: lost }]);
+    const shelf = faulty(new Store(), [{ method: 'put', call: 2, when: 'before', fail: lost }]);
     await shelf.put('a');
     await assert.rejects(shelf.put('b'), (error) => error === lost);
     await shelf.put('c');
-    assert.deepEqual(await shelf.all(), ['a', 'c']);
+    assert.deepEqual(await shelf.list(), ['a', 'c']);
   });
 
-  it('fails a call after it is done, so that its answer is lost', async () => {
-    const shelf = faulty(new Shelf(), [{ method: 'put', call: 1, when: 'after', fail: new Error('lost') }]);
+  it('fails a call after it is executed, so that its result is lost', async () => {
+    const shelf = faulty(new Store(), [{ method: 'put', call: 1, when: 'after', fail: new Error('lost') }]);
     await assert.rejects(shelf.put('a'), /lost/);
-    assert.deepEqual(await shelf.all(), ['a']);
+    assert.deepEqual(await shelf.list(), ['a']);
   });
 
-  it('fails every call where none is named', async () => {
-    const shelf = faulty(new Shelf(), [{ method: 'put', when: 'before', fail: new Error('down') }]);
+  it('fails every call if no number is given', async () => {
+    const shelf = faulty(new Store(), [{ method: 'put', when: 'before', fail: new Error('down') }]);
     await assert.rejects(shelf.put('a'), /down/);
     await assert.rejects(shelf.put('b'), /down/);
   });
 
-  it('holds a call back until it is let go, while others pass', async () => {
+  it('delays a call until it is released, while others proceed', async () => {
     const gate = Promise.withResolvers<void>();
-    const shelf = faulty(new Shelf(), [{ method: 'put', call: 1, when: 'before', delay: gate.promise }]);
+    const shelf = faulty(new Store(), [{ method: 'put', call: 1, when: 'before', delay: gate.promise }]);
     const first = shelf.put('a');
     await shelf.put('b');
     gate.resolve();
     await first;
-    assert.deepEqual(await shelf.all(), ['b', 'a']);
+    assert.deepEqual(await shelf.list(), ['b', 'a']);
   });
 
-  it('calls a hook at the call, with what the call was given', async () => {
+  it("calls a hook at the call with the call's arguments", async () => {
     const seen: unknown[] = [];
-    const plan: Fault<Shelf>[] = [];
-    const shelf = faulty(new Shelf(), plan);
-    plan.push({ method: 'put', when: 'after', hook: (thing) => seen.push(thing) });
+    const plan: Fault<Store>[] = [];
+    const shelf = faulty(new Store(), plan);
+    plan.push({ method: 'put', when: 'after', hook: (item) => seen.push(item) });
     await shelf.put('a');
     assert.deepEqual(seen, ['a']);
   });

@@ -1,30 +1,30 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** The names of the methods of `T` that return a promise: those that can fail, wait and be counted. */
+/** The names of the methods of `T` that return a promise and so can fail, wait and be counted. */
 export type AsyncMethod<T> = {
   [K in keyof T]: T[K] extends (...args: never[]) => Promise<unknown> ? K & string : never;
 }[keyof T];
 
-/** What goes wrong, at which call of which method. In this order: it waits, calls the hook, fails. */
+/** A fault at a call of a method. In this order, it waits, calls the hook and fails. */
 export interface Fault<T> {
   method: AsyncMethod<T>;
-  /** Which call, counted from 1 by the wrapper; every call where it is left out. */
+  /** Which call, counted from 1 by the wrapper; by default, every call. */
   call?: number;
-  /** Before the call reaches the target, or after it has been done there (so that only its answer is lost). */
+  /** Before the call reaches the target, or after it was executed (so that only its result is lost). */
   when: 'before' | 'after';
   /** Milliseconds, or a promise to wait for. */
   delay?: number | Promise<unknown>;
-  /** Called with the arguments of the call: to kill a process, or to do something at just this time. */
+  /** Called with the arguments of the call, for example to kill a process. */
   hook?: (...args: unknown[]) => unknown;
-  /** Thrown. */
+  /** The error that the call throws. */
   fail?: unknown;
 }
 
 type AnyMethod = (...args: unknown[]) => unknown;
 
 /**
- * `target` with the faults of `plan`, for breaking things from outside: production code needs no hooks. All its methods
- * are there, its own and inherited; a method without a fault goes straight through. A fault put into `plan` later counts too.
+ * Returns `target` with the faults of `plan`, to break things from outside: production code needs no hooks. It has
+ * all methods, own and inherited; a method without a fault is called directly. Faults can be added to `plan` later.
  */
 export function faulty<T extends object>(target: T, plan: readonly Fault<T>[]): T {
   const wrapper: Record<string, AnyMethod> = {};
@@ -37,20 +37,25 @@ export function faulty<T extends object>(target: T, plan: readonly Fault<T>[]): 
       const due = (when: Fault<T>['when']) =>
         plan.filter((fault) => fault.method === name && fault.when === when && (fault.call ?? call) === call);
       if (!plan.some((fault) => fault.method === name)) return method(...args);
-      return strike(method, args, due('before'), due('after'));
+      return callWithFaults(method, args, due('before'), due('after'));
     };
   }
   return wrapper as T;
 }
 
-async function strike<T>(method: AnyMethod, args: unknown[], before: Fault<T>[], after: Fault<T>[]): Promise<unknown> {
-  for (const fault of before) await happen(fault, args);
+async function callWithFaults<T>(
+  method: AnyMethod,
+  args: unknown[],
+  before: Fault<T>[],
+  after: Fault<T>[],
+): Promise<unknown> {
+  for (const fault of before) await apply(fault, args);
   const answer = await method(...args);
-  for (const fault of after) await happen(fault, args);
+  for (const fault of after) await apply(fault, args);
   return answer;
 }
 
-async function happen<T>(fault: Fault<T>, args: unknown[]): Promise<void> {
+async function apply<T>(fault: Fault<T>, args: unknown[]): Promise<void> {
   if (fault.delay !== undefined) await (typeof fault.delay === 'number' ? sleep(fault.delay) : fault.delay);
   await fault.hook?.(...args);
   if ('fail' in fault) throw fault.fail;

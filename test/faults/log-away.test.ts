@@ -12,13 +12,13 @@ import { RawConnection, rawRequest } from '../support/raw-connection.ts';
 
 const PARTWAY = fileURLToPath(new URL('../../packages/cli/bin/partway.js', import.meta.url));
 
-interface Started {
+interface StartedServer {
   child: ChildProcess;
   url: string;
 }
 
-/** A server that logs two lines a request to `stderr`, as `spawn` takes it. */
-async function startLogging(stderr: 'pipe' | number): Promise<Started> {
+/** A server that logs two lines per request to `stderr`, as `spawn` accepts it. */
+async function startLogging(stderr: 'pipe' | number): Promise<StartedServer> {
   const home = deleteAtExit(await mkdtemp(join(tmpdir(), 'partway-test-')));
   const child = spawn(process.execPath, [PARTWAY, 'serve'], {
     env: {
@@ -41,31 +41,31 @@ async function startLogging(stderr: 'pipe' | number): Promise<Started> {
   }
 }
 
-async function answers({ url }: Started, times: number): Promise<void> {
+async function assertResponses({ url }: StartedServer, times: number): Promise<void> {
   const headers = { authorization: 'Bearer the-token-of-the-log-tests' };
   for (let time = 0; time < times; time++) {
     assert.equal((await fetch(`${url}/2.0/users/me`, { headers })).status, 200);
   }
 }
 
-async function endsWith0({ child }: Started): Promise<void> {
+async function assertCleanExit({ child }: StartedServer): Promise<void> {
   const ended = once(child, 'exit');
   child.kill('SIGTERM');
   assert.deepEqual(await ended, [0, null]);
 }
 
-it('a server whose log and greeting lose their readers keeps answering, and stops as it should', async () => {
+it('a server whose output pipes are closed keeps responding, and stops cleanly', async () => {
   const server = await startLogging('pipe');
   server.child.stderr?.destroy();
   server.child.stdout?.destroy();
-  await answers(server, 50);
-  await endsWith0(server);
+  await assertResponses(server, 50);
+  await assertCleanExit(server);
 });
 
-it('a server whose log is not read keeps answering, and reports lost lines once it is read', async () => {
+it('a server whose log is not read keeps responding, and reports lost lines when it is read', async () => {
   const server = await startLogging('pipe');
   server.child.stderr?.pause();
-  // Some 800 bytes of log each, which together are more than the pipe and the server hold.
+  // About 800 bytes of log each, together more than the pipe and the server can buffer.
   const sent = Array.from({ length: 2_500 }, () => rawRequest(`GET /${'a'.repeat(290)}`));
   const connection = await RawConnection.open(server);
   for (let from = 0; from < sent.length; from += 100) {
@@ -83,10 +83,10 @@ it('a server whose log is not read keeps answering, and reports lost lines once 
   server.child.stderr?.resume();
   await reported;
   for (const line of log.trim().split('\n').slice(0, -1)) JSON.parse(line);
-  await endsWith0(server);
+  await assertCleanExit(server);
 });
 
-it('a server whose log has no room on its disk keeps answering, and stops as it should', async (t) => {
+it('a server whose log disk is full keeps responding, and stops cleanly', async (t) => {
   let full: number;
   try {
     full = openSync('/dev/full', 'w');
@@ -94,6 +94,6 @@ it('a server whose log has no room on its disk keeps answering, and stops as it 
     return t.skip('this system has no /dev/full');
   }
   const server = await startLogging(full);
-  await answers(server, 50);
-  await endsWith0(server);
+  await assertResponses(server, 50);
+  await assertCleanExit(server);
 });

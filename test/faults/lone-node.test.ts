@@ -15,8 +15,8 @@ import {
 } from '../uploads/upload-steps.ts';
 import type { Fault } from './faulty.ts';
 
-describe('one node over SQLite, whose store lets nothing be read back before it is whole', () => {
-  it('has the digest of an upload ready when its last part is in, in whatever order they came', async () => {
+describe('one node with SQLite and a store that cannot read incomplete files', () => {
+  it('has hashed the whole file when its last part is stored, in whatever order parts arrived', async () => {
     let opened = 0;
     await using node = await openLoneNode({ plan: [{ method: 'read', when: 'before', hook: () => opened++ }] });
     const upload = await createUpload(node, { partCount: 8 });
@@ -28,7 +28,7 @@ describe('one node over SQLite, whose store lets nothing be read back before it 
     assert.deepEqual(node.errors, []);
   });
 
-  it('goes on after a restart from where the row says, and reads at the commit only what went with the restart', async () => {
+  it('continues after a restart from the saved checkpoint, and at the commit reads only the bytes lost in the restart', async () => {
     const opened: unknown[] = [];
     const plan: Fault<BlobStore>[] = [{ method: 'read', when: 'before', hook: (_, range) => opened.push(range) }];
     await using first = await openLoneNode();
@@ -37,13 +37,13 @@ describe('one node over SQLite, whose store lets nothing be read back before it 
     await until(async () => (await findHashCheckpoint(first.uploads.db, upload.session.id))?.parts === 2);
     await using node = await first.restart({ plan });
     await sendAllParts(node, upload, [2, 4, 5]);
-    // The part before which it stands went with the restart; those after it wait.
+    // The part after the checkpoint was lost in the restart; those after it wait.
     const file = await commitUpload(node, upload);
     assert.deepEqual(opened, [{ first: 3 * PART_SIZE, last: upload.bytes.length - 1 }]);
     await assertOnlyFile(node, upload, file);
   });
 
-  it('makes files of uploads side by side, though it remembers one only', async () => {
+  it('completes parallel uploads, although it keeps the state of only one', async () => {
     await using node = await openLoneNode({ maxSessions: 1 });
     const uploads = await Promise.all([1, 2, 3].map(() => createUpload(node, { partCount: 5 })));
     for (const index of partsIn(uploads[0] ?? assert.fail())) {

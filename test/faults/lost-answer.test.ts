@@ -12,10 +12,10 @@ import {
   sendAllParts,
 } from '../uploads/upload-steps.ts';
 
-it('a session whose row was written is open, though the database’s word of it was lost', async () => {
+it("a session whose row was written is open although the database's response was lost", async () => {
   await using fixture = await openUploadFixture();
   const { db } = fixture.uploads;
-  fixture.uploads.db = losingWords(db, 'after');
+  fixture.uploads.db = loseResponses(db, 'after');
   const upload = await createUpload(fixture);
   fixture.uploads.db = db;
   await collectGarbageNow(fixture);
@@ -26,7 +26,7 @@ it('a session whose row was written is open, though the database’s word of it 
 it('a session that the database has not written leaves no bytes behind', async () => {
   await using fixture = await openUploadFixture();
   const { db, blobs } = fixture.uploads;
-  fixture.uploads.db = losingWords(db, 'before');
+  fixture.uploads.db = loseResponses(db, 'before');
   await assert.rejects(createUpload(fixture), /the line broke/);
   assert.deepEqual(await collect(blobs.list()), []);
   fixture.uploads.db = db;
@@ -34,18 +34,21 @@ it('a session that the database has not written leaves no bytes behind', async (
   assert.deepEqual(await db.selectFrom('unreferenced_blobs').selectAll().execute(), []);
 });
 
-it('bytes of a session of which nobody can say whether it was written are left to the sweep', async () => {
+it('bytes of a session that may or may not have been written are left to garbage collection', async () => {
   await using fixture = await openUploadFixture();
   const { db } = fixture.uploads;
-  fixture.uploads.db = losingWords(db, 'for good');
+  fixture.uploads.db = loseResponses(db, 'permanently');
   await assert.rejects(createUpload(fixture), /the line is down/);
   fixture.uploads.db = db;
-  // The row is there, and with it the bytes: the session ends when its time is over.
+  // The row exists, and so do the bytes: the session expires normally.
   assert.equal(await collectGarbageNow(fixture), 0);
 });
 
-/** `db` whose line breaks at the end of a transaction: before it is committed, after that, or then for good. */
-function losingWords(db: Kysely<Tables>, when: 'before' | 'after' | 'for good'): Kysely<Tables> {
+/**
+ * `db` with a connection that breaks at the end of a transaction: before it is committed, afterwards, or from then
+ * on.
+ */
+function loseResponses(db: Kysely<Tables>, when: 'before' | 'after' | 'permanently'): Kysely<Tables> {
   let down = false;
   return new Proxy(db, {
     get(target, name) {
@@ -56,7 +59,7 @@ function losingWords(db: Kysely<Tables>, when: 'before' | 'after' | 'for good'):
               await work(tx);
               if (when === 'before') throw new Error('the line broke');
             });
-            down = when === 'for good';
+            down = when === 'permanently';
             throw new Error('the line broke');
           },
         });

@@ -21,36 +21,36 @@ import type { Fault } from './faulty.ts';
 
 after(stopPostgres);
 
-/** Of another build: nothing can be made of it here. */
-const STRANGE = 'QUJDRA==' as HashState;
+/** Of another version, so it cannot be used here. */
+const FOREIGN_STATE = 'QUJDRA==' as HashState;
 
-describe('a digest whose saved state is of another build', { skip: noPostgres }, () => {
-  it('is made anew where the bytes after it are at no node any more, as after an upgrade', async () => {
+describe('a hash checkpoint of another version', { skip: noPostgres }, () => {
+  it('is calculated again if no node has the bytes after it locally, as after an upgrade', async () => {
     await using nodes = await openNodes();
     const old = await nodes.start();
     const upload = await createUpload(old, { partCount: 4 });
     await sendAllParts(old, upload, [3, 2, 1]);
     old.spool.dropAllLocalParts();
     await sendPart(old, upload, 0);
-    await reaches(old, upload, 1);
-    await putState(old, STRANGE);
+    await waitForCheckpoint(old, upload, 1);
+    await setState(old, FOREIGN_STATE);
     const node = await old.restart();
     await assertOnlyFile(node, upload, await commitUpload(node, upload));
   });
 
-  it('is made anew where it had come to the end', async () => {
+  it('is calculated again if it was at the end', async () => {
     await using nodes = await openNodes();
     const node = await nodes.start();
     const upload = await createUpload(node, { partCount: 4 });
     await sendAllParts(node, upload);
-    await reaches(node, upload, 4);
-    await putState(node, STRANGE);
+    await waitForCheckpoint(node, upload, 4);
+    await setState(node, FOREIGN_STATE);
     await assertOnlyFile(node, upload, await commitUpload(node, upload));
   });
 });
 
-describe('a digest that was taken back since the store lost a part', { skip: noPostgres }, () => {
-  it('holds nothing of what another node still has of that part', async () => {
+describe('a hash checkpoint that was reset because the store lost a part', { skip: noPostgres }, () => {
+  it('uses nothing that another node still has of that part', async () => {
     const digestPlan: Fault<ResumableHashPool>[] = [];
     await using nodes = await openNodes();
     const [deaf, node] = [await nodes.start(), await nodes.start({ digestPlan })];
@@ -66,9 +66,9 @@ describe('a digest that was taken back since the store lost a part', { skip: noP
 
     const changed = Buffer.alloc(PART_SIZE, 2);
     await sendPart(node, upload, 2, { bytes: changed });
-    // A reading that takes so long that its progress is saved where the lost part begins, and then breaks off.
+    // A read that is so slow that its progress is saved at the start of the lost part, and then fails.
     let read = 0;
-    digestPlan.push({ method: 'extend', when: 'before', hook: () => readSlowly(++read) });
+    digestPlan.push({ method: 'extend', when: 'before', hook: () => delayChunk(++read) });
     await assert.rejects(tryCommit(node, upload), /broken off/);
     const bytes = Buffer.from(upload.bytes);
     changed.copy(bytes, slot.offset);
@@ -77,17 +77,17 @@ describe('a digest that was taken back since the store lost a part', { skip: noP
   });
 });
 
-/** The second piece takes longer than a reading waits before it saves its progress; the third fails. */
-async function readSlowly(piece: number): Promise<void> {
-  if (piece === 2) await new Promise((resolve) => setTimeout(resolve, 2_100));
-  if (piece === 3) throw new Error('the reading is broken off');
+/** The second chunk takes longer than the interval between saves of the progress; the third fails. */
+async function delayChunk(chunk: number): Promise<void> {
+  if (chunk === 2) await new Promise((resolve) => setTimeout(resolve, 2_100));
+  if (chunk === 3) throw new Error('the reading is broken off');
 }
 
-async function putState({ uploads: { db } }: Node, state: HashState): Promise<void> {
+async function setState({ uploads: { db } }: Node, state: HashState): Promise<void> {
   await db.updateTable('upload_sessions').set({ hash_state: state }).execute();
 }
 
-async function reaches(node: Node, { session }: Upload, slots: number): Promise<void> {
+async function waitForCheckpoint(node: Node, { session }: Upload, slots: number): Promise<void> {
   await until(async () => (await findHashCheckpoint(node.uploads.db, session.id))?.parts === slots);
 }
 

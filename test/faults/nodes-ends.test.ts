@@ -31,7 +31,7 @@ import type { Fault } from './faulty.ts';
 
 const ROUNDS = 8;
 
-/** How a session ends without a file, at a node, and what whoever comes too late is told. */
+/** The ways in which a session ends without a file on a node, and the error for requests that come too late. */
 const ENDS: Record<string, { end: (node: Node, upload: Upload) => Promise<unknown>; code: DomainErrorCode }> = {
   'an abort': {
     end: (node, { session }) => abortSession(node.uploads, session.owner, session.id),
@@ -48,8 +48,8 @@ const ENDS: Record<string, { end: (node: Node, upload: Upload) => Promise<unknow
 
 after(stopPostgres);
 
-describe('two commits of one upload at two nodes', { skip: noPostgres }, () => {
-  it('at once make one file of one version, and both get it', async () => {
+describe('two commits of one upload on two nodes', { skip: noPostgres }, () => {
+  it('in parallel create one file with one version, and both get it', async () => {
     await using nodes = await openNodes();
     const [one, other] = [await nodes.start(), await nodes.start()];
     for (let round = 1; round <= ROUNDS; round++) {
@@ -62,7 +62,7 @@ describe('two commits of one upload at two nodes', { skip: noPostgres }, () => {
   });
 
   for (const when of ['before', 'after'] as const) {
-    it(`make one file where the other does all of it ${when} this one has sealed`, async () => {
+    it(`create one file if the other node does all of it ${when} this one has completed the blob`, async () => {
       const plan: Fault<BlobStore>[] = [];
       await using nodes = await openNodes();
       const [one, other] = [await nodes.start({ plan }), await nodes.start()];
@@ -77,9 +77,9 @@ describe('two commits of one upload at two nodes', { skip: noPostgres }, () => {
 });
 
 for (const [what, { end, code }] of Object.entries(ENDS)) {
-  describe(`${what} at one node and a commit at another`, { skip: noPostgres }, () => {
+  describe(`${what} on one node and a commit on another`, { skip: noPostgres }, () => {
     for (const when of ['before', 'after'] as const) {
-      it(`${when} the bytes are sealed: the first to change the session wins, and nothing is left`, async () => {
+      it(`${when} the bytes are complete: the first to change the session wins, and nothing is left`, async () => {
         const plan: Fault<BlobStore>[] = [];
         await using nodes = await openNodes();
         const [one, other] = [await nodes.start({ plan }), await nodes.start()];
@@ -91,7 +91,7 @@ for (const [what, { end, code }] of Object.entries(ENDS)) {
       });
     }
 
-    it('while the sealed bytes are read back: nothing is left', async () => {
+    it('while the stored file is read: nothing is left', async () => {
       const plan: Fault<BlobStore>[] = [];
       await using nodes = await openNodes();
       const [one, other] = [await nodes.start({ plan }), await nodes.start()];
@@ -104,12 +104,12 @@ for (const [what, { end, code }] of Object.entries(ENDS)) {
       await assertNothingLeft(one, upload);
     });
 
-    it('that has said "later" and reads on, where the removal came too early for the seal: nothing is left', {
+    it('that timed out and continues reading, with a removal before the blob was complete: nothing is left', {
       timeout: 60_000,
     }, async () => {
       const gate = Promise.withResolvers<void>();
       const plan: Fault<BlobStore>[] = [{ method: 'read', when: 'before', delay: gate.promise }];
-      // As an S3 that shows an object only after it was told to delete it.
+      // Like an S3 store that shows an object only after it was told to delete it.
       const early: Fault<BlobStore>[] = [
         { method: 'remove', when: 'before', call: 1, fail: new Error('the store is away') },
       ];
@@ -126,7 +126,7 @@ for (const [what, { end, code }] of Object.entries(ENDS)) {
       await assertNothingLeft(one, upload);
     });
 
-    it('at once: there is the file or nothing, and whoever lost is told', async () => {
+    it('in parallel: there is either the file or nothing, and the loser gets an error', async () => {
       await using nodes = await openNodes();
       const [one, other] = [await nodes.start(), await nodes.start()];
       for (let round = 0; round < ROUNDS; round++) {
@@ -136,7 +136,7 @@ for (const [what, { end, code }] of Object.entries(ENDS)) {
         const [committed] = await Promise.allSettled([commitUpload(one, upload), end(other, upload)]);
         const state = (await findSession(one.uploads.db, upload.session.id))?.state;
         if (committed.status === 'fulfilled') {
-          // Or forgotten already: the expiry also forgets what was committed long ago.
+          // Or deleted already, because the expiry also deletes sessions that were committed long ago.
           assert.ok(state === 'committed' || state === undefined, state);
           const { versionId } = committed.value;
           const file = (await listVersions(one)).find((version) => version.file.versionId === versionId);
@@ -151,9 +151,9 @@ for (const [what, { end, code }] of Object.entries(ENDS)) {
   });
 }
 
-describe('the sweep at one node', { skip: noPostgres }, () => {
+describe('garbage collection on one node', { skip: noPostgres }, () => {
   for (const when of ['before', 'after'] as const) {
-    it(`leaves the bytes of a commit that is about to publish at another, ${when} they are sealed`, async () => {
+    it(`keeps the bytes of a commit that is about to publish on another, ${when} they are complete`, async () => {
       const plan: Fault<BlobStore>[] = [];
       await using nodes = await openNodes();
       const [one, other] = [await nodes.start({ plan }), await nodes.start()];
@@ -169,7 +169,7 @@ describe('the sweep at one node', { skip: noPostgres }, () => {
     });
   }
 
-  it('leaves the bytes of an upload that is about to get its row at another: within the grace they are not looked at', async () => {
+  it('keeps the bytes of an upload that is about to get its row on another: they are within the grace period', async () => {
     const plan: Fault<BlobStore>[] = [];
     await using nodes = await openNodes();
     const [one, other] = [await nodes.start({ plan }), await nodes.start()];
@@ -179,7 +179,7 @@ describe('the sweep at one node', { skip: noPostgres }, () => {
     await assertOnlyFile(one, upload, await commitUpload(one, upload));
   });
 
-  it('leaves the bytes of a direct upload at another, stored and not yet named', async () => {
+  it('keeps the bytes of a direct upload on another that are stored but not yet referenced', async () => {
     const plan: Fault<BlobStore>[] = [];
     await using nodes = await openNodes();
     const [one, other] = [await nodes.start({ plan }), await nodes.start()];
@@ -188,7 +188,7 @@ describe('the sweep at one node', { skip: noPostgres }, () => {
       when: 'after',
       hook: async () => assert.equal(await collectGarbage(other.uploads, { grace: 60_000 }), 0),
     });
-    const { fileId } = await sendWhole(one, Buffer.from('a direct upload'));
+    const { fileId } = await sendDirectUpload(one, Buffer.from('a direct upload'));
     const [file, ...more] = await listVersions(one);
     assert.deepEqual(more, []);
     assert.deepEqual(file, {
@@ -197,13 +197,13 @@ describe('the sweep at one node', { skip: noPostgres }, () => {
     });
   });
 
-  it('that takes the bytes of a direct upload which lasts longer than the grace fails that upload, and no file is half', async () => {
+  it('that deletes the bytes of a direct upload longer than the grace period fails that upload, and no file is incomplete', async () => {
     await using nodes = await openNodes();
     const [one, other] = [await nodes.start(), await nodes.start()];
     const body = createSlowBody();
-    const sending = sendWhole(one, body);
+    const sending = sendDirectUpload(one, body);
     body.send(Buffer.alloc(200_000));
-    // Long enough for the store to have begun, which it does at its first byte.
+    // Long enough for the store to have started, which it does at the first byte.
     while (true) {
       if ((await collectGarbageNow(other)) > 0) break;
       await new Promise((resolve) => setTimeout(resolve, 5));
@@ -215,7 +215,7 @@ describe('the sweep at one node', { skip: noPostgres }, () => {
   });
 });
 
-async function sendWhole(node: Node, bytes: AsyncIterable<Uint8Array> | Buffer) {
+async function sendDirectUpload(node: Node, bytes: AsyncIterable<Uint8Array> | Buffer) {
   const { db, blobs, inFlight, clock, limits } = node.uploads;
   const files = {
     db,

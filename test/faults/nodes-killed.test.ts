@@ -8,20 +8,20 @@ import { whyNoS3 } from '../s3/test-store.ts';
 import { seededBytes, sha1Hex, splitIntoParts } from '../support/bytes.ts';
 import { type SeveralServers, SMALL_PART, startSeveralServers } from '../support/several-servers.ts';
 import { type SeededRandom, seededRandom } from './seeded-random.ts';
-import { Refused, WireClient, type WireFile, type WirePart } from './wire-client.ts';
+import { ErrorResponse, WireClient, type WireFile, type WirePart } from './wire-client.ts';
 
 const KILLS = Number(process.env.PARTWAY_TEST_KILLS ?? 6);
 const SEED = Number(process.env.PARTWAY_TEST_SEED ?? randomInt(2 ** 31));
 const UPLOADERS = 20;
-const AT_ONCE = 4;
+const PARALLEL = 4;
 
 after(stopPostgres);
 
-describe('three nodes over PostgreSQL and S3', {
+describe('three nodes with PostgreSQL and S3', {
   skip: whyNoS3 ?? noPostgres,
   timeout: 120_000 + KILLS * 30_000,
 }, () => {
-  it('keep what they acknowledged where one is killed with bytes that no digest has, and the other commits', async () => {
+  it('keep what they acknowledged if one is killed with unhashed bytes and another one commits', async () => {
     await using nodes = await startSeveralServers(2);
     const [dying, other] = nodes.servers;
     assert.ok(dying && other);
@@ -30,7 +30,7 @@ describe('three nodes over PostgreSQL and S3', {
     const session = await at.create('two.bin', bytes.length);
     const parts = splitIntoParts(bytes, session.part_size);
     const sent: WirePart[] = [];
-    // All but the first part at one node: none of them can be in the digest.
+    // All but the first part on one node, so none of them has been hashed.
     for (const part of parts.slice(1)) sent.push(await at.put(session.id, part.offset, part.bytes, bytes.length));
     await dying.kill();
     const [first] = parts;
@@ -38,10 +38,10 @@ describe('three nodes over PostgreSQL and S3', {
     assert.deepEqual(await elsewhere.list(session.id), sent);
     const file = await elsewhere.commit(session.id, sent, bytes);
     assert.equal(file.sha1, sha1Hex(bytes));
-    assert.equal(await elsewhere.sha1Of(file.id), file.sha1);
+    assert.equal(await elsewhere.downloadSha1(file.id), file.sha1);
   });
 
-  it(`of which one is killed ${KILLS} times at any moment, under parallel uploads to all of them, keep every part and every file (PARTWAY_TEST_SEED=${SEED})`, async (t) => {
+  it(`keep every acknowledged part and file if one of them is killed ${KILLS} times during parallel uploads to all of them (PARTWAY_TEST_SEED=${SEED})`, async (t) => {
     const random = seededRandom(SEED);
     await using nodes = await startSeveralServers(3);
     const files: { file: WireFile; bytes: () => Buffer }[] = [];
@@ -57,7 +57,7 @@ describe('three nodes over PostgreSQL and S3', {
     }
     async function keepKilling(): Promise<void> {
       for (let kill = 0; kill < KILLS; kill++) {
-        // Not a wait for anything: it spreads the kills.
+        // Not a wait for an event: it spreads the kills.
         await sleep(random.below(1_500));
         const victim = random.pick(nodes.servers);
         await victim.kill();
@@ -71,37 +71,40 @@ describe('three nodes over PostgreSQL and S3', {
     const client = new WireClient(nodes.servers[0] ?? assert.fail());
     for (const { file, bytes } of files) {
       assert.equal(file.sha1, sha1Hex(bytes()));
-      assert.equal(await client.sha1Of(file.id), file.sha1);
+      assert.equal(await client.downloadSha1(file.id), file.sha1);
     }
   });
 });
 
-/** Uploads a file by calls to any node, four parts at a time; what a node could not answer is asked of the next one. */
+/**
+ * Uploads a file with calls to any node, four parts at a time; a call that a node does not answer is sent to the next
+ * one.
+ */
 async function uploadAnywhere(
   nodes: SeveralServers,
   random: SeededRandom,
   name: string,
   bytes: Buffer,
 ): Promise<WireFile> {
-  const ask = <T>(call: (client: WireClient) => Promise<T>) => askUntilAnswered(nodes, random, call);
-  // A create whose answer was lost holds no name: the next one is another session.
-  const session = await ask((client) => client.create(name, bytes.length));
+  const retry = <T>(call: (client: WireClient) => Promise<T>) => retryUntilAnswered(nodes, random, call);
+  // A created session whose response was lost does not occupy the name, so the next call creates another session.
+  const session = await retry((client) => client.create(name, bytes.length));
   const queue = splitIntoParts(bytes, session.part_size);
   const acknowledged: WirePart[] = [];
-  const sender = async () => {
+  const worker = async () => {
     for (let part = queue.shift(); part !== undefined; part = queue.shift()) {
       const { offset, bytes: its } = part;
-      acknowledged.push(await ask((client) => client.put(session.id, offset, its, bytes.length)));
+      acknowledged.push(await retry((client) => client.put(session.id, offset, its, bytes.length)));
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, sender));
+  await Promise.all(Array.from({ length: PARALLEL }, worker));
   acknowledged.sort((a, b) => a.offset - b.offset);
-  assert.deepEqual(await ask((client) => client.list(session.id)), acknowledged, 'an acknowledged part is lost');
-  return ask((client) => client.commit(session.id, acknowledged, bytes));
+  assert.deepEqual(await retry((client) => client.list(session.id)), acknowledged, 'an acknowledged part is lost');
+  return retry((client) => client.commit(session.id, acknowledged, bytes));
 }
 
-/** No answer and 503 are all that a client may see of a node that dies, or of one that waits for it. */
-async function askUntilAnswered<T>(
+/** No response and 503 are the only errors that clients may see when a node dies or waits for a dead one. */
+async function retryUntilAnswered<T>(
   { servers }: SeveralServers,
   random: SeededRandom,
   call: (client: WireClient) => Promise<T>,
@@ -110,7 +113,7 @@ async function askUntilAnswered<T>(
     try {
       return await call(new WireClient(random.pick(servers)));
     } catch (error) {
-      const mayPass = error instanceof TypeError || (error instanceof Refused && error.status === 503);
+      const mayPass = error instanceof TypeError || (error instanceof ErrorResponse && error.status === 503);
       if (!mayPass) throw error;
       await sleep(50);
     }

@@ -32,7 +32,7 @@ import type { Fault } from './faulty.ts';
 after(stopPostgres);
 
 describe('one part sent to two nodes', { skip: noPostgres }, () => {
-  it('at once with the same bytes is one part, and both get it', async () => {
+  it('in parallel with the same bytes is one part, and both requests get it', async () => {
     await using nodes = await openNodes();
     const [one, other] = [await nodes.start(), await nodes.start()];
     for (let round = 0; round < 10; round++) {
@@ -44,7 +44,7 @@ describe('one part sent to two nodes', { skip: noPostgres }, () => {
     }
   });
 
-  it('at once with other bytes is the first one, whose bytes stay; the other is refused', async () => {
+  it('in parallel with other bytes is the first one, whose bytes are kept; the other is rejected', async () => {
     await using nodes = await openNodes();
     const [one, other] = [await nodes.start(), await nodes.start()];
     for (let round = 0; round < 10; round++) {
@@ -61,7 +61,7 @@ describe('one part sent to two nodes', { skip: noPostgres }, () => {
         (await findPart(one.uploads.db, upload.session.id, 0))?.sha1,
         won === 0 ? sha1(partBytes(upload, 0)) : sha1(otherBytes),
       );
-      // What was refused for a moment is refused for good by now.
+      // What was rejected temporarily is now rejected permanently.
       const again = won === 0 ? sendPart(other, upload, 0, { bytes: otherBytes }) : sendPart(one, upload, 0);
       await assert.rejects(again, { code: 'part-exists' });
 
@@ -72,7 +72,7 @@ describe('one part sent to two nodes', { skip: noPostgres }, () => {
     }
   });
 
-  it('one after the other, since the first answer was lost, is the same part, and is stored once', async () => {
+  it('in sequence, because the first response was lost, is the same part, and is stored once', async () => {
     let writes = 0;
     const plan: Fault<BlobStore>[] = [{ method: 'writePart', when: 'after', hook: () => writes++ }];
     await using nodes = await openNodes();
@@ -84,13 +84,13 @@ describe('one part sent to two nodes', { skip: noPostgres }, () => {
     assert.equal(writes, 1);
   });
 
-  it('with other bytes while the first node is still storing it is asked to come later', async () => {
+  it('with other bytes while the first node is storing it has to be retried later', async () => {
     const gate = Promise.withResolvers<void>();
     await using nodes = await openNodes();
-    const [one, other] = [await nodes.start(storingLate(gate.promise)), await nodes.start()];
+    const [one, other] = [await nodes.start(delayFirstPart(gate.promise)), await nodes.start()];
     const upload = await createUpload(one);
     const storing = sendPart(one, upload, 0);
-    await until(() => isFixed(one, upload, 0));
+    await until(() => isReserved(one, upload, 0));
     await assert.rejects(sendPart(other, upload, 0, { bytes: Buffer.alloc(partBytes(upload, 0).length) }), {
       code: 'unavailable',
       retryAfterSeconds: 10,
@@ -101,15 +101,15 @@ describe('one part sent to two nodes', { skip: noPostgres }, () => {
     await assertOnlyFile(one, upload, await commitUpload(one, upload));
   });
 
-  it('with other bytes is asked to come later also by a node whose clock is minutes ahead', async () => {
+  it('with other bytes has to be retried later even on a node whose clock is minutes ahead', async () => {
     const gate = Promise.withResolvers<void>();
     await using nodes = await openNodes();
-    const [one, other] = [await nodes.start(storingLate(gate.promise)), await nodes.start()];
+    const [one, other] = [await nodes.start(delayFirstPart(gate.promise)), await nodes.start()];
     const upload = await createUpload(one);
     await extend(one, upload);
     other.uploads.clock = other.clock.ahead(2 * RESERVATION_TTL);
     const storing = sendPart(one, upload, 0);
-    await until(() => isFixed(one, upload, 0));
+    await until(() => isReserved(one, upload, 0));
     await assert.rejects(sendPart(other, upload, 0, { bytes: Buffer.alloc(partBytes(upload, 0).length) }), {
       code: 'unavailable',
     });
@@ -119,29 +119,29 @@ describe('one part sent to two nodes', { skip: noPostgres }, () => {
     await assertOnlyFile(one, upload, await commitUpload(one, upload));
   });
 
-  it('where the first node died before it was stored, is taken at once with the same bytes', async () => {
+  it('after the first node died before storing it is accepted immediately with the same bytes', async () => {
     const never = Promise.withResolvers<void>();
     await using nodes = await openNodes();
-    const [dying, other] = [await nodes.start(storingLate(never.promise)), await nodes.start()];
+    const [dying, other] = [await nodes.start(delayFirstPart(never.promise)), await nodes.start()];
     const upload = await createUpload(dying);
     void sendPart(dying, upload, 0).catch(() => {});
-    await until(() => isFixed(other, upload, 0));
+    await until(() => isReserved(other, upload, 0));
     await dying.kill();
     await sendAllParts(other, upload);
     await assertOnlyFile(other, upload, await commitUpload(other, upload));
     never.resolve();
   });
 
-  it('where the first node died before it was stored, is taken with other bytes once nothing of it can come any more', async () => {
+  it('after the first node died before storing it is accepted with other bytes when the reservation has expired', async () => {
     const never = Promise.withResolvers<void>();
     await using nodes = await openNodes();
-    const [dying, other] = [await nodes.start(storingLate(never.promise)), await nodes.start()];
+    const [dying, other] = [await nodes.start(delayFirstPart(never.promise)), await nodes.start()];
     const upload = await createUpload(dying);
     void sendPart(dying, upload, 0, { bytes: Buffer.alloc(partBytes(upload, 0).length) }).catch(() => {});
-    await until(() => isFixed(other, upload, 0));
+    await until(() => isReserved(other, upload, 0));
     await dying.kill();
     await assert.rejects(sendPart(other, upload, 0), { code: 'unavailable' });
-    await letRightsEnd(other, upload);
+    await expireReservations(other, upload);
     await sendAllParts(other, upload);
     await assertOnlyFile(other, upload, await commitUpload(other, upload));
     never.resolve();
@@ -149,16 +149,16 @@ describe('one part sent to two nodes', { skip: noPostgres }, () => {
 });
 
 describe('a part that the store lost after it was acknowledged', { skip: noPostgres }, () => {
-  it('as by a node that slept longer than its right to the slot lasted, is found out by the commit, and can be sent again', async () => {
+  it('because a node slept longer than its reservation lasted is detected by the commit, and can be sent again', async () => {
     const gate = Promise.withResolvers<void>();
     await using nodes = await openNodes();
-    const [zombie, other] = [await nodes.start(storingLate(gate.promise)), await nodes.start()];
+    const [zombie, other] = [await nodes.start(delayFirstPart(gate.promise)), await nodes.start()];
     const upload = await createUpload(zombie);
     const late = sendPart(zombie, upload, 1, { bytes: Buffer.alloc(partBytes(upload, 1).length) });
-    await until(() => isFixed(other, upload, 1));
-    await letRightsEnd(other, upload);
+    await until(() => isReserved(other, upload, 1));
+    await expireReservations(other, upload);
     await sendAllParts(other, upload);
-    // The digest holds what was there, which is not what the store will have.
+    // The hash includes what was sent, which is not what the store has.
     await until(async () => (await findHashCheckpoint(other.uploads.db, upload.session.id))?.parts === 3);
 
     gate.resolve();
@@ -170,7 +170,7 @@ describe('a part that the store lost after it was acknowledged', { skip: noPostg
     await assertOnlyFile(other, upload, await commitUpload(other, upload));
   });
 
-  it('may be sent again with other bytes, and the digest of the whole is that of what is there', async () => {
+  it('can be sent again with other bytes, and the whole-file hash is that of the stored bytes', async () => {
     await using nodes = await openNodes();
     const node = await nodes.start();
     const upload = await createUpload(node);
@@ -187,16 +187,16 @@ describe('a part that the store lost after it was acknowledged', { skip: noPostg
   });
 });
 
-describe('a part that was lost and sent again', { skip: noPostgres }, () => {
+describe('a lost part that was sent again', { skip: noPostgres }, () => {
   for (const [which, again] of [
     ['the same', (upload: Upload) => partBytes(upload, 1)],
     ['other', (upload: Upload) => Buffer.alloc(partBytes(upload, 1).length, 2)],
   ] as const) {
-    it(`with ${which} bytes stays, though a commit that found the loss before comes to an end only after that`, async () => {
-      const [judging, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-      // The third slot is looked at when the second was found to be lost.
+    it(`with ${which} bytes is kept, even if a commit that detected the loss ends only afterwards`, async () => {
+      const [checking, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+      // The third part is checked after the second was found to be lost.
       const storePlan: Fault<BlobStore>[] = [
-        { method: 'localPart', when: 'before', call: 3, hook: () => judging.resolve() },
+        { method: 'localPart', when: 'before', call: 3, hook: () => checking.resolve() },
         { method: 'localPart', when: 'before', call: 3, delay: gate.promise },
       ];
       await using nodes = await openNodes();
@@ -210,7 +210,7 @@ describe('a part that was lost and sent again', { skip: noPostgres }, () => {
       await raw.writePart(upload.session.staged, slot, oneChunk(Buffer.alloc(length, 1)));
 
       const committing = tryCommit(slow, upload).catch((error: unknown) => error);
-      await judging.promise;
+      await checking.promise;
       await assert.rejects(tryCommit(other, upload), { code: 'parts-mismatch' });
       const sent = again(upload);
       const part = await sendPart(other, upload, 1, { bytes: sent });
@@ -226,8 +226,8 @@ describe('a part that was lost and sent again', { skip: noPostgres }, () => {
   }
 });
 
-describe('an upload whose lost part was sent again with other bytes, and sealed', { skip: noPostgres }, () => {
-  it('gets no digest of before from a commit at a node that stood still before it sealed', async () => {
+describe('an upload whose lost part was sent again with other bytes, and completed', { skip: noPostgres }, () => {
+  it('gets no outdated hash from a commit on a node that was suspended before', async () => {
     const [sealing, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const plan: Fault<BlobStore>[] = [
       { method: 'complete', when: 'before', call: 1, hook: () => sealing.resolve() },
@@ -241,7 +241,7 @@ describe('an upload whose lost part was sent again with other bytes, and sealed'
     const committing = tryCommit(slow, upload).catch((error: unknown) => error);
     await sealing.promise;
 
-    const changed = await loseAndChange(slow, other, upload);
+    const changed = await replaceLostPart(slow, other, upload);
     await assert.rejects(tryCommit(other, upload), { code: 'digest-mismatch' });
     gate.resolve();
     assert.equal(((await committing) as { code?: string }).code, 'unavailable');
@@ -251,8 +251,8 @@ describe('an upload whose lost part was sent again with other bytes, and sealed'
   });
 });
 
-/** The store loses the second part; `node` finds that out, and takes other bytes in its place. */
-async function loseAndChange(holder: Node, node: Node, upload: Upload): Promise<Upload> {
+/** The store loses the second part; `node` detects that and accepts other bytes instead. */
+async function replaceLostPart(holder: Node, node: Node, upload: Upload): Promise<Upload> {
   const raw = await openDiskStore(holder.folder);
   const { length } = partBytes(upload, 1);
   const slot = { index: 1, offset: length, length };
@@ -265,15 +265,15 @@ async function loseAndChange(holder: Node, node: Node, upload: Upload): Promise<
   return changed;
 }
 
-describe('a part at one node', { skip: noPostgres }, () => {
-  it('that is being stored is waited for by a commit at another, which makes the file', async () => {
+describe('a part on one node', { skip: noPostgres }, () => {
+  it('that is being stored is awaited by a commit on another, which creates the file', async () => {
     const gate = Promise.withResolvers<void>();
     await using nodes = await openNodes();
-    const [one, other] = [await nodes.start(storingLate(gate.promise)), await nodes.start()];
+    const [one, other] = [await nodes.start(delayFirstPart(gate.promise)), await nodes.start()];
     const upload = await createUpload(one);
     await sendAllParts(other, upload, [0, 1]);
     const storing = sendPart(one, upload, 2);
-    await until(() => isFixed(other, upload, 2));
+    await until(() => isReserved(other, upload, 2));
     const parts = partsIn(upload).map((slot) => ({ ...ANY_PLACE, partId: partId(upload.session.id, slot) }));
     const committing = commitUpload(other, upload, { parts });
     setTimeout(gate.resolve, 300);
@@ -281,7 +281,7 @@ describe('a part at one node', { skip: noPostgres }, () => {
     await assertOnlyFile(other, upload, await committing);
   });
 
-  it('is not waited for by a commit at another that cannot know of it, and that can be made again', async () => {
+  it('is not awaited by a commit on another node that cannot know of it; that commit can be repeated', async () => {
     await using nodes = await openNodes();
     const [one, other] = [await nodes.start(), await nodes.start()];
     const upload = await createUpload(one);
@@ -295,7 +295,7 @@ describe('a part at one node', { skip: noPostgres }, () => {
     await assertOnlyFile(other, upload, await commitUpload(other, upload));
   });
 
-  it('of an upload that was aborted at another while its body came in is refused, and nothing of it stays', async () => {
+  it('of an upload that is aborted on another node while its body arrives is rejected, and nothing of it is kept', async () => {
     await using nodes = await openNodes();
     const [one, other] = [await nodes.start(), await nodes.start()];
     const upload = await createUpload(one);
@@ -309,20 +309,20 @@ describe('a part at one node', { skip: noPostgres }, () => {
     await assertNothingLeft(one, upload);
   });
 
-  it('of an upload that was aborted at another while it was being stored is refused, and nothing of it stays', async () => {
+  it('of an upload that is aborted on another node while it is being stored is rejected, and nothing of it is kept', async () => {
     const gate = Promise.withResolvers<void>();
     await using nodes = await openNodes();
-    const [one, other] = [await nodes.start(storingLate(gate.promise)), await nodes.start()];
+    const [one, other] = [await nodes.start(delayFirstPart(gate.promise)), await nodes.start()];
     const upload = await createUpload(one);
     const storing = sendPart(one, upload, 1);
-    await until(() => isFixed(other, upload, 1));
+    await until(() => isReserved(other, upload, 1));
     await abortSession(other.uploads, upload.session.owner, upload.session.id);
     gate.resolve();
     await assert.rejects(storing, { code: 'session-not-found' });
     await assertNothingLeft(one, upload);
   });
 
-  it('of an upload that has expired at another is told so, though this node remembers it open', async () => {
+  it('of an upload that expired on another node is rejected as expired, although this node remembers it as open', async () => {
     await using nodes = await openNodes();
     const [one, other] = [await nodes.start(), await nodes.start()];
     const upload = await createUpload(one);
@@ -333,7 +333,7 @@ describe('a part at one node', { skip: noPostgres }, () => {
     await assertNothingLeft(one, upload);
   });
 
-  it('sent again after another has made the file is answered again', async () => {
+  it('sent again after another node has created the file gets the same response', async () => {
     await using nodes = await openNodes();
     const [one, other] = [await nodes.start(), await nodes.start()];
     const upload = await createUpload(one);
@@ -348,12 +348,12 @@ describe('a part at one node', { skip: noPostgres }, () => {
 
 const ANY_PLACE = { offset: undefined, size: undefined, sha1: undefined };
 
-/** A node that waits before the store sees a byte of its first part, with the slot fixed by then. */
-function storingLate(gate: Promise<unknown>): NodeOptions {
+/** A node that waits before the store gets a byte of its first part, after the part is reserved. */
+function delayFirstPart(gate: Promise<unknown>): NodeOptions {
   return { storePlan: [{ method: 'writePart', when: 'before', call: 1, delay: gate }] };
 }
 
-async function isFixed(node: Node, { session }: Upload, slot: number): Promise<boolean> {
+async function isReserved(node: Node, { session }: Upload, slot: number): Promise<boolean> {
   const row = await node.uploads.db
     .selectFrom('parts')
     .select('stored')
@@ -363,8 +363,8 @@ async function isFixed(node: Node, { session }: Upload, slot: number): Promise<b
   return row !== undefined;
 }
 
-/** As if what is fixed now had been fixed so long ago that it may be given to others. */
-async function letRightsEnd({ uploads: { db } }: Node, { session }: Upload): Promise<void> {
+/** Makes current reservations so old that they can be given to others. */
+async function expireReservations({ uploads: { db } }: Node, { session }: Upload): Promise<void> {
   await db
     .updateTable('parts')
     .set((row) => ({ created_at: row('created_at', '-', RESERVATION_TTL) }))
@@ -372,7 +372,7 @@ async function letRightsEnd({ uploads: { db } }: Node, { session }: Upload): Pro
     .execute();
 }
 
-/** The session outlives what the test does to the clock. */
+/** Extends the session beyond the test's clock changes. */
 async function extend(node: Node, { session }: Upload): Promise<void> {
   const until = { expires_at: session.expiresAt + 10 * RESERVATION_TTL };
   await node.uploads.db.updateTable('upload_sessions').set(until).where('id', '=', session.id).execute();

@@ -9,37 +9,37 @@ import { type Node, openNodes } from '../uploads/nodes.ts';
 import { commitUpload, createUpload, partBytes, sendPart, type Upload } from '../uploads/upload-steps.ts';
 
 const UPLOADS = 1_000;
-/** It takes both cores for twenty seconds, which is too much for what is run at every change. */
+/** It uses both cores for twenty seconds, too much for each test run. */
 const elsewhere = process.env.PARTWAY_TEST_DATABASE === undefined && 'run by npm run test:postgres';
 
 after(stopPostgres);
 
-describe('a thousand uploads at two nodes of ten connections each', { skip: noPostgres || elsewhere }, () => {
-  it('hold none of them while their bodies come in, and all become files', async () => {
+describe('a thousand uploads on two nodes with ten connections each', { skip: noPostgres || elsewhere }, () => {
+  it('occupy no connection while their bodies arrive, and all become files', async () => {
     await using nodes = await openNodes();
     const all = [await nodes.start(), await nodes.start()];
-    const nodeOf = (n: number): Node => all[n % all.length] ?? assert.fail();
+    const pickNode = (n: number): Node => all[n % all.length] ?? assert.fail();
     const uploads: Upload[] = [];
-    await inTurns(UPLOADS, async (n) => {
-      uploads[n] = await createUpload(nodeOf(n), { partCount: 2 });
+    await repeatInParallel(UPLOADS, async (n) => {
+      uploads[n] = await createUpload(pickNode(n), { partCount: 2 });
     });
 
-    const coming: PartsOnTheWay[] = [];
-    await inTurns(UPLOADS, async (n) => {
-      coming[n] = partsOnTheWay(nodeOf(n), uploads[n] ?? assert.fail());
+    const coming: PartsInProgress[] = [];
+    await repeatInParallel(UPLOADS, async (n) => {
+      coming[n] = startParts(pickNode(n), uploads[n] ?? assert.fail());
       await coming[n].half();
     });
-    // Every body has been asked for, so that all checks are done; what is left is to wait for the rest of it.
-    assert.deepEqual(await busyConnections(nodeOf(0).uploads.db), []);
-    await inTurns(UPLOADS, async (n) => {
+    // All bodies are being read, so all checks are done; what remains is to wait for the rest of the bodies.
+    assert.deepEqual(await busyConnections(pickNode(0).uploads.db), []);
+    await repeatInParallel(UPLOADS, async (n) => {
       await coming[n]?.rest();
     });
 
-    assert.ok((await connections(nodeOf(0).uploads.db)) <= 2 * 10);
-    await inTurns(UPLOADS, async (n) => {
-      await commitUpload(nodeOf(n + 1), uploads[n] ?? assert.fail());
+    assert.ok((await connections(pickNode(0).uploads.db)) <= 2 * 10);
+    await repeatInParallel(UPLOADS, async (n) => {
+      await commitUpload(pickNode(n + 1), uploads[n] ?? assert.fail());
     });
-    const { made } = await nodeOf(0)
+    const { made } = await pickNode(0)
       .uploads.db.selectFrom('versions')
       .select((of) => of.fn.countAll<number>().as('made'))
       .executeTakeFirstOrThrow();
@@ -48,21 +48,21 @@ describe('a thousand uploads at two nodes of ten connections each', { skip: noPo
   });
 });
 
-interface PartsOnTheWay {
-  /** Sends half of both, and resolves once both are being read. */
+interface PartsInProgress {
+  /** Sends half of both, and resolves when both are being read. */
   half(): Promise<void>;
-  /** Sends the rest, and resolves once both are stored. */
+  /** Sends the rest, and resolves when both are stored. */
   rest(): Promise<unknown>;
 }
 
-/** Both parts of an upload, in bodies that have begun. */
-function partsOnTheWay(node: Node, upload: Upload): PartsOnTheWay {
-  const bodies = [watched(createSlowBody()), watched(createSlowBody())];
+/** Starts both parts of an upload, with bodies that have been started. */
+function startParts(node: Node, upload: Upload): PartsInProgress {
+  const bodies = [watchBody(createSlowBody()), watchBody(createSlowBody())];
   const parts = bodies.map(({ body }, index) => sendPart(node, upload, index, { body }));
   return {
     half: async () => {
-      for (const [index, { body, asked }] of bodies.entries()) {
-        await asked;
+      for (const [index, { body, readStarted }] of bodies.entries()) {
+        await readStarted;
         body.send(partBytes(upload, index).subarray(0, 50));
       }
     },
@@ -76,12 +76,12 @@ function partsOnTheWay(node: Node, upload: Upload): PartsOnTheWay {
   };
 }
 
-/** Says when somebody begins to read the body. */
-function watched(body: SlowBody): { body: SlowBody; asked: Promise<void> } {
-  const { promise: asked, resolve } = Promise.withResolvers<void>();
+/** Resolves `asked` when something starts to read the body. */
+function watchBody(body: SlowBody): { body: SlowBody; readStarted: Promise<void> } {
+  const { promise: readStarted, resolve } = Promise.withResolvers<void>();
   const read = body[Symbol.asyncIterator];
   return {
-    asked,
+    readStarted: readStarted,
     body: Object.assign(body, {
       [Symbol.asyncIterator]: () => {
         resolve();
@@ -105,8 +105,8 @@ async function connections(db: Kysely<Tables>): Promise<number> {
   return rows[0]?.n ?? assert.fail();
 }
 
-/** Does something `times` times, twenty at once. */
-async function inTurns(times: number, act: (n: number) => Promise<void>): Promise<void> {
+/** Repeats an action `times` times, twenty in parallel. */
+async function repeatInParallel(times: number, act: (n: number) => Promise<void>): Promise<void> {
   let next = 0;
   const worker = async () => {
     while (next < times) await act(next++);

@@ -3,25 +3,25 @@ import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { sha1Base64 } from '../support/bytes.ts';
 import type { TestServer } from '../support/server.ts';
 
-/** A part whose body has begun and not ended. */
-export interface PartOnTheWay {
+/** A part whose body has been started but not finished. */
+export interface PartInProgress {
   put: ClientRequest;
-  answer: Promise<Answer>;
+  answer: Promise<PartResponse>;
 }
 
-export interface Answer {
+export interface PartResponse {
   status: number | undefined;
   connection: string | undefined;
   body: string;
 }
 
-/** Sends the first 1,000 bytes of a part, and resolves once the server has asked for more of it. */
-export async function beginPart(
+/** Sends the first 1,000 bytes of a part, and resolves when the server has asked for more. */
+export async function startPart(
   server: Pick<TestServer, 'url' | 'token'>,
   session: string,
   bytes: Buffer,
   total: number,
-): Promise<PartOnTheWay> {
+): Promise<PartInProgress> {
   const put = request(`${server.url}/2.0/files/upload_sessions/${session}`, {
     method: 'PUT',
     headers: {
@@ -29,18 +29,18 @@ export async function beginPart(
       digest: `sha=${sha1Base64(bytes)}`,
       'content-range': `bytes 0-${bytes.length - 1}/${total}`,
       'content-length': bytes.length,
-      // The server says when it wants the body: by then the part is under way.
+      // The server responds 100 Continue when it reads the body; by then the part is in progress.
       expect: '100-continue',
     },
   });
-  const answer = answerOf(put);
+  const answer = waitForResponse(put);
   put.flushHeaders();
   await once(put, 'continue');
   put.write(bytes.subarray(0, 1000));
   return { put, answer };
 }
 
-async function answerOf(put: ClientRequest): Promise<Answer> {
+async function waitForResponse(put: ClientRequest): Promise<PartResponse> {
   const [answer] = (await once(put, 'response')) as [IncomingMessage];
   let body = '';
   for await (const chunk of answer.setEncoding('utf8')) body += chunk;

@@ -8,18 +8,18 @@ import { noPostgres, startPostgres } from '../engines/postgres.ts';
 import { seededBytes, sha1Hex, splitIntoParts } from '../support/bytes.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { seededRandom } from './seeded-random.ts';
-import { Refused, WireClient, type WireFile, type WirePart } from './wire-client.ts';
+import { ErrorResponse, WireClient, type WireFile, type WirePart } from './wire-client.ts';
 
 const RESTARTS = Number(process.env.PARTWAY_TEST_KILLS ?? 8);
 const SEED = Number(process.env.PARTWAY_TEST_SEED ?? randomInt(2 ** 31));
 const PART = 65_536;
 const UPLOADERS = 4;
 
-describe(`a server whose PostgreSQL is stopped or killed ${RESTARTS} times under uploads`, {
+describe(`a server whose PostgreSQL is stopped or killed ${RESTARTS} times during uploads`, {
   skip: noPostgres,
   timeout: 600_000,
 }, () => {
-  it(`says "later" meanwhile, stays up, and loses nothing (PARTWAY_TEST_SEED=${SEED})`, async (t) => {
+  it(`returns 503 in the meantime, keeps running, and loses nothing (PARTWAY_TEST_SEED=${SEED})`, async (t) => {
     const random = seededRandom(SEED);
     await using postgres = await startPostgres();
     const db = openPostgres(postgres.url);
@@ -32,27 +32,27 @@ describe(`a server whose PostgreSQL is stopped or killed ${RESTARTS} times under
     let restarting = true;
     let refusals = 0;
 
-    /** Until it is answered. Anything but "later" fails the test. */
-    async function stubbornly<T>(act: () => Promise<T>): Promise<T> {
+    /** Repeats a call until it succeeds. Any error other than 503 fails the test. */
+    async function retryWhileUnavailable<T>(act: () => Promise<T>): Promise<T> {
       for (;;) {
         try {
           return await act();
         } catch (error) {
-          if (!(error instanceof Refused) || error.status !== 503 || error.code !== 'unavailable') throw error;
+          if (!(error instanceof ErrorResponse) || error.status !== 503 || error.code !== 'unavailable') throw error;
           refusals += 1;
           await sleep(20);
         }
       }
     }
     async function upload(name: string, bytes: Buffer): Promise<WireFile> {
-      const { id } = await stubbornly(() => client.create(name, bytes.length));
+      const { id } = await retryWhileUnavailable(() => client.create(name, bytes.length));
       const sent: WirePart[] = [];
       for (const { offset, bytes: part } of splitIntoParts(bytes, PART)) {
-        sent.push(await stubbornly(() => client.put(id, offset, part, bytes.length)));
+        sent.push(await retryWhileUnavailable(() => client.put(id, offset, part, bytes.length)));
       }
-      assert.deepEqual(await stubbornly(() => client.list(id)), sent, 'a part that was acknowledged is lost');
-      const file = await stubbornly(() => client.commit(id, sent, bytes));
-      assert.deepEqual(await stubbornly(() => client.commit(id, sent, bytes)), file);
+      assert.deepEqual(await retryWhileUnavailable(() => client.list(id)), sent, 'an acknowledged part is lost');
+      const file = await retryWhileUnavailable(() => client.commit(id, sent, bytes));
+      assert.deepEqual(await retryWhileUnavailable(() => client.commit(id, sent, bytes)), file);
       return file;
     }
     async function keepUploading(uploader: number): Promise<void> {
@@ -64,12 +64,12 @@ describe(`a server whose PostgreSQL is stopped or killed ${RESTARTS} times under
     }
     async function keepRestarting(): Promise<void> {
       for (let n = 0; n < RESTARTS; n++) {
-        // Not a wait for anything: it spreads the restarts over what the uploads do.
+        // Not a wait for an event: it spreads the restarts over all stages of the uploads.
         await sleep(random.below(300));
         await (n % 2 === 0 ? postgres.kill() : postgres.stop());
-        if (n === 0) await untilReadyIs(server, 503);
+        if (n === 0) await waitForReadiness(server, 503);
         await postgres.start();
-        if (n === 0) await untilReadyIs(server, 200);
+        if (n === 0) await waitForReadiness(server, 200);
       }
       restarting = false;
     }
@@ -79,13 +79,13 @@ describe(`a server whose PostgreSQL is stopped or killed ${RESTARTS} times under
     assert.ok(refusals > 0);
     for (const { file, bytes } of files) {
       assert.equal(file.sha1, sha1Hex(bytes));
-      assert.equal(await client.sha1Of(file.id), file.sha1);
+      assert.equal(await client.downloadSha1(file.id), file.sha1);
     }
     assert.deepEqual((await client.names()).toSorted(), files.map(({ name }) => name).toSorted());
   });
 });
 
-async function untilReadyIs(server: TestServer, status: number): Promise<void> {
+async function waitForReadiness(server: TestServer, status: number): Promise<void> {
   while ((await fetch(`${server.url}/readyz`)).status !== status) await sleep(20);
   assert.equal((await fetch(`${server.url}/healthz`)).status, 200);
 }

@@ -18,28 +18,28 @@ import { watchQueries } from '../uploads/watch-queries.ts';
 import type { Fault } from './faulty.ts';
 
 describe('two commits of one upload', () => {
-  it('at once make one file of one version, and both get it', async () => {
+  it('in parallel create one file with one version, and both get it', async () => {
     await using fixture = await openUploadFixture();
     const upload = await createUpload(fixture);
     await sendAllParts(fixture, upload);
     const [file, ...others] = await Promise.all([1, 2, 3, 4].map(() => commitUpload(fixture, upload)));
     assert.ok(file);
-    for (const other of others) assert.partialDeepStrictEqual(other, ids(file));
+    for (const other of others) assert.partialDeepStrictEqual(other, getIds(file));
     await assertOnlyFile(fixture, upload, file);
   });
 
-  it('at once on two nodes make one file of one version, and both get it', async () => {
+  it('in parallel on two nodes create one file with one version, and both get it', async () => {
     await using fixture = await openUploadFixture();
     const other = await fixture.openAnother();
     const upload = await createUpload(fixture);
     await sendAllParts(fixture, upload);
     const [file, same] = await Promise.all([commitUpload(fixture, upload), commitUpload(other, upload)]);
-    assert.deepEqual(ids(same), ids(file));
+    assert.deepEqual(getIds(same), getIds(file));
     await assertOnlyFile(fixture, upload, file);
   });
 
   for (const when of ['before', 'after'] as const) {
-    it(`make one file where another node does all of it ${when} this one has sealed`, async () => {
+    it(`create one file if another node does all of it ${when} this one has completed the blob`, async () => {
       const plan: Fault<BlobStore>[] = [];
       await using fixture = await openUploadFixture({ plan });
       const other = await fixture.openAnother();
@@ -52,7 +52,7 @@ describe('two commits of one upload', () => {
     });
   }
 
-  it('of which the second has another digest: it is refused, and the file stands', async () => {
+  it('with different digests: the second is rejected, and the file is kept', async () => {
     await using fixture = await openUploadFixture();
     const upload = await createUpload(fixture);
     await sendAllParts(fixture, upload);
@@ -63,8 +63,8 @@ describe('two commits of one upload', () => {
   });
 });
 
-describe('two uploads of one name', () => {
-  it('committed at once: one is the file, the other is told so and is committed once the name is free', async () => {
+describe('two uploads for one name', () => {
+  it('committed in parallel: one becomes the file, the other is rejected and can be committed when the name is free', async () => {
     await using fixture = await openUploadFixture();
     const uploads = [
       await createUpload(fixture, { name: 'one name' }),
@@ -76,7 +76,7 @@ describe('two uploads of one name', () => {
     await assertLoserCommitsLater(fixture, won, won === uploads[0] ? uploads[1] : uploads[0], results);
   });
 
-  it('of which the other gets the name between the seal and the publishing of this one: the same', async () => {
+  it('with the name taken after the blob of the first was completed: the same', async () => {
     const plan: Fault<BlobStore>[] = [];
     await using fixture = await openUploadFixture({ plan });
     const [slow, quick] = [
@@ -91,8 +91,8 @@ describe('two uploads of one name', () => {
   });
 });
 
-describe('a commit that failed', () => {
-  it('for a wrong digest of the whole leaves the session open, and the right one commits it', async () => {
+describe('a failed commit', () => {
+  it('with a wrong whole-file digest leaves the session open, and the correct one commits it', async () => {
     await using fixture = await openUploadFixture();
     const upload = await createUpload(fixture);
     await sendAllParts(fixture, upload);
@@ -103,7 +103,7 @@ describe('a commit that failed', () => {
   });
 
   for (const when of ['before', 'after'] as const) {
-    it(`${when} the bytes were sealed is done again and makes the file`, async () => {
+    it(`${when} the bytes were complete can be repeated and creates the file`, async () => {
       const plan: Fault<BlobStore>[] = [{ method: 'complete', when, call: 1, fail: new Error('the disk is away') }];
       await using fixture = await openUploadFixture({ plan });
       const upload = await createUpload(fixture);
@@ -115,7 +115,7 @@ describe('a commit that failed', () => {
   }
 
   for (const query of ['insert items', 'insert versions', 'update upload_sessions'] as const) {
-    it(`at "${query}", its bytes sealed, is done again and makes the file, also after a restart`, async () => {
+    it(`at "${query}", with complete bytes, can be repeated and creates the file, also after a restart`, async () => {
       for (const restart of [false, true]) {
         await using first = await openUploadFixture();
         const upload = await createUpload(first);
@@ -164,6 +164,6 @@ async function assertLoserCommitsLater(
   assert.deepEqual(files.find(({ file }) => file.fileId === made.fileId)?.bytes, loser.bytes);
 }
 
-function ids({ fileId, versionId }: { fileId: number; versionId: number }) {
+function getIds({ fileId, versionId }: { fileId: number; versionId: number }) {
   return { fileId, versionId };
 }

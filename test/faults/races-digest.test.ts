@@ -16,9 +16,9 @@ import {
 } from '../uploads/upload-steps.ts';
 import type { Fault } from './faulty.ts';
 
-describe('the digest of the whole', () => {
+describe('the whole-file hash', () => {
   for (const call of [1, 2, 3]) {
-    it(`that fails once, at part ${call}, begins anew and is right at the commit`, async () => {
+    it(`starts again after one failure at part ${call}, and is right at the commit`, async () => {
       const plan: Fault<BlobStore>[] = [{ method: 'localPart', when: 'before', call, fail: new Error('cannot read') }];
       await using fixture = await openUploadFixture({ plan });
       const upload = await createUpload(fixture);
@@ -28,7 +28,7 @@ describe('the digest of the whole', () => {
     });
   }
 
-  it('that cannot be made fails the commit, and nothing is lost', async () => {
+  it('that cannot be calculated fails the commit, and nothing is lost', async () => {
     const down: Fault<BlobStore> = { method: 'localPart', when: 'before', fail: new Error('cannot read') };
     const plan = [down];
     await using fixture = await openUploadFixture({ plan });
@@ -40,7 +40,7 @@ describe('the digest of the whole', () => {
     await assertOnlyFile(fixture, upload, await commitUpload(fixture, upload));
   });
 
-  it('walks behind the upload: when the last part is in, the rest is done', async () => {
+  it('follows the upload: when the last part is stored, all others have been hashed', async () => {
     const located: number[] = [];
     const plan: Fault<BlobStore>[] = [
       { method: 'localPart', when: 'before', hook: (_, slot) => located.push((slot as { index: number }).index) },
@@ -56,7 +56,7 @@ describe('the digest of the whole', () => {
     assert.equal(located.length, 5);
   });
 
-  it('is "later" where the commit has no more patience, and the next commit has it', async () => {
+  it("that is not ready at the commit's timeout is available for the next commit", async () => {
     const gate = Promise.withResolvers<void>();
     const plan: Fault<BlobStore>[] = [{ method: 'localPart', when: 'before', delay: gate.promise }];
     await using fixture = await openUploadFixture({ plan });
@@ -68,7 +68,7 @@ describe('the digest of the whole', () => {
     await assertOnlyFile(fixture, upload, await commitUpload(fixture, upload));
   });
 
-  it('is right for uploads one after the other and in turns, though only one is remembered', async () => {
+  it('is right for sequential and interleaved uploads, although only one state is kept', async () => {
     await using fixture = await openUploadFixture({ maxSessions: 1 });
     const uploads = [
       await createUpload(fixture, { partCount: 6 }),
@@ -81,7 +81,7 @@ describe('the digest of the whole', () => {
     for (const { bytes } of uploads) assert.ok(files.some((file) => file.equals(bytes)));
   });
 
-  it('is right for uploads side by side, though only one is remembered', async () => {
+  it('is right for parallel uploads, although only one state is kept', async () => {
     await using fixture = await openUploadFixture({ maxSessions: 1 });
     const uploads = await Promise.all([1, 2, 3].map(() => createUpload(fixture, { partCount: 6 })));
     await Promise.all(
@@ -96,8 +96,8 @@ describe('the digest of the whole', () => {
 });
 
 describe('after a restart', () => {
-  // What S3 has of an upload cannot be read back before it is whole: lone-node.test.ts says what happens there.
-  it('a whole upload is caught up with before anybody asks, and committed', {
+  // Parts on S3 cannot be read before the upload is complete: lone-node.test.ts tests that.
+  it('a complete upload is hashed before a client asks, and can be committed', {
     skip: bytesNotOnDisk ?? false,
   }, async () => {
     await using first = await openUploadFixture();
@@ -113,7 +113,7 @@ describe('after a restart', () => {
     assert.equal((await listVersions(fixture)).length, 2);
   });
 
-  it('a commit that comes while the server is catching up makes the file', async () => {
+  it('a commit that arrives while the server is hashing creates the file', async () => {
     await using first = await openUploadFixture();
     const upload = await createUpload(first, { partCount: 20 });
     await sendAllParts(first, upload);
@@ -123,7 +123,7 @@ describe('after a restart', () => {
     assert.deepEqual(fixture.errors, []);
   });
 
-  it('an upload goes on where it stood, and is committed', async () => {
+  it('an upload resumes where it was, and can be committed', async () => {
     await using first = await openUploadFixture();
     const upload = await createUpload(first, { partCount: 6 });
     await sendAllParts(first, upload, [0, 4, 2]);

@@ -21,7 +21,7 @@ import {
 import { watchQueries } from '../uploads/watch-queries.ts';
 import type { Fault } from './faulty.ts';
 
-/** How a session can end without a file, and what whoever comes too late is told. */
+/** The ways in which a session can end without a file, and the error for requests that come too late. */
 const ENDS: Record<
   string,
   { end: (fixture: UploadFixture, upload: Upload) => Promise<unknown>; code: DomainErrorCode }
@@ -39,39 +39,39 @@ const ENDS: Record<
   },
 };
 
-/** Where the end comes from: the server that has the request, or another one beside it. */
+/** Where the session is ended: on the server that has the request, or on another node. */
 const NODES: Record<string, (fixture: UploadFixture) => Promise<UploadFixture>> = {
-  here: async (fixture) => fixture,
+  'on the same node': async (fixture) => fixture,
   'on another node': (fixture) => fixture.openAnother(),
 };
 
 for (const [what, { end, code }] of Object.entries(ENDS)) {
-  for (const [where, nodeOf] of Object.entries(NODES)) {
+  for (const [where, openEndingNode] of Object.entries(NODES)) {
     describe(`${what} ${where}`, () => {
       for (const [point, fault] of Object.entries({
-        'while the whole digest is computed': { method: 'localPart', when: 'before', call: 1 },
-        'when the whole digest is ready': { method: 'complete', when: 'before' },
-        'when the bytes are sealed and not yet published': { method: 'complete', when: 'after' },
+        'while the whole-file hash is calculated': { method: 'localPart', when: 'before', call: 1 },
+        'when the whole-file hash is ready': { method: 'complete', when: 'before' },
+        'when the bytes are complete but not yet published': { method: 'complete', when: 'after' },
       } satisfies Record<string, Fault<BlobStore>>)) {
-        // Over S3 the digest needs no byte again after a restart; nodes-ends.test.ts has the commit that does.
+        // With S3, the hasher needs no bytes again after a restart; nodes-ends.test.ts has the commit that does.
         const skip = fault.method === 'localPart' && bytesNotOnDisk;
-        it(`wins over a commit ${point}, and leaves nothing`, { skip: skip || false }, async () => {
+        it(`wins against a commit ${point}, and leaves nothing`, { skip: skip || false }, async () => {
           await using first = await openUploadFixture();
           const upload = await createUpload(first);
           await sendAllParts(first, upload);
           const plan: Fault<BlobStore>[] = [];
-          // A new room, so that the digest has to begin again.
+          // A new fixture, so that hashing has to start again.
           await using fixture = await first.restart({ plan });
-          const node = await nodeOf(fixture);
+          const node = await openEndingNode(fixture);
           plan.push({ ...fault, hook: () => end(node, upload) });
           await assert.rejects(tryCommit(fixture, upload), { code });
           await assertNothingLeft(fixture, upload);
         });
       }
 
-      it('that comes while the file is being named waits, and the file stands', async () => {
+      it('waits for the transaction of a commit in progress, and the file is kept', async () => {
         await using fixture = await openUploadFixture();
-        const node = await nodeOf(fixture);
+        const node = await openEndingNode(fixture);
         const upload = await createUpload(fixture);
         await sendAllParts(fixture, upload);
         let ended: Promise<unknown> | undefined;
@@ -81,14 +81,14 @@ for (const [what, { end, code }] of Object.entries(ENDS)) {
           },
         });
         const file = await commitUpload(fixture, upload);
-        // The expiry passes by a session that is committed by then, and the abort finds nothing to abort.
+        // By then the session is committed, so the expiry skips it and the abort finds nothing to abort.
         await ended;
         await assertOnlyFile(fixture, upload, file);
       });
 
-      it('that comes after the commit leaves the file', async () => {
+      it('keeps the file if it comes after the commit', async () => {
         await using fixture = await openUploadFixture();
-        const node = await nodeOf(fixture);
+        const node = await openEndingNode(fixture);
         const upload = await createUpload(fixture);
         await sendAllParts(fixture, upload);
         const file = await commitUpload(fixture, upload);
@@ -101,10 +101,10 @@ for (const [what, { end, code }] of Object.entries(ENDS)) {
         'before its first byte is written': { method: 'writePart', when: 'before' },
         'when its bytes are written and it has no row yet': { method: 'writePart', when: 'after' },
       } satisfies Record<string, Fault<BlobStore>>)) {
-        it(`refuses a part that is arriving, ${point}`, async () => {
+        it(`rejects a part in progress, ${point}`, async () => {
           const plan: Fault<BlobStore>[] = [];
           await using fixture = await openUploadFixture({ plan });
-          const node = await nodeOf(fixture);
+          const node = await openEndingNode(fixture);
           const upload = await createUpload(fixture);
           await sendPart(fixture, upload, 0);
           plan.push({ ...fault, hook: () => end(node, upload) });
@@ -113,18 +113,18 @@ for (const [what, { end, code }] of Object.entries(ENDS)) {
         });
       }
 
-      it('refuses a part that is arriving, in the middle of its body', async () => {
+      it('rejects a part in progress, in the middle of its body', async () => {
         await using fixture = await openUploadFixture();
-        const node = await nodeOf(fixture);
+        const node = await openEndingNode(fixture);
         const upload = await createUpload(fixture);
-        const body = endingInTheMiddle(partBytes(upload, 1), () => end(node, upload));
+        const body = endMidway(partBytes(upload, 1), () => end(node, upload));
         await assert.rejects(sendPart(fixture, upload, 1, { body }), { code });
         await assertNothingLeft(fixture, upload);
       });
     });
   }
 
-  it(`the bytes that ${what} could not remove go with the next sweep`, async () => {
+  it(`garbage collection deletes the bytes that ${what} could not delete`, async () => {
     const plan: Fault<BlobStore>[] = [{ method: 'remove', when: 'before', call: 1, fail: new Error('died here') }];
     await using fixture = await openUploadFixture({ plan });
     const upload = await createUpload(fixture);
@@ -135,7 +135,7 @@ for (const [what, { end, code }] of Object.entries(ENDS)) {
   });
 }
 
-function endingInTheMiddle(bytes: Buffer, end: () => Promise<unknown>): PartBody {
+function endMidway(bytes: Buffer, end: () => Promise<unknown>): PartBody {
   async function* body(): AsyncGenerator<Buffer> {
     yield Buffer.from(bytes.subarray(0, 40_000));
     await end();

@@ -22,7 +22,7 @@ import type { Fault } from './faulty.ts';
 const LIMIT = { timeout: 20_000 };
 
 describe('a commit', LIMIT, () => {
-  it('waits for a part that is still coming in', async () => {
+  it('waits for a part that is still being received', async () => {
     await using fixture = await openUploadFixture();
     const upload = await createUpload(fixture);
     await sendAllParts(fixture, upload, [0, 2]);
@@ -30,8 +30,8 @@ describe('a commit', LIMIT, () => {
     const last = sendPart(fixture, upload, 1, { body });
     body.send(partBytes(upload, 1).subarray(0, 1000));
     await waitForFirstQueries(fixture, upload);
-    // The client lists the part before it has the answer: its id is the one that it always has.
-    const parts = listedParts(upload);
+    // The client lists the part before it has the response, because part IDs can be calculated.
+    const parts = listAllParts(upload);
     let early = true;
     const committing = commitUpload(fixture, upload, { parts }).finally(() => assert.equal(early, false));
     await waitForFirstQueries(fixture, upload);
@@ -43,7 +43,7 @@ describe('a commit', LIMIT, () => {
   });
 
   it(
-    'waits no longer than its patience for a part that is stuck, and is done again when that has come',
+    'waits for a stalled part until its timeout, and succeeds when it is repeated after the part has arrived',
     LIMIT,
     async () => {
       await using fixture = await openUploadFixture();
@@ -53,7 +53,7 @@ describe('a commit', LIMIT, () => {
       const last = sendPart(fixture, upload, 1, { body });
       body.send(partBytes(upload, 1).subarray(0, 1000));
       await waitForFirstQueries(fixture, upload);
-      const parts = listedParts(upload);
+      const parts = listAllParts(upload);
       await assert.rejects(tryCommit(fixture, upload, { parts, timeout: 20 }), { code: 'parts-mismatch' });
       body.send(partBytes(upload, 1).subarray(1000));
       body.end();
@@ -63,7 +63,7 @@ describe('a commit', LIMIT, () => {
   );
 
   for (const when of ['before', 'after'] as const) {
-    it(`is not hurt by a part sent again while it runs, ${when} the bytes are sealed`, async () => {
+    it(`is not affected by a part that is sent again ${when} the bytes are complete`, async () => {
       const plan: Fault<BlobStore>[] = [];
       await using fixture = await openUploadFixture({ plan });
       const upload = await createUpload(fixture);
@@ -81,7 +81,7 @@ describe('a commit', LIMIT, () => {
     });
   }
 
-  it('puts the parts in the order of their offsets, in whatever order they came', async () => {
+  it('puts the parts in the order of their offsets, in whatever order they arrived', async () => {
     for (const order of [[4, 3, 2, 1, 0], [0, 1, 2, 3, 4], [2, 4, 0, 3, 1], 'all at once'] as const) {
       await using fixture = await openUploadFixture();
       const upload = await createUpload(fixture, { partCount: 5 });
@@ -92,8 +92,8 @@ describe('a commit', LIMIT, () => {
   });
 });
 
-/** The list of all parts, also of those not stored yet. */
-function listedParts(upload: Upload): ListedPart[] {
+/** A list of all parts, including those not stored yet. */
+function listAllParts(upload: Upload): ListedPart[] {
   return partsIn(upload).map((slot) => ({
     partId: partId(upload.session.id, slot),
     offset: slot * PART_SIZE,

@@ -22,8 +22,8 @@ import type { Fault } from './faulty.ts';
 
 const LIMIT = { timeout: 20_000 };
 
-describe('a part sent again over a new connection, while the first one hangs,', LIMIT, () => {
-  it('is taken at once, and the first is cut', async () => {
+describe('a part that is sent again over a new connection while the first one hangs', LIMIT, () => {
+  it('is accepted immediately, and the first request is canceled', async () => {
     await using fixture = await openUploadFixture();
     const upload = await createUpload(fixture);
     const stalled = createSlowBody();
@@ -38,7 +38,7 @@ describe('a part sent again over a new connection, while the first one hangs,', 
     await assertOnlyFile(fixture, upload, await commitUpload(fixture, upload));
   });
 
-  it('wins also when it is the third, and the second hangs too', async () => {
+  it('also wins as the third request if the second hangs too', async () => {
     await using fixture = await openUploadFixture();
     const upload = await createUpload(fixture);
     const cut = [];
@@ -58,7 +58,7 @@ describe('a part sent again over a new connection, while the first one hangs,', 
     await assertOnlyFile(fixture, upload, await commitUpload(fixture, upload));
   });
 
-  it('is never torn: bytes of the first that are still on their way to the disk land before it begins', {
+  it('is never mixed: bytes of the first request that are being written are on disk before it starts', {
     skip: bytesNotOnDisk ?? false,
   }, async () => {
     const disk = Promise.withResolvers<void>();
@@ -81,7 +81,7 @@ describe('a part sent again over a new connection, while the first one hangs,', 
     const second = sendPart(fixture, upload, 0);
     await until(() => stalled.destroyed);
     await waitForFirstQueries(fixture, upload);
-    assert.equal(writes(), 1, 'the second wrote beside the first');
+    assert.equal(writes(), 1, 'the second request wrote at the same time as the first');
     disk.resolve();
     await cut;
     await second;
@@ -91,27 +91,27 @@ describe('a part sent again over a new connection, while the first one hangs,', 
     await assertOnlyFile(fixture, upload, await commitUpload(fixture, upload));
   });
 
-  it('gets the part that the first has stored, when that came through in the last moment', async () => {
-    const { plan, written, goOn } = holdingAfterFirstWrite();
+  it('gets the part that the first request has stored at the last moment', async () => {
+    const { plan, written, unblock } = blockAfterFirstWrite();
     await using fixture = await openUploadFixture({ plan });
     const upload = await createUpload(fixture);
     const first = sendPart(fixture, upload, 0);
     await written;
     const second = sendPart(fixture, upload, 0);
     await waitForFirstQueries(fixture, upload);
-    goOn();
+    unblock();
     assert.deepEqual(await second, await first);
   });
 
-  it('with other bytes than those the first has stored is refused, and these stand', async () => {
-    const { plan, written, goOn } = holdingAfterFirstWrite();
+  it('is rejected if its bytes differ from those that the first request has stored', async () => {
+    const { plan, written, unblock } = blockAfterFirstWrite();
     await using fixture = await openUploadFixture({ plan });
     const upload = await createUpload(fixture);
     const first = sendPart(fixture, upload, 0);
     await written;
     const second = sendPart(fixture, upload, 0, { bytes: Buffer.alloc(PART_SIZE) });
     const refused = assert.rejects(second, { code: 'part-exists' });
-    goOn();
+    unblock();
     await first;
     await refused;
     await sendAllParts(fixture, upload);
@@ -119,13 +119,13 @@ describe('a part sent again over a new connection, while the first one hangs,', 
   });
 });
 
-/** Holds the first part when its bytes are written and it has no row yet. */
-function holdingAfterFirstWrite(): { plan: Fault<BlobStore>[]; written: Promise<void>; goOn: () => void } {
+/** Blocks the first part after its bytes are written and before it has a row. */
+function blockAfterFirstWrite(): { plan: Fault<BlobStore>[]; written: Promise<void>; unblock: () => void } {
   const { promise: written, resolve: isWritten } = Promise.withResolvers<void>();
-  const { promise: going, resolve: goOn } = Promise.withResolvers<void>();
+  const { promise: going, resolve: unblock } = Promise.withResolvers<void>();
   function hook(): Promise<void> {
     isWritten();
     return going;
   }
-  return { plan: [{ method: 'writePart', when: 'after', call: 1, hook }], written, goOn };
+  return { plan: [{ method: 'writePart', when: 'after', call: 1, hook }], written, unblock: unblock };
 }

@@ -21,19 +21,19 @@ import type { Fault } from './faulty.ts';
 
 const DAY = 24 * 3_600_000;
 
-describe('the sweep', () => {
+describe('garbage collection', () => {
   for (const when of ['before', 'after'] as const) {
-    it(`leaves the bytes of a commit that is about to publish, ${when} they are sealed`, async () => {
+    it(`keeps the bytes of a commit that is about to publish, ${when} they are complete`, async () => {
       const plan: Fault<BlobStore>[] = [];
       await using fixture = await openUploadFixture({ plan });
       const upload = await createUpload(fixture);
       await sendAllParts(fixture, upload);
-      plan.push({ method: 'complete', when, hook: () => sweep(fixture) });
+      plan.push({ method: 'complete', when, hook: () => runCleanup(fixture) });
       await assertOnlyFile(fixture, upload, await commitUpload(fixture, upload));
     });
   }
 
-  it('leaves the bytes of a commit that publishes after the sweep has found its session overdue', async () => {
+  it('keeps the bytes of a commit that publishes after its session was found overdue', async () => {
     const plan: Fault<BlobStore>[] = [];
     await using fixture = await openUploadFixture({ plan });
     const upload = await createUpload(fixture);
@@ -52,7 +52,7 @@ describe('the sweep', () => {
     fixture.clock.advance(LIFETIME);
     const { db } = fixture.uploads;
     let asked = 0;
-    const patient = db.withPlugin({
+    const blockingDb = db.withPlugin({
       transformQuery: ({ node }) => node,
       async transformResult({ result }) {
         asked += 1;
@@ -63,11 +63,11 @@ describe('the sweep', () => {
         return result;
       },
     });
-    assert.equal(await expireSessions({ ...fixture.uploads, db: patient }), 0);
+    assert.equal(await expireSessions({ ...fixture.uploads, db: blockingDb }), 0);
     await assertOnlyFile(fixture, upload, await committing);
   });
 
-  it('leaves a file that is sealed and published while it looks through the store', async () => {
+  it('keeps a file that is completed and published during the scan', async () => {
     await using fixture = await openUploadFixture();
     const upload = await createUpload(fixture);
     await sendAllParts(fixture, upload);
@@ -83,24 +83,24 @@ describe('the sweep', () => {
     await assertOnlyFile(fixture, upload, await commitUpload(fixture, upload));
   });
 
-  it('going on without a pause beside uploads takes nothing of theirs', async () => {
+  it('running continuously in parallel with uploads deletes nothing of theirs', async () => {
     await using fixture = await openUploadFixture();
     let uploading = true;
-    const sweeping = (async () => {
+    const collecting = (async () => {
       let removed = 0;
-      while (uploading) removed += await sweep(fixture);
+      while (uploading) removed += await runCleanup(fixture);
       return removed;
     })();
     const uploads = await Promise.all([1, 2, 3, 4].map(() => createUpload(fixture)));
     for (const upload of uploads) await Promise.all(partsIn(upload).map((index) => sendPart(fixture, upload, index)));
     await Promise.all(uploads.map((upload) => commitUpload(fixture, upload)));
     uploading = false;
-    assert.equal(await sweeping, 0);
+    assert.equal(await collecting, 0);
     const files = (await listVersions(fixture)).map(({ bytes }) => bytes);
     for (const { bytes } of uploads) assert.ok(files.some((file) => file.equals(bytes)));
   });
 
-  it('leaves bytes whose session is about to get its row: those of this server by knowing, of others by its grace', async () => {
+  it('keeps bytes whose session is about to get its row: those of this server as in flight, others within the grace period', async () => {
     const plan: Fault<BlobStore>[] = [];
     await using fixture = await openUploadFixture({ plan });
     const other = await fixture.openAnother();
@@ -111,7 +111,7 @@ describe('the sweep', () => {
     await assertOnlyFile(fixture, upload, await commitUpload(fixture, upload));
   });
 
-  it('leaves bytes without a row as long as they are still written to, and removes them once they are not', async () => {
+  it('keeps bytes without a row while they are being written, and deletes them afterwards', async () => {
     await using fixture = await openUploadFixture();
     const { blobs } = fixture.uploads;
     const { session } = await createUpload(fixture);
@@ -127,26 +127,26 @@ describe('the sweep', () => {
     assert.deepEqual(await collect(blobs.list()), []);
   });
 
-  it('keeps bytes that no row explains until it has known of them for long, also if it looks again and again', async () => {
+  it('keeps an orphan until it has been known for the retention time, however often it scans', async () => {
     await using fixture = await openUploadFixture();
     await createUpload(fixture);
     await fixture.uploads.db.deleteFrom('upload_sessions').execute();
-    const told: number[] = [];
-    const rules = { grace: -3_600_000, retention: 7 * DAY, onFound: (count: number) => told.push(count) };
+    const reports: number[] = [];
+    const rules = { grace: -3_600_000, retention: 7 * DAY, onFound: (count: number) => reports.push(count) };
     const search = new OrphanScan(fixture.uploads, rules);
     for (const days of [0, 3, 3.9]) {
       fixture.clock.advance(days * DAY);
       assert.equal(await search.run(), 0);
     }
     assert.equal((await collect(fixture.uploads.blobs.list())).length, 1);
-    assert.deepEqual(told, [1]);
+    assert.deepEqual(reports, [1]);
     fixture.clock.advance(0.2 * DAY);
     assert.equal(await search.run(), 1);
     assert.deepEqual(await collect(fixture.uploads.blobs.list()), []);
     assert.deepEqual(await fixture.uploads.db.selectFrom('orphaned_blobs').selectAll().execute(), []);
   });
 
-  it('forgets what it knew of bytes that have their row again, and never removes them', async () => {
+  it('forgets orphans that have a row again, and never deletes them', async () => {
     await using fixture = await openUploadFixture();
     const upload = await createUpload(fixture);
     await sendAllParts(fixture, upload);
@@ -168,7 +168,7 @@ describe('the sweep', () => {
     await assertOnlyFile(fixture, upload, await commitUpload(fixture, upload));
   });
 
-  it('removes what a crash left before the session had its row, once its grace is over', async () => {
+  it('deletes what a crash left before the session had its row, after the grace period', async () => {
     const plan: Fault<BlobStore>[] = [{ method: 'create', when: 'after', call: 1, fail: new Error('died here') }];
     await using fixture = await openUploadFixture({ plan });
     await assert.rejects(createUpload(fixture), /died here/);
@@ -182,8 +182,8 @@ describe('the sweep', () => {
   });
 });
 
-describe('expiry', () => {
-  it('never touches a finished file, however long ago it was uploaded', async () => {
+describe('expiry of sessions', () => {
+  it('never affects a finished file, however long ago it was uploaded', async () => {
     await using fixture = await openUploadFixture();
     const upload = await createUpload(fixture);
     await sendAllParts(fixture, upload);
@@ -197,19 +197,19 @@ describe('expiry', () => {
     assert.equal(await findSession(fixture.uploads.db, upload.session.id), undefined);
   });
 
-  it('of a session whose bytes a version names would leave them, whatever the session says', async () => {
+  it("keeps the bytes of a session if a version references them, whatever the session's state", async () => {
     await using fixture = await openUploadFixture();
     const upload = await createUpload(fixture);
     await sendAllParts(fixture, upload);
     const file = await commitUpload(fixture, upload);
-    // As no order of events should leave it.
+    // No order of events should lead to this.
     await fixture.uploads.db.updateTable('upload_sessions').set({ state: 'open' }).execute();
     fixture.clock.advance(LIFETIME);
     assert.equal(await expireSessions(fixture.uploads), 1);
     await assertOnlyFile(fixture, upload, file);
   });
 
-  it('ends every session past its time, more than a batch of them, and no other', async () => {
+  it('ends all sessions past their time, even more than a batch, and no others', async () => {
     await using fixture = await openUploadFixture();
     const late = [];
     for (let n = 0; n < 105; n++) late.push(await createUpload(fixture, { partCount: 1 }));
@@ -227,7 +227,7 @@ describe('expiry', () => {
     await assertOnlyFile(fixture, young, await commitUpload(fixture, young));
   });
 
-  it('is told to clients for another lifetime; then the session is forgotten', async () => {
+  it('is reported to clients for another lifetime; then the session is deleted', async () => {
     await using fixture = await openUploadFixture();
     const upload = await createUpload(fixture);
     fixture.clock.advance(LIFETIME);
@@ -240,6 +240,6 @@ describe('expiry', () => {
   });
 });
 
-async function sweep(fixture: UploadFixture): Promise<number> {
+async function runCleanup(fixture: UploadFixture): Promise<number> {
   return (await expireSessions(fixture.uploads)) + (await collectGarbageNow(fixture));
 }

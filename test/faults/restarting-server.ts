@@ -4,7 +4,7 @@ import { WireClient } from './wire-client.ts';
 
 export type Call = 'create' | 'put' | 'commit' | 'list';
 
-/** A server that is killed now and then, and a client of it that waits until it is up again. */
+/** A server that is killed at times, and a client that waits until it is running again. */
 export class RestartingServer {
   readonly client: WireClient;
   readonly #server: TestServer;
@@ -17,12 +17,12 @@ export class RestartingServer {
     this.client = new WireClient(server);
   }
 
-  /** Resolves as soon as somebody makes such a call. */
+  /** Resolves when a client makes such a call. */
   async sent(call: Call): Promise<void> {
     await once(this.#sent, call);
   }
 
-  /** SIGKILL, and a new start on the same port and folder. */
+  /** Sends SIGKILL and starts the server again on the same port and folder. */
   async kill(): Promise<void> {
     this.#kills += 1;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -39,8 +39,8 @@ export class RestartingServer {
   }
 
   /**
-   * Makes a call once the server is up. Undefined where the server was killed before it answered; anything else that
-   * goes wrong is thrown.
+   * Makes a call when the server is running. Returns undefined if the server was killed before it responded; any
+   * other error is thrown.
    */
   async try<T>(call: Call, make: (client: WireClient) => Promise<T>): Promise<T | undefined> {
     await this.#up;
@@ -50,13 +50,13 @@ export class RestartingServer {
     try {
       return await answer;
     } catch (error) {
-      // What `fetch` throws where there is no answer, or half of one.
+      // What `fetch` throws if there is no response, or only part of one.
       if (error instanceof TypeError && this.#kills > kills) return undefined;
       throw error;
     }
   }
 
-  /** Makes a call again and again until it is answered. */
+  /** Repeats a call until it gets a response. */
   async call<T>(call: Call, make: (client: WireClient) => Promise<T>): Promise<T> {
     for (;;) {
       const answer = await this.try(call, make);

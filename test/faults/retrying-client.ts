@@ -3,11 +3,11 @@ import { sha1Hex, splitIntoParts } from '../support/bytes.ts';
 import type { RestartingServer } from './restarting-server.ts';
 import type { WireFile, WirePart, WireSession } from './wire-client.ts';
 
-const AT_ONCE = 4;
+const PARALLEL = 4;
 
 /**
- * Uploads a file to a server that is killed meanwhile, as a good client does: after each failure it asks which parts are
- * stored and sends the others, four at a time. Throws where a part that was acknowledged is not there any more.
+ * Uploads a file to a server that is killed at times, as a good client does: after each error it lists the stored
+ * parts and sends the others, four at a time. Throws if an acknowledged part is missing.
  */
 export async function uploadWithRetries(server: RestartingServer, name: string, bytes: Buffer): Promise<WireFile> {
   const session = await server.call('create', (client) => client.create(name, bytes.length));
@@ -28,7 +28,7 @@ export async function uploadWithRetries(server: RestartingServer, name: string, 
 function assertKept(acknowledged: Map<number, WirePart>, stored: readonly WirePart[], bytes: Buffer): void {
   for (const part of acknowledged.values()) {
     const found = stored.find(({ offset }) => offset === part.offset);
-    assert.deepEqual(found, part, 'a part that was acknowledged is lost');
+    assert.deepEqual(found, part, 'an acknowledged part is lost');
   }
   for (const { offset, size, sha1 } of stored) assert.equal(sha1, sha1Hex(bytes.subarray(offset, offset + size)));
 }
@@ -51,5 +51,5 @@ async function sendParts(
       else acknowledged.set(offset, part);
     }
   }
-  await Promise.all(Array.from({ length: AT_ONCE }, send));
+  await Promise.all(Array.from({ length: PARALLEL }, send));
 }

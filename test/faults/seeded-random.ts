@@ -5,7 +5,7 @@ export interface SeededRandom {
   pick<T>(choices: readonly T[]): T;
 }
 
-/** Mulberry32: small, and good enough to spread the moments of a test. */
+/** Mulberry32: small, and random enough to spread the events of a test. */
 export function seededRandom(seed: number): SeededRandom {
   let state = seed >>> 0;
   function below(limit: number): number {

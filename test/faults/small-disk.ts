@@ -4,19 +4,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deleteAtExit, deleteFolder } from '../support/leftovers.ts';
 
-/** A file system of its own, so small that a test can fill it. */
+/** A separate file system, small enough for a test to fill. */
 export interface SmallDisk extends AsyncDisposable {
   folder: string;
-  /** Why there is none on this machine; undefined where there is. */
+  /** Why none can be mounted on this machine; undefined if one can. */
   reason: string | undefined;
 }
 
-/** Mounts a disk of `size` (as mount takes it, such as 8m); it goes with all in it. */
-export async function smallDisk(size: string): Promise<SmallDisk> {
+/** Mounts a disk of `size` (in mount's format, such as 8m); it is deleted with its contents. */
+export async function mountSmallDisk(size: string): Promise<SmallDisk> {
   const folder = deleteAtExit(mkdtempSync(join(tmpdir(), 'partway-small-disk-')));
   const reason = mount(folder, size);
   const unmount = () => {
-    // Lazily: a process that a failed test left behind may still be in it.
+    // Lazily, because a process that a failed test left behind may still use it.
     if (reason === undefined) execFileSync('umount', ['--lazy', folder]);
   };
   process.once('exit', unmount);

@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import { seededBytes } from '../support/bytes.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { until } from '../support/until.ts';
-import { beginPart } from './part-on-the-way.ts';
+import { startPart } from './part-on-the-way.ts';
 import { WireClient } from './wire-client.ts';
 
 const PART = 65_536;
@@ -16,20 +16,20 @@ const ENV = {
 };
 const LIMIT = { timeout: 120_000 };
 
-describe('a server that is told to stop', LIMIT, () => {
-  it('lets a part that is coming in end with 200, takes nothing new, ends with 0, and has the part when it is back', async () => {
+describe('a server that is stopping', LIMIT, () => {
+  it('finishes a part in progress with 200, accepts nothing new, exits with 0, and has the part when it restarts', async () => {
     await using server = await startServer({ env: ENV });
     const client = new WireClient(server);
     const bytes = seededBytes(PART + 10, 'stop');
     const { id } = await client.create('stop.bin', bytes.length);
-    const sending = await beginPart(server, id, bytes.subarray(0, PART), bytes.length);
+    const sending = await startPart(server, id, bytes.subarray(0, PART), bytes.length);
 
     const stopped = server.stop();
-    await until(async () => !(await accepts(server)));
+    await until(async () => !(await acceptsConnections(server)));
     sending.put.end(bytes.subarray(1000, PART));
     const { status, connection, body } = await sending.answer;
     assert.equal(status, 200, body);
-    // Otherwise the stop would wait until the client lets go of its idle connection.
+    // Otherwise stopping would wait until the client closes its idle connection.
     assert.equal(connection, 'close');
     assert.equal(await stopped, 0);
 
@@ -37,16 +37,16 @@ describe('a server that is told to stop', LIMIT, () => {
     assert.deepEqual(await client.list(id), [JSON.parse(body).part]);
     await client.put(id, PART, bytes.subarray(PART), bytes.length);
     const file = await client.commit(id, await client.list(id), bytes);
-    assert.equal(await client.sha1Of(file.id), file.sha1);
+    assert.equal(await client.downloadSha1(file.id), file.sha1);
   });
 
-  it('answers nothing but the part on the connection that brings it', async () => {
+  it('responds only to the part on the connection that sends it', async () => {
     await using server = await startServer({ env: ENV });
     const bytes = seededBytes(PART, 'stop');
     const { id } = await new WireClient(server).create('stop.bin', bytes.length);
-    const sending = await beginPart(server, id, bytes, bytes.length);
+    const sending = await startPart(server, id, bytes, bytes.length);
     const stopped = server.stop();
-    await until(async () => !(await accepts(server)));
+    await until(async () => !(await acceptsConnections(server)));
     let answers = '';
     const socket = sending.put.socket ?? assert.fail();
     socket.on('data', (data: Buffer) => {
@@ -61,12 +61,12 @@ describe('a server that is told to stop', LIMIT, () => {
     assert.equal(await stopped, 0);
   });
 
-  it('does not wait for a part that hangs longer than its grace, and acknowledges nothing of it', async () => {
+  it('waits for a stalled part no longer than its grace period, and acknowledges nothing of it', async () => {
     await using server = await startServer({ env: { ...ENV, PARTWAY_SHUTDOWN_GRACE: '300ms' } });
     const client = new WireClient(server);
     const bytes = seededBytes(PART, 'stop');
     const { id } = await client.create('stop.bin', bytes.length);
-    const { answer } = await beginPart(server, id, bytes, bytes.length);
+    const { answer } = await startPart(server, id, bytes, bytes.length);
     const cut = assert.rejects(answer, { code: 'ECONNRESET' });
     assert.equal(await server.stop(), 0);
     await cut;
@@ -77,8 +77,8 @@ describe('a server that is told to stop', LIMIT, () => {
   });
 });
 
-describe('a second server on a folder', LIMIT, () => {
-  it('is not started while the first runs: it ends with 1 and says who has the folder', async () => {
+describe('a second server for a data folder', LIMIT, () => {
+  it('does not start while the first is running: it exits with 1 and names the process', async () => {
     await using first = await startServer({ env: ENV });
     await assert.rejects(startServer({ dataFolder: first.dataFolder }), (error: Error) => {
       assert.match(error.message, /exit code 1/);
@@ -88,7 +88,7 @@ describe('a second server on a folder', LIMIT, () => {
     await new WireClient(first).create('still-here.bin', 10);
   });
 
-  it('is started once the first was killed, however suddenly', async () => {
+  it('starts after the first was killed', async () => {
     await using first = await startServer({ env: ENV });
     const { id } = await new WireClient(first).create('kept.bin', 10);
     await first.kill();
@@ -97,8 +97,8 @@ describe('a second server on a folder', LIMIT, () => {
   });
 });
 
-/** Whether the server takes a new connection. */
-async function accepts({ url }: TestServer): Promise<boolean> {
+/** Whether the server accepts a new connection. */
+async function acceptsConnections({ url }: TestServer): Promise<boolean> {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
   const taken = await once(socket, 'connect').then(

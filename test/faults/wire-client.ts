@@ -22,11 +22,11 @@ export interface WireFile {
   sha1: string;
 }
 
-/** The server answered, and said no. */
-export class Refused extends Error {
+/** The server responded with an error. */
+export class ErrorResponse extends Error {
   readonly status: number;
   readonly code: string;
-  /** The header of that name; null where it was not sent. */
+  /** The header of that name; null if it was not sent. */
   readonly retryAfter: string | null;
 
   constructor(call: string, answer: Response, body: string) {
@@ -37,7 +37,7 @@ export class Refused extends Error {
   }
 }
 
-/** The calls of an upload, as short as they can be. What gets no answer rejects as `fetch` does. */
+/** The calls of an upload in their shortest form. A call without a response rejects like `fetch`. */
 export class WireClient {
   readonly #server: Pick<TestServer, 'url' | 'token'>;
 
@@ -64,20 +64,20 @@ export class WireClient {
     return answer.part;
   }
 
-  /** All parts that are stored. */
+  /** All stored parts. */
   async list(session: string): Promise<WirePart[]> {
     const path = `/files/upload_sessions/${session}/parts?limit=1000`;
     return (await this.#json<{ entries: WirePart[] }>(200, 'GET', path)).entries;
   }
 
-  /** Makes the file, asking again as long as the server says "later". */
-  async commit(session: string, parts: readonly WirePart[], whole: Buffer): Promise<WireFile> {
+  /** Creates the file, and retries while the server returns 202. */
+  async commit(session: string, parts: readonly WirePart[], file: Buffer): Promise<WireFile> {
     const path = `/files/upload_sessions/${session}/commit`;
-    const headers = { digest: `sha=${sha1Base64(whole)}`, 'content-type': 'application/json' };
+    const headers = { digest: `sha=${sha1Base64(file)}`, 'content-type': 'application/json' };
     for (;;) {
       const answer = await this.#send('POST', path, { headers, body: JSON.stringify({ parts }) });
-      if (answer.status === 201) return firstEntry(await answer.json());
-      if (answer.status !== 202) throw new Refused(path, answer, await answer.text());
+      if (answer.status === 201) return getFirstEntry(await answer.json());
+      if (answer.status !== 202) throw new ErrorResponse(path, answer, await answer.text());
       await sleep(100);
     }
   }
@@ -85,13 +85,13 @@ export class WireClient {
   async abort(session: string): Promise<void> {
     const path = `/files/upload_sessions/${session}`;
     const answer = await this.#send('DELETE', path);
-    if (answer.status !== 204) throw new Refused(path, answer, await answer.text());
+    if (answer.status !== 204) throw new ErrorResponse(path, answer, await answer.text());
   }
 
-  /** The SHA-1 of a file's bytes as they come out, following the redirect. */
-  async sha1Of(file: string): Promise<string> {
+  /** The SHA-1 of a downloaded file, following the redirect. */
+  async downloadSha1(file: string): Promise<string> {
     const answer = await this.#send('GET', `/files/${file}/content`);
-    if (answer.status !== 200) throw new Refused(`the download of ${file}`, answer, await answer.text());
+    if (answer.status !== 200) throw new ErrorResponse(`the download of ${file}`, answer, await answer.text());
     return sha1Hex(Buffer.from(await answer.arrayBuffer()));
   }
 
@@ -103,7 +103,7 @@ export class WireClient {
 
   async #json<T>(status: number, method: string, path: string, init: RequestInit = {}): Promise<T> {
     const answer = await this.#send(method, path, init);
-    if (answer.status !== status) throw new Refused(`${method} ${path}`, answer, await answer.text());
+    if (answer.status !== status) throw new ErrorResponse(`${method} ${path}`, answer, await answer.text());
     return (await answer.json()) as T;
   }
 
@@ -113,7 +113,7 @@ export class WireClient {
   }
 }
 
-function firstEntry(answer: unknown): WireFile {
+function getFirstEntry(answer: unknown): WireFile {
   const { entries } = answer as { entries: WireFile[] };
   if (entries.length !== 1 || entries[0] === undefined) throw new Error('a commit did not answer with one file');
   return entries[0];

@@ -18,7 +18,7 @@ import {
 const MIB = 1024 * 1024;
 const EMPTY = { sha1: 'da39a3ee5e6b4b0d3255bfef95601890afd80709', length: 0 };
 
-describe('a pool of digests', () => {
+describe('a pool of native hashes', () => {
   const bytes = randomBytes(3 * MIB + 7);
   let folder: string;
   let path: string;
@@ -30,7 +30,7 @@ describe('a pool of digests', () => {
   });
   after(() => rm(folder, { recursive: true }));
 
-  it('follows a file slot by slot, and says the digest at every step', () =>
+  it('hashes a file part by part, and returns the digest at every step', () =>
     withPool(async (pool) => {
       for (const [from, to] of [
         [0, 1],
@@ -46,10 +46,10 @@ describe('a pool of digests', () => {
       }
     }));
 
-  it('says the digest of nothing for a file not begun', () =>
+  it('returns the empty digest for a file that was not started', () =>
     withPool(async (pool) => assert.deepEqual(await pool.current('never seen'), EMPTY)));
 
-  it('reads bytes that lie elsewhere in a local file than in the whole', () =>
+  it('reads bytes at another position in a local file than in the whole file', () =>
     withPool(async (pool) => {
       await pool.extend('a', 0, { path, offset: 1_000, length: 10 });
       await pool.extend('a', 10, { path, offset: 5, length: 10 });
@@ -57,7 +57,7 @@ describe('a pool of digests', () => {
       assert.deepEqual(await pool.current('a'), { sha1: sha1(expected), length: 20 });
     }));
 
-  it('keeps many files apart, whichever worker has them', () =>
+  it('keeps files separate, on any worker', () =>
     withPool(async (pool) => {
       const keys = Array.from({ length: 20 }, (_, n) => ({ key: `key ${n}`, length: 1_000 * n }));
       await Promise.all(keys.map(({ key, length }) => pool.extend(key, 0, { path, offset: 0, length })));
@@ -66,7 +66,7 @@ describe('a pool of digests', () => {
       }
     }, 3));
 
-  it('does the calls of one file in the order they were made', () =>
+  it('executes the calls for one file in order', () =>
     withPool(async (pool) => {
       const steps = Array.from({ length: 50 }, (_, n) =>
         pool.extend('a', n * 100, { path, offset: n * 100, length: 100 }),
@@ -76,7 +76,7 @@ describe('a pool of digests', () => {
       assert.deepEqual(await digest, { sha1: sha1(bytes.subarray(0, 5_000)), length: 5_000 });
     }, 2));
 
-  it('refuses a step from another byte by name, and starts again at 0', () =>
+  it('rejects a step from another byte with an error code, and starts again at 0', () =>
     withPool(async (pool) => {
       await pool.extend('a', 0, { path, offset: 0, length: 100 });
       await assert.rejects(pool.extend('a', 200, { path, offset: 200, length: 100 }), DigestOutOfStepError);
@@ -85,7 +85,7 @@ describe('a pool of digests', () => {
       assert.deepEqual(await pool.current('a'), { sha1: sha1(bytes.subarray(0, 300)), length: 300 });
     }));
 
-  it('rejects when the file ends early or is not there, and starts again at 0', () =>
+  it('rejects if the file ends early or does not exist, and starts again at 0', () =>
     withPool(async (pool) => {
       await pool.extend('a', 0, { path, offset: 0, length: 100 });
       await assert.rejects(pool.extend('a', 100, { path, offset: 100, length: bytes.length }), /ended early/);
@@ -96,7 +96,7 @@ describe('a pool of digests', () => {
       assert.deepEqual(await pool.current('a'), EMPTY);
     }));
 
-  it('forgets a file when told to', () =>
+  it('forgets a file when it is told to', () =>
     withPool(async (pool) => {
       await pool.extend('a', 0, { path, offset: 0, length: 100 });
       pool.forget('a');
@@ -104,7 +104,7 @@ describe('a pool of digests', () => {
       assert.deepEqual(await pool.current('a'), EMPTY);
     }));
 
-  it('rejects what was waiting when a worker dies, forgets what it knew, and goes on with another', async () => {
+  it('rejects waiting calls when a worker dies, forgets its states, and continues with another worker', async () => {
     const started: Worker[] = [];
     const startWorker = () => {
       const worker = startNativeWorker();
@@ -117,7 +117,7 @@ describe('a pool of digests', () => {
     const pool = openNativeHashPool({ workers: 1, startWorker });
     try {
       await pool.extend('a', 0, { path, offset: 0, length: 100 });
-      // Half a minute of work, which ends as soon as the worker does.
+      // Half a minute of work, which ends when the worker does.
       const lost = [
         pool.extend('b', 0, { path: huge, offset: 0, length: 64 * 1024 * MIB }),
         pool.extend('a', 100, { path, offset: 100, length: 100 }),
@@ -134,7 +134,7 @@ describe('a pool of digests', () => {
     }
   });
 
-  it('does not keep a process alive that has nothing else to do, but answers it first', async () => {
+  it('does not keep an otherwise idle process alive, but answers its calls first', async () => {
     const pool = new URL('../../packages/server/src/hash-workers/native-pool.ts', import.meta.url).href;
     const script = `
       import { openNativeHashPool } from ${JSON.stringify(pool)};
@@ -145,7 +145,7 @@ describe('a pool of digests', () => {
     assert.equal(stdout.trim(), sha1(bytes.subarray(0, 100)));
   });
 
-  it('rejects what is waiting and what comes later once it is closed', async () => {
+  it('rejects waiting and later calls after it is closed', async () => {
     const pool = openNativeHashPool({ workers: 2 });
     const waiting = assert.rejects(pool.current('a'), DigestWorkerLostError);
     await pool.close();

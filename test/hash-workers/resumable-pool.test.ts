@@ -16,7 +16,7 @@ import {
 
 const MIB = 1024 * 1024;
 
-describe('digests that can be saved', () => {
+describe('resumable hashes', () => {
   const bytes = randomBytes(3 * MIB + 7);
   let folder: string;
   let path: string;
@@ -30,7 +30,7 @@ describe('digests that can be saved', () => {
 
   const local = (from: number, to: number) => ({ path, offset: from, length: to - from });
 
-  it('go on at another pool from wherever they stand, by a text of 128 characters', async () => {
+  it('continue in another pool from any position, with a text of 128 characters', async () => {
     let state: HashState | undefined;
     let from = 0;
     for (const to of [1, 63, 64, 65, MIB, MIB, 3 * MIB + 1, bytes.length]) {
@@ -43,7 +43,7 @@ describe('digests that can be saved', () => {
     }
   });
 
-  it('take bytes from memory as from a file', () =>
+  it('accept bytes from memory as well as from a file', () =>
     withDigests(async (digests) => {
       let state = await digests.extend(undefined, local(0, 100));
       state = await digests.extend(state, new Uint8Array(bytes.subarray(100, MIB)));
@@ -51,7 +51,7 @@ describe('digests that can be saved', () => {
       assert.equal(await digests.finish(state), sha1(bytes));
     }));
 
-  it('are not changed by being gone on from: a state is a value', () =>
+  it('do not change a state that is continued: a state is a value', () =>
     withDigests(async (digests) => {
       const state = await digests.extend(undefined, local(0, 1000));
       const [one, other] = await Promise.all([
@@ -63,13 +63,13 @@ describe('digests that can be saved', () => {
       assert.equal(await digests.finish(other), sha1(bytes.subarray(0, 3000)));
     }, 2));
 
-  it('say the digest of nothing where nothing was added', () =>
+  it('return the empty digest if nothing was added', () =>
     withDigests(async (digests) => {
       assert.equal(await digests.finish(undefined), sha1(Buffer.of()));
       assert.equal(await digests.finish(await digests.extend(undefined, new Uint8Array())), sha1(Buffer.of()));
     }));
 
-  it('refuse a state by name that another build made or that is damaged', () =>
+  it('reject a state of another version or a damaged one with an error code', () =>
     withDigests(async (digests) => {
       const state = await digests.extend(undefined, local(0, 1000));
       const foreign = Buffer.from(state, 'base64');
@@ -80,7 +80,7 @@ describe('digests that can be saved', () => {
       }
     }));
 
-  it('reject where a file ends early or is not there, and the state before still stands', () =>
+  it('reject if a file ends early or does not exist, and the earlier state stays valid', () =>
     withDigests(async (digests) => {
       const state = await digests.extend(undefined, local(0, 100));
       await assert.rejects(digests.extend(state, local(100, bytes.length + 1)), /ended early/);
@@ -89,7 +89,7 @@ describe('digests that can be saved', () => {
       assert.equal(await digests.finish(await digests.extend(state, local(100, 200))), sha1(bytes.subarray(0, 200)));
     }));
 
-  it('go on with another worker when one dies, with nothing lost', async () => {
+  it('continue with another worker when one dies, without losing anything', async () => {
     const started: Worker[] = [];
     const start = () => {
       const worker = startResumableWorker();
@@ -102,7 +102,7 @@ describe('digests that can be saved', () => {
     const digests = openResumableHashPool({ workers: 1, start });
     try {
       const state = await digests.extend(undefined, local(0, 100));
-      // A minute of work, which ends as soon as the worker does.
+      // A minute of work, which ends when the worker does.
       const lost = assert.rejects(
         digests.extend(state, { path: huge, offset: 0, length: 64 * 1024 * MIB }),
         DigestWorkerLostError,

@@ -11,7 +11,7 @@ import { type Database, newPostgresDatabase, stopPostgres } from '../database/po
 import { noPostgres } from '../engines/postgres.ts';
 import { WireClient, type WirePart } from '../faults/wire-client.ts';
 import { startS3Proxy } from '../s3/s3-proxy.ts';
-import { freshPlace, whyNoS3 } from '../s3/test-store.ts';
+import { newLocation, whyNoS3 } from '../s3/test-store.ts';
 import { seededBytes, splitIntoParts } from '../support/bytes.ts';
 import { countStatements } from '../support/count-statements.ts';
 import { deleteAtExit, deleteFolder } from '../support/leftovers.ts';
@@ -80,7 +80,7 @@ describe('an upload over PostgreSQL and S3', { skip: whyNoS3 ?? noPostgres }, ()
 });
 
 async function startNode(database: string, endpoint: string, home: string): Promise<RunningServer> {
-  const { bucket, prefix } = freshPlace();
+  const { bucket, prefix } = newLocation();
   return startServer(
     readConfig({
       PARTWAY_LISTEN: '127.0.0.1:0',

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** How often V8 ran a piece of a script, which may lie within others; the innermost counts. */
+/** How often V8 ran a range of a script. Ranges can be nested; the innermost counts. */
 interface Range {
   startOffset: number;
   endOffset: number;
@@ -14,20 +14,21 @@ interface Report {
 }
 
 /**
- * What some processes ran of the sources, from what Node writes to NODE_V8_COVERAGE. Types are replaced by spaces of the same
- * length before V8 sees a source, so its positions are those of the file. A process that was killed has written nothing.
+ * The source code that some processes ran, from what Node.js writes to NODE_V8_COVERAGE. Types are replaced by spaces
+ * of the same length before V8 reads a source, so its positions are those of the file. A killed process has written
+ * nothing.
  */
 export class Coverage {
   readonly folder = mkdtempSync(join(tmpdir(), 'partway-coverage-'));
-  /** Of each source below `root`, the ranges of each process that loaded it. */
+  /** For each source below `root`, the ranges of each process that loaded it. */
   readonly #ranges = new Map<string, Range[][]>();
 
-  /** The environment of the processes to watch. Code from the compile cache is not counted exactly. */
+  /** The environment of the processes to measure. Code from the compile cache is not counted exactly. */
   get env(): Record<string, string> {
     return { NODE_V8_COVERAGE: this.folder, NODE_DISABLE_COMPILE_CACHE: '1' };
   }
 
-  /** Takes what the processes have written about files below `root`/`source`, and removes it. */
+  /** Reads what the processes have written about files below `root`/`source`, and deletes it. */
   read(root: string, source: string): void {
     const prefix = `file://${root}/`;
     for (const name of readdirSync(this.folder)) {
@@ -42,12 +43,12 @@ export class Coverage {
     this.remove();
   }
 
-  /** Whether any process ran the code at a position of a file, given from the root. */
+  /** Whether any process ran the code at a position of a file, relative to the root. */
   ran(path: string, position: number): boolean {
     return (this.#ranges.get(path) ?? []).some((ranges) => countAt(ranges, position) > 0);
   }
 
-  /** Removes what the processes have written. */
+  /** Deletes what the processes have written. */
   remove(): void {
     rmSync(this.folder, { recursive: true, force: true });
   }

@@ -1,11 +1,11 @@
-/** A part of the source that is mutated, and the tests that ought to notice. */
+/** A part of the source that is mutated, and the tests that should detect the mutants. */
 export interface MutatedFolder {
   source: string;
-  /** Patterns of test files; of these a mutant meets the ones that run its code. */
+  /** Patterns of test files; a mutant is tested by those that run its code. */
   tests: readonly string[];
-  /** The same, for test files that run with their bytes on S3 in place of a disk. */
+  /** The same for test files that run with their bytes on S3 instead of a disk. */
   onS3?: readonly string[];
-  /** The same, for test files that run on PostgreSQL in place of SQLite, or that need a PostgreSQL. */
+  /** The same for test files that run on PostgreSQL instead of SQLite, or that need a PostgreSQL. */
   onPostgres?: readonly string[];
 }
 

@@ -2,13 +2,13 @@ import { stripTypeScriptTypes } from 'node:module';
 import { type AnyNode, parse } from 'acorn';
 import { ancestor } from 'acorn-walk';
 
-/** One small change of a source file that a test ought to notice. */
+/** One small change of a source file that a test should detect. */
 export interface Mutant {
-  /** Path of the source file from the root of the project. */
+  /** The path of the source file, relative to the root of the project. */
   file: string;
   /** Counted from 1. */
   line: number;
-  /** Where the changed text begins and ends in the file. */
+  /** The start and end of the changed text in the file. */
   start: number;
   end: number;
   original: string;
@@ -31,10 +31,10 @@ const COMPARISONS: Record<string, string[]> = {
 const LOGICAL: Record<string, string[]> = { '&&': ['||'], '||': ['&&'], '??': ['&&'] };
 
 /**
- * All mutants of a file: comparisons and arithmetic turned around, conditions negated, flags and small numbers changed,
- * calls, throws and early returns left out. Texts for people, types and imports stay as they are.
+ * All mutants of a file: comparisons and arithmetic reversed, conditions negated, flags and small numbers changed,
+ * calls, throws and early returns removed. Messages, types and imports are unchanged.
  */
-export function mutantsOf(file: string, source: string): Mutant[] {
+export function createMutants(file: string, source: string): Mutant[] {
   // Types become spaces, so that positions are those of the source.
   const tree = parse(stripTypeScriptTypes(source), { ecmaVersion: 'latest', sourceType: 'module' });
   const mutants: Mutant[] = [];
@@ -52,7 +52,7 @@ export function mutantsOf(file: string, source: string): Mutant[] {
 
   ancestor(tree, {
     BinaryExpression: (node, _state, above) => {
-      // A plus beside a text joins, and a minus there is no mistake that anybody makes.
+      // A plus next to a string concatenates, and replacing it with a minus is no realistic mistake.
       if (!joinsText(node) && !above.some(isMessage)) operator(node as Infix, COMPARISONS[node.operator]);
     },
     LogicalExpression: (node, _state, above) => {
@@ -68,7 +68,7 @@ export function mutantsOf(file: string, source: string): Mutant[] {
     Literal: ({ value, start, end }, _state, above) => {
       if (above.some(isMessage)) return;
       if (typeof value === 'boolean') add(start, end, String(!value));
-      // One more of a thousand is no mistake that anybody could see.
+      // Adding one to a thousand is no visible mistake.
       if (typeof value === 'number' && value <= 1_000) add(start, end, String(value < 100 ? value + 1 : value * 2));
     },
     ExpressionStatement: ({ expression, start, end }) => {
@@ -84,8 +84,8 @@ export function mutantsOf(file: string, source: string): Mutant[] {
   return mutants;
 }
 
-/** What is left of a file with this change. */
-export function mutated(source: string, { start, end, replacement }: Mutant): string {
+/** The source of a file with this change. */
+export function applyMutant(source: string, { start, end, replacement }: Mutant): string {
   return source.slice(0, start) + replacement + source.slice(end);
 }
 
@@ -101,7 +101,7 @@ function joinsText(node: AnyNode): boolean {
   return node.type === 'BinaryExpression' && node.operator === '+' && (joinsText(node.left) || joinsText(node.right));
 }
 
-/** A message's wording and its values are for people; that it comes is what tests are about. */
+/** A message's wording and values are for people; tests only check that there is one. */
 function isMessage(node: AnyNode): boolean {
   if (node.type === 'TemplateLiteral') return true;
   return node.type === 'NewExpression' && node.callee.type === 'Identifier' && /Refusal|Error$/.test(node.callee.name);

@@ -15,41 +15,41 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { startCeph, whyNoCeph } from '../engines/ceph.ts';
+import { cephSkipReason, startCeph } from '../engines/ceph.ts';
 import { startMigratedPostgres } from '../engines/migrated-postgres.ts';
 import { noPostgres } from '../engines/postgres.ts';
 import { seededRandom } from '../faults/seeded-random.ts';
-import { makeTestBucket, TEST_BUCKET } from '../s3/test-store.ts';
+import { createTestBucket, TEST_BUCKET } from '../s3/test-store.ts';
 import { Coverage } from './coverage.ts';
 import { FOLDERS, type MutatedFolder } from './folders.ts';
-import { type Mutant, mutantsOf, mutated } from './mutants.ts';
+import { applyMutant, createMutants, type Mutant } from './mutants.ts';
 
 /**
- * Changes the source in small ways, one at a time, and says which changes no test notices. A mutant meets only the test
- * files that run its code, the quickest first:
- * `node test/mutation/run.ts [FOLDER ...]`. A sample of PARTWAY_MUTANTS (60) for each folder, chosen by
- * PARTWAY_TEST_SEED. Starts a Ceph and a PostgreSQL for the tests that need one. Survivors that change nothing anybody could see are listed in accepted.json with the reason; they
- * count for neither side. Ends with 1 if less than 92 % are noticed in all, or less than 85 % in one folder.
+ * Changes the source in small ways, one at a time, and reports which changes no test detects. A mutant is tested by
+ * the test files that run its code, fastest first: `node test/mutation/run.ts [FOLDER ...]`. Takes a sample of
+ * PARTWAY_MUTANTS (60) for each folder, selected by PARTWAY_TEST_SEED. Starts a Ceph and a PostgreSQL for the tests
+ * that need one. Survivors without any visible effect are listed in accepted.json with the reason, and are not
+ * counted. Exits with 1 if less than 92% are detected in total, or less than 85% in one folder.
  */
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const SAMPLE = Number(process.env.PARTWAY_MUTANTS ?? 60);
 const SEED = Number(process.env.PARTWAY_TEST_SEED ?? randomInt(2 ** 31));
-const LEAST_IN_ALL = 0.92;
-const LEAST_IN_A_FOLDER = 0.85;
-/** A test file that takes this much longer than without a mutant has noticed something, in milliseconds. */
+const MIN_TOTAL = 0.92;
+const MIN_PER_FOLDER = 0.85;
+/** A test file that takes this much longer than without a mutant has detected something, in milliseconds. */
 const EXTRA_MILLIS = 60_000;
-/** A test file may take this many times as long as without a mutant: other programs may be running. */
+/** A test file may take this many times as long as without a mutant, because other programs may be running. */
 const EXTRA_FACTOR = 4;
 const FIRST_LIMIT_MILLIS = 300_000;
 const WORKERS = 2;
 
-/** A test file and the settings it runs with. */
+/** A test file and its settings. */
 interface TestRun {
   path: string;
   env: Record<string, string>;
 }
 
-/** A test run that passes without any mutant. */
+/** A test run that passes without a mutant. */
 interface WatchedRun extends TestRun {
   millis: number;
   coverage: Coverage;
@@ -58,20 +58,20 @@ interface WatchedRun extends TestRun {
 interface Outcome {
   mutant: Mutant;
   /** The test file that failed; undefined if none did. */
-  noticedBy: string | undefined;
+  detectedBy: string | undefined;
 }
 
 interface Accepted {
   file: string;
   original: string;
   replacement: string;
-  /** A piece of the line, so that the same change elsewhere in the file is another one. */
+  /** A piece of the line, to distinguish the same change elsewhere in the file. */
   line: string;
   reason: string;
 }
 
 const accepted = JSON.parse(readFileSync(new URL('./accepted.json', import.meta.url), 'utf8')) as Accepted[];
-const copies = Array.from({ length: WORKERS }, makeCopy);
+const copies = Array.from({ length: WORKERS }, createCopy);
 process.once('exit', () => {
   for (const copy of copies) rmSync(copy, { recursive: true, force: true });
 });
@@ -85,22 +85,22 @@ console.log(`seed ${SEED}, ${SAMPLE} mutants a folder`);
 for (const folder of folders) {
   const found = await tryFolder(folder);
   outcomes.push(...found);
-  enough = report(folder.source, found, LEAST_IN_A_FOLDER) && enough;
+  enough = report(folder.source, found, MIN_PER_FOLDER) && enough;
 }
-enough = report('in all', outcomes, LEAST_IN_ALL) && enough;
+enough = report('in all', outcomes, MIN_TOTAL) && enough;
 process.exitCode = enough ? 0 : 1;
 
 interface Engines extends AsyncDisposable {
-  /** For test files that use S3 only if there is one. */
+  /** For test files that use S3 only if it is available. */
   env: Record<string, string>;
-  /** For test files that run on the disk otherwise. */
+  /** For test files that use a disk by default. */
   s3: Record<string, string>;
-  /** For test files that run on SQLite otherwise. */
+  /** For test files that use SQLite by default. */
   postgres: Record<string, string>;
 }
 
 async function startEngines(): Promise<Engines> {
-  const reason = whyNoCeph() ?? (noPostgres || undefined);
+  const reason = cephSkipReason() ?? (noPostgres || undefined);
   if (reason !== undefined) throw new Error(reason);
   const stack = new AsyncDisposableStack();
   const [ceph, postgres] = await Promise.all([startCeph(), startMigratedPostgres()]);
@@ -112,7 +112,7 @@ async function startEngines(): Promise<Engines> {
     AWS_REGION: 'us-east-1',
   };
   Object.assign(process.env, credentials);
-  await makeTestBucket(ceph.url);
+  await createTestBucket(ceph.url);
   const env = { ...credentials, PARTWAY_TEST_S3: ceph.url };
   return {
     env,
@@ -126,7 +126,7 @@ async function tryFolder(folder: MutatedFolder): Promise<Outcome[]> {
   const random = seededRandom(SEED);
   const all = globSync(`${folder.source}/**/*.ts`, { cwd: ROOT })
     .sort()
-    .flatMap((file) => mutantsOf(file, readFileSync(join(ROOT, file), 'utf8')))
+    .flatMap((file) => createMutants(file, readFileSync(join(ROOT, file), 'utf8')))
     .filter((mutant) => !isAccepted(mutant));
   const sample = Array.from({ length: Math.min(SAMPLE, all.length) }, () => all.splice(random.below(all.length), 1)[0]);
   const runs = await watchTests(listRuns(folder), folder.source);
@@ -154,7 +154,9 @@ function findTests(patterns: readonly string[]): string[] {
   return [...new Set(patterns.flatMap((pattern) => globSync(pattern, { cwd: ROOT }).sort()))];
 }
 
-/** Runs the tests without any mutant, to know how long each file takes and which code it runs. The quickest come first. */
+/**
+ * Runs the tests without a mutant, to measure how long each file takes and which code it runs; sorted, fastest first.
+ */
 async function watchTests(runs: readonly TestRun[], source: string): Promise<WatchedRun[]> {
   const left = [...runs];
   const watched: WatchedRun[] = [];
@@ -166,7 +168,7 @@ async function watchTests(runs: readonly TestRun[], source: string): Promise<Wat
         const env = { ...run.env, ...coverage.env };
         if (!(await passes(copy, { path: run.path, env }, FIRST_LIMIT_MILLIS))) {
           coverage.remove();
-          throw new Error(`${run.path} fails without any mutant`);
+          throw new Error(`${run.path} fails without a mutant`);
         }
         watched.push({ ...run, millis: performance.now() - from, coverage });
         coverage.read(copy, source);
@@ -180,14 +182,14 @@ async function watchTests(runs: readonly TestRun[], source: string): Promise<Wat
 
 async function tryMutant(copy: string, mutant: Mutant, runs: readonly WatchedRun[]): Promise<Outcome> {
   const source = readFileSync(join(ROOT, mutant.file), 'utf8');
-  writeFileSync(join(copy, mutant.file), mutated(source, mutant));
+  writeFileSync(join(copy, mutant.file), applyMutant(source, mutant));
   try {
     const running = runs.filter(({ coverage }) => coverage.ran(mutant.file, mutant.start));
-    const noticedBy = await firstFailing(copy, running);
-    if (noticedBy === undefined) {
+    const detectedBy = await firstFailing(copy, running);
+    if (detectedBy === undefined) {
       console.log(`  ${running.length === 0 ? 'run by no test' : 'not noticed'}: ${describe(mutant)}`);
     }
-    return { mutant, noticedBy };
+    return { mutant, detectedBy: detectedBy };
   } finally {
     writeFileSync(join(copy, mutant.file), source);
   }
@@ -201,7 +203,7 @@ async function firstFailing(copy: string, runs: readonly WatchedRun[]): Promise<
 }
 
 async function passes(copy: string, { path, env }: TestRun, limit: number): Promise<boolean> {
-  // Of its own, since a test that is ended leaves what it has made. Open to the user that PostgreSQL runs as.
+  // A separate one, because a test that is killed leaves its files. Readable for the user that PostgreSQL runs as.
   const temporary = mkdtempSync(join(tmpdir(), 'partway-mutant-'));
   chmodSync(temporary, 0o755);
   const child = spawn(
@@ -222,7 +224,7 @@ async function passes(copy: string, { path, env }: TestRun, limit: number): Prom
   return code === 0;
 }
 
-/** With the servers that a test which was ended has left. */
+/** Also kills the servers that a killed test has left. */
 function killGroup(pid: number | undefined): void {
   try {
     if (pid !== undefined) process.kill(-pid, 'SIGKILL');
@@ -243,9 +245,9 @@ function isAccepted(mutant: Mutant): boolean {
 }
 
 function report(name: string, outcomes: readonly Outcome[], least: number): boolean {
-  const noticed = outcomes.filter(({ noticedBy }) => noticedBy !== undefined).length;
-  const share = outcomes.length === 0 ? 1 : noticed / outcomes.length;
-  console.log(`${name}: ${noticed} of ${outcomes.length} noticed, ${(100 * share).toFixed(0)} %`);
+  const detected = outcomes.filter(({ detectedBy }) => detectedBy !== undefined).length;
+  const share = outcomes.length === 0 ? 1 : detected / outcomes.length;
+  console.log(`${name}: ${detected} of ${outcomes.length} noticed, ${(100 * share).toFixed(0)} %`);
   return share >= least;
 }
 
@@ -254,8 +256,8 @@ function describe({ file, line, original, replacement }: Mutant): string {
   return `${file}:${line}: ${text(original)} → ${text(replacement) || '(nothing)'}`;
 }
 
-/** The project as it is in the work tree, with the same dependencies. */
-function makeCopy(): string {
+/** A copy of the work tree, with the same dependencies. */
+function createCopy(): string {
   const copy = mkdtempSync(join(tmpdir(), 'partway-mutation-'));
   const { stdout } = spawnSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: ROOT });
   const list = join(copy, '.files');

@@ -1,6 +1,6 @@
 /**
- * The package as its users get it: packed, installed from the tarball into empty folders, and used there. Takes its
- * dependencies from the registry, so it is run by `npm run test:pack` and not with the other tests.
+ * The package as users get it: packed, installed from the tarball into empty folders, and used there. Dependencies
+ * come from the registry, so these tests only run with `npm run test:pack`.
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
@@ -18,7 +18,7 @@ import { deleteAtExit, killAtExit } from '../support/leftovers.ts';
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 const LIMIT_MILLIS = 600_000;
-/** Some 30 % above what it has. */
+/** About 30% above the current size. */
 const MAX_PACKED_BYTES = 900_000;
 
 interface Manifest {
@@ -34,7 +34,7 @@ let packedBytes: number;
 before(async () => {
   home = deleteAtExit(await mkdtemp(join(tmpdir(), 'partway-pack-')));
   const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', home], REPOSITORY);
-  // What the build prints comes first.
+  // The build prints its output first.
   const [made] = JSON.parse(stdout.slice(stdout.indexOf('[\n'))) as {
     filename: string;
     size: number;
@@ -46,7 +46,7 @@ before(async () => {
   packedBytes = made.size;
 });
 
-/** Runs a program with the Node of these tests first on its path, and a home of its own. */
+/** Runs a program with this Node.js first in the path, and its own home folder. */
 function run(file: string, args: readonly string[], cwd: string, env: Record<string, string> = {}) {
   return promisify(execFile)(file, args, {
     cwd,
@@ -60,14 +60,14 @@ function environment(): Record<string, string> {
   const { PATH = '', HOME = '', ...others } = process.env;
   const npm = Object.entries(others).filter(
     (entry): entry is [string, string] =>
-      // Where the registry is, and which authorities vouch for it.
+      // The settings of the registry and its certificates.
       /^npm_config_(registry|cache|fetch_.*)$|_proxy$|^NODE_EXTRA_CA_CERTS$|^SSL_CERT_(FILE|DIR)$/i.test(entry[0]) &&
       entry[1] !== undefined,
   );
   return { ...Object.fromEntries(npm), PATH: `${dirname(process.execPath)}:${PATH}`, HOME };
 }
 
-test('the package holds what runs and what is to be read, and nothing else', () => {
+test('the package has the program and its documentation, and nothing else', () => {
   for (const path of [
     'packages/cli/bin/partway.js',
     'packages/cli/dist/partway.js',
@@ -87,7 +87,7 @@ test('the package holds what runs and what is to be read, and nothing else', () 
   assert.ok(packedBytes < MAX_PACKED_BYTES, `the tarball has ${packedBytes} bytes`);
 });
 
-test('nothing in the package asks a registry for a workspace package', async () => {
+test('nothing in the package requests a workspace package from a registry', async () => {
   const manifest = JSON.parse(await readFile(join(REPOSITORY, 'package.json'), 'utf8')) as Manifest;
   const published = JSON.parse(await readFile(join(REPOSITORY, 'packages/cli/package.json'), 'utf8')) as Manifest;
   const asked = Object.keys({ ...manifest.dependencies, ...published.dependencies });
@@ -109,7 +109,7 @@ test('npm i -g: the command serves, uploads and downloads', async () => {
   await mkdir(empty);
   await run('npm', ['install', '--global', '--prefix', prefix, '--prefer-offline', tarball], empty);
   const partway = join(prefix, 'bin', 'partway');
-  // What develops Partway, its own Node among it, is not what runs it.
+  // Development dependencies, including a Node.js, are not installed.
   const modules = join(prefix, 'lib', 'node_modules', 'partway', 'node_modules');
   for (const name of ['node', 'typescript', 'esbuild', 'playwright-core', '@biomejs']) {
     assert.ok(!existsSync(join(modules, name)), name);
@@ -129,7 +129,7 @@ test('npm i -g: the command serves, uploads and downloads', async () => {
   assert.match((await run(partway, ['fsck'], empty)).stdout, /No problems found/);
 });
 
-test('npx partway runs the package that a folder has installed, and the library is there to be imported', async () => {
+test('npx partway runs the installed package, and the library can be imported', async () => {
   const folder = join(home, 'with-package');
   await mkdir(folder);
   await run('npm', ['init', '--yes'], folder);
@@ -151,7 +151,7 @@ client.close();
   assert.equal(stdout, '100000 developer@partway.local\n');
 });
 
-test('TypeScript finds the types of the client and of the server in the package', async () => {
+test('TypeScript finds the types of the client and the server in the package', async () => {
   const folder = join(home, 'with-package');
   await writeFile(
     join(folder, 'use.ts'),
@@ -179,7 +179,7 @@ void client.uploadFile(new Uint8Array(1), { name: 1 });
   await run(tsc, [...options, '--typeRoots', types, '--types', 'node', 'use.ts'], folder);
 });
 
-test('npx runs the tarball itself in an empty folder', async () => {
+test('npx runs the tarball in an empty folder', async () => {
   const folder = join(home, 'with-nothing');
   await mkdir(folder);
   const { stdout } = await run(
@@ -190,7 +190,7 @@ test('npx runs the tarball itself in an empty folder', async () => {
   assert.match(stdout, /list a folder on the server/);
 });
 
-/** Starts `partway serve` on a free port and the data folder of `cwd`. */
+/** Starts `partway serve` on a free port with the data folder of `cwd`. */
 async function serve(partway: string, cwd: string): Promise<{ child: ChildProcess; url: string }> {
   const child = spawn(partway, ['serve', '--listen', '127.0.0.1:0'], {
     cwd,
@@ -198,7 +198,7 @@ async function serve(partway: string, cwd: string): Promise<{ child: ChildProces
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   killAtExit(child);
-  const ended = once(child, 'exit').then(() => assert.fail('the server ended before it listened'));
+  const ended = once(child, 'exit').then(() => assert.fail('the server ended before it was listening'));
   const listening = (async () => {
     for await (const line of createInterface(child.stdout)) {
       const url = /listening on (\S+)/.exec(line)?.[1];

@@ -7,9 +7,10 @@ import { type Recording, SETTINGS } from './recording.ts';
 import { PART_SIZE } from './workload.ts';
 
 /**
- * Starts a server on what a power cut left, and does what clients would: asks for the parts that were acknowledged,
- * sends the others, commits, and reads every file back.
- * @returns How many files it read.
+ * Starts a server on what a power cut left, and does what clients would: lists the acknowledged parts, sends the
+ * others, commits, and downloads every file.
+ *
+ * @returns The number of files that it downloaded.
  */
 export async function finishUploads(folder: string, promises: Promises, recording: Recording): Promise<number> {
   await using server = await startServer({ dataFolder: folder, env: SETTINGS });
@@ -37,12 +38,12 @@ export async function finishUploads(folder: string, promises: Promises, recordin
     assert.equal(made.json.entries[0].sha1, sha1Hex(bytes));
     const { id } = made.json.entries[0];
     if (promises.mayHave('trash', { file: id })) continue;
-    await assertReads(api, id, sha1Hex(bytes));
+    await assertDownload(api, id, sha1Hex(bytes));
     files += 1;
   }
   for (const { file, sha1 } of promises.acked('file')) {
     if (promises.mayHave('trash', { file })) continue;
-    await assertReads(api, file, sha1);
+    await assertDownload(api, file, sha1);
     files += 1;
   }
   return files;
@@ -52,7 +53,7 @@ function mayBeDeleted(promises: Promises, file: string | undefined): boolean {
   return file !== undefined && promises.mayHave('delete', { file });
 }
 
-async function assertReads(api: Api, file: string, sha1: string): Promise<void> {
+async function assertDownload(api: Api, file: string, sha1: string): Promise<void> {
   const led = await api.get(`/files/${file}/content`);
   assert.equal(led.status, 302, led.text);
   const response = await fetch(led.headers.location ?? '');

@@ -1,4 +1,4 @@
-/** What a client asked for, and what it was told: the promises that a power cut must not break. */
+/** A client's request and the response: the promises that a power cut must not break. */
 export type Request =
   | { what: 'session'; session: string; name: string; size: number }
   | { what: 'part'; session: string; index: number; sha1: string }
@@ -9,51 +9,51 @@ export type Request =
   | { what: 'trash'; file: string }
   | { what: 'delete'; file: string };
 
-export type Noted = Request & {
-  /** By the wall clock, in milliseconds: the server had not heard of it before. */
+export type RecordedRequest = Request & {
+  /** By the wall clock, in milliseconds: the server had not received it before. */
   sentAt: number;
-  /** The client had the answer by then; undefined if none came. */
+  /** The client had received the response by then; undefined if none was received. */
   ackedAt?: number;
 };
 
-/** What the clients of a recording did, in the order in which they sent it. */
+/** The requests of a recording's clients, in the order in which they were sent. */
 export class Journal {
-  readonly notes: Noted[] = [];
+  readonly notes: RecordedRequest[] = [];
 
-  /** Notes a request that is about to be sent. Call the result once a 2xx answer has come, with what it said. */
+  /** Records a request that is about to be sent. Call the result after a 2xx response, with its content. */
   send(request: Request): (answer?: { file: string }) => void {
-    const note: Noted = { ...request, sentAt: Date.now() };
+    const note: RecordedRequest = { ...request, sentAt: Date.now() };
     this.notes.push(note);
     return (answer) => {
       Object.assign(note, answer);
-      // The clock shows whole milliseconds: the answer came before the next one.
+      // The clock has whole milliseconds: the response was received before the next one.
       note.ackedAt = Date.now() + 1;
     };
   }
 
-  /** Notes what an answer said of the past: it is a promise too. */
+  /** Records what a response says about the past, which is a promise too. */
   read(request: Request): void {
     const now = Date.now();
     this.notes.push({ ...request, sentAt: now, ackedAt: now + 1 });
   }
 }
 
-/** What clients may rely on, and what may have happened besides, at one moment of a recording. */
+/** What clients can rely on, and what else may have happened, at one moment of a recording. */
 export class Promises {
-  readonly #acked: Noted[];
-  readonly #sent: Noted[];
+  readonly #acked: RecordedRequest[];
+  readonly #sent: RecordedRequest[];
 
-  /** @param now When the next system call began: whatever was answered before had its effect by then. */
-  constructor(notes: readonly Noted[], now: number) {
+  /** @param now When the next system call started: earlier responses had taken effect by then. */
+  constructor(notes: readonly RecordedRequest[], now: number) {
     this.#acked = notes.filter(({ ackedAt }) => ackedAt !== undefined && ackedAt < now);
     this.#sent = notes.filter(({ sentAt }) => sentAt <= now + 1);
   }
 
-  acked<What extends Request['what']>(what: What): (Noted & { what: What })[] {
-    return this.#acked.filter((note): note is Noted & { what: What } => note.what === what);
+  acked<What extends Request['what']>(what: What): (RecordedRequest & { what: What })[] {
+    return this.#acked.filter((note): note is RecordedRequest & { what: What } => note.what === what);
   }
 
-  /** Whether a request of this kind for this session or file was sent, answered or not. */
+  /** Whether a request of this kind for this session or file was sent, with or without a response. */
   mayHave(what: Request['what'], of: { session?: string; file?: string }): boolean {
     return this.#sent.some(
       (note) =>

@@ -7,10 +7,10 @@ import type { CrashState } from './disk-model.ts';
 import { Promises } from './journal.ts';
 import type { Life, Recording } from './recording.ts';
 import { type IgnoredSyncs, Replay } from './replay.ts';
-import { materialize, violationsIn } from './verify.ts';
+import { findViolations, materialize } from './verify.ts';
 
 export interface Violation {
-  /** Which state it was, counted from 0: the same recording and seed give the same states. */
+  /** The number of the state, counted from 0: the same recording and seed give the same states. */
   state: number;
   life: number;
   broken: string[];
@@ -18,30 +18,30 @@ export interface Violation {
 
 export interface LabOptions {
   seed: number;
-  /** How many states are looked at. */
+  /** The number of states to check. */
   states: number;
-  /** Syncs that count for nothing. */
+  /** Syncs to ignore. */
   ignores?: IgnoredSyncs;
   /** Stops after this many violations. */
   atMost?: number;
-  /** Called with some of the states, after they were found to be whole, on disk in `folder`. */
-  sample?: { every: number; look(folder: string, promises: Promises): Promise<void> };
+  /** Called with some of the states after they were found intact, written to `folder`. */
+  sample?: { every: number; check(folder: string, promises: Promises): Promise<void> };
 }
 
 export interface LabResult {
   states: number;
-  /** Promises that were checked, over all states. */
+  /** The number of promises checked in all states. */
   promises: number;
   violations: Violation[];
 }
 
-/** How many answers of a restarted server are looked at more closely than others. */
+/** The number of responses of a restarted server that are checked more often than others. */
 const FIRST_ANSWERS = 10;
 
-/** A moment of a recording at which the power may fail: after a call of this position in this life. */
+/** A moment of a recording when the power may fail: after a call at this position of this life. */
 interface Moment {
   life: number;
-  /** Index of the last call that had its effect. */
+  /** Index of the last call that took effect. */
   call: number;
 }
 
@@ -54,11 +54,11 @@ export async function cutPower(recording: Recording, options: LabOptions): Promi
   const result: LabResult = { states: 0, promises: 0, violations: [] };
   for (const { state, promises, life } of crashes(recording, random, states, ignores)) {
     materialize(state, place);
-    const broken = await violationsIn(place, promises);
+    const broken = await findViolations(place, promises);
     if (broken.length > 0) result.violations.push({ state: result.states, life, broken });
     else if (sample !== undefined && result.states % sample.every === 0) {
       materialize(state, place);
-      await sample.look(place, promises);
+      await sample.check(place, promises);
     }
     result.states += 1;
     result.promises += promises.count;
@@ -75,11 +75,11 @@ function* crashes(
   ignores: LabOptions['ignores'],
 ): Generator<{ state: CrashState; promises: Promises; life: number }> {
   const { dataFolder, lives, notes } = recording;
-  const moments = momentsOf(recording, random, states);
+  const moments = pickMoments(recording, random, states);
   const replay = new Replay(dataFolder, ignores);
   let position = 0;
   for (const [life, { log, left }] of lives.entries()) {
-    // Positions go on over all lives, so that a call of an earlier one is before any of a later one.
+    // Positions continue across lives, so that a call of an earlier life is before any of a later one.
     const base = position;
     const firstAnswer = notes.find(({ ackedAt = 0 }) => ackedAt > (log.times[0] ?? 0))?.ackedAt ?? 0;
     for (const [index, call] of log.calls.entries()) {
@@ -97,25 +97,25 @@ function* crashes(
 }
 
 /**
- * A third of them anywhere, a third right after an answer reached a client, and a third after one of the first answers
- * of a server that was killed before; in the order in which they come. Only calls that name the data folder: between
- * others the disk stays the same.
+ * A third of them anywhere, a third right after a client received a response, and a third after one of the first
+ * responses of a restarted server; in chronological order. Only calls that concern the data folder: between others
+ * the disk stays the same.
  */
-function momentsOf({ dataFolder, lives, notes }: Recording, random: SeededRandom, states: number): Moment[] {
+function pickMoments({ dataFolder, lives, notes }: Recording, random: SeededRandom, states: number): Moment[] {
   const mark = Buffer.from(dataFolder).toString('hex').replaceAll(/(..)/g, '\\x$1');
   const anywhere = lives.flatMap(({ log }, life) =>
     log.calls.flatMap(({ args }, call) => (args.includes(mark) ? [{ life, call }] : [])),
   );
-  const answered = notes.flatMap(({ ackedAt }) => momentAfter(lives, ackedAt));
-  const restarted = answered.filter(
-    ({ life }, n) => life > 0 && answered.findIndex((moment) => moment.life === life) > n - FIRST_ANSWERS,
+  const afterResponses = notes.flatMap(({ ackedAt }) => momentAfter(lives, ackedAt));
+  const restarted = afterResponses.filter(
+    ({ life }, n) => life > 0 && afterResponses.findIndex((moment) => moment.life === life) > n - FIRST_ANSWERS,
   );
-  const kinds = [anywhere, answered, restarted].filter(({ length }) => length > 0);
+  const kinds = [anywhere, afterResponses, restarted].filter(({ length }) => length > 0);
   const moments = Array.from({ length: states }, (_, n) => random.pick(kinds[n % kinds.length] ?? anywhere));
   return moments.sort((a, b) => a.life - b.life || a.call - b.call);
 }
 
-/** The last call before the clients had an answer. */
+/** The last call before the client had the response. */
 function momentAfter(lives: readonly Life[], ackedAt: number | undefined): Moment[] {
   if (ackedAt === undefined) return [];
   for (const [life, { log }] of lives.entries()) {

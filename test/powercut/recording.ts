@@ -6,29 +6,29 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { seededRandom } from '../faults/seeded-random.ts';
 import { deleteAtExit, killAtExit } from '../support/leftovers.ts';
-import { Journal, type Noted } from './journal.ts';
-import { readLog, type SystemCallLog, straced } from './strace.ts';
+import { Journal, type RecordedRequest } from './journal.ts';
+import { readLog, type SystemCallLog, straceCommand } from './strace.ts';
 import { PART_SIZE, Workload } from './workload.ts';
 
 const PARTWAY = fileURLToPath(new URL('../../packages/cli/bin/partway.js', import.meta.url));
 export const TOKEN = 'the-token-of-the-power-cut-lab';
 
-/** A server's settings in the lab. */
+/** A server's settings in these tests. */
 export const SETTINGS = { PARTWAY_TOKEN: TOKEN, PARTWAY_PART_SIZE: String(PART_SIZE), PARTWAY_MIN_SESSION_SIZE: '0' };
 
-/** One life of a server: what it asked of the system, and the data folder as it left it. */
+/** One life of a server: its system calls, and the data folder that it left. */
 export interface Life {
   log: SystemCallLog;
-  /** A copy of the data folder, made when the process was gone. */
+  /** A copy of the data folder, made after the process ended. */
   left: string;
 }
 
-/** What servers did with a data folder, and what their clients were told meanwhile. */
+/** What servers did with a data folder, and what their clients received. */
 export interface Recording {
   dataFolder: string;
   lives: Life[];
-  notes: readonly Noted[];
-  /** The bytes of an upload by its name and its size. */
+  notes: readonly RecordedRequest[];
+  /** The bytes of an upload by its name and size. */
   bytesOf(name: string, size: number): Buffer;
 }
 
@@ -36,13 +36,13 @@ export interface RecordingOptions {
   seed: number;
   /** How often the server is killed and started again. */
   kills: number;
-  /** Rounds of requests in each life, for each of three clients. */
+  /** Rounds of requests per life, for each of three clients. */
   rounds: number;
 }
 
 /**
  * Runs a server under strace while clients use it, kills it when one of its threads is about to sync, and starts it
- * again on the same folder, as often as asked.
+ * again on the same folder, as often as requested.
  */
 export async function record({ seed, kills, rounds }: RecordingOptions): Promise<Recording> {
   const home = deleteAtExit(mkdtempSync(join(tmpdir(), 'partway-power-cut-')));
@@ -61,18 +61,18 @@ export async function record({ seed, kills, rounds }: RecordingOptions): Promise
     lives.push({ log: await readLog(log), left });
     rmSync(log);
   }
-  return { dataFolder, lives, notes: workload.journal.notes, bytesOf: (name, size) => workload.bytesOf(name, size) };
+  return { dataFolder, lives, notes: workload.journal.notes, bytesOf: (name, size) => workload.getBytes(name, size) };
 }
 
 interface TracedServer {
   url: string;
   token: string;
-  /** SIGKILL, then waits until strace has written down all of it. Also if it is dead already. */
+  /** Sends SIGKILL, and waits until strace has logged everything. Works for a dead process too. */
   kill(): Promise<void>;
 }
 
 async function startTraced(dataFolder: string, log: string, killAtSync: number | undefined): Promise<TracedServer> {
-  const [command = '', ...args] = straced(log, [process.execPath, PARTWAY, 'serve'], killAtSync);
+  const [command = '', ...args] = straceCommand(log, [process.execPath, PARTWAY, 'serve'], killAtSync);
   const child = spawn(command, args, {
     env: {
       PATH: process.env.PATH ?? '',
@@ -85,9 +85,9 @@ async function startTraced(dataFolder: string, log: string, killAtSync: number |
   });
   killAtExit(child);
   const ended = once(child, 'close');
-  const url = await addressOf(child);
+  const url = await waitForAddress(child);
   const pid = Number(readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim());
-  // The end of strace would let the server go on without it.
+  // When strace ends, the server would continue without it.
   const killOnExit = () => killIfAlive(pid);
   process.once('exit', killOnExit);
   return {
@@ -109,8 +109,8 @@ function killIfAlive(pid: number): void {
   }
 }
 
-/** Resolves with the address once the server is listening. */
-function addressOf({ stdout, stderr }: ChildProcess): Promise<string> {
+/** Resolves with the address when the server is listening. */
+function waitForAddress({ stdout, stderr }: ChildProcess): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   let output = '';
   stderr?.setEncoding('utf8').on('data', (text: string) => {

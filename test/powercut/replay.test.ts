@@ -12,7 +12,7 @@ import type { SystemCall } from './strace.ts';
 const ROOT = '/data';
 const BYTES = Buffer.from('the bytes of a file');
 
-/** A log that is made by hand: each call begins and ends after the one before. */
+/** A handmade log: each call starts and ends after the one before. */
 class Log {
   readonly replay = new Replay(ROOT);
   #position = 0;
@@ -44,7 +44,7 @@ class Log {
     this.close(path, 40);
   }
 
-  /** A file that is on the disk, with its name. */
+  /** A file that is on disk with its name. */
   addFile(path: string): void {
     this.open(path, 41, 'O_WRONLY|O_CREAT');
     this.call('pwrite64', `41<${hex(path)}>, "${hex(BYTES)}", ${BYTES.length}, 0`, BYTES.length);
@@ -70,7 +70,7 @@ function hex(bytes: string | Buffer): string {
 }
 
 /** A folder with a file whose next move needs new folders. */
-function aboutToMove(): Log {
+function createMoveLog(): Log {
   const log = new Log();
   log.mkdir('staging');
   log.mkdir('blobs');
@@ -80,8 +80,8 @@ function aboutToMove(): Log {
   return log;
 }
 
-/** How many states have the file under its old name only, under its new one, and not at all; it is whole wherever it is. */
-function whereIs(states: readonly CrashState[]): { old: number; moved: number; lost: number } {
+/** The number of states in which the file has its old name only, its new one, or none; it is always complete. */
+function countStates(states: readonly CrashState[]): { old: number; moved: number; lost: number } {
   const counts = { old: 0, moved: 0, lost: 0 };
   for (const state of states) {
     const [from, to] = [state.get('staging/file'), state.get('blobs/ab/file')];
@@ -91,37 +91,37 @@ function whereIs(states: readonly CrashState[]): { old: number; moved: number; l
   return counts;
 }
 
-test('a renamed file survives a power cut under its old name or its new one, whatever becomes of new folders', () => {
-  const log = aboutToMove();
+test('a renamed file survives a power cut under its old or new name, regardless of new folders', () => {
+  const log = createMoveLog();
   log.call('rename', `"${hex('staging/file')}", "${hex('blobs/ab/file')}"`);
-  const { old, moved, lost } = whereIs(log.states());
+  const { old, moved, lost } = countStates(log.states());
   assert.equal(lost, 0);
   assert.ok(old > 0 && moved > 0, `${old} ${moved}`);
 
   log.syncFolder('staging');
-  assert.deepEqual(whereIs(log.states()), { old: 0, moved: 300, lost: 0 });
+  assert.deepEqual(countStates(log.states()), { old: 0, moved: 300, lost: 0 });
 });
 
-test('a rename that the process did not live to see keeps what was on the disk', () => {
+test('a rename whose process died keeps what was on disk', () => {
   const left = deleteAtExit(mkdtempSync(join(tmpdir(), 'partway-replay-')));
   mkdirSync(join(left, 'blobs/ab'), { recursive: true });
   mkdirSync(join(left, 'staging'));
   writeFileSync(join(left, 'blobs/ab/file'), BYTES);
-  const log = aboutToMove();
+  const log = createMoveLog();
   log.endLife(left);
-  const { old, moved, lost } = whereIs(log.states());
+  const { old, moved, lost } = countStates(log.states());
   assert.equal(lost, 0);
   assert.ok(old > 0 && moved > 0, `${old} ${moved}`);
 });
 
-test('a sync counts although the end of an earlier use of its descriptor is written down late', () => {
-  const log = aboutToMove();
+test('a sync counts even if the end of an earlier use of its descriptor is logged late', () => {
+  const log = createMoveLog();
   log.call('rename', `"${hex('staging/file')}", "${hex('blobs/ab/file')}"`);
   log.open('staging', 30);
-  // Another thread got the number that was free again, and strace heard of that first.
+  // Another thread got the free number again, and strace logged that first.
   log.open('blobs', 30);
   log.close('staging', 30);
   log.sync('blobs', 30);
   log.syncFolder('blobs/ab');
-  assert.deepEqual(whereIs(log.states()), { old: 0, moved: 300, lost: 0 });
+  assert.deepEqual(countStates(log.states()), { old: 0, moved: 300, lost: 0 });
 });

@@ -5,9 +5,9 @@ import { type Recording, record } from './recording.ts';
 import { skipUntraced } from './skip-untraced.ts';
 import { pathOf, type SystemCall } from './strace.ts';
 
-// A process that was killed between a write and its sync leaves what only the page cache has. The next one reads it as
-// if it were on the disk, and must not build on it before it is.
-describe('a server that starts on what another one left', { skip: skipUntraced, timeout: 300_000 }, () => {
+// A process that was killed between a write and its sync leaves data that is only in the page cache. The next process
+// reads it as if it were on disk, and must sync it before relying on it.
+describe('a server that starts on the files of another one', { skip: skipUntraced, timeout: 300_000 }, () => {
   let recording: Recording;
   let synced: string[];
 
@@ -16,23 +16,23 @@ describe('a server that starts on what another one left', { skip: skipUntraced, 
     synced = syncsBeforeFirstAnswer(recording.lives[1]?.log.calls ?? []);
   });
 
-  it('has synced its own name and the names of the folders above it before it answers anybody', () => {
+  it('has synced the name of its data folder and of the folders above it before its first response', () => {
     assert.ok(synced.includes(dirname(recording.dataFolder)));
     assert.ok(synced.includes(dirname(dirname(recording.dataFolder))));
     assert.ok(synced.includes(recording.dataFolder));
   });
 
   for (const name of ['signing-key', 'database-id']) {
-    it(`has synced ${name} before it answers anybody`, () => {
+    it(`has synced ${name} before its first response`, () => {
       assert.ok(synced.includes(join(recording.dataFolder, name)));
     });
   }
 });
 
-/** The paths that were synced before the first bytes went to a client. */
+/** The paths that were synced before the first bytes were sent to a client. */
 function syncsBeforeFirstAnswer(calls: readonly SystemCall[]): string[] {
   const answered = calls.findIndex((call) => /^writev?$/.test(call.name) && pathOf(call)?.startsWith('socket:'));
-  assert.ok(answered > 0, 'the recording has an answer');
+  assert.ok(answered > 0, 'the recording has a response');
   return calls
     .slice(0, answered)
     .filter(({ name, result }) => /^f(data)?sync$/.test(name) && result === 0)

@@ -9,20 +9,23 @@ export interface SystemCall {
   args: string;
   /** What the call returned; -1 for an error. */
   result: number;
-  /** Positions of its start and its end in the log. A call that ended before another began happened before it. */
+  /** Positions of its start and its end in the log. A call that ended before another started happened before it. */
   began: number;
   ended: number;
 }
 
-/** What strace wrote down of one process and all of its threads. */
+/** What strace logged of one process and all of its threads. */
 export interface SystemCallLog {
-  /** In the order in which they ended. Calls that were under way when the process died are left out. */
+  /** In the order in which they ended. Calls that were in progress when the process died are left out. */
   calls: SystemCall[];
   /** For each position of the log, when it was written, in milliseconds of the wall clock. */
   times: number[];
 }
 
-/** Every call that can change a file or a folder, or make a change durable; mmap because a mapping can write as well. */
+/**
+ * Every call that can change a file or a folder, or make a change durable, including mmap because a mapping can
+ * write.
+ */
 const TRACED = [
   ...['openat', 'open', 'creat', 'close', 'dup', 'dup2', 'dup3', 'lseek'],
   ...['write', 'pwrite64', 'writev', 'pwritev', 'pwritev2', 'ftruncate', 'truncate', 'fallocate', 'mmap'],
@@ -31,27 +34,29 @@ const TRACED = [
   ...['symlink', 'symlinkat', 'copy_file_range', 'sendfile', 'splice'],
 ];
 
-/** Longer than any buffer that the server writes at once, in bytes. */
-const LONGEST_STRING = 64 * 1024 * 1024;
+/** Longer than any buffer that the server writes in one call, in bytes. */
+const MAX_STRING = 64 * 1024 * 1024;
 
-/** Whether strace is installed and may trace here. */
+/** Whether strace is installed and can trace here. */
 export function canTrace(): boolean {
   return spawnSync('strace', ['-f', '-o', '/dev/null', 'true']).status === 0;
 }
 
 /**
- * The command line that runs `command` under strace and logs to `log`.
- * @param killAtSync Kills the process when one of its threads begins this many-th sync, which takes no effect.
+ * The command line that runs `command` under strace with a log in `log`.
+ *
+ * @param killAtSync Kills the process when one of its threads starts the sync of this number, which then has no
+ * effect.
  */
-export function straced(log: string, command: readonly string[], killAtSync?: number): string[] {
+export function straceCommand(log: string, command: readonly string[], killAtSync?: number): string[] {
   // strace 6.1 with a seccomp filter, which is faster, does not deliver the signal.
   const how =
     killAtSync === undefined ? ['--seccomp-bpf'] : [`--inject=fsync,fdatasync:signal=SIGKILL:when=${killAtSync}`];
-  const format = ['-f', '-qq', '-ttt', '-y', '-xx', '-s', String(LONGEST_STRING), '-e', 'signal=none'];
+  const format = ['-f', '-qq', '-ttt', '-y', '-xx', '-s', String(MAX_STRING), '-e', 'signal=none'];
   return ['strace', ...format, ...how, '-e', `trace=${TRACED.join(',')}`, '-o', log, ...command];
 }
 
-/** Reads what `straced` logged. */
+/** Reads a log of `straceCommand`. */
 export async function readLog(path: string): Promise<SystemCallLog> {
   const calls: SystemCall[] = [];
   const times: number[] = [];
@@ -59,7 +64,7 @@ export async function readLog(path: string): Promise<SystemCallLog> {
   for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY })) {
     const position = times.length;
     const head = /^([0-9]+) +([0-9.]+) /.exec(line.slice(0, 64));
-    if (head === null) throw new Error(`strace wrote a line of another form: ${line.slice(0, 200)}`);
+    if (head === null) throw new Error(`strace wrote a line of unknown form: ${line.slice(0, 200)}`);
     const [start, thread = '', seconds] = head;
     times.push(Number(seconds) * 1000);
     const text = line.slice(start.length);
@@ -81,7 +86,7 @@ function addCall(calls: SystemCall[], text: string, began: number, ended: number
   const open = text.indexOf('(');
   const close = text.lastIndexOf(') ');
   const result = /^\)\s+= (-?[0-9]+|0x[0-9a-f]+)/.exec(text.slice(close))?.[1];
-  // "= ?" is a call that never returned, and "+++ exited +++" is no call at all.
+  // "= ?" is a call that never returned, and "+++ exited +++" is not a call.
   if (open < 0 || close < 0 || result === undefined) return;
   calls.push({ name: text.slice(0, open), args: text.slice(open + 1, close), result: Number(result), began, ended });
 }
@@ -95,7 +100,7 @@ export function descriptorOf({ args }: SystemCall): number | undefined {
   return number === undefined ? undefined : Number(number);
 }
 
-/** The strings among a call's arguments, decoded: paths, or the bytes that it writes. */
+/** The decoded strings among a call's arguments: paths, or the bytes that it writes. */
 export function stringsOf({ args }: SystemCall): Buffer[] {
   return [...args.matchAll(STRING)].map(([, hex = '']) => Buffer.from(hex.replaceAll('\\x', ''), 'hex'));
 }

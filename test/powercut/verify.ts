@@ -13,7 +13,7 @@ import { type Session, sessionFromRow } from '../../packages/server/src/uploads/
 import type { CrashState } from './disk-model.ts';
 import type { Promises } from './journal.ts';
 
-/** Puts what a power cut left into `folder`, which is emptied first. */
+/** Writes what a power cut left to `folder`, which is emptied first. */
 export function materialize(state: CrashState, folder: string): void {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { mode: 0o700 });
@@ -27,11 +27,12 @@ export function materialize(state: CrashState, folder: string): void {
 }
 
 /**
- * Opens the stores of a data folder after a power cut, as a server that starts does, and checks every promise, and that
- * the bytes of every row are there.
- * @returns What is broken, one sentence each; none if all is well.
+ * Opens the stores of a data folder after a power cut, like a starting server, and checks every promise, and that the
+ * bytes of every row exist.
+ *
+ * @returns The violations, one sentence each.
  */
-export async function violationsIn(folder: string, promises: Promises): Promise<string[]> {
+export async function findViolations(folder: string, promises: Promises): Promise<string[]> {
   const file = join(folder, 'partway.sqlite');
   await using opened = new AsyncDisposableStack();
   try {
@@ -73,43 +74,43 @@ class Check {
     const stored = new Map(parts.map(({ session, index, sha1 }) => [`${session} ${index}`, sha1]));
     for (const { session } of given.acked('session')) {
       if (given.mayHave('abort', { session })) continue;
-      if (!sessions.has(session)) this.#broken(`session ${session} is gone`);
+      if (!sessions.has(session)) this.#addViolation(`session ${session} is gone`);
     }
     for (const { session, index, sha1 } of given.acked('part')) {
       if (given.mayHave('abort', { session })) continue;
       const found = stored.get(`${session} ${index}`);
-      if (found !== sha1) this.#broken(`part ${index} of session ${session} is ${found ?? 'gone'}`);
+      if (found !== sha1) this.#addViolation(`part ${index} of session ${session} is ${found ?? 'gone'}`);
     }
     for (const { session } of given.acked('abort')) {
-      if (sessions.has(session)) this.#broken(`the aborted session ${session} is back`);
+      if (sessions.has(session)) this.#addViolation(`the aborted session ${session} is back`);
     }
     for (const { session, sha1, file } of given.acked('commit')) {
-      if (sessions.get(session)?.committed?.sha1 !== sha1) this.#broken(`session ${session} is not committed`);
+      if (sessions.get(session)?.committed?.sha1 !== sha1) this.#addViolation(`session ${session} is not committed`);
       if (file !== undefined) this.#file(file, sha1);
     }
     for (const { file, sha1 } of given.acked('file')) this.#file(file, sha1);
     for (const { folder, name } of given.acked('folder')) {
-      if (items.get(folder)?.name !== name) this.#broken(`folder ${folder} is gone`);
+      if (items.get(folder)?.name !== name) this.#addViolation(`folder ${folder} is gone`);
     }
     for (const { file } of given.acked('trash')) {
-      if (items.get(file)?.isTrashed === false) this.#broken(`file ${file} is out of the trash again`);
+      if (items.get(file)?.isTrashed === false) this.#addViolation(`file ${file} is out of the trash again`);
     }
     for (const { file } of given.acked('delete')) {
-      if (items.has(file)) this.#broken(`the deleted file ${file} is back`);
+      if (items.has(file)) this.#addViolation(`the deleted file ${file} is back`);
     }
   }
 
-  /** A row is never written before its bytes would survive: that holds for rows of which nobody was told, too. */
+  /** A row is never written before its bytes are durable; that includes rows that no client was told about. */
   async bytes(): Promise<void> {
     for (const [id, { blob, sha1, size }] of this.#rows.versions) {
-      const found = await sha1Of(() => this.#content.read(blob));
-      if (found !== sha1) this.#broken(`version ${id} of ${size} bytes reads as ${found}`);
+      const found = await hashStream(() => this.#content.read(blob));
+      if (found !== sha1) this.#addViolation(`version ${id} of ${size} bytes reads as ${found}`);
     }
     for (const { session: id, index, sha1 } of this.#rows.parts) {
       const session = this.#rows.sessions.get(id);
       if (session?.state !== 'open') continue;
-      const found = await sha1Of(() => this.#openPart(session, index));
-      if (found !== sha1) this.#broken(`part ${index} of session ${id} reads as ${found}`);
+      const found = await hashStream(() => this.#openPart(session, index));
+      if (found !== sha1) this.#addViolation(`part ${index} of session ${id} reads as ${found}`);
     }
   }
 
@@ -117,7 +118,7 @@ class Check {
     if (this.#promises.mayHave('delete', { file })) return;
     const version = this.#rows.items.get(file)?.version;
     const found = version == null ? undefined : this.#rows.versions.get(version)?.sha1;
-    if (found !== sha1) this.#broken(`file ${file} is ${found ?? 'gone'}`);
+    if (found !== sha1) this.#addViolation(`file ${file} is ${found ?? 'gone'}`);
   }
 
   async #openPart(session: Session, index: number): Promise<AsyncIterable<Uint8Array>> {
@@ -127,7 +128,7 @@ class Check {
     return file.createReadStream({ start: place.offset, end: place.offset + place.length - 1 });
   }
 
-  #broken(promise: string): void {
+  #addViolation(promise: string): void {
     this.violations.push(promise);
   }
 }
@@ -152,7 +153,7 @@ async function readRows(db: Kysely<Tables>): Promise<Rows> {
   };
 }
 
-async function sha1Of(read: () => Promise<AsyncIterable<Uint8Array>>): Promise<string> {
+async function hashStream(read: () => Promise<AsyncIterable<Uint8Array>>): Promise<string> {
   const hash = createHash('sha1');
   try {
     for await (const chunk of await read()) hash.update(chunk);

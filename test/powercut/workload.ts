@@ -5,14 +5,14 @@ import type { Journal } from './journal.ts';
 
 export const PART_SIZE = 65_536;
 
-/** An upload that a client has begun and not ended. */
+/** An upload that a client has started but not ended. */
 interface Upload {
   session: string;
   name: string;
   bytes: Buffer;
 }
 
-/** Clients that upload, commit, abort and delete, and note every answer, over several lives of one server. */
+/** Clients that upload, commit, abort and delete, and record every response, over several lives of one server. */
 export class Workload {
   readonly journal: Journal;
   readonly #random: SeededRandom;
@@ -26,19 +26,19 @@ export class Workload {
     this.#seed = seed;
   }
 
-  /** The bytes of an upload by its name, for who completes it elsewhere. */
-  bytesOf(name: string, size: number): Buffer {
+  /** The bytes of an upload by its name, to complete it elsewhere. */
+  getBytes(name: string, size: number): Buffer {
     return seededBytes(size, `${this.#seed} ${name}`);
   }
 
   /**
-   * Asks a server that has come back for all that it knows, then goes through `rounds` of requests, three clients at a
-   * time. Ends early when the server dies.
+   * Asks a restarted server for everything that it has, then makes `rounds` of requests with three clients in
+   * parallel. Ends early when the server dies.
    */
   async run(server: { url: string; token: string }, rounds: number): Promise<void> {
     const api = new Api(server);
     try {
-      await this.#askAgain(api);
+      await this.#readEverything(api);
       await Promise.all([0, 1, 2].map(() => this.#client(api, rounds)));
     } catch (error) {
       if (!isDisconnect(error)) throw error;
@@ -49,8 +49,8 @@ export class Workload {
     for (let round = 0; round < rounds; round++) {
       const act = this.#random.below(10);
       if (act < 6) await this.#upload(api);
-      else if (act < 8) await this.#uploadWhole(api);
-      else await this.#makeFolder(api);
+      else if (act < 8) await this.#uploadDirectly(api);
+      else await this.#createFolder(api);
     }
   }
 
@@ -59,7 +59,7 @@ export class Workload {
     const size = PART_SIZE * this.#random.below(4) + 1 + this.#random.below(PART_SIZE);
     const { id: session } = await api.createSession(name, size);
     this.journal.read({ what: 'session', session, name, size });
-    const upload = { session, name, bytes: this.bytesOf(name, size) };
+    const upload = { session, name, bytes: this.getBytes(name, size) };
     this.#open.push(upload);
     await this.#sendParts(api, upload);
     const end = this.#random.below(10);
@@ -85,7 +85,7 @@ export class Workload {
     const made = expect(await api.commit(session, listed.json.entries, bytes), 201);
     acknowledge({ file: made.json.entries[0].id });
     this.#ended(upload);
-    if (this.#random.below(4) === 0) await this.#remove(api, made.json.entries[0].id);
+    if (this.#random.below(4) === 0) await this.#deleteFile(api, made.json.entries[0].id);
   }
 
   async #abort(api: Api, upload: Upload): Promise<void> {
@@ -95,9 +95,9 @@ export class Workload {
     this.#ended(upload);
   }
 
-  async #uploadWhole(api: Api): Promise<void> {
+  async #uploadDirectly(api: Api): Promise<void> {
     const name = this.#newName('whole');
-    const bytes = this.bytesOf(name, 1 + this.#random.below(100_000));
+    const bytes = this.getBytes(name, 1 + this.#random.below(100_000));
     const form = new FormData();
     form.append('attributes', JSON.stringify({ name, parent: { id: '0' } }));
     form.append('file', new Blob([new Uint8Array(bytes)]), name);
@@ -107,10 +107,10 @@ export class Workload {
     const made = expect(await api.call('POST', '/files/content', sent), 201);
     const file: string = made.json.entries[0].id;
     this.journal.read({ what: 'file', file, sha1: sha1Hex(bytes) });
-    if (this.#random.below(4) === 0) await this.#remove(api, file);
+    if (this.#random.below(4) === 0) await this.#deleteFile(api, file);
   }
 
-  async #remove(api: Api, file: string): Promise<void> {
+  async #deleteFile(api: Api, file: string): Promise<void> {
     const trashed = this.journal.send({ what: 'trash', file });
     expect(await api.delete(`/files/${file}`), 204);
     trashed();
@@ -120,14 +120,14 @@ export class Workload {
     deleted();
   }
 
-  async #makeFolder(api: Api): Promise<void> {
+  async #createFolder(api: Api): Promise<void> {
     const name = this.#newName('folder');
     const made = expect(await api.post('/folders', { name, parent: { id: '0' } }), 201);
     this.journal.read({ what: 'folder', folder: made.json.id, name });
   }
 
-  /** A list of parts and a folder's items are promises as well: they are rows that somebody was shown. */
-  async #askAgain(api: Api): Promise<void> {
+  /** Lists of parts and of a folder's items are promises as well: they are rows that a client has seen. */
+  async #readEverything(api: Api): Promise<void> {
     for (const upload of [...this.#open]) {
       const { session } = upload;
       const listed = await api.get(`/files/upload_sessions/${session}/parts`);
@@ -163,7 +163,7 @@ export class Workload {
 }
 
 function expect(answer: ApiResponse, status: number): ApiResponse {
-  if (answer.status !== status) throw new Error(`${status} was expected, not ${answer.status}: ${answer.text}`);
+  if (answer.status !== status) throw new Error(`expected ${status}, got ${answer.status}: ${answer.text}`);
   return answer;
 }
 

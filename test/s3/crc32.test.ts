@@ -7,23 +7,23 @@ import { partRanges, streamPart } from '../conformance/content-samples.ts';
 import { temporaryFolder } from '../storage/temporary-folder.ts';
 import { createCertificates } from '../support/tls.ts';
 import { startS3Proxy } from './s3-proxy.ts';
-import { freshPlace, openTestStore, timeFor, whyNoS3 } from './test-store.ts';
-import { begin, PART, readAll, writeAll } from './uploads.ts';
+import { newLocation, openTestStore, timeFor, whyNoS3 } from './test-store.ts';
+import { createStaged, PART, readAll, writeAll } from './uploads.ts';
 
-/** Ceph 16 knows of no CRC-32, and passes over all that is said of one; the proxy in front of it keeps it in its stead. */
-describe('over TLS, with a store that keeps a CRC-32 of each part', {
+/** Ceph 16 has no CRC-32 and ignores everything about it; the proxy in front of it stores it instead. */
+describe('over TLS, with a store that stores a CRC-32 of each part', {
   skip: whyNoS3 ?? false,
   timeout: timeFor(60_000),
 }, () => {
-  it('an upload is begun with it, and each part is proven by it', async (t) => {
+  it('an upload is created with it, and each part is verified by it', async (t) => {
     const tls = await createCertificates(await temporaryFolder(t));
     setDefaultCACertificates([...getCACertificates(), await readFile(tls.ca, 'utf8')]);
     await using proxy = await startS3Proxy({ tls, keepsCrc32: true });
-    const store = await openTestStore({ place: freshPlace(proxy.url) });
+    const store = await openTestStore({ place: newLocation(proxy.url) });
     t.after(() => store.end());
-    const upload = await begin(store.blobs);
+    const upload = await createStaged(store.blobs);
     assert.match(upload.staged.backendState ?? '', /^crc32 \S+$/);
-    // Changed on its way, which only the CRC-32 can tell.
+    // Changed in transit, which only the CRC-32 can detect.
     proxy.faults.push({ operation: 'UploadPart', flipByte: PART / 2 });
     const receipts = await writeAll(store.blobs, upload);
     for (const receipt of receipts) assert.match(receipt, /^\S+ [A-Za-z0-9+/]{6}==$/);
@@ -32,13 +32,13 @@ describe('over TLS, with a store that keeps a CRC-32 of each part', {
     assert.deepEqual(await readAll(store.blobs, upload), upload.bytes);
   });
 
-  it('and with one that does not know it the body is signed, as it is in the clear', async (t) => {
+  it('with a store without it, the body is signed, as over plain HTTP', async (t) => {
     const tls = await createCertificates(await temporaryFolder(t));
     setDefaultCACertificates([...getCACertificates(), await readFile(tls.ca, 'utf8')]);
     await using proxy = await startS3Proxy({ tls });
-    const store = await openTestStore({ place: freshPlace(proxy.url) });
+    const store = await openTestStore({ place: newLocation(proxy.url) });
     t.after(() => store.end());
-    const upload = await begin(store.blobs);
+    const upload = await createStaged(store.blobs);
     if (upload.staged.backendState?.startsWith('crc32 ')) return t.skip('this store knows it by itself');
     assert.match(upload.staged.backendState ?? '', /^\S+$/);
     proxy.faults.push({ operation: 'UploadPart', flipByte: PART / 2 });
@@ -47,15 +47,15 @@ describe('over TLS, with a store that keeps a CRC-32 of each part', {
     assert.equal(proxy.calls.filter((call) => call === 'UploadPart').length, 2);
   });
 
-  it('and one that refuses to hear of it is asked once, and not again', async (t) => {
+  it('a store that rejects it is asked once, and not again', async (t) => {
     const tls = await createCertificates(await temporaryFolder(t));
     setDefaultCACertificates([...getCACertificates(), await readFile(tls.ca, 'utf8')]);
     await using proxy = await startS3Proxy({ tls });
-    const store = await openTestStore({ place: freshPlace(proxy.url) });
+    const store = await openTestStore({ place: newLocation(proxy.url) });
     t.after(() => store.end());
-    proxy.faults.push({ operation: 'CreateMultipartUpload', answer: { status: 501, code: 'NotImplemented' } });
-    await begin(store.blobs);
-    await begin(store.blobs);
+    proxy.faults.push({ operation: 'CreateMultipartUpload', sendError: { status: 501, code: 'NotImplemented' } });
+    await createStaged(store.blobs);
+    await createStaged(store.blobs);
     assert.equal(proxy.calls.filter((call) => call === 'CreateMultipartUpload').length, 3);
   });
 });

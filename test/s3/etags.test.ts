@@ -18,14 +18,14 @@ import { S3Store } from '../../packages/server/src/storage/s3/s3-store.ts';
 import { Spool } from '../../packages/server/src/storage/spool/spool.ts';
 import { partRanges, streamPart } from '../conformance/content-samples.ts';
 import { temporaryFolder } from '../storage/temporary-folder.ts';
-import { freshPlace, whyNoS3 } from './test-store.ts';
-import { begin, readAll, type Upload, writeAll } from './uploads.ts';
+import { newLocation, whyNoS3 } from './test-store.ts';
+import { createStaged, readAll, type Upload, writeAll } from './uploads.ts';
 
-/** As a store that encrypts (SSE-KMS, or one of another maker) gives them; Ceph, which is behind it, gives the MD5. */
-describe('a store whose ETags say nothing of the bytes', { skip: whyNoS3 ?? false, timeout: 60_000 }, () => {
-  it('makes a file of parts, also of one that was written twice, by the later receipt', async (t) => {
-    const store = await storeWith(t, opaque());
-    const upload = await begin(store);
+/** Like an encrypting store (SSE-KMS, or an S3-compatible one); Ceph behind it uses the MD5. */
+describe('a store whose ETags are independent of the bytes', { skip: whyNoS3 ?? false, timeout: 60_000 }, () => {
+  it('makes a file of parts with the latest tags, also if a part was written twice', async (t) => {
+    const store = await openStoreWith(t, createOpaqueEtags());
+    const upload = await createStaged(store);
     const receipts = await writeAll(store, upload);
     const again = await write(store, upload, 1);
     assert.notEqual(again, receipts[1]);
@@ -34,9 +34,9 @@ describe('a store whose ETags say nothing of the bytes', { skip: whyNoS3 ?? fals
     assert.deepEqual(await readAll(store, upload), upload.bytes);
   });
 
-  it('takes a part for lost whose bytes were written once more; sent again, the upload is sealed', async (t) => {
-    const store = await storeWith(t, opaque());
-    const upload = await begin(store);
+  it('detects a part whose bytes were overwritten as lost; when it is sent again, the upload is completed', async (t) => {
+    const store = await openStoreWith(t, createOpaqueEtags());
+    const upload = await createStaged(store);
     const receipts = await writeAll(store, upload);
     await write(store, upload, 1);
     await assert.rejects(store.complete(upload.staged, receipts), { name: 'LostPartsError', parts: [1] });
@@ -45,30 +45,30 @@ describe('a store whose ETags say nothing of the bytes', { skip: whyNoS3 ?? fals
     assert.deepEqual(await readAll(store, upload), upload.bytes);
   });
 
-  it('may list others than it gave: they are asked for only once a part is lost, and it ends well all the same', async (t) => {
-    const store = await storeWith(t, { ...opaque(), listed: () => newEtag() });
-    const upload = await begin(store);
+  it('can list other ETags than it returned: they are only listed if a part is lost, and the upload succeeds anyway', async (t) => {
+    const store = await openStoreWith(t, { ...createOpaqueEtags(), listed: () => newEtag() });
+    const upload = await createStaged(store);
     await store.complete(upload.staged, await writeAll(store, upload));
     assert.deepEqual(await readAll(store, upload), upload.bytes);
 
-    const other = await begin(store);
+    const other = await createStaged(store);
     const receipts = await writeAll(store, other);
     await write(store, other, 1);
-    // Which one it is cannot be said here, so that all have to come again.
+    // The lost one cannot be identified, so all have to be sent again.
     await assert.rejects(store.complete(other.staged, receipts), { name: 'LostPartsError', parts: [0, 1, 2, 3] });
     await store.complete(other.staged, await writeAll(store, other));
     assert.deepEqual(await readAll(store, other), other.bytes);
   });
 });
 
-/** What a store says of ETags, in place of what Ceph says. */
+/** A store's ETags, instead of Ceph's. */
 interface Etags {
-  /** By upload and part: the one shown, and the one it stands for. */
+  /** By upload and part: the one shown, and Ceph's. */
   known: Map<string, { shown: string; real: string }>;
   listed: (shown: string) => string;
 }
 
-function opaque(): Etags {
+function createOpaqueEtags(): Etags {
   return { known: new Map(), listed: (shown) => shown };
 }
 
@@ -76,8 +76,8 @@ function newEtag(): string {
   return `"${randomBytes(16).toString('hex')}"`;
 }
 
-async function storeWith(t: TestContext, etags: Etags): Promise<BlobStore> {
-  const place = freshPlace();
+async function openStoreWith(t: TestContext, etags: Etags): Promise<BlobStore> {
+  const place = newLocation();
   const client = await openS3Client(place);
   t.after(() => client.destroy());
   replaceEtags(client, etags);

@@ -6,11 +6,11 @@ import { Api } from '../support/api.ts';
 import { seededBytes } from '../support/bytes.ts';
 import { startServer } from '../support/server.ts';
 import { s3Settings } from '../support/storage.ts';
-import { freshPlace, newTestClient, s3Url, timeFor, whyNoS3 } from './test-store.ts';
+import { newLocation, newTestClient, s3Url, timeFor, whyNoS3 } from './test-store.ts';
 
 describe('partway fsck beside a server on S3', { skip: whyNoS3 ?? false, timeout: timeFor(60_000) }, () => {
-  it('reads the files from the bucket, and says which are gone', async () => {
-    const { bucket, prefix } = freshPlace();
+  it('reads the files from the bucket, and reports missing ones', async () => {
+    const { bucket, prefix } = newLocation();
     const settings = s3Settings(s3Url(), `s3://${bucket}/${prefix}`);
     await using server = await startServer({ env: { ...settings, PARTWAY_MIN_SESSION_SIZE: '0' } });
     const api = new Api(server);

@@ -26,53 +26,53 @@ export type Operation =
   | 'HeadObject'
   | 'DeleteObject';
 
-/** What goes wrong on the way to S3 or back, at the next `times` calls of an operation (once, where nothing is said). */
+/** A fault on the way to S3 or back, at the next `times` calls of an operation (by default one). */
 export interface S3Fault {
   operation: Operation;
-  /** Only where the address has this in it. */
+  /** Only if the URL contains this. */
   having?: string;
   times?: number;
-  /** Waits for this before anything else. */
+  /** Waits for this first. */
   until?: Promise<unknown>;
-  /** Answers so itself, after it has read the request or, with `early`, before; S3 sees nothing of it. */
-  answer?: { status: number; code: string; early?: boolean };
-  /** Answers with these bytes itself, whatever range was asked for. */
+  /** Responds with this itself, after reading the request or, with `early`, before; S3 gets nothing. */
+  sendError?: { status: number; code: string; early?: boolean };
+  /** Responds with these bytes itself, regardless of the requested range. */
   serve?: Uint8Array;
-  /** Headers of that answer. */
+  /** Headers of that response. */
   headers?: Record<string, string>;
-  /** Takes the request and never answers. */
+  /** Accepts the request and never responds. */
   silent?: boolean;
-  /** Lets so many bytes of the request's body through, then cuts both lines. */
+  /** Forwards this many bytes of the request's body, then closes both connections. */
   cutRequestAfter?: number;
   /** Changes this byte of the request's body. */
   flipByte?: number;
-  /** Lets so many bytes of the request's body through, calls `reached`, and waits before it lets the others through. */
+  /** Forwards this many bytes of the request's body, calls `reached`, and waits before it forwards the rest. */
   holdAfter?: { bytes: number; reached: () => void; until: Promise<unknown> };
-  /** Lets so many bytes of the answer's body through, then cuts the line. */
+  /** Forwards this many bytes of the response's body, then closes the connection. */
   cutAnswerAfter?: number;
-  /** Lets S3 do it, and cuts the line instead of its answer. */
-  loseAnswer?: boolean;
+  /** Forwards the request, and closes the connection instead of responding. */
+  loseResponse?: boolean;
 }
 
-/** A proxy in front of the test's S3, which breaks what it is told to and counts what goes by. */
+/** A proxy in front of the tests' S3 store that injects faults and records calls. */
 export interface S3Proxy extends AsyncDisposable {
   url: string;
-  /** To be filled at any time; a fault that has struck for the last time is taken out. */
+  /** Faults can be added at any time; a fault is removed when it has occurred for the last time. */
   faults: S3Fault[];
-  /** What has come, in its order. */
+  /** The calls, in order. */
   calls: Operation[];
-  /** The headers of that, in the same order. */
+  /** The headers of the calls, in the same order. */
   headers: IncomingHttpHeaders[];
-  /** Closes the port and all connections: whoever comes is refused. */
+  /** Closes the port and all connections, so that new ones are refused. */
   refuse(): Promise<void>;
   /** Opens the same port again. */
   accept(): Promise<void>;
 }
 
 export interface S3ProxyOptions {
-  /** Speaks TLS, with these files. */
+  /** Uses TLS with these files. */
   tls?: { cert: string; key: string };
-  /** Keeps and verifies a CRC-32 of each part, as AWS S3 does, in front of a store that does not. */
+  /** Stores and verifies a CRC-32 of each part, like AWS S3, in front of a store that does not. */
   keepsCrc32?: boolean;
 }
 
@@ -81,13 +81,13 @@ export async function startS3Proxy({ tls, keepsCrc32 = false }: S3ProxyOptions =
   const calls: Operation[] = [];
   const headers: IncomingHttpHeaders[] = [];
   const handle = (request: IncomingMessage, response: ServerResponse): void => {
-    const operation = operationOf(request);
+    const operation = getOperation(request);
     calls.push(operation);
     headers.push(request.headers);
     const fault = nextFault(faults, operation, request.url ?? '');
     const { socket } = request;
     const crc32Of = keepsCrc32 ? operation : undefined;
-    pass(request, response, { fault, crc32Of }).catch(() => socket.destroy());
+    forwardRequest(request, response, { fault, crc32Of }).catch(() => socket.destroy());
   };
   const newServer = () => (tls === undefined ? createServer(handle) : createTlsServer(readTls(tls), handle));
   let server = newServer();
@@ -112,8 +112,8 @@ function readTls({ cert, key }: { cert: string; key: string }) {
   return { cert: readFileSync(cert), key: readFileSync(key) };
 }
 
-/** What S3 is asked to do, by method and query. */
-function operationOf({ method, url = '' }: IncomingMessage): Operation {
+/** The operation of an S3 request, by method and query. */
+function getOperation({ method, url = '' }: IncomingMessage): Operation {
   const { pathname, searchParams: query } = new URL(url, 'http://s3');
   const ofUpload = query.has('uploadId');
   switch (method) {
@@ -140,40 +140,45 @@ function nextFault(faults: S3Fault[], operation: Operation, url: string): S3Faul
   return fault;
 }
 
-interface Way {
+interface Route {
   fault: S3Fault | undefined;
-  /** What is asked, where the proxy keeps a CRC-32 of parts. */
+  /** The request's CRC-32, if the proxy stores those of parts. */
   crc32Of: Operation | undefined;
 }
 
-async function pass(request: IncomingMessage, response: ServerResponse, { fault, crc32Of }: Way): Promise<void> {
+async function forwardRequest(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { fault, crc32Of }: Route,
+): Promise<void> {
   await fault?.until;
   if (fault?.silent) return void request.resume();
   if (fault?.serve !== undefined) {
     for (const [name, value] of Object.entries(fault.headers ?? {})) response.setHeader(name, value);
     return void response.end(fault.serve);
   }
-  if (fault?.answer !== undefined) return answer(request, response, fault.answer);
+  if (fault?.sendError !== undefined) return sendError(request, response, fault.sendError);
 
   const begin = s3Url().startsWith('https:') ? requestOverTls : requestOf;
   const onward = begin(s3Url() + request.url, { method: request.method, setHost: false });
   for (let n = 0; n < request.rawHeaders.length; n += 2) {
-    // As they came: the signature covers them, the name of the proxy among them.
+    // Unchanged, because the signature covers them, including the name of the proxy.
     onward.setHeader(request.rawHeaders[n] ?? '', request.rawHeaders[n + 1] ?? '');
   }
-  const answered = new Promise<IncomingMessage>((resolve, reject) =>
+  const serverResponse = new Promise<IncomingMessage>((resolve, reject) =>
     onward.once('response', resolve).once('error', reject),
   );
-  answered.catch(() => {});
+  serverResponse.catch(() => {});
   try {
-    // A part that is to be verified goes on only when it was: S3 would take what has come, also from a line that is cut.
+    // A part to be verified is forwarded only when it was verified: S3 would store incomplete data, also from a cut
+    // connection.
     const held: Buffer[] = [];
     const verifies = crc32Of === 'UploadPart';
     const forward = verifies ? (bytes: Buffer) => held.push(bytes) : (bytes: Buffer) => onward.write(bytes);
-    const sum = await passOn(request, forward, fault);
+    const sum = await forwardBody(request, forward, fault);
     if (verifies && request.headers['x-amz-checksum-crc32'] !== sum) {
       onward.destroy();
-      return answer(request, response, { status: 400, code: 'BadDigest' });
+      return sendError(request, response, { status: 400, code: 'BadDigest' });
     }
     if (crc32Of === 'CreateMultipartUpload') {
       response.setHeader('x-amz-checksum-algorithm', request.headers['x-amz-checksum-algorithm'] ?? '');
@@ -184,11 +189,11 @@ async function pass(request: IncomingMessage, response: ServerResponse, { fault,
     onward.destroy();
     throw error;
   }
-  await passBack(await answered, response, fault);
+  await forwardResponse(await serverResponse, response, fault);
 }
 
-/** Passes the body on, and gives its CRC-32 as headers have it. The request is not ended. */
-async function passOn(
+/** Forwards the body without ending the request, and returns its CRC-32 in the form of the header. */
+async function forwardBody(
   request: IncomingMessage,
   forward: (bytes: Buffer) => void,
   fault: S3Fault | undefined,
@@ -216,10 +221,14 @@ async function passOn(
   return bytes.toString('base64');
 }
 
-async function passBack(from: IncomingMessage, response: ServerResponse, fault: S3Fault | undefined): Promise<void> {
+async function forwardResponse(
+  from: IncomingMessage,
+  response: ServerResponse,
+  fault: S3Fault | undefined,
+): Promise<void> {
   const { socket } = response;
   const { statusCode = 500, statusMessage, rawHeaders } = from;
-  if (fault?.loseAnswer) {
+  if (fault?.loseResponse) {
     await from.resume().toArray();
     return void socket?.destroy();
   }
@@ -230,18 +239,18 @@ async function passBack(from: IncomingMessage, response: ServerResponse, fault: 
   }
   const body = Buffer.concat(await from.toArray());
   if (body.length <= fault.cutAnswerAfter) {
-    // There is no half of the body, so it is one of the head.
+    // There is no half of the body, so the head is cut.
     return void socket?.end(`HTTP/1.1 ${statusCode} ${statusMessage}\r\n${rawHeaders[0]}: `);
   }
   response.writeHead(statusCode, rawHeaders);
   response.write(body.subarray(0, fault.cutAnswerAfter), () => socket?.destroy());
 }
 
-/** An error as S3 puts it. */
-async function answer(
+/** An error in the format of S3. */
+async function sendError(
   request: IncomingMessage,
   response: ServerResponse,
-  { status, code, early }: NonNullable<S3Fault['answer']>,
+  { status, code, early }: NonNullable<S3Fault['sendError']>,
 ): Promise<void> {
   if (!early) await request.resume().toArray();
   const body = `<?xml version="1.0" encoding="UTF-8"?><Error><Code>${code}</Code><Message>told to</Message></Error>`;

@@ -1,13 +1,13 @@
 import { describe } from 'node:test';
 import { blobStoreBehaves } from '../conformance/blob-store.ts';
-import { freshPlace, openTestStore, whyNoS3 } from './test-store.ts';
+import { newLocation, openTestStore, whyNoS3 } from './test-store.ts';
 import { PART } from './uploads.ts';
 
 describe('a store on S3', { skip: whyNoS3 ?? false }, () => {
   blobStoreBehaves(
     'the S3 store',
     async () => {
-      const place = freshPlace();
+      const place = newLocation();
       const first = await openTestStore({ place });
       const opened = [first];
       return {

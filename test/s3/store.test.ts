@@ -20,8 +20,8 @@ import {
 } from '../conformance/content-samples.ts';
 import { startS3Proxy } from './s3-proxy.ts';
 import {
-  freshPlace,
-  LEAST_PART,
+  MIN_PART,
+  newLocation,
   newTestClient,
   openTestStore,
   s3Url,
@@ -30,14 +30,14 @@ import {
   timeFor,
   whyNoS3,
 } from './test-store.ts';
-import { begin, keepsAllOf, PART, readAll, type Upload, writeAll } from './uploads.ts';
+import { createStaged, keepsEarlierParts, PART, readAll, type Upload, writeAll } from './uploads.ts';
 
-const SMALL_PARTS_ONLY = LEAST_PART > 1024 && 'a thousand parts as big as this store wants them are 8 GiB';
+const SMALL_PARTS_ONLY = MIN_PART > 1024 && "a thousand parts of this store's minimum size are 8 GiB";
 
 describe('the S3 store', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) }, () => {
-  it('makes an object of each content that any S3 tool finds under its id', async () => {
-    await using under = await opened();
-    const upload = await begin(under.blobs);
+  it('stores each blob as an object that any S3 tool finds by its ID', async () => {
+    await using under = await openStore();
+    const upload = await createStaged(under.blobs);
     await under.blobs.complete(upload.staged, await writeAll(under.blobs, upload));
     const client = newTestClient();
     const Key = `${under.prefix}/blobs/${upload.staged.blob}`;
@@ -46,11 +46,11 @@ describe('the S3 store', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) }, 
     client.destroy();
   });
 
-  it('asks S3 once to begin, once for each part and once to seal', async () => {
+  it('calls S3 once to start, once per part and once to complete', async () => {
     await using proxy = await startS3Proxy();
-    await using under = await opened(proxy.url);
+    await using under = await openStore(proxy.url);
     proxy.calls.length = 0;
-    const upload = await begin(under.blobs, 8 * PART);
+    const upload = await createStaged(under.blobs, 8 * PART);
     await under.blobs.complete(upload.staged, await writeAll(under.blobs, upload));
     const calls = Map.groupBy(proxy.calls, (call) => call);
     assert.deepEqual(
@@ -70,17 +70,17 @@ describe('the S3 store', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) }, 
     await under.blobs.put(randomBlobId(), streamPart(small, { index: 0, offset: 0, length: small.length }));
     assert.deepEqual(proxy.calls, ['PutObject']);
     proxy.calls.length = 0;
-    await under.blobs.remove((await begin(under.blobs)).staged);
+    await under.blobs.remove((await createStaged(under.blobs)).staged);
     assert.deepEqual(proxy.calls, ['CreateMultipartUpload', 'AbortMultipartUpload', 'DeleteObject']);
   });
 
-  it('names the slots that S3 no longer holds as they were written; written again, the upload is sealed', async () => {
-    await using under = await opened();
-    const upload = await begin(under.blobs);
+  it('reports parts that S3 no longer has as written; when they are written again, the upload is completed', async () => {
+    await using under = await openStore();
+    const upload = await createStaged(under.blobs);
     const receipts = await writeAll(under.blobs, upload);
-    // As a request does that was given up, and came through when the slot had been written anew.
+    // Like an aborted request that arrived after the part had been written again.
     await overwrite(under.prefix, upload, 2, randomBytesOfSize(PART));
-    if (await keepsAllOf(under.prefix, upload, 2)) {
+    if (await keepsEarlierParts(under.prefix, upload, 2)) {
       await under.blobs.complete(upload.staged, receipts);
       assert.deepEqual(await readAll(under.blobs, upload), upload.bytes);
       return;
@@ -97,9 +97,9 @@ describe('the S3 store', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) }, 
     assert.deepEqual(await readAll(under.blobs, upload), upload.bytes);
   });
 
-  it('takes an upload that is sealed already as it is, whatever the receipts: who publishes has to know of which parts', async () => {
-    await using under = await opened();
-    const upload = await begin(under.blobs);
+  it('treats a completed upload as complete, whatever the tags: the caller has to know its parts', async () => {
+    await using under = await openStore();
+    const upload = await createStaged(under.blobs);
     const before = await writeAll(under.blobs, upload);
     const changed = { ...upload, bytes: upload.bytes.map((byte) => byte ^ 1) };
     await under.blobs.complete(upload.staged, await writeAll(under.blobs, changed));
@@ -107,32 +107,32 @@ describe('the S3 store', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) }, 
     assert.deepEqual(await readAll(under.blobs, upload), changed.bytes);
   });
 
-  it('names no slot as lost of which S3 lists what was written and something else besides', async () => {
+  it('reports no part as lost if S3 lists what was written and something else too', async () => {
     await using proxy = await startS3Proxy();
-    await using under = await opened(proxy.url);
-    const upload = await begin(under.blobs);
+    await using under = await openStore(proxy.url);
+    const upload = await createStaged(under.blobs);
     const receipts = await writeAll(under.blobs, upload);
     const others = 'another';
     const listed = [receipts[0], others, others, receipts[2], receipts[3]];
     const numbers = [1, 1, 2, 3, 4];
     const parts = numbers.map((n, at) => `<Part><PartNumber>${n}</PartNumber><ETag>${listed[at]}</ETag></Part>`);
     proxy.faults.push(
-      { operation: 'CompleteMultipartUpload', answer: { status: 400, code: 'InvalidPart' } },
+      { operation: 'CompleteMultipartUpload', sendError: { status: 400, code: 'InvalidPart' } },
       { operation: 'ListParts', serve: Buffer.from(`<ListPartsResult>${parts.join('')}</ListPartsResult>`) },
     );
     await assert.rejects(under.blobs.complete(upload.staged, receipts), { name: 'LostPartsError', parts: [1] });
   });
 
-  it('reads lists that are longer than a page: of objects and of uploads', async () => {
+  it('reads lists of objects and uploads that are longer than a page', async () => {
     await using proxy = await startS3Proxy();
-    await using under = await opened(proxy.url);
+    await using under = await openStore(proxy.url);
     const client = newTestClient();
     const [objects, uploads] = [idsOf(1_003), idsOf(1_003)];
     const Bucket = TEST_BUCKET;
-    await sideBySide(objects, async (id) => {
+    await inParallel(objects, async (id) => {
       await client.send(new PutObjectCommand({ Bucket, Key: `${under.prefix}/blobs/${id}`, Body: 'x' }));
     });
-    await sideBySide(uploads, async (id) => {
+    await inParallel(uploads, async (id) => {
       await client.send(new CreateMultipartUploadCommand({ Bucket, Key: `${under.prefix}/blobs/${id}` }));
     });
     const Prefix = `${under.prefix}/blobs/`;
@@ -143,40 +143,41 @@ describe('the S3 store', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) }, 
       const found = await collect(under.blobs.list());
       const of = (kind: string) => found.filter((each) => each.kind === kind).map(({ blob }) => blob);
       assert.deepEqual(of('complete').toSorted(), objects.toSorted());
-      // One may be met twice.
+      // One may be listed twice.
       assert.deepEqual([...new Set(of('staged'))].toSorted(), uploads.toSorted());
     }
     await lists();
-    // Where the upload that the page before ended with is not known, or no more.
+    // If the upload that ended the page before is unknown or gone.
     const answer = { status: 400, code: 'InvalidArgument' };
-    proxy.faults.push({ operation: 'ListMultipartUploads', having: 'upload-id-marker', answer });
+    proxy.faults.push({ operation: 'ListMultipartUploads', having: 'upload-id-marker', sendError: answer });
     await lists();
-    // SeaweedFS has room for all on one page, and Garage tells the key alone.
+    // SeaweedFS returns all on one page, and Garage returns only the key.
     assert.equal(proxy.faults.length, marked ? 0 : 1);
   });
 
   it('reads a list of parts that is longer than a page', { skip: SMALL_PARTS_ONLY }, async (t) => {
-    await using under = await opened();
+    await using under = await openStore();
     const size = 1_003 * 1024;
     const staged = await under.blobs.create(randomBlobId(), partLayout(size, 1024));
     const upload = { staged, bytes: randomBytesOfSize(size) };
     const receipts: string[] = [];
-    await sideBySide(partRanges(staged.layout), async (range) => {
+    await inParallel(partRanges(staged.layout), async (range) => {
       receipts[range.index] = await under.blobs.writePart(staged, range, streamPart(upload.bytes, range));
     });
     await overwrite(under.prefix, upload, 1_002, randomBytesOfSize(1024));
-    if (await keepsAllOf(under.prefix, upload, 1_002)) return t.skip('this store loses no part that is written over');
+    if (await keepsEarlierParts(under.prefix, upload, 1_002))
+      return t.skip('this store loses no part that is written over');
     await assert.rejects(under.blobs.complete(staged, receipts), { parts: [1_001] });
   });
 
-  it('says of an upload when its last part came, and of one that has just gone that it is not old', async () => {
-    await using under = await opened();
-    const { staged, bytes } = await begin(under.blobs);
+  it("returns the time of an upload's last part, and treats one that has just been removed as recent", async () => {
+    await using under = await openStore();
+    const { staged, bytes } = await createStaged(under.blobs);
     const [first] = partRanges(staged.layout);
     assert.ok(first);
     const [begun] = await collect(under.blobs.list());
     assert.equal(await begun?.lastWrite?.(), begun?.modifiedAt);
-    // S3 counts whole seconds.
+    // S3 has whole seconds.
     await sleep(1_100);
     await under.blobs.writePart(staged, first, streamPart(bytes, first));
     const [written] = await collect(under.blobs.list());
@@ -187,10 +188,10 @@ describe('the S3 store', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) }, 
     assert.ok(((await written?.lastWrite?.()) ?? 0) >= before);
   });
 
-  it('says when contents came by the clock of this machine, though that is an hour ahead', async (test) => {
-    await using under = await opened();
+  it("returns times by this machine's clock, even if that is an hour ahead", async (test) => {
+    await using under = await openStore();
     test.mock.timers.enable({ apis: ['Date'], now: Date.now() + 3_600_000 });
-    const { staged, bytes } = await begin(under.blobs);
+    const { staged, bytes } = await createStaged(under.blobs);
     const [first] = partRanges(staged.layout);
     assert.ok(first);
     await under.blobs.writePart(staged, first, streamPart(bytes, first));
@@ -203,8 +204,8 @@ describe('the S3 store', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) }, 
     }
   });
 
-  it('passes over what lies below its prefix and is none of its contents', async () => {
-    await using under = await opened();
+  it('ignores objects below its prefix that are not blobs', async () => {
+    await using under = await openStore();
     const client = newTestClient();
     for (const key of ['database-id', 'blobs/readme.txt', 'blobs/sub/0123456789abcdef0123456789abcdef', 'other']) {
       await client.send(new PutObjectCommand({ Bucket: TEST_BUCKET, Key: `${under.prefix}/${key}`, Body: 'x' }));
@@ -213,18 +214,18 @@ describe('the S3 store', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) }, 
     assert.deepEqual(await collect(under.blobs.list()), []);
   });
 
-  it('keeps two prefixes of a bucket apart, also where one begins like the other', async () => {
-    await using one = await opened();
-    await using other = await opened(s3Url(), `${one.prefix}-more`);
-    const upload = await begin(one.blobs);
+  it('separates two prefixes of a bucket, even if one starts with the other', async () => {
+    await using one = await openStore();
+    await using other = await openStore(s3Url(), `${one.prefix}-more`);
+    const upload = await createStaged(one.blobs);
     assert.deepEqual(await collect(other.blobs.list()), []);
     await other.blobs.remove(upload.staged.blob);
     assert.equal((await collect(one.blobs.list())).length, 1);
   });
 
-  it('stores a content of several pieces by one upload, and nothing of it where its body breaks off', async () => {
+  it('stores a blob of several chunks with one upload, and nothing of it if its body is interrupted', async () => {
     await using proxy = await startS3Proxy();
-    await using under = await opened(proxy.url);
+    await using under = await openStore(proxy.url);
     proxy.calls.length = 0;
     const [blob, bytes] = [randomBlobId(), randomBytesOfSize(2 * 16 * 2 ** 20 + 1)];
     await under.blobs.put(blob, streamPart(bytes, { index: 0, offset: 0, length: bytes.length }, 2 ** 18));
@@ -246,9 +247,9 @@ describe('the S3 store', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) }, 
     assert.equal(under.spool.reserved, 0);
   });
 
-  it('has a slot at hand until it is released, or until its room is needed', async () => {
-    await using under = await opened(s3Url(), freshPlace().prefix, 2 * PART);
-    const upload = await begin(under.blobs, 4 * PART);
+  it('has a local part until it is dropped, or until its space is needed', async () => {
+    await using under = await openStore(s3Url(), newLocation().prefix, 2 * PART);
+    const upload = await createStaged(under.blobs, 4 * PART);
     const [first, second, third] = partRanges(upload.staged.layout) as [PartRange, PartRange, PartRange];
     for (const range of [first, second])
       await under.blobs.writePart(upload.staged, range, streamPart(upload.bytes, range));
@@ -261,19 +262,19 @@ describe('the S3 store', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) }, 
     assert.equal(under.spool.reserved, PART);
   });
 
-  it('asks S3 once, however many ask whether it is ready', async () => {
+  it('sends one request to S3 for any number of parallel readiness checks', async () => {
     await using proxy = await startS3Proxy();
-    await using under = await opened(proxy.url);
+    await using under = await openStore(proxy.url);
     proxy.calls.length = 0;
     for (let n = 0; n < 3; n += 1) await Promise.all(Array.from({ length: 20 }, () => under.ready()));
     assert.deepEqual(proxy.calls, ['ListObjectsV2']);
   });
 });
 
-type Opened = TestStore & { prefix: string } & AsyncDisposable;
+type OpenStore = TestStore & { prefix: string } & AsyncDisposable;
 
-async function opened(endpoint = s3Url(), prefix = freshPlace().prefix, spoolSize = 2 ** 28): Promise<Opened> {
-  const store = await openTestStore({ place: { ...freshPlace(endpoint), prefix }, spoolSize });
+async function openStore(endpoint = s3Url(), prefix = newLocation().prefix, spoolSize = 2 ** 28): Promise<OpenStore> {
+  const store = await openTestStore({ place: { ...newLocation(endpoint), prefix }, spoolSize });
   return { ...store, prefix, [Symbol.asyncDispose]: async () => store.end() };
 }
 
@@ -289,7 +290,7 @@ function idsOf(count: number): BlobId[] {
   return Array.from({ length: count }, randomBlobId);
 }
 
-async function sideBySide<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
   const left = [...items];
   await Promise.all(
     Array.from({ length: 16 }, async () => {

@@ -13,12 +13,12 @@ import type { S3Limits } from '../../packages/server/src/storage/s3/retry.ts';
 import { Spool } from '../../packages/server/src/storage/spool/spool.ts';
 import { deleteAtExit, deleteFolder } from '../support/leftovers.ts';
 
-/** Why the tests on S3 are passed over; undefined where they are not. `npm run test:s3` sets what they need. */
+/** Why the S3 tests are skipped; undefined if they are not. `npm run test:s3` sets what they need. */
 export const whyNoS3: string | undefined = process.env.PARTWAY_TEST_S3
   ? undefined
   : 'no S3 store to test on: npm run test:s3 starts a Ceph for these tests (Debian: ceph-mon ceph-mgr ceph-osd radosgw ceph-common)';
 
-/** Where the S3 store for tests answers. */
+/** The endpoint of the S3 store for tests. */
 export function s3Url(): string {
   return process.env.PARTWAY_TEST_S3 ?? '';
 }
@@ -26,21 +26,21 @@ export function s3Url(): string {
 /** The bucket for tests in it. */
 export const TEST_BUCKET = /^s3:\/\/([^/]+)$/.exec(process.env.PARTWAY_TEST_STORAGE ?? '')?.[1] ?? 'partway-test';
 
-/** The least size of a part that the tests send where there are others, in bytes: a power of two that the store takes. */
-export const LEAST_PART = Number(process.env.PARTWAY_TEST_LEAST_PART ?? 1024);
+/** The size of test parts that are not the last one, in bytes: a power of two that the store accepts. */
+export const MIN_PART = Number(process.env.PARTWAY_TEST_LEAST_PART ?? 1024);
 
-/** The time of a test, or of several, with parts as big as they have to be. */
+/** The time limit of one or more tests, adjusted to the part size. */
 export function timeFor(milliseconds: number): number {
-  return milliseconds * (LEAST_PART > 1024 ? 20 : 1);
+  return milliseconds * (MIN_PART > 1024 ? 20 : 1);
 }
 
-/** A place in it that nobody used before. */
-export function freshPlace(endpoint = s3Url()): S3Location {
+/** A new place in that store. */
+export function newLocation(endpoint = s3Url()): S3Location {
   return { bucket: TEST_BUCKET, prefix: randomBytes(8).toString('hex'), endpoint, pathStyle: true };
 }
 
-/** Makes the bucket of the tests, where there is none. */
-export async function makeTestBucket(endpoint: string, Bucket = TEST_BUCKET): Promise<void> {
+/** Creates the bucket for tests if it does not exist. */
+export async function createTestBucket(endpoint: string, Bucket = TEST_BUCKET): Promise<void> {
   const client = new S3Client({ endpoint, forcePathStyle: true, region: process.env.AWS_REGION ?? 'us-east-1' });
   try {
     await client.send(new HeadBucketCommand({ Bucket }));
@@ -52,29 +52,29 @@ export async function makeTestBucket(endpoint: string, Bucket = TEST_BUCKET): Pr
   }
 }
 
-/** A client of the tests' own. */
+/** A separate client for tests. */
 export function newTestClient(): S3Client {
   return new S3Client({ endpoint: s3Url(), forcePathStyle: true, region: process.env.AWS_REGION ?? 'us-east-1' });
 }
 
 export interface TestStore extends OpenedS3Store {
   spool: Spool;
-  /** Closes it, and removes its spool. */
+  /** Closes it and deletes its spool. */
   end(): void;
 }
 
 export interface TestStoreOptions {
   place?: S3Location;
   spoolSize?: number;
-  /** How long a body waits for room in the spool. */
+  /** How long a body waits for space in the spool. */
   patience?: number;
-  /** How long calls are tried; as ever where nothing is said. */
+  /** The time limits of calls; by default those of the server. */
   limits?: S3Limits;
 }
 
-/** A store with a spool of its own. */
+/** Opens a store with its own spool. */
 export async function openTestStore(options: TestStoreOptions = {}): Promise<TestStore> {
-  const { place = freshPlace(), spoolSize = 2 ** 28, patience, limits } = options;
+  const { place = newLocation(), spoolSize = 2 ** 28, patience, limits } = options;
   const folder = deleteAtExit(await mkdtemp(join(tmpdir(), 'partway-s3-')));
   const budget = new ByteBudget();
   const spool = await Spool.open({

@@ -8,18 +8,18 @@ import {
   randomBytesOfSize,
   streamPart,
 } from '../conformance/content-samples.ts';
-import { LEAST_PART, newTestClient, TEST_BUCKET } from './test-store.ts';
+import { MIN_PART, newTestClient, TEST_BUCKET } from './test-store.ts';
 
-/** As small as the store takes it, and more than one chunk. */
-export const PART = Math.max(64 * 1024, LEAST_PART);
+/** As small as the store accepts, and more than one chunk. */
+export const PART = Math.max(64 * 1024, MIN_PART);
 
 export interface Upload {
   staged: StagedBlob;
   bytes: Uint8Array;
 }
 
-/** An upload of three parts and a bit, nothing of it sent. */
-export async function begin(store: BlobStore, size = 3 * PART + 17): Promise<Upload> {
+/** Creates an upload of three parts and a few bytes, with nothing sent. */
+export async function createStaged(store: BlobStore, size = 3 * PART + 17): Promise<Upload> {
   return { staged: await store.create(randomBlobId(), partLayout(size, PART)), bytes: randomBytesOfSize(size) };
 }
 
@@ -40,8 +40,8 @@ export async function readAll(store: BlobStore, { staged }: Upload): Promise<Uin
   return new Uint8Array(Buffer.concat(await collect(await store.read(staged.blob))));
 }
 
-/** Whether S3 keeps what was written of a part before, and takes that by its ETag, as SeaweedFS does. */
-export async function keepsAllOf(prefix: string, { staged }: Upload, number: number): Promise<boolean> {
+/** Whether S3 keeps earlier versions of a part and accepts them by ETag, as SeaweedFS does. */
+export async function keepsEarlierParts(prefix: string, { staged }: Upload, number: number): Promise<boolean> {
   const client = newTestClient();
   const Key = `${prefix}/blobs/${staged.blob}`;
   const upload = { Bucket: TEST_BUCKET, Key, UploadId: staged.backendState };

@@ -3,14 +3,14 @@ import { mkdir, open, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { DiskSpace } from '../../packages/server/src/storage/disk/disk-space.ts';
-import { type SmallDisk, smallDisk } from '../faults/small-disk.ts';
+import { mountSmallDisk, type SmallDisk } from '../faults/small-disk.ts';
 
 const MIB = 2 ** 20;
 const FULL = { code: 'storage-full' };
 
 describe('the free space of a disk', () => {
   it('can be reserved to the last byte, except for one percent of the disk', async (t) => {
-    await using disk = await smallDisk('64m');
+    await using disk = await mountSmallDisk('64m');
     if (disk.reason !== undefined) return t.skip(disk.reason);
     const { space, free } = await openSpace(disk);
     assert.equal(free, (await bytesOf(disk)) - Math.floor((await sizeOf(disk)) / 100));
@@ -21,7 +21,7 @@ describe('the free space of a disk', () => {
   });
 
   it('keeps back up to 256 MiB of a large disk', async (t) => {
-    await using disk = await smallDisk('100g');
+    await using disk = await mountSmallDisk('100g');
     if (disk.reason !== undefined) return t.skip(disk.reason);
     const { space } = await openSpace(disk);
     const free = (await bytesOf(disk)) - 256 * MIB;
@@ -30,7 +30,7 @@ describe('the free space of a disk', () => {
   });
 
   it('is reserved one after the other, so that parallel requests get no more than there is', async (t) => {
-    await using disk = await smallDisk('64m');
+    await using disk = await mountSmallDisk('64m');
     if (disk.reason !== undefined) return t.skip(disk.reason);
     const { space } = await openSpace(disk);
     const names = Array.from({ length: 20 }, (_, n) => `f${n}`);
@@ -40,7 +40,7 @@ describe('the free space of a disk', () => {
   });
 
   it('grows by what a file uses or releases of its reservation, and never by more than was reserved', async (t) => {
-    await using disk = await smallDisk('64m');
+    await using disk = await mountSmallDisk('64m');
     if (disk.reason !== undefined) return t.skip(disk.reason);
     const { space, free } = await openSpace(disk);
     await space.reserve('a', 10 * MIB);
@@ -63,7 +63,7 @@ describe('the free space of a disk', () => {
   });
 
   it('is reserved after a restart for files that have not used it yet, and for nothing else in the folder', async (t) => {
-    await using disk = await smallDisk('64m');
+    await using disk = await mountSmallDisk('64m');
     if (disk.reason !== undefined) return t.skip(disk.reason);
     const folder = join(disk.folder, 'staging');
     await mkdir(folder);
@@ -81,7 +81,7 @@ describe('the free space of a disk', () => {
   });
 
   it('is recalculated for a file that has used some of it, and not counted for one that is gone', async (t) => {
-    await using disk = await smallDisk('64m');
+    await using disk = await mountSmallDisk('64m');
     if (disk.reason !== undefined) return t.skip(disk.reason);
     const { space } = await openSpace(disk);
     await space.reserve('a', 20 * MIB);
@@ -93,7 +93,7 @@ describe('the free space of a disk', () => {
   });
 
   it('can be reserved after a rejected reservation', async (t: TestContext) => {
-    await using disk = await smallDisk('64m');
+    await using disk = await mountSmallDisk('64m');
     if (disk.reason !== undefined) return t.skip(disk.reason);
     const { space, free } = await openSpace(disk);
     const [refused, given] = await Promise.allSettled([space.reserve('a', free + 1), space.reserve('b', free)]);

@@ -28,7 +28,7 @@ import {
   randomBytesOfSize,
   streamPart,
 } from '../conformance/content-samples.ts';
-import { smallDisk } from '../faults/small-disk.ts';
+import { mountSmallDisk } from '../faults/small-disk.ts';
 import { listDescriptors } from '../support/descriptors.ts';
 import { openWithFaults, systemError } from './opening-with.ts';
 import { temporaryFolder } from './temporary-folder.ts';
@@ -222,7 +222,7 @@ describe('the disk store, on its disk,', () => {
   });
 
   it('reserves the space of an upload, and releases it as the upload is written or when it ends', async (t) => {
-    await using disk = await smallDisk('16m');
+    await using disk = await mountSmallDisk('16m');
     if (disk.reason !== undefined) return t.skip(disk.reason);
     const store = await openDiskStore(join(disk.folder, 'data'));
     const size = 9 * 2 ** 20;
@@ -245,7 +245,7 @@ describe('the disk store, on its disk,', () => {
   });
 
   it('reserves the space of a direct upload from its start, and any additional bytes as they arrive', async (t) => {
-    await using disk = await smallDisk('16m');
+    await using disk = await mountSmallDisk('16m');
     if (disk.reason !== undefined) return t.skip(disk.reason);
     const store = await openDiskStore(join(disk.folder, 'data'));
     const full = { code: 'storage-full' };

@@ -15,8 +15,8 @@ import { startFakeS3, xml } from './answering-s3.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 const UPLOAD = { key: 'blobs/a', id: 'u1', checksum: 'sha256' } as const;
-const GONE: S3Fault = { operation: 'ListParts', answer: { status: 404, code: 'NoSuchUpload' } };
-const NO_OBJECT: S3Fault = { operation: 'HeadObject', answer: { status: 404, code: 'NoSuchKey' } };
+const GONE: S3Fault = { operation: 'ListParts', sendError: { status: 404, code: 'NoSuchUpload' } };
+const NO_OBJECT: S3Fault = { operation: 'HeadObject', sendError: { status: 404, code: 'NoSuchKey' } };
 
 describe('an incomplete response of S3', () => {
   it('is an error if an upload has no ID', async (t) => {
@@ -122,8 +122,8 @@ describe('a list of S3', () => {
   });
 
   it('of uploads fails on any error other than about the marker, which is optional', async (t) => {
-    const refused: S3Fault = { operation: 'ListMultipartUploads', answer: { status: 403, code: 'AccessDenied' } };
-    const first: S3Fault = { operation: 'ListMultipartUploads', answer: { status: 400, code: 'InvalidArgument' } };
+    const refused: S3Fault = { operation: 'ListMultipartUploads', sendError: { status: 403, code: 'AccessDenied' } };
+    const first: S3Fault = { operation: 'ListMultipartUploads', sendError: { status: 400, code: 'InvalidArgument' } };
     const markers = '<NextKeyMarker>a</NextKeyMarker><NextUploadIdMarker>u</NextUploadIdMarker>';
     const page = `<ListMultipartUploadsResult><IsTruncated>true</IsTruncated>${markers}</ListMultipartUploadsResult>`;
     const { bucket, proxy } = await startFakeS3(t, [first, xml('ListMultipartUploads', page), refused]);
@@ -144,7 +144,7 @@ describe('an upload with a CRC-32', () => {
   for (const answer of refusals) {
     it(`is created without one if S3 responds ${answer.code}`, async (t) => {
       const { bucket, proxy } = await startFakeS3(t, [
-        { operation: 'CreateMultipartUpload', answer },
+        { operation: 'CreateMultipartUpload', sendError: answer },
         createdResponse(),
       ]);
       const uploads = new MultipartUploads(bucket, { askForCrc32: true });
@@ -168,8 +168,8 @@ describe('an upload with a CRC-32', () => {
 
   it('fails if S3 rejects it for another reason, or rejects an upload without one', async (t) => {
     const { bucket, proxy } = await startFakeS3(t, [
-      { operation: 'CreateMultipartUpload', answer: { status: 403, code: 'AccessDenied' } },
-      { operation: 'CreateMultipartUpload', answer: { status: 501, code: 'NotImplemented' } },
+      { operation: 'CreateMultipartUpload', sendError: { status: 403, code: 'AccessDenied' } },
+      { operation: 'CreateMultipartUpload', sendError: { status: 501, code: 'NotImplemented' } },
     ]);
     const uploads = new MultipartUploads(bucket, { askForCrc32: true });
     await assert.rejects(uploads.create('k', { crc32: true }), { code: 'AccessDenied' });
@@ -199,7 +199,7 @@ describe('an upload that may have been created twice', () => {
 
   it('is the one whose ID was received, and the others of its key are aborted', async (t) => {
     const { bucket, proxy } = await startFakeS3(t, [
-      { operation: 'CreateMultipartUpload', answer: { status: 500, code: 'InternalError' } },
+      { operation: 'CreateMultipartUpload', sendError: { status: 500, code: 'InternalError' } },
       createdResponse(),
       xml('ListMultipartUploads', `<ListMultipartUploadsResult>${listed.join('')}</ListMultipartUploadsResult>`),
       { operation: 'AbortMultipartUpload', serve: Buffer.alloc(0), having: 'uploadId=other' },
@@ -212,9 +212,9 @@ describe('an upload that may have been created twice', () => {
 
   it('is used even if S3 does not list the others', async (t) => {
     const { bucket, proxy } = await startFakeS3(t, [
-      { operation: 'CreateMultipartUpload', answer: { status: 500, code: 'InternalError' } },
+      { operation: 'CreateMultipartUpload', sendError: { status: 500, code: 'InternalError' } },
       createdResponse(),
-      { operation: 'ListMultipartUploads', answer: { status: 403, code: 'AccessDenied' } },
+      { operation: 'ListMultipartUploads', sendError: { status: 403, code: 'AccessDenied' } },
     ]);
     assert.equal((await new MultipartUploads(bucket, { askForCrc32: false }).create('k', { crc32: false })).id, 'u');
     assert.equal(proxy.calls.length, 3);
@@ -268,8 +268,8 @@ describe('an upload whose completion got no response', () => {
     const { bucket } = await startFakeS3(
       t,
       [
-        { operation: 'ListParts', answer: { status: 503, code: 'SlowDown' } },
-        { operation: 'ListParts', answer: { status: 403, code: 'AccessDenied' } },
+        { operation: 'ListParts', sendError: { status: 503, code: 'SlowDown' } },
+        { operation: 'ListParts', sendError: { status: 403, code: 'AccessDenied' } },
       ],
       { call: { timeout: 60_000, idleTimeout: 60_000, outcome: (failure) => Promise.reject(failure) } },
     );
@@ -337,7 +337,7 @@ describe('a small object', () => {
     const { bucket } = await startFakeS3(t, [
       { operation: 'GetObject', serve: Buffer.from('text') },
       { operation: 'GetObject', serve: Buffer.from('') },
-      { operation: 'GetObject', answer: { status: 404, code: 'NoSuchKey' } },
+      { operation: 'GetObject', sendError: { status: 404, code: 'NoSuchKey' } },
     ]);
     const objects = new S3Objects(bucket);
     assert.equal(await objects.getText('k'), 'text');

@@ -27,7 +27,7 @@ describe('the S3 client', () => {
 
   it('sends a call once, so that only one place counts and waits', async (t) => {
     const { proxy, client } = await startFakeS3(t, [
-      { operation: 'ListObjectsV2', answer: { status: 500, code: 'InternalError' }, times: 10 },
+      { operation: 'ListObjectsV2', sendError: { status: 500, code: 'InternalError' }, times: 10 },
     ]);
     const bucket: Bucket = { client, name: 'b', limits: singleTryLimits() };
     await assert.rejects(new S3Objects(bucket).findKey('x'), { code: 'InternalError' });

@@ -131,7 +131,7 @@ function failure(code: string): S3Error {
 }
 
 async function failureAt(t: TestContext, answer: { status: number; code: string }): Promise<{ error: S3Error }> {
-  const { bucket } = await startFakeS3(t, [{ operation: 'ListObjectsV2', answer, times: 10 }], ONCE);
+  const { bucket } = await startFakeS3(t, [{ operation: 'ListObjectsV2', sendError: answer, times: 10 }], ONCE);
   try {
     await new S3Objects(bucket).findKey('x');
   } catch (error) {

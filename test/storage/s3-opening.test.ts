@@ -9,7 +9,7 @@ import { xml } from './answering-s3.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 const LISTED: S3Fault = xml('ListObjectsV2', '<ListBucketResult/>');
-const REJECTED: S3Fault = { operation: 'ListObjectsV2', answer: { status: 403, code: 'AccessDenied' } };
+const REJECTED: S3Fault = { operation: 'ListObjectsV2', sendError: { status: 403, code: 'AccessDenied' } };
 
 describe('opening a store on S3', () => {
   it('sends one small request, and reports why it cannot be used and what to do', async (t) => {
@@ -73,7 +73,7 @@ describe('the ownership marker on S3', () => {
     const { proxy, opening } = await open(t, [LISTED]);
     const { marker } = await opening;
     assert.equal(marker.place, 's3://bucket/p/database-id');
-    proxy.faults.push({ operation: 'GetObject', answer: { status: 404, code: 'NoSuchKey' } });
+    proxy.faults.push({ operation: 'GetObject', sendError: { status: 404, code: 'NoSuchKey' } });
     assert.equal(await marker.read(), undefined);
     proxy.faults.push(
       { operation: 'PutObject', serve: Buffer.alloc(0) },

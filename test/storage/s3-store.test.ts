@@ -29,7 +29,7 @@ const BEGUN = xml(
   '<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>',
 );
 const NO_UPLOAD = { status: 404, code: 'NoSuchUpload' };
-const NO_OBJECT: S3Fault = { operation: 'HeadObject', answer: { status: 404, code: 'NoSuchKey' } };
+const NO_OBJECT: S3Fault = { operation: 'HeadObject', sendError: { status: 404, code: 'NoSuchKey' } };
 const GONE = { code: 'blob-not-found' };
 const PART = 1024;
 
@@ -43,7 +43,7 @@ describe('an upload on S3', () => {
   });
 
   it('that S3 does not know is gone if there is no object, and complete if there is one of its size', async (t) => {
-    const failed: S3Fault = { operation: 'CompleteMultipartUpload', answer: NO_UPLOAD };
+    const failed: S3Fault = { operation: 'CompleteMultipartUpload', sendError: NO_UPLOAD };
     const { store } = await openStoreWith(t, [failed, NO_OBJECT, failed, objectResponse(5), failed, objectResponse(6)]);
     const staged = createStagedBlob(5);
     await assert.rejects(store.complete(staged, ['x']), GONE);
@@ -53,7 +53,7 @@ describe('an upload on S3', () => {
 
   it('whose parts S3 rejects has lost those that S3 does not list as stored', async (t) => {
     const { store } = await openStoreWith(t, [
-      { operation: 'CompleteMultipartUpload', answer: { status: 400, code: 'InvalidPart' } },
+      { operation: 'CompleteMultipartUpload', sendError: { status: 400, code: 'InvalidPart' } },
       xml('ListParts', `<ListPartsResult>${listed(1, 'a')}${listed(2, 'x')}${listed(4, 'd')}</ListPartsResult>`),
     ]);
     await assert.rejects(store.complete(createStagedBlob(4 * PART), ['a', 'b', 'c', 'd']), {
@@ -64,7 +64,7 @@ describe('an upload on S3', () => {
 
   it('whose parts S3 rejects although it lists them all has failed for another reason', async (t) => {
     const { store } = await openStoreWith(t, [
-      { operation: 'CompleteMultipartUpload', answer: { status: 400, code: 'InvalidPart' } },
+      { operation: 'CompleteMultipartUpload', sendError: { status: 400, code: 'InvalidPart' } },
       xml('ListParts', `<ListPartsResult>${listed(1, 'a')}</ListPartsResult>`),
     ]);
     await assert.rejects(store.complete(createStagedBlob(PART), ['a']), { name: 'S3Error', code: 'InvalidPart' });
@@ -72,8 +72,8 @@ describe('an upload on S3', () => {
 
   it('whose parts S3 rejects because it has become an object is complete', async (t) => {
     const { store, proxy } = await openStoreWith(t, [
-      { operation: 'CompleteMultipartUpload', answer: { status: 400, code: 'InvalidPart' } },
-      { operation: 'ListParts', answer: NO_UPLOAD },
+      { operation: 'CompleteMultipartUpload', sendError: { status: 400, code: 'InvalidPart' } },
+      { operation: 'ListParts', sendError: NO_UPLOAD },
       objectResponse(PART),
     ]);
     await store.complete(createStagedBlob(PART), ['a']);
@@ -82,7 +82,7 @@ describe('an upload on S3', () => {
 
   it('that S3 does not complete fails with the error of S3, without further calls', async (t) => {
     const { store, proxy } = await openStoreWith(t, [
-      { operation: 'CompleteMultipartUpload', answer: { status: 403, code: 'AccessDenied' } },
+      { operation: 'CompleteMultipartUpload', sendError: { status: 403, code: 'AccessDenied' } },
     ]);
     await assert.rejects(store.complete(createStagedBlob(PART), ['a']), { name: 'S3Error', code: 'AccessDenied' });
     assert.deepEqual(proxy.calls, ['CompleteMultipartUpload']);
@@ -99,7 +99,7 @@ describe('an upload on S3', () => {
   });
 
   it('of no bytes that does not exist is gone, or was completed before', async (t) => {
-    const gone: S3Fault = { operation: 'ListParts', answer: NO_UPLOAD };
+    const gone: S3Fault = { operation: 'ListParts', sendError: NO_UPLOAD };
     const { store, proxy } = await openStoreWith(t, [gone, NO_OBJECT, gone, objectResponse(0)]);
     await assert.rejects(store.complete(createStagedBlob(0), []), GONE);
     await store.complete(createStagedBlob(0), []);
@@ -118,7 +118,7 @@ describe('an upload on S3', () => {
   });
 
   it('exists as an upload or as an object', async (t) => {
-    const gone: S3Fault = { operation: 'ListParts', answer: NO_UPLOAD };
+    const gone: S3Fault = { operation: 'ListParts', sendError: NO_UPLOAD };
     const there = xml('ListParts', '<ListPartsResult/>');
     const { store, proxy } = await openStoreWith(t, [there, gone, objectResponse(5), gone, NO_OBJECT]);
     const found = [];
@@ -130,7 +130,7 @@ describe('an upload on S3', () => {
   it('has a local part once S3 has stored it, until it is dropped or the upload is removed, and none that S3 rejected', async (t) => {
     const { store, folder } = await openStoreWith(t, [
       { operation: 'UploadPart', serve: Buffer.alloc(0), headers: { etag: '"e"' }, times: 2 },
-      { operation: 'UploadPart', answer: NO_UPLOAD },
+      { operation: 'UploadPart', sendError: NO_UPLOAD },
       { operation: 'AbortMultipartUpload', serve: Buffer.alloc(0) },
       { operation: 'DeleteObject', serve: Buffer.alloc(0) },
     ]);
@@ -154,7 +154,7 @@ describe('an upload on S3', () => {
   it('is verified part by part with the checksums of S3', async (t) => {
     const { store, proxy } = await openStoreWith(t, [
       { operation: 'UploadPart', serve: Buffer.alloc(0), headers: { etag: '"e"' }, times: 2 },
-      { operation: 'UploadPart', answer: NO_UPLOAD },
+      { operation: 'UploadPart', sendError: NO_UPLOAD },
     ]);
     const bytes = randomBytesOfSize(PART);
     const range = { index: 0, offset: 0, length: PART };
@@ -284,7 +284,7 @@ describe('a direct upload to S3', () => {
 
   it('in one chunk that S3 rejects leaves no object', async (t) => {
     const { store, proxy } = await openStoreWith(t, [
-      { operation: 'PutObject', answer: { status: 403, code: 'AccessDenied' } },
+      { operation: 'PutObject', sendError: { status: 403, code: 'AccessDenied' } },
       { operation: 'DeleteObject', serve: Buffer.alloc(0) },
     ]);
     await assert.rejects(store.put(randomBlobId(), oneByOne(5)), { name: 'S3Error', code: 'AccessDenied' });

@@ -6,7 +6,7 @@ import type { UserId } from '../../packages/protocol/src/ids.ts';
 import { ByteBudget } from '../../packages/server/src/storage/s3/byte-budget.ts';
 import { Spool } from '../../packages/server/src/storage/spool/spool.ts';
 import { brokenBody, randomBytesOfSize } from '../conformance/content-samples.ts';
-import { smallDisk } from '../faults/small-disk.ts';
+import { mountSmallDisk } from '../faults/small-disk.ts';
 import { until } from '../support/until.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
@@ -176,7 +176,7 @@ describe('the spool', () => {
   });
 
   it('on a full disk responds unavailable, drops cached files, and accepts the part when there is space', async (t) => {
-    await using disk = await smallDisk('2m');
+    await using disk = await mountSmallDisk('2m');
     if (disk.reason !== undefined) return t.skip(disk.reason);
     const ballast = join(disk.folder, 'ballast');
     const spool = await Spool.open({ folder: join(disk.folder, 'spool'), size: 2 ** 30, budget: new ByteBudget() });

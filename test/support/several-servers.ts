@@ -2,7 +2,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { newPostgresDatabase } from '../database/postgres-database.ts';
-import { freshPlace } from '../s3/test-store.ts';
+import { newLocation } from '../s3/test-store.ts';
 import { deleteAtExit, deleteFolder } from './leftovers.ts';
 import { startServer, type TestServer } from './server.ts';
 import { sharedSettings } from './shared-settings.ts';
@@ -18,7 +18,7 @@ export const SMALL_PART = 65_536;
 export async function startSeveralServers(size: number, env: Record<string, string> = {}): Promise<SeveralServers> {
   const home = deleteAtExit(mkdtempSync(join(tmpdir(), 'partway-cluster-')));
   const database = await newPostgresDatabase();
-  const { bucket, prefix, endpoint = '' } = freshPlace();
+  const { bucket, prefix, endpoint = '' } = newLocation();
   const place = { database: database.url, storage: `s3://${bucket}/${prefix}`, s3: endpoint };
   const settings = {
     ...(await sharedSettings(home, place)),
