@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Installs what the lab's foreign clients need, each from its own registry, into test/clients/.lab (git ignores it).
+# Installs the lab's clients outside npm, each from its own registry, into test/clients/.lab (ignored by git).
 #
-#   test/clients/install.sh [python] [java] [rclone]     all three where none is named
+#   test/clients/install.sh [python] [java] [rclone]     all three by default
 #
-# What is there already stays. Only a missing tool (a Python with venv, a JDK, Maven, rclone) is taken from apt, as root.
+# Existing installations are kept. Missing tools (a Python with venv, a JDK, Maven, rclone) are installed with apt, as root.
 set -euo pipefail
 cd "$(dirname "$0")"
 lab=$PWD/.lab
@@ -17,7 +17,7 @@ from_apt() {
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
 }
 
-# A folder is finished once it holds the file it was made from: half an installation is begun again.
+# A folder is complete when it has the file that it was created from; an incomplete installation is repeated.
 is_finished() { [ -f "$1/.finished" ] && cmp -s "$1/.finished" "$2"; }
 finish() { cp "$2" "$1/.finished"; }
 
@@ -54,7 +54,7 @@ install_java() {
 
 install_rclone() {
   command -v rclone >/dev/null || from_apt rclone
-  # The lab looks for one path only.
+  # The lab checks only one path.
   ln -sfn "$(command -v rclone)" "$lab/rclone"
 }
 

@@ -34,7 +34,7 @@ async function assertRenamesOnly(
 const ofServerAuths: Checks = Object.fromEntries(
   Object.entries(SERVER_AUTHS).flatMap(([kind, authOf]): [string, Checks[string]][] => [
     [
-      `with ${kind} an app acts as a user, and as a user of its own in its enterprise`,
+      `with ${kind}, an app acts as a user, and as its own user in its enterprise`,
       async (suite) => {
         const auth = await authOf(suite);
         const userId = await addUser(suite.server, `${newName()}@example.com`);
@@ -49,7 +49,7 @@ const ofServerAuths: Checks = Object.fromEntries(
       },
     ],
     [
-      `a token got with ${kind} is narrowed to one file, and to one folder`,
+      `a token from ${kind} can be downscoped to one file or one folder`,
       async (suite) => {
         const auth = await authOf(suite);
         const client = createClient(suite, auth);
@@ -66,7 +66,7 @@ const ofServerAuths: Checks = Object.fromEntries(
       },
     ],
     [
-      `a token is got with ${kind} where there is none yet to narrow, and one for reading uploads nothing`,
+      `downscoping with ${kind} gets a token first if there is none, and a read-only token cannot upload`,
       async (suite) => {
         const auth = await authOf(suite);
 
@@ -76,7 +76,7 @@ const ofServerAuths: Checks = Object.fromEntries(
       },
     ],
     [
-      `a token got with ${kind} is revoked, and the next one is another`,
+      `a token from ${kind} can be revoked, and the next one is different`,
       async (suite) => {
         const auth = await authOf(suite);
         const before = await auth.retrieveToken(suite.network);

@@ -380,7 +380,7 @@ export function blobStoreBehaves(
         }
       });
 
-      testStore('a search of all parts finds the same, with the time of their last write', async (under) => {
+      testStore('a search of all sections finds the same, with the time of their last write', async (under) => {
         const before = Date.now();
         const open = await createStaged(under.store, threeAndABit, partSize);
         const done = await createStaged(under.store, partSize, partSize);
@@ -459,7 +459,7 @@ async function listSorted(store: BlobStore): Promise<StoredBlob[]> {
   return (await collect(store.list())).sort(byBlob);
 }
 
-/** What a search finds in one part of the store, or in all of them. */
+/** What a search finds in one section of the store, or in all of them. */
 async function findAll(store: BlobStore, part?: number): Promise<FoundBlob[]> {
   if (part !== undefined) return collect(store.find(part));
   const parts = Array.from({ length: store.sections() }, (_, n) => n);

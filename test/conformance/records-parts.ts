@@ -7,7 +7,7 @@ import { ALL_ENDS, type Behaves, ENDS, insertManyParts, NOW, openSession, ROUNDS
 export function testParts(testRecords: Behaves): void {
   describe('parts', () => {
     testRecords(
-      'a part belongs to the first bytes recorded for it; the second call is told so and changes nothing',
+      'a part belongs to the first bytes recorded for it; the second call gets that result and changes nothing',
       async (u) => {
         const { id } = await openSession(u);
         const [first, second] = [newPart(7, 'a receipt'), newPart(7, 'another')];

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the linters of deploy/: those from PyPI into test/deploy/.lint (git ignores it), nginx and systemd from apt, as
-# root, where they are missing. What is there already stays.
+# Installs the linters of deploy/: those from PyPI into test/deploy/.lint (ignored by git), and nginx and systemd with
+# apt, as root, if they are missing. Existing installations are kept.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -13,7 +13,7 @@ if [ ${#missing[@]} -gt 0 ]; then
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
 fi
 
-# Finished once it holds the list it was made from: half an installation is begun again.
+# Complete when it has the list that it was created from; an incomplete installation is repeated.
 if ! cmp -s .lint/.finished requirements.txt; then
   rm -rf .lint
   python3 -m venv .lint

@@ -16,7 +16,7 @@ import {
 import type { Fault } from './faulty.ts';
 
 describe('one node with SQLite and a store that cannot read incomplete files', () => {
-  it('has hashed the whole file when its last part is stored, in whatever order parts arrived', async () => {
+  it('has hashed the whole file when its last part is stored, regardless of their order', async () => {
     let opened = 0;
     await using node = await openLoneNode({ plan: [{ method: 'read', when: 'before', hook: () => opened++ }] });
     const upload = await createUpload(node, { partCount: 8 });

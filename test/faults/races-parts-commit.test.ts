@@ -81,7 +81,7 @@ describe('a commit', LIMIT, () => {
     });
   }
 
-  it('puts the parts in the order of their offsets, in whatever order they arrived', async () => {
+  it('puts the parts in the order of their offsets, regardless of the order in which they arrived', async () => {
     for (const order of [[4, 3, 2, 1, 0], [0, 1, 2, 3, 4], [2, 4, 0, 3, 1], 'all at once'] as const) {
       await using fixture = await openUploadFixture();
       const upload = await createUpload(fixture, { partCount: 5 });

@@ -15,7 +15,7 @@ test('parses a rendered content-range unchanged', () => {
   );
 });
 
-test('rejects a content-range in any other form', () => {
+test('rejects any other form of content-range', () => {
   const others = [
     '',
     'bytes',

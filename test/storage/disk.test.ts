@@ -128,7 +128,7 @@ describe('the disk store, on its disk,', () => {
     assert.deepEqual(await findAll(store), []);
   });
 
-  it('has 257 parts to search: uploads in progress, and blobs by the first byte of their ID', async (t) => {
+  it('has 257 sections to search: uploads in progress, and blobs by the first byte of their ID', async (t) => {
     const store = await openDiskStore(await temporaryFolder(t));
     assert.equal(store.sections(), 257);
     const layout = partLayout(1, PART);

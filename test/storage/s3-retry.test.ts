@@ -148,7 +148,9 @@ describe('a call to S3 with a body', () => {
 
   it('ends when its time is over even if bytes still move', async (t) => {
     const limits = { timeout: 200, idleTimeout: 1_000 };
-    const calling = callWithBody('Test', limits, await createSpooledFile(t), ({ Body }) => finished(Body.pipe(createSlowRequest(60))));
+    const calling = callWithBody('Test', limits, await createSpooledFile(t), ({ Body }) =>
+      finished(Body.pipe(createSlowRequest(60))),
+    );
     await assert.rejects(calling, { name: 'S3Error', code: 'TimeoutError' });
   });
 

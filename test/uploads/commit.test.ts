@@ -53,7 +53,7 @@ describe('a commit', () => {
     ]);
   });
 
-  it('of a new version is rejected if If-None-Match matches the file, and succeeds otherwise', async () => {
+  it('of a new version with an If-None-Match that matches the file is rejected, and succeeds otherwise', async () => {
     await using fixture = await openUploadFixture();
     const { fileId } = await commitUpload(fixture, await createCompleteUpload(fixture, 'file'));
     const upload = await createVersionUpload(fixture, fileId);
@@ -75,7 +75,7 @@ describe('a commit', () => {
     await assert.rejects(tryCommit(fixture, upload, { ifMatch: '"0"' }), { code: 'precondition-failed' });
   });
 
-  it('of a new version is rejected if If-Match does not match the file', async () => {
+  it('of a new version with an If-Match that does not match the file is rejected', async () => {
     await using fixture = await openUploadFixture();
     const { fileId } = await commitUpload(fixture, await createCompleteUpload(fixture, 'file'));
     const upload = await createVersionUpload(fixture, fileId);

@@ -11,7 +11,7 @@ const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
 describe('the orphan scan', () => {
-  it('checks all parts in turn, the first one in each run, and starts again after the last', async () => {
+  it('scans all sections in turn, the first one in each run, and starts again after the last', async () => {
     await using fixture = await openScanFixture([[], [], [], []]);
     const scan = new OrphanScan(fixture.context, { grace: 0, retention: DAY });
     await scan.run();

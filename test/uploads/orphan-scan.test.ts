@@ -86,7 +86,7 @@ it("a scan without orphans requests no file's age and looks up IDs by the hundre
   assert.equal(scanFixture.scannedSections.length, scanFixture.context.blobs.sections());
 });
 
-it('a scan that runs out of time checks one part and uploads in progress; the next one continues after it', {
+it('a scan that runs out of time scans one section and uploads in progress; the next one continues after it', {
   skip: bytesNotOnDisk ?? false,
 }, async () => {
   await using scanFixture = await openScanFixture();

@@ -12,7 +12,7 @@ export interface SpoolingStore extends BlobStore {
 }
 
 /**
- * A disk store that behaves like a remote one: it gets no byte of a part before the body has ended; only parts that
+ * A disk store that behaves like a remote one: it gets no byte of a part before the body has ended. Only parts that
  * arrived through this node are available locally, until they have been hashed; an overwritten part is detected when
  * the file is completed, and the parts of a completed file are not checked. Nodes share the store below, and each has
  * its own `folder`.

@@ -33,7 +33,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Predicate;
 
-/** Box's generated Java SDK as it comes, with nothing changed but its base URLs. */
+/** Box's unmodified generated Java SDK with other base URLs. */
 final class GeneratedSdk {
   private static final byte[] DATA = Lab.seededBytes(5 * Lab.PART_SIZE + 1234, 10);
   private static final int TOTAL_PARTS = 6;
@@ -43,15 +43,15 @@ final class GeneratedSdk {
 
   public static void main(String[] arguments) {
     GeneratedSdk sdk = new GeneratedSdk();
-    Lab.check("uploadBigFile brings a file of six parts in, and it comes back byte for byte", sdk::uploadBigFile);
-    Lab.check("every call of the chunked upload works by session id", sdk::byId);
-    Lab.check("every call of the chunked upload works by the addresses of session_endpoints", sdk::byUrl);
+    Lab.check("uploadBigFile uploads a file of six parts, which is downloaded byte for byte", sdk::uploadBigFile);
+    Lab.check("every chunked upload call works by session ID", sdk::byId);
+    Lab.check("every chunked upload call works by the addresses in session_endpoints", sdk::byUrl);
     Lab.check("a session for an existing file adds a version", sdk::version);
-    Lab.check("an aborted session is gone", sdk::abort);
-    Lab.check("a part or a commit with a wrong digest is digest_mismatch, and the right one is then taken", sdk::digests);
-    Lab.check("a direct upload and its preflight work, and a taken name is refused with the file in its way", sdk::direct);
-    Lab.check("client_credentials give an app a token of its own user, and of a user it names", sdk::appTokens);
-    Lab.check("an app that signs its own assertions gets a token of its own user", sdk::signedTokens);
+    Lab.check("an aborted session no longer exists", sdk::abort);
+    Lab.check("a part or commit with a wrong digest is digest_mismatch; the correct one then succeeds", sdk::digests);
+    Lab.check("a direct upload and its preflight work; a taken name is rejected with the existing file", sdk::direct);
+    Lab.check("client_credentials return a token for the app's own user, or for a given user", sdk::appTokens);
+    Lab.check("an app that signs its own assertions gets a token for its own user", sdk::signedTokens);
     Lab.end();
   }
 
@@ -163,7 +163,7 @@ final class GeneratedSdk {
     BoxClient service = connect(new BoxCCGAuth(app().enterpriseId(enterprise).build()));
     BoxClient named = connect(new BoxCCGAuth(app().userId(user).build()));
     Lab.equal(named.getUsers().getUserMe().getId(), user);
-    Lab.holds(!service.getUsers().getUserMe().getId().equals(user), "the app has a user of its own");
+    Lab.holds(!service.getUsers().getUserMe().getId().equals(user), "the app has its own user");
   }
 
   private void signedTokens() {

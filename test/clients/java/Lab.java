@@ -9,7 +9,7 @@ import java.util.Objects;
 import java.util.Random;
 import java.util.function.Predicate;
 
-/** What both programs share: the server they call, bytes, and checks named by a sentence about the product. */
+/** Shared by both programs: the server, bytes, and checks with a sentence about the product as their title. */
 final class Lab {
   static final String SERVER = System.getenv("LAB_URL");
   static final String TOKEN = System.getenv("LAB_TOKEN");
@@ -37,7 +37,7 @@ final class Lab {
     }
   }
 
-  /** Prints the plan and ends the program, with whatever threads an SDK left behind: 0 where all holds, 1 where not. */
+  /** Prints the plan and exits, ending an SDK's remaining threads: with 0 if all checks pass, or with 1. */
   static void end() {
     System.out.println("1.." + checks);
     System.out.flush();
@@ -52,21 +52,21 @@ final class Lab {
   }
 
   static void holds(boolean condition, Object what) {
-    if (!condition) throw new AssertionError("does not hold: " + what);
+    if (!condition) throw new AssertionError("not true: " + what);
   }
 
-  /** Checks that `body` throws an error of this class, of the kind that `isIt` says. */
+  /** Checks that `body` throws an error of this class that `isIt` accepts. */
   static <E extends Throwable> E refused(Class<E> kind, Predicate<E> isIt, Body body) throws Exception {
     try {
       body.run();
     } catch (Throwable thrown) {
       if (kind.isInstance(thrown) && isIt.test(kind.cast(thrown))) return kind.cast(thrown);
-      throw new AssertionError("another refusal than the one wanted", thrown);
+      throw new AssertionError("another error than the expected one", thrown);
     }
-    throw new AssertionError("nothing was refused");
+    throw new AssertionError("no error was raised");
   }
 
-  /** `size` bytes as good as random; the same seed gives the same bytes. */
+  /** `size` pseudo-random bytes; the same seed gives the same bytes. */
   static byte[] seededBytes(int size, long seed) {
     byte[] bytes = new byte[size];
     new Random(seed).nextBytes(bytes);

@@ -24,7 +24,7 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
 
-/** Box's legacy Java SDK as it comes, with nothing changed but its base URLs. */
+/** Box's unmodified legacy Java SDK with other base URLs. */
 final class LegacySdk {
   private static final byte[] DATA = Lab.seededBytes(9 * Lab.PART_SIZE + 4321, 4);
 
@@ -33,16 +33,16 @@ final class LegacySdk {
 
   public static void main(String[] arguments) {
     LegacySdk sdk = new LegacySdk();
-    Lab.check("the loop over session.uploadPart with a DigestInputStream and a commit bring a file in", sdk::loop);
+    Lab.check("a loop over session.uploadPart with a DigestInputStream and a commit upload a file", sdk::loop);
     Lab.check("the same loop over a session for an existing file adds a version", sdk::versionLoop);
-    Lab.check("uploadLargeFile brings a file in with four parts in parallel, and takes attributes", sdk::largeFile);
+    Lab.check("uploadLargeFile uploads a file with four parts in parallel, and with attributes", sdk::largeFile);
     Lab.check("uploadLargeFile adds a version in parallel", sdk::largeVersion);
-    Lab.check("a session is resumed from its list of parts", sdk::resume);
-    Lab.check("an aborted session is gone, and its name is free", sdk::abort);
-    Lab.check("what is refused is refused as Box does", sdk::refusals);
-    Lab.check("a small file is uploaded, checked beforehand, read in ranges, renewed and deleted", sdk::smallFile);
-    Lab.check("client_credentials give an app a token of its own user, and of a user it names", sdk::appTokens);
-    Lab.check("an app that signs its own assertions gets a token of its own user", sdk::signedTokens);
+    Lab.check("an upload resumes from its list of parts", sdk::resume);
+    Lab.check("an aborted session no longer exists, and its name is free", sdk::abort);
+    Lab.check("errors are the same as Box's", sdk::refusals);
+    Lab.check("a small file is checked in advance, uploaded, read in ranges, replaced and deleted", sdk::smallFile);
+    Lab.check("client_credentials return a token for the app's own user, or for a given user", sdk::appTokens);
+    Lab.check("an app that signs its own assertions gets a token for its own user", sdk::signedTokens);
     Lab.end();
   }
 
@@ -66,7 +66,7 @@ final class LegacySdk {
     Lab.equal(changed.getEtag(), "1");
   }
 
-  /** As the SDK's documentation has it. */
+  /** As in the SDK's documentation. */
   private BoxFile.Info uploadByHand(BoxFileUploadSession.Info info) throws Exception {
     BoxFileUploadSession session = info.getResource();
     long fileSize = DATA.length;
@@ -161,7 +161,7 @@ final class LegacySdk {
         id, secret, System.getenv("LAB_ENTERPRISE_ID"));
     var named = BoxCCGAPIConnection.userConnection(id, secret, user);
     Lab.equal(BoxUser.getCurrentUser(connect(named)).getID(), user);
-    Lab.holds(!BoxUser.getCurrentUser(connect(service)).getID().equals(user), "the app has a user of its own");
+    Lab.holds(!BoxUser.getCurrentUser(connect(service)).getID().equals(user), "the app has its own user");
   }
 
   private void signedTokens() throws Exception {

@@ -1,4 +1,4 @@
-"""What box-node-sdk 10 does, done with boxsdk 10, the generated Python SDK."""
+"""The checks of box-node-sdk 10 with boxsdk 10, the generated Python SDK."""
 
 import checks_10_chunked  # noqa: F401
 import checks_10_files  # noqa: F401

@@ -1,4 +1,4 @@
-"""POST /files/upload_sessions/:id/plan, which boxsdk has called since 10.18 for a new version of a big file."""
+"""POST /files/upload_sessions/:id/plan, which boxsdk calls since 10.18 for a new version of a large file."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""boxsdk 3, the legacy Python SDK, as it comes, with nothing changed but the addresses in its configuration."""
+"""boxsdk 3, the unmodified legacy Python SDK with other addresses in its configuration."""
 
 import hashlib
 import io
@@ -33,7 +33,7 @@ def on_disk(data):
 
 
 class LosesTheNetwork(io.BytesIO):
-    """The bytes of a file; once its fourth part is read, uploads go to a port where nobody listens."""
+    """The bytes of a file; when its fourth part has been read, uploads go to a closed port."""
 
     def read(self, size=-1):
         if self.tell() >= 3 * PART_SIZE:
@@ -41,7 +41,7 @@ class LosesTheNetwork(io.BytesIO):
         return super().read(size)
 
 
-@check("the loop over upload_part_bytes(part_bytes, offset, total_size) and a commit bring a file in")
+@check("a loop over upload_part_bytes(part_bytes, offset, total_size) and a commit upload a file")
 def _():
     session = root.create_upload_session(file_size=len(DATA), file_name="by-hand.bin")
     equal((session.part_size, session.total_parts, session.num_parts_processed), (PART_SIZE, len(PARTS), 0))
@@ -57,7 +57,7 @@ def _():
     equal(client.file(file.id).content(), DATA)
 
 
-@check("a commit without a list of parts asks for the list page by page, and takes a description")
+@check("a commit without a list of parts reads the list in pages, and accepts a description")
 def _():
     session = root.create_upload_session(len(DATA), "listed.bin")
     for offset, data in reversed(PARTS):
@@ -69,7 +69,7 @@ def _():
     assert file.content_modified_at.startswith("2020-02-29T12:34:56"), file.content_modified_at
 
 
-@check("get_chunked_uploader brings a file in with five parts in parallel")
+@check("get_chunked_uploader uploads a file with five parts in parallel")
 def _():
     file = root.get_chunked_uploader(file_path=on_disk(DATA), file_name="chunked.bin").start()
     equal((file.name, file.sha1), ("chunked.bin", sha1_hex(DATA)))
@@ -83,7 +83,7 @@ def _():
     equal(client.file(file.id).content(), DATA)
 
 
-@check("an upload whose network was lost resumes where it stood")
+@check("an upload resumes after its network connection was lost")
 def _():
     API.CHUNK_UPLOAD_THREADS = 1
     session = root.create_upload_session(len(DATA), "resumed.bin")
@@ -95,7 +95,7 @@ def _():
     equal(uploader.resume().sha1, sha1_hex(DATA))
 
 
-@check("a session is resumed by another process that knows its id alone")
+@check("another process resumes a session with only its ID")
 def _():
     session = root.create_upload_session(len(DATA), "other-process.bin")
     for offset, data in PARTS[:4]:
@@ -109,7 +109,7 @@ def _():
     equal(again.commit(hashlib.sha1(DATA).digest()).sha1, sha1_hex(DATA))
 
 
-@check("an aborted uploader leaves no session, and its name free")
+@check("an aborted uploader leaves no session, and its name is free")
 def _():
     uploader = root.get_chunked_uploader(file_path=on_disk(DATA), file_name="aborted.bin")
     equal(uploader.abort(), True)
@@ -117,7 +117,7 @@ def _():
     equal(root.get_chunked_uploader(on_disk(DATA), file_name="aborted.bin").start().sha1, sha1_hex(DATA))
 
 
-@check("a version session sends a size alone, and the commit is held to its etag")
+@check("a version session sends only a size, and the commit requires its etag")
 def _():
     file = root.upload_stream(io.BytesIO(b"the first version"), "held.bin")
     session = client.file(file.id).create_upload_session(len(DATA))
@@ -139,7 +139,7 @@ def _():
     folder.delete()
 
 
-@check("what is refused is refused as Box does")
+@check("errors are the same as Box's")
 def _():
     session = root.create_upload_session(len(DATA), "refused.bin")
     session.upload_part_bytes(PARTS[0][1], 0, len(DATA))
@@ -154,7 +154,7 @@ def _():
     equal(session.abort(), True)
 
 
-@check("client_credentials give an app a token of its own user, and of a user it names")
+@check("client_credentials return a token for the app's own user, or for a given user")
 def _():
     app = {"client_id": os.environ["LAB_CLIENT_ID"], "client_secret": os.environ["LAB_CLIENT_SECRET"]}
     service = Client(CCGAuth(**app, enterprise_id=os.environ["LAB_ENTERPRISE_ID"]))
@@ -162,7 +162,7 @@ def _():
     equal(Client(CCGAuth(**app, user=os.environ["LAB_USER_ID"])).user().get().id, os.environ["LAB_USER_ID"])
 
 
-@check("an app that signs its own assertions gets a token of its own user")
+@check("an app that signs its own assertions gets a token for its own user")
 def _():
     service = Client(JWTAuth.from_settings_file(os.environ["LAB_JWT_CONFIG"]))
     equal(service.user().get(fields=["enterprise"]).enterprise["id"], os.environ["LAB_ENTERPRISE_ID"])

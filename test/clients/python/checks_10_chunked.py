@@ -9,7 +9,7 @@ TOTAL_PARTS = 6
 chunked = client.chunked_uploads
 
 
-@check("upload_big_file brings a file of six parts in, and it comes back byte for byte")
+@check("upload_big_file uploads a file of six parts, which is downloaded byte for byte")
 def _():
     file = chunked.upload_big_file(io.BytesIO(DATA), "big.bin", len(DATA), "0")
     equal((file.name, file.size, file.sha_1, file.parent.id), ("big.bin", len(DATA), sha1_hex(DATA), "0"))
@@ -17,14 +17,14 @@ def _():
     client.files.delete_file_by_id(file.id)
 
 
-@check("upload_big_file takes a file that fills its last part exactly")
+@check("upload_big_file uploads a file that fills its last part exactly")
 def _():
     data = seeded_bytes(3 * PART_SIZE, "exact")
     file = chunked.upload_big_file(io.BytesIO(data), "exact.bin", len(data), "0")
     equal(download(file.id), data)
 
 
-@check("every call of the chunked upload works by session id")
+@check("every chunked upload call works by session ID")
 def _():
     session = open_session("by-id.bin", DATA)
     assert re.fullmatch("[0-9A-F]{32}", session.id), session.id
@@ -44,7 +44,7 @@ def _():
     equal(download(committed.entries[0].id), DATA)
 
 
-@check("every call of the chunked upload works by the addresses of session_endpoints")
+@check("every chunked upload call works by the addresses in session_endpoints")
 def _():
     session = open_session("by-url.bin", DATA)
     at = session.session_endpoints
@@ -62,7 +62,7 @@ def _():
     chunked.delete_file_upload_session_by_url(at.abort)
 
 
-@check("parts may arrive last to first; the list is in file order and can be read in pages")
+@check("parts can arrive in reverse order; the list is in file order and can be read in pages")
 def _():
     session = open_session("backwards.bin", DATA)
     for offset, data in reversed(parts_of(DATA)):
@@ -73,7 +73,7 @@ def _():
     commit(session.id, chunked.get_file_upload_session_parts(session.id).entries, DATA)
 
 
-@check("a session for an existing file adds a version, may rename it, and is held to if-match")
+@check("a session for an existing file adds a version, can rename it, and requires its if-match")
 def _():
     data = seeded_bytes(2 * PART_SIZE + 5, "version two")
     file = chunked.upload_big_file(io.BytesIO(DATA), "versions.bin", len(DATA), "0")
@@ -85,7 +85,7 @@ def _():
     equal(download(file.id), data)
 
 
-@check("a commit resent after a lost answer gets the same file")
+@check("a commit resent after a lost response returns the same file")
 def _():
     session = open_session("resent.bin", DATA)
     parts = put_all(session.id, DATA)
@@ -94,7 +94,7 @@ def _():
     equal(second.to_dict(), first.to_dict())
 
 
-@check("a part sent again is answered as it was the first time")
+@check("a part sent again gets the same response as the first time")
 def _():
     session = open_session("part-again.bin", DATA)
     offset, data = parts_of(DATA)[2]

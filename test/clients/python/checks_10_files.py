@@ -15,14 +15,14 @@ from lab import SERVER, check, equal, seeded_bytes, sha1_hex
 DATA = seeded_bytes(300_001, "direct upload")
 
 
-@check("upload_file stores a file, and it comes back byte for byte")
+@check("upload_file stores a file, which is downloaded byte for byte")
 def _():
     file = upload("direct.bin", DATA)
     equal((file.name, file.size, file.sha_1, file.etag), ("direct.bin", len(DATA), sha1_hex(DATA), "0"))
     equal(download(file.id), DATA)
 
 
-@check("upload_file takes an empty file")
+@check("upload_file stores an empty file")
 def _():
     file = upload("empty.bin", b"")
     equal((file.size, file.sha_1), (0, sha1_hex(b"")))
@@ -41,7 +41,7 @@ def preflight(name, size=len(DATA)):
     )
 
 
-@check("preflight gives an upload address for a free name and refuses a taken one")
+@check("preflight returns an upload URL for a free name and rejects a taken one")
 def _():
     assert preflight("preflight.bin").upload_url.startswith(f"{SERVER}/")
     file = upload("preflight.bin", DATA)
@@ -49,7 +49,7 @@ def _():
     equal(refusal.response_info.context_info["conflicts"]["id"], file.id)
 
 
-@check("upload_with_preflight_check asks first, and a size below zero ends there")
+@check("upload_with_preflight_check sends a preflight, and a negative size fails there")
 def _():
     def send(size):
         attributes = UploadWithPreflightCheckAttributes(
@@ -61,7 +61,7 @@ def _():
     equal(send(len(DATA)).entries[0].sha_1, sha1_hex(DATA))
 
 
-@check("upload_file_version adds a version; if-match holds an outdated writer back")
+@check("upload_file_version adds a version; if-match rejects an outdated etag")
 def _():
     file = upload("versioned.bin", DATA)
 
@@ -75,7 +75,7 @@ def _():
     api_refused(lambda: send("0"), 412, "precondition_failed")
 
 
-@check("a download is a redirect to an address that needs no token; a range can be asked for")
+@check("a download redirects to a URL that needs no token; a range can be requested")
 def _():
     file = upload("signed.bin", DATA)
     with urlopen(client.downloads.get_download_file_url(file.id)) as answer:
@@ -83,7 +83,7 @@ def _():
     equal(download(file.id, range="bytes=1000-1999"), DATA[1000:2000])
 
 
-@check("a file uploaded into a folder is listed there")
+@check("a file uploaded to a folder is listed there")
 def _():
     folder = client.folders.create_folder("inbox", CreateFolderParent(id="0"))
     file = upload("in-folder.bin", DATA, folder.id)
@@ -91,18 +91,18 @@ def _():
     equal((items.total_count, items.entries[0].id), (1, file.id))
 
 
-@check("a folder is listed by markers: usemarker=True, as Python spells it")
+@check("a folder is listed by markers with Python's usemarker=True")
 def _():
     folder = client.folders.create_folder("marked", CreateFolderParent(id="0"))
     files = [upload(f"{number}.bin", b"a file", folder.id).id for number in range(3)]
     first = client.folders.get_folder_items(folder.id, usemarker=True, limit=2)
-    assert first.next_marker, "more is to come"
+    assert first.next_marker, "there is another page"
     second = client.folders.get_folder_items(folder.id, usemarker=True, limit=2, marker=first.next_marker)
     equal([item.id for item in first.entries + second.entries], files)
-    assert not second.next_marker, "nothing more is to come"
+    assert not second.next_marker, "there is no other page"
 
 
-@check("a folder that is not empty is deleted with recursive=True, as Python spells it")
+@check("a folder that is not empty is deleted with Python's recursive=True")
 def _():
     folder = client.folders.create_folder("full", CreateFolderParent(id="0"))
     upload("in-the-way.bin", DATA, folder.id)
@@ -110,7 +110,7 @@ def _():
     client.folders.delete_folder_by_id(folder.id, recursive=True)
 
 
-@check("client_credentials give an app a token of its own user, and of a user it names")
+@check("client_credentials return a token for the app's own user, or for a given user")
 def _():
     app = (os.environ["LAB_CLIENT_ID"], os.environ["LAB_CLIENT_SECRET"])
     enterprise_id, user_id = os.environ["LAB_ENTERPRISE_ID"], os.environ["LAB_USER_ID"]
@@ -121,7 +121,7 @@ def _():
     api_refused(lambda: stranger.users.get_user_me(), 400)
 
 
-@check("an app that signs its own assertions gets a token of its own user")
+@check("an app that signs its own assertions gets a token for its own user")
 def _():
     service = connect_with_jwt(os.environ["LAB_JWT_CONFIG"])
     me = service.users.get_user_me(fields=["enterprise"])

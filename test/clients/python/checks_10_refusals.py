@@ -13,7 +13,7 @@ def stored(session_id):
     return chunked.get_file_upload_session_parts(session_id).total_count
 
 
-@check("a part whose bytes do not match its digest is digest_mismatch, and nothing of it counts")
+@check("a part whose bytes do not match its digest is digest_mismatch and is not stored")
 def _():
     id = open_session("wrong-part.bin", DATA).id
     api_refused(lambda: put(id, *FIRST, len(DATA), digest=sha1_digest(b"other")), 400, "digest_mismatch")
@@ -21,7 +21,7 @@ def _():
     equal(put(id, *FIRST, len(DATA)).sha_1, sha1_hex(FIRST[1]))
 
 
-@check("a wrong digest of the whole file is digest_mismatch; the session stays open and commits rightly")
+@check("a wrong whole-file digest is digest_mismatch; the session stays open and can be committed")
 def _():
     id = open_session("wrong-whole.bin", DATA).id
     parts = put_all(id, DATA)
@@ -29,7 +29,7 @@ def _():
     equal(download(commit(id, parts, DATA).entries[0].id), DATA)
 
 
-@check("a commit that lists a part never stored is parts_mismatch")
+@check("a commit with a part that was not stored is parts_mismatch")
 def _():
     id = open_session("missing-part.bin", DATA).id
     parts = [put(id, offset, part, len(DATA)) for offset, part in parts_of(DATA)[1:]]
@@ -39,14 +39,14 @@ def _():
     equal(commit(id, [late, *parts], DATA).entries[0].sha_1, sha1_hex(DATA))
 
 
-@check("other bytes on a stored range are range_overlaps_existing_part")
+@check("other bytes for a stored range are range_overlaps_existing_part")
 def _():
     id = open_session("overlap.bin", DATA).id
     put(id, *FIRST, len(DATA))
     api_refused(lambda: put(id, 0, SECOND[1], len(DATA)), 409, "range_overlaps_existing_part")
 
 
-@check("a range off the part grid or with another total is 416")
+@check("a range outside the part layout or with another total is 416")
 def _():
     id = open_session("off-grid.bin", DATA).id
     api_refused(lambda: put(id, 1, FIRST[1], len(DATA)), 416)
@@ -54,7 +54,7 @@ def _():
     equal(stored(id), 0)
 
 
-@check("an aborted session is gone, and one that never was is upload_session_not_found")
+@check("an aborted session no longer exists, and one that never existed is upload_session_not_found")
 def _():
     id = open_session("aborted.bin", DATA).id
     chunked.delete_file_upload_session_by_id(id)
@@ -63,7 +63,7 @@ def _():
     api_refused(lambda: chunked.get_file_upload_session_by_id(never), 404, "upload_session_not_found")
 
 
-@check("a name that is taken is item_name_in_use, with the file in its way as one object")
+@check("a taken name is item_name_in_use, with the existing file as one object")
 def _():
     file = chunked.upload_big_file(io.BytesIO(DATA), "taken.bin", len(DATA), "0")
     refusal = api_refused(lambda: open_session("TAKEN.bin", DATA), 409, "item_name_in_use")
@@ -75,7 +75,7 @@ def _():
     api_refused(lambda: open_session("small.bin", DATA[: PART_SIZE - 1]), 400, "file_size_too_small")
 
 
-@check("a token that is none makes the SDK ask for a new one")
+@check("an invalid token makes the SDK request a new one")
 def _():
     stranger = connect(BoxDeveloperTokenAuth(token="not-the-token"))
     refused(lambda: stranger.users.get_user_me(), error=BoxSDKError, is_it=lambda error: "new one" in str(error))

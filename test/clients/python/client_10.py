@@ -1,4 +1,4 @@
-"""boxsdk 10 as it comes, with nothing changed but its base URLs."""
+"""The unmodified boxsdk 10 with other base URLs."""
 
 import io
 
@@ -34,7 +34,7 @@ client = connect()
 
 
 def is_refusal(status, code=None):
-    """For `refused`: a BoxAPIError of this status and code."""
+    """For `refused`: a BoxAPIError with this status and code."""
 
     def is_it(error):
         info = error.response_info

@@ -1,4 +1,4 @@
-"""Checks are functions; each is named by a sentence about the product, and run in the order they were written."""
+"""Checks are functions with a sentence about the product as their title, executed in order."""
 
 import base64
 import hashlib
@@ -22,13 +22,13 @@ def check(sentence):
 
 
 def run_checks():
-    """Prints the Test Anything Protocol and ends the process: 0 where all holds, 1 where not."""
+    """Prints the Test Anything Protocol and exits with 0 if all checks pass, or with 1."""
     failed = 0
     for sentence, function in _checks:
         try:
             function()
             print(f"ok - {sentence}", flush=True)
-        except Exception:  # whatever goes wrong belongs to this check, and the next ones still run
+        except Exception:  # any error fails only this check, and the next ones still run
             failed += 1
             print(f"not ok - {sentence}")
             print("\n".join(f"# {line}" for line in traceback.format_exc().splitlines()), flush=True)
@@ -38,22 +38,22 @@ def run_checks():
 
 def equal(found, wanted):
     if found != wanted:
-        raise AssertionError(f"wanted {wanted!r}, found {found!r}")
+        raise AssertionError(f"expected {wanted!r}, found {found!r}")
 
 
 def refused(call, *, error, is_it):
-    """Checks that `call` raises `error`, of the kind that `is_it` says, and gives it."""
+    """Checks that `call` raises an `error` that `is_it` accepts, and returns it."""
     try:
         call()
     except error as raised:
         if not is_it(raised):
-            raise AssertionError(f"another refusal than the one wanted: {raised}") from raised
+            raise AssertionError(f"another error than the expected one: {raised}") from raised
         return raised
-    raise AssertionError("nothing was refused")
+    raise AssertionError("no error was raised")
 
 
 def seeded_bytes(size, seed):
-    """`size` bytes as good as random; the same seed gives the same bytes."""
+    """`size` pseudo-random bytes; the same seed gives the same bytes."""
     return hashlib.shake_128(seed.encode()).digest(size)
 
 
