@@ -168,6 +168,6 @@ async function fill(db: Kysely<Tables>, owner: UserRow): Promise<void> {
     values (${SESSION}, 1, 1, 'name', 'the content',
       '{"blob":"c","layout":{"fileSize":1,"partSize":1,"partCount":1}}', 1, 'open', 1, 1000000)`.execute(db);
   await sql`insert into parts (session_id, part_index, sha1, tag, created_at)
-    select id, slot, '', '', 1 from upload_sessions, generate_series(0, 9) as slot`.execute(db);
+    select id, part, '', '', 1 from upload_sessions, generate_series(0, 9) as part`.execute(db);
   await sql`analyze`.execute(db);
 }

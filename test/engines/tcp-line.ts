@@ -13,7 +13,7 @@ export interface TcpProxy extends AsyncDisposable {
   freeze(): void;
 }
 
-/** Starts a proxy in front of `port` of 127.0.0.1. */
+/** Starts a proxy in front of a port of 127.0.0.1. */
 export async function startTcpProxy(port: number): Promise<TcpProxy> {
   const pairs = new Set<[Socket, Socket]>();
   const server = createServer((client) => {
