@@ -155,7 +155,9 @@ describe('partway fsck', () => {
     for (const [kind, all] of findings(repaired)) {
       const isPermanent = kind.startsWith('blob_') && kind !== 'blob_orphaned';
       assert.ok(
-        all.every(({ repairable, repaired }) => repairable === !isPermanent && repaired === (isPermanent ? undefined : true)),
+        all.every(
+          ({ repairable, repaired }) => repairable === !isPermanent && repaired === (isPermanent ? undefined : true),
+        ),
         `${kind}: ${JSON.stringify(all)}`,
       );
     }

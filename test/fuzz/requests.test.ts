@@ -102,7 +102,10 @@ async function play(server: TestServer, { requests, methods, paths, isFramed, en
   }
   if (ending === 'finish') connection.finish();
   // The server ends stalled requests. Complete requests leave the connection open.
-  else await until(() => readResponses(connection.bytes, known, { allowIncomplete: true }).length >= 1 || isClosed(connection));
+  else
+    await until(
+      () => readResponses(connection.bytes, known, { allowIncomplete: true }).length >= 1 || isClosed(connection),
+    );
   if (ending === 'stall') connection.finish();
   await until(() => isClosed(connection));
   connection.socket.destroy();

@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
 import { MAX_JSON_NESTING, MAX_JSON_VALUES } from '../../packages/server/src/http/request/parse-json.ts';
 import { API_ROUTES, createCall } from '../auth/api-routes.ts';
-import { type ApiResponse, Api } from '../support/api.ts';
+import { Api, type ApiResponse } from '../support/api.ts';
 import { seededBytes, sha1Base64 } from '../support/bytes.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { filePart, form, sendForm, upload } from './forms.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
 import { API_ROUTES, createCall } from '../auth/api-routes.ts';
-import { type ApiResponse, Api } from '../support/api.ts';
+import { Api, type ApiResponse } from '../support/api.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
 const ORIGIN = 'https://app.example.com';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { createKeyPair } from '../auth/auth-fixture.ts';
 import { type AddedApp, addUserWithPassword, partwayJson, partwayWithInput } from '../auth/operator.ts';
-import { requestToken, partway } from '../support/accounts.ts';
+import { partway, requestToken } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
 import { deleteAtExit } from '../support/leftovers.ts';
 import { readAllText } from '../support/rows.ts';

@@ -5,17 +5,17 @@ import type { BlobStore } from '../../packages/server/src/storage/blob-store.ts'
 import { abortSession } from '../../packages/server/src/uploads/end-session.ts';
 import { SingleNodeRegistry } from '../../packages/server/src/uploads/registry/single-node.ts';
 import type { Fault } from '../faults/faulty.ts';
-import { slowBody } from './bodies.ts';
+import { createSlowBody } from './bodies.ts';
 import { openUploadFixture, type UploadFixture } from './upload-fixture.ts';
 import {
-  bytesOf,
   commitUpload,
   createUpload,
-  letOthersAsk,
-  published,
+  listVersions,
+  partBytes,
   sendAllParts,
   sendPart,
   type Upload,
+  waitForFirstQueries,
 } from './upload-steps.ts';
 import { type QueryName, watchQueries } from './watch-queries.ts';
 
@@ -24,7 +24,7 @@ const NODE = '0123456789abcdef' as NodeId;
 describe('the part registry of a single node', () => {
   it('reads a session once, and then needs one statement per part', async () => {
     await using fixture = await openFixture();
-    const upload = await createUpload(fixture, { slots: 4 });
+    const upload = await createUpload(fixture, { partCount: 4 });
     const queries = recordQueries(fixture);
     await sendPart(fixture, upload, 2);
     assert.deepEqual(queries.toSorted(), ['insert parts', 'select parts', 'select upload_sessions']);
@@ -37,11 +37,11 @@ describe('the part registry of a single node', () => {
 
   it('finds parts that were stored before the process started', async () => {
     await using first = await openFixture();
-    const upload = await createUpload(first, { slots: 3 });
+    const upload = await createUpload(first, { partCount: 3 });
     await sendPart(first, upload, 1);
-    await using fixture = await first.another();
+    await using fixture = await first.openAnother();
     useRegistry(fixture);
-    const other = Buffer.alloc(bytesOf(upload, 1).length, 'other');
+    const other = Buffer.alloc(partBytes(upload, 1).length, 'other');
     await assert.rejects(sendPart(fixture, upload, 1, { bytes: other }), { code: 'part-exists' });
     await sendAllParts(fixture, upload);
     await assertCommits(fixture, upload);
@@ -49,29 +49,29 @@ describe('the part registry of a single node', () => {
 
   it('never writes over a part that is stored while its session would be loaded again', async () => {
     await using fixture = await openFixture({ maxSessions: 1 });
-    const upload = await createUpload(fixture, { slots: 3, name: 'kept' });
-    const [body, others] = [slowBody(), await createUpload(fixture, { slots: 1, name: 'others' })];
+    const upload = await createUpload(fixture, { partCount: 3, name: 'kept' });
+    const [body, others] = [createSlowBody(), await createUpload(fixture, { partCount: 1, name: 'others' })];
     const sending = sendPart(fixture, upload, 0, { body });
-    await letOthersAsk(fixture, upload);
+    await waitForFirstQueries(fixture, upload);
     // The cache has room for one session, but the one in use stays.
     await sendAllParts(fixture, others);
     const { promise: stored, resolve: setStored } = Promise.withResolvers<void>();
     fixture.uploads.db = watchQueries(fixture.uploads.db, { after: (query) => query === 'select parts' && stored });
     const rest = Promise.all([sendPart(fixture, upload, 1), sendPart(fixture, upload, 2)]);
-    await letOthersAsk(fixture, upload);
-    body.send(bytesOf(upload, 0));
+    await waitForFirstQueries(fixture, upload);
+    body.send(partBytes(upload, 0));
     body.end();
     await sending;
     setStored();
     await rest;
-    const other = Buffer.alloc(bytesOf(upload, 0).length, 'other');
+    const other = Buffer.alloc(partBytes(upload, 0).length, 'other');
     await assert.rejects(sendPart(fixture, upload, 0, { bytes: other }), { code: 'part-exists' });
     await assertCommits(fixture, upload);
   });
 
   it('treats a part as stored if its row was written although the statement failed', async () => {
     await using fixture = await openFixture();
-    const upload = await createUpload(fixture, { slots: 2 });
+    const upload = await createUpload(fixture, { partCount: 2 });
     const { db } = fixture.uploads;
     let fails = true;
     fixture.uploads.db = watchQueries(db, {
@@ -81,7 +81,7 @@ describe('the part registry of a single node', () => {
     });
     await assert.rejects(sendPart(fixture, upload, 0), /the connection was lost/);
     fails = false;
-    const other = Buffer.alloc(bytesOf(upload, 0).length, 'other');
+    const other = Buffer.alloc(partBytes(upload, 0).length, 'other');
     await assert.rejects(sendPart(fixture, upload, 0, { bytes: other }), { code: 'part-exists' });
     await sendAllParts(fixture, upload);
     await assertCommits(fixture, upload);
@@ -90,13 +90,13 @@ describe('the part registry of a single node', () => {
   it('writes nothing for a session that ended while another part was in progress', async () => {
     let writes = 0;
     await using fixture = await openFixture({ plan: [{ method: 'writePart', when: 'before', hook: () => writes++ }] });
-    const upload = await createUpload(fixture, { slots: 2 });
-    const body = slowBody();
+    const upload = await createUpload(fixture, { partCount: 2 });
+    const body = createSlowBody();
     const sending = assert.rejects(sendPart(fixture, upload, 0, { body }), { code: 'session-not-found' });
-    await letOthersAsk(fixture, upload);
+    await waitForFirstQueries(fixture, upload);
     await abortSession(fixture.uploads, upload.session.owner, upload.session.id);
     await assert.rejects(sendPart(fixture, upload, 1), { code: 'session-not-found' });
-    body.send(bytesOf(upload, 0));
+    body.send(partBytes(upload, 0));
     body.end();
     await sending;
     assert.equal(writes, 1);
@@ -129,6 +129,6 @@ function recordQueries({ uploads }: UploadFixture): QueryName[] {
 /** Commits an upload, and compares the bytes of its file: only the hash of the parts as they arrived is compared before. */
 async function assertCommits(fixture: UploadFixture, upload: Upload): Promise<void> {
   const file = await commitUpload(fixture, upload);
-  const found = (await published(fixture)).find(({ file: { versionId } }) => versionId === file.versionId);
+  const found = (await listVersions(fixture)).find(({ file: { versionId } }) => versionId === file.versionId);
   assert.ok(found?.bytes.equals(upload.bytes));
 }
