@@ -25,14 +25,14 @@ export class ConcurrencyController {
   #windowsToWait = 0;
   /** Bytes per millisecond in the previous window. */
   #rate = 0;
-  #window: { since: number; bytes: number; parts: number };
+  #window: Window;
   #failedAt = Number.NEGATIVE_INFINITY;
 
   constructor(max: number, now: number) {
     this.#max = max;
     this.#limit = Math.min(INITIAL_LIMIT, max);
     this.#previousLimit = this.#limit;
-    this.#window = { since: now, bytes: 0, parts: 0 };
+    this.#window = startWindow(now);
   }
 
   get limit(): number {
@@ -46,7 +46,7 @@ export class ConcurrencyController {
     window.parts += 1;
     if (window.parts < 2 * this.#limit || now - window.since < MIN_WINDOW_MILLIS) return;
     this.#evaluate(window.bytes / (now - window.since));
-    this.#window = { since: now, bytes: 0, parts: 0 };
+    this.#window = startWindow(now);
   }
 
   /** Records that a request was refused because of load, or that its connection was lost. */
@@ -57,7 +57,7 @@ export class ConcurrencyController {
     this.#probing = false;
     this.#step = 1;
     this.#windowsToWait = WINDOWS_AFTER_FAILURE;
-    this.#window = { since: now, bytes: 0, parts: 0 };
+    this.#window = startWindow(now);
   }
 
   #evaluate(rate: number): void {
@@ -78,4 +78,14 @@ export class ConcurrencyController {
     }
     this.#probing = increases;
   }
+}
+
+interface Window {
+  since: number;
+  bytes: number;
+  parts: number;
+}
+
+function startWindow(now: number): Window {
+  return { since: now, bytes: 0, parts: 0 };
 }
