@@ -45,7 +45,6 @@ export async function chargeSpace(
 }
 
 async function checkItems(tx: Transaction<Tables>, owner: UserId, items: number, maxItems: number): Promise<void> {
-  if (items <= 0) return;
   const row = await tx.selectFrom('users').select('item_count').where('id', '=', owner).executeTakeFirst();
   if (row !== undefined && row.item_count > maxItems - items) throw tooManyItemsError(row.item_count, items, maxItems);
 }
