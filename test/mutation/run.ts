@@ -166,7 +166,12 @@ async function watchTests(runs: readonly TestRun[], source: string): Promise<Wat
         const coverage = new Coverage();
         const from = performance.now();
         const env = { ...run.env, ...coverage.env };
-        if (!(await passes(copy, { path: run.path, env }, FIRST_LIMIT_MILLIS))) {
+        const watchedRun = { path: run.path, env };
+        // A second time, because other programs can make a test too slow.
+        if (
+          !(await passes(copy, watchedRun, FIRST_LIMIT_MILLIS)) &&
+          !(await passes(copy, watchedRun, FIRST_LIMIT_MILLIS))
+        ) {
           coverage.remove();
           throw new Error(`${run.path} fails without a mutant`);
         }
