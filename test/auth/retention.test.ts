@@ -8,8 +8,8 @@ import { deleteExpiredTokens } from '../../packages/server/src/auth/tokens/delet
 import { issueTokenPair, newGrantId } from '../../packages/server/src/auth/tokens/issue.ts';
 import { listTokens, revokeTokenById } from '../../packages/server/src/auth/tokens/list.ts';
 import { CLOCK_GRACE } from '../../packages/server/src/time/clock.ts';
-import { refusal } from '../files/files-fixture.ts';
-import { type AuthFixture, newCode, openAuthFixture, signAssertion } from './auth-fixture.ts';
+import { errorWithCode } from '../files/files-fixture.ts';
+import { type AuthFixture, createCode, openAuthFixture, signAssertion } from './auth-fixture.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -40,7 +40,7 @@ test('expired access tokens stay for seven days, so that clients learn that they
   await assert.rejects(authenticate(fixture.access, token), /expired_token/);
   fixture.clock.advance(1);
   assert.equal(await deleteExpiredTokens(fixture.access), 1);
-  await assert.rejects(authenticate(fixture.access, token), refusal('invalid-token'));
+  await assert.rejects(authenticate(fixture.access, token), errorWithCode('invalid-token'));
 });
 
 test('used assertions stay for a day after they expire', async () => {
@@ -56,7 +56,7 @@ test('used assertions stay for a day after they expire', async () => {
 });
 
 test('codes are deleted after a minute, and refresh tokens after sixty days', async () => {
-  await newCode(fixture);
+  await createCode(fixture);
   fixture.clock.advance(59_999);
   assert.equal(await deleteExpiredTokens(fixture.access), 0);
   fixture.clock.advance(1);

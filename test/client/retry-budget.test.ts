@@ -84,7 +84,7 @@ test('retries end when the time without success would be over', async (t) => {
   assert.equal(operation.calls, 3);
 });
 
-test('a success starts the time anew and ends the outage, unless it is a mere query', async (t) => {
+test('a success restarts the time and ends the outage, unless it is a mere query', async (t) => {
   const { budget, events, advance } = open(t, 300);
   async function failOnce(options = {}): Promise<string> {
     const [result] = await Promise.allSettled([budget.retry(step, failing(unavailable).act, options), advance(200)]);

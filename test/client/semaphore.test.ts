@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { PrioritySemaphore, Semaphore } from '../../packages/client/src/upload/semaphore.ts';
+import { Semaphore } from '../../packages/client/src/upload/semaphore.ts';
 import { fakeTime } from './fake-time.ts';
 
 const { signal } = new AbortController();
 const settle = () => new Promise(setImmediate);
 
 /** Records which permits have been acquired, in order. */
-function recorder(semaphore: PrioritySemaphore) {
+function recorder(semaphore: Semaphore) {
   const admitted: number[] = [];
   return {
     admitted,
     acquire: (...orders: number[]) => {
-      for (const order of orders) void semaphore.acquire(order, signal).then(() => admitted.push(order));
+      for (const order of orders) void semaphore.acquire(signal, { order }).then(() => admitted.push(order));
       return settle();
     },
   };
@@ -20,7 +20,7 @@ function recorder(semaphore: PrioritySemaphore) {
 
 describe('the semaphore with priorities', () => {
   test('admits as many as its limit at once, and the next one when a permit is released', async () => {
-    const semaphore = new PrioritySemaphore(2);
+    const semaphore = new Semaphore(2);
     const { admitted, acquire } = recorder(semaphore);
     await acquire(1, 2, 3);
     assert.deepEqual(admitted, [1, 2]);
@@ -30,7 +30,7 @@ describe('the semaphore with priorities', () => {
   });
 
   test('admits the smallest number first, and the earlier of two equal ones', async () => {
-    const semaphore = new PrioritySemaphore(0);
+    const semaphore = new Semaphore(0);
     const admitted: string[] = [];
     for (const [order, name] of [
       [2, 'a'],
@@ -39,7 +39,7 @@ describe('the semaphore with priorities', () => {
       [3, 'd'],
       [1, 'e'],
     ] as const) {
-      void semaphore.acquire(order, signal).then(() => admitted.push(name));
+      void semaphore.acquire(signal, { order }).then(() => admitted.push(name));
     }
     semaphore.limit = 5;
     await settle();
@@ -47,7 +47,7 @@ describe('the semaphore with priorities', () => {
   });
 
   test('admits waiters as soon as its limit is raised', async () => {
-    const semaphore = new PrioritySemaphore(1);
+    const semaphore = new Semaphore(1);
     const { admitted, acquire } = recorder(semaphore);
     await acquire(1, 2, 3);
     semaphore.limit = 2;
@@ -56,7 +56,7 @@ describe('the semaphore with priorities', () => {
   });
 
   test('admits nobody after its limit is lowered until enough permits are released', async () => {
-    const semaphore = new PrioritySemaphore(2);
+    const semaphore = new Semaphore(2);
     const { admitted, acquire } = recorder(semaphore);
     await acquire(1, 2, 3);
     semaphore.limit = 1;
@@ -69,11 +69,11 @@ describe('the semaphore with priorities', () => {
   });
 
   test('forgets a waiter that gives up, and no other', async () => {
-    const semaphore = new PrioritySemaphore(0);
+    const semaphore = new Semaphore(0);
     const { admitted, acquire } = recorder(semaphore);
     await acquire(1);
     const cancel = new AbortController();
-    const canceled = assert.rejects(semaphore.acquire(2, cancel.signal), /enough/);
+    const canceled = assert.rejects(semaphore.acquire(cancel.signal, { order: 2 }), /enough/);
     await acquire(3, 4);
     cancel.abort(new Error('enough'));
     await canceled;
@@ -83,9 +83,9 @@ describe('the semaphore with priorities', () => {
   });
 
   test('is not affected by a signal that is aborted after its waiter was admitted', async () => {
-    const semaphore = new PrioritySemaphore(1);
+    const semaphore = new Semaphore(1);
     const cancel = new AbortController();
-    await semaphore.acquire(1, cancel.signal);
+    await semaphore.acquire(cancel.signal, { order: 1 });
     const { admitted, acquire } = recorder(semaphore);
     await acquire(2);
     cancel.abort();
@@ -96,7 +96,7 @@ describe('the semaphore with priorities', () => {
 
   test('admits nobody during a pause, and everybody it can afterwards', async (t) => {
     const time = fakeTime(t);
-    const semaphore = new PrioritySemaphore(2);
+    const semaphore = new Semaphore(2);
     semaphore.pause(100);
     const { admitted, acquire } = recorder(semaphore);
     await acquire(1, 2);
@@ -110,7 +110,7 @@ describe('the semaphore with priorities', () => {
 
   test('keeps the longer of two pauses', async (t) => {
     const time = fakeTime(t);
-    const semaphore = new PrioritySemaphore(1);
+    const semaphore = new Semaphore(1);
     semaphore.pause(100);
     semaphore.pause(50);
     const { admitted, acquire } = recorder(semaphore);
@@ -124,11 +124,11 @@ describe('the semaphore with priorities', () => {
 });
 
 describe('the semaphore for a single caller', () => {
-  test('waits for a permit, and gets it when one is released or its count is raised', async () => {
+  test('waits for a permit, and gets it when one is released or its limit is raised', async () => {
     for (const free of [
       (one: Semaphore) => one.release(),
       (one: Semaphore) => {
-        one.count = 2;
+        one.limit = 2;
       },
     ]) {
       const semaphore = new Semaphore(1);

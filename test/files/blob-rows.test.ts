@@ -12,9 +12,9 @@ import {
   touchBlob,
 } from '../../packages/server/src/files/blobs.ts';
 import { newBlobId } from '../../packages/server/src/storage/blob-store.ts';
-import { type FilesFixture, openFilesFixture, refusal } from './files-fixture.ts';
+import { errorWithCode, type FilesFixture, openFilesFixture } from './files-fixture.ts';
 import { assertCountersRight } from './recount.ts';
-import { addVersion, fileOf, purge, trash, versionsOf } from './tree-steps.ts';
+import { addVersion, asFile, purge, readVersions, trash } from './tree-steps.ts';
 
 const listRows = ({ files }: FilesFixture) => files.db.selectFrom('unreferenced_blobs').selectAll().execute();
 
@@ -68,14 +68,14 @@ test('a blob that is marked for deletion belongs to nobody, and is never used ag
     ]);
     assert.equal(await reservedByOwner(fixture), 0);
     assert.equal(await markBlobForDeletion(files.db, blob), false);
-    await assert.rejects(touchBlob(files.db, blob, 2_000), refusal('unavailable'));
+    await assert.rejects(touchBlob(files.db, blob, 2_000), errorWithCode('unavailable'));
     await assert.rejects(
       extendReservation(files.db, { blob, owner: owner.id, reserve: 3 }, 3_000, undefined),
-      refusal('unavailable'),
+      errorWithCode('unavailable'),
     );
     await assert.rejects(
       files.db.transaction().execute((tx) => referenceBlob(tx, blob)),
-      refusal('unavailable'),
+      errorWithCode('unavailable'),
     );
     assert.equal(await reservedByOwner(fixture), 0);
   }
@@ -118,32 +118,32 @@ test('the row of a discarded blob stays until its bytes are removed', async () =
 
 test('a blob that a version references cannot be discarded', async () => {
   await using fixture = await openFilesFixture();
-  const file = fileOf(await fixture.file('a'));
-  const [version] = await versionsOf(fixture, file);
+  const file = asFile(await fixture.file('a'));
+  const [version] = await readVersions(fixture, file);
   assert.ok(version);
   await discardBlob(fixture.files, version.blob_id);
   assert.deepEqual(
-    (await fixture.stored()).map(({ blob }) => blob),
+    (await fixture.listBlobs()).map(({ blob }) => blob),
     [version.blob_id],
   );
 });
 
 test('a permanently deleted file leaves no rows', async () => {
   await using fixture = await openFilesFixture();
-  const file = fileOf(await fixture.file('a'));
+  const file = asFile(await fixture.file('a'));
   await addVersion(fixture, file, 'b');
   await trash(fixture, file);
   await purge(fixture, file);
-  assert.deepEqual([await listRows(fixture), await fixture.stored()], [[], []]);
+  assert.deepEqual([await listRows(fixture), await fixture.listBlobs()], [[], []]);
   await assertCountersRight(fixture.files.db);
 });
 
 test('blobs of deleted versions are recorded before their bytes are removed', async () => {
   for (const versions of [1, 2]) {
     await using fixture = await openFilesFixture();
-    const file = fileOf(await fixture.file('a'));
+    const file = asFile(await fixture.file('a'));
     if (versions > 1) await addVersion(fixture, file, 'b');
-    const blobs = (await versionsOf(fixture, file)).map(({ blob_id }) => blob_id);
+    const blobs = (await readVersions(fixture, file)).map(({ blob_id }) => blob_id);
     await trash(fixture, file);
     const failed = new Error('The disk failed.');
     const store = Object.assign(Object.create(fixture.files.blobs), { remove: () => Promise.reject(failed) });
@@ -169,11 +169,11 @@ test('garbage collection sees that a marked blob was marked again', async () => 
 
 test('two versions of the same second have the same Last-Modified date', async () => {
   await using fixture = await openFilesFixture();
-  const file = fileOf(await fixture.file('a'));
+  const file = asFile(await fixture.file('a'));
   await addVersion(fixture, file, 'b');
-  const other = fileOf(await fixture.file('other'));
-  const [first, second] = await versionsOf(fixture, file);
-  const [alone] = await versionsOf(fixture, other);
+  const other = asFile(await fixture.file('other'));
+  const [first, second] = await readVersions(fixture, file);
+  const [alone] = await readVersions(fixture, other);
   assert.ok(first && second && alone);
   const { db } = fixture.files;
   async function shareSecond(times: readonly [number, number]): Promise<boolean[]> {
@@ -185,7 +185,7 @@ test('two versions of the same second have the same Last-Modified date', async (
         .where('id', '=', version.id)
         .execute();
     }
-    const rows = await versionsOf(fixture, file);
+    const rows = await readVersions(fixture, file);
     return Promise.all(rows.map((row) => hasLaterVersionInSecond(db, row)));
   }
   assert.deepEqual(await shareSecond([3_000, 3_999]), [true, true]);

@@ -5,7 +5,7 @@ import { ALL_FIELDS, loadListedItems, type RequestedFields } from '../../package
 import { listByMarker, listByOffset } from '../../packages/server/src/files/paging.ts';
 import { watchQueries } from '../uploads/watch-queries.ts';
 import { type FilesFixture, openFilesFixture } from './files-fixture.ts';
-import { fileOf, rowOf, update } from './tree-steps.ts';
+import { asFile, readRow, update } from './tree-steps.ts';
 
 const NO_FIELDS: RequestedFields = { description: false, details: false, path: false, users: false };
 const TAGS = '{"tags":["a"]}';
@@ -14,10 +14,10 @@ const TAGS = '{"tags":["a"]}';
 async function describedFiles(fixture: FilesFixture, descriptions: readonly string[]) {
   const folder = await fixture.folder('folder');
   for (const [index, description] of descriptions.entries()) {
-    const file = fileOf(await fixture.file(`file ${index}`, { parent: folder.id }));
+    const file = asFile(await fixture.file(`file ${index}`, { parent: folder.id }));
     if (description !== '') await update(fixture, file, { description });
   }
-  return rowOf(fixture, folder);
+  return readRow(fixture, folder);
 }
 
 test('a list can show descriptions without details, and details without descriptions', async () => {
@@ -46,7 +46,7 @@ test('a list shows all fields by default', async () => {
   const [file] = (await listByOffset(fixture.files.db, folder, { offset: 0, limit: 1 })).entries;
   assert.ok(file);
   await update(fixture, file.item, { details: { tags: ['a'] } });
-  const [entry] = await loadListedItems(fixture.files.db, [await rowOf(fixture, file.item)]);
+  const [entry] = await loadListedItems(fixture.files.db, [await readRow(fixture, file.item)]);
   assert.ok(entry);
   const { item, path, users } = entry;
   assert.deepEqual([item.description, item.details, path.length, users.size], ['S', TAGS, 1, 1]);
@@ -86,7 +86,7 @@ test('the bytes of descriptions and details count together', async () => {
   assert.equal(await pageSize(5 + TAGS.length), 1);
 });
 
-test('a list goes on if all files of a page are deleted while it is read', async () => {
+test('a list continues if all files of a page are deleted while it is read', async () => {
   await using fixture = await openFilesFixture();
   const folder = await describedFiles(fixture, ['', '']);
   let deleted: ItemId | undefined;

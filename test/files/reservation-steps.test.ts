@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { reserveSpace } from '../../packages/server/src/files/reserve-space.ts';
 import { newBlobId } from '../../packages/server/src/storage/blob-store.ts';
-import { type FilesFixture, openFilesFixture, refusal } from './files-fixture.ts';
+import { errorWithCode, type FilesFixture, openFilesFixture } from './files-fixture.ts';
 
 const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;
@@ -23,12 +23,12 @@ async function reservedAfter(fixture: FilesFixture, { quota, announced }: Sizes,
     for (const length of sizes) yield { length } as Uint8Array;
   }
   for await (const _chunk of reservation.limitToQuota(body())) reserved.push(reservation.bytes);
-  const row = await rowOf(fixture, blob);
+  const row = await readRow(fixture, blob);
   assert.equal(row?.reserved, reserved.at(-1));
   return reserved;
 }
 
-function rowOf({ files }: FilesFixture, blob: string) {
+function readRow({ files }: FilesFixture, blob: string) {
   return files.db
     .selectFrom('unreferenced_blobs')
     .selectAll()
@@ -67,7 +67,7 @@ test('a body that is larger than announced needs quota for the rest', async () =
   await using fixture = await openFilesFixture();
   const announced = { min: 10, max: 10 };
   assert.deepEqual(await reservedAfter(fixture, { quota: 11, announced }, [11]), [10, 11]);
-  await assert.rejects(reservedAfter(fixture, { quota: 22, announced }, [12]), refusal('quota-exceeded'));
+  await assert.rejects(reservedAfter(fixture, { quota: 22, announced }, [12]), errorWithCode('quota-exceeded'));
 });
 
 test('the maximum is reserved if it fits, otherwise the minimum', async () => {
@@ -77,7 +77,7 @@ test('the maximum is reserved if it fits, otherwise the minimum', async () => {
   await fixture.files.db.updateTable('users').set({ space_reserved: 0 }).execute();
   assert.deepEqual(await reservedAfter(fixture, { quota: 99, announced }, []), [90]);
   await fixture.files.db.updateTable('users').set({ space_reserved: 0 }).execute();
-  await assert.rejects(reservedAfter(fixture, { quota: 89, announced }, []), refusal('quota-exceeded'));
+  await assert.rejects(reservedAfter(fixture, { quota: 89, announced }, []), errorWithCode('quota-exceeded'));
 });
 
 test('a user without a quota reserves nothing', async () => {
@@ -101,7 +101,7 @@ test('a slow body is recorded as being written once a minute, without reserving 
     }
   }
   for await (const _chunk of reservation.limitToQuota(body())) {
-    const row = await rowOf(fixture, blob);
+    const row = await readRow(fixture, blob);
     touched.push(row && row.touched_at - start);
     assert.equal(row?.reserved, 9);
   }
@@ -119,5 +119,5 @@ test('a body whose blob was discarded meanwhile is cut off', async () => {
   }
   await assert.rejects(async () => {
     for await (const _chunk of reservation.limitToQuota(body()));
-  }, refusal('unavailable'));
+  }, errorWithCode('unavailable'));
 });

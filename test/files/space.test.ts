@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { uploadFile } from '../../packages/server/src/files/direct-upload.ts';
 import { type Charge, chargeSpace, checkSize, checkSpace, getSpace } from '../../packages/server/src/files/quota.ts';
-import { bodyBy, chunks, type FilesFixture, openFilesFixture, refusal } from './files-fixture.ts';
+import { chunks, createBody, errorWithCode, type FilesFixture, openFilesFixture } from './files-fixture.ts';
 
 type Counters = Partial<Record<'space_used' | 'space_reserved' | 'item_count', number>> & {
   space_quota?: number | null;
@@ -28,7 +28,7 @@ function charge(
   return files.db.transaction().execute((tx) => chargeSpace(tx, owner.id, amounts, quota, items));
 }
 
-const isFull = refusal('quota-exceeded');
+const isFull = errorWithCode('quota-exceeded');
 
 /** For assert.rejects: the limit of items is reached, not the quota. */
 function hasTooManyItems(error: unknown): boolean {
@@ -115,7 +115,7 @@ test('a body of unknown size is cut off at its first byte if the quota is 0', as
     }
   }
   const place = { folderId: fixture.owner.root_id, name: 'a' };
-  await assert.rejects(uploadFile(fixture.files, place, bodyBy(fixture.owner, body())), hasNoBytesLeft);
+  await assert.rejects(uploadFile(fixture.files, place, createBody(fixture.owner, body())), hasNoBytesLeft);
   assert.equal(read, 1);
 });
 
@@ -133,5 +133,5 @@ test('the early check answers as the charge would', async () => {
 
 test('a file can have the maximum size and not a byte more', () => {
   checkSize({ maxFileSize: 10 }, 10);
-  assert.throws(() => checkSize({ maxFileSize: 10 }, 11), refusal('file-too-large'));
+  assert.throws(() => checkSize({ maxFileSize: 10 }, 11), errorWithCode('file-too-large'));
 });

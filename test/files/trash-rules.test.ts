@@ -3,9 +3,9 @@ import { test } from 'node:test';
 import type { ItemId } from '../../packages/protocol/src/ids.ts';
 import { findItem, folderMini } from '../../packages/server/src/files/find.ts';
 import { purgedAt, trashFolder } from '../../packages/server/src/files/trash.ts';
-import { type FilesFixture, openFilesFixture, refusal } from './files-fixture.ts';
+import { errorWithCode, type FilesFixture, openFilesFixture } from './files-fixture.ts';
 import { assertCountersRight } from './recount.ts';
-import { copy, fileOf, move, restore, rowOf, trash } from './tree-steps.ts';
+import { asFile, copy, move, readRow, restore, trash } from './tree-steps.ts';
 
 const tooDeep = (error: unknown) => (error as { context?: { limit?: string } }).context?.limit === 'PARTWAY_MAX_DEPTH';
 const folderOf = ({ id }: { id: ItemId }) => ({ id, kind: 'folder' as const });
@@ -21,12 +21,12 @@ test('an empty folder goes to the trash without recursive, and one with a single
   await using fixture = await openFilesFixture();
   const { files, owner } = fixture;
   const folder = await fixture.folder('folder');
-  const file = fileOf(await fixture.file('a', { parent: folder.id }));
+  const file = asFile(await fixture.file('a', { parent: folder.id }));
   const request = { caller: owner.id, folderId: folder.id, recursive: false, ifMatch: undefined };
-  await assert.rejects(trashFolder(files, request), refusal('folder-not-empty'));
+  await assert.rejects(trashFolder(files, request), errorWithCode('folder-not-empty'));
   await trash(fixture, file);
   await trashFolder(files, request);
-  assert.equal((await rowOf(fixture, folder)).trashed_with, folder.id);
+  assert.equal((await readRow(fixture, folder)).trashed_with, folder.id);
   await assertCountersRight(files.db);
 });
 
@@ -41,7 +41,7 @@ test('the depth of an item is the number of its parent folders', async () => {
   const { files, owner } = fixture;
   const outer = await fixture.folder('outer');
   const inner = await fixture.folder('inner', outer.id);
-  const file = fileOf(await fixture.file('a', { parent: inner.id }));
+  const file = asFile(await fixture.file('a', { parent: inner.id }));
   const depthOf = async ({ id, kind }: { id: ItemId; kind: 'file' | 'folder' }) =>
     (await findItem(files.db, { kind, owner: owner.id, id }))?.depth;
   const root = { id: owner.root_id, kind: 'folder' as const };
@@ -67,7 +67,7 @@ test('files can be moved, copied and restored into the deepest folder', async ()
   await using fixture = await openWithDepth(2);
   const outer = await fixture.folder('outer');
   const inner = await fixture.folder('inner', outer.id);
-  const file = fileOf(await fixture.file('a'));
+  const file = asFile(await fixture.file('a'));
   await copy(fixture, file, inner, { name: 'copy' });
   await move(fixture, file, inner);
   await trash(fixture, file);

@@ -11,8 +11,8 @@ import {
   listCopySources,
   renewJob,
 } from '../../packages/server/src/files/tree-jobs.ts';
-import { type FilesFixture, openFilesFixture, refusal } from './files-fixture.ts';
-import { betweenBatches, largeFolder, sweepTrees } from './large-trees.ts';
+import { errorWithCode, type FilesFixture, openFilesFixture } from './files-fixture.ts';
+import { betweenBatches, createLargeFolder, finishJobs } from './large-trees.ts';
 import { copy, rename, trash } from './tree-steps.ts';
 
 const LEASE = 60_000;
@@ -42,7 +42,7 @@ test('a job is overdue a minute after its last batch', async () => {
   assert.equal(await acquireOverdueJob(db, NOW + LEASE + 10), undefined);
 });
 
-test('an overdue copy becomes a deletion, and its process cannot go on', async () => {
+test('an overdue copy becomes a deletion, and its process cannot continue', async () => {
   await using fixture = await openFilesFixture();
   const { db } = fixture.files;
   const source = await fixture.folder('source');
@@ -60,7 +60,7 @@ test('an overdue deletion of a user stays one', async () => {
   await insert(fixture, 'delete-user');
   assert.equal((await acquireOverdueJob(fixture.files.db, NOW + LEASE))?.kind, 'delete-user');
   assert.equal(await isBeingDeleted(fixture.files.db, fixture.owner.id), true);
-  assert.equal(await isBeingDeleted(fixture.files.db, fixture.stranger.id), false);
+  assert.equal(await isBeingDeleted(fixture.files.db, fixture.otherUser.id), false);
 });
 
 test('an abandoned job is overdue at once, and an abandoned copy becomes a deletion', async () => {
@@ -92,7 +92,7 @@ test('before a user is deleted, copies become deletions, and all of both are acq
   assert.deepEqual(new Set(jobs.map(({ kind }) => kind)), new Set(['delete']));
   assert.equal(await db.transaction().execute((tx) => renewJob(tx, copying, NOW)), false);
   assert.equal(await db.transaction().execute((tx) => renewJob(tx, deleting, NOW)), true);
-  assert.deepEqual(await acquireJobs(db, fixture.stranger.id), []);
+  assert.deepEqual(await acquireJobs(db, fixture.otherUser.id), []);
 });
 
 test('a folder that is being copied blocks changes in it, and with orBelow also changes of its parents', async () => {
@@ -105,7 +105,7 @@ test('a folder that is being copied blocks changes in it, and with orBelow also 
   const blocked = async (id: ItemId, options?: { orBelow: boolean }) =>
     checkNotCopied(files.db, owner.id, id, options).then(
       () => false,
-      (error) => refusal('blocked')(error),
+      (error) => errorWithCode('blocked')(error),
     );
   const all = (options?: { orBelow: boolean }) =>
     Promise.all([outer, source, inner, other].map(({ id }) => blocked(id, options)));
@@ -118,17 +118,17 @@ test('a folder that is being copied blocks changes in it, and with orBelow also 
 
 test('a copy that fails at its end stops blocking its original at once', async () => {
   await using fixture = await openFilesFixture();
-  const { large, inner } = await largeFolder(fixture);
+  const { large, inner } = await createLargeFolder(fixture);
   const to = await fixture.folder('to');
   const watched = betweenBatches(fixture, async (batch) => {
     if (batch === 2) await trash(fixture, { id: to.id, kind: 'folder' });
   });
-  await assert.rejects(copy(watched, { id: large.id, kind: 'folder' }, to), refusal('trashed'));
+  await assert.rejects(copy(watched, { id: large.id, kind: 'folder' }, to), errorWithCode('trashed'));
 
   await rename(fixture, { id: inner, kind: 'folder' }, 'renamed');
   assert.deepEqual(
     (await listJobs(fixture)).map(({ kind }) => kind),
     ['delete'],
   );
-  await sweepTrees(fixture);
+  await finishJobs(fixture);
 });
