@@ -19,7 +19,7 @@ import {
 } from '../uploads/upload-steps.ts';
 import type { Fault } from './faulty.ts';
 
-const LIMIT = { timeout: 20_000 };
+const LIMIT = { timeout: 120_000 };
 
 describe('a commit', LIMIT, () => {
   it('waits for a part that is still being received', async () => {

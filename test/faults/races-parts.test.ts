@@ -20,7 +20,7 @@ import {
 } from '../uploads/upload-steps.ts';
 import type { Fault } from './faulty.ts';
 
-const LIMIT = { timeout: 20_000 };
+const LIMIT = { timeout: 120_000 };
 
 describe('a part that is sent again over a new connection while the first one hangs', LIMIT, () => {
   it('is accepted immediately, and the first request is canceled', async () => {
