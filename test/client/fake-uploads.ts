@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { TestContext } from 'node:test';
 import { ApiError } from '../../packages/client/src/errors.ts';
 import { memoryStateStore } from '../../packages/client/src/node/index.ts';
 import type { ReadPlan, UploadSource } from '../../packages/client/src/upload/source.ts';
@@ -6,6 +7,7 @@ import type { UploadClient } from '../../packages/client/src/upload/upload.ts';
 import { uploadFile } from '../../packages/client/src/upload/upload-file.ts';
 import type { UploadEvent, UploadOptions } from '../../packages/client/src/upload-options.ts';
 import type { UploadPart } from '../../packages/protocol/src/schemas/upload-sessions.ts';
+import { fakeTime } from './fake-time.ts';
 
 type CallName = 'create' | 'get' | 'list' | 'part' | 'commit' | 'delete' | 'whole' | 'file' | 'find' | 'sessions';
 
@@ -32,6 +34,13 @@ export class FakeServer {
   readonly options: Record<string, unknown>[] = [];
   committed: unknown;
   partSize = 10;
+  /** The open sessions that the server lists. */
+  sessions: object[] = [];
+  /** The SHA-1 of the only file, which has the name `found` if there is one. */
+  sha1 = '';
+  found: { type: string; id: string } | undefined;
+  /** Milliseconds to wait after each commit that is answered with 202. */
+  readonly accepted: number[] = [];
   answer: (call: CallName, n: number, detail: string) => Answer | undefined | Promise<Answer | undefined> = () =>
     undefined;
 
@@ -58,7 +67,7 @@ export class FakeServer {
       session_expires_at: '',
       session_endpoints: { upload_part: 'u', list_parts: 'l', status: 's', abort: 'a', commit: 'c', log_event: 'e' },
     });
-    const file = () => ({ id: 'F', type: 'file', name: 'a', sha1: '' });
+    const file = () => ({ id: 'F', type: 'file', name: 'a', sha1: this.sha1 });
     const chunkedUploads = {
       createFileUploadSession: (body: object, options: object) =>
         this.#call('create', '', { body, ...options }, session),
@@ -76,13 +85,16 @@ export class FakeServer {
         }),
       createFileUploadSessionCommitByUrl: (_url: string, body: object, headers: object, options: object) =>
         this.#call('commit', '', { body, headers, ...options }, () => {
+          const retryAfterMillis = this.accepted.shift();
+          if (retryAfterMillis !== undefined) return { retryAfterMillis };
           this.committed = body;
           return { files: { entries: [file()] } };
         }),
       deleteFileUploadSessionByUrl: (_url: string, options: object) =>
         this.#call('delete', '', options, () => undefined),
       deleteFileUploadSessionById: (id: string, options: object) => this.#call('delete', id, options, () => undefined),
-      getFileUploadSessions: (options: object) => this.#call('sessions', '', options, () => ({ entries: [] })),
+      getFileUploadSessions: (options: object) =>
+        this.#call('sessions', '', options, () => ({ entries: this.sessions })),
     };
     return {
       addresses: { api: 'https://api', upload: 'https://upload' },
@@ -90,10 +102,13 @@ export class FakeServer {
       chunkedUploads,
       files: { getFileById: (id: string, options: object) => this.#call('file', id, options, file) },
       folders: {
-        findItemByName: (_id: string, name: string, o: object) => this.#call('find', name, o, () => undefined),
+        findItemByName: (_id: string, name: string, o: object) => this.#call('find', name, o, () => this.found),
       },
       uploads: {
-        uploadFile: (_body: object, options: object) => this.#call('whole', '', options, () => ({ entries: [file()] })),
+        uploadFile: (body: object, options: object) =>
+          this.#call('whole', '', { body, ...options }, () => ({ entries: [file()] })),
+        uploadFileVersion: (id: string, body: object, options: object) =>
+          this.#call('whole', `version of ${id}`, { body, ...options }, () => ({ entries: [file()] })),
       },
     } as unknown as UploadClient;
   }
@@ -149,6 +164,22 @@ export class FakeSource implements UploadSource {
       [Symbol.asyncDispose]: async () => {},
     };
   }
+}
+
+/** Makes time pass as fast as an upload waits. Returns a function that waits for an upload. */
+export function fastTime(t: TestContext): <T>(upload: Promise<T>) => Promise<T> {
+  const time = fakeTime(t);
+  return async (upload) => {
+    let isDone = false;
+    const done = upload.finally(() => {
+      isDone = true;
+    });
+    while (!isDone) {
+      await new Promise(setImmediate);
+      if (!isDone) time.advance(50);
+    }
+    return done;
+  };
 }
 
 /** Uploads a source to a server, in parts unless the options say otherwise, and collects the events. */

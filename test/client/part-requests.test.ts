@@ -1,27 +1,10 @@
 import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { UnexpectedResponse } from '../../packages/client/src/errors.ts';
 import { TransportError } from '../../packages/client/src/transport.ts';
 import { renderDigest } from '../../packages/client/src/upload/part-sender.ts';
 import type { UploadProgress } from '../../packages/client/src/upload-options.ts';
-import { fakeTime } from './fake-time.ts';
-import { apiError, FakeServer, FakeSource, uploadTo } from './fake-uploads.ts';
-
-/** Makes time pass as fast as an upload waits. Returns a function that waits for an upload. */
-function fastTime(t: TestContext): <T>(upload: Promise<T>) => Promise<T> {
-  const time = fakeTime(t);
-  return async (upload) => {
-    let isDone = false;
-    const done = upload.finally(() => {
-      isDone = true;
-    });
-    while (!isDone) {
-      await new Promise(setImmediate);
-      if (!isDone) time.advance(50);
-    }
-    return done;
-  };
-}
+import { apiError, FakeServer, FakeSource, fastTime, uploadTo } from './fake-uploads.ts';
 
 test('parts are sent with their range and digest, and committed in order', async () => {
   const server = new FakeServer();
