@@ -32,7 +32,7 @@ export class WorkerClient<Request, Reply> {
     this.#explain = explain;
     worker.on('message', (message: ReplyMessage<Reply>) => this.#onReply(message));
     worker.on('error', (error: unknown) => this.#onExit(error instanceof Error ? error : new Error(String(error))));
-    worker.on('exit', (code) => this.#onExit(new Error(`The thread exited unexpectedly with code ${code}.`)));
+    worker.on('exit', (code) => this.#onExit(new Error(`It exited unexpectedly with code ${code}.`)));
     // After the listeners: adding one for messages makes the worker keep the process running again.
     worker.unref();
   }

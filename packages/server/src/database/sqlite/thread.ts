@@ -44,7 +44,7 @@ export class SqliteThread {
     this.#client = new WorkerClient(worker, (cause) => {
       const wasOpen = this.#isOpen || isReopening;
       if (wasOpen && !this.#isClosing) onExit(cause);
-      return wasOpen ? reopeningError(cause) : cause;
+      return wasOpen ? reopeningError(cause) : new Error(`The database thread ended: ${cause.message}`, { cause });
     });
     this.opened = this.#client.request({ kind: 'open' }).then(() => {
       this.#isOpen = true;
