@@ -266,7 +266,7 @@ describe('steps of an upload', { concurrency: 4 }, () => {
         if (!isCommit(seen) || lost) return undefined;
         lost = true;
         return {
-          before: () => direct.uploadFile(Buffer.from('x'), { name: 'another file' }),
+          before: () => direct.uploadFile(Buffer.from('x'), { name: 'not ours' }),
           ...errorResponse(404, 'not_found'),
         };
       },
