@@ -14,8 +14,8 @@ import { newItemRow } from '../packages/server/src/files/items.ts';
 import { addApp, addUser, getUserToken } from '../test/support/accounts.ts';
 import { Api } from '../test/support/api.ts';
 import { deleteAtExit } from '../test/support/leftovers.ts';
-import { openTestDatabase } from '../test/support/rows.ts';
 import { startServer } from '../test/support/server.ts';
+import { openTestDatabase } from '../test/support/test-database.ts';
 import { saveResults } from './support.ts';
 
 const ITEMS = Number(process.argv[2] ?? 81_920);

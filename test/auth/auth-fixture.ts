@@ -14,8 +14,8 @@ import { TokenCache } from '../../packages/server/src/auth/token-cache.ts';
 import { ensureDeveloper } from '../../packages/server/src/auth/users/developer.ts';
 import type { AppRow, UserRow } from '../../packages/server/src/database/schema.ts';
 import { deleteAtExit } from '../support/leftovers.ts';
-import { dropTestDatabase, openTestDatabase } from '../support/rows.ts';
 import { TestClock } from '../support/test-clock.ts';
+import { dropTestDatabase, openTestDatabase } from '../support/test-database.ts';
 
 export const DEVELOPER_TOKEN = 'developer-token-of-the-tests';
 export const REDIRECT = 'https://app.partway.test/callback';

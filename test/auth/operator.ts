@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { partway } from '../support/accounts.ts';
-import { databaseSettings } from '../support/rows.ts';
 import type { TestServer } from '../support/server.ts';
+import { databaseSettings } from '../support/test-database.ts';
 
 const PARTWAY = fileURLToPath(new URL('../../packages/cli/bin/partway.js', import.meta.url));
 

@@ -10,7 +10,7 @@ import { findUser, findUserByLogin } from '../../packages/server/src/auth/users/
 import { updateUser } from '../../packages/server/src/auth/users/update.ts';
 import { DomainError } from '../../packages/server/src/errors.ts';
 import { deleteAtExit } from '../support/leftovers.ts';
-import { dropTestDatabase, openTestDatabase } from '../support/rows.ts';
+import { dropTestDatabase, openTestDatabase } from '../support/test-database.ts';
 import { type AuthFixture, openAuthFixture } from './auth-fixture.ts';
 
 const ROUNDS = 10;

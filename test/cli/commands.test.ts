@@ -7,8 +7,8 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Api } from '../support/api.ts';
 import { killAtExit } from '../support/leftovers.ts';
-import { onlySqlite } from '../support/rows.ts';
 import { startServer } from '../support/server.ts';
+import { onlySqlite } from '../support/test-database.ts';
 
 const PARTWAY = fileURLToPath(new URL('../../packages/cli/bin/partway.js', import.meta.url));
 

@@ -10,7 +10,7 @@ import { diagnoseClock } from '../../packages/cli/src/doctor/check-api.ts';
 import { checkDisk } from '../../packages/cli/src/doctor/check-disk.ts';
 import { checkNode } from '../../packages/cli/src/doctor/check-node.ts';
 import { checkTls } from '../../packages/cli/src/doctor/check-tls.ts';
-import { type CliFixture, openCliFixture } from './place.ts';
+import { type CliFixture, openCliFixture } from './cli-fixture.ts';
 import { jsonLines, type RunOptions } from './run.ts';
 
 const run = promisify(execFile);

@@ -7,8 +7,8 @@ import { LocalPaths } from '../../packages/cli/src/transfer/download/local-paths
 import { localName } from '../../packages/cli/src/transfer/download/local-target.ts';
 import { startFaultProxy } from '../client/fault-proxy.ts';
 import { createFile, sha1OfFile } from '../support/bytes.ts';
+import { type CliFixture, openCliFixture } from './cli-fixture.ts';
 import { startCuttingProxy } from './cutting-proxy.ts';
-import { type CliFixture, openCliFixture } from './place.ts';
 import { jsonLines, uploadedFile } from './run.ts';
 
 const SIZE = 3_000_000;

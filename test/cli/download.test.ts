@@ -3,8 +3,8 @@ import { copyFile, mkdir, readdir, readFile, stat, truncate, writeFile } from 'n
 import { after, before, test } from 'node:test';
 import { Api } from '../support/api.ts';
 import { createFile, sha1OfFile } from '../support/bytes.ts';
+import { type CliFixture, openCliFixture } from './cli-fixture.ts';
 import { startCuttingProxy } from './cutting-proxy.ts';
-import { type CliFixture, openCliFixture } from './place.ts';
 import { uploadedFile } from './run.ts';
 
 const SIZE = 3_000_000;

@@ -10,7 +10,7 @@ import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { explain } from '../../packages/cli/src/errors/explain.ts';
 import { TransportError } from '../../packages/client/src/node/index.ts';
-import { type CliFixture, openCliFixture } from './place.ts';
+import { type CliFixture, openCliFixture } from './cli-fixture.ts';
 
 let place: CliFixture;
 before(async () => {

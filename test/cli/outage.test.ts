@@ -6,7 +6,7 @@ import { addApp } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
 import { seededBytes, sha1Hex } from '../support/bytes.ts';
 import { until } from '../support/until.ts';
-import { type CliFixture, openCliFixture } from './place.ts';
+import { type CliFixture, openCliFixture } from './cli-fixture.ts';
 import { jsonLines } from './run.ts';
 
 let place: CliFixture;

@@ -4,8 +4,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { type SeenRequest, startFaultProxy } from '../client/fault-proxy.ts';
 import { createFile } from '../support/bytes.ts';
-import { killedUpload } from './killed-upload.ts';
-import { type CliFixture, openCliFixture } from './place.ts';
+import { type CliFixture, openCliFixture } from './cli-fixture.ts';
+import { killedUpload } from './kill-upload.ts';
 import { jsonLines, uploadedFile } from './run.ts';
 
 let place: CliFixture;

@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { startFaultProxy } from '../client/fault-proxy.ts';
 import { createFile } from '../support/bytes.ts';
-import { type CliFixture, openCliFixture } from './place.ts';
+import { type CliFixture, openCliFixture } from './cli-fixture.ts';
 import { jsonLines, uploadedFile } from './run.ts';
 
 const SIZE = 24 * 1024 * 1024;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { seededBytes, sha1Hex } from '../support/bytes.ts';
-import { killedUpload } from './killed-upload.ts';
-import { type CliFixture, openCliFixture } from './place.ts';
+import { type CliFixture, openCliFixture } from './cli-fixture.ts';
+import { killedUpload } from './kill-upload.ts';
 import { jsonLines, uploadedFile } from './run.ts';
 
 const SIZE = 24 * 1024 * 1024;

@@ -3,7 +3,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import { startFaultProxy } from '../client/fault-proxy.ts';
 import { createFile } from '../support/bytes.ts';
-import { type CliFixture, openCliFixture } from './place.ts';
+import { type CliFixture, openCliFixture } from './cli-fixture.ts';
 import { noTerminal, startOnTerminal } from './terminal.ts';
 
 const MIB = 1024 * 1024;

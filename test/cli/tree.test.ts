@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { explain } from '../../packages/cli/src/errors/explain.ts';
 import { TransportError } from '../../packages/client/src/node/index.ts';
 import { Api } from '../support/api.ts';
-import { type CliFixture, openCliFixture } from './place.ts';
+import { type CliFixture, openCliFixture } from './cli-fixture.ts';
 import { PARTWAY } from './run.ts';
 
 let place: CliFixture;

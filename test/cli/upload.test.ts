@@ -3,7 +3,7 @@ import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { Api } from '../support/api.ts';
 import { createFile } from '../support/bytes.ts';
-import { type CliFixture, openCliFixture } from './place.ts';
+import { type CliFixture, openCliFixture } from './cli-fixture.ts';
 import { jsonLines } from './run.ts';
 
 let place: CliFixture;

@@ -6,8 +6,8 @@ import { Api } from '../support/api.ts';
 import { seededBytes, sha1Hex } from '../support/bytes.ts';
 import { until } from '../support/until.ts';
 import { noCluster, SMALL_PARTS, startCluster } from './cluster.ts';
-import { countPartsByNode } from './parts-by-node.ts';
-import { RetryingClient } from './patient-client.ts';
+import { countPartsByNode } from './count-parts-by-node.ts';
+import { RetryingClient } from './retrying-client.ts';
 
 const PART = 64 * 1024;
 const UPLOADS = 6;

@@ -5,7 +5,7 @@ import { type Postgres, startPostgres } from '../engines/postgres.ts';
 import { type SeededRandom, seededRandom } from '../faults/seeded-random.ts';
 import { seededBytes, sha1Hex } from '../support/bytes.ts';
 import { type Cluster, noCluster, SMALL_PARTS, startCluster } from './cluster.ts';
-import { RetryingClient } from './patient-client.ts';
+import { RetryingClient } from './retrying-client.ts';
 
 /**
  * As in the tests of one server, PARTWAY_TEST_KILLS=50 is the long run whose result is in

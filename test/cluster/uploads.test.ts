@@ -12,8 +12,8 @@ import { Api } from '../support/api.ts';
 import { createFile, seededBytes, sha1Hex } from '../support/bytes.ts';
 import { deleteAtExit } from '../support/leftovers.ts';
 import { type Cluster, noCluster, SMALL_PARTS, startCluster } from './cluster.ts';
-import { countPartsByNode } from './parts-by-node.ts';
-import { uploadInParallel } from './upload-at-once.ts';
+import { countPartsByNode } from './count-parts-by-node.ts';
+import { uploadInParallel } from './upload-in-parallel.ts';
 
 const PART = 64 * 1024;
 const UPLOAD_SH = fileURLToPath(new URL('../../examples/upload.sh', import.meta.url));

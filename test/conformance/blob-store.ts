@@ -17,7 +17,7 @@ import {
   randomBlobId,
   randomBytesOfSize,
   streamPart,
-} from './content-samples.ts';
+} from './blob-samples.ts';
 
 /** An empty store, how to open it again as after a crash, and how to remove it. */
 export interface StoreUnderTest {

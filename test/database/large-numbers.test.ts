@@ -4,8 +4,8 @@ import { sql } from 'kysely';
 import { jsonLines, run } from '../cli/run.ts';
 import { addUser } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
-import { databaseSettings, openTestDatabase } from '../support/rows.ts';
 import { startServer, type TestServer } from '../support/server.ts';
+import { databaseSettings, openTestDatabase } from '../support/test-database.ts';
 
 const MAX = Number.MAX_SAFE_INTEGER;
 const OTHER = 'other@partway.test';

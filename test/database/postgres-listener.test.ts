@@ -5,7 +5,7 @@ import { sql } from 'kysely';
 import { notify, PostgresListener } from '../../packages/server/src/database/postgres/listener.ts';
 import { openPostgres } from '../../packages/server/src/database/postgres/postgres.ts';
 import { noPostgres, type Postgres, startPostgres } from '../engines/postgres.ts';
-import { startTcpProxy } from '../engines/tcp-line.ts';
+import { startTcpProxy } from '../engines/tcp-proxy.ts';
 
 describe('notifications between nodes', { skip: noPostgres, timeout: 600_000 }, () => {
   let server: Postgres;

@@ -27,7 +27,7 @@ import {
   listParts,
 } from '../../packages/server/src/uploads/session-store.ts';
 import { noPostgres } from '../engines/postgres.ts';
-import { recordStatements } from '../support/sent-statements.ts';
+import { recordStatements } from '../support/record-statements.ts';
 import { newPart, randomBlobId } from '../uploads/session-samples.ts';
 import { type Database, newPostgresDatabase, stopPostgres } from './postgres-database.ts';
 

@@ -10,7 +10,7 @@ import { findUserByLogin } from '../../packages/server/src/auth/users/store.ts';
 import type { Tables } from '../../packages/server/src/database/schema.ts';
 import { SqliteThread } from '../../packages/server/src/database/sqlite/thread.ts';
 import { newDatabase } from './database.ts';
-import { lockDatabase } from './held-database.ts';
+import { lockDatabase } from './locked-database.ts';
 
 describe('reads of an SQLite database', () => {
   it('are answered while a transaction is open, and see nothing of it before it is committed', async () => {

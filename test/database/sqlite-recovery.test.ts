@@ -7,8 +7,8 @@ import { DatabaseSync } from 'node:sqlite';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { deleteAtExit } from '../support/leftovers.ts';
-import { countCommitsInLog } from './held-database.ts';
-import { noStrace, type Traced, traceProcess } from './traced.ts';
+import { countCommitsInLog } from './locked-database.ts';
+import { noStrace, type Traced, traceProcess } from './trace-process.ts';
 
 const CHILD = fileURLToPath(new URL('./opening-child.ts', import.meta.url));
 const PARTWAY = fileURLToPath(new URL('../../packages/cli/bin/partway.js', import.meta.url));

@@ -9,7 +9,7 @@ import type { Tables } from '../../packages/server/src/database/schema.ts';
 import { openSqlite } from '../../packages/server/src/database/sqlite/sqlite.ts';
 import { until } from '../support/until.ts';
 import { type Database, newDatabase } from './database.ts';
-import { lockDatabase } from './held-database.ts';
+import { lockDatabase } from './locked-database.ts';
 
 describe('a database thread that dies', () => {
   it('between two statements of a transaction prevents the later ones from running alone', async () => {

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { deleteAtExit, deleteFolder, killAtExit } from '../support/leftovers.ts';
-import { findFreePort } from './free-port.ts';
+import { findFreePort } from './find-free-port.ts';
 import { findNginx, type NginxPlan, writeNginxConfig } from './nginx-config.ts';
 
 const START_LIMIT_MS = 30_000;

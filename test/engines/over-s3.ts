@@ -2,7 +2,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { createTestBucket } from '../s3/test-store.ts';
 import { runTests } from '../support/run-tests.ts';
 import { cephSkipReason, startCeph } from './ceph.ts';
-import { findMinPartSize } from './least-part.ts';
+import { findMinPartSize } from './min-part-size.ts';
 
 /**
  * `npm run test:s3`: starts a Ceph, runs the suites of the S3 store and those that use a disk by default, and stops

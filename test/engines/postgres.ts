@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { Client } from 'pg';
 import { deleteAtExit, deleteFolder, killAtExit } from '../support/leftovers.ts';
 import { createCertificates } from '../support/tls.ts';
-import { findFreePort } from './free-port.ts';
+import { findFreePort } from './find-free-port.ts';
 
 const run = promisify(execFile);
 const START_LIMIT_MS = 60_000;

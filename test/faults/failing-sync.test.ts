@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { findPart } from '../../packages/server/src/uploads/session-store.ts';
-import { collect } from '../conformance/content-samples.ts';
-import { type FileFault, systemError } from '../storage/opening-with.ts';
+import { collect } from '../conformance/blob-samples.ts';
+import { type FileFault, systemError } from '../storage/open-with-faults.ts';
 import { bytesNotOnDisk } from '../support/storage.ts';
 import { until } from '../support/until.ts';
 import { PART_SIZE } from '../uploads/upload-fixture.ts';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { describe, it } from 'node:test';
 import { seededBytes } from '../support/bytes.ts';
 import { startServer } from '../support/server.ts';
-import { type PartResponse, startPart } from './part-on-the-way.ts';
+import { type PartResponse, startPart } from './part-in-progress.ts';
 import { WireClient } from './wire-client.ts';
 
 const PART = 262_144;

@@ -7,7 +7,7 @@ import { collectGarbage } from '../../packages/server/src/uploads/collect-garbag
 import { abortSession, expireSessions } from '../../packages/server/src/uploads/end-session.ts';
 import { findSession } from '../../packages/server/src/uploads/session-store.ts';
 import { SerialQueue } from '../../packages/server/src/util/keyed-queue.ts';
-import { collect } from '../conformance/content-samples.ts';
+import { collect } from '../conformance/blob-samples.ts';
 import { stopPostgres } from '../database/postgres-database.ts';
 import { noPostgres } from '../engines/postgres.ts';
 import { until } from '../support/until.ts';

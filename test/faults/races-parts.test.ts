@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { BlobStore } from '../../packages/server/src/storage/blob-store.ts';
 import { DurableFiles } from '../../packages/server/src/storage/disk/durable-files.ts';
-import { openWithFaults } from '../storage/opening-with.ts';
+import { openWithFaults } from '../storage/open-with-faults.ts';
 import { bytesNotOnDisk } from '../support/storage.ts';
 import { until } from '../support/until.ts';
 import { createSlowBody } from '../uploads/bodies.ts';

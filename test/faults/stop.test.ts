@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import { seededBytes } from '../support/bytes.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { until } from '../support/until.ts';
-import { startPart } from './part-on-the-way.ts';
+import { startPart } from './part-in-progress.ts';
 import { WireClient } from './wire-client.ts';
 
 const PART = 65_536;

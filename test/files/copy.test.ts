@@ -4,7 +4,7 @@ import { copyFile } from '../../packages/server/src/files/copy/copy-file.ts';
 import { describeFile } from '../../packages/server/src/files/find.ts';
 import { listByMarker } from '../../packages/server/src/files/paging.ts';
 import { trashVersion } from '../../packages/server/src/files/versions.ts';
-import { collect } from '../conformance/content-samples.ts';
+import { collect } from '../conformance/blob-samples.ts';
 import { errorWithCode, type FilesFixture, openFilesFixture } from './files-fixture.ts';
 import { assertCountersRight } from './recount.ts';
 import { addVersion, asFile, copy, purge, readRow, readVersions, rename, trash } from './tree-steps.ts';

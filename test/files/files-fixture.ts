@@ -12,12 +12,12 @@ import { DEFAULT_LIMITS } from '../../packages/server/src/limits.ts';
 import type { BlobStore, StoredBlob } from '../../packages/server/src/storage/blob-store.ts';
 import { InFlightBlobs } from '../../packages/server/src/storage/in-flight.ts';
 import { SerialQueue } from '../../packages/server/src/util/keyed-queue.ts';
-import { collect } from '../conformance/content-samples.ts';
+import { collect } from '../conformance/blob-samples.ts';
 import { type Fault, faulty } from '../faults/faulty.ts';
 import { deleteAtExit } from '../support/leftovers.ts';
-import { dropTestDatabase, openTestDatabase } from '../support/rows.ts';
 import { openTestStore } from '../support/storage.ts';
 import { TestClock } from '../support/test-clock.ts';
+import { dropTestDatabase, openTestDatabase } from '../support/test-database.ts';
 
 /** The files module as the server sets it up: a real database file and a real disk store. */
 export interface FilesFixture extends AsyncDisposable {

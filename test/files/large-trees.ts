@@ -6,7 +6,7 @@ import { newId } from '../../packages/server/src/database/values.ts';
 import type { FileContext } from '../../packages/server/src/files/context.ts';
 import { newItemRow } from '../../packages/server/src/files/items.ts';
 import { SerialQueue } from '../../packages/server/src/util/keyed-queue.ts';
-import { recordStatements } from '../support/sent-statements.ts';
+import { recordStatements } from '../support/record-statements.ts';
 import type { FilesFixture } from './files-fixture.ts';
 
 /** Adds empty folders to a folder directly in the database, and updates all counters. Returns their IDs. */

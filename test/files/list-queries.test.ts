@@ -9,7 +9,7 @@ import {
   type PageCursor,
 } from '../../packages/server/src/files/paging.ts';
 import { toRequestedFields } from '../../packages/server/src/http/render/items.ts';
-import { recordStatements } from '../support/sent-statements.ts';
+import { recordStatements } from '../support/record-statements.ts';
 import { type FilesFixture, openFilesFixture } from './files-fixture.ts';
 import { addFolders } from './large-trees.ts';
 import { asFile, readRow, trash } from './tree-steps.ts';

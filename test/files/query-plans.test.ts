@@ -15,7 +15,7 @@ import {
 } from '../../packages/server/src/files/paging.ts';
 import { trashFile } from '../../packages/server/src/files/trash.ts';
 import { listVersions } from '../../packages/server/src/files/versions.ts';
-import { onlySqlite } from '../support/rows.ts';
+import { onlySqlite } from '../support/test-database.ts';
 import { type FilesFixture, openFilesFixture } from './files-fixture.ts';
 import { explainStatements, type Plan } from './query-plans.ts';
 import {

@@ -1,6 +1,6 @@
 import { CompiledQuery, type Kysely } from 'kysely';
 import type { Tables } from '../../packages/server/src/database/schema.ts';
-import { recordStatements } from '../support/sent-statements.ts';
+import { recordStatements } from '../support/record-statements.ts';
 
 export interface Plan {
   sql: string;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { getSpace } from '../../packages/server/src/files/quota.ts';
 import { abortSession, expireSessions } from '../../packages/server/src/uploads/end-session.ts';
-import { collect } from '../conformance/content-samples.ts';
+import { collect } from '../conformance/blob-samples.ts';
 import { LIFETIME, openUploadFixture, PART_SIZE, type UploadFixture } from '../uploads/upload-fixture.ts';
 import { commitUpload, createUpload, sendAllParts, tryCommit } from '../uploads/upload-steps.ts';
 import { errorWithCode } from './files-fixture.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ItemRow } from '../../packages/server/src/database/schema.ts';
 import { findItem } from '../../packages/server/src/files/find.ts';
-import { collect } from '../conformance/content-samples.ts';
+import { collect } from '../conformance/blob-samples.ts';
 import { type FilesFixture, openFilesFixture } from './files-fixture.ts';
 import { assertCountersRight } from './recount.ts';
 import {

@@ -6,7 +6,7 @@ import { storeBody, uploadFile, uploadVersion } from '../../packages/server/src/
 import { describeFile } from '../../packages/server/src/files/find.ts';
 import { trashFolder } from '../../packages/server/src/files/trash.ts';
 import type { BlobStore } from '../../packages/server/src/storage/blob-store.ts';
-import { collect } from '../conformance/content-samples.ts';
+import { collect } from '../conformance/blob-samples.ts';
 import type { Fault } from '../faults/faulty.ts';
 import { chunks, createBody, errorWithCode, openFilesFixture } from './files-fixture.ts';
 

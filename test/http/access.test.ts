@@ -4,8 +4,8 @@ import { after, before, test } from 'node:test';
 import { addApp, addUser, getUserToken, partway, requestToken, type TestApp } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
 import { seededBytes } from '../support/bytes.ts';
-import { readAllText } from '../support/rows.ts';
 import { startServer, type TestServer } from '../support/server.ts';
+import { readAllText } from '../support/test-database.ts';
 
 const SIZE = 70_000;
 const bytes = seededBytes(SIZE, 'access');

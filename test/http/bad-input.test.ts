@@ -4,9 +4,9 @@ import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
 import { Api, type ApiResponse } from '../support/api.ts';
 import { seededBytes, sha1Base64 } from '../support/bytes.ts';
-import { openTestDatabase } from '../support/rows.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { listStoredBlobs } from '../support/storage.ts';
+import { openTestDatabase } from '../support/test-database.ts';
 import { until } from '../support/until.ts';
 
 const PART = 65_536;

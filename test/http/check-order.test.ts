@@ -4,8 +4,8 @@ import type { UserId } from '../../packages/protocol/src/ids.ts';
 import { createToken } from '../../packages/server/src/auth/tokens/create.ts';
 import { addUser } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
-import { openTestDatabase } from '../support/rows.ts';
 import { startServer, type TestServer } from '../support/server.ts';
+import { openTestDatabase } from '../support/test-database.ts';
 
 let server: TestServer;
 let users = 0;

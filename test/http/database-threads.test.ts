@@ -8,8 +8,8 @@ import { readConfig } from '../../packages/server/src/config/config.ts';
 import { startServer } from '../../packages/server/src/server.ts';
 import { Api } from '../support/api.ts';
 import { deleteAtExit } from '../support/leftovers.ts';
-import { onlySqlite } from '../support/rows.ts';
 import { storageSettings } from '../support/storage.ts';
+import { onlySqlite } from '../support/test-database.ts';
 import { until } from '../support/until.ts';
 
 const TOKEN = 'dead-thread'.repeat(4);

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { Api } from '../support/api.ts';
 import { seededBytes } from '../support/bytes.ts';
-import { openTestDatabase } from '../support/rows.ts';
 import { startServer } from '../support/server.ts';
 import { bytesNotOnDisk, listStoredBlobs } from '../support/storage.ts';
-import { waitForCleanup } from '../support/swept.ts';
+import { openTestDatabase } from '../support/test-database.ts';
 import { until } from '../support/until.ts';
+import { waitForCleanup } from '../support/wait-for-cleanup.ts';
 
 const FREQUENT_COLLECTION = {
   PARTWAY_SWEEP_INTERVAL: '10ms',

@@ -7,8 +7,8 @@ import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { Api } from '../support/api.ts';
 import { seededBytes } from '../support/bytes.ts';
-import { onlySqlite } from '../support/rows.ts';
 import { startServer, type TestServer } from '../support/server.ts';
+import { onlySqlite } from '../support/test-database.ts';
 import { until } from '../support/until.ts';
 import { attributes, FORM, filePart, form, sendForm, upload } from './forms.ts';
 

@@ -6,9 +6,9 @@ import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { Api } from '../support/api.ts';
 import { seededBytes } from '../support/bytes.ts';
-import { onlySqlite } from '../support/rows.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { bytesNotOnDisk, listStoredBlobs } from '../support/storage.ts';
+import { onlySqlite } from '../support/test-database.ts';
 import { until } from '../support/until.ts';
 import { attributes, filePart, form, sendForm, upload } from './forms.ts';
 

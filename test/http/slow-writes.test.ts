@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { countCommitsInLog, lockDatabase } from '../database/held-database.ts';
+import { countCommitsInLog, lockDatabase } from '../database/locked-database.ts';
 import { addApp, addUser, getUserToken } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
 import { seededBytes, splitIntoParts } from '../support/bytes.ts';
-import { onlySqlite } from '../support/rows.ts';
 import { startServer } from '../support/server.ts';
 import { bytesNotOnDisk } from '../support/storage.ts';
+import { onlySqlite } from '../support/test-database.ts';
 import { until } from '../support/until.ts';
 
 const PART = 65_536;

@@ -8,8 +8,8 @@ import { type AddedApp, addUserWithPassword, partwayJson, partwayWithInput } fro
 import { partway, requestToken } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
 import { deleteAtExit } from '../support/leftovers.ts';
-import { readAllText } from '../support/rows.ts';
 import { startServer, type TestServer } from '../support/server.ts';
+import { readAllText } from '../support/test-database.ts';
 
 interface CreatedToken {
   access_token: string;

@@ -12,7 +12,7 @@ import { requirePermissions } from '../../packages/server/src/http/hooks/scopes.
 import { startServer } from '../../packages/server/src/server.ts';
 import { API_ROUTES } from '../auth/api-routes.ts';
 import { deleteAtExit, deleteFolder } from '../support/leftovers.ts';
-import { dropTestDatabase, ensureDatabase } from '../support/rows.ts';
+import { dropTestDatabase, ensureDatabase } from '../support/test-database.ts';
 
 async function listDeclaredRoutes(): Promise<RouteOptions[]> {
   const routes: RouteOptions[] = [];

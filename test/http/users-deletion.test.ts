@@ -7,9 +7,9 @@ import { newItemRow } from '../../packages/server/src/files/items.ts';
 import { addApp, getUserToken, requestToken, type TestApp } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
 import { seededBytes, sha1Base64 } from '../support/bytes.ts';
-import { onlySqlite, openTestDatabase } from '../support/rows.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { listStoredBlobs } from '../support/storage.ts';
+import { onlySqlite, openTestDatabase } from '../support/test-database.ts';
 import { until } from '../support/until.ts';
 import { upload } from './forms.ts';
 

@@ -10,10 +10,10 @@ import { startServer } from '../../packages/server/src/server.ts';
 import { CLOCK_GRACE } from '../../packages/server/src/time/clock.ts';
 import { sha1Base64 } from '../support/bytes.ts';
 import { deleteAtExit } from '../support/leftovers.ts';
-import { dropTestDatabase, ensureDatabase, onlySqlite, openTestDatabase } from '../support/rows.ts';
-import { waitForCleanup } from '../support/swept.ts';
 import { TestClock } from '../support/test-clock.ts';
+import { dropTestDatabase, ensureDatabase, onlySqlite, openTestDatabase } from '../support/test-database.ts';
 import { until } from '../support/until.ts';
+import { waitForCleanup } from '../support/wait-for-cleanup.ts';
 
 const DAY = 24 * 3_600_000;
 const TOKEN = 'token-of-the-wrong-clock-test';

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import type { PartRange } from '../../packages/server/src/storage/blob-store.ts';
-import { partRanges, streamPart } from '../conformance/content-samples.ts';
+import { partRanges, streamPart } from '../conformance/blob-samples.ts';
 import { temporaryFolder } from '../storage/temporary-folder.ts';
 import { createCertificates } from '../support/tls.ts';
 import { startS3Proxy } from './s3-proxy.ts';

@@ -16,7 +16,7 @@ import { S3Keys } from '../../packages/server/src/storage/s3/keys.ts';
 import { S3_LIMITS } from '../../packages/server/src/storage/s3/retry.ts';
 import { S3Store } from '../../packages/server/src/storage/s3/s3-store.ts';
 import { Spool } from '../../packages/server/src/storage/spool/spool.ts';
-import { partRanges, streamPart } from '../conformance/content-samples.ts';
+import { partRanges, streamPart } from '../conformance/blob-samples.ts';
 import { temporaryFolder } from '../storage/temporary-folder.ts';
 import { newLocation, whyNoS3 } from './test-store.ts';
 import { createStaged, readAll, type Upload, writeAll } from './uploads.ts';

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { PartRange } from '../../packages/server/src/storage/blob-store.ts';
 import type { S3Location } from '../../packages/server/src/storage/s3/open-s3-store.ts';
 import type { S3Limits } from '../../packages/server/src/storage/s3/retry.ts';
-import { collect, partRanges, randomBlobId, randomBytesOfSize, streamPart } from '../conformance/content-samples.ts';
+import { collect, partRanges, randomBlobId, randomBytesOfSize, streamPart } from '../conformance/blob-samples.ts';
 import { type Operation, type S3Fault, type S3Proxy, startS3Proxy } from './s3-proxy.ts';
 import { newLocation, openTestStore, type TestStore, type TestStoreOptions, timeFor, whyNoS3 } from './test-store.ts';
 import { createStaged, keepsEarlierParts, PART, readAll, writeAll } from './uploads.ts';

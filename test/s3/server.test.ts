@@ -3,7 +3,7 @@ import { mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type PartInProgress, startPart } from '../faults/part-on-the-way.ts';
+import { type PartInProgress, startPart } from '../faults/part-in-progress.ts';
 import { mountSmallDisk } from '../faults/small-disk.ts';
 import { ErrorResponse, WireClient, type WireFile, type WirePart } from '../faults/wire-client.ts';
 import { addApp, addUser, getUserToken } from '../support/accounts.ts';

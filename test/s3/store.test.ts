@@ -17,7 +17,7 @@ import {
   randomBlobId,
   randomBytesOfSize,
   streamPart,
-} from '../conformance/content-samples.ts';
+} from '../conformance/blob-samples.ts';
 import { startS3Proxy } from './s3-proxy.ts';
 import {
   MIN_PART,

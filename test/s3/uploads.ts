@@ -7,7 +7,7 @@ import {
   randomBlobId,
   randomBytesOfSize,
   streamPart,
-} from '../conformance/content-samples.ts';
+} from '../conformance/blob-samples.ts';
 import { MIN_PART, newTestClient, TEST_BUCKET } from './test-store.ts';
 
 /** As small as the store accepts, and more than one chunk. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { BodySplitter } from '../../packages/server/src/storage/s3/body-splitter.ts';
-import { brokenBody, collect, randomBytesOfSize } from '../conformance/content-samples.ts';
+import { brokenBody, collect, randomBytesOfSize } from '../conformance/blob-samples.ts';
 
 describe('a split body', () => {
   it('is split at the exact byte, whatever its chunks, and reports when nothing is left', async () => {

@@ -13,8 +13,8 @@ import {
   randomBlobId,
   randomBytesOfSize,
   streamPart,
-} from '../conformance/content-samples.ts';
-import { openWithFaults, systemError } from './opening-with.ts';
+} from '../conformance/blob-samples.ts';
+import { openWithFaults, systemError } from './open-with-faults.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 const PART = 64 * 1024;

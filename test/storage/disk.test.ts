@@ -19,7 +19,6 @@ import type { BlobId } from '../../packages/protocol/src/ids.ts';
 import type { BlobStore, PartRange, StagedBlob } from '../../packages/server/src/storage/blob-store.ts';
 import { openDiskStore } from '../../packages/server/src/storage/disk/disk-store.ts';
 import { DurableFiles } from '../../packages/server/src/storage/disk/durable-files.ts';
-import { blobStoreBehaves } from '../conformance/blob-store.ts';
 import {
   collect,
   partLayout,
@@ -27,10 +26,11 @@ import {
   randomBlobId,
   randomBytesOfSize,
   streamPart,
-} from '../conformance/content-samples.ts';
+} from '../conformance/blob-samples.ts';
+import { blobStoreBehaves } from '../conformance/blob-store.ts';
 import { mountSmallDisk } from '../faults/small-disk.ts';
 import { listDescriptors } from '../support/descriptors.ts';
-import { openWithFaults, systemError } from './opening-with.ts';
+import { openWithFaults, systemError } from './open-with-faults.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 const PART = 64 * 1024;

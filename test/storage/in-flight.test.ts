@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { InFlightBlobs } from '../../packages/server/src/storage/in-flight.ts';
-import { randomBlobId } from '../conformance/content-samples.ts';
+import { randomBlobId } from '../conformance/blob-samples.ts';
 
 test('a blob is in flight from when it is tracked until that is disposed of', () => {
   const inFlight = new InFlightBlobs();

@@ -9,9 +9,9 @@ import { S3Error } from '../../packages/server/src/storage/s3/errors.ts';
 import { MultipartUploads } from '../../packages/server/src/storage/s3/multipart-uploads.ts';
 import { S3Objects } from '../../packages/server/src/storage/s3/objects.ts';
 import { SpooledFile } from '../../packages/server/src/storage/spool/spooled-body.ts';
-import { collect } from '../conformance/content-samples.ts';
+import { collect } from '../conformance/blob-samples.ts';
 import type { S3Fault, S3Proxy } from '../s3/s3-proxy.ts';
-import { startFakeS3, xml } from './answering-s3.ts';
+import { startFakeS3, xml } from './fake-s3.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 const UPLOAD = { key: 'blobs/a', id: 'u1', checksum: 'sha256' } as const;

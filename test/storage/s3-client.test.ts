@@ -7,8 +7,8 @@ import { openS3Client, toLocalTime } from '../../packages/server/src/storage/s3/
 import { S3Objects } from '../../packages/server/src/storage/s3/objects.ts';
 import type { Bucket } from '../../packages/server/src/storage/s3/retry.ts';
 import { SpooledFile } from '../../packages/server/src/storage/spool/spooled-body.ts';
-import { randomBytesOfSize } from '../conformance/content-samples.ts';
-import { startFakeS3, xml } from './answering-s3.ts';
+import { randomBytesOfSize } from '../conformance/blob-samples.ts';
+import { startFakeS3, xml } from './fake-s3.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 const MINUTES = 60_000;

@@ -3,7 +3,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { StorageError } from '../../packages/server/src/storage/errors.ts';
 import { isNotFound, S3Error, s3UnavailableError, toS3Error } from '../../packages/server/src/storage/s3/errors.ts';
 import { S3Objects } from '../../packages/server/src/storage/s3/objects.ts';
-import { startFakeS3 } from './answering-s3.ts';
+import { startFakeS3 } from './fake-s3.ts';
 
 /** Rejects with the first error. */
 const ONCE = { call: { timeout: 60_000, idleTimeout: 60_000, outcome: (failure: S3Error) => Promise.reject(failure) } };

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { BlobId } from '../../packages/protocol/src/ids.ts';
 import { S3Keys } from '../../packages/server/src/storage/s3/keys.ts';
-import { randomBlobId } from '../conformance/content-samples.ts';
+import { randomBlobId } from '../conformance/blob-samples.ts';
 
 test('a blob has its key below the prefix, or in the root of the bucket, and no other key', () => {
   const id = randomBlobId();

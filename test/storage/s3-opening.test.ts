@@ -5,7 +5,7 @@ import { ByteBudget } from '../../packages/server/src/storage/s3/byte-budget.ts'
 import { type OpenedS3Store, openS3Store } from '../../packages/server/src/storage/s3/open-s3-store.ts';
 import { Spool } from '../../packages/server/src/storage/spool/spool.ts';
 import { type S3Fault, type S3Proxy, startS3Proxy } from '../s3/s3-proxy.ts';
-import { xml } from './answering-s3.ts';
+import { xml } from './fake-s3.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 const LISTED: S3Fault = xml('ListObjectsV2', '<ListBucketResult/>');

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import type { ByteRange } from '../../packages/server/src/storage/blob-store.ts';
 import { openObject } from '../../packages/server/src/storage/s3/object-reader.ts';
 import type { S3Objects } from '../../packages/server/src/storage/s3/objects.ts';
-import { randomBytesOfSize } from '../conformance/content-samples.ts';
+import { randomBytesOfSize } from '../conformance/blob-samples.ts';
 import { until } from '../support/until.ts';
 
 const CHUNK = 16 * 1024;

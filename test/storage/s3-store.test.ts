@@ -19,9 +19,9 @@ import {
   randomBlobId,
   randomBytesOfSize,
   streamPart,
-} from '../conformance/content-samples.ts';
+} from '../conformance/blob-samples.ts';
 import type { S3Fault } from '../s3/s3-proxy.ts';
-import { startFakeS3, xml } from './answering-s3.ts';
+import { startFakeS3, xml } from './fake-s3.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 const BEGUN = xml(

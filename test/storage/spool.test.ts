@@ -5,7 +5,7 @@ import { describe, it, type TestContext } from 'node:test';
 import type { UserId } from '../../packages/protocol/src/ids.ts';
 import { ByteBudget } from '../../packages/server/src/storage/s3/byte-budget.ts';
 import { Spool } from '../../packages/server/src/storage/spool/spool.ts';
-import { brokenBody, randomBytesOfSize } from '../conformance/content-samples.ts';
+import { brokenBody, randomBytesOfSize } from '../conformance/blob-samples.ts';
 import { mountSmallDisk } from '../faults/small-disk.ts';
 import { until } from '../support/until.ts';
 import { temporaryFolder } from './temporary-folder.ts';

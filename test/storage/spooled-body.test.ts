@@ -5,7 +5,7 @@ import { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { describe, it, type TestContext } from 'node:test';
 import { SpooledBody, SpooledFile } from '../../packages/server/src/storage/spool/spooled-body.ts';
-import { collect, randomBytesOfSize } from '../conformance/content-samples.ts';
+import { collect, randomBytesOfSize } from '../conformance/blob-samples.ts';
 import { listDescriptors } from '../support/descriptors.ts';
 import { until } from '../support/until.ts';
 import { temporaryFolder } from './temporary-folder.ts';

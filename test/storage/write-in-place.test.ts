@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type VectorFile, writeInPlace } from '../../packages/server/src/storage/disk/write-in-place.ts';
 import { ByteBudget } from '../../packages/server/src/storage/s3/byte-budget.ts';
-import { randomBytesOfSize } from '../conformance/content-samples.ts';
+import { randomBytesOfSize } from '../conformance/blob-samples.ts';
 
 const CHUNK = 64 * 1024;
 

@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { databaseSettings } from './rows.ts';
 import type { TestServer } from './server.ts';
+import { databaseSettings } from './test-database.ts';
 
 const PARTWAY = fileURLToPath(new URL('../../packages/cli/bin/partway.js', import.meta.url));
 const run = promisify(execFile);

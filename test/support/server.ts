@@ -8,8 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { COVERAGE_ENV } from './coverage-env.ts';
 import { deleteAtExit, deleteFolder, killAtExit } from './leftovers.ts';
-import { dropTestDatabase, ensureDatabase } from './rows.ts';
 import { storageSettings } from './storage.ts';
+import { dropTestDatabase, ensureDatabase } from './test-database.ts';
 import { type Certificates, createCertificates } from './tls.ts';
 
 const PARTWAY = fileURLToPath(new URL('../../packages/cli/bin/partway.js', import.meta.url));

@@ -6,7 +6,7 @@ import { DurableFiles } from '../../packages/server/src/storage/disk/durable-fil
 import { ByteBudget } from '../../packages/server/src/storage/s3/byte-budget.ts';
 import { openS3Store } from '../../packages/server/src/storage/s3/open-s3-store.ts';
 import { Spool } from '../../packages/server/src/storage/spool/spool.ts';
-import { collect } from '../conformance/content-samples.ts';
+import { collect } from '../conformance/blob-samples.ts';
 
 /**
  * Where tests store bytes by default: on disk or, with PARTWAY_TEST_STORAGE=s3://BUCKET, in that bucket of the store

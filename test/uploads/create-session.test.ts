@@ -8,7 +8,7 @@ import { StorageError } from '../../packages/server/src/storage/errors.ts';
 import { checkUploadLimits, createSession } from '../../packages/server/src/uploads/create-session.ts';
 import { findSession } from '../../packages/server/src/uploads/session-store.ts';
 import { SerialQueue } from '../../packages/server/src/util/keyed-queue.ts';
-import { collect } from '../conformance/content-samples.ts';
+import { collect } from '../conformance/blob-samples.ts';
 import type { Fault } from '../faults/faulty.ts';
 import { openUploadFixture, type UploadFixture } from './upload-fixture.ts';
 import { collectGarbageNow, commitUpload, createUpload, sendAllParts } from './upload-steps.ts';

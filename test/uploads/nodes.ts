@@ -31,7 +31,7 @@ import { newPostgresDatabase } from '../database/postgres-database.ts';
 import { type Fault, faulty } from '../faults/faulty.ts';
 import { deleteAtExit } from '../support/leftovers.ts';
 import { TestClock } from '../support/test-clock.ts';
-import { createSpoolingStore, type SpoolingStore } from './spooling-store.ts';
+import { createSpoolingStore, type SpoolingStore } from './remote-store.ts';
 import { LIFETIME, PART_SIZE, type UploadFixture } from './upload-fixture.ts';
 import { trackQueries } from './watch-queries.ts';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createSession } from '../../packages/server/src/uploads/create-session.ts';
 import { abortSession, expireSessions } from '../../packages/server/src/uploads/end-session.ts';
-import { collect } from '../conformance/content-samples.ts';
+import { collect } from '../conformance/blob-samples.ts';
 import { assertCountersRight } from '../files/recount.ts';
 import { LIFETIME, openUploadFixture, PART_SIZE, type UploadFixture } from './upload-fixture.ts';
 import { commitUpload, createUpload, sendAllParts, sendPart } from './upload-steps.ts';

@@ -17,9 +17,9 @@ import { StreamReceiver } from '../../packages/server/src/uploads/part-receiver.
 import { KeyedQueue } from '../../packages/server/src/util/keyed-queue.ts';
 import { type Fault, faulty } from '../faults/faulty.ts';
 import { deleteAtExit } from '../support/leftovers.ts';
-import { databaseSettings, dropTestDatabase, openTestDatabase } from '../support/rows.ts';
 import { bytesNotOnDisk, openTestStore } from '../support/storage.ts';
 import { TestClock } from '../support/test-clock.ts';
+import { databaseSettings, dropTestDatabase, openTestDatabase } from '../support/test-database.ts';
 import { trackQueries } from './watch-queries.ts';
 
 /** Small, so that a file with many parts costs little; large enough that a part can be written in several chunks. */

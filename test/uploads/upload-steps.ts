@@ -10,7 +10,7 @@ import { partRange } from '../../packages/server/src/uploads/part-layout.ts';
 import type { PartBody } from '../../packages/server/src/uploads/part-locks.ts';
 import type { Part, Session } from '../../packages/server/src/uploads/session.ts';
 import { findSession, listParts } from '../../packages/server/src/uploads/session-store.ts';
-import { collect } from '../conformance/content-samples.ts';
+import { collect } from '../conformance/blob-samples.ts';
 import { seededBytes } from '../support/bytes.ts';
 import { PART_SIZE, type UploadFixture } from './upload-fixture.ts';
 

@@ -1,7 +1,7 @@
 import type { BlobStore } from '../../packages/server/src/storage/blob-store.ts';
 import { DurableFiles } from '../../packages/server/src/storage/disk/durable-files.ts';
 import type { Fault } from '../faults/faulty.ts';
-import { type FileFault, openWithFaults } from '../storage/opening-with.ts';
+import { type FileFault, openWithFaults } from '../storage/open-with-faults.ts';
 import { openUploadFixture, type UploadFixture } from './upload-fixture.ts';
 import { watchQueries } from './watch-queries.ts';
 

@@ -10,7 +10,7 @@ import { expireSessions } from '../../packages/server/src/uploads/end-session.ts
 import { OrphanScan } from '../../packages/server/src/uploads/orphan-scan.ts';
 import { listSessions } from '../../packages/server/src/uploads/read-session.ts';
 import { findSession } from '../../packages/server/src/uploads/session-store.ts';
-import { collect } from '../conformance/content-samples.ts';
+import { collect } from '../conformance/blob-samples.ts';
 import { errorWithCode } from '../files/files-fixture.ts';
 import { bytesNotOnDisk } from '../support/storage.ts';
 import { LIFETIME, openUploadFixture, type UploadFixture } from './upload-fixture.ts';

@@ -1,7 +1,7 @@
 import { testAppTokens } from '../generated/app-tokens.ts';
 import { testChunkedUploads } from '../generated/chunked-uploads.ts';
+import { testErrors } from '../generated/errors.ts';
 import { testFiles } from '../generated/files.ts';
-import { testErrors } from '../generated/refusals.ts';
 import { typescriptSdkGen } from './sdk.ts';
 
 testChunkedUploads(typescriptSdkGen);

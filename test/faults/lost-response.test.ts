@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import type { Kysely } from 'kysely';
 import type { Tables } from '../../packages/server/src/database/schema.ts';
-import { collect } from '../conformance/content-samples.ts';
+import { collect } from '../conformance/blob-samples.ts';
 import { openUploadFixture } from '../uploads/upload-fixture.ts';
 import {
   assertOnlyFile,

@@ -3,8 +3,8 @@ import { after, before, describe, test } from 'node:test';
 import { noPostgres } from '../engines/postgres.ts';
 import { attributes, filePart, form, sendForm } from '../http/forms.ts';
 import { Api, type ApiResponse } from '../support/api.ts';
-import { onlySqlite } from '../support/rows.ts';
 import { startServer, type TestServer } from '../support/server.ts';
+import { onlySqlite } from '../support/test-database.ts';
 import { newPostgresDatabase, stopPostgres } from './postgres-database.ts';
 
 /** Names that are the same name, each in its own folder. */

@@ -14,8 +14,8 @@ import { s3Url } from '../s3/test-store.ts';
 import { Api } from '../support/api.ts';
 import { seededBytes, sha1Hex } from '../support/bytes.ts';
 import { type Cluster, noCluster, SMALL_PARTS, startCluster } from './cluster.ts';
-import { RetryingClient } from './patient-client.ts';
-import { uploadInParallel } from './upload-at-once.ts';
+import { RetryingClient } from './retrying-client.ts';
+import { uploadInParallel } from './upload-in-parallel.ts';
 
 const PART = 64 * 1024;
 /** Younger bytes are kept: longer than a busy machine takes from storing bytes to inserting their row. */

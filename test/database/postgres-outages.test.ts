@@ -11,7 +11,7 @@ import { openPostgres } from '../../packages/server/src/database/postgres/postgr
 import type { Tables } from '../../packages/server/src/database/schema.ts';
 import { noPostgres, type Postgres, startPostgres } from '../engines/postgres.ts';
 import { administer, createDatabase } from '../engines/postgres-database.ts';
-import { startTcpProxy, type TcpProxy } from '../engines/tcp-line.ts';
+import { startTcpProxy, type TcpProxy } from '../engines/tcp-proxy.ts';
 import { mountSmallDisk } from '../faults/small-disk.ts';
 import { untilItFails } from '../support/until-it-fails.ts';
 

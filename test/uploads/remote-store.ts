@@ -3,7 +3,7 @@ import { mkdir, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BlobStore, PartRange, PartTag, StagedBlob } from '../../packages/server/src/storage/blob-store.ts';
 import { LostPartsError } from '../../packages/server/src/storage/blob-store.ts';
-import { collect } from '../conformance/content-samples.ts';
+import { collect } from '../conformance/blob-samples.ts';
 
 /** A store as one node sees it. */
 export interface SpoolingStore extends BlobStore {

@@ -5,7 +5,7 @@ import { collectGarbage } from '../../packages/server/src/uploads/collect-garbag
 import { expireSessions } from '../../packages/server/src/uploads/end-session.ts';
 import { OrphanScan } from '../../packages/server/src/uploads/orphan-scan.ts';
 import { findSession } from '../../packages/server/src/uploads/session-store.ts';
-import { collect } from '../conformance/content-samples.ts';
+import { collect } from '../conformance/blob-samples.ts';
 import { LIFETIME, openUploadFixture, type UploadFixture } from '../uploads/upload-fixture.ts';
 import {
   assertOnlyFile,

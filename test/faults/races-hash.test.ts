@@ -96,7 +96,7 @@ describe('the whole-file hash', () => {
 });
 
 describe('after a restart', () => {
-  // Parts on S3 cannot be read before the upload is complete: lone-node.test.ts tests that.
+  // Parts on S3 cannot be read before the upload is complete: single-node.test.ts tests that.
   it('a complete upload is hashed before a client asks, and can be committed', {
     skip: bytesNotOnDisk ?? false,
   }, async () => {

@@ -5,7 +5,7 @@ import { readListing } from '../../packages/cli/src/transfer/upload/remote-listi
 import { createClient } from '../../packages/client/src/node/index.ts';
 import { type FaultProxy, type SeenRequest, startFaultProxy } from '../client/fault-proxy.ts';
 import { seededBytes } from '../support/bytes.ts';
-import { type CliFixture, openCliFixture } from './place.ts';
+import { type CliFixture, openCliFixture } from './cli-fixture.ts';
 import { jsonLines } from './run.ts';
 
 let place: CliFixture;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { startFaultProxy } from '../client/fault-proxy.ts';
-import type { CliFixture } from './place.ts';
+import type { CliFixture } from './cli-fixture.ts';
 import type { CommandResult, RunOptions } from './run.ts';
 
 /**

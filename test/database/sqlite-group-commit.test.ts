@@ -14,7 +14,7 @@ import {
 } from '../../packages/server/src/uploads/session-store.ts';
 import { newPart, newSession } from '../uploads/session-samples.ts';
 import { newDatabase } from './database.ts';
-import { countCommitsInLog, lockDatabase } from './held-database.ts';
+import { countCommitsInLog, lockDatabase } from './locked-database.ts';
 
 const PARTS = 40;
 
