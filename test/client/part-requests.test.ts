@@ -199,3 +199,39 @@ test('a session, its queries and its parts are not retried below the upload', as
   for (const { call, retries } of server.options) assert.equal(retries, 0, String(call));
   assert.deepEqual(new Set(server.options.map(({ call }) => call)), new Set(['create', 'part', 'list', 'commit']));
 });
+
+test('no more parts are sent at the same time than requested', async () => {
+  for (const parallel of [1, 3]) {
+    const server = new FakeServer();
+    let active = 0;
+    let most = 0;
+    server.answer = async (call) => {
+      if (call !== 'part') return undefined;
+      active += 1;
+      most = Math.max(most, active);
+      for (let turn = 0; turn < 3; turn += 1) await new Promise(setImmediate);
+      active -= 1;
+      return undefined;
+    };
+    const { error } = await uploadTo(server, new FakeSource(100), { parallel });
+    assert.deepEqual([error, most], [undefined, parallel]);
+  }
+});
+
+test('an overlap with a part that is not stored yet is sent again after a wait', async (t) => {
+  t.mock.method(Math, 'random', () => 0);
+  const finish = fastTime(t);
+  const server = new FakeServer();
+  const at: number[] = [];
+  server.answer = (call, n) => {
+    if (call !== 'part') return undefined;
+    at.push(performance.now());
+    return n <= 2 ? { fail: apiError(409, 'range_overlaps_existing_part') } : undefined;
+  };
+  const { error } = await finish(uploadTo(server, new FakeSource(5)));
+  assert.equal(error, undefined);
+  assert.deepEqual(
+    at.map((time) => time - (at[0] ?? 0)),
+    [0, 200, 600],
+  );
+});

@@ -219,3 +219,27 @@ test('what is stored is kept only if the same upload can use it later', async ()
   const options = { ...aborted.options, abortSession: true };
   assert.deepEqual(await stop(options, apiError(507), () => aborted.controller.abort()), [false, 1, 0]);
 });
+
+test('a stored part with other bytes or of another size starts the upload from scratch', async () => {
+  for (const change of [{ sha1: 'x' }, { size: 9 }]) {
+    const server = new FakeServer();
+    const store = memoryStateStore();
+    server.answer = (call, n) => (call === 'part' && n === 2 ? { fail: apiError(507) } : undefined);
+    await uploadTo(server, new FakeSource(15), { store, parallel: 1 });
+    server.answer = (call) => {
+      if (call === 'delete') server.parts.clear();
+      return undefined;
+    };
+    const [part] = server.parts.values();
+    assert.ok(part);
+    server.parts.set(0, { ...part, ...change });
+
+    const { error, events } = await uploadTo(server, new FakeSource(15), { store, parallel: 1 });
+    assert.equal(error, undefined);
+    assert.deepEqual(
+      events.flatMap((event) => (event.type === 'restarted' ? [event.reason] : [])),
+      ['source-changed'],
+    );
+    assert.deepEqual([server.count('create'), server.count('delete')], [2, 1]);
+  }
+});
