@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ApiError } from '../../packages/client/src/errors.ts';
 import {
   isFinal,
   isSessionGone,
   RestartUpload,
   restartIfGone,
 } from '../../packages/client/src/upload/session-errors.ts';
-import { apiError } from './fake-uploads.ts';
+
+function apiError(status: number, code = `http_${status}`): ApiError {
+  return new ApiError({ message: code, status, code, call: '' });
+}
 
 test('a session is gone with 404, 410 and a plain 403', () => {
   for (const status of [404, 410]) assert.equal(isSessionGone(apiError(status)), true);
