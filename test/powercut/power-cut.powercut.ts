@@ -52,7 +52,7 @@ describe('a server after a power cut', { skip: skipUntraced, timeout: HOUR }, ()
   // Finding no violations proves as much as the tests' ability to find one.
   for (const [what, ignores] of Object.entries({
     'the bytes of parts': (path: string) => path.startsWith('staging/'),
-    'the names of files': (path: string) => path === 'staging' || /^content(\/..){0,2}$/.test(path),
+    'the names of files': (path: string) => path === 'staging' || /^blobs(\/..){0,2}$/.test(path),
     'the rows': (path: string) => path.endsWith('-wal'),
   })) {
     it(`would lose data if ${what} were not synced, and the tests detect it`, async () => {
