@@ -20,7 +20,7 @@ import { dropTestDatabase, openTestDatabase } from '../support/test-database.ts'
 export const DEVELOPER_TOKEN = 'developer-token-of-the-tests';
 export const REDIRECT = 'https://app.partway.test/callback';
 
-/** The auth module as the server sets it up, with a real database file and a clock that stands still. */
+/** The auth module as the server sets it up, with a real database file and a clock that only tests move. */
 export interface AuthFixture extends AsyncDisposable {
   access: AuthContext;
   clock: TestClock;

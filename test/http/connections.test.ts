@@ -268,6 +268,16 @@ for (const hosts of BAD_HOSTS) {
   });
 }
 
+test('headers named like properties of objects are ignored', async () => {
+  const connection = await RawConnection.open(server);
+  for (const [index, name] of ['__proto__', 'constructor', 'toString', 'hasOwnProperty'].entries()) {
+    await connection.send(rawRequest('GET /2.0/users/me', [`${name}: x`, token]));
+    const responses = await connection.responses(index + 1);
+    assert.deepEqual([name, responses.at(-1)?.status], [name, 200]);
+  }
+  connection.finish();
+});
+
 test('a request line with an invalid host is rejected', async () => {
   for (const target of ['http:///2.0/users/me', 'http://a b/', 'http://u@a/', 'http://a:99999/', 'https://[::g]/']) {
     const connection = await RawConnection.open(server);

@@ -108,7 +108,7 @@ describe('errors of S3', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) }, 
     begun.end();
     const range = partRanges(upload.staged.layout)[0] as PartRange;
     await under.proxy.refuse();
-    const unavailable = { code: 'unavailable', retryAfterSeconds: 5, message: /send this again later/ };
+    const unavailable = { code: 'unavailable', retryAfterSeconds: 5, message: /Try again later/ };
     const blob = randomBlobId();
     for (const call of [
       () => under.blobs.create(blob, upload.staged.layout),
@@ -137,7 +137,10 @@ describe('errors of S3', { skip: whyNoS3 ?? false, timeout: timeFor(240_000) }, 
     await assert.rejects(
       under.blobs.writePart(upload.staged, range, streamPart(upload.bytes, range)),
       (error: Error) => {
-        assert.match(error.message, /UploadPart: AccessDenied, 403.*docs\/operate\/s3.md lists/);
+        assert.match(
+          error.message,
+          /UploadPart failed: AccessDenied, 403\. The credentials lack a permission\. docs\/operate\/s3.md lists/,
+        );
         assert.ok(!JSON.stringify({ ...error, stack: error.stack }).includes(process.env.AWS_ACCESS_KEY_ID ?? ''));
         return true;
       },

@@ -9,9 +9,9 @@ const place = () => `s3://${TEST_BUCKET}/${newLocation().prefix}`;
 
 /** Responses of S3, and the message for the operator. */
 const ERRORS: [status: number, code: string, sentence: RegExp][] = [
-  [403, 'AccessDenied', /lack a right: docs\/operate\/s3.md lists/],
+  [403, 'AccessDenied', /lack a permission\. docs\/operate\/s3.md lists/],
   [404, 'XAdminUserNotFound', /does not know this access key\. Correct AWS_ACCESS_KEY_ID/],
-  [403, 'RequestTimeTooSkewed', /clock of this machine .* 15 minutes: set it right/],
+  [403, 'RequestTimeTooSkewed', /This machine's clock .* 15 minutes\. Synchronize/],
   [400, 'ExpiredToken', /credentials have expired\. Renew them/],
   [400, 'AuthorizationHeaderMalformed', /in another region\. Set AWS_REGION/],
   [301, 'PermanentRedirect', /in another region\. Set AWS_REGION/],
@@ -32,7 +32,7 @@ describe('a server that cannot use its S3 store does not start and reports why',
   it('if the bucket does not exist', async () => {
     await assertStartFails(
       s3Settings(s3Url(), 's3://no-such-bucket/x'),
-      /bucket is not there: make it, or correct PARTWAY_STORAGE/,
+      /The bucket does not exist\. Create it, or correct PARTWAY_STORAGE/,
     );
   });
 

@@ -43,15 +43,15 @@ describe('unreferenced blobs', () => {
 
   it('that are complete are kept, because a newer database may reference them', async () => {
     await using fixture = await openUploadFixture();
-    const [blob, staged] = [newBlobId(), newBlobId()];
-    for (const id of [blob, staged]) await recordStagedBlob(fixture, 0, id);
+    const [blob, stagedBlob] = [newBlobId(), newBlobId()];
+    for (const id of [blob, stagedBlob]) await recordStagedBlob(fixture, 0, id);
     const { blobs } = fixture.uploads;
     await blobs.put(blob, body());
-    await blobs.create(staged, { fileSize: 5, partSize: 5, partCount: 1 });
+    const staged = await blobs.create(stagedBlob, { fileSize: 5, partSize: 5, partCount: 1 });
     assert.equal(await deleteUnreferenced(fixture.uploads, { grace: 0 }), 1);
     assert.deepEqual(await listRecorded(fixture), []);
     assert.equal(await blobs.isComplete(blob), true);
-    assert.equal(await blobs.exists({ blob: staged, layout: { fileSize: 5, partSize: 5, partCount: 1 } }), false);
+    assert.equal(await blobs.exists(staged), false);
   });
 
   it('are deleted in batches of a hundred until none are left', async () => {

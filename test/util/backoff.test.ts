@@ -36,7 +36,7 @@ test('the delay before a retry is between half of the delay and all of it, as ch
   );
 });
 
-test('the chance of a delay is drawn anew for each retry', () => {
+test('the delay of each retry is random by itself', () => {
   const delays = Array.from({ length: 100 }, () => backoff(3, { first: 100, max: 1_000 }));
   assert.ok(new Set(delays).size > 50);
   assert.ok(delays.every((delay) => delay >= 200 && delay <= 400));

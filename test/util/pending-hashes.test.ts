@@ -22,8 +22,12 @@ test('each job of a hash worker gets its own reply once, in any order, and a los
         pending.settle(id, job?.fails ? { error: new Error(`failed ${index}`) } : { sha1: `sha1 ${index}` });
         pending.settle(id, { sha1: 'a second reply' });
       }
-      pending.rejectAll(new Error('lost'));
+      pending.fail(new Error('lost'));
       pending.settle(-1, { sha1: 'of no job' });
+      await assert.rejects(
+        pending.request(() => assert.fail('a job was sent to a lost worker')),
+        /^Error: lost$/,
+      );
       assert.deepEqual(
         (await results).map((result) => (result.status === 'fulfilled' ? result.value : result.reason.message)),
         jobs.map(({ fails, isLost }, index) => (isLost ? 'lost' : fails ? `failed ${index}` : `sha1 ${index}`)),

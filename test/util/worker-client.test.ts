@@ -29,7 +29,7 @@ describe('a client of a thread', () => {
   });
   after(() => thread.close());
 
-  test('gives every request its own reply, in whatever order they come', async () => {
+  test('gives every request its own reply, in any order', async () => {
     const values = fc.array(fc.integer(), { maxLength: 20 });
     const run = values.chain((values) =>
       fc.record({

@@ -2,6 +2,9 @@ import { backoff } from '@partway/protocol/backoff';
 import { ApiError, UnexpectedResponse } from './errors.ts';
 import { TransportError } from './transport.ts';
 
+/** Tolerance for the server's dates, which are whole seconds, when the result of a lost response is looked for. */
+export const DATE_ROUNDING_MILLIS = 2_000;
+
 /** Connection errors before any request was sent: every call can be repeated. */
 const NEVER_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
 

@@ -1,7 +1,7 @@
 import type { Millis } from './ids.ts';
 
 /** Limits of the delays between attempts. */
-export interface BackoffLimits {
+interface BackoffLimits {
   /** After the first attempt. */
   first: Millis;
   max: Millis;

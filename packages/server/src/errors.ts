@@ -10,7 +10,7 @@ export interface ErrorDetail {
 
 /**
  * An error that clients see: its message says what happened and what to do. All other errors are faults of the server. The
- * HTTP layer maps each code to a status and to one of Box's codes (http/errors.ts).
+ * HTTP layer maps each code to a status and to one of Box's codes (http/api-error.ts).
  */
 export abstract class KnownError<Code extends string> extends Error {
   readonly code: Code;

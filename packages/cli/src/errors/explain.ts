@@ -27,7 +27,7 @@ export function explain(error: unknown): Explained {
   }
   if (error instanceof SourceChangedError) {
     return {
-      message: `${error.message} Run the command again when nothing writes to it.`,
+      message: `${error.message} Run the command again when nothing is writing to it.`,
       exitCode: EXIT.failed,
       code: undefined,
     };
@@ -52,7 +52,7 @@ const ADVICE: Record<string, [ExitCode, string]> = {
   unauthorized: [EXIT.accessDenied, 'Log in again: partway login.'],
   invalid_client: [EXIT.accessDenied, 'Check the client ID and secret of the app, and log in again: partway login.'],
   invalid_grant: [EXIT.accessDenied, 'Log in again: partway login.'],
-  forbidden: [EXIT.accessDenied, 'It belongs to another user than the token.'],
+  forbidden: [EXIT.accessDenied, 'It belongs to a different user than the token does.'],
   insufficient_scope: [EXIT.accessDenied, 'Use a token with more permissions.'],
   access_denied_insufficient_permissions: [EXIT.accessDenied, 'Use a token with more permissions.'],
   item_name_in_use: [EXIT.conflict, 'Use --conflict version, --conflict rename, or another --name.'],

@@ -43,8 +43,9 @@ async function getItemByPath(client: NodeClient, path: string, advice: Advice, o
     if (item.type !== 'folder') throw new Failure(EXIT.notFound, `${escapeControl(parent)} is a file, not a folder.`);
     const next = await findByName(client, item.id, name, options);
     if (next === undefined) {
-      const path = `/${names.slice(0, depth + 1).join('/')}`;
-      throw new Failure(EXIT.notFound, `There is no ${escapeControl(path)} on the server. ${advice({ path, parent })}`);
+      const missing = `/${names.slice(0, depth + 1).join('/')}`;
+      const message = `There is no ${escapeControl(missing)} on the server. ${advice({ path: missing, parent })}`;
+      throw new Failure(EXIT.notFound, message);
     }
     item = next;
   }

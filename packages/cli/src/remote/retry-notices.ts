@@ -11,7 +11,7 @@ export class RetryNotices {
   readonly #failedAt = new Map<string, number>();
 
   readonly onRetry = ({ call, waitMillis, error }: CallRetry): void => {
-    const reason = error instanceof TransportError ? 'connection' : String(error);
+    const reason = describeReason(error);
     const now = performance.now();
     const previous = this.#failedAt.get(reason) ?? Number.NEGATIVE_INFINITY;
     this.#failedAt.set(reason, now);
@@ -20,4 +20,10 @@ export class RetryNotices {
     const message = `${escapeControl(why)} Retrying in ${(waitMillis / 1000).toFixed(1)} s.`;
     this.print(message, { call, wait_millis: waitMillis });
   };
+}
+
+/** All connection errors count as one reason: a server that stops resets some connections and refuses others. */
+export function describeReason(error: unknown): string {
+  if (error instanceof TransportError) return 'connection';
+  return error instanceof Error ? error.message : String(error);
 }

@@ -1,8 +1,7 @@
 import { Semaphore } from '@partway/client/upload/semaphore';
+import { MIN_SESSION_SIZE } from '@partway/client/upload/upload-file';
 import { forEachConcurrently } from './for-each-concurrently.ts';
 
-/** Larger files are uploaded in parts. A single one uses all of the available bandwidth, also for a download. */
-export const SMALL_BYTES = 20_000_000;
 const MAX_SMALL = 4;
 
 /** Decides which files are transferred concurrently, in order: several small files, or one large file alone. */
@@ -14,6 +13,8 @@ export class TransferLanes {
     const permits = countPermits({ size });
     await this.#semaphore.acquire(signal, { permits });
     try {
+      // The abort of another waiter can have admitted this one.
+      signal.throwIfAborted();
       return await work();
     } finally {
       this.#semaphore.release(permits);
@@ -34,5 +35,6 @@ export function runConcurrently<File extends { size: number }>(
 }
 
 function countPermits({ size }: { size: number }): number {
-  return size < SMALL_BYTES ? 1 : MAX_SMALL;
+  // Other files are uploaded in parts. A single one uses all of the available bandwidth, also for a download.
+  return size < MIN_SESSION_SIZE ? 1 : MAX_SMALL;
 }

@@ -26,7 +26,7 @@ async function createWorkerHasher(): Promise<Hasher | undefined> {
       pending.settle(result.id, { error: Object.assign(new Error(result.error.message), { name: result.error.name }) });
   };
   worker.onerror = ({ message }) => {
-    pending.rejectAll(new Error(`The hashing worker failed: ${message}`));
+    pending.fail(new Error(`The hashing worker failed: ${message}`));
   };
   const post = (bytes: Blob | undefined) =>
     pending.request((id) => worker.postMessage({ id, bytes } satisfies HashJob));

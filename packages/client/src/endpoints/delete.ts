@@ -3,13 +3,13 @@ import { ApiError, UnexpectedResponse } from '../errors.ts';
 
 /**
  * Expects the empty response of a deletion. After a lost response, an error that the item does not exist means success. If
- * a body came instead, such as a proxy's page, `isDeleted` decides.
+ * a body came instead, such as a proxy's page, `checkDeleted` decides.
  */
-export function deleteIdempotently(isDeleted?: () => Promise<boolean>): Expected<unknown> {
+export function deleteIdempotently(checkDeleted?: () => Promise<boolean>): Expected<unknown> {
   return {
     shape: 'nothing',
     async recover(error: ResponseError) {
-      if (error instanceof UnexpectedResponse) return (await isDeleted?.()) || undefined;
+      if (error instanceof UnexpectedResponse) return (await checkDeleted?.()) || undefined;
       return isNotFound(error) || undefined;
     },
   };

@@ -6,6 +6,7 @@ import type { Call, Caller, CallOptions, ResponseError } from '../call.ts';
 import { ApiError } from '../errors.ts';
 import { findByName, type NamedItem } from '../find-by-name.ts';
 import { itemPageShape, itemShape, matchesShape } from '../response-shape.ts';
+import { DATE_ROUNDING_MILLIS } from '../retry.ts';
 import { deleteIdempotently, isDeleted } from './delete.ts';
 import type { Endpoint, FieldsQuery, PageQuery, QueryOptions, WithFields } from './endpoint.ts';
 
@@ -105,9 +106,6 @@ export function folders({ caller, api }: Endpoint) {
     },
   };
 }
-
-/** Tolerance for the server's dates, which are whole seconds. */
-const DATE_ROUNDING_MILLIS = 2_000;
 
 interface LostCreation {
   query: { fields?: readonly string[] | undefined } | undefined;

@@ -17,8 +17,8 @@ export class HashThread implements AsyncDisposable {
       resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 },
     });
     this.#worker.on('message', (result: HashResult) => this.#pending.settle(result.id, result));
-    this.#worker.on('error', (error) => this.#pending.rejectAll(error));
-    this.#worker.on('exit', () => this.#pending.rejectAll(new Error('The hashing thread exited unexpectedly.')));
+    this.#worker.on('error', (error) => this.#pending.fail(error));
+    this.#worker.on('exit', () => this.#pending.fail(new Error('The hashing thread exited unexpectedly.')));
   }
 
   /**

@@ -1,5 +1,5 @@
 import type { UploadPart, UploadSession } from '@partway/protocol/schemas/upload-sessions';
-import { mayHaveSucceeded } from '../retry.ts';
+import { DATE_ROUNDING_MILLIS, mayHaveSucceeded } from '../retry.ts';
 import type { SourceIdentity, UploadState } from '../state.ts';
 import { resolveConflicts } from './conflict.ts';
 import { listStoredParts } from './list-parts.ts';
@@ -147,8 +147,6 @@ function describeChange(before: SourceIdentity, now: SourceIdentity): string | u
   return before.modifiedAt === now.modifiedAt ? undefined : 'modification time';
 }
 
-/** Tolerance for the server's dates, which are whole seconds. */
-const DATE_ROUNDING_MILLIS = 2_000;
 /** Timeout for deleting lost sessions, which is best effort. */
 const CLEANUP_MILLIS = 10_000;
 

@@ -7,9 +7,11 @@ interface Waiter {
 export class PendingHashes {
   readonly #waiters = new Map<number, Waiter>();
   #lastId = 0;
+  #failure: { error: unknown } | undefined;
 
   /** Calls `post` to send a job with a new ID, and settles with its reply. */
   request(post: (id: number) => void): Promise<string> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure.error);
     return new Promise((resolve, reject) => {
       this.#lastId += 1;
       this.#waiters.set(this.#lastId, { resolve, reject });
@@ -25,7 +27,9 @@ export class PendingHashes {
     else waiter?.resolve(reply.sha1);
   }
 
-  rejectAll(error: unknown): void {
+  /** Rejects all pending and later requests, because the worker has ended. */
+  fail(error: unknown): void {
+    this.#failure ??= { error };
     for (const { reject } of this.#waiters.values()) reject(error);
     this.#waiters.clear();
   }

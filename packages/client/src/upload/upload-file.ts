@@ -13,7 +13,8 @@ import { uploadInParts } from './upload-in-parts.ts';
 import { loadState } from './upload-state.ts';
 import { uploadWhole } from './upload-whole.ts';
 
-const MIN_SESSION_SIZE = 20_000_000;
+/** Smaller files are uploaded in one request. Box's limit, in bytes. */
+export const MIN_SESSION_SIZE = 20_000_000;
 const DEFAULT_PATIENCE = 5 * 60_000;
 const PROGRESS_INTERVAL = 200;
 /** If a source has changed more often than this during one upload, it is still being written. */

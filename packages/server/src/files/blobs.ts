@@ -132,6 +132,7 @@ export async function markBlobsForDeletion(tx: Transaction<Tables>, blobs: Itera
     touched_at: 0,
     deleting: 1 as const,
   }));
+  if (rows.length === 0) return;
   await tx
     .insertInto('unreferenced_blobs')
     .values(rows)

@@ -23,14 +23,14 @@ export function getOrigin(request: FastifyRequest, publicUrl: string | undefined
 }
 
 /** `getOrigin` and the prefix that the client used, without a trailing slash. */
-export function getApiBase(request: FastifyRequest, publicUrl: string | undefined): string {
+function getApiBase(request: FastifyRequest, publicUrl: string | undefined): string {
   const prefix = PREFIXES.find((known) => request.routeOptions.url?.startsWith(`${known}/`)) ?? PREFIXES[0];
   return getOrigin(request, publicUrl) + prefix;
 }
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The value of `getApiBase`. */
+    /** `getOrigin` and the prefix that the client used, without a trailing slash. */
     readonly apiBase: string;
   }
 }
@@ -51,7 +51,8 @@ export function decorateApiBase(app: FastifyInstance, publicUrl: string | undefi
  * invalid.
  */
 export function resolveHost(request: IncomingMessage): ApiError | undefined {
-  const hosts = request.headersDistinct.host?.length ?? 0;
+  // Not `headersDistinct`, which throws for a header named `__proto__` in some versions of Node.js (CVE-2026-21710).
+  const hosts = request.rawHeaders.filter((name, index) => index % 2 === 0 && /^host$/i.test(name)).length;
   const { host } = request.headers;
   if (hosts > 1) return badRequestError('The request has more than one Host header.');
   if (hosts === 0 && request.httpVersion !== '1.0') return badRequestError('The request has no Host header.');

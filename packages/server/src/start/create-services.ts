@@ -83,7 +83,13 @@ function openUploadHasher(
 function toHttpSettings(config: Config, signingKey: Buffer): HttpSettings {
   const { tls, publicUrl, trustedProxies, corsOrigins, downloads, maxConnections, maxPipelined } = config;
   return {
-    ...{ tls, publicUrl, trustedProxies, corsOrigins, downloads, maxConnections, maxPipelined },
+    tls,
+    publicUrl,
+    trustedProxies,
+    corsOrigins,
+    downloads,
+    maxConnections,
+    maxPipelined,
     signingKey,
     commitHoldMillis: COMMIT_TIMEOUT,
     rates: { calls: config.rateLimit, uploads: config.uploadRateLimit },

@@ -146,3 +146,11 @@ export interface BlobStore {
 export function newBlobId(): BlobId {
   return randomBytes(16).toString('hex') as BlobId;
 }
+
+export const BLOB_ID: RegExp = /^[0-9a-f]{32}$/;
+
+/** Returns the ID after checking its format, because it becomes part of a path or key. */
+export function checkBlobId(blob: BlobId): string {
+  if (!BLOB_ID.test(blob)) throw new TypeError('A blob ID must have 32 lowercase hex digits.');
+  return blob;
+}

@@ -14,3 +14,14 @@ export class StorageError extends KnownError<StorageErrorCode> {
     return this.code !== 'unavailable' && this.code !== 'storage-full';
   }
 }
+
+/** The error for a blob that was deleted. */
+export function blobGoneError(cause?: unknown): StorageError {
+  return new StorageError(
+    'blob-not-found',
+    'This upload no longer exists: it was aborted or committed, or has expired.',
+    {
+      cause,
+    },
+  );
+}

@@ -3,9 +3,9 @@ import { DomainError } from '../errors.ts';
 
 /** A request body in progress. */
 export type PartBody = AsyncIterable<Uint8Array> & {
-  /** Makes the reader fail with `reason`. */
+  /** Makes the reader fail with `reason`, and aborts `signal`. Has no effect once the body has been read to its end. */
   destroy(reason: Error): unknown;
-  /** Aborted if the client disconnects. Ends any waiting. */
+  /** Aborted if the client disconnects, and by `destroy`. Ends any waiting. */
   readonly signal?: AbortSignal;
 };
 

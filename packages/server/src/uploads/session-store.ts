@@ -124,6 +124,17 @@ export async function listParts(
   return rows.map((row) => ({ ...partFromRow(session, row), storedAt: row.created_at }));
 }
 
+/** Lists the indexes of all stored parts. */
+export async function listStoredIndexes(db: Kysely<Tables>, session: SessionId): Promise<number[]> {
+  const rows = await db
+    .selectFrom('parts')
+    .select('part_index')
+    .where('session_id', '=', session)
+    .where('stored', '=', 1)
+    .execute();
+  return rows.map(({ part_index }) => part_index);
+}
+
 export async function countParts(db: Kysely<Tables>, session: SessionId): Promise<number> {
   const { stored } = await db
     .selectFrom('parts')

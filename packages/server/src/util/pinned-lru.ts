@@ -19,38 +19,34 @@ export class PinnedLru<Key, Value> {
     this.#options = options;
   }
 
-  get size(): number {
-    return this.#entries.size;
-  }
-
   /** Does not count as a use. */
   get(key: Key): Value | undefined {
     return this.#entries.get(key);
   }
 
-  /** Adds or uses an entry. If there are too many, evicts another one. */
+  /** Adds or uses an entry. If there are too many, evicts others. */
   set(key: Key, value: Value): void {
     this.#entries.delete(key);
     this.#entries.set(key, value);
-    if (this.#entries.size > this.#options.max) this.#evictOne(key);
+    if (this.#entries.size > this.#options.max) this.#evict(key);
   }
 
   delete(key: Key): void {
     this.#entries.delete(key);
   }
 
-  /** The values, the most recently used first. */
+  /** The values, the least recently used first. */
   values(): Iterable<Value> {
-    return [...this.#entries.values()].reverse();
+    return this.#entries.values();
   }
 
-  #evictOne(except: Key): void {
+  #evict(except: Key): void {
     const { isPinned, onEvict } = this.#options;
     for (const [key, value] of this.#entries) {
       if (key === except || isPinned(value)) continue;
       this.#entries.delete(key);
       onEvict?.(key, value);
-      return;
+      if (this.#entries.size <= this.#options.max) return;
     }
   }
 }

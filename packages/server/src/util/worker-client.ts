@@ -25,14 +25,15 @@ export class WorkerClient<Request, Reply> {
   #lostError: Error | undefined;
 
   /**
-   * @param explain Called once, when the thread ends by itself. Returns the error for all pending and later requests.
+   * @param explain Called once, when the thread ends by itself. Returns the error for all pending and later requests. Must
+   *   not throw.
    */
   constructor(worker: Worker, explain: (cause: Error) => Error) {
     this.#worker = worker;
     this.#explain = explain;
     worker.on('message', (message: ReplyMessage<Reply>) => this.#onReply(message));
     worker.on('error', (error: unknown) => this.#onExit(error instanceof Error ? error : new Error(String(error))));
-    worker.on('exit', (code) => this.#onExit(new Error(`It exited unexpectedly with code ${code}.`)));
+    worker.on('exit', (code) => this.#onExit(new Error(`the thread exited unexpectedly with code ${code}`)));
     // After the listeners: adding one for messages makes the worker keep the process running again.
     worker.unref();
   }
@@ -64,7 +65,7 @@ export class WorkerClient<Request, Reply> {
     this.#worker.postMessage({ id: this.#lastId, request } satisfies RequestMessage<Request>);
   }
 
-  /** Ends the thread now. All pending and later requests reject with `error`. */
+  /** Ends the thread now. All pending and later requests reject with `error`, unless the thread had ended before. */
   async terminate(error: Error): Promise<void> {
     this.#rejectAll(error);
     await this.#worker.terminate();

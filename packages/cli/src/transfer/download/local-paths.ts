@@ -1,8 +1,8 @@
 import { lstat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { nameKey } from '@partway/protocol/names';
-import { EXIT, Failure } from '../../exit-codes.ts';
 import { escapeControl } from '../../output/text.ts';
+import { NameConflictError } from '../name-conflict-error.ts';
 
 interface Claim {
   /** The remote path, for people. */
@@ -15,17 +15,6 @@ interface Claim {
   done: Promise<unknown>;
 }
 
-/** Two items of a run have the same local path. */
-export class SamePathError extends Failure {
-  /** Whether both are the same item. */
-  readonly isSame: boolean;
-
-  constructor(message: string, isSame: boolean) {
-    super(EXIT.conflict, message);
-    this.isSame = isSame;
-  }
-}
-
 /**
  * The local paths that a run downloads to. Two items must not overwrite each other, even if their names are the same only
  * for the file system (case, accented letters).
@@ -35,7 +24,7 @@ export class LocalPaths {
 
   /**
    * Claims a path for an item. Resolves with a function to call when the item is downloaded or has failed.
-   * @throws SamePathError with both items if another item of the run has the path.
+   * @throws NameConflictError with both items if another item of the run has the path.
    */
   async claim(target: string, item: Pick<Claim, 'label' | 'id' | 'kind'>): Promise<() => void> {
     const folder = this.#folders.get(dirname(target)) ?? new Map<string, Claim>();
@@ -46,10 +35,10 @@ export class LocalPaths {
     if (earlier === undefined) folder.set(key, { ...item, target, done });
     else if (earlier.target === target) {
       // Folders with the same name are merged, as `cp` does.
-      if (item.kind !== 'folder' || earlier.kind !== 'folder') throw samePathError(earlier, item);
+      if (item.kind !== 'folder' || earlier.kind !== 'folder') throw nameConflictError(earlier, item);
     } else {
       await earlier.done;
-      if (await isSameFile(earlier.target, target)) throw samePathError(earlier, item);
+      if (await isSameFile(earlier.target, target)) throw nameConflictError(earlier, item);
     }
     return resolve;
   }
@@ -66,9 +55,9 @@ async function isSameFile(first: string, second: string): Promise<boolean> {
   return one !== undefined && other !== undefined && one.ino === other.ino && one.dev === other.dev;
 }
 
-function samePathError(first: Claim, { label, id }: Pick<Claim, 'label' | 'id'>): SamePathError {
-  const path = `${escapeControl(first.target)}`;
-  return new SamePathError(
+function nameConflictError(first: Claim, { label, id }: Pick<Claim, 'label' | 'id'>): NameConflictError {
+  const path = escapeControl(first.target);
+  return new NameConflictError(
     `Not downloaded: ${escapeControl(first.label)} and ${escapeControl(label)} have the same local path, ${path}. Download them to different folders with --to.`,
     first.id === id,
   );

@@ -4,9 +4,10 @@ import { trimSlashes } from '@partway/protocol/text';
 import { EXIT, Failure } from '../../exit-codes.ts';
 import { getItem, type Item } from '../../remote/find-item.ts';
 import { type ListedItem, listItems } from '../../remote/list-items.ts';
+import { NameConflictError } from '../name-conflict-error.ts';
 import type { RemoteVersion } from './download-file.ts';
 import { ensureLocalFolder, ensureNamedFolder } from './local-folder.ts';
-import { type LocalPaths, SamePathError } from './local-paths.ts';
+import type { LocalPaths } from './local-paths.ts';
 import { localName, localTarget } from './local-target.ts';
 
 /** A file on the server to download. */
@@ -120,7 +121,7 @@ async function* walkFolder(
 }
 
 function toFoundItem(label: string, error: unknown): FoundItem {
-  if (error instanceof SamePathError && error.isSame) return { kind: 'skipped', label, why: 'named twice' };
+  if (error instanceof NameConflictError && error.isSame) return { kind: 'skipped', label, why: 'named twice' };
   return { kind: 'error', label, error };
 }
 

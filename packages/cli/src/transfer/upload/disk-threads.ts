@@ -86,7 +86,7 @@ export class DiskThreads implements Disposable {
     });
     const thread: DiskThread = new WorkerClient(worker, (cause) => {
       this.#all.delete(thread);
-      return new Error(`A disk thread ended: ${cause.message}`, { cause });
+      return new Error(`A disk thread failed: ${cause.message}`, { cause });
     });
     this.#all.add(thread);
     return thread;

@@ -3,9 +3,10 @@ import { basename, dirname, join, resolve } from 'node:path';
 import type { NodeSource } from '@partway/client/node/index';
 import { findUndecodableArgument } from '../../arguments.ts';
 import { EXIT, Failure } from '../../exit-codes.ts';
+import { NameConflictError } from '../name-conflict-error.ts';
 import { type ScannedEntry, toError } from './disk-messages.ts';
 import type { DiskThreads } from './disk-threads.ts';
-import { NameConflictError, type Source, type UploadFolder } from './upload-folder.ts';
+import type { Source, UploadFolder } from './upload-folder.ts';
 
 /** A local file, or standard input, to upload. */
 export interface LocalFile {

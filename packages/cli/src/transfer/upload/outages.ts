@@ -1,4 +1,5 @@
-import { TransportError, type UploadEvent } from '@partway/client/node/index';
+import type { UploadEvent } from '@partway/client/node/index';
+import { describeReason } from '../../remote/retry-notices.ts';
 
 type Retrying = Extract<UploadEvent, { type: 'retrying' }>;
 
@@ -16,10 +17,4 @@ export class Outages {
     this.#reported.add(reason);
     return isNews;
   }
-}
-
-/** All connection errors count as one reason: a server that stops resets some connections and refuses others. */
-function describeReason(error: unknown): string {
-  if (error instanceof TransportError) return 'connection';
-  return error instanceof Error ? error.message : String(error);
 }

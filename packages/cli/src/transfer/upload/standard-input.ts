@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
+import { MIN_SESSION_SIZE } from '@partway/client/upload/upload-file';
 import { EXIT, Failure } from '../../exit-codes.ts';
 import { formatBytes } from '../../output/quantities.ts';
-import { SMALL_BYTES } from '../lanes.ts';
 import type { LocalFile } from './local-files.ts';
 import { UploadFolder } from './upload-folder.ts';
 
@@ -36,7 +36,7 @@ export async function openStandardInput(
     name,
     [Symbol.dispose]: () => void input.destroy(),
   };
-  if (size < SMALL_BYTES) {
+  if (size < MIN_SESSION_SIZE) {
     const contents = await buffer(bytes);
     const sha1 = createHash('sha1').update(contents).digest('hex');
     return { ...common, source: contents, readOnce: false, sha1: async () => sha1 };

@@ -1,6 +1,7 @@
 import { itemNameFault, nameKey } from '@partway/protocol/names';
 import { EXIT, Failure } from '../../exit-codes.ts';
 import { escapeControl } from '../../output/text.ts';
+import { NameConflictError } from '../name-conflict-error.ts';
 
 /** A local file or folder that claims a name on the server. */
 export interface Source {
@@ -13,17 +14,6 @@ export interface Source {
 interface Claim extends Source {
   kind: 'file' | 'folder';
   name: string;
-}
-
-/** Two sources of a run have the same name on the server. */
-export class NameConflictError extends Failure {
-  /** Whether both are the same local file. */
-  readonly isSame: boolean;
-
-  constructor(message: string, isSame: boolean) {
-    super(EXIT.conflict, message);
-    this.isSame = isSame;
-  }
 }
 
 /**

@@ -11,6 +11,13 @@ export interface SqliteResult {
   changes: number;
 }
 
+/** A statement that waits for a thread. */
+export interface PendingStatement {
+  statement: SqliteStatement;
+  resolve: (result: SqliteResult) => void;
+  reject: (error: unknown) => void;
+}
+
 export interface SqliteFailure {
   message: string;
   errcode: number | undefined;

@@ -1,11 +1,5 @@
-import type { SqliteResult, SqliteStatement } from './messages.ts';
+import type { PendingStatement, SqliteResult, SqliteStatement } from './messages.ts';
 import { SqliteThread } from './thread.ts';
-
-interface Waiting {
-  statement: SqliteStatement;
-  resolve: (answer: SqliteResult) => void;
-  reject: (error: unknown) => void;
-}
 
 /**
  * Read-only connections, each in its own thread, which is started when it is first needed. Each runs one statement at a
@@ -18,7 +12,7 @@ export class SqliteReaders {
   readonly #maxThreads: number;
   readonly #onExit: (error: Error) => void;
   readonly #idle: SqliteThread[] = [];
-  readonly #waiting: Waiting[] = [];
+  readonly #waiting: PendingStatement[] = [];
   #inUse = 0;
 
   constructor(path: string, maxThreads: number, onExit: (error: Error) => void) {
@@ -44,15 +38,21 @@ export class SqliteReaders {
     const waiting = this.#waiting.shift();
     if (waiting === undefined) return;
     this.#inUse += 1;
-    const thread = this.#acquireThread();
-    thread
-      .query(waiting.statement)
-      .then(waiting.resolve, waiting.reject)
-      .finally(() => {
-        this.#inUse -= 1;
-        if (!thread.hasEnded) this.#idle.push(thread);
-        this.#next();
-      });
+    void this.#run(waiting);
+  }
+
+  /** Never rejects. A thread that cannot be started fails the statement and frees its place. */
+  async #run({ statement, resolve, reject }: PendingStatement): Promise<void> {
+    let thread: SqliteThread | undefined;
+    try {
+      thread = this.#acquireThread();
+      resolve(await thread.query(statement));
+    } catch (error) {
+      reject(error);
+    }
+    this.#inUse -= 1;
+    if (thread !== undefined && !thread.hasEnded) this.#idle.push(thread);
+    this.#next();
   }
 
   #acquireThread(): SqliteThread {

@@ -43,8 +43,11 @@ export class SqliteThread {
     });
     this.#client = new WorkerClient(worker, (cause) => {
       const wasOpen = this.#isOpen || isReopening;
-      if (wasOpen && !this.#isClosing) onExit(cause);
-      return wasOpen ? reopeningError(cause) : new Error(`The database thread ended: ${cause.message}`, { cause });
+      // After this, so that requests are rejected even if it throws.
+      if (wasOpen && !this.#isClosing) queueMicrotask(() => onExit(cause));
+      return wasOpen
+        ? reopeningError(cause)
+        : new Error(`The database could not be opened: ${cause.message}`, { cause });
     });
     this.opened = this.#client.request({ kind: 'open' }).then(() => {
       this.#isOpen = true;

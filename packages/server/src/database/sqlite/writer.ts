@@ -1,16 +1,10 @@
-import type { SqliteResult, SqliteStatement } from './messages.ts';
+import type { PendingStatement, SqliteResult, SqliteStatement } from './messages.ts';
 import { resultOrThrow, SqliteThread } from './thread.ts';
 
 /** The maximum number of statements that share a transaction. */
 const MAX_BATCH = 250;
 /** After the file could not be opened, requests within this many milliseconds fail with the same reason. */
 const REOPEN_PAUSE = 1_000;
-
-interface Pending {
-  statement: SqliteStatement;
-  resolve: (answer: SqliteResult) => void;
-  reject: (error: unknown) => void;
-}
 
 interface PendingAcquisition {
   resolve: (writer: AcquiredWriter) => void;
@@ -28,7 +22,7 @@ export class SqliteWriter {
   #thread: SqliteThread;
   #openedAt: number;
   #wasOpen = false;
-  readonly #statements: Pending[] = [];
+  readonly #statements: PendingStatement[] = [];
   readonly #acquisitions: PendingAcquisition[] = [];
   #isBusy = false;
 
@@ -88,11 +82,9 @@ export class SqliteWriter {
     }
   }
 
-  async #runBatch(batch: readonly Pending[]): Promise<void> {
-    const statements: SqliteStatement[] = [];
-    for (const { statement } of batch) statements.push(statement);
+  async #runBatch(batch: readonly PendingStatement[]): Promise<void> {
     try {
-      const outcomes = await this.#getThread().run(statements);
+      const outcomes = await this.#getThread().run(batch.map(({ statement }) => statement));
       for (const [index, { resolve, reject }] of batch.entries()) {
         try {
           resolve(resultOrThrow(outcomes[index] ?? { failure: { message: 'no outcome', errcode: undefined } }));

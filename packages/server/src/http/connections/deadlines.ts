@@ -71,11 +71,11 @@ export class Deadlines<E extends Exchange> {
    * Watches an exchange until its body has arrived and its response is sent, or the connection is closed.
    * `bytesReadBefore` is the number of bytes read from the connection when the request's headers were parsed.
    */
-  watch(exchange: E, begun: number): void {
+  watch(exchange: E, bytesReadBefore: number): void {
     const at = performance.now();
     const { socket } = exchange.request;
     this.#watched.set(exchange, {
-      bytesReadBefore: begun,
+      bytesReadBefore,
       received: { bytes: socket.bytesRead, at },
       sent: { bytes: countBytesSent(socket), at },
       acknowledged: undefined,
@@ -91,7 +91,7 @@ export class Deadlines<E extends Exchange> {
     const { body, response: pace } = this.#options;
     const stalled: E[] = [];
     for (const [exchange, watched] of this.#watched) {
-      const { received, sent: taken } = watched;
+      const { received, sent } = watched;
       const { request, response } = exchange;
       const { socket } = request;
       if (socket.destroyed || (request.complete && response.closed)) {
@@ -99,10 +99,10 @@ export class Deadlines<E extends Exchange> {
       } else if (isTooSlow(received, { bytes: socket.bytesRead, at: now }, body, waitsForBody(request))) {
         this.#watched.delete(exchange);
         this.#options.onSlowBody(exchange);
-      } else if (updateIfMoving(taken, { bytes: countBytesSent(socket), at: now }, pace, waitsForReader(exchange))) {
+      } else if (updateIfMoving(sent, { bytes: countBytesSent(socket), at: now }, pace, waitsForReader(exchange))) {
         watched.acknowledged = undefined;
       } else if (
-        now - (watched.acknowledged ?? taken).at >=
+        now - (watched.acknowledged ?? sent).at >=
         (watched.acknowledged ? pace.windowMillis : this.#interval)
       ) {
         stalled.push(exchange);
@@ -146,12 +146,12 @@ export class Deadlines<E extends Exchange> {
     if (this.#isCheckingDisconnects) return;
     this.#isCheckingDisconnects = true;
     try {
-      const unread = [...this.#watched].flatMap(([exchange, { bytesReadBefore: begun }]) => {
+      const unread = [...this.#watched].flatMap(([exchange, { bytesReadBefore }]) => {
         const { request } = exchange;
         const { socket } = request;
         if (request.complete || socket.destroyed || waitsForBody(request)) return [];
         const length = Number(request.headers['content-length'] ?? Number.NaN);
-        const received = socket.bytesRead - begun + HEADER_READ_BYTES;
+        const received = socket.bytesRead - bytesReadBefore + HEADER_READ_BYTES;
         return [{ exchange, socket, missing: Number.isSafeInteger(length) ? length - received : undefined }];
       });
       for (const { exchange } of await findDisconnected(unread)) {

@@ -47,8 +47,11 @@ export class ClientGoneError extends Error {
 }
 
 /** Creates a signal that is aborted if the connection closes before the request or the response is complete. */
-export function createDisconnectSignal({ raw: request }: FastifyRequest, { raw: response }: FastifyReply): AbortSignal {
-  const controller = new AbortController();
+export function createDisconnectSignal(
+  { raw: request }: FastifyRequest,
+  { raw: response }: FastifyReply,
+  controller = new AbortController(),
+): AbortSignal {
   const check = () => {
     const isUnfinished = (response.destroyed && !response.writableFinished) || (request.destroyed && !request.complete);
     if (isUnfinished) controller.abort(new ClientGoneError('The client disconnected before the response.'));

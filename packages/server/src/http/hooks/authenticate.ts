@@ -50,7 +50,7 @@ export async function authenticateRequest(
 
 /** Gets the user who calls a `bearer` route. */
 export function getCaller(request: FastifyRequest): Principal {
-  return (request.authority ?? getAuthority(request)).principal;
+  return getAuthority(request).principal;
 }
 
 /** Gets the authority of the token with which a `bearer` route is called. */

@@ -89,20 +89,9 @@ export class FairShare<Key> {
     return this.#shares.size;
   }
 
-  /** Records that a user is active. Requests that never wait only call this. */
-  markActive(key: Key): Share {
-    const now = this.#clock.monotonic();
-    const known = this.#shares.get(key);
-    const share = known ?? { isUser: this.#isUser(key), units: MAX_UNITS, at: now, waiting: new Set() };
-    refill(share, now, UNITS_PER_SECOND, MAX_UNITS);
-    this.#shares.delete(key);
-    this.#shares.set(key, share);
-    if (share.isUser) {
-      if (this.#latest.share !== share) this.#previousAt = this.#latest.at;
-      this.#latest = { share, at: now };
-    }
-    if (known === undefined) this.#evict(now);
-    return share;
+  /** Records that a user is active, for requests that never wait. */
+  markActive(key: Key): void {
+    this.#touch(key);
   }
 
   /**
@@ -110,7 +99,7 @@ export class FairShare<Key> {
    * aborted when the client disconnects; then this rejects with the signal's reason.
    */
   async turn(key: Key, units: number, getSignal: () => AbortSignal): Promise<void> {
-    const share = this.markActive(key);
+    const share = this.#touch(key);
     const mustWait = share.units < 0 && this.#checkBusy() && this.#areOthersActive(share);
     if (mustWait || share.waiting.size > 0) await this.#wait(share, units, getSignal());
     else this.#spend(share, units);
@@ -165,6 +154,21 @@ export class FairShare<Key> {
       this.#extra.units = Math.max(-MAX_DEBT_SECONDS * EXTRA_UNITS_PER_SECOND, this.#extra.units - units);
     }
     share.units = Math.max(-MAX_DEBT_SECONDS * UNITS_PER_SECOND, share.units - units);
+  }
+
+  #touch(key: Key): Share {
+    const now = this.#clock.monotonic();
+    const known = this.#shares.get(key);
+    const share = known ?? { isUser: this.#isUser(key), units: MAX_UNITS, at: now, waiting: new Set() };
+    refill(share, now, UNITS_PER_SECOND, MAX_UNITS);
+    this.#shares.delete(key);
+    this.#shares.set(key, share);
+    if (share.isUser) {
+      if (this.#latest.share !== share) this.#previousAt = this.#latest.at;
+      this.#latest = { share, at: now };
+    }
+    if (known === undefined) this.#evict(now);
+    return share;
   }
 
   #evict(now: number): void {

@@ -21,9 +21,8 @@ export function createProxyCheck(
     );
   }
   return ({ headers, ip }) => {
-    if (isDone) return;
-    for (const name of FORWARDED) isDone ||= headers[name] !== undefined;
-    if (!isDone) return;
+    if (isDone || !FORWARDED.some((name) => headers[name] !== undefined)) return;
+    isDone = true;
     app.log.warn(
       { remoteAddress: ip },
       'a request has forwarding headers, but no proxy is trusted, so the address of the proxy counts as the client; if it is your proxy, set PARTWAY_TRUSTED_PROXIES',

@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import type { HttpSettings } from '../services.ts';
 
 /** One year, the minimum for browsers' preload lists. */
-export const HSTS = 'max-age=31536000';
+const HSTS = 'max-age=31536000';
 
 /**
  * Whether the client uses HTTPS: with this server, with a trusted proxy that reports it, or according to the public

@@ -13,7 +13,7 @@ import { enableCors, isBrowserPreflight } from './cors.ts';
 import type { FairShare } from './fair-share.ts';
 import { chargeResponse, takeTurn } from './fair-turns.ts';
 import { createProxyCheck } from './forwarded-headers.ts';
-import { HSTS, isHttps } from './https.ts';
+import { hstsHeaders } from './https.ts';
 import { createRouteCheck } from './not-found.ts';
 import { classifyRoutes, countPart, limitRate, throwRateError } from './rate-limit.ts';
 import type { RateLimiter } from './rate-limiter.ts';
@@ -31,7 +31,8 @@ interface HookDeps {
 /**
  * Adds the hooks that run for every request, in the order in which they run. Everything that can be checked without the body
  * is checked before it is read. The order decides which error a client gets: errors of the address and URL, 404 and 405 for
- * routes, 401, 400, 403 for limits, 429, then permissions.
+ * routes, 401, 400 for the API version and the query, then 429 and permissions. On a route with a `precheck`, permissions come
+ * first, then the 400 and 403 of the precheck, then 429.
  */
 export async function addHooks(app: FastifyInstance, deps: HookDeps): Promise<void> {
   const { auth, settings, connections, rates, fair } = deps;
@@ -44,10 +45,8 @@ export async function addHooks(app: FastifyInstance, deps: HookDeps): Promise<vo
     connections.attachReply(request.raw, reply);
     Object.defineProperty(request.raw, '_dump', { value: discardBody });
     reply.header('box-request-id', request.id);
-    if (isHttps(request, settings)) reply.header('strict-transport-security', HSTS);
-    if (request.method === 'OPTIONS' && isBrowserPreflight(request)) {
-      reply.header('vary', 'Access-Control-Request-Headers');
-    }
+    reply.headers(hstsHeaders(request, settings));
+    if (isBrowserPreflight(request)) reply.header('vary', 'Access-Control-Request-Headers');
     hideContentType(request);
   });
   await enableCors(app, settings);

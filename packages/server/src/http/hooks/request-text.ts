@@ -12,7 +12,7 @@ export function checkTexts(value: unknown, subject: string): void {
     if (typeof current === 'string' && !isStorableText(current)) throw notStorableError(path === '' ? subject : path);
     if (typeof current !== 'object' || current === null) continue;
     for (const [key, member] of Object.entries(current)) {
-      if (!isStorableText(key)) throw notStorableError(`The name of a field of ${path === '' ? subject : path}`);
+      if (!isStorableText(key)) throw notStorableError(`${path === '' ? subject : path} has a field whose name`);
       if (typeof member === 'string' || typeof member === 'object') {
         remaining.push([path === '' ? key : `${path}.${key}`, member]);
       }

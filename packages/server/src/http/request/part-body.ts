@@ -4,13 +4,14 @@ import { createDisconnectSignal } from '../connections/disconnects.ts';
 import { sendContinue } from './bodies.ts';
 
 /**
- * The body of a part. A client that waits for "100 Continue" gets it when the body is first read. After `destroy`, the reader
- * fails at once, and the client gets a response before the connection is closed.
+ * The body of a part. A client that waits for "100 Continue" gets it when the body is first read. After `destroy`, the
+ * request fails at once, and the client gets a response before the connection is closed.
  */
 export class RequestBody implements PartBody {
   readonly signal: AbortSignal;
   readonly #request: FastifyRequest;
   readonly #reply: FastifyReply;
+  readonly #controller = new AbortController();
   #chunks: AsyncIterator<Uint8Array> | undefined;
   #failure: Error | undefined;
   #rejectNext: (reason: Error) => void = () => {};
@@ -18,12 +19,14 @@ export class RequestBody implements PartBody {
   constructor(request: FastifyRequest, reply: FastifyReply) {
     this.#request = request;
     this.#reply = reply;
-    this.signal = createDisconnectSignal(request, reply);
+    this.signal = createDisconnectSignal(request, reply, this.#controller);
   }
 
   destroy(reason: Error): void {
+    if (this.#request.raw.readableEnded) return;
     this.#failure ??= reason;
     this.#rejectNext(this.#failure);
+    this.#controller.abort(this.#failure);
     // Half-open connections do not have to wait for their timeout.
     this.#reply.header('connection', 'close');
     // Takes effect when the next chunk arrives. The rest of the body is discarded after the response.
@@ -32,7 +35,7 @@ export class RequestBody implements PartBody {
 
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
     const { raw } = this.#request;
-    sendContinue(raw);
+    if (this.#failure === undefined) sendContinue(raw);
     // A response follows even if the body was not read to its end, so the iterator must not destroy the connection.
     this.#chunks = raw.iterator({ destroyOnReturn: false });
     return this;

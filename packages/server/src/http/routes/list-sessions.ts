@@ -2,7 +2,6 @@ import { parseSessionId, type SessionId } from '@partway/protocol/ids';
 import type { ListedUploadSession, UploadSessions } from '@partway/protocol/schemas/upload-sessions';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type ListedSession, listSessions } from '../../uploads/read-session.ts';
-import { getApiBase } from '../addresses.ts';
 import { ApiError } from '../api-error.ts';
 import { getCaller } from '../hooks/authenticate.ts';
 import { bearerPolicy } from '../hooks/scopes.ts';
@@ -18,7 +17,7 @@ const MAX_LISTED = 100;
  * GET /files/upload_sessions: lists the caller's uploads in progress. Box has no such endpoint; without it, an upload
  * whose session ID was lost cannot be resumed (docs/decisions/0081-add-an-endpoint-that-lists-uploads-in-progress.md).
  */
-export function serveSessionList(scope: FastifyInstance, { uploads, settings }: Services): void {
+export function serveSessionList(scope: FastifyInstance, { uploads }: Services): void {
   scope.get('/files/upload_sessions', { config: bearerPolicy('upload') }, async (request): Promise<UploadSessions> => {
     const { rootId, userId } = getCaller(request);
     const limit = Math.min(parseOffsetPage(request, { defaultLimit: 100 }).limit, MAX_LISTED);
@@ -26,7 +25,7 @@ export function serveSessionList(scope: FastifyInstance, { uploads, settings }: 
     const sessions = await listSessions(uploads, userId, { after: parseMarker(request), limit: limit + 1 });
     const page = sessions.slice(0, limit);
     const last = sessions.length > limit ? page.at(-1) : undefined;
-    const base = getApiBase(request, settings.publicUrl);
+    const base = request.apiBase;
     return {
       entries: page.map((listed) => renderListedSession(listed, rootId, base)),
       limit,

@@ -5,7 +5,6 @@ import type { FileContext } from '../../files/context.ts';
 import { assertValidName } from '../../files/names.ts';
 import { checkSize, checkSpace } from '../../files/quota.ts';
 import { checkVersion } from '../../files/versions.ts';
-import { getApiBase } from '../addresses.ts';
 import { getCaller } from '../hooks/authenticate.ts';
 import { bearerPolicy } from '../hooks/scopes.ts';
 import { createBodyParser } from '../request/bodies.ts';
@@ -14,7 +13,7 @@ import { parseFileId, parseFolderIdValue } from '../request/ids.ts';
 import type { Services } from '../services.ts';
 
 /** OPTIONS /files/content and /files/:id/content: checks whether an upload would succeed now, and reserves nothing. */
-export function servePreflight(scope: FastifyInstance, { files, settings }: Services): void {
+export function servePreflight(scope: FastifyInstance, { files }: Services): void {
   const parseNewFile = createBodyParser(PreflightFile, FILE_CODES);
   const parseNewVersion = createBodyParser(PreflightVersion, FILE_CODES);
 
@@ -26,7 +25,7 @@ export function servePreflight(scope: FastifyInstance, { files, settings }: Serv
     const owner = getCaller(request).userId;
     await checkPlace(files.db, { owner, folderId, name });
     await checkSpace(files.db, owner, size ?? 0, files.userQuota, { maxItems: files.limits.items });
-    return { upload_url: `${getApiBase(request, settings.publicUrl)}/files/content`, upload_token: null };
+    return { upload_url: `${request.apiBase}/files/content`, upload_token: null };
   });
 
   scope.options('/files/:file_id/content', { config: bearerPolicy('replace') }, async (request) => {
@@ -39,7 +38,7 @@ export function servePreflight(scope: FastifyInstance, { files, settings }: Serv
       ...(request.headers['if-match'] !== undefined && { ifMatch: request.headers['if-match'] }),
     });
     await checkSpace(files.db, owner, size ?? 0, files.userQuota, { maxItems: files.limits.items });
-    return { upload_url: `${getApiBase(request, settings.publicUrl)}/files/${fileId}/content`, upload_token: null };
+    return { upload_url: `${request.apiBase}/files/${fileId}/content`, upload_token: null };
   });
 }
 

@@ -44,15 +44,15 @@ export class Readiness {
     probes: readonly Probe[],
     {
       onError = () => {},
-      maxAge: fresh = DEFAULT_MAX_AGE,
-      timeout: patience = DEFAULT_TIMEOUT,
+      maxAge = DEFAULT_MAX_AGE,
+      timeout = DEFAULT_TIMEOUT,
       clock = MACHINE_SOURCES,
     }: ReadinessOptions = {},
   ) {
     this.#probes = probes;
     this.#onError = onError;
-    this.#maxAge = fresh;
-    this.#timeout = patience;
+    this.#maxAge = maxAge;
+    this.#timeout = timeout;
     this.#clock = clock;
   }
 

@@ -13,7 +13,6 @@ import { checkUploadLimits, createSession } from '../../uploads/create-session.t
 import { abortSession } from '../../uploads/end-session.ts';
 import { partForRange } from '../../uploads/part-layout.ts';
 import { readParts, readSession } from '../../uploads/read-session.ts';
-import { getApiBase } from '../addresses.ts';
 import { ApiError } from '../api-error.ts';
 import { getCaller } from '../hooks/authenticate.ts';
 import { getView } from '../hooks/permissions.ts';
@@ -54,7 +53,7 @@ export async function serveUploads(scope: FastifyInstance, services: Services, r
   serveLogEvents(scope, services, rates);
 }
 
-function serveCreate(scope: FastifyInstance, { uploads, settings }: Services): void {
+function serveCreate(scope: FastifyInstance, { uploads }: Services): void {
   const parseNewFile = createBodyParser(CreateSession, CREATE_CODES);
   const parseNewVersion = createBodyParser(CreateVersionSession, CREATE_CODES);
 
@@ -74,7 +73,7 @@ function serveCreate(scope: FastifyInstance, { uploads, settings }: Services): v
         folderId: parseFolderIdValue(request, body.folder_id),
         name: body.file_name,
       });
-      return reply.code(201).send(renderSession(session, 0, getApiBase(request, settings.publicUrl)));
+      return reply.code(201).send(renderSession(session, 0, request.apiBase));
     },
   );
 
@@ -89,19 +88,19 @@ function serveCreate(scope: FastifyInstance, { uploads, settings }: Services): v
         fileId: parseFileId(request),
         name: body.file_name ?? undefined,
       });
-      return reply.code(201).send(renderSession(session, 0, getApiBase(request, settings.publicUrl)));
+      return reply.code(201).send(renderSession(session, 0, request.apiBase));
     },
   );
 }
 
-function serveStatus(scope: FastifyInstance, { uploads, settings }: Services): void {
+function serveStatus(scope: FastifyInstance, { uploads }: Services): void {
   scope.get('/files/upload_sessions/:session_id', { config: bearerPolicy('upload') }, async (request) => {
     const { session, stored } = await readSession(
       uploads,
       getCaller(request).userId,
       parseSessionIdParam(request.params),
     );
-    return renderSession(session, stored, getApiBase(request, settings.publicUrl));
+    return renderSession(session, stored, request.apiBase);
   });
 
   scope.get('/files/upload_sessions/:session_id/parts', { config: bearerPolicy('upload') }, async (request) => {

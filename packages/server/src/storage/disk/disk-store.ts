@@ -2,25 +2,25 @@ import { mkdir, open, opendir, readdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { BlobId, UserId } from '@partway/protocol/ids';
 import { errorCode, isNotFound } from '../../util/system-error.ts';
-import type {
-  BlobStore,
-  ByteRange,
-  FoundBlob,
-  LocalPart,
-  PartLayout,
-  PartRange,
-  PartTag,
-  StagedBlob,
-  StoredBlob,
+import {
+  BLOB_ID,
+  type BlobStore,
+  type ByteRange,
+  checkBlobId,
+  type FoundBlob,
+  type LocalPart,
+  type PartLayout,
+  type PartRange,
+  type PartTag,
+  type StagedBlob,
+  type StoredBlob,
 } from '../blob-store.ts';
-import { StorageError } from '../errors.ts';
+import { blobGoneError } from '../errors.ts';
 import { ByteBudget } from '../s3/byte-budget.ts';
-import { putFile } from '../s3/put-object.ts';
 import { DiskSpace } from './disk-space.ts';
 import { DurableFiles, FileMissingError } from './durable-files.ts';
 import { FileReader } from './file-reader.ts';
 
-const BLOB_ID = /^[0-9a-f]{32}$/;
 const FOLDER_NAME = /^[0-9a-f]{2}$/;
 const FIRST_BYTE_VALUES = 256;
 /** How many bytes of the disk are reserved at a time for a body of unknown length. */
@@ -209,20 +209,24 @@ class DiskStore implements BlobStore {
   }
 }
 
-/** Returns the ID after checking its format, because it becomes part of a path. */
-function checkBlobId(blob: BlobId): string {
-  if (!BLOB_ID.test(blob)) throw new TypeError('A blob ID must have 32 lowercase hex digits.');
-  return blob;
-}
-
-function blobGoneError(cause?: unknown): StorageError {
-  return new StorageError(
-    'blob-not-found',
-    'This upload no longer exists: it was aborted or committed, or has expired.',
-    {
-      cause,
-    },
-  );
+/**
+ * Writes a body of unknown length to the file `from`, and renames it to `to` when it is complete. Creates missing folders
+ * below `base`. After a rejection, neither file exists.
+ */
+async function putFile(
+  files: DurableFiles,
+  { from, to, base }: { from: string; to: string; base: string },
+  body: AsyncIterable<Uint8Array>,
+): Promise<void> {
+  await files.allocate(from, 0);
+  try {
+    await files.write(from, { offset: 0 }, body);
+    await files.moveDurably(from, to, { base, readOnly: true });
+  } catch (error) {
+    await files.removeFile(from);
+    await files.removeFile(to);
+    throw error;
+  }
 }
 
 /** Whether the file exists. Throws if it has another size, because it is damaged then. */

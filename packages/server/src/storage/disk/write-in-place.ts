@@ -137,11 +137,10 @@ class GatheringWriter {
   /** Writes gathered chunks and frees them, then starts the next write if enough chunks were gathered meanwhile. */
   async #write(buffers: Uint8Array[], position: number, bytes: number, fromBudget: number): Promise<void> {
     try {
-      await writeAll(this.#file, buffers, position, bytes);
+      await writeAll(this.#file, buffers, position, bytes).finally(() => buffers.forEach(freeChunk));
     } catch (error) {
       this.#failure ??= { error: diskError(error) };
     }
-    for (const buffer of buffers) freeChunk(buffer);
     this.#writing = undefined;
     this.#budget.release(fromBudget);
     if (this.#failure === undefined && this.#gatheredBytes >= MIN_WRITE_BYTES) {

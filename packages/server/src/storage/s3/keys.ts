@@ -1,6 +1,5 @@
 import type { BlobId } from '@partway/protocol/ids';
-
-const BLOB_ID = /^[0-9a-f]{32}$/;
+import { BLOB_ID, checkBlobId } from '../blob-store.ts';
 
 /** The keys below one prefix: `PREFIX/blobs/ID` for each blob, and `PREFIX/database-id` for the ownership marker. */
 export class S3Keys {
@@ -17,8 +16,7 @@ export class S3Keys {
   }
 
   blobKey(blob: BlobId): string {
-    if (!BLOB_ID.test(blob)) throw new TypeError('A blob ID must have 32 lowercase hex digits.');
-    return this.blobs + blob;
+    return this.blobs + checkBlobId(blob);
   }
 
   /** Returns the blob of a key, or undefined if the key is not one of ours. */

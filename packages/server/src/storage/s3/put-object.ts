@@ -1,5 +1,4 @@
 import type { UserId } from '@partway/protocol/ids';
-import type { DurableFiles } from '../disk/durable-files.ts';
 import { StorageError } from '../errors.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { VerifiedFile } from '../spool/spooled-body.ts';
@@ -102,24 +101,4 @@ function bodyTooLargeError(size: number): StorageError {
     'file-too-large',
     `An upload in one request can have at most ${size} bytes. Create an upload session for this file.`,
   );
-}
-
-/**
- * Writes a body of unknown length to the file `from`, and renames it to `to` when it is complete. Creates missing folders
- * below `base`. After a rejection, neither file exists.
- */
-export async function putFile(
-  files: DurableFiles,
-  { from, to, base }: { from: string; to: string; base: string },
-  body: AsyncIterable<Uint8Array>,
-): Promise<void> {
-  await files.allocate(from, 0);
-  try {
-    await files.write(from, { offset: 0 }, body);
-    await files.moveDurably(from, to, { base, readOnly: true });
-  } catch (error) {
-    await files.removeFile(from);
-    await files.removeFile(to);
-    throw error;
-  }
 }

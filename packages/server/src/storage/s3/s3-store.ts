@@ -12,7 +12,7 @@ import {
   type StagedBlob,
   type StoredBlob,
 } from '../blob-store.ts';
-import { StorageError } from '../errors.ts';
+import { blobGoneError } from '../errors.ts';
 import type { Spool } from '../spool/spool.ts';
 import { PartChecksum } from './checksums.ts';
 import { hasObject, resolveCompletion } from './completion.ts';
@@ -213,16 +213,6 @@ function spoolKey({ blob }: StagedBlob, { index }: PartRange): string {
 
 function isInvalidPart(error: unknown): boolean {
   return error instanceof S3Error && error.code === 'InvalidPart';
-}
-
-function blobGoneError(cause?: unknown): StorageError {
-  return new StorageError(
-    'blob-not-found',
-    'This upload no longer exists: it was aborted or committed, or has expired.',
-    {
-      cause,
-    },
-  );
 }
 
 async function mapErrors<T>(work: Promise<T>): Promise<T> {

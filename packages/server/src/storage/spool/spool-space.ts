@@ -1,5 +1,6 @@
 import type { Millis, UserId } from '@partway/protocol/ids';
 import { StorageError } from '../errors.ts';
+import { coalesce } from '../s3/coalesce.ts';
 
 /** Space reserved for one body. */
 export interface SpoolReservation {
@@ -32,8 +33,8 @@ export class SpoolQuota {
   readonly #reservedBy = new Map<UserId, number>();
   #totalInProgress = 0;
   #reserved = 0;
-  #isRunNeeded = false;
-  #isAdmitting = false;
+  /** Admits waiting requests while there is space. */
+  readonly #startAdmitting = coalesce(() => this.#admit());
 
   /** @param evict Releases the space of a cached body, and returns whether there was one. */
   constructor(total: number, { timeout, evict }: { timeout: Millis; evict: () => Promise<boolean> }) {
@@ -67,12 +68,12 @@ export class SpoolQuota {
       if (index < 0) return;
       this.#queue.splice(index, 1);
       reject(reason);
-      this.#startAdmitting();
+      void this.#startAdmitting();
     };
     const onAbort = () => stopWaiting(signal?.reason);
     const timer = setTimeout(() => stopWaiting(spoolFullError()), this.#timeout);
     signal?.addEventListener('abort', onAbort, { once: true });
-    this.#startAdmitting();
+    void this.#startAdmitting();
     try {
       await promise;
     } finally {
@@ -87,7 +88,7 @@ export class SpoolQuota {
     const endProgress = () => {
       if (isInProgress) this.#count(-bytes, by);
       isInProgress = false;
-      this.#startAdmitting();
+      void this.#startAdmitting();
     };
     return {
       markCached: endProgress,
@@ -96,26 +97,6 @@ export class SpoolQuota {
         endProgress();
       },
     };
-  }
-
-  /** Admits waiting requests while there is space. One run at a time; another one follows if it is requested meanwhile. */
-  #startAdmitting(): void {
-    this.#isRunNeeded = true;
-    if (this.#isAdmitting) return;
-    this.#isAdmitting = true;
-    void this.#admitWhileNeeded();
-  }
-
-  async #admitWhileNeeded(): Promise<void> {
-    try {
-      while (this.#isRunNeeded) {
-        this.#isRunNeeded = false;
-        await this.#admit();
-      }
-    } finally {
-      // In the same turn as the last check of the loop, so that the next request starts another run.
-      this.#isAdmitting = false;
-    }
   }
 
   async #admit(): Promise<void> {

@@ -7,7 +7,7 @@ import { PinnedLru } from '../../util/pinned-lru.ts';
 import { withTimeout } from '../../util/timeout.ts';
 import { PartBitmap, partRange } from '../part-layout.ts';
 import type { Session, StoredPart } from '../session.ts';
-import { listOpenSessions, listParts } from '../session-store.ts';
+import { listOpenSessions, listStoredIndexes } from '../session-store.ts';
 import type { FileDigest, Hasher } from './hasher.ts';
 
 interface InMemoryHasherDeps {
@@ -125,7 +125,7 @@ export class InMemoryHasher implements Hasher {
   }
 
   async #loadStored({ session, stored }: HashingSession): Promise<void> {
-    for (const part of await listParts(this.#deps.db, session.id)) stored.add(part.index);
+    for (const index of await listStoredIndexes(this.#deps.db, session.id)) stored.add(index);
   }
 
   /** Hashes stored parts until one is missing. One run per session at a time. Reports errors itself, and rejects. */

@@ -7,8 +7,8 @@ import type { HashCheckpoint } from '../hashing/checkpoint.ts';
 import type { Part, Session } from '../session.ts';
 
 /**
- * Knows which parts of a session are stored, for requests that store parts. `SingleNodeRegistry` reads and writes rows in
- * the simplest way, because `PartLocks` keep two requests for a part apart. `MultiNodeRegistry` also prevents that two nodes
+ * Knows which parts of a session are stored, for requests that store parts. `SingleNodeRegistry` caches
+ * which parts are stored; `PartLocks` keep two requests for a part apart. `MultiNodeRegistry` also prevents that two nodes
  * store different bytes for the same part.
  */
 export interface PartRegistry {
@@ -22,8 +22,9 @@ export interface PartRegistry {
   release(id: SessionId): void;
 
   /**
-   * Finds a stored part before the body is read. An implementation can return undefined for a stored part if a query would
-   * cost too much; `reserveAfter` or `recordPart` then find it.
+   * Finds a stored part before the body is read. May return undefined for a stored part only if `reserveAfter` checks the row
+   * before the store gets the end of the body. `SingleNodeRegistry` must always find it, because its bytes would be written
+   * over (docs/decisions/0112-cache-open-sessions-and-their-parts-on-a-single-node.md).
    */
   findPart(session: Session, index: number): Promise<Part | undefined>;
 

@@ -4,7 +4,7 @@ import { PinnedLru } from '../../util/pinned-lru.ts';
 import { assertOwner, sessionNotFoundError } from '../get-session.ts';
 import { PartBitmap } from '../part-layout.ts';
 import type { Part, Session } from '../session.ts';
-import { findPart, findSession, insertPart, listParts } from '../session-store.ts';
+import { findPart, findSession, insertPart, listStoredIndexes } from '../session-store.ts';
 import type { PartRegistry, RecordedPart, RegistryDeps } from './part-registry.ts';
 
 /** Number of sessions in the cache. A session of 10,000 parts needs 1.3 KB. */
@@ -111,7 +111,7 @@ export class SingleNodeRegistry implements PartRegistry {
 
   async #readStored({ id, staged }: Session): Promise<PartBitmap> {
     const stored = new PartBitmap(staged.layout.partCount);
-    for (const { index } of await listParts(this.#deps.db, id)) stored.add(index);
+    for (const index of await listStoredIndexes(this.#deps.db, id)) stored.add(index);
     return stored;
   }
 }
