@@ -10,7 +10,7 @@ import type {
   UploadPartCommandOutput,
 } from '@aws-sdk/client-s3';
 import type { BlobStore, PartRange } from '../../packages/server/src/storage/blob-store.ts';
-import { ByteBudget } from '../../packages/server/src/storage/s3/byte-budget.ts';
+import { ByteBudget } from '../../packages/server/src/storage/byte-budget.ts';
 import { openS3Client } from '../../packages/server/src/storage/s3/client.ts';
 import { S3Keys } from '../../packages/server/src/storage/s3/keys.ts';
 import { S3_LIMITS } from '../../packages/server/src/storage/s3/retry.ts';

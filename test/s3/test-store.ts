@@ -3,7 +3,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CreateBucketCommand, HeadBucketCommand, S3Client } from '@aws-sdk/client-s3';
-import { ByteBudget } from '../../packages/server/src/storage/s3/byte-budget.ts';
+import { ByteBudget } from '../../packages/server/src/storage/byte-budget.ts';
 import {
   type OpenedS3Store,
   openS3Store,

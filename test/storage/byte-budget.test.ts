@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ByteBudget } from '../../packages/server/src/storage/s3/byte-budget.ts';
+import { ByteBudget } from '../../packages/server/src/storage/byte-budget.ts';
 
 test('a byte budget grants exactly what it has, and again what was released', () => {
   const budget = new ByteBudget(10);

@@ -3,9 +3,9 @@ import { access, mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { BlobStore, PartRange, StagedBlob } from '../../packages/server/src/storage/blob-store.ts';
+import { ByteBudget } from '../../packages/server/src/storage/byte-budget.ts';
 import { openDiskStore } from '../../packages/server/src/storage/disk/disk-store.ts';
 import { DurableFiles } from '../../packages/server/src/storage/disk/durable-files.ts';
-import { ByteBudget } from '../../packages/server/src/storage/s3/byte-budget.ts';
 import {
   collect,
   partLayout,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { ByteBudget } from '../../packages/server/src/storage/s3/byte-budget.ts';
+import { ByteBudget } from '../../packages/server/src/storage/byte-budget.ts';
 import { type OpenedS3Store, openS3Store } from '../../packages/server/src/storage/s3/open-s3-store.ts';
 import { Spool } from '../../packages/server/src/storage/spool/spool.ts';
 import { type S3Fault, type S3Proxy, startS3Proxy } from '../s3/s3-proxy.ts';

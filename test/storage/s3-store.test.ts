@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import type { BlobId } from '../../packages/protocol/src/ids.ts';
 import type { LocalPart, PartRange, StagedBlob } from '../../packages/server/src/storage/blob-store.ts';
-import { ByteBudget } from '../../packages/server/src/storage/s3/byte-budget.ts';
+import { ByteBudget } from '../../packages/server/src/storage/byte-budget.ts';
 import { S3Error } from '../../packages/server/src/storage/s3/errors.ts';
 import { S3Keys } from '../../packages/server/src/storage/s3/keys.ts';
 import type { MultipartUploads } from '../../packages/server/src/storage/s3/multipart-uploads.ts';

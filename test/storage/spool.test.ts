@@ -3,7 +3,7 @@ import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import type { UserId } from '../../packages/protocol/src/ids.ts';
-import { ByteBudget } from '../../packages/server/src/storage/s3/byte-budget.ts';
+import { ByteBudget } from '../../packages/server/src/storage/byte-budget.ts';
 import { Spool } from '../../packages/server/src/storage/spool/spool.ts';
 import { brokenBody, randomBytesOfSize } from '../conformance/blob-samples.ts';
 import { mountSmallDisk } from '../faults/small-disk.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { ByteBudget } from '../../packages/server/src/storage/byte-budget.ts';
 import { type VectorFile, writeInPlace } from '../../packages/server/src/storage/disk/write-in-place.ts';
-import { ByteBudget } from '../../packages/server/src/storage/s3/byte-budget.ts';
 import { randomBytesOfSize } from '../conformance/blob-samples.ts';
 
 const CHUNK = 64 * 1024;

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { BlobStore, StoredBlob } from '../../packages/server/src/storage/blob-store.ts';
+import { ByteBudget } from '../../packages/server/src/storage/byte-budget.ts';
 import { openDiskStore } from '../../packages/server/src/storage/disk/disk-store.ts';
 import { DurableFiles } from '../../packages/server/src/storage/disk/durable-files.ts';
-import { ByteBudget } from '../../packages/server/src/storage/s3/byte-budget.ts';
 import { openS3Store } from '../../packages/server/src/storage/s3/open-s3-store.ts';
 import { Spool } from '../../packages/server/src/storage/spool/spool.ts';
 import { collect } from '../conformance/blob-samples.ts';

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import type { Storage } from '../config/storage.ts';
 import type { OwnershipMarker } from '../data-folder/ownership.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
+import { ByteBudget } from '../storage/byte-budget.ts';
 import { openDiskStore } from '../storage/disk/disk-store.ts';
 import type { DurableFiles } from '../storage/disk/durable-files.ts';
-import { ByteBudget } from '../storage/s3/byte-budget.ts';
 import { openS3Store } from '../storage/s3/open-s3-store.ts';
 import { Spool } from '../storage/spool/spool.ts';
 

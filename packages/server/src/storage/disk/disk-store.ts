@@ -15,8 +15,8 @@ import {
   type StagedBlob,
   type StoredBlob,
 } from '../blob-store.ts';
+import { ByteBudget } from '../byte-budget.ts';
 import { blobGoneError } from '../errors.ts';
-import { ByteBudget } from '../s3/byte-budget.ts';
 import { DiskSpace } from './disk-space.ts';
 import { DurableFiles, FileMissingError } from './durable-files.ts';
 import { FileReader } from './file-reader.ts';

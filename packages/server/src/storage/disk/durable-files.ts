@@ -1,8 +1,8 @@
 import { chmod, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { coalesce } from '../../util/coalesce.ts';
 import { errorCode, isNotFound } from '../../util/system-error.ts';
-import { ByteBudget } from '../s3/byte-budget.ts';
-import { coalesce } from '../s3/coalesce.ts';
+import { ByteBudget } from '../byte-budget.ts';
 import { diskError } from './errors.ts';
 import { type VectorFile, writeInPlace } from './write-in-place.ts';
 

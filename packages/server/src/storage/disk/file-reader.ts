@@ -1,7 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import type { ByteRange } from '../blob-store.ts';
-import type { ByteBudget } from '../s3/byte-budget.ts';
+import type { ByteBudget } from '../byte-budget.ts';
 
 /** The size of one read from the disk. 64 KiB costs twice the CPU time, and 1 MiB saves nothing more. */
 const READ_BYTES = 512 * 1024;

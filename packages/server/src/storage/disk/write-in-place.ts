@@ -1,5 +1,5 @@
 import { freeChunk } from '../../util/chunks.ts';
-import type { ByteBudget } from '../s3/byte-budget.ts';
+import type { ByteBudget } from '../byte-budget.ts';
 import { diskError } from './errors.ts';
 
 /**

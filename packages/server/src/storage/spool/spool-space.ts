@@ -1,6 +1,6 @@
 import type { Millis, UserId } from '@partway/protocol/ids';
+import { coalesce } from '../../util/coalesce.ts';
 import { StorageError } from '../errors.ts';
-import { coalesce } from '../s3/coalesce.ts';
 
 /** Space reserved for one body. */
 export interface SpoolReservation {

@@ -1,10 +1,10 @@
 import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Millis, UserId } from '@partway/protocol/ids';
+import type { ByteBudget } from '../byte-budget.ts';
 import { diskError } from '../disk/errors.ts';
 import { writeInPlace } from '../disk/write-in-place.ts';
 import { StorageError } from '../errors.ts';
-import type { ByteBudget } from '../s3/byte-budget.ts';
 import { SpoolQuota, spoolFullError } from './spool-space.ts';
 import { SpooledFile } from './spooled-body.ts';
 
