@@ -21,7 +21,7 @@ const ENTRIES = {
   client: 'packages/client/src/node/index.ts',
   'hash-worker': 'packages/client/src/node/hash-worker.ts',
   'disk-worker': 'packages/cli/src/transfer/upload/disk-worker.ts',
-  'native-worker': 'packages/server/src/hash-workers/native-worker.ts',
+  'crypto-worker': 'packages/server/src/hash-workers/crypto-worker.ts',
   'resumable-worker': 'packages/server/src/hash-workers/resumable-worker.ts',
   'sqlite-worker': 'packages/server/src/database/sqlite/sqlite-worker.ts',
 };

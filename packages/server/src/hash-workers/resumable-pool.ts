@@ -1,7 +1,7 @@
 import type { Worker } from 'node:worker_threads';
 import type { Sha1 } from '@partway/protocol/ids';
 import type { LocalPart } from '../storage/blob-store.ts';
-import { EMPTY_SHA1 } from './native-lane.ts';
+import { EMPTY_SHA1 } from './crypto-lane.ts';
 import { HashWorker, startWorker } from './worker.ts';
 
 export { DigestStateUnusableError } from './errors.ts';

@@ -58,7 +58,7 @@ function fromFailure({ message, code, kind }: DigestFailure): Error {
 }
 
 /** Starts a worker from this folder. */
-export function startWorker(name: 'native-worker' | 'resumable-worker'): Worker {
+export function startWorker(name: 'crypto-worker' | 'resumable-worker'): Worker {
   return new Worker(workerUrl(name, import.meta.url), {
     name,
     // The flags of this process, such as --eval and --input-type, are not meant for the worker.

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { NodeId, SessionId } from '@partway/protocol/ids';
 import { PostgresListener } from '../database/postgres/listener.ts';
 import { DATABASE_NOW } from '../database/time.ts';
-import { openNativeHashPool } from '../hash-workers/native-pool.ts';
+import { openNativeHashPool } from '../hash-workers/crypto-pool.ts';
 import { openResumableHashPool } from '../hash-workers/resumable-pool.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
 import { DistributedHasher } from '../uploads/hashing/distributed.ts';

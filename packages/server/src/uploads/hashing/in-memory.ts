@@ -1,7 +1,7 @@
 import type { Millis, SessionId } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
 import type { Tables } from '../../database/schema.ts';
-import type { NativeHashPool } from '../../hash-workers/native-pool.ts';
+import type { NativeHashPool } from '../../hash-workers/crypto-pool.ts';
 import type { BlobStore } from '../../storage/blob-store.ts';
 import { PinnedLru } from '../../util/pinned-lru.ts';
 import { withTimeout } from '../../util/timeout.ts';

@@ -39,5 +39,5 @@ export class HashLane {
 }
 
 export function startNativeWorker(): Worker {
-  return startWorker('native-worker');
+  return startWorker('crypto-worker');
 }

@@ -1,7 +1,7 @@
 import type { Worker } from 'node:worker_threads';
 import type { LocalPart } from '../storage/blob-store.ts';
+import { HashLane, startNativeWorker } from './crypto-lane.ts';
 import type { RunningDigest } from './messages.ts';
-import { HashLane, startNativeWorker } from './native-lane.ts';
 
 export { DigestOutOfStepError, DigestWorkerLostError } from './errors.ts';
 export type { RunningDigest } from './messages.ts';

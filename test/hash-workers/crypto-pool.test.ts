@@ -7,13 +7,13 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import type { Worker } from 'node:worker_threads';
-import { startNativeWorker } from '../../packages/server/src/hash-workers/native-lane.ts';
+import { startNativeWorker } from '../../packages/server/src/hash-workers/crypto-lane.ts';
 import {
   DigestOutOfStepError,
   DigestWorkerLostError,
   type NativeHashPool,
   openNativeHashPool,
-} from '../../packages/server/src/hash-workers/native-pool.ts';
+} from '../../packages/server/src/hash-workers/crypto-pool.ts';
 
 const MIB = 1024 * 1024;
 const EMPTY = { sha1: 'da39a3ee5e6b4b0d3255bfef95601890afd80709', length: 0 };
@@ -135,7 +135,7 @@ describe('a pool of native hashes', () => {
   });
 
   it('does not keep an otherwise idle process alive, but answers its calls first', async () => {
-    const pool = new URL('../../packages/server/src/hash-workers/native-pool.ts', import.meta.url).href;
+    const pool = new URL('../../packages/server/src/hash-workers/crypto-pool.ts', import.meta.url).href;
     const script = `
       import { openNativeHashPool } from ${JSON.stringify(pool)};
       const pool = openNativeHashPool({ workers: 2 });
