@@ -7,18 +7,18 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import type { Worker } from 'node:worker_threads';
-import { startNativeWorker } from '../../packages/server/src/hash-workers/crypto-lane.ts';
+import { startCryptoWorker } from '../../packages/server/src/hash-workers/crypto-lane.ts';
 import {
   DigestOutOfStepError,
   DigestWorkerLostError,
-  type NativeHashPool,
-  openNativeHashPool,
+  type FileHashPool,
+  openCryptoHashPool,
 } from '../../packages/server/src/hash-workers/crypto-pool.ts';
 
 const MIB = 1024 * 1024;
 const EMPTY = { sha1: 'da39a3ee5e6b4b0d3255bfef95601890afd80709', length: 0 };
 
-describe('a pool of native hashes', () => {
+describe('a pool of node:crypto hashes', () => {
   const bytes = randomBytes(3 * MIB + 7);
   let folder: string;
   let path: string;
@@ -107,14 +107,14 @@ describe('a pool of native hashes', () => {
   it('rejects waiting calls when a worker dies, forgets its states, and continues with another worker', async () => {
     const started: Worker[] = [];
     const startWorker = () => {
-      const worker = startNativeWorker();
+      const worker = startCryptoWorker();
       started.push(worker);
       return worker;
     };
     const huge = join(folder, 'huge');
     await writeFile(huge, '');
     await truncate(huge, 64 * 1024 * MIB);
-    const pool = openNativeHashPool({ workers: 1, startWorker });
+    const pool = openCryptoHashPool({ workers: 1, startWorker });
     try {
       await pool.extend('a', 0, { path, offset: 0, length: 100 });
       // Half a minute of work, which ends when the worker does.
@@ -137,8 +137,8 @@ describe('a pool of native hashes', () => {
   it('does not keep an otherwise idle process alive, but answers its calls first', async () => {
     const pool = new URL('../../packages/server/src/hash-workers/crypto-pool.ts', import.meta.url).href;
     const script = `
-      import { openNativeHashPool } from ${JSON.stringify(pool)};
-      const pool = openNativeHashPool({ workers: 2 });
+      import { openCryptoHashPool } from ${JSON.stringify(pool)};
+      const pool = openCryptoHashPool({ workers: 2 });
       await pool.extend('a', 0, { path: ${JSON.stringify(path)}, offset: 0, length: 100 });
       console.log((await pool.current('a')).sha1);`;
     const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script]);
@@ -146,7 +146,7 @@ describe('a pool of native hashes', () => {
   });
 
   it('rejects waiting and later calls after it is closed', async () => {
-    const pool = openNativeHashPool({ workers: 2 });
+    const pool = openCryptoHashPool({ workers: 2 });
     const waiting = assert.rejects(pool.current('a'), DigestWorkerLostError);
     await pool.close();
     await waiting;
@@ -154,8 +154,8 @@ describe('a pool of native hashes', () => {
   });
 });
 
-async function withPool(body: (pool: NativeHashPool) => Promise<void>, workers = 1): Promise<void> {
-  const pool = openNativeHashPool({ workers });
+async function withPool(body: (pool: FileHashPool) => Promise<void>, workers = 1): Promise<void> {
+  const pool = openCryptoHashPool({ workers });
   try {
     await body(pool);
   } finally {

@@ -6,7 +6,7 @@ import { HashWorker, startWorker } from './worker.ts';
 
 export const EMPTY_SHA1 = 'da39a3ee5e6b4b0d3255bfef95601890afd80709' as Sha1;
 
-/** One worker of a `NativeHashPool`, with the digests that it keeps. */
+/** One worker of a `FileHashPool`, with the digests that it keeps. */
 export class HashLane {
   /** Number of keys assigned to this lane. The pool updates it. */
   keys = 0;
@@ -38,6 +38,6 @@ export class HashLane {
   }
 }
 
-export function startNativeWorker(): Worker {
+export function startCryptoWorker(): Worker {
   return startWorker('crypto-worker');
 }

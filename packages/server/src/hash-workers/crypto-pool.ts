@@ -1,6 +1,6 @@
 import type { Worker } from 'node:worker_threads';
 import type { LocalPart } from '../storage/blob-store.ts';
-import { HashLane, startNativeWorker } from './crypto-lane.ts';
+import { HashLane, startCryptoWorker } from './crypto-lane.ts';
 import type { RunningDigest } from './messages.ts';
 
 export { DigestOutOfStepError, DigestWorkerLostError } from './errors.ts';
@@ -10,7 +10,7 @@ export type { RunningDigest } from './messages.ts';
  * SHA-1 digests that grow with their files, computed in worker threads by node:crypto. The digests are kept in memory, by
  * key. After a restart, or if an error drops a key, the caller starts that digest from byte 0.
  */
-export interface NativeHashPool {
+export interface FileHashPool {
   /**
    * Reads `bytes` and adds them to the digest of `key`, which must include `from` bytes so far; a new key includes 0.
    * Rejects with `DigestOutOfStepError` if it includes another number of bytes, with the system's error or "ended early" if
@@ -29,17 +29,14 @@ export interface NativeHashPool {
   close(): Promise<void>;
 }
 
-interface NativeHashPoolOptions {
+interface CryptoHashPoolOptions {
   workers: number;
   /** Tests replace this to end a worker. */
   startWorker?: () => Worker;
 }
 
 /** Starts the workers. They keep the process running only while a call is pending. */
-export function openNativeHashPool({
-  workers,
-  startWorker = startNativeWorker,
-}: NativeHashPoolOptions): NativeHashPool {
+export function openCryptoHashPool({ workers, startWorker = startCryptoWorker }: CryptoHashPoolOptions): FileHashPool {
   if (!Number.isInteger(workers) || workers < 1) throw new RangeError('a hash worker pool needs at least one worker');
   const lanes = Array.from({ length: workers }, () => new HashLane(startWorker));
   const laneByKey = new Map<string, HashLane>();

@@ -7,7 +7,7 @@ import type { HashJob, RunningDigest } from './messages.ts';
 import { readFileChunks } from './read-file.ts';
 import type { WorkerReply } from './worker.ts';
 
-// The worker thread of a `NativeHashPool`. A hash state of node:crypto can be copied but not exported, so the states stay
+// The worker thread of a `FileHashPool`. A hash state of node:crypto can be copied but not exported, so the states stay
 // in this thread.
 
 interface Entry {

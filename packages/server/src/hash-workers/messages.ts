@@ -8,7 +8,7 @@ export interface RunningDigest {
 }
 
 /**
- * A message to a native worker. `extend` gets an empty reply, `current` the digest (undefined if there is none for the
+ * A message to a worker of node:crypto. `extend` gets an empty reply, `current` the digest (undefined if there is none for the
  * key), and `forget` no reply.
  */
 export type HashJob =

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { NodeId, SessionId } from '@partway/protocol/ids';
 import { PostgresListener } from '../database/postgres/listener.ts';
 import { DATABASE_NOW } from '../database/time.ts';
-import { openNativeHashPool } from '../hash-workers/crypto-pool.ts';
+import { openCryptoHashPool } from '../hash-workers/crypto-pool.ts';
 import { openResumableHashPool } from '../hash-workers/resumable-pool.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
 import { DistributedHasher } from '../uploads/hashing/distributed.ts';
@@ -50,7 +50,7 @@ export function openHasher(
   const { db, blobs, node, clock } = deps;
   const shared = { db, blobs, maxSessions, onError };
   if (canReadParts) {
-    const digests = openNativeHashPool({ workers: threads });
+    const digests = openCryptoHashPool({ workers: threads });
     return {
       registry: new SingleNodeRegistry(deps),
       hasher: new InMemoryHasher({ ...shared, digests }),

@@ -1,7 +1,7 @@
 import type { Millis, SessionId } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
 import type { Tables } from '../../database/schema.ts';
-import type { NativeHashPool } from '../../hash-workers/crypto-pool.ts';
+import type { FileHashPool } from '../../hash-workers/crypto-pool.ts';
 import type { BlobStore } from '../../storage/blob-store.ts';
 import { PinnedLru } from '../../util/pinned-lru.ts';
 import { withTimeout } from '../../util/timeout.ts';
@@ -13,7 +13,7 @@ import type { FileDigest, Hasher } from './hasher.ts';
 interface InMemoryHasherDeps {
   db: Kysely<Tables>;
   blobs: BlobStore;
-  digests: NativeHashPool;
+  digests: FileHashPool;
   /** Number of hash states in memory. The least recently used one is dropped, and computed from scratch if needed. */
   maxSessions: number;
   /** Called if hashing fails. It is tried again at the next part and at the commit. */
