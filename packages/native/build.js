@@ -1,0 +1,48 @@
+// Builds the native module with the C compiler of this machine, when packages are installed. It is optional: without a
+// compiler this prints why and succeeds. Plain JavaScript, because any version of Node.js can run `npm ci`.
+//
+// `node packages/native/build.js --sanitize` makes a second build, with AddressSanitizer and UndefinedBehaviorSanitizer, for
+// `npm run test:native`. It fails if it cannot be built.
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, renameSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const FOLDER = dirname(fileURLToPath(import.meta.url));
+const SOURCES = ['addon.c', 'pool.c', 'sha1.c'].map((name) => join(FOLDER, 'src', name));
+const OPTIONS = ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-shared', '-fPIC', '-fvisibility=hidden', '-pthread'];
+const SANITIZERS = ['-Werror', '-g', '-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
+
+const sanitize = process.argv.includes('--sanitize');
+const output = join(FOLDER, 'build', sanitize ? 'sanitized.node' : 'partway.node');
+const problem = process.platform === 'linux' ? compile() : `it supports Linux, and this is ${process.platform}`;
+if (problem === undefined) console.log(`Built ${output}.`);
+else if (sanitize) throw new Error(problem);
+else console.log(`The native module was not built: ${problem}. The server works without it, and needs more CPU time.`);
+
+/** Returns why the module cannot be built; undefined if it was built. */
+function compile() {
+  const headers = findHeaders();
+  if (headers === undefined) return 'the package node-api-headers is not installed';
+  mkdirSync(dirname(output), { recursive: true });
+  // A running server has the old file loaded, so that is replaced, not changed.
+  const temporary = `${output}.${process.pid}`;
+  const options = [...OPTIONS, ...(sanitize ? SANITIZERS : []), '-I', headers];
+  const compiler = process.env.CC || 'cc';
+  const { error, status, stderr } = spawnSync(compiler, [...options, ...SOURCES, '-o', temporary], {
+    encoding: 'utf8',
+  });
+  if (error !== undefined) return `there is no C compiler (${compiler}: ${error.code ?? error.message})`;
+  if (status !== 0) return `${compiler} failed:\n${stderr}`;
+  renameSync(temporary, output);
+  return undefined;
+}
+
+function findHeaders() {
+  try {
+    return dirname(createRequire(import.meta.url).resolve('node-api-headers/include/node_api.h'));
+  } catch {
+    return undefined;
+  }
+}

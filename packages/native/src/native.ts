@@ -1,0 +1,136 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { getSystemErrorMessage, getSystemErrorName } from 'node:util';
+
+declare const brand: unique symbol;
+
+/** A SHA-1 in progress: 96 bytes, in the byte order of the machine. A copy of them is a hash of the same bytes. */
+export type NativeHash = Uint8Array<ArrayBuffer> & { readonly [brand]: 'NativeHash' };
+
+const HASH_BYTES = 96;
+const LENGTH_OFFSET = 24;
+/** What a job returns if the file has fewer bytes than were to be read. */
+const ENDED_EARLY = -1;
+
+/** The functions of the module (src/addon.c). Jobs return an error number of the system, 0 or `ENDED_EARLY`. */
+interface Addon {
+  kernel(): string | undefined;
+  init(hash: Uint8Array): void;
+  digest(hash: Uint8Array): Uint8Array;
+  start(threads: number): void;
+  hash(hash: Uint8Array, second: Uint8Array | undefined, buffers: readonly Uint8Array[]): Promise<number>;
+  write(
+    hash: Uint8Array,
+    second: Uint8Array | undefined,
+    buffers: readonly Uint8Array[],
+    fd: number,
+    position: number,
+  ): Promise<number>;
+  read(hash: Uint8Array, second: Uint8Array | undefined, fd: number, position: number, length: number): Promise<number>;
+}
+
+/**
+ * Writes files and computes SHA-1 digests on native threads. Jobs on the same hash must not overlap. A hash, its buffers and
+ * its file descriptor belong to a job until its promise settles. If a job fails, its hashes are unusable.
+ */
+export class Native {
+  /** The name of the processor's SHA-1 instructions. */
+  readonly kernel: string;
+  readonly threads: number;
+  readonly #addon: Addon;
+
+  constructor(addon: Addon, kernel: string, threads: number) {
+    this.#addon = addon;
+    this.kernel = kernel;
+    this.threads = threads;
+    addon.start(threads);
+  }
+
+  /** Describes the threads, for the operator. */
+  describe(): string {
+    return `${this.threads} native thread${this.threads === 1 ? '' : 's'} (${this.kernel})`;
+  }
+
+  /** The number of bytes that a hash includes. */
+  lengthOf(hash: NativeHash): number {
+    return Number(new BigUint64Array(hash.buffer, LENGTH_OFFSET, 1)[0]);
+  }
+
+  /** A copy that can be continued independently. */
+  copy(hash: NativeHash): NativeHash {
+    return hash.slice() as NativeHash;
+  }
+
+  /** Starts a hash. */
+  createHash(): NativeHash {
+    const hash = new Uint8Array(HASH_BYTES) as NativeHash;
+    this.#addon.init(hash);
+    return hash;
+  }
+
+  /** The SHA-1 of the bytes so far, in hex. The hash can be continued. */
+  digest(hash: NativeHash): string {
+    return Buffer.from(this.#addon.digest(hash)).toString('hex');
+  }
+
+  /** Adds bytes to a hash. */
+  async hash(hash: NativeHash, buffers: readonly Uint8Array[]): Promise<void> {
+    throwFailure('hash', await this.#addon.hash(hash, undefined, buffers));
+  }
+
+  /**
+   * Writes all bytes of the buffers at `position`, and adds them to the hash.
+   * @param second Another hash to which the bytes are added, at little cost if both hashes had a multiple of 64 bytes.
+   */
+  async write(
+    file: { fd: number; position: number },
+    buffers: readonly Uint8Array[],
+    hash: NativeHash,
+    second?: NativeHash,
+  ): Promise<void> {
+    throwFailure('pwritev', await this.#addon.write(hash, second, buffers, file.fd, file.position));
+  }
+
+  /** Adds a range of a file to a hash. Throws "ended early" if the file is too short. */
+  async read(file: { fd: number; position: number; length: number }, hash: NativeHash): Promise<void> {
+    throwFailure('pread', await this.#addon.read(hash, undefined, file.fd, file.position, file.length));
+  }
+}
+
+/** Throws the same errors as node:fs. */
+function throwFailure(syscall: string, failure: number): void {
+  if (failure === 0) return;
+  if (failure === ENDED_EARLY) throw new Error('The file ended early.');
+  const [code, message] = [getSystemErrorName(-failure), getSystemErrorMessage(-failure)];
+  throw Object.assign(new Error(`${code}: ${message}, ${syscall}`), { errno: -failure, code, syscall });
+}
+
+/** Where the module is: in a checkout, and beside the scripts of a build. */
+const PATHS = ['../build/partway.node', './partway.node'].map((path) => fileURLToPath(new URL(path, import.meta.url)));
+
+let opened: Native | { reason: string } | undefined;
+
+/**
+ * Loads the module and starts its threads, which all callers in this thread of JavaScript share. They keep the process
+ * running only while they work.
+ * @param threads How many to start at the first call; later calls change nothing.
+ * @param path Where the module is, if not in the usual place.
+ * @returns Why the module cannot be used, if it cannot.
+ */
+export function openNative(threads: number, path = PATHS.find(existsSync)): Native | { reason: string } {
+  opened ??= load(threads, path);
+  return opened;
+}
+
+function load(threads: number, path: string | undefined): Native | { reason: string } {
+  if (path === undefined) return { reason: 'it was not built: npm ci builds it if there is a C compiler' };
+  try {
+    const addon = createRequire(import.meta.url)(path) as Addon;
+    const kernel = addon.kernel();
+    if (kernel === undefined) return { reason: 'this processor has no SHA-1 instructions that it supports' };
+    return new Native(addon, kernel, threads);
+  } catch (error) {
+    return { reason: (error as Error).message };
+  }
+}

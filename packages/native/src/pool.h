@@ -1,0 +1,47 @@
+#ifndef PARTWAY_POOL_H
+#define PARTWAY_POOL_H
+
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "sha1.h"
+
+/* Threads that write and hash. Jobs of a kind start in the order in which they were submitted, and run in parallel. */
+typedef struct Pool Pool;
+
+typedef enum {
+  JOB_HASH,  /* adds the buffers to the hash */
+  JOB_WRITE, /* writes the buffers to the file at `position`, and adds them to the hash */
+  JOB_READ   /* reads `length` bytes of the file from `position`, and adds them to the hash */
+} JobKind;
+
+/* The error of a job that read fewer bytes than the file should have. All other errors are values of errno. */
+#define JOB_ENDED_EARLY (-1)
+
+typedef struct Job {
+  struct Job *next;
+  JobKind kind;
+  int fd;
+  uint64_t position;
+  uint64_t length;
+  struct iovec *buffers; /* changed by the job */
+  int buffer_count;
+  Sha1 *hash;
+  Sha1 *second; /* a hash to which the same bytes are added, or NULL */
+  int error;    /* 0 if the job has succeeded */
+  void *context;
+} Job;
+
+/* Called on a thread of the pool for each job that has ended. */
+typedef void (*JobDone)(Job *job, void *context);
+
+/* Starts at most this many threads, but at least one. Returns NULL if not even one can be started. */
+Pool *pool_start(int threads, JobDone done, void *context);
+
+/* The job, its buffers and its hashes must not be used until the job has ended. */
+void pool_submit(Pool *pool, Job *job);
+
+/* Ends the threads after the jobs in progress. Returns the jobs that were not finished, as a list. */
+Job *pool_stop(Pool *pool);
+
+#endif
