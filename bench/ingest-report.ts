@@ -42,7 +42,7 @@ function printRatios(gib: number, runs: readonly Run[]): void {
 }
 
 function label(run: Run): string {
-  return `${run.gib} GiB  ${run.contender.padEnd(10)}`;
+  return `${run.gib} GiB  ${run.contender.padEnd(19)}`;
 }
 
 function shown(value: number, digits: number, width = 7): string {

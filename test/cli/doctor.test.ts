@@ -8,8 +8,10 @@ import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { diagnoseClock } from '../../packages/cli/src/doctor/check-api.ts';
 import { checkDisk } from '../../packages/cli/src/doctor/check-disk.ts';
+import { checkNative } from '../../packages/cli/src/doctor/check-native.ts';
 import { checkNode } from '../../packages/cli/src/doctor/check-node.ts';
 import { checkTls } from '../../packages/cli/src/doctor/check-tls.ts';
+import { noNative } from '../support/native.ts';
 import { type CliFixture, openCliFixture } from './cli-fixture.ts';
 import { jsonLines, type RunOptions } from './run.ts';
 
@@ -38,12 +40,12 @@ test('doctor reports every check as ok if nothing is wrong', async () => {
   await chmod(dataFolder, 0o700);
   const { code, found } = await doctor(place, ['--data', dataFolder]);
   assert.deepEqual(
-    found.filter(({ state, check }) => state !== 'ok' && check !== 'disk' && check !== 'sync'),
+    found.filter(({ state, check }) => state !== 'ok' && !['disk', 'sync', 'native'].includes(check)),
     [],
   );
   assert.deepEqual(
     [...new Set(found.map(({ check }) => check))],
-    ['node', 'server', 'address', 'token', 'clock', 'links', 'folder', 'disk', 'sync'],
+    ['node', 'server', 'address', 'token', 'clock', 'links', 'native', 'folder', 'disk', 'sync'],
   );
   assert.equal(code, found.some(({ state }) => state === 'fail') ? 3 : 0);
   assert.ok((await readdir(dataFolder)).every((name) => !name.startsWith('doctor-')));
@@ -159,6 +161,13 @@ test('doctor detects a full disk, a file system in memory and a network file sys
   );
   const nfs = await checkDisk('/data', { ...figures, bavail: 5e6, ffree: 900, type: 0x6969 });
   assert.match(String(nfs[0]?.remedy), /over a network/);
+});
+
+test('doctor says whether the native module can be used, and if not, why', () => {
+  const missing = checkNative(() => ({ reason: 'there is none' }));
+  assert.equal(missing.state, 'warn');
+  assert.match(missing.message, /cannot be used: there is none/);
+  assert.equal(checkNative().state, noNative ? 'warn' : 'ok');
 });
 
 test('doctor detects a Node.js version that is too old or has no long-term support', () => {

@@ -7,19 +7,169 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import type { Worker } from 'node:worker_threads';
+import type { Native } from '../../packages/native/src/native.ts';
 import { startCryptoWorker } from '../../packages/server/src/hash-workers/crypto-lane.ts';
+import { openCryptoHashPool } from '../../packages/server/src/hash-workers/crypto-pool.ts';
 import {
   DigestOutOfStepError,
   DigestWorkerLostError,
   type FileHashPool,
-  openCryptoHashPool,
-} from '../../packages/server/src/hash-workers/crypto-pool.ts';
+} from '../../packages/server/src/hash-workers/file-hash-pool.ts';
+import { openNativeHashPool } from '../../packages/server/src/hash-workers/native-pool.ts';
+import type { FileHash } from '../../packages/server/src/storage/blob-store.ts';
+import { noNative, testNative } from '../support/native.ts';
 
 const MIB = 1024 * 1024;
 const EMPTY = { sha1: 'da39a3ee5e6b4b0d3255bfef95601890afd80709', length: 0 };
 
-describe('a pool of node:crypto hashes', () => {
-  const bytes = randomBytes(3 * MIB + 7);
+interface PoolKind {
+  name: string;
+  /** Why its tests are skipped. */
+  skip: string | false;
+  open(workers: number): FileHashPool;
+}
+
+const POOLS: readonly PoolKind[] = [
+  { name: 'node:crypto', skip: false, open: (workers) => openCryptoHashPool({ workers }) },
+  { name: 'the native module', skip: noNative, open: () => openNativeHashPool(testNative as Native) },
+];
+
+for (const { name, skip, open } of POOLS) {
+  describe(`a pool of hashes of ${name}`, { skip }, () => {
+    const bytes = randomBytes(3 * MIB + 7);
+    let folder: string;
+    let path: string;
+
+    before(async () => {
+      folder = await mkdtemp(join(tmpdir(), 'partway-digest-'));
+      path = join(folder, 'file');
+      await writeFile(path, bytes);
+    });
+    after(() => rm(folder, { recursive: true }));
+
+    it('hashes a file part by part, and returns the digest at every step', () =>
+      withPool(async (pool) => {
+        for (const [from, to] of [
+          [0, 1],
+          [1, MIB],
+          [MIB, MIB],
+          [MIB, 3 * MIB + 1],
+          [3 * MIB + 1, bytes.length],
+        ] as const) {
+          await pool.extend('a', from, { path, offset: from, length: to - from });
+          const expected = { sha1: sha1(bytes.subarray(0, to)), length: to };
+          assert.deepEqual(await pool.current('a'), expected);
+          assert.deepEqual(await pool.current('a'), expected);
+        }
+      }));
+
+    it('returns the empty digest for a file that was not started', () =>
+      withPool(async (pool) => assert.deepEqual(await pool.current('never seen'), EMPTY)));
+
+    it('reads bytes at another position in a local file than in the whole file', () =>
+      withPool(async (pool) => {
+        await pool.extend('a', 0, { path, offset: 1_000, length: 10 });
+        await pool.extend('a', 10, { path, offset: 5, length: 10 });
+        const expected = Buffer.concat([bytes.subarray(1_000, 1_010), bytes.subarray(5, 15)]);
+        assert.deepEqual(await pool.current('a'), { sha1: sha1(expected), length: 20 });
+      }));
+
+    it('keeps files separate, on any worker', () =>
+      withPool(async (pool) => {
+        const keys = Array.from({ length: 20 }, (_, n) => ({ key: `key ${n}`, length: 1_000 * n }));
+        await Promise.all(keys.map(({ key, length }) => pool.extend(key, 0, { path, offset: 0, length })));
+        for (const { key, length } of keys) {
+          assert.deepEqual(await pool.current(key), { sha1: sha1(bytes.subarray(0, length)), length });
+        }
+      }, 3));
+
+    it('executes the calls for one file in order', () =>
+      withPool(async (pool) => {
+        const steps = Array.from({ length: 50 }, (_, n) =>
+          pool.extend('a', n * 100, { path, offset: n * 100, length: 100 }),
+        );
+        const digest = pool.current('a');
+        await Promise.all(steps);
+        assert.deepEqual(await digest, { sha1: sha1(bytes.subarray(0, 5_000)), length: 5_000 });
+      }, 2));
+
+    it('rejects a step from another byte with an error code, and starts again at 0', () =>
+      withPool(async (pool) => {
+        await pool.extend('a', 0, { path, offset: 0, length: 100 });
+        await assert.rejects(pool.extend('a', 200, { path, offset: 200, length: 100 }), DigestOutOfStepError);
+        assert.deepEqual(await pool.current('a'), EMPTY);
+        await pool.extend('a', 0, { path, offset: 0, length: 300 });
+        assert.deepEqual(await pool.current('a'), { sha1: sha1(bytes.subarray(0, 300)), length: 300 });
+      }));
+
+    it('rejects if the file ends early or does not exist, and starts again at 0', () =>
+      withPool(async (pool) => {
+        await pool.extend('a', 0, { path, offset: 0, length: 100 });
+        await assert.rejects(pool.extend('a', 100, { path, offset: 100, length: bytes.length }), /ended early/);
+        assert.deepEqual(await pool.current('a'), EMPTY);
+        await assert.rejects(pool.extend('a', 0, { path: join(folder, 'none'), offset: 0, length: 1 }), {
+          code: 'ENOENT',
+        });
+        assert.deepEqual(await pool.current('a'), EMPTY);
+      }));
+
+    it('forgets a file when it is told to', () =>
+      withPool(async (pool) => {
+        await pool.extend('a', 0, { path, offset: 0, length: 100 });
+        pool.forget('a');
+        pool.forget('never seen');
+        assert.deepEqual(await pool.current('a'), EMPTY);
+      }));
+
+    it('rejects waiting and later calls after it is closed', async () => {
+      const pool = open(2);
+      const waiting = assert.rejects(pool.current('a'), DigestWorkerLostError);
+      await pool.close();
+      await waiting;
+      await assert.rejects(pool.extend('a', 0, { path, offset: 0, length: 1 }), DigestWorkerLostError);
+    });
+
+    it('hands out copies at the right byte, if it can, and takes them back', () =>
+      withPool(async (pool) => {
+        assert.equal(pool.fork('a', 1), undefined);
+        const fork = pool.fork('a', 0);
+        if (name === 'node:crypto') {
+          assert.equal(fork, undefined);
+          assert.equal(pool.join('a', 0, 0, new Uint8Array(96) as FileHash), false);
+          return;
+        }
+        assert.ok(fork !== undefined);
+        await testNative?.hash(fork, [bytes.subarray(0, 100)]);
+        assert.equal(pool.join('a', 0, 99, fork), false);
+        assert.equal(pool.join('a', 1, 100, fork), false);
+        assert.equal(pool.join('a', 0, 100, fork), true);
+        assert.equal(pool.join('a', 0, 100, fork), false);
+        assert.deepEqual(await pool.current('a'), { sha1: sha1(bytes.subarray(0, 100)), length: 100 });
+        await pool.extend('a', 100, { path, offset: 100, length: 100 });
+        assert.deepEqual(await pool.current('a'), { sha1: sha1(bytes.subarray(0, 200)), length: 200 });
+        assert.equal(pool.fork('a', 100), undefined);
+        const extending = pool.extend('a', 200, { path, offset: 200, length: 100 });
+        assert.equal(pool.fork('a', 200), undefined);
+        await extending;
+        const later = pool.fork('a', 300);
+        assert.ok(later !== undefined);
+        await testNative?.hash(later, [bytes.subarray(0, 1)]);
+        assert.deepEqual(await pool.current('a'), { sha1: sha1(bytes.subarray(0, 300)), length: 300 });
+      }));
+
+    async function withPool(body: (pool: FileHashPool) => Promise<void>, workers = 1): Promise<void> {
+      const pool = open(workers);
+      try {
+        await body(pool);
+      } finally {
+        await pool.close();
+      }
+    }
+  });
+}
+
+describe('a pool of hashes of node:crypto', () => {
+  const bytes = randomBytes(1_000);
   let folder: string;
   let path: string;
 
@@ -29,80 +179,6 @@ describe('a pool of node:crypto hashes', () => {
     await writeFile(path, bytes);
   });
   after(() => rm(folder, { recursive: true }));
-
-  it('hashes a file part by part, and returns the digest at every step', () =>
-    withPool(async (pool) => {
-      for (const [from, to] of [
-        [0, 1],
-        [1, MIB],
-        [MIB, MIB],
-        [MIB, 3 * MIB + 1],
-        [3 * MIB + 1, bytes.length],
-      ] as const) {
-        await pool.extend('a', from, { path, offset: from, length: to - from });
-        const expected = { sha1: sha1(bytes.subarray(0, to)), length: to };
-        assert.deepEqual(await pool.current('a'), expected);
-        assert.deepEqual(await pool.current('a'), expected);
-      }
-    }));
-
-  it('returns the empty digest for a file that was not started', () =>
-    withPool(async (pool) => assert.deepEqual(await pool.current('never seen'), EMPTY)));
-
-  it('reads bytes at another position in a local file than in the whole file', () =>
-    withPool(async (pool) => {
-      await pool.extend('a', 0, { path, offset: 1_000, length: 10 });
-      await pool.extend('a', 10, { path, offset: 5, length: 10 });
-      const expected = Buffer.concat([bytes.subarray(1_000, 1_010), bytes.subarray(5, 15)]);
-      assert.deepEqual(await pool.current('a'), { sha1: sha1(expected), length: 20 });
-    }));
-
-  it('keeps files separate, on any worker', () =>
-    withPool(async (pool) => {
-      const keys = Array.from({ length: 20 }, (_, n) => ({ key: `key ${n}`, length: 1_000 * n }));
-      await Promise.all(keys.map(({ key, length }) => pool.extend(key, 0, { path, offset: 0, length })));
-      for (const { key, length } of keys) {
-        assert.deepEqual(await pool.current(key), { sha1: sha1(bytes.subarray(0, length)), length });
-      }
-    }, 3));
-
-  it('executes the calls for one file in order', () =>
-    withPool(async (pool) => {
-      const steps = Array.from({ length: 50 }, (_, n) =>
-        pool.extend('a', n * 100, { path, offset: n * 100, length: 100 }),
-      );
-      const digest = pool.current('a');
-      await Promise.all(steps);
-      assert.deepEqual(await digest, { sha1: sha1(bytes.subarray(0, 5_000)), length: 5_000 });
-    }, 2));
-
-  it('rejects a step from another byte with an error code, and starts again at 0', () =>
-    withPool(async (pool) => {
-      await pool.extend('a', 0, { path, offset: 0, length: 100 });
-      await assert.rejects(pool.extend('a', 200, { path, offset: 200, length: 100 }), DigestOutOfStepError);
-      assert.deepEqual(await pool.current('a'), EMPTY);
-      await pool.extend('a', 0, { path, offset: 0, length: 300 });
-      assert.deepEqual(await pool.current('a'), { sha1: sha1(bytes.subarray(0, 300)), length: 300 });
-    }));
-
-  it('rejects if the file ends early or does not exist, and starts again at 0', () =>
-    withPool(async (pool) => {
-      await pool.extend('a', 0, { path, offset: 0, length: 100 });
-      await assert.rejects(pool.extend('a', 100, { path, offset: 100, length: bytes.length }), /ended early/);
-      assert.deepEqual(await pool.current('a'), EMPTY);
-      await assert.rejects(pool.extend('a', 0, { path: join(folder, 'none'), offset: 0, length: 1 }), {
-        code: 'ENOENT',
-      });
-      assert.deepEqual(await pool.current('a'), EMPTY);
-    }));
-
-  it('forgets a file when it is told to', () =>
-    withPool(async (pool) => {
-      await pool.extend('a', 0, { path, offset: 0, length: 100 });
-      pool.forget('a');
-      pool.forget('never seen');
-      assert.deepEqual(await pool.current('a'), EMPTY);
-    }));
 
   it('rejects waiting calls when a worker dies, forgets its states, and continues with another worker', async () => {
     const started: Worker[] = [];
@@ -144,24 +220,7 @@ describe('a pool of node:crypto hashes', () => {
     const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script]);
     assert.equal(stdout.trim(), sha1(bytes.subarray(0, 100)));
   });
-
-  it('rejects waiting and later calls after it is closed', async () => {
-    const pool = openCryptoHashPool({ workers: 2 });
-    const waiting = assert.rejects(pool.current('a'), DigestWorkerLostError);
-    await pool.close();
-    await waiting;
-    await assert.rejects(pool.extend('a', 0, { path, offset: 0, length: 1 }), DigestWorkerLostError);
-  });
 });
-
-async function withPool(body: (pool: FileHashPool) => Promise<void>, workers = 1): Promise<void> {
-  const pool = openCryptoHashPool({ workers });
-  try {
-    await body(pool);
-  } finally {
-    await pool.close();
-  }
-}
 
 function sha1(of: Uint8Array): string {
   return createHash('sha1').update(of).digest('hex');

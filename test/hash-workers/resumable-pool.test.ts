@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { Worker } from 'node:worker_threads';
-import { DigestWorkerLostError } from '../../packages/server/src/hash-workers/crypto-pool.ts';
+import { DigestWorkerLostError } from '../../packages/server/src/hash-workers/errors.ts';
 import {
   DigestStateUnusableError,
   type HashState,

@@ -23,7 +23,7 @@ import { InFlightBlobs } from '../../packages/server/src/storage/in-flight.ts';
 import { DistributedHasher } from '../../packages/server/src/uploads/hashing/distributed.ts';
 import { type Channels, NodeMessages } from '../../packages/server/src/uploads/hashing/node-messages.ts';
 import { PartLocks } from '../../packages/server/src/uploads/part-locks.ts';
-import { StreamReceiver } from '../../packages/server/src/uploads/part-receiver.ts';
+import { createPartReceiver } from '../../packages/server/src/uploads/part-receiver.ts';
 import { MultiNodeRegistry } from '../../packages/server/src/uploads/registry/multi-node.ts';
 import { SingleNodeRegistry } from '../../packages/server/src/uploads/registry/single-node.ts';
 import { KeyedQueue } from '../../packages/server/src/util/keyed-queue.ts';
@@ -180,7 +180,7 @@ export async function startNode(
   const registry = url === undefined ? new SingleNodeRegistry(context) : new MultiNodeRegistry(context);
   const node: Node = {
     id,
-    uploads: Object.assign(context, { registry, receiver: new StreamReceiver(Object.assign(context, { registry })) }),
+    uploads: Object.assign(context, { registry, receiver: createPartReceiver(Object.assign(context, { registry })) }),
     owner,
     folder,
     clock,

@@ -24,6 +24,7 @@ export function createSpoolingStore(store: BlobStore, folder: string): SpoolingS
 
   return {
     create: (blob, layout) => store.create(blob, layout),
+    verifiesParts: () => false,
     async writePart(staged, range, body) {
       const bytes = Buffer.concat(await collect(body));
       const receipt = createHash('sha1').update(bytes).digest('hex');

@@ -13,10 +13,11 @@ import { DurableFiles } from '../../packages/server/src/storage/disk/durable-fil
 import { InFlightBlobs } from '../../packages/server/src/storage/in-flight.ts';
 import type { UploadContext } from '../../packages/server/src/uploads/context.ts';
 import { PartLocks } from '../../packages/server/src/uploads/part-locks.ts';
-import { StreamReceiver } from '../../packages/server/src/uploads/part-receiver.ts';
+import { createPartReceiver } from '../../packages/server/src/uploads/part-receiver.ts';
 import { KeyedQueue } from '../../packages/server/src/util/keyed-queue.ts';
 import { type Fault, faulty } from '../faults/faulty.ts';
 import { deleteAtExit } from '../support/leftovers.ts';
+import { testNative } from '../support/native.ts';
 import { bytesNotOnDisk, openTestStore } from '../support/storage.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { databaseSettings, dropTestDatabase, openTestDatabase } from '../support/test-database.ts';
@@ -71,7 +72,7 @@ async function openFixtureIn(
   clock: UploadFixture['clock'],
   options: UploadFixtureOptions,
 ): Promise<UploadFixture> {
-  const { plan = [], files = new DurableFiles(), maxSessions = 100 } = options;
+  const { plan = [], files = new DurableFiles({ native: testNative }), maxSessions = 100 } = options;
   const { db, unanswered } = trackQueries(await openTestDatabase(folder));
   const owner =
     (await findUserByLogin(db, LOGIN)) ?? (await addUser(db, { login: LOGIN, name: 'R', now: clock.now() }));
@@ -95,6 +96,7 @@ async function openFixtureIn(
   } = openHasher(context, {
     canReadParts: bytesNotOnDisk === undefined,
     url,
+    native: testNative,
     threads: 1,
     maxSessions,
     onError: (_session, error) => errors.push(error),
@@ -104,7 +106,7 @@ async function openFixtureIn(
     uploads: Object.assign(context, {
       inFlight: new InFlightBlobs(),
       registry,
-      receiver: new StreamReceiver(Object.assign(context, { registry })),
+      receiver: createPartReceiver(Object.assign(context, { registry, hasher })),
       hasher,
       partLocks: new PartLocks(),
       commits: new KeyedQueue<SessionId>(),

@@ -21,6 +21,8 @@ export interface RunningServer {
   url: string;
   dataFolder: string;
   developerToken: string;
+  /** What hashes parts and files, for the operator. */
+  hashing: string;
   /** Reports "not ready", waits for the shutdown delay, stops accepting requests, waits for those in progress, and closes. */
   stop(): Promise<void>;
 }
@@ -36,7 +38,7 @@ export async function startServer(config: Config, clock = new GuardedClock()): P
   const resources = await openResources(config, { clock, log, opened });
   const services = await createServices(config, resources, { clock, log, opened });
   const { auth, uploads, files, readiness } = services;
-  const { db, aside, dataFolder, developerToken } = resources;
+  const { db, aside, dataFolder, developerToken, native } = resources;
 
   // With several nodes, another node may be writing these blobs; they are deleted when their lease expires.
   if (config.database === undefined) await discardBlobsOfEndedProcesses(uploads);
@@ -59,7 +61,7 @@ export async function startServer(config: Config, clock = new GuardedClock()): P
     await sleep(config.shutdownDelay);
     await closing.disposeAsync();
   };
-  return { url: getUrl(app, config), dataFolder, developerToken, stop };
+  return { url: getUrl(app, config), dataFolder, developerToken, hashing: native?.describe() ?? 'Node.js', stop };
 }
 
 /** Waits for requests in progress, but no longer than `grace`; then closes their connections. */

@@ -44,7 +44,9 @@ export interface Config {
   readonly maxPipelined: number;
   readonly bufferBytes: number;
   readonly maxConnections: number;
-  readonly digestThreads: number;
+  /** Undefined: as many as cores for the native module, and one without it. */
+  readonly hashThreads: number | undefined;
+  readonly native: 'off' | 'chunks';
   readonly logLevel: string;
 }
 
@@ -161,7 +163,8 @@ export function readConfig(given: GivenSettings, environment: Environment = proc
     maxPipelined: count('PARTWAY_MAX_PIPELINED', 10_000),
     bufferBytes: size('PARTWAY_BUFFERS', 1024 * 1024),
     maxConnections: count('PARTWAY_MAX_CONNECTIONS', 1_000_000),
-    digestThreads: count('PARTWAY_DIGEST_THREADS', 64),
+    hashThreads: count('PARTWAY_HASH_THREADS', 64),
+    native: read('PARTWAY_NATIVE', oneOf('off', 'chunks'), 'off or chunks'),
     logLevel: read(
       'PARTWAY_LOG',
       oneOf('silent', 'error', 'warn', 'info', 'debug'),

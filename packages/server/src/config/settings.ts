@@ -189,7 +189,18 @@ export const SETTINGS = [
     help: 'maximum number of connections; more are closed immediately',
     default: '10000',
   },
-  { env: 'PARTWAY_DIGEST_THREADS', value: 'number', help: 'threads that hash whole files', default: '1' },
+  {
+    env: 'PARTWAY_HASH_THREADS',
+    value: 'number',
+    help: 'threads that write and hash parts and hash whole files',
+    defaultText: 'one for each core; 1 without the native module',
+  },
+  {
+    env: 'PARTWAY_NATIVE',
+    value: 'off|chunks',
+    help: 'write and hash parts on disk on native threads (chunks), or only with Node.js (off)',
+    default: 'chunks',
+  },
   {
     env: 'PARTWAY_LOG',
     value: 'level',

@@ -14,7 +14,7 @@ import { InFlightBlobs } from '../storage/in-flight.ts';
 import type { GuardedClock } from '../time/clock.ts';
 import type { UploadContext } from '../uploads/context.ts';
 import { PartLocks } from '../uploads/part-locks.ts';
-import { StreamReceiver } from '../uploads/part-receiver.ts';
+import { createPartReceiver } from '../uploads/part-receiver.ts';
 import { KeyedQueue, SerialQueue } from '../util/keyed-queue.ts';
 import { newNodeId, openHasher } from './open-hasher.ts';
 import type { Resources } from './open-resources.ts';
@@ -31,7 +31,7 @@ export async function createServices(
   resources: Resources,
   { clock, log, opened }: { clock: GuardedClock; log: FastifyBaseLogger; opened: AsyncDisposableStack },
 ): Promise<Services> {
-  const { db, aside, store, signingKey } = resources;
+  const { db, aside, store, signingKey, native } = resources;
   const { blobs } = store;
   const auth: AuthContext = {
     db,
@@ -43,11 +43,11 @@ export async function createServices(
   const inFlight = new InFlightBlobs();
   const shared = { db, blobs, inFlight, clock };
   const { partSize, minSessionSize: minFileSize, maxFileSize, userQuota, sessionLifetime, limits } = config;
-  const { registry, hasher } = openUploadHasher(config, shared, { log, opened });
+  const { registry, hasher } = openUploadHasher(config, { ...shared, native }, { log, opened });
   const uploads: UploadContext = {
     ...shared,
     registry,
-    receiver: new StreamReceiver({ blobs, registry }),
+    receiver: createPartReceiver({ blobs, registry, hasher }),
     hasher,
     partLocks: new PartLocks(),
     commits: new KeyedQueue<SessionId>(),
@@ -63,7 +63,7 @@ export async function createServices(
 
 function openUploadHasher(
   config: Config,
-  { db, blobs, clock }: Pick<UploadContext, 'db' | 'blobs' | 'clock'>,
+  { db, blobs, clock, native }: Pick<UploadContext, 'db' | 'blobs' | 'clock'> & Pick<Resources, 'native'>,
   { log, opened }: { log: FastifyBaseLogger; opened: AsyncDisposableStack },
 ): Pick<UploadContext, 'registry' | 'hasher'> {
   const { registry, hasher, close } = openHasher(
@@ -71,7 +71,8 @@ function openUploadHasher(
     {
       canReadParts: config.storage.kind === 'disk',
       url: config.database,
-      threads: config.digestThreads,
+      native,
+      threads: config.hashThreads ?? 1,
       onError: (session, error) =>
         log.warn({ session, err: error }, 'hashing an upload failed and will be tried again'),
     },

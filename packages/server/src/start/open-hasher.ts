@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import type { Native } from '@partway/native/native';
 import type { NodeId, SessionId } from '@partway/protocol/ids';
 import { PostgresListener } from '../database/postgres/listener.ts';
 import { DATABASE_NOW } from '../database/time.ts';
 import { openCryptoHashPool } from '../hash-workers/crypto-pool.ts';
+import { openNativeHashPool } from '../hash-workers/native-pool.ts';
 import { openResumableHashPool } from '../hash-workers/resumable-pool.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
 import { DistributedHasher } from '../uploads/hashing/distributed.ts';
@@ -26,6 +28,8 @@ interface HasherOptions {
   canReadParts: boolean;
   /** URL of the PostgreSQL database that the nodes share; undefined for SQLite. */
   url: string | undefined;
+  /** Hashes files on a local disk. Without it, worker threads do. */
+  native?: Native | undefined;
   /** Number of worker threads that hash whole files. */
   threads: number;
   onError: (session: SessionId | undefined, error: unknown) => void;
@@ -45,12 +49,12 @@ interface OpenedHasher {
  */
 export function openHasher(
   deps: HasherDeps,
-  { canReadParts, url, threads, onError, maxSessions = MAX_SESSIONS }: HasherOptions,
+  { canReadParts, url, native, threads, onError, maxSessions = MAX_SESSIONS }: HasherOptions,
 ): OpenedHasher {
   const { db, blobs, node, clock } = deps;
   const shared = { db, blobs, maxSessions, onError };
   if (canReadParts) {
-    const digests = openCryptoHashPool({ workers: threads });
+    const digests = native === undefined ? openCryptoHashPool({ workers: threads }) : openNativeHashPool(native);
     return {
       registry: new SingleNodeRegistry(deps),
       hasher: new InMemoryHasher({ ...shared, digests }),

@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+import { Native, openNative } from '@partway/native/native';
 import type { FastifyBaseLogger } from 'fastify';
 import type { Kysely } from 'kysely';
 import type { Config } from '../config/config.ts';
@@ -19,6 +21,8 @@ export interface Resources {
   /** Database connections of their own, for background jobs and health checks, so that requests cannot delay them. */
   aside: Kysely<Tables>;
   store: OpenedStorage;
+  /** The native module. Undefined if it is off, cannot be used on this machine, or has nothing to do. */
+  native: Native | undefined;
   developerToken: string;
   signingKey: Buffer;
 }
@@ -45,7 +49,8 @@ export async function openResources(
   const aside = await openSeparateConnections({ url }, db);
   opened.defer(() => aside.destroy());
   const budget = new ByteBudget(config.bufferBytes);
-  const files = new DurableFiles({ budget });
+  const native = config.storage.kind === 'disk' ? openNativeModule(config, log) : undefined;
+  const files = new DurableFiles({ budget, native });
   // Otherwise, a power cut after the first upload could lose the whole folder, whose name was never synced.
   await syncNamesAbove(folder.path);
   const store = await openStorage(config.storage, { folder: folder.path, files, budget });
@@ -58,5 +63,13 @@ export async function openResources(
   const developerToken = config.token ?? (await folder.developerToken());
   const signingKey = config.signingKey ?? (await folder.signingKey());
   if (url !== undefined) await checkSharedSecrets(db, { signingKey, developerToken }, folder.path);
-  return { dataFolder: folder.path, db, aside, store, developerToken, signingKey };
+  return { dataFolder: folder.path, db, aside, store, native, developerToken, signingKey };
+}
+
+function openNativeModule({ native: mode, hashThreads }: Config, log: FastifyBaseLogger): Native | undefined {
+  if (mode === 'off') return undefined;
+  const native = openNative(hashThreads ?? availableParallelism());
+  if (native instanceof Native) return native;
+  log.warn(native, 'the native module is not used, so parts are hashed by node:crypto, which needs more CPU time');
+  return undefined;
 }

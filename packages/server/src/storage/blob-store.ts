@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import type { BlobId, Millis, UserId } from '@partway/protocol/ids';
+import type { NativeHash } from '@partway/native/native';
+import type { BlobId, Millis, Sha1, UserId } from '@partway/protocol/ids';
 
 /** How a file is divided: `partCount` parts of `partSize` bytes, of which the last can be shorter. Plain data. */
 export interface PartLayout {
@@ -70,17 +71,29 @@ export class LostPartsError extends Error {
   }
 }
 
+/** The SHA-1 of a whole file, as far as it has been computed. */
+export type FileHash = NativeHash;
+
+/** What a store verifies while it writes a part, if `verifiesParts` is true. */
+export interface PartVerification {
+  sha1: Sha1;
+  /** The hash of the file before the part. The bytes of the part are added to it. It is unusable if the write fails. */
+  fileHash?: FileHash | undefined;
+}
+
 /** Where a body comes from. */
 export interface BodySource {
   /** The user who sends it. A store with limited space for bodies in progress keeps some of it for other users. */
   by?: UserId;
   /** Aborted when the client has disconnected. A body that is waiting for space then stops waiting. */
   signal?: AbortSignal | undefined;
+  /** Present if the body is not verified yet. Requires `verifiesParts`. */
+  verify?: PartVerification;
 }
 
 /**
- * Stores bytes. A driver trusts its arguments: the caller has verified length and digest (`verifyDigest`) and created the
- * IDs. It keeps no state in memory for an upload, so any call can follow a crash or come from another node.
+ * Stores bytes. A driver trusts its arguments: the caller has verified length and digest (`verifyDigest`), unless it passes
+ * `verify`, and created the IDs. It keeps no state in memory for an upload, so any call can follow a crash or come from another node.
  */
 export interface BlobStore {
   /** Prepares a new blob for its parts. Resolves once this survives a power cut. */
@@ -93,6 +106,12 @@ export interface BlobStore {
    * the part is in progress.
    */
   writePart(staged: StagedBlob, range: PartRange, body: AsyncIterable<Uint8Array>, from?: BodySource): Promise<PartTag>;
+
+  /**
+   * Whether `writePart` can verify a body itself: it then rejects with `length-mismatch` or `digest-mismatch`, after bytes of
+   * the part have been written.
+   */
+  verifiesParts(): boolean;
 
   /** Finds where the bytes of a written part can be read on this machine, for hashing. Undefined if they are not local. */
   localPart(staged: StagedBlob, range: PartRange): Promise<LocalPart | undefined>;

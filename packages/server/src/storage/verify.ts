@@ -23,19 +23,34 @@ export async function* verifyDigest(
     yield chunk;
   }
   if (received < length) throw lengthError(length, `only ${received}`);
-  const found = hash.digest('hex') as Sha1;
-  if (found !== sha1) throw digestError(sha1, found);
+  assertDigest(sha1, hash.digest('hex') as Sha1);
+}
+
+/** Yields the chunks of `body`, and ends only if it had `length` bytes, like `verifyDigest`. Does not hash them. */
+export async function* verifyLength(
+  body: AsyncIterable<Uint8Array>,
+  length: number,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let received = 0;
+  for await (const chunk of body) {
+    received += chunk.length;
+    if (received > length) throw lengthError(length, `at least ${received}`);
+    yield chunk;
+  }
+  if (received < length) throw lengthError(length, `only ${received}`);
+}
+
+/** Throws `digest-mismatch` if the received bytes have another SHA-1 than announced. */
+export function assertDigest(announced: Sha1, found: Sha1): void {
+  if (found === announced) return;
+  throw new StorageError(
+    'digest-mismatch',
+    `The announced digest is sha=${sha1ToBase64(announced)}, but the received bytes have sha=${sha1ToBase64(found)}.`,
+  );
 }
 
 function lengthError(length: number, received: string): StorageError {
   return new StorageError('length-mismatch', `The range has ${length} bytes, but ${received} were received.`);
-}
-
-function digestError(announced: Sha1, found: Sha1): StorageError {
-  return new StorageError(
-    'digest-mismatch',
-    `The announced digest is sha=${sha1ToBase64(announced)}, but the received bytes have sha=${sha1ToBase64(found)}.`,
-  );
 }
 
 interface CountedBytes {

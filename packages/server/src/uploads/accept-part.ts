@@ -54,13 +54,13 @@ async function storePart(context: UploadContext, session: Session, arrival: Part
     if (stored !== undefined) return { part: assertSameDigest(stored, sha1), session, isNew: false };
     body.signal?.throwIfAborted();
 
-    const tag = await receiver.receive({ session, range, sha1, body });
+    const { tag, fileHash } = await receiver.receive({ session, range, sha1, body });
 
     const row = { index: range.index, sha1, tag };
     const recorded = await registry.recordPart(session, row);
     if (!recorded.isNew) return { part: await keepStoredPart(context, session, range, sha1), session, isNew: false };
 
-    hasher.partStored(session, range.index, recorded.checkpoint);
+    hasher.partStored(session, range.index, { checkpoint: recorded.checkpoint, fileHash });
     return { part: { partId: partId(session.id, range.index), ...row }, session, isNew: true };
   } catch (error) {
     return { part: await findStoredPart(context, session, range, sha1, error), session, isNew: false };

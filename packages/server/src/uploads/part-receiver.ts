@@ -1,6 +1,7 @@
 import type { Sha1 } from '@partway/protocol/ids';
-import type { BlobStore, PartRange, PartTag } from '../storage/blob-store.ts';
+import type { BlobStore, FileHash, PartRange, PartTag } from '../storage/blob-store.ts';
 import { verifyDigest } from '../storage/verify.ts';
+import type { Hasher } from './hashing/hasher.ts';
 import type { PartBody } from './part-locks.ts';
 import type { PartRegistry } from './registry/part-registry.ts';
 import type { Session } from './session.ts';
@@ -13,6 +14,12 @@ interface IncomingPart {
   body: PartBody;
 }
 
+interface ReceivedPart {
+  tag: PartTag;
+  /** The hash of the file up to the end of this part, if it was computed on the way. */
+  fileHash?: FileHash | undefined;
+}
+
 /** Receives, verifies and writes one part: the work that takes almost all the time of a request. */
 export interface PartReceiver {
   /**
@@ -23,25 +30,53 @@ export interface PartReceiver {
    * Rejects with `length-mismatch` or `digest-mismatch` for a wrong body, with the errors of the store, and with
    * `AlreadyStoredError` if another node has stored the part meanwhile.
    */
-  receive(part: IncomingPart): Promise<PartTag>;
+  receive(part: IncomingPart): Promise<ReceivedPart>;
 }
 
-interface StreamReceiverDeps {
+interface ReceiverDeps {
   blobs: BlobStore;
   registry: PartRegistry;
+  hasher: Hasher;
+}
+
+/** Chooses the receiver for a store. With a store that verifies parts, there is one node. */
+export function createPartReceiver(deps: ReceiverDeps): PartReceiver {
+  return deps.blobs.verifiesParts() ? new VerifyingReceiver(deps) : new StreamReceiver(deps);
 }
 
 /** Receives parts as a stream of chunks, which are hashed on this thread and passed on to the store. */
-export class StreamReceiver implements PartReceiver {
-  readonly #deps: StreamReceiverDeps;
+class StreamReceiver implements PartReceiver {
+  readonly #deps: ReceiverDeps;
 
-  constructor(deps: StreamReceiverDeps) {
+  constructor(deps: ReceiverDeps) {
     this.#deps = deps;
   }
 
-  receive({ session, range, sha1, body }: IncomingPart): Promise<PartTag> {
+  async receive({ session, range, sha1, body }: IncomingPart): Promise<ReceivedPart> {
     const { blobs, registry } = this.#deps;
     const verified = registry.reserveAfter(session, range, sha1, verifyDigest(body, range.length, sha1));
-    return blobs.writePart(session.staged, range, verified, { by: session.owner, signal: body.signal });
+    const tag = await blobs.writePart(session.staged, range, verified, { by: session.owner, signal: body.signal });
+    return { tag };
+  }
+}
+
+/**
+ * Passes parts to a store that verifies them while it writes them. If the file has been hashed up to the beginning of a
+ * part, the part's bytes are added to that hash on the way, so that they are not read again. For a single node: no part is
+ * reserved in the database.
+ */
+class VerifyingReceiver implements PartReceiver {
+  readonly #deps: ReceiverDeps;
+
+  constructor(deps: ReceiverDeps) {
+    this.#deps = deps;
+  }
+
+  async receive({ session, range, sha1, body }: IncomingPart): Promise<ReceivedPart> {
+    const { blobs, hasher } = this.#deps;
+    const fileHash = hasher.hashBefore(session, range.index);
+    const source = { by: session.owner, signal: body.signal, verify: { sha1, fileHash } };
+    const tag = await blobs.writePart(session.staged, range, body, source);
+    return { tag, fileHash };
   }
 }

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { styleText } from 'node:util';
 import { readConfig } from '@partway/server/config/config';
 import type { Command } from 'commander';
+import { checkNative } from '../../doctor/check-native.ts';
 import { checkNode } from '../../doctor/check-node.ts';
 import { diagnoseFolder } from '../../doctor/diagnose-folder.ts';
 import { diagnoseServer } from '../../doctor/diagnose-server.ts';
@@ -34,7 +35,9 @@ async function* runChecks(command: Command, dataFolder: string): AsyncGenerator<
   yield checkNode();
   yield* diagnoseServer(parseServerChoice(command));
   const isRequested = command.getOptionValueSource('data') !== undefined;
-  if (isRequested || existsSync(dataFolder)) yield* diagnoseFolder(dataFolder);
+  if (!isRequested && !existsSync(dataFolder)) return;
+  yield checkNative();
+  yield* diagnoseFolder(dataFolder);
 }
 
 const COLORS = { ok: 'green', warn: 'yellow', fail: 'red' } as const;

@@ -19,10 +19,11 @@ export function addServeCommand(program: Command): void {
 }
 
 /** A configured token is not printed: its owner knows it, and the output of services is often collected. */
-function printGreeting({ url, dataFolder, developerToken }: RunningServer, isGenerated: boolean): void {
+function printGreeting({ url, dataFolder, developerToken, hashing }: RunningServer, isGenerated: boolean): void {
   console.log(`Partway is listening on ${url}
   data             ${dataFolder}
   developer token  ${isGenerated ? developerToken : 'as configured'}
+  hashing          ${hashing}
 
 Try it:
   curl -H 'Authorization: Bearer ${isGenerated ? developerToken : '…'}' ${url}/2.0/users/me

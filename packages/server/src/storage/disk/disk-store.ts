@@ -5,6 +5,7 @@ import { errorCode, isNotFound } from '../../util/system-error.ts';
 import {
   BLOB_ID,
   type BlobStore,
+  type BodySource,
   type ByteRange,
   checkBlobId,
   type FoundBlob,
@@ -71,13 +72,22 @@ class DiskStore implements BlobStore {
     return { blob, layout };
   }
 
-  async writePart(staged: StagedBlob, range: PartRange, body: AsyncIterable<Uint8Array>): Promise<PartTag> {
+  verifiesParts(): boolean {
+    return this.#files.verifies;
+  }
+
+  async writePart(
+    staged: StagedBlob,
+    range: PartRange,
+    body: AsyncIterable<Uint8Array>,
+    { verify }: BodySource = {},
+  ): Promise<PartTag> {
     if (range.offset < 0 || range.length < 0 || range.offset + range.length > staged.layout.fileSize) {
       throw new RangeError(`Part ${range.index} is not within a file of ${staged.layout.fileSize} bytes.`);
     }
     const path = this.#stagedPath(staged.blob);
     try {
-      await this.#files.write(path, range, body);
+      await this.#files.write(path, range, body, verify);
     } catch (error) {
       throw error instanceof FileMissingError ? blobGoneError(error) : error;
     }

@@ -1,13 +1,20 @@
 import { chmod, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type { Native } from '@partway/native/native';
+import type { Sha1 } from '@partway/protocol/ids';
 import { coalesce } from '../../util/coalesce.ts';
 import { errorCode, isNotFound } from '../../util/system-error.ts';
+import type { PartVerification } from '../blob-store.ts';
 import { ByteBudget } from '../byte-budget.ts';
+import { assertDigest, verifyDigest, verifyLength } from '../verify.ts';
 import { diskError } from './errors.ts';
+import { HashingFile } from './hashing-file.ts';
 import { type VectorFile, writeInPlace } from './write-in-place.ts';
 
 /** The methods of a `FileHandle` that are used here. */
-export type DurableFile = VectorFile & Pick<FileHandle, 'truncate' | 'sync' | 'datasync' | 'close'>;
+export type DurableFile = VectorFile &
+  Pick<FileHandle, 'truncate' | 'sync' | 'datasync' | 'close'> &
+  Partial<Pick<FileHandle, 'fd'>>;
 
 /** Opens a file or folder. This is `open` from node:fs/promises, unless a test injects faults. */
 export type OpenFile = (path: string, flags: string, mode?: number) => Promise<DurableFile>;
@@ -16,6 +23,8 @@ interface DurableFilesOptions {
   /** Limits how much memory the bodies of all writers together can use. Defaults to 32 MiB. */
   budget?: ByteBudget;
   openFile?: OpenFile;
+  /** Writes and hashes parts. Without it, they are written by node:fs, and cannot be verified here. */
+  native?: Native | undefined;
 }
 
 /** The file to write does not exist, or was moved or removed during the write. */
@@ -30,11 +39,18 @@ export class FileMissingError extends Error {
 export class DurableFiles {
   readonly #budget: ByteBudget;
   readonly #open: OpenFile;
+  readonly #native: Native | undefined;
   readonly #shared = new Map<string, SharedFile>();
 
-  constructor({ budget = new ByteBudget(), openFile = open }: DurableFilesOptions = {}) {
+  constructor({ budget = new ByteBudget(), openFile = open, native }: DurableFilesOptions = {}) {
     this.#budget = budget;
     this.#open = openFile;
+    this.#native = native;
+  }
+
+  /** Whether `write` can verify a body. */
+  get verifies(): boolean {
+    return this.#native !== undefined;
   }
 
   /** Creates a file of `size` zero bytes that only its owner can access. Throws if it exists. On failure, removes it. */
@@ -60,20 +76,43 @@ export class DurableFiles {
    *
    * If a sync fails, all writers that have the file open fail, even if they have not finished. The kernel reports lost pages
    * to one sync only and then forgets them, so a later sync of the handle would succeed without them.
+   * @param verify What to verify before the sync. Requires `verifies` and a `length`.
    */
   async write(
     path: string,
     place: { offset: number; length?: number },
     body: AsyncIterable<Uint8Array>,
+    verify?: PartVerification,
   ): Promise<void> {
     const shared = this.#join(path);
     try {
       const file = await shared.opened;
-      await writeInPlace(file, place, body, this.#budget, shared.stop);
+      if (verify === undefined) await writeInPlace(file, place, body, this.#budget, shared.stop);
+      else await this.#writeVerified(file, place, body, verify, shared.stop);
       await shared.sync();
     } finally {
       await this.#leave(path, shared);
     }
+  }
+
+  async #writeVerified(
+    file: DurableFile,
+    { offset, length = 0 }: { offset: number; length?: number },
+    body: AsyncIterable<Uint8Array>,
+    { sha1, fileHash }: PartVerification,
+    stop: AbortSignal,
+  ): Promise<void> {
+    const place = { offset, length };
+    const native = this.#native;
+    if (native === undefined) throw new Error('A body cannot be verified without the native module.');
+    // Files with injected faults have no descriptor. Then the bytes are not added to `fileHash`, whose user notices it.
+    if (file.fd === undefined) {
+      return writeInPlace(file, place, verifyDigest(body, length, sha1), this.#budget, stop);
+    }
+    const hash = native.createHash();
+    const hashing = new HashingFile(native, file.fd, hash, fileHash);
+    await writeInPlace(hashing, place, verifyLength(body, length), this.#budget, stop);
+    assertDigest(sha1, native.digest(hash) as Sha1);
   }
 
   /**

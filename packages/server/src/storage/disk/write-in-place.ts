@@ -11,11 +11,15 @@ const MIN_WRITE_BYTES = 32 * 1024;
 const MAX_GATHERED_BYTES = 1024 * 1024;
 /** The kernel accepts 1,024 buffers per call. This also slows down senders of tiny chunks. */
 const MAX_GATHERED_CHUNKS = 1024;
+/** How long a sender can pause before what was gathered for a larger write is written, in milliseconds. */
+const MAX_PAUSE_MILLIS = 20;
 /** Reserved for a chunk that has not been pulled yet: the maximum that a socket returns at once. */
 const CHUNK_BYTES = 64 * 1024;
 
 /** The only method of a `FileHandle` that is used here. */
 export interface VectorFile {
+  /** Writes of fewer bytes than this are inefficient, so they are only made for slow senders. Defaults to 32 KiB. */
+  readonly preferredBytes?: number;
   writev(buffers: Uint8Array[], position: number): Promise<{ bytesWritten: number }>;
 }
 
@@ -26,8 +30,8 @@ export interface VectorFile {
  * `storage-full` if the disk is full.
  *
  * Chunks that arrive during a write are gathered and written with the next call: a slow sender uses 32 KiB of memory at
- * most, and a fast one gets large writes. More than that is reserved from `budget`. When the budget is used up, the next
- * chunk is pulled only after the last one has been written. The writer owns the chunks, and frees their memory after the
+ * most, or for 20 ms more if the file prefers larger writes, and a fast one gets large writes. More than 32 KiB is reserved
+ * from `budget`. When the budget is used up, the next chunk is pulled only after the last one has been written. The writer owns the chunks, and frees their memory after the
  * write.
  */
 export async function writeInPlace(
@@ -58,13 +62,17 @@ export async function writeInPlace(
 class GatheringWriter {
   readonly #file: VectorFile;
   readonly #budget: ByteBudget;
+  /** A write starts when this much is gathered. */
+  readonly #preferredBytes: number;
   #position: number;
   #gathered: Uint8Array[] = [];
   #gatheredBytes = 0;
   /** Bytes reserved from the budget for gathered chunks: all but the first chunk, which a writer can always hold. */
   #fromBudget = 0;
-  /** Bytes reserved for the chunk being pulled, only while a write is in progress, so that an idle sender holds nothing. */
+  /** Bytes reserved for the chunk being pulled, but not while the writer has less than it can always hold. */
   #reserved = 0;
+  /** Starts a write if the sender pauses. */
+  #timer: NodeJS.Timeout | undefined;
   /** The write in progress. Never rejects; its error is in `#failure`. */
   #writing: Promise<void> | undefined;
   #failure: { error: unknown } | undefined;
@@ -73,25 +81,29 @@ class GatheringWriter {
     this.#file = file;
     this.#position = position;
     this.#budget = budget;
+    this.#preferredBytes = Math.max(file.preferredBytes ?? 0, MIN_WRITE_BYTES);
   }
 
   add(chunk: Uint8Array): void {
     if (chunk.length === 0) return;
     this.#gathered.push(chunk);
     this.#gatheredBytes += chunk.length;
-    if (this.#writing === undefined) {
-      if (this.#gatheredBytes >= MIN_WRITE_BYTES) this.#startWrite();
-    } else {
+    if (this.#writing !== undefined || this.#reserved > 0) {
       this.#budget.exchange(this.#reserved, chunk.length);
       this.#reserved = 0;
       this.#fromBudget += chunk.length;
     }
+    if (this.#writing === undefined && this.#gatheredBytes >= this.#preferredBytes) this.#startWrite();
   }
 
   /** Resolves when one more chunk can be pulled. Rejects once a write has failed. */
   async readyForMore(): Promise<void> {
-    while (this.#writing !== undefined && !this.#canGather()) await this.#writing;
+    while ((this.#writing !== undefined || this.#gatheredBytes >= MIN_WRITE_BYTES) && !this.#canGather()) {
+      if (this.#writing === undefined) this.#startWrite();
+      await this.#writing;
+    }
     this.#throwFailure();
+    if (this.#writing === undefined && this.#gatheredBytes >= MIN_WRITE_BYTES) this.#limitPause();
   }
 
   /** Resolves when all added chunks have been written. */
@@ -106,7 +118,9 @@ class GatheringWriter {
 
   /** Drops gathered chunks, releases the budget, and waits for the write in progress. Never rejects. */
   async close(): Promise<void> {
+    clearTimeout(this.#timer);
     this.#gathered = [];
+    this.#gatheredBytes = 0;
     this.#budget.release(this.#fromBudget + this.#reserved);
     this.#fromBudget = 0;
     this.#reserved = 0;
@@ -122,7 +136,15 @@ class GatheringWriter {
     return true;
   }
 
+  #limitPause(): void {
+    this.#timer ??= setTimeout(() => {
+      if (this.#writing === undefined && this.#gatheredBytes > 0) this.#startWrite();
+    }, MAX_PAUSE_MILLIS);
+  }
+
   #startWrite(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     const buffers = this.#gathered;
     const bytes = this.#gatheredBytes;
     const fromBudget = this.#fromBudget;
@@ -143,8 +165,10 @@ class GatheringWriter {
     }
     this.#writing = undefined;
     this.#budget.release(fromBudget);
-    if (this.#failure === undefined && this.#gatheredBytes >= MIN_WRITE_BYTES) {
+    if (this.#failure === undefined && this.#gatheredBytes >= this.#preferredBytes) {
       this.#startWrite();
+    } else if (this.#failure === undefined && this.#gatheredBytes >= MIN_WRITE_BYTES) {
+      this.#limitPause();
     } else {
       // The rest is what every writer can hold without using the budget.
       this.#budget.release(this.#fromBudget + this.#reserved);

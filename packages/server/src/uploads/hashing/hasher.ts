@@ -1,4 +1,5 @@
 import type { Millis, SessionId, Sha1 } from '@partway/protocol/ids';
+import type { FileHash } from '../../storage/blob-store.ts';
 import type { Session, StoredPart } from '../session.ts';
 import type { HashCheckpoint } from './checkpoint.ts';
 
@@ -22,12 +23,23 @@ export interface FileDigest {
   checkpoint?: HashCheckpoint;
 }
 
+/** What is known about the hash of a file when one of its parts has been stored. */
+export interface HashProgress {
+  /** The session's checkpoint after the part was recorded. */
+  checkpoint?: HashCheckpoint | undefined;
+  /** The result of `hashBefore`, to which the bytes of the part were added. */
+  fileHash?: FileHash | undefined;
+}
+
 export interface Hasher {
   /**
-   * Reports that a part is stored and its bytes can be read locally. Returns immediately.
-   * @param checkpoint The session's checkpoint after the part was recorded, if known.
+   * A copy of the hash of all bytes before a part, for a receiver that adds the bytes of the part while they arrive.
+   * Undefined if the hash has not reached the part, or cannot be copied.
    */
-  partStored(session: Session, index: number, checkpoint?: HashCheckpoint): void;
+  hashBefore(session: Session, index: number): FileHash | undefined;
+
+  /** Reports that a part is stored and its bytes can be read locally. Returns immediately. */
+  partStored(session: Session, index: number, progress?: HashProgress): void;
 
   /**
    * The digest of a session whose parts are all stored. Returns undefined if it is not ready within `timeout`; hashing

@@ -1,14 +1,14 @@
 import type { Millis, SessionId } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
 import type { Tables } from '../../database/schema.ts';
-import type { FileHashPool } from '../../hash-workers/crypto-pool.ts';
-import type { BlobStore } from '../../storage/blob-store.ts';
+import type { FileHashPool } from '../../hash-workers/file-hash-pool.ts';
+import type { BlobStore, FileHash } from '../../storage/blob-store.ts';
 import { PinnedLru } from '../../util/pinned-lru.ts';
 import { withTimeout } from '../../util/timeout.ts';
 import { PartBitmap, partRange } from '../part-layout.ts';
 import type { Session, StoredPart } from '../session.ts';
 import { listOpenSessions, listStoredIndexes } from '../session-store.ts';
-import type { FileDigest, Hasher } from './hasher.ts';
+import type { FileDigest, Hasher, HashProgress } from './hasher.ts';
 
 interface InMemoryHasherDeps {
   db: Kysely<Tables>;
@@ -47,15 +47,19 @@ export class InMemoryHasher implements Hasher {
     });
   }
 
-  partStored(session: Session, index: number): void {
-    const hashing = this.#sessions.get(session.id);
-    if (hashing === undefined) {
-      void this.#start(session);
-      return;
-    }
-    this.#sessions.set(session.id, hashing);
+  hashBefore({ id, staged }: Session, index: number): FileHash | undefined {
+    const hashing = this.#sessions.get(id);
+    const isNext = hashing === undefined ? index === 0 : hashing.next === index && hashing.running === undefined;
+    return isNext ? this.#deps.digests.fork(id, partRange(staged.layout, index).offset) : undefined;
+  }
+
+  partStored(session: Session, index: number, { fileHash }: HashProgress = {}): void {
+    const isTracked = this.#sessions.get(session.id) !== undefined;
+    const hashing = this.#track(session);
     hashing.stored.add(index);
-    this.#run(hashing).catch(() => {});
+    this.#joinHash(hashing, index, fileHash);
+    if (isTracked) this.#run(hashing).catch(() => {});
+    else void this.#start(hashing);
   }
 
   finish(session: Session, _parts: readonly StoredPart[], timeout: Millis): Promise<FileDigest | undefined> {
@@ -74,7 +78,7 @@ export class InMemoryHasher implements Hasher {
       const sessions = await listOpenSessions(this.#deps.db, after, 100);
       if (sessions.length === 0) return;
       for (const session of sessions) {
-        await this.#start(session);
+        await this.#start(this.#track(session));
         after = session.id;
       }
     }
@@ -100,13 +104,20 @@ export class InMemoryHasher implements Hasher {
     }
   }
 
-  /** Starts tracking a session and hashes its stored parts. Never rejects. */
-  async #start(session: Session): Promise<void> {
-    const hashing = this.#track(session);
+  /** Takes over a hash that includes the next part, unless the hash has proceeded in another way. */
+  #joinHash(hashing: HashingSession, index: number, fileHash: FileHash | undefined): void {
+    if (fileHash === undefined || hashing.next !== index || hashing.running !== undefined) return;
+    const { id, staged } = hashing.session;
+    const { offset, length } = partRange(staged.layout, index);
+    if (this.#deps.digests.join(id, offset, offset + length, fileHash)) hashing.next += 1;
+  }
+
+  /** Hashes the stored parts of a session. Never rejects. */
+  async #start(hashing: HashingSession): Promise<void> {
     try {
       await this.#loadStored(hashing);
     } catch (error) {
-      this.#deps.onError(session.id, error);
+      this.#deps.onError(hashing.session.id, error);
       return;
     }
     await this.#run(hashing).catch(() => {});
