@@ -207,6 +207,13 @@ describe('writing in place', () => {
     assert.equal(file.done, CHUNK + 3_000);
   });
 
+  it('starts a write at a thousand chunks, even if they are fewer than 32 KiB', async () => {
+    const file = memoryFile(5_000);
+    await writeInPlace(file, { offset: 0, length: 5_000 }, chunks(new Uint8Array(5_000), 1), new ByteBudget());
+    assert.equal(file.done, 5_000);
+    assert.ok(Math.max(...file.writes) <= 1_024, `${file.writes}`);
+  });
+
   it('starts a write at 32 KiB, and at the end of a body with less', async () => {
     for (const [size, first] of [
       [32 * 1024 - 1, 0],

@@ -98,7 +98,7 @@ class GatheringWriter {
 
   /** Resolves when one more chunk can be pulled. Rejects once a write has failed. */
   async readyForMore(): Promise<void> {
-    while ((this.#writing !== undefined || this.#gatheredBytes >= MIN_WRITE_BYTES) && !this.#canGather()) {
+    while (!this.#hasLittle() && !this.#canGather()) {
       if (this.#writing === undefined) this.#startWrite();
       await this.#writing;
     }
@@ -125,6 +125,12 @@ class GatheringWriter {
     this.#fromBudget = 0;
     this.#reserved = 0;
     while (this.#writing !== undefined) await this.#writing;
+  }
+
+  /** Whether no write is in progress, and what is gathered is so little that every writer can hold it. */
+  #hasLittle(): boolean {
+    const isFull = this.#gatheredBytes >= MIN_WRITE_BYTES || this.#gathered.length >= MAX_GATHERED_CHUNKS;
+    return this.#writing === undefined && !isFull;
   }
 
   #canGather(): boolean {
