@@ -1,7 +1,6 @@
 /**
- * Measures how fast parts are received. Compares Partway with its defaults, which verifies and syncs every part, with
- * Partway without its native module, and with
- * `@tus/server` and its file store, which does neither. Every run has a new server process and a new folder on one disk.
+ * Measures how fast parts are received. Compares Partway with its defaults, which verifies and syncs every part, with the
+ * other values of PARTWAY_NATIVE, and with `@tus/server` and its file store, which does neither. Every run has a new server process and a new folder on one disk.
  *
  *   node bench/ingest.ts [--rounds 3] [--sizes 1,8] [--folder DIR] [--only partway|tus] [--tus-chunk] [--cold]
  *
@@ -35,13 +34,18 @@ const CONNECTIONS = 4;
 const CONTENDERS: Contender[] = [
   { name: 'partway', protocol: 'partway', start: (folder) => startPartway(folder) },
   {
+    name: 'partway, chunks',
+    protocol: 'partway',
+    start: (folder) => startPartway(folder, { PARTWAY_NATIVE: 'chunks' }),
+  },
+  {
     name: 'partway, native off',
     protocol: 'partway',
     start: (folder) => startPartway(folder, { PARTWAY_NATIVE: 'off' }),
   },
   { name: 'tus', protocol: 'tus', start: (folder) => startPeer('tus', folder) },
 ];
-const TUS_CHUNKED: Contender = { ...(CONTENDERS[2] as Contender), name: 'tus 64 MiB', chunk: 64 * MIB };
+const TUS_CHUNKED: Contender = { ...(CONTENDERS.at(-1) as Contender), name: 'tus 64 MiB', chunk: 64 * MIB };
 
 const { values } = parseArgs({
   options: {

@@ -18,7 +18,7 @@ const LOG_LIMIT_MS = 30_000;
 const MAX_OUTPUT = 1024 * 1024;
 
 export interface ServerOptions {
-  /** Settings of the server, such as PARTWAY_PART_SIZE; nothing else comes from this process's environment. */
+  /** Settings of the server, such as PARTWAY_PART_SIZE. Of this process's environment, it gets only PARTWAY_NATIVE. */
   env?: Record<string, string>;
   /** An existing or new folder that remains after the test. By default, a new one that is deleted. */
   dataFolder?: string;
@@ -59,6 +59,7 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
   const settings = {
     PARTWAY_DATA: dataFolder,
     PARTWAY_TOKEN: token,
+    ...(process.env.PARTWAY_NATIVE && { PARTWAY_NATIVE: process.env.PARTWAY_NATIVE }),
     ...(await ensureDatabase(dataFolder)),
     ...(certificates && { PARTWAY_TLS_CERT: certificates.cert, PARTWAY_TLS_KEY: certificates.key }),
     ...(options.env?.PARTWAY_STORAGE === undefined && storageSettings(dataFolder)),

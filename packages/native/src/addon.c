@@ -5,6 +5,7 @@
 #define NAPI_VERSION 8
 #include <node_api.h>
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -25,12 +26,12 @@ typedef struct {
 typedef struct {
   Job job;
   napi_deferred deferred;
-  napi_ref references[3]; /* keep the memory of the hashes and buffers alive */
+  napi_ref references[4]; /* keep the memory of the hashes, buffers and progress alive */
   int reference_count;
   struct iovec buffers[]; /* of the job */
 } Request;
 
-#define MAX_ARGUMENTS 5
+#define MAX_ARGUMENTS 9
 
 /* Returns from the calling function, with an exception pending, if a call of Node-API fails. */
 #define TRY(env, call)                                                           \
@@ -164,9 +165,7 @@ static bool reference(napi_env env, Request *request, napi_value value) {
 }
 
 static uint32_t count_buffers(napi_env env, napi_value list) {
-  bool is_array = false;
   uint32_t count = 0;
-  if (napi_is_array(env, list, &is_array) != napi_ok || !is_array) return 0;
   napi_get_array_length(env, list, &count);
   return count;
 }
@@ -180,87 +179,84 @@ static bool fill_buffers(napi_env env, Request *request, napi_value list, uint32
   }
   request->job.buffers = request->buffers;
   request->job.buffer_count = (int)count;
-  return true;
+  return reference(env, request, list);
 }
 
-/* Sets what all kinds of jobs have: the hash, and optionally a second one. */
+/* The hash, and optionally a second one. */
 static bool fill_hashes(napi_env env, Request *request, napi_value hash, napi_value second) {
   if (!get_hash(env, hash, &request->job.hash) || !reference(env, request, hash)) return false;
   if (is_nullish(env, second)) return true;
   return get_hash(env, second, &request->job.second) && reference(env, request, second);
 }
 
-static napi_value reject_arguments(napi_env env, Request *request, const char *message) {
+static bool get_count(napi_env env, napi_value value, uint64_t *count) {
+  int64_t number = -1;
+  if (napi_get_value_int64(env, value, &number) != napi_ok || number < 0) return false;
+  *count = (uint64_t)number;
+  return true;
+}
+
+static bool get_progress(napi_env env, napi_value value, Progress **progress) {
+  napi_typedarray_type type;
+  size_t length;
+  return napi_get_typedarray_info(env, value, &type, &length, (void **)progress, NULL, NULL) == napi_ok &&
+         type == napi_float64_array && length == sizeof(Progress) / sizeof(double);
+}
+
+/* The job gets a descriptor of its own, so that the number cannot mean another connection if JavaScript closes its own. */
+static bool fill_connection(napi_env env, Request *request, napi_value socket, napi_value progress) {
+  int32_t fd;
+  if (napi_get_value_int32(env, socket, &fd) != napi_ok || !get_progress(env, progress, &request->job.progress) ||
+      !reference(env, request, progress))
+    return false;
+  request->job.socket = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+  return request->job.socket >= 0;
+}
+
+static bool fill_job(napi_env env, Request *request, const napi_value *arguments, uint32_t buffers) {
+  Job *job = &request->job;
+  return fill_hashes(env, request, arguments[1], arguments[2]) && fill_buffers(env, request, arguments[3], buffers) &&
+         napi_get_value_int32(env, arguments[4], &job->fd) == napi_ok && get_count(env, arguments[5], &job->position) &&
+         get_count(env, arguments[6], &job->length) &&
+         (job->kind != JOB_RECEIVE || fill_connection(env, request, arguments[7], arguments[8]));
+}
+
+static napi_value reject(napi_env env, Request *request, const char *message) {
   free_request(env, request);
   return throw_type_error(env, message);
 }
 
-static napi_value submit(napi_env env, Addon *addon, Request *request) {
-  napi_value promise;
-  if (addon->pool == NULL) return reject_arguments(env, request, "start the threads first");
-  if (napi_create_promise(env, &request->deferred, &promise) != napi_ok) {
-    free_request(env, request);
-    return throw_type_error(env, "a promise cannot be created");
-  }
-  if (addon->pending++ == 0) napi_ref_threadsafe_function(env, addon->wake);
+/* run(kind, hash, second, buffers, fd, position, length, socket, progress): a promise of the error of the job. */
+static napi_value run(napi_env env, napi_callback_info info) {
+  size_t count = MAX_ARGUMENTS;
+  napi_value arguments[MAX_ARGUMENTS], promise;
+  int32_t kind;
+  Addon *addon = get_addon(env);
+  TRY(env, napi_get_cb_info(env, info, &count, arguments, NULL, NULL));
+  TRY(env, napi_get_value_int32(env, arguments[0], &kind));
+  if (addon->pool == NULL || kind < JOB_HASH || kind > JOB_RECEIVE) return throw_type_error(env, "not started, or no job");
+  const uint32_t buffers = count_buffers(env, arguments[3]);
+  Request *request = calloc(1, sizeof *request + buffers * sizeof(struct iovec));
+  if (request == NULL) return throw_type_error(env, "out of memory");
+  request->job.kind = (JobKind)kind;
   request->job.context = request;
+  if (!fill_job(env, request, arguments, buffers)) return reject(env, request, "an argument has the wrong type");
+  if (napi_create_promise(env, &request->deferred, &promise) != napi_ok) return reject(env, request, "out of memory");
+  if (addon->pending++ == 0) napi_ref_threadsafe_function(env, addon->wake);
   pool_submit(addon->pool, &request->job);
   return promise;
 }
 
-static Request *new_request(JobKind kind, uint32_t buffer_count) {
-  Request *request = calloc(1, sizeof *request + buffer_count * sizeof(struct iovec));
-  if (request != NULL) request->job.kind = kind;
-  return request;
-}
-
-/* hash(hash, second, buffers): a promise of 0. */
-static napi_value hash(napi_env env, napi_callback_info info) {
-  size_t count = 3;
-  napi_value arguments[MAX_ARGUMENTS];
+/* cancel(progress): ends the job that receives, with ECANCELED. */
+static napi_value cancel(napi_env env, napi_callback_info info) {
+  size_t count = 1;
+  napi_value arguments[1];
+  Progress *progress;
+  Addon *addon = get_addon(env);
   TRY(env, napi_get_cb_info(env, info, &count, arguments, NULL, NULL));
-  const uint32_t buffers = count_buffers(env, arguments[2]);
-  Request *request = new_request(JOB_HASH, buffers);
-  if (request == NULL) return throw_type_error(env, "out of memory");
-  if (!fill_hashes(env, request, arguments[0], arguments[1]) || !fill_buffers(env, request, arguments[2], buffers) ||
-      !reference(env, request, arguments[2]))
-    return reject_arguments(env, request, "hash: hash, second hash and buffers are expected");
-  return submit(env, get_addon(env), request);
-}
-
-/* write(hash, second, buffers, fd, position): a promise of 0, or of the error number of the system. */
-static napi_value write_buffers(napi_env env, napi_callback_info info) {
-  size_t count = 5;
-  napi_value arguments[MAX_ARGUMENTS];
-  int64_t position = -1;
-  TRY(env, napi_get_cb_info(env, info, &count, arguments, NULL, NULL));
-  const uint32_t buffers = count_buffers(env, arguments[2]);
-  Request *request = new_request(JOB_WRITE, buffers);
-  if (request == NULL) return throw_type_error(env, "out of memory");
-  if (!fill_hashes(env, request, arguments[0], arguments[1]) || !fill_buffers(env, request, arguments[2], buffers) ||
-      !reference(env, request, arguments[2]) || napi_get_value_int32(env, arguments[3], &request->job.fd) != napi_ok ||
-      napi_get_value_int64(env, arguments[4], &position) != napi_ok || position < 0)
-    return reject_arguments(env, request, "write: hash, second hash, buffers, file and position are expected");
-  request->job.position = (uint64_t)position;
-  return submit(env, get_addon(env), request);
-}
-
-/* read(hash, second, fd, position, length): a promise of 0, of -1 if the file ends early, or of an error number. */
-static napi_value read_file(napi_env env, napi_callback_info info) {
-  size_t count = 5;
-  napi_value arguments[MAX_ARGUMENTS];
-  int64_t position = -1, length = -1;
-  TRY(env, napi_get_cb_info(env, info, &count, arguments, NULL, NULL));
-  Request *request = new_request(JOB_READ, 0);
-  if (request == NULL) return throw_type_error(env, "out of memory");
-  if (!fill_hashes(env, request, arguments[0], arguments[1]) ||
-      napi_get_value_int32(env, arguments[2], &request->job.fd) != napi_ok ||
-      napi_get_value_int64(env, arguments[3], &position) != napi_ok || position < 0 ||
-      napi_get_value_int64(env, arguments[4], &length) != napi_ok || length < 0)
-    return reject_arguments(env, request, "read: hash, second hash, file, position and length are expected");
-  request->job.position = (uint64_t)position;
-  request->job.length = (uint64_t)length;
-  return submit(env, get_addon(env), request);
+  if (!get_progress(env, arguments[0], &progress)) return throw_type_error(env, "cancel: a progress is expected");
+  if (addon->pool != NULL) pool_cancel(addon->pool, progress);
+  return NULL;
 }
 
 /* Runs when the environment ends. Promises of unfinished jobs stay pending, as no JavaScript runs any more. */
@@ -324,8 +320,7 @@ NAPI_MODULE_INIT() {
   TRY(env, napi_set_instance_data(env, addon, delete_addon, NULL));
   if (!export(env, exports, "kernel", kernel) || !export(env, exports, "init", init) ||
       !export(env, exports, "digest", digest) || !export(env, exports, "start", start) ||
-      !export(env, exports, "hash", hash) || !export(env, exports, "write", write_buffers) ||
-      !export(env, exports, "read", read_file))
+      !export(env, exports, "run", run) || !export(env, exports, "cancel", cancel))
     return throw_type_error(env, "the functions of the module cannot be exported");
   return exports;
 }

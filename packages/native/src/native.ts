@@ -10,24 +10,61 @@ export type NativeHash = Uint8Array<ArrayBuffer> & { readonly [brand]: 'NativeHa
 
 const HASH_BYTES = 96;
 const LENGTH_OFFSET = 24;
-/** What a job returns if the file has fewer bytes than were to be read. */
+/** What a job returns if the file or connection has fewer bytes than it should have. */
 const ENDED_EARLY = -1;
 
-/** The functions of the module (src/addon.c). Jobs return an error number of the system, 0 or `ENDED_EARLY`. */
+/** The kinds of jobs (src/pool.h). */
+const JOB = { hash: 0, write: 1, read: 2, receive: 3 } as const;
+
+/** The progress of a job that receives: bytes received, and 1 while the client has sent nothing that could be read. */
+type ProgressNumbers = Float64Array & { 0: number; 1: number };
+
+/** The functions of the module (src/addon.c). A job returns an error number of the system, 0 or `ENDED_EARLY`. */
 interface Addon {
   kernel(): string | undefined;
   init(hash: Uint8Array): void;
   digest(hash: Uint8Array): Uint8Array;
   start(threads: number): void;
-  hash(hash: Uint8Array, second: Uint8Array | undefined, buffers: readonly Uint8Array[]): Promise<number>;
-  write(
+  run(
+    kind: number,
     hash: Uint8Array,
     second: Uint8Array | undefined,
     buffers: readonly Uint8Array[],
     fd: number,
     position: number,
+    length: number,
+    socket?: number,
+    progress?: ProgressNumbers,
   ): Promise<number>;
-  read(hash: Uint8Array, second: Uint8Array | undefined, fd: number, position: number, length: number): Promise<number>;
+  cancel(progress: ProgressNumbers): void;
+}
+
+/** A job that receives. */
+export class Transfer {
+  /** Settles when the job is over. Rejects with the system's error, `ECANCELED` after `cancel`, or "ended early". */
+  readonly done: Promise<void>;
+  readonly #progress = new Float64Array(2) as ProgressNumbers;
+  readonly #addon: Addon;
+
+  constructor(addon: Addon, start: (progress: ProgressNumbers) => Promise<void>) {
+    this.#addon = addon;
+    this.done = start(this.#progress);
+  }
+
+  /** The number of bytes received so far. */
+  get received(): number {
+    return this.#progress[0];
+  }
+
+  /** Whether everything that the client has sent has been read. */
+  get isWaiting(): boolean {
+    return this.#progress[1] === 1;
+  }
+
+  /** Ends the job early. Has no effect if it is over. */
+  cancel(): void {
+    this.#addon.cancel(this.#progress);
+  }
 }
 
 /**
@@ -76,7 +113,7 @@ export class Native {
 
   /** Adds bytes to a hash. */
   async hash(hash: NativeHash, buffers: readonly Uint8Array[]): Promise<void> {
-    throwFailure('hash', await this.#addon.hash(hash, undefined, buffers));
+    throwFailure('hash', await this.#addon.run(JOB.hash, hash, undefined, buffers, -1, 0, 0));
   }
 
   /**
@@ -89,19 +126,39 @@ export class Native {
     hash: NativeHash,
     second?: NativeHash,
   ): Promise<void> {
-    throwFailure('pwritev', await this.#addon.write(hash, second, buffers, file.fd, file.position));
+    const { fd, position } = file;
+    throwFailure('pwritev', await this.#addon.run(JOB.write, hash, second, buffers, fd, position, 0));
   }
 
   /** Adds a range of a file to a hash. Throws "ended early" if the file is too short. */
   async read(file: { fd: number; position: number; length: number }, hash: NativeHash): Promise<void> {
-    throwFailure('pread', await this.#addon.read(hash, undefined, file.fd, file.position, file.length));
+    throwFailure('pread', await this.#addon.run(JOB.read, hash, undefined, [], file.fd, file.position, file.length));
+  }
+
+  /**
+   * Receives `length` bytes from a connection, not one more, writes them to a file at `position`, and adds them to the
+   * hash. Nothing else may read from the connection meanwhile. The job has a copy of the descriptor of the connection, so
+   * closing that does not end the job.
+   * @param second As for `write`.
+   */
+  receive(
+    socket: { fd: number },
+    file: { fd: number; position: number; length: number },
+    hash: NativeHash,
+    second?: NativeHash,
+  ): Transfer {
+    const { fd, position, length } = file;
+    return new Transfer(this.#addon, async (progress) => {
+      const failure = await this.#addon.run(JOB.receive, hash, second, [], fd, position, length, socket.fd, progress);
+      throwFailure('receive', failure);
+    });
   }
 }
 
 /** Throws the same errors as node:fs. */
 function throwFailure(syscall: string, failure: number): void {
   if (failure === 0) return;
-  if (failure === ENDED_EARLY) throw new Error('The file ended early.');
+  if (failure === ENDED_EARLY) throw Object.assign(new Error('The file or connection ended early.'), { code: 'EOF' });
   const [code, message] = [getSystemErrorName(-failure), getSystemErrorMessage(-failure)];
   throw Object.assign(new Error(`${code}: ${message}, ${syscall}`), { errno: -failure, code, syscall });
 }

@@ -2,10 +2,14 @@
 #include "pool.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* Bytes that are written and then hashed, or read and then hashed, while they are in the cache of the core. */
@@ -27,6 +31,12 @@ struct Pool {
   pthread_cond_t submitted;
   Queue arrived;
   Queue reads;
+  /* Connections that have sent nothing are watched by a thread of its own, which also ends their jobs (`watch`). */
+  int epoll;
+  int event; /* makes that thread look at `ended` */
+  pthread_t watcher;
+  Job *receiving; /* all jobs of that kind */
+  Job *ended;
   bool stopping;
   JobDone done;
   void *context;
@@ -75,11 +85,11 @@ static void skip(Job *job, size_t length) {
   }
 }
 
-/* Counts the buffers at the front that are a slice together: at least one, even if that is larger. */
+/* Counts the buffers at the front that are a slice together: at least one, and as many as one system call accepts. */
 static int count_slice(const Job *job) {
   size_t bytes = job->buffers[0].iov_len;
   int count = 1;
-  while (count < job->buffer_count && bytes + job->buffers[count].iov_len <= SLICE_BYTES)
+  while (count < job->buffer_count && count < IOV_MAX && bytes + job->buffers[count].iov_len <= SLICE_BYTES)
     bytes += job->buffers[count++].iov_len;
   return count;
 }
@@ -93,6 +103,22 @@ static void drop_empty_buffers(Job *job) {
     job->buffers++;
     job->buffer_count--;
   }
+}
+
+/* Writes all bytes at the position of the job, and moves that. Returns false if it failed. */
+static bool write_at_position(Job *job, const uint8_t *bytes, size_t length) {
+  while (length > 0) {
+    ssize_t written = pwrite(job->fd, bytes, length, (off_t)job->position);
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) {
+      job->error = written < 0 ? errno : EIO;
+      return false;
+    }
+    job->position += (uint64_t)written;
+    bytes += written;
+    length -= (size_t)written;
+  }
+  return true;
 }
 
 static void run_hash(Job *job) {
@@ -118,37 +144,135 @@ static void run_write(Job *job) {
   }
 }
 
-/* Returns whether the job has ended. Otherwise it is continued later. */
-static bool run_read(Job *job, uint8_t *buffer) {
+typedef enum { ENDED, UNFINISHED, NOTHING_TO_READ } Outcome;
+
+static Outcome run_read(Job *job, uint8_t *buffer) {
   for (uint64_t turn = 0; job->length > 0;) {
-    if (turn >= TURN_BYTES) return false;
+    if (turn >= TURN_BYTES) return UNFINISHED;
     size_t wanted = job->length < SLICE_BYTES ? (size_t)job->length : SLICE_BYTES;
     ssize_t got = pread(job->fd, buffer, wanted, (off_t)job->position);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) {
       job->error = got < 0 ? errno : JOB_ENDED_EARLY;
-      return true;
+      return ENDED;
     }
     add_to_hashes(job, buffer, (size_t)got);
     job->position += (uint64_t)got;
     job->length -= (uint64_t)got;
     turn += (uint64_t)got;
   }
-  return true;
+  return ENDED;
 }
 
-static bool run(Job *job, uint8_t *buffer) {
+/* Never receives more than belongs to the job: what follows is the next request. */
+static Outcome run_receive(Job *job, uint8_t *buffer) {
+  for (uint64_t turn = 0; job->length > 0 && job->error == 0;) {
+    if (turn >= TURN_BYTES) return UNFINISHED;
+    size_t wanted = job->length < SLICE_BYTES ? (size_t)job->length : SLICE_BYTES;
+    ssize_t got = recv(job->socket, buffer, wanted, MSG_DONTWAIT);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return NOTHING_TO_READ;
+    if (got <= 0) {
+      job->error = got < 0 ? errno : JOB_ENDED_EARLY;
+      return ENDED;
+    }
+    job->progress->received += (double)got;
+    job->length -= (uint64_t)got;
+    turn += (uint64_t)got;
+    add_to_hashes(job, buffer, (size_t)got);
+    if (!write_at_position(job, buffer, (size_t)got)) return ENDED;
+  }
+  return ENDED;
+}
+
+static Outcome run(Job *job, uint8_t *buffer) {
   switch (job->kind) {
     case JOB_HASH:
       run_hash(job);
-      return true;
+      return ENDED;
     case JOB_WRITE:
       run_write(job);
-      return true;
+      return ENDED;
     case JOB_READ:
       return run_read(job, buffer);
+    case JOB_RECEIVE:
+      return run_receive(job, buffer);
   }
-  return true;
+  return ENDED;
+}
+
+static void wake_watcher(Pool *pool) {
+  const uint64_t one = 1;
+  while (write(pool->event, &one, sizeof one) < 0 && errno == EINTR) continue;
+}
+
+/* The functions below are called with the mutex locked. */
+
+static void set_waiting(Job *job, bool waiting) {
+  job->progress->waiting = waiting ? 1 : 0;
+}
+
+/* Watches a connection until it can be read. */
+static void start_waiting(Pool *pool, Job *job) {
+  struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT, .data.ptr = job};
+  set_waiting(job, true);
+  if (epoll_ctl(pool->epoll, EPOLL_CTL_MOD, job->socket, &event) == 0) return;
+  if (errno == ENOENT && epoll_ctl(pool->epoll, EPOLL_CTL_ADD, job->socket, &event) == 0) return;
+  job->error = errno;
+  set_waiting(job, false);
+  append(pool, job);
+}
+
+static void stop_waiting(Pool *pool, Job *job) {
+  if (job->progress->waiting == 0) return;
+  set_waiting(job, false);
+  append(pool, job);
+  pthread_cond_signal(&pool->submitted);
+}
+
+/*
+ * Passes a job to the watcher, which may just have got an event with a pointer to it. The watcher handles its events before
+ * it ends jobs, so it never uses a job that is over.
+ */
+static void end_receiving(Pool *pool, Job *job) {
+  if (job->previous_receiving != NULL) job->previous_receiving->next_receiving = job->next_receiving;
+  else pool->receiving = job->next_receiving;
+  if (job->next_receiving != NULL) job->next_receiving->previous_receiving = job->previous_receiving;
+  epoll_ctl(pool->epoll, EPOLL_CTL_DEL, job->socket, NULL);
+  close(job->socket);
+  job->next = pool->ended;
+  pool->ended = job;
+  wake_watcher(pool);
+}
+
+static void continue_later(Pool *pool, Job *job, Outcome outcome) {
+  if (outcome == ENDED) end_receiving(pool, job);
+  else if (outcome == NOTHING_TO_READ && job->error == 0) start_waiting(pool, job);
+  else append(pool, job);
+}
+
+/* The thread that watches connections. */
+static void *watch(void *argument) {
+  Pool *pool = argument;
+  for (bool stopping = false; !stopping;) {
+    struct epoll_event events[64];
+    uint64_t ignored;
+    const int count = epoll_wait(pool->epoll, events, 64, -1);
+    pthread_mutex_lock(&pool->mutex);
+    for (int i = 0; i < count; i++) {
+      if (events[i].data.ptr != NULL) stop_waiting(pool, events[i].data.ptr);
+      else if (read(pool->event, &ignored, sizeof ignored) < 0) continue;
+    }
+    Job *ended = pool->ended;
+    pool->ended = NULL;
+    stopping = pool->stopping;
+    pthread_mutex_unlock(&pool->mutex);
+    for (Job *next; ended != NULL; ended = next) {
+      next = ended->next;
+      pool->done(ended, pool->context);
+    }
+  }
+  return NULL;
 }
 
 static void *serve(void *argument) {
@@ -163,10 +287,12 @@ static void *serve(void *argument) {
     }
     pthread_mutex_unlock(&pool->mutex);
     if (buffer == NULL) job->error = ENOMEM;
-    const bool ended = buffer == NULL || run(job, buffer);
-    if (ended) pool->done(job, pool->context);
+    const Outcome outcome = buffer == NULL ? ENDED : run(job, buffer);
+    const bool receives = job->kind == JOB_RECEIVE;
+    if (outcome == ENDED && !receives) pool->done(job, pool->context);
     pthread_mutex_lock(&pool->mutex);
-    if (!ended) append(pool, job);
+    if (receives) continue_later(pool, job, outcome);
+    else if (outcome != ENDED) append(pool, job);
   }
   pthread_mutex_unlock(&pool->mutex);
   free(buffer);
@@ -174,14 +300,22 @@ static void *serve(void *argument) {
 }
 
 /* The threads of the pool handle no signals: those are for Node's main thread. */
-static int start_thread(pthread_t *thread, Pool *pool) {
+static int start_thread(pthread_t *thread, void *(*function)(void *), Pool *pool) {
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  const int error = pthread_create(thread, NULL, serve, pool);
+  const int error = pthread_create(thread, NULL, function, pool);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   if (error == 0) pthread_setname_np(*thread, "partway-hash");
   return error;
+}
+
+static void free_pool(Pool *pool) {
+  if (pool->epoll >= 0) close(pool->epoll);
+  if (pool->event >= 0) close(pool->event);
+  pthread_cond_destroy(&pool->submitted);
+  pthread_mutex_destroy(&pool->mutex);
+  free(pool);
 }
 
 Pool *pool_start(int threads, JobDone done, void *context) {
@@ -193,17 +327,40 @@ Pool *pool_start(int threads, JobDone done, void *context) {
   pool->reads.last = &pool->reads.first;
   pool->done = done;
   pool->context = context;
-  while (pool->thread_count < threads && start_thread(&pool->threads[pool->thread_count], pool) == 0)
+  pool->epoll = epoll_create1(EPOLL_CLOEXEC);
+  pool->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
+  if (pool->epoll < 0 || pool->event < 0 || epoll_ctl(pool->epoll, EPOLL_CTL_ADD, pool->event, &event) != 0 ||
+      start_thread(&pool->watcher, watch, pool) != 0) {
+    free_pool(pool);
+    return NULL;
+  }
+  while (pool->thread_count < threads && start_thread(&pool->threads[pool->thread_count], serve, pool) == 0)
     pool->thread_count++;
   if (pool->thread_count > 0) return pool;
-  free(pool);
+  pool_stop(pool);
   return NULL;
 }
 
 void pool_submit(Pool *pool, Job *job) {
   pthread_mutex_lock(&pool->mutex);
+  if (job->kind == JOB_RECEIVE) {
+    job->next_receiving = pool->receiving;
+    if (pool->receiving != NULL) pool->receiving->previous_receiving = job;
+    pool->receiving = job;
+  }
   append(pool, job);
   pthread_cond_signal(&pool->submitted);
+  pthread_mutex_unlock(&pool->mutex);
+}
+
+void pool_cancel(Pool *pool, const Progress *progress) {
+  pthread_mutex_lock(&pool->mutex);
+  for (Job *job = pool->receiving; job != NULL; job = job->next_receiving) {
+    if (job->progress != progress) continue;
+    if (job->error == 0) job->error = ECANCELED;
+    stop_waiting(pool, job);
+  }
   pthread_mutex_unlock(&pool->mutex);
 }
 
@@ -211,12 +368,17 @@ Job *pool_stop(Pool *pool) {
   pthread_mutex_lock(&pool->mutex);
   pool->stopping = true;
   pthread_cond_broadcast(&pool->submitted);
+  wake_watcher(pool);
   pthread_mutex_unlock(&pool->mutex);
+  pthread_join(pool->watcher, NULL);
   for (int i = 0; i < pool->thread_count; i++) pthread_join(pool->threads[i], NULL);
+  for (Job *job = pool->receiving; job != NULL; job = job->next_receiving) {
+    close(job->socket);
+    if (job->progress->waiting != 0) append(pool, job);
+  }
+  *pool->reads.last = pool->ended;
   *pool->arrived.last = pool->reads.first;
   Job *rest = pool->arrived.first;
-  pthread_cond_destroy(&pool->submitted);
-  pthread_mutex_destroy(&pool->mutex);
-  free(pool);
+  free_pool(pool);
   return rest;
 }

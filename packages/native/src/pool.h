@@ -10,13 +10,20 @@
 typedef struct Pool Pool;
 
 typedef enum {
-  JOB_HASH,  /* adds the buffers to the hash */
-  JOB_WRITE, /* writes the buffers to the file at `position`, and adds them to the hash */
-  JOB_READ   /* reads `length` bytes of the file from `position`, and adds them to the hash */
+  JOB_HASH = 0, /* adds the buffers to the hash */
+  JOB_WRITE = 1, /* writes the buffers to the file at `position`, and adds them to the hash */
+  JOB_READ = 2, /* reads `length` bytes of the file from `position`, and adds them to the hash */
+  JOB_RECEIVE = 3 /* receives `length` bytes from the socket, writes them to the file, and adds them to the hash */
 } JobKind;
 
-/* The error of a job that read fewer bytes than the file should have. All other errors are values of errno. */
+/* The error if a file or connection has fewer bytes than expected. All other errors are values of errno. */
 #define JOB_ENDED_EARLY (-1)
+
+/* What the owner of a JOB_RECEIVE can read at any time. */
+typedef struct {
+  double received; /* bytes so far */
+  double waiting;  /* 1 while the client has sent nothing that could be read, otherwise 0 */
+} Progress;
 
 typedef struct Job {
   struct Job *next;
@@ -28,7 +35,10 @@ typedef struct Job {
   int buffer_count;
   Sha1 *hash;
   Sha1 *second; /* a hash to which the same bytes are added, or NULL */
-  int error;    /* 0 if the job has succeeded */
+  int socket;        /* of JOB_RECEIVE; belongs to the job, which closes it */
+  Progress *progress; /* of JOB_RECEIVE */
+  struct Job *previous_receiving, *next_receiving;
+  _Atomic int error; /* 0 if the job has succeeded */
   void *context;
 } Job;
 
@@ -40,6 +50,9 @@ Pool *pool_start(int threads, JobDone done, void *context);
 
 /* The job, its buffers and its hashes must not be used until the job has ended. */
 void pool_submit(Pool *pool, Job *job);
+
+/* Ends the JOB_RECEIVE with this progress early, with the error ECANCELED, if it is not over. */
+void pool_cancel(Pool *pool, const Progress *progress);
 
 /* Ends the threads after the jobs in progress. Returns the jobs that were not finished, as a list. */
 Job *pool_stop(Pool *pool);

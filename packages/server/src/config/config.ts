@@ -46,7 +46,7 @@ export interface Config {
   readonly maxConnections: number;
   /** Undefined: as many as cores for the native module, and one without it. */
   readonly hashThreads: number | undefined;
-  readonly native: 'off' | 'chunks';
+  readonly native: 'off' | 'chunks' | 'fd';
   readonly logLevel: string;
 }
 
@@ -164,7 +164,7 @@ export function readConfig(given: GivenSettings, environment: Environment = proc
     bufferBytes: size('PARTWAY_BUFFERS', 1024 * 1024),
     maxConnections: count('PARTWAY_MAX_CONNECTIONS', 1_000_000),
     hashThreads: count('PARTWAY_HASH_THREADS', 64),
-    native: read('PARTWAY_NATIVE', oneOf('off', 'chunks'), 'off or chunks'),
+    native: read('PARTWAY_NATIVE', oneOf('off', 'chunks', 'fd'), 'off, chunks or fd'),
     logLevel: read(
       'PARTWAY_LOG',
       oneOf('silent', 'error', 'warn', 'info', 'debug'),

@@ -197,9 +197,9 @@ export const SETTINGS = [
   },
   {
     env: 'PARTWAY_NATIVE',
-    value: 'off|chunks',
-    help: 'write and hash parts on disk on native threads (chunks), or only with Node.js (off)',
-    default: 'chunks',
+    value: 'off|chunks|fd',
+    help: 'store parts on disk on native threads that also receive them (fd), or only write and hash them (chunks), or with Node.js (off)',
+    default: 'fd',
   },
   {
     env: 'PARTWAY_LOG',

@@ -19,6 +19,7 @@ import { KeyedQueue, SerialQueue } from '../util/keyed-queue.ts';
 import { newNodeId, openHasher } from './open-hasher.ts';
 import type { Resources } from './open-resources.ts';
 import type { OpenedStorage } from './open-storage.ts';
+import { findHandoverProblem } from './test-handover.ts';
 
 /** A commit answers 202 after this time. Some clients time out after 60 s. */
 const COMMIT_TIMEOUT: Millis = 45_000;
@@ -58,7 +59,8 @@ export async function createServices(
     onError: (probe, error) => log.error({ probe, err: error }, 'not ready'),
     clock,
   });
-  return { auth, uploads, files, readiness, log, settings: toHttpSettings(config, signingKey) };
+  const settings = { ...toHttpSettings(config, signingKey), canHandOver: await canHandOver(config, resources, log) };
+  return { auth, uploads, files, readiness, log, settings };
 }
 
 function openUploadHasher(
@@ -81,7 +83,19 @@ function openUploadHasher(
   return { registry, hasher };
 }
 
-function toHttpSettings(config: Config, signingKey: Buffer): HttpSettings {
+/** Whether bodies can be received natively. If they should be, but cannot, logs why. */
+async function canHandOver(
+  { native: mode, tls }: Config,
+  { native, dataFolder }: Resources,
+  log: FastifyBaseLogger,
+): Promise<boolean> {
+  if (mode !== 'fd' || native === undefined || tls !== undefined) return false;
+  const problem = await findHandoverProblem(native, dataFolder);
+  if (problem !== undefined) log.warn({ problem }, 'bodies are received by Node.js, which needs more CPU time');
+  return problem === undefined;
+}
+
+function toHttpSettings(config: Config, signingKey: Buffer): Omit<HttpSettings, 'canHandOver'> {
   const { tls, publicUrl, trustedProxies, corsOrigins, downloads, maxConnections, maxPipelined } = config;
   return {
     tls,

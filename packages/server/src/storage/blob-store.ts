@@ -74,6 +74,39 @@ export class LostPartsError extends Error {
 /** The SHA-1 of a whole file, as far as it has been computed. */
 export type FileHash = NativeHash;
 
+/** A body as it arrives. */
+export interface IncomingBody extends AsyncIterable<Uint8Array> {
+  /**
+   * Lets the store receive the bytes from the connection, without passing them through JavaScript. Undefined if that is not
+   * possible: then the body is iterated.
+   */
+  handOver?(): Promise<SocketBody | undefined>;
+}
+
+/** A body whose bytes are received from a connection. `release` must be called in any case. */
+export interface SocketBody {
+  /** The first bytes, which have been received. */
+  readonly head: Uint8Array;
+  /** The connection. */
+  readonly fd: number;
+  /** The number of bytes that follow, of which the receiver must not read more. */
+  readonly length: number;
+  /** Aborted if receiving has to end early. */
+  readonly signal?: AbortSignal | undefined;
+  /** Reports the job that receives, so that its progress can be watched. */
+  follow(transfer: SocketTransfer): void;
+  /** Returns the connection, of which as many bytes have been read as the job has received. */
+  release(): void;
+  /** After `release`: the error for a connection that ended early, as soon as the end has been handled. */
+  disconnected(): Promise<Error>;
+}
+
+/** The progress of a job that receives. */
+export interface SocketTransfer {
+  readonly received: number;
+  readonly isWaiting: boolean;
+}
+
 /** What a store verifies while it writes a part, if `verifiesParts` is true. */
 export interface PartVerification {
   sha1: Sha1;
@@ -105,7 +138,7 @@ export interface BlobStore {
    * chunks and frees their memory. The caller ensures that a part has one writer at a time. After a rejection, no write to
    * the part is in progress.
    */
-  writePart(staged: StagedBlob, range: PartRange, body: AsyncIterable<Uint8Array>, from?: BodySource): Promise<PartTag>;
+  writePart(staged: StagedBlob, range: PartRange, body: IncomingBody, from?: BodySource): Promise<PartTag>;
 
   /**
    * Whether `writePart` can verify a body itself: it then rejects with `length-mismatch` or `digest-mismatch`, after bytes of

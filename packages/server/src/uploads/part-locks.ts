@@ -1,8 +1,9 @@
 import type { SessionId } from '@partway/protocol/ids';
 import { DomainError } from '../errors.ts';
+import type { IncomingBody } from '../storage/blob-store.ts';
 
 /** A request body in progress. */
-export type PartBody = AsyncIterable<Uint8Array> & {
+export type PartBody = IncomingBody & {
   /** Makes the reader fail with `reason`, and aborts `signal`. Has no effect once the body has been read to its end. */
   destroy(reason: Error): unknown;
   /** Aborted if the client disconnects, and by `destroy`. Ends any waiting. */

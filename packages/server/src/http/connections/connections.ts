@@ -4,6 +4,7 @@ import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify';
 import { resolveHost } from '../addresses.ts';
 import { ApiError } from '../api-error.ts';
 import { deferContinue } from '../request/bodies.ts';
+import { countBytesReceived } from './body-handover.ts';
 import { Deadlines, type Exchange, type Pace } from './deadlines.ts';
 import { closeGracefully, newRequestId, sendErrorOnSocket, sendRawError } from './raw-responses.ts';
 import {
@@ -182,7 +183,7 @@ export class Connections {
         'Too many requests were sent without waiting for responses. Wait for some responses first.',
       );
     }
-    queued.bytesReadBefore = socket.bytesRead;
+    queued.bytesReadBefore = countBytesReceived(socket);
     connection.latest = queued;
     waiting.push(queued);
     this.#waitingCount += 1;
@@ -203,7 +204,7 @@ export class Connections {
     this.#waitingCount -= 1;
     const { request, response } = queued;
     this.#queued.set(request, queued);
-    this.#deadlines.watch(queued, queued.bytesReadBefore ?? socket.bytesRead);
+    this.#deadlines.watch(queued, queued.bytesReadBefore ?? countBytesReceived(socket));
     response.once('close', () => this.#startNext(socket, connection));
     if (waiting.length === 0) socket.resume();
 

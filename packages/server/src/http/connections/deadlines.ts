@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { countBytesReceived, isWaitingForClient } from './body-handover.ts';
 import { findDisconnected } from './disconnects.ts';
 import { TcpTable } from './tcp-table.ts';
 
@@ -76,7 +77,7 @@ export class Deadlines<E extends Exchange> {
     const { socket } = exchange.request;
     this.#watched.set(exchange, {
       bytesReadBefore,
-      received: { bytes: socket.bytesRead, at },
+      received: { bytes: countBytesReceived(socket), at },
       sent: { bytes: countBytesSent(socket), at },
       acknowledged: undefined,
     });
@@ -96,7 +97,9 @@ export class Deadlines<E extends Exchange> {
       const { socket } = request;
       if (socket.destroyed || (request.complete && response.closed)) {
         this.#watched.delete(exchange);
-      } else if (isTooSlow(received, { bytes: socket.bytesRead, at: now }, body, waitsForBody(request))) {
+      } else if (
+        isTooSlow(received, { bytes: countBytesReceived(socket), at: now }, body, isWaitingForClient(request))
+      ) {
         this.#watched.delete(exchange);
         this.#options.onSlowBody(exchange);
       } else if (updateIfMoving(sent, { bytes: countBytesSent(socket), at: now }, pace, waitsForReader(exchange))) {
@@ -149,9 +152,9 @@ export class Deadlines<E extends Exchange> {
       const unread = [...this.#watched].flatMap(([exchange, { bytesReadBefore }]) => {
         const { request } = exchange;
         const { socket } = request;
-        if (request.complete || socket.destroyed || waitsForBody(request)) return [];
+        if (request.complete || socket.destroyed || isWaitingForClient(request)) return [];
         const length = Number(request.headers['content-length'] ?? Number.NaN);
-        const received = socket.bytesRead - bytesReadBefore + HEADER_READ_BYTES;
+        const received = countBytesReceived(socket) - bytesReadBefore + HEADER_READ_BYTES;
         return [{ exchange, socket, missing: Number.isSafeInteger(length) ? length - received : undefined }];
       });
       for (const { exchange } of await findDisconnected(unread)) {
@@ -173,10 +176,6 @@ function updateIfMoving(since: Sample, now: Sample, pace: Pace, isClientsTurn: b
   const isMoving = !isClientsTurn || now.bytes - since.bytes >= pace.bytes;
   if (isMoving) Object.assign(since, now);
   return isMoving;
-}
-
-function waitsForBody(request: IncomingMessage): boolean {
-  return !request.complete && request.readableLength < request.readableHighWaterMark;
 }
 
 function waitsForReader({ request, response }: Exchange): boolean {

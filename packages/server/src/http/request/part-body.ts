@@ -1,5 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { SocketBody } from '../../storage/blob-store.ts';
 import type { PartBody } from '../../uploads/part-locks.ts';
+import { handOverBody } from '../connections/body-handover.ts';
 import { createDisconnectSignal } from '../connections/disconnects.ts';
 import { sendContinue } from './bodies.ts';
 
@@ -11,12 +13,15 @@ export class RequestBody implements PartBody {
   readonly signal: AbortSignal;
   readonly #request: FastifyRequest;
   readonly #reply: FastifyReply;
+  readonly #canHandOver: boolean;
   readonly #controller = new AbortController();
   #chunks: AsyncIterator<Uint8Array> | undefined;
   #failure: Error | undefined;
   #rejectNext: (reason: Error) => void = () => {};
 
-  constructor(request: FastifyRequest, reply: FastifyReply) {
+  /** @param canHandOver Whether the store may receive the body from the connection. */
+  constructor(request: FastifyRequest, reply: FastifyReply, { canHandOver = false } = {}) {
+    this.#canHandOver = canHandOver;
     this.#request = request;
     this.#reply = reply;
     this.signal = createDisconnectSignal(request, reply, this.#controller);
@@ -31,6 +36,13 @@ export class RequestBody implements PartBody {
     this.#reply.header('connection', 'close');
     // Takes effect when the next chunk arrives. The rest of the body is discarded after the response.
     this.#chunks?.return?.().catch(() => {});
+  }
+
+  async handOver(): Promise<SocketBody | undefined> {
+    const { raw } = this.#request;
+    if (!this.#canHandOver || this.#failure !== undefined) return undefined;
+    sendContinue(raw);
+    return handOverBody(raw, this.signal);
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {

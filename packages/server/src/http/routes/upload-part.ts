@@ -9,14 +9,15 @@ import { parseDigestHeader, parseRangeHeader, parseSessionIdParam } from '../req
 import type { Services } from '../services.ts';
 
 /** PUT /files/upload_sessions/:id: parses the headers; `acceptPart` does everything else. */
-export function serveUploadPart(scope: FastifyInstance, { uploads }: Services): void {
+export function serveUploadPart(scope: FastifyInstance, { uploads, settings }: Services): void {
   streamBodies(scope);
   scope.put('/files/upload_sessions/:session_id', { config: bearerPolicy('upload') }, async (request, reply) => {
     const session = parseSessionIdParam(request.params);
     const sha1 = parseDigestHeader(request.headers);
     const range = parseRangeHeader(request.headers);
     const caller = getCaller(request).userId;
-    const accepted = await acceptPart(uploads, { caller, session, range, sha1, body: new RequestBody(request, reply) });
+    const body = new RequestBody(request, reply, { canHandOver: settings.canHandOver });
+    const accepted = await acceptPart(uploads, { caller, session, range, sha1, body });
     request.isWasted = !accepted.isNew;
     return { part: renderPart(accepted.part, accepted.session.staged.layout) };
   });

@@ -9,6 +9,7 @@ import {
   type ByteRange,
   checkBlobId,
   type FoundBlob,
+  type IncomingBody,
   type LocalPart,
   type PartLayout,
   type PartRange,
@@ -79,7 +80,7 @@ class DiskStore implements BlobStore {
   async writePart(
     staged: StagedBlob,
     range: PartRange,
-    body: AsyncIterable<Uint8Array>,
+    body: IncomingBody,
     { verify }: BodySource = {},
   ): Promise<PartTag> {
     if (range.offset < 0 || range.length < 0 || range.offset + range.length > staged.layout.fileSize) {

@@ -4,11 +4,12 @@ import type { Native } from '@partway/native/native';
 import type { Sha1 } from '@partway/protocol/ids';
 import { coalesce } from '../../util/coalesce.ts';
 import { errorCode, isNotFound } from '../../util/system-error.ts';
-import type { PartVerification } from '../blob-store.ts';
+import type { IncomingBody, PartVerification } from '../blob-store.ts';
 import { ByteBudget } from '../byte-budget.ts';
 import { assertDigest, verifyDigest, verifyLength } from '../verify.ts';
 import { diskError } from './errors.ts';
 import { HashingFile } from './hashing-file.ts';
+import { receiveInPlace } from './receive-in-place.ts';
 import { type VectorFile, writeInPlace } from './write-in-place.ts';
 
 /** The methods of a `FileHandle` that are used here. */
@@ -81,7 +82,7 @@ export class DurableFiles {
   async write(
     path: string,
     place: { offset: number; length?: number },
-    body: AsyncIterable<Uint8Array>,
+    body: IncomingBody,
     verify?: PartVerification,
   ): Promise<void> {
     const shared = this.#join(path);
@@ -98,7 +99,7 @@ export class DurableFiles {
   async #writeVerified(
     file: DurableFile,
     { offset, length = 0 }: { offset: number; length?: number },
-    body: AsyncIterable<Uint8Array>,
+    body: IncomingBody,
     { sha1, fileHash }: PartVerification,
     stop: AbortSignal,
   ): Promise<void> {
@@ -110,8 +111,14 @@ export class DurableFiles {
       return writeInPlace(file, place, verifyDigest(body, length, sha1), this.#budget, stop);
     }
     const hash = native.createHash();
-    const hashing = new HashingFile(native, file.fd, hash, fileHash);
-    await writeInPlace(hashing, place, verifyLength(body, length), this.#budget, stop);
+    const socketBody = await body.handOver?.();
+    if (socketBody === undefined) {
+      const hashing = new HashingFile(native, file.fd, hash, fileHash);
+      await writeInPlace(hashing, place, verifyLength(body, length), this.#budget, stop);
+    } else {
+      const signals = [stop, ...(socketBody.signal ? [socketBody.signal] : [])];
+      await receiveInPlace(native, file.fd, place, socketBody, { hash, second: fileHash, signals });
+    }
     assertDigest(sha1, native.digest(hash) as Sha1);
   }
 

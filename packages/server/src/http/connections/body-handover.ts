@@ -1,0 +1,167 @@
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
+import type { SocketBody, SocketTransfer } from '../../storage/blob-store.ts';
+import { ClientGoneError } from './disconnects.ts';
+
+/** What is used of Node.js here is not documented, so it is only used in versions with which it is tested. */
+const NODE_MAJORS = ['24'];
+
+interface SocketHandle {
+  readonly fd: number;
+  reading: boolean;
+  readStart(): number;
+  readStop(): number;
+}
+
+interface HttpParser {
+  execute(bytes: Uint8Array): number | Error;
+  /** Callbacks, by numbers that the class has as constants. */
+  [callback: number]: unknown;
+}
+
+interface InternalSocket extends Socket {
+  readonly _handle: SocketHandle | null;
+  readonly parser: HttpParser | null;
+}
+
+/** Bytes that were received from connections without Node.js. */
+const receivedBy = new WeakMap<Socket, { past: number; current: SocketTransfer | undefined }>();
+
+/** Stands for bytes that the HTTP parser has to skip. It only counts them, so this memory is never read. */
+const SKIPPED = Buffer.allocUnsafeSlow(1024 * 1024);
+
+/** Counts the bytes received from a connection, by Node.js or not. */
+export function countBytesReceived(socket: Socket): number {
+  const { past = 0, current } = receivedBy.get(socket) ?? {};
+  return socket.bytesRead + past + (current?.received ?? 0);
+}
+
+/** Whether the server has received everything that the client has sent, so that the client has to send more. */
+export function isWaitingForClient(request: IncomingMessage): boolean {
+  if (request.complete) return false;
+  const current = receivedBy.get(request.socket)?.current;
+  return current === undefined ? request.readableLength < request.readableHighWaterMark : current.isWaiting;
+}
+
+/**
+ * Stops Node.js from reading the rest of a request's body, so that its bytes can be received directly from the connection.
+ * Afterward, `release` tells the HTTP parser how many bytes it has missed, and Node.js continues with the next request.
+ * @param signal Passed on to the receiver, which it tells to end early.
+ * @returns Undefined if the body has to be read as usual: for TLS, for bodies without a Content-Length, and in versions of
+ * Node.js with other internals.
+ */
+export async function handOverBody(request: IncomingMessage, signal?: AbortSignal): Promise<SocketBody | undefined> {
+  const socket = request.socket as InternalSocket;
+  const { _handle: handle, parser } = socket;
+  const length = Number(request.headers['content-length'] ?? Number.NaN);
+  if (!Number.isSafeInteger(length) || request.complete || request.readableFlowing || 'encrypted' in socket) {
+    return undefined;
+  }
+  if (!isKnownHandle(handle) || !isKnownParser(parser)) return undefined;
+  handle.readStop();
+  // Nothing in Node.js can start reading now. Pausing the socket would pause the parser too, which then accepts nothing.
+  handle.readStart = () => 0;
+  // The parser may be handling the bytes that arrived together with the headers.
+  await setImmediate();
+  const head: Uint8Array = request.read() ?? new Uint8Array(0);
+  return new HandedOverBody(request, { handle, parser, head, length: length - head.length, signal });
+}
+
+interface HandedOverParts {
+  handle: SocketHandle;
+  parser: HttpParser;
+  head: Uint8Array;
+  length: number;
+  signal: AbortSignal | undefined;
+}
+
+class HandedOverBody implements SocketBody {
+  readonly head: Uint8Array;
+  readonly length: number;
+  readonly signal: AbortSignal | undefined;
+  readonly #request: IncomingMessage;
+  readonly #handle: SocketHandle;
+  readonly #parser: HttpParser;
+
+  constructor(request: IncomingMessage, { handle, parser, head, length, signal }: HandedOverParts) {
+    this.#request = request;
+    this.#handle = handle;
+    this.#parser = parser;
+    this.head = head;
+    this.length = length;
+    this.signal = signal;
+  }
+
+  get fd(): number {
+    return this.#handle.fd;
+  }
+
+  follow(transfer: SocketTransfer): void {
+    const counts = receivedBy.get(this.#request.socket) ?? { past: 0, current: undefined };
+    counts.current = transfer;
+    receivedBy.set(this.#request.socket, counts);
+  }
+
+  release(): void {
+    const { socket } = this.#request;
+    const counts = receivedBy.get(socket);
+    const received = counts?.current?.received ?? 0;
+    if (counts !== undefined) {
+      counts.past += received;
+      counts.current = undefined;
+    }
+    // Removes the function that hides the handle's own.
+    delete (this.#handle as Partial<SocketHandle>).readStart;
+    if (socket.destroyed || (socket as InternalSocket)._handle !== this.#handle) return;
+    skipBytes(this.#parser, received);
+    // The body has no more bytes to read, but its end has to be read.
+    if (this.#request.complete) this.#request.resume();
+    this.#handle.reading = true;
+    this.#handle.readStart();
+  }
+
+  async disconnected(): Promise<Error> {
+    // Node.js learns of it when it reads from the connection again.
+    if (!this.#request.closed) await new Promise<void>((resolve) => this.#request.once('close', () => resolve()));
+    return new ClientGoneError('The client disconnected before it had sent the whole body.');
+  }
+}
+
+/** Lets the parser continue after `count` bytes of a body that it has not seen. */
+function skipBytes(parser: HttpParser, count: number): void {
+  const key = bodyCallback(parser);
+  const onBody = parser[key];
+  // Otherwise it would get the skipped bytes.
+  parser[key] = undefined;
+  try {
+    for (let left = count; left > 0; ) {
+      const step = Math.min(left, SKIPPED.length);
+      const parsed = parser.execute(SKIPPED.subarray(0, step));
+      if (parsed !== step) throw new Error(`The HTTP parser skipped ${parsed} of ${step} bytes.`);
+      left -= step;
+    }
+  } finally {
+    parser[key] = onBody;
+  }
+}
+
+function bodyCallback(parser: HttpParser): number {
+  return Number((parser.constructor as { kOnBody?: unknown }).kOnBody);
+}
+
+function isKnownHandle(handle: SocketHandle | null): handle is SocketHandle {
+  return (
+    NODE_MAJORS.includes(process.versions.node.split('.', 1)[0] ?? '') &&
+    typeof handle?.fd === 'number' &&
+    handle.fd >= 0 &&
+    typeof handle.reading === 'boolean' &&
+    typeof handle.readStart === 'function' &&
+    typeof handle.readStop === 'function' &&
+    !Object.hasOwn(handle, 'readStart')
+  );
+}
+
+function isKnownParser(parser: HttpParser | null): parser is HttpParser {
+  return typeof parser?.execute === 'function' && typeof parser[bodyCallback(parser)] === 'function';
+}
