@@ -167,7 +167,7 @@ describe('receiving from a connection', { skip: noNative }, () => {
   });
 
   test('rejects a descriptor that is not open, or no connection', async () => {
-    await assert.rejects(native.receive({ fd: 99_999 }, place(10), native.createHash()).done, TypeError);
+    await assert.rejects(native.receive({ fd: 99_999 }, place(10), native.createHash()).done, { code: 'EBADF' });
     await assert.rejects(native.receive({ fd: file.fd }, place(10), native.createHash()).done, { code: 'ENOTSOCK' });
   });
 

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { PartRange } from '../../packages/server/src/storage/blob-store.ts';
 import { openDiskStore } from '../../packages/server/src/storage/disk/disk-store.ts';
-import { DurableFiles } from '../../packages/server/src/storage/disk/durable-files.ts';
+import { DurableFiles, type OpenFile } from '../../packages/server/src/storage/disk/durable-files.ts';
 import {
   collect,
   partLayout,
@@ -57,6 +57,20 @@ describe('the disk store on a full disk', () => {
         };
         await assert.rejects(upload(), { code: 'storage-full' }, method);
       }
+    });
+  }
+
+  for (const code of ['EMFILE', 'ENFILE']) {
+    it(`is unavailable for a moment, and not broken, if too many files are open (${code})`, async (t) => {
+      const openFile: OpenFile = async (path, flags, mode) => {
+        if (flags === 'r+') throw systemError(code);
+        return open(path, flags, mode);
+      };
+      const store = await openDiskStore(await temporaryFolder(t), { files: new DurableFiles({ openFile }) });
+      const staged = await store.create(randomBlobId(), partLayout(10, PART));
+      const range = partRanges(staged.layout)[0] as PartRange;
+      const writing = store.writePart(staged, range, streamPart(randomBytesOfSize(10), range));
+      await assert.rejects(writing, { code: 'unavailable', retryAfterSeconds: 5 });
     });
   }
 

@@ -5,6 +5,7 @@
 #define NAPI_VERSION 8
 #include <node_api.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -210,7 +211,8 @@ static bool fill_connection(napi_env env, Request *request, napi_value socket, n
       !reference(env, request, progress))
     return false;
   request->job.socket = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-  return request->job.socket >= 0;
+  if (request->job.socket < 0) request->job.error = errno;
+  return true;
 }
 
 static bool fill_job(napi_env env, Request *request, const napi_value *arguments, uint32_t buffers) {
