@@ -100,14 +100,14 @@ describe(`uploads over a faulty connection (seed ${seed})`, { concurrency: 4 }, 
 
   test('an upload succeeds with all faults at random', async () => {
     const random = seededRandom(seed);
-    const fault = (): Fault | undefined =>
-      random.pick([
+    const fault = () =>
+      random.pick<Fault | undefined>([
         undefined,
         undefined,
         undefined,
         { delay: random.below(50) },
         { cutAfter: random.below(PART_SIZE) },
-        { loseAnswer: true },
+        { loseResponse: true },
         { corruptAt: random.below(60_000) },
         { answer: { status: 503, headers: { 'retry-after': '0' } } },
         { answer: { status: 502 } },

@@ -34,8 +34,14 @@ const errorResponse = (status: number, code: string): Fault => ({
 
 test('a number is inserted before the last dot of a name, or appended if the name starts with its only dot', () => {
   assert.deepEqual(
-    [numberedName('a.tar.gz', 2), numberedName('.bashrc', 1), numberedName('none', 1), numberedName('a.b', 0)],
-    ['a.tar (2).gz', '.bashrc (1)', 'none (1)', 'a.b'],
+    [
+      numberedName('a.tar.gz', 2),
+      numberedName('.bashrc', 1),
+      numberedName('none', 1),
+      numberedName('a.b', 1),
+      numberedName('a.b', 0),
+    ],
+    ['a.tar (2).gz', '.bashrc (1)', 'none (1)', 'a (1).b', 'a.b'],
   );
 });
 
