@@ -4,7 +4,15 @@ import { createFolder } from '../../packages/server/src/files/items.ts';
 import { listByMarker } from '../../packages/server/src/files/paging.ts';
 import { watchQueries } from '../uploads/watch-queries.ts';
 import { errorWithCode, type FilesFixture, openFilesFixture } from './files-fixture.ts';
-import { betweenBatches, countRows, countWrites, createLargeFolder, finishJobs, LARGE } from './large-trees.ts';
+import {
+  addFolders,
+  betweenBatches,
+  countRows,
+  countWrites,
+  createLargeFolder,
+  finishJobs,
+  LARGE,
+} from './large-trees.ts';
 import { assertCountersRight } from './recount.ts';
 import { addVersion, asFile, copy, move, purge, readRow, rename, restore, trash } from './tree-steps.ts';
 
@@ -186,6 +194,73 @@ test('a copy whose name is taken or whose target is trashed in the meantime is r
 
   assert.equal((await countRows(fixture)).items, before + 1);
   await assertCountersRight(fixture.files.db);
+});
+
+test('a batch of a copy has at most 8 MiB of details, but at least one item', async () => {
+  await using fixture = await openFilesFixture();
+  const { db } = fixture.files;
+  const folder = await fixture.folder('detailed');
+  const inner = await fixture.folder('inner', folder.id);
+  await addFolders(fixture, folder.id, 4);
+  await addFolders(fixture, inner.id, 5);
+  const MIB = 1024 * 1024;
+  for (const [size, expected] of [
+    // All ten items fit.
+    [100, [10]],
+    [4 * MIB, [2, 2, 2, 2, 2]],
+    [3 * MIB, [2, 2, 2, 2, 2]],
+    [9 * MIB, [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]],
+  ] as const) {
+    await db
+      .updateTable('items')
+      .set({ details: JSON.stringify({ tags: ['x'.repeat(size - '{"tags":[""]}'.length)] }) })
+      .where('parent_id', 'in', [folder.id, inner.id])
+      .execute();
+    const before = (await countRows(fixture)).items ?? 0;
+    const totals: number[] = [];
+    const watched = betweenBatches(fixture, async () => {
+      totals.push(((await countRows(fixture)).items ?? 0) - before - 1);
+    });
+
+    const id = await copy(watched, folder, { id: fixture.owner.root_id }, { name: `copy of ${size}` });
+
+    const batches = totals.map((total, batch) => total - (totals[batch - 1] ?? 0)).filter((items) => items > 0);
+    assert.deepEqual(batches, expected);
+    await db.updateTable('items').set({ details: '' }).execute();
+    assert.deepEqual(await listNames(fixture, id), await listNames(fixture, folder.id));
+  }
+  await assertCountersRight(db);
+});
+
+test('a copy that is canceled because it was inactive after any of its batches says so and leaves nothing', async () => {
+  await using fixture = await openFilesFixture();
+  const { large } = await createLargeFolder(fixture);
+  const before = await countRows(fixture);
+  for (let canceledAfter = 1; ; canceledAfter += 1) {
+    assert.ok(canceledAfter < 20);
+    let isCanceled = false;
+    const watched = betweenBatches(fixture, async (batch) => {
+      if (batch !== canceledAfter) return;
+      isCanceled = true;
+      // Its lease has expired, so the background job deletes what it has copied.
+      assert.equal(await finishJobs(fixture), 1);
+    });
+    const copying = copy(watched, { ...large, kind: 'folder' }, { id: fixture.owner.root_id }, { name: 'copy' });
+    const error = await copying.then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    if (!isCanceled) {
+      assert.equal(error, undefined);
+      assert.ok(canceledAfter > LARGE / 200, `${canceledAfter} batches`);
+      break;
+    }
+    assert.ok(errorWithCode('unavailable')(error), String(error));
+    assert.deepEqual(await listNames(fixture), ['large']);
+    assert.deepEqual(await countRows(fixture), before);
+    await assertCountersRight(fixture.files.db);
+  }
+  assert.deepEqual(await listNames(fixture), ['copy', 'large']);
 });
 
 test('a user can have two copies in progress, and a third is asked to retry', async () => {

@@ -19,11 +19,23 @@ interface CopiedIds {
 
 type PageItem = Pick<ItemRow, 'id' | 'kind' | 'version_id' | 'child_count' | 'size'>;
 
-/** Finds the next items of one kind in a folder, ordered by ID, without those in the trash. */
+/** What a batch contains so far. */
+interface BatchSize {
+  items: number;
+  /** Bytes of descriptions and details. */
+  textBytes: number;
+}
+
+/**
+ * Finds the next items of one kind in a folder, ordered by ID, without those in the trash: as many as fit into the
+ * batch, and at least one if it is empty. `textBytes` is above the maximum if an item did not fit.
+ */
 async function findPage(
   tx: Transaction<Tables>,
-  { folderId, kind, after, limit }: { folderId: ItemId; kind: ItemKind; after: ItemId; limit: number },
-): Promise<{ page: PageItem[]; isLast: boolean }> {
+  { from: folderId, kind, after }: Frame,
+  batch: BatchSize,
+): Promise<{ page: PageItem[]; textBytes: number; isLast: boolean }> {
+  const limit = BATCH_ROWS - batch.items;
   const rows = await tx
     .selectFrom('items')
     .select(['id', 'kind', 'version_id', 'child_count', 'size'])
@@ -36,13 +48,13 @@ async function findPage(
     .limit(limit)
     .execute();
   const page: PageItem[] = [];
-  let bytes = 0;
+  let { textBytes } = batch;
   for (const { description_bytes: descriptionBytes, ...item } of rows) {
-    bytes += Number(descriptionBytes);
-    if (bytes > BATCH_BYTES && page.length > 0) return { page, isLast: false };
+    textBytes += Number(descriptionBytes);
+    if (textBytes > BATCH_BYTES && batch.items + page.length > 0) return { page, textBytes, isLast: false };
     page.push(item);
   }
-  return { page, isLast: rows.length < limit };
+  return { page, textBytes, isLast: rows.length < limit };
 }
 
 function createIds({ id, version_id: version }: Pick<PageItem, 'id' | 'version_id'>, folder: ItemId): CopiedIds {
@@ -101,8 +113,8 @@ interface Frame {
 }
 
 /**
- * Copies everything below a folder into a new one, in batches of at most `BATCH_ROWS` items. In memory, it keeps at
- * most one batch of folders per level. The original must not change until the copy is done, because its totals are
+ * Copies everything below a folder into a new one, in batches of at most `BATCH_ROWS` items and `BATCH_BYTES`. In
+ * memory, it keeps at most one batch of folders per level. The original must not change until the copy is done, because its totals are
  * copied as well.
  */
 export class TreeCopy {
@@ -119,13 +131,13 @@ export class TreeCopy {
   async copyBatch(tx: Transaction<Tables>, createdBy: { by: UserId; now: Millis }): Promise<CopiedBatch> {
     const ids: CopiedIds[] = [];
     let bytes = 0;
-    for (let steps = 0; steps < MAX_STEPS && ids.length < BATCH_ROWS; steps++) {
+    let textBytes = 0;
+    for (let steps = 0; steps < MAX_STEPS && ids.length < BATCH_ROWS && textBytes <= BATCH_BYTES; steps++) {
       const frame = this.#frames.pop();
       if (frame === undefined) break;
-      const { from: folderId, kind, after } = frame;
-      const { page, isLast } = await findPage(tx, { folderId, kind, after, limit: BATCH_ROWS - ids.length });
-      const last = page.at(-1);
-      if (!isLast && last !== undefined) this.#frames.push({ ...frame, after: last.id });
+      const { page, isLast, ...read } = await findPage(tx, frame, { items: ids.length, textBytes });
+      textBytes = read.textBytes;
+      if (!isLast) this.#frames.push({ ...frame, after: page.at(-1)?.id ?? frame.after });
       const folders: { from: ItemId; to: ItemId }[] = [];
       for (const item of page) {
         const copied = createIds(item, frame.to);
