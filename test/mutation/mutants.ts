@@ -11,6 +11,8 @@ export interface Mutant {
   /** The start and end of the changed text in the file. */
   start: number;
   end: number;
+  /** A position that runs whenever the changed code does: the second operand of `??` runs less often than the operator. */
+  runs: number;
   original: string;
   replacement: string;
 }
@@ -39,15 +41,15 @@ export function createMutants(file: string, source: string): Mutant[] {
   const tree = parse(stripTypeScriptTypes(source), { ecmaVersion: 'latest', sourceType: 'module' });
   const mutants: Mutant[] = [];
 
-  function add(start: number, end: number, replacement: string): void {
+  function add(start: number, end: number, replacement: string, runs = start): void {
     const original = source.slice(start, end);
     const line = source.slice(0, start).split('\n').length;
-    if (original !== replacement) mutants.push({ file, line, start, end, original, replacement });
+    if (original !== replacement) mutants.push({ file, line, start, end, runs, original, replacement });
   }
   function operator({ left, right, operator: sign }: Infix, others: readonly string[] = []): void {
     const start = source.indexOf(sign, left.end);
     if (start < 0 || start >= right.start) return;
-    for (const other of others) add(start, start + sign.length, other);
+    for (const other of others) add(start, start + sign.length, other, left.start);
   }
 
   ancestor(tree, {
@@ -90,7 +92,7 @@ export function applyMutant(source: string, { start, end, replacement }: Mutant)
 }
 
 interface Infix {
-  left: { end: number };
+  left: { start: number; end: number };
   right: { start: number };
   operator: string;
 }

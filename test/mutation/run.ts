@@ -189,7 +189,7 @@ async function tryMutant(copy: string, mutant: Mutant, runs: readonly WatchedRun
   const source = readFileSync(join(ROOT, mutant.file), 'utf8');
   writeFileSync(join(copy, mutant.file), applyMutant(source, mutant));
   try {
-    const running = runs.filter(({ coverage }) => coverage.ran(mutant.file, mutant.start));
+    const running = runs.filter(({ coverage }) => coverage.ran(mutant.file, mutant.runs));
     const detectedBy = await firstFailing(copy, running);
     if (detectedBy === undefined) {
       console.log(`  ${running.length === 0 ? 'run by no test' : 'not noticed'}: ${describe(mutant)}`);
