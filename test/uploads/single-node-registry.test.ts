@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { NodeId } from '../../packages/protocol/src/ids.ts';
+import { addUser } from '../../packages/server/src/auth/accounts.ts';
 import type { BlobStore } from '../../packages/server/src/storage/blob-store.ts';
 import { abortSession } from '../../packages/server/src/uploads/end-session.ts';
 import { SingleNodeRegistry } from '../../packages/server/src/uploads/registry/single-node.ts';
@@ -100,6 +101,77 @@ describe('the part registry of a single node', () => {
     body.end();
     await sending;
     assert.equal(writes, 1);
+  });
+
+  it('keeps a session as long as any request uses it, and then drops the least recently used one', async () => {
+    await using fixture = await openFixture({ maxSessions: 1 });
+    const { registry } = fixture.uploads;
+    const [first, second] = [await createUpload(fixture), await createUpload(fixture)];
+    const { owner } = first.session;
+    const reads = recordQueries(fixture);
+    const countReads = async ({ session }: Upload) => {
+      const before = reads.length;
+      assert.equal((await registry.getSession(owner, session.id)).id, session.id);
+      return reads.slice(before).filter((query) => query === 'select upload_sessions').length;
+    };
+    // The session is used twice, and released once.
+    assert.deepEqual([await countReads(first), await countReads(first)], [1, 0]);
+    registry.release(first.session.id);
+    assert.equal(await countReads(second), 1);
+    registry.release(second.session.id);
+    assert.equal(await countReads(first), 0);
+    registry.release(first.session.id);
+    registry.release(first.session.id);
+    assert.equal(await countReads(second), 1);
+    registry.release(second.session.id);
+    assert.equal(await countReads(first), 1);
+    registry.release(first.session.id);
+  });
+
+  it('does not keep a session for a user who may not use it', async () => {
+    await using fixture = await openFixture({ maxSessions: 1 });
+    const { registry, db } = fixture.uploads;
+    const [first, second] = [await createUpload(fixture), await createUpload(fixture)];
+    const { owner } = first.session;
+    const stranger = await addUser(db, { login: 'stranger@partway.test', name: 'S', now: fixture.clock.now() });
+    await assert.rejects(registry.getSession(stranger.id, first.session.id), { code: 'forbidden' });
+    await registry.getSession(owner, second.session.id);
+    registry.release(second.session.id);
+    const reads = recordQueries(fixture);
+    await registry.getSession(owner, first.session.id);
+    assert.ok(reads.includes('select upload_sessions'));
+    registry.release(first.session.id);
+  });
+
+  it('does not keep what it read of a session that ended meanwhile', async () => {
+    await using fixture = await openFixture();
+    const upload = await createUpload(fixture);
+    const { owner, id } = upload.session;
+    const { db } = fixture.uploads;
+    fixture.uploads.db = watchQueries(db, {
+      after: (query) => query === 'select parts' && abortSession({ ...fixture.uploads, db }, owner, id),
+    });
+    const { registry } = fixture.uploads;
+    await registry.getSession(owner, id);
+    fixture.uploads.db = db;
+    await assert.rejects(registry.getSession(owner, id), { code: 'session-not-found' });
+    registry.release(id);
+    await assert.rejects(registry.getSession(owner, id), { code: 'session-not-found' });
+  });
+
+  it('leaves no reservations for other nodes', async () => {
+    await using fixture = await openFixture();
+    const { session } = await createUpload(fixture);
+    assert.equal(await fixture.uploads.registry.hasReservations(session.id), false);
+  });
+
+  it('ignores the release and the end of a session that it does not know', async () => {
+    await using fixture = await openFixture();
+    const { registry } = fixture.uploads;
+    const { session } = await createUpload(fixture);
+    registry.release(session.id);
+    registry.forgetSession(session.id);
+    assert.equal((await registry.getSession(session.owner, session.id)).id, session.id);
   });
 });
 

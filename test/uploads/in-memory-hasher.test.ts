@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { PartRange, StagedBlob } from '../../packages/server/src/storage/blob-store.ts';
+import { errorWithCode } from '../files/files-fixture.ts';
+import { bytesNotOnDisk } from '../support/storage.ts';
+import { until } from '../support/until.ts';
+import { openUploadFixture, type UploadFixtureOptions } from './upload-fixture.ts';
+import {
+  assertOnlyFile,
+  commitUpload,
+  createUpload,
+  sendAllParts,
+  sendPart,
+  sha1,
+  tryCommit,
+  type Upload,
+} from './upload-steps.ts';
+
+/** Records which parts are read for hashing and which are dropped. `beforeRead` can fail a read or make it wait. */
+function watchReads() {
+  const reads: { blob: string; index: number }[] = [];
+  const drops: { blob: string; index: number }[] = [];
+  const watch = {
+    beforeRead: (_upload: { blob: string; index: number }): unknown => undefined,
+    of: (list: typeof reads, { session }: Upload) =>
+      list.filter(({ blob }) => blob === String(session.staged.blob)).map(({ index }) => index),
+  };
+  const plan: NonNullable<UploadFixtureOptions['plan']> = [
+    {
+      method: 'localPart',
+      when: 'before',
+      hook: (staged, range) => {
+        const read = { blob: String((staged as StagedBlob).blob), index: (range as PartRange).index };
+        reads.push(read);
+        return watch.beforeRead(read);
+      },
+    },
+    {
+      method: 'dropLocalPart',
+      when: 'before',
+      hook: (staged, range) =>
+        drops.push({ blob: String((staged as StagedBlob).blob), index: (range as PartRange).index }),
+    },
+  ];
+  return Object.assign(watch, { plan, reads, drops });
+}
+
+describe('the whole-file hasher of a single node', { skip: bytesNotOnDisk, timeout: 120_000 }, () => {
+  it('reads each part once, in the order of the file, as soon as the parts before it are stored', async () => {
+    const watch = watchReads();
+    await using fixture = await openUploadFixture({ plan: watch.plan });
+    const upload = await createUpload(fixture, { partCount: 4 });
+    await sendAllParts(fixture, upload, [3, 1, 0]);
+    await until(() => watch.drops.length === 2);
+    assert.deepEqual(watch.of(watch.reads, upload), [0, 1]);
+    await sendPart(fixture, upload, 2);
+    await until(() => watch.drops.length === 4);
+    await assertOnlyFile(fixture, upload, await commitUpload(fixture, upload));
+    assert.deepEqual(watch.of(watch.reads, upload), [0, 1, 2, 3]);
+    assert.deepEqual(watch.of(watch.drops, upload), [0, 1, 2, 3]);
+    assert.deepEqual(fixture.errors, []);
+  });
+
+  it('hashes the stored parts of all open sessions after a restart, and reads nothing again at their commits', async () => {
+    const first = await openUploadFixture();
+    const uploads = [await createUpload(first), await createUpload(first), await createUpload(first)];
+    for (const upload of uploads) await sendAllParts(first, upload);
+    const watch = watchReads();
+    await using fixture = await first.restart({ plan: watch.plan });
+    await fixture.uploads.hasher.resume();
+    for (const upload of uploads) assert.deepEqual(watch.of(watch.reads, upload), [0, 1, 2]);
+    for (const upload of uploads) await commitUpload(fixture, upload);
+    assert.equal(watch.reads.length, 9);
+  });
+
+  it('hashes the parts from before a restart when the next part arrives', async () => {
+    const first = await openUploadFixture();
+    const upload = await createUpload(first);
+    await sendAllParts(first, upload, [0, 1]);
+    const watch = watchReads();
+    await using fixture = await first.restart({ plan: watch.plan });
+    await sendPart(fixture, upload, 2);
+    await until(() => watch.drops.length === 3);
+    assert.deepEqual(watch.of(watch.reads, upload), [0, 1, 2]);
+    await assertOnlyFile(fixture, upload, await commitUpload(fixture, upload));
+  });
+
+  it('reports each failure, and starts from the first part at the commit', async () => {
+    const watch = watchReads();
+    const broken = new Error('the disk is broken');
+    await using fixture = await openUploadFixture({ plan: watch.plan });
+    const upload = await createUpload(fixture);
+    watch.beforeRead = ({ index }) => {
+      if (index === 1) throw broken;
+    };
+    await sendAllParts(fixture, upload, [0, 1]);
+    await until(() => fixture.errors.length > 0);
+    watch.beforeRead = () => undefined;
+    await sendPart(fixture, upload, 2);
+    await assertOnlyFile(fixture, upload, await commitUpload(fixture, upload));
+    assert.ok(fixture.errors.every((error) => error === broken));
+  });
+
+  for (const failures of [1, 2, 3]) {
+    it(`${failures < 3 ? 'repeats' : 'fails'} a commit whose hash failed ${failures} times in a row`, async () => {
+      const watch = watchReads();
+      const broken = new Error('the disk is broken');
+      await using fixture = await openUploadFixture({ plan: watch.plan });
+      const upload = await createUpload(fixture, { partCount: 1 });
+      watch.beforeRead = () => {
+        throw broken;
+      };
+      await sendAllParts(fixture, upload);
+      await until(() => fixture.errors.length === 1);
+      let tries = 0;
+      watch.beforeRead = () => {
+        tries += 1;
+        if (tries <= failures) throw broken;
+      };
+      if (failures === 3) {
+        await assert.rejects(tryCommit(fixture, upload), (error) => error === broken);
+        assert.equal(tries, 3);
+      }
+      await assertOnlyFile(fixture, upload, await commitUpload(fixture, upload));
+      assert.deepEqual([tries, fixture.errors.length], [failures + 1, failures + 1]);
+    });
+  }
+
+  it('continues after a commit has timed out, and reads nothing twice', async () => {
+    const watch = watchReads();
+    const held = Promise.withResolvers<void>();
+    await using fixture = await openUploadFixture({ plan: watch.plan });
+    const upload = await createUpload(fixture);
+    watch.beforeRead = () => held.promise;
+    await sendAllParts(fixture, upload);
+    assert.equal(await tryCommit(fixture, upload, { timeout: 10 }), undefined);
+    held.resolve();
+    await assertOnlyFile(fixture, upload, await commitUpload(fixture, upload));
+    assert.deepEqual(watch.of(watch.reads, upload), [0, 1, 2]);
+  });
+
+  it('keeps a hash that a commit waits for, even beyond its limit', async () => {
+    const watch = watchReads();
+    const held = Promise.withResolvers<void>();
+    await using fixture = await openUploadFixture({ plan: watch.plan, maxSessions: 1 });
+    const upload = await createUpload(fixture);
+    await sendAllParts(fixture, upload, [0, 1]);
+    await until(() => watch.drops.length === 2);
+    watch.beforeRead = ({ blob }) => (blob === String(upload.session.staged.blob) ? held.promise : undefined);
+    await sendPart(fixture, upload, 2);
+    const committing = commitUpload(fixture, upload);
+    // Other sessions are hashed while the commit waits.
+    for (let n = 0; n < 3; n += 1) await sendAllParts(fixture, await createUpload(fixture, { partCount: 1 }));
+    await until(() => watch.drops.length === 5);
+    held.resolve();
+    await assertOnlyFile(fixture, upload, await committing);
+    assert.deepEqual(watch.of(watch.reads, upload), [0, 1, 2]);
+  });
+
+  it('drops the least recently used hash beyond its limit, once no commit waits for it', async () => {
+    const watch = watchReads();
+    await using fixture = await openUploadFixture({ plan: watch.plan, maxSessions: 1 });
+    const upload = await createUpload(fixture);
+    await sendAllParts(fixture, upload);
+    await assert.rejects(
+      tryCommit(fixture, upload, { sha1: sha1(Buffer.from('x')) }),
+      errorWithCode('digest-mismatch'),
+    );
+    assert.deepEqual(watch.of(watch.reads, upload), [0, 1, 2]);
+    await sendAllParts(fixture, await createUpload(fixture, { partCount: 1 }));
+    await until(() => watch.drops.length === 4);
+    await assertOnlyFile(fixture, upload, await commitUpload(fixture, upload));
+    assert.deepEqual(watch.of(watch.reads, upload), [0, 1, 2, 0, 1, 2]);
+  });
+});
