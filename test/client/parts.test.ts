@@ -153,6 +153,20 @@ describe('parts of an upload', { concurrency: 4 }, () => {
     }
   });
 
+  test('a Retry-After delays all parts except one that was about to be sent', async () => {
+    const content = seededBytes(4 * PART_SIZE, 'delayed');
+    const sentAt: number[] = [];
+    const { file } = await uploadThrough(server, content, { name: newName(), parallel: 1 }, (seen) => {
+      if (!isPut(seen)) return undefined;
+      sentAt.push(seen.at);
+      return sentAt.length === 1 ? errorResponse(429, 'rate_limit_exceeded', { 'retry-after': '2' }) : undefined;
+    });
+    assert.equal(file?.sha1, sha1Hex(content));
+    const [refusedAt = 0, ...later] = sentAt;
+    assert.equal(later.length, 4);
+    assert.ok(later.filter((at) => at - refusedAt < 2_000).length <= 1, `${sentAt}`);
+  });
+
   test('the stored parts are listed again after each further failure', async () => {
     const { file, count } = await uploadWithFaults((number) => {
       if (number === 1) return errorResponse(500, 'internal_server_error');

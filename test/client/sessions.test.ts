@@ -17,6 +17,7 @@ import {
   uploadVia,
 } from './uploads-through-proxy.ts';
 
+const isDelete = ({ method }: SeenRequest) => method === 'DELETE';
 const isStatus = ({ method, path }: SeenRequest) => method === 'GET' && /\/upload_sessions\/[^/]+$/.test(path);
 
 describe('sessions of an upload', { concurrency: 4 }, () => {
@@ -124,6 +125,19 @@ describe('sessions of an upload', { concurrency: 4 }, () => {
     assert.equal(file?.sha1, sha1);
   });
 
+  test('leftover sessions that cannot be listed or deleted delay an upload for only a few tries', async () => {
+    const unlisted = await uploadThrough(server, bytes, { name: 'twice unlisted' }, (seen) => {
+      if (isSessionList(seen)) return errorResponse(503, 'unavailable');
+      return isCreate(seen) && seen.before === 0 ? { loseResponse: true } : undefined;
+    });
+    assert.deepEqual([unlisted.file?.sha1, unlisted.count(isSessionList)], [sha1, 2]);
+    const kept = await uploadThrough(server, bytes, { name: 'kept open' }, (seen) => {
+      if (isPut(seen)) return errorResponse(413, 'request_entity_too_large');
+      return isDelete(seen) ? errorResponse(503, 'unavailable') : undefined;
+    });
+    assert.deepEqual([kept.error?.status, kept.count(isDelete)], [413, 3]);
+  });
+
   /** Runs an upload that stops after its first part, and runs it again with these faults. */
   async function resume(name: string, decide: (seen: SeenRequest) => Fault | undefined, options: UploadOptions = {}) {
     let isFull = true;
@@ -194,6 +208,7 @@ describe('sessions of an upload', { concurrency: 4 }, () => {
     );
     assert.equal(error?.status, 413);
     assert.equal(events.of('stopped')[0]?.resumable, false);
+    assert.equal(events.of('stopped')[0]?.message, 'request_entity_too_large.');
     assert.deepEqual([states, (await openSessions()).filter(({ id }) => id === sessionId)], [[], []]);
   });
 
@@ -201,6 +216,7 @@ describe('sessions of an upload', { concurrency: 4 }, () => {
     const full = (seen: SeenRequest) => (isPut(seen) ? errorResponse(507, 'insufficient_storage') : undefined);
     const failed = await resume('kept', full, { abortSession: true });
     assert.deepEqual([failed.events.of('stopped')[0]?.resumable, failed.states.length], [true, 1]);
+    assert.match(failed.events.of('stopped')[0]?.message ?? '', /^insufficient_storage\. \(Stored parts are kept: /);
     for (const abortSession of [false, true]) {
       const cancel = new AbortController();
       const name = `stopped ${abortSession}`;
@@ -214,6 +230,18 @@ describe('sessions of an upload', { concurrency: 4 }, () => {
       const isOpen = (await openSessions()).some(({ id }) => id === sessionId);
       assert.deepEqual([states.length, isOpen], abortSession ? [0, false] : [1, true]);
     }
+  });
+
+  test('an upload can be stopped with any reason, which is thrown and reported', async () => {
+    const onEvent: UploadOptions['onEvent'] = (event) => {
+      if (event.type === 'session-created') cancel.abort('enough');
+      if (event.type === 'stopped') messages.push(event.message);
+    };
+    const cancel = new AbortController();
+    const messages: string[] = [];
+    const options = { name: 'any reason', sessionFrom: 1, store: false, signal: cancel.signal, onEvent } as const;
+    await assert.rejects(direct.uploadFile(bytes, options), (reason) => reason === 'enough');
+    assert.deepEqual(messages, ['enough']);
   });
 
   test('a single attribute of a file is stored with it', async () => {
