@@ -48,7 +48,7 @@ function watchReads() {
 describe('the whole-file hasher of a single node', { skip: bytesNotOnDisk, timeout: 120_000 }, () => {
   it('reads each part once, in the order of the file, as soon as the parts before it are stored', async () => {
     const watch = watchReads();
-    await using fixture = await openUploadFixture({ plan: watch.plan });
+    await using fixture = await openUploadFixture({ native: undefined, plan: watch.plan });
     const upload = await createUpload(fixture, { partCount: 4 });
     await sendAllParts(fixture, upload, [3, 1, 0]);
     await until(() => watch.drops.length === 2);
@@ -62,11 +62,11 @@ describe('the whole-file hasher of a single node', { skip: bytesNotOnDisk, timeo
   });
 
   it('hashes the stored parts of all open sessions after a restart, and reads nothing again at their commits', async () => {
-    const first = await openUploadFixture();
+    const first = await openUploadFixture({ native: undefined });
     const uploads = [await createUpload(first), await createUpload(first), await createUpload(first)];
     for (const upload of uploads) await sendAllParts(first, upload);
     const watch = watchReads();
-    await using fixture = await first.restart({ plan: watch.plan });
+    await using fixture = await first.restart({ native: undefined, plan: watch.plan });
     await fixture.uploads.hasher.resume();
     for (const upload of uploads) assert.deepEqual(watch.of(watch.reads, upload), [0, 1, 2]);
     for (const upload of uploads) await commitUpload(fixture, upload);
@@ -74,11 +74,11 @@ describe('the whole-file hasher of a single node', { skip: bytesNotOnDisk, timeo
   });
 
   it('hashes the parts from before a restart when the next part arrives', async () => {
-    const first = await openUploadFixture();
+    const first = await openUploadFixture({ native: undefined });
     const upload = await createUpload(first);
     await sendAllParts(first, upload, [0, 1]);
     const watch = watchReads();
-    await using fixture = await first.restart({ plan: watch.plan });
+    await using fixture = await first.restart({ native: undefined, plan: watch.plan });
     await sendPart(fixture, upload, 2);
     await until(() => watch.drops.length === 3);
     assert.deepEqual(watch.of(watch.reads, upload), [0, 1, 2]);
@@ -88,7 +88,7 @@ describe('the whole-file hasher of a single node', { skip: bytesNotOnDisk, timeo
   it('reports each failure, and starts from the first part at the commit', async () => {
     const watch = watchReads();
     const broken = new Error('the disk is broken');
-    await using fixture = await openUploadFixture({ plan: watch.plan });
+    await using fixture = await openUploadFixture({ native: undefined, plan: watch.plan });
     const upload = await createUpload(fixture);
     watch.beforeRead = ({ index }) => {
       if (index === 1) throw broken;
@@ -105,7 +105,7 @@ describe('the whole-file hasher of a single node', { skip: bytesNotOnDisk, timeo
     it(`${failures < 3 ? 'repeats' : 'fails'} a commit whose hash failed ${failures} times in a row`, async () => {
       const watch = watchReads();
       const broken = new Error('the disk is broken');
-      await using fixture = await openUploadFixture({ plan: watch.plan });
+      await using fixture = await openUploadFixture({ native: undefined, plan: watch.plan });
       const upload = await createUpload(fixture, { partCount: 1 });
       watch.beforeRead = () => {
         throw broken;
@@ -129,7 +129,7 @@ describe('the whole-file hasher of a single node', { skip: bytesNotOnDisk, timeo
   it('continues after a commit has timed out, and reads nothing twice', async () => {
     const watch = watchReads();
     const held = Promise.withResolvers<void>();
-    await using fixture = await openUploadFixture({ plan: watch.plan });
+    await using fixture = await openUploadFixture({ native: undefined, plan: watch.plan });
     const upload = await createUpload(fixture);
     watch.beforeRead = () => held.promise;
     await sendAllParts(fixture, upload);
@@ -142,7 +142,7 @@ describe('the whole-file hasher of a single node', { skip: bytesNotOnDisk, timeo
   it('keeps a hash that a commit waits for, even beyond its limit', async () => {
     const watch = watchReads();
     const held = Promise.withResolvers<void>();
-    await using fixture = await openUploadFixture({ plan: watch.plan, maxSessions: 1 });
+    await using fixture = await openUploadFixture({ native: undefined, plan: watch.plan, maxSessions: 1 });
     const upload = await createUpload(fixture);
     await sendAllParts(fixture, upload, [0, 1]);
     await until(() => watch.drops.length === 2);
@@ -159,7 +159,7 @@ describe('the whole-file hasher of a single node', { skip: bytesNotOnDisk, timeo
 
   it('drops the least recently used hash beyond its limit, once no commit waits for it', async () => {
     const watch = watchReads();
-    await using fixture = await openUploadFixture({ plan: watch.plan, maxSessions: 1 });
+    await using fixture = await openUploadFixture({ native: undefined, plan: watch.plan, maxSessions: 1 });
     const upload = await createUpload(fixture);
     await sendAllParts(fixture, upload);
     await assert.rejects(

@@ -2,6 +2,7 @@ import { mkdtempSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Native } from '../../packages/native/src/native.ts';
 import type { Millis, SessionId } from '../../packages/protocol/src/ids.ts';
 import { addUser } from '../../packages/server/src/auth/accounts.ts';
 import { findUserByLogin } from '../../packages/server/src/auth/users/store.ts';
@@ -36,6 +37,8 @@ export interface UploadFixtureOptions {
   /** Faults of the blob store. More can be added later. */
   plan?: readonly Fault<BlobStore>[];
   files?: DurableFiles;
+  /** Undefined for no native module, so that all parts are read again for the whole-file hash. */
+  native?: Native | undefined;
   /** The number of sessions that the hasher keeps. */
   maxSessions?: number;
 }
@@ -72,7 +75,8 @@ async function openFixtureIn(
   clock: UploadFixture['clock'],
   options: UploadFixtureOptions,
 ): Promise<UploadFixture> {
-  const { plan = [], files = new DurableFiles({ native: testNative }), maxSessions = 100 } = options;
+  const { native } = { native: testNative, ...options };
+  const { plan = [], files = new DurableFiles({ native }), maxSessions = 100 } = options;
   const { db, unanswered } = trackQueries(await openTestDatabase(folder));
   const owner =
     (await findUserByLogin(db, LOGIN)) ?? (await addUser(db, { login: LOGIN, name: 'R', now: clock.now() }));
@@ -96,7 +100,7 @@ async function openFixtureIn(
   } = openHasher(context, {
     canReadParts: bytesNotOnDisk === undefined,
     url,
-    native: testNative,
+    native,
     threads: 1,
     maxSessions,
     onError: (_session, error) => errors.push(error),
