@@ -18,8 +18,9 @@
 #define TURN_BYTES (1024 * 1024)
 
 /*
- * Bytes that have arrived wait in one queue, and bytes that are read again for the hash of a whole file in another. Each
- * thread takes from them in turns, so that neither delays the other: a file whose hash lags behind is slow to commit.
+ * Bytes that have arrived wait in one queue, and bytes that are read again for the hash of a whole file in another. Half of
+ * the threads prefer the one, half the other, and a single thread takes from them in turns. So neither delays the other for
+ * long: a file whose hash lags behind is slow to commit.
  */
 typedef struct {
   Job *first;
@@ -37,6 +38,7 @@ struct Pool {
   pthread_t watcher;
   Job *receiving; /* all jobs of that kind */
   Job *ended;
+  int started; /* threads that have chosen the queue that they prefer */
   bool stopping;
   JobDone done;
   void *context;
@@ -279,7 +281,9 @@ static void *serve(void *argument) {
   Pool *pool = argument;
   uint8_t *buffer = aligned_alloc(4096, SLICE_BYTES);
   pthread_mutex_lock(&pool->mutex);
-  for (bool prefers_reads = false; !pool->stopping; prefers_reads = !prefers_reads) {
+  bool prefers_reads = pool->started++ % 2 == 1;
+  while (!pool->stopping) {
+    if (pool->started == 1) prefers_reads = !prefers_reads;
     Job *job = take_first(pool, prefers_reads);
     if (job == NULL) {
       pthread_cond_wait(&pool->submitted, &pool->mutex);
