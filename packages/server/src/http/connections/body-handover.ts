@@ -91,6 +91,8 @@ class HandedOverBody implements SocketBody {
     this.head = head;
     this.length = length;
     this.signal = signal;
+    // Until bytes are received, the client does not have to send any.
+    this.follow({ received: 0, isWaiting: false });
   }
 
   get fd(): number {
@@ -114,7 +116,13 @@ class HandedOverBody implements SocketBody {
     // Removes the function that hides the handle's own.
     delete (this.#handle as Partial<SocketHandle>).readStart;
     if (socket.destroyed || (socket as InternalSocket)._handle !== this.#handle) return;
-    skipBytes(this.#parser, received);
+    try {
+      skipBytes(this.#parser, received);
+    } catch (error) {
+      // What follows on this connection could be taken for a request.
+      socket.destroy();
+      throw error;
+    }
     // The body has no more bytes to read, but its end has to be read.
     if (this.#request.complete) this.#request.resume();
     this.#handle.reading = true;

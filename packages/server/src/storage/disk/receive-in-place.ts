@@ -15,13 +15,13 @@ interface ReceiveOptions {
 }
 
 /**
- * Receives the rest of a body from its connection and writes it at `range.offset`, on native threads. When the promise
- * settles, no write is in progress, and Node.js reads from the connection again.
+ * Receives the rest of a body from its connection and writes it into a range of the file, whose length it must have, on
+ * native threads. When the promise settles, no write is in progress, and Node.js reads from the connection again.
  */
 export async function receiveInPlace(
   native: Native,
   fd: number,
-  { offset }: Pick<PartRange, 'offset'>,
+  { offset, length }: Pick<PartRange, 'offset' | 'length'>,
   body: SocketBody,
   { hash, second, signals }: ReceiveOptions,
 ): Promise<void> {
@@ -30,6 +30,8 @@ export async function receiveInPlace(
   const cancel = () => transfer?.cancel();
   signal.addEventListener('abort', cancel, { once: true });
   try {
+    const total = body.head.length + body.length;
+    if (total !== length) throw new RangeError(`The body has ${total} bytes, and its range ${length}.`);
     if (body.head.length > 0) await native.write({ fd, position: offset }, [body.head], hash, second);
     signal.throwIfAborted();
     if (body.length > 0) {
