@@ -12,14 +12,11 @@ import { seededBytes, sha1Hex } from '../support/bytes.ts';
 import type { TestServer } from '../support/server.ts';
 import { collectEvents, createTestClient, PART_SIZE, sha1OnServer, startSmallPartsServer } from './client-fixture.ts';
 import { type Fault, type SeenRequest, startFaultProxy } from './fault-proxy.ts';
+import { isCommit, isCreate, isPartList, isPut } from './uploads-through-proxy.ts';
 
 const PARTS = 12;
 const seed = Number(process.env.PARTWAY_TEST_SEED ?? Date.now() % 1_000_000);
 
-const isPut = ({ method, path }: SeenRequest) => method === 'PUT' && path.includes('upload_sessions');
-const isCommit = ({ method, path }: SeenRequest) => method === 'POST' && path.endsWith('/commit');
-const isCreate = ({ method, path }: SeenRequest) => method === 'POST' && path.endsWith('/upload_sessions');
-const isList = ({ path }: SeenRequest) => path.endsWith('/parts');
 const offsetOf = ({ headers }: SeenRequest) => Number(/bytes (\d+)-/.exec(headers['content-range'] ?? '')?.[1]);
 
 // These tests mostly wait, so they run concurrently.
@@ -76,7 +73,7 @@ describe(`uploads over a faulty connection (seed ${seed})`, { concurrency: 4 }, 
     });
     assert.equal(proxy.puts().length, PARTS);
     assert.equal(result.bytesSent, bytes.length);
-    assert.ok(proxy.seen.some(isList));
+    assert.ok(proxy.seen.some(isPartList));
   });
 
   test('a part with a corrupted byte is rejected by the server and sent again', async () => {
@@ -263,7 +260,7 @@ describe(`uploads over a faulty connection (seed ${seed})`, { concurrency: 4 }, 
       const lost = new Set([3 * PART_SIZE, 4 * PART_SIZE]);
       const arrived = new Set<number>();
       const { proxy } = await uploadThrough((seen) => {
-        if (isList(seen) && arrived.size > 0 && seen.before < 1) {
+        if (isPartList(seen) && arrived.size > 0 && seen.before < 1) {
           // The list does not include it yet, so it is sent again.
           return { answer: { status: 200, json: { entries: [], offset: 0, limit: 1000, total_count: 0, order: [] } } };
         }

@@ -14,13 +14,7 @@ import {
   temporaryFolder,
 } from './client-fixture.ts';
 import { type Fault, type SeenRequest, startFaultProxy } from './fault-proxy.ts';
-
-const isPut = ({ method, path }: SeenRequest) => method === 'PUT' && path.includes('upload_sessions');
-const isCommit = ({ path }: SeenRequest) => path.endsWith('/commit');
-const isCreate = ({ method, path }: SeenRequest) => method === 'POST' && path.endsWith('/upload_sessions');
-const errorResponse = (status: number, code: string): Fault => ({
-  answer: { status, json: { type: 'error', status, code, message: `${code}.` } },
-});
+import { errorResponse, isCommit, isCreate, isPut } from './uploads-through-proxy.ts';
 
 describe('sessions and states after an upload', () => {
   const bytes = seededBytes(5 * PART_SIZE - 100, 'left behind');

@@ -23,14 +23,7 @@ import {
   temporaryFolder,
 } from './client-fixture.ts';
 import { type Fault, type SeenRequest, startFaultProxy } from './fault-proxy.ts';
-
-const isPut = ({ method }: SeenRequest) => method === 'PUT';
-const isCommit = ({ path }: SeenRequest) => path.endsWith('/commit');
-const isCreate = ({ method, path }: SeenRequest) => method === 'POST' && path.endsWith('/upload_sessions');
-const isDirectUpload = ({ method, path }: SeenRequest) => method === 'POST' && path.endsWith('/content');
-const errorResponse = (status: number, code: string): Fault => ({
-  answer: { status, json: { type: 'error', status, code, message: `${code}.` } },
-});
+import { errorResponse, isCommit, isCreate, isDirectUpload, isPut } from './uploads-through-proxy.ts';
 
 test('a number is inserted before the last dot of a name, or appended if the name starts with its only dot', () => {
   assert.deepEqual(

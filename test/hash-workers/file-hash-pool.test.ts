@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdtempSync } from 'node:fs';
+import { rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -37,14 +38,9 @@ const POOLS: readonly PoolKind[] = [
 for (const { name, skip, open } of POOLS) {
   describe(`a pool of hashes of ${name}`, { skip }, () => {
     const bytes = randomBytes(3 * MIB + 7);
-    let folder: string;
-    let path: string;
-
-    before(async () => {
-      folder = await mkdtemp(join(tmpdir(), 'partway-digest-'));
-      path = join(folder, 'file');
-      await writeFile(path, bytes);
-    });
+    const folder = mkdtempSync(join(tmpdir(), 'partway-digest-'));
+    const path = join(folder, 'file');
+    before(() => writeFile(path, bytes));
     after(() => rm(folder, { recursive: true }));
 
     it('hashes a file part by part, and returns the digest at every step', () =>
@@ -170,14 +166,9 @@ for (const { name, skip, open } of POOLS) {
 
 describe('a pool of hashes of node:crypto', () => {
   const bytes = randomBytes(1_000);
-  let folder: string;
-  let path: string;
-
-  before(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'partway-digest-'));
-    path = join(folder, 'file');
-    await writeFile(path, bytes);
-  });
+  const folder = mkdtempSync(join(tmpdir(), 'partway-digest-'));
+  const path = join(folder, 'file');
+  before(() => writeFile(path, bytes));
   after(() => rm(folder, { recursive: true }));
 
   it('rejects waiting calls when a worker dies, forgets its states, and continues with another worker', async () => {

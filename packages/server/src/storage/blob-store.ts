@@ -126,7 +126,8 @@ export interface BodySource {
 
 /**
  * Stores bytes. A driver trusts its arguments: the caller has verified length and digest (`verifyDigest`), unless it passes
- * `verify`, and created the IDs. It keeps no state in memory for an upload, so any call can follow a crash or come from another node.
+ * `verify`, and created the IDs. It keeps no state in memory for an upload, so any call can follow a crash or come from
+ * another node.
  */
 export interface BlobStore {
   /** Prepares a new blob for its parts. Resolves once this survives a power cut. */

@@ -114,8 +114,8 @@ interface Frame {
 
 /**
  * Copies everything below a folder into a new one, in batches of at most `BATCH_ROWS` items and `BATCH_BYTES`. In
- * memory, it keeps at most one batch of folders per level. The original must not change until the copy is done, because its totals are
- * copied as well.
+ * memory, it keeps at most one batch of folders per level. The original must not change until the copy is done, because its
+ * totals are copied as well.
  */
 export class TreeCopy {
   readonly #frames: Frame[];

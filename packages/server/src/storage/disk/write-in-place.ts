@@ -31,8 +31,8 @@ export interface VectorFile {
  *
  * Chunks that arrive during a write are gathered and written with the next call: a slow sender uses 32 KiB of memory at
  * most, or for 20 ms more if the file prefers larger writes, and a fast one gets large writes. More than 32 KiB is reserved
- * from `budget`. When the budget is used up, the next chunk is pulled only after the last one has been written. The writer owns the chunks, and frees their memory after the
- * write.
+ * from `budget`. When the budget is used up, the next chunk is pulled only after the last one has been written. The writer
+ * owns the chunks, and frees their memory after the write.
  */
 export async function writeInPlace(
   file: VectorFile,
