@@ -198,7 +198,7 @@ export const SETTINGS = [
   {
     env: 'PARTWAY_NATIVE',
     value: 'off|chunks|fd',
-    help: 'store parts on disk on native threads that also receive them (fd), or only write and hash them (chunks), or with Node.js (off)',
+    help: 'what native threads do with parts for the disk: receive, write and hash them (fd), write and hash them (chunks), or nothing (off)',
     default: 'fd',
   },
   {
